@@ -1,0 +1,124 @@
+/**
+ * @module Element types: their names, sizes, ONNX codes and the JavaScript arrays that hold them.
+ */
+
+/** Every element type that a graph may carry, by its NumPy name. */
+export type DType =
+  | "float32"
+  | "float16"
+  | "float64"
+  | "int8"
+  | "uint8"
+  | "int16"
+  | "uint16"
+  | "int32"
+  | "uint32"
+  | "int64"
+  | "uint64"
+  | "bool"
+  | "string";
+
+/** The arrays that hold elements on the JavaScript side. float16 travels as its bits in a Uint16Array. */
+export type TypedArray =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
+
+interface DTypeInfo {
+  readonly bytes: number;
+  /** TensorProto.DataType. */
+  readonly onnx: number;
+  readonly kind: "float" | "int" | "uint" | "bool" | "string";
+  readonly create: (length: number) => TypedArray;
+}
+
+export const DTYPES: Readonly<Record<DType, DTypeInfo>> = {
+  float32: { bytes: 4, onnx: 1, kind: "float", create: (n) => new Float32Array(n) },
+  uint8: { bytes: 1, onnx: 2, kind: "uint", create: (n) => new Uint8Array(n) },
+  int8: { bytes: 1, onnx: 3, kind: "int", create: (n) => new Int8Array(n) },
+  uint16: { bytes: 2, onnx: 4, kind: "uint", create: (n) => new Uint16Array(n) },
+  int16: { bytes: 2, onnx: 5, kind: "int", create: (n) => new Int16Array(n) },
+  int32: { bytes: 4, onnx: 6, kind: "int", create: (n) => new Int32Array(n) },
+  int64: { bytes: 8, onnx: 7, kind: "int", create: (n) => new BigInt64Array(n) },
+  string: { bytes: 0, onnx: 8, kind: "string", create: () => new Uint8Array(0) },
+  bool: { bytes: 1, onnx: 9, kind: "bool", create: (n) => new Uint8Array(n) },
+  float16: { bytes: 2, onnx: 10, kind: "float", create: (n) => new Uint16Array(n) },
+  float64: { bytes: 8, onnx: 11, kind: "float", create: (n) => new Float64Array(n) },
+  uint32: { bytes: 4, onnx: 12, kind: "uint", create: (n) => new Uint32Array(n) },
+  uint64: { bytes: 8, onnx: 13, kind: "uint", create: (n) => new BigUint64Array(n) },
+};
+
+export const isFloat = (dtype: DType): boolean => DTYPES[dtype].kind === "float";
+export const isInteger = (dtype: DType): boolean => DTYPES[dtype].kind === "int" || DTYPES[dtype].kind === "uint";
+
+/** Numbers outside a graph: what goes in and what comes out. Row-major; `data.length` is the product of `shape`. */
+export interface TensorData {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly data: TypedArray;
+}
+
+const scratch = new DataView(new ArrayBuffer(4));
+
+/** The float16 bits nearest to `value` (round to nearest, ties to even; IEEE 754-2019, binary16). */
+export function toFloat16Bits(value: number): number {
+  scratch.setFloat32(0, value);
+  const bits = scratch.getUint32(0);
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00;
+  if (magnitude >= 0x477ff000) return sign | 0x7c00;
+  if (magnitude < 0x38800000) {
+    // Below the smallest normal number: the grid is 2^-24.
+    const scaled = Math.abs(value) * 2 ** 24;
+    const floor = Math.floor(scaled);
+    const rest = scaled - floor;
+    return sign | (rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor);
+  }
+  const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1);
+  return sign | ((rounded - 0x38000000) >>> 13);
+}
+
+/** The number that float16 bits stand for. */
+export function fromFloat16Bits(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >>> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** Element i as a JavaScript number, whatever the element type (int64 beyond 2^53 loses its last bits). */
+export function elementAt(values: TensorData, i: number): number {
+  const element = values.data[i];
+  if (element === undefined) throw new RangeError(`element ${i} of ${values.data.length}`);
+  return values.dtype === "float16" ? fromFloat16Bits(Number(element)) : Number(element);
+}
+
+/** All elements as JavaScript numbers. */
+export function toNumbers(values: TensorData): Float64Array {
+  const result = new Float64Array(values.data.length);
+  for (let i = 0; i < result.length; i++) result[i] = elementAt(values, i);
+  return result;
+}
+
+/** Numbers as the elements of `dtype`: rounded for float16, truncated towards zero for integers, 0 or 1 for bool. */
+export function fromNumbers(dtype: DType, shape: readonly number[], numbers: ArrayLike<number>): TensorData {
+  const data = DTYPES[dtype].create(numbers.length);
+  for (let i = 0; i < numbers.length; i++) {
+    const value = numbers[i] as number;
+    if (data instanceof BigInt64Array || data instanceof BigUint64Array) data[i] = BigInt(Math.trunc(value));
+    else if (dtype === "float16") data[i] = toFloat16Bits(value);
+    else if (dtype === "bool") data[i] = value === 0 ? 0 : 1;
+    else data[i] = value;
+  }
+  return { dtype, shape: [...shape], data };
+}

@@ -1,0 +1,9 @@
+/**
+ * @module The graph: data only. What an op means is in `ops/`.
+ */
+export * from "./dtype.js";
+export * from "./shape.js";
+export * from "./node.js";
+export * from "./tensor.js";
+export * from "./graph.js";
+export { currentScope, withScope } from "./scope.js";

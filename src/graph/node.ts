@@ -1,0 +1,29 @@
+/**
+ * @module A node: one application of an op. Immutable; made after its inputs, so that ids grow along every edge.
+ */
+import type { TensorData } from "./dtype.js";
+import type { Dim } from "./shape.js";
+import type { Tensor } from "./tensor.js";
+
+/** What an attribute may hold. A list of dimensions may have symbols in it (the target of a Reshape). */
+export type AttributeValue = number | string | boolean | readonly number[] | readonly string[] | readonly Dim[] | TensorData;
+
+export type Attributes = Readonly<Record<string, AttributeValue | undefined>>;
+
+export interface Node {
+  /** Grows in trace order: sorting by id is a topological order. */
+  readonly id: number;
+  /** Key into the op table, or one of the leaves `Input`, `Parameter`, `Constant`. */
+  readonly op: string;
+  /** `null` where an optional input is left out. */
+  readonly inputs: readonly (Tensor | null)[];
+  readonly attributes: Attributes;
+  readonly outputs: readonly Tensor[];
+  /** Dotted path of the module whose `forward` made the node; empty outside modules. */
+  readonly scope: string;
+}
+
+/** The three kinds of node that take nothing and are given from outside, or fixed. */
+export type LeafOp = "Input" | "Parameter" | "Constant";
+
+export const isLeaf = (node: Node): boolean => node.op === "Input" || node.op === "Parameter" || node.op === "Constant";

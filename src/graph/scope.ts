@@ -1,0 +1,18 @@
+/**
+ * @module Where in a model a node is being made: the path that error messages, costs and summaries name. `Module` enters
+ * and leaves scopes around `forward`; tracing is synchronous, so a plain stack is enough.
+ */
+const stack: string[] = [];
+
+/** The path of the innermost module whose `forward` is running, or the empty string. */
+export const currentScope = (): string => stack[stack.length - 1] ?? "";
+
+/** Runs `body` with nodes marked as made at `path`. */
+export function withScope<T>(path: string, body: () => T): T {
+  stack.push(path);
+  try {
+    return body();
+  } finally {
+    stack.pop();
+  }
+}

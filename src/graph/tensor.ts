@@ -1,0 +1,143 @@
+/**
+ * @module `Tensor`, a symbolic value: its shape, its element type, and the node that makes it. It holds no numbers;
+ * methods (`add`, `matMul`, …) are added where the ops are defined, in `ops/`.
+ */
+import type { DType, TensorData } from "./dtype.js";
+import { fromNumbers } from "./dtype.js";
+import type { Attributes, Node } from "./node.js";
+import { currentScope } from "./scope.js";
+import type { Shape } from "./shape.js";
+import { formatShape, sizeOf } from "./shape.js";
+import { ShapeError } from "../util/errors.js";
+import type { Random } from "../util/random.js";
+
+/** What is known of a tensor before it is computed. */
+export interface TensorType {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+export class Tensor implements TensorType {
+  readonly node: Node;
+  /** Which output of the node. */
+  readonly index: number;
+  readonly shape: Shape;
+  readonly dtype: DType;
+
+  constructor(node: Node, index: number, type: TensorType) {
+    this.node = node;
+    this.index = index;
+    this.shape = type.shape;
+    this.dtype = type.dtype;
+  }
+
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  /** `float32 [2, 2] = Add(MatMul(…), …)`. */
+  toString(): string {
+    return `${this.dtype} ${formatShape(this.shape)} = ${describe(this, 2)}`;
+  }
+
+  /** `x.pipe(f, g)` is `g(f(x))`; takes modules and functions alike. */
+  pipe(...stages: readonly (Layer | ((x: Tensor) => Tensor))[]): Tensor {
+    let x: Tensor = this;
+    for (const stage of stages) x = typeof stage === "function" ? stage(x) : stage.forward(x);
+    return x;
+  }
+}
+
+/** Whatever maps one tensor to one tensor: most modules. */
+export interface Layer {
+  forward(x: Tensor): Tensor;
+}
+
+function describe(t: Tensor, depth: number): string {
+  const { node } = t;
+  if (node.op === "Input" || node.op === "Parameter") return String(node.attributes["name"] ?? node.op);
+  if (node.op === "Constant") return t.rank === 0 ? String((node.attributes["value"] as TensorData).data[0]) : "Constant";
+  if (depth === 0) return "…";
+  return `${node.op}(${node.inputs.map((input) => (input === null ? "–" : describe(input, depth - 1))).join(", ")})`;
+}
+
+let nextId = 0;
+
+/** Makes a node and its outputs. Only `ops/` calls this for ops (after the shape rule), and this file for leaves. */
+export function createNode(
+  op: string,
+  inputs: readonly (Tensor | null)[],
+  attributes: Attributes,
+  types: readonly TensorType[],
+  scope: string = currentScope(),
+): Node {
+  const outputs: Tensor[] = [];
+  const node: Node = { id: nextId++, op, inputs, attributes, outputs, scope };
+  for (const type of types) outputs.push(new Tensor(node, outputs.length, type));
+  return node;
+}
+
+/** A value given at each run: a batch, a scalar, a seed. Names are unique within a graph. */
+export function input(name: string, shape: Shape, dtype: DType = "float32"): Tensor {
+  return createNode("Input", [], { name }, [{ shape, dtype }]).outputs[0] as Tensor;
+}
+
+/** A fixed value. A number becomes a scalar; lists become float32 unless said otherwise. */
+export function constant(value: TensorData | number, dtype?: DType): Tensor {
+  const data = typeof value === "number" ? fromNumbers(dtype ?? "float32", [], [value]) : value;
+  return createNode("Constant", [], { value: data }, [{ shape: data.shape, dtype: data.dtype }]).outputs[0] as Tensor;
+}
+
+/** Numbers in lists, as deep as there are dimensions. */
+export type NestedNumbers = number | boolean | readonly NestedNumbers[];
+
+/** Nested lists as numbers with a shape: `[[1, 2], [3, 4]]` → float32 [2, 2]; booleans → bool. ShapeError where ragged. */
+export function toTensorData(nested: NestedNumbers, dtype?: DType): TensorData {
+  const shape: number[] = [];
+  for (let level: NestedNumbers | undefined = nested; Array.isArray(level); level = (level as readonly NestedNumbers[])[0])
+    shape.push(level.length);
+  const numbers: number[] = [];
+  let booleans = false;
+  const visit = (item: NestedNumbers, depth: number): void => {
+    if (Array.isArray(item) !== depth < shape.length || (Array.isArray(item) && item.length !== shape[depth])) {
+      throw new ShapeError(`tensor: expected lists of equal length, got a ragged list at depth ${depth}`);
+    }
+    if (Array.isArray(item)) for (const element of item as readonly NestedNumbers[]) visit(element, depth + 1);
+    else {
+      booleans ||= typeof item === "boolean";
+      numbers.push(Number(item));
+    }
+  };
+  visit(nested, 0);
+  return fromNumbers(dtype ?? (booleans ? "bool" : "float32"), shape, numbers);
+}
+
+/** A constant tensor from nested lists: `tensor([[1, 2], [3, 4]])`. */
+export const tensor = (nested: NestedNumbers, dtype?: DType): Tensor => constant(toTensorData(nested, dtype));
+
+/** Fills a parameter's numbers, given its shape and a stream of its own. */
+export type Initializer = (shape: readonly number[], random: Random) => ArrayLike<number>;
+
+/** A named number array that a model owns: trained (`trainable`), or a buffer such as running statistics. */
+export class Parameter extends Tensor {
+  readonly initializer: Initializer;
+  readonly trainable: boolean;
+
+  constructor(shape: readonly number[], options: { initializer: Initializer; trainable?: boolean; dtype?: DType }) {
+    const type: TensorType = { shape: [...shape], dtype: options.dtype ?? "float32" };
+    const outputs: Tensor[] = [];
+    super({ id: nextId++, op: "Parameter", inputs: [], attributes: {}, outputs, scope: "" }, 0, type);
+    outputs.push(this);
+    this.initializer = options.initializer;
+    this.trainable = options.trainable ?? true;
+  }
+
+  /** The shape as numbers: a parameter has no free dimensions. */
+  get dims(): readonly number[] {
+    return this.shape as readonly number[];
+  }
+
+  get size(): number {
+    return sizeOf(this.dims);
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * @module What an entry of the op table says: name, attributes, shape rule, gradient, cost, batching, and how it is put
+ * into other ops where a device has no kernel for it. An entry without a gradient gives the reason in its place.
+ */
+import type { Attributes, Dim, DType, Node, Shape, Tensor, TensorType } from "../graph/index.js";
+import { constant, createNode, currentScope, fromNumbers, isStatic, sizeOf } from "../graph/index.js";
+import { DTypeError, UnsupportedOpError } from "../util/errors.js";
+
+/** How an attribute is written in an ONNX file. `shape` is a list of dimensions in which symbols may stand. */
+export type AttributeKind = "int" | "float" | "ints" | "floats" | "string" | "strings" | "tensor" | "bool" | "dtype" | "shape";
+
+/** For whom a graph is lowered. `onnx` is a portable file: standard ops only, no assumption about the device. */
+export type Target = "cpu" | "wasm" | "webgpu" | "cuda" | "onnx";
+
+export type OptionalTensor = Tensor | null;
+
+/** What an op costs once: floating-point operations (a multiply-add is two) and bytes read and written. */
+export interface Cost {
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+/** What a gradient rule is given. `dy` arrives; what is returned leaves: one gradient per input, null where there is none. */
+export interface GradientContext<A extends Attributes, I extends readonly OptionalTensor[]> {
+  readonly node: Node;
+  readonly inputs: I;
+  readonly outputs: readonly Tensor[];
+  /** The first output, which is the only one of most ops. */
+  readonly y: Tensor;
+  readonly attributes: A;
+  /** Gradient that arrives at the first output; zeros if only other outputs are used. */
+  readonly dy: Tensor;
+  /** Gradients that arrive at all outputs; null where an output is unused. */
+  readonly dys: readonly OptionalTensor[];
+  /** Which inputs need a gradient: a rule may skip the others. */
+  readonly needs: readonly boolean[];
+}
+
+/**
+ * A rule may return a gradient of the broadcast shape: the walk sums it down to its input's shape. It emits differentiable
+ * ops only, so that gradients of gradients work.
+ */
+export type GradientRule<A extends Attributes, I extends readonly OptionalTensor[]> = (
+  context: GradientContext<A, I>,
+) => readonly OptionalTensor[];
+
+/** What a batching rule is given: inputs whose axis 0 is the mapped one where `mapped` says so. Outputs are all mapped at 0. */
+export interface BatchContext<A extends Attributes, I extends readonly OptionalTensor[]> {
+  readonly inputs: I;
+  readonly mapped: readonly boolean[];
+  readonly size: Dim;
+  readonly attributes: A;
+  /** Rank of each input without the mapped axis (0 for a missing one). */
+  readonly ranks: readonly number[];
+}
+export type BatchRule<A extends Attributes, I extends readonly OptionalTensor[]> = (
+  context: BatchContext<A, I>,
+) => readonly Tensor[];
+
+/** What a lowering is given: inputs that are already lowered, and for whom. */
+export interface LowerContext<A extends Attributes, I extends readonly OptionalTensor[]> {
+  readonly node: Node;
+  readonly inputs: I;
+  readonly attributes: A;
+  readonly target: Target;
+}
+
+/** `train` or `eval`: what dropout and batch normalization become. */
+export type Mode = "train" | "eval";
+
+export interface ResolveContext<A extends Attributes, I extends readonly OptionalTensor[]> {
+  readonly inputs: I;
+  readonly attributes: A;
+  readonly mode: Mode;
+  readonly node: Node;
+  /** 0 for the first node of this op in this module's path, 1 for the second, …: with the path it names a random node. */
+  readonly callIndex: number;
+}
+
+/** One entry of the table. */
+export interface Op<A extends Attributes = Attributes, I extends readonly OptionalTensor[] = readonly OptionalTensor[]> {
+  /** ONNX's own name, or Descent's where ONNX has no such op. */
+  readonly name: string;
+  /** "" is ONNX itself. Ops of `descent` are never run: each has a `lower`, or a `resolve`. */
+  readonly domain: "" | "com.microsoft" | "descent";
+  readonly attributes: { readonly [K in keyof A]-?: AttributeKind };
+  /** Attributes that ONNX takes as constant inputs, with the input's place; `scalar` for rank 0. */
+  readonly attributeInputs?: { readonly [K in keyof A]?: { readonly slot: number; readonly scalar?: boolean } };
+  /** Types of the outputs; ShapeError or DTypeError, beginning with `where`, if the inputs do not fit. */
+  readonly infer: (inputs: I, attributes: A, where: string) => readonly TensorType[];
+  readonly gradient: GradientRule<A, I> | { readonly none: string };
+  readonly cost: (node: Node) => Cost;
+  readonly batch: BatchRule<A, I> | { readonly unroll: string };
+  /** The same value in other ops, for targets without a kernel or with a faster way; undefined keeps the node. */
+  readonly lower?: (context: LowerContext<A, I>) => readonly Tensor[] | undefined;
+  /** For ops that differ between training and use: what they become. Runs before differentiation. */
+  readonly resolve?: (context: ResolveContext<A, I>) => readonly Tensor[];
+  /** A random node: never merged with an equal one, never folded. */
+  readonly random?: boolean;
+}
+
+/** An entry whose attribute and input types have been forgotten, as the table keeps it. */
+// Method parameters are bivariant in TypeScript only for methods; a table of entries needs one common type.
+export type AnyOp = Op<never, never>;
+
+/** Types an entry: `defineOp<{ axis: number }, [Tensor]>({ name: "Softmax", … })`. */
+export function defineOp<A extends Attributes = Record<never, never>, I extends readonly OptionalTensor[] = readonly [Tensor]>(
+  op: Op<A, I>,
+): Op<A, I> {
+  return op;
+}
+
+/** Applies an op: checks it by its shape rule, and makes the node. */
+export function emit<A extends Attributes, I extends readonly OptionalTensor[]>(
+  op: Op<A, I>,
+  inputs: I,
+  attributes: A,
+): readonly Tensor[] {
+  const scope = currentScope();
+  const where = scope === "" ? op.name : `${scope}: ${op.name}`;
+  return createNode(op.name, inputs, attributes, op.infer(inputs, attributes, where), scope).outputs;
+}
+
+/** Applies an op of one output. */
+export function emitOne<A extends Attributes, I extends readonly OptionalTensor[]>(
+  op: Op<A, I>,
+  inputs: I,
+  attributes: A,
+): Tensor {
+  return emit(op, inputs, attributes)[0] as Tensor;
+}
+
+/** A tensor, or a number that becomes a scalar constant of the other operand's type. */
+export type TensorLike = Tensor | number;
+
+/** The number as a scalar constant of `dtype`; a tensor as it is. */
+export const asTensor = (value: TensorLike, dtype: DType): Tensor => (typeof value === "number" ? constant(value, dtype) : value);
+
+/** A constant int64 vector, as ONNX wants its shapes and axes. */
+export const int64Vector = (values: readonly number[]): Tensor => constant(fromNumbers("int64", [values.length], values));
+
+/** A DTypeError unless `dtype` is among the allowed ones. */
+export function expectDType(
+  where: string,
+  dtype: DType,
+  allowed: readonly DType[] | ((d: DType) => boolean),
+  what: string,
+): void {
+  const ok = typeof allowed === "function" ? allowed(dtype) : allowed.includes(dtype);
+  if (!ok) throw new DTypeError(`${where}: expected ${what}, got ${dtype}; convert it with cast()`);
+}
+
+/** A DTypeError unless both have the same type. */
+export function expectSameDType(where: string, a: TensorType, b: TensorType): void {
+  if (a.dtype !== b.dtype)
+    throw new DTypeError(`${where}: expected operands of one type, got ${a.dtype} and ${b.dtype}; convert one with cast()`);
+}
+
+/** Number of elements where known; symbols count as 1 (costs of free dimensions are per unit). */
+export const elementCount = (shape: Shape): number =>
+  isStatic(shape) ? sizeOf(shape) : sizeOf(shape.map((d) => (typeof d === "number" ? d : 1)));
+
+const BYTES: Partial<Record<DType, number>> = {
+  float16: 2,
+  float64: 8,
+  int64: 8,
+  uint64: 8,
+  bool: 1,
+  int8: 1,
+  uint8: 1,
+  int16: 2,
+  uint16: 2,
+};
+
+/** Bytes that a node reads and writes: every input and output once. */
+export function bytesMoved(node: Node): number {
+  let bytes = 0;
+  for (const t of [...node.inputs, ...node.outputs]) if (t !== null) bytes += elementCount(t.shape) * (BYTES[t.dtype] ?? 4);
+  return bytes;
+}
+
+/** The cost of an op that does `flopsPerElement` for each element that it writes. */
+export const perElement =
+  (flopsPerElement: number) =>
+  (node: Node): Cost => ({
+    flops: flopsPerElement * elementCount((node.outputs[0] as Tensor).shape),
+    bytes: bytesMoved(node),
+  });
+
+/** The cost of an op that only moves or names data. */
+export const moves = perElement(0);
+
+/** For an op that must have been replaced before it reached this place. */
+export function unreachableOp(name: string, stage: string): never {
+  throw new UnsupportedOpError(`${name}: expected to be replaced before ${stage}; this is a fault in Descent`);
+}

@@ -1,0 +1,26 @@
+/**
+ * @module What comes from outside (files, bodies, command lines) is parsed against a schema, never trusted; what is wrong
+ * is said in one line. The schemas are zod's; this file only turns their complaints into ours.
+ */
+import type { ZodType } from "zod";
+import { ConfigError } from "./errors.js";
+
+/** Parses `value` or raises a ConfigError: `where: field: expected …, got …`. */
+export function parseWith<T>(schema: ZodType<T>, value: unknown, where: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const path = issue === undefined || issue.path.length === 0 ? "" : `${issue.path.join(".")}: `;
+  throw new ConfigError(`${where}: ${path}${issue?.message ?? "not as expected"}`);
+}
+
+/** Parses JSON text against a schema; broken JSON is named as such. */
+export function parseJsonWith<T>(schema: ZodType<T>, text: string, where: string): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new ConfigError(`${where}: expected JSON, got text that does not parse (${(cause as Error).message})`, { cause });
+  }
+  return parseWith(schema, value, where);
+}
