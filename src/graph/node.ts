@@ -5,8 +5,19 @@ import type { TensorData } from "./dtype.js";
 import type { Dim } from "./shape.js";
 import type { Tensor } from "./tensor.js";
 
+/** How the gradient of a custom op is made: from the arriving gradient, the output and the inputs; null where there is none. */
+export type CustomRule = (dy: Tensor, y: Tensor, inputs: readonly Tensor[]) => readonly (Tensor | null)[];
+
 /** What an attribute may hold. A list of dimensions may have symbols in it (the target of a Reshape). */
-export type AttributeValue = number | string | boolean | readonly number[] | readonly string[] | readonly Dim[] | TensorData;
+export type AttributeValue =
+  | number
+  | string
+  | boolean
+  | readonly number[]
+  | readonly string[]
+  | readonly Dim[]
+  | TensorData
+  | CustomRule;
 
 export type Attributes = Readonly<Record<string, AttributeValue | undefined>>;
 

@@ -7,7 +7,18 @@ import { constant, createNode, currentScope, fromNumbers, isStatic, sizeOf } fro
 import { DTypeError, UnsupportedOpError } from "../util/errors.js";
 
 /** How an attribute is written in an ONNX file. `shape` is a list of dimensions in which symbols may stand. */
-export type AttributeKind = "int" | "float" | "ints" | "floats" | "string" | "strings" | "tensor" | "bool" | "dtype" | "shape";
+export type AttributeKind =
+  | "int"
+  | "float"
+  | "ints"
+  | "floats"
+  | "string"
+  | "strings"
+  | "tensor"
+  | "bool"
+  | "dtype"
+  | "shape"
+  | "rule";
 
 /** For whom a graph is lowered. `onnx` is a portable file: standard ops only, no assumption about the device. */
 export type Target = "cpu" | "wasm" | "webgpu" | "cuda" | "onnx";
@@ -77,7 +88,7 @@ export interface ResolveContext<A extends Attributes, I extends readonly Optiona
   readonly callIndex: number;
 }
 
-/** One entry of the table. */
+/** One entry of the table: `export const Softmax: Op<{ axis: number }, readonly [Tensor]> = { … }`. */
 export interface Op<A extends Attributes = Attributes, I extends readonly OptionalTensor[] = readonly OptionalTensor[]> {
   /** ONNX's own name, or Descent's where ONNX has no such op. */
   readonly name: string;
@@ -102,13 +113,6 @@ export interface Op<A extends Attributes = Attributes, I extends readonly Option
 /** An entry whose attribute and input types have been forgotten, as the table keeps it. */
 // Method parameters are bivariant in TypeScript only for methods; a table of entries needs one common type.
 export type AnyOp = Op<never, never>;
-
-/** Types an entry: `defineOp<{ axis: number }, [Tensor]>({ name: "Softmax", … })`. */
-export function defineOp<A extends Attributes = Record<never, never>, I extends readonly OptionalTensor[] = readonly [Tensor]>(
-  op: Op<A, I>,
-): Op<A, I> {
-  return op;
-}
 
 /** Applies an op: checks it by its shape rule, and makes the node. */
 export function emit<A extends Attributes, I extends readonly OptionalTensor[]>(

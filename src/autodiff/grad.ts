@@ -1,0 +1,127 @@
+/**
+ * @module Reverse mode over any graph, by the op table alone: the walk knows no op by name.
+ */
+import type { Node } from "../graph/index.js";
+import { formatShape, isFloat, isLeaf, reachableNodes, sameShape, Tensor } from "../graph/index.js";
+import { onesLike, opOf, sumTo, zerosLike } from "../ops/index.js";
+import { DTypeError, NoGradientError, ShapeError } from "../util/errors.js";
+
+export interface GradOptions {
+  /** Gradient that arrives at y, of y's shape; left out, y must be a scalar, and it is 1. */
+  readonly dy?: Tensor;
+}
+
+/**
+ * The gradient of the scalar y with respect to x: a graph of x's shape, which can be differentiated again.
+ *
+ * Errors: ShapeError if y is no scalar and no `dy` is given; NoGradientError if a path from x to y passes an op without one.
+ * Differs from PyTorch: an x that y does not depend on has the gradient 0.
+ */
+export function grad(y: Tensor, x: Tensor, options?: GradOptions): Tensor;
+export function grad(y: Tensor, xs: readonly Tensor[], options?: GradOptions): Tensor[];
+export function grad(y: Tensor, xs: Tensor | readonly Tensor[], options: GradOptions = {}): Tensor | Tensor[] {
+  const targets = xs instanceof Tensor ? [xs] : xs;
+  if (options.dy === undefined && y.rank !== 0) {
+    throw new ShapeError(`grad: expected a scalar, got ${formatShape(y.shape)}; reduce it with sum() or mean(), or give dy`);
+  }
+  const gradients = vjpOf([y], [options.dy ?? onesLike(y)], targets);
+  return xs instanceof Tensor ? (gradients[0] as Tensor) : gradients;
+}
+
+/** The value and its gradients, as one graph would share them. */
+export function valueAndGrad(
+  y: Tensor,
+  xs: readonly Tensor[],
+  options: GradOptions = {},
+): { value: Tensor; gradients: Tensor[] } {
+  return { value: y, gradients: grad(y, xs, options) };
+}
+
+/** Σ dyᵢ·∂yᵢ/∂x for several outputs at once. */
+export function vjpOf(ys: readonly Tensor[], dys: readonly Tensor[], xs: readonly Tensor[]): Tensor[] {
+  for (const x of xs) {
+    if (!isFloat(x.dtype)) throw new DTypeError(`grad: expected a floating-point tensor to differentiate by, got ${x.dtype}`);
+  }
+  const nodes = dependentNodes(ys, xs);
+  const arriving = new Map<Tensor, Tensor[]>();
+  const arrive = (t: Tensor, dy: Tensor): void => {
+    const list = arriving.get(t);
+    if (list === undefined) arriving.set(t, [dy]);
+    else list.push(dy);
+  };
+  ys.forEach((y, i) => arrive(y, checked(dys[i] as Tensor, y, "grad: dy")));
+
+  const total = (t: Tensor): Tensor | null => {
+    const list = arriving.get(t);
+    if (list === undefined) return null;
+    const sum = list.reduce((a, b) => a.add(b));
+    arriving.set(t, [sum]);
+    return sum;
+  };
+  for (const node of [...nodes].sort((a, b) => b.id - a.id)) {
+    if (isLeaf(node)) continue;
+    const needs = node.inputs.map((input) => input !== null && isFloat(input.dtype) && nodes.has(input.node));
+    if (!needs.includes(true)) continue;
+    const outputs = node.outputs.map(total);
+    if (outputs.every((dy) => dy === null)) continue;
+    const op = opOf(node);
+    if (typeof op.gradient !== "function") {
+      throw new NoGradientError(
+        `${node.scope === "" ? "" : `${node.scope}: `}${op.name}: has no gradient, since ${op.gradient.none}; use stopGradient before it`,
+      );
+    }
+    const y = node.outputs[0] as Tensor;
+    let first = outputs[0] ?? null;
+    const gradients = op.gradient({
+      node,
+      inputs: node.inputs,
+      outputs: node.outputs,
+      y,
+      attributes: node.attributes,
+      get dy() {
+        return (first ??= zerosLike(y));
+      },
+      dys: outputs,
+      needs,
+    });
+    node.inputs.forEach((input, i) => {
+      const dx = gradients[i] ?? null;
+      if (input !== null && dx !== null && needs[i])
+        arrive(input, checked(sumTo(dx, input.shape), input, `gradient of ${op.name}`));
+    });
+  }
+  return xs.map((x) => total(x) ?? zerosLike(x));
+}
+
+function checked(dx: Tensor, x: Tensor, where: string): Tensor {
+  if (!sameShape(dx.shape, x.shape))
+    throw new ShapeError(`${where}: expected ${formatShape(x.shape)}, got ${formatShape(dx.shape)}`);
+  if (dx.dtype !== x.dtype) throw new DTypeError(`${where}: expected ${x.dtype}, got ${dx.dtype}`);
+  return dx;
+}
+
+/** Nodes that lie on a path from some x to some y; those of the xs included. */
+function dependentNodes(ys: readonly Tensor[], xs: readonly Tensor[]): Set<Node> {
+  const result = new Set(xs.map((x) => x.node));
+  const sources = new Set(xs);
+  for (const node of reachableNodes(ys)) {
+    if (
+      node.inputs.some(
+        (input) =>
+          input !== null &&
+          isFloat(input.dtype) &&
+          (sources.has(input) || (result.has(input.node) && !isSourceOnly(input, sources, result))),
+      )
+    ) {
+      result.add(node);
+    }
+  }
+  return result;
+}
+
+/** A sibling output of a source's node does not depend on the source. */
+function isSourceOnly(input: Tensor, sources: ReadonlySet<Tensor>, result: ReadonlySet<Node>): boolean {
+  const { node } = input;
+  const isSourceNode = node.outputs.some((output) => sources.has(output));
+  return isSourceNode && !node.inputs.some((t) => t !== null && result.has(t.node));
+}

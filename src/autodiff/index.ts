@@ -1,0 +1,4 @@
+/**
+ * @module Differentiation.
+ */
+export * from "./grad.js";

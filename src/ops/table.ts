@@ -1,0 +1,34 @@
+/**
+ * @module The one table: every op that Descent knows, by name.
+ */
+import type { Attributes, Node } from "../graph/index.js";
+import { UnsupportedOpError } from "../util/errors.js";
+import { unknownName } from "../util/nearest.js";
+import { custom } from "./custom.js";
+import { elementwise } from "./elementwise.js";
+import { linalg } from "./linalg.js";
+import type { Op } from "./op.js";
+import { reductions } from "./reduce.js";
+import { shaping } from "./shape.js";
+
+/** An entry as the table keeps it: what it takes is known only at the node. */
+export type TableOp = Op<Attributes>;
+
+const FAMILIES = { elementwise, reductions, linalg, shaping, custom };
+
+/** Every entry by name, in the order of the families. */
+export const OPS: ReadonlyMap<string, TableOp> = new Map(
+  Object.values(FAMILIES)
+    .flat()
+    .map((op) => [op.name, op as unknown as TableOp]),
+);
+
+/** The entry of a name; UnsupportedOpError, with the nearest name, if there is none. */
+export function opNamed(name: string): TableOp {
+  const op = OPS.get(name);
+  if (op === undefined) throw new UnsupportedOpError(unknownName("op", name, OPS.keys()));
+  return op;
+}
+
+/** The entry of a node that is no leaf. */
+export const opOf = (node: Node): TableOp => opNamed(node.op);
