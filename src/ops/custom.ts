@@ -24,7 +24,7 @@ export const custom = [CustomGradient] as const;
  * input (null for none), each of that input's shape or of one that it broadcasts to.
  */
 export function customGradient(
-  forward: (...xs: readonly Tensor[]) => Tensor,
+  forward: (xs: readonly Tensor[]) => Tensor,
   backward: CustomRule,
 ): (...xs: readonly Tensor[]) => Tensor {
   return (...xs) => emitOne(CustomGradient, [forward(xs), ...xs], { rule: backward });

@@ -1,7 +1,7 @@
 /**
  * @module The one table: every op that Descent knows, by name.
  */
-import type { Attributes, Node } from "../graph/index.js";
+import type { Node } from "../graph/index.js";
 import { UnsupportedOpError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import { custom } from "./custom.js";
@@ -12,7 +12,7 @@ import { reductions } from "./reduce.js";
 import { shaping } from "./shape.js";
 
 /** An entry as the table keeps it: what it takes is known only at the node. */
-export type TableOp = Op<Attributes>;
+export type TableOp = Op;
 
 const FAMILIES = { elementwise, reductions, linalg, shaping, custom };
 
