@@ -1,0 +1,361 @@
+/**
+ * @module Data sets as named columns. A `Dataset` lies in memory and is read by row number; a `DatasetStream` is read in
+ * order, chunk by chunk, and may be larger than memory. Neither knows of files, models or training.
+ */
+import type { DType, TensorData, TypedArray } from "../graph/index.js";
+import { DTYPES, elementAt, fromNumbers } from "../graph/index.js";
+import { DataError } from "../util/errors.js";
+import { unknownName } from "../util/nearest.js";
+
+/** Numbers, one block for each example: `shape` is [N, …]. */
+export interface TensorColumn extends TensorData {
+  /** 1 where the value of a row is missing; the number that lies there means nothing. Absent: none is missing. */
+  readonly missing?: Uint8Array;
+  /** `date`: milliseconds since 1970-01-01 UTC. */
+  readonly unit?: "date";
+  /** What the numbers stand for, where they are class indices. */
+  readonly classes?: readonly string[];
+}
+
+/** Texts, or null where one is missing. */
+export interface TextColumn {
+  readonly dtype: "string";
+  readonly values: readonly (string | null)[];
+}
+
+export type Column = TensorColumn | TextColumn;
+
+/** Examples side by side, by input name: what one training step is given. */
+export type Batch = Record<string, TensorData>;
+
+/** A value of one row, as a person would write it. */
+export type CellValue = number | boolean | string | Date | null | readonly number[];
+
+export const isText = (column: Column): column is TextColumn => column.dtype === "string";
+
+/** Whether row i of a column has no value. */
+export const isMissing = (column: Column, i: number): boolean =>
+  isText(column) ? column.values[i] === null : column.missing?.[i] === 1;
+
+/** How many numbers one row of a column holds. */
+export const rowSize = (column: TensorColumn): number => column.shape.slice(1).reduce((product, d) => product * d, 1);
+
+const lengthOf = (column: Column): number => (isText(column) ? column.values.length : (column.shape[0] as number));
+
+/** One row's value: a class by its name, a date as a Date, several numbers as a list. */
+export function cell(column: Column, i: number): CellValue {
+  if (isMissing(column, i)) return null;
+  if (isText(column)) return column.values[i] ?? null;
+  if (column.shape.length > 1) {
+    const size = rowSize(column);
+    return Array.from({ length: size }, (_, j) => elementAt(column, i * size + j));
+  }
+  const value = elementAt(column, i);
+  if (column.unit === "date") return new Date(value);
+  if (column.dtype === "bool") return value !== 0;
+  return column.classes?.[value] ?? value;
+}
+
+/** Columns from plain arrays: numbers become float64, booleans bool, texts text, typed arrays and TensorData stay. */
+export type ColumnLike =
+  | Column
+  | TypedArray
+  | readonly (number | null)[]
+  | readonly (boolean | null)[]
+  | readonly (string | null)[]
+  | readonly (Date | null)[];
+
+const DTYPE_OF: Readonly<Record<string, DType>> = {
+  Float32Array: "float32",
+  Float64Array: "float64",
+  Int8Array: "int8",
+  Uint8Array: "uint8",
+  Int16Array: "int16",
+  Uint16Array: "uint16",
+  Int32Array: "int32",
+  Uint32Array: "uint32",
+  BigInt64Array: "int64",
+  BigUint64Array: "uint64",
+};
+
+function columnOf(name: string, like: ColumnLike): Column {
+  if (ArrayBuffer.isView(like)) {
+    const dtype = DTYPE_OF[like.constructor.name] ?? "uint8";
+    return { dtype, shape: [like.length], data: like };
+  }
+  if ("dtype" in like) return like;
+  const cells: readonly unknown[] = like;
+  const known = cells.find((value) => value !== null && value !== undefined);
+  const kind = known instanceof Date ? "Date" : typeof known;
+  for (const [i, value] of cells.entries()) {
+    const other = value === null || value === undefined ? kind : value instanceof Date ? "Date" : typeof value;
+    if (other !== kind) throw new DataError(`column "${name}", row ${i}: expected ${kind} as in the rows before, got ${other}`);
+  }
+  if (kind === "string" || kind === "undefined")
+    return { dtype: "string", values: cells.map((v) => (v as string | null) ?? null) };
+  if (kind !== "number" && kind !== "boolean" && kind !== "Date")
+    throw new DataError(`column "${name}": expected numbers, booleans, texts or dates, got ${kind}`);
+  const missing = Uint8Array.from(cells, (value) => (value === null || value === undefined ? 1 : 0));
+  const numbers = Float64Array.from(cells, (value) => Number(value ?? 0));
+  const dtype = kind === "boolean" ? "bool" : "float64";
+  return {
+    ...fromNumbers(dtype, [cells.length], numbers),
+    ...(missing.includes(1) ? { missing } : {}),
+    ...(kind === "Date" ? { unit: "date" as const } : {}),
+  };
+}
+
+/** A column of a new length, with the same element type and row shape. */
+const resized = (column: TensorColumn, length: number, data: TypedArray, missing?: Uint8Array): TensorColumn => ({
+  dtype: column.dtype,
+  shape: [length, ...column.shape.slice(1)],
+  data,
+  ...(missing === undefined ? {} : { missing }),
+  ...(column.unit === undefined ? {} : { unit: column.unit }),
+  ...(column.classes === undefined ? {} : { classes: column.classes }),
+});
+
+/** Copies the rows `indices` of `source` one after another into `target`. */
+function copyRows(source: TypedArray, size: number, indices: ArrayLike<number>, target: TypedArray): void {
+  if (size === 1) {
+    // Two typed arrays of one element type; TypeScript cannot know that number and bigint do not mix here.
+    const from = source as Float64Array;
+    const to = target as Float64Array;
+    for (let k = 0; k < indices.length; k++) to[k] = from[indices[k] as number] as number;
+    return;
+  }
+  const from = source as Uint8Array;
+  const to = target as Uint8Array;
+  for (let k = 0; k < indices.length; k++) {
+    const start = (indices[k] as number) * size;
+    to.set(from.subarray(start, start + size), k * size);
+  }
+}
+
+/** Examples in memory, as columns of equal length. Immutable; views of rows share memory where they can. */
+export class Dataset {
+  readonly columns: Readonly<Record<string, Column>>;
+  readonly length: number;
+
+  constructor(columns: Readonly<Record<string, ColumnLike>>) {
+    const entries = Object.entries(columns).map(([name, like]) => [name, columnOf(name, like)] as const);
+    const first = entries[0];
+    this.length = first === undefined ? 0 : lengthOf(first[1]);
+    for (const [name, column] of entries) {
+      const length = lengthOf(column);
+      if (length !== this.length)
+        throw new DataError(`column "${name}": expected ${this.length} rows as in "${first?.[0]}", got ${length}`);
+      if (!isText(column) && column.data.length !== length * rowSize(column))
+        throw new DataError(
+          `column "${name}": expected ${length * rowSize(column)} numbers for shape [${column.shape.join(", ")}], got ${column.data.length}`,
+        );
+      if (!isText(column) && column.missing !== undefined && column.missing.length !== length)
+        throw new DataError(`column "${name}": expected a missing mask of ${length} rows, got ${column.missing.length}`);
+    }
+    this.columns = Object.fromEntries(entries);
+  }
+
+  get names(): string[] {
+    return Object.keys(this.columns);
+  }
+
+  has(name: string): boolean {
+    return Object.hasOwn(this.columns, name);
+  }
+
+  /** A column by its name; DataError with the nearest name if there is none. */
+  column(name: string): Column {
+    if (!this.has(name)) throw new DataError(`data: ${unknownName("column", name, this.names)}`);
+    return this.columns[name] as Column;
+  }
+
+  /** A column of numbers; DataError if it holds texts. */
+  tensor(name: string): TensorColumn {
+    const column = this.column(name);
+    if (isText(column)) throw new DataError(`column "${name}": expected numbers, got texts`);
+    return column;
+  }
+
+  /** A column of texts; DataError if it holds numbers. */
+  texts(name: string): readonly (string | null)[] {
+    const column = this.column(name);
+    if (!isText(column)) throw new DataError(`column "${name}": expected texts, got ${column.dtype}`);
+    return column.values;
+  }
+
+  /** Rows start … end − 1, without a copy. */
+  slice(start: number, end: number = this.length): Dataset {
+    const from = Math.max(0, Math.min(start, this.length));
+    const to = Math.max(from, Math.min(end, this.length));
+    return this.#map((column) => {
+      if (isText(column)) return { dtype: "string", values: column.values.slice(from, to) };
+      const size = rowSize(column);
+      return resized(column, to - from, column.data.subarray(from * size, to * size), column.missing?.subarray(from, to));
+    });
+  }
+
+  /** The first `count` rows. */
+  take(count: number): Dataset {
+    return this.slice(0, count);
+  }
+
+  /** All but the first `count` rows. */
+  skip(count: number): Dataset {
+    return this.slice(count);
+  }
+
+  /** The rows `indices`, in that order, repeated where an index repeats. RangeError if one is outside. */
+  select(indices: ArrayLike<number>): Dataset {
+    this.#checkIndices(indices);
+    return this.#map((column) => {
+      if (isText(column)) return { dtype: "string", values: Array.from(indices, (i) => column.values[i] ?? null) };
+      const data = DTYPES[column.dtype].create(indices.length * rowSize(column));
+      copyRows(column.data, rowSize(column), indices, data);
+      const { missing } = column;
+      return resized(column, indices.length, data, missing && Uint8Array.from(indices, (i) => missing[i] as number));
+    });
+  }
+
+  /** Only these columns, in this order. */
+  pick(...names: readonly string[]): Dataset {
+    return new Dataset(Object.fromEntries(names.map((name) => [name, this.column(name)])));
+  }
+
+  /** All columns but these. */
+  drop(...names: readonly string[]): Dataset {
+    for (const name of names) this.column(name);
+    return this.pick(...this.names.filter((name) => !names.includes(name)));
+  }
+
+  /** The same rows with columns added or replaced. */
+  with(columns: Readonly<Record<string, ColumnLike>>): Dataset {
+    return new Dataset({ ...this.columns, ...columns });
+  }
+
+  /** The same data under other column names: `{ old: "new" }`. */
+  rename(names: Readonly<Record<string, string>>): Dataset {
+    for (const name of Object.keys(names)) this.column(name);
+    return new Dataset(Object.fromEntries(Object.entries(this.columns).map(([name, column]) => [names[name] ?? name, column])));
+  }
+
+  /** These rows, then the other's; both have the same columns. */
+  concat(...others: readonly Dataset[]): Dataset {
+    return concatenate([this, ...others]);
+  }
+
+  /**
+   * The rows `indices` of every number column as tensors [indices.length, …], in the column's own type (images stay uint8).
+   * Text columns have no tensor form and are left out.
+   *
+   * `into`, a batch that an earlier call returned, is overwritten and returned where its sizes fit, so that nothing is
+   * allocated. Errors: RangeError if an index is outside.
+   */
+  gather(indices: ArrayLike<number>, into?: Batch): Batch {
+    this.#checkIndices(indices);
+    const batch: Batch = {};
+    for (const [name, column] of Object.entries(this.columns)) {
+      if (isText(column)) continue;
+      const size = rowSize(column);
+      const reusable = into?.[name];
+      const fits = reusable?.dtype === column.dtype && reusable.data.length === indices.length * size;
+      const data = fits ? reusable.data : DTYPES[column.dtype].create(indices.length * size);
+      copyRows(column.data, size, indices, data);
+      batch[name] = fits ? reusable : { dtype: column.dtype, shape: [indices.length, ...column.shape.slice(1)], data };
+    }
+    return batch;
+  }
+
+  /** All rows as one batch, without a copy. */
+  batch(): Batch {
+    const batch: Batch = {};
+    for (const [name, column] of Object.entries(this.columns)) {
+      if (!isText(column)) batch[name] = { dtype: column.dtype, shape: column.shape, data: column.data };
+    }
+    return batch;
+  }
+
+  /** One row, by column name. */
+  row(i: number): Record<string, CellValue> {
+    this.#checkIndices([i]);
+    return Object.fromEntries(Object.entries(this.columns).map(([name, column]) => [name, cell(column, i)]));
+  }
+
+  *rows(): Generator<Record<string, CellValue>> {
+    for (let i = 0; i < this.length; i++) yield this.row(i);
+  }
+
+  /** `Dataset of 150 rows: sepal_length float64, species text (3 missing)`. */
+  toString(): string {
+    const columns = Object.entries(this.columns).map(([name, column]) => {
+      const type = isText(column) ? "text" : [column.unit ?? column.dtype, ...column.shape.slice(1)].join("×");
+      let missing = 0;
+      for (let i = 0; i < this.length; i++) if (isMissing(column, i)) missing++;
+      return `${name} ${type}${missing === 0 ? "" : ` (${missing} missing)`}`;
+    });
+    return `Dataset of ${this.length} rows: ${columns.join(", ")}`;
+  }
+
+  #map(change: (column: Column) => Column): Dataset {
+    return new Dataset(Object.fromEntries(Object.entries(this.columns).map(([name, column]) => [name, change(column)])));
+  }
+
+  #checkIndices(indices: ArrayLike<number>): void {
+    for (let k = 0; k < indices.length; k++) {
+      const i = indices[k] as number;
+      if (!(i >= 0 && i < this.length)) throw new RangeError(`data: expected a row in 0 … ${this.length - 1}, got ${i}`);
+    }
+  }
+}
+
+/** Data sets of the same columns, one after another. DataError if a column is absent or of another type somewhere. */
+export function concatenate(parts: readonly Dataset[]): Dataset {
+  const first = parts[0];
+  if (first === undefined) return new Dataset({});
+  if (parts.length === 1) return first;
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const columns: Record<string, Column> = {};
+  for (const name of first.names) {
+    const pieces = parts.map((part) => part.column(name));
+    const head = pieces[0] as Column;
+    for (const piece of pieces) {
+      const same = piece.dtype === head.dtype && (isText(piece) || isText(head) || rowSize(piece) === rowSize(head));
+      if (!same) throw new DataError(`column "${name}": expected ${head.dtype} rows of one shape, got ${piece.dtype}`);
+    }
+    if (isText(head)) {
+      columns[name] = { dtype: "string", values: pieces.flatMap((piece) => (piece as TextColumn).values) };
+      continue;
+    }
+    const size = rowSize(head);
+    const data = DTYPES[head.dtype].create(length * size);
+    const missing = pieces.some((piece) => (piece as TensorColumn).missing) ? new Uint8Array(length) : undefined;
+    let row = 0;
+    for (const piece of pieces as TensorColumn[]) {
+      // `set` wants equal kinds of array, which the check above has shown.
+      (data as Uint8Array).set(piece.data as Uint8Array, row * size);
+      if (piece.missing) missing?.set(piece.missing, row);
+      row += piece.shape[0] as number;
+    }
+    columns[name] = resized(head, length, data, missing);
+  }
+  return new Dataset(columns);
+}
+
+/**
+ * Examples read in order, chunk by chunk: for what is larger than memory. Each iteration starts from the beginning; every
+ * chunk has the same columns.
+ */
+export interface DatasetStream {
+  /** Rows in all, where that is known without reading. */
+  readonly length?: number;
+  readonly names: readonly string[];
+  [Symbol.asyncIterator](): AsyncIterator<Dataset>;
+}
+
+export const isStream = (source: Dataset | DatasetStream): source is DatasetStream => Symbol.asyncIterator in source;
+
+/** Reads a stream to its end into memory. */
+export async function collect(stream: DatasetStream): Promise<Dataset> {
+  const chunks: Dataset[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return concatenate(chunks);
+}

@@ -1,0 +1,8 @@
+/**
+ * @module Data sets, loaders, splits and formats that work anywhere. What needs a file system is in `descentjs/data/node`.
+ */
+export * from "./dataset.js";
+export * from "./loader.js";
+export * from "./split.js";
+export * from "./safetensors.js";
+export { parseIdx } from "./readers/idx.js";

@@ -1,0 +1,103 @@
+/**
+ * @module Batches made in a worker thread, for work that would hold up the engine: decoding, tokenizing, augmenting. Number
+ * columns are shared with the worker, not sent; finished batches are handed over without a copy.
+ */
+import { Worker } from "node:worker_threads";
+import type { Batch, Column, Dataset } from "./dataset.js";
+import { isText } from "./dataset.js";
+import type { BatchFetcher, BatchRequest } from "./loader.js";
+import type { TypedArray } from "../graph/index.js";
+import { DTYPES } from "../graph/index.js";
+import { DataError } from "../util/errors.js";
+
+/** Names a function for the worker to import: `(dataset, request, options) → Batch`. */
+export interface WorkerCollate {
+  /** Module address, as `import.meta.resolve` or `new URL(…, import.meta.url).href` gives it. */
+  readonly module: string;
+  readonly name: string;
+  /** Third argument of the function; anything that can be cloned. */
+  readonly options?: unknown;
+}
+
+/** What the worker is started with. */
+export interface WorkerSetup {
+  readonly columns: Readonly<Record<string, Column>>;
+  readonly collate?: WorkerCollate;
+}
+
+export interface WorkerAnswer {
+  readonly id: number;
+  readonly batch?: Batch;
+  readonly error?: string;
+}
+
+/** The same numbers in memory that threads share. */
+function shared(array: TypedArray, create: (length: number) => TypedArray): TypedArray {
+  if (array.buffer instanceof SharedArrayBuffer) return array;
+  const Kind = create(0).constructor as new (buffer: SharedArrayBuffer) => TypedArray;
+  const copy = new Kind(new SharedArrayBuffer(array.byteLength));
+  (copy as Uint8Array).set(array as Uint8Array);
+  return copy;
+}
+
+/**
+ * Makes batches in one worker thread. Owns the thread: `dispose` it, or use `using`. The data set is copied once into
+ * shared memory.
+ *
+ * Cost, measured on 2 cores: 128 rows of 784 bytes take 20 µs on the calling thread and about 100 µs through a worker, so a
+ * plain in-memory data set is better served without one; it pays from about 0.2 ms of work per batch.
+ */
+export class WorkerFetcher implements BatchFetcher, Disposable {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, { resolve: (batch: Batch) => void; reject: (error: Error) => void }>();
+  #nextId = 0;
+  #failure: Error | undefined;
+
+  constructor(dataset: Dataset, collate?: WorkerCollate) {
+    const columns: Record<string, Column> = {};
+    for (const [name, column] of Object.entries(dataset.columns)) {
+      if (!isText(column)) columns[name] = { ...column, data: shared(column.data, DTYPES[column.dtype].create) };
+      else if (collate !== undefined) columns[name] = column;
+    }
+    const workerData: WorkerSetup = { columns, ...(collate === undefined ? {} : { collate }) };
+    this.#worker = new Worker(new URL("./loader-worker-thread-node.js", import.meta.url), { workerData });
+    // The thread must not keep a finished program alive; while batches are awaited it does (see fetch).
+    this.#worker.unref();
+    this.#worker.on("message", (answer: WorkerAnswer) => {
+      const waiting = this.#waiting.get(answer.id);
+      this.#waiting.delete(answer.id);
+      if (this.#waiting.size === 0) this.#worker.unref();
+      if (answer.batch !== undefined) waiting?.resolve(answer.batch);
+      else waiting?.reject(new DataError(answer.error ?? "loader: the worker gave no batch"));
+    });
+    this.#worker.on("error", (error: Error) =>
+      this.#fail(new DataError(`loader: worker failed (${error.message})`, { cause: error })),
+    );
+    this.#worker.on("exit", () => this.#fail(new DataError("loader: the worker has ended")));
+  }
+
+  fetch(request: BatchRequest): Promise<Batch> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const id = this.#nextId++;
+    if (this.#waiting.size === 0) this.#worker.ref();
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, request: { ...request, indices: request.indices.slice() } });
+    });
+  }
+
+  dispose(): void {
+    this.#fail(new DataError("loader: the worker was disposed of"));
+    void this.#worker.terminate();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#waiting.values()) reject(this.#failure);
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,264 @@
+/**
+ * @module Batches in order: shuffled by (seed, epoch), weighted where classes are rare, and resumable at any batch. Who makes
+ * a batch out of row numbers is a `BatchFetcher`: this thread, or a worker (`loader-worker-node.ts`).
+ */
+import type { Batch, Dataset, DatasetStream } from "./dataset.js";
+import { concatenate, isStream } from "./dataset.js";
+import { groupRows } from "./split.js";
+import { ConfigError, DataError } from "../util/errors.js";
+import { Random } from "../util/random.js";
+
+/** Which rows make a batch, and the keys of whatever is random in it: (seed, epoch, row), never the thread. */
+export interface BatchRequest {
+  readonly indices: Uint32Array;
+  readonly seed: number;
+  readonly epoch: number;
+  /** Examples given in this epoch before this batch. */
+  readonly offset: number;
+}
+
+/** Makes a batch of rows: texts to padded ids, images decoded and augmented, or just the columns. */
+export type Collate = (dataset: Dataset, request: BatchRequest) => Batch;
+
+/** Where batches are made. Requests are answered in any order; the loader keeps several under way. */
+export interface BatchFetcher {
+  fetch(request: BatchRequest): Batch | Promise<Batch>;
+}
+
+/** How far an iteration has come; goes into a checkpoint. */
+export interface LoaderPosition {
+  readonly epoch: number;
+  /** Examples already given in this epoch. */
+  readonly offset: number;
+}
+
+export interface LoaderOptions {
+  readonly batchSize: number;
+  readonly shuffle?: boolean;
+  readonly seed?: number;
+  /** Leave out a last batch that is not full: a training step is compiled for one size. */
+  readonly dropLast?: boolean;
+  /** Draw rows with replacement, by these weights (one per row, ≥ 0, in any unit). */
+  readonly weights?: ArrayLike<number>;
+  /** Draw rows with replacement so that each value of this column comes equally often. */
+  readonly balance?: string;
+  /** Draws per epoch where rows are drawn by weight; as many as there are rows if left out. */
+  readonly examplesPerEpoch?: number;
+  /** Makes a batch from rows; the number columns as they are if left out. */
+  readonly collate?: Collate;
+  /** Makes batches elsewhere, in place of `collate`. */
+  readonly fetcher?: BatchFetcher;
+  /** Batches kept under way ahead of the consumer. Has an effect where a fetcher or a stream is asynchronous. */
+  readonly prefetch?: number;
+  /** Rows that a shuffled stream holds and mixes at a time. */
+  readonly shuffleBuffer?: number;
+}
+
+/** Draws indices with the given weights, each in constant time (alias method: Walker 1977, Vose 1991). */
+export function weightedSampler(weights: ArrayLike<number>): (random: Random) => number {
+  const n = weights.length;
+  let sum = 0;
+  for (let i = 0; i < n; i++) {
+    const w = weights[i] as number;
+    if (!(w >= 0 && w < Infinity)) throw new ConfigError(`weights: expected finite numbers ≥ 0, got ${w} for row ${i}`);
+    sum += w;
+  }
+  if (!(sum > 0)) throw new ConfigError(`weights: expected at least one above 0 among ${n}`);
+  const keep = Float64Array.from(weights, (w) => (w * n) / sum);
+  const alias = Uint32Array.from({ length: n }, (_, i) => i);
+  const small: number[] = [];
+  const large: number[] = [];
+  for (let i = 0; i < n; i++) ((keep[i] as number) < 1 ? small : large).push(i);
+  while (small.length > 0 && large.length > 0) {
+    const s = small.pop() as number;
+    const l = large.at(-1) as number;
+    alias[s] = l;
+    keep[l] = (keep[l] as number) + (keep[s] as number) - 1;
+    if (keep[l] < 1) small.push(large.pop() as number);
+  }
+  // What is left over differs from 1 by rounding alone, unless its weight is 0.
+  for (const i of [...small, ...large]) keep[i] = (weights[i] as number) === 0 ? 0 : 1;
+  return (random) => {
+    const i = random.integer(n);
+    return random.uniform() < (keep[i] as number) ? i : (alias[i] as number);
+  };
+}
+
+/** The weight of each row that makes all values of a column equally frequent. */
+export function balancedWeights(dataset: Dataset, column: string): Float64Array {
+  const weights = new Float64Array(dataset.length);
+  for (const rows of groupRows(dataset.column(column), dataset.length)) for (const i of rows) weights[i] = 1 / rows.length;
+  return weights;
+}
+
+/**
+ * Batches of a data set, one epoch per `for await`, from `position` on. After the last batch of an epoch the position is
+ * (epoch, all); when the loop ends it is (epoch + 1, 0), so that a checkpoint taken inside the loop's body resumes with the
+ * batch after it, bit for bit.
+ */
+export class DataLoader implements AsyncIterable<Batch> {
+  readonly source: Dataset | DatasetStream;
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly #options: LoaderOptions;
+  readonly #sample: ((random: Random) => number) | undefined;
+  #epoch = 0;
+  #offset = 0;
+  #order: { epoch: number; indices: Uint32Array } | undefined;
+
+  constructor(source: Dataset | DatasetStream, options: LoaderOptions) {
+    const { batchSize, seed = 0, weights, balance } = options;
+    if (!Number.isInteger(batchSize) || batchSize < 1)
+      throw new ConfigError(`loader: expected a batch size of at least 1, got ${batchSize}`);
+    if (!isStream(source)) {
+      if (source.length === 0) throw new DataError("loader: expected at least one example, got an empty data set");
+      if (weights !== undefined && weights.length !== source.length)
+        throw new ConfigError(`loader: expected ${source.length} weights, got ${weights.length}`);
+    } else if (weights !== undefined || balance !== undefined)
+      throw new ConfigError("loader: expected a data set in memory to draw by weight from, got a stream");
+    this.source = source;
+    this.batchSize = batchSize;
+    this.seed = seed;
+    this.#options = options;
+    if (!isStream(source)) {
+      const effective = weights ?? (balance === undefined ? undefined : balancedWeights(source, balance));
+      this.#sample = effective && weightedSampler(effective);
+      if (this.examples === 0)
+        throw new ConfigError(
+          `loader: expected at least one full batch of ${batchSize}, got ${source.length} examples; use a smaller batch size`,
+        );
+    }
+  }
+
+  /** Examples in an epoch; undefined for a stream of unknown length. */
+  get examples(): number | undefined {
+    const { dropLast = false, examplesPerEpoch } = this.#options;
+    const length = this.#sample === undefined ? this.source.length : (examplesPerEpoch ?? this.source.length);
+    return length === undefined || !dropLast ? length : length - (length % this.batchSize);
+  }
+
+  /** Batches in an epoch; undefined for a stream of unknown length. */
+  get length(): number | undefined {
+    return this.examples === undefined ? undefined : Math.ceil(this.examples / this.batchSize);
+  }
+
+  get position(): LoaderPosition {
+    return { epoch: this.#epoch, offset: this.#offset };
+  }
+
+  /** Goes on from a saved position. */
+  seek(position: LoaderPosition): void {
+    const { epoch, offset } = position;
+    if (![epoch, offset].every((x) => Number.isInteger(x) && x >= 0) || offset > (this.examples ?? Infinity))
+      throw new ConfigError(`loader: expected a position within ${this.examples} examples, got epoch ${epoch}, offset ${offset}`);
+    this.#epoch = epoch;
+    this.#offset = offset;
+  }
+
+  /** Row numbers of an epoch, in the order in which they are given. In-memory data only. */
+  order(epoch: number): Uint32Array {
+    if (this.#order?.epoch === epoch) return this.#order.indices;
+    const count = this.examples ?? 0;
+    let indices: Uint32Array;
+    if (this.#sample !== undefined) {
+      const random = new Random(this.seed, "sample", epoch);
+      indices = new Uint32Array(count);
+      for (let i = 0; i < count; i++) indices[i] = this.#sample(random);
+    } else if (this.#options.shuffle === true) {
+      indices = new Random(this.seed, "shuffle", epoch).permutation(this.source.length ?? 0).subarray(0, count);
+    } else indices = Uint32Array.from({ length: count }, (_, i) => i);
+    this.#order = { epoch, indices };
+    return indices;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Batch> {
+    const epoch = this.#epoch;
+    const batches = isStream(this.source) ? this.#fromStream(this.source) : this.#fromMemory(this.source);
+    for await (const { batch, rows } of batches) {
+      this.#offset += rows;
+      yield batch;
+    }
+    this.#epoch = epoch + 1;
+    this.#offset = 0;
+  }
+
+  async *#fromMemory(dataset: Dataset): AsyncGenerator<{ batch: Batch; rows: number }> {
+    const { fetcher, collate, prefetch = fetcher === undefined ? 0 : 2 } = this.#options;
+    const epoch = this.#epoch;
+    const order = this.order(epoch);
+    const pending: { batch: Batch | Promise<Batch>; rows: number }[] = [];
+    let next = this.#offset;
+    while (next < order.length || pending.length > 0) {
+      while (next < order.length && pending.length <= prefetch) {
+        const indices = order.subarray(next, next + this.batchSize);
+        const request: BatchRequest = { indices, seed: this.seed, epoch, offset: next };
+        const batch = fetcher?.fetch(request) ?? collate?.(dataset, request) ?? dataset.gather(indices);
+        // A failure is raised when its turn comes; until then it must not count as unhandled.
+        if (batch instanceof Promise) batch.catch(() => undefined);
+        pending.push({ batch, rows: indices.length });
+        next += indices.length;
+      }
+      const first = pending.shift() as { batch: Batch | Promise<Batch>; rows: number };
+      yield { batch: await first.batch, rows: first.rows };
+    }
+  }
+
+  async *#fromStream(stream: DatasetStream): AsyncGenerator<{ batch: Batch; rows: number }> {
+    const { shuffle = false, shuffleBuffer = 16_384, dropLast = false, collate } = this.#options;
+    const epoch = this.#epoch;
+    const window = Math.max(this.batchSize, shuffle ? shuffleBuffer : 1);
+    let skip = this.#offset;
+    let offset = 0;
+    let windows = 0;
+    let held: Dataset[] = [];
+    let heldRows = 0;
+    const { batchSize, seed } = this;
+    const drain = function* (last: boolean): Generator<{ batch: Batch; rows: number }> {
+      if (heldRows === 0) return;
+      const rows = concatenate(held);
+      const order = shuffle
+        ? new Random(seed, "shuffle", epoch, windows).permutation(rows.length)
+        : Uint32Array.from({ length: rows.length }, (_, i) => i);
+      windows++;
+      let start = 0;
+      for (; start + (last && !dropLast ? 1 : batchSize) <= rows.length; start += batchSize) {
+        const indices = order.subarray(start, start + batchSize);
+        if (skip >= indices.length) skip -= indices.length;
+        else {
+          const batch = collate?.(rows, { indices, seed, epoch, offset }) ?? rows.gather(indices);
+          yield { batch, rows: indices.length };
+        }
+        offset += indices.length;
+      }
+      held = start < rows.length ? [rows.select(order.subarray(start))] : [];
+      heldRows = Math.max(0, rows.length - start);
+    };
+    for await (const chunk of readAhead(stream, this.#options.prefetch ?? 1)) {
+      held.push(chunk);
+      heldRows += chunk.length;
+      if (heldRows >= window) yield* drain(false);
+    }
+    yield* drain(true);
+    if (offset === 0) throw new DataError("loader: expected at least one full batch, got an empty stream");
+  }
+}
+
+/** The items of a sequence, with up to `depth` of them asked for before they are needed. */
+export async function* readAhead<T>(items: AsyncIterable<T>, depth: number): AsyncGenerator<T> {
+  const iterator = items[Symbol.asyncIterator]();
+  const pending: Promise<IteratorResult<T>>[] = [];
+  try {
+    for (;;) {
+      while (pending.length <= depth) {
+        const item = iterator.next();
+        item.catch(() => undefined);
+        pending.push(item);
+      }
+      const result = await (pending.shift() as Promise<IteratorResult<T>>);
+      if (result.done === true) return;
+      yield result.value;
+    }
+  } finally {
+    await iterator.return?.();
+  }
+}

@@ -1,0 +1,6 @@
+/**
+ * @module The part of `data` that needs Node: files, threads, DuckDB. Re-exports the rest.
+ */
+export * from "./index.js";
+export * from "./loader-worker-node.js";
+export * from "./safetensors-node.js";

@@ -1,0 +1,106 @@
+/**
+ * @module safetensors files on disk: written piece by piece, aside and then renamed, so that a file that exists is whole;
+ * read at once, or tensor by tensor.
+ */
+import type { FileHandle } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
+import { readFileBytes } from "./files-node.js";
+import type { SafetensorsFile, SafetensorsHeader } from "./safetensors.js";
+import { decodeTensor, headerLength, parseSafetensorsHeader, readSafetensors, safetensorsPieces } from "./safetensors.js";
+import type { TensorData } from "../graph/index.js";
+import { DataError } from "../util/errors.js";
+import { unknownName } from "../util/nearest.js";
+
+/** Reads a whole file into memory. */
+export const loadSafetensors = async (path: string): Promise<SafetensorsFile> => readSafetensors(await readFileBytes(path), path);
+
+/** Writes beside `path`, flushes to disk, and renames: readers see the old file or the new one, never a part. */
+export async function saveSafetensors(
+  path: string,
+  tensors: Iterable<readonly [string, TensorData]>,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const aside = `${path}.${process.pid}.tmp`;
+  try {
+    const file = await open(aside, "w");
+    try {
+      for (const piece of safetensorsPieces(tensors, metadata)) await writeAll(file, piece);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(aside, path);
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw error;
+  }
+}
+
+/** `FileHandle.write` may write less than it is given, and takes at most 2 GiB at once. */
+async function writeAll(file: FileHandle, piece: Uint8Array): Promise<void> {
+  for (let at = 0; at < piece.length;) {
+    const { bytesWritten } = await file.write(piece, at, Math.min(piece.length - at, 2 ** 30));
+    at += bytesWritten;
+  }
+}
+
+/** An open file from which single tensors are read: for models of which a part is wanted, or larger than memory. */
+export class SafetensorsReader implements AsyncDisposable {
+  readonly header: SafetensorsHeader;
+  readonly #file: FileHandle;
+  readonly #path: string;
+
+  private constructor(file: FileHandle, path: string, header: SafetensorsHeader) {
+    this.#file = file;
+    this.#path = path;
+    this.header = header;
+  }
+
+  static async open(path: string): Promise<SafetensorsReader> {
+    let file: FileHandle;
+    try {
+      file = await open(path, "r");
+    } catch (cause) {
+      throw new DataError(`${path}: expected a file that can be read (${(cause as Error).message})`, { cause });
+    }
+    try {
+      const { size } = await file.stat();
+      const length = headerLength(await readAt(file, 0, Math.min(8, size)), path);
+      if (8 + length > size)
+        throw new DataError(`${path}: expected a header of ${length} bytes, got ${size - 8}; the file is truncated`);
+      return new SafetensorsReader(file, path, parseSafetensorsHeader(await readAt(file, 8, length), size, path));
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  get names(): string[] {
+    return this.header.entries.map((entry) => entry.name);
+  }
+
+  async read(name: string): Promise<TensorData> {
+    const entry = this.header.entries.find((candidate) => candidate.name === name);
+    if (entry === undefined) throw new DataError(`${this.#path}: ${unknownName("tensor", name, this.names)}`);
+    return decodeTensor(entry, await readAt(this.#file, this.header.dataStart + entry.begin, entry.end - entry.begin));
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+async function readAt(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length;) {
+    const { bytesRead } = await file.read(bytes, at, Math.min(length - at, 2 ** 30), position + at);
+    if (bytesRead === 0)
+      throw new DataError(`safetensors: expected ${length} bytes at ${position}, got ${at}; the file is truncated`);
+    at += bytesRead;
+  }
+  return bytes;
+}
