@@ -1,0 +1,20 @@
+/** @module Where the engine runs: said before it is loaded, because its own message where it has no binary helps nobody. */
+import { DescentError } from "../util/errors.js";
+
+/** Platforms for which `onnxruntime-node` brings a binary. */
+const ENGINE_PLATFORMS: readonly string[] = ["linux-x64", "linux-arm64", "darwin-arm64", "win32-x64", "win32-arm64"];
+
+const NAMES: Readonly<Record<string, string>> = { darwin: "macOS", linux: "Linux", win32: "Windows" };
+
+/** DescentError where ONNX Runtime has no binary for this platform. */
+export function checkEnginePlatform(platform: string = process.platform, arch: string = process.arch): void {
+  if (ENGINE_PLATFORMS.includes(`${platform}-${arch}`)) return;
+  const intel =
+    platform === "darwin" && arch === "x64"
+      ? "; on a Mac with Apple silicon install Node for arm64, on an Intel Mac use Linux in a container"
+      : "";
+  throw new DescentError(
+    `engine: expected a platform with an ONNX Runtime binary (Linux, Windows: x64 or arm64; macOS: arm64), ` +
+      `got ${NAMES[platform] ?? platform} ${arch}${intel}, or run Descent in a browser`,
+  );
+}

@@ -1,0 +1,180 @@
+/**
+ * @module The frame around every verb: finds it, parses its options, shows help, turns signals into an AbortSignal, results
+ * into JSON, and errors into one line and an exit status.
+ */
+import { readFile } from "node:fs/promises";
+import { streamSink, peakMemoryMiB } from "../train/progress-node.js";
+import { Progress } from "../train/progress.js";
+import { ConfigError, DescentError } from "../util/errors.js";
+import { nearest } from "../util/nearest.js";
+import { overallHelp, usage, verbHelp } from "./help.js";
+import type { OptionTable } from "./options.js";
+import { applyConfig, flag, parseOptions } from "./options.js";
+import { checkEnginePlatform } from "./platform.js";
+import type { Verb, VerbContext } from "./verb.js";
+import type { VerbRow } from "./verbs.js";
+
+/** Options that every verb has. */
+export const GLOBAL_OPTIONS = {
+  help: flag({ help: "say how this is used", short: "h", local: true }),
+  json: flag({ help: "write one JSON document to standard output, and all else to standard error", local: true }),
+  quiet: flag({ help: "no remarks and no progress", short: "q", local: true }),
+  debug: flag({ help: "show the stack of an error", local: true, env: "DESCENT_DEBUG" }),
+} satisfies OptionTable;
+
+/** The process, as far as the frame needs it. */
+export interface Io {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number };
+  /** Calls back at each Ctrl-C or SIGTERM, until the returned function is called. */
+  readonly onInterrupt: (callback: () => void) => () => void;
+  /** Leaves at once. */
+  readonly exit: (status: number) => void;
+}
+
+export const INTERRUPTED = 130;
+
+/** Runs one command line (without `node` and the script) and returns its exit status; it never rejects. */
+export async function runCommandLine(args: readonly string[], verbs: readonly VerbRow[], io: Io): Promise<number> {
+  // Before options are parsed, and where parsing itself fails, the switches count that change how failure is told.
+  const before = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
+  const frame = { json: before.includes("--json"), debug: before.includes("--debug") || (io.env["DESCENT_DEBUG"] ?? "") !== "" };
+  const interrupts = new AbortController();
+  const stopListening = io.onInterrupt(() => {
+    if (interrupts.signal.aborted) {
+      io.exit(INTERRUPTED);
+      return;
+    }
+    io.stderr.write("\ndescent: stopping; once more to leave at once\n");
+    interrupts.abort(new DescentError("interrupted"));
+  });
+  try {
+    const result = await dispatch(args, verbs, io, interrupts.signal);
+    if (frame.json && result !== SHOWN) io.stdout.write(`${JSON.stringify(result ?? null, undefined, 2)}\n`);
+    return interrupts.signal.aborted ? INTERRUPTED : 0;
+  } catch (error) {
+    const status = interrupts.signal.aborted ? INTERRUPTED : error instanceof DescentError ? error.exitCode : 1;
+    const message = interrupts.signal.aborted && isAbort(error, interrupts.signal) ? "interrupted" : errorLine(error);
+    io.stderr.write(`descent: ${frame.debug && error instanceof Error ? stackOf(error) : message}\n`);
+    if (frame.json) io.stdout.write(`${JSON.stringify({ error: message, exitStatus: status }, undefined, 2)}\n`);
+    return status;
+  } finally {
+    stopListening();
+  }
+}
+
+/** Returned in place of a result where text has been written already. */
+const SHOWN = Symbol("shown");
+
+async function dispatch(args: readonly string[], verbs: readonly VerbRow[], io: Io, signal: AbortSignal): Promise<unknown> {
+  const [first, ...rest] = args;
+  if (first === undefined || first === "--help" || first === "-h") {
+    io.stdout.write(`${overallHelp(verbs, GLOBAL_OPTIONS)}\n`);
+    return SHOWN;
+  }
+  if (first === "--version" || first === "-v") return dispatch(["version", ...rest], verbs, io, signal);
+  const row = verbs.find((candidate) => candidate.name === first);
+  if (row === undefined) {
+    const names = verbs.map((candidate) => candidate.name);
+    const near = nearest(first, names);
+    const hint = near === undefined ? `expected one of ${names.join(", ")}` : `did you mean "${near}"?`;
+    throw new ConfigError(`unknown ${first.startsWith("-") ? "option" : "verb"} "${first}"; ${hint}`);
+  }
+  const { verb } = await row.load();
+  return runVerb(row, verb, rest, args, verbs, io, signal);
+}
+
+async function runVerb(
+  row: VerbRow,
+  verb: Verb,
+  args: readonly string[],
+  wholeLine: readonly string[],
+  verbs: readonly VerbRow[],
+  io: Io,
+  signal: AbortSignal,
+): Promise<unknown> {
+  if (wantsHelp(args)) {
+    const positionals = args.filter((argument) => !argument.startsWith("-"));
+    const more = (await verb.more?.(positionals)) ?? "";
+    io.stdout.write(`${verbHelp(row, verb, GLOBAL_OPTIONS, more)}\n`);
+    return SHOWN;
+  }
+  const table: OptionTable = { ...verb.options, ...GLOBAL_OPTIONS };
+  let parsed = parseOptions(table, args, io.env, row.name);
+  checkPositionals(row.name, verb, parsed.positionals);
+  let config: unknown;
+  const configOption = Object.keys(table).find((name) => table[name]?.configFile === true);
+  const configPath = configOption === undefined ? undefined : parsed.values[configOption];
+  if (typeof configPath === "string") {
+    config = await readConfig(configPath);
+    parsed = applyConfig(table, parsed, config, configPath);
+  }
+  if (verb.engine === true) checkEnginePlatform();
+
+  const { json, quiet, debug } = parsed.values as Record<"json" | "quiet" | "debug", boolean>;
+  const context: VerbContext = {
+    options: parsed.values,
+    given: parsed.given,
+    positionals: parsed.positionals,
+    config,
+    signal,
+    command: ["descent", ...wholeLine].map(shellQuote).join(" "),
+    json,
+    quiet,
+    debug,
+    verbs,
+    print: (text) => void (json ? io.stderr : io.stdout).write(`${text}\n`),
+    note: (text) => void (quiet || io.stderr.write(`${text}\n`)),
+    progress: (options) => new Progress(quiet ? undefined : streamSink(io.stderr, io.env), { peakMemoryMiB, ...options }),
+  };
+  return verb.run(context);
+}
+
+const wantsHelp = (args: readonly string[]): boolean => {
+  const options = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
+  return options.includes("--help") || options.includes("-h");
+};
+
+function checkPositionals(name: string, verb: Verb, given: readonly string[]): void {
+  const required = verb.positionals.filter((positional) => positional.optional !== true);
+  const missing = required[given.length];
+  if (missing !== undefined) throw new ConfigError(`${name}: expected ${missing.name}, got nothing; usage: ${usage(name, verb)}`);
+  const last = verb.positionals.at(-1);
+  if (last?.many === true || given.length <= verb.positionals.length) return;
+  throw new ConfigError(`${name}: unexpected argument "${given[verb.positionals.length]}"; usage: ${usage(name, verb)}`);
+}
+
+async function readConfig(path: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (cause) {
+    throw new ConfigError(`${path}: expected a readable JSON file, got ${(cause as NodeJS.ErrnoException).code}`, { cause });
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw new ConfigError(`${path}: expected JSON, got text that does not parse (${(cause as Error).message})`, { cause });
+  }
+}
+
+const isAbort = (error: unknown, signal: AbortSignal): boolean =>
+  error === signal.reason || (error instanceof Error && error.name === "AbortError");
+
+/** An error as one line: ours as it is; a system error by its own words; for any other, how to learn more. */
+export function errorLine(error: unknown): string {
+  const text = (error instanceof Error ? error.message : String(error)).split("\n")[0]?.trim() ?? "";
+  if (error instanceof DescentError) return text;
+  const name = error instanceof Error && error.name !== "Error" ? `${error.name}: ` : "";
+  return `${name}${text === "" ? "failed without a message" : text}; run again with --debug to see where`;
+}
+
+function stackOf(error: Error): string {
+  const stack = error.stack ?? error.message;
+  return error.cause instanceof Error ? `${stack}\n  caused by ${stackOf(error.cause)}` : stack;
+}
+
+/** Quoted for a POSIX shell where that is needed. */
+export const shellQuote = (word: string): string =>
+  /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;

@@ -1,0 +1,93 @@
+/**
+ * @module The options that every verb that trains has, in one place. Left out, an option without a default here has one that
+ * depends on the task and model, and that reaches the accuracy the documentation promises.
+ *
+ * @example
+ * defineVerb({ options: { ...trainingOptions, ...dataOptions, adapters: text({ … }) }, … })
+ */
+import { ConfigError } from "../util/errors.js";
+import type { OptionTable, OptionValues, ParsedOptions } from "./options.js";
+import { choice, flag, integer, list, number, text } from "./options.js";
+
+export const OPTIMIZERS = ["sgd", "rmsprop", "adagrad", "adam", "adamw", "lion"] as const;
+export const SCHEDULES = [
+  "constant",
+  "step",
+  "multi-step",
+  "exponential",
+  "cosine",
+  "linear",
+  "polynomial",
+  "inverse-sqrt",
+  "one-cycle",
+  "reduce-on-plateau",
+] as const;
+export const DEVICES = ["auto", "cpu", "cuda", "webgpu", "wasm"] as const;
+
+/** Where to compute: for every verb that runs a model. */
+export const deviceOptions = {
+  device: choice(DEVICES, { help: "what computes; auto takes the best that starts, and says which", default: "auto" }),
+  threads: integer({ help: "threads of the cpu device", minimum: 1, defaultText: "all cores", env: "DESCENT_THREADS" }),
+} satisfies OptionTable;
+
+/** What to read, and how: for every verb that takes a data set. */
+export const dataOptions = {
+  data: text({ help: "a known name (fashion-mnist, …), a file, a folder, or a SQL query", placeholder: "DATA", short: "d" }),
+  labelColumn: text({ help: "the column to predict", placeholder: "NAME", defaultText: "guessed from names and types" }),
+  ignoreColumn: list(text({ help: "a column to leave out", placeholder: "NAME" })),
+  skipBadRows: flag({ help: "leave out rows that cannot be read, and count them" }),
+} satisfies OptionTable;
+
+/** How to train: for every verb that trains. */
+export const trainingOptions = {
+  model: text({
+    help: "which model; --help after the task lists them",
+    placeholder: "MODEL",
+    short: "m",
+    defaultText: "the task's own",
+  }),
+  out: text({ help: "the run folder to make", placeholder: "RUN", short: "o", defaultText: "runs/TASK-MODEL-TIME", local: true }),
+  overwrite: flag({ help: "replace the run that is already in --out", local: true }),
+  epochs: number({ help: "how many times to go through the data", above: 0, defaultText: "the model's own" }),
+  steps: integer({ help: "how many steps to make, in place of --epochs", minimum: 1 }),
+  batchSize: integer({ help: "examples in a step", minimum: 1, placeholder: "N", defaultText: "the model's own" }),
+  lr: number({ help: "learning rate, at its peak", above: 0, placeholder: "RATE", defaultText: "the model's own" }),
+  optimizer: choice(OPTIMIZERS, { help: "how gradients become updates", placeholder: "NAME", defaultText: "the model's own" }),
+  schedule: choice(SCHEDULES, { help: "how the learning rate moves", placeholder: "NAME", defaultText: "the model's own" }),
+  warmupSteps: integer({ help: "steps over which the learning rate rises", minimum: 0, defaultText: "the model's own" }),
+  weightDecay: number({ help: "decoupled weight decay", minimum: 0, defaultText: "the model's own" }),
+  clipNorm: number({ help: "largest norm of the whole gradient", above: 0, defaultText: "the model's own" }),
+  accumulate: integer({ help: "batches whose gradients make one update", minimum: 1, default: 1 }),
+  earlyStopping: integer({ help: "stop after so many evaluations without a better one", minimum: 1, placeholder: "N" }),
+  seed: integer({ help: "names every random choice; the same seed gives the same run", minimum: 0, default: 1 }),
+  ...deviceOptions,
+  init: text({ help: "start from these weights: safetensors, ONNX, or a run", placeholder: "FILE" }),
+  resume: text({ help: "go on with this run, or from one checkpoint of it", placeholder: "RUN", local: true }),
+  config: {
+    ...text({ help: "options from a JSON file, such as a run's config.json", placeholder: "FILE", local: true }),
+    configFile: true,
+  },
+  check: flag({ help: "first see that the model can learn one batch by heart", default: true, local: true }),
+  lang: choice(["en", "zh"], { help: "language of the report", default: "en", env: "DESCENT_LANG", local: true }),
+} satisfies OptionTable;
+
+export type TrainingOptions = OptionValues<typeof trainingOptions>;
+
+/** ConfigError where shared options contradict each other; call it first in a verb's `run`. */
+export function checkTrainingOptions(
+  parsed: Pick<ParsedOptions<typeof trainingOptions>, "given"> & { readonly options: TrainingOptions },
+  where: string,
+): void {
+  const { options, given } = parsed;
+  const together = (a: string, b: string): void => {
+    if (given.get(a) === "command line" && given.get(b) === "command line") {
+      throw new ConfigError(`${where}: expected --${a} or --${b}, got both`);
+    }
+  };
+  together("epochs", "steps");
+  together("resume", "init");
+  together("resume", "out");
+  if (options.overwrite && options.resume !== undefined) {
+    throw new ConfigError(`${where}: expected --resume or --overwrite, got both`);
+  }
+}

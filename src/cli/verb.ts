@@ -1,0 +1,71 @@
+/**
+ * @module What a verb is. To add one: write `verbs/NAME.ts` that exports `verb = defineVerb({ … })`, and add its row to
+ * `verbs.ts`. A verb file imports the heavy parts (engine, data, tasks) inside `run`, so that `--help` stays quick.
+ *
+ * @example
+ * export const verb = defineVerb({
+ *   positionals: [{ name: "RUN", help: "a run folder" }],
+ *   options: { data: text({ help: "what to measure on", placeholder: "DATA" }) },
+ *   examples: ["descent eval runs/mnist --data mnist"],
+ *   async run({ positionals: [run], options, signal, print }) {
+ *     const { evaluate } = await import("../../train/evaluate.js");
+ *     const metrics = await evaluate(run, { data: options.data, signal });
+ *     print(formatTable(…));       // for a person: standard output, or standard error under --json
+ *     return metrics;              // for a program: the one JSON document that --json writes to standard output
+ *   },
+ * });
+ */
+import type { Progress, ProgressOptions } from "../train/progress.js";
+import type { OptionTable, OptionValues, Source } from "./options.js";
+import type { VerbRow } from "./verbs.js";
+
+/** An argument without dashes. */
+export interface Positional {
+  readonly name: string;
+  readonly help: string;
+  readonly optional?: boolean;
+  /** Takes all that are left; only the last one may. */
+  readonly many?: boolean;
+}
+
+/** All that a verb is given. */
+export interface VerbContext<O extends OptionTable = OptionTable> {
+  /** Checked values by the table's names. */
+  readonly options: OptionValues<O>;
+  /** Which options were set, and where; the others have their defaults. */
+  readonly given: ReadonlyMap<string, Source>;
+  readonly positionals: readonly string[];
+  /** What `--config FILE` held. */
+  readonly config: unknown;
+  /** Aborted by Ctrl-C or SIGTERM: write a checkpoint and return. */
+  readonly signal: AbortSignal;
+  /** The command line, quoted for a shell, that repeats this call. */
+  readonly command: string;
+  /** The table of verbs, for `help`. */
+  readonly verbs: readonly VerbRow[];
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly debug: boolean;
+  /** A line of the answer: standard output, or standard error under `--json`. */
+  readonly print: (text: string) => void;
+  /** A remark on the way: standard error, nothing with `--quiet`. */
+  readonly note: (text: string) => void;
+  /** A progress line on standard error, nothing with `--quiet`. */
+  readonly progress: (options: ProgressOptions) => Progress;
+}
+
+export interface Verb<O extends OptionTable = OptionTable> {
+  readonly positionals: readonly Positional[];
+  readonly options: O;
+  /** Whole command lines, shown by `--help`. */
+  readonly examples?: readonly string[];
+  /** Needs ONNX Runtime: on a platform without its binary the verb is refused in one line. */
+  readonly engine?: boolean;
+  /** More lines for `--help`, which may depend on the positionals (`descent train TASK --help` lists that task's models). */
+  readonly more?: (positionals: readonly string[]) => Promise<string>;
+  /** Does it, and returns what `--json` prints. Raise a DescentError for what the user should read. */
+  run(context: VerbContext<O>): Promise<unknown>;
+}
+
+/** Types a verb by its option table. */
+export const defineVerb = <const O extends OptionTable>(verb: Verb<O>): Verb<O> => verb;

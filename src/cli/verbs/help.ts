@@ -1,0 +1,33 @@
+/** @module `descent help [VERB [TASK]]`. */
+import { ConfigError } from "../../util/errors.js";
+import { unknownName } from "../../util/nearest.js";
+import { overallHelp, verbHelp } from "../help.js";
+import { GLOBAL_OPTIONS } from "../run.js";
+import { defineVerb } from "../verb.js";
+
+export const verb = defineVerb({
+  positionals: [
+    { name: "VERB", help: "the verb to explain; left out, all are listed", optional: true },
+    { name: "TASK", help: "for verbs that take a task: what there is for that task", optional: true },
+  ],
+  options: {},
+  examples: ["descent help train", "descent help train image-classification"],
+  async run({ positionals: [name, ...rest], verbs, print }) {
+    if (name === undefined) {
+      print(overallHelp(verbs, GLOBAL_OPTIONS));
+      return { verbs: verbs.map(({ name, summary }) => ({ name, summary })) };
+    }
+    const row = verbs.find((candidate) => candidate.name === name);
+    if (row === undefined)
+      throw new ConfigError(
+        `help: ${unknownName(
+          "verb",
+          name,
+          verbs.map((candidate) => candidate.name),
+        )}`,
+      );
+    const { verb } = await row.load();
+    print(verbHelp(row, verb, GLOBAL_OPTIONS, (await verb.more?.(rest)) ?? ""));
+    return { name: row.name, summary: row.summary, options: Object.keys(verb.options) };
+  },
+});

@@ -1,0 +1,36 @@
+/** @module `descent version`. */
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { defineVerb } from "../verb.js";
+
+/** The version in this package's `package.json`. */
+export async function descentVersion(): Promise<string> {
+  const file = await readFile(new URL("../../../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(file) as { version: string }).version;
+}
+
+/** The engine's version, without loading it; undefined where it is not installed. */
+function engineVersion(): string | undefined {
+  try {
+    return (createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string }).version;
+  } catch {
+    return undefined;
+  }
+}
+
+export const verb = defineVerb({
+  positionals: [],
+  options: {},
+  async run({ print }) {
+    const versions = {
+      descent: await descentVersion(),
+      node: process.versions.node,
+      onnxruntime: engineVersion(),
+      platform: `${process.platform} ${process.arch}`,
+    };
+    print(
+      `descent ${versions.descent} (Node ${versions.node}, ONNX Runtime ${versions.onnxruntime ?? "missing"}, ${versions.platform})`,
+    );
+    return versions;
+  },
+});
