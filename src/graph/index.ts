@@ -7,3 +7,4 @@ export * from "./node.js";
 export * from "./tensor.js";
 export * from "./graph.js";
 export { currentScope, withScope } from "./scope.js";
+export { mergeCommonSubexpressions } from "./passes/cse.js";

@@ -8,3 +8,7 @@ export * from "./linalg.js";
 export * from "./shape.js";
 export * from "./custom.js";
 export * from "./table.js";
+export { bindGraph } from "./passes/bind.js";
+export { fuseGraph } from "./passes/fuse.js";
+export { lowerGraph } from "./passes/lower.js";
+export { verifyGraph } from "./verify.js";

@@ -169,7 +169,12 @@ export const linalg = [MatMul, Gemm, FusedMatMul] as const;
 
 export const matMul = (a: Tensor, b: Tensor): Tensor => emitOne(MatMul, [a, b], {});
 
-export function gemm(a: Tensor, b: Tensor, c: Tensor | null = null, options: { alpha?: number; beta?: number; transA?: boolean; transB?: boolean } = {}): Tensor {
+export function gemm(
+  a: Tensor,
+  b: Tensor,
+  c: Tensor | null = null,
+  options: { alpha?: number; beta?: number; transA?: boolean; transB?: boolean } = {},
+): Tensor {
   return emitOne(Gemm, [a, b, c], { alpha: 1, beta: 1, transA: false, transB: false, ...options });
 }
 

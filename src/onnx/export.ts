@@ -1,0 +1,266 @@
+/**
+ * @module A lowered graph as an ONNX file. Equal graphs give equal bytes: values are named by their place, not by their id.
+ */
+import type { Attributes, Dim, Graph, Node, Tensor, TensorData } from "../graph/index.js";
+import { dimEquals, DTYPES, isLeaf, isStatic, SymbolicDim } from "../graph/index.js";
+import type { AttributeKind } from "../ops/index.js";
+import { opOf } from "../ops/index.js";
+import { ConfigError, UnsupportedOpError } from "../util/errors.js";
+import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./protobuf.js";
+import { encodeModel } from "./protobuf.js";
+
+/** The opset of the files that Descent writes: the newest that the common runtimes of 2025 and 2026 all read. */
+export const OPSET = 21;
+const IR_VERSION = 10;
+
+export interface ExportOptions {
+  /** Names of parameters (paths). One without a name here is refused. */
+  readonly names?: ReadonlyMap<Tensor, string>;
+  /** Numbers of parameters that become constants of the file; the others become inputs. */
+  readonly values?: ReadonlyMap<Tensor, TensorData>;
+  readonly graphName?: string;
+  /** Goes into the file's metadata. */
+  readonly metadata?: ReadonlyMap<string, string>;
+  /** Inputs in this order come first; an input that nothing needs is still declared. */
+  readonly inputs?: readonly Tensor[];
+}
+
+/** Raw little-endian bytes of an array (the platforms that run JavaScript are little-endian). */
+const bytesOf = (values: TensorData): Uint8Array =>
+  new Uint8Array(values.data.buffer, values.data.byteOffset, values.data.byteLength);
+
+const tensorProto = (name: string, values: TensorData): TensorProto => ({
+  name,
+  dims: [...values.shape],
+  dataType: DTYPES[values.dtype].onnx,
+  rawData: bytesOf(values),
+});
+
+const int64Proto = (name: string, values: readonly number[], scalar = false): TensorProto => ({
+  name,
+  dims: scalar ? [] : [values.length],
+  dataType: DTYPES.int64.onnx,
+  rawData: new Uint8Array(BigInt64Array.from(values, int64).buffer),
+});
+
+/** int64 of a number; those beyond 2^53 mean "to the end" and are clamped. */
+const int64 = (value: number): bigint => BigInt(Math.max(-Number.MAX_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, value)));
+
+/** The file's bytes. Errors: UnsupportedOpError for an op that should have been lowered. */
+export function exportGraph(graph: Graph, options: ExportOptions = {}): Uint8Array {
+  return encodeModel(graphToModel(graph, options));
+}
+
+export function graphToModel(graph: Graph, options: ExportOptions = {}): ModelProto {
+  return new Exporter(graph, options).model();
+}
+
+class Exporter {
+  readonly #graph: Graph;
+  readonly #options: ExportOptions;
+  readonly #names = new Map<Tensor, string>();
+  readonly #nodes: NodeProto[] = [];
+  readonly #initializers: TensorProto[] = [];
+  /** Names of shared int64 vectors, by their values. */
+  readonly #vectors = new Map<string, string>();
+  readonly #dims = new Map<string, string>();
+  readonly #domains = new Set<string>([""]);
+  #count = 0;
+
+  constructor(graph: Graph, options: ExportOptions) {
+    this.#graph = graph;
+    this.#options = options;
+  }
+
+  model(): ModelProto {
+    const { graph, options } = { graph: this.#graph, options: this.#options };
+    const inputs: ValueInfoProto[] = [];
+    const declared = new Set<Tensor>();
+    const declare = (t: Tensor, name: string): void => {
+      if (declared.has(t)) return;
+      declared.add(t);
+      this.#names.set(t, name);
+      inputs.push(valueInfo(t, name));
+    };
+    for (const t of options.inputs ?? []) declare(t, this.#leafName(t));
+    // Outputs keep their names; a value that is an output twice, or is an input, is copied at the end.
+    const copies: [string, Tensor][] = [];
+    for (const [name, t] of graph.outputs) {
+      if (isLeaf(t.node) || this.#names.has(t)) copies.push([name, t]);
+      else this.#names.set(t, name);
+    }
+    for (const node of graph.nodes) {
+      const t = node.outputs[0] as Tensor;
+      if (node.op === "Input") declare(t, this.#leafName(t));
+      else if (node.op === "Parameter") {
+        const value = options.values?.get(t);
+        if (value === undefined) declare(t, this.#leafName(t));
+        else {
+          this.#names.set(t, this.#leafName(t));
+          this.#initializers.push(tensorProto(this.#leafName(t), value));
+        }
+      } else if (node.op === "Constant") {
+        this.#initializers.push(tensorProto(this.#name(t), node.attributes["value"] as TensorData));
+      } else this.#node(node);
+    }
+    for (const [name, t] of copies) this.#push("Identity", "", [this.#name(t)], [name], []);
+    const outputs = [...graph.outputs].map(([name, t]) => valueInfo(t, name));
+    const opsets = new Map([...this.#domains].map((domain) => [domain, domain === "" ? OPSET : 1]));
+    return {
+      irVersion: IR_VERSION,
+      producerName: "descent",
+      producerVersion: "0.1.0",
+      opsets,
+      metadata: new Map(options.metadata ?? []),
+      graph: { name: options.graphName ?? "descent", nodes: this.#nodes, initializers: this.#initializers, inputs, outputs },
+      functions: [],
+    };
+  }
+
+  #leafName(t: Tensor): string {
+    const name = t.node.op === "Parameter" ? this.#options.names?.get(t) : (t.node.attributes["name"] as string);
+    if (name === undefined)
+      throw new ConfigError(`export: expected a name for each parameter, got none for one of shape [${t.shape.join(", ")}]`);
+    return name;
+  }
+
+  #name(t: Tensor): string {
+    let name = this.#names.get(t);
+    if (name === undefined) {
+      name = `v${this.#count++}`;
+      this.#names.set(t, name);
+    }
+    return name;
+  }
+
+  #push(opType: string, domain: string, inputs: string[], outputs: string[], attributes: AttributeProto[], scope = ""): void {
+    this.#domains.add(domain);
+    const name = `${scope === "" ? "" : `${scope}/`}${opType}_${this.#nodes.length}`;
+    this.#nodes.push({ name, opType, domain, inputs, outputs, attributes });
+  }
+
+  #node(node: Node): void {
+    const op = opOf(node);
+    if (op.domain === "descent") {
+      throw new UnsupportedOpError(`export: ${op.name} is Descent's own and has no form for this target; lower the graph first`);
+    }
+    const inputs = node.inputs.map((t) => (t === null ? "" : this.#name(t)));
+    const attributes: AttributeProto[] = [];
+    for (const [name, kind] of Object.entries(op.attributes)) {
+      const value = node.attributes[name];
+      if (value === undefined) continue;
+      const place = op.attributeInputs?.[name];
+      if (place === undefined) attributes.push(attributeProto(name, kind, value));
+      else {
+        while (inputs.length <= place.slot) inputs.push("");
+        inputs[place.slot] =
+          kind === "shape"
+            ? this.#shape(node, value as readonly Dim[])
+            : place.scalar
+              ? this.#vector([value as number], true)
+              : this.#vector(value as readonly number[]);
+      }
+    }
+    while (inputs.at(-1) === "") inputs.pop();
+    const outputs = node.outputs.map((t) => this.#name(t));
+    this.#push(op.name, op.domain, inputs, outputs, attributes, node.scope);
+  }
+
+  #vector(values: readonly number[], scalar = false): string {
+    const key = `${scalar ? "scalar " : ""}${values.join(",")}`;
+    let name = this.#vectors.get(key);
+    if (name === undefined) {
+      name = `ints${this.#vectors.size}`;
+      this.#vectors.set(key, name);
+      this.#initializers.push(int64Proto(name, values, scalar));
+    }
+    return name;
+  }
+
+  /** A target shape: constant where known; 0 and −1 where Reshape can say it so; else computed from the inputs' shapes. */
+  #shape(node: Node, shape: readonly Dim[]): string {
+    if (isStatic(shape)) return this.#vector(shape);
+    const x = node.inputs[0] as Tensor;
+    if (node.op === "Reshape") {
+      const short = shape.map((d, i) => (typeof d === "number" ? d : i < x.rank && dimEquals(d, x.shape[i] as Dim) ? 0 : -1));
+      if (short.filter((d) => d === -1).length <= 1) return this.#vector(short);
+    }
+    const parts = shape.map((d) => this.#dim(d));
+    const name = `shape${this.#count++}`;
+    const axis: AttributeProto = { name: "axis", type: "int", value: 0 };
+    this.#push("Concat", "", parts, [name], [axis]);
+    return name;
+  }
+
+  /** The name of an int64 vector of one element that holds a dimension. */
+  #dim(dim: Dim): string {
+    if (typeof dim === "number") return this.#vector([dim]);
+    const known = this.#dims.get(dim.key);
+    if (known !== undefined) return known;
+    let sum = dim.constant === 0 ? undefined : this.#vector([dim.constant]);
+    for (const [name, coefficient] of dim.terms) {
+      let term = this.#symbol(name);
+      if (coefficient !== 1) term = this.#binary("Mul", term, this.#vector([coefficient]));
+      sum = sum === undefined ? term : this.#binary("Add", sum, term);
+    }
+    const result = sum as string;
+    this.#dims.set(dim.key, result);
+    return result;
+  }
+
+  #binary(op: string, a: string, b: string): string {
+    const name = `dim${this.#count++}`;
+    this.#push(op, "", [a, b], [name], []);
+    return name;
+  }
+
+  /** A free dimension is read off an input that has it. */
+  #symbol(name: string): string {
+    const key = `symbol ${name}`;
+    const known = this.#dims.get(key);
+    if (known !== undefined) return known;
+    for (const input of this.#graph.inputs) {
+      const axis = input.shape.findIndex((d) => d instanceof SymbolicDim && d.key === name);
+      if (axis < 0) continue;
+      const result = `dim${this.#count++}`;
+      const attributes: AttributeProto[] = [
+        { name: "start", type: "int", value: axis },
+        { name: "end", type: "int", value: axis + 1 },
+      ];
+      this.#push("Shape", "", [this.#name(input)], [result], attributes);
+      this.#dims.set(key, result);
+      return result;
+    }
+    throw new UnsupportedOpError(`export: expected an input with the free dimension ${name}, got none`);
+  }
+}
+
+function valueInfo(t: Tensor, name: string): ValueInfoProto {
+  return { name, elementType: DTYPES[t.dtype].onnx, shape: t.shape.map((d) => (typeof d === "number" ? d : d.key)) };
+}
+
+function attributeProto(name: string, kind: AttributeKind, value: NonNullable<Attributes[string]>): AttributeProto {
+  switch (kind) {
+    case "int":
+      return { name, type: "int", value: value as number };
+    case "bool":
+      return { name, type: "int", value: value === true ? 1 : 0 };
+    case "dtype":
+      return { name, type: "int", value: DTYPES[value as keyof typeof DTYPES].onnx };
+    case "float":
+      return { name, type: "float", value: value as number };
+    case "ints":
+    case "shape":
+      return { name, type: "ints", value: [...(value as readonly number[])] };
+    case "floats":
+      return { name, type: "floats", value: [...(value as readonly number[])] };
+    case "string":
+      return { name, type: "string", value: value as string };
+    case "strings":
+      return { name, type: "strings", value: [...(value as readonly string[])] };
+    case "tensor":
+      return { name, type: "tensor", value: tensorProto("", value as TensorData) };
+    case "rule":
+      throw new UnsupportedOpError(`export: attribute ${name} is a function and cannot be written to a file`);
+  }
+}

@@ -1,0 +1,368 @@
+/**
+ * @module ONNX's messages as plain objects, and their bytes. Only what a model file needs; unknown fields are skipped.
+ * Source: onnx/onnx.proto, IR version 10.
+ */
+import type { WireField } from "./wire.js";
+import { readFields, readVarints, signed, text, WireWriter } from "./wire.js";
+
+export interface TensorProto {
+  name: string;
+  dims: number[];
+  dataType: number;
+  /** Little-endian elements. Typed fields (float_data, …) are turned into this when read. */
+  rawData: Uint8Array;
+  strings?: string[];
+  /** Where `data_location` is EXTERNAL: key → value (location, offset, length). */
+  external?: Map<string, string>;
+}
+
+export const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7, strings: 8 } as const;
+
+export type AttributeProto = { name: string } & (
+  | { type: "float"; value: number }
+  | { type: "int"; value: number }
+  | { type: "string"; value: string }
+  | { type: "tensor"; value: TensorProto }
+  | { type: "graph"; value: GraphProto }
+  | { type: "floats"; value: number[] }
+  | { type: "ints"; value: number[] }
+  | { type: "strings"; value: string[] }
+);
+
+export interface NodeProto {
+  name: string;
+  opType: string;
+  domain: string;
+  inputs: string[];
+  outputs: string[];
+  attributes: AttributeProto[];
+}
+
+export interface ValueInfoProto {
+  name: string;
+  elementType: number;
+  /** Undefined where the file does not say; a string names a free dimension, null is unknown. */
+  shape: (number | string | null)[] | undefined;
+}
+
+export interface GraphProto {
+  name: string;
+  nodes: NodeProto[];
+  initializers: TensorProto[];
+  inputs: ValueInfoProto[];
+  outputs: ValueInfoProto[];
+}
+
+export interface FunctionProto {
+  name: string;
+  domain: string;
+  inputs: string[];
+  outputs: string[];
+  attributes: string[];
+  nodes: NodeProto[];
+}
+
+export interface ModelProto {
+  irVersion: number;
+  producerName: string;
+  producerVersion: string;
+  opsets: Map<string, number>;
+  metadata: Map<string, string>;
+  graph: GraphProto;
+  functions: FunctionProto[];
+}
+
+// --- writing ------------------------------------------------------------------------------------------------------------
+
+function writeTensor(w: WireWriter, t: TensorProto): void {
+  w.packedInts(1, t.dims);
+  w.int(2, t.dataType);
+  if (t.strings !== undefined) for (const s of t.strings) w.string(6, s);
+  w.string(8, t.name);
+  if (t.external !== undefined) {
+    for (const [key, value] of t.external) {
+      w.message(13, (e) => {
+        e.string(1, key);
+        e.string(2, value);
+      });
+    }
+    w.int(14, 1);
+  } else if (t.strings === undefined) w.bytes(9, t.rawData);
+}
+
+function writeAttribute(w: WireWriter, a: AttributeProto): void {
+  w.string(1, a.name);
+  switch (a.type) {
+    case "float":
+      w.float(2, a.value);
+      break;
+    case "int":
+      w.int(3, a.value);
+      break;
+    case "string":
+      w.string(4, a.value);
+      break;
+    case "tensor":
+      w.message(5, (m) => writeTensor(m, a.value));
+      break;
+    case "graph":
+      w.message(6, (m) => writeGraph(m, a.value));
+      break;
+    case "floats":
+      for (const value of a.value) w.float(7, value);
+      break;
+    case "ints":
+      for (const value of a.value) w.int(8, value);
+      break;
+    case "strings":
+      for (const value of a.value) w.string(9, value);
+      break;
+  }
+  w.int(20, ATTRIBUTE_TYPE[a.type]);
+}
+
+function writeNode(w: WireWriter, n: NodeProto): void {
+  for (const name of n.inputs) w.string(1, name);
+  for (const name of n.outputs) w.string(2, name);
+  if (n.name !== "") w.string(3, n.name);
+  w.string(4, n.opType);
+  for (const attribute of n.attributes) w.message(5, (m) => writeAttribute(m, attribute));
+  if (n.domain !== "") w.string(7, n.domain);
+}
+
+function writeValueInfo(w: WireWriter, v: ValueInfoProto): void {
+  w.string(1, v.name);
+  w.message(2, (type) =>
+    type.message(1, (tensor) => {
+      tensor.int(1, v.elementType);
+      const { shape } = v;
+      if (shape === undefined) return;
+      tensor.message(2, (s) => {
+        for (const dim of shape) {
+          s.message(1, (d) => {
+            if (typeof dim === "number") d.int(1, dim);
+            else if (dim !== null) d.string(2, dim);
+          });
+        }
+      });
+    }),
+  );
+}
+
+function writeGraph(w: WireWriter, g: GraphProto): void {
+  for (const node of g.nodes) w.message(1, (m) => writeNode(m, node));
+  w.string(2, g.name);
+  for (const tensor of g.initializers) w.message(5, (m) => writeTensor(m, tensor));
+  for (const value of g.inputs) w.message(11, (m) => writeValueInfo(m, value));
+  for (const value of g.outputs) w.message(12, (m) => writeValueInfo(m, value));
+}
+
+export function encodeModel(model: ModelProto): Uint8Array {
+  const w = new WireWriter();
+  w.int(1, model.irVersion);
+  w.string(2, model.producerName);
+  w.string(3, model.producerVersion);
+  w.message(7, (m) => writeGraph(m, model.graph));
+  for (const [domain, version] of model.opsets) {
+    w.message(8, (m) => {
+      if (domain !== "") m.string(1, domain);
+      m.int(2, version);
+    });
+  }
+  for (const [key, value] of model.metadata) {
+    w.message(14, (m) => {
+      m.string(1, key);
+      m.string(2, value);
+    });
+  }
+  return w.finish();
+}
+
+// --- reading ------------------------------------------------------------------------------------------------------------
+
+const floatOf = (bytes: Uint8Array): number => new DataView(bytes.buffer, bytes.byteOffset, 4).getFloat32(0, true);
+
+function pushFloats(f: WireField, into: number[]): void {
+  for (let at = 0; at + 4 <= f.bytes.length; at += 4) into.push(floatOf(f.bytes.subarray(at)));
+}
+
+/** Bytes per element of the types whose values may stand in int32_data. */
+const INT32_DATA_BYTES: Readonly<Record<number, number>> = { 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 9: 1, 10: 2, 16: 2 };
+
+function readTensor(bytes: Uint8Array, where: string): TensorProto {
+  const tensor: TensorProto = { name: "", dims: [], dataType: 0, rawData: new Uint8Array(0) };
+  const ints: number[] = [];
+  const pieces: Uint8Array[] = [];
+  let width = 0;
+  for (const f of readFields(bytes, where)) {
+    if (f.field === 1) readVarints(f, tensor.dims, where);
+    else if (f.field === 2) tensor.dataType = Number(f.varint);
+    else if (f.field === 4 || f.field === 10) pieces.push(f.bytes);
+    else if (f.field === 5 || f.field === 7 || f.field === 11) {
+      readVarints(f, ints, where);
+      width = f.field === 5 ? 4 : 8;
+    } else if (f.field === 6) (tensor.strings ??= []).push(text(f.bytes));
+    else if (f.field === 8) tensor.name = text(f.bytes);
+    else if (f.field === 9) tensor.rawData = f.bytes;
+    else if (f.field === 13) {
+      (tensor.external ??= new Map()).set(...readPair(f.bytes, where));
+    }
+  }
+  if (pieces.length > 0) tensor.rawData = joined(pieces);
+  if (ints.length > 0) tensor.rawData = packInts(ints, width === 8 ? 8 : (INT32_DATA_BYTES[tensor.dataType] ?? 4));
+  return tensor;
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const result = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    result.set(piece, at);
+    at += piece.length;
+  }
+  return result;
+}
+
+function packInts(values: readonly number[], width: number): Uint8Array {
+  const view = new DataView(new ArrayBuffer(values.length * width));
+  values.forEach((value, i) => {
+    if (width === 8) view.setBigInt64(i * 8, BigInt(value), true);
+    else if (width === 4) view.setInt32(i * 4, value, true);
+    else if (width === 2) view.setInt16(i * 2, value, true);
+    else view.setInt8(i, value);
+  });
+  return new Uint8Array(view.buffer);
+}
+
+function readAttribute(bytes: Uint8Array, where: string): AttributeProto {
+  let name = "";
+  let type = 0;
+  let float = 0;
+  let int = 0;
+  let string = "";
+  let tensor: TensorProto | undefined;
+  let graph: GraphProto | undefined;
+  const floats: number[] = [];
+  const ints: number[] = [];
+  const strings: string[] = [];
+  for (const f of readFields(bytes, where)) {
+    if (f.field === 1) name = text(f.bytes);
+    else if (f.field === 2) float = floatOf(f.bytes);
+    else if (f.field === 3) int = signed(f.varint);
+    else if (f.field === 4) string = text(f.bytes);
+    else if (f.field === 5) tensor = readTensor(f.bytes, where);
+    else if (f.field === 6) graph = readGraph(f.bytes, where);
+    else if (f.field === 7) pushFloats(f, floats);
+    else if (f.field === 8) readVarints(f, ints, where);
+    else if (f.field === 9) strings.push(text(f.bytes));
+    else if (f.field === 20) type = Number(f.varint);
+  }
+  if (type === ATTRIBUTE_TYPE.float) return { name, type: "float", value: float };
+  if (type === ATTRIBUTE_TYPE.int) return { name, type: "int", value: int };
+  if (type === ATTRIBUTE_TYPE.string) return { name, type: "string", value: string };
+  if (type === ATTRIBUTE_TYPE.tensor && tensor !== undefined) return { name, type: "tensor", value: tensor };
+  if (type === ATTRIBUTE_TYPE.graph && graph !== undefined) return { name, type: "graph", value: graph };
+  if (type === ATTRIBUTE_TYPE.floats) return { name, type: "floats", value: floats };
+  if (type === ATTRIBUTE_TYPE.strings) return { name, type: "strings", value: strings };
+  return { name, type: "ints", value: ints };
+}
+
+function readNode(bytes: Uint8Array, where: string): NodeProto {
+  const node: NodeProto = { name: "", opType: "", domain: "", inputs: [], outputs: [], attributes: [] };
+  for (const f of readFields(bytes, where)) {
+    if (f.field === 1) node.inputs.push(text(f.bytes));
+    else if (f.field === 2) node.outputs.push(text(f.bytes));
+    else if (f.field === 3) node.name = text(f.bytes);
+    else if (f.field === 4) node.opType = text(f.bytes);
+    else if (f.field === 5) node.attributes.push(readAttribute(f.bytes, where));
+    else if (f.field === 7) node.domain = text(f.bytes);
+  }
+  if (node.domain === "ai.onnx") node.domain = "";
+  return node;
+}
+
+function readValueInfo(bytes: Uint8Array, where: string): ValueInfoProto {
+  const info: ValueInfoProto = { name: "", elementType: 0, shape: undefined };
+  for (const f of readFields(bytes, where)) {
+    if (f.field === 1) info.name = text(f.bytes);
+    if (f.field !== 2) continue;
+    for (const type of readFields(f.bytes, where)) {
+      if (type.field !== 1) continue;
+      for (const t of readFields(type.bytes, where)) {
+        if (t.field === 1) info.elementType = Number(t.varint);
+        if (t.field === 2) info.shape = [...readFields(t.bytes, where)].map((dim) => readDim(dim.bytes, where));
+      }
+    }
+  }
+  return info;
+}
+
+function readDim(bytes: Uint8Array, where: string): number | string | null {
+  let dim: number | string | null = null;
+  for (const f of readFields(bytes, where)) {
+    if (f.field === 1) dim = signed(f.varint);
+    else if (f.field === 2) dim = text(f.bytes) === "" ? null : text(f.bytes);
+  }
+  return dim;
+}
+
+function readGraph(bytes: Uint8Array, where: string): GraphProto {
+  const graph: GraphProto = { name: "", nodes: [], initializers: [], inputs: [], outputs: [] };
+  for (const f of readFields(bytes, where)) {
+    if (f.field === 1) graph.nodes.push(readNode(f.bytes, where));
+    else if (f.field === 2) graph.name = text(f.bytes);
+    else if (f.field === 5) graph.initializers.push(readTensor(f.bytes, where));
+    else if (f.field === 11) graph.inputs.push(readValueInfo(f.bytes, where));
+    else if (f.field === 12) graph.outputs.push(readValueInfo(f.bytes, where));
+  }
+  return graph;
+}
+
+function readFunction(bytes: Uint8Array, where: string): FunctionProto {
+  const f: FunctionProto = { name: "", domain: "", inputs: [], outputs: [], attributes: [], nodes: [] };
+  for (const field of readFields(bytes, where)) {
+    if (field.field === 1) f.name = text(field.bytes);
+    else if (field.field === 4) f.inputs.push(text(field.bytes));
+    else if (field.field === 5) f.outputs.push(text(field.bytes));
+    else if (field.field === 6) f.attributes.push(text(field.bytes));
+    else if (field.field === 7) f.nodes.push(readNode(field.bytes, where));
+    else if (field.field === 10) f.domain = text(field.bytes);
+  }
+  return f;
+}
+
+function readPair(bytes: Uint8Array, where: string): [string, string] {
+  const pair: [string, string] = ["", ""];
+  for (const f of readFields(bytes, where)) if (f.field === 1 || f.field === 2) pair[f.field - 1] = text(f.bytes);
+  return pair;
+}
+
+/** A model file's bytes as objects; DataError, beginning with `where`, if they are not one. */
+export function decodeModel(bytes: Uint8Array, where = "ONNX model"): ModelProto {
+  const model: ModelProto = {
+    irVersion: 0,
+    producerName: "",
+    producerVersion: "",
+    opsets: new Map(),
+    metadata: new Map(),
+    graph: { name: "", nodes: [], initializers: [], inputs: [], outputs: [] },
+    functions: [],
+  };
+  for (const f of readFields(bytes, where)) {
+    if (f.field === 1) model.irVersion = Number(f.varint);
+    else if (f.field === 2) model.producerName = text(f.bytes);
+    else if (f.field === 3) model.producerVersion = text(f.bytes);
+    else if (f.field === 7) model.graph = readGraph(f.bytes, where);
+    else if (f.field === 8) {
+      let domain = "";
+      let version = 0;
+      for (const o of readFields(f.bytes, where)) {
+        if (o.field === 1) domain = text(o.bytes);
+        else if (o.field === 2) version = Number(o.varint);
+      }
+      model.opsets.set(domain === "ai.onnx" ? "" : domain, version);
+    } else if (f.field === 14) model.metadata.set(...readPair(f.bytes, where));
+    else if (f.field === 25) model.functions.push(readFunction(f.bytes, where));
+  }
+  return model;
+}

@@ -1,0 +1,91 @@
+/**
+ * @module Fusion: patterns that the engine runs faster as one node. Values stay the same up to rounding.
+ */
+import type { Graph, Node, Tensor } from "../../graph/index.js";
+import { reachableNodes, rewriteGraph, withScope } from "../../graph/index.js";
+import { gemm } from "../linalg.js";
+import type { Target } from "../op.js";
+
+/** How many nodes (and outputs) use each tensor. */
+function countUses(graph: Graph): Map<Tensor, number> {
+  const uses = new Map<Tensor, number>();
+  const use = (t: Tensor): void => void uses.set(t, (uses.get(t) ?? 0) + 1);
+  for (const node of reachableNodes(graph.outputs.values())) for (const t of node.inputs) if (t !== null) use(t);
+  for (const t of graph.outputs.values()) use(t);
+  return uses;
+}
+
+/** A matrix and whether it is used transposed, seen through a Transpose of two axes. */
+function untransposed(t: Tensor): { matrix: Tensor; transposed: boolean } {
+  const isTranspose = t.node.op === "Transpose" && t.rank === 2;
+  return isTranspose ? { matrix: t.node.inputs[0] as Tensor, transposed: true } : { matrix: t, transposed: false };
+}
+
+const isFloatMatrix = (t: Tensor): boolean => t.rank === 2 && t.dtype === "float32";
+
+/** aᵀ·b, a·bᵀ, … of matrices, and their plain product: one Gemm, which reads its operands in either order. */
+function matrixProduct(node: Node, inputs: readonly (Tensor | null)[]): readonly Tensor[] | undefined {
+  const [a, b] = inputs as [Tensor, Tensor];
+  if (node.op !== "MatMul" || !isFloatMatrix(a) || !isFloatMatrix(b)) return undefined;
+  const [left, right] = [untransposed(a), untransposed(b)];
+  return [gemm(left.matrix, right.matrix, null, { transA: left.transposed, transB: right.transposed })];
+}
+
+/** A tensor before this rewrite (whose uses were counted) and after it. */
+interface Rewritten {
+  readonly old: Tensor;
+  readonly now: Tensor;
+}
+
+/** The operands of a node of two inputs, before and after. */
+function operands(old: Node, now: readonly (Tensor | null)[]): readonly [Rewritten, Rewritten] {
+  return [
+    { old: old.inputs[0] as Tensor, now: now[0] as Tensor },
+    { old: old.inputs[1] as Tensor, now: now[1] as Tensor },
+  ];
+}
+
+/**
+ * c + a·b and c − s·(a·b): the addend goes into the Gemm, and a scalar factor s onto the smaller operand. With s the
+ * learning rate, W − η·xᵀ·dy is one pass over the weights in place of four.
+ */
+function accumulate(
+  node: Node,
+  inputs: readonly (Tensor | null)[],
+  uses: ReadonlyMap<Tensor, number>,
+): readonly Tensor[] | undefined {
+  if (node.op !== "Sub" && node.op !== "Add") return undefined;
+  /** A product that nothing else uses and that has no addend yet. */
+  const isFree = ({ old, now }: Rewritten): boolean =>
+    now.node.op === "Gemm" && now.node.inputs[2] === null && uses.get(old) === 1;
+  const [first, second] = operands(node, inputs);
+  const shape = (node.outputs[0] as Tensor).shape;
+  for (const [addend, term] of node.op === "Sub"
+    ? [[first, second] as const]
+    : [[first, second] as const, [second, first] as const]) {
+    if (uses.get(term.old) !== 1 || addend.now.rank === 0 || addend.now.rank > 2 || addend.now.dtype !== "float32") continue;
+    const isScaled = term.now.node.op === "Mul" && term.old.node.op === "Mul";
+    const factors = isScaled ? operands(term.old.node, term.now.node.inputs) : undefined;
+    const product = factors === undefined ? term : factors.find(isFree);
+    const scale = factors?.find((t) => t !== product)?.now;
+    if (product === undefined || !isFree(product) || (scale !== undefined && scale.rank !== 0)) continue;
+    if (product.now.shape.some((d, i) => d !== shape[i])) continue;
+    const [a, b] = product.now.node.inputs as [Tensor, Tensor];
+    const { alpha, transA, transB } = product.now.node.attributes as { alpha: number; transA: boolean; transB: boolean };
+    const scaleA = scale !== undefined && elements(a) <= elements(b);
+    const left = scaleA ? a.mul(scale) : a;
+    const right = scale !== undefined && !scaleA ? b.mul(scale) : b;
+    return [gemm(left, right, addend.now, { alpha: node.op === "Sub" ? -alpha : alpha, transA, transB })];
+  }
+  return undefined;
+}
+
+const elements = (t: Tensor): number => t.shape.reduce<number>((n, d) => n * (typeof d === "number" ? d : 1), 1);
+
+/** Applies every fusion that pays on the target. */
+export function fuseGraph(graph: Graph, target: Target): Graph {
+  if (target === "onnx") return graph;
+  graph = rewriteGraph(graph, (node, inputs) => withScope(node.scope, () => matrixProduct(node, inputs)));
+  const uses = countUses(graph);
+  return rewriteGraph(graph, (node, inputs) => withScope(node.scope, () => accumulate(node, inputs, uses)));
+}

@@ -1,0 +1,168 @@
+/**
+ * @module A graph made executable: lowered for a device, checked, written as ONNX, and given to the engine. Executables
+ * are cached by what they compute, so that equal graphs share one session.
+ */
+import { platformRuntime, defaultThreads } from "#platform";
+import type { Tensor, TensorData } from "../graph/index.js";
+import { DTYPES, formatShape, Graph, mergeCommonSubexpressions } from "../graph/index.js";
+import { exportGraph } from "../onnx/index.js";
+import { bindGraph, fuseGraph, lowerGraph, verifyGraph } from "../ops/index.js";
+import { DTypeError, ShapeError } from "../util/errors.js";
+import { unknownName } from "../util/nearest.js";
+import { cachedSession } from "./cache.js";
+import { resolveDevice } from "./device.js";
+import { nodesWithoutKernel } from "./kernels.js";
+import type { Device, DeviceChoice, Runtime, Session, Value } from "./runtime.js";
+
+export interface CompileOptions {
+  readonly device?: DeviceChoice;
+  readonly threads?: number;
+  /** The engine; left out, this platform's. */
+  readonly runtime?: Runtime;
+  /** Numbers for free dimensions. */
+  readonly bindings?: ReadonlyMap<string, number>;
+  /** Paths of parameters; left out, `parameter0`, … in trace order. */
+  readonly names?: ReadonlyMap<Tensor, string>;
+  /** Numbers of parameters that become constants: faster, for a graph that is used without being trained. */
+  readonly values?: ReadonlyMap<Tensor, TensorData>;
+  /** Outputs that stay on the device. */
+  readonly deviceOutputs?: readonly string[];
+  /** Refuse nodes that would fall back to the CPU. */
+  readonly requireDevice?: boolean;
+  readonly spin?: boolean;
+  readonly profile?: string;
+}
+
+/** A compiled graph. Owned: dispose it. */
+export class Executable implements AsyncDisposable {
+  readonly graph: Graph;
+  readonly device: Device;
+  readonly runtime: Runtime;
+  /** Nodes that have no kernel on the device and run on the CPU, with copies both ways. */
+  readonly fallbacks: readonly string[];
+  readonly #session: Session;
+  readonly #release: () => Promise<void>;
+  readonly #types = new Map<string, Tensor>();
+
+  constructor(
+    graph: Graph,
+    runtime: Runtime,
+    session: Session,
+    names: ReadonlyMap<Tensor, string>,
+    release: () => Promise<void>,
+  ) {
+    this.graph = graph;
+    this.runtime = runtime;
+    this.device = session.device;
+    this.#session = session;
+    this.#release = release;
+    this.fallbacks = nodesWithoutKernel(graph, session.device);
+    for (const t of graph.inputs) this.#types.set(t.node.attributes["name"] as string, t);
+    for (const [t, name] of names) this.#types.set(name, t);
+  }
+
+  get inputs(): readonly string[] {
+    return this.#session.inputs;
+  }
+
+  get outputs(): readonly string[] {
+    return this.#session.outputs;
+  }
+
+  /** Runs on values; nothing is checked or copied. What training steps use. */
+  run(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Promise<Record<string, Value>> {
+    return this.#session.run(feeds, into);
+  }
+
+  /** Runs on numbers, checked against the graph, and gives numbers back. */
+  async call(feeds: Readonly<Record<string, TensorData>>): Promise<Record<string, TensorData>> {
+    const values: Record<string, Value> = {};
+    try {
+      for (const [name, data] of Object.entries(feeds)) values[name] = this.runtime.upload(this.#checked(name, data));
+      for (const name of this.inputs) {
+        if (values[name] === undefined) throw new ShapeError(`run: expected a value for input "${name}", got none`);
+      }
+      const outputs = await this.run(values);
+      const results: Record<string, TensorData> = {};
+      for (const [name, value] of Object.entries(outputs)) {
+        results[name] = await this.runtime.read(value);
+        if (value.location === "device") value[Symbol.dispose]();
+      }
+      return results;
+    } finally {
+      for (const value of Object.values(values)) value[Symbol.dispose]();
+    }
+  }
+
+  #checked(name: string, data: TensorData): TensorData {
+    const type = this.#types.get(name);
+    if (type === undefined) throw new ShapeError(`run: ${unknownName("input", name, this.inputs)}`);
+    if (type.dtype !== data.dtype) throw new DTypeError(`run: input "${name}": expected ${type.dtype}, got ${data.dtype}`);
+    const fits = type.rank === data.shape.length && type.shape.every((d, i) => typeof d !== "number" || d === data.shape[i]);
+    if (!fits) throw new ShapeError(`run: input "${name}": expected ${formatShape(type.shape)}, got ${formatShape(data.shape)}`);
+    if (!(data.data instanceof DTYPES[data.dtype].create(0).constructor)) {
+      throw new DTypeError(`run: input "${name}": expected an array for ${data.dtype}, got ${data.data.constructor.name}`);
+    }
+    return data;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#release();
+  }
+
+  /** For code without `await using`. */
+  dispose(): Promise<void> {
+    return this.#release();
+  }
+}
+
+/** The passes between a traced graph and the engine's, in order. */
+export function prepareGraph(graph: Graph, device: Device, bindings: ReadonlyMap<string, number> = new Map()): Graph {
+  const bound = bindGraph(graph, bindings);
+  const merged = mergeCommonSubexpressions(bound);
+  const lowered = lowerGraph(merged, device);
+  const fused = fuseGraph(mergeCommonSubexpressions(lowered), device);
+  // Fusion gives portable nodes with a kernel on the device; whatever it made is lowered like the rest.
+  return verifyGraph(mergeCommonSubexpressions(lowerGraph(fused, device)), `lowering for ${device}`);
+}
+
+/** Names for parameters that were given none. */
+function completeNames(graph: Graph, names: ReadonlyMap<Tensor, string> | undefined): ReadonlyMap<Tensor, string> {
+  const complete = new Map(names);
+  graph.parameters.forEach((t, i) => {
+    if (!complete.has(t)) complete.set(t, `parameter${i}`);
+  });
+  return complete;
+}
+
+/** Makes a graph executable. Errors: SessionError if the engine or the device refuses it. */
+export async function compile(
+  graph: Graph | Readonly<Record<string, Tensor>>,
+  options: CompileOptions = {},
+): Promise<Executable> {
+  const whole = graph instanceof Graph ? graph : new Graph(graph);
+  const runtime = options.runtime ?? (await platformRuntime());
+  const device = await resolveDevice(runtime, options.device ?? "cpu");
+  const prepared = prepareGraph(whole, device, options.bindings);
+  const names = completeNames(prepared, options.names);
+  const model = exportGraph(prepared, { names, ...(options.values === undefined ? {} : { values: options.values }) });
+  const { session, release } = await cachedSession(runtime, model, {
+    device,
+    threads: options.threads ?? defaultThreads(),
+    ...(options.deviceOutputs === undefined ? {} : { deviceOutputs: options.deviceOutputs }),
+    ...(options.requireDevice === undefined ? {} : { requireDevice: options.requireDevice }),
+    ...(options.spin === undefined ? {} : { spin: options.spin }),
+    ...(options.profile === undefined ? {} : { profile: options.profile }),
+  });
+  return new Executable(prepared, runtime, session, names, release);
+}
+
+/** Runs what the tensors need, and gives their numbers: all that "eager" means here. */
+export async function evaluate<T extends Readonly<Record<string, Tensor>>>(
+  outputs: T,
+  feeds: Readonly<Record<string, TensorData>> = {},
+  options: CompileOptions = {},
+): Promise<{ [K in keyof T]: TensorData }> {
+  await using executable = await compile(outputs, options);
+  return (await executable.call(feeds)) as { [K in keyof T]: TensorData };
+}

@@ -1,0 +1,118 @@
+/**
+ * @module What onnxruntime-node and onnxruntime-web have in common: values and sessions over `onnxruntime-common`'s types.
+ */
+import type { InferenceSession, Tensor as OrtTensor, TensorConstructor } from "onnxruntime-common";
+import type { DType, TensorData, TypedArray } from "../graph/index.js";
+import { DTYPES, sizeOf } from "../graph/index.js";
+import { SessionError } from "../util/errors.js";
+import type { Device, Session, Value } from "./runtime.js";
+
+/** A value that wraps the engine's tensor. */
+export class OrtValue implements Value {
+  readonly tensor: OrtTensor;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly location: "host" | "device";
+
+  constructor(tensor: OrtTensor) {
+    this.tensor = tensor;
+    this.dtype = tensor.type as DType;
+    this.shape = tensor.dims;
+    this.location = tensor.location === "gpu-buffer" ? "device" : "host";
+  }
+
+  /** The memory of a host value, as a view. */
+  get data(): TypedArray {
+    return this.tensor.data as TypedArray;
+  }
+
+  [Symbol.dispose](): void {
+    this.tensor.dispose();
+  }
+}
+
+/** float16 numbers travel as bits; the engine takes a Uint16Array for them (a Float16Array where the platform has one). */
+export function toOrtTensor(Tensor: TensorConstructor, { dtype, shape, data }: TensorData): OrtTensor {
+  const float16 = (globalThis as { Float16Array?: new (buffer: ArrayBufferLike, offset: number, length: number) => unknown })
+    .Float16Array;
+  const array = dtype === "float16" && float16 !== undefined ? new float16(data.buffer, data.byteOffset, data.length) : data;
+  return new Tensor(dtype as "float32", array as Float32Array, [...shape]);
+}
+
+/** The bits of a float16 array under the type that the rest of Descent expects. */
+export function fromOrtData(dtype: DType, data: unknown): TypedArray {
+  const array = data as TypedArray;
+  if (dtype !== "float16" || array instanceof Uint16Array) return array;
+  return new Uint16Array(array.buffer, array.byteOffset, array.length);
+}
+
+/** A session of the engine behind our interface. */
+export class OrtSession implements Session {
+  readonly device: Device;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  #session: InferenceSession | undefined;
+
+  constructor(session: InferenceSession, device: Device) {
+    this.#session = session;
+    this.device = device;
+    this.inputs = session.inputNames;
+    this.outputs = session.outputNames;
+  }
+
+  async run(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Promise<Record<string, Value>> {
+    const session = this.#session;
+    if (session === undefined) throw new SessionError("session: expected an open session, got one that was disposed");
+    const inputs: Record<string, OrtTensor> = {};
+    for (const name of this.inputs) {
+      const value = feeds[name];
+      if (value === undefined) throw new SessionError(`session: expected a value for input "${name}", got none`);
+      inputs[name] = (value as OrtValue).tensor;
+    }
+    const outputs: Record<string, OrtTensor | null> = {};
+    for (const name of this.outputs) {
+      const value = into?.[name];
+      outputs[name] = value === undefined ? null : (value as OrtValue).tensor;
+    }
+    if (into !== undefined) refuseSharedMemory(feeds, into);
+    let results;
+    try {
+      results = await session.run(inputs, outputs);
+    } catch (cause) {
+      throw new SessionError(`engine: ${(cause as Error).message.split("\n")[0]}`, { cause });
+    }
+    const values: Record<string, Value> = {};
+    for (const name of this.outputs) values[name] = into?.[name] ?? new OrtValue(results[name] as OrtTensor);
+    return values;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    await session?.release();
+  }
+}
+
+/** An output that shares memory with an input is silently wrong: refuse it. */
+function refuseSharedMemory(feeds: Readonly<Record<string, Value>>, into: Readonly<Record<string, Value>>): void {
+  const fed = new Map<unknown, string>();
+  for (const name in feeds) {
+    const value = feeds[name] as OrtValue;
+    fed.set(value.location === "host" ? value.tensor.data : value.tensor.gpuBuffer, name);
+  }
+  for (const name in into) {
+    const value = into[name] as OrtValue;
+    const source = fed.get(value.location === "host" ? value.tensor.data : value.tensor.gpuBuffer);
+    if (source !== undefined)
+      throw new SessionError(
+        `session: expected outputs with memory of their own, got "${name}" sharing it with input "${source}"`,
+      );
+  }
+}
+
+/** Memory for an output. */
+export const zeroed = (dtype: DType, shape: readonly number[]): TensorData => ({
+  dtype,
+  shape,
+  data: DTYPES[dtype].create(sizeOf(shape)),
+});

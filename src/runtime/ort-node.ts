@@ -1,0 +1,83 @@
+/**
+ * @module ONNX Runtime in Node (`onnxruntime-node`): CPU, WebGPU and, where installed, CUDA.
+ */
+import type { InferenceSession } from "onnxruntime-common";
+import type * as OrtModule from "onnxruntime-node";
+import type { DType, TensorData } from "../graph/index.js";
+import { ConfigError, SessionError } from "../util/errors.js";
+import { fromOrtData, OrtSession, OrtValue, toOrtTensor, zeroed } from "./ort-common.js";
+import type { Device, Runtime, Session, SessionOptions, Value } from "./runtime.js";
+
+type Ort = typeof OrtModule;
+
+class NodeRuntime implements Runtime {
+  readonly name = "node";
+  readonly devices: readonly Device[] = ["cuda", "webgpu", "cpu"];
+  readonly #ort: Ort;
+
+  constructor(ort: Ort) {
+    this.#ort = ort;
+  }
+
+  async createSession(model: Uint8Array, options: SessionOptions): Promise<Session> {
+    const { device } = options;
+    if (device === "wasm") throw new ConfigError('device: expected cpu, webgpu or cuda in Node, got wasm; use "cpu"');
+    const settings: InferenceSession.SessionOptions = {
+      executionProviders: device === "cpu" ? ["cpu"] : [device, "cpu"],
+      graphOptimizationLevel: "all",
+      // The arena keeps what the largest run needed; without it steps were measured faster and memory flat.
+      enableCpuMemArena: false,
+      logSeverityLevel: 3,
+      ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+      ...(device !== "cpu" && options.deviceOutputs !== undefined && options.deviceOutputs.length > 0
+        ? { preferredOutputLocation: Object.fromEntries(options.deviceOutputs.map((name) => [name, "gpu-buffer" as const])) }
+        : {}),
+      ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
+      extra: {
+        session: {
+          ...(options.requireDevice ? { disable_cpu_ep_fallback: "1" } : {}),
+          intra_op: { allow_spinning: options.spin === false ? "0" : "1" },
+        },
+      },
+    };
+    try {
+      return new OrtSession(await this.#ort.InferenceSession.create(model, settings), device);
+    } catch (cause) {
+      throw new SessionError(`engine on ${device}: ${(cause as Error).message.split("\n")[0]}`, { cause });
+    }
+  }
+
+  upload(data: TensorData): Value {
+    return new OrtValue(toOrtTensor(this.#ort.Tensor, data));
+  }
+
+  allocate(dtype: DType, shape: readonly number[]): Value {
+    return this.upload(zeroed(dtype, shape));
+  }
+
+  async read(value: Value): Promise<TensorData> {
+    const { dtype, shape } = value;
+    if (value.location === "host") return { dtype, shape, data: fromOrtData(dtype, (value as OrtValue).data) };
+    return this.#readFromDevice(value);
+  }
+
+  /** getData() on a GPU tensor aborts the process (onnxruntime-node 1.30): copy it through a graph of one Identity. */
+  async #readFromDevice(value: Value): Promise<TensorData> {
+    const { identityModel } = await import("./identity.js");
+    await using session = await this.createSession(identityModel(value.dtype, value.shape), { device: "webgpu" });
+    const { y } = await session.run({ x: value });
+    return { dtype: value.dtype, shape: value.shape, data: fromOrtData(value.dtype, (y as OrtValue).data) };
+  }
+}
+
+/** Loads the engine; SessionError, saying which platforms have one, where it has no binary. */
+export async function createNodeRuntime(): Promise<Runtime> {
+  try {
+    return new NodeRuntime(await import("onnxruntime-node"));
+  } catch (cause) {
+    throw new SessionError(
+      `engine: onnxruntime-node has no binary for ${process.platform} ${process.arch}; it has them for Linux x64 and arm64, Windows x64 and arm64, and macOS arm64`,
+      { cause },
+    );
+  }
+}

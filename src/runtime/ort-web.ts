@@ -1,0 +1,62 @@
+/**
+ * @module ONNX Runtime in a browser (`onnxruntime-web/webgpu`): WebAssembly and WebGPU.
+ */
+import type { InferenceSession } from "onnxruntime-common";
+import type * as OrtModule from "onnxruntime-web/webgpu";
+import type { DType, TensorData } from "../graph/index.js";
+import { ConfigError, SessionError } from "../util/errors.js";
+import { fromOrtData, OrtSession, OrtValue, toOrtTensor, zeroed } from "./ort-common.js";
+import type { Device, Runtime, Session, SessionOptions, Value } from "./runtime.js";
+
+type Ort = typeof OrtModule;
+
+class WebRuntime implements Runtime {
+  readonly name = "web";
+  readonly devices: readonly Device[] = ["webgpu", "wasm"];
+  readonly #ort: Ort;
+
+  constructor(ort: Ort) {
+    this.#ort = ort;
+  }
+
+  async createSession(model: Uint8Array, options: SessionOptions): Promise<Session> {
+    const { device } = options;
+    if (device !== "wasm" && device !== "webgpu")
+      throw new ConfigError(`device: expected wasm or webgpu in a browser, got ${device}`);
+    const settings: InferenceSession.SessionOptions = {
+      executionProviders: device === "webgpu" ? ["webgpu", "wasm"] : ["wasm"],
+      graphOptimizationLevel: "all",
+      ...(device === "webgpu" && options.deviceOutputs !== undefined && options.deviceOutputs.length > 0
+        ? { preferredOutputLocation: Object.fromEntries(options.deviceOutputs.map((name) => [name, "gpu-buffer" as const])) }
+        : {}),
+      extra: { session: options.requireDevice ? { disable_cpu_ep_fallback: "1" } : {} },
+    };
+    // The pool is the page's, and is made with the first session.
+    if (options.threads !== undefined) this.#ort.env.wasm.numThreads = options.threads;
+    try {
+      return new OrtSession(await this.#ort.InferenceSession.create(model, settings), device);
+    } catch (cause) {
+      throw new SessionError(`engine on ${device}: ${(cause as Error).message.split("\n")[0]}`, { cause });
+    }
+  }
+
+  upload(data: TensorData): Value {
+    return new OrtValue(toOrtTensor(this.#ort.Tensor, data));
+  }
+
+  allocate(dtype: DType, shape: readonly number[]): Value {
+    return this.upload(zeroed(dtype, shape));
+  }
+
+  async read(value: Value): Promise<TensorData> {
+    const { dtype, shape } = value;
+    const { tensor } = value as OrtValue;
+    const data = value.location === "host" ? tensor.data : await tensor.getData();
+    return { dtype, shape, data: fromOrtData(dtype, data) };
+  }
+}
+
+/** Loads the engine in a page or in a web worker. */
+export async function createWebRuntime(): Promise<Runtime> {
+  return new WebRuntime(await import("onnxruntime-web/webgpu"));
+}

@@ -1,0 +1,58 @@
+/**
+ * @module The engine behind an interface: sessions that run ONNX files, and values that live where the engine keeps them.
+ * Three homes implement it: `ort-node.ts`, `ort-web.ts`, and either of them inside a worker (`ort-worker.ts`).
+ */
+import type { DType, TensorData } from "../graph/index.js";
+
+/** Where a graph runs. `wasm` is the browser's CPU. */
+export type Device = "cpu" | "wasm" | "webgpu" | "cuda";
+
+/** A device, or `auto`: the best one that really starts. */
+export type DeviceChoice = Device | "auto";
+
+/** Numbers that a session reads or writes. Owned: dispose it, unless it is in a record that says otherwise. */
+export interface Value extends Disposable {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** `host` is memory that JavaScript sees; `device` is a GPU buffer or a worker's memory. */
+  readonly location: "host" | "device";
+}
+
+export interface SessionOptions {
+  readonly device: Device;
+  /** Threads of the session's own pool; left out, one per core. */
+  readonly threads?: number;
+  /** Names of outputs that stay on the device (those of a training step's state). CPU sessions ignore it. */
+  readonly deviceOutputs?: readonly string[];
+  /** Fail instead of copying to the CPU for nodes without a kernel on the device. */
+  readonly requireDevice?: boolean;
+  /** Whether idle threads spin: faster for one busy session, slower for several at once. */
+  readonly spin?: boolean;
+  /** Where the engine writes its profile (Node only). */
+  readonly profile?: string;
+}
+
+/** A compiled model. One `run` at a time. */
+export interface Session extends AsyncDisposable {
+  readonly device: Device;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /**
+   * Runs once. Outputs named in `into` are written there, without allocating; they must not share memory with a feed
+   * (the engine then computes wrong numbers without a word, so this is checked). The others come back as new values.
+   */
+  run(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Promise<Record<string, Value>>;
+}
+
+export interface Runtime {
+  readonly name: "node" | "web" | "worker";
+  /** Devices that this home can try, best first. */
+  readonly devices: readonly Device[];
+  createSession(model: Uint8Array, options: SessionOptions): Promise<Session>;
+  /** A value that shares the array's memory where the engine allows it, and copies it otherwise. */
+  upload(data: TensorData): Value;
+  /** Memory for an output, zeroed. */
+  allocate(dtype: DType, shape: readonly number[]): Value;
+  /** The numbers: for host values a view without copying, for device values a copy. */
+  read(value: Value): Promise<TensorData>;
+}
