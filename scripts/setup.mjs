@@ -1,0 +1,65 @@
+/**
+ * @module Makes a fresh clone ready: installs what the lock file names, and compiles. Plain JavaScript, since it runs before
+ * anything is installed or built. `npm run demo` and `npm test` both begin here.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, statSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Runs a program in the repository; ends this process with its exit code if it fails. */
+export function run(command, args, options = {}) {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: "inherit", ...options });
+  if (error !== undefined) {
+    console.error(`${command}: ${error.message}`);
+    process.exit(1);
+  }
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+/** Newest change below a folder, in milliseconds. */
+function newest(folder) {
+  let time = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) time = Math.max(time, newest(path));
+    else if (/\.(ts|json)$/.test(entry.name)) time = Math.max(time, statSync(path).mtimeMs);
+  }
+  return time;
+}
+
+/** `npm ci` unless the installed packages are those of the lock file. */
+export function install() {
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) {
+    console.error(`descent: expected Node 20.19 or later, got ${process.versions.node}`);
+    process.exit(1);
+  }
+  if (process.platform === "darwin" && process.arch === "x64") {
+    console.error(
+      "descent: ONNX Runtime has no binary for macOS on Intel (x64); it has them for Linux and Windows (x64, arm64) and macOS on Apple silicon.",
+    );
+    process.exit(1);
+  }
+  const installed = join(root, "node_modules", ".package-lock.json");
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs) return;
+  console.error("descent: installing packages (npm ci) …");
+  // npm is a script of Node's on every platform; npm_execpath names it when npm itself started us.
+  const npm = process.env.npm_execpath;
+  if (npm === undefined)
+    run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { shell: process.platform === "win32" });
+  else run(process.execPath, [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+}
+
+/** Compiles TypeScript if a source is newer than the last build. */
+export function build() {
+  const stamp = join(root, "dist", ".tsbuildinfo");
+  const sources = ["src", "test", "scripts", "examples", "bench"]
+    .map((folder) => join(root, folder))
+    .filter((folder) => existsSync(folder));
+  if (existsSync(stamp) && sources.every((folder) => newest(folder) < statSync(stamp).mtimeMs)) return;
+  console.error("descent: compiling …");
+  run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", join(root, "tsconfig.json")]);
+}
