@@ -11,7 +11,7 @@ export function parseWith<T>(schema: ZodType<T>, value: unknown, where: string):
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const path = issue === undefined || issue.path.length === 0 ? "" : `${issue.path.join(".")}: `;
-  throw new ConfigError(`${where}: ${path}${issue?.message ?? "not as expected"}`);
+  throw new ConfigError(`${where}: ${path}${inOurWords(issue?.message ?? "not as expected")}`);
 }
 
 /** Parses JSON text against a schema; broken JSON is named as such. */
@@ -24,3 +24,7 @@ export function parseJsonWith<T>(schema: ZodType<T>, text: string, where: string
   }
   return parseWith(schema, value, where);
 }
+
+// zod says "Invalid input: expected number, received string".
+const inOurWords = (message: string): string =>
+  message.replace(/^Invalid \w+: (?=expected)/, "").replace(", received ", ", got ");

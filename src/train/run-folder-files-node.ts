@@ -1,0 +1,162 @@
+/**
+ * @module Files that are whole or not there: written aside, flushed to the disk, then renamed; and logs that are only
+ * appended to, and cut.
+ */
+import { createHash } from "node:crypto";
+import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { mkdir, open, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { DescentError } from "../util/errors.js";
+
+/** The writes that a run folder makes: a test replaces them to fill the disk or to stop half-way. */
+export interface FileSystem {
+  /** Writes a new file and flushes it to the disk. */
+  writeFile(path: string, bytes: Uint8Array): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  mkdir(path: string): Promise<void>;
+  /** Removes a file or a folder with all in it; fine if there is none. */
+  remove(path: string): Promise<void>;
+}
+
+// One write call takes at most 2 GiB − 1 on Linux, one read call in Node as well.
+const CHUNK_BYTES = 2 ** 30;
+
+export const nodeFileSystem: FileSystem = {
+  async writeFile(path, bytes) {
+    const file = await open(path, "wx");
+    try {
+      for (let at = 0; at < bytes.length;) {
+        at += (await file.write(bytes, at, Math.min(CHUNK_BYTES, bytes.length - at))).bytesWritten;
+      }
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  },
+  async rename(from, to) {
+    await rename(from, to);
+    await syncFolder(dirname(to));
+  },
+  mkdir: async (path) => void (await mkdir(path, { recursive: true })),
+  remove: (path) => rm(path, { recursive: true, force: true }),
+};
+
+/** Makes a rename last through a power cut. Windows cannot open a folder, and needs no such call. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+let asides = 0;
+/** A name beside `path` that no other writer uses. */
+export const asideOf = (path: string): string => join(dirname(path), `.${basename(path)}.${process.pid}-${asides++}.tmp`);
+/** Names that a killed writer left behind. */
+export const ASIDE = /^\..+\.\d+-\d+\.tmp$/;
+
+/** Replaces a file in one stroke: whoever reads it sees the old bytes or the new ones. */
+export async function writeWhole(files: FileSystem, path: string, content: Uint8Array | string): Promise<void> {
+  const aside = asideOf(path);
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  try {
+    await files.writeFile(aside, bytes);
+    await files.rename(aside, path);
+  } catch (cause) {
+    await files.remove(aside).catch(() => undefined);
+    throw writeError(path, bytes.length, cause);
+  }
+}
+
+/** What the system said about a write, in a line that tells what to do. */
+export function writeError(path: string, sizeBytes: number, cause: unknown, remedy = ""): DescentError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const got: Record<string, string> = {
+    ENOSPC: "a full disk (ENOSPC)",
+    EDQUOT: "an exhausted disk quota (EDQUOT)",
+    EACCES: "no permission (EACCES)",
+    EROFS: "a read-only file system (EROFS)",
+  };
+  const room = sizeBytes >= 2 ** 20 ? `${(sizeBytes / 2 ** 20).toFixed(0)} MiB` : `${sizeBytes} bytes`;
+  return new DescentError(`${path}: expected to write ${room}, got ${got[code ?? ""] ?? message}${remedy}`, { cause });
+}
+
+/** All bytes of a file, of more than 2 GiB too. */
+export async function readWhole(path: string): Promise<Uint8Array> {
+  const file = await open(path, "r");
+  try {
+    const bytes = new Uint8Array((await file.stat()).size);
+    let at = 0;
+    while (at < bytes.length) {
+      const { bytesRead } = await file.read(bytes, at, Math.min(CHUNK_BYTES, bytes.length - at));
+      if (bytesRead === 0) break;
+      at += bytesRead;
+    }
+    return bytes.subarray(0, at);
+  } finally {
+    await file.close();
+  }
+}
+
+/** SHA-256 in hexadecimal. */
+export function sha256(bytes: Uint8Array): string {
+  const hash = createHash("sha256");
+  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) hash.update(bytes.subarray(at, at + CHUNK_BYTES));
+  return hash.digest("hex");
+}
+
+/**
+ * A file that is only appended to. Each append has reached the system when the call returns, so nothing is lost if the
+ * process is killed, and a failed one leaves no half record behind.
+ */
+export class AppendOnlyFile {
+  readonly path: string;
+  #descriptor: number | undefined;
+  #sizeBytes: number;
+
+  constructor(path: string) {
+    this.path = path;
+    this.#descriptor = openSync(path, "a");
+    this.#sizeBytes = fstatSync(this.#descriptor).size;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  append(bytes: Uint8Array): void {
+    const descriptor = this.#open();
+    try {
+      for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
+    } catch (cause) {
+      ftruncateSync(descriptor, this.#sizeBytes);
+      throw writeError(this.path, bytes.length, cause);
+    }
+    this.#sizeBytes += bytes.length;
+  }
+
+  /** Cuts the file to `sizeBytes`; one that is shorter stays as it is. */
+  cut(sizeBytes: number): void {
+    if (sizeBytes >= this.#sizeBytes) return;
+    ftruncateSync(this.#open(), sizeBytes);
+    this.#sizeBytes = sizeBytes;
+  }
+
+  /** Flushes to the disk. */
+  sync(): void {
+    fdatasyncSync(this.#open());
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+
+  #open(): number {
+    if (this.#descriptor === undefined) throw new DescentError(`${this.path}: expected an open run, got one that is closed`);
+    return this.#descriptor;
+  }
+}

@@ -1,0 +1,387 @@
+/**
+ * @module A run is a folder. `openRun` reads one, `createRun` and `resumeRun` write one; whatever was written last is always
+ * whole. It keeps bytes and knows nothing of models.
+ */
+import { mkdirSync, readdirSync } from "node:fs";
+import { readFile, readdir, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { ConfigError, DataError } from "../util/errors.js";
+import { parseJsonWith } from "../util/schema.js";
+import type { MetricsRecord } from "./metrics-log.js";
+import { formatRecord, parseMetricsLog } from "./metrics-log.js";
+import type { FileSystem } from "./run-folder-files-node.js";
+import {
+  AppendOnlyFile,
+  ASIDE,
+  asideOf,
+  nodeFileSystem,
+  readWhole,
+  sha256,
+  writeError,
+  writeWhole,
+} from "./run-folder-files-node.js";
+import { RunLock } from "./run-folder-lock-node.js";
+import type { Manifest, RunConfig, RunSummary } from "./run-folder.js";
+import { manifestSchema, RUN_FILES, runConfigSchema, runSummarySchema } from "./run-folder.js";
+
+/** A checkpoint that lies in a run, with its files checked. */
+export interface Checkpoint {
+  readonly step: number;
+  readonly path: string;
+  readonly manifest: Manifest;
+  readonly files: Readonly<Record<string, Uint8Array>>;
+}
+
+/** Which checkpoint: its step, or what a pointer names. */
+export type CheckpointName = number | "last" | "best";
+
+const MANIFEST = "manifest.json";
+const STEP_FOLDER = /^step-(\d+)$/;
+
+/** Splits what `--resume` and `eval` take: a run, or a checkpoint in it (`runs/x/checkpoints/step-200`, `…/best`). */
+export function splitRunPath(path: string): { readonly run: string; readonly checkpoint?: CheckpointName } {
+  const absolute = resolve(path);
+  const name = basename(absolute);
+  if (basename(dirname(absolute)) !== RUN_FILES.checkpoints) return { run: path };
+  const step = STEP_FOLDER.exec(name)?.[1];
+  const run = dirname(dirname(path.replace(/[/\\]+$/, "")));
+  if (step !== undefined) return { run, checkpoint: Number(step) };
+  return name === "best" || name === "last" ? { run, checkpoint: name } : { run: path };
+}
+
+/** Opens a run for reading; another process may be writing it. ConfigError if `path` holds no run. */
+export async function openRun(path: string): Promise<RunFolder> {
+  const folder = new RunFolder(path);
+  if (!(await folder.has(RUN_FILES.config))) {
+    throw new ConfigError(
+      `${path}: expected a run folder, got ${(await exists(path)) ? `no ${RUN_FILES.config} in it` : "nothing there"}`,
+    );
+  }
+  return folder;
+}
+
+/** What is read of a run. */
+export class RunFolder {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  has(name: string): Promise<boolean> {
+    return exists(join(this.path, name));
+  }
+
+  /** The bytes of one of its files; ConfigError where it is missing. */
+  async read(name: string): Promise<Uint8Array> {
+    const path = join(this.path, name);
+    try {
+      return await readWhole(path);
+    } catch (cause) {
+      throw new ConfigError(`${path}: expected a readable file, got ${(cause as NodeJS.ErrnoException).code}`, { cause });
+    }
+  }
+
+  async config(): Promise<RunConfig> {
+    return parseJsonWith(runConfigSchema, await this.#text(RUN_FILES.config), join(this.path, RUN_FILES.config));
+  }
+
+  async summary(): Promise<RunSummary> {
+    return parseJsonWith(runSummarySchema, await this.#text(RUN_FILES.summary), join(this.path, RUN_FILES.summary));
+  }
+
+  async metrics(): Promise<MetricsRecord[]> {
+    return parseMetricsLog(await this.#text(RUN_FILES.metrics), join(this.path, RUN_FILES.metrics));
+  }
+
+  /** Steps of the whole checkpoints, newest first. Every byte is checked, so this takes as long as reading them. */
+  async checkpoints(): Promise<number[]> {
+    const whole: number[] = [];
+    for (const step of await this.#steps()) if ((await this.#load(step)) instanceof Object) whole.push(step);
+    return whole;
+  }
+
+  /** The step that a pointer names; undefined where there is none. */
+  async pointer(name: "last" | "best"): Promise<number | undefined> {
+    try {
+      const text = await readFile(join(this.path, RUN_FILES.checkpoints, name), "utf8");
+      const step = STEP_FOLDER.exec(text.trim())?.[1];
+      return step === undefined ? undefined : Number(step);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /**
+   * A checkpoint's files, each checked against the size and SHA-256 in its manifest. DataError for one that is missing,
+   * truncated or altered; it names the newest whole one.
+   */
+  async readCheckpoint(name: CheckpointName = "last"): Promise<Checkpoint> {
+    const step = typeof name === "number" ? name : ((await this.pointer(name)) ?? (await this.#steps())[0]);
+    if (step === undefined) throw new DataError(`${this.path}: expected a checkpoint, got none; train it anew with --overwrite`);
+    const loaded = await this.#load(step);
+    if (typeof loaded !== "string") return loaded;
+    const offered = (await this.checkpoints())[0];
+    const remedy =
+      offered === undefined
+        ? "no whole checkpoint is left"
+        : `the last whole one is ${join(this.path, RUN_FILES.checkpoints, `step-${offered}`)}`;
+    throw new DataError(`${loaded}; ${remedy}`);
+  }
+
+  /** Steps that have a folder, newest first, whole or not. */
+  async #steps(): Promise<number[]> {
+    let names: string[];
+    try {
+      names = await readdir(join(this.path, RUN_FILES.checkpoints));
+    } catch {
+      return [];
+    }
+    return names
+      .flatMap((name) => STEP_FOLDER.exec(name)?.[1] ?? [])
+      .map(Number)
+      .sort((a, b) => b - a);
+  }
+
+  /** The checkpoint, or a line that says what is wrong with it. */
+  async #load(step: number): Promise<Checkpoint | string> {
+    const path = join(this.path, RUN_FILES.checkpoints, `step-${step}`);
+    let manifest: Manifest;
+    try {
+      manifest = parseJsonWith(manifestSchema, await readFile(join(path, MANIFEST), "utf8"), join(path, MANIFEST));
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      return code === undefined ? message : `${path}: expected a checkpoint with a ${MANIFEST}, got ${code}`;
+    }
+    if (manifest.step !== step) return `${path}: expected the checkpoint of step ${step}, got that of step ${manifest.step}`;
+    const files: Record<string, Uint8Array> = {};
+    for (const [name, { sizeBytes, sha256: expected }] of Object.entries(manifest.files)) {
+      let bytes: Uint8Array;
+      try {
+        bytes = await readWhole(join(path, name));
+      } catch (error) {
+        return `${join(path, name)}: expected a readable file, got ${(error as NodeJS.ErrnoException).code}`;
+      }
+      if (bytes.length !== sizeBytes) return `${join(path, name)}: expected ${sizeBytes} bytes, got ${bytes.length}`;
+      const hash = sha256(bytes);
+      if (hash !== expected) {
+        return `${join(path, name)}: expected sha256 ${expected.slice(0, 12)}…, got ${hash.slice(0, 12)}…: it was altered`;
+      }
+      files[name] = bytes;
+    }
+    return { step, path, manifest, files };
+  }
+
+  async #text(name: string): Promise<string> {
+    return new TextDecoder().decode(await this.read(name));
+  }
+}
+
+export interface RunWriterOptions {
+  /** How many of the newest checkpoints stay, besides the best. */
+  readonly keepCheckpoints?: number;
+  readonly files?: FileSystem;
+}
+
+/**
+ * Makes a run folder and locks it. ConfigError if `path` holds a run already (unless `overwrite`, which
+ * removes all that is in it), or holds anything else, or another process writes it.
+ */
+export async function createRun(
+  path: string,
+  options: RunWriterOptions & { readonly config: RunConfig; readonly overwrite?: boolean },
+): Promise<RunWriter> {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (cause) {
+    throw new ConfigError(`${path}: expected a folder to write to, got ${(cause as NodeJS.ErrnoException).code}`, { cause });
+  }
+  const lock = RunLock.acquire(path);
+  try {
+    const files = options.files ?? nodeFileSystem;
+    const present = readdirSync(path).filter((name) => name !== RUN_FILES.lock && !ASIDE.test(name));
+    const isRun = present.includes(RUN_FILES.config);
+    if (present.length > 0 && !(isRun && options.overwrite === true)) {
+      throw new ConfigError(
+        isRun
+          ? `${path}: expected a new folder, got one that holds a run; go on with --resume, replace it with --overwrite, or choose another --out`
+          : `${path}: expected a new or empty folder, got one with ${present.length} files in it; choose another --out`,
+      );
+    }
+    // The config goes first: a folder without one is no run, so half a removal is no half run.
+    for (const name of [RUN_FILES.config, ...present]) await files.remove(join(path, name));
+    await files.mkdir(join(path, RUN_FILES.checkpoints));
+    await writeWhole(files, join(path, RUN_FILES.config), `${JSON.stringify(options.config, undefined, 2)}\n`);
+    return new RunWriter(path, lock, options);
+  } catch (error) {
+    lock[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/**
+ * Locks a run to go on with it: reads the checkpoint (checked), and cuts the logs back to where they were when it was
+ * written. `path` is a run, or one of its checkpoints.
+ */
+export async function resumeRun(
+  path: string,
+  options: RunWriterOptions = {},
+): Promise<{ readonly writer: RunWriter; readonly checkpoint: Checkpoint }> {
+  const { run, checkpoint: name } = splitRunPath(path);
+  const folder = await openRun(run);
+  const lock = RunLock.acquire(run);
+  try {
+    const checkpoint = await folder.readCheckpoint(name);
+    const writer = new RunWriter(run, lock, options);
+    await writer.cutBackTo(checkpoint);
+    return { writer, checkpoint };
+  } catch (error) {
+    lock[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** What is written of a run, by the one process that holds its lock. Dispose of it when the run ends. */
+export class RunWriter {
+  readonly folder: RunFolder;
+  readonly #lock: RunLock;
+  readonly #files: FileSystem;
+  readonly #keep: number;
+  readonly #metrics: AppendOnlyFile;
+  readonly #events: AppendOnlyFile;
+
+  /** Use `createRun` or `resumeRun`. */
+  constructor(path: string, lock: RunLock, options: RunWriterOptions) {
+    this.folder = new RunFolder(path);
+    this.#lock = lock;
+    this.#files = options.files ?? nodeFileSystem;
+    this.#keep = options.keepCheckpoints ?? 2;
+    this.#metrics = new AppendOnlyFile(join(path, RUN_FILES.metrics));
+    this.#events = new AppendOnlyFile(join(path, RUN_FILES.events));
+  }
+
+  get path(): string {
+    return this.folder.path;
+  }
+
+  /** Appends to `metrics.jsonl`. */
+  logMetrics(record: MetricsRecord): void {
+    this.#metrics.append(new TextEncoder().encode(formatRecord(record)));
+  }
+
+  /** Appends records of `tensorboard.ts` to the event file; the file's first record is the caller's to write. */
+  logEvents(records: Uint8Array): void {
+    this.#events.append(records);
+  }
+
+  /** How many bytes of events there are: 0 in a new run. */
+  get eventBytes(): number {
+    return this.#events.sizeBytes;
+  }
+
+  /** Writes a file at the top of the folder, whole. */
+  async write(name: string, content: Uint8Array | string): Promise<void> {
+    if (name !== basename(name)) throw new ConfigError(`${name}: expected a plain file name, got a path`);
+    await writeWhole(this.#files, join(this.path, name), content);
+  }
+
+  writeSummary(summary: RunSummary): Promise<void> {
+    return this.write(RUN_FILES.summary, `${JSON.stringify(summary, undefined, 2)}\n`);
+  }
+
+  /**
+   * Writes `checkpoints/step-N/`, then points `last` to it, and `best` too if it is the best so far; older ones beyond
+   * `keepCheckpoints` are removed. Until it is whole it does not bear its name: a full disk or a kill leaves the earlier
+   * ones as they were, and what there was of this one is removed (now, or by the next process that writes the run).
+   */
+  async saveCheckpoint(
+    step: number,
+    contents: Readonly<Record<string, Uint8Array>>,
+    options: { readonly best?: boolean } = {},
+  ): Promise<void> {
+    const name = `step-${step}`;
+    const path = join(this.path, RUN_FILES.checkpoints, name);
+    const aside = asideOf(path);
+    const entries = Object.entries(contents);
+    const totalBytes = entries.reduce((sum, [, bytes]) => sum + bytes.length, 0);
+    try {
+      this.#metrics.sync();
+      this.#events.sync();
+      const manifest: Manifest = {
+        version: 1,
+        step,
+        createdAt: new Date().toISOString(),
+        files: Object.fromEntries(entries.map(([file, bytes]) => [file, { sizeBytes: bytes.length, sha256: sha256(bytes) }])),
+        logBytes: { metrics: this.#metrics.sizeBytes, events: this.#events.sizeBytes },
+      };
+      const text = `${JSON.stringify(manifest, undefined, 2)}\n`;
+      const present = await this.folder.readCheckpoint(step).catch(() => undefined);
+      if (present !== undefined && JSON.stringify(present.manifest.files) === JSON.stringify(manifest.files)) {
+        // A run that goes on from here and stops at once: the same bytes; only the logs may have grown.
+        await writeWhole(this.#files, join(path, MANIFEST), text);
+      } else {
+        await this.#files.mkdir(aside);
+        for (const [file, bytes] of entries) await this.#files.writeFile(join(aside, file), bytes);
+        await this.#files.writeFile(join(aside, MANIFEST), new TextEncoder().encode(text));
+        const replaced = asideOf(path);
+        if (await exists(path)) await this.#files.rename(path, replaced);
+        await this.#files.rename(aside, path);
+        await this.#files.remove(replaced);
+      }
+    } catch (cause) {
+      await this.#files.remove(aside).catch(() => undefined);
+      const whole = (await this.folder.checkpoints().catch(() => []))[0];
+      const remedy =
+        whole === undefined ? "" : `; the checkpoint of step ${whole} is whole: make room, then go on with --resume ${this.path}`;
+      throw writeError(path, totalBytes, cause, remedy);
+    }
+    await this.#point("last", name);
+    if (options.best === true) await this.#point("best", name);
+    await this.#prune(step);
+  }
+
+  /** Cuts the logs back to where they were at the checkpoint, and removes what a killed writer left half-written. */
+  async cutBackTo(checkpoint: Checkpoint): Promise<void> {
+    const { metrics, events } = checkpoint.manifest.logBytes;
+    this.#metrics.cut(metrics);
+    this.#events.cut(events);
+    for (const folder of [this.path, join(this.path, RUN_FILES.checkpoints)]) {
+      for (const name of await readdir(folder)) if (ASIDE.test(name)) await this.#files.remove(join(folder, name));
+    }
+    const best = await this.folder.pointer("best");
+    if (best !== undefined && best > checkpoint.step) await this.#files.remove(join(this.path, RUN_FILES.checkpoints, "best"));
+    await this.#point("last", `step-${checkpoint.step}`);
+  }
+
+  /** Closes the logs and gives the folder free. */
+  [Symbol.dispose](): void {
+    this.#metrics[Symbol.dispose]();
+    this.#events[Symbol.dispose]();
+    this.#lock[Symbol.dispose]();
+  }
+
+  async #point(pointer: "last" | "best", name: string): Promise<void> {
+    await writeWhole(this.#files, join(this.path, RUN_FILES.checkpoints, pointer), `${name}\n`);
+  }
+
+  /** Removes what is no longer wanted; later steps than the newest belong to a course that was cut back. */
+  async #prune(newest: number): Promise<void> {
+    const root = join(this.path, RUN_FILES.checkpoints);
+    const best = await this.folder.pointer("best");
+    const steps = (await readdir(root)).flatMap((name) => STEP_FOLDER.exec(name)?.[1] ?? []).map(Number);
+    const kept = new Set(
+      steps
+        .filter((step) => step <= newest)
+        .sort((a, b) => b - a)
+        .slice(0, Math.max(1, this.#keep)),
+    );
+    for (const step of steps) if (!kept.has(step) && step !== best) await this.#files.remove(join(root, `step-${step}`));
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,91 @@
+/**
+ * @module What a run folder holds: the names of its files and the shapes of its JSON. Reading and writing one is in
+ * `run-folder-node.ts`.
+ */
+import { z } from "zod";
+
+/** Files at the top of a run folder. TensorBoard finds its own by "tfevents" in the name. */
+export const RUN_FILES = {
+  config: "config.json",
+  metrics: "metrics.jsonl",
+  events: "events.out.tfevents.descent",
+  summary: "summary.json",
+  report: "report.html",
+  lock: "run.lock",
+  checkpoints: "checkpoints",
+} as const;
+
+/** `config.json`: all that is needed to repeat a run, and what a verb needs to know of it later. */
+export interface RunConfig {
+  /** Version of Descent that made it. */
+  readonly descent: string;
+  readonly task: string;
+  /** The command line that repeats it. */
+  readonly command?: string;
+  /** By the command line's names in camelCase: `--config` reads them back. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** What the task adds: labels, columns, preprocessing. */
+  readonly [extra: string]: unknown;
+}
+
+export const runConfigSchema: z.ZodType<RunConfig> = z.looseObject({
+  descent: z.string(),
+  task: z.string(),
+  command: z.string().optional(),
+  options: z.record(z.string(), z.unknown()),
+});
+
+/** Metrics of one split by name: `accuracy`, `f1`, `loss`, …; fractions in 0…1. */
+export type Metrics = Readonly<Record<string, number>>;
+
+/** `summary.json`. */
+export interface RunSummary {
+  readonly task: string;
+  readonly model: string;
+  readonly data: string;
+  readonly seed: number;
+  readonly device: string;
+  readonly parameters: number;
+  readonly flopsPerStep: number;
+  readonly steps: number;
+  /** Median time of a step. */
+  readonly stepMs: number;
+  readonly trainSeconds: number;
+  readonly peakMemoryMiB: number;
+  readonly metrics: { readonly train?: Metrics; readonly validation?: Metrics; readonly test?: Metrics };
+}
+
+const metricsSchema = z.record(z.string(), z.number()).optional();
+export const runSummarySchema: z.ZodType<RunSummary> = z.looseObject({
+  task: z.string(),
+  model: z.string(),
+  data: z.string(),
+  seed: z.number(),
+  device: z.string(),
+  parameters: z.number(),
+  flopsPerStep: z.number(),
+  steps: z.number(),
+  stepMs: z.number(),
+  trainSeconds: z.number(),
+  peakMemoryMiB: z.number(),
+  metrics: z.object({ train: metricsSchema, validation: metricsSchema, test: metricsSchema }),
+});
+
+/** `checkpoints/step-N/manifest.json`: what makes a checkpoint whole. */
+export interface Manifest {
+  readonly version: 1;
+  readonly step: number;
+  readonly createdAt: string;
+  readonly files: Readonly<Record<string, { readonly sizeBytes: number; readonly sha256: string }>>;
+  /** How long the run's logs were at this step: what came later is cut off when the run goes on from here. */
+  readonly logBytes: { readonly metrics: number; readonly events: number };
+}
+
+const length = z.int().nonnegative();
+export const manifestSchema: z.ZodType<Manifest> = z.object({
+  version: z.literal(1),
+  step: length,
+  createdAt: z.string(),
+  files: z.record(z.string(), z.object({ sizeBytes: length, sha256: z.string().length(64) })),
+  logBytes: z.object({ metrics: length, events: length }),
+});
