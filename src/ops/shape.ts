@@ -316,8 +316,9 @@ export const Pad: Op<{ pads: readonly number[]; mode: PadMode }, readonly [Tenso
     return [dx, null];
   },
   cost: moves,
-  batch: ({ inputs: [x, value], mapped, ranks, attributes: { pads, mode } }) => {
+  batch: ({ inputs: [given, value], mapped, size, ranks, attributes: { pads, mode } }) => {
     const rank = ranks[0] as number;
+    const x = mapped[0] ? given : given.expand([size, ...given.shape]);
     const shifted = [0, ...pads.slice(0, rank), 0, ...pads.slice(rank)];
     if (!mapped[1]) return [emitOne(Pad, [x, value], { pads: shifted, mode })];
     // A border value per example: pad with zeros, and add the value where a padded mask of ones is 0.
