@@ -1,0 +1,13 @@
+/**
+ * One thread of TensorFlow.js's threaded wasm backend in Node. Its own worker script expects a browser's blob addresses; here it gets the same
+ * Emscripten module as a file of the package.
+ */
+const { createRequire } = require("node:module");
+const { join } = require("node:path");
+const { compileFunction } = require("node:vm");
+
+const peers = createRequire(join(__dirname, "..", "package.json"));
+const folder = join(peers.resolve("@tensorflow/tfjs-backend-wasm"), "..", "..", "wasm-out");
+URL.createObjectURL = () => join(folder, "tfjs-backend-wasm-threaded-simd.js");
+const { wasmWorkerContents } = peers(join(folder, "tfjs-backend-wasm-threaded-simd.worker.js"));
+compileFunction(wasmWorkerContents.replaceAll("\n", "\\n"), ["require", "__filename"])(require, __filename);

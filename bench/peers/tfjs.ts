@@ -1,0 +1,75 @@
+/**
+ * @module What the benchmarks use of TensorFlow.js, typed by hand because its packages are not part of the main install, and how it is started.
+ */
+import { fileURLToPath } from "node:url";
+import type { NamedTensor } from "../tensor-file.js";
+import { loadPeer, peerFolder } from "./npm-packages.js";
+
+/** A tensor. */
+export interface TfTensor {
+  readonly shape: number[];
+  dataSync(): Float32Array;
+  data(): Promise<Float32Array>;
+  dispose(): void;
+}
+/** A variable: a tensor that an optimizer replaces. */
+export interface TfVariable extends TfTensor {
+  assign(value: TfTensor): void;
+}
+
+/** The module `@tensorflow/tfjs-core`. */
+export interface Tf {
+  setBackend(name: string): Promise<boolean>;
+  ready(): Promise<void>;
+  env(): { set(flag: string, value: boolean): void };
+  enableProdMode(): void;
+  tensor(values: Float32Array | Int32Array, shape: number[], dtype: "float32" | "int32"): TfTensor;
+  variable(value: TfTensor): TfVariable;
+  transpose(x: TfTensor): TfTensor;
+  matMul(a: TfTensor, b: TfTensor): TfTensor;
+  add(a: TfTensor, b: TfTensor): TfTensor;
+  relu(x: TfTensor): TfTensor;
+  neg(x: TfTensor): TfTensor;
+  sum(x: TfTensor, axis?: number): TfTensor;
+  mul(a: TfTensor, b: TfTensor): TfTensor;
+  mean(x: TfTensor): TfTensor;
+  logSoftmax(x: TfTensor): TfTensor;
+  oneHot(x: TfTensor, depth: number): TfTensor;
+  tidy<T>(f: () => T): T;
+  train: { sgd(learningRate: number): { minimize(f: () => TfTensor, returnCost: true): TfTensor } };
+}
+
+/** Starts a backend: `cpu`, or `wasm` with SIMD and, for the variant "threads", several threads. */
+export async function startTf(
+  backend: "cpu" | "wasm",
+  variant: string | undefined,
+  threads: number,
+): Promise<{ tf: Tf; version: string; notes: string }> {
+  const { library: tf, version } = loadPeer<Tf>("@tensorflow/tfjs");
+  if (backend === "wasm") {
+    const { library: wasm } = loadPeer<{ setWasmPaths(folder: string): void; setThreadsCount(n: number): void }>(
+      "@tensorflow/tfjs-backend-wasm",
+    );
+    wasm.setWasmPaths(`${peerFolder("@tensorflow/tfjs-backend-wasm")}/dist/`);
+    if (variant === "threads") {
+      // It switches threads off in Node (tensorflow/tfjs#3830), where only the addresses of its worker scripts are in the way.
+      tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", true);
+      URL.createObjectURL = () => fileURLToPath(new URL("../../../bench/peers/tfjs-thread.cjs", import.meta.url)); // from dist/bench/peers
+      wasm.setThreadsCount(threads);
+    }
+  }
+  tf.enableProdMode();
+  if (!(await tf.setBackend(backend))) throw new Error(`TensorFlow.js could not start its backend ${backend}`);
+  await tf.ready();
+  return {
+    tf,
+    version,
+    notes:
+      backend === "cpu" ? "plain JavaScript" : `wasm with SIMD, ${variant === "threads" ? `${threads} threads` : "one thread"}`,
+  };
+}
+
+/** A tensor of the inputs file. */
+export function toTf(tf: Tf, { shape, values }: NamedTensor): TfTensor {
+  return tf.tensor(values, [...shape], values instanceof Int32Array ? "int32" : "float32");
+}
