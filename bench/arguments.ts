@@ -10,7 +10,7 @@ export const USAGE = `npm run bench -- [CASE…] [options]
 
 Times training steps of Descent and of its peers in one run, and prints ratios (over 1: Descent is the faster).
 
-  --peers A,B       only these peers (${"`--list`"} names them); the result is then not kept
+  --peers A,B       only these peers (--list names them); the result is then not kept
   --json            print [{ case, descentMs, peer, peerMs, ratio }] on stdout, everything else on stderr
   --rounds N        turns per contender (default 10)
   --slice-ms MS     length of a turn (default 400)

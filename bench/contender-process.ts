@@ -22,8 +22,8 @@ async function main(): Promise<void> {
   const reply = process.stdout.write.bind(process.stdout);
   console.log = console.info = console.warn = console.debug = console.error; // stdout is the protocol's alone
   const [moduleFile = "", variant] = process.argv.slice(2);
-  const { createContender } = (await import(new URL(moduleFile, import.meta.url).href)) as ContenderModule;
-  const contender = createContender(variant);
+  const program = (await import(new URL(moduleFile, import.meta.url).href)) as ContenderModule;
+  const contender = program.createContender(variant);
   for await (const line of createInterface({ input: process.stdin })) {
     try {
       const request = JSON.parse(line) as Request;

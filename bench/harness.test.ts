@@ -165,7 +165,12 @@ test("results are kept as JSON and one table, the latest of each case", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "descent-bench-test-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const result = (medianMs: number): CaseResult => ({
-    ...{ case: "x", title: "a step", threads: 2, rounds: 1, load: [0, 0], comparisons: [] },
+    case: "x",
+    title: "a step",
+    threads: 2,
+    rounds: 1,
+    load: [0, 0],
+    comparisons: [],
     contenders: [
       { name: "descent", status: "timed", version: "1", notes: "n", steps: 3, medianMs, minMs: medianMs, maxMs: medianMs },
       { name: "slow", variant: "v", status: "timed", version: "2", notes: "m", steps: 3, medianMs: 30, minMs: 1, maxMs: 99 },

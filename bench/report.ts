@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
+import { formatTable } from "../src/util/text.js";
 import { labelOf } from "./contender-client.js";
 import type { CaseResult, ContenderResult } from "./run-case.js";
 
@@ -63,18 +64,11 @@ function rowsOf({ contenders }: CaseResult): string[][] {
 
 /** The table for a terminal: aligned columns, then why contenders are missing. */
 export function table(result: CaseResult): string {
-  const rows = [HEADINGS, ...rowsOf(result)];
-  const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
-  const line = (row: string[]): string =>
-    row
-      .map((cell, c) => (c < 2 ? cell.padEnd(widths[c] as number) : cell.padStart(widths[c] as number)))
-      .join("  ")
-      .trimEnd();
   const [before, after] = result.load;
   return [
     `${result.case}: ${result.title}`,
     `${result.threads} threads, ${result.rounds} rounds; load average ${before.toFixed(1)} before, ${after.toFixed(1)} after`,
-    ...rows.map(line),
+    formatTable(HEADINGS, rowsOf(result)),
     ...result.contenders.flatMap((c) => (c.reason === undefined ? [] : [`${labelOf(c)} ${c.status}: ${c.reason}`])),
   ].join("\n");
 }

@@ -67,7 +67,8 @@ export async function startJax(
 ): Promise<{ jax: Jax; version: string; notes: string }> {
   const threaded = variant === "threads";
   if (threaded) installWebWorkers(threads);
-  const { library: jax, version } = loadPeer<Jax>("@jax-js/jax");
+  const { library, version } = loadPeer("@jax-js/jax");
+  const jax = library as Jax;
   await jax.init("wasm");
   jax.defaultDevice("wasm");
   const how = threaded

@@ -27,8 +27,12 @@ export function createContender(variant: string | undefined): Contender {
         return np.array(values, { shape: [inner, out] });
       };
       let parameters: Parameters = {
-        ...{ w1: await weight("fc1"), w2: await weight("fc2"), w3: await weight("fc3") },
-        ...{ b1: load("fc1.bias"), b2: load("fc2.bias"), b3: load("fc3.bias") },
+        w1: await weight("fc1"),
+        b1: load("fc1.bias"),
+        w2: await weight("fc2"),
+        b2: load("fc2.bias"),
+        w3: await weight("fc3"),
+        b3: load("fc3.bias"),
       };
 
       const lossOf = (p: Parameters, x: JaxArray, y: JaxArray): JaxArray => {

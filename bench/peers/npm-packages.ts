@@ -8,14 +8,14 @@ const benchPackage = new URL("../../../bench/package.json", import.meta.url); //
 const require = createRequire(benchPackage);
 
 /** Loads a peer's package (its CommonJS build); raises NotAvailable, with the command that installs it, where it is missing. */
-export function loadPeer<T>(name: string): { library: T; version: string } {
+export function loadPeer(name: string): { library: unknown; version: string } {
   let file: string;
   try {
     file = require.resolve(name);
   } catch {
     throw new NotAvailable(`${name} is not installed; run: npm ci --prefix bench`);
   }
-  return { library: require(name) as T, version: versionOf(name, file) };
+  return { library: require(name), version: versionOf(name, file) };
 }
 
 /** The folder of a peer's package, for files that it loads by path. */

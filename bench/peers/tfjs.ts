@@ -45,11 +45,13 @@ export async function startTf(
   variant: string | undefined,
   threads: number,
 ): Promise<{ tf: Tf; version: string; notes: string }> {
-  const { library: tf, version } = loadPeer<Tf>("@tensorflow/tfjs");
+  const { library, version } = loadPeer("@tensorflow/tfjs");
+  const tf = library as Tf;
   if (backend === "wasm") {
-    const { library: wasm } = loadPeer<{ setWasmPaths(folder: string): void; setThreadsCount(n: number): void }>(
-      "@tensorflow/tfjs-backend-wasm",
-    );
+    const wasm = loadPeer("@tensorflow/tfjs-backend-wasm").library as {
+      setWasmPaths(folder: string): void;
+      setThreadsCount(n: number): void;
+    };
     wasm.setWasmPaths(`${peerFolder("@tensorflow/tfjs-backend-wasm")}/dist/`);
     if (variant === "threads") {
       // It switches threads off in Node (tensorflow/tfjs#3830), where only the addresses of its worker scripts are in the way.
