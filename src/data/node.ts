@@ -4,3 +4,4 @@
 export * from "./index.js";
 export * from "./loader-worker-node.js";
 export * from "./safetensors-node.js";
+export * from "./readers/table-node.js";
