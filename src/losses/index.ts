@@ -1,0 +1,6 @@
+/**
+ * @module Losses: functions of (output, target) to a scalar.
+ */
+export type { Loss, LossFunction, Reduction, ReductionOptions } from "./loss.js";
+export * from "./cross-entropy.js";
+export * from "./regression.js";

@@ -1,0 +1,42 @@
+/**
+ * @module What a loss is: a function of (output, target) to a scalar, made with options or called directly. Both forms of one
+ * name: `crossEntropy({ labelSmoothing: 0.1 })` gives the function, `crossEntropy(logits, labels)` its value.
+ */
+import { Tensor } from "../graph/index.js";
+import { ConfigError } from "../util/errors.js";
+
+/** From what a model gave and what it should have given to a scalar (or, with `reduction: "none"`, one value per example). */
+export type Loss = (output: Tensor, target: Tensor) => Tensor;
+
+/** How the values of single examples become one. */
+export type Reduction = "mean" | "sum" | "none";
+
+export interface ReductionOptions {
+  readonly reduction?: Reduction;
+}
+
+/** A loss in both its forms. */
+export interface LossFunction<O> {
+  (options?: O): Loss;
+  (output: Tensor, target: Tensor, options?: O): Tensor;
+}
+
+/** Gives a formula both forms. */
+export function defineLoss<O extends object>(
+  name: string,
+  formula: (output: Tensor, target: Tensor, options: O) => Tensor,
+): LossFunction<O> {
+  function loss(options?: O): Loss;
+  function loss(output: Tensor, target: Tensor, options?: O): Tensor;
+  function loss(first?: O | Tensor, target?: Tensor, options?: O): Loss | Tensor {
+    if (!(first instanceof Tensor)) return (output, wanted) => formula(output, wanted, first ?? ({} as O));
+    if (target === undefined) throw new ConfigError(`${name}: expected an output and a target, got one tensor`);
+    return formula(first, target, options ?? ({} as O));
+  }
+  return loss;
+}
+
+export function reduce(values: Tensor, reduction: Reduction = "mean"): Tensor {
+  if (reduction === "none" || values.rank === 0) return values;
+  return reduction === "mean" ? values.mean() : values.sum();
+}

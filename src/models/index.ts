@@ -1,0 +1,4 @@
+/**
+ * @module Models: one file per architecture.
+ */
+export * from "./mlp.js";

@@ -1,0 +1,41 @@
+/**
+ * @module `Mlp`: layers of units, each connected to all of the layer before.
+ */
+import type { Tensor } from "../graph/index.js";
+import type { Activation, ActivationName } from "../nn/index.js";
+import { activationNamed, kaimingUniform, Linear, Module } from "../nn/index.js";
+
+export interface MlpOptions {
+  readonly inFeatures: number;
+  /** Widths of the hidden layers; none makes a linear model. */
+  readonly hidden: readonly number[];
+  readonly outFeatures: number;
+  readonly activation?: ActivationName | Activation;
+}
+
+/**
+ * A multilayer perceptron. Whatever comes after the batch axis is joined into one vector first.
+ *
+ * Shapes: x [N, ..] with inFeatures elements per example → logits [N, K].
+ * Source: Rumelhart, Hinton and Williams 1986. Differs from the source: relu by default, He's initial weights for hidden layers.
+ */
+export class Mlp extends Module {
+  readonly layers: readonly Linear[];
+  readonly #activation: Activation;
+
+  constructor({ inFeatures, hidden, outFeatures, activation = "relu" }: MlpOptions) {
+    super();
+    const widths = [inFeatures, ...hidden, outFeatures];
+    this.#activation = activationNamed(activation);
+    this.layers = widths.slice(1).map((width, i) => {
+      const last = i === hidden.length;
+      return new Linear(widths[i] as number, width, last ? {} : { weightInit: kaimingUniform() });
+    });
+  }
+
+  override forward(x: Tensor): Tensor {
+    let h = x.rank === 2 ? x : x.flatten(); // [N, in]
+    for (const layer of this.layers.slice(0, -1)) h = this.#activation(layer.forward(h)); // [N, width]
+    return (this.layers.at(-1) as Linear).forward(h); // [N, K]
+  }
+}

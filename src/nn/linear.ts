@@ -1,0 +1,109 @@
+/**
+ * @module `Linear`, `Identity`, `Flatten` and `Sequential`: the layers that every model has.
+ */
+import type { Initializer, Layer, Tensor } from "../graph/index.js";
+import { currentScope, dimEquals, formatShape, Parameter } from "../graph/index.js";
+import { flatten, gemm } from "../ops/index.js";
+import { ShapeError } from "../util/errors.js";
+import { defaultBiasInit, defaultWeightInit } from "./init.js";
+import { Module } from "./module.js";
+
+/** `fc1: Linear: `, as error messages begin. */
+export const layerName = (module: Module): string => {
+  const scope = currentScope();
+  return scope === "" ? module.constructor.name : `${scope}: ${module.constructor.name}`;
+};
+
+/** A ShapeError unless the last dimension of x is `size`. */
+export function expectLast(module: Module, x: Tensor, size: number): void {
+  if (x.rank === 0 || !dimEquals(x.shape[x.rank - 1] as number, size)) {
+    throw new ShapeError(`${layerName(module)}: expected [.., ${size}], got ${formatShape(x.shape)}`);
+  }
+}
+
+export interface LinearOptions {
+  readonly bias?: boolean;
+  readonly weightInit?: Initializer;
+  readonly biasInit?: Initializer;
+}
+
+/**
+ * An affine map of the last dimension.
+ *
+ *     y = x · weightᵀ + bias
+ *
+ * Shapes: x [.., in] → y [.., out]; weight [out, in], bias [out].
+ * Gradient: with respect to x, weight and bias.
+ * Errors: ShapeError if the last dimension of x is not `inFeatures`.
+ * Checked against: PyTorch 2.13, `nn.Linear`, 1e-6, layers.test.ts.
+ */
+export class Linear extends Module {
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+
+  constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
+    super();
+    const { bias = true, weightInit = defaultWeightInit, biasInit = defaultBiasInit(inFeatures) } = options;
+    this.inFeatures = inFeatures;
+    this.outFeatures = outFeatures;
+    this.weight = new Parameter([outFeatures, inFeatures], { initializer: weightInit });
+    this.bias = bias ? new Parameter([outFeatures], { initializer: biasInit }) : null;
+  }
+
+  override forward(x: Tensor): Tensor {
+    expectLast(this, x, this.inFeatures);
+    return affine(x, this.weight, this.bias);
+  }
+}
+
+/** x · weightᵀ + bias over the last dimension, as one Gemm where the leading dimensions can be joined. */
+export function affine(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
+  const lead = x.shape.slice(0, -1);
+  const out = weight.shape[0] as number;
+  if (lead.filter((d) => typeof d !== "number").length > 1) {
+    const y = x.matMul(weight.transpose());
+    return bias === null ? y : y.add(bias);
+  }
+  const rows = x.rank === 2 ? x : x.reshape([-1, x.shape[x.rank - 1] as number]);
+  return gemm(rows, weight, bias, { transB: true }).reshape([...lead, out]);
+}
+
+/** x as it is: what takes a layer's place when there is nothing to do. */
+export class Identity extends Module {
+  override forward(x: Tensor): Tensor {
+    return x;
+  }
+}
+
+/** Joins all axes from `fromAxis` on: [N, C, H, W] → [N, C·H·W]. */
+export class Flatten extends Module {
+  readonly fromAxis: number;
+
+  constructor(fromAxis = 1) {
+    super();
+    this.fromAxis = fromAxis;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return flatten(x, this.fromAxis);
+  }
+}
+
+/**
+ * Layers and functions one after another. Paths are their places, as in PyTorch: `0.weight`, `2.weight`.
+ */
+export class Sequential extends Module {
+  static override readonly pathNames = { stages: "" };
+  readonly stages: readonly (Layer | ((x: Tensor) => Tensor))[];
+
+  constructor(...stages: readonly (Layer | ((x: Tensor) => Tensor))[]) {
+    super();
+    this.stages = stages;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return x.pipe(...this.stages);
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * @module `Module`: a class with a `forward`, whose parameters are found by the names of its fields. It holds no numbers and
+ * has no mode: numbers appear when a seed and a device are given, and `compile({ mode })` decides on training or use.
+ */
+import { currentScope, Parameter, withScope } from "../graph/index.js";
+import { ConfigError } from "../util/errors.js";
+import type { Summary, SummaryInput } from "./summary.js";
+import { summarize } from "./summary.js";
+
+/** `selfAttention` → `self_attention`: fields are camelCase, paths are snake_case as in PyTorch. */
+export const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** A path and a further segment, either of which may be empty. */
+export const joinPath = (path: string, segment: string): string =>
+  path === "" ? segment : segment === "" ? path : `${path}.${segment}`;
+
+/** What one call of a module left behind: for summaries. */
+export interface Call {
+  readonly path: string;
+  readonly module: Module;
+  readonly result: unknown;
+}
+
+/** One outermost module whose `forward` is running: the paths below it. */
+interface Frame {
+  readonly paths: ReadonlyMap<Module, string>;
+}
+
+const frames: Frame[] = [];
+let onCall: ((call: Call) => void) | undefined;
+
+/** Runs `body` and tells `listener` of each module call in it, inner ones first. */
+export function withCalls<T>(listener: (call: Call) => void, body: () => T): T {
+  const outer = onCall;
+  onCall = listener;
+  try {
+    return body();
+  } finally {
+    onCall = outer;
+  }
+}
+
+/** Runs one `forward` in the scope of the module's path: below the outermost running module, or as a new outermost one. */
+function enter(module: Module, body: () => unknown): unknown {
+  const known = frames.at(-1)?.paths.get(module);
+  const path = known ?? currentScope();
+  if (known === undefined) {
+    frames.push({ paths: new Map([...module.modules()].map(([below, inner]) => [inner, joinPath(path, below)])) });
+  }
+  try {
+    const result = withScope(path, body);
+    onCall?.({ path, module, result });
+    return result;
+  } finally {
+    if (known === undefined) frames.pop();
+  }
+}
+
+type Member = readonly [path: string, value: Module | Parameter];
+
+/** Modules and parameters in a field: the value itself, or the items of a list by their place. */
+function* membersOf(value: unknown, path: string): Generator<Member> {
+  if (value instanceof Module || value instanceof Parameter) yield [path, value];
+  else if (Array.isArray(value)) {
+    for (const [i, item] of value.entries()) yield* membersOf(item, joinPath(path, String(i)));
+  }
+}
+
+/**
+ * The base of every layer and model.
+ *
+ * A field that holds a Module, a Parameter or a list of them is a part; its path is the field's name in snake_case. Nodes that
+ * `forward` makes carry the module's path, so that a ShapeError names the layer.
+ */
+export abstract class Module {
+  /** Path segments that differ from the field's name, by field: `{ layers: "" }` leaves a segment out. */
+  static readonly pathNames: Readonly<Record<string, string>> = {};
+
+  constructor() {
+    const forward = this.forward as (...inputs: readonly unknown[]) => unknown;
+    Object.defineProperty(this, "forward", {
+      value: (...inputs: readonly unknown[]) => enter(this, () => forward.apply(this, [...inputs])),
+      enumerable: false,
+      configurable: true,
+      writable: true,
+    });
+  }
+
+  /** From symbolic inputs to symbolic outputs; runs once for each trace. */
+  abstract forward(...inputs: readonly never[]): unknown;
+
+  // Fields are read when asked for: this constructor runs before those of subclasses exist.
+  *#members(): Generator<Member> {
+    const names = (this.constructor as typeof Module).pathNames;
+    const taken = new Set<string>();
+    for (const [field, value] of Object.entries(this)) {
+      for (const member of membersOf(value, names[field] ?? snakeCase(field))) {
+        if (taken.has(member[0]))
+          throw new ConfigError(`${this.constructor.name}: expected one part per path, got two named "${member[0]}"`);
+        taken.add(member[0]);
+        yield member;
+      }
+    }
+  }
+
+  /** The modules that are fields of this one, by path segment. */
+  children(): Map<string, Module> {
+    return new Map([...this.#members()].filter((member): member is [string, Module] => member[1] instanceof Module));
+  }
+
+  /** This module (path "") and every module below it, in the order of their fields; a shared one appears once. */
+  modules(): Map<string, Module> {
+    const result = new Map<string, Module>();
+    const seen = new Set<Module>();
+    const visit = (module: Module, path: string): void => {
+      if (seen.has(module)) return;
+      seen.add(module);
+      result.set(path, module);
+      for (const [segment, child] of module.children()) visit(child, joinPath(path, segment));
+    };
+    visit(this, "");
+    return result;
+  }
+
+  /** Parameters that are fields of this very module, by path segment: trained ones and buffers. */
+  ownState(): Map<string, Parameter> {
+    return new Map([...this.#members()].filter((member): member is [string, Parameter] => member[1] instanceof Parameter));
+  }
+
+  /**
+   * All numbers that the model owns, trained and not, by dotted path. Tied parameters appear once, under their first path.
+   *
+   * Errors: ConfigError if two parts have one path.
+   */
+  state(): Map<string, Parameter> {
+    const result = new Map<string, Parameter>();
+    const seen = new Set<Parameter>();
+    for (const [path, module] of this.modules()) {
+      for (const [segment, parameter] of module.ownState()) {
+        if (seen.has(parameter)) continue;
+        seen.add(parameter);
+        result.set(joinPath(path, segment), parameter);
+      }
+    }
+    return result;
+  }
+
+  /** What training changes, by dotted path. */
+  parameters(): Map<string, Parameter> {
+    return new Map([...this.state()].filter(([, parameter]) => parameter.trainable));
+  }
+
+  /** Numbers that are kept but not trained, such as running statistics, by dotted path. */
+  buffers(): Map<string, Parameter> {
+    return new Map([...this.state()].filter(([, parameter]) => !parameter.trainable));
+  }
+
+  /** Number of trained elements. */
+  get parameterCount(): number {
+    let count = 0;
+    for (const parameter of this.parameters().values()) count += parameter.size;
+    return count;
+  }
+
+  /**
+   * Output shapes, parameters and FLOPs of each layer, for inputs given as shapes or as symbolic tensors:
+   * `String(model.summary([1, 1, 28, 28]))` is a table.
+   */
+  summary(...inputs: readonly SummaryInput[]): Summary {
+    return summarize(this, inputs, withCalls);
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * @module What `module.summary()` returns: one row per layer with shapes, parameters and FLOPs. Memory, bytes and time are in `cost/`.
+ */
+import type { Shape } from "../graph/index.js";
+import { formatShape, input, isLeaf, reachableNodes, Tensor } from "../graph/index.js";
+import { opOf } from "../ops/index.js";
+import type { Call, Module } from "./module.js";
+
+/** A symbolic input, or the shape of a float32 one. */
+export type SummaryInput = Tensor | Shape;
+
+/** A layer, or what a module computes outside its layers. */
+export interface SummaryRow {
+  readonly path: string;
+  /** The class of the module. */
+  readonly layer: string;
+  /** Shapes of what its first call gave. */
+  readonly outputShapes: readonly Shape[];
+  /** Trained elements of its own, those of parts that have a row left out. */
+  readonly parameters: number;
+  /** Of one forward pass; a free dimension counts as 1. */
+  readonly flops: number;
+}
+
+/** The table of a model, from the input to the output; `toString()` lays it out. */
+export class Summary {
+  readonly name: string;
+  readonly rows: readonly SummaryRow[];
+
+  constructor(name: string, rows: readonly SummaryRow[]) {
+    this.name = name;
+    this.rows = rows;
+  }
+
+  /** Trained elements of the model. */
+  get parameters(): number {
+    return this.rows.reduce((sum, row) => sum + row.parameters, 0);
+  }
+
+  /** Floating-point operations of one forward pass; a multiply-add is two. */
+  get flops(): number {
+    return this.rows.reduce((sum, row) => sum + row.flops, 0);
+  }
+
+  toString(): string {
+    const count = (n: number): string => n.toLocaleString("en-US");
+    const body = this.rows.map((row) => [
+      row.path === "" ? "·" : row.path,
+      row.layer,
+      row.outputShapes.map(formatShape).join(" "),
+      count(row.parameters),
+      count(row.flops),
+    ]);
+    const header = ["path", "layer", "output", "parameters", "FLOPs"];
+    return layTable(header, body, [this.name, "", "", count(this.parameters), count(this.flops)]);
+  }
+}
+
+/** Columns of text under a header, the last two aligned to the right, with a last line apart. */
+export function layTable(header: readonly string[], body: readonly (readonly string[])[], foot?: readonly string[]): string {
+  const lines = [header, ...body, ...(foot === undefined ? [] : [foot])];
+  const widths = header.map((_, i) => Math.max(...lines.map((line) => (line[i] ?? "").length)));
+  const numeric = header.map((_, i) => body.length > 0 && body.every((line) => /^[\d.,]*( [a-zA-Z]+)?$/.test(line[i] ?? "")));
+  const lay = (line: readonly string[]): string =>
+    line
+      .map((cell, i) => (numeric[i] ? cell.padStart(widths[i] as number) : cell.padEnd(widths[i] as number)))
+      .join("  ")
+      .trimEnd();
+  const rule = widths.map((width) => "─".repeat(width)).join("──");
+  return [lay(header), rule, ...body.map(lay), ...(foot === undefined ? [] : [rule, lay(foot)])].join("\n");
+}
+
+/** Tensors in what `forward` returned: one, a list, or an object of them. */
+export function tensorsIn(value: unknown): Tensor[] {
+  if (value instanceof Tensor) return [value];
+  if (Array.isArray(value)) return value.flatMap(tensorsIn);
+  if (value !== null && typeof value === "object") return Object.values(value).flatMap(tensorsIn);
+  return [];
+}
+
+/** Traces the model once and gathers its rows in the order of computation. */
+export function summarize(
+  model: Module,
+  inputs: readonly SummaryInput[],
+  withCalls: (listener: (call: Call) => void, body: () => unknown) => unknown,
+): Summary {
+  const calls: Call[] = [];
+  const symbolic = inputs.map((x, i) => (x instanceof Tensor ? x : input(i === 0 ? "x" : `x${i}`, x)));
+  const result = withCalls(
+    (call) => calls.push(call),
+    () => (model.forward as (...x: readonly Tensor[]) => unknown)(...symbolic),
+  );
+  const flops = new Map<string, number>();
+  for (const node of reachableNodes(tensorsIn(result))) {
+    if (!isLeaf(node)) flops.set(node.scope, (flops.get(node.scope) ?? 0) + opOf(node).cost(node).flops);
+  }
+  const rows = new Map<string, SummaryRow>();
+  const counted = new Set<Tensor>();
+  for (const { path, module, result: value } of calls) {
+    if (rows.has(path)) continue;
+    let parameters = 0;
+    for (const parameter of module.ownState().values()) {
+      if (!parameter.trainable || counted.has(parameter)) continue;
+      counted.add(parameter);
+      parameters += parameter.size;
+    }
+    const own = flops.get(path) ?? 0;
+    // A module of other modules has a row only for what it adds to theirs.
+    if (module.children().size > 0 && parameters === 0 && own === 0) continue;
+    const outputShapes = tensorsIn(value).map((t) => t.shape);
+    rows.set(path, { path, layer: module.constructor.name, outputShapes, parameters, flops: own });
+  }
+  return new Summary(model.constructor.name, [...rows.values()]);
+}

@@ -1,0 +1,128 @@
+/**
+ * @module `chain`: parts one after another make an optimizer.
+ */
+import type { Parameter, Tensor } from "../graph/index.js";
+import { ConfigError } from "../util/errors.js";
+import type { GroupSettings, Optimizer, ParameterGroup, Part, PartContext, Update } from "./optimizer.js";
+import { factorAlgebra, matchesPath, scaleBy } from "./optimizer.js";
+
+const NO_SETTINGS: GroupSettings = {};
+
+/** Each part with the prefix of its slots and scalars: its name, and a number where the name occurs again. */
+function withPrefixes(parts: readonly Part[]): { part: Part; prefix: string }[] {
+  const times = new Map<string, number>();
+  return parts.map((part) => {
+    const { name } = part.description;
+    const n = (times.get(name) ?? 0) + 1;
+    times.set(name, n);
+    return { part, prefix: n === 1 ? name : `${name}${n}` };
+  });
+}
+
+/** Parts in order, those of optimizers among them; groups of all of them. */
+function flattened(links: readonly (Part | Optimizer)[]): { parts: Part[]; groups: ParameterGroup[] } {
+  return {
+    parts: links.flatMap((link) => ("parts" in link ? link.parts : [link])),
+    groups: links.flatMap((link) => ("parts" in link ? link.groups : [])),
+  };
+}
+
+/**
+ * An optimizer from parts, or from parts and other optimizers: `chain(clipByGlobalNorm(1), adamW())`. Gradients pass the parts
+ * in order; exactly one part applies the learning rate.
+ *
+ *     w ← (1 − decay)·w − scale·direction, with what the parts made of the gradient
+ *
+ * Errors: ConfigError unless exactly one part has a learning rate.
+ */
+export function chain(...links: readonly (Part | Optimizer)[]): Optimizer {
+  const { parts, groups } = flattened(links);
+  return build(parts, groups);
+}
+
+/**
+ * The same optimizer with other settings for some parameters, chosen by path; groups given here come before those it has.
+ *
+ * @example withGroups(adamW(), [{ match: ["*.bias", "*norm*"], weightDecay: 0 }, { match: "encoder.*", learningRateMultiplier: 0.1 }])
+ */
+export const withGroups = (optimizer: Optimizer, groups: readonly ParameterGroup[]): Optimizer =>
+  build(optimizer.parts, [...groups, ...optimizer.groups]);
+
+function build(parts: readonly Part[], groups: readonly ParameterGroup[]): Optimizer {
+  const prefixed = withPrefixes(parts);
+  const schedules = parts.flatMap((part) => (part.schedule === undefined ? [] : [part.schedule]));
+  const [schedule] = schedules;
+  if (schedule === undefined || schedules.length > 1) {
+    throw new ConfigError(
+      `chain: expected one part with a learning rate (sgd, adam, scaleByLearningRate), got ${schedules.length}`,
+    );
+  }
+  const hostScalars = new Map(
+    prefixed.flatMap(({ part, prefix }) =>
+      Object.entries(part.scalars ?? {}).map(([name, value]) => [`${prefix}.${name}`, value] as const),
+    ),
+  );
+  const group = (path: string): GroupSettings => groups.find(({ match }) => matchesPath(match, path)) ?? NO_SETTINGS;
+  const trained = <P>(parameters: ReadonlyMap<string, P>): Map<string, P> =>
+    new Map([...parameters].filter(([path]) => group(path).frozen !== true));
+
+  return {
+    parts,
+    groups,
+    schedule,
+    description: {
+      parts: parts.map((part) => part.description),
+      groups: groups.map(({ match, ...settings }) => ({ match, ...settings })),
+    },
+    trained,
+    slots: (parameters: ReadonlyMap<string, Parameter>) =>
+      new Map(
+        prefixed.flatMap(({ part, prefix }) =>
+          [...trained(parameters)].flatMap(([path, parameter]) =>
+            Object.entries(part.slots?.(parameter) ?? {}).map(
+              ([name, slot]) => [`${prefix}.${name}/${path}`, { ...slot, path }] as const,
+            ),
+          ),
+        ),
+      ),
+    scalarNames: [...hostScalars.keys()],
+    scalars: (info) => Object.fromEntries([...hostScalars].map(([name, value]) => [name, value(info)])),
+
+    update: ({ parameters, gradients, state, scalars }) => {
+      const newState = new Map<string, Tensor>();
+      const metrics = new Map<string, Tensor>();
+      const algebra = factorAlgebra(parameters);
+      const contextOf = (prefix: string): PartContext => ({
+        ...algebra,
+        parameters,
+        group,
+        slot: (slot, path) => given(state, `${prefix}.${slot}/${path}`, "slot"),
+        setSlot: (slot, path, value) => newState.set(`${prefix}.${slot}/${path}`, value),
+        scalar: (name) => given(scalars, `${prefix}.${name}`, "scalar"),
+        report: (name, value) => metrics.set(name, value),
+      });
+
+      let updates: ReadonlyMap<string, Update> = new Map(
+        [...trained(gradients)].map(([path, direction]) => [path, { direction, scale: 1, decay: 0 }]),
+      );
+      for (const { part, prefix } of prefixed) updates = part.update?.(updates, contextOf(prefix)) ?? updates;
+
+      const kept = new Map<Update["decay"], Update["decay"]>();
+      let values: ReadonlyMap<string, Tensor> = new Map(
+        [...updates].map(([path, { direction, scale, decay }]) => {
+          const w = given(parameters, path, "parameter");
+          if (!kept.has(decay)) kept.set(decay, typeof decay === "number" ? 1 - decay : decay.neg().add(1));
+          return [path, scaleBy(w, kept.get(decay) as Update["decay"]).sub(scaleBy(direction, scale))];
+        }),
+      );
+      for (const { part, prefix } of prefixed) values = part.finish?.(values, contextOf(prefix)) ?? values;
+      return { parameters: new Map(values), state: newState, metrics };
+    },
+  };
+}
+
+function given(map: ReadonlyMap<string, Tensor>, name: string, what: string): Tensor {
+  const value = map.get(name);
+  if (value === undefined) throw new ConfigError(`optimizer: expected the ${what} "${name}" among the inputs, got none`);
+  return value;
+}
