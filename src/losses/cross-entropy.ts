@@ -57,30 +57,28 @@ function weightedMean(values: Tensor, weights: Tensor): Tensor {
 export const crossEntropy = defineLoss<CrossEntropyOptions>("crossEntropy", (output, target, options) => {
   const { classWeights, labelSmoothing = 0, ignoreIndex, reduction = "mean" } = options;
   const logits = widened(output);
-  const where_ = at("crossEntropy");
-  if (logits.rank === 0) throw new ShapeError(`${where_}: expected logits [.., K], got a scalar`);
-  const classes = staticDim(logits.shape[logits.rank - 1], where_);
+  const place = at("crossEntropy");
+  if (logits.rank === 0) throw new ShapeError(`${place}: expected logits [.., K], got a scalar`);
+  const classes = staticDim(logits.shape[logits.rank - 1], place);
   if (classWeights !== undefined && classWeights.length !== classes)
-    throw new ConfigError(`${where_}: expected ${classes} class weights, got ${classWeights.length}`);
+    throw new ConfigError(`${place}: expected ${classes} class weights, got ${classWeights.length}`);
   const weights = classWeights === undefined ? null : constant(fromNumbers(logits.dtype, [classes], classWeights));
   const logSum = logits.logSumExp(-1, true); // [.., 1]
 
   if (isFloat(target.dtype)) {
     if (!sameShape(target.shape, logits.shape))
-      throw new ShapeError(`${where_}: expected probabilities ${formatShape(logits.shape)}, got ${formatShape(target.shape)}`);
+      throw new ShapeError(`${place}: expected probabilities ${formatShape(logits.shape)}, got ${formatShape(target.shape)}`);
     if (ignoreIndex !== undefined)
-      throw new ConfigError(`${where_}: expected labels with ignoreIndex, got probabilities; give them zero rows instead`);
+      throw new ConfigError(`${place}: expected labels with ignoreIndex, got probabilities; give them zero rows instead`);
     let wanted = target.cast(logits.dtype);
     if (labelSmoothing !== 0) wanted = wanted.mul(1 - labelSmoothing).add(labelSmoothing / classes);
     if (weights !== null) wanted = wanted.mul(weights);
     return reduce(logSum.sub(logits).mul(wanted).sum(-1), reduction);
   }
 
-  if (!isInteger(target.dtype)) throw new DTypeError(`${where_}: expected integer labels or probabilities, got ${target.dtype}`);
+  if (!isInteger(target.dtype)) throw new DTypeError(`${place}: expected integer labels or probabilities, got ${target.dtype}`);
   if (!sameShape(target.shape, logits.shape.slice(0, -1)))
-    throw new ShapeError(
-      `${where_}: expected labels ${formatShape(logits.shape.slice(0, -1))}, got ${formatShape(target.shape)}`,
-    );
+    throw new ShapeError(`${place}: expected labels ${formatShape(logits.shape.slice(0, -1))}, got ${formatShape(target.shape)}`);
   const hot = oneHot(target, classes);
   const zero = asTensor(0, logits.dtype);
   const pick = (perClass: Tensor): Tensor => where(hot, perClass, zero).sum(-1); // [..]

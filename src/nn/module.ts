@@ -77,6 +77,7 @@ export abstract class Module {
   static readonly pathNames: Readonly<Record<string, string>> = {};
 
   constructor() {
+    // oxlint-disable-next-line typescript/unbound-method -- bound by apply below
     const forward = this.forward as (...inputs: readonly unknown[]) => unknown;
     Object.defineProperty(this, "forward", {
       value: (...inputs: readonly unknown[]) => enter(this, () => forward.apply(this, [...inputs])),

@@ -4,6 +4,7 @@
 import type { Shape } from "../graph/index.js";
 import { formatShape, input, isLeaf, reachableNodes, Tensor } from "../graph/index.js";
 import { opOf } from "../ops/index.js";
+import { formatInteger, formatTable } from "../util/text.js";
 import type { Call, Module } from "./module.js";
 
 /** A symbolic input, or the shape of a float32 one. */
@@ -43,31 +44,23 @@ export class Summary {
   }
 
   toString(): string {
-    const count = (n: number): string => n.toLocaleString("en-US");
-    const body = this.rows.map((row) => [
-      row.path === "" ? "·" : row.path,
-      row.layer,
-      row.outputShapes.map(formatShape).join(" "),
-      count(row.parameters),
-      count(row.flops),
-    ]);
-    const header = ["path", "layer", "output", "parameters", "FLOPs"];
-    return layTable(header, body, [this.name, "", "", count(this.parameters), count(this.flops)]);
+    const line = (path: string, layer: string, output: string, parameters: number, flops: number): string[] => [
+      path,
+      layer,
+      output,
+      formatInteger(parameters),
+      formatInteger(flops),
+    ];
+    const rows = this.rows.map((row) =>
+      line(row.path === "" ? "·" : row.path, row.layer, row.outputShapes.map(formatShape).join(" "), row.parameters, row.flops),
+    );
+    const table = formatTable(
+      ["path", "layer", "output", "parameters", "FLOPs"],
+      [...rows, line(this.name, "", "", this.parameters, this.flops)],
+    ).split("\n");
+    // The sums stand apart, below a rule like the header's.
+    return [...table.slice(0, -1), table[1], table.at(-1)].join("\n");
   }
-}
-
-/** Columns of text under a header, the last two aligned to the right, with a last line apart. */
-export function layTable(header: readonly string[], body: readonly (readonly string[])[], foot?: readonly string[]): string {
-  const lines = [header, ...body, ...(foot === undefined ? [] : [foot])];
-  const widths = header.map((_, i) => Math.max(...lines.map((line) => (line[i] ?? "").length)));
-  const numeric = header.map((_, i) => body.length > 0 && body.every((line) => /^[\d.,]*( [a-zA-Z]+)?$/.test(line[i] ?? "")));
-  const lay = (line: readonly string[]): string =>
-    line
-      .map((cell, i) => (numeric[i] ? cell.padStart(widths[i] as number) : cell.padEnd(widths[i] as number)))
-      .join("  ")
-      .trimEnd();
-  const rule = widths.map((width) => "─".repeat(width)).join("──");
-  return [lay(header), rule, ...body.map(lay), ...(foot === undefined ? [] : [rule, lay(foot)])].join("\n");
 }
 
 /** Tensors in what `forward` returned: one, a list, or an object of them. */
