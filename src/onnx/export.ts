@@ -144,7 +144,13 @@ class Exporter {
     if (op.domain === "descent") {
       throw new UnsupportedOpError(`export: ${op.name} is Descent's own and has no form for this target; lower the graph first`);
     }
-    const inputs = node.inputs.map((t) => (t === null ? "" : this.#name(t)));
+    // Tensors take the places that no attribute takes, in order.
+    const inputs: string[] = [];
+    const taken = new Set(Object.values(op.attributeInputs ?? {}).map((place) => place?.slot));
+    for (const t of node.inputs) {
+      while (taken.has(inputs.length)) inputs.push("");
+      inputs.push(t === null ? "" : this.#name(t));
+    }
     const attributes: AttributeProto[] = [];
     for (const [name, kind] of Object.entries(op.attributes)) {
       const value = node.attributes[name];

@@ -5,7 +5,7 @@ import { suite, test } from "node:test";
 import assert from "node:assert/strict";
 import { vjpOf } from "../../src/autodiff/index.js";
 import type { Tensor } from "../../src/graph/index.js";
-import { constant, fromNumbers, isFloat, sizeOf } from "../../src/graph/index.js";
+import { constant, isFloat } from "../../src/graph/index.js";
 import { opNamed } from "../../src/ops/index.js";
 import type { RefValue } from "../../src/runtime/reference/index.js";
 import { NoGradientError } from "../../src/util/errors.js";
@@ -14,23 +14,11 @@ import type { OpCase } from "../cases/case.js";
 import { applyCase, caseName } from "../cases/case.js";
 import { OP_CASES } from "../cases/ops.cases.js";
 import { TOLERANCES } from "../tolerances.js";
-import { assertGradients, floating, instantiate } from "./harness.js";
-
-/** Numbers of the same shape as t, fixed. */
-function weights(t: Tensor, random: Random): Tensor {
-  const shape = t.shape as readonly number[];
-  return constant(
-    fromNumbers(
-      t.dtype,
-      shape,
-      Float64Array.from({ length: sizeOf(shape) }, () => random.normal()),
-    ),
-  );
-}
+import { arriving, assertGradients, floating, instantiate } from "./harness.js";
 
 /** Σ weight · t over all elements and tensors. */
 function combine(tensors: readonly Tensor[], random: Random): { sum: Tensor; weights: Tensor[] } {
-  const ws = tensors.map((t) => weights(t, random));
+  const ws = arriving(tensors, random);
   const parts = tensors.map((t, i) =>
     t
       .mul(ws[i] as Tensor)

@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import type { DType, Tensor } from "../../src/graph/index.js";
-import { input, isFloat, isInteger, sizeOf } from "../../src/graph/index.js";
+import { constant, fromNumbers, input, isFloat, isInteger, sizeOf } from "../../src/graph/index.js";
 import type { RefValue } from "../../src/runtime/reference/index.js";
 import { evaluateReference } from "../../src/runtime/reference/index.js";
 import { Random } from "../../src/util/random.js";
@@ -20,17 +20,18 @@ export function drawOperand(operand: Operand, floatType: DType, random: Random):
   return { dtype, shape: operand.shape, data };
 }
 
-/** The leaves of a row and their numbers; `example` draws other numbers. */
+/** The leaves of a row (named `x0`, `x1`, … after `prefix`) and their numbers; `example` draws other numbers. */
 export function instantiate(
   row: OpCase,
   floatType: DType,
   example = 0,
+  prefix = "",
 ): { leaves: (Tensor | null)[]; feeds: Map<Tensor, RefValue> } {
   const feeds = new Map<Tensor, RefValue>();
   const leaves = row.operands.map((operand, i) => {
     if (operand === null) return null;
     const value = drawOperand(operand, floatType, new Random(caseName(row), i, example));
-    const leaf = input(`x${i}`, value.shape, value.dtype);
+    const leaf = input(`${prefix}x${i}`, value.shape, value.dtype);
     feeds.set(leaf, value);
     return leaf;
   });
@@ -140,6 +141,15 @@ export function assertGradients(
       assert.fail(`${options.what} by ${by}: expected ${expected} (difference quotient), got ${got} (limit ${limit})`);
     }
   }
+}
+
+/** Fixed normal numbers of the same shapes as the tensors: what arrives at them when a gradient is checked. */
+export function arriving(tensors: readonly Tensor[], random: Random): Tensor[] {
+  return tensors.map((t) => {
+    const shape = t.shape as readonly number[];
+    const numbers = Float64Array.from({ length: sizeOf(shape) }, () => random.normal());
+    return constant(fromNumbers(t.dtype, shape, numbers));
+  });
 }
 
 /** The tensors that carry floating-point numbers. */
