@@ -682,6 +682,8 @@ declare module "../graph/tensor.js" {
     isInf(): Tensor;
     clip(low: TensorLike | null, high: TensorLike | null): Tensor;
     cast(to: DType): Tensor;
+    /** Of a bool tensor: elements of `a` where it holds, else of `b`. */
+    where(a: TensorLike, b: TensorLike): Tensor;
   }
 }
 
@@ -758,4 +760,7 @@ Tensor.prototype.clip = function (low, high) {
 };
 Tensor.prototype.cast = function (to) {
   return cast(this, to);
+};
+Tensor.prototype.where = function (a, b) {
+  return where(this, a, b);
 };

@@ -86,6 +86,9 @@ export interface ResolveContext<A extends Attributes, I extends readonly Optiona
   readonly node: Node;
   /** 0 for the first node of this op in this module's path, 1 for the second, …: with the path it names a random node. */
   readonly callIndex: number;
+  /** The graph's uint32 scalars that random nodes draw from. */
+  readonly seed: Tensor;
+  readonly step: Tensor;
 }
 
 /** One entry of the table: `export const Softmax: Op<{ axis: number }, readonly [Tensor]> = { … }`. */
@@ -118,7 +121,7 @@ export type AnyOp = Op<never, never>;
 export function emit<A extends Attributes, I extends readonly OptionalTensor[]>(
   op: Op<A, I>,
   inputs: I,
-  attributes: A,
+  attributes: NoInfer<A>,
 ): readonly Tensor[] {
   const scope = currentScope();
   const where = scope === "" ? op.name : `${scope}: ${op.name}`;
@@ -129,7 +132,7 @@ export function emit<A extends Attributes, I extends readonly OptionalTensor[]>(
 export function emitOne<A extends Attributes, I extends readonly OptionalTensor[]>(
   op: Op<A, I>,
   inputs: I,
-  attributes: A,
+  attributes: NoInfer<A>,
 ): Tensor {
   return emit(op, inputs, attributes)[0] as Tensor;
 }

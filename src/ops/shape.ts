@@ -505,8 +505,13 @@ declare module "../graph/tensor.js" {
     slice(axis: number, start: number, end?: number, step?: number): Tensor;
     flip(axis: number): Tensor;
     flatten(fromAxis?: number): Tensor;
+    /** This tensor and others, one after another along an axis. */
+    concat(others: readonly Tensor[], axis?: number): Tensor;
   }
 }
+Tensor.prototype.concat = function (others, axis) {
+  return concat([this, ...others], axis);
+};
 Tensor.prototype.reshape = function (shape) {
   return reshape(this, shape);
 };

@@ -6,15 +6,18 @@ import { UnsupportedOpError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import { custom } from "./custom.js";
 import { elementwise } from "./elementwise.js";
+import { indexing } from "./indexing.js";
 import { linalg } from "./linalg.js";
+import { softmaxFamily } from "./loss.js";
 import type { Op } from "./op.js";
+import { randomness } from "./random.js";
 import { reductions } from "./reduce.js";
 import { shaping } from "./shape.js";
 
 /** An entry as the table keeps it: what it takes is known only at the node. */
 export type TableOp = Op;
 
-const FAMILIES = { elementwise, reductions, linalg, shaping, custom };
+const FAMILIES = { elementwise, reductions, linalg, shaping, indexing, softmaxFamily, randomness, custom };
 
 /** Every entry by name, in the order of the families. */
 export const OPS: ReadonlyMap<string, TableOp> = new Map(

@@ -1,0 +1,79 @@
+/**
+ * @module Resolving: a trace has no mode; here dropout, batch normalization and random nodes become what they are in
+ * training or in use, and assignments to buffers are taken out of the graph.
+ */
+import type { Node } from "../../graph/index.js";
+import { createNode, isLeaf, Parameter, rewriteTensors, type Tensor, withScope } from "../../graph/index.js";
+import { UnsupportedOpError } from "../../util/errors.js";
+import type { Mode } from "../op.js";
+import { opOf } from "../table.js";
+
+export interface Resolved {
+  /** From tensors of the trace to those of the resolved graph. */
+  readonly map: (tensor: Tensor) => Tensor;
+  /** The value that each buffer has after the run; empty in `eval`. */
+  readonly updates: ReadonlyMap<Parameter, Tensor>;
+}
+
+/** What one op becomes may have to be resolved in turn; deeper than this is a cycle in the table. */
+const MAX_ROUNDS = 8;
+
+/**
+ * The graph of `outputs` for training or for use. Random nodes draw from `seed` and `step`, uint32 scalars of the graph.
+ *
+ * A buffer that is assigned twice (a module called twice) chains: what was traced after the first assignment sees its value.
+ */
+export function resolveMode(
+  outputs: Iterable<Tensor>,
+  mode: Mode,
+  random: { readonly seed: Tensor; readonly step: Tensor },
+): Resolved {
+  let current = [...outputs];
+  const maps: ((t: Tensor) => Tensor)[] = [];
+  for (let round = 0; resolveOnce(current, mode, random, maps); round++) {
+    if (round === MAX_ROUNDS) throw new UnsupportedOpError("resolve: expected it to end; this is a fault in Descent");
+    current = current.map(maps.at(-1) as (t: Tensor) => Tensor);
+  }
+  const { map, updates } = takeAssignments(current, mode);
+  return { map: (tensor) => map(maps.reduce((t, next) => next(t), tensor)), updates };
+}
+
+function resolveOnce(
+  outputs: readonly Tensor[],
+  mode: Mode,
+  random: { readonly seed: Tensor; readonly step: Tensor },
+  maps: ((t: Tensor) => Tensor)[],
+): boolean {
+  const counts = new Map<string, number>();
+  let changed = false;
+  const map = rewriteTensors(outputs, (node, inputs) => {
+    if (isLeaf(node)) return undefined;
+    const { resolve } = opOf(node);
+    if (resolve === undefined) return undefined;
+    changed = true;
+    const name = `${node.scope}/${node.op}`;
+    const callIndex = counts.get(name) ?? 0;
+    counts.set(name, callIndex + 1);
+    return withScope(node.scope, () => resolve({ inputs, attributes: node.attributes, mode, node, callIndex, ...random }));
+  });
+  if (changed) maps.push(map);
+  return changed;
+}
+
+function takeAssignments(outputs: readonly Tensor[], mode: Mode): Resolved {
+  const updates = new Map<Parameter, Tensor>();
+  const latest = (t: Tensor | null): Tensor | null => (t instanceof Parameter ? (updates.get(t) ?? t) : t);
+  const map = rewriteTensors(outputs, (node, inputs) => {
+    if (node.op === "Assign") {
+      const buffer = node.inputs[1];
+      if (mode === "train" && buffer instanceof Parameter) updates.set(buffer, latest(inputs[2] ?? null) as Tensor);
+      return [inputs[0] as Tensor];
+    }
+    if (updates.size === 0 || !node.inputs.some((t) => t instanceof Parameter && updates.has(t))) return undefined;
+    return copyWith(node, inputs.map(latest));
+  });
+  return { map, updates };
+}
+
+const copyWith = (node: Node, inputs: readonly (Tensor | null)[]): readonly Tensor[] =>
+  createNode(node.op, inputs, node.attributes, node.outputs, node.scope).outputs;
