@@ -152,23 +152,20 @@ class Exporter {
       inputs.push(t === null ? "" : this.#name(t));
     }
     const attributes: AttributeProto[] = [];
-    const places = Object.entries(op.attributeInputs ?? {}) as [string, { slot: number; scalar?: boolean } | undefined][];
-    // Attributes that ONNX takes as inputs go between the node's own, from the first place to the last.
-    for (const [name, place] of places.sort((a, b) => (a[1]?.slot ?? 0) - (b[1]?.slot ?? 0))) {
-      const value = node.attributes[name];
-      if (value === undefined || place === undefined) continue;
-      while (inputs.length < place.slot) inputs.push("");
-      const made =
-        op.attributes[name] === "shape"
-          ? this.#shape(node, value as readonly Dim[])
-          : place.scalar
-            ? this.#vector([value as number], true)
-            : this.#vector(value as readonly number[]);
-      inputs.splice(place.slot, 0, made);
-    }
     for (const [name, kind] of Object.entries(op.attributes)) {
       const value = node.attributes[name];
-      if (value !== undefined && op.attributeInputs?.[name] === undefined) attributes.push(attributeProto(name, kind, value));
+      if (value === undefined) continue;
+      const place = op.attributeInputs?.[name];
+      if (place === undefined) attributes.push(attributeProto(name, kind, value));
+      else {
+        while (inputs.length <= place.slot) inputs.push("");
+        inputs[place.slot] =
+          kind === "shape"
+            ? this.#shape(node, value as readonly Dim[])
+            : place.scalar
+              ? this.#vector([value as number], true)
+              : this.#vector(value as readonly number[]);
+      }
     }
     while (inputs.at(-1) === "") inputs.pop();
     const outputs = node.outputs.map((t) => this.#name(t));

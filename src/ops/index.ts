@@ -9,6 +9,7 @@ export * from "./shape.js";
 export * from "./indexing.js";
 export * from "./loss.js";
 export * from "./random.js";
+export * from "./state.js";
 export * from "./custom.js";
 export * from "./table.js";
 export { bindGraph } from "./passes/bind.js";

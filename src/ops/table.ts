@@ -13,11 +13,12 @@ import type { Op } from "./op.js";
 import { randomness } from "./random.js";
 import { reductions } from "./reduce.js";
 import { shaping } from "./shape.js";
+import { state } from "./state.js";
 
 /** An entry as the table keeps it: what it takes is known only at the node. */
 export type TableOp = Op;
 
-const FAMILIES = { elementwise, reductions, linalg, shaping, indexing, softmaxFamily, randomness, custom };
+const FAMILIES = { elementwise, reductions, linalg, shaping, indexing, softmaxFamily, randomness, state, custom };
 
 /** Every entry by name, in the order of the families. */
 export const OPS: ReadonlyMap<string, TableOp> = new Map(
