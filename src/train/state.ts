@@ -1,0 +1,304 @@
+/**
+ * @module `TrainingState`: the numbers of a training, where the engine keeps them. On the CPU each entry has two memories
+ * that take turns, so that a step allocates nothing; on a GPU new buffers replace old ones, and nothing comes back unasked.
+ */
+import type { Tensor, TensorData, TensorType } from "../graph/index.js";
+import { formatShape, Graph, input, isFloat, sameShape, toNumbers } from "../graph/index.js";
+import { resolveMode } from "../ops/index.js";
+import type { ScheduleState } from "../optim/index.js";
+import type { CompileOptions, Device, DeviceChoice, Executable, Runtime, Value } from "../runtime/index.js";
+import { compile, platformRuntime, resolveDevice } from "../runtime/index.js";
+import { ConfigError, ShapeError } from "../util/errors.js";
+import type { BatchData, BatchTensors, BatchTypes, StepGraph, TrainingStep } from "./step.js";
+import { gradientName, initialNumbers, nextName, randomInputs, trainingStep } from "./step.js";
+
+export interface InitOptions {
+  readonly seed?: number;
+  readonly device?: DeviceChoice;
+  readonly threads?: number;
+  readonly runtime?: Runtime;
+  /** Numbers by path in place of the initializers': a checkpoint's, or a pretrained model's. */
+  readonly numbers?: ReadonlyMap<string, TensorData>;
+}
+
+/** A step's scalars by name: `loss`, the metrics, and what the optimizer reports. */
+export type StepMetrics = Record<string, number> & { readonly loss: number };
+
+interface CompiledStep extends StepGraph {
+  readonly executable: Executable;
+  /** Host memory of the scalar outputs. */
+  readonly scalars: ReadonlyMap<string, Value>;
+}
+
+/** Describes and owns at once: see `trainingStep` for the description alone. */
+export class TrainingState implements AsyncDisposable {
+  readonly step: TrainingStep;
+  readonly runtime: Runtime;
+  readonly device: Device;
+  readonly seed: number;
+  /** Updates done so far. */
+  updates = 0;
+  /** What a schedule with memory remembers. */
+  scheduleState: ScheduleState;
+  readonly #compileOptions: CompileOptions;
+  readonly #current = new Map<string, Value>();
+  readonly #spare = new Map<string, Value>();
+  readonly #steps = new Map<string, Promise<CompiledStep>>();
+  readonly #scalarInputs = new Map<string, Value>();
+  readonly #evaluators = new Set<Executable>();
+  #update: Promise<CompiledStep> | undefined;
+  #accumulated = 0;
+
+  private constructor(step: TrainingStep, runtime: Runtime, device: Device, options: InitOptions) {
+    this.step = step;
+    this.runtime = runtime;
+    this.device = device;
+    this.seed = options.seed ?? 0;
+    this.scheduleState = step.optimizer.schedule.memory?.initial ?? {};
+    const names = new Map([...step.types.parameters].map(([path, p]) => [p as Tensor, path]));
+    this.#compileOptions = { device, runtime, names, ...(options.threads === undefined ? {} : { threads: options.threads }) };
+  }
+
+  /** Numbers for a step, on a device. Errors: ShapeError, naming each, if given numbers do not fit. */
+  static async create(step: TrainingStep, options: InitOptions = {}): Promise<TrainingState> {
+    const runtime = options.runtime ?? (await platformRuntime());
+    const state = new TrainingState(step, runtime, await resolveDevice(runtime, options.device ?? "cpu"), options);
+    const numbers = initialNumbers(step.types, state.seed);
+    for (const [name, given] of options.numbers ?? []) if (numbers.has(name)) numbers.set(name, given);
+    state.restore(numbers);
+    return state;
+  }
+
+  /** Replaces numbers by name; entries that are not given stay. */
+  restore(numbers: ReadonlyMap<string, TensorData>): void {
+    const problems: string[] = [];
+    for (const [name, type] of this.#entryTypes()) {
+      const given = numbers.get(name);
+      if (given === undefined) continue;
+      if (given.dtype !== type.dtype || !sameShape(given.shape, type.shape)) {
+        problems.push(
+          `${name}: expected ${type.dtype} ${formatShape(type.shape)}, got ${given.dtype} ${formatShape(given.shape)}`,
+        );
+      }
+    }
+    if (problems.length > 0) throw new ShapeError(`state: ${problems.join("; ")}`);
+    for (const [name] of this.#entryTypes()) {
+      const given = numbers.get(name);
+      if (given === undefined) continue;
+      this.#current.get(name)?.[Symbol.dispose]();
+      // A copy: the engine writes into this memory at the second step.
+      this.#current.set(name, this.runtime.upload({ ...given, data: given.data.slice() }));
+    }
+  }
+
+  *#entryTypes(): Generator<[string, TensorType]> {
+    yield* this.step.types.parameters;
+    yield* this.step.types.slots;
+  }
+
+  /** Runs one batch; every `accumulate`-th one (each, by default) updates the parameters. */
+  async run(batch: BatchData): Promise<StepMetrics> {
+    const compiled = await this.#stepFor(batch);
+    const values = Object.fromEntries(Object.entries(batch).map(([name, data]) => [name, this.runtime.upload(data)]));
+    const metrics = await this.#execute(compiled, values);
+    for (const value of Object.values(values)) value[Symbol.dispose]();
+    if (this.step.accumulate === undefined || this.step.accumulate === 1) this.updates++;
+    else if (++this.#accumulated === this.step.accumulate) {
+      this.#update ??= this.#compile(this.step.updateGraph());
+      Object.assign(metrics, await this.#execute(await this.#update, {}));
+      this.#accumulated = 0;
+      this.updates++;
+      this.#zeroGradients();
+    }
+    return metrics as StepMetrics;
+  }
+
+  /** The rate that the schedule gives for the next update. */
+  get learningRate(): number {
+    return this.step.optimizer.schedule.at(this.updates, this.scheduleState);
+  }
+
+  async #execute(compiled: CompiledStep, batch: Readonly<Record<string, Value>>): Promise<Record<string, number>> {
+    const { executable, changes, scalars } = compiled;
+    const info = { step: this.updates, learningRate: this.learningRate };
+    const hostScalars: Record<string, number> = { ...this.step.optimizer.scalars(info), seed: this.seed, step: this.updates };
+    const feeds: Record<string, Value> = {};
+    for (const name of executable.inputs) {
+      const value = batch[name] ?? this.#current.get(name);
+      feeds[name] = value ?? this.#scalar(name, hostScalars[name]);
+    }
+    const into: Record<string, Value> = {};
+    for (const [name, value] of scalars) into[name] = value;
+    const onHost = this.device === "cpu" || this.device === "wasm";
+    if (onHost) for (const name of changes) into[nextName(name)] = this.#spareFor(name);
+    const outputs = await executable.run(feeds, into);
+    for (const name of changes) {
+      const old = this.#current.get(name) as Value;
+      this.#current.set(name, outputs[nextName(name)] as Value);
+      if (onHost) this.#spare.set(name, old);
+      else old[Symbol.dispose]();
+    }
+    const metrics: Record<string, number> = {};
+    for (const name of compiled.metrics) metrics[name] = Number((await this.runtime.read(outputs[name] as Value)).data[0]);
+    return metrics;
+  }
+
+  #spareFor(name: string): Value {
+    let spare = this.#spare.get(name);
+    if (spare === undefined) {
+      const { dtype, shape } = this.#current.get(name) as Value;
+      this.#spare.set(name, (spare = this.runtime.allocate(dtype, shape)));
+    }
+    return spare;
+  }
+
+  /** A scalar input's memory, made once and written each step. */
+  #scalar(name: string, value: number | undefined): Value {
+    if (value === undefined) throw new ConfigError(`step: expected a value for input "${name}" in the batch, got none`);
+    this.#scalarInputs.get(name)?.[Symbol.dispose]();
+    const data = name === "seed" || name === "step" ? Uint32Array.of(value) : Float32Array.of(value);
+    const made = this.runtime.upload({ dtype: data instanceof Uint32Array ? "uint32" : "float32", shape: [], data });
+    this.#scalarInputs.set(name, made);
+    return made;
+  }
+
+  #zeroGradients(): void {
+    for (const [path, p] of this.step.optimizer.trained(this.step.model.parameters())) {
+      const name = gradientName(path);
+      this.#current.get(name)?.[Symbol.dispose]();
+      this.#current.set(name, this.runtime.allocate(p.dtype, p.dims));
+    }
+  }
+
+  #stepFor(batch: BatchData): Promise<CompiledStep> {
+    const types: BatchTypes = Object.fromEntries(
+      Object.entries(batch).map(([name, { dtype, shape }]) => [name, { dtype, shape }]),
+    );
+    const key = JSON.stringify(types);
+    let compiled = this.#steps.get(key);
+    if (compiled === undefined) {
+      if ((this.step.accumulate ?? 1) > 1 && this.#accumulated === 0) this.#zeroGradients();
+      this.#steps.set(key, (compiled = this.#compile(this.step.graphFor(types))));
+    }
+    return compiled;
+  }
+
+  async #compile(step: StepGraph): Promise<CompiledStep> {
+    const executable = await compile(step.graph, { ...this.#compileOptions, deviceOutputs: step.changes.map(nextName) });
+    const scalars = new Map(
+      step.metrics.map((name) => [name, this.runtime.allocate(step.graph.outputs.get(name)?.dtype ?? "float32", [])]),
+    );
+    return { ...step, executable, scalars };
+  }
+
+  /** The graph of the step for batches like this one, as it was compiled: for costs and for looking. */
+  async graphFor(batch: BatchData): Promise<Graph> {
+    return (await this.#stepFor(batch)).executable.graph;
+  }
+
+  /**
+   * Something else computed from the current parameters, in use mode: `forward` maps a batch to named outputs. Compiled once for
+   * the batch's shapes; each call reads the parameters where they lie.
+   */
+  async evaluator(
+    batch: BatchTypes,
+    forward: (batch: BatchTensors) => Readonly<Record<string, Tensor>>,
+  ): Promise<(batch: BatchData) => Promise<Record<string, TensorData>>> {
+    const tensors = Object.fromEntries(Object.entries(batch).map(([name, type]) => [name, input(name, type.shape, type.dtype)]));
+    const traced = forward(tensors);
+    const { map } = resolveMode(Object.values(traced), "eval", randomInputs());
+    const graph = new Graph(new Map(Object.entries(traced).map(([name, t]) => [name, map(t)])));
+    const executable = await compile(graph, this.#compileOptions);
+    this.#evaluators.add(executable);
+    return async (data) => {
+      const feeds: Record<string, Value> = {};
+      for (const name of executable.inputs) {
+        const given = data[name];
+        feeds[name] = given === undefined ? (this.#current.get(name) as Value) : this.runtime.upload(given);
+      }
+      const outputs = await executable.run(feeds);
+      const results: Record<string, TensorData> = {};
+      for (const [name, value] of Object.entries(outputs)) {
+        results[name] = await this.runtime.read(value);
+        if (value.location === "device") value[Symbol.dispose]();
+      }
+      return results;
+    };
+  }
+
+  /** Whether gradients of an update are half summed: no checkpoint is taken then. */
+  get isAccumulating(): boolean {
+    return this.#accumulated > 0;
+  }
+
+  /**
+   * Runs a batch once more on the numbers before the last update, with every value in sight: the first input, parameter or op
+   * (by its layer's path) whose value is not finite. CPU only, where the earlier numbers still lie in the other memory.
+   */
+  async firstNotFinite(batch: BatchData): Promise<string | undefined> {
+    if (this.device !== "cpu" && this.device !== "wasm") return undefined;
+    const { executable, changes } = await this.#stepFor(batch);
+    const probes = executable.graph.nodes.flatMap((node) =>
+      node.outputs.filter((t) => isFloat(t.dtype)).map((t) => [t, node] as const),
+    );
+    const graph = new Graph(new Map(probes.map(([t], i) => [`probe${i}`, t])));
+    await using probing = await compile(graph, this.#compileOptions);
+    const info = { step: Math.max(0, this.updates - 1), learningRate: this.learningRate };
+    const hostScalars: Record<string, number> = { ...this.step.optimizer.scalars(info), seed: this.seed, step: info.step };
+    const feeds: Record<string, Value> = {};
+    for (const name of probing.inputs) {
+      const given = batch[name];
+      const kept = (changes.includes(name) ? this.#spare.get(name) : undefined) ?? this.#current.get(name);
+      feeds[name] = given === undefined ? (kept ?? this.#scalar(name, hostScalars[name])) : this.runtime.upload(given);
+    }
+    const outputs = await probing.run(feeds);
+    for (const [i, [, node]] of probes.entries()) {
+      const value = await this.runtime.read(outputs[`probe${i}`] as Value);
+      if (toNumbers(value).every(Number.isFinite)) continue;
+      if (node.op === "Input") return `the input "${String(node.attributes["name"])}"`;
+      if (node.op === "Parameter") {
+        const path = [...this.step.types.parameters].find(([, p]) => p.node === node)?.[0];
+        return `parameter ${path}, which an earlier update made so`;
+      }
+      return node.scope === "" ? node.op : `${node.op} in ${node.scope}`;
+    }
+    return undefined;
+  }
+
+  /** A copy of every number: parameters and buffers by path, optimizer slots by key. */
+  async snapshot(): Promise<Map<string, TensorData>> {
+    const numbers = new Map<string, TensorData>();
+    for (const [name] of this.#entryTypes()) {
+      const { dtype, shape, data } = await this.runtime.read(this.#current.get(name) as Value);
+      numbers.set(name, { dtype, shape, data: data.slice() });
+    }
+    return numbers;
+  }
+
+  /** A copy of the parameters and buffers, by path. */
+  async parameters(): Promise<Map<string, TensorData>> {
+    const numbers = new Map<string, TensorData>();
+    for (const [path] of this.step.types.parameters) {
+      const { dtype, shape, data } = await this.runtime.read(this.#current.get(path) as Value);
+      numbers.set(path, { dtype, shape, data: data.slice() });
+    }
+    return numbers;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const value of [...this.#current.values(), ...this.#spare.values(), ...this.#scalarInputs.values()])
+      value[Symbol.dispose]();
+    this.#current.clear();
+    this.#spare.clear();
+    for (const compiled of this.#steps.values()) await (await compiled).executable.dispose();
+    if (this.#update !== undefined) await (await this.#update).executable.dispose();
+    for (const executable of this.#evaluators) await executable.dispose();
+  }
+
+  /** For code without `await using`. */
+  dispose(): Promise<void> {
+    return this[Symbol.asyncDispose]();
+  }
+}
+
+export { trainingStep };

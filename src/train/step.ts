@@ -1,0 +1,155 @@
+/**
+ * @module One training step as one graph: (state, batch, scalars) → (state', metrics). A `TrainingState` owns the numbers and
+ * runs it; nothing that is trained crosses to JavaScript unless somebody asks.
+ */
+import { vjpOf } from "../autodiff/index.js";
+import type { Parameter, TensorData, TensorType } from "../graph/index.js";
+import { fromNumbers, constant, Graph, input, Tensor } from "../graph/index.js";
+import type { Module } from "../nn/index.js";
+import { resolveMode } from "../ops/index.js";
+import type { Optimizer } from "../optim/index.js";
+import { Random } from "../util/random.js";
+
+/** Symbolic inputs by name, as the data set's columns are named. */
+export type BatchTensors = Readonly<Record<string, Tensor>>;
+export type BatchData = Readonly<Record<string, TensorData>>;
+export type BatchTypes = Readonly<Record<string, TensorType>>;
+
+/** What is minimized, and scalars worth watching beside it. */
+export interface Objective {
+  readonly loss: Tensor;
+  readonly metrics?: Readonly<Record<string, Tensor>>;
+}
+
+export interface TrainingStepOptions {
+  readonly model: Module;
+  /** From a batch to the scalar to minimize; traced once for each set of batch shapes. */
+  readonly loss: (batch: BatchTensors) => Tensor | Objective;
+  readonly optimizer: Optimizer;
+  /** Batches whose gradients are averaged before each update: the step is then cut in two graphs. */
+  readonly accumulate?: number;
+}
+
+/** Everything that a state holds, by name: parameters and buffers by path, optimizer slots by key. */
+export interface StateTypes {
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  readonly slots: ReadonlyMap<string, TensorType & { readonly initial: number | "parameter"; readonly path: string }>;
+}
+
+/** The output that carries the new value of a state entry. */
+export const nextName = (name: string): string => `next:${name}`;
+/** The input that carries a gradient summed over batches, and (behind `next:`) its output. */
+export const gradientName = (path: string): string => `gradient:${path}`;
+
+/** A graph of a step, and which of its outputs are state. */
+export interface StepGraph {
+  readonly graph: Graph;
+  /** State entries that the graph gives new values. */
+  readonly changes: readonly string[];
+  /** Scalar outputs. */
+  readonly metrics: readonly string[];
+}
+
+/** A step described: pure, without numbers. `init` of `state.ts` gives it some. */
+export interface TrainingStep extends TrainingStepOptions {
+  readonly types: StateTypes;
+  /** The graph for batches of these types: one for the whole step, or one for gradients where batches are accumulated. */
+  readonly graphFor: (batch: BatchTypes) => StepGraph;
+  /** The second half of the step where batches are accumulated. */
+  readonly updateGraph: () => StepGraph;
+}
+
+/** The scalars that random nodes draw from. */
+export const randomInputs = (): { seed: Tensor; step: Tensor } => ({
+  seed: input("seed", [], "uint32"),
+  step: input("step", [], "uint32"),
+});
+
+/** Describes a training step. */
+export function trainingStep(options: TrainingStepOptions): TrainingStep {
+  const { model, optimizer, accumulate = 1 } = options;
+  const parameters = model.state();
+  const trainable = optimizer.trained(model.parameters());
+  const types: StateTypes = { parameters, slots: optimizer.slots(model.parameters()) };
+
+  const applyOptimizer = (
+    gradients: ReadonlyMap<string, Tensor>,
+  ): { outputs: Map<string, Tensor>; changes: string[]; metrics: Map<string, Tensor> } => {
+    const state = new Map([...types.slots].map(([key, slot]) => [key, input(key, slot.shape, slot.dtype)]));
+    const scalars = new Map(optimizer.scalarNames.map((name) => [name, input(name, [], "float32")]));
+    const updated = optimizer.update({ parameters: trainable, gradients, state, scalars });
+    const outputs = new Map<string, Tensor>();
+    for (const [name, value] of [...updated.parameters, ...updated.state]) outputs.set(nextName(name), value);
+    return { outputs, changes: [...updated.parameters.keys(), ...updated.state.keys()], metrics: updated.metrics };
+  };
+
+  const graphFor = (batch: BatchTypes): StepGraph => {
+    const tensors = Object.fromEntries(Object.entries(batch).map(([name, type]) => [name, input(name, type.shape, type.dtype)]));
+    const traced = options.loss(tensors);
+    const { loss, metrics: watched = {} } = traced instanceof Tensor ? { loss: traced } : traced;
+    const resolved = resolveMode([loss, ...Object.values(watched)], "train", randomInputs());
+    const paths = [...trainable.keys()];
+    const total = resolved.map(loss);
+    const gradients = vjpOf([total], [constant(1, total.dtype)], [...trainable.values()]);
+    const outputs = new Map<string, Tensor>([["loss", total]]);
+    for (const [name, t] of Object.entries(watched)) outputs.set(name, resolved.map(t));
+    const metrics = [...outputs.keys()];
+    const changes: string[] = [];
+    const pathOf = new Map([...parameters].map(([path, p]) => [p as Tensor, path]));
+    for (const [buffer, value] of resolved.updates) {
+      const path = pathOf.get(buffer) as string;
+      outputs.set(nextName(path), value);
+      changes.push(path);
+    }
+    const byPath = new Map(paths.map((path, i) => [path, gradients[i] as Tensor]));
+    if (accumulate > 1) {
+      for (const [path, dw] of byPath) {
+        const sum = input(gradientName(path), dw.shape, dw.dtype);
+        outputs.set(nextName(gradientName(path)), sum.add(dw.mul(1 / accumulate)));
+        changes.push(gradientName(path));
+      }
+    } else {
+      const update = applyOptimizer(byPath);
+      for (const [name, t] of update.outputs) outputs.set(name, t);
+      for (const [name, t] of update.metrics) {
+        outputs.set(name, t);
+        metrics.push(name);
+      }
+      changes.push(...update.changes);
+    }
+    return { graph: new Graph(outputs), changes, metrics };
+  };
+
+  const updateGraph = (): StepGraph => {
+    const gradients = new Map([...trainable].map(([path, p]) => [path, input(gradientName(path), p.dims, p.dtype)]));
+    const { outputs, changes, metrics } = applyOptimizer(gradients);
+    for (const [name, t] of metrics) outputs.set(name, t);
+    return { graph: new Graph(outputs), changes, metrics: [...metrics.keys()] };
+  };
+
+  return { ...options, types, graphFor, updateGraph };
+}
+
+/** Initial numbers: each parameter from its own stream, so that adding a layer changes no other. */
+export function initialNumbers(types: StateTypes, seed: number): Map<string, TensorData> {
+  const numbers = new Map<string, TensorData>();
+  for (const [path, p] of types.parameters) {
+    numbers.set(path, fromNumbers(p.dtype, p.dims, p.initializer(p.dims, new Random(seed, "init", path))));
+  }
+  for (const [key, slot] of types.slots) numbers.set(key, initialSlot(slot, numbers));
+  return numbers;
+}
+
+function initialSlot(
+  slot: TensorType & { readonly initial: number | "parameter"; readonly path: string },
+  numbers: ReadonlyMap<string, TensorData>,
+): TensorData {
+  const shape = slot.shape as readonly number[];
+  if (slot.initial === "parameter") {
+    const source = numbers.get(slot.path) as TensorData;
+    return { dtype: slot.dtype, shape, data: source.data.slice() };
+  }
+  const size = shape.reduce((n, d) => n * d, 1);
+  const fill = slot.initial;
+  return fromNumbers(slot.dtype, shape, new Float64Array(size).fill(fill));
+}
