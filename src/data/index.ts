@@ -6,3 +6,6 @@ export * from "./loader.js";
 export * from "./split.js";
 export * from "./safetensors.js";
 export { parseIdx } from "./readers/idx.js";
+export * from "./labels.js";
+export * from "./guess.js";
+export * from "./registry.js";

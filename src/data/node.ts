@@ -5,3 +5,5 @@ export * from "./index.js";
 export * from "./loader-worker-node.js";
 export * from "./safetensors-node.js";
 export * from "./readers/table-node.js";
+export * from "./registry-node.js";
+export * from "./load-node.js";

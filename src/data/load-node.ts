@@ -1,0 +1,245 @@
+/**
+ * @module `loadData`: a known name, a file, a folder or a query becomes train, validation and test sets.
+ */
+import { readdir, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { Dataset, isText } from "./dataset.js";
+import { readFileBytes, unwrapGzip } from "./files-node.js";
+import type { ColumnRoles, RoleOptions } from "./guess.js";
+import { guessRoles, guessTask, isCategorical } from "./guess.js";
+import { checkLabels } from "./labels.js";
+import type { DataTask, IdxLayout, KnownDataset, KnownFile } from "./registry.js";
+import { KNOWN_DATASETS, knownDataset } from "./registry.js";
+import type { FindOptions } from "./registry-node.js";
+import { findKnownFile } from "./registry-node.js";
+import { parseIdx } from "./readers/idx.js";
+import type { TableOptions } from "./readers/table-node.js";
+import { isQuery, readTable, tableFormat } from "./readers/table-node.js";
+import { split } from "./split.js";
+import type { TensorData } from "../graph/index.js";
+import { DataError } from "../util/errors.js";
+import { unknownName } from "../util/nearest.js";
+
+export interface LoadOptions extends RoleOptions, FindOptions, Omit<TableOptions, "columns"> {
+  /** Of the splits. */
+  readonly seed?: number;
+  /** Share of the examples held back as test, where the data has no test split. */
+  readonly testFraction?: number;
+  /** Share of what is then left for training, held back for validation, where there is no such split. 0: none. */
+  readonly validationFraction?: number;
+}
+
+export interface LoadedData {
+  /** The known name, or the file's. */
+  readonly name: string;
+  readonly train: Dataset;
+  readonly validation: Dataset;
+  readonly test: Dataset;
+  readonly roles: ColumnRoles;
+  /** What the roles and types suggest. */
+  readonly task: DataTask;
+  readonly known?: KnownDataset;
+  /** The largest pixel value, where the data says so. */
+  readonly maximum?: number;
+  /** Rows left out because they do not parse. */
+  readonly badRows: number;
+  /** What was decided, in sentences for the user: splits, rows left out. */
+  readonly notes: readonly string[];
+}
+
+interface Parts {
+  readonly train: Dataset;
+  readonly validation?: Dataset;
+  readonly test?: Dataset;
+}
+
+interface Source {
+  readonly name: string;
+  readonly parts: Parts;
+  readonly roles?: ColumnRoles;
+  readonly task?: DataTask;
+  readonly known?: KnownDataset;
+  readonly maximum?: number;
+  readonly badRows: number;
+}
+
+/**
+ * Loads data into memory and splits it: `loadData("fashion-mnist")`, `loadData("reviews.csv", { labelColumn: "stars" })`,
+ * `loadData("SELECT … FROM 'a.parquet'")`.
+ *
+ * Without a test split, a seeded tenth is held back as test, and a tenth of the rest for validation, stratified by
+ * class; `notes` reports it. Images come as uint8 [N, 1, H, W], labels as int32 [N] with their classes; tables and texts
+ * as they are in the file.
+ *
+ * Errors: DataError, in one line, if something is missing, empty, broken, or not what its checksum says.
+ */
+export async function loadData(spec: string, options: LoadOptions = {}): Promise<LoadedData> {
+  const source = await open(spec, options);
+  const asked = options.textColumn ?? options.labelColumn ?? options.targetColumn;
+  const roles = source.roles !== undefined && asked === undefined ? source.roles : guessRoles(source.parts.train, options);
+  const task = source.task !== undefined && asked === undefined ? source.task : guessTask(source.parts.train, roles);
+  const notes: string[] = [];
+  if (source.badRows > 0) notes.push(`${source.badRows} rows that do not parse were left out`);
+  const parts = labelled(source.parts, roles.target as string, notes);
+  const held = holdBack(parts, roles.target as string, options, notes);
+  const { known, maximum } = source;
+  return {
+    name: source.name,
+    ...held,
+    roles,
+    task,
+    badRows: source.badRows,
+    notes,
+    ...(known === undefined ? {} : { known }),
+    ...(maximum === undefined ? {} : { maximum }),
+  };
+}
+
+async function open(spec: string, options: LoadOptions): Promise<Source> {
+  if (isQuery(spec)) {
+    const { data, badRows } = await readTable(spec);
+    return { name: "query", parts: { train: data }, badRows };
+  }
+  const info = await stat(spec).catch(() => undefined);
+  if (info?.isDirectory() === true && !KNOWN_DATASETS.some((known) => known.name === spec)) return openFolder(spec, options);
+  if (info?.isFile() === true || /[/\\.]/.test(spec)) return openFile(spec, options);
+  return openKnown(knownDataset(spec), options);
+}
+
+async function openFile(path: string, options: LoadOptions): Promise<Source> {
+  if (/idx\d/.test(basename(path)) && options.format === undefined) {
+    const labels = path.replace(/images(.)idx\d/, "labels$1idx1");
+    if (labels === path)
+      throw new DataError(`${path}: expected IDX images with labels beside them (…images-idx3…), got a single file`);
+    const train = await idxPart(path, labels);
+    return { name: basename(path), parts: { train }, badRows: 0 };
+  }
+  const { data, badRows } = await readTable(path, options);
+  return { name: basename(path), parts: { train: data }, badRows };
+}
+
+const SPLITS = {
+  train: ["train", "training"],
+  validation: ["validation", "valid", "val", "dev"],
+  test: ["test", "testing", "t10k"],
+} as const;
+
+/** A folder with `train.csv` and, if it has them, `validation` (`dev`, `val`) and `test`; or with IDX files; or with one table. */
+async function openFolder(folder: string, options: LoadOptions): Promise<Source> {
+  const files = (await readdir(folder)).sort();
+  const name = basename(folder);
+  const find = (pattern: RegExp): string | undefined => files.find((file) => pattern.test(file));
+  const idx = (stem: string, what: string): string | undefined => find(new RegExp(`^${stem}.*${what}.idx\\d`));
+  const images = idx("train", "images");
+  if (images !== undefined) {
+    const pair = (stem: string): [string, string] | undefined => {
+      const [a, b] = [idx(stem, "images"), idx(stem, "labels")];
+      return a === undefined || b === undefined ? undefined : [join(folder, a), join(folder, b)];
+    };
+    const [train, test] = [pair("train"), pair("t10k") ?? pair("test")];
+    if (train === undefined) throw new DataError(`${folder}: expected labels beside ${images}, found none`);
+    const parts = { train: await idxPart(...train), ...(test === undefined ? {} : { test: await idxPart(...test) }) };
+    return { name, parts, badRows: 0 };
+  }
+  const tables = files.filter((file) => tableFormat(file) !== undefined);
+  const part = (names: readonly string[]): string | undefined => tables.find((file) => names.includes(file.split(".")[0] ?? ""));
+  const train = part(SPLITS.train) ?? (tables.length === 1 ? tables[0] : undefined);
+  if (train === undefined) {
+    const found = tables.length === 0 ? "none" : tables.join(", ");
+    throw new DataError(`${folder}: expected one table, or a train.csv, .tsv, .jsonl or .parquet, found ${found}`);
+  }
+  let badRows = 0;
+  const read = async (file: string): Promise<Dataset> => {
+    const table = await readTable(join(folder, file), options);
+    badRows += table.badRows;
+    return table.data;
+  };
+  const [validation, test] = [part(SPLITS.validation), part(SPLITS.test)];
+  const parts: Parts = {
+    train: await read(train),
+    ...(validation === undefined ? {} : { validation: await read(validation) }),
+    ...(test === undefined ? {} : { test: await read(test) }),
+  };
+  for (const other of [parts.validation, parts.test])
+    for (const column of parts.train.names)
+      if (other !== undefined && !other.has(column))
+        throw new DataError(`${folder}: ${unknownName("column", column, other.names)}`);
+  return { name, parts, badRows };
+}
+
+async function openKnown(known: KnownDataset, options: LoadOptions): Promise<Source> {
+  const { layout, name, task } = known;
+  if (layout.kind === "table") {
+    const { path } = await findKnownFile(known, layout.file, options);
+    const { data, badRows } = await readTable(path, options);
+    return { name, parts: { train: data }, roles: { target: layout.target }, task, known, badRows };
+  }
+  const part = async (files: IdxLayout["train"]): Promise<Dataset> => {
+    const read = async (file: KnownFile): Promise<TensorData> => {
+      const { content, path } = await findKnownFile(known, file, options);
+      return parseIdx(content, path);
+    };
+    return imageDataset(await read(files.image), await read(files.label), files.label.name, layout.classes);
+  };
+  const test = layout.test === undefined ? {} : { test: await part(layout.test) };
+  const parts = { train: await part(layout.train), ...test };
+  return { name, parts, roles: { image: "image", target: "label" }, task, known, maximum: layout.maximum, badRows: 0 };
+}
+
+async function idxPart(images: string, labels: string): Promise<Dataset> {
+  const read = async (path: string): Promise<TensorData> => parseIdx(await unwrapGzip(await readFileBytes(path), path), path);
+  const label = await read(labels);
+  let count = 1;
+  for (const index of label.data) count = Math.max(count, Number(index) + 1);
+  const classes = Array.from({ length: count }, (_, i) => String(i));
+  return imageDataset(await read(images), label, labels, classes);
+}
+
+/** Grey images [N, H, W] and labels [N] as one data set. */
+function imageDataset(image: TensorData, label: TensorData, where: string, classes: readonly string[]): Dataset {
+  const [count, ...size] = image.shape;
+  if (count !== label.shape[0] || label.shape.length !== 1)
+    throw new DataError(`${where}: expected ${count} labels, one for each image, got [${label.shape.join(", ")}]`);
+  if (count === 0) throw new DataError(`${where}: expected at least one example, got none`);
+  const shape = size.length === 2 ? [image.shape[0] as number, 1, ...size] : image.shape;
+  return new Dataset({ image: { ...image, shape }, label: checkLabels(label, classes, where) });
+}
+
+/** The parts without the rows whose target is missing. */
+function labelled(parts: Parts, target: string, notes: string[]): Parts {
+  const clean = (part: Dataset, name: string): Dataset => {
+    const column = part.column(target);
+    const missing = isText(column) ? Uint8Array.from(column.values, (v) => (v === null ? 1 : 0)) : column.missing;
+    if (missing === undefined || !missing.includes(1)) return part;
+    const kept = Uint32Array.from({ length: part.length }, (_, i) => i).filter((i) => missing[i] === 0);
+    if (kept.length === 0)
+      throw new DataError(`column "${target}": expected at least one value, got ${part.length} missing ones`);
+    notes.push(`${part.length - kept.length} rows of ${name} without a value for "${target}" were left out`);
+    return part.select(kept);
+  };
+  return {
+    train: clean(parts.train, "the data"),
+    ...(parts.validation === undefined ? {} : { validation: clean(parts.validation, "validation") }),
+    ...(parts.test === undefined ? {} : { test: clean(parts.test, "test") }),
+  };
+}
+
+/** Completes the splits from the training part. */
+function holdBack(parts: Parts, target: string, options: LoadOptions, notes: string[]): Required<Parts> {
+  const { seed = 0, testFraction = 0.1, validationFraction = 0.1 } = options;
+  const stratify = isCategorical(parts.train.column(target)) ? { stratify: target } : {};
+  const kind = stratify.stratify === undefined ? "random" : "stratified";
+  let { train, test, validation } = parts;
+  const cut = (fraction: number, name: "test" | "validation"): Dataset => {
+    if (fraction === 0) return train.take(0);
+    const { rest, held } = split(train, { rest: 1 - fraction, held: fraction }, { seed, ...stratify });
+    if (rest.length === 0 || held.length === 0)
+      throw new DataError(`data: expected enough rows to hold back ${fraction} of them as ${name}, got ${train.length}`);
+    notes.push(`${name}: ${held.length} of ${train.length} examples held back (${kind}, seed ${seed})`);
+    train = rest;
+    return held;
+  };
+  test ??= cut(testFraction, "test");
+  validation ??= cut(validationFraction, "validation");
+  return { train, validation, test };
+}
