@@ -5,4 +5,5 @@ export * from "./runtime.js";
 export * from "./compile.js";
 export * from "./device.js";
 export { clearCompiled } from "./cache.js";
-export { platformRuntime, defaultThreads } from "#platform";
+export type { WorkerRuntime } from "./ort-worker.js";
+export { platformRuntime, createWorkerRuntime, defaultThreads } from "#platform";

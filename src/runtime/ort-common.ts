@@ -46,6 +46,12 @@ export function fromOrtData(dtype: DType, data: unknown): TypedArray {
   return new Uint16Array(array.buffer, array.byteOffset, array.length);
 }
 
+/** What the engine says, in one line, without the place in its own source that it begins with. */
+export function engineMessage(cause: unknown): string {
+  const line = (cause instanceof Error ? cause.message : String(cause)).split("\n", 1)[0] as string;
+  return line.replace(/^\/\S+:\d+ .*? was false\. /, "").replace(/^\/\S+:\d+ \S*\(.*?\) (?=\S)/, "");
+}
+
 /** A session of the engine behind our interface. */
 export class OrtSession implements Session {
   readonly device: Device;
@@ -79,7 +85,7 @@ export class OrtSession implements Session {
     try {
       results = await session.run(inputs, outputs);
     } catch (cause) {
-      throw new SessionError(`engine: ${(cause as Error).message.split("\n")[0]}`, { cause });
+      throw new SessionError(`engine: ${engineMessage(cause)}`, { cause });
     }
     const values: Record<string, Value> = {};
     for (const name of this.outputs) values[name] = into?.[name] ?? new OrtValue(results[name] as OrtTensor);

@@ -5,7 +5,9 @@ import type { InferenceSession } from "onnxruntime-common";
 import type * as OrtModule from "onnxruntime-node";
 import type { DType, TensorData } from "../graph/index.js";
 import { ConfigError, SessionError } from "../util/errors.js";
-import { fromOrtData, OrtSession, OrtValue, toOrtTensor, zeroed } from "./ort-common.js";
+import { cachedSession } from "./cache.js";
+import { identityModel } from "./identity.js";
+import { engineMessage, fromOrtData, OrtSession, OrtValue, toOrtTensor, zeroed } from "./ort-common.js";
 import type { Device, Runtime, Session, SessionOptions, Value } from "./runtime.js";
 
 type Ort = typeof OrtModule;
@@ -27,7 +29,8 @@ class NodeRuntime implements Runtime {
       graphOptimizationLevel: "all",
       // The arena keeps what the largest run needed; without it steps were measured faster and memory flat.
       enableCpuMemArena: false,
-      logSeverityLevel: 3,
+      // Errors are thrown; the engine need not print them as well.
+      logSeverityLevel: 4,
       ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
       ...(device !== "cpu" && options.deviceOutputs !== undefined && options.deviceOutputs.length > 0
         ? { preferredOutputLocation: Object.fromEntries(options.deviceOutputs.map((name) => [name, "gpu-buffer" as const])) }
@@ -35,7 +38,7 @@ class NodeRuntime implements Runtime {
       ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
       extra: {
         session: {
-          ...(options.requireDevice ? { disable_cpu_ep_fallback: "1" } : {}),
+          ...(options.requireDevice && device !== "cpu" ? { disable_cpu_ep_fallback: "1" } : {}),
           intra_op: { allow_spinning: options.spin === false ? "0" : "1" },
         },
       },
@@ -43,7 +46,7 @@ class NodeRuntime implements Runtime {
     try {
       return new OrtSession(await this.#ort.InferenceSession.create(model, settings), device);
     } catch (cause) {
-      throw new SessionError(`engine on ${device}: ${(cause as Error).message.split("\n")[0]}`, { cause });
+      throw new SessionError(`engine on ${device}: ${engineMessage(cause)}`, { cause });
     }
   }
 
@@ -63,10 +66,14 @@ class NodeRuntime implements Runtime {
 
   /** getData() on a GPU tensor aborts the process (onnxruntime-node 1.30): copy it through a graph of one Identity. */
   async #readFromDevice(value: Value): Promise<TensorData> {
-    const { identityModel } = await import("./identity.js");
-    await using session = await this.createSession(identityModel(value.dtype, value.shape), { device: "webgpu" });
-    const { y } = await session.run({ x: value });
-    return { dtype: value.dtype, shape: value.shape, data: fromOrtData(value.dtype, (y as OrtValue).data) };
+    const model = identityModel(value.dtype, value.shape.length);
+    const { session, release } = await cachedSession(this, model, { device: "webgpu" });
+    try {
+      const { y } = await session.run({ x: value });
+      return { dtype: value.dtype, shape: value.shape, data: fromOrtData(value.dtype, (y as OrtValue).data) };
+    } finally {
+      await release();
+    }
   }
 }
 

@@ -5,7 +5,7 @@ import type { InferenceSession } from "onnxruntime-common";
 import type * as OrtModule from "onnxruntime-web/webgpu";
 import type { DType, TensorData } from "../graph/index.js";
 import { ConfigError, SessionError } from "../util/errors.js";
-import { fromOrtData, OrtSession, OrtValue, toOrtTensor, zeroed } from "./ort-common.js";
+import { engineMessage, fromOrtData, OrtSession, OrtValue, toOrtTensor, zeroed } from "./ort-common.js";
 import type { Device, Runtime, Session, SessionOptions, Value } from "./runtime.js";
 
 type Ort = typeof OrtModule;
@@ -29,14 +29,15 @@ class WebRuntime implements Runtime {
       ...(device === "webgpu" && options.deviceOutputs !== undefined && options.deviceOutputs.length > 0
         ? { preferredOutputLocation: Object.fromEntries(options.deviceOutputs.map((name) => [name, "gpu-buffer" as const])) }
         : {}),
-      extra: { session: options.requireDevice ? { disable_cpu_ep_fallback: "1" } : {} },
+      logSeverityLevel: 4,
+      extra: { session: options.requireDevice && device !== "wasm" ? { disable_cpu_ep_fallback: "1" } : {} },
     };
     // The pool is the page's, and is made with the first session.
     if (options.threads !== undefined) this.#ort.env.wasm.numThreads = options.threads;
     try {
       return new OrtSession(await this.#ort.InferenceSession.create(model, settings), device);
     } catch (cause) {
-      throw new SessionError(`engine on ${device}: ${(cause as Error).message.split("\n")[0]}`, { cause });
+      throw new SessionError(`engine on ${device}: ${engineMessage(cause)}`, { cause });
     }
   }
 

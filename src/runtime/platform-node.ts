@@ -12,3 +12,5 @@ export const platformRuntime = (): Promise<Runtime> => (runtime ??= createNodeRu
 
 /** Threads that a session gets unless said otherwise. */
 export const defaultThreads = (): number => availableParallelism();
+
+export { createWorkerRuntime } from "./ort-worker-node.js";

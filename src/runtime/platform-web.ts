@@ -11,3 +11,5 @@ export const platformRuntime = (): Promise<Runtime> => (runtime ??= createWebRun
 
 /** Threads that a session gets unless said otherwise: one where the page is not isolated, since memory cannot be shared. */
 export const defaultThreads = (): number => (globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1);
+
+export { createWorkerRuntime } from "./ort-worker-web.js";

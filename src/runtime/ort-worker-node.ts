@@ -1,0 +1,22 @@
+/**
+ * @module The runtime in a worker thread of Node, so that the event loop stays free while the engine computes.
+ */
+import { Worker } from "node:worker_threads";
+import { SessionError } from "../util/errors.js";
+import { WorkerRuntime } from "./ort-worker.js";
+
+/** Starts a worker thread with an engine of its own. Owned: dispose it. */
+export function createWorkerRuntime(): Promise<WorkerRuntime> {
+  const worker = new Worker(new URL("./ort-worker-thread-node.js", import.meta.url));
+  worker.unref();
+  return WorkerRuntime.start({
+    post: (message, transfer) => worker.postMessage(message, transfer),
+    listen: (onMessage, onEnd) => {
+      worker.on("message", onMessage);
+      worker.on("error", (cause: Error) => onEnd(new SessionError(`worker: failed (${cause.message})`, { cause })));
+      worker.on("exit", (code) => onEnd(new SessionError(`worker: expected it to go on, got its end (code ${code})`)));
+    },
+    busy: (isBusy) => (isBusy ? worker.ref() : worker.unref()),
+    end: async () => void (await worker.terminate()),
+  });
+}

@@ -1,0 +1,355 @@
+/**
+ * @module A runtime inside a worker: sessions and values live there, and the thread that asks stays free. Both ends are
+ * here, over a port that `ort-worker-node.ts` and `ort-worker-web.ts` make of their platform's workers.
+ */
+import type { DType, TensorData } from "../graph/index.js";
+import { ConfigError, SessionError } from "../util/errors.js";
+import { zeroed } from "./ort-common.js";
+import type { Device, Runtime, Session, SessionOptions, Value } from "./runtime.js";
+
+/** One end of a channel. What is in `transfer` is handed over without a copy. */
+export interface Port {
+  post(message: unknown, transfer: ArrayBuffer[]): void;
+}
+
+/** A port whose far end is a worker that runs `serveRuntime`. */
+export interface WorkerPort extends Port {
+  /** Called with every message, and once with an error if the worker ends by itself. */
+  listen(onMessage: (message: unknown) => void, onEnd: (error: Error) => void): void;
+  /** Whether an answer is awaited: only then may the worker keep the program alive. */
+  busy(isBusy: boolean): void;
+  end(): Promise<void>;
+}
+
+type Handles = Readonly<Record<string, number>>;
+
+type Request =
+  | { readonly kind: "start" }
+  | { readonly kind: "create"; readonly model: Uint8Array; readonly options: SessionOptions }
+  | {
+      readonly kind: "run";
+      readonly session: number;
+      readonly feeds: Handles;
+      readonly into: Handles;
+      /** Numbers for the outputs that are not in `into`. */
+      readonly fresh: Handles;
+    }
+  | { readonly kind: "release"; readonly session: number }
+  | { readonly kind: "read"; readonly value: number }
+  | { readonly kind: "close" };
+
+/** What needs no answer; done in order with the rest. */
+type Notice =
+  | { readonly kind: "upload"; readonly value: number; readonly data: TensorData }
+  | { readonly kind: "allocate"; readonly value: number; readonly dtype: DType; readonly shape: readonly number[] }
+  | { readonly kind: "dispose"; readonly value: number };
+
+interface Created {
+  readonly session: number;
+  readonly device: Device;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+type ValueType = Pick<Value, "dtype" | "shape">;
+
+interface Answer {
+  readonly id: number;
+  readonly result?: unknown;
+  readonly error?: { readonly message: string; readonly config: boolean };
+}
+
+/** A view on numbers with a buffer of their own, fit to be transferred; the original stays usable. */
+const detachable = ({ dtype, shape, data }: TensorData): TensorData => ({ dtype, shape: [...shape], data: data.slice() });
+
+// --- the worker's end -------------------------------------------------------------------------------------------------
+
+/** Answers the requests of a `WorkerRuntime`, one after another, on a runtime of this thread. Returns the port's listener. */
+export function serveRuntime(port: Port, load: () => Promise<Runtime>): (message: unknown) => void {
+  const sessions = new Map<number, Session>();
+  const values = new Map<number, Value>();
+  let count = 0;
+  let runtime: Runtime | undefined;
+
+  const valueOf = (id: number): Value => {
+    const value = values.get(id);
+    if (value === undefined) throw new SessionError("worker: expected a value that is alive, got one that was disposed");
+    return value;
+  };
+  const valuesOf = (handles: Handles): Record<string, Value> =>
+    Object.fromEntries(Object.entries(handles).map(([name, id]) => [name, valueOf(id)]));
+  const sessionOf = (id: number): Session => {
+    const session = sessions.get(id);
+    if (session === undefined) throw new SessionError("worker: expected an open session, got one that was disposed");
+    return session;
+  };
+
+  async function perform(request: Request | Notice): Promise<{ result?: unknown; transfer?: ArrayBuffer[] }> {
+    runtime ??= await load();
+    switch (request.kind) {
+      case "start":
+        return { result: runtime.devices };
+      case "create": {
+        const session = await runtime.createSession(request.model, request.options);
+        sessions.set(++count, session);
+        const { device, inputs, outputs } = session;
+        return { result: { session: count, device, inputs, outputs } satisfies Created };
+      }
+      case "run": {
+        const outputs = await sessionOf(request.session).run(valuesOf(request.feeds), valuesOf(request.into));
+        const types: Record<string, ValueType> = {};
+        for (const [name, id] of Object.entries(request.fresh)) {
+          const value = outputs[name] as Value;
+          values.set(id, value);
+          types[name] = { dtype: value.dtype, shape: value.shape };
+        }
+        return { result: types };
+      }
+      case "release": {
+        const session = sessions.get(request.session);
+        sessions.delete(request.session);
+        await session?.[Symbol.asyncDispose]();
+        return {};
+      }
+      case "read": {
+        const data = detachable(await runtime.read(valueOf(request.value)));
+        return { result: data, transfer: [data.data.buffer as ArrayBuffer] };
+      }
+      case "close":
+        for (const value of values.values()) value[Symbol.dispose]();
+        for (const session of sessions.values()) await session[Symbol.asyncDispose]();
+        values.clear();
+        sessions.clear();
+        return {};
+      case "upload":
+        values.set(request.value, runtime.upload(request.data));
+        return {};
+      case "allocate":
+        values.set(request.value, runtime.upload(zeroed(request.dtype, request.shape)));
+        return {};
+      case "dispose":
+        values.get(request.value)?.[Symbol.dispose]();
+        values.delete(request.value);
+        return {};
+    }
+  }
+
+  async function answer({ id, request }: { id?: number; request: Request | Notice }): Promise<void> {
+    try {
+      const { result, transfer = [] } = await perform(request);
+      if (id !== undefined) port.post({ id, result } satisfies Answer, transfer);
+    } catch (cause) {
+      const error = { message: (cause as Error).message, config: cause instanceof ConfigError };
+      // A notice that failed leaves no value: whoever uses it hears of that.
+      if (id !== undefined) port.post({ id, error } satisfies Answer, []);
+    }
+  }
+
+  // Strictly in order: what is disposed after a run was asked for is still there while it runs.
+  let last: Promise<void> = Promise.resolve();
+  return (message) => {
+    last = last.then(() => answer(message as { id?: number; request: Request | Notice }));
+  };
+}
+
+// --- the asking end ---------------------------------------------------------------------------------------------------
+
+/** A number of the worker's table of values. */
+class WorkerValue implements Value {
+  readonly location = "device";
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly handle: number;
+  readonly #free: () => void;
+
+  constructor(handle: number, { dtype, shape }: ValueType, free: () => void) {
+    this.handle = handle;
+    this.dtype = dtype;
+    this.shape = shape;
+    this.#free = free;
+  }
+
+  [Symbol.dispose](): void {
+    this.#free();
+  }
+}
+
+class WorkerSession implements Session {
+  readonly device: Device;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly #run: (
+    feeds: Readonly<Record<string, Value>>,
+    into: Readonly<Record<string, Value>>,
+  ) => Promise<Record<string, Value>>;
+  readonly #release: () => Promise<void>;
+
+  constructor(created: Created, run: WorkerSession["run"], release: () => Promise<void>) {
+    this.device = created.device;
+    this.inputs = created.inputs;
+    this.outputs = created.outputs;
+    this.#run = run;
+    this.#release = release;
+  }
+
+  run(feeds: Readonly<Record<string, Value>>, into: Readonly<Record<string, Value>> = {}): Promise<Record<string, Value>> {
+    return this.#run(feeds, into);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#release();
+  }
+}
+
+const namedHandles = (names: readonly string[], record: Readonly<Record<string, Value>>): Record<string, number> => {
+  const result: Record<string, number> = {};
+  for (const name of names) {
+    const value = record[name];
+    if (value !== undefined && !(value instanceof WorkerValue)) {
+      throw new SessionError(`session: expected values of this worker, got "${name}" from another runtime; upload it here`);
+    }
+    if (value !== undefined) result[name] = value.handle;
+  }
+  return result;
+};
+
+/**
+ * Sessions and values in a worker. Numbers cross when they are uploaded (copied, then handed over) and read; what a run
+ * leaves stays there. Owns the worker: dispose it, which releases every session and value first.
+ */
+export class WorkerRuntime implements Runtime, AsyncDisposable {
+  readonly name = "worker";
+  readonly devices: readonly Device[];
+  readonly #port: WorkerPort;
+  /** Answers that are awaited. `keep` holds the values of a run, so that none is collected before it is over. */
+  readonly #waiting = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void; keep: unknown }>();
+  /** Frees in the worker what was dropped here without being disposed. */
+  readonly #dropped: FinalizationRegistry<number>;
+  #count = 0;
+  #failure: Error | undefined;
+  #closed: Promise<void> | undefined;
+
+  private constructor(port: WorkerPort, devices: Device[]) {
+    this.#port = port;
+    this.devices = devices;
+    this.#dropped = new FinalizationRegistry((handle) => this.#tell({ kind: "dispose", value: handle }));
+    port.listen(
+      (message) => this.#receive(message as Answer),
+      (error) => this.#fail(error),
+    );
+  }
+
+  /** Waits until the worker's engine is loaded. Errors: SessionError where it is not to be had. */
+  static async start(port: WorkerPort): Promise<WorkerRuntime> {
+    const devices: Device[] = [];
+    const runtime = new WorkerRuntime(port, devices);
+    try {
+      devices.push(...((await runtime.#ask({ kind: "start" })) as Device[]));
+    } catch (error) {
+      await port.end();
+      throw error;
+    }
+    return runtime;
+  }
+
+  async createSession(model: Uint8Array, options: SessionOptions): Promise<Session> {
+    const copy = model.slice();
+    const created = (await this.#ask({ kind: "create", model: copy, options }, [copy.buffer])) as Created;
+    let released: Promise<void> | undefined;
+    return new WorkerSession(
+      created,
+      (feeds, into) => this.#run(created, feeds, into ?? {}),
+      () => (released ??= this.#failure === undefined ? this.#release(created.session) : Promise.resolve()),
+    );
+  }
+
+  upload(data: TensorData): Value {
+    const copy = detachable(data);
+    const value = this.#value(copy);
+    this.#tell({ kind: "upload", value: value.handle, data: copy }, [copy.data.buffer as ArrayBuffer]);
+    return value;
+  }
+
+  allocate(dtype: DType, shape: readonly number[]): Value {
+    const value = this.#value({ dtype, shape: [...shape] });
+    this.#tell({ kind: "allocate", value: value.handle, dtype, shape: value.shape });
+    return value;
+  }
+
+  async read(value: Value): Promise<TensorData> {
+    const { x } = namedHandles(["x"], { x: value });
+    return (await this.#ask({ kind: "read", value: x as number }, [], value)) as TensorData;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  /** For code without `await using`. */
+  dispose(): Promise<void> {
+    return this[Symbol.asyncDispose]();
+  }
+
+  async #close(): Promise<void> {
+    if (this.#failure === undefined) await this.#ask({ kind: "close" });
+    this.#fail(new SessionError("worker: expected a running worker, got one that was disposed"));
+    await this.#port.end();
+  }
+
+  async #release(session: number): Promise<void> {
+    await this.#ask({ kind: "release", session });
+  }
+
+  async #run(
+    { session, inputs, outputs }: Created,
+    feeds: Readonly<Record<string, Value>>,
+    into: Readonly<Record<string, Value>>,
+  ): Promise<Record<string, Value>> {
+    const places = namedHandles(outputs, into);
+    const fresh: Record<string, number> = {};
+    for (const name of outputs) if (places[name] === undefined) fresh[name] = ++this.#count;
+    const request: Request = { kind: "run", session, feeds: namedHandles(inputs, feeds), into: places, fresh };
+    const types = (await this.#ask(request, [], [feeds, into])) as Record<string, ValueType>;
+    const values: Record<string, Value> = {};
+    for (const name of outputs) {
+      values[name] = into[name] ?? this.#value(types[name] as ValueType, fresh[name]);
+    }
+    return values;
+  }
+
+  #value(type: ValueType, handle: number = ++this.#count): WorkerValue {
+    const token = {};
+    const value = new WorkerValue(handle, type, () => {
+      if (this.#dropped.unregister(token)) this.#tell({ kind: "dispose", value: handle });
+    });
+    this.#dropped.register(value, handle, token);
+    return value;
+  }
+
+  #tell(request: Notice, transfer: ArrayBuffer[] = []): void {
+    if (this.#failure === undefined) this.#port.post({ request }, transfer);
+  }
+
+  #ask(request: Request, transfer: ArrayBuffer[] = [], keep?: unknown): Promise<unknown> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const id = ++this.#count;
+    if (this.#waiting.size === 0) this.#port.busy(true);
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject, keep });
+      this.#port.post({ id, request }, transfer);
+    });
+  }
+
+  #receive({ id, result, error }: Answer): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (this.#waiting.size === 0) this.#port.busy(false);
+    if (error === undefined) waiting?.resolve(result);
+    else waiting?.reject(error.config ? new ConfigError(error.message) : new SessionError(error.message));
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#waiting.values()) reject(this.#failure);
+    this.#waiting.clear();
+  }
+}

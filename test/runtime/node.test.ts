@@ -1,0 +1,95 @@
+/**
+ * @module The shared cases on Node's CPU, directly and in a worker thread, and what only a worker has to do.
+ */
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { constant, Graph, input } from "../../src/graph/index.js";
+import { compile, createWorkerRuntime, evaluate, platformRuntime } from "../../src/runtime/index.js";
+import { buildMlp, trainMlp } from "../suites/mlp.js";
+import { registerRuntimeCases } from "./register.js";
+
+registerRuntimeCases("node cpu", async () => ({ runtime: await platformRuntime(), device: "cpu" }));
+
+const worker = createWorkerRuntime();
+after(async () => (await worker).dispose());
+registerRuntimeCases("worker cpu", async () => ({ runtime: await worker, device: "cpu" }));
+
+/** A product chain that takes the engine a good while: 2·n³·count floating-point operations. */
+function heavy(n: number, count: number): Graph {
+  const x = input("x", [n, n]);
+  let y = x;
+  for (let i = 0; i < count; i++) y = y.matMul(x).mul(1 / n);
+  return new Graph({ y: y.sum() });
+}
+
+test("a worker leaves the calling thread free while it computes; the engine in the thread itself does not", async () => {
+  const n = 1024;
+  const ones = { dtype: "float32", shape: [n, n], data: new Float32Array(n * n).fill(1) } as const;
+  for (const [name, runtime] of [
+    ["worker", await worker],
+    ["node", await platformRuntime()],
+  ] as const) {
+    await using executable = await compile(heavy(n, 12), { runtime, threads: 1 });
+    using x = runtime.upload(ones);
+    // The longest time during which a timer of 1 ms could not tick.
+    let [longest, last] = [0, performance.now()];
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 1);
+    const start = performance.now();
+    const { y } = await executable.run({ x });
+    const took = performance.now() - start;
+    longest = Math.max(longest, performance.now() - last);
+    clearInterval(timer);
+    if (y !== undefined) assert.equal((await runtime.read(y)).data[0], n * n);
+    if (name === "worker") assert.ok(longest < 0.5 * took, `blocked for ${longest} of ${took} ms`);
+    else assert.ok(longest > 0.9 * took, `expected a blocked thread, got ${longest} of ${took} ms`);
+  }
+});
+
+test("training in a worker gives the very numbers of training here", async () => {
+  const mlp = buildMlp([20, 32, 5], 16);
+  const here = await trainMlp(mlp, 10, { threads: 2 });
+  const there = await trainMlp(mlp, 10, { threads: 2, runtime: await worker });
+  assert.deepEqual(there.losses, here.losses);
+  assert.deepEqual(there.weights, here.weights);
+});
+
+test("values of another runtime are refused, and so is whatever comes after the end", async () => {
+  const local = await platformRuntime();
+  const mine = await createWorkerRuntime();
+  const executable = await compile({ y: input("x", [1]).add(1) }, { runtime: mine });
+  using foreign = local.upload({ dtype: "float32", shape: [1], data: Float32Array.of(1) });
+  await assert.rejects(executable.run({ x: foreign }), /expected values of this worker, got "x" from another runtime/);
+  const kept = mine.upload({ dtype: "float32", shape: [1], data: Float32Array.of(1) });
+  await mine.dispose();
+  await mine.dispose();
+  await assert.rejects(executable.run({ x: kept }), /got one that was disposed/);
+  await assert.rejects(mine.read(kept), /got one that was disposed/);
+  kept[Symbol.dispose]();
+  await executable.dispose();
+});
+
+test("a disposed value is gone, and a feed may be disposed of while its run is under way", async () => {
+  const runtime = await worker;
+  const y = input("x", [2]).add(constant(1));
+  await using executable = await compile({ y }, { runtime });
+  const x = runtime.upload({ dtype: "float32", shape: [2], data: Float32Array.of(1, 2) });
+  const run = executable.run({ x });
+  x[Symbol.dispose]();
+  x[Symbol.dispose]();
+  const outputs = await run;
+  assert.deepEqual([...(await runtime.read(outputs["y"] as never)).data], [2, 3]);
+  await assert.rejects(executable.run({ x }), /expected a value that is alive/);
+});
+
+test("two workers run at once", async () => {
+  const other = await createWorkerRuntime();
+  const runs = [await worker, other].map(async (runtime, i) => {
+    const { y } = await evaluate({ y: constant(i).add(1) }, {}, { runtime, threads: 1 });
+    return y.data[0];
+  });
+  assert.deepEqual(await Promise.all(runs), [1, 2]);
+  await other.dispose();
+});
