@@ -5,6 +5,7 @@ import type { Parameter, Tensor } from "../graph/index.js";
 import { ConfigError } from "../util/errors.js";
 import type { GroupSettings, Optimizer, ParameterGroup, Part, PartContext, Update } from "./optimizer.js";
 import { factorAlgebra, matchesPath, scaleBy } from "./optimizer.js";
+import { expectOption } from "./table.js";
 
 const NO_SETTINGS: GroupSettings = {};
 
@@ -48,7 +49,19 @@ export function chain(...links: readonly (Part | Optimizer)[]): Optimizer {
 export const withGroups = (optimizer: Optimizer, groups: readonly ParameterGroup[]): Optimizer =>
   build(optimizer.parts, [...groups, ...optimizer.groups]);
 
+/** ConfigError unless a group says what it should. */
+function checkGroup({ match, learningRateMultiplier, weightDecay, frozen }: ParameterGroup): void {
+  const patterns = typeof match === "string" ? [match] : match;
+  if (!Array.isArray(patterns) || patterns.some((pattern) => typeof pattern !== "string"))
+    throw new ConfigError(`parameter group: match: expected a pattern or a list of them, got ${JSON.stringify(match)}`);
+  if (learningRateMultiplier !== undefined) expectOption("parameter group: learningRateMultiplier", learningRateMultiplier, 0);
+  if (weightDecay !== undefined) expectOption("parameter group: weightDecay", weightDecay, 0);
+  if (frozen !== undefined && typeof frozen !== "boolean")
+    throw new ConfigError(`parameter group: frozen: expected true or false, got ${String(frozen)}`);
+}
+
 function build(parts: readonly Part[], groups: readonly ParameterGroup[]): Optimizer {
+  groups.forEach(checkGroup);
   const prefixed = withPrefixes(parts);
   const schedules = parts.flatMap((part) => (part.schedule === undefined ? [] : [part.schedule]));
   const [schedule] = schedules;

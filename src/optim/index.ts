@@ -6,5 +6,22 @@ export { matchesPath } from "./optimizer.js";
 export { chain, withGroups } from "./chain.js";
 export { momentum, scaleByAdagrad, scaleByAdam, scaleByLearningRate, scaleByLion, scaleByRms, weightDecay } from "./parts.js";
 export type { AdagradScaleOptions, AdamScaleOptions, LionScaleOptions, MomentumOptions, RmsScaleOptions } from "./parts.js";
+export * from "./clip.js";
 export * from "./optimizers.js";
-export * from "./schedule.js";
+export type { ScheduleName, ScheduleRun, ScheduleState, Schedule, ScheduleOptions, EndingOptions } from "./schedule.js";
+export type { OneCycleOptions, ReduceOnPlateauOptions } from "./schedule.js";
+export {
+  constant as constantSchedule,
+  cosine,
+  exponential,
+  inverseSquareRoot,
+  linear,
+  multiStep,
+  oneCycle,
+  polynomial,
+  reduceOnPlateau,
+  scheduleFrom,
+  SCHEDULES,
+  step as stepSchedule,
+} from "./schedule.js";
+export type { Described, Json } from "./table.js";

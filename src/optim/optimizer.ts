@@ -2,10 +2,10 @@
  * @module What an optimizer is: a chain of small parts, each of which changes the updates of all parameters and emits graph ops,
  * so that a whole training step is one graph. It holds no numbers: the state belongs to whoever runs the step.
  */
-import type { Parameter } from "../graph/index.js";
-import type { DType, Tensor } from "../graph/index.js";
+import type { DType, Parameter, Tensor } from "../graph/index.js";
 import { asTensor } from "../ops/index.js";
-import type { Json, Schedule } from "./schedule.js";
+import type { Schedule } from "./schedule.js";
+import type { Described, Json } from "./table.js";
 
 /** A scalar that multiplies an update: a number, or a scalar tensor (the learning rate, a norm). */
 export type Factor = number | Tensor;
@@ -70,7 +70,7 @@ export type Updates = ReadonlyMap<string, Update>;
 /** One link of a chain. */
 export interface Part {
   /** What `partFrom` makes the same part of. */
-  readonly description: { readonly name: string; readonly [option: string]: Json };
+  readonly description: Described;
   readonly slots?: (parameter: Parameter) => Readonly<Record<string, Slot>>;
   /** Scalar inputs of the step graph, as the host computes them. */
   readonly scalars?: Readonly<Record<string, (info: StepInfo) => number>>;

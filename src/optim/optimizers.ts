@@ -3,6 +3,7 @@
  */
 import { chain, withGroups } from "./chain.js";
 import type { Optimizer, ParameterGroup, Part } from "./optimizer.js";
+import { clipByGlobalNorm, clipByNorm, clipByValue, exponentialMovingAverage, weightClipping } from "./clip.js";
 import type { AdagradScaleOptions, AdamScaleOptions, LionScaleOptions, MomentumOptions, RmsScaleOptions } from "./parts.js";
 import {
   momentum,
@@ -14,6 +15,9 @@ import {
   weightDecay as weightDecayPart,
 } from "./parts.js";
 import type { Schedule } from "./schedule.js";
+import { scheduleFrom } from "./schedule.js";
+import type { Described, Json, Table } from "./table.js";
+import { fromTable, isRecord } from "./table.js";
 
 /** What every optimizer takes. */
 export interface CommonOptions {
@@ -24,7 +28,7 @@ export interface CommonOptions {
   readonly groups?: readonly ParameterGroup[];
 }
 
-/** Decay has a place in the chain where it has a coefficient of its own, or a group gives it one. */
+/** A chain without the parts that are false. Weight decay always has its place, since a group may give it a coefficient. */
 function make(groups: readonly ParameterGroup[] | undefined, ...parts: readonly (Part | false)[]): Optimizer {
   const optimizer = chain(...parts.filter((part): part is Part => part !== false));
   return groups === undefined ? optimizer : withGroups(optimizer, groups);
@@ -97,4 +101,55 @@ export function adamW(options: CommonOptions & AdamScaleOptions = {}): Optimizer
 export function lion(options: CommonOptions & LionScaleOptions = {}): Optimizer {
   const { learningRate = 1e-4, weightDecay = 0, groups, ...rest } = options;
   return make(groups, scaleByLion(rest), weightDecayPart(weightDecay), scaleByLearningRate(learningRate));
+}
+
+const common = ["learningRate", "weightDecay", "groups"];
+
+/** Every optimizer by name, with the options that it takes. */
+export const OPTIMIZERS = {
+  sgd: { make: sgd, options: [...common, "momentum", "nesterov", "dampening"] },
+  rmsprop: { make: rmsprop, options: [...common, "alpha", "epsilon", "centered", "momentum"] },
+  adagrad: { make: adagrad, options: [...common, "initialAccumulator", "epsilon"] },
+  adam: { make: adam, options: [...common, "beta1", "beta2", "epsilon", "amsgrad"] },
+  adamW: { make: adamW, options: [...common, "beta1", "beta2", "epsilon", "amsgrad"] },
+  lion: { make: lion, options: [...common, "beta1", "beta2"] },
+} as const satisfies Table<Optimizer>;
+
+export type OptimizerName = keyof typeof OPTIMIZERS;
+
+type Limit = { readonly limit: number };
+
+/** Every part by the name in its description. */
+const PARTS: Table<Part> = {
+  learningRate: {
+    make: ({ schedule }: { schedule: Json }) => scaleByLearningRate(scheduleFrom(schedule)),
+    options: ["schedule"],
+  },
+  weightDecay: { make: ({ lambda }: { lambda: number }) => weightDecayPart(lambda), options: ["lambda"] },
+  momentum: { make: momentum, options: ["momentum", "nesterov", "dampening"] },
+  adam: { make: scaleByAdam, options: ["beta1", "beta2", "epsilon", "amsgrad"] },
+  rms: { make: scaleByRms, options: ["alpha", "epsilon", "centered"] },
+  adagrad: { make: scaleByAdagrad, options: ["initialAccumulator", "epsilon"] },
+  lion: { make: scaleByLion, options: ["beta1", "beta2"] },
+  clipByValue: { make: ({ limit }: Limit) => clipByValue(limit), options: ["limit"] },
+  clipByNorm: { make: ({ limit }: Limit) => clipByNorm(limit), options: ["limit"] },
+  clipByGlobalNorm: { make: ({ limit }: Limit) => clipByGlobalNorm(limit), options: ["limit"] },
+  weightClipping: { make: ({ limit }: Limit) => weightClipping(limit), options: ["limit"] },
+  average: { make: ({ decay }: { decay: number }) => exponentialMovingAverage(decay), options: ["decay"] },
+};
+
+/**
+ * The optimizer that a description gives: one by name (`{ name: "adamW", learningRate: { name: "cosine", peak: 1e-3 } }`), or
+ * an optimizer's own `description`, a list of parts. ConfigError for what is wrong in it.
+ */
+export function optimizerFrom(description: Json): Optimizer {
+  if (isRecord(description) && Array.isArray(description["parts"])) {
+    const parts = (description["parts"] as readonly Json[]).map((part) => fromTable("part of an optimizer", PARTS, part));
+    return withGroups(chain(...parts), (description["groups"] ?? []) as unknown as readonly ParameterGroup[]);
+  }
+  if (!isRecord(description)) return fromTable<Optimizer>("optimizer", OPTIMIZERS, description);
+  const { learningRate } = description;
+  const options = { ...description } as Record<string, unknown>;
+  if (learningRate !== undefined && typeof learningRate !== "number") options["learningRate"] = scheduleFrom(learningRate);
+  return fromTable<Optimizer>("optimizer", OPTIMIZERS, options as unknown as Described);
 }

@@ -8,6 +8,7 @@ import type { Part, PartContext, Slot, Update, Updates } from "./optimizer.js";
 import { scaleBy } from "./optimizer.js";
 import type { Schedule } from "./schedule.js";
 import { asSchedule } from "./schedule.js";
+import { expectOption } from "./table.js";
 
 /** A slot like its parameter that begins with one number everywhere. */
 const like = (parameter: Parameter, initial: number): Slot => ({ shape: parameter.dims, dtype: parameter.dtype, initial });
@@ -19,13 +20,6 @@ export const eachParameter =
   (change: (update: Update, path: string, context: PartContext) => Update) =>
   (updates: Updates, context: PartContext): Updates =>
     new Map([...updates].map(([path, update]) => [path, change(update, path, context)]));
-
-/** ConfigError unless low ≤ value ≤ high (or < high). */
-export function expectOption(name: string, value: number, low: number, high = Infinity, open = false): void {
-  if (!(value >= low && (open ? value < high : value <= high))) {
-    throw new ConfigError(`${name}: expected a number in ${low}…${high}${open ? " (exclusive)" : ""}, got ${value}`);
-  }
-}
 
 /** Multiplies by the learning rate, and by a group's `learningRateMultiplier`. */
 export function scaleByLearningRate(learningRate: number | Schedule): Part {

@@ -1,0 +1,99 @@
+/**
+ * @module Parts that limit: gradients by value, by norm or by global norm, weights by value; and the moving average of weights.
+ */
+import type { Tensor } from "../graph/index.js";
+import { sumSquare } from "../ops/index.js";
+import { ConfigError } from "../util/errors.js";
+import type { Factor, Part, Update } from "./optimizer.js";
+import { eachParameter } from "./parts.js";
+import { expectOption } from "./table.js";
+
+/** Elements beyond ±limit become ±limit. As PyTorch's `clip_grad_value_`. */
+export function clipByValue(limit: number): Part {
+  expectOption("clipByValue", limit, 0);
+  return {
+    description: { name: "clipByValue", limit },
+    update: eachParameter((update, path, { materialize }) => ({
+      direction: materialize(path, update).clip(-limit, limit),
+      scale: 1,
+      decay: 0,
+    })),
+  };
+}
+
+/** min(1, limit/(norm + 10⁻⁶)), PyTorch's coefficient. */
+const coefficient = (norm: Tensor, limit: number): Tensor => norm.add(1e-6).reciprocal().mul(limit).min(1);
+
+/** √Σx² over all elements of all tensors: a scalar. */
+export function globalNorm(tensors: Iterable<Tensor>): Tensor {
+  const squares = [...tensors].map((t) => sumSquare(t));
+  if (squares.length === 0) throw new ConfigError("globalNorm: expected at least one tensor, got none");
+  return squares.reduce((a, b) => a.add(b)).sqrt();
+}
+
+/** Each gradient whose norm is above the limit is scaled down to it. */
+export function clipByNorm(limit: number): Part {
+  expectOption("clipByNorm", limit, 0);
+  return {
+    description: { name: "clipByNorm", limit },
+    update: eachParameter((update, path, { materialize }) => {
+      const direction = materialize(path, update);
+      return { direction, scale: coefficient(globalNorm([direction]), limit), decay: 0 };
+    }),
+  };
+}
+
+/**
+ * All gradients are scaled down together where their joint norm is above the limit; the norm is reported as `gradientNorm`.
+ *
+ * Source: Pascanu et al. 2013, arXiv:1211.5063, algorithm 1; as PyTorch's `clip_grad_norm_`.
+ */
+export function clipByGlobalNorm(limit: number): Part {
+  expectOption("clipByGlobalNorm", limit, 0);
+  return {
+    description: { name: "clipByGlobalNorm", limit },
+    update: (updates, { materialize, report }) => {
+      const directions = new Map([...updates].map(([path, update]) => [path, materialize(path, update)]));
+      const norm = globalNorm(directions.values());
+      report("gradientNorm", norm);
+      const scale: Factor = coefficient(norm, limit);
+      return new Map([...directions].map(([path, direction]): [string, Update] => [path, { direction, scale, decay: 0 }]));
+    },
+  };
+}
+
+/** After each step, weights beyond ±limit become ±limit. Source: Arjovsky et al. 2017, arXiv:1701.07875, algorithm 1. */
+export function weightClipping(limit: number): Part {
+  expectOption("weightClipping", limit, 0);
+  return {
+    description: { name: "weightClipping", limit },
+    finish: (values) => new Map([...values].map(([path, value]) => [path, value.clip(-limit, limit)])),
+  };
+}
+
+/**
+ * Keeps an average of the weights beside them: a ← d·a + (1 − d)·w after each step. The averages are the slots
+ * `average.weights/PATH`; they begin with the weights' own values.
+ *
+ * Source: Polyak and Juditsky 1992; as PyTorch's `get_ema_multi_avg_fn`.
+ */
+export function exponentialMovingAverage(decay = 0.999): Part {
+  expectOption("exponentialMovingAverage", decay, 0, 1);
+  return {
+    description: { name: "average", decay },
+    slots: (parameter) => ({ weights: { shape: parameter.dims, dtype: parameter.dtype, initial: "parameter" } }),
+    finish: (values, { slot, setSlot }) => {
+      for (const [path, value] of values) {
+        const average = slot("weights", path);
+        setSlot("weights", path, average.add(value.sub(average).mul(1 - decay)));
+      }
+      return values;
+    },
+  };
+}
+
+/** Slot keys of averaged weights, by parameter path, from the keys of an optimizer's state; empty where it keeps none. */
+export function averagedWeights(slotKeys: Iterable<string>): Map<string, string> {
+  const prefix = "average.weights/";
+  return new Map([...slotKeys].filter((key) => key.startsWith(prefix)).map((key) => [key.slice(prefix.length), key]));
+}
