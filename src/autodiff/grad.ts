@@ -2,8 +2,8 @@
  * @module Reverse mode over any graph, by the op table alone: the walk knows no op by name.
  */
 import type { Node } from "../graph/index.js";
-import { formatShape, isFloat, isLeaf, reachableNodes, sameShape, Tensor } from "../graph/index.js";
-import { onesLike, opOf, sumTo, zerosLike } from "../ops/index.js";
+import { formatShape, isFloat, isLeaf, reachableNodes, sameShape, Tensor, withScope } from "../graph/index.js";
+import { identity, onesLike, opOf, sumTo, zerosLike } from "../ops/index.js";
 import { DTypeError, NoGradientError, ShapeError } from "../util/errors.js";
 
 export interface GradOptions {
@@ -65,6 +65,12 @@ export function vjpOf(ys: readonly Tensor[], dys: readonly Tensor[], xs: readonl
     const outputs = node.outputs.map(total);
     if (outputs.every((dy) => dy === null)) continue;
     const op = opOf(node);
+    if (op.expand !== undefined) {
+      expandedGradients(node, outputs, needs).forEach((dx, i) => {
+        if (dx !== null) arrive(node.inputs[i] as Tensor, dx);
+      });
+      continue;
+    }
     if (typeof op.gradient !== "function") {
       throw new NoGradientError(
         `${node.scope === "" ? "" : `${node.scope}: `}${op.name}: has no gradient, since ${op.gradient.none}; use stopGradient before it`,
@@ -91,6 +97,23 @@ export function vjpOf(ys: readonly Tensor[], dys: readonly Tensor[], xs: readonl
     });
   }
   return xs.map((x) => total(x) ?? zerosLike(x));
+}
+
+/**
+ * Gradients of a fused node, through its definition. Each input stands for itself under another name, so that an input which
+ * depends on another one is not followed.
+ */
+function expandedGradients(node: Node, dys: readonly (Tensor | null)[], needs: readonly boolean[]): (Tensor | null)[] {
+  const inputs = node.inputs.map((t) => (t === null ? null : identity(t)));
+  const outputs = withScope(node.scope, () => opOf(node).expand?.({ inputs, attributes: node.attributes }) ?? []);
+  const used = outputs.filter((_, i) => dys[i] !== null);
+  const targets = inputs.filter((_, i) => needs[i]) as Tensor[];
+  const gradients = vjpOf(
+    used,
+    dys.filter((dy) => dy !== null),
+    targets,
+  );
+  return needs.map((needed) => (needed ? (gradients.shift() as Tensor) : null));
 }
 
 function checked(dx: Tensor, x: Tensor, where: string): Tensor {

@@ -614,6 +614,8 @@ export const gelu = (x: Tensor, approximate: "none" | "tanh" = "none"): Tensor =
 export const hardSigmoid = (x: Tensor): Tensor => emitOne(HardSigmoid, [x], { alpha: 1 / 6, beta: 0.5 });
 export const mod = (a: Tensor, b: TensorLike): Tensor => emitOne(Mod, [a, asTensor(b, a.dtype)], { fmod: isFloat(a.dtype) });
 export const stopGradient = build1(StopGradient);
+/** The same value as a node of its own: a place to cut a graph, or to name. */
+export const identity = build1(Identity);
 
 /** Elements of `a` where `condition`, else of `b`. */
 export function where(condition: Tensor, a: TensorLike, b: TensorLike): Tensor {

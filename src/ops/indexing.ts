@@ -349,6 +349,8 @@ export const OneHot: Op<{ axis: number; depth: number }, Two> = {
     return [off.add((mapped[0] ? hot : hot.unsqueeze(0)).mul(on.sub(off)))];
   },
   lower: ({ inputs: [indices, values], attributes: { axis, depth }, target }) => {
+    // ONNX wants at least one axis of indices.
+    if (indices.rank === 0) return [emitOne(OneHot, [indices.unsqueeze(0), values], { axis: -1, depth }).squeeze(0)];
     if (target === "onnx") return undefined;
     // The CPU's kernel knows few combinations of types, and WebGPU has none: there every place is compared.
     const kernel = target === "cpu" || target === "wasm";

@@ -91,6 +91,12 @@ export interface ResolveContext<A extends Attributes, I extends readonly Optiona
   readonly step: Tensor;
 }
 
+/** What an expansion is given. */
+export interface ExpandContext<A extends Attributes, I extends readonly OptionalTensor[]> {
+  readonly inputs: I;
+  readonly attributes: A;
+}
+
 /** One entry of the table: `export const Softmax: Op<{ axis: number }, readonly [Tensor]> = { … }`. */
 export interface Op<A extends Attributes = Attributes, I extends readonly OptionalTensor[] = readonly OptionalTensor[]> {
   /** ONNX's own name, or Descent's where ONNX has no such op. */
@@ -109,6 +115,8 @@ export interface Op<A extends Attributes = Attributes, I extends readonly Option
   readonly lower?: (context: LowerContext<A, I>) => readonly Tensor[] | undefined;
   /** For ops that differ between training and use: what they become. Runs before differentiation. */
   readonly resolve?: (context: ResolveContext<A, I>) => readonly Tensor[];
+  /** The same outputs in ops with gradients: what a fused op is differentiated by, and becomes in training. */
+  readonly expand?: (context: ExpandContext<A, I>) => readonly Tensor[];
   /** A random node: never merged with an equal one, never folded. */
   readonly random?: boolean;
 }

@@ -48,9 +48,11 @@ function resolveOnce(
   let changed = false;
   const map = rewriteTensors(outputs, (node, inputs) => {
     if (isLeaf(node)) return undefined;
-    const { resolve } = opOf(node);
-    if (resolve === undefined) return undefined;
+    const { resolve, expand } = opOf(node);
+    if (resolve === undefined && (expand === undefined || mode === "eval")) return undefined;
     changed = true;
+    // In training a fused op would be computed twice: as it is, and by the definition that its gradient goes through.
+    if (resolve === undefined) return withScope(node.scope, () => expand?.({ inputs, attributes: node.attributes }));
     const name = `${node.scope}/${node.op}`;
     const callIndex = counts.get(name) ?? 0;
     counts.set(name, callIndex + 1);
