@@ -40,6 +40,8 @@ export class TrainingState implements AsyncDisposable {
   updates = 0;
   /** What a schedule with memory remembers. */
   scheduleState: ScheduleState;
+  /** How many updates there will be, for schedules that end with the run. */
+  totalSteps: number | undefined;
   readonly #compileOptions: CompileOptions;
   readonly #current = new Map<string, Value>();
   readonly #spare = new Map<string, Value>();
@@ -115,7 +117,8 @@ export class TrainingState implements AsyncDisposable {
 
   /** The rate that the schedule gives for the next update. */
   get learningRate(): number {
-    return this.step.optimizer.schedule.at(this.updates, this.scheduleState);
+    const { totalSteps, scheduleState: state } = this;
+    return this.step.optimizer.schedule.at(this.updates, { state, ...(totalSteps === undefined ? {} : { totalSteps }) });
   }
 
   async #execute(compiled: CompiledStep, batch: Readonly<Record<string, Value>>): Promise<Record<string, number>> {

@@ -130,6 +130,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   let progress: TrainerProgress = from ?? { ...START, schedule: state.scheduleState };
   state.updates = progress.step;
   state.scheduleState = progress.schedule;
+  state.totalSteps = totalSteps;
   loader.seek({ epoch: progress.epoch, offset: progress.offset });
 
   const stepMs: number[] = [];
