@@ -100,7 +100,6 @@ export const elementwise: Readonly<Record<string, Kernel>> = {
   Pow: zipped((a, b) => a ** b),
   Max: zipped(larger),
   Min: zipped(smaller),
-  Sum: zipped((a, b) => a + b),
   Mod: (call) => zipped((a, b) => remainder(a, b, call.flag("fmod")))(call),
 
   Neg: map((x) => -x),
@@ -180,11 +179,6 @@ export const elementwise: Readonly<Record<string, Kernel>> = {
   BitwiseAnd: bits((a, b) => a & b),
   BitwiseOr: bits((a, b) => a | b),
   BitwiseXor: bits((a, b) => a ^ b),
-  BitwiseNot: map((x) => -x - 1),
-  BitShift: (call) => {
-    const left = call.text("direction") === "LEFT";
-    return zipped((a, b) => Number(left ? BigInt.asUintN(64, BigInt(a) << BigInt(b)) : BigInt(a) >> BigInt(b)))(call);
-  },
 
   Where: (call) => {
     const [condition, a, b] = [call.x(0), call.x(1), call.x(2)];

@@ -17,15 +17,28 @@ import {
 import { opNamed } from "../../ops/index.js";
 import { ShapeError, UnsupportedOpError } from "../../util/errors.js";
 import { elementwise } from "./elementwise.js";
+import { indexing } from "./indexing.js";
 import { linalg } from "./linalg.js";
+import { normalization } from "./normalization.js";
+import { recurrent } from "./recurrent.js";
 import { reductions } from "./reduce.js";
 import { shaping } from "./shape.js";
 import type { Kernel, RefValue } from "./value.js";
 import { Call } from "./value.js";
+import { windows } from "./window.js";
 
 /** Every kernel by the name of its op. */
 export const KERNELS: ReadonlyMap<string, Kernel> = new Map(
-  Object.entries({ ...elementwise, ...reductions, ...linalg, ...shaping }),
+  Object.entries({
+    ...elementwise,
+    ...reductions,
+    ...linalg,
+    ...shaping,
+    ...windows,
+    ...normalization,
+    ...indexing,
+    ...recurrent,
+  }),
 );
 
 export interface ReferenceOptions {

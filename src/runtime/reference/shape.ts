@@ -93,12 +93,6 @@ export const shaping: Readonly<Record<string, Kernel>> = {
     const rest = [...x.shape];
     return [{ ...x, shape: Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? 1 : (rest.shift() as number))) }];
   },
-  Flatten: (call) => {
-    const x = call.x();
-    const axis = call.axis("axis", x.shape.length, 1);
-    const rows = x.shape.slice(0, axis).reduce((a, b) => a * b, 1);
-    return [{ ...x, shape: [rows, x.data.length / rows] }];
-  },
   Concat: (call) => {
     const parts = call.inputs.map((_, i) => call.x(i));
     const first = call.x();
