@@ -1,0 +1,80 @@
+/**
+ * @module What a metric is: numbers gathered batch by batch, one figure at the end. The parts that all metrics share:
+ * reading scores and targets, and turning scores into probabilities.
+ */
+import type { TensorData } from "../graph/index.js";
+import { elementAt } from "../graph/index.js";
+import { DataError, ShapeError } from "../util/errors.js";
+
+/** Gathers batches; `result` may be asked for at any time. Fractions are 0…1. */
+export interface Metric {
+  readonly higherIsBetter: boolean;
+  /**
+   * Shapes: classification: prediction [N, K] (or [N, T, K]; [N] or [N, 1] for one logit of two classes), target [N] (or [N, T])
+   * of class indices. Regression: prediction and target of the same shape.
+   */
+  update(prediction: TensorData, target: TensorData): void;
+  /** NaN before the first example, or where the figure is not defined. */
+  result(): number;
+  reset(): void;
+}
+
+export interface MetricOptions {
+  /** What predictions are. Only metrics that read probabilities care. */
+  readonly from?: "logits" | "probabilities";
+  /** Examples with this target count for nothing: padding. */
+  readonly ignoreIndex?: number;
+}
+
+/** Makes a metric: `accuracy`, `topKAccuracy(5)`. A fresh one for each evaluation. */
+export type MetricFactory = (options?: MetricOptions) => Metric;
+
+/** One example's view: scores of all classes and the true class. The array is reused from call to call. */
+export type VisitExample = (scores: Float64Array, target: number) => void;
+
+/** Visits the examples of a classification batch. ShapeError, DataError if shapes or targets do not fit. */
+export function forEachExample(prediction: TensorData, target: TensorData, options: MetricOptions, visit: VisitExample): void {
+  const rows = target.data.length;
+  const width = rows === 0 ? 0 : prediction.data.length / rows;
+  const { shape } = prediction;
+  const single = width === 1;
+  if (!Number.isInteger(width) || (!single && shape.at(-1) !== width))
+    throw new ShapeError(`metric: expected scores [N, K] for targets [${target.shape.join(", ")}], got [${shape.join(", ")}]`);
+  const classes = single ? 2 : width;
+  const scores = new Float64Array(classes);
+  for (let i = 0; i < rows; i++) {
+    const label = elementAt(target, i);
+    if (label === options.ignoreIndex) continue;
+    if (!Number.isInteger(label) || label < 0 || label >= classes)
+      throw new DataError(`metric: expected targets in 0 … ${classes - 1}, got ${label} at ${i}`);
+    if (single) {
+      // One logit z is the same as two of 0 and z; one probability p as two of 1 − p and p.
+      const z = elementAt(prediction, i);
+      scores[0] = options.from === "probabilities" ? 1 - z : 0;
+      scores[1] = z;
+    } else for (let k = 0; k < classes; k++) scores[k] = elementAt(prediction, i * classes + k);
+    visit(scores, label);
+  }
+}
+
+/** The largest score's class; the first of equals, as NumPy. */
+export function argMax(scores: Float64Array): number {
+  let best = 0;
+  for (let k = 1; k < scores.length; k++) if ((scores[k] as number) > (scores[best] as number)) best = k;
+  return best;
+}
+
+/** Probabilities from what the model gives, in place. */
+export function toProbabilities(scores: Float64Array, options: MetricOptions): Float64Array {
+  if (options.from === "probabilities") return scores;
+  let largest = -Infinity;
+  for (const s of scores) largest = Math.max(largest, s);
+  let sum = 0;
+  for (let k = 0; k < scores.length; k++) {
+    const e = Math.exp((scores[k] as number) - largest);
+    scores[k] = e;
+    sum += e;
+  }
+  for (let k = 0; k < scores.length; k++) scores[k] = (scores[k] as number) / sum;
+  return scores;
+}
