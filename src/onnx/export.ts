@@ -66,6 +66,8 @@ class Exporter {
   readonly #dims = new Map<string, string>();
   readonly #domains = new Set<string>([""]);
   #count = 0;
+  /** Every tensor that a node or an output takes. */
+  #used: ReadonlySet<Tensor | null> | undefined;
 
   constructor(graph: Graph, options: ExportOptions) {
     this.#graph = graph;
@@ -168,8 +170,16 @@ class Exporter {
       }
     }
     while (inputs.at(-1) === "") inputs.pop();
-    const outputs = node.outputs.map((t) => this.#name(t));
+    let count = node.outputs.length;
+    while (op.requiredOutputs !== undefined && count > op.requiredOutputs && !this.#isUsed(node.outputs[count - 1] as Tensor))
+      count--;
+    const outputs = node.outputs.slice(0, count).map((t) => this.#name(t));
     this.#push(op.name, op.domain, inputs, outputs, attributes, node.scope);
+  }
+
+  #isUsed(t: Tensor): boolean {
+    this.#used ??= new Set([...this.#graph.nodes.flatMap((node) => node.inputs), ...this.#graph.outputs.values()]);
+    return this.#used.has(t);
   }
 
   #vector(values: readonly number[], scalar = false): string {

@@ -548,6 +548,8 @@ declare module "../graph/tensor.js" {
     gather(indices: Tensor, axis?: number): Tensor;
     /** One element along an axis for each place of `indices`. */
     gatherElements(indices: Tensor, axis?: number): Tensor;
+    /** A copy with `updates` put, or added, at the places of `indices` along an axis. */
+    scatterElements(indices: Tensor, updates: Tensor, options?: { axis?: number; reduction?: ScatterReduction }): Tensor;
     argMax(axis?: number, keepdims?: boolean): Tensor;
     argMin(axis?: number, keepdims?: boolean): Tensor;
     cumSum(axis?: number, options?: { exclusive?: boolean; reverse?: boolean }): Tensor;
@@ -560,6 +562,9 @@ Tensor.prototype.gather = function (indices, axis) {
 };
 Tensor.prototype.gatherElements = function (indices, axis) {
   return gatherElements(this, indices, axis);
+};
+Tensor.prototype.scatterElements = function (indices, updates, options) {
+  return scatterElements(this, indices, updates, options);
 };
 Tensor.prototype.argMax = function (axis, keepdims) {
   return argMax(this, axis, keepdims);

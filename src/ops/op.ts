@@ -117,6 +117,8 @@ export interface Op<A extends Attributes = Attributes, I extends readonly Option
   readonly resolve?: (context: ResolveContext<A, I>) => readonly Tensor[];
   /** The same outputs in ops with gradients: what a fused op is differentiated by, and becomes in training. */
   readonly expand?: (context: ExpandContext<A, I>) => readonly Tensor[];
+  /** Outputs from this place on are optional: the file leaves out those at the end that nothing uses. */
+  readonly requiredOutputs?: number;
   /** A random node: never merged with an equal one, never folded. */
   readonly random?: boolean;
 }

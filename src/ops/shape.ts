@@ -213,6 +213,14 @@ export function sliceRange(
   return { first, step, count: Math.max(0, Math.ceil((last - first) / step)) };
 }
 
+/** Which elements of one axis to take; `end` left out means to the end. */
+export interface SliceRange {
+  readonly axis: number;
+  readonly start: number;
+  readonly end?: number;
+  readonly step?: number;
+}
+
 /** x[start:end:step] along each of `axes`, with NumPy's rules for negative numbers. */
 export const Slice: Op<SliceAttributes, One> = {
   name: "Slice",
@@ -449,6 +457,16 @@ export const split = (x: Tensor, sizes: readonly number[], axis = 0): readonly T
 export const slice = (x: Tensor, axis: number, start: number, end: number = Number.MAX_SAFE_INTEGER, step = 1): Tensor =>
   emitOne(Slice, [x], { starts: [start], ends: [end], axes: [normalizeAxis(axis, x.rank, "Slice")], steps: [step] });
 
+/** x[start:end:step] along several axes at once. */
+export function sliceAxes(x: Tensor, ranges: readonly SliceRange[]): Tensor {
+  return emitOne(Slice, [x], {
+    starts: ranges.map((r) => r.start),
+    ends: ranges.map((r) => r.end ?? Number.MAX_SAFE_INTEGER),
+    axes: ranges.map((r) => normalizeAxis(r.axis, x.rank, "Slice")),
+    steps: ranges.map((r) => r.step ?? 1),
+  });
+}
+
 /** The order of an axis reversed. */
 export const flip = (x: Tensor, axis: number): Tensor => slice(x, axis, -1, -Number.MAX_SAFE_INTEGER, -1);
 
@@ -503,7 +521,12 @@ declare module "../graph/tensor.js" {
     squeeze(...axes: readonly number[]): Tensor;
     unsqueeze(...axes: readonly number[]): Tensor;
     slice(axis: number, start: number, end?: number, step?: number): Tensor;
+    sliceAxes(ranges: readonly SliceRange[]): Tensor;
     flip(axis: number): Tensor;
+    /** Widths before and after each axis; negative widths cut. */
+    pad(before: readonly number[], after: readonly number[], mode?: PadMode, value?: TensorLike): Tensor;
+    /** `step` − 1 zeros between neighbours along an axis. */
+    spread(axis: number, step: number): Tensor;
     flatten(fromAxis?: number): Tensor;
     /** This tensor and others, one after another along an axis. */
     concat(others: readonly Tensor[], axis?: number): Tensor;
@@ -532,6 +555,15 @@ Tensor.prototype.unsqueeze = function (...axes) {
 };
 Tensor.prototype.slice = function (axis, start, end, step) {
   return slice(this, axis, start, end, step);
+};
+Tensor.prototype.sliceAxes = function (ranges) {
+  return sliceAxes(this, ranges);
+};
+Tensor.prototype.pad = function (before, after, mode, value) {
+  return pad(this, before, after, mode, value);
+};
+Tensor.prototype.spread = function (axis, step) {
+  return spread(this, axis, step);
 };
 Tensor.prototype.flip = function (axis) {
   return flip(this, axis);

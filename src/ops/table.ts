@@ -5,12 +5,15 @@ import type { Node } from "../graph/index.js";
 import { UnsupportedOpError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import { custom } from "./custom.js";
+import { convolution } from "./convolution.js";
 import { elementwise } from "./elementwise.js";
 import { indexing } from "./indexing.js";
 import { linalg } from "./linalg.js";
 import { softmaxFamily } from "./loss.js";
+import { normalization } from "./normalization.js";
 import type { Op } from "./op.js";
 import { randomness } from "./random.js";
+import { pooling } from "./pooling.js";
 import { reductions } from "./reduce.js";
 import { shaping } from "./shape.js";
 import { state } from "./state.js";
@@ -18,7 +21,20 @@ import { state } from "./state.js";
 /** An entry as the table keeps it: what it takes is known only at the node. */
 export type TableOp = Op;
 
-const FAMILIES = { elementwise, reductions, linalg, shaping, indexing, softmaxFamily, randomness, state, custom };
+const FAMILIES = {
+  elementwise,
+  reductions,
+  linalg,
+  shaping,
+  indexing,
+  softmaxFamily,
+  convolution,
+  pooling,
+  normalization,
+  randomness,
+  state,
+  custom,
+};
 
 /** Every entry by name, in the order of the families. */
 export const OPS: ReadonlyMap<string, TableOp> = new Map(

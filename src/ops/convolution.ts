@@ -1,0 +1,329 @@
+/**
+ * @module Convolution and its transpose, over any number of spatial axes. Conv, ConvInputGradient and ConvWeightGradient
+ * are the three faces of one trilinear form ⟨y, conv(x, w)⟩: each is linear in both its inputs, and the gradient of each is
+ * the other two, so gradients of every order stay among them. As in every framework, "convolution" is cross-correlation.
+ */
+import type { Dim, Node, Shape, Tensor } from "../graph/index.js";
+import { dimAdd, dimEquals, dimMul, formatShape, isFloat, staticDim, staticShape } from "../graph/index.js";
+import { ShapeError } from "../util/errors.js";
+import type { Cost, Op, OptionalTensor, Target } from "./op.js";
+import { bytesMoved, elementCount, emitOne, expectDType, expectSameDType } from "./op.js";
+import type { Window, WindowOptions } from "./window.js";
+import { padSpatial, perAxis, slidShape, spreadSpatial, tapOf, WINDOW_ATTRIBUTES, windowOf, windowTaps } from "./window.js";
+
+type ConvAttributes = Window & { readonly group: number };
+const CONV_ATTRIBUTES = { ...WINDOW_ATTRIBUTES, group: "int" } as const;
+/** The attributes of Conv among those of an op that has more. */
+const convOnly = ({ kernel_shape, strides, pads, dilations, group }: ConvAttributes): ConvAttributes => ({
+  kernel_shape,
+  strides,
+  pads,
+  dilations,
+  group,
+});
+
+/** The axes that a gradient to the bias sums over. */
+const allButChannels = (x: Tensor): number[] => x.shape.map((_, i) => i).filter((i) => i !== 1);
+
+/** 2·(elements of y)·(multiply-adds for one of them): the same for a convolution and both its gradients. */
+function convCost(y: (node: Node) => Shape, w: (node: Node) => Shape): (node: Node) => Cost {
+  return (node) => ({ flops: 2 * elementCount(y(node)) * elementCount(w(node).slice(1)), bytes: bytesMoved(node) });
+}
+const shapeOfInput =
+  (i: number) =>
+  (node: Node): Shape =>
+    (node.inputs[i] as Tensor).shape;
+const shapeOfOutput = (node: Node): Shape => (node.outputs[0] as Tensor).shape;
+
+/** Checks weights [M, C/group, …kernel] against the C channels of x. */
+function checkWeights(channels: Dim, w: Shape, kernel_shape: readonly number[], group: number, where: string): void {
+  const [m, c] = w as [Dim, Dim];
+  const fits =
+    w.length === kernel_shape.length + 2 &&
+    kernel_shape.every((k, i) => w[i + 2] === k) &&
+    typeof m === "number" &&
+    m % group === 0 &&
+    dimEquals(channels, dimMul(c, group));
+  if (!fits) {
+    const expected = `[M, ${typeof channels === "number" ? channels / group : channels}, ${kernel_shape.join(", ")}]`;
+    const groups = group === 1 ? "" : ` with M a multiple of ${group} groups`;
+    throw new ShapeError(`${where}: expected weights ${expected}${groups} for ${channels} channels, got ${formatShape(w)}`);
+  }
+}
+
+function checkBias(bias: OptionalTensor, x: Tensor, channels: Dim, where: string): void {
+  if (bias === null) return;
+  expectSameDType(where, x, bias);
+  if (bias.rank !== 1 || !dimEquals(bias.shape[0] as Dim, channels))
+    throw new ShapeError(`${where}: expected a bias [${channels}], got ${formatShape(bias.shape)}`);
+}
+
+// --- batching: a mapped axis joins N, or, where the weights are mapped too, becomes groups ------------------------------
+
+/** [B, N, …] → [B·N, …]. */
+const mergeBatch = (x: Tensor): Tensor => x.reshape([dimMul(x.shape[0] as Dim, x.shape[1] as Dim), ...x.shape.slice(2)]);
+const splitBatch = (x: Tensor, size: Dim, n: Dim): Tensor => x.reshape([size, n, ...x.shape.slice(1)]);
+/** [B, N, C, …] → [N, B·C, …]; without a mapped axis it is repeated. */
+function batchToGroups(x: Tensor, mapped: boolean | undefined, size: Dim): Tensor {
+  const t = mapped ? x : x.unsqueeze(0).expand([size, ...x.shape]);
+  const [n, c] = [t.shape[1] as Dim, t.shape[2] as Dim];
+  return t.swapAxes(0, 1).reshape([n, dimMul(size, c), ...t.shape.slice(3)]);
+}
+/** [N, B·C, …] → [B, N, C, …]. */
+const groupsToBatch = (y: Tensor, size: number): Tensor =>
+  y.reshape([y.shape[0] as Dim, size, staticDim(y.shape[1], "vmap of Conv") / size, ...y.shape.slice(2)]).swapAxes(0, 1);
+/** [B, M, …] → [B·M, …]; without a mapped axis it is repeated. */
+const leadToGroups = (w: Tensor, mapped: boolean | undefined, size: Dim): Tensor =>
+  mergeBatch(mapped ? w : w.unsqueeze(0).expand([size, ...w.shape]));
+
+// --- the three faces --------------------------------------------------------------------------------------------------
+
+/**
+ * y[n, m, p] = Σ over c, k of w[m, c, k] · x[n, c, stride·p + dilation·k − pad] + b[m]; channels fall into `group` blocks.
+ *
+ * Shapes: x [N, C, …], w [M, C/group, …kernel], b [M] → y [N, M, …].
+ */
+export const Conv: Op<ConvAttributes, readonly [Tensor, Tensor, Tensor | null]> = {
+  name: "Conv",
+  domain: "",
+  attributes: CONV_ATTRIBUTES,
+  infer: ([x, w, b], attributes, where) => {
+    expectDType(where, x.dtype, isFloat, "a floating-point operand");
+    expectSameDType(where, x, w);
+    const slid = slidShape(x.shape, attributes, where);
+    checkWeights(x.shape[1] as Dim, w.shape, attributes.kernel_shape, attributes.group, where);
+    checkBias(b, x, w.shape[0] as Dim, where);
+    return [{ shape: [x.shape[0] as Dim, w.shape[0] as Dim, ...slid], dtype: x.dtype }];
+  },
+  gradient: ({ inputs: [x, w], dy, attributes, needs }) => [
+    needs[0] ? convInputGradient(dy, w, attributes, x.shape.slice(2)) : null,
+    needs[1] ? convWeightGradient(x, dy, attributes) : null,
+    needs[2] ? dy.sum(allButChannels(dy)) : null,
+  ],
+  cost: convCost(shapeOfOutput, shapeOfInput(1)),
+  batch: ({ inputs: [x, w, b], mapped, size, attributes }) => {
+    if (!mapped[1] && !mapped[2]) return [splitBatch(emitOne(Conv, [mergeBatch(x), w, b], attributes), size, x.shape[1] as Dim)];
+    const count = staticDim(size, "vmap of Conv");
+    const grouped = [
+      batchToGroups(x, mapped[0], size),
+      leadToGroups(w, mapped[1], size),
+      b === null ? null : leadToGroups(b, mapped[2], size),
+    ] as const;
+    return [groupsToBatch(emitOne(Conv, grouped, { ...attributes, group: attributes.group * count }), count)];
+  },
+};
+
+type InputGradientAttributes = ConvAttributes & { readonly input_shape: readonly Dim[] };
+
+/** The x-gradient of a convolution with weights w, from dy; `input_shape` holds the spatial lengths of x. */
+export const ConvInputGradient: Op<InputGradientAttributes, readonly [Tensor, Tensor]> = {
+  name: "ConvInputGradient",
+  domain: "descent",
+  attributes: { ...CONV_ATTRIBUTES, input_shape: "shape" },
+  infer: ([dy, w], { group, input_shape }, where) => {
+    expectSameDType(where, dy, w);
+    if (!dimEquals(dy.shape[1] as Dim, w.shape[0] as Dim))
+      throw new ShapeError(`${where}: expected ${w.shape[0]} channels, got ${formatShape(dy.shape)}`);
+    return [{ shape: [dy.shape[0] as Dim, dimMul(w.shape[1] as Dim, group), ...input_shape], dtype: dy.dtype }];
+  },
+  gradient: ({ inputs: [dy, w], dy: g, attributes, needs }) => [
+    needs[0] ? emitOne(Conv, [g, w, null], convOnly(attributes)) : null,
+    needs[1] ? convWeightGradient(g, dy, convOnly(attributes)) : null,
+  ],
+  cost: convCost(shapeOfInput(0), shapeOfInput(1)),
+  batch: ({ inputs: [dy, w], mapped, size, attributes }) => {
+    if (!mapped[1]) return [splitBatch(emitOne(ConvInputGradient, [mergeBatch(dy), w], attributes), size, dy.shape[1] as Dim)];
+    const count = staticDim(size, "vmap of Conv");
+    const grouped = [batchToGroups(dy, mapped[0], size), leadToGroups(w, true, size)] as const;
+    return [groupsToBatch(emitOne(ConvInputGradient, grouped, { ...attributes, group: attributes.group * count }), count)];
+  },
+  lower: ({ inputs: [dy, w], attributes: { input_shape, group, ...window }, target }) => [
+    transposedConv(dy, w, null, window, group, input_shape, target),
+  ],
+};
+
+/** The w-gradient of a convolution over x, from dy: [M, C/group, …kernel]. */
+export const ConvWeightGradient: Op<ConvAttributes, readonly [Tensor, Tensor]> = {
+  name: "ConvWeightGradient",
+  domain: "descent",
+  attributes: CONV_ATTRIBUTES,
+  infer: ([x, dy], { kernel_shape, group }, where) => {
+    expectSameDType(where, x, dy);
+    const channels = staticDim(x.shape[1], where) / group;
+    return [{ shape: [dy.shape[1] as Dim, channels, ...kernel_shape], dtype: x.dtype }];
+  },
+  gradient: ({ inputs: [x, dy], dy: g, attributes, needs }) => [
+    needs[0] ? convInputGradient(dy, g, attributes, x.shape.slice(2)) : null,
+    needs[1] ? emitOne(Conv, [x, g, null], attributes) : null,
+  ],
+  cost: convCost(shapeOfInput(1), shapeOfOutput),
+  batch: ({ inputs: [x, dy], mapped, size, attributes }) => {
+    const count = staticDim(size, "vmap of Conv");
+    const grouped = [batchToGroups(x, mapped[0], size), batchToGroups(dy, mapped[1], size)] as const;
+    const dw = emitOne(ConvWeightGradient, grouped, { ...attributes, group: attributes.group * count });
+    return [dw.reshape([size, staticDim(dw.shape[0], "vmap of Conv") / count, ...dw.shape.slice(1)])];
+  },
+  lower: ({ inputs: [x, dy], attributes: { group, ...window } }) => [weightGradient(x, dy, window, group)],
+};
+
+const convInputGradient = (dy: Tensor, w: Tensor, attributes: ConvAttributes, input_shape: Shape): Tensor =>
+  emitOne(ConvInputGradient, [dy, w], { ...attributes, input_shape });
+const convWeightGradient = (x: Tensor, dy: Tensor, attributes: ConvAttributes): Tensor =>
+  emitOne(ConvWeightGradient, [x, dy], attributes);
+
+type TransposeAttributes = ConvAttributes & { readonly output_padding: readonly number[] };
+
+/** Spatial lengths of a transposed convolution: stride·(length − 1) + output_padding + dilation·(kernel − 1) + 1 − pads. */
+function transposedLengths(x: Shape, { output_padding, ...w }: TransposeAttributes): Dim[] {
+  const axes = w.kernel_shape.length;
+  return w.kernel_shape.map((kernel, i) => {
+    const [stride, dilation] = [w.strides[i] as number, w.dilations[i] as number];
+    const rest =
+      (output_padding[i] as number) + dilation * (kernel - 1) + 1 - (w.pads[i] as number) - (w.pads[i + axes] as number);
+    return dimAdd(dimMul(dimAdd(x[i + 2] as Dim, -1), stride), rest);
+  });
+}
+
+/**
+ * The transpose of a convolution, also called a fractionally strided one: what ConvInputGradient computes, as a layer.
+ *
+ * Shapes: x [N, C, …], w [C, M/group, …kernel], b [M] → y [N, M, …].
+ */
+export const ConvTranspose: Op<TransposeAttributes, readonly [Tensor, Tensor, Tensor | null]> = {
+  name: "ConvTranspose",
+  domain: "",
+  attributes: { ...CONV_ATTRIBUTES, output_padding: "ints" },
+  infer: ([x, w, b], attributes, where) => {
+    const { kernel_shape, group } = attributes;
+    expectDType(where, x.dtype, isFloat, "a floating-point operand");
+    expectSameDType(where, x, w);
+    const fits = w.rank === x.rank && kernel_shape.every((k, i) => w.shape[i + 2] === k);
+    if (x.rank !== kernel_shape.length + 2 || !fits || !dimEquals(x.shape[1] as Dim, w.shape[0] as Dim)) {
+      const expected = `[${x.shape[1]}, M, ${kernel_shape.join(", ")}]`;
+      throw new ShapeError(`${where}: expected weights ${expected} for ${formatShape(x.shape)}, got ${formatShape(w.shape)}`);
+    }
+    const channels = dimMul(w.shape[1] as Dim, group);
+    checkBias(b, x, channels, where);
+    return [{ shape: [x.shape[0] as Dim, channels, ...transposedLengths(x.shape, attributes)], dtype: x.dtype }];
+  },
+  gradient: ({ inputs: [x, w], dy, attributes, needs }) => [
+    needs[0] ? emitOne(Conv, [dy, w, null], convOnly(attributes)) : null,
+    needs[1] ? convWeightGradient(dy, x, convOnly(attributes)) : null,
+    needs[2] ? dy.sum(allButChannels(dy)) : null,
+  ],
+  cost: convCost(shapeOfInput(0), shapeOfInput(1)),
+  batch: ({ inputs: [x, w, b], mapped, size, attributes }) => {
+    if (!mapped[1] && !mapped[2]) {
+      return [splitBatch(emitOne(ConvTranspose, [mergeBatch(x), w, b], attributes), size, x.shape[1] as Dim)];
+    }
+    const count = staticDim(size, "vmap of ConvTranspose");
+    const grouped = [
+      batchToGroups(x, mapped[0], size),
+      leadToGroups(w, mapped[1], size),
+      b === null ? null : leadToGroups(b, mapped[2], size),
+    ] as const;
+    return [groupsToBatch(emitOne(ConvTranspose, grouped, { ...attributes, group: attributes.group * count }), count)];
+  },
+  lower: ({ node, inputs: [x, w, b], attributes, target }) => {
+    if (target === "onnx" || (node.outputs[0] as Tensor).shape.slice(2).some((d) => typeof d !== "number")) return undefined;
+    return [transposedConv(x, w, b, attributes, attributes.group, (node.outputs[0] as Tensor).shape.slice(2), target)];
+  },
+};
+
+// --- the fastest nodes ------------------------------------------------------------------------------------------------
+
+/** w [M, C/g, …k] as the weights of the transposed map: [C, M/g, …k], each kernel turned around. */
+function transposedWeights(w: Tensor, group: number): Tensor {
+  const [m, c, ...kernel] = staticShape(w.shape, "gradient of Conv") as [number, number, ...number[]];
+  const turned = kernel.some((k) => k > 1)
+    ? w.sliceAxes(kernel.map((_, i) => ({ axis: i + 2, start: -1, end: -Number.MAX_SAFE_INTEGER, step: -1 })))
+    : w;
+  if (group === 1) return turned.swapAxes(0, 1);
+  return turned
+    .reshape([group, m / group, c, ...kernel])
+    .swapAxes(1, 2)
+    .reshape([group * c, m / group, ...kernel]);
+}
+
+/** x of the given spatial lengths from y = conv(x, w): with stride 1 a Conv with the turned, transposed weights. */
+function transposedConv(
+  y: Tensor,
+  w: Tensor,
+  bias: OptionalTensor,
+  window: Window,
+  group: number,
+  lengths: Shape,
+  _target: Target,
+): Tensor {
+  const { kernel_shape, strides, pads, dilations } = window;
+  const slid = y.shape.slice(2).map((d) => staticDim(d, "gradient of Conv"));
+  const target = lengths.map((d) => staticDim(d, "gradient of Conv"));
+  const spread = strides.every((s) => s === 1) ? y : spreadSpatial(y, strides);
+  const reach = kernel_shape.map((k, i) => (dilations[i] as number) * (k - 1));
+  const before = reach.map((r, i) => r - (pads[i] as number));
+  const after = reach.map(
+    (r, i) => (target[i] as number) + r - (before[i] as number) - ((slid[i] as number) - 1) * (strides[i] as number) - 1,
+  );
+  const around = [...before, ...after];
+  const cut = around.map((width) => Math.min(0, width));
+  const inside = cut.some((width) => width < 0) ? padSpatial(spread, cut) : spread;
+  const attributes = {
+    kernel_shape,
+    strides: kernel_shape.map(() => 1),
+    pads: around.map((width) => Math.max(0, width)),
+    dilations,
+    group,
+  };
+  return emitOne(Conv, [inside, transposedWeights(w, group), bias], attributes);
+}
+
+/** One batched product for each place in the kernel, on what that place sees; then the sum over the batch. */
+function weightGradient(x: Tensor, dy: Tensor, window: Window, group: number): Tensor {
+  const where = "gradient of Conv";
+  const slid = dy.shape.slice(2).map((d) => staticDim(d, where));
+  const n = x.shape[0] as Dim;
+  const places = slid.reduce((a, b) => a * b, 1);
+  const [m, c] = [staticDim(dy.shape[1], where) / group, staticDim(x.shape[1], where) / group];
+  const padded = padSpatial(x, window.pads);
+  const d = dy.reshape([n, group, m, places]);
+  const taps = windowTaps(window.kernel_shape).map((tap) => {
+    const seen = tapOf(padded, tap, window, slid).reshape([n, group, c, places]);
+    return d.matMul(seen.swapAxes(-1, -2)).sum(0).unsqueeze(0); // [1, group, M/group, C/group]
+  });
+  const stacked = (taps[0] as Tensor).concat(taps.slice(1), 0);
+  return stacked.transpose([1, 2, 3, 0]).reshape([group * m, c, ...window.kernel_shape]);
+}
+
+export const convolution = [Conv, ConvInputGradient, ConvWeightGradient, ConvTranspose] as const;
+
+// --- builders ---------------------------------------------------------------------------------------------------------
+
+export interface ConvOptions extends WindowOptions {
+  readonly bias?: Tensor | null;
+  /** Blocks that the channels fall into; as many as channels makes a depthwise convolution. */
+  readonly groups?: number;
+}
+
+/** The kernel's shape, read from its weights. */
+const kernelOf = (w: Tensor, where: string): readonly number[] => staticShape(w.shape.slice(2), where);
+
+/** Convolution of x [N, C, …] with weights [M, C/groups, …kernel]: 1-D, 2-D or 3-D by the weights' rank. */
+export function conv(x: Tensor, w: Tensor, options: ConvOptions = {}): Tensor {
+  const window = windowOf(x, kernelOf(w, "Conv"), options, "Conv");
+  return emitOne(Conv, [x, w, options.bias ?? null], { ...window, group: options.groups ?? 1 });
+}
+
+export interface ConvTransposeOptions extends ConvOptions {
+  /** Added after the end of each axis, to tell apart the lengths that one convolution maps to the same. */
+  readonly outputPadding?: number | readonly number[];
+}
+
+/** Transposed convolution of x [N, C, …] with weights [C, M/groups, …kernel]. */
+export function convTranspose(x: Tensor, w: Tensor, options: ConvTransposeOptions = {}): Tensor {
+  const where = "ConvTranspose";
+  if (options.padding === "same")
+    throw new ShapeError(`${where}: expected widths as padding, got "same"; give the widths and outputPadding`);
+  const window = windowOf(x, kernelOf(w, where), options, where);
+  const output_padding = perAxis(options.outputPadding ?? 0, window.kernel_shape.length, `${where}: outputPadding`);
+  return emitOne(ConvTranspose, [x, w, options.bias ?? null], { ...window, group: options.groups ?? 1, output_padding });
+}
