@@ -46,10 +46,18 @@ export function fromOrtData(dtype: DType, data: unknown): TypedArray {
   return new Uint16Array(array.buffer, array.byteOffset, array.length);
 }
 
-/** What the engine says, in one line, without the place in its own source that it begins with. */
+/** What the engine says, in one line, without its error codes and the place in its own source. */
 export function engineMessage(cause: unknown): string {
   const line = (cause instanceof Error ? cause.message : String(cause)).split("\n", 1)[0] as string;
-  return line.replace(/^\/\S+:\d+ .*? was false\. /, "").replace(/^\/\S+:\d+ \S*\(.*?\) (?=\S)/, "");
+  return line.replace(/^.*ERROR_MESSAGE: /, "").replace(/^\/\S+:\d+ .*? was false\. /, "");
+}
+
+/** How one build of the engine differs from another. */
+export interface EngineTraits {
+  /** Whether a run writes into host memory that it is given as an output. The browser's build leaves it as it was. */
+  readonly fillsHostOutputs: boolean;
+  /** Calls of the engine pass through here, since the browser's build must not be entered twice at once. */
+  readonly enter: <T>(call: () => Promise<T>) => Promise<T>;
 }
 
 /** A session of the engine behind our interface. */
@@ -57,10 +65,12 @@ export class OrtSession implements Session {
   readonly device: Device;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  readonly #traits: EngineTraits;
   #session: InferenceSession | undefined;
 
-  constructor(session: InferenceSession, device: Device) {
+  constructor(session: InferenceSession, device: Device, traits: EngineTraits) {
     this.#session = session;
+    this.#traits = traits;
     this.device = device;
     this.inputs = session.inputNames;
     this.outputs = session.outputNames;
@@ -77,26 +87,41 @@ export class OrtSession implements Session {
     }
     const outputs: Record<string, OrtTensor | null> = {};
     for (const name of this.outputs) {
-      const value = into?.[name];
-      outputs[name] = value === undefined ? null : (value as OrtValue).tensor;
+      const value = into?.[name] as OrtValue | undefined;
+      const isFilled = value !== undefined && (this.#traits.fillsHostOutputs || value.location === "device");
+      outputs[name] = isFilled ? value.tensor : null;
     }
     if (into !== undefined) refuseSharedMemory(feeds, into);
-    let results;
+    let results: Record<string, OrtTensor>;
     try {
-      results = await session.run(inputs, outputs);
+      results = await this.#traits.enter(() => session.run(inputs, outputs) as Promise<Record<string, OrtTensor>>);
     } catch (cause) {
       throw new SessionError(`engine: ${engineMessage(cause)}`, { cause });
     }
     const values: Record<string, Value> = {};
-    for (const name of this.outputs) values[name] = into?.[name] ?? new OrtValue(results[name] as OrtTensor);
+    for (const name of this.outputs) {
+      const result = results[name] as OrtTensor;
+      const place = into?.[name] as OrtValue | undefined;
+      if (place !== undefined && outputs[name] === null) copyInto(place, result);
+      values[name] = place ?? new OrtValue(result);
+    }
     return values;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const session = this.#session;
     this.#session = undefined;
-    await session?.release();
+    if (session !== undefined) await this.#traits.enter(() => session.release());
   }
+}
+
+function copyInto(place: OrtValue, result: OrtTensor): void {
+  if (place.dtype !== result.type || place.data.length !== result.size) {
+    throw new SessionError(
+      `session: expected memory for ${result.type} [${result.dims.join(", ")}], got ${place.dtype} [${place.shape.join(", ")}]`,
+    );
+  }
+  (place.data as Float32Array).set(result.data as Float32Array);
 }
 
 /** An output that shares memory with an input is silently wrong: refuse it. */

@@ -7,10 +7,13 @@ import type { DType, TensorData } from "../graph/index.js";
 import { ConfigError, SessionError } from "../util/errors.js";
 import { cachedSession } from "./cache.js";
 import { identityModel } from "./identity.js";
+import type { EngineTraits } from "./ort-common.js";
 import { engineMessage, fromOrtData, OrtSession, OrtValue, toOrtTensor, zeroed } from "./ort-common.js";
 import type { Device, Runtime, Session, SessionOptions, Value } from "./runtime.js";
 
 type Ort = typeof OrtModule;
+
+const TRAITS: EngineTraits = { fillsHostOutputs: true, enter: (call) => call() };
 
 class NodeRuntime implements Runtime {
   readonly name = "node";
@@ -44,7 +47,7 @@ class NodeRuntime implements Runtime {
       },
     };
     try {
-      return new OrtSession(await this.#ort.InferenceSession.create(model, settings), device);
+      return new OrtSession(await this.#ort.InferenceSession.create(model, settings), device, TRAITS);
     } catch (cause) {
       throw new SessionError(`engine on ${device}: ${engineMessage(cause)}`, { cause });
     }

@@ -14,6 +14,14 @@ class WebRuntime implements Runtime {
   readonly name = "web";
   readonly devices: readonly Device[] = ["webgpu", "wasm"];
   readonly #ort: Ort;
+  /** The call of the engine that was asked for last. */
+  #last: Promise<unknown> = Promise.resolve();
+  /** One call of the engine after another: a second one while the first is suspended (waiting for the GPU) never returns. */
+  readonly #enter = <T>(call: () => Promise<T>): Promise<T> => {
+    const result = this.#last.then(call);
+    this.#last = result.catch(() => undefined);
+    return result;
+  };
 
   constructor(ort: Ort) {
     this.#ort = ort;
@@ -35,7 +43,8 @@ class WebRuntime implements Runtime {
     // The pool is the page's, and is made with the first session.
     if (options.threads !== undefined) this.#ort.env.wasm.numThreads = options.threads;
     try {
-      return new OrtSession(await this.#ort.InferenceSession.create(model, settings), device);
+      const session = await this.#enter(() => this.#ort.InferenceSession.create(model, settings));
+      return new OrtSession(session, device, { fillsHostOutputs: false, enter: this.#enter });
     } catch (cause) {
       throw new SessionError(`engine on ${device}: ${engineMessage(cause)}`, { cause });
     }
@@ -52,7 +61,7 @@ class WebRuntime implements Runtime {
   async read(value: Value): Promise<TensorData> {
     const { dtype, shape } = value;
     const { tensor } = value as OrtValue;
-    const data = value.location === "host" ? tensor.data : await tensor.getData();
+    const data = value.location === "host" ? tensor.data : await this.#enter(() => tensor.getData());
     return { dtype, shape, data: fromOrtData(dtype, data) };
   }
 }

@@ -1,0 +1,55 @@
+/**
+ * @module Descent in a real Chromium: the shared cases on WebAssembly and WebGPU, in the page and in a web worker, and the
+ * same network trained there and in Node.
+ */
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { openBrowser, withoutChromium } from "./chromium.js";
+import type { Place } from "./page.js";
+import type { Device } from "../../src/runtime/index.js";
+import { buildMlp, trainMlp } from "../suites/mlp.js";
+import { RUNTIME_CASES } from "../suites/runtime-suite.js";
+
+const HOMES: readonly (readonly [Place, Device])[] = [
+  ["page", "wasm"],
+  ["page", "webgpu"],
+  ["worker", "wasm"],
+];
+
+if (withoutChromium !== undefined) test("browser", { skip: withoutChromium });
+else {
+  const browser = openBrowser();
+  after(async () => (await browser)[Symbol.asyncDispose]());
+
+  test("the page is isolated, so that WebAssembly has threads", async () => {
+    assert.equal(await (await browser).call("isolated"), true);
+  });
+
+  for (const [place, device] of HOMES) {
+    for (const { name } of RUNTIME_CASES) {
+      test(`${place} ${device}: ${name}`, async () => (await browser).call("runCase", place, device, name));
+    }
+  }
+
+  /** The page's losses over the steps equal Node's. */
+  async function trainsAsInNode(place: Place, device: Device, widths: number[], batchSize: number, steps: number): Promise<void> {
+    const { losses, locations } = await (await browser).call("train", place, device, widths, batchSize, steps);
+    const node = await trainMlp(buildMlp(widths, batchSize), steps, { device: "cpu" });
+    assert.equal(losses.length, steps);
+    losses.forEach((loss, i) => {
+      const expected = node.losses[i] as number;
+      assert.ok(Math.abs(loss - expected) < 1e-4, `step ${i}: ${loss} in the page, ${expected} in Node`);
+    });
+    if (device === "webgpu") assert.ok(locations.every((location) => location === "device"));
+  }
+
+  test("the MLP of 784, 128 and 10 trains in the page on WebAssembly, with Node's losses over 20 steps", () =>
+    trainsAsInNode("page", "wasm", [784, 128, 10], 32, 20));
+  test("it trains in a web worker as well", () => trainsAsInNode("worker", "wasm", [784, 128, 10], 32, 20));
+  test("a tiny MLP trains on WebGPU with its state in GPU buffers, with Node's losses", () =>
+    trainsAsInNode("page", "webgpu", [12, 16, 4], 8, 10));
+
+  test("nothing was complained of in the page", async () => {
+    assert.deepEqual((await browser).complaints, []);
+  });
+}

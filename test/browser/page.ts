@@ -1,0 +1,37 @@
+/**
+ * @module What the browser tests run inside the page: each function is called from Node by name.
+ */
+import type { Device, DeviceChoice, Runtime } from "../../src/runtime/index.js";
+import { createWorkerRuntime, platformRuntime, resolveDevice } from "../../src/runtime/index.js";
+import { buildMlp, trainMlp } from "../suites/mlp.js";
+import { RUNTIME_CASES } from "../suites/runtime-suite.js";
+
+/** The page itself, or a web worker of it. */
+export type Place = "page" | "worker";
+
+let worker: Promise<Runtime> | undefined;
+const runtimeAt = (place: Place): Promise<Runtime> => (place === "page" ? platformRuntime() : (worker ??= createWorkerRuntime()));
+
+const page = {
+  /** Runs one of the shared cases. */
+  async runCase(place: Place, device: Device, name: string): Promise<void> {
+    const found = RUNTIME_CASES.find((one) => one.name === name);
+    if (found === undefined) throw new Error(`no case "${name}"`);
+    await found.run({ name: `${place} ${device}`, runtime: await runtimeAt(place), device });
+  },
+
+  async train(place: Place, device: Device, widths: number[], batchSize: number, steps: number) {
+    const runtime = await runtimeAt(place);
+    const { losses, locations } = await trainMlp(buildMlp(widths, batchSize), steps, { runtime, device, requireDevice: true });
+    return { losses, locations };
+  },
+
+  async resolve(choice: DeviceChoice): Promise<Device> {
+    return resolveDevice(await platformRuntime(), choice);
+  },
+
+  isolated: async (): Promise<boolean> => globalThis.crossOriginIsolated,
+};
+
+export type Page = typeof page;
+(globalThis as { descentPage?: Page }).descentPage = page;
