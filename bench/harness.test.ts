@@ -142,10 +142,10 @@ test("a whole run: processes are set up, compared, timed in turns, and what went
   assert.equal(result.comparisons.length, 1);
   assert.ok((result.comparisons[0]?.ratio as number) > 1, "the slow one is slower");
   assert.deepEqual(result.contenders[0]?.losses, [4, 5, 6, 7], "settings and inputs arrive, and losses follow the steps");
-  assert.equal(
-    result.contenders.find(({ name }) => name === "slow")?.steps,
-    3 * 4,
-    "4 steps of 5 ms fill 20 ms; the first of a turn does not count",
+  const steps = result.contenders.find(({ name }) => name === "slow")?.steps as number;
+  assert.ok(
+    steps % 3 === 0 && steps >= 3 && steps <= 12,
+    `3 turns of at most 4 steps of 5 ms, the first of each not counted, got ${steps}`,
   );
 });
 

@@ -50,9 +50,6 @@ export interface Jax {
     standardize(x: JaxArray, axis?: number, options?: { epsilon?: number }): JaxArray;
     dotProductAttention(q: JaxArray, k: JaxArray, v: JaxArray, options?: { isCausal?: boolean }): JaxArray;
   };
-  lax: {
-    convGeneralDilated(x: JaxArray, weight: JaxArray, strides: number[], padding: string | [number, number][]): JaxArray;
-  };
   tree: {
     ref<T>(tree: T): T;
     dispose(tree: unknown): void;
@@ -67,6 +64,7 @@ export async function startJax(
 ): Promise<{ jax: Jax; version: string; notes: string }> {
   const threaded = variant === "threads";
   if (threaded) installWebWorkers(threads);
+  provideIteratorHelpers();
   const { library, version } = loadPeer("@jax-js/jax");
   const jax = library as Jax;
   await jax.init("wasm");
@@ -75,6 +73,18 @@ export async function startJax(
     ? `${threads} worker threads through a Worker that the benchmark provides`
     : "one thread: without Worker, Node gets no more";
   return { jax, version, notes: `wasm, the whole step in one jit; ${how}` };
+}
+
+/** Its einsum calls `map` and `filter` of iterators, which Node has from 22 on. */
+function provideIteratorHelpers(): void {
+  type Helpers = Record<"map" | "filter", unknown>;
+  const prototype = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]())) as Helpers;
+  prototype.map ??= function* (this: Iterable<unknown>, f: (value: unknown) => unknown) {
+    for (const value of this) yield f(value);
+  };
+  prototype.filter ??= function* (this: Iterable<unknown>, f: (value: unknown) => boolean) {
+    for (const value of this) if (f(value)) yield value;
+  };
 }
 
 /** A tensor of the inputs file as a jax-js array. */

@@ -29,10 +29,10 @@ export function createContender(variant: string | undefined): Contender {
         const cost = optimizer.minimize(() => {
           let h = x;
           for (const [i, { weight, bias }] of layers.entries()) {
-            h = tf.add(tf.matMul(h, weight), bias);
+            h = tf.fused.matMul({ a: h, b: weight, bias });
             if (i < layers.length - 1) h = tf.relu(h);
           }
-          return tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(h), tf.oneHot(y, 10)), 1)));
+          return tf.losses.softmaxCrossEntropy(tf.oneHot(y, 10), h);
         }, true);
         const loss = (await cost.data())[0] as number;
         for (const tensor of [x, y, cost]) tensor.dispose();

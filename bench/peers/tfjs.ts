@@ -26,16 +26,10 @@ export interface Tf {
   tensor(values: Float32Array | Int32Array, shape: number[], dtype: "float32" | "int32"): TfTensor;
   variable(value: TfTensor): TfVariable;
   transpose(x: TfTensor): TfTensor;
-  matMul(a: TfTensor, b: TfTensor): TfTensor;
-  add(a: TfTensor, b: TfTensor): TfTensor;
   relu(x: TfTensor): TfTensor;
-  neg(x: TfTensor): TfTensor;
-  sum(x: TfTensor, axis?: number): TfTensor;
-  mul(a: TfTensor, b: TfTensor): TfTensor;
-  mean(x: TfTensor): TfTensor;
-  logSoftmax(x: TfTensor): TfTensor;
+  fused: { matMul(options: { a: TfTensor; b: TfTensor; bias: TfTensor }): TfTensor };
+  losses: { softmaxCrossEntropy(oneHotLabels: TfTensor, logits: TfTensor): TfTensor };
   oneHot(x: TfTensor, depth: number): TfTensor;
-  tidy<T>(f: () => T): T;
   train: { sgd(learningRate: number): { minimize(f: () => TfTensor, returnCost: true): TfTensor } };
 }
 
