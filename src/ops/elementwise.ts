@@ -444,6 +444,9 @@ export const Where: Op<None, readonly [Tensor, Tensor, Tensor]> = {
   },
   cost: moves,
   batch: broadcastBatch(() => Where),
+  // The engine has no kernel that chooses between truth values.
+  lower: ({ inputs: [condition, a, b], target }) =>
+    a.dtype === "bool" && target !== "onnx" ? [condition.and(a).or(condition.not().and(b))] : undefined,
 };
 
 /** min(max(x, low), high); a limit that is null is none. The gradient passes where low ≤ x ≤ high, as in PyTorch. */

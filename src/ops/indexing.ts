@@ -343,10 +343,10 @@ export const OneHot: Op<{ axis: number; depth: number }, Two> = {
   batch: ({ inputs: [indices, values], mapped, ranks, attributes: { axis, depth } }) => {
     const at = normalizeAxis(axis, ranks[0] as number, "OneHot", true) + (mapped[0] ? 1 : 0);
     if (!mapped[1]) return [emitOne(OneHot, [indices, values], { axis: at, depth })];
-    const hot = emitOne(OneHot, [indices, constant(fromNumbers(values.dtype, [2], [0, 1]))], { axis: at, depth });
+    const hot = emitOne(OneHot, [indices, constant(fromNumbers("bool", [2], [0, 1]))], { axis: at, depth });
     const tail = range(0, (ranks[0] as number) + 1).map(() => 1);
     const [off, on] = [0, 1].map((i) => values.slice(1, i, i + 1).reshape([-1, ...tail])) as [Tensor, Tensor];
-    return [off.add((mapped[0] ? hot : hot.unsqueeze(0)).mul(on.sub(off)))];
+    return [(mapped[0] ? hot : hot.unsqueeze(0)).where(on, off)];
   },
   lower: ({ inputs: [indices, values], attributes: { axis, depth }, target }) => {
     // ONNX wants at least one axis of indices.

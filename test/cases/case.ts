@@ -2,6 +2,7 @@
  * @module What a row of the op cases says, and the domains that its numbers are drawn from.
  */
 import type { Attributes, DType, Tensor } from "../../src/graph/index.js";
+import type { Mode } from "../../src/ops/index.js";
 import { emit, opNamed } from "../../src/ops/index.js";
 import type { Random } from "../../src/util/random.js";
 import type { Tolerance } from "../tolerances.js";
@@ -15,6 +16,8 @@ export interface Operand {
   readonly dtype?: DType;
   /** Left out: standard normal for floats. */
   readonly domain?: Domain;
+  /** Why no gradient goes to it, though it is floating point. */
+  readonly fixed?: string;
 }
 
 /** One op with its attributes on operands of given shapes. Everything that can be checked of it is. */
@@ -25,10 +28,16 @@ export interface OpCase {
   readonly attributes?: Attributes;
   /** For what emitting the op on the operands does not say. */
   readonly build?: (operands: readonly (Tensor | null)[]) => readonly Tensor[];
+  /** For ops that differ between training and use: what they are tried as. */
+  readonly mode?: Mode;
+  /** Why there is no gradient with these attributes, where the op has one with others. */
+  readonly noGradient?: string;
   /** Why the derivative is not the limit of difference quotients here (a kink, or on purpose). */
   readonly noGradientCheck?: string;
   /** Why only the first derivative is checked. */
   readonly noSecondGradientCheck?: string;
+  /** Why examples cannot be told apart (a random mask is shared). */
+  readonly noVmap?: string;
   /** Why the engine does not run this row. */
   readonly notOnEngine?: string;
   /** Element types that the engine is tried with where operands name none. */

@@ -3,11 +3,12 @@
  */
 import type { OpCase } from "./case.js";
 import { elementwiseCases } from "./elementwise.cases.js";
+import { indexingCases } from "./indexing.cases.js";
 import { linalgCases } from "./linalg.cases.js";
 import { reduceCases } from "./reduce.cases.js";
 import { shapeCases } from "./shape.cases.js";
 
-export const OP_CASES: readonly OpCase[] = [...elementwiseCases, ...reduceCases, ...linalgCases, ...shapeCases];
+export const OP_CASES: readonly OpCase[] = [...elementwiseCases, ...reduceCases, ...linalgCases, ...shapeCases, ...indexingCases];
 
 /** Ops of the table without a row, each with its reason. */
 export const WITHOUT_CASE: ReadonlyMap<string, string> = new Map([]);

@@ -7,7 +7,6 @@ import { suite, test } from "node:test";
 import { vjpOf } from "../../src/autodiff/index.js";
 import type { Tensor } from "../../src/graph/index.js";
 import { Graph } from "../../src/graph/index.js";
-import { opNamed } from "../../src/ops/index.js";
 import type { Device } from "../../src/runtime/index.js";
 import { compile, prepareGraph } from "../../src/runtime/index.js";
 import type { RefValue } from "../../src/runtime/reference/index.js";
@@ -18,7 +17,7 @@ import { applyCase, caseName } from "../cases/case.js";
 import { OP_CASES } from "../cases/ops.cases.js";
 import type { Tolerance } from "../tolerances.js";
 import { engineTolerance, TOLERANCES } from "../tolerances.js";
-import { arriving, assertClose, floating, instantiate } from "./harness.js";
+import { arriving, assertClose, differentiable, floating, hasGradient, instantiate, resolved } from "./harness.js";
 
 interface Built {
   readonly row: OpCase;
@@ -30,13 +29,17 @@ interface Built {
 function build(row: OpCase, prefix: string): Built {
   const { leaves, feeds } = instantiate(row, "float32", 0, prefix);
   const ys = applyCase(row, leaves);
-  const outputs = new Map(ys.map((y, i) => [`${prefix}y${i}`, y]));
-  const [xs, floats] = [floating(leaves), floating(ys)];
-  if (xs.length > 0 && floats.length > 0 && typeof opNamed(row.op).gradient === "function") {
+  const outputs = ys.map((y, i): [string, Tensor] => [`${prefix}y${i}`, y]);
+  const [xs, floats] = [differentiable(row, leaves), floating(ys)];
+  if (xs.length > 0 && floats.length > 0 && hasGradient(row)) {
     const dys = arriving(floats, new Random("engine", caseName(row)));
-    vjpOf(floats, dys, xs).forEach((dx, i) => outputs.set(`${prefix}dx${i}`, dx));
+    vjpOf(floats, dys, xs).forEach((dx, i) => outputs.push([`${prefix}dx${i}`, dx]));
   }
-  return { row, feeds, outputs };
+  const tensors = resolved(
+    row,
+    outputs.map(([, t]) => t),
+  );
+  return { row, feeds, outputs: new Map(outputs.map(([name], i) => [name, tensors[i] as Tensor])) };
 }
 
 const named = (feeds: ReadonlyMap<Tensor, RefValue>) =>

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import type { DType, Tensor } from "../../src/graph/index.js";
 import { constant, fromNumbers, input, isFloat, isInteger, sizeOf } from "../../src/graph/index.js";
+import { opNamed, resolveMode } from "../../src/ops/index.js";
 import type { RefValue } from "../../src/runtime/reference/index.js";
 import { evaluateReference } from "../../src/runtime/reference/index.js";
 import { Random } from "../../src/util/random.js";
@@ -37,6 +38,17 @@ export function instantiate(
   });
   return { leaves, feeds };
 }
+
+/** The tensors as they are in the row's mode, for ops that differ between training and use. */
+export function resolved(row: OpCase, tensors: readonly Tensor[]): readonly Tensor[] {
+  if (row.mode === undefined) return tensors;
+  const { map } = resolveMode(tensors, row.mode, { seed: constant(11, "uint32"), step: constant(5, "uint32") });
+  return tensors.map(map);
+}
+
+/** Whether the row's op has a gradient rule for its attributes. */
+export const hasGradient = (row: OpCase): boolean =>
+  row.noGradient === undefined && typeof opNamed(row.op).gradient === "function";
 
 /** Fails unless both have the same shape, and every element is near enough; NaN equals NaN. */
 export function assertClose(got: RefValue, expected: RefValue, tolerance: Tolerance, what: string): void {
@@ -151,6 +163,10 @@ export function arriving(tensors: readonly Tensor[], random: Random): Tensor[] {
     return constant(fromNumbers(t.dtype, shape, numbers));
   });
 }
+
+/** The leaves of a row that gradients go to. */
+export const differentiable = (row: OpCase, leaves: readonly (Tensor | null)[]): Tensor[] =>
+  floating(leaves.filter((_, i) => row.operands[i]?.fixed === undefined));
 
 /** The tensors that carry floating-point numbers. */
 export const floating = (tensors: readonly (Tensor | null)[]): Tensor[] =>
