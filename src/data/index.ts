@@ -9,3 +9,4 @@ export { parseIdx } from "./readers/idx.js";
 export * from "./labels.js";
 export * from "./guess.js";
 export * from "./registry.js";
+export * from "./tabular.js";

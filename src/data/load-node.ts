@@ -61,6 +61,7 @@ interface Source {
   readonly known?: KnownDataset;
   readonly maximum?: number;
   readonly badRows: number;
+  readonly notes?: readonly string[];
 }
 
 /**
@@ -78,7 +79,7 @@ export async function loadData(spec: string, options: LoadOptions = {}): Promise
   const asked = options.textColumn ?? options.labelColumn ?? options.targetColumn;
   const roles = source.roles !== undefined && asked === undefined ? source.roles : guessRoles(source.parts.train, options);
   const task = source.task !== undefined && asked === undefined ? source.task : guessTask(source.parts.train, roles);
-  const notes: string[] = [];
+  const notes: string[] = [...(source.notes ?? [])];
   if (source.badRows > 0) notes.push(`${source.badRows} rows that do not parse were left out`);
   const parts = labelled(source.parts, roles.target as string, notes);
   const held = holdBack(parts, roles.target as string, options, notes);
@@ -172,7 +173,9 @@ async function openKnown(known: KnownDataset, options: LoadOptions): Promise<Sou
   if (layout.kind === "table") {
     const { path } = await findKnownFile(known, layout.file, options);
     const { data, badRows } = await readTable(path, options);
-    return { name, parts: { train: data }, roles: { target: layout.target }, task, known, badRows };
+    const { target, leaks = [] } = layout;
+    const notes = leaks.map((leak) => `column "${leak}" repeats "${target}" and was left out`);
+    return { name, parts: { train: data.drop(...leaks) }, roles: { target }, task, known, badRows, notes };
   }
   const part = async (files: IdxLayout["train"]): Promise<Dataset> => {
     const read = async (file: KnownFile): Promise<TensorData> => {

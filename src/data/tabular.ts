@@ -1,0 +1,268 @@
+/**
+ * @module Tables made ready for a model: fitted on training rows, kept as JSON beside the model, applied to any rows.
+ */
+import { z } from "zod";
+import type { CellValue, Column, ColumnLike } from "./dataset.js";
+import { Dataset, isText } from "./dataset.js";
+import { isCategorical } from "./guess.js";
+import { classesOf, encodeLabels, labelText } from "./labels.js";
+import type { Encoder } from "./tabular-features.js";
+import {
+  encodeIndices,
+  encodeNumbers,
+  encoderSchema,
+  featureNames,
+  fitEncoder,
+  indexSize,
+  measureScale,
+  numberAt,
+} from "./tabular-features.js";
+import type { TensorData } from "../graph/index.js";
+import { elementAt, fromNumbers } from "../graph/index.js";
+import { ConfigError, DataError } from "../util/errors.js";
+import { unknownName } from "../util/nearest.js";
+import { parseWith } from "../util/schema.js";
+
+const targetSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("classes"), name: z.string(), classes: z.array(z.string()).min(2) }),
+  z.object({ kind: z.literal("quantity"), name: z.string(), mean: z.number(), sd: z.number().positive() }),
+]);
+const specSchema = z.object({ version: z.literal(1), encoders: z.array(encoderSchema).min(1), target: targetSchema });
+
+/** All that preprocessing has learnt, as JSON. */
+export type TabularSpec = z.infer<typeof specSchema>;
+export type TabularTarget = TabularSpec["target"];
+
+export interface TabularOptions {
+  /** The column to predict. */
+  readonly target: string;
+  /** Guessed from the target's values if left out: texts, booleans and few whole numbers are classes. */
+  readonly task?: "classification" | "regression";
+  /** Columns to predict from; all but the target if left out. */
+  readonly features?: readonly string[];
+  readonly exclude?: readonly string[];
+  /** Up to so many categories become one-hot, more become indices for an embedding. */
+  readonly maxOneHot?: number;
+  /** Categories with fewer training rows count as "other". */
+  readonly minCount?: number;
+}
+
+/** Rows as columns: for a prediction from JSON or a form. A value that a row lacks is missing. */
+export function fromRows(rows: readonly Readonly<Record<string, CellValue | undefined>>[], names?: readonly string[]): Dataset {
+  const columns = names ?? [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  return new Dataset(
+    Object.fromEntries(
+      columns.map((name) => {
+        const values = rows.map((row) => row[name] ?? null);
+        const kinds = new Set(values.filter((value) => value !== null).map((value) => typeof value));
+        // Numbers among texts, as in a form: read as texts, which the encoders turn into numbers where they must.
+        const mixed = kinds.size > 1 ? values.map((value) => (value === null ? null : String(value))) : values;
+        return [name, mixed as ColumnLike];
+      }),
+    ),
+  );
+}
+
+/**
+ * Turns tables into tensors: `features` float32 [N, F] and, where a column has many categories, `categories` int32 [N, C].
+ * Numbers are standardized, missing ones become the mean and an indicator; few categories become one-hot, rare ones and
+ * those never seen "other"; dates become days and cycles. The target becomes class indices (int32) or a standardized
+ * quantity (float32).
+ */
+export class TabularPreprocessor {
+  readonly spec: TabularSpec;
+  /** Sentences for the user: columns left out and why, suspected leaks of the target. Not part of the JSON. */
+  readonly warnings: readonly string[];
+  /** Name of each number in `features`. */
+  readonly featureNames: readonly string[];
+  /** Columns that are read. */
+  readonly columns: readonly string[];
+
+  private constructor(spec: TabularSpec, warnings: readonly string[]) {
+    this.spec = spec;
+    this.warnings = warnings;
+    this.featureNames = spec.encoders.flatMap(featureNames);
+    this.columns = spec.encoders.map((encoder) => encoder.name);
+  }
+
+  /** Learns from training rows. DataError if a column is absent, or nothing is left to predict from. */
+  static fit(train: Dataset, options: TabularOptions): TabularPreprocessor {
+    const { target, exclude = [], maxOneHot = 16, minCount = 2 } = options;
+    if (train.length === 0) throw new DataError("table: expected at least one training row, got none");
+    const targetColumn = train.column(target);
+    for (const name of exclude) train.column(name);
+    const task = options.task ?? (isCategorical(targetColumn) ? "classification" : "regression");
+    const warnings: string[] = [];
+    const encoders: Encoder[] = [];
+    const wanted = options.features ?? train.names;
+    for (const name of wanted.filter((candidate) => candidate !== target && !exclude.includes(candidate))) {
+      const column = train.column(name);
+      const encoder = looksLikeId(name, column)
+        ? { useless: "it numbers the rows" }
+        : fitEncoder(name, column, train.length, { maxOneHot, minCount });
+      if ("useless" in encoder) {
+        warnings.push(`column "${name}" is left out: ${encoder.useless}`);
+        continue;
+      }
+      encoders.push(encoder);
+      const suspicion = leakage(name, column, target, targetColumn, train.length, task) ?? almostNumbers(name, column);
+      if (suspicion !== undefined) warnings.push(suspicion);
+    }
+    if (encoders.length === 0) throw new DataError(`table: expected a column to predict "${target}" from, found none of use`);
+    return new TabularPreprocessor(
+      { version: 1, encoders, target: fitTarget(target, targetColumn, train.length, task) },
+      warnings,
+    );
+  }
+
+  /** From `spec` as it was saved. ConfigError if it is not such a one. */
+  static fromJSON(json: unknown, where = "preprocessing"): TabularPreprocessor {
+    return new TabularPreprocessor(parseWith(specSchema, json, where), []);
+  }
+
+  toJSON(): TabularSpec {
+    return this.spec;
+  }
+
+  get target(): TabularTarget {
+    return this.spec.target;
+  }
+
+  /** The columns that become indices, in the order of `categories`, each with the number of its indices. */
+  get embeddings(): { name: string; size: number }[] {
+    return this.#indexed.map((encoder) => ({ name: encoder.name, size: indexSize(encoder) }));
+  }
+
+  /**
+   * Encodes rows; the target too where `withTarget` is set, as column `target`.
+   *
+   * Errors: DataError if a column is absent, a number does not parse, or a label is not among the training classes.
+   */
+  apply(dataset: Dataset, options: { withTarget?: boolean } = {}): Dataset {
+    const { length } = dataset;
+    for (const name of this.columns)
+      if (!dataset.has(name))
+        throw new DataError(`table: expected a column "${name}"; ${unknownName("column", name, dataset.names)}`);
+    const width = this.featureNames.length;
+    const numbers = new Float32Array(length * width);
+    let start = 0;
+    for (const encoder of this.spec.encoders) {
+      encodeNumbers(encoder, dataset.column(encoder.name), length, numbers, width, start);
+      start += featureNames(encoder).length;
+    }
+    const columns: Record<string, Column> = { features: { dtype: "float32", shape: [length, width], data: numbers } };
+    const indexed = this.#indexed;
+    if (indexed.length > 0) {
+      const indices = new Int32Array(length * indexed.length);
+      for (const [at, encoder] of indexed.entries())
+        encodeIndices(encoder, dataset.column(encoder.name), length, indices, indexed.length, at);
+      columns["categories"] = { dtype: "int32", shape: [length, indexed.length], data: indices };
+    }
+    if (options.withTarget === true) columns["target"] = this.encodeTarget(dataset);
+    return new Dataset(columns);
+  }
+
+  /** The target as class indices, int32 [N], or as a standardized quantity, float32 [N]. */
+  encodeTarget(dataset: Dataset): Column {
+    const { target } = this.spec;
+    const column = dataset.column(target.name);
+    if (target.kind === "classes") return encodeLabels(column, target.classes, `column "${target.name}"`);
+    const data = new Float32Array(dataset.length);
+    for (let i = 0; i < data.length; i++) {
+      const value = numberAt(column, i, target.name);
+      if (Number.isNaN(value)) throw new DataError(`column "${target.name}", row ${i}: expected a number, got no value`);
+      data[i] = (value - target.mean) / target.sd;
+    }
+    return { dtype: "float32", shape: [data.length], data };
+  }
+
+  /** Predicted quantities in the target's own unit. ConfigError for classes. */
+  decodeQuantity(prediction: TensorData): TensorData {
+    const { target } = this.spec;
+    if (target.kind === "classes") throw new ConfigError(`target "${target.name}": expected a quantity, got classes`);
+    const values = Float64Array.from(
+      { length: prediction.data.length },
+      (_, i) => elementAt(prediction, i) * target.sd + target.mean,
+    );
+    return fromNumbers("float64", prediction.shape, values);
+  }
+
+  get #indexed(): (Encoder & { kind: "index" })[] {
+    return this.spec.encoders.filter((encoder) => encoder.kind === "index");
+  }
+}
+
+function fitTarget(name: string, column: Column, length: number, task: "classification" | "regression"): TabularTarget {
+  if (task === "classification") {
+    const classes = classesOf(column, `column "${name}"`);
+    if (classes.length < 2)
+      throw new DataError(`column "${name}": expected at least two classes, got ${classes.join(", ") || "none"}`);
+    return { kind: "classes", name, classes };
+  }
+  const { mean, sd } = measureScale(Float64Array.from({ length }, (_, i) => numberAt(column, i, name)));
+  if (sd === 0) throw new DataError(`column "${name}": expected a quantity that varies, got ${mean} in every row`);
+  return { kind: "quantity", name, mean, sd };
+}
+
+/** A running number: says nothing of the row, but can be learnt by heart. */
+function looksLikeId(name: string, column: Column): boolean {
+  if (isText(column) || column.shape.length > 1 || !/^(id|.*[_ ]id|index|row|rownum|unnamed.*|passengerid|column0+)$/i.test(name))
+    return false;
+  return (
+    column.data.length > 2 && new Set<number | bigint>(column.data).size === column.data.length && column.data.every(isWhole)
+  );
+}
+const isWhole = (value: number | bigint): boolean => typeof value === "bigint" || Number.isInteger(value);
+
+/**
+ * A warning if a column gives the target away: each of its values (few, each seen several times) occurs with one class only,
+ * or it runs with the quantity at |r| ≥ 0.999.
+ */
+function leakage(
+  name: string,
+  column: Column,
+  target: string,
+  targetColumn: Column,
+  length: number,
+  task: "classification" | "regression",
+): string | undefined {
+  const advice = "leave it out (exclude) unless it is known when predicting";
+  if (task === "regression") {
+    if (isText(column) || column.shape.length > 1) return undefined;
+    const x = Float64Array.from({ length }, (_, i) => numberAt(column, i, name));
+    const y = Float64Array.from({ length }, (_, i) => (Number.isNaN(x[i]) ? Number.NaN : numberAt(targetColumn, i, target)));
+    const [mx, my] = [measureScale(x), measureScale(y)];
+    const both = length - mx.missing;
+    if (both < 10 || mx.sd === 0 || my.sd === 0) return undefined;
+    let covariance = 0;
+    for (let i = 0; i < length; i++)
+      if (!Number.isNaN(x[i])) covariance += ((x[i] as number) - mx.mean) * ((y[i] as number) - my.mean);
+    const r = covariance / both / (mx.sd * my.sd);
+    return Math.abs(r) >= 0.999
+      ? `column "${name}" may give "${target}" away (correlation ${r.toFixed(4)}): ${advice}`
+      : undefined;
+  }
+  const classOf = new Map<string, string>();
+  const classes = new Set<string>();
+  let rows = 0;
+  for (let i = 0; i < length; i++) {
+    const [value, label] = [labelText(column, i), labelText(targetColumn, i)];
+    if (value === null || label === null) continue;
+    rows++;
+    if ((classOf.get(value) ?? label) !== label) return undefined;
+    classOf.set(value, label);
+    classes.add(label);
+  }
+  // Values that are nearly all different determine anything; a column that is almost always missing shows nothing.
+  if (classes.size < 2 || classOf.size > Math.max(2, rows / 5) || rows < length / 2) return undefined;
+  return `column "${name}" may give "${target}" away (each of its ${classOf.size} values goes with one class): ${advice}`;
+}
+
+/** A warning if a text column is numbers but for a few. */
+function almostNumbers(name: string, column: Column): string | undefined {
+  if (!isText(column)) return undefined;
+  const values = column.values.filter((value) => value !== null);
+  const odd = values.filter((value) => value.trim() === "" || !Number.isFinite(Number(value)));
+  if (odd.length === 0 || odd.length > values.length / 10) return undefined;
+  return `column "${name}" is read as categories, for "${odd[0]}" is not a number; name such values (missingValues) if they mean "missing"`;
+}
