@@ -1,0 +1,120 @@
+/**
+ * @module Small pictures for reports: an input image, and its attribution over it, as PNG. Pixels come in as a model sees
+ * them; sizes are those of thumbnails.
+ */
+
+/** Pixels of an input, channels last or first (`layout`), 0…255 or 0…1 (`maximum`). */
+export interface PixelImage {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3;
+  readonly data: ArrayLike<number>;
+  /** The value of white: 255 unless said otherwise. */
+  readonly maximum?: number;
+  /** `CHW` as in tensors, `HWC` as in files; the default is `CHW`. */
+  readonly layout?: "CHW" | "HWC";
+}
+
+/** The image as 8-bit RGB, row by row. */
+function toRgb(image: PixelImage): Uint8Array {
+  const { width, height, channels, data, maximum = 255, layout = "CHW" } = image;
+  const size = width * height;
+  const rgb = new Uint8Array(size * 3);
+  for (let i = 0; i < size; i++) {
+    for (let c = 0; c < 3; c++) {
+      const channel = channels === 1 ? 0 : c;
+      const value = data[layout === "CHW" ? channel * size + i : i * channels + channel] as number;
+      rgb[i * 3 + c] = Math.max(0, Math.min(255, Math.round((value / maximum) * 255)));
+    }
+  }
+  return rgb;
+}
+
+const POSITIVE = [217, 70, 10];
+const NEGATIVE = [29, 78, 216];
+
+/**
+ * Attribution over a paled image: orange where a pixel spoke for the prediction, blue where it spoke against it. `attribution`
+ * has one value a pixel; it is scaled by the 99th percentile of its size, so that one pixel does not hide the rest.
+ */
+function overlaid(image: PixelImage, attribution: ArrayLike<number>): Uint8Array {
+  const rgb = toRgb(image);
+  const size = image.width * image.height;
+  const sizes = Float64Array.from({ length: size }, (_, i) => Math.abs(attribution[i] as number)).sort();
+  const scale = (sizes[Math.min(size - 1, Math.floor(size * 0.99))] as number) || (sizes[size - 1] as number) || 1;
+  for (let i = 0; i < size; i++) {
+    const [r, g, b] = [rgb[i * 3] as number, rgb[i * 3 + 1] as number, rgb[i * 3 + 2] as number];
+    const paled = 255 - (255 - (0.299 * r + 0.587 * g + 0.114 * b)) * 0.3;
+    const value = (attribution[i] as number) / scale;
+    const weight = Math.min(1, Math.abs(value)) ** 0.8;
+    const ink = value >= 0 ? POSITIVE : NEGATIVE;
+    for (let c = 0; c < 3; c++) rgb[i * 3 + c] = Math.round(paled * (1 - weight) + (ink[c] as number) * weight);
+  }
+  return rgb;
+}
+
+/** The image as the bytes of a PNG file. */
+export const imagePng = (image: PixelImage): Promise<Uint8Array> => encodePng(image.width, image.height, toRgb(image));
+
+/** Its attribution as the bytes of a PNG file. */
+export const attributionPng = (image: PixelImage, attribution: ArrayLike<number>): Promise<Uint8Array> =>
+  encodePng(image.width, image.height, overlaid(image, attribution));
+
+/** A PNG as text that an `<img>` can show. */
+export function pngDataUrl(png: Uint8Array): string {
+  let binary = "";
+  for (const byte of png) binary += String.fromCharCode(byte);
+  return `data:image/png;base64,${btoa(binary)}`;
+}
+
+/** PNG (ISO/IEC 15948) of 8-bit RGB pixels. */
+async function encodePng(width: number, height: number, rgb: Uint8Array): Promise<Uint8Array> {
+  const header = new Uint8Array(13);
+  const view = new DataView(header.buffer);
+  view.setUint32(0, width);
+  view.setUint32(4, height);
+  header.set([8, 2, 0, 0, 0], 8);
+  // Each row begins with its filter: none.
+  const rows = new Uint8Array(height * (width * 3 + 1));
+  for (let y = 0; y < height; y++) rows.set(rgb.subarray(y * width * 3, (y + 1) * width * 3), y * (width * 3 + 1) + 1);
+  const chunks = [
+    Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
+    chunk("IHDR", header),
+    chunk("IDAT", await deflate(rows)),
+    chunk("IEND", new Uint8Array(0)),
+  ];
+  const file = new Uint8Array(chunks.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of chunks) {
+    file.set(part, at);
+    at += part.length;
+  }
+  return file;
+}
+
+async function deflate(bytes: Uint8Array): Promise<Uint8Array> {
+  const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new CompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+function chunk(name: string, content: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(content.length + 12);
+  const view = new DataView(whole.buffer);
+  view.setUint32(0, content.length);
+  whole.set(new TextEncoder().encode(name), 4);
+  whole.set(content, 8);
+  view.setUint32(8 + content.length, crc32(whole.subarray(4, 8 + content.length)));
+  return whole;
+}
+
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  return crc;
+});
+
+function crc32(data: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of data) crc = (CRC_TABLE[(crc ^ byte) & 255] as number) ^ (crc >>> 8);
+  return (crc ^ 0xffffffff) >>> 0;
+}

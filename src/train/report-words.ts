@@ -1,0 +1,85 @@
+/** @module The words of a report, in English and in Simplified Chinese: names of tasks and metrics, and how a value is written. */
+import { formatNumber } from "../util/text.js";
+import { escapeXml } from "./charts.js";
+import type { Label } from "./charts.js";
+
+/** Escaped markup of a label: both wordings, of which the page shows one. */
+export const both = (label: Label): string =>
+  typeof label === "string" ? escapeXml(label) : bothMarkup(escapeXml(label.en), escapeXml(label.zh));
+
+/** The same of markup that is escaped already. */
+export const bothMarkup = (en: string, zh: string): string =>
+  en === zh ? en : `<span class="en" lang="en">${en}</span><span class="zh" lang="zh-CN">${zh}</span>`;
+
+const TASKS: Readonly<Record<string, Label>> = {
+  "image-classification": { en: "Image classification", zh: "图像分类" },
+  "tabular-classification": { en: "Tabular classification", zh: "表格分类" },
+  "tabular-regression": { en: "Tabular regression", zh: "表格回归" },
+  "text-classification": { en: "Text classification", zh: "文本分类" },
+  "token-classification": { en: "Token classification", zh: "序列标注" },
+  "semantic-roles": { en: "Semantic roles", zh: "语义角色标注" },
+  "language-modelling": { en: "Language modelling", zh: "语言建模" },
+  "object-detection": { en: "Object detection", zh: "目标检测" },
+};
+
+export const taskLabel = (task: string): Label => TASKS[task] ?? task;
+
+const METRICS: Readonly<Record<string, Label>> = {
+  loss: { en: "loss", zh: "损失" },
+  accuracy: { en: "accuracy", zh: "准确率" },
+  balancedAccuracy: { en: "balanced accuracy", zh: "平衡准确率" },
+  precision: { en: "precision", zh: "精确率" },
+  recall: { en: "recall", zh: "召回率" },
+  f1: { en: "F1", zh: "F1" },
+  macroPrecision: { en: "macro precision", zh: "宏平均精确率" },
+  macroRecall: { en: "macro recall", zh: "宏平均召回率" },
+  macroF1: { en: "macro F1", zh: "宏平均 F1" },
+  microF1: { en: "micro F1", zh: "微平均 F1" },
+  top3: { en: "top-3 accuracy", zh: "前 3 准确率" },
+  top5: { en: "top-5 accuracy", zh: "前 5 准确率" },
+  auc: { en: "AUC", zh: "AUC" },
+  map: { en: "mAP", zh: "mAP" },
+  map50: { en: "mAP@0.5", zh: "mAP@0.5" },
+  mse: { en: "mean squared error", zh: "均方误差" },
+  meanSquaredError: { en: "mean squared error", zh: "均方误差" },
+  rmse: { en: "root mean squared error", zh: "均方根误差" },
+  mae: { en: "mean absolute error", zh: "平均绝对误差" },
+  meanAbsoluteError: { en: "mean absolute error", zh: "平均绝对误差" },
+  r2: { en: "R²", zh: "R²" },
+  perplexity: { en: "perplexity", zh: "困惑度" },
+  bitsPerCharacter: { en: "bits per character", zh: "每字符比特数" },
+  gradientNorm: { en: "gradient norm", zh: "梯度范数" },
+};
+
+export const metricLabel = (name: string): Label => METRICS[name] ?? name;
+
+const FRACTION = /^(accuracy|balancedAccuracy|(macro|micro|weighted)?(precision|recall|f1)|top\d+|auc|map\d*|iou)$/i;
+
+/** Whether a metric is a fraction in 0…1, which people read in percent. */
+export const isFraction = (name: string): boolean => FRACTION.test(name);
+
+/** Metrics of which more is better. */
+export const moreIsBetter = (name: string): boolean => isFraction(name) || name === "r2";
+
+export const formatPercent = (fraction: number, digits = 1): string => `${(fraction * 100).toFixed(digits)} %`;
+
+/** A metric as people read it. */
+export const formatMetric = (name: string, value: number): string =>
+  isFraction(name) ? formatPercent(value) : formatNumber(value);
+
+/** A time as people say it: `850 ms`, `12.3 s`, `4 min 05 s`, `2 h 03 min`. */
+export function formatDuration(seconds: number): Label {
+  if (seconds < 1) {
+    const text = `${formatNumber(Math.round(seconds * 1e5) / 100)} `;
+    return { en: `${text}ms`, zh: `${text}毫秒` };
+  }
+  if (seconds < 60) return { en: `${seconds.toFixed(1)} s`, zh: `${seconds.toFixed(1)} 秒` };
+  const whole = Math.round(seconds);
+  const two = (n: number): string => String(n).padStart(2, "0");
+  if (whole < 3600) {
+    const [minutes, rest] = [Math.floor(whole / 60), two(whole % 60)];
+    return { en: `${minutes} min ${rest} s`, zh: `${minutes} 分 ${rest} 秒` };
+  }
+  const [hours, minutes] = [Math.floor(whole / 3600), two(Math.floor(whole / 60) % 60)];
+  return { en: `${hours} h ${minutes} min`, zh: `${hours} 小时 ${minutes} 分` };
+}

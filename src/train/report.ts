@@ -1,0 +1,373 @@
+/**
+ * @module `report.html`: what a run learned, how well, on what it errs and what it looked at, and how to repeat it. One file
+ * that opens anywhere; from plain data to text, in Node and in the browser.
+ */
+import { formatCount, formatInteger, formatNumber } from "../util/text.js";
+import type { ChartOptions, Label, Language, Point, Series } from "./charts.js";
+import { extent } from "./charts-frame.js";
+import { confusionChart, histogramChart, inLanguage, lineChart, scatterChart } from "./charts.js";
+import type { MetricsRecord, Split } from "./metrics-log.js";
+import type { ReportExample } from "./report-examples.js";
+import { exampleCards } from "./report-examples.js";
+import { page } from "./report-page.js";
+import {
+  both,
+  bothMarkup,
+  formatDuration,
+  formatMetric,
+  formatPercent,
+  isFraction,
+  metricLabel,
+  moreIsBetter,
+  taskLabel,
+} from "./report-words.js";
+import type { RunSummary } from "./run-folder.js";
+
+export type { ReportExample } from "./report-examples.js";
+
+/** All that a report shows; what is left out is not shown. */
+export interface ReportData {
+  readonly summary: RunSummary;
+  /** The language it opens in; the other one is in it too. */
+  readonly language?: Language;
+  /** The command line that repeats the run. */
+  readonly command: string;
+  /** Version of Descent. */
+  readonly descent: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
+  /** The metric that decides: it stands first, and its curve is drawn. Guessed where left out: accuracy, F1, R², or loss. */
+  readonly primaryMetric?: string;
+  /** More lines about the data: how many examples, which licence. */
+  readonly facts?: readonly { readonly label: Label; readonly value: Label }[];
+  readonly history: readonly MetricsRecord[];
+  /** The step whose parameters were kept. */
+  readonly bestStep?: number;
+  /** `counts[truth][prediction]`, on the test split. */
+  readonly confusion?: { readonly labels: readonly string[]; readonly counts: readonly (readonly number[])[] };
+  /** Truth and prediction, example by example, on the test split. */
+  readonly regression?: {
+    readonly target: string;
+    readonly unit?: string;
+    readonly truth: readonly number[];
+    readonly prediction: readonly number[];
+  };
+  /** Mistakes (the most confident first) and right ones; they are shown in the order given. */
+  readonly examples?: readonly ReportExample[];
+  /** How the attributions were computed. */
+  readonly attributionMethod?: Label;
+  /** What the reader should know besides: an interruption, rows that were left out. */
+  readonly notes?: readonly Label[];
+}
+
+const SPLITS: readonly { readonly split: Split; readonly label: Label }[] = [
+  { split: "train", label: { en: "training", zh: "训练集" } },
+  { split: "validation", label: { en: "validation", zh: "验证集" } },
+  { split: "test", label: { en: "test", zh: "测试集" } },
+];
+
+/** The whole page. */
+export async function renderReport(data: ReportData): Promise<string> {
+  const language = data.language ?? "en";
+  const primary = primaryMetricOf(data);
+  const sections = [
+    header(data, primary),
+    curves(data, primary),
+    metricsTable(data.summary),
+    data.confusion === undefined ? "" : confusionSection(data.confusion, language),
+    data.regression === undefined ? "" : regressionSection(data.regression, language),
+    data.examples === undefined || data.examples.length === 0 ? "" : await examplesSection(data),
+    makingSection(data),
+  ];
+  const title = `${data.summary.model} · ${data.summary.data} · ${inLanguage(taskLabel(data.summary.task), language)}`;
+  return page(title, sections.filter((section) => section !== "").join("\n"), language);
+}
+
+const heading = (en: string, zh: string): string => `<h2>${both({ en, zh })}</h2>`;
+const paragraph = (en: string, zh: string, classes = ""): string =>
+  `<p${classes === "" ? "" : ` class="${classes}"`}>${both({ en, zh })}</p>`;
+const card = (content: string, classes = ""): string => `<div class="${`card ${classes}`.trim()}">${content}</div>`;
+/** Charts in the page take its style, and say both languages. */
+const chartStyle = (spoken: Language = "en"): Partial<ChartOptions> => ({ standalone: false, language: "both", spoken });
+
+/** What the run is judged by, where the data does not say. */
+function primaryMetricOf({ primaryMetric, summary }: ReportData): string {
+  const names = Object.keys(summary.metrics.test ?? summary.metrics.validation ?? summary.metrics.train ?? {});
+  const usual = ["accuracy", "macroF1", "f1", "map50", "r2", "bitsPerCharacter", "loss"];
+  return primaryMetric ?? usual.find((name) => names.includes(name)) ?? names[0] ?? "loss";
+}
+
+/** The best measurement that there is: test, or else validation, or else training. */
+function judged(summary: RunSummary, metric: string): { value: number; label: Label } | undefined {
+  for (const { split, label } of [...SPLITS].reverse()) {
+    const value = summary.metrics[split]?.[metric];
+    if (value !== undefined) return { value, label };
+  }
+  return undefined;
+}
+
+function header(data: ReportData, primary: string): string {
+  const { summary } = data;
+  const result = judged(summary, primary);
+  const tiles: [string, Label][] = [];
+  if (result !== undefined) {
+    tiles.push([formatMetric(primary, result.value), joined(result.label, metricLabel(primary))]);
+  }
+  const loss = primary === "loss" ? undefined : judged(summary, "loss");
+  if (loss !== undefined) tiles.push([formatMetric("loss", loss.value), joined(loss.label, metricLabel("loss"))]);
+  tiles.push([both(formatDuration(summary.trainSeconds)), { en: "training time", zh: "训练用时" }]);
+  tiles.push([formatCount(summary.parameters), { en: "parameters", zh: "参数量" }]);
+  const when = data.createdAt.slice(0, 16).replace("T", " ");
+  return `<header>
+<p>${both(taskLabel(summary.task))} · ${both(when)}</p>
+<h1>${bothMarkup(`${both(summary.model)} on ${both(summary.data)}`, `${both(summary.model)} · ${both(summary.data)}`)}</h1>
+${lead(data)}
+</header>
+<div class="tiles">${tiles.map(([value, label]) => `<div class="tile"><b>${value}</b><span>${both(label)}</span></div>`).join("")}</div>
+${(data.notes ?? []).map((note) => `<p class="soft">${both(note)}</p>`).join("")}`;
+}
+
+const joined = (a: Label, b: Label): Label => ({
+  en: `${inLanguage(a, "en")} ${inLanguage(b, "en")}`,
+  zh: `${inLanguage(a, "zh")}${inLanguage(b, "zh")}`,
+});
+
+/** The result in a sentence. */
+function lead({ confusion, regression }: ReportData): string {
+  if (confusion !== undefined) {
+    const total = confusion.counts.flat().reduce((sum, n) => sum + n, 0);
+    const right = confusion.counts.reduce((sum, row, i) => sum + (row[i] ?? 0), 0);
+    if (total === 0) return "";
+    const [n, percent] = [formatInteger(total), formatPercent(right / total)];
+    const worst = mostConfused(confusion);
+    const en = `Of ${n} examples that it had not seen, it gets ${percent} right.`;
+    const zh = `在 ${n} 个从未见过的样本上，答对 ${percent}。`;
+    if (worst === undefined) return paragraph(en, zh, "lead");
+    const { truth, prediction, count } = worst;
+    const times = count === 1 ? "once" : count === 2 ? "twice" : `${formatInteger(count)} times`;
+    return paragraph(
+      `${en} Its most frequent mistake: ${quoted(truth)} taken for ${quoted(prediction)}, ${times}.`,
+      `${zh}最常见的错误是把${quoted(truth)}认成${quoted(prediction)}，共 ${formatInteger(count)} 次。`,
+      "lead",
+    );
+  }
+  if (regression !== undefined && regression.truth.length > 0) {
+    const errors = regression.truth
+      .map((truth, i) => Math.abs((regression.prediction[i] as number) - truth))
+      .sort((a, b) => a - b);
+    const unit = regression.unit === undefined ? "" : ` ${regression.unit}`;
+    const median = formatNumber(errors[Math.floor(errors.length / 2)] as number) + unit;
+    const n = formatInteger(errors.length);
+    return paragraph(
+      `On ${n} examples that it had not seen, half of its predictions of ${quoted(regression.target)} are off by less than ${median}.`,
+      `在 ${n} 个从未见过的样本上，对${quoted(regression.target)}的预测有一半误差小于 ${median}。`,
+      "lead",
+    );
+  }
+  return "";
+}
+
+const quoted = (name: string): string => `“${name}”`;
+
+function mostConfused({
+  labels,
+  counts,
+}: NonNullable<ReportData["confusion"]>): { truth: string; prediction: string; count: number } | undefined {
+  let worst = { truth: "", prediction: "", count: 0 };
+  counts.forEach((row, i) =>
+    row.forEach((count, j) => {
+      if (i !== j && count > worst.count) worst = { truth: labels[i] ?? String(i), prediction: labels[j] ?? String(j), count };
+    }),
+  );
+  return worst.count === 0 ? undefined : worst;
+}
+
+/** Loss, the primary metric and the learning rate over the steps, as far as they were recorded. */
+function curves(data: ReportData, primary: string): string {
+  const { history, bestStep } = data;
+  const seriesOf = (metric: string): Series[] =>
+    SPLITS.filter(({ split }) => split !== "test").map(({ split, label }) => ({
+      name: label,
+      points: history
+        .filter((record) => record.split === split && record.metrics[metric] !== undefined)
+        .map((record): Point => [record.step, record.metrics[metric] as number]),
+      smooth: split === "train",
+    }));
+  const chart = (metric: string): string => {
+    const series = seriesOf(metric).filter((one) => one.points.length > 1);
+    if (series.length === 0) return "";
+    const range = extent(series.flatMap((one) => one.points.map(([, y]) => y)));
+    const logY = !isFraction(metric) && range !== undefined && range[0] > 0 && range[1] > 20 * range[0];
+    const label = metricLabel(metric);
+    return card(
+      lineChart({
+        ...chartStyle(data.language),
+        title: joined(label, { en: "over the steps", zh: "随步数的变化" }),
+        series,
+        xLabel: { en: "step", zh: "步数" },
+        yLabel: logY ? joined(label, { en: "(logarithmic)", zh: "（对数坐标）" }) : label,
+        logY,
+        width: 500,
+        ...(isFraction(metric) ? { yDomain: [undefined, 1] as const } : {}),
+        ...(bestStep === undefined ? {} : { mark: { x: bestStep, label: { en: "best", zh: "最佳" } } }),
+      }),
+    );
+  };
+  const rates = history.filter((record) => record.learningRate !== undefined);
+  const varies = new Set(rates.map((record) => record.learningRate)).size > 1;
+  const rate = !varies
+    ? ""
+    : card(
+        lineChart({
+          ...chartStyle(data.language),
+          title: { en: "learning rate over the steps", zh: "学习率随步数的变化" },
+          series: [{ name: "", points: rates.map((record): Point => [record.step, record.learningRate as number]) }],
+          xLabel: { en: "step", zh: "步数" },
+          yLabel: { en: "learning rate", zh: "学习率" },
+          width: 1026,
+          height: 150,
+        }),
+        "full",
+      );
+  const charts = [chart("loss"), primary === "loss" ? "" : chart(primary), rate].join("");
+  return charts === "" ? "" : `${heading("How it learned", "学习过程")}<div class="row">${charts}</div>`;
+}
+
+function metricsTable({ metrics }: RunSummary): string {
+  const present = SPLITS.filter(({ split }) => Object.keys(metrics[split] ?? {}).length > 0);
+  const names = [...new Set(present.flatMap(({ split }) => Object.keys(metrics[split] ?? {})))];
+  if (names.length === 0) return "";
+  const rows = names.map((name) => {
+    const cells = present.map(({ split }) => {
+      const value = metrics[split]?.[name];
+      return `<td class="n">${value === undefined ? "–" : formatMetric(name, value)}</td>`;
+    });
+    const better = moreIsBetter(name) ? "↑" : "↓";
+    return `<tr><th>${both(metricLabel(name))} <span class="soft" aria-hidden="true">${better}</span></th>${cells.join("")}</tr>`;
+  });
+  const head = present.map(({ label }) => `<th class="n">${both(label)}</th>`).join("");
+  return `${heading("How well it does", "效果如何")}${paragraph(
+    "The test examples were used neither for training nor for choosing the best step. ↑ more is better, ↓ less is better.",
+    "测试集既没有参与训练，也没有参与挑选最佳步数。↑ 越大越好，↓ 越小越好。",
+    "soft",
+  )}${card(`<table><thead><tr><th></th>${head}</tr></thead><tbody>${rows.join("")}</tbody></table>`, "fit")}`;
+}
+
+function confusionSection(confusion: NonNullable<ReportData["confusion"]>, language: Language): string {
+  const { labels, counts } = confusion;
+  const matrix = confusionChart({
+    ...chartStyle(language),
+    title: { en: "confusion matrix", zh: "混淆矩阵" },
+    description: { en: "rows: the truth; columns: the prediction", zh: "行为真实类别，列为预测类别" },
+    labels,
+    counts,
+  });
+  const rows = labels.map((label, i) => {
+    const truePositives = counts[i]?.[i] ?? 0;
+    const support = (counts[i] ?? []).reduce((sum, n) => sum + n, 0);
+    const predicted = counts.reduce((sum, row) => sum + (row[i] ?? 0), 0);
+    const precision = predicted === 0 ? NaN : truePositives / predicted;
+    const recall = support === 0 ? NaN : truePositives / support;
+    const f1 = predicted + support === 0 ? NaN : (2 * truePositives) / (predicted + support);
+    const cell = (value: number): string => `<td class="n">${Number.isNaN(value) ? "–" : formatPercent(value)}</td>`;
+    const bar = `<td class="bar"><i style="width:${((Number.isNaN(f1) ? 0 : f1) * 100).toFixed(1)}%"></i></td>`;
+    return `<tr><th>${both(label)}</th>${cell(precision)}${cell(recall)}${cell(f1)}${bar}<td class="n">${formatInteger(support)}</td></tr>`;
+  });
+  const head = [metricLabel("precision"), metricLabel("recall"), metricLabel("f1")].map(
+    (label) => `<th class="n">${both(label)}</th>`,
+  );
+  const table = `<table><thead><tr><th>${both({ en: "class", zh: "类别" })}</th>${head.join("")}<th></th><th class="n">${both({ en: "examples", zh: "样本数" })}</th></tr></thead><tbody>${rows.join("")}</tbody></table>`;
+  return `${heading("Class by class", "逐类表现")}${paragraph(
+    "Each row is a true class, each column what it was taken for: blue is right, orange is wrong, stronger is more of the row.",
+    "每一行是一个真实类别，每一列是它被认成的类别：蓝色为正确，橙色为错误，颜色越深占该行的比例越高。",
+    "soft",
+  )}<div class="row">${card(matrix)}${card(table)}</div>`;
+}
+
+function regressionSection(
+  { target, unit, truth, prediction }: NonNullable<ReportData["regression"]>,
+  language: Language,
+): string {
+  const suffix = unit === undefined ? "" : ` (${unit})`;
+  const residuals = truth.map((value, i) => (prediction[i] as number) - value);
+  const scatter = scatterChart({
+    ...chartStyle(language),
+    title: { en: "predicted against true", zh: "预测值与真实值" },
+    points: truth.map((value, i) => [value, prediction[i] as number] as const),
+    xLabel: { en: `true ${target}${suffix}`, zh: `真实值：${target}${suffix}` },
+    yLabel: { en: `predicted ${target}${suffix}`, zh: `预测值：${target}${suffix}` },
+    width: 480,
+  });
+  const histogram = histogramChart({
+    ...chartStyle(language),
+    title: { en: "distribution of the errors", zh: "误差分布" },
+    values: residuals,
+    xLabel: { en: `prediction − truth${suffix}`, zh: `预测值 − 真实值${suffix}` },
+    yLabel: { en: "examples", zh: "样本数" },
+    width: 480,
+    height: 380,
+  });
+  return `${heading("Predicted and true", "预测与真实")}${paragraph(
+    "On the dashed diagonal a prediction is exact. Errors right of zero are too high, left of it too low.",
+    "落在虚线对角线上的点预测完全准确。误差在零的右侧为偏高，左侧为偏低。",
+    "soft",
+  )}<div class="row">${card(scatter)}${card(histogram)}</div>`;
+}
+
+async function examplesSection({ examples = [], attributionMethod, regression, language = "en" }: ReportData): Promise<string> {
+  const wrong = examples.filter((example) => !example.correct);
+  const right = examples.filter((example) => example.correct);
+  const images = examples.some((example) => example.input.kind === "image");
+  const method = attributionMethod ?? { en: "an attribution", zh: "归因" };
+  const explained = examples.some((example) => example.attribution !== undefined);
+  const what = images
+    ? paragraph(
+        `On the right of each picture, what it looked at (${inLanguage(method, "en")}): orange spoke for the prediction, blue against it.`,
+        `每张图右侧是模型关注的位置（${inLanguage(method, "zh")}）：橙色支持预测结果，蓝色反对。`,
+        "soft",
+      )
+    : paragraph(
+        `The bars say what moved the prediction (${inLanguage(method, "en")}): orange up, blue down.`,
+        `条形表示哪些特征影响了预测（${inLanguage(method, "zh")}）：橙色推高，蓝色拉低。`,
+        "soft",
+      );
+  const group = async (title: Label, group: readonly ReportExample[]): Promise<string> =>
+    group.length === 0 ? "" : `<h3>${both(title)}</h3>${await exampleCards(group, language)}`;
+  const titles: readonly [Label, Label] =
+    regression === undefined
+      ? [
+          { en: "Where it was most sure, and wrong", zh: "最有把握却答错的" },
+          { en: "Some that it got right", zh: "一些答对的" },
+        ]
+      : [
+          { en: "Where it was furthest off", zh: "误差最大的" },
+          { en: "Where it was close", zh: "预测接近的" },
+        ];
+  return `${heading("What it looked at", "它看到了什么")}${explained ? what : ""}${await group(titles[0], wrong)}${await group(titles[1], right)}`;
+}
+
+function makingSection({ summary, facts = [], command, descent }: ReportData): string {
+  const perSecond = summary.flopsPerStep / (summary.stepMs / 1000);
+  const rows: [Label, Label][] = [
+    [{ en: "task", zh: "任务" }, taskLabel(summary.task)],
+    [{ en: "model", zh: "模型" }, summary.model],
+    [{ en: "data", zh: "数据" }, summary.data],
+    ...facts.map(({ label, value }): [Label, Label] => [label, value]),
+    [{ en: "parameters", zh: "参数量" }, formatInteger(summary.parameters)],
+    [{ en: "steps", zh: "训练步数" }, formatInteger(summary.steps)],
+    [{ en: "time per step (median)", zh: "每步用时（中位数）" }, formatDuration(summary.stepMs / 1000)],
+    [
+      { en: "work per step", zh: "每步计算量" },
+      `${formatCount(summary.flopsPerStep)}FLOP${Number.isFinite(perSecond) ? ` (${formatCount(perSecond)}FLOP/s)` : ""}`,
+    ],
+    [{ en: "training time", zh: "训练用时" }, formatDuration(summary.trainSeconds)],
+    [{ en: "peak memory", zh: "内存峰值" }, `${formatInteger(summary.peakMemoryMiB)} MiB`],
+    [{ en: "device", zh: "设备" }, summary.device],
+    [{ en: "seed", zh: "随机种子" }, String(summary.seed)],
+  ];
+  const table = rows.map(([label, value]) => `<tr><th>${both(label)}</th><td>${both(value)}</td></tr>`).join("");
+  return `${heading("How it was made", "训练详情")}${card(`<table><tbody>${table}</tbody></table>`, "fit")}
+<h3>${both({ en: "To do it again", zh: "复现命令" })}</h3>
+<pre><code>${both(command)}</code></pre>
+<footer>${bothMarkup(`Made by Descent ${both(descent)}.`, `由 Descent ${both(descent)} 生成。`)}</footer>`;
+}
