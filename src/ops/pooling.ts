@@ -236,12 +236,12 @@ export const AveragePoolGradient: Op<AverageGradientAttributes, One> = {
     const where = "gradient of AveragePool";
     const slid = dy.shape.slice(2).map((d) => staticDim(d, where));
     const lengths = input_shape.map((d) => staticDim(d, where));
-    const each = dy.mul(constant(shareOf(slid, lengths, w, dy.dtype)));
     const axes = lengths.length;
     const tiles =
       w.pads.every((p) => p === 0) &&
       w.kernel_shape.every((k, i) => k === w.strides[i] && w.dilations[i] === 1 && k * (slid[i] as number) === lengths[i]);
     if (tiles) {
+      const each = dy.mul(constant(shareOf(slid, lengths, w, dy.dtype, 1)));
       // Windows side by side: each share is repeated over its window.
       const split = [...dy.shape.slice(0, 2), ...slid.flatMap((d) => [d, 1])];
       const repeated = [...dy.shape.slice(0, 2), ...slid.flatMap((d, i) => [d, w.kernel_shape[i] as number])];
@@ -258,21 +258,35 @@ export const AveragePoolGradient: Op<AverageGradientAttributes, One> = {
     const after = reach.map(
       (r, i) => (lengths[i] as number) + r - (before[i] as number) - ((slid[i] as number) - 1) * (w.strides[i] as number) - 1,
     );
-    const inside = padSpatial(spreadSpatial(each, w.strides), [...before, ...after]);
+    // What no window saw at the end is 0, and is added last.
+    const unseen = after.map((width, i) => Math.max(0, width - (reach[i] as number)));
+    const around = [...before, ...after.map((width, i) => width - (unseen[i] as number))];
+    // The engine takes no padding as wide as the kernel, and moves a Pad that stands right before a pooling into it all the
+    // same: then the product with the window's size stands between the two.
+    const fits = around.every((width, i) => width >= 0 && width < (w.kernel_shape[i % axes] as number));
+    const size = windowSize(w);
+    const spread = spreadSpatial(dy.mul(constant(shareOf(slid, lengths, w, dy.dtype, fits ? size : 1))), w.strides);
+    const inside = fits ? spread : padSpatial(spread, around).mul(size);
     const summed = emitOne(AveragePool, [inside], {
       kernel_shape: w.kernel_shape,
       strides: new Array<number>(axes).fill(1),
-      pads: new Array<number>(2 * axes).fill(0),
+      pads: fits ? around : new Array<number>(2 * axes).fill(0),
       dilations: w.dilations,
       ceil_mode: false,
       count_include_pad: true,
     });
-    return [summed.mul(windowSize(w))];
+    return [padSpatial(summed, [...unseen.map(() => 0), ...unseen])];
   },
 };
 
-/** One over the number of elements that each window counts: a scalar, or [1, 1, …output lengths] where they differ. */
-function shareOf(slid: readonly number[], lengths: readonly number[], w: AverageAttributes, dtype: Tensor["dtype"]) {
+/** `scale` over the number of elements that each window counts: a scalar, or [1, 1, …output lengths] where they differ. */
+function shareOf(
+  slid: readonly number[],
+  lengths: readonly number[],
+  w: AverageAttributes,
+  dtype: Tensor["dtype"],
+  scale: number,
+) {
   const axes = lengths.length;
   const counts = slid.map((places, i) => {
     const [length, before, after] = [lengths[i] as number, w.pads[i] as number, w.pads[i + axes] as number];
@@ -284,12 +298,12 @@ function shareOf(slid: readonly number[], lengths: readonly number[], w: Average
     });
   });
   if (counts.every((list) => list.every((count) => count === list[0])))
-    return fromNumbers(dtype, [], [1 / counts.reduce((product, list) => product * (list[0] as number), 1)]);
+    return fromNumbers(dtype, [], [scale / counts.reduce((product, list) => product * (list[0] as number), 1)]);
   const products = counts.reduce<number[]>((all, list) => all.flatMap((a) => list.map((count) => a * count)), [1]);
   return fromNumbers(
     dtype,
     [1, 1, ...slid],
-    products.map((count) => 1 / count),
+    products.map((count) => scale / count),
   );
 }
 

@@ -2,7 +2,7 @@
  * @module Which ops a device has no kernel for. Read off ONNX Runtime 1.30's kernel registrations; `requireDevice` at
  * session creation is the engine's own word on it, and a test holds the two together.
  */
-import type { Graph, Node } from "../graph/index.js";
+import type { Graph, Node, Tensor } from "../graph/index.js";
 import { isLeaf } from "../graph/index.js";
 import type { Device } from "./runtime.js";
 
@@ -46,12 +46,13 @@ const WEBGPU_LACKS: ReadonlySet<string> = new Set([
 /** `path: Op` of every node that would fall back to the CPU. */
 export function nodesWithoutKernel(graph: Graph, device: Device): string[] {
   if (device !== "webgpu") return [];
+  const used = new Set([...graph.nodes.flatMap((node) => node.inputs), ...graph.outputs.values()]);
   return graph.nodes
-    .filter((node) => !isLeaf(node) && lacksKernel(node))
+    .filter((node) => !isLeaf(node) && lacksKernel(node, used))
     .map((node) => (node.scope === "" ? node.op : `${node.scope}: ${node.op}`));
 }
 
-const lacksKernel = (node: Node): boolean =>
+const lacksKernel = (node: Node, used: ReadonlySet<Tensor | null>): boolean =>
   WEBGPU_LACKS.has(node.op) ||
   node.outputs.some((t) => t.dtype === "float64") ||
-  (node.op === "MaxPool" && node.outputs.length > 1);
+  (node.op === "MaxPool" && node.outputs.slice(1).some((places) => used.has(places)));

@@ -5,13 +5,25 @@ import type { OpCase } from "./case.js";
 import { elementwiseCases } from "./elementwise.cases.js";
 import { indexingCases } from "./indexing.cases.js";
 import { linalgCases } from "./linalg.cases.js";
+import { normalizationCases } from "./normalization.cases.js";
 import { reduceCases } from "./reduce.cases.js";
 import { shapeCases } from "./shape.cases.js";
+import { windowCases } from "./window.cases.js";
 
-export const OP_CASES: readonly OpCase[] = [...elementwiseCases, ...reduceCases, ...linalgCases, ...shapeCases, ...indexingCases];
+export const OP_CASES: readonly OpCase[] = [
+  ...elementwiseCases,
+  ...reduceCases,
+  ...linalgCases,
+  ...shapeCases,
+  ...indexingCases,
+  ...windowCases,
+  ...normalizationCases,
+];
 
 /** Ops of the table without a row, each with its reason. */
-export const WITHOUT_CASE: ReadonlyMap<string, string> = new Map([]);
+export const WITHOUT_CASE: ReadonlyMap<string, string> = new Map([
+  ["BatchNorm", "it is replaced before anything is computed: the form for use, or BatchNormTrain and assignments"],
+]);
 
 /** Kernels of the reference interpreter without golden values, each with its reason. */
 export const WITHOUT_GOLDEN: ReadonlyMap<string, string> = new Map([
