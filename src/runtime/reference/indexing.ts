@@ -1,6 +1,7 @@
 /**
  * @module Reference kernels: ops that pick and place by index, and random bits, which are a function of their index.
  */
+import { sizeOf } from "../../graph/index.js";
 import { mix32 } from "../../util/random.js";
 import type { Call, Kernel, RefValue } from "./value.js";
 import { at, build, buildAt, forEachIndex, forEachLine, offsetOf } from "./value.js";
@@ -43,10 +44,14 @@ function topK(call: Call): readonly RefValue[] {
   return [buildAt(x.dtype, shape, (index) => pick(index).value), buildAt("int64", shape, (index) => pick(index).place)];
 }
 
-/** x + floor(x / 2^shift), modulo 2^32. */
-const fold = (x: number, shift: number): number => (x + (x >>> shift)) >>> 0;
+/** Products modulo 2^32, and the table's thorough mixing with bit operations in place of its arithmetic. */
 const product = (a: number, b: number): number => Math.imul(a, b) >>> 0;
-const mixBits = (x: number): number => product(fold(product(fold(x, 16), 0x7feb352d), 15), 0x846ca68b);
+const ODD = [0x9e3779b1, 0x7feb352d, 0x846ca68b, 0xc2b2ae35] as const;
+const mixBits = (x: number): number =>
+  ODD.reduce<number>((h, odd, round) => {
+    const swapped = round === 0 ? h : ((h << 16) | (h >>> 16)) >>> 0;
+    return product(swapped, (2 * swapped + odd) >>> 0);
+  }, x);
 
 export const indexing: Readonly<Record<string, Kernel>> = {
   Gather: (call) => {
@@ -136,11 +141,23 @@ export const indexing: Readonly<Record<string, Kernel>> = {
   },
   RandomBits: (call) => {
     const [seed, step] = [call.x(0).data[0] as number, call.x(1).data[0] as number];
+    const shape = call.list("shape");
+    const count = sizeOf(shape);
+    // As high as wide, as nearly as the count divides.
+    let rows = Math.max(1, Math.floor(Math.sqrt(count)));
+    while (count % rows !== 0) rows--;
+    const columns = count / rows;
     const key = mix32(call.number("key"));
-    const base = mixBits((mixBits((product(seed, 0x9e3779b1) + 0xc2b2ae35) >>> 0) + product(step, 0xc2b2ae35)) >>> 0);
-    const k0 = mixBits((base + key) >>> 0);
-    const odd = ((2 * mixBits((k0 + 0x9e3779b1) >>> 0)) >>> 0) + 1;
-    return [build("uint32", call.list("shape"), (i) => mixBits((product(i, odd) + k0) >>> 0))];
+    const stream = mixBits((mixBits((mixBits((seed + ODD[0]) >>> 0) + step) >>> 0) + key) >>> 0);
+    const number = (i: number): number => mixBits((i + stream) >>> 0);
+    return [
+      build("uint32", shape, (i) => {
+        const [r, c] = [Math.floor(i / columns), i % columns];
+        const sum = (number(r) + number(2 * rows + c)) >>> 0;
+        const folded = (product(sum, sum) >>> 8) + number(2 * rows + columns + c);
+        return product(folded >>> 0, (2 * number(rows + r) + 1) >>> 0);
+      }),
+    ];
   },
   SoftmaxCrossEntropy: (call) => {
     const [logits, labels] = [call.x(0), call.x(1)];
