@@ -3,11 +3,11 @@
  * magnitude of the logits: no probability is ever formed and then taken the logarithm of.
  */
 import type { Tensor } from "../graph/index.js";
-import { constant, currentScope, formatShape, fromNumbers, isFloat, isInteger, sameShape, staticDim } from "../graph/index.js";
-import { asTensor, where } from "../ops/index.js";
+import { constant, formatShape, fromNumbers, isFloat, isInteger, sameShape, staticDim } from "../graph/index.js";
+import { asTensor, gather, softmaxCrossEntropy, where } from "../ops/index.js";
 import { ConfigError, DTypeError, ShapeError } from "../util/errors.js";
 import type { ReductionOptions } from "./loss.js";
-import { defineLoss, reduce } from "./loss.js";
+import { at, defineLoss, expectAlike, reduce } from "./loss.js";
 
 export interface CrossEntropyOptions extends ReductionOptions {
   /** Weight of each class, K numbers. */
@@ -20,20 +20,6 @@ export interface CrossEntropyOptions extends ReductionOptions {
 
 /** Half-precision logits are summed in float32. */
 const widened = (x: Tensor): Tensor => (x.dtype === "float16" ? x.cast("float32") : x);
-
-const at = (name: string): string => (currentScope() === "" ? name : `${currentScope()}: ${name}`);
-
-/** True at each example's class: labels [..] → bool [.., K]. */
-function oneHot(labels: Tensor, classes: number): Tensor {
-  const range = constant(
-    fromNumbers(
-      "int32",
-      [classes],
-      Array.from({ length: classes }, (_, k) => k),
-    ),
-  );
-  return labels.cast("int32").unsqueeze(-1).equal(range);
-}
 
 /** Σ values / Σ weights, or 0 where nothing has a weight. */
 function weightedMean(values: Tensor, weights: Tensor): Tensor {
@@ -51,7 +37,7 @@ function weightedMean(values: Tensor, weights: Tensor): Tensor {
  * Errors: ShapeError if the target does not fit; ConfigError for `ignoreIndex` with probabilities or a wrong number of weights.
  * Source: PyTorch's `cross_entropy`; label smoothing: Szegedy et al. 2016, arXiv:1512.00567, section 7.
  * Differs from the source: classes are the last axis; a batch whose labels are all ignored has loss 0, not NaN. A label outside
- * 0…K − 1 that is not `ignoreIndex` counts as ln Σ eˣ: the data layer refuses it before.
+ * 0…K − 1 that is not `ignoreIndex` is an error of the run: the data layer refuses it before.
  * Checked against: PyTorch 2.13, 1e-6, losses.test.ts.
  */
 export const crossEntropy = defineLoss<CrossEntropyOptions>("crossEntropy", (output, target, options) => {
@@ -63,7 +49,6 @@ export const crossEntropy = defineLoss<CrossEntropyOptions>("crossEntropy", (out
   if (classWeights !== undefined && classWeights.length !== classes)
     throw new ConfigError(`${place}: expected ${classes} class weights, got ${classWeights.length}`);
   const weights = classWeights === undefined ? null : constant(fromNumbers(logits.dtype, [classes], classWeights));
-  const logSum = logits.logSumExp(-1, true); // [.., 1]
 
   if (isFloat(target.dtype)) {
     if (!sameShape(target.shape, logits.shape))
@@ -73,26 +58,27 @@ export const crossEntropy = defineLoss<CrossEntropyOptions>("crossEntropy", (out
     let wanted = target.cast(logits.dtype);
     if (labelSmoothing !== 0) wanted = wanted.mul(1 - labelSmoothing).add(labelSmoothing / classes);
     if (weights !== null) wanted = wanted.mul(weights);
-    return reduce(logSum.sub(logits).mul(wanted).sum(-1), reduction);
+    return reduce(logits.logSoftmax().mul(wanted).sum(-1).neg(), reduction);
   }
 
   if (!isInteger(target.dtype)) throw new DTypeError(`${place}: expected integer labels or probabilities, got ${target.dtype}`);
   if (!sameShape(target.shape, logits.shape.slice(0, -1)))
     throw new ShapeError(`${place}: expected labels ${formatShape(logits.shape.slice(0, -1))}, got ${formatShape(target.shape)}`);
-  const hot = oneHot(target, classes);
-  const zero = asTensor(0, logits.dtype);
-  const pick = (perClass: Tensor): Tensor => where(hot, perClass, zero).sum(-1); // [..]
-  let losses = logSum.squeeze(-1).sub(pick(logits));
+  const kept = ignoreIndex === undefined ? null : target.equal(ignoreIndex).not();
+  // Ignored labels are mostly no classes at all: class 0 stands in, and counts for nothing.
+  const all = target.dtype === "int64" ? target : target.cast("int32");
+  const labels = kept === null ? all : where(kept, all, 0);
+  let losses = softmaxCrossEntropy(logits, labels); // [..]
   // The weight of each example; null: all 1.
-  let each = weights === null ? null : pick(weights);
+  let each = weights === null ? null : gather(weights, labels);
   if (each !== null) losses = losses.mul(each);
   if (labelSmoothing !== 0) {
-    const all = logSum.sub(logits);
-    const even = (weights === null ? all : all.mul(weights)).sum(-1);
-    losses = losses.mul(1 - labelSmoothing).add(even.mul(labelSmoothing / classes));
+    const everyClass = logits.logSoftmax();
+    const even = (weights === null ? everyClass : everyClass.mul(weights)).sum(-1);
+    losses = losses.mul(1 - labelSmoothing).sub(even.mul(labelSmoothing / classes));
   }
-  if (ignoreIndex !== undefined) {
-    const kept = target.equal(ignoreIndex).not();
+  if (kept !== null) {
+    const zero = asTensor(0, logits.dtype);
     losses = where(kept, losses, zero);
     each = where(kept, each ?? asTensor(1, logits.dtype), zero);
   }
@@ -116,8 +102,7 @@ function binaryCrossEntropyValues(x: Tensor, t: Tensor, positiveWeight: number |
 }
 
 function binaryTarget(name: string, output: Tensor, target: Tensor): { x: Tensor; t: Tensor } {
-  if (!sameShape(output.shape, target.shape))
-    throw new ShapeError(`${at(name)}: expected a target ${formatShape(output.shape)}, got ${formatShape(target.shape)}`);
+  expectAlike(name, output, target);
   const x = widened(output);
   return { x, t: target.cast(x.dtype) };
 }
@@ -146,21 +131,28 @@ export interface FocalOptions extends ReductionOptions {
 }
 
 /**
- * Binary cross-entropy on logits with easy examples weighted down.
+ * Cross-entropy on logits with easy examples weighted down.
  *
- *     −αₜ·(1 − pₜ)^γ · ln pₜ,   pₜ = σ(x) where t = 1, else 1 − σ(x)
+ *     −αₜ·(1 − pₜ)^γ · ln pₜ,   pₜ the probability of what is right: σ(x) where t = 1, 1 − σ(x) where t = 0; or softmax(x)ₖ
  *
- * Shapes: logits and target alike. Result: scalar.
+ * Shapes: logits and target alike for independent outputs; logits [.., K] and integer labels [..] for classes. Result: scalar.
+ * Errors: ConfigError for `alpha` with classes.
  * Source: Lin et al. 2017, arXiv:1708.02002, equation 5. torchvision's `sigmoid_focal_loss` takes targets between 0 and 1 in the
  * same way; its default reduction is "none".
  */
 export const focal = defineLoss<FocalOptions>("focal", (output, target, { gamma = 2, alpha, reduction }) => {
+  const modulated = (losses: Tensor, miss: Tensor): Tensor =>
+    gamma === 0 ? losses : losses.mul(gamma === 1 ? miss : gamma === 2 ? miss.square() : miss.pow(gamma));
+  if (isInteger(target.dtype) && target.rank === output.rank - 1) {
+    if (alpha !== undefined) throw new ConfigError(`${at("focal")}: expected no alpha with classes, got ${alpha}`);
+    const losses = crossEntropy(output, target, { reduction: "none" });
+    return reduce(modulated(losses, losses.neg().exp().neg().add(1)), reduction);
+  }
   const { x, t } = binaryTarget("focal", output, target);
   const p = x.sigmoid();
   // 1 − pₜ = p + t − 2·p·t
   const miss = p.add(t).sub(p.mul(t).mul(2));
-  let losses = binaryCrossEntropyValues(x, t, undefined);
-  if (gamma !== 0) losses = losses.mul(gamma === 1 ? miss : gamma === 2 ? miss.square() : miss.pow(gamma));
+  let losses = modulated(binaryCrossEntropyValues(x, t, undefined), miss);
   if (alpha !== undefined) losses = losses.mul(t.mul(2 * alpha - 1).add(1 - alpha));
   return reduce(losses, reduction);
 });

@@ -3,4 +3,6 @@
  */
 export type { Loss, LossFunction, Reduction, ReductionOptions } from "./loss.js";
 export * from "./cross-entropy.js";
+export * from "./distance.js";
 export * from "./regression.js";
+export * from "./table.js";

@@ -2,8 +2,8 @@
  * @module What a loss is: a function of (output, target) to a scalar, made with options or called directly. Both forms of one
  * name: `crossEntropy({ labelSmoothing: 0.1 })` gives the function, `crossEntropy(logits, labels)` its value.
  */
-import { Tensor } from "../graph/index.js";
-import { ConfigError } from "../util/errors.js";
+import { currentScope, formatShape, sameShape, Tensor } from "../graph/index.js";
+import { ConfigError, ShapeError } from "../util/errors.js";
 
 /** From what a model gave and what it should have given to a scalar (or, with `reduction: "none"`, one value per example). */
 export type Loss = (output: Tensor, target: Tensor) => Tensor;
@@ -39,4 +39,15 @@ export function defineLoss<O extends object>(
 export function reduce(values: Tensor, reduction: Reduction = "mean"): Tensor {
   if (reduction === "none" || values.rank === 0) return values;
   return reduction === "mean" ? values.mean() : values.sum();
+}
+
+/** Where an error happened: the module's path, if one is running, and the loss. */
+export const at = (name: string): string => (currentScope() === "" ? name : `${currentScope()}: ${name}`);
+
+/** A ShapeError unless both have one shape. A broadcast here is nearly always a mistake: [N, 1] − [N] is [N, N]. */
+export function expectAlike(name: string, output: Tensor, target: Tensor): void {
+  if (sameShape(output.shape, target.shape)) return;
+  throw new ShapeError(
+    `${at(name)}: expected a target ${formatShape(output.shape)}, got ${formatShape(target.shape)}; reshape one of them`,
+  );
 }

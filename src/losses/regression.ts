@@ -2,20 +2,12 @@
  * @module Losses for numbers: squared, absolute, and between the two.
  */
 import type { Tensor } from "../graph/index.js";
-import { currentScope, formatShape, sameShape } from "../graph/index.js";
 import { where } from "../ops/index.js";
-import { ShapeError } from "../util/errors.js";
 import type { ReductionOptions } from "./loss.js";
-import { defineLoss, reduce } from "./loss.js";
+import { defineLoss, expectAlike, reduce } from "./loss.js";
 
-/** output − target. A broadcast here is nearly always a mistake ([N, 1] − [N] is [N, N]), so shapes must agree. */
 function difference(name: string, output: Tensor, target: Tensor): Tensor {
-  if (!sameShape(output.shape, target.shape)) {
-    const where = currentScope() === "" ? name : `${currentScope()}: ${name}`;
-    throw new ShapeError(
-      `${where}: expected a target ${formatShape(output.shape)}, got ${formatShape(target.shape)}; reshape one of them`,
-    );
-  }
+  expectAlike(name, output, target);
   return output.sub(target.cast(output.dtype));
 }
 

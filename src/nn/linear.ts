@@ -2,24 +2,11 @@
  * @module `Linear`, `Identity`, `Flatten` and `Sequential`: the layers that every model has.
  */
 import type { Initializer, Layer, Tensor } from "../graph/index.js";
-import { currentScope, dimEquals, formatShape, Parameter } from "../graph/index.js";
+import { Parameter } from "../graph/index.js";
 import { flatten, gemm } from "../ops/index.js";
-import { ShapeError } from "../util/errors.js";
+import { expectLast } from "./check.js";
 import { defaultBiasInit, defaultWeightInit } from "./init.js";
 import { Module } from "./module.js";
-
-/** `fc1: Linear: `, as error messages begin. */
-export const layerName = (module: Module): string => {
-  const scope = currentScope();
-  return scope === "" ? module.constructor.name : `${scope}: ${module.constructor.name}`;
-};
-
-/** A ShapeError unless the last dimension of x is `size`. */
-export function expectLast(module: Module, x: Tensor, size: number): void {
-  if (x.rank === 0 || !dimEquals(x.shape[x.rank - 1] as number, size)) {
-    throw new ShapeError(`${layerName(module)}: expected [.., ${size}], got ${formatShape(x.shape)}`);
-  }
-}
 
 export interface LinearOptions {
   readonly bias?: boolean;

@@ -58,18 +58,20 @@ function enter(module: Module, body: () => unknown): unknown {
 
 type Member = readonly [path: string, value: Module | Parameter];
 
-/** Modules and parameters in a field: the value itself, or the items of a list by their place. */
+/** Modules and parameters in a field: the value itself, the items of a list by their place, those of a plain object by key. */
 function* membersOf(value: unknown, path: string): Generator<Member> {
   if (value instanceof Module || value instanceof Parameter) yield [path, value];
   else if (Array.isArray(value)) {
     for (const [i, item] of value.entries()) yield* membersOf(item, joinPath(path, String(i)));
+  } else if (value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype) {
+    for (const [key, item] of Object.entries(value)) yield* membersOf(item, joinPath(path, snakeCase(key)));
   }
 }
 
 /**
  * The base of every layer and model.
  *
- * A field that holds a Module, a Parameter or a list of them is a part; its path is the field's name in snake_case. Nodes that
+ * A field that holds a Module, a Parameter, or a list or plain object of them is a part; its path is the field's name in snake_case. Nodes that
  * `forward` makes carry the module's path, so that a ShapeError names the layer.
  */
 export abstract class Module {

@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { grad } from "../autodiff/index.js";
+import type { DType, Tensor, TensorData } from "../graph/index.js";
+import { constant, fromNumbers, input, symbol } from "../graph/index.js";
+import { evaluateReference } from "../runtime/reference/index.js";
+import { compile } from "../runtime/index.js";
+import { ConfigError, DTypeError, ShapeError } from "../util/errors.js";
+import type { Loss } from "./index.js";
+import {
+  binaryCrossEntropyWithLogits,
+  cosineEmbedding,
+  crossEntropy,
+  klDivergence,
+  lossFrom,
+  meanSquaredError,
+} from "./index.js";
+
+interface Stored {
+  shape: number[];
+  dtype: DType;
+  data: number[];
+}
+interface Case {
+  loss: string;
+  options: Record<string, unknown>;
+  output: Stored;
+  target: Stored;
+  like?: Stored;
+  value: Stored;
+  gradient: number[];
+}
+const golden = JSON.parse(readFileSync(new URL("../../../test/golden/losses.json", import.meta.url), "utf8")) as {
+  cases: Case[];
+};
+
+const stored = ({ dtype, shape, data }: Stored): TensorData => fromNumbers(dtype, shape, data);
+const numbersOf = (...tensors: Tensor[]): number[][] => evaluateReference(tensors, new Map()).map(({ data }) => [...data]);
+
+function assertClose(actual: ArrayLike<number>, expected: readonly number[], tolerance: number, what: string): void {
+  assert.equal(actual.length, expected.length, what);
+  expected.forEach((value, i) => {
+    const error = Math.abs((actual[i] as number) - value);
+    assert.ok(error <= tolerance * Math.max(1, Math.abs(value)), `${what}[${i}]: expected ${value}, got ${actual[i]}`);
+  });
+}
+
+const lossOf = ({ loss, options, like }: Case): Loss =>
+  like === undefined
+    ? lossFrom({ name: loss, ...options })
+    : (output, target) => cosineEmbedding(output, target, constant(stored(like)), options);
+
+/** The value, and the gradient of its sum weighted by place, as scripts/golden/losses.py has them. */
+function withGradient(c: Case, dtype: DType): { value: Tensor; gradient: Tensor; x: Tensor } {
+  const x = input("x", c.output.shape, dtype);
+  const target = constant(stored(c.target.dtype === "float64" ? { ...c.target, dtype } : c.target));
+  const value = lossOf(c)(x, target);
+  const places = Array.from({ length: c.value.data.length }, (_, i) => i + 1);
+  const weighted = value.rank === 0 ? value : value.mul(constant(fromNumbers(dtype, value.shape as number[], places))).sum();
+  return { value, gradient: grad(weighted, x), x };
+}
+
+for (const c of golden.cases) {
+  const name = `${c.loss} ${JSON.stringify(c.options)} of ${c.target.dtype} [${c.target.shape}]`;
+  test(`${name}: value and gradient as PyTorch's`, async () => {
+    const { value, gradient, x } = withGradient(c, "float64");
+    assert.deepEqual(value.shape, c.value.shape);
+    const feeds = new Map([[x, { dtype: "float64" as const, shape: c.output.shape, data: Float64Array.from(c.output.data) }]]);
+    const [v, dx] = evaluateReference([value, gradient], feeds);
+    assertClose(v?.data ?? [], c.value.data, 1e-9, "value");
+    assertClose(dx?.data ?? [], c.gradient, 1e-9, "gradient");
+
+    // The engine, in float32.
+    const traced = withGradient(c, "float32");
+    await using executable = await compile({ value: traced.value, gradient: traced.gradient });
+    const result = await executable.call({ x: fromNumbers("float32", c.output.shape, c.output.data) });
+    assertClose(result["value"]?.data as Float32Array, c.value.data, 1e-5, "value on the engine");
+    assertClose(result["gradient"]?.data as Float32Array, c.gradient, 1e-5, "gradient on the engine");
+  });
+}
+
+const logits = (rows: readonly (readonly number[])[], dtype: DType = "float64"): Tensor =>
+  constant(fromNumbers(dtype, [rows.length, rows[0]?.length ?? 0], rows.flat()));
+const labels = (...values: readonly number[]): Tensor => constant(fromNumbers("int64", [values.length], values));
+
+test("cross-entropy does not move when all logits shift; equal logits give ln K at any size", () => {
+  const rows = [
+    [0.3, -2, 1.5],
+    [4, 0, -1],
+  ];
+  const [base] = numbersOf(crossEntropy(logits(rows), labels(2, 1)));
+  for (const shift of [1e4, -1e4]) {
+    const shifted = rows.map((row) => row.map((x) => x + shift));
+    assertClose(numbersOf(crossEntropy(logits(shifted), labels(2, 1)))[0] as number[], base as number[], 1e-9, `shift ${shift}`);
+  }
+  for (const size of [0, 1e6, -1e6]) {
+    const value = crossEntropy(logits([[size, size, size, size]]), labels(3));
+    assertClose(numbersOf(value)[0] as number[], [Math.log(4)], 1e-12, `logits ${size}`);
+  }
+});
+
+test("cross-entropy's gradient is (softmax − one-hot)/N; labels of every integer type and probabilities agree", () => {
+  const x = logits([
+    [1, 2, 3],
+    [0, -1, 5],
+  ]);
+  const rows = [
+    [1, 2, 3],
+    [0, -1, 5],
+  ];
+  const expected = rows.flatMap((row, n) => {
+    const sum = row.reduce((s, v) => s + Math.exp(v), 0);
+    return row.map((v, k) => (Math.exp(v) / sum - (k === [2, 0][n] ? 1 : 0)) / 2);
+  });
+  const oneHot = logits([
+    [0, 0, 1],
+    [1, 0, 0],
+  ]);
+  for (const target of [labels(2, 0), labels(2, 0).cast("int32"), labels(2, 0).cast("uint8"), oneHot]) {
+    assertClose(numbersOf(grad(crossEntropy(x, target), x))[0] as number[], expected, 1e-12, target.dtype);
+  }
+});
+
+test("a batch that is all ignored has loss and gradient 0, not NaN", () => {
+  const x = logits([[1, 2, 3]]);
+  const loss = crossEntropy(x, labels(-100), { ignoreIndex: -100 });
+  assert.deepEqual(numbersOf(loss, grad(loss, x)), [[0], [0, 0, 0]]);
+});
+
+test("binary cross-entropy is finite and linear at huge logits", () => {
+  const x = logits([[1e4, -1e4, 1e4, -1e4]]);
+  const value = binaryCrossEntropyWithLogits(x, logits([[1, 0, 0, 1]]), { reduction: "none" });
+  assert.deepEqual(numbersOf(value)[0], [0, 0, 1e4, 1e4]);
+});
+
+test("the divergence of a distribution from itself is 0", () => {
+  const p = logits([[0.25, 0.5, 0.25, 0]]);
+  const shifted = p.add(1e-300).log();
+  assertClose(numbersOf(klDivergence(shifted, p))[0] as number[], [0], 1e-12, "divergence");
+});
+
+test("both forms of a loss are one: with options, and called directly; both trace with free dimensions", () => {
+  const x = input("x", [symbol("N"), 3]);
+  const y = input("y", [symbol("N"), 3]);
+  const made: Loss = meanSquaredError({ reduction: "none" });
+  assert.deepEqual(made(x, y).shape, meanSquaredError(x, y, { reduction: "none" }).shape);
+  const direct: Loss = meanSquaredError;
+  assert.equal(direct(x, y).rank, 0);
+  assert.equal(crossEntropy(x, input("t", [symbol("N")], "int64")).rank, 0);
+});
+
+test("targets that do not fit are refused, with both shapes", () => {
+  const x = input("x", [4, 3]);
+  const refused = (make: () => unknown, kind: new (message: string) => Error, message: RegExp): void =>
+    assert.throws(make, (error: Error) => error instanceof kind && message.test(error.message));
+  refused(() => meanSquaredError(x, input("y", [4])), ShapeError, /meanSquaredError: expected a target \[4, 3\], got \[4\]/);
+  refused(() => crossEntropy(x, input("t", [5], "int64")), ShapeError, /crossEntropy: expected labels \[4\], got \[5\]/);
+  refused(() => crossEntropy(x, input("t", [4], "bool")), DTypeError, /expected integer labels or probabilities, got bool/);
+  refused(() => crossEntropy(x, input("t", [4], "int64"), { classWeights: [1] }), ConfigError, /expected 3 class weights, got 1/);
+  refused(() => lossFrom({ name: "crossentropy" }), ConfigError, /did you mean "crossEntropy"/);
+  refused(
+    () => lossFrom({ name: "huber", beta: 1 }),
+    ConfigError,
+    /loss huber: unknown option "beta"; did you mean "delta"|expected/,
+  );
+});

@@ -1,0 +1,142 @@
+/**
+ * @module Attention: the function on queries, keys and values, and `MultiheadAttention`.
+ */
+import type { Tensor } from "../graph/index.js";
+import type { Dim } from "../graph/index.js";
+import { constant, dimSub, formatShape, fromNumbers, Parameter } from "../graph/index.js";
+import { arange, dropout as drop, split, where } from "../ops/index.js";
+import { ConfigError, ShapeError } from "../util/errors.js";
+import { expectLast, expectSizes, layerName } from "./check.js";
+import { xavierUniform, zerosInit } from "./init.js";
+import { affine, Linear } from "./linear.js";
+import { Module } from "./module.js";
+
+export interface AttentionOptions {
+  /** True where a query may look at a key: broadcasts to [.., T, S]. */
+  readonly mask?: Tensor;
+  /** Each query sees the keys up to its own place only. */
+  readonly causal?: boolean;
+  /** Share of the weights dropped while training. */
+  readonly dropout?: number;
+  /** In place of 1/√D. */
+  readonly scale?: number;
+}
+
+/** True at and below the diagonal that ends in the last row and column: [T, S]. */
+export function causalMask(queries: Dim, keys: Dim): Tensor {
+  const offset = dimSub(keys, queries);
+  if (typeof offset !== "number")
+    throw new ShapeError(`causal mask: expected keys as many as queries or a known number more, got ${queries} and ${keys}`);
+  if (typeof queries === "number" && typeof keys === "number") {
+    const allowed = Array.from({ length: queries * keys }, (_, i) => (i % keys <= Math.floor(i / keys) + offset ? 1 : 0));
+    return constant(fromNumbers("bool", [queries, keys], allowed));
+  }
+  return arange(queries, offset).unsqueeze(1).greaterOrEqual(arange(keys));
+}
+
+/**
+ * Means of the values, weighted by how well keys fit queries.
+ *
+ *     softmax(q·kᵀ/√D + mask)·v
+ *
+ * Shapes: q [.., T, D], k [.., S, D], v [.., S, E] → [.., T, E]. Where a query may see nothing, it sees everything alike.
+ * Source: Vaswani et al. 2017, arXiv:1706.03762, equation 1.
+ */
+export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
+  const { mask, causal = false, dropout = 0, scale } = options;
+  const width = q.shape[q.rank - 1];
+  if (typeof width !== "number") throw new ShapeError(`attention: expected a known width, got ${formatShape(q.shape)}`);
+  // The queries are the smallest of what the scale could multiply.
+  let scores = q.mul(scale ?? 1 / Math.sqrt(width)).matMul(k.swapAxes(-1, -2)); // [.., T, S]
+  const never = scores.dtype === "float16" ? -6e4 : -1e9;
+  const below = causal ? causalMask(scores.shape[scores.rank - 2] as Dim, scores.shape[scores.rank - 1] as Dim) : undefined;
+  const allowed = mask !== undefined && below !== undefined ? mask.and(below) : (mask ?? below);
+  if (allowed !== undefined) scores = where(allowed, scores, never);
+  return drop(scores.softmax(-1), dropout).matMul(v); // [.., T, E]
+}
+
+export interface MultiheadAttentionOptions {
+  readonly bias?: boolean;
+  /** Share of the attention weights dropped while training. */
+  readonly dropout?: number;
+}
+
+export interface MultiheadInputs {
+  /** [N, S, D]; left out, the queries themselves. */
+  readonly key?: Tensor;
+  /** [N, S, D]; left out, the keys. */
+  readonly value?: Tensor;
+  /** True where a query may look at a key: [T, S], [N, T, S], or [N, h, T, S]. */
+  readonly mask?: Tensor;
+  /** True at keys that are no padding: [N, S]. */
+  readonly keyMask?: Tensor;
+  readonly causal?: boolean;
+}
+
+/**
+ * Attention by several heads at once, each on its own part of the width.
+ *
+ * Shapes: query [N, T, D] → [N, T, D]; in_proj_weight [3·D, D], in_proj_bias [3·D], out_proj.weight [D, D], out_proj.bias [D].
+ * Errors: ConfigError if D is not divisible by the number of heads; ShapeError if an input's width is not D.
+ * Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2; parameters as PyTorch's.
+ * Differs from PyTorch: the batch comes first; masks are true where attention is allowed; the weights are not returned.
+ * Checked against: PyTorch 2.13, 1e-6, layers.test.ts.
+ */
+export class MultiheadAttention extends Module {
+  readonly embedDim: number;
+  readonly numHeads: number;
+  readonly dropout: number;
+  readonly inProjWeight: Parameter;
+  readonly inProjBias: Parameter | null;
+  readonly outProj: Linear;
+
+  constructor(embedDim: number, numHeads: number, options: MultiheadAttentionOptions = {}) {
+    super();
+    expectSizes("MultiheadAttention", { embedDim, numHeads });
+    if (embedDim % numHeads !== 0)
+      throw new ConfigError(`MultiheadAttention: expected a width divisible by ${numHeads} heads, got ${embedDim}`);
+    const { bias = true, dropout = 0 } = options;
+    this.embedDim = embedDim;
+    this.numHeads = numHeads;
+    this.dropout = dropout;
+    this.inProjWeight = new Parameter([3 * embedDim, embedDim], { initializer: xavierUniform() });
+    this.inProjBias = bias ? new Parameter([3 * embedDim], { initializer: zerosInit }) : null;
+    this.outProj = new Linear(embedDim, embedDim, { bias, biasInit: zerosInit });
+  }
+
+  override forward(query: Tensor, inputs: MultiheadInputs = {}): Tensor {
+    const { key = query, value = key, mask, keyMask, causal = false } = inputs;
+    for (const x of [query, key, value]) {
+      expectLast(this, x, this.embedDim);
+      if (x.rank !== 3)
+        throw new ShapeError(`${layerName(this)}: expected [N, T, ${this.embedDim}], got ${formatShape(x.shape)}`);
+    }
+    const [q, k, v] = this.#project(query, key, value).map((x) => this.#heads(x)) as [Tensor, Tensor, Tensor]; // [N, h, T, d]
+    let allowed = mask?.rank === 3 ? mask.unsqueeze(1) : mask;
+    if (keyMask !== undefined) {
+      const keys = keyMask.unsqueeze(1, 2); // [N, 1, 1, S]
+      allowed = allowed === undefined ? keys : allowed.and(keys);
+    }
+    const y = scaledDotProductAttention(q, k, v, {
+      causal,
+      dropout: this.dropout,
+      ...(allowed === undefined ? {} : { mask: allowed }),
+    });
+    return this.outProj.forward(y.transpose([0, 2, 1, 3]).reshape(query.shape));
+  }
+
+  /** One product where all three come from one input. */
+  #project(query: Tensor, key: Tensor, value: Tensor): readonly Tensor[] {
+    const thirds = [this.embedDim, this.embedDim, this.embedDim];
+    if (query === key && key === value) return split(affine(query, this.inProjWeight, this.inProjBias), thirds, -1);
+    const weights = split(this.inProjWeight, thirds);
+    const biases = this.inProjBias === null ? undefined : split(this.inProjBias, thirds);
+    return [query, key, value].map((x, i) => affine(x, weights[i] as Tensor, biases?.[i] ?? null));
+  }
+
+  /** [N, T, D] → [N, h, T, d]. */
+  #heads(x: Tensor): Tensor {
+    const [n, t] = x.shape as [Dim, Dim];
+    return x.reshape([n, t, this.numHeads, this.embedDim / this.numHeads]).transpose([0, 2, 1, 3]);
+  }
+}

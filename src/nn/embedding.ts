@@ -1,0 +1,65 @@
+/**
+ * @module `Embedding`: a table of vectors, read by number. `Dropout`: elements dropped at random while training.
+ */
+import type { Initializer, Tensor } from "../graph/index.js";
+import { isInteger, Parameter } from "../graph/index.js";
+import { dropout, gather, where } from "../ops/index.js";
+import { ConfigError, DTypeError } from "../util/errors.js";
+import { expectSizes, layerName } from "./check.js";
+import { normalInit } from "./init.js";
+import { Module } from "./module.js";
+
+export interface EmbeddingOptions {
+  /** A token whose vector is 0 and is not trained. */
+  readonly paddingIndex?: number;
+  readonly weightInit?: Initializer;
+}
+
+/**
+ * The vectors of tokens.
+ *
+ * Shapes: tokens [..] → y [.., D]; weight [V, D]. Types: tokens int64, int32 or uint8, in 0…V − 1.
+ * Gradient: with respect to weight; none for tokens.
+ * Errors: DTypeError if the tokens are no integers.
+ * Differs from PyTorch: the vector at `paddingIndex` is 0 whatever the weight holds there.
+ */
+export class Embedding extends Module {
+  readonly paddingIndex: number | undefined;
+  readonly weight: Parameter;
+
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
+    super();
+    expectSizes("Embedding", { numEmbeddings, embeddingDim });
+    const { paddingIndex, weightInit = normalInit() } = options;
+    if (paddingIndex !== undefined && !(Number.isInteger(paddingIndex) && paddingIndex >= 0 && paddingIndex < numEmbeddings))
+      throw new ConfigError(`Embedding: paddingIndex: expected an integer in 0…${numEmbeddings - 1}, got ${paddingIndex}`);
+    this.paddingIndex = paddingIndex;
+    this.weight = new Parameter([numEmbeddings, embeddingDim], { initializer: weightInit });
+  }
+
+  override forward(tokens: Tensor): Tensor {
+    if (!isInteger(tokens.dtype)) throw new DTypeError(`${layerName(this)}: expected integer tokens, got ${tokens.dtype}`);
+    const indices = tokens.dtype === "int64" ? tokens : tokens.cast("int32");
+    const vectors = gather(this.weight, indices);
+    return this.paddingIndex === undefined ? vectors : where(indices.equal(this.paddingIndex).unsqueeze(-1), 0, vectors);
+  }
+}
+
+/**
+ * Each element is 0 with probability p while training, and the others are scaled by 1/(1 − p); in use, x itself.
+ *
+ * Shapes: x [..] → y [..]. Source: Srivastava et al. 2014; scaled in training, as in PyTorch.
+ */
+export class Dropout extends Module {
+  readonly p: number;
+
+  constructor(p = 0.5) {
+    super();
+    if (!(p >= 0 && p < 1)) throw new ConfigError(`Dropout: expected a probability p in 0 ≤ p < 1, got ${p}`);
+    this.p = p;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return dropout(x, this.p);
+  }
+}
