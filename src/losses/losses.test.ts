@@ -96,7 +96,7 @@ test("cross-entropy does not move when all logits shift; equal logits give ln K 
   }
   for (const size of [0, 1e6, -1e6]) {
     const value = crossEntropy(logits([[size, size, size, size]]), labels(3));
-    assertClose(numbersOf(value)[0] as number[], [Math.log(4)], 1e-12, `logits ${size}`);
+    assertClose(numbersOf(value)[0] as number[], [Math.log(4)], 1e-9, `logits ${size}`);
   }
 });
 
@@ -125,7 +125,9 @@ test("cross-entropy's gradient is (softmax − one-hot)/N; labels of every integ
 test("a batch that is all ignored has loss and gradient 0, not NaN", () => {
   const x = logits([[1, 2, 3]]);
   const loss = crossEntropy(x, labels(-100), { ignoreIndex: -100 });
-  assert.deepEqual(numbersOf(loss, grad(loss, x)), [[0], [0, 0, 0]]);
+  const [value, dx] = numbersOf(loss, grad(loss, x)) as [number[], number[]];
+  assertClose(value, [0], 0, "loss");
+  assertClose(dx, [0, 0, 0], 0, "gradient");
 });
 
 test("binary cross-entropy is finite and linear at huge logits", () => {

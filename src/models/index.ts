@@ -1,4 +1,6 @@
 /**
  * @module Models: one file per architecture.
  */
+export * from "./lenet.js";
 export * from "./mlp.js";
+export * from "./table.js";

@@ -3,7 +3,8 @@
  */
 import type { Tensor } from "../graph/index.js";
 import type { Activation, ActivationName } from "../nn/index.js";
-import { activationNamed, kaimingUniform, Linear, Module } from "../nn/index.js";
+import { activationNamed, Dropout, kaimingUniform, Linear, Module } from "../nn/index.js";
+import { ConfigError } from "../util/errors.js";
 
 export interface MlpOptions {
   readonly inFeatures: number;
@@ -11,6 +12,8 @@ export interface MlpOptions {
   readonly hidden: readonly number[];
   readonly outFeatures: number;
   readonly activation?: ActivationName | Activation;
+  /** Share of each hidden layer dropped while training. */
+  readonly dropout?: number;
 }
 
 /**
@@ -21,12 +24,15 @@ export interface MlpOptions {
  */
 export class Mlp extends Module {
   readonly layers: readonly Linear[];
+  readonly dropout: Dropout | null;
   readonly #activation: Activation;
 
-  constructor({ inFeatures, hidden, outFeatures, activation = "relu" }: MlpOptions) {
+  constructor({ inFeatures, hidden, outFeatures, activation = "relu", dropout = 0 }: MlpOptions) {
     super();
+    if (!Array.isArray(hidden)) throw new ConfigError(`mlp: hidden: expected a list of widths, got ${String(hidden)}`);
     const widths = [inFeatures, ...hidden, outFeatures];
     this.#activation = activationNamed(activation);
+    this.dropout = dropout === 0 ? null : new Dropout(dropout);
     this.layers = widths.slice(1).map((width, i) => {
       const last = i === hidden.length;
       return new Linear(widths[i] as number, width, last ? {} : { weightInit: kaimingUniform() });
@@ -35,7 +41,10 @@ export class Mlp extends Module {
 
   override forward(x: Tensor): Tensor {
     let h = x.rank === 2 ? x : x.flatten(); // [N, in]
-    for (const layer of this.layers.slice(0, -1)) h = this.#activation(layer.forward(h)); // [N, width]
+    for (const layer of this.layers.slice(0, -1)) {
+      h = h.pipe(layer, this.#activation); // [N, width]
+      if (this.dropout !== null) h = this.dropout.forward(h);
+    }
     return (this.layers.at(-1) as Linear).forward(h); // [N, K]
   }
 }

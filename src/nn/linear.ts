@@ -4,7 +4,7 @@
 import type { Initializer, Layer, Tensor } from "../graph/index.js";
 import { Parameter } from "../graph/index.js";
 import { flatten, gemm } from "../ops/index.js";
-import { expectLast } from "./check.js";
+import { expectLast, expectSizes } from "./check.js";
 import { defaultBiasInit, defaultWeightInit } from "./init.js";
 import { Module } from "./module.js";
 
@@ -32,6 +32,7 @@ export class Linear extends Module {
 
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
     super();
+    expectSizes("Linear", { inFeatures, outFeatures });
     const { bias = true, weightInit = defaultWeightInit, biasInit = defaultBiasInit(inFeatures) } = options;
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;
