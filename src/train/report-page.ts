@@ -35,12 +35,13 @@ p{max-width:46em;margin:.4em 0}
 table{border-collapse:collapse;font-size:15px;font-variant-numeric:tabular-nums}
 th,td{padding:5px 18px 5px 0;text-align:left;border-bottom:1px solid var(--rule)}
 th{font-weight:600;color:var(--soft)}
+thead th{white-space:nowrap}
 tbody th{color:var(--ink);font-weight:500}
 tr:last-child>*{border-bottom:0}
 td.n,th.n{text-align:right;white-space:nowrap}
 td.bar{width:140px;min-width:70px;padding-right:0}
 td.bar i{display:block;height:8px;border-radius:4px;background:var(--accent)}
-.examples{display:grid;grid-template-columns:repeat(auto-fill,minmax(224px,1fr));gap:12px;margin-top:10px}
+.examples{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(224px,45%),1fr));gap:12px;margin-top:10px}
 .examples.wide{grid-template-columns:repeat(auto-fill,minmax(min(100%,400px),1fr))}
 figure{margin:0;background:var(--card);border:1px solid var(--rule);border-radius:10px;padding:12px}
 figure .pair{display:flex;gap:8px}
