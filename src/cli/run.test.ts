@@ -5,12 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import * as optim from "../optim/index.js";
+import { parseDevice } from "../runtime/device.js";
 import { ConfigError, DescentError } from "../util/errors.js";
 import { displayWidth } from "../util/text.js";
 import { checkEnginePlatform } from "./platform.js";
 import type { Io } from "./run.js";
 import { GLOBAL_OPTIONS, runCommandLine, shellQuote } from "./run.js";
-import { checkTrainingOptions, dataOptions, trainingOptions } from "./training-options.js";
+import { checkTrainingOptions, dataOptions, DEVICES, OPTIMIZERS, SCHEDULES, trainingOptions } from "./training-options.js";
 import type { VerbContext } from "./verb.js";
 import { defineVerb } from "./verb.js";
 import type { VerbRow } from "./verbs.js";
@@ -219,4 +221,10 @@ test("a command is quoted so that a shell reads it back", () => {
   const words = ["descent", "train", "it's", "SELECT * FROM 'a b.csv'", "--lr=3e-4", "", "$HOME"];
   const echoed = spawnSync("sh", ["-c", `printf '%s\\n' ${words.map(shellQuote).join(" ")}`], { encoding: "utf8" });
   assert.deepEqual(echoed.stdout.split("\n").slice(0, -1), words);
+});
+
+test("optimizers, schedules and devices are those that the library has", () => {
+  assert.deepEqual(Object.values(OPTIMIZERS).sort(), Object.keys(optim.OPTIMIZERS).sort());
+  assert.deepEqual(Object.values(SCHEDULES).sort(), Object.keys(optim.SCHEDULES).sort());
+  for (const device of DEVICES) assert.equal(parseDevice(device), device);
 });

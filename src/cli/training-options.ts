@@ -9,20 +9,33 @@ import { ConfigError } from "../util/errors.js";
 import type { OptionTable, OptionValues, ParsedOptions } from "./options.js";
 import { choice, flag, integer, list, number, text } from "./options.js";
 
-export const OPTIMIZERS = ["sgd", "rmsprop", "adagrad", "adam", "adamw", "lion"] as const;
-export const SCHEDULES = [
-  "constant",
-  "step",
-  "multi-step",
-  "exponential",
-  "cosine",
-  "linear",
-  "polynomial",
-  "inverse-sqrt",
-  "one-cycle",
-  "reduce-on-plateau",
-] as const;
+/** Optimizers: the command line's name, and the one in `optim`'s table. */
+export const OPTIMIZERS = {
+  sgd: "sgd",
+  rmsprop: "rmsprop",
+  adagrad: "adagrad",
+  adam: "adam",
+  adamw: "adamW",
+  lion: "lion",
+} as const;
+
+/** Schedules: the command line's name, and the one in `optim`'s table. */
+export const SCHEDULES = {
+  constant: "constant",
+  step: "step",
+  "multi-step": "multiStep",
+  exponential: "exponential",
+  cosine: "cosine",
+  linear: "linear",
+  polynomial: "polynomial",
+  "inverse-square-root": "inverseSquareRoot",
+  "one-cycle": "oneCycle",
+  "reduce-on-plateau": "reduceOnPlateau",
+} as const;
+
 export const DEVICES = ["auto", "cpu", "cuda", "webgpu", "wasm"] as const;
+
+const namesOf = <K extends string>(names: Readonly<Record<K, string>>): readonly K[] => Object.keys(names) as K[];
 
 /** Where to compute: for every verb that runs a model. */
 export const deviceOptions = {
@@ -52,8 +65,16 @@ export const trainingOptions = {
   steps: integer({ help: "how many steps to make, in place of --epochs", minimum: 1 }),
   batchSize: integer({ help: "examples in a step", minimum: 1, placeholder: "N", defaultText: "the model's own" }),
   lr: number({ help: "learning rate, at its peak", above: 0, placeholder: "RATE", defaultText: "the model's own" }),
-  optimizer: choice(OPTIMIZERS, { help: "how gradients become updates", placeholder: "NAME", defaultText: "the model's own" }),
-  schedule: choice(SCHEDULES, { help: "how the learning rate moves", placeholder: "NAME", defaultText: "the model's own" }),
+  optimizer: choice(namesOf(OPTIMIZERS), {
+    help: `how gradients become updates: ${namesOf(OPTIMIZERS).join(", ")}`,
+    placeholder: "NAME",
+    defaultText: "the model's own",
+  }),
+  schedule: choice(namesOf(SCHEDULES), {
+    help: `how the learning rate moves: ${namesOf(SCHEDULES).join(", ")}`,
+    placeholder: "NAME",
+    defaultText: "the model's own",
+  }),
   warmupSteps: integer({ help: "steps over which the learning rate rises", minimum: 0, defaultText: "the model's own" }),
   weightDecay: number({ help: "decoupled weight decay", minimum: 0, defaultText: "the model's own" }),
   clipNorm: number({ help: "largest norm of the whole gradient", above: 0, defaultText: "the model's own" }),
