@@ -12,6 +12,7 @@ export * from "./random.js";
 export * from "./convolution.js";
 export * from "./pooling.js";
 export * from "./normalization.js";
+export * from "./recurrent.js";
 export * from "./state.js";
 export * from "./custom.js";
 export * from "./window.js";

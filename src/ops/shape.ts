@@ -530,6 +530,8 @@ declare module "../graph/tensor.js" {
     flatten(fromAxis?: number): Tensor;
     /** This tensor and others, one after another along an axis. */
     concat(others: readonly Tensor[], axis?: number): Tensor;
+    /** Consecutive pieces of the given lengths along an axis. */
+    split(sizes: readonly number[], axis?: number): readonly Tensor[];
   }
 }
 Tensor.prototype.concat = function (others, axis) {
@@ -570,4 +572,7 @@ Tensor.prototype.flip = function (axis) {
 };
 Tensor.prototype.flatten = function (fromAxis) {
   return flatten(this, fromAxis);
+};
+Tensor.prototype.split = function (sizes, axis) {
+  return split(this, sizes, axis);
 };

@@ -14,6 +14,7 @@ import { normalization } from "./normalization.js";
 import type { Op } from "./op.js";
 import { randomness } from "./random.js";
 import { pooling } from "./pooling.js";
+import { recurrence } from "./recurrent.js";
 import { reductions } from "./reduce.js";
 import { shaping } from "./shape.js";
 import { state } from "./state.js";
@@ -32,6 +33,7 @@ const FAMILIES = {
   pooling,
   normalization,
   randomness,
+  recurrence,
   state,
   custom,
 };
