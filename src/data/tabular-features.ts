@@ -2,7 +2,7 @@
  * @module One column of a table as numbers for a model: what is learnt from the training rows (an encoder, plain JSON), and
  * how rows are encoded by it.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Column } from "./dataset.js";
 import { isMissing, isText } from "./dataset.js";
 import { labelText } from "./labels.js";

@@ -1,7 +1,7 @@
 /**
  * @module Tables made ready for a model: fitted on training rows, kept as JSON beside the model, applied to any rows.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { CellValue, Column, ColumnLike } from "./dataset.js";
 import { Dataset, isText } from "./dataset.js";
 import { isCategorical } from "./guess.js";
