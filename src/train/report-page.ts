@@ -1,6 +1,7 @@
 /** @module The page around a report: one file, nothing loaded from elsewhere, light and dark, and both languages in it. */
+import type { ChartOptions, Language } from "./charts.js";
 import { CHART_CSS, escapeXml } from "./charts.js";
-import type { Language } from "./charts.js";
+import { both } from "./report-words.js";
 
 const PAGE_CSS = `
 :root{color-scheme:light dark;--ink:#1b2129;--soft:#5b6672;--page:#f6f7f9;--card:#fff;--rule:#e3e6ea;--accent:#2563eb;--good:#0d8a5f;--bad:#c2410c}
@@ -82,3 +83,12 @@ ${body}
 </html>
 `;
 }
+
+/** A section's title. */
+export const heading = (en: string, zh: string): string => `<h2>${both({ en, zh })}</h2>`;
+export const paragraph = (en: string, zh: string, classes = ""): string =>
+  `<p${classes === "" ? "" : ` class="${classes}"`}>${both({ en, zh })}</p>`;
+/** A box around a chart or a table. */
+export const card = (content: string, classes = ""): string => `<div class="${`card ${classes}`.trim()}">${content}</div>`;
+/** Charts in the page take its style, and say both languages. */
+export const chartStyle = (spoken: Language = "en"): Partial<ChartOptions> => ({ standalone: false, language: "both", spoken });

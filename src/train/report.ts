@@ -3,13 +3,15 @@
  * that opens anywhere; from plain data to text, in Node and in the browser.
  */
 import { formatCount, formatInteger, formatNumber } from "../util/text.js";
-import type { ChartOptions, Label, Language, Point, Series } from "./charts.js";
+import type { Label, Point, Series } from "./charts.js";
 import { extent } from "./charts-frame.js";
-import { confusionChart, histogramChart, inLanguage, lineChart, scatterChart } from "./charts.js";
-import type { MetricsRecord, Split } from "./metrics-log.js";
+import { inLanguage, lineChart } from "./charts.js";
+import type { Split } from "./metrics-log.js";
+import type { ReportData } from "./report-data.js";
 import type { ReportExample } from "./report-examples.js";
 import { exampleCards } from "./report-examples.js";
-import { page } from "./report-page.js";
+import { card, chartStyle, heading, page, paragraph } from "./report-page.js";
+import { confusionSection, regressionSection } from "./report-results.js";
 import {
   both,
   bothMarkup,
@@ -23,42 +25,8 @@ import {
 } from "./report-words.js";
 import type { RunSummary } from "./run-folder.js";
 
-export type { ReportExample } from "./report-examples.js";
-
-/** All that a report shows; what is left out is not shown. */
-export interface ReportData {
-  readonly summary: RunSummary;
-  /** The language it opens in; the other one is in it too. */
-  readonly language?: Language;
-  /** The command line that repeats the run. */
-  readonly command: string;
-  /** Version of Descent. */
-  readonly descent: string;
-  /** ISO 8601. */
-  readonly createdAt: string;
-  /** The metric that decides: it stands first, and its curve is drawn. Guessed where left out: accuracy, F1, R², or loss. */
-  readonly primaryMetric?: string;
-  /** More lines about the data: how many examples, which licence. */
-  readonly facts?: readonly { readonly label: Label; readonly value: Label }[];
-  readonly history: readonly MetricsRecord[];
-  /** The step whose parameters were kept. */
-  readonly bestStep?: number;
-  /** `counts[truth][prediction]`, on the test split. */
-  readonly confusion?: { readonly labels: readonly string[]; readonly counts: readonly (readonly number[])[] };
-  /** Truth and prediction, example by example, on the test split. */
-  readonly regression?: {
-    readonly target: string;
-    readonly unit?: string;
-    readonly truth: readonly number[];
-    readonly prediction: readonly number[];
-  };
-  /** Mistakes (the most confident first) and right ones; they are shown in the order given. */
-  readonly examples?: readonly ReportExample[];
-  /** How the attributions were computed. */
-  readonly attributionMethod?: Label;
-  /** What the reader should know besides: an interruption, rows that were left out. */
-  readonly notes?: readonly Label[];
-}
+export type { ReportData } from "./report-data.js";
+export type { ExampleInput, ReportExample } from "./report-examples.js";
 
 const SPLITS: readonly { readonly split: Split; readonly label: Label }[] = [
   { split: "train", label: { en: "training", zh: "训练集" } },
@@ -82,13 +50,6 @@ export async function renderReport(data: ReportData): Promise<string> {
   const title = `${data.summary.model} · ${data.summary.data} · ${inLanguage(taskLabel(data.summary.task), language)}`;
   return page(title, sections.filter((section) => section !== "").join("\n"), language);
 }
-
-const heading = (en: string, zh: string): string => `<h2>${both({ en, zh })}</h2>`;
-const paragraph = (en: string, zh: string, classes = ""): string =>
-  `<p${classes === "" ? "" : ` class="${classes}"`}>${both({ en, zh })}</p>`;
-const card = (content: string, classes = ""): string => `<div class="${`card ${classes}`.trim()}">${content}</div>`;
-/** Charts in the page take its style, and say both languages. */
-const chartStyle = (spoken: Language = "en"): Partial<ChartOptions> => ({ standalone: false, language: "both", spoken });
 
 /** What the run is judged by, where the data does not say. */
 function primaryMetricOf({ primaryMetric, summary }: ReportData): string {
@@ -251,67 +212,6 @@ function metricsTable({ metrics }: RunSummary): string {
     "测试集既没有参与训练，也没有参与挑选最佳步数。↑ 越大越好，↓ 越小越好。",
     "soft",
   )}${card(`<table><thead><tr><th></th>${head}</tr></thead><tbody>${rows.join("")}</tbody></table>`, "fit")}`;
-}
-
-function confusionSection(confusion: NonNullable<ReportData["confusion"]>, language: Language): string {
-  const { labels, counts } = confusion;
-  const matrix = confusionChart({
-    ...chartStyle(language),
-    title: { en: "confusion matrix", zh: "混淆矩阵" },
-    description: { en: "rows: the truth; columns: the prediction", zh: "行为真实类别，列为预测类别" },
-    labels,
-    counts,
-  });
-  const rows = labels.map((label, i) => {
-    const truePositives = counts[i]?.[i] ?? 0;
-    const support = (counts[i] ?? []).reduce((sum, n) => sum + n, 0);
-    const predicted = counts.reduce((sum, row) => sum + (row[i] ?? 0), 0);
-    const precision = predicted === 0 ? NaN : truePositives / predicted;
-    const recall = support === 0 ? NaN : truePositives / support;
-    const f1 = predicted + support === 0 ? NaN : (2 * truePositives) / (predicted + support);
-    const cell = (value: number): string => `<td class="n">${Number.isNaN(value) ? "–" : formatPercent(value)}</td>`;
-    const bar = `<td class="bar"><i style="width:${((Number.isNaN(f1) ? 0 : f1) * 100).toFixed(1)}%"></i></td>`;
-    return `<tr><th>${both(label)}</th>${cell(precision)}${cell(recall)}${cell(f1)}${bar}<td class="n">${formatInteger(support)}</td></tr>`;
-  });
-  const head = [metricLabel("precision"), metricLabel("recall"), metricLabel("f1")].map(
-    (label) => `<th class="n">${both(label)}</th>`,
-  );
-  const table = `<table><thead><tr><th>${both({ en: "class", zh: "类别" })}</th>${head.join("")}<th></th><th class="n">${both({ en: "examples", zh: "样本数" })}</th></tr></thead><tbody>${rows.join("")}</tbody></table>`;
-  return `${heading("Class by class", "逐类表现")}${paragraph(
-    "Each row is a true class, each column what it was taken for: blue is right, orange is wrong, stronger is more of the row.",
-    "每一行是一个真实类别，每一列是它被认成的类别：蓝色为正确，橙色为错误，颜色越深占该行的比例越高。",
-    "soft",
-  )}<div class="row">${card(matrix)}${card(table)}</div>`;
-}
-
-function regressionSection(
-  { target, unit, truth, prediction }: NonNullable<ReportData["regression"]>,
-  language: Language,
-): string {
-  const suffix = unit === undefined ? "" : ` (${unit})`;
-  const residuals = truth.map((value, i) => (prediction[i] as number) - value);
-  const scatter = scatterChart({
-    ...chartStyle(language),
-    title: { en: "predicted against true", zh: "预测值与真实值" },
-    points: truth.map((value, i) => [value, prediction[i] as number] as const),
-    xLabel: { en: `true ${target}${suffix}`, zh: `真实值：${target}${suffix}` },
-    yLabel: { en: `predicted ${target}${suffix}`, zh: `预测值：${target}${suffix}` },
-    width: 480,
-  });
-  const histogram = histogramChart({
-    ...chartStyle(language),
-    title: { en: "distribution of the errors", zh: "误差分布" },
-    values: residuals,
-    xLabel: { en: `prediction − truth${suffix}`, zh: `预测值 − 真实值${suffix}` },
-    yLabel: { en: "examples", zh: "样本数" },
-    width: 480,
-    height: 380,
-  });
-  return `${heading("Predicted and true", "预测与真实")}${paragraph(
-    "On the dashed diagonal a prediction is exact. Errors right of zero are too high, left of it too low.",
-    "落在虚线对角线上的点预测完全准确。误差在零的右侧为偏高，左侧为偏低。",
-    "soft",
-  )}<div class="row">${card(scatter)}${card(histogram)}</div>`;
 }
 
 async function examplesSection({ examples = [], attributionMethod, regression, language = "en" }: ReportData): Promise<string> {

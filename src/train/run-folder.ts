@@ -3,6 +3,7 @@
  * `run-folder-node.ts`.
  */
 import { z } from "zod";
+import type { Metrics } from "./trainer.js";
 
 /** Files at the top of a run folder. TensorBoard finds its own by "tfevents" in the name. */
 export const RUN_FILES = {
@@ -35,9 +36,6 @@ export const runConfigSchema: z.ZodType<RunConfig> = z.looseObject({
   options: z.record(z.string(), z.unknown()),
 });
 
-/** Metrics of one split by name: `accuracy`, `f1`, `loss`, …; fractions in 0…1. */
-export type Metrics = Readonly<Record<string, number>>;
-
 /** `summary.json`. */
 export interface RunSummary {
   readonly task: string;
@@ -52,6 +50,7 @@ export interface RunSummary {
   readonly stepMs: number;
   readonly trainSeconds: number;
   readonly peakMemoryMiB: number;
+  /** By split, then by name: `accuracy`, `f1`, `loss`, …; fractions in 0…1. */
   readonly metrics: { readonly train?: Metrics; readonly validation?: Metrics; readonly test?: Metrics };
 }
 

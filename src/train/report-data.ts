@@ -1,0 +1,40 @@
+/** @module What a report is made of. */
+import type { Label, Language } from "./charts.js";
+import type { MetricsRecord } from "./metrics-log.js";
+import type { ReportExample } from "./report-examples.js";
+import type { RunSummary } from "./run-folder.js";
+
+/** All that a report shows; what is left out is not shown. */
+export interface ReportData {
+  readonly summary: RunSummary;
+  /** The language it opens in; the other one is in it too. */
+  readonly language?: Language;
+  /** The command line that repeats the run. */
+  readonly command: string;
+  /** Version of Descent. */
+  readonly descent: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
+  /** The metric that decides: it stands first, and its curve is drawn. Guessed where left out: accuracy, F1, R², or loss. */
+  readonly primaryMetric?: string;
+  /** More lines about the data: how many examples, which licence. */
+  readonly facts?: readonly { readonly label: Label; readonly value: Label }[];
+  readonly history: readonly MetricsRecord[];
+  /** The step whose parameters were kept. */
+  readonly bestStep?: number;
+  /** `counts[truth][prediction]`, on the test split. */
+  readonly confusion?: { readonly labels: readonly string[]; readonly counts: readonly (readonly number[])[] };
+  /** Truth and prediction, example by example, on the test split. */
+  readonly regression?: {
+    readonly target: string;
+    readonly unit?: string;
+    readonly truth: readonly number[];
+    readonly prediction: readonly number[];
+  };
+  /** Mistakes (the most confident first) and right ones; they are shown in the order given. */
+  readonly examples?: readonly ReportExample[];
+  /** How the attributions were computed. */
+  readonly attributionMethod?: Label;
+  /** What the reader should know besides: an interruption, rows that were left out. */
+  readonly notes?: readonly Label[];
+}

@@ -1,0 +1,173 @@
+/**
+ * @module Reading a run folder: its JSON, its logs, and its checkpoints, each byte checked.
+ */
+import { readFile, readdir, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { ConfigError, DataError } from "../util/errors.js";
+import { parseJsonWith } from "../util/schema.js";
+import type { MetricsRecord } from "./metrics-log.js";
+import { parseMetricsLog } from "./metrics-log.js";
+import { readWhole, sha256 } from "./run-folder-files-node.js";
+import type { Manifest, RunConfig, RunSummary } from "./run-folder.js";
+import { manifestSchema, RUN_FILES, runConfigSchema, runSummarySchema } from "./run-folder.js";
+
+/** A checkpoint that lies in a run, with its files checked. */
+export interface Checkpoint {
+  readonly step: number;
+  readonly path: string;
+  readonly manifest: Manifest;
+  readonly files: Readonly<Record<string, Uint8Array>>;
+}
+
+/** Which checkpoint: its step, or what a pointer names. */
+export type CheckpointName = number | "last" | "best";
+
+export const MANIFEST = "manifest.json";
+export const STEP_FOLDER = /^step-(\d+)$/;
+
+/** Splits what `--resume` and `eval` take: a run, or a checkpoint in it (`runs/x/checkpoints/step-200`, `…/best`). */
+export function splitRunPath(path: string): { readonly run: string; readonly checkpoint?: CheckpointName } {
+  const absolute = resolve(path);
+  const name = basename(absolute);
+  if (basename(dirname(absolute)) !== RUN_FILES.checkpoints) return { run: path };
+  const step = STEP_FOLDER.exec(name)?.[1];
+  const run = dirname(dirname(path.replace(/[/\\]+$/, "")));
+  if (step !== undefined) return { run, checkpoint: Number(step) };
+  return name === "best" || name === "last" ? { run, checkpoint: name } : { run: path };
+}
+
+/** Opens a run for reading; another process may be writing it. ConfigError if `path` holds no run. */
+export async function openRun(path: string): Promise<RunFolder> {
+  const folder = new RunFolder(path);
+  if (!(await folder.has(RUN_FILES.config))) {
+    throw new ConfigError(
+      `${path}: expected a run folder, got ${(await exists(path)) ? `no ${RUN_FILES.config} in it` : "nothing there"}`,
+    );
+  }
+  return folder;
+}
+
+/** What is read of a run. */
+export class RunFolder {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  has(name: string): Promise<boolean> {
+    return exists(join(this.path, name));
+  }
+
+  /** The bytes of one of its files; ConfigError where it is missing. */
+  async read(name: string): Promise<Uint8Array> {
+    const path = join(this.path, name);
+    try {
+      return await readWhole(path);
+    } catch (cause) {
+      throw new ConfigError(`${path}: expected a readable file, got ${(cause as NodeJS.ErrnoException).code}`, { cause });
+    }
+  }
+
+  async config(): Promise<RunConfig> {
+    return parseJsonWith(runConfigSchema, await this.#text(RUN_FILES.config), join(this.path, RUN_FILES.config));
+  }
+
+  async summary(): Promise<RunSummary> {
+    return parseJsonWith(runSummarySchema, await this.#text(RUN_FILES.summary), join(this.path, RUN_FILES.summary));
+  }
+
+  async metrics(): Promise<MetricsRecord[]> {
+    return parseMetricsLog(await this.#text(RUN_FILES.metrics), join(this.path, RUN_FILES.metrics));
+  }
+
+  /** Steps of the whole checkpoints, newest first. Every byte is checked, so this takes as long as reading them. */
+  async checkpoints(): Promise<number[]> {
+    const whole: number[] = [];
+    for (const step of await this.#steps()) if ((await this.#load(step)) instanceof Object) whole.push(step);
+    return whole;
+  }
+
+  /** The step that a pointer names; undefined where there is none. */
+  async pointer(name: "last" | "best"): Promise<number | undefined> {
+    try {
+      const text = await readFile(join(this.path, RUN_FILES.checkpoints, name), "utf8");
+      const step = STEP_FOLDER.exec(text.trim())?.[1];
+      return step === undefined ? undefined : Number(step);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /**
+   * A checkpoint's files, each checked against the size and SHA-256 in its manifest. DataError for one that is missing,
+   * truncated or altered; it names the newest whole one.
+   */
+  async readCheckpoint(name: CheckpointName = "last"): Promise<Checkpoint> {
+    const step = typeof name === "number" ? name : ((await this.pointer(name)) ?? (await this.#steps())[0]);
+    if (step === undefined) throw new DataError(`${this.path}: expected a checkpoint, got none; train it anew with --overwrite`);
+    const loaded = await this.#load(step);
+    if (typeof loaded !== "string") return loaded;
+    const offered = (await this.checkpoints())[0];
+    const remedy =
+      offered === undefined
+        ? "no whole checkpoint is left"
+        : `the last whole one is ${join(this.path, RUN_FILES.checkpoints, `step-${offered}`)}`;
+    throw new DataError(`${loaded}; ${remedy}`);
+  }
+
+  /** Steps that have a folder, newest first, whole or not. */
+  async #steps(): Promise<number[]> {
+    let names: string[];
+    try {
+      names = await readdir(join(this.path, RUN_FILES.checkpoints));
+    } catch {
+      return [];
+    }
+    return names
+      .flatMap((name) => STEP_FOLDER.exec(name)?.[1] ?? [])
+      .map(Number)
+      .sort((a, b) => b - a);
+  }
+
+  /** The checkpoint, or a line that says what is wrong with it. */
+  async #load(step: number): Promise<Checkpoint | string> {
+    const path = join(this.path, RUN_FILES.checkpoints, `step-${step}`);
+    let manifest: Manifest;
+    try {
+      manifest = parseJsonWith(manifestSchema, await readFile(join(path, MANIFEST), "utf8"), join(path, MANIFEST));
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      return code === undefined ? message : `${path}: expected a checkpoint with a ${MANIFEST}, got ${code}`;
+    }
+    if (manifest.step !== step) return `${path}: expected the checkpoint of step ${step}, got that of step ${manifest.step}`;
+    const files: Record<string, Uint8Array> = {};
+    for (const [name, { sizeBytes, sha256: expected }] of Object.entries(manifest.files)) {
+      let bytes: Uint8Array;
+      try {
+        bytes = await readWhole(join(path, name));
+      } catch (error) {
+        return `${join(path, name)}: expected a readable file, got ${(error as NodeJS.ErrnoException).code}`;
+      }
+      if (bytes.length !== sizeBytes) return `${join(path, name)}: expected ${sizeBytes} bytes, got ${bytes.length}`;
+      const hash = sha256(bytes);
+      if (hash !== expected) {
+        return `${join(path, name)}: expected sha256 ${expected.slice(0, 12)}…, got ${hash.slice(0, 12)}…: it was altered`;
+      }
+      files[name] = bytes;
+    }
+    return { step, path, manifest, files };
+  }
+
+  async #text(name: string): Promise<string> {
+    return new TextDecoder().decode(await this.read(name));
+  }
+}
+
+/** Whether there is anything at a path. */
+export async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
