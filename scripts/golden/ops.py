@@ -406,8 +406,14 @@ def windows():
 def normalization():
     x, s, b = normal(3, 4, 2, 2), normal(4), normal(4)
     m, v = normal(4), uniform(0.3, 2, 4)
-    by_torch("BatchNormalization", lambda x, s, b, m, v: F.batch_norm(x, m, v, s, b, eps=1e-3), x, s, b, m, v, epsilon=1e-3, momentum=0.9, training_mode=False)
-    by_onnx("BatchNormalization", x, s, b, m, v, epsilon=1e-5, momentum=0.75, training_mode=True, outputs=3)
+    by_torch("BatchNormalization", lambda x, s, b, m, v: F.batch_norm(x, m, v, s, b, eps=1e-3), x, s, b, m, v, epsilon=1e-3)
+
+    def batch_norm(x, s, b):
+        return F.batch_norm(x, None, None, s, b, training=True, eps=1e-3), x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+
+    by_torch("BatchNormTrain", batch_norm, x, s, b, epsilon=1e-3)
+    by_torch("ChannelAffine", lambda x, a, b: x * a[:, None, None] + b[:, None, None], x, s, b)
+    by_torch("ChannelDot", lambda u, v: torch.einsum("nchw,nchw->c", u, v), x, normal(3, 4, 2, 2))
     by_torch("InstanceNormalization", lambda x, s, b: F.instance_norm(x, weight=s, bias=b, eps=1e-5), x, s, b, epsilon=1e-5)
     for groups in [1, 2, 4]:
         by_torch("GroupNormalization", lambda x, s, b, g=groups: F.group_norm(x, g, s, b, eps=1e-5), x, s, b, epsilon=1e-5, num_groups=groups)

@@ -469,8 +469,8 @@ export const LRN: Op<LrnAttributes, readonly [Tensor]> = {
   cost: (node) => ({ flops: 20 * elementCount((node.inputs[0] as Tensor).shape), bytes: bytesMoved(node) }),
   batch: ({ inputs: [x], size, attributes }) => [mergedBatch(x, size, (t) => emitOne(LRN, [t], attributes))],
   lower: ({ inputs: [x], attributes: { alpha, beta, bias, size }, target }) => {
-    // The engine takes odd sizes only.
-    if (target !== "webgpu" && size % 2 === 1) return undefined;
+    // The engine takes odd sizes of [N, C, H, W] only.
+    if (target !== "webgpu" && size % 2 === 1 && (x.rank === 4 || target === "onnx")) return undefined;
     const [before, after] = lrnReach(size);
     return [
       x.mul(

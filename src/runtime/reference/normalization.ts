@@ -42,32 +42,21 @@ function perChannel(call: Call, x: RefValue, group: (index: readonly number[]) =
   });
 }
 
-function batchNormalization(call: Call): readonly RefValue[] {
-  const x = call.x();
-  const [scale, bias, mean0, variance0] = [call.x(1), call.x(2), call.x(3), call.x(4)];
-  const epsilon = call.number("epsilon", 1e-5);
-  const training = call.flag("training_mode");
-  const channels = Array.from({ length: scale.data.length }, () => [] as number[]);
+/** The elements of each channel of x. */
+function channelsOf(x: RefValue): number[][] {
+  const channels = Array.from({ length: x.shape[1] as number }, () => [] as number[]);
   let i = 0;
   forEachIndex(x.shape, (index) => (channels[index[1] as number] as number[]).push(x.data[i++] as number));
-  const current = channels.map(moments);
-  const meanOf = (c: number): number => (training ? (current[c] as { mean: number }).mean : (mean0.data[c] as number));
-  const varianceOf = (c: number): number =>
-    training ? (current[c] as { variance: number }).variance : (variance0.data[c] as number);
-  i = 0;
-  const y = buildAt(x.dtype, x.shape, (index) => {
-    const c = index[1] as number;
-    return (
-      (((x.data[i++] as number) - meanOf(c)) / Math.sqrt(varianceOf(c) + epsilon)) * (scale.data[c] as number) +
-      (bias.data[c] as number)
-    );
-  });
-  if (!training) return [y];
-  const momentum = call.number("momentum", 0.9);
-  const running = (old: RefValue, now: (c: number) => number): RefValue =>
-    build(old.dtype, old.shape, (c) => (old.data[c] as number) * momentum + now(c) * (1 - momentum));
-  return [y, running(mean0, meanOf), running(variance0, varianceOf)];
+  return channels;
 }
+
+/** f of each element and the number of its channel. */
+function mapChannels(x: RefValue, f: (value: number, channel: number) => number): RefValue {
+  let i = 0;
+  return buildAt(x.dtype, x.shape, (index) => f(x.data[i++] as number, index[1] as number));
+}
+
+const element = (t: RefValue, i: number): number => t.data[i] as number;
 
 /** Normalization over the last axes, from `axis` on: (v − center) / √(spread + ε), scaled and shifted elementwise. */
 function overLastAxes(call: Call, centered: boolean): readonly RefValue[] {
@@ -95,7 +84,35 @@ function overLastAxes(call: Call, centered: boolean): readonly RefValue[] {
 }
 
 export const normalization: Readonly<Record<string, Kernel>> = {
-  BatchNormalization: batchNormalization,
+  ChannelAffine: (call) => {
+    const [x, a, b] = [call.x(0), call.x(1), call.optional(2)];
+    return [mapChannels(x, (v, c) => v * element(a, c) + (b === null ? 0 : element(b, c)))];
+  },
+  ChannelDot: (call) => {
+    const [u, v] = [call.x(0), call.x(1)];
+    const [us, vs] = [channelsOf(u), channelsOf(v)];
+    return [build(u.dtype, [us.length], (c) => (us[c] ?? []).reduce((sum, value, i) => sum + value * (vs[c]?.[i] as number), 0))];
+  },
+  BatchNormalization: (call) => {
+    const [scale, bias, center, variance] = [call.x(1), call.x(2), call.x(3), call.x(4)];
+    const epsilon = call.number("epsilon", 1e-5);
+    const y = (v: number, c: number): number =>
+      ((v - element(center, c)) / Math.sqrt(element(variance, c) + epsilon)) * element(scale, c) + element(bias, c);
+    return [mapChannels(call.x(), y)];
+  },
+  BatchNormTrain: (call) => {
+    const [x, scale, bias] = [call.x(0), call.x(1), call.x(2)];
+    const epsilon = call.number("epsilon", 1e-5);
+    const batch = channelsOf(x).map(moments);
+    const of = (c: number): { mean: number; variance: number } => batch[c] as { mean: number; variance: number };
+    const y = (v: number, c: number): number =>
+      ((v - of(c).mean) / Math.sqrt(of(c).variance + epsilon)) * element(scale, c) + element(bias, c);
+    return [
+      mapChannels(x, y),
+      build(x.dtype, [batch.length], (c) => of(c).mean),
+      build(x.dtype, [batch.length], (c) => of(c).variance),
+    ];
+  },
   InstanceNormalization: (call) => {
     const x = call.x();
     return [perChannel(call, x, ([n = 0, c = 0]) => n * (x.shape[1] as number) + c)];
