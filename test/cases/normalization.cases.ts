@@ -1,54 +1,61 @@
 /**
- * @module Rows of the normalizations.
+ * @module Rows of normalization.
  */
-import type { OpCase } from "./case.js";
+import type { OpCase, Operand } from "./case.js";
 import { float, positive } from "./case.js";
 
+const SHAPES: readonly (readonly number[])[] = [
+  [4, 3],
+  [3, 2, 4],
+  [2, 3, 2, 3],
+];
+const channels = (shape: readonly number[]): Operand => float([shape[1] as number]);
 const epsilon = 1e-3;
-const channels = (c: number) => [float([c]), float([c])] as const;
 
 export const normalizationCases: readonly OpCase[] = [
-  ...[
-    [4, 3],
-    [2, 3, 5],
-    [2, 3, 2, 4],
-  ].flatMap((x): OpCase[] => {
-    const variant = `${x.length} axes`;
+  ...SHAPES.flatMap((shape): OpCase[] => {
+    const [c, variance] = [channels(shape), float([shape[1] as number], positive)];
     return [
-      { op: "ChannelAffine", variant, operands: [float(x), ...channels(3)] },
-      { op: "ChannelAffine", variant: `${variant}, without addend`, operands: [float(x), float([3]), null] },
-      { op: "ChannelDot", variant, operands: [float(x), float(x)] },
-      {
-        op: "BatchNormalization",
-        variant,
-        operands: [float(x), ...channels(3), float([3]), float([3], positive)],
-        attributes: { epsilon },
-      },
-      { op: "BatchNormTrain", variant, operands: [float(x), ...channels(3)], attributes: { epsilon } },
+      { op: "ChannelAffine", operands: [float(shape), c, c] },
+      { op: "ChannelAffine", operands: [float(shape), c, null] },
+      { op: "ChannelDot", operands: [float(shape), float(shape)] },
+      { op: "BatchNormalization", operands: [float(shape), c, c, c, variance], attributes: { epsilon } },
+      { op: "BatchNormTrain", operands: [float(shape), c, c], attributes: { epsilon } },
+      ...(["train", "eval"] as const).map((mode): OpCase => ({
+        op: "BatchNorm",
+        mode,
+        variant: mode,
+        operands: [float(shape), c, c, c, variance],
+        attributes: { epsilon, momentum: 0.25 },
+      })),
     ];
   }),
-  { op: "LayerNormalization", operands: [float([3, 5]), float([5]), float([5])], attributes: { axis: -1, epsilon } },
-  {
-    op: "LayerNormalization",
-    variant: "without bias, two axes",
-    operands: [float([2, 2, 3]), float([2, 3]), null],
-    attributes: { axis: 1, epsilon },
-  },
-  {
-    op: "LayerNormalization",
-    variant: "with bias, two axes of four",
-    operands: [float([2, 2, 2, 3]), float([2, 3]), float([2, 3])],
-    attributes: { axis: -2, epsilon },
-  },
-  { op: "RMSNormalization", operands: [float([2, 3, 5]), float([5])], attributes: { axis: -1, epsilon } },
-  { op: "RMSNormalization", variant: "two axes", operands: [float([3, 2, 3]), float([2, 3])], attributes: { axis: 1, epsilon } },
-  {
+  { op: "LayerNormalization", operands: [float([2, 5]), float([5]), float([5])], attributes: { axis: -1, epsilon } },
+  { op: "LayerNormalization", operands: [float([2, 3, 4]), float([4]), null], attributes: { axis: 2, epsilon } },
+  { op: "LayerNormalization", operands: [float([2, 3, 4]), float([3, 4]), float([3, 4])], attributes: { axis: -2, epsilon } },
+  { op: "RMSNormalization", operands: [float([2, 5]), float([5])], attributes: { axis: -1, epsilon } },
+  { op: "RMSNormalization", operands: [float([2, 3, 4]), float([3, 4])], attributes: { axis: 1, epsilon } },
+  ...[1, 2, 4].map((num_groups) => ({
     op: "GroupNormalization",
-    operands: [float([2, 4, 3, 2]), ...channels(4)],
-    attributes: { epsilon, num_groups: 2 },
-  },
-  { op: "InstanceNormalization", operands: [float([2, 3, 4, 2]), ...channels(3)], attributes: { epsilon } },
-  { op: "InstanceNormalization", variant: "1-D", operands: [float([2, 3, 5]), ...channels(3)], attributes: { epsilon } },
-  { op: "LRN", operands: [float([2, 6, 2, 2])], attributes: { alpha: 0.5, beta: 0.75, bias: 1, size: 5 } },
-  { op: "LRN", variant: "even size", operands: [float([2, 5, 3])], attributes: { alpha: 0.5, beta: 0.6, bias: 2, size: 4 } },
+    variant: `${num_groups} groups`,
+    operands: [float([2, 4, 2, 2]), float([4]), float([4])],
+    attributes: { epsilon, num_groups },
+  })),
+  { op: "GroupNormalization", operands: [float([2, 4, 3]), float([4]), float([4])], attributes: { epsilon, num_groups: 2 } },
+  ...SHAPES.slice(1).map((shape) => ({
+    op: "InstanceNormalization",
+    operands: [float(shape), channels(shape), channels(shape)],
+    attributes: { epsilon },
+  })),
+  ...[1, 2, 3, 4].flatMap((size) =>
+    [
+      [2, 5, 2],
+      [1, 4, 2, 2],
+    ].map((shape) => ({
+      op: "LRN",
+      variant: `size ${size}`,
+      operands: [float(shape)],
+      attributes: { alpha: 0.5, beta: 0.75, bias: 1.5, size },
+    })),
+  ),
 ];

@@ -21,9 +21,7 @@ export const OP_CASES: readonly OpCase[] = [
 ];
 
 /** Ops of the table without a row, each with its reason. */
-export const WITHOUT_CASE: ReadonlyMap<string, string> = new Map([
-  ["BatchNorm", "it is replaced before anything is computed: the form for use, or BatchNormTrain and assignments"],
-]);
+export const WITHOUT_CASE: ReadonlyMap<string, string> = new Map([]);
 
 /** Kernels of the reference interpreter without golden values, each with its reason. */
 export const WITHOUT_GOLDEN: ReadonlyMap<string, string> = new Map([

@@ -16,6 +16,8 @@ interface Windowed {
   readonly strides?: readonly number[];
   readonly pads?: readonly number[];
   readonly dilations?: readonly number[];
+  /** The last window may hang over the end. */
+  readonly ceil?: boolean;
 }
 
 const WINDOWS: readonly Windowed[] = [
@@ -34,6 +36,13 @@ const CONV_WINDOWS: readonly Windowed[] = [
   { variant: "padding beyond kernel", x: [3, 3], y: [6, 4], kernel: [2, 2], pads: [2, 1, 2, 1] },
   { variant: "pointwise", x: [3, 2], y: [3, 2], kernel: [1, 1] },
   { variant: "pointwise strided", x: [4, 3], y: [2, 2], kernel: [1, 1], strides: [2, 2] },
+];
+/** Only for pooling: windows that hang over the end. */
+const POOL_WINDOWS: readonly Windowed[] = [
+  ...WINDOWS,
+  { variant: "hanging over", x: [5, 6], y: [3, 3], kernel: [2, 2], strides: [2, 2], ceil: true },
+  { variant: "hanging over, padded", x: [7, 6], y: [4, 4], kernel: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1], ceil: true },
+  { variant: "side by side", x: [4, 6], y: [2, 2], kernel: [2, 3], strides: [2, 3] },
 ];
 
 const window = (w: Windowed): Attributes => ({
@@ -93,8 +102,8 @@ function leftOver(w: Windowed): number[] {
   });
 }
 
-const poolRows: OpCase[] = WINDOWS.flatMap((w): OpCase[] => {
-  const attributes = { ...window(w), ceil_mode: false };
+const poolRows: OpCase[] = POOL_WINDOWS.flatMap((w): OpCase[] => {
+  const attributes = { ...window(w), ceil_mode: w.ceil ?? false };
   const [x, y] = [
     [2, 2, ...w.x],
     [2, 2, ...w.y],
@@ -139,30 +148,9 @@ const poolRows: OpCase[] = WINDOWS.flatMap((w): OpCase[] => {
   ];
 });
 
-const pool = { kernel_shape: [2, 2], strides: [2, 2], pads: [0, 0, 0, 0], dilations: [1, 1] };
-
 export const windowCases: readonly OpCase[] = [
   ...convRows,
   ...poolRows,
-  {
-    op: "MaxPool",
-    variant: "side by side",
-    operands: [float([2, 2, 4, 6], distinct)],
-    attributes: { ...pool, ceil_mode: false },
-  },
-  { op: "MaxPool", variant: "hanging over", operands: [float([1, 2, 5, 3], distinct)], attributes: { ...pool, ceil_mode: true } },
-  {
-    op: "AveragePool",
-    variant: "side by side",
-    operands: [float([2, 2, 4, 6])],
-    attributes: { ...pool, ceil_mode: false, count_include_pad: true },
-  },
-  {
-    op: "AveragePool",
-    variant: "hanging over",
-    operands: [float([1, 2, 5, 3])],
-    attributes: { ...pool, ceil_mode: true, count_include_pad: true },
-  },
   { op: "GlobalAveragePool", operands: [float([2, 3, 2, 4])] },
   { op: "GlobalAveragePool", variant: "1-D", operands: [float([2, 3, 5])] },
   { op: "GlobalMaxPool", operands: [float([2, 3, 2, 4], distinct)] },
