@@ -8,7 +8,7 @@
  *   options: { data: text({ help: "what to measure on", placeholder: "DATA" }) },
  *   examples: ["descent eval runs/mnist --data mnist"],
  *   async run({ positionals: [run], options, signal, print }) {
- *     const { evaluate } = await import("../../train/evaluate.js");
+ *     const { evaluate } = await import(…);
  *     const metrics = await evaluate(run, { data: options.data, signal });
  *     print(formatTable(…));       // for a person: standard output, or standard error under --json
  *     return metrics;              // for a program: the one JSON document that --json writes to standard output
