@@ -103,6 +103,8 @@ async function open(spec: string, options: LoadOptions): Promise<Source> {
   }
   const info = await stat(spec).catch(() => undefined);
   if (info?.isDirectory() === true && !KNOWN_DATASETS.some((known) => known.name === spec)) return openFolder(spec, options);
+  if (info === undefined && /[/\\]$/.test(spec))
+    throw new DataError(`${spec}: expected a folder that can be read, got an error: no such folder`);
   if (info?.isFile() === true || /[/\\.]/.test(spec)) return openFile(spec, options);
   return openKnown(knownDataset(spec), options);
 }

@@ -49,6 +49,10 @@ export async function explainFailure(path: string, format: TableFormat, zipped: 
       }
     }
   }
+  if (/state machine.*invalid state/i.test(message))
+    return fail(
+      "expected line ends of one kind, and nothing between a closing quote and the delimiter, got a row that breaks this",
+    );
   const row = /CSV Error on Line: (\d+)/.exec(message)?.[1];
   if (row === undefined) return fail(`expected a ${format} file that DuckDB can read, got an error: ${message.split("\n")[0]}`);
   const columns = /Expected Number of Columns: (\d+) Found: (\d+)/.exec(message);
@@ -56,7 +60,8 @@ export async function explainFailure(path: string, format: TableFormat, zipped: 
   const cast = /Error when converting column "(.*)"\. Could not convert string "(.*)" to '(.*)'/.exec(message);
   if (cast !== null)
     return fail(`row ${row}, column "${cast[1]}": expected ${cast[3]} as in the rows before, got "${cast[2]}"; ${REMEDY}`);
-  if (message.includes("unterminated quote")) return fail(`row ${row}: expected a closing quote, got none; ${REMEDY}`);
+  if (message.includes("unterminated quote"))
+    return fail(`row ${row}: expected a closing quote right before a delimiter, got none; ${REMEDY}`);
   if (message.includes("not utf-8")) return fail(`row ${row}: expected UTF-8, got other bytes; save the file as UTF-8`);
   const reason = message.split("\n").find((line, i) => i > 1 && line.trim() !== "" && !line.startsWith("Original"));
   return fail(`row ${row}: expected a row that parses, got an error: ${reason ?? message.split("\n")[0]}; ${REMEDY}`);

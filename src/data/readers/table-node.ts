@@ -165,9 +165,9 @@ async function openSource(connection: DuckDBConnection, source: TableSource, wan
 /** Opens a table file and finds its columns. Nothing but the beginning is read (a gzip file is checked to its end). */
 export async function openTable(path: string, options: TableOptions = {}): Promise<Table> {
   const format = options.format ?? tableFormat(path);
+  const head = await readHead(path);
   if (format === undefined)
     throw new DataError(`${path}: expected a .csv, .tsv, .jsonl or .parquet file (also .gz); name its format`);
-  const head = await readHead(path);
   if (head.length === 0) throw new DataError(`${path}: expected at least one row, got an empty file`);
   const zipped = isGzip(head);
   // DuckDB takes the readable part of a truncated gzip file for the whole.

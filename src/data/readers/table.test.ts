@@ -100,7 +100,7 @@ const bad: [string, string | Uint8Array, RegExp, number | undefined][] = [
   ],
   ["long.csv", "a,b,c\n1,2,3\n6,7,8\n1,2,3,4\n", /long\.csv: row 4: expected 3 columns, got 4/, 1],
   ["multiline.csv", 'a,b,c\n1,"x\ny",3\n4,5\n', /row 3: expected 3 columns, got 2/, 1],
-  ["quote.csv", 'a,b\n1,"x\n', /quote\.csv: row 2: expected a closing quote, got none/, undefined],
+  ["quote.csv", 'a,b\n1,"x\n', /quote\.csv: row 2: expected a closing quote right before a delimiter, got none/, undefined],
   ["late.csv", `a,b\n${many}\nxx,3\n`, /row 30002, column "a": expected BIGINT as in the rows before, got "xx"/, 1],
   ["latin.csv", Uint8Array.of(97, 44, 98, 10, 49, 44, 120, 10, 51, 44, 0xff, 10), /row 3: expected UTF-8, got other bytes/, 1],
   ["broken.jsonl", '{"a":1}\n{"a":2\n{"a":3}\n', /broken\.jsonl: row 2: expected JSON, got text that does not parse/, 1],
@@ -124,7 +124,9 @@ for (const [name, content, message, skipped] of bad) {
 
 const refused: [string, () => string, RegExp][] = [
   ["missing", () => join(folder, "none.csv"), /none\.csv: expected a file that can be read, got an error: no such file/],
-  ["a folder", () => folder, /expected a \.csv, \.tsv, \.jsonl or \.parquet file/],
+  ["a folder", () => folder, /expected a file that can be read, got an error: it is a folder/],
+  ["unknown format", () => file("a.xyz", "a,b\n"), /a\.xyz: expected a \.csv, \.tsv, \.jsonl or \.parquet file/],
+  ["mixed line ends", () => file("mixed.csv", "a,b\n1,2\r\n3,4\n"), /mixed\.csv: expected line ends of one kind/],
   ["empty", () => file("empty.csv", ""), /empty\.csv: expected at least one row, got an empty file/],
   ["header only", () => file("header.csv", "a,b\n"), /header\.csv: expected at least one row, got none/],
   [
