@@ -25,9 +25,11 @@ export function confusionChart(options: ConfusionOptions): string {
   const longest = Math.max(0, ...labels.map(textWidth));
   const upright = longest <= cell - 4;
   const left = longest + 34;
-  const top = (upright ? 20 : longest * 0.72 + 14) + 22;
+  // Slanted names need some room between them; in narrower columns they stand upright.
+  const slant = cell < 18 ? -90 : -45;
+  const top = (upright ? 20 : longest * (slant === -90 ? 1 : 0.72) + 14) + 22;
   const size = cell * count;
-  const slack = upright ? 12 : longest * 0.7 + 12;
+  const slack = upright || slant === -90 ? 12 : longest * 0.7 + 12;
   const width = Math.max(options.width ?? 0, left + size + slack);
   const height = top + size + 6;
   const told = spokenLanguage(options);
@@ -47,7 +49,7 @@ export function confusionChart(options: ConfusionOptions): string {
     parts.push(
       upright
         ? textAt(x, top - 7, escapeXml(label), "mid")
-        : `<text x="${short(x + 3)}" y="${short(top - 5)}" transform="rotate(-45 ${short(x + 3)} ${short(top - 5)})">${escapeXml(label)}</text>`,
+        : `<text x="${short(x + 3)}" y="${short(top - 5)}" transform="rotate(${slant} ${short(x + 3)} ${short(top - 5)})">${escapeXml(label)}</text>`,
     );
   });
   counts.forEach((row, truth) => {
@@ -64,7 +66,7 @@ export function confusionChart(options: ConfusionOptions): string {
           `<title>${escapeXml(`${names}: ${formatInteger(n)} (${(fraction * 100).toFixed(1)} %)`)}</title></rect>`,
       );
       const shown = formatInteger(n);
-      if (textWidth(shown) <= cell - 2) {
+      if (cell >= 18 && textWidth(shown) <= cell - 2) {
         parts.push(textAt(x + cell / 2, y + cell / 2 + 4, shown, opacity > 0.6 ? "mid on" : "mid"));
       }
     });
