@@ -89,8 +89,13 @@ function binary(name: string, o: BinaryOptions): Op<None, Binary> {
   return op;
 }
 
-const comparison = (name: string, takes: (d: DType) => boolean = isNumeric): Op<None, Binary> =>
-  binary(name, { takes, gives: "bool", gradient: { none: "its result is a truth value" } });
+const comparison = (name: string, takes: (d: DType) => boolean = isNumeric, lower?: BinaryOptions["lower"]): Op<None, Binary> =>
+  binary(name, {
+    takes,
+    gives: "bool",
+    gradient: { none: "its result is a truth value" },
+    ...(lower === undefined ? {} : { lower }),
+  });
 
 // --- arithmetic -------------------------------------------------------------------------------------------------------
 
@@ -158,17 +163,26 @@ export const Mod: Op<{ fmod: boolean }, Binary> = {
   batch: broadcastBatch(() => Mod),
   lower: ({ inputs: [a, b], attributes: { fmod }, target }) => {
     if (target !== "webgpu") return undefined;
-    // No kernel on WebGPU: a − b·trunc(a/b), and floor for the divisor's sign.
-    const x = a.cast("float32");
-    const divisor = b.cast("float32");
-    const quotient = x.div(divisor);
-    const whole = fmod ? where(quotient.less(0), quotient.ceil(), quotient.floor()) : quotient.floor();
-    return [x.sub(divisor.mul(whole)).cast(a.dtype)];
+    // No kernel on WebGPU: a − b·trunc(a/b); the division of integers truncates, and is exact as float32's is not.
+    const quotient = a.div(b);
+    const whole = isFloat(a.dtype) ? where(quotient.less(0), quotient.ceil(), quotient.floor()) : quotient;
+    const rest = a.sub(b.mul(whole));
+    if (fmod) return [rest];
+    const otherSign = rest.less(0).xor(b.less(0)).and(rest.equal(0).not());
+    return [where(otherSign, rest.add(b), rest)];
   },
 };
 
-export const Neg = unary("Neg", { takes: isNumeric, dx: ({ dy }) => dy.neg() });
-export const Abs = unary("Abs", { takes: isNumeric, dx: ({ x, dy }) => dy.mul(x.sign()) });
+export const Neg = unary("Neg", {
+  takes: isNumeric,
+  dx: ({ dy }) => dy.neg(),
+  lower: ({ inputs: [x], target }) => (target === "webgpu" && isInteger(x.dtype) ? [x.mul(-1)] : undefined),
+});
+export const Abs = unary("Abs", {
+  takes: isNumeric,
+  dx: ({ x, dy }) => dy.mul(x.sign()),
+  lower: ({ inputs: [x], target }) => (target === "webgpu" && isInteger(x.dtype) ? [x.max(x.mul(-1))] : undefined),
+});
 export const Sign = unary("Sign", {
   takes: isNumeric,
   dx: () => null,
@@ -268,6 +282,8 @@ export const Selu = unary<{ alpha: number; gamma: number }>("Selu", {
       ),
     ),
   flops: 9,
+  lower: ({ inputs: [x], attributes: { alpha, gamma }, target }) =>
+    target === "webgpu" ? [elu(x, alpha).mul(gamma)] : undefined,
 });
 
 /** x·Φ(x), by erf or by its tanh approximation. Hendrycks and Gimpel 2016, arXiv:1606.08415. */
@@ -384,7 +400,9 @@ export const PRelu = binary("PRelu", {
 
 // --- comparison, logic, bits --------------------------------------------------------------------------------------------
 
-export const Equal = comparison("Equal", anyDType);
+export const Equal = comparison("Equal", anyDType, ({ inputs: [a, b], target }) =>
+  target === "webgpu" && a.dtype === "bool" ? [a.cast("int32").equal(b.cast("int32"))] : undefined,
+);
 export const Less = comparison("Less");
 export const LessOrEqual = comparison("LessOrEqual");
 export const Greater = comparison("Greater");

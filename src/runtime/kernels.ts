@@ -1,47 +1,32 @@
 /**
- * @module Which ops a device has no kernel for. Read off ONNX Runtime 1.30's kernel registrations; `requireDevice` at
- * session creation is the engine's own word on it, and a test holds the two together.
+ * @module Which nodes a device has no kernel for. Read off ONNX Runtime 1.30's kernel registrations; `requireDevice` at
+ * session creation is the engine's own word on it, and test/runtime/kernels.test.ts holds the two together.
  */
-import type { Graph, Node, Tensor } from "../graph/index.js";
+import type { DType, Graph, Node, Tensor } from "../graph/index.js";
 import { isLeaf } from "../graph/index.js";
 import type { Device } from "./runtime.js";
 
-const WEBGPU_LACKS: ReadonlySet<string> = new Set([
-  "OneHot",
-  "Sign",
-  "Round",
-  "Mod",
-  "Or",
-  "Xor",
-  "NonZero",
-  "ConstantOfShape",
-  "IsNaN",
-  "IsInf",
-  "LogSoftmax",
-  "Dropout",
-  "RandomUniform",
-  "RandomNormal",
-  "Bernoulli",
-  "Sum",
-  "MaxUnpool",
-  "LRN",
-  "QuantizeLinear",
-  "DynamicQuantizeLinear",
-  "MatMulInteger",
-  "NonMaxSuppression",
-  "Loop",
-  "Scan",
-  "BitwiseAnd",
-  "BitwiseOr",
-  "BitwiseXor",
-  "BitwiseNot",
-  "BitShift",
-  "Mish",
-  "PRelu",
-  "Softplus",
-  "Softsign",
-  "HardSwish",
-]);
+/** Ops without a kernel on WebGPU, whatever the element type. */
+const WEBGPU_LACKS: ReadonlySet<string> = new Set(
+  `Sign Round Mod Or Xor IsNaN IsInf Sum Selu LogSoftmax FusedMatMul BitwiseAnd BitwiseOr BitwiseXor BitwiseNot BitShift
+  OneHot NonZero ConstantOfShape NonMaxSuppression MaxUnpool LRN Loop Scan Dropout RandomUniform RandomNormal Bernoulli
+  QuantizeLinear DynamicQuantizeLinear MatMulInteger`.split(/\s+/),
+);
+
+/** Kernels for floating point only. */
+const WEBGPU_FLOAT_ONLY: ReadonlySet<string> = new Set(["Abs", "Neg", "MatMul", "Gemm"]);
+
+/** Element types that WebGPU's kernels do not read. Of these, int64 is taken as an index, and may be written. */
+const WEBGPU_UNREAD: ReadonlySet<DType> = new Set(["float64", "int64", "uint64", "int8", "uint8", "int16", "uint16"]);
+
+/** Inputs that may be int64: indices. */
+const INDEX_INPUT: Readonly<Record<string, number>> = {
+  Gather: 1,
+  GatherElements: 1,
+  GatherND: 1,
+  ScatterElements: 1,
+  ScatterND: 1,
+};
 
 /** `path: Op` of every node that would fall back to the CPU. */
 export function nodesWithoutKernel(graph: Graph, device: Device): string[] {
@@ -52,7 +37,15 @@ export function nodesWithoutKernel(graph: Graph, device: Device): string[] {
     .map((node) => (node.scope === "" ? node.op : `${node.scope}: ${node.op}`));
 }
 
-const lacksKernel = (node: Node, used: ReadonlySet<Tensor | null>): boolean =>
-  WEBGPU_LACKS.has(node.op) ||
-  node.outputs.some((t) => t.dtype === "float64") ||
-  (node.op === "MaxPool" && node.outputs.slice(1).some((places) => used.has(places)));
+function lacksKernel(node: Node, used: ReadonlySet<Tensor | null>): boolean {
+  const { op, inputs, outputs } = node;
+  const first = inputs[0]?.dtype;
+  return (
+    WEBGPU_LACKS.has(op) ||
+    (WEBGPU_FLOAT_ONLY.has(op) && first !== "float32" && first !== "float16") ||
+    (op === "Equal" && first === "bool") ||
+    (op === "MaxPool" && outputs.slice(1).some((places) => used.has(places))) ||
+    inputs.some((t, i) => t !== null && WEBGPU_UNREAD.has(t.dtype) && INDEX_INPUT[op] !== i) ||
+    outputs.some((t) => t.dtype === "float64")
+  );
+}
