@@ -9,6 +9,7 @@ import {
   dimMul,
   dimSub,
   formatShape,
+  isFloat,
   isStatic,
   normalizeAxes,
   normalizeAxis,
@@ -277,6 +278,24 @@ export const Slice: Op<SliceAttributes, One> = {
       axes: attributes.axes.map((axis) => normalizeAxis(axis, ranks[0] as number, "Slice") + 1),
     }),
   ],
+  lower: ({ inputs: [x], attributes: { starts, ends, axes, steps }, target }) => {
+    // WebGPU slices floating point only; it splits integers, and has no kernel that cuts truth values.
+    if (target !== "webgpu" || isFloat(x.dtype) || steps.some((step) => step !== 1) || !isStatic(x.shape)) return undefined;
+    let y = x.dtype === "bool" ? x.cast("int32") : x;
+    axes.forEach((given, i) => {
+      const axis = normalizeAxis(given, x.rank, "Slice");
+      const length = y.shape[axis] as number;
+      const { first, count } = sliceRange(length, starts[i] as number, ends[i] as number, 1);
+      const sizes = [first, count, length - first - count];
+      const parts = split(
+        y,
+        sizes.filter((size) => size > 0),
+        axis,
+      );
+      if (count > 0) y = parts[first > 0 ? 1 : 0] as Tensor;
+    });
+    return y.shape.includes(0) || y === x ? undefined : [y.cast(x.dtype)];
+  },
 };
 
 export type PadMode = "constant" | "reflect" | "edge" | "wrap";

@@ -8,13 +8,18 @@ import type { Device } from "./runtime.js";
 
 /** Ops without a kernel on WebGPU, whatever the element type. */
 const WEBGPU_LACKS: ReadonlySet<string> = new Set(
-  `Sign Round Mod Or Xor IsNaN IsInf Sum Selu LogSoftmax FusedMatMul BitwiseAnd BitwiseOr BitwiseXor BitwiseNot BitShift
+  `Sign Round Mod Or Xor IsNaN IsInf Sum Selu LogSoftmax GroupNormalization FusedMatMul BitwiseAnd BitwiseOr BitwiseXor BitwiseNot BitShift
   OneHot NonZero ConstantOfShape NonMaxSuppression MaxUnpool LRN Loop Scan Dropout RandomUniform RandomNormal Bernoulli
   QuantizeLinear DynamicQuantizeLinear MatMulInteger`.split(/\s+/),
 );
 
 /** Kernels for floating point only. */
-const WEBGPU_FLOAT_ONLY: ReadonlySet<string> = new Set(["Abs", "Neg", "MatMul", "Gemm"]);
+const WEBGPU_FLOAT_ONLY: ReadonlySet<string> = new Set(["Abs", "Neg", "MatMul", "Gemm", "Slice", "GatherElements"]);
+
+/** No kernel for truth values. */
+const WEBGPU_NO_BOOL: ReadonlySet<string> = new Set(
+  "Equal Concat Transpose Tile Split Trilu Identity ScatterElements".split(" "),
+);
 
 /** Element types that WebGPU's kernels do not read. Of these, int64 is taken as an index, and may be written. */
 const WEBGPU_UNREAD: ReadonlySet<DType> = new Set(["float64", "int64", "uint64", "int8", "uint8", "int16", "uint16"]);
@@ -43,7 +48,8 @@ function lacksKernel(node: Node, used: ReadonlySet<Tensor | null>): boolean {
   return (
     WEBGPU_LACKS.has(op) ||
     (WEBGPU_FLOAT_ONLY.has(op) && first !== "float32" && first !== "float16") ||
-    (op === "Equal" && first === "bool") ||
+    (WEBGPU_NO_BOOL.has(op) && first === "bool") ||
+    (op === "Where" && outputs[0]?.dtype === "bool") ||
     (op === "MaxPool" && outputs.slice(1).some((places) => used.has(places))) ||
     inputs.some((t, i) => t !== null && WEBGPU_UNREAD.has(t.dtype) && INDEX_INPUT[op] !== i) ||
     outputs.some((t) => t.dtype === "float64")
