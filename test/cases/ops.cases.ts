@@ -6,6 +6,7 @@ import { elementwiseCases } from "./elementwise.cases.js";
 import { indexingCases } from "./indexing.cases.js";
 import { linalgCases } from "./linalg.cases.js";
 import { normalizationCases } from "./normalization.cases.js";
+import { recurrentCases } from "./recurrent.cases.js";
 import { reduceCases } from "./reduce.cases.js";
 import { shapeCases } from "./shape.cases.js";
 import { windowCases } from "./window.cases.js";
@@ -18,6 +19,7 @@ export const OP_CASES: readonly OpCase[] = [
   ...indexingCases,
   ...windowCases,
   ...normalizationCases,
+  ...recurrentCases,
 ];
 
 /** Ops of the table without a row, each with its reason. */

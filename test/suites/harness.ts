@@ -46,9 +46,11 @@ export function resolved(row: OpCase, tensors: readonly Tensor[]): readonly Tens
   return tensors.map(map);
 }
 
-/** Whether the row's op has a gradient rule for its attributes. */
-export const hasGradient = (row: OpCase): boolean =>
-  row.noGradient === undefined && typeof opNamed(row.op).gradient === "function";
+/** Whether the row's op has a gradient for its attributes: a rule, or the rules of its definition. */
+export function hasGradient(row: OpCase): boolean {
+  const op = opNamed(row.op);
+  return row.noGradient === undefined && (typeof op.gradient === "function" || op.expand !== undefined);
+}
 
 /** Fails unless both have the same shape, and every element is near enough; NaN equals NaN. */
 export function assertClose(got: RefValue, expected: RefValue, tolerance: Tolerance, what: string): void {

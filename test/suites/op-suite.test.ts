@@ -75,6 +75,20 @@ suite("lowerings keep the value", () => {
   }
 });
 
+suite("definitions keep the value", () => {
+  for (const row of OP_CASES) {
+    const { expand } = opNamed(row.op);
+    if (expand === undefined) continue;
+    test(caseName(row), () => {
+      const { leaves, feeds } = instantiate(row, "float64");
+      const node = nodeOf(row, applyCase(row, leaves));
+      const expanded = evaluateReference(expand({ inputs: node.inputs, attributes: node.attributes }), feeds);
+      const expected = evaluateReference(node.outputs, feeds);
+      expanded.forEach((value, i) => assertClose(value, expected[i] as RefValue, TOLERANCES.equivalent, `output ${i}`));
+    });
+  }
+});
+
 const EXAMPLES = 3;
 
 /** Every choice of mapped operands but none; from the third on they go together. */
