@@ -43,6 +43,13 @@ const int64Proto = (name: string, values: readonly number[], scalar = false): Te
   rawData: new Uint8Array(BigInt64Array.from(values, int64).buffer),
 });
 
+const float32Proto = (name: string, values: readonly number[]): TensorProto => ({
+  name,
+  dims: [values.length],
+  dataType: DTYPES.float32.onnx,
+  rawData: new Uint8Array(Float32Array.from(values).buffer),
+});
+
 /** int64 of a number; those beyond 2^53 mean "to the end" and are clamped. */
 const int64 = (value: number): bigint => BigInt(Math.max(-Number.MAX_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, value)));
 
@@ -166,7 +173,7 @@ class Exporter {
             ? this.#shape(node, value as readonly Dim[])
             : place.scalar
               ? this.#vector([value as number], true)
-              : this.#vector(value as readonly number[]);
+              : this.#vector(value as readonly number[], false, kind === "floats" ? "float32" : "int64");
       }
     }
     while (inputs.at(-1) === "") inputs.pop();
@@ -182,13 +189,13 @@ class Exporter {
     return this.#used.has(t);
   }
 
-  #vector(values: readonly number[], scalar = false): string {
-    const key = `${scalar ? "scalar " : ""}${values.join(",")}`;
+  #vector(values: readonly number[], scalar = false, dtype: "int64" | "float32" = "int64"): string {
+    const key = `${dtype} ${scalar ? "scalar " : ""}${values.join(",")}`;
     let name = this.#vectors.get(key);
     if (name === undefined) {
       name = `ints${this.#vectors.size}`;
       this.#vectors.set(key, name);
-      this.#initializers.push(int64Proto(name, values, scalar));
+      this.#initializers.push(dtype === "int64" ? int64Proto(name, values, scalar) : float32Proto(name, values));
     }
     return name;
   }

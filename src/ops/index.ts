@@ -12,6 +12,8 @@ export * from "./random.js";
 export * from "./convolution.js";
 export * from "./pooling.js";
 export * from "./normalization.js";
+export * from "./einsum.js";
+export * from "./resize.js";
 export * from "./recurrent.js";
 export * from "./state.js";
 export * from "./custom.js";

@@ -6,6 +6,7 @@ import { UnsupportedOpError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import { custom } from "./custom.js";
 import { convolution } from "./convolution.js";
+import { einsums } from "./einsum.js";
 import { elementwise } from "./elementwise.js";
 import { indexing } from "./indexing.js";
 import { linalg } from "./linalg.js";
@@ -16,6 +17,7 @@ import { randomness } from "./random.js";
 import { pooling } from "./pooling.js";
 import { recurrence } from "./recurrent.js";
 import { reductions } from "./reduce.js";
+import { resizing } from "./resize.js";
 import { shaping } from "./shape.js";
 import { state } from "./state.js";
 
@@ -26,11 +28,13 @@ const FAMILIES = {
   elementwise,
   reductions,
   linalg,
+  einsums,
   shaping,
   indexing,
   softmaxFamily,
   convolution,
   pooling,
+  resizing,
   normalization,
   randomness,
   recurrence,

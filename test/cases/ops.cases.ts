@@ -2,12 +2,14 @@
  * @module Every row of the op cases, and the ops that need none.
  */
 import type { OpCase } from "./case.js";
+import { einsumCases } from "./einsum.cases.js";
 import { elementwiseCases } from "./elementwise.cases.js";
 import { indexingCases } from "./indexing.cases.js";
 import { linalgCases } from "./linalg.cases.js";
 import { normalizationCases } from "./normalization.cases.js";
 import { recurrentCases } from "./recurrent.cases.js";
 import { reduceCases } from "./reduce.cases.js";
+import { resizeCases } from "./resize.cases.js";
 import { shapeCases } from "./shape.cases.js";
 import { windowCases } from "./window.cases.js";
 
@@ -16,6 +18,8 @@ export const OP_CASES: readonly OpCase[] = [
   ...reduceCases,
   ...linalgCases,
   ...shapeCases,
+  ...einsumCases,
+  ...resizeCases,
   ...indexingCases,
   ...windowCases,
   ...normalizationCases,
