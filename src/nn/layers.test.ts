@@ -64,8 +64,8 @@ function traced(c: Case): {
     ...(causal === undefined ? {} : { causal }),
     ...(inputs[1] === undefined ? {} : { key: inputs[1] }),
   };
-  const forward = module.forward as unknown as Forward;
-  const result = Object.keys(more).length > 0 ? forward(inputs[0] as Tensor, more) : forward(inputs[0] as Tensor);
+  const layer = module as unknown as { readonly forward: Forward };
+  const result = Object.keys(more).length > 0 ? layer.forward(inputs[0] as Tensor, more) : layer.forward(inputs[0] as Tensor);
   let y: Tensor;
   if ("output" in result) {
     const states = result.states.map((state) => state.unsqueeze(0)) as [Tensor, ...Tensor[]];
