@@ -12,6 +12,14 @@ export interface VerbRow {
 
 /** In the order of `descent --help`. */
 export const VERBS: readonly VerbRow[] = [
+  {
+    name: "demo",
+    summary: "train on real data, evaluate, explain, report: nothing to set up",
+    load: () => import("./verbs/demo.js"),
+  },
+  { name: "train", summary: "train a model for a task", load: () => import("./verbs/train.js") },
+  { name: "eval", summary: "measure a run on data", load: () => import("./verbs/eval.js") },
+  { name: "predict", summary: "answer for inputs", load: () => import("./verbs/predict.js") },
   { name: "help", summary: "how to use descent, or one of its verbs", load: () => import("./verbs/help.js") },
   { name: "version", summary: "the versions of descent, Node and the engine", load: () => import("./verbs/version.js") },
 ];

@@ -4,3 +4,4 @@
 export * from "./lenet.js";
 export * from "./mlp.js";
 export * from "./table.js";
+export * from "./tabular-mlp.js";

@@ -145,14 +145,14 @@ export async function compile(
   const device = await resolveDevice(runtime, options.device ?? "cpu");
   const prepared = prepareGraph(whole, device, options.bindings);
   const names = completeNames(prepared, options.names);
-  const model = exportGraph(prepared, { names, ...(options.values === undefined ? {} : { values: options.values }) });
+  const model = exportGraph(prepared, { names, values: options.values });
   const { session, release } = await cachedSession(runtime, model, {
     device,
     threads: options.threads ?? defaultThreads(),
-    ...(options.deviceOutputs === undefined ? {} : { deviceOutputs: options.deviceOutputs }),
-    ...(options.requireDevice === undefined ? {} : { requireDevice: options.requireDevice }),
-    ...(options.spin === undefined ? {} : { spin: options.spin }),
-    ...(options.profile === undefined ? {} : { profile: options.profile }),
+    deviceOutputs: options.deviceOutputs,
+    requireDevice: options.requireDevice,
+    spin: options.spin,
+    profile: options.profile,
   });
   return new Executable(prepared, runtime, session, names, release);
 }

@@ -38,10 +38,10 @@ export class TrainingState implements AsyncDisposable {
   readonly seed: number;
   /** Updates done so far. */
   updates = 0;
+  /** Updates of the whole training, for schedules that end with it. */
+  totalSteps: number | undefined;
   /** What a schedule with memory remembers. */
   scheduleState: ScheduleState;
-  /** How many updates there will be, for schedules that end with the run. */
-  totalSteps: number | undefined;
   readonly #compileOptions: CompileOptions;
   readonly #current = new Map<string, Value>();
   readonly #spare = new Map<string, Value>();
@@ -58,7 +58,7 @@ export class TrainingState implements AsyncDisposable {
     this.seed = options.seed ?? 0;
     this.scheduleState = step.optimizer.schedule.memory?.initial ?? {};
     const names = new Map([...step.types.parameters].map(([path, p]) => [p as Tensor, path]));
-    this.#compileOptions = { device, runtime, names, ...(options.threads === undefined ? {} : { threads: options.threads }) };
+    this.#compileOptions = { device, runtime, names, threads: options.threads };
   }
 
   /** Numbers for a step, on a device. Errors: ShapeError, naming each, if given numbers do not fit. */
@@ -117,8 +117,7 @@ export class TrainingState implements AsyncDisposable {
 
   /** The rate that the schedule gives for the next update. */
   get learningRate(): number {
-    const { totalSteps, scheduleState: state } = this;
-    return this.step.optimizer.schedule.at(this.updates, { state, ...(totalSteps === undefined ? {} : { totalSteps }) });
+    return this.step.optimizer.schedule.at(this.updates, { state: this.scheduleState, totalSteps: this.totalSteps });
   }
 
   async #execute(compiled: CompiledStep, batch: Readonly<Record<string, Value>>): Promise<Record<string, number>> {

@@ -129,8 +129,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   const evaluateEvery = options.evaluateEvery ?? (Number.isFinite(updatesPerEpoch) ? updatesPerEpoch : 1000);
   let progress: TrainerProgress = from ?? { ...START, schedule: state.scheduleState };
   state.updates = progress.step;
-  state.scheduleState = progress.schedule;
   state.totalSteps = totalSteps;
+  state.scheduleState = progress.schedule;
   loader.seek({ epoch: progress.epoch, offset: progress.offset });
 
   const stepMs: number[] = [];
@@ -161,7 +161,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     const measured = monitor === undefined ? undefined : (validation ?? train)[monitor.metric];
     if (validation !== undefined) observe(state, validation);
     const better =
-      measured !== undefined && (best === undefined || (monitor?.mode === "max" ? measured > best.value : measured < best.value));
+      measured !== undefined &&
+      (best === undefined || (monitor?.mode === "max" ? measured >= best.value : measured <= best.value));
     if (better) best = { step: state.updates, value: measured };
     evaluationsSinceBest = better ? 0 : evaluationsSinceBest + 1;
     sums = {};

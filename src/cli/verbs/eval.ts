@@ -1,0 +1,30 @@
+/** @module `descent eval RUN`. */
+import { ConfigError } from "../../util/errors.js";
+import { dataOptions, deviceOptions } from "../training-options.js";
+import { defineVerb } from "../verb.js";
+import { metricsTable } from "./train.js";
+
+export const verb = defineVerb({
+  positionals: [{ name: "RUN", help: "a run folder, or one of its checkpoints" }],
+  options: { ...dataOptions, ...deviceOptions },
+  examples: ["descent eval runs/fashion", "descent eval runs/houses --data new-houses.csv"],
+  engine: true,
+  async run({ positionals: [path = ""], options, print, note }) {
+    const { TrainedModel } = await import("../../tasks/trained-node.js");
+    const { loadExamples } = await import("../../tasks/examples-node.js");
+    const opened = await TrainedModel.open(path, { device: options.device, threads: options.threads });
+    await using model = opened.model;
+    const trainedOn = opened.config.options["data"];
+    const data = options.data ?? (typeof trainedOn === "string" ? trainedOn : undefined);
+    if (data === undefined) throw new ConfigError(`eval ${path}: expected --data, got none`);
+    const { examples, notes } = await loadExamples(model, opened.config, {
+      data,
+      labelColumn: options.labelColumn,
+      skipBadRows: options.skipBadRows,
+    });
+    for (const text of notes) note(text);
+    const metrics = (await model.measure(examples)).result();
+    print(metricsTable({ [`${examples.length} examples`]: metrics }));
+    return { run: path, data, examples: examples.length, metrics };
+  },
+});

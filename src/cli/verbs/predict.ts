@@ -1,0 +1,105 @@
+/** @module `descent predict RUN INPUT…`. */
+import { writeFile } from "node:fs/promises";
+import { ConfigError } from "../../util/errors.js";
+import { formatTable } from "../../util/text.js";
+import { number, flag, text } from "../options.js";
+import { deviceOptions } from "../training-options.js";
+import { defineVerb } from "../verb.js";
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** RFC 4180: quoted where a field has a comma, a quote or a line end. */
+const csvField = (value: unknown): string => {
+  const field = value === null || value === undefined ? "" : String(value);
+  return /[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
+};
+
+function toCsv(rows: readonly Row[]): string {
+  const names = Object.keys(rows[0] ?? {});
+  return [names, ...rows.map((row) => names.map((name) => row[name]))]
+    .map((fields) => `${fields.map(csvField).join(",")}\n`)
+    .join("");
+}
+
+export const verb = defineVerb({
+  positionals: [
+    { name: "RUN", help: "a run folder, or one of its checkpoints" },
+    {
+      name: "INPUT",
+      help: "images, an IDX file, a table (.csv, .tsv, .jsonl, .parquet), or one row as name=value …",
+      many: true,
+    },
+  ],
+  options: {
+    out: text({ help: "write the answers to this .csv or .jsonl file", placeholder: "FILE", short: "o" }),
+    threshold: number({ help: "below this probability there is no label", minimum: 0, maximum: 1 }),
+    probabilities: flag({ help: "give the probability of every class", default: true }),
+    skipBadRows: flag({ help: "leave out rows that cannot be read, and count them" }),
+    ...deviceOptions,
+  },
+  examples: [
+    "descent predict runs/fashion shoe.png",
+    "descent predict runs/houses new.csv --out answers.csv",
+    "descent predict runs/iris sepal_length=5.1 sepal_width=3.5 petal_length=1.4 petal_width=0.2",
+  ],
+  engine: true,
+  async run({ positionals: [path = "", ...inputs], options, print, note }) {
+    const format = options.out === undefined ? undefined : /\.(csv|jsonl)$/.exec(options.out)?.[1];
+    if (options.out !== undefined && format === undefined)
+      throw new ConfigError(`--out: expected a .csv or .jsonl file, got ${options.out}`);
+    const { TrainedModel } = await import("../../tasks/trained-node.js");
+    const { readInputs } = await import("../../tasks/examples-node.js");
+    const opened = await TrainedModel.open(path, { device: options.device, threads: options.threads });
+    await using model = opened.model;
+    const { examples, names, rows } = await readInputs(model, inputs, { skipBadRows: options.skipBadRows });
+    const answers = (await model.answers(examples)).map((answer, i): Row => {
+      const { probabilities, ...rest } = answer as Row & {
+        probabilities?: Readonly<Record<string, number>>;
+        label?: string;
+        score?: number;
+      };
+      const unsure = options.threshold !== undefined && rest.score !== undefined && rest.score < options.threshold;
+      const named = rows === undefined || inputs.length > 1 ? { input: names[i] } : {};
+      return {
+        ...named,
+        ...(rows === undefined ? {} : rows.row(i)),
+        ...(rows !== undefined && rest.label !== undefined
+          ? { prediction: unsure ? null : rest.label, score: rest.score }
+          : unsure
+            ? { ...rest, label: null }
+            : prefixed(rest, rows !== undefined)),
+        ...(options.probabilities && probabilities !== undefined ? { probabilities } : {}),
+      };
+    });
+    if (options.out === undefined) {
+      print(
+        formatTable(
+          Object.keys(flat(answers[0] ?? {})),
+          answers.slice(0, 50).map((answer) => Object.values(flat(answer)).map(shown)),
+        ),
+      );
+      if (answers.length > 50) note(`${answers.length - 50} more; --out FILE or --json gives them all`);
+    } else {
+      await writeFile(
+        options.out,
+        format === "csv" ? toCsv(answers.map(flat)) : answers.map((answer) => `${JSON.stringify(answer)}\n`).join(""),
+      );
+      print(`${answers.length} answers in ${options.out}`);
+    }
+    return answers;
+  },
+});
+
+/** A quantity beside the row that it is for: `price` may be a column of the row itself. */
+const prefixed = (answer: Row, beside: boolean): Row =>
+  beside ? Object.fromEntries(Object.entries(answer).map(([name, value]) => [`predicted_${name}`, value])) : answer;
+
+/** Probabilities as columns of their own. */
+function flat(answer: Row): Row {
+  const { probabilities, ...rest } = answer as Row & { probabilities?: Readonly<Record<string, number>> };
+  const columns = Object.entries(probabilities ?? {}).map(([name, p]) => [`p(${name})`, p]);
+  return { ...rest, ...Object.fromEntries(columns) };
+}
+
+const shown = (value: unknown): string =>
+  typeof value === "number" ? String(Number(value.toPrecision(4))) : value === null || value === undefined ? "" : String(value);

@@ -1,0 +1,80 @@
+/** @module `descent train TASK`. */
+import { ConfigError } from "../../util/errors.js";
+import { formatTable } from "../../util/text.js";
+import { checkTrainingOptions, dataOptions, trainingOptions } from "../training-options.js";
+import { defineVerb } from "../verb.js";
+import { descentVersion } from "./version.js";
+
+/** The figures of a run as a person reads them. */
+export function metricsTable(metrics: Readonly<Record<string, Readonly<Record<string, number>> | undefined>>): string {
+  const splits = Object.entries(metrics).filter(
+    (entry): entry is [string, Readonly<Record<string, number>>] => entry[1] !== undefined,
+  );
+  const names = [...new Set(splits.flatMap(([, values]) => Object.keys(values)))];
+  return formatTable(
+    ["", ...splits.map(([split]) => split)],
+    names.map((name) => [name, ...splits.map(([, values]) => (values[name] === undefined ? "" : values[name].toPrecision(4)))]),
+  );
+}
+
+export const verb = defineVerb({
+  positionals: [
+    { name: "TASK", help: "what to learn: image-classification, tabular-classification, tabular-regression", optional: true },
+  ],
+  options: { ...trainingOptions, ...dataOptions },
+  examples: [
+    "descent train image-classification --data fashion-mnist --model mlp --out runs/fashion",
+    "descent train tabular-regression --data houses.csv --label-column price",
+    "descent train --resume runs/fashion",
+  ],
+  engine: true,
+  async more([name]) {
+    const { taskNamed, TASKS } = await import("../../tasks/table.js");
+    if (name === undefined)
+      return formatTable(
+        ["task", ""],
+        TASKS.map((t) => [t.name, t.summary]),
+      );
+    const task = taskNamed(name);
+    return formatTable(
+      ["model", ""],
+      task.models.map((m) => [m.name + (m.name === task.defaultModel ? " *" : ""), m.summary]),
+    );
+  },
+  async run(context) {
+    const { options, given, positionals, signal, print } = context;
+    checkTrainingOptions({ options, given }, "train");
+    const task = positionals[0] ?? "";
+    if (options.resume === undefined) {
+      const { taskNamed } = await import("../../tasks/table.js");
+      if (task === "") throw new ConfigError("train: expected a task, got none; see descent train --help");
+      taskNamed(task);
+      if (options.data === undefined)
+        throw new ConfigError(`train ${task}: expected --data, got none; give a known name, a file, a folder or a query`);
+    }
+    const { trainTask } = await import("../../tasks/train-task-node.js");
+    const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[:T]/g, "-");
+    const out = options.out ?? `runs/${task}-${options.model ?? "default"}-${stamp}`;
+    const { out: _out, overwrite, resume, config: _config, ...chosen } = options;
+    const result = await trainTask(
+      { ...chosen, task, data: options.data ?? "" },
+      {
+        out,
+        overwrite,
+        resume,
+        command: context.command,
+        signal,
+        note: context.note,
+        progress: context.progress,
+        version: await descentVersion(),
+      },
+    );
+    if (result.summary === undefined) {
+      context.note(`interrupted; go on with: descent train --resume ${result.path}`);
+      return { run: result.path, interrupted: true };
+    }
+    print(metricsTable(result.summary.metrics));
+    print(`run ${result.path}\nreport ${result.path}/report.html`);
+    return { run: result.path, ended: result.ended, ...result.summary };
+  },
+});

@@ -1,0 +1,4 @@
+/**
+ * @module Explanations: which parts of an input an answer came from.
+ */
+export * from "./input-gradient.js";

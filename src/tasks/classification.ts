@@ -1,0 +1,88 @@
+/**
+ * @module What every classification has in common: logits, their loss and metrics, and answers with probabilities.
+ */
+import type { Batch } from "../data/node.js";
+import type { Tensor, TensorData } from "../graph/index.js";
+import { toNumbers } from "../graph/index.js";
+import { crossEntropy } from "../losses/index.js";
+import type { ClassificationReport } from "../metrics/index.js";
+import { ConfusionMatrix, logLoss, topKAccuracy } from "../metrics/index.js";
+import type { Layer } from "../graph/index.js";
+import type { Module } from "../nn/index.js";
+import type { Metrics } from "../train/index.js";
+import type { Answer, Measurement } from "./task.js";
+
+/** Softmax of one row of logits. */
+export function softmaxRow(logits: Float64Array): Float64Array {
+  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const exponentials = logits.map((x) => Math.exp(x - largest));
+  const sum = exponentials.reduce((a, b) => a + b, 0);
+  return exponentials.map((x) => x / sum);
+}
+
+/** Rows of a matrix [N, K]. */
+export function rowsOf(matrix: TensorData): Float64Array[] {
+  const [rows = 0, columns = 0] = matrix.shape;
+  const numbers = toNumbers(matrix);
+  return Array.from({ length: rows }, (_, i) => numbers.subarray(i * columns, (i + 1) * columns));
+}
+
+/** A model of one input and one output, which classifiers and regressors are. */
+export const applyModel = (model: Module, features: Tensor): Tensor => (model as Module & Layer).forward(features);
+
+export const logitsOf = (model: Module, features: Tensor): Readonly<Record<string, Tensor>> => ({
+  logits: applyModel(model, features),
+});
+
+export const classificationLoss = (
+  outputs: Readonly<Record<string, Tensor>>,
+  batch: Readonly<Record<string, Tensor>>,
+  options: { readonly labelSmoothing?: number },
+): Tensor => crossEntropy(outputs["logits"] as Tensor, batch["label"] as Tensor, options);
+
+/** Accuracy, macro F1, loss, and top 5 where there are more than 10 classes; the confusion matrix beside them. */
+export class ClassificationMeasurement implements Measurement {
+  readonly #confusion = new ConfusionMatrix();
+  readonly #loss = logLoss();
+  readonly #top5 = topKAccuracy(5)();
+  readonly #classes: number;
+
+  constructor(classes: number) {
+    this.#classes = classes;
+  }
+
+  update(outputs: Readonly<Record<string, TensorData>>, batch: Batch): void {
+    const logits = outputs["logits"] as TensorData;
+    const label = batch["label"] as TensorData;
+    this.#confusion.update(logits, label);
+    this.#loss.update(logits, label);
+    if (this.#classes > 10) this.#top5.update(logits, label);
+  }
+
+  result(): Metrics {
+    const { accuracy, macro } = this.report();
+    return {
+      accuracy,
+      macroF1: macro.f1,
+      ...(this.#classes > 10 ? { top5Accuracy: this.#top5.result() } : {}),
+      loss: this.#loss.result(),
+    };
+  }
+
+  report(): ClassificationReport {
+    return this.#confusion.report();
+  }
+}
+
+/** The likeliest class, its probability, and all probabilities, for each row of logits. */
+export function classAnswers(outputs: Readonly<Record<string, TensorData>>, classes: readonly string[]): Answer[] {
+  return rowsOf(outputs["logits"] as TensorData).map((row) => {
+    const probabilities = softmaxRow(row);
+    const best = probabilities.reduce((k, p, i) => (p > (probabilities[k] as number) ? i : k), 0);
+    return {
+      label: classes[best] as string,
+      score: probabilities[best] as number,
+      probabilities: Object.fromEntries(classes.map((name, k) => [name, probabilities[k] as number])),
+    };
+  });
+}

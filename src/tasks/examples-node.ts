@@ -1,0 +1,113 @@
+/**
+ * @module Examples for a trained model: data with targets to measure on, and inputs without to answer.
+ */
+import { Dataset, fromRows, loadData, readTable, tableFormat } from "../data/node.js";
+import { parseIdx } from "../data/node.js";
+import { readFileBytes, unwrapGzip } from "../data/files-node.js";
+import type { RunConfig } from "../train/run-folder.js";
+import { ConfigError, DataError } from "../util/errors.js";
+import { readImage } from "../vision/images-node.js";
+import type { ImageInfo } from "./image-classification.js";
+import type { TrainedModel } from "./trained-node.js";
+
+export interface ExamplesOptions {
+  readonly data: string;
+  readonly labelColumn?: string;
+  readonly skipBadRows?: boolean;
+}
+
+/**
+ * Data with targets. Of the data that the model was trained on, or any with a test split, the test part by the run's own seed; of
+ * another file, all rows.
+ */
+export async function loadExamples(
+  model: TrainedModel,
+  config: RunConfig,
+  options: ExamplesOptions,
+): Promise<{ examples: Dataset; notes: readonly string[] }> {
+  const { task, info } = model;
+  const seed = typeof config.options["seed"] === "number" ? config.options["seed"] : 1;
+  const labelColumn = options.labelColumn ?? task.targetColumn(info);
+  const data = await loadData(options.data, {
+    seed,
+    ...(labelColumn === undefined ? {} : { labelColumn }),
+    skipBadRows: options.skipBadRows === true,
+  });
+  const isTrainingData = options.data === config.options["data"];
+  const part = isTrainingData || data.known !== undefined ? data.test : data.train.concat(data.validation, data.test);
+  return { examples: task.examples(data, part, info), notes: isTrainingData ? data.notes : [] };
+}
+
+/** One input for each row or file, and how to name it in the answer. */
+export interface NamedInputs {
+  readonly examples: Dataset;
+  readonly names: readonly string[];
+  /** Rows as they were given, for tables: they stand beside the answers. */
+  readonly rows?: Dataset;
+}
+
+/** Inputs from a command line: image files, IDX files, tables, or one row as `name=value` pairs. Errors: DataError, ConfigError. */
+export async function readInputs(
+  model: TrainedModel,
+  inputs: readonly string[],
+  options: { readonly skipBadRows?: boolean } = {},
+): Promise<NamedInputs> {
+  if (inputs.length === 0) throw new ConfigError("predict: expected an input, got none");
+  return model.task.name === "image-classification" ? readImages(model, inputs) : readRows(model, inputs, options);
+}
+
+async function readImages(model: TrainedModel, inputs: readonly string[]): Promise<NamedInputs> {
+  const info = model.info as ImageInfo;
+  const size = info.imageShape.reduce((product, d) => product * d, 1);
+  const pieces: { name: string; pixels: Uint8Array }[] = [];
+  for (const path of inputs) {
+    if (/idx\d/.test(path)) {
+      const images = parseIdx(await unwrapGzip(await readFileBytes(path), path), path);
+      const [count = 0, ...rest] = images.shape;
+      if (rest.reduce((product, d) => product * d, 1) !== size)
+        throw new DataError(`${path}: expected images of ${info.imageShape.join("×")}, got ${rest.join("×")}`);
+      for (let i = 0; i < count; i++)
+        pieces.push({ name: `${path}#${i}`, pixels: images.data.subarray(i * size, (i + 1) * size) as Uint8Array });
+    } else {
+      const { data } = await readImage(path, info.imageShape);
+      // Files are 0…255; the model may have been trained on fewer shades.
+      const pixels =
+        info.maximum === 255
+          ? (data as Uint8Array)
+          : Uint8Array.from(data as Uint8Array, (v) => Math.round((v / 255) * info.maximum));
+      pieces.push({ name: path, pixels });
+    }
+  }
+  const pixels = new Uint8Array(pieces.length * size);
+  pieces.forEach((piece, i) => pixels.set(piece.pixels, i * size));
+  const examples = model.task.encode(
+    new Dataset({ image: { dtype: "uint8", shape: [pieces.length, ...info.imageShape], data: pixels } }),
+    info,
+  );
+  return { examples, names: pieces.map(({ name }) => name) };
+}
+
+async function readRows(
+  model: TrainedModel,
+  inputs: readonly string[],
+  options: { readonly skipBadRows?: boolean },
+): Promise<NamedInputs> {
+  const isRow = inputs.every((text) => /^[^=]+=/.test(text) && tableFormat(text) === undefined);
+  const rows = isRow ? fromRows([Object.fromEntries(inputs.map(parsePair))]) : await readTables(inputs, options);
+  return { examples: model.task.encode(rows, model.info), names: Array.from({ length: rows.length }, (_, i) => String(i)), rows };
+}
+
+async function readTables(paths: readonly string[], options: { readonly skipBadRows?: boolean }): Promise<Dataset> {
+  const [first, ...rest] = await Promise.all(
+    paths.map(async (path) => (await readTable(path, { skipBadRows: options.skipBadRows === true })).data),
+  );
+  return (first as Dataset).concat(...rest);
+}
+
+/** `age=41` → ["age", 41]; an empty value is a missing one. */
+function parsePair(text: string): [string, string | number | null] {
+  const at = text.indexOf("=");
+  const value = text.slice(at + 1);
+  const number = Number(value);
+  return [text.slice(0, at), value === "" ? null : Number.isFinite(number) && value.trim() !== "" ? number : value];
+}

@@ -1,0 +1,165 @@
+/**
+ * @module Image classification: one label for an image. Pixels are scaled and normalized inside the graph, with the mean and
+ * deviation of the training part, so that a saved model takes plain pixels.
+ */
+import type { LoadedData } from "../data/node.js";
+import { Dataset } from "../data/node.js";
+import type { Dim, Tensor } from "../graph/index.js";
+import { constant, elementAt, fromNumbers } from "../graph/index.js";
+import { LeNet5, Mlp } from "../models/index.js";
+import { DataError } from "../util/errors.js";
+import { classAnswers, ClassificationMeasurement, classificationLoss, logitsOf } from "./classification.js";
+import type { ModelChoice, Prepared, Task, TaskInfo } from "./task.js";
+
+export interface ImageInfo extends TaskInfo {
+  readonly classes: readonly string[];
+  /** [C, H, W]. */
+  readonly imageShape: readonly number[];
+  /** The pixel value that counts as 1. */
+  readonly maximum: number;
+  /** Of pixels divided by `maximum`, per channel. */
+  readonly mean: readonly number[];
+  readonly deviation: readonly number[];
+}
+
+const pixels = ({ imageShape }: ImageInfo): number => imageShape.reduce((product, d) => product * d, 1);
+
+/** Passes over the data so that small sets get as many updates as they need: at least `updates` of `batchSize`. */
+const epochsFor = (examples: number, batchSize: number, updates: number, least: number): number =>
+  Math.max(least, Math.ceil((updates * batchSize) / Math.max(1, examples)));
+
+const MODELS: readonly ModelChoice<ImageInfo>[] = [
+  {
+    name: "mlp",
+    summary: "multilayer perceptron, two hidden layers of 256 units",
+    build: (info) => new Mlp({ inFeatures: pixels(info), hidden: [256, 256], outFeatures: info.classes.length, dropout: 0.2 }),
+    defaults: (examples) => {
+      const batchSize = examples < 10_000 ? 32 : 128;
+      return {
+        epochs: epochsFor(examples, batchSize, 3000, 15),
+        batchSize,
+        lr: 2e-3,
+        optimizer: "adamw",
+        schedule: "one-cycle",
+        weightDecay: 0.02,
+      };
+    },
+  },
+  {
+    name: "linear",
+    summary: "softmax regression: one layer, the baseline",
+    build: (info) => new Mlp({ inFeatures: pixels(info), hidden: [], outFeatures: info.classes.length }),
+    defaults: (examples) => {
+      const batchSize = examples < 10_000 ? 32 : 128;
+      return {
+        epochs: epochsFor(examples, batchSize, 2000, 10),
+        batchSize,
+        lr: 2e-3,
+        optimizer: "adamw",
+        schedule: "cosine",
+        weightDecay: 0.01,
+      };
+    },
+  },
+  {
+    name: "lenet-5",
+    summary: "LeNet-5 in its usual form (LeCun et al. 1998), 28×28 grey images",
+    build: (info) => {
+      if (info.imageShape.join("×") !== "1×28×28")
+        throw new DataError(`lenet-5: expected images of 1×28×28, got ${info.imageShape.join("×")}; use --model mlp`);
+      return new LeNet5({ numClasses: info.classes.length });
+    },
+    defaults: (examples) => ({
+      epochs: epochsFor(examples, 128, 3000, 10),
+      batchSize: 128,
+      lr: 3e-3,
+      optimizer: "adamw",
+      schedule: "one-cycle",
+      weightDecay: 0.02,
+    }),
+  },
+];
+
+/** Mean and deviation of each channel over all pixels, after division by `maximum`. */
+function channelStatistics(dataset: Dataset, shape: readonly number[], maximum: number): { mean: number[]; deviation: number[] } {
+  const [channels = 1, ...size] = shape;
+  const plane = size.reduce((product, d) => product * d, 1);
+  const sums = new Float64Array(channels);
+  const squares = new Float64Array(channels);
+  const image = dataset.tensor("image");
+  for (let i = 0; i < image.data.length; i++) {
+    const c = Math.floor(i / plane) % channels;
+    const value = elementAt(image, i) / maximum;
+    sums[c] = (sums[c] as number) + value;
+    squares[c] = (squares[c] as number) + value * value;
+  }
+  const count = dataset.length * plane;
+  const mean = [...sums].map((sum) => sum / count);
+  // A channel without any variation is divided by 1.
+  const deviation = [...squares].map((square, c) => Math.sqrt(Math.max(0, square / count - (mean[c] as number) ** 2)) || 1);
+  return { mean, deviation };
+}
+
+export const imageClassification: Task<ImageInfo> = {
+  name: "image-classification",
+  summary: "one label for an image",
+  kind: "classification",
+  models: MODELS,
+  defaultModel: "mlp",
+  monitor: { metric: "accuracy", mode: "max" },
+
+  prepare(data: LoadedData): Prepared<ImageInfo> {
+    const { train, validation, test, roles } = data;
+    if (roles.image === undefined)
+      throw new DataError(
+        `${data.name}: expected images, got a table with ${train.names.join(", ")}; use tabular-classification`,
+      );
+    const image = train.tensor(roles.image);
+    const label = train.tensor(roles.target as string);
+    const imageShape = image.shape.slice(1);
+    const maximum = data.maximum ?? 255;
+    const rename = (part: Dataset): Dataset =>
+      part.with({ image: part.tensor(roles.image as string), label: part.tensor(roles.target as string) });
+    const info = { classes: label.classes ?? [], imageShape, maximum, ...channelStatistics(rename(train), imageShape, maximum) };
+    return { info, train: rename(train), validation: rename(validation), test: rename(test), notes: [] };
+  },
+
+  inputs: (info, batch: Dim) => ({ image: { shape: [batch, ...info.imageShape], dtype: "uint8" } }),
+
+  features(batch, { maximum, mean, deviation }): Tensor {
+    const perChannel = (values: readonly number[]): Tensor => constant(fromNumbers("float32", [values.length, 1, 1], values));
+    // (x / maximum − mean) / deviation as one product and one sum.
+    const scale = perChannel(deviation.map((d) => 1 / (maximum * d)));
+    const shift = perChannel(mean.map((m, c) => -m / (deviation[c] as number)));
+    return (batch["image"] as Tensor).cast("float32").mul(scale).add(shift);
+  },
+
+  outputs: logitsOf,
+  loss: (outputs, batch, _info, options) => classificationLoss(outputs, batch, options),
+  measurement: (info) => new ClassificationMeasurement(info.classes.length),
+  answers: (outputs, info) => classAnswers(outputs, info.classes),
+
+  examples(data, part, info) {
+    const { image = "image", target = "label" } = data.roles;
+    const label = part.tensor(target);
+    const classes = label.classes ?? [];
+    const unknown = classes.filter((name) => !info.classes.includes(name));
+    if (unknown.length > 0)
+      throw new DataError(`${data.name}: expected classes ${info.classes.join(", ")}, got ${unknown.join(", ")} as well`);
+    const index = Int32Array.from(label.data as Int32Array, (k) => info.classes.indexOf(classes[k] as string));
+    return imageClassification.encode(
+      new Dataset({ image: part.tensor(image), label: { ...label, data: index, classes: info.classes } }),
+      info,
+    );
+  },
+
+  targetColumn: () => undefined,
+
+  encode(rows, info) {
+    const image = rows.tensor("image");
+    const shape = image.shape.slice(1);
+    if (shape.join() !== info.imageShape.join())
+      throw new DataError(`input: expected images of ${info.imageShape.join("×")}, got ${shape.join("×")}`);
+    return rows;
+  },
+};

@@ -1,0 +1,42 @@
+/**
+ * @module Every task by name. The command line, the server and the studio read this table.
+ */
+import { ConfigError } from "../util/errors.js";
+import { unknownName } from "../util/nearest.js";
+import { imageClassification } from "./image-classification.js";
+import { tabularClassification, tabularRegression } from "./tabular.js";
+import type { AnyTask, ModelChoice, TaskInfo } from "./task.js";
+
+export const TASKS: readonly AnyTask[] = [
+  imageClassification,
+  tabularClassification,
+  tabularRegression,
+] as readonly unknown[] as readonly AnyTask[];
+
+/** A task by name; ConfigError with the nearest one. */
+export function taskNamed(name: string): AnyTask {
+  const task = TASKS.find((t) => t.name === name);
+  if (task === undefined)
+    throw new ConfigError(
+      unknownName(
+        "task",
+        name,
+        TASKS.map((t) => t.name),
+      ),
+    );
+  return task;
+}
+
+/** A task's model by name; ConfigError with the nearest one. */
+export function modelNamed(task: AnyTask, name: string): ModelChoice<TaskInfo> {
+  const model = task.models.find((m) => m.name === name);
+  if (model === undefined)
+    throw new ConfigError(
+      `${task.name}: ${unknownName(
+        "model",
+        name,
+        task.models.map((m) => m.name),
+      )}`,
+    );
+  return model;
+}

@@ -1,0 +1,378 @@
+/**
+ * @module A task trained into a run folder, from a data set's name to a report: what `descent train` does.
+ */
+import { freemem } from "node:os";
+import type { Dataset } from "../data/node.js";
+import { loadData } from "../data/node.js";
+import type { Graph, TensorData } from "../graph/index.js";
+import type { Module } from "../nn/index.js";
+import { adam } from "../optim/index.js";
+import { opOf } from "../ops/index.js";
+import type { Device, DeviceChoice } from "../runtime/index.js";
+import { platformRuntime, prepareGraph, resolveDevice } from "../runtime/index.js";
+import { forEachBatch } from "../train/evaluate.js";
+import type { TrainingState, TrainingStep } from "../train/index.js";
+import { TrainingState as State, trainingStep } from "../train/index.js";
+import { peakMemory } from "../train/memory.js";
+import type { Progress, ProgressOptions } from "../train/progress.js";
+import { peakMemoryMiB } from "../train/progress-node.js";
+import type { RunConfig, RunSummary } from "../train/run-folder.js";
+import type { Checkpoint, RunWriter } from "../train/run-folder-node.js";
+import { createRun, resumeRun } from "../train/run-folder-node.js";
+import { trainRun } from "../train/train-node.js";
+import { ConfigError, DescentError } from "../util/errors.js";
+import { makeOptimizer } from "./optimizer.js";
+import { writeReport } from "./report-node.js";
+import { modelNamed, taskNamed } from "./table.js";
+import type { AnyTask, Prepared, TaskInfo, TrainingDefaults } from "./task.js";
+import { TrainedModel } from "./trained-node.js";
+
+/** What was asked for; what is left out has the model's own default. Names are those of the command line. */
+export interface TrainTaskOptions extends Partial<Omit<TrainingDefaults, "epochs">> {
+  readonly task: string;
+  readonly data: string;
+  readonly model?: string;
+  readonly labelColumn?: string;
+  readonly skipBadRows?: boolean;
+  readonly epochs?: number;
+  readonly steps?: number;
+  readonly accumulate?: number;
+  readonly earlyStopping?: number;
+  readonly seed?: number;
+  readonly device?: DeviceChoice;
+  readonly threads?: number;
+  /** A run whose parameters training starts from. */
+  readonly init?: string;
+  readonly check?: boolean;
+  readonly lang?: "en" | "zh";
+}
+
+/** Where the run goes, and how it is watched. */
+export interface TrainTaskContext {
+  readonly out: string;
+  readonly overwrite?: boolean;
+  /** Goes on with this run: its own configuration counts, not the options. */
+  readonly resume?: string;
+  readonly command?: string;
+  readonly signal?: AbortSignal;
+  readonly note?: (text: string) => void;
+  readonly progress?: (options: ProgressOptions) => Progress;
+  readonly version: string;
+  readonly checkpointEvery?: number;
+}
+
+export interface TrainTaskResult {
+  readonly path: string;
+  /** Undefined where the run was interrupted. */
+  readonly summary?: RunSummary;
+  readonly ended: "steps" | "early stopping" | "interrupted";
+}
+
+/** Everything that a run is made of, decided. */
+interface Plan {
+  readonly task: AnyTask;
+  readonly modelName: string;
+  readonly model: Module;
+  readonly prepared: Prepared<TaskInfo>;
+  readonly step: TrainingStep;
+  readonly batchSize: number;
+  readonly totalSteps: number;
+  readonly evaluateEvery: number;
+  readonly notes: readonly string[];
+  readonly dataName: string;
+  readonly resolved: TrainTaskOptions;
+}
+
+const MOST_EVALUATIONS = 20;
+
+async function plan(options: TrainTaskOptions): Promise<Plan> {
+  const task = taskNamed(options.task);
+  const modelName = options.model ?? task.defaultModel;
+  const choice = modelNamed(task, modelName);
+  const seed = options.seed ?? 1;
+  const data = await loadData(options.data, {
+    seed,
+    ...(options.labelColumn === undefined ? {} : { labelColumn: options.labelColumn }),
+    ...(options.skipBadRows === undefined ? {} : { skipBadRows: options.skipBadRows }),
+  });
+  const prepared = task.prepare(data, { seed });
+  const model = choice.build(prepared.info);
+  const defaults = choice.defaults(prepared.train.length);
+  const batchSize = Math.min(options.batchSize ?? defaults.batchSize, prepared.train.length);
+  const accumulate = options.accumulate ?? 1;
+  const stepsPerEpoch = Math.max(1, Math.floor(Math.floor(prepared.train.length / batchSize) / accumulate));
+  const epochs = options.epochs ?? defaults.epochs;
+  const totalSteps = options.steps ?? Math.max(1, Math.round(epochs * stepsPerEpoch));
+  // Whole epochs, and not more often than a person would read.
+  const evaluateEvery = stepsPerEpoch * Math.max(1, Math.ceil(totalSteps / stepsPerEpoch / MOST_EVALUATIONS));
+  const settings = {
+    optimizer: options.optimizer ?? defaults.optimizer,
+    schedule: options.schedule ?? defaults.schedule,
+    lr: options.lr ?? defaults.lr,
+    weightDecay: options.weightDecay ?? defaults.weightDecay,
+    warmupSteps: options.warmupSteps ?? defaults.warmupSteps,
+    clipNorm: options.clipNorm ?? defaults.clipNorm,
+  };
+  const labelSmoothing = options.labelSmoothing ?? defaults.labelSmoothing;
+  const step = trainingStep({
+    model,
+    optimizer: makeOptimizer({ ...settings, totalSteps }),
+    accumulate,
+    loss: (batch) =>
+      task.loss(task.outputs(model, task.features(batch, prepared.info), batch, prepared.info), batch, prepared.info, {
+        labelSmoothing,
+      }),
+  });
+  const resolved: TrainTaskOptions = {
+    ...options,
+    ...settings,
+    labelSmoothing,
+    model: modelName,
+    batchSize,
+    accumulate,
+    seed,
+    ...(options.steps === undefined ? { epochs } : { steps: totalSteps }),
+  };
+  return {
+    task,
+    modelName,
+    model,
+    prepared,
+    step,
+    batchSize,
+    totalSteps,
+    evaluateEvery,
+    notes: [...data.notes, ...prepared.notes],
+    dataName: data.name,
+    resolved,
+  };
+}
+
+/** Columns that a training batch has: the inputs and the target. */
+const trainingColumns = (task: AnyTask, info: TaskInfo): string[] => [
+  ...Object.keys(task.inputs(info, 1)),
+  task.kind === "classification" ? "label" : "target",
+];
+
+/** What one step costs, and the memory that training takes: two copies of the state, the batch, and the live values. */
+function measureStep(
+  step: TrainingStep,
+  batch: Readonly<Record<string, TensorData>>,
+  device: Device,
+): { flops: number; bytes: number; graph: Graph } {
+  const graph = prepareGraph(step.graphFor(batch).graph, device);
+  let flops = 0;
+  for (const node of graph.nodes) if (node.inputs.length > 0) flops += opOf(node).cost(node).flops;
+  const { leafBytes, peakBytes } = peakMemory(graph);
+  return { flops, bytes: 2 * leafBytes + peakBytes, graph };
+}
+
+/** Refuses a training that the machine has no memory for, with a batch size that would fit. */
+function checkMemory(bytes: number, batchSize: number, stateBytes: number): void {
+  const free = freemem();
+  if (bytes <= free) return;
+  const mib = (n: number): number => Math.ceil(n / 2 ** 20);
+  const perExample = (bytes - 2 * stateBytes) / batchSize;
+  const fitting = Math.floor((free * 0.9 - 2 * stateBytes) / perExample);
+  const remedy = fitting >= 1 ? `--batch-size ${fitting} would fit` : "use a smaller model";
+  throw new DescentError(`memory: expected ${mib(bytes)} MiB for training, got ${mib(free)} MiB free; ${remedy}`);
+}
+
+const CHECK_STEPS = 200;
+/** Of the loss at the start: what counts as learned by heart. */
+const CHECK_FRACTION = 0.2;
+
+/** Learns one batch by heart, which any sound model can; an unsound label, loss or model shows here and not after an hour. */
+async function checkOneBatch(
+  { prepared, step, task, batchSize, resolved }: Plan,
+  device: DeviceChoice,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const rows = prepared.train.take(Math.min(batchSize, 32));
+  const batch = rows.pick(...trainingColumns(task, prepared.info)).batch();
+  const quick = trainingStep({ ...step, accumulate: 1, optimizer: adam({ learningRate: 3e-3 }) });
+  const state = await State.create(quick, { seed: resolved.seed, device, threads: resolved.threads });
+  try {
+    const first = (await state.run(batch)).loss;
+    let best = first;
+    for (let i = 0; i < CHECK_STEPS && best > CHECK_FRACTION * first; i++) {
+      if (signal?.aborted === true) return;
+      best = Math.min(best, (await state.run(batch)).loss);
+    }
+    // Contradictory copies of one example cannot be learned: only a loss that hardly moves is a fault.
+    if (!(best < 0.7 * first)) {
+      throw new DescentError(
+        `check: expected one batch of ${rows.length} examples to be learned by heart, got a loss of ${best.toPrecision(3)} after ${CHECK_STEPS} steps from ${first.toPrecision(3)}; look at the labels, or go on with --no-check`,
+      );
+    }
+  } finally {
+    await state.dispose();
+  }
+}
+
+/** A closure that measures a state on a part of the data, with one compiled graph. */
+async function measurer(
+  state: TrainingState,
+  { task, prepared }: Plan,
+  part: Dataset,
+): Promise<() => Promise<Readonly<Record<string, number>>>> {
+  const size = Math.min(256, part.length);
+  const types = task.inputs(prepared.info, size);
+  const run = await state.evaluator(types, (batch) =>
+    task.outputs(state.step.model, task.features(batch, prepared.info), batch, prepared.info),
+  );
+  const columns = Object.keys(types);
+  return async () => {
+    const measurement = task.measurement(prepared.info);
+    await forEachBatch(
+      part,
+      size,
+      (batch) => run(Object.fromEntries(columns.map((name) => [name, batch[name] as TensorData]))),
+      (outputs, batch) => measurement.update(outputs, batch),
+    );
+    return measurement.result();
+  };
+}
+
+/** Opens the run folder: a new one, or one to go on with, whose own configuration then counts. */
+async function openFolder(
+  options: TrainTaskOptions,
+  context: TrainTaskContext,
+): Promise<{ options: TrainTaskOptions; writer?: RunWriter; checkpoint?: Checkpoint; config?: RunConfig }> {
+  if (context.resume === undefined) return { options };
+  const { writer, checkpoint } = await resumeRun(context.resume);
+  const config = await writer.folder.config();
+  const { task } = config;
+  return {
+    options: { ...(config.options as unknown as TrainTaskOptions), task, threads: options.threads },
+    writer,
+    checkpoint,
+    config,
+  };
+}
+
+const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+
+/**
+ * Trains a task, or goes on training it, and leaves a whole run folder behind.
+ *
+ * Errors: DataError, ConfigError for what was given; DescentError for a loss that is not finite, for a batch that cannot be
+ * learned by heart, and for too little memory.
+ */
+export async function trainTask(asked: TrainTaskOptions, context: TrainTaskContext): Promise<TrainTaskResult> {
+  const { note = () => undefined, signal } = context;
+  const opened = await openFolder(asked, context);
+  let { writer } = opened;
+  try {
+    const planned = await plan(opened.options);
+    const { task, prepared, step, resolved, batchSize, totalSteps, model, modelName, dataName } = planned;
+    const runtime = await platformRuntime();
+    const device = await resolveDevice(runtime, resolved.device ?? "auto");
+    const columns = trainingColumns(task, prepared.info);
+    const train = prepared.train.pick(...columns);
+    const cost = measureStep(step, train.take(batchSize).batch(), device);
+    const stateBytes = [...step.types.parameters.values()].reduce((sum, p) => sum + 4 * p.size, 0);
+    checkMemory(cost.bytes, batchSize, stateBytes);
+    const counts = `${prepared.train.length} training, ${prepared.validation.length} validation, ${prepared.test.length} test examples`;
+    note(
+      `${task.name}: ${dataName}, ${counts}; ${modelName}, ${model.parameterCount} parameters; ${totalSteps} steps of ${batchSize} on ${device}`,
+    );
+    for (const text of planned.notes) note(text);
+    if (context.resume === undefined && resolved.check !== false) await checkOneBatch(planned, device, signal);
+    const numbers = resolved.init === undefined ? undefined : await numbersFrom(resolved.init);
+    const config: RunConfig = opened.config ?? {
+      descent: context.version,
+      task: task.name,
+      ...(context.command === undefined ? {} : { command: context.command }),
+      options: definedOnly(resolved),
+      model: modelName,
+      info: prepared.info,
+      notes: planned.notes,
+    };
+    writer ??= await createRun(context.out, { config, overwrite: context.overwrite });
+    const trained = await trainRun({
+      step,
+      train,
+      batchSize,
+      totalSteps,
+      seed: resolved.seed ?? 1,
+      device,
+      threads: resolved.threads,
+      evaluate: (state) => measurer(state, planned, prepared.validation),
+      monitor: task.monitor,
+      evaluateEvery: planned.evaluateEvery,
+      patience: resolved.earlyStopping,
+      checkpointEvery: context.checkpointEvery ?? checkpointInterval(totalSteps),
+      signal,
+      progress: context.progress?.({
+        label: "train",
+        total: totalSteps,
+        unit: "examples",
+        start: opened.checkpoint?.step ?? 0,
+        peakMemoryMiB,
+      }),
+      writer,
+      checkpoint: opened.checkpoint,
+      numbers,
+    });
+    await trained.state.dispose();
+    const { ended, progress, stepMs } = trained;
+    if (ended === "interrupted") return { path: writer.path, ended };
+    const { model: best } = await TrainedModel.open(writer.path, { device, threads: resolved.threads });
+    await using used = best;
+    const measured = {
+      train: (await used.measure(prepared.train.take(Math.min(prepared.train.length, 10_000)))).result(),
+      validation: (await used.measure(prepared.validation)).result(),
+    };
+    const test = await used.measure(prepared.test);
+    const summary: RunSummary = {
+      task: task.name,
+      model: modelName,
+      data: dataName,
+      seed: resolved.seed ?? 1,
+      device,
+      parameters: model.parameterCount,
+      flopsPerStep: cost.flops,
+      steps: progress.step,
+      stepMs: median(stepMs),
+      trainSeconds: progress.seconds,
+      peakMemoryMiB: peakMemoryMiB(),
+      metrics: { ...measured, test: test.result() },
+    };
+    await writer.writeSummary(summary);
+    await writer.write("model.onnx", used.toOnnx());
+    await writeReport({
+      writer,
+      used,
+      summary,
+      measurement: test,
+      test: prepared.test,
+      config,
+      language: resolved.lang ?? "en",
+      notes: planned.notes,
+    });
+    return { path: writer.path, summary, ended };
+  } finally {
+    writer?.[Symbol.dispose]();
+  }
+}
+
+/** Often enough that a kill costs little; evaluations write checkpoints besides. */
+const checkpointInterval = (totalSteps: number): number => Math.max(200, Math.ceil(totalSteps / 20));
+
+async function numbersFrom(path: string): Promise<ReadonlyMap<string, TensorData>> {
+  if (path.endsWith(".safetensors")) {
+    const { loadSafetensors } = await import("../data/node.js");
+    return (await loadSafetensors(path)).tensors;
+  }
+  if (path.endsWith(".onnx"))
+    throw new ConfigError(
+      `--init ${path}: expected a run folder or a .safetensors file; ONNX files cannot start a task's own model yet`,
+    );
+  const { model } = await TrainedModel.open(path);
+  return model.numbers;
+}
+
+/** JSON has no undefined. */
+const definedOnly = (options: object): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));

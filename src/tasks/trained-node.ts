@@ -1,0 +1,180 @@
+/**
+ * @module A trained model in use: from a run folder to answers, metrics and attributions. Parameters are constants of the
+ * compiled graphs, which is faster than giving them at each run.
+ */
+import { inputTimesGradient, targetScores } from "../explain/index.js";
+import type { Dataset } from "../data/node.js";
+import type { Parameter, Tensor, TensorData } from "../graph/index.js";
+import { Graph, input, symbol } from "../graph/index.js";
+import type { Module } from "../nn/index.js";
+import { exportGraph } from "../onnx/index.js";
+import { lowerGraph, resolveMode } from "../ops/index.js";
+import type { DeviceChoice, Executable } from "../runtime/index.js";
+import { compile } from "../runtime/index.js";
+import { checkpointParameters } from "../train/train-node.js";
+import type { RunConfig } from "../train/run-folder.js";
+import { openRun, splitRunPath } from "../train/run-folder-node.js";
+import { forEachBatch } from "../train/evaluate.js";
+import { randomInputs } from "../train/step.js";
+import { ConfigError } from "../util/errors.js";
+import { modelNamed, taskNamed } from "./table.js";
+import type { Answer, AnyTask, Measurement, TaskInfo } from "./task.js";
+
+export interface UseOptions {
+  readonly device?: DeviceChoice;
+  readonly threads?: number;
+}
+
+type Outputs = Readonly<Record<string, TensorData>>;
+
+/** Rows that are computed at once; a single input is computed alone. */
+const BATCH = 256;
+
+/** A model with numbers. Owned: dispose it. */
+export class TrainedModel implements AsyncDisposable {
+  readonly task: AnyTask;
+  readonly modelName: string;
+  readonly info: TaskInfo;
+  readonly model: Module;
+  readonly numbers: ReadonlyMap<string, TensorData>;
+  readonly #options: UseOptions;
+  readonly #executables = new Map<string, Promise<Executable>>();
+
+  /** Errors: ConfigError, naming each tensor, if the numbers are not those of the model. */
+  constructor(
+    task: AnyTask,
+    modelName: string,
+    info: TaskInfo,
+    numbers: ReadonlyMap<string, TensorData>,
+    options: UseOptions = {},
+  ) {
+    this.task = task;
+    this.modelName = modelName;
+    this.info = info;
+    this.model = modelNamed(task, modelName).build(info);
+    this.numbers = numbers;
+    this.#options = options;
+    const problems = [...this.model.state()].flatMap(([path, p]) => {
+      const given = numbers.get(path);
+      if (given === undefined) return [`${path} is missing`];
+      const fits = given.dtype === p.dtype && given.shape.join() === p.dims.join();
+      return fits ? [] : [`${path}: expected ${p.dtype} [${p.dims.join(", ")}], got ${given.dtype} [${given.shape.join(", ")}]`];
+    });
+    if (problems.length > 0) throw new ConfigError(`checkpoint: expected one of ${modelName}; ${problems.join("; ")}`);
+  }
+
+  /** Opens a run folder (its best checkpoint, or its last), or one of its checkpoints. */
+  static async open(path: string, options: UseOptions = {}): Promise<{ model: TrainedModel; config: RunConfig }> {
+    const { run, checkpoint: name } = splitRunPath(path);
+    const folder = await openRun(run);
+    const config = await folder.config();
+    const checkpoint = await folder.readCheckpoint(name ?? ((await folder.pointer("best")) === undefined ? "last" : "best"));
+    const { model, info } = config as RunConfig & { model?: string; info?: TaskInfo };
+    if (model === undefined || info === undefined)
+      throw new ConfigError(`${run}: expected a run of a task, got a config.json without model and info`);
+    return { model: new TrainedModel(taskNamed(config.task), model, info, checkpointParameters(checkpoint), options), config };
+  }
+
+  /** The inputs, the features that the model sees, and its outputs; in use mode. */
+  #trace(batch: number | ReturnType<typeof symbol>): { features: Tensor; outputs: Readonly<Record<string, Tensor>> } {
+    const types = this.task.inputs(this.info, batch);
+    const tensors = Object.fromEntries(Object.entries(types).map(([name, type]) => [name, input(name, type.shape, type.dtype)]));
+    const features = this.task.features(tensors, this.info);
+    const outputs = this.task.outputs(this.model, features, tensors, this.info);
+    const { map } = resolveMode([features, ...Object.values(outputs)], "eval", randomInputs());
+    return { features: map(features), outputs: Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, map(t)])) };
+  }
+
+  #values(): Map<Tensor, TensorData> {
+    return new Map(
+      [...this.model.state()].map(([path, p]): [Parameter, TensorData] => [p, this.numbers.get(path) as TensorData]),
+    );
+  }
+
+  #names(): Map<Tensor, string> {
+    return new Map([...this.model.state()].map(([path, p]) => [p, path]));
+  }
+
+  #compiled(key: string, make: () => Readonly<Record<string, Tensor>>): Promise<Executable> {
+    let executable = this.#executables.get(key);
+    if (executable === undefined) {
+      executable = compile(make(), { ...this.#options, names: this.#names(), values: this.#values() });
+      this.#executables.set(key, executable);
+    }
+    return executable;
+  }
+
+  /** Runs over encoded examples; `each` is given outputs and rows in order. */
+  async run(examples: Dataset, each: (outputs: Outputs, firstRow: number) => void): Promise<void> {
+    const size = examples.length === 1 ? 1 : BATCH;
+    const executable = await this.#compiled(`outputs ${size}`, () => this.#trace(size).outputs);
+    const columns = Object.keys(this.task.inputs(this.info, size));
+    await forEachBatch(
+      examples.pick(...columns),
+      size,
+      (batch) => executable.call(batch),
+      (outputs, _batch, first) => each(outputs, first),
+    );
+  }
+
+  /** One answer for each encoded example. */
+  async answers(examples: Dataset): Promise<Answer[]> {
+    const answers: Answer[] = [];
+    await this.run(examples, (outputs) => void answers.push(...this.task.answers(outputs, this.info)));
+    return answers;
+  }
+
+  /** Measures on encoded examples that have their targets. */
+  async measure(examples: Dataset): Promise<Measurement> {
+    const measurement = this.task.measurement(this.info);
+    const executable = await this.#compiled(`outputs ${BATCH}`, () => this.#trace(BATCH).outputs);
+    const columns = Object.keys(this.task.inputs(this.info, BATCH));
+    const pick = (batch: Record<string, TensorData>): Record<string, TensorData> =>
+      Object.fromEntries(columns.map((name) => [name, batch[name] as TensorData]));
+    await forEachBatch(
+      examples,
+      BATCH,
+      (batch) => executable.call(pick(batch)),
+      (outputs, batch) => measurement.update(outputs, batch),
+    );
+    return measurement;
+  }
+
+  /** Input × gradient of each example's answer: features [N, …] and attributions of the same shape. */
+  async attributions(examples: Dataset, targets: Int32Array): Promise<{ features: TensorData; attribution: TensorData }> {
+    const n = examples.length;
+    const executable = await this.#compiled(`attributions ${n}`, () => {
+      const { features, outputs } = this.#trace(n);
+      const first = Object.values(outputs)[0] as Tensor;
+      const scores =
+        this.task.kind === "classification" ? targetScores(first, input("target", [n], "int32")) : first.reshape([n]);
+      return { features, attribution: inputTimesGradient(scores, features) };
+    });
+    const columns = Object.keys(this.task.inputs(this.info, n));
+    const feeds: Record<string, TensorData> = examples.pick(...columns).batch();
+    if (this.task.kind === "classification") feeds["target"] = { dtype: "int32", shape: [n], data: targets };
+    return (await executable.call(feeds)) as { features: TensorData; attribution: TensorData };
+  }
+
+  /** The model as a portable ONNX file with N free, preprocessing inside, and what the task knows in its metadata. */
+  toOnnx(): Uint8Array {
+    const { outputs } = this.#trace(symbol("N"));
+    const graph = lowerGraph(new Graph(outputs), "onnx");
+    const metadata = new Map([
+      ["descent.task", this.task.name],
+      ["descent.model", this.modelName],
+      ["descent.info", JSON.stringify(this.info)],
+    ]);
+    return exportGraph(graph, { names: this.#names(), values: this.#values(), graphName: this.modelName, metadata });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const executable of this.#executables.values()) await (await executable).dispose();
+    this.#executables.clear();
+  }
+
+  /** For code without `await using`. */
+  dispose(): Promise<void> {
+    return this[Symbol.asyncDispose]();
+  }
+}
