@@ -4,7 +4,7 @@
  * the other two, so gradients of every order stay among them. As in every framework, "convolution" is cross-correlation.
  */
 import type { Dim, Node, Shape, Tensor } from "../graph/index.js";
-import { dimAdd, dimEquals, dimMul, formatShape, isFloat, staticDim, staticShape } from "../graph/index.js";
+import { dimAdd, dimEquals, dimMul, formatShape, isFloat, isStatic, staticDim, staticShape } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
 import type { Cost, Op, OptionalTensor, Target } from "./op.js";
 import { bytesMoved, elementCount, emitOne, expectDType, expectSameDType } from "./op.js";
@@ -225,8 +225,9 @@ export const ConvTranspose: Op<TransposeAttributes, readonly [Tensor, Tensor, Te
     return [groupsToBatch(emitOne(ConvTranspose, grouped, { ...attributes, group: attributes.group * count }), count)];
   },
   lower: ({ node, inputs: [x, w, b], attributes, target }) => {
-    if (target === "onnx" || (node.outputs[0] as Tensor).shape.slice(2).some((d) => typeof d !== "number")) return undefined;
-    return [transposedConv(x, w, b, attributes, attributes.group, (node.outputs[0] as Tensor).shape.slice(2), target)];
+    const lengths = (node.outputs[0] as Tensor).shape.slice(2);
+    if (target === "onnx" || !isStatic(lengths) || usesTranspose(attributes, target)) return undefined;
+    return [transposedConv(x, w, b, attributes, attributes.group, lengths, target)];
   },
 };
 
@@ -245,7 +246,15 @@ function transposedWeights(w: Tensor, group: number): Tensor {
     .reshape([group * c, m / group, ...kernel]);
 }
 
-/** x of the given spatial lengths from y = conv(x, w): with stride 1 a Conv with the turned, transposed weights. */
+/**
+ * Whether a ConvTranspose node is the way to transpose this window. With stride 1 a Conv is faster; with more, the engine's
+ * ConvTranspose is 3 to 9 times as fast as a Conv over spread zeros, and twice as fast as one Conv per phase.
+ */
+const usesTranspose = ({ kernel_shape, strides, dilations }: Window, target: Target): boolean =>
+  strides.some((stride) => stride > 1) &&
+  (target !== "webgpu" || (kernel_shape.length === 2 && dilations.every((dilation) => dilation === 1)));
+
+/** x of the given spatial lengths from y = conv(x, w). */
 function transposedConv(
   y: Tensor,
   w: Tensor,
@@ -253,20 +262,26 @@ function transposedConv(
   window: Window,
   group: number,
   lengths: Shape,
-  _target: Target,
+  target: Target,
 ): Tensor {
   const { kernel_shape, strides, pads, dilations } = window;
   const slid = y.shape.slice(2).map((d) => staticDim(d, "gradient of Conv"));
-  const target = lengths.map((d) => staticDim(d, "gradient of Conv"));
-  const spread = strides.every((s) => s === 1) ? y : spreadSpatial(y, strides);
   const reach = kernel_shape.map((k, i) => (dilations[i] as number) * (k - 1));
   const before = reach.map((r, i) => r - (pads[i] as number));
-  const after = reach.map(
-    (r, i) => (target[i] as number) + r - (before[i] as number) - ((slid[i] as number) - 1) * (strides[i] as number) - 1,
-  );
+  /** Zeros after the last place of y, so that a kernel of stride 1 slides up to the last element of x. */
+  const after = reach.map((r, i) => {
+    const spreadLength = ((slid[i] as number) - 1) * (strides[i] as number) + 1;
+    return staticDim(lengths[i], "gradient of Conv") + r - (before[i] as number) - spreadLength;
+  });
+  if (usesTranspose(window, target)) {
+    const output_padding = after.map((width, i) => width - ((reach[i] as number) - (pads[i + reach.length] as number)));
+    return emitOne(ConvTranspose, [y, w, bias], { kernel_shape, strides, pads, dilations, group, output_padding });
+  }
   const around = [...before, ...after];
-  const cut = around.map((width) => Math.min(0, width));
-  const inside = cut.some((width) => width < 0) ? padSpatial(spread, cut) : spread;
+  const spread = padSpatial(
+    spreadSpatial(y, strides),
+    around.map((width) => Math.min(0, width)),
+  );
   const attributes = {
     kernel_shape,
     strides: kernel_shape.map(() => 1),
@@ -274,10 +289,13 @@ function transposedConv(
     dilations,
     group,
   };
-  return emitOne(Conv, [inside, transposedWeights(w, group), bias], attributes);
+  return emitOne(Conv, [spread, transposedWeights(w, group), bias], attributes);
 }
 
-/** One batched product for each place in the kernel, on what that place sees; then the sum over the batch. */
+/** Channels in a group up to which all taps are joined for one product; above, copying them costs more than it saves. */
+const JOINED_CHANNELS = 4;
+
+/** dw from what each place in the kernel sees of x, by the way that was measured fastest (docs/performance.md). */
 function weightGradient(x: Tensor, dy: Tensor, window: Window, group: number): Tensor {
   const where = "gradient of Conv";
   const slid = dy.shape.slice(2).map((d) => staticDim(d, where));
@@ -285,13 +303,27 @@ function weightGradient(x: Tensor, dy: Tensor, window: Window, group: number): T
   const places = slid.reduce((a, b) => a * b, 1);
   const [m, c] = [staticDim(dy.shape[1], where) / group, staticDim(x.shape[1], where) / group];
   const padded = padSpatial(x, window.pads);
+  const seen = windowTaps(window.kernel_shape).map((tap) => tapOf(padded, tap, window, slid));
+  const joined = (parts: readonly Tensor[], axis: number): Tensor => (parts[0] as Tensor).concat(parts.slice(1), axis);
+  const result = [group * m, c, ...window.kernel_shape];
+  if (m === 1 && c === 1) {
+    // Depthwise: products and sums, since matrices of one row and column are slow to multiply. [K, C] → [C, K]
+    const spatial = slid.map((_, i) => i + 2);
+    const sums = seen.map((t) => dy.mul(t).sum(spatial).sum(0, true));
+    return joined(sums, 0).transpose([1, 0]).reshape(result);
+  }
   const d = dy.reshape([n, group, m, places]);
-  const taps = windowTaps(window.kernel_shape).map((tap) => {
-    const seen = tapOf(padded, tap, window, slid).reshape([n, group, c, places]);
-    return d.matMul(seen.swapAxes(-1, -2)).sum(0).unsqueeze(0); // [1, group, M/group, C/group]
-  });
-  const stacked = (taps[0] as Tensor).concat(taps.slice(1), 0);
-  return stacked.transpose([1, 2, 3, 0]).reshape([group * m, c, ...window.kernel_shape]);
+  if (c <= JOINED_CHANNELS && seen.length > 1) {
+    // One product with what all places see: [N, group, M/group, P] · [N, group, P, C/group·K].
+    const columns = joined(
+      seen.map((t) => t.reshape([n, group, c, 1, places])),
+      3,
+    ).reshape([n, group, c * seen.length, places]);
+    return d.matMul(columns.swapAxes(-1, -2)).sum(0).reshape(result);
+  }
+  // One product for each place, then the sum over the batch: [1, group, M/group, C/group].
+  const taps = seen.map((t) => d.matMul(t.reshape([n, group, c, places]).swapAxes(-1, -2)).sum(0, true));
+  return joined(taps, 0).transpose([1, 2, 3, 0]).reshape(result);
 }
 
 export const convolution = [Conv, ConvInputGradient, ConvWeightGradient, ConvTranspose] as const;
