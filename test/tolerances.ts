@@ -17,10 +17,14 @@ export const TOLERANCES = {
   },
   /** One graph against an equal one, both in float64: lowerings, batching rules, rewrites, round trips. */
   equivalent: { absolute: 1e-10, relative: 1e-10 },
+  /** The same for whole random graphs in float64, whose rounding errors grow along the graph. */
+  equivalentGraph: { absolute: 1e-9, relative: 1e-9 },
   /** A float32 graph's constants are rounded to float32, even where the interpreter computes in float64. */
   float32Constants: { absolute: 1e-6, relative: 1e-6 },
   /** Gradients against fourth-order central differences in float64. */
   gradient: { absolute: 1e-8, relative: 1e-8 },
+  /** The same through up to 60 nodes, which make higher derivatives (the quotient's error) larger. */
+  gradientGraph: { absolute: 1e-8, relative: 1e-8 },
   /** Gradients of gradients against central differences of gradients. */
   secondGradient: { absolute: 1e-7, relative: 1e-7 },
   /** The engine against the reference interpreter in float64, by the engine's element type. */

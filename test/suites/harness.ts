@@ -72,9 +72,9 @@ export function assertClose(got: RefValue, expected: RefValue, tolerance: Tolera
 /** A step small enough to stay on one side of a kink 0.02 away, and large enough that rounding leaves 12 digits. */
 const STEP = 1e-3;
 
-/** d/dt f(t) at 0, to fourth order (Abramowitz and Stegun 1964, 25.3.6). */
-export const differenceQuotient = (f: (t: number) => number): number =>
-  (8 * (f(STEP) - f(-STEP)) - (f(2 * STEP) - f(-2 * STEP))) / (12 * STEP);
+/** d/dt f(t) at 0, to fourth order in the step h (Abramowitz and Stegun 1964, 25.3.6). */
+export const differenceQuotient = (f: (t: number) => number, h = STEP): number =>
+  (8 * (f(h) - f(-h)) - (f(2 * h) - f(-2 * h))) / (12 * h);
 
 /** The feeds moved by t along a direction. */
 export function moved(
@@ -137,7 +137,7 @@ export function assertGradients(
   gradients: readonly Tensor[],
   leaves: readonly Tensor[],
   feeds: ReadonlyMap<Tensor, RefValue>,
-  options: { random: Random; dense: number; single: number; tolerance: Tolerance; what: string },
+  options: { random: Random; dense: number; single: number; step?: number; tolerance: Tolerance; what: string },
 ): void {
   const values = evaluateReference(gradients, feeds);
   const scalar = (at: ReadonlyMap<Tensor, RefValue>): number => evaluateReference([y], at)[0]?.data[0] as number;
@@ -148,7 +148,7 @@ export function assertGradients(
   );
   const limit = options.tolerance.absolute + options.tolerance.relative * scale;
   for (const direction of directions(leaves, feeds, options.random, options)) {
-    const expected = differenceQuotient((t) => scalar(moved(feeds, direction, t)));
+    const expected = differenceQuotient((t) => scalar(moved(feeds, direction, t)), options.step);
     const got = along(direction, leaves, values);
     const by = [...direction.keys()].map((leaf) => String(leaf.node.attributes["name"])).join(", ");
     if (!(Math.abs(got - expected) <= limit)) {
