@@ -77,14 +77,13 @@ export const RandomBits: Op<{ shape: readonly number[]; key: number }, Two> = {
       ),
     );
     const numbers = mix(places.add(stream));
-    const [a, d] = [0, rows].map((start) => numbers.slice(0, start, start + rows).unsqueeze(1)) as [Tensor, Tensor];
-    const [b, e] = [2 * rows, 2 * rows + columns].map((start) => numbers.slice(0, start, start + columns)) as [Tensor, Tensor];
-    const sum = a.add(b); // [rows, columns]
+    const [a, d, b, e] = numbers.split([rows, rows, columns, columns], 0) as [Tensor, Tensor, Tensor, Tensor];
+    const sum = a.unsqueeze(1).add(b); // [rows, columns]
     const bits = sum
       .mul(sum)
       .div(u32(2 ** 8))
       .add(e)
-      .mul(d.mul(u32(2)).add(u32(1)));
+      .mul(d.unsqueeze(1).mul(u32(2)).add(u32(1)));
     return [bits.reshape(shape)];
   },
 };
