@@ -248,6 +248,13 @@ function standardizedGradient(g: Tensor, normalized: Tensor, r: Tensor, axes: re
     .mul(r);
 }
 
+/** mean(t·scale) over `axes`, which scale has: over the last axis alone one product with a vector, without a pass for t·scale. */
+function scaledMean(t: Tensor, scale: Tensor, axes: readonly number[]): Tensor {
+  if (axes.length > 1) return t.mul(scale).mean(axes, true);
+  const length = staticDim(scale.shape[0], "gradient of a normalization");
+  return t.matMul(scale.mul(1 / length).reshape([length, 1]));
+}
+
 const trailing = (x: Tensor, axis: number): number[] => range(normalizeAxis(axis, x.rank, "normalization"), x.rank);
 
 function expectScale(where: string, x: Tensor, axis: number, scales: readonly OptionalTensor[]): void {
@@ -287,26 +294,23 @@ export const LayerNormalization: Op<{ axis: number; epsilon: number }, readonly 
     const outer = range(0, folded[0] as number);
     const [mean, r] = [(outputs[1] as Tensor).cast(x.dtype), (outputs[2] as Tensor).cast(x.dtype)];
     const normalized = x.sub(mean).mul(r);
-    let dx = needs[0] ? standardizedGradient(dy.mul(scale), normalized, r, folded) : null;
-    if (dx !== null && (dys[1] || dys[2])) {
+    const dyNormalized = dy.mul(normalized);
+    let dx: Tensor | null = null;
+    if (needs[0]) {
+      const means = [dy, dyNormalized].map((t) => scaledMean(t, scale, folded)) as [Tensor, Tensor];
+      dx = dy.mul(scale).sub(normalized.mul(means[1]).add(means[0])).mul(r);
       // dμ/dx = 1/n; dr/dx = −r²·x̂/n
-      const n = elementCount(
-        staticShape(
-          folded.map((i) => x.shape[i] as Dim),
-          "gradient of LayerNormalization",
-        ),
-      );
+      const n = elementCount(scale.shape);
       if (dys[1]) dx = dx.add(dys[1].cast(x.dtype).mul(1 / n));
-      if (dys[2])
-        dx = dx.sub(
-          dys[2]
-            .cast(x.dtype)
-            .mul(r.square())
-            .mul(1 / n)
-            .mul(normalized),
-        );
+      if (dys[2]) {
+        const factor = dys[2]
+          .cast(x.dtype)
+          .mul(r.square())
+          .mul(-1 / n);
+        dx = dx.add(factor.mul(normalized));
+      }
     }
-    return [dx, needs[1] ? dy.mul(normalized).sum(outer) : null, needs[2] ? dy.sum(outer) : null];
+    return [dx, needs[1] ? dyNormalized.sum(outer) : null, needs[2] ? dy.sum(outer) : null];
   },
   cost: perElement(8),
   batch: ({ inputs: [x, scale, bias], mapped, ranks, attributes: { axis, epsilon } }) => {
@@ -323,38 +327,67 @@ export const LayerNormalization: Op<{ axis: number; epsilon: number }, readonly 
   },
 };
 
+type RmsAttributes = { readonly axis: number; readonly epsilon: number };
+
+/** The entry of root-mean-square normalization under one of its names. */
+function rmsNormalization(
+  name: string,
+  domain: "" | "descent",
+  lower: NonNullable<Op<RmsAttributes, Two>["lower"]>,
+): Op<RmsAttributes, Two> {
+  const op: Op<RmsAttributes, Two> = {
+    name,
+    domain,
+    attributes: { axis: "int", epsilon: "float" },
+    infer: ([x, scale], { axis }, where) => {
+      expectScale(where, x, axis, [scale]);
+      return [x];
+    },
+    // dx = r·(dy·scale − x̂·mean(dy·scale·x̂))
+    gradient: ({ inputs: [x, scale], dy, attributes: { axis, epsilon }, needs }) => {
+      const folded = trailing(x, axis);
+      const r = inverseRms(x, folded, epsilon);
+      const normalized = x.mul(r);
+      const dyNormalized = dy.mul(normalized);
+      const dx = needs[0]
+        ? dy
+            .mul(scale)
+            .sub(normalized.mul(scaledMean(dyNormalized, scale, folded)))
+            .mul(r)
+        : null;
+      return [dx, needs[1] ? dyNormalized.sum(range(0, folded[0] as number)) : null];
+    },
+    cost: perElement(5),
+    batch: ({ inputs: [x, scale], mapped, size, ranks, attributes: { axis, epsilon } }) => {
+      const rank = ranks[0] as number;
+      const from = normalizeAxis(axis, rank, name) - rank;
+      if (!mapped[1]) return [emitOne(op, [x, scale], { axis: from, epsilon })];
+      const all = mapped[0] ? x : x.expand([size, ...x.shape]);
+      const normalized = all.mul(inverseRms(all, trailing(all, from), epsilon));
+      return [normalized.mul(scale.reshape([size, ...range(0, rank + from).map(() => 1), ...scale.shape.slice(1)]))];
+    },
+    lower,
+  };
+  return op;
+}
+
+const rmsNodes = (x: Tensor, scale: Tensor, { axis, epsilon }: RmsAttributes): Tensor =>
+  x.mul(inverseRms(x, trailing(x, axis), epsilon)).mul(scale);
+
+/** The engine's own name for RMSNormalization, which it has a kernel for on the CPU; elsewhere it is put into primitives. */
+export const SimplifiedLayerNormalization = rmsNormalization(
+  "SimplifiedLayerNormalization",
+  "",
+  ({ inputs: [x, scale], attributes, target }) => (isOrtCpu(target) ? undefined : [rmsNodes(x, scale, attributes)]),
+);
+
 /**
  * y = scale · x / √(mean(x²) + ε) over the axes from `axis` on. Zhang and Sennrich 2019, arXiv:1910.07467. ONNX has it from
- * opset 23; our files are of opset 21, so it is put into primitives.
+ * opset 23, and our files are of opset 21.
  */
-export const RMSNormalization: Op<{ axis: number; epsilon: number }, Two> = {
-  name: "RMSNormalization",
-  domain: "descent",
-  attributes: { axis: "int", epsilon: "float" },
-  infer: ([x, scale], { axis }, where) => {
-    expectScale(where, x, axis, [scale]);
-    return [x];
-  },
-  gradient: ({ inputs: [x, scale], dy, attributes: { axis, epsilon }, needs }) => {
-    const folded = trailing(x, axis);
-    const r = inverseRms(x, folded, epsilon);
-    const normalized = x.mul(r);
-    const g = dy.mul(scale);
-    // r·(g − x̂·mean(g·x̂))
-    const dx = needs[0] ? g.sub(normalized.mul(g.mul(normalized).mean(folded, true))).mul(r) : null;
-    return [dx, needs[1] ? dy.mul(normalized).sum(range(0, folded[0] as number)) : null];
-  },
-  cost: perElement(5),
-  batch: ({ inputs: [x, scale], mapped, size, ranks, attributes: { axis, epsilon } }) => {
-    const rank = ranks[0] as number;
-    const from = normalizeAxis(axis, rank, "RMSNormalization") - rank;
-    if (!mapped[1]) return [emitOne(RMSNormalization, [x, scale], { axis: from, epsilon })];
-    const all = mapped[0] ? x : x.expand([size, ...x.shape]);
-    const normalized = all.mul(inverseRms(all, trailing(all, from), epsilon));
-    return [normalized.mul(scale.reshape([size, ...range(0, rank + from).map(() => 1), ...scale.shape.slice(1)]))];
-  },
-  lower: ({ inputs: [x, scale], attributes: { axis, epsilon } }) => [x.mul(inverseRms(x, trailing(x, axis), epsilon)).mul(scale)],
-};
+export const RMSNormalization = rmsNormalization("RMSNormalization", "descent", ({ inputs: [x, scale], attributes, target }) => [
+  isOrtCpu(target) ? emitOne(SimplifiedLayerNormalization, [x, scale], attributes) : rmsNodes(x, scale, attributes),
+]);
 
 const inverseRms = (x: Tensor, axes: readonly number[], epsilon: number): Tensor =>
   x.square().mean(axes, true).add(epsilon).sqrt().reciprocal();
@@ -518,6 +551,7 @@ export const normalization = [
   BatchNorm,
   LayerNormalization,
   RMSNormalization,
+  SimplifiedLayerNormalization,
   GroupNormalization,
   InstanceNormalization,
   LRN,

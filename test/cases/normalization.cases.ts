@@ -33,8 +33,10 @@ export const normalizationCases: readonly OpCase[] = [
   { op: "LayerNormalization", operands: [float([2, 5]), float([5]), float([5])], attributes: { axis: -1, epsilon } },
   { op: "LayerNormalization", operands: [float([2, 3, 4]), float([4]), null], attributes: { axis: 2, epsilon } },
   { op: "LayerNormalization", operands: [float([2, 3, 4]), float([3, 4]), float([3, 4])], attributes: { axis: -2, epsilon } },
-  { op: "RMSNormalization", operands: [float([2, 5]), float([5])], attributes: { axis: -1, epsilon } },
-  { op: "RMSNormalization", operands: [float([2, 3, 4]), float([3, 4])], attributes: { axis: 1, epsilon } },
+  ...["RMSNormalization", "SimplifiedLayerNormalization"].flatMap((op) => [
+    { op, operands: [float([2, 5]), float([5])], attributes: { axis: -1, epsilon } },
+    { op, operands: [float([2, 3, 4]), float([3, 4])], attributes: { axis: 1, epsilon } },
+  ]),
   ...[1, 2, 4].map((num_groups) => ({
     op: "GroupNormalization",
     variant: `${num_groups} groups`,

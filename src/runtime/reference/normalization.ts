@@ -58,6 +58,21 @@ function mapChannels(x: RefValue, f: (value: number, channel: number) => number)
 
 const element = (t: RefValue, i: number): number => t.data[i] as number;
 
+/** y, and the mean and population variance of each channel over the batch. */
+function batchNormTrain(call: Call): readonly RefValue[] {
+  const [x, scale, bias] = [call.x(0), call.x(1), call.x(2)];
+  const epsilon = call.number("epsilon", 1e-5);
+  const batch = channelsOf(x).map(moments);
+  const of = (c: number): { mean: number; variance: number } => batch[c] as { mean: number; variance: number };
+  const y = (v: number, c: number): number =>
+    ((v - of(c).mean) / Math.sqrt(of(c).variance + epsilon)) * element(scale, c) + element(bias, c);
+  return [
+    mapChannels(x, y),
+    build(x.dtype, [batch.length], (c) => of(c).mean),
+    build(x.dtype, [batch.length], (c) => of(c).variance),
+  ];
+}
+
 /** Normalization over the last axes, from `axis` on: (v − center) / √(spread + ε), scaled and shifted elementwise. */
 function overLastAxes(call: Call, centered: boolean): readonly RefValue[] {
   const x = call.x();
@@ -94,25 +109,22 @@ export const normalization: Readonly<Record<string, Kernel>> = {
     return [build(u.dtype, [us.length], (c) => (us[c] ?? []).reduce((sum, value, i) => sum + value * (vs[c]?.[i] as number), 0))];
   },
   BatchNormalization: (call) => {
+    if (call.flag("training_mode")) {
+      const [y, ...batch] = batchNormTrain(call);
+      const momentum = call.number("momentum", 0.9);
+      const running = batch.map((now, k) => {
+        const old = call.x(k + 3);
+        return build(old.dtype, old.shape, (c) => element(old, c) * momentum + element(now, c) * (1 - momentum));
+      });
+      return [y as RefValue, ...running];
+    }
     const [scale, bias, center, variance] = [call.x(1), call.x(2), call.x(3), call.x(4)];
     const epsilon = call.number("epsilon", 1e-5);
     const y = (v: number, c: number): number =>
       ((v - element(center, c)) / Math.sqrt(element(variance, c) + epsilon)) * element(scale, c) + element(bias, c);
     return [mapChannels(call.x(), y)];
   },
-  BatchNormTrain: (call) => {
-    const [x, scale, bias] = [call.x(0), call.x(1), call.x(2)];
-    const epsilon = call.number("epsilon", 1e-5);
-    const batch = channelsOf(x).map(moments);
-    const of = (c: number): { mean: number; variance: number } => batch[c] as { mean: number; variance: number };
-    const y = (v: number, c: number): number =>
-      ((v - of(c).mean) / Math.sqrt(of(c).variance + epsilon)) * element(scale, c) + element(bias, c);
-    return [
-      mapChannels(x, y),
-      build(x.dtype, [batch.length], (c) => of(c).mean),
-      build(x.dtype, [batch.length], (c) => of(c).variance),
-    ];
-  },
+  BatchNormTrain: batchNormTrain,
   InstanceNormalization: (call) => {
     const x = call.x();
     return [perChannel(call, x, ([n = 0, c = 0]) => n * (x.shape[1] as number) + c)];
@@ -125,6 +137,7 @@ export const normalization: Readonly<Record<string, Kernel>> = {
   },
   LayerNormalization: (call) => overLastAxes(call, true),
   RMSNormalization: (call) => overLastAxes(call, false),
+  SimplifiedLayerNormalization: (call) => overLastAxes(call, false),
   LpNormalization: (call) => {
     const x = call.x();
     const axis = call.axis("axis", x.shape.length, -1);
