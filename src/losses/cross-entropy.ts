@@ -6,6 +6,7 @@ import type { Tensor } from "../graph/index.js";
 import { constant, formatShape, fromNumbers, isFloat, isInteger, sameShape, staticDim } from "../graph/index.js";
 import { asTensor, gather, softmaxCrossEntropy, where } from "../ops/index.js";
 import { ConfigError, DTypeError, ShapeError } from "../util/errors.js";
+import { expectOption } from "../util/described.js";
 import type { ReductionOptions } from "./loss.js";
 import { at, defineLoss, expectAlike, reduce } from "./loss.js";
 
@@ -42,6 +43,7 @@ function weightedMean(values: Tensor, weights: Tensor): Tensor {
  */
 export const crossEntropy = defineLoss<CrossEntropyOptions>("crossEntropy", (output, target, options) => {
   const { classWeights, labelSmoothing = 0, ignoreIndex, reduction = "mean" } = options;
+  expectOption("crossEntropy: labelSmoothing", labelSmoothing, 0, 1);
   const logits = widened(output);
   const place = at("crossEntropy");
   if (logits.rank === 0) throw new ShapeError(`${place}: expected logits [.., K], got a scalar`);
@@ -64,9 +66,9 @@ export const crossEntropy = defineLoss<CrossEntropyOptions>("crossEntropy", (out
   if (!isInteger(target.dtype)) throw new DTypeError(`${place}: expected integer labels or probabilities, got ${target.dtype}`);
   if (!sameShape(target.shape, logits.shape.slice(0, -1)))
     throw new ShapeError(`${place}: expected labels ${formatShape(logits.shape.slice(0, -1))}, got ${formatShape(target.shape)}`);
-  const kept = ignoreIndex === undefined ? null : target.equal(ignoreIndex).not();
-  // Ignored labels are mostly no classes at all: class 0 stands in, and counts for nothing.
   const all = target.dtype === "int64" ? target : target.cast("int32");
+  const kept = ignoreIndex === undefined ? null : all.equal(ignoreIndex).not();
+  // Ignored labels are mostly no classes at all: class 0 stands in, and counts for nothing.
   const labels = kept === null ? all : where(kept, all, 0);
   let losses = softmaxCrossEntropy(logits, labels); // [..]
   // The weight of each example; null: all 1.

@@ -36,7 +36,10 @@ export function defineLoss<O extends object>(
   return loss;
 }
 
+/** The mean, the sum, or the values themselves. ConfigError for any other word. */
 export function reduce(values: Tensor, reduction: Reduction = "mean"): Tensor {
+  if (!["mean", "sum", "none"].includes(reduction))
+    throw new ConfigError(`loss: reduction: expected mean, sum or none, got ${reduction}`);
   if (reduction === "none" || values.rank === 0) return values;
   return reduction === "mean" ? values.mean() : values.sum();
 }

@@ -142,6 +142,23 @@ test("the divergence of a distribution from itself is 0", () => {
   assertClose(numbersOf(klDivergence(shifted, p))[0] as number[], [0], 1e-12, "divergence");
 });
 
+test("small unsigned labels can be ignored by a negative index, and by one of their own", () => {
+  const x = logits([
+    [1, 2, 3],
+    [0, -1, 5],
+  ]);
+  const [one] = numbersOf(crossEntropy(logits([[1, 2, 3]]), labels(2)));
+  const bytes = (...values: number[]): Tensor => constant(fromNumbers("uint8", [values.length], values));
+  const byOwn = crossEntropy(x, bytes(2, 255), { ignoreIndex: 255 });
+  assertClose(numbersOf(byOwn)[0] as number[], one as number[], 1e-12, "255");
+  // −100 among bytes would be 156, which is a class like any other.
+  const equal = logits([Array.from({ length: 160 }, () => 0)]);
+  const none = crossEntropy(equal, bytes(156), { ignoreIndex: -100 });
+  assertClose(numbersOf(none)[0] as number[], [Math.log(160)], 1e-12, "156");
+});
+  assert.ok((numbersOf(none)[0] as number[]).every((v) => v > 0));
+});
+
 test("both forms of a loss are one: with options, and called directly; both trace with free dimensions", () => {
   const x = input("x", [symbol("N"), 3]);
   const y = input("y", [symbol("N"), 3]);
@@ -160,7 +177,8 @@ test("targets that do not fit are refused, with both shapes", () => {
   refused(() => crossEntropy(x, input("t", [5], "int64")), ShapeError, /crossEntropy: expected labels \[4\], got \[5\]/);
   refused(() => crossEntropy(x, input("t", [4], "bool")), DTypeError, /expected integer labels or probabilities, got bool/);
   refused(() => crossEntropy(x, input("t", [4], "int64"), { classWeights: [1] }), ConfigError, /expected 3 class weights, got 1/);
-  refused(() => lossFrom({ name: "crossentropy" }), ConfigError, /did you mean "crossEntropy"/);
+  refused(() => lossFrom({ name: "crossentrpy" }), ConfigError, /did you mean "crossEntropy"/);
+  refused(() => crossEntropy(x, x, { labelSmoothing: 2 }), ConfigError, /labelSmoothing: expected a number from 0 to 1, got 2/);
   refused(
     () => lossFrom({ name: "huber", beta: 1 }),
     ConfigError,

@@ -1,8 +1,8 @@
 /**
  * @module Losses by name, for configurations and the command line.
  */
-import { ConfigError } from "../util/errors.js";
-import { unknownName } from "../util/nearest.js";
+import type { Table } from "../util/described.js";
+import { fromTable } from "../util/described.js";
 import { binaryCrossEntropyWithLogits, crossEntropy, focal } from "./cross-entropy.js";
 import { cosineDistance, klDivergence } from "./distance.js";
 import type { Loss } from "./loss.js";
@@ -24,13 +24,5 @@ export const LOSSES = {
 export type LossName = keyof typeof LOSSES;
 
 /** The loss that a description names: `{ name: "crossEntropy", labelSmoothing: 0.1 }`. ConfigError for an unknown name or option. */
-export function lossFrom(description: { readonly name: string; readonly [option: string]: unknown }): Loss {
-  const { name, ...options } = description;
-  if (!Object.hasOwn(LOSSES, name)) throw new ConfigError(unknownName("loss", name, Object.keys(LOSSES)));
-  const entry = LOSSES[name as LossName];
-  for (const option of Object.keys(options)) {
-    if (!(entry.options as readonly string[]).includes(option))
-      throw new ConfigError(`loss ${name}: ${unknownName("option", option, entry.options)}`);
-  }
-  return (entry.make as (options: object) => Loss)(options);
-}
+export const lossFrom = (description: { readonly name: string; readonly [option: string]: unknown }): Loss =>
+  fromTable("loss", LOSSES as unknown as Table<Loss>, description);

@@ -3,8 +3,8 @@
  */
 import { sizeOf } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
+import { expectKnownOptions, nameIn } from "../util/described.js";
 import { ConfigError } from "../util/errors.js";
-import { unknownName } from "../util/nearest.js";
 import { LeNet5 } from "./lenet.js";
 import type { MlpOptions } from "./mlp.js";
 import { Mlp } from "./mlp.js";
@@ -57,10 +57,8 @@ export type ModelName = keyof typeof MODELS;
 
 /** The model of a name for data of a shape. ConfigError for an unknown name or option, or data that it cannot take. */
 export function modelNamed(name: string, request: ModelRequest): Module {
-  if (!Object.hasOwn(MODELS, name)) throw new ConfigError(unknownName("model", name, Object.keys(MODELS)));
-  const entry: ModelEntry = MODELS[name as ModelName];
-  for (const option of Object.keys(request.options ?? {})) {
-    if (!entry.options.includes(option)) throw new ConfigError(`model ${name}: ${unknownName("option", option, entry.options)}`);
-  }
+  const found = nameIn("model", MODELS, name) as ModelName;
+  const entry: ModelEntry = MODELS[found];
+  expectKnownOptions(`model ${found}`, request.options ?? {}, entry.options);
   return entry.make(request);
 }

@@ -3,8 +3,7 @@
  */
 import type { Tensor } from "../graph/index.js";
 import * as ops from "../ops/index.js";
-import { ConfigError } from "../util/errors.js";
-import { unknownName } from "../util/nearest.js";
+import { nameIn } from "../util/described.js";
 import { Module } from "./module.js";
 
 export { elu, gelu, hardSigmoid, hardSwish, leakyRelu, mish, relu, selu, sigmoid, silu, softplus, tanh } from "../ops/index.js";
@@ -40,9 +39,7 @@ export type ActivationName = keyof typeof ACTIVATIONS;
 /** The activation of a name, or the function itself. ConfigError, with the nearest name, for an unknown one. */
 export function activationNamed(activation: ActivationName | Activation): Activation {
   if (typeof activation === "function") return activation;
-  const found: Activation | undefined = Object.hasOwn(ACTIVATIONS, activation) ? ACTIVATIONS[activation] : undefined;
-  if (found === undefined) throw new ConfigError(unknownName("activation", activation, Object.keys(ACTIVATIONS)));
-  return found;
+  return ACTIVATIONS[nameIn("activation", ACTIVATIONS, activation) as ActivationName];
 }
 
 /** max(x, 0). */

@@ -1,8 +1,7 @@
 /**
  * @module Attention: the function on queries, keys and values, and `MultiheadAttention`.
  */
-import type { Tensor } from "../graph/index.js";
-import type { Dim } from "../graph/index.js";
+import type { Dim, Tensor } from "../graph/index.js";
 import { constant, dimSub, formatShape, fromNumbers, Parameter } from "../graph/index.js";
 import { arange, dropout as drop, split, where } from "../ops/index.js";
 import { ConfigError, ShapeError } from "../util/errors.js";

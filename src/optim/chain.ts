@@ -5,7 +5,7 @@ import type { Parameter, Tensor } from "../graph/index.js";
 import { ConfigError } from "../util/errors.js";
 import type { GroupSettings, Optimizer, ParameterGroup, Part, PartContext, Update } from "./optimizer.js";
 import { factorAlgebra, matchesPath, scaleBy } from "./optimizer.js";
-import { expectOption } from "./table.js";
+import { expectOption } from "../util/described.js";
 
 const NO_SETTINGS: GroupSettings = {};
 

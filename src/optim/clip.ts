@@ -6,7 +6,7 @@ import { sumSquare } from "../ops/index.js";
 import { ConfigError } from "../util/errors.js";
 import type { Factor, Part, Update } from "./optimizer.js";
 import { eachParameter } from "./parts.js";
-import { expectOption } from "./table.js";
+import { expectOption } from "../util/described.js";
 
 /** Elements beyond ±limit become ±limit. As PyTorch's `clip_grad_value_`. */
 export function clipByValue(limit: number): Part {

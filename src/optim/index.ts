@@ -24,4 +24,4 @@ export {
   SCHEDULES,
   step as stepSchedule,
 } from "./schedule.js";
-export type { Described, Json } from "./table.js";
+export type { Described, Json } from "../util/described.js";

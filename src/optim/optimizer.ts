@@ -5,7 +5,7 @@
 import type { DType, Parameter, Tensor } from "../graph/index.js";
 import { asTensor } from "../ops/index.js";
 import type { Schedule } from "./schedule.js";
-import type { Described, Json } from "./table.js";
+import type { Described, Json } from "../util/described.js";
 
 /** A scalar that multiplies an update: a number, or a scalar tensor (the learning rate, a norm). */
 export type Factor = number | Tensor;

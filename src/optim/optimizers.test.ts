@@ -220,6 +220,7 @@ test("what is wrong in a description is named, with the nearest right name", () 
   const refused = (make: () => unknown, message: RegExp): void =>
     assert.throws(make, (error: Error) => error instanceof ConfigError && message.test(error.message));
   refused(() => optimizerFrom({ name: "adamw2" }), /unknown optimizer "adamw2"; did you mean "adamW"/);
+  assert.deepEqual(optimizerFrom({ name: "adamw" }).description, adamW().description);
   refused(
     () => optimizerFrom({ name: "sgd", momentun: 0.9 }),
     /optimizer sgd: unknown option "momentun"; did you mean "momentum"/,

@@ -16,8 +16,8 @@ import {
 } from "./parts.js";
 import type { Schedule } from "./schedule.js";
 import { scheduleFrom } from "./schedule.js";
-import type { Described, Json, Table } from "./table.js";
-import { fromTable, isRecord } from "./table.js";
+import type { Json, Table } from "../util/described.js";
+import { fromTable, isRecord } from "../util/described.js";
 
 /** What every optimizer takes. */
 export interface CommonOptions {
@@ -151,5 +151,5 @@ export function optimizerFrom(description: Json): Optimizer {
   const { learningRate } = description;
   const options = { ...description } as Record<string, unknown>;
   if (learningRate !== undefined && typeof learningRate !== "number") options["learningRate"] = scheduleFrom(learningRate);
-  return fromTable<Optimizer>("optimizer", OPTIMIZERS, options as unknown as Described);
+  return fromTable<Optimizer>("optimizer", OPTIMIZERS, options);
 }

@@ -8,7 +8,7 @@ import type { Part, PartContext, Slot, Update, Updates } from "./optimizer.js";
 import { scaleBy } from "./optimizer.js";
 import type { Schedule } from "./schedule.js";
 import { asSchedule } from "./schedule.js";
-import { expectOption } from "./table.js";
+import { expectOption } from "../util/described.js";
 
 /** A slot like its parameter that begins with one number everywhere. */
 const like = (parameter: Parameter, initial: number): Slot => ({ shape: parameter.dims, dtype: parameter.dtype, initial });

@@ -4,8 +4,8 @@
  * the schedule's own first rate: (step + 1)/(warmupSteps + 1) of it, so that the first step is not lost.
  */
 import { ConfigError } from "../util/errors.js";
-import type { Described, Json, Table } from "./table.js";
-import { expectInteger, expectOption, fromTable } from "./table.js";
+import type { Described, Json, Table } from "../util/described.js";
+import { expectInteger, expectOption, fromTable } from "../util/described.js";
 
 /** What a schedule with memory remembers; JSON, in the checkpoint. */
 export type ScheduleState = Readonly<Record<string, number>>;

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { TensorData } from "../../src/graph/index.js";
+import { fromNumbers, symbol } from "../../src/graph/index.js";
+import { crossEntropy } from "../../src/losses/index.js";
+import type { ModelName } from "../../src/models/index.js";
+import { MODELS, modelNamed } from "../../src/models/index.js";
+import type { Module } from "../../src/nn/index.js";
+import { adam } from "../../src/optim/index.js";
+import { TrainingState, trainingStep } from "../../src/train/index.js";
+import { ConfigError } from "../../src/util/errors.js";
+import { Random } from "../../src/util/random.js";
+
+interface Row {
+  readonly inputShape: readonly number[];
+  readonly parameters: number;
+  readonly firstPath: string;
+  readonly options?: Readonly<Record<string, unknown>>;
+}
+
+/** A model without a row here fails. */
+const ROWS: Record<ModelName, Row> = {
+  mlp: {
+    inputShape: [1, 6, 6],
+    parameters: 36 * 12 + 12 + 12 * 10 + 10,
+    firstPath: "layers.0.weight",
+    options: { hidden: [12], activation: "gelu", dropout: 0.1 },
+  },
+  "lenet-5": { inputShape: [1, 28, 28], parameters: 61_706, firstPath: "conv1.weight" },
+};
+
+for (const name of Object.keys(MODELS) as ModelName[]) {
+  const { inputShape, parameters, firstPath, options = {} } = ROWS[name];
+  const make = (): Module => modelNamed(name, { inputShape, outFeatures: 10, options });
+
+  test(`${name}: parameters, paths, and a summary that agrees`, () => {
+    const model = make();
+    assert.equal(model.parameterCount, parameters);
+    assert.equal([...model.parameters().keys()][0], firstPath);
+    assert.equal(model.summary([symbol("N"), ...inputShape]).parameters, parameters);
+  });
+
+  test(`${name}: the loss falls when it is fitted to one batch; equal seeds, equal losses`, async () => {
+    const random = new Random(1, name);
+    const n = 16;
+    const size = inputShape.reduce((a, b) => a * b, 1);
+    const numbers = (count: number, next: () => number): number[] => Array.from({ length: count }, next);
+    const batch: Record<string, TensorData> = {
+      x: fromNumbers(
+        "float32",
+        [n, ...inputShape],
+        numbers(n * size, () => random.normal()),
+      ),
+      label: fromNumbers(
+        "int64",
+        [n],
+        numbers(n, () => random.integer(10)),
+      ),
+    };
+    const losses = async (seed: number): Promise<number[]> => {
+      const model = make();
+      const forward = (x: unknown): never => (model.forward as (x: unknown) => never)(x);
+      const step = trainingStep({
+        model,
+        loss: (b) => crossEntropy(forward(b["x"]), b["label"] as never),
+        optimizer: adam({ learningRate: 0.01 }),
+      });
+      await using state = await TrainingState.create(step, { seed });
+      const result: number[] = [];
+      for (let i = 0; i < 40; i++) result.push((await state.run(batch)).loss);
+      return result;
+    };
+    const first = await losses(3);
+    assert.ok((first.at(-1) as number) < 0.3 * (first[0] as number), `${first[0]} → ${first.at(-1)}`);
+    assert.deepEqual(await losses(3), first);
+    assert.notDeepEqual(await losses(4), first);
+  });
+}
+
+test("an unknown model or option, and data that a model cannot take, are named", () => {
+  const request = { inputShape: [3, 32, 32], outFeatures: 10 };
+  const refused = (make: () => unknown, message: RegExp): void =>
+    assert.throws(make, (error: Error) => error instanceof ConfigError && message.test(error.message));
+  refused(() => modelNamed("lenet5x", request), /unknown model "lenet5x"; did you mean "lenet-5"/);
+  refused(() => modelNamed("lenet5", request), /lenet-5: expected images \[C, 28, 28\], got \[3, 32, 32\]/);
+  refused(
+    () => modelNamed("mlp", { ...request, options: { hiden: [3] } }),
+    /model mlp: unknown option "hiden"; did you mean "hidden"/,
+  );
+  refused(() => modelNamed("mlp", { ...request, options: { hidden: 3 } }), /hidden: expected a list of widths, got 3/);
+});
