@@ -114,10 +114,7 @@ export const EmbeddingGradient: Op<{ depth: number }, Two> = {
     return [{ shape: [depth, ...dy.shape.slice(indices.rank)], dtype: dy.dtype }];
   },
   gradient: ({ inputs: [, indices], dy }) => [emitOne(Gather, [dy, indices], { axis: 0 }), null],
-  cost: ({ inputs, outputs }) => ({
-    flops: elementCount((inputs[0] as Tensor).shape),
-    bytes: bytesMoved({ inputs, outputs } as never),
-  }),
+  cost: (node) => ({ flops: elementCount((node.inputs[0] as Tensor).shape), bytes: bytesMoved(node) }),
   batch: ({ inputs: [dy, indices], mapped, ranks, size, attributes: { depth } }) => {
     if (!mapped[1]) {
       const sums = emitOne(EmbeddingGradient, [dy.transpose(moved(dy.rank, [0], ranks[1] as number)), indices], { depth });

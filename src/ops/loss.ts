@@ -6,7 +6,7 @@ import type { Dim, DType } from "../graph/index.js";
 import { formatShape, isFloat, normalizeAxis, sameShape, Tensor } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
 import type { Op } from "./op.js";
-import { emitOne, expectDType, expectSameDType, perElement } from "./op.js";
+import { bytesMoved, elementCount, emitOne, expectDType, expectSameDType, perElement } from "./op.js";
 
 type One = readonly [Tensor];
 type Two = readonly [Tensor, Tensor];
@@ -85,7 +85,7 @@ export const SoftmaxCrossEntropy: Op<None, Two> = {
     return [{ shape: labels.shape, dtype: logits.dtype }];
   },
   gradient: ({ inputs: [logits, labels], dy }) => [emitOne(SoftmaxCrossEntropyGradient, [dy, logits, labels], {}), null],
-  cost: ({ inputs }) => perElement(12)({ inputs, outputs: [inputs[0]] } as never),
+  cost: (node) => ({ flops: 12 * elementCount((node.inputs[0] as Tensor).shape), bytes: bytesMoved(node) }),
   batch: (c) => [emitOne(SoftmaxCrossEntropy, repeated(c), {})],
   lower: ({ inputs: [logits, labels] }) => {
     const picked = logSoftmax(logits).gatherElements(labels.unsqueeze(-1), -1);
