@@ -66,7 +66,8 @@ export const crossEntropy = defineLoss<CrossEntropyOptions>("crossEntropy", (out
   if (!isInteger(target.dtype)) throw new DTypeError(`${place}: expected integer labels or probabilities, got ${target.dtype}`);
   if (!sameShape(target.shape, logits.shape.slice(0, -1)))
     throw new ShapeError(`${place}: expected labels ${formatShape(logits.shape.slice(0, -1))}, got ${formatShape(target.shape)}`);
-  const all = target.dtype === "int64" ? target : target.cast("int32");
+  // WebGPU has kernels for int32, hardly any for int64.
+  const all = target.cast("int32");
   const kept = ignoreIndex === undefined ? null : all.equal(ignoreIndex).not();
   // Ignored labels are mostly no classes at all: class 0 stands in, and counts for nothing.
   const labels = kept === null ? all : where(kept, all, 0);

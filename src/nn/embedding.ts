@@ -39,7 +39,7 @@ export class Embedding extends Module {
 
   override forward(tokens: Tensor): Tensor {
     if (!isInteger(tokens.dtype)) throw new DTypeError(`${layerName(this)}: expected integer tokens, got ${tokens.dtype}`);
-    const indices = tokens.dtype === "int64" ? tokens : tokens.cast("int32");
+    const indices = tokens.cast("int32"); // WebGPU has kernels for these, hardly any for int64
     const vectors = gather(this.weight, indices);
     return this.paddingIndex === undefined ? vectors : where(indices.equal(this.paddingIndex).unsqueeze(-1), 0, vectors);
   }

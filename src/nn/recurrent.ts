@@ -91,7 +91,9 @@ class Recurrence {
       throw new ShapeError(`${layerName(module)}: expected [N, T, ${this.inputSize}], got ${formatShape(x.shape)}`);
     const [n, length] = x.shape as [Dim, Dim];
     const steps = staticDim(length, `${layerName(module)}: length`);
-    const masks = mask === undefined ? undefined : split(mask.unsqueeze(-1), ones(steps), 1).map((m) => m.reshape([n, 1]));
+    // WebGPU splits numbers, not truth values.
+    const kept = mask === undefined ? undefined : split(mask.unsqueeze(-1).cast(x.dtype), ones(steps), 1);
+    const masks = kept?.map((m) => m.reshape([n, 1]).greater(0));
     const finals: Tensor[][] = Array.from({ length: this.stateCount }, () => []);
     let h = x;
     for (let layer = 0; layer < this.layers; layer++) {

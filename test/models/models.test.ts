@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { TensorData } from "../../src/graph/index.js";
+import type { Tensor, TensorData } from "../../src/graph/index.js";
 import { fromNumbers, symbol } from "../../src/graph/index.js";
 import { crossEntropy } from "../../src/losses/index.js";
 import type { ModelName } from "../../src/models/index.js";
 import { MODELS, modelNamed } from "../../src/models/index.js";
 import type { Module } from "../../src/nn/index.js";
-import { adam } from "../../src/optim/index.js";
+import { adam, adamW, chain, clipByGlobalNorm } from "../../src/optim/index.js";
+import { prepareGraph } from "../../src/runtime/index.js";
+import { nodesWithoutKernel } from "../../src/runtime/kernels.js";
 import { TrainingState, trainingStep } from "../../src/train/index.js";
 import { ConfigError } from "../../src/util/errors.js";
 import { Random } from "../../src/util/random.js";
@@ -40,6 +42,18 @@ for (const name of Object.keys(MODELS) as ModelName[]) {
     assert.equal(model.summary([symbol("N"), ...inputShape]).parameters, parameters);
   });
 
+  test(`${name}: every node of a training step has a kernel on WebGPU`, () => {
+    const model = make();
+    const step = trainingStep({
+      model,
+      loss: (b) => crossEntropy((model.forward as (x: unknown) => Tensor)(b["x"]), b["label"] as Tensor),
+      optimizer: chain(clipByGlobalNorm(1), adamW()),
+    });
+    const types = { x: { dtype: "float32", shape: [4, ...inputShape] }, label: { dtype: "int32", shape: [4] } } as const;
+    const { graph } = step.graphFor(types);
+    assert.deepEqual(nodesWithoutKernel(prepareGraph(graph, "webgpu"), "webgpu"), []);
+  });
+
   test(`${name}: the loss falls when it is fitted to one batch; equal seeds, equal losses`, async () => {
     const random = new Random(1, name);
     const n = 16;
@@ -59,10 +73,9 @@ for (const name of Object.keys(MODELS) as ModelName[]) {
     };
     const losses = async (seed: number): Promise<number[]> => {
       const model = make();
-      const forward = (x: unknown): never => (model.forward as (x: unknown) => never)(x);
       const step = trainingStep({
         model,
-        loss: (b) => crossEntropy(forward(b["x"]), b["label"] as never),
+        loss: (b) => crossEntropy((model.forward as (x: unknown) => Tensor)(b["x"]), b["label"] as Tensor),
         optimizer: adam({ learningRate: 0.01 }),
       });
       await using state = await TrainingState.create(step, { seed });
