@@ -45,6 +45,12 @@ function operands(old: Node, now: readonly (Tensor | null)[]): readonly [Rewritt
   ];
 }
 
+/** The row [1, n] behind a vector [n] that is only its reshape and is used once: a sum over rows, written as ones · X. */
+function withoutRowAxis(t: Rewritten): Rewritten {
+  const reshaped = t.now.node.op === "Reshape" && t.old.node.op === "Reshape" && t.now.rank === 1;
+  return reshaped ? { old: t.old.node.inputs[0] as Tensor, now: t.now.node.inputs[0] as Tensor } : t;
+}
+
 /**
  * c + a·b and c − s·(a·b): the addend goes into the Gemm, and a scalar factor s onto the smaller operand. With s the
  * learning rate, W − η·xᵀ·dy is one pass over the weights in place of four.
@@ -65,17 +71,20 @@ function accumulate(
     : [[first, second] as const, [second, first] as const]) {
     if (uses.get(term.old) !== 1 || addend.now.rank === 0 || addend.now.rank > 2 || addend.now.dtype !== "float32") continue;
     const isScaled = term.now.node.op === "Mul" && term.old.node.op === "Mul";
-    const factors = isScaled ? operands(term.old.node, term.now.node.inputs) : undefined;
-    const product = factors === undefined ? term : factors.find(isFree);
+    const factors = isScaled ? operands(term.old.node, term.now.node.inputs).map(withoutRowAxis) : undefined;
+    const product = factors === undefined ? withoutRowAxis(term) : factors.find(isFree);
     const scale = factors?.find((t) => t !== product)?.now;
     if (product === undefined || !isFree(product) || (scale !== undefined && scale.rank !== 0)) continue;
-    if (product.now.shape.some((d, i) => d !== shape[i])) continue;
+    // A row [1, n] stands for a vector [n].
+    const isRow = shape.length === 1 && product.now.shape[0] === 1 && product.now.shape[1] === shape[0];
+    if (!isRow && product.now.shape.some((d, i) => d !== shape[i])) continue;
     const [a, b] = product.now.node.inputs as [Tensor, Tensor];
     const { alpha, transA, transB } = product.now.node.attributes as { alpha: number; transA: boolean; transB: boolean };
     const scaleA = scale !== undefined && elements(a) <= elements(b);
     const left = scaleA ? a.mul(scale) : a;
     const right = scale !== undefined && !scaleA ? b.mul(scale) : b;
-    return [gemm(left, right, addend.now, { alpha: node.op === "Sub" ? -alpha : alpha, transA, transB })];
+    const sum = gemm(left, right, addend.now, { alpha: node.op === "Sub" ? -alpha : alpha, transA, transB });
+    return [isRow ? sum.reshape(shape) : sum];
   }
   return undefined;
 }
