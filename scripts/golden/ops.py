@@ -409,6 +409,8 @@ def normalization():
     x, s, b = normal(3, 4, 2, 2), normal(4), normal(4)
     m, v = normal(4), uniform(0.3, 2, 4)
     by_torch("BatchNormalization", lambda x, s, b, m, v: F.batch_norm(x, m, v, s, b, eps=1e-3), x, s, b, m, v, epsilon=1e-3)
+    for momentum in [0.0, 0.75]:
+        by_onnx("BatchNormalization", x, s, b, m, v, epsilon=1e-3, momentum=momentum, training_mode=True, outputs=3)
 
     def batch_norm(x, s, b):
         return F.batch_norm(x, None, None, s, b, training=True, eps=1e-3), x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)

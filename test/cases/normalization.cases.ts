@@ -20,6 +20,15 @@ export const normalizationCases: readonly OpCase[] = [
       { op: "ChannelAffine", operands: [float(shape), c, null] },
       { op: "ChannelDot", operands: [float(shape), float(shape)] },
       { op: "BatchNormalization", operands: [float(shape), c, c, c, variance], attributes: { epsilon } },
+      {
+        op: "BatchNormalization",
+        variant: "training form",
+        operands: [float(shape), c, c, c, variance],
+        attributes: { epsilon, momentum: 0.75, training_mode: true },
+        noGradient: "it appears in lowered graphs only",
+        noVmap: "it appears in lowered graphs only",
+        notOnEngine: "it writes over the statistics that it is given, which are inputs here",
+      },
       { op: "BatchNormTrain", operands: [float(shape), c, c], attributes: { epsilon } },
       ...(["train", "eval"] as const).map((mode): OpCase => ({
         op: "BatchNorm",

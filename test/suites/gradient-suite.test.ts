@@ -7,7 +7,7 @@ import { vjpOf } from "../../src/autodiff/index.js";
 import type { Tensor } from "../../src/graph/index.js";
 import { constant, isFloat } from "../../src/graph/index.js";
 import type { RefValue } from "../../src/runtime/reference/index.js";
-import { NoGradientError } from "../../src/util/errors.js";
+import { NoGradientError, UnsupportedOpError } from "../../src/util/errors.js";
 import { Random } from "../../src/util/random.js";
 import type { OpCase } from "../cases/case.js";
 import { applyCase, caseName } from "../cases/case.js";
@@ -26,6 +26,9 @@ function combine(tensors: readonly Tensor[], random: Random): { sum: Tensor; wei
   );
   return { sum: parts.reduce((a, b) => a.add(b)), weights: ws };
 }
+
+/** The table's reason, or the word that the op should be gone by then. */
+const refused = (error: unknown): boolean => error instanceof NoGradientError || error instanceof UnsupportedOpError;
 
 interface Differentiated {
   readonly xs: Tensor[];
@@ -57,7 +60,7 @@ suite("gradients equal difference quotients", () => {
       if (!hasGradient(row)) {
         const { leaves } = instantiate(row, "float64");
         const ys = floating(applyCase(row, leaves));
-        if (ys.length > 0) assert.throws(() => vjpOf(ys, ys, differentiable(row, leaves)), NoGradientError);
+        if (ys.length > 0) assert.throws(() => vjpOf(ys, ys, differentiable(row, leaves)), refused);
         return;
       }
       // The rule must hold together (types, shapes) even where the limit does not exist.
