@@ -28,6 +28,8 @@ export interface SessionOptions {
   readonly requireDevice?: boolean;
   /** Whether idle threads spin: faster for one busy session, slower for several at once. */
   readonly spin?: boolean;
+  /** Whether the CPU keeps the memory of one run for the next, instead of asking the system for it each time. */
+  readonly arena?: boolean;
   /** Where the engine writes its profile (Node only). */
   readonly profile?: string;
 }
