@@ -3,3 +3,5 @@
  */
 export * from "./export.js";
 export * from "./protobuf.js";
+export { type ImportedModel, importOnnx, type ImportOptions } from "./import.js";
+export type { ExternalData } from "./numbers.js";

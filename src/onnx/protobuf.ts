@@ -27,6 +27,8 @@ export type AttributeProto = { name: string } & (
   | { type: "floats"; value: number[] }
   | { type: "ints"; value: number[] }
   | { type: "strings"; value: string[] }
+  /** In a function body: the value of the caller's attribute of this name. */
+  | { type: "reference"; value: string }
 );
 
 export interface NodeProto {
@@ -59,7 +61,10 @@ export interface FunctionProto {
   inputs: string[];
   outputs: string[];
   attributes: string[];
+  attributeDefaults: AttributeProto[];
   nodes: NodeProto[];
+  /** Versions by domain; empty where the model's count. */
+  opsets: Map<string, number>;
 }
 
 export interface ModelProto {
@@ -117,6 +122,9 @@ function writeAttribute(w: WireWriter, a: AttributeProto): void {
     case "strings":
       for (const value of a.value) w.string(9, value);
       break;
+    case "reference":
+      w.string(21, a.value);
+      return;
   }
   w.int(20, ATTRIBUTE_TYPE[a.type]);
 }
@@ -209,7 +217,8 @@ function readTensor(bytes: Uint8Array, where: string): TensorProto {
     }
   }
   if (pieces.length > 0) tensor.rawData = joined(pieces);
-  if (ints.length > 0) tensor.rawData = packInts(ints, width === 8 ? 8 : (INT32_DATA_BYTES[tensor.dataType] ?? 4));
+  if (ints.length > 0)
+    tensor.rawData = packInts(ints, width === 8 && tensor.dataType !== 12 ? 8 : (INT32_DATA_BYTES[tensor.dataType] ?? 4));
   return tensor;
 }
 
@@ -223,10 +232,13 @@ function joined(pieces: readonly Uint8Array[]): Uint8Array {
   return result;
 }
 
+/** The largest int64, which means "to the end" in many files, is no JavaScript number: 2^63, the nearest one, must not wrap around. */
+const int64Of = (value: number): bigint => (value >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(value));
+
 function packInts(values: readonly number[], width: number): Uint8Array {
   const view = new DataView(new ArrayBuffer(values.length * width));
   values.forEach((value, i) => {
-    if (width === 8) view.setBigInt64(i * 8, BigInt(value), true);
+    if (width === 8) view.setBigInt64(i * 8, int64Of(value), true);
     else if (width === 4) view.setInt32(i * 4, value, true);
     else if (width === 2) view.setInt16(i * 2, value, true);
     else view.setInt8(i, value);
@@ -240,6 +252,7 @@ function readAttribute(bytes: Uint8Array, where: string): AttributeProto {
   let float = 0;
   let int = 0;
   let string = "";
+  let reference = "";
   let tensor: TensorProto | undefined;
   let graph: GraphProto | undefined;
   const floats: number[] = [];
@@ -256,7 +269,9 @@ function readAttribute(bytes: Uint8Array, where: string): AttributeProto {
     else if (f.field === 8) readVarints(f, ints, where);
     else if (f.field === 9) strings.push(text(f.bytes));
     else if (f.field === 20) type = Number(f.varint);
+    else if (f.field === 21) reference = text(f.bytes);
   }
+  if (reference !== "") return { name, type: "reference", value: reference };
   if (type === ATTRIBUTE_TYPE.float) return { name, type: "float", value: float };
   if (type === ATTRIBUTE_TYPE.int) return { name, type: "int", value: int };
   if (type === ATTRIBUTE_TYPE.string) return { name, type: "string", value: string };
@@ -319,14 +334,25 @@ function readGraph(bytes: Uint8Array, where: string): GraphProto {
 }
 
 function readFunction(bytes: Uint8Array, where: string): FunctionProto {
-  const f: FunctionProto = { name: "", domain: "", inputs: [], outputs: [], attributes: [], nodes: [] };
+  const f: FunctionProto = {
+    name: "",
+    domain: "",
+    inputs: [],
+    outputs: [],
+    attributes: [],
+    attributeDefaults: [],
+    nodes: [],
+    opsets: new Map(),
+  };
   for (const field of readFields(bytes, where)) {
     if (field.field === 1) f.name = text(field.bytes);
     else if (field.field === 4) f.inputs.push(text(field.bytes));
     else if (field.field === 5) f.outputs.push(text(field.bytes));
     else if (field.field === 6) f.attributes.push(text(field.bytes));
     else if (field.field === 7) f.nodes.push(readNode(field.bytes, where));
+    else if (field.field === 9) f.opsets.set(...readOpset(field.bytes, where));
     else if (field.field === 10) f.domain = text(field.bytes);
+    else if (field.field === 11) f.attributeDefaults.push(readAttribute(field.bytes, where));
   }
   return f;
 }
@@ -335,6 +361,15 @@ function readPair(bytes: Uint8Array, where: string): [string, string] {
   const pair: [string, string] = ["", ""];
   for (const f of readFields(bytes, where)) if (f.field === 1 || f.field === 2) pair[f.field - 1] = text(f.bytes);
   return pair;
+}
+
+function readOpset(bytes: Uint8Array, where: string): [string, number] {
+  const opset: [string, number] = ["", 0];
+  for (const f of readFields(bytes, where)) {
+    if (f.field === 1) opset[0] = text(f.bytes) === "ai.onnx" ? "" : text(f.bytes);
+    else if (f.field === 2) opset[1] = Number(f.varint);
+  }
+  return opset;
 }
 
 /** A model file's bytes as objects; DataError, beginning with `where`, if they are not one. */
@@ -353,15 +388,8 @@ export function decodeModel(bytes: Uint8Array, where = "ONNX model"): ModelProto
     else if (f.field === 2) model.producerName = text(f.bytes);
     else if (f.field === 3) model.producerVersion = text(f.bytes);
     else if (f.field === 7) model.graph = readGraph(f.bytes, where);
-    else if (f.field === 8) {
-      let domain = "";
-      let version = 0;
-      for (const o of readFields(f.bytes, where)) {
-        if (o.field === 1) domain = text(o.bytes);
-        else if (o.field === 2) version = Number(o.varint);
-      }
-      model.opsets.set(domain === "ai.onnx" ? "" : domain, version);
-    } else if (f.field === 14) model.metadata.set(...readPair(f.bytes, where));
+    else if (f.field === 8) model.opsets.set(...readOpset(f.bytes, where));
+    else if (f.field === 14) model.metadata.set(...readPair(f.bytes, where));
     else if (f.field === 25) model.functions.push(readFunction(f.bytes, where));
   }
   return model;

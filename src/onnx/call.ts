@@ -1,0 +1,172 @@
+/**
+ * @module One node of a file as its conversion sees it: operands that become tensors when they are asked for, and attributes.
+ */
+import type { AttributeValue, Dim, Tensor, TensorType } from "../graph/index.js";
+import { isStatic } from "../graph/index.js";
+import { DataError, UnsupportedOpError } from "../util/errors.js";
+import { DEFAULTS } from "./defaults.js";
+import type { Known, Reader } from "./known.js";
+import { numbersOf, tensorOfKnown } from "./known.js";
+import type { AttributeProto, GraphProto, NodeProto } from "./protobuf.js";
+
+/** A value of the file. It enters the graph only if something needs it as a tensor. */
+export interface Operand extends TensorType {
+  /** `asBuffer`: it is no weight to be trained, such as running statistics. */
+  readonly tensor: (asBuffer?: boolean) => Tensor;
+  /** Its elements, where later nodes may be computed at once from them. */
+  readonly known?: Known | undefined;
+  /** Its elements, where they are fixed in the file at all (weights too). */
+  readonly fixed?: (() => Known) | undefined;
+}
+
+export const operandOf = (tensor: Tensor): Operand => ({ shape: tensor.shape, dtype: tensor.dtype, tensor: () => tensor });
+
+export function operandOfKnown(known: Known): Operand {
+  let made: Tensor | undefined;
+  return {
+    shape: known.shape,
+    dtype: known.dtype,
+    tensor: () => (made ??= tensorOfKnown(known)),
+    known,
+    fixed: () => known,
+  };
+}
+
+export class Call implements Reader {
+  readonly node: NodeProto;
+  readonly inputs: readonly (Operand | null)[];
+  readonly opset: number;
+  /** `file: node "name" (Op)`. */
+  readonly where: string;
+  readonly modes: boolean;
+  /** The values of a branch, computed in place of the node. */
+  readonly inline: (graph: GraphProto) => readonly Operand[];
+  readonly #attributes: ReadonlyMap<string, AttributeProto>;
+
+  constructor(
+    node: NodeProto,
+    inputs: readonly (Operand | null)[],
+    context: { opset: number; where: string; modes: boolean; inline: (graph: GraphProto) => readonly Operand[] },
+  ) {
+    this.node = node;
+    this.inputs = inputs;
+    this.opset = context.opset;
+    this.where = context.where;
+    this.modes = context.modes;
+    this.inline = context.inline;
+    this.#attributes = new Map(node.attributes.map((a) => [a.name, a]));
+  }
+
+  // --- operands -------------------------------------------------------------------------------------------------------
+
+  has(i: number): boolean {
+    return (this.inputs[i] ?? null) !== null;
+  }
+
+  operand(i: number): Operand {
+    const operand = this.inputs[i] ?? null;
+    if (operand === null) throw new DataError(`${this.where}: expected an input ${i}, got none`);
+    return operand;
+  }
+
+  x(i: number): Tensor {
+    return this.operand(i).tensor();
+  }
+
+  optional(i: number): Tensor | null {
+    return this.inputs[i]?.tensor() ?? null;
+  }
+
+  tensors(): Tensor[] {
+    return this.inputs.map((_, i) => this.x(i));
+  }
+
+  /** The elements of an input that becomes an attribute: integers, in which free dimensions may stand. */
+  dims(i: number, what: string): readonly Dim[] {
+    const operand = this.operand(i);
+    const known = operand.known ?? operand.fixed?.();
+    if (known !== undefined) return known.values;
+    throw new UnsupportedOpError(
+      `${this.where}: expected its ${what} to be known when the file is read, got one that is computed while it runs; bind free dimensions, or simplify the model first`,
+    );
+  }
+
+  /** The same as numbers. */
+  numbers(i: number, what: string): readonly number[] {
+    const dims = this.dims(i, what);
+    if (isStatic(dims)) return dims;
+    throw new UnsupportedOpError(
+      `${this.where}: expected numbers as its ${what}, got [${dims.join(", ")}]; bind these dimensions`,
+    );
+  }
+
+  /** Numbers from input i where it is there, from the attribute (of older opsets) otherwise. */
+  list(i: number, name: string): readonly number[] | undefined {
+    return this.has(i) ? this.numbers(i, name) : this.ints(name);
+  }
+
+  // --- attributes -----------------------------------------------------------------------------------------------------
+
+  attribute(name: string): AttributeProto | undefined {
+    return this.#attributes.get(name);
+  }
+
+  #value(name: string, types: readonly AttributeProto["type"][]): AttributeProto["value"] | undefined {
+    const found = this.#attributes.get(name);
+    if (found === undefined) return undefined;
+    if (types.includes(found.type)) return found.value;
+    throw new DataError(`${this.where}: expected ${name} to be of type ${types.join(" or ")}, got ${found.type}`);
+  }
+
+  int(name: string, otherwise?: number): number {
+    const value = (this.#value(name, ["int"]) as number | undefined) ?? otherwise ?? this.#default(name);
+    return Number(value);
+  }
+
+  float(name: string, otherwise?: number): number {
+    const value = (this.#value(name, ["float", "int"]) as number | undefined) ?? otherwise ?? this.#default(name);
+    return Number(value);
+  }
+
+  string(name: string, otherwise?: string): string {
+    return String((this.#value(name, ["string"]) as string | undefined) ?? otherwise ?? this.#default(name));
+  }
+
+  flag(name: string, otherwise?: boolean): boolean {
+    const value = this.#value(name, ["int"]) as number | undefined;
+    return Boolean(value ?? otherwise ?? this.#default(name));
+  }
+
+  ints(name: string): readonly number[] | undefined {
+    return this.#value(name, ["ints"]) as readonly number[] | undefined;
+  }
+
+  floats(name: string): readonly number[] | undefined {
+    return this.#value(name, ["floats", "ints"]) as readonly number[] | undefined;
+  }
+
+  strings(name: string): readonly string[] | undefined {
+    return this.#value(name, ["strings"]) as readonly string[] | undefined;
+  }
+
+  graph(name: string): GraphProto {
+    const value = this.#value(name, ["graph"]) as GraphProto | undefined;
+    if (value === undefined) throw new DataError(`${this.where}: expected a graph as ${name}, got none`);
+    return value;
+  }
+
+  #default(name: string): AttributeValue {
+    const value = DEFAULTS[this.node.opType]?.[name];
+    if (value === undefined) throw new DataError(`${this.where}: expected a value for ${name}, got none`);
+    return value;
+  }
+
+  /** What a node asks for that Descent has no op for. */
+  unsupported(what: string): never {
+    throw new UnsupportedOpError(`${this.where}: ${what} is not supported`);
+  }
+}
+
+/** The numbers of an operand as they are fixed in the file, if they are. */
+export const fixedNumbers = (operand: Operand | null | undefined): readonly number[] | undefined =>
+  numbersOf(operand?.known ?? operand?.fixed?.());

@@ -1,0 +1,101 @@
+/**
+ * @module Convolution and pooling as files write them: kernel, strides and dilations may be left out, padding may be named.
+ */
+import type { Dim, Tensor } from "../graph/index.js";
+import { staticDim, staticShape } from "../graph/index.js";
+import { opNamed } from "../ops/index.js";
+import { emit } from "../ops/index.js";
+import type { Call } from "./call.js";
+import type { Conversion } from "./convert.js";
+
+interface Window {
+  readonly kernel_shape: readonly number[];
+  readonly strides: readonly number[];
+  readonly pads: readonly number[];
+  readonly dilations: readonly number[];
+}
+
+/** Widths before and after an axis so that its length is the input's over the stride, rounded up. */
+function samePads(
+  length: Dim,
+  kernel: number,
+  stride: number,
+  dilation: number,
+  upper: boolean,
+  where: string,
+): [number, number] {
+  const reach = dilation * (kernel - 1) + 1;
+  const known = stride === 1 ? 0 : staticDim(length, where);
+  const total = stride === 1 ? reach - 1 : Math.max(0, (Math.ceil(known / stride) - 1) * stride + reach - known);
+  const [less, more] = [Math.floor(total / 2), Math.ceil(total / 2)];
+  return upper ? [less, more] : [more, less];
+}
+
+/** The window of a node over x; `kernel` is what the weights say. */
+function windowOf(c: Call, x: Tensor, kernel?: readonly number[]): Window {
+  const kernel_shape = c.ints("kernel_shape") ?? kernel;
+  if (kernel_shape === undefined) return c.unsupported("a window without kernel_shape");
+  const ones = kernel_shape.map(() => 1);
+  const strides = c.ints("strides") ?? ones;
+  const dilations = c.ints("dilations") ?? ones;
+  const named = c.string("auto_pad", "NOTSET");
+  if (named === "NOTSET" || named === "")
+    return { kernel_shape, strides, dilations, pads: c.ints("pads") ?? [...ones, ...ones].map(() => 0) };
+  const pads = kernel_shape.map((k, i) =>
+    named === "VALID"
+      ? [0, 0]
+      : samePads(x.shape[i + 2] as Dim, k, strides[i] as number, dilations[i] as number, named === "SAME_UPPER", c.where),
+  );
+  return { kernel_shape, strides, dilations, pads: [...pads.map((p) => p[0] as number), ...pads.map((p) => p[1] as number)] };
+}
+
+const kernelOf = (w: Tensor, c: Call): readonly number[] => staticShape(w.shape.slice(2), c.where);
+
+const conv: Conversion = (c) => {
+  const [x, w] = [c.x(0), c.x(1)];
+  return emit(opNamed("Conv"), [x, w, c.optional(2)], { ...windowOf(c, x, kernelOf(w, c)), group: c.int("group") });
+};
+
+const convTranspose: Conversion = (c) => {
+  const [x, w] = [c.x(0), c.x(1)];
+  const group = c.int("group");
+  const kernel_shape = kernelOf(w, c);
+  const ones = kernel_shape.map(() => 1);
+  const strides = c.ints("strides") ?? ones;
+  const dilations = c.ints("dilations") ?? ones;
+  const output_padding = c.ints("output_padding") ?? ones.map(() => 0);
+  let pads = c.ints("pads") ?? [...ones, ...ones].map(() => 0);
+  const named = c.string("auto_pad", "NOTSET");
+  const sizes = c.ints("output_shape")?.slice(-kernel_shape.length);
+  if (sizes !== undefined || named.startsWith("SAME")) {
+    // The padding follows from the length that is asked for; SAME asks for stride times the input's.
+    const both = kernel_shape.map((k, i) => {
+      const [stride, length] = [strides[i] as number, staticDim(x.shape[i + 2], c.where)];
+      const full = stride * (length - 1) + (output_padding[i] as number) + (dilations[i] as number) * (k - 1) + 1;
+      const total = Math.max(0, full - (sizes?.[i] ?? length * stride));
+      const [less, more] = [Math.floor(total / 2), Math.ceil(total / 2)];
+      return named === "SAME_UPPER" ? [less, more] : [more, less];
+    });
+    pads = [...both.map((p) => p[0] as number), ...both.map((p) => p[1] as number)];
+  }
+  const attributes = { kernel_shape, strides, pads, dilations, group, output_padding };
+  return emit(opNamed("ConvTranspose"), [x, w, c.optional(2)], attributes);
+};
+
+const maxPool: Conversion = (c) => {
+  const x = c.x(0);
+  return emit(opNamed("MaxPool"), [x], { ...windowOf(c, x), ceil_mode: c.flag("ceil_mode") });
+};
+
+const averagePool: Conversion = (c) => {
+  const x = c.x(0);
+  const [ceil_mode, count_include_pad] = [c.flag("ceil_mode"), c.flag("count_include_pad")];
+  return emit(opNamed("AveragePool"), [x], { ...windowOf(c, x), ceil_mode, count_include_pad });
+};
+
+export const WINDOWED: Readonly<Record<string, Conversion>> = {
+  Conv: conv,
+  ConvTranspose: convTranspose,
+  MaxPool: maxPool,
+  AveragePool: averagePool,
+};
