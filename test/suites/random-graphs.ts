@@ -216,8 +216,17 @@ const LEAF_SHAPES: readonly (readonly number[])[] = [[], [3], [2, 3], [4, 2], [3
 /** Larger numbers go through tanh; larger tensors are summed. */
 const [LARGEST_NUMBER, LARGEST_TENSOR] = [8, 72];
 
-/** The graph of a seed. */
+const graphs = new Map<string, RandomGraph>();
+
+/** The graph of a seed, made once. */
 export function randomGraph(seed: number, dtype: "float32" | "float64"): RandomGraph {
+  const key = `${dtype} ${seed}`;
+  const graph = graphs.get(key) ?? makeGraph(seed, dtype);
+  graphs.set(key, graph);
+  return graph;
+}
+
+function makeGraph(seed: number, dtype: "float32" | "float64"): RandomGraph {
   const random = new Random("random graph", seed);
   const wanted = 5 + random.integer(56);
   const feeds = new Map<Tensor, RefValue>();
