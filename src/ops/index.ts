@@ -11,6 +11,8 @@ export * from "./loss.js";
 export * from "./random.js";
 export * from "./convolution.js";
 export * from "./pooling.js";
+export { BatchNorm, batchNorm, BatchNormalization, BatchNormTrain, ChannelAffine, ChannelDot } from "./batch-norm.js";
+export type { BatchNormOptions } from "./batch-norm.js";
 export * from "./normalization.js";
 export * from "./einsum.js";
 export * from "./resize.js";

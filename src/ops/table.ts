@@ -5,6 +5,7 @@ import type { Node } from "../graph/index.js";
 import { UnsupportedOpError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import { custom } from "./custom.js";
+import { batchNormalization } from "./batch-norm.js";
 import { convolution } from "./convolution.js";
 import { einsums } from "./einsum.js";
 import { elementwise } from "./elementwise.js";
@@ -35,6 +36,7 @@ const FAMILIES = {
   convolution,
   pooling,
   resizing,
+  batchNormalization,
   normalization,
   randomness,
   recurrence,
