@@ -21,12 +21,13 @@ export interface Operand extends TensorType {
 
 export const operandOf = (tensor: Tensor): Operand => ({ shape: tensor.shape, dtype: tensor.dtype, tensor: () => tensor });
 
-export function operandOfKnown(known: Known): Operand {
+/** `make` gives the tensor where its elements are more than JavaScript's numbers can say. */
+export function operandOfKnown(known: Known, make: () => Tensor = () => tensorOfKnown(known)): Operand {
   let made: Tensor | undefined;
   return {
     shape: known.shape,
     dtype: known.dtype,
-    tensor: () => (made ??= tensorOfKnown(known)),
+    tensor: () => (made ??= make()),
     known,
     fixed: () => known,
   };

@@ -2,7 +2,7 @@
  * @module What each ONNX node becomes: by the table of ops where its entry says enough, by a conversion of its own where
  * opsets differ, where the file may leave things out, or where it is put together from other ops.
  */
-import type { Dim, DType, Tensor } from "../graph/index.js";
+import type { AttributeValue, Dim, DType, Tensor } from "../graph/index.js";
 import {
   broadcastShapes,
   constant,
@@ -28,7 +28,7 @@ import { WINDOWED } from "./convert-window.js";
 export type Conversion = (c: Call) => readonly (Tensor | Operand)[];
 
 /** Attributes as a node of the graph holds them. */
-export type GivenAttributes = Record<string, import("../graph/index.js").AttributeValue | undefined>;
+export type GivenAttributes = Record<string, AttributeValue | undefined>;
 
 /** The op's entry applied to tensors, whatever it takes. */
 export const apply = (name: string, inputs: readonly (Tensor | null)[], attributes: GivenAttributes): readonly Tensor[] =>
@@ -194,7 +194,7 @@ function flatten(c: Call): readonly Tensor[] {
   const axis = normalizeAxis(c.int("axis", 1), x.rank, c.where, true);
   const before = x.shape.slice(0, axis);
   // One of the two products is left to −1: the one that has free dimensions.
-  if (before.every((d) => typeof d === "number")) return [x.reshape([sizeOf(before as number[]), -1])];
+  if (before.every((d) => typeof d === "number")) return [x.reshape([sizeOf(before), -1])];
   if (before.length === 1) return [x.reshape([before[0] as Dim, -1])];
   const after = x.shape.slice(axis).map((d) => staticDim(d, c.where));
   return [x.reshape([-1, sizeOf(after)])];
@@ -246,7 +246,8 @@ function castTo(c: Call): DType {
 }
 
 function cast(x: Operand, to: DType): readonly (Tensor | Operand)[] {
-  return x.known === undefined ? [x.tensor().cast(to)] : [operandOfKnown(castKnown(x.known, to))];
+  const known = x.known === undefined ? undefined : castKnown(x.known, to);
+  return [known === undefined ? x.tensor().cast(to) : operandOfKnown(known)];
 }
 
 /** The value of a Constant node, in whichever attribute it stands. */
@@ -255,7 +256,7 @@ function constantNode(c: Call): readonly Operand[] {
   if (value?.type === "tensor") {
     const data = numbersOfTensor(value.value, c.where);
     // Small ones take part in the computation of shapes.
-    if (data.data.length <= 4096) return [operandOfKnown(knownOf(data))];
+    if (data.data.length <= 4096) return [operandOfKnown(knownOf(data), () => constant(data))];
     return [operandOf(constant(data))];
   }
   const known = (dtype: DType, values: readonly number[], scalar: boolean): readonly Operand[] => [
@@ -335,7 +336,12 @@ function batchNorm(c: Call): readonly Tensor[] {
   const epsilon = c.float("epsilon");
   // ONNX's momentum is the weight of the old value, PyTorch's that of the new one.
   if (c.modes) return apply("BatchNorm", inputs, { epsilon, momentum: 1 - c.float("momentum") });
-  if (c.int("training_mode", 0) === 1) c.unsupported("training_mode 1 (read the file with modes: true)");
+  if (c.int("training_mode", 0) === 1) {
+    // Statistics of the batch, and the running ones moved towards them.
+    const [y, ...batch] = apply("BatchNormTrain", inputs.slice(0, 3), { epsilon }) as [Tensor, Tensor, Tensor];
+    const momentum = c.float("momentum");
+    return [y, ...batch.map((t, i) => (inputs[3 + i] as Tensor).mul(momentum).add(t.mul(1 - momentum)))];
+  }
   return apply("BatchNormalization", inputs, { epsilon });
 }
 

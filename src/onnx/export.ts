@@ -95,6 +95,8 @@ class Exporter {
   readonly #vectors = new Map<string, string>();
   readonly #dims = new Map<string, string>();
   readonly #domains = new Set<string>([""]);
+  /** Names that values of the graph bring along: no made-up name may be one of them. */
+  readonly #taken: ReadonlySet<string>;
   #count = 0;
   /** Every tensor that a node or an output takes. */
   #used: ReadonlySet<Tensor | null> | undefined;
@@ -102,6 +104,8 @@ class Exporter {
   constructor(graph: Graph, options: ExportOptions) {
     this.#graph = graph;
     this.#options = options;
+    const leaves = [...graph.inputs, ...graph.parameters, ...(options.inputs ?? [])];
+    this.#taken = new Set([...graph.outputs.keys(), ...leaves.map((t) => this.#leafName(t))]);
   }
 
   model(): ModelProto {
@@ -159,10 +163,18 @@ class Exporter {
   #name(t: Tensor): string {
     let name = this.#names.get(t);
     if (name === undefined) {
-      name = `v${this.#count++}`;
+      name = this.#fresh("v");
       this.#names.set(t, name);
     }
     return name;
+  }
+
+  /** A name that nothing has: equal graphs get equal ones. */
+  #fresh(prefix: string): string {
+    for (;;) {
+      const name = `${prefix}${this.#count++}`;
+      if (!this.#taken.has(name)) return name;
+    }
   }
 
   #push(opType: string, domain: string, inputs: string[], outputs: string[], attributes: AttributeProto[], scope = ""): void {
@@ -216,7 +228,7 @@ class Exporter {
     const key = `${dtype} ${scalar ? "scalar " : ""}${values.join(",")}`;
     let name = this.#vectors.get(key);
     if (name === undefined) {
-      name = `ints${this.#vectors.size}`;
+      name = this.#fresh("ints");
       this.#vectors.set(key, name);
       this.#initializers.push(dtype === "int64" ? int64Proto(name, values, scalar) : float32Proto(name, values));
     }
@@ -232,7 +244,7 @@ class Exporter {
       if (short.filter((d) => d === -1).length <= 1) return this.#vector(short);
     }
     const parts = shape.map((d) => this.#dim(d));
-    const name = `shape${this.#count++}`;
+    const name = this.#fresh("shape");
     const axis: AttributeProto = { name: "axis", type: "int", value: 0 };
     this.#push("Concat", "", parts, [name], [axis]);
     return name;
@@ -255,7 +267,7 @@ class Exporter {
   }
 
   #binary(op: string, a: string, b: string): string {
-    const name = `dim${this.#count++}`;
+    const name = this.#fresh("dim");
     this.#push(op, "", [a, b], [name], []);
     return name;
   }
@@ -268,7 +280,7 @@ class Exporter {
     for (const input of this.#graph.inputs) {
       const axis = input.shape.findIndex((d) => d instanceof SymbolicDim && d.key === name);
       if (axis < 0) continue;
-      const result = `dim${this.#count++}`;
+      const result = this.#fresh("dim");
       const attributes: AttributeProto[] = [
         { name: "start", type: "int", value: axis },
         { name: "end", type: "int", value: axis + 1 },

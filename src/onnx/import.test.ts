@@ -57,9 +57,9 @@ suite("files of other programs", () => {
       const [got, wanted] = [toNumbers(results[key] as TensorData), toNumbers(expected[key] as TensorData)];
       const scale = wanted.reduce((max, v) => Math.max(max, Math.abs(v)), 1);
       got.forEach((v, i) => assert.ok(Math.abs(v - (wanted[i] as number)) <= 1e-5 * scale, `element ${i}: ${v} ≠ ${wanted[i]}`));
-      assert.deepEqual((results["dx"] as TensorData).shape, shape);
+      assert.deepEqual(results.dx.shape, shape);
       // Along its own direction the gradient's length is the slope of the original.
-      const slope = toNumbers(results["dx"] as TensorData);
+      const slope = toNumbers(results.dx);
       const norm = Math.sqrt(slope.reduce((sum, v) => sum + v * v, 0));
       const loss = async (t: number): Promise<number> => {
         const moved = toNumbers(image).map((v, i) => v + (t * (slope[i] as number)) / norm);

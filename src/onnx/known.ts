@@ -165,14 +165,25 @@ function at(k: Known, index: readonly number[]): Dim {
   ] as Dim;
 }
 
+/** A result as its type holds it; undefined where it would wrap around. */
+function inType(dtype: DType, value: Dim): Maybe {
+  if (typeof value !== "number" || dtype === "float64" || dtype === "bool") return value;
+  if (dtype === "float32") return Math.fround(value);
+  return Math.abs(value) <= (dtype === "int32" ? 2 ** 31 - 1 : Number.MAX_SAFE_INTEGER) ? value : undefined;
+}
+
+/** Types that shapes are computed in. */
+const FOLDED: ReadonlySet<DType> = new Set<DType>(["int64", "int32", "float32", "float64", "bool"]);
+
 /** A known tensor of a shape, element by element; undefined where one is not known, or where it is too large. */
 function build(dtype: DType, shape: readonly number[], element: (index: readonly number[]) => Maybe): Known | undefined {
   if (sizeOf(shape) > FOLD_LIMIT) return undefined;
   const values: Dim[] = [];
   for (const index of indices(shape)) {
     const value = element(index);
-    if (value === undefined) return undefined;
-    values.push(value);
+    const held = value === undefined ? undefined : inType(dtype, value);
+    if (held === undefined) return undefined;
+    values.push(held);
   }
   return { dtype, shape, values };
 }
@@ -348,7 +359,7 @@ function elementOf(k: Known, index: readonly number[]): Maybe {
 
 /** What an op gives on known inputs, where that is known as well: undefined leaves the node to the graph. */
 export function fold(op: string, inputs: readonly Known[], reader: Reader): Known | undefined {
-  if (inputs.length === 0 || inputs.some((k) => k.values.length > FOLD_LIMIT)) return undefined;
+  if (inputs.length === 0 || inputs.some((k) => k.values.length > FOLD_LIMIT || !FOLDED.has(k.dtype))) return undefined;
   const [first] = inputs as [Known];
   const unary = UNARY[op];
   if (unary !== undefined) return build(TRUTHS.has(op) ? "bool" : first.dtype, first.shape, (i) => unary(at(first, i)));
@@ -366,12 +377,18 @@ export function fold(op: string, inputs: readonly Known[], reader: Reader): Know
   return FOLDS[op]?.(inputs, reader);
 }
 
-/** Conversion of known values: floats to integers truncate. */
-export const castKnown = (x: Known, to: DType): Known => ({
-  dtype: to,
-  shape: x.shape,
-  values: x.values.map((v) => (typeof v !== "number" ? v : to === "bool" ? (v === 0 ? 0 : 1) : isFloat(to) ? v : Math.trunc(v))),
-});
+/** Conversion of known values: floats to integers truncate. Undefined where the type would not hold them. */
+export function castKnown(x: Known, to: DType): Known | undefined {
+  if (!FOLDED.has(x.dtype) || !FOLDED.has(to)) return undefined;
+  const values: Dim[] = [];
+  for (const v of x.values) {
+    const converted = typeof v !== "number" || isFloat(to) ? v : to === "bool" ? (v === 0 ? 0 : 1) : Math.trunc(v);
+    const held = inType(to, converted);
+    if (held === undefined || Number.isNaN(held)) return undefined;
+    values.push(held);
+  }
+  return { dtype: to, shape: x.shape, values };
+}
 
 /** A tensor's lengths from axis `start` to `end`, as ONNX's Shape gives them. */
 export function shapeOf(type: TensorType, start: number, end: number): Known {
