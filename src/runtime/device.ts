@@ -1,10 +1,12 @@
 /**
- * @module Which device a graph runs on: what was asked for, or the best one that really starts.
+ * @module Which device a graph runs on: what was asked for, or the best one that really starts and is worth it.
  */
+import { Graph, input } from "../graph/index.js";
+import { exportGraph } from "../onnx/index.js";
 import { ConfigError, SessionError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import { identityModel } from "./identity.js";
-import type { Device, DeviceChoice, Runtime } from "./runtime.js";
+import type { Device, DeviceChoice, Runtime, Value } from "./runtime.js";
 
 const DEVICES: readonly DeviceChoice[] = ["auto", "cpu", "wasm", "webgpu", "cuda"];
 
@@ -16,12 +18,47 @@ export function parseDevice(name: string): DeviceChoice {
 
 const found = new WeakMap<Runtime, Promise<Device>>();
 
-/** Tries the home's devices, best first, with a graph of one node; a software GPU counts as none. */
+/** Tries the home's devices, best first; a GPU that is slower than the processor counts as none. */
 async function findBest(runtime: Runtime): Promise<Device> {
+  const host = runtime.devices.at(-1) as Device;
   for (const device of runtime.devices) {
-    if (await starts(runtime, device)) return device;
+    if ((await starts(runtime, device)) && (device === host || (await isFaster(runtime, device, host)))) return device;
   }
   throw new SessionError(`device auto: none of ${runtime.devices.join(", ")} starts here`);
+}
+
+/** Side lengths of the products that a GPU is tried with: a driver in software fails at the small one, and costs little. */
+const PRODUCT_SIZES = [128, 512];
+/** How much slower than the host a GPU may be on them: it waits for its answer, and gains on larger ones. */
+const SLACK = { factor: 5, milliseconds: 5 };
+
+/**
+ * Whether a GPU is one: drivers in software (SwiftShader, llvmpipe, WARP) start like any other and give right numbers, 10 to
+ * 1,000 times later than the processor itself.
+ */
+export async function isFaster(runtime: Runtime, device: Device, host: Device): Promise<boolean> {
+  for (const size of PRODUCT_SIZES) {
+    const limit = SLACK.factor * (await timeProduct(runtime, host, size)) + SLACK.milliseconds;
+    if ((await timeProduct(runtime, device, size)) > limit) return false;
+  }
+  return true;
+}
+
+/** Milliseconds that a product of two square matrices takes, its sum read back: the best of three, after one. */
+async function timeProduct(runtime: Runtime, device: Device, size: number): Promise<number> {
+  const x = input("x", [size, size]);
+  const model = exportGraph(new Graph({ y: x.matMul(x).sum() }));
+  await using session = await runtime.createSession(model, { device });
+  using value = runtime.upload({ dtype: "float32", shape: [size, size], data: new Float32Array(size * size).fill(0.5) });
+  let best = Infinity;
+  for (let i = 0; i < 4; i++) {
+    const start = performance.now();
+    const { y } = await session.run({ x: value });
+    await runtime.read(y as Value);
+    y?.[Symbol.dispose]();
+    if (i > 0) best = Math.min(best, performance.now() - start);
+  }
+  return best;
 }
 
 /** Whether a session on the device can be made and gives right numbers, without falling back to the CPU. */

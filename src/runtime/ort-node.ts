@@ -1,6 +1,8 @@
 /**
- * @module ONNX Runtime in Node (`onnxruntime-node`): CPU, WebGPU and, where installed, CUDA.
+ * @module ONNX Runtime in Node (`onnxruntime-node`): CPU, WebGPU and, where installed, CUDA. Why the engine is set as it is
+ * here, with figures: docs/runtime.md.
  */
+import { existsSync, readdirSync } from "node:fs";
 import type { InferenceSession } from "onnxruntime-common";
 import type * as OrtModule from "onnxruntime-node";
 import type { DType, TensorData } from "../graph/index.js";
@@ -15,9 +17,19 @@ type Ort = typeof OrtModule;
 
 const TRAITS: EngineTraits = { fillsHostOutputs: true, enter: (call) => call() };
 
+/** How long an idle thread of a pool spins before it sleeps. Steps follow each other faster than this. */
+const SPIN_MICROSECONDS = 1000;
+
+/** Whether the machine has a GPU at all, as far as Linux tells; elsewhere that is found out by trying. */
+function mayHaveGpu(): boolean {
+  if (process.platform !== "linux") return true;
+  const dri = existsSync("/dev/dri") && readdirSync("/dev/dri").some((name) => name.startsWith("renderD"));
+  return dri || ["/dev/nvidiactl", "/dev/kfd", "/dev/dxg"].some((path) => existsSync(path));
+}
+
 class NodeRuntime implements Runtime {
   readonly name = "node";
-  readonly devices: readonly Device[] = ["cuda", "webgpu", "cpu"];
+  readonly devices: readonly Device[] = mayHaveGpu() ? ["cuda", "webgpu", "cpu"] : ["cpu"];
   readonly #ort: Ort;
 
   constructor(ort: Ort) {
@@ -32,7 +44,6 @@ class NodeRuntime implements Runtime {
       graphOptimizationLevel: "all",
       // Small tensors were measured faster without the arena, and memory flatter; large ones the other way round.
       enableCpuMemArena: options.arena === true,
-      // Errors are thrown; the engine need not print them as well.
       logSeverityLevel: 4,
       ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
       ...(device !== "cpu" && options.deviceOutputs !== undefined && options.deviceOutputs.length > 0
@@ -42,7 +53,10 @@ class NodeRuntime implements Runtime {
       extra: {
         session: {
           ...(options.requireDevice && device !== "cpu" ? { disable_cpu_ep_fallback: "1" } : {}),
-          intra_op: { allow_spinning: options.spin === false ? "0" : "1" },
+          intra_op:
+            options.spin === false
+              ? { allow_spinning: "0" }
+              : { allow_spinning: "1", spin_duration_us: String(SPIN_MICROSECONDS) },
         },
       },
     };
@@ -83,7 +97,10 @@ class NodeRuntime implements Runtime {
 /** Loads the engine; SessionError, saying which platforms have one, where it has no binary. */
 export async function createNodeRuntime(): Promise<Runtime> {
   try {
-    return new NodeRuntime(await import("onnxruntime-node"));
+    const ort = await import("onnxruntime-node");
+    // What goes wrong is thrown, in one line; the engine need not print it as well (it reads this with its first session).
+    ort.env.logLevel = "fatal";
+    return new NodeRuntime(ort);
   } catch (cause) {
     throw new SessionError(
       `engine: onnxruntime-node has no binary for ${process.platform} ${process.arch}; it has them for Linux x64 and arm64, Windows x64 and arm64, and macOS arm64`,

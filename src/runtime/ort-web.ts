@@ -10,9 +10,25 @@ import type { Device, Runtime, Session, SessionOptions, Value } from "./runtime.
 
 type Ort = typeof OrtModule;
 
+/** What a page sees of a GPU. */
+interface Adapter {
+  readonly info?: { readonly isFallbackAdapter?: boolean; readonly [field: string]: unknown };
+  readonly isFallbackAdapter?: boolean;
+}
+
+/** Whether the browser has a GPU that is none in software. */
+async function hasGpu(): Promise<boolean> {
+  const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<Adapter | null> } };
+  const adapter = await gpu?.requestAdapter().catch(() => null);
+  if (adapter === null || adapter === undefined) return false;
+  const { info, isFallbackAdapter } = adapter;
+  const words = ["vendor", "architecture", "device", "description"].map((field) => String(info?.[field] ?? "")).join(" ");
+  return !(isFallbackAdapter ?? info?.isFallbackAdapter) && !/swiftshader|llvmpipe|lavapipe|basic render/i.test(words);
+}
+
 class WebRuntime implements Runtime {
   readonly name = "web";
-  readonly devices: readonly Device[] = ["webgpu", "wasm"];
+  readonly devices: readonly Device[];
   readonly #ort: Ort;
   /** The call of the engine that was asked for last. */
   #last: Promise<unknown> = Promise.resolve();
@@ -23,8 +39,9 @@ class WebRuntime implements Runtime {
     return result;
   };
 
-  constructor(ort: Ort) {
+  constructor(ort: Ort, devices: readonly Device[]) {
     this.#ort = ort;
+    this.devices = devices;
   }
 
   async createSession(model: Uint8Array, options: SessionOptions): Promise<Session> {
@@ -68,5 +85,6 @@ class WebRuntime implements Runtime {
 
 /** Loads the engine in a page or in a web worker. */
 export async function createWebRuntime(): Promise<Runtime> {
-  return new WebRuntime(await import("onnxruntime-web/webgpu"));
+  const [ort, isOnGpu] = await Promise.all([import("onnxruntime-web/webgpu"), hasGpu()]);
+  return new WebRuntime(ort, isOnGpu ? ["webgpu", "wasm"] : ["wasm"]);
 }

@@ -48,7 +48,7 @@ export interface Session extends AsyncDisposable {
 
 export interface Runtime {
   readonly name: "node" | "web" | "worker";
-  /** Devices that this home can try, best first. */
+  /** Devices that `auto` tries here, best first, ending with the one that always starts. Others may be asked for by name. */
   readonly devices: readonly Device[];
   createSession(model: Uint8Array, options: SessionOptions): Promise<Session>;
   /** A value that shares the array's memory where the engine allows it, and copies it otherwise. */

@@ -49,6 +49,10 @@ else {
   test("a tiny MLP trains on WebGPU with its state in GPU buffers, with Node's losses", () =>
     trainsAsInNode("page", "webgpu", [12, 16, 4], 8, 10));
 
+  test("auto takes WebAssembly, since the GPU here is one in software", async () => {
+    assert.equal(await (await browser).call("resolve", "auto"), "wasm");
+  });
+
   test("nothing was complained of in the page", async () => {
     assert.deepEqual((await browser).complaints, []);
   });

@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { withoutGpu } from "./software-gpu.js";
-import { platformRuntime } from "../../src/runtime/index.js";
+import { isFaster, platformRuntime, resolveDevice, starts } from "../../src/runtime/index.js";
+import type { Runtime } from "../../src/runtime/index.js";
 import { buildMlp, trainMlp } from "../suites/mlp.js";
 import { registerRuntimeCases } from "./register.js";
 
@@ -20,5 +21,20 @@ else {
     gpu.losses.forEach((loss, i) =>
       assert.ok(Math.abs(loss - (cpu.losses[i] as number)) < 1e-5, `step ${i}: ${loss} and ${cpu.losses[i]}`),
     );
+  });
+
+  test("a GPU in software starts, and is none for auto", async () => {
+    const runtime = await platformRuntime();
+    assert.equal(await starts(runtime, "webgpu"), true);
+    assert.equal(await isFaster(runtime, "webgpu", "cpu"), false);
+    const trying: Runtime = {
+      name: runtime.name,
+      devices: ["cuda", "webgpu", "cpu"],
+      createSession: (model, options) => runtime.createSession(model, options),
+      upload: (data) => runtime.upload(data),
+      allocate: (dtype, shape) => runtime.allocate(dtype, shape),
+      read: (value) => runtime.read(value),
+    };
+    assert.equal(await resolveDevice(trying, "auto"), "cpu");
   });
 }
