@@ -1,9 +1,10 @@
 /**
  * @module The list of benchmark cases: one row each.
  */
+import { compile1000 } from "./compile-1000.js";
 import { convStep } from "./conv-step.js";
 import { gptNanoStep } from "./gpt-nano-step.js";
 import { mlpStep } from "./mlp-step.js";
 import type { BenchCase } from "./types.js";
 
-export const CASES: readonly BenchCase[] = [mlpStep, gptNanoStep, convStep];
+export const CASES: readonly BenchCase[] = [mlpStep, compile1000, gptNanoStep, convStep];
