@@ -50,7 +50,7 @@ export function createContender(): Contender {
       const { runtime } = executable;
       const data = (name: string): TensorData => {
         const { shape, values } = tensorOf(tensors, name);
-        return { dtype: "float32", shape, data: values as Float32Array };
+        return { dtype: "float32", shape, data: values };
       };
       const current = new Map<string, Value>();
       const spare = new Map<string, Value>();
@@ -59,7 +59,7 @@ export function createContender(): Contender {
         spare.set(path, runtime.allocate("float32", p instanceof Parameter ? p.dims : []));
       }
       const images = rowsOf(tensorOf(tensors, "images")).map(({ shape, values }) =>
-        runtime.upload({ dtype: "float32", shape, data: values as Float32Array }),
+        runtime.upload({ dtype: "float32", shape, data: values }),
       );
       const fixed = { upstream: runtime.upload(data("upstream")) };
       const into = { loss: runtime.allocate("float32", []), dx: runtime.allocate("float32", [32, 64, 28, 28]) };

@@ -95,7 +95,7 @@ export function createContender(): Contender {
       const numbers = new Map(
         [...model.state()].map(([path]) => {
           const { shape, values } = tensorOf(tensors, path);
-          return [path, { dtype: "float32" as const, shape, data: values as Float32Array }] as const;
+          return [path, { dtype: "float32" as const, shape, data: values }] as const;
         }),
       );
       state = await TrainingState.create(step, { threads, numbers });
@@ -104,7 +104,7 @@ export function createContender(): Contender {
       next = async () => {
         const batch = batches[at++ % batches.length];
         if (batch === undefined) throw new Error("gpt-nano-step: a batch is missing");
-        return (await state.run({ text: { dtype: "int32", shape: batch.shape, data: batch.values as Int32Array } })).loss;
+        return (await state.run({ text: { dtype: "int32", shape: batch.shape, data: batch.values } })).loss;
       };
       const graph = await state.graphFor({ text: { dtype: "int32", shape: [BATCH, LENGTH + 1], data: new Int32Array(0) } });
       return { version: engineVersion(), notes: `${graph.nodes.filter((node) => node.inputs.length > 0).length} nodes` };

@@ -27,7 +27,7 @@ export function createContender(): Contender {
         ["fc1", "fc2", "fc3"].flatMap((layer, i) =>
           ["weight", "bias"].map((kind) => {
             const { shape, values } = tensorOf(tensors, `${layer}.${kind}`);
-            return [`layers.${i}.${kind}`, { dtype: "float32" as const, shape, data: values as Float32Array }] as const;
+            return [`layers.${i}.${kind}`, { dtype: "float32" as const, shape, data: values }] as const;
           }),
         ),
       );
@@ -40,8 +40,8 @@ export function createContender(): Contender {
         const [image, label] = [images[i], labels[i]];
         if (image === undefined || label === undefined) throw new Error("mlp-step: a batch is missing");
         const { loss } = await state.run({
-          image: { dtype: "float32", shape: image.shape, data: image.values as Float32Array },
-          label: { dtype: "int32", shape: label.shape, data: label.values as Int32Array },
+          image: { dtype: "float32", shape: image.shape, data: image.values },
+          label: { dtype: "int32", shape: label.shape, data: label.values },
         });
         return loss;
       };
