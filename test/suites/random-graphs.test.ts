@@ -6,7 +6,9 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { grad, vmap } from "../../src/autodiff/index.js";
 import type { Tensor } from "../../src/graph/index.js";
-import { Graph, input, rewriteTensors } from "../../src/graph/index.js";
+import { Graph, input, mergeCommonSubexpressions, rewriteTensors } from "../../src/graph/index.js";
+import { exportGraph, importOnnx } from "../../src/onnx/index.js";
+import { lowerGraph } from "../../src/ops/index.js";
 import type { Device } from "../../src/runtime/index.js";
 import { compile, prepareGraph } from "../../src/runtime/index.js";
 import type { RefValue } from "../../src/runtime/reference/index.js";
@@ -61,6 +63,25 @@ suite("random graphs compiled for a device keep values and gradients", () => {
           assertClose(value, expected[i] as RefValue, TOLERANCES.equivalentGraph, `${device}, output ${i}`),
         );
       }
+    });
+  }
+});
+
+suite("random graphs keep values and gradients through an ONNX file", () => {
+  for (const seed of seeds) {
+    test(`graph ${seed}`, () => {
+      const { graph, feeds } = withGradients(seed, "float32");
+      const portable = lowerGraph(mergeCommonSubexpressions(graph), "onnx");
+      const model = importOnnx(exportGraph(portable), { where: `graph ${seed}` });
+      const byName = new Map([...feeds].map(([leaf, value]) => [leaf.node.attributes["name"], value]));
+      const leaves = new Map<Tensor, RefValue>([...model.inputs].map(([name, t]) => [t, byName.get(name) as RefValue]));
+      for (const [parameter, data] of model.values) leaves.set(parameter, toReference(data));
+      const expected = evaluateReference([...graph.outputs.values()], feeds);
+      const names = [...graph.outputs.keys()];
+      assert.deepEqual([...model.graph.outputs.keys()], names);
+      const got = evaluateReference([...model.graph.outputs.values()], leaves);
+      // What the file holds as constants is float32.
+      got.forEach((value, i) => assertClose(value, expected[i] as RefValue, TOLERANCES.float32Constants, String(names[i])));
     });
   }
 });
