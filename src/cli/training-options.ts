@@ -7,7 +7,7 @@
  */
 import { ConfigError } from "../util/errors.js";
 import type { OptionTable, OptionValues, ParsedOptions } from "./options.js";
-import { choice, flag, integer, list, number, text } from "./options.js";
+import { choice, flag, integer, kebabCase, list, number, text } from "./options.js";
 
 /** Optimizers: the command line's name, and the one in `optim`'s table. */
 export const OPTIMIZERS = {
@@ -94,6 +94,9 @@ export const trainingOptions = {
 
 export type TrainingOptions = OptionValues<typeof trainingOptions>;
 
+/** What may be said beside --resume: what computes, and how it is told. */
+const RESUME_KEEPS = new Set(["resume", "overwrite", "threads", "help", "json", "quiet", "debug"]);
+
 /** ConfigError where shared options contradict each other; call it first in a verb's `run`. */
 export function checkTrainingOptions(
   parsed: Pick<ParsedOptions<typeof trainingOptions>, "given"> & { readonly options: TrainingOptions },
@@ -108,6 +111,12 @@ export function checkTrainingOptions(
   together("epochs", "steps");
   together("resume", "init");
   together("resume", "out");
+  const fixed = [...given].find(([name, source]) => source === "command line" && !RESUME_KEEPS.has(name));
+  if (options.resume !== undefined && fixed !== undefined) {
+    throw new ConfigError(
+      `${where}: expected --resume to go on with the run's own options, got --${kebabCase(fixed[0])} as well; with other options start from its weights: --init ${options.resume}`,
+    );
+  }
   if (options.overwrite && options.resume !== undefined) {
     throw new ConfigError(`${where}: expected --resume or --overwrite, got both`);
   }

@@ -20,7 +20,7 @@ import {
 import type { TensorData } from "../graph/index.js";
 import { elementAt, fromNumbers } from "../graph/index.js";
 import { ConfigError, DataError } from "../util/errors.js";
-import { unknownName } from "../util/nearest.js";
+import { nearest } from "../util/nearest.js";
 import { parseWith } from "../util/schema.js";
 
 const targetSchema = z.discriminatedUnion("kind", [
@@ -140,9 +140,12 @@ export class TabularPreprocessor {
    */
   apply(dataset: Dataset, options: { withTarget?: boolean } = {}): Dataset {
     const { length } = dataset;
-    for (const name of this.columns)
-      if (!dataset.has(name))
-        throw new DataError(`table: expected a column "${name}"; ${unknownName("column", name, dataset.names)}`);
+    const absent = this.columns.filter((name) => !dataset.has(name));
+    if (absent.length > 0) {
+      const near = nearest(absent[0] as string, dataset.names);
+      const hint = near === undefined ? `got ${dataset.names.join(", ")}` : `did you mean "${near}"?`;
+      throw new DataError(`table: expected a column ${absent.map((name) => `"${name}"`).join(", ")}; ${hint}`);
+    }
     const width = this.featureNames.length;
     const numbers = new Float32Array(length * width);
     let start = 0;

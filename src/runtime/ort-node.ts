@@ -8,6 +8,7 @@ import type * as OrtModule from "onnxruntime-node";
 import type { DType, TensorData } from "../graph/index.js";
 import { ConfigError, SessionError } from "../util/errors.js";
 import { cachedSession } from "./cache.js";
+import { withoutDriver } from "./drivers-node.js";
 import { identityModel } from "./identity.js";
 import type { EngineTraits } from "./ort-common.js";
 import { engineMessage, fromOrtData, OrtSession, OrtValue, toOrtTensor, zeroed } from "./ort-common.js";
@@ -39,6 +40,8 @@ class NodeRuntime implements Runtime {
   async createSession(model: Uint8Array, options: SessionOptions): Promise<Session> {
     const { device } = options;
     if (device === "wasm") throw new ConfigError('device: expected cpu, webgpu or cuda in Node, got wasm; use "cpu"');
+    const missing = withoutDriver(device);
+    if (missing !== undefined) throw new ConfigError(`device ${device}: ${missing}; use --device cpu, or auto`);
     const settings: InferenceSession.SessionOptions = {
       executionProviders: device === "cpu" ? ["cpu"] : [device, "cpu"],
       graphOptimizationLevel: "all",

@@ -68,11 +68,10 @@ const MODELS: readonly ModelChoice<TableInfo>[] = [
   },
 ];
 
-function prepareTable(data: LoadedData, kind: "classification" | "regression"): Prepared<TableInfo> {
+function prepareTable(data: LoadedData, kind: "classification" | "regression", exclude: readonly string[]): Prepared<TableInfo> {
   const target = data.roles.target;
   if (target === undefined) throw new DataError(`${data.name}: expected a column to predict; name it with --label-column`);
   if (data.roles.image !== undefined) throw new DataError(`${data.name}: expected a table, got images; use image-classification`);
-  const exclude = data.known?.layout.kind === "table" ? (data.known.layout.leaks ?? []) : [];
   const preprocessor = TabularPreprocessor.fit(data.train, { target, task: kind, exclude });
   const { target: learned } = preprocessor;
   const label = kind === "classification" ? "label" : "target";
@@ -86,11 +85,13 @@ function prepareTable(data: LoadedData, kind: "classification" | "regression"): 
     targetMean: learned.kind === "quantity" ? learned.mean : 0,
     targetDeviation: learned.kind === "quantity" ? learned.sd : 1,
   };
-  const notes = [
-    ...(exclude.length > 0 ? [`columns that repeat "${target}" are left out: ${exclude.join(", ")}`] : []),
-    ...preprocessor.warnings,
-  ];
-  return { info, train: encode(data.train), validation: encode(data.validation), test: encode(data.test), notes };
+  return {
+    info,
+    train: encode(data.train),
+    validation: encode(data.validation),
+    test: encode(data.test),
+    notes: preprocessor.warnings,
+  };
 }
 
 const inputs = (info: TableInfo, batch: Dim): ReturnType<Task<TableInfo>["inputs"]> => ({
@@ -113,7 +114,7 @@ export const tabularClassification: Task<TableInfo> = {
   models: MODELS,
   defaultModel: "mlp",
   monitor: { metric: "loss", mode: "min" },
-  prepare: (data) => prepareTable(data, "classification"),
+  prepare: (data, { ignore }) => prepareTable(data, "classification", ignore),
   inputs,
   features: (batch) => batch["features"] as Tensor,
   outputs: (model, features, batch) => ({ logits: applyTable(model, features, batch) }),
@@ -164,7 +165,7 @@ export const tabularRegression: Task<TableInfo> = {
   models: MODELS,
   defaultModel: "mlp",
   monitor: { metric: "loss", mode: "min" },
-  prepare: (data) => prepareTable(data, "regression"),
+  prepare: (data, { ignore }) => prepareTable(data, "regression", ignore),
   inputs,
   features: (batch) => batch["features"] as Tensor,
   outputs: (model, features, batch) => ({ prediction: applyTable(model, features, batch).squeeze(1) }),

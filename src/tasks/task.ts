@@ -60,7 +60,7 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   readonly models: readonly ModelChoice<I>[];
   readonly defaultModel: string;
   readonly monitor: Monitor;
-  prepare(data: LoadedData, options: { readonly seed: number }): Prepared<I>;
+  prepare(data: LoadedData, options: { readonly seed: number; readonly ignore: readonly string[] }): Prepared<I>;
   /** Types of the columns that a model reads, for batches of N examples. */
   inputs(info: I, batch: Dim): Readonly<Record<string, { readonly shape: readonly Dim[]; readonly dtype: TensorData["dtype"] }>>;
   /** The floating-point tensor that the model sees, and that explanations are about: decoded, scaled. */

@@ -1,31 +1,31 @@
 /**
  * @module A task trained into a run folder, from a data set's name to a report: what `descent train` does.
  */
-import { freemem } from "node:os";
 import type { Dataset } from "../data/node.js";
-import { loadData } from "../data/node.js";
-import type { Graph, TensorData } from "../graph/index.js";
+import { loadData, loadSafetensors } from "../data/node.js";
+import type { Parameter, TensorData } from "../graph/index.js";
+import { constant, formatShape, sameShape } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
 import { adam } from "../optim/index.js";
 import { opOf } from "../ops/index.js";
 import type { Device, DeviceChoice } from "../runtime/index.js";
-import { platformRuntime, prepareGraph, resolveDevice } from "../runtime/index.js";
+import { evaluate, platformRuntime, prepareGraph, resolveDevice } from "../runtime/index.js";
 import { forEachBatch } from "../train/evaluate.js";
-import type { TrainingState, TrainingStep } from "../train/index.js";
+import type { BatchTypes, TrainingState, TrainingStep } from "../train/index.js";
 import { TrainingState as State, trainingStep } from "../train/index.js";
 import { peakMemory } from "../train/memory.js";
 import type { Progress, ProgressOptions } from "../train/progress.js";
 import { peakMemoryMiB } from "../train/progress-node.js";
 import type { RunConfig, RunSummary } from "../train/run-folder.js";
 import type { Checkpoint, RunWriter } from "../train/run-folder-node.js";
-import { createRun, resumeRun } from "../train/run-folder-node.js";
-import { trainRun } from "../train/train-node.js";
+import { checkFree, createRun, openRun, resumeRun, splitRunPath } from "../train/run-folder-node.js";
+import { checkpointParameters, trainRun } from "../train/train-node.js";
 import { ConfigError, DescentError } from "../util/errors.js";
 import { makeOptimizer } from "./optimizer.js";
 import { writeReport } from "./report-node.js";
 import { modelNamed, taskNamed } from "./table.js";
 import type { AnyTask, Prepared, TaskInfo, TrainingDefaults } from "./task.js";
-import { TrainedModel } from "./trained-node.js";
+import { bestOrLast, TrainedModel } from "./trained-node.js";
 
 /** What was asked for; what is left out has the model's own default. Names are those of the command line. */
 export interface TrainTaskOptions extends Partial<Omit<TrainingDefaults, "epochs">> {
@@ -33,6 +33,8 @@ export interface TrainTaskOptions extends Partial<Omit<TrainingDefaults, "epochs
   readonly data: string;
   readonly model?: string;
   readonly labelColumn?: string;
+  /** Columns of a table that are not looked at. */
+  readonly ignoreColumn?: readonly string[];
   readonly skipBadRows?: boolean;
   readonly epochs?: number;
   readonly steps?: number;
@@ -95,7 +97,7 @@ async function plan(options: TrainTaskOptions): Promise<Plan> {
     ...(options.labelColumn === undefined ? {} : { labelColumn: options.labelColumn }),
     ...(options.skipBadRows === undefined ? {} : { skipBadRows: options.skipBadRows }),
   });
-  const prepared = task.prepare(data, { seed });
+  const prepared = task.prepare(data, { seed, ignore: options.ignoreColumn ?? [] });
   const model = choice.build(prepared.info);
   const defaults = choice.defaults(prepared.train.length);
   const batchSize = Math.min(options.batchSize ?? defaults.batchSize, prepared.train.length);
@@ -155,27 +157,34 @@ const trainingColumns = (task: AnyTask, info: TaskInfo): string[] => [
 ];
 
 /** What one step costs, and the memory that training takes: two copies of the state, the batch, and the live values. */
-function measureStep(
-  step: TrainingStep,
-  batch: Readonly<Record<string, TensorData>>,
-  device: Device,
-): { flops: number; bytes: number; graph: Graph } {
+function measureStep(step: TrainingStep, batch: BatchTypes, device: Device): { flops: number; bytes: number } {
   const graph = prepareGraph(step.graphFor(batch).graph, device);
   let flops = 0;
   for (const node of graph.nodes) if (node.inputs.length > 0) flops += opOf(node).cost(node).flops;
   const { leafBytes, peakBytes } = peakMemory(graph);
-  return { flops, bytes: 2 * leafBytes + peakBytes, graph };
+  return { flops, bytes: 2 * leafBytes + peakBytes };
 }
 
-/** Refuses a training that the machine has no memory for, with a batch size that would fit. */
-function checkMemory(bytes: number, batchSize: number, stateBytes: number): void {
-  const free = freemem();
+/** Refuses a training that there is no memory for, with a batch size that would fit: memory is a line over the batch size. */
+export function checkMemory(bytesFor: (batchSize: number) => number, batchSize: number, free: number): void {
+  const bytes = bytesFor(batchSize);
   if (bytes <= free) return;
   const mib = (n: number): number => Math.ceil(n / 2 ** 20);
-  const perExample = (bytes - 2 * stateBytes) / batchSize;
-  const fitting = Math.floor((free * 0.9 - 2 * stateBytes) / perExample);
+  const one = bytesFor(1);
+  const perExample = (bytes - one) / Math.max(1, batchSize - 1);
+  const fitting = perExample === 0 ? 0 : Math.floor(1 + (free * 0.9 - one) / perExample);
   const remedy = fitting >= 1 ? `--batch-size ${fitting} would fit` : "use a smaller model";
   throw new DescentError(`memory: expected ${mib(bytes)} MiB for training, got ${mib(free)} MiB free; ${remedy}`);
+}
+
+/** Names what differs where a run goes on with data that are no longer those it began with. */
+function checkSameData(config: RunConfig, info: TaskInfo, run: string): void {
+  const began = config["info"] as TaskInfo;
+  const changed = Object.keys(info).filter((name) => JSON.stringify(info[name]) !== JSON.stringify(began[name]));
+  if (changed.length > 0)
+    throw new ConfigError(
+      `--resume ${run}: expected the data that the run began with, got other ${changed.join(", ")}; put the data back, or start anew with --init ${run}`,
+    );
 }
 
 const CHECK_STEPS = 200;
@@ -240,9 +249,11 @@ async function openFolder(
   context: TrainTaskContext,
 ): Promise<{ options: TrainTaskOptions; writer?: RunWriter; checkpoint?: Checkpoint; config?: RunConfig }> {
   if (context.resume === undefined) return { options };
-  const { writer, checkpoint } = await resumeRun(context.resume);
-  const config = await writer.folder.config();
+  const config = await (await openRun(splitRunPath(context.resume).run)).config();
   const { task } = config;
+  if (options.task !== "" && options.task !== task)
+    throw new ConfigError(`--resume ${context.resume}: expected ${task}, got ${options.task}`);
+  const { writer, checkpoint } = await resumeRun(context.resume);
   return {
     options: { ...(config.options as unknown as TrainTaskOptions), task, threads: options.threads },
     writer,
@@ -264,27 +275,40 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
   const opened = await openFolder(asked, context);
   let { writer } = opened;
   try {
+    // What cannot be had is said before data are read.
+    if (context.resume === undefined) checkFree(context.out, context.overwrite === true);
+    const device = await resolveDevice(await platformRuntime(), opened.options.device ?? "auto");
+    await evaluate({ one: constant(1) }, {}, { device });
     const planned = await plan(opened.options);
     const { task, prepared, step, resolved, batchSize, totalSteps, model, modelName, dataName } = planned;
-    const runtime = await platformRuntime();
-    const device = await resolveDevice(runtime, resolved.device ?? "auto");
+    if (opened.config !== undefined) checkSameData(opened.config, prepared.info, context.resume as string);
+    // A run that goes on has its numbers in the checkpoint.
+    const init = opened.checkpoint === undefined ? resolved.init : undefined;
+    const numbers = init === undefined ? undefined : await numbersFrom(init, step.types.parameters);
     const columns = trainingColumns(task, prepared.info);
     const train = prepared.train.pick(...columns);
-    const cost = measureStep(step, train.take(batchSize).batch(), device);
-    const stateBytes = [...step.types.parameters.values()].reduce((sum, p) => sum + 4 * p.size, 0);
-    checkMemory(cost.bytes, batchSize, stateBytes);
+    const types = task.inputs(prepared.info, 1);
+    const target = train.take(1).batch();
+    const batchOf = (size: number): BatchTypes =>
+      Object.fromEntries(
+        Object.entries({ ...target, ...types }).map(([name, { dtype, shape }]) => [
+          name,
+          { dtype, shape: [size, ...shape.slice(1)] },
+        ]),
+      );
+    const cost = measureStep(step, batchOf(batchSize), device);
+    checkMemory((size) => measureStep(step, batchOf(size), device).bytes, batchSize, process.availableMemory());
     const counts = `${prepared.train.length} training, ${prepared.validation.length} validation, ${prepared.test.length} test examples`;
     note(
       `${task.name}: ${dataName}, ${counts}; ${modelName}, ${model.parameterCount} parameters; ${totalSteps} steps of ${batchSize} on ${device}`,
     );
     for (const text of planned.notes) note(text);
     if (context.resume === undefined && resolved.check !== false) await checkOneBatch(planned, device, signal);
-    const numbers = resolved.init === undefined ? undefined : await numbersFrom(resolved.init);
     const config: RunConfig = opened.config ?? {
       descent: context.version,
       task: task.name,
       ...(context.command === undefined ? {} : { command: context.command }),
-      options: definedOnly(resolved),
+      options: definedOnly({ ...resolved, task: undefined }),
       model: modelName,
       info: prepared.info,
       notes: planned.notes,
@@ -360,17 +384,29 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
 /** Often enough that a kill costs little; evaluations write checkpoints besides. */
 const checkpointInterval = (totalSteps: number): number => Math.max(200, Math.ceil(totalSteps / 20));
 
-async function numbersFrom(path: string): Promise<ReadonlyMap<string, TensorData>> {
-  if (path.endsWith(".safetensors")) {
-    const { loadSafetensors } = await import("../data/node.js");
-    return (await loadSafetensors(path)).tensors;
-  }
+/** Numbers to start from; ConfigError that names each tensor that is missing, superfluous, or of another shape. */
+async function numbersFrom(path: string, parameters: ReadonlyMap<string, Parameter>): Promise<ReadonlyMap<string, TensorData>> {
+  const numbers = await readNumbers(path);
+  const problems = [...parameters].flatMap(([name, p]) => {
+    const given = numbers.get(name);
+    if (given === undefined) return [`${name} is missing`];
+    const fits = given.dtype === p.dtype && sameShape(given.shape, p.dims);
+    return fits ? [] : [`${name}: expected ${p.dtype} ${formatShape(p.dims)}, got ${given.dtype} ${formatShape(given.shape)}`];
+  });
+  for (const name of numbers.keys()) if (!parameters.has(name)) problems.push(`${name} is not in this model`);
+  if (problems.length > 0) throw new ConfigError(`--init ${path}: expected the weights of this model; ${problems.join("; ")}`);
+  return numbers;
+}
+
+async function readNumbers(path: string): Promise<ReadonlyMap<string, TensorData>> {
+  if (path.endsWith(".safetensors")) return (await loadSafetensors(path)).tensors;
   if (path.endsWith(".onnx"))
     throw new ConfigError(
       `--init ${path}: expected a run folder or a .safetensors file; ONNX files cannot start a task's own model yet`,
     );
-  const { model } = await TrainedModel.open(path);
-  return model.numbers;
+  const { run, checkpoint } = splitRunPath(path);
+  const folder = await openRun(run);
+  return checkpointParameters(await folder.readCheckpoint(checkpoint ?? (await bestOrLast(folder))));
 }
 
 /** JSON has no undefined. */

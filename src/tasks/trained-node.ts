@@ -13,6 +13,7 @@ import type { DeviceChoice, Executable } from "../runtime/index.js";
 import { compile } from "../runtime/index.js";
 import { checkpointParameters } from "../train/train-node.js";
 import type { RunConfig } from "../train/run-folder.js";
+import type { CheckpointName, RunFolder } from "../train/run-folder-node.js";
 import { openRun, splitRunPath } from "../train/run-folder-node.js";
 import { forEachBatch } from "../train/evaluate.js";
 import { randomInputs } from "../train/step.js";
@@ -26,6 +27,10 @@ export interface UseOptions {
 }
 
 type Outputs = Readonly<Record<string, TensorData>>;
+
+/** The checkpoint that a run is used from. */
+export const bestOrLast = async (folder: RunFolder): Promise<CheckpointName> =>
+  (await folder.pointer("best")) === undefined ? "last" : "best";
 
 /** Rows that are computed at once; a single input is computed alone. */
 const BATCH = 256;
@@ -68,7 +73,7 @@ export class TrainedModel implements AsyncDisposable {
     const { run, checkpoint: name } = splitRunPath(path);
     const folder = await openRun(run);
     const config = await folder.config();
-    const checkpoint = await folder.readCheckpoint(name ?? ((await folder.pointer("best")) === undefined ? "last" : "best"));
+    const checkpoint = await folder.readCheckpoint(name ?? (await bestOrLast(folder)));
     const { model, info } = config as RunConfig & { model?: string; info?: TaskInfo };
     if (model === undefined || info === undefined)
       throw new ConfigError(`${run}: expected a run of a task, got a config.json without model and info`);
@@ -148,12 +153,14 @@ export class TrainedModel implements AsyncDisposable {
       const first = Object.values(outputs)[0] as Tensor;
       const scores =
         this.task.kind === "classification" ? targetScores(first, input("target", [n], "int32")) : first.reshape([n]);
-      return { features, attribution: inputTimesGradient(scores, features) };
+      // Of a table the features are an input, and outputs need names of their own.
+      return { seen: features.mul(1), attribution: inputTimesGradient(scores, features) };
     });
     const columns = Object.keys(this.task.inputs(this.info, n));
     const feeds: Record<string, TensorData> = examples.pick(...columns).batch();
     if (this.task.kind === "classification") feeds["target"] = { dtype: "int32", shape: [n], data: targets };
-    return (await executable.call(feeds)) as { features: TensorData; attribution: TensorData };
+    const { seen, attribution } = (await executable.call(feeds)) as { seen: TensorData; attribution: TensorData };
+    return { features: seen, attribution };
   }
 
   /** The model as a portable ONNX file with N free, preprocessing inside, and what the task knows in its metadata. */
@@ -169,7 +176,8 @@ export class TrainedModel implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const executable of this.#executables.values()) await (await executable).dispose();
+    // What could not be compiled has nothing to dispose of, and has said so.
+    for (const executable of this.#executables.values()) await (await executable.catch(() => undefined))?.dispose();
     this.#executables.clear();
   }
 

@@ -2,7 +2,7 @@
  * @module A run is a folder. `openRun` reads one, `createRun` and `resumeRun` write one; whatever was written last is always
  * whole. It keeps bytes and knows nothing of models.
  */
-import { mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { ConfigError } from "../util/errors.js";
@@ -41,15 +41,7 @@ export async function createRun(
   const lock = RunLock.acquire(path);
   try {
     const files = options.files ?? nodeFileSystem;
-    const present = readdirSync(path).filter((name) => name !== RUN_FILES.lock && !ASIDE.test(name));
-    const isRun = present.includes(RUN_FILES.config);
-    if (present.length > 0 && !(isRun && options.overwrite === true)) {
-      throw new ConfigError(
-        isRun
-          ? `${path}: expected a new folder, got one that holds a run; go on with --resume, replace it with --overwrite, or choose another --out`
-          : `${path}: expected a new or empty folder, got one with ${present.length} files in it; choose another --out`,
-      );
-    }
+    const present = checkFree(path, options.overwrite === true);
     // The config goes first: a folder without one is no run, so half a removal is no half run.
     for (const name of [RUN_FILES.config, ...present]) await files.remove(join(path, name));
     await files.mkdir(join(path, RUN_FILES.checkpoints));
@@ -59,6 +51,27 @@ export async function createRun(
     lock[Symbol.dispose]();
     throw error;
   }
+}
+
+/** What lies in a folder that may become a run; ConfigError if it may not. A folder that is not there may. */
+export function checkFree(path: string, overwrite: boolean): readonly string[] {
+  if (!existsSync(path)) return [];
+  let names: string[];
+  try {
+    names = readdirSync(path);
+  } catch (cause) {
+    throw new ConfigError(`${path}: expected a folder to write to, got ${(cause as NodeJS.ErrnoException).code}`, { cause });
+  }
+  const present = names.filter((name) => name !== RUN_FILES.lock && !ASIDE.test(name));
+  const isRun = present.includes(RUN_FILES.config);
+  if (present.length > 0 && !(isRun && overwrite)) {
+    throw new ConfigError(
+      isRun
+        ? `${path}: expected a new folder, got one that holds a run; go on with --resume, replace it with --overwrite, or choose another --out`
+        : `${path}: expected a new or empty folder, got one with ${present.length} files in it; choose another --out`,
+    );
+  }
+  return present;
 }
 
 /**

@@ -65,9 +65,7 @@ export class TrainingState implements AsyncDisposable {
   static async create(step: TrainingStep, options: InitOptions = {}): Promise<TrainingState> {
     const runtime = options.runtime ?? (await platformRuntime());
     const state = new TrainingState(step, runtime, await resolveDevice(runtime, options.device ?? "cpu"), options);
-    const numbers = initialNumbers(step.types, state.seed);
-    for (const [name, given] of options.numbers ?? []) if (numbers.has(name)) numbers.set(name, given);
-    state.restore(numbers);
+    state.restore(initialNumbers(step.types, state.seed, options.numbers));
     return state;
   }
 
@@ -117,13 +115,12 @@ export class TrainingState implements AsyncDisposable {
 
   /** The rate that the schedule gives for the next update. */
   get learningRate(): number {
-    return this.step.optimizer.schedule.at(this.updates, { state: this.scheduleState, totalSteps: this.totalSteps });
+    return this.#rateAt(this.updates);
   }
 
   async #execute(compiled: CompiledStep, batch: Readonly<Record<string, Value>>): Promise<Record<string, number>> {
     const { executable, changes, scalars } = compiled;
-    const info = { step: this.updates, learningRate: this.learningRate };
-    const hostScalars: Record<string, number> = { ...this.step.optimizer.scalars(info), seed: this.seed, step: this.updates };
+    const hostScalars = this.#hostScalars(this.updates, this.#accumulated);
     const feeds: Record<string, Value> = {};
     for (const name of executable.inputs) {
       const value = batch[name] ?? this.#current.get(name);
@@ -143,6 +140,17 @@ export class TrainingState implements AsyncDisposable {
     const metrics: Record<string, number> = {};
     for (const name of compiled.metrics) metrics[name] = Number((await this.runtime.read(outputs[name] as Value)).data[0]);
     return metrics;
+  }
+
+  /** What a step is told: the optimizer's numbers, and the keys of what is random, of which each accumulated batch has its own. */
+  #hostScalars(updates: number, accumulated: number): Record<string, number> {
+    const info = { step: updates, learningRate: this.#rateAt(updates) };
+    const batches = updates * (this.step.accumulate ?? 1) + accumulated;
+    return { ...this.step.optimizer.scalars(info), seed: this.seed, step: batches };
+  }
+
+  #rateAt(updates: number): number {
+    return this.step.optimizer.schedule.at(updates, { state: this.scheduleState, totalSteps: this.totalSteps });
   }
 
   #spareFor(name: string): Value {
@@ -240,17 +248,21 @@ export class TrainingState implements AsyncDisposable {
   async firstNotFinite(batch: BatchData): Promise<string | undefined> {
     if (this.device !== "cpu" && this.device !== "wasm") return undefined;
     const { executable, changes } = await this.#stepFor(batch);
-    const probes = executable.graph.nodes.flatMap((node) =>
-      node.outputs.filter((t) => isFloat(t.dtype)).map((t) => [t, node] as const),
-    );
+    // What makes the loss, in order: gradients and updates come after it, whatever their place in the whole step.
+    const loss = new Graph(new Map([["loss", executable.graph.outputs.get("loss") as Tensor]]));
+    const probes = loss.nodes.flatMap((node) => node.outputs.filter((t) => isFloat(t.dtype)).map((t) => [t, node] as const));
+    const accumulate = this.step.accumulate ?? 1;
+    const updated = this.#accumulated === 0;
+    const before = new Set([...changes, ...(updated && accumulate > 1 ? ((await this.#update)?.changes ?? []) : [])]);
     const graph = new Graph(new Map(probes.map(([t], i) => [`probe${i}`, t])));
     await using probing = await compile(graph, this.#compileOptions);
-    const info = { step: Math.max(0, this.updates - 1), learningRate: this.learningRate };
-    const hostScalars: Record<string, number> = { ...this.step.optimizer.scalars(info), seed: this.seed, step: info.step };
+    const hostScalars = updated
+      ? this.#hostScalars(Math.max(0, this.updates - 1), accumulate - 1)
+      : this.#hostScalars(this.updates, this.#accumulated - 1);
     const feeds: Record<string, Value> = {};
     for (const name of probing.inputs) {
       const given = batch[name];
-      const kept = (changes.includes(name) ? this.#spare.get(name) : undefined) ?? this.#current.get(name);
+      const kept = (before.has(name) ? this.#spare.get(name) : undefined) ?? this.#current.get(name);
       feeds[name] = given === undefined ? (kept ?? this.#scalar(name, hostScalars[name])) : this.runtime.upload(given);
     }
     const outputs = await probing.run(feeds);
@@ -292,8 +304,9 @@ export class TrainingState implements AsyncDisposable {
       value[Symbol.dispose]();
     this.#current.clear();
     this.#spare.clear();
-    for (const compiled of this.#steps.values()) await (await compiled).executable.dispose();
-    if (this.#update !== undefined) await (await this.#update).executable.dispose();
+    // What could not be compiled has nothing to dispose of, and has said so.
+    for (const compiled of [...this.#steps.values(), this.#update])
+      await (await compiled?.catch(() => undefined))?.executable.dispose();
     for (const executable of this.#evaluators) await executable.dispose();
   }
 

@@ -130,13 +130,21 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
   return { ...options, types, graphFor, updateGraph };
 }
 
-/** Initial numbers: each parameter from its own stream, so that adding a layer changes no other. */
-export function initialNumbers(types: StateTypes, seed: number): Map<string, TensorData> {
+/**
+ * Initial numbers: those given, by path; each other parameter from its own stream, so that adding a layer changes no other.
+ * Slots that begin as their parameter (averages of the weights) begin as the given one.
+ */
+export function initialNumbers(
+  types: StateTypes,
+  seed: number,
+  given: ReadonlyMap<string, TensorData> = new Map(),
+): Map<string, TensorData> {
   const numbers = new Map<string, TensorData>();
   for (const [path, p] of types.parameters) {
-    numbers.set(path, fromNumbers(p.dtype, p.dims, p.initializer(p.dims, new Random(seed, "init", path))));
+    const made = given.get(path) ?? fromNumbers(p.dtype, p.dims, p.initializer(p.dims, new Random(seed, "init", path)));
+    numbers.set(path, made);
   }
-  for (const [key, slot] of types.slots) numbers.set(key, initialSlot(slot, numbers));
+  for (const [key, slot] of types.slots) numbers.set(key, given.get(key) ?? initialSlot(slot, numbers));
   return numbers;
 }
 

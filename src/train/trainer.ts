@@ -41,7 +41,14 @@ export const trainerProgressSchema: z.ZodType<TrainerProgress> = z.object({
   schedule: z.record(z.string(), z.number()),
   best: z.object({ step: z.int(), value: z.number() }).optional(),
   evaluationsSinceBest: z.int().nonnegative(),
-  sums: z.record(z.string(), z.number()),
+  // JSON has no NaN: a metric may be so where the loss is not.
+  sums: z.record(
+    z.string(),
+    z
+      .number()
+      .nullable()
+      .transform((sum) => sum ?? NaN),
+  ),
   summed: z.int().nonnegative(),
 });
 
@@ -154,6 +161,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     for (const callback of callbacks) await callback.onCheckpoint?.(progress, reason, isBest);
   };
 
+  const isPatienceSpent = (): boolean => options.patience !== undefined && evaluationsSinceBest >= options.patience;
   const evaluateNow = async (): Promise<boolean> => {
     const train = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / summed]));
     const learningRate = state.learningRate;
@@ -162,6 +170,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     if (validation !== undefined) observe(state, validation);
     const better =
       measured !== undefined &&
+      Number.isFinite(measured) &&
       (best === undefined || (monitor?.mode === "max" ? measured >= best.value : measured <= best.value));
     if (better) best = { step: state.updates, value: measured };
     evaluationsSinceBest = better ? 0 : evaluationsSinceBest + 1;
@@ -179,9 +188,10 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     };
     for (const callback of callbacks) await callback.onEvaluation?.(event);
     await checkpoint("evaluation", better);
-    return options.patience !== undefined && evaluationsSinceBest >= options.patience;
+    return isPatienceSpent();
   };
 
+  if (isPatienceSpent()) return { progress, ended: "early stopping", stepMs };
   while (state.updates < totalSteps) {
     for await (const batch of loader) {
       const time = performance.now();

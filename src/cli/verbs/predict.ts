@@ -59,10 +59,8 @@ export const verb = defineVerb({
         score?: number;
       };
       const unsure = options.threshold !== undefined && rest.score !== undefined && rest.score < options.threshold;
-      const named = rows === undefined || inputs.length > 1 ? { input: names[i] } : {};
       return {
-        ...named,
-        ...(rows === undefined ? {} : rows.row(i)),
+        ...(rows === undefined ? { input: names[i] } : rows.row(i)),
         ...(rows !== undefined && rest.label !== undefined
           ? { prediction: unsure ? null : rest.label, score: rest.score }
           : unsure

@@ -2,6 +2,8 @@
 import { ConfigError } from "../../util/errors.js";
 import { formatTable } from "../../util/text.js";
 import { checkTrainingOptions, dataOptions, trainingOptions } from "../training-options.js";
+import { configOf } from "../options.js";
+import type { TrainTaskOptions } from "../../tasks/train-task-node.js";
 import { defineVerb } from "../verb.js";
 import { descentVersion } from "./version.js";
 
@@ -17,11 +19,13 @@ export function metricsTable(metrics: Readonly<Record<string, Readonly<Record<st
   );
 }
 
+const verbOptions = { ...trainingOptions, ...dataOptions };
+
 export const verb = defineVerb({
   positionals: [
     { name: "TASK", help: "what to learn: image-classification, tabular-classification, tabular-regression", optional: true },
   ],
-  options: { ...trainingOptions, ...dataOptions },
+  options: verbOptions,
   examples: [
     "descent train image-classification --data fashion-mnist --model mlp --out runs/fashion",
     "descent train tabular-regression --data houses.csv --label-column price",
@@ -55,12 +59,14 @@ export const verb = defineVerb({
     const { trainTask } = await import("../../tasks/train-task-node.js");
     const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[:T]/g, "-");
     const out = options.out ?? `runs/${task}-${options.model ?? "default"}-${stamp}`;
-    const { out: _out, overwrite, resume, config: _config, ...chosen } = options;
+    const { resume } = options;
+    // The options that describe a run, and with them the local ones that it is told; the frame's own are not the task's.
+    const chosen = configOf(verbOptions, options) as Omit<TrainTaskOptions, "task" | "data">;
     const result = await trainTask(
-      { ...chosen, task, data: options.data ?? "" },
+      { ...chosen, task, data: options.data ?? "", check: options.check, lang: options.lang },
       {
         out,
-        overwrite,
+        overwrite: options.overwrite,
         resume,
         command: context.command,
         signal,
