@@ -124,21 +124,32 @@ function copyInto(place: OrtValue, result: OrtTensor): void {
   (place.data as Float32Array).set(result.data as Float32Array);
 }
 
-/** An output that shares memory with an input is silently wrong: refuse it. */
+/** An output that shares memory with an input, or with part of it, is silently wrong: refuse it. */
 function refuseSharedMemory(feeds: Readonly<Record<string, Value>>, into: Readonly<Record<string, Value>>): void {
-  const fed = new Map<unknown, string>();
+  const fed = new Map<unknown, [name: string, value: OrtValue][]>();
   for (const name in feeds) {
     const value = feeds[name] as OrtValue;
-    fed.set(value.location === "host" ? value.tensor.data : value.tensor.gpuBuffer, name);
+    const memory = memoryOf(value);
+    const there = fed.get(memory);
+    if (there === undefined) fed.set(memory, [[name, value]]);
+    else there.push([name, value]);
   }
   for (const name in into) {
     const value = into[name] as OrtValue;
-    const source = fed.get(value.location === "host" ? value.tensor.data : value.tensor.gpuBuffer);
+    const source = fed.get(memoryOf(value))?.find(([, other]) => overlap(value, other));
     if (source !== undefined)
       throw new SessionError(
-        `session: expected outputs with memory of their own, got "${name}" sharing it with input "${source}"`,
+        `session: expected outputs with memory of their own, got "${name}" sharing it with input "${source[0]}"`,
       );
   }
+}
+
+const memoryOf = (value: OrtValue): unknown => (value.location === "host" ? value.data.buffer : value.tensor.gpuBuffer);
+
+function overlap(a: OrtValue, b: OrtValue): boolean {
+  if (a.location === "device") return true;
+  const [x, y] = [a.data, b.data];
+  return x.byteOffset < y.byteOffset + y.byteLength && y.byteOffset < x.byteOffset + x.byteLength;
 }
 
 /** Memory for an output. */

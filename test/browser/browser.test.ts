@@ -7,7 +7,7 @@ import { after, test } from "node:test";
 import { openBrowser, withoutChromium } from "./chromium.js";
 import type { Place } from "./page.js";
 import type { Device } from "../../src/runtime/index.js";
-import { buildMlp, trainMlp } from "../suites/mlp.js";
+import { buildMlp, trainMlp, trainModel } from "../suites/mlp.js";
 import { RUNTIME_CASES } from "../suites/runtime-suite.js";
 
 const HOMES: readonly (readonly [Place, Device])[] = [
@@ -48,6 +48,19 @@ else {
   test("it trains in a web worker as well", () => trainsAsInNode("worker", "wasm", [784, 128, 10], 32, 20));
   test("a tiny MLP trains on WebGPU with its state in GPU buffers, with Node's losses", () =>
     trainsAsInNode("page", "webgpu", [12, 16, 4], 8, 10));
+
+  for (const [place, device, steps] of [
+    ["page", "wasm", 20],
+    ["worker", "wasm", 20],
+    ["page", "webgpu", 6],
+  ] as const) {
+    test(`modules, dropout, AdamW and a training state give Node's losses on ${place} ${device}`, async () => {
+      const losses = await (await browser).call("trainModel", place, device, steps);
+      const node = await trainModel({ device: "cpu" }, steps);
+      losses.forEach((loss, i) => assert.ok(Math.abs(loss - (node[i] as number)) < 1e-4, `step ${i}: ${loss}, ${node[i]}`));
+      assert.equal(losses.length, steps);
+    });
+  }
 
   test("auto takes WebAssembly, since the GPU here is one in software", async () => {
     assert.equal(await (await browser).call("resolve", "auto"), "wasm");

@@ -3,7 +3,7 @@
  */
 import type { Device, DeviceChoice, Runtime } from "../../src/runtime/index.js";
 import { createWorkerRuntime, platformRuntime, resolveDevice } from "../../src/runtime/index.js";
-import { buildMlp, trainMlp } from "../suites/mlp.js";
+import { buildMlp, trainMlp, trainModel } from "../suites/mlp.js";
 import { RUNTIME_CASES } from "../suites/runtime-suite.js";
 
 /** The page itself, or a web worker of it. */
@@ -24,6 +24,11 @@ const page = {
     const runtime = await runtimeAt(place);
     const { losses, locations } = await trainMlp(buildMlp(widths, batchSize), steps, { runtime, device, requireDevice: true });
     return { losses, locations };
+  },
+
+  /** Trains through the layers that people use: modules, an optimizer, a state with dropout's random numbers. */
+  async trainModel(place: Place, device: Device, steps: number): Promise<number[]> {
+    return trainModel({ runtime: await runtimeAt(place), device }, steps);
   },
 
   async resolve(choice: DeviceChoice): Promise<Device> {

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { constant, Graph, input } from "../../src/graph/index.js";
 import { compile, createWorkerRuntime, evaluate, platformRuntime } from "../../src/runtime/index.js";
-import { buildMlp, trainMlp } from "../suites/mlp.js";
+import { buildMlp, trainMlp, trainModel } from "../suites/mlp.js";
 import { registerRuntimeCases } from "./register.js";
 
 registerRuntimeCases("node cpu", async () => ({ runtime: await platformRuntime(), device: "cpu" }));
@@ -54,6 +54,11 @@ test("training in a worker gives the very numbers of training here", async () =>
   const there = await trainMlp(mlp, 10, { threads: 2, runtime: await worker });
   assert.deepEqual(there.losses, here.losses);
   assert.deepEqual(there.weights, here.weights);
+});
+
+test("a training state in a worker gives the very losses of one here", async () => {
+  const here = await trainModel({ device: "cpu" }, 12);
+  assert.deepEqual(await trainModel({ device: "cpu", runtime: await worker }, 12), here);
 });
 
 test("values of another runtime are refused, and so is whatever comes after the end", async () => {

@@ -4,9 +4,15 @@
 import { grad } from "../../src/autodiff/index.js";
 import type { Tensor, TensorData } from "../../src/graph/index.js";
 import { Graph, input } from "../../src/graph/index.js";
+import { crossEntropy } from "../../src/losses/index.js";
+import { Dropout, LayerNorm, Linear, Sequential } from "../../src/nn/index.js";
 import { relu } from "../../src/ops/index.js";
-import type { CompileOptions, Value } from "../../src/runtime/index.js";
+import { adamW } from "../../src/optim/index.js";
+import type { CompileOptions, Device, Runtime, Value } from "../../src/runtime/index.js";
 import { compile } from "../../src/runtime/index.js";
+import { TrainingState } from "../../src/train/state.js";
+import type { BatchTensors } from "../../src/train/step.js";
+import { trainingStep } from "../../src/train/step.js";
 import { Random } from "../../src/util/random.js";
 
 export interface Mlp {
@@ -97,4 +103,23 @@ export async function trainMlp(mlp: Mlp, steps: number, options: CompileOptions)
   for (const [name, value] of Object.entries(state)) weights.set(name, await runtime.read(value));
   const locations = Object.values(state).map((value) => value.location);
   return { losses, locations, weights };
+}
+
+/**
+ * Trains through the layers that people use: modules with dropout, a loss, AdamW, a `TrainingState`. Returns the losses.
+ * Labels are int32, which every device reads.
+ */
+export async function trainModel(home: { runtime?: Runtime; device: Device }, steps: number): Promise<number[]> {
+  const model = new Sequential(new Linear(12, 16), relu, new Dropout(0.25), new LayerNorm(16), new Linear(16, 4));
+  const loss = ({ x, label }: BatchTensors): Tensor => crossEntropy(model.forward(x as Tensor), label as Tensor);
+  const step = trainingStep({ model, loss, optimizer: adamW({ learningRate: 0.02 }) });
+  await using state = await TrainingState.create(step, { seed: 3, threads: 2, ...home });
+  const { batch } = buildMlp([12, 4], 8);
+  const losses: number[] = [];
+  for (let i = 0; i < steps; i++) {
+    const { x, target } = batch(i);
+    const label = Int32Array.from({ length: 8 }, (_, n) => target.data.subarray(4 * n, 4 * n + 4).findIndex((v) => v === 1));
+    losses.push((await state.run({ x, label: { dtype: "int32", shape: [8], data: label } })).loss);
+  }
+  return losses;
 }

@@ -192,6 +192,16 @@ export const RUNTIME_CASES: readonly RuntimeCase[] = [
       using w = home.runtime.upload(float32([4], 1, 2, 3, 4));
       using x = home.runtime.upload(float32([4], 1, 1, 1, 1));
       await refuses(session.run({ w, x }, { next: w }), /memory of their own, got "next" sharing it with input "w"/);
+      // Two views on one buffer share it as well, where they overlap (a worker has copies of its own).
+      const whole = new Float32Array(10).fill(1);
+      const view = (start: number): TensorData => ({ dtype: "float32", shape: [4], data: whole.subarray(start, start + 4) });
+      using first = home.runtime.upload(view(0));
+      using beside = home.runtime.upload(view(4));
+      using across = home.runtime.upload(view(2));
+      await session.run({ w: first, x }, { next: beside });
+      same((await home.runtime.read(beside)).data, [0.5, 0.5, 0.5, 0.5], "next");
+      if (home.runtime.name !== "worker")
+        await refuses(session.run({ w: first, x }, { next: across }), /sharing it with input "w"/);
     },
   },
   {
