@@ -137,10 +137,6 @@ export const elementwise: Readonly<Record<string, Kernel>> = {
     const alpha = call.number("alpha", 1);
     return (x) => (x < 0 ? alpha * Math.expm1(x) : x);
   }),
-  Celu: mapWith((call) => {
-    const alpha = call.number("alpha", 1);
-    return (x) => Math.max(0, x) + Math.min(0, alpha * Math.expm1(x / alpha));
-  }),
   Selu: mapWith((call) => {
     const [alpha, gamma] = [call.number("alpha"), call.number("gamma")];
     return (x) => gamma * (x > 0 ? x : alpha * Math.expm1(x));
@@ -152,17 +148,12 @@ export const elementwise: Readonly<Record<string, Kernel>> = {
   ),
   Silu: map((x) => x * sigmoid(x)),
   Softplus: map(softplus),
-  Softsign: map((x) => x / (1 + Math.abs(x))),
   Mish: map((x) => x * Math.tanh(softplus(x))),
   HardSigmoid: mapWith((call) => {
     const [alpha, beta] = [call.number("alpha", 0.2), call.number("beta", 0.5)];
     return (x) => Math.max(0, Math.min(1, alpha * x + beta));
   }),
   HardSwish: map((x) => x * Math.max(0, Math.min(1, x / 6 + 0.5))),
-  ThresholdedRelu: mapWith((call) => {
-    const alpha = call.number("alpha", 1);
-    return (x) => (x > alpha ? x : 0);
-  }),
   PRelu: zipped((x, slope) => (x < 0 ? slope * x : x)),
 
   Equal: compared((a, b) => a === b),

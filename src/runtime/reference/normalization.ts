@@ -138,23 +138,6 @@ export const normalization: Readonly<Record<string, Kernel>> = {
   LayerNormalization: (call) => overLastAxes(call, true),
   RMSNormalization: (call) => overLastAxes(call, false),
   SimplifiedLayerNormalization: (call) => overLastAxes(call, false),
-  LpNormalization: (call) => {
-    const x = call.x();
-    const axis = call.axis("axis", x.shape.length, -1);
-    const p = call.number("p", 2);
-    const lead = x.shape.map((d, i) => (i === axis ? 1 : d));
-    const group = (index: readonly number[]): number =>
-      offsetOf(
-        lead,
-        index.map((k, i) => (i === axis ? 0 : k)),
-      );
-    return [
-      byGroup(x, group, (v, members) => {
-        const norm = members.reduce((sum, m) => sum + Math.abs(m) ** p, 0) ** (1 / p);
-        return norm === 0 ? 0 : v / norm;
-      }),
-    ];
-  },
   LRN: (call) => {
     const x = call.x();
     const size = call.number("size");

@@ -106,22 +106,4 @@ export const recurrent: Readonly<Record<string, Kernel>> = {
       return [units(h, (j) => (1 - (z[j] as number)) * (candidate[j] as number) + (z[j] as number) * (h[j] as number))];
     });
   },
-  RNN: (call) =>
-    recur(call, 1, 1, (dir, [h = []], t, n) => [units(h, (j) => Math.tanh(dir.fromInput(t, n, j) + dir.fromState(h, j)))]),
-
-  /** Every example's first `lengths[n]` steps in reverse order. */
-  ReverseSequence: (call) => {
-    const [x, lengths] = [call.x(0), call.x(1)];
-    const [timeAxis, batchAxis] = [call.number("time_axis", 0), call.number("batch_axis", 1)];
-    return [
-      buildAt(x.dtype, x.shape, (index) => {
-        const length = lengths.data[index[batchAxis] as number] as number;
-        const t = index[timeAxis] as number;
-        return at(
-          x,
-          index.map((p, axis) => (axis === timeAxis && t < length ? length - 1 - t : p)),
-        );
-      }),
-    ];
-  },
 };

@@ -100,10 +100,6 @@ export const reductions: Readonly<Record<string, Kernel>> = {
     const norm = logSumExp(line);
     return line.map((v) => v - norm);
   }),
-  Hardmax: alongAxis((line) => {
-    const first = line.indexOf(greatest(line));
-    return line.map((_, k) => (k === first ? 1 : 0));
-  }),
   CumSum: (call) => {
     const x = call.x();
     const axis = call.attributes["axis"] === undefined ? (call.x(1).data[0] as number) : call.number("axis");
