@@ -191,7 +191,9 @@ function reshape(c: Call): readonly Tensor[] {
 
 function flatten(c: Call): readonly Tensor[] {
   const x = c.x(0);
-  const axis = normalizeAxis(c.int("axis", 1), x.rank, c.where, true);
+  const given = c.int("axis", 1);
+  // −1 is the last axis; the rank itself, which makes one column, can only be said from the start.
+  const axis = normalizeAxis(given < 0 ? given + x.rank : given, x.rank, c.where, true);
   const before = x.shape.slice(0, axis);
   // One of the two products is left to −1: the one that has free dimensions.
   if (before.every((d) => typeof d === "number")) return [x.reshape([sizeOf(before), -1])];
@@ -655,6 +657,22 @@ export function conversionOf(domain: string, opType: string): Conversion | undef
   return op !== undefined && op.domain === domain && op.domain !== "descent" ? (c) => byTable(c, op) : undefined;
 }
 
+/** Arrays of floats up to this many join the computation of a shape (scales); elsewhere they are weights. */
+const FEW = 8;
+
+/** The node's inputs, if all are known. */
+function foldable(c: Call): readonly Known[] | undefined {
+  const ofShape = c.inputs.some((operand) => operand?.known?.ofShape);
+  const known: Known[] = [];
+  for (const operand of c.inputs) {
+    const few = ofShape && operand !== null && operand.shape.length < 2 && !((operand.shape[0] as number) > FEW);
+    const value = operand?.known ?? (few ? operand.fixed?.() : undefined);
+    if (value === undefined) return undefined;
+    known.push(value);
+  }
+  return known;
+}
+
 /** The values of a node: computed at once where they can be, otherwise as nodes of the graph. */
 export function convert(c: Call): readonly Operand[] {
   const { opType, domain } = c.node;
@@ -663,11 +681,9 @@ export function convert(c: Call): readonly Operand[] {
     if (given !== undefined && expected !== null && given.value !== expected)
       c.unsupported(`${name} ${String(given.value)} (only ${expected})`);
   }
-  const known = c.inputs.map((operand) => operand?.known);
-  if (domain === "" && known.every((k) => k !== undefined)) {
-    const folded = fold(opType, known, c);
-    if (folded !== undefined) return [operandOfKnown(folded)];
-  }
+  const known = foldable(c);
+  const folded = known === undefined || domain !== "" ? undefined : fold(opType, known, c);
+  if (folded !== undefined) return [operandOfKnown(folded)];
   const conversion = conversionOf(domain, opType);
   if (conversion === undefined) return c.unsupported("this op");
   return conversion(c).map((value) => ("tensor" in value ? value : operandOf(value)));

@@ -277,7 +277,7 @@ class Exporter {
     const key = `symbol ${name}`;
     const known = this.#dims.get(key);
     if (known !== undefined) return known;
-    for (const input of this.#graph.inputs) {
+    for (const input of [...(this.#options.inputs ?? []), ...this.#graph.inputs]) {
       const axis = input.shape.findIndex((d) => d instanceof SymbolicDim && d.key === name);
       if (axis < 0) continue;
       const result = this.#fresh("dim");

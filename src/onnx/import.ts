@@ -60,6 +60,8 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Impo
   const model = decodeModel(bytes, where);
   if (model.graph.outputs.length === 0)
     throw new DataError(`${where}: expected an ONNX model with outputs, got ${bytes.length} bytes without any`);
+  // Versions stand after the graph: a file that is cut off there would be read as one of the first version.
+  if (model.opsets.size === 0) throw new DataError(`${where}: expected the version of its ops (opset_import), got none`);
   return new Importer(model, where, options).run();
 }
 

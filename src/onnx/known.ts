@@ -27,6 +27,8 @@ export interface Known {
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly values: readonly Dim[];
+  /** Whether a tensor's shape is among what it was computed from. */
+  readonly ofShape?: boolean;
 }
 
 /** Tensors with more elements than this are left to the graph. */
@@ -359,6 +361,11 @@ function elementOf(k: Known, index: readonly number[]): Maybe {
 
 /** What an op gives on known inputs, where that is known as well: undefined leaves the node to the graph. */
 export function fold(op: string, inputs: readonly Known[], reader: Reader): Known | undefined {
+  const result = folded(op, inputs, reader);
+  return result !== undefined && inputs.some((k) => k.ofShape) ? { ...result, ofShape: true } : result;
+}
+
+function folded(op: string, inputs: readonly Known[], reader: Reader): Known | undefined {
   if (inputs.length === 0 || inputs.some((k) => k.values.length > FOLD_LIMIT || !FOLDED.has(k.dtype))) return undefined;
   const [first] = inputs as [Known];
   const unary = UNARY[op];
@@ -387,11 +394,11 @@ export function castKnown(x: Known, to: DType): Known | undefined {
     if (held === undefined || Number.isNaN(held)) return undefined;
     values.push(held);
   }
-  return { dtype: to, shape: x.shape, values };
+  return { ...x, dtype: to, values };
 }
 
 /** A tensor's lengths from axis `start` to `end`, as ONNX's Shape gives them. */
 export function shapeOf(type: TensorType, start: number, end: number): Known {
   const values = type.shape.slice(start, end);
-  return { dtype: "int64", shape: [values.length], values };
+  return { dtype: "int64", shape: [values.length], values, ofShape: true };
 }

@@ -165,24 +165,36 @@ function writeGraph(w: WireWriter, g: GraphProto): void {
   for (const value of g.outputs) w.message(12, (m) => writeValueInfo(m, value));
 }
 
+function writeOpset(w: WireWriter, domain: string, version: number): void {
+  if (domain !== "") w.string(1, domain);
+  w.int(2, version);
+}
+
+function writeFunction(w: WireWriter, f: FunctionProto): void {
+  w.string(1, f.name);
+  for (const name of f.inputs) w.string(4, name);
+  for (const name of f.outputs) w.string(5, name);
+  for (const name of f.attributes) w.string(6, name);
+  for (const node of f.nodes) w.message(7, (m) => writeNode(m, node));
+  for (const [domain, version] of f.opsets) w.message(9, (m) => writeOpset(m, domain, version));
+  w.string(10, f.domain);
+  for (const attribute of f.attributeDefaults) w.message(11, (m) => writeAttribute(m, attribute));
+}
+
 export function encodeModel(model: ModelProto): Uint8Array {
   const w = new WireWriter();
   w.int(1, model.irVersion);
   w.string(2, model.producerName);
   w.string(3, model.producerVersion);
   w.message(7, (m) => writeGraph(m, model.graph));
-  for (const [domain, version] of model.opsets) {
-    w.message(8, (m) => {
-      if (domain !== "") m.string(1, domain);
-      m.int(2, version);
-    });
-  }
+  for (const [domain, version] of model.opsets) w.message(8, (m) => writeOpset(m, domain, version));
   for (const [key, value] of model.metadata) {
     w.message(14, (m) => {
       m.string(1, key);
       m.string(2, value);
     });
   }
+  for (const f of model.functions) w.message(25, (m) => writeFunction(m, f));
   return w.finish();
 }
 
