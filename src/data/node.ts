@@ -7,3 +7,4 @@ export * from "./safetensors-node.js";
 export * from "./readers/table-node.js";
 export * from "./registry-node.js";
 export * from "./load-node.js";
+export { loadOnnx } from "./onnx-node.js";

@@ -6,8 +6,8 @@ import { DTYPES, sizeOf } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import type { TensorProto } from "./protobuf.js";
 
-/** Gives the bytes of a file beside the model: its whole, by the name that the model has for it. */
-export type ExternalData = (location: string) => Uint8Array;
+/** Gives `length` bytes from `offset` of a file beside the model, by the name that the model has for it. */
+export type ExternalData = (location: string, offset: number, length: number) => Uint8Array;
 
 const BY_CODE: ReadonlyMap<number, DType> = new Map((Object.keys(DTYPES) as DType[]).map((name) => [DTYPES[name].onnx, name]));
 
@@ -62,10 +62,11 @@ function externalBytes(
   const location = entries.get("location") ?? "";
   if (externalData === undefined)
     throw new DataError(`${where}: its numbers are in the file "${location}"; give externalData, or use loadOnnx`);
-  const file = externalData(location);
-  const offset = Number(entries.get("offset") ?? 0);
-  const end = offset + Number(entries.get("length") ?? length);
-  if (!(offset >= 0 && end <= file.length))
-    throw new DataError(`${where}: expected bytes ${offset} … ${end} of "${location}", got a file of ${file.length}`);
-  return file.subarray(offset, end);
+  const [offset, count] = [Number(entries.get("offset") ?? 0), Number(entries.get("length") ?? length)];
+  if (!(Number.isSafeInteger(offset) && offset >= 0 && count === length))
+    throw new DataError(`${where}: expected ${length} bytes in "${location}", got ${count} from ${offset} on`);
+  const bytes = externalData(location, offset, length);
+  if (bytes.length !== length)
+    throw new DataError(`${where}: expected ${length} bytes from ${offset} of "${location}", got ${bytes.length}`);
+  return bytes;
 }
