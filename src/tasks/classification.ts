@@ -1,7 +1,7 @@
 /**
  * @module What every classification has in common: logits, their loss and metrics, and answers with probabilities.
  */
-import type { Batch } from "../data/node.js";
+import type { Batch } from "../data/index.js";
 import type { Tensor, TensorData } from "../graph/index.js";
 import { toNumbers } from "../graph/index.js";
 import { crossEntropy } from "../losses/index.js";

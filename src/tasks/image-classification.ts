@@ -3,7 +3,7 @@
  * deviation of the training part, so that a saved model takes plain pixels.
  */
 import type { LoadedData } from "../data/node.js";
-import { Dataset } from "../data/node.js";
+import { Dataset } from "../data/index.js";
 import type { Dim, Tensor } from "../graph/index.js";
 import { constant, elementAt, fromNumbers } from "../graph/index.js";
 import { LeNet5, Mlp } from "../models/index.js";

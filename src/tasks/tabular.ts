@@ -2,8 +2,9 @@
  * @module Tables: a class or a quantity for a row of numbers, categories and dates. Preprocessing is fitted on the training
  * part and saved with the model.
  */
-import type { Batch, Dataset, LoadedData } from "../data/node.js";
-import { TabularPreprocessor } from "../data/node.js";
+import type { Batch, Dataset } from "../data/index.js";
+import type { LoadedData } from "../data/node.js";
+import { TabularPreprocessor } from "../data/index.js";
 import type { Dim, Tensor, TensorData } from "../graph/index.js";
 import { toNumbers } from "../graph/index.js";
 import { meanSquaredError } from "../losses/index.js";

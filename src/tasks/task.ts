@@ -2,7 +2,8 @@
  * @module What a task is: how data become numbers, what a model gives for them, what is minimized and measured, and how an
  * answer reads. The command line, the server and the report know tasks through this interface alone.
  */
-import type { Batch, Dataset, LoadedData } from "../data/node.js";
+import type { Batch, Dataset } from "../data/index.js";
+import type { LoadedData } from "../data/node.js";
 import type { Dim, Tensor, TensorData } from "../graph/index.js";
 import type { Metrics, Monitor } from "../train/index.js";
 import type { Module } from "../nn/index.js";

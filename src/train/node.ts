@@ -1,6 +1,8 @@
 /**
- * @module The part of `train` that needs Node: run folders, progress on a terminal. Re-exports the rest.
+ * @module The part of `train` that needs Node: trainings in run folders, progress on a terminal. Re-exports the rest.
  */
 export * from "./index.js";
 export * from "./progress-node.js";
 export * from "./run-folder-node.js";
+export * from "./train-node.js";
+export * from "./train-model-node.js";

@@ -1,0 +1,236 @@
+/**
+ * @module `train(model, { data, loss, optimizer, … })`: any model on any data, with everything in between chosen for you. Built
+ * from `trainingStep` and `trainRun`, which take over where a choice does not fit.
+ */
+import type { Dataset, LoadedData } from "../data/node.js";
+import { loadData, TabularPreprocessor } from "../data/node.js";
+import type { Layer, Tensor, TensorData } from "../graph/index.js";
+import type { Loss } from "../losses/index.js";
+import type { MetricFactory } from "../metrics/index.js";
+import type { Module } from "../nn/index.js";
+import type { Optimizer } from "../optim/index.js";
+import { opOf } from "../ops/index.js";
+import type { DeviceChoice } from "../runtime/index.js";
+import { platformRuntime, prepareGraph, resolveDevice } from "../runtime/index.js";
+import { ConfigError } from "../util/errors.js";
+import { forEachBatch } from "./evaluate.js";
+import { peakMemoryMiB, progressOnStderr } from "./progress-node.js";
+import type { RunSummary } from "./run-folder.js";
+import { createRun } from "./run-folder-node.js";
+import type { TrainingState } from "./state.js";
+import { trainingStep } from "./step.js";
+import { trainRun } from "./train-node.js";
+import type { Metrics, Monitor } from "./trainer.js";
+
+/** Data in parts; without validation, nothing is measured on the way. */
+export interface DataParts {
+  readonly train: Dataset;
+  readonly validation?: Dataset;
+  readonly test?: Dataset;
+}
+
+export interface TrainOptions {
+  /** A known name, a file, a folder, a query, or data sets. */
+  readonly data: string | DataParts;
+  readonly loss: Loss;
+  readonly optimizer: Optimizer;
+  /** Measured after each epoch and at the end, beside the loss. */
+  readonly metrics?: Readonly<Record<string, MetricFactory>>;
+  /** Which column the model reads; left out, `image`, `features`, or the only one that is not the target. */
+  readonly input?: string;
+  /** Which column the loss compares with; left out, `label` or `target`. */
+  readonly target?: string;
+  /** What the model sees of a batch's input; left out, numbers as float32, and pixels divided by their largest value. */
+  readonly transform?: (input: Tensor) => Tensor;
+  readonly epochs?: number;
+  readonly steps?: number;
+  readonly batchSize?: number;
+  readonly seed?: number;
+  readonly device?: DeviceChoice;
+  readonly threads?: number;
+  readonly accumulate?: number;
+  /** What says that one state is better than another; left out, the validation loss. */
+  readonly monitor?: Monitor;
+  readonly patience?: number;
+  /** A run folder; left out, nothing is written. */
+  readonly out?: string;
+  readonly overwrite?: boolean;
+  readonly signal?: AbortSignal;
+  readonly quiet?: boolean;
+}
+
+/** A finished training. Owned: dispose it. */
+export interface TrainedModelRun extends AsyncDisposable {
+  readonly summary: RunSummary;
+  /** The trained numbers, where the engine keeps them. */
+  readonly state: TrainingState;
+  /** The folder, where there is one. */
+  readonly path: string | undefined;
+  /** The model's outputs for a data set's input column. */
+  predict(dataset: Dataset): Promise<TensorData[]>;
+}
+
+/** What the generic loop must know of the data. */
+interface Columns extends DataParts {
+  readonly name: string;
+  readonly input: string;
+  readonly target: string;
+  readonly maximum: number;
+}
+
+async function columnsOf(options: TrainOptions): Promise<Columns> {
+  if (typeof options.data !== "string") {
+    const { train } = options.data;
+    const target = options.target ?? ["label", "target"].find((name) => train.has(name));
+    if (target === undefined)
+      throw new ConfigError(`train: expected a target column, got ${train.names.join(", ")}; name it with target`);
+    const rest = train.names.filter((name) => name !== target);
+    const input =
+      options.input ?? ["image", "features"].find((name) => train.has(name)) ?? (rest.length === 1 ? rest[0] : undefined);
+    if (input === undefined)
+      throw new ConfigError(`train: expected one input column, got ${rest.join(", ")}; name it with input`);
+    return { ...options.data, name: "data", input, target, maximum: 255 };
+  }
+  const data = await loadData(options.data, {
+    seed: options.seed ?? 0,
+    ...(options.target === undefined ? {} : { targetColumn: options.target }),
+  });
+  return data.roles.image === undefined ? tableColumns(data) : imageColumns(data, data.roles.image);
+}
+
+function imageColumns(data: LoadedData, input: string): Columns {
+  const { name, train, validation, test, maximum = 255 } = data;
+  return { name, train, validation, test, input, target: data.roles.target ?? "label", maximum };
+}
+
+function tableColumns(data: LoadedData): Columns {
+  const target = data.roles.target;
+  if (target === undefined) throw new ConfigError(`train: ${data.name}: expected a column to predict; name it with target`);
+  const preprocessor = TabularPreprocessor.fit(data.train, { target });
+  const encode = (part: Dataset): Dataset => preprocessor.apply(part, { withTarget: true });
+  return {
+    name: data.name,
+    train: encode(data.train),
+    validation: encode(data.validation),
+    test: encode(data.test),
+    input: "features",
+    target: "target",
+    maximum: 1,
+  };
+}
+
+/**
+ * Trains a model of one input and one output.
+ *
+ * Errors: ConfigError if columns cannot be told or `out` holds a run; ShapeError if the model does not fit the data; those of `fit`.
+ *
+ * @example
+ * await using run = await train(new LeNet5(), { data: "fashion-mnist", loss: crossEntropy(), optimizer: adamW(), metrics: { accuracy }, epochs: 5 });
+ * run.summary.metrics.test?.accuracy;
+ */
+export async function train(model: Module & Layer, options: TrainOptions): Promise<TrainedModelRun> {
+  const columns = await columnsOf(options);
+  const { input, target, maximum } = columns;
+  const seed = options.seed ?? 0;
+  const batchSize = Math.min(options.batchSize ?? 128, columns.train.length);
+  const accumulate = options.accumulate ?? 1;
+  const stepsPerEpoch = Math.max(1, Math.floor(columns.train.length / batchSize / accumulate));
+  const totalSteps = options.steps ?? Math.max(1, Math.round((options.epochs ?? 10) * stepsPerEpoch));
+  const scale = (x: Tensor): Tensor => (x.dtype === "uint8" ? x.cast("float32").mul(1 / maximum) : x.cast("float32"));
+  const outputOf = (x: Tensor): Tensor => model.forward((options.transform ?? scale)(x));
+  const step = trainingStep({
+    model,
+    optimizer: options.optimizer,
+    accumulate,
+    loss: (batch) => options.loss(outputOf(batch[input] as Tensor), batch[target] as Tensor),
+  });
+  const device = await resolveDevice(await platformRuntime(), options.device ?? "auto");
+  const trainPart = columns.train.pick(input, target);
+
+  const measure = async (state: TrainingState, part: Dataset): Promise<() => Promise<Metrics>> => {
+    const size = Math.min(256, part.length);
+    const batch = part.pick(input, target).take(size).batch();
+    const run = await state.evaluator(batch, (tensors) => {
+      const output = outputOf(tensors[input] as Tensor);
+      return { output, loss: options.loss(output, tensors[target] as Tensor) };
+    });
+    return async () => {
+      const metrics = Object.entries(options.metrics ?? {}).map(([name, make]) => [name, make()] as const);
+      let loss = 0;
+      let rows = 0;
+      await forEachBatch(part.pick(input, target), size, run, (outputs, seen) => {
+        const [output, truth] = [outputs["output"] as TensorData, seen[target] as TensorData];
+        for (const [, metric] of metrics) metric.update(output, truth);
+        const count = truth.shape[0] as number;
+        // The last batch is filled up with its own rows: its mean stands for its rows.
+        loss += Number((outputs["loss"] as TensorData).data[0]) * count;
+        rows += count;
+      });
+      return { ...Object.fromEntries(metrics.map(([name, metric]) => [name, metric.result()])), loss: loss / rows };
+    };
+  };
+
+  const flops = prepareGraph(step.graphFor(trainPart.take(batchSize).batch()).graph, device)
+    .nodes.filter((node) => node.inputs.length > 0)
+    .reduce((sum, node) => sum + opOf(node).cost(node).flops, 0);
+  const modelName = model.constructor.name;
+  const config = {
+    descent: "library",
+    task: "custom",
+    options: { data: columns.name, batchSize, totalSteps, seed, optimizer: options.optimizer.description },
+  };
+  using writer = options.out === undefined ? undefined : await createRun(options.out, { config, overwrite: options.overwrite });
+  const { validation, test } = columns;
+  const { state, progress, stepMs } = await trainRun({
+    step,
+    train: trainPart,
+    batchSize,
+    totalSteps,
+    seed,
+    device,
+    threads: options.threads,
+    evaluate: validation === undefined ? undefined : (s) => measure(s, validation),
+    monitor: options.monitor ?? { metric: "loss", mode: "min" },
+    patience: options.patience,
+    signal: options.signal,
+    progress: progressOnStderr({
+      label: "train",
+      total: totalSteps,
+      unit: "examples",
+      peakMemoryMiB,
+      quiet: options.quiet === true,
+    }),
+    writer,
+  });
+  const final = async (part: Dataset | undefined): Promise<Metrics | undefined> =>
+    part === undefined ? undefined : (await measure(state, part))();
+  const summary: RunSummary = {
+    task: "custom",
+    model: modelName,
+    data: columns.name,
+    seed,
+    device,
+    parameters: model.parameterCount,
+    flopsPerStep: flops,
+    steps: progress.step,
+    stepMs: [...stepMs].sort((a, b) => a - b)[Math.floor(stepMs.length / 2)] ?? 0,
+    trainSeconds: progress.seconds,
+    peakMemoryMiB: peakMemoryMiB(),
+    metrics: { train: await final(columns.train), validation: await final(validation), test: await final(test) },
+  };
+  await writer?.writeSummary(summary);
+  return {
+    summary,
+    state,
+    path: writer?.path,
+    async predict(dataset) {
+      const rows = dataset.pick(input);
+      const size = Math.min(256, rows.length);
+      const run = await state.evaluator(rows.take(size).batch(), (tensors) => ({ output: outputOf(tensors[input] as Tensor) }));
+      const parts: TensorData[] = [];
+      await forEachBatch(rows, size, run, (outputs) => void parts.push(outputs["output"] as TensorData));
+      return parts;
+    },
+    [Symbol.asyncDispose]: () => state.dispose(),
+  };
+}
