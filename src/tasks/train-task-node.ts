@@ -21,6 +21,7 @@ import type { Checkpoint, RunWriter } from "../train/run-folder-node.js";
 import { checkFree, createRun, openRun, resumeRun, splitRunPath } from "../train/run-folder-node.js";
 import { checkpointParameters, trainRun } from "../train/train-node.js";
 import { ConfigError, DescentError } from "../util/errors.js";
+import { descentVersion } from "./version-node.js";
 import { makeOptimizer } from "./optimizer.js";
 import { writeReport } from "./report-node.js";
 import { modelNamed, taskNamed } from "./table.js";
@@ -59,7 +60,6 @@ export interface TrainTaskContext {
   readonly signal?: AbortSignal;
   readonly note?: (text: string) => void;
   readonly progress?: (options: ProgressOptions) => Progress;
-  readonly version: string;
   readonly checkpointEvery?: number;
 }
 
@@ -305,7 +305,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     for (const text of planned.notes) note(text);
     if (context.resume === undefined && resolved.check !== false) await checkOneBatch(planned, device, signal);
     const config: RunConfig = opened.config ?? {
-      descent: context.version,
+      descent: await descentVersion(),
       task: task.name,
       ...(context.command === undefined ? {} : { command: context.command }),
       options: definedOnly({ ...resolved, task: undefined }),

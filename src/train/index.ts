@@ -4,6 +4,7 @@
 export * from "./step.js";
 export * from "./state.js";
 export * from "./trainer.js";
+export * from "./to-onnx.js";
 export * from "./progress.js";
 export * from "./metrics-log.js";
 export * from "./run-folder.js";

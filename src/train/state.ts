@@ -9,7 +9,7 @@ import type { ScheduleState } from "../optim/index.js";
 import type { CompileOptions, Device, DeviceChoice, Executable, Runtime, Value } from "../runtime/index.js";
 import { compile, platformRuntime, resolveDevice } from "../runtime/index.js";
 import { ConfigError, ShapeError } from "../util/errors.js";
-import type { BatchData, BatchTensors, BatchTypes, StepGraph, TrainingStep } from "./step.js";
+import type { BatchData, BatchTypes, FromBatch, StepGraph, TrainingStep } from "./step.js";
 import { gradientName, initialNumbers, nextName, randomInputs, trainingStep } from "./step.js";
 
 export interface InitOptions {
@@ -212,7 +212,7 @@ export class TrainingState implements AsyncDisposable {
    */
   async evaluator(
     batch: BatchTypes,
-    forward: (batch: BatchTensors) => Readonly<Record<string, Tensor>>,
+    forward: FromBatch<Readonly<Record<string, Tensor>>>,
   ): Promise<(batch: BatchData) => Promise<Record<string, TensorData>>> {
     const tensors = Object.fromEntries(Object.entries(batch).map(([name, type]) => [name, input(name, type.shape, type.dtype)]));
     const traced = forward(tensors);

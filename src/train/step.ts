@@ -15,6 +15,10 @@ export type BatchTensors = Readonly<Record<string, Tensor>>;
 export type BatchData = Readonly<Record<string, TensorData>>;
 export type BatchTypes = Readonly<Record<string, TensorType>>;
 
+/** From a batch. A function may name the columns that it reads: `({ image, label }: { image: Tensor; label: Tensor }) => …`. */
+// A method's type, since only methods may take a narrower argument than the interface says.
+export type FromBatch<R> = { of(batch: BatchTensors): R }["of"];
+
 /** What is minimized, and scalars worth watching beside it. */
 export interface Objective {
   readonly loss: Tensor;
@@ -24,7 +28,7 @@ export interface Objective {
 export interface TrainingStepOptions {
   readonly model: Module;
   /** From a batch to the scalar to minimize; traced once for each set of batch shapes. */
-  readonly loss: (batch: BatchTensors) => Tensor | Objective;
+  readonly loss: FromBatch<Tensor | Objective>;
   readonly optimizer: Optimizer;
   /** Batches whose gradients are averaged before each update: the step is then cut in two graphs. */
   readonly accumulate?: number;

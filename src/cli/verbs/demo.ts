@@ -3,7 +3,6 @@ import { formatTable } from "../../util/text.js";
 import { choice, integer, text } from "../options.js";
 import { defineVerb } from "../verb.js";
 import { metricsTable } from "./train.js";
-import { descentVersion } from "./version.js";
 
 export const verb = defineVerb({
   positionals: [],
@@ -19,7 +18,7 @@ export const verb = defineVerb({
     note("1,797 handwritten digits of 8×8 pixels (UCI, CC BY 4.0): a network learns to read them.");
     const result = await trainTask(
       { task: "image-classification", data: "digits", model: "mlp", seed: options.seed, lang: options.lang },
-      { out: options.out, overwrite: true, signal, note, progress, command, version: await descentVersion() },
+      { out: options.out, overwrite: true, signal, note, progress, command },
     );
     if (result.summary === undefined) return { run: result.path, interrupted: true };
     const { summary } = result;

@@ -5,7 +5,6 @@ import { checkTrainingOptions, dataOptions, trainingOptions } from "../training-
 import { configOf } from "../options.js";
 import type { TrainTaskOptions } from "../../tasks/train-task-node.js";
 import { defineVerb } from "../verb.js";
-import { descentVersion } from "./version.js";
 
 /** The figures of a run as a person reads them. */
 export function metricsTable(metrics: Readonly<Record<string, Readonly<Record<string, number>> | undefined>>): string {
@@ -72,7 +71,6 @@ export const verb = defineVerb({
         signal,
         note: context.note,
         progress: context.progress,
-        version: await descentVersion(),
       },
     );
     if (result.summary === undefined) {

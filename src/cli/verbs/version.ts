@@ -1,13 +1,7 @@
 /** @module `descent version`. */
-import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { descentVersion } from "../../tasks/version-node.js";
 import { defineVerb } from "../verb.js";
-
-/** The version in this package's `package.json`. */
-export async function descentVersion(): Promise<string> {
-  const file = await readFile(new URL("../../../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(file) as { version: string }).version;
-}
 
 /** The engine's version, without loading it; undefined where it is not installed. */
 function engineVersion(): string | undefined {

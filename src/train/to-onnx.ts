@@ -1,0 +1,37 @@
+/**
+ * @module What was trained, as an ONNX file that any runtime takes.
+ */
+import type { Tensor, TensorData } from "../graph/index.js";
+import { Graph, input } from "../graph/index.js";
+import { exportGraph } from "../onnx/index.js";
+import { lowerGraph, resolveMode } from "../ops/index.js";
+import type { TrainingState } from "./state.js";
+import type { BatchTypes, FromBatch } from "./step.js";
+import { randomInputs } from "./step.js";
+
+/**
+ * The bytes of an ONNX file that computes `forward` in use mode, with the state's numbers as its constants.
+ *
+ * Shapes: a dimension of an input may be free, `symbol("N")`. Parameters are named by their paths.
+ * Errors: those of `forward`; UnsupportedOpError for an op that ONNX has no form for.
+ */
+export async function toOnnx(
+  state: TrainingState,
+  inputs: BatchTypes,
+  forward: FromBatch<Readonly<Record<string, Tensor>>>,
+  options: { readonly metadata?: ReadonlyMap<string, string> } = {},
+): Promise<Uint8Array> {
+  const tensors = Object.fromEntries(Object.entries(inputs).map(([name, type]) => [name, input(name, type.shape, type.dtype)]));
+  const traced = forward(tensors);
+  const { map } = resolveMode(Object.values(traced), "eval", randomInputs());
+  const outputs = Object.fromEntries(Object.entries(traced).map(([name, t]) => [name, map(t)]));
+  const numbers = await state.parameters();
+  const names = new Map<Tensor, string>();
+  const values = new Map<Tensor, TensorData>();
+  for (const [path, parameter] of state.step.types.parameters) {
+    names.set(parameter, path);
+    values.set(parameter, numbers.get(path) as TensorData);
+  }
+  const graph = lowerGraph(new Graph(outputs), "onnx");
+  return exportGraph(graph, { ...options, names, values, inputs: Object.values(tensors) });
+}
