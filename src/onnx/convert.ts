@@ -515,6 +515,15 @@ function hardmax(x: Tensor, axis: number): Tensor {
   return x.argMax(axis).oneHot(staticDim(x.shape[axis], "Hardmax"), { axis, dtype: x.dtype });
 }
 
+function eyeLike(c: Call): readonly Tensor[] {
+  const { shape, dtype } = c.operand(0);
+  const [rows, columns] = shape.map((d) => staticDim(d, c.where)) as [number, number];
+  const k = c.int("k", 0);
+  const ones = Array.from({ length: rows * columns }, (_, i) => ((i % columns) - Math.floor(i / columns) === k ? 1 : 0));
+  const to = c.attribute("dtype") === undefined ? dtype : dtypeOf(c.int("dtype"), c.where);
+  return [constant(fromNumbers(to, [rows, columns], ones))];
+}
+
 const activation =
   (f: (x: Tensor, c: Call) => Tensor): Conversion =>
   (c) => [f(c.x(0), c)];
@@ -614,6 +623,22 @@ export const CONVERSIONS: ReadonlyMap<string, Conversion> = new Map<string, Conv
       ),
     ),
   ],
+  ["NonZero", (c) => c.unsupported("a count of elements that is known only while the model runs")],
+  ["EyeLike", eyeLike],
+  [
+    "GlobalLpPool",
+    (c) => {
+      const [x, p] = [c.x(0), c.float("p", 2)];
+      const axes = range(2, x.rank);
+      return [
+        x
+          .abs()
+          .pow(p)
+          .sum(axes, true)
+          .pow(1 / p),
+      ];
+    },
+  ],
   [
     "If",
     (c) => {
@@ -643,6 +668,9 @@ export const FOREIGN: ReadonlyMap<string, Conversion> = new Map<string, Conversi
     },
   ],
 ]);
+
+/** Names of the ops of other domains that are put together from the table's. */
+export const FOREIGN_OPS: readonly string[] = [...FOREIGN.keys()];
 
 /** How a node is converted, or undefined if it cannot be. */
 export function conversionOf(domain: string, opType: string): Conversion | undefined {

@@ -418,6 +418,12 @@ const FILES: Readonly<Record<string, File>> = {
     constants: { q: fromNumbers("int8", [3, 2], [1, -2, 3, 4, -5, 6]), s: list(0.1, 0.3) },
     nodes: [node("DequantizeLinear", ["q", "s"], ["w"]), node("Mul", ["x0", "w"], ["y"])],
   },
+  EyeLike: {
+    opset: 13,
+    inputs: [[2, 3]],
+    nodes: [node("EyeLike", ["x0"], ["e"], { k: 1 }), node("Add", ["x0", "e"], ["y"])],
+  },
+  GlobalLpPool: one(13, "GlobalLpPool", [img], { p: 3 }),
   "LSTM by default": one(14, "LSTM", [[4, 2, 3]], { hidden_size: 5 }, { w: w([1, 20, 3]), r: w([1, 20, 5]) }, ["y", "h", "c"]),
   "GRU, bidirectional": one(
     14,
