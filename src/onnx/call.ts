@@ -40,6 +40,8 @@ export class Call implements Reader {
   /** `file: node "name" (Op)`. */
   readonly where: string;
   readonly modes: boolean;
+  /** Names of the file's free dimensions. */
+  readonly free: readonly string[];
   /** The values of a branch, computed in place of the node. */
   readonly inline: (graph: GraphProto) => readonly Operand[];
   readonly #attributes: ReadonlyMap<string, AttributeProto>;
@@ -47,13 +49,20 @@ export class Call implements Reader {
   constructor(
     node: NodeProto,
     inputs: readonly (Operand | null)[],
-    context: { opset: number; where: string; modes: boolean; inline: (graph: GraphProto) => readonly Operand[] },
+    context: {
+      opset: number;
+      where: string;
+      modes: boolean;
+      free: readonly string[];
+      inline: (graph: GraphProto) => readonly Operand[];
+    },
   ) {
     this.node = node;
     this.inputs = inputs;
     this.opset = context.opset;
     this.where = context.where;
     this.modes = context.modes;
+    this.free = context.free;
     this.inline = context.inline;
     this.#attributes = new Map(node.attributes.map((a) => [a.name, a]));
   }
@@ -88,7 +97,7 @@ export class Call implements Reader {
     const known = operand.known ?? operand.fixed?.();
     if (known !== undefined) return known.values;
     throw new UnsupportedOpError(
-      `${this.where}: expected its ${what} to be known when the file is read, got one that is computed while it runs; bind free dimensions, or simplify the model first`,
+      `${this.where}: expected its ${what} to be known when the file is read, got one that is computed while it runs; ${this.#remedy()}`,
     );
   }
 
@@ -96,9 +105,13 @@ export class Call implements Reader {
   numbers(i: number, what: string): readonly number[] {
     const dims = this.dims(i, what);
     if (isStatic(dims)) return dims;
-    throw new UnsupportedOpError(
-      `${this.where}: expected numbers as its ${what}, got [${dims.join(", ")}]; bind these dimensions`,
-    );
+    throw new UnsupportedOpError(`${this.where}: expected numbers as its ${what}, got [${dims.join(", ")}]; ${this.#remedy()}`);
+  }
+
+  /** A product of two free dimensions is not linear: with all but one of them bound it is. */
+  #remedy(): string {
+    if (this.free.length === 0) return "simplify the model first";
+    return `give numbers for free dimensions: bindings: { ${this.free.map((name) => `"${name}": …`).join(", ")} }`;
   }
 
   /** Numbers from input i where it is there, from the attribute (of older opsets) otherwise. */

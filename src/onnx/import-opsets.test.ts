@@ -673,6 +673,30 @@ suite("what cannot be read", () => {
     }
   });
 
+  test("a product of free dimensions, which is linear once one of them is bound", () => {
+    const bytes = encodeModel(
+      modelOf({
+        opset: 13,
+        inputs: [["N", "T", 4]],
+        constants: { zero: ints(0), one: ints(1), two: ints(2) },
+        nodes: [
+          node("Shape", ["x0"], ["s"]),
+          node("Gather", ["s", "zero"], ["n"]),
+          node("Gather", ["s", "one"], ["t"]),
+          node("Gather", ["s", "two"], ["d"]),
+          node("Mul", ["n", "t"], ["rows"]),
+          node("Concat", ["rows", "d"], ["target"], { axis: 0 }),
+          node("Reshape", ["x0", "target"], ["y"]),
+        ],
+      }),
+    );
+    assert.throws(
+      () => importOnnx(bytes),
+      (e: Error) => e instanceof UnsupportedOpError && /bindings: \{ "N": …, "T": … \}/.test(e.message),
+    );
+    assert.equal(String(importOnnx(bytes, { bindings: { T: 3 } }).graph.outputs.get("y")?.shape), "3·N,4");
+  });
+
   test("bytes that are something else", () => {
     for (const bytes of [
       new TextEncoder().encode("<!DOCTYPE html><html></html>"),

@@ -85,6 +85,7 @@ class Importer {
   readonly #functions: Functions;
   readonly #parameters = new Map<string, Parameter>();
   readonly #numbers = new Map<Parameter, TensorData>();
+  readonly #free = new Set<string>();
   #unnamed = 0;
 
   constructor(model: ModelProto, where: string, options: ImportOptions) {
@@ -105,6 +106,7 @@ class Importer {
       if (values.has(info.name)) continue;
       const tensor = this.#input(info);
       inputs.set(info.name, tensor);
+      for (const d of tensor.shape) if (typeof d !== "number") for (const name of d.terms.keys()) this.#free.add(name);
       values.set(info.name, operandOf(tensor));
     }
     this.#nodes(graph.nodes, { values, opsets, scope: "" }, 0);
@@ -262,7 +264,9 @@ class Importer {
         return branch.outputs.map((out) => values.get(out.name) as Operand);
       };
       const opset = context.opsets.get(node.domain) ?? context.opsets.get("") ?? 1;
-      return convert(new Call(node, inputs, { opset, where, modes: this.#options.modes ?? false, inline }));
+      return convert(
+        new Call(node, inputs, { opset, where, modes: this.#options.modes ?? false, free: [...this.#free], inline }),
+      );
     } catch (error) {
       if (error instanceof ShapeError || error instanceof DTypeError)
         throw new DataError(`${where}: ${error.message}`, { cause: error });
