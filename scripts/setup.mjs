@@ -3,7 +3,7 @@
  * anything is installed or built. `npm run demo` and `npm test` both begin here.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, statSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -53,8 +53,19 @@ export function install() {
   else run(process.execPath, [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"]);
 }
 
+/** Removes what sources that are gone have left in a folder of dist: it would be tested, and packed. */
+function removeOrphans(folder) {
+  if (!existsSync(join(root, "dist", folder))) return;
+  for (const entry of readdirSync(join(root, "dist", folder), { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) removeOrphans(path);
+    else if (!existsSync(join(root, path.replace(/(\.d\.ts|\.js|\.js\.map)$/, ".ts")))) rmSync(join(root, "dist", path));
+  }
+}
+
 /** Compiles TypeScript if a source is newer than the last build. */
 export function build() {
+  ["src", "test", "scripts", "examples", "bench"].forEach(removeOrphans);
   const stamp = join(root, "dist", ".tsbuildinfo");
   const sources = ["src", "test", "scripts", "examples", "bench"]
     .map((folder) => join(root, folder))

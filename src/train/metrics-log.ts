@@ -2,7 +2,7 @@
  * @module `metrics.jsonl`: one JSON object a line, appended while a run goes on. JSON has no NaN and no infinity; they are
  * written as the strings "NaN", "Infinity", "-Infinity".
  */
-import { z } from "zod";
+import * as z from "zod";
 import { DataError } from "../util/errors.js";
 import { parseJsonWith } from "../util/schema.js";
 

@@ -2,7 +2,7 @@
  * @module What a run folder holds: the names of its files and the shapes of its JSON. Reading and writing one is in
  * `run-folder-node.ts`.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Metrics } from "./trainer.js";
 
 /** Files at the top of a run folder. TensorBoard finds its own by "tfevents" in the name. */

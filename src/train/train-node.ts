@@ -2,7 +2,7 @@
  * @module A training in a run folder: the loop of `trainer.ts` with metrics, TensorBoard events, checkpoints and a progress
  * line. What was written last is always whole; resuming goes on from it, bit for bit.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Dataset } from "../data/index.js";
 import { DataLoader, readSafetensors, writeSafetensors } from "../data/index.js";
 import type { TensorData } from "../graph/index.js";

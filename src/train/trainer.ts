@@ -2,7 +2,7 @@
  * @module The training loop: batches, steps, evaluations, early stopping, checkpoints. It owns no files: what is to be kept is
  * handed to callbacks, and what it must remember to go on is one JSON value.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { DataLoader } from "../data/index.js";
 import type { ScheduleState } from "../optim/index.js";
 import { DescentError } from "../util/errors.js";

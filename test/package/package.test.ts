@@ -1,0 +1,168 @@
+/**
+ * @module What is published, as a program outside the repository meets it: the packed tarball, unpacked beside its dependencies,
+ * in fresh processes.
+ */
+import assert from "node:assert/strict";
+import { execFile, spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { after, before, test } from "node:test";
+import { promisify } from "node:util";
+import { browserBundle, entryPoints, readManifest } from "../../scripts/browser-bundle.js";
+
+const ROOT = resolve(import.meta.dirname, "../../..");
+const MODULES = join(ROOT, "node_modules");
+/** A program's folder, with the package and what it depends on in node_modules. */
+const CONSUMER = mkdtempSync(join(tmpdir(), "descent-package-"));
+const PACKAGE = join(CONSUMER, "node_modules", "descentjs");
+const manifest = readManifest(ROOT);
+const run = promisify(execFile);
+
+const node = (...args: string[]) => spawnSync(process.execPath, args, { cwd: CONSUMER, encoding: "utf8", timeout: 300_000 });
+const files = (folder: string): string[] =>
+  readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(PACKAGE, join(entry.parentPath, entry.name)).replaceAll(sep, "/"));
+
+let tarball: string;
+
+before(() => {
+  // npm is a script of Node's on every platform; npm_execpath names it when npm itself started us.
+  const npm = process.env.npm_execpath;
+  const pack = ["pack", "--json", "--loglevel=error", "--pack-destination", CONSUMER];
+  const packed =
+    npm === undefined
+      ? spawnSync("npm", pack, { cwd: ROOT, encoding: "utf8", shell: process.platform === "win32" })
+      : spawnSync(process.execPath, [npm, ...pack], { cwd: ROOT, encoding: "utf8" });
+  assert.equal(packed.status, 0, packed.stderr);
+  const found = readdirSync(CONSUMER).find((name) => name.endsWith(".tgz"));
+  assert.ok(found !== undefined, packed.stdout);
+  tarball = join(CONSUMER, found);
+  mkdirSync(PACKAGE, { recursive: true });
+  const unpacked = spawnSync("tar", ["-xzf", tarball, "-C", PACKAGE, "--strip-components=1"], { encoding: "utf8" });
+  assert.equal(unpacked.status, 0, unpacked.stderr);
+  for (const name of [...Object.keys(manifest.dependencies), "@types/node"]) {
+    const link = join(CONSUMER, "node_modules", name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(join(MODULES, name), link, "junction");
+  }
+  writeFileSync(join(CONSUMER, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
+});
+after(() => rmSync(CONSUMER, { recursive: true, force: true }));
+
+test("the tarball holds what runs, and nothing else", () => {
+  const inside = files(PACKAGE);
+  for (const name of ["package.json", "README.md", "LICENSE", "datasets/digits/README.md", manifest.bin.descent?.slice(2)])
+    assert.ok(inside.includes(String(name)), `${name} is missing`);
+  assert.deepEqual(
+    inside.filter((name) => name.startsWith("datasets/") && name.endsWith(".gz")),
+    ["images", "labels"].map((part) => `datasets/digits/digits-${part}-idx${part === "images" ? 3 : 1}-ubyte.gz`),
+  );
+  assert.deepEqual(
+    inside.filter((name) => /\.test\.|golden|\.tsbuildinfo|^dist\/(?!src\/)/.test(name)),
+    [],
+    "tests and their data",
+  );
+  // What a source that is gone has left behind; `npm test` removes it before it begins.
+  const sources = inside.filter((name) => name.endsWith(".js"));
+  assert.deepEqual(
+    sources.filter((name) => !existsSync(join(ROOT, name.replace(/^dist\/(.*)\.js$/, "$1.ts")))),
+    [],
+    "compiled files without a source",
+  );
+  for (const name of sources) {
+    assert.ok(inside.includes(name.replace(/js$/, "d.ts")), `${name} has no types`);
+    const map = JSON.parse(readFileSync(join(PACKAGE, `${name}.map`), "utf8")) as { sourcesContent?: (string | null)[] };
+    assert.ok((map.sourcesContent?.[0]?.length ?? 0) > 0, `${name}.map points at a source that is not there`);
+  }
+  const { size } = statSync(tarball);
+  assert.ok(size < 2 * 2 ** 20, `the tarball has ${size} bytes`);
+});
+
+test("every entry point loads in a fresh process, silently", async () => {
+  const entries = entryPoints(manifest);
+  assert.ok(entries.length > 15);
+  const load = async (entry: string): Promise<void> => {
+    const program = `const all = await import(${JSON.stringify(entry)}); console.log(Object.keys(all).length);`;
+    const { stdout, stderr } = await run(process.execPath, ["--input-type=module", "-e", program], { cwd: CONSUMER });
+    assert.equal(stderr, "", entry);
+    assert.ok(Number(stdout) > 0, `${entry} exports nothing`);
+  };
+  const queue = [...entries];
+  const work = async (): Promise<void> => {
+    for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) await load(entry);
+  };
+  await Promise.all([work(), work()]);
+});
+
+test("what a person writes computes, and leaves nothing on stderr", () => {
+  const program = `import { grad, tensor } from "descentjs";
+    const w = tensor([[1, 2], [3, -4]]);
+    console.log([...await grad(w.matMul(w.transpose()).relu().sum(), w).data()].join(" "));`;
+  const { stdout, stderr } = node("--input-type=module", "-e", program);
+  assert.equal(stdout, "2 4 6 -8\n");
+  assert.equal(stderr, "");
+});
+
+test("the command works outside the repository: version, help, a training run on the bundled digits", () => {
+  const bin = join(PACKAGE, String(manifest.bin.descent));
+  assert.ok(readFileSync(bin, "utf8").startsWith("#!/usr/bin/env node\n"));
+  const version = node(bin, "--version");
+  assert.match(version.stdout, /^descent(js)? \d+\.\d+\.\d+|^\d+\.\d+\.\d+/);
+  assert.equal(version.stderr, "");
+  const help = node(bin, "--help");
+  assert.equal(help.status, 0);
+  assert.match(help.stdout, /\btrain\b/);
+  const train = node(bin, ..."train image-classification --data digits --steps 20 --no-check --out run".split(" "));
+  assert.equal(train.status, 0, train.stderr);
+  for (const name of ["model.onnx", "summary.json", "report.html"]) assert.ok(existsSync(join(CONSUMER, "run", name)), name);
+});
+
+/** The first TypeScript programs of the packed README. */
+const readmePrograms = (): string[] =>
+  [...readFileSync(join(PACKAGE, "README.md"), "utf8").matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code ?? "");
+
+for (const [module, moduleResolution] of [
+  ["nodenext", "nodenext"],
+  ["esnext", "bundler"],
+]) {
+  test(`types resolve with moduleResolution ${moduleResolution}, libraries checked`, () => {
+    const folder = join(CONSUMER, `types-${moduleResolution}`);
+    mkdirSync(folder);
+    const programs = readmePrograms();
+    assert.ok(programs.length >= 2);
+    programs.forEach((code, index) => writeFileSync(join(folder, `readme-${index}.ts`), `${code}\nexport {};\n`));
+    const names = entryPoints(manifest);
+    writeFileSync(
+      join(folder, "entries.ts"),
+      names.map((name, index) => `import * as e${index} from "${name}";`).join("\n") +
+        `\nexport const all: readonly object[] = [${names.map((_, index) => `e${index}`).join(", ")}];\n` +
+        // A wrong use is an error: the types are there, and are not \`any\`.
+        `// @ts-expect-error -- a number is no tensor\ne0.grad(1, "w");\n`,
+    );
+    const lib = ["es2023", "esnext.disposable", "dom", "dom.iterable", "dom.asynciterable"];
+    const compilerOptions = { module, moduleResolution, target: "es2022", lib, types: ["node"], strict: true, noEmit: true };
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }));
+    const { status, stdout } = node(join(MODULES, "typescript", "bin", "tsc"), "-p", folder);
+    assert.equal(status, 0, stdout);
+  });
+}
+
+test("no entry point for a browser names a module of Node", async () => {
+  for (const entry of entryPoints(manifest, { browser: true })) {
+    const { bytes, nodeModules } = await browserBundle(entry, CONSUMER);
+    assert.deepEqual(nodeModules, [], entry);
+    assert.ok(bytes > 500, `${entry}: ${bytes} bytes`);
+  }
+});
