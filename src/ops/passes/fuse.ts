@@ -52,8 +52,8 @@ function withoutRowAxis(t: Rewritten): Rewritten {
 }
 
 /**
- * c + a·b and c − s·(a·b): the addend goes into the Gemm, and a scalar factor s onto the smaller operand. With s the
- * learning rate, W − η·xᵀ·dy is one pass over the weights in place of four.
+ * c + a·b and c − s·(a·b): a scalar factor s goes onto the smaller operand, and a vector c into the Gemm. With s the learning
+ * rate, W − η·xᵀ·dy is two passes over the weights in place of three.
  */
 function accumulate(
   node: Node,
@@ -83,6 +83,13 @@ function accumulate(
     const scaleA = scale !== undefined && elements(a) <= elements(b);
     const left = scaleA ? a.mul(scale) : a;
     const right = scale !== undefined && !scaleA ? b.mul(scale) : b;
+    // Gemm copies a matrix to add to on one thread before it begins: a Sub or Add of its own, on all threads, is faster
+    // (0.84 against 0.94 ms for [512, 784] += [512, 128] · [128, 784] on 2 cores).
+    if (!isRow && addend.now.rank === 2) {
+      if (scale === undefined) continue;
+      const term = gemm(left, right, null, { alpha, transA, transB });
+      return [node.op === "Sub" ? addend.now.sub(term) : addend.now.add(term)];
+    }
     const sum = gemm(left, right, addend.now, { alpha: node.op === "Sub" ? -alpha : alpha, transA, transB });
     return [isRow ? sum.reshape(shape) : sum];
   }
