@@ -11,7 +11,7 @@ import { opOf } from "../ops/index.js";
 import type { Device, DeviceChoice } from "../runtime/index.js";
 import { evaluate, platformRuntime, prepareGraph, resolveDevice } from "../runtime/index.js";
 import { forEachBatch } from "../train/evaluate.js";
-import type { BatchTypes, TrainingState, TrainingStep } from "../train/index.js";
+import type { BatchTypes, Callback, TrainingState, TrainingStep } from "../train/index.js";
 import { TrainingState as State, trainingStep } from "../train/index.js";
 import { peakMemory } from "../train/memory.js";
 import type { Progress, ProgressOptions } from "../train/progress.js";
@@ -61,6 +61,7 @@ export interface TrainTaskContext {
   readonly note?: (text: string) => void;
   readonly progress?: (options: ProgressOptions) => Progress;
   readonly checkpointEvery?: number;
+  readonly onStep?: Callback["onStep"];
 }
 
 export interface TrainTaskResult {
@@ -336,6 +337,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
         peakMemoryMiB,
       }),
       writer,
+      ...(context.onStep === undefined ? {} : { callbacks: [{ onStep: context.onStep }] }),
       checkpoint: opened.checkpoint,
       numbers,
     });

@@ -1,0 +1,64 @@
+/**
+ * @module The command `descent` as a process of its own, for tests of what a person at a shell meets.
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { after } from "node:test";
+
+const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+
+export interface Ended {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A command under way. */
+export interface Running {
+  readonly kill: (signal: NodeJS.Signals) => void;
+  readonly ended: Promise<Ended>;
+}
+
+/** Starts a command in a folder. */
+export function start(folder: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd: folder, env: { ...process.env, ...env } });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (status, signal) => resolve({ status, signal, stdout, stderr }));
+  });
+  return { kill: (signal) => void child.kill(signal), ended };
+}
+
+/** Runs a command to its end. */
+export const run = (folder: string, args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended> =>
+  start(folder, args, env).ended;
+
+/** A folder that is removed when the test file has ended. */
+export function scratchFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "descent-e2e-"));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The step that a run's `last` names; 0 where there is no checkpoint. */
+export function lastStep(path: string): number {
+  try {
+    return Number(readFileSync(join(path, "checkpoints", "last"), "utf8").trim().slice("step-".length));
+  } catch {
+    return 0;
+  }
+}
+
+/** Waits until a run has a checkpoint of at least this step, or the command has ended. */
+export async function reaches(path: string, step: number, running: Running): Promise<void> {
+  let over = false;
+  void running.ended.then(() => (over = true));
+  while (!over && lastStep(path) < step) await new Promise((resolve) => setTimeout(resolve, 5));
+}
