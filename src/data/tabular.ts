@@ -142,7 +142,10 @@ export class TabularPreprocessor {
     const { length } = dataset;
     const absent = this.columns.filter((name) => !dataset.has(name));
     if (absent.length > 0) {
-      const near = nearest(absent[0] as string, dataset.names);
+      const near = nearest(
+        absent[0] as string,
+        dataset.names.filter((name) => !this.columns.includes(name)),
+      );
       const hint = near === undefined ? `got ${dataset.names.join(", ")}` : `did you mean "${near}"?`;
       throw new DataError(`table: expected a column ${absent.map((name) => `"${name}"`).join(", ")}; ${hint}`);
     }

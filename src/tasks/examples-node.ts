@@ -1,7 +1,7 @@
 /**
  * @module Examples for a trained model: data with targets to measure on, and inputs without to answer.
  */
-import { Dataset, fromRows, loadData, readTable, tableFormat } from "../data/node.js";
+import { Dataset, fromRows, KNOWN_DATASETS, loadData, readTable, tableFormat } from "../data/node.js";
 import { parseIdx } from "../data/node.js";
 import { readFileBytes, unwrapGzip } from "../data/files-node.js";
 import type { RunConfig } from "../train/run-folder.js";
@@ -17,8 +17,8 @@ export interface ExamplesOptions {
 }
 
 /**
- * Data with targets. Of the data that the model was trained on, or any with a test split, the test part by the run's own seed; of
- * another file, all rows.
+ * Data with targets. Of the data that the model was trained on, and of known data, the test part by the run's own seed; of a folder with
+ * a test part, that; of another file, all rows.
  */
 export async function loadExamples(
   model: TrainedModel,
@@ -28,14 +28,17 @@ export async function loadExamples(
   const { task, info } = model;
   const seed = typeof config.options["seed"] === "number" ? config.options["seed"] : 1;
   const labelColumn = options.labelColumn ?? task.targetColumn(info);
+  const isTrainingData = options.data === config.options["data"];
+  const isKnown = KNOWN_DATASETS.some(({ name }) => name === options.data);
   const data = await loadData(options.data, {
     seed,
+    // Nothing is held back of a file that is there to be measured on.
+    ...(isTrainingData || isKnown ? {} : { testFraction: 0, validationFraction: 0 }),
     ...(labelColumn === undefined ? {} : { labelColumn }),
     skipBadRows: options.skipBadRows === true,
   });
-  const isTrainingData = options.data === config.options["data"];
-  const part = isTrainingData || data.known !== undefined ? data.test : data.train.concat(data.validation, data.test);
-  return { examples: task.examples(data, part, info), notes: isTrainingData ? data.notes : [] };
+  const part = data.test.length > 0 ? data.test : data.train.concat(data.validation);
+  return { examples: task.examples(data, part, info), notes: data.notes };
 }
 
 /** One input for each row or file, and how to name it in the answer. */
@@ -44,6 +47,8 @@ export interface NamedInputs {
   readonly names: readonly string[];
   /** Rows as they were given, for tables: they stand beside the answers. */
   readonly rows?: Dataset;
+  /** Rows that were left out because they do not parse. */
+  readonly badRows: number;
 }
 
 /** Inputs from a command line: image files, IDX files, tables, or one row as `name=value` pairs. Errors: DataError, ConfigError. */
@@ -84,7 +89,7 @@ async function readImages(model: TrainedModel, inputs: readonly string[]): Promi
     new Dataset({ image: { dtype: "uint8", shape: [pieces.length, ...info.imageShape], data: pixels } }),
     info,
   );
-  return { examples, names: pieces.map(({ name }) => name) };
+  return { examples, names: pieces.map(({ name }) => name), badRows: 0 };
 }
 
 async function readRows(
@@ -93,15 +98,20 @@ async function readRows(
   options: { readonly skipBadRows?: boolean },
 ): Promise<NamedInputs> {
   const isRow = inputs.every((text) => /^[^=]+=/.test(text) && tableFormat(text) === undefined);
-  const rows = isRow ? fromRows([Object.fromEntries(inputs.map(parsePair))]) : await readTables(inputs, options);
-  return { examples: model.task.encode(rows, model.info), names: Array.from({ length: rows.length }, (_, i) => String(i)), rows };
+  const { data: rows, badRows } = isRow
+    ? { data: fromRows([Object.fromEntries(inputs.map(parsePair))]), badRows: 0 }
+    : await readTables(inputs, options);
+  const names = Array.from({ length: rows.length }, (_, i) => String(i));
+  return { examples: model.task.encode(rows, model.info), names, rows, badRows };
 }
 
-async function readTables(paths: readonly string[], options: { readonly skipBadRows?: boolean }): Promise<Dataset> {
-  const [first, ...rest] = await Promise.all(
-    paths.map(async (path) => (await readTable(path, { skipBadRows: options.skipBadRows === true })).data),
-  );
-  return (first as Dataset).concat(...rest);
+async function readTables(
+  paths: readonly string[],
+  { skipBadRows = false }: { readonly skipBadRows?: boolean },
+): Promise<{ data: Dataset; badRows: number }> {
+  const tables = await Promise.all(paths.map((path) => readTable(path, { skipBadRows })));
+  const [first, ...rest] = tables.map(({ data }) => data);
+  return { data: (first as Dataset).concat(...rest), badRows: tables.reduce((sum, { badRows }) => sum + badRows, 0) };
 }
 
 /** `age=41` → ["age", 41]; an empty value is a missing one. */

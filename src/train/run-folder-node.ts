@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { ConfigError } from "../util/errors.js";
+import { ConfigError, DescentError } from "../util/errors.js";
 import type { MetricsRecord } from "./metrics-log.js";
 import { formatRecord } from "./metrics-log.js";
 import type { FileSystem } from "./run-folder-files-node.js";
@@ -185,14 +185,23 @@ export class RunWriter {
       }
     } catch (cause) {
       await this.#files.remove(aside).catch(() => undefined);
-      const whole = (await this.folder.checkpoints().catch(() => []))[0];
-      const remedy =
-        whole === undefined ? "" : `; the checkpoint of step ${whole} is whole: make room, then go on with --resume ${this.path}`;
-      throw writeError(path, totalBytes, cause, remedy);
+      throw writeError(path, totalBytes, cause, await this.#remedy());
     }
-    await this.#point("last", name);
-    if (options.best === true) await this.#point("best", name);
+    try {
+      await this.#point("last", name);
+      if (options.best === true) await this.#point("best", name);
+    } catch (cause) {
+      throw new DescentError(`${(cause as Error).message}${await this.#remedy()}`, { cause });
+    }
     await this.#prune(step);
+  }
+
+  /** What to do where a checkpoint could not be written. */
+  async #remedy(): Promise<string> {
+    const whole = (await this.folder.checkpoints().catch(() => []))[0];
+    return whole === undefined
+      ? ""
+      : `; the checkpoint of step ${whole} is whole: make room, then go on with --resume ${this.path}`;
   }
 
   /** Cuts the logs back to where they were at the checkpoint, and removes what a killed writer left half-written. */

@@ -50,7 +50,11 @@ export function scratchFolder(): string {
 /** The step that a run's `last` names; 0 where there is no checkpoint. */
 export function lastStep(path: string): number {
   try {
-    return Number(readFileSync(join(path, "checkpoints", "last"), "utf8").trim().slice("step-".length));
+    return Number(
+      readFileSync(join(path, "checkpoints", "last"), "utf8")
+        .trim()
+        .slice("step-".length),
+    );
   } catch {
     return 0;
   }
@@ -58,7 +62,7 @@ export function lastStep(path: string): number {
 
 /** Waits until a run has a checkpoint of at least this step, or the command has ended. */
 export async function reaches(path: string, step: number, running: Running): Promise<void> {
-  let over = false;
-  void running.ended.then(() => (over = true));
-  while (!over && lastStep(path) < step) await new Promise((resolve) => setTimeout(resolve, 5));
+  const pause = (): Promise<boolean> => new Promise((resolve) => setTimeout(() => resolve(false), 5));
+  const over = running.ended.then(() => true);
+  while (lastStep(path) < step && !(await Promise.race([over, pause()])));
 }

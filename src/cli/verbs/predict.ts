@@ -51,7 +51,8 @@ export const verb = defineVerb({
     const { readInputs } = await import("../../tasks/examples-node.js");
     const opened = await TrainedModel.open(path, { device: options.device, threads: options.threads });
     await using model = opened.model;
-    const { examples, names, rows } = await readInputs(model, inputs, { skipBadRows: options.skipBadRows });
+    const { examples, names, rows, badRows } = await readInputs(model, inputs, { skipBadRows: options.skipBadRows });
+    if (badRows > 0) note(`${badRows} rows that do not parse were left out`);
     const answers = (await model.answers(examples)).map((answer, i): Row => {
       const { probabilities, ...rest } = answer as Row & {
         probabilities?: Readonly<Record<string, number>>;

@@ -1,0 +1,205 @@
+/**
+ * @module What cannot work is refused in one line that says what, where, and what was expected; with an exit status, without
+ * a stack, and with nothing lost.
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { lastStep, reaches, run, scratchFolder, start } from "./command.js";
+
+const folder = scratchFolder();
+const path = (...names: string[]): string => join(folder, ...names);
+
+const words = (line: string): string[] => line.split(" ").filter((word) => word !== "");
+const DIGITS = "train image-classification --data digits --model linear --device cpu --no-check --quiet";
+
+/** Refused: the status, and standard error is one line. */
+async function refused(line: string, status: number, expected: RegExp, env?: Readonly<Record<string, string>>): Promise<void> {
+  const ended = await run(folder, words(line), env);
+  assert.equal(ended.status, status, `${line}\n${ended.stderr}`);
+  assert.match(ended.stderr, /^descent: [^\n]+\n$/, line);
+  assert.match(ended.stderr, expected, line);
+  assert.equal(ended.stdout, "", line);
+}
+
+/** An IDX file of uint8. */
+function idx(shape: readonly number[], values: ArrayLike<number>): Buffer {
+  const head = Buffer.alloc(4 + 4 * shape.length);
+  head.set([0, 0, 8, shape.length]);
+  shape.forEach((d, i) => head.writeUInt32BE(d, 4 + 4 * i));
+  return Buffer.concat([head, Buffer.from(Array.from(values))]);
+}
+
+before(async () => {
+  const rows = Array.from({ length: 80 }, (_, i) => `${i % 7},${(i * 3) % 11},${i % 7 > 3 ? "yes" : "no"}`);
+  writeFileSync(path("good.csv"), `a,b,y\n${rows.join("\n")}\n`);
+  writeFileSync(path("broken.csv"), `a,b,y\n1,2,no\n3,4,5,6\n${rows.join("\n")}\n`);
+  writeFileSync(path("header.csv"), "a,b,y\n");
+  writeFileSync(path("empty.csv"), "");
+  writeFileSync(path("picture.png"), "no picture");
+  const trained = await run(folder, words(`${DIGITS} --epochs 2 --out run`));
+  assert.equal(trained.status, 0, trained.stderr);
+  const table = await run(
+    folder,
+    words("train tabular-classification --data good.csv --device cpu --epochs 2 --out table --quiet"),
+  );
+  assert.equal(table.status, 0, table.stderr);
+});
+
+test("names that do not exist: the nearest one is offered", async () => {
+  await Promise.all([
+    refused("train image-clasification --data digits", 2, /did you mean "image-classification"/),
+    refused("train image-classification --data digits --model mpl", 2, /did you mean "mlp"/),
+  ]);
+  await Promise.all([
+    refused("train image-classification --data digit", 2, /did you mean "digits"/),
+    refused("train image-classification --data digits --epoch 3", 2, /did you mean "--epochs"/),
+  ]);
+  await Promise.all([
+    refused("train image-classification --data digits --device gpu", 2, /expected one of|did you mean/),
+    refused("train image-classification --data digits --schedule cosin", 2, /did you mean "cosine"/),
+  ]);
+  await Promise.all([
+    refused("train image-classification --data digits --optimizer adan", 2, /did you mean "adam"/),
+    refused("trian", 2, /did you mean "train"/),
+  ]);
+});
+
+test("a device that is not here", { skip: process.platform !== "linux" }, async () => {
+  await refused(`${DIGITS} --out d1 --device cuda`.replace("--device cpu ", ""), 2, /^descent: device cuda: /);
+  await refused(`${DIGITS} --out d2 --device wasm`.replace("--device cpu ", ""), 2, /device/);
+});
+
+test("files: missing, empty, with a broken row, of another task", async () => {
+  await Promise.all([
+    refused("train tabular-classification --data nowhere.csv", 2, /nowhere\.csv: expected a file that can be read/),
+    refused("train tabular-classification --data header.csv", 2, /header\.csv: expected at least one row/),
+  ]);
+  await Promise.all([
+    refused("train tabular-classification --data empty.csv", 2, /empty\.csv: expected at least one row/),
+    refused("train tabular-classification --data broken.csv", 2, /broken\.csv: row 3\b.*; .*--skip-bad-rows/),
+  ]);
+  await Promise.all([
+    refused("train tabular-classification --data good.csv --label-column z", 2, /unknown column "z"/),
+    refused("train image-classification --data good.csv", 2, /use tabular-classification/),
+  ]);
+  const skipping = await run(
+    folder,
+    words("train tabular-classification --data broken.csv --skip-bad-rows --epochs 1 --device cpu --out skipped"),
+  );
+  assert.equal(skipping.status, 0, skipping.stderr);
+  assert.match(skipping.stderr, /1 rows that do not parse were left out/);
+});
+
+test("a known data set with another checksum, labels out of range", async () => {
+  mkdirSync(path("data", "digits"), { recursive: true });
+  mkdirSync(path("data", "iris"), { recursive: true });
+  mkdirSync(path("data", "tabular"), { recursive: true });
+  for (const place of ["iris", "tabular"]) writeFileSync(path("data", place, "iris.csv"), "a,b\n1,2\n");
+  await refused("train tabular-classification --data iris", 2, /iris\.csv: .*sha256/, { DESCENT_DATA: path("data") });
+
+  mkdirSync(path("pixels"));
+  const count = 40;
+  writeFileSync(path("pixels", "train-images-idx3-ubyte.gz"), gzipSync(idx([count, 4, 4], new Uint8Array(count * 16))));
+  writeFileSync(path("pixels", "train-labels-idx1-ubyte.gz"), gzipSync(idx([count - 1], new Uint8Array(count - 1))));
+  await refused("train image-classification --data pixels", 2, /expected 40 labels, one for each image/);
+});
+
+test("checkpoints that are truncated or altered are refused, and the last whole one is offered", async () => {
+  cpSync(path("run"), path("hurt"), { recursive: true });
+  const steps = readdirSync(path("hurt", "checkpoints")).filter((name) => name.startsWith("step-"));
+  assert.equal(steps.length, 2);
+  const step = lastStep(path("hurt"));
+  const other = steps.find((name) => name !== `step-${step}`) as string;
+  const model = path("hurt", "checkpoints", `step-${step}`, "model.safetensors");
+  const bytes = readFileSync(model);
+  bytes[bytes.length - 3] = (bytes[bytes.length - 3] as number) ^ 1;
+  writeFileSync(model, bytes);
+  await refused("train --resume hurt", 2, new RegExp(`it was altered; the last whole one is .*${other}`));
+  truncateSync(model, 100);
+  await refused("eval hurt/checkpoints/last", 2, new RegExp(`expected \\d+ bytes, got 100; the last whole one is .*${other}`));
+  const resumed = await run(folder, words(`train --resume hurt/checkpoints/${other} --quiet`));
+  assert.equal(resumed.status, 0, resumed.stderr);
+  assert.equal(lastStep(path("hurt")), step);
+});
+
+test("a run folder that is taken, or in use by another process", async () => {
+  await refused(`${DIGITS} --out run`, 2, /run: expected a new folder, got one that holds a run; go on with --resume/);
+  const writing = start(folder, words(`${DIGITS} --epochs 400 --out busy`));
+  await reaches(path("busy"), 1, writing);
+  await refused("train --resume busy", 2, /expected a run that no process is writing, got one held by process \d+/);
+  await refused(`${DIGITS} --out busy --overwrite`, 2, /expected a run that no process is writing/);
+  writing.kill("SIGTERM");
+  assert.equal((await writing.ended).status, 130);
+  await refused("train --resume busy --epochs 9", 2, /got --epochs as well/);
+});
+
+test("a loss that is not finite names the first op, and leaves the last checkpoint as it was", async () => {
+  await refused(
+    `${DIGITS} --model mlp --lr 1e30 --out infinite`,
+    1,
+    /step \d+: expected a finite loss, got .*; the first value that is not finite comes from \w+ in layers\.\d/,
+  );
+});
+
+test("weights of another model: each tensor is named", async () => {
+  await refused(
+    `${DIGITS} --model mlp --init run --out other`,
+    2,
+    /layers\.0\.weight: expected float32 \[256, 64\], got float32 \[10, 64\]; .*layers\.2\.bias is missing/,
+  );
+});
+
+test("inputs that do not fit a model", async () => {
+  writeFileSync(path("strange.csv"), "a,b,y\n1,2,perhaps\n");
+  await refused("eval table --data strange.csv", 2, /"y", row 0: expected one of .*, got "perhaps"/);
+  await Promise.all([
+    refused("predict run picture.png", 2, /picture\.png: expected a readable image/),
+    refused("predict run nowhere.png", 2, /nowhere\.png: expected a readable image/),
+  ]);
+  writeFileSync(path("t-images-idx3-ubyte"), idx([2, 5, 5], new Uint8Array(50)));
+  await Promise.all([
+    refused("predict run t-images-idx3-ubyte", 2, /expected images of 1×8×8, got 5×5/),
+    refused("predict table a=1", 2, /expected a column "b"; got a/),
+  ]);
+  await refused("predict nowhere a=1", 2, /nowhere: expected a run folder, got nothing there/);
+});
+
+test(
+  "a full disk keeps the last whole checkpoint",
+  { skip: process.getuid?.() !== 0 || process.platform !== "linux" },
+  async (t) => {
+    const small = path("small");
+    mkdirSync(small);
+    try {
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", small], { stdio: "ignore" });
+    } catch {
+      t.skip("no permission to mount");
+      return;
+    }
+    try {
+      // 85,002 parameters with two slots each: a checkpoint of 1 MB, of which three do not fit.
+      const line = "train image-classification --data digits --device cpu --no-check --quiet --epochs 8 --out small/run";
+      const ended = await run(folder, words(line));
+      assert.equal(ended.status, 1, ended.stderr);
+      assert.match(
+        ended.stderr,
+        /^descent: [^\n]*a full disk \(ENOSPC\); the checkpoint of step \d+ is whole: make room, [^\n]*\n$/,
+      );
+      const measured = await run(folder, words("eval small/run --json"));
+      assert.equal(measured.status, 0, measured.stderr);
+    } finally {
+      execFileSync("umount", ["-l", small]);
+    }
+  },
+);
+
+test("--debug shows where, and --json says it as JSON", async () => {
+  const debug = await run(folder, words("eval nowhere --debug"));
+  assert.match(debug.stderr, /nowhere: expected a run folder[^]*\n {4}at /);
+  const json = await run(folder, words("eval nowhere --json"));
+  assert.deepEqual(Object.keys(JSON.parse(json.stdout) as object), ["error", "exitStatus"]);
+});
