@@ -86,7 +86,6 @@ test("an AbortSignal stops the library's training at any step; going on gives th
     const abort = new AbortController();
     const result = await trainTask(options, {
       out,
-      version: "0.0.0",
       signal: abort.signal,
       ...(resume ? { resume: out } : {}),
       onStep: ({ step }) => void (step >= stopAt && abort.abort()),
