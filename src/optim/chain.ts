@@ -101,7 +101,7 @@ function build(parts: readonly Part[], groups: readonly ParameterGroup[]): Optim
     scalarNames: [...hostScalars.keys()],
     scalars: (info) => Object.fromEntries([...hostScalars].map(([name, value]) => [name, value(info)])),
 
-    update: ({ parameters, gradients, state, scalars }) => {
+    update: ({ parameters, gradients, scaledGradients, state, scalars }) => {
       const newState = new Map<string, Tensor>();
       const metrics = new Map<string, Tensor>();
       const algebra = factorAlgebra(parameters);
@@ -120,6 +120,16 @@ function build(parts: readonly Part[], groups: readonly ParameterGroup[]): Optim
       );
       for (const { part, prefix } of prefixed) updates = part.update?.(updates, contextOf(prefix)) ?? updates;
 
+      const factor = scaledGradients === undefined ? undefined : commonScale(updates, gradients);
+      if (factor !== undefined) {
+        const scaled = scaledGradients?.(factor);
+        updates = new Map(
+          [...updates].map(([path, update]) => [
+            path,
+            { ...update, direction: given(scaled ?? gradients, path, "gradient"), scale: 1 },
+          ]),
+        );
+      }
       const kept = new Map<Update["decay"], Update["decay"]>();
       let values: ReadonlyMap<string, Tensor> = new Map(
         [...updates].map(([path, { direction, scale, decay }]) => {
@@ -132,6 +142,14 @@ function build(parts: readonly Part[], groups: readonly ParameterGroup[]): Optim
       return { parameters: new Map(values), state: newState, metrics };
     },
   };
+}
+
+/** The scalar that multiplies every gradient, where all updates are their gradients times one scalar tensor. */
+function commonScale(updates: ReadonlyMap<string, Update>, gradients: ReadonlyMap<string, Tensor>): Tensor | undefined {
+  const scales = new Set([...updates.values()].map(({ scale }) => scale));
+  const [scale] = scales;
+  const untouched = [...updates].every(([path, { direction }]) => direction === gradients.get(path));
+  return scales.size === 1 && typeof scale === "object" && untouched ? scale : undefined;
 }
 
 function given(map: ReadonlyMap<string, Tensor>, name: string, what: string): Tensor {

@@ -86,6 +86,11 @@ export interface UpdateInputs {
   readonly parameters: ReadonlyMap<string, Tensor>;
   /** Of the parameters that are not frozen. */
   readonly gradients: ReadonlyMap<string, Tensor>;
+  /**
+   * The same gradients times a scalar, as a backward pass that starts from that scalar in place of 1 gives them: where every update
+   * is the gradient times the learning rate, this saves a product per parameter.
+   */
+  readonly scaledGradients?: (factor: Tensor) => ReadonlyMap<string, Tensor>;
   /** By slot key, as `slots` names them. */
   readonly state: ReadonlyMap<string, Tensor>;
   /** By name, as `scalarNames` lists them: float32 of rank 0. */

@@ -78,10 +78,11 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
 
   const applyOptimizer = (
     gradients: ReadonlyMap<string, Tensor>,
+    scaledGradients?: (factor: Tensor) => ReadonlyMap<string, Tensor>,
   ): { outputs: Map<string, Tensor>; changes: string[]; metrics: Map<string, Tensor> } => {
     const state = new Map([...types.slots].map(([key, slot]) => [key, input(key, slot.shape, slot.dtype)]));
     const scalars = new Map(optimizer.scalarNames.map((name) => [name, input(name, [], "float32")]));
-    const updated = optimizer.update({ parameters: trainable, gradients, state, scalars });
+    const updated = optimizer.update({ parameters: trainable, gradients, scaledGradients, state, scalars });
     const outputs = new Map<string, Tensor>();
     for (const [name, value] of [...updated.parameters, ...updated.state]) outputs.set(nextName(name), value);
     return { outputs, changes: [...updated.parameters.keys(), ...updated.state.keys()], metrics: updated.metrics };
@@ -92,9 +93,13 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
     const traced = options.loss(tensors);
     const { loss, metrics: watched = {} } = traced instanceof Tensor ? { loss: traced } : traced;
     const resolved = resolveMode([loss, ...Object.values(watched)], "train", randomInputs());
-    const paths = [...trainable.keys()];
     const total = resolved.map(loss);
-    const gradients = vjpOf([total], [constant(1, total.dtype)], [...trainable.values()]);
+    /** The gradients of the loss times a scalar. */
+    const backward = (seed: Tensor): ReadonlyMap<string, Tensor> => {
+      const gradients = vjpOf([total], [seed.cast(total.dtype)], [...trainable.values()]);
+      return new Map([...trainable.keys()].map((path, i) => [path, gradients[i] as Tensor]));
+    };
+    const byPath = backward(constant(1, total.dtype));
     const outputs = new Map<string, Tensor>([["loss", total]]);
     for (const [name, t] of Object.entries(watched)) outputs.set(name, resolved.map(t));
     const metrics = [...outputs.keys()];
@@ -105,7 +110,6 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
       outputs.set(nextName(path), value);
       changes.push(path);
     }
-    const byPath = new Map(paths.map((path, i) => [path, gradients[i] as Tensor]));
     if (accumulate > 1) {
       for (const [path, dw] of byPath) {
         const sum = input(gradientName(path), dw.shape, dw.dtype);
@@ -113,7 +117,7 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
         changes.push(gradientName(path));
       }
     } else {
-      const update = applyOptimizer(byPath);
+      const update = applyOptimizer(byPath, backward);
       for (const [name, t] of update.outputs) outputs.set(name, t);
       for (const [name, t] of update.metrics) {
         outputs.set(name, t);
