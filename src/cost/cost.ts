@@ -175,7 +175,8 @@ function trainingGraph(model: Module, loss: Tensor, options: CostOptions): { gra
   return { graph: new Graph(outputs), optimizerState };
 }
 
-function passCost(nodes: readonly Node[]): PassCost {
+/** What running the nodes of a graph once takes, by op. */
+export function passCost(nodes: readonly Node[]): PassCost {
   const ops = new Map<string, OpCost>();
   for (const node of nodes) {
     if (isLeaf(node)) continue;

@@ -1,19 +1,18 @@
 /**
  * @module A task trained into a run folder, from a data set's name to a report: what `descent train` does.
  */
+import { bytesOf, passCost, peakIntermediateBytes } from "../cost/index.js";
 import type { Dataset } from "../data/node.js";
 import { loadData, loadSafetensors } from "../data/node.js";
-import type { Parameter, TensorData } from "../graph/index.js";
-import { constant, formatShape, sameShape } from "../graph/index.js";
+import type { Parameter, Tensor, TensorData } from "../graph/index.js";
+import { constant, formatShape, isLeaf, sameShape } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
 import { adam } from "../optim/index.js";
-import { opOf } from "../ops/index.js";
 import type { Device, DeviceChoice } from "../runtime/index.js";
 import { evaluate, platformRuntime, prepareGraph, resolveDevice } from "../runtime/index.js";
 import { forEachBatch } from "../train/evaluate.js";
 import type { BatchTypes, Callback, TrainingState, TrainingStep } from "../train/index.js";
 import { TrainingState as State, trainingStep } from "../train/index.js";
-import { peakMemory } from "../train/memory.js";
 import type { Progress, ProgressOptions } from "../train/progress.js";
 import { peakMemoryMiB } from "../train/progress-node.js";
 import type { RunConfig, RunSummary } from "../train/run-folder.js";
@@ -160,10 +159,8 @@ const trainingColumns = (task: AnyTask, info: TaskInfo): string[] => [
 /** What one step costs, and the memory that training takes: two copies of the state, the batch, and the live values. */
 function measureStep(step: TrainingStep, batch: BatchTypes, device: Device): { flops: number; bytes: number } {
   const graph = prepareGraph(step.graphFor(batch).graph, device);
-  let flops = 0;
-  for (const node of graph.nodes) if (node.inputs.length > 0) flops += opOf(node).cost(node).flops;
-  const { leafBytes, peakBytes } = peakMemory(graph);
-  return { flops, bytes: 2 * leafBytes + peakBytes };
+  const leafBytes = graph.nodes.filter(isLeaf).reduce((sum, node) => sum + bytesOf(node.outputs[0] as Tensor), 0);
+  return { flops: passCost(graph.nodes).flops, bytes: 2 * leafBytes + peakIntermediateBytes(graph) };
 }
 
 /** Refuses a training that there is no memory for, with a batch size that would fit: memory is a line over the batch size. */

@@ -1,0 +1,99 @@
+/** @module `descent cost MODEL`: what a model costs, predicted from its graph and measured here. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { formatCount, formatInteger, formatTable } from "../../util/text.js";
+import { integer, number } from "../options.js";
+import { deviceOptions } from "../training-options.js";
+import { defineVerb } from "../verb.js";
+
+const WARMUP_RUNS = 5;
+const SHOWN_OPS = 8;
+
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(2)} MiB`;
+
+export const verb = defineVerb({
+  positionals: [{ name: "MODEL", help: "a run folder, or an ONNX file" }],
+  options: {
+    batch: integer({ help: "examples at once: the number for every free dimension", minimum: 1, default: 1 }),
+    runs: integer({ help: "how often it is run for the measured time", minimum: 1, default: 50 }),
+    watts: number({ help: "power that the machine draws under load, for the energy", above: 0 }),
+    ...deviceOptions,
+  },
+  examples: ["descent cost runs/fashion", "descent cost model.onnx --batch 32 --watts 65"],
+  engine: true,
+  async run({ positionals: [path = ""], options, print }) {
+    const { loadOnnx } = await import("../../data/node.js");
+    const { passCost, peakIntermediateBytes } = await import("../../cost/index.js");
+    const { compile } = await import("../../runtime/index.js");
+    const { bindGraph } = await import("../../ops/index.js");
+    const { staticShape } = await import("../../graph/index.js");
+    const inRun = join(path, "model.onnx");
+    const model = await loadOnnx(existsSync(inRun) ? inRun : path);
+    const free = new Set(
+      model.graph.inputs.flatMap((t) => t.shape.flatMap((d) => (typeof d === "number" ? [] : [...d.terms.keys()]))),
+    );
+    const graph = bindGraph(model.graph, new Map([...free].map((name) => [name, options.batch])));
+    const cost = passCost(graph.nodes);
+    const parameters = [...model.parameters.values()].reduce((sum, p) => sum + p.size, 0);
+    const parameterBytes = [...model.values.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
+    const workingBytes = peakIntermediateBytes(graph);
+
+    await using executable = await compile(graph, {
+      device: options.device,
+      threads: options.threads,
+      names: model.names,
+      values: model.values,
+    });
+    const { runtime } = executable;
+    const feeds = Object.fromEntries(
+      graph.inputs.map((t) => {
+        const name = String(t.node.attributes["name"]);
+        return [name, runtime.allocate(t.dtype, staticShape(t.shape, `input ${name}`))];
+      }),
+    );
+    const times: number[] = [];
+    for (let i = 0; i < WARMUP_RUNS + options.runs; i++) {
+      const start = performance.now();
+      const outputs = await executable.run(feeds);
+      if (i >= WARMUP_RUNS) times.push(performance.now() - start);
+      for (const value of Object.values(outputs)) value[Symbol.dispose]();
+    }
+    for (const value of Object.values(feeds)) value[Symbol.dispose]();
+    times.sort((a, b) => a - b);
+    const milliseconds = times[Math.floor(times.length / 2)] ?? 0;
+    const joules = options.watts === undefined ? undefined : (options.watts * milliseconds) / 1000;
+    print(
+      formatTable(
+        [`${path}, batch ${options.batch}`, ""],
+        [
+          ["parameters", formatInteger(parameters)],
+          ["FLOPs", formatCount(cost.flops)],
+          ["bytes moved", mebibytes(cost.bytes)],
+          ["memory: parameters", mebibytes(parameterBytes)],
+          ["memory: intermediate results", mebibytes(workingBytes)],
+          [`time on ${executable.device}, median of ${options.runs}`, `${milliseconds.toFixed(3)} ms`],
+          ["FLOPs per second", formatCount(cost.flops / (milliseconds / 1000))],
+          ...(joules === undefined ? [] : [[`energy at ${options.watts} W`, `${joules.toPrecision(3)} J`]]),
+        ],
+      ),
+    );
+    print(
+      `\n${formatTable(
+        ["op", "nodes", "FLOPs", "bytes moved"],
+        cost.ops.slice(0, SHOWN_OPS).map((op) => [op.op, String(op.nodes), formatCount(op.flops), mebibytes(op.bytes)]),
+      )}`,
+    );
+    const { device } = executable;
+    return {
+      model: path,
+      batch: options.batch,
+      parameters,
+      parameterBytes,
+      workingBytes,
+      ...cost,
+      device,
+      milliseconds,
+      ...(joules === undefined ? {} : { joules }),
+    };
+  },
+});

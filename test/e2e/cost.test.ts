@@ -1,0 +1,43 @@
+/**
+ * @module `descent cost`: figures of a graph that are known by hand.
+ */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { fromNumbers, Graph, input, Parameter, symbol } from "../../src/graph/index.js";
+import { exportGraph } from "../../src/onnx/index.js";
+import { lowerGraph } from "../../src/ops/index.js";
+
+const main = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+
+test("cost: parameters, FLOPs and energy of one matrix product, by batch", () => {
+  const folder = mkdtempSync(join(tmpdir(), "descent-cost-"));
+  try {
+    const weight = new Parameter([20, 30], { initializer: () => [] });
+    const graph = lowerGraph(new Graph({ y: input("x", [symbol("N"), 20]).matMul(weight) }), "onnx");
+    const values = new Map([[weight, fromNumbers("float32", [20, 30], new Float32Array(600))]]);
+    const file = join(folder, "product.onnx");
+    writeFileSync(file, exportGraph(graph, { names: new Map([[weight, "weight"]]), values }));
+    const ran = spawnSync(process.execPath, [main, "cost", file, "--batch", "4", "--watts", "10", "--device", "cpu", "--json"], {
+      encoding: "utf8",
+    });
+    assert.equal(ran.status, 0, ran.stderr);
+    const cost = JSON.parse(ran.stdout) as Record<string, number>;
+    assert.equal(cost["parameters"], 600);
+    assert.equal(cost["parameterBytes"], 2400);
+    assert.equal(cost["flops"], 2 * 4 * 20 * 30);
+    assert.ok((cost["milliseconds"] as number) > 0);
+    assert.equal(cost["joules"], (10 * (cost["milliseconds"] as number)) / 1000);
+
+    const wrong = spawnSync(process.execPath, [main, "cost", join(folder, "none.onnx")], { encoding: "utf8" });
+    assert.equal(wrong.status, 2);
+    assert.match(wrong.stderr, /^descent: none\.onnx: |none\.onnx: expected/);
+    assert.equal(wrong.stderr.trim().split("\n").length, 1);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
