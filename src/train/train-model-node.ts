@@ -68,6 +68,8 @@ export interface TrainedModelRun extends AsyncDisposable {
   readonly path: string | undefined;
   /** The model's outputs for a data set's input column. */
   predict(dataset: Dataset): Promise<TensorData[]>;
+  /** For code without `await using`. */
+  dispose(): Promise<void>;
 }
 
 /** What the generic loop must know of the data. */
@@ -231,6 +233,7 @@ export async function train(model: Module & Layer, options: TrainOptions): Promi
       await forEachBatch(rows, size, run, (outputs) => void parts.push(outputs["output"] as TensorData));
       return parts;
     },
+    dispose: () => state.dispose(),
     [Symbol.asyncDispose]: () => state.dispose(),
   };
 }

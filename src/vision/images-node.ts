@@ -27,6 +27,7 @@ export async function readImage(path: string, [channels = 3, height = 1, width =
     }
     return { dtype: "uint8", shape: [channels, height, width], data: pixels };
   } catch (cause) {
+    if (/missing/.test((cause as Error).message)) throw new DataError(`${path}: expected an image, got no such file`, { cause });
     throw new DataError(`${path}: expected a readable image, got ${(cause as Error).message.split("\n")[0]}`, { cause });
   }
 }
