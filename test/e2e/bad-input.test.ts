@@ -158,7 +158,7 @@ test("inputs that do not fit a model", async () => {
   await refused("eval table --data strange.csv", 2, /"y", row 0: expected one of .*, got "perhaps"/);
   await Promise.all([
     refused("predict run picture.png", 2, /picture\.png: expected a readable image/),
-    refused("predict run nowhere.png", 2, /nowhere\.png: expected a readable image/),
+    refused("predict run nowhere.png", 2, /nowhere\.png: expected an image, got no such file/),
   ]);
   writeFileSync(path("t-images-idx3-ubyte"), idx([2, 5, 5], new Uint8Array(50)));
   await Promise.all([
