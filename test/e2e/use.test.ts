@@ -1,0 +1,105 @@
+/**
+ * @module A run in use, through the command line: answers for one row and for a file, in both formats; the ONNX file alone gives
+ * the same; a run repeats from its config.json, starts another, and has a cost.
+ */
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { sha256 } from "../../src/train/run-folder-files-node.js";
+import { lastStep, run, scratchFolder } from "./command.js";
+
+const folder = scratchFolder();
+const path = (...names: string[]): string => join(folder, ...names);
+
+async function descent(line: string): Promise<string> {
+  const ended = await run(folder, line.split(" "));
+  assert.equal(ended.status, 0, `${line}\n${ended.stderr}`);
+  return ended.stdout;
+}
+
+const ROWS = Array.from({ length: 120 }, (_, i) => {
+  const [width, height] = [(i * 7) % 20, (i * 13) % 17];
+  const day = new Date(Date.UTC(2024, 0, 1 + i)).toISOString().slice(0, 10);
+  return `${width},${i % 9 === 0 ? "" : height},${["red", "green", "blue"][i % 3]},${day},${width > 9 ? "wide" : "narrow"}`;
+});
+
+before(async () => {
+  writeFileSync(path("boxes.csv"), `width,height,colour,day,kind\n${ROWS.join("\n")}\n`);
+  await descent("train tabular-classification --data boxes.csv --device cpu --epochs 30 --lr 0.01 --out boxes --quiet");
+});
+
+interface Answer {
+  readonly prediction: string | null;
+  readonly score: number;
+  readonly probabilities: Readonly<Record<string, number>>;
+}
+
+test("one row by name=value; a value that is missing; a threshold", async () => {
+  const row = "width=19 height= colour=red day=2024-02-03";
+  const [sure] = JSON.parse(await descent(`predict boxes ${row} --json`)) as Answer[];
+  assert.equal(sure?.prediction, "wide");
+  assert.ok(Math.abs(Object.values(sure.probabilities).reduce((a, b) => a + b) - 1) < 1e-9);
+  const [unsure] = JSON.parse(await descent(`predict boxes ${row} --threshold 1 --json`)) as Answer[];
+  assert.equal(unsure?.prediction, null);
+});
+
+test("a file to CSV and to JSONL: the same answers beside the rows", async () => {
+  await descent("predict boxes boxes.csv --out answers.csv");
+  await descent("predict boxes boxes.csv --out answers.jsonl");
+  const answers = readFileSync(path("answers.jsonl"), "utf8").trim().split("\n");
+  const [header, ...lines] = readFileSync(path("answers.csv"), "utf8").trim().split("\n");
+  assert.equal(header, "width,height,colour,day,kind,prediction,score,p(narrow),p(wide)");
+  assert.equal(lines.length, ROWS.length);
+  answers.forEach((text, i) => {
+    const answer = JSON.parse(text) as Answer;
+    const fields = (lines[i] as string).split(",");
+    assert.equal(fields.at(-4), answer.prediction);
+    assert.equal(Number(fields.at(-1)), answer.probabilities["wide"]);
+  });
+});
+
+test("model.onnx alone, in plain ONNX Runtime, gives predict's answers for any number of images", async () => {
+  await descent(
+    "train image-classification --data digits --model linear --device cpu --epochs 2 --out digits --quiet --no-check",
+  );
+  const count = 3;
+  const pixels = Uint8Array.from({ length: count * 64 }, (_, i) => (i * 11) % 17);
+  const head = Buffer.from([0, 0, 8, 3, 0, 0, 0, count, 0, 0, 0, 8, 0, 0, 0, 8]);
+  writeFileSync(path("some-images-idx3-ubyte"), Buffer.concat([head, pixels]));
+  const answers = JSON.parse(await descent("predict digits some-images-idx3-ubyte --json")) as Answer[];
+  const session = await InferenceSession.create(path("digits", "model.onnx"));
+  const { logits } = await session.run({ image: new Tensor("uint8", pixels, [count, 1, 8, 8]) });
+  const values = logits?.data as Float32Array;
+  answers.forEach(({ probabilities }, n) => {
+    const row = [...values.subarray(n * 10, (n + 1) * 10)].map(Math.exp);
+    const sum = row.reduce((a, b) => a + b);
+    row.forEach((e, k) => assert.ok(Math.abs(e / sum - (probabilities[String(k)] as number)) < 1e-5));
+  });
+  await session.release();
+});
+
+test("--config repeats a run to the bit; --init goes on from its weights; --steps and early stopping end it", async () => {
+  const model = (name: string): string =>
+    sha256(readFileSync(path(name, "checkpoints", `step-${lastStep(path(name))}`, "model.safetensors")));
+  await descent("train tabular-classification --config boxes/config.json --out again --quiet");
+  assert.equal(model("again"), model("boxes"));
+  await descent("train tabular-classification --data boxes.csv --init boxes --steps 3 --lr 1e-6 --out tuned --quiet");
+  assert.equal(lastStep(path("tuned")), 3);
+  const accuracy = async (name: string): Promise<number> =>
+    (JSON.parse(await descent(`eval ${name} --json`)) as { metrics: { accuracy: number } }).metrics.accuracy;
+  assert.ok(Math.abs((await accuracy("tuned")) - (await accuracy("boxes"))) < 0.05);
+  const stopped = await descent(
+    "train tabular-classification --data boxes.csv --init boxes --lr 1 --early-stopping 1 --epochs 60 --out early --json --quiet",
+  );
+  assert.equal((JSON.parse(stopped) as { ended: string }).ended, "early stopping");
+});
+
+test("cost: of a run and an ONNX file", async () => {
+  const of = async (name: string): Promise<{ parameters: number }> =>
+    JSON.parse(await descent(`cost ${name} --json`)) as { parameters: number };
+  const { parameters } = JSON.parse(readFileSync(path("boxes", "summary.json"), "utf8")) as { parameters: number };
+  assert.equal((await of("boxes")).parameters, parameters);
+  assert.equal((await of("boxes/model.onnx")).parameters, parameters);
+});
