@@ -31,12 +31,9 @@ export class OrtValue implements Value {
   }
 }
 
-/** float16 numbers travel as bits; the engine takes a Uint16Array for them (a Float16Array where the platform has one). */
+/** float16 numbers travel as bits in a Uint16Array, which the engine's own tensor takes on every platform. */
 export function toOrtTensor(Tensor: TensorConstructor, { dtype, shape, data }: TensorData): OrtTensor {
-  const float16 = (globalThis as { Float16Array?: new (buffer: ArrayBufferLike, offset: number, length: number) => unknown })
-    .Float16Array;
-  const array = dtype === "float16" && float16 !== undefined ? new float16(data.buffer, data.byteOffset, data.length) : data;
-  return new Tensor(dtype as "float32", array as Float32Array, [...shape]);
+  return new Tensor(dtype as "float32", data as Float32Array, [...shape]);
 }
 
 /** The bits of a float16 array under the type that the rest of Descent expects. */

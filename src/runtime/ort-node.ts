@@ -97,12 +97,27 @@ class NodeRuntime implements Runtime {
   }
 }
 
+/**
+ * Runs `body` as on a platform without Float16Array. The engine's binding (1.30) takes one for empty, which Node 24 has; which array
+ * a type gets is decided once, at the first tensor.
+ */
+function withoutFloat16Array(body: () => void): void {
+  const own = Object.getOwnPropertyDescriptor(globalThis, "Float16Array");
+  if (own !== undefined) Reflect.deleteProperty(globalThis, "Float16Array");
+  try {
+    body();
+  } finally {
+    if (own !== undefined) Object.defineProperty(globalThis, "Float16Array", own);
+  }
+}
+
 /** Loads the engine; SessionError, saying which platforms have one, where it has no binary. */
 export async function createNodeRuntime(): Promise<Runtime> {
   try {
     const ort = await import("onnxruntime-node");
     // What goes wrong is thrown, in one line; the engine need not print it as well (it reads this with its first session).
     ort.env.logLevel = "fatal";
+    withoutFloat16Array(() => new ort.Tensor("float32", new Float32Array(1)).dispose());
     return new NodeRuntime(ort);
   } catch (cause) {
     throw new SessionError(
