@@ -141,7 +141,10 @@ async function openFolder(folder: string, options: LoadOptions): Promise<Source>
     };
     const [train, test] = [pair("train"), pair("t10k") ?? pair("test")];
     if (train === undefined) throw new DataError(`${folder}: expected labels beside ${images}, found none`);
-    const parts = { train: await idxPart(...train), ...(test === undefined ? {} : { test: await idxPart(...test) }) };
+    const trainPart = await idxPart(...train);
+    // A test label that training has no class for is a fault of the data, not one more class.
+    const classes = trainPart.tensor("label").classes;
+    const parts = { train: trainPart, ...(test === undefined ? {} : { test: await idxPart(...test, classes) }) };
     return { name, parts, badRows: 0 };
   }
   const tables = files.filter((file) => tableFormat(file) !== undefined);
@@ -191,13 +194,13 @@ async function openKnown(known: KnownDataset, options: LoadOptions): Promise<Sou
   return { name, parts, roles: { image: "image", target: "label" }, task, known, maximum: layout.maximum, badRows: 0 };
 }
 
-async function idxPart(images: string, labels: string): Promise<Dataset> {
+/** One part of images and labels; its labels must be among `classes`, or, where none are given, are 0 … the largest. */
+async function idxPart(images: string, labels: string, classes?: readonly string[]): Promise<Dataset> {
   const read = async (path: string): Promise<TensorData> => parseIdx(await unwrapGzip(await readFileBytes(path), path), path);
   const label = await read(labels);
   let count = 1;
   for (const index of label.data) count = Math.max(count, Number(index) + 1);
-  const classes = Array.from({ length: count }, (_, i) => String(i));
-  return imageDataset(await read(images), label, labels, classes);
+  return imageDataset(await read(images), label, labels, classes ?? Array.from({ length: count }, (_, i) => String(i)));
 }
 
 /** Grey images [N, H, W] and labels [N] as one data set. */

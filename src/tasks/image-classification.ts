@@ -4,7 +4,7 @@
  */
 import type { LoadedData } from "../data/node.js";
 import { Dataset } from "../data/index.js";
-import type { Dim, Tensor } from "../graph/index.js";
+import type { Dim, Tensor, TensorData } from "../graph/index.js";
 import { constant, elementAt, fromNumbers } from "../graph/index.js";
 import { LeNet5, Mlp } from "../models/index.js";
 import { DataError } from "../util/errors.js";
@@ -100,6 +100,21 @@ function channelStatistics(dataset: Dataset, shape: readonly number[], maximum: 
   return { mean, deviation };
 }
 
+/**
+ * Refuses a class that no example has between classes that have some: in numbered labels it is the trace of one wrong label far
+ * above the others. Numbers may begin at 1.
+ */
+function refuseGaps(classes: readonly string[], labels: readonly TensorData[], where: string): void {
+  const used = new Set(labels.flatMap((part) => Array.from(part.data, Number)));
+  const first = Math.min(...used);
+  const empty = classes.filter((_, k) => k > first && !used.has(k));
+  if (empty.length === 0) return;
+  const named = empty.length > 5 ? `${empty.slice(0, 5).join(", ")}, … (${empty.length} classes)` : empty.join(", ");
+  throw new DataError(
+    `${where}: expected examples of every class from ${classes[first]} to ${classes.at(-1)}, got none of ${named}; is a label out of range?`,
+  );
+}
+
 export const imageClassification: Task<ImageInfo> = {
   name: "image-classification",
   summary: "one label for an image",
@@ -118,6 +133,11 @@ export const imageClassification: Task<ImageInfo> = {
     const label = train.tensor(roles.target as string);
     const imageShape = image.shape.slice(1);
     const maximum = data.maximum ?? 255;
+    refuseGaps(
+      label.classes ?? [],
+      [train, validation, test].map((part) => part.tensor(roles.target as string)),
+      data.name,
+    );
     const rename = (part: Dataset): Dataset =>
       part.with({ image: part.tensor(roles.image as string), label: part.tensor(roles.target as string) });
     const info = { classes: label.classes ?? [], imageShape, maximum, ...channelStatistics(rename(train), imageShape, maximum) };

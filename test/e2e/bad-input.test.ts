@@ -153,6 +153,21 @@ test("weights of another model: each tensor is named", async () => {
   );
 });
 
+test("image labels out of range", async () => {
+  const labels = (values: readonly number[]): Uint8Array => idx([values.length], Uint8Array.from(values));
+  const good = Array.from({ length: 40 }, (_, i) => i % 4);
+  mkdirSync(path("numbered"));
+  writeFileSync(path("numbered/train-images-idx3-ubyte"), idx([40, 8, 8], new Uint8Array(40 * 64)));
+  writeFileSync(path("numbered/train-labels-idx1-ubyte"), labels([...good.slice(0, 39), 250]));
+  const train = "train image-classification --data numbered --steps 2 --no-check --device cpu --out never";
+  await refused(train, 2, /every class from 0 to 250, got none of 4, 5, 6, 7, 8, … \(246 classes\); is a label out of range\?/);
+  // The test part has a class that training has not.
+  writeFileSync(path("numbered/train-labels-idx1-ubyte"), labels(good));
+  writeFileSync(path("numbered/t10k-images-idx3-ubyte"), idx([4, 8, 8], new Uint8Array(4 * 64)));
+  writeFileSync(path("numbered/t10k-labels-idx1-ubyte"), labels([0, 1, 7, 3]));
+  await refused(train, 2, /t10k-labels-idx1-ubyte, row 2: expected a label in 0 … 3, got 7/);
+});
+
 test("inputs that do not fit a model", async () => {
   writeFileSync(path("strange.csv"), "a,b,y\n1,2,perhaps\n");
   await refused("eval table --data strange.csv", 2, /"y", row 0: expected one of .*, got "perhaps"/);
