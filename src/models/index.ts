@@ -1,6 +1,7 @@
 /**
  * @module Models: one file per architecture.
  */
+export * from "./dcgan.js";
 export * from "./lenet.js";
 export * from "./mlp.js";
 export * from "./table.js";
