@@ -6,10 +6,10 @@ import type { LoadedData } from "../data/node.js";
 import { Dataset } from "../data/index.js";
 import type { Dim, Tensor, TensorData } from "../graph/index.js";
 import { constant, elementAt, fromNumbers } from "../graph/index.js";
-import { LeNet5, Mlp } from "../models/index.js";
 import { DataError } from "../util/errors.js";
 import { classAnswers, ClassificationMeasurement, classificationLoss, logitsOf } from "./classification.js";
-import type { ModelChoice, Prepared, Task, TaskInfo } from "./task.js";
+import { IMAGE_MODELS } from "./image-models.js";
+import type { Prepared, Task, TaskInfo } from "./task.js";
 
 export interface ImageInfo extends TaskInfo {
   readonly classes: readonly string[];
@@ -21,64 +21,6 @@ export interface ImageInfo extends TaskInfo {
   readonly mean: readonly number[];
   readonly deviation: readonly number[];
 }
-
-const pixels = ({ imageShape }: ImageInfo): number => imageShape.reduce((product, d) => product * d, 1);
-
-/** Passes over the data so that small sets get as many updates as they need: at least `updates` of `batchSize`. */
-const epochsFor = (examples: number, batchSize: number, updates: number, least: number): number =>
-  Math.max(least, Math.ceil((updates * batchSize) / Math.max(1, examples)));
-
-const MODELS: readonly ModelChoice<ImageInfo>[] = [
-  {
-    name: "mlp",
-    summary: "multilayer perceptron, two hidden layers of 256 units",
-    build: (info) => new Mlp({ inFeatures: pixels(info), hidden: [256, 256], outFeatures: info.classes.length, dropout: 0.2 }),
-    defaults: (examples) => {
-      const batchSize = examples < 10_000 ? 32 : 128;
-      return {
-        epochs: epochsFor(examples, batchSize, 3000, 15),
-        batchSize,
-        lr: 2e-3,
-        optimizer: "adamw",
-        schedule: "one-cycle",
-        weightDecay: 0.02,
-      };
-    },
-  },
-  {
-    name: "linear",
-    summary: "softmax regression: one layer, the baseline",
-    build: (info) => new Mlp({ inFeatures: pixels(info), hidden: [], outFeatures: info.classes.length }),
-    defaults: (examples) => {
-      const batchSize = examples < 10_000 ? 32 : 128;
-      return {
-        epochs: epochsFor(examples, batchSize, 2000, 10),
-        batchSize,
-        lr: 2e-3,
-        optimizer: "adamw",
-        schedule: "cosine",
-        weightDecay: 0.01,
-      };
-    },
-  },
-  {
-    name: "lenet-5",
-    summary: "LeNet-5 in its usual form (LeCun et al. 1998), 28×28 grey images",
-    build: (info) => {
-      if (info.imageShape.join("×") !== "1×28×28")
-        throw new DataError(`lenet-5: expected images of 1×28×28, got ${info.imageShape.join("×")}; use --model mlp`);
-      return new LeNet5({ numClasses: info.classes.length });
-    },
-    defaults: (examples) => ({
-      epochs: epochsFor(examples, 128, 3000, 10),
-      batchSize: 128,
-      lr: 3e-3,
-      optimizer: "adamw",
-      schedule: "one-cycle",
-      weightDecay: 0.02,
-    }),
-  },
-];
 
 /** Mean and deviation of each channel over all pixels, after division by `maximum`. */
 function channelStatistics(dataset: Dataset, shape: readonly number[], maximum: number): { mean: number[]; deviation: number[] } {
@@ -119,7 +61,7 @@ export const imageClassification: Task<ImageInfo> = {
   name: "image-classification",
   summary: "one label for an image",
   kind: "classification",
-  models: MODELS,
+  models: IMAGE_MODELS,
   defaultModel: "mlp",
   monitor: { metric: "accuracy", mode: "max" },
 

@@ -30,6 +30,8 @@ export interface ModelChoice<I extends TaskInfo> {
   /** One line for `--help`. */
   readonly summary: string;
   readonly build: (info: I) => Module;
+  /** On data as in its paper: what `--help` counts parameters and FLOPs for. */
+  readonly usual?: { readonly inputShape: readonly number[]; readonly build: () => Module };
   /** `examples` in the training part: small data need more passes. */
   readonly defaults: (examples: number) => TrainingDefaults;
 }

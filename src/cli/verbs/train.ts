@@ -1,8 +1,9 @@
 /** @module `descent train TASK`. */
 import { ConfigError } from "../../util/errors.js";
-import { formatTable } from "../../util/text.js";
+import { formatCount, formatInteger, formatTable } from "../../util/text.js";
 import { checkTrainingOptions, dataOptions, trainingOptions } from "../training-options.js";
 import { configOf } from "../options.js";
+import type { AnyTask } from "../../tasks/task.js";
 import type { TrainTaskOptions } from "../../tasks/train-task-node.js";
 import { defineVerb } from "../verb.js";
 
@@ -16,6 +17,18 @@ export function metricsTable(metrics: Readonly<Record<string, Readonly<Record<st
     ["", ...splits.map(([split]) => split)],
     names.map((name) => [name, ...splits.map(([, values]) => (values[name] === undefined ? "" : values[name].toPrecision(4)))]),
   );
+}
+
+/** The models of a task; parameters and FLOPs are those of one example as in the model's paper. */
+function modelTable(task: AnyTask): string {
+  const rows = task.models.map(({ name, summary, usual }) => {
+    const marked = name === task.defaultModel ? `${name} *` : name;
+    if (usual === undefined) return [marked, summary];
+    const { parameters, flops } = usual.build().summary([1, ...usual.inputShape]);
+    return [marked, formatInteger(parameters), formatCount(flops), usual.inputShape.join("×"), summary];
+  });
+  const sized = rows.some((row) => row.length > 2);
+  return formatTable(sized ? ["model (* default)", "parameters", "FLOPs", "for", ""] : ["model (* default)", ""], rows);
 }
 
 const verbOptions = { ...trainingOptions, ...dataOptions };
@@ -39,10 +52,7 @@ export const verb = defineVerb({
         TASKS.map((t) => [t.name, t.summary]),
       );
     const task = taskNamed(name);
-    return formatTable(
-      ["model", ""],
-      task.models.map((m) => [m.name + (m.name === task.defaultModel ? " *" : ""), m.summary]),
-    );
+    return modelTable(task);
   },
   async run(context) {
     const { options, given, positionals, signal, print } = context;
