@@ -2,7 +2,8 @@
  * @module What every classification has in common: logits, their loss and metrics, and answers with probabilities.
  */
 import type { Batch } from "../data/index.js";
-import type { Tensor, TensorData } from "../graph/index.js";
+import { targetScores } from "../explain/index.js";
+import type { Dim, Tensor, TensorData } from "../graph/index.js";
 import { toNumbers } from "../graph/index.js";
 import { crossEntropy } from "../losses/index.js";
 import type { ClassificationReport } from "../metrics/index.js";
@@ -10,7 +11,7 @@ import { ConfusionMatrix, logLoss, topKAccuracy } from "../metrics/index.js";
 import type { Layer } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
 import type { Metrics } from "../train/index.js";
-import type { Answer, Measurement } from "./task.js";
+import type { Answer, ColumnTypes, Measurement, TaskOptions, Tensors } from "./task.js";
 
 /** Softmax of one row of logits. */
 export function softmaxRow(logits: Float64Array): Float64Array {
@@ -30,15 +31,16 @@ export function rowsOf(matrix: TensorData): Float64Array[] {
 /** A model of one input and one output, which classifiers and regressors are. */
 export const applyModel = (model: Module, features: Tensor): Tensor => (model as Module & Layer).forward(features);
 
-export const logitsOf = (model: Module, features: Tensor): Readonly<Record<string, Tensor>> => ({
-  logits: applyModel(model, features),
-});
+export const logitsOf = (model: Module, features: Tensor): Tensors => ({ logits: applyModel(model, features) });
 
-export const classificationLoss = (
-  outputs: Readonly<Record<string, Tensor>>,
-  batch: Readonly<Record<string, Tensor>>,
-  options: { readonly labelSmoothing?: number },
-): Tensor => crossEntropy(outputs["logits"] as Tensor, batch["label"] as Tensor, options);
+/** The column that a classification compares with: class indices. */
+export const labelTypes = (_context: unknown, batch: Dim): ColumnTypes => ({ label: { shape: [batch], dtype: "int32" } });
+
+export const classificationLoss = (outputs: Tensors, batch: Tensors, { options }: { readonly options: TaskOptions }): Tensor =>
+  crossEntropy(outputs["logits"] as Tensor, batch["label"] as Tensor, options);
+
+/** The logit of the class asked about, of each example. */
+export const classScore = (outputs: Tensors, target: Tensor): Tensor => targetScores(outputs["logits"] as Tensor, target);
 
 /** Accuracy, macro F1, loss, and top 5 where there are more than 10 classes; the confusion matrix beside them. */
 export class ClassificationMeasurement implements Measurement {

@@ -7,7 +7,14 @@ import { Dataset } from "../data/index.js";
 import type { Dim, Tensor, TensorData } from "../graph/index.js";
 import { constant, elementAt, fromNumbers } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
-import { classAnswers, ClassificationMeasurement, classificationLoss, logitsOf } from "./classification.js";
+import {
+  classAnswers,
+  ClassificationMeasurement,
+  classificationLoss,
+  classScore,
+  labelTypes,
+  logitsOf,
+} from "./classification.js";
 import { IMAGE_MODELS } from "./image-models.js";
 import type { Prepared, Task, TaskInfo } from "./task.js";
 
@@ -60,7 +67,7 @@ function refuseGaps(classes: readonly string[], labels: readonly TensorData[], w
 export const imageClassification: Task<ImageInfo> = {
   name: "image-classification",
   summary: "one label for an image",
-  kind: "classification",
+  checksOneBatch: true,
   models: IMAGE_MODELS,
   defaultModel: "mlp",
   monitor: { metric: "accuracy", mode: "max" },
@@ -86,9 +93,10 @@ export const imageClassification: Task<ImageInfo> = {
     return { info, train: rename(train), validation: rename(validation), test: rename(test), notes: [] };
   },
 
-  inputs: (info, batch: Dim) => ({ image: { shape: [batch, ...info.imageShape], dtype: "uint8" } }),
+  inputs: ({ info }, batch: Dim) => ({ image: { shape: [batch, ...info.imageShape], dtype: "uint8" } }),
+  targets: labelTypes,
 
-  features(batch, { maximum, mean, deviation }): Tensor {
+  features(batch, { info: { maximum, mean, deviation } }): Tensor {
     const perChannel = (values: readonly number[]): Tensor => constant(fromNumbers("float32", [values.length, 1, 1], values));
     // (x / maximum − mean) / deviation as one product and one sum.
     const scale = perChannel(deviation.map((d) => 1 / (maximum * d)));
@@ -97,7 +105,8 @@ export const imageClassification: Task<ImageInfo> = {
   },
 
   outputs: logitsOf,
-  loss: (outputs, batch, _info, options) => classificationLoss(outputs, batch, options),
+  loss: classificationLoss,
+  score: classScore,
   measurement: (info) => new ClassificationMeasurement(info.classes.length),
   answers: (outputs, info) => classAnswers(outputs, info.classes),
 

@@ -5,3 +5,5 @@ export * from "./index.js";
 export * from "./train-task-node.js";
 export * from "./trained-node.js";
 export * from "./examples-node.js";
+export * from "./task-node.js";
+export * from "./table-node.js";

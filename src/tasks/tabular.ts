@@ -13,8 +13,8 @@ import { TabularMlp } from "../models/index.js";
 import type { Module } from "../nn/index.js";
 import type { Metrics } from "../train/index.js";
 import { DataError } from "../util/errors.js";
-import { classAnswers, ClassificationMeasurement, classificationLoss } from "./classification.js";
-import type { Measurement, ModelChoice, Prepared, Task, TaskInfo, TrainingDefaults } from "./task.js";
+import { classAnswers, ClassificationMeasurement, classificationLoss, classScore, labelTypes } from "./classification.js";
+import type { ColumnTypes, Measurement, ModelChoice, Prepared, Task, TaskContext, TaskInfo, TrainingDefaults } from "./task.js";
 
 export interface TableInfo extends TaskInfo {
   /** What `TabularPreprocessor` learned. */
@@ -95,7 +95,7 @@ function prepareTable(data: LoadedData, kind: "classification" | "regression", e
   };
 }
 
-const inputs = (info: TableInfo, batch: Dim): ReturnType<Task<TableInfo>["inputs"]> => ({
+const inputs = ({ info }: TaskContext<TableInfo>, batch: Dim): ColumnTypes => ({
   features: { shape: [batch, info.featureNames.length], dtype: "float32" },
   ...(info.categories.length === 0 ? {} : { categories: { shape: [batch, info.categories.length], dtype: "int32" } }),
 });
@@ -111,15 +111,17 @@ const encodeRows = (rows: Dataset, info: TableInfo): Dataset => TabularPreproces
 export const tabularClassification: Task<TableInfo> = {
   name: "tabular-classification",
   summary: "a class for a row of a table",
-  kind: "classification",
+  checksOneBatch: true,
   models: MODELS,
   defaultModel: "mlp",
   monitor: { metric: "loss", mode: "min" },
   prepare: (data, { ignore }) => prepareTable(data, "classification", ignore),
   inputs,
+  targets: labelTypes,
   features: (batch) => batch["features"] as Tensor,
   outputs: (model, features, batch) => ({ logits: applyTable(model, features, batch) }),
-  loss: (outputs, batch, _info, options) => classificationLoss(outputs, batch, options),
+  loss: classificationLoss,
+  score: classScore,
   measurement: (info) => new ClassificationMeasurement(info.classes.length),
   answers: (outputs, info) => classAnswers(outputs, info.classes),
   examples: (_data, part, info) => encodeExamples(part, info, "label"),
@@ -162,14 +164,16 @@ export class RegressionMeasurement implements Measurement {
 export const tabularRegression: Task<TableInfo> = {
   name: "tabular-regression",
   summary: "a quantity for a row of a table",
-  kind: "regression",
+  checksOneBatch: true,
   models: MODELS,
   defaultModel: "mlp",
   monitor: { metric: "loss", mode: "min" },
   prepare: (data, { ignore }) => prepareTable(data, "regression", ignore),
   inputs,
+  targets: (_context, batch) => ({ target: { shape: [batch], dtype: "float32" } }),
   features: (batch) => batch["features"] as Tensor,
   outputs: (model, features, batch) => ({ prediction: applyTable(model, features, batch).squeeze(1) }),
+  score: (outputs) => outputs["prediction"] as Tensor,
   loss: (outputs, batch) => meanSquaredError(outputs["prediction"] as Tensor, batch["target"] as Tensor),
   measurement: (info) => new RegressionMeasurement(info),
   answers: (outputs, info) =>

@@ -3,9 +3,9 @@
  * answer reads. The command line, the server and the report know tasks through this interface alone.
  */
 import type { Batch, Dataset } from "../data/index.js";
-import type { LoadedData } from "../data/node.js";
-import type { Dim, Tensor, TensorData } from "../graph/index.js";
-import type { Metrics, Monitor } from "../train/index.js";
+import type { LoadedData, WorkerCollate } from "../data/node.js";
+import type { Dim, Tensor, TensorData, TensorType } from "../graph/index.js";
+import type { Metrics, Monitor, Objective } from "../train/index.js";
 import type { Module } from "../nn/index.js";
 
 /** What a task must know of its data to use a model again: plain JSON, in `config.json` and in the ONNX file. */
@@ -55,28 +55,55 @@ export interface Measurement {
 /** One answer, as JSON shows it. */
 export type Answer = { readonly [name: string]: unknown };
 
+/** Whether a graph or a batch is for training, or for measuring and answering. */
+export type Use = "train" | "eval";
+
+/** What the training was asked for besides the optimizer: a task reads what concerns it. */
+export interface TaskOptions {
+  readonly labelSmoothing?: number;
+}
+
+/** All that a task is told when it describes a graph or a batch. */
+export interface TaskContext<I extends TaskInfo> {
+  readonly info: I;
+  readonly use: Use;
+  readonly options: TaskOptions;
+}
+
+/** Symbolic columns of a batch, and named values of a graph. */
+export type Tensors = Readonly<Record<string, Tensor>>;
+/** Types of columns, for batches of N examples. */
+export type ColumnTypes = Readonly<Record<string, TensorType>>;
+
 export interface Task<I extends TaskInfo = TaskInfo> {
   readonly name: string;
   /** One line for `--help`. */
   readonly summary: string;
-  readonly kind: "classification" | "regression";
   readonly models: readonly ModelChoice<I>[];
   readonly defaultModel: string;
-  readonly monitor: Monitor;
+  /** What says that one checkpoint is better than another; left out, the last one is used. */
+  readonly monitor?: Monitor;
+  /** Whether a sound model learns one batch by heart, so that one that does not shows a fault. */
+  readonly checksOneBatch: boolean;
   prepare(data: LoadedData, options: { readonly seed: number; readonly ignore: readonly string[] }): Prepared<I>;
-  /** Types of the columns that a model reads, for batches of N examples. */
-  inputs(info: I, batch: Dim): Readonly<Record<string, { readonly shape: readonly Dim[]; readonly dtype: TensorData["dtype"] }>>;
+  /** Types of the columns that a model reads. */
+  inputs(context: TaskContext<I>, batch: Dim): ColumnTypes;
+  /** Types of the columns that the loss and the measurement read besides. */
+  targets(context: TaskContext<I>, batch: Dim): ColumnTypes;
+  /**
+   * The function that makes a batch of rows where the columns as they lie are not one: images decoded, augmented, boxes filled up.
+   * It runs in the loader's threads.
+   */
+  collate?(context: TaskContext<I>): WorkerCollate | undefined;
   /** The floating-point tensor that the model sees, and that explanations are about: decoded, scaled. */
-  features(batch: Readonly<Record<string, Tensor>>, info: I): Tensor;
-  /** Named outputs, the first of which is the loss's. */
-  outputs(model: Module, features: Tensor, batch: Readonly<Record<string, Tensor>>, info: I): Readonly<Record<string, Tensor>>;
-  loss(
-    outputs: Readonly<Record<string, Tensor>>,
-    batch: Readonly<Record<string, Tensor>>,
-    info: I,
-    options: { readonly labelSmoothing?: number },
-  ): Tensor;
-  measurement(info: I): Measurement;
+  features(batch: Tensors, context: TaskContext<I>): Tensor;
+  /** Named outputs: what the loss reads in training, what is measured, answered and exported otherwise. */
+  outputs(model: Module, features: Tensor, batch: Tensors, context: TaskContext<I>): Tensors;
+  loss(outputs: Tensors, batch: Tensors, context: TaskContext<I>): Tensor | Objective;
+  /** The number of each example [N] that explanations are about; `target` [N] is the class asked about, where there are classes. */
+  readonly score?: (outputs: Tensors, target: Tensor) => Tensor;
+  /** Left out where there is nothing to compare with the truth. */
+  measurement?(info: I): Measurement;
   /** Answers for a batch of outputs, one per row. */
   answers(outputs: Readonly<Record<string, TensorData>>, info: I): Answer[];
   /** Rows of other data than the training's with their targets, as the columns of `inputs` and the target. */

@@ -3,7 +3,7 @@
  */
 import { bytesOf, passCost, peakIntermediateBytes } from "../cost/index.js";
 import type { Dataset } from "../data/node.js";
-import { loadData, loadSafetensors } from "../data/node.js";
+import { loadData, loadSafetensors, WorkerFetcher } from "../data/node.js";
 import type { Parameter, Tensor, TensorData } from "../graph/index.js";
 import { constant, formatShape, isLeaf, sameShape } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
@@ -23,8 +23,9 @@ import { ConfigError, DescentError } from "../util/errors.js";
 import { descentVersion } from "./version-node.js";
 import { makeOptimizer } from "./optimizer.js";
 import { writeReport } from "./report-node.js";
+import { nodeTaskNamed } from "./table-node.js";
 import { modelNamed, taskNamed } from "./table.js";
-import type { AnyTask, Prepared, TaskInfo, TrainingDefaults } from "./task.js";
+import type { AnyTask, Prepared, TaskContext, TaskInfo, TrainingDefaults } from "./task.js";
 import { bestOrLast, TrainedModel } from "./trained-node.js";
 
 /** What was asked for; what is left out has the model's own default. Names are those of the command line. */
@@ -76,6 +77,8 @@ interface Plan {
   readonly modelName: string;
   readonly model: Module;
   readonly prepared: Prepared<TaskInfo>;
+  /** What the task is told while it trains. */
+  readonly training: TaskContext<TaskInfo>;
   readonly step: TrainingStep;
   readonly batchSize: number;
   readonly totalSteps: number;
@@ -116,14 +119,12 @@ async function plan(options: TrainTaskOptions): Promise<Plan> {
     clipNorm: options.clipNorm ?? defaults.clipNorm,
   };
   const labelSmoothing = options.labelSmoothing ?? defaults.labelSmoothing;
+  const training: TaskContext<TaskInfo> = { info: prepared.info, use: "train", options: { labelSmoothing } };
   const step = trainingStep({
     model,
     optimizer: makeOptimizer({ ...settings, totalSteps }),
     accumulate,
-    loss: (batch) =>
-      task.loss(task.outputs(model, task.features(batch, prepared.info), batch, prepared.info), batch, prepared.info, {
-        labelSmoothing,
-      }),
+    loss: (batch) => task.loss(task.outputs(model, task.features(batch, training), batch, training), batch, training),
   });
   const resolved: TrainTaskOptions = {
     ...options,
@@ -140,6 +141,7 @@ async function plan(options: TrainTaskOptions): Promise<Plan> {
     modelName,
     model,
     prepared,
+    training,
     step,
     batchSize,
     totalSteps,
@@ -150,11 +152,17 @@ async function plan(options: TrainTaskOptions): Promise<Plan> {
   };
 }
 
-/** Columns that a training batch has: the inputs and the target. */
-const trainingColumns = (task: AnyTask, info: TaskInfo): string[] => [
-  ...Object.keys(task.inputs(info, 1)),
-  task.kind === "classification" ? "label" : "target",
-];
+/** Types of a training batch: the inputs and the targets. */
+const trainingTypes = ({ task, training }: Plan, batchSize: number): BatchTypes => ({
+  ...task.inputs(training, batchSize),
+  ...task.targets(training, batchSize),
+});
+
+/** Who makes batches of rows, where the columns as they lie are not one. Owned: dispose it. */
+function fetcherFor(task: AnyTask, context: TaskContext<TaskInfo>, rows: Dataset): WorkerFetcher | undefined {
+  const collate = task.collate?.(context);
+  return collate === undefined ? undefined : new WorkerFetcher(rows, collate);
+}
 
 /** What one step costs, and the memory that training takes: two copies of the state, the batch, and the live values. */
 function measureStep(step: TrainingStep, batch: BatchTypes, device: Device): { flops: number; bytes: number } {
@@ -190,13 +198,14 @@ const CHECK_STEPS = 200;
 const CHECK_FRACTION = 0.2;
 
 /** Learns one batch by heart, which any sound model can; an unsound label, loss or model shows here and not after an hour. */
-async function checkOneBatch(
-  { prepared, step, task, batchSize, resolved }: Plan,
-  device: DeviceChoice,
-  signal: AbortSignal | undefined,
-): Promise<void> {
+async function checkOneBatch(planned: Plan, device: DeviceChoice, signal: AbortSignal | undefined): Promise<void> {
+  const { prepared, step, task, training, batchSize, resolved } = planned;
   const rows = prepared.train.take(Math.min(batchSize, 32));
-  const batch = rows.pick(...trainingColumns(task, prepared.info)).batch();
+  const indices = Uint32Array.from({ length: rows.length }, (_, i) => i);
+  using fetcher = fetcherFor(task, training, rows);
+  const columns = Object.keys(trainingTypes(planned, 1));
+  const batch =
+    (await fetcher?.fetch({ indices, seed: resolved.seed ?? 1, epoch: 0, offset: 0 })) ?? rows.pick(...columns).batch();
   const quick = trainingStep({ ...step, accumulate: 1, optimizer: adam({ learningRate: 3e-3 }) });
   const state = await State.create(quick, { seed: resolved.seed, device, threads: resolved.threads });
   try {
@@ -220,24 +229,27 @@ async function checkOneBatch(
 /** A closure that measures a state on a part of the data, with one compiled graph. */
 async function measurer(
   state: TrainingState,
-  { task, prepared }: Plan,
+  { task, prepared, training }: Plan,
   part: Dataset,
+  fetcher: WorkerFetcher | undefined,
 ): Promise<() => Promise<Readonly<Record<string, number>>>> {
   const size = Math.min(256, part.length);
-  const types = task.inputs(prepared.info, size);
+  const context: TaskContext<TaskInfo> = { ...training, use: "eval" };
+  const types = task.inputs(context, size);
   const run = await state.evaluator(types, (batch) =>
-    task.outputs(state.step.model, task.features(batch, prepared.info), batch, prepared.info),
+    task.outputs(state.step.model, task.features(batch, context), batch, context),
   );
   const columns = Object.keys(types);
   return async () => {
-    const measurement = task.measurement(prepared.info);
+    const measurement = task.measurement?.(prepared.info);
     await forEachBatch(
       part,
       size,
       (batch) => run(Object.fromEntries(columns.map((name) => [name, batch[name] as TensorData]))),
-      (outputs, batch) => measurement.update(outputs, batch),
+      (outputs, batch) => measurement?.update(outputs, batch),
+      fetcher,
     );
-    return measurement.result();
+    return measurement?.result() ?? {};
   };
 }
 
@@ -283,25 +295,19 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     // A run that goes on has its numbers in the checkpoint.
     const init = opened.checkpoint === undefined ? resolved.init : undefined;
     const numbers = init === undefined ? undefined : await numbersFrom(init, step.types.parameters);
-    const columns = trainingColumns(task, prepared.info);
-    const train = prepared.train.pick(...columns);
-    const types = task.inputs(prepared.info, 1);
-    const target = train.take(1).batch();
-    const batchOf = (size: number): BatchTypes =>
-      Object.fromEntries(
-        Object.entries({ ...target, ...types }).map(([name, { dtype, shape }]) => [
-          name,
-          { dtype, shape: [size, ...shape.slice(1)] },
-        ]),
-      );
-    const cost = measureStep(step, batchOf(batchSize), device);
-    checkMemory((size) => measureStep(step, batchOf(size), device).bytes, batchSize, process.availableMemory());
+    using fetcher = fetcherFor(task, planned.training, prepared.train);
+    using measuring = fetcherFor(task, { ...planned.training, use: "eval" }, prepared.validation);
+    // Batches that are made elsewhere may need columns that no model reads.
+    const train = fetcher === undefined ? prepared.train.pick(...Object.keys(trainingTypes(planned, 1))) : prepared.train;
+    const cost = measureStep(step, trainingTypes(planned, batchSize), device);
+    checkMemory((size) => measureStep(step, trainingTypes(planned, size), device).bytes, batchSize, process.availableMemory());
     const counts = `${prepared.train.length} training, ${prepared.validation.length} validation, ${prepared.test.length} test examples`;
     note(
       `${task.name}: ${dataName}, ${counts}; ${modelName}, ${model.parameterCount} parameters; ${totalSteps} steps of ${batchSize} on ${device}`,
     );
     for (const text of planned.notes) note(text);
-    if (context.resume === undefined && resolved.check !== false) await checkOneBatch(planned, device, signal);
+    if (context.resume === undefined && resolved.check !== false && task.checksOneBatch)
+      await checkOneBatch(planned, device, signal);
     const config: RunConfig = opened.config ?? {
       descent: await descentVersion(),
       task: task.name,
@@ -312,6 +318,8 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       notes: planned.notes,
     };
     writer ??= await createRun(context.out, { config, overwrite: context.overwrite });
+    const opening = writer;
+    const watch = nodeTaskNamed(task.name).watch;
     const trained = await trainRun({
       step,
       train,
@@ -320,7 +328,10 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       seed: resolved.seed ?? 1,
       device,
       threads: resolved.threads,
-      evaluate: (state) => measurer(state, planned, prepared.validation),
+      ...(task.measurement === undefined
+        ? {}
+        : { evaluate: (state: TrainingState) => measurer(state, planned, prepared.validation, measuring) }),
+      ...(fetcher === undefined ? {} : { loader: { fetcher } }),
       monitor: task.monitor,
       evaluateEvery: planned.evaluateEvery,
       patience: resolved.earlyStopping,
@@ -334,7 +345,8 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
         peakMemoryMiB,
       }),
       writer,
-      ...(context.onStep === undefined ? {} : { callbacks: [{ onStep: context.onStep }] }),
+      callbacks: context.onStep === undefined ? [] : [{ onStep: context.onStep }],
+      ...(watch === undefined ? {} : { watch: (state: TrainingState) => watch({ state, writer: opening, prepared, modelName }) }),
       checkpoint: opened.checkpoint,
       numbers,
     });
@@ -343,11 +355,12 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     if (ended === "interrupted") return { path: writer.path, ended };
     const { model: best } = await TrainedModel.open(writer.path, { device, threads: resolved.threads });
     await using used = best;
-    const measured = {
-      train: (await used.measure(evenly(prepared.train, MOST_MEASURED))).result(),
-      validation: (await used.measure(prepared.validation)).result(),
-    };
     const test = await used.measure(prepared.test);
+    const measured = {
+      train: (await used.measure(evenly(prepared.train, MOST_MEASURED)))?.result() ?? {},
+      validation: (await used.measure(prepared.validation))?.result() ?? {},
+      test: test?.result() ?? {},
+    };
     const summary: RunSummary = {
       task: task.name,
       model: modelName,
@@ -360,7 +373,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       stepMs: median(stepMs),
       trainSeconds: progress.seconds,
       peakMemoryMiB: peakMemoryMiB(),
-      metrics: { ...measured, test: test.result() },
+      metrics: measured,
     };
     await writer.writeSummary(summary);
     await writer.write("model.onnx", used.toOnnx());
@@ -369,6 +382,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       used,
       summary,
       measurement: test,
+      train: prepared.train,
       test: prepared.test,
       config,
       language: resolved.lang ?? "en",

@@ -2,8 +2,9 @@
  * @module A trained model in use: from a run folder to answers, metrics and attributions. Parameters are constants of the
  * compiled graphs, which is faster than giving them at each run.
  */
-import { inputTimesGradient, targetScores } from "../explain/index.js";
-import type { Dataset } from "../data/node.js";
+import type { Batch, BatchFetcher, Dataset } from "../data/node.js";
+import { WorkerFetcher } from "../data/node.js";
+import { inputTimesGradient } from "../explain/index.js";
 import type { Parameter, Tensor, TensorData } from "../graph/index.js";
 import { Graph, input, symbol } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
@@ -19,7 +20,7 @@ import { forEachBatch } from "../train/evaluate.js";
 import { randomInputs } from "../train/step.js";
 import { ConfigError } from "../util/errors.js";
 import { modelNamed, taskNamed } from "./table.js";
-import type { Answer, AnyTask, Measurement, TaskInfo } from "./task.js";
+import type { Answer, AnyTask, Measurement, TaskContext, TaskInfo } from "./task.js";
 
 export interface UseOptions {
   readonly device?: DeviceChoice;
@@ -34,6 +35,12 @@ export const bestOrLast = async (folder: RunFolder): Promise<CheckpointName> =>
 
 /** Rows that are computed at once; a single input is computed alone. */
 const BATCH = 256;
+
+const pick = (batch: Batch, columns: readonly string[]): Batch =>
+  Object.fromEntries(columns.map((name) => [name, batch[name] as TensorData]));
+
+const firstBatch = async (examples: Dataset, indices: Uint32Array, fetcher: BatchFetcher | undefined): Promise<Batch> =>
+  (await fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: 0 })) ?? examples.gather(indices);
 
 /** A model with numbers. Owned: dispose it. */
 export class TrainedModel implements AsyncDisposable {
@@ -80,12 +87,27 @@ export class TrainedModel implements AsyncDisposable {
     return { model: new TrainedModel(taskNamed(config.task), model, info, checkpointParameters(checkpoint), options), config };
   }
 
+  get #context(): TaskContext<TaskInfo> {
+    return { info: this.info, use: "eval", options: {} };
+  }
+
+  /** Names of the columns that the model reads. */
+  get #columns(): string[] {
+    return Object.keys(this.task.inputs(this.#context, 1));
+  }
+
+  /** Who makes batches of examples, where the columns as they lie are not one. Owned: dispose it. */
+  #fetcher(examples: Dataset): WorkerFetcher | undefined {
+    const collate = this.task.collate?.(this.#context);
+    return collate === undefined ? undefined : new WorkerFetcher(examples, collate);
+  }
+
   /** The inputs, the features that the model sees, and its outputs; in use mode. */
   #trace(batch: number | ReturnType<typeof symbol>): { features: Tensor; outputs: Readonly<Record<string, Tensor>> } {
-    const types = this.task.inputs(this.info, batch);
+    const types = this.task.inputs(this.#context, batch);
     const tensors = Object.fromEntries(Object.entries(types).map(([name, type]) => [name, input(name, type.shape, type.dtype)]));
-    const features = this.task.features(tensors, this.info);
-    const outputs = this.task.outputs(this.model, features, tensors, this.info);
+    const features = this.task.features(tensors, this.#context);
+    const outputs = this.task.outputs(this.model, features, tensors, this.#context);
     const { map } = resolveMode([features, ...Object.values(outputs)], "eval", randomInputs());
     return { features: map(features), outputs: Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, map(t)])) };
   }
@@ -109,16 +131,18 @@ export class TrainedModel implements AsyncDisposable {
     return executable;
   }
 
-  /** Runs over encoded examples; `each` is given outputs and rows in order. */
-  async run(examples: Dataset, each: (outputs: Outputs, firstRow: number) => void): Promise<void> {
+  /** Runs over encoded examples; `each` is given outputs, the batch and its first row, in order. */
+  async run(examples: Dataset, each: (outputs: Outputs, firstRow: number, batch: Batch) => void): Promise<void> {
     const size = examples.length === 1 ? 1 : BATCH;
     const executable = await this.#compiled(`outputs ${size}`, () => this.#trace(size).outputs);
-    const columns = Object.keys(this.task.inputs(this.info, size));
+    const columns = this.#columns;
+    using fetcher = this.#fetcher(examples);
     await forEachBatch(
-      examples.pick(...columns),
+      examples,
       size,
-      (batch) => executable.call(batch),
-      (outputs, _batch, first) => each(outputs, first),
+      (batch) => executable.call(pick(batch, columns)),
+      (outputs, batch, first) => each(outputs, first, batch),
+      fetcher,
     );
   }
 
@@ -129,37 +153,38 @@ export class TrainedModel implements AsyncDisposable {
     return answers;
   }
 
-  /** Measures on encoded examples that have their targets. */
-  async measure(examples: Dataset): Promise<Measurement> {
-    const measurement = this.task.measurement(this.info);
-    const executable = await this.#compiled(`outputs ${BATCH}`, () => this.#trace(BATCH).outputs);
-    const columns = Object.keys(this.task.inputs(this.info, BATCH));
-    const pick = (batch: Record<string, TensorData>): Record<string, TensorData> =>
-      Object.fromEntries(columns.map((name) => [name, batch[name] as TensorData]));
-    await forEachBatch(
-      examples,
-      BATCH,
-      (batch) => executable.call(pick(batch)),
-      (outputs, batch) => measurement.update(outputs, batch),
-    );
+  /** Measures on encoded examples that have their targets; undefined where the task has nothing to compare. */
+  async measure(examples: Dataset): Promise<Measurement | undefined> {
+    const measurement = this.task.measurement?.(this.info);
+    if (measurement === undefined) return undefined;
+    await this.run(examples, (outputs, _first, batch) => measurement.update(outputs, batch));
     return measurement;
   }
 
-  /** Input × gradient of each example's answer: features [N, …] and attributions of the same shape. */
+  /**
+   * Input × gradient of each example's answer: features [N, …] and attributions of the same shape. `targets` are the classes asked
+   * about, where there are classes.
+   */
   async attributions(examples: Dataset, targets: Int32Array): Promise<{ features: TensorData; attribution: TensorData }> {
     const n = examples.length;
+    const { score } = this.task;
+    if (score === undefined) throw new ConfigError(`${this.task.name}: expected a task whose answers can be explained`);
     const executable = await this.#compiled(`attributions ${n}`, () => {
       const { features, outputs } = this.#trace(n);
-      const first = Object.values(outputs)[0] as Tensor;
-      const scores =
-        this.task.kind === "classification" ? targetScores(first, input("target", [n], "int32")) : first.reshape([n]);
       // Of a table the features are an input, and outputs need names of their own.
-      return { seen: features.mul(1), attribution: inputTimesGradient(scores, features) };
+      return {
+        seen: features.mul(1),
+        attribution: inputTimesGradient(score(outputs, input("target", [n], "int32")), features),
+      };
     });
-    const columns = Object.keys(this.task.inputs(this.info, n));
-    const feeds: Record<string, TensorData> = examples.pick(...columns).batch();
-    if (this.task.kind === "classification") feeds["target"] = { dtype: "int32", shape: [n], data: targets };
-    const { seen, attribution } = (await executable.call(feeds)) as { seen: TensorData; attribution: TensorData };
+    using fetcher = this.#fetcher(examples);
+    const indices = Uint32Array.from({ length: n }, (_, i) => i);
+    const batch = await firstBatch(examples, indices, fetcher);
+    const feeds: Record<string, TensorData> = { ...batch, target: { dtype: "int32", shape: [n], data: targets } };
+    const { seen, attribution } = (await executable.call(pick(feeds, executable.inputs))) as {
+      seen: TensorData;
+      attribution: TensorData;
+    };
     return { features: seen, attribution };
   }
 

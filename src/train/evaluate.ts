@@ -2,7 +2,7 @@
  * @module Running a graph over a whole data set in batches of one size: the last batch is filled up with its own rows, and
  * the rows that filled it are cut from the answers.
  */
-import type { Batch, Dataset } from "../data/index.js";
+import type { Batch, BatchFetcher, Dataset } from "../data/index.js";
 import type { TensorData } from "../graph/index.js";
 
 /** Runs a compiled forward on one batch. */
@@ -16,18 +16,33 @@ function firstRows(values: TensorData, rows: number): TensorData {
   return { dtype: values.dtype, shape: [rows, ...rest], data: values.data.subarray(0, rows * size) };
 }
 
-/** Calls `each` with the outputs and the batch of every slice of the data, in order. */
+const cut = (values: Readonly<Record<string, TensorData>>, rows: number): Record<string, TensorData> =>
+  Object.fromEntries(Object.entries(values).map(([name, t]) => [name, firstRows(t, rows)]));
+
+/**
+ * Calls `each` with the outputs and the batch of every slice of the data, in order. Batches are the columns as they lie, or what
+ * `fetcher` makes of the rows; it is asked for the next one while the engine works.
+ */
 export async function forEachBatch(
   dataset: Dataset,
   batchSize: number,
   run: BatchRunner,
   each: (outputs: Readonly<Record<string, TensorData>>, batch: Batch, firstRow: number) => void,
+  fetcher?: BatchFetcher,
 ): Promise<void> {
-  for (let start = 0; start < dataset.length; start += batchSize) {
+  const fetch = (start: number): { batch: Batch | Promise<Batch>; rows: number } => {
     const rows = Math.min(batchSize, dataset.length - start);
     const indices = Uint32Array.from({ length: batchSize }, (_, i) => start + (i % rows));
-    const outputs = await run(dataset.gather(indices));
-    const cut = Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, firstRows(t, rows)]));
-    each(cut, dataset.gather(indices.subarray(0, rows)), start);
+    const batch = fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: start }) ?? dataset.gather(indices);
+    // A failure is raised when its turn comes; until then it must not count as unhandled.
+    if (batch instanceof Promise) batch.catch(() => undefined);
+    return { batch, rows };
+  };
+  let next = dataset.length > 0 ? fetch(0) : undefined;
+  for (let start = 0; next !== undefined; start += batchSize) {
+    const { rows } = next;
+    const batch = await next.batch;
+    next = start + batchSize < dataset.length ? fetch(start + batchSize) : undefined;
+    each(cut(await run(batch), rows), cut(batch, rows), start);
   }
 }

@@ -33,6 +33,8 @@ export interface ReportData {
   };
   /** Mistakes (the most confident first) and right ones; they are shown in the order given. */
   readonly examples?: readonly ReportExample[];
+  /** Parts of the page that only this task has, as markup with both languages in it; they follow the examples. */
+  readonly sections?: readonly { readonly title: Label; readonly html: string }[];
   /** How the attributions were computed. */
   readonly attributionMethod?: Label;
   /** What the reader should know besides: an interruption, rows that were left out. */

@@ -45,6 +45,7 @@ export async function renderReport(data: ReportData): Promise<string> {
     data.confusion === undefined ? "" : confusionSection(data.confusion, language),
     data.regression === undefined ? "" : regressionSection(data.regression, language),
     data.examples === undefined || data.examples.length === 0 ? "" : await examplesSection(data),
+    ...(data.sections ?? []).map(({ title, html }) => `${heading(inLanguage(title, "en"), inLanguage(title, "zh"))}${html}`),
     makingSection(data),
   ];
   const title = `${data.summary.model} · ${data.summary.data} · ${inLanguage(taskLabel(data.summary.task), language)}`;

@@ -8,6 +8,7 @@ import { fromNumbers, constant, Graph, input, Tensor } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
 import { resolveMode } from "../ops/index.js";
 import type { Optimizer } from "../optim/index.js";
+import { ConfigError } from "../util/errors.js";
 import { Random } from "../util/random.js";
 
 /** Symbolic inputs by name, as the data set's columns are named. */
@@ -22,6 +23,11 @@ export type FromBatch<R> = { of(batch: BatchTensors): R }["of"];
 /** What is minimized, and scalars worth watching beside it. */
 export interface Objective {
   readonly loss: Tensor;
+  /**
+   * Losses of parts of the model, by module path: the parameters below a path follow the gradient of its loss alone, all others
+   * that of `loss`. So two networks that play against each other (GANs) learn in one step.
+   */
+  readonly losses?: Readonly<Record<string, Tensor>>;
   readonly metrics?: Readonly<Record<string, Tensor>>;
 }
 
@@ -69,6 +75,29 @@ export const randomInputs = (): { seed: Tensor; step: Tensor } => ({
   step: input("step", [], "uint32"),
 });
 
+/** Which loss each parameter follows: that of the longest path above it. ConfigError for a path without parameters. */
+function parametersByLoss(
+  trainable: ReadonlyMap<string, Tensor>,
+  loss: Tensor,
+  losses: ReadonlyMap<string, Tensor>,
+): ReadonlyMap<Tensor, readonly string[]> {
+  const prefixes = [...losses.keys()].sort((a, b) => b.length - a.length);
+  const groups = new Map<Tensor, string[]>();
+  const used = new Set<string>();
+  for (const path of trainable.keys()) {
+    const prefix = prefixes.find((p) => path === p || path.startsWith(`${p}.`));
+    if (prefix !== undefined) used.add(prefix);
+    const minimized = prefix === undefined ? loss : (losses.get(prefix) as Tensor);
+    const paths = groups.get(minimized) ?? [];
+    groups.set(minimized, paths);
+    paths.push(path);
+  }
+  const unused = prefixes.find((p) => !used.has(p));
+  if (unused !== undefined)
+    throw new ConfigError(`losses: expected the path of a part of the model with parameters to train, got "${unused}"`);
+  return groups;
+}
+
 /** Describes a training step. */
 export function trainingStep(options: TrainingStepOptions): TrainingStep {
   const { model, optimizer, accumulate = 1 } = options;
@@ -91,13 +120,26 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
   const graphFor = (batch: BatchTypes): StepGraph => {
     const tensors = Object.fromEntries(Object.entries(batch).map(([name, type]) => [name, input(name, type.shape, type.dtype)]));
     const traced = options.loss(tensors);
-    const { loss, metrics: watched = {} } = traced instanceof Tensor ? { loss: traced } : traced;
-    const resolved = resolveMode([loss, ...Object.values(watched)], "train", randomInputs());
+    const { loss, losses = {}, metrics: watched = {} }: Objective = traced instanceof Tensor ? { loss: traced } : traced;
+    const resolved = resolveMode([loss, ...Object.values(losses), ...Object.values(watched)], "train", randomInputs());
     const total = resolved.map(loss);
-    /** The gradients of the loss times a scalar. */
+    const byLoss = parametersByLoss(
+      trainable,
+      total,
+      new Map(Object.entries(losses).map(([path, t]) => [path, resolved.map(t)])),
+    );
+    /** The gradients of the loss, or of each parameter's own one, times a scalar. */
     const backward = (seed: Tensor): ReadonlyMap<string, Tensor> => {
-      const gradients = vjpOf([total], [seed.cast(total.dtype)], [...trainable.values()]);
-      return new Map([...trainable.keys()].map((path, i) => [path, gradients[i] as Tensor]));
+      const gradients = new Map<string, Tensor>();
+      for (const [minimized, paths] of byLoss) {
+        const found = vjpOf(
+          [minimized],
+          [seed.cast(minimized.dtype)],
+          paths.map((path) => trainable.get(path) as Tensor),
+        );
+        paths.forEach((path, i) => gradients.set(path, found[i] as Tensor));
+      }
+      return new Map([...trainable.keys()].map((path) => [path, gradients.get(path) as Tensor]));
     };
     const byPath = backward(constant(1, total.dtype));
     const outputs = new Map<string, Tensor>([["loss", total]]);

@@ -52,6 +52,8 @@ export interface TrainRunOptions {
   /** Weighted or balanced sampling and the like; batchSize, seed, shuffle and dropLast are set here. */
   readonly loader?: Partial<ConstructorParameters<typeof DataLoader>[1]>;
   readonly callbacks?: readonly Callback[];
+  /** One more callback, made once there is a state to look at. */
+  readonly watch?: (state: TrainingState) => Callback | Promise<Callback>;
 }
 
 /** A state and what the loop said of it. Owned: dispose the state. */
@@ -166,6 +168,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainedRun> {
       ...(writer === undefined ? [] : [recordTo(writer, state)]),
       ...(progress === undefined ? [] : [show(progress, resumed?.progress.step ?? 0)]),
       ...(options.callbacks ?? []),
+      ...(options.watch === undefined ? [] : [await options.watch(state)]),
     ];
     const result = await fit({
       state,

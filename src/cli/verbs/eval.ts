@@ -23,7 +23,10 @@ export const verb = defineVerb({
       skipBadRows: options.skipBadRows,
     });
     for (const text of notes) note(text);
-    const metrics = (await model.measure(examples)).result();
+    const measurement = await model.measure(examples);
+    if (measurement === undefined)
+      throw new ConfigError(`eval ${path}: expected a task that compares with a truth, got ${model.task.name}`);
+    const metrics = measurement.result();
     print(metricsTable({ [`${examples.length} examples`]: metrics }));
     return { run: path, data, examples: examples.length, metrics };
   },

@@ -1,5 +1,6 @@
 /** @module `descent predict RUN INPUT…`. */
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
+import { basename, extname, join } from "node:path";
 import { ConfigError } from "../../util/errors.js";
 import { formatTable } from "../../util/text.js";
 import { number, flag, text } from "../options.js";
@@ -35,6 +36,7 @@ export const verb = defineVerb({
     threshold: number({ help: "below this probability there is no label", minimum: 0, maximum: 1 }),
     probabilities: flag({ help: "give the probability of every class", default: true }),
     skipBadRows: flag({ help: "leave out rows that cannot be read, and count them" }),
+    draw: text({ help: "write a picture of each input with its answer into this folder", placeholder: "DIR" }),
     ...deviceOptions,
   },
   examples: [
@@ -51,9 +53,22 @@ export const verb = defineVerb({
     const { readInputs } = await import("../../tasks/examples-node.js");
     const opened = await TrainedModel.open(path, { device: options.device, threads: options.threads });
     await using model = opened.model;
+    const { nodeTaskNamed } = await import("../../tasks/table-node.js");
+    const { draw } = nodeTaskNamed(model.task.name);
+    if (options.draw !== undefined && draw === undefined)
+      throw new ConfigError(`--draw: expected a task whose answers are drawn on pictures, got ${model.task.name}`);
     const { examples, names, rows, badRows } = await readInputs(model, inputs, { skipBadRows: options.skipBadRows });
     if (badRows > 0) note(`${badRows} rows that do not parse were left out`);
-    const answers = (await model.answers(examples)).map((answer, i): Row => {
+    const given = await model.answers(examples);
+    if (options.draw !== undefined && draw !== undefined) {
+      await mkdir(options.draw, { recursive: true });
+      for (const [i, answer] of given.entries()) {
+        const name = names[i] as string;
+        await writeFile(join(options.draw, `${basename(name, extname(name))}.png`), await draw(model, name, answer));
+      }
+      note(`${given.length} pictures in ${options.draw}`);
+    }
+    const answers = given.map((answer, i): Row => {
       const { probabilities, ...rest } = answer as Row & {
         probabilities?: Readonly<Record<string, number>>;
         label?: string;

@@ -1,0 +1,116 @@
+/**
+ * @module Examples of a report where each one is right or wrong, or near or far off: the most confident mistakes, some that were
+ * right, and what the model looked at.
+ */
+import type { Dataset } from "../data/node.js";
+import type { TensorData } from "../graph/index.js";
+import { elementAt, toNumbers } from "../graph/index.js";
+import type { ReportExample } from "../train/report.js";
+import { rowsOf, softmaxRow } from "./classification.js";
+import type { ReportSources } from "./task-node.js";
+
+const MISTAKES = 12;
+const RIGHT_ONES = 8;
+
+/** What one test row got: its class or quantity, and how sure or how far off. */
+export interface Judged {
+  readonly row: number;
+  readonly truth: number;
+  readonly predicted: number;
+  /** Of every class; none where a quantity is predicted. */
+  readonly probabilities: Float64Array | undefined;
+  readonly correct: boolean;
+  /** Mistakes are shown in falling order of this: confidence, or the size of the error. */
+  readonly weight: number;
+}
+
+/** Each row of logits against its label. */
+export async function judgeClasses({ used, test }: ReportSources): Promise<Judged[]> {
+  const judged: Judged[] = [];
+  const truth = test.tensor("label");
+  await used.run(test, (outputs, firstRow) => {
+    rowsOf(outputs["logits"] as TensorData).forEach((row, i) => {
+      const probabilities = softmaxRow(row);
+      const predicted = probabilities.reduce((best, p, k) => (p > (probabilities[best] as number) ? k : best), 0);
+      const label = elementAt(truth, firstRow + i);
+      judged.push({
+        row: firstRow + i,
+        truth: label,
+        predicted,
+        probabilities,
+        correct: predicted === label,
+        weight: probabilities[predicted] as number,
+      });
+    });
+  });
+  return judged;
+}
+
+/** Each predicted quantity against the true one, in standard deviations: within half of one counts as near. */
+export async function judgeQuantities({ used, test }: ReportSources): Promise<Judged[]> {
+  const judged: Judged[] = [];
+  const target = test.tensor("target");
+  await used.run(test, (outputs, firstRow) => {
+    toNumbers(outputs["prediction"] as TensorData).forEach((predicted, i) => {
+      const truth = elementAt(target, firstRow + i);
+      const weight = Math.abs(predicted - truth);
+      judged.push({ row: firstRow + i, truth, predicted, probabilities: undefined, correct: weight < 0.5, weight });
+    });
+  });
+  return judged;
+}
+
+/** The most confident mistakes, and right ones of as many classes as there are places. */
+function choose(judged: readonly Judged[]): Judged[] {
+  const mistakes = judged
+    .filter((j) => !j.correct)
+    .sort((a, b) => b.weight - a.weight)
+    .slice(0, MISTAKES);
+  const right = judged.filter((j) => j.correct);
+  const seen = new Set<number>();
+  const varied = right.filter((j) => !seen.has(j.truth) && seen.add(j.truth)).slice(0, RIGHT_ONES);
+  return [...mistakes, ...varied];
+}
+
+/** How one example is shown, from what the model saw of it and the attribution of each of its numbers. */
+export type ShowExample = (
+  judged: Judged,
+  row: { readonly rows: Dataset; readonly index: number; readonly features: Float64Array; readonly attribution: Float64Array },
+) => ReportExample;
+
+/** Chosen rows as a report shows them. */
+export async function judgedExamples(
+  { used, test }: ReportSources,
+  judged: readonly Judged[],
+  show: ShowExample,
+): Promise<ReportExample[]> {
+  const chosen = choose(judged);
+  if (chosen.length === 0) return [];
+  const rows = test.select(chosen.map((j) => j.row));
+  const targets = Int32Array.from(chosen, (j) => (j.probabilities === undefined ? 0 : j.predicted));
+  const { features, attribution } = await used.attributions(rows, targets);
+  const size = attribution.data.length / chosen.length;
+  const [seen, weights] = [toNumbers(features), toNumbers(attribution)];
+  return chosen.map((j, index) => {
+    const of = (values: Float64Array): Float64Array => values.subarray(index * size, (index + 1) * size);
+    return show(j, { rows, index, features: of(seen), attribution: of(weights) });
+  });
+}
+
+/** Truth, answer and the likeliest classes, by name. */
+export function classResult(
+  j: Judged,
+  classes: readonly string[],
+): Pick<ReportExample, "truth" | "prediction" | "scores" | "correct" | "name"> {
+  const scores = [...(j.probabilities ?? [])]
+    .map((probability, k) => ({ label: classes[k] as string, probability }))
+    .sort((a, b) => b.probability - a.probability)
+    .slice(0, 3);
+  return {
+    truth: classes[j.truth] as string,
+    prediction: classes[j.predicted] as string,
+    scores,
+    correct: j.correct,
+    name: `#${j.row}`,
+  };
+}

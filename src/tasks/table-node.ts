@@ -1,0 +1,19 @@
+/**
+ * @module The Node side of every task, by name.
+ */
+import { ConfigError } from "../util/errors.js";
+import { imageClassificationNode } from "./image-classification-node.js";
+import { tabularNode } from "./tabular-node.js";
+import type { NodeTask } from "./task-node.js";
+
+const NODE_TASKS: ReadonlyMap<string, NodeTask> = new Map([
+  ["image-classification", imageClassificationNode],
+  ["tabular-classification", tabularNode],
+  ["tabular-regression", tabularNode],
+]);
+
+export function nodeTaskNamed(name: string): NodeTask {
+  const found = NODE_TASKS.get(name);
+  if (found === undefined) throw new ConfigError(`task ${name}: expected one with a Node side, got none`);
+  return found;
+}

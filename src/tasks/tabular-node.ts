@@ -1,0 +1,83 @@
+/**
+ * @module Tables with files: rows from a command line, and their part of a report.
+ */
+import type { Dataset } from "../data/node.js";
+import { fromRows, readTable, tableFormat } from "../data/node.js";
+import type { ReportExample } from "../train/report.js";
+import { ClassificationMeasurement } from "./classification.js";
+import type { ShowExample } from "./judged-node.js";
+import { classResult, judgeClasses, judgedExamples, judgeQuantities } from "./judged-node.js";
+import type { TableInfo } from "./tabular.js";
+import { RegressionMeasurement } from "./tabular.js";
+import type { NamedInputs, NodeTask, ReportSources, TaskReport } from "./task-node.js";
+import type { TrainedModel } from "./trained-node.js";
+
+/** Tables, or one row as `name=value` pairs. */
+async function readRows(
+  model: TrainedModel,
+  inputs: readonly string[],
+  options: { readonly skipBadRows?: boolean },
+): Promise<NamedInputs> {
+  const isRow = inputs.every((text) => /^[^=]+=/.test(text) && tableFormat(text) === undefined);
+  const { data: rows, badRows } = isRow
+    ? { data: fromRows([Object.fromEntries(inputs.map(parsePair))]), badRows: 0 }
+    : await readTables(inputs, options);
+  const names = Array.from({ length: rows.length }, (_, i) => String(i));
+  return { examples: model.task.encode(rows, model.info), names, rows, badRows };
+}
+
+async function readTables(
+  paths: readonly string[],
+  { skipBadRows = false }: { readonly skipBadRows?: boolean },
+): Promise<{ data: Dataset; badRows: number }> {
+  const tables = await Promise.all(paths.map((path) => readTable(path, { skipBadRows })));
+  const [first, ...rest] = tables.map(({ data }) => data);
+  return { data: (first as Dataset).concat(...rest), badRows: tables.reduce((sum, { badRows }) => sum + badRows, 0) };
+}
+
+/** `age=41` → ["age", 41]; an empty value is a missing one. */
+function parsePair(text: string): [string, string | number | null] {
+  const at = text.indexOf("=");
+  const value = text.slice(at + 1);
+  const number = Number(value);
+  return [text.slice(0, at), value === "" ? null : Number.isFinite(number) && value.trim() !== "" ? number : value];
+}
+
+const showRow =
+  (info: TableInfo): ShowExample =>
+  (judged, { features, attribution }) => {
+    const input: ReportExample["input"] = {
+      kind: "features",
+      names: info.featureNames,
+      values: [...features].map((v) => String(Number(v.toPrecision(3)))),
+    };
+    if (judged.probabilities !== undefined) return { input, attribution, ...classResult(judged, info.classes) };
+    const quantity = (x: number): string => String(Number((x * info.targetDeviation + info.targetMean).toPrecision(5)));
+    return {
+      input,
+      attribution,
+      truth: quantity(judged.truth),
+      prediction: quantity(judged.predicted),
+      correct: judged.correct,
+      name: `#${judged.row}`,
+    };
+  };
+
+async function report(sources: ReportSources): Promise<TaskReport> {
+  const { measurement } = sources;
+  const info = sources.used.info as TableInfo;
+  const judged = await (info.classes.length > 0 ? judgeClasses(sources) : judgeQuantities(sources));
+  return {
+    primaryMetric: info.classes.length > 0 ? "accuracy" : "r2",
+    ...(measurement instanceof ClassificationMeasurement
+      ? { confusion: { labels: info.classes, counts: measurement.report().matrix } }
+      : {}),
+    ...(measurement instanceof RegressionMeasurement
+      ? { regression: { target: info.target, truth: measurement.truth, prediction: measurement.prediction } }
+      : {}),
+    examples: await judgedExamples(sources, judged, showRow(info)),
+    attributionMethod: { en: "input × gradient", zh: "输入 × 梯度" },
+  };
+}
+
+export const tabularNode: NodeTask = { readInputs: readRows, report };
