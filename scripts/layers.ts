@@ -17,7 +17,7 @@ const LAYERS: Readonly<Record<string, number>> = {
   optim: 4,
   data: 5,
   text: 5,
-  vision: 5,
+  vision: 4,
   metrics: 5,
   models: 5,
   train: 6,

@@ -1,33 +1,183 @@
 /**
- * @module Image files as pixels: decoded, turned upright, resized. Decoding is sharp's work.
+ * @module Image files as pixels: looked at, decoded, turned upright, cut and resized. Decoding is sharp's work.
  */
+import { open, readFile } from "node:fs/promises";
+import type { Sharp } from "sharp";
 import sharp from "sharp";
 import type { TensorData } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
+import type { Box, Pixels } from "./pixels.js";
+import { planesOf } from "./pixels.js";
+import { middleBox, resizeBox } from "./resize.js";
 
-/** An image larger than this is refused before it is decoded. */
-const MAX_PIXELS = 100_000_000;
+/** An image with more pixels is refused before it is decoded. */
+export const MAX_MEGAPIXELS = 100;
+
+/** An encoded image: the path of a file, or its bytes. */
+export type ImageSource = string | Uint8Array;
+
+/** What an image is, as its first bytes say. */
+export interface ImageHeader {
+  /** Upright: as EXIF says that it should be seen. */
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3;
+}
+
+export interface HeaderOptions {
+  /** How messages name the image; the path where it is left out. */
+  readonly where?: string;
+  readonly maxMegapixels?: number;
+}
+
+export interface DecodeOptions extends HeaderOptions {
+  /** 1: grey, 3: red, green, blue. */
+  readonly channels: number;
+  /** Resized to this; left out, the size of the image, or of the box. */
+  readonly height?: number;
+  readonly width?: number;
+  /** The part of the upright image that is wanted; left out, the largest one in the middle with the proportions asked for. */
+  readonly box?: Box;
+}
+
+const FORMATS = new Set(["jpeg", "png", "webp", "tiff", "gif", "heif"]);
+
+const nameOf = (source: ImageSource, { where }: HeaderOptions): string =>
+  where ?? (typeof source === "string" ? source : "image");
+
+/** sharp's complaint as one line of ours. */
+function unreadable(where: string, cause: unknown): DataError {
+  if (cause instanceof DataError) return cause;
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === "ENOENT") return new DataError(`${where}: expected an image, got no such file`, { cause });
+  if (code === "EISDIR") return new DataError(`${where}: expected an image, got a folder`, { cause });
+  if (/unsupported image format/.test(message))
+    return new DataError(`${where}: expected a JPEG, PNG, WebP, TIFF or GIF image, got other bytes`, { cause });
+  const reason = message
+    .trim()
+    .split("\n")[0]
+    ?.replace(/^Input \w+ has corrupt header: /, "");
+  return new DataError(`${where}: expected a whole image, got a truncated or damaged one (${reason})`, { cause });
+}
+
+const bytesOf = (source: ImageSource): Promise<Uint8Array> | Uint8Array =>
+  typeof source === "string" ? readFile(source) : source;
+
+/** Opens bytes without decoding them. The limit is ours, with a message of ours; damage is no warning but an error. */
+const opened = (bytes: Uint8Array): Sharp => sharp(bytes, { limitInputPixels: false, failOn: "truncated" });
+
+async function headerOf(image: Sharp, where: string, maxMegapixels: number): Promise<ImageHeader> {
+  const found = await image.metadata();
+  if (!FORMATS.has(found.format))
+    throw new DataError(`${where}: expected a JPEG, PNG, WebP, TIFF or GIF image, got ${found.format}`);
+  const { width, height } = found.autoOrient;
+  if (width * height > maxMegapixels * 1e6)
+    throw new DataError(
+      `${where}: expected at most ${maxMegapixels} megapixels, got ${width}×${height}; scale it down, or raise --max-megapixels`,
+    );
+  return { width, height, channels: /^(b-w|grey16)$/.test(found.space) ? 1 : 3 };
+}
 
 /**
- * An image file as uint8 [C, H, W]: EXIF orientation honoured, transparency over white, resized to cover and cut to the middle.
- * Errors: DataError, naming the file, if it is missing, no image, truncated, or larger than 100 megapixels.
+ * Size and colours of an image, without decoding it.
+ *
+ * Errors: DataError, naming the image, if it is missing, no image, or larger than `maxMegapixels`.
  */
-export async function readImage(path: string, [channels = 3, height = 1, width = 1]: readonly number[]): Promise<TensorData> {
+export async function imageHeader(source: ImageSource, options: HeaderOptions = {}): Promise<ImageHeader> {
+  const where = nameOf(source, options);
   try {
-    const upright = sharp(path, { limitInputPixels: MAX_PIXELS, failOn: "truncated" }).rotate().flatten({ background: "white" });
-    const colored = channels === 1 ? upright.toColourspace("b-w") : upright.toColourspace("srgb");
-    const { data, info } = await colored
-      .resize(width, height, { fit: "cover" })
-      .raw({ depth: "uchar" })
-      .toBuffer({ resolveWithObject: true });
-    const pixels = new Uint8Array(channels * height * width);
-    for (let p = 0; p < height * width; p++) {
-      for (let c = 0; c < channels; c++)
-        pixels[c * height * width + p] = data[p * info.channels + Math.min(c, info.channels - 1)] as number;
-    }
-    return { dtype: "uint8", shape: [channels, height, width], data: pixels };
+    return await headerOf(opened(await bytesOf(source)), where, options.maxMegapixels ?? MAX_MEGAPIXELS);
   } catch (cause) {
-    if (/missing/.test((cause as Error).message)) throw new DataError(`${path}: expected an image, got no such file`, { cause });
-    throw new DataError(`${path}: expected a readable image, got ${(cause as Error).message.split("\n")[0]}`, { cause });
+    throw unreadable(where, cause);
+  }
+}
+
+/** A decoder can give a JPEG at a half, a quarter or an eighth for much less work. */
+function shrinkFor(box: Box, height: number, width: number): number {
+  const factor = Math.min(box.height / height, box.width / width);
+  return factor >= 8 ? 8 : factor >= 4 ? 4 : factor >= 2 ? 2 : 1;
+}
+
+/**
+ * An image decoded, as planes of 8-bit values: EXIF orientation honoured, transparency over white, CMYK and 16-bit and palettes
+ * converted; the box cut out and resized with a triangle filter.
+ *
+ * Shapes: [channels, height, width].
+ * Errors: DataError, naming the image, if it is missing, no image, truncated, or larger than `maxMegapixels`, which is seen
+ * before anything is decoded.
+ * Cost, measured on one core of an EPYC (Zen 4): a JPEG of 500×375, cut and resized to 160×160, 1.7 ms.
+ */
+export async function decodeImage(source: ImageSource, options: DecodeOptions): Promise<Pixels> {
+  const where = nameOf(source, options);
+  const { channels, maxMegapixels = MAX_MEGAPIXELS } = options;
+  try {
+    const image = opened(await bytesOf(source));
+    const header = await headerOf(image, where, maxMegapixels);
+    const { height = Math.round(options.box?.height ?? header.height), width = Math.round(options.box?.width ?? header.width) } =
+      options;
+    const box = options.box ?? middleBox(header.height, header.width, height, width);
+    const upright = image
+      .autoOrient()
+      .flatten({ background: "white" })
+      .toColourspace(channels === 1 ? "b-w" : "srgb");
+    const shrink = shrinkFor(box, height, width);
+    if (shrink > 1 && header.width >= 16 && header.height >= 16) {
+      const [w, h] = [Math.ceil(header.width / shrink), Math.ceil(header.height / shrink)];
+      const small = await planes(upright.resize(w, h, { fit: "fill", kernel: "linear" }), channels);
+      const [sx, sy] = [w / header.width, h / header.height];
+      const part = { top: box.top * sy, left: box.left * sx, height: box.height * sy, width: box.width * sx };
+      return resizeBox(small, part, height, width);
+    }
+    const isWhole = box.top === 0 && box.left === 0 && box.height === header.height && box.width === header.width;
+    const left = Math.min(header.width - 1, Math.max(0, Math.round(box.left)));
+    const top = Math.min(header.height - 1, Math.max(0, Math.round(box.top)));
+    const cut = isWhole
+      ? upright
+      : upright.extract({
+          left,
+          top,
+          width: Math.max(1, Math.min(header.width - left, Math.round(box.width))),
+          height: Math.max(1, Math.min(header.height - top, Math.round(box.height))),
+        });
+    const isResized = Math.round(box.width) !== width || Math.round(box.height) !== height;
+    return await planes(isResized ? cut.resize(width, height, { fit: "fill", kernel: "linear" }) : cut, channels);
+  } catch (cause) {
+    throw unreadable(where, cause);
+  }
+}
+
+async function planes(image: Sharp, channels: number): Promise<Pixels> {
+  const { data, info } = await image.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
+  return planesOf(data, info.channels, channels, info.height, info.width);
+}
+
+/** An image file as uint8 [C, H, W], resized to cover and cut to the middle. Errors: those of `decodeImage`. */
+export async function readImage(
+  path: string,
+  [channels = 3, height = 1, width = 1]: readonly number[],
+  options: HeaderOptions = {},
+): Promise<TensorData> {
+  const { data } = await decodeImage(path, { ...options, channels, height, width });
+  return { dtype: "uint8", shape: [channels, height, width], data };
+}
+
+/**
+ * Whether a file ends as its format ends, so that a truncated one is found without decoding it. Formats without a mark at their
+ * end pass.
+ */
+export async function endsWhole(path: string): Promise<boolean> {
+  const file = await open(path, "r");
+  try {
+    const { size } = await file.stat();
+    const head = Buffer.alloc(12);
+    await file.read(head, 0, 12, 0);
+    const tail = Buffer.alloc(Math.min(size, 4096));
+    await file.read(tail, 0, tail.length, size - tail.length);
+    if (head[0] === 0xff && head[1] === 0xd8) return tail.lastIndexOf(Buffer.of(0xff, 0xd9)) >= 0;
+    if (head.toString("latin1", 1, 4) === "PNG") return tail.includes("IEND");
+    if (head.toString("latin1", 0, 4) === "RIFF") return size >= head.readUInt32LE(4) + 8;
+    return true;
+  } finally {
+    await file.close();
   }
 }

@@ -1,0 +1,8 @@
+/**
+ * @module Images as planes of numbers and what is done to them, anywhere: cut, resized, turned, recoloured. Decoding of files
+ * is in `images-node.ts`.
+ */
+export * from "./pixels.js";
+export * from "./geometry.js";
+export * from "./resize.js";
+export * from "./color.js";
