@@ -1,9 +1,14 @@
 /**
  * @module Models: one file per architecture.
  */
+export * from "./attention-cache.js";
+export * from "./bert.js";
 export * from "./dcgan.js";
+export * from "./gpt2.js";
 export * from "./lenet.js";
 export * from "./mlp.js";
+export { labelsOf } from "./pretrained-config.js";
+export * from "./pretrained.js";
 export * from "./resnet.js";
 export * from "./table.js";
 export * from "./tabular-mlp.js";

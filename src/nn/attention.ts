@@ -2,7 +2,7 @@
  * @module Attention: the function on queries, keys and values, and `MultiheadAttention`.
  */
 import type { Dim, Tensor } from "../graph/index.js";
-import { constant, dimSub, formatShape, fromNumbers, Parameter } from "../graph/index.js";
+import { constant, dimMul, dimSub, formatShape, fromNumbers, Parameter } from "../graph/index.js";
 import { arange, dropout as drop, split, where } from "../ops/index.js";
 import { ConfigError, ShapeError } from "../util/errors.js";
 import { expectLast, expectSizes, layerName } from "./check.js";
@@ -33,25 +33,51 @@ export function causalMask(queries: Dim, keys: Dim): Tensor {
   return arange(queries, offset).unsqueeze(1).greaterOrEqual(arange(keys));
 }
 
+/** [N, T, h·d] → [N, h, T, d]. */
+export function splitHeads(x: Tensor, numHeads: number): Tensor {
+  const [n, t, width] = x.shape as [Dim, Dim, number];
+  return x.reshape([n, t, numHeads, width / numHeads]).transpose([0, 2, 1, 3]);
+}
+
+/** [N, h, T, d] → [N, T, h·d]. */
+export function mergeHeads(x: Tensor): Tensor {
+  const [n, heads, t, width] = x.shape as [Dim, number, Dim, number];
+  return x.transpose([0, 2, 1, 3]).reshape([n, t, heads * width]);
+}
+
+/** True where a key of [N, S] is no padding, as attention's mask [N, 1, 1, S]; bool as it is, numbers where not 0. */
+export const paddingMask = (keys: Tensor): Tensor =>
+  (keys.dtype === "bool" ? keys : keys.cast("int32").greater(0)).unsqueeze(1, 2);
+
+/** x · yᵀ, or x · y, over heads: where y has fewer of them (axis 1), each serves a group of x's. */
+function perGroup(x: Tensor, y: Tensor): Tensor {
+  const [heads, groups] = [x.shape[1] as number, y.shape[1] as number];
+  if (x.rank !== 4 || heads === groups) return x.matMul(y);
+  const [n, , t, width] = x.shape as [Dim, number, Dim, Dim];
+  const product = x.reshape([n, groups, dimMul(t, heads / groups), width]).matMul(y); // [N, g, h/g·T, ..]
+  return product.reshape([n, heads, t, product.shape[3] as Dim]);
+}
+
 /**
  * Means of the values, weighted by how well keys fit queries.
  *
  *     softmax(q·kᵀ/√D + mask)·v
  *
- * Shapes: q [.., T, D], k [.., S, D], v [.., S, E] → [.., T, E]. Where a query may see nothing, it sees everything alike.
- * Source: Vaswani et al. 2017, arXiv:1706.03762, equation 1.
+ * Shapes: q [.., T, D], k [.., S, D], v [.., S, E] → [.., T, E]. Keys and values [N, g, S, D] may have fewer heads than queries
+ * [N, h, T, D]: each then serves h/g of them. Where a query may see nothing, it sees everything alike.
+ * Source: Vaswani et al. 2017, arXiv:1706.03762, equation 1; groups of heads: Ainslie et al. 2023, arXiv:2305.13245.
  */
 export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
   const { mask, causal = false, dropout = 0, scale } = options;
   const width = q.shape[q.rank - 1];
   if (typeof width !== "number") throw new ShapeError(`attention: expected a known width, got ${formatShape(q.shape)}`);
   // The queries are the smallest of what the scale could multiply.
-  let scores = q.mul(scale ?? 1 / Math.sqrt(width)).matMul(k.swapAxes(-1, -2)); // [.., T, S]
+  let scores = perGroup(q.mul(scale ?? 1 / Math.sqrt(width)), k.swapAxes(-1, -2)); // [.., T, S]
   const never = scores.dtype === "float16" ? -6e4 : -1e9;
   const below = causal ? causalMask(scores.shape[scores.rank - 2] as Dim, scores.shape[scores.rank - 1] as Dim) : undefined;
   const allowed = mask !== undefined && below !== undefined ? mask.and(below) : (mask ?? below);
   if (allowed !== undefined) scores = where(allowed, scores, never);
-  return drop(scores.softmax(-1), dropout).matMul(v); // [.., T, E]
+  return perGroup(drop(scores.softmax(-1), dropout), v); // [.., T, E]
 }
 
 export interface MultiheadAttentionOptions {
@@ -110,10 +136,10 @@ export class MultiheadAttention extends Module {
       if (x.rank !== 3)
         throw new ShapeError(`${layerName(this)}: expected [N, T, ${this.embedDim}], got ${formatShape(x.shape)}`);
     }
-    const [q, k, v] = this.#project(query, key, value).map((x) => this.#heads(x)) as [Tensor, Tensor, Tensor]; // [N, h, T, d]
+    const [q, k, v] = this.#project(query, key, value).map((x) => splitHeads(x, this.numHeads)) as [Tensor, Tensor, Tensor]; // [N, h, T, d]
     let allowed = mask?.rank === 3 ? mask.unsqueeze(1) : mask;
     if (keyMask !== undefined) {
-      const keys = keyMask.unsqueeze(1, 2); // [N, 1, 1, S]
+      const keys = paddingMask(keyMask); // [N, 1, 1, S]
       allowed = allowed === undefined ? keys : allowed.and(keys);
     }
     const y = scaledDotProductAttention(q, k, v, {
@@ -121,7 +147,7 @@ export class MultiheadAttention extends Module {
       dropout: this.dropout,
       ...(allowed === undefined ? {} : { mask: allowed }),
     });
-    return this.outProj.forward(y.transpose([0, 2, 1, 3]).reshape(query.shape));
+    return this.outProj.forward(mergeHeads(y));
   }
 
   /** One product where all three come from one input. */
@@ -131,11 +157,5 @@ export class MultiheadAttention extends Module {
     const weights = split(this.inProjWeight, thirds);
     const biases = this.inProjBias === null ? undefined : split(this.inProjBias, thirds);
     return [query, key, value].map((x, i) => affine(x, weights[i] as Tensor, biases?.[i] ?? null));
-  }
-
-  /** [N, T, D] → [N, h, T, d]. */
-  #heads(x: Tensor): Tensor {
-    const [n, t] = x.shape as [Dim, Dim];
-    return x.reshape([n, t, this.numHeads, this.embedDim / this.numHeads]).transpose([0, 2, 1, 3]);
   }
 }

@@ -46,16 +46,20 @@ export class Linear extends Module {
   }
 }
 
-/** x · weightᵀ + bias over the last dimension, as one Gemm where the leading dimensions can be joined. */
-export function affine(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
+/**
+ * x · weightᵀ + bias over the last dimension, as one Gemm where the leading dimensions can be joined. A weight that is stored
+ * [in, out] is multiplied as it is.
+ */
+export function affine(x: Tensor, weight: Tensor, bias: Tensor | null, stored: "outIn" | "inOut" = "outIn"): Tensor {
+  const transB = stored === "outIn";
   const lead = x.shape.slice(0, -1);
-  const out = weight.shape[0] as number;
+  const out = weight.shape[transB ? 0 : 1] as number;
   if (lead.filter((d) => typeof d !== "number").length > 1) {
-    const y = x.matMul(weight.transpose());
+    const y = x.matMul(transB ? weight.transpose() : weight);
     return bias === null ? y : y.add(bias);
   }
   const rows = x.rank === 2 ? x : x.reshape([-1, x.shape[x.rank - 1] as number]);
-  return gemm(rows, weight, bias, { transB: true }).reshape([...lead, out]);
+  return gemm(rows, weight, bias, { transB }).reshape([...lead, out]);
 }
 
 /** x as it is: what takes a layer's place when there is nothing to do. */

@@ -2,6 +2,7 @@
  * @module The part of `train` that needs Node: trainings in run folders, progress on a terminal. Re-exports the rest.
  */
 export * from "./index.js";
+export * from "./pretrained-node.js";
 export * from "./progress-node.js";
 export * from "./run-folder-node.js";
 export * from "./train-node.js";

@@ -1,0 +1,377 @@
+/**
+ * @module BERT: an encoder that reads a text in both directions, its masked-language pre-training, and its task heads. Parameter
+ * names and shapes are those of Hugging Face's `Bert…` classes.
+ */
+import type { Tensor } from "../graph/index.js";
+import { Parameter } from "../graph/index.js";
+import type { Activation, ActivationName } from "../nn/index.js";
+import {
+  activationNamed,
+  affine,
+  Dropout,
+  Embedding,
+  LayerNorm,
+  Linear,
+  mergeHeads,
+  Module,
+  normalInit,
+  paddingMask,
+  scaledDotProductAttention,
+  splitHeads,
+  zerosInit,
+} from "../nn/index.js";
+import { ConfigError } from "../util/errors.js";
+import { learnedPositions } from "./gpt2.js";
+
+export interface BertOptions {
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly numLayers: number;
+  readonly numHeads: number;
+  readonly intermediateSize: number;
+  /** The longest text, in tokens. */
+  readonly maxPositions?: number;
+  /** Kinds of segment: sentence A and sentence B. */
+  readonly typeVocabSize?: number;
+  readonly activation?: ActivationName | Activation;
+  /** After the embeddings, after attention, and after the perceptron. */
+  readonly dropout?: number;
+  /** Of the attention weights. */
+  readonly attentionDropout?: number;
+  readonly epsilon?: number;
+  /** The token whose embedding is zero and stays so. */
+  readonly padToken?: number;
+}
+
+export interface BertInputs {
+  /** True at tokens that are no padding: [N, T]. */
+  readonly mask?: Tensor;
+  /** The segment of each token: [N, T]; left out, 0. */
+  readonly tokenTypes?: Tensor;
+  /** The place of each token in its text: [T] or [N, T]; left out, 0, 1, 2, …. */
+  readonly positions?: Tensor;
+}
+
+const weightInit = normalInit(0.02);
+const linear = (from: number, to: number): Linear => new Linear(from, to, { weightInit, biasInit: zerosInit });
+const layerNorm = ({ hiddenSize, epsilon = 1e-12 }: BertOptions): LayerNorm => new LayerNorm(hiddenSize, { epsilon });
+
+class Embeddings extends Module {
+  static override readonly pathNames = { layerNorm: "LayerNorm" };
+  readonly wordEmbeddings: Embedding;
+  readonly positionEmbeddings: Embedding;
+  readonly tokenTypeEmbeddings: Embedding;
+  readonly layerNorm: LayerNorm;
+  readonly dropout: Dropout;
+
+  constructor(options: BertOptions) {
+    super();
+    const { vocabSize, hiddenSize, maxPositions = 512, typeVocabSize = 2, dropout = 0.1 } = options;
+    this.wordEmbeddings = new Embedding(vocabSize, hiddenSize, { weightInit });
+    this.positionEmbeddings = new Embedding(maxPositions, hiddenSize, { weightInit });
+    this.tokenTypeEmbeddings = new Embedding(typeVocabSize, hiddenSize, { weightInit });
+    this.layerNorm = layerNorm(options);
+    this.dropout = new Dropout(dropout);
+  }
+
+  override forward(tokens: Tensor, { tokenTypes, positions }: BertInputs = {}): Tensor {
+    const types =
+      tokenTypes === undefined ? this.tokenTypeEmbeddings.weight.slice(0, 0, 1) : this.tokenTypeEmbeddings.forward(tokenTypes);
+    const x = this.wordEmbeddings
+      .forward(tokens)
+      .add(types)
+      .add(learnedPositions(this.positionEmbeddings, tokens, positions)); // [N, T, D]
+    return x.pipe(this.layerNorm, this.dropout);
+  }
+}
+
+/** Queries, keys and values of a layer, and their attention. */
+class SelfAttention extends Module {
+  readonly query: Linear;
+  readonly key: Linear;
+  readonly value: Linear;
+  readonly #heads: number;
+  readonly #dropout: number;
+
+  constructor({ hiddenSize, numHeads, attentionDropout = 0.1 }: BertOptions) {
+    super();
+    this.query = linear(hiddenSize, hiddenSize);
+    this.key = linear(hiddenSize, hiddenSize);
+    this.value = linear(hiddenSize, hiddenSize);
+    this.#heads = numHeads;
+    this.#dropout = attentionDropout;
+  }
+
+  override forward(x: Tensor, mask?: Tensor): Tensor {
+    const [q, k, v] = [this.query, this.key, this.value].map((layer) => splitHeads(layer.forward(x), this.#heads)) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ]; // [N, h, T, d]
+    const allowed = mask === undefined ? {} : { mask: paddingMask(mask) };
+    return mergeHeads(scaledDotProductAttention(q, k, v, { dropout: this.#dropout, ...allowed })); // [N, T, D]
+  }
+}
+
+/** A linear layer, dropout, and the sum with what went around, normalized: post-norm, as in the Transformer. */
+class ResidualOutput extends Module {
+  static override readonly pathNames = { layerNorm: "LayerNorm" };
+  readonly dense: Linear;
+  readonly layerNorm: LayerNorm;
+  readonly dropout: Dropout;
+
+  constructor(from: number, options: BertOptions) {
+    super();
+    this.dense = linear(from, options.hiddenSize);
+    this.layerNorm = layerNorm(options);
+    this.dropout = new Dropout(options.dropout ?? 0.1);
+  }
+
+  override forward(x: Tensor, around: Tensor): Tensor {
+    return this.layerNorm.forward(x.pipe(this.dense, this.dropout).add(around));
+  }
+}
+
+class Attention extends Module {
+  readonly self: SelfAttention;
+  readonly output: ResidualOutput;
+
+  constructor(options: BertOptions) {
+    super();
+    this.self = new SelfAttention(options);
+    this.output = new ResidualOutput(options.hiddenSize, options);
+  }
+
+  override forward(x: Tensor, mask?: Tensor): Tensor {
+    return this.output.forward(this.self.forward(x, mask), x);
+  }
+}
+
+class Intermediate extends Module {
+  readonly dense: Linear;
+  readonly #activation: Activation;
+
+  constructor({ hiddenSize, intermediateSize, activation = "gelu" }: BertOptions) {
+    super();
+    this.dense = linear(hiddenSize, intermediateSize);
+    this.#activation = activationNamed(activation);
+  }
+
+  override forward(x: Tensor): Tensor {
+    return x.pipe(this.dense, this.#activation);
+  }
+}
+
+class Layer extends Module {
+  readonly attention: Attention;
+  readonly intermediate: Intermediate;
+  readonly output: ResidualOutput;
+
+  constructor(options: BertOptions) {
+    super();
+    this.attention = new Attention(options);
+    this.intermediate = new Intermediate(options);
+    this.output = new ResidualOutput(options.intermediateSize, options);
+  }
+
+  override forward(x: Tensor, mask?: Tensor): Tensor {
+    const h = this.attention.forward(x, mask); // [N, T, D]
+    return this.output.forward(this.intermediate.forward(h), h);
+  }
+}
+
+class Encoder extends Module {
+  readonly layer: readonly Layer[];
+
+  constructor(options: BertOptions) {
+    super();
+    this.layer = Array.from({ length: options.numLayers }, () => new Layer(options));
+  }
+
+  override forward(x: Tensor, mask?: Tensor): Tensor {
+    return this.layer.reduce((h, layer) => layer.forward(h, mask), x);
+  }
+}
+
+/** The first token's state through a linear layer and tanh: a vector for the whole text. */
+class Pooler extends Module {
+  readonly dense: Linear;
+
+  constructor({ hiddenSize }: BertOptions) {
+    super();
+    this.dense = linear(hiddenSize, hiddenSize);
+  }
+
+  override forward(states: Tensor): Tensor {
+    return this.dense.forward(states.slice(1, 0, 1).squeeze(1)).tanh(); // [N, D]
+  }
+}
+
+/**
+ * BERT without a head: post-norm blocks over token, position and segment embeddings. Hugging Face's `BertModel`.
+ *
+ * Shapes: tokens [N, T] → states [N, T, D]; `pool(states)` → [N, D].
+ * Errors: ShapeError for more tokens than `maxPositions`; ConfigError if the heads do not divide the width, or for `pool` without one.
+ * Source: Devlin et al. 2019, arXiv:1810.04805.
+ * Differs from the source: initial weights are normal, not truncated.
+ */
+export class BertModel extends Module {
+  readonly config: BertOptions;
+  readonly embeddings: Embeddings;
+  readonly encoder: Encoder;
+  readonly pooler: Pooler | null;
+
+  constructor(options: BertOptions, { pooler = true }: { readonly pooler?: boolean } = {}) {
+    super();
+    const { hiddenSize, numHeads } = options;
+    if (hiddenSize % numHeads !== 0)
+      throw new ConfigError(`bert: hiddenSize: expected a multiple of ${numHeads} heads, got ${hiddenSize}`);
+    this.config = options;
+    this.embeddings = new Embeddings(options);
+    this.encoder = new Encoder(options);
+    this.pooler = pooler ? new Pooler(options) : null;
+  }
+
+  override forward(tokens: Tensor, inputs: BertInputs = {}): Tensor {
+    return this.encoder.forward(this.embeddings.forward(tokens, inputs), inputs.mask);
+  }
+
+  pool(states: Tensor): Tensor {
+    if (this.pooler === null) throw new ConfigError("bert: expected a model with a pooler, got one without");
+    return this.pooler.forward(states);
+  }
+}
+
+class PredictionTransform extends Module {
+  static override readonly pathNames = { layerNorm: "LayerNorm" };
+  readonly dense: Linear;
+  readonly layerNorm: LayerNorm;
+  readonly #activation: Activation;
+
+  constructor(options: BertOptions) {
+    super();
+    this.dense = linear(options.hiddenSize, options.hiddenSize);
+    this.layerNorm = layerNorm(options);
+    this.#activation = activationNamed(options.activation ?? "gelu");
+  }
+
+  override forward(x: Tensor): Tensor {
+    return x.pipe(this.dense, this.#activation, this.layerNorm);
+  }
+}
+
+/** Logits over the vocabulary by the token embeddings, after a layer of their own. */
+class Predictions extends Module {
+  readonly transform: PredictionTransform;
+  readonly bias: Parameter;
+
+  constructor(options: BertOptions) {
+    super();
+    this.transform = new PredictionTransform(options);
+    this.bias = new Parameter([options.vocabSize], { initializer: zerosInit });
+  }
+
+  override forward(x: Tensor, table: Tensor): Tensor {
+    return affine(this.transform.forward(x), table, this.bias);
+  }
+}
+
+/** The heads of pre-training: masked tokens and, for `BertForPreTraining`, whether sentence B follows A. */
+class PreTrainingHeads extends Module {
+  readonly predictions: Predictions;
+  readonly seqRelationship: Linear | null;
+
+  constructor(options: BertOptions, nextSentence: boolean) {
+    super();
+    this.predictions = new Predictions(options);
+    this.seqRelationship = nextSentence ? linear(options.hiddenSize, 2) : null;
+  }
+
+  override forward(states: Tensor, table: Tensor): Tensor {
+    return this.predictions.forward(states, table);
+  }
+}
+
+/** BERT with the head of masked-language modelling, tied to the token embeddings. Shapes: tokens [N, T] → logits [N, T, V]. */
+export class BertForMaskedLm extends Module {
+  readonly config: BertOptions;
+  readonly bert: BertModel;
+  readonly cls: PreTrainingHeads;
+
+  constructor(options: BertOptions) {
+    super();
+    this.config = options;
+    this.bert = new BertModel(options, { pooler: false });
+    this.cls = new PreTrainingHeads(options, false);
+  }
+
+  override forward(tokens: Tensor, inputs: BertInputs = {}): Tensor {
+    return this.cls.forward(this.bert.forward(tokens, inputs), this.bert.embeddings.wordEmbeddings.weight);
+  }
+}
+
+/** BERT with both heads of the paper's pre-training. Shapes: tokens [N, T] → logits [N, T, V] of tokens and [N, 2] of "follows", "does not". */
+export class BertForPreTraining extends Module {
+  readonly config: BertOptions;
+  readonly bert: BertModel;
+  readonly cls: PreTrainingHeads;
+
+  constructor(options: BertOptions) {
+    super();
+    this.config = options;
+    this.bert = new BertModel(options);
+    this.cls = new PreTrainingHeads(options, true);
+  }
+
+  override forward(tokens: Tensor, inputs: BertInputs = {}): { readonly tokens: Tensor; readonly nextSentence: Tensor } {
+    const states = this.bert.forward(tokens, inputs);
+    const nextSentence = (this.cls.seqRelationship as Linear).forward(this.bert.pool(states)); // [N, 2]
+    return { tokens: this.cls.forward(states, this.bert.embeddings.wordEmbeddings.weight), nextSentence };
+  }
+}
+
+export interface BertHeadOptions extends BertOptions {
+  readonly numLabels: number;
+  /** Before the classifier; as elsewhere by default. */
+  readonly classifierDropout?: number;
+}
+
+/** BERT with a classifier of whole texts on the pooled first token. Shapes: tokens [N, T] → logits [N, K]. */
+export class BertForSequenceClassification extends Module {
+  readonly config: BertHeadOptions;
+  readonly bert: BertModel;
+  readonly dropout: Dropout;
+  readonly classifier: Linear;
+
+  constructor(options: BertHeadOptions) {
+    super();
+    this.config = options;
+    this.bert = new BertModel(options);
+    this.dropout = new Dropout(options.classifierDropout ?? options.dropout ?? 0.1);
+    this.classifier = linear(options.hiddenSize, options.numLabels);
+  }
+
+  override forward(tokens: Tensor, inputs: BertInputs = {}): Tensor {
+    return this.bert.pool(this.bert.forward(tokens, inputs)).pipe(this.dropout, this.classifier);
+  }
+}
+
+/** BERT with a classifier of each token. Shapes: tokens [N, T] → logits [N, T, K]. */
+export class BertForTokenClassification extends Module {
+  readonly config: BertHeadOptions;
+  readonly bert: BertModel;
+  readonly dropout: Dropout;
+  readonly classifier: Linear;
+
+  constructor(options: BertHeadOptions) {
+    super();
+    this.config = options;
+    this.bert = new BertModel(options, { pooler: false });
+    this.dropout = new Dropout(options.classifierDropout ?? options.dropout ?? 0.1);
+    this.classifier = linear(options.hiddenSize, options.numLabels);
+  }
+
+  override forward(tokens: Tensor, inputs: BertInputs = {}): Tensor {
+    return this.bert.forward(tokens, inputs).pipe(this.dropout, this.classifier);
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * @module Checkpoints in Hugging Face's form, without files: from a configuration to a model, from the names of tensors to its parameters, and
+ * back. `descentjs/train` reads and writes folders.
+ */
+import type { Module } from "../nn/index.js";
+import type { Json } from "../util/described.js";
+import { isRecord } from "../util/described.js";
+import { ConfigError } from "../util/errors.js";
+import { formatShape } from "../graph/index.js";
+import { Gpt2, Gpt2Model } from "./gpt2.js";
+import {
+  BertForMaskedLm,
+  BertForPreTraining,
+  BertForSequenceClassification,
+  BertForTokenClassification,
+  BertModel,
+} from "./bert.js";
+import { labelCount, readBertConfig, readGpt2Config, writeBertConfig, writeGpt2Config } from "./pretrained-config.js";
+
+/** What a caller may ask for beside what the configuration says. */
+export interface PretrainedOptions {
+  /** Classes of a new classifier. */
+  readonly numLabels?: number;
+}
+
+interface Architecture<M extends Module> {
+  /** `model_type` of the configurations that it takes. */
+  readonly modelType: string;
+  /** The path below which all but the heads lie, "" for a model without heads. */
+  readonly base: string;
+  readonly make: (config: Json, options: PretrainedOptions) => M;
+  /** The configuration of a model of this class; undefined for others. */
+  readonly describe: (model: Module) => Json | undefined;
+}
+
+type Maker<M extends Module> = new (options: never, ...more: never[]) => M;
+
+function family<O>(modelType: string, base: string, read: (config: Json) => O, write: (options: O) => Json) {
+  const of = <M extends Module & { readonly config: O }>(
+    kind: Maker<M>,
+    at: string,
+    make: (config: Json, options: PretrainedOptions) => M,
+  ): Architecture<M> => ({
+    modelType,
+    base: at,
+    make,
+    describe: (model) => (model.constructor === kind ? write((model as M).config) : undefined),
+  });
+  return {
+    /** The model that headed ones have below `base`. */
+    trunk: <M extends Module & { readonly config: O }>(kind: Maker<M> & (new (options: O) => M)): Architecture<M> =>
+      of(kind, "", (config) => new kind(read(config))),
+    /** A model with a head that needs no more than the configuration. */
+    headed: <M extends Module & { readonly config: O }>(kind: Maker<M> & (new (options: O) => M)): Architecture<M> =>
+      of(kind, base, (config) => new kind(read(config))),
+    /** A model with a classifier. */
+    classifier: <M extends Module & { readonly config: O }>(
+      kind: Maker<M> & (new (options: O & { readonly numLabels: number }) => M),
+    ): Architecture<M> =>
+      of(kind, base, (config, { numLabels = labelCount(config) }) => new kind({ ...read(config), numLabels })),
+  };
+}
+
+const bert = family("bert", "bert", readBertConfig, writeBertConfig);
+const gpt2 = family("gpt2", "transformer", readGpt2Config, writeGpt2Config);
+
+/** Every architecture that a checkpoint may name, by Hugging Face's class. */
+export const ARCHITECTURES = {
+  BertModel: bert.trunk(BertModel),
+  BertForMaskedLM: bert.headed(BertForMaskedLm),
+  BertForPreTraining: bert.headed(BertForPreTraining),
+  BertForSequenceClassification: bert.classifier(BertForSequenceClassification),
+  BertForTokenClassification: bert.classifier(BertForTokenClassification),
+  GPT2Model: gpt2.trunk(Gpt2Model),
+  GPT2LMHeadModel: gpt2.headed(Gpt2),
+} as const;
+
+export type ArchitectureName = keyof typeof ARCHITECTURES;
+/** The class of an architecture. */
+export type PretrainedModel<A extends ArchitectureName = ArchitectureName> = ReturnType<(typeof ARCHITECTURES)[A]["make"]>;
+
+/** The architecture that a configuration names (or `wanted`). ConfigError, with those supported, if there is none such. */
+export function architectureOf(config: Json, wanted?: string, where = "config.json"): ArchitectureName {
+  if (!isRecord(config)) throw new ConfigError(`${where}: expected a JSON object`);
+  const { model_type: type, architectures } = config;
+  const named = wanted ?? (Array.isArray(architectures) ? architectures[0] : undefined);
+  const known = Object.keys(ARCHITECTURES);
+  if (typeof named !== "string" || !known.includes(named))
+    throw new ConfigError(
+      `${where}: expected an architecture among ${known.join(", ")}, got ${named === undefined ? `none (model_type ${String(type)})` : String(named)}`,
+    );
+  const { modelType } = ARCHITECTURES[named as ArchitectureName];
+  if (type !== undefined && type !== modelType)
+    throw new ConfigError(`${where}: model_type: expected ${modelType} for ${named}, got ${String(type)}`);
+  return named as ArchitectureName;
+}
+
+/** The model of a configuration, without numbers. ConfigError for what is wrong in it, or not supported. */
+export function modelFromConfig<A extends ArchitectureName>(
+  architecture: A,
+  config: Json,
+  options: PretrainedOptions = {},
+): PretrainedModel<A> {
+  return (ARCHITECTURES[architecture] as unknown as Architecture<PretrainedModel<A>>).make(config, options);
+}
+
+/** The configuration of a model, as `config.json` says it, and its architecture's name. ConfigError for a model of another kind. */
+export function configOf(model: Module): { readonly architecture: ArchitectureName; readonly config: Json } {
+  for (const [name, { describe }] of Object.entries(ARCHITECTURES)) {
+    const config = describe(model);
+    if (config === undefined) continue;
+    return { architecture: name as ArchitectureName, config: { architectures: [name], ...(config as Record<string, Json>) } };
+  }
+  throw new ConfigError(
+    `${model.constructor.name}: expected a model of one of ${Object.keys(ARCHITECTURES).join(", ")}, got another`,
+  );
+}
+
+/** Tensors that checkpoints hold and that are no parameters: fixed tables, and second copies of tied weights. */
+const NO_PARAMETERS =
+  /(^|\.)(attn\.(masked_)?bias|position_ids|rotary_emb\.inv_freq|embed_positions\.weight|cls\.predictions\.decoder\.(weight|bias))$/;
+const TIED_COPIES = /(^|\.)(lm_head|(en|de)coder\.embed_tokens)\.weight$/;
+
+/** Names of earlier versions: TensorFlow's for the scale and shift of a layer norm. */
+const modern = (name: string): string =>
+  name.replace(/LayerNorm\.gamma$/, "LayerNorm.weight").replace(/LayerNorm\.beta$/, "LayerNorm.bias");
+
+/** Which tensor of a checkpoint becomes which parameter. */
+export interface CheckpointMatch {
+  /** Names of tensors, by parameter path. */
+  readonly sources: ReadonlyMap<string, string>;
+  /** Parameters of a new head, which the checkpoint does not hold. */
+  readonly fresh: readonly string[];
+  /** Tensors of another head. */
+  readonly unused: readonly string[];
+}
+
+/**
+ * Finds each parameter's tensor. A checkpoint of another head, or of none, gives the parameters below `base`; without `newHead` every parameter must
+ * be there and every tensor be one.
+ *
+ * Errors: ConfigError that names each tensor that is missing, of another shape, or unknown.
+ */
+export function matchCheckpoint(
+  model: Module,
+  architecture: ArchitectureName,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  { newHead = false, where = "checkpoint" }: { readonly newHead?: boolean; readonly where?: string } = {},
+): CheckpointMatch {
+  const { base } = ARCHITECTURES[architecture];
+  const parameters = model.state();
+  const given = new Map([...shapes.keys()].filter((name) => !NO_PARAMETERS.test(name)).map((name) => [modern(name), name]));
+  // The trunk alone is saved without its prefix; a model without heads finds its parts below the prefix of others.
+  const prefix = base === "" ? commonPrefix([...given.keys()], [...parameters.keys()]) : "";
+  const sources = new Map<string, string>();
+  const problems: string[] = [];
+  const fresh: string[] = [];
+  for (const [path, parameter] of parameters) {
+    const inTrunk = base === "" || path.startsWith(`${base}.`);
+    const bare = base !== "" && inTrunk ? path.slice(base.length + 1) : path;
+    const name = given.get(prefix + path) ?? given.get(bare);
+    const shape = name === undefined ? undefined : shapes.get(name);
+    if (name === undefined || shape === undefined) {
+      if (newHead && !inTrunk) fresh.push(path);
+      else problems.push(`${path} ${formatShape(parameter.dims)} is missing`);
+    } else if (shape.join() !== parameter.dims.join()) {
+      if (newHead && !inTrunk) fresh.push(path);
+      else problems.push(`${name}: expected ${formatShape(parameter.dims)}, got ${formatShape(shape)}`);
+    } else sources.set(path, name);
+  }
+  const used = new Set(sources.values());
+  const left = [...given].filter(([current, name]) => !used.has(name) && !TIED_COPIES.test(current)).map(([, name]) => name);
+  if (!newHead && base !== "") problems.push(...left.map((name) => `${name} ${formatShape(shapes.get(name) ?? [])} is unknown`));
+  if (problems.length > 0)
+    throw new ConfigError(
+      `${where}: expected the tensors of ${architecture} as config.json describes it, got ${problems.join("; ")}`,
+    );
+  return { sources, fresh, unused: left };
+}
+
+/** "bert." where the names are the paths with that before them. */
+function commonPrefix(names: readonly string[], [first = ""]: readonly string[]): string {
+  const found = names.includes(first) ? undefined : names.find((name) => name.endsWith(`.${first}`));
+  return found?.slice(0, -first.length) ?? "";
+}
+
+/** How many tokens a `tokenizer.json` has: its largest number and one more. 0 where it does not say. */
+export function tokenizerSize(tokenizer: Json): number {
+  if (!isRecord(tokenizer)) return 0;
+  const { model = null, added_tokens: added = [] } = tokenizer;
+  const vocabulary = isRecord(model) ? (model["vocab"] ?? {}) : {};
+  const numbers = Array.isArray(vocabulary)
+    ? [vocabulary.length - 1]
+    : Object.values(vocabulary as Record<string, Json>).map(Number);
+  const more = (Array.isArray(added) ? added : []).map((token: Json) => (isRecord(token) ? Number(token["id"]) : -1));
+  return [...numbers, ...more].reduce((largest, id) => Math.max(largest, id), -1) + 1;
+}
+
+/** ConfigError if a tokenizer has tokens that the model has no embedding for. */
+export function expectVocabulary(tokenizer: Json, vocabSize: number, where = "tokenizer.json"): void {
+  const size = tokenizerSize(tokenizer);
+  if (size > vocabSize)
+    throw new ConfigError(
+      `${where}: expected at most ${vocabSize} tokens, as the model's embedding has, got ${size}; take the tokenizer that belongs to the model`,
+    );
+}

@@ -1,0 +1,169 @@
+/**
+ * @module Checkpoints as Hugging Face's libraries write and read them: a folder with `config.json`, `model.safetensors` (one file, or
+ * several with an index) and, for language, `tokenizer.json`.
+ */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as z from "zod";
+import { saveSafetensors, SafetensorsReader } from "../data/node.js";
+import type { TensorData } from "../graph/index.js";
+import { DTYPES, fromNumbers, isFloat, toNumbers } from "../graph/index.js";
+import type { ArchitectureName, PretrainedModel, PretrainedOptions } from "../models/index.js";
+import { architectureOf, configOf, expectVocabulary, matchCheckpoint, modelFromConfig } from "../models/index.js";
+import type { Module } from "../nn/index.js";
+import type { Json } from "../util/described.js";
+import { ConfigError, DataError } from "../util/errors.js";
+import { parseJsonWith } from "../util/schema.js";
+
+/** A model and its numbers, as they were read. */
+export interface Pretrained<A extends ArchitectureName = ArchitectureName> {
+  readonly architecture: A;
+  readonly model: PretrainedModel<A>;
+  /** By parameter path, for `TrainingState.create`, `Predictor` or `compile`; a new head's are not among them. */
+  readonly numbers: Map<string, TensorData>;
+  /** The whole of `config.json`. */
+  readonly config: Json;
+  /** The text of `tokenizer.json`, where there is one. */
+  readonly tokenizer: string | undefined;
+  /** Parameters of a new head: an initializer gives them their numbers. */
+  readonly fresh: readonly string[];
+  /** Tensors that belong to another head. */
+  readonly unused: readonly string[];
+}
+
+export interface LoadPretrainedOptions<A extends ArchitectureName> extends PretrainedOptions {
+  /** Another architecture on the same trunk, with a new head: `BertForTokenClassification` from a masked-language checkpoint. */
+  readonly as?: A;
+}
+
+const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
+
+async function textOf(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT" || (cause as NodeJS.ErrnoException).code === "ENOTDIR")
+      return undefined;
+    throw new DataError(`${path}: expected a file that can be read (${(cause as Error).message})`, { cause });
+  }
+}
+
+/** Readers of the files that hold the tensors: one, or as many as the index names. */
+async function openWeights(folder: string): Promise<SafetensorsReader[]> {
+  const index = join(folder, "model.safetensors.index.json");
+  const text = await textOf(index);
+  if (text === undefined) return [await SafetensorsReader.open(join(folder, "model.safetensors"))];
+  const files = [...new Set(Object.values(parseJsonWith(indexSchema, text, index).weight_map))].sort();
+  const readers: SafetensorsReader[] = [];
+  try {
+    for (const file of files) {
+      if (file !== file.split(/[\\/]/).at(-1)) throw new ConfigError(`${index}: expected names of files beside it, got ${file}`);
+      readers.push(await SafetensorsReader.open(join(folder, file)));
+    }
+  } catch (error) {
+    for (const reader of readers) await reader.close();
+    throw error;
+  }
+  return readers;
+}
+
+/** Half and double precision become float32, which models compute in. */
+const widened = (data: TensorData): TensorData =>
+  isFloat(data.dtype) && data.dtype !== "float32" ? fromNumbers("float32", data.shape, toNumbers(data)) : data;
+
+/**
+ * Reads a checkpoint's folder.
+ *
+ * Errors: ConfigError for an architecture or option that is not supported (those supported are listed), for tensors that do not fit the
+ * configuration (each is named), and for a tokenizer with more tokens than the embedding; DataError for files that cannot be read.
+ */
+export async function loadPretrained<A extends ArchitectureName = ArchitectureName>(
+  folder: string,
+  { as, ...options }: LoadPretrainedOptions<A> = {},
+): Promise<Pretrained<A>> {
+  const configPath = join(folder, "config.json");
+  const configText = await textOf(configPath);
+  if (configText === undefined)
+    throw new DataError(`${folder}: expected a folder with config.json and model.safetensors, got none of that name`);
+  const config = parseJsonWith(z.json(), configText, configPath) as Json;
+  const own = architectureOf(config, as, configPath) as A;
+  const model = modelFromConfig(own, config, options);
+  const tokenizer = await textOf(join(folder, "tokenizer.json"));
+  if (tokenizer !== undefined) {
+    const path = join(folder, "tokenizer.json");
+    expectVocabulary(parseJsonWith(z.json(), tokenizer, path), model.config.vocabSize, path);
+  }
+  const readers = await openWeights(folder);
+  try {
+    const shapes = new Map(readers.flatMap(({ header }) => header.entries.map((entry) => [entry.name, entry.shape] as const)));
+    const match = matchCheckpoint(model, own, shapes, { newHead: as !== undefined, where: folder });
+    const numbers = new Map<string, TensorData>();
+    for (const [path, name] of match.sources) {
+      const reader = readers.find((candidate) => candidate.names.includes(name)) as SafetensorsReader;
+      numbers.set(path, widened(await reader.read(name)));
+    }
+    return { architecture: own, model, numbers, config, tokenizer, fresh: match.fresh, unused: match.unused };
+  } finally {
+    for (const reader of readers) await reader.close();
+  }
+}
+
+export interface SavePretrainedOptions {
+  /** Written beside the model as `tokenizer.json`. */
+  readonly tokenizer?: string;
+  /** What else `config.json` should say, such as the names of labels; wins over the model's own. */
+  readonly config?: Readonly<Record<string, Json>>;
+  /** From this size on the tensors go into several files with an index; 5 GB by default, as in Hugging Face's. */
+  readonly maxShardBytes?: number;
+}
+
+/** Writes a model as a folder that Hugging Face's libraries (and `loadPretrained`) read. Errors: ConfigError for numbers that are missing. */
+export async function savePretrained(
+  folder: string,
+  model: Module,
+  numbers: ReadonlyMap<string, TensorData>,
+  { tokenizer, config = {}, maxShardBytes = 5e9 }: SavePretrainedOptions = {},
+): Promise<void> {
+  const own = configOf(model).config as Readonly<Record<string, Json>>;
+  const tensors = [...model.state().keys()].map((path): readonly [string, TensorData] => {
+    const data = numbers.get(path);
+    if (data === undefined) throw new ConfigError(`${folder}: expected numbers for ${path}, got none`);
+    return [path, data];
+  });
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, "config.json"), `${JSON.stringify({ ...own, ...config }, null, 2)}\n`);
+  if (tokenizer !== undefined) await writeFile(join(folder, "tokenizer.json"), tokenizer);
+  const shards = shardsOf(tensors, maxShardBytes);
+  if (shards.length === 1) {
+    await saveSafetensors(join(folder, "model.safetensors"), tensors, { format: "pt" });
+    return;
+  }
+  const place = (i: number): string => String(i).padStart(5, "0");
+  const weightMap: Record<string, string> = {};
+  for (const [i, shard] of shards.entries()) {
+    const file = `model-${place(i + 1)}-of-${place(shards.length)}.safetensors`;
+    await saveSafetensors(join(folder, file), shard, { format: "pt" });
+    for (const [path] of shard) weightMap[path] = file;
+  }
+  const metadata = { total_size: tensors.reduce((sum, [, { data }]) => sum + data.byteLength, 0) };
+  await writeFile(
+    join(folder, "model.safetensors.index.json"),
+    `${JSON.stringify({ metadata, weight_map: weightMap }, null, 2)}\n`,
+  );
+}
+
+/** Tensors in order, as many to a file as fit. */
+function shardsOf(tensors: readonly (readonly [string, TensorData])[], limit: number): (readonly [string, TensorData])[][] {
+  const shards: (readonly [string, TensorData])[][] = [[]];
+  let bytes = 0;
+  for (const entry of tensors) {
+    const size = entry[1].data.length * DTYPES[entry[1].dtype].bytes;
+    if (bytes > 0 && bytes + size > limit) {
+      shards.push([]);
+      bytes = 0;
+    }
+    shards.at(-1)?.push(entry);
+    bytes += size;
+  }
+  return shards;
+}

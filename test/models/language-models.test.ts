@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { vjpOf } from "../../src/autodiff/index.js";
+import { loadSafetensors } from "../../src/data/node.js";
+import type { Tensor, TensorData } from "../../src/graph/index.js";
+import { constant, input, toNumbers } from "../../src/graph/index.js";
+import { crossEntropy } from "../../src/losses/index.js";
+import * as models from "../../src/models/index.js";
+import type { Pretrained } from "../../src/train/node.js";
+import { loadPretrained, savePretrained } from "../../src/train/node.js";
+import { resolveMode, seedInput, stepInput } from "../../src/ops/index.js";
+import { compile } from "../../src/runtime/index.js";
+import { ConfigError } from "../../src/util/errors.js";
+
+const fixtures = fileURLToPath(new URL("../../../test/fixtures/language-models/", import.meta.url));
+
+type Traced = (model: models.PretrainedModel, inputs: Readonly<Record<string, Tensor>>) => Record<string, Tensor>;
+
+const given = (inputs: Readonly<Record<string, Tensor>>, name: string): Tensor => {
+  const t = inputs[name];
+  assert.ok(t !== undefined, name);
+  return t;
+};
+
+/** The loss of the next token, padding left out, as the script has it. */
+const causal: Traced = (model, inputs) => {
+  assert.ok(model instanceof models.Gpt2);
+  const [tokens, mask] = [given(inputs, "tokens"), given(inputs, "mask")];
+  const logits = model.forward(tokens, { mask });
+  const labels = mask.greater(0).where(tokens, -100).slice(1, 1);
+  return { logits, loss: crossEntropy(logits.slice(1, 0, -1), labels, { ignoreIndex: -100 }) };
+};
+
+const bertInputs = (inputs: Readonly<Record<string, Tensor>>): models.BertInputs => ({
+  mask: given(inputs, "mask"),
+  tokenTypes: given(inputs, "types"),
+});
+
+const labelled: Traced = (model, inputs) => {
+  assert.ok(
+    model instanceof models.BertForMaskedLm ||
+      model instanceof models.BertForSequenceClassification ||
+      model instanceof models.BertForTokenClassification,
+  );
+  const logits = model.forward(given(inputs, "tokens"), bertInputs(inputs));
+  return { logits, loss: crossEntropy(logits, given(inputs, "labels"), { ignoreIndex: -100 }) };
+};
+
+const pretraining: Traced = (model, inputs) => {
+  assert.ok(model instanceof models.BertForPreTraining);
+  const { tokens, nextSentence } = model.forward(given(inputs, "tokens"), bertInputs(inputs));
+  const loss = crossEntropy(tokens, given(inputs, "labels"), { ignoreIndex: -100 });
+  return { logits: tokens, next: nextSentence, loss: loss.add(crossEntropy(nextSentence, given(inputs, "next"))) };
+};
+
+/** Each folder of fixtures, and how its outputs are computed. */
+const CASES: Readonly<Record<string, Traced>> = {
+  gpt2: causal,
+  "gpt2-untied": causal,
+  "bert-masked-lm": labelled,
+  "bert-pretraining": pretraining,
+  "bert-sequence": labelled,
+  "bert-token": labelled,
+};
+
+function assertClose(actual: TensorData | undefined, expected: TensorData, what: string): void {
+  assert.deepEqual(actual?.shape, expected.shape, what);
+  const numbers = toNumbers(expected);
+  const largest = numbers.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+  numbers.forEach((value, i) => {
+    const error = Math.abs(Number(actual?.data[i]) - value);
+    assert.ok(error <= 1e-4 * Math.max(1, largest), `${what}[${i}]: expected ${value}, got ${actual?.data[i]}`);
+  });
+}
+
+/** Outputs and gradients of a case on the engine. */
+async function computed(
+  { model, numbers }: Pick<Pretrained, "model" | "numbers">,
+  trace: Traced,
+  expected: ReadonlyMap<string, TensorData>,
+): Promise<Record<string, TensorData>> {
+  const feeds = new Map([...expected].filter(([name]) => name.startsWith("input.")).map(([name, data]) => [name.slice(6), data]));
+  const inputs = Object.fromEntries([...feeds].map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]));
+  const traced = trace(model, inputs);
+  const { map } = resolveMode(Object.values(traced), "eval", { seed: seedInput(), step: stepInput() });
+  const outputs: Record<string, Tensor> = Object.fromEntries(
+    Object.entries(traced).map(([name, t]) => [`output.${name}`, map(t)]),
+  );
+  const parameters = model.parameters();
+  const gradients = vjpOf([outputs["output.loss"] as Tensor], [constant(1)], [...parameters.values()]);
+  [...parameters.keys()].forEach((path, i) => {
+    outputs[`gradient.${path}`] = gradients[i] as Tensor;
+  });
+  await using executable = await compile(outputs, { names: new Map([...parameters].map(([path, p]) => [p, path])) });
+  const all = new Map<string, TensorData>([...feeds, ...numbers]);
+  return executable.call(Object.fromEntries(executable.inputs.map((name) => [name, all.get(name) as TensorData])));
+}
+
+for (const [name, trace] of Object.entries(CASES)) {
+  test(`${name}: outputs and gradients are those of transformers, to 1e-4`, async () => {
+    const pretrained = await loadPretrained(join(fixtures, name));
+    assert.deepEqual([pretrained.fresh, pretrained.unused], [[], []]);
+    const { tensors } = await loadSafetensors(join(fixtures, name, "expected.safetensors"));
+    const actual = await computed(pretrained, trace, tensors);
+    const wanted = [...tensors].filter(([key]) => !key.startsWith("input."));
+    assert.ok(wanted.length > 20);
+    for (const [key, data] of wanted) assertClose(actual[key], data, key);
+  });
+
+  test(`${name}: written back, it is the same checkpoint`, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "descent-pretrained-"));
+    try {
+      const { model, numbers, architecture } = await loadPretrained(join(fixtures, name));
+      await savePretrained(folder, model, numbers, { maxShardBytes: name === "gpt2-untied" ? 10_000 : 5e9 });
+      const again = await loadPretrained(folder);
+      assert.equal(again.architecture, architecture);
+      assert.deepEqual(again.model.config, model.config);
+      assert.deepEqual(Object.fromEntries(again.numbers), Object.fromEntries(numbers));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+}
+
+test("a trunk takes the numbers of a headed checkpoint, a new head begins fresh", async () => {
+  const trunk = await loadPretrained(join(fixtures, "bert-pretraining"), { as: "BertModel" });
+  assert.ok(trunk.unused.every((name) => name.startsWith("cls.")) && trunk.unused.length > 0);
+  const headed = await loadPretrained(join(fixtures, "bert-pretraining"), { as: "BertForSequenceClassification", numLabels: 4 });
+  assert.deepEqual(headed.fresh, ["classifier.weight", "classifier.bias"]);
+  assert.deepEqual(headed.model.classifier.weight.dims, [4, 16]);
+  for (const [path, data] of trunk.numbers) assert.deepEqual(headed.numbers.get(`bert.${path}`), data);
+  // The other way: a head on a checkpoint that was saved without one.
+  const folder = mkdtempSync(join(tmpdir(), "descent-pretrained-"));
+  try {
+    await savePretrained(folder, trunk.model, trunk.numbers);
+    const again = await loadPretrained(folder, { as: "BertForTokenClassification" });
+    assert.deepEqual(again.fresh, ["classifier.weight", "classifier.bias"]);
+    assert.deepEqual(again.unused, ["pooler.dense.weight", "pooler.dense.bias"].sort());
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("what does not fit is refused, each tensor named", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "descent-pretrained-"));
+  const refused = (message: RegExp, options = {}): Promise<void> =>
+    assert.rejects(
+      loadPretrained(folder, options),
+      (error: Error) => error instanceof ConfigError && message.test(error.message) && !error.message.includes("\n"),
+    );
+  try {
+    await cp(join(fixtures, "gpt2"), folder, { recursive: true });
+    const { config } = await loadPretrained(folder);
+    const write = (changes: object): void =>
+      writeFileSync(join(folder, "config.json"), JSON.stringify({ ...(config as object), ...changes }));
+    write({ n_positions: 10, n_layer: 1 });
+    await refused(
+      /transformer\.wpe\.weight: expected \[10, 16\], got \[12, 16\]; .*transformer\.h\.1\.ln_1\.weight \[16\] is unknown/,
+    );
+    write({ n_layer: 3 });
+    await refused(/transformer\.h\.2\.ln_1\.weight \[16\] is missing; .*transformer\.h\.2\.mlp\.c_proj\.bias \[16\] is missing$/);
+    write({ architectures: ["T5ForConditionalGeneration"], model_type: "t5" });
+    await refused(/expected an architecture among Bert.*GPT2LMHeadModel.*, got T5ForConditionalGeneration/);
+    write({ n_embd: "wide" });
+    await refused(/config: n_embd|config\.json: n_embd: expected number, got string/);
+    write({ activation_function: "quick_gelu" });
+    await refused(/config\.json: activation_function: /);
+    write({ n_head: 3 });
+    await refused(/hiddenSize: expected a multiple of 3 heads, got 16/);
+    write({});
+    writeFileSync(
+      join(folder, "tokenizer.json"),
+      JSON.stringify({ model: { type: "WordLevel", vocab: { a: 0, b: 36 } }, added_tokens: [{ id: 37, content: "<pad>" }] }),
+    );
+    await refused(/tokenizer\.json: expected at most 37 tokens, as the model's embedding has, got 38/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
