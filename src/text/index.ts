@@ -1,0 +1,7 @@
+/**
+ * @module Tokenizers that run anywhere. In Node, `descentjs/text` is `node.ts`, whose `tokenizerFrom` runs the Rust library.
+ */
+export * from "./assemble.js";
+export * from "./token-batch.js";
+export * from "./tokenizer.js";
+export type { TokenizerJson } from "./tokenizer-json.js";

@@ -1,0 +1,64 @@
+/**
+ * @module A tokenizer from files: a `tokenizer.json`, or a folder as Hugging Face's libraries write it.
+ */
+import { readFile, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { tokenizerFrom } from "./native-node.js";
+import type { SpecialRole, SpecialTokens, Tokenizer } from "./tokenizer.js";
+import { DataError } from "../util/errors.js";
+import { parseJsonWith } from "../util/schema.js";
+
+const token = z.union([z.string(), z.looseObject({ content: z.string() })]).nullish();
+const config = z.looseObject({
+  pad_token: token,
+  unk_token: token,
+  bos_token: token,
+  eos_token: token,
+  cls_token: token,
+  sep_token: token,
+  mask_token: token,
+});
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+    throw new DataError(`${path}: expected a file that can be read, got ${missing ? "no such file" : (cause as Error).message}`, {
+      cause,
+    });
+  }
+}
+
+/** The special tokens that a `tokenizer_config.json` names. */
+function specialTokens(text: string, where: string): SpecialTokens {
+  const found: Partial<Record<SpecialRole, string>> = {};
+  for (const [key, value] of Object.entries(parseJsonWith(config, text, where))) {
+    const role = /^(pad|unk|bos|eos|cls|sep|mask)_token$/.exec(key)?.[1] as SpecialRole | undefined;
+    const content = typeof value === "string" ? value : (value as { content?: string } | null | undefined)?.content;
+    if (role !== undefined && content !== undefined) found[role] = content;
+  }
+  return found;
+}
+
+/**
+ * Loads a tokenizer: a `tokenizer.json`, or the folder that holds one; `tokenizer_config.json` beside it says which tokens pad,
+ * begin and end.
+ *
+ * Errors: DataError if there is no such file; ConfigError if it is no tokenizer.
+ */
+export async function loadTokenizer(path: string): Promise<Tokenizer> {
+  const isFolder = await stat(path).then(
+    (info) => info.isDirectory(),
+    () => false,
+  );
+  const file = isFolder ? join(path, "tokenizer.json") : path;
+  const json = await readText(file);
+  const beside = join(dirname(file), "tokenizer_config.json");
+  const known = await stat(beside).then(
+    (info) => info.isFile(),
+    () => false,
+  );
+  return tokenizerFrom(json, { where: file, ...(known ? { special: specialTokens(await readText(beside), beside) } : {}) });
+}

@@ -1,0 +1,78 @@
+/**
+ * @module Hugging Face's Rust tokenizers, in Node: the engine that everything on a server uses.
+ */
+import type * as Rust from "tokenizers";
+import type { TextTokens } from "./assemble.js";
+import type { SpecialTokens, TokenizerEngine } from "./tokenizer.js";
+import { Tokenizer } from "./tokenizer.js";
+import { parseTokenizerJson } from "./tokenizer-json.js";
+import { toUtf16 } from "./utf16.js";
+import { ConfigError, SessionError } from "../util/errors.js";
+
+/** Loads the library when it is first needed: its binary is 8 MB. */
+async function library(): Promise<typeof Rust> {
+  try {
+    return await import("tokenizers");
+  } catch (cause) {
+    const { platform, arch } = process;
+    throw new SessionError(
+      `tokenizers: expected a binary for ${platform}-${arch}, got an error: ${(cause as Error).message.split("\n")[0]}; use tokenizerFromWeb`,
+      { cause },
+    );
+  }
+}
+
+class NativeEngine implements TokenizerEngine {
+  readonly name = "native";
+  readonly #rust: Rust.Tokenizer;
+
+  constructor(rust: Rust.Tokenizer) {
+    this.#rust = rust;
+  }
+
+  async tokenize(texts: readonly string[]): Promise<TextTokens[]> {
+    if (texts.length === 0) return [];
+    const encodings = await this.#rust.encodeBatch([...texts], { addSpecialTokens: false });
+    return encodings.map((encoding, i) => {
+      const ids = Int32Array.from(encoding.getIds());
+      const offsets = new Int32Array(2 * ids.length);
+      for (const [t, pair] of encoding.getOffsets().entries()) {
+        offsets[2 * t] = pair[0] as number;
+        offsets[2 * t + 1] = pair[1] as number;
+      }
+      return { ids, offsets: toUtf16(texts[i] as string, offsets) };
+    });
+  }
+
+  detokenize(ids: readonly number[], skipSpecialTokens: boolean): Promise<string> {
+    return this.#rust.decode([...ids], skipSpecialTokens);
+  }
+}
+
+/**
+ * A tokenizer from a `tokenizer.json` (text or parsed), run by the Rust library.
+ *
+ * Errors: ConfigError if it is no tokenizer; SessionError if the library has no binary for this platform.
+ */
+export async function tokenizerFrom(
+  json: unknown,
+  options: { readonly where?: string; readonly special?: SpecialTokens } = {},
+): Promise<Tokenizer> {
+  const { where = "tokenizer.json" } = options;
+  const parsed = parseTokenizerJson(json, where);
+  const { Tokenizer: Native } = await library();
+  let rust: Rust.Tokenizer;
+  try {
+    rust = Native.fromString(JSON.stringify(parsed));
+  } catch (cause) {
+    throw new ConfigError(
+      `${where}: expected a tokenizer that the library can build, got an error: ${(cause as Error).message}`,
+      {
+        cause,
+      },
+    );
+  }
+  rust.disableTruncation();
+  rust.disablePadding();
+  return new Tokenizer(parsed, new NativeEngine(rust), options);
+}

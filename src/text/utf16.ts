@@ -1,0 +1,21 @@
+/**
+ * @module Places in a text: code points, as the Rust library counts, and UTF-16 units, as JavaScript strings do.
+ */
+
+/** Whether some character takes two units. A lone surrogate counts as one character here and in the library. */
+const hasPairs = (text: string): boolean => /[\uD800-\uDBFF][\uDC00-\uDFFF]/.test(text);
+
+/** Turns places in code points into places in UTF-16 units, in place. */
+export function toUtf16(text: string, places: Int32Array): Int32Array {
+  if (!hasPairs(text)) return places;
+  const unitAt = new Int32Array(text.length + 1);
+  let unit = 0;
+  let point = 0;
+  for (const character of text) {
+    unitAt[point++] = unit;
+    unit += character.length;
+  }
+  unitAt[point] = unit;
+  for (let i = 0; i < places.length; i++) places[i] = unitAt[places[i] as number] as number;
+  return places;
+}
