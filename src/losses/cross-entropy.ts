@@ -8,7 +8,7 @@ import { asTensor, gather, softmaxCrossEntropy, where } from "../ops/index.js";
 import { ConfigError, DTypeError, ShapeError } from "../util/errors.js";
 import { expectOption } from "../util/described.js";
 import type { ReductionOptions } from "./loss.js";
-import { at, defineLoss, expectAlike, reduce } from "./loss.js";
+import { at, defineLoss, expectAlike, reduce, weightedMean } from "./loss.js";
 
 export interface CrossEntropyOptions extends ReductionOptions {
   /** Weight of each class, K numbers. */
@@ -21,12 +21,6 @@ export interface CrossEntropyOptions extends ReductionOptions {
 
 /** Half-precision logits are summed in float32. */
 const widened = (x: Tensor): Tensor => (x.dtype === "float16" ? x.cast("float32") : x);
-
-/** Σ values / Σ weights, or 0 where nothing has a weight. */
-function weightedMean(values: Tensor, weights: Tensor): Tensor {
-  const total = weights.sum();
-  return values.sum().div(where(total.equal(0), asTensor(1, total.dtype), total));
-}
 
 /**
  * The cross-entropy between a softmax over the last axis and the target classes.

@@ -4,5 +4,6 @@
 export type { Loss, LossFunction, Reduction, ReductionOptions } from "./loss.js";
 export * from "./cross-entropy.js";
 export * from "./distance.js";
+export * from "./metric-learning.js";
 export * from "./regression.js";
 export * from "./table.js";

@@ -3,6 +3,7 @@
  * name: `crossEntropy({ labelSmoothing: 0.1 })` gives the function, `crossEntropy(logits, labels)` its value.
  */
 import { currentScope, formatShape, sameShape, Tensor } from "../graph/index.js";
+import { asTensor, where } from "../ops/index.js";
 import { ConfigError, ShapeError } from "../util/errors.js";
 
 /** From what a model gave and what it should have given to a scalar (or, with `reduction: "none"`, one value per example). */
@@ -42,6 +43,12 @@ export function reduce(values: Tensor, reduction: Reduction = "mean"): Tensor {
     throw new ConfigError(`loss: reduction: expected mean, sum or none, got ${reduction}`);
   if (reduction === "none" || values.rank === 0) return values;
   return reduction === "mean" ? values.mean() : values.sum();
+}
+
+/** Σ values / Σ weights, or 0 where nothing has a weight. */
+export function weightedMean(values: Tensor, weights: Tensor): Tensor {
+  const total = weights.sum();
+  return values.sum().div(where(total.equal(0), asTensor(1, total.dtype), total));
 }
 
 /** Where an error happened: the module's path, if one is running, and the loss. */

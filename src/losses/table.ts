@@ -6,6 +6,7 @@ import { fromTable } from "../util/described.js";
 import { binaryCrossEntropyWithLogits, crossEntropy, focal } from "./cross-entropy.js";
 import { cosineDistance, klDivergence } from "./distance.js";
 import type { Loss } from "./loss.js";
+import { arcFace, batchHardTriplet, cosFace, supervisedContrastive } from "./metric-learning.js";
 import { huber, l1, meanSquaredError, smoothL1 } from "./regression.js";
 
 /** Every loss of an output and a target, with the options that it takes. */
@@ -19,6 +20,10 @@ export const LOSSES = {
   smoothL1: { make: smoothL1, options: ["beta", "reduction"] },
   klDivergence: { make: klDivergence, options: ["logTarget", "reduction"] },
   cosineDistance: { make: cosineDistance, options: ["reduction"] },
+  arcFace: { make: arcFace, options: ["scale", "margin", "reduction"] },
+  cosFace: { make: cosFace, options: ["scale", "margin", "reduction"] },
+  supervisedContrastive: { make: supervisedContrastive, options: ["temperature", "reduction"] },
+  batchHardTriplet: { make: batchHardTriplet, options: ["margin", "reduction"] },
 } as const;
 
 export type LossName = keyof typeof LOSSES;

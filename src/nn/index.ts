@@ -5,6 +5,7 @@ export { Module } from "./module.js";
 export { Summary, type SummaryInput, type SummaryRow } from "./summary.js";
 export * from "./init.js";
 export { affine, Flatten, Identity, Linear, type LinearOptions, Sequential } from "./linear.js";
+export * from "./cosine-linear.js";
 export * from "./activation.js";
 export * from "./conv.js";
 export * from "./pool.js";

@@ -187,6 +187,11 @@ export function variance(x: Tensor, axes?: Axes, keepdims = false): Tensor {
   return mean(x.sub(mean(x, axes, true)).square(), axes, keepdims);
 }
 
+/** Vectors along `axis` divided by their length: x/√(Σ x² + 10⁻¹²), so that a zero vector stays one and has a gradient. */
+export function l2Normalize(x: Tensor, axis = -1): Tensor {
+  return x.div(sumSquare(x, axis, true).add(1e-12).sqrt());
+}
+
 /** Sums x down to `shape`, undoing a broadcast: the common step of every gradient through broadcasting. */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;
