@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { Random } from "./random.js";
+import { symmetricEigen, symmetricFunction } from "./symmetric-eigen.js";
+
+const golden = JSON.parse(readFileSync(new URL("../../../test/golden/retrieval.json", import.meta.url), "utf8")) as {
+  eigen: { matrix: number[][]; values: number[] }[];
+};
+
+function assertClose(actual: ArrayLike<number>, expected: ArrayLike<number>, scale: number, what: string): void {
+  assert.equal(actual.length, expected.length, what);
+  for (let i = 0; i < expected.length; i++) {
+    const error = Math.abs((actual[i] as number) - (expected[i] as number));
+    assert.ok(error <= 1e-12 * Math.max(1, scale), `${what}[${i}]: expected ${expected[i]}, got ${actual[i]}`);
+  }
+}
+
+for (const [i, { matrix, values }] of golden.eigen.entries())
+  test(`eigenvalues of a ${values.length} × ${values.length} matrix, case ${i}: as SciPy's`, () => {
+    const scale = Math.max(...values.map(Math.abs));
+    assertClose(symmetricEigen(matrix.flat(), values.length).values, values, scale, "value");
+  });
+
+test("V is orthogonal and V · diag · Vᵀ is the matrix, up to 60 rows; its square root squared too", () => {
+  for (const n of [1, 2, 3, 7, 20, 60]) {
+    const random = new Random(3, "eigen", n);
+    const half = Float64Array.from({ length: n * n }, () => random.normal());
+    // A · Aᵀ: no negative eigenvalues, so that it has a root.
+    const matrix = new Float64Array(n * n);
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j < n; j++)
+        for (let k = 0; k < n; k++)
+          matrix[i * n + j] = (matrix[i * n + j] as number) + (half[i * n + k] as number) * (half[j * n + k] as number);
+    const eigen = symmetricEigen(matrix, n);
+    const scale = 10 * n * (eigen.values.at(-1) as number);
+    assertClose(
+      symmetricFunction(eigen, (v) => v),
+      matrix,
+      scale,
+      `${n}: the matrix`,
+    );
+    assertClose(
+      symmetricFunction(eigen, () => 1),
+      Float64Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0)),
+      100 * n,
+      `${n}: V · Vᵀ`,
+    );
+    const root = symmetricFunction(eigen, (v) => Math.sqrt(Math.max(0, v)));
+    const squared = Float64Array.from(matrix, (_, at) => {
+      let sum = 0;
+      for (let k = 0; k < n; k++) sum += (root[Math.floor(at / n) * n + k] as number) * (root[k * n + (at % n)] as number);
+      return sum;
+    });
+    assertClose(squared, matrix, scale, `${n}: the root squared`);
+  }
+});
+
+test("numbers that are not finite are refused", () => {
+  assert.throws(() => symmetricEigen([1, Number.NaN, Number.NaN, 1], 2), /eigenvalues: expected finite numbers, got NaN/);
+});
