@@ -15,6 +15,8 @@ export interface TensorColumn extends TensorData {
   readonly unit?: "date";
   /** What the numbers stand for, where they are class indices. */
   readonly classes?: readonly string[];
+  /** Files, one after another, where each row is [start, length] of one in here: images that are not decoded yet. */
+  readonly encoded?: Uint8Array;
 }
 
 /** Texts, or null where one is missing. */
@@ -113,6 +115,7 @@ const resized = (column: TensorColumn, length: number, data: TypedArray, missing
   ...(missing === undefined ? {} : { missing }),
   ...(column.unit === undefined ? {} : { unit: column.unit }),
   ...(column.classes === undefined ? {} : { classes: column.classes }),
+  ...(column.encoded === undefined ? {} : { encoded: column.encoded }),
 });
 
 /** Copies the rows `indices` of `source` one after another into `target`. */
@@ -320,6 +323,8 @@ export function concatenate(parts: readonly Dataset[]): Dataset {
     for (const piece of pieces) {
       const same = piece.dtype === head.dtype && (isText(piece) || isText(head) || rowSize(piece) === rowSize(head));
       if (!same) throw new DataError(`column "${name}": expected ${head.dtype} rows of one shape, got ${piece.dtype}`);
+      if (!isText(piece) && !isText(head) && piece.encoded !== head.encoded)
+        throw new DataError(`column "${name}": expected rows of one file or archive, got some of another`);
     }
     if (isText(head)) {
       columns[name] = { dtype: "string", values: pieces.flatMap((piece) => (piece as TextColumn).values) };

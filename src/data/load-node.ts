@@ -2,17 +2,24 @@
  * @module `loadData`: a known name, a file, a folder or a query becomes train, validation and test sets.
  */
 import { readdir, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { Dataset, isText } from "./dataset.js";
 import { readFileBytes, unwrapGzip } from "./files-node.js";
 import type { ColumnRoles, RoleOptions } from "./guess.js";
 import { guessRoles, guessTask, isCategorical } from "./guess.js";
+import type { ImageOptions } from "./images/decode-node.js";
+import { decodeParts, inspectParts, resizeParts } from "./images/decode-node.js";
+import { isEncoded } from "./images/encoded.js";
+import { imageColumn, manifestParts } from "./images/manifest.js";
+import { archiveParts, imageFolderParts, knownArchives } from "./images/open-node.js";
+import { SPLITS } from "./images/parts.js";
 import { checkLabels } from "./labels.js";
 import type { DataTask, IdxLayout, KnownDataset, KnownFile } from "./registry.js";
 import { KNOWN_DATASETS, knownDataset } from "./registry.js";
 import type { FindOptions } from "./registry-node.js";
 import { findKnownFile } from "./registry-node.js";
 import { parseIdx } from "./readers/idx.js";
+import { holdsImages, readParquetImages } from "./readers/parquet-images-node.js";
 import type { TableOptions } from "./readers/table-node.js";
 import { isQuery, readTable, tableFormat } from "./readers/table-node.js";
 import { split } from "./split.js";
@@ -20,7 +27,7 @@ import type { TensorData } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 
-export interface LoadOptions extends RoleOptions, FindOptions, Omit<TableOptions, "columns"> {
+export interface LoadOptions extends RoleOptions, FindOptions, Omit<TableOptions, "columns">, ImageOptions {
   /** Of the splits. */
   readonly seed?: number;
   /** Share of the examples held back as test, where the data has no test split. */
@@ -41,7 +48,9 @@ export interface LoadedData {
   readonly known?: KnownDataset;
   /** The largest pixel value, where the data says so. */
   readonly maximum?: number;
-  /** Rows left out because they do not parse. */
+  /** Of images: what all have in common, and some of the training part decoded, where its images stay files. */
+  readonly images?: { readonly shape: readonly number[]; readonly sample?: Dataset };
+  /** Rows left out because they do not parse, and images that cannot be read. */
   readonly badRows: number;
   /** What was decided, in sentences for the user: splits, rows left out. */
   readonly notes: readonly string[];
@@ -69,32 +78,50 @@ interface Source {
  * `loadData("SELECT … FROM 'a.parquet'")`.
  *
  * Without a test split, a seeded tenth is held back as test, and a tenth of the rest for validation, stratified by
- * class; `notes` reports it. Images come as uint8 [N, 1, H, W], labels as int32 [N] with their classes; tables and texts
- * as they are in the file.
+ * class; `notes` reports it. Images come as uint8 [N, C, H, W], or, where they are too large to lie decoded in memory, as
+ * paths or bytes that `imageBatch` decodes; labels as int32 [N] with their classes; tables and texts as they are in the file.
  *
  * Errors: DataError, in one line, if something is missing, empty, broken, or not what its checksum says.
  */
 export async function loadData(spec: string, options: LoadOptions = {}): Promise<LoadedData> {
-  const source = await open(spec, options);
-  const asked = options.textColumn ?? options.labelColumn ?? options.targetColumn;
-  const roles = source.roles !== undefined && asked === undefined ? source.roles : guessRoles(source.parts.train, options);
-  const task = source.task !== undefined && asked === undefined ? source.task : guessTask(source.parts.train, roles);
-  const notes: string[] = [...(source.notes ?? [])];
-  if (source.badRows > 0) notes.push(`${source.badRows} rows that do not parse were left out`);
-  const parts = labelled(source.parts, roles.target as string, notes);
+  const opened = await open(spec, options);
+  const isImages = opened.roles?.image !== undefined && isEncoded(opened.parts.train.column("image"));
+  const inspected = isImages ? await inspectParts(opened.parts, options) : undefined;
+  // Images that are not decoded have the columns that their reader gave them.
+  const asked = isImages ? undefined : (options.textColumn ?? options.labelColumn ?? options.targetColumn);
+  const given = inspected?.parts ?? opened.parts;
+  const roles = opened.roles !== undefined && asked === undefined ? opened.roles : guessRoles(given.train, options);
+  const task = opened.task !== undefined && asked === undefined ? opened.task : guessTask(given.train, roles);
+  const notes: string[] = [...(opened.notes ?? [])];
+  const parts = labelled(given, roles.target as string, notes);
   const held = holdBack(parts, roles.target as string, options, notes);
-  const { known, maximum } = source;
+  const decoded = inspected === undefined ? undefined : await decodeParts(held, inspected.form, options);
+  notes.push(...(decoded?.notes ?? []));
+  const badRows = opened.badRows + (inspected?.badRows ?? 0) + (decoded?.badRows ?? 0);
+  if (badRows > 0)
+    notes.push(
+      isImages ? `${badRows} images that cannot be read were left out` : `${badRows} rows that do not parse were left out`,
+    );
+  const { known, maximum } = opened;
+  const images = inspected && {
+    shape: inspected.form.shape,
+    ...(decoded?.sample === undefined ? {} : { sample: decoded.sample }),
+  };
   return {
-    name: source.name,
-    ...held,
+    name: opened.name,
+    ...(decoded?.parts ?? resizeParts(held, roles.image, options)),
     roles,
     task,
-    badRows: source.badRows,
+    badRows,
     notes,
+    ...(images === undefined ? {} : { images }),
     ...(known === undefined ? {} : { known }),
     ...(maximum === undefined ? {} : { maximum }),
   };
 }
+
+/** What is known of images that a reader of ours has put into columns. */
+const IMAGES = { roles: { image: "image", target: "label" }, task: "image-classification" } as const;
 
 async function open(spec: string, options: LoadOptions): Promise<Source> {
   if (isQuery(spec)) {
@@ -117,15 +144,26 @@ async function openFile(path: string, options: LoadOptions): Promise<Source> {
     const train = await idxPart(path, labels);
     return { name: basename(path), parts: { train }, badRows: 0 };
   }
+  const name = basename(path);
+  if (/\.(tar|tar\.gz|tgz)$/i.test(path)) {
+    const archive = await unwrapGzip(await readFileBytes(path), path);
+    return { name, parts: archiveParts(archive, path), ...IMAGES, badRows: 0 };
+  }
+  const format = options.format ?? tableFormat(path);
+  if (format === "parquet" && (await holdsImages(path)))
+    return { name, parts: { train: await readParquetImages([path], options) }, ...IMAGES, badRows: 0 };
   const { data, badRows } = await readTable(path, options);
-  return { name: basename(path), parts: { train: data }, badRows };
+  const image = imageColumn(data);
+  if (image === undefined) return { name, parts: { train: data }, badRows };
+  const { labelColumn } = options;
+  const parts = manifestParts(data, {
+    where: path,
+    image,
+    resolve: (file) => resolve(dirname(path), file),
+    ...(labelColumn === undefined ? {} : { labelColumn }),
+  });
+  return { name, parts, ...IMAGES, badRows };
 }
-
-const SPLITS = {
-  train: ["train", "training"],
-  validation: ["validation", "valid", "val", "dev"],
-  test: ["test", "testing", "t10k"],
-} as const;
 
 /** A folder with `train.csv` and, if it has them, `validation` (`dev`, `val`) and `test`; or with IDX files; or with one table. */
 async function openFolder(folder: string, options: LoadOptions): Promise<Source> {
@@ -148,6 +186,8 @@ async function openFolder(folder: string, options: LoadOptions): Promise<Source>
     return { name, parts, badRows: 0 };
   }
   const tables = files.filter((file) => tableFormat(file) !== undefined);
+  const imageParts = await imageFolderParts(folder, files, options);
+  if (imageParts !== undefined) return { name, parts: imageParts, ...IMAGES, badRows: 0 };
   const part = (names: readonly string[]): string | undefined => tables.find((file) => names.includes(file.split(".")[0] ?? ""));
   const train = part(SPLITS.train) ?? (tables.length === 1 ? tables[0] : undefined);
   if (train === undefined) {
@@ -182,6 +222,8 @@ async function openKnown(known: KnownDataset, options: LoadOptions): Promise<Sou
     const notes = leaks.map((leak) => `column "${leak}" repeats "${target}" and was left out`);
     return { name, parts: { train: data.drop(...leaks) }, roles: { target }, task, known, badRows, notes };
   }
+  if (layout.kind === "archives")
+    return { name, parts: await knownArchives(known, layout, options), ...IMAGES, known, badRows: 0 };
   const part = async (files: IdxLayout["train"]): Promise<Dataset> => {
     const read = async (file: KnownFile): Promise<TensorData> => {
       const { content, path } = await findKnownFile(known, file, options);

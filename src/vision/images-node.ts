@@ -38,6 +38,8 @@ export interface DecodeOptions extends HeaderOptions {
   readonly width?: number;
   /** The part of the upright image that is wanted; left out, the largest one in the middle with the proportions asked for. */
   readonly box?: Box;
+  /** What `imageHeader` said of the image, which spares looking again. */
+  readonly header?: ImageHeader;
 }
 
 const FORMATS = new Set(["jpeg", "png", "webp", "tiff", "gif", "heif"]);
@@ -112,7 +114,7 @@ export async function decodeImage(source: ImageSource, options: DecodeOptions): 
   const { channels, maxMegapixels = MAX_MEGAPIXELS } = options;
   try {
     const image = opened(await bytesOf(source));
-    const header = await headerOf(image, where, maxMegapixels);
+    const header = options.header ?? (await headerOf(image, where, maxMegapixels));
     const { height = Math.round(options.box?.height ?? header.height), width = Math.round(options.box?.width ?? header.width) } =
       options;
     const box = options.box ?? middleBox(header.height, header.width, height, width);
@@ -161,23 +163,34 @@ export async function readImage(
   return { dtype: "uint8", shape: [channels, height, width], data };
 }
 
-/**
- * Whether a file ends as its format ends, so that a truncated one is found without decoding it. Formats without a mark at their
- * end pass.
- */
-export async function endsWhole(path: string): Promise<boolean> {
-  const file = await open(path, "r");
+/** The first and the last bytes of an image, and its length. */
+async function endsOf(source: ImageSource): Promise<{ head: Buffer; tail: Buffer; size: number }> {
+  const most = 4096;
+  if (typeof source !== "string") {
+    const bytes = Buffer.from(source.buffer, source.byteOffset, source.byteLength);
+    return { head: bytes.subarray(0, 12), tail: bytes.subarray(-most), size: bytes.length };
+  }
+  const file = await open(source, "r");
   try {
     const { size } = await file.stat();
-    const head = Buffer.alloc(12);
-    await file.read(head, 0, 12, 0);
-    const tail = Buffer.alloc(Math.min(size, 4096));
+    const head = Buffer.alloc(Math.min(size, 12));
+    await file.read(head, 0, head.length, 0);
+    const tail = Buffer.alloc(Math.min(size, most));
     await file.read(tail, 0, tail.length, size - tail.length);
-    if (head[0] === 0xff && head[1] === 0xd8) return tail.lastIndexOf(Buffer.of(0xff, 0xd9)) >= 0;
-    if (head.toString("latin1", 1, 4) === "PNG") return tail.includes("IEND");
-    if (head.toString("latin1", 0, 4) === "RIFF") return size >= head.readUInt32LE(4) + 8;
-    return true;
+    return { head, tail, size };
   } finally {
     await file.close();
   }
+}
+
+/**
+ * Whether an image ends as its format ends, so that most truncated ones are found without decoding them. Formats without a mark at
+ * their end pass.
+ */
+export async function endsWhole(source: ImageSource): Promise<boolean> {
+  const { head, tail, size } = await endsOf(source);
+  if (head[0] === 0xff && head[1] === 0xd8) return tail.includes(Buffer.of(0xff, 0xd9));
+  if (head.toString("latin1", 1, 4) === "PNG") return tail.includes("IEND");
+  if (head.toString("latin1", 0, 4) === "RIFF") return size >= head.readUInt32LE(4) + 8;
+  return true;
 }

@@ -53,10 +53,10 @@ const list = (texts: readonly string[]): string => `[${texts.map(quoteText).join
 const struct = (entries: readonly (readonly [string, string])[]): string =>
   `{${entries.map(([name, type]) => `${quoteText(name)}: ${quoteText(type)}`).join(", ")}}`;
 /** A path as DuckDB takes it, which would read `*`, `?` and `[` as patterns. */
-const literalPath = (path: string): string => quoteText(path.replaceAll(/[*?[]/g, "[$&]"));
+export const literalPath = (path: string): string => quoteText(path.replaceAll(/[*?[]/g, "[$&]"));
 
 /** Runs `use` with a connection of its own to an empty database; both are closed after it. */
-async function withConnection<T>(use: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+export async function withConnection<T>(use: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
   const { DuckDBInstance } = await import("@duckdb/node-api");
   const instance = await DuckDBInstance.create(":memory:");
   const connection = await instance.connect();
@@ -68,7 +68,8 @@ async function withConnection<T>(use: (connection: DuckDBConnection) => Promise<
   }
 }
 
-async function rowsOf(connection: DuckDBConnection, sql: string): Promise<Record<string, unknown>[]> {
+/** The rows of a query, as JSON shows them. */
+export async function rowsOf(connection: DuckDBConnection, sql: string): Promise<Record<string, unknown>[]> {
   return (await connection.runAndReadAll(sql)).getRowObjectsJson();
 }
 

@@ -1,0 +1,234 @@
+/**
+ * @module Encoded images made ready for training: every file looked at, one shape chosen for all, and decoded into memory where
+ * they fit and nothing is lost by it.
+ */
+import type { Column, Dataset } from "../dataset.js";
+import { pixelsOf, resizeToCover } from "../../vision/index.js";
+import { DataError } from "../../util/errors.js";
+import type { ImageHeader } from "../../vision/images-node.js";
+import { decodeImage, endsWhole, imageHeader } from "../../vision/images-node.js";
+import { imageName, imageSource } from "./encoded.js";
+import type { ImageParts } from "./parts.js";
+
+export interface ImageOptions {
+  /** Height and width that all images get; chosen from what there is where it is left out. */
+  readonly imageSize?: readonly [height: number, width: number];
+  /** A larger image is refused before it is decoded. */
+  readonly maxMegapixels?: number;
+  /** Training cuts crops from the images as they are: large ones stay files, since decoded small they have no detail to crop. */
+  readonly keepOriginals?: boolean;
+  /** Decoded images in memory, at most. */
+  readonly imageMemoryMiB?: number;
+  /** Leave out images that cannot be read, and count them. */
+  readonly skipBadRows?: boolean;
+  /** Told what takes long, before it begins. */
+  readonly note?: (text: string) => void;
+}
+
+/** What all images of a data set have in common, after `inspectImages`. */
+export interface ImageForm {
+  /** [C, H, W] of each decoded image. */
+  readonly shape: readonly number[];
+  /** Pixels of the images as they are, in the middle. */
+  readonly medianPixels: number;
+}
+
+/** Images under way at a time: sharp decodes each in a thread of its pool. */
+const AT_ONCE = 8;
+/** Decoding so many takes long enough to be mentioned. */
+const MANY = 5000;
+/** More decoded images than this stay files. */
+const MEMORY_MIB = 1024;
+/** Sides that a common size is chosen from, where images differ. */
+const SIDES = [224, 192, 160, 128, 112, 96, 80, 64, 48, 32];
+
+/** Calls `each` for 0 … count − 1, a few at a time. The first failure ends it. */
+async function concurrently(count: number, each: (i: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const work = async (): Promise<void> => {
+    while (next < count) await each(next++);
+  };
+  try {
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, count) }, work));
+  } finally {
+    next = count;
+  }
+}
+
+/** Drops the rows whose images are bad, or raises the first complaint, in the order of the rows. */
+function withoutBad(rows: Dataset, bad: ReadonlyMap<number, DataError>, skip: boolean): Dataset {
+  if (bad.size === 0) return rows;
+  const first = Math.min(...bad.keys());
+  if (!skip) throw bad.get(first) as DataError;
+  const kept = Uint32Array.from({ length: rows.length }, (_, i) => i).filter((i) => !bad.has(i));
+  if (kept.length === 0) throw new DataError(`${(bad.get(first) as DataError).message}; and no other image can be read`);
+  return rows.select(kept);
+}
+
+/** Runs `each` on every row; what it refuses is collected, so that it can be left out. */
+async function collectBad(rows: Dataset, each: (i: number) => Promise<void>, skip: boolean): Promise<Map<number, DataError>> {
+  const bad = new Map<number, DataError>();
+  await concurrently(rows.length, async (i) => {
+    if (bad.size > 0 && !skip) return;
+    try {
+      await each(i);
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      bad.set(i, error);
+    }
+  });
+  return bad;
+}
+
+const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+
+function chooseShape(headers: readonly ImageHeader[], imageSize: ImageOptions["imageSize"]): number[] {
+  const channels = headers.every((header) => header.channels === 1) ? 1 : 3;
+  if (imageSize !== undefined) return [channels, ...imageSize];
+  const [first] = headers as [ImageHeader];
+  const isUniform = headers.every(({ height, width }) => height === first.height && width === first.width);
+  // Small images of one size are a data set's own choice.
+  if (isUniform && Math.max(first.height, first.width) <= 96) return [channels, first.height, first.width];
+  const short = median(headers.map(({ height, width }) => Math.min(height, width)));
+  const side = SIDES.find((s) => s <= short) ?? short;
+  return [channels, side, side];
+}
+
+/**
+ * Looks at the beginning and the end of every image: what is none, is cut off or is too large is refused, or left out.
+ *
+ * Errors: DataError, naming the first image that cannot be read.
+ */
+export async function inspectImages(
+  rows: Dataset,
+  options: ImageOptions,
+): Promise<{ rows: Dataset; form: ImageForm; badRows: number }> {
+  const image = rows.column("image");
+  const headers = new Array<ImageHeader | undefined>(rows.length);
+  const { maxMegapixels } = options;
+  const limit = maxMegapixels === undefined ? {} : { maxMegapixels };
+  const look = async (i: number): Promise<void> => {
+    const [source, where] = [imageSource(image, i), imageName(rows, i)];
+    headers[i] = await imageHeader(source, { where, ...limit });
+    if (!(await endsWhole(source))) throw new DataError(`${where}: expected a whole image, got a truncated one`);
+  };
+  const bad = await collectBad(rows, look, options.skipBadRows === true);
+  const kept = withoutBad(rows, bad, options.skipBadRows === true);
+  const good = headers.filter((header, i) => header !== undefined && !bad.has(i)) as ImageHeader[];
+  const form = {
+    shape: chooseShape(good, options.imageSize),
+    medianPixels: median(good.map(({ width, height }) => width * height)),
+  };
+  return { rows: kept, form, badRows: bad.size };
+}
+
+/** Whether images are held decoded: they fit, and crops lose nothing by it. */
+export function holdsDecoded(count: number, { shape, medianPixels }: ImageForm, options: ImageOptions): boolean {
+  const [channels = 3, height = 1, width = 1] = shape;
+  const bytes = count * channels * height * width;
+  const limit = Math.min((options.imageMemoryMiB ?? MEMORY_MIB) * 2 ** 20, process.availableMemory() / 4);
+  const losesDetail = options.keepOriginals === true && medianPixels > 1.5 * height * width;
+  return bytes <= limit && !losesDetail;
+}
+
+/**
+ * The rows with their images decoded, resized to cover the form's shape and cut to the middle: `image` becomes uint8 [N, C, H, W].
+ * `header` is that of every image, where all are known to be alike.
+ */
+export async function decodeRows(
+  rows: Dataset,
+  { shape }: ImageForm,
+  options: ImageOptions,
+  header?: ImageHeader,
+): Promise<{ rows: Dataset; badRows: number }> {
+  const [channels = 3, height = 1, width = 1] = shape;
+  const size = channels * height * width;
+  const image = rows.column("image");
+  const data = new Uint8Array(new SharedArrayBuffer(rows.length * size));
+  const { maxMegapixels } = options;
+  const known = { ...(maxMegapixels === undefined ? {} : { maxMegapixels }), ...(header === undefined ? {} : { header }) };
+  if (rows.length >= MANY) options.note?.(`decoding ${rows.length} images`);
+  const decode = async (i: number): Promise<void> => {
+    const pixels = await decodeImage(imageSource(image, i), { channels, height, width, where: imageName(rows, i), ...known });
+    data.set(pixels.data, i * size);
+  };
+  const bad = await collectBad(rows, decode, options.skipBadRows === true);
+  const decoded: Column = { dtype: "uint8", shape: [rows.length, ...shape], data };
+  return { rows: withoutBad(rows.with({ image: decoded }), bad, options.skipBadRows === true), badRows: bad.size };
+}
+
+/** At most `most` rows from all over, decoded: what statistics are taken from where the images stay files. */
+export async function sampleRows(rows: Dataset, form: ImageForm, options: ImageOptions, most: number): Promise<Dataset> {
+  const count = Math.min(most, rows.length);
+  const chosen = rows.select(Uint32Array.from({ length: count }, (_, i) => Math.floor((i * rows.length) / count)));
+  return (await decodeRows(chosen, form, options)).rows;
+}
+
+/** Every part looked at, without the images that cannot be read; the training part decides on the form of all. */
+export async function inspectParts(
+  parts: ImageParts,
+  options: ImageOptions,
+): Promise<{ parts: ImageParts; form: ImageForm; badRows: number }> {
+  const train = await inspectImages(parts.train, options);
+  const others = { ...options, imageSize: train.form.shape.slice(1) as [number, number] };
+  let { badRows } = train;
+  const look = async (part: Dataset): Promise<Dataset> => {
+    const seen = await inspectImages(part, others);
+    badRows += seen.badRows;
+    return seen.rows;
+  };
+  const seen: ImageParts = {
+    train: train.rows,
+    ...(parts.validation === undefined ? {} : { validation: await look(parts.validation) }),
+    ...(parts.test === undefined ? {} : { test: await look(parts.test) }),
+  };
+  return { parts: seen, form: train.form, badRows };
+}
+
+/** From how many images, at most, statistics are taken where the images stay files. */
+const SAMPLE = 512;
+
+/** Parts whose images lie decoded in memory, where they fit and crops lose nothing; `sample` where those for training do not. */
+export async function decodeParts(
+  { train, validation, test }: Required<ImageParts>,
+  form: ImageForm,
+  options: ImageOptions,
+): Promise<{ parts: Required<ImageParts>; badRows: number; sample?: Dataset; notes: string[] }> {
+  let badRows = 0;
+  const decode = async (part: Dataset): Promise<Dataset> => {
+    const done = await decodeRows(part, form, options);
+    badRows += done.badRows;
+    return done.rows;
+  };
+  const isHeld = holdsDecoded(train.length, form, options);
+  // What is measured on is never cropped at random: only its size counts.
+  const isMeasuredHeld = holdsDecoded(validation.length + test.length, form, { ...options, keepOriginals: false });
+  const parts = {
+    train: isHeld ? await decode(train) : train,
+    validation: isMeasuredHeld ? await decode(validation) : validation,
+    test: isMeasuredHeld ? await decode(test) : test,
+  };
+  const size = form.shape.slice(1).toReversed().join("×");
+  const notes = [isHeld ? `images: decoded once, ${size}` : `images: decoded from their files for each batch, ${size}`];
+  return { parts, badRows, notes, ...(isHeld ? {} : { sample: await sampleRows(train, form, options, SAMPLE) }) };
+}
+
+/** Parts whose decoded images get another size, where one is asked for. */
+export function resizeParts(
+  parts: Required<ImageParts>,
+  image: string | undefined,
+  { imageSize }: ImageOptions,
+): Required<ImageParts> {
+  if (image === undefined || imageSize === undefined) return parts;
+  const [height, width] = imageSize;
+  const resized = (part: Dataset): Dataset => {
+    const column = part.tensor(image);
+    const [count = 0, channels = 1, h = 1, w = 1] = column.shape;
+    if (h === height && w === width) return part;
+    const size = channels * height * width;
+    const data = new Uint8Array(new SharedArrayBuffer(count * size));
+    for (let i = 0; i < count; i++) data.set(resizeToCover(pixelsOf(column, i), height, width).data, i * size);
+    return part.with({ [image]: { dtype: "uint8", shape: [count, channels, height, width], data } });
+  };
+  return { train: resized(parts.train), validation: resized(parts.validation), test: resized(parts.test) };
+}

@@ -1,0 +1,62 @@
+/**
+ * @module Images that are not decoded yet, as a column: paths of files, or places in bytes that threads share.
+ */
+import type { Column, TensorColumn } from "../dataset.js";
+import { Dataset, isText } from "../dataset.js";
+import { DataError } from "../../util/errors.js";
+
+/** Whether a column of images has yet to be decoded. */
+export const isEncoded = (column: Column): boolean => isText(column) || column.encoded !== undefined;
+
+/** Files in memory as a column: their bytes are copied once, into memory that threads share. */
+export function encodedColumn(files: readonly Uint8Array[]): TensorColumn {
+  const encoded = new Uint8Array(new SharedArrayBuffer(files.reduce((sum, file) => sum + file.length, 0)));
+  const data = new Float64Array(files.length * 2);
+  let at = 0;
+  files.forEach((file, i) => {
+    encoded.set(file, at);
+    data.set([at, file.length], i * 2);
+    at += file.length;
+  });
+  return { dtype: "float64", shape: [files.length, 2], data, encoded };
+}
+
+/** Row i of a column that is not decoded: the path of a file, or its bytes. */
+export function imageSource(column: Column, i: number): string | Uint8Array {
+  if (isText(column)) {
+    const path = column.values[i];
+    if (typeof path !== "string") throw new DataError(`row ${i}: expected the path of an image, got none`);
+    return path;
+  }
+  const start = Number(column.data[2 * i]);
+  const bytes = (column.encoded ?? new Uint8Array()).subarray(start, start + Number(column.data[2 * i + 1]));
+  // Decoders take no shared memory.
+  return bytes.slice();
+}
+
+/** How messages name row i: by the column `file`, or by its path. */
+export function imageName(rows: Dataset, i: number): string {
+  const names = rows.has("file") ? rows.texts("file") : undefined;
+  const image = rows.column("image");
+  return names?.[i] ?? (isText(image) ? (image.values[i] ?? `row ${i}`) : `row ${i}`);
+}
+
+/** Images by path or as bytes, with their labels as texts, and how messages name them. */
+export interface ImageEntry {
+  readonly source: string | Uint8Array;
+  readonly label: string;
+  readonly file?: string;
+}
+
+/** Entries as columns: `image` not decoded yet, `label` as text, `file` where entries have a name of their own. */
+export function entriesDataset(entries: readonly ImageEntry[]): Dataset {
+  const bytes = entries.flatMap(({ source }) => (typeof source === "string" ? [] : [source]));
+  const paths = entries.flatMap(({ source }) => (typeof source === "string" ? [source] : []));
+  const image: Column = bytes.length > 0 ? encodedColumn(bytes) : { dtype: "string", values: paths };
+  const names = entries.map(({ file }) => file ?? null);
+  return new Dataset({
+    image,
+    label: { dtype: "string", values: entries.map(({ label }) => label) },
+    ...(names.some((name) => name !== null) ? { file: { dtype: "string", values: names } } : {}),
+  });
+}

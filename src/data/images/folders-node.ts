@@ -1,0 +1,113 @@
+/**
+ * @module Image files in folders and archives: `CLASS/*.jpg`, or the same below `train`, `val` and `test`.
+ */
+import { readdir } from "node:fs/promises";
+import { join, relative, sep } from "node:path";
+import type { Dataset } from "../dataset.js";
+import { encodeLabels } from "../labels.js";
+import { DataError } from "../../util/errors.js";
+import type { ImageEntry } from "./encoded.js";
+import { entriesDataset } from "./encoded.js";
+import { IMAGE_FILE } from "./manifest.js";
+import { partNamed } from "./parts.js";
+import type { ImageParts, PartName } from "./parts.js";
+import type { TarFile } from "./tar.js";
+
+/** A file's place below the root, as [part, class], and whether it is an image; hidden files are none. */
+function placeOf(path: readonly string[]): { part: PartName | undefined; label: string } | undefined {
+  const file = path.at(-1) ?? "";
+  if (path.some((name) => name.startsWith(".")) || !IMAGE_FILE.test(file)) return undefined;
+  const part = path.length >= 3 ? partNamed(path[0] as string) : undefined;
+  const label = path[part === undefined ? 0 : 1];
+  return label === undefined || path.length < 2 ? undefined : { part, label };
+}
+
+/** Parts from entries by part; labels become indices of the training part's classes. */
+function partsOf(byPart: ReadonlyMap<PartName, readonly ImageEntry[]>, where: string): ImageParts {
+  const train = byPart.get("train");
+  if (train === undefined) throw new DataError(`${where}: expected a folder train with a folder for each class, found none`);
+  const classes = [...new Set(train.map(({ label }) => label))].sort();
+  if (classes.length < 2)
+    throw new DataError(`${where}: expected at least two classes, one folder each, got one: ${classes.join(", ")}`);
+  const dataset = (part: PartName, entries: readonly ImageEntry[]): Dataset => {
+    const unknown = [...new Set(entries.map(({ label }) => label))].filter((label) => !classes.includes(label));
+    if (unknown.length > 0)
+      throw new DataError(`${where}: expected the classes of train in ${part}, got ${unknown.join(", ")} as well`);
+    const rows = entriesDataset(entries);
+    return rows.with({ label: encodeLabels(rows.column("label"), classes, where) });
+  };
+  const part = (name: PartName): Dataset | undefined => {
+    const entries = byPart.get(name);
+    return entries === undefined ? undefined : dataset(name, entries);
+  };
+  const [validation, test] = [part("validation"), part("test")];
+  return {
+    train: dataset("train", train),
+    ...(validation === undefined ? {} : { validation }),
+    ...(test === undefined ? {} : { test }),
+  };
+}
+
+/** Entries sorted into parts. Files beside folders named train and test are of no part, and are left alone. */
+function sortEntries(
+  found: readonly { readonly path: readonly string[]; readonly entry: Omit<ImageEntry, "label"> }[],
+): Map<PartName, ImageEntry[]> {
+  const placed = found.flatMap(({ path, entry }) => {
+    const place = placeOf(path);
+    return place === undefined ? [] : [{ ...place, entry }];
+  });
+  const hasParts = placed.some(({ part }) => part === "train");
+  const byPart = new Map<PartName, ImageEntry[]>();
+  for (const { part, label, entry } of placed) {
+    if (hasParts && part === undefined) continue;
+    const name = hasParts ? (part as PartName) : "train";
+    const entries = byPart.get(name) ?? [];
+    byPart.set(name, entries);
+    entries.push({ ...entry, label });
+  }
+  return byPart;
+}
+
+/**
+ * The parts of a folder of images, or undefined where it is none.
+ *
+ * Errors: DataError if there is one class only, a class without images, or a class that training has not.
+ */
+export async function readImageFolder(folder: string): Promise<ImageParts | undefined> {
+  const listed = await readdir(folder, { withFileTypes: true, recursive: true });
+  const files = listed
+    .filter((entry) => entry.isFile() || entry.isSymbolicLink())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  const pathOf = (file: string): string[] => relative(folder, file).split(sep);
+  const byPart = sortEntries(files.map((file) => ({ path: pathOf(file), entry: { source: file } })));
+  if (byPart.size === 0) return undefined;
+  const folders = listed
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep));
+  const places = files.flatMap((file) => placeOf(pathOf(file)) ?? []);
+  const hasParts = places.some(({ part }) => part === "train");
+  const used = new Set(places.map(({ part, label }) => (hasParts ? `${part}/${label}` : label)));
+  // A folder among those of the classes in which there is no image.
+  const empty = folders.find((path) => {
+    const [first = "", label = first] = path;
+    const isClass = hasParts ? path.length === 2 && partNamed(first) !== undefined : path.length === 1;
+    const name = hasParts ? `${partNamed(first)}/${label}` : first;
+    return isClass && !path.some((part) => part.startsWith(".")) && !used.has(name);
+  });
+  if (empty !== undefined) throw new DataError(`${join(folder, ...empty)}: expected images of a class, found none`);
+  return partsOf(byPart, folder);
+}
+
+/** The parts of archives of images: each entry's path is its place, below one common folder or none. */
+export function imageArchive(files: Iterable<TarFile>, where: string): ImageParts | undefined {
+  const found = [...files].map(({ name, bytes }) => ({
+    path: name.replace(/^(\.\/)+/, "").split("/"),
+    entry: { source: bytes, file: `${where}: ${name}` },
+  }));
+  const first = found[0]?.path[0];
+  const isWrapped =
+    first !== undefined && partNamed(first) === undefined && found.every(({ path }) => path[0] === first && path.length >= 3);
+  const byPart = sortEntries(isWrapped ? found.map(({ path, entry }) => ({ path: path.slice(1), entry })) : found);
+  return byPart.size === 0 ? undefined : partsOf(byPart, where);
+}

@@ -1,0 +1,116 @@
+/**
+ * @module Images from wherever they lie: folders, archives, CIFAR's batches, Parquet files, and the archives of known data sets.
+ */
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Dataset } from "../dataset.js";
+import { readFileBytes } from "../files-node.js";
+import { checkLabels } from "../labels.js";
+import { holdsImages, readParquetImages } from "../readers/parquet-images-node.js";
+import { tableFormat } from "../readers/table-node.js";
+import type { ArchivesLayout, KnownDataset, KnownFile } from "../registry.js";
+import type { FindOptions } from "../registry-node.js";
+import { cacheFolder, findKnownFile } from "../registry-node.js";
+import { loadSafetensors, saveSafetensors } from "../safetensors-node.js";
+import type { TensorData } from "../../graph/index.js";
+import { DataError } from "../../util/errors.js";
+import { cifarPart, isCifarNames, parseCifar } from "./cifar.js";
+import type { ImageOptions } from "./decode-node.js";
+import { decodeRows } from "./decode-node.js";
+import { imageArchive, readImageFolder } from "./folders-node.js";
+import type { ImageParts } from "./parts.js";
+import { SPLITS } from "./parts.js";
+import { tarFiles } from "./tar.js";
+
+/** The parts of an archive: CIFAR's batches, or files in folders. DataError if it holds neither. */
+export function archiveParts(archive: Uint8Array, where: string): ImageParts {
+  const files = [...tarFiles(archive, where)];
+  if (files.some(({ name }) => cifarPart(name) !== undefined))
+    return parseCifar(files.map(({ name, bytes }) => [`${where}: ${name}`, bytes] as const));
+  const parts = imageArchive(files, where);
+  if (parts === undefined) throw new DataError(`${where}: expected images in folders (CLASS/…), found none`);
+  return parts;
+}
+
+/** The parts of a folder of images, or undefined where it holds something else; `files` are those directly in it. */
+export async function imageFolderParts(
+  folder: string,
+  files: readonly string[],
+  options: { readonly labelColumn?: string },
+): Promise<ImageParts | undefined> {
+  if (files.some((file) => cifarPart(file) === "train")) {
+    const batches = files.filter((file) => cifarPart(file) !== undefined || isCifarNames(file)).map((file) => join(folder, file));
+    return parseCifar(await Promise.all(batches.map(async (file) => [file, await readFileBytes(file)] as const)));
+  }
+  const tables = files.filter((file) => tableFormat(file) !== undefined);
+  return tables.length === 0 ? readImageFolder(folder) : parquetParts(folder, tables, options);
+}
+
+/** The parts of a folder of Parquet files with images: `train-00000-of-00002.parquet`, `test.parquet`. */
+async function parquetParts(
+  folder: string,
+  tables: readonly string[],
+  options: { readonly labelColumn?: string },
+): Promise<ImageParts | undefined> {
+  const files = tables.filter((file) => tableFormat(file) === "parquet");
+  const part = (names: readonly string[]): string[] =>
+    files.filter((file) => names.includes(file.split(/[-_.]/)[0] ?? "")).map((file) => join(folder, file));
+  const train = part(SPLITS.train);
+  if (train[0] === undefined || !(await holdsImages(train[0]))) return undefined;
+  const trainPart = await readParquetImages(train, options);
+  const classes = trainPart.tensor("label").classes as readonly string[];
+  const others = async (names: readonly string[]): Promise<Dataset | undefined> => {
+    const found = part(names);
+    return found.length === 0 ? undefined : readParquetImages(found, { ...options, classes });
+  };
+  const [validation, test] = [await others(SPLITS.validation), await others(SPLITS.test)];
+  return {
+    train: trainPart,
+    ...(validation === undefined ? {} : { validation }),
+    ...(test === undefined ? {} : { test }),
+  };
+}
+
+/**
+ * The parts of a known data set of small JPEG files. Decoding tens of thousands of files takes a while: the pixels are kept in
+ * the cache, under the checksums of the archives, and read from there from then on.
+ */
+export async function knownArchives(
+  known: KnownDataset,
+  layout: ArchivesLayout,
+  options: FindOptions & ImageOptions,
+): Promise<ImageParts> {
+  const key = `${known.name}-${layout.train.sha256.slice(0, 8)}${layout.test.sha256.slice(0, 8)}`;
+  const kept = join(options.cacheFolder ?? cacheFolder(), "decoded", `${key}.safetensors`);
+  const part = (image: TensorData, label: TensorData): Dataset =>
+    new Dataset({ image, label: checkLabels(label, layout.classes, kept) });
+  try {
+    const { tensors } = await loadSafetensors(kept);
+    const named = (name: string): TensorData => tensors.get(name) as TensorData;
+    return {
+      train: part(named("train.image"), named("train.label")),
+      test: part(named("test.image"), named("test.label")),
+    };
+  } catch {
+    // Not there yet, or not whole: made below.
+  }
+  const [channels, height = 1, width = 1] = layout.shape;
+  const decoded = async (file: KnownFile): Promise<Dataset> => {
+    const { content, path } = await findKnownFile(known, file, options);
+    const { train } = archiveParts(content, path);
+    const header = { height, width, channels: channels === 1 ? 1 : 3 } as const;
+    return (await decodeRows(train, { shape: layout.shape, medianPixels: height * width }, options, header)).rows;
+  };
+  const [train, test] = [await decoded(layout.train), await decoded(layout.test)];
+  const tensors = Object.entries({ train, test }).flatMap(([name, rows]) => [
+    [`${name}.image`, rows.tensor("image")] as const,
+    [`${name}.label`, rows.tensor("label")] as const,
+  ]);
+  try {
+    await mkdir(dirname(kept), { recursive: true });
+    await saveSafetensors(kept, tensors);
+  } catch {
+    options.note?.(`${known.name}: the decoded images could not be kept in ${dirname(kept)}`);
+  }
+  return { train: train.drop("file"), test: test.drop("file") };
+}

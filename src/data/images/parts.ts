@@ -1,0 +1,23 @@
+/**
+ * @module The parts of a data set, by the names that folders, files and columns have for them.
+ */
+import type { Dataset } from "../dataset.js";
+
+export const SPLITS = {
+  train: ["train", "training"],
+  validation: ["validation", "valid", "val", "dev"],
+  test: ["test", "testing", "t10k"],
+} as const;
+
+export type PartName = keyof typeof SPLITS;
+
+/** Parts of a data set; what is left out is held back from the training part. */
+export interface ImageParts {
+  readonly train: Dataset;
+  readonly validation?: Dataset;
+  readonly test?: Dataset;
+}
+
+/** Which part a name stands for, or undefined. */
+export const partNamed = (name: string): PartName | undefined =>
+  (Object.keys(SPLITS) as PartName[]).find((part) => (SPLITS[part] as readonly string[]).includes(name.toLowerCase()));

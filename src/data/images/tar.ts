@@ -1,0 +1,49 @@
+/**
+ * @module The files in a tar archive (POSIX ustar, with the long names of pax and GNU), in their order.
+ *
+ * Source: IEEE Std 1003.1-2017, pax, "ustar Interchange Format".
+ */
+import { DataError } from "../../util/errors.js";
+
+export interface TarFile {
+  readonly name: string;
+  /** Shares the archive's memory. */
+  readonly bytes: Uint8Array;
+}
+
+const BLOCK = 512;
+
+/** Errors: DataError, naming `where`, if a header's checksum is wrong or the archive ends within a file. */
+export function* tarFiles(archive: Uint8Array, where: string): Generator<TarFile> {
+  const decoder = new TextDecoder();
+  let longName: string | undefined;
+  let at = 0;
+  while (at < archive.length) {
+    const header = archive.subarray(at, at + BLOCK);
+    if (header.length < BLOCK) throw new DataError(`${where}: expected a header at byte ${at}, got the end; it is truncated`);
+    if (header.every((byte) => byte === 0)) return;
+    const text = (start: number, length: number): string => {
+      const field = header.subarray(start, start + length);
+      const end = field.indexOf(0);
+      return decoder.decode(end < 0 ? field : field.subarray(0, end));
+    };
+    // The checksum is taken with spaces in its own place.
+    const sum = header.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 32 : byte), 0);
+    if (Number.parseInt(text(148, 8), 8) !== sum)
+      throw new DataError(`${where}: expected a tar archive, got a header at byte ${at} whose checksum is wrong`);
+    const size = Number.parseInt(text(124, 12), 8) || 0;
+    const bytes = archive.subarray(at + BLOCK, at + BLOCK + size);
+    if (bytes.length < size)
+      throw new DataError(`${where}: expected ${size} bytes of a file, got ${bytes.length}; it is truncated`);
+    at += BLOCK + Math.ceil(size / BLOCK) * BLOCK;
+    const kind = text(156, 1);
+    if (kind === "L") longName = decoder.decode(bytes).replace(/\0.*$/s, "");
+    else if (kind === "x") longName = /(?:^|\n)\d+ path=([^\n]*)\n/.exec(decoder.decode(bytes))?.[1] ?? longName;
+    else {
+      const prefix = text(257, 5) === "ustar" ? text(345, 155) : "";
+      const name = longName ?? (prefix === "" ? text(0, 100) : `${prefix}/${text(0, 100)}`);
+      longName = undefined;
+      if (kind === "0" || kind === "") yield { name, bytes };
+    }
+  }
+}
