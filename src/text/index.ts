@@ -1,7 +1,10 @@
 /**
- * @module Tokenizers that run anywhere. In Node, `descentjs/text` is `node.ts`, whose `tokenizerFrom` runs the Rust library.
+ * @module Tokenizers and token batches that run anywhere. In Node, `descentjs/text` is `node.ts`, whose `tokenizerFrom` runs the
+ * Rust library.
  */
 export * from "./assemble.js";
 export * from "./token-batch.js";
 export * from "./tokenizer.js";
 export type { TokenizerJson } from "./tokenizer-json.js";
+export { tokenizerFrom } from "./web.js";
+export { tokenizerFrom as tokenizerFromWeb } from "./web.js";

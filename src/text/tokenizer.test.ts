@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import type { Tokenizer } from "./node.js";
-import { padTokens, tokenizerFrom } from "./node.js";
+import { padTokens, tokenizerFrom, tokenizerFromWeb } from "./node.js";
 
 interface Case {
   texts: string[];
@@ -35,6 +35,9 @@ async function check(tokenizer: Tokenizer, cases: readonly Case[]): Promise<void
 for (const { name, tokenizer: json, cases } of golden.tokenizers) {
   test(`${name}: as Python's tokenizers (native)`, async () => {
     await check(await tokenizerFrom(json, { where: name }), cases);
+  });
+  test(`${name}: as Python's tokenizers (web)`, async () => {
+    await check(await tokenizerFromWeb(json, { where: name }), cases);
   });
 }
 

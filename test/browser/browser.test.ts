@@ -3,12 +3,23 @@
  * same network trained there and in Node.
  */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { openBrowser, withoutChromium } from "./chromium.js";
 import type { Place } from "./page.js";
 import type { Device } from "../../src/runtime/index.js";
 import { buildMlp, trainMlp, trainModel } from "../suites/mlp.js";
 import { RUNTIME_CASES } from "../suites/runtime-suite.js";
+
+interface TokenizerCase {
+  readonly texts: readonly string[];
+  readonly maxLength?: number;
+  readonly ids: readonly number[];
+  readonly offsets: readonly number[];
+}
+const golden = JSON.parse(readFileSync(new URL("../../../test/golden/tokenizers.json", import.meta.url), "utf8")) as {
+  readonly tokenizers: readonly { readonly name: string; readonly tokenizer: object; readonly cases: readonly TokenizerCase[] }[];
+};
 
 const HOMES: readonly (readonly [Place, Device])[] = [
   ["page", "wasm"],
@@ -59,6 +70,23 @@ else {
       const node = await trainModel({ device: "cpu" }, steps);
       losses.forEach((loss, i) => assert.ok(Math.abs(loss - (node[i] as number)) < 1e-4, `step ${i}: ${loss}, ${node[i]}`));
       assert.equal(losses.length, steps);
+    });
+  }
+
+  for (const { name, tokenizer, cases } of golden.tokenizers) {
+    test(`tokenizer ${name}: ids and places of Python's tokenizers`, async () => {
+      const whole = cases.filter((c) => c.maxLength === undefined);
+      const found = await (
+        await browser
+      ).call(
+        "tokenize",
+        tokenizer,
+        whole.map(({ texts }) => (texts.length === 1 ? (texts[0] as string) : [texts[0] as string, texts[1] as string])),
+      );
+      assert.deepEqual(
+        found,
+        whole.map(({ ids, offsets }) => ({ ids, offsets })),
+      );
     });
   }
 

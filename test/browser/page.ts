@@ -3,6 +3,8 @@
  */
 import type { Device, DeviceChoice, Runtime } from "../../src/runtime/index.js";
 import { createWorkerRuntime, platformRuntime, resolveDevice } from "../../src/runtime/index.js";
+import type { TokenizerInput } from "../../src/text/index.js";
+import { tokenizerFrom } from "../../src/text/index.js";
 import { buildMlp, trainMlp, trainModel } from "../suites/mlp.js";
 import { RUNTIME_CASES } from "../suites/runtime-suite.js";
 
@@ -29,6 +31,12 @@ const page = {
   /** Trains through the layers that people use: modules, an optimizer, a state with dropout's random numbers. */
   async trainModel(place: Place, device: Device, steps: number): Promise<number[]> {
     return trainModel({ runtime: await runtimeAt(place), device }, steps);
+  },
+
+  /** Ids and places of texts, or pairs, by a tokenizer. */
+  async tokenize(tokenizer: unknown, inputs: TokenizerInput[]) {
+    const encodings = await (await tokenizerFrom(tokenizer)).encodeBatch(inputs);
+    return encodings.map(({ ids, offsets }) => ({ ids: [...ids], offsets: [...offsets] }));
   },
 
   async resolve(choice: DeviceChoice): Promise<Device> {
