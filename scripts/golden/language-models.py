@@ -19,6 +19,14 @@ from transformers import (
     BertForTokenClassification,
     GPT2Config,
     GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MarianConfig,
+    MarianMTModel,
+    MistralConfig,
+    MistralForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
 )
 
 HERE = Path(__file__).resolve().parents[2] / "test" / "fixtures" / "language-models"
@@ -30,6 +38,8 @@ def randomized(model, seed):
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, p in model.named_parameters():
+            if not p.requires_grad:
+                continue
             spread = 0.3 if p.dim() > 1 else 0.2
             p.copy_(torch.randn(p.shape, generator=generator) * spread + (1 if p.dim() == 1 and "weight" in name else 0))
     return model.eval()
@@ -43,14 +53,19 @@ def save(name, model, inputs, compute, **saving):
     model.save_pretrained(folder, **saving)
     (folder / "generation_config.json").unlink(missing_ok=True)
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
+    (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     model = model.double()
     outputs = compute(model, inputs)
-    names, parameters = zip(*model.named_parameters())
+    names, parameters = zip(*((k, p) for k, p in model.named_parameters() if p.requires_grad))
     gradients = torch.autograd.grad(outputs["loss"], parameters, allow_unused=True)
     tensors = {f"input.{k}": v.to(torch.int32) for k, v in inputs.items()}
     tensors |= {f"output.{k}": v.detach().float().contiguous() for k, v in outputs.items()}
-    tensors |= {f"gradient.{k}": g.float().contiguous() for k, g in zip(names, gradients) if g is not None}
+    found = [(k, g.float().contiguous()) for k, g in zip(names, gradients) if g is not None]
+    if hasattr(model, "marian_names"):
+        for (_, g), p in zip(found, parameters):
+            p.data.copy_(g)
+        found = [(k, g.float().contiguous()) for k, g in model.marian_names()]
+    tensors |= {f"gradient.{k}": g for k, g in found}
     save_file(tensors, folder / "expected.safetensors", {"madeBy": f"scripts/golden/language-models.py, transformers {transformers.__version__}, PyTorch {torch.__version__}"})
     size = sum(f.stat().st_size for f in folder.iterdir())
     print(f"{name}: {sum(p.numel() for p in parameters)} parameters, {size} bytes")
@@ -150,3 +165,102 @@ save(
     {**bert_inputs, "labels": torch.where(bert_inputs["mask"].bool(), bert_inputs["tokens"] % 5, -100)},
     classified,
 )
+
+# --- Llama and its kin ---------------------------------------------------------------------------------------------------------
+
+llama = dict(vocab_size=V, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=32)
+scaled = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16, "rope_theta": 100.0}
+save("llama", randomized(LlamaForCausalLM(LlamaConfig(**llama)), 7), causal_inputs(), causal)
+save(
+    "llama-tied",
+    randomized(LlamaForCausalLM(LlamaConfig(**{**llama, "num_key_value_heads": 1, "head_dim": 8}, tie_word_embeddings=True, attention_bias=True, mlp_bias=True, rope_parameters=scaled)), 8),
+    causal_inputs(),
+    causal,
+)
+save("mistral", randomized(MistralForCausalLM(MistralConfig(**llama, sliding_window=None)), 9), causal_inputs(), causal)
+save("qwen2", randomized(Qwen2ForCausalLM(Qwen2Config(**llama, tie_word_embeddings=True)), 10), causal_inputs(), causal)
+
+# --- the Transformer --------------------------------------------------------------------------------------------------------------
+
+marian = dict(
+    vocab_size=43, decoder_vocab_size=43, d_model=16, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=2,
+    encoder_ffn_dim=24, decoder_ffn_dim=20, max_position_embeddings=12, activation_function="relu", scale_embedding=True,
+    pad_token_id=0, bos_token_id=1, eos_token_id=2, forced_eos_token_id=2, decoder_start_token_id=1,
+)
+translation = {
+    "source": tokens(43, 2),
+    "sourceMask": padding([7, 5, 2]),
+    "target": tokens(43, 3, 5),
+    "targetMask": padding([5, 3, 4], 5),
+}
+
+
+def translated(model, inputs):
+    logits = model(
+        input_ids=inputs["source"], attention_mask=inputs["sourceMask"], decoder_input_ids=inputs["target"], decoder_attention_mask=inputs["targetMask"]
+    ).logits
+    return {"logits": logits, "loss": causal_loss(logits, inputs["target"], inputs["targetMask"])}
+
+
+model = randomized(MarianMTModel(MarianConfig(**marian)), 11)
+model.final_logits_bias.copy_(torch.randn(1, 43, generator=torch.Generator().manual_seed(12)))
+save("marian", model, translation, translated)
+
+
+class PreNorm(torch.nn.Module):
+    """PyTorch's own Transformer, norms first, under Marian's names."""
+
+    def __init__(self):
+        super().__init__()
+        self.shared = torch.nn.Embedding(43, 16)
+        self.body = torch.nn.Transformer(16, 2, 2, 2, 24, 0, "relu", batch_first=True, norm_first=True)
+
+    def marian_names(self):
+        d = 16
+        for name, p in self.state_dict().items():
+            if name == "shared.weight":
+                yield "model.shared.weight", p
+                continue
+            side, *rest = name.removeprefix("body.").split(".")
+            if rest[0] == "norm":
+                yield f"model.{side}.layer_norm.{rest[1]}", p
+                continue
+            at = f"model.{side}.layers.{rest[1]}"
+            part = ".".join(rest[2:])
+            norms = {"norm1": "self_attn_layer_norm", "norm2": "encoder_attn_layer_norm" if side == "decoder" else "final_layer_norm", "norm3": "final_layer_norm"}
+            if part.startswith(("self_attn", "multihead_attn")):
+                ours = at + (".self_attn" if part.startswith("self_attn") else ".encoder_attn")
+                if "in_proj" in part:
+                    for i, letter in enumerate("qkv"):
+                        yield f"{ours}.{letter}_proj.{part.split('in_proj_')[1]}", p[i * d : (i + 1) * d]
+                else:
+                    yield f"{ours}.out_proj.{part.rsplit('.', 1)[1]}", p
+            elif part.startswith("norm"):
+                norm, kind = part.split(".")
+                yield f"{at}.{norms[norm]}.{kind}", p
+            else:
+                yield f"{at}.{part.replace('linear', 'fc')}", p
+
+    def save_pretrained(self, folder):
+        save_file({k: v.contiguous() for k, v in self.marian_names()} | {"final_logits_bias": torch.zeros(1, 43)}, folder / "model.safetensors")
+        ours = {**marian, "decoder_ffn_dim": 24, "encoder_attention_heads": 2, "normalize_before": True, "architectures": ["MarianMTModel"], "model_type": "marian"}
+        (folder / "config.json").write_text(json.dumps(ours))
+
+    def forward(self, source, source_mask, target, target_mask):
+        positions = MarianMTModel(MarianConfig(**marian)).model.encoder.embed_positions.weight.double()
+        embed = lambda t: self.shared(t) * 4 + positions[: t.shape[1]]
+        causal = torch.triu(torch.ones(target.shape[1], target.shape[1], dtype=torch.bool), 1)
+        h = self.body(
+            embed(source), embed(target), tgt_mask=causal, src_key_padding_mask=source_mask == 0, memory_key_padding_mask=source_mask == 0,
+            tgt_key_padding_mask=target_mask == 0,
+        )
+        return h @ self.shared.weight.T
+
+
+def prenorm(model, inputs):
+    logits = model(inputs["source"], inputs["sourceMask"], inputs["target"], inputs["targetMask"])
+    return {"logits": logits, "loss": causal_loss(logits, inputs["target"], inputs["targetMask"])}
+
+
+# In training mode the slow path runs, which has gradients; there is no dropout.
+save("transformer-prenorm", randomized(PreNorm(), 13).train(), translation, prenorm)

@@ -39,8 +39,6 @@ export interface BertOptions {
   /** Of the attention weights. */
   readonly attentionDropout?: number;
   readonly epsilon?: number;
-  /** The token whose embedding is zero and stays so. */
-  readonly padToken?: number;
 }
 
 export interface BertInputs {

@@ -8,7 +8,10 @@ import type { Json } from "../util/described.js";
 import { ConfigError } from "../util/errors.js";
 import { parseWith } from "../util/schema.js";
 import type { BertHeadOptions, BertOptions } from "./bert.js";
+import type { RotaryScaling } from "../nn/index.js";
 import type { Gpt2Options } from "./gpt2.js";
+import type { LlamaOptions } from "./llama.js";
+import type { TransformerOptions } from "./transformer.js";
 
 const count = z.number().int().positive();
 const share = z.number().min(0).lt(1);
@@ -166,4 +169,183 @@ export const writeBertConfig = (o: BertOptions & Partial<BertHeadOptions>): Json
 const labelConfig = (labels: number): Record<string, Json> => ({
   id2label: Object.fromEntries(Array.from({ length: labels }, (_, i) => [String(i), `LABEL_${i}`])),
   label2id: Object.fromEntries(Array.from({ length: labels }, (_, i) => [`LABEL_${i}`, i])),
+});
+
+const scalingSchema = z.discriminatedUnion("rope_type", [
+  z.looseObject({ rope_type: z.literal("default") }),
+  z.looseObject({ rope_type: z.literal("linear"), factor: z.number().positive() }),
+  z.looseObject({
+    rope_type: z.literal("llama3"),
+    factor: z.number().positive(),
+    low_freq_factor: z.number().positive(),
+    high_freq_factor: z.number().positive(),
+    original_max_position_embeddings: count,
+  }),
+]);
+
+const llamaSchema = z.looseObject({
+  model_type: z.string().default("llama"),
+  vocab_size: count,
+  hidden_size: count,
+  intermediate_size: count,
+  num_hidden_layers: count,
+  num_attention_heads: count,
+  num_key_value_heads: count.nullish(),
+  head_dim: count.nullish(),
+  max_position_embeddings: count.default(2048),
+  rope_theta: z.number().positive().optional(),
+  // Version 5 of transformers joins both in one object, `rope_parameters`; before, the type was `type` for some time.
+  rope_scaling: z.looseObject({}).nullish(),
+  rope_parameters: z.looseObject({ rope_theta: z.number().positive().optional() }).nullish(),
+  hidden_act: activation.default("silu"),
+  rms_norm_eps: z.number().positive().default(1e-6),
+  tie_word_embeddings: z.boolean().default(false),
+  attention_bias: z.boolean().default(false),
+  mlp_bias: z.boolean().default(false),
+  attention_dropout: share.default(0),
+  sliding_window: count.nullish(),
+  use_sliding_window: z.boolean().optional(),
+});
+
+function readScaling(given: Record<string, unknown> | null | undefined, where: string): RotaryScaling | undefined {
+  if (given == null) return undefined;
+  const scaling = parseWith(scalingSchema, { ...given, rope_type: given["rope_type"] ?? given["type"] ?? "default" }, where);
+  if (scaling.rope_type === "default") return undefined;
+  if (scaling.rope_type === "linear") return { type: "linear", factor: scaling.factor };
+  return {
+    type: "llama3",
+    factor: scaling.factor,
+    lowFrequencyFactor: scaling.low_freq_factor,
+    highFrequencyFactor: scaling.high_freq_factor,
+    originalMaxPositions: scaling.original_max_position_embeddings,
+  };
+}
+
+export function readLlamaConfig(json: Json, where = "config.json"): LlamaOptions {
+  const c = parseWith(llamaSchema, json, where);
+  const windowed = c.use_sliding_window ?? c.model_type === "mistral";
+  if (windowed && c.sliding_window != null && c.sliding_window < c.max_position_embeddings)
+    throw new ConfigError(`${where}: sliding_window: expected none, or at least ${c.max_position_embeddings}, got ${c.sliding_window}`);
+  const theta = c.rope_theta ?? c.rope_parameters?.rope_theta;
+  const scaling = readScaling(c.rope_parameters ?? c.rope_scaling, `${where}: rope_scaling`);
+  const biases = c.model_type === "qwen2" ? "inputs" : c.attention_bias ? "all" : "none";
+  return {
+    vocabSize: c.vocab_size,
+    hiddenSize: c.hidden_size,
+    intermediateSize: c.intermediate_size,
+    numLayers: c.num_hidden_layers,
+    numHeads: c.num_attention_heads,
+    ...(c.num_key_value_heads == null ? {} : { numKeyValueHeads: c.num_key_value_heads }),
+    ...(c.head_dim == null ? {} : { headSize: c.head_dim }),
+    maxPositions: c.max_position_embeddings,
+    ...(theta === undefined ? {} : { theta }),
+    ...(scaling === undefined ? {} : { scaling }),
+    activation: activationOf(c.hidden_act),
+    epsilon: c.rms_norm_eps,
+    tied: c.tie_word_embeddings,
+    attentionBias: biases,
+    perceptronBias: c.mlp_bias,
+    attentionDropout: c.attention_dropout,
+  };
+}
+
+const writeScaling = (s: RotaryScaling): Json =>
+  s.type === "linear"
+    ? { rope_type: s.type, factor: s.factor }
+    : {
+        rope_type: s.type,
+        factor: s.factor,
+        low_freq_factor: s.lowFrequencyFactor,
+        high_freq_factor: s.highFrequencyFactor,
+        original_max_position_embeddings: s.originalMaxPositions,
+      };
+
+export const writeLlamaConfig = (o: LlamaOptions): Json => ({
+  model_type: o.attentionBias === "inputs" ? "qwen2" : "llama",
+  vocab_size: o.vocabSize,
+  hidden_size: o.hiddenSize,
+  intermediate_size: o.intermediateSize,
+  num_hidden_layers: o.numLayers,
+  num_attention_heads: o.numHeads,
+  num_key_value_heads: o.numKeyValueHeads ?? o.numHeads,
+  ...(o.headSize === undefined ? {} : { head_dim: o.headSize }),
+  max_position_embeddings: o.maxPositions ?? 2048,
+  rope_theta: o.theta ?? 10_000,
+  ...(o.scaling === undefined ? {} : { rope_scaling: writeScaling(o.scaling) }),
+  hidden_act: activationName(o.activation ?? "silu"),
+  rms_norm_eps: o.epsilon ?? 1e-6,
+  tie_word_embeddings: o.tied ?? false,
+  attention_bias: o.attentionBias === "all",
+  mlp_bias: o.perceptronBias ?? false,
+  attention_dropout: o.attentionDropout ?? 0,
+});
+
+const marianSchema = z.looseObject({
+  vocab_size: count,
+  d_model: count,
+  encoder_layers: count,
+  decoder_layers: count,
+  encoder_attention_heads: count,
+  decoder_attention_heads: count,
+  encoder_ffn_dim: count,
+  decoder_ffn_dim: count,
+  max_position_embeddings: count.default(1024),
+  activation_function: activation.default("gelu"),
+  dropout: share.default(0.1),
+  attention_dropout: share.default(0),
+  activation_dropout: share.default(0),
+  scale_embedding: z.boolean().default(false),
+  normalize_before: z.boolean().default(false),
+  share_encoder_decoder_embeddings: only(true),
+  tie_word_embeddings: only(true),
+  pad_token_id: z.number().int().min(0).nullish(),
+  eos_token_id: z.number().int().min(0).nullish(),
+  decoder_start_token_id: z.number().int().min(0).nullish(),
+});
+
+export function readTransformerConfig(json: Json, where = "config.json"): TransformerOptions {
+  const c = parseWith(marianSchema, json, where);
+  return {
+    vocabSize: c.vocab_size,
+    hiddenSize: c.d_model,
+    encoderLayers: c.encoder_layers,
+    decoderLayers: c.decoder_layers,
+    encoderHeads: c.encoder_attention_heads,
+    decoderHeads: c.decoder_attention_heads,
+    encoderIntermediateSize: c.encoder_ffn_dim,
+    decoderIntermediateSize: c.decoder_ffn_dim,
+    maxPositions: c.max_position_embeddings,
+    activation: activationOf(c.activation_function),
+    dropout: c.dropout,
+    attentionDropout: c.attention_dropout,
+    activationDropout: c.activation_dropout,
+    scaleEmbedding: c.scale_embedding,
+    normFirst: c.normalize_before,
+    ...(c.pad_token_id == null ? {} : { padToken: c.pad_token_id }),
+    ...(c.eos_token_id == null ? {} : { endToken: c.eos_token_id }),
+    ...(c.decoder_start_token_id == null ? {} : { startToken: c.decoder_start_token_id }),
+  };
+}
+
+export const writeTransformerConfig = (o: TransformerOptions): Json => ({
+  model_type: "marian",
+  vocab_size: o.vocabSize,
+  d_model: o.hiddenSize,
+  encoder_layers: o.encoderLayers,
+  decoder_layers: o.decoderLayers,
+  encoder_attention_heads: o.encoderHeads,
+  decoder_attention_heads: o.decoderHeads,
+  encoder_ffn_dim: o.encoderIntermediateSize,
+  decoder_ffn_dim: o.decoderIntermediateSize,
+  max_position_embeddings: o.maxPositions ?? 512,
+  activation_function: activationName(o.activation ?? "relu"),
+  dropout: o.dropout ?? 0.1,
+  attention_dropout: o.attentionDropout ?? 0,
+  activation_dropout: o.activationDropout ?? 0,
+  scale_embedding: o.scaleEmbedding ?? true,
+  // Marian itself is post-norm: transformers does not know this one.
+  ...(o.normFirst === true ? { normalize_before: true } : {}),
+  pad_token_id: o.padToken ?? null,
+  eos_token_id: o.endToken ?? null,
+  decoder_start_token_id: o.startToken ?? null,
 });

@@ -15,7 +15,19 @@ import {
   BertForTokenClassification,
   BertModel,
 } from "./bert.js";
-import { labelCount, readBertConfig, readGpt2Config, writeBertConfig, writeGpt2Config } from "./pretrained-config.js";
+import { Llama, LlamaModel } from "./llama.js";
+import {
+  labelCount,
+  readBertConfig,
+  readGpt2Config,
+  readLlamaConfig,
+  readTransformerConfig,
+  writeBertConfig,
+  writeGpt2Config,
+  writeLlamaConfig,
+  writeTransformerConfig,
+} from "./pretrained-config.js";
+import { Transformer } from "./transformer.js";
 
 /** What a caller may ask for beside what the configuration says. */
 export interface PretrainedOptions {
@@ -35,7 +47,7 @@ interface Architecture<M extends Module> {
 
 type Maker<M extends Module> = new (options: never, ...more: never[]) => M;
 
-function family<O>(modelType: string, base: string, read: (config: Json) => O, write: (options: O) => Json) {
+function family<O>(modelType: string, base: string, read: (config: Json) => O, write: (options: O) => Json | undefined) {
   const of = <M extends Module & { readonly config: O }>(
     kind: Maker<M>,
     at: string,
@@ -63,6 +75,11 @@ function family<O>(modelType: string, base: string, read: (config: Json) => O, w
 
 const bert = family("bert", "bert", readBertConfig, writeBertConfig);
 const gpt2 = family("gpt2", "transformer", readGpt2Config, writeGpt2Config);
+/** Llama's architecture under its three names, of which Qwen2 alone has biases for queries, keys and values. */
+const llama = family("llama", "model", readLlamaConfig, (o) => (o.attentionBias === "inputs" ? undefined : writeLlamaConfig(o)));
+const qwen2 = family("qwen2", "model", readLlamaConfig, (o) => (o.attentionBias === "inputs" ? writeLlamaConfig(o) : undefined));
+const mistral = family("mistral", "model", readLlamaConfig, () => undefined);
+const marian = family("marian", "model", readTransformerConfig, writeTransformerConfig);
 
 /** Every architecture that a checkpoint may name, by Hugging Face's class. */
 export const ARCHITECTURES = {
@@ -73,6 +90,11 @@ export const ARCHITECTURES = {
   BertForTokenClassification: bert.classifier(BertForTokenClassification),
   GPT2Model: gpt2.trunk(Gpt2Model),
   GPT2LMHeadModel: gpt2.headed(Gpt2),
+  LlamaModel: llama.trunk(LlamaModel),
+  LlamaForCausalLM: llama.headed(Llama),
+  MistralForCausalLM: mistral.headed(Llama),
+  Qwen2ForCausalLM: qwen2.headed(Llama),
+  MarianMTModel: marian.headed(Transformer),
 } as const;
 
 export type ArchitectureName = keyof typeof ARCHITECTURES;

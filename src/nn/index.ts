@@ -13,4 +13,5 @@ export * from "./norm.js";
 export * from "./embedding.js";
 export * from "./attention.js";
 export * from "./recurrent.js";
+export * from "./rotary.js";
 export { flatten } from "../ops/index.js";
