@@ -3,6 +3,7 @@
  */
 export * from "./attention-cache.js";
 export * from "./bert.js";
+export * from "./bilstm.js";
 export * from "./dcgan.js";
 export * from "./gpt2.js";
 export * from "./lenet.js";
@@ -13,4 +14,5 @@ export * from "./pretrained.js";
 export * from "./resnet.js";
 export * from "./table.js";
 export * from "./tabular-mlp.js";
+export * from "./text-cnn.js";
 export * from "./transformer.js";

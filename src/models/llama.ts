@@ -51,7 +51,8 @@ export interface LlamaOptions {
 }
 
 const weightInit = normalInit(0.02);
-const linear = (from: number, to: number, bias: boolean): Linear => new Linear(from, to, { bias, weightInit, biasInit: zerosInit });
+const linear = (from: number, to: number, bias: boolean): Linear =>
+  new Linear(from, to, { bias, weightInit, biasInit: zerosInit });
 
 /** Heads of queries, of keys and values, and their size. ConfigError if they do not fit. */
 function headsOf({ hiddenSize, numHeads, numKeyValueHeads = numHeads, headSize }: LlamaOptions): {
@@ -60,9 +61,12 @@ function headsOf({ hiddenSize, numHeads, numKeyValueHeads = numHeads, headSize }
   readonly size: number;
 } {
   const size = headSize ?? hiddenSize / numHeads;
-  if (!Number.isInteger(size)) throw new ConfigError(`llama: hiddenSize: expected a multiple of ${numHeads} heads, got ${hiddenSize}`);
+  if (!Number.isInteger(size))
+    throw new ConfigError(`llama: hiddenSize: expected a multiple of ${numHeads} heads, got ${hiddenSize}`);
   if (numHeads % numKeyValueHeads !== 0)
-    throw new ConfigError(`llama: numHeads: expected a multiple of ${numKeyValueHeads} heads of keys and values, got ${numHeads}`);
+    throw new ConfigError(
+      `llama: numHeads: expected a multiple of ${numKeyValueHeads} heads of keys and values, got ${numHeads}`,
+    );
   return { heads: numHeads, groups: numKeyValueHeads, size };
 }
 

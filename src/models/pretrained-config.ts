@@ -225,7 +225,9 @@ export function readLlamaConfig(json: Json, where = "config.json"): LlamaOptions
   const c = parseWith(llamaSchema, json, where);
   const windowed = c.use_sliding_window ?? c.model_type === "mistral";
   if (windowed && c.sliding_window != null && c.sliding_window < c.max_position_embeddings)
-    throw new ConfigError(`${where}: sliding_window: expected none, or at least ${c.max_position_embeddings}, got ${c.sliding_window}`);
+    throw new ConfigError(
+      `${where}: sliding_window: expected none, or at least ${c.max_position_embeddings}, got ${c.sliding_window}`,
+    );
   const theta = c.rope_theta ?? c.rope_parameters?.rope_theta;
   const scaling = readScaling(c.rope_parameters ?? c.rope_scaling, `${where}: rope_scaling`);
   const biases = c.model_type === "qwen2" ? "inputs" : c.attention_bias ? "all" : "none";

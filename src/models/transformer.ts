@@ -96,7 +96,8 @@ function rowsAt(table: Tensor, length: Dim, positions: Tensor | undefined): Tens
   if (positions !== undefined) return table.gather(positions);
   const most = table.shape[0] as number;
   if (typeof length !== "number") return table.gather(arange(length));
-  if (length > most) throw new ShapeError(`positions: expected at most ${most} tokens, got ${length}; cut the text, or use windows`);
+  if (length > most)
+    throw new ShapeError(`positions: expected at most ${most} tokens, got ${length}; cut the text, or use windows`);
   return table.slice(0, 0, length);
 }
 
@@ -110,7 +111,8 @@ class Attention extends Module {
 
   constructor(width: number, heads: number, dropout: number) {
     super();
-    if (width % heads !== 0) throw new ConfigError(`transformer: hiddenSize: expected a multiple of ${heads} heads, got ${width}`);
+    if (width % heads !== 0)
+      throw new ConfigError(`transformer: hiddenSize: expected a multiple of ${heads} heads, got ${width}`);
     this.kProj = linear(width, width);
     this.vProj = linear(width, width);
     this.qProj = linear(width, width);

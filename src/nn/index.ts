@@ -8,6 +8,7 @@ export { affine, Flatten, Identity, Linear, type LinearOptions, Sequential } fro
 export * from "./cosine-linear.js";
 export * from "./activation.js";
 export * from "./conv.js";
+export * from "./crf.js";
 export * from "./pool.js";
 export * from "./norm.js";
 export * from "./embedding.js";

@@ -1,9 +1,11 @@
 /**
- * @module Recurrent layers: LSTM and GRU, in one or two directions and several layers, unrolled over a known length.
+ * @module Recurrent layers: LSTM and GRU, in one or two directions and several layers. Over a known length they are unrolled; over a free one they are
+ * the engine's own nodes.
  */
 import type { Dim, Tensor } from "../graph/index.js";
-import { formatShape, Parameter, staticDim } from "../graph/index.js";
-import { concat, dropout as drop, gemm, split, stack, where, zeros } from "../ops/index.js";
+import { formatShape, Parameter } from "../graph/index.js";
+import type { RecurrentOptions as NodeInputs } from "../ops/index.js";
+import { concat, dropout as drop, gemm, gru, lstm, split, stack, where, zeros } from "../ops/index.js";
 import { ShapeError } from "../util/errors.js";
 import { expectLast, expectSizes, layerName } from "./check.js";
 import { defaultBiasInit } from "./init.js";
@@ -19,7 +21,7 @@ export interface RecurrentOptions {
 }
 
 export interface RecurrentInputs {
-  /** True at elements that are no padding: [N, T]. Padding leaves the state as it is, and its output is 0. */
+  /** True at elements that are no padding: [N, T]. Padding leaves the state as it is, and its output is 0. Over a free length it comes last. */
   readonly mask?: Tensor;
   /** States to begin with, [layers·directions, N, H] each; left out, 0. */
   readonly initial?: readonly Tensor[];
@@ -39,7 +41,18 @@ interface Cell {
   readonly step: Step;
   /** Both biases enter as one sum: added once for all elements. */
   readonly mergesBiases: boolean;
+  /** The engine's node, in its layout: Y [T, D, N, H], and the last states [D, N, H]. */
+  readonly node: (
+    x: Tensor,
+    w: Tensor,
+    r: Tensor,
+    options: NodeOptions,
+  ) => { readonly y: Tensor; readonly states: readonly Tensor[] };
+  /** Which of PyTorch's gates stands first, second, … there. */
+  readonly nodeGates: readonly number[];
 }
+
+type NodeOptions = Omit<NodeInputs, "initialHidden"> & { readonly initial: readonly Tensor[] };
 
 /** What LSTM and GRU share: parameters, layers, directions, time. */
 class Recurrence {
@@ -90,7 +103,8 @@ class Recurrence {
     if (x.rank !== 3)
       throw new ShapeError(`${layerName(module)}: expected [N, T, ${this.inputSize}], got ${formatShape(x.shape)}`);
     const [n, length] = x.shape as [Dim, Dim];
-    const steps = staticDim(length, `${layerName(module)}: length`);
+    if (typeof length !== "number") return this.#asNodes(x, { mask, initial }, cell);
+    const steps = length;
     // WebGPU splits numbers, not truth values.
     const kept = mask === undefined ? undefined : split(mask.unsqueeze(-1).cast(x.dtype), ones(steps), 1);
     const masks = kept?.map((m) => m.reshape([n, 1]).greater(0));
@@ -112,6 +126,37 @@ class Recurrence {
     }
     if (mask !== undefined) h = where(mask.unsqueeze(-1), h, 0);
     return { output: h, states: finals.map((list) => stack(list)) };
+  }
+
+  /** Each layer as one node. */
+  #asNodes(
+    x: Tensor,
+    { mask, initial }: { mask: Tensor | undefined; initial: readonly Tensor[] | undefined },
+    cell: Cell,
+  ): RecurrentOutput {
+    const [n, length] = x.shape as [Dim, Dim];
+    const lengths = mask?.cast("int32").sum(1);
+    const directions = this.suffixes.length;
+    const finals: Tensor[][] = Array.from({ length: this.stateCount }, () => []);
+    let h = x.swapAxes(0, 1); // [T, N, D]
+    for (let layer = 0; layer < this.layers; layer++) {
+      if (layer > 0) h = drop(h, this.dropout);
+      const stacked = (what: string): Tensor | undefined => {
+        const each = this.suffixes.map((suffix) => this.parameters[`${what}_l${layer}${suffix}`]);
+        if (each.some((weight) => weight === undefined)) return undefined;
+        return stack(each.map((weight) => reordered(weight as Tensor, cell.nodeGates, this.hiddenSize)));
+      };
+      const biases = [stacked("bias_ih"), stacked("bias_hh")].filter((b) => b !== undefined);
+      const { y, states } = cell.node(h, stacked("weight_ih") as Tensor, stacked("weight_hh") as Tensor, {
+        direction: directions === 2 ? "bidirectional" : "forward",
+        initial: (initial ?? []).map((state) => state.slice(0, layer * directions, (layer + 1) * directions)),
+        ...(biases.length === 0 ? {} : { bias: concat(biases, 1) }),
+        ...(lengths === undefined ? {} : { lengths }),
+      });
+      states.forEach((state, i) => finals[i]?.push(state));
+      h = y.transpose([0, 2, 1, 3]).reshape([length, n, directions * this.hiddenSize]);
+    }
+    return { output: h.swapAxes(0, 1), states: finals.map((list) => concat(list)) };
   }
 
   #direction(
@@ -144,6 +189,12 @@ class Recurrence {
   }
 }
 
+/** The gates' rows in another order. */
+const reordered = (weight: Tensor, order: readonly number[], hidden: number): Tensor => {
+  const gates = split(weight, new Array<number>(order.length).fill(hidden));
+  return concat(order.map((gate) => gates[gate] as Tensor));
+};
+
 const ones = (count: number): number[] => new Array<number>(count).fill(1);
 const partsOf = (x: Tensor, parts: number, size: number): readonly Tensor[] => split(x, new Array<number>(parts).fill(size), -1);
 
@@ -153,8 +204,8 @@ const partsOf = (x: Tensor, parts: number, size: number): readonly Tensor[] => s
  *     i, f, o = σ(…), g = tanh(…) of W·x + b + U·h + c;  cell ← f·cell + i·g;  h ← o·tanh(cell)
  *
  * Shapes: x [N, T, in] → output [N, T, H·directions], states [layers·directions, N, H]; weight_ih_l0 [4·H, in],
- * weight_hh_l0 [4·H, H], bias_ih_l0 and bias_hh_l0 [4·H], `_reverse` for the other direction. T is a number: bind it first.
- * Errors: ShapeError if x does not fit or its length is free.
+ * weight_hh_l0 [4·H, H], bias_ih_l0 and bias_hh_l0 [4·H], `_reverse` for the other direction. Over a free T it is one node for each layer, which has no gradient before T is bound.
+ * Errors: ShapeError if x does not fit.
  * Source: Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000; parameters and gates as PyTorch's.
  * Differs from PyTorch: the batch comes first; padding is said by a mask.
  * Checked against: PyTorch 2.13, 1e-6, layers.test.ts.
@@ -181,7 +232,15 @@ export class LSTM extends Module {
         .add(i.sigmoid().mul(g.tanh()));
       return [o.sigmoid().mul(cell.tanh()), cell];
     };
-    return this.#recurrence.run(this, x, inputs, { step, mergesBiases: true });
+    const node: Cell["node"] = (t, w, r, { initial: [initialHidden, initialCell], ...rest }) => {
+      const given = {
+        ...(initialHidden === undefined ? {} : { initialHidden }),
+        ...(initialCell === undefined ? {} : { initialCell }),
+      };
+      const { y, hidden, cell } = lstm(t, w, r, { ...rest, ...given });
+      return { y, states: [hidden, cell] };
+    };
+    return this.#recurrence.run(this, x, inputs, { step, mergesBiases: true, node, nodeGates: [0, 3, 1, 2] });
   }
 }
 
@@ -216,6 +275,10 @@ export class GRU extends Module {
       // (1 − z)·n + z·h = n + z·(h − n)
       return [n.add(z.mul(hidden.sub(n)))];
     };
-    return this.#recurrence.run(this, x, inputs, { step, mergesBiases: false });
+    const node: Cell["node"] = (t, w, r, { initial: [initialHidden], ...rest }) => {
+      const { y, hidden } = gru(t, w, r, { ...rest, ...(initialHidden === undefined ? {} : { initialHidden }) });
+      return { y, states: [hidden] };
+    };
+    return this.#recurrence.run(this, x, inputs, { step, mergesBiases: false, node, nodeGates: [1, 0, 2] });
   }
 }

@@ -1,0 +1,72 @@
+/**
+ * @module `TextCnn`: a classifier of texts by the strongest answers of filters over a few neighbouring tokens.
+ */
+import type { Dim, Tensor } from "../graph/index.js";
+import { dimAdd } from "../graph/index.js";
+import { affine, Conv1d, Dropout, Embedding, Linear, Module, relu, uniformInit } from "../nn/index.js";
+import { concat, ones, where, zeros } from "../ops/index.js";
+import { ConfigError } from "../util/errors.js";
+
+export interface TextCnnOptions {
+  readonly vocabSize: number;
+  readonly numLabels: number;
+  /** Width of the token vectors. */
+  readonly embeddingSize?: number;
+  /** How many neighbouring tokens each kind of filter sees. */
+  readonly widths?: readonly number[];
+  /** Filters of each width. */
+  readonly filters?: number;
+  /** Before the classifier. */
+  readonly dropout?: number;
+}
+
+/**
+ * Kim's convolutional network for sentences: CNN-rand, or CNN-non-static where the embedding begins with pretrained vectors.
+ *
+ * Shapes: tokens [N, T], mask [N, T] (true at tokens that are no padding) → logits [N, K]. A text's logits do not depend on its padding.
+ * Source: Kim 2014, arXiv:1408.5882; as in its code, zeros stand before and after the text, so that each filter sees each token at each place.
+ * Differs from the source: no rescaling of the classifier's weights to norm 3 (`weightClipping` does that); PyTorch's initial weights.
+ */
+export class TextCnn extends Module {
+  readonly config: TextCnnOptions;
+  readonly embedding: Embedding;
+  readonly convs: readonly Conv1d[];
+  readonly dropout: Dropout;
+  readonly fc: Linear;
+
+  constructor(options: TextCnnOptions) {
+    super();
+    const { vocabSize, numLabels, embeddingSize = 300, widths = [3, 4, 5], filters = 100, dropout = 0.5 } = options;
+    if (widths.length === 0) throw new ConfigError("text-cnn: widths: expected at least one, got none");
+    this.config = options;
+    this.embedding = new Embedding(vocabSize, embeddingSize, { weightInit: uniformInit(-0.25, 0.25) });
+    this.convs = widths.map((kernelSize) => new Conv1d(embeddingSize, filters, { kernelSize }));
+    this.dropout = new Dropout(dropout);
+    this.fc = new Linear(filters * widths.length, numLabels);
+  }
+
+  override forward(tokens: Tensor, { mask }: { readonly mask?: Tensor } = {}): Tensor {
+    const vectors = this.embedding.forward(tokens); // [N, T, D]
+    const kept = mask === undefined ? null : mask.cast("float32"); // [N, T]
+    const x = kept === null ? vectors : vectors.mul(kept.unsqueeze(-1));
+    const strongest = this.convs.map((conv) => pooled(x, conv, kept)); // [N, F] each
+    return concat(strongest, 1).pipe(this.dropout, this.fc); // [N, K]
+  }
+}
+
+/** The largest relu(filter) over all windows with a token in them: [N, F]. Windows become rows, so that all filters are one product. */
+function pooled(x: Tensor, conv: Conv1d, kept: Tensor | null): Tensor {
+  const [n, t, d] = x.shape as [Dim, Dim, number];
+  const width = conv.weight.dims[2] as number;
+  const more = width - 1;
+  const windows = dimAdd(t, more);
+  // Element k of window j is token j + k − (w − 1), zeros before and after the text.
+  const columns = Array.from({ length: width }, (_, k) => x.pad([0, more - k, 0], [0, k, 0])); // [N, T + w − 1, D]
+  const rows = concat(columns, 2); // [N, T + w − 1, w·D]
+  const weight = conv.weight.transpose([0, 2, 1]).reshape([conv.outChannels, width * d]);
+  const answers = relu(affine(rows, weight, conv.bias)); // [N, T + w − 1, F]
+  if (kept === null) return answers.reduceMax(1);
+  // Window j begins at token j − (w − 1); 0 is no more than what relu gives.
+  const begins = more === 0 ? kept : concat([ones([n, more]), kept], 1).reshape([n, windows]);
+  return where(begins.greater(0).unsqueeze(-1), answers, zeros([], "float32")).reduceMax(1);
+}
