@@ -268,11 +268,13 @@ export class Dataset {
     return batch;
   }
 
-  /** All rows as one batch, without a copy. */
+  /** All rows as one batch; without a copy, but where threads share the memory, which engines do not take. */
   batch(): Batch {
     const batch: Batch = {};
     for (const [name, column] of Object.entries(this.columns)) {
-      if (!isText(column)) batch[name] = { dtype: column.dtype, shape: column.shape, data: column.data };
+      if (isText(column)) continue;
+      const data = column.data.buffer instanceof ArrayBuffer ? column.data : column.data.slice();
+      batch[name] = { dtype: column.dtype, shape: column.shape, data };
     }
     return batch;
   }
