@@ -672,6 +672,9 @@ export const FOREIGN: ReadonlyMap<string, Conversion> = new Map<string, Conversi
 /** Names of the ops of other domains that are put together from the table's. */
 export const FOREIGN_OPS: readonly string[] = [...FOREIGN.keys()];
 
+/** Descent's own ops, and those whose meaning depends on the processor. */
+const NEVER_READ: ReadonlySet<string> = new Set(["descent", "com.microsoft.nchwc"]);
+
 /** How a node is converted, or undefined if it cannot be. */
 export function conversionOf(domain: string, opType: string): Conversion | undefined {
   if (domain !== "") {
@@ -682,7 +685,7 @@ export function conversionOf(domain: string, opType: string): Conversion | undef
     if (own !== undefined) return own;
   }
   const op = OPS.get(opType);
-  return op !== undefined && op.domain === domain && op.domain !== "descent" ? (c) => byTable(c, op) : undefined;
+  return op !== undefined && op.domain === domain && !NEVER_READ.has(domain) ? (c) => byTable(c, op) : undefined;
 }
 
 /** Arrays of floats up to this many join the computation of a shape (scales); elsewhere they are weights. */

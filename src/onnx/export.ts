@@ -216,7 +216,7 @@ class Exporter {
     while (op.requiredOutputs !== undefined && count > op.requiredOutputs && !this.#isUsed(node.outputs[count - 1] as Tensor))
       count--;
     const outputs = node.outputs.slice(0, count).map((t) => this.#name(t));
-    this.#push(op.name, op.domain, inputs, outputs, attributes, node.scope);
+    this.#push(op.engineName ?? op.name, op.domain, inputs, outputs, attributes, node.scope);
   }
 
   #isUsed(t: Tensor): boolean {

@@ -21,6 +21,8 @@ export * from "./state.js";
 export * from "./custom.js";
 export * from "./window.js";
 export * from "./table.js";
+export { toBlocks } from "./blocked.js";
+export { blockChannels } from "./passes/block.js";
 export { bindGraph } from "./passes/bind.js";
 export { fuseGraph } from "./passes/fuse.js";
 export { lowerGraph } from "./passes/lower.js";

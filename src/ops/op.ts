@@ -101,8 +101,10 @@ export interface ExpandContext<A extends Attributes, I extends readonly Optional
 export interface Op<A extends Attributes = Attributes, I extends readonly OptionalTensor[] = readonly OptionalTensor[]> {
   /** ONNX's own name, or Descent's where ONNX has no such op. */
   readonly name: string;
+  /** The name in files where another op of the table has it, in another domain. */
+  readonly engineName?: string;
   /** "" is ONNX itself. Ops of `descent` are never run: each has a `lower`, or a `resolve`. */
-  readonly domain: "" | "com.microsoft" | "descent";
+  readonly domain: "" | "com.microsoft" | "com.microsoft.nchwc" | "descent";
   readonly attributes: { readonly [K in keyof A]-?: AttributeKind };
   /** Attributes that ONNX takes as constant inputs, with the input's place; `scalar` for rank 0. */
   readonly attributeInputs?: { readonly [K in keyof A]?: { readonly slot: number; readonly scalar?: boolean } };

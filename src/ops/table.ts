@@ -5,6 +5,7 @@ import type { Node } from "../graph/index.js";
 import { UnsupportedOpError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import { custom } from "./custom.js";
+import { blocked } from "./blocked.js";
 import { batchNormalization } from "./batch-norm.js";
 import { convolution } from "./convolution.js";
 import { einsums } from "./einsum.js";
@@ -34,6 +35,7 @@ const FAMILIES = {
   indexing,
   softmaxFamily,
   convolution,
+  blocked,
   pooling,
   resizing,
   batchNormalization,

@@ -7,7 +7,7 @@ import { gemm } from "../linalg.js";
 import type { Target } from "../op.js";
 
 /** How many nodes (and outputs) use each tensor. */
-function countUses(graph: Graph): Map<Tensor, number> {
+export function countUses(graph: Graph): Map<Tensor, number> {
   const uses = new Map<Tensor, number>();
   const use = (t: Tensor): void => void uses.set(t, (uses.get(t) ?? 0) + 1);
   for (const node of reachableNodes(graph.outputs.values())) for (const t of node.inputs) if (t !== null) use(t);

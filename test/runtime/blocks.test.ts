@@ -1,0 +1,125 @@
+/**
+ * Graphs of convolutions in blocks of channels, on the engine, against the reference interpreter of the graph as it was traced.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { grad } from "../../src/autodiff/index.js";
+import type { Tensor } from "../../src/graph/index.js";
+import { constant, fromNumbers, Graph, input, sizeOf } from "../../src/graph/index.js";
+import type { Mode } from "../../src/ops/index.js";
+import * as ops from "../../src/ops/index.js";
+import { channelBlock } from "../../src/runtime/block.js";
+import { compile, platformRuntime, prepareGraph } from "../../src/runtime/index.js";
+import { evaluateReference } from "../../src/runtime/reference/index.js";
+import { Random } from "../../src/util/random.js";
+import { TOLERANCES } from "../tolerances.js";
+import { assertClose } from "../suites/harness.js";
+
+const block = await channelBlock(await platformRuntime());
+const withoutBlocks = block > 1 ? {} : { skip: "the engine has no kernels for blocks of channels on this processor" };
+
+type Leaves = Readonly<Record<string, Tensor>>;
+
+/** Runs y and its gradients to all leaves on the engine and by the interpreter. `blocks`: how many nodes must be in blocks. */
+async function check(
+  shapes: Readonly<Record<string, readonly number[]>>,
+  build: (leaves: Leaves) => Tensor,
+  { blocks, mode = "train", gradients: wanted = mode === "train" }: { blocks: number; mode?: Mode; gradients?: boolean },
+): Promise<void> {
+  const leaves = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, input(name, shape)]));
+  const traced = build(leaves);
+  const { map } = ops.resolveMode([traced], mode, { seed: constant(1, "uint32"), step: constant(2, "uint32") });
+  const y = map(traced);
+  const u = input("u", y.shape);
+  const all = Object.values(leaves);
+  const gradients = wanted ? grad(y.mul(u).sum(), all) : [];
+  const outputs = new Map([["y", y], ...gradients.map((g, i) => [`d${Object.keys(leaves)[i]}`, g] as const)]);
+  const values = new Map(
+    [...all, u].map((leaf) => {
+      const shape = leaf.shape as readonly number[];
+      const random = new Random(7, String(leaf.node.attributes["name"]));
+      return [
+        leaf,
+        fromNumbers(
+          "float32",
+          shape,
+          Array.from({ length: sizeOf(shape) }, () => random.normal()),
+        ),
+      ] as const;
+    }),
+  );
+  const graph = new Graph(outputs);
+  const used = prepareGraph(graph, "cpu", new Map(), block).nodes.filter((node) => node.op === "BlockedConv").length;
+  assert.ok(used >= blocks, `expected at least ${blocks} convolutions in blocks, got ${used}`);
+  await using executable = await compile(graph, { threads: 2 });
+  const feeds = Object.fromEntries([...values].map(([leaf, data]) => [String(leaf.node.attributes["name"]), data]));
+  const got = await executable.call(Object.fromEntries(executable.inputs.map((name) => [name, feeds[name] as never])));
+  const wide = new Map([...values].map(([leaf, v]) => [leaf, { ...v, data: Float64Array.from(v.data as Float32Array) }]));
+  const expected = evaluateReference([...outputs.values()], wide);
+  [...outputs.keys()].forEach((name, i) => {
+    const { dtype, shape, data } = got[name] as { dtype: "float32"; shape: readonly number[]; data: Float32Array };
+    const value = { dtype, shape, data: Float64Array.from(data) };
+    assertClose(value, expected[i] as never, TOLERANCES.engineGraph, name);
+  });
+}
+
+const at = (leaves: Leaves, name: string): Tensor => leaves[name] as Tensor;
+const convolution =
+  (options: ops.ConvOptions = {}) =>
+  (i: Leaves): Tensor =>
+    ops.conv(at(i, "x"), at(i, "w"), { ...options, bias: i["b"] ?? null });
+
+const CONVOLUTIONS: readonly [string, Readonly<Record<string, readonly number[]>>, ops.ConvOptions, number][] = [
+  ["3×3", { x: [2, 16, 7, 9], w: [32, 16, 3, 3], b: [32] }, { padding: 1 }, 2],
+  ["3×3 to several blocks", { x: [2, 48, 5, 5], w: [80, 48, 3, 3] }, { padding: 1 }, 2],
+  ["from three channels", { x: [2, 3, 8, 8], w: [16, 3, 3, 3] }, { padding: 1 }, 1],
+  ["1×1", { x: [2, 32, 6, 5], w: [16, 32, 1, 1], b: [16] }, {}, 2],
+  ["5×3, uneven padding", { x: [1, 16, 8, 9], w: [16, 16, 5, 3] }, { padding: [1, 0, 2, 1] }, 2],
+  ["dilated", { x: [1, 16, 9, 9], w: [16, 16, 3, 3] }, { padding: 2, dilation: 2 }, 2],
+  ["more padding than reach", { x: [1, 16, 5, 5], w: [16, 16, 3, 3] }, { padding: 3 }, 1],
+  ["stride 2", { x: [2, 16, 8, 8], w: [32, 16, 3, 3] }, { padding: 1, stride: 2 }, 5],
+  ["stride 2, odd length", { x: [2, 16, 7, 9], w: [32, 16, 3, 3] }, { padding: 1, stride: 2 }, 1],
+  ["stride 2 over 5×5", { x: [1, 16, 12, 12], w: [16, 16, 5, 5] }, { padding: 2, stride: 2 }, 5],
+  ["stride 3 and 2", { x: [1, 16, 9, 8], w: [16, 16, 3, 3] }, { padding: [0, 1], stride: [3, 2] }, 1],
+  ["1×1, stride 2", { x: [2, 16, 8, 8], w: [32, 16, 1, 1] }, { stride: 2 }, 1],
+  ["depthwise", { x: [2, 32, 6, 7], w: [32, 1, 3, 3], b: [32] }, { padding: 1, groups: 32 }, 2],
+  ["depthwise, stride 2", { x: [2, 32, 6, 6], w: [32, 1, 3, 3] }, { padding: 1, groups: 32, stride: 2 }, 1],
+  ["groups stay as they are", { x: [2, 32, 6, 6], w: [32, 16, 3, 3] }, { padding: 1, groups: 2 }, 0],
+];
+for (const [name, shapes, options, blocks] of CONVOLUTIONS)
+  test(`convolution ${name}`, withoutBlocks, () => check(shapes, convolution(options), { blocks }));
+
+/** A residual block with everything that is joined: batch norm, relu, sums, and means over the picture. */
+const residual =
+  (stride: number) =>
+  (i: Leaves): Tensor => {
+    const norm = (x: Tensor, n: number): Tensor =>
+      ops.batchNorm(x, at(i, `scale${n}`), at(i, `bias${n}`), at(i, `mean${n}`), at(i, `var${n}`).square().add(0.5));
+    const x = at(i, "x");
+    const first = norm(ops.conv(x, at(i, "w1"), { padding: 1, stride }), 1).relu();
+    const second = norm(ops.conv(first, at(i, "w2"), { padding: 1 }), 2);
+    const short = norm(ops.conv(x, at(i, "w3"), { stride }), 3);
+    return second.add(short).relu().mean([2, 3]);
+  };
+
+const perChannel = Object.fromEntries(
+  [1, 2, 3].flatMap((n) => ["scale", "bias", "mean", "var"].map((name) => [`${name}${n}`, [32]] as const)),
+);
+const shapes = { x: [4, 16, 8, 8], w1: [32, 16, 3, 3], w2: [32, 32, 3, 3], w3: [32, 16, 1, 1], ...perChannel };
+for (const stride of [1, 2]) {
+  test(`a residual block with stride ${stride}, in training`, withoutBlocks, () =>
+    check(shapes, residual(stride), { blocks: 10 }),
+  );
+  test(`a residual block with stride ${stride}, in use`, withoutBlocks, () =>
+    check(shapes, residual(stride), { blocks: 5, mode: "eval" }),
+  );
+}
+
+// Only forward: gradients of a convolution of such values cancel in float32, in blocks and without.
+test("batch norm of values far from zero keeps its digits", withoutBlocks, () =>
+  check(
+    { x: [4, 16, 6, 6], w: [16, 16, 1, 1], scale: [16], bias: [16], mean: [16], var: [16] },
+    (i) => ops.batchNorm(ops.conv(at(i, "x").add(100), at(i, "w")), at(i, "scale"), at(i, "bias"), at(i, "mean"), at(i, "var")),
+    { blocks: 3, gradients: false },
+  ),
+);
