@@ -1,14 +1,20 @@
 /**
  * @module Models: one file per architecture.
  */
+export * from "./alexnet.js";
 export * from "./attention-cache.js";
+export { type AuxiliaryOutputs, hasAuxiliary, type WithAuxiliary } from "./auxiliary.js";
 export * from "./bert.js";
 export * from "./bilstm.js";
 export * from "./dcgan.js";
+export * from "./densenet.js";
+export * from "./googlenet.js";
 export * from "./gpt2.js";
+export * from "./inception-v3.js";
 export * from "./lenet.js";
 export * from "./llama.js";
 export * from "./mlp.js";
+export * from "./mobilenet-v3.js";
 export { labelsOf } from "./pretrained-config.js";
 export * from "./pretrained.js";
 export * from "./resnet.js";
@@ -16,3 +22,5 @@ export * from "./table.js";
 export * from "./tabular-mlp.js";
 export * from "./text-cnn.js";
 export * from "./transformer.js";
+export * from "./vgg.js";
+export * from "./vit.js";

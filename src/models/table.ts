@@ -6,10 +6,17 @@ import { sizeOf } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
 import { expectKnownOptions, nameIn } from "../util/described.js";
 import { ConfigError } from "../util/errors.js";
+import { AlexNet } from "./alexnet.js";
+import * as densenet from "./densenet.js";
+import { GoogLeNet } from "./googlenet.js";
+import { InceptionV3 } from "./inception-v3.js";
 import { LeNet5 } from "./lenet.js";
 import type { MlpOptions } from "./mlp.js";
 import { Mlp } from "./mlp.js";
+import * as mobilenet from "./mobilenet-v3.js";
 import * as resnet from "./resnet.js";
+import { Vgg } from "./vgg.js";
+import * as vit from "./vit.js";
 
 /** What the data ask of a model. */
 export interface ModelRequest {
@@ -24,8 +31,8 @@ export interface ModelRequest {
 export interface ModelEntry {
   /** One line for `--help`. */
   readonly about: string;
-  /** What it takes: anything, or images [C, H, W] of at least, or exactly, so many pixels a side. */
-  readonly input: "any" | { readonly least: number } | { readonly exactly: number };
+  /** What it takes: anything, or images [C, H, W] whose sides are at least, or exactly, so long, or multiples of a number. */
+  readonly input: "any" | { readonly least: number } | { readonly exactly: number } | { readonly multipleOf: number };
   /** Data as in its paper: what parameters and FLOPs are counted for. */
   readonly usual: ModelRequest;
   readonly options: readonly string[];
@@ -36,29 +43,54 @@ const MNIST = { inputShape: [1, 28, 28], outFeatures: 10 };
 const CIFAR = { inputShape: [3, 32, 32], outFeatures: 10 };
 const IMAGENET = { inputShape: [3, 224, 224], outFeatures: 1000 };
 
+/** What models of images are made from, beside options of their own. */
 interface ImageRequest {
   readonly inChannels: number;
   readonly numClasses: number;
+  readonly imageSize: readonly [height: number, width: number];
 }
 
-/** Makers of models of images ask for channels and classes alone. */
-const ofImages =
-  (make: (request: ImageRequest) => Module): ModelEntry["make"] =>
-  ({ inputShape, outFeatures, options }) =>
-    make({ ...options, inChannels: inputShape[0] as number, numClasses: outFeatures });
+/** A row of a model of images [C, H, W]. */
+const row = (
+  about: string,
+  input: ModelEntry["input"],
+  usual: ModelRequest,
+  make: (request: ImageRequest) => Module,
+  options: readonly string[] = [],
+): ModelEntry => ({
+  about,
+  input,
+  usual,
+  options,
+  make: ({ inputShape: [inChannels, height, width], outFeatures, options: own }) =>
+    make({
+      ...own,
+      inChannels: inChannels as number,
+      numClasses: outFeatures,
+      imageSize: [height as number, width as number],
+    }),
+});
+
+const vgg = (layers: 11 | 13 | 16 | 19, batchNorm: boolean): ModelEntry =>
+  row(
+    `Simonyan and Zisserman 2014, ${layers} layers${batchNorm ? ", with batch norm" : ""}`,
+    { least: 32 },
+    IMAGENET,
+    (request) => new Vgg(layers, { ...request, batchNorm }),
+    ["width", "hidden", "dropout"],
+  );
+
+/** The auxiliary head sees a map that smaller images do not fill. */
+const inceptionV3 = (request: ImageRequest): Module =>
+  new InceptionV3({ auxiliary: request.imageSize.every((side) => side >= 299), ...request });
 
 function mlp({ inputShape, outFeatures, options = {} }: ModelRequest): Module {
   const { hidden = [256, 128], ...rest } = options as Partial<MlpOptions>;
   return new Mlp({ ...rest, hidden, inFeatures: sizeOf(inputShape), outFeatures });
 }
 
-/** A row of a model of images without options. */
-const row = (
-  about: string,
-  input: ModelEntry["input"],
-  usual: ModelRequest,
-  make: (request: ImageRequest) => Module,
-): ModelEntry => ({ about, input, usual, options: [], make: ofImages(make) });
+const anySize = { least: 1 };
+const mobile = ["width", "dropout"];
 
 /** Every model that can be made from the shape of its data. */
 export const MODELS = {
@@ -77,14 +109,56 @@ export const MODELS = {
     make: mlp,
   },
   "lenet-5": row("LeCun et al. 1998, for digits", { exactly: 28 }, MNIST, (o) => new LeNet5(o)),
-  "resnet-18": row("He et al. 2015, 18 layers, for large images", { least: 1 }, IMAGENET, resnet.resNet18),
-  "resnet-34": row("He et al. 2015, 34 layers, for large images", { least: 1 }, IMAGENET, resnet.resNet34),
-  "resnet-50": row("He et al. 2015, 50 layers, for large images", { least: 1 }, IMAGENET, resnet.resNet50),
-  "resnet-18-cifar": row("ResNet-18 with a 3×3 stem, for small images", { least: 1 }, CIFAR, resnet.resNet18Cifar),
-  "resnet-20-cifar": row("He et al. 2015, section 4.2, 20 layers, for small images", { least: 1 }, CIFAR, resnet.resNet20Cifar),
-  "resnet-32-cifar": row("the same of 32 layers", { least: 1 }, CIFAR, resnet.resNet32Cifar),
-  "resnet-44-cifar": row("the same of 44 layers", { least: 1 }, CIFAR, resnet.resNet44Cifar),
-  "resnet-56-cifar": row("the same of 56 layers", { least: 1 }, CIFAR, resnet.resNet56Cifar),
+  alexnet: row("Krizhevsky et al. 2012", { least: 63 }, IMAGENET, (o) => new AlexNet(o), ["hidden", "dropout"]),
+  "vgg-11": vgg(11, false),
+  "vgg-13": vgg(13, false),
+  "vgg-16": vgg(16, false),
+  "vgg-19": vgg(19, false),
+  "vgg-11-bn": vgg(11, true),
+  "vgg-13-bn": vgg(13, true),
+  "vgg-16-bn": vgg(16, true),
+  "vgg-19-bn": vgg(19, true),
+  googlenet: row(
+    "Szegedy et al. 2014 (Inception v1); 6,624,904 without the auxiliary heads",
+    { least: 31 },
+    IMAGENET,
+    (o) => new GoogLeNet(o),
+    ["auxiliary", "dropout", "auxiliaryDropout"],
+  ),
+  "inception-v3": row(
+    "Szegedy et al. 2015; 23,834,568 without the auxiliary head",
+    { least: 75 },
+    { inputShape: [3, 299, 299], outFeatures: 1000 },
+    inceptionV3,
+    ["auxiliary", "dropout"],
+  ),
+  "resnet-18": row("He et al. 2015, 18 layers", anySize, IMAGENET, resnet.resNet18),
+  "resnet-34": row("He et al. 2015, 34 layers", anySize, IMAGENET, resnet.resNet34),
+  "resnet-50": row("He et al. 2015, 50 layers", anySize, IMAGENET, resnet.resNet50),
+  "resnet-18-cifar": row("ResNet-18 with a 3×3 stem, for small images", anySize, CIFAR, resnet.resNet18Cifar),
+  "resnet-20-cifar": row("He et al. 2015, 20 layers, for small images", anySize, CIFAR, resnet.resNet20Cifar),
+  "resnet-32-cifar": row("He et al. 2015, 32 layers, for small images", anySize, CIFAR, resnet.resNet32Cifar),
+  "resnet-44-cifar": row("He et al. 2015, 44 layers, for small images", anySize, CIFAR, resnet.resNet44Cifar),
+  "resnet-56-cifar": row("He et al. 2015, 56 layers, for small images", anySize, CIFAR, resnet.resNet56Cifar),
+  "densenet-121": row("Huang et al. 2016, 121 layers", { least: 29 }, IMAGENET, densenet.denseNet121, ["dropout"]),
+  "densenet-40-cifar": row(
+    "Huang et al. 2016 (DenseNet-BC, k = 12), 40 layers, for small images",
+    { least: 4 },
+    CIFAR,
+    densenet.denseNet40Cifar,
+    ["dropout"],
+  ),
+  "densenet-100-cifar": row(
+    "Huang et al. 2016 (DenseNet-BC, k = 12), 100 layers, for small images",
+    { least: 4 },
+    CIFAR,
+    densenet.denseNet100Cifar,
+    ["dropout"],
+  ),
+  "mobilenet-v3-small": row("Howard et al. 2019, for small machines", anySize, IMAGENET, mobilenet.mobileNetV3Small, mobile),
+  "mobilenet-v3-large": row("Howard et al. 2019, for less small ones", anySize, IMAGENET, mobilenet.mobileNetV3Large, mobile),
+  "vit-b-16": row("Dosovitskiy et al. 2020, patches of 16×16", { multipleOf: 16 }, IMAGENET, vit.vitB16, ["dropout"]),
+  "vit-tiny": row("Touvron et al. 2020, patches of 4×4, for small images", { multipleOf: 4 }, CIFAR, vit.vitTiny, ["dropout"]),
 } as const satisfies Readonly<Record<string, ModelEntry>>;
 
 export type ModelName = keyof typeof MODELS;
@@ -94,11 +168,13 @@ function expectInput(name: string, input: ModelEntry["input"], shape: readonly n
   if (input === "any") return;
   const [expected, fits] =
     "exactly" in input
-      ? [`${input.exactly}, ${input.exactly}`, (d: number) => d === input.exactly]
-      : [`H ≥ ${input.least}, W ≥ ${input.least}`, (d: number) => d >= input.least];
+      ? [`of ${input.exactly} × ${input.exactly}`, (d: number) => d === input.exactly]
+      : "least" in input
+        ? [`of at least ${input.least} × ${input.least}`, (d: number) => d >= input.least]
+        : [`whose sides are multiples of ${input.multipleOf}`, (d: number) => d % input.multipleOf === 0];
   if (shape.length === 3 && shape.slice(1).every(fits)) return;
   throw new ConfigError(
-    `${name}: expected images [C, ${expected}], got [${shape.join(", ")}]; resize them, or take another model`,
+    `${name}: expected images [C, H, W] ${expected}, got [${shape.join(", ")}]; resize them, or take another model`,
   );
 }
 

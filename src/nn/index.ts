@@ -1,7 +1,7 @@
 /**
  * @module Layers: what models are made of.
  */
-export { Module } from "./module.js";
+export { Module, scoped } from "./module.js";
 export { Summary, type SummaryInput, type SummaryRow } from "./summary.js";
 export * from "./init.js";
 export { affine, Flatten, Identity, Linear, type LinearOptions, Sequential } from "./linear.js";

@@ -40,17 +40,20 @@ export function withCalls<T>(listener: (call: Call) => void, body: () => T): T {
   }
 }
 
-/** Runs one `forward` in the scope of the module's path: below the outermost running module, or as a new outermost one. */
-function enter(module: Module, body: () => unknown): unknown {
+/**
+ * Runs a method other than `forward` as `forward` runs: nodes that it makes carry the module's path. Summaries do not see it.
+ */
+export const scoped = <T>(module: Module, body: () => T): T => enter(module, body);
+
+/** Runs a body in the scope of the module's path: below the outermost running module, or as a new outermost one. */
+function enter<T>(module: Module, body: (path: string) => T): T {
   const known = frames.at(-1)?.paths.get(module);
   const path = known ?? currentScope();
   if (known === undefined) {
     frames.push({ paths: new Map([...module.modules()].map(([below, inner]) => [inner, joinPath(path, below)])) });
   }
   try {
-    const result = withScope(path, body);
-    onCall?.({ path, module, result });
-    return result;
+    return withScope(path, () => body(path));
   } finally {
     if (known === undefined) frames.pop();
   }
@@ -82,7 +85,12 @@ export abstract class Module {
     // oxlint-disable-next-line typescript/unbound-method -- bound by apply below
     const forward = this.forward as (...inputs: readonly unknown[]) => unknown;
     Object.defineProperty(this, "forward", {
-      value: (...inputs: readonly unknown[]) => enter(this, () => forward.apply(this, [...inputs])),
+      value: (...inputs: readonly unknown[]) =>
+        enter(this, (path) => {
+          const result = forward.apply(this, [...inputs]);
+          onCall?.({ path, module: this, result });
+          return result;
+        }),
       enumerable: false,
       configurable: true,
       writable: true,

@@ -24,8 +24,9 @@ function modelTable(task: AnyTask): string {
   const rows = task.models.map(({ name, summary, usual }) => {
     const marked = name === task.defaultModel ? `${name} *` : name;
     if (usual === undefined) return [marked, summary];
-    const { parameters, flops } = usual.build().summary([1, ...usual.inputShape]);
-    return [marked, formatInteger(parameters), formatCount(flops), usual.inputShape.join("×"), summary];
+    const model = usual.build();
+    const { flops } = model.summary([1, ...usual.inputShape]);
+    return [marked, formatInteger(model.parameterCount), formatCount(flops), usual.inputShape.join("×"), summary];
   });
   const sized = rows.some((row) => row.length > 2);
   return formatTable(sized ? ["model (* default)", "parameters", "FLOPs", "for", ""] : ["model (* default)", ""], rows);
