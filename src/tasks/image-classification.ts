@@ -7,14 +7,8 @@ import { Dataset } from "../data/index.js";
 import type { Dim, Tensor, TensorData } from "../graph/index.js";
 import { constant, elementAt, fromNumbers } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
-import {
-  classAnswers,
-  ClassificationMeasurement,
-  classificationLoss,
-  classScore,
-  labelTypes,
-  logitsOf,
-} from "./classification.js";
+import { addAuxiliaryLosses, outputsWithAuxiliary } from "./auxiliary.js";
+import { classAnswers, ClassificationMeasurement, classificationLoss, classScore, labelTypes } from "./classification.js";
 import { IMAGE_MODELS } from "./image-models.js";
 import type { Prepared, Task, TaskInfo } from "./task.js";
 
@@ -104,8 +98,8 @@ export const imageClassification: Task<ImageInfo> = {
     return (batch["image"] as Tensor).cast("float32").mul(scale).add(shift);
   },
 
-  outputs: logitsOf,
-  loss: classificationLoss,
+  outputs: outputsWithAuxiliary,
+  loss: (outputs, batch, context) => addAuxiliaryLosses(outputs, (each) => classificationLoss(each, batch, context)),
   score: classScore,
   measurement: (info) => new ClassificationMeasurement(info.classes.length),
   answers: (outputs, info) => classAnswers(outputs, info.classes),
