@@ -112,14 +112,14 @@ class Bottleneck extends Module {
 export interface ResNetOptions {
   readonly inChannels?: number;
   readonly numClasses?: number;
+  /** Channels of the first stage. */
+  readonly width?: number;
 }
 
 interface ResNetForm extends ResNetOptions {
   readonly block: typeof BasicBlock | typeof Bottleneck;
   /** Blocks of each stage; every stage after the first halves the size and doubles the channels. */
   readonly blocks: readonly number[];
-  /** Channels of the first stage. */
-  readonly width?: number;
   /** What comes first: 7 × 7 and max pooling, each of stride 2, or a 3 × 3 convolution that keeps the size. */
   readonly stem: "7x7" | "3x3";
   readonly shortcut?: Shortcut;
@@ -206,10 +206,10 @@ const cifar =
   (options: ResNetOptions = {}): ResNet =>
     new ResNet({
       numClasses: 10,
+      width: 16,
       ...options,
       block: BasicBlock,
       blocks: [n, n, n],
-      width: 16,
       stem: "3x3",
       shortcut: "identity",
     });

@@ -90,6 +90,7 @@ function mlp({ inputShape, outFeatures, options = {} }: ModelRequest): Module {
 }
 
 const anySize = { least: 1 };
+const width = ["width"];
 const mobile = ["width", "dropout"];
 
 /** Every model that can be made from the shape of its data. */
@@ -132,14 +133,14 @@ export const MODELS = {
     inceptionV3,
     ["auxiliary", "dropout"],
   ),
-  "resnet-18": row("He et al. 2015, 18 layers", anySize, IMAGENET, resnet.resNet18),
-  "resnet-34": row("He et al. 2015, 34 layers", anySize, IMAGENET, resnet.resNet34),
-  "resnet-50": row("He et al. 2015, 50 layers", anySize, IMAGENET, resnet.resNet50),
-  "resnet-18-cifar": row("ResNet-18 with a 3×3 stem, for small images", anySize, CIFAR, resnet.resNet18Cifar),
-  "resnet-20-cifar": row("He et al. 2015, 20 layers, for small images", anySize, CIFAR, resnet.resNet20Cifar),
-  "resnet-32-cifar": row("He et al. 2015, 32 layers, for small images", anySize, CIFAR, resnet.resNet32Cifar),
-  "resnet-44-cifar": row("He et al. 2015, 44 layers, for small images", anySize, CIFAR, resnet.resNet44Cifar),
-  "resnet-56-cifar": row("He et al. 2015, 56 layers, for small images", anySize, CIFAR, resnet.resNet56Cifar),
+  "resnet-18": row("He et al. 2015, 18 layers", anySize, IMAGENET, resnet.resNet18, width),
+  "resnet-34": row("He et al. 2015, 34 layers", anySize, IMAGENET, resnet.resNet34, width),
+  "resnet-50": row("He et al. 2015, 50 layers", anySize, IMAGENET, resnet.resNet50, width),
+  "resnet-18-cifar": row("ResNet-18 with a 3×3 stem, for small images", anySize, CIFAR, resnet.resNet18Cifar, width),
+  "resnet-20-cifar": row("He et al. 2015, 20 layers, for small images", anySize, CIFAR, resnet.resNet20Cifar, width),
+  "resnet-32-cifar": row("He et al. 2015, 32 layers, for small images", anySize, CIFAR, resnet.resNet32Cifar, width),
+  "resnet-44-cifar": row("He et al. 2015, 44 layers, for small images", anySize, CIFAR, resnet.resNet44Cifar, width),
+  "resnet-56-cifar": row("He et al. 2015, 56 layers, for small images", anySize, CIFAR, resnet.resNet56Cifar, width),
   "densenet-121": row("Huang et al. 2016, 121 layers", { least: 29 }, IMAGENET, densenet.denseNet121, ["dropout"]),
   "densenet-40-cifar": row(
     "Huang et al. 2016 (DenseNet-BC, k = 12), 40 layers, for small images",
