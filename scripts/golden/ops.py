@@ -4,7 +4,7 @@ The library is the `onnx` package's reference evaluator, in float64 where it can
 be wrong, PyTorch. Each file records library and version. Attributes are written as Descent's graphs hold them: what ONNX
 takes as constant inputs (axes, shapes, pads) stands among the attributes.
 
-Run: python scripts/golden/ops.py [Op ...]      needs: numpy, onnx, torch
+Run: python scripts/golden/ops.py [Op ...]      needs: numpy, onnx, torch, torchvision
 """
 
 import json
@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 import torch
 import torch.nn.functional as F
+import torchvision
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
@@ -49,6 +50,7 @@ AS_INPUTS = {
     "TopK": {"k": (1, False)},
     "CumSum": {"axis": (1, True)},
     "Resize": {"scales": (2, False), "sizes": (3, False)},
+    "NonMaxSuppression": {"max_output_boxes_per_class": (2, False), "iou_threshold": (3, False), "score_threshold": (4, False)},
 }
 
 files: dict[str, dict[str, list]] = {}
@@ -97,7 +99,7 @@ def onnx_outputs(op, inputs, attributes, outputs):
             while len(names) <= slot:
                 names.append("")
             names[slot] = key
-            feeds[key] = np.array(value, dtype=np.float32 if key == "scales" else np.int64)
+            feeds[key] = np.array(value, dtype=np.float32 if key in ("scales", "iou_threshold", "score_threshold") else np.int64)
             if not scalar:
                 feeds[key] = feeds[key].reshape(-1)
         elif key == "to":
@@ -465,6 +467,33 @@ def indexing():
     record(f"torch {torch.__version__.split('+')[0]}", "SoftmaxCrossEntropyGradient", [weight, logits, labels], {}, [x_.grad.numpy()])
 
 
+# --- detection --------------------------------------------------------------------------------------------------------------
+
+
+def detection():
+    """torchvision's `nms` class by class; the onnx package's evaluator where boxes are middles and sizes."""
+
+    def rows(boxes, scores, most, overlap, least):
+        found = []
+        for n in range(scores.shape[0]):
+            for k in range(scores.shape[1]):
+                places = np.flatnonzero(scores[n, k] > least)
+                kept = torchvision.ops.nms(torch.from_numpy(boxes[n, places]), torch.from_numpy(scores[n, k, places]), overlap)
+                found += [[n, k, places[a]] for a in kept[:most].tolist()]
+        return array(found, np.int64).reshape(-1, 3)
+
+    for images, classes, places, most, overlap, least in [(2, 3, 16, 20, 0.3, 0.2), (1, 2, 24, 2, 0.5, 0.0), (1, 1, 12, 12, 0.25, 0.5), (1, 1, 6, 6, 0.5, 2.0)]:
+        corner, size = uniform(0, 3, images, places, 2), uniform(0.5, 2, images, places, 2)
+        boxes, scores = np.concatenate([corner, corner + size], axis=2), uniform(0, 1, images, classes, places)
+        attributes = {"center_point_box": 0, "max_output_boxes_per_class": [most], "iou_threshold": [overlap], "score_threshold": [least]}
+        record(f"torchvision {torchvision.__version__.split('+')[0]}", "NonMaxSuppression", [boxes, scores], attributes, [rows(boxes, scores, most, overlap, least)])
+    middle, size = uniform(0, 3, 1, 14, 2), uniform(0.5, 2, 1, 14, 2)
+    by_onnx(
+        "NonMaxSuppression", np.concatenate([middle, size], axis=2), uniform(0, 1, 1, 2, 14),
+        center_point_box=1, max_output_boxes_per_class=[14], iou_threshold=[0.3], score_threshold=[0.1],
+    )
+
+
 # --- recurrent --------------------------------------------------------------------------------------------------------------
 
 
@@ -521,7 +550,7 @@ def recurrent():
 
 def main():
     global rng
-    for group in [elementwise, folding, products, shapes, windows, normalization, indexing, recurrent]:
+    for group in [elementwise, folding, products, shapes, windows, normalization, indexing, detection, recurrent]:
         # Numbers of a group do not change when another group grows.
         rng = np.random.default_rng([20261123, *group.__name__.encode()])
         group()

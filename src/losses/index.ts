@@ -2,8 +2,10 @@
  * @module Losses: functions of (output, target) to a scalar.
  */
 export type { Loss, LossFunction, Reduction, ReductionOptions } from "./loss.js";
+export * from "./boxes.js";
 export * from "./crf.js";
 export * from "./cross-entropy.js";
+export * from "./detection.js";
 export * from "./distance.js";
 export * from "./metric-learning.js";
 export * from "./regression.js";

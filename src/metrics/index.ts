@@ -5,5 +5,6 @@ export type { Metric, MetricFactory, MetricOptions } from "./metric.js";
 export * from "./classification.js";
 export * from "./regression.js";
 export * from "./calibration.js";
+export * from "./detection.js";
 export * from "./frechet.js";
 export * from "./retrieval.js";

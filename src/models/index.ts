@@ -4,10 +4,13 @@
 export * from "./alexnet.js";
 export * from "./attention-cache.js";
 export { type AuxiliaryOutputs, hasAuxiliary, type WithAuxiliary } from "./auxiliary.js";
+export type { Backbone } from "./backbone.js";
+export { ResNetBackbone, SmallBackbone, STRIDES } from "./backbone.js";
 export * from "./bert.js";
 export * from "./bilstm.js";
 export * from "./dcgan.js";
 export * from "./densenet.js";
+export * from "./detector.js";
 export * from "./googlenet.js";
 export * from "./gpt2.js";
 export * from "./inception-v3.js";

@@ -111,7 +111,8 @@ class Bottleneck extends Module {
 
 export interface ResNetOptions {
   readonly inChannels?: number;
-  readonly numClasses?: number;
+  /** null: no classifier; the output is what it would have seen, [N, channels]. */
+  readonly numClasses?: number | null;
   /** Channels of the first stage. */
   readonly width?: number;
 }
@@ -143,7 +144,9 @@ export class ResNet extends Module {
   /** `layer1`, `layer2`, … */
   readonly stages: Readonly<Record<string, Sequential>>;
   readonly avgpool = new GlobalAvgPool2d();
-  readonly fc: Linear;
+  readonly fc: Linear | null;
+  /** Channels of each stage's output. */
+  readonly stageChannels: readonly number[];
 
   constructor({
     block: Block,
@@ -168,7 +171,8 @@ export class ResNet extends Module {
       return [`layer${i + 1}`, new Sequential(...layers)] as const;
     });
     this.stages = Object.fromEntries(stages);
-    this.fc = new Linear(channels, numClasses);
+    this.stageChannels = blocks.map((_, i) => width * 2 ** i * Block.expansion);
+    this.fc = numClasses === null ? null : new Linear(channels, numClasses);
   }
 
   /** The output of each stage, for detectors and embeddings: [N, width·2ⁱ·expansion, H/2ⁱ⁺², W/2ⁱ⁺²] with the 7 × 7 stem. */
@@ -180,7 +184,8 @@ export class ResNet extends Module {
 
   override forward(x: Tensor): Tensor {
     const h = this.features(x).at(-1) as Tensor; // [N, channels, H/32, W/32]
-    return flatten(this.avgpool.forward(h)).pipe(this.fc); // [N, K]
+    const pooled = flatten(this.avgpool.forward(h)); // [N, channels]
+    return this.fc === null ? pooled : this.fc.forward(pooled); // [N, K]
   }
 }
 

@@ -37,6 +37,12 @@ export const DEFAULTS: Readonly<Record<string, Values>> = {
   LSTM: { direction: "forward" },
   MaxPool: { ceil_mode: false },
   Mod: { fmod: false },
+  NonMaxSuppression: {
+    center_point_box: 0,
+    max_output_boxes_per_class: [0],
+    iou_threshold: [0],
+    score_threshold: [-3.4e38],
+  },
   OneHot: { axis: -1 },
   Pad: { mode: "constant" },
   ReduceL1: REDUCTION,

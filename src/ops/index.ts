@@ -16,6 +16,7 @@ export type { BatchNormOptions } from "./batch-norm.js";
 export * from "./normalization.js";
 export * from "./einsum.js";
 export * from "./resize.js";
+export * from "./detection.js";
 export * from "./recurrent.js";
 export * from "./state.js";
 export * from "./custom.js";

@@ -8,6 +8,7 @@ import { custom } from "./custom.js";
 import { blocked } from "./blocked.js";
 import { batchNormalization } from "./batch-norm.js";
 import { convolution } from "./convolution.js";
+import { detection } from "./detection.js";
 import { einsums } from "./einsum.js";
 import { elementwise } from "./elementwise.js";
 import { indexing } from "./indexing.js";
@@ -33,6 +34,7 @@ const FAMILIES = {
   einsums,
   shaping,
   indexing,
+  detection,
   softmaxFamily,
   convolution,
   blocked,

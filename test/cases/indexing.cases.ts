@@ -1,8 +1,10 @@
 /**
  * @module Rows of the ops that pick and place by index, of the softmax family, and of the random ops.
  */
+import type { Attributes, Tensor } from "../../src/graph/index.js";
+import { emit, opNamed, scatterND, zeros } from "../../src/ops/index.js";
 import type { OpCase, Operand } from "./case.js";
-import { choice, distinct, exactly, float, integers, normal, ties, typed } from "./case.js";
+import { choice, distinct, exactly, float, integers, normal, ties, typed, uniform } from "./case.js";
 
 const index = (shape: readonly number[], low: number, high: number, dtype: "int32" | "int64" = "int64"): Operand =>
   typed(dtype, shape, integers(low, high));
@@ -25,6 +27,27 @@ const alongAxis = (op: string): OpCase[] => [
   { op, operands: [float([2, 1, 3, 2])], attributes: { axis: 0 } },
   { op, variant: "far apart", operands: [float([2, 3], exactly([-80, 0, 80, 1000, 1001, 999]))], attributes: { axis: -1 } },
 ];
+
+/** Boxes of which many overlap, as two opposite corners in any order. */
+const suppression = (variant: string, shape: readonly [number, number, number], o: Attributes = {}): OpCase => ({
+  op: "NonMaxSuppression",
+  variant,
+  operands: [float([shape[0], shape[2], 4], uniform(0, 4)), float(shape, uniform(0, 1))],
+  // How many boxes are kept is no shape that a rule could give: the row is about which ones.
+  build: ([boxes, scores]) => {
+    const attributes = {
+      center_point_box: 0,
+      max_output_boxes_per_class: [20],
+      iou_threshold: [0.3],
+      score_threshold: [0.2],
+      ...o,
+    };
+    const rows = emit(opNamed("NonMaxSuppression"), [boxes as Tensor, scores as Tensor], attributes)[0] as Tensor;
+    const ones = rows.slice(1, 0, 1).squeeze(1).mul(0).add(1);
+    return [scatterND(zeros(shape, "int64"), rows, ones)];
+  },
+  noVmap: "how many boxes are kept differs from example to example",
+});
 
 export const indexingCases: readonly OpCase[] = [
   gather([5, 3], index([4], -5, 4), 0), // with repeats and from the end
@@ -162,6 +185,11 @@ export const indexingCases: readonly OpCase[] = [
     })),
   ),
   { op: "CumSum", operands: [typed("int64", [5], integers(-5, 5))], attributes: { axis: 0, exclusive: false, reverse: false } },
+  suppression("two images, three classes", [2, 3, 16]),
+  suppression("at most two", [1, 2, 24], { max_output_boxes_per_class: [2] }),
+  suppression("middle and size", [1, 1, 20], { center_point_box: 1 }),
+  suppression("all overlaps allowed", [1, 2, 8], { iou_threshold: [1] }),
+  suppression("nothing kept", [1, 1, 6], { score_threshold: [2] }),
   { op: "Range", operands: [], attributes: { start: 0, limit: [5] } },
   { op: "Range", variant: "from 3", operands: [], attributes: { start: 3, limit: [7] } },
 

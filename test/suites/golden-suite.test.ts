@@ -66,7 +66,9 @@ suite("the reference equals other libraries", () => {
             const single = [...inputs, ...outputs].some((w) => w?.dtype === "float32");
             assert.equal(got.dtype, written.dtype, `${what}: dtype`);
             assertClose(got, read(written), TOLERANCES.golden[single ? "float32" : "float64"], `${what}, output ${i}`);
-            assert.deepEqual(types[i]?.shape, written.shape, `${what}: shape rule`);
+            // A length that only the numbers decide is a symbol to the rule.
+            const shape = types[i]?.shape.map((d, axis) => (typeof d === "number" ? d : written.shape[axis]));
+            assert.deepEqual(shape, written.shape, `${what}: shape rule`);
           });
         });
       }

@@ -16,6 +16,7 @@ import {
 } from "../../graph/index.js";
 import { opNamed } from "../../ops/index.js";
 import { ShapeError, UnsupportedOpError } from "../../util/errors.js";
+import { detection } from "./detection.js";
 import { elementwise } from "./elementwise.js";
 import { indexing } from "./indexing.js";
 import { linalg } from "./linalg.js";
@@ -37,6 +38,7 @@ export const KERNELS: ReadonlyMap<string, Kernel> = new Map(
     ...windows,
     ...normalization,
     ...indexing,
+    ...detection,
     ...recurrent,
   }),
 );
