@@ -41,6 +41,8 @@ CORPUS = TEXTS * 3 + [
     "我们在北京的大学里读书,老师和同学都很好。",
     "this is the hotel that we like, the room was clean and the service good",
 ] * 4
+# What Descent's own trainer is held against: overlapping pairs (aaa), and ties in abundance.
+TRAINING = TEXTS + CORPUS[-4:] + ["aaaa aaaaaaa aaa", "abababab babab ab", "哈哈哈哈哈 哈哈哈哈 呵呵呵"]
 CHARS = sorted(set("".join(CORPUS)))
 
 
@@ -156,6 +158,24 @@ def added():
     return t
 
 
+def trained(vocabulary_size, min_frequency, add_prefix_space):
+    t = Tokenizer(models.BPE())
+    t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    special = ["<pad>", "<|endoftext|>"]
+    options = {"vocab_size": vocabulary_size, "min_frequency": min_frequency, "special_tokens": special, "initial_alphabet": alphabet}
+    t.train_from_iterator(TRAINING, trainers.BpeTrainer(show_progress=False, **options))
+    model = json.loads(t.to_str())["model"]
+    return {
+        "vocabularySize": vocabulary_size,
+        "minFrequency": min_frequency,
+        "addPrefixSpace": add_prefix_space,
+        "specialTokens": special,
+        "size": len(model["vocab"]),
+        "merges": [" ".join(m) for m in model["merges"]],
+    }
+
+
 TEXTS += ["the brown fox, dogs and dog. hotdog 在 北京 café", "brown foxbrown  fox 北京  北京"]
 KINDS = [
     ("bert-uncased", bert(True, True)),
@@ -200,4 +220,5 @@ for name, t in KINDS:
                 cases.append({"texts": pair, "maxLength": length, "truncateAt": "end" if direction == "right" else "start", **row(t, pair)})
         t.no_truncation()
     out.append({"name": name, "tokenizer": json.loads(t.to_str()), "cases": cases})
-print(json.dumps({"madeBy": f"scripts/golden/tokenizer-encodings.py, tokenizers {tokenizers.__version__}", "tokenizers": out}, ensure_ascii=False, separators=(",", ":")))
+training = {"texts": TRAINING, "byteLevelBpe": [trained(400, 1, False), trained(900, 2, True), trained(5000, 1, False)]}
+print(json.dumps({"madeBy": f"scripts/golden/tokenizer-encodings.py, tokenizers {tokenizers.__version__}", "tokenizers": out, "training": training}, ensure_ascii=False, separators=(",", ":")))

@@ -6,5 +6,6 @@ export * from "./assemble.js";
 export * from "./token-batch.js";
 export * from "./tokenizer.js";
 export type { TokenizerJson } from "./tokenizer-json.js";
+export * from "./train.js";
 export { tokenizerFrom } from "./web.js";
 export { tokenizerFrom as tokenizerFromWeb } from "./web.js";
