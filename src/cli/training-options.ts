@@ -48,7 +48,8 @@ export const dataOptions = {
   data: text({ help: "a known name (fashion-mnist, …), a file, a folder, or a SQL query", placeholder: "DATA", short: "d" }),
   labelColumn: text({ help: "the column to predict", placeholder: "NAME", defaultText: "guessed from names and types" }),
   ignoreColumn: list(text({ help: "a column to leave out", placeholder: "NAME" })),
-  skipBadRows: flag({ help: "leave out rows that cannot be read, and count them" }),
+  skipBadRows: flag({ help: "leave out rows and images that cannot be read, and count them" }),
+  maxMegapixels: number({ help: "refuse larger images before they are decoded", above: 0, placeholder: "N", defaultText: "100" }),
 } satisfies OptionTable;
 
 /** How to train: for every verb that trains. */
@@ -77,6 +78,16 @@ export const trainingOptions = {
   }),
   warmupSteps: integer({ help: "steps over which the learning rate rises", minimum: 0, defaultText: "the model's own" }),
   weightDecay: number({ help: "decoupled weight decay", minimum: 0, defaultText: "the model's own" }),
+  augment: text({
+    help: "random changes of training images: a preset (none, auto, flip-crop, strong) or NAME[:NUMBER],… of crop, resized-crop, flip, rotate, color, erase, rand-augment, mixup, cutmix",
+    placeholder: "LIST",
+    defaultText: "the model's own",
+  }),
+  imageSize: text({
+    help: "size that all images get: SIDE or WIDTHxHEIGHT",
+    placeholder: "SIZE",
+    defaultText: "theirs, or one that suits most",
+  }),
   clipNorm: number({ help: "largest norm of the whole gradient", above: 0, defaultText: "the model's own" }),
   accumulate: integer({ help: "batches whose gradients make one update", minimum: 1, default: 1 }),
   earlyStopping: integer({ help: "stop after so many evaluations without a better one", minimum: 1, placeholder: "N" }),

@@ -10,3 +10,5 @@ export * from "./labels.js";
 export * from "./guess.js";
 export * from "./registry.js";
 export * from "./tabular.js";
+export { imageCollate, isEncoded } from "./images/encoded.js";
+export type { ImageBatchOptions } from "./images/encoded.js";

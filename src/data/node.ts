@@ -8,3 +8,4 @@ export * from "./readers/table-node.js";
 export * from "./registry-node.js";
 export * from "./load-node.js";
 export { loadOnnx } from "./onnx-node.js";
+export { imageBatch } from "./images/batch-node.js";

@@ -56,6 +56,8 @@ export interface KnownDataset {
   readonly source: string;
   readonly citation: string;
   readonly layout: IdxLayout | TableLayout | ArchivesLayout;
+  /** False where a mirrored image means something else. */
+  readonly mirrors?: false;
 }
 
 /** The four files of MNIST and its relatives, with their checksums in the order train images, train labels, test images, test labels. */
@@ -107,6 +109,7 @@ export const KNOWN_DATASETS: readonly KnownDataset[] = [
     title: "UCI optical digits, 8×8 grey, 10 classes (bundled)",
     task: "image-classification",
     folder: "digits",
+    mirrors: false,
     licence: "CC BY 4.0",
     source: "https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits",
     citation:
@@ -167,6 +170,7 @@ export const KNOWN_DATASETS: readonly KnownDataset[] = [
     title: "MNIST, handwritten digits, 28×28 grey, 10 classes",
     task: "image-classification",
     folder: "mnist",
+    mirrors: false,
     licence: "CC BY-SA 3.0, as commonly given",
     source: "http://yann.lecun.com/exdb/mnist/",
     citation: "LeCun, Bottou, Bengio, Haffner (1998), Gradient-based learning applied to document recognition, Proc. IEEE 86(11)",

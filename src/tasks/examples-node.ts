@@ -6,13 +6,14 @@ import { KNOWN_DATASETS, loadData } from "../data/node.js";
 import type { RunConfig } from "../train/run-folder.js";
 import { ConfigError } from "../util/errors.js";
 import { nodeTaskNamed } from "./table-node.js";
-import type { NamedInputs } from "./task-node.js";
+import type { InputOptions, NamedInputs } from "./task-node.js";
 import type { TrainedModel } from "./trained-node.js";
 
 export interface ExamplesOptions {
   readonly data: string;
   readonly labelColumn?: string;
   readonly skipBadRows?: boolean;
+  readonly maxMegapixels?: number;
 }
 
 /**
@@ -31,10 +32,12 @@ export async function loadExamples(
   const isKnown = KNOWN_DATASETS.some(({ name }) => name === options.data);
   const data = await loadData(options.data, {
     seed,
+    ...task.loading?.(info),
     // Nothing is held back of a file that is there to be measured on.
     ...(isTrainingData || isKnown ? {} : { testFraction: 0, validationFraction: 0 }),
     ...(labelColumn === undefined ? {} : { labelColumn }),
     skipBadRows: options.skipBadRows === true,
+    ...(options.maxMegapixels === undefined ? {} : { maxMegapixels: options.maxMegapixels }),
   });
   const part = data.test.length > 0 ? data.test : data.train.concat(data.validation);
   return { examples: task.examples(data, part, info), notes: data.notes };
@@ -44,7 +47,7 @@ export async function loadExamples(
 export async function readInputs(
   model: TrainedModel,
   inputs: readonly string[],
-  options: { readonly skipBadRows?: boolean } = {},
+  options: InputOptions = {},
 ): Promise<NamedInputs> {
   const side = nodeTaskNamed(model.task.name);
   if (inputs.length === 0 && side.takesNoInputs !== true) throw new ConfigError("predict: expected an input, got none");

@@ -1,47 +1,59 @@
 /**
  * @module Image classification with files: images from a command line, and its part of a report.
  */
-import { Dataset, parseIdx } from "../data/node.js";
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { concatenate, Dataset, parseIdx } from "../data/node.js";
 import { readFileBytes, unwrapGzip } from "../data/files-node.js";
+import { decodeRows } from "../data/images/decode-node.js";
+import { IMAGE_FILE } from "../data/images/manifest.js";
 import { DataError } from "../util/errors.js";
-import { readImage } from "../vision/images-node.js";
 import { ClassificationMeasurement } from "./classification.js";
 import type { ImageInfo } from "./image-classification.js";
 import type { ShowExample } from "./judged-node.js";
 import { classResult, judgeClasses, judgedExamples } from "./judged-node.js";
-import type { NamedInputs, NodeTask, ReportSources, TaskReport } from "./task-node.js";
+import type { InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "./task-node.js";
 import type { TrainedModel } from "./trained-node.js";
 
-/** Image files and IDX files as pixels of the size that the model was trained on. */
-async function readImages(model: TrainedModel, inputs: readonly string[]): Promise<NamedInputs> {
+/** The image files that are meant: a folder stands for those in it. */
+async function imageFiles(path: string): Promise<string[]> {
+  const info = await stat(path).catch(() => undefined);
+  if (info?.isDirectory() !== true) return [path];
+  const files = (await readdir(path)).filter((name) => IMAGE_FILE.test(name)).sort();
+  if (files.length === 0) throw new DataError(`${path}: expected image files in it, found none`);
+  return files.map((name) => join(path, name));
+}
+
+/** The images of an IDX file, which must be of the model's size. */
+async function idxImages(path: string, { imageShape }: ImageInfo): Promise<Dataset> {
+  const image = parseIdx(await unwrapGzip(await readFileBytes(path), path), path);
+  const [count = 0, ...rest] = image.shape;
+  const size = (shape: readonly number[]): number => shape.reduce((product, d) => product * d, 1);
+  if (size(rest) !== size(imageShape))
+    throw new DataError(`${path}: expected images of ${imageShape.join("×")}, got ${rest.join("×")}`);
+  const names = Array.from({ length: count }, (_, i) => `${path}#${i}`);
+  return new Dataset({ image: { ...image, shape: [count, ...imageShape] }, file: names });
+}
+
+/** Image files, folders and IDX files as pixels of the size that the model was trained on. */
+async function readImages(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs> {
   const info = model.info as ImageInfo;
-  const size = info.imageShape.reduce((product, d) => product * d, 1);
-  const pieces: { name: string; pixels: Uint8Array }[] = [];
-  for (const path of inputs) {
-    if (/idx\d/.test(path)) {
-      const images = parseIdx(await unwrapGzip(await readFileBytes(path), path), path);
-      const [count = 0, ...rest] = images.shape;
-      if (rest.reduce((product, d) => product * d, 1) !== size)
-        throw new DataError(`${path}: expected images of ${info.imageShape.join("×")}, got ${rest.join("×")}`);
-      for (let i = 0; i < count; i++)
-        pieces.push({ name: `${path}#${i}`, pixels: images.data.subarray(i * size, (i + 1) * size) as Uint8Array });
-    } else {
-      const { data } = await readImage(path, info.imageShape);
-      // Files are 0…255; the model may have been trained on fewer shades.
-      const pixels =
-        info.maximum === 255
-          ? (data as Uint8Array)
-          : Uint8Array.from(data as Uint8Array, (v) => Math.round((v / 255) * info.maximum));
-      pieces.push({ name: path, pixels });
-    }
+  const parts: Dataset[] = [];
+  let badRows = 0;
+  const files = (await Promise.all(inputs.filter((path) => !/idx\d/.test(path)).map(imageFiles))).flat();
+  if (files.length > 0) {
+    const listed = new Dataset({ image: files, file: files });
+    const decoded = await decodeRows(listed, { shape: info.imageShape, medianPixels: 0 }, options);
+    badRows = decoded.badRows;
+    // Files are 0…255; the model may have been trained on fewer shades.
+    const image = decoded.rows.tensor("image");
+    const shades =
+      info.maximum === 255 ? image.data : Uint8Array.from(image.data as Uint8Array, (v) => Math.round((v / 255) * info.maximum));
+    parts.push(decoded.rows.with({ image: { ...image, data: shades } }));
   }
-  const pixels = new Uint8Array(pieces.length * size);
-  pieces.forEach((piece, i) => pixels.set(piece.pixels, i * size));
-  const examples = model.task.encode(
-    new Dataset({ image: { dtype: "uint8", shape: [pieces.length, ...info.imageShape], data: pixels } }),
-    info,
-  );
-  return { examples, names: pieces.map(({ name }) => name), badRows: 0 };
+  for (const path of inputs.filter((name) => /idx\d/.test(name))) parts.push(await idxImages(path, info));
+  const all = concatenate(parts);
+  return { examples: model.task.encode(all.pick("image"), info), names: all.texts("file") as string[], badRows };
 }
 
 function overChannels(values: Float64Array, [channels = 1, height = 1, width = 1]: readonly number[]): Float64Array {
@@ -52,11 +64,14 @@ function overChannels(values: Float64Array, [channels = 1, height = 1, width = 1
 }
 
 const showImage =
-  ({ imageShape, maximum, classes }: ImageInfo): ShowExample =>
-  (judged, { rows, index, attribution }) => {
+  ({ imageShape, maximum, classes, mean, deviation }: ImageInfo): ShowExample =>
+  (judged, { features, attribution }) => {
     const [channels = 1, height = 1, width = 1] = imageShape;
-    const size = channels * height * width;
-    const data = rows.tensor("image").data.subarray(index * size, (index + 1) * size) as Uint8Array;
+    // What the model saw, as pixels again: the row itself may be a file.
+    const data = features.map((value, i) => {
+      const c = Math.floor(i / (height * width));
+      return Math.round((value * (deviation[c] as number) + (mean[c] as number)) * maximum);
+    });
     return {
       input: { kind: "image", image: { width, height, channels: channels === 3 ? 3 : 1, data, maximum } },
       attribution: overChannels(attribution, imageShape),

@@ -3,14 +3,16 @@
  * deviation of the training part, so that a saved model takes plain pixels.
  */
 import type { LoadedData } from "../data/node.js";
-import { Dataset } from "../data/index.js";
+import { Dataset, imageCollate, isEncoded, isText } from "../data/index.js";
 import type { Dim, Tensor, TensorData } from "../graph/index.js";
 import { constant, elementAt, fromNumbers } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
+import type { Augmentation } from "../vision/index.js";
+import { formatAugment, mixes, parseAugment } from "../vision/index.js";
 import { addAuxiliaryLosses, outputsWithAuxiliary } from "./auxiliary.js";
 import { classAnswers, ClassificationMeasurement, classificationLoss, classScore, labelTypes } from "./classification.js";
 import { IMAGE_MODELS } from "./image-models.js";
-import type { Prepared, Task, TaskInfo } from "./task.js";
+import type { Prepared, Task, TaskContext, TaskInfo } from "./task.js";
 
 export interface ImageInfo extends TaskInfo {
   readonly classes: readonly string[];
@@ -58,6 +60,12 @@ function refuseGaps(classes: readonly string[], labels: readonly TensorData[], w
   );
 }
 
+/** The changes that training images get. */
+const augmentations = ({ info, options }: TaskContext<ImageInfo>): Augmentation[] => {
+  const [, height = 1, width = 1] = info.imageShape;
+  return parseAugment(options.augment ?? "none", { height, width });
+};
+
 export const imageClassification: Task<ImageInfo> = {
   name: "image-classification",
   summary: "one label for an image",
@@ -72,9 +80,9 @@ export const imageClassification: Task<ImageInfo> = {
       throw new DataError(
         `${data.name}: expected images, got a table with ${train.names.join(", ")}; use tabular-classification`,
       );
-    const image = train.tensor(roles.image);
+    const image = train.column(roles.image);
     const label = train.tensor(roles.target as string);
-    const imageShape = image.shape.slice(1);
+    const imageShape = data.images?.shape ?? (isText(image) ? [] : image.shape.slice(1));
     const maximum = data.maximum ?? 255;
     refuseGaps(
       label.classes ?? [],
@@ -82,13 +90,37 @@ export const imageClassification: Task<ImageInfo> = {
       data.name,
     );
     const rename = (part: Dataset): Dataset =>
-      part.with({ image: part.tensor(roles.image as string), label: part.tensor(roles.target as string) });
-    const info = { classes: label.classes ?? [], imageShape, maximum, ...channelStatistics(rename(train), imageShape, maximum) };
+      part.with({ image: part.column(roles.image as string), label: part.tensor(roles.target as string) });
+    const seen = data.images?.sample ?? rename(train);
+    const info = { classes: label.classes ?? [], imageShape, maximum, ...channelStatistics(seen, imageShape, maximum) };
     return { info, train: rename(train), validation: rename(validation), test: rename(test), notes: [] };
   },
 
   inputs: ({ info }, batch: Dim) => ({ image: { shape: [batch, ...info.imageShape], dtype: "uint8" } }),
-  targets: labelTypes,
+  targets: (context, batch) =>
+    context.use === "train" && mixes(augmentations(context))
+      ? { label: { shape: [batch, context.info.classes.length], dtype: "float32" } }
+      : labelTypes(context, batch),
+
+  loading: ({ imageShape }) => ({ imageShape }),
+
+  settle(options, info, { known }) {
+    const [, height = 1, width = 1] = info.imageShape;
+    const list = parseAugment(options.augment ?? "none", { height, width, mirrors: known?.mirrors ?? true });
+    return { ...options, augment: formatAugment(list) };
+  },
+
+  collate(context, rows) {
+    const { info, options, use } = context;
+    const list = use === "train" ? augmentations(context) : [];
+    if (list.length === 0 && !isEncoded(rows.column("image"))) return undefined;
+    return imageCollate({
+      shape: info.imageShape,
+      classes: info.classes.length,
+      mean: info.mean.map((m) => Math.round(m * info.maximum)),
+      ...(use === "train" && options.augment !== undefined ? { augment: options.augment } : {}),
+    });
+  },
 
   features(batch, { info: { maximum, mean, deviation } }): Tensor {
     const perChannel = (values: readonly number[]): Tensor => constant(fromNumbers("float32", [values.length, 1, 1], values));
@@ -113,7 +145,7 @@ export const imageClassification: Task<ImageInfo> = {
       throw new DataError(`${data.name}: expected classes ${info.classes.join(", ")}, got ${unknown.join(", ")} as well`);
     const index = Int32Array.from(label.data as Int32Array, (k) => info.classes.indexOf(classes[k] as string));
     return imageClassification.encode(
-      new Dataset({ image: part.tensor(image), label: { ...label, data: index, classes: info.classes } }),
+      new Dataset({ image: part.column(image), label: { ...label, data: index, classes: info.classes } }),
       info,
     );
   },
@@ -121,7 +153,8 @@ export const imageClassification: Task<ImageInfo> = {
   targetColumn: () => undefined,
 
   encode(rows, info) {
-    const image = rows.tensor("image");
+    const image = rows.column("image");
+    if (isText(image) || isEncoded(image)) return rows;
     const shape = image.shape.slice(1);
     if (shape.join() !== info.imageShape.join())
       throw new DataError(`input: expected images of ${info.imageShape.join("×")}, got ${shape.join("×")}`);

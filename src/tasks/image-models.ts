@@ -29,7 +29,7 @@ const adamW =
   (examples) => {
     const { batchSize = examples < 10_000 ? 32 : 128 } = o;
     const epochs = epochsFor(examples, batchSize, updates, least);
-    return { epochs, batchSize, lr: 2e-3, optimizer: "adamw", schedule, weightDecay: 0.02, ...o };
+    return { epochs, batchSize, lr: 2e-3, optimizer: "adamw", schedule, weightDecay: 0.02, augment: "auto", ...o };
   };
 
 /** SGD with Nesterov momentum, as suits convolutions with batch norm. */
@@ -38,14 +38,14 @@ const sgd =
   (examples) => {
     const { batchSize = examples < 10_000 ? 32 : 128 } = o;
     const epochs = epochsFor(examples, batchSize, 2000, 15);
-    return { epochs, batchSize, lr: 0.1, optimizer: "sgd", schedule: "one-cycle", weightDecay: 5e-4, ...o };
+    return { epochs, batchSize, lr: 0.1, optimizer: "sgd", schedule: "one-cycle", weightDecay: 5e-4, augment: "auto", ...o };
   };
 
 /** A model without a row here cannot be chosen for images. */
 const RECIPES: Readonly<Record<ModelName, Recipe>> = {
-  mlp: { defaults: adamW("one-cycle", 3000, 15), options: { hidden: [256, 256], dropout: 0.2 } },
-  linear: { defaults: adamW("cosine", 2000, 10, { weightDecay: 0.01 }) },
-  "lenet-5": { defaults: adamW("one-cycle", 3000, 10, { batchSize: 128, lr: 3e-3 }) },
+  mlp: { defaults: adamW("one-cycle", 3000, 15, { augment: "none" }), options: { hidden: [256, 256], dropout: 0.2 } },
+  linear: { defaults: adamW("cosine", 2000, 10, { weightDecay: 0.01, augment: "none" }) },
+  "lenet-5": { defaults: adamW("one-cycle", 3000, 10, { batchSize: 128, lr: 3e-3, augment: "none" }) },
   alexnet: { defaults: adamW("one-cycle", 3000, 20, { lr: 3e-4 }) },
   "vgg-11": { defaults: adamW("one-cycle", 3000, 20, { lr: 3e-4 }) },
   "vgg-13": { defaults: adamW("one-cycle", 3000, 20, { lr: 3e-4 }) },

@@ -20,6 +20,13 @@ export interface NamedInputs {
   readonly badRows: number;
 }
 
+/** How inputs are read. */
+export interface InputOptions {
+  /** Leave out what cannot be read, and count it. */
+  readonly skipBadRows?: boolean;
+  readonly maxMegapixels?: number;
+}
+
 /** What a report is made from. */
 export interface ReportSources {
   readonly writer: RunWriter;
@@ -52,7 +59,7 @@ export interface NodeTask {
   /** Where answers are made of nothing given: samples of a generator. */
   readonly takesNoInputs?: true;
   /** Errors: DataError, ConfigError. */
-  readInputs(model: TrainedModel, inputs: readonly string[], options: { readonly skipBadRows?: boolean }): Promise<NamedInputs>;
+  readInputs(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs>;
   report(sources: ReportSources): Promise<TaskReport>;
   /** A callback of the training, for what a person would want to see on the way. */
   readonly watch?: (watched: Watched) => Callback | Promise<Callback>;

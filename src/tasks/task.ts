@@ -3,7 +3,7 @@
  * answer reads. The command line, the server and the report know tasks through this interface alone.
  */
 import type { Batch, Dataset } from "../data/index.js";
-import type { LoadedData, WorkerCollate } from "../data/node.js";
+import type { LoadedData, LoadOptions, WorkerCollate } from "../data/node.js";
 import type { Dim, Tensor, TensorData, TensorType } from "../graph/index.js";
 import type { Metrics, Monitor, Objective } from "../train/index.js";
 import type { Module } from "../nn/index.js";
@@ -22,6 +22,8 @@ export interface TrainingDefaults {
   readonly warmupSteps?: number;
   readonly clipNorm?: number;
   readonly labelSmoothing?: number;
+  /** Random changes of images, as `--augment` names them. */
+  readonly augment?: string;
 }
 
 /** A model that a task can train, by the name of its paper. */
@@ -61,6 +63,7 @@ export type Use = "train" | "eval";
 /** What the training was asked for besides the optimizer: a task reads what concerns it. */
 export interface TaskOptions {
   readonly labelSmoothing?: number;
+  readonly augment?: string;
 }
 
 /** All that a task is told when it describes a graph or a batch. */
@@ -85,16 +88,20 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   readonly monitor?: Monitor;
   /** Whether a sound model learns one batch by heart, so that one that does not shows a fault. */
   readonly checksOneBatch: boolean;
+  /** What data for this model must be loaded as: images of its size. */
+  loading?(info: I): Pick<LoadOptions, "imageShape">;
+  /** The options with short forms spelled out, as `config.json` keeps them; left out where a task has none. ConfigError for a wrong one. */
+  settle?(options: TaskOptions, info: I, data: LoadedData): TaskOptions;
   prepare(data: LoadedData, options: { readonly seed: number; readonly ignore: readonly string[] }): Prepared<I>;
   /** Types of the columns that a model reads. */
   inputs(context: TaskContext<I>, batch: Dim): ColumnTypes;
   /** Types of the columns that the loss and the measurement read besides. */
   targets(context: TaskContext<I>, batch: Dim): ColumnTypes;
   /**
-   * The function that makes a batch of rows where the columns as they lie are not one: images decoded, augmented, boxes filled up.
-   * It runs in the loader's threads.
+   * The function that makes a batch of such rows where the columns as they lie are not one: images decoded, augmented, boxes filled
+   * up. It runs in the loader's threads.
    */
-  collate?(context: TaskContext<I>): WorkerCollate | undefined;
+  collate?(context: TaskContext<I>, rows: Dataset): WorkerCollate | undefined;
   /** The floating-point tensor that the model sees, and that explanations are about: decoded, scaled. */
   features(batch: Tensors, context: TaskContext<I>): Tensor;
   /** Named outputs: what the loss reads in training, what is measured, answered and exported otherwise. */

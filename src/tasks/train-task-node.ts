@@ -20,12 +20,13 @@ import type { Checkpoint, RunWriter } from "../train/run-folder-node.js";
 import { checkFree, createRun, openRun, resumeRun, splitRunPath } from "../train/run-folder-node.js";
 import { checkpointParameters, trainRun } from "../train/train-node.js";
 import { ConfigError, DescentError } from "../util/errors.js";
+import { cropsParts, parseImageSize } from "../vision/index.js";
 import { descentVersion } from "./version-node.js";
 import { makeOptimizer } from "./optimizer.js";
 import { writeReport } from "./report-node.js";
 import { nodeTaskNamed } from "./table-node.js";
 import { modelNamed, taskNamed } from "./table.js";
-import type { AnyTask, Prepared, TaskContext, TaskInfo, TrainingDefaults } from "./task.js";
+import type { AnyTask, Prepared, TaskContext, TaskInfo, TaskOptions, TrainingDefaults } from "./task.js";
 import { bestOrLast, TrainedModel } from "./trained-node.js";
 
 /** What was asked for; what is left out has the model's own default. Names are those of the command line. */
@@ -37,6 +38,10 @@ export interface TrainTaskOptions extends Partial<Omit<TrainingDefaults, "epochs
   /** Columns of a table that are not looked at. */
   readonly ignoreColumn?: readonly string[];
   readonly skipBadRows?: boolean;
+  /** Of images: `SIDE`, or `WIDTHxHEIGHT`. */
+  readonly imageSize?: string;
+  /** A larger image is refused before it is decoded. */
+  readonly maxMegapixels?: number;
   readonly epochs?: number;
   readonly steps?: number;
   readonly accumulate?: number;
@@ -90,13 +95,18 @@ interface Plan {
 
 const MOST_EVALUATIONS = 20;
 
-async function plan(options: TrainTaskOptions): Promise<Plan> {
+async function plan(options: TrainTaskOptions, note: (text: string) => void): Promise<Plan> {
   const task = taskNamed(options.task);
   const modelName = options.model ?? task.defaultModel;
   const choice = modelNamed(task, modelName);
   const seed = options.seed ?? 1;
+  const usual = choice.defaults(0).augment;
   const data = await loadData(options.data, {
     seed,
+    ...(options.imageSize === undefined ? {} : { imageSize: parseImageSize(options.imageSize, "--image-size") }),
+    ...(options.maxMegapixels === undefined ? {} : { maxMegapixels: options.maxMegapixels }),
+    keepOriginals: (height, width) => cropsParts(options.augment ?? usual ?? "none", { height, width }),
+    note,
     ...(options.labelColumn === undefined ? {} : { labelColumn: options.labelColumn }),
     ...(options.skipBadRows === undefined ? {} : { skipBadRows: options.skipBadRows }),
   });
@@ -119,7 +129,11 @@ async function plan(options: TrainTaskOptions): Promise<Plan> {
     clipNorm: options.clipNorm ?? defaults.clipNorm,
   };
   const labelSmoothing = options.labelSmoothing ?? defaults.labelSmoothing;
-  const training: TaskContext<TaskInfo> = { info: prepared.info, use: "train", options: { labelSmoothing } };
+  const asked = definedOnly({ labelSmoothing, augment: options.augment ?? defaults.augment }) as TaskOptions;
+  if (options.augment !== undefined && task.settle === undefined)
+    throw new ConfigError(`--augment: expected a task of images, got ${task.name}`);
+  const settled = task.settle?.(asked, prepared.info, data) ?? asked;
+  const training: TaskContext<TaskInfo> = { info: prepared.info, use: "train", options: settled };
   const step = trainingStep({
     model,
     optimizer: makeOptimizer({ ...settings, totalSteps }),
@@ -129,7 +143,7 @@ async function plan(options: TrainTaskOptions): Promise<Plan> {
   const resolved: TrainTaskOptions = {
     ...options,
     ...settings,
-    labelSmoothing,
+    ...settled,
     model: modelName,
     batchSize,
     accumulate,
@@ -160,7 +174,7 @@ const trainingTypes = ({ task, training }: Plan, batchSize: number): BatchTypes 
 
 /** Who makes batches of rows, where the columns as they lie are not one. Owned: dispose it. */
 function fetcherFor(task: AnyTask, context: TaskContext<TaskInfo>, rows: Dataset): WorkerFetcher | undefined {
-  const collate = task.collate?.(context);
+  const collate = task.collate?.(context, rows);
   return collate === undefined ? undefined : new WorkerFetcher(rows, collate);
 }
 
@@ -202,7 +216,8 @@ async function checkOneBatch(planned: Plan, device: DeviceChoice, signal: AbortS
   const { prepared, step, task, training, batchSize, resolved } = planned;
   const rows = prepared.train.take(Math.min(batchSize, 32));
   const indices = Uint32Array.from({ length: rows.length }, (_, i) => i);
-  using fetcher = fetcherFor(task, training, rows);
+  // As they are: what is learned by heart must be the same each time, and of one class each.
+  using fetcher = fetcherFor(task, { ...training, options: { ...training.options, augment: undefined } }, rows);
   const columns = Object.keys(trainingTypes(planned, 1));
   const batch =
     (await fetcher?.fetch({ indices, seed: resolved.seed ?? 1, epoch: 0, offset: 0 })) ?? rows.pick(...columns).batch();
@@ -289,7 +304,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     if (context.resume === undefined) checkFree(context.out, context.overwrite === true);
     const device = await resolveDevice(await platformRuntime(), opened.options.device ?? "auto");
     await evaluate({ one: constant(1) }, {}, { device });
-    const planned = await plan(opened.options);
+    const planned = await plan(opened.options, note);
     const { task, prepared, step, resolved, batchSize, totalSteps, model, modelName, dataName } = planned;
     if (opened.config !== undefined) checkSameData(opened.config, prepared.info, context.resume as string);
     // A run that goes on has its numbers in the checkpoint.

@@ -98,7 +98,7 @@ export class TrainedModel implements AsyncDisposable {
 
   /** Who makes batches of examples, where the columns as they lie are not one. Owned: dispose it. */
   #fetcher(examples: Dataset): WorkerFetcher | undefined {
-    const collate = this.task.collate?.(this.#context);
+    const collate = this.task.collate?.(this.#context, examples);
     return collate === undefined ? undefined : new WorkerFetcher(examples, collate);
   }
 

@@ -6,3 +6,5 @@ export * from "./pixels.js";
 export * from "./geometry.js";
 export * from "./resize.js";
 export * from "./color.js";
+export * from "./augment.js";
+export * from "./mix.js";

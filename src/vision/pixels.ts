@@ -3,7 +3,7 @@
  * planes are in `geometry.ts`, `resize.ts` and `color.ts`; files become planes in `images-node.ts`.
  */
 import type { TensorData } from "../graph/index.js";
-import { ShapeError } from "../util/errors.js";
+import { ConfigError, ShapeError } from "../util/errors.js";
 
 /** One image: `data[(c · height + y) · width + x]`, 0…255. */
 export interface Pixels {
@@ -70,4 +70,13 @@ export function interleaved({ channels, height, width, data }: Pixels): Uint8Arr
   const out = new Uint8Array(channels * plane);
   for (let c = 0; c < channels; c++) for (let p = 0; p < plane; p++) out[p * channels + c] = data[c * plane + p] as number;
   return out;
+}
+
+/** `224` or `320x240` (width, then height, as people say it) as height and width. ConfigError, beginning with `where`. */
+export function parseImageSize(text: string, where: string): [height: number, width: number] {
+  const match = /^(\d+)(?:[x×](\d+))?$/.exec(text.trim());
+  const [width, height] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
+  if (!(width >= 1 && height >= 1 && width <= 8192 && height <= 8192))
+    throw new ConfigError(`${where}: expected SIDE or WIDTHxHEIGHT in pixels, got "${text}"`);
+  return [height, width];
 }

@@ -21,6 +21,7 @@ export const verb = defineVerb({
       data,
       labelColumn: options.labelColumn,
       skipBadRows: options.skipBadRows,
+      maxMegapixels: options.maxMegapixels,
     });
     for (const text of notes) note(text);
     const measurement = await model.measure(examples);

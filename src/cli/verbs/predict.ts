@@ -4,7 +4,7 @@ import { basename, extname, join } from "node:path";
 import { ConfigError } from "../../util/errors.js";
 import { formatTable } from "../../util/text.js";
 import { number, flag, text } from "../options.js";
-import { deviceOptions } from "../training-options.js";
+import { dataOptions, deviceOptions } from "../training-options.js";
 import { defineVerb } from "../verb.js";
 
 type Row = Readonly<Record<string, unknown>>;
@@ -27,7 +27,7 @@ export const verb = defineVerb({
     { name: "RUN", help: "a run folder, or one of its checkpoints" },
     {
       name: "INPUT",
-      help: "images, an IDX file, a table (.csv, .tsv, .jsonl, .parquet), or one row as name=value …",
+      help: "images or folders of them, an IDX file, a table (.csv, .tsv, .jsonl, .parquet), or one row as name=value …",
       many: true,
     },
   ],
@@ -35,7 +35,8 @@ export const verb = defineVerb({
     out: text({ help: "write the answers to this .csv or .jsonl file", placeholder: "FILE", short: "o" }),
     threshold: number({ help: "below this probability there is no label", minimum: 0, maximum: 1 }),
     probabilities: flag({ help: "give the probability of every class", default: true }),
-    skipBadRows: flag({ help: "leave out rows that cannot be read, and count them" }),
+    skipBadRows: dataOptions.skipBadRows,
+    maxMegapixels: dataOptions.maxMegapixels,
     draw: text({ help: "write a picture of each input with its answer into this folder", placeholder: "DIR" }),
     ...deviceOptions,
   },
@@ -57,8 +58,11 @@ export const verb = defineVerb({
     const { draw } = nodeTaskNamed(model.task.name);
     if (options.draw !== undefined && draw === undefined)
       throw new ConfigError(`--draw: expected a task whose answers are drawn on pictures, got ${model.task.name}`);
-    const { examples, names, rows, badRows } = await readInputs(model, inputs, { skipBadRows: options.skipBadRows });
-    if (badRows > 0) note(`${badRows} rows that do not parse were left out`);
+    const { examples, names, rows, badRows } = await readInputs(model, inputs, {
+      skipBadRows: options.skipBadRows,
+      maxMegapixels: options.maxMegapixels,
+    });
+    if (badRows > 0) note(`${badRows} inputs that cannot be read were left out`);
     const given = await model.answers(examples);
     if (options.draw !== undefined && draw !== undefined) {
       await mkdir(options.draw, { recursive: true });

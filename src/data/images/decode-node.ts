@@ -3,7 +3,8 @@
  * they fit and nothing is lost by it.
  */
 import type { Column, Dataset } from "../dataset.js";
-import { pixelsOf, resizeToCover } from "../../vision/index.js";
+import type { Pixels } from "../../vision/index.js";
+import { luminance, pixelsOf, resizeToCover } from "../../vision/index.js";
 import { DataError } from "../../util/errors.js";
 import type { ImageHeader } from "../../vision/images-node.js";
 import { decodeImage, endsWhole, imageHeader } from "../../vision/images-node.js";
@@ -15,8 +16,13 @@ export interface ImageOptions {
   readonly imageSize?: readonly [height: number, width: number];
   /** A larger image is refused before it is decoded. */
   readonly maxMegapixels?: number;
-  /** Training cuts crops from the images as they are: large ones stay files, since decoded small they have no detail to crop. */
-  readonly keepOriginals?: boolean;
+  /** Channels, height and width, for a model that is there already; in place of `imageSize`. */
+  readonly imageShape?: readonly number[];
+  /**
+   * Whether training cuts crops from the images as they are, where they get this size: large ones then stay files, since decoded
+   * small they have no detail to crop.
+   */
+  readonly keepOriginals?: (height: number, width: number) => boolean;
   /** Decoded images in memory, at most. */
   readonly imageMemoryMiB?: number;
   /** Leave out images that cannot be read, and count them. */
@@ -82,7 +88,8 @@ async function collectBad(rows: Dataset, each: (i: number) => Promise<void>, ski
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
-function chooseShape(headers: readonly ImageHeader[], imageSize: ImageOptions["imageSize"]): number[] {
+function chooseShape(headers: readonly ImageHeader[], { imageSize, imageShape }: ImageOptions): readonly number[] {
+  if (imageShape !== undefined) return imageShape;
   const channels = headers.every((header) => header.channels === 1) ? 1 : 3;
   if (imageSize !== undefined) return [channels, ...imageSize];
   const [first] = headers as [ImageHeader];
@@ -116,7 +123,7 @@ export async function inspectImages(
   const kept = withoutBad(rows, bad, options.skipBadRows === true);
   const good = headers.filter((header, i) => header !== undefined && !bad.has(i)) as ImageHeader[];
   const form = {
-    shape: chooseShape(good, options.imageSize),
+    shape: chooseShape(good, options),
     medianPixels: median(good.map(({ width, height }) => width * height)),
   };
   return { rows: kept, form, badRows: bad.size };
@@ -127,7 +134,7 @@ export function holdsDecoded(count: number, { shape, medianPixels }: ImageForm, 
   const [channels = 3, height = 1, width = 1] = shape;
   const bytes = count * channels * height * width;
   const limit = Math.min((options.imageMemoryMiB ?? MEMORY_MIB) * 2 ** 20, process.availableMemory() / 4);
-  const losesDetail = options.keepOriginals === true && medianPixels > 1.5 * height * width;
+  const losesDetail = options.keepOriginals?.(height, width) === true && medianPixels > 1.5 * height * width;
   return bytes <= limit && !losesDetail;
 }
 
@@ -170,7 +177,7 @@ export async function inspectParts(
   options: ImageOptions,
 ): Promise<{ parts: ImageParts; form: ImageForm; badRows: number }> {
   const train = await inspectImages(parts.train, options);
-  const others = { ...options, imageSize: train.form.shape.slice(1) as [number, number] };
+  const others = { ...options, imageShape: train.form.shape };
   let { badRows } = train;
   const look = async (part: Dataset): Promise<Dataset> => {
     const seen = await inspectImages(part, others);
@@ -202,7 +209,7 @@ export async function decodeParts(
   };
   const isHeld = holdsDecoded(train.length, form, options);
   // What is measured on is never cropped at random: only its size counts.
-  const isMeasuredHeld = holdsDecoded(validation.length + test.length, form, { ...options, keepOriginals: false });
+  const isMeasuredHeld = holdsDecoded(validation.length + test.length, form, { ...options, keepOriginals: () => false });
   const parts = {
     train: isHeld ? await decode(train) : train,
     validation: isMeasuredHeld ? await decode(validation) : validation,
@@ -213,21 +220,31 @@ export async function decodeParts(
   return { parts, badRows, notes, ...(isHeld ? {} : { sample: await sampleRows(train, form, options, SAMPLE) }) };
 }
 
-/** Parts whose decoded images get another size, where one is asked for. */
+/** A decoded image with as many channels as asked for: grey from colours, or grey in each. */
+function withChannels(image: Pixels, channels: number): Pixels {
+  if (image.channels === channels) return image;
+  const grey = luminance(image);
+  const data = new Uint8Array(channels * grey.length);
+  for (let c = 0; c < channels; c++) data.set(grey, c * grey.length);
+  return { ...image, channels, data };
+}
+
+/** Parts whose decoded images get another size or number of channels, where one is asked for. */
 export function resizeParts(
   parts: Required<ImageParts>,
   image: string | undefined,
-  { imageSize }: ImageOptions,
+  { imageSize, imageShape }: ImageOptions,
 ): Required<ImageParts> {
-  if (image === undefined || imageSize === undefined) return parts;
-  const [height, width] = imageSize;
+  if (image === undefined || (imageSize === undefined && imageShape === undefined)) return parts;
   const resized = (part: Dataset): Dataset => {
     const column = part.tensor(image);
-    const [count = 0, channels = 1, h = 1, w = 1] = column.shape;
-    if (h === height && w === width) return part;
+    const [count = 0, given = 1, h = 1, w = 1] = column.shape;
+    const [channels = given, height = h, width = w] = imageShape ?? [given, ...(imageSize ?? [])];
+    if (given === channels && h === height && w === width) return part;
     const size = channels * height * width;
     const data = new Uint8Array(new SharedArrayBuffer(count * size));
-    for (let i = 0; i < count; i++) data.set(resizeToCover(pixelsOf(column, i), height, width).data, i * size);
+    for (let i = 0; i < count; i++)
+      data.set(withChannels(resizeToCover(pixelsOf(column, i), height, width), channels).data, i * size);
     return part.with({ [image]: { dtype: "uint8", shape: [count, channels, height, width], data } });
   };
   return { train: resized(parts.train), validation: resized(parts.validation), test: resized(parts.test) };

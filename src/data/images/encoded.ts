@@ -60,3 +60,24 @@ export function entriesDataset(entries: readonly ImageEntry[]): Dataset {
     ...(names.some((name) => name !== null) ? { file: { dtype: "string", values: names } } : {}),
   });
 }
+
+/** What `imageBatch` of `batch-node.ts` is told. */
+export interface ImageBatchOptions {
+  /** [C, H, W] of every image of the batch. */
+  readonly shape: readonly number[];
+  /** Changes of the images, as `parseAugment` reads them; left out, none. */
+  readonly augment?: string;
+  /** What an erased part becomes, one value a channel. */
+  readonly mean?: readonly number[];
+  /** Number of classes, for labels of mixed images. */
+  readonly classes: number;
+}
+
+/** Names `imageBatch` for the loader's threads. */
+export const imageCollate = (
+  options: ImageBatchOptions,
+): { readonly module: string; readonly name: string; readonly options: ImageBatchOptions } => ({
+  module: new URL("./batch-node.js", import.meta.url).href,
+  name: "imageBatch",
+  options,
+});

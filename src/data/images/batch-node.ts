@@ -1,0 +1,69 @@
+/**
+ * @module A batch of images from rows of a data set: decoded where they are not yet, changed at random, mixed. Runs in the loader's
+ * threads; what is drawn is keyed by (seed, epoch, row).
+ */
+import type { Batch, Dataset } from "../dataset.js";
+import type { BatchRequest } from "../loader.js";
+import { Random } from "../../util/random.js";
+import type { Augmentation, AugmentSettings, Pixels } from "../../vision/index.js";
+import { augment, mixBatch, mixes, parseAugment, pixelsOf, randomBox } from "../../vision/index.js";
+import { decodeImage, imageHeader } from "../../vision/images-node.js";
+import type { ImageBatchOptions } from "./encoded.js";
+import { imageName, imageSource, isEncoded } from "./encoded.js";
+
+/** How one image of the data set becomes one of the batch. */
+type Draw = (row: number, random: Random) => Pixels | Promise<Pixels>;
+
+function drawing(dataset: Dataset, list: readonly Augmentation[], options: ImageBatchOptions): Draw {
+  const [channels = 3, height = 1, width = 1] = options.shape;
+  const settings: AugmentSettings = { height, width, ...(options.mean === undefined ? {} : { mean: options.mean }) };
+  const image = dataset.column("image");
+  if (!isEncoded(image)) {
+    const pixels = dataset.tensor("image");
+    return (row, random) => augment(pixelsOf(pixels, row), list, random, settings);
+  }
+  // Every image was looked at when the data were loaded.
+  const limit = { maxMegapixels: Infinity };
+  // A crop that comes first is cut from the image as it is, so that its detail is kept.
+  const first = list[0]?.name === "resized-crop" ? list[0] : undefined;
+  const rest = first === undefined ? list : list.slice(1);
+  return async (row, random) => {
+    const [source, where] = [imageSource(image, row), imageName(dataset, row)];
+    const common = { channels, height, width, where, ...limit };
+    if (first === undefined) return augment(await decodeImage(source, common), rest, random, settings);
+    const header = await imageHeader(source, { where, ...limit });
+    const box = randomBox(random, header.height, header.width, first.values[0] as number);
+    return augment(await decodeImage(source, { ...common, box, header }), rest, random, settings);
+  };
+}
+
+/** The rows of a request: `image` uint8 [N, C, H, W], `label` int32 [N], or float32 [N, K] where images are mixed. */
+export async function imageBatch(dataset: Dataset, request: BatchRequest, options: ImageBatchOptions): Promise<Batch> {
+  const [channels = 3, height = 1, width = 1] = options.shape;
+  const { indices, seed, epoch } = request;
+  const list = options.augment === undefined ? [] : parseAugment(options.augment, { height, width });
+  const size = channels * height * width;
+  const images = new Uint8Array(indices.length * size);
+  const draw = drawing(dataset, list, options);
+  const place = (i: number): void | Promise<void> => {
+    const row = indices[i] as number;
+    const pixels = draw(row, new Random(seed, "augment", epoch, row));
+    if (!(pixels instanceof Promise)) return images.set(pixels.data, i * size);
+    return pixels.then(({ data }) => images.set(data, i * size));
+  };
+  const pending = Array.from(indices, (_, i) => place(i)).filter((done) => done instanceof Promise);
+  if (pending.length > 0) await Promise.all(pending);
+  const shape = [indices.length, channels, height, width];
+  const label = dataset.has("label") ? dataset.pick("label").gather(indices)["label"] : undefined;
+  if (label === undefined || !mixes(list))
+    return { image: { dtype: "uint8", shape, data: images }, ...(label === undefined ? {} : { label }) };
+  const mixed = mixBatch(
+    { images, labels: Array.from(label.data, Number), channels, height, width, classes: options.classes },
+    list,
+    (i) => new Random(seed, "mix", epoch, indices[i] as number),
+  );
+  return {
+    image: { dtype: "uint8", shape, data: mixed.images },
+    label: { dtype: "float32", shape: [indices.length, options.classes], data: mixed.labels },
+  };
+}
