@@ -18,6 +18,7 @@ import {
   fromBlocks,
   toBlocks,
 } from "../blocked.js";
+import { blockedDepthwiseGradient, blockedWeightGradient } from "../blocked-weight-gradient.js";
 import { emitOne } from "../op.js";
 import type { Window } from "../window.js";
 import { countUses } from "./fuse.js";
@@ -62,6 +63,8 @@ class Blocking {
         return this.#conv(node, inputs);
       case "ConvInputGradient":
         return this.#inputGradient(node, inputs);
+      case "ConvWeightGradient":
+        return this.#weightGradient(node, inputs as readonly [Tensor, Tensor]);
       case "BatchNormTrain":
         return this.#batchNormTrain(node, inputs);
       case "BatchNormalization":
@@ -181,6 +184,16 @@ class Blocking {
       .reshape([rows.length, columns.length, ((n * c) / block) * qh, qw, block])
       .transpose([2, 0, 3, 1, 4]);
     return this.#plain(side.reshape([n, c, h, wide]));
+  }
+
+  #weightGradient(node: Node, [x, dy]: readonly [Tensor, Tensor]): readonly Tensor[] | undefined {
+    const { group, ...window } = node.attributes as unknown as ConvAttributes;
+    const c = x.shape[1] as number;
+    const isDepthwise = group === c && group === dy.shape[1];
+    if (!this.#fits(x) || !this.#fits(dy) || (group !== 1 && !isDepthwise)) return undefined;
+    const [xb, db] = [this.#blocks(x), this.#blocks(dy)];
+    const dw = isDepthwise ? blockedDepthwiseGradient(xb, db, window) : blockedWeightGradient(xb, db, window, this.#block);
+    return dw && [dw];
   }
 
   // --- per channel ----------------------------------------------------------------------------------------------------
