@@ -8,3 +8,4 @@ export * from "./calibration.js";
 export * from "./detection.js";
 export * from "./frechet.js";
 export * from "./retrieval.js";
+export * from "./span.js";
