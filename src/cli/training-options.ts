@@ -103,6 +103,33 @@ export const trainingOptions = {
   lang: choice(["en", "zh"], { help: "language of the report", default: "en", env: "DESCENT_LANG", local: true }),
 } satisfies OptionTable;
 
+/** Options that only some tasks take; the others refuse them. */
+export const taskOptions = {
+  loss: text({
+    help: "image-recognition: arcface, cosface, contrastive or triplet",
+    placeholder: "NAME",
+    defaultText: "the task's own",
+  }),
+  holdOut: list(
+    text({
+      help: "image-recognition: a class that is not trained on, to measure recognition of unknown things",
+      placeholder: "CLASS",
+      defaultText: "four of ten classes",
+    }),
+  ),
+  falseAcceptRate: number({
+    help: "image-recognition: of unknown things, the fraction that may get a name",
+    minimum: 0,
+    maximum: 1,
+    defaultText: "0.05",
+  }),
+  features: text({
+    help: "image-generation: the run of a classifier whose features are compared",
+    placeholder: "RUN",
+    defaultText: "a small one that is trained first",
+  }),
+} satisfies OptionTable;
+
 export type TrainingOptions = OptionValues<typeof trainingOptions>;
 
 /** What may be said beside --resume: what computes, and how it is told. */

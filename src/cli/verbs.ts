@@ -20,6 +20,11 @@ export const VERBS: readonly VerbRow[] = [
   { name: "train", summary: "train a model for a task", load: () => import("./verbs/train.js") },
   { name: "eval", summary: "measure a run on data", load: () => import("./verbs/eval.js") },
   { name: "predict", summary: "answer for inputs", load: () => import("./verbs/predict.js") },
+  {
+    name: "enroll",
+    summary: "image-recognition: who is known, by example images",
+    load: () => import("./verbs/enroll.js"),
+  },
   { name: "cost", summary: "what a model costs: parameters, FLOPs, memory, time, energy", load: () => import("./verbs/cost.js") },
   { name: "bench", summary: "measure Descent against its peers", load: () => import("./verbs/bench.js") },
   { name: "help", summary: "how to use descent, or one of its verbs", load: () => import("./verbs/help.js") },

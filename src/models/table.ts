@@ -7,6 +7,7 @@ import type { Module } from "../nn/index.js";
 import { expectKnownOptions, nameIn } from "../util/described.js";
 import { ConfigError } from "../util/errors.js";
 import { AlexNet } from "./alexnet.js";
+import { ConvNet } from "./conv-net.js";
 import * as densenet from "./densenet.js";
 import { GoogLeNet } from "./googlenet.js";
 import { InceptionV3 } from "./inception-v3.js";
@@ -110,6 +111,14 @@ export const MODELS = {
     make: mlp,
   },
   "lenet-5": row("LeCun et al. 1998, for digits", { exactly: 28 }, MNIST, (o) => new LeNet5(o)),
+  "conv-net": {
+    about: "plain 3×3 convolutions in miniature, for images of any size",
+    input: { least: 8 },
+    usual: MNIST,
+    options: ["width"],
+    make: ({ inputShape: [inChannels, height = 0, width = 0], outFeatures, options }) =>
+      new ConvNet({ ...options, inChannels, numClasses: outFeatures, imageSize: Math.min(height, width) }),
+  },
   alexnet: row("Krizhevsky et al. 2012", { least: 63 }, IMAGENET, (o) => new AlexNet(o), ["hidden", "dropout"]),
   "vgg-11": vgg(11, false),
   "vgg-13": vgg(13, false),

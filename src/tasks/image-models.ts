@@ -46,6 +46,7 @@ const RECIPES: Readonly<Record<ModelName, Recipe>> = {
   mlp: { defaults: adamW("one-cycle", 3000, 15, { augment: "none" }), options: { hidden: [256, 256], dropout: 0.2 } },
   linear: { defaults: adamW("cosine", 2000, 10, { weightDecay: 0.01, augment: "none" }) },
   "lenet-5": { defaults: adamW("one-cycle", 3000, 10, { batchSize: 128, lr: 3e-3, augment: "none" }) },
+  "conv-net": { defaults: adamW("one-cycle", 3000, 8, { batchSize: 128, lr: 5e-3, augment: "none" }) },
   alexnet: { defaults: adamW("one-cycle", 3000, 20, { lr: 3e-4 }) },
   "vgg-11": { defaults: adamW("one-cycle", 3000, 20, { lr: 3e-4 }) },
   "vgg-13": { defaults: adamW("one-cycle", 3000, 20, { lr: 3e-4 }) },
@@ -74,18 +75,23 @@ const RECIPES: Readonly<Record<ModelName, Recipe>> = {
   "vit-tiny": { defaults: adamW("one-cycle", 3000, 30, { lr: 1e-3, weightDecay: 0.05, clipNorm: 1 }) },
 };
 
+/** A choice that other tasks take as their backbone. */
+export interface ImageModelChoice extends ModelChoice<ImagesOfClasses> {
+  /** The same network with any number of outputs. */
+  readonly make: (imageShape: readonly number[], outFeatures: number) => Module;
+}
+
 /** The choices of `--model`, simple ones first. */
-export const IMAGE_MODELS: readonly ModelChoice<ImagesOfClasses>[] = Object.entries(RECIPES).map(
-  ([name, { defaults, options }]) => {
-    const { about: summary, usual }: ModelEntry = MODELS[name as ModelName];
-    const build = (inputShape: readonly number[], outFeatures: number): Module =>
-      modelNamed(name, { inputShape, outFeatures, ...(options === undefined ? {} : { options }) });
-    return {
-      name,
-      summary,
-      defaults,
-      build: ({ imageShape, classes }) => build(imageShape, classes.length),
-      usual: { inputShape: usual.inputShape, build: () => build(usual.inputShape, usual.outFeatures) },
-    };
-  },
-);
+export const IMAGE_MODELS: readonly ImageModelChoice[] = Object.entries(RECIPES).map(([name, { defaults, options }]) => {
+  const { about: summary, usual }: ModelEntry = MODELS[name as ModelName];
+  const build = (inputShape: readonly number[], outFeatures: number): Module =>
+    modelNamed(name, { inputShape, outFeatures, ...(options === undefined ? {} : { options }) });
+  return {
+    name,
+    summary,
+    defaults,
+    make: build,
+    build: ({ imageShape, classes }) => build(imageShape, classes.length),
+    usual: { inputShape: usual.inputShape, build: () => build(usual.inputShape, usual.outFeatures) },
+  };
+});

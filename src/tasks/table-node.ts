@@ -3,11 +3,13 @@
  */
 import { ConfigError } from "../util/errors.js";
 import { imageClassificationNode } from "./image-classification-node.js";
+import { imageRecognitionNode } from "./image-recognition-node.js";
 import { tabularNode } from "./tabular-node.js";
 import type { NodeTask } from "./task-node.js";
 
 const NODE_TASKS: ReadonlyMap<string, NodeTask> = new Map([
   ["image-classification", imageClassificationNode],
+  ["image-recognition", imageRecognitionNode],
   ["tabular-classification", tabularNode],
   ["tabular-regression", tabularNode],
 ]);

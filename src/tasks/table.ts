@@ -4,11 +4,13 @@
 import { ConfigError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import { imageClassification } from "./image-classification.js";
+import { imageRecognition } from "./image-recognition.js";
 import { tabularClassification, tabularRegression } from "./tabular.js";
 import type { AnyTask, ModelChoice, TaskInfo } from "./task.js";
 
 export const TASKS: readonly AnyTask[] = [
   imageClassification,
+  imageRecognition,
   tabularClassification,
   tabularRegression,
 ] as readonly unknown[] as readonly AnyTask[];

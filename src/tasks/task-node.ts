@@ -3,11 +3,11 @@
  * task has one, in `table-node.ts`.
  */
 import type { Dataset } from "../data/node.js";
-import type { Callback, TrainingState } from "../train/index.js";
+import type { Callback, Metrics, TrainingState } from "../train/index.js";
 import type { ReportData } from "../train/report.js";
 import type { RunConfig, RunSummary } from "../train/run-folder.js";
 import type { RunWriter } from "../train/run-folder-node.js";
-import type { Answer, Measurement, Prepared, TaskInfo } from "./task.js";
+import type { Answer, Measurement, Prepared, TaskInfo, TaskOptions } from "./task.js";
 import type { TrainedModel } from "./trained-node.js";
 
 /** One input for each row or file, and how to name it in the answer. */
@@ -53,6 +53,32 @@ export interface Watched {
   readonly writer: RunWriter;
   readonly prepared: Prepared<TaskInfo>;
   readonly modelName: string;
+  readonly options: TaskOptions;
+}
+
+/** A training that has ended. */
+export interface Finished {
+  /** The checkpoint that is used. */
+  readonly used: TrainedModel;
+  readonly writer: RunWriter;
+  readonly prepared: Prepared<TaskInfo>;
+  readonly options: TaskOptions;
+}
+
+/** Examples that were measured row by row. */
+export interface Measured {
+  readonly model: TrainedModel;
+  /** The run folder. */
+  readonly run: string;
+  readonly examples: Dataset;
+  readonly measurement: Measurement | undefined;
+}
+
+/** What a user said of answers that are not the model's alone. */
+export interface AnswerOptions {
+  readonly run: string;
+  readonly gallery?: string;
+  readonly threshold?: number;
 }
 
 export interface NodeTask {
@@ -63,6 +89,12 @@ export interface NodeTask {
   report(sources: ReportSources): Promise<TaskReport>;
   /** A callback of the training, for what a person would want to see on the way. */
   readonly watch?: (watched: Watched) => Callback | Promise<Callback>;
+  /** What is decided once training has ended, and kept in the run folder: a threshold. */
+  readonly finish?: (finished: Finished) => Promise<void>;
+  /** Figures of examples as a whole, and of what is in the run folder besides the model; they stand beside the measured ones. */
+  readonly measure?: (measured: Measured) => Promise<Metrics>;
+  /** Answers for people, where the model's own are not yet that: names from a gallery. */
+  readonly conclude?: (model: TrainedModel, answers: readonly Answer[], options: AnswerOptions) => Promise<Answer[]>;
   /** A PNG of an input with its answer on it. */
   readonly draw?: (model: TrainedModel, input: string, answer: Answer) => Promise<Uint8Array>;
 }

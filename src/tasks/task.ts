@@ -64,6 +64,14 @@ export type Use = "train" | "eval";
 export interface TaskOptions {
   readonly labelSmoothing?: number;
   readonly augment?: string;
+  /** Which loss, where a task has several. */
+  readonly loss?: string;
+  /** Classes that are not trained on, so that recognition of unknown things can be measured. */
+  readonly holdOut?: readonly string[];
+  /** Of unknown things, the fraction that may get a name. */
+  readonly falseAcceptRate?: number;
+  /** The run of a classifier whose features are compared. */
+  readonly features?: string;
 }
 
 /** All that a task is told when it describes a graph or a batch. */
@@ -92,7 +100,9 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   loading?(info: I): Pick<LoadOptions, "imageShape">;
   /** The options with short forms spelled out, as `config.json` keeps them; left out where a task has none. ConfigError for a wrong one. */
   settle?(options: TaskOptions, info: I, data: LoadedData): TaskOptions;
-  prepare(data: LoadedData, options: { readonly seed: number; readonly ignore: readonly string[] }): Prepared<I>;
+  /** Options of its own that the task reads. */
+  readonly takes?: readonly (keyof TaskOptions)[];
+  prepare(data: LoadedData, options: TaskOptions & { readonly seed: number; readonly ignore: readonly string[] }): Prepared<I>;
   /** Types of the columns that a model reads. */
   inputs(context: TaskContext<I>, batch: Dim): ColumnTypes;
   /** Types of the columns that the loss and the measurement read besides. */

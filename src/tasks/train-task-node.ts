@@ -11,7 +11,7 @@ import { adam } from "../optim/index.js";
 import type { Device, DeviceChoice } from "../runtime/index.js";
 import { evaluate, platformRuntime, prepareGraph, resolveDevice } from "../runtime/index.js";
 import { forEachBatch } from "../train/evaluate.js";
-import type { BatchTypes, Callback, TrainingState, TrainingStep } from "../train/index.js";
+import type { BatchTypes, Callback, Metrics, TrainingState, TrainingStep } from "../train/index.js";
 import { TrainingState as State, trainingStep } from "../train/index.js";
 import type { Progress, ProgressOptions } from "../train/progress.js";
 import { peakMemoryMiB } from "../train/progress-node.js";
@@ -26,11 +26,11 @@ import { makeOptimizer } from "./optimizer.js";
 import { writeReport } from "./report-node.js";
 import { nodeTaskNamed } from "./table-node.js";
 import { modelNamed, taskNamed } from "./table.js";
-import type { AnyTask, Prepared, TaskContext, TaskInfo, TaskOptions, TrainingDefaults } from "./task.js";
+import type { AnyTask, Measurement, Prepared, TaskContext, TaskInfo, TaskOptions, TrainingDefaults } from "./task.js";
 import { bestOrLast, TrainedModel } from "./trained-node.js";
 
 /** What was asked for; what is left out has the model's own default. Names are those of the command line. */
-export interface TrainTaskOptions extends Partial<Omit<TrainingDefaults, "epochs">> {
+export interface TrainTaskOptions extends Partial<Omit<TrainingDefaults, "epochs">>, TaskOptions {
   readonly task: string;
   readonly data: string;
   readonly model?: string;
@@ -110,7 +110,8 @@ async function plan(options: TrainTaskOptions, note: (text: string) => void): Pr
     ...(options.labelColumn === undefined ? {} : { labelColumn: options.labelColumn }),
     ...(options.skipBadRows === undefined ? {} : { skipBadRows: options.skipBadRows }),
   });
-  const prepared = task.prepare(data, { seed, ignore: options.ignoreColumn ?? [] });
+  const own = taskOptions(task, options);
+  const prepared = task.prepare(data, { ...own, seed, ignore: options.ignoreColumn ?? [] });
   const model = choice.build(prepared.info);
   const defaults = choice.defaults(prepared.train.length);
   const batchSize = Math.min(options.batchSize ?? defaults.batchSize, prepared.train.length);
@@ -129,7 +130,7 @@ async function plan(options: TrainTaskOptions, note: (text: string) => void): Pr
     clipNorm: options.clipNorm ?? defaults.clipNorm,
   };
   const labelSmoothing = options.labelSmoothing ?? defaults.labelSmoothing;
-  const asked = definedOnly({ labelSmoothing, augment: options.augment ?? defaults.augment }) as TaskOptions;
+  const asked = definedOnly({ ...own, labelSmoothing, augment: options.augment ?? defaults.augment }) as TaskOptions;
   if (options.augment !== undefined && task.settle === undefined)
     throw new ConfigError(`--augment: expected a task of images, got ${task.name}`);
   const settled = task.settle?.(asked, prepared.info, data) ?? asked;
@@ -164,6 +165,22 @@ async function plan(options: TrainTaskOptions, note: (text: string) => void): Pr
     dataName: data.name,
     resolved,
   };
+}
+
+/** Options that only some tasks have, as the command line names them. */
+const TASK_OPTIONS = ["loss", "holdOut", "falseAcceptRate", "features"] as const satisfies readonly (keyof TaskOptions)[];
+
+/** The options of its own that a task is given. ConfigError for one that it does not take. */
+function taskOptions(task: AnyTask, options: TrainTaskOptions): TaskOptions {
+  const given = TASK_OPTIONS.filter(
+    (name) => options[name] !== undefined && !(Array.isArray(options[name]) && options[name].length === 0),
+  );
+  const wrong = given.find((name) => task.takes?.includes(name) !== true);
+  if (wrong !== undefined) {
+    const flag = wrong.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new ConfigError(`--${flag}: expected a task that takes it, got ${task.name}`);
+  }
+  return Object.fromEntries(given.map((name) => [name, options[name]]));
 }
 
 /** Types of a training batch: the inputs and the targets. */
@@ -361,7 +378,12 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       }),
       writer,
       callbacks: context.onStep === undefined ? [] : [{ onStep: context.onStep }],
-      ...(watch === undefined ? {} : { watch: (state: TrainingState) => watch({ state, writer: opening, prepared, modelName }) }),
+      ...(watch === undefined
+        ? {}
+        : {
+            watch: (state: TrainingState) =>
+              watch({ state, writer: opening, prepared, modelName, options: planned.training.options }),
+          }),
       checkpoint: opened.checkpoint,
       numbers,
     });
@@ -370,11 +392,18 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     if (ended === "interrupted") return { path: writer.path, ended };
     const { model: best } = await TrainedModel.open(writer.path, { device, threads: resolved.threads });
     await using used = best;
+    const side = nodeTaskNamed(task.name);
+    await side.finish?.({ used, writer, prepared, options: planned.training.options });
+    const run = writer.path;
+    const wholly = async (examples: Dataset, measurement: Measurement | undefined): Promise<Metrics> => ({
+      ...measurement?.result(),
+      ...(await side.measure?.({ model: used, run, examples, measurement })),
+    });
     const test = await used.measure(prepared.test);
     const measured = {
       train: (await used.measure(evenly(prepared.train, MOST_MEASURED)))?.result() ?? {},
-      validation: (await used.measure(prepared.validation))?.result() ?? {},
-      test: test?.result() ?? {},
+      validation: await wholly(prepared.validation, await used.measure(prepared.validation)),
+      test: await wholly(prepared.test, test),
     };
     const summary: RunSummary = {
       task: task.name,

@@ -13,6 +13,8 @@ export const bothMarkup = (en: string, zh: string): string =>
 
 const TASKS: Readonly<Record<string, Label>> = {
   "image-classification": { en: "Image classification", zh: "图像分类" },
+  "image-recognition": { en: "Image recognition", zh: "图像识别" },
+  "image-generation": { en: "Image generation", zh: "图像生成" },
   "tabular-classification": { en: "Tabular classification", zh: "表格分类" },
   "tabular-regression": { en: "Tabular regression", zh: "表格回归" },
   "text-classification": { en: "Text classification", zh: "文本分类" },
@@ -48,18 +50,26 @@ const METRICS: Readonly<Record<string, Label>> = {
   r2: { en: "R²", zh: "R²" },
   perplexity: { en: "perplexity", zh: "困惑度" },
   bitsPerCharacter: { en: "bits per character", zh: "每字符比特数" },
+  recallAt1: { en: "recall@1", zh: "recall@1" },
+  unseenRecallAt1: { en: "recall@1, classes never trained on", zh: "recall@1（训练中未见的类别）" },
+  auroc: { en: "AUROC, known against unknown", zh: "AUROC（已知对未知）" },
+  falseAcceptRate: { en: "unknown images that get a name", zh: "未知图像的误认率" },
+  identificationRate: { en: "known images that get their name", zh: "已知图像的识别率" },
+  frechetDistance: { en: "Fréchet distance", zh: "Fréchet 距离" },
+  frechetFloor: { en: "Fréchet distance of training images", zh: "训练图像的 Fréchet 距离" },
   gradientNorm: { en: "gradient norm", zh: "梯度范数" },
 };
 
 export const metricLabel = (name: string): Label => METRICS[name] ?? name;
 
-const FRACTION = /^(accuracy|balancedAccuracy|(macro|micro|weighted)?(precision|recall|f1)|top\d+|auc|map\d*|iou)$/i;
+const FRACTION =
+  /^(accuracy|balancedAccuracy|(macro|micro|weighted)?(precision|recall|f1)|top\d+|auc|auroc|(unseen)?recallAt\d+|falseAcceptRate|identificationRate|map\d*|iou)$/i;
 
 /** Whether a metric is a fraction in 0…1, which people read in percent. */
 export const isFraction = (name: string): boolean => FRACTION.test(name);
 
 /** Metrics of which more is better. */
-export const moreIsBetter = (name: string): boolean => isFraction(name) || name === "r2";
+export const moreIsBetter = (name: string): boolean => (isFraction(name) && name !== "falseAcceptRate") || name === "r2";
 
 export const formatPercent = (fraction: number, digits = 1): string => `${(fraction * 100).toFixed(digits)} %`;
 

@@ -35,6 +35,7 @@ const ROWS: Record<ModelName, Row> = {
     options: { hidden: [12], activation: "gelu", dropout: 0.1 },
   },
   "lenet-5": { parameters: 61_706, firstPath: "conv1.weight" },
+  "conv-net": { parameters: 61_050, firstPath: "stages.0.conv.weight", side: 12 },
   "resnet-18": { parameters: 11_689_512, firstPath: "conv1.weight", side: 32, steps: 0 },
   "resnet-34": { parameters: 21_797_672, firstPath: "conv1.weight", side: 32, steps: 0 },
   "resnet-50": { parameters: 25_557_032, firstPath: "conv1.weight", side: 32, steps: 0 },

@@ -11,6 +11,7 @@ export const verb = defineVerb({
   engine: true,
   async run({ positionals: [path = ""], options, print, note }) {
     const { TrainedModel } = await import("../../tasks/trained-node.js");
+    const { splitRunPath } = await import("../../train/run-folder-node.js");
     const { loadExamples } = await import("../../tasks/examples-node.js");
     const opened = await TrainedModel.open(path, { device: options.device, threads: options.threads });
     await using model = opened.model;
@@ -24,10 +25,13 @@ export const verb = defineVerb({
       maxMegapixels: options.maxMegapixels,
     });
     for (const text of notes) note(text);
+    const { nodeTaskNamed } = await import("../../tasks/table-node.js");
+    const { measure } = nodeTaskNamed(model.task.name);
     const measurement = await model.measure(examples);
-    if (measurement === undefined)
+    if (measurement === undefined && measure === undefined)
       throw new ConfigError(`eval ${path}: expected a task that compares with a truth, got ${model.task.name}`);
-    const metrics = measurement.result();
+    const { run } = splitRunPath(path);
+    const metrics = { ...measurement?.result(), ...(await measure?.({ model, run, examples, measurement })) };
     print(metricsTable({ [`${examples.length} examples`]: metrics }));
     return { run: path, data, examples: examples.length, metrics };
   },

@@ -33,7 +33,8 @@ export const verb = defineVerb({
   ],
   options: {
     out: text({ help: "write the answers to this .csv or .jsonl file", placeholder: "FILE", short: "o" }),
-    threshold: number({ help: "below this probability there is no label", minimum: 0, maximum: 1 }),
+    threshold: number({ help: "below this probability (or likeness) there is no label", minimum: 0, maximum: 1 }),
+    gallery: text({ help: "image-recognition: who is known", placeholder: "FILE", defaultText: "RUN/gallery.safetensors" }),
     probabilities: flag({ help: "give the probability of every class", default: true }),
     skipBadRows: dataOptions.skipBadRows,
     maxMegapixels: dataOptions.maxMegapixels,
@@ -55,7 +56,9 @@ export const verb = defineVerb({
     const opened = await TrainedModel.open(path, { device: options.device, threads: options.threads });
     await using model = opened.model;
     const { nodeTaskNamed } = await import("../../tasks/table-node.js");
-    const { draw } = nodeTaskNamed(model.task.name);
+    const { draw, conclude } = nodeTaskNamed(model.task.name);
+    if (options.gallery !== undefined && conclude === undefined)
+      throw new ConfigError(`--gallery: expected a run of image-recognition, got ${model.task.name}`);
     if (options.draw !== undefined && draw === undefined)
       throw new ConfigError(`--draw: expected a task whose answers are drawn on pictures, got ${model.task.name}`);
     const { examples, names, rows, badRows } = await readInputs(model, inputs, {
@@ -63,7 +66,9 @@ export const verb = defineVerb({
       maxMegapixels: options.maxMegapixels,
     });
     if (badRows > 0) note(`${badRows} inputs that cannot be read were left out`);
-    const given = await model.answers(examples);
+    const { gallery, threshold } = options;
+    const own = await model.answers(examples);
+    const given = (await conclude?.(model, own, { run: path, gallery, threshold })) ?? own;
     if (options.draw !== undefined && draw !== undefined) {
       await mkdir(options.draw, { recursive: true });
       for (const [i, answer] of given.entries()) {

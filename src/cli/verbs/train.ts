@@ -1,7 +1,7 @@
 /** @module `descent train TASK`. */
 import { ConfigError } from "../../util/errors.js";
 import { formatCount, formatInteger, formatTable } from "../../util/text.js";
-import { checkTrainingOptions, dataOptions, trainingOptions } from "../training-options.js";
+import { checkTrainingOptions, dataOptions, taskOptions, trainingOptions } from "../training-options.js";
 import { configOf } from "../options.js";
 import type { AnyTask } from "../../tasks/task.js";
 import type { TrainTaskOptions } from "../../tasks/train-task-node.js";
@@ -32,12 +32,10 @@ function modelTable(task: AnyTask): string {
   return formatTable(sized ? ["model (* default)", "parameters", "FLOPs", "for", ""] : ["model (* default)", ""], rows);
 }
 
-const verbOptions = { ...trainingOptions, ...dataOptions };
+const verbOptions = { ...trainingOptions, ...dataOptions, ...taskOptions };
 
 export const verb = defineVerb({
-  positionals: [
-    { name: "TASK", help: "what to learn: image-classification, tabular-classification, tabular-regression", optional: true },
-  ],
+  positionals: [{ name: "TASK", help: "what to learn; without it --help lists the tasks", optional: true }],
   options: verbOptions,
   examples: [
     "descent train image-classification --data fashion-mnist --model mlp --out runs/fashion",

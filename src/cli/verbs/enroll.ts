@@ -1,0 +1,68 @@
+/** @module `descent enroll RUN INPUT…`. */
+import { ConfigError } from "../../util/errors.js";
+import { formatTable } from "../../util/text.js";
+import { text } from "../options.js";
+import { deviceOptions } from "../training-options.js";
+import { defineVerb } from "../verb.js";
+
+export const verb = defineVerb({
+  positionals: [
+    { name: "RUN", help: "a run of image-recognition" },
+    {
+      name: "INPUT",
+      help: "images, or folders of them: each is called by --name, or else by the folder that it lies in; none lists who is enrolled",
+      optional: true,
+      many: true,
+    },
+  ],
+  options: {
+    name: text({ help: "what the images are called", placeholder: "NAME", short: "n" }),
+    gallery: text({ help: "where they are kept", placeholder: "FILE", short: "g", defaultText: "RUN/gallery.safetensors" }),
+    remove: text({ help: "forget all images of this name", placeholder: "NAME" }),
+    ...deviceOptions,
+  },
+  examples: [
+    "descent enroll runs/people people/",
+    "descent enroll runs/people anna-1.jpg anna-2.jpg --name Anna",
+    "descent enroll runs/people --remove Anna",
+  ],
+  engine: true,
+  async run({ positionals: [run = "", ...inputs], options, print, note }) {
+    if (options.name !== undefined && inputs.length === 0)
+      throw new ConfigError(`enroll: expected images for --name ${options.name}, got none`);
+    const { TrainedModel } = await import("../../tasks/trained-node.js");
+    const galleries = await import("../../tasks/gallery-node.js");
+    const { imagesToEnroll, embeddingsOf } = await import("../../tasks/enroll-node.js");
+    const opened = await TrainedModel.open(run, { device: options.device, threads: options.threads });
+    await using model = opened.model;
+    if (model.task.name !== "image-recognition")
+      throw new ConfigError(`enroll ${run}: expected a run of image-recognition, got one of ${model.task.name}`);
+    const path = options.gallery ?? galleries.galleryOf(run);
+    let gallery = await galleries.readOrBeginGallery(path, model);
+    if (options.remove !== undefined) gallery = galleries.withoutName(gallery, options.remove);
+    if (inputs.length > 0) {
+      const images = await imagesToEnroll(inputs, options.name);
+      const embeddings = await embeddingsOf(
+        model,
+        images.map(({ source }) => source),
+      );
+      gallery = galleries.enrolled(
+        gallery,
+        images.map((image, i) => ({ ...image, embedding: embeddings[i] as Float32Array })),
+      );
+    }
+    if (inputs.length > 0 || options.remove !== undefined) await galleries.writeGallery(path, gallery);
+    const names = galleries.namesIn(gallery).map((name) => ({
+      name,
+      images: gallery.entries.filter((entry) => entry.name === name).length,
+    }));
+    print(
+      formatTable(
+        ["name", "images"],
+        names.map(({ name, images }) => [name, String(images)]),
+      ),
+    );
+    note(`${gallery.entries.length} images of ${names.length} in ${path}`);
+    return { run, gallery: path, names };
+  },
+});
