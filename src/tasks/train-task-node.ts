@@ -452,7 +452,8 @@ const checkpointInterval = (totalSteps: number): number => Math.max(200, Math.ce
 
 /** Numbers to start from; ConfigError that names each tensor that is missing, superfluous, or of another shape. */
 async function numbersFrom(path: string, parameters: ReadonlyMap<string, Parameter>): Promise<ReadonlyMap<string, TensorData>> {
-  const numbers = await readNumbers(path);
+  // PyTorch's batch norm counts its batches, which nothing reads.
+  const numbers = new Map([...(await readNumbers(path))].filter(([name]) => !name.endsWith(".num_batches_tracked")));
   const problems = [...parameters].flatMap(([name, p]) => {
     const given = numbers.get(name);
     if (given === undefined) return [`${name} is missing`];

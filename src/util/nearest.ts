@@ -22,11 +22,12 @@ export function editDistance(a: string, b: string): number {
   return previous[b.length] as number;
 }
 
-/** The known name nearest to `name`, or undefined if none is near (more than a third of its letters differ). */
+/** The known name that goes on where `name` ends, or the nearest; undefined if none is near (more than a third of its letters differ). */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Infinity;
   for (const candidate of known) {
+    if (candidate.toLowerCase().startsWith(`${name.toLowerCase()}-`)) return candidate;
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }

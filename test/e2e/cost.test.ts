@@ -41,3 +41,18 @@ test("cost: parameters, FLOPs and energy of one matrix product, by batch", () =>
     rmSync(folder, { recursive: true });
   }
 });
+
+test("cost: a model by name is counted as in its paper, without the heads that only training uses", () => {
+  const cost = (name: string): Record<string, number> => {
+    const ran = spawnSync(process.execPath, [main, "cost", name, "--runs", "1", "--device", "cpu", "--json"], {
+      encoding: "utf8",
+    });
+    assert.equal(ran.status, 0, ran.stderr);
+    return JSON.parse(ran.stdout) as Record<string, number>;
+  };
+  assert.equal(cost("lenet-5")["parameters"], 61_706);
+  const { parameters, parameterBytes } = cost("googlenet");
+  assert.equal(parameters, 6_624_904);
+  // Two statistics for each of 7,280 normalized channels beside the parameters.
+  assert.equal(parameterBytes, 4 * (6_624_904 + 2 * 7_280));
+});

@@ -7,6 +7,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { InferenceSession, Tensor } from "onnxruntime-node";
+import { loadSafetensors, saveSafetensors } from "../../src/data/node.js";
+import type { TensorData } from "../../src/graph/index.js";
+import { fromNumbers } from "../../src/graph/index.js";
+import { modelNamed } from "../../src/models/index.js";
+import { Random } from "../../src/util/random.js";
 import { sha256 } from "../../src/train/run-folder-files-node.js";
 import { lastStep, run, scratchFolder } from "./command.js";
 
@@ -102,4 +107,23 @@ test("cost: of a run and an ONNX file", async () => {
   const { parameters } = JSON.parse(readFileSync(path("boxes", "summary.json"), "utf8")) as { parameters: number };
   assert.equal((await of("boxes")).parameters, parameters);
   assert.equal((await of("boxes/model.onnx")).parameters, parameters);
+});
+
+test("weights of PyTorch's start a convolutional network, with what its batch norm counts left aside; others are named", async () => {
+  const state = modelNamed("resnet-20-cifar", { inputShape: [1, 8, 8], outFeatures: 10 }).state();
+  const numbers = new Map<string, TensorData>();
+  for (const [name, p] of state) {
+    const data = p.initializer(p.dims, new Random(5, name));
+    numbers.set(name, fromNumbers("float32", p.dims, Array.from(data)));
+    if (name.endsWith("running_mean"))
+      numbers.set(name.replace("running_mean", "num_batches_tracked"), fromNumbers("int64", [], [9]));
+  }
+  await saveSafetensors(path("torch.safetensors"), numbers);
+  const line = "train image-classification --data digits --model resnet-20-cifar --device cpu --steps 1 --no-check --quiet";
+  await descent(`${line} --lr 1e-12 --init torch.safetensors --out converted`);
+  const after = await loadSafetensors(path("converted", "checkpoints", "step-1", "model.safetensors"));
+  assert.deepEqual(after.tensors.get("layer3.2.conv2.weight")?.data, numbers.get("layer3.2.conv2.weight")?.data);
+  const other = await run(folder, `${line.replace("-20-", "-32-")} --init torch.safetensors --out other`.split(" "));
+  assert.equal(other.status, 2);
+  assert.match(other.stderr, /expected the weights of this model; layer1\.3\.conv1\.weight is missing/);
 });

@@ -18,6 +18,7 @@ import { exportGraph } from "../../src/onnx/index.js";
 import { lowerGraph, resolveMode } from "../../src/ops/index.js";
 import { adam } from "../../src/optim/index.js";
 import { compile } from "../../src/runtime/index.js";
+import { evaluateReference } from "../../src/runtime/reference/index.js";
 import { addAuxiliaryLosses, outputsWithAuxiliary } from "../../src/tasks/auxiliary.js";
 import { randomInputs, TrainingState, trainingStep } from "../../src/train/index.js";
 
@@ -101,7 +102,8 @@ for (const [name, numbers] of Object.entries(golden.numbers)) {
     const values = new Map<Tensor, TensorData>([...model.state()].map(([path, p]) => [p, weights(path, p.dims)]));
     const names = new Map<Tensor, string>([...model.state()].map(([path, p]) => [p, path]));
     const x = input("x", [symbol("N"), 3, side, side]);
-    const traced = model.forward(x);
+    const { logits: traced, ...others } = outputsWithAuxiliary(model, x, {}, { use: "eval" }) as { logits: Tensor };
+    assert.deepEqual(others, {});
     const graph = new Graph({ logits: resolveMode([traced], "eval", randomInputs()).map(traced) });
 
     await using executable = await compile(graph, { names, values, bindings: new Map([["N", BATCH]]) });
@@ -110,6 +112,7 @@ for (const [name, numbers] of Object.entries(golden.numbers)) {
     assertClose(ownLogits, numbers.logits, 2e-4, "logits");
 
     const bytes = exportGraph(lowerGraph(graph, "onnx"), { names, values, inputs: [x] });
+    assert.ok(!Buffer.from(bytes).includes("aux", 0, "latin1"), "no auxiliary head in the file");
     const session = await InferenceSession.create(bytes);
     const one = new EngineTensor("float32", image.subarray(0, 3 * side * side), [1, 3, side, side]);
     const alone = (await session.run({ x: one }))["logits"];
@@ -168,6 +171,14 @@ for (const [name, numbers] of Object.entries(golden.numbers)) {
     }
   });
 }
+
+test("losses of auxiliary heads are added at their weight", () => {
+  const numbers = (value: number): Tensor => constant(fromNumbers("float32", [], [value]));
+  const outputs = { logits: numbers(2), "auxiliary.0": numbers(3), "auxiliary.1": numbers(5), auxiliaryWeight: numbers(0.25) };
+  const loss = addAuxiliaryLosses(outputs, ({ logits }) => (logits as Tensor).square());
+  const [value] = evaluateReference([loss], new Map());
+  assert.deepEqual([...(value?.data ?? [])], [4 + 0.25 * (9 + 25)]);
+});
 
 interface Fit extends Pick<Numbers, "side" | "options"> {
   readonly steps: number;

@@ -1,6 +1,9 @@
 /** @module `descent cost MODEL`: what a model costs, predicted from its graph and measured here. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { Tensor } from "../../graph/index.js";
+import type { ModelName } from "../../models/index.js";
+import type { ImportedModel } from "../../onnx/index.js";
 import { formatCount, formatInteger, formatTable } from "../../util/text.js";
 import { integer, number } from "../options.js";
 import { deviceOptions } from "../training-options.js";
@@ -11,24 +14,48 @@ const SHOWN_OPS = 8;
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(2)} MiB`;
 
+/** What is measured: the graph of a run or a file, or of a model by name with zeros for weights, which take no other time. */
+async function costedModel(path: string): Promise<Pick<ImportedModel, "graph" | "parameters" | "names" | "values">> {
+  const { modelNamed, MODELS } = await import("../../models/index.js");
+  if (!existsSync(path) && Object.hasOwn(MODELS, path)) {
+    const { fromNumbers, Graph, input, sizeOf, symbol } = await import("../../graph/index.js");
+    const { resolveMode } = await import("../../ops/index.js");
+    const { randomInputs } = await import("../../train/index.js");
+    const { usual } = MODELS[path as ModelName];
+    const model = modelNamed(path, usual);
+    const traced = (model.forward as (x: Tensor) => Tensor)(input("x", [symbol("N"), ...usual.inputShape]));
+    const graph = new Graph({ logits: resolveMode([traced], "eval", randomInputs()).map(traced) });
+    // Heads that only training uses are no part of the graph.
+    const used = new Set<Tensor>(graph.parameters);
+    const state = [...model.state()].filter(([, p]) => used.has(p));
+    return {
+      graph,
+      parameters: new Map(state.filter(([, p]) => p.trainable)),
+      names: new Map(state.map(([name, p]) => [p, name])),
+      values: new Map(state.map(([, p]) => [p, fromNumbers(p.dtype, p.dims, new Float32Array(sizeOf(p.dims)))])),
+    };
+  }
+  const { loadOnnx } = await import("../../data/node.js");
+  const inRun = join(path, "model.onnx");
+  return loadOnnx(existsSync(inRun) ? inRun : path);
+}
+
 export const verb = defineVerb({
-  positionals: [{ name: "MODEL", help: "a run folder, or an ONNX file" }],
+  positionals: [{ name: "MODEL", help: "a run folder, an ONNX file, or the name of a model of images, as in its paper" }],
   options: {
     batch: integer({ help: "examples at once: the number for every free dimension", minimum: 1, default: 1 }),
     runs: integer({ help: "how often it is run for the measured time", minimum: 1, default: 50 }),
     watts: number({ help: "power that the machine draws under load, for the energy", above: 0 }),
     ...deviceOptions,
   },
-  examples: ["descent cost runs/fashion", "descent cost model.onnx --batch 32 --watts 65"],
+  examples: ["descent cost runs/fashion", "descent cost model.onnx --batch 32 --watts 65", "descent cost resnet-50"],
   engine: true,
   async run({ positionals: [path = ""], options, print }) {
-    const { loadOnnx } = await import("../../data/node.js");
     const { passCost, peakIntermediateBytes } = await import("../../cost/index.js");
     const { compile } = await import("../../runtime/index.js");
     const { bindGraph } = await import("../../ops/index.js");
     const { staticShape } = await import("../../graph/index.js");
-    const inRun = join(path, "model.onnx");
-    const model = await loadOnnx(existsSync(inRun) ? inRun : path);
+    const model = await costedModel(path);
     const free = new Set(
       model.graph.inputs.flatMap((t) => t.shape.flatMap((d) => (typeof d === "number" ? [] : [...d.terms.keys()]))),
     );
