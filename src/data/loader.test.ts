@@ -52,6 +52,21 @@ test("an epoch gives every row once, shuffled anew by (seed, epoch)", async () =
   assert.deepEqual((await epoch(new DataLoader(data, { batchSize: 10, dropLast: true }))).length, 10);
 });
 
+test("reuse: the same rows, in the memory of the batch before", async () => {
+  const fresh = await epoch(new DataLoader(data, { batchSize: 10, shuffle: true, seed: 3 }));
+  for (const prefetch of [0, 2]) {
+    const memories = new Set<unknown>();
+    const rows: number[][] = [];
+    for await (const batch of new DataLoader(data, { batchSize: 10, shuffle: true, seed: 3, reuse: true, prefetch })) {
+      rows.push(idsOf(batch));
+      memories.add(batch["x"]?.data.buffer);
+    }
+    assert.deepEqual(rows, fresh);
+    // The last batch is smaller and has memory of its own.
+    assert.equal(memories.size, prefetch + 2);
+  }
+});
+
 const sources: [string, Dataset | DatasetStream, Partial<LoaderOptions>][] = [
   ["in memory", data, {}],
   ["in memory, last batch dropped", data, { dropLast: true }],

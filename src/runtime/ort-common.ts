@@ -7,8 +7,15 @@ import { DTYPES, sizeOf } from "../graph/index.js";
 import { SessionError } from "../util/errors.js";
 import type { Device, Session, Value } from "./runtime.js";
 
+/** A value that the binding's sessions take. */
+export interface EngineValue extends Value {
+  readonly tensor: OrtTensor;
+  /** The memory of a host value, as a view. */
+  readonly data: TypedArray;
+}
+
 /** A value that wraps the engine's tensor. */
-export class OrtValue implements Value {
+export class OrtValue implements EngineValue {
   readonly tensor: OrtTensor;
   readonly dtype: DType;
   readonly shape: readonly number[];
@@ -80,11 +87,11 @@ export class OrtSession implements Session {
     for (const name of this.inputs) {
       const value = feeds[name];
       if (value === undefined) throw new SessionError(`session: expected a value for input "${name}", got none`);
-      inputs[name] = (value as OrtValue).tensor;
+      inputs[name] = (value as EngineValue).tensor;
     }
     const outputs: Record<string, OrtTensor | null> = {};
     for (const name of this.outputs) {
-      const value = into?.[name] as OrtValue | undefined;
+      const value = into?.[name] as EngineValue | undefined;
       const isFilled = value !== undefined && (this.#traits.fillsHostOutputs || value.location === "device");
       outputs[name] = isFilled ? value.tensor : null;
     }
@@ -98,7 +105,7 @@ export class OrtSession implements Session {
     const values: Record<string, Value> = {};
     for (const name of this.outputs) {
       const result = results[name] as OrtTensor;
-      const place = into?.[name] as OrtValue | undefined;
+      const place = into?.[name] as EngineValue | undefined;
       if (place !== undefined && outputs[name] === null) copyInto(place, result);
       values[name] = place ?? new OrtValue(result);
     }
@@ -112,7 +119,7 @@ export class OrtSession implements Session {
   }
 }
 
-function copyInto(place: OrtValue, result: OrtTensor): void {
+function copyInto(place: EngineValue, result: OrtTensor): void {
   if (place.dtype !== result.type || place.data.length !== result.size) {
     throw new SessionError(
       `session: expected memory for ${result.type} [${result.dims.join(", ")}], got ${place.dtype} [${place.shape.join(", ")}]`,
@@ -122,17 +129,17 @@ function copyInto(place: OrtValue, result: OrtTensor): void {
 }
 
 /** An output that shares memory with an input, or with part of it, is silently wrong: refuse it. */
-function refuseSharedMemory(feeds: Readonly<Record<string, Value>>, into: Readonly<Record<string, Value>>): void {
-  const fed = new Map<unknown, [name: string, value: OrtValue][]>();
+export function refuseSharedMemory(feeds: Readonly<Record<string, Value>>, into: Readonly<Record<string, Value>>): void {
+  const fed = new Map<unknown, [name: string, value: EngineValue][]>();
   for (const name in feeds) {
-    const value = feeds[name] as OrtValue;
+    const value = feeds[name] as EngineValue;
     const memory = memoryOf(value);
     const there = fed.get(memory);
     if (there === undefined) fed.set(memory, [[name, value]]);
     else there.push([name, value]);
   }
   for (const name in into) {
-    const value = into[name] as OrtValue;
+    const value = into[name] as EngineValue;
     const source = fed.get(memoryOf(value))?.find(([, other]) => overlap(value, other));
     if (source !== undefined)
       throw new SessionError(
@@ -141,9 +148,9 @@ function refuseSharedMemory(feeds: Readonly<Record<string, Value>>, into: Readon
   }
 }
 
-const memoryOf = (value: OrtValue): unknown => (value.location === "host" ? value.data.buffer : value.tensor.gpuBuffer);
+const memoryOf = (value: EngineValue): unknown => (value.location === "host" ? value.data.buffer : value.tensor.gpuBuffer);
 
-function overlap(a: OrtValue, b: OrtValue): boolean {
+function overlap(a: EngineValue, b: EngineValue): boolean {
   if (a.location === "device") return true;
   const [x, y] = [a.data, b.data];
   return x.byteOffset < y.byteOffset + y.byteLength && y.byteOffset < x.byteOffset + x.byteLength;

@@ -10,8 +10,10 @@ import { ConfigError, SessionError } from "../util/errors.js";
 import { cachedSession } from "./cache.js";
 import { withoutDriver } from "./drivers-node.js";
 import { identityModel } from "./identity.js";
-import type { EngineTraits } from "./ort-common.js";
-import { engineMessage, fromOrtData, OrtSession, OrtValue, toOrtTensor, zeroed } from "./ort-common.js";
+import type { EngineTraits, EngineValue } from "./ort-common.js";
+import { engineMessage, fromOrtData, OrtSession, zeroed } from "./ort-common.js";
+import { DirectEngine } from "./ort-direct-node.js";
+import { DirectSession, HostValue } from "./ort-direct-session-node.js";
 import type { Device, Runtime, Session, SessionOptions, Value } from "./runtime.js";
 
 type Ort = typeof OrtModule;
@@ -32,9 +34,11 @@ class NodeRuntime implements Runtime {
   readonly name = "node";
   readonly devices: readonly Device[] = mayHaveGpu() ? ["cuda", "webgpu", "cpu"] : ["cpu"];
   readonly #ort: Ort;
+  readonly #direct: DirectEngine | undefined;
 
-  constructor(ort: Ort) {
+  constructor(ort: Ort, direct: DirectEngine | undefined) {
     this.#ort = ort;
+    this.#direct = direct;
   }
 
   async createSession(model: Uint8Array, options: SessionOptions): Promise<Session> {
@@ -42,6 +46,12 @@ class NodeRuntime implements Runtime {
     if (device === "wasm") throw new ConfigError('device: expected cpu, webgpu or cuda in Node, got wasm; use "cpu"');
     const missing = withoutDriver(device);
     if (missing !== undefined) throw new ConfigError(`device ${device}: ${missing}; use --device cpu, or auto`);
+    const spinning =
+      options.spin === false ? { allow_spinning: "0" } : { allow_spinning: "1", spin_duration_us: String(SPIN_MICROSECONDS) };
+    if (device === "cpu" && this.#direct !== undefined && options.profile === undefined) {
+      const config = Object.entries(spinning).map(([key, value]) => [`session.intra_op.${key}`, value]);
+      return this.#openDirect(this.#direct, model, options, Object.fromEntries(config));
+    }
     const settings: InferenceSession.SessionOptions = {
       executionProviders: device === "cpu" ? ["cpu"] : [device, "cpu"],
       graphOptimizationLevel: "all",
@@ -56,10 +66,7 @@ class NodeRuntime implements Runtime {
       extra: {
         session: {
           ...(options.requireDevice && device !== "cpu" ? { disable_cpu_ep_fallback: "1" } : {}),
-          intra_op:
-            options.spin === false
-              ? { allow_spinning: "0" }
-              : { allow_spinning: "1", spin_duration_us: String(SPIN_MICROSECONDS) },
+          intra_op: spinning,
         },
       },
     };
@@ -70,8 +77,21 @@ class NodeRuntime implements Runtime {
     }
   }
 
+  #openDirect(
+    engine: DirectEngine,
+    model: Uint8Array,
+    options: SessionOptions,
+    config: Readonly<Record<string, string>>,
+  ): Session {
+    try {
+      return new DirectSession(engine, this.#ort.Tensor, engine.open(model, options, config));
+    } catch (cause) {
+      throw new SessionError(`engine on cpu: ${engineMessage(cause)}`, { cause });
+    }
+  }
+
   upload(data: TensorData): Value {
-    return new OrtValue(toOrtTensor(this.#ort.Tensor, data));
+    return new HostValue(this.#ort.Tensor, data);
   }
 
   allocate(dtype: DType, shape: readonly number[]): Value {
@@ -80,7 +100,7 @@ class NodeRuntime implements Runtime {
 
   async read(value: Value): Promise<TensorData> {
     const { dtype, shape } = value;
-    if (value.location === "host") return { dtype, shape, data: fromOrtData(dtype, (value as OrtValue).data) };
+    if (value.location === "host") return { dtype, shape, data: fromOrtData(dtype, (value as EngineValue).data) };
     return this.#readFromDevice(value);
   }
 
@@ -90,7 +110,7 @@ class NodeRuntime implements Runtime {
     const { session, release } = await cachedSession(this, model, { device: "webgpu" });
     try {
       const { y } = await session.run({ x: value });
-      return { dtype: value.dtype, shape: value.shape, data: fromOrtData(value.dtype, (y as OrtValue).data) };
+      return { dtype: value.dtype, shape: value.shape, data: fromOrtData(value.dtype, (y as EngineValue).data) };
     } finally {
       await release();
     }
@@ -111,14 +131,20 @@ function withoutFloat16Array(body: () => void): void {
   }
 }
 
+export interface NodeRuntimeOptions {
+  /** Whether CPU sessions go by the engine's C interface, where that can be had; left out, unless `DESCENT_ENGINE=binding` is set. */
+  readonly direct?: boolean;
+}
+
 /** Loads the engine; SessionError, saying which platforms have one, where it has no binary. */
-export async function createNodeRuntime(): Promise<Runtime> {
+export async function createNodeRuntime(options: NodeRuntimeOptions = {}): Promise<Runtime> {
+  const { direct = process.env["DESCENT_ENGINE"] !== "binding" } = options;
   try {
     const ort = await import("onnxruntime-node");
     // What goes wrong is thrown, in one line; the engine need not print it as well (it reads this with its first session).
     ort.env.logLevel = "fatal";
     withoutFloat16Array(() => new ort.Tensor("float32", new Float32Array(1)).dispose());
-    return new NodeRuntime(ort);
+    return new NodeRuntime(ort, direct ? await DirectEngine.load() : undefined);
   } catch (cause) {
     throw new SessionError(
       `engine: onnxruntime-node has no binary for ${process.platform} ${process.arch}; it has them for Linux x64 and arm64, Windows x64 and arm64, and macOS arm64`,

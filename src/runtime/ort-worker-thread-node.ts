@@ -7,5 +7,8 @@ import { serveRuntime } from "./ort-worker.js";
 
 if (parentPort !== null) {
   const port = parentPort;
-  port.on("message", serveRuntime({ post: (message, transfer) => port.postMessage(message, transfer) }, createNodeRuntime));
+  port.on(
+    "message",
+    serveRuntime({ post: (message, transfer) => port.postMessage(message, transfer) }, () => createNodeRuntime()),
+  );
 }

@@ -30,6 +30,17 @@ interface CompiledStep extends StepGraph {
   readonly scalars: ReadonlyMap<string, Value>;
 }
 
+/** Whether a batch has the columns and shapes that a step was compiled for. */
+function sameTypes(types: BatchTypes, batch: BatchData): boolean {
+  let columns = 0;
+  for (const name in batch) {
+    const [type, { dtype, shape }] = [types[name], batch[name] as TensorData];
+    if (type === undefined || type.dtype !== dtype || !sameShape(type.shape, shape)) return false;
+    columns++;
+  }
+  return columns === Object.keys(types).length;
+}
+
 /** Describes and owns at once: see `trainingStep` for the description alone. */
 export class TrainingState implements AsyncDisposable {
   readonly step: TrainingStep;
@@ -46,8 +57,9 @@ export class TrainingState implements AsyncDisposable {
   readonly #current = new Map<string, Value>();
   readonly #spare = new Map<string, Value>();
   readonly #steps = new Map<string, Promise<CompiledStep>>();
-  readonly #scalarInputs = new Map<string, Value>();
+  readonly #scalarInputs = new Map<string, { readonly number: number; readonly made: Value }>();
   readonly #evaluators = new Set<Executable>();
+  #last: { readonly types: BatchTypes; readonly compiled: Promise<CompiledStep> } | undefined;
   #update: Promise<CompiledStep> | undefined;
   #accumulated = 0;
 
@@ -99,9 +111,10 @@ export class TrainingState implements AsyncDisposable {
   /** Runs one batch; every `accumulate`-th one (each, by default) updates the parameters. */
   async run(batch: BatchData): Promise<StepMetrics> {
     const compiled = await this.#stepFor(batch);
-    const values = Object.fromEntries(Object.entries(batch).map(([name, data]) => [name, this.runtime.upload(data)]));
+    const values: Record<string, Value> = {};
+    for (const name in batch) values[name] = this.runtime.upload(batch[name] as TensorData);
     const metrics = await this.#execute(compiled, values);
-    for (const value of Object.values(values)) value[Symbol.dispose]();
+    for (const name in values) values[name]?.[Symbol.dispose]();
     if (this.step.accumulate === undefined || this.step.accumulate === 1) this.updates++;
     else if (++this.#accumulated === this.step.accumulate) {
       this.#update ??= this.#compile(this.step.updateGraph());
@@ -162,13 +175,15 @@ export class TrainingState implements AsyncDisposable {
     return spare;
   }
 
-  /** A scalar input's memory, made once and written each step. */
+  /** A scalar input, made anew where its number has changed. */
   #scalar(name: string, value: number | undefined): Value {
     if (value === undefined) throw new ConfigError(`step: expected a value for input "${name}" in the batch, got none`);
-    this.#scalarInputs.get(name)?.[Symbol.dispose]();
+    const last = this.#scalarInputs.get(name);
+    if (last?.number === value) return last.made;
+    last?.made[Symbol.dispose]();
     const data = name === "seed" || name === "step" ? Uint32Array.of(value) : Float32Array.of(value);
     const made = this.runtime.upload({ dtype: data instanceof Uint32Array ? "uint32" : "float32", shape: [], data });
-    this.#scalarInputs.set(name, made);
+    this.#scalarInputs.set(name, { number: value, made });
     return made;
   }
 
@@ -181,6 +196,8 @@ export class TrainingState implements AsyncDisposable {
   }
 
   #stepFor(batch: BatchData): Promise<CompiledStep> {
+    // One batch is mostly like the one before.
+    if (this.#last !== undefined && sameTypes(this.#last.types, batch)) return this.#last.compiled;
     const types: BatchTypes = Object.fromEntries(
       Object.entries(batch).map(([name, { dtype, shape }]) => [name, { dtype, shape }]),
     );
@@ -190,6 +207,7 @@ export class TrainingState implements AsyncDisposable {
       if ((this.step.accumulate ?? 1) > 1 && this.#accumulated === 0) this.#zeroGradients();
       this.#steps.set(key, (compiled = this.#compile(this.step.graphFor(types))));
     }
+    this.#last = { types, compiled };
     return compiled;
   }
 
@@ -300,8 +318,8 @@ export class TrainingState implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const value of [...this.#current.values(), ...this.#spare.values(), ...this.#scalarInputs.values()])
-      value[Symbol.dispose]();
+    const scalars = [...this.#scalarInputs.values()].map(({ made }) => made);
+    for (const value of [...this.#current.values(), ...this.#spare.values(), ...scalars]) value[Symbol.dispose]();
     this.#current.clear();
     this.#spare.clear();
     // What could not be compiled has nothing to dispose of, and has said so.

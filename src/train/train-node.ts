@@ -159,6 +159,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainedRun> {
     const loader = new DataLoader(train, {
       shuffle: true,
       dropLast: train.length > batchSize,
+      reuse: true,
       ...options.loader,
       batchSize,
       seed: state.seed,

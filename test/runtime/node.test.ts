@@ -3,12 +3,21 @@
  */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { constant, Graph, input } from "../../src/graph/index.js";
+import type { DType } from "../../src/graph/index.js";
+import { constant, DTYPES, Graph, input } from "../../src/graph/index.js";
+import { identityModel } from "../../src/runtime/identity.js";
+import type { Value } from "../../src/runtime/index.js";
 import { compile, createWorkerRuntime, evaluate, platformRuntime } from "../../src/runtime/index.js";
+import { createNodeRuntime } from "../../src/runtime/ort-node.js";
 import { buildMlp, trainMlp, trainModel } from "../suites/mlp.js";
 import { registerRuntimeCases } from "./register.js";
 
 registerRuntimeCases("node cpu", async () => ({ runtime: await platformRuntime(), device: "cpu" }));
+
+registerRuntimeCases("node cpu, by the engine's binding", async () => ({
+  runtime: await createNodeRuntime({ direct: false }),
+  device: "cpu",
+}));
 
 const worker = createWorkerRuntime();
 after(async () => (await worker).dispose());
@@ -97,4 +106,51 @@ test("two workers run at once", async () => {
   });
   assert.deepEqual(await Promise.all(runs), [1, 2]);
   await other.dispose();
+});
+
+/** Values of every element type there and back, with memory of the caller's and without. */
+test("each element type, no numbers at all, and a scalar keep their bits on the way through the engine", async () => {
+  const runtime = await createNodeRuntime();
+  for (const dtype of Object.keys(DTYPES) as DType[]) {
+    if (dtype === "string") continue;
+    for (const shape of [[], [0], [2, 3], [70]]) {
+      const data = DTYPES[dtype].create(shape.reduce((n, d) => n * d, 1));
+      for (let i = 0; i < data.length; i++) data[i] = typeof data[i] === "bigint" ? BigInt(i % 2) : i % 2;
+      await using session = await runtime.createSession(identityModel(dtype, shape.length), { device: "cpu" });
+      using x = runtime.upload({ dtype, shape, data });
+      using y = runtime.allocate(dtype, shape);
+      const given = await session.run({ x }, { y });
+      assert.equal(given["y"], y);
+      using fresh = (await session.run({ x }))["y"] as Value;
+      for (const value of [y, fresh]) {
+        const read = await runtime.read(value);
+        assert.deepEqual([read.dtype, read.shape, read.data], [dtype, shape, data], `${dtype} [${shape.join(", ")}]`);
+      }
+    }
+  }
+});
+
+test("a run into given memory allocates nothing", async () => {
+  const runtime = await createNodeRuntime();
+  const shape = [1 << 18];
+  await using session = await runtime.createSession(identityModel("float32", 1), { device: "cpu" });
+  using x = runtime.allocate("float32", shape);
+  using y = runtime.allocate("float32", shape);
+  await session.run({ x }, { y });
+  const before = process.memoryUsage().arrayBuffers;
+  for (let i = 0; i < 20; i++) await session.run({ x }, { y });
+  const grown = process.memoryUsage().arrayBuffers - before;
+  assert.ok(grown < 2 ** 20, `20 runs with outputs of 1 MiB left ${grown} bytes`);
+});
+
+test("timers have their turn while runs follow each other", async () => {
+  const runtime = await createNodeRuntime();
+  await using session = await runtime.createSession(identityModel("float32", 0), { device: "cpu" });
+  using x = runtime.allocate("float32", []);
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 1);
+  const start = performance.now();
+  while (performance.now() - start < 500) await session.run({ x });
+  clearInterval(timer);
+  assert.ok(ticks > 5, `${ticks} ticks of a millisecond in 500`);
 });

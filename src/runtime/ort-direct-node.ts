@@ -1,0 +1,221 @@
+/**
+ * @module The engine's C interface (`onnxruntime_c_api.h`), called with koffi: what `ort-direct-session-node.ts` needs of it,
+ * and no more. Why it is used in place of the engine's own binding: docs/runtime.md.
+ */
+import { readdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import type { DType, TensorData, TypedArray } from "../graph/index.js";
+import { DTYPES, sizeOf } from "../graph/index.js";
+import { SessionError } from "../util/errors.js";
+import type { SessionOptions } from "./runtime.js";
+
+/** The interface's functions by their place in `struct OrtApi`, which only ever grows at its end, and what each takes. */
+const FUNCTIONS = {
+  getErrorMessage: [2, "str", "void *"],
+  createEnv: [3, "void *", "int, const char *, void *"],
+  createSessionFromArray: [8, "void *", "void *, void *, size_t, void *, void *"],
+  run: [9, "void *", "void *, void *, void *, void *, size_t, void *, size_t, void *"],
+  createSessionOptions: [10, "void *", "void *"],
+  enableArena: [18, "void *", "void *"],
+  disableArena: [19, "void *", "void *"],
+  setLogSeverity: [22, "void *", "void *, int"],
+  setOptimizationLevel: [23, "void *", "void *, int"],
+  setThreads: [24, "void *", "void *, int"],
+  getInputCount: [30, "void *", "void *, void *"],
+  getOutputCount: [31, "void *", "void *, void *"],
+  getInputName: [36, "void *", "void *, size_t, void *, void *"],
+  getOutputName: [37, "void *", "void *, size_t, void *, void *"],
+  createTensorWithData: [49, "void *", "void *, void *, size_t, void *, size_t, int, void *"],
+  getTensorData: [51, "void *", "void *, void *"],
+  getElementType: [60, "void *", "void *, void *"],
+  getRank: [61, "void *", "void *, void *"],
+  getDimensions: [62, "void *", "void *, void *, size_t"],
+  getTypeAndShape: [65, "void *", "void *, void *"],
+  createCpuMemoryInfo: [69, "void *", "int, int, void *"],
+  free: [76, "void *", "void *, void *"],
+  getAllocator: [78, "void *", "void *"],
+  releaseStatus: [93, "void", "void *"],
+  releaseSession: [95, "void", "void *"],
+  releaseValue: [96, "void", "void *"],
+  releaseTypeAndShape: [99, "void", "void *"],
+  releaseSessionOptions: [100, "void", "void *"],
+  addConfigEntry: [130, "void *", "void *, const char *, const char *"],
+} as const satisfies Record<string, readonly [place: number, result: string, parameters: string]>;
+
+type FunctionName = keyof typeof FUNCTIONS;
+type Argument = bigint | number | string | TypedArray | ArrayBufferView | null;
+/** An address in this process. */
+export type Pointer = bigint;
+
+export interface OpenSession {
+  readonly session: Pointer;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+/** The version of the interface asked for, and of the engine whose table of functions was tried. */
+const API_VERSION = 24;
+const ENGINE_VERSION = /^1\.30\./;
+
+const DTYPE_OF = new Map<number, DType>(Object.entries(DTYPES).map(([name, { onnx }]) => [onnx, name as DType]));
+
+/** What of koffi is used. */
+interface Koffi {
+  load(path: string): { func(definition: string): () => bigint | null };
+  array(type: string, length: number): unknown;
+  decode(pointer: bigint, type: unknown, length?: number): unknown;
+  proto(result: string, parameters: readonly string[]): unknown;
+  call(pointer: bigint, type: unknown, ...args: readonly unknown[]): unknown;
+  address(buffer: ArrayBufferLike): bigint;
+  view(pointer: bigint, bytes: number): ArrayBuffer;
+}
+
+/** The engine's library beside its binding, which is loaded once for both. */
+function libraryPath(): string {
+  const root = dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json"));
+  const folder = join(root, "bin", "napi-v6", process.platform, process.arch);
+  const name = readdirSync(folder).find((file) => /^(lib)?onnxruntime\.(so\.1|1\.dylib|dll)$/.test(file));
+  if (name === undefined) throw new SessionError(`engine: expected a library in ${folder}, found none`);
+  return join(folder, name);
+}
+
+/** The engine's functions, and what all its sessions share. */
+export class DirectEngine {
+  static #loaded: Promise<DirectEngine | undefined> | undefined;
+  readonly #koffi: Koffi;
+  readonly #functions: ReadonlyMap<FunctionName, readonly [pointer: bigint, type: unknown]>;
+  readonly #out = new BigUint64Array(1);
+  readonly #environment: Pointer;
+  readonly #memory: Pointer;
+  readonly #allocator: Pointer;
+
+  private constructor(koffi: Koffi, table: readonly bigint[]) {
+    this.#koffi = koffi;
+    const functions = Object.entries(FUNCTIONS).map(([name, [place, result, parameters]]) => {
+      return [name as FunctionName, [table[place] as bigint, koffi.proto(result, parameters.split(", "))]] as const;
+    });
+    this.#functions = new Map(functions);
+    const [fatal, deviceAllocator, defaultMemory] = [4, 0, 0];
+    this.#environment = this.#made("createEnv", fatal, "descent");
+    this.#memory = this.#made("createCpuMemoryInfo", deviceAllocator, defaultMemory);
+    this.#allocator = this.#made("getAllocator");
+  }
+
+  /** Errors: any, where koffi or this engine is not to be had. */
+  static async #load(): Promise<DirectEngine> {
+    const koffi = (await import("koffi")).default as unknown as Koffi;
+    const base = koffi.load(libraryPath()).func("void *OrtGetApiBase()")();
+    const [getApi, getVersion] = koffi.decode(base as bigint, koffi.array("void *", 2)) as [bigint, bigint];
+    const version = koffi.call(getVersion, koffi.proto("str", [])) as string;
+    const api = koffi.call(getApi, koffi.proto("void *", ["uint32_t"]), API_VERSION) as bigint | null;
+    if (!ENGINE_VERSION.test(version) || api === null) throw new SessionError(`engine: expected version 1.30, got ${version}`);
+    const size = Math.max(...Object.values(FUNCTIONS).map(([place]) => place)) + 1;
+    return new DirectEngine(koffi, koffi.decode(api, koffi.array("void *", size)) as bigint[]);
+  }
+
+  /** The engine of this thread; undefined where it cannot be called so, and the binding has to do. */
+  static load(): Promise<DirectEngine | undefined> {
+    return (DirectEngine.#loaded ??= DirectEngine.#load().catch(() => undefined));
+  }
+
+  #call(name: FunctionName, ...args: readonly Argument[]): unknown {
+    const [pointer, type] = this.#functions.get(name) as readonly [bigint, unknown];
+    return this.#koffi.call(pointer, type, ...args);
+  }
+
+  /** Calls a function that gives a status. Errors: Error with the engine's message. */
+  #check(name: FunctionName, ...args: readonly Argument[]): void {
+    const status = this.#call(name, ...args) as bigint | null;
+    if (status === null) return;
+    const message = this.#call("getErrorMessage", status) as string;
+    this.#call("releaseStatus", status);
+    throw new Error(message);
+  }
+
+  /** Calls a function whose last parameter is where its result goes. */
+  #made(name: FunctionName, ...args: readonly Argument[]): Pointer {
+    this.#check(name, ...args, this.#out);
+    return this.#out[0] as bigint;
+  }
+
+  /** A session for the CPU; free it with `releaseSession`. Errors: Error with the engine's message. */
+  open(model: Uint8Array, options: SessionOptions, config: Readonly<Record<string, string>>): OpenSession {
+    const settings = this.#made("createSessionOptions");
+    try {
+      const [fatal, all] = [4, 99];
+      this.#check("setLogSeverity", settings, fatal);
+      this.#check("setOptimizationLevel", settings, all);
+      this.#check(options.arena === true ? "enableArena" : "disableArena", settings);
+      if (options.threads !== undefined) this.#check("setThreads", settings, options.threads);
+      for (const [key, value] of Object.entries(config)) this.#check("addConfigEntry", settings, key, value);
+      const session = this.#made("createSessionFromArray", this.#environment, model, model.byteLength, settings);
+      const names = (count: FunctionName, nameAt: FunctionName): string[] =>
+        Array.from({ length: Number(this.#made(count, session)) }, (_, i) => {
+          const name = this.#made(nameAt, session, i, this.#allocator);
+          const text = this.#koffi.decode(name, "char", -1) as string;
+          this.#check("free", this.#allocator, name);
+          return text;
+        });
+      return { session, inputs: names("getInputCount", "getInputName"), outputs: names("getOutputCount", "getOutputName") };
+    } finally {
+      this.#call("releaseSessionOptions", settings);
+    }
+  }
+
+  /** Zero-ended names and an array of their addresses. The addresses hold as long as the first array is kept. */
+  names(names: readonly string[]): { readonly texts: readonly Uint8Array[]; readonly addresses: BigUint64Array } {
+    const texts = names.map((name) => new TextEncoder().encode(`${name}\0`));
+    return { texts, addresses: BigUint64Array.from(texts, (text) => this.#addressOf(text)) };
+  }
+
+  /** Where an array's numbers lie. Asking for `buffer` moves those of a small array out of the heap that collections move. */
+  #addressOf(array: ArrayBufferView): Pointer {
+    return this.#koffi.address(array.buffer) + BigInt(array.byteOffset);
+  }
+
+  /** A value of the engine over an array's memory, which must outlive it; free it with `releaseValue`. */
+  wrap({ dtype, shape, data }: TensorData): Pointer {
+    const dims = BigInt64Array.from(shape, BigInt);
+    const bytes = data.byteLength;
+    const address = bytes === 0 ? this.#addressOf(this.#out) : this.#addressOf(data);
+    const rank = shape.length;
+    return this.#made("createTensorWithData", this.#memory, address, bytes, dims, rank, DTYPES[dtype].onnx);
+  }
+
+  /** The numbers of a value that the engine made, copied; the value is released. */
+  take(value: Pointer): TensorData {
+    const info = this.#made("getTypeAndShape", value);
+    const code = Number(this.#made("getElementType", info) & 0xffffffffn);
+    const dtype = DTYPE_OF.get(code);
+    if (dtype === undefined)
+      throw new SessionError(`session: expected an output of numbers, got the engine's element type ${code}`);
+    const dims = new BigInt64Array(Number(this.#made("getRank", info)));
+    this.#check("getDimensions", info, dims, dims.length);
+    this.#call("releaseTypeAndShape", info);
+    const shape = Array.from(dims, Number);
+    const data = DTYPES[dtype].create(sizeOf(shape));
+    if (data.length > 0) {
+      const address = this.#made("getTensorData", value);
+      new Uint8Array(data.buffer).set(new Uint8Array(this.#koffi.view(address, data.byteLength)));
+    }
+    this.#call("releaseValue", value);
+    return { dtype, shape, data };
+  }
+
+  /** Runs; entries of `outputs` that are 0 come back filled. */
+  run(
+    session: Pointer,
+    inputNames: BigUint64Array,
+    inputs: BigUint64Array,
+    outputNames: BigUint64Array,
+    outputs: BigUint64Array,
+  ): void {
+    this.#check("run", session, null, inputNames, inputs, inputs.length, outputNames, outputs.length, outputs);
+  }
+
+  /** Frees a session or a value; once, and with no run under way. */
+  free(kind: "releaseSession" | "releaseValue", pointer: Pointer): void {
+    this.#call(kind, pointer);
+  }
+}

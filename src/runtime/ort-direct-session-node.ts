@@ -1,0 +1,150 @@
+/**
+ * @module Sessions on the CPU that copy nothing. The engine's own binding for Node copies every output into new memory, also those that
+ * it was given memory for, and what is thrown away so keeps the garbage collector busy; here the engine writes where the caller says.
+ */
+import type { Tensor as OrtTensor, TensorConstructor } from "onnxruntime-common";
+import type { DType, TensorData, TypedArray } from "../graph/index.js";
+import { formatShape, sizeOf } from "../graph/index.js";
+import { SessionError } from "../util/errors.js";
+import type { DirectEngine, OpenSession, Pointer } from "./ort-direct-node.js";
+import type { EngineValue } from "./ort-common.js";
+import { engineMessage, refuseSharedMemory, toOrtTensor } from "./ort-common.js";
+import type { Device, Session, Value } from "./runtime.js";
+
+/** What was dropped without being disposed of is freed some time after its owner's collection. */
+const dropped = new FinalizationRegistry<() => void>((free) => free());
+
+/** Numbers in an array, for the binding's sessions and for direct ones. */
+export class HostValue implements EngineValue {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly location = "host";
+  readonly #Tensor: TensorConstructor;
+  #data: TypedArray | undefined;
+  #tensor: OrtTensor | undefined;
+  #pointer: Pointer | undefined;
+  #free: (() => void) | undefined;
+
+  constructor(Tensor: TensorConstructor, { dtype, shape, data }: TensorData) {
+    if (data.length !== sizeOf(shape))
+      throw new SessionError(`value: expected ${sizeOf(shape)} numbers for ${formatShape(shape)}, got ${data.length}`);
+    this.#Tensor = Tensor;
+    this.dtype = dtype;
+    this.shape = [...shape];
+    this.#data = data;
+  }
+
+  get data(): TypedArray {
+    if (this.#data === undefined) throw new SessionError("session: expected a value that is alive, got one that was disposed");
+    return this.#data;
+  }
+
+  get tensor(): OrtTensor {
+    const { dtype, shape, data } = this;
+    return (this.#tensor ??= toOrtTensor(this.#Tensor, { dtype, shape, data }));
+  }
+
+  /** The engine's view of the numbers, made at the first use. */
+  pointerFor(engine: DirectEngine): Pointer {
+    const { dtype, shape, data } = this;
+    if (this.#pointer !== undefined) return this.#pointer;
+    const pointer = engine.wrap({ dtype, shape, data });
+    this.#pointer = pointer;
+    this.#free = () => engine.free("releaseValue", pointer);
+    dropped.register(this, this.#free, this);
+    return pointer;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#free !== undefined) {
+      dropped.unregister(this);
+      this.#free();
+    }
+    this.#free = undefined;
+    this.#pointer = undefined;
+    this.#tensor = undefined;
+    this.#data = undefined;
+  }
+}
+
+/** How long timers and signals may wait while runs follow each other. */
+const TURN_MS = 8;
+let turnAt = 0;
+
+/** A session of the engine on the CPU. */
+export class DirectSession implements Session {
+  readonly device: Device = "cpu";
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly #engine: DirectEngine;
+  readonly #Tensor: TensorConstructor;
+  readonly #inputNames: ReturnType<DirectEngine["names"]>;
+  readonly #outputNames: ReturnType<DirectEngine["names"]>;
+  readonly #inputValues: BigUint64Array;
+  readonly #outputValues: BigUint64Array;
+  readonly #free: () => void;
+  #session: Pointer | undefined;
+
+  constructor(engine: DirectEngine, Tensor: TensorConstructor, { session, inputs, outputs }: OpenSession) {
+    this.#engine = engine;
+    this.#Tensor = Tensor;
+    this.#session = session;
+    this.inputs = inputs;
+    this.outputs = outputs;
+    this.#inputNames = engine.names(inputs);
+    this.#outputNames = engine.names(outputs);
+    this.#inputValues = new BigUint64Array(inputs.length);
+    this.#outputValues = new BigUint64Array(outputs.length);
+    this.#free = () => engine.free("releaseSession", session);
+    dropped.register(this, this.#free, this);
+  }
+
+  /** Computes at once, in this thread; then lets the event loop have its turn where it had none for long. */
+  async run(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Promise<Record<string, Value>> {
+    const values = this.#runNow(feeds, into);
+    if (performance.now() - turnAt > TURN_MS) {
+      await new Promise((resolve) => setImmediate(resolve));
+      turnAt = performance.now();
+    }
+    return values;
+  }
+
+  #runNow(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Record<string, Value> {
+    const session = this.#session;
+    if (session === undefined) throw new SessionError("session: expected an open session, got one that was disposed");
+    for (const [i, name] of this.inputs.entries()) {
+      const value = feeds[name];
+      if (value === undefined) throw new SessionError(`session: expected a value for input "${name}", got none`);
+      this.#inputValues[i] = this.#pointerOf(value);
+    }
+    for (const [i, name] of this.outputs.entries()) {
+      const value = into?.[name];
+      this.#outputValues[i] = value === undefined ? 0n : this.#pointerOf(value);
+    }
+    if (into !== undefined) refuseSharedMemory(feeds, into);
+    try {
+      const [given, made] = [this.#inputNames.addresses, this.#outputNames.addresses];
+      this.#engine.run(session, given, this.#inputValues, made, this.#outputValues);
+    } catch (cause) {
+      throw new SessionError(`engine: ${engineMessage(cause)}`, { cause });
+    }
+    const values: Record<string, Value> = {};
+    for (const [i, name] of this.outputs.entries())
+      values[name] = into?.[name] ?? new HostValue(this.#Tensor, this.#engine.take(this.#outputValues[i] as Pointer));
+    return values;
+  }
+
+  #pointerOf(value: Value): Pointer {
+    if (value instanceof HostValue) return value.pointerFor(this.#engine);
+    throw new SessionError(`session: expected a value in memory, got one on a ${value.location}; read it and upload it here`);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    if (this.#session !== undefined) {
+      this.#session = undefined;
+      dropped.unregister(this);
+      this.#free();
+    }
+    return Promise.resolve();
+  }
+}
