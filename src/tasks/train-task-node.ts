@@ -3,9 +3,9 @@
  */
 import { bytesOf, passCost, peakIntermediateBytes } from "../cost/index.js";
 import type { Dataset } from "../data/node.js";
-import { loadData, loadSafetensors, WorkerFetcher } from "../data/node.js";
-import type { Parameter, Tensor, TensorData } from "../graph/index.js";
-import { constant, formatShape, isLeaf, sameShape } from "../graph/index.js";
+import { loadData, WorkerFetcher } from "../data/node.js";
+import type { Tensor, TensorData } from "../graph/index.js";
+import { constant, isLeaf } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
 import { adam } from "../optim/index.js";
 import type { Device, DeviceChoice } from "../runtime/index.js";
@@ -18,16 +18,17 @@ import { peakMemoryMiB } from "../train/progress-node.js";
 import type { RunConfig, RunSummary } from "../train/run-folder.js";
 import type { Checkpoint, RunWriter } from "../train/run-folder-node.js";
 import { checkFree, createRun, openRun, resumeRun, splitRunPath } from "../train/run-folder-node.js";
-import { checkpointParameters, trainRun } from "../train/train-node.js";
+import { trainRun } from "../train/train-node.js";
 import { ConfigError, DescentError } from "../util/errors.js";
 import { cropsParts, parseImageSize } from "../vision/index.js";
 import { descentVersion } from "./version-node.js";
+import { numbersFrom } from "./init-node.js";
 import { makeOptimizer } from "./optimizer.js";
 import { writeReport } from "./report-node.js";
 import { nodeTaskNamed } from "./table-node.js";
 import { modelNamed, taskNamed } from "./table.js";
 import type { AnyTask, Measurement, Prepared, TaskContext, TaskInfo, TaskOptions, TrainingDefaults } from "./task.js";
-import { bestOrLast, TrainedModel } from "./trained-node.js";
+import { TrainedModel } from "./trained-node.js";
 
 /** What was asked for; what is left out has the model's own default. Names are those of the command line. */
 export interface TrainTaskOptions extends Partial<Omit<TrainingDefaults, "epochs">>, TaskOptions {
@@ -326,7 +327,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     if (opened.config !== undefined) checkSameData(opened.config, prepared.info, context.resume as string);
     // A run that goes on has its numbers in the checkpoint.
     const init = opened.checkpoint === undefined ? resolved.init : undefined;
-    const numbers = init === undefined ? undefined : await numbersFrom(init, step.types.parameters);
+    const numbers = init === undefined ? undefined : await numbersFrom(init, step.types.parameters, note);
     using fetcher = fetcherFor(task, planned.training, prepared.train);
     using measuring = fetcherFor(task, { ...planned.training, use: "eval" }, prepared.validation);
     // Batches that are made elsewhere may need columns that no model reads.
@@ -449,32 +450,6 @@ function evenly(data: Dataset, most: number): Dataset {
 
 /** Often enough that a kill costs little; evaluations write checkpoints besides. */
 const checkpointInterval = (totalSteps: number): number => Math.max(200, Math.ceil(totalSteps / 20));
-
-/** Numbers to start from; ConfigError that names each tensor that is missing, superfluous, or of another shape. */
-async function numbersFrom(path: string, parameters: ReadonlyMap<string, Parameter>): Promise<ReadonlyMap<string, TensorData>> {
-  // PyTorch's batch norm counts its batches, which nothing reads.
-  const numbers = new Map([...(await readNumbers(path))].filter(([name]) => !name.endsWith(".num_batches_tracked")));
-  const problems = [...parameters].flatMap(([name, p]) => {
-    const given = numbers.get(name);
-    if (given === undefined) return [`${name} is missing`];
-    const fits = given.dtype === p.dtype && sameShape(given.shape, p.dims);
-    return fits ? [] : [`${name}: expected ${p.dtype} ${formatShape(p.dims)}, got ${given.dtype} ${formatShape(given.shape)}`];
-  });
-  for (const name of numbers.keys()) if (!parameters.has(name)) problems.push(`${name} is not in this model`);
-  if (problems.length > 0) throw new ConfigError(`--init ${path}: expected the weights of this model; ${problems.join("; ")}`);
-  return numbers;
-}
-
-async function readNumbers(path: string): Promise<ReadonlyMap<string, TensorData>> {
-  if (path.endsWith(".safetensors")) return (await loadSafetensors(path)).tensors;
-  if (path.endsWith(".onnx"))
-    throw new ConfigError(
-      `--init ${path}: expected a run folder or a .safetensors file; ONNX files cannot start a task's own model yet`,
-    );
-  const { run, checkpoint } = splitRunPath(path);
-  const folder = await openRun(run);
-  return checkpointParameters(await folder.readCheckpoint(checkpoint ?? (await bestOrLast(folder))));
-}
 
 /** JSON has no undefined. */
 const definedOnly = (options: object): Record<string, unknown> =>

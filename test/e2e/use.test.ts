@@ -123,6 +123,17 @@ test("weights of PyTorch's start a convolutional network, with what its batch no
   await descent(`${line} --lr 1e-12 --init torch.safetensors --out converted`);
   const after = await loadSafetensors(path("converted", "checkpoints", "step-1", "model.safetensors"));
   assert.deepEqual(after.tensors.get("layer3.2.conv2.weight")?.data, numbers.get("layer3.2.conv2.weight")?.data);
+  // A head of other classes is left aside, and nothing else is.
+  numbers.set("fc.weight", fromNumbers("float32", [1000, 64], new Float32Array(64_000)));
+  numbers.set("fc.bias", fromNumbers("float32", [1000], new Float32Array(1000)));
+  await saveSafetensors(path("thousand.safetensors"), numbers);
+  const tuned = await run(folder, `${line.replace(" --quiet", "")} --init thousand.safetensors --out tuned-head`.split(" "));
+  assert.equal(tuned.status, 0, tuned.stderr);
+  assert.match(tuned.stderr, /made for other classes, so these start anew: fc\.weight, fc\.bias/);
+  numbers.set("conv1.weight", fromNumbers("float32", [16, 3, 3, 3], new Float32Array(432)));
+  await saveSafetensors(path("coloured.safetensors"), numbers);
+  const coloured = await run(folder, `${line} --init coloured.safetensors --out coloured`.split(" "));
+  assert.match(coloured.stderr, /conv1\.weight: expected float32 \[16, 1, 3, 3\], got float32 \[16, 3, 3, 3\]; fc\.weight/);
   const other = await run(folder, `${line.replace("-20-", "-32-")} --init torch.safetensors --out other`.split(" "));
   assert.equal(other.status, 2);
   assert.match(other.stderr, /expected the weights of this model; layer1\.3\.conv1\.weight is missing/);

@@ -1,0 +1,64 @@
+/**
+ * @module Where a training starts from: the weights of another run, or of a file, matched by name and shape.
+ */
+import { loadSafetensors } from "../data/node.js";
+import type { Parameter, TensorData } from "../graph/index.js";
+import { formatShape, sameShape } from "../graph/index.js";
+import { openRun, splitRunPath } from "../train/run-folder-node.js";
+import { checkpointParameters } from "../train/train-node.js";
+import { ConfigError } from "../util/errors.js";
+import { bestOrLast } from "./trained-node.js";
+
+/**
+ * Numbers to start from, by name; a head for other classes is left out, and said.
+ *
+ * Errors: ConfigError that names each tensor that is missing, superfluous, or of another shape.
+ */
+export async function numbersFrom(
+  path: string,
+  parameters: ReadonlyMap<string, Parameter>,
+  note: (text: string) => void,
+): Promise<ReadonlyMap<string, TensorData>> {
+  // PyTorch's batch norm counts its batches, which nothing reads.
+  const numbers = new Map([...(await readNumbers(path))].filter(([name]) => !name.endsWith(".num_batches_tracked")));
+  const heads = headsOfOtherClasses(numbers, parameters);
+  if (heads.length > 0) note(`--init ${path}: made for other classes, so these start anew: ${heads.join(", ")}`);
+  for (const name of heads) numbers.delete(name);
+  const problems = [...parameters].flatMap(([name, p]) => {
+    const given = numbers.get(name);
+    if (given === undefined) return heads.includes(name) ? [] : [`${name} is missing`];
+    const fits = given.dtype === p.dtype && sameShape(given.shape, p.dims);
+    return fits ? [] : [`${name}: expected ${p.dtype} ${formatShape(p.dims)}, got ${given.dtype} ${formatShape(given.shape)}`];
+  });
+  for (const name of numbers.keys()) if (!parameters.has(name)) problems.push(`${name} is not in this model`);
+  if (problems.length > 0) throw new ConfigError(`--init ${path}: expected the weights of this model; ${problems.join("; ")}`);
+  return numbers;
+}
+
+/**
+ * What does not fit for no other reason than the number of classes: the first dimensions of all of these are one number in the file
+ * and another in the model, and whatever comes before them fits.
+ */
+function headsOfOtherClasses(
+  numbers: ReadonlyMap<string, TensorData>,
+  parameters: ReadonlyMap<string, Parameter>,
+): readonly string[] {
+  const unfit = [...parameters].flatMap(([name, p]) => {
+    const given = numbers.get(name);
+    return given === undefined || sameShape(given.shape, p.dims) ? [] : [{ name, given: given.shape, dims: p.dims }];
+  });
+  const classes = new Set(unfit.map(({ given, dims }) => `${given[0]} ${dims[0]}`));
+  const firstOnly = unfit.every(({ given, dims }) => sameShape(given.slice(1), dims.slice(1)));
+  return classes.size === 1 && firstOnly ? unfit.map(({ name }) => name) : [];
+}
+
+async function readNumbers(path: string): Promise<ReadonlyMap<string, TensorData>> {
+  if (path.endsWith(".safetensors")) return (await loadSafetensors(path)).tensors;
+  if (path.endsWith(".onnx"))
+    throw new ConfigError(
+      `--init ${path}: expected a run folder or a .safetensors file; ONNX files cannot start a task's own model yet`,
+    );
+  const { run, checkpoint } = splitRunPath(path);
+  const folder = await openRun(run);
+  return checkpointParameters(await folder.readCheckpoint(checkpoint ?? (await bestOrLast(folder))));
+}
