@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Tensor, TensorData } from "../../src/graph/index.js";
-import { fromNumbers, symbol } from "../../src/graph/index.js";
+import { fromNumbers, input, symbol } from "../../src/graph/index.js";
 import { crossEntropy } from "../../src/losses/index.js";
-import type { ModelName } from "../../src/models/index.js";
+import type { ModelEntry, ModelName } from "../../src/models/index.js";
 import { MODELS, modelNamed } from "../../src/models/index.js";
 import type { Module } from "../../src/nn/index.js";
 import { adam, adamW, chain, clipByGlobalNorm } from "../../src/optim/index.js";
@@ -123,6 +123,23 @@ for (const name of Object.keys(MODELS) as ModelName[]) {
     assert.ok((first.at(-1) as number) < 0.3 * (first[0] as number), `${first[0]} → ${first.at(-1)}`);
     assert.deepEqual(await losses(3), first);
     assert.notDeepEqual(await losses(4), first);
+  });
+}
+
+for (const [name, entry] of Object.entries(MODELS as Readonly<Record<string, ModelEntry>>)) {
+  const { input: taken, usual, make } = entry;
+  if (taken === "any" || !("least" in taken) || taken.least === 1) continue;
+  test(`${name}: images of ${taken.least} × ${taken.least} are taken, and those of a pixel less could not be`, () => {
+    const forward = (side: number): unknown => {
+      const shape = [usual.inputShape[0] as number, side, side];
+      const model = make({ ...usual, inputShape: shape });
+      return (model.forward as (x: Tensor) => unknown)(input("x", [symbol("N"), ...shape]));
+    };
+    assert.ok(forward(taken.least));
+    assert.throws(
+      () => forward(taken.least - 1),
+      (error: Error) => !error.message.includes("\n"),
+    );
   });
 }
 
