@@ -59,6 +59,15 @@ export interface LoaderOptions {
   readonly shuffleBuffer?: number;
 }
 
+/** A batch under way. */
+interface PendingBatch {
+  readonly epoch: number;
+  /** Examples before it in its epoch. */
+  readonly offset: number;
+  readonly rows: number;
+  readonly batch: Batch | Promise<Batch>;
+}
+
 /** Draws indices with the given weights, each in constant time (alias method: Walker 1977, Vose 1991). */
 export function weightedSampler(weights: ArrayLike<number>): (random: Random) => number {
   const n = weights.length;
@@ -110,6 +119,8 @@ export class DataLoader implements AsyncIterable<Batch> {
   #epoch = 0;
   #offset = 0;
   #order: { epoch: number; indices: Uint32Array } | undefined;
+  /** Batches asked for and not yet given; after the last batch of an epoch, the first ones of the next. */
+  readonly #ahead: PendingBatch[] = [];
 
   constructor(source: Dataset | DatasetStream, options: LoaderOptions) {
     const { batchSize, seed = 0, weights, balance } = options;
@@ -158,6 +169,7 @@ export class DataLoader implements AsyncIterable<Batch> {
       throw new ConfigError(`loader: expected a position within ${this.examples} examples, got epoch ${epoch}, offset ${offset}`);
     this.#epoch = epoch;
     this.#offset = offset;
+    this.#ahead.length = 0;
   }
 
   /** Row numbers of an epoch, in the order in which they are given. In-memory data only. */
@@ -190,24 +202,34 @@ export class DataLoader implements AsyncIterable<Batch> {
   async *#fromMemory(dataset: Dataset): AsyncGenerator<{ batch: Batch; rows: number }> {
     const { fetcher, collate, reuse = false, prefetch = fetcher === undefined ? 0 : 2 } = this.#options;
     const epoch = this.#epoch;
+    const pending = this.#ahead;
+    // What was asked for ahead is of use only where this iteration begins.
+    if (pending[0]?.epoch !== epoch || pending[0].offset !== this.#offset) pending.length = 0;
+    const last = pending.at(-1);
+    let next = last === undefined ? { epoch, offset: this.#offset } : { epoch: last.epoch, offset: last.offset + last.rows };
     const order = this.order(epoch);
-    const pending: { batch: Batch | Promise<Batch>; rows: number }[] = [];
     const spent: Batch[] = [];
-    let next = this.#offset;
-    while (next < order.length || pending.length > 0) {
-      while (next < order.length && pending.length <= prefetch) {
-        const indices = order.subarray(next, next + this.batchSize);
-        const request: BatchRequest = { indices, seed: this.seed, epoch, offset: next };
-        const batch = fetcher?.fetch(request) ?? collate?.(dataset, request) ?? dataset.gather(indices, spent.pop());
-        // A failure is raised when its turn comes; until then it must not count as unhandled.
-        if (batch instanceof Promise) batch.catch(() => undefined);
-        pending.push({ batch, rows: indices.length });
-        next += indices.length;
-      }
-      const first = pending.shift() as { batch: Batch | Promise<Batch>; rows: number };
+    // The rows of the epoch after this one, once they are needed.
+    let following: Uint32Array | undefined;
+    const request = (): void => {
+      if (next.epoch !== epoch) following ??= this.order(epoch + 1);
+      const indices = (following ?? order).subarray(next.offset, next.offset + this.batchSize);
+      const asked: BatchRequest = { indices, seed: this.seed, ...next };
+      const batch = fetcher?.fetch(asked) ?? collate?.(dataset, asked) ?? dataset.gather(indices, spent.pop());
+      // A failure is raised when its turn comes; until then it must not count as unhandled.
+      if (batch instanceof Promise) batch.catch(() => undefined);
+      pending.push({ ...next, batch, rows: indices.length });
+      next = { epoch: next.epoch, offset: next.offset + indices.length };
+      // Only who makes batches elsewhere goes on into the next epoch: the first batches are then there when it begins.
+      if (next.offset >= order.length && next.epoch === epoch && fetcher !== undefined) next = { epoch: epoch + 1, offset: 0 };
+    };
+    for (;;) {
+      while (pending.length <= prefetch && next.offset < order.length) request();
+      if (pending[0]?.epoch !== epoch) return;
+      const first = pending.shift() as PendingBatch;
       const batch = await first.batch;
       yield { batch, rows: first.rows };
-      if (reuse) spent.push(batch);
+      if (reuse && fetcher === undefined && collate === undefined) spent.push(batch);
     }
   }
 

@@ -5,7 +5,7 @@
 import type { LoadedData } from "../data/node.js";
 import { Dataset, imageCollate, isEncoded, isText } from "../data/index.js";
 import type { Dim, Tensor, TensorData } from "../graph/index.js";
-import { constant, elementAt, fromNumbers } from "../graph/index.js";
+import { constant, fromNumbers } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import type { Augmentation } from "../vision/index.js";
 import { formatAugment, mixes, parseAugment } from "../vision/index.js";
@@ -29,20 +29,20 @@ export interface ImageInfo extends TaskInfo {
 function channelStatistics(dataset: Dataset, shape: readonly number[], maximum: number): { mean: number[]; deviation: number[] } {
   const [channels = 1, ...size] = shape;
   const plane = size.reduce((product, d) => product * d, 1);
-  const sums = new Float64Array(channels);
-  const squares = new Float64Array(channels);
-  const image = dataset.tensor("image");
-  for (let i = 0; i < image.data.length; i++) {
-    const c = Math.floor(i / plane) % channels;
-    const value = elementAt(image, i) / maximum;
-    sums[c] = (sums[c] as number) + value;
-    squares[c] = (squares[c] as number) + value * value;
+  const pixels = dataset.tensor("image").data as Uint8Array;
+  // How often each value occurs: sums of whole numbers are exact, and one count a pixel is quick.
+  const counts = Array.from({ length: channels }, () => new Float64Array(256));
+  for (let start = 0, c = 0; start < pixels.length; start += plane, c = (c + 1) % channels) {
+    const count = counts[c] as Float64Array;
+    for (let i = start; i < start + plane; i++) count[pixels[i] as number] = (count[pixels[i] as number] as number) + 1;
   }
-  const count = dataset.length * plane;
-  const mean = [...sums].map((sum) => sum / count);
+  const moments = counts.map((count) => {
+    const moment = (power: number): number => count.reduce((sum, n, value) => sum + n * (value / maximum) ** power, 0);
+    const mean = moment(1) / (dataset.length * plane);
+    return { mean, variance: moment(2) / (dataset.length * plane) - mean ** 2 };
+  });
   // A channel without any variation is divided by 1.
-  const deviation = [...squares].map((square, c) => Math.sqrt(Math.max(0, square / count - (mean[c] as number) ** 2)) || 1);
-  return { mean, deviation };
+  return { mean: moments.map((m) => m.mean), deviation: moments.map((m) => Math.sqrt(Math.max(0, m.variance)) || 1) };
 }
 
 /**

@@ -5,7 +5,7 @@
 import { ConfigError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import type { Random } from "../util/random.js";
-import { adjustBrightness, adjustContrast, adjustHue, adjustSaturation } from "./color.js";
+import { changeColors } from "./color.js";
 import type { Fill } from "./geometry.js";
 import { affine, crop, erase } from "./geometry.js";
 import type { Box, Pixels } from "./pixels.js";
@@ -89,13 +89,11 @@ function randomErase(image: Pixels, random: Random, chance: number, fill: Fill |
   return image;
 }
 
-/** Brightness, contrast, saturation by a factor of 1 ± strength, hue by a quarter of it. torchvision's `ColorJitter`, in a fixed order. */
+/** Brightness, contrast, saturation by a factor of 1 ± strength, hue by a quarter of it: the ranges of torchvision's `ColorJitter`. */
 function colorJitter(image: Pixels, random: Random, strength: number): Pixels {
   const factor = (): number => random.uniform(1 - strength, 1 + strength);
-  const brighter = adjustContrast(adjustBrightness(image, factor()), factor());
-  // Drawn for grey images too, so that what follows is the same.
-  const [saturation, hue] = [factor(), random.uniform(-strength / 4, strength / 4)];
-  return adjustHue(adjustSaturation(brighter, saturation), hue);
+  const [brightness, contrast, saturation] = [factor(), factor(), factor()];
+  return changeColors(image, { brightness, contrast, saturation, hue: random.uniform(-strength / 4, strength / 4) });
 }
 
 const eighth = ({ height, width }: { readonly height: number; readonly width: number }): number =>

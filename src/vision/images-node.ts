@@ -36,8 +36,11 @@ export interface DecodeOptions extends HeaderOptions {
   /** Resized to this; left out, the size of the image, or of the box. */
   readonly height?: number;
   readonly width?: number;
-  /** The part of the upright image that is wanted; left out, the largest one in the middle with the proportions asked for. */
-  readonly box?: Box;
+  /**
+   * The part of the upright image that is wanted, or how it is chosen from the image's size; left out, the largest one in the middle
+   * with the proportions asked for.
+   */
+  readonly box?: Box | ((header: ImageHeader) => Box);
   /** What `imageHeader` said of the image, which spares looking again. */
   readonly header?: ImageHeader;
 }
@@ -115,9 +118,10 @@ export async function decodeImage(source: ImageSource, options: DecodeOptions): 
   try {
     const image = opened(await bytesOf(source));
     const header = options.header ?? (await headerOf(image, where, maxMegapixels));
-    const { height = Math.round(options.box?.height ?? header.height), width = Math.round(options.box?.width ?? header.width) } =
-      options;
-    const box = options.box ?? middleBox(header.height, header.width, height, width);
+    const wanted = typeof options.box === "function" ? options.box(header) : options.box;
+    const height = options.height ?? Math.round(wanted?.height ?? header.height);
+    const width = options.width ?? Math.round(wanted?.width ?? header.width);
+    const box = wanted ?? middleBox(header.height, header.width, height, width);
     const upright = image
       .autoOrient()
       .flatten({ background: "white" })

@@ -9,6 +9,7 @@ import {
   adjustSharpness,
   affine,
   autoContrast,
+  changeColors,
   crop,
   equalize,
   flipHorizontal,
@@ -89,6 +90,26 @@ test("operations leave the image they are given as it was, and grey ones without
   }
   assert.equal(adjustSaturation(grey, 0.2), grey);
   assert.equal(adjustHue(grey, 0.2), grey);
+});
+
+test("colours changed in one pass: nothing where nothing is asked for, and what the single functions give", () => {
+  const still = { brightness: 1, contrast: 1, saturation: 1, hue: 0 };
+  for (const source of [image, grey]) {
+    assert.deepEqual(changeColors(source, still).data, source.data);
+    const apart = (made: Pixels, like: Pixels): number =>
+      Math.max(...made.data.map((v, i) => Math.abs(v - (like.data[i] as number))));
+    assert.ok(apart(changeColors(source, { ...still, brightness: 0.7 }), adjustBrightness(source, 0.7)) <= 1);
+    assert.ok(apart(changeColors(source, { ...still, contrast: 0.6 }), adjustContrast(source, 0.6)) <= 2);
+  }
+  // Without saturation all channels are the luminance; a whole turn of the hue is none.
+  const flat = changeColors(image, { ...still, saturation: 0 });
+  const plane = height * width;
+  for (let p = 0; p < plane; p++) assert.equal(flat.data[p], flat.data[p + plane]);
+  assert.deepEqual(changeColors(image, { ...still, hue: 1 }).data, image.data);
+  // Red turned by a third of the circle is nearest to green.
+  const red: Pixels = { channels: 3, height: 1, width: 1, data: Uint8Array.of(120, 60, 60) };
+  const [r = 0, g = 0, b = 0] = changeColors(red, { ...still, hue: 1 / 3 }).data;
+  assert.ok(g > r && g > b, `${r} ${g} ${b}`);
 });
 
 test("mirroring while cutting or resizing equals doing one after the other", () => {

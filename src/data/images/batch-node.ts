@@ -5,9 +5,10 @@
 import type { Batch, Dataset } from "../dataset.js";
 import type { BatchRequest } from "../loader.js";
 import { Random } from "../../util/random.js";
-import type { Augmentation, AugmentSettings, Pixels } from "../../vision/index.js";
+import type { Augmentation, AugmentSettings, Box, Pixels } from "../../vision/index.js";
 import { augment, mixBatch, mixes, parseAugment, pixelsOf, randomBox } from "../../vision/index.js";
-import { decodeImage, imageHeader } from "../../vision/images-node.js";
+import type { ImageHeader } from "../../vision/images-node.js";
+import { decodeImage } from "../../vision/images-node.js";
 import type { ImageBatchOptions } from "./encoded.js";
 import { imageName, imageSource, isEncoded } from "./encoded.js";
 
@@ -31,9 +32,8 @@ function drawing(dataset: Dataset, list: readonly Augmentation[], options: Image
     const [source, where] = [imageSource(image, row), imageName(dataset, row)];
     const common = { channels, height, width, where, ...limit };
     if (first === undefined) return augment(await decodeImage(source, common), rest, random, settings);
-    const header = await imageHeader(source, { where, ...limit });
-    const box = randomBox(random, header.height, header.width, first.values[0] as number);
-    return augment(await decodeImage(source, { ...common, box, header }), rest, random, settings);
+    const box = (header: ImageHeader): Box => randomBox(random, header.height, header.width, first.values[0] as number);
+    return augment(await decodeImage(source, { ...common, box }), rest, random, settings);
   };
 }
 

@@ -84,6 +84,17 @@ test("a loader with threads gives its batches in order, and from any position th
   const whole: Batch[] = [];
   for await (const batch of loader()) whole.push(batch);
   assert.equal(whole.length, 2);
+  // The next epoch's batches were asked for before this one ended; those of one loader equal those of another that begins there.
+  const first = loader();
+  for await (const batch of first) assert.ok(batch["image"]);
+  const next: Batch[] = [];
+  for await (const batch of first) next.push(batch);
+  const later = loader();
+  later.seek({ epoch: 1, offset: 0 });
+  const expected: Batch[] = [];
+  for await (const batch of later) expected.push(batch);
+  assert.deepEqual(next, expected);
+  assert.notDeepEqual(next, whole);
   const second = loader();
   second.seek({ epoch: 0, offset: 5 });
   for await (const batch of second) assert.deepEqual(batch, whole[1]);
