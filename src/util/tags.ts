@@ -23,14 +23,15 @@ export interface Tag {
 // BMES says M for inside; BILOU says L for the last and U for the only one.
 const LETTERS: Readonly<Record<string, Prefix>> = { B: "B", I: "I", M: "I", E: "E", L: "E", S: "S", U: "S", W: "S", O: "O" };
 
+const OUTSIDE: Tag = { prefix: "O", label: "_" };
+
 /** A tag's letter in BIOES and its label; undefined if it is no tag of any scheme. */
 export function parseTag(tag: string): Tag | undefined {
+  if (tag === "O") return OUTSIDE;
   const prefix = LETTERS[tag[0] ?? ""];
   if (prefix === undefined || (tag.length > 1 && tag[1] !== "-")) return undefined;
   return { prefix, label: tag.slice(2) || "_" };
 }
-
-const OUTSIDE: Tag = { prefix: "O", label: "_" };
 
 // What cannot be read counts as outside; readers refuse it before.
 const parsed = (tags: readonly string[]): Tag[] => tags.map((tag) => parseTag(tag) ?? OUTSIDE);
