@@ -49,6 +49,7 @@ export const dataOptions = {
   labelColumn: text({ help: "the column to predict", placeholder: "NAME", defaultText: "guessed from names and types" }),
   ignoreColumn: list(text({ help: "a column to leave out", placeholder: "NAME" })),
   skipBadRows: flag({ help: "leave out rows and images that cannot be read, and count them" }),
+  repair: flag({ help: "read tags that break their scheme (BIO, BIOES) with patience, in place of refusing them" }),
   maxMegapixels: number({ help: "refuse larger images before they are decoded", above: 0, placeholder: "N", defaultText: "100" }),
 } satisfies OptionTable;
 

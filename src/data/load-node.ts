@@ -23,11 +23,13 @@ import { holdsImages, readParquetImages } from "./readers/parquet-images-node.js
 import type { TableOptions } from "./readers/table-node.js";
 import { isQuery, readTable, tableFormat } from "./readers/table-node.js";
 import { split } from "./split.js";
+import type { TextOptions } from "./text/open-node.js";
+import { knownTexts, openTextFile, openTextFolder } from "./text/open-node.js";
 import type { TensorData } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 
-export interface LoadOptions extends RoleOptions, FindOptions, Omit<TableOptions, "columns">, ImageOptions {
+export interface LoadOptions extends RoleOptions, FindOptions, Omit<TableOptions, "columns">, ImageOptions, TextOptions {
   /** Of the splits. */
   readonly seed?: number;
   /** Share of the examples held back as test, where the data has no test split. */
@@ -93,8 +95,8 @@ export async function loadData(spec: string, options: LoadOptions = {}): Promise
   const roles = opened.roles !== undefined && asked === undefined ? opened.roles : guessRoles(given.train, options);
   const task = opened.task !== undefined && asked === undefined ? opened.task : guessTask(given.train, roles);
   const notes: string[] = [...(opened.notes ?? [])];
-  const parts = labelled(given, roles.target as string, notes);
-  const held = holdBack(parts, roles.target as string, options, notes);
+  const parts = labelled(withTexts(given, roles.text, notes), roles.target, notes);
+  const held = holdBack(parts, isClassification(task) ? roles.target : undefined, options, notes);
   const decoded = inspected === undefined ? undefined : await decodeParts(held, inspected.form, options);
   notes.push(...(decoded?.notes ?? []));
   const badRows = opened.badRows + (inspected?.badRows ?? 0) + (decoded?.badRows ?? 0);
@@ -149,6 +151,8 @@ async function openFile(path: string, options: LoadOptions): Promise<Source> {
     const archive = await unwrapGzip(await readFileBytes(path), path);
     return { name, parts: archiveParts(archive, path), ...IMAGES, badRows: 0 };
   }
+  const texts = options.format === undefined ? await openTextFile(path, options) : undefined;
+  if (texts !== undefined) return texts;
   const format = options.format ?? tableFormat(path);
   if (format === "parquet" && (await holdsImages(path)))
     return { name, parts: { train: await readParquetImages([path], options) }, ...IMAGES, badRows: 0 };
@@ -188,6 +192,8 @@ async function openFolder(folder: string, options: LoadOptions): Promise<Source>
   const tables = files.filter((file) => tableFormat(file) !== undefined);
   const imageParts = await imageFolderParts(folder, files, options);
   if (imageParts !== undefined) return { name, parts: imageParts, ...IMAGES, badRows: 0 };
+  const texts = await openTextFolder(folder, files, options);
+  if (texts !== undefined) return texts;
   const part = (names: readonly string[]): string | undefined => tables.find((file) => names.includes(file.split(".")[0] ?? ""));
   const train = part(SPLITS.train) ?? (tables.length === 1 ? tables[0] : undefined);
   if (train === undefined) {
@@ -222,6 +228,7 @@ async function openKnown(known: KnownDataset, options: LoadOptions): Promise<Sou
     const notes = leaks.map((leak) => `column "${leak}" repeats "${target}" and was left out`);
     return { name, parts: { train: data.drop(...leaks) }, roles: { target }, task, known, badRows, notes };
   }
+  if (layout.kind === "texts") return { ...(await knownTexts(known, layout, options)), known };
   if (layout.kind === "archives")
     return { name, parts: await knownArchives(known, layout, options), ...IMAGES, known, badRows: 0 };
   const part = async (files: IdxLayout["train"]): Promise<Dataset> => {
@@ -255,16 +262,36 @@ function imageDataset(image: TensorData, label: TensorData, where: string, class
   return new Dataset({ image: { ...image, shape }, label: checkLabels(label, classes, where) });
 }
 
+/** Whether examples have one class each, which every part should have in the same proportions. */
+const isClassification = (task: DataTask): boolean => task.endsWith("classification") && task !== "token-classification";
+
+/** The parts without the rows whose text is empty. */
+function withTexts(parts: Parts, text: string | undefined, notes: string[]): Parts {
+  if (text === undefined) return parts;
+  const isEmpty = (part: Dataset): Uint8Array =>
+    Uint8Array.from(part.texts(text), (v) => (v === null || v.trim() === "" ? 1 : 0));
+  return withoutRows(parts, isEmpty, text, notes);
+}
+
 /** The parts without the rows whose target is missing. */
-function labelled(parts: Parts, target: string, notes: string[]): Parts {
-  const clean = (part: Dataset, name: string): Dataset => {
+function labelled(parts: Parts, target: string | undefined, notes: string[]): Parts {
+  if (target === undefined) return parts;
+  const missing = (part: Dataset): Uint8Array | undefined => {
     const column = part.column(target);
-    const missing = isText(column) ? Uint8Array.from(column.values, (v) => (v === null ? 1 : 0)) : column.missing;
-    if (missing === undefined || !missing.includes(1)) return part;
-    const kept = Uint32Array.from({ length: part.length }, (_, i) => i).filter((i) => missing[i] === 0);
+    return isText(column) ? Uint8Array.from(column.values, (v) => (v === null ? 1 : 0)) : column.missing;
+  };
+  return withoutRows(parts, missing, target, notes);
+}
+
+/** The parts without the rows that are marked. */
+function withoutRows(parts: Parts, mark: (part: Dataset) => Uint8Array | undefined, column: string, notes: string[]): Parts {
+  const clean = (part: Dataset, name: string): Dataset => {
+    const marked = mark(part);
+    if (marked === undefined || !marked.includes(1)) return part;
+    const kept = Uint32Array.from({ length: part.length }, (_, i) => i).filter((i) => marked[i] === 0);
     if (kept.length === 0)
-      throw new DataError(`column "${target}": expected at least one value, got ${part.length} missing ones`);
-    notes.push(`${part.length - kept.length} rows of ${name} without a value for "${target}" were left out`);
+      throw new DataError(`column "${column}": expected at least one value, got ${part.length} missing ones`);
+    notes.push(`${part.length - kept.length} rows of ${name} without a value for "${column}" were left out`);
     return part.select(kept);
   };
   return {
@@ -275,9 +302,9 @@ function labelled(parts: Parts, target: string, notes: string[]): Parts {
 }
 
 /** Completes the splits from the training part. */
-function holdBack(parts: Parts, target: string, options: LoadOptions, notes: string[]): Required<Parts> {
+function holdBack(parts: Parts, target: string | undefined, options: LoadOptions, notes: string[]): Required<Parts> {
   const { seed = 0, testFraction = 0.1, validationFraction = 0.1 } = options;
-  const stratify = isCategorical(parts.train.column(target)) ? { stratify: target } : {};
+  const stratify = target !== undefined && isCategorical(parts.train.column(target)) ? { stratify: target } : {};
   const kind = stratify.stratify === undefined ? "random" : "stratified";
   let { train, test, validation } = parts;
   const cut = (fraction: number, name: "test" | "validation"): Dataset => {

@@ -2,10 +2,18 @@
  * @module Data sets known by name: their files with checksums, licence, source, and what their columns are. Data only; finding
  * and downloading them is in `registry-node.ts`.
  */
+import { KNOWN_TEXTS } from "./registry-texts.js";
 import { DataError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 
-export type DataTask = "image-classification" | "tabular-classification" | "tabular-regression" | "text-classification";
+export type DataTask =
+  | "image-classification"
+  | "tabular-classification"
+  | "tabular-regression"
+  | "text-classification"
+  | "token-classification"
+  | "semantic-role-labeling"
+  | "language-modeling";
 
 export interface KnownFile {
   readonly name: string;
@@ -46,6 +54,25 @@ export interface TableLayout {
   readonly leaks?: readonly string[];
 }
 
+/** Texts in files of one kind, by split. */
+export interface TextsLayout {
+  readonly kind: "texts";
+  /** Tables; tokens with tags; CoNLL-U with frames and roles; running text. */
+  readonly format: "table" | "conll" | "propositions" | "plain";
+  readonly train: KnownFile;
+  readonly validation?: KnownFile;
+  readonly test?: KnownFile;
+  /** Names of a table's columns, where the file does not name them. */
+  readonly columns?: readonly string[];
+  /** Columns of a table: `text` and `label` if left out. */
+  readonly text?: string;
+  readonly target?: string;
+  /** What the label's numbers stand for. */
+  readonly classes?: readonly string[];
+  /** Of running text: validation and test are both its last tenth. */
+  readonly lastTenth?: true;
+}
+
 export interface KnownDataset {
   readonly name: string;
   readonly title: string;
@@ -55,7 +82,7 @@ export interface KnownDataset {
   readonly licence: string;
   readonly source: string;
   readonly citation: string;
-  readonly layout: IdxLayout | TableLayout | ArchivesLayout;
+  readonly layout: IdxLayout | TableLayout | ArchivesLayout | TextsLayout;
   /** False where a mirrored image means something else. */
   readonly mirrors?: false;
 }
@@ -270,6 +297,7 @@ export const KNOWN_DATASETS: readonly KnownDataset[] = [
     "tip",
     { citation: "Bryant, Smith (1995), Practical Data Analysis: Case Studies in Business Statistics, Irwin" },
   ),
+  ...KNOWN_TEXTS,
 ];
 
 /** A known data set by its name; DataError with the nearest name if there is none. */

@@ -13,6 +13,7 @@ export interface ExamplesOptions {
   readonly data: string;
   readonly labelColumn?: string;
   readonly skipBadRows?: boolean;
+  readonly repair?: boolean;
   readonly maxMegapixels?: number;
 }
 
@@ -37,6 +38,7 @@ export async function loadExamples(
     ...(isTrainingData || isKnown ? {} : { testFraction: 0, validationFraction: 0 }),
     ...(labelColumn === undefined ? {} : { labelColumn }),
     skipBadRows: options.skipBadRows === true,
+    repair: options.repair === true,
     ...(options.maxMegapixels === undefined ? {} : { maxMegapixels: options.maxMegapixels }),
   });
   const part = data.test.length > 0 ? data.test : data.train.concat(data.validation);

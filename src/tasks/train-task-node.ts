@@ -39,6 +39,8 @@ export interface TrainTaskOptions extends Partial<Omit<TrainingDefaults, "epochs
   /** Columns of a table that are not looked at. */
   readonly ignoreColumn?: readonly string[];
   readonly skipBadRows?: boolean;
+  /** Tags that break their scheme are read with patience. */
+  readonly repair?: boolean;
   /** Of images: `SIDE`, or `WIDTHxHEIGHT`. */
   readonly imageSize?: string;
   /** A larger image is refused before it is decoded. */
@@ -110,6 +112,7 @@ async function plan(options: TrainTaskOptions, note: (text: string) => void): Pr
     note,
     ...(options.labelColumn === undefined ? {} : { labelColumn: options.labelColumn }),
     ...(options.skipBadRows === undefined ? {} : { skipBadRows: options.skipBadRows }),
+    ...(options.repair === undefined ? {} : { repair: options.repair }),
   });
   const own = taskOptions(task, options);
   const prepared = task.prepare(data, { ...own, seed, ignore: options.ignoreColumn ?? [] });

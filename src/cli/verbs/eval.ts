@@ -22,6 +22,7 @@ export const verb = defineVerb({
       data,
       labelColumn: options.labelColumn,
       skipBadRows: options.skipBadRows,
+      repair: options.repair,
       maxMegapixels: options.maxMegapixels,
     });
     for (const text of notes) note(text);

@@ -224,7 +224,7 @@ export async function readTable(source: string | Table, options: TableOptions = 
 }
 
 /** The first 64 KiB of a file. */
-async function readHead(path: string): Promise<Uint8Array> {
+export async function readHead(path: string): Promise<Uint8Array> {
   try {
     const file = await open(path, "r");
     try {

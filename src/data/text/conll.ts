@@ -57,7 +57,10 @@ export function parseConll(content: string, where: string, options: ConllOptions
     const { text, places } = joinTokens(tokens, joiner);
     return { text, tokens: places, spans: inText(spansOfTags(tags), places) };
   });
-  return { texts, notes: repaired === 0 ? [] : [`${where}: the tags of ${repaired} sentences broke their scheme and were repaired`] };
+  return {
+    texts,
+    notes: repaired === 0 ? [] : [`${where}: the tags of ${repaired} sentences broke their scheme and were repaired`],
+  };
 }
 
 /** Where the first column ends. */
@@ -81,7 +84,8 @@ function checkTags(sentences: readonly Sentence[], where: string, repair: boolea
     const found = findBrokenTag(tags, scheme);
     if (found === undefined) continue;
     const remedy = "mend the tag, or read such tags with patience (repair, --repair)";
-    if (!repair) throw new DataError(`${where}, line ${lines[Math.min(found.at, lines.length - 1)]}: ${found.problem}; ${remedy}`);
+    if (!repair)
+      throw new DataError(`${where}, line ${lines[Math.min(found.at, lines.length - 1)]}: ${found.problem}; ${remedy}`);
     broken++;
   }
   return broken;

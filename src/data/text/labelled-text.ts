@@ -3,8 +3,7 @@
  * each is a text column; what is not text itself lies there as JSON, as it does in JSON lines.
  */
 import { z } from "zod";
-import type { Dataset } from "../dataset.js";
-import { Dataset as Data } from "../dataset.js";
+import { Dataset } from "../dataset.js";
 import { DataError } from "../../util/errors.js";
 import type { LabelSpan } from "../../util/tags.js";
 
@@ -46,7 +45,7 @@ const asSpans = (tuples: readonly (readonly [number, number, string])[]): LabelS
  * (`[[start, end, label], …]`) and `propositions` (`[[predicate, frame, [[start, end, role], …]], …]`).
  */
 export function labelledTexts(texts: readonly LabelledText[]): Dataset {
-  const column = <T>(pick: (text: LabelledText) => T | undefined): { dtype: "string"; values: (string | null)[] } | undefined => {
+  const column = (pick: (text: LabelledText) => unknown): { dtype: "string"; values: (string | null)[] } | undefined => {
     const values = texts.map((text) => {
       const value = pick(text);
       return value === undefined ? null : JSON.stringify(value);
@@ -56,12 +55,10 @@ export function labelledTexts(texts: readonly LabelledText[]): Dataset {
   const found = {
     tokens: column((text) => text.tokens),
     spans: column((text) => text.spans && asTuples(text.spans)),
-    propositions: column((text) =>
-      text.propositions?.map((p) => [p.predicate, p.frame, asTuples(p.arguments)] as const),
-    ),
+    propositions: column((text) => text.propositions?.map((p) => [p.predicate, p.frame, asTuples(p.arguments)] as const)),
   };
   const given = Object.entries(found).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
-  return new Data({ text: { dtype: "string", values: texts.map(({ text }) => text) }, ...Object.fromEntries(given) });
+  return new Dataset({ text: { dtype: "string", values: texts.map(({ text }) => text) }, ...Object.fromEntries(given) });
 }
 
 function parsed<K extends keyof typeof columns>(data: Dataset, name: K, i: number): z.infer<(typeof columns)[K]> | undefined {
@@ -74,7 +71,8 @@ function parsed<K extends keyof typeof columns>(data: Dataset, name: K, i: numbe
     throw new DataError(`column "${name}", row ${i}: expected JSON, got text that does not parse`, { cause });
   }
   const result = columns[name].safeParse(json);
-  if (!result.success) throw new DataError(`column "${name}", row ${i}: expected a list as \`labelledTexts\` writes it, got ${value.slice(0, 60)}`);
+  if (!result.success)
+    throw new DataError(`column "${name}", row ${i}: expected a list as \`labelledTexts\` writes it, got ${value.slice(0, 60)}`);
   return result.data as z.infer<(typeof columns)[K]>;
 }
 

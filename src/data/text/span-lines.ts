@@ -29,7 +29,9 @@ export const hasSpans = (row: unknown): boolean => {
   if (!parsed.success) return false;
   return FIELDS.some((field) => {
     const value: unknown = parsed.data[field];
-    return Array.isArray(value) && value.length > 0 && value.every((span) => spanSchema.safeParse(span).success);
+    // An empty list under another name may be one of classes.
+    const isList = Array.isArray(value) && (value.length > 0 || field === "spans" || field === "entities");
+    return isList && value.every((span) => spanSchema.safeParse(span).success);
   });
 };
 
@@ -63,11 +65,18 @@ export function parseSpanLines(content: string, where: string, options: SpanLine
   return { texts, notes: [] };
 }
 
-function placed(text: string, span: LabelSpan, offsets: "code-points" | "utf-16", fail: (problem: string) => DataError): LabelSpan {
+function placed(
+  text: string,
+  span: LabelSpan,
+  offsets: "code-points" | "utf-16",
+  fail: (problem: string) => DataError,
+): LabelSpan {
   const units = offsets === "utf-16" ? undefined : unitsOf(text);
   const [start, end] = units === undefined ? [span.start, span.end] : [units[span.start], units[span.end]];
   if (start === undefined || end === undefined || start < 0 || end <= start || end > text.length)
-    throw fail(`expected spans within the ${units === undefined ? text.length : units.length - 1} characters of the text, got ${span.start} to ${span.end}`);
+    throw fail(
+      `expected spans within the ${units === undefined ? text.length : units.length - 1} characters of the text, got ${span.start} to ${span.end}`,
+    );
   return { start, end, label: span.label };
 }
 

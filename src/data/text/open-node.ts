@@ -1,0 +1,208 @@
+/**
+ * @module Texts from files: columns of tags, propositions, spans in JSON lines, plain text, and the text files of known data sets.
+ */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import type { Dataset } from "../dataset.js";
+import { isText } from "../dataset.js";
+import { isGzip, readFileBytes, unwrapGzip } from "../files-node.js";
+import type { ColumnRoles } from "../guess.js";
+import type { ImageParts as Parts } from "../images/parts.js";
+import { partNamed } from "../images/parts.js";
+import { checkLabels } from "../labels.js";
+import type { ReadTable, TableOptions } from "../readers/table-node.js";
+import { firstLine } from "../readers/complaints-node.js";
+import { readHead, readTable, tableFormat } from "../readers/table-node.js";
+import type { DataTask, KnownDataset, KnownFile, TextsLayout } from "../registry.js";
+import type { FindOptions } from "../registry-node.js";
+import { findKnownFile } from "../registry-node.js";
+import { isZip, unzip } from "../zip-node.js";
+import type { ConllOptions, ReadTexts } from "./conll.js";
+import { parseConll } from "./conll.js";
+import { labelledTexts } from "./labelled-text.js";
+import { decodeUtf8 } from "./lines.js";
+import { cutText, textRow } from "./plain.js";
+import { parsePropositions } from "./propositions.js";
+import type { SpanLinesOptions } from "./span-lines.js";
+import { hasSpans, parseSpanLines } from "./span-lines.js";
+
+export interface TextOptions extends Pick<ConllOptions, "repair">, SpanLinesOptions {
+  /** Shares of a running text that are cut off its end. */
+  readonly testFraction?: number;
+  readonly validationFraction?: number;
+}
+
+/** A text data set as it was read. */
+export interface TextSource {
+  readonly name: string;
+  readonly parts: Parts;
+  readonly roles: ColumnRoles;
+  readonly task: DataTask;
+  readonly badRows: number;
+  readonly notes: readonly string[];
+}
+
+type Format = "conll" | "propositions" | "spans" | "plain";
+
+const EXTENSIONS: Readonly<Record<string, Format>> = {
+  conll: "conll",
+  bio: "conll",
+  iob: "conll",
+  iob2: "conll",
+  bioes: "conll",
+  bmes: "conll",
+  conllu: "propositions",
+  txt: "plain",
+};
+
+const ROLES: Readonly<Record<Format, { roles: ColumnRoles; task: DataTask }>> = {
+  conll: { roles: { text: "text", target: "spans" }, task: "token-classification" },
+  spans: { roles: { text: "text", target: "spans" }, task: "token-classification" },
+  propositions: { roles: { text: "text", target: "propositions" }, task: "semantic-role-labeling" },
+  plain: { roles: { text: "text" }, task: "language-modeling" },
+};
+
+/** The format of a text file by its name; JSON lines are looked into for spans. */
+async function formatOf(path: string): Promise<Format | undefined> {
+  const extension = /\.(\w+?)(\.gz)?$/i.exec(basename(path))?.[1]?.toLowerCase() ?? "";
+  const known = EXTENSIONS[extension];
+  if (known !== undefined || (extension !== "jsonl" && extension !== "ndjson")) return known;
+  const first = await firstLine(path, isGzip(await readHead(path)));
+  try {
+    return hasSpans(JSON.parse(first)) ? "spans" : undefined;
+  } catch {
+    // A broken line is the table reader's to complain of.
+    return undefined;
+  }
+}
+
+async function readText(path: string): Promise<string> {
+  return decodeUtf8(await unwrapGzip(await readFileBytes(path), path), path);
+}
+
+function parse(content: string, format: Exclude<Format, "plain">, where: string, options: TextOptions): ReadTexts {
+  if (format === "conll") return parseConll(content, where, options);
+  return format === "propositions" ? parsePropositions(content, where) : parseSpanLines(content, where, options);
+}
+
+/** A running text as stretches: the first to learn from, then one to choose and one to measure by. */
+function cutParts(text: string, where: string, options: TextOptions): { parts: Required<Parts>; notes: string[] } {
+  const { testFraction = 0.1, validationFraction = 0.1 } = options;
+  const shares = [1 - testFraction - validationFraction, validationFraction, testFraction];
+  const given = shares.filter((share) => share > 0);
+  const ends = given.slice(0, -1).map((_, i) => given.slice(0, i + 1).reduce((a, b) => a + b, 0));
+  const pieces = cutText(text, ends, where).map(textRow);
+  const [train, validation, test] = shares.map((share) => (share > 0 ? (pieces.shift() as Dataset) : textRow("").take(0))) as [
+    Dataset,
+    Dataset,
+    Dataset,
+  ];
+  const percent = shares.map((share) => Math.round(100 * share));
+  const notes = [`the text was cut in order: ${percent[0]} % for training, ${percent[1]} % validation, ${percent[2]} % test`];
+  return { parts: { train, validation, test }, notes: given.length === 1 ? [] : notes };
+}
+
+/** A file of texts, or undefined where it is something else. */
+export async function openTextFile(path: string, options: TextOptions): Promise<TextSource | undefined> {
+  const format = await formatOf(path);
+  if (format === undefined) return undefined;
+  const content = await readText(path);
+  const name = basename(path);
+  if (format === "plain") return { name, ...cutParts(content, path, options), ...ROLES.plain, badRows: 0 };
+  const { texts, notes } = parse(content, format, path, options);
+  return { name, parts: { train: labelledTexts(texts) }, ...ROLES[format], badRows: 0, notes };
+}
+
+/** A folder with a text file for each part (`train.conll`, `dev.conll`, `test.conll`), or undefined where it holds something else. */
+export async function openTextFolder(
+  folder: string,
+  files: readonly string[],
+  options: TextOptions,
+): Promise<TextSource | undefined> {
+  const found = new Map<string, string>();
+  for (const file of files) {
+    const part = partNamed(file.split(/[-_.]/)[0] ?? "");
+    const path = join(folder, file);
+    if (part !== undefined && !found.has(part) && (await formatOf(path)) !== undefined) found.set(part, path);
+  }
+  const first = found.get("train");
+  if (first === undefined) return undefined;
+  const format = (await formatOf(first)) as Format;
+  const notes: string[] = [];
+  const read = async (path: string | undefined): Promise<Dataset | undefined> => {
+    if (path === undefined) return undefined;
+    const content = await readText(path);
+    if (format === "plain") return textRow(content);
+    const { texts, notes: said } = parse(content, format, path, options);
+    notes.push(...said);
+    return labelledTexts(texts);
+  };
+  const train = (await read(first)) as Dataset;
+  const [validation, test] = [await read(found.get("validation")), await read(found.get("test"))];
+  const parts: Parts = { train, ...(validation && { validation }), ...(test && { test }) };
+  return { name: basename(folder), parts, ...ROLES[format], badRows: 0, notes };
+}
+
+/** A table in a file, or in a zip file. */
+async function readKnownTable(content: Uint8Array, path: string, options: TableOptions): Promise<ReadTable> {
+  if (!isZip(content)) return readTable(path, options);
+  // DuckDB reads files: the table stands in one while it is read.
+  const folder = await mkdtemp(join(tmpdir(), "descent-table-"));
+  try {
+    const file = join(folder, "table.csv");
+    await writeFile(file, await unzip(content, path));
+    return await readTable(file, options);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Columns by their names, and labels with the names of what their numbers stand for. */
+function namedColumns(data: Dataset, { columns, target = "label", classes }: TextsLayout, where: string): Dataset {
+  const named =
+    columns === undefined ? data : data.rename(Object.fromEntries(data.names.map((name, i) => [name, columns[i] ?? name])));
+  const label = named.column(target);
+  return classes === undefined || isText(label) ? named : named.with({ [target]: checkLabels(label, classes, where) });
+}
+
+/** The texts of a known data set. */
+export async function knownTexts(
+  known: KnownDataset,
+  layout: TextsLayout,
+  options: FindOptions & TextOptions & TableOptions,
+): Promise<TextSource> {
+  const notes: string[] = [];
+  let badRows = 0;
+  const read = async (file: KnownFile): Promise<Dataset> => {
+    const { path, content } = await findKnownFile(known, file, options);
+    if (layout.format === "table") {
+      // A table whose name says nothing (.txt) has tabs.
+      const header = layout.columns === undefined ? {} : { header: false, format: tableFormat(path) ?? ("tsv" as const) };
+      const table = await readKnownTable(content, path, { ...options, ...header });
+      badRows += table.badRows;
+      return namedColumns(table.data, layout, path);
+    }
+    const text = decodeUtf8(isZip(content) ? await unzip(content, path) : content, path);
+    if (layout.format === "plain") return textRow(text);
+    // Some published sets hold a few broken tags: what is said of them is how many.
+    const { texts, notes: said } = parse(text, layout.format, file.name, { ...options, repair: true });
+    notes.push(...said);
+    return labelledTexts(texts);
+  };
+  const { name, task } = known;
+  const format = layout.format === "table" ? undefined : layout.format;
+  const roles = format === undefined ? { text: layout.text ?? "text", target: layout.target ?? "label" } : ROLES[format].roles;
+  if (layout.lastTenth === true) {
+    const whole = (await read(layout.train)).texts("text")[0] as string;
+    const [train, held] = cutText(whole, [0.9], name).map(textRow) as [Dataset, Dataset];
+    notes.push("the last tenth of the text is held back, as is usual for this set: validation and test are the same");
+    return { name, parts: { train, validation: held, test: held }, roles, task, badRows, notes };
+  }
+  const parts: Parts = {
+    train: await read(layout.train),
+    ...(layout.validation === undefined ? {} : { validation: await read(layout.validation) }),
+    ...(layout.test === undefined ? {} : { test: await read(layout.test) }),
+  };
+  return { name, parts, roles, task, badRows, notes };
+}

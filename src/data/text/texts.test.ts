@@ -1,0 +1,248 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { deflateRawSync, gzipSync } from "node:zlib";
+import type { LabelledText } from "./labelled-text.js";
+import { labelledTextAt, labelledTexts } from "./labelled-text.js";
+import { parseConll } from "./conll.js";
+import { decodeUtf8 } from "./lines.js";
+import { cutText } from "./plain.js";
+import { parsePropositions } from "./propositions.js";
+import { parseSpanLines } from "./span-lines.js";
+import { loadData } from "../load-node.js";
+import { unzip } from "../zip-node.js";
+
+/** The stretches as text, with their labels. */
+const marked = ({ text, spans = [] }: LabelledText): string[] => spans.map((s) => `${s.label}:${text.slice(s.start, s.end)}`);
+
+let folder: string;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "descent-texts-"));
+});
+after(() => rm(folder, { recursive: true }));
+const file = async (name: string, content: string | Uint8Array): Promise<string> => {
+  const path = join(folder, name);
+  await writeFile(path, content);
+  return path;
+};
+
+test("CoNLL columns: BIO with spaces between words, BMES of Chinese characters without", () => {
+  const english = parseConll(
+    "EU\tNNP\tB-ORG\nrejects\tVBZ\tO\nNew\tNNP\tB-LOC\nYork\tNNP\tI-LOC\n\t\n-DOCSTART-\tO\n\n😀 O\n",
+    "x",
+  );
+  assert.deepEqual(
+    english.texts.map(({ text }) => text),
+    ["EU rejects New York", "😀"],
+  );
+  assert.deepEqual(marked(english.texts[0] as LabelledText), ["ORG:EU", "LOC:New York"]);
+  const chinese = parseConll("高 B-NAME\r\n勇 E-NAME\r\n： O\r\n中 B-CONT\r\n国 M-CONT\r\n籍 E-CONT\r\n男 S-SEX\r\n", "x");
+  assert.equal(chinese.texts[0]?.text, "高勇：中国籍男");
+  assert.deepEqual(marked(chinese.texts[0]), ["NAME:高勇", "CONT:中国籍", "SEX:男"]);
+});
+
+test("a tag that breaks the scheme is named with its line, or repaired when asked", () => {
+  const broken = "a\tO\nb\tI-PER\n\nc\tB-LOC\nd\tI-PER\n";
+  assert.throws(() => parseConll(broken, "f.conll"), {
+    name: "DataError",
+    message:
+      "f.conll, line 2: expected B-PER before I-PER, got O; mend the tag, or read such tags with patience (repair, --repair)",
+  });
+  const { texts, notes } = parseConll(broken, "f.conll", { repair: true });
+  assert.deepEqual(texts.map(marked), [["PER:b"], ["LOC:c", "PER:d"]]);
+  assert.deepEqual(notes, ["f.conll: the tags of 2 sentences broke their scheme and were repaired"]);
+  assert.throws(() => parseConll("a\tO\nword\n", "f"), /f, line 2: expected a token and a tag, got "word"/);
+  assert.throws(() => parseConll("\n\n", "f"), /f: expected at least one sentence, got an empty file/);
+  assert.throws(() => parseConll("a\tB-A\nb\tO\nc\tE-A\n", "f"), /line 1: expected the end of A to be marked, got B-A before O/);
+});
+
+const EWT = `# text = He didn't come home.
+1\tHe\the\tPRON\tPRP\t_\t4\tnsubj\t_\t_\t_\tARG0
+2-3\tdidn't\t_\t_\t_\t_\t_\t_\t_\t_\t_\t_
+2\tdid\tdo\tAUX\tVBD\t_\t4\taux\t_\t_\t_\t_
+3\tn't\tnot\tPART\tRB\t_\t4\tadvmod\t_\t_\t_\tARGM-NEG
+4\tcome\tcome\tVERB\tVB\t_\t0\troot\t_\t_\tcome.01\tV
+5\thome\thome\tADV\tRB\t_\t4\tadvmod\t_\t_\t_\tARG4
+6\t.\t.\tPUNCT\t.\t_\t4\tpunct\t_\t_\t_\t_
+
+# propbank = no-up
+# text = Great store
+1\tGreat\tgreat\tADJ\tJJ\t_\t2\tamod\t_\t_=\t\t
+2\tstore\tstore\tNOUN\tNN\t_\t0\troot\t_\t_=\t\t
+
+# text = Hi
+1\tHi\thi\tINTJ\tUH\t_\t0\troot\t_\t_\t_\t
+`;
+
+test("propositions: CoNLL-U with roles on heads, in the written text's places", () => {
+  const { texts, notes } = parsePropositions(EWT, "f");
+  assert.deepEqual(notes, ["f: 1 sentences without marked arguments (no-up) were left out"]);
+  assert.equal(texts.length, 2);
+  const [first] = texts as [LabelledText];
+  assert.deepEqual(
+    first.tokens?.map(([a, b]) => first.text.slice(a, b)),
+    ["He", "did", "n't", "come", "home", "."],
+  );
+  assert.deepEqual(first.propositions, [
+    {
+      predicate: 3,
+      frame: "come.01",
+      arguments: [
+        { start: 0, end: 1, label: "ARG0" },
+        { start: 2, end: 3, label: "ARGM-NEG" },
+        { start: 4, end: 5, label: "ARG4" },
+      ],
+    },
+  ]);
+  assert.deepEqual(texts[1]?.propositions, []);
+});
+
+test("propositions: CoNLL-X with Y and frames, and roles in brackets over spans", () => {
+  const row = (id: number, word: string, y: string, frame: string, ...roles: string[]): string =>
+    [id, word, word, "X", "X", "_", 0, "x", y, frame, ...roles].join("\t");
+  const chinese = parsePropositions(
+    [row(1, "他", "_", "_", "A0"), row(2, "看", "Y", "look.01", "_"), row(3, "书", "_", "_", "A1")].join("\n"),
+    "f",
+  );
+  assert.equal(chinese.texts[0]?.text, "他看书");
+  assert.deepEqual(
+    chinese.texts[0]?.propositions?.[0]?.arguments.map((a) => a.label),
+    ["A0", "A1"],
+  );
+  const spans = parsePropositions(
+    [
+      row(1, "The", "_", "_", "(A0*"),
+      row(2, "dog", "_", "_", "*)"),
+      row(3, "barks", "Y", "bark.01", "(V*)"),
+      row(4, "now", "_", "_", "(AM-TMP*)"),
+    ].join("\n"),
+    "f",
+  );
+  assert.deepEqual(spans.texts[0]?.propositions?.[0]?.arguments, [
+    { start: 0, end: 2, label: "A0" },
+    { start: 3, end: 4, label: "AM-TMP" },
+  ]);
+  assert.throws(
+    () => parsePropositions(EWT.replace("come.01\tV", "come.01"), "f"),
+    /f, line 6: expected a column of roles for each of 1 predicates, got 0/,
+  );
+  assert.throws(() => parsePropositions("1\tword\n", "f"), /f, line 1: expected at least 8 columns, got 2/);
+});
+
+test("spans in JSON lines: characters or units, lists or objects", () => {
+  const lines = [
+    '{"text": "😀 Bonn ist schön", "spans": [[2, 6, "LOC"]]}',
+    '{"text": "b", "entities": [{"start": 0, "end": 1, "type": "X"}]}',
+    '{"text":"c"}',
+  ];
+  const { texts } = parseSpanLines(lines.join("\n"), "f");
+  assert.deepEqual(texts.map(marked), [["LOC:Bonn"], ["X:b"], []]);
+  assert.deepEqual(
+    marked(parseSpanLines('{"text":"😀 Bonn","spans":[[3,7,"LOC"]]}', "f", { offsets: "utf-16" }).texts[0] as LabelledText),
+    ["LOC:Bonn"],
+  );
+  assert.throws(
+    () => parseSpanLines('{"text":"ab","spans":[[0,3,"A"]]}', "f"),
+    /f, line 1: expected spans within the 2 characters of the text, got 0 to 3/,
+  );
+  assert.throws(() => parseSpanLines('{"text":"ab"}\n{"text":" "}', "f"), /f, line 2: expected a text, got an empty one/);
+  assert.throws(
+    () => parseSpanLines('{"text":"ab","spans":["A"]}', "f"),
+    /f, line 1: expected spans as \[start, end, label\] in "spans"/,
+  );
+  assert.throws(() => parseSpanLines("{", "f"), /f, line 1: expected JSON, got text that does not parse/);
+});
+
+test("bytes that are no UTF-8 are refused with their line; a mark at the beginning goes", () => {
+  assert.equal(decodeUtf8(Buffer.from("\uFEFF\uFEFFa"), "f"), "\uFEFFa");
+  const bytes = Buffer.concat([Buffer.from("好\nb\n"), Buffer.from([0x62, 0xff, 10])]);
+  assert.throws(() => decodeUtf8(bytes, "f.txt"), {
+    name: "DataError",
+    message: "f.txt: line 3: expected UTF-8, got other bytes; save the file as UTF-8",
+  });
+});
+
+test("a text is cut in order, between characters", () => {
+  assert.deepEqual(cutText("aé😀bcdefgh", [0.3, 0.9], "f"), ["aé😀", "bcdefg", "h"]);
+  assert.throws(() => cutText(" \n", [0.5], "f"), /f: expected a text, got an empty one/);
+  assert.throws(() => cutText("ab", [0.1], "f"), /f: expected a text of more characters, got 2; it is cut into 2 parts/);
+});
+
+test("labelled texts through a data set and back; what is no such column is named", () => {
+  const texts = [...parsePropositions(EWT, "f").texts, ...parseConll("a\tB-X\n", "f").texts];
+  const data = labelledTexts(texts);
+  assert.deepEqual(data.names, ["text", "tokens", "spans", "propositions"]);
+  for (const [i, text] of texts.entries()) assert.deepEqual(labelledTextAt(data, i), text);
+  const broken = data.with({ spans: { dtype: "string", values: ["[[0]]", "{", null] } });
+  assert.throws(() => labelledTextAt(broken, 0), /column "spans", row 0: expected a list/);
+  assert.throws(() => labelledTextAt(broken, 1), /column "spans", row 1: expected JSON/);
+});
+
+test("files and folders of texts load by their names", async () => {
+  const options = { download: false } as const;
+  const conll = Array.from({ length: 30 }, (_, i) => `w${i}\tB-A\nx\tO\n`).join("\n");
+  const single = await loadData(await file("all.conll.gz", gzipSync(conll)), options);
+  assert.deepEqual(
+    [single.task, single.train.length + single.validation.length + single.test.length],
+    ["token-classification", 30],
+  );
+  await mkdir(join(folder, "ner"));
+  for (const part of ["train", "dev", "test"]) await file(`ner/${part}.char.bmes`, conll);
+  const parts = await loadData(join(folder, "ner"), options);
+  assert.deepEqual([parts.train.length, parts.validation.length, parts.test.length, parts.notes.length], [30, 30, 30, 0]);
+  const spans = await loadData(await file("s.jsonl", '{"text":"Bonn","spans":[[0,4,"LOC"]]}\n'.repeat(20)), options);
+  assert.equal(spans.task, "token-classification");
+  const classes = await loadData(
+    await file("c.jsonl", '{"text":"a long text of words","label":"x"}\n{"text":"another text here","label":"y"}\n'.repeat(20)),
+    options,
+  );
+  assert.equal(classes.task, "text-classification");
+  const plain = await loadData(await file("book.txt", "0123456789"), options);
+  assert.deepEqual(
+    [plain.train, plain.validation, plain.test].map((part) => part.texts("text")[0]),
+    ["01234567", "8", "9"],
+  );
+  assert.equal(plain.task, "language-modeling");
+  const whole = await loadData(join(folder, "book.txt"), { ...options, testFraction: 0, validationFraction: 0 });
+  assert.deepEqual([whole.train.texts("text"), whole.validation.length, whole.test.length], [["0123456789"], 0, 0]);
+  await assert.rejects(
+    loadData(await file("bad.conll", "a\tI-X\n"), options),
+    /bad\.conll, line 1: expected B-X before I-X, got nothing/,
+  );
+  const repaired = await loadData(await file("rep.conll", "a\tI-X\n\n".repeat(20)), { ...options, repair: true });
+  assert.match(repaired.notes.join(), /the tags of 20 sentences broke their scheme/);
+});
+
+/** A zip archive with one file, written by hand. */
+function zip(name: string, content: Buffer, method: 0 | 8): Buffer {
+  const packed = method === 0 ? content : deflateRawSync(content);
+  const head = (signature: number, size: number): Buffer => {
+    const bytes = Buffer.alloc(size);
+    bytes.writeUInt32LE(signature);
+    return bytes;
+  };
+  const local = head(0x04034b50, 30);
+  local.writeUInt16LE(name.length, 26);
+  const entry = head(0x02014b50, 46);
+  entry.writeUInt16LE(method, 10);
+  entry.writeUInt32LE(packed.length, 20);
+  entry.writeUInt32LE(content.length, 24);
+  entry.writeUInt16LE(name.length, 28);
+  const end = head(0x06054b50, 22);
+  end.writeUInt16LE(1, 10);
+  end.writeUInt32LE(30 + name.length + packed.length, 16);
+  return Buffer.concat([local, Buffer.from(name), packed, entry, Buffer.from(name), end]);
+}
+
+test("zip: stored and deflated files; a cut archive and an absent name are refused", async () => {
+  const content = Buffer.from("内容 content ".repeat(50));
+  for (const method of [0, 8] as const) assert.deepEqual(Buffer.from(await unzip(zip("a.txt", content, method), "z")), content);
+  const archive = zip("a.txt", content, 8);
+  await assert.rejects(
+    unzip(archive.subarray(0, -30), "z.zip"),
+    /z\.zip: expected a whole zip file, got a truncated or altered one/,
+  );
+  await assert.rejects(unzip(archive, "z.zip", "b.txt"), /z\.zip: expected b\.txt in the archive, got a\.txt/);
+});
