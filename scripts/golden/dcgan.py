@@ -74,8 +74,27 @@ for base, doublings, nz, width, nc, size in [(4, 1, 3, 2, 1, 8), (7, 2, 3, 2, 1,
     row["paths"] += [f"discriminator.{k}" for k in d.state_dict() if "num_batches" not in k]
     cases.append(row)
 
+def step(row, size, nc, g, d):
+    """One step of the GAN: gradients of each network's own loss, and the running statistics after it."""
+    F = nn.functional.binary_cross_entropy_with_logits
+    g.train(), d.train()
+    real = d.main(wave(1, (3, nc, size, size), 0.9)).view(-1)
+    made = d.main(g.main(wave(0, (3, row["latentSize"], 1, 1), 1.0))).view(-1)
+    loss_d = F(real, torch.full((3,), 0.9)) + F(made, torch.zeros(3))
+    loss_g = F(made, torch.ones(3))
+    gradients = torch.autograd.grad(loss_g, list(g.parameters()), retain_graph=True) + torch.autograd.grad(loss_d, list(d.parameters()))
+    buffers = [v for net in (g, d) for k, v in net.named_buffers() if "num_batches" not in k]
+    return {
+        "losses": rounded(torch.stack([loss_g, loss_d])),
+        "gradientNorms": rounded(torch.stack([x.norm() for x in gradients])),
+        "buffers": [rounded(v) for v in buffers],
+    }
+
+
+fresh = filled(Net(generator(4, 2, 3, 2, 3))), filled(Net(discriminator(4, 2, 2, 3)))
+gan_step = step({"latentSize": 3}, 16, 3, *fresh)
 full = {
     "generator": sum(p.numel() for p in generator(4, 4, 100, 64, 3).parameters()),
     "discriminator": sum(p.numel() for p in discriminator(4, 4, 64, 3).parameters()),
 }
-print(json.dumps({"madeBy": f"scripts/golden/dcgan.py, PyTorch {torch.__version__}", "parameters": full, "cases": cases}, separators=(",", ":")))
+print(json.dumps({"madeBy": f"scripts/golden/dcgan.py, PyTorch {torch.__version__}", "parameters": full, "cases": cases, "step": gan_step}, separators=(",", ":")))

@@ -4,8 +4,6 @@
 import { join } from "node:path";
 import { readFile } from "node:fs/promises";
 import * as z from "zod";
-import type { Dataset } from "../data/node.js";
-import type { TensorData } from "../graph/index.js";
 import { nearest, openSetRates, thresholdAt } from "../metrics/index.js";
 import type { PixelImage } from "../train/charts-image.js";
 import { splitRunPath } from "../train/run-folder-node.js";
@@ -16,6 +14,7 @@ import { galleryOf, nearestEntries, readGallery } from "./gallery-node.js";
 import { imageClassificationNode } from "./image-classification-node.js";
 import type { RecognitionInfo } from "./image-recognition.js";
 import { RecognitionMeasurement } from "./recognition-measurement.js";
+import { picturesOf } from "./pictures-node.js";
 import { likenessSection, neighboursSection } from "./recognition-report.js";
 import type { AnswerOptions, Finished, Measured, NodeTask, ReportSources, TaskReport } from "./task-node.js";
 import type { Answer } from "./task.js";
@@ -77,23 +76,6 @@ async function conclude(model: TrainedModel, answers: readonly Answer[], options
   }));
 }
 
-/** Pixels of some rows as the model is given them. */
-async function picturesOf(used: TrainedModel, examples: Dataset, rows: readonly number[]): Promise<Map<number, PixelImage>> {
-  const { imageShape, maximum } = used.info as RecognitionInfo;
-  const [channels = 1, height = 1, width = 1] = imageShape;
-  const size = channels * height * width;
-  const pictures = new Map<number, PixelImage>();
-  await used.run(examples.select(rows), (_outputs, first, batch) => {
-    const image = batch["image"] as TensorData;
-    const count = Math.min(image.shape[0] as number, rows.length - first);
-    for (let i = 0; i < count; i++) {
-      const data = (image.data as Uint8Array).slice(i * size, (i + 1) * size);
-      pictures.set(rows[first + i] as number, { width, height, channels: channels === 3 ? 3 : 1, data, maximum });
-    }
-  });
-  return pictures;
-}
-
 const QUERIES = 12;
 const NEIGHBOURS = 6;
 
@@ -124,7 +106,7 @@ async function report({ used, measurement, test, writer }: ReportSources): Promi
       chosen.flatMap((i) => [queries.rows[i] as number, ...(found[i] ?? []).map(({ entry }) => gallery.rows[entry] as number)]),
     ),
   ];
-  const pictures = await picturesOf(used, test, rows);
+  const pictures = await picturesOf(info, used.task, test, rows);
   const shown = chosen.map((i) => ({
     label: queries.labels[i] as number,
     image: pictures.get(queries.rows[i] as number) as PixelImage,

@@ -12,6 +12,8 @@ export interface OptimizerOptions {
   /** Learning rate at its peak. */
   readonly lr: number;
   readonly weightDecay: number;
+  /** How long Adam remembers the gradient's direction. */
+  readonly beta1?: number;
   readonly warmupSteps?: number;
   readonly clipNorm?: number;
   /** Updates in all: schedules that need lengths of their own take shares of it. */
@@ -45,10 +47,11 @@ function scheduleDescription({ schedule, lr: peak, warmupSteps, totalSteps }: Op
 
 /** Errors: ConfigError for an unknown name or a number out of range. */
 export function makeOptimizer(options: OptimizerOptions): Optimizer {
-  const { optimizer, weightDecay, clipNorm } = options;
+  const { optimizer, weightDecay, clipNorm, beta1 } = options;
   const schedule = scheduleFrom(scheduleDescription(options));
   // SGD without momentum is rarely what is meant by the name in a shell.
   const extra: Record<string, Json> = optimizer === "sgd" ? { momentum: 0.9, nesterov: true } : {};
+  if (beta1 !== undefined && /^(adamw?|lion)$/.test(optimizer)) extra["beta1"] = beta1;
   const name = OPTIMIZER_NAMES[optimizer] ?? optimizer;
   const made = optimizerFrom({ name, learningRate: schedule.description, weightDecay, ...extra });
   return clipNorm === undefined ? made : chain(clipByGlobalNorm(clipNorm), made);

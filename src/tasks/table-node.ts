@@ -3,6 +3,7 @@
  */
 import { ConfigError } from "../util/errors.js";
 import { imageClassificationNode } from "./image-classification-node.js";
+import { imageGenerationNode } from "./image-generation-node.js";
 import { imageRecognitionNode } from "./image-recognition-node.js";
 import { tabularNode } from "./tabular-node.js";
 import type { NodeTask } from "./task-node.js";
@@ -10,6 +11,7 @@ import type { NodeTask } from "./task-node.js";
 const NODE_TASKS: ReadonlyMap<string, NodeTask> = new Map([
   ["image-classification", imageClassificationNode],
   ["image-recognition", imageRecognitionNode],
+  ["image-generation", imageGenerationNode],
   ["tabular-classification", tabularNode],
   ["tabular-regression", tabularNode],
 ]);

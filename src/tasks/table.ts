@@ -4,6 +4,7 @@
 import { ConfigError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import { imageClassification } from "./image-classification.js";
+import { imageGeneration } from "./image-generation.js";
 import { imageRecognition } from "./image-recognition.js";
 import { tabularClassification, tabularRegression } from "./tabular.js";
 import type { AnyTask, ModelChoice, TaskInfo } from "./task.js";
@@ -11,6 +12,7 @@ import type { AnyTask, ModelChoice, TaskInfo } from "./task.js";
 export const TASKS: readonly AnyTask[] = [
   imageClassification,
   imageRecognition,
+  imageGeneration,
   tabularClassification,
   tabularRegression,
 ] as readonly unknown[] as readonly AnyTask[];

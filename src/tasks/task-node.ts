@@ -25,6 +25,9 @@ export interface InputOptions {
   /** Leave out what cannot be read, and count it. */
   readonly skipBadRows?: boolean;
   readonly maxMegapixels?: number;
+  /** How many answers, and from which random numbers, where they are made of nothing given. */
+  readonly count?: number;
+  readonly seed?: number;
 }
 
 /** What a report is made from. */
@@ -54,6 +57,8 @@ export interface Watched {
   readonly prepared: Prepared<TaskInfo>;
   readonly modelName: string;
   readonly options: TaskOptions;
+  readonly seed: number;
+  readonly note: (text: string) => void;
 }
 
 /** A training that has ended. */
@@ -72,6 +77,8 @@ export interface Measured {
   readonly run: string;
   readonly examples: Dataset;
   readonly measurement: Measurement | undefined;
+  /** What the model was trained on, where the figure is better understood beside it. */
+  readonly train?: Dataset;
 }
 
 /** What a user said of answers that are not the model's alone. */
@@ -87,6 +94,8 @@ export interface NodeTask {
   /** Errors: DataError, ConfigError. */
   readInputs(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs>;
   report(sources: ReportSources): Promise<TaskReport>;
+  /** Measures a state on the way, where the task's own measurement does not: figures of many answers together. */
+  readonly evaluate?: (watched: Watched) => Promise<() => Promise<Metrics>>;
   /** A callback of the training, for what a person would want to see on the way. */
   readonly watch?: (watched: Watched) => Callback | Promise<Callback>;
   /** What is decided once training has ended, and kept in the run folder: a threshold. */
@@ -95,6 +104,8 @@ export interface NodeTask {
   readonly measure?: (measured: Measured) => Promise<Metrics>;
   /** Answers for people, where the model's own are not yet that: names from a gallery. */
   readonly conclude?: (model: TrainedModel, answers: readonly Answer[], options: AnswerOptions) => Promise<Answer[]>;
+  /** One PNG of all answers. */
+  readonly drawTogether?: (model: TrainedModel, answers: readonly Answer[]) => Promise<Uint8Array>;
   /** A PNG of an input with its answer on it. */
   readonly draw?: (model: TrainedModel, input: string, answer: Answer) => Promise<Uint8Array>;
 }

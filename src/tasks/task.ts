@@ -19,6 +19,8 @@ export interface TrainingDefaults {
   readonly optimizer: string;
   readonly schedule: string;
   readonly weightDecay: number;
+  /** Adam's memory of the gradient's direction, where it is not the usual one. */
+  readonly beta1?: number;
   readonly warmupSteps?: number;
   readonly clipNorm?: number;
   readonly labelSmoothing?: number;

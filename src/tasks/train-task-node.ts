@@ -27,6 +27,7 @@ import { makeOptimizer } from "./optimizer.js";
 import { writeReport } from "./report-node.js";
 import { nodeTaskNamed } from "./table-node.js";
 import { modelNamed, taskNamed } from "./table.js";
+import type { Watched } from "./task-node.js";
 import type { AnyTask, Measurement, Prepared, TaskContext, TaskInfo, TaskOptions, TrainingDefaults } from "./task.js";
 import { TrainedModel } from "./trained-node.js";
 
@@ -132,6 +133,7 @@ async function plan(options: TrainTaskOptions, note: (text: string) => void): Pr
     weightDecay: options.weightDecay ?? defaults.weightDecay,
     warmupSteps: options.warmupSteps ?? defaults.warmupSteps,
     clipNorm: options.clipNorm ?? defaults.clipNorm,
+    beta1: options.beta1 ?? defaults.beta1,
   };
   const labelSmoothing = options.labelSmoothing ?? defaults.labelSmoothing;
   const asked = definedOnly({ ...own, labelSmoothing, augment: options.augment ?? defaults.augment }) as TaskOptions;
@@ -355,7 +357,19 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     };
     writer ??= await createRun(context.out, { config, overwrite: context.overwrite });
     const opening = writer;
-    const watch = nodeTaskNamed(task.name).watch;
+    const side = nodeTaskNamed(task.name);
+    const { watch } = side;
+    const watched = (state: TrainingState): Watched => ({
+      state,
+      writer: opening,
+      prepared,
+      modelName,
+      options: planned.training.options,
+      seed: resolved.seed ?? 1,
+      note,
+    });
+    const measureState = (state: TrainingState): Promise<() => Promise<Metrics>> =>
+      side.evaluate?.(watched(state)) ?? measurer(state, planned, prepared.validation, measuring);
     const trained = await trainRun({
       step,
       train,
@@ -364,9 +378,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       seed: resolved.seed ?? 1,
       device,
       threads: resolved.threads,
-      ...(task.measurement === undefined
-        ? {}
-        : { evaluate: (state: TrainingState) => measurer(state, planned, prepared.validation, measuring) }),
+      ...(task.measurement === undefined && side.evaluate === undefined ? {} : { evaluate: measureState }),
       ...(fetcher === undefined ? {} : { loader: { fetcher } }),
       monitor: task.monitor,
       evaluateEvery: planned.evaluateEvery,
@@ -382,12 +394,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       }),
       writer,
       callbacks: context.onStep === undefined ? [] : [{ onStep: context.onStep }],
-      ...(watch === undefined
-        ? {}
-        : {
-            watch: (state: TrainingState) =>
-              watch({ state, writer: opening, prepared, modelName, options: planned.training.options }),
-          }),
+      ...(watch === undefined ? {} : { watch: (state: TrainingState) => watch(watched(state)) }),
       checkpoint: opened.checkpoint,
       numbers,
     });
@@ -396,12 +403,11 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     if (ended === "interrupted") return { path: writer.path, ended };
     const { model: best } = await TrainedModel.open(writer.path, { device, threads: resolved.threads });
     await using used = best;
-    const side = nodeTaskNamed(task.name);
     await side.finish?.({ used, writer, prepared, options: planned.training.options });
     const run = writer.path;
     const wholly = async (examples: Dataset, measurement: Measurement | undefined): Promise<Metrics> => ({
       ...measurement?.result(),
-      ...(await side.measure?.({ model: used, run, examples, measurement })),
+      ...(await side.measure?.({ model: used, run, examples, measurement, train: prepared.train })),
     });
     const test = await used.measure(prepared.test);
     const measured = {

@@ -42,6 +42,16 @@ const pick = (batch: Batch, columns: readonly string[]): Batch =>
 const firstBatch = async (examples: Dataset, indices: Uint32Array, fetcher: BatchFetcher | undefined): Promise<Batch> =>
   (await fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: 0 })) ?? examples.gather(indices);
 
+/** The matrix that the nearest product before `output` takes: an output's features. */
+function beforeLastLinear(output: Tensor): Tensor | undefined {
+  for (let node = output.node; ;) {
+    const [first] = node.inputs;
+    if (first === undefined || first === null) return undefined;
+    if (/^(Gemm|MatMul|FusedMatMul)$/.test(node.op) && first.rank === 2) return first;
+    node = first.node;
+  }
+}
+
 /** A model with numbers. Owned: dispose it. */
 export class TrainedModel implements AsyncDisposable {
   readonly task: AnyTask;
@@ -142,6 +152,27 @@ export class TrainedModel implements AsyncDisposable {
       size,
       (batch) => executable.call(pick(batch, columns)),
       (outputs, batch, first) => each(outputs, first, batch),
+      fetcher,
+    );
+  }
+
+  /**
+   * The features of encoded examples: what goes into the model's last linear layer, [N, D]. ConfigError if it has none.
+   */
+  async features(examples: Dataset, each: (features: TensorData, rows: number) => void): Promise<void> {
+    const executable = await this.#compiled("features", () => {
+      const first = Object.values(this.#trace(BATCH).outputs)[0] as Tensor;
+      const features = beforeLastLinear(first);
+      if (features === undefined) throw new ConfigError(`${this.modelName}: expected a linear layer before its output, got none`);
+      return { features };
+    });
+    const columns = this.#columns;
+    using fetcher = this.#fetcher(examples);
+    await forEachBatch(
+      examples,
+      BATCH,
+      (batch) => executable.call(pick(batch, columns)),
+      (outputs, batch) => each(outputs["features"] as TensorData, batch[columns[0] as string]?.shape[0] as number),
       fetcher,
     );
   }

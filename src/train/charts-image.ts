@@ -30,6 +30,7 @@ function toRgb(image: PixelImage): Uint8Array {
   return rgb;
 }
 
+const GAP = 1;
 const POSITIVE = [217, 70, 10];
 const NEGATIVE = [29, 78, 216];
 
@@ -55,6 +56,23 @@ function overlaid(image: PixelImage, attribution: ArrayLike<number>): Uint8Array
 
 /** The image as the bytes of a PNG file. */
 export const imagePng = (image: PixelImage): Promise<Uint8Array> => encodePng(image.width, image.height, toRgb(image));
+
+/** Pictures of one size side by side, row by row, with a line between them. */
+export function imageGrid(images: readonly PixelImage[], columns = Math.ceil(Math.sqrt(images.length))): PixelImage {
+  const { width = 1, height = 1, maximum = 255 } = images[0] ?? {};
+  const rows = Math.ceil(images.length / columns);
+  const [wide, high] = [columns * (width + GAP) + GAP, rows * (height + GAP) + GAP];
+  const data = new Uint8Array(wide * high * 3).fill(maximum / 2);
+  for (const [i, image] of images.entries()) {
+    const left = GAP + (i % columns) * (width + GAP);
+    const top = GAP + Math.floor(i / columns) * (height + GAP);
+    const rgb = toRgb(image);
+    for (let y = 0; y < height; y++)
+      for (let x = 0; x < width * 3; x++)
+        data[((top + y) * wide + left) * 3 + x] = Math.round(((rgb[y * width * 3 + x] as number) / 255) * maximum);
+  }
+  return { width: wide, height: high, channels: 3, data, maximum, layout: "HWC" };
+}
 
 /** Its attribution as the bytes of a PNG file. */
 export const attributionPng = (image: PixelImage, attribution: ArrayLike<number>): Promise<Uint8Array> =>

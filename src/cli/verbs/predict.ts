@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { ConfigError } from "../../util/errors.js";
 import { formatTable } from "../../util/text.js";
-import { number, flag, text } from "../options.js";
+import { number, flag, integer, text } from "../options.js";
 import { dataOptions, deviceOptions } from "../training-options.js";
 import { defineVerb } from "../verb.js";
 
@@ -29,6 +29,7 @@ export const verb = defineVerb({
       name: "INPUT",
       help: "images or folders of them, an IDX file, a table (.csv, .tsv, .jsonl, .parquet), or one row as name=value …",
       many: true,
+      optional: true,
     },
   ],
   options: {
@@ -38,12 +39,18 @@ export const verb = defineVerb({
     probabilities: flag({ help: "give the probability of every class", default: true }),
     skipBadRows: dataOptions.skipBadRows,
     maxMegapixels: dataOptions.maxMegapixels,
-    draw: text({ help: "write a picture of each input with its answer into this folder", placeholder: "DIR" }),
+    draw: text({
+      help: "write a picture of each input with its answer into this folder, or one of all samples to this .png file",
+      placeholder: "DIR",
+    }),
+    count: integer({ help: "image-generation: how many samples", minimum: 1, placeholder: "N", defaultText: "16" }),
+    seed: integer({ help: "image-generation: names the random numbers", minimum: 0, defaultText: "1" }),
     ...deviceOptions,
   },
   examples: [
     "descent predict runs/fashion shoe.png",
     "descent predict runs/houses new.csv --out answers.csv",
+    "descent predict runs/gan --count 64 --seed 3 --draw samples.png",
     "descent predict runs/iris sepal_length=5.1 sepal_width=3.5 petal_length=1.4 petal_width=0.2",
   ],
   engine: true,
@@ -56,12 +63,17 @@ export const verb = defineVerb({
     const opened = await TrainedModel.open(path, { device: options.device, threads: options.threads });
     await using model = opened.model;
     const { nodeTaskNamed } = await import("../../tasks/table-node.js");
-    const { draw, conclude } = nodeTaskNamed(model.task.name);
+    const { draw, drawTogether, conclude, takesNoInputs } = nodeTaskNamed(model.task.name);
     if (options.gallery !== undefined && conclude === undefined)
       throw new ConfigError(`--gallery: expected a run of image-recognition, got ${model.task.name}`);
     if (options.draw !== undefined && draw === undefined)
       throw new ConfigError(`--draw: expected a task whose answers are drawn on pictures, got ${model.task.name}`);
+    const random = [options.count, options.seed].some((value) => value !== undefined);
+    if (random && takesNoInputs !== true)
+      throw new ConfigError(`--count, --seed: expected a run of image-generation, got ${model.task.name}`);
     const { examples, names, rows, badRows } = await readInputs(model, inputs, {
+      count: options.count,
+      seed: options.seed,
       skipBadRows: options.skipBadRows,
       maxMegapixels: options.maxMegapixels,
     });
@@ -69,7 +81,10 @@ export const verb = defineVerb({
     const { gallery, threshold } = options;
     const own = await model.answers(examples);
     const given = (await conclude?.(model, own, { run: path, gallery, threshold })) ?? own;
-    if (options.draw !== undefined && draw !== undefined) {
+    if (options.draw?.endsWith(".png") === true && drawTogether !== undefined) {
+      await writeFile(options.draw, await drawTogether(model, given));
+      note(`${given.length} samples in ${options.draw}`);
+    } else if (options.draw !== undefined && draw !== undefined) {
       await mkdir(options.draw, { recursive: true });
       for (const [i, answer] of given.entries()) {
         const name = names[i] as string;
@@ -125,4 +140,10 @@ function flat(answer: Row): Row {
 }
 
 const shown = (value: unknown): string =>
-  typeof value === "number" ? String(Number(value.toPrecision(4))) : value === null || value === undefined ? "" : String(value);
+  Array.isArray(value) && value.length > 8
+    ? `${value.length} numbers`
+    : typeof value === "number"
+      ? String(Number(value.toPrecision(4)))
+      : value === null || value === undefined
+        ? ""
+        : String(value);
