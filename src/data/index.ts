@@ -3,6 +3,7 @@
  */
 export * from "./dataset.js";
 export * from "./loader.js";
+export * from "./ragged.js";
 export * from "./split.js";
 export * from "./safetensors.js";
 export { parseIdx } from "./readers/idx.js";

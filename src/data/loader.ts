@@ -4,6 +4,7 @@
  */
 import type { Batch, Dataset, DatasetStream } from "./dataset.js";
 import { concatenate, isStream } from "./dataset.js";
+import { bucketOrder } from "./ragged.js";
 import { groupRows } from "./split.js";
 import { ConfigError, DataError } from "../util/errors.js";
 import { Random } from "../util/random.js";
@@ -44,6 +45,11 @@ export interface LoaderOptions {
   readonly balance?: string;
   /** Draws per epoch where rows are drawn by weight; as many as there are rows if left out. */
   readonly examplesPerEpoch?: number;
+  /**
+   * The length of each row, and the widths that batches may have (ascending): rows of about one length then share a batch. All
+   * batches but the last are full.
+   */
+  readonly buckets?: { readonly lengths: ArrayLike<number>; readonly bounds: readonly number[] };
   /** Makes a batch from rows; the number columns as they are if left out. */
   readonly collate?: Collate;
   /** Makes batches elsewhere, in place of `collate`. */
@@ -123,14 +129,20 @@ export class DataLoader implements AsyncIterable<Batch> {
   readonly #ahead: PendingBatch[] = [];
 
   constructor(source: Dataset | DatasetStream, options: LoaderOptions) {
-    const { batchSize, seed = 0, weights, balance } = options;
+    const { batchSize, seed = 0, weights, balance, buckets } = options;
     if (!Number.isInteger(batchSize) || batchSize < 1)
       throw new ConfigError(`loader: expected a batch size of at least 1, got ${batchSize}`);
     if (!isStream(source)) {
       if (source.length === 0) throw new DataError("loader: expected at least one example, got an empty data set");
       if (weights !== undefined && weights.length !== source.length)
         throw new ConfigError(`loader: expected ${source.length} weights, got ${weights.length}`);
-    } else if (weights !== undefined || balance !== undefined)
+      if (buckets !== undefined && (buckets.lengths.length !== source.length || buckets.bounds.length === 0))
+        throw new ConfigError(
+          `loader: expected ${source.length} lengths and a bound, got ${buckets.lengths.length} and ${buckets.bounds.length}`,
+        );
+    } else if (buckets !== undefined)
+      throw new ConfigError("loader: expected a data set in memory to order by length, got a stream");
+    else if (weights !== undefined || balance !== undefined)
       throw new ConfigError("loader: expected a data set in memory to draw by weight from, got a stream");
     this.source = source;
     this.batchSize = batchSize;
@@ -184,6 +196,11 @@ export class DataLoader implements AsyncIterable<Batch> {
     } else if (this.#options.shuffle === true) {
       indices = new Random(this.seed, "shuffle", epoch).permutation(this.source.length ?? 0).subarray(0, count);
     } else indices = Uint32Array.from({ length: count }, (_, i) => i);
+    const { buckets, shuffle } = this.#options;
+    if (buckets !== undefined) {
+      const random = shuffle === true || this.#sample !== undefined ? new Random(this.seed, "buckets", epoch) : undefined;
+      indices = bucketOrder(indices, buckets.lengths, buckets.bounds, this.batchSize, random);
+    }
     this.#order = { epoch, indices };
     return indices;
   }
