@@ -5,8 +5,8 @@
 import type { Dim, DType, Tensor } from "../graph/index.js";
 import { input } from "../graph/index.js";
 import type { AttentionOptions } from "../nn/index.js";
-import { scaledDotProductAttention } from "../nn/index.js";
-import { concat } from "../ops/index.js";
+import { attentionMixture, attentionScores, causalMask, scaledDotProductAttention } from "../nn/index.js";
+import { arange, concat, where } from "../ops/index.js";
 
 /** Keys and values of one layer: [N, g, P, d] each. */
 export interface KeyValues {
@@ -21,7 +21,7 @@ export interface CacheShape {
   readonly groups: number;
   readonly headSize: number;
   readonly batch: Dim;
-  /** Tokens before. */
+  /** Tokens that the past has, or has room for. */
   readonly past: Dim;
   readonly dtype?: DType;
 }
@@ -30,25 +30,59 @@ export interface CacheShape {
 export interface AttentionCache {
   /** q [N, h, T, d], k and v [N, g, T, d] → [N, h, T, d]. */
   attend(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor;
+  /** After the trace, by output name: what is to be kept for the next call. */
+  readonly outputs: Record<string, Tensor>;
 }
 
-/** The names of the inputs that hold a layer's past, and of the outputs that hold it for the next call. */
+/** The names of the inputs that hold a layer's past, and of the outputs that the next past is made of: key and value. */
 export const cacheNames = (layer: number): { past: [string, string]; present: [string, string] } => ({
   past: [`past.${layer}.key`, `past.${layer}.value`],
   present: [`present.${layer}.key`, `present.${layer}.value`],
 });
 
-/** A cache of free length, in standard ops: what was before and what comes now, one after another. */
+function pastInputs({ layers, groups, headSize, batch, past, dtype = "float32" }: CacheShape): KeyValues[] {
+  const shape = [batch, groups, past, headSize];
+  return Array.from({ length: layers }, (_, layer) => {
+    const [key, value] = cacheNames(layer).past;
+    return { key: input(key, shape, dtype), value: input(value, shape, dtype) };
+  });
+}
+
+const presentOutputs = (present: readonly KeyValues[]): Record<string, Tensor> =>
+  Object.fromEntries(
+    present.flatMap(({ key, value }, layer) => {
+      const [keyName, valueName] = cacheNames(layer).present;
+      return [
+        [keyName, key],
+        [valueName, value],
+      ];
+    }),
+  );
+
+/** No past: the first tokens of a text. What is kept are their keys and values. */
+export class PromptCache implements AttentionCache {
+  readonly #present: KeyValues[] = [];
+
+  attend(q: Tensor, key: Tensor, value: Tensor, options: AttentionOptions): Tensor {
+    this.#present.push({ key, value });
+    return scaledDotProductAttention(q, key, value, options);
+  }
+
+  get outputs(): Record<string, Tensor> {
+    return presentOutputs(this.#present);
+  }
+}
+
+/**
+ * A past of free length in one piece: what is kept is the past and the new tokens, one after another. For files that others run, and for devices
+ * where it stays.
+ */
 export class GrowingCache implements AttentionCache {
   readonly past: readonly KeyValues[];
   readonly #present: KeyValues[] = [];
 
-  constructor({ layers, groups, headSize, batch, past, dtype = "float32" }: CacheShape) {
-    const shape = [batch, groups, past, headSize];
-    this.past = Array.from({ length: layers }, (_, layer) => {
-      const [key, value] = cacheNames(layer).past;
-      return { key: input(key, shape, dtype), value: input(value, shape, dtype) };
-    });
+  constructor(shape: CacheShape) {
+    this.past = pastInputs(shape);
   }
 
   attend(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
@@ -58,20 +92,51 @@ export class GrowingCache implements AttentionCache {
     return scaledDotProductAttention(q, present.key, present.value, options);
   }
 
-  /** After the trace: what the next call takes as its past, by output name. */
   get outputs(): Record<string, Tensor> {
-    return Object.fromEntries(
-      this.#present.flatMap(({ key, value }, layer) => {
-        const [keyName, valueName] = cacheNames(layer).present;
-        return [
-          [keyName, key],
-          [valueName, value],
-        ];
-      }),
-    );
+    return presentOutputs(this.#present);
+  }
+}
+
+/**
+ * A past with room for more, of which the first `cache.length` places are filled: what is kept are the new tokens' keys and values alone,
+ * and their owner writes them behind the others. Nothing of the past is copied.
+ */
+export class RoomyCache implements AttentionCache {
+  readonly past: readonly KeyValues[];
+  /** int32 [N]: filled places of each text. */
+  readonly lengths: Tensor;
+  readonly #filled: Tensor;
+  readonly #present: KeyValues[] = [];
+
+  constructor(shape: CacheShape) {
+    this.past = pastInputs(shape);
+    this.lengths = input("cache.length", [shape.batch], "int32");
+    this.#filled = arange(shape.past).cast("int32").less(this.lengths.reshape([shape.batch, 1, 1, 1])); // [N, 1, 1, C]
+  }
+
+  attend(q: Tensor, key: Tensor, value: Tensor, options: AttentionOptions): Tensor {
+    const before = this.past[this.#present.length] as KeyValues;
+    this.#present.push({ key, value });
+    const steps = q.shape[2] as number;
+    const old = where(this.#filled, attentionScores(q, before.key, options), -1e9); // [N, h, T, C]
+    const own = attentionScores(q, key, options); // [N, h, T, T]
+    // The new ones come first, since their number is known.
+    const scores = concat([steps === 1 ? own : where(causalMask(steps, steps), own, -1e9), old], -1);
+    const weights = scores.softmax(-1);
+    const mixed = attentionMixture(weights.slice(3, 0, steps), value);
+    return mixed.add(attentionMixture(weights.slice(3, steps), before.value)); // [N, h, T, d]
+  }
+
+  get outputs(): Record<string, Tensor> {
+    return presentOutputs(this.#present);
   }
 }
 
 /** Attention within the input alone, or with what a cache holds. */
-export const attend = (cache: AttentionCache | undefined, q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor =>
-  cache === undefined ? scaledDotProductAttention(q, k, v, options) : cache.attend(q, k, v, options);
+export const attend = (
+  cache: AttentionCache | undefined,
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  options: AttentionOptions,
+): Tensor => (cache === undefined ? scaledDotProductAttention(q, k, v, options) : cache.attend(q, k, v, options));

@@ -1,7 +1,7 @@
 /**
  * @module `Gpt2`: a decoder that continues text. Parameter names and shapes are those of Hugging Face's `GPT2LMHeadModel`.
  */
-import type { Initializer, Tensor } from "../graph/index.js";
+import type { Dim, Initializer, Tensor } from "../graph/index.js";
 import { Parameter } from "../graph/index.js";
 import type { Activation, ActivationName } from "../nn/index.js";
 import {
@@ -49,6 +49,15 @@ export interface DecoderInputs {
   /** The place of each token in its text: [T] or [N, T]; left out, 0, 1, 2, …. */
   readonly positions?: Tensor;
   readonly cache?: AttentionCache;
+  /** The one place of each text whose logits are wanted, int32 or int64 [N]: logits [N, 1, V] in place of all. */
+  readonly at?: Tensor;
+}
+
+/** The states of all places, [N, T, D], or of the wanted ones, [N, 1, D]. */
+export function wantedStates(states: Tensor, { at }: DecoderInputs): Tensor {
+  if (at === undefined) return states;
+  const [n, , width] = states.shape as [Dim, Dim, Dim];
+  return states.gatherElements(at.reshape([n, 1, 1]).expand([n, 1, width]), 1);
 }
 
 /** A linear layer whose weight is stored [in, out], as GPT-2's checkpoints have it. */
@@ -209,7 +218,7 @@ export class Gpt2 extends Module {
   }
 
   override forward(tokens: Tensor, inputs: DecoderInputs = {}): Tensor {
-    const h = this.transformer.forward(tokens, inputs); // [N, T, D]
+    const h = wantedStates(this.transformer.forward(tokens, inputs), inputs); // [N, T, D]
     return affine(h, this.lmHead?.weight ?? this.transformer.wte.weight, null); // [N, T, V]
   }
 }

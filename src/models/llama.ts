@@ -23,6 +23,7 @@ import {
 import { ConfigError } from "../util/errors.js";
 import { attend } from "./attention-cache.js";
 import type { DecoderInputs } from "./gpt2.js";
+import { wantedStates } from "./gpt2.js";
 
 export interface LlamaOptions {
   readonly vocabSize: number;
@@ -200,7 +201,7 @@ export class Llama extends Module {
   }
 
   override forward(tokens: Tensor, inputs: DecoderInputs = {}): Tensor {
-    const h = this.model.forward(tokens, inputs); // [N, T, D]
+    const h = wantedStates(this.model.forward(tokens, inputs), inputs); // [N, T, D]
     return affine(h, this.lmHead?.weight ?? this.model.embedTokens.weight, null); // [N, T, V]
   }
 }

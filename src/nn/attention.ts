@@ -24,14 +24,18 @@ export interface AttentionOptions {
 /** True at and below the diagonal that ends in the last row and column: [T, S]. */
 export function causalMask(queries: Dim, keys: Dim): Tensor {
   const offset = dimSub(keys, queries);
-  if (typeof offset !== "number")
-    throw new ShapeError(`causal mask: expected keys as many as queries or a known number more, got ${queries} and ${keys}`);
   if (typeof queries === "number" && typeof keys === "number") {
-    const allowed = Array.from({ length: queries * keys }, (_, i) => (i % keys <= Math.floor(i / keys) + offset ? 1 : 0));
+    const allowed = Array.from({ length: queries * keys }, (_, i) => (i % keys <= Math.floor(i / keys) + keys - queries ? 1 : 0));
     return constant(fromNumbers("bool", [queries, keys], allowed));
   }
-  return arange(queries, offset).unsqueeze(1).greaterOrEqual(arange(keys));
+  const columns = arange(keys);
+  // A free number of keys more than queries is known when it runs: by the last place of both.
+  const rows =
+    typeof offset === "number" ? arange(queries, offset) : arange(queries).add(lastOf(columns).sub(lastOf(arange(queries))));
+  return rows.unsqueeze(1).greaterOrEqual(columns);
 }
+
+const lastOf = (places: Tensor): Tensor => places.gather(constant(-1, "int64"));
 
 /** [N, T, h·d] → [N, h, T, d]. */
 export function splitHeads(x: Tensor, numHeads: number): Tensor {
@@ -58,6 +62,17 @@ function perGroup(x: Tensor, y: Tensor): Tensor {
   return product.reshape([n, heads, t, product.shape[3] as Dim]);
 }
 
+/** How well keys fit queries, before masks: q·kᵀ/√D. Shapes as at `scaledDotProductAttention`. */
+export function attentionScores(q: Tensor, k: Tensor, { scale }: Pick<AttentionOptions, "scale"> = {}): Tensor {
+  const width = q.shape[q.rank - 1];
+  if (typeof width !== "number") throw new ShapeError(`attention: expected a known width, got ${formatShape(q.shape)}`);
+  // The queries are the smallest of what the scale could multiply.
+  return perGroup(q.mul(scale ?? 1 / Math.sqrt(width)), k.swapAxes(-1, -2)); // [.., T, S]
+}
+
+/** Values in the shares that weights [.., T, S] give them. */
+export const attentionMixture = (weights: Tensor, v: Tensor): Tensor => perGroup(weights, v);
+
 /**
  * Means of the values, weighted by how well keys fit queries.
  *
@@ -68,16 +83,15 @@ function perGroup(x: Tensor, y: Tensor): Tensor {
  * Source: Vaswani et al. 2017, arXiv:1706.03762, equation 1; groups of heads: Ainslie et al. 2023, arXiv:2305.13245.
  */
 export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
-  const { mask, causal = false, dropout = 0, scale } = options;
-  const width = q.shape[q.rank - 1];
-  if (typeof width !== "number") throw new ShapeError(`attention: expected a known width, got ${formatShape(q.shape)}`);
-  // The queries are the smallest of what the scale could multiply.
-  let scores = perGroup(q.mul(scale ?? 1 / Math.sqrt(width)), k.swapAxes(-1, -2)); // [.., T, S]
+  const { mask, causal = false, dropout = 0 } = options;
+  let scores = attentionScores(q, k, options); // [.., T, S]
   const never = scores.dtype === "float16" ? -6e4 : -1e9;
-  const below = causal ? causalMask(scores.shape[scores.rank - 2] as Dim, scores.shape[scores.rank - 1] as Dim) : undefined;
+  const [queries, keys] = scores.shape.slice(-2) as [Dim, Dim];
+  // A single query is the last one, and sees every key.
+  const below = causal && queries !== 1 ? causalMask(queries, keys) : undefined;
   const allowed = mask !== undefined && below !== undefined ? mask.and(below) : (mask ?? below);
   if (allowed !== undefined) scores = where(allowed, scores, never);
-  return perGroup(drop(scores.softmax(-1), dropout), v); // [.., T, E]
+  return attentionMixture(drop(scores.softmax(-1), dropout), v); // [.., T, E]
 }
 
 export interface MultiheadAttentionOptions {
