@@ -29,6 +29,7 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
+torch.set_num_threads(1)
 HERE = Path(__file__).resolve().parents[2] / "test" / "fixtures" / "language-models"
 N, T = 3, 7
 
@@ -185,7 +186,7 @@ save("qwen2", randomized(Qwen2ForCausalLM(Qwen2Config(**llama, tie_word_embeddin
 marian = dict(
     vocab_size=43, decoder_vocab_size=43, d_model=16, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=2,
     encoder_ffn_dim=24, decoder_ffn_dim=20, max_position_embeddings=12, activation_function="relu", scale_embedding=True,
-    pad_token_id=0, bos_token_id=1, eos_token_id=2, forced_eos_token_id=2, decoder_start_token_id=1,
+    pad_token_id=0, bos_token_id=1, eos_token_id=2, forced_eos_token_id=None, decoder_start_token_id=1,
 )
 translation = {
     "source": tokens(43, 2),

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
+torch.set_num_threads(1)
 HERE = Path(__file__).resolve().parents[2] / "test" / "fixtures" / "text-models"
 HERE.mkdir(parents=True, exist_ok=True)
 torch.manual_seed(5)

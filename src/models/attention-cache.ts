@@ -111,7 +111,9 @@ export class RoomyCache implements AttentionCache {
   constructor(shape: CacheShape) {
     this.past = pastInputs(shape);
     this.lengths = input("cache.length", [shape.batch], "int32");
-    this.#filled = arange(shape.past).cast("int32").less(this.lengths.reshape([shape.batch, 1, 1, 1])); // [N, 1, 1, C]
+    this.#filled = arange(shape.past)
+      .cast("int32")
+      .less(this.lengths.reshape([shape.batch, 1, 1, 1])); // [N, 1, 1, C]
   }
 
   attend(q: Tensor, key: Tensor, value: Tensor, options: AttentionOptions): Tensor {
@@ -133,10 +135,5 @@ export class RoomyCache implements AttentionCache {
 }
 
 /** Attention within the input alone, or with what a cache holds. */
-export const attend = (
-  cache: AttentionCache | undefined,
-  q: Tensor,
-  k: Tensor,
-  v: Tensor,
-  options: AttentionOptions,
-): Tensor => (cache === undefined ? scaledDotProductAttention(q, k, v, options) : cache.attend(q, k, v, options));
+export const attend = (cache: AttentionCache | undefined, q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor =>
+  cache === undefined ? scaledDotProductAttention(q, k, v, options) : cache.attend(q, k, v, options);

@@ -217,6 +217,12 @@ export class Gpt2 extends Module {
     this.lmHead = tied ? null : new Linear(hiddenSize, vocabSize, { bias: false, weightInit: initial });
   }
 
+  /** Sizes of its cache of keys and values. */
+  get decoderShape(): { layers: number; groups: number; headSize: number } {
+    const { numLayers, numHeads, hiddenSize } = this.config;
+    return { layers: numLayers, groups: numHeads, headSize: hiddenSize / numHeads };
+  }
+
   override forward(tokens: Tensor, inputs: DecoderInputs = {}): Tensor {
     const h = wantedStates(this.transformer.forward(tokens, inputs), inputs); // [N, T, D]
     return affine(h, this.lmHead?.weight ?? this.transformer.wte.weight, null); // [N, T, V]

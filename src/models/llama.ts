@@ -200,6 +200,12 @@ export class Llama extends Module {
     this.lmHead = tied ? null : linear(hiddenSize, vocabSize, false);
   }
 
+  /** Sizes of its cache of keys and values. */
+  get decoderShape(): { layers: number; groups: number; headSize: number } {
+    const { groups, size } = headsOf(this.config);
+    return { layers: this.config.numLayers, groups, headSize: size };
+  }
+
   override forward(tokens: Tensor, inputs: DecoderInputs = {}): Tensor {
     const h = wantedStates(this.model.forward(tokens, inputs), inputs); // [N, T, D]
     return affine(h, this.lmHead?.weight ?? this.model.embedTokens.weight, null); // [N, T, V]

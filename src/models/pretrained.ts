@@ -205,24 +205,3 @@ function commonPrefix(names: readonly string[], [first = ""]: readonly string[])
   const found = names.includes(first) ? undefined : names.find((name) => name.endsWith(`.${first}`));
   return found?.slice(0, -first.length) ?? "";
 }
-
-/** How many tokens a `tokenizer.json` has: its largest number and one more. 0 where it does not say. */
-export function tokenizerSize(tokenizer: Json): number {
-  if (!isRecord(tokenizer)) return 0;
-  const { model = null, added_tokens: added = [] } = tokenizer;
-  const vocabulary = isRecord(model) ? (model["vocab"] ?? {}) : {};
-  const numbers = Array.isArray(vocabulary)
-    ? [vocabulary.length - 1]
-    : Object.values(vocabulary as Record<string, Json>).map(Number);
-  const more = (Array.isArray(added) ? added : []).map((token: Json) => (isRecord(token) ? Number(token["id"]) : -1));
-  return [...numbers, ...more].reduce((largest, id) => Math.max(largest, id), -1) + 1;
-}
-
-/** ConfigError if a tokenizer has tokens that the model has no embedding for. */
-export function expectVocabulary(tokenizer: Json, vocabSize: number, where = "tokenizer.json"): void {
-  const size = tokenizerSize(tokenizer);
-  if (size > vocabSize)
-    throw new ConfigError(
-      `${where}: expected at most ${vocabSize} tokens, as the model's embedding has, got ${size}; take the tokenizer that belongs to the model`,
-    );
-}

@@ -327,6 +327,12 @@ export class Transformer extends Module {
     this.finalLogitsBias = new Parameter([1, options.vocabSize], { initializer: zerosInit, trainable: false });
   }
 
+  /** Sizes of its decoder's cache of keys and values. */
+  get decoderShape(): { layers: number; groups: number; headSize: number } {
+    const { decoderLayers, decoderHeads, hiddenSize } = this.config;
+    return { layers: decoderLayers, groups: decoderHeads, headSize: hiddenSize / decoderHeads };
+  }
+
   override forward(source: Tensor, { target, sourceMask, targetMask }: TransformerInputs): Tensor {
     const states = this.model.forward(source, sourceMask); // [N, S, D]
     return this.decode(target, {

@@ -9,8 +9,9 @@ import { saveSafetensors, SafetensorsReader } from "../data/node.js";
 import type { TensorData } from "../graph/index.js";
 import { DTYPES, fromNumbers, isFloat, toNumbers } from "../graph/index.js";
 import type { ArchitectureName, PretrainedModel, PretrainedOptions } from "../models/index.js";
-import { architectureOf, configOf, expectVocabulary, matchCheckpoint, modelFromConfig } from "../models/index.js";
+import { architectureOf, configOf, matchCheckpoint, modelFromConfig } from "../models/index.js";
 import type { Module } from "../nn/index.js";
+import { parseTokenizerJson, vocabularyOf } from "../text/tokenizer-json.js";
 import type { Json } from "../util/described.js";
 import { ConfigError, DataError } from "../util/errors.js";
 import { parseJsonWith } from "../util/schema.js";
@@ -88,11 +89,9 @@ export async function loadPretrained<A extends ArchitectureName = ArchitectureNa
   const config = parseJsonWith(z.json(), configText, configPath) as Json;
   const own = architectureOf(config, as, configPath) as A;
   const model = modelFromConfig(own, config, options);
-  const tokenizer = await textOf(join(folder, "tokenizer.json"));
-  if (tokenizer !== undefined) {
-    const path = join(folder, "tokenizer.json");
-    expectVocabulary(parseJsonWith(z.json(), tokenizer, path), model.config.vocabSize, path);
-  }
+  const tokenizerPath = join(folder, "tokenizer.json");
+  const tokenizer = await textOf(tokenizerPath);
+  if (tokenizer !== undefined) expectVocabulary(tokenizer, model.config.vocabSize, tokenizerPath);
   const readers = await openWeights(folder);
   try {
     const shapes = new Map(readers.flatMap(({ header }) => header.entries.map((entry) => [entry.name, entry.shape] as const)));
@@ -106,6 +105,16 @@ export async function loadPretrained<A extends ArchitectureName = ArchitectureNa
   } finally {
     for (const reader of readers) await reader.close();
   }
+}
+
+/** ConfigError if a tokenizer has tokens that the model has no embedding for. */
+function expectVocabulary(tokenizer: string, vocabSize: number, where: string): void {
+  const json = parseTokenizerJson(tokenizer, where);
+  const size = [...vocabularyOf(json).values()].reduce((a, b) => Math.max(a, b), -1) + 1;
+  if (size > vocabSize)
+    throw new ConfigError(
+      `${where}: expected at most ${vocabSize} tokens, as the model's embedding has, got ${size}; take the tokenizer that belongs to the model`,
+    );
 }
 
 export interface SavePretrainedOptions {

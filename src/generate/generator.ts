@@ -1,0 +1,327 @@
+/**
+ * @module `Generator`: a decoder (or an encoder with one) compiled for writing, token by token, with a cache of keys and values.
+ */
+import type { Dim, Tensor, TensorData } from "../graph/index.js";
+import { fromNumbers, input, symbol } from "../graph/index.js";
+import type { AttentionCache, DecoderInputs, KeyValues } from "../models/index.js";
+import { PromptCache, RoomyCache, Transformer } from "../models/index.js";
+import type { Module } from "../nn/index.js";
+import { resolveMode, seedInput, stepInput } from "../ops/index.js";
+import type { CompileOptions, Executable } from "../runtime/index.js";
+import { compile } from "../runtime/index.js";
+import { ConfigError } from "../util/errors.js";
+import { Random } from "../util/random.js";
+import type { BeamOptions } from "./beam.js";
+import { BeamSearch } from "./beam.js";
+import { KeyValueStore } from "./key-value-store.js";
+import type { SamplingOptions } from "./sampling.js";
+import { checkSampling, chooseToken, logSoftmax } from "./sampling.js";
+
+/** Sizes of a decoder's cache. */
+export interface DecoderShape {
+  readonly layers: number;
+  readonly groups: number;
+  readonly headSize: number;
+}
+
+/** A model that continues texts: `Gpt2`, `Llama`, or another that takes a cache. */
+export interface DecoderModel extends Module {
+  readonly decoderShape: DecoderShape;
+  readonly config: { readonly maxPositions?: number };
+  forward(tokens: Tensor, inputs?: DecoderInputs): Tensor;
+}
+
+export interface GenerateOptions extends SamplingOptions {
+  /** New tokens at most. */
+  readonly maxTokens?: number;
+  /** Tokens that end a text; they are the last of what comes back. */
+  readonly endTokens?: readonly number[];
+  readonly seed?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A token that was chosen, and how likely it was before sampling's changes. */
+export interface GeneratedToken {
+  readonly token: number;
+  readonly logProbability: number;
+}
+
+type Rows = readonly Float32Array[];
+
+const int32 = (shape: readonly number[], numbers: ArrayLike<number>): TensorData => fromNumbers("int32", shape, numbers);
+
+/** Rows of numbers of equal length, filled with 0 behind: [N, T]. */
+function padded(rows: readonly (readonly number[])[]): TensorData {
+  const length = Math.max(...rows.map((row) => row.length));
+  return int32(
+    [rows.length, length],
+    rows.flatMap((row) => [...row, ...new Array<number>(length - row.length).fill(0)]),
+  );
+}
+
+function rowsOf({ shape, data }: TensorData): Rows {
+  const width = shape.at(-1) as number;
+  return Array.from({ length: data.length / width }, (_, i) => (data as Float32Array).subarray(i * width, (i + 1) * width));
+}
+
+/** The texts of one batch while they are written: their cache, and what else a step is fed. */
+interface Session {
+  readonly store: KeyValueStore;
+  /** Keys and values of the source, and its mask; none for a decoder alone. */
+  fixed: Record<string, TensorData>;
+}
+
+/**
+ * Writes texts with a model whose numbers are constants: compiled once, for any number and length of texts. Owned: dispose it.
+ *
+ * Errors: ConfigError for an option out of range, an empty prompt, or more tokens than the model has places for.
+ */
+export class Generator implements AsyncDisposable {
+  readonly maxPositions: number;
+  readonly #shape: DecoderShape;
+  readonly #prompt: Executable;
+  readonly #step: Executable;
+  /** The token that a target begins with, for a model with an encoder. */
+  readonly #startToken: number | undefined;
+
+  private constructor(parts: {
+    shape: DecoderShape;
+    prompt: Executable;
+    step: Executable;
+    maxPositions: number;
+    startToken: number | undefined;
+  }) {
+    this.#shape = parts.shape;
+    this.#prompt = parts.prompt;
+    this.#step = parts.step;
+    this.#startToken = parts.startToken;
+    this.maxPositions = parts.maxPositions;
+  }
+
+  /** Compiles a model with its numbers, by parameter path. */
+  static async create(
+    model: DecoderModel | Transformer,
+    numbers: ReadonlyMap<string, TensorData>,
+    options: Pick<CompileOptions, "device" | "threads" | "runtime"> = {},
+  ): Promise<Generator> {
+    const names = new Map<Tensor, string>();
+    const values = new Map<Tensor, TensorData>();
+    for (const [path, parameter] of model.state()) {
+      const data = numbers.get(path);
+      if (data === undefined) throw new ConfigError(`generator: expected numbers for ${path}, got none`);
+      names.set(parameter, path);
+      values.set(parameter, data);
+    }
+    const compiled = (outputs: Record<string, Tensor>): Promise<Executable> => {
+      const { map } = resolveMode(Object.values(outputs), "eval", { seed: seedInput(), step: stepInput() });
+      const resolved = Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, map(t)]));
+      return compile(resolved, { ...options, names, values });
+    };
+    const traced = model instanceof Transformer ? translator(model) : continuer(model);
+    return new Generator({
+      shape: model.decoderShape,
+      prompt: await compiled(traced.prompt),
+      step: await compiled(traced.step),
+      maxPositions: model.config.maxPositions ?? Infinity,
+      startToken: model instanceof Transformer ? (model.config.startToken ?? model.config.padToken ?? 0) : undefined,
+    });
+  }
+
+  /** Reads prompts (or sources), and gives the logits of each one's next token. */
+  async #begin(prompts: readonly (readonly number[])[]): Promise<{ session: Session; logits: Rows }> {
+    for (const prompt of prompts) {
+      if (prompt.length === 0) throw new ConfigError("generator: expected a prompt of at least one token, got none");
+      if (prompt.length > this.maxPositions)
+        throw new ConfigError(
+          `generator: expected at most ${this.maxPositions} tokens, got a prompt of ${prompt.length}; cut it`,
+        );
+    }
+    const counts = prompts.map((prompt) => prompt.length);
+    const tokens = padded(prompts);
+    const store = new KeyValueStore(this.#shape, prompts.length);
+    if (this.#startToken === undefined) {
+      const { logits, ...present } = await this.#prompt.call({
+        tokens,
+        last: int32(
+          [counts.length],
+          counts.map((n) => n - 1),
+        ),
+      });
+      store.append(present, counts);
+      return { session: { store, fixed: {} }, logits: rowsOf(logits as TensorData) };
+    }
+    const mask = padded(counts.map((n) => new Array<number>(n).fill(1)));
+    const source = await this.#prompt.call({ tokens, mask });
+    const session: Session = { store, fixed: { ...source, "source.mask": mask } };
+    return {
+      session,
+      logits: await this.#next(
+        session,
+        prompts.map(() => this.#startToken as number),
+      ),
+    };
+  }
+
+  /** One more token of each text; the logits of the next. */
+  async #next({ store, fixed }: Session, tokens: readonly number[]): Promise<Rows> {
+    const n = tokens.length;
+    const { logits, ...present } = await this.#step.call({
+      ...fixed,
+      ...store.feeds(),
+      tokens: int32([n, 1], tokens),
+      positions: int32([n, 1], store.lengths),
+    });
+    store.append(present, new Array<number>(n).fill(1));
+    return rowsOf(logits as TensorData);
+  }
+
+  /** How many new tokens there is room for. */
+  #limit(prompt: readonly number[], maxTokens: number): number {
+    const used = this.#startToken === undefined ? prompt.length : 1;
+    // The last token is not read, so it needs no place.
+    return Math.min(maxTokens, this.maxPositions - used + 1);
+  }
+
+  /** Tokens one by one, as they are chosen. */
+  async *stream(prompt: readonly number[], options: GenerateOptions = {}): AsyncGenerator<GeneratedToken, void> {
+    checkSampling(options);
+    const { maxTokens = 128, endTokens = [], seed = 0, signal } = options;
+    const random = new Random(seed, "generate");
+    const limit = this.#limit(prompt, maxTokens);
+    let { session, logits } = await this.#begin([prompt]);
+    const context = this.#startToken === undefined ? [...prompt] : [this.#startToken];
+    for (let count = 1; count <= limit; count++) {
+      signal?.throwIfAborted();
+      const row = logits[0] as Float32Array;
+      const token = chooseToken(row, context, options, random);
+      context.push(token);
+      yield { token, logProbability: logSoftmax(row)[token] as number };
+      if (endTokens.includes(token) || count === limit) return;
+      logits = await this.#next(session, [token]);
+    }
+  }
+
+  /** The new tokens of several prompts, in one batch; each is drawn from its own stream of numbers. */
+  async generate(prompts: readonly (readonly number[])[], options: GenerateOptions = {}): Promise<number[][]> {
+    checkSampling(options);
+    const { maxTokens = 128, endTokens = [], seed = 0, signal } = options;
+    const texts = prompts.map((prompt, i) => ({
+      result: [] as number[],
+      context: this.#startToken === undefined ? [...prompt] : [this.#startToken],
+      random: new Random(seed, "generate", ...(i === 0 ? [] : [i])),
+      limit: this.#limit(prompt, maxTokens),
+    }));
+    if (texts.length === 0) return [];
+    let { session, logits } = await this.#begin(prompts);
+    let running = texts;
+    for (;;) {
+      signal?.throwIfAborted();
+      const chosen = running.map(({ result, context, random }, row) => {
+        const token = chooseToken(logits[row] as Float32Array, context, options, random);
+        context.push(token);
+        result.push(token);
+        return token;
+      });
+      const going = running.flatMap(({ result, limit }, row) =>
+        result.length < limit && !endTokens.includes(chosen[row] as number) ? [row] : [],
+      );
+      if (going.length === 0) return texts.map(({ result }) => result);
+      session = this.#select(session, going);
+      running = going.map((row) => running[row] as (typeof texts)[number]);
+      logits = await this.#next(
+        session,
+        going.map((row) => chosen[row] as number),
+      );
+    }
+  }
+
+  /** The likeliest texts that beam search finds, the best first, with their scores. */
+  async beamSearch(
+    prompt: readonly number[],
+    options: BeamOptions & Pick<GenerateOptions, "maxTokens" | "endTokens" | "signal">,
+  ): Promise<{ readonly tokens: readonly number[]; readonly score: number }[]> {
+    const { maxTokens = 128, endTokens = [], signal } = options;
+    const context = this.#startToken === undefined ? prompt : [this.#startToken];
+    const search = new BeamSearch(context, endTokens, options);
+    const limit = this.#limit(prompt, maxTokens);
+    let { session, logits } = await this.#begin([prompt]);
+    for (let count = 1; ; count++) {
+      signal?.throwIfAborted();
+      const { from, tokens } = search.advance(logits);
+      if (search.done || count === limit) return search.results();
+      session = this.#select(session, from);
+      logits = await this.#next(session, tokens);
+    }
+  }
+
+  /** The batch whose row i goes on with row `from[i]`. */
+  #select({ store, fixed }: Session, from: readonly number[]): Session {
+    store.reorder(from);
+    const same = from.every((row, i) => row === i) && Object.values(fixed).every(({ shape }) => shape[0] === from.length);
+    return {
+      store,
+      fixed: same ? fixed : Object.fromEntries(Object.entries(fixed).map(([name, t]) => [name, selected(t, from)])),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#prompt.dispose();
+    await this.#step.dispose();
+  }
+
+  /** For code without `await using`. */
+  dispose(): Promise<void> {
+    return this[Symbol.asyncDispose]();
+  }
+}
+
+/** Rows of the first axis. */
+function selected({ dtype, shape, data }: TensorData, rows: readonly number[]): TensorData {
+  const size = data.length / (shape[0] as number);
+  const made = dtype === "int32" ? new Int32Array(rows.length * size) : new Float32Array(rows.length * size);
+  rows.forEach((row, i) => made.set((data as Float32Array).subarray(row * size, (row + 1) * size), i * size));
+  return { dtype, shape: [rows.length, ...shape.slice(1)], data: made };
+}
+
+interface Traces {
+  readonly prompt: Record<string, Tensor>;
+  readonly step: Record<string, Tensor>;
+}
+
+const [N, T, S, C] = ["N", "T", "S", "C"].map((name) => symbol(name)) as [Dim, Dim, Dim, Dim];
+const stepInputs = (): { tokens: Tensor; positions: Tensor } => ({
+  tokens: input("tokens", [N, 1], "int32"),
+  positions: input("positions", [N, 1], "int32"),
+});
+
+/** The two graphs of a decoder: all of a prompt at once, then token by token. */
+function continuer(model: DecoderModel): Traces {
+  const prompt = new PromptCache();
+  const at = input("last", [N], "int32");
+  const first = model.forward(input("tokens", [N, T], "int32"), { cache: prompt, at });
+  const cache = new RoomyCache({ ...model.decoderShape, batch: N, past: C });
+  const { tokens, positions } = stepInputs();
+  const next = model.forward(tokens, { positions, cache });
+  return { prompt: { logits: first, ...prompt.outputs }, step: { logits: next, ...cache.outputs } };
+}
+
+/** The two graphs of a model with an encoder: the source's keys and values for each layer, then the target token by token. */
+function translator(model: Transformer): Traces {
+  const mask = input("mask", [N, S], "int32");
+  const states = model.model.forward(input("tokens", [N, S], "int32"), mask);
+  const prompt = Object.fromEntries(
+    model.sourceKeyValues(states).flatMap(({ key, value }, layer) => [
+      [`source.${layer}.key`, key],
+      [`source.${layer}.value`, value],
+    ]),
+  );
+  const { groups, headSize, layers } = model.decoderShape;
+  const source = Array.from({ length: layers }, (_, layer): KeyValues => ({
+    key: input(`source.${layer}.key`, [N, groups, S, headSize]),
+    value: input(`source.${layer}.value`, [N, groups, S, headSize]),
+  }));
+  const cache: AttentionCache = new RoomyCache({ ...model.decoderShape, batch: N, past: C });
+  const { tokens, positions } = stepInputs();
+  const logits = model.decode(tokens, { source, sourceMask: input("source.mask", [N, S], "int32"), positions, cache });
+  return { prompt, step: { logits, ...cache.outputs } };
+}

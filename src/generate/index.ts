@@ -1,0 +1,7 @@
+/**
+ * @module Writing with language models: decoders compiled with a cache, choosing tokens, beams, text as it comes.
+ */
+export * from "./beam.js";
+export * from "./generator.js";
+export * from "./sampling.js";
+export * from "./text-stream.js";

@@ -1,0 +1,89 @@
+/**
+ * @module The numbers behind a `RoomyCache`: keys and values of all layers and texts, in memory with room to grow.
+ */
+import type { TensorData } from "../graph/index.js";
+import { cacheNames } from "../models/index.js";
+
+/** Room grows by this many tokens: a step reads all of it, so it should not be much more than is filled. */
+const ROOM = 64;
+
+const roomFor = (length: number): number => Math.ceil(Math.max(1, length) / ROOM) * ROOM;
+
+/** Keys and values of N texts: arrays [N, g, C, d], of which each text has filled its first places. */
+export class KeyValueStore {
+  /** Filled places of each text. */
+  lengths: Int32Array;
+  readonly #names: readonly { readonly past: string; readonly present: string }[];
+  readonly #groups: number;
+  readonly #size: number;
+  readonly #arrays = new Map<string, Float32Array<ArrayBuffer>>();
+  #capacity: number;
+
+  constructor({ layers, groups, headSize }: { layers: number; groups: number; headSize: number }, texts: number) {
+    this.#names = Array.from({ length: layers }, (_, layer) => cacheNames(layer)).flatMap(({ past, present }) =>
+      [0, 1].map((i) => ({ past: past[i] as string, present: present[i] as string })),
+    );
+    this.#groups = groups;
+    this.#size = headSize;
+    this.lengths = new Int32Array(texts);
+    this.#capacity = ROOM;
+    for (const { past } of this.#names) this.#arrays.set(past, new Float32Array(texts * groups * ROOM * headSize));
+  }
+
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /** The inputs of the next step. */
+  feeds(): Record<string, TensorData> {
+    const shape = [this.lengths.length, this.#groups, this.#capacity, this.#size];
+    const feeds: Record<string, TensorData> = {
+      "cache.length": { dtype: "int32", shape: [this.lengths.length], data: this.lengths },
+    };
+    for (const [name, data] of this.#arrays) feeds[name] = { dtype: "float32", shape, data };
+    return feeds;
+  }
+
+  /** Writes new keys and values, [N, g, T, d] in each output, behind the others; text n gets its first `counts[n]` of them. */
+  append(outputs: Readonly<Record<string, TensorData>>, counts: ArrayLike<number>): void {
+    const longest = Math.max(...Array.from(this.lengths, (length, n) => length + (counts[n] as number)));
+    if (longest > this.#capacity) this.#rebuild(Array.from(this.lengths.keys()), roomFor(longest));
+    for (const { past, present } of this.#names) {
+      const { shape, data } = outputs[present] as TensorData;
+      const steps = shape[2] as number;
+      const to = this.#arrays.get(past) as Float32Array;
+      for (let row = 0; row < this.lengths.length * this.#groups; row++) {
+        const n = Math.floor(row / this.#groups);
+        const from = (data as Float32Array).subarray(
+          row * steps * this.#size,
+          (row * steps + (counts[n] as number)) * this.#size,
+        );
+        to.set(from, (row * this.#capacity + (this.lengths[n] as number)) * this.#size);
+      }
+    }
+    this.lengths = this.lengths.map((length, n) => length + (counts[n] as number));
+  }
+
+  /** Text `from[i]` goes on as text i; there may be more or fewer than before. */
+  reorder(from: readonly number[]): void {
+    if (from.length === this.lengths.length && from.every((n, i) => n === i)) return;
+    this.#rebuild(from, this.#capacity);
+    this.lengths = Int32Array.from(from, (n) => this.lengths[n] as number);
+  }
+
+  #rebuild(from: readonly number[], capacity: number): void {
+    const [old, size, groups] = [this.#capacity, this.#size, this.#groups];
+    for (const [name, data] of this.#arrays) {
+      const made = new Float32Array(from.length * groups * capacity * size);
+      from.forEach((n, i) => {
+        const filled = (this.lengths[n] as number) * size;
+        for (let g = 0; g < groups; g++) {
+          const start = (n * groups + g) * old * size;
+          made.set(data.subarray(start, start + filled), (i * groups + g) * capacity * size);
+        }
+      });
+      this.#arrays.set(name, made);
+    }
+    this.#capacity = capacity;
+  }
+}
