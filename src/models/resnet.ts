@@ -15,7 +15,7 @@ import {
   relu,
   Sequential,
 } from "../nn/index.js";
-import { pad, sliceAxes } from "../ops/index.js";
+import { averagePool, pad } from "../ops/index.js";
 
 /** Section 3 of He et al. 2015 (arXiv:1502.01852): the variance of gradients is kept from layer to layer. */
 const weightInit = kaimingNormal({ mode: "fanOut" });
@@ -28,16 +28,9 @@ const conv = (inChannels: number, outChannels: number, kernelSize: number, strid
 const projection = (inChannels: number, outChannels: number, stride: number): Sequential =>
   new Sequential(conv(inChannels, outChannels, 1, stride), new BatchNorm2d(outChannels));
 
-/** Identity of the shortcut (option A): every other place, and zeros for the new channels. It has no parameters. */
+/** Identity of the shortcut (option A): every other place (pooling of one pixel), and zeros for the new channels. No parameters. */
 const subsampled = (x: Tensor, newChannels: number, stride: number): Tensor =>
-  pad(
-    sliceAxes(
-      x,
-      [2, 3].map((axis) => ({ axis, start: 0, step: stride })),
-    ),
-    [0, 0, 0, 0],
-    [0, newChannels, 0, 0],
-  );
+  pad(averagePool(x, 1, { stride }), [0, 0, 0, 0], [0, newChannels, 0, 0]);
 
 interface BlockOptions {
   readonly inChannels: number;

@@ -9,7 +9,7 @@
  */
 import type { Tensor } from "../graph/index.js";
 import { constant, fromNumbers } from "../graph/index.js";
-import { BlockedConv, fromBlocks, toBlocks } from "./blocked.js";
+import { BlockedConv, blockedPick, fromBlocks, toBlocks } from "./blocked.js";
 import { elementCount, emitOne } from "./op.js";
 import type { Window } from "./window.js";
 
@@ -33,7 +33,7 @@ function pixelsOf(height: number, width: number, block: number): Pixels {
 
 /** t in blocks, moved down and right (or up and left, for negative numbers) in a frame of the given size, with zeros around. */
 function moved(t: Tensor, down: number, right: number, height: number, width: number, block: number): Tensor {
-  const [, c, h, w] = t.shape as Picture;
+  const [, , h, w] = t.shape as Picture;
   if (down === 0 && right === 0 && height === h && width === w) return t;
   const axis = (by: number, length: number, given: number): { kernel: number; one: number; before: number; after: number } => {
     // A kernel that reads one of its places: the last one to move towards the start.
@@ -41,32 +41,7 @@ function moved(t: Tensor, down: number, right: number, height: number, width: nu
     return { kernel: Math.abs(by) + 1, one: by < 0 ? -by : 0, before, after: length - given - before + Math.abs(by) };
   };
   const [y, x] = [axis(down, height, h), axis(right, width, w)];
-  const places = y.kernel * x.kernel;
-  const kernel = Array.from({ length: c * places }, (_, i) =>
-    Math.floor(i / block) % places === y.one * x.kernel + x.one ? 1 : 0,
-  );
-  return emitOne(BlockedConv, [t, constant(fromNumbers("float32", [c, 1, y.kernel, x.kernel], kernel)), null, null], {
-    kernel_shape: [y.kernel, x.kernel],
-    strides: [1, 1],
-    pads: [y.before, x.before, y.after, x.after],
-    dilations: [1, 1],
-    group: c,
-  });
-}
-
-/** Every `strides`-th pixel of t in blocks, from a first one on. */
-function every(t: Tensor, first: readonly [number, number], strides: readonly [number, number], block: number): Tensor {
-  const [, c] = t.shape as Picture;
-  const places = strides[0] * strides[1];
-  const one = first[0] * strides[1] + first[1];
-  const kernel = Array.from({ length: c * places }, (_, i) => (Math.floor(i / block) % places === one ? 1 : 0));
-  return emitOne(BlockedConv, [t, constant(fromNumbers("float32", [c, 1, ...strides], kernel)), null, null], {
-    kernel_shape: [...strides],
-    strides: [...strides],
-    pads: [0, 0, 0, 0],
-    dilations: [1, 1],
-    group: c,
-  });
+  return blockedPick(t, [y.one, x.one], [y.kernel, x.kernel], [1, 1], [y.before, x.before, y.after, x.after], block);
 }
 
 /** x [N, C, H, W] in blocks with pixels innermost: [N, H·W/block, C, block]. Lengths fill blocks. */
@@ -78,10 +53,18 @@ function pixelsInnermost(x: Tensor, block: number): Tensor {
   return turned.reshape([n, c / block, places, block * block]).transpose([0, 2, 1, 3]);
 }
 
-/** How many parts of the batch are summed apart and then together: each image, unless the parts' sums were more to write than dy to reorder. */
-function partsOf(n: number, outputs: number, dyElements: number): number {
+/** Pieces of work that a convolution is wanted in, so that several threads share it evenly. */
+const PIECES = 8;
+/** Blocks of outputs that the engine computes as one piece. */
+const BLOCKS_IN_PIECE = 4;
+
+/**
+ * How many parts of the batch are summed apart and then together: each image, unless the parts' sums were more to write than dy to
+ * reorder; then as few as give every thread work.
+ */
+function partsOf(n: number, outputs: number, dyElements: number, pieces: number): number {
   if (outputs * n <= dyElements) return n;
-  for (let parts = Math.min(n, 8); ; parts--) if (n % parts === 0) return parts;
+  for (let parts = Math.min(n, Math.ceil(PIECES / pieces)); ; parts--) if (n % parts === 0) return parts;
 }
 
 /** What the window's places see along one axis, for a stride of 1: place `i` sees x at `i·dilation − before`. */
@@ -101,7 +84,8 @@ function placesOf(x: Tensor, dy: Tensor, row: Axis, column: Axis, block: number)
   const perRow = byRows ? width / block : 1;
   const blocksHigh = (height * width) / block;
   const kernelHigh = byRows ? (dy.shape[2] as number) * perRow : blocksHigh;
-  const parts = partsOf(n, row.places * column.places * m * c, (column.places * elementCount(dy.shape)) / n);
+  const pieces = Math.ceil(m / (BLOCKS_IN_PIECE * block)) * (byRows ? row.places : 1);
+  const parts = partsOf(n, row.places * column.places * m * c, (column.places * elementCount(dy.shape)) / n, pieces);
   const each = n / parts;
 
   const weights = Array.from({ length: column.places }, (_, j) => {
@@ -179,7 +163,8 @@ export function blockedWeightGradient(x: Tensor, dy: Tensor, window: Window, blo
   const [rowOrder, columnOrder] = [rows.flatMap(({ at }) => at), columns.flatMap(({ at }) => at)];
   const byRow = rows.map((row) => {
     const parts = columns.map((column) => {
-      const phase = sh * sw === 1 ? x : every(x, [row.remainder, column.remainder], [sh, sw], block);
+      const phase =
+        sh * sw === 1 ? x : blockedPick(x, [row.remainder, column.remainder], [sh, sw], [sh, sw], [0, 0, 0, 0], block);
       return placesOf(phase, dy, row.axis, column.axis, block);
     });
     return (parts[0] as Tensor).concat(parts.slice(1), 3);

@@ -112,6 +112,36 @@ export function blockedDots(u: Tensor, v: Tensor): Tensor {
   return dots.reshape([n, c]);
 }
 
+/**
+ * Some pixels of x in blocks: depthwise with a kernel that reads one of its places. `pads` as in a window; what is read beyond
+ * x is 0.
+ */
+export function blockedPick(
+  x: Tensor,
+  place: readonly [number, number],
+  kernel_shape: readonly [number, number],
+  strides: readonly [number, number],
+  pads: readonly number[],
+  block: number,
+): Tensor {
+  const channels = staticDim(x.shape[1], "picking pixels");
+  const places = kernel_shape[0] * kernel_shape[1];
+  const one = place[0] * kernel_shape[1] + place[1];
+  const kernel = Array.from({ length: channels * places }, (_, i) => (Math.floor(i / block) % places === one ? 1 : 0));
+  const weights = constant(fromNumbers("float32", [channels, 1, ...kernel_shape], kernel));
+  return emitOne(BlockedConv, [x, weights, null, null], { kernel_shape, strides, pads, dilations: [1, 1], group: channels });
+}
+
+/** x in blocks with strides − 1 zeros after each pixel: [N, C, H, W] → [N, C, H·stride, W·stride]. */
+export function blockedSpread(x: Tensor, strides: readonly number[], block: number): Tensor {
+  const [n, c, h, w] = x.shape as readonly [number, number, number, number];
+  const [down, right] = strides as readonly [number, number];
+  return x
+    .reshape([((n * c) / block) * h, 1, w, block])
+    .pad([0, 0, 0, 0], [0, down - 1, 0, (right - 1) * block])
+    .reshape([n, c, h * down, w * right]);
+}
+
 /** Weights [M, C, …kernel] as the kernel reads them: [M/B, C/B, …kernel, B of C, B of M]. `block` divides M; C too, or C < `block`. */
 export function blockedWeights(w: Tensor, block: number): Tensor {
   const [m, c, ...kernel] = w.shape as readonly [number, number, ...number[]];

@@ -115,6 +115,19 @@ for (const stride of [1, 2]) {
   );
 }
 
+test("pixels taken every other, channels put on, and a 1×1 convolution with stride 2", withoutBlocks, () =>
+  check(
+    { x: [2, 16, 8, 8], w1: [16, 16, 3, 3], w2: [32, 16, 1, 1], w3: [16, 32, 3, 3] },
+    (i) => {
+      const y = ops.conv(at(i, "x"), at(i, "w1"), { padding: 1 });
+      const short = ops.pad(ops.averagePool(y, 1, { stride: 2 }), [0, 0, 0, 0], [0, 16, 0, 0]);
+      const sum = short.add(ops.conv(y, at(i, "w2"), { stride: 2 })).relu();
+      return ops.conv(ops.pad(sum, [0, -16, 0, 0], [0, 16, 0, 0]), at(i, "w3"), { padding: 1 });
+    },
+    { blocks: 9 },
+  ),
+);
+
 // Only forward: gradients of a convolution of such values cancel in float32, in blocks and without.
 test("batch norm of values far from zero keeps its digits", withoutBlocks, () =>
   check(

@@ -12,6 +12,8 @@ import {
   BlockedConv,
   blockedDepthwise,
   blockedDots,
+  blockedPick,
+  blockedSpread,
   blockedSums,
   blockedTransposedWeights,
   blockedWeights,
@@ -65,6 +67,11 @@ class Blocking {
         return this.#inputGradient(node, inputs);
       case "ConvWeightGradient":
         return this.#weightGradient(node, inputs as readonly [Tensor, Tensor]);
+      case "AveragePool":
+      case "AveragePoolGradient":
+        return this.#everyPixel(node, inputs[0] as Tensor);
+      case "Pad":
+        return this.#padChannels(node, inputs);
       case "BatchNormTrain":
         return this.#batchNormTrain(node, inputs);
       case "BatchNormalization":
@@ -132,6 +139,14 @@ class Blocking {
     const isDepthwise = group === dx.shape[1] && group === dy.shape[1] && w.shape[1] === 1;
     if (group !== 1 && !isDepthwise) return undefined;
     if (strides.some((s) => s > 1)) {
+      if (!isDepthwise && kernel_shape.every((k) => k === 1) && pads.every((p) => p === 0)) {
+        const [h, wide] = [0, 1].map((i) => (strides[i] as number) * (dy.shape[i + 2] as number));
+        if (dx.shape[2] !== h || dx.shape[3] !== wide) return undefined;
+        const weights = blockedTransposedWeights(w, this.#block);
+        const attributes = { kernel_shape, strides: [1, 1], pads, dilations, group };
+        const each = emitOne(BlockedConv, [this.#blocks(dy), weights, null, null], attributes);
+        return this.#plain(blockedSpread(each, strides, this.#block));
+      }
       return isDepthwise || dilations.some((d) => d > 1) ? undefined : this.#stridedInputGradient(node, dy, w);
     }
     // The same kernel, turned around, slid over dy with what is left of its reach as padding.
@@ -194,6 +209,37 @@ class Blocking {
     const [xb, db] = [this.#blocks(x), this.#blocks(dy)];
     const dw = isDepthwise ? blockedDepthwiseGradient(xb, db, window) : blockedWeightGradient(xb, db, window, this.#block);
     return dw && [dw];
+  }
+
+  // --- pixels and channels taken and put back --------------------------------------------------------------------------
+
+  /** Pooling of one pixel: every other pixel of each row and column, and back. */
+  #everyPixel(node: Node, x: Tensor): readonly Tensor[] | undefined {
+    const { kernel_shape, strides, pads } = node.attributes as unknown as Window;
+    const xb = this.#twins.get(x);
+    const [y] = node.outputs as [Tensor];
+    const pooled = node.op === "AveragePool" ? [x, y] : [y, x];
+    const [large, small] = pooled as [Tensor, Tensor];
+    const divides = [0, 1].every((i) => large.shape[i + 2] === (strides[i] as number) * (small.shape[i + 2] as number));
+    if (xb === undefined || !divides || kernel_shape.some((k) => k !== 1) || pads.some((p) => p !== 0)) return undefined;
+    const by = strides as unknown as readonly [number, number];
+    if (node.op !== "AveragePool") return this.#plain(blockedSpread(xb, by, this.#block));
+    return this.#plain(blockedPick(xb, [0, 0], by, by, [0, 0, 0, 0], this.#block));
+  }
+
+  /** Whole blocks of channels put on or cut off. */
+  #padChannels(node: Node, inputs: Inputs): readonly Tensor[] | undefined {
+    const [x, value] = inputs as readonly [Tensor, Tensor | null];
+    const { pads, mode } = node.attributes as unknown as { pads: readonly number[]; mode: string };
+    const xb = this.#twins.get(x);
+    const others = pads.filter((_, i) => i % 4 !== 1);
+    const blocks = [pads[1] as number, pads[5] as number].map((width) => width / this.#block);
+    if (xb === undefined || value !== null || mode !== "constant" || others.some((width) => width !== 0)) return undefined;
+    if (!blocks.every(Number.isInteger) || !this.#fits(node.outputs[0] as Tensor)) return undefined;
+    const [n, c, h, w] = x.shape as Picture;
+    const each = xb.reshape([n, c / this.#block, h * w * this.#block]);
+    const padded = each.pad([0, blocks[0] as number, 0], [0, blocks[1] as number, 0]);
+    return this.#plain(padded.reshape((node.outputs[0] as Tensor).shape));
   }
 
   // --- per channel ----------------------------------------------------------------------------------------------------
