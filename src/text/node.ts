@@ -4,3 +4,4 @@
 export * from "./index.js";
 export { tokenizerFrom } from "./native-node.js";
 export * from "./load-node.js";
+export * from "./vectors-node.js";

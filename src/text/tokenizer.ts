@@ -108,6 +108,11 @@ export class Tokenizer {
     return this.engine.detokenize(Array.from(ids), options.skipSpecialTokens ?? true);
   }
 
+  /** Every token with its id. */
+  get vocabulary(): ReadonlyMap<string, number> {
+    return this.#idOf;
+  }
+
   tokenToId(token: string): number | undefined {
     return this.#idOf.get(token);
   }
