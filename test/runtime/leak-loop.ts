@@ -1,13 +1,18 @@
 /**
- * @module One of the loops of leaks.test.ts, as a program: `leak-loop.js LOOP COUNT` prints resident MiB at eleven moments from
- * the first third of the rounds to the last.
+ * @module One of the loops of leaks.test.ts, as a program: `leak-loop.js LOOP COUNT [keep]` prints MiB held at eleven moments from
+ * the first third of the rounds to the last. `keep` leaks on purpose, one of what the loop is about in each round.
  */
 import { exportGraph } from "../../src/onnx/index.js";
+import type { TensorData } from "../../src/graph/index.js";
 import type { Value } from "../../src/runtime/index.js";
 import { createWorkerRuntime, platformRuntime, prepareGraph } from "../../src/runtime/index.js";
+import { heldMiB } from "../../scripts/held-memory.js";
 import { buildMlp, trainMlp } from "../suites/mlp.js";
 
-const [loop = "", count = "100"] = process.argv.slice(2);
+const [loop = "", count = "100", flag] = process.argv.slice(2);
+const kept: unknown[] = [];
+/** Whether it stays; told what would. */
+const keep = (what: unknown): boolean => flag === "keep" && kept.push(what) > 0;
 const rounds = Number(count);
 const collect = (globalThis as { gc?: () => void }).gc;
 const runtime = await platformRuntime();
@@ -28,26 +33,44 @@ const worker = loop === "values" || loop === "dropped" ? await createWorkerRunti
 
 const LOOPS: Readonly<Record<string, (round: number) => Promise<unknown>>> = {
   async sessions() {
-    await using own = await runtime.createSession(model, options);
+    const own = await runtime.createSession(model, options);
     disposeAll(await own.run(feeds));
+    if (!keep(own)) await own[Symbol.asyncDispose]();
   },
-  steps: () => session.run(feeds, into),
-  fresh: async () => disposeAll(await session.run(feeds)),
-  trainings: () => trainMlp(mlp, 5, { threads: 2 }),
-  shapes: (round) => trainMlp(buildMlp([20, 16 + (round % 48), 5], 16), 5, { threads: 2 }),
+  async steps(round) {
+    const x = mlp.batch(round)["x"] as TensorData;
+    using value = runtime.upload(x);
+    await session.run({ ...feeds, x: value }, into);
+    keep(x);
+  },
+  async fresh() {
+    const outputs = await session.run(feeds);
+    if (!keep(outputs)) disposeAll(outputs);
+  },
+  async trainings() {
+    keep(await trainMlp(mlp, 5, { threads: 2 }));
+  },
+  async shapes(round) {
+    const own = buildMlp([20, 16 + (round % 48), 5], 16);
+    await trainMlp(own, 5, { threads: 2 });
+    if (flag === "keep") keep(await runtime.createSession(exportGraph(prepareGraph(own.graph, "cpu")), options));
+  },
   async workers() {
-    await using own = await createWorkerRuntime();
+    const own = await createWorkerRuntime();
     await own.createSession(model, options);
     for (const { dtype, shape } of mlp.weights.values()) own.allocate(dtype, shape);
+    if (!keep(own)) await own.dispose();
   },
   async values() {
     // 2 MB each: 300 that stayed would be 600.
-    using value = (worker as NonNullable<typeof worker>).allocate("float32", [500, 1000]);
+    const value = (worker as NonNullable<typeof worker>).allocate("float32", [500, 1000]);
     await worker?.read(value);
+    if (!keep(value)) value[Symbol.dispose]();
   },
   async dropped() {
     const value = worker?.allocate("float32", [500, 1000]);
     await worker?.read(value as Value);
+    keep(value);
     // Finalizers run after the collection, when the loop has nothing else to do.
     collect?.();
     await new Promise((resolve) => setTimeout(resolve, 1));
@@ -61,10 +84,9 @@ for (let round = 0; round < rounds; round++) {
   await run(round);
   const after = round + 1 - Math.floor(rounds / 3);
   if (after >= 0 && after % Math.max(1, Math.floor(rounds / 15)) === 0) {
-    collect?.();
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    samples.push(process.memoryUsage.rss() / 2 ** 20);
+    samples.push(await heldMiB());
   }
 }
-await worker?.dispose();
 console.log(JSON.stringify(samples));
+// Workers that were kept would keep the process.
+process.exit(0);
