@@ -121,7 +121,6 @@ try {
     const had = performance.now();
     await state.run(batch);
     waited += had - asked;
-    if (process.env["SHOW_WAITS"] !== undefined) process.stderr.write(`${(had - asked).toFixed(1)} `);
     computed += performance.now() - had;
   }
   const { user, system } = process.cpuUsage(cpu);

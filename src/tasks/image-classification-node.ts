@@ -2,14 +2,16 @@
  * @module Image classification with files: images from a command line, and its part of a report.
  */
 import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { concatenate, Dataset, parseIdx } from "../data/node.js";
 import { readFileBytes, unwrapGzip } from "../data/files-node.js";
 import { decodeRows } from "../data/images/decode-node.js";
+import { imageName } from "../data/images/encoded.js";
 import { IMAGE_FILE } from "../data/images/manifest.js";
 import { DataError } from "../util/errors.js";
 import { ClassificationMeasurement } from "./classification.js";
 import type { ImageInfo } from "./image-classification.js";
+import { sampleSections } from "./image-samples-node.js";
 import type { ShowExample } from "./judged-node.js";
 import { classResult, judgeClasses, judgedExamples } from "./judged-node.js";
 import type { InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "./task-node.js";
@@ -65,7 +67,7 @@ function overChannels(values: Float64Array, [channels = 1, height = 1, width = 1
 
 const showImage =
   ({ imageShape, maximum, classes, mean, deviation }: ImageInfo): ShowExample =>
-  (judged, { features, attribution }) => {
+  (judged, { rows, index, features, attribution }) => {
     const [channels = 1, height = 1, width = 1] = imageShape;
     // What the model saw, as pixels again: the row itself may be a file.
     const data = features.map((value, i) => {
@@ -76,11 +78,13 @@ const showImage =
       input: { kind: "image", image: { width, height, channels: channels === 3 ? 3 : 1, data, maximum } },
       attribution: overChannels(attribution, imageShape),
       ...classResult(judged, classes),
+      ...(rows.has("file") ? { name: basename(imageName(rows, index)) } : {}),
     };
   };
 
 async function report(sources: ReportSources): Promise<TaskReport> {
   const info = sources.used.info as ImageInfo;
+  const augment = sources.config.options["augment"];
   return {
     primaryMetric: "accuracy",
     ...(sources.measurement instanceof ClassificationMeasurement
@@ -88,6 +92,12 @@ async function report(sources: ReportSources): Promise<TaskReport> {
       : {}),
     examples: await judgedExamples(sources, await judgeClasses(sources), showImage(info)),
     attributionMethod: { en: "input × gradient", zh: "输入 × 梯度" },
+    sections: await sampleSections({
+      ...info,
+      rows: sources.train,
+      augment: typeof augment === "string" ? augment : "none",
+      seed: sources.summary.seed,
+    }),
   };
 }
 

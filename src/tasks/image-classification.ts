@@ -102,6 +102,29 @@ export const imageClassification: Task<ImageInfo> = {
       ? { label: { shape: [batch, context.info.classes.length], dtype: "float32" } }
       : labelTypes(context, batch),
 
+  preprocessing: ({ classes, imageShape, maximum, mean, deviation }) => {
+    const [channels = 3, height = 1, width = 1] = imageShape;
+    return {
+      input: "image",
+      dtype: "uint8",
+      layout: "NCHW",
+      colors: channels === 1 ? "grey" : "RGB",
+      height,
+      width,
+      // What is done before, to an image file:
+      orientation: "upright, by EXIF",
+      background: "white",
+      resize: "cover: the shorter side fits, the middle is kept",
+      filter: "triangle, antialiased",
+      maximum,
+      // What the graph does itself: (x / maximum − mean) / deviation.
+      normalization: "in the graph",
+      mean,
+      deviation,
+      classes,
+    };
+  },
+
   loading: ({ imageShape }) => ({ imageShape }),
 
   settle(options, info, { known }) {

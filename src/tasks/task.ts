@@ -100,6 +100,8 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   readonly checksOneBatch: boolean;
   /** What data for this model must be loaded as: images of its size. */
   loading?(info: I): Pick<LoadOptions, "imageShape">;
+  /** What somebody must know who gives inputs to the ONNX file alone: plain JSON, in the file's metadata. */
+  preprocessing?(info: I): Readonly<Record<string, unknown>>;
   /** The options with short forms spelled out, as `config.json` keeps them; left out where a task has none. ConfigError for a wrong one. */
   settle?(options: TaskOptions, info: I, data: LoadedData): TaskOptions;
   /** Options of its own that the task reads. */

@@ -223,10 +223,12 @@ export class TrainedModel implements AsyncDisposable {
   toOnnx(): Uint8Array {
     const { outputs } = this.#trace(symbol("N"));
     const graph = lowerGraph(new Graph(outputs), "onnx");
-    const metadata = new Map([
+    const preprocessing = this.task.preprocessing?.(this.info);
+    const metadata = new Map<string, string>([
       ["descent.task", this.task.name],
       ["descent.model", this.modelName],
       ["descent.info", JSON.stringify(this.info)],
+      ...(preprocessing === undefined ? [] : [["descent.preprocessing", JSON.stringify(preprocessing)] as const]),
     ]);
     return exportGraph(graph, { names: this.#names(), values: this.#values(), graphName: this.modelName, metadata });
   }

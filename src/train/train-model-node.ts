@@ -3,7 +3,7 @@
  * from `trainingStep` and `trainRun`, which take over where a choice does not fit.
  */
 import type { Dataset, LoadedData } from "../data/node.js";
-import { loadData, TabularPreprocessor } from "../data/node.js";
+import { classesOf, imageCollate, loadData, TabularPreprocessor, WorkerFetcher } from "../data/node.js";
 import type { Layer, Tensor, TensorData } from "../graph/index.js";
 import type { Loss } from "../losses/index.js";
 import type { MetricFactory } from "../metrics/index.js";
@@ -13,6 +13,7 @@ import { opOf } from "../ops/index.js";
 import type { DeviceChoice } from "../runtime/index.js";
 import { platformRuntime, prepareGraph, resolveDevice } from "../runtime/index.js";
 import { ConfigError } from "../util/errors.js";
+import { formatAugment, parseAugment } from "../vision/index.js";
 import { forEachBatch } from "./evaluate.js";
 import { peakMemoryMiB, progressOnStderr } from "./progress-node.js";
 import type { RunSummary } from "./run-folder.js";
@@ -42,6 +43,8 @@ export interface TrainOptions {
   readonly target?: string;
   /** What the model sees of a batch's input; left out, numbers as float32, and pixels divided by their largest value. */
   readonly transform?: (input: Tensor) => Tensor;
+  /** Random changes of training images, as `parseAugment` reads them (`auto`, `crop:4,flip`, …); the columns are `image` and `label`. */
+  readonly augment?: string;
   readonly epochs?: number;
   readonly steps?: number;
   readonly batchSize?: number;
@@ -121,6 +124,17 @@ function tableColumns(data: LoadedData): Columns {
   };
 }
 
+/** Who makes batches of changed images. ConfigError if the data have none. */
+function changing(rows: Dataset, list: string): WorkerFetcher {
+  const image = rows.has("image") ? rows.tensor("image") : undefined;
+  const [, channels, height = 0, width = 0] = image?.shape ?? [];
+  if (channels === undefined || image?.dtype !== "uint8" || !rows.has("label"))
+    throw new ConfigError(`train: augment: expected columns image (uint8 [N, C, H, W]) and label, got ${rows.names.join(", ")}`);
+  const augment = formatAugment(parseAugment(list, { height, width }, "train: augment"));
+  const classes = classesOf(rows.column("label"), "label").length;
+  return new WorkerFetcher(rows, imageCollate({ shape: [channels, height, width], classes, augment }));
+}
+
 /**
  * Trains a model of one input and one output.
  *
@@ -148,6 +162,8 @@ export async function train(model: Module & Layer, options: TrainOptions): Promi
   });
   const device = await resolveDevice(await platformRuntime(), options.device ?? "auto");
   const trainPart = columns.train.pick(input, target);
+
+  using fetcher = options.augment === undefined ? undefined : changing(trainPart, options.augment);
 
   const measure = async (state: TrainingState, part: Dataset): Promise<() => Promise<Metrics>> => {
     const size = Math.min(256, part.length);
@@ -192,6 +208,7 @@ export async function train(model: Module & Layer, options: TrainOptions): Promi
     device,
     threads: options.threads,
     evaluate: validation === undefined ? undefined : (s) => measure(s, validation),
+    ...(fetcher === undefined ? {} : { loader: { fetcher } }),
     monitor: options.monitor ?? { metric: "loss", mode: "min" },
     patience: options.patience,
     signal: options.signal,

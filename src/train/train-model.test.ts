@@ -8,7 +8,41 @@ import { accuracy } from "../metrics/index.js";
 import { Mlp } from "../models/index.js";
 import { adamW, chain, clipByGlobalNorm, cosine } from "../optim/index.js";
 import { train } from "./train-model-node.js";
-import { loadData } from "../data/node.js";
+import { Dataset, loadData } from "../data/node.js";
+
+test("train: images changed at random and mixed, to the same bits each time; data without images are refused", async () => {
+  const options = {
+    data: "digits",
+    augment: "crop:1,rotate:10,mixup",
+    loss: crossEntropy(),
+    optimizer: adamW({ learningRate: 5e-3 }),
+    metrics: { accuracy },
+    epochs: 4,
+    batchSize: 64,
+    seed: 1,
+    device: "cpu",
+    quiet: true,
+  } as const;
+  const model = (): Mlp => new Mlp({ inFeatures: 64, hidden: [64], outFeatures: 10 });
+  const weights = async (more: object): Promise<unknown> => {
+    await using run = await train(model(), { ...options, ...more });
+    const reached = run.summary.metrics.test?.["accuracy"] ?? 0;
+    assert.ok(reached > 0.7, `test accuracy ${reached}`);
+    return (await run.state.parameters()).get("layers.0.weight")?.data;
+  };
+  const table = new Dataset({
+    features: { dtype: "float32", shape: [64, 64], data: new Float32Array(64 * 64) },
+    label: new Int32Array(64),
+  });
+  const first = await weights({});
+  assert.deepEqual(await weights({}), first);
+  assert.notDeepEqual(await weights({ augment: "none" }), first);
+  await assert.rejects(train(model(), { ...options, augment: "flop" }), /train: augment: unknown augmentation "flop"/);
+  await assert.rejects(
+    train(model(), { ...options, data: { train: table } }),
+    /augment: expected columns image .* got features, label/,
+  );
+});
 
 test("train: three lines learn the digits, write a run, and predict", async () => {
   const folder = mkdtempSync(join(tmpdir(), "descent-"));

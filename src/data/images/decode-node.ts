@@ -3,6 +3,7 @@
  * they fit and nothing is lost by it.
  */
 import type { Column, Dataset } from "../dataset.js";
+import { isText } from "../dataset.js";
 import type { Pixels } from "../../vision/index.js";
 import { luminance, pixelsOf, resizeToCover } from "../../vision/index.js";
 import { DataError } from "../../util/errors.js";
@@ -129,13 +130,16 @@ export async function inspectImages(
   return { rows: kept, form, badRows: bad.size };
 }
 
-/** Whether images are held decoded: they fit, and crops lose nothing by it. */
-export function holdsDecoded(count: number, { shape, medianPixels }: ImageForm, options: ImageOptions): boolean {
-  const [channels = 3, height = 1, width = 1] = shape;
-  const bytes = count * channels * height * width;
-  const limit = Math.min((options.imageMemoryMiB ?? MEMORY_MIB) * 2 ** 20, process.availableMemory() / 4);
-  const losesDetail = options.keepOriginals?.(height, width) === true && medianPixels > 1.5 * height * width;
-  return bytes <= limit && !losesDetail;
+/** Whether so many decoded images fit into memory. */
+function fits(count: number, { shape }: ImageForm, { imageMemoryMiB = MEMORY_MIB }: ImageOptions): boolean {
+  const bytes = shape.reduce((product, d) => product * d, count);
+  return bytes <= Math.min(imageMemoryMiB * 2 ** 20, process.availableMemory() / 4);
+}
+
+/** Whether crops of the images as they are show more than crops of decoded ones. */
+function losesDetail({ shape, medianPixels }: ImageForm, { keepOriginals }: ImageOptions): boolean {
+  const [, height = 1, width = 1] = shape;
+  return keepOriginals?.(height, width) === true && medianPixels > 1.5 * height * width;
 }
 
 /**
@@ -161,7 +165,9 @@ export async function decodeRows(
   };
   const bad = await collectBad(rows, decode, options.skipBadRows === true);
   const decoded: Column = { dtype: "uint8", shape: [rows.length, ...shape], data };
-  return { rows: withoutBad(rows.with({ image: decoded }), bad, options.skipBadRows === true), badRows: bad.size };
+  // Which file an image was is of use to a person who looks at mistakes.
+  const named: Record<string, Column> = isText(image) && !rows.has("file") ? { file: image } : {};
+  return { rows: withoutBad(rows.with({ image: decoded, ...named }), bad, options.skipBadRows === true), badRows: bad.size };
 }
 
 /** At most `most` rows from all over, decoded: what statistics are taken from where the images stay files. */
@@ -207,9 +213,10 @@ export async function decodeParts(
     badRows += done.badRows;
     return done.rows;
   };
-  const isHeld = holdsDecoded(train.length, form, options);
-  // What is measured on is never cropped at random: only its size counts.
-  const isMeasuredHeld = holdsDecoded(validation.length + test.length, form, { ...options, keepOriginals: () => false });
+  const isCropped = losesDetail(form, options);
+  const isHeld = !isCropped && fits(train.length + validation.length + test.length, form, options);
+  // What is measured on is never cropped at random.
+  const isMeasuredHeld = isCropped ? fits(validation.length + test.length, form, options) : isHeld;
   const parts = {
     train: isHeld ? await decode(train) : train,
     validation: isMeasuredHeld ? await decode(validation) : validation,
