@@ -1,7 +1,11 @@
-"""Golden ids and offsets of tokenizers of each kind: `python scripts/golden/tokenizer-encodings.py > test/golden/tokenizers.json`
+"""Golden ids and offsets of tokenizers of each kind: `DESCENT_DATA=FOLDER python scripts/golden/tokenizer-encodings.py > test/golden/tokenizers.json`
 (Hugging Face tokenizers). Offsets are written as JavaScript counts: UTF-16 units."""
 
+import gzip
+import hashlib
 import json
+import os
+from array import array
 
 import tokenizers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -220,5 +224,24 @@ for name, t in KINDS:
                 cases.append({"texts": pair, "maxLength": length, "truncateAt": "end" if direction == "right" else "start", **row(t, pair)})
         t.no_truncation()
     out.append({"name": name, "tokenizer": json.loads(t.to_str()), "cases": cases})
+def hash_of(t, lines):
+    """sha256 of ids and places, each line ended by -1, as 32-bit numbers."""
+    digest = hashlib.sha256()
+    for text, e in zip(lines, t.encode_batch(lines)):
+        digest.update(array("i", e.ids).tobytes())
+        digest.update(array("i", in_utf16(text, [p for pair in e.offsets for p in pair])).tobytes())
+        digest.update(b"\xff\xff\xff\xff")
+    return digest.hexdigest()
+
+
+def lines_of(name):
+    path = os.path.join(os.environ["DESCENT_DATA"], name)
+    content = gzip.open(path).read() if name.endswith(".gz") else open(path, "rb").read()
+    return content.decode("utf-8").split("\n")
+
+
+FILES = ["sst2/dev.tsv", "thucnews-titles/test.txt.gz"]
+lines = [line for name in FILES for line in lines_of(name)[:800]]
+hashes = {"files": FILES, "lines": len(lines), "sha256": {name: hash_of(t, lines) for name, t in KINDS}}
 training = {"texts": TRAINING, "byteLevelBpe": [trained(400, 1, False), trained(900, 2, True), trained(5000, 1, False)]}
-print(json.dumps({"madeBy": f"scripts/golden/tokenizer-encodings.py, tokenizers {tokenizers.__version__}", "tokenizers": out, "training": training}, ensure_ascii=False, separators=(",", ":")))
+print(json.dumps({"madeBy": f"scripts/golden/tokenizer-encodings.py, tokenizers {tokenizers.__version__}", "tokenizers": out, "training": training, "hashes": hashes}, ensure_ascii=False, separators=(",", ":")))

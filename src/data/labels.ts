@@ -54,3 +54,42 @@ export function checkLabels(column: TensorColumn, classes: readonly string[], wh
   }
   return { dtype: "int32", shape: [data.length], data, classes };
 }
+
+/**
+ * Several labels in one cell: a JSON list (`["a", "b"]`, as JSON lines have it), or names with a separator between them. An empty
+ * cell has none.
+ */
+export function labelSets(column: Column, separator = ";"): string[][] {
+  const length = isText(column) ? column.values.length : (column.shape[0] as number);
+  return Array.from({ length }, (_, i) => {
+    const cell = labelText(column, i)?.trim() ?? "";
+    if (!cell.startsWith("[")) {
+      const names = cell.split(separator).map((name) => name.trim());
+      return names.filter((name) => name !== "");
+    }
+    try {
+      const list: unknown = JSON.parse(cell);
+      return Array.isArray(list) ? list.map(String) : [cell];
+    } catch {
+      // A label that begins with a bracket.
+      return [cell];
+    }
+  });
+}
+
+/**
+ * Which of the classes each row has, as float32 [N, K] of 0 and 1: targets of a binary cross-entropy. DataError, with the row, if a
+ * label is not among the classes.
+ */
+export function encodeLabelSets(sets: readonly (readonly string[])[], classes: readonly string[], where: string): TensorColumn {
+  const index = new Map(classes.map((name, i) => [name, i]));
+  const data = new Float32Array(sets.length * classes.length);
+  for (const [i, labels] of sets.entries())
+    for (const label of labels) {
+      const found = index.get(label);
+      if (found === undefined)
+        throw new DataError(`${where}, row ${i}: expected labels among ${classes.slice(0, 10).join(", ")}, got "${label}"`);
+      data[i * classes.length + found] = 1;
+    }
+  return { dtype: "float32", shape: [sets.length, classes.length], data, classes };
+}

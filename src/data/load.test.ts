@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import { Dataset } from "./dataset.js";
 import { sha256 } from "./files-node.js";
 import { guessRoles, guessTask } from "./guess.js";
-import { checkLabels, classesOf, encodeLabels } from "./labels.js";
+import { checkLabels, classesOf, encodeLabels, encodeLabelSets, labelSets } from "./labels.js";
 import { loadData } from "./load-node.js";
 import { KNOWN_DATASETS, knownDataset } from "./registry.js";
 import type { KnownDataset } from "./registry.js";
@@ -200,4 +200,20 @@ test("labels become indices of sorted classes; what is outside is refused with i
     () => checkLabels(label, ["a", "b"], "labels.gz"),
     oneLine(/labels\.gz, row 1: expected a label in 0 … 1, got 12/),
   );
+});
+
+test("several labels in a cell, as a list or with a separator, become columns of 0 and 1", () => {
+  const column = { dtype: "string", values: ['["a","b c"]', "b c; a", null, "", "[odd", "a"] } as const;
+  const sets = labelSets(column);
+  assert.deepEqual(sets, [["a", "b c"], ["b c", "a"], [], [], ["[odd"], ["a"]]);
+  assert.deepEqual(labelSets({ dtype: "string", values: ["x|y"] }, "|"), [["x", "y"]]);
+  const { shape, data } = encodeLabelSets(sets, ["a", "b c", "[odd"], "labels");
+  assert.deepEqual(
+    [shape, [...data]],
+    [
+      [6, 3],
+      [1, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0],
+    ],
+  );
+  assert.throws(() => encodeLabelSets(sets, ["a"], "labels"), /labels, row 0: expected labels among a, got "b c"/);
 });

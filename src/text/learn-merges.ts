@@ -256,7 +256,7 @@ class Words {
  * Merges in the order in which they were learned, each as two symbols; `vocabulary` grows by what they give.
  *
  * Errors: ConfigError if there are more symbols to begin with than asked for.
- * Cost: 16 thousand merges of 30 MB of text in about a quarter of a minute (docs/text.md).
+ * Cost: 16 thousand merges of 30 MB of text in 7 to 10 seconds (docs/text.md).
  * Source: Sennrich, Haddow, Birch, Neural machine translation of rare words with subword units, 2016, arXiv:1508.07909.
  * Differs from the source: pairs keep their places, so that a merge touches only the words that have it. Ties go to the
  * smaller symbols, as in Hugging Face's trainer, whose merges these are.

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import { gunzipSync } from "node:zlib";
 import type { Tokenizer } from "./node.js";
 import { padTokens, tokenizerFrom, tokenizerFromWeb } from "./node.js";
 
@@ -16,6 +19,7 @@ interface Case {
 }
 const golden = JSON.parse(readFileSync(new URL("../../../test/golden/tokenizers.json", import.meta.url), "utf8")) as {
   tokenizers: { name: string; tokenizer: object; cases: Case[] }[];
+  hashes: { files: string[]; lines: number; sha256: Record<string, string> };
 };
 
 async function check(tokenizer: Tokenizer, cases: readonly Case[]): Promise<void> {
@@ -120,4 +124,24 @@ test("special tokens by role, from the file's own marks", async () => {
   const named = await tokenizerFrom(kind("gpt2"), { special: { pad: "<|endoftext|>" } });
   assert.equal(named.special.pad, 0);
   assert.equal(named.special.unk, undefined);
+});
+
+const dataFolder = process.env["DESCENT_DATA"];
+const skip = dataFolder === undefined ? "DESCENT_DATA is not set: lines of real data were NOT compared" : false;
+const END = Int32Array.of(-1);
+
+test("lines of real data in English and Chinese: ids and places as Python's, by both engines", { skip }, async () => {
+  const { files, lines: count, sha256 } = golden.hashes;
+  const lines = files.flatMap((name) => {
+    const bytes = readFileSync(join(dataFolder as string, name));
+    return (name.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8").split("\n").slice(0, 800);
+  });
+  assert.equal(lines.length, count);
+  for (const { name, tokenizer: json } of golden.tokenizers) {
+    for (const tokenizer of [await tokenizerFrom(json), await tokenizerFromWeb(json)]) {
+      const hash = createHash("sha256");
+      for (const { ids, offsets } of await tokenizer.encodeBatch(lines)) hash.update(ids).update(offsets).update(END);
+      assert.equal(hash.digest("hex"), sha256[name], `${name} (${tokenizer.engine.name})`);
+    }
+  }
 });
