@@ -37,13 +37,22 @@ export function thisMachine(): Machine {
   };
 }
 
-const HEADINGS = ["contender", "version", "median ms", "min", "max", "steps", "× Descent's time"];
+const HEADINGS = ["contender", "version", "median ms", "min", "max", "steps"];
+/** The last columns: times of others in Descent's, or, in cases about rates, what is done in a second. */
+const RATIO = ["× Descent's time"];
+const RATES = ["GFLOP/s", "of the base's"];
+
+const isRated = ({ contenders }: CaseResult): boolean => contenders.some(({ gflops }) => gflops !== undefined);
+const headingsOf = (result: CaseResult): string[] => [...HEADINGS, ...(isRated(result) ? RATES : RATIO)];
 
 function rowOf(result: ContenderResult, descentMs: number | undefined): string[] {
   const digits = (ms: number | undefined): string =>
     ms === undefined ? "" : ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms.toFixed(2);
   if (result.status !== "timed") return [labelOf(result), result.version ?? "", result.status, "", "", "", ""];
-  const ratio = descentMs === undefined ? "" : ((result.medianMs as number) / descentMs).toFixed(2);
+  const last =
+    result.gflops !== undefined
+      ? [result.gflops.toFixed(0), `${(100 * (result.shareOfBase as number)).toFixed(0)} %`]
+      : [descentMs === undefined ? "" : ((result.medianMs as number) / descentMs).toFixed(2)];
   return [
     labelOf(result),
     result.version ?? "",
@@ -51,7 +60,7 @@ function rowOf(result: ContenderResult, descentMs: number | undefined): string[]
     digits(result.minMs),
     digits(result.maxMs),
     String(result.steps),
-    ratio,
+    ...last,
   ];
 }
 
@@ -68,7 +77,7 @@ export function table(result: CaseResult): string {
   return [
     `${result.case}: ${result.title}`,
     `${result.threads} threads, ${result.rounds} rounds; load average ${before.toFixed(1)} before, ${after.toFixed(1)} after`,
-    formatTable(HEADINGS, rowsOf(result)),
+    formatTable(headingsOf(result), rowsOf(result)),
     ...result.contenders.flatMap((c) => (c.reason === undefined ? [] : [`${labelOf(c)} ${c.status}: ${c.reason}`])),
   ].join("\n");
 }
@@ -84,11 +93,13 @@ function markdown(kept: KeptResult): string {
     `${kept.date}; ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.platform}, Node ${machine.node}; ` +
       `${kept.threads} threads, ${kept.rounds} rounds, load average ${load[0].toFixed(1)} before and ${load[1].toFixed(1)} after.`,
     "",
-    row(HEADINGS),
-    row(HEADINGS.map((_, c) => (c < 2 ? "---" : "---:"))),
+    row(headingsOf(kept)),
+    row(headingsOf(kept).map((_, c) => (c < 2 ? "---" : "---:"))),
     ...rowsOf(kept).map(row),
     "",
-    ...kept.contenders.map((c) => `- ${labelOf(c)}: ${c.reason === undefined ? c.notes : `${c.status}, ${c.reason}`}`),
+    ...kept.contenders
+      .filter(({ reason, notes }) => reason !== undefined || notes !== "")
+      .map((c) => `- ${labelOf(c)}: ${c.reason === undefined ? c.notes : `${c.status}, ${c.reason}`}`),
     "",
   ].join("\n");
 }

@@ -35,6 +35,9 @@ export interface ContenderResult {
   readonly medianMs?: number;
   readonly minMs?: number;
   readonly maxMs?: number;
+  /** Of cases about rates: work over the median time, and its share of the rate of the variant that is the base. */
+  readonly gflops?: number;
+  readonly shareOfBase?: number;
   /** Losses of the first steps, which were compared. */
   readonly losses?: readonly number[];
 }
@@ -58,6 +61,21 @@ interface Entrant {
   readonly losses: readonly number[];
   readonly stepsPerTurn: number;
   readonly msPerStep: number[];
+}
+
+/** GFLOP/s by the median times, and shares of the base's, for contenders that have a rate. */
+function withRates(timed: readonly ContenderResult[], specs: readonly ContenderSpec[]): ContenderResult[] {
+  const specOf = ({ name, variant }: ContenderResult): ContenderSpec | undefined =>
+    specs.find((spec) => spec.name === name && spec.variant === variant);
+  const rates = new Map(
+    timed.map((result) => [result.variant, (specOf(result)?.rate?.flops ?? NaN) / (result.medianMs as number) / 1e6]),
+  );
+  return timed.map((result) => {
+    const base = rates.get(specOf(result)?.rate?.base);
+    const gflops = rates.get(result.variant);
+    if (base === undefined || gflops === undefined) return result;
+    return { ...result, gflops, shareOfBase: gflops / base };
+  });
 }
 
 /** Runs the case. A contender that is missing, fails, or computes something else is left out, and its result says why. */
@@ -135,12 +153,13 @@ export async function runCase(benchCase: BenchCase, options: RunOptions): Promis
       return { name, ...(variant === undefined ? {} : { variant }), status: "timed", ...about, ...times, losses };
     });
     const { name, title } = benchCase;
+    const rated = withRates(timed, benchCase.contenders);
     const load = [loadBefore, loadavg()[0] as number] as const;
     const comparisons = compare(
       name,
       entrants.map(({ spec, msPerStep }) => ({ name: spec.name, msPerStep })),
     );
-    return { case: name, title, threads, rounds, load, contenders: [...timed, ...out], comparisons };
+    return { case: name, title, threads, rounds, load, contenders: [...rated, ...out], comparisons };
   } finally {
     await Promise.all(open.map((client) => client.close()));
     rmSync(folder, { recursive: true, force: true });

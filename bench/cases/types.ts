@@ -41,6 +41,8 @@ export interface ContenderSpec {
   readonly name: string;
   /** One library, used in several ways: each is run and shown, the fastest is what Descent is compared with. */
   readonly variant?: string;
+  /** The work of a step, where the case is about rates: shown as GFLOP/s, and as a share of those of the variant `base`. */
+  readonly rate?: { readonly flops: number; readonly base: string };
   /** A compiled module, or a Python script; relative to the folder bench. */
   readonly program: { readonly module: string } | { readonly python: string };
 }

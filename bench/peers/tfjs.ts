@@ -17,6 +17,11 @@ export interface TfVariable extends TfTensor {
   assign(value: TfTensor): void;
 }
 
+/** What minimizes. */
+export interface TfOptimizer {
+  minimize(f: () => TfTensor, returnCost: true): TfTensor;
+}
+
 /** The module `@tensorflow/tfjs-core`. */
 export interface Tf {
   setBackend(name: string): Promise<boolean>;
@@ -25,12 +30,33 @@ export interface Tf {
   enableProdMode(): void;
   tensor(values: Float32Array | Int32Array, shape: number[], dtype: "float32" | "int32"): TfTensor;
   variable(value: TfTensor): TfVariable;
-  transpose(x: TfTensor): TfTensor;
+  transpose(x: TfTensor, order?: number[]): TfTensor;
   relu(x: TfTensor): TfTensor;
+  add(a: TfTensor, b: TfTensor): TfTensor;
+  matMul(a: TfTensor, b: TfTensor): TfTensor;
+  mean(x: TfTensor, axes: number[]): TfTensor;
+  moments(x: TfTensor, axes: number[]): { mean: TfTensor; variance: TfTensor };
+  batchNorm(x: TfTensor, mean: TfTensor, variance: TfTensor, offset: TfTensor, scale: TfTensor, epsilon: number): TfTensor;
+  conv2d(x: TfTensor, w: TfTensor, stride: number, pad: number): TfTensor;
+  conv2dTranspose(x: TfTensor, w: TfTensor, shape: [number, number, number, number], stride: number, pad: number): TfTensor;
+  reverse(x: TfTensor, axes: number[]): TfTensor;
+  pad(x: TfTensor, widths: [number, number][]): TfTensor;
+  slice(x: TfTensor, begin: number[], size: number[]): TfTensor;
+  stridedSlice(x: TfTensor, begin: number[], end: number[], strides: number[]): TfTensor;
+  stack(tensors: TfTensor[]): TfTensor;
+  reshape(x: TfTensor, shape: number[]): TfTensor;
+  /** f is given its tensors and, last, a function to save tensors for the gradient. */
+  customGrad(
+    f: (
+      x: TfTensor,
+      w: TfTensor,
+      save: (saved: TfTensor[]) => void,
+    ) => { value: TfTensor; gradFunc: (dy: TfTensor, saved: TfTensor[]) => TfTensor[] },
+  ): (x: TfTensor, w: TfTensor) => TfTensor;
   fused: { matMul(options: { a: TfTensor; b: TfTensor; bias: TfTensor }): TfTensor };
   losses: { softmaxCrossEntropy(oneHotLabels: TfTensor, logits: TfTensor): TfTensor };
   oneHot(x: TfTensor, depth: number): TfTensor;
-  train: { sgd(learningRate: number): { minimize(f: () => TfTensor, returnCost: true): TfTensor } };
+  train: { sgd(learningRate: number): TfOptimizer; momentum(learningRate: number, momentum: number): TfOptimizer };
 }
 
 /** Starts a backend: `cpu`, or `wasm` with SIMD and, for the variant "threads", several threads. */

@@ -248,9 +248,13 @@ export const ReluGradient = binary("ReluGradient", {
   domain: "descent",
   takes: isFloat,
   gradient: ({ inputs: [, y], dy }) => [reluGradient(dy, y), null],
-  // 0.085 ms at [128, 512] on 2 cores; dy·Sign(y) 0.138, Where(y > 0, dy, 0) 0.093.
-  lower: ({ inputs: [dy, y], target }) =>
-    target === "webgpu" ? [where(y.greater(0), dy, asTensor(0, dy.dtype))] : [dy.mul(y.greater(0).cast(dy.dtype))],
+  lower: ({ inputs: [dy, y], target }) => {
+    if (target === "webgpu") return [where(y.greater(0), dy, asTensor(0, dy.dtype))];
+    // min(1, max(0, y·3·10³⁸)), which is 0 or 1 for all but denormal numbers, in one pass in place of two: 0.86 ms with the product
+    // at [128, 16, 32, 32] on 2 cores, Cast(y > 0) 1.09, Where(y > 0, dy, 0) 1.57, Sign(y) 1.9.
+    if (target === "cpu" && dy.dtype === "float32") return [dy.mul(emitOne(HardSigmoid, [y], { alpha: 3e38, beta: 0 }))];
+    return [dy.mul(y.greater(0).cast(dy.dtype))];
+  },
 });
 
 /** max(x, 0); the derivative at 0 is 0, as in PyTorch. */

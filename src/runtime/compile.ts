@@ -146,7 +146,7 @@ const CONVOLVING_ARENA_BYTES = 2 ** 22;
 
 const bytesOf = (t: Tensor): number => (isStatic(t.shape) ? sizeOf(t.shape) * DTYPES[t.dtype].bytes : 0);
 
-const CONVOLUTIONS: ReadonlySet<string> = new Set(["Conv", "ConvInputGradient"]);
+const CONVOLUTIONS: ReadonlySet<string> = new Set(["Conv", "ConvInputGradient", "ConvWeightGradient"]);
 
 /** Makes a graph executable. Errors: SessionError if the engine or the device refuses it. */
 export async function compile(
