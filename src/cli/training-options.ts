@@ -107,9 +107,9 @@ export const trainingOptions = {
 /** Options that only some tasks take; the others refuse them. */
 export const taskOptions = {
   loss: text({
-    help: "image-recognition: arcface, cosface, contrastive or triplet",
+    help: "image-recognition: cosface, arcface, contrastive or triplet",
     placeholder: "NAME",
-    defaultText: "the task's own",
+    defaultText: "cosface",
   }),
   holdOut: list(
     text({

@@ -11,6 +11,7 @@ import type { Moments } from "../metrics/index.js";
 import { MomentsGatherer } from "../metrics/index.js";
 import { adamW, oneCycle } from "../optim/index.js";
 import { trainingStep } from "../train/index.js";
+import { peakMemoryMiB } from "../train/progress-node.js";
 import { createRun, openRun, splitRunPath } from "../train/run-folder-node.js";
 import { exists } from "../train/run-folder-reader-node.js";
 import { trainRun } from "../train/train-node.js";
@@ -27,7 +28,7 @@ import { descentVersion } from "./version-node.js";
 const MODEL = "conv-net";
 const BATCH = 128;
 /** Enough for features that tell classes apart; more would only cost time. */
-const MOST_STEPS = 800;
+const MOST_STEPS = 600;
 const LEAST_STEPS = 200;
 
 /** Where a generator's run keeps the classifier. */
@@ -48,7 +49,7 @@ export async function prepareFeatures(watched: Watched): Promise<string | undefi
     return undefined;
   }
   note(`Fréchet distance: first ${MODEL} learns the classes, for its features`);
-  await trainClassifier(path, prepared, watched.seed);
+  await trainClassifier(path, prepared, watched);
   return path;
 }
 
@@ -67,7 +68,7 @@ async function copyClassifier(run: string, path: string, info: GenerationInfo): 
   for (const name of ["checkpoints", "config.json"]) await cp(join(folder.path, name), join(path, name), { recursive: true });
 }
 
-async function trainClassifier(path: string, prepared: Prepared<GenerationInfo>, seed: number): Promise<void> {
+async function trainClassifier(path: string, prepared: Prepared<GenerationInfo>, { seed, progress }: Watched): Promise<void> {
   const { info, train } = prepared;
   const context: TaskContext<ImageInfo> = { info, use: "train", options: {} };
   const model = modelNamed(taskNamed(imageClassification.name), MODEL).build(info);
@@ -100,6 +101,7 @@ async function trainClassifier(path: string, prepared: Prepared<GenerationInfo>,
     totalSteps,
     seed,
     evaluateEvery: totalSteps,
+    progress: progress?.({ label: "features", total: totalSteps, unit: "examples", peakMemoryMiB }),
     writer,
     ...(fetcher === undefined ? {} : { loader: { fetcher } }),
   });

@@ -32,8 +32,8 @@ const dcgan = (name: string, summary: string, width: number): ModelChoice<Genera
     return new Dcgan({ imageSize: side, channels, latentSize, width });
   },
   defaults: (examples) => ({
-    // About 8,000 updates, or 10 passes over large data.
-    epochs: Math.max(10, Math.min(400, Math.round((8000 * 64) / Math.max(1, examples)))),
+    // About 5,000 updates, or 6 passes over large data.
+    epochs: Math.max(6, Math.min(400, Math.round((5000 * 64) / Math.max(1, examples)))),
     batchSize: 64,
     lr: 2e-4,
     beta1: 0.5,

@@ -142,7 +142,7 @@ export const imageRecognition: Task<RecognitionInfo> = {
   },
 
   loss(outputs, batch, { options }) {
-    const { of, loss } = RECOGNITION_LOSSES[nameIn("loss", RECOGNITION_LOSSES, options.loss ?? "arcface")] as RecognitionLoss;
+    const { of, loss } = RECOGNITION_LOSSES[nameIn("loss", RECOGNITION_LOSSES, options.loss ?? "cosface")] as RecognitionLoss;
     return loss(outputs[of] as Tensor, batch["label"] as Tensor);
   },
 

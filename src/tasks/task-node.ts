@@ -4,6 +4,7 @@
  */
 import type { Dataset } from "../data/node.js";
 import type { Callback, Metrics, TrainingState } from "../train/index.js";
+import type { Progress, ProgressOptions } from "../train/progress.js";
 import type { ReportData } from "../train/report.js";
 import type { RunConfig, RunSummary } from "../train/run-folder.js";
 import type { RunWriter } from "../train/run-folder-node.js";
@@ -59,6 +60,8 @@ export interface Watched {
   readonly options: TaskOptions;
   readonly seed: number;
   readonly note: (text: string) => void;
+  /** A progress line for what takes long. */
+  readonly progress?: (options: ProgressOptions) => Progress;
 }
 
 /** A training that has ended. */

@@ -372,6 +372,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       options: planned.training.options,
       seed: resolved.seed ?? 1,
       note,
+      ...(context.progress === undefined ? {} : { progress: context.progress }),
     });
     const measureState = (state: TrainingState): Promise<() => Promise<Metrics>> =>
       side.evaluate?.(watched(state)) ?? measurer(state, planned, prepared.validation, measuring);
