@@ -20,7 +20,7 @@ export function createContender(variant: string | undefined): Contender {
   return {
     name: "descent",
     async setup({ threads }) {
-      const [name = "", face] = (variant ?? "").split(": ") as [string, Face];
+      const [name, face] = (variant ?? "").split(": ") as [string, Face];
       const shape = SHAPES[name];
       if (shape === undefined) throw new Error(`conv-gradients: no shape "${name}"`);
       const { n, c, size, m, kernel, stride = 1, groups = 1 } = shape;
