@@ -80,7 +80,7 @@ export const trainingOptions = {
   warmupSteps: integer({ help: "steps over which the learning rate rises", minimum: 0, defaultText: "the model's own" }),
   weightDecay: number({ help: "decoupled weight decay", minimum: 0, defaultText: "the model's own" }),
   augment: text({
-    help: "random changes of training images: a preset (none, auto, flip-crop, strong) or NAME[:NUMBER],… of crop, resized-crop, flip, rotate, color, erase, rand-augment, mixup, cutmix",
+    help: "random changes of training images: a preset (none, auto, flip-crop, strong) or NAME[:NUMBER],… of crop, resized-crop, flip, rotate, color, erase, rand-augment, mixup, cutmix; object-detection: flip, overturn, scale, translate, color",
     placeholder: "LIST",
     defaultText: "the model's own",
   }),

@@ -84,8 +84,10 @@ export function guessRoles(dataset: Dataset, options: RoleOptions = {}): ColumnR
 
 /** Whether a column reads as classes (texts, booleans, few whole numbers) rather than as a quantity. */
 export function isCategorical(column: Column): boolean {
-  if (isText(column) || column.dtype === "bool" || column.classes !== undefined) return true;
-  if (rowSize(column) !== 1 || column.unit !== undefined) return false;
+  if (isText(column)) return true;
+  if (rowSize(column) !== 1) return false;
+  if (column.dtype === "bool" || column.classes !== undefined) return true;
+  if (column.unit !== undefined) return false;
   const length = column.shape[0] as number;
   if (isFloat(column.dtype))
     for (let i = 0; i < length; i++) if (!isMissing(column, i) && !Number.isInteger(Number(column.data[i]))) return false;

@@ -11,6 +11,7 @@ export * from "./labels.js";
 export * from "./guess.js";
 export * from "./registry.js";
 export * from "./tabular.js";
+export { BOX_COLUMNS, boxCollate } from "./images/boxes.js";
 export { imageCollate, isEncoded } from "./images/encoded.js";
 export type { ImageBatchOptions } from "./images/encoded.js";
 export { labelledTextAt, labelledTexts } from "./text/labelled-text.js";

@@ -7,9 +7,12 @@ import { Dataset, isText } from "./dataset.js";
 import { readFileBytes, unwrapGzip } from "./files-node.js";
 import type { ColumnRoles, RoleOptions } from "./guess.js";
 import { guessRoles, guessTask, isCategorical } from "./guess.js";
+import { boxedImages } from "./images/boxes-node.js";
 import type { ImageOptions } from "./images/decode-node.js";
 import { decodeParts, inspectParts, resizeParts } from "./images/decode-node.js";
 import { isEncoded } from "./images/encoded.js";
+import type { FileTree } from "./images/file-tree-node.js";
+import { archiveTree, fileTree, folderTree } from "./images/file-tree-node.js";
 import { imageColumn, manifestParts } from "./images/manifest.js";
 import { archiveParts, imageFolderParts, knownArchives } from "./images/open-node.js";
 import { SPLITS } from "./images/parts.js";
@@ -71,6 +74,8 @@ interface Source {
   readonly task?: DataTask;
   readonly known?: KnownDataset;
   readonly maximum?: number;
+  /** Of images with boxes, which are not decoded here. */
+  readonly images?: NonNullable<LoadedData["images"]>;
   readonly badRows: number;
   readonly notes?: readonly string[];
 }
@@ -88,7 +93,7 @@ interface Source {
 export async function loadData(spec: string, options: LoadOptions = {}): Promise<LoadedData> {
   const opened = await open(spec, options);
   const isImages = opened.roles?.image !== undefined && isEncoded(opened.parts.train.column("image"));
-  const inspected = isImages ? await inspectParts(opened.parts, options) : undefined;
+  const inspected = isImages && opened.images === undefined ? await inspectParts(opened.parts, options) : undefined;
   // Images that are not decoded have the columns that their reader gave them.
   const asked = isImages ? undefined : (options.textColumn ?? options.labelColumn ?? options.targetColumn);
   const given = inspected?.parts ?? opened.parts;
@@ -105,13 +110,15 @@ export async function loadData(spec: string, options: LoadOptions = {}): Promise
       isImages ? `${badRows} images that cannot be read were left out` : `${badRows} rows that do not parse were left out`,
     );
   const { known, maximum } = opened;
-  const images = inspected && {
-    shape: inspected.form.shape,
-    ...(decoded?.sample === undefined ? {} : { sample: decoded.sample }),
-  };
+  const images =
+    opened.images ??
+    (inspected && {
+      shape: inspected.form.shape,
+      ...(decoded?.sample === undefined ? {} : { sample: decoded.sample }),
+    });
   return {
     name: opened.name,
-    ...(decoded?.parts ?? resizeParts(held, roles.image, options)),
+    ...(opened.images === undefined ? (decoded?.parts ?? resizeParts(held, roles.image, options)) : held),
     roles,
     task,
     badRows,
@@ -124,6 +131,12 @@ export async function loadData(spec: string, options: LoadOptions = {}): Promise
 
 /** What is known of images that a reader of ours has put into columns. */
 const IMAGES = { roles: { image: "image", target: "label" }, task: "image-classification" } as const;
+
+/** Images with boxes in a folder or an archive, or undefined where there are no annotations. */
+async function boxSource(name: string, tree: FileTree, options: LoadOptions): Promise<Source | undefined> {
+  const found = await boxedImages(tree, options);
+  return found && { ...found, name, roles: { image: "image", target: "boxes" }, task: "object-detection" };
+}
 
 async function open(spec: string, options: LoadOptions): Promise<Source> {
   if (isQuery(spec)) {
@@ -149,7 +162,12 @@ async function openFile(path: string, options: LoadOptions): Promise<Source> {
   const name = basename(path);
   if (/\.(tar|tar\.gz|tgz)$/i.test(path)) {
     const archive = await unwrapGzip(await readFileBytes(path), path);
-    return { name, parts: archiveParts(archive, path), ...IMAGES, badRows: 0 };
+    const boxes = await boxSource(name, archiveTree(archive, path), options);
+    return boxes ?? { name, parts: archiveParts(archive, path), ...IMAGES, badRows: 0 };
+  }
+  if (/\.json$/i.test(path)) {
+    const boxes = await boxSource(name, await fileTree(path), options);
+    if (boxes !== undefined) return boxes;
   }
   const texts = options.format === undefined ? await openTextFile(path, options) : undefined;
   if (texts !== undefined) return texts;
@@ -189,6 +207,8 @@ async function openFolder(folder: string, options: LoadOptions): Promise<Source>
     const parts = { train: trainPart, ...(test === undefined ? {} : { test: await idxPart(...test, classes) }) };
     return { name, parts, badRows: 0 };
   }
+  const boxes = await boxSource(name, await folderTree(folder), options);
+  if (boxes !== undefined) return boxes;
   const tables = files.filter((file) => tableFormat(file) !== undefined);
   const imageParts = await imageFolderParts(folder, files, options);
   if (imageParts !== undefined) return { name, parts: imageParts, ...IMAGES, badRows: 0 };
@@ -229,6 +249,12 @@ async function openKnown(known: KnownDataset, options: LoadOptions): Promise<Sou
     return { name, parts: { train: data.drop(...leaks) }, roles: { target }, task, known, badRows, notes };
   }
   if (layout.kind === "texts") return { ...(await knownTexts(known, layout, options)), known };
+  if (layout.kind === "boxes") {
+    const { content, path } = await findKnownFile(known, layout.file, options);
+    const boxes = await boxSource(name, archiveTree(content, path), options);
+    if (boxes === undefined) throw new DataError(`${path}: expected annotations of boxes, found none`);
+    return { ...boxes, known };
+  }
   if (layout.kind === "archives")
     return { name, parts: await knownArchives(known, layout, options), ...IMAGES, known, badRows: 0 };
   const part = async (files: IdxLayout["train"]): Promise<Dataset> => {

@@ -8,6 +8,7 @@ import { unknownName } from "../util/nearest.js";
 
 export type DataTask =
   | "image-classification"
+  | "object-detection"
   | "tabular-classification"
   | "tabular-regression"
   | "text-classification"
@@ -43,6 +44,12 @@ export interface ArchivesLayout {
   readonly classes: readonly string[];
   /** [C, H, W] of every image. */
   readonly shape: readonly number[];
+}
+
+/** Images with boxes in one archive, which says what is training and what is test. */
+export interface BoxesLayout {
+  readonly kind: "boxes";
+  readonly file: KnownFile;
 }
 
 /** One table without splits. */
@@ -82,9 +89,11 @@ export interface KnownDataset {
   readonly licence: string;
   readonly source: string;
   readonly citation: string;
-  readonly layout: IdxLayout | TableLayout | ArchivesLayout | TextsLayout;
+  readonly layout: IdxLayout | TableLayout | ArchivesLayout | BoxesLayout | TextsLayout;
   /** False where a mirrored image means something else. */
   readonly mirrors?: false;
+  /** True where up and down have no meaning. */
+  readonly overturns?: true;
 }
 
 /** The four files of MNIST and its relatives, with their checksums in the order train images, train labels, test images, test labels. */
@@ -246,6 +255,24 @@ export const KNOWN_DATASETS: readonly KnownDataset[] = [
         name: "test.tar.gz",
         sha256: "490a2a6e47bff763579beff9620e4d316c78094dbaf987db41c2dfefd1dfa321",
         gzipSha256: "a238e934008b86d60efef2ec900cff8afc7ce87b63e7bfd7936c29106ff76c74",
+      },
+    },
+  },
+  {
+    name: "bccd",
+    title: "BCCD, 364 microscope images of blood, boxes of red cells, white cells and platelets",
+    task: "object-detection",
+    folder: "bccd",
+    licence: "MIT",
+    source: "https://github.com/Shenggan/BCCD_Dataset",
+    citation: "Shenggan (2017), BCCD Dataset; originals by cosmicad and akshaylamba",
+    overturns: true,
+    layout: {
+      kind: "boxes",
+      file: {
+        name: "bccd.tar.gz",
+        sha256: "4d3561b2b497dd08241ba05c6f558cadca9ffadc1395312c88347d65922de9af",
+        gzipSha256: "a44f52c0495b037e8fe5f4d831669c44c77cd90fd783016458ee629b39ace313",
       },
     },
   },

@@ -20,6 +20,8 @@ export interface DetectorOutputs {
 
 export interface DetectorOptions {
   readonly numClasses: number;
+  /** Of the image, where the backbone is left out. */
+  readonly inChannels?: number;
   readonly backbone?: Backbone;
   /** Channels of the pyramid and of the heads. */
   readonly width?: number;
@@ -76,11 +78,11 @@ export class Detector extends Module {
   readonly classify: Head;
   readonly locate: Head;
 
-  constructor({ numClasses, backbone = new SmallBackbone(), width = 48, depth = 1 }: DetectorOptions) {
+  constructor({ numClasses, inChannels = 3, backbone, width = 48, depth = 1 }: DetectorOptions) {
     super();
     this.numClasses = numClasses;
-    this.backbone = backbone;
-    this.lateral = backbone.featureChannels.map((channels) => new ConvUnit(channels, width, 1));
+    this.backbone = backbone ?? new SmallBackbone({ inChannels });
+    this.lateral = this.backbone.featureChannels.map((channels) => new ConvUnit(channels, width, 1));
     this.smooth = STRIDES.slice(1).map(() => new ConvUnit(width, width, 3));
     this.classify = new Head(width, depth, numClasses, Math.log(PRIOR / (1 - PRIOR)));
     this.locate = new Head(width, depth, 4, 2);

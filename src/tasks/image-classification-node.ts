@@ -18,7 +18,7 @@ import type { InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } f
 import type { TrainedModel } from "./trained-node.js";
 
 /** The image files that are meant: a folder stands for those in it. */
-async function imageFiles(path: string): Promise<string[]> {
+export async function imageFiles(path: string): Promise<string[]> {
   const info = await stat(path).catch(() => undefined);
   if (info?.isDirectory() !== true) return [path];
   const files = (await readdir(path)).filter((name) => IMAGE_FILE.test(name)).sort();

@@ -26,7 +26,11 @@ export interface ImageInfo extends TaskInfo {
 }
 
 /** Mean and deviation of each channel over all pixels, after division by `maximum`. */
-function channelStatistics(dataset: Dataset, shape: readonly number[], maximum: number): { mean: number[]; deviation: number[] } {
+export function channelStatistics(
+  dataset: Dataset,
+  shape: readonly number[],
+  maximum: number,
+): { mean: number[]; deviation: number[] } {
   const [channels = 1, ...size] = shape;
   const plane = size.reduce((product, d) => product * d, 1);
   const pixels = dataset.tensor("image").data as Uint8Array;

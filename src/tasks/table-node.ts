@@ -5,6 +5,7 @@ import { ConfigError } from "../util/errors.js";
 import { imageClassificationNode } from "./image-classification-node.js";
 import { imageGenerationNode } from "./image-generation-node.js";
 import { imageRecognitionNode } from "./image-recognition-node.js";
+import { objectDetectionNode } from "./object-detection-node.js";
 import { tabularNode } from "./tabular-node.js";
 import type { NodeTask } from "./task-node.js";
 
@@ -12,6 +13,7 @@ const NODE_TASKS: ReadonlyMap<string, NodeTask> = new Map([
   ["image-classification", imageClassificationNode],
   ["image-recognition", imageRecognitionNode],
   ["image-generation", imageGenerationNode],
+  ["object-detection", objectDetectionNode],
   ["tabular-classification", tabularNode],
   ["tabular-regression", tabularNode],
 ]);

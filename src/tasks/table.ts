@@ -6,6 +6,7 @@ import { unknownName } from "../util/nearest.js";
 import { imageClassification } from "./image-classification.js";
 import { imageGeneration } from "./image-generation.js";
 import { imageRecognition } from "./image-recognition.js";
+import { objectDetection } from "./object-detection.js";
 import { tabularClassification, tabularRegression } from "./tabular.js";
 import type { AnyTask, ModelChoice, TaskInfo } from "./task.js";
 
@@ -13,6 +14,7 @@ export const TASKS: readonly AnyTask[] = [
   imageClassification,
   imageRecognition,
   imageGeneration,
+  objectDetection,
   tabularClassification,
   tabularRegression,
 ] as readonly unknown[] as readonly AnyTask[];

@@ -98,6 +98,8 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   readonly monitor?: Monitor;
   /** Whether a sound model learns one batch by heart, so that one that does not shows a fault. */
   readonly checksOneBatch: boolean;
+  /** Rows that are measured or answered at once, at most; left out, 256. */
+  readonly mostAtOnce?: number;
   /** What data for this model must be loaded as: images of its size. */
   loading?(info: I): Pick<LoadOptions, "imageShape">;
   /** What somebody must know who gives inputs to the ONNX file alone: plain JSON, in the file's metadata. */
@@ -125,8 +127,8 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   readonly score?: (outputs: Tensors, target: Tensor) => Tensor;
   /** Left out where there is nothing to compare with the truth. */
   measurement?(info: I): Measurement;
-  /** Answers for a batch of outputs, one per row. */
-  answers(outputs: Readonly<Record<string, TensorData>>, info: I): Answer[];
+  /** Answers for a batch of outputs, one per row; `batch` is what they were computed from. */
+  answers(outputs: Readonly<Record<string, TensorData>>, info: I, batch: Batch): Answer[];
   /** Rows of other data than the training's with their targets, as the columns of `inputs` and the target. */
   examples(data: LoadedData, part: Dataset, info: I): Dataset;
   /** The column to predict, where the task's data are tables. */

@@ -29,7 +29,7 @@ import { nodeTaskNamed } from "./table-node.js";
 import { modelNamed, taskNamed } from "./table.js";
 import type { Watched } from "./task-node.js";
 import type { AnyTask, Measurement, Prepared, TaskContext, TaskInfo, TaskOptions, TrainingDefaults } from "./task.js";
-import { TrainedModel } from "./trained-node.js";
+import { BATCH, TrainedModel } from "./trained-node.js";
 
 /** What was asked for; what is left out has the model's own default. Names are those of the command line. */
 export interface TrainTaskOptions extends Partial<Omit<TrainingDefaults, "epochs">>, TaskOptions {
@@ -276,7 +276,7 @@ async function measurer(
   part: Dataset,
   fetcher: WorkerFetcher | undefined,
 ): Promise<() => Promise<Readonly<Record<string, number>>>> {
-  const size = Math.min(256, part.length);
+  const size = Math.min(task.mostAtOnce ?? BATCH, part.length);
   const context: TaskContext<TaskInfo> = { ...training, use: "eval" };
   const types = task.inputs(context, size);
   const run = await state.evaluator(types, (batch) =>

@@ -33,8 +33,8 @@ type Outputs = Readonly<Record<string, TensorData>>;
 export const bestOrLast = async (folder: RunFolder): Promise<CheckpointName> =>
   (await folder.pointer("best")) === undefined ? "last" : "best";
 
-/** Rows that are computed at once; a single input is computed alone. */
-const BATCH = 256;
+/** Rows that are computed at once unless the task says less; a single input is computed alone. */
+export const BATCH = 256;
 
 const pick = (batch: Batch, columns: readonly string[]): Batch =>
   Object.fromEntries(columns.map((name) => [name, batch[name] as TensorData]));
@@ -143,7 +143,7 @@ export class TrainedModel implements AsyncDisposable {
 
   /** Runs over encoded examples; `each` is given outputs, the batch and its first row, in order. */
   async run(examples: Dataset, each: (outputs: Outputs, firstRow: number, batch: Batch) => void): Promise<void> {
-    const size = examples.length === 1 ? 1 : BATCH;
+    const size = examples.length === 1 ? 1 : (this.task.mostAtOnce ?? BATCH);
     const executable = await this.#compiled(`outputs ${size}`, () => this.#trace(size).outputs);
     const columns = this.#columns;
     using fetcher = this.#fetcher(examples);
@@ -180,7 +180,7 @@ export class TrainedModel implements AsyncDisposable {
   /** One answer for each encoded example. */
   async answers(examples: Dataset): Promise<Answer[]> {
     const answers: Answer[] = [];
-    await this.run(examples, (outputs) => void answers.push(...this.task.answers(outputs, this.info)));
+    await this.run(examples, (outputs, _first, batch) => void answers.push(...this.task.answers(outputs, this.info, batch)));
     return answers;
   }
 

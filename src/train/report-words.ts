@@ -40,8 +40,9 @@ const METRICS: Readonly<Record<string, Label>> = {
   top3: { en: "top-3 accuracy", zh: "前 3 准确率" },
   top5: { en: "top-5 accuracy", zh: "前 5 准确率" },
   auc: { en: "AUC", zh: "AUC" },
-  map: { en: "mAP", zh: "mAP" },
+  map: { en: "mAP@[.5:.95]", zh: "mAP@[.5:.95]" },
   map50: { en: "mAP@0.5", zh: "mAP@0.5" },
+  map75: { en: "mAP@0.75", zh: "mAP@0.75" },
   mse: { en: "mean squared error", zh: "均方误差" },
   meanSquaredError: { en: "mean squared error", zh: "均方误差" },
   rmse: { en: "root mean squared error", zh: "均方根误差" },
@@ -63,7 +64,7 @@ const METRICS: Readonly<Record<string, Label>> = {
 export const metricLabel = (name: string): Label => METRICS[name] ?? name;
 
 const FRACTION =
-  /^(accuracy|balancedAccuracy|(macro|micro|weighted)?(precision|recall|f1)|top\d+|auc|auroc|(unseen)?recallAt\d+|falseAcceptRate|identificationRate|map\d*|iou)$/i;
+  /^(accuracy|balancedAccuracy|(macro|micro|weighted)?(precision|recall|f1)|top\d+|auc|auroc|(unseen)?recallAt\d+|falseAcceptRate|identificationRate|map\d*|ap50 .+|iou)$/i;
 
 /** Whether a metric is a fraction in 0…1, which people read in percent. */
 export const isFraction = (name: string): boolean => FRACTION.test(name);

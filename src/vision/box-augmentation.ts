@@ -1,143 +1,162 @@
 /**
- * @module Augmentation of pictures with boxes: mirrored, enlarged or shrunk about a random place, recoloured. Pure functions of
- * pixels and a random stream.
+ * @module Images with boxes made to fit a model, and changed at random: mirrored, enlarged or shrunk about a random place, recoloured.
+ * Pure functions of pixels and a random stream; boxes go where their pixels go.
  */
+import { ConfigError } from "../util/errors.js";
+import { unknownName } from "../util/nearest.js";
 import type { Random } from "../util/random.js";
+import { adjustBrightness, adjustContrast, adjustSaturation } from "./color.js";
+import { crop, flipVertical } from "./geometry.js";
+import type { Box, Pixels } from "./pixels.js";
+import { resizeBox } from "./resize.js";
 
-/** Pixels as planes, uint8 [C, H, W]. */
-export interface Planes {
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  readonly data: Uint8Array;
-}
-
-/** Corners in pixels, and the class: (x₁, y₁, x₂, y₂, class). */
-export type BoxRow = readonly [number, number, number, number, number];
+/** Corners in pixels (x₁, y₁, x₂, y₂), and what else belongs to the box. */
+export type BoxRow = readonly [x1: number, y1: number, x2: number, y2: number, ...rest: number[]];
 
 export interface BoxAugmentation {
   /** Mirror left and right, half of the time. */
   readonly flipHorizontal: boolean;
   /** Mirror top and bottom, half of the time: where up has no meaning, as under a microscope. */
   readonly flipVertical: boolean;
-  /** Factor that the picture is enlarged by: between 1/(1 + s) and 1 + s. */
+  /** s: the image is enlarged by a factor between 1/(1 + s) and 1 + s. */
   readonly scale: number;
-  /** Share of its width and height that the picture is moved by, at most. */
+  /** Share of its height and width that the image is moved by, at most. */
   readonly translate: number;
-  /** How far brightness, contrast and saturation differ from 1 at most. */
-  readonly colour: number;
+  /** How far brightness, contrast and saturation differ from 1, at most. */
+  readonly color: number;
 }
 
-/** What lies beyond the border of a picture that was moved or shrunk. */
-const BORDER = 114;
-/** Of a box's area: with less of it in the picture, the object cannot be told any more. */
-const LEAST_VISIBLE = 0.35;
+/** Nothing is changed. */
+const UNCHANGED: BoxAugmentation = { flipHorizontal: false, flipVertical: false, scale: 0, translate: 0, color: 0 };
 
-/** Where a point of the new picture lies in the old one, along one axis: old = offset + step · new. */
-interface AxisMap {
-  readonly offset: number;
-  readonly step: number;
-}
+/** Changes by the name that a command line has for them: the field, its usual number, and the largest that makes sense. */
+const CHANGES = {
+  flip: { field: "flipHorizontal" },
+  overturn: { field: "flipVertical" },
+  scale: { field: "scale", usual: 0.3, most: 3 },
+  translate: { field: "translate", usual: 0.1, most: 0.5 },
+  color: { field: "color", usual: 0.2, most: 1 },
+} as const;
 
-function axisMap(random: Random, length: number, scale: number, translate: number, flip: boolean): AxisMap {
-  const step = 1 / scale;
-  // The middle stays in the middle, but for the shift.
-  const offset = (length * (1 - step)) / 2 + random.uniform(-translate, translate) * length;
-  return flip ? { offset: offset + step * length, step: -step } : { offset, step };
-}
-
-/** The two nearest places and their weights for each place of a new axis; weight 0 beyond the border. */
-function samples({ offset, step }: AxisMap, length: number): { low: Int32Array; weight: Float32Array; inside: Uint8Array } {
-  const low = new Int32Array(length);
-  const weight = new Float32Array(length);
-  const inside = new Uint8Array(length);
-  for (let i = 0; i < length; i++) {
-    const at = offset + step * (i + 0.5) - 0.5;
-    const first = Math.min(Math.max(Math.floor(at), 0), length - 2);
-    low[i] = first;
-    weight[i] = Math.min(Math.max(at - first, 0), 1);
-    inside[i] = at > -1 && at < length ? 1 : 0;
-  }
-  return { low, weight, inside };
-}
-
-/** The picture seen through the two maps, by linear interpolation. */
-function resample(image: Planes, horizontal: AxisMap, vertical: AxisMap): Uint8Array {
-  const { channels, height, width, data } = image;
-  const x = samples(horizontal, width);
-  const y = samples(vertical, height);
-  const result = new Uint8Array(data.length).fill(BORDER);
-  for (let c = 0; c < channels; c++) {
-    for (let row = 0; row < height; row++) {
-      if (y.inside[row] === 0) continue;
-      const wy = y.weight[row] as number;
-      const top = c * height * width + (y.low[row] as number) * width;
-      const target = (c * height + row) * width;
-      for (let column = 0; column < width; column++) {
-        if (x.inside[column] === 0) continue;
-        const at = top + (x.low[column] as number);
-        const wx = x.weight[column] as number;
-        const upper = (data[at] as number) * (1 - wx) + (data[at + 1] as number) * wx;
-        const lower = (data[at + width] as number) * (1 - wx) + (data[at + width + 1] as number) * wx;
-        result[target + column] = upper * (1 - wy) + lower * wy + 0.5;
-      }
+/**
+ * Reads a list of changes, `NAME[:NUMBER],…`: flip, overturn, scale, translate, color; `auto` is all but overturn, which it has where
+ * `overturns` says that up and down mean nothing; `none` is none.
+ *
+ * Errors: ConfigError, beginning with `where`, for an unknown name or a number out of range.
+ */
+export function parseBoxAugment(
+  text: string,
+  { mirrors = true, overturns = false }: { readonly mirrors?: boolean; readonly overturns?: boolean } = {},
+  where = "--augment",
+): BoxAugmentation {
+  let result = UNCHANGED;
+  for (const item of text.split(",").map((part) => part.trim())) {
+    if (item === "" || item === "none") continue;
+    if (item === "auto") {
+      const list = [...(mirrors ? ["flip"] : []), ...(overturns ? ["overturn"] : []), "scale,translate,color"];
+      result = parseBoxAugment(list.join(","), {}, where);
+      continue;
+    }
+    const [name = "", given, ...more] = item.split(":");
+    const change = CHANGES[name as keyof typeof CHANGES] as (typeof CHANGES)[keyof typeof CHANGES] | undefined;
+    if (change === undefined)
+      throw new ConfigError(`${where}: ${unknownName("augmentation", name, ["auto", "none", ...Object.keys(CHANGES)])}`);
+    if (more.length > 0 || (given !== undefined && !("most" in change)))
+      throw new ConfigError(`${where}: expected ${"most" in change ? `${name}:NUMBER` : name}, got "${item}"`);
+    if (!("most" in change)) result = { ...result, [change.field]: true };
+    else {
+      const value = given === undefined ? change.usual : Number(given);
+      if (given?.trim() === "" || !(value >= 0 && value <= change.most))
+        throw new ConfigError(`${where}: ${name}: expected a number in 0 … ${change.most}, got "${given}"`);
+      result = { ...result, [change.field]: value };
     }
   }
   return result;
 }
 
-/** Brightness, contrast about the mean, and saturation, in place. Rec. 601 luma, as PIL and torchvision. */
-function recolour(pixels: Uint8Array, channels: number, random: Random, strength: number): void {
-  const factor = (): number => 1 + random.uniform(-strength, strength);
-  const [brightness, contrast, saturation] = [factor(), factor(), factor()] as const;
-  const plane = pixels.length / channels;
-  const grey = (i: number): number =>
-    channels === 3
-      ? 0.299 * (pixels[i] as number) + 0.587 * (pixels[i + plane] as number) + 0.114 * (pixels[i + 2 * plane] as number)
-      : (pixels[i] as number);
-  let mean = 0;
-  for (let i = 0; i < plane; i++) mean += grey(i);
-  mean /= plane;
-  for (let i = 0; i < plane; i++) {
-    const luma = grey(i);
-    for (let c = 0; c < channels; c++) {
-      const at = c * plane + i;
-      const saturated = luma + ((pixels[at] as number) - luma) * saturation;
-      const value = (mean + (saturated - mean) * contrast) * brightness;
-      pixels[at] = Math.min(255, Math.max(0, value + 0.5));
-    }
-  }
+/** The changes as text with every number, as a run's `config.json` keeps them; "none" where there are none. */
+export function formatBoxAugment(augmentation: BoxAugmentation): string {
+  const items = Object.entries(CHANGES).flatMap(([name, { field }]) => {
+    const value = augmentation[field];
+    return value === true ? [name] : typeof value === "number" && value > 0 ? [`${name}:${value}`] : [];
+  });
+  return items.length === 0 ? "none" : items.join(",");
 }
 
-/** A picture and its boxes, changed at random. Boxes of which too little is left to see are dropped. */
+/** What lies beyond the border of an image that does not fill the model's input: as far from black as from white, nearly. */
+export const BORDER = 114;
+/** Of a box's area: with less of it to be seen, the object cannot be told any more. */
+const LEAST_VISIBLE = 0.35;
+
+/** The factor by which an image is made to fit into height × width, upper left corners together. */
+export const fitFactor = (image: { readonly height: number; readonly width: number }, height: number, width: number): number =>
+  Math.min(height / image.height, width / image.width);
+
+/** An image put on a larger canvas, with its corner at (left, top), which may be negative. */
+export const onCanvas = (image: Pixels, height: number, width: number, left = 0, top = 0): Pixels =>
+  image.height === height && image.width === width && left === 0 && top === 0
+    ? image
+    : crop(image, { top: -top, left: -left, height, width }, { fill: new Array<number>(image.channels).fill(BORDER) });
+
+/** What of an axis is seen: from where in the image and how long, and where in the result and how long, in whole pixels there. */
+interface Span {
+  readonly from: number;
+  readonly length: number;
+  readonly to: number;
+  readonly size: number;
+}
+
+/** An axis of `length` pixels seen through a window of the same size that begins at `start` and is `view` long in the image. */
+function span(length: number, start: number, view: number): Span {
+  const first = Math.max(0, start);
+  const last = Math.min(length, start + view);
+  const scale = length / view;
+  const to = Math.round((first - start) * scale);
+  const size = Math.max(1, Math.min(length - to, Math.round((last - first) * scale)));
+  return { from: first, length: last - first, to, size };
+}
+
+const moved = (x: number, { from, length, to, size }: Span): number => to + ((x - from) * size) / length;
+
+/** An image and its boxes, changed at random. Boxes of which too little is left to see are dropped. */
 export function augmentBoxes(
-  image: Planes,
+  image: Pixels,
   boxes: readonly BoxRow[],
-  { flipHorizontal, flipVertical, scale, translate, colour }: BoxAugmentation,
+  options: BoxAugmentation,
   random: Random,
-): { pixels: Uint8Array; boxes: BoxRow[] } {
-  const { width, height, channels } = image;
+): { readonly image: Pixels; readonly boxes: readonly BoxRow[] } {
+  const { width, height } = image;
   const isFlipped = (wanted: boolean): boolean => random.uniform() < 0.5 && wanted;
-  const [mirrored, overturned] = [isFlipped(flipHorizontal), isFlipped(flipVertical)];
+  const [mirror, overturn] = [isFlipped(options.flipHorizontal), isFlipped(options.flipVertical)];
   // As often enlarged as shrunk.
-  const factor = Math.exp(random.uniform(-1, 1) * Math.log(1 + scale));
-  const horizontal = axisMap(random, width, factor, translate, mirrored);
-  const vertical = axisMap(random, height, factor, translate, overturned);
-  const pixels = resample(image, horizontal, vertical);
-  recolour(pixels, channels, random, colour);
-  const moved = boxes.flatMap(([x1, y1, x2, y2, k]): BoxRow[] => {
-    const [left, right] = [(x1 - horizontal.offset) / horizontal.step, (x2 - horizontal.offset) / horizontal.step];
-    const [top, bottom] = [(y1 - vertical.offset) / vertical.step, (y2 - vertical.offset) / vertical.step];
-    const area = Math.abs((right - left) * (bottom - top));
-    const clipped: BoxRow = [
-      Math.max(0, Math.min(left, right)),
-      Math.max(0, Math.min(top, bottom)),
-      Math.min(width, Math.max(left, right)),
-      Math.min(height, Math.max(top, bottom)),
-      k,
-    ];
+  const factor = Math.exp(random.uniform(-1, 1) * Math.log(1 + options.scale));
+  const window = (length: number): Span => {
+    const view = length / factor;
+    return span(length, (length - view) / 2 + random.uniform(-options.translate, options.translate) * length, view);
+  };
+  const [across, down] = [window(width), window(height)];
+  const part: Box = { left: across.from, top: down.from, width: across.length, height: down.length };
+  const resized = resizeBox(image, part, down.size, across.size, { mirror });
+  const placed = onCanvas(resized, height, width, mirror ? width - across.to - across.size : across.to, down.to);
+  const changed = recolored(overturn ? flipVertical(placed) : placed, random, options.color);
+  const seen = boxes.flatMap(([x1, y1, x2, y2, ...rest]): BoxRow[] => {
+    const [left, right] = [moved(x1, across), moved(x2, across)];
+    const [top, bottom] = [moved(y1, down), moved(y2, down)];
+    const clipped = [Math.max(0, left), Math.max(0, top), Math.min(width, right), Math.min(height, bottom)] as const;
     const visible = Math.max(0, clipped[2] - clipped[0]) * Math.max(0, clipped[3] - clipped[1]);
-    return visible >= LEAST_VISIBLE * area ? [clipped] : [];
+    if (visible < LEAST_VISIBLE * (right - left) * (bottom - top)) return [];
+    const [x, y] = [
+      mirror ? [width - clipped[2], width - clipped[0]] : [clipped[0], clipped[2]],
+      overturn ? [height - clipped[3], height - clipped[1]] : [clipped[1], clipped[3]],
+    ] as [[number, number], [number, number]];
+    return [[x[0], y[0], x[1], y[1], ...rest]];
   });
-  return { pixels, boxes: moved };
+  return { image: changed, boxes: seen };
+}
+
+function recolored(image: Pixels, random: Random, strength: number): Pixels {
+  const factor = (): number => random.uniform(1 - strength, 1 + strength);
+  const [brightness, contrast, saturation] = [factor(), factor(), factor()] as const;
+  if (strength === 0) return image;
+  return adjustSaturation(adjustContrast(adjustBrightness(image, brightness), contrast), saturation);
 }

@@ -7,7 +7,7 @@ import sharp from "sharp";
 import type { TensorData } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import type { Box, Pixels } from "./pixels.js";
-import { planesOf } from "./pixels.js";
+import { interleaved, planesOf } from "./pixels.js";
 import { middleBox, resizeBox } from "./resize.js";
 
 /** An image with more pixels is refused before it is decoded. */
@@ -197,4 +197,30 @@ export async function endsWhole(source: ImageSource): Promise<boolean> {
   if (head.toString("latin1", 1, 4) === "PNG") return tail.includes("IEND");
   if (head.toString("latin1", 0, 4) === "RIFF") return size >= head.readUInt32LE(4) + 8;
   return true;
+}
+
+/** An image file upright with an SVG of its size over it, as a PNG. Errors: those of `decodeImage`. */
+export async function drawOver(path: string, overlay: (size: ImageHeader) => string): Promise<Uint8Array> {
+  try {
+    const image = opened(await readFile(path));
+    const header = await headerOf(image, path, MAX_MEGAPIXELS);
+    const over = Buffer.from(overlay(header));
+    return await image
+      .autoOrient()
+      .flatten({ background: "white" })
+      .toColourspace("srgb")
+      .composite([{ input: over }])
+      .png()
+      .toBuffer();
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}
+
+/** Planes as a JPEG file. */
+export function encodeJpeg(image: Pixels, quality = 82): Promise<Uint8Array> {
+  const { channels, height, width } = image;
+  return sharp(interleaved(image), { raw: { channels: channels === 1 ? 1 : 3, height, width } })
+    .jpeg({ quality })
+    .toBuffer();
 }

@@ -7,4 +7,6 @@ export * from "./geometry.js";
 export * from "./resize.js";
 export * from "./color.js";
 export * from "./augment.js";
+export * from "./box-augmentation.js";
+export * from "./draw.js";
 export * from "./mix.js";

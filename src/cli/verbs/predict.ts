@@ -109,18 +109,19 @@ export const verb = defineVerb({
         ...(options.probabilities && probabilities !== undefined ? { probabilities } : {}),
       };
     });
+    const lines = answers.flatMap(linesOf);
     if (options.out === undefined) {
       print(
         formatTable(
-          Object.keys(flat(answers[0] ?? {})),
-          answers.slice(0, 50).map((answer) => Object.values(flat(answer)).map(shown)),
+          Object.keys(lines[0] ?? {}),
+          lines.slice(0, 50).map((line) => Object.values(line).map(shown)),
         ),
       );
-      if (answers.length > 50) note(`${answers.length - 50} more; --out FILE or --json gives them all`);
+      if (lines.length > 50) note(`${lines.length - 50} more; --out FILE or --json gives them all`);
     } else {
       await writeFile(
         options.out,
-        format === "csv" ? toCsv(answers.map(flat)) : answers.map((answer) => `${JSON.stringify(answer)}\n`).join(""),
+        format === "csv" ? toCsv(lines) : answers.map((answer) => `${JSON.stringify(answer)}\n`).join(""),
       );
       print(`${answers.length} answers in ${options.out}`);
     }
@@ -132,6 +133,16 @@ export const verb = defineVerb({
 const prefixed = (answer: Row, beside: boolean): Row =>
   beside ? Object.fromEntries(Object.entries(answer).map(([name, value]) => [`predicted_${name}`, value])) : answer;
 
+/** An answer as lines of a table: one, or, where it lists things, one for each. */
+function linesOf(answer: Row): Row[] {
+  const list = Object.entries(answer).find(([, value]) => Array.isArray(value) && value.every((item) => isRow(item)));
+  if (list === undefined) return [flat(answer)];
+  const rest = Object.fromEntries(Object.entries(answer).filter(([name]) => name !== list[0]));
+  return (list[1] as readonly Row[]).map((item) => flat({ ...rest, ...item }));
+}
+
+const isRow = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
+
 /** Probabilities as columns of their own. */
 function flat(answer: Row): Row {
   const { probabilities, ...rest } = answer as Row & { probabilities?: Readonly<Record<string, number>> };
@@ -140,8 +151,10 @@ function flat(answer: Row): Row {
 }
 
 const shown = (value: unknown): string =>
-  Array.isArray(value) && value.length > 8
-    ? `${value.length} numbers`
+  Array.isArray(value)
+    ? value.length > 8
+      ? `${value.length} numbers`
+      : value.map(shown).join(" ")
     : typeof value === "number"
       ? String(Number(value.toPrecision(4)))
       : value === null || value === undefined

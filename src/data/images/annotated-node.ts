@@ -1,0 +1,185 @@
+/**
+ * @module Images with boxes from folders and archives: Pascal VOC, COCO or YOLO annotations found, matched with their images, and
+ * put into columns.
+ */
+import type { AnnotatedBox, Annotation } from "../../vision/annotations/index.js";
+import { looksLikeCoco, parseCoco, parseVoc, parseYolo, parseYoloNames } from "../../vision/annotations/index.js";
+import { DataError } from "../../util/errors.js";
+import type { FileTree } from "./file-tree-node.js";
+import { textOf } from "./file-tree-node.js";
+import { IMAGE_FILE } from "./manifest.js";
+import type { PartName } from "./parts.js";
+import { partNamed } from "./parts.js";
+
+/** An image by its name in the tree, and what lies in it. */
+export interface AnnotatedImage {
+  readonly image: string;
+  /** How messages call the annotation. */
+  readonly where: string;
+  readonly part: PartName;
+  /** As the annotation says; YOLO's says nothing. */
+  readonly size?: { readonly width: number; readonly height: number };
+  readonly boxes: (size: { readonly width: number; readonly height: number }) => readonly AnnotatedBox[];
+}
+
+export interface AnnotatedImages {
+  readonly images: readonly AnnotatedImage[];
+  /** In the order of the file that names them; undefined where only the boxes do. */
+  readonly classes?: readonly string[];
+  /** Annotations whose image is missing, each as a message. */
+  readonly missing: readonly string[];
+}
+
+const baseName = (path: string): string => path.split(/[/\\]/).at(-1) ?? path;
+const stemOf = (path: string): string => baseName(path).replace(/\.[^.]*$/, "");
+
+/** The part that a path speaks of: `train/…`, `instances_val2017.json`. */
+export function partOfPath(path: string): PartName | undefined {
+  for (const step of path.split("/").toReversed())
+    for (const word of step.split(/[^A-Za-z]+/)) {
+      const part = partNamed(word);
+      if (part !== undefined) return part;
+    }
+  return undefined;
+}
+
+/** Finds an image by what an annotation calls it. */
+class ImageIndex {
+  readonly #byBase = new Map<string, string[]>();
+  readonly #byStem = new Map<string, string[]>();
+
+  constructor(names: readonly string[]) {
+    const add = (map: Map<string, string[]>, key: string, name: string): void => {
+      const known = map.get(key);
+      if (known === undefined) map.set(key, [name]);
+      else known.push(name);
+    };
+    for (const name of names.filter((file) => IMAGE_FILE.test(file))) {
+      add(this.#byBase, baseName(name), name);
+      add(this.#byStem, stemOf(name), name);
+    }
+  }
+
+  /** Of several images of one name, the one in the annotation's own part, and the nearest to it. */
+  find(called: string, annotation: string): string | undefined {
+    const found = this.#byBase.get(baseName(called)) ?? this.#byStem.get(stemOf(annotation)) ?? [];
+    const part = partOfPath(annotation);
+    const shared = (name: string): number => {
+      const [a, b] = [name.split("/"), annotation.split("/")];
+      let same = 0;
+      while (same < a.length && a[same] === b[same]) same++;
+      return same + (partOfPath(name) === part ? 100 : 0) + (name.endsWith(called) ? 1000 : 0);
+    };
+    return [...found].sort((a, b) => shared(b) - shared(a))[0];
+  }
+}
+
+/** Parts of VOC images by stem, from `ImageSets/Main/train.txt` and its like; undefined where there are none. */
+async function imageSets(tree: FileTree): Promise<Map<string, PartName> | undefined> {
+  const lists = tree.names.filter((name) => /(^|\/)ImageSets\/Main\/[A-Za-z]+\.txt$/.test(name));
+  const parts = new Map<string, PartName>();
+  for (const name of lists) {
+    const part = partNamed(stemOf(name));
+    if (part === undefined) continue;
+    for (const line of (await textOf(tree, name)).split(/\r?\n/)) {
+      const stem = line.trim().split(/\s+/)[0] ?? "";
+      if (stem !== "") parts.set(stem, part);
+    }
+  }
+  return parts.size === 0 ? undefined : parts;
+}
+
+const sizeOf = ({ width, height }: Annotation): { size?: { width: number; height: number } } =>
+  width === undefined || height === undefined ? {} : { size: { width, height } };
+
+const noImage = (where: string, called: string): string => `${where}: expected its image ${called}, found none`;
+
+async function readVoc(tree: FileTree, files: readonly string[], index: ImageIndex): Promise<AnnotatedImages> {
+  const sets = await imageSets(tree);
+  const images: AnnotatedImage[] = [];
+  const missing: string[] = [];
+  const hasParts = sets !== undefined || files.some((name) => partOfPath(name) === "train");
+  for (const name of files) {
+    const part = sets === undefined ? (partOfPath(name) ?? (hasParts ? undefined : "train")) : sets.get(stemOf(name));
+    // Of no part that was asked for.
+    if (part === undefined) continue;
+    const where = tree.locate(name);
+    const annotation = parseVoc(await textOf(tree, name), where);
+    const image = index.find(annotation.image, name);
+    if (image === undefined) missing.push(noImage(where, annotation.image || stemOf(name)));
+    else images.push({ image, where, part, ...sizeOf(annotation), boxes: () => annotation.boxes });
+  }
+  const unwritten = [...(sets?.keys() ?? [])].find((stem) => !files.some((name) => stemOf(name) === stem));
+  if (unwritten !== undefined)
+    throw new DataError(`${tree.where}: expected an annotation of ${unwritten}, which ImageSets lists, found none`);
+  return { images, missing };
+}
+
+async function readCoco(tree: FileTree, files: readonly string[], index: ImageIndex): Promise<AnnotatedImages | undefined> {
+  const read: { name: string; text: string }[] = [];
+  for (const name of files) {
+    const text = await textOf(tree, name);
+    if (looksLikeCoco(text)) read.push({ name, text });
+  }
+  // COCO's own folder has captions and keypoints of the same images as well.
+  const instances = read.filter(({ name }) => /instances/i.test(name));
+  const chosen = instances.length > 0 ? instances : read;
+  if (chosen.length === 0) return undefined;
+  const images: AnnotatedImage[] = [];
+  const missing: string[] = [];
+  let classes: readonly string[] | undefined;
+  for (const { name, text } of chosen) {
+    const where = tree.locate(name);
+    const part = partOfPath(name) ?? (chosen.length === 1 ? "train" : undefined);
+    if (part === undefined) throw new DataError(`${where}: expected train, val or test in its name, got none`);
+    const file = parseCoco(text, where);
+    if (classes === undefined || part === "train") ({ classes } = file);
+    for (const annotation of file.annotations) {
+      const image = index.find(annotation.image, name);
+      if (image === undefined) missing.push(noImage(where, annotation.image));
+      else images.push({ image, where, part, ...sizeOf(annotation), boxes: () => annotation.boxes });
+    }
+  }
+  return { images, missing, ...(classes === undefined ? {} : { classes }) };
+}
+
+const YOLO_NAMES = /(^|\/)(data\.ya?ml|[^/]*\.names|classes\.txt)$/i;
+
+async function readYolo(tree: FileTree, files: readonly string[]): Promise<AnnotatedImages> {
+  const names = tree.names.find((name) => YOLO_NAMES.test(name));
+  if (names === undefined)
+    throw new DataError(`${tree.where}: expected the names of the classes in classes.txt or data.yaml, found neither`);
+  const classes = parseYoloNames(await textOf(tree, names), tree.locate(names));
+  const labels = new Map(files.map((name) => [name.replace(/(^|\/)labels\//, "$1images/").replace(/\.txt$/, ""), name]));
+  const hasParts = files.some((name) => partOfPath(name) === "train");
+  const images: AnnotatedImage[] = [];
+  for (const image of tree.names.filter((name) => IMAGE_FILE.test(name) && /(^|\/)images\//.test(name))) {
+    const key = image.replace(/\.[^.]*$/, "");
+    const name = labels.get(key);
+    labels.delete(key);
+    const part = partOfPath(image) ?? (hasParts ? undefined : "train");
+    if (part === undefined) continue;
+    const where = tree.locate(name ?? image);
+    // An image without a file of labels has nothing on it.
+    const text = name === undefined ? "" : await textOf(tree, name);
+    images.push({ image, where, part, boxes: (size) => parseYolo(text, classes, size, where) });
+  }
+  const missing = [...labels].map(([key, name]) => noImage(tree.locate(name), baseName(key)));
+  return { images, missing, classes };
+}
+
+/**
+ * Every annotated image below a folder or in an archive; undefined where there are no annotations of a known format.
+ *
+ * Errors: DataError or ConfigError, naming the file, for an annotation that cannot be read.
+ */
+export async function findAnnotations(tree: FileTree): Promise<AnnotatedImages | undefined> {
+  const index = new ImageIndex(tree.names);
+  const voc = tree.names.filter((name) => /\.xml$/i.test(name));
+  if (voc.length > 0) return readVoc(tree, voc, index);
+  const json = tree.names.filter((name) => /\.json(\.gz)?$/i.test(name));
+  const coco = json.length === 0 ? undefined : await readCoco(tree, json, index);
+  if (coco !== undefined) return coco;
+  const yolo = tree.names.filter((name) => /(^|\/)labels\/.*\.txt$/i.test(name));
+  return yolo.length === 0 ? undefined : readYolo(tree, yolo);
+}

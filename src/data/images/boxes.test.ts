@@ -1,0 +1,208 @@
+/** @module Images with boxes from VOC, COCO and YOLO folders: the same boxes; what is refused; and batches of them. */
+import assert from "node:assert/strict";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, suite, test } from "node:test";
+import sharp from "sharp";
+import type { TensorData } from "../../graph/index.js";
+import type { Annotation } from "../../vision/annotations/index.js";
+import { writeCoco, writeVoc, writeYolo } from "../../vision/annotations/index.js";
+import { ConfigError, DataError } from "../../util/errors.js";
+import { WorkerFetcher } from "../loader-worker-node.js";
+import type { LoadedData } from "../load-node.js";
+import { loadData } from "../load-node.js";
+import { boxCollate } from "./boxes.js";
+import { boxBatch } from "./boxes-batch-node.js";
+
+const root = mkdtempSync(join(tmpdir(), "descent-boxes-"));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+const at = (...names: string[]): string => join(root, ...names);
+const put = (path: string, bytes: Uint8Array | string): void => {
+  mkdirSync(dirname(at(path)), { recursive: true });
+  writeFileSync(at(path), bytes);
+};
+
+const CLASSES = ["cat", "dog"];
+const PARTS = { train: 6, val: 2, test: 3 } as const;
+const sizeOf = (i: number): { width: number; height: number } =>
+  i % 2 === 0 ? { width: 80, height: 60 } : { width: 60, height: 60 };
+
+/** Image i: grey, with a white rectangle where its only box is; every third has none. */
+const boxOf = (i: number): [number, number, number, number] => [10 + i, 12, 34 + i, 40];
+const hasBox = (i: number): boolean => i % 3 !== 2;
+const annotationOf = (i: number): Annotation => ({
+  image: `${i}.png`,
+  ...sizeOf(i),
+  boxes: hasBox(i) ? [{ box: boxOf(i), label: CLASSES[i % 2] as string }] : [],
+});
+async function picture(i: number): Promise<Buffer> {
+  const { width, height } = sizeOf(i);
+  const grey = sharp({ create: { width, height, channels: 3, background: { r: 60, g: 60, b: 60 } } });
+  if (!hasBox(i)) return grey.png().toBuffer();
+  const [x1, y1, x2, y2] = boxOf(i);
+  const white = { create: { width: x2 - x1, height: y2 - y1, channels: 3 as const, background: "white" } };
+  return grey
+    .composite([{ input: white, left: x1, top: y1 }])
+    .png()
+    .toBuffer();
+}
+
+before(async () => {
+  let i = 0;
+  for (const [part, count] of Object.entries(PARTS)) {
+    const numbers = Array.from({ length: count }, () => i++);
+    for (const n of numbers) {
+      const bytes = await picture(n);
+      put(`voc/JPEGImages/${n}.png`, bytes);
+      put(`voc/Annotations/${n}.xml`, writeVoc(annotationOf(n)));
+      put(`coco/${part}2017/${n}.png`, bytes);
+      put(`yolo/images/${part}/${n}.png`, bytes);
+      if (hasBox(n)) put(`yolo/labels/${part}/${n}.txt`, writeYolo(annotationOf(n).boxes, CLASSES, sizeOf(n)));
+    }
+    put(`voc/ImageSets/Main/${part}.txt`, numbers.join("\n"));
+    put(`coco/annotations/instances_${part}2017.json`, writeCoco({ classes: CLASSES, annotations: numbers.map(annotationOf) }));
+  }
+  put("coco/annotations/captions_train2017.json", '{"images":[],"annotations":[],"info":{}}');
+  put("yolo/data.yaml", "names:\n  0: cat\n  1: dog\n");
+});
+
+const rowsOf = ({ data, shape }: TensorData): number[][] =>
+  Array.from({ length: (shape[0] ?? 0) * (shape[1] ?? 0) }, (_, i) => Array.from(data.subarray(i * 6, (i + 1) * 6), Number));
+
+for (const format of ["voc", "coco", "yolo"]) {
+  test(`${format}: parts, classes, boxes, sizes`, async () => {
+    const data = await loadData(at(format));
+    assert.equal(data.task, "object-detection");
+    assert.deepEqual(
+      [data.train, data.validation, data.test].map((part) => part.length),
+      Object.values(PARTS),
+    );
+    const boxes = data.train.tensor("boxes");
+    assert.deepEqual(boxes.classes, CLASSES);
+    const order = Array.from({ length: 6 }, (_, i) => i);
+    rowsOf(boxes).forEach((row, i) => {
+      const wanted = hasBox(i) ? [...boxOf(i), i % 2, 0] : [-1, -1, -1, -1, -1, -1];
+      row.forEach((v, k) => assert.ok(Math.abs(v - (wanted[k] as number)) < 1e-3, `image ${i}: ${row} for ${wanted}`));
+    });
+    assert.deepEqual(
+      [...data.train.tensor("size").data],
+      order.flatMap((i) => [sizeOf(i).width, sizeOf(i).height]),
+    );
+    // The longer side of the usual image becomes 320 pixels, both multiples of 16.
+    assert.deepEqual(data.images?.shape, [3, 240, 320]);
+  });
+}
+
+test("a COCO file by itself, with the images beside it", async () => {
+  const data = await loadData(at("coco/annotations/instances_train2017.json"), { testFraction: 0, validationFraction: 0 }).catch(
+    (error: unknown) => error,
+  );
+  // Its images are in another folder than its own.
+  assert.match(String(data), /expected its image 0\.png, found none/);
+  cpSync(at("coco/train2017"), at("alone"), { recursive: true });
+  put("alone/boxes.json", readFileSync(at("coco/annotations/instances_train2017.json")));
+  const alone = await loadData(at("alone/boxes.json"), { testFraction: 0, validationFraction: 0 });
+  assert.equal(alone.train.length, 6);
+});
+
+suite("what is refused, in one line that names the file", () => {
+  const broken = async (change: (folder: string) => void, options = {}): Promise<LoadedData> => {
+    rmSync(at("broken"), { recursive: true, force: true });
+    cpSync(at("voc"), at("broken"), { recursive: true });
+    change(at("broken"));
+    return loadData(at("broken"), options);
+  };
+  const refused = (change: (folder: string) => void, pattern: RegExp): Promise<void> =>
+    assert.rejects(broken(change), (error: unknown) => {
+      assert.ok(error instanceof DataError || error instanceof ConfigError, String(error));
+      assert.ok(!error.message.includes("\n"), error.message);
+      assert.match(error.message, pattern);
+      return true;
+    });
+  const rewrite = (folder: string, i: number, annotation: Partial<Annotation>): void =>
+    writeFileSync(join(folder, "Annotations", `${i}.xml`), writeVoc({ ...annotationOf(i), ...annotation }));
+  const without = (folder: string): void => rmSync(join(folder, "JPEGImages/3.png"));
+
+  test("an annotation whose image is missing; left out and counted on request", async () => {
+    await refused(without, /Annotations\/3\.xml: expected its image 3\.png, found none/);
+    const data = await broken(without, { skipBadRows: true });
+    assert.equal(data.train.length, 5);
+    assert.equal(data.badRows, 1);
+  });
+
+  test("an image that is none, is cut off, or has another size than its annotation says", async () => {
+    await refused((folder) => writeFileSync(join(folder, "JPEGImages/1.png"), "no image"), /JPEGImages\/1\.png: expected a/);
+    await refused((folder) => {
+      const file = join(folder, "JPEGImages/1.png");
+      writeFileSync(file, readFileSync(file).subarray(0, -20));
+    }, /1\.png: expected a whole image/);
+    await refused((folder) => rewrite(folder, 1, { width: 61 }), /1\.xml: expected the size of its image, 60×60, got 61×60/);
+  });
+
+  test("a class that training has not, a part without annotations, no box at all", async () => {
+    const bird = { boxes: [{ box: [1, 1, 9, 9] as const, label: "bird" }] };
+    await refused((folder) => rewrite(folder, 6, bird), /6\.xml: expected a class of train, cat, dog, got "bird"/);
+    await refused((folder) => rmSync(join(folder, "Annotations/2.xml")), /expected an annotation of 2, which ImageSets lists/);
+    await refused((folder) => {
+      for (let i = 0; i < 6; i++) rewrite(folder, i, { boxes: [] });
+    }, /expected at least one box in the training images/);
+    await refused((folder) => writeFileSync(join(folder, "Annotations/0.xml"), "<annotation>"), /0\.xml: expected XML/);
+  });
+
+  test("boxes without area and outside are counted in a note", async () => {
+    const data = await broken((folder) =>
+      rewrite(folder, 0, {
+        boxes: [
+          { box: [5, 5, 5, 20], label: "cat" },
+          { box: [90, 5, 99, 20], label: "cat" },
+          { box: [60, 5, 99, 20], label: "cat" },
+        ],
+      }),
+    );
+    assert.deepEqual(data.notes.slice(0, 3), [
+      "1 box without area left out",
+      "1 box outside the image left out",
+      "1 box cut at the image's edge",
+    ]);
+    assert.deepEqual(rowsOf(data.train.tensor("boxes"))[0], [60, 5, 80, 20, 0, 0]);
+  });
+});
+
+suite("batches", () => {
+  const shape = [3, 48, 64];
+  const request = { indices: Uint32Array.of(1, 0), seed: 3, epoch: 2, offset: 0 };
+
+  test("images fit with their proportions kept, on grey; boxes go with them; the factor leads back", async () => {
+    const { train } = await loadData(at("voc"));
+    const batch = await boxBatch(train, request, { shape });
+    const [image, boxes, factor] = [batch["image"], batch["boxes"], batch["factor"]] as [TensorData, TensorData, TensorData];
+    assert.deepEqual(image.shape, [2, ...shape]);
+    // Both images are 60 high: 48/60. The first is as wide as high, and does not fill the width.
+    [...factor.data].forEach((f) => assert.ok(Math.abs(Number(f) - 0.8) < 1e-6));
+    assert.equal(image.data[63], 114);
+    assert.equal(image.data[40], 60);
+    rowsOf(boxes).forEach((row, i) =>
+      boxOf(1 - i).forEach((side, k) => assert.ok(Math.abs((row[k] as number) - side * 0.8) < 1e-3)),
+    );
+  });
+
+  test("changes depend on (seed, epoch, row) alone: the same in a thread, others in another epoch; crowds teach nothing", async () => {
+    const { train } = await loadData(at("voc"));
+    const augmentation = { flipHorizontal: true, flipVertical: true, scale: 0.3, translate: 0.1, color: 0.2 };
+    const options = { shape, mostBoxes: 4, augmentation };
+    const here = await boxBatch(train, request, options);
+    using fetcher = new WorkerFetcher(train, boxCollate(options));
+    assert.deepEqual(await fetcher.fetch(request), here);
+    assert.deepEqual(here["boxes"]?.shape, [2, 4, 6]);
+    const alone = await boxBatch(train, { ...request, indices: Uint32Array.of(0) }, options);
+    assert.deepEqual(alone["image"]?.data, here["image"]?.data.subarray(3 * 48 * 64));
+    assert.notDeepEqual((await boxBatch(train, { ...request, epoch: 3 }, options))["image"], here["image"]);
+    const boxes = train.tensor("boxes");
+    const crowded = Float32Array.from(boxes.data as Float32Array, (v, i) => (i % 6 === 5 && v === 0 ? 1 : v));
+    const crowds = train.with({ boxes: { ...boxes, data: crowded } });
+    assert.ok(rowsOf((await boxBatch(crowds, request, options))["boxes"] as TensorData).every((row) => row[4] === -1));
+    assert.equal(rowsOf((await boxBatch(crowds, request, { shape }))["boxes"] as TensorData)[0]?.[5], 1);
+  });
+});

@@ -1,0 +1,58 @@
+/**
+ * @module A folder or an archive as one thing: names of files, and what is in them.
+ */
+import { readdir } from "node:fs/promises";
+import { basename, dirname, join, relative, sep } from "node:path";
+import { readFileBytes, unwrapGzip } from "../files-node.js";
+import { IMAGE_FILE } from "./manifest.js";
+import { tarFiles } from "./tar.js";
+
+export interface FileTree {
+  /** The folder or archive. */
+  readonly where: string;
+  /** Names of the files below it, with slashes, sorted; hidden ones are left out. */
+  readonly names: readonly string[];
+  /** How messages call a file. */
+  locate(name: string): string;
+  bytes(name: string): Promise<Uint8Array>;
+  /** What decodes to an image: the path of a file, or its bytes. */
+  source(name: string): string | Uint8Array;
+}
+
+const isVisible = (name: string): boolean => !name.split("/").some((part) => part.startsWith("."));
+
+export async function folderTree(folder: string): Promise<FileTree> {
+  const listed = await readdir(folder, { withFileTypes: true, recursive: true });
+  const names = listed
+    .filter((entry) => entry.isFile() || entry.isSymbolicLink())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join("/"))
+    .filter(isVisible)
+    .sort();
+  const path = (name: string): string => join(folder, name);
+  return { where: folder, names, locate: path, bytes: (name) => readFileBytes(path(name)), source: path };
+}
+
+/** A file and the images in and below its folder: of other files there is nothing to be seen. */
+export async function fileTree(path: string): Promise<FileTree> {
+  const tree = await folderTree(dirname(path));
+  const names = tree.names.filter((name) => name === basename(path) || IMAGE_FILE.test(name));
+  return { ...tree, names };
+}
+
+/** Errors: DataError for an archive that is cut off. */
+export function archiveTree(archive: Uint8Array, where: string): FileTree {
+  const files = new Map([...tarFiles(archive, where)].map(({ name, bytes }) => [name.replace(/^(\.\/)+/, ""), bytes]));
+  const bytes = (name: string): Uint8Array => files.get(name) as Uint8Array;
+  return {
+    where,
+    names: [...files.keys()].filter(isVisible).sort(),
+    locate: (name) => `${where}: ${name}`,
+    bytes: (name) => Promise.resolve(bytes(name)),
+    source: bytes,
+  };
+}
+
+/** The text of a file, without gzip. */
+export async function textOf(tree: FileTree, name: string): Promise<string> {
+  return new TextDecoder().decode(await unwrapGzip(await tree.bytes(name), tree.locate(name)));
+}

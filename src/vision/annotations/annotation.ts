@@ -1,0 +1,75 @@
+/**
+ * @module What lies where in an image: labelled boxes, as every format's reader gives them and every writer takes them, and the
+ * boxes that nothing can be learned from.
+ */
+
+/** Corners (x₁, y₁, x₂, y₂) in pixels of the image; (0, 0) is its upper left corner, (width, height) its lower right one. */
+export type BoxCorners = readonly [number, number, number, number];
+
+export interface AnnotatedBox {
+  readonly box: BoxCorners;
+  readonly label: string;
+  /** A region of many objects (COCO's `iscrowd`): nothing is learned from it, and detections in it are neither right nor wrong. */
+  readonly crowd?: boolean;
+  /** Hard to see (Pascal VOC). Kept when files are written; otherwise a box like any other. */
+  readonly difficult?: boolean;
+  /** Of the object's outline, in square pixels (COCO). */
+  readonly area?: number;
+}
+
+/** One image's boxes. */
+export interface Annotation {
+  /** The image's file, as the annotation names it. */
+  readonly image: string;
+  /** Undefined where the file does not say. */
+  readonly width?: number;
+  readonly height?: number;
+  readonly boxes: readonly AnnotatedBox[];
+}
+
+/** What was wrong with boxes, counted. */
+export interface BoxFaults {
+  /** Without width or height: left out. */
+  withoutArea: number;
+  /** Partly outside the image: cut to it. */
+  clipped: number;
+  /** Wholly outside the image: left out. */
+  outside: number;
+}
+
+export const noFaults = (): BoxFaults => ({ withoutArea: 0, clipped: 0, outside: 0 });
+
+/** Rounding of a format's fractions may put a box this far outside, in pixels, without a word. */
+const ROUNDING = 1;
+
+/** The boxes that can be used, cut to the image; what was wrong is counted in `faults`. */
+export function usableBoxes(
+  boxes: readonly AnnotatedBox[],
+  { width, height }: { readonly width: number; readonly height: number },
+  faults: BoxFaults,
+): AnnotatedBox[] {
+  return boxes.flatMap((entry) => {
+    const [x1, y1, x2, y2] = entry.box;
+    if (!(x2 > x1 && y2 > y1)) {
+      faults.withoutArea++;
+      return [];
+    }
+    const box: BoxCorners = [Math.max(0, x1), Math.max(0, y1), Math.min(width, x2), Math.min(height, y2)];
+    if (!(box[2] > box[0] && box[3] > box[1])) {
+      faults.outside++;
+      return [];
+    }
+    if (box.some((side, i) => Math.abs(side - (entry.box[i] as number)) > ROUNDING)) faults.clipped++;
+    return [{ ...entry, box }];
+  });
+}
+
+/** What was wrong, in sentences; none where nothing was. */
+export function faultNotes({ withoutArea, clipped, outside }: BoxFaults): string[] {
+  const boxes = (n: number): string => (n === 1 ? "1 box" : `${n} boxes`);
+  return [
+    ...(withoutArea > 0 ? [`${boxes(withoutArea)} without area left out`] : []),
+    ...(outside > 0 ? [`${boxes(outside)} outside the image left out`] : []),
+    ...(clipped > 0 ? [`${boxes(clipped)} cut at the image's edge`] : []),
+  ];
+}

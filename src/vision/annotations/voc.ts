@@ -1,0 +1,77 @@
+/**
+ * @module Pascal VOC: one XML file for each image.
+ *
+ * Source: Everingham et al., The Pascal Visual Object Classes Challenge 2012 Development Kit, section 4.
+ * Differs from the source: coordinates are taken as they are written, as corners of a continuous rectangle. VOC's own files count
+ * pixels from 1 with the last one inside; the tools that write the format today count from 0.
+ */
+import { XMLBuilder, XMLParser, XMLValidator } from "fast-xml-parser";
+import * as z from "zod";
+import { DataError } from "../../util/errors.js";
+import { parseWith } from "../../util/schema.js";
+import type { Annotation } from "./annotation.js";
+
+const number = z.coerce.number();
+const flag = z
+  .union([z.string(), z.number()])
+  .optional()
+  .transform((value) => String(value ?? "0").trim() === "1");
+const fileSchema = z.object({
+  annotation: z.object({
+    filename: z.coerce.string().default(""),
+    size: z.object({ width: number, height: number }).partial().optional(),
+    object: z
+      .array(
+        z.object({
+          name: z.coerce.string().trim().min(1),
+          difficult: flag,
+          bndbox: z.object({ xmin: number, ymin: number, xmax: number, ymax: number }),
+        }),
+      )
+      .default([]),
+  }),
+});
+
+const parser = new XMLParser({
+  // Names and numbers are for the schema to judge: "007" is a class, not 7.
+  parseTagValue: false,
+  isArray: (name, path) => name === "object" && path === "annotation.object",
+});
+
+/** The boxes of one file. DataError, naming `where`, if it is no XML; ConfigError, naming the field, if it is no annotation. */
+export function parseVoc(xml: string, where: string): Annotation {
+  const valid = XMLValidator.validate(xml);
+  if (valid !== true) throw new DataError(`${where}: expected XML, got an error in line ${valid.err.line}: ${valid.err.msg}`);
+  if (/<!ENTITY/i.test(xml)) throw new DataError(`${where}: expected XML without entities of its own, got some`);
+  const { filename, size, object } = parseWith(fileSchema, parser.parse(xml), where).annotation;
+  const { width = 0, height = 0 } = size ?? {};
+  return {
+    image: filename,
+    ...(width > 0 && height > 0 ? { width, height } : {}),
+    boxes: object.map(({ name, difficult, bndbox: { xmin, ymin, xmax, ymax } }) => ({
+      box: [xmin, ymin, xmax, ymax],
+      label: name,
+      ...(difficult ? { difficult } : {}),
+    })),
+  };
+}
+
+const builder = new XMLBuilder({ format: true, indentBy: "\t" });
+
+/** A file that `parseVoc` reads to the same boxes. */
+export function writeVoc({ image, width, height, boxes }: Annotation): string {
+  return builder.build({
+    annotation: {
+      filename: image,
+      ...(width === undefined ? {} : { size: { width, height, depth: 3 } }),
+      segmented: 0,
+      object: boxes.map(({ label, difficult, box: [xmin, ymin, xmax, ymax] }) => ({
+        name: label,
+        pose: "Unspecified",
+        truncated: 0,
+        difficult: difficult === true ? 1 : 0,
+        bndbox: { xmin, ymin, xmax, ymax },
+      })),
+    },
+  });
+}

@@ -1,0 +1,70 @@
+/**
+ * @module YOLO's text files: one for each image, a line for each box, in fractions of the image; the names of the classes in a file
+ * beside them.
+ *
+ * Source: darknet (Redmon 2016), `class x y width height`; Ultralytics' `data.yaml` for the names.
+ */
+import { parse } from "yaml";
+import * as z from "zod";
+import { DataError } from "../../util/errors.js";
+import type { AnnotatedBox } from "./annotation.js";
+
+export interface ImageSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The boxes of one file, in pixels. DataError, naming `where` and the line, for what is no box. */
+export function parseYolo(text: string, classes: readonly string[], { width, height }: ImageSize, where: string): AnnotatedBox[] {
+  return text.split(/\r?\n/).flatMap((line, i): AnnotatedBox[] => {
+    const fields = line.trim().split(/\s+/);
+    if (fields[0] === "") return [];
+    const numbers = fields.map(Number);
+    if (fields.length !== 5 || !numbers.every(Number.isFinite))
+      throw new DataError(`${where}, line ${i + 1}: expected "class x y width height", got "${line.trim()}"`);
+    const [k, x, y, w, h] = numbers as [number, number, number, number, number];
+    const label = classes[k];
+    if (label === undefined)
+      throw new DataError(`${where}, line ${i + 1}: expected a class in 0 … ${classes.length - 1}, got ${fields[0]}`);
+    return [{ box: [(x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height], label }];
+  });
+}
+
+/** A file that `parseYolo` reads to the same boxes, to six digits of the image's size. DataError for a label that is no class. */
+export function writeYolo(boxes: readonly AnnotatedBox[], classes: readonly string[], { width, height }: ImageSize): string {
+  return boxes
+    .map(({ box: [x1, y1, x2, y2], label }) => {
+      const k = classes.indexOf(label);
+      if (k < 0) throw new DataError(`YOLO: expected one of ${classes.join(", ")}, got the label "${label}"`);
+      const numbers = [(x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height];
+      return `${k} ${numbers.map((v) => v.toFixed(6)).join(" ")}\n`;
+    })
+    .join("");
+}
+
+const namesSchema = z.object({ names: z.union([z.array(z.coerce.string()), z.record(z.string(), z.coerce.string())]) });
+
+/** The names of the classes: a line each (`classes.txt`), or the `names` of a YAML file. DataError, naming `where`, without any. */
+export function parseYoloNames(text: string, where: string): string[] {
+  if (!/\.ya?ml$/i.test(where)) {
+    const names = text.split(/\r?\n/).map((line) => line.trim());
+    while (names.at(-1) === "") names.pop();
+    if (names.length === 0) throw new DataError(`${where}: expected the name of a class in each line, got none`);
+    return names;
+  }
+  let found: unknown;
+  try {
+    found = parse(text);
+  } catch (cause) {
+    throw new DataError(`${where}: expected YAML, got an error: ${(cause as Error).message.split("\n")[0]}`, { cause });
+  }
+  const parsed = namesSchema.safeParse(found);
+  if (!parsed.success) throw new DataError(`${where}: expected "names" of the classes, got none`);
+  const { names } = parsed.data;
+  if (Array.isArray(names)) return names;
+  return Array.from({ length: Object.keys(names).length }, (_, k) => {
+    const name = names[String(k)];
+    if (name === undefined) throw new DataError(`${where}: expected names of classes 0, 1, …, got none of ${k}`);
+    return name;
+  });
+}
