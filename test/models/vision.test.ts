@@ -118,7 +118,9 @@ for (const [name, numbers] of Object.entries(golden.numbers)) {
     assertClose(ownLogits, numbers.logits, 2e-4, "logits");
 
     const bytes = exportGraph(lowerGraph(graph, "onnx"), { names, values, inputs: [x] });
-    assert.ok(!Buffer.from(bytes).includes("aux", 0, "latin1"), "no auxiliary head in the file");
+    for (const path of names.values())
+      if (/^aux/i.test(path))
+        assert.ok(!Buffer.from(bytes).includes(path, 0, "latin1"), `${path}: expected no such part in the file`);
     const session = await InferenceSession.create(bytes);
     const one = new EngineTensor("float32", image.subarray(0, 3 * side * side), [1, 3, side, side]);
     const alone = (await session.run({ x: one }))["logits"];
