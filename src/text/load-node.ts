@@ -3,7 +3,7 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { tokenizerFrom } from "./native-node.js";
 import type { SpecialRole, SpecialTokens, Tokenizer } from "./tokenizer.js";
 import { DataError } from "../util/errors.js";

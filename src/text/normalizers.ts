@@ -2,7 +2,7 @@
  * @module The normalizers of a `tokenizer.json`, on tracked text: cleaning, case, accents, Unicode forms. They follow the Rust
  * library, whose JavaScript counterpart lower-cases whole words (a final sigma comes out otherwise) and keeps no places.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { toByteCharacters } from "./byte-level.js";
 import { PrecompiledNormalizer, SplitPreTokenizer } from "./library-web.js";
 import type { Component } from "./tokenizer-json.js";

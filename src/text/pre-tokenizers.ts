@@ -2,7 +2,7 @@
  * @module The pre-tokenizers of a `tokenizer.json`, on tracked text: each is a pattern, and what happens to what it matches.
  * They follow the Rust library, in whose JavaScript counterpart `\w` is ASCII (Chinese words fall apart) and merges are missing.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { BYTE_LEVEL_WORDS, toByteCharacters } from "./byte-level.js";
 import { patternSchema, regexOf } from "./normalizers.js";
 import type { Component } from "./tokenizer-json.js";

@@ -2,7 +2,7 @@
  * @module What Descent reads of a `tokenizer.json`: the vocabulary's extent, the added tokens, and the template that puts special
  * tokens around texts. The rest of the file is the tokenizer libraries' own.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { ConfigError } from "../util/errors.js";
 import { parseJsonWith, parseWith } from "../util/schema.js";
 

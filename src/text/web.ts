@@ -2,7 +2,7 @@
  * @module The engine that runs anywhere: Hugging Face's JavaScript tokenizers for models and decoders, with normalizers and
  * pre-tokenizers of our own, which keep each token's place and follow the Rust library where theirs does not.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { AddedTokens } from "./added-tokens.js";
 import type { TextTokens } from "./assemble.js";
 import { BYTE_CHARACTERS } from "./byte-level.js";

@@ -2,7 +2,7 @@
  * @module Texts with labels inside: tokens by their places, spans (named entities), propositions (semantic roles). In a data set
  * each is a text column; what is not text itself lies there as JSON, as it does in JSON lines.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { Dataset } from "../dataset.js";
 import { DataError } from "../../util/errors.js";
 import type { LabelSpan } from "../../util/tags.js";

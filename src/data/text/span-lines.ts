@@ -2,7 +2,7 @@
  * @module Texts with spans in JSON lines, as annotation tools write them: `{"text": "…", "spans": [[0, 4, "PER"], …]}`; spans also
  * as objects (`start`, `end`, `label`), and under the names `entities`, `labels` or `label`.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { ReadTexts } from "./conll.js";
 import type { LabelledText } from "./labelled-text.js";
 import { DataError } from "../../util/errors.js";
