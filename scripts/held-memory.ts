@@ -14,7 +14,7 @@ function allocatedBytes(): (() => number) | undefined {
     const read = koffi.load("libc.so.6").func("mallinfo2", info, []) as () => { uordblks: number; hblkhd: number };
     return () => {
       const { uordblks, hblkhd } = read();
-      return Number(uordblks) + Number(hblkhd);
+      return uordblks + hblkhd;
     };
   } catch {
     return undefined;

@@ -35,6 +35,9 @@ export type CellValue = number | boolean | string | Date | null | readonly numbe
 
 export const isText = (column: Column): column is TextColumn => column.dtype === "string";
 
+/** How messages name row i of a data set: counted from 1. A "row" in a message is one of a file, numbered as a spreadsheet does. */
+export const exampleAt = (i: number): string => `example ${i + 1}`;
+
 /** Whether row i of a column has no value. */
 export const isMissing = (column: Column, i: number): boolean =>
   isText(column) ? column.values[i] === null : column.missing?.[i] === 1;
@@ -91,7 +94,8 @@ function columnOf(name: string, like: ColumnLike): Column {
   const kind = known instanceof Date ? "Date" : typeof known;
   for (const [i, value] of cells.entries()) {
     const other = value === null || value === undefined ? kind : value instanceof Date ? "Date" : typeof value;
-    if (other !== kind) throw new DataError(`column "${name}", row ${i}: expected ${kind} as in the rows before, got ${other}`);
+    if (other !== kind)
+      throw new DataError(`column "${name}", ${exampleAt(i)}: expected ${kind} as in the rows before, got ${other}`);
   }
   if (kind === "string" || kind === "undefined")
     return { dtype: "string", values: cells.map((v) => (v as string | null) ?? null) };

@@ -2,7 +2,8 @@
  * @module Class labels as numbers: which classes a column holds, and each row's class as its index.
  */
 import type { Column, TensorColumn } from "./dataset.js";
-import { isMissing, isText, rowSize } from "./dataset.js";
+import { exampleAt, isMissing, isText, rowSize } from "./dataset.js";
+import type { TensorData } from "../graph/index.js";
 import { elementAt } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 
@@ -26,7 +27,7 @@ export function classesOf(column: Column, where: string): string[] {
   return column.dtype === "bool" ? sorted.map((value) => (value === 0 ? "false" : "true")) : sorted.map(String);
 }
 
-/** Each row's class index, as int32 [N]. DataError, with the row, if a label is missing or not among the classes. */
+/** Each row's class index, as int32 [N]. DataError, with the example, if a label is missing or not among the classes. */
 export function encodeLabels(column: Column, classes: readonly string[], where: string): TensorColumn {
   const index = new Map(classes.map((name, i) => [name, i]));
   const length = isText(column) ? column.values.length : (column.shape[0] as number);
@@ -36,23 +37,43 @@ export function encodeLabels(column: Column, classes: readonly string[], where: 
     const found = label === null ? undefined : index.get(label);
     if (found === undefined) {
       const known = classes.length <= 10 ? classes.join(", ") : `${classes.slice(0, 9).join(", ")}, … (${classes.length})`;
-      throw new DataError(`${where}, row ${i}: expected one of ${known}, got ${label === null ? "no label" : `"${label}"`}`);
+      throw new DataError(
+        `${where}, ${exampleAt(i)}: expected one of ${known}, got ${label === null ? "no label" : `"${label}"`}`,
+      );
     }
     data[i] = found;
   }
   return { dtype: "int32", shape: [length], data, classes };
 }
 
-/** Labels that are indices already, checked against their range. DataError, with the row, if one is outside. */
-export function checkLabels(column: TensorColumn, classes: readonly string[], where: string): TensorColumn {
-  const data = new Int32Array(column.data.length);
-  for (let i = 0; i < data.length; i++) {
-    const label = elementAt(column, i);
-    if (!Number.isInteger(label) || label < 0 || label >= classes.length)
-      throw new DataError(`${where}, row ${i}: expected a label in 0 … ${classes.length - 1}, got ${label}`);
-    data[i] = label;
+/** Refuses a label that is no class index and not the ignored one. DataError, with the example. */
+export function checkLabelRange(labels: TensorData, classes: number, where: string, ignored?: number): void {
+  for (let i = 0; i < labels.data.length; i++) {
+    const label = elementAt(labels, i);
+    if ((!Number.isInteger(label) || label < 0 || label >= classes) && label !== ignored)
+      throw new DataError(`${where}, ${exampleAt(i)}: expected a label in 0 … ${classes - 1}, got ${label}`);
   }
-  return { dtype: "int32", shape: [data.length], data, classes };
+}
+
+/** Labels that are indices already, checked against their range. DataError, with the example, if one is outside. */
+export function checkLabels(column: TensorColumn, classes: readonly string[], where: string): TensorColumn {
+  checkLabelRange(column, classes.length, where);
+  return { dtype: "int32", shape: [column.data.length], data: Int32Array.from(column.data, Number), classes };
+}
+
+/**
+ * Refuses a class that no example has between classes that have some: in numbered labels it is the trace of one wrong label far
+ * above the others. Numbers may begin at 1.
+ */
+export function refuseGaps(classes: readonly string[], labels: readonly TensorData[], where: string): void {
+  const used = new Set(labels.flatMap((part) => Array.from(part.data, Number)));
+  const first = Math.min(...used);
+  const empty = classes.filter((_, k) => k > first && !used.has(k));
+  if (empty.length === 0) return;
+  const named = empty.length > 5 ? `${empty.slice(0, 5).join(", ")}, … (${empty.length} classes)` : empty.join(", ");
+  throw new DataError(
+    `${where}: expected examples of every class from ${classes[first]} to ${classes.at(-1)}, got none of ${named}; is a label out of range?`,
+  );
 }
 
 /**

@@ -193,12 +193,12 @@ test("labels become indices of sorted classes; what is outside is refused with i
   assert.deepEqual(classesOf(of("n"), "n"), ["9", "10"]);
   assert.deepEqual([...encodeLabels(of("n"), ["9", "10"], "n").data], [1, 0, 1]);
   assert.deepEqual([...encodeLabels(of("m"), classesOf(of("m"), "m"), "m").data], [1, 0, 1]);
-  assert.throws(() => encodeLabels(of("t"), ["b"], 'column "t"'), oneLine(/column "t", row 1: expected one of b, got "a"/));
-  assert.throws(() => encodeLabels(of("gap"), ["a", "b"], "gap"), oneLine(/gap, row 1: expected one of a, b, got no label/));
+  assert.throws(() => encodeLabels(of("t"), ["b"], 'column "t"'), oneLine(/column "t", example 2: expected one of b, got "a"/));
+  assert.throws(() => encodeLabels(of("gap"), ["a", "b"], "gap"), oneLine(/gap, example 2: expected one of a, b, got no label/));
   const label = { dtype: "uint8", shape: [2], data: Uint8Array.of(1, 12) } as const;
   assert.throws(
     () => checkLabels(label, ["a", "b"], "labels.gz"),
-    oneLine(/labels\.gz, row 1: expected a label in 0 … 1, got 12/),
+    oneLine(/labels\.gz, example 2: expected a label in 0 … 1, got 12/),
   );
 });
 

@@ -120,7 +120,7 @@ test("weights: frequencies follow them, a weight of 0 is never drawn", () => {
   for (const [i, w] of weights.entries())
     assert.ok(Math.abs((counts[i] as number) - w * 10_000) <= 5 * Math.sqrt(w * 10_000 * (1 - w / 10)), `${i}: ${counts[i]}`);
   assert.throws(() => weightedSampler([0, 0]), /at least one above 0/);
-  assert.throws(() => weightedSampler([1, -1]), /got -1 for row 1/);
+  assert.throws(() => weightedSampler([1, -1]), /got -1 for example 2/);
 });
 
 test("balance: a rare class comes as often as the common one", async () => {

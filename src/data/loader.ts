@@ -3,7 +3,7 @@
  * a batch out of row numbers is a `BatchFetcher`: this thread, or a worker (`loader-worker-node.ts`).
  */
 import type { Batch, Dataset, DatasetStream } from "./dataset.js";
-import { concatenate, isStream } from "./dataset.js";
+import { concatenate, exampleAt, isStream } from "./dataset.js";
 import { bucketOrder } from "./ragged.js";
 import { groupRows } from "./split.js";
 import { ConfigError, DataError } from "../util/errors.js";
@@ -80,7 +80,7 @@ export function weightedSampler(weights: ArrayLike<number>): (random: Random) =>
   let sum = 0;
   for (let i = 0; i < n; i++) {
     const w = weights[i] as number;
-    if (!(w >= 0 && w < Infinity)) throw new ConfigError(`weights: expected finite numbers ≥ 0, got ${w} for row ${i}`);
+    if (!(w >= 0 && w < Infinity)) throw new ConfigError(`weights: expected finite numbers ≥ 0, got ${w} for ${exampleAt(i)}`);
     sum += w;
   }
   if (!(sum > 0)) throw new ConfigError(`weights: expected at least one above 0 among ${n}`);

@@ -7,5 +7,5 @@ export * from "./safetensors-node.js";
 export * from "./readers/table-node.js";
 export * from "./registry-node.js";
 export * from "./load-node.js";
-export { loadOnnx } from "./onnx-node.js";
+export { loadOnnx, loadOnnxWeights } from "./onnx-node.js";
 export { imageBatch } from "./images/batch-node.js";

@@ -3,8 +3,9 @@
  */
 import { closeSync, fstatSync, openSync, readSync, realpathSync } from "node:fs";
 import { basename, dirname, isAbsolute, relative, resolve, sep } from "node:path";
+import type { TensorData } from "../graph/index.js";
 import type { ImportedModel, ImportOptions } from "../onnx/index.js";
-import { importOnnx } from "../onnx/index.js";
+import { importOnnx, onnxWeights } from "../onnx/index.js";
 import { DataError } from "../util/errors.js";
 import { readFileBytes } from "./files-node.js";
 
@@ -20,6 +21,17 @@ export async function loadOnnx(path: string, options: Omit<ImportOptions, "exter
   const folder = dirname(resolve(path));
   return importOnnx(bytes, {
     ...options,
+    where,
+    externalData: (location, offset, length) => readBeside(folder, location, offset, length, where),
+  });
+}
+
+/** The numbers that are stored in an ONNX file, by name. Errors: DataError if it is missing, or no whole model. */
+export async function loadOnnxWeights(path: string): Promise<Map<string, TensorData>> {
+  const where = basename(path);
+  const bytes = await readFileBytes(path);
+  const folder = dirname(resolve(path));
+  return onnxWeights(bytes, {
     where,
     externalData: (location, offset, length) => readBeside(folder, location, offset, length, where),
   });

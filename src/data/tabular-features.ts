@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import type { Column } from "./dataset.js";
-import { isMissing, isText } from "./dataset.js";
+import { exampleAt, isMissing, isText } from "./dataset.js";
 import { labelText } from "./labels.js";
 import { elementAt } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
@@ -51,7 +51,8 @@ export function numberAt(column: Column, i: number, name: string): number {
   }
   const text = (column.values[i] as string).trim();
   const value = text === "" ? Number.NaN : Number(text);
-  if (text !== "" && !Number.isFinite(value)) throw new DataError(`column "${name}", row ${i}: expected a number, got "${text}"`);
+  if (text !== "" && !Number.isFinite(value))
+    throw new DataError(`column "${name}", ${exampleAt(i)}: expected a number, got "${text}"`);
   return value;
 }
 
@@ -60,14 +61,14 @@ function booleanAt(column: Column, i: number, name: string): number {
   const text = (column.values[i] as string).trim().toLowerCase();
   if (TRUE.has(text)) return 1;
   if (FALSE.has(text)) return 0;
-  throw new DataError(`column "${name}", row ${i}: expected true or false, got "${column.values[i]}"`);
+  throw new DataError(`column "${name}", ${exampleAt(i)}: expected true or false, got "${column.values[i]}"`);
 }
 
 function dateAt(column: Column, i: number, name: string): number {
   if (isMissing(column, i) || !isText(column)) return numberAt(column, i, name);
   const time = Date.parse(column.values[i] as string);
   if (Number.isNaN(time))
-    throw new DataError(`column "${name}", row ${i}: expected a date (2024-01-31), got "${column.values[i]}"`);
+    throw new DataError(`column "${name}", ${exampleAt(i)}: expected a date (2024-01-31), got "${column.values[i]}"`);
   return time;
 }
 

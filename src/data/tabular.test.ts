@@ -88,7 +88,7 @@ test("saved as JSON it encodes alike, also rows that come as texts", () => {
   assert.deepEqual(named(again, typed, 0), named(table, train, 0));
   assert.throws(() => named(again, fromRows([{ size: "big", colour: "red", open: "yes", seen: null }]), 0), {
     name: "DataError",
-    message: 'column "size", row 0: expected a number, got "big"',
+    message: 'column "size", example 1: expected a number, got "big"',
   });
   assert.throws(
     () => again.apply(fromRows([{ size: 1, color: "red", open: true, seen: null }])),
@@ -106,7 +106,7 @@ test("targets: class indices and back; quantities standardized and back", () => 
   );
   assert.throws(
     () => classes.encodeTarget(train.with({ kind: ["a", "a", "c", "b"] })),
-    /column "kind", row 2: expected one of a, b, got "c"/,
+    /column "kind", example 3: expected one of a, b, got "c"/,
   );
   const quantity = TabularPreprocessor.fit(train, { target: "price" });
   const { dtype, shape, data } = quantity.apply(train, { withTarget: true }).tensor("target");

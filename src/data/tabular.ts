@@ -3,7 +3,7 @@
  */
 import * as z from "zod";
 import type { CellValue, Column, ColumnLike } from "./dataset.js";
-import { Dataset, isText } from "./dataset.js";
+import { Dataset, exampleAt, isText } from "./dataset.js";
 import { isCategorical } from "./guess.js";
 import { classesOf, encodeLabels, labelText } from "./labels.js";
 import type { Encoder } from "./tabular-features.js";
@@ -176,7 +176,7 @@ export class TabularPreprocessor {
     const data = new Float32Array(dataset.length);
     for (let i = 0; i < data.length; i++) {
       const value = numberAt(column, i, target.name);
-      if (Number.isNaN(value)) throw new DataError(`column "${target.name}", row ${i}: expected a number, got no value`);
+      if (Number.isNaN(value)) throw new DataError(`column "${target.name}", ${exampleAt(i)}: expected a number, got no value`);
       data[i] = (value - target.mean) / target.sd;
     }
     return { dtype: "float32", shape: [data.length], data };

@@ -7,7 +7,11 @@ import { asTensor, where } from "../ops/index.js";
 import { ConfigError, ShapeError } from "../util/errors.js";
 
 /** From what a model gave and what it should have given to a scalar (or, with `reduction: "none"`, one value per example). */
-export type Loss = (output: Tensor, target: Tensor) => Tensor;
+export interface Loss {
+  (output: Tensor, target: Tensor): Tensor;
+  /** The label that counts for nothing, where there is one: it may lie outside the classes. */
+  readonly ignoreIndex?: number;
+}
 
 /** How the values of single examples become one. */
 export type Reduction = "mean" | "sum" | "none";
@@ -30,7 +34,11 @@ export function defineLoss<O extends object>(
   function loss(options?: O): Loss;
   function loss(output: Tensor, target: Tensor, options?: O): Tensor;
   function loss(first?: O | Tensor, target?: Tensor, options?: O): Loss | Tensor {
-    if (!(first instanceof Tensor)) return (output, wanted) => formula(output, wanted, first ?? ({} as O));
+    if (!(first instanceof Tensor)) {
+      const made = (output: Tensor, wanted: Tensor): Tensor => formula(output, wanted, first ?? ({} as O));
+      const ignored = (first as { ignoreIndex?: number } | undefined)?.ignoreIndex;
+      return ignored === undefined ? made : Object.assign(made, { ignoreIndex: ignored });
+    }
     if (target === undefined) throw new ConfigError(`${name}: expected an output and a target, got one tensor`);
     return formula(first, target, options ?? ({} as O));
   }

@@ -6,3 +6,4 @@ export * from "./protobuf.js";
 export { type ImportedModel, importOnnx, type ImportOptions } from "./import.js";
 export type { ExternalData } from "./numbers.js";
 export { conversionOf, FOREIGN_OPS } from "./convert.js";
+export { onnxWeights } from "./weights.js";

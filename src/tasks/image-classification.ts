@@ -3,8 +3,8 @@
  * deviation of the training part, so that a saved model takes plain pixels.
  */
 import type { LoadedData } from "../data/node.js";
-import { Dataset, imageCollate, isEncoded, isText } from "../data/index.js";
-import type { Dim, Tensor, TensorData } from "../graph/index.js";
+import { Dataset, imageCollate, isEncoded, isText, refuseGaps } from "../data/index.js";
+import type { Dim, Tensor } from "../graph/index.js";
 import { constant, fromNumbers } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import type { Augmentation } from "../vision/index.js";
@@ -47,21 +47,6 @@ export function channelStatistics(
   });
   // A channel without any variation is divided by 1.
   return { mean: moments.map((m) => m.mean), deviation: moments.map((m) => Math.sqrt(Math.max(0, m.variance)) || 1) };
-}
-
-/**
- * Refuses a class that no example has between classes that have some: in numbered labels it is the trace of one wrong label far
- * above the others. Numbers may begin at 1.
- */
-function refuseGaps(classes: readonly string[], labels: readonly TensorData[], where: string): void {
-  const used = new Set(labels.flatMap((part) => Array.from(part.data, Number)));
-  const first = Math.min(...used);
-  const empty = classes.filter((_, k) => k > first && !used.has(k));
-  if (empty.length === 0) return;
-  const named = empty.length > 5 ? `${empty.slice(0, 5).join(", ")}, … (${empty.length} classes)` : empty.join(", ");
-  throw new DataError(
-    `${where}: expected examples of every class from ${classes[first]} to ${classes.at(-1)}, got none of ${named}; is a label out of range?`,
-  );
 }
 
 /** The changes that training images get. */

@@ -1,9 +1,9 @@
 /**
  * @module Where a training starts from: the weights of another run, or of a file, matched by name and shape.
  */
-import { loadSafetensors } from "../data/node.js";
+import { loadOnnxWeights, loadSafetensors } from "../data/node.js";
 import type { Parameter, TensorData } from "../graph/index.js";
-import { formatShape, sameShape } from "../graph/index.js";
+import { formatShape, isFloat, sameShape } from "../graph/index.js";
 import { openRun, splitRunPath } from "../train/run-folder-node.js";
 import { checkpointParameters } from "../train/train-node.js";
 import { ConfigError } from "../util/errors.js";
@@ -21,23 +21,29 @@ export async function numbersFrom(
 ): Promise<ReadonlyMap<string, TensorData>> {
   // PyTorch's batch norm counts its batches, which nothing reads.
   const numbers = new Map([...(await readNumbers(path))].filter(([name]) => !name.endsWith(".num_batches_tracked")));
-  const heads = headsOfOtherClasses(numbers, parameters);
+  const others = [...numbers].filter(([name]) => !parameters.has(name));
+  // An ONNX file has constants among its numbers: vectors may be such, and are superfluous only where something else does not fit.
+  const isOnnx = path.endsWith(".onnx");
+  const weights = others.filter(([, { dtype, shape }]) => !isOnnx || (isFloat(dtype) && shape.length > 0));
+  const superfluous = weights.filter(([, { shape }]) => !isOnnx || shape.length > 1);
+  const heads = superfluous.length > 0 ? [] : headsOfOtherClasses(numbers, parameters);
   if (heads.length > 0) note(`--init ${path}: made for other classes, so these start anew: ${heads.join(", ")}`);
-  for (const name of heads) numbers.delete(name);
+  for (const name of [...heads, ...others.map(([other]) => other)]) numbers.delete(name);
   const problems = [...parameters].flatMap(([name, p]) => {
     const given = numbers.get(name);
-    if (given === undefined) return heads.includes(name) ? [] : [`${name} is missing`];
+    if (given === undefined) return heads.includes(name) ? [] : [`${name} ${formatShape(p.dims)} is missing`];
     const fits = given.dtype === p.dtype && sameShape(given.shape, p.dims);
     return fits ? [] : [`${name}: expected ${p.dtype} ${formatShape(p.dims)}, got ${given.dtype} ${formatShape(given.shape)}`];
   });
-  for (const name of numbers.keys()) if (!parameters.has(name)) problems.push(`${name} is not in this model`);
+  for (const [name, { shape }] of problems.length > 0 ? weights : superfluous)
+    problems.push(`${name} ${formatShape(shape)} is not in this model`);
   if (problems.length > 0) throw new ConfigError(`--init ${path}: expected the weights of this model; ${problems.join("; ")}`);
   return numbers;
 }
 
 /**
  * What does not fit for no other reason than the number of classes: the first dimensions of all of these are one number in the file
- * and another in the model, and whatever comes before them fits.
+ * and another in the model, and all the rest is there and fits.
  */
 function headsOfOtherClasses(
   numbers: ReadonlyMap<string, TensorData>,
@@ -49,15 +55,13 @@ function headsOfOtherClasses(
   });
   const classes = new Set(unfit.map(({ given, dims }) => `${given[0]} ${dims[0]}`));
   const firstOnly = unfit.every(({ given, dims }) => sameShape(given.slice(1), dims.slice(1)));
-  return classes.size === 1 && firstOnly ? unfit.map(({ name }) => name) : [];
+  const isRestThere = [...parameters.keys()].every((name) => numbers.has(name)) && unfit.length < parameters.size;
+  return classes.size === 1 && firstOnly && isRestThere ? unfit.map(({ name }) => name) : [];
 }
 
 async function readNumbers(path: string): Promise<ReadonlyMap<string, TensorData>> {
   if (path.endsWith(".safetensors")) return (await loadSafetensors(path)).tensors;
-  if (path.endsWith(".onnx"))
-    throw new ConfigError(
-      `--init ${path}: expected a run folder or a .safetensors file; ONNX files cannot start a task's own model yet`,
-    );
+  if (path.endsWith(".onnx")) return loadOnnxWeights(path);
   const { run, checkpoint } = splitRunPath(path);
   const folder = await openRun(run);
   return checkpointParameters(await folder.readCheckpoint(checkpoint ?? (await bestOrLast(folder))));

@@ -3,8 +3,17 @@
  * from `trainingStep` and `trainRun`, which take over where a choice does not fit.
  */
 import type { Dataset, LoadedData } from "../data/node.js";
-import { classesOf, imageCollate, loadData, TabularPreprocessor, WorkerFetcher } from "../data/node.js";
+import {
+  checkLabelRange,
+  classesOf,
+  imageCollate,
+  loadData,
+  refuseGaps,
+  TabularPreprocessor,
+  WorkerFetcher,
+} from "../data/node.js";
 import type { Layer, Tensor, TensorData } from "../graph/index.js";
+import { input as symbolic, isFloat } from "../graph/index.js";
 import type { Loss } from "../losses/index.js";
 import type { MetricFactory } from "../metrics/index.js";
 import type { Module } from "../nn/index.js";
@@ -135,10 +144,26 @@ function changing(rows: Dataset, list: string): WorkerFetcher {
   return new WorkerFetcher(rows, imageCollate({ shape: [channels, height, width], classes, augment }));
 }
 
+/** Refuses labels that the model has no output for: whole numbers, of which an output has one axis more, its classes. */
+function checkTargets(columns: Columns, outputOf: (x: Tensor) => Tensor, ignored: number | undefined): void {
+  const { train, validation, test, input: inputName, target } = columns;
+  const column = train.tensor(target);
+  if (isFloat(column.dtype)) return;
+  const { dtype, shape } = train.tensor(inputName);
+  const output = outputOf(symbolic(inputName, [1, ...shape.slice(1)], dtype));
+  const classes = output.shape.at(-1);
+  if (output.rank !== column.shape.length + 1 || typeof classes !== "number") return;
+  for (const [name, part] of Object.entries({ train, validation, test }))
+    if (part !== undefined) checkLabelRange(part.tensor(target), classes, `train: ${name}: column "${target}"`, ignored);
+  const parts = [train, validation, test].flatMap((part) => (part === undefined ? [] : [part.tensor(target)]));
+  if (column.classes !== undefined) refuseGaps(column.classes, parts, `train: column "${target}"`);
+}
+
 /**
  * Trains a model of one input and one output.
  *
- * Errors: ConfigError if columns cannot be told or `out` holds a run; ShapeError if the model does not fit the data; those of `fit`.
+ * Errors: ConfigError if columns cannot be told or `out` holds a run; ShapeError if the model does not fit the data; DataError for a
+ * label that the model has no output for; those of `fit`.
  *
  * @example
  * await using run = await train(new LeNet5(), { data: "fashion-mnist", loss: crossEntropy(), optimizer: adamW(), metrics: { accuracy }, epochs: 5 });
@@ -160,6 +185,7 @@ export async function train(model: Module & Layer, options: TrainOptions): Promi
     accumulate,
     loss: (batch) => options.loss(outputOf(batch[input] as Tensor), batch[target] as Tensor),
   });
+  checkTargets(columns, outputOf, options.loss.ignoreIndex);
   const device = await resolveDevice(await platformRuntime(), options.device ?? "auto");
   const trainPart = columns.train.pick(input, target);
 

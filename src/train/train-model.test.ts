@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { toNumbers } from "../graph/index.js";
 import { crossEntropy } from "../losses/index.js";
 import { accuracy } from "../metrics/index.js";
 import { Mlp } from "../models/index.js";
@@ -76,4 +77,35 @@ test("train: three lines learn the digits, write a run, and predict", async () =
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+/** Rows of two features whose label is which one is larger, with one label replaced. */
+const labelled = (replaced: number): Dataset => {
+  const label = Int32Array.from({ length: 40 }, (_, i) => (i === 7 ? replaced : i % 2));
+  const features = Float32Array.from({ length: 80 }, (_, i) => ((i >> 1) % 2 === i % 2 ? 1 : 0));
+  return new Dataset({ features: { dtype: "float32", shape: [40, 2], data: features }, label });
+};
+
+test("train: a label that the model has no output for is refused, with its example; one that the loss ignores is not", async () => {
+  const given = (replaced: number): Parameters<typeof train>[1] => ({
+    data: { train: labelled(1), validation: labelled(replaced) },
+    loss: crossEntropy({ ignoreIndex: 255 }),
+    optimizer: adamW({ learningRate: 0.01 }),
+    steps: 2,
+    device: "cpu",
+    quiet: true,
+  });
+  const linear = (): Mlp => new Mlp({ inFeatures: 2, hidden: [], outFeatures: 2 });
+  await assert.rejects(train(linear(), given(5)), {
+    name: "DataError",
+    message: 'train: validation: column "label", example 8: expected a label in 0 … 1, got 5',
+  });
+  await assert.rejects(train(linear(), given(-1)), /example 8: expected a label in 0 … 1, got -1/);
+  await using run = await train(linear(), given(255));
+  assert.equal(run.summary.steps, 2);
+  const few = labelled(1).tensor("label");
+  const label = { ...few, data: Int32Array.from(toNumbers(few), (k) => 3 * k), classes: ["a", "b", "c", "d"] };
+  const gap = { ...given(1), data: { train: labelled(1).with({ label }) } };
+  const four = new Mlp({ inFeatures: 2, hidden: [], outFeatures: 4 });
+  await assert.rejects(train(four, gap), /got none of b, c; is a label out of range\?/);
 });

@@ -149,7 +149,7 @@ test("weights of another model: each tensor is named", async () => {
   await refused(
     `${DIGITS} --model mlp --init run --out other`,
     2,
-    /layers\.0\.weight: expected float32 \[256, 64\], got float32 \[10, 64\]; .*layers\.2\.bias is missing/,
+    /layers\.0\.weight: expected float32 \[256, 64\], got float32 \[10, 64\]; .*layers\.2\.bias \[10\] is missing/,
   );
 });
 
@@ -165,12 +165,12 @@ test("image labels out of range", async () => {
   writeFileSync(path("numbered/train-labels-idx1-ubyte"), labels(good));
   writeFileSync(path("numbered/t10k-images-idx3-ubyte"), idx([4, 8, 8], new Uint8Array(4 * 64)));
   writeFileSync(path("numbered/t10k-labels-idx1-ubyte"), labels([0, 1, 7, 3]));
-  await refused(train, 2, /t10k-labels-idx1-ubyte, row 2: expected a label in 0 … 3, got 7/);
+  await refused(train, 2, /t10k-labels-idx1-ubyte, example 3: expected a label in 0 … 3, got 7/);
 });
 
 test("inputs that do not fit a model", async () => {
   writeFileSync(path("strange.csv"), "a,b,y\n1,2,perhaps\n");
-  await refused("eval table --data strange.csv", 2, /"y", row 0: expected one of .*, got "perhaps"/);
+  await refused("eval table --data strange.csv", 2, /"y", example 1: expected one of .*, got "perhaps"/);
   await Promise.all([
     refused("predict run picture.png", 2, /picture\.png: expected a readable image/),
     refused("predict run nowhere.png", 2, /nowhere\.png: expected an image, got no such file/),

@@ -101,6 +101,22 @@ test("--config repeats a run to the bit; --init goes on from its weights; --step
   assert.equal((JSON.parse(stopped) as { ended: string }).ended, "early stopping");
 });
 
+test("--init takes the weights of an ONNX file by name, and names what does not fit", async () => {
+  const line = "train tabular-classification --data boxes.csv --steps 1 --lr 1e-12 --no-check --quiet";
+  const weights = async (name: string): Promise<unknown> => {
+    const file = path(name, "checkpoints", `step-${lastStep(path(name))}`, "model.safetensors");
+    return (await loadSafetensors(file)).tensors.get("mlp.layers.0.weight")?.data;
+  };
+  await descent(`${line} --init boxes --out from-run`);
+  await descent(`${line} --init boxes/model.onnx --out from-onnx`);
+  assert.ok((await weights("from-onnx")) !== undefined);
+  assert.deepEqual(await weights("from-onnx"), await weights("from-run"));
+  const other = await run(folder, `${line} --model linear --init boxes/model.onnx --out other-onnx`.split(" "));
+  assert.equal(other.status, 2);
+  assert.match(other.stderr, /^descent: --init boxes\/model\.onnx: expected the weights of this model; [^\n]+\n$/);
+  assert.match(other.stderr, /layers\.0\.weight: expected float32 .*; mlp\.layers\.1\.weight \[64, 64\] is not in this model/);
+});
+
 test("cost: of a run and an ONNX file", async () => {
   const of = async (name: string): Promise<{ parameters: number }> =>
     JSON.parse(await descent(`cost ${name} --json`)) as { parameters: number };
@@ -136,5 +152,5 @@ test("weights of PyTorch's start a convolutional network, with what its batch no
   assert.match(coloured.stderr, /conv1\.weight: expected float32 \[16, 1, 3, 3\], got float32 \[16, 3, 3, 3\]; fc\.weight/);
   const other = await run(folder, `${line.replace("-20-", "-32-")} --init torch.safetensors --out other`.split(" "));
   assert.equal(other.status, 2);
-  assert.match(other.stderr, /expected the weights of this model; layer1\.3\.conv1\.weight is missing/);
+  assert.match(other.stderr, /expected the weights of this model; layer1\.3\.conv1\.weight \[16, 16, 3, 3\] is missing/);
 });

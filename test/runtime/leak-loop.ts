@@ -3,7 +3,6 @@
  * the first third of the rounds to the last. `keep` leaks on purpose, one of what the loop is about in each round.
  */
 import { exportGraph } from "../../src/onnx/index.js";
-import type { TensorData } from "../../src/graph/index.js";
 import type { Value } from "../../src/runtime/index.js";
 import { createWorkerRuntime, platformRuntime, prepareGraph } from "../../src/runtime/index.js";
 import { heldMiB } from "../../scripts/held-memory.js";
@@ -38,7 +37,7 @@ const LOOPS: Readonly<Record<string, (round: number) => Promise<unknown>>> = {
     if (!keep(own)) await own[Symbol.asyncDispose]();
   },
   async steps(round) {
-    const x = mlp.batch(round)["x"] as TensorData;
+    const x = mlp.batch(round)["x"];
     using value = runtime.upload(x);
     await session.run({ ...feeds, x: value }, into);
     keep(x);

@@ -2,7 +2,7 @@
  * @module Images that are not decoded yet, as a column: paths of files, or places in bytes that threads share.
  */
 import type { Column, TensorColumn } from "../dataset.js";
-import { Dataset, isText } from "../dataset.js";
+import { Dataset, exampleAt, isText } from "../dataset.js";
 import { DataError } from "../../util/errors.js";
 
 /** Whether a column of images has yet to be decoded. */
@@ -25,7 +25,7 @@ export function encodedColumn(files: readonly Uint8Array[]): TensorColumn {
 export function imageSource(column: Column, i: number): string | Uint8Array {
   if (isText(column)) {
     const path = column.values[i];
-    if (typeof path !== "string") throw new DataError(`row ${i}: expected the path of an image, got none`);
+    if (typeof path !== "string") throw new DataError(`${exampleAt(i)}: expected the path of an image, got none`);
     return path;
   }
   const start = Number(column.data[2 * i]);
@@ -38,7 +38,7 @@ export function imageSource(column: Column, i: number): string | Uint8Array {
 export function imageName(rows: Dataset, i: number): string {
   const names = rows.has("file") ? rows.texts("file") : undefined;
   const image = rows.column("image");
-  return names?.[i] ?? (isText(image) ? (image.values[i] ?? `row ${i}`) : `row ${i}`);
+  return names?.[i] ?? (isText(image) ? (image.values[i] ?? exampleAt(i)) : exampleAt(i));
 }
 
 /** Images by path or as bytes, with their labels as texts, and how messages name them. */

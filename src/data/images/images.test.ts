@@ -218,7 +218,7 @@ test("CIFAR's batches, in a folder and in an archive", async () => {
   const wrong = batch(5, 0);
   wrong[3073] = 11;
   put("cifar-wrong/data_batch_1.bin", wrong);
-  await refuse("cifar-wrong", /row 1: expected a label in 0 … 9, got 11/);
+  await refuse("cifar-wrong", /example 2: expected a label in 0 … 9, got 11/);
 });
 
 test("folders that are no data set: one class, an empty class, a class that training has not, files that are no images", async () => {

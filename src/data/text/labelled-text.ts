@@ -3,7 +3,7 @@
  * each is a text column; what is not text itself lies there as JSON, as it does in JSON lines.
  */
 import * as z from "zod";
-import { Dataset } from "../dataset.js";
+import { Dataset, exampleAt } from "../dataset.js";
 import { DataError } from "../../util/errors.js";
 import type { LabelSpan } from "../../util/tags.js";
 
@@ -68,18 +68,20 @@ function parsed<K extends keyof typeof columns>(data: Dataset, name: K, i: numbe
   try {
     json = JSON.parse(value);
   } catch (cause) {
-    throw new DataError(`column "${name}", row ${i}: expected JSON, got text that does not parse`, { cause });
+    throw new DataError(`column "${name}", ${exampleAt(i)}: expected JSON, got text that does not parse`, { cause });
   }
   const result = columns[name].safeParse(json);
   if (!result.success)
-    throw new DataError(`column "${name}", row ${i}: expected a list as \`labelledTexts\` writes it, got ${value.slice(0, 60)}`);
+    throw new DataError(
+      `column "${name}", ${exampleAt(i)}: expected a list as \`labelledTexts\` writes it, got ${value.slice(0, 60)}`,
+    );
   return result.data as z.infer<(typeof columns)[K]>;
 }
 
 /** A row of such a data set. DataError, with the column and row, if one is not as `labelledTexts` writes it. */
 export function labelledTextAt(data: Dataset, i: number): LabelledText {
   const text = data.texts("text")[i];
-  if (text === null || text === undefined) throw new DataError(`column "text", row ${i}: expected a text, got none`);
+  if (text === null || text === undefined) throw new DataError(`column "text", ${exampleAt(i)}: expected a text, got none`);
   const [tokens, spans, propositions] = [parsed(data, "tokens", i), parsed(data, "spans", i), parsed(data, "propositions", i)];
   return {
     text,

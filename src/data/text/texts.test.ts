@@ -176,8 +176,8 @@ test("labelled texts through a data set and back; what is no such column is name
   assert.deepEqual(data.names, ["text", "tokens", "spans", "propositions"]);
   for (const [i, text] of texts.entries()) assert.deepEqual(labelledTextAt(data, i), text);
   const broken = data.with({ spans: { dtype: "string", values: ["[[0]]", "{", null] } });
-  assert.throws(() => labelledTextAt(broken, 0), /column "spans", row 0: expected a list/);
-  assert.throws(() => labelledTextAt(broken, 1), /column "spans", row 1: expected JSON/);
+  assert.throws(() => labelledTextAt(broken, 0), /column "spans", example 1: expected a list/);
+  assert.throws(() => labelledTextAt(broken, 1), /column "spans", example 2: expected JSON/);
 });
 
 test("files and folders of texts load by their names", async () => {
