@@ -184,7 +184,7 @@ function expectInput(name: string, input: ModelEntry["input"], shape: readonly n
         : [`whose sides are multiples of ${input.multipleOf}`, (d: number) => d % input.multipleOf === 0];
   if (shape.length === 3 && shape.slice(1).every(fits)) return;
   throw new ConfigError(
-    `${name}: expected images [C, H, W] ${expected}, got [${shape.join(", ")}]; resize them, or take another model`,
+    `${name}: expected images [C, H, W] ${expected}, got [${shape.join(", ")}]; resize them (--image-size), or take another model`,
   );
 }
 
