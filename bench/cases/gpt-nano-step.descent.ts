@@ -1,71 +1,26 @@
 /**
- * @module Descent in the case gpt-nano-step: nanoGPT from the public layers, one training step with AdamW.
+ * @module Descent in the case gpt-nano-step: the library's `Gpt2`, one training step with AdamW.
  */
-import type { Tensor } from "../../src/graph/index.js";
+import type { Tensor, TensorData } from "../../src/graph/index.js";
 import { crossEntropy } from "../../src/losses/index.js";
-import { Embedding, LayerNorm, Linear, Module, scaledDotProductAttention } from "../../src/nn/index.js";
-import { gelu, split } from "../../src/ops/index.js";
+import { Gpt2 } from "../../src/models/index.js";
 import { adamW } from "../../src/optim/index.js";
 import { trainingStep, TrainingState } from "../../src/train/index.js";
 import { engineVersion } from "../engine-version.js";
+import type { NamedTensor } from "../tensor-file.js";
 import { readTensors, rowsOf, tensorOf } from "../tensor-file.js";
 import type { Contender } from "./types.js";
 import { timeSteps } from "./types.js";
 
 const [LAYERS, HEADS, WIDTH, LENGTH, BATCH, VOCABULARY] = [4, 4, 128, 64, 12, 65];
 
-class Attention extends Module {
-  cAttn = new Linear(WIDTH, 3 * WIDTH);
-  cProj = new Linear(WIDTH, WIDTH);
-
-  override forward(x: Tensor): Tensor {
-    const heads = (part: Tensor): Tensor => part.reshape([BATCH, LENGTH, HEADS, WIDTH / HEADS]).transpose([0, 2, 1, 3]); // [N, h, T, d]
-    const [q, k, v] = split(this.cAttn.forward(x), [WIDTH, WIDTH, WIDTH], 2).map(heads) as [Tensor, Tensor, Tensor];
-    const y = scaledDotProductAttention(q, k, v, { causal: true }); // [N, h, T, d]
-    return this.cProj.forward(y.transpose([0, 2, 1, 3]).reshape([BATCH, LENGTH, WIDTH]));
-  }
-}
-
-class Perceptron extends Module {
-  cFc = new Linear(WIDTH, 4 * WIDTH);
-  cProj = new Linear(4 * WIDTH, WIDTH);
-
-  override forward(x: Tensor): Tensor {
-    return x.pipe(this.cFc, gelu, this.cProj);
-  }
-}
-
-class Block extends Module {
-  static override readonly pathNames = { ln1: "ln_1", ln2: "ln_2" };
-  ln1 = new LayerNorm(WIDTH);
-  attn = new Attention();
-  ln2 = new LayerNorm(WIDTH);
-  mlp = new Perceptron();
-
-  override forward(x: Tensor): Tensor {
-    const h = x.add(x.pipe(this.ln1, this.attn));
-    return h.add(h.pipe(this.ln2, this.mlp));
-  }
-}
-
-class Transformer extends Module {
-  wte = new Embedding(VOCABULARY, WIDTH);
-  wpe = new Embedding(LENGTH, WIDTH);
-  h = Array.from({ length: LAYERS }, () => new Block());
-  lnF = new LayerNorm(WIDTH);
-
-  override forward(tokens: Tensor): Tensor {
-    const x = this.wte.forward(tokens).add(this.wpe.weight); // [N, T, D]
-    return x.pipe(...this.h, this.lnF).matMul(this.wte.weight.transpose()); // [N, T, V]
-  }
-}
-
-class Gpt extends Module {
-  transformer = new Transformer();
-
-  override forward(tokens: Tensor): Tensor {
-    return this.transformer.forward(tokens);
-  }
+/** The file's linear weights are [out, in]; GPT-2 stores them [in, out]. */
+function asStored(path: string, { shape, values }: NamedTensor): TensorData {
+  if (!/\.(c_attn|c_proj|c_fc)\.weight$/.test(path)) return { dtype: "float32", shape, data: values };
+  const [out, from] = shape as [number, number];
+  const turned = new Float32Array(values.length);
+  for (let i = 0; i < values.length; i++) turned[(i % from) * out + Math.floor(i / from)] = values[i] as number;
+  return { dtype: "float32", shape: [from, out], data: turned };
 }
 
 export function createContender(): Contender {
@@ -75,7 +30,16 @@ export function createContender(): Contender {
     name: "descent",
     async setup({ inputsFile, threads, settings }) {
       const tensors = readTensors(inputsFile);
-      const model = new Gpt();
+      const model = new Gpt2({
+        vocabSize: VOCABULARY,
+        maxPositions: LENGTH,
+        hiddenSize: WIDTH,
+        numLayers: LAYERS,
+        numHeads: HEADS,
+        activation: "gelu",
+        dropout: 0,
+        attentionDropout: 0,
+      });
       const { learningRate = 0, beta1 = 0, beta2 = 0, epsilon = 0, weightDecay = 0 } = settings;
       const step = trainingStep({
         model,
@@ -93,10 +57,7 @@ export function createContender(): Contender {
         }),
       });
       const numbers = new Map(
-        [...model.state()].map(([path]) => {
-          const { shape, values } = tensorOf(tensors, path);
-          return [path, { dtype: "float32" as const, shape, data: values }] as const;
-        }),
+        [...model.state()].map(([path]) => [path, asStored(path, tensorOf(tensors, path))] as const),
       );
       state = await TrainingState.create(step, { threads, numbers });
       const batches = rowsOf(tensorOf(tensors, "tokens"));

@@ -5,8 +5,8 @@
 import type { Dim, DType, Tensor } from "../graph/index.js";
 import { input } from "../graph/index.js";
 import type { AttentionOptions } from "../nn/index.js";
-import { attentionMixture, attentionScores, causalMask, scaledDotProductAttention } from "../nn/index.js";
-import { arange, concat, where } from "../ops/index.js";
+import { attentionMixture, attentionScores, causalMask, penalty, scaledDotProductAttention } from "../nn/index.js";
+import { arange, concat } from "../ops/index.js";
 
 /** Keys and values of one layer: [N, g, P, d] each. */
 export interface KeyValues {
@@ -105,25 +105,26 @@ export class RoomyCache implements AttentionCache {
   readonly past: readonly KeyValues[];
   /** int32 [N]: filled places of each text. */
   readonly lengths: Tensor;
-  readonly #filled: Tensor;
+  readonly #room: Tensor;
   readonly #present: KeyValues[] = [];
 
   constructor(shape: CacheShape) {
     this.past = pastInputs(shape);
     this.lengths = input("cache.length", [shape.batch], "int32");
-    this.#filled = arange(shape.past)
+    const filled = arange(shape.past)
       .cast("int32")
-      .less(this.lengths.reshape([shape.batch, 1, 1, 1])); // [N, 1, 1, C]
+      .less(this.lengths.reshape([shape.batch, 1, 1, 1]));
+    this.#room = penalty(filled, shape.dtype ?? "float32"); // [N, 1, 1, C]
   }
 
   attend(q: Tensor, key: Tensor, value: Tensor, options: AttentionOptions): Tensor {
     const before = this.past[this.#present.length] as KeyValues;
     this.#present.push({ key, value });
     const steps = q.shape[2] as number;
-    const old = where(this.#filled, attentionScores(q, before.key, options), -1e9); // [N, h, T, C]
+    const old = attentionScores(q, before.key, options).add(this.#room); // [N, h, T, C]
     const own = attentionScores(q, key, options); // [N, h, T, T]
     // The new ones come first, since their number is known.
-    const scores = concat([steps === 1 ? own : where(causalMask(steps, steps), own, -1e9), old], -1);
+    const scores = concat([steps === 1 ? own : own.add(penalty(causalMask(steps, steps), own.dtype)), old], -1);
     const weights = scores.softmax(-1);
     const mixed = attentionMixture(weights.slice(3, 0, steps), value);
     return mixed.add(attentionMixture(weights.slice(3, steps), before.value)); // [N, h, T, d]

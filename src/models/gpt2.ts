@@ -15,7 +15,6 @@ import {
   Module,
   normalInit,
   paddingMask,
-  splitHeads,
   zerosInit,
 } from "../nn/index.js";
 import { arange, split } from "../ops/index.js";
@@ -97,12 +96,13 @@ class Attention extends Module {
   }
 
   override forward(x: Tensor, { mask, cache }: DecoderInputs = {}): Tensor {
-    const width = x.shape[2] as number;
-    const [q, k, v] = split(this.cAttn.forward(x), [width, width, width], 2).map((part) => splitHeads(part, this.#heads)) as [
-      Tensor,
-      Tensor,
-      Tensor,
-    ]; // [N, h, T, d]
+    const [n, t, width] = x.shape as [Dim, Dim, number];
+    // One transpose for all three, and pieces that lie in one place each.
+    const all = this.cAttn
+      .forward(x)
+      .reshape([n, t, 3, this.#heads, width / this.#heads])
+      .transpose([2, 0, 3, 1, 4]);
+    const [q, k, v] = split(all, [1, 1, 1]).map((part) => part.squeeze(0)) as [Tensor, Tensor, Tensor]; // [N, h, T, d]
     const allowed = mask === undefined ? {} : { mask: paddingMask(mask) };
     const y = attend(cache, q, k, v, { causal: true, dropout: this.#dropout, ...allowed }); // [N, h, T, d]
     return mergeHeads(y).pipe(this.cProj, this.residDropout); // [N, T, D]

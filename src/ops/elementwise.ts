@@ -291,13 +291,27 @@ export const Selu = unary<{ alpha: number; gamma: number }>("Selu", {
     target === "webgpu" ? [elu(x, alpha).mul(gamma)] : undefined,
 });
 
+/** Φ(x): the share of a standard normal distribution below x. */
+const normalShare = (x: Tensor): Tensor => x.mul(Math.SQRT1_2).erf().add(1).mul(0.5);
+
+/** What stands for erf in gelu's approximation: tanh(√(2/π)·(x + 0.044715·x³)). */
+const geluTanh = (x: Tensor): Tensor =>
+  x
+    .add(x.square().mul(x).mul(0.044715))
+    .mul(Math.sqrt(2 / Math.PI))
+    .tanh();
+
+/** Gelu in nodes that its gradient has as well, where both are wanted. */
+export const geluNodes = (x: Tensor, approximate: "none" | "tanh"): Tensor =>
+  approximate === "none" ? x.mul(normalShare(x)) : x.mul(0.5).mul(geluTanh(x).add(1));
+
 /** x·Φ(x), by erf or by its tanh approximation. Hendrycks and Gimpel 2016, arXiv:1606.08415. */
 export const Gelu = unary<{ approximate: "none" | "tanh" }>("Gelu", {
   attributes: { approximate: "string" },
   dx: ({ x, dy, attributes: { approximate } }) => {
     if (approximate === "none") {
       // Φ(x) + x·φ(x)
-      const cdf = x.mul(Math.SQRT1_2).erf().add(1).mul(0.5);
+      const cdf = normalShare(x);
       const pdf = x
         .square()
         .mul(-0.5)
@@ -305,13 +319,12 @@ export const Gelu = unary<{ approximate: "none" | "tanh" }>("Gelu", {
         .mul(1 / Math.sqrt(2 * Math.PI));
       return dy.mul(cdf.add(x.mul(pdf)));
     }
-    const c = Math.sqrt(2 / Math.PI);
-    const t = x.add(x.square().mul(x).mul(0.044715)).mul(c).tanh();
+    const t = geluTanh(x);
     const inner = x
       .square()
       .mul(3 * 0.044715)
       .add(1)
-      .mul(c);
+      .mul(Math.sqrt(2 / Math.PI));
     // ½(1 + t) + ½x(1 − t²)·inner
     return dy.mul(
       t
@@ -322,12 +335,7 @@ export const Gelu = unary<{ approximate: "none" | "tanh" }>("Gelu", {
   },
   flops: 20,
   lower: ({ inputs: [x], attributes: { approximate }, target }) => {
-    if (target !== "webgpu" || approximate === "none") return undefined;
-    const t = x
-      .add(x.square().mul(x).mul(0.044715))
-      .mul(Math.sqrt(2 / Math.PI))
-      .tanh();
-    return [x.mul(0.5).mul(t.add(1))];
+    return target !== "webgpu" || approximate === "none" ? undefined : [geluNodes(x, approximate)];
   },
 });
 

@@ -137,11 +137,13 @@ function completeNames(graph: Graph, names: ReadonlyMap<Tensor, string> | undefi
 }
 
 /**
- * From this size on the C library takes a tensor's memory from the system and gives it back at each use, and touching it
- * anew costs more than computing: a convolution's step with tensors of 33.5 MB took 813 ms, and 654 with an arena. Among
- * convolutions, whose many large tensors come and go, it shows earlier: ResNet-20, batch 128 (8 MiB), 274 ms without and 205 with it.
+ * From this many bytes of results on, all nodes' together, the engine keeps memory from run to run. Without, the C library gives it back to the
+ * system, and touching it anew costs more than computing: a training step of a small GPT took 41 ms without and 25 with it, that of a small MLP is 2 %
+ * faster without.
  */
 const ARENA_BYTES = 2 ** 25;
+
+/** Among convolutions one tensor of this size decides: ResNet-20, batch 128 (8 MiB), 274 ms without and 205 with it. */
 const CONVOLVING_ARENA_BYTES = 2 ** 22;
 
 const bytesOf = (t: Tensor): number => (isStatic(t.shape) ? sizeOf(t.shape) * DTYPES[t.dtype].bytes : 0);
@@ -160,7 +162,10 @@ export async function compile(
   const convolves = whole.nodes.some((node) => CONVOLUTIONS.has(node.op));
   const block = convolves && device === "cpu" && options.values === undefined ? await channelBlock(runtime) : 1;
   const prepared = prepareGraph(whole, device, options.bindings, block);
-  const arenaBytes = convolves ? CONVOLVING_ARENA_BYTES : ARENA_BYTES;
+  const sizes = prepared.nodes.flatMap((node) => (isLeaf(node) ? [] : node.outputs.map(bytesOf)));
+  const arena = convolves
+    ? sizes.some((bytes) => bytes >= CONVOLVING_ARENA_BYTES)
+    : sizes.reduce((sum, bytes) => sum + bytes, 0) >= ARENA_BYTES;
   const names = completeNames(prepared, options.names);
   const model = exportGraph(prepared, { names, values: options.values });
   const { session, release } = await cachedSession(runtime, model, {
@@ -169,7 +174,7 @@ export async function compile(
     deviceOutputs: options.deviceOutputs,
     requireDevice: options.requireDevice,
     spin: options.spin,
-    arena: prepared.nodes.some((node) => !isLeaf(node) && node.outputs.some((t) => bytesOf(t) >= arenaBytes)),
+    arena,
     profile: options.profile,
   });
   return new Executable(prepared, runtime, session, names, release);

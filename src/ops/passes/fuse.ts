@@ -3,6 +3,7 @@
  */
 import type { Graph, Node, Tensor } from "../../graph/index.js";
 import { reachableNodes, rewriteGraph, withScope } from "../../graph/index.js";
+import { geluNodes } from "../elementwise.js";
 import { gemm } from "../linalg.js";
 import type { Target } from "../op.js";
 
@@ -98,9 +99,24 @@ function accumulate(
 
 const elements = (t: Tensor): number => t.shape.reduce<number>((n, d) => n * (typeof d === "number" ? d : 1), 1);
 
+/**
+ * Gelu beside its own gradient, in nodes that both share: one erf or tanh for each element in place of two.
+ */
+function sharedGelu(node: Node, inputs: readonly (Tensor | null)[], squares: ReadonlySet<Tensor>): readonly Tensor[] | undefined {
+  const old = node.inputs[0];
+  if (node.op !== "Gelu" || !old || !squares.has(old)) return undefined;
+  return [geluNodes(inputs[0] as Tensor, node.attributes["approximate"] as "none" | "tanh")];
+}
+
+/** Tensors whose square is taken, as gelu's gradients do. */
+const squared = (graph: Graph): ReadonlySet<Tensor> =>
+  new Set(graph.nodes.flatMap(({ op, inputs: [a, b] }) => (op === "Mul" && a !== null && a !== undefined && a === b ? [a] : [])));
+
 /** Applies every fusion that pays on the target. */
 export function fuseGraph(graph: Graph, target: Target): Graph {
   if (target === "onnx") return graph;
+  const squares = squared(graph);
+  graph = rewriteGraph(graph, (node, inputs) => withScope(node.scope, () => sharedGelu(node, inputs, squares)));
   graph = rewriteGraph(graph, (node, inputs) => withScope(node.scope, () => matrixProduct(node, inputs)));
   const uses = countUses(graph);
   return rewriteGraph(graph, (node, inputs) => withScope(node.scope, () => accumulate(node, inputs, uses)));
