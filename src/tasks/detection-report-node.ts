@@ -88,9 +88,10 @@ export function curvesSection(names: readonly string[], metric: DetectionMetric)
     lineChart({
       title: { en: "precision over recall, overlap 0.5", zh: "精确率-召回率曲线，重叠 0.5" },
       series,
-      xLabel: { en: "recall: share of the objects that is found", zh: "召回率：找到的目标所占比例" },
-      yLabel: { en: "precision: share of what is found that is right", zh: "精确率：检测结果中正确的比例" },
+      xLabel: { en: "recall", zh: "召回率" },
+      yLabel: { en: "precision", zh: "精确率" },
       yDomain: [0, 1],
+      width: 760,
       ...chartStyle(),
     }),
   );

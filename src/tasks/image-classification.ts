@@ -69,6 +69,8 @@ export const imageClassification: Task<ImageInfo> = {
       throw new DataError(
         `${data.name}: expected images, got a table with ${train.names.join(", ")}; use tabular-classification`,
       );
+    if (data.task === "object-detection")
+      throw new DataError(`${data.name}: expected a label for each image, got boxes; use object-detection`);
     const image = train.column(roles.image);
     const label = train.tensor(roles.target as string);
     const imageShape = data.images?.shape ?? (isText(image) ? [] : image.shape.slice(1));
