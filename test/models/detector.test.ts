@@ -5,6 +5,8 @@ import { fromNumbers, input } from "../../src/graph/index.js";
 import { taskAlignedLoss } from "../../src/losses/index.js";
 import { Detector, ResNetBackbone, resNet18, resNet18Cifar, SmallBackbone } from "../../src/models/index.js";
 import { adam } from "../../src/optim/index.js";
+import { prepareGraph } from "../../src/runtime/index.js";
+import { nodesWithoutKernel } from "../../src/runtime/kernels.js";
 import { TrainingState, trainingStep } from "../../src/train/index.js";
 import { ConfigError } from "../../src/util/errors.js";
 import { Random } from "../../src/util/random.js";
@@ -38,6 +40,21 @@ test("any backbone of three strides: ResNet-18 without its classifier, under its
   assert.equal(detector.forward(input("x", [2, 3, 64, 64])).boxes.shape[1], 64 + 16 + 4);
   assert.throws(() => new ResNetBackbone(resNet18Cifar({ numClasses: null })), ConfigError);
   assert.throws(() => new ResNetBackbone(resNet18()), /without classifier/);
+});
+
+test("every node of a training step has a kernel on WebGPU, the assignment of places to boxes too", () => {
+  const model = small();
+  const step = trainingStep({
+    model,
+    optimizer: adam({ learningRate: 1e-3 }),
+    loss: ({ image, truth }: { image: Tensor; truth: Tensor }) =>
+      taskAlignedLoss({ ...model.forward(image), points: Detector.points(64, 96), truth }).loss,
+  });
+  const batch = {
+    image: { dtype: "float32", shape: [2, 3, 64, 96] },
+    truth: { dtype: "float32", shape: [2, 4, 5] },
+  } as const;
+  assert.deepEqual(nodesWithoutKernel(prepareGraph(step.graphFor(batch).graph, "webgpu"), "webgpu"), []);
 });
 
 /** Bright squares (class 0) and dark ones (class 1) on grey noise. */
