@@ -97,16 +97,16 @@ export function curvesSection(names: readonly string[], metric: DetectionMetric)
   );
 }
 
+/** Which boxes are drawn. */
+type Shown = "found and true" | "mistakes" | "truth";
+
 const FOUND_WRONG = "#f58231";
 const MISSED = "#e6194b";
 
-function marksOf(
-  { judged: { detected, truth, missed, wrong } }: FoundImage,
-  names: readonly string[],
-  mistakesOnly: boolean,
-): BoxMark[] {
+function marksOf({ judged: { detected, truth, missed, wrong } }: FoundImage, names: readonly string[], show: Shown): BoxMark[] {
   const named = (k: number): string => names[k] ?? "";
-  if (mistakesOnly)
+  if (show === "truth") return truth.map((t): BoxMark => ({ box: t.box, label: named(t.class), color: classColor(t.class) }));
+  if (show === "mistakes")
     return [
       ...missed.map((t): BoxMark => ({ box: t.box, label: named(t.class), color: MISSED, dashed: true })),
       ...wrong.map((d): BoxMark => ({ box: d.box, label: `${named(d.class)} ${d.score.toFixed(2)}`, color: FOUND_WRONG })),
@@ -126,21 +126,22 @@ export async function imagesSection(
   images: readonly FoundImage[],
   names: readonly string[],
   about: { readonly en: string; readonly zh: string },
-  mistakesOnly = false,
+  show: Shown = "found and true",
 ): Promise<string> {
   if (images.length === 0) return "";
   const figures = await Promise.all(
     images.map(async (one) => {
       const { judged, image, name } = one;
       const jpeg = Buffer.from(await encodeJpeg(image)).toString("base64");
-      const overlay = boxesSvg(image, marksOf(one, names, mistakesOnly)).replace(
+      const overlay = boxesSvg(image, marksOf(one, names, show)).replace(
         "<svg ",
         '<svg style="position:absolute;inset:0;width:100%;height:100%" ',
       );
-      const caption = both({
-        en: `${judged.truth.length} there, ${judged.missed.length} missed, ${judged.wrong.length} wrong`,
-        zh: `共 ${judged.truth.length} 个，漏检 ${judged.missed.length}，误检 ${judged.wrong.length}`,
-      });
+      const [there, missed, wrong] = [judged.truth, judged.missed, judged.wrong].map((list) => list.length);
+      const caption =
+        show === "truth"
+          ? both({ en: `${there} there`, zh: `共 ${there} 个` })
+          : both({ en: `${there} there, ${missed} missed, ${wrong} wrong`, zh: `共 ${there} 个，漏检 ${missed}，误检 ${wrong}` });
       const file = escapeXml(
         name
           .split(/[/\\:]/)

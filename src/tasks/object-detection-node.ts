@@ -3,9 +3,10 @@
  */
 import { Dataset } from "../data/node.js";
 import type { Batch } from "../data/node.js";
+import { boxBatch } from "../data/images/boxes-batch-node.js";
 import type { TensorData } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
-import { boxesSvg, classColor } from "../vision/index.js";
+import { boxesSvg, classColor, parseBoxAugment } from "../vision/index.js";
 import { drawOver, endsWhole, imageHeader } from "../vision/images-node.js";
 import type { FoundImage } from "./detection-report-node.js";
 import { classTable, curvesSection, imagesSection, judgeImage } from "./detection-report-node.js";
@@ -56,7 +57,32 @@ async function draw(model: TrainedModel, input: string, answer: Answer): Promise
 const WORST = 6;
 const SAMPLES = 6;
 
-async function report({ used, measurement, test }: ReportSources): Promise<TaskReport> {
+/** Images of the training part as the network sees them, in the first passes over the data. */
+async function trainingImages({ used, train, config, summary }: ReportSources): Promise<FoundImage[]> {
+  const info = used.info as DetectionInfo;
+  const [channels = 3, height = 1, width = 1] = info.imageShape;
+  const size = channels * height * width;
+  const augment = config.options["augment"];
+  const options = {
+    shape: info.imageShape,
+    mostBoxes: info.mostBoxes,
+    augmentation: parseBoxAugment(typeof augment === "string" ? augment : "none"),
+  };
+  const count = Math.min(SAMPLES, train.length);
+  const indices = Uint32Array.from({ length: count }, (_, i) => Math.floor((i * train.length) / count));
+  const { image, boxes } = (await boxBatch(train, { indices, seed: summary.seed, epoch: 0, offset: 0 }, options)) as {
+    image: TensorData;
+    boxes: TensorData;
+  };
+  return Array.from(indices, (row, i) => ({
+    name: train.texts("file")[row] ?? "",
+    image: { channels, height, width, data: (image.data as Uint8Array).subarray(i * size, (i + 1) * size) },
+    judged: judgeImage([], trueBoxesIn(boxes, i, 1), info.classes.length),
+  }));
+}
+
+async function report(sources: ReportSources): Promise<TaskReport> {
+  const { used, measurement, test } = sources;
   const primaryMetric = "map50";
   if (!(measurement instanceof DetectionMeasurement)) return { primaryMetric };
   const info = used.info as DetectionInfo;
@@ -109,7 +135,19 @@ async function report({ used, measurement, test }: ReportSources): Promise<TaskR
             en: "Only what is wrong: red, what is there and was missed; orange, what was found and is not there, or of another class.",
             zh: "仅显示错误：红色为漏检，橙色为误检或类别错误。",
           },
-          true,
+          "mistakes",
+        ),
+      },
+      {
+        title: { en: "What it was trained on", zh: "训练所用的图像" },
+        html: await imagesSection(
+          await trainingImages(sources),
+          info.classes,
+          {
+            en: "Training images after random changes, as the network saw them in the first pass, with their annotations.",
+            zh: "经过随机变换的训练图像及其标注，即网络在第一轮中所见。",
+          },
+          "truth",
         ),
       },
     ].filter(({ html }) => html !== ""),
