@@ -38,6 +38,8 @@ test("the command line stands above the environment, the environment above a con
   );
   assert.equal(merged.given.get("batchSize"), "config");
   assert.deepEqual(configOf(table, merged.values), { batchSize: 16, lr: 0.1, device: "webgpu", check: true, column: ["c"] });
+  const besides = { ...merged.values, help: false, json: true };
+  assert.deepEqual(configOf(table, besides), configOf(table, merged.values), "the frame's own options are no configuration");
 });
 
 test("what is wrong is said in one line, with the nearest right name", () => {

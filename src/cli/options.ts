@@ -239,7 +239,10 @@ export function applyConfig<O extends OptionTable>(
 
 /** The values that a run's `config.json` keeps: all that were set or have a default, without the local ones. */
 export function configOf<O extends OptionTable>(table: O, values: OptionValues<O>): Record<string, unknown> {
-  const entries = Object.entries(values).filter(([name, value]) => value !== undefined && table[name]?.local !== true);
+  // The values of a verb have the frame's own options beside those of its table.
+  const entries = Object.entries(values).filter(
+    ([name, value]) => value !== undefined && Object.hasOwn(table, name) && table[name]?.local !== true,
+  );
   return Object.fromEntries(entries);
 }
 

@@ -2,6 +2,7 @@
  * @module How well boxes are found: average precision per class, COCO's mean over overlaps, precision-recall curves. Images are
  * matched one by one as they come; only scores and matches are kept.
  */
+import type { PrecisionRecall } from "./precision-recall.js";
 
 /** Corners (x₁, y₁, x₂, y₂). */
 export type Corners = readonly [number, number, number, number];
@@ -84,15 +85,6 @@ export function matchBoxes(
     ignored.push(match >= 0 ? (isIgnored[match] as boolean) : outside(areaOf(box)));
   }
   return { matched, ignored };
-}
-
-/** Precision over recall, best scores first: one place for each detection that counts. */
-export interface PrecisionRecall {
-  readonly scores: readonly number[];
-  readonly recall: readonly number[];
-  readonly precision: readonly number[];
-  /** Truths to be found. */
-  readonly truths: number;
 }
 
 /** Precision made to fall: at each place, the best at this recall or a higher one. */

@@ -9,3 +9,4 @@ export * from "./detection.js";
 export * from "./frechet.js";
 export * from "./retrieval.js";
 export * from "./span.js";
+export * from "./precision-recall.js";

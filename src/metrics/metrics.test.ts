@@ -5,6 +5,7 @@ import {
   accuracy,
   areaUnderRoc,
   auroc,
+  averagePrecision,
   brierScore,
   CalibrationCurve,
   ConfusionMatrix,
@@ -17,6 +18,7 @@ import {
   meanSquaredError,
   medianAbsoluteError,
   microF1,
+  precisionRecallCurve,
   r2,
   rootMeanSquaredError,
   topKAccuracy,
@@ -205,4 +207,15 @@ test("what does not fit is refused in one line", () => {
     () => r2().update(toTensorData([1, 2]), toTensorData([1])),
     /expected predictions and targets of one shape, got \[2\] and \[1\]/,
   );
+});
+
+test("precision over recall is scikit-learn's, equal scores as one place", () => {
+  const scores = [0.9, 0.8, 0.8, 0.7, 0.6, 0.55, 0.5, 0.4, 0.3, 0.1];
+  const positive = [1, 1, 0, 1, 0, 1, 0, 0, 1, 0];
+  // sklearn.metrics 1.9.1: precision_recall_curve turned around, without its last place (recall 0, precision 1).
+  const curve = precisionRecallCurve(scores, positive);
+  assert.deepEqual(curve.recall, [0.2, 0.4, 0.6, 0.6, 0.8, 0.8, 0.8, 1, 1]);
+  assert.deepEqual(curve.precision, [1, 2 / 3, 0.75, 0.6, 2 / 3, 4 / 7, 0.5, 5 / 9, 0.5]);
+  assert.ok(Math.abs(averagePrecision(curve) - 0.7277777777777779) < 1e-15);
+  assert.ok(Number.isNaN(averagePrecision(precisionRecallCurve([0.5], [0]))));
 });

@@ -4,12 +4,13 @@
 import type { DetectedBox, DetectionMetric, TrueBox } from "../metrics/index.js";
 import { allPointAp, matchBoxes } from "../metrics/index.js";
 import type { Label } from "../train/charts.js";
-import { escapeXml, lineChart } from "../train/charts.js";
-import { card, chartStyle, paragraph } from "../train/report-page.js";
+import { escapeXml } from "../train/charts.js";
+import { card, paragraph } from "../train/report-page.js";
 import { both, formatPercent } from "../train/report-words.js";
 import type { BoxMark, Pixels } from "../vision/index.js";
 import { boxesSvg, classColor } from "../vision/index.js";
 import { encodeJpeg } from "../vision/images-node.js";
+import { precisionRecallChart } from "./precision-recall-report.js";
 
 /** Of one class, at the score from which answers list an object. */
 export interface Tally {
@@ -77,24 +78,11 @@ export function classTable(
 
 /** Precision over recall at an overlap of 0.5, a curve for each class. */
 export function curvesSection(names: readonly string[], metric: DetectionMetric): string {
-  const series = names.flatMap((name, k) => {
+  const curves = names.map((name, k) => {
     const curve = metric.curve(k);
-    if (curve.truths === 0 || curve.recall.length === 0) return [];
-    const points = curve.recall.map((r, i): [number, number] => [r, curve.precision[i] as number]);
-    return [{ name: `${name} (AP ${formatPercent(allPointAp(curve))})`, points }];
+    return { name, curve, area: allPointAp(curve) };
   });
-  if (series.length === 0) return "";
-  return card(
-    lineChart({
-      title: { en: "precision over recall, overlap 0.5", zh: "精确率-召回率曲线，重叠 0.5" },
-      series,
-      xLabel: { en: "recall", zh: "召回率" },
-      yLabel: { en: "precision", zh: "精确率" },
-      yDomain: [0, 1],
-      width: 760,
-      ...chartStyle(),
-    }),
-  );
+  return precisionRecallChart(curves, { en: "precision over recall, overlap 0.5", zh: "精确率-召回率曲线，重叠 0.5" });
 }
 
 /** Which boxes are drawn. */

@@ -14,6 +14,7 @@ import type { ImageInfo } from "./image-classification.js";
 import { sampleSections } from "./image-samples-node.js";
 import type { ShowExample } from "./judged-node.js";
 import { classResult, judgeClasses, judgedExamples } from "./judged-node.js";
+import { classCurves } from "./precision-recall-report.js";
 import type { InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "./task-node.js";
 import type { TrainedModel } from "./trained-node.js";
 
@@ -85,19 +86,23 @@ const showImage =
 async function report(sources: ReportSources): Promise<TaskReport> {
   const info = sources.used.info as ImageInfo;
   const augment = sources.config.options["augment"];
+  const judged = await judgeClasses(sources);
   return {
     primaryMetric: "accuracy",
     ...(sources.measurement instanceof ClassificationMeasurement
       ? { confusion: { labels: info.classes, counts: sources.measurement.report().matrix } }
       : {}),
-    examples: await judgedExamples(sources, await judgeClasses(sources), showImage(info)),
+    examples: await judgedExamples(sources, judged, showImage(info)),
     attributionMethod: { en: "input × gradient", zh: "输入 × 梯度" },
-    sections: await sampleSections({
-      ...info,
-      rows: sources.train,
-      augment: typeof augment === "string" ? augment : "none",
-      seed: sources.summary.seed,
-    }),
+    sections: [
+      ...classCurves(judged, info.classes),
+      ...(await sampleSections({
+        ...info,
+        rows: sources.train,
+        augment: typeof augment === "string" ? augment : "none",
+        seed: sources.summary.seed,
+      })),
+    ],
   };
 }
 

@@ -7,6 +7,7 @@ import type { ReportExample } from "../train/report.js";
 import { ClassificationMeasurement } from "./classification.js";
 import type { ShowExample } from "./judged-node.js";
 import { classResult, judgeClasses, judgedExamples, judgeQuantities } from "./judged-node.js";
+import { classCurves } from "./precision-recall-report.js";
 import type { TableInfo } from "./tabular.js";
 import { RegressionMeasurement } from "./tabular.js";
 import type { NamedInputs, NodeTask, ReportSources, TaskReport } from "./task-node.js";
@@ -77,6 +78,7 @@ async function report(sources: ReportSources): Promise<TaskReport> {
       : {}),
     examples: await judgedExamples(sources, judged, showRow(info)),
     attributionMethod: { en: "input × gradient", zh: "输入 × 梯度" },
+    ...(info.classes.length > 0 ? { sections: classCurves(judged, info.classes) } : {}),
   };
 }
 
