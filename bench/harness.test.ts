@@ -161,6 +161,25 @@ test("a peer without interpreter is skipped with what to do", async () => {
   }
 });
 
+test("a case about rates shows work per second and its share of the base's; other cases have neither", async () => {
+  const options = { threads: 1, rounds: 1, sliceMs: 1, log: () => {} };
+  const program = { module: "harness-test-contender.js" };
+  const rate = { flops: 2e9, base: "slow" };
+  const contenders = [
+    { name: "slow", variant: "slow", program, rate },
+    { name: "descent", variant: "quick", program, rate: { ...rate, flops: 1e9 } },
+  ];
+  const rated = await runCase({ ...course, contenders }, options);
+  const [slow, quick] = rated.contenders;
+  assert.equal(slow?.gflops, 2e9 / (slow?.medianMs as number) / 1e6);
+  assert.equal(slow?.shareOfBase, 1);
+  assert.equal(quick?.shareOfBase, (quick?.gflops as number) / (slow?.gflops as number));
+  assert.match(table(rated), /GFLOP\/s +of the base's/);
+  const plain = await runCase({ ...course, contenders: [{ name: "descent", program }] }, options);
+  assert.ok(plain.contenders.every((c) => !("gflops" in c) && !("shareOfBase" in c)));
+  assert.match(table(plain), /× Descent's time/);
+});
+
 test("results are kept as JSON and one table, the latest of each case", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "descent-bench-test-"));
   t.after(() => rmSync(folder, { recursive: true }));

@@ -51,7 +51,7 @@ function rowOf(result: ContenderResult, descentMs: number | undefined): string[]
   if (result.status !== "timed") return [labelOf(result), result.version ?? "", result.status, "", "", "", ""];
   const last =
     result.gflops !== undefined
-      ? [result.gflops.toFixed(0), `${(100 * (result.shareOfBase as number)).toFixed(0)} %`]
+      ? [result.gflops.toFixed(0), result.shareOfBase === undefined ? "" : `${(100 * result.shareOfBase).toFixed(0)} %`]
       : [descentMs === undefined ? "" : ((result.medianMs as number) / descentMs).toFixed(2)];
   return [
     labelOf(result),

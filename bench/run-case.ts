@@ -65,16 +65,16 @@ interface Entrant {
 
 /** GFLOP/s by the median times, and shares of the base's, for contenders that have a rate. */
 function withRates(timed: readonly ContenderResult[], specs: readonly ContenderSpec[]): ContenderResult[] {
-  const specOf = ({ name, variant }: ContenderResult): ContenderSpec | undefined =>
-    specs.find((spec) => spec.name === name && spec.variant === variant);
-  const rates = new Map(
-    timed.map((result) => [result.variant, (specOf(result)?.rate?.flops ?? NaN) / (result.medianMs as number) / 1e6]),
-  );
-  return timed.map((result) => {
-    const base = rates.get(specOf(result)?.rate?.base);
-    const gflops = rates.get(result.variant);
-    if (base === undefined || gflops === undefined) return result;
-    return { ...result, gflops, shareOfBase: gflops / base };
+  const rateOf = ({ name, variant }: ContenderResult): ContenderSpec["rate"] =>
+    specs.find((spec) => spec.name === name && spec.variant === variant)?.rate;
+  const rated = timed.map((result) => {
+    const rate = rateOf(result);
+    return rate === undefined ? result : { ...result, gflops: rate.flops / (result.medianMs as number) / 1e6 };
+  });
+  return rated.map((result) => {
+    const base = rated.find(({ variant }) => variant !== undefined && variant === rateOf(result)?.base)?.gflops;
+    if (result.gflops === undefined || base === undefined) return result;
+    return { ...result, shareOfBase: result.gflops / base };
   });
 }
 
