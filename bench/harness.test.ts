@@ -173,7 +173,7 @@ test("a case about rates shows work per second and its share of the base's; othe
   const [slow, quick] = rated.contenders;
   assert.equal(slow?.gflops, 2e9 / (slow?.medianMs as number) / 1e6);
   assert.equal(slow?.shareOfBase, 1);
-  assert.equal(quick?.shareOfBase, (quick?.gflops as number) / (slow?.gflops as number));
+  assert.equal(quick?.shareOfBase, (quick?.gflops as number) / slow.gflops);
   assert.match(table(rated), /GFLOP\/s +of the base's/);
   const plain = await runCase({ ...course, contenders: [{ name: "descent", program }] }, options);
   assert.ok(plain.contenders.every((c) => !("gflops" in c) && !("shareOfBase" in c)));

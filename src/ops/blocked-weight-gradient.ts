@@ -74,14 +74,8 @@ interface Axis {
   readonly before: number;
 }
 
-const inOneRow = (t: Tensor): Tensor => t.reshape([...t.shape.slice(0, 2), 1, elementCount(t.shape.slice(2))]);
-
 /** Sums for all places of a window of stride 1, one tensor [M/B, rows, C, B] for each column or (with small pictures) each place. */
 function placesOf(x: Tensor, dy: Tensor, row: Axis, column: Axis, block: number): Tensor {
-  const isPoint = [row, column].every(({ places, before }) => places === 1 && before === 0);
-  // One place sees every pixel where it is: rows need not be told apart, and none has to be filled up.
-  if (isPoint && x.shape[2] !== 1 && x.shape[2] === dy.shape[2] && x.shape[3] === dy.shape[3])
-    return placesOf(inOneRow(x), inOneRow(dy), row, column, block);
   const [n, c, h, w] = x.shape as Picture;
   const m = dy.shape[1] as number;
   const pixels = pixelsOf(h, w, block);
@@ -91,7 +85,7 @@ function placesOf(x: Tensor, dy: Tensor, row: Axis, column: Axis, block: number)
   const blocksHigh = (height * width) / block;
   const kernelHigh = byRows ? (dy.shape[2] as number) * perRow : blocksHigh;
   const pieces = Math.ceil(m / (BLOCKS_IN_PIECE * block)) * (byRows ? row.places : 1);
-  const parts = partsOf(n, row.places * column.places * m * c, (column.places * elementCount(dy.shape)) / n, pieces);
+  const parts = partsOf(n, row.places * column.places * m * c, column.places * elementCount(dy.shape), pieces);
   const each = n / parts;
 
   const weights = Array.from({ length: column.places }, (_, j) => {

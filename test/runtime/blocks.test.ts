@@ -74,6 +74,7 @@ const CONVOLUTIONS: readonly [string, Readonly<Record<string, readonly number[]>
   ["3×3 to several blocks", { x: [2, 48, 5, 5], w: [80, 48, 3, 3] }, { padding: 1 }, 2],
   ["from three channels", { x: [2, 3, 8, 8], w: [16, 3, 3, 3] }, { padding: 1 }, 1],
   ["1×1", { x: [2, 32, 6, 5], w: [16, 32, 1, 1], b: [16] }, {}, 2],
+  ["1×1 with padding", { x: [2, 16, 6, 6], w: [16, 16, 1, 1] }, { padding: 1 }, 1],
   ["5×3, uneven padding", { x: [1, 16, 8, 9], w: [16, 16, 5, 3] }, { padding: [1, 0, 2, 1] }, 2],
   ["dilated", { x: [1, 16, 9, 9], w: [16, 16, 3, 3] }, { padding: 2, dilation: 2 }, 2],
   ["more padding than reach", { x: [1, 16, 5, 5], w: [16, 16, 3, 3] }, { padding: 3 }, 1],
@@ -83,7 +84,7 @@ const CONVOLUTIONS: readonly [string, Readonly<Record<string, readonly number[]>
   ["stride 3 and 2", { x: [1, 16, 9, 8], w: [16, 16, 3, 3] }, { padding: [0, 1], stride: [3, 2] }, 1],
   ["1×1, stride 2", { x: [2, 16, 8, 8], w: [32, 16, 1, 1] }, { stride: 2 }, 1],
   ["depthwise", { x: [2, 32, 6, 7], w: [32, 1, 3, 3], b: [32] }, { padding: 1, groups: 32 }, 2],
-  ["depthwise, stride 2", { x: [2, 32, 6, 6], w: [32, 1, 3, 3] }, { padding: 1, groups: 32, stride: 2 }, 1],
+  ["depthwise, stride 2", { x: [2, 32, 6, 6], w: [32, 1, 3, 3] }, { padding: 1, groups: 32, stride: 2 }, 3],
   ["groups stay as they are", { x: [2, 32, 6, 6], w: [32, 16, 3, 3] }, { padding: 1, groups: 2 }, 0],
 ];
 for (const [name, shapes, options, blocks] of CONVOLUTIONS)

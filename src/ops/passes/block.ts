@@ -147,7 +147,8 @@ class Blocking {
         const each = emitOne(BlockedConv, [this.#blocks(dy), weights, null, null], attributes);
         return this.#plain(blockedSpread(each, strides, this.#block));
       }
-      return isDepthwise || dilations.some((d) => d > 1) ? undefined : this.#stridedInputGradient(node, dy, w);
+      if (isDepthwise) return this.#stridedDepthwiseGradient(node, dy, w);
+      return dilations.some((d) => d > 1) ? undefined : this.#stridedInputGradient(node, dy, w);
     }
     // The same kernel, turned around, slid over dy with what is left of its reach as padding.
     const reach = [0, 1, 0, 1].map((axis) => (dilations[axis] as number) * ((kernel_shape[axis] as number) - 1));
@@ -161,6 +162,22 @@ class Blocking {
     const weights = isDepthwise ? blockedDepthwise(turned(w)) : blockedTransposedWeights(w, this.#block);
     const attributes = { kernel_shape, strides, pads: around, dilations, group };
     return this.#plain(emitOne(BlockedConv, [this.#blocks(dy), weights, null, null], attributes));
+  }
+
+  /** Depthwise kernels are cheap: they slide over dy with zeros between its pixels. */
+  #stridedDepthwiseGradient(node: Node, dy: Tensor, w: Tensor): readonly Tensor[] | undefined {
+    const { strides, pads, dilations, kernel_shape, group } = node.attributes as unknown as ConvAttributes;
+    const spread = blockedSpread(this.#blocks(dy), strides, this.#block);
+    const lengths = (t: Tensor): readonly number[] => t.shape.slice(2) as readonly number[];
+    const reach = kernel_shape.map((k, i) => (dilations[i] as number) * (k - 1));
+    const before = reach.map((r, i) => r - (pads[i] as number));
+    const after = lengths(node.outputs[0] as Tensor).map(
+      (length, i) => length + (reach[i] as number) - (before[i] as number) - (lengths(spread)[i] as number),
+    );
+    const around = [...before, ...after];
+    if (around.some((width) => width < 0)) return undefined;
+    const attributes = { kernel_shape, strides: [1, 1], pads: around, dilations, group };
+    return this.#plain(emitOne(BlockedConv, [spread, blockedDepthwise(turned(w)), null, null], attributes));
   }
 
   /**
@@ -206,6 +223,9 @@ class Blocking {
     const c = x.shape[1] as number;
     const isDepthwise = group === c && group === dy.shape[1];
     if (!this.#fits(x) || !this.#fits(dy) || (group !== 1 && !isDepthwise)) return undefined;
+    // One place, and every pixel: a product of matrices that copies nothing is faster, with the reordering of both.
+    const isPoint = window.kernel_shape.every((k) => k === 1) && window.strides.every((stride) => stride === 1);
+    if (isPoint && !isDepthwise) return undefined;
     const [xb, db] = [this.#blocks(x), this.#blocks(dy)];
     const dw = isDepthwise ? blockedDepthwiseGradient(xb, db, window) : blockedWeightGradient(xb, db, window, this.#block);
     return dw && [dw];
