@@ -9,7 +9,7 @@ import { constant, isLeaf } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
 import { adam } from "../optim/index.js";
 import type { Device, DeviceChoice } from "../runtime/index.js";
-import { evaluate, platformRuntime, prepareGraph, resolveDevice } from "../runtime/index.js";
+import { evaluate, memoryFactor, platformRuntime, prepareGraph, resolveDevice } from "../runtime/index.js";
 import { forEachBatch } from "../train/evaluate.js";
 import type { BatchTypes, Callback, Metrics, TrainingState, TrainingStep } from "../train/index.js";
 import { TrainingState as State, trainingStep } from "../train/index.js";
@@ -207,12 +207,16 @@ function fetcherFor(task: AnyTask, context: TaskContext<TaskInfo>, rows: Dataset
 
 /** What one step costs, and the memory that training takes: two copies of the state, the batch, and the live values. */
 function measureStep(step: TrainingStep, batch: BatchTypes, device: Device): { flops: number; bytes: number } {
-  const graph = prepareGraph(step.graphFor(batch).graph, device);
+  const traced = step.graphFor(batch).graph;
+  const graph = prepareGraph(traced, device);
   const leafBytes = graph.nodes.filter(isLeaf).reduce((sum, node) => sum + bytesOf(node.outputs[0] as Tensor), 0);
-  return { flops: passCost(graph.nodes).flops, bytes: 2 * leafBytes + peakIntermediateBytes(graph) };
+  return {
+    flops: passCost(graph.nodes).flops,
+    bytes: (2 * leafBytes + peakIntermediateBytes(graph)) * memoryFactor(traced, device),
+  };
 }
 
-/** Refuses a training that there is no memory for, with a batch size that would fit: memory is a line over the batch size. */
+/** Refuses a training that there is no memory for, with a batch size that would fit: memory is a line over the batch size, or below one. */
 export function checkMemory(bytesFor: (batchSize: number) => number, batchSize: number, free: number): void {
   const bytes = bytesFor(batchSize);
   if (bytes <= free) return;

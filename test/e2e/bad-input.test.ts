@@ -8,7 +8,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSy
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { lastStep, reaches, run, scratchFolder, start } from "./command.js";
+import { idx, lastStep, reaches, run, scratchFolder, start } from "./command.js";
 
 const folder = scratchFolder();
 const path = (...names: string[]): string => join(folder, ...names);
@@ -23,14 +23,6 @@ async function refused(line: string, status: number, expected: RegExp, env?: Rea
   assert.match(ended.stderr, /^descent: [^\n]+\n$/, line);
   assert.match(ended.stderr, expected, line);
   assert.equal(ended.stdout, "", line);
-}
-
-/** An IDX file of uint8. */
-function idx(shape: readonly number[], values: ArrayLike<number>): Buffer {
-  const head = Buffer.alloc(4 + 4 * shape.length);
-  head.set([0, 0, 8, shape.length]);
-  shape.forEach((d, i) => head.writeUInt32BE(d, 4 + 4 * i));
-  return Buffer.concat([head, Buffer.from(Array.from(values))]);
 }
 
 before(async () => {

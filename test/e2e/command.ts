@@ -66,3 +66,11 @@ export async function reaches(path: string, step: number, running: Running): Pro
   const over = running.ended.then(() => true);
   while (lastStep(path) < step && !(await Promise.race([over, pause()])));
 }
+
+/** An IDX file of uint8. */
+export function idx(shape: readonly number[], values: ArrayLike<number>): Buffer {
+  const head = Buffer.alloc(4 + 4 * shape.length);
+  head.set([0, 0, 8, shape.length]);
+  shape.forEach((d, i) => head.writeUInt32BE(d, 4 + 4 * i));
+  return Buffer.concat([head, Buffer.from(Array.from(values))]);
+}
