@@ -56,9 +56,7 @@ export function createContender(): Contender {
           groups: [{ match: ["*.bias", "*.ln_1.*", "*.ln_2.*", "*.ln_f.*"], weightDecay: 0 }],
         }),
       });
-      const numbers = new Map(
-        [...model.state()].map(([path]) => [path, asStored(path, tensorOf(tensors, path))] as const),
-      );
+      const numbers = new Map([...model.state()].map(([path]) => [path, asStored(path, tensorOf(tensors, path))] as const));
       state = await TrainingState.create(step, { threads, numbers });
       const batches = rowsOf(tensorOf(tensors, "tokens"));
       let at = 0;

@@ -68,7 +68,8 @@ test("what was trained is measured, and better than nothing; eval says the same 
   for (const [name, value] of Object.entries(metrics.test))
     assert.ok(Math.abs((measured.metrics[name] as number) - value) < 1e-6, `${name}: ${measured.metrics[name]} and ${value}`);
   const report = readFileSync(path("run", "report.html"), "utf8");
-  for (const words of ["precision over recall", "Class by class", "Found and true", "What it was trained on"]) assert.ok(report.includes(words), words);
+  for (const words of ["precision over recall", "Class by class", "Found and true", "What it was trained on"])
+    assert.ok(report.includes(words), words);
 });
 
 test("answers are in pixels of the image, and are drawn on it", async () => {
