@@ -6,7 +6,7 @@ import { staticDim, staticShape } from "../graph/index.js";
 import { opNamed } from "../ops/index.js";
 import { emit } from "../ops/index.js";
 import type { Call } from "./call.js";
-import type { Conversion } from "./convert.js";
+import type { Conversion } from "./conversion.js";
 
 interface Window {
   readonly kernel_shape: readonly number[];

@@ -1,0 +1,67 @@
+/**
+ * @module Reductions and what works along an axis, as files write them: axes as attributes or inputs, rows of a matrix before opset 13.
+ */
+import type { Tensor } from "../graph/index.js";
+import { normalizeAxes, normalizeAxis, staticDim } from "../graph/index.js";
+import type { TableOp } from "../ops/index.js";
+import * as ops from "../ops/index.js";
+import { emit, OPS } from "../ops/index.js";
+import type { Call } from "./call.js";
+import { type Conversion, apply, range } from "./conversion.js";
+
+/** Before opset 13 these ops saw a matrix: the axes from `axis` on together are the columns. */
+const rowwise =
+  (f: (x: Tensor, axis: number) => Tensor): Conversion =>
+  (c) => {
+    const x = c.x(0);
+    if (c.opset >= 13) return [f(x, normalizeAxis(c.int("axis", -1), x.rank, c.where))];
+    const axis = normalizeAxis(c.int("axis", 1), x.rank, c.where);
+    if (axis === x.rank - 1) return [f(x, axis)];
+    return [f(x.reshape([...x.shape.slice(0, axis), -1]), axis).reshape(x.shape)];
+  };
+
+const reduction =
+  (op: TableOp): Conversion =>
+  (c) => {
+    const x = c.x(0);
+    let axes = c.list(1, "axes");
+    if (axes === undefined || axes.length === 0) {
+      if (c.int("noop_with_empty_axes", 0) === 1) return [x];
+      axes = x.shape.map((_, i) => i);
+    }
+    return axes.length === 0
+      ? [x]
+      : emit(op, [x], { axes: normalizeAxes(axes, x.rank, c.where), keepdims: c.flag("keepdims", true) });
+  };
+
+function hardmax(x: Tensor, axis: number): Tensor {
+  return x.argMax(axis).oneHot(staticDim(x.shape[axis], "Hardmax"), { axis, dtype: x.dtype });
+}
+
+function topK(c: Call): readonly Tensor[] {
+  const k = c.has(1) ? c.numbers(1, "k") : [c.int("k")];
+  return apply("TopK", [c.x(0)], { axis: c.int("axis"), k, largest: c.flag("largest"), sorted: c.flag("sorted") });
+}
+
+/** Reductions, softmax and its kin, the largest k. */
+export const REDUCING: readonly (readonly [string, Conversion])[] = [
+  ...[...OPS.values()].filter((op) => op.name.startsWith("Reduce")).map((op): [string, Conversion] => [op.name, reduction(op)]),
+  ["Softmax", rowwise(ops.softmax)],
+  ["LogSoftmax", rowwise(ops.logSoftmax)],
+  ["Hardmax", rowwise(hardmax)],
+  ["TopK", topK],
+  [
+    "GlobalLpPool",
+    (c) => {
+      const [x, p] = [c.x(0), c.float("p", 2)];
+      const axes = range(2, x.rank);
+      return [
+        x
+          .abs()
+          .pow(p)
+          .sum(axes, true)
+          .pow(1 / p),
+      ];
+    },
+  ],
+];

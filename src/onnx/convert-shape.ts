@@ -1,0 +1,144 @@
+/**
+ * @module Ops that move elements, as files write them: shapes and places given as attributes or as inputs, by opset.
+ */
+import type { Dim, Tensor } from "../graph/index.js";
+import { broadcastShapes, constant, dimSub, normalizeAxis, sizeOf, staticDim } from "../graph/index.js";
+import { DataError } from "../util/errors.js";
+import type { Call } from "./call.js";
+import { type Conversion, apply, range, required } from "./conversion.js";
+
+/** A place on an axis of length d, as Slice's attribute wants it: relative to a free length, from the end. */
+function place(c: Call, at: Dim, length: Dim, isEnd: boolean): number {
+  if (typeof at === "number") return at;
+  const beyond = dimSub(at, length);
+  if (typeof beyond === "number" && beyond < 0) return beyond;
+  if (isEnd && typeof beyond === "number") return Number.MAX_SAFE_INTEGER;
+  return c.unsupported(`a slice to ${at} of an axis of length ${length}; bind these dimensions, it`);
+}
+
+function slice(c: Call): readonly Tensor[] {
+  const x = c.x(0);
+  const bounds = (i: number, name: string): readonly Dim[] => (c.has(i) ? c.dims(i, name) : required(c, name, c.ints(name)));
+  const [starts, ends] = [bounds(1, "starts"), bounds(2, "ends")];
+  const axes = (c.list(3, "axes") ?? starts.map((_, i) => i)).map((axis) => normalizeAxis(axis, x.rank, c.where));
+  const steps = c.has(4) ? c.numbers(4, "steps") : starts.map(() => 1);
+  const length = (i: number): Dim => x.shape[axes[i] as number] as Dim;
+  return apply("Slice", [x], {
+    starts: starts.map((at, i) => place(c, at, length(i), false)),
+    ends: ends.map((at, i) => clampEnd(place(c, at, length(i), true))),
+    axes,
+    steps,
+  });
+}
+
+const clampEnd = (end: number): number => Math.max(-Number.MAX_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, end));
+
+function split(c: Call): readonly Tensor[] {
+  const x = c.x(0);
+  const axis = normalizeAxis(c.int("axis"), x.rank, c.where);
+  let sizes = c.list(1, "split");
+  if (sizes === undefined) {
+    const count = c.int("num_outputs", c.node.outputs.length);
+    const length = staticDim(x.shape[axis], c.where);
+    const each = Math.ceil(length / count);
+    sizes = range(0, count).map((i) => Math.max(0, Math.min(each, length - i * each)));
+  }
+  return apply("Split", [x], { axis, split: sizes });
+}
+
+function reshape(c: Call): readonly Tensor[] {
+  const x = c.x(0);
+  const target = c.has(1) ? c.dims(1, "shape") : required(c, "shape", c.ints("shape"));
+  const copies = c.int("allowzero", 0) === 0;
+  return [x.reshape(target.map((d, i) => (d === 0 && copies ? (x.shape[i] ?? 0) : d)))];
+}
+
+function flatten(c: Call): readonly Tensor[] {
+  const x = c.x(0);
+  const given = c.int("axis", 1);
+  // −1 is the last axis; the rank itself, which makes one column, can only be said from the start.
+  const axis = normalizeAxis(given < 0 ? given + x.rank : given, x.rank, c.where, true);
+  const before = x.shape.slice(0, axis);
+  // One of the two products is left to −1: the one that has free dimensions.
+  if (before.every((d) => typeof d === "number")) return [x.reshape([sizeOf(before), -1])];
+  if (before.length === 1) return [x.reshape([before[0] as Dim, -1])];
+  const after = x.shape.slice(axis).map((d) => staticDim(d, c.where));
+  return [x.reshape([-1, sizeOf(after)])];
+}
+
+function expand(c: Call): readonly Tensor[] {
+  const x = c.x(0);
+  const shape = broadcastShapes(x.shape, c.dims(1, "shape"));
+  if (shape === undefined)
+    throw new DataError(
+      `${c.where}: expected a shape that [${x.shape.join(", ")}] broadcasts to, got [${c.dims(1, "shape").join(", ")}]`,
+    );
+  return [x.expand(shape)];
+}
+
+function pad(c: Call): readonly Tensor[] {
+  const x = c.x(0);
+  const given = c.list(1, "pads") ?? required(c, "pads", c.ints("paddings"));
+  const axes = c.has(3) ? c.numbers(3, "axes").map((axis) => normalizeAxis(axis, x.rank, c.where)) : range(0, x.rank);
+  const pads = new Array<number>(2 * x.rank).fill(0);
+  axes.forEach((axis, i) => {
+    pads[axis] = given[i] as number;
+    pads[axis + x.rank] = given[i + axes.length] as number;
+  });
+  const fixed = c.attribute("value") === undefined ? null : constant(c.float("value"), x.dtype);
+  const mode = c.string("mode");
+  const value = mode === "constant" ? (c.optional(2) ?? fixed) : null;
+  return apply("Pad", [x, value === null || value.rank === 0 ? value : value.reshape([])], { pads, mode });
+}
+
+function squeeze(c: Call): readonly Tensor[] {
+  const x = c.x(0);
+  const axes = c.list(1, "axes") ?? x.shape.flatMap((d, i) => (d === 1 ? [i] : []));
+  return axes.length === 0 ? [x] : [x.squeeze(...axes)];
+}
+
+function unsqueeze(c: Call): readonly Tensor[] {
+  return [c.x(0).unsqueeze(...required(c, "axes", c.list(1, "axes")))];
+}
+
+/** Depth to space: which axis of blocks comes first in the channels differs by mode. */
+function depthToSpace(c: Call): readonly Tensor[] {
+  const x = c.x(0);
+  const [n, ch, h, w] = x.shape as [Dim, Dim, Dim, Dim];
+  const b = c.int("blocksize");
+  const depth = staticDim(ch, c.where) / (b * b);
+  const [height, width] = [staticDim(h, c.where), staticDim(w, c.where)];
+  const columnsFirst = c.string("mode", "DCR") === "DCR";
+  const blocks = x.reshape(columnsFirst ? [n, b, b, depth, h, w] : [n, depth, b, b, h, w]);
+  return [blocks.transpose(columnsFirst ? [0, 3, 4, 1, 5, 2] : [0, 1, 4, 2, 5, 3]).reshape([n, depth, height * b, width * b])];
+}
+
+function spaceToDepth(c: Call): readonly Tensor[] {
+  const x = c.x(0);
+  const b = c.int("blocksize");
+  const n = x.shape[0] as Dim;
+  const [ch, h, w] = x.shape.slice(1).map((d) => staticDim(d, c.where)) as [number, number, number];
+  return [
+    x
+      .reshape([n, ch, h / b, b, w / b, b])
+      .transpose([0, 3, 5, 1, 2, 4])
+      .reshape([n, ch * b * b, h / b, w / b]),
+  ];
+}
+
+/** Reshaping, cutting, joining, padding and scattering. */
+export const SHAPING: readonly (readonly [string, Conversion])[] = [
+  ["Reshape", reshape],
+  ["Flatten", flatten],
+  ["Expand", expand],
+  ["Squeeze", squeeze],
+  ["Unsqueeze", unsqueeze],
+  ["Transpose", (c) => [c.x(0).transpose(c.ints("perm"))]],
+  ["Concat", (c) => (c.inputs.length === 1 ? [c.x(0)] : apply("Concat", c.tensors(), { axis: c.int("axis") }))],
+  ["Slice", slice],
+  ["Split", split],
+  ["Pad", pad],
+  ["Scatter", (c) => apply("ScatterElements", c.tensors(), { axis: c.int("axis", 0), reduction: "none" })],
+  ["DepthToSpace", depthToSpace],
+  ["SpaceToDepth", spaceToDepth],
+];
