@@ -16,6 +16,16 @@ export function labelText(column: Column, i: number): string | null {
   return column.classes?.[value] ?? String(value);
 }
 
+/** One row's value as a person would write it: a date as a date, a number without the noise of its last digits; null if missing. */
+export function valueText(column: Column, i: number): string | null {
+  const label = labelText(column, i);
+  if (label === null || isText(column) || column.dtype === "bool" || column.classes !== undefined) return label;
+  const value = elementAt(column, i);
+  if (!Number.isFinite(value)) return null;
+  if (column.unit === "date") return new Date(value).toISOString().replace(/T00:00:00\.000Z$|\.000Z$/, "");
+  return String(Number(value.toPrecision(7)));
+}
+
 /** The classes of a column, those it names or those it holds: numbers in their order, texts in code point order. */
 export function classesOf(column: Column, where: string): string[] {
   if (isText(column)) return [...new Set(column.values.filter((value) => value !== null))].sort();

@@ -77,12 +77,15 @@ export class TabularPreprocessor {
   readonly featureNames: readonly string[];
   /** Columns that are read. */
   readonly columns: readonly string[];
+  /** The column that each number in `features` comes from. */
+  readonly featureColumns: readonly string[];
 
   private constructor(spec: TabularSpec, warnings: readonly string[]) {
     this.spec = spec;
     this.warnings = warnings;
     this.featureNames = spec.encoders.flatMap(featureNames);
     this.columns = spec.encoders.map((encoder) => encoder.name);
+    this.featureColumns = spec.encoders.flatMap((encoder) => featureNames(encoder).map(() => encoder.name));
   }
 
   /** Learns from training rows. DataError if a column is absent, or nothing is left to predict from. */

@@ -2,7 +2,7 @@
  * @module Tables with files: rows from a command line, and their part of a report.
  */
 import type { Dataset } from "../data/node.js";
-import { fromRows, readTable, tableFormat } from "../data/node.js";
+import { fromRows, readTable, tableFormat, TabularPreprocessor, valueText } from "../data/node.js";
 import type { ReportExample } from "../train/report.js";
 import { ClassificationMeasurement } from "./classification.js";
 import type { ShowExample } from "./judged-node.js";
@@ -44,19 +44,30 @@ function parsePair(text: string): [string, string | number | null] {
   return [text.slice(0, at), value === "" ? null : Number.isFinite(number) && value.trim() !== "" ? number : value];
 }
 
+/** A row as it was read, column by column; what its numbers (one-hot, cycles, missing) contributed is summed. */
+export function rowByColumn(
+  info: Pick<TableInfo, "preprocessing">,
+  read: Dataset,
+  row: number,
+  attribution: Float64Array,
+): { input: Extract<ReportExample["input"], { kind: "features" }>; attribution: number[] } {
+  const { columns, featureColumns } = TabularPreprocessor.fromJSON(info.preprocessing);
+  const sums = new Map<string, number>();
+  featureColumns.forEach((name, f) => sums.set(name, (sums.get(name) ?? 0) + (attribution[f] as number)));
+  // An embedded column has no number of its own to multiply with the gradient.
+  const names = columns.filter((name) => sums.has(name));
+  const values = names.map((name) => valueText(read.column(name), row) ?? "?");
+  return { input: { kind: "features", names, values }, attribution: [...sums.values()] };
+}
+
 const showRow =
-  (info: TableInfo): ShowExample =>
-  (judged, { features, attribution }) => {
-    const input: ReportExample["input"] = {
-      kind: "features",
-      names: info.featureNames,
-      values: [...features].map((v) => String(Number(v.toPrecision(3)))),
-    };
-    if (judged.probabilities !== undefined) return { input, attribution, ...classResult(judged, info.classes) };
+  (info: TableInfo, read: Dataset): ShowExample =>
+  (judged, { attribution }) => {
+    const row = rowByColumn(info, read, judged.row, attribution);
+    if (judged.probabilities !== undefined) return { ...row, ...classResult(judged, info.classes) };
     const quantity = (x: number): string => String(Number((x * info.targetDeviation + info.targetMean).toPrecision(5)));
     return {
-      input,
-      attribution,
+      ...row,
       truth: quantity(judged.truth),
       prediction: quantity(judged.predicted),
       correct: judged.correct,
@@ -65,7 +76,7 @@ const showRow =
   };
 
 async function report(sources: ReportSources): Promise<TaskReport> {
-  const { measurement } = sources;
+  const { measurement, testRows } = sources;
   const info = sources.used.info as TableInfo;
   const judged = await (info.classes.length > 0 ? judgeClasses(sources) : judgeQuantities(sources));
   return {
@@ -76,7 +87,7 @@ async function report(sources: ReportSources): Promise<TaskReport> {
     ...(measurement instanceof RegressionMeasurement
       ? { regression: { target: info.target, truth: measurement.truth, prediction: measurement.prediction } }
       : {}),
-    examples: await judgedExamples(sources, judged, showRow(info)),
+    examples: testRows === undefined ? [] : await judgedExamples(sources, judged, showRow(info, testRows)),
     attributionMethod: { en: "input × gradient", zh: "输入 × 梯度" },
     ...(info.classes.length > 0 ? { sections: classCurves(judged, info.classes) } : {}),
   };

@@ -91,6 +91,7 @@ function prepareTable(data: LoadedData, kind: "classification" | "regression", e
     train: encode(data.train),
     validation: encode(data.validation),
     test: encode(data.test),
+    testRows: data.test,
     notes: preprocessor.warnings,
   };
 }

@@ -40,6 +40,8 @@ export interface ReportSources {
   readonly measurement: Measurement | undefined;
   readonly train: Dataset;
   readonly test: Dataset;
+  /** As in `Prepared`. */
+  readonly testRows: Dataset | undefined;
   readonly config: RunConfig;
   readonly language: "en" | "zh";
   readonly notes: readonly string[];

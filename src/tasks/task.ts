@@ -46,6 +46,8 @@ export interface Prepared<I extends TaskInfo> {
   readonly train: Dataset;
   readonly validation: Dataset;
   readonly test: Dataset;
+  /** Row for row what `test` was made from, where a person would rather see that. */
+  readonly testRows?: Dataset;
   /** Remarks for the user: columns left out, suspected leaks. */
   readonly notes: readonly string[];
 }

@@ -448,6 +448,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       measurement: test,
       train: prepared.train,
       test: prepared.test,
+      testRows: prepared.testRows,
       config,
       language: resolved.lang ?? "en",
       notes: planned.notes,

@@ -23,12 +23,34 @@ export interface BarChartOptions extends ChartOptions {
 }
 
 const ROW = 22;
+const LINE = 14;
+/** Fonts differ from the estimate of `textWidth` by so much; a label that is cut is worse than one with air. */
+const WIDEST_FONT = 1.15;
+const roomFor = (text: string): number => WIDEST_FONT * textWidth(text.trimEnd());
+
+/** A label in lines no wider than `room`: broken after a space, `=`, `_` or `-` where there is one, never cut. */
+function labelLines(label: Label, room: number): Label[] {
+  // Bilingual labels are the page's own words, and short.
+  if (typeof label !== "string" || roomFor(label) <= room) return [label];
+  const lines = [""];
+  for (const word of label.split(/(?<=[\s=_-])/)) {
+    if (lines.at(-1) !== "" && roomFor(`${lines.at(-1)}${word}`) > room) lines.push("");
+    for (const character of word) {
+      if (roomFor(`${lines.at(-1)}${character}`) > room) lines.push("");
+      lines[lines.length - 1] += character;
+    }
+  }
+  return lines.map((line) => line.trim());
+}
 
 /** Horizontal bars, one a row: importance of features, a metric per class. */
 export function barChart(options: BarChartOptions): string {
   const { bars, format = formatNumber, width = 420, language } = options;
-  const height = bars.length * ROW + 8;
-  const labels = Math.min(width * 0.45, Math.max(0, ...bars.map((bar) => labelWidth(bar.label)))) + 10;
+  const lines = bars.map((bar) => labelLines(bar.label, width * 0.45));
+  const tops = [4];
+  for (const { length } of lines) tops.push((tops.at(-1) as number) + ROW + (length - 1) * LINE);
+  const height = (tops.at(-1) as number) + 4;
+  const labels = WIDEST_FONT * Math.max(0, ...lines.flat().map(labelWidth)) + 10;
   const numbers = Math.max(0, ...bars.map((bar) => textWidth(format(bar.value)))) + 8;
   const greatest = options.maximum ?? Math.max(0, ...bars.map((bar) => bar.value));
   const least = Math.min(0, ...bars.map((bar) => bar.value));
@@ -36,11 +58,12 @@ export function barChart(options: BarChartOptions): string {
   const x = linearScale([least, greatest > least ? greatest : least + 1], [labels + leftRoom, width - numbers]);
   const zero = x(0);
   const rows = bars.map((bar, i) => {
-    const top = 4 + i * ROW;
+    const texts = lines[i] as Label[];
+    const top = (tops[i] as number) + ((texts.length - 1) * LINE) / 2;
     const end = x(bar.value);
     const negative = bar.value < 0;
     return (
-      textAt(labels - 8, top + 15, svgLabel(bar.label, language), "end") +
+      texts.map((text, k) => textAt(labels - 8, (tops[i] as number) + 15 + k * LINE, svgLabel(text, language), "end")).join("") +
       `<rect x="${short(Math.min(zero, end))}" y="${top + 3}" width="${short(Math.abs(end - zero))}" height="${ROW - 7}" rx="2" class="f${negative ? 0 : 1}"/>` +
       textAt(negative ? end - 5 : end + 5, top + 15, escapeXml(format(bar.value)), negative ? "end soft" : "soft")
     );

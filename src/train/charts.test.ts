@@ -216,6 +216,34 @@ test("bars below zero go left of it, and lengths are in proportion", () => {
   assert.ok(Math.abs(w1 - 2 * w2) < 0.3);
 });
 
+test("long names of bars are broken into lines, whole and beside their own bar", () => {
+  const long = "embark_town = Southampton, or wherever it was that this person went aboard";
+  const unbroken = "x".repeat(90);
+  const svg = barChart({
+    title: "t",
+    bars: [
+      { label: long, value: 2 },
+      { label: unbroken, value: 1 },
+      { label: "a", value: -1 },
+    ],
+    standalone: false,
+    width: 400,
+  });
+  checkMarkup(svg);
+  const lines = [...svg.matchAll(/<text x="([\d.]+)" y="([\d.]+)" class="end">([^<]*)</g)].map((m) => ({
+    x: Number(m[1]),
+    y: Number(m[2]),
+    text: m[3] as string,
+  }));
+  assert.equal(lines.map(({ text }) => text.replaceAll(" ", "")).join(""), `${long}${unbroken}a`.replaceAll(" ", ""));
+  for (const { x, text } of lines) assert.ok(x - 7.4 * text.length >= 0, `"${text}" starts left of the picture`);
+  const ys = lines.map(({ y }) => y);
+  assert.ok(
+    ys.every((y, i) => i === 0 || y - (ys[i - 1] as number) >= 14),
+    "no two lines overlap",
+  );
+});
+
 test("a histogram counts every finite value", () => {
   const values = [0, 0.1, 0.2, 5, 9.99, 10, NaN];
   const svg = histogramChart({ title: "t", values, buckets: 10, xLabel: "x", yLabel: "n" });
