@@ -52,6 +52,7 @@ const ROWS: Readonly<Record<string, number>> = {
   diamonds: 53_940,
   tips: 244,
   sst2: 6920 + 872 + 1821,
+  bccd: 205 + 87 + 72,
   "chnsenticorp-hotel": 7766 - 1,
   "online-shopping": 62_774 - 1,
   "thucnews-titles": 20_000,

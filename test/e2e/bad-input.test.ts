@@ -164,7 +164,7 @@ test("inputs that do not fit a model", async () => {
   writeFileSync(path("strange.csv"), "a,b,y\n1,2,perhaps\n");
   await refused("eval table --data strange.csv", 2, /"y", example 1: expected one of .*, got "perhaps"/);
   await Promise.all([
-    refused("predict run picture.png", 2, /picture\.png: expected a readable image/),
+    refused("predict run picture.png", 2, /picture\.png: expected a JPEG, PNG, .* image, got other bytes/),
     refused("predict run nowhere.png", 2, /nowhere\.png: expected an image, got no such file/),
   ]);
   writeFileSync(path("t-images-idx3-ubyte"), idx([2, 5, 5], new Uint8Array(50)));
