@@ -51,7 +51,7 @@ export function barChart(options: BarChartOptions): string {
   for (const { length } of lines) tops.push((tops.at(-1) as number) + ROW + (length - 1) * LINE);
   const height = (tops.at(-1) as number) + 4;
   const labels = WIDEST_FONT * Math.max(0, ...lines.flat().map(labelWidth)) + 10;
-  const numbers = Math.max(0, ...bars.map((bar) => textWidth(format(bar.value)))) + 8;
+  const numbers = Math.max(0, ...bars.map((bar) => roomFor(format(bar.value)))) + 8;
   const greatest = options.maximum ?? Math.max(0, ...bars.map((bar) => bar.value));
   const least = Math.min(0, ...bars.map((bar) => bar.value));
   const leftRoom = least < 0 ? numbers : 0;
