@@ -2,27 +2,39 @@
  * @module Files as bytes: what cannot be read is said in one line; gzip is undone and checked to its end.
  */
 import { createHash } from "node:crypto";
+import type { Dirent } from "node:fs";
 import { createReadStream } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { createGunzip, gunzip } from "node:zlib";
 import { DataError } from "../util/errors.js";
+import { fileReason } from "../util/file-reason.js";
 
 const inflate = promisify(gunzip);
 
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: "no such file",
-  EACCES: "no permission to read it",
-  EISDIR: "it is a folder",
-  ENOTDIR: "a part of its path is not a folder",
-};
-
 /** A DataError for a file that could not be read. */
-export function unreadable(path: string, cause: unknown): DataError {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  return new DataError(`${path}: expected a file that can be read, got an error: ${REASONS[code ?? ""] ?? message}`, { cause });
+export function unreadable(path: string, cause: unknown, what = "file"): DataError {
+  return new DataError(`${path}: expected a ${what} that can be read, got an error: ${fileReason(cause)}`, { cause });
+}
+
+/** All entries of a folder and of those in it. DataError that names the folder which cannot be read. */
+export async function entriesBelow(folder: string): Promise<Dirent[]> {
+  try {
+    return await readdir(folder, { withFileTypes: true, recursive: true });
+  } catch (cause) {
+    throw unreadable((cause as NodeJS.ErrnoException).path ?? folder, cause, "folder");
+  }
+}
+
+/** The names in a folder, sorted. DataError if it cannot be read. */
+export async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (cause) {
+    throw unreadable(folder, cause, "folder");
+  }
 }
 
 const brokenGzip = (path: string, cause: unknown): DataError =>

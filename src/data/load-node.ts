@@ -1,10 +1,10 @@
 /**
  * @module `loadData`: a known name, a file, a folder or a query becomes train, validation and test sets.
  */
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { Dataset, isText } from "./dataset.js";
-import { readFileBytes, unwrapGzip } from "./files-node.js";
+import { namesIn, readFileBytes, unwrapGzip } from "./files-node.js";
 import type { ColumnRoles, RoleOptions } from "./guess.js";
 import { guessRoles, guessTask, isCategorical } from "./guess.js";
 import { boxedImages } from "./images/boxes-node.js";
@@ -189,7 +189,7 @@ async function openFile(path: string, options: LoadOptions): Promise<Source> {
 
 /** A folder with `train.csv` and, if it has them, `validation` (`dev`, `val`) and `test`; or with IDX files; or with one table. */
 async function openFolder(folder: string, options: LoadOptions): Promise<Source> {
-  const files = (await readdir(folder)).sort();
+  const files = await namesIn(folder);
   const name = basename(folder);
   const find = (pattern: RegExp): string | undefined => files.find((file) => pattern.test(file));
   const idx = (stem: string, what: string): string | undefined => find(new RegExp(`^${stem}.*${what}.idx\\d`));

@@ -7,6 +7,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
 import { ConfigError } from "../util/errors.js";
+import { fileReason } from "../util/file-reason.js";
 import { RUN_FILES } from "./run-folder.js";
 
 const ownerSchema = z.object({
@@ -71,7 +72,7 @@ export class RunLock {
     try {
       writeFileSync(aside, content, { flag: "wx" });
     } catch (cause) {
-      throw new ConfigError(`${folder}: expected a folder to write to, got ${(cause as NodeJS.ErrnoException).code}`, { cause });
+      throw new ConfigError(`${folder}: expected a folder to write to, got ${fileReason(cause)}`, { cause });
     }
     try {
       for (let attempt = 0; attempt < 3; attempt++) {

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { ConfigError, DescentError } from "../util/errors.js";
+import { fileReason } from "../util/file-reason.js";
 import type { MetricsRecord } from "./metrics-log.js";
 import { formatRecord } from "./metrics-log.js";
 import type { FileSystem } from "./run-folder-files-node.js";
@@ -36,7 +37,7 @@ export async function createRun(
   try {
     mkdirSync(path, { recursive: true });
   } catch (cause) {
-    throw new ConfigError(`${path}: expected a folder to write to, got ${(cause as NodeJS.ErrnoException).code}`, { cause });
+    throw new ConfigError(`${path}: expected a folder to write to, got ${fileReason(cause)}`, { cause });
   }
   const lock = RunLock.acquire(path);
   try {
@@ -60,7 +61,7 @@ export function checkFree(path: string, overwrite: boolean): readonly string[] {
   try {
     names = readdirSync(path);
   } catch (cause) {
-    throw new ConfigError(`${path}: expected a folder to write to, got ${(cause as NodeJS.ErrnoException).code}`, { cause });
+    throw new ConfigError(`${path}: expected a folder to write to, got ${fileReason(cause)}`, { cause });
   }
   const present = names.filter((name) => name !== RUN_FILES.lock && !ASIDE.test(name));
   const isRun = present.includes(RUN_FILES.config);

@@ -4,6 +4,7 @@
 import { readFile, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError, DataError } from "../util/errors.js";
+import { fileReason } from "../util/file-reason.js";
 import { parseJsonWith } from "../util/schema.js";
 import type { MetricsRecord } from "./metrics-log.js";
 import { parseMetricsLog } from "./metrics-log.js";
@@ -65,7 +66,7 @@ export class RunFolder {
     try {
       return await readWhole(path);
     } catch (cause) {
-      throw new ConfigError(`${path}: expected a readable file, got ${(cause as NodeJS.ErrnoException).code}`, { cause });
+      throw new ConfigError(`${path}: expected a readable file, got ${fileReason(cause)}`, { cause });
     }
   }
 
@@ -121,8 +122,10 @@ export class RunFolder {
     let names: string[];
     try {
       names = await readdir(join(this.path, RUN_FILES.checkpoints));
-    } catch {
-      return [];
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === "ENOENT") return [];
+      const path = join(this.path, RUN_FILES.checkpoints);
+      throw new ConfigError(`${path}: expected a folder that can be read, got ${fileReason(cause)}`, { cause });
     }
     return names
       .flatMap((name) => STEP_FOLDER.exec(name)?.[1] ?? [])
@@ -138,7 +141,7 @@ export class RunFolder {
       manifest = parseJsonWith(manifestSchema, await readFile(join(path, MANIFEST), "utf8"), join(path, MANIFEST));
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      return code === undefined ? message : `${path}: expected a checkpoint with a ${MANIFEST}, got ${code}`;
+      return code === undefined ? message : `${path}: expected a checkpoint with a ${MANIFEST}, got ${fileReason(error)}`;
     }
     if (manifest.step !== step) return `${path}: expected the checkpoint of step ${step}, got that of step ${manifest.step}`;
     const files: Record<string, Uint8Array> = {};
@@ -147,7 +150,7 @@ export class RunFolder {
       try {
         bytes = await readWhole(join(path, name));
       } catch (error) {
-        return `${join(path, name)}: expected a readable file, got ${(error as NodeJS.ErrnoException).code}`;
+        return `${join(path, name)}: expected a readable file, got ${fileReason(error)}`;
       }
       if (bytes.length !== sizeBytes) return `${join(path, name)}: expected ${sizeBytes} bytes, got ${bytes.length}`;
       const hash = sha256(bytes);

@@ -145,19 +145,23 @@ test("a truncated, altered or incomplete checkpoint is refused, and the last who
     [
       "a file missing",
       (f) => rmSync(join(f, "m")),
-      /step-6\/m: expected a readable file, got ENOENT; the last whole one is .*step-3$/,
+      /step-6\/m: expected a readable file, got no such file; the last whole one is .*step-3$/,
     ],
     [
       "no manifest",
       (f) => rmSync(join(f, "manifest.json")),
-      /step-6: expected a checkpoint with a manifest.json, got ENOENT; the last/,
+      /step-6: expected a checkpoint with a manifest.json, got no such file; the last/,
     ],
     [
       "half a manifest",
       (f) => truncateSync(join(f, "manifest.json"), 40),
       /manifest.json: expected JSON, .*; the last whole one is/,
     ],
-    ["gone", (f) => rmSync(f, { recursive: true }), /step-6: expected a checkpoint with a manifest.json, got ENOENT; the last/],
+    [
+      "gone",
+      (f) => rmSync(f, { recursive: true }),
+      /step-6: expected a checkpoint with a manifest.json, got no such file; the last/,
+    ],
   ];
   for (const [name, harm, expected] of harms) {
     const path = scratch(t);

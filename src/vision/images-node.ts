@@ -6,6 +6,7 @@ import type { Sharp } from "sharp";
 import sharp from "sharp";
 import type { TensorData } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
+import { fileReason } from "../util/file-reason.js";
 import type { Box, Pixels } from "./pixels.js";
 import { interleaved, planesOf } from "./pixels.js";
 import { middleBox, resizeBox } from "./resize.js";
@@ -56,6 +57,8 @@ function unreadable(where: string, cause: unknown): DataError {
   const { code, message } = cause as NodeJS.ErrnoException;
   if (code === "ENOENT") return new DataError(`${where}: expected an image, got no such file`, { cause });
   if (code === "EISDIR") return new DataError(`${where}: expected an image, got a folder`, { cause });
+  if (code !== undefined)
+    return new DataError(`${where}: expected an image that can be read, got an error: ${fileReason(cause)}`, { cause });
   if (/unsupported image format/.test(message))
     return new DataError(`${where}: expected a JPEG, PNG, WebP, TIFF or GIF image, got other bytes`, { cause });
   const reason = message

@@ -4,21 +4,29 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { idx, lastStep, reaches, run, scratchFolder, start } from "./command.js";
+import { idx, lastStep, MAIN, reaches, run, scratchFolder, start } from "./command.js";
 
 const folder = scratchFolder();
 const path = (...names: string[]): string => join(folder, ...names);
 
 const words = (line: string): string[] => line.split(" ").filter((word) => word !== "");
+/** The user that owns nothing. */
+const NOBODY = 65534;
 const DIGITS = "train image-classification --data digits --model linear --device cpu --no-check --quiet";
 
 /** Refused: the status, and standard error is one line. */
-async function refused(line: string, status: number, expected: RegExp, env?: Readonly<Record<string, string>>): Promise<void> {
-  const ended = await run(folder, words(line), env);
+async function refused(
+  line: string,
+  status: number,
+  expected: RegExp,
+  env?: Readonly<Record<string, string>>,
+  uid?: number,
+): Promise<void> {
+  const ended = await run(folder, words(line), env, uid);
   assert.equal(ended.status, status, `${line}\n${ended.stderr}`);
   assert.match(ended.stderr, /^descent: [^\n]+\n$/, line);
   assert.match(ended.stderr, expected, line);
@@ -84,6 +92,39 @@ test("files: missing, empty, with a broken row, of another task", async () => {
   );
   assert.equal(skipping.status, 0, skipping.stderr);
   assert.match(skipping.stderr, /1 rows that do not parse were left out/);
+});
+
+test("what may not be read: files, folders, checkpoints", { skip: process.platform === "win32" }, async (t) => {
+  const files = ["secret.csv", "secret.png", "secret", "closed/checkpoints"].map((name) => path(name));
+  writeFileSync(path("secret.csv"), readFileSync(path("good.csv")));
+  writeFileSync(path("secret.png"), "no picture");
+  mkdirSync(path("secret"));
+  cpSync(path("table"), path("closed"), { recursive: true });
+  for (const file of files) chmodSync(file, 0);
+  chmodSync(folder, 0o755);
+  // Root may read everything: then the command runs as somebody else.
+  const user = process.getuid?.() === 0 ? NOBODY : undefined;
+  try {
+    execFileSync(process.execPath, [MAIN, "version"], {
+      stdio: "ignore",
+      ...(user === undefined ? {} : { uid: user, gid: user }),
+    });
+  } catch {
+    t.skip("another user may not read this checkout");
+    return;
+  }
+  const cases: readonly (readonly [string, RegExp])[] = [
+    ["train tabular-classification --data secret.csv", /secret\.csv: expected a file .* no permission/],
+    ["train image-classification --data secret", /secret: expected a folder .* no permission/],
+    ["predict closed a=1 b=2", /checkpoints: expected a folder that can be read, got no permission/],
+    ["predict run secret.png", /secret\.png: expected an image .* no permission/],
+    [`${DIGITS} --out secret/run`, /secret\/run: expected a folder to write to, got no permission/],
+  ];
+  try {
+    for (const [line, expected] of cases) await refused(line, 2, expected, user === undefined ? {} : { HOME: folder }, user);
+  } finally {
+    for (const file of files) chmodSync(file, 0o755);
+  }
 });
 
 test("a known data set with another checksum, labels out of range", async () => {

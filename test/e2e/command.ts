@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { after } from "node:test";
 
-const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+/** The command's file. */
+export const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 
 export interface Ended {
   readonly status: number | null;
@@ -24,8 +25,14 @@ export interface Running {
 }
 
 /** Starts a command in a folder. */
-export function start(folder: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd: folder, env: { ...process.env, ...env } });
+export function start(
+  folder: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  uid?: number,
+): Running {
+  const user = uid === undefined ? {} : { uid, gid: uid };
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd: folder, env: { ...process.env, ...env }, ...user });
   let [stdout, stderr] = ["", ""];
   child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
@@ -37,8 +44,12 @@ export function start(folder: string, args: readonly string[], env: Readonly<Rec
 }
 
 /** Runs a command to its end. */
-export const run = (folder: string, args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended> =>
-  start(folder, args, env).ended;
+export const run = (
+  folder: string,
+  args: readonly string[],
+  env?: Readonly<Record<string, string>>,
+  uid?: number,
+): Promise<Ended> => start(folder, args, env, uid).ended;
 
 /** A folder that is removed when the test file has ended. */
 export function scratchFolder(): string {

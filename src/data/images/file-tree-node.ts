@@ -1,9 +1,8 @@
 /**
  * @module A folder or an archive as one thing: names of files, and what is in them.
  */
-import { readdir } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
-import { readFileBytes, unwrapGzip } from "../files-node.js";
+import { entriesBelow, readFileBytes, unwrapGzip } from "../files-node.js";
 import { IMAGE_FILE } from "./manifest.js";
 import { tarFiles } from "./tar.js";
 
@@ -22,7 +21,7 @@ export interface FileTree {
 const isVisible = (name: string): boolean => !name.split("/").some((part) => part.startsWith("."));
 
 export async function folderTree(folder: string): Promise<FileTree> {
-  const listed = await readdir(folder, { withFileTypes: true, recursive: true });
+  const listed = await entriesBelow(folder);
   const names = listed
     .filter((entry) => entry.isFile() || entry.isSymbolicLink())
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join("/"))

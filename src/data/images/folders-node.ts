@@ -1,11 +1,11 @@
 /**
  * @module Image files in folders and archives: `CLASS/*.jpg`, or the same below `train`, `val` and `test`.
  */
-import { readdir } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import type { Dataset } from "../dataset.js";
 import { encodeLabels } from "../labels.js";
 import { DataError } from "../../util/errors.js";
+import { entriesBelow } from "../files-node.js";
 import type { ImageEntry } from "./encoded.js";
 import { entriesDataset } from "./encoded.js";
 import { IMAGE_FILE } from "./manifest.js";
@@ -74,7 +74,7 @@ function sortEntries(
  * Errors: DataError if there is one class only, a class without images, or a class that training has not.
  */
 export async function readImageFolder(folder: string): Promise<ImageParts | undefined> {
-  const listed = await readdir(folder, { withFileTypes: true, recursive: true });
+  const listed = await entriesBelow(folder);
   const files = listed
     .filter((entry) => entry.isFile() || entry.isSymbolicLink())
     .map((entry) => join(entry.parentPath, entry.name))
