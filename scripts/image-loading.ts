@@ -78,13 +78,13 @@ try {
     testFraction: 0,
     validationFraction: 0,
   });
-  const { info, train } = task.prepare(data, { seed: 1, ignore: [] });
+  const { info, train } = await task.prepare(data, { seed: 1, ignore: [] });
   const context: TaskContext<TaskInfo> = { info, use: "train", options: { augment: values.augment } };
   const model = modelNamed(task, values.model).build(info);
   const step = trainingStep({
     model,
     optimizer: makeOptimizer({ optimizer: "adamw", schedule: "constant", lr: 1e-3, weightDecay: 0.02, totalSteps: steps }),
-    loss: (batch) => task.loss(task.outputs(model, task.features(batch, context), batch, context), batch, context),
+    loss: (batch) => task.loss(task.outputs(model, task.features(batch, context, model), batch, context), batch, context),
   });
   await using state = await TrainingState.create(step, { seed: 1, device: "cpu", threads });
   using fetcher = new WorkerFetcher(train, task.collate?.(context, train), { threads: Number(values.workers) });

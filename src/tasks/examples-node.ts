@@ -42,7 +42,7 @@ export async function loadExamples(
     ...(options.maxMegapixels === undefined ? {} : { maxMegapixels: options.maxMegapixels }),
   });
   const part = data.test.length > 0 ? data.test : data.train.concat(data.validation);
-  return { examples: task.examples(data, part, info), notes: data.notes };
+  return { examples: await task.examples(data, part, info), notes: data.notes };
 }
 
 /** Inputs from a command line: image files, IDX files, tables, or one row as `name=value` pairs. Errors: DataError, ConfigError. */

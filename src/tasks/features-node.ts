@@ -79,7 +79,7 @@ async function trainClassifier(path: string, prepared: Prepared<GenerationInfo>,
     optimizer: adamW({ learningRate: oneCycle({ peak: 5e-3 }), weightDecay: 0.02 }),
     loss: (batch) =>
       imageClassification.loss(
-        imageClassification.outputs(model, imageClassification.features(batch, context), batch, context),
+        imageClassification.outputs(model, imageClassification.features(batch, context, model), batch, context),
         batch,
         context,
       ),

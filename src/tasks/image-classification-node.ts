@@ -56,7 +56,7 @@ async function readImages(model: TrainedModel, inputs: readonly string[], option
   }
   for (const path of inputs.filter((name) => /idx\d/.test(name))) parts.push(await idxImages(path, info));
   const all = concatenate(parts);
-  return { examples: model.task.encode(all.pick("image"), info), names: all.texts("file") as string[], badRows };
+  return { examples: await model.task.encode(all.pick("image"), info), names: all.texts("file") as string[], badRows };
 }
 
 function overChannels(values: Float64Array, [channels = 1, height = 1, width = 1]: readonly number[]): Float64Array {

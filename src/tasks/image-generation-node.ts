@@ -56,7 +56,7 @@ function asImages(batches: readonly TensorData[]): Dataset {
 async function generatorOf({ state, prepared }: Watched, size: number): Promise<(noise: Dataset) => Promise<TensorData[]>> {
   const context: TaskContext<GenerationInfo> = { info: prepared.info as GenerationInfo, use: "eval", options: {} };
   const run = await state.evaluator(imageGeneration.inputs(context, size), (batch) =>
-    imageGeneration.outputs(state.step.model, imageGeneration.features(batch, context), batch, context),
+    imageGeneration.outputs(state.step.model, imageGeneration.features(batch, context, state.step.model), batch, context),
   );
   return async (noise) => {
     const images: TensorData[] = [];

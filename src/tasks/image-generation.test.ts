@@ -81,7 +81,7 @@ test("one training step updates both networks; noise is new at each step and the
     optimizer: adam({ learningRate: 2e-4, beta1: 0.5 }),
     loss: (batch) =>
       imageGeneration.loss(
-        imageGeneration.outputs(model, imageGeneration.features(batch, training), batch, training),
+        imageGeneration.outputs(model, imageGeneration.features(batch, training, model), batch, training),
         batch,
         training,
       ),
@@ -111,12 +111,8 @@ test("in use: noise of any number of rows to uint8 pixels; images that no DCGAN 
   const build = (imageShape: readonly number[]): unknown =>
     modelNamed(taskNamed("image-generation"), "dcgan").build({ ...info, imageShape });
   const latent = input("latent", [symbol("N"), 3]);
-  const { image } = imageGeneration.outputs(
-    build([3, 16, 16]) as Dcgan,
-    imageGeneration.features({ latent }, context),
-    {},
-    context,
-  );
+  const model = build([3, 16, 16]) as Dcgan;
+  const { image } = imageGeneration.outputs(model, imageGeneration.features({ latent }, context, model), {}, context);
   assert.equal(`${image?.dtype} ${String(image?.shape)}`, "uint8 N,3,16,16");
   const refused = (make: () => unknown, message: RegExp): void =>
     assert.throws(make, (error: Error) => error instanceof ConfigError && message.test(error.message));

@@ -57,10 +57,10 @@ export const imageGeneration: Task<GenerationInfo> = {
   monitor: { metric: "frechetDistance", mode: "min" },
   takes: ["features"],
 
-  prepare(data: LoadedData, options): Prepared<GenerationInfo> {
+  async prepare(data: LoadedData, options): Promise<Prepared<GenerationInfo>> {
     if (data.roles.image === undefined)
       throw new DataError(`${data.name}: expected images, got a table with ${data.train.names.join(", ")}`);
-    const prepared = imageClassification.prepare(data, options);
+    const prepared = await imageClassification.prepare(data, options);
     return { ...prepared, info: { ...prepared.info, latentSize: LATENT_SIZE } };
   },
 

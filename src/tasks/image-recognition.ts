@@ -88,7 +88,7 @@ export const imageRecognition: Task<RecognitionInfo> = {
   monitor: { metric: "recallAt1", mode: "max" },
   takes: ["loss", "holdOut", "falseAcceptRate"],
 
-  prepare(data: LoadedData, options): Prepared<RecognitionInfo> {
+  async prepare(data: LoadedData, options): Promise<Prepared<RecognitionInfo>> {
     const { seed } = options;
     const target = data.roles.target as string;
     const classes = data.train.tensor(target).classes ?? [];
@@ -101,7 +101,7 @@ export const imageRecognition: Task<RecognitionInfo> = {
     const half = Math.floor(heldOut.length / 2);
     const [first, second] = [heldOut.slice(0, half), heldOut.slice(half)];
     const order = [...trained, ...heldOut];
-    const prepared = imageClassification.prepare(
+    const prepared = await imageClassification.prepare(
       {
         ...data,
         train: ofClasses(data.train, target, trained, order),
@@ -133,7 +133,7 @@ export const imageRecognition: Task<RecognitionInfo> = {
     return settled;
   },
 
-  features: (batch, context) => imageClassification.features(batch, context),
+  features: (batch, context, model) => imageClassification.features(batch, context, model),
 
   outputs(model, features, _batch, { use }): Tensors {
     const embedder = model as Embedder;

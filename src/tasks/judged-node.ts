@@ -28,13 +28,14 @@ export interface Judged {
 export async function judgeClasses({ used, test }: ReportSources): Promise<Judged[]> {
   const judged: Judged[] = [];
   const truth = test.tensor("label");
-  await used.run(test, (outputs, firstRow) => {
-    rowsOf(outputs["logits"] as TensorData).forEach((row, i) => {
-      const probabilities = softmaxRow(row);
+  await used.run(test, (outputs, rows) => {
+    rowsOf(outputs["logits"] as TensorData).forEach((logits, i) => {
+      const row = rows[i] as number;
+      const probabilities = softmaxRow(logits);
       const predicted = probabilities.reduce((best, p, k) => (p > (probabilities[best] as number) ? k : best), 0);
-      const label = elementAt(truth, firstRow + i);
+      const label = elementAt(truth, row);
       judged.push({
-        row: firstRow + i,
+        row,
         truth: label,
         predicted,
         probabilities,
@@ -50,11 +51,12 @@ export async function judgeClasses({ used, test }: ReportSources): Promise<Judge
 export async function judgeQuantities({ used, test }: ReportSources): Promise<Judged[]> {
   const judged: Judged[] = [];
   const target = test.tensor("target");
-  await used.run(test, (outputs, firstRow) => {
+  await used.run(test, (outputs, rows) => {
     toNumbers(outputs["prediction"] as TensorData).forEach((predicted, i) => {
-      const truth = elementAt(target, firstRow + i);
+      const row = rows[i] as number;
+      const truth = elementAt(target, row);
       const weight = Math.abs(predicted - truth);
-      judged.push({ row: firstRow + i, truth, predicted, probabilities: undefined, correct: weight < 0.5, weight });
+      judged.push({ row, truth, predicted, probabilities: undefined, correct: weight < 0.5, weight });
     });
   });
   return judged;

@@ -92,20 +92,19 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   const samples: FoundImage[] = [];
   let worst: FoundImage[] = [];
   const tallies = info.classes.map(() => ({ found: 0, missed: 0, wrong: 0 }));
-  const look = (outputs: Readonly<Record<string, TensorData>>, first: number, batch: Batch): void => {
+  const look = (outputs: Readonly<Record<string, TensorData>>, rows: Uint32Array, batch: Batch): void => {
     const [image, boxes] = [batch["image"], batch["boxes"]] as [TensorData, TensorData];
-    const count = Math.min(image.shape[0] as number, test.length - first);
-    for (let i = 0; i < count; i++) {
+    for (const [i, row] of rows.entries()) {
       const judged = judgeImage(detectedIn(outputs, i, 1, ANSWER_THRESHOLD), trueBoxesIn(boxes, i, 1), info.classes.length);
       judged.tallies.forEach((tally, k) => {
         const all = tallies[k] as (typeof tallies)[0];
         for (const name of ["found", "missed", "wrong"] as const) all[name] += tally[name];
       });
-      const isSample = (first + i) % every === 0 && samples.length < SAMPLES;
+      const isSample = row % every === 0 && samples.length < SAMPLES;
       const isWorse = judged.mistakes > 0 && (worst.length < WORST || judged.mistakes > (worst.at(-1)?.judged.mistakes ?? 0));
       if (!isSample && !isWorse) continue;
       const data = (image.data as Uint8Array).slice(i * size, (i + 1) * size);
-      const seen: FoundImage = { name: test.texts("file")[first + i] ?? "", image: { channels, height, width, data }, judged };
+      const seen: FoundImage = { name: test.texts("file")[row] ?? "", image: { channels, height, width, data }, judged };
       if (isSample) samples.push(seen);
       if (isWorse) worst = [...worst, seen].sort((a, b) => b.judged.mistakes - a.judged.mistakes).slice(0, WORST);
     }

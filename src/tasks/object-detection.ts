@@ -221,7 +221,7 @@ export const objectDetection: Task<DetectionInfo> = {
       ...(use === "train" ? { mostBoxes: info.mostBoxes, augmentation: parseBoxAugment(options.augment ?? "none") } : {}),
     }),
 
-  features: (batch, context) => imageClassification.features(batch, context),
+  features: (batch, context, model) => imageClassification.features(batch, context, model),
 
   outputs(model: Module, features: Tensor, _batch, { use, info }): Tensors {
     const raw = (model as Detector).forward(features);

@@ -24,7 +24,7 @@ async function readRows(
     ? { data: fromRows([Object.fromEntries(inputs.map(parsePair))]), badRows: 0 }
     : await readTables(inputs, options);
   const names = Array.from({ length: rows.length }, (_, i) => String(i));
-  return { examples: model.task.encode(rows, model.info), names, rows, badRows };
+  return { examples: await model.task.encode(rows, model.info), names, rows, badRows };
 }
 
 async function readTables(

@@ -3,7 +3,7 @@
  * answer reads. The command line, the server and the report know tasks through this interface alone.
  */
 import type { Batch, Dataset } from "../data/index.js";
-import type { LoadedData, LoadOptions, WorkerCollate } from "../data/node.js";
+import type { LoadedData, LoaderOptions, LoadOptions, WorkerCollate } from "../data/node.js";
 import type { Dim, Tensor, TensorData, TensorType } from "../graph/index.js";
 import type { Metrics, Monitor, Objective } from "../train/index.js";
 import type { Module } from "../nn/index.js";
@@ -83,7 +83,18 @@ export interface TaskContext<I extends TaskInfo> {
   readonly info: I;
   readonly use: Use;
   readonly options: TaskOptions;
+  /**
+   * Of rows that are sequences: how long those of a batch are, with their padding. A number in training, where recurrences are
+   * unrolled; free in use.
+   */
+  readonly length?: Dim;
 }
+
+/** A value, or the promise of one. */
+export type Awaitable<T> = T | Promise<T>;
+
+/** The length of each row, and the widths that batches may have. */
+export type Buckets = NonNullable<LoaderOptions["buckets"]>;
 
 /** Symbolic columns of a batch, and named values of a graph. */
 export type Tensors = Readonly<Record<string, Tensor>>;
@@ -110,7 +121,10 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   settle?(options: TaskOptions, info: I, data: LoadedData): TaskOptions;
   /** Options of its own that the task reads. */
   readonly takes?: readonly (keyof TaskOptions)[];
-  prepare(data: LoadedData, options: TaskOptions & { readonly seed: number; readonly ignore: readonly string[] }): Prepared<I>;
+  prepare(
+    data: LoadedData,
+    options: TaskOptions & { readonly seed: number; readonly ignore: readonly string[] },
+  ): Awaitable<Prepared<I>>;
   /** Types of the columns that a model reads. */
   inputs(context: TaskContext<I>, batch: Dim): ColumnTypes;
   /** Types of the columns that the loss and the measurement read besides. */
@@ -120,8 +134,10 @@ export interface Task<I extends TaskInfo = TaskInfo> {
    * up. It runs in the loader's threads.
    */
   collate?(context: TaskContext<I>, rows: Dataset): WorkerCollate | undefined;
+  /** Of rows that are sequences: those of about one length share a batch, which `collate` makes as wide as one of the bounds. */
+  buckets?(info: I, rows: Dataset): Buckets;
   /** The floating-point tensor that the model sees, and that explanations are about: decoded, scaled. */
-  features(batch: Tensors, context: TaskContext<I>): Tensor;
+  features(batch: Tensors, context: TaskContext<I>, model: Module): Tensor;
   /** Named outputs: what the loss reads in training, what is measured, answered and exported otherwise. */
   outputs(model: Module, features: Tensor, batch: Tensors, context: TaskContext<I>): Tensors;
   loss(outputs: Tensors, batch: Tensors, context: TaskContext<I>): Tensor | Objective;
@@ -132,11 +148,11 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   /** Answers for a batch of outputs, one per row; `batch` is what they were computed from. */
   answers(outputs: Readonly<Record<string, TensorData>>, info: I, batch: Batch): Answer[];
   /** Rows of other data than the training's with their targets, as the columns of `inputs` and the target. */
-  examples(data: LoadedData, part: Dataset, info: I): Dataset;
+  examples(data: LoadedData, part: Dataset, info: I): Awaitable<Dataset>;
   /** The column to predict, where the task's data are tables. */
   targetColumn(info: I): string | undefined;
   /** New examples, from rows of a file or from one input on a command line, as the columns of `inputs`. */
-  encode(rows: Dataset, info: I): Dataset;
+  encode(rows: Dataset, info: I): Awaitable<Dataset>;
 }
 
 /** A task whose own type of info is forgotten, as the table keeps it: methods are bivariant in their parameters. */

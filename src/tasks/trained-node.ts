@@ -2,8 +2,7 @@
  * @module A trained model in use: from a run folder to answers, metrics and attributions. Parameters are constants of the
  * compiled graphs, which is faster than giving them at each run.
  */
-import type { Batch, BatchFetcher, Dataset } from "../data/node.js";
-import { WorkerFetcher } from "../data/node.js";
+import type { Batch, BatchFetcher, Dataset, WorkerFetcher } from "../data/node.js";
 import { inputTimesGradient } from "../explain/index.js";
 import type { Parameter, Tensor, TensorData } from "../graph/index.js";
 import { Graph, input, symbol } from "../graph/index.js";
@@ -19,6 +18,7 @@ import { openRun, splitRunPath } from "../train/run-folder-node.js";
 import { forEachBatch } from "../train/evaluate.js";
 import { randomInputs } from "../train/step.js";
 import { ConfigError } from "../util/errors.js";
+import { byLength, fetcherFor } from "./rows-node.js";
 import { modelNamed, taskNamed } from "./table.js";
 import type { Answer, AnyTask, Measurement, TaskContext, TaskInfo } from "./task.js";
 
@@ -98,7 +98,8 @@ export class TrainedModel implements AsyncDisposable {
   }
 
   get #context(): TaskContext<TaskInfo> {
-    return { info: this.info, use: "eval", options: {} };
+    const length = this.task.buckets === undefined ? {} : { length: symbol("T") };
+    return { info: this.info, use: "eval", options: {}, ...length };
   }
 
   /** Names of the columns that the model reads. */
@@ -106,17 +107,15 @@ export class TrainedModel implements AsyncDisposable {
     return Object.keys(this.task.inputs(this.#context, 1));
   }
 
-  /** Who makes batches of examples, where the columns as they lie are not one. Owned: dispose it. */
   #fetcher(examples: Dataset): WorkerFetcher | undefined {
-    const collate = this.task.collate?.(this.#context, examples);
-    return collate === undefined ? undefined : new WorkerFetcher(examples, collate);
+    return fetcherFor(this.task, this.#context, examples);
   }
 
   /** The inputs, the features that the model sees, and its outputs; in use mode. */
   #trace(batch: number | ReturnType<typeof symbol>): { features: Tensor; outputs: Readonly<Record<string, Tensor>> } {
     const types = this.task.inputs(this.#context, batch);
     const tensors = Object.fromEntries(Object.entries(types).map(([name, type]) => [name, input(name, type.shape, type.dtype)]));
-    const features = this.task.features(tensors, this.#context);
+    const features = this.task.features(tensors, this.#context, this.model);
     const outputs = this.task.outputs(this.model, features, tensors, this.#context);
     const { map } = resolveMode([features, ...Object.values(outputs)], "eval", randomInputs());
     return { features: map(features), outputs: Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, map(t)])) };
@@ -141,8 +140,8 @@ export class TrainedModel implements AsyncDisposable {
     return executable;
   }
 
-  /** Runs over encoded examples; `each` is given outputs, the batch and its first row, in order. */
-  async run(examples: Dataset, each: (outputs: Outputs, firstRow: number, batch: Batch) => void): Promise<void> {
+  /** Runs over encoded examples; `each` is given outputs, their rows and the batch: rows in order, but sequences by their length. */
+  async run(examples: Dataset, each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void): Promise<void> {
     const size = examples.length === 1 ? 1 : (this.task.mostAtOnce ?? BATCH);
     const executable = await this.#compiled(`outputs ${size}`, () => this.#trace(size).outputs);
     const columns = this.#columns;
@@ -151,8 +150,9 @@ export class TrainedModel implements AsyncDisposable {
       examples,
       size,
       (batch) => executable.call(pick(batch, columns)),
-      (outputs, batch, first) => each(outputs, first, batch),
+      (outputs, batch, rows) => each(outputs, rows, batch),
       fetcher,
+      byLength(this.task, this.info, examples),
     );
   }
 
@@ -180,7 +180,9 @@ export class TrainedModel implements AsyncDisposable {
   /** One answer for each encoded example. */
   async answers(examples: Dataset): Promise<Answer[]> {
     const answers: Answer[] = [];
-    await this.run(examples, (outputs, _first, batch) => void answers.push(...this.task.answers(outputs, this.info, batch)));
+    await this.run(examples, (outputs, rows, batch) => {
+      for (const [i, answer] of this.task.answers(outputs, this.info, batch).entries()) answers[rows[i] as number] = answer;
+    });
     return answers;
   }
 
@@ -188,7 +190,7 @@ export class TrainedModel implements AsyncDisposable {
   async measure(examples: Dataset): Promise<Measurement | undefined> {
     const measurement = this.task.measurement?.(this.info);
     if (measurement === undefined) return undefined;
-    await this.run(examples, (outputs, _first, batch) => measurement.update(outputs, batch));
+    await this.run(examples, (outputs, _rows, batch) => measurement.update(outputs, batch));
     return measurement;
   }
 

@@ -20,29 +20,30 @@ const cut = (values: Readonly<Record<string, TensorData>>, rows: number): Record
   Object.fromEntries(Object.entries(values).map(([name, t]) => [name, firstRows(t, rows)]));
 
 /**
- * Calls `each` with the outputs and the batch of every slice of the data, in order. Batches are the columns as they lie, or what
- * `fetcher` makes of the rows; it is asked for the next one while the engine works.
+ * Calls `each` with the outputs, the batch and its rows for every slice of the data, in order. Batches are the columns as they lie,
+ * or what `fetcher` makes of the rows; it is asked for the next one while the engine works.
  */
 export async function forEachBatch(
   dataset: Dataset,
   batchSize: number,
   run: BatchRunner,
-  each: (outputs: Readonly<Record<string, TensorData>>, batch: Batch, firstRow: number) => void,
+  each: (outputs: Readonly<Record<string, TensorData>>, batch: Batch, rows: Uint32Array) => void,
   fetcher?: BatchFetcher,
+  order: Uint32Array = Uint32Array.from({ length: dataset.length }, (_, i) => i),
 ): Promise<void> {
-  const fetch = (start: number): { batch: Batch | Promise<Batch>; rows: number } => {
-    const rows = Math.min(batchSize, dataset.length - start);
-    const indices = Uint32Array.from({ length: batchSize }, (_, i) => start + (i % rows));
+  const fetch = (start: number): { batch: Batch | Promise<Batch>; rows: Uint32Array } => {
+    const rows = order.subarray(start, start + batchSize);
+    const indices = Uint32Array.from({ length: batchSize }, (_, i) => rows[i % rows.length] as number);
     const batch = fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: start }) ?? dataset.gather(indices);
     // A failure is raised when its turn comes; until then it must not count as unhandled.
     if (batch instanceof Promise) batch.catch(() => undefined);
     return { batch, rows };
   };
-  let next = dataset.length > 0 ? fetch(0) : undefined;
+  let next = order.length > 0 ? fetch(0) : undefined;
   for (let start = 0; next !== undefined; start += batchSize) {
     const { rows } = next;
     const batch = await next.batch;
-    next = start + batchSize < dataset.length ? fetch(start + batchSize) : undefined;
-    each(cut(await run(batch), rows), cut(batch, rows), start);
+    next = start + batchSize < order.length ? fetch(start + batchSize) : undefined;
+    each(cut(await run(batch), rows.length), cut(batch, rows.length), rows);
   }
 }

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { sha256 } from "../../src/train/run-folder-files-node.js";
 import { trainTask } from "../../src/tasks/train-task-node.js";
-import type { TrainTaskOptions } from "../../src/tasks/train-task-node.js";
+import type { TrainTaskOptions } from "../../src/tasks/plan-node.js";
 import { lastStep, reaches, run, scratchFolder, start } from "./command.js";
 
 const folder = scratchFolder();

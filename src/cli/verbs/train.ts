@@ -4,7 +4,7 @@ import { formatCount, formatInteger, formatTable } from "../../util/text.js";
 import { checkTrainingOptions, dataOptions, taskOptions, trainingOptions } from "../training-options.js";
 import { configOf } from "../options.js";
 import type { AnyTask } from "../../tasks/task.js";
-import type { TrainTaskOptions } from "../../tasks/train-task-node.js";
+import type { TrainTaskOptions } from "../../tasks/plan-node.js";
 import { defineVerb } from "../verb.js";
 
 /** The figures of a run as a person reads them. */
