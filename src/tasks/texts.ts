@@ -1,0 +1,121 @@
+/**
+ * @module What all tasks of texts share: a tokenizer that is learned with the model and saved with it, texts as rows of token ids, and batches of
+ * about one length.
+ */
+import { tokenizerFrom } from "#tokenizers";
+import type { WorkerCollate } from "../data/node.js";
+import { bucketBounds, Dataset, raggedCollate, raggedColumn } from "../data/index.js";
+import type { RaggedOptions } from "../data/index.js";
+import { joinerOf } from "../data/text/labelled-text.js";
+import type { Dim } from "../graph/index.js";
+import type { Encoding, Tokenizer } from "../text/index.js";
+import { trainByteLevelBpe, trainCharacters, trainWordPiece } from "../text/index.js";
+import { ConfigError } from "../util/errors.js";
+import type { Buckets, ColumnTypes, TaskContext, TaskInfo } from "./task.js";
+
+export interface TextInfo extends TaskInfo {
+  /** The text of its `tokenizer.json`. */
+  readonly tokenizer: string;
+  /** Rows that an embedding needs. */
+  readonly vocabularySize: number;
+  /** What stands behind a text's end. */
+  readonly padId: number;
+  /** The most tokens that the model is given at once, those of the template included. */
+  readonly maxLength: number;
+}
+
+const made = new Map<string, Promise<Tokenizer>>();
+
+/** The tokenizer of a model, made once. */
+export function tokenizerOf({ tokenizer }: Pick<TextInfo, "tokenizer">): Promise<Tokenizer> {
+  const found = made.get(tokenizer) ?? tokenizerFrom(tokenizer);
+  made.set(tokenizer, found);
+  return found;
+}
+
+/** What a vocabulary is made of. */
+export const TOKENIZERS = {
+  characters: (texts: readonly string[], vocabularySize: number) =>
+    trainCharacters(texts, { vocabularySize, specialTokens: ["[PAD]", "[UNK]"] }),
+  wordpiece: (texts: readonly string[], vocabularySize: number) => trainWordPiece(texts, { vocabularySize }),
+  bpe: (texts: readonly string[], vocabularySize: number) =>
+    trainByteLevelBpe(texts, { vocabularySize, specialTokens: ["[PAD]"] }),
+} as const;
+
+export type TokenizerKind = keyof typeof TOKENIZERS;
+
+/** What suits a language: its characters where they are words' parts, as in Chinese and Japanese, and pieces of words elsewhere. */
+export const usualTokenizer = (texts: readonly string[]): TokenizerKind =>
+  joinerOf(texts.slice(0, 1000).flatMap((text) => text.slice(0, 200).split(/\s+/))) === "" ? "characters" : "wordpiece";
+
+/** A tokenizer of the given texts, and what a model must know of it. Errors: as the trainers of `descentjs/text`. */
+export async function learnTokenizer(
+  texts: readonly string[],
+  options: { readonly kind?: TokenizerKind; readonly vocabularySize?: number } = {},
+): Promise<Tokenizer> {
+  const { kind = usualTokenizer(texts), vocabularySize = 16_000 } = options;
+  return tokenizerFrom(await TOKENIZERS[kind](texts, vocabularySize));
+}
+
+/** What of a tokenizer goes into a task's info. */
+export function tokenizerInfo(
+  tokenizer: Tokenizer,
+  maxLength: number,
+): Pick<TextInfo, "tokenizer" | "vocabularySize" | "padId" | "maxLength"> {
+  if (!Number.isInteger(maxLength) || maxLength < 3)
+    throw new ConfigError(`--max-length: expected at least 3 tokens, got ${maxLength}`);
+  return { tokenizer: tokenizer.toJson(), vocabularySize: tokenizer.size, padId: tokenizer.special.pad ?? 0, maxLength };
+}
+
+/** Encodings as rows: `input_ids` [N, T] of different lengths, and `length` [N]. An empty one is a row of one padding token. */
+export function encodedRows(encodings: readonly Pick<Encoding, "ids">[], { padId }: Pick<TextInfo, "padId">): Dataset {
+  const ids = encodings.map((encoding) => (encoding.ids.length > 0 ? encoding.ids : Int32Array.of(padId)));
+  const data = Int32Array.from(ids, (row) => row.length);
+  return new Dataset({ input_ids: raggedColumn(ids), length: { dtype: "int32", shape: [data.length], data } });
+}
+
+/** Texts as rows, cut where they are longer than the model takes; how many were. */
+export async function encodeTexts(
+  texts: readonly string[],
+  info: Pick<TextInfo, "tokenizer" | "padId" | "maxLength">,
+): Promise<{ readonly rows: Dataset; readonly cut: number }> {
+  const tokenizer = await tokenizerOf(info);
+  const encodings = await tokenizer.encodeBatch(texts, { maxLength: info.maxLength });
+  return { rows: encodedRows(encodings, info), cut: encodings.filter((encoding) => encoding.cut > 0).length };
+}
+
+const TRAINING_BUCKETS = 4;
+const STEP = 8;
+
+/** A few widths that about as many rows need each, for training: one graph is compiled for each. */
+export function textBuckets(_info: TaskInfo, rows: Dataset): Buckets {
+  const lengths = Array.from(rows.tensor("length").data, Number);
+  return { lengths, bounds: bucketBounds(lengths, TRAINING_BUCKETS, STEP) };
+}
+
+/**
+ * Makes batches of rows: `input_ids` and `attention_mask`, and columns of the same lengths besides. In training as wide as one of the
+ * buckets; in use, where any length will do, hardly wider than the longest row.
+ */
+export function textCollate(
+  { info, use }: TaskContext<TextInfo>,
+  rows: Dataset,
+  more: Pick<RaggedOptions, "keep"> & { readonly columns?: RaggedOptions["columns"] } = {},
+): WorkerCollate {
+  const { lengths, bounds } = textBuckets(info, rows);
+  const longest = Array.from(lengths).reduce((a, b) => Math.max(a, b), 1);
+  const widths = Array.from({ length: Math.ceil(longest / STEP) }, (_, i) => (i + 1) * STEP);
+  return raggedCollate({
+    length: "length",
+    bounds: use === "train" ? bounds : widths,
+    columns: { input_ids: { from: "input_ids", dtype: "int64", pad: info.padId }, ...more.columns },
+    mask: "attention_mask",
+    ...(more.keep === undefined ? {} : { keep: more.keep }),
+  });
+}
+
+/** The columns that every text model reads, named as in Hugging Face's files. */
+export const textInputs = ({ length }: Pick<TaskContext<TextInfo>, "length">, batch: Dim): ColumnTypes => {
+  const shape = [batch, length ?? 1];
+  return { input_ids: { shape, dtype: "int64" }, attention_mask: { shape, dtype: "int64" } };
+};
