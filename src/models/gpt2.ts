@@ -2,7 +2,6 @@
  * @module `Gpt2`: a decoder that continues text. Parameter names and shapes are those of Hugging Face's `GPT2LMHeadModel`.
  */
 import type { Dim, Initializer, Tensor } from "../graph/index.js";
-import { Parameter } from "../graph/index.js";
 import type { Activation, ActivationName } from "../nn/index.js";
 import {
   activationNamed,
@@ -59,37 +58,25 @@ export function wantedStates(states: Tensor, { at }: DecoderInputs): Tensor {
   return states.gatherElements(at.reshape([n, 1, 1]).expand([n, 1, width]), 1);
 }
 
-/** A linear layer whose weight is stored [in, out], as GPT-2's checkpoints have it. */
-class StoredLinear extends Module {
-  readonly weight: Parameter;
-  readonly bias: Parameter;
-
-  constructor(inFeatures: number, outFeatures: number, weightInit: Initializer) {
-    super();
-    this.weight = new Parameter([inFeatures, outFeatures], { initializer: weightInit });
-    this.bias = new Parameter([outFeatures], { initializer: zerosInit });
-  }
-
-  override forward(x: Tensor): Tensor {
-    return affine(x, this.weight, this.bias, "inOut");
-  }
-}
-
 const initial = normalInit(0.02);
 /** The layers that write into the residual stream begin smaller the more of them there are. Radford et al. 2019, section 2.3. */
 const residualInit = (layers: number): Initializer => normalInit(0.02 / Math.sqrt(2 * layers));
 
+/** A linear layer whose weight is stored [in, out], as GPT-2's checkpoints have it. */
+const storedLinear = (from: number, to: number, weightInit: Initializer): Linear =>
+  new Linear(from, to, { stored: "inOut", weightInit, biasInit: zerosInit });
+
 class Attention extends Module {
-  readonly cAttn: StoredLinear;
-  readonly cProj: StoredLinear;
+  readonly cAttn: Linear;
+  readonly cProj: Linear;
   readonly residDropout: Dropout;
   readonly #heads: number;
   readonly #dropout: number;
 
   constructor({ hiddenSize, numHeads, numLayers, dropout = 0.1, attentionDropout = 0.1 }: Gpt2Options) {
     super();
-    this.cAttn = new StoredLinear(hiddenSize, 3 * hiddenSize, initial);
-    this.cProj = new StoredLinear(hiddenSize, hiddenSize, residualInit(numLayers));
+    this.cAttn = storedLinear(hiddenSize, 3 * hiddenSize, initial);
+    this.cProj = storedLinear(hiddenSize, hiddenSize, residualInit(numLayers));
     this.residDropout = new Dropout(dropout);
     this.#heads = numHeads;
     this.#dropout = attentionDropout;
@@ -110,16 +97,16 @@ class Attention extends Module {
 }
 
 class Perceptron extends Module {
-  readonly cFc: StoredLinear;
-  readonly cProj: StoredLinear;
+  readonly cFc: Linear;
+  readonly cProj: Linear;
   readonly dropout: Dropout;
   readonly #activation: Activation;
 
   constructor(options: Gpt2Options) {
     super();
     const { hiddenSize, numLayers, intermediateSize = 4 * hiddenSize, dropout = 0.1, activation = "geluTanh" } = options;
-    this.cFc = new StoredLinear(hiddenSize, intermediateSize, initial);
-    this.cProj = new StoredLinear(intermediateSize, hiddenSize, residualInit(numLayers));
+    this.cFc = storedLinear(hiddenSize, intermediateSize, initial);
+    this.cProj = storedLinear(intermediateSize, hiddenSize, residualInit(numLayers));
     this.dropout = new Dropout(dropout);
     this.#activation = activationNamed(activation);
   }

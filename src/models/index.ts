@@ -20,6 +20,7 @@ export * from "./lenet.js";
 export * from "./llama.js";
 export * from "./mlp.js";
 export * from "./mobilenet-v3.js";
+export * from "./peft.js";
 export { labelsOf } from "./pretrained-config.js";
 export * from "./pretrained.js";
 export * from "./resnet.js";

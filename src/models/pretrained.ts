@@ -126,22 +126,28 @@ export function modelFromConfig<A extends ArchitectureName>(
   return (ARCHITECTURES[architecture] as unknown as Architecture<PretrainedModel<A>>).make(config, options);
 }
 
+/** Hugging Face's class that a model is; undefined for one that it has not. */
+export const nameOfArchitecture = (model: Module): ArchitectureName | undefined =>
+  Object.entries(ARCHITECTURES).find(([, { describe }]) => describe(model) !== undefined)?.[0] as ArchitectureName | undefined;
+
 /** The configuration of a model, as `config.json` says it, and its architecture's name. ConfigError for a model of another kind. */
 export function configOf(model: Module): { readonly architecture: ArchitectureName; readonly config: Json } {
-  for (const [name, { describe }] of Object.entries(ARCHITECTURES)) {
-    const config = describe(model);
-    if (config === undefined) continue;
-    return { architecture: name as ArchitectureName, config: { architectures: [name], ...(config as Record<string, Json>) } };
-  }
-  throw new ConfigError(
-    `${model.constructor.name}: expected a model of one of ${Object.keys(ARCHITECTURES).join(", ")}, got another`,
-  );
+  const architecture = nameOfArchitecture(model);
+  if (architecture === undefined)
+    throw new ConfigError(
+      `${model.constructor.name}: expected a model of one of ${Object.keys(ARCHITECTURES).join(", ")}, got another`,
+    );
+  const config = ARCHITECTURES[architecture].describe(model) as Record<string, Json>;
+  return { architecture, config: { architectures: [architecture], ...config } };
 }
 
 /** Tensors that checkpoints hold and that are no parameters: fixed tables, and second copies of tied weights. */
 const NO_PARAMETERS =
   /(^|\.)(attn\.(masked_)?bias|position_ids|rotary_emb\.inv_freq|embed_positions\.weight|cls\.predictions\.decoder\.(weight|bias))$/;
 const TIED_COPIES = /(^|\.)(lm_head|(en|de)coder\.embed_tokens)\.weight$/;
+
+/** A layer of the trunk that masked-language checkpoints lack, since only heads of whole texts read it. */
+const POOLER = /(^|\.)pooler\./;
 
 /** Names of earlier versions: TensorFlow's for the scale and shift of a layer norm. */
 const modern = (name: string): string =>
@@ -183,7 +189,7 @@ export function matchCheckpoint(
     const name = given.get(prefix + path) ?? given.get(bare);
     const shape = name === undefined ? undefined : shapes.get(name);
     if (name === undefined || shape === undefined) {
-      if (newHead && !inTrunk) fresh.push(path);
+      if (newHead && (!inTrunk || POOLER.test(path))) fresh.push(path);
       else problems.push(`${path} ${formatShape(parameter.dims)} is missing`);
     } else if (shape.join() !== parameter.dims.join()) {
       if (newHead && !inTrunk) fresh.push(path);

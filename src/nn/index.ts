@@ -4,7 +4,8 @@
 export { Module, scoped } from "./module.js";
 export { Summary, type SummaryInput, type SummaryRow } from "./summary.js";
 export * from "./init.js";
-export { affine, Flatten, Identity, Linear, type LinearOptions, Sequential } from "./linear.js";
+export * from "./adapters.js";
+export { affine, Flatten, Identity, Linear, type LinearOptions, Sequential, type StoredWeight } from "./linear.js";
 export * from "./cosine-linear.js";
 export * from "./activation.js";
 export * from "./conv.js";
@@ -13,6 +14,7 @@ export * from "./pool.js";
 export * from "./norm.js";
 export * from "./embedding.js";
 export * from "./attention.js";
+export { LoraLinear } from "./lora-linear.js";
 export * from "./recurrent.js";
 export * from "./rotary.js";
 export { flatten } from "../ops/index.js";

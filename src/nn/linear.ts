@@ -12,14 +12,18 @@ export interface LinearOptions {
   readonly bias?: boolean;
   readonly weightInit?: Initializer;
   readonly biasInit?: Initializer;
+  /** How the weight lies: [out, in], or [in, out] as in GPT-2's checkpoints. */
+  readonly stored?: StoredWeight;
 }
+
+export type StoredWeight = "outIn" | "inOut";
 
 /**
  * An affine map of the last dimension.
  *
  *     y = x · weightᵀ + bias
  *
- * Shapes: x [.., in] → y [.., out]; weight [out, in], bias [out].
+ * Shapes: x [.., in] → y [.., out]; weight [out, in] (or [in, out], as `stored` says), bias [out].
  * Gradient: with respect to x, weight and bias.
  * Errors: ShapeError if the last dimension of x is not `inFeatures`.
  * Checked against: PyTorch 2.13, `nn.Linear`, 1e-6, layers.test.ts.
@@ -27,22 +31,27 @@ export interface LinearOptions {
 export class Linear extends Module {
   readonly inFeatures: number;
   readonly outFeatures: number;
+  readonly stored: StoredWeight;
   readonly weight: Parameter;
   readonly bias: Parameter | null;
 
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
     super();
     expectSizes("Linear", { inFeatures, outFeatures });
-    const { bias = true, weightInit = defaultWeightInit, biasInit = defaultBiasInit(inFeatures) } = options;
+    const { bias = true, stored = "outIn", biasInit = defaultBiasInit(inFeatures) } = options;
+    // Bounds of a weight and of a bias are the same by default: ±1/√in.
+    const { weightInit = stored === "outIn" ? defaultWeightInit : defaultBiasInit(inFeatures) } = options;
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;
-    this.weight = new Parameter([outFeatures, inFeatures], { initializer: weightInit });
+    this.stored = stored;
+    const shape = stored === "outIn" ? [outFeatures, inFeatures] : [inFeatures, outFeatures];
+    this.weight = new Parameter(shape, { initializer: weightInit });
     this.bias = bias ? new Parameter([outFeatures], { initializer: biasInit }) : null;
   }
 
   override forward(x: Tensor): Tensor {
     expectLast(this, x, this.inFeatures);
-    return affine(x, this.weight, this.bias);
+    return affine(x, this.weight, this.bias, this.stored);
   }
 }
 
@@ -50,7 +59,7 @@ export class Linear extends Module {
  * x · weightᵀ + bias over the last dimension, as one Gemm where the leading dimensions can be joined. A weight that is stored
  * [in, out] is multiplied as it is.
  */
-export function affine(x: Tensor, weight: Tensor, bias: Tensor | null, stored: "outIn" | "inOut" = "outIn"): Tensor {
+export function affine(x: Tensor, weight: Tensor, bias: Tensor | null, stored: StoredWeight = "outIn"): Tensor {
   const transB = stored === "outIn";
   const lead = x.shape.slice(0, -1);
   const out = weight.shape[transB ? 0 : 1] as number;

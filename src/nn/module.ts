@@ -59,6 +59,8 @@ function enter<T>(module: Module, body: (path: string) => T): T {
   }
 }
 
+const isPlain = (value: object): boolean => Object.getPrototypeOf(value) === Object.prototype;
+
 type Member = readonly [path: string, value: Module | Parameter];
 
 /** Modules and parameters in a field: the value itself, the items of a list by their place, those of a plain object by key. */
@@ -68,6 +70,18 @@ function* membersOf(value: unknown, path: string): Generator<Member> {
     for (const [i, item] of value.entries()) yield* membersOf(item, joinPath(path, String(i)));
   } else if (value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype) {
     for (const [key, item] of Object.entries(value)) yield* membersOf(item, joinPath(path, snakeCase(key)));
+  }
+}
+
+/** Puts modules in the places of others, in the fields of a module and in the lists and plain objects in them. */
+function replaceIn(holder: object, replacements: ReadonlyMap<Module, Module>): void {
+  for (const [key, value] of Object.entries(holder) as [string, unknown][]) {
+    if (value instanceof Module) {
+      const other = replacements.get(value);
+      // Fields are read-only for those who use a model; whoever adapts one is its maker once more.
+      if (other !== undefined) (holder as Record<string, unknown>)[key] = other;
+    } else if (Array.isArray(value) || (typeof value === "object" && value !== null && isPlain(value)))
+      replaceIn(value, replacements);
   }
 }
 
@@ -131,6 +145,20 @@ export abstract class Module {
     };
     visit(this, "");
     return result;
+  }
+
+  /**
+   * Puts other modules in the places of parts, wherever `choose`, asked for each module below this one, gives one. It must take and give what the
+   * one before did. Graphs that were traced already stay as they are.
+   */
+  replaceParts(choose: (module: Module, path: string) => Module | undefined): void {
+    const modules = this.modules();
+    const replacements = new Map<Module, Module>();
+    for (const [path, module] of modules) {
+      const other = module === this ? undefined : choose(module, path);
+      if (other !== undefined) replacements.set(module, other);
+    }
+    for (const module of modules.values()) replaceIn(module, replacements);
   }
 
   /** Parameters that are fields of this very module, by path segment: trained ones and buffers. */

@@ -4,8 +4,9 @@
 import type { Parameter, Tensor } from "../graph/index.js";
 import { ConfigError } from "../util/errors.js";
 import type { GroupSettings, Optimizer, ParameterGroup, Part, PartContext, Update } from "./optimizer.js";
-import { factorAlgebra, matchesPath, scaleBy } from "./optimizer.js";
+import { factorAlgebra, scaleBy } from "./optimizer.js";
 import { expectOption } from "../util/described.js";
+import { matchesPath } from "../util/patterns.js";
 
 const NO_SETTINGS: GroupSettings = {};
 
@@ -75,7 +76,12 @@ function build(parts: readonly Part[], groups: readonly ParameterGroup[]): Optim
       Object.entries(part.scalars ?? {}).map(([name, value]) => [`${prefix}.${name}`, value] as const),
     ),
   );
-  const group = (path: string): GroupSettings => groups.find(({ match }) => matchesPath(match, path)) ?? NO_SETTINGS;
+  const settings = new Map<string, GroupSettings>();
+  const group = (path: string): GroupSettings => {
+    const found = settings.get(path) ?? groups.find(({ match }) => matchesPath(match, path)) ?? NO_SETTINGS;
+    settings.set(path, found);
+    return found;
+  };
   const trained = <P>(parameters: ReadonlyMap<string, P>): Map<string, P> =>
     new Map([...parameters].filter(([path]) => group(path).frozen !== true));
 
@@ -87,6 +93,7 @@ function build(parts: readonly Part[], groups: readonly ParameterGroup[]): Optim
       parts: parts.map((part) => part.description),
       groups: groups.map(({ match, ...settings }) => ({ match, ...settings })),
     },
+    settings: group,
     trained,
     slots: (parameters: ReadonlyMap<string, Parameter>) =>
       new Map(

@@ -2,11 +2,12 @@
  * @module Optimizers, their parts, and learning-rate schedules.
  */
 export type * from "./optimizer.js";
-export { matchesPath } from "./optimizer.js";
+export { matchesPath, splitPatterns } from "../util/patterns.js";
 export { chain, withGroups } from "./chain.js";
 export { momentum, scaleByAdagrad, scaleByAdam, scaleByLearningRate, scaleByLion, scaleByRms, weightDecay } from "./parts.js";
 export type { AdagradScaleOptions, AdamScaleOptions, LionScaleOptions, MomentumOptions, RmsScaleOptions } from "./parts.js";
 export * from "./clip.js";
+export * from "./fine-tuning.js";
 export * from "./optimizers.js";
 export type { ScheduleName, ScheduleRun, ScheduleState, Schedule, ScheduleOptions, EndingOptions } from "./schedule.js";
 export type { OneCycleOptions, ReduceOnPlateauOptions } from "./schedule.js";

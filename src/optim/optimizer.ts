@@ -112,6 +112,8 @@ export interface Optimizer {
   readonly groups: readonly ParameterGroup[];
   /** What `optimizerFrom` makes the same optimizer of. */
   readonly description: Json;
+  /** What the groups say of a parameter. */
+  readonly settings: (path: string) => GroupSettings;
   /** Arrays kept for the parameters that are not frozen: `adam.momentum/fc1.weight` → slot. */
   readonly slots: (parameters: ReadonlyMap<string, Parameter>) => Map<string, Slot & { readonly path: string }>;
   /** Names of the scalar inputs of the step graph. */
@@ -125,15 +127,8 @@ export interface Optimizer {
 
 /** Settings for the parameters whose path matches; the first group that matches counts. */
 export interface ParameterGroup extends GroupSettings {
-  /** Paths, in which `*` stands for any characters: `"*.bias"`, `"encoder.*"`. */
+  /** Patterns of paths: `"*.bias"`, `"encoder.layer.[0-3].*"`; see `patternExpression`. */
   readonly match: string | readonly string[];
-}
-
-/** Whether a path fits a pattern in which `*` stands for any characters. */
-export function matchesPath(pattern: string | readonly string[], path: string): boolean {
-  if (typeof pattern !== "string") return pattern.some((p) => matchesPath(p, path));
-  const escaped = pattern.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
-  return new RegExp(`^${escaped.join(".*")}$`).test(path);
 }
 
 /** Multiplies and materializes with a memory, so that a product of scalars is one node per step. */

@@ -14,13 +14,8 @@ export interface PadOptions {
   readonly padAt?: "end" | "start";
 }
 
-/** Inputs of a text model, by name. A type, so that it is a batch of any loader. */
-// eslint-disable-next-line typescript/consistent-type-definitions
-export type TokenBatch = {
-  readonly input_ids: TensorData;
-  readonly attention_mask: TensorData;
-  readonly token_type_ids: TensorData;
-};
+/** Inputs of a text model, by name. */
+export type TokenBatch = Readonly<Record<"input_ids" | "attention_mask" | "token_type_ids", TensorData>>;
 
 /** The smallest of `lengths` that holds `length` tokens. ConfigError if none does. */
 export function bucketLength(length: number, lengths: readonly number[]): number {

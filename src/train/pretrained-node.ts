@@ -69,7 +69,7 @@ async function openWeights(folder: string): Promise<SafetensorsReader[]> {
 }
 
 /** Half and double precision become float32, which models compute in. */
-const widened = (data: TensorData): TensorData =>
+export const widened = (data: TensorData): TensorData =>
   isFloat(data.dtype) && data.dtype !== "float32" ? fromNumbers("float32", data.shape, toNumbers(data)) : data;
 
 /**

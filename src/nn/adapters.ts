@@ -1,0 +1,193 @@
+/**
+ * @module Low-rank adapters of a whole model: put in place by the paths of its linear layers, merged into their weights and taken out again.
+ */
+import type { TensorData } from "../graph/index.js";
+import { fromNumbers, toNumbers } from "../graph/index.js";
+import { expectInteger, expectOption } from "../util/described.js";
+import { ConfigError } from "../util/errors.js";
+import { expectMatches, matchesPath } from "../util/patterns.js";
+import { Linear } from "./linear.js";
+import { LoraLinear } from "./lora-linear.js";
+import type { Module } from "./module.js";
+import { joinPath } from "./module.js";
+
+export interface LoraOptions {
+  /** Width of the change; 8 by default. */
+  readonly rank?: number;
+  /** The change counts alpha / rank; as large as the rank by default. */
+  readonly alpha?: number;
+  /** Of the inputs of the change, while training. */
+  readonly dropout?: number;
+  /** Patterns of the paths of linear layers, or of the ends of paths: `query`, `encoder.layer.[0-3].*.value`. Left out, queries and values. */
+  readonly targets?: readonly string[];
+  /** Patterns of the paths of modules, or of the ends of paths, that are trained whole: a new head. */
+  readonly modulesToSave?: readonly string[];
+}
+
+/** What `addAdapters` puts into a model: plain JSON, which a run's configuration keeps. */
+export interface Lora {
+  readonly rank: number;
+  readonly alpha: number;
+  readonly dropout: number;
+  readonly targets?: readonly string[];
+  readonly modulesToSave: readonly string[];
+}
+
+/**
+ * Describes low-rank adapters.
+ *
+ * Source: Hu et al. 2021, arXiv:2106.09685. Errors: ConfigError for a rank below 1, or another number out of range.
+ */
+export function lora({ rank = 8, alpha = rank, dropout = 0, targets, modulesToSave = [] }: LoraOptions = {}): Lora {
+  expectInteger("lora: rank", rank, 1);
+  expectOption("lora: alpha", alpha, 0);
+  expectOption("lora: dropout", dropout, 0, 1, true);
+  return { rank, alpha, dropout, ...(targets === undefined ? {} : { targets }), modulesToSave };
+}
+
+/** Layers of queries and values by the last part of their paths, in every architecture: what PEFT adapts where nothing is said. */
+const USUAL_TARGETS = ["query", "value", "q_proj", "v_proj", "c_attn"];
+
+/** A path and its ends: what a pattern may match. */
+const endsOf = (path: string): string[] => path.split(".").map((_, i, segments) => segments.slice(i).join("."));
+
+/** A regular expression is held against the whole path, as PEFT does. */
+const chosen = (patterns: readonly string[], path: string): boolean =>
+  patterns.some((pattern) => (pattern.startsWith("/") ? [path] : endsOf(path)).some((end) => matchesPath(pattern, end)));
+
+/** The paths that patterns choose. ConfigError for a pattern that chooses none. */
+function choose(where: string, patterns: readonly string[], paths: readonly string[]): string[] {
+  for (const pattern of patterns) {
+    if (!paths.some((path) => chosen([pattern], path))) expectMatches(where, [pattern], paths);
+  }
+  return paths.filter((path) => chosen(patterns, path));
+}
+
+/** What adapting a model has done. */
+export interface Adapted {
+  /** Paths of the linear layers that have an adapter. */
+  readonly layers: readonly string[];
+  /** Paths of the modules that are trained whole. */
+  readonly saved: readonly string[];
+  /** Paths of the parameters that are learned: the adapters', and those of modules that are trained whole. */
+  readonly trained: readonly string[];
+  /** Paths of all others: what an optimizer must freeze. */
+  readonly frozen: readonly string[];
+}
+
+/**
+ * Puts adapters beside linear layers of a model, in place; what it computes is the same until they have learned something. Train with
+ * `withFineTuning(optimizer, model.parameters().keys(), { freeze: adapted.frozen })`.
+ *
+ * Errors: ConfigError for targets that match no linear layer, and where nothing is said and the model has no layers of the usual names.
+ */
+export function addAdapters(model: Module, { rank, alpha, dropout, targets, modulesToSave }: Lora): Adapted {
+  const modules = [...model.modules()];
+  if (modules.some(([, module]) => module instanceof LoraLinear))
+    throw new ConfigError("lora: expected a model without adapters, got one that has some; merge or remove them first");
+  const linear = modules.flatMap(([path, module]) => (module instanceof Linear ? [path] : []));
+  const layers =
+    targets === undefined ? linear.filter((path) => chosen(USUAL_TARGETS, path)) : choose("lora: targets", targets, linear);
+  const saved = savedModules(model, modulesToSave);
+  const wanted = new Set(layers.filter((path) => !saved.some((module) => isBelow(path, module))));
+  if (wanted.size === 0)
+    throw new ConfigError(
+      `lora: expected linear layers named ${USUAL_TARGETS.join(", ")}, got none; give targets among ${linear.join(", ") || "linear layers, of which the model has none"}`,
+    );
+  model.replaceParts((module, path) =>
+    module instanceof Linear && wanted.has(path) ? new LoraLinear(module, { rank, alpha, dropout }) : undefined,
+  );
+  return adaptedParts(model, modulesToSave);
+}
+
+/** What of a model with adapters is learned, and what is not; `modulesToSave` as `lora` was told. */
+export function adaptedParts(model: Module, modulesToSave: readonly string[]): Adapted {
+  const layers = [...adaptersOf(model).keys()];
+  const saved = savedModules(model, modulesToSave);
+  const adapters = new Set(layers.flatMap(namesOf));
+  const isTrained = (path: string): boolean => adapters.has(path) || saved.some((module) => isBelow(path, module));
+  const paths = [...model.parameters().keys()];
+  return { layers, saved, trained: paths.filter(isTrained), frozen: paths.filter((path) => !isTrained(path)) };
+}
+
+const savedModules = (model: Module, patterns: readonly string[]): string[] =>
+  outermost(choose("lora: modules to save", patterns, [...model.modules().keys()].slice(1)));
+
+const isBelow = (path: string, module: string): boolean => path === module || path.startsWith(`${module}.`);
+
+/** Of modules those that are not inside another of them. */
+const outermost = (paths: readonly string[]): string[] =>
+  paths.filter((path) => !paths.some((other) => other !== path && isBelow(path, other)));
+
+const namesOf = (path: string): [string, string] => [`${path}.lora_A.weight`, `${path}.lora_B.weight`];
+
+/** The layers of a model that have an adapter, by path. */
+export const adaptersOf = (model: Module): Map<string, LoraLinear> =>
+  new Map([...model.modules()].filter((entry): entry is [string, LoraLinear] => entry[1] instanceof LoraLinear));
+
+/** Takes the adapters out of a model, in place: the layers are as they were, for numbers that `mergeAdapters` gave. */
+export function removeAdapters(model: Module): void {
+  model.replaceParts((module) => (module instanceof LoraLinear ? module.base : undefined));
+}
+
+function numbersAt(numbers: ReadonlyMap<string, TensorData>, path: string): TensorData {
+  const found = numbers.get(path);
+  if (found === undefined) throw new ConfigError(`adapters: expected numbers for ${path}, got none`);
+  return found;
+}
+
+/** sign · alpha/rank · B·A added to a weight, in its own layout. */
+function shifted(layer: LoraLinear, weight: TensorData, a: TensorData, b: TensorData, sign: 1 | -1): TensorData {
+  const { inFeatures, outFeatures, stored, scale } = layer;
+  const [down, up] = [toNumbers(a), toNumbers(b)];
+  const rank = down.length / inFeatures;
+  const result = toNumbers(weight);
+  for (let o = 0; o < outFeatures; o++) {
+    for (let r = 0; r < rank; r++) {
+      const factor = sign * scale * (up[o * rank + r] as number);
+      for (let i = 0; i < inFeatures; i++) {
+        const at = stored === "outIn" ? o * inFeatures + i : i * outFeatures + o;
+        result[at] = (result[at] as number) + factor * (down[r * inFeatures + i] as number);
+      }
+    }
+  }
+  return fromNumbers(weight.dtype, weight.shape, result);
+}
+
+/**
+ * The numbers of the model without adapters that computes the same: weight + alpha/rank · B·A in each layer that has one, all others as they are.
+ *
+ * Errors: ConfigError for numbers that are missing.
+ */
+export function mergeAdapters(model: Module, numbers: ReadonlyMap<string, TensorData>): Map<string, TensorData> {
+  const merged = new Map(numbers);
+  for (const [path, layer] of adaptersOf(model)) {
+    const [a, b] = namesOf(path);
+    const weight = joinPath(path, "weight");
+    merged.set(weight, shifted(layer, numbersAt(numbers, weight), numbersAt(numbers, a), numbersAt(numbers, b), 1));
+    merged.delete(a);
+    merged.delete(b);
+  }
+  return merged;
+}
+
+/**
+ * Takes adapters out of numbers into which `mergeAdapters` put them, so that they can be learned on. `adapters` are the numbers of `lora_A` and
+ * `lora_B`; rounding leaves differences of the weights' last bit.
+ *
+ * Errors: ConfigError for numbers that are missing.
+ */
+export function unmergeAdapters(
+  model: Module,
+  merged: ReadonlyMap<string, TensorData>,
+  adapters: ReadonlyMap<string, TensorData>,
+): Map<string, TensorData> {
+  const numbers = new Map(merged);
+  for (const [path, layer] of adaptersOf(model)) {
+    const [a, b] = namesOf(path);
+    const weight = joinPath(path, "weight");
+    numbers.set(weight, shifted(layer, numbersAt(merged, weight), numbersAt(adapters, a), numbersAt(adapters, b), -1));
+    numbers.set(a, numbersAt(adapters, a)).set(b, numbersAt(adapters, b));
+  }
+  return numbers;
+}

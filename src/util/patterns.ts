@@ -1,0 +1,74 @@
+/**
+ * @module Patterns of names: of parameter paths and of module paths, as groups, freezing and adapters choose them.
+ */
+import { ConfigError } from "./errors.js";
+import { nearest } from "./nearest.js";
+
+/** The names of `{a,b}` and `{0..11}`, without their braces. */
+function alternatives(inside: string): string[] {
+  const range = /^(\d+)\.\.(\d+)$/.exec(inside);
+  if (range === null) return inside.split(",");
+  const [from, to] = [Number(range[1]), Number(range[2])];
+  return Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => String(from + i));
+}
+
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+/** One piece of a pattern as a regular expression. */
+function pieceOf(piece: string): string {
+  if (piece === "*") return ".*";
+  if (piece === "?") return ".";
+  if (/^\[.+\]$/.test(piece)) return `[${piece.slice(1, -1).replace(/^!/, "^").replace(/[\\[]/g, "\\$&")}]`;
+  if (/^\{.+\}$/.test(piece)) return `(?:${alternatives(piece.slice(1, -1)).map(escaped).join("|")})`;
+  return escaped(piece);
+}
+
+const compiled = new Map<string, RegExp>();
+
+/**
+ * What a pattern matches: whole names, in which `*` stands for any characters, `?` for one, `[0-3]` for one of a set, `{a,b}` for one of several
+ * texts and `{0..11}` for one of a row of numbers. A pattern between slashes is a regular expression, which may match anywhere.
+ *
+ * Errors: ConfigError for a regular expression that is none.
+ */
+export function patternExpression(pattern: string): RegExp {
+  let expression = compiled.get(pattern);
+  if (expression === undefined) {
+    const regular = /^\/(.+)\/$/.exec(pattern)?.[1];
+    const pieces = pattern.match(/\*|\?|\[[^\]]+\]|\{[^}]+\}|[^*?[{]+|[[{]/g) ?? [];
+    try {
+      expression = new RegExp(regular ?? `^${pieces.map(pieceOf).join("")}$`);
+    } catch (cause) {
+      throw new ConfigError(`pattern ${pattern}: expected a pattern or a regular expression (${(cause as Error).message})`, {
+        cause,
+      });
+    }
+    compiled.set(pattern, expression);
+  }
+  return expression;
+}
+
+/** Whether a name fits one of the patterns (see `patternExpression`). */
+export function matchesPath(pattern: string | readonly string[], name: string): boolean {
+  if (typeof pattern !== "string") return pattern.some((p) => matchesPath(p, name));
+  return pattern === name || patternExpression(pattern).test(name);
+}
+
+/** Patterns of a command line: parted by commas, but for those in braces. */
+export const splitPatterns = (text: string): string[] =>
+  (text.match(/(\{[^}]*\}|[^,{])+/g) ?? []).map((part) => part.trim()).filter((part) => part !== "");
+
+/** ConfigError, with the nearest name, for a pattern that matches none. */
+export function expectMatches(where: string, patterns: Iterable<string>, names: readonly string[]): void {
+  for (const pattern of patterns) {
+    if (names.some((name) => matchesPath(pattern, name))) continue;
+    // What lies above the names counts as well: a pattern mostly names a part, and `*` what is in it.
+    const above = new Set(names.flatMap((name) => name.split(".").map((_, i, segments) => segments.slice(0, i + 1).join("."))));
+    const isRegular = /^\/.+\/$/.test(pattern);
+    const near = isRegular ? undefined : nearest(pattern.replace(/(\.?\*)+$/, ""), above);
+    const tops = [...new Set(names.map((name) => name.split(".", 1)[0] as string))].join(", ");
+    const hint =
+      near === undefined ? `the model's parts are ${tops}` : `did you mean "${names.includes(near) ? near : `${near}.*`}"?`;
+    throw new ConfigError(`${where}: expected patterns that match something, got "${pattern}", which matches nothing; ${hint}`);
+  }
+}
