@@ -82,9 +82,6 @@ export function byTable(c: Call, op: TableOp): readonly Tensor[] {
   return emit(op, inputs, attributes);
 }
 
-export const range = (start: number, end: number): number[] =>
-  Array.from({ length: Math.max(0, end - start) }, (_, i) => start + i);
-
 export const activation =
   (f: (x: Tensor, c: Call) => Tensor): Conversion =>
   (c) => [f(c.x(0), c)];

@@ -4,11 +4,12 @@
 import type { Dim, DType, Tensor } from "../graph/index.js";
 import { constant, dimSub, fromNumbers, sizeOf, staticDim } from "../graph/index.js";
 import * as ops from "../ops/index.js";
+import { range } from "../util/range.js";
 import type { Call, Operand } from "./call.js";
 import { operandOf, operandOfKnown } from "./call.js";
 import { type Known, knownOf, shapeOf } from "./known.js";
 import { dtypeOf, numbersOfTensor } from "./numbers.js";
-import { type Conversion, apply, range } from "./conversion.js";
+import { type Conversion, apply } from "./conversion.js";
 
 /** The value of a Constant node, in whichever attribute it stands. */
 function constantNode(c: Call): readonly Operand[] {

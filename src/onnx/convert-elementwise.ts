@@ -6,11 +6,12 @@ import { constant, DTYPES, normalizeAxis } from "../graph/index.js";
 import * as ops from "../ops/index.js";
 import { emitOne } from "../ops/index.js";
 import { DataError } from "../util/errors.js";
+import { range } from "../util/range.js";
 import type { Call, Operand } from "./call.js";
 import { operandOfKnown } from "./call.js";
 import { castKnown } from "./known.js";
 import { dtypeOf } from "./numbers.js";
-import { type Conversion, activation, apply, range } from "./conversion.js";
+import { type Conversion, activation, apply } from "./conversion.js";
 
 /** Before opset 7 an operand could be aligned at an axis by attributes. */
 function aligned(c: Call, a: Tensor, b: Tensor): Tensor {

@@ -6,8 +6,9 @@ import { normalizeAxes, normalizeAxis, staticDim } from "../graph/index.js";
 import type { TableOp } from "../ops/index.js";
 import * as ops from "../ops/index.js";
 import { emit, OPS } from "../ops/index.js";
+import { range } from "../util/range.js";
 import type { Call } from "./call.js";
-import { type Conversion, apply, range } from "./conversion.js";
+import { type Conversion, apply } from "./conversion.js";
 
 /** Before opset 13 these ops saw a matrix: the axes from `axis` on together are the columns. */
 const rowwise =

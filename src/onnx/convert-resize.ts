@@ -3,8 +3,9 @@
  */
 import type { Dim, Tensor } from "../graph/index.js";
 import { dimSub, normalizeAxis, staticDim } from "../graph/index.js";
+import { range } from "../util/range.js";
 import type { Call } from "./call.js";
-import { type Conversion, apply, range } from "./conversion.js";
+import { type Conversion, apply } from "./conversion.js";
 
 function resize(c: Call): readonly Tensor[] {
   const x = c.x(0);

@@ -4,8 +4,9 @@
 import type { Dim, Tensor } from "../graph/index.js";
 import { broadcastShapes, constant, dimSub, normalizeAxis, sizeOf, staticDim } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
+import { range } from "../util/range.js";
 import type { Call } from "./call.js";
-import { type Conversion, apply, range, required } from "./conversion.js";
+import { type Conversion, apply, required } from "./conversion.js";
 
 /** A place on an axis of length d, as Slice's attribute wants it: relative to a free length, from the end. */
 function place(c: Call, at: Dim, length: Dim, isEnd: boolean): number {

@@ -5,15 +5,13 @@
 import type { Dim, Tensor } from "../graph/index.js";
 import { constant, dimEquals, dimMul, formatShape, isFloat, sameShape, staticDim, staticShape } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
+import { range } from "../util/range.js";
 import type { Op, OptionalTensor, Target } from "./op.js";
 import { bytesMoved, elementCount, emit, emitOne, expectDType, expectSameDType, perElement, unreachableOp } from "./op.js";
 import { assign } from "./state.js";
 
 export type Two = readonly [Tensor, Tensor];
 export type Three = readonly [Tensor, Tensor, Tensor];
-
-export const range = (start: number, end: number): number[] =>
-  Array.from({ length: Math.max(0, end - start) }, (_, i) => start + i);
 
 /** [C] as [C, 1, …], which broadcasts against [N, C, …]. */
 export const alongChannels = (t: Tensor, rank: number): Tensor => t.reshape([t.shape[0] as Dim, ...range(2, rank).map(() => 1)]);

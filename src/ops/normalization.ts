@@ -9,7 +9,8 @@ import type { Op, OptionalTensor } from "./op.js";
 import { bytesMoved, elementCount, emit, emitOne, expectDType, expectSameDType, perElement } from "./op.js";
 
 import type { Three, Two } from "./batch-norm.js";
-import { alongChannels, channelAffine, channelDot, channelSum, expectChannels, isOrtCpu, range } from "./batch-norm.js";
+import { range } from "../util/range.js";
+import { alongChannels, channelAffine, channelDot, channelSum, expectChannels, isOrtCpu } from "./batch-norm.js";
 
 // --- over features ------------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
  */
 import type { Graph, Node, Tensor } from "../../graph/index.js";
 import { reachableNodes, rewriteGraph, withScope } from "../../graph/index.js";
-import { geluNodes } from "../elementwise.js";
+import { geluNodes } from "../activation.js";
 import { gemm } from "../linalg.js";
 import type { Target } from "../op.js";
 

@@ -1,0 +1,48 @@
+/**
+ * @module Repetition of a tensor, and its triangles.
+ */
+import { dimMul, formatShape, staticShape, type Tensor } from "../graph/index.js";
+import { ShapeError } from "../util/errors.js";
+import type { Op } from "./op.js";
+import { emitOne, moves } from "./op.js";
+
+/** x repeated `repeats[i]` times along axis i. */
+export const Tile: Op<{ repeats: readonly number[] }, readonly [Tensor]> = {
+  name: "Tile",
+  domain: "",
+  attributes: { repeats: "ints" },
+  attributeInputs: { repeats: { slot: 1 } },
+  infer: ([x], { repeats }, where) => {
+    if (repeats.length !== x.rank) {
+      throw new ShapeError(`${where}: expected one count for each axis of ${formatShape(x.shape)}, got [${repeats.join(", ")}]`);
+    }
+    return [{ shape: x.shape.map((d, i) => dimMul(d, repeats[i] as number)), dtype: x.dtype }];
+  },
+  gradient: ({ inputs: [x], dy, attributes: { repeats } }) => {
+    const shape = staticShape(x.shape, "gradient of Tile");
+    const unfolded = shape.flatMap((d, i) => [repeats[i] as number, d]);
+    return [dy.reshape(unfolded).sum(shape.map((_, i) => 2 * i))];
+  },
+  cost: moves,
+  batch: ({ inputs: [x], attributes: { repeats } }) => [emitOne(Tile, [x], { repeats: [1, ...repeats] })],
+};
+
+/** Zeros above (`upper: 0`) or below (`upper: 1`) the k-th diagonal of the last two axes. */
+export const Trilu: Op<{ upper: boolean; k: number }, readonly [Tensor]> = {
+  name: "Trilu",
+  domain: "",
+  attributes: { upper: "bool", k: "int" },
+  attributeInputs: { k: { slot: 1, scalar: true } },
+  infer: ([x], _attributes, where) => {
+    if (x.rank < 2) throw new ShapeError(`${where}: expected at least 2 axes, got ${formatShape(x.shape)}`);
+    return [x];
+  },
+  gradient: ({ dy, attributes }) => [emitOne(Trilu, [dy], attributes)],
+  cost: moves,
+  batch: ({ inputs: [x], attributes }) => [emitOne(Trilu, [x], attributes)],
+};
+
+export const tile = (x: Tensor, repeats: readonly number[]): Tensor => emitOne(Tile, [x], { repeats });
+/** The lower triangle: zeros above the k-th diagonal. */
+export const tril = (x: Tensor, k = 0): Tensor => emitOne(Trilu, [x], { upper: false, k });
+export const triu = (x: Tensor, k = 0): Tensor => emitOne(Trilu, [x], { upper: true, k });
