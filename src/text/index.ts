@@ -3,6 +3,7 @@
  * Rust library.
  */
 export * from "./assemble.js";
+export * from "./chat-template.js";
 export * from "./token-batch.js";
 export * from "./tokenizer.js";
 export type { TokenizerJson } from "./tokenizer-json.js";

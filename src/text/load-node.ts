@@ -4,6 +4,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as z from "zod";
+import { ChatTemplate } from "./chat-template.js";
 import { tokenizerFrom } from "./native-node.js";
 import type { SpecialRole, SpecialTokens, Tokenizer } from "./tokenizer.js";
 import { DataError } from "../util/errors.js";
@@ -18,7 +19,16 @@ const config = z.looseObject({
   cls_token: token,
   sep_token: token,
   mask_token: token,
+  chat_template: z.union([z.string(), z.array(z.looseObject({ name: z.string(), template: z.string() }))]).nullish(),
 });
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (info) => info.isFile(),
+    () => false,
+  );
+
+const CONFIG = "tokenizer_config.json";
 
 async function readText(path: string): Promise<string> {
   try {
@@ -55,10 +65,25 @@ export async function loadTokenizer(path: string): Promise<Tokenizer> {
   );
   const file = isFolder ? join(path, "tokenizer.json") : path;
   const json = await readText(file);
-  const beside = join(dirname(file), "tokenizer_config.json");
-  const known = await stat(beside).then(
-    (info) => info.isFile(),
-    () => false,
-  );
-  return tokenizerFrom(json, { where: file, ...(known ? { special: specialTokens(await readText(beside), beside) } : {}) });
+  const beside = join(dirname(file), CONFIG);
+  return tokenizerFrom(json, {
+    where: file,
+    ...((await exists(beside)) ? { special: specialTokens(await readText(beside), beside) } : {}),
+  });
+}
+
+/**
+ * The chat template of a checkpoint's folder: `chat_template.jinja`, or the one (or the one called default) in `tokenizer_config.json`;
+ * undefined where there is none.
+ *
+ * Errors: ConfigError for a template that does not parse.
+ */
+export async function loadChatTemplate(folder: string): Promise<ChatTemplate | undefined> {
+  const [file, beside] = [join(folder, "chat_template.jinja"), join(folder, CONFIG)];
+  const text = (await exists(beside)) ? await readText(beside) : "{}";
+  const tokens = Object.entries(specialTokens(text, beside)).map(([role, content]) => [`${role}_token`, content]);
+  const named = parseJsonWith(config, text, beside).chat_template ?? undefined;
+  const own = typeof named === "string" ? named : named?.find(({ name }) => name === "default")?.template;
+  const [source, where] = (await exists(file)) ? [await readText(file), file] : [own, beside];
+  return source === undefined ? undefined : new ChatTemplate(source, Object.fromEntries(tokens), where);
 }
