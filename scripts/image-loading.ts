@@ -78,7 +78,7 @@ try {
     testFraction: 0,
     validationFraction: 0,
   });
-  const { info, train } = await task.prepare(data, { seed: 1, ignore: [] });
+  const { info, train } = await task.prepare(data, { seed: 1, ignore: [], model: values.model });
   const context: TaskContext<TaskInfo> = { info, use: "train", options: { augment: values.augment } };
   const model = modelNamed(task, values.model).build(info);
   const step = trainingStep({

@@ -129,6 +129,21 @@ export const taskOptions = {
     placeholder: "RUN",
     defaultText: "a small one that is trained first",
   }),
+  tokenizer: text({
+    help: "tasks of texts: characters, bpe, wordpiece, or a tokenizer.json (or its folder)",
+    placeholder: "NAME",
+    defaultText: "what suits the language and the task",
+  }),
+  vocabularySize: integer({
+    help: "tasks of texts: tokens of a vocabulary that is learned, at most",
+    minimum: 1,
+    defaultText: "the task's own",
+  }),
+  maxLength: integer({
+    help: "tasks of texts: the most tokens that the model is given at once",
+    minimum: 3,
+    defaultText: "the task's own",
+  }),
 } satisfies OptionTable;
 
 export type TrainingOptions = OptionValues<typeof trainingOptions>;

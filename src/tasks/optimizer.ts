@@ -14,6 +14,10 @@ export interface OptimizerOptions {
   readonly weightDecay: number;
   /** How long Adam remembers the gradient's direction. */
   readonly beta1?: number;
+  /** How long it remembers the gradient's size. */
+  readonly beta2?: number;
+  /** Of the peak, where a cosine or linear schedule ends. */
+  readonly finalLrFraction?: number;
   readonly warmupSteps?: number;
   readonly clipNorm?: number;
   /** Updates in all: schedules that need lengths of their own take shares of it. */
@@ -24,8 +28,9 @@ export interface OptimizerOptions {
 const OPTIMIZER_NAMES: Readonly<Record<string, string>> = { adamw: "adamW" };
 
 /** Schedules by command-line name, with lengths where they need some: thirds of the run, or a tenth. */
-function scheduleDescription({ schedule, lr: peak, warmupSteps, totalSteps }: OptimizerOptions): Json {
+function scheduleDescription({ schedule, lr: peak, warmupSteps, totalSteps, finalLrFraction }: OptimizerOptions): Json {
   const common = { peak, ...(warmupSteps === undefined ? {} : { warmupSteps }) };
+  const last = finalLrFraction === undefined ? undefined : peak * finalLrFraction;
   const share = (fraction: number): number => Math.max(1, Math.round(totalSteps * fraction));
   switch (schedule) {
     case "step":
@@ -36,6 +41,10 @@ function scheduleDescription({ schedule, lr: peak, warmupSteps, totalSteps }: Op
       return { name: "exponential", gamma: 0.01 ** (1 / totalSteps), ...common };
     case "inverse-square-root":
       return { name: "inverseSquareRoot", ...common };
+    case "cosine":
+      return { name: "cosine", ...common, ...(last === undefined ? {} : { min: last }) };
+    case "linear":
+      return { name: "linear", ...common, ...(last === undefined ? {} : { end: last }) };
     case "one-cycle":
       return { name: "oneCycle", peak };
     case "reduce-on-plateau":
@@ -47,11 +56,12 @@ function scheduleDescription({ schedule, lr: peak, warmupSteps, totalSteps }: Op
 
 /** Errors: ConfigError for an unknown name or a number out of range. */
 export function makeOptimizer(options: OptimizerOptions): Optimizer {
-  const { optimizer, weightDecay, clipNorm, beta1 } = options;
+  const { optimizer, weightDecay, clipNorm, beta1, beta2 } = options;
   const schedule = scheduleFrom(scheduleDescription(options));
   // SGD without momentum is rarely what is meant by the name in a shell.
   const extra: Record<string, Json> = optimizer === "sgd" ? { momentum: 0.9, nesterov: true } : {};
   if (beta1 !== undefined && /^(adamw?|lion)$/.test(optimizer)) extra["beta1"] = beta1;
+  if (beta2 !== undefined && /^(adamw?|lion)$/.test(optimizer)) extra["beta2"] = beta2;
   const name = OPTIMIZER_NAMES[optimizer] ?? optimizer;
   const made = optimizerFrom({ name, learningRate: schedule.description, weightDecay, ...extra });
   return clipNorm === undefined ? made : chain(clipByGlobalNorm(clipNorm), made);

@@ -10,6 +10,7 @@ import { ConfigError } from "../util/errors.js";
 import { cropsParts, parseImageSize } from "../vision/index.js";
 import { makeOptimizer } from "./optimizer.js";
 import { modelNamed, taskNamed } from "./table.js";
+import { tokenizerFile } from "./texts-node.js";
 import type { AnyTask, Buckets, Prepared, TaskContext, TaskInfo, TaskOptions, TrainingDefaults } from "./task.js";
 
 /** What was asked for; what is left out has the model's own default. Names are those of the command line. */
@@ -84,7 +85,13 @@ export async function plan(options: TrainTaskOptions, note: (text: string) => vo
     ...(options.repair === undefined ? {} : { repair: options.repair }),
   });
   const own = taskOptions(task, options);
-  const prepared = await task.prepare(data, { ...own, seed, ignore: options.ignoreColumn ?? [] });
+  const prepared = await task.prepare(data, {
+    ...own,
+    ...(await tokenizerFile(own)),
+    seed,
+    ignore: options.ignoreColumn ?? [],
+    model: modelName,
+  });
   const model = choice.build(prepared.info);
   const defaults = choice.defaults(prepared.train.length);
   const batchSize = Math.min(options.batchSize ?? defaults.batchSize, prepared.train.length);
@@ -93,7 +100,10 @@ export async function plan(options: TrainTaskOptions, note: (text: string) => vo
   const epochs = options.epochs ?? defaults.epochs;
   const totalSteps = options.steps ?? Math.max(1, Math.round(epochs * stepsPerEpoch));
   // Whole epochs, and not more often than a person would read.
-  const evaluateEvery = stepsPerEpoch * Math.max(1, Math.ceil(totalSteps / stepsPerEpoch / MOST_EVALUATIONS));
+  const evaluateEvery =
+    defaults.evaluations === undefined
+      ? stepsPerEpoch * Math.max(1, Math.ceil(totalSteps / stepsPerEpoch / MOST_EVALUATIONS))
+      : Math.ceil(totalSteps / defaults.evaluations);
   const settings = {
     optimizer: options.optimizer ?? defaults.optimizer,
     schedule: options.schedule ?? defaults.schedule,
@@ -102,6 +112,8 @@ export async function plan(options: TrainTaskOptions, note: (text: string) => vo
     warmupSteps: options.warmupSteps ?? defaults.warmupSteps,
     clipNorm: options.clipNorm ?? defaults.clipNorm,
     beta1: options.beta1 ?? defaults.beta1,
+    beta2: options.beta2 ?? defaults.beta2,
+    finalLrFraction: options.finalLrFraction ?? defaults.finalLrFraction,
   };
   const labelSmoothing = options.labelSmoothing ?? defaults.labelSmoothing;
   const asked = definedOnly({ ...own, labelSmoothing, augment: options.augment ?? defaults.augment }) as TaskOptions;
@@ -151,7 +163,15 @@ export async function plan(options: TrainTaskOptions, note: (text: string) => vo
 }
 
 /** Options that only some tasks have, as the command line names them. */
-const TASK_OPTIONS = ["loss", "holdOut", "falseAcceptRate", "features"] as const satisfies readonly (keyof TaskOptions)[];
+const TASK_OPTIONS = [
+  "loss",
+  "holdOut",
+  "falseAcceptRate",
+  "features",
+  "tokenizer",
+  "vocabularySize",
+  "maxLength",
+] as const satisfies readonly (keyof TaskOptions)[];
 
 /** The options of its own that a task is given. ConfigError for one that it does not take. */
 function taskOptions(task: AnyTask, options: TrainTaskOptions): TaskOptions {

@@ -21,6 +21,12 @@ export interface TrainingDefaults {
   readonly weightDecay: number;
   /** Adam's memory of the gradient's direction, where it is not the usual one. */
   readonly beta1?: number;
+  /** Adam's memory of the gradient's size, where it is not the usual one. */
+  readonly beta2?: number;
+  /** Of the peak, where a cosine or linear schedule ends; left out, 0. */
+  readonly finalLrFraction?: number;
+  /** How often to measure where an epoch is long; left out, after whole epochs. */
+  readonly evaluations?: number;
   readonly warmupSteps?: number;
   readonly clipNorm?: number;
   readonly labelSmoothing?: number;
@@ -76,6 +82,11 @@ export interface TaskOptions {
   readonly falseAcceptRate?: number;
   /** The run of a classifier whose features are compared. */
   readonly features?: string;
+  /** What texts are cut into: `characters`, `bpe`, `wordpiece`, or the text of a `tokenizer.json`. */
+  readonly tokenizer?: string;
+  readonly vocabularySize?: number;
+  /** The most tokens that a model is given at once. */
+  readonly maxLength?: number;
 }
 
 /** All that a task is told when it describes a graph or a batch. */
@@ -123,7 +134,7 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   readonly takes?: readonly (keyof TaskOptions)[];
   prepare(
     data: LoadedData,
-    options: TaskOptions & { readonly seed: number; readonly ignore: readonly string[] },
+    options: TaskOptions & { readonly seed: number; readonly ignore: readonly string[]; readonly model: string },
   ): Awaitable<Prepared<I>>;
   /** Types of the columns that a model reads. */
   inputs(context: TaskContext<I>, batch: Dim): ColumnTypes;

@@ -8,7 +8,10 @@ import { guessRoles, readTable, tableFormat } from "../data/node.js";
 import { decodeUtf8 } from "../data/text/lines.js";
 import { DataError } from "../util/errors.js";
 import type { Finished } from "./task-node.js";
+import type { TaskOptions } from "./task.js";
+import { loadTokenizer } from "../text/node.js";
 import type { TextInfo } from "./texts.js";
+import { TOKENIZERS } from "./texts.js";
 
 /** Texts, each with what it is called in an answer; `rows` are what a table has besides. */
 export interface ReadTextInputs {
@@ -73,6 +76,17 @@ export async function readTexts(
     ...(read.length === 1 && only?.rows !== undefined ? { rows: only.rows } : {}),
     badRows: read.reduce((sum, part) => sum + part.badRows, 0),
   };
+}
+
+/** The text of the `tokenizer.json` that `--tokenizer` names; nothing where that is no file or folder. */
+export async function tokenizerFile({ tokenizer }: Pick<TaskOptions, "tokenizer">): Promise<Pick<TaskOptions, "tokenizer">> {
+  if (tokenizer === undefined || Object.hasOwn(TOKENIZERS, tokenizer)) return {};
+  const isThere = await stat(tokenizer).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere && !tokenizer.endsWith(".json")) return {};
+  return { tokenizer: (await loadTokenizer(tokenizer)).toJson() };
 }
 
 /** Leaves the tokenizer beside the model, for others that read `tokenizer.json`. */

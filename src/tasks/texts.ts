@@ -11,7 +11,7 @@ import type { Dim } from "../graph/index.js";
 import type { Encoding, Tokenizer } from "../text/index.js";
 import { trainByteLevelBpe, trainCharacters, trainWordPiece } from "../text/index.js";
 import { ConfigError } from "../util/errors.js";
-import type { Buckets, ColumnTypes, TaskContext, TaskInfo } from "./task.js";
+import type { Buckets, ColumnTypes, TaskContext, TaskInfo, TaskOptions } from "./task.js";
 
 export interface TextInfo extends TaskInfo {
   /** The text of its `tokenizer.json`. */
@@ -55,6 +55,24 @@ export async function learnTokenizer(
 ): Promise<Tokenizer> {
   const { kind = usualTokenizer(texts), vocabularySize = 16_000 } = options;
   return tokenizerFrom(await TOKENIZERS[kind](texts, vocabularySize));
+}
+
+/** The tokenizer that was asked for: learned from the given texts, or a file's. ConfigError for a kind that there is not. */
+export async function textTokenizer(
+  texts: readonly string[],
+  { tokenizer, vocabularySize }: Pick<TaskOptions, "tokenizer" | "vocabularySize">,
+  usual: { readonly kind?: TokenizerKind; readonly vocabularySize?: number } = {},
+): Promise<Tokenizer> {
+  if (tokenizer?.startsWith("{") === true) return tokenizerFrom(tokenizer);
+  const kinds = Object.keys(TOKENIZERS) as TokenizerKind[];
+  const kind = kinds.find((name) => name === tokenizer) ?? usual.kind;
+  if (tokenizer !== undefined && kind !== tokenizer)
+    throw new ConfigError(`--tokenizer: expected ${kinds.join(", ")}, or a tokenizer.json, got ${tokenizer}`);
+  return learnTokenizer(texts, {
+    ...usual,
+    ...(kind === undefined ? {} : { kind }),
+    ...(vocabularySize === undefined ? {} : { vocabularySize }),
+  });
 }
 
 /** What of a tokenizer goes into a task's info. */
