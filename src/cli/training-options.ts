@@ -53,6 +53,32 @@ export const dataOptions = {
   maxMegapixels: number({ help: "refuse larger images before they are decoded", above: 0, placeholder: "N", defaultText: "100" }),
 } satisfies OptionTable;
 
+/** What of a model is learned, and how fast: for every verb that trains. */
+const fineTuningOptions = {
+  freeze: text({
+    help: "parameters that are not changed: patterns of their paths, such as 'bert.embeddings.*,bert.encoder.layer.[0-3].*'",
+    placeholder: "PATTERNS",
+  }),
+  layerDecay: number({
+    help: "each layer learns at this fraction of the rate of the one above it",
+    above: 0,
+    maximum: 1,
+    placeholder: "FRACTION",
+  }),
+  lora: integer({
+    help: "learn low-rank adapters of this rank, and leave the rest of --init as it is",
+    minimum: 1,
+    placeholder: "RANK",
+  }),
+  loraAlpha: number({ help: "adapters count alpha / rank", minimum: 0, defaultText: "the rank" }),
+  loraDropout: number({ help: "dropout before adapters", minimum: 0, maximum: 0.99, defaultText: "0" }),
+  loraTargets: text({
+    help: "linear layers that get adapters: patterns of their paths, or of the ends of these",
+    placeholder: "PATTERNS",
+    defaultText: "queries and values",
+  }),
+} satisfies OptionTable;
+
 /** How to train: for every verb that trains. */
 export const trainingOptions = {
   model: text({
@@ -94,7 +120,11 @@ export const trainingOptions = {
   earlyStopping: integer({ help: "stop after so many evaluations without a better one", minimum: 1, placeholder: "N" }),
   seed: integer({ help: "names every random choice; the same seed gives the same run", minimum: 0, default: 1 }),
   ...deviceOptions,
-  init: text({ help: "start from these weights: safetensors, ONNX, or a run", placeholder: "FILE" }),
+  init: text({
+    help: "start from these weights: a run, a checkpoint's folder (config.json, model.safetensors, tokenizer.json), safetensors, or ONNX",
+    placeholder: "FILE",
+  }),
+  ...fineTuningOptions,
   resume: text({ help: "go on with this run, or from one checkpoint of it", placeholder: "RUN", local: true }),
   config: {
     ...text({ help: "options from a JSON file, such as a run's config.json", placeholder: "FILE", local: true }),

@@ -1,26 +1,24 @@
 /**
- * @module Where a training starts from: the weights of another run, or of a file, matched by name and shape.
+ * @module The weights of another run, or of a file, matched by name and shape with those of a model.
  */
 import { loadOnnxWeights, loadSafetensors } from "../data/node.js";
 import type { Parameter, TensorData } from "../graph/index.js";
 import { formatShape, isFloat, sameShape } from "../graph/index.js";
-import { openRun, splitRunPath } from "../train/run-folder-node.js";
-import { checkpointParameters } from "../train/train-node.js";
 import { ConfigError } from "../util/errors.js";
-import { bestOrLast } from "./trained-node.js";
 
 /**
  * Numbers to start from, by name; a head for other classes is left out, and said.
  *
  * Errors: ConfigError that names each tensor that is missing, superfluous, or of another shape.
  */
-export async function numbersFrom(
+export function numbersFrom(
   path: string,
+  given: ReadonlyMap<string, TensorData>,
   parameters: ReadonlyMap<string, Parameter>,
   note: (text: string) => void,
-): Promise<ReadonlyMap<string, TensorData>> {
+): ReadonlyMap<string, TensorData> {
   // PyTorch's batch norm counts its batches, which nothing reads.
-  const numbers = new Map([...(await readNumbers(path))].filter(([name]) => !name.endsWith(".num_batches_tracked")));
+  const numbers = new Map([...given].filter(([name]) => !name.endsWith(".num_batches_tracked")));
   const others = [...numbers].filter(([name]) => !parameters.has(name));
   // An ONNX file has constants among its numbers: vectors may be such, and are superfluous only where something else does not fit.
   const isOnnx = path.endsWith(".onnx");
@@ -59,10 +57,6 @@ function headsOfOtherClasses(
   return classes.size === 1 && firstOnly && isRestThere ? unfit.map(({ name }) => name) : [];
 }
 
-async function readNumbers(path: string): Promise<ReadonlyMap<string, TensorData>> {
-  if (path.endsWith(".safetensors")) return (await loadSafetensors(path)).tensors;
-  if (path.endsWith(".onnx")) return loadOnnxWeights(path);
-  const { run, checkpoint } = splitRunPath(path);
-  const folder = await openRun(run);
-  return checkpointParameters(await folder.readCheckpoint(checkpoint ?? (await bestOrLast(folder))));
-}
+/** The numbers of a safetensors or ONNX file. */
+export const readWeights = async (path: string): Promise<ReadonlyMap<string, TensorData>> =>
+  path.endsWith(".onnx") ? loadOnnxWeights(path) : (await loadSafetensors(path)).tensors;

@@ -15,7 +15,7 @@ const CHECK_FRACTION = 0.2;
 
 /** Learns one batch by heart, which any sound model can; an unsound label, loss or model shows here and not after an hour. */
 export async function checkOneBatch(planned: Plan, device: DeviceChoice, signal: AbortSignal | undefined): Promise<void> {
-  const { prepared, step, checkRate, task, training, batchSize, resolved } = planned;
+  const { numbers, prepared, step, checkRate, task, training, batchSize, resolved } = planned;
   const rows = prepared.train.take(Math.min(batchSize, 32));
   const indices = Uint32Array.from({ length: rows.length }, (_, i) => i);
   // As they are: what is learned by heart must be the same each time, and of one class each.
@@ -24,7 +24,12 @@ export async function checkOneBatch(planned: Plan, device: DeviceChoice, signal:
   const batch =
     (await fetcher?.fetch({ indices, seed: resolved.seed ?? 1, epoch: 0, offset: 0 })) ?? rows.pick(...columns).batch();
   const quick = trainingStep({ ...step, accumulate: 1, optimizer: adam({ learningRate: checkRate }) });
-  const state = await TrainingState.create(quick, { seed: resolved.seed, device, threads: resolved.threads });
+  const state = await TrainingState.create(quick, {
+    seed: resolved.seed,
+    device,
+    threads: resolved.threads,
+    ...(numbers === undefined ? {} : { numbers }),
+  });
   try {
     const first = (await state.run(batch)).loss;
     let best = first;

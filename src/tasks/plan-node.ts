@@ -2,19 +2,28 @@
  * @module What a training will be, decided from what was asked for and the defaults of its task and model, before anything runs.
  */
 import { loadData } from "../data/node.js";
-import type { Module } from "../nn/index.js";
+import type { TensorData } from "../graph/index.js";
+import { ARCHITECTURES, modelFromConfig } from "../models/index.js";
+import type { Lora, Module } from "../nn/index.js";
 import type { DeviceChoice } from "../runtime/index.js";
 import type { BatchTypes, TrainingStep } from "../train/index.js";
 import { trainingStep } from "../train/index.js";
+import type { RunConfig } from "../train/run-folder.js";
 import { ConfigError } from "../util/errors.js";
 import { cropsParts, parseImageSize } from "../vision/index.js";
+import type { FineTuningOptions } from "./fine-tuning.js";
+import { adaptersFor, fineTuned, trainedNote } from "./fine-tuning.js";
+import type { PretrainedInfo } from "./model.js";
+import { fineTuningDefaults, modelOf } from "./model.js";
 import { makeOptimizer } from "./optimizer.js";
+import type { Start } from "./start-node.js";
+import { openStart, startOfRun } from "./start-node.js";
 import { modelNamed, taskNamed } from "./table.js";
 import { tokenizerFile } from "./texts-node.js";
 import type { AnyTask, Buckets, Prepared, TaskContext, TaskInfo, TaskOptions, TrainingDefaults } from "./task.js";
 
 /** What was asked for; what is left out has the model's own default. Names are those of the command line. */
-export interface TrainTaskOptions extends Partial<Omit<TrainingDefaults, "epochs">>, TaskOptions {
+export interface TrainTaskOptions extends Partial<Omit<TrainingDefaults, "epochs">>, TaskOptions, FineTuningOptions {
   readonly task: string;
   readonly data: string;
   readonly model?: string;
@@ -35,7 +44,7 @@ export interface TrainTaskOptions extends Partial<Omit<TrainingDefaults, "epochs
   readonly seed?: number;
   readonly device?: DeviceChoice;
   readonly threads?: number;
-  /** A run whose parameters training starts from. */
+  /** What training starts from: a run, a checkpoint's folder, a file of weights. */
   readonly init?: string;
   readonly check?: boolean;
   readonly lang?: "en" | "zh";
@@ -50,6 +59,10 @@ export interface Plan {
   /** What the task is told while it trains. */
   readonly training: TaskContext<TaskInfo>;
   readonly step: TrainingStep;
+  /** What the model begins with, where that is not its initializers' alone. */
+  readonly numbers: ReadonlyMap<string, TensorData> | undefined;
+  /** What is learned in the model's place. */
+  readonly adapters: Lora | undefined;
   /** Of rows that are sequences. */
   readonly buckets: Buckets | undefined;
   /** Adam's rate, for learning one batch by heart. */
@@ -67,11 +80,47 @@ const MOST_EVALUATIONS = 20;
 /** A network that is trained at small rates learns sooner at a small one. */
 const CHECK_RATE = 3e-3;
 
-/** Decides on a training. Errors: DataError, ConfigError for what was given. */
-export async function plan(options: TrainTaskOptions, note: (text: string) => void): Promise<Plan> {
+/** Where the model comes from. ConfigError for two answers. */
+async function startFor(
+  options: TrainTaskOptions,
+  task: AnyTask,
+  resumed: RunConfig | undefined,
+  note: (text: string) => void,
+): Promise<Start | undefined> {
+  if (options.init === undefined) return undefined;
+  if (resumed !== undefined) return startOfRun(resumed);
+  const start = await openStart(options.init, task, note);
+  if (start.pretrained !== undefined && options.model !== undefined)
+    throw new ConfigError(`--model ${options.model}: expected none beside --init ${options.init}, whose own model goes on`);
+  return start;
+}
+
+/** The model's name and what it is trained with where nothing else is said. */
+function choiceFor(
+  task: AnyTask,
+  options: TrainTaskOptions,
+  start: Start | undefined,
+): { readonly modelName: string; readonly defaults: (examples: number) => TrainingDefaults } {
+  const pretrained = start?.pretrained;
+  if (pretrained === undefined) {
+    const modelName = options.model ?? start?.modelName ?? task.defaultModel;
+    return { modelName, defaults: modelNamed(task, modelName).defaults };
+  }
+  const { hiddenSize } = modelFromConfig(pretrained.architecture, pretrained.config).config;
+  const defaults = fineTuningDefaults(hiddenSize, options.lora !== undefined);
+  return { modelName: ARCHITECTURES[pretrained.architecture].modelType, defaults: () => defaults };
+}
+
+/** Decides on a training, or on one that goes on. Errors: DataError, ConfigError for what was given. */
+export async function plan(
+  options: TrainTaskOptions,
+  note: (text: string) => void,
+  resumed?: RunConfig & { readonly adapters?: Lora },
+): Promise<Plan> {
   const task = taskNamed(options.task);
-  const modelName = options.model ?? task.defaultModel;
-  const choice = modelNamed(task, modelName);
+  const start = await startFor(options, task, resumed, note);
+  const choice = choiceFor(task, options, start);
+  const { modelName } = choice;
   const seed = options.seed ?? 1;
   const usual = choice.defaults(0).augment;
   const data = await loadData(options.data, {
@@ -85,14 +134,23 @@ export async function plan(options: TrainTaskOptions, note: (text: string) => vo
     ...(options.repair === undefined ? {} : { repair: options.repair }),
   });
   const own = taskOptions(task, options);
-  const prepared = await task.prepare(data, {
-    ...own,
-    ...(await tokenizerFile(own)),
-    seed,
-    ignore: options.ignoreColumn ?? [],
-    model: modelName,
-  });
-  const model = choice.build(prepared.info);
+  const prepared = withPretrained(
+    await task.prepare(data, {
+      ...own,
+      ...(await vocabularyOf(own, start)),
+      seed,
+      ignore: options.ignoreColumn ?? [],
+      model: modelName,
+    }),
+    start?.pretrained,
+  );
+  const model = modelOf(task, modelName, prepared.info);
+  const labels = task.pretrained?.labels?.(prepared.info);
+  const starting = start?.numbersFor(model, labels);
+  const adapters =
+    resumed === undefined
+      ? adaptersFor(options, model, starting && { fresh: starting.fresh, hasLabels: labels !== undefined })
+      : resumed.adapters;
   const defaults = choice.defaults(prepared.train.length);
   const batchSize = Math.min(options.batchSize ?? defaults.batchSize, prepared.train.length);
   const accumulate = options.accumulate ?? 1;
@@ -128,9 +186,10 @@ export async function plan(options: TrainTaskOptions, note: (text: string) => vo
     options: settled,
     ...(length === undefined ? {} : { length }),
   };
+  const { optimizer, trained } = fineTuned(model, makeOptimizer({ ...settings, totalSteps }), options, adapters);
   const step = trainingStep({
     model,
-    optimizer: makeOptimizer({ ...settings, totalSteps }),
+    optimizer,
     accumulate,
     loss: (batch) => task.loss(task.outputs(model, task.features(batch, training, model), batch, training), batch, training),
   });
@@ -151,16 +210,43 @@ export async function plan(options: TrainTaskOptions, note: (text: string) => vo
     prepared,
     training,
     step,
+    numbers: starting?.numbers,
+    adapters,
     buckets,
     checkRate: defaults.optimizer.startsWith("adam") ? Math.min(CHECK_RATE, 2 * defaults.lr) : CHECK_RATE,
     batchSize,
     totalSteps,
     evaluateEvery,
-    notes: [...data.notes, ...prepared.notes],
+    notes: [
+      ...data.notes,
+      ...prepared.notes,
+      ...(start?.pretrained === undefined ? [] : startNotes(options.init ?? "", start.pretrained, starting?.fresh ?? [])),
+      ...trainedNote(model, trained),
+    ],
     dataName: data.name,
     resolved,
   };
 }
+
+/** The tokenizer of the model that training starts from, or of the file that was asked for. ConfigError for both. */
+async function vocabularyOf(
+  own: TaskOptions,
+  start: Start | undefined,
+): Promise<Pick<TaskOptions, "tokenizer"> & Pick<Start, "maxPositions">> {
+  if (start?.tokenizer === undefined) return tokenizerFile(own);
+  const asked = own.tokenizer !== undefined ? "--tokenizer" : own.vocabularySize !== undefined ? "--vocabulary-size" : undefined;
+  if (asked !== undefined) throw new ConfigError(`${asked}: expected none beside --init, whose model has its own tokenizer`);
+  const { tokenizer, maxPositions } = start;
+  return { tokenizer, ...(maxPositions === undefined ? {} : { maxPositions }) };
+}
+
+/** What a task prepared, with the checkpoint's configuration, of which its model is made again. */
+const withPretrained = (prepared: Prepared<TaskInfo>, pretrained: Start["pretrained"]): Prepared<TaskInfo> =>
+  pretrained === undefined ? prepared : { ...prepared, info: { ...prepared.info, pretrained } };
+
+const startNotes = (path: string, { architecture }: PretrainedInfo, fresh: readonly string[]): readonly string[] => [
+  `--init ${path}: ${architecture}${fresh.length === 0 ? "" : `; these start anew: ${fresh.join(", ")}`}`,
+];
 
 /** Options that only some tasks have, as the command line names them. */
 const TASK_OPTIONS = [

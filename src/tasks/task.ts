@@ -5,6 +5,7 @@
 import type { Batch, Dataset } from "../data/index.js";
 import type { LoadedData, LoaderOptions, LoadOptions, WorkerCollate } from "../data/node.js";
 import type { Dim, Tensor, TensorData, TensorType } from "../graph/index.js";
+import type { ArchitectureName } from "../models/index.js";
 import type { Metrics, Monitor, Objective } from "../train/index.js";
 import type { Module } from "../nn/index.js";
 
@@ -134,8 +135,21 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   readonly takes?: readonly (keyof TaskOptions)[];
   prepare(
     data: LoadedData,
-    options: TaskOptions & { readonly seed: number; readonly ignore: readonly string[]; readonly model: string },
+    options: TaskOptions & {
+      readonly seed: number;
+      readonly ignore: readonly string[];
+      readonly model: string;
+      /** The longest text that the model takes, in tokens, where training starts from one that says so. */
+      readonly maxPositions?: number;
+    },
   ): Awaitable<Prepared<I>>;
+  /** What becomes of checkpoints in Hugging Face's form; left out where the task takes none. */
+  readonly pretrained?: {
+    /** The classes that the task trains: one for each kind of trunk. */
+    readonly architectures: readonly ArchitectureName[];
+    /** The labels of the head, which is new where the checkpoint has others; left out where it has none. */
+    readonly labels?: (info: I) => readonly string[];
+  };
   /** Types of the columns that a model reads. */
   inputs(context: TaskContext<I>, batch: Dim): ColumnTypes;
   /** Types of the columns that the loss and the measurement read besides. */

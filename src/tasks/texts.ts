@@ -85,6 +85,18 @@ export function tokenizerInfo(
   return { tokenizer: tokenizer.toJson(), vocabularySize: tokenizer.size, padId: tokenizer.special.pad ?? 0, maxLength };
 }
 
+/**
+ * The length that texts are cut to: what is asked for, or the usual one, as far as the model that training starts from takes it. ConfigError for more.
+ */
+export function lengthFor(
+  { maxLength, maxPositions = Infinity }: Pick<TaskOptions, "maxLength"> & { readonly maxPositions?: number },
+  usual: number,
+): number {
+  if (maxLength !== undefined && maxLength > maxPositions)
+    throw new ConfigError(`--max-length: expected at most the ${maxPositions} tokens that the model takes, got ${maxLength}`);
+  return maxLength ?? Math.min(usual, maxPositions);
+}
+
 /** Encodings as rows: `input_ids` [N, T] of different lengths, and `length` [N]. An empty one is a row of one padding token. */
 export function encodedRows(encodings: readonly Pick<Encoding, "ids">[], { padId }: Pick<TextInfo, "padId">): Dataset {
   const ids = encodings.map((encoding) => (encoding.ids.length > 0 ? encoding.ids : Int32Array.of(padId)));

@@ -1,10 +1,13 @@
 /**
  * @module A task trained into a run folder, from a data set's name to a report: what `descent train` does.
  */
+import { join } from "node:path";
 import type { Dataset, WorkerFetcher } from "../data/node.js";
 import type { TensorData } from "../graph/index.js";
 import { constant, symbol } from "../graph/index.js";
+import type { Lora, Module } from "../nn/index.js";
 import { evaluate, platformRuntime, resolveDevice } from "../runtime/index.js";
+import { saveAdapters } from "../train/adapters-node.js";
 import { forEachBatch } from "../train/evaluate.js";
 import type { Callback, Metrics, TrainingState } from "../train/index.js";
 import type { Progress, ProgressOptions } from "../train/progress.js";
@@ -12,9 +15,8 @@ import { peakMemoryMiB } from "../train/progress-node.js";
 import type { RunConfig, RunSummary } from "../train/run-folder.js";
 import type { Checkpoint, RunWriter } from "../train/run-folder-node.js";
 import { checkFree, createRun, openRun, resumeRun, splitRunPath } from "../train/run-folder-node.js";
-import { trainRun } from "../train/train-node.js";
+import { checkpointParameters, trainRun } from "../train/train-node.js";
 import { ConfigError } from "../util/errors.js";
-import { numbersFrom } from "./init-node.js";
 import { checkMemory, measureStep } from "./memory-node.js";
 import { checkOneBatch } from "./one-batch-node.js";
 import type { Plan, TrainTaskOptions } from "./plan-node.js";
@@ -24,7 +26,7 @@ import { byLength, evenly, fetcherFor } from "./rows-node.js";
 import { nodeTaskNamed } from "./table-node.js";
 import type { Watched } from "./task-node.js";
 import type { Measurement, TaskContext, TaskInfo } from "./task.js";
-import { BATCH, TrainedModel } from "./trained-node.js";
+import { BATCH, bestOrLast, TrainedModel } from "./trained-node.js";
 import { descentVersion } from "./version-node.js";
 
 /** Where the run goes, and how it is watched. */
@@ -113,6 +115,13 @@ async function openFolder(
   };
 }
 
+/** The adapters of the checkpoint that is used, in PEFT's layout. */
+async function keepAdapters(run: string, model: Module, adapters: Lora, base: string | undefined): Promise<void> {
+  const folder = await openRun(run);
+  const numbers = checkpointParameters(await folder.readCheckpoint(await bestOrLast(folder)));
+  await saveAdapters(join(run, "adapter"), model, numbers, adapters, base === undefined ? {} : { base });
+}
+
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 /**
@@ -130,12 +139,9 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     if (context.resume === undefined) checkFree(context.out, context.overwrite === true);
     const device = await resolveDevice(await platformRuntime(), opened.options.device ?? "auto");
     await evaluate({ one: constant(1) }, {}, { device });
-    const planned = await plan(opened.options, note);
+    const planned = await plan(opened.options, note, opened.checkpoint === undefined ? undefined : opened.config);
     const { task, prepared, step, resolved, batchSize, totalSteps, buckets, model, modelName, dataName } = planned;
     if (opened.config !== undefined) checkSameData(opened.config, prepared.info, context.resume as string);
-    // A run that goes on has its numbers in the checkpoint.
-    const init = opened.checkpoint === undefined ? resolved.init : undefined;
-    const numbers = init === undefined ? undefined : await numbersFrom(init, step.types.parameters, note);
     using fetcher = fetcherFor(task, planned.training, prepared.train);
     using measuring = fetcherFor(task, inUse(planned.training), prepared.validation);
     // Batches that are made elsewhere may need columns that no model reads.
@@ -156,6 +162,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       options: definedOnly({ ...resolved, task: undefined }),
       model: modelName,
       info: prepared.info,
+      ...(planned.adapters === undefined ? {} : { adapters: planned.adapters }),
       notes: planned.notes,
     };
     writer ??= await createRun(context.out, { config, overwrite: context.overwrite });
@@ -200,13 +207,14 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       callbacks: context.onStep === undefined ? [] : [{ onStep: context.onStep }],
       ...(watch === undefined ? {} : { watch: (state: TrainingState) => watch(watched(state)) }),
       checkpoint: opened.checkpoint,
-      numbers,
+      numbers: planned.numbers,
     });
     await trained.state.dispose();
     const { ended, progress, stepMs } = trained;
     if (ended === "interrupted") return { path: writer.path, ended };
     const { model: best } = await TrainedModel.open(writer.path, { device, threads: resolved.threads });
     await using used = best;
+    if (planned.adapters !== undefined) await keepAdapters(writer.path, model, planned.adapters, resolved.init);
     await side.finish?.({ used, writer, prepared, options: planned.training.options });
     const run = writer.path;
     const wholly = async (examples: Dataset, measurement: Measurement | undefined): Promise<Metrics> => ({

@@ -6,7 +6,8 @@ import type { Batch, BatchFetcher, Dataset, WorkerFetcher } from "../data/node.j
 import { inputTimesGradient } from "../explain/index.js";
 import type { Parameter, Tensor, TensorData } from "../graph/index.js";
 import { Graph, input, symbol } from "../graph/index.js";
-import type { Module } from "../nn/index.js";
+import type { Lora, Module } from "../nn/index.js";
+import { addAdapters, mergeAdapters } from "../nn/index.js";
 import { exportGraph } from "../onnx/index.js";
 import { lowerGraph, resolveMode } from "../ops/index.js";
 import type { DeviceChoice, Executable } from "../runtime/index.js";
@@ -19,7 +20,8 @@ import { forEachBatch } from "../train/evaluate.js";
 import { randomInputs } from "../train/step.js";
 import { ConfigError } from "../util/errors.js";
 import { byLength, fetcherFor } from "./rows-node.js";
-import { modelNamed, taskNamed } from "./table.js";
+import { modelOf } from "./model.js";
+import { taskNamed } from "./table.js";
 import type { Answer, AnyTask, Measurement, TaskContext, TaskInfo } from "./task.js";
 
 export interface UseOptions {
@@ -35,6 +37,12 @@ export const bestOrLast = async (folder: RunFolder): Promise<CheckpointName> =>
 
 /** Rows that are computed at once unless the task says less; a single input is computed alone. */
 export const BATCH = 256;
+
+/** The numbers of the model without its adapters, which is faster. */
+function merged(model: Module, adapters: Lora, numbers: ReadonlyMap<string, TensorData>): ReadonlyMap<string, TensorData> {
+  addAdapters(model, adapters);
+  return mergeAdapters(model, numbers);
+}
 
 const pick = (batch: Batch, columns: readonly string[]): Batch =>
   Object.fromEntries(columns.map((name) => [name, batch[name] as TensorData]));
@@ -73,7 +81,7 @@ export class TrainedModel implements AsyncDisposable {
     this.task = task;
     this.modelName = modelName;
     this.info = info;
-    this.model = modelNamed(task, modelName).build(info);
+    this.model = modelOf(task, modelName, info);
     this.numbers = numbers;
     this.#options = options;
     const problems = [...this.model.state()].flatMap(([path, p]) => {
@@ -91,10 +99,13 @@ export class TrainedModel implements AsyncDisposable {
     const folder = await openRun(run);
     const config = await folder.config();
     const checkpoint = await folder.readCheckpoint(name ?? (await bestOrLast(folder)));
-    const { model, info } = config as RunConfig & { model?: string; info?: TaskInfo };
+    const { model, info, adapters } = config as RunConfig & { model?: string; info?: TaskInfo; adapters?: Lora };
     if (model === undefined || info === undefined)
       throw new ConfigError(`${run}: expected a run of a task, got a config.json without model and info`);
-    return { model: new TrainedModel(taskNamed(config.task), model, info, checkpointParameters(checkpoint), options), config };
+    const task = taskNamed(config.task);
+    const numbers = checkpointParameters(checkpoint);
+    const plain = adapters === undefined ? numbers : merged(modelOf(task, model, info), adapters, numbers);
+    return { model: new TrainedModel(task, model, info, plain, options), config };
   }
 
   get #context(): TaskContext<TaskInfo> {

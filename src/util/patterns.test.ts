@@ -33,5 +33,6 @@ test("a pattern without a match is refused with the nearest name, or with the pa
   expectMatches("--freeze", ["encoder.*", "*.{3,4}.*"], PATHS);
   refused("encodr.*", /--freeze: .*"encodr\.\*", which matches nothing; did you mean "encoder\.\*"\?/);
   refused("encoder.layer.3.weigth", /did you mean "encoder\.layer\.3\.weight"\?/);
-  refused("decoder-of-sorts", /the model's parts are encoder/);
+  refused("layer.3.*", /did you mean "\*\.layer\.3\.\*"\?/);
+  refused("decoder-of-sorts", /the model's parts are encoder\.layer\.0, encoder\.layer\.1, /);
 });

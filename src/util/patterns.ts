@@ -58,17 +58,33 @@ export function matchesPath(pattern: string | readonly string[], name: string): 
 export const splitPatterns = (text: string): string[] =>
   (text.match(/(\{[^}]*\}|[^,{])+/g) ?? []).map((part) => part.trim()).filter((part) => part !== "");
 
+/** The names up to the first part in which they differ. */
+function partsOf(names: readonly string[]): string[] {
+  const split = names.map((name) => name.split("."));
+  let depth = 1;
+  while (
+    split.every((parts) => parts.length > depth) &&
+    new Set(split.map((parts) => parts.slice(0, depth).join("."))).size === 1
+  )
+    depth++;
+  return [...new Set(split.map((parts) => parts.slice(0, depth).join(".")))];
+}
+
+/** The nearest name, or what lies above names: a pattern mostly names a part, and `*` what is in it. */
+function nearestPattern(pattern: string, names: readonly string[]): string | undefined {
+  if (/^\/.+\/$/.test(pattern)) return undefined;
+  const above = names.flatMap((name) => name.split(".").map((_, i, segments) => segments.slice(0, i + 1).join(".")));
+  const near = nearest(pattern.replace(/(\.?\*)+$/, ""), new Set(above));
+  return near === undefined || names.includes(near) ? near : `${near}.*`;
+}
+
 /** ConfigError, with the nearest name, for a pattern that matches none. */
 export function expectMatches(where: string, patterns: Iterable<string>, names: readonly string[]): void {
   for (const pattern of patterns) {
     if (names.some((name) => matchesPath(pattern, name))) continue;
-    // What lies above the names counts as well: a pattern mostly names a part, and `*` what is in it.
-    const above = new Set(names.flatMap((name) => name.split(".").map((_, i, segments) => segments.slice(0, i + 1).join("."))));
-    const isRegular = /^\/.+\/$/.test(pattern);
-    const near = isRegular ? undefined : nearest(pattern.replace(/(\.?\*)+$/, ""), above);
-    const tops = [...new Set(names.map((name) => name.split(".", 1)[0] as string))].join(", ");
-    const hint =
-      near === undefined ? `the model's parts are ${tops}` : `did you mean "${names.includes(near) ? near : `${near}.*`}"?`;
-    throw new ConfigError(`${where}: expected patterns that match something, got "${pattern}", which matches nothing; ${hint}`);
+    const inside = `*.${pattern}`;
+    const near = names.some((name) => matchesPath(inside, name)) ? inside : nearestPattern(pattern, names);
+    const remedy = near === undefined ? `the model's parts are ${partsOf(names).join(", ")}` : `did you mean "${near}"?`;
+    throw new ConfigError(`${where}: expected patterns that match something, got "${pattern}", which matches nothing; ${remedy}`);
   }
 }

@@ -1,0 +1,177 @@
+/**
+ * @module Where a training starts from: another run, a checkpoint's folder in Hugging Face's form, or a file of weights. It says which model and which
+ * vocabulary go on, and gives the model's numbers; what is new begins from its initializer.
+ */
+import { join } from "node:path";
+import * as z from "zod";
+import { readFileBytes } from "../data/files-node.js";
+import type { TensorData } from "../graph/index.js";
+import { sameShape } from "../graph/index.js";
+import type { ArchitectureName } from "../models/index.js";
+import { ARCHITECTURES, configOf, labelsOf, matchCheckpoint, modelFromConfig, nameOfArchitecture } from "../models/index.js";
+import type { Module } from "../nn/index.js";
+import type { Json } from "../optim/index.js";
+import { loadPretrained, openRun, splitRunPath } from "../train/node.js";
+import { exists } from "../train/run-folder-reader-node.js";
+import { checkpointParameters } from "../train/train-node.js";
+import { isRecord } from "../util/described.js";
+import { ConfigError } from "../util/errors.js";
+import { parseJsonWith } from "../util/schema.js";
+import { numbersFrom, readWeights } from "./init-node.js";
+import type { PretrainedInfo } from "./model.js";
+import { TASKS } from "./table.js";
+import type { AnyTask, TaskInfo } from "./task.js";
+import { bestOrLast, TrainedModel } from "./trained-node.js";
+
+/** What a model begins with. */
+export interface StartingNumbers {
+  /** By parameter path. */
+  readonly numbers: ReadonlyMap<string, TensorData>;
+  /** Parameters that begin from their initializers. */
+  readonly fresh: readonly string[];
+}
+
+export interface Start {
+  /** The vocabulary that the model knows, where it reads texts. */
+  readonly tokenizer?: string;
+  /** The longest text that it takes. */
+  readonly maxPositions?: number;
+  /** The task's own model that goes on. */
+  readonly modelName?: string;
+  /** Or the checkpoint's, with the head that the task needs. */
+  readonly pretrained?: PretrainedInfo;
+  /** Errors: ConfigError that names each tensor that does not fit. */
+  readonly numbersFor: (model: Module, labels: readonly string[] | undefined) => StartingNumbers;
+}
+
+/** Numbers of the task's own model, and a note where its head is for other classes. */
+const ownNumbers =
+  (path: string, numbers: ReadonlyMap<string, TensorData>, note: (text: string) => void): Start["numbersFor"] =>
+  (model) => {
+    const parameters = model.state();
+    const found = numbersFrom(path, numbers, parameters, note);
+    return { numbers: found, fresh: [...parameters.keys()].filter((name) => !found.has(name)) };
+  };
+
+/** The class with the task's head on such a trunk. ConfigError where there is none. */
+function architectureFor(task: AnyTask, modelType: string, where: string): ArchitectureName {
+  const known = task.pretrained?.architectures ?? [];
+  const found = known.find((name) => ARCHITECTURES[name].modelType === modelType);
+  if (found !== undefined) return found;
+  if (known.length > 0)
+    throw new ConfigError(
+      `${where}: expected a checkpoint of ${known.map((name) => ARCHITECTURES[name].modelType).join(", ")} for ${task.name}, got ${modelType}`,
+    );
+  const takers = TASKS.filter((other) => other.pretrained !== undefined).map((other) => other.name);
+  throw new ConfigError(
+    `${where}: expected a run or a file of weights for ${task.name}, got a checkpoint in Hugging Face's form, which ${takers.join(", ")} take`,
+  );
+}
+
+/** Numbers of a trunk with the task's head; the head's own too, where it is for the same labels. */
+function headedNumbers(
+  architecture: ArchitectureName,
+  given: ReadonlyMap<string, TensorData>,
+  labelsBefore: readonly string[] | undefined,
+): Start["numbersFor"] {
+  const { base } = ARCHITECTURES[architecture];
+  return (model, labels) => {
+    const isOther = labels !== undefined && labelsBefore !== undefined && labelsBefore.join("\n") !== labels.join("\n");
+    const numbers = new Map<string, TensorData>();
+    const fresh: string[] = [];
+    for (const [path, parameter] of model.state()) {
+      const found = given.get(path);
+      const fits = found !== undefined && sameShape(found.shape, parameter.dims);
+      if (fits && !(isOther && !path.startsWith(`${base}.`))) numbers.set(path, found);
+      else fresh.push(path);
+    }
+    return { numbers, fresh };
+  };
+}
+
+/** A folder of Hugging Face's: the class that it names must be one that is supported, whatever the task makes of it. */
+async function fromCheckpoint(path: string, config: Json, task: AnyTask): Promise<Start> {
+  const where = `--init ${path}`;
+  const type = isRecord(config) && typeof config["model_type"] === "string" ? config["model_type"] : "none";
+  const supported = new Set(Object.values(ARCHITECTURES).map(({ modelType }) => modelType));
+  if (!supported.has(type))
+    throw new ConfigError(`${where}: model_type: expected one of ${[...supported].join(", ")}, got ${type}`);
+  const architecture = architectureFor(task, type, where);
+  const loaded = await loadPretrained(path, { as: architecture });
+  if (loaded.tokenizer === undefined)
+    throw new ConfigError(`${where}: expected tokenizer.json beside config.json, got none; save the model's tokenizer there`);
+  const { maxPositions } = loaded.model.config;
+  return {
+    tokenizer: loaded.tokenizer,
+    ...(maxPositions === undefined ? {} : { maxPositions }),
+    pretrained: { architecture, config },
+    numbersFor: headedNumbers(architecture, loaded.numbers, labelsOf(config)),
+  };
+}
+
+/** A run: of the same task its model goes on; of another one its trunk, where Hugging Face has a class for it. */
+async function fromRun(path: string, task: AnyTask, note: (text: string) => void): Promise<Start> {
+  const { run, checkpoint } = splitRunPath(path);
+  const folder = await openRun(run);
+  const config = await folder.config();
+  if (config["model"] === undefined || config["info"] === undefined) {
+    const read = await folder.readCheckpoint(checkpoint ?? (await bestOrLast(folder)));
+    return { numbersFor: ownNumbers(path, checkpointParameters(read), note) };
+  }
+  const { model: trained } = await TrainedModel.open(path);
+  const { tokenizer } = trained.info as TaskInfo & { readonly tokenizer?: string };
+  const vocabulary = tokenizer === undefined ? {} : { tokenizer };
+  const named = nameOfArchitecture(trained.model);
+  const isOwn = config.task === task.name && trained.info["pretrained"] === undefined;
+  if (isOwn || named === undefined || task.pretrained === undefined)
+    return {
+      ...vocabulary,
+      ...(config.task === task.name ? { modelName: trained.modelName } : {}),
+      numbersFor: ownNumbers(path, trained.numbers, note),
+    };
+  const own = configOf(trained.model).config;
+  const architecture = architectureFor(task, ARCHITECTURES[named].modelType, `--init ${path}`);
+  const headed = modelFromConfig(architecture, own);
+  const shapes = new Map([...trained.numbers].map(([name, { shape }]) => [name, shape]));
+  const { sources } = matchCheckpoint(headed, architecture, shapes, { newHead: true, where: `--init ${path}` });
+  const numbers = new Map([...sources].map(([name, source]) => [name, trained.numbers.get(source) as TensorData]));
+  const before = trained.task.pretrained?.labels?.(trained.info);
+  const { maxPositions } = headed.config;
+  return {
+    ...vocabulary,
+    ...(maxPositions === undefined ? {} : { maxPositions }),
+    pretrained: { architecture, config: own },
+    numbersFor: headedNumbers(architecture, numbers, before),
+  };
+}
+
+/**
+ * Opens what `--init` names.
+ *
+ * Errors: DataError for files that cannot be read; ConfigError for what is no start of this task: an architecture that is not supported, tensors that do
+ * not fit `config.json` (each is named), a tokenizer with more tokens than the embedding.
+ */
+export async function openStart(path: string, task: AnyTask, note: (text: string) => void): Promise<Start> {
+  if (/\.(safetensors|onnx)$/.test(path)) return { numbersFor: ownNumbers(path, await readWeights(path), note) };
+  const file = join(path, "config.json");
+  const config = (await exists(file))
+    ? (parseJsonWith(z.json(), new TextDecoder().decode(await readFileBytes(file)), file) as Json)
+    : null;
+  const isRun = !isRecord(config) || "descent" in config || !("model_type" in config || "architectures" in config);
+  return isRun ? fromRun(path, task, note) : fromCheckpoint(path, config, task);
+}
+
+/** What a run that goes on began with: its numbers are in its checkpoint. */
+export function startOfRun(config: { readonly [extra: string]: unknown }): Start {
+  const { tokenizer, pretrained } = config["info"] as { readonly tokenizer?: string; readonly pretrained?: PretrainedInfo };
+  return {
+    ...(tokenizer === undefined ? {} : { tokenizer }),
+    ...(pretrained === undefined ? { modelName: config["model"] as string } : { pretrained, ...positions(pretrained) }),
+    numbersFor: () => ({ numbers: new Map(), fresh: [] }),
+  };
+}
+
+function positions({ architecture, config }: PretrainedInfo): Pick<Start, "maxPositions"> {
+  const { maxPositions } = modelFromConfig(architecture, config).config;
+  return maxPositions === undefined ? {} : { maxPositions };
+}
