@@ -174,6 +174,17 @@ export const taskOptions = {
     minimum: 3,
     defaultText: "the task's own",
   }),
+  scheme: choice(["bio", "bioes"], {
+    help: "token-classification: how stretches become tags",
+    placeholder: "NAME",
+    defaultText: "bioes",
+  }),
+  missCost: number({
+    help: "token-classification, semantic-role-labeling: how much dearer a missed token is than a wrong one, in logarithms",
+    minimum: 0,
+    placeholder: "X",
+    defaultText: "the task's own",
+  }),
 } satisfies OptionTable;
 
 export type TrainingOptions = OptionValues<typeof trainingOptions>;

@@ -10,12 +10,15 @@ import type { TensorData } from "../graph/index.js";
 import { ConfigError, DataError } from "../util/errors.js";
 import type { Random } from "../util/random.js";
 
-/** Rows of whole numbers, each of its own length, as int32 [N, T] with T the longest; the rest of a row is 0. */
-export function raggedColumn(rows: readonly ArrayLike<number>[]): TensorColumn {
-  const width = rows.reduce((longest, row) => Math.max(longest, row.length), 1);
+/**
+ * Rows of whole numbers, each of its own length, as int32 [N, T] with T the longest; the rest of a row is 0. Rows with `inner` numbers for each element
+ * (one after the other) are [N, T, inner].
+ */
+export function raggedColumn(rows: readonly ArrayLike<number>[], inner?: number): TensorColumn {
+  const width = rows.reduce((longest, row) => Math.max(longest, row.length), inner ?? 1);
   const data = new Int32Array(rows.length * width);
   for (const [i, row] of rows.entries()) data.set(row, i * width);
-  return { dtype: "int32", shape: [rows.length, width], data };
+  return { dtype: "int32", shape: inner === undefined ? [rows.length, width] : [rows.length, width / inner, inner], data };
 }
 
 /** The index of the smallest bound that holds `length`; the last one if none does. */
@@ -66,7 +69,7 @@ export interface RaggedOptions {
   readonly length: string;
   /** Widths that a batch may have, ascending. */
   readonly bounds: readonly number[];
-  /** Each output from a column [N, T], cut to the batch's width; `pad` stands behind a row's end. */
+  /** Each output from a column [N, T, ..], cut to the batch's width; `pad` stands behind a row's end. */
   readonly columns: Readonly<
     Record<string, { readonly from: string; readonly dtype: "int64" | "int32" | "float32"; readonly pad: number }>
   >;
@@ -82,7 +85,7 @@ const asWords = (data: BigInt64Array): Int32Array => new Int32Array(data.buffer)
 /**
  * A batch of rows cut to the smallest of the widths that holds them.
  *
- * Shapes: each output [n, T] with T one of `bounds`.
+ * Shapes: each output [n, T, ..] with T one of `bounds`.
  * Errors: DataError if a row is longer than the widest.
  */
 export function raggedBatch(dataset: Dataset, request: BatchRequest, options: RaggedOptions): Batch {
@@ -98,20 +101,22 @@ export function raggedBatch(dataset: Dataset, request: BatchRequest, options: Ra
   for (const [name, { from, dtype, pad }] of Object.entries(options.columns)) {
     const column = dataset.tensor(from);
     const source = column.data as Int32Array;
-    const stride = column.shape[1] as number;
-    const data = DTYPES[dtype].create(indices.length * width);
+    const [, longestRow = 1, ...rest] = column.shape;
+    const inner = rest.reduce((product, d) => product * d, 1);
+    const [stride, wide] = [longestRow * inner, width * inner];
+    const data = DTYPES[dtype].create(indices.length * wide);
     const [into, step] = data instanceof BigInt64Array ? [asWords(data), 2] : [data as Int32Array, 1];
     for (const [n, i] of indices.entries()) {
-      const length = Number(lengths[i]);
-      for (let t = 0; t < width; t++) {
+      const length = Number(lengths[i]) * inner;
+      for (let t = 0; t < wide; t++) {
         const value = t < length ? (source[i * stride + t] as number) : pad;
-        const at = step * (n * width + t);
+        const at = step * (n * wide + t);
         into[at] = value;
         // The high word carries the sign.
         if (step === 2 && value < 0) into[at + 1] = -1;
       }
     }
-    batch[name] = { dtype, shape, data };
+    batch[name] = { dtype, shape: [...shape, ...rest], data };
   }
   if (options.mask !== undefined) {
     const data = new BigInt64Array(indices.length * width);

@@ -26,6 +26,7 @@ export * from "./pretrained.js";
 export * from "./resnet.js";
 export * from "./table.js";
 export * from "./tabular-mlp.js";
+export * from "./tagger.js";
 export * from "./text-cnn.js";
 export * from "./transformer.js";
 export * from "./vgg.js";

@@ -257,6 +257,8 @@ const TASK_OPTIONS = [
   "tokenizer",
   "vocabularySize",
   "maxLength",
+  "scheme",
+  "missCost",
 ] as const satisfies readonly (keyof TaskOptions)[];
 
 /** The options of its own that a task is given. ConfigError for one that it does not take. */

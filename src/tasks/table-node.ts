@@ -6,6 +6,7 @@ import { imageClassificationNode } from "./image-classification-node.js";
 import { imageGenerationNode } from "./image-generation-node.js";
 import { imageRecognitionNode } from "./image-recognition-node.js";
 import { objectDetectionNode } from "./object-detection-node.js";
+import { tokenClassificationNode } from "./token-classification-node.js";
 import { tabularNode } from "./tabular-node.js";
 import type { NodeTask } from "./task-node.js";
 
@@ -14,6 +15,7 @@ const NODE_TASKS: ReadonlyMap<string, NodeTask> = new Map([
   ["image-recognition", imageRecognitionNode],
   ["image-generation", imageGenerationNode],
   ["object-detection", objectDetectionNode],
+  ["token-classification", tokenClassificationNode],
   ["tabular-classification", tabularNode],
   ["tabular-regression", tabularNode],
 ]);

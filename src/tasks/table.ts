@@ -8,6 +8,7 @@ import { imageGeneration } from "./image-generation.js";
 import { imageRecognition } from "./image-recognition.js";
 import { objectDetection } from "./object-detection.js";
 import { tabularClassification, tabularRegression } from "./tabular.js";
+import { tokenClassification } from "./token-classification.js";
 import type { AnyTask, ModelChoice, TaskInfo } from "./task.js";
 
 export const TASKS: readonly AnyTask[] = [
@@ -15,6 +16,7 @@ export const TASKS: readonly AnyTask[] = [
   imageRecognition,
   imageGeneration,
   objectDetection,
+  tokenClassification,
   tabularClassification,
   tabularRegression,
 ] as readonly unknown[] as readonly AnyTask[];

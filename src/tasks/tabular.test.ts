@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Dataset } from "../data/index.js";
 import type { TensorData } from "../graph/index.js";
 import { RegressionMeasurement, tabularClassification, tabularRegression } from "./tabular.js";
 import type { TableInfo } from "./tabular.js";
@@ -30,7 +31,10 @@ test("errors of a quantity are in its own unit, over batches of any size; the lo
 });
 
 test("an answer is named as its column and in its unit", () => {
-  assert.deepEqual(tabularRegression.answers({ prediction: vector(0, -1.5) }, info, {}), [{ price: 100 }, { price: 85 }]);
+  assert.deepEqual(tabularRegression.answers({ prediction: vector(0, -1.5) }, info, {}, new Dataset({ price: [0, 0] })), [
+    { price: 100 },
+    { price: 85 },
+  ]);
 });
 
 test("small tables are passed often enough for 1,500 updates, large ones 20 times", () => {

@@ -111,6 +111,8 @@ export interface NodeTask {
   readonly conclude?: (model: TrainedModel, answers: readonly Answer[], options: AnswerOptions) => Promise<Answer[]>;
   /** One PNG of all answers. */
   readonly drawTogether?: (model: TrainedModel, answers: readonly Answer[]) => Promise<Uint8Array>;
-  /** A PNG of an input with its answer on it. */
+  /** What `draw` gives, where it is no PNG; inputs are texts then, and no names of files. */
+  readonly drawsAs?: "html" | "svg";
+  /** A picture of an input with its answer on it: PNG. */
   readonly draw?: (model: TrainedModel, input: string, answer: Answer) => Promise<Uint8Array>;
 }

@@ -88,6 +88,10 @@ export interface TaskOptions {
   readonly vocabularySize?: number;
   /** The most tokens that a model is given at once. */
   readonly maxLength?: number;
+  /** How stretches of tokens are written as tags: `bio` or `bioes`. */
+  readonly scheme?: string;
+  /** How much more it costs, in logarithms, to leave a token outside of a stretch than to put it into one. */
+  readonly missCost?: number;
 }
 
 /** All that a task is told when it describes a graph or a batch. */
@@ -170,8 +174,8 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   readonly score?: (outputs: Tensors, target: Tensor) => Tensor;
   /** Left out where there is nothing to compare with the truth. */
   measurement?(info: I): Measurement;
-  /** Answers for a batch of outputs, one per row; `batch` is what they were computed from. */
-  answers(outputs: Readonly<Record<string, TensorData>>, info: I, batch: Batch): Answer[];
+  /** Answers for a batch of outputs, one per row; `batch` is what they were computed from, and `given` the rows that it was made of. */
+  answers(outputs: Readonly<Record<string, TensorData>>, info: I, batch: Batch, given: Dataset): Answer[];
   /** Rows of other data than the training's with their targets, as the columns of `inputs` and the target. */
   examples(data: LoadedData, part: Dataset, info: I): Awaitable<Dataset>;
   /** The column to predict, where the task's data are tables. */

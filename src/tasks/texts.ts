@@ -128,7 +128,7 @@ export function textBuckets(_info: TaskInfo, rows: Dataset): Buckets {
  * buckets; in use, where any length will do, hardly wider than the longest row.
  */
 export function textCollate(
-  { info, use }: TaskContext<TextInfo>,
+  { info, use }: Pick<TaskContext<TaskInfo & Pick<TextInfo, "padId">>, "info" | "use">,
   rows: Dataset,
   more: Pick<RaggedOptions, "keep"> & { readonly columns?: RaggedOptions["columns"] } = {},
 ): WorkerCollate {

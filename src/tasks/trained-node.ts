@@ -192,7 +192,8 @@ export class TrainedModel implements AsyncDisposable {
   async answers(examples: Dataset): Promise<Answer[]> {
     const answers: Answer[] = [];
     await this.run(examples, (outputs, rows, batch) => {
-      for (const [i, answer] of this.task.answers(outputs, this.info, batch).entries()) answers[rows[i] as number] = answer;
+      const given = this.task.answers(outputs, this.info, batch, examples.select(rows));
+      for (const [i, answer] of given.entries()) answers[rows[i] as number] = answer;
     });
     return answers;
   }

@@ -4,9 +4,12 @@
  */
 export * from "./assemble.js";
 export * from "./chat-template.js";
+export * from "./feature-vocabulary.js";
 export * from "./token-batch.js";
+export * from "./token-features.js";
 export * from "./tokenizer.js";
 export type { TokenizerJson } from "./tokenizer-json.js";
 export * from "./train.js";
+export * from "./words.js";
 export { tokenizerFrom } from "./web.js";
 export { tokenizerFrom as tokenizerFromWeb } from "./web.js";

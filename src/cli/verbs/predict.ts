@@ -63,7 +63,7 @@ export const verb = defineVerb({
     const opened = await TrainedModel.open(path, { device: options.device, threads: options.threads });
     await using model = opened.model;
     const { nodeTaskNamed } = await import("../../tasks/table-node.js");
-    const { draw, drawTogether, conclude, takesNoInputs } = nodeTaskNamed(model.task.name);
+    const { draw, drawsAs, drawTogether, conclude, takesNoInputs } = nodeTaskNamed(model.task.name);
     if (options.gallery !== undefined && conclude === undefined)
       throw new ConfigError(`--gallery: expected a run of image-recognition, got ${model.task.name}`);
     if (options.draw !== undefined && draw === undefined)
@@ -88,7 +88,8 @@ export const verb = defineVerb({
       await mkdir(options.draw, { recursive: true });
       for (const [i, answer] of given.entries()) {
         const name = names[i] as string;
-        await writeFile(join(options.draw, `${basename(name, extname(name))}.png`), await draw(model, name, answer));
+        const file = drawsAs === undefined ? `${basename(name, extname(name))}.png` : `${i + 1}.${drawsAs}`;
+        await writeFile(join(options.draw, file), await draw(model, name, answer));
       }
       note(`${given.length} pictures in ${options.draw}`);
     }

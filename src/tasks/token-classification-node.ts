@@ -1,0 +1,81 @@
+/**
+ * @module Token classification with files: texts from a command line, entities in colour, and its part of a report.
+ */
+import { labelledTextAt, labelledTexts } from "../data/node.js";
+import { card, page, paragraph } from "../train/report-page.js";
+import { both } from "../train/report-words.js";
+import type { LabelSpan } from "../util/tags.js";
+import { markedText } from "./marked-text.js";
+import type { JudgedRow } from "./tagging-report.js";
+import { judgedRows, labelTable } from "./tagging-report.js";
+import type { TaggingInfo } from "./tagging.js";
+import { placesOf, TaggingMeasurement } from "./tagging.js";
+import type { InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "./task-node.js";
+import type { Answer } from "./task.js";
+import { readTexts } from "./texts-node.js";
+import type { Entity } from "./token-classification.js";
+import type { TrainedModel } from "./trained-node.js";
+
+/** Texts as rows of a tagging task, each named as it was given. */
+export async function readTaggingInputs(
+  model: TrainedModel,
+  inputs: readonly string[],
+  { skipBadRows = false }: InputOptions,
+): Promise<NamedInputs> {
+  const { texts, names, badRows } = await readTexts(inputs, { skipBadRows });
+  const examples = await model.task.encode(labelledTexts(texts.map((text) => ({ text }))), model.info);
+  return { examples, names, badRows };
+}
+
+function draw(model: TrainedModel, input: string, answer: Answer): Promise<Uint8Array> {
+  const { labels } = model.info as TaggingInfo;
+  const marks = (answer["entities"] as readonly Entity[]).map(({ start, end, label, score }) => ({
+    start,
+    end,
+    label,
+    title: score.toFixed(3),
+  }));
+  const body = `<div class="card" style="white-space:pre-wrap">${markedText(input, marks, labels)}</div>`;
+  return Promise.resolve(new TextEncoder().encode(page(input.slice(0, 60), body, "en")));
+}
+
+/** Texts that are shown of each kind. */
+const SHOWN = 10;
+
+async function report(sources: ReportSources): Promise<TaskReport> {
+  const { used, measurement, testRows } = sources;
+  const primaryMetric = "f1";
+  if (!(measurement instanceof TaggingMeasurement) || testRows === undefined) return { primaryMetric };
+  const { labels, unit } = used.info as TaggingInfo;
+  const { worst, some } = await judgedRows(sources, SHOWN);
+  const shown = ({ row, found, gold }: JudgedRow): string => {
+    const given = labelledTextAt(testRows, row);
+    const places = placesOf(given, unit);
+    const marked = (spans: readonly LabelSpan[]): string =>
+      markedText(
+        given.text,
+        spans.map(({ start, end, label }) => ({ start: places[start]?.[0] ?? 0, end: places[end - 1]?.[1] ?? 0, label })),
+        labels,
+      );
+    const line = (en: string, zh: string, spans: readonly LabelSpan[]): string =>
+      `<p style="max-width:none"><span class="soft">${both({ en, zh })}</span> ${marked(spans)}</p>`;
+    return card(line("found:", "结果：", found) + line("true:", "标注：", gold));
+  };
+  return {
+    primaryMetric,
+    sections: [
+      {
+        title: { en: "Label by label", zh: "逐标签" },
+        html:
+          paragraph(
+            "A stretch counts where both its ends and its label are right, as seqeval counts.",
+            "片段的两端和标签全部正确才算对，与 seqeval 的计法相同。",
+          ) + labelTable(measurement.metric.report(), { en: "label", zh: "标签" }),
+      },
+      { title: { en: "Texts from all over the test part", zh: "测试集中各处的文本" }, html: some.map(shown).join("") },
+      { title: { en: "Most mistakes", zh: "错误最多的文本" }, html: worst.map(shown).join("") },
+    ],
+  };
+}
+
+export const tokenClassificationNode: NodeTask = { readInputs: readTaggingInputs, report, draw, drawsAs: "html" };

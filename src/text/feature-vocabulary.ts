@@ -1,0 +1,53 @@
+/**
+ * @module Features of a few slots as numbers: 0 is padding, then come a number for what is unknown in each slot, and those that were learned.
+ */
+import type { TokenFeatures } from "./token-features.js";
+
+/** A vocabulary as JSON keeps it: the known values of each slot. */
+export type FeatureVocabularyJson = readonly (readonly string[])[];
+
+export class FeatureVocabulary {
+  readonly #slots: readonly ReadonlyMap<string, number>[];
+  /** Rows that a table of vectors for the features needs. */
+  readonly size: number;
+
+  private constructor(slots: readonly (readonly string[])[]) {
+    let next = 1 + slots.length;
+    this.#slots = slots.map((values) => new Map(values.map((value) => [value, next++])));
+    this.size = next;
+  }
+
+  /** Keeps values that occur at least `minCount` times in their slot. What is rarer is unknown, so that a model learns what to think of such. */
+  static learn(texts: Iterable<readonly TokenFeatures[]>, slots: number, minCount: number): FeatureVocabulary {
+    const counts = Array.from({ length: slots }, () => new Map<string, number>());
+    for (const text of texts)
+      for (const token of text)
+        for (const [slot, value] of token.entries()) {
+          const seen = counts[slot] as Map<string, number>;
+          seen.set(value, (seen.get(value) ?? 0) + 1);
+        }
+    return new FeatureVocabulary(
+      counts.map((seen) => [...seen].filter(([, count]) => count >= minCount).map(([value]) => value)),
+    );
+  }
+
+  static fromJson(json: FeatureVocabularyJson): FeatureVocabulary {
+    return new FeatureVocabulary(json);
+  }
+
+  toJson(): FeatureVocabularyJson {
+    return this.#slots.map((values) => [...values.keys()]);
+  }
+
+  get slots(): number {
+    return this.#slots.length;
+  }
+
+  /** Numbers of a text's features, token by token. */
+  encode(text: readonly TokenFeatures[]): Int32Array {
+    const ids = new Int32Array(text.length * this.slots);
+    for (const [t, token] of text.entries())
+      for (const [slot, value] of token.entries()) ids[t * this.slots + slot] = this.#slots[slot]?.get(value) ?? 1 + slot;
+    return ids;
+  }
+}
