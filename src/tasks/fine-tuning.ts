@@ -5,9 +5,10 @@ import { formatInteger } from "../util/text.js";
 import type { Parameter } from "../graph/index.js";
 import { nameOfArchitecture, ARCHITECTURES } from "../models/index.js";
 import type { Lora, Module } from "../nn/index.js";
-import { addAdapters, lora } from "../nn/index.js";
+import { lora } from "../nn/index.js";
 import type { Optimizer } from "../optim/index.js";
-import { splitPatterns, withFineTuning } from "../optim/index.js";
+import { splitPatterns } from "../optim/index.js";
+import { fineTune } from "../train/index.js";
 import { ConfigError } from "../util/errors.js";
 
 /** As the command line names them. */
@@ -24,7 +25,7 @@ export interface FineTuningOptions {
   readonly loraTargets?: string;
 }
 
-/** The model's parts above all else, and the trunk below which heads are not. */
+/** The module that a parameter belongs to. */
 const partOf = (path: string): string => path.slice(0, path.lastIndexOf("."));
 
 /** Modules that adapters leave alone: those that begin anew, and the head of a classifier. */
@@ -78,17 +79,11 @@ export function fineTuned(
   { freeze, layerDecay }: FineTuningOptions,
   adapters: Lora | undefined,
 ): { readonly optimizer: Optimizer; readonly trained: number } {
-  const frozen = [
-    ...(adapters === undefined ? [] : addAdapters(model, adapters).frozen),
-    ...(freeze === undefined ? [] : splitPatterns(freeze)),
-  ];
-  const asked = frozen.length > 0 || layerDecay !== undefined;
-  const tuned = asked
-    ? withFineTuning(optimizer, model.parameters().keys(), {
-        freeze: frozen,
-        ...(layerDecay === undefined ? {} : { layerDecay }),
-      })
-    : optimizer;
+  const tuned = fineTune(model, optimizer, {
+    ...(freeze === undefined ? {} : { freeze: splitPatterns(freeze) }),
+    ...(layerDecay === undefined ? {} : { layerDecay }),
+    ...(adapters === undefined ? {} : { adapters }),
+  });
   return { optimizer: tuned, trained: sizeOf(tuned.trained(model.parameters())) };
 }
 

@@ -24,6 +24,8 @@ import { platformRuntime, prepareGraph, resolveDevice } from "../runtime/index.j
 import { ConfigError } from "../util/errors.js";
 import { formatAugment, parseAugment } from "../vision/index.js";
 import { forEachBatch } from "./evaluate.js";
+import type { FineTuneOptions } from "./fine-tuning.js";
+import { fineTune } from "./fine-tuning.js";
 import { peakMemoryMiB, progressOnStderr } from "./progress-node.js";
 import type { RunSummary } from "./run-folder.js";
 import { createRun } from "./run-folder-node.js";
@@ -44,6 +46,10 @@ export interface TrainOptions {
   readonly data: string | DataParts;
   readonly loss: Loss;
   readonly optimizer: Optimizer;
+  /** Numbers to start from, by path, in place of the initializers': a checkpoint's. */
+  readonly numbers?: ReadonlyMap<string, TensorData>;
+  /** What is frozen, and how fast parts learn; adapters are put into the model. */
+  readonly fineTuning?: FineTuneOptions;
   /** Measured after each epoch and at the end, beside the loss. */
   readonly metrics?: Readonly<Record<string, MetricFactory>>;
   /** Which column the model reads; left out, `image`, `features`, or the only one that is not the target. */
@@ -181,7 +187,7 @@ export async function train(model: Module & Layer, options: TrainOptions): Promi
   const outputOf = (x: Tensor): Tensor => model.forward((options.transform ?? scale)(x));
   const step = trainingStep({
     model,
-    optimizer: options.optimizer,
+    optimizer: fineTune(model, options.optimizer, options.fineTuning ?? {}),
     accumulate,
     loss: (batch) => options.loss(outputOf(batch[input] as Tensor), batch[target] as Tensor),
   });
@@ -221,7 +227,7 @@ export async function train(model: Module & Layer, options: TrainOptions): Promi
   const config = {
     descent: "library",
     task: "custom",
-    options: { data: columns.name, batchSize, totalSteps, seed, optimizer: options.optimizer.description },
+    options: { data: columns.name, batchSize, totalSteps, seed, optimizer: step.optimizer.description },
   };
   using writer = options.out === undefined ? undefined : await createRun(options.out, { config, overwrite: options.overwrite });
   const { validation, test } = columns;
@@ -246,6 +252,7 @@ export async function train(model: Module & Layer, options: TrainOptions): Promi
       quiet: options.quiet === true,
     }),
     writer,
+    numbers: options.numbers,
   });
   const final = async (part: Dataset | undefined): Promise<Metrics | undefined> =>
     part === undefined ? undefined : (await measure(state, part))();

@@ -1,0 +1,26 @@
+/**
+ * @module Fine-tuning in one call: adapters put into a model, and an optimizer that leaves everything else as it is.
+ */
+import type { Lora, Module } from "../nn/index.js";
+import { addAdapters } from "../nn/index.js";
+import type { FineTuning, Optimizer } from "../optim/index.js";
+import { withFineTuning } from "../optim/index.js";
+
+export interface FineTuneOptions extends FineTuning {
+  /** Adapters that are learned in the place of the model, which is frozen but for them. */
+  readonly adapters?: Lora;
+}
+
+/**
+ * Puts adapters into the model, in place, where they are asked for, and gives an optimizer that changes what is to be learned, as fast as it should.
+ *
+ * Errors: ConfigError for patterns that match nothing, with the nearest path, and as of `addAdapters`.
+ *
+ * @example fineTune(model, adamW({ learningRate: 1e-4 }), { adapters: lora({ rank: 8, modulesToSave: ["classifier"] }) })
+ */
+export function fineTune(model: Module, optimizer: Optimizer, { adapters, ...tuning }: FineTuneOptions): Optimizer {
+  const frozen = adapters === undefined ? [] : addAdapters(model, adapters).frozen;
+  const { freeze = [], learningRates, layerDecay } = tuning;
+  if (frozen.length + freeze.length === 0 && learningRates === undefined && layerDecay === undefined) return optimizer;
+  return withFineTuning(optimizer, model.parameters().keys(), { ...tuning, freeze: [...frozen, ...freeze] });
+}
