@@ -124,6 +124,7 @@ async function runVerb(
     quiet,
     debug,
     verbs,
+    write: (text) => void (json ? io.stderr : io.stdout).write(text),
     print: (text) => void (json ? io.stderr : io.stdout).write(`${text}\n`),
     note: (text) => void (quiet || io.stderr.write(`${text}\n`)),
     progress: (options) => new Progress(quiet ? undefined : streamSink(io.stderr, io.env), { peakMemoryMiB, ...options }),

@@ -48,6 +48,8 @@ export interface VerbContext<O extends OptionTable = OptionTable> {
   readonly debug: boolean;
   /** A line of the answer: standard output, or standard error under `--json`. */
   readonly print: (text: string) => void;
+  /** A piece of the answer as it comes, without a line end. */
+  readonly write: (text: string) => void;
   /** A remark on the way: standard error, nothing with `--quiet`. */
   readonly note: (text: string) => void;
   /** A progress line on standard error, nothing with `--quiet`. */

@@ -40,6 +40,11 @@ export interface GenerateOptions extends SamplingOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface StreamOptions extends GenerateOptions {
+  /** Goes on where the model has no place left: the last half of the text is read anew, and the rest forgotten. */
+  readonly slide?: boolean;
+}
+
 /** A token that was chosen, and how likely it was before sampling's changes. */
 export interface GeneratedToken {
   readonly token: number;
@@ -183,11 +188,12 @@ export class Generator implements AsyncDisposable {
   }
 
   /** Tokens one by one, as they are chosen. */
-  async *stream(prompt: readonly number[], options: GenerateOptions = {}): AsyncGenerator<GeneratedToken, void> {
+  async *stream(prompt: readonly number[], options: StreamOptions = {}): AsyncGenerator<GeneratedToken, void> {
     checkSampling(options);
     const { maxTokens = 128, endTokens = [], seed = 0, signal } = options;
+    const slide = options.slide === true && this.#startToken === undefined;
     const random = new Random(seed, "generate");
-    const limit = this.#limit(prompt, maxTokens);
+    const limit = slide ? maxTokens : this.#limit(prompt, maxTokens);
     let { session, logits } = await this.#begin([prompt]);
     const context = this.#startToken === undefined ? [...prompt] : [this.#startToken];
     for (let count = 1; count <= limit; count++) {
@@ -197,7 +203,9 @@ export class Generator implements AsyncDisposable {
       context.push(token);
       yield { token, logProbability: logSoftmax(row)[token] as number };
       if (endTokens.includes(token) || count === limit) return;
-      logits = await this.#next(session, [token]);
+      if (slide && (session.store.lengths[0] as number) >= this.maxPositions)
+        ({ session, logits } = await this.#begin([context.slice(-Math.ceil(this.maxPositions / 2))]));
+      else logits = await this.#next(session, [token]);
     }
   }
 

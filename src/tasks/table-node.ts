@@ -5,6 +5,7 @@ import { ConfigError } from "../util/errors.js";
 import { imageClassificationNode } from "./image-classification-node.js";
 import { imageGenerationNode } from "./image-generation-node.js";
 import { imageRecognitionNode } from "./image-recognition-node.js";
+import { languageModelingNode } from "./language-modeling-node.js";
 import { objectDetectionNode } from "./object-detection-node.js";
 import { tokenClassificationNode } from "./token-classification-node.js";
 import { tabularNode } from "./tabular-node.js";
@@ -16,6 +17,7 @@ const NODE_TASKS: ReadonlyMap<string, NodeTask> = new Map([
   ["image-generation", imageGenerationNode],
   ["object-detection", objectDetectionNode],
   ["token-classification", tokenClassificationNode],
+  ["language-modeling", languageModelingNode],
   ["tabular-classification", tabularNode],
   ["tabular-regression", tabularNode],
 ]);

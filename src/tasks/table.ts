@@ -6,6 +6,7 @@ import { unknownName } from "../util/nearest.js";
 import { imageClassification } from "./image-classification.js";
 import { imageGeneration } from "./image-generation.js";
 import { imageRecognition } from "./image-recognition.js";
+import { languageModeling } from "./language-modeling.js";
 import { objectDetection } from "./object-detection.js";
 import { tabularClassification, tabularRegression } from "./tabular.js";
 import { tokenClassification } from "./token-classification.js";
@@ -17,6 +18,7 @@ export const TASKS: readonly AnyTask[] = [
   imageGeneration,
   objectDetection,
   tokenClassification,
+  languageModeling,
   tabularClassification,
   tabularRegression,
 ] as readonly unknown[] as readonly AnyTask[];

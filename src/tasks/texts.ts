@@ -9,6 +9,7 @@ import type { RaggedOptions } from "../data/index.js";
 import { joinerOf } from "../data/text/labelled-text.js";
 import type { Dim } from "../graph/index.js";
 import type { Encoding, Tokenizer } from "../text/index.js";
+import { parseTokenizerJson, vocabularyOf } from "../text/tokenizer-json.js";
 import { trainByteLevelBpe, trainCharacters, trainWordPiece } from "../text/index.js";
 import { ConfigError } from "../util/errors.js";
 import type { Buckets, ColumnTypes, TaskContext, TaskInfo, TaskOptions } from "./task.js";
@@ -31,6 +32,11 @@ export function tokenizerOf({ tokenizer }: Pick<TextInfo, "tokenizer">): Promise
   const found = made.get(tokenizer) ?? tokenizerFrom(tokenizer);
   made.set(tokenizer, found);
   return found;
+}
+
+/** The tokens of a model by their ids. */
+export function tokenNames({ tokenizer }: Pick<TextInfo, "tokenizer">): ReadonlyMap<number, string> {
+  return new Map([...vocabularyOf(parseTokenizerJson(tokenizer, "tokenizer.json"))].map(([token, id]) => [id, token]));
 }
 
 /** What a vocabulary is made of. */

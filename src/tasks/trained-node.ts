@@ -22,7 +22,7 @@ import { ConfigError } from "../util/errors.js";
 import { byLength, fetcherFor } from "./rows-node.js";
 import { modelOf } from "./model.js";
 import { taskNamed } from "./table.js";
-import type { Answer, AnyTask, Measurement, TaskContext, TaskInfo } from "./task.js";
+import type { Answer, AnyTask, ColumnTypes, Measurement, TaskContext, TaskInfo, Tensors } from "./task.js";
 
 export interface UseOptions {
   readonly device?: DeviceChoice;
@@ -149,6 +149,19 @@ export class TrainedModel implements AsyncDisposable {
       this.#executables.set(key, executable);
     }
     return executable;
+  }
+
+  /** Another graph of the model with its numbers, for batches of these columns, as `TrainingState.evaluator` makes one. */
+  async evaluator(types: ColumnTypes, forward: (batch: Tensors) => Tensors): Promise<(batch: Batch) => Promise<Outputs>> {
+    const executable = await this.#compiled(`evaluator ${this.#executables.size}`, () => {
+      const tensors = Object.fromEntries(
+        Object.entries(types).map(([name, type]) => [name, input(name, type.shape, type.dtype)]),
+      );
+      const outputs = forward(tensors);
+      const { map } = resolveMode(Object.values(outputs), "eval", randomInputs());
+      return Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, map(t)]));
+    });
+    return (batch) => executable.call(pick(batch, executable.inputs));
   }
 
   /** Runs over encoded examples; `each` is given outputs, their rows and the batch: rows in order, but sequences by their length. */

@@ -1,0 +1,103 @@
+/** @module `descent generate MODEL PROMPT`. */
+import { readFile } from "node:fs/promises";
+import { buffer } from "node:stream/consumers";
+import * as z from "zod";
+import type { ChatMessage } from "../../text/index.js";
+import { ConfigError } from "../../util/errors.js";
+import { parseJsonWith } from "../../util/schema.js";
+import { flag, integer, list, number, text } from "../options.js";
+import { deviceOptions } from "../training-options.js";
+import { defineVerb } from "../verb.js";
+
+const messagesSchema = z.array(z.object({ role: z.string(), content: z.string() })).min(1);
+
+/** A prompt as it stands, or from standard input. DataError for bytes that are no UTF-8. */
+async function readPrompt(given: string): Promise<string> {
+  if (given !== "-") return given;
+  const { decodeUtf8 } = await import("../../data/text/lines.js");
+  return decodeUtf8(await buffer(process.stdin), "standard input");
+}
+
+/** A conversation: a .json file of messages, or one message of a user. */
+async function readMessages(given: string, system: string | undefined): Promise<ChatMessage[]> {
+  const before = system === undefined ? [] : [{ role: "system", content: system }];
+  if (!given.endsWith(".json")) return [...before, { role: "user", content: await readPrompt(given) }];
+  const content = await readFile(given, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    throw new ConfigError(`${given}: expected a file of messages that can be read, got ${cause.code}`, { cause });
+  });
+  return [...before, ...parseJsonWith(messagesSchema, content, given)];
+}
+
+export const verb = defineVerb({
+  positionals: [
+    {
+      name: "MODEL",
+      help: "a run of language-modeling or sequence-to-sequence, or a folder with config.json and model.safetensors",
+    },
+    { name: "PROMPT", help: "the text to go on from (or the source); - reads standard input" },
+  ],
+  options: {
+    maxTokens: integer({ help: "how many tokens are written at most", minimum: 1, default: 256 }),
+    temperature: number({
+      help: "below 1 the likely becomes likelier; 0 always takes the likeliest",
+      minimum: 0,
+      defaultText: "0.8; 0 for sequence-to-sequence",
+    }),
+    topK: integer({ help: "draw from the K likeliest tokens", minimum: 1, placeholder: "K" }),
+    topP: number({ help: "draw from the likeliest tokens that together reach this probability", above: 0, maximum: 1 }),
+    repetitionPenalty: number({ help: "above 1: tokens that occurred become less likely", above: 0 }),
+    beams: integer({ help: "beam search with so many texts, in place of drawing", minimum: 1 }),
+    stop: list(text({ help: "end before this text" })),
+    chat: flag({ help: "PROMPT is a message, or a .json file of messages, for the model's chat template" }),
+    system: text({ help: "with --chat: a message of the system before the others" }),
+    seed: integer({ help: "names the random numbers", minimum: 0, default: 1 }),
+    ...deviceOptions,
+  },
+  examples: [
+    'descent generate runs/shakespeare "ROMEO:" --temperature 0.7',
+    'descent generate path/to/checkpoint "What is a neural network?" --chat --max-tokens 100',
+    'descent generate runs/dates "3 March 2021" --beams 4',
+  ],
+  engine: true,
+  async run({ positionals: [path = "", given = ""], options, signal, print, write, note }) {
+    if (options.system !== undefined && !options.chat) throw new ConfigError("--system: expected --chat as well, got none");
+    const drawing = (["temperature", "topK", "topP"] as const).find((name) => options[name] !== undefined);
+    if (options.beams !== undefined && drawing !== undefined)
+      throw new ConfigError(
+        `--beams: expected no drawing of tokens beside it, got --${drawing}`.replace(/[A-Z]/, (c) => `-${c.toLowerCase()}`),
+      );
+    const { Writer } = await import("../../tasks/writer-node.js");
+    await using writer = await Writer.open(path, { device: options.device, threads: options.threads });
+    const asked = options.chat
+      ? writer.conversation(await readMessages(given, options.system), { where: path })
+      : await readPrompt(given);
+    const { ids, left } = await writer.prompt(asked, options.chat ? "conversation" : "text");
+    if (left > 0) note(`the prompt has ${ids.length + left} tokens; the model reads the last ${ids.length}`);
+    const { maxTokens, topK, topP, repetitionPenalty, beams, stop, seed } = options;
+    const common = { maxTokens, stop, signal, ...(repetitionPenalty === undefined ? {} : { repetitionPenalty }) };
+    if (beams !== undefined) {
+      const found = await writer.beams(ids, { ...common, beams });
+      for (const [i, each] of found.entries()) print(i === 0 ? each.text : `(${each.score.toFixed(3)}) ${each.text}`);
+      return { model: path, prompt: asked, texts: found };
+    }
+    const begun = performance.now();
+    const pieces = writer.write(ids, {
+      ...common,
+      seed,
+      temperature: options.temperature ?? (writer.translates ? 0 : 0.8),
+      ...(topK === undefined ? {} : { topK }),
+      ...(topP === undefined ? {} : { topP }),
+    });
+    let whole = "";
+    let next = await pieces.next();
+    for (; next.done !== true; next = await pieces.next()) {
+      whole += next.value;
+      write(next.value);
+    }
+    write("\n");
+    const { tokens } = next.value;
+    const tokensPerSecond = (tokens / (performance.now() - begun)) * 1000;
+    note(`${tokens} tokens, ${tokensPerSecond.toFixed(0)} a second`);
+    return { model: path, prompt: asked, text: whole, tokens, tokensPerSecond };
+  },
+});
