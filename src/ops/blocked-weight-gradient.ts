@@ -13,10 +13,10 @@ import { BlockedConv, blockedPick, fromBlocks, toBlocks } from "./blocked.js";
 import { elementCount, emitOne } from "./op.js";
 import type { Window } from "./window.js";
 
-type Picture = readonly [number, number, number, number];
+export type Picture = readonly [number, number, number, number];
 
 /** How the pixels of a picture fall into blocks: several to a row of pixels, or several rows to a block. */
-interface Pixels {
+export interface Pixels {
   /** Lengths with which rows and blocks are full. */
   readonly height: number;
   readonly width: number;
@@ -24,7 +24,7 @@ interface Pixels {
   readonly rows: number;
 }
 
-function pixelsOf(height: number, width: number, block: number): Pixels {
+export function pixelsOf(height: number, width: number, block: number): Pixels {
   let wide = Math.ceil(width / block) * block;
   for (let half = block / 2; half >= width; half /= 2) wide = half;
   const rows = Math.max(1, block / wide);
@@ -32,7 +32,7 @@ function pixelsOf(height: number, width: number, block: number): Pixels {
 }
 
 /** t in blocks, moved down and right (or up and left, for negative numbers) in a frame of the given size, with zeros around. */
-function moved(t: Tensor, down: number, right: number, height: number, width: number, block: number): Tensor {
+export function moved(t: Tensor, down: number, right: number, height: number, width: number, block: number): Tensor {
   const [, , h, w] = t.shape as Picture;
   if (down === 0 && right === 0 && height === h && width === w) return t;
   const axis = (by: number, length: number, given: number): { kernel: number; one: number; before: number; after: number } => {
@@ -68,7 +68,7 @@ function partsOf(n: number, outputs: number, dyElements: number, pieces: number)
 }
 
 /** What the window's places see along one axis, for a stride of 1: place `i` sees x at `i·dilation − before`. */
-interface Axis {
+export interface Axis {
   readonly places: number;
   readonly dilation: number;
   readonly before: number;
@@ -123,7 +123,7 @@ function placesOf(x: Tensor, dy: Tensor, row: Axis, column: Axis, block: number)
 }
 
 /** The places of an axis by the remainder modulo the stride of where they see x, as windows of stride 1 over every stride-th pixel. */
-function phases(
+export function phases(
   places: number,
   stride: number,
   dilation: number,
@@ -177,7 +177,7 @@ export function blockedWeightGradient(x: Tensor, dy: Tensor, window: Window, blo
 }
 
 /** Places that stand in `order` along an axis, put in their own order. */
-function inOrder(t: Tensor, axis: number, order: readonly number[]): Tensor {
+export function inOrder(t: Tensor, axis: number, order: readonly number[]): Tensor {
   if (order.every((k, i) => k === i)) return t;
   const places = order.map((_, k) => order.indexOf(k));
   return t.gather(constant(fromNumbers("int64", [places.length], places)), axis);

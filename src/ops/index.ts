@@ -27,5 +27,6 @@ export { blockChannels } from "./passes/block.js";
 export { bindGraph } from "./passes/bind.js";
 export { fuseGraph } from "./passes/fuse.js";
 export { lowerGraph } from "./passes/lower.js";
+export { simplifyGraph } from "./passes/simplify.js";
 export { resolveMode, type Resolved } from "./passes/resolve.js";
 export { verifyGraph } from "./verify.js";

@@ -97,13 +97,13 @@ export function windowTaps(kernel_shape: readonly number[]): number[][] {
 
 /** What place `tap` of the window sees as it slides over the padded x: [N, C, …output lengths]. */
 export function tapOf(padded: Tensor, tap: readonly number[], w: Window, slid: readonly number[]): Tensor {
-  return padded.sliceAxes(
-    tap.map((k, i) => {
-      const start = k * (w.dilations[i] as number);
-      const stride = w.strides[i] as number;
-      return { axis: i + 2, start, end: start + ((slid[i] as number) - 1) * stride + 1, step: stride };
-    }),
-  );
+  const ranges = tap.map((k, i) => {
+    const start = k * (w.dilations[i] as number);
+    const stride = w.strides[i] as number;
+    return { axis: i + 2, start, end: start + ((slid[i] as number) - 1) * stride + 1, step: stride };
+  });
+  const isAll = ranges.every(({ axis, start, end, step }) => start === 0 && step === 1 && end === padded.shape[axis]);
+  return isAll ? padded : padded.sliceAxes(ranges);
 }
 
 /** x with the window's padding around its spatial axes; negative widths cut. */

@@ -73,6 +73,9 @@ const CONVOLUTIONS: readonly [string, Readonly<Record<string, readonly number[]>
   ["3×3", { x: [2, 16, 7, 9], w: [32, 16, 3, 3], b: [32] }, { padding: 1 }, 2],
   ["3×3 to several blocks", { x: [2, 48, 5, 5], w: [80, 48, 3, 3] }, { padding: 1 }, 2],
   ["from three channels", { x: [2, 3, 8, 8], w: [16, 3, 3, 3] }, { padding: 1 }, 1],
+  ["from three channels, rows of two blocks", { x: [3, 3, 5, 32], w: [32, 3, 3, 3] }, { padding: 1 }, 2],
+  ["from three channels, stride 2", { x: [2, 3, 8, 32], w: [16, 3, 7, 7] }, { padding: 3, stride: 2 }, 3],
+  ["from one channel, uneven", { x: [2, 1, 6, 18], w: [16, 1, 3, 5] }, { padding: [0, 1, 2, 1], dilation: [2, 1] }, 2],
   ["1×1", { x: [2, 32, 6, 5], w: [16, 32, 1, 1], b: [16] }, {}, 2],
   ["1×1 with padding", { x: [2, 16, 6, 6], w: [16, 16, 1, 1] }, { padding: 1 }, 1],
   ["5×3, uneven padding", { x: [1, 16, 8, 9], w: [16, 16, 5, 3] }, { padding: [1, 0, 2, 1] }, 2],
@@ -89,6 +92,10 @@ const CONVOLUTIONS: readonly [string, Readonly<Record<string, readonly number[]>
 ];
 for (const [name, shapes, options, blocks] of CONVOLUTIONS)
   test(`convolution ${name}`, withoutBlocks, () => check(shapes, convolution(options), { blocks }));
+
+test("a network's first convolution, whose rows are filled up with zeros", withoutBlocks, () =>
+  check({ x: [2, 3, 5, 20], w: [16, 3, 3, 3] }, (i) => ops.conv(at(i, "x"), at(i, "w"), { padding: 1 }).relu(), { blocks: 3 }),
+);
 
 /** A residual block with everything that is joined: batch norm, relu, sums, and means over the picture. */
 const residual =
