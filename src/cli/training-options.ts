@@ -47,6 +47,7 @@ export const deviceOptions = {
 export const dataOptions = {
   data: text({ help: "a known name (fashion-mnist, …), a file, a folder, or a SQL query", placeholder: "DATA", short: "d" }),
   labelColumn: text({ help: "the column to predict", placeholder: "NAME", defaultText: "guessed from names and types" }),
+  textColumn: text({ help: "the column of texts", placeholder: "NAME", defaultText: "guessed from names and types" }),
   ignoreColumn: list(text({ help: "a column to leave out", placeholder: "NAME" })),
   skipBadRows: flag({ help: "leave out rows and images that cannot be read, and count them" }),
   repair: flag({ help: "read tags that break their scheme (BIO, BIOES) with patience, in place of refusing them" }),
@@ -118,6 +119,7 @@ export const trainingOptions = {
   clipNorm: number({ help: "largest norm of the whole gradient", above: 0, defaultText: "the model's own" }),
   accumulate: integer({ help: "batches whose gradients make one update", minimum: 1, default: 1 }),
   earlyStopping: integer({ help: "stop after so many evaluations without a better one", minimum: 1, placeholder: "N" }),
+  fold: text({ help: "cross-validation: part K of N is the test part", placeholder: "K/N" }),
   seed: integer({ help: "names every random choice; the same seed gives the same run", minimum: 0, default: 1 }),
   ...deviceOptions,
   init: text({
@@ -160,7 +162,7 @@ export const taskOptions = {
     defaultText: "a small one that is trained first",
   }),
   tokenizer: text({
-    help: "tasks of texts: characters, bpe, wordpiece, or a tokenizer.json (or its folder)",
+    help: "tasks of texts: words, wordpiece, characters, bpe, or a tokenizer.json (or its folder)",
     placeholder: "NAME",
     defaultText: "what suits the language and the task",
   }),
@@ -168,6 +170,14 @@ export const taskOptions = {
     help: "tasks of texts: tokens of a vocabulary that is learned, at most",
     minimum: 1,
     defaultText: "the task's own",
+  }),
+  vectors: text({
+    help: "text-classification: word or character vectors (word2vec's or GloVe's text form) that the embedding begins with",
+    placeholder: "FILE",
+  }),
+  labelSeparator: text({
+    help: "text-classification: a text may have several labels, and this stands between them (a JSON list needs none)",
+    placeholder: "SIGN",
   }),
   maxLength: integer({
     help: "tasks of texts: the most tokens that the model is given at once",

@@ -5,6 +5,8 @@ export * from "./dataset.js";
 export * from "./loader.js";
 export * from "./ragged.js";
 export * from "./split.js";
+export { parseFold } from "./hold-back.js";
+export type { Fold, HoldBackOptions } from "./hold-back.js";
 export * from "./safetensors.js";
 export { parseIdx } from "./readers/idx.js";
 export * from "./labels.js";

@@ -6,7 +6,9 @@ import { basename, dirname, join, resolve } from "node:path";
 import { Dataset, isText } from "./dataset.js";
 import { namesIn, readFileBytes, unwrapGzip } from "./files-node.js";
 import type { ColumnRoles, RoleOptions } from "./guess.js";
-import { guessRoles, guessTask, isCategorical } from "./guess.js";
+import { guessRoles, guessTask } from "./guess.js";
+import type { HoldBackOptions } from "./hold-back.js";
+import { holdBack } from "./hold-back.js";
 import { boxedImages } from "./images/boxes-node.js";
 import type { ImageOptions } from "./images/decode-node.js";
 import { decodeParts, inspectParts, resizeParts } from "./images/decode-node.js";
@@ -25,21 +27,14 @@ import { parseIdx } from "./readers/idx.js";
 import { holdsImages, readParquetImages } from "./readers/parquet-images-node.js";
 import type { TableOptions } from "./readers/table-node.js";
 import { isQuery, readTable, tableFormat } from "./readers/table-node.js";
-import { split } from "./split.js";
 import type { TextOptions } from "./text/open-node.js";
 import { knownTexts, openTextFile, openTextFolder } from "./text/open-node.js";
 import type { TensorData } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 
-export interface LoadOptions extends RoleOptions, FindOptions, Omit<TableOptions, "columns">, ImageOptions, TextOptions {
-  /** Of the splits. */
-  readonly seed?: number;
-  /** Share of the examples held back as test, where the data has no test split. */
-  readonly testFraction?: number;
-  /** Share of what is then left for training, held back for validation, where there is no such split. 0: none. */
-  readonly validationFraction?: number;
-}
+export interface LoadOptions
+  extends RoleOptions, FindOptions, Omit<TableOptions, "columns">, ImageOptions, TextOptions, HoldBackOptions {}
 
 export interface LoadedData {
   /** The known name, or the file's. */
@@ -325,24 +320,4 @@ function withoutRows(parts: Parts, mark: (part: Dataset) => Uint8Array | undefin
     ...(parts.validation === undefined ? {} : { validation: clean(parts.validation, "validation") }),
     ...(parts.test === undefined ? {} : { test: clean(parts.test, "test") }),
   };
-}
-
-/** Completes the splits from the training part. */
-function holdBack(parts: Parts, target: string | undefined, options: LoadOptions, notes: string[]): Required<Parts> {
-  const { seed = 0, testFraction = 0.1, validationFraction = 0.1 } = options;
-  const stratify = target !== undefined && isCategorical(parts.train.column(target)) ? { stratify: target } : {};
-  const kind = stratify.stratify === undefined ? "random" : "stratified";
-  let { train, test, validation } = parts;
-  const cut = (fraction: number, name: "test" | "validation"): Dataset => {
-    if (fraction === 0) return train.take(0);
-    const { rest, held } = split(train, { rest: 1 - fraction, held: fraction }, { seed, ...stratify });
-    if (rest.length === 0 || held.length === 0)
-      throw new DataError(`data: expected enough rows to hold back ${fraction} of them as ${name}, got ${train.length}`);
-    notes.push(`${name}: ${held.length} of ${train.length} examples held back (${kind}, seed ${seed})`);
-    train = rest;
-    return held;
-  };
-  test ??= cut(testFraction, "test");
-  validation ??= cut(validationFraction, "validation");
-  return { train, validation, test };
 }

@@ -22,6 +22,7 @@ import {
 } from "../nn/index.js";
 import { ConfigError } from "../util/errors.js";
 import { learnedPositions } from "./gpt2.js";
+import type { TextModel } from "./text-model.js";
 
 export interface BertOptions {
   readonly vocabSize: number;
@@ -48,6 +49,8 @@ export interface BertInputs {
   readonly tokenTypes?: Tensor;
   /** The place of each token in its text: [T] or [N, T]; left out, 0, 1, 2, …. */
   readonly positions?: Tensor;
+  /** Vectors in place of the word embeddings of the tokens: [N, T, D]. */
+  readonly inputsEmbeds?: Tensor;
 }
 
 const weightInit = normalInit(0.02);
@@ -72,13 +75,11 @@ class Embeddings extends Module {
     this.dropout = new Dropout(dropout);
   }
 
-  override forward(tokens: Tensor, { tokenTypes, positions }: BertInputs = {}): Tensor {
+  override forward(tokens: Tensor, inputs: BertInputs = {}): Tensor {
+    const { tokenTypes, positions, inputsEmbeds = this.wordEmbeddings.forward(tokens) } = inputs;
     const types =
       tokenTypes === undefined ? this.tokenTypeEmbeddings.weight.slice(0, 0, 1) : this.tokenTypeEmbeddings.forward(tokenTypes);
-    const x = this.wordEmbeddings
-      .forward(tokens)
-      .add(types)
-      .add(learnedPositions(this.positionEmbeddings, tokens, positions)); // [N, T, D]
+    const x = inputsEmbeds.add(types).add(learnedPositions(this.positionEmbeddings, tokens, positions)); // [N, T, D]
     return x.pipe(this.layerNorm, this.dropout);
   }
 }
@@ -335,7 +336,7 @@ export interface BertHeadOptions extends BertOptions {
 }
 
 /** BERT with a classifier of whole texts on the pooled first token. Shapes: tokens [N, T] → logits [N, K]. */
-export class BertForSequenceClassification extends Module {
+export class BertForSequenceClassification extends Module implements TextModel {
   readonly config: BertHeadOptions;
   readonly bert: BertModel;
   readonly dropout: Dropout;
@@ -347,6 +348,14 @@ export class BertForSequenceClassification extends Module {
     this.bert = new BertModel(options);
     this.dropout = new Dropout(options.classifierDropout ?? options.dropout ?? 0.1);
     this.classifier = linear(options.hiddenSize, options.numLabels);
+  }
+
+  get wordEmbedding(): Embedding {
+    return this.bert.embeddings.wordEmbeddings;
+  }
+
+  embed(tokens: Tensor): Tensor {
+    return this.wordEmbedding.forward(tokens);
   }
 
   override forward(tokens: Tensor, inputs: BertInputs = {}): Tensor {

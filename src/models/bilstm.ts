@@ -4,6 +4,7 @@
 import type { Tensor } from "../graph/index.js";
 import { Crf, Dropout, Embedding, Linear, LSTM, Module, normalInit } from "../nn/index.js";
 import { where } from "../ops/index.js";
+import type { TextModel, TextModelInputs } from "./text-model.js";
 
 export interface BiLstmOptions {
   readonly vocabSize: number;
@@ -15,11 +16,6 @@ export interface BiLstmOptions {
   readonly numLayers?: number;
   /** On the token vectors, between layers, and before the classifier. */
   readonly dropout?: number;
-}
-
-export interface BiLstmInputs {
-  /** True at tokens that are no padding, which comes after the text: [N, T]. */
-  readonly mask?: Tensor;
 }
 
 /** What both models read a text with. Shapes: tokens [N, T] → [N, T, 2·H]. */
@@ -35,8 +31,8 @@ class Reader extends Module {
     this.lstm = new LSTM(embeddingSize, hiddenSize, { bidirectional: true, numLayers, dropout });
   }
 
-  override forward(tokens: Tensor, { mask }: BiLstmInputs = {}): Tensor {
-    const x = tokens.pipe(this.embedding, this.embeddingDropout); // [N, T, D]
+  override forward(tokens: Tensor, { mask, inputsEmbeds = this.embedding.forward(tokens) }: TextModelInputs = {}): Tensor {
+    const x = this.embeddingDropout.forward(inputsEmbeds); // [N, T, D]
     return this.lstm.forward(x, mask === undefined ? {} : { mask: asTruth(mask) }).output; // [N, T, 2·H]
   }
 }
@@ -49,7 +45,7 @@ const asTruth = (mask: Tensor): Tensor => (mask.dtype === "bool" ? mask : mask.c
  * Shapes: tokens [N, T] → logits [N, K]. With T free the network is one native node.
  * Source: Graves and Schmidhuber 2005; the maximum over time: Conneau et al. 2017, arXiv:1705.02364, section 3.2.
  */
-export class BiLstm extends Module {
+export class BiLstm extends Module implements TextModel {
   static override readonly pathNames = { reader: "" };
   readonly config: BiLstmOptions;
   readonly reader: Reader;
@@ -65,7 +61,15 @@ export class BiLstm extends Module {
     this.classifier = new Linear(2 * hiddenSize, numLabels);
   }
 
-  override forward(tokens: Tensor, inputs: BiLstmInputs = {}): Tensor {
+  get wordEmbedding(): Embedding {
+    return this.reader.embedding;
+  }
+
+  embed(tokens: Tensor): Tensor {
+    return this.reader.embedding.forward(tokens);
+  }
+
+  override forward(tokens: Tensor, inputs: TextModelInputs = {}): Tensor {
     const states = this.reader.forward(tokens, inputs); // [N, T, 2·H]
     // A state is at least −1: padding never is the largest.
     const seen = inputs.mask === undefined ? states : where(asTruth(inputs.mask).unsqueeze(-1), states, -1);
@@ -98,7 +102,7 @@ export class BiLstmCrf extends Module {
     this.crf = new Crf(numLabels);
   }
 
-  override forward(tokens: Tensor, inputs: BiLstmInputs = {}): Tensor {
+  override forward(tokens: Tensor, inputs: TextModelInputs = {}): Tensor {
     return this.reader.forward(tokens, inputs).pipe(this.dropout, this.classifier); // [N, T, K]
   }
 }

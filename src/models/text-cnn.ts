@@ -6,6 +6,7 @@ import { dimAdd } from "../graph/index.js";
 import { affine, Conv1d, Dropout, Embedding, Linear, Module, relu, uniformInit } from "../nn/index.js";
 import { concat, ones, where, zeros } from "../ops/index.js";
 import { ConfigError } from "../util/errors.js";
+import type { TextModel, TextModelInputs } from "./text-model.js";
 
 export interface TextCnnOptions {
   readonly vocabSize: number;
@@ -18,6 +19,8 @@ export interface TextCnnOptions {
   readonly filters?: number;
   /** Before the classifier. */
   readonly dropout?: number;
+  /** On the token vectors; the paper has none. */
+  readonly embeddingDropout?: number;
 }
 
 /**
@@ -27,26 +30,37 @@ export interface TextCnnOptions {
  * Source: Kim 2014, arXiv:1408.5882; as in its code, zeros stand before and after the text, so that each filter sees each token at each place.
  * Differs from the source: no rescaling of the classifier's weights to norm 3 (`weightClipping` does that); PyTorch's initial weights.
  */
-export class TextCnn extends Module {
+export class TextCnn extends Module implements TextModel {
   readonly config: TextCnnOptions;
   readonly embedding: Embedding;
+  readonly embeddingDropout: Dropout;
   readonly convs: readonly Conv1d[];
   readonly dropout: Dropout;
   readonly fc: Linear;
 
   constructor(options: TextCnnOptions) {
     super();
-    const { vocabSize, numLabels, embeddingSize = 300, widths = [3, 4, 5], filters = 100, dropout = 0.5 } = options;
+    const { vocabSize, numLabels, embeddingSize = 300, widths = [3, 4, 5], filters = 100 } = options;
+    const { dropout = 0.5, embeddingDropout = 0 } = options;
     if (widths.length === 0) throw new ConfigError("text-cnn: widths: expected at least one, got none");
     this.config = options;
     this.embedding = new Embedding(vocabSize, embeddingSize, { weightInit: uniformInit(-0.25, 0.25) });
+    this.embeddingDropout = new Dropout(embeddingDropout);
     this.convs = widths.map((kernelSize) => new Conv1d(embeddingSize, filters, { kernelSize }));
     this.dropout = new Dropout(dropout);
     this.fc = new Linear(filters * widths.length, numLabels);
   }
 
-  override forward(tokens: Tensor, { mask }: { readonly mask?: Tensor } = {}): Tensor {
-    const vectors = this.embedding.forward(tokens); // [N, T, D]
+  get wordEmbedding(): Embedding {
+    return this.embedding;
+  }
+
+  embed(tokens: Tensor): Tensor {
+    return this.embedding.forward(tokens);
+  }
+
+  override forward(tokens: Tensor, { mask, inputsEmbeds = this.embed(tokens) }: TextModelInputs = {}): Tensor {
+    const vectors = this.embeddingDropout.forward(inputsEmbeds); // [N, T, D]
     const kept = mask === undefined ? null : mask.cast("float32"); // [N, T]
     const x = kept === null ? vectors : vectors.mul(kept.unsqueeze(-1));
     const strongest = this.convs.map((conv) => pooled(x, conv, kept)); // [N, F] each

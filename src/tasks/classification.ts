@@ -76,15 +76,15 @@ export class ClassificationMeasurement implements Measurement {
   }
 }
 
-/** The likeliest class, its probability, and all probabilities, for each row of logits. */
-export function classAnswers(outputs: Readonly<Record<string, TensorData>>, classes: readonly string[]): Answer[] {
-  return rowsOf(outputs["logits"] as TensorData).map((row) => {
-    const probabilities = softmaxRow(row);
-    const best = probabilities.reduce((k, p, i) => (p > (probabilities[k] as number) ? i : k), 0);
-    return {
-      label: classes[best] as string,
-      score: probabilities[best] as number,
-      probabilities: Object.fromEntries(classes.map((name, k) => [name, probabilities[k] as number])),
-    };
-  });
+/** The likeliest class (of equal ones the first), its probability, and all probabilities. */
+export function classAnswer(probabilities: Readonly<Record<string, number>>): Answer {
+  const [label, score] = Object.entries(probabilities).reduce((best, each) => (each[1] > best[1] ? each : best));
+  return { label, score, probabilities };
 }
+
+/** An answer for each row of logits. */
+export const classAnswers = (outputs: Readonly<Record<string, TensorData>>, classes: readonly string[]): Answer[] =>
+  rowsOf(outputs["logits"] as TensorData).map((row) => {
+    const probabilities = softmaxRow(row);
+    return classAnswer(Object.fromEntries(classes.map((name, k) => [name, probabilities[k] as number])));
+  });

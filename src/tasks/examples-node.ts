@@ -2,7 +2,7 @@
  * @module Examples for a trained model: data with targets to measure on, and inputs without to answer.
  */
 import type { Dataset } from "../data/node.js";
-import { KNOWN_DATASETS, loadData } from "../data/node.js";
+import { KNOWN_DATASETS, loadData, parseFold } from "../data/node.js";
 import type { RunConfig } from "../train/run-folder.js";
 import { ConfigError } from "../util/errors.js";
 import { nodeTaskNamed } from "./table-node.js";
@@ -12,6 +12,7 @@ import type { TrainedModel } from "./trained-node.js";
 export interface ExamplesOptions {
   readonly data: string;
   readonly labelColumn?: string;
+  readonly textColumn?: string;
   readonly skipBadRows?: boolean;
   readonly repair?: boolean;
   readonly maxMegapixels?: number;
@@ -28,6 +29,7 @@ export async function loadExamples(
 ): Promise<{ examples: Dataset; notes: readonly string[] }> {
   const { task, info } = model;
   const seed = typeof config.options["seed"] === "number" ? config.options["seed"] : 1;
+  const { fold } = config.options;
   const labelColumn = options.labelColumn ?? task.targetColumn(info);
   const isTrainingData = options.data === config.options["data"];
   const isKnown = KNOWN_DATASETS.some(({ name }) => name === options.data);
@@ -37,12 +39,16 @@ export async function loadExamples(
     // Nothing is held back of a file that is there to be measured on.
     ...(isTrainingData || isKnown ? {} : { testFraction: 0, validationFraction: 0 }),
     ...(labelColumn === undefined ? {} : { labelColumn }),
+    ...(options.textColumn === undefined ? {} : { textColumn: options.textColumn }),
+    ...(isTrainingData && typeof fold === "string" ? { fold: parseFold(fold, "--fold") } : {}),
     skipBadRows: options.skipBadRows === true,
     repair: options.repair === true,
     ...(options.maxMegapixels === undefined ? {} : { maxMegapixels: options.maxMegapixels }),
   });
   const part = data.test.length > 0 ? data.test : data.train.concat(data.validation);
-  return { examples: await task.examples(data, part, info), notes: data.notes };
+  const examples = await task.examples(data, part, info);
+  const remarks = nodeTaskNamed(task.name).remarks?.(examples, info) ?? [];
+  return { examples, notes: [...data.notes, ...remarks] };
 }
 
 /** Inputs from a command line: image files, IDX files, tables, or one row as `name=value` pairs. Errors: DataError, ConfigError. */

@@ -77,8 +77,15 @@ function choose(judged: readonly Judged[]): Judged[] {
 /** How one example is shown, from what the model saw of it and the attribution of each of its numbers. */
 export type ShowExample = (
   judged: Judged,
-  row: { readonly rows: Dataset; readonly index: number; readonly features: Float64Array; readonly attribution: Float64Array },
-) => ReportExample;
+  row: {
+    readonly rows: Dataset;
+    readonly index: number;
+    /** Of `features` and `attribution`. */
+    readonly shape: readonly number[];
+    readonly features: Float64Array;
+    readonly attribution: Float64Array;
+  },
+) => ReportExample | Promise<ReportExample>;
 
 /** Chosen rows as a report shows them. */
 export async function judgedExamples(
@@ -93,10 +100,12 @@ export async function judgedExamples(
   const { features, attribution } = await used.attributions(rows, targets);
   const size = attribution.data.length / chosen.length;
   const [seen, weights] = [toNumbers(features), toNumbers(attribution)];
-  return chosen.map((j, index) => {
+  const shape = attribution.shape.slice(1);
+  const shown = chosen.map(async (j, index) => {
     const of = (values: Float64Array): Float64Array => values.subarray(index * size, (index + 1) * size);
-    return show(j, { rows, index, features: of(seen), attribution: of(weights) });
+    return show(j, { rows, index, shape, features: of(seen), attribution: of(weights) });
   });
+  return Promise.all(shown);
 }
 
 /** Truth, answer and the likeliest classes, by name. */

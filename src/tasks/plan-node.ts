@@ -1,7 +1,7 @@
 /**
  * @module What a training will be, decided from what was asked for and the defaults of its task and model, before anything runs.
  */
-import { loadData } from "../data/node.js";
+import { loadData, parseFold } from "../data/node.js";
 import type { TensorData } from "../graph/index.js";
 import { ARCHITECTURES, modelFromConfig } from "../models/index.js";
 import type { Lora, Module } from "../nn/index.js";
@@ -20,6 +20,7 @@ import type { Start } from "./start-node.js";
 import { openStart, startOfRun } from "./start-node.js";
 import { modelNamed, taskNamed } from "./table.js";
 import { tokenizerFile } from "./texts-node.js";
+import { vectorNumbers, vectorSize } from "./vectors-node.js";
 import type { AnyTask, Buckets, Prepared, TaskContext, TaskInfo, TaskOptions, TrainingDefaults } from "./task.js";
 
 /** What was asked for; what is left out has the model's own default. Names are those of the command line. */
@@ -28,6 +29,9 @@ export interface TrainTaskOptions extends Partial<Omit<TrainingDefaults, "epochs
   readonly data: string;
   readonly model?: string;
   readonly labelColumn?: string;
+  readonly textColumn?: string;
+  /** Part K of N is the test part: `K/N`. */
+  readonly fold?: string;
   /** Columns of a table that are not looked at. */
   readonly ignoreColumn?: readonly string[];
   readonly skipBadRows?: boolean;
@@ -130,6 +134,8 @@ export async function plan(
     keepOriginals: (height, width) => cropsParts(options.augment ?? usual ?? "none", { height, width }),
     note,
     ...(options.labelColumn === undefined ? {} : { labelColumn: options.labelColumn }),
+    ...(options.textColumn === undefined ? {} : { textColumn: options.textColumn }),
+    ...(options.fold === undefined ? {} : { fold: parseFold(options.fold, "--fold") }),
     ...(options.skipBadRows === undefined ? {} : { skipBadRows: options.skipBadRows }),
     ...(options.repair === undefined ? {} : { repair: options.repair }),
   });
@@ -138,6 +144,7 @@ export async function plan(
     await task.prepare(data, {
       ...own,
       ...(await vocabularyOf(own, start)),
+      ...(await vectorSize(own, options.init)),
       seed,
       ignore: options.ignoreColumn ?? [],
       model: modelName,
@@ -147,6 +154,7 @@ export async function plan(
   const model = modelOf(task, modelName, prepared.info);
   const labels = task.pretrained?.labels?.(prepared.info);
   const starting = start?.numbersFor(model, labels);
+  const vectors = await vectorNumbers(own, model, prepared.info, seed);
   const adapters =
     resumed === undefined
       ? adaptersFor(options, model, starting && { fresh: starting.fresh, hasLabels: labels !== undefined })
@@ -210,7 +218,7 @@ export async function plan(
     prepared,
     training,
     step,
-    numbers: starting?.numbers,
+    numbers: starting?.numbers ?? vectors?.numbers,
     adapters,
     buckets,
     checkRate: defaults.optimizer.startsWith("adam") ? Math.min(CHECK_RATE, 2 * defaults.lr) : CHECK_RATE,
@@ -222,6 +230,7 @@ export async function plan(
       ...prepared.notes,
       ...(start?.pretrained === undefined ? [] : startNotes(options.init ?? "", start.pretrained, starting?.fresh ?? [])),
       ...trainedNote(model, trained),
+      ...(vectors?.notes ?? []),
     ],
     dataName: data.name,
     resolved,
@@ -259,6 +268,8 @@ const TASK_OPTIONS = [
   "maxLength",
   "scheme",
   "missCost",
+  "vectors",
+  "labelSeparator",
 ] as const satisfies readonly (keyof TaskOptions)[];
 
 /** The options of its own that a task is given. ConfigError for one that it does not take. */

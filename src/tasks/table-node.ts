@@ -9,6 +9,7 @@ import { languageModelingNode } from "./language-modeling-node.js";
 import { objectDetectionNode } from "./object-detection-node.js";
 import { tokenClassificationNode } from "./token-classification-node.js";
 import { tabularNode } from "./tabular-node.js";
+import { textClassificationNode } from "./text-classification-node.js";
 import type { NodeTask } from "./task-node.js";
 
 const NODE_TASKS: ReadonlyMap<string, NodeTask> = new Map([
@@ -20,6 +21,7 @@ const NODE_TASKS: ReadonlyMap<string, NodeTask> = new Map([
   ["language-modeling", languageModelingNode],
   ["tabular-classification", tabularNode],
   ["tabular-regression", tabularNode],
+  ["text-classification", textClassificationNode],
 ]);
 
 export function nodeTaskNamed(name: string): NodeTask {

@@ -10,6 +10,7 @@ import { languageModeling } from "./language-modeling.js";
 import { objectDetection } from "./object-detection.js";
 import { tabularClassification, tabularRegression } from "./tabular.js";
 import { tokenClassification } from "./token-classification.js";
+import { textClassification } from "./text-classification.js";
 import type { AnyTask, ModelChoice, TaskInfo } from "./task.js";
 
 export const TASKS: readonly AnyTask[] = [
@@ -17,6 +18,7 @@ export const TASKS: readonly AnyTask[] = [
   imageRecognition,
   imageGeneration,
   objectDetection,
+  textClassification,
   tokenClassification,
   languageModeling,
   tabularClassification,

@@ -19,6 +19,10 @@ export interface NamedInputs {
   readonly rows?: Dataset;
   /** Rows that were left out because they do not parse. */
   readonly badRows: number;
+  /** How many of the examples each input became, where one may be several: windows of a long text. */
+  readonly parts?: readonly number[];
+  /** What the user should know: texts that were cut. */
+  readonly notes?: readonly string[];
 }
 
 /** How inputs are read. */
@@ -26,6 +30,10 @@ export interface InputOptions {
   /** Leave out what cannot be read, and count it. */
   readonly skipBadRows?: boolean;
   readonly maxMegapixels?: number;
+  /** The column of texts in a table. */
+  readonly textColumn?: string;
+  /** Tokens that each window of a long text repeats of the one before; left out, long texts are cut. */
+  readonly stride?: number;
   /** How many answers, and from which random numbers, where they are made of nothing given. */
   readonly count?: number;
   readonly seed?: number;
@@ -91,6 +99,8 @@ export interface AnswerOptions {
   readonly run: string;
   readonly gallery?: string;
   readonly threshold?: number;
+  /** As in `NamedInputs`. */
+  readonly parts?: readonly number[];
 }
 
 export interface NodeTask {
@@ -105,6 +115,8 @@ export interface NodeTask {
   readonly watch?: (watched: Watched) => Callback | Promise<Callback>;
   /** What is decided once training has ended, and kept in the run folder: a threshold. */
   readonly finish?: (finished: Finished) => Promise<void>;
+  /** What the user should know of examples that are measured, or trained on: texts that were cut. */
+  readonly remarks?: (examples: Dataset, info: TaskInfo) => readonly string[];
   /** Figures of examples as a whole, and of what is in the run folder besides the model; they stand beside the measured ones. */
   readonly measure?: (measured: Measured) => Promise<Metrics>;
   /** Answers for people, where the model's own are not yet that: names from a gallery. */

@@ -83,7 +83,7 @@ export interface TaskOptions {
   readonly falseAcceptRate?: number;
   /** The run of a classifier whose features are compared. */
   readonly features?: string;
-  /** What texts are cut into: `characters`, `bpe`, `wordpiece`, or the text of a `tokenizer.json`. */
+  /** What texts are cut into: `words`, `wordpiece`, `characters`, `bpe`, or the text of a `tokenizer.json`. */
   readonly tokenizer?: string;
   readonly vocabularySize?: number;
   /** The most tokens that a model is given at once. */
@@ -92,6 +92,10 @@ export interface TaskOptions {
   readonly scheme?: string;
   /** How much more it costs, in logarithms, to leave a token outside of a stretch than to put it into one. */
   readonly missCost?: number;
+  /** A file of pretrained word or character vectors, which the embedding begins with. */
+  readonly vectors?: string;
+  /** What stands between several labels in one cell. */
+  readonly labelSeparator?: string;
 }
 
 /** All that a task is told when it describes a graph or a batch. */
@@ -145,6 +149,8 @@ export interface Task<I extends TaskInfo = TaskInfo> {
       readonly model: string;
       /** The longest text that the model takes, in tokens, where training starts from one that says so. */
       readonly maxPositions?: number;
+      /** How wide the vectors are that its embedding begins with. */
+      readonly vectorSize?: number;
     },
   ): Awaitable<Prepared<I>>;
   /** What becomes of checkpoints in Hugging Face's form; left out where the task takes none. */

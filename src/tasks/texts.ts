@@ -10,7 +10,7 @@ import { joinerOf } from "../data/text/labelled-text.js";
 import type { Dim } from "../graph/index.js";
 import type { Encoding, Tokenizer } from "../text/index.js";
 import { parseTokenizerJson, vocabularyOf } from "../text/tokenizer-json.js";
-import { trainByteLevelBpe, trainCharacters, trainWordPiece } from "../text/index.js";
+import { trainByteLevelBpe, trainCharacters, trainWordPiece, trainWords } from "../text/index.js";
 import { ConfigError } from "../util/errors.js";
 import type { Buckets, ColumnTypes, TaskContext, TaskInfo, TaskOptions } from "./task.js";
 
@@ -41,6 +41,7 @@ export function tokenNames({ tokenizer }: Pick<TextInfo, "tokenizer">): Readonly
 
 /** What a vocabulary is made of. */
 export const TOKENIZERS = {
+  words: (texts: readonly string[], vocabularySize: number) => trainWords(texts, { vocabularySize }),
   characters: (texts: readonly string[], vocabularySize: number) =>
     trainCharacters(texts, { vocabularySize, specialTokens: ["[PAD]", "[UNK]"] }),
   wordpiece: (texts: readonly string[], vocabularySize: number) => trainWordPiece(texts, { vocabularySize }),
@@ -110,14 +111,23 @@ export function encodedRows(encodings: readonly Pick<Encoding, "ids">[], { padId
   return new Dataset({ input_ids: raggedColumn(ids), length: { dtype: "int32", shape: [data.length], data } });
 }
 
-/** Texts as rows, cut where they are longer than the model takes; how many were. */
+/** Texts as rows, cut where they are longer than the model takes (`cut` [N]: by how many tokens); how many were. */
 export async function encodeTexts(
   texts: readonly string[],
   info: Pick<TextInfo, "tokenizer" | "padId" | "maxLength">,
 ): Promise<{ readonly rows: Dataset; readonly cut: number }> {
   const tokenizer = await tokenizerOf(info);
   const encodings = await tokenizer.encodeBatch(texts, { maxLength: info.maxLength });
-  return { rows: encodedRows(encodings, info), cut: encodings.filter((encoding) => encoding.cut > 0).length };
+  const cut = Int32Array.from(encodings, (encoding) => encoding.cut);
+  return { rows: encodedRows(encodings, info).with({ cut }), cut: cut.filter((tokens) => tokens > 0).length };
+}
+
+/** Says how many texts are cut, if any. */
+export function cutNotes(cut: number, texts: number, { maxLength }: Pick<TextInfo, "maxLength">, remedy: string): string[] {
+  if (cut === 0) return [];
+  return [
+    `${cut} of ${texts} texts ${cut === 1 ? "is" : "are"} longer than the ${maxLength} tokens that the model takes, and cut; ${remedy}`,
+  ];
 }
 
 const TRAINING_BUCKETS = 4;

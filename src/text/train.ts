@@ -27,7 +27,7 @@ export interface TrainTokenizerOptions {
 }
 
 /** How often each word occurs. */
-async function countWords(
+export async function countWords(
   texts: Texts,
   wordsOf: (text: string) => Iterable<string>,
   options: TrainTokenizerOptions,
@@ -88,7 +88,7 @@ const asVocabulary = (tokens: readonly string[]): Record<string, number> =>
   Object.fromEntries(tokens.map((token, id) => [token, id]));
 
 /** A `tokenizer.json` of these parts. */
-function tokenizerJson(specialTokens: readonly string[], parts: Omit<TokenizerJson, "added_tokens">): TokenizerJson {
+export function tokenizerJson(specialTokens: readonly string[], parts: Omit<TokenizerJson, "added_tokens">): TokenizerJson {
   const added_tokens = specialTokens.map((content, id) => ({
     id,
     content,
@@ -155,12 +155,12 @@ export async function trainByteLevelBpe(
 function alphabetOf(counts: ReadonlyMap<string, number>, limit: number): string[] {
   const frequency = new Map<string, number>();
   for (const [word, count] of counts) for (const c of word) frequency.set(c, (frequency.get(c) ?? 0) + count);
-  const byFrequency = [...frequency].sort(([a, n], [b, m]) => m - n || inCodePointOrder(a, b));
-  return byFrequency
-    .slice(0, limit)
-    .map(([c]) => c)
-    .sort(inCodePointOrder);
+  return byFrequency(frequency).slice(0, limit).sort(inCodePointOrder);
 }
+
+/** The most frequent first; of equals the one whose first character comes first, or that occurred first. */
+export const byFrequency = (counts: ReadonlyMap<string, number>): string[] =>
+  [...counts].sort(([a, n], [b, m]) => m - n || inCodePointOrder(a, b)).map(([text]) => text);
 
 const inCodePointOrder = (a: string, b: string): number => (a.codePointAt(0) as number) - (b.codePointAt(0) as number);
 

@@ -114,6 +114,19 @@ export async function loadVectors(
   return { weight: { dtype: "float32", shape: [size, dimension], data }, found };
 }
 
+/** How many numbers each vector of a file has. DataError if its first line has none. */
+export async function widthOfVectors(path: string): Promise<number> {
+  for await (const line of linesOf(path)) {
+    const width = widthIn(line);
+    if (width >= 1) return width;
+    break;
+  }
+  throw new DataError(`${path}, line 1: expected a word and numbers, or two counts, got none`);
+}
+
+/** Numbers of a vector by the first line of a file: its second count, or one less than its fields. */
+const widthIn = (line: string): number => Number(/^\d+ (\d+)\s*$/.exec(line)?.[1] ?? line.trimEnd().split(" ").length - 1);
+
 /** The rows that want a word's vector. */
 function wantedRows(vocabulary: ReadonlyMap<string, number>, lowercase: boolean): Map<string, { row: number; exact: boolean }[]> {
   const wanted = new Map<string, { row: number; exact: boolean }[]>();

@@ -3,16 +3,19 @@ import type { Language } from "./charts.js";
 import { barChart, escapeXml } from "./charts.js";
 import type { PixelImage } from "./charts-image.js";
 import { attributionPng, imagePng, pngDataUrl } from "./charts-image.js";
+import { shadedText } from "./report-text.js";
 import { both, formatPercent } from "./report-words.js";
 
 /** An input as a person would look at it. */
 export type ExampleInput =
   | { readonly kind: "image"; readonly image: PixelImage }
-  | { readonly kind: "features"; readonly names: readonly string[]; readonly values: readonly string[] };
+  | { readonly kind: "features"; readonly names: readonly string[]; readonly values: readonly string[] }
+  /** `places`: start and end of each token. */
+  | { readonly kind: "text"; readonly text: string; readonly places: ArrayLike<number> };
 
 export interface ReportExample {
   readonly input: ExampleInput;
-  /** One value a pixel (summed over channels), or one a feature. Positive speaks for the prediction, or raises it. */
+  /** One value a pixel (summed over channels), one a feature, or one a token. Positive speaks for the prediction, or raises it. */
   readonly attribution?: ArrayLike<number>;
   readonly truth: string;
   readonly prediction: string;
@@ -31,14 +34,18 @@ const SMALL = 96;
 /** A grid of cards. */
 export async function exampleCards(examples: readonly ReportExample[], language: Language): Promise<string> {
   const cards = await Promise.all(examples.map((example) => exampleCard(example, language)));
-  const wide = examples.some((example) => example.input.kind === "features");
+  const wide = examples.some((example) => example.input.kind !== "image");
   return `<div class="examples${wide ? " wide" : ""}">${cards.join("")}</div>`;
 }
 
 async function exampleCard(example: ReportExample, language: Language): Promise<string> {
   const { input, attribution, truth, prediction, correct, scores = [], name } = example;
   const picture =
-    input.kind === "image" ? await pair(input.image, attribution, truth) : featureBars(input, attribution, language);
+    input.kind === "image"
+      ? await pair(input.image, attribution, truth)
+      : input.kind === "text"
+        ? shadedText(input.text, input.places, attribution)
+        : featureBars(input, attribution, language);
   const verdict =
     prediction === truth
       ? `<b>${escapeXml(prediction)}</b> <span class="soft">${both({ en: "correct", zh: "正确" })}</span>`

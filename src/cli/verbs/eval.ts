@@ -21,6 +21,7 @@ export const verb = defineVerb({
     const { examples, notes } = await loadExamples(model, opened.config, {
       data,
       labelColumn: options.labelColumn,
+      textColumn: options.textColumn,
       skipBadRows: options.skipBadRows,
       repair: options.repair,
       maxMegapixels: options.maxMegapixels,

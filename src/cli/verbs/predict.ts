@@ -27,7 +27,7 @@ export const verb = defineVerb({
     { name: "RUN", help: "a run folder, or one of its checkpoints" },
     {
       name: "INPUT",
-      help: "images or folders of them, an IDX file, a table (.csv, .tsv, .jsonl, .parquet), or one row as name=value …",
+      help: "images or folders of them, an IDX file, a table (.csv, .tsv, .jsonl, .parquet), one row as name=value …, a text, a .txt with a text a line, or -",
       many: true,
       optional: true,
     },
@@ -37,6 +37,12 @@ export const verb = defineVerb({
     threshold: number({ help: "below this probability (or likeness) there is no label", minimum: 0, maximum: 1 }),
     gallery: text({ help: "image-recognition: who is known", placeholder: "FILE", defaultText: "RUN/gallery.safetensors" }),
     probabilities: flag({ help: "give the probability of every class", default: true }),
+    stride: integer({
+      help: "text-classification: read a longer text in windows that share N tokens, in place of cutting it",
+      minimum: 0,
+      placeholder: "N",
+    }),
+    textColumn: dataOptions.textColumn,
     skipBadRows: dataOptions.skipBadRows,
     maxMegapixels: dataOptions.maxMegapixels,
     draw: text({
@@ -71,16 +77,28 @@ export const verb = defineVerb({
     const random = [options.count, options.seed].some((value) => value !== undefined);
     if (random && takesNoInputs !== true)
       throw new ConfigError(`--count, --seed: expected a run of image-generation, got ${model.task.name}`);
-    const { examples, names, rows, badRows } = await readInputs(model, inputs, {
+    if (options.stride !== undefined && model.task.name !== "text-classification")
+      throw new ConfigError(`--stride: expected a run of text-classification, got ${model.task.name}`);
+    const {
+      examples,
+      names,
+      rows,
+      badRows,
+      parts,
+      notes = [],
+    } = await readInputs(model, inputs, {
       count: options.count,
       seed: options.seed,
       skipBadRows: options.skipBadRows,
       maxMegapixels: options.maxMegapixels,
+      textColumn: options.textColumn,
+      stride: options.stride,
     });
+    for (const text of notes) note(text);
     if (badRows > 0) note(`${badRows} inputs that cannot be read were left out`);
     const { gallery, threshold } = options;
     const own = await model.answers(examples);
-    const given = (await conclude?.(model, own, { run: path, gallery, threshold })) ?? own;
+    const given = (await conclude?.(model, own, { run: path, gallery, threshold, parts })) ?? own;
     if (options.draw?.endsWith(".png") === true && drawTogether !== undefined) {
       await writeFile(options.draw, await drawTogether(model, given));
       note(`${given.length} samples in ${options.draw}`);

@@ -1,0 +1,73 @@
+/**
+ * @module What is held back of the training part, to choose and to measure by: a share of it, or one fold of a cross-validation.
+ */
+import type { Dataset } from "./dataset.js";
+import { isCategorical } from "./guess.js";
+import { kFold, split } from "./split.js";
+import { ConfigError, DataError } from "../util/errors.js";
+
+/** One of `count` parts of about one size; counted from 1. */
+export interface Fold {
+  readonly number: number;
+  readonly count: number;
+}
+
+export interface HoldBackOptions {
+  /** Of the splits. */
+  readonly seed?: number;
+  /** Share of the examples held back as test, where the data has no test split. */
+  readonly testFraction?: number;
+  /** Share of what is then left for training, held back for validation, where there is no such split. 0: none. */
+  readonly validationFraction?: number;
+  /** Which part of a cross-validation is the test part. Runs of one seed with every number see each example as test once. */
+  readonly fold?: Fold;
+}
+
+/** `2/5` as the second of five folds. ConfigError for anything else. */
+export function parseFold(text: string, where: string): Fold {
+  const [, number = 0, count = 0] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number);
+  if (number < 1 || count < 2 || number > count)
+    throw new ConfigError(`${where}: expected K/N with K from 1 to N, such as 1/5, got ${text}`);
+  return { number, count };
+}
+
+interface Parts {
+  readonly train: Dataset;
+  readonly validation?: Dataset;
+  readonly test?: Dataset;
+}
+
+/**
+ * Completes the splits from the training part, stratified by the target where that is a class.
+ *
+ * Errors: DataError for too few rows, and for a fold of data that have a test part.
+ */
+export function holdBack(parts: Parts, target: string | undefined, options: HoldBackOptions, notes: string[]): Required<Parts> {
+  const { seed = 0, testFraction = 0.1, validationFraction = 0.1, fold } = options;
+  const stratify = target !== undefined && isCategorical(parts.train.column(target)) ? { stratify: target } : {};
+  const kind = stratify.stratify === undefined ? "random" : "stratified";
+  let { train, test, validation } = parts;
+  const cut = (fraction: number, name: "test" | "validation"): Dataset => {
+    if (fraction === 0) return train.take(0);
+    const { rest, held } = split(train, { rest: 1 - fraction, held: fraction }, { seed, ...stratify });
+    if (rest.length === 0 || held.length === 0)
+      throw new DataError(`data: expected enough rows to hold back ${fraction} of them as ${name}, got ${train.length}`);
+    notes.push(`${name}: ${held.length} of ${train.length} examples held back (${kind}, seed ${seed})`);
+    train = rest;
+    return held;
+  };
+  if (fold !== undefined) {
+    const { number, count } = fold;
+    if (test !== undefined)
+      throw new DataError(
+        `fold ${number}/${count}: expected data without a test part of its own, got one of ${test.length} examples`,
+      );
+    const folds = kFold(train, count, { seed, ...stratify });
+    const { train: rest, validation: held } = folds[number - 1] as (typeof folds)[number];
+    notes.push(`test: fold ${number} of ${count}, ${held.length} of ${train.length} examples (${kind}, seed ${seed})`);
+    [train, test] = [rest, held];
+  }
+  test ??= cut(testFraction, "test");
+  validation ??= cut(validationFraction, "validation");
+  return { train, validation, test };
+}

@@ -1,0 +1,21 @@
+/**
+ * @module What every classifier of texts is: it turns tokens into vectors, and vectors into logits, so that explanations can ask what each token's vector did.
+ */
+import type { Tensor } from "../graph/index.js";
+import type { Embedding, Module } from "../nn/index.js";
+
+export interface TextModelInputs {
+  /** True (or 1) at tokens that are no padding, which comes after the text: [N, T]. */
+  readonly mask?: Tensor;
+  /** What `embed` gives for the tokens, or something in its place: [N, T, E]. */
+  readonly inputsEmbeds?: Tensor;
+}
+
+/** Shapes: tokens [N, T] → logits [N, K]. */
+export interface TextModel extends Module {
+  /** One vector for each token, which depends on little else: [N, T, E]. */
+  embed(tokens: Tensor): Tensor;
+  forward(tokens: Tensor, inputs?: TextModelInputs): Tensor;
+  /** The rows that pretrained vectors take the place of. */
+  readonly wordEmbedding: Embedding;
+}

@@ -1,0 +1,130 @@
+/**
+ * @module Text classification on files: inputs cut, or read in overlapping windows, and the report.
+ */
+import { elementAt, toNumbers } from "../graph/index.js";
+import type { TensorData } from "../graph/index.js";
+import type { Encoding } from "../text/index.js";
+import { ConfigError } from "../util/errors.js";
+import { ClassificationMeasurement, classAnswer, rowsOf } from "./classification.js";
+import type { Judged, ShowExample } from "./judged-node.js";
+import { classResult, judgeClasses, judgedExamples } from "./judged-node.js";
+import { labelsAbove, sigmoid, THRESHOLD } from "./multi-label.js";
+import { classCurves } from "./precision-recall-report.js";
+import type { InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "./task-node.js";
+import type { Answer } from "./task.js";
+import type { TextClassInfo } from "./text-classification.js";
+import { cutNotes, encodedRows, tokenizerOf } from "./texts.js";
+import { keepTokenizer, readTexts } from "./texts-node.js";
+import type { TrainedModel } from "./trained-node.js";
+
+/** Each text as one row, or, where it is longer than the model takes and a stride is given, as several that overlap. */
+async function readInputs(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs> {
+  const info = model.info as TextClassInfo;
+  const { maxLength } = info;
+  const { stride, skipBadRows = false } = options;
+  if (stride !== undefined && stride >= maxLength)
+    throw new ConfigError(`--stride: expected less than the ${maxLength} tokens that the model takes at once, got ${stride}`);
+  const { texts, ...read } = await readTexts(inputs, { skipBadRows, textColumn: options.textColumn ?? info.textColumn });
+  const tokenizer = await tokenizerOf(info);
+  const whole = await tokenizer.encodeBatch(texts, { maxLength });
+  const long = whole.filter((encoding) => encoding.cut > 0).length;
+  const pieces: readonly Encoding[][] = await Promise.all(
+    whole.map((encoding, i) =>
+      stride !== undefined && encoding.cut > 0
+        ? tokenizer.encodeWindows(texts[i] as string, { maxLength, stride })
+        : Promise.resolve([encoding]),
+    ),
+  );
+  const examples = encodedRows(pieces.flat(), info);
+  const parts = pieces.map((windows) => windows.length);
+  const notes =
+    stride === undefined
+      ? cutNotes(long, texts.length, info, "--stride N reads them in windows")
+      : long === 0
+        ? []
+        : [`${long} of ${texts.length} texts were read in windows of ${maxLength} tokens, ${examples.length} in all`];
+  return { ...read, examples, parts, notes };
+}
+
+/** The answers of a text's windows as one: the mean of their probabilities. */
+function merged(windows: readonly Answer[], { multiLabel }: TextClassInfo, threshold: number | undefined): Answer {
+  const each = windows.map((answer) => answer["probabilities"] as Readonly<Record<string, number>>);
+  const mean = (name: string): number => each.reduce((sum, of) => sum + (of[name] as number), 0) / each.length;
+  const probabilities = Object.fromEntries(Object.keys(each[0] ?? {}).map((name) => [name, mean(name)]));
+  return multiLabel ? { labels: labelsAbove(probabilities, threshold), probabilities } : classAnswer(probabilities);
+}
+
+/** Several labels of each row of the test part: how they were judged, and how they read. */
+async function judgeSets({ used, test }: ReportSources): Promise<Judged[]> {
+  const judged: Judged[] = [];
+  const truth = test.tensor("labels");
+  await used.run(test, (outputs, rows) => {
+    rowsOf(outputs["logits"] as TensorData).forEach((logits, i) => {
+      const row = rows[i] as number;
+      const probabilities = logits.map(sigmoid);
+      const has = (k: number): boolean => elementAt(truth, row * logits.length + k) > 0.5;
+      const errors = [...probabilities].map((p, k) => Math.abs(p - (has(k) ? 1 : 0)));
+      const predicted = probabilities.reduce((best, p, k) => (p > (probabilities[best] as number) ? k : best), 0);
+      const correct = errors.every((_, k) => (probabilities[k] as number) > THRESHOLD === has(k));
+      judged.push({ row, truth: predicted, predicted, probabilities, correct, weight: Math.max(...errors) });
+    });
+  });
+  return judged;
+}
+
+/** What several labels read as. */
+const setText = (names: readonly string[]): string => (names.length === 0 ? "–" : names.join(", "));
+
+/** A test text as it was given, its tokens shaded by the sums over their vectors. */
+function showText({ used, test, testRows }: ReportSources): ShowExample {
+  const info = used.info as TextClassInfo;
+  const texts = testRows?.texts(info.textColumn) ?? [];
+  const truths = info.multiLabel ? toNumbers(test.tensor("labels")) : undefined;
+  const namesOf = (has: (k: number) => boolean): string => setText(info.classes.filter((_, k) => has(k)));
+  return async (j, { attribution, shape: [, width = 1] }) => {
+    const text = texts[j.row] ?? "";
+    const { offsets } = await (await tokenizerOf(info)).encode(text, { maxLength: info.maxLength });
+    const sums = Array.from({ length: offsets.length / 2 }, (_, t) =>
+      attribution.subarray(t * width, (t + 1) * width).reduce((sum, x) => sum + x, 0),
+    );
+    const sets =
+      truths === undefined
+        ? {}
+        : {
+            truth: namesOf((k) => (truths[j.row * info.classes.length + k] as number) > 0.5),
+            prediction: namesOf((k) => (j.probabilities?.[k] as number) > THRESHOLD),
+          };
+    return { ...classResult(j, info.classes), ...sets, input: { kind: "text", text, places: offsets }, attribution: sums };
+  };
+}
+
+async function report(sources: ReportSources): Promise<TaskReport> {
+  const { measurement } = sources;
+  const { classes, multiLabel } = sources.used.info as TextClassInfo;
+  const judged = await (multiLabel ? judgeSets(sources) : judgeClasses(sources));
+  return {
+    primaryMetric: multiLabel ? "microF1" : "accuracy",
+    ...(measurement instanceof ClassificationMeasurement
+      ? { confusion: { labels: classes, counts: measurement.report().matrix } }
+      : {}),
+    examples: await judgedExamples(sources, judged, showText(sources)),
+    attributionMethod: { en: "input × gradient of the token vectors", zh: "词元向量的输入 × 梯度" },
+    ...(multiLabel ? {} : { sections: classCurves(judged, classes) }),
+  };
+}
+
+export const textClassificationNode: NodeTask = {
+  readInputs,
+  report,
+  finish: keepTokenizer,
+  remarks: (examples, info) => {
+    const cut = toNumbers(examples.tensor("cut")).filter((tokens) => tokens > 0).length;
+    return cutNotes(cut, examples.length, info as TextClassInfo, "train with a larger --max-length to read more of them");
+  },
+  conclude: (model, answers, { parts, threshold }) => {
+    const info = model.info as TextClassInfo;
+    let next = 0;
+    const counts = parts ?? answers.map(() => 1);
+    return Promise.resolve(counts.map((count) => merged(answers.slice(next, (next += count)), info, threshold)));
+  },
+};
