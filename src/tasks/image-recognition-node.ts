@@ -131,5 +131,6 @@ export const imageRecognitionNode: NodeTask = {
   finish,
   measure,
   conclude,
+  takesGallery: true,
   report,
 };

@@ -7,6 +7,7 @@ import { imageGenerationNode } from "./image-generation-node.js";
 import { imageRecognitionNode } from "./image-recognition-node.js";
 import { languageModelingNode } from "./language-modeling-node.js";
 import { objectDetectionNode } from "./object-detection-node.js";
+import { semanticRolesNode } from "./semantic-roles-node.js";
 import { tokenClassificationNode } from "./token-classification-node.js";
 import { tabularNode } from "./tabular-node.js";
 import { textClassificationNode } from "./text-classification-node.js";
@@ -17,6 +18,7 @@ const NODE_TASKS: ReadonlyMap<string, NodeTask> = new Map([
   ["image-recognition", imageRecognitionNode],
   ["image-generation", imageGenerationNode],
   ["object-detection", objectDetectionNode],
+  ["semantic-role-labeling", semanticRolesNode],
   ["token-classification", tokenClassificationNode],
   ["language-modeling", languageModelingNode],
   ["tabular-classification", tabularNode],

@@ -8,6 +8,7 @@ import { imageGeneration } from "./image-generation.js";
 import { imageRecognition } from "./image-recognition.js";
 import { languageModeling } from "./language-modeling.js";
 import { objectDetection } from "./object-detection.js";
+import { semanticRoles } from "./semantic-roles.js";
 import { tabularClassification, tabularRegression } from "./tabular.js";
 import { tokenClassification } from "./token-classification.js";
 import { textClassification } from "./text-classification.js";
@@ -21,6 +22,7 @@ export const TASKS: readonly AnyTask[] = [
   textClassification,
   tokenClassification,
   languageModeling,
+  semanticRoles,
   tabularClassification,
   tabularRegression,
 ] as readonly unknown[] as readonly AnyTask[];

@@ -101,6 +101,8 @@ export interface AnswerOptions {
   readonly threshold?: number;
   /** As in `NamedInputs`. */
   readonly parts?: readonly number[];
+  /** What was answered. */
+  readonly examples: Dataset;
 }
 
 export interface NodeTask {
@@ -119,7 +121,9 @@ export interface NodeTask {
   readonly remarks?: (examples: Dataset, info: TaskInfo) => readonly string[];
   /** Figures of examples as a whole, and of what is in the run folder besides the model; they stand beside the measured ones. */
   readonly measure?: (measured: Measured) => Promise<Metrics>;
-  /** Answers for people, where the model's own are not yet that: names from a gallery. */
+  /** Whether its answers depend on a gallery of who is known. */
+  readonly takesGallery?: true;
+  /** Answers for people, where the model's own are not yet that: names from a gallery, arguments of the predicates that were found. */
   readonly conclude?: (model: TrainedModel, answers: readonly Answer[], options: AnswerOptions) => Promise<Answer[]>;
   /** One PNG of all answers. */
   readonly drawTogether?: (model: TrainedModel, answers: readonly Answer[]) => Promise<Uint8Array>;

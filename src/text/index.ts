@@ -5,6 +5,7 @@
 export * from "./assemble.js";
 export * from "./chat-template.js";
 export * from "./feature-vocabulary.js";
+export * from "./predicate-features.js";
 export * from "./token-batch.js";
 export * from "./token-features.js";
 export * from "./tokenizer.js";

@@ -16,9 +16,12 @@ export const wordShape = (word: string): string =>
     .replace(/\p{N}/gu, "d")
     .replace(/([Xxcd])\1+/g, "$1");
 
+const IDEOGRAPHIC = /\p{sc=Han}/u;
+
 function wordFeatures(word: string, first: boolean): string[] {
   const lower = word.toLowerCase();
   const points = Array.from(word);
+  const short = IDEOGRAPHIC.test(word) ? 1 : 2;
   const end = (n: number): string => points.slice(-n).join("");
   const begin = (n: number): string => points.slice(0, n).join("");
   const shape = wordShape(word);
@@ -27,10 +30,10 @@ function wordFeatures(word: string, first: boolean): string[] {
     word,
     `${shape}${first ? "^" : ""}`,
     `${Math.min(points.length, 9)}${shape[0] ?? ""}`,
-    end(2),
-    end(3),
-    begin(2),
-    begin(3),
+    end(short),
+    end(short + 1),
+    begin(short),
+    begin(short + 1),
   ];
 }
 
@@ -38,7 +41,7 @@ function wordFeatures(word: string, first: boolean): string[] {
 export const FEATURE_SLOTS: Readonly<Record<TokenUnit, number>> = { words: 8, characters: 4 };
 
 /**
- * Features of each token of a text. Words: in small letters, as written, shape, length, ends and beginnings of two and three letters. Characters: itself,
+ * Features of each token of a text. Words: in small letters, as written, shape, length, ends and beginnings of two and three letters (of one and two ideographs). Characters: itself,
  * its kind, and the pairs with its neighbours.
  */
 export function featuresOf(tokens: readonly string[], unit: TokenUnit): TokenFeatures[] {

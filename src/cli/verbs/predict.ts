@@ -69,8 +69,8 @@ export const verb = defineVerb({
     const opened = await TrainedModel.open(path, { device: options.device, threads: options.threads });
     await using model = opened.model;
     const { nodeTaskNamed } = await import("../../tasks/table-node.js");
-    const { draw, drawsAs, drawTogether, conclude, takesNoInputs } = nodeTaskNamed(model.task.name);
-    if (options.gallery !== undefined && conclude === undefined)
+    const { draw, drawsAs, drawTogether, conclude, takesGallery, takesNoInputs } = nodeTaskNamed(model.task.name);
+    if (options.gallery !== undefined && takesGallery !== true)
       throw new ConfigError(`--gallery: expected a run of image-recognition, got ${model.task.name}`);
     if (options.draw !== undefined && draw === undefined)
       throw new ConfigError(`--draw: expected a task whose answers are drawn on pictures, got ${model.task.name}`);
@@ -98,7 +98,7 @@ export const verb = defineVerb({
     if (badRows > 0) note(`${badRows} inputs that cannot be read were left out`);
     const { gallery, threshold } = options;
     const own = await model.answers(examples);
-    const given = (await conclude?.(model, own, { run: path, gallery, threshold, parts })) ?? own;
+    const given = (await conclude?.(model, own, { run: path, gallery, threshold, parts, examples })) ?? own;
     if (options.draw?.endsWith(".png") === true && drawTogether !== undefined) {
       await writeFile(options.draw, await drawTogether(model, given));
       note(`${given.length} samples in ${options.draw}`);
