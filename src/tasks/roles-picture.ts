@@ -32,11 +32,21 @@ function arcsOf({ predicate, arguments: roles }: PicturedProposition, centers: r
   const from = centers[predicate] ?? 0;
   const sorted = [...roles].sort((a, b) => Math.abs(middle(a) - from) - Math.abs(middle(b) - from));
   const levels = { left: 0, right: 0 };
-  return sorted.map((role): Arc => ({ ...role, from, to: middle(role), level: ++levels[middle(role) < from ? "left" : "right"] }));
+  return sorted.map((role): Arc => ({
+    ...role,
+    from,
+    to: middle(role),
+    level: ++levels[middle(role) < from ? "left" : "right"],
+  }));
 }
 
 /** One band: arcs over words. */
-function band(words: readonly string[], starts: readonly number[], proposition: PicturedProposition, top: number): { svg: string; height: number } {
+function band(
+  words: readonly string[],
+  starts: readonly number[],
+  proposition: PicturedProposition,
+  top: number,
+): { svg: string; height: number } {
   const widths = words.map((word) => ems(word) * FONT);
   const centers = starts.map((start, i) => start + (widths[i] as number) / 2);
   const arcs = arcsOf(proposition, centers);

@@ -32,7 +32,11 @@ export interface Role {
 }
 
 /** The second pass: arguments of the predicates that the first one found. */
-async function conclude(model: TrainedModel, first: readonly Answer[], { examples }: { readonly examples: Dataset }): Promise<Answer[]> {
+async function conclude(
+  model: TrainedModel,
+  first: readonly Answer[],
+  { examples }: { readonly examples: Dataset },
+): Promise<Answer[]> {
   const texts = examples.texts("text").map((text) => text ?? "");
   const found = first.map((answer) => answer["spans"] as readonly ScoredSpan[]);
   const rows = found.flatMap((predicates, i) =>
@@ -52,7 +56,15 @@ async function conclude(model: TrainedModel, first: readonly Answer[], { example
       const inText = ({ start, end, label, score }: ScoredSpan): Role => {
         const [from, to] = [places[start]?.[0] ?? 0, places[end - 1]?.[1] ?? 0];
         const word = places[predicate.start] ?? [0, 0];
-        return { proposition: p + 1, predicate: text.slice(...word), role: label, text: text.slice(from, to), start: from, end: to, score };
+        return {
+          proposition: p + 1,
+          predicate: text.slice(...word),
+          role: label,
+          text: text.slice(from, to),
+          start: from,
+          end: to,
+          score,
+        };
       };
       return [inText(predicate), ...spans.map(inText)];
     });
@@ -86,9 +98,7 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   const primaryMetric = "f1";
   if (!(measurement instanceof RolesMeasurement) || testRows === undefined) return { primaryMetric };
   const [sentences, predicates] = [test.tensor("sentence").data, test.tensor("predicate").data];
-  const marked = Uint32Array.from(
-    Array.from({ length: test.length }, (_, i) => i).filter((i) => Number(predicates[i]) >= 0),
-  );
+  const marked = Uint32Array.from(Array.from({ length: test.length }, (_, i) => i).filter((i) => Number(predicates[i]) >= 0));
   const { worst, some } = await judgedRows({ ...sources, test: test.select(marked) }, SHOWN);
   const shown = ({ row, found, gold }: JudgedRow): string => {
     const at = marked[row] as number;

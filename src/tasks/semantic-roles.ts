@@ -98,7 +98,9 @@ function prepare(data: LoadedData, options: TaskOptions): Prepared<TaggingInfo> 
     testRows: data.test,
     notes: [
       `${train.filter(({ predicate }) => predicate >= 0).length} predicates in ${data.train.length} sentences, ${info.labels.length - 1} roles`,
-      ...(unknown > 0 ? [`${unknown} arguments of validation and test have roles that the training part lacks; they count as missed`] : []),
+      ...(unknown > 0
+        ? [`${unknown} arguments of validation and test have roles that the training part lacks; they count as missed`]
+        : []),
       ...(overlaps > 0 ? [`${overlaps} arguments of the training part overlap others and were left out`] : []),
     ],
   };
@@ -119,7 +121,10 @@ export class RolesMeasurement implements Measurement {
     for (const [n, { spans }] of decodeRows(outputs, batch, this.#info, false).entries()) {
       const isSearch = Number(marked[n]) < 0;
       const gold = goldSpans(batch, n, this.#info.labels);
-      (isSearch ? this.predicates : this.roles).add(gold, spans.filter(({ label }) => (label === PREDICATE) === isSearch));
+      (isSearch ? this.predicates : this.roles).add(
+        gold,
+        spans.filter(({ label }) => (label === PREDICATE) === isSearch),
+      );
     }
   }
 

@@ -25,7 +25,12 @@ export function predicateFeatures(words: readonly string[], predicate?: number):
   const lower = words.map((word) => word.toLowerCase());
   const verb = predicate === undefined ? NONE : (lower[predicate] as string);
   return own.map((features, i) => {
-    const around = [`${lower[i - 1] ?? ""} ${lower[i]}`, `${lower[i]} ${lower[i + 1] ?? ""}`, lower[i - 1] ?? "", lower[i + 1] ?? ""];
+    const around = [
+      `${lower[i - 1] ?? ""} ${lower[i]}`,
+      `${lower[i]} ${lower[i + 1] ?? ""}`,
+      lower[i - 1] ?? "",
+      lower[i + 1] ?? "",
+    ];
     if (predicate === undefined) return [...features, ...around, ...new Array<string>(6).fill(NONE)];
     const far = distance(predicate, i);
     const side = i === predicate ? "=" : far[0];
