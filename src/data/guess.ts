@@ -36,6 +36,25 @@ const named = (dataset: Dataset, names: readonly string[]): string | undefined =
   return undefined;
 };
 
+const SOURCE_NAMES = ["source", "src", "input", "from", "question", "text"];
+const WANTED_NAMES = ["target", "tgt", "output", "to", "answer", "translation", "summary", "label"];
+
+/** The columns of pairs of texts: by what the user says, by name, or the first and the second. */
+export function pairRoles(dataset: Dataset, options: RoleOptions = {}): Required<Pick<ColumnRoles, "text" | "target">> {
+  const asked = options.labelColumn ?? options.targetColumn;
+  for (const name of [asked, options.textColumn]) if (name !== undefined) dataset.texts(name);
+  const texts = dataset.names.filter((name) => isText(dataset.column(name)));
+  const text = options.textColumn ?? named(dataset.pick(...texts.filter((name) => name !== asked)), SOURCE_NAMES);
+  const target = asked ?? named(dataset.pick(...texts.filter((name) => name !== text)), WANTED_NAMES);
+  const [first, second] = [
+    text ?? texts.find((name) => name !== target),
+    target ?? texts.find((name) => name !== (text ?? texts[0])),
+  ];
+  if (first === undefined || second === undefined)
+    throw new DataError(`data: expected a column of sources and one of targets, found ${dataset.names.join(", ")}`);
+  return { text: first, target: second };
+}
+
 /** Mean number of characters, if this looks like running text: long, and hardly ever the same twice. */
 function proseLength(column: Column): number {
   if (!isText(column)) return 0;

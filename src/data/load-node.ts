@@ -6,7 +6,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { Dataset, isText } from "./dataset.js";
 import { namesIn, readFileBytes, unwrapGzip } from "./files-node.js";
 import type { ColumnRoles, RoleOptions } from "./guess.js";
-import { guessRoles, guessTask } from "./guess.js";
+import { guessRoles, guessTask, pairRoles } from "./guess.js";
 import type { HoldBackOptions } from "./hold-back.js";
 import { holdBack } from "./hold-back.js";
 import { boxedImages } from "./images/boxes-node.js";
@@ -34,7 +34,10 @@ import { DataError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 
 export interface LoadOptions
-  extends RoleOptions, FindOptions, Omit<TableOptions, "columns">, ImageOptions, TextOptions, HoldBackOptions {}
+  extends RoleOptions, FindOptions, Omit<TableOptions, "columns">, ImageOptions, TextOptions, HoldBackOptions {
+  /** The data are pairs of texts, a source and a target: columns stay the texts that they are in the file. */
+  readonly pairs?: boolean;
+}
 
 export interface LoadedData {
   /** The known name, or the file's. */
@@ -86,14 +89,23 @@ interface Source {
  * Errors: DataError, in one line, if something is missing, empty, broken, or not what its checksum says.
  */
 export async function loadData(spec: string, options: LoadOptions = {}): Promise<LoadedData> {
-  const opened = await open(spec, options);
+  const { pairs = false } = options;
+  const opened = await open(spec, pairs ? { ...options, asText: true } : options);
   const isImages = opened.roles?.image !== undefined && isEncoded(opened.parts.train.column("image"));
   const inspected = isImages && opened.images === undefined ? await inspectParts(opened.parts, options) : undefined;
   // Images that are not decoded have the columns that their reader gave them.
   const asked = isImages ? undefined : (options.textColumn ?? options.labelColumn ?? options.targetColumn);
   const given = inspected?.parts ?? opened.parts;
-  const roles = opened.roles !== undefined && asked === undefined ? opened.roles : guessRoles(given.train, options);
-  const task = opened.task !== undefined && asked === undefined ? opened.task : guessTask(given.train, roles);
+  const roles: ColumnRoles = pairs
+    ? pairRoles(given.train, options)
+    : opened.roles !== undefined && asked === undefined
+      ? opened.roles
+      : guessRoles(given.train, options);
+  const task = pairs
+    ? "sequence-to-sequence"
+    : opened.task !== undefined && asked === undefined
+      ? opened.task
+      : guessTask(given.train, roles);
   const notes: string[] = [...(opened.notes ?? [])];
   const parts = labelled(withTexts(given, roles.text, notes), roles.target, notes);
   const held = holdBack(parts, isClassification(task) ? roles.target : undefined, options, notes);

@@ -14,7 +14,8 @@ export type DataTask =
   | "text-classification"
   | "token-classification"
   | "semantic-role-labeling"
-  | "language-modeling";
+  | "language-modeling"
+  | "sequence-to-sequence";
 
 export interface KnownFile {
   readonly name: string;

@@ -9,4 +9,5 @@ export * from "./detection.js";
 export * from "./frechet.js";
 export * from "./retrieval.js";
 export * from "./span.js";
+export * from "./translation.js";
 export * from "./precision-recall.js";

@@ -35,6 +35,7 @@ export async function loadExamples(
   const isKnown = KNOWN_DATASETS.some(({ name }) => name === options.data);
   const data = await loadData(options.data, {
     seed,
+    ...task.reads,
     ...task.loading?.(info),
     // Nothing is held back of a file that is there to be measured on.
     ...(isTrainingData || isKnown ? {} : { testFraction: 0, validationFraction: 0 }),

@@ -4,7 +4,6 @@
 import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Batch, Dataset } from "../data/node.js";
-import { Dataset as Rows } from "../data/node.js";
 import { Generator, TextStream } from "../generate/index.js";
 import type { DecoderModel } from "../generate/index.js";
 import type { Tensor, TensorData } from "../graph/index.js";
@@ -19,11 +18,10 @@ import { exists } from "../train/run-folder-reader-node.js";
 import type { LanguageInfo } from "./language-modeling.js";
 import { languageLogits, windowOptions } from "./language-modeling.js";
 import { IGNORED, windowBatch } from "./packed-text.js";
-import type { InputOptions, Measured, NamedInputs, NodeTask, ReportSources, TaskReport, Watched } from "./task-node.js";
+import type { Measured, NodeTask, ReportSources, TaskReport, Watched } from "./task-node.js";
 import type { ColumnTypes, Tensors } from "./task.js";
-import { keepTokenizer, readTexts } from "./texts-node.js";
+import { keepTokenizer, textInputsFrom } from "./texts-node.js";
 import { tokenizerOf } from "./texts.js";
-import type { TrainedModel } from "./trained-node.js";
 
 type Evaluator = (
   types: ColumnTypes,
@@ -112,12 +110,6 @@ function watch({ state, writer, prepared, seed }: Watched): Callback {
   };
 }
 
-async function readInputs(model: TrainedModel, inputs: readonly string[], { skipBadRows }: InputOptions): Promise<NamedInputs> {
-  const { texts, ...rest } = await readTexts(inputs, skipBadRows === undefined ? {} : { skipBadRows });
-  const rows = new Rows({ text: { dtype: "string", values: [...texts] } });
-  return { examples: await model.task.encode(rows, model.info), ...rest };
-}
-
 async function report({ used, writer }: ReportSources): Promise<TaskReport> {
   const info = used.info as LanguageInfo;
   const path = join(writer.path, SAMPLES);
@@ -142,4 +134,11 @@ async function report({ used, writer }: ReportSources): Promise<TaskReport> {
   };
 }
 
-export const languageModelingNode: NodeTask = { readInputs, evaluate, measure, watch, report, finish: keepTokenizer };
+export const languageModelingNode: NodeTask = {
+  readInputs: textInputsFrom(),
+  evaluate,
+  measure,
+  watch,
+  report,
+  finish: keepTokenizer,
+};

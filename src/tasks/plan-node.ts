@@ -129,6 +129,7 @@ export async function plan(
   const usual = choice.defaults(0).augment;
   const data = await loadData(options.data, {
     seed,
+    ...task.reads,
     ...(options.imageSize === undefined ? {} : { imageSize: parseImageSize(options.imageSize, "--image-size") }),
     ...(options.maxMegapixels === undefined ? {} : { maxMegapixels: options.maxMegapixels }),
     keepOriginals: (height, width) => cropsParts(options.augment ?? usual ?? "none", { height, width }),

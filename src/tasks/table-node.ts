@@ -8,6 +8,7 @@ import { imageRecognitionNode } from "./image-recognition-node.js";
 import { languageModelingNode } from "./language-modeling-node.js";
 import { objectDetectionNode } from "./object-detection-node.js";
 import { semanticRolesNode } from "./semantic-roles-node.js";
+import { sequenceToSequenceNode } from "./sequence-to-sequence-node.js";
 import { tokenClassificationNode } from "./token-classification-node.js";
 import { tabularNode } from "./tabular-node.js";
 import { textClassificationNode } from "./text-classification-node.js";
@@ -21,6 +22,7 @@ const NODE_TASKS: ReadonlyMap<string, NodeTask> = new Map([
   ["semantic-role-labeling", semanticRolesNode],
   ["token-classification", tokenClassificationNode],
   ["language-modeling", languageModelingNode],
+  ["sequence-to-sequence", sequenceToSequenceNode],
   ["tabular-classification", tabularNode],
   ["tabular-regression", tabularNode],
   ["text-classification", textClassificationNode],

@@ -9,6 +9,7 @@ import { imageRecognition } from "./image-recognition.js";
 import { languageModeling } from "./language-modeling.js";
 import { objectDetection } from "./object-detection.js";
 import { semanticRoles } from "./semantic-roles.js";
+import { sequenceToSequence } from "./sequence-to-sequence.js";
 import { tabularClassification, tabularRegression } from "./tabular.js";
 import { tokenClassification } from "./token-classification.js";
 import { textClassification } from "./text-classification.js";
@@ -23,6 +24,7 @@ export const TASKS: readonly AnyTask[] = [
   tokenClassification,
   languageModeling,
   semanticRoles,
+  sequenceToSequence,
   tabularClassification,
   tabularRegression,
 ] as readonly unknown[] as readonly AnyTask[];

@@ -133,6 +133,8 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   readonly checksOneBatch: boolean;
   /** Rows that are measured or answered at once, at most; left out, 256. */
   readonly mostAtOnce?: number;
+  /** What data are, where it is not seen in the file. */
+  readonly reads?: Pick<LoadOptions, "pairs">;
   /** What data for this model must be loaded as: images of its size. */
   loading?(info: I): Pick<LoadOptions, "imageShape">;
   /** What somebody must know who gives inputs to the ONNX file alone: plain JSON, in the file's metadata. */

@@ -3,11 +3,10 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { text as wholeText } from "node:stream/consumers";
-import type { Dataset } from "../data/node.js";
-import { guessRoles, readTable, tableFormat } from "../data/node.js";
+import { Dataset, guessRoles, readTable, tableFormat } from "../data/node.js";
 import { decodeUtf8 } from "../data/text/lines.js";
 import { DataError } from "../util/errors.js";
-import type { Finished } from "./task-node.js";
+import type { Finished, NodeTask } from "./task-node.js";
 import type { TaskOptions } from "./task.js";
 import { loadTokenizer } from "../text/node.js";
 import type { TextInfo } from "./texts.js";
@@ -77,6 +76,15 @@ export async function readTexts(
     badRows: read.reduce((sum, part) => sum + part.badRows, 0),
   };
 }
+
+/** How a task whose inputs are texts alone reads them; of a table, the column of that name if there is one. */
+export const textInputsFrom =
+  (textColumn?: string): NodeTask["readInputs"] =>
+  async (model, inputs, { skipBadRows = false }) => {
+    const { texts, ...rest } = await readTexts(inputs, { skipBadRows, ...(textColumn === undefined ? {} : { textColumn }) });
+    const rows = new Dataset({ text: { dtype: "string", values: [...texts] } });
+    return { examples: await model.task.encode(rows, model.info), ...rest };
+  };
 
 /** The text of the `tokenizer.json` that `--tokenizer` names; nothing where that is no file or folder. */
 export async function tokenizerFile({ tokenizer }: Pick<TaskOptions, "tokenizer">): Promise<Pick<TaskOptions, "tokenizer">> {

@@ -8,7 +8,7 @@ import { bucketBounds, Dataset, raggedCollate, raggedColumn } from "../data/inde
 import type { RaggedOptions } from "../data/index.js";
 import { joinerOf } from "../data/text/labelled-text.js";
 import type { Dim } from "../graph/index.js";
-import type { Encoding, Tokenizer } from "../text/index.js";
+import type { Encoding, Tokenizer, TokenizerJson } from "../text/index.js";
 import { parseTokenizerJson, vocabularyOf } from "../text/tokenizer-json.js";
 import { trainByteLevelBpe, trainCharacters, trainWordPiece, trainWords } from "../text/index.js";
 import { ConfigError } from "../util/errors.js";
@@ -42,11 +42,11 @@ export function tokenNames({ tokenizer }: Pick<TextInfo, "tokenizer">): Readonly
 /** What a vocabulary is made of. */
 export const TOKENIZERS = {
   words: (texts: readonly string[], vocabularySize: number) => trainWords(texts, { vocabularySize }),
-  characters: (texts: readonly string[], vocabularySize: number) =>
-    trainCharacters(texts, { vocabularySize, specialTokens: ["[PAD]", "[UNK]"] }),
+  characters: (texts: readonly string[], vocabularySize: number, more: readonly string[] = []) =>
+    trainCharacters(texts, { vocabularySize, specialTokens: ["[PAD]", "[UNK]", ...more] }),
   wordpiece: (texts: readonly string[], vocabularySize: number) => trainWordPiece(texts, { vocabularySize }),
-  bpe: (texts: readonly string[], vocabularySize: number) =>
-    trainByteLevelBpe(texts, { vocabularySize, specialTokens: ["[PAD]"] }),
+  bpe: (texts: readonly string[], vocabularySize: number, more: readonly string[] = []) =>
+    trainByteLevelBpe(texts, { vocabularySize, specialTokens: ["[PAD]", ...more] }),
 } as const;
 
 export type TokenizerKind = keyof typeof TOKENIZERS;
@@ -55,20 +55,42 @@ export type TokenizerKind = keyof typeof TOKENIZERS;
 export const usualTokenizer = (texts: readonly string[]): TokenizerKind =>
   joinerOf(texts.slice(0, 1000).flatMap((text) => text.slice(0, 200).split(/\s+/))) === "" ? "characters" : "wordpiece";
 
+const END = "[EOS]";
+
+/** The template that puts a token behind each text. */
+function endedBy(json: TokenizerJson, token: string): TokenizerJson {
+  const id = vocabularyOf(json).get(token) as number;
+  const part = (text: string, typeId: number) => ({ Sequence: { id: text, type_id: typeId } });
+  const end = { SpecialToken: { id: token, type_id: 0 } };
+  const template = {
+    type: "TemplateProcessing",
+    single: [part("A", 0), end],
+    pair: [part("A", 0), end, part("B", 0), end],
+    special_tokens: { [token]: { id: token, ids: [id], tokens: [token] } },
+  };
+  const before = json.post_processor;
+  return { ...json, post_processor: before ? { type: "Sequence", processors: [before, template] } : template };
+}
+
+export interface LearnOptions {
+  readonly kind?: TokenizerKind;
+  readonly vocabularySize?: number;
+  /** A token ends each text; WordPiece has one anyway. */
+  readonly ends?: boolean;
+}
+
 /** A tokenizer of the given texts, and what a model must know of it. Errors: as the trainers of `descentjs/text`. */
-export async function learnTokenizer(
-  texts: readonly string[],
-  options: { readonly kind?: TokenizerKind; readonly vocabularySize?: number } = {},
-): Promise<Tokenizer> {
-  const { kind = usualTokenizer(texts), vocabularySize = 16_000 } = options;
-  return tokenizerFrom(await TOKENIZERS[kind](texts, vocabularySize));
+export async function learnTokenizer(texts: readonly string[], options: LearnOptions = {}): Promise<Tokenizer> {
+  const { kind = usualTokenizer(texts), vocabularySize = 16_000, ends = false } = options;
+  if (!ends || kind === "wordpiece" || kind === "words") return tokenizerFrom(await TOKENIZERS[kind](texts, vocabularySize));
+  return tokenizerFrom(endedBy(await TOKENIZERS[kind](texts, vocabularySize, [END]), END));
 }
 
 /** The tokenizer that was asked for: learned from the given texts, or a file's. ConfigError for a kind that there is not. */
 export async function textTokenizer(
   texts: readonly string[],
   { tokenizer, vocabularySize }: Pick<TaskOptions, "tokenizer" | "vocabularySize">,
-  usual: { readonly kind?: TokenizerKind; readonly vocabularySize?: number } = {},
+  usual: LearnOptions = {},
 ): Promise<Tokenizer> {
   if (tokenizer?.startsWith("{") === true) return tokenizerFrom(tokenizer);
   const kinds = Object.keys(TOKENIZERS) as TokenizerKind[];

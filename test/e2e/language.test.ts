@@ -141,7 +141,10 @@ test("what cannot be learned or written is refused in one line", async () => {
   await refused(train("--data", "bytes.txt"), /bytes\.txt: line 2: expected UTF-8, got other bytes/);
   await refused(train("--data", "empty.txt"), /empty\.txt: expected a text, got an empty one/);
   await refused(train("--data", "verse.txt", "--max-length", "5000"), /--max-length: expected at most \d+.*got 5000/);
-  await refused(train("--data", "verse.txt", "--tokenizer", "sentencepiece"), /--tokenizer: expected characters, wordpiece, bpe/);
+  await refused(
+    train("--data", "verse.txt", "--tokenizer", "sentencepiece"),
+    /--tokenizer: expected words, characters, wordpiece, bpe/,
+  );
   await refused(
     train("--data", "verse.txt", "--model", "bert-tiny", "--tokenizer", "bpe"),
     /expected a tokenizer with a \[MASK\] token/,

@@ -39,9 +39,9 @@ export const verb = defineVerb({
   options: {
     maxTokens: integer({ help: "how many tokens are written at most", minimum: 1, default: 256 }),
     temperature: number({
-      help: "below 1 the likely becomes likelier; 0 always takes the likeliest",
+      help: "below 1 the likely becomes likelier; 0 takes the likeliest (as sequence-to-sequence does)",
       minimum: 0,
-      defaultText: "0.8; 0 for sequence-to-sequence",
+      defaultText: "0.8, or 0",
     }),
     topK: integer({ help: "draw from the K likeliest tokens", minimum: 1, placeholder: "K" }),
     topP: number({ help: "draw from the likeliest tokens that together reach this probability", above: 0, maximum: 1 }),

@@ -25,6 +25,8 @@ export interface TableOptions {
   readonly skipBadRows?: boolean;
   /** Only these columns. */
   readonly columns?: readonly string[];
+  /** Every value as it stands in the file: a date or a number is text as well. */
+  readonly asText?: boolean;
   /** Types of single columns, where the guess would be wrong: a postal code is text. */
   readonly columnTypes?: Readonly<Record<string, "text" | "number" | "integer" | "boolean" | "date">>;
   /** What separates fields; guessed from the first line if left out (a tab in a .tsv). */
@@ -252,7 +254,8 @@ async function describeFile(
   zipped: boolean,
   options: TableOptions,
 ): Promise<Pick<TableSource, "from" | "skip">> {
-  const { skipBadRows = false, columnTypes = {} } = options;
+  const { skipBadRows = false, columnTypes = {}, asText = false } = options;
+  const typeOf = (type: string): string => (asText && !/STRUCT|MAP|\[\]/.test(type) ? SQL_TYPES.text : type);
   const place = literalPath(path);
   if (format === "parquet") return { from: castColumns(`read_parquet(${place})`, columnTypes) };
   const compression = zipped ? ["compression='gzip'"] : [];
@@ -260,7 +263,7 @@ async function describeFile(
     const settings = [place, "format='newline_delimited'", `ignore_errors=${skipBadRows}`, ...compression];
     const reader = `read_json(${settings.join(", ")}`;
     const described = await rowsOf(connection, `DESCRIBE SELECT * FROM ${reader})`);
-    const types = described.map((row): [string, string] => [String(row["column_name"]), String(row["column_type"])]);
+    const types = described.map((row): [string, string] => [String(row["column_name"]), typeOf(String(row["column_type"]))]);
     // So DuckDB reads a file in which some value is not an object.
     if (types.length === 1 && types[0]?.[1] === "JSON") throw new Error("JSON values that are not objects");
     checkNames(
@@ -282,7 +285,7 @@ async function describeFile(
     `escape=${quoteText(quote)}`,
     "comment=''",
     ...compression,
-    `nullstr=${list(options.missingValues ?? MISSING_VALUES)}`,
+    `nullstr=${list(options.missingValues ?? (asText ? [""] : MISSING_VALUES))}`,
     ...(options.header === undefined ? [] : [`header=${options.header}`]),
   ].join(", ");
   // The types are guessed apart, from the rows that parse: a guess that must fit every row would bend the columns to a
@@ -293,7 +296,7 @@ async function describeFile(
   };
   const columns = sniffed.columns.map(([name, type]): [string, string] => {
     const asked = columnTypes[name];
-    return [name, asked === undefined ? type : SQL_TYPES[asked]];
+    return [name, asked === undefined ? typeOf(type) : SQL_TYPES[asked]];
   });
   checkNames(
     path,
