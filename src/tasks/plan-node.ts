@@ -65,6 +65,8 @@ export interface Plan {
   readonly step: TrainingStep;
   /** What the model begins with, where that is not its initializers' alone. */
   readonly numbers: ReadonlyMap<string, TensorData> | undefined;
+  /** How many numbers of the model are trained. */
+  readonly trained: number;
   /** What is learned in the model's place. */
   readonly adapters: Lora | undefined;
   /** Of rows that are sequences. */
@@ -220,6 +222,7 @@ export async function plan(
     training,
     step,
     numbers: starting?.numbers ?? vectors?.numbers,
+    trained,
     adapters,
     buckets,
     checkRate: defaults.optimizer.startsWith("adam") ? Math.min(CHECK_RATE, 2 * defaults.lr) : CHECK_RATE,

@@ -234,6 +234,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       seed: resolved.seed ?? 1,
       device,
       parameters: model.parameterCount,
+      ...(planned.trained < model.parameterCount ? { trainedParameters: planned.trained } : {}),
       flopsPerStep: cost.flops,
       steps: progress.step,
       stepMs: median(stepMs),

@@ -44,6 +44,8 @@ export interface RunSummary {
   readonly seed: number;
   readonly device: string;
   readonly parameters: number;
+  /** Of them, those that were trained, where not all were. */
+  readonly trainedParameters?: number;
   readonly flopsPerStep: number;
   readonly steps: number;
   /** Median time of a step. */
@@ -62,6 +64,7 @@ export const runSummarySchema: z.ZodType<RunSummary> = z.looseObject({
   seed: z.number(),
   device: z.string(),
   parameters: z.number(),
+  trainedParameters: z.number().optional(),
   flopsPerStep: z.number(),
   steps: z.number(),
   stepMs: z.number(),
