@@ -33,6 +33,8 @@ import { Transformer } from "./transformer.js";
 export interface PretrainedOptions {
   /** Classes of a new classifier. */
   readonly numLabels?: number;
+  /** What errors begin with; `config.json` by default. */
+  readonly where?: string;
 }
 
 interface Architecture<M extends Module> {
@@ -47,7 +49,12 @@ interface Architecture<M extends Module> {
 
 type Maker<M extends Module> = new (options: never, ...more: never[]) => M;
 
-function family<O>(modelType: string, base: string, read: (config: Json) => O, write: (options: O) => Json | undefined) {
+function family<O>(
+  modelType: string,
+  base: string,
+  read: (config: Json, where?: string) => O,
+  write: (options: O) => Json | undefined,
+) {
   const of = <M extends Module & { readonly config: O }>(
     kind: Maker<M>,
     at: string,
@@ -61,15 +68,19 @@ function family<O>(modelType: string, base: string, read: (config: Json) => O, w
   return {
     /** The model that headed ones have below `base`. */
     trunk: <M extends Module & { readonly config: O }>(kind: Maker<M> & (new (options: O) => M)): Architecture<M> =>
-      of(kind, "", (config) => new kind(read(config))),
+      of(kind, "", (config, { where }) => new kind(read(config, where))),
     /** A model with a head that needs no more than the configuration. */
     headed: <M extends Module & { readonly config: O }>(kind: Maker<M> & (new (options: O) => M)): Architecture<M> =>
-      of(kind, base, (config) => new kind(read(config))),
+      of(kind, base, (config, { where }) => new kind(read(config, where))),
     /** A model with a classifier. */
     classifier: <M extends Module & { readonly config: O }>(
       kind: Maker<M> & (new (options: O & { readonly numLabels: number }) => M),
     ): Architecture<M> =>
-      of(kind, base, (config, { numLabels = labelCount(config) }) => new kind({ ...read(config), numLabels })),
+      of(
+        kind,
+        base,
+        (config, { where, numLabels = labelCount(config, where) }) => new kind({ ...read(config, where), numLabels }),
+      ),
   };
 }
 
@@ -198,12 +209,20 @@ export function matchCheckpoint(
   }
   const used = new Set(sources.values());
   const left = [...given].filter(([current, name]) => !used.has(name) && !TIED_COPIES.test(current)).map(([, name]) => name);
-  if (!newHead && base !== "") problems.push(...left.map((name) => `${name} ${formatShape(shapes.get(name) ?? [])} is unknown`));
+  const unknown = newHead ? left.filter((name) => isOfTrunk(modern(name), base, prefix, given) && !POOLER.test(name)) : left;
+  if (newHead || base !== "")
+    problems.push(...unknown.map((name) => `${name} ${formatShape(shapes.get(name) ?? [])} is unknown`));
   if (problems.length > 0)
     throw new ConfigError(
       `${where}: expected the tensors of ${architecture} as config.json describes it, got ${problems.join("; ")}`,
     );
   return { sources, fresh, unused: left };
+}
+
+/** Whether a tensor lies in a trunk: below its path, or anywhere where the trunk was saved alone. */
+function isOfTrunk(name: string, base: string, prefix: string, given: ReadonlyMap<string, string>): boolean {
+  if (base === "") return prefix !== "" && name.startsWith(prefix);
+  return name.startsWith(`${base}.`) || ![...given.keys()].some((other) => other.startsWith(`${base}.`));
 }
 
 /** "bert." where the names are the paths with that before them. */

@@ -137,6 +137,32 @@ test("free dimensions: positions, one-hot, embedding and top-k take the length t
   }
 });
 
+test("the gradient of a slice goes back to its place, however long the axis is", async () => {
+  const x = input("x", [2, symbol("T")]);
+  const ranges = [
+    [0, 1],
+    [1, 3],
+    [2, undefined],
+    [-2, undefined],
+    [0, -1],
+  ] as const;
+  // Squares, so that the gradient is twice what was taken.
+  const gradients = ranges.map(([start, end]) => grad(x.slice(1, start, end).square().sum(), x));
+  for (const t of [3, 5]) {
+    const data = Float32Array.from({ length: 2 * t }, (_, i) => i + 1);
+    const got = await evaluate(Object.fromEntries(gradients.map((dx, i) => [`dx${i}`, dx])), {
+      x: { dtype: "float32", shape: [2, t], data },
+    });
+    ranges.forEach(([start, end], i) => {
+      const taken = Array.from({ length: t }, (_, at) => at).slice(start, end);
+      assert.deepEqual(
+        [...(got[`dx${i}`]?.data ?? [])],
+        Array.from(data, (value, at) => (taken.includes(at % t) ? 2 * value : 0)),
+      );
+    });
+  }
+});
+
 test("indices and shapes that do not fit are named", () => {
   const x = input("x", [4, 3]);
   assert.throws(() => gather(x, input("i", [2])), /Gather: expected int32 or int64 indices, got float32/);

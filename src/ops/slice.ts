@@ -2,9 +2,9 @@
  * @module Parts of a tensor by start, end and step.
  */
 import type { Dim } from "../graph/index.js";
-import { dimAdd, dimSub, formatShape, isFloat, isStatic, normalizeAxis, staticShape, type Tensor } from "../graph/index.js";
+import { dimAdd, dimSub, constant, formatShape, isFloat, isStatic, normalizeAxis, type Tensor } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
-import { split } from "./concat.js";
+import { concat, split } from "./concat.js";
 import type { Op } from "./op.js";
 import { emitOne, moves } from "./op.js";
 import { pad, spread } from "./pad.js";
@@ -44,6 +44,16 @@ export interface SliceRange {
   readonly step?: number;
 }
 
+/** A slice of step 1 with zeros around it, as many as the free length of the axis has. */
+function putBack(y: Tensor, axis: number, length: Dim, start: number, end: number): Tensor {
+  const zeros = (count: Dim): Tensor[] =>
+    count === 0 ? [] : [constant(0, y.dtype).expand(y.shape.map((d, i) => (i === axis ? count : d)))];
+  const isSuffix = end >= Number.MAX_SAFE_INTEGER;
+  const before = start >= 0 ? start : dimAdd(length, start);
+  const after = isSuffix ? 0 : end < 0 ? -end : dimSub(length, end);
+  return concat([...zeros(before), y, ...zeros(after)], axis);
+}
+
 /** x[start:end:step] along each of `axes`, with NumPy's rules for negative numbers. */
 export const Slice: Op<SliceAttributes, readonly [Tensor]> = {
   name: "Slice",
@@ -71,13 +81,16 @@ export const Slice: Op<SliceAttributes, readonly [Tensor]> = {
   },
   gradient: ({ inputs: [x], dy, attributes: { starts, ends, axes, steps } }) => {
     // Put dy back where it was taken from. Steps other than ±1 leave gaps: dy is interleaved with zeros first.
-    const shape = staticShape(x.shape, "gradient of Slice");
     let dx = dy;
     const before = new Array<number>(x.rank).fill(0);
     const after = new Array<number>(x.rank).fill(0);
     axes.forEach((given, i) => {
       const axis = normalizeAxis(given, x.rank, "Slice");
-      const length = shape[axis] as number;
+      const length = x.shape[axis] as Dim;
+      if (typeof length !== "number") {
+        dx = putBack(dx, axis, length, starts[i] as number, ends[i] as number);
+        return;
+      }
       let { first, step, count } = sliceRange(length, starts[i] as number, ends[i] as number, steps[i] as number);
       if (count === 0) {
         before[axis] = length;
@@ -91,7 +104,7 @@ export const Slice: Op<SliceAttributes, readonly [Tensor]> = {
       before[axis] = first;
       after[axis] = length - first - ((count - 1) * step + 1);
     });
-    return [pad(dx, before, after)];
+    return [before.some((n) => n > 0) || after.some((n) => n > 0) ? pad(dx, before, after) : dx];
   },
   cost: moves,
   batch: ({ inputs: [x], ranks, attributes }) => [

@@ -88,7 +88,7 @@ export async function loadPretrained<A extends ArchitectureName = ArchitectureNa
     throw new DataError(`${folder}: expected a folder with config.json and model.safetensors, got none of that name`);
   const config = parseJsonWith(z.json(), configText, configPath) as Json;
   const own = architectureOf(config, as, configPath) as A;
-  const model = modelFromConfig(own, config, options);
+  const model = modelFromConfig(own, config, { where: configPath, ...options });
   const tokenizerPath = join(folder, "tokenizer.json");
   const tokenizer = await textOf(tokenizerPath);
   if (tokenizer !== undefined) expectVocabulary(tokenizer, model.config.vocabSize, tokenizerPath);

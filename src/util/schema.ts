@@ -11,8 +11,14 @@ export function parseWith<T>(schema: ZodType<T>, value: unknown, where: string):
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const path = issue === undefined || issue.path.length === 0 ? "" : `${issue.path.join(".")}: `;
-  throw new ConfigError(`${where}: ${path}${inOurWords(issue?.message ?? "not as expected")}`);
+  const said = inOurWords(issue?.message ?? "not as expected");
+  // Of a choice, zod says what it expected alone.
+  const got = issue?.code === "invalid_value" ? `, got ${JSON.stringify(valueAt(value, issue.path))}` : "";
+  throw new ConfigError(`${where}: ${path}${said}${got}`);
 }
+
+const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>((at, key) => (at as Readonly<Record<PropertyKey, unknown>> | undefined)?.[key], value);
 
 /** Parses JSON text against a schema; broken JSON is named as such. */
 export function parseJsonWith<T>(schema: ZodType<T>, text: string, where: string): T {

@@ -2,14 +2,16 @@
  * @module A trained model learned on, through the command line: other classes, frozen parts, slower layers, adapters; and starts that do not fit.
  */
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { loadSafetensors } from "../../src/data/node.js";
 import type { TensorData } from "../../src/graph/index.js";
 import { toNumbers } from "../../src/graph/index.js";
 import type { Ended } from "./command.js";
 import { lastStep, run, scratchFolder } from "./command.js";
+import { trainWordPiece } from "../../src/text/node.js";
 
 const folder = scratchFolder();
 const path = (...names: string[]): string => join(folder, ...names);
@@ -23,6 +25,18 @@ async function descent(line: string, env: Readonly<Record<string, string>> = {})
 const parameters = async (name: string): Promise<ReadonlyMap<string, TensorData>> =>
   (await loadSafetensors(path(name, "checkpoints", `step-${lastStep(path(name))}`, "model.safetensors"))).tensors;
 
+const FIXTURES = fileURLToPath(new URL("../../../test/fixtures/language-models/", import.meta.url));
+const SENTENCE = "the cat sat on the mat and the dog sat on the log.";
+
+/** A checkpoint of the fixtures with a tokenizer, and what is changed in its `config.json`. */
+async function checkpoint(name: string, fixture = "bert-masked-lm", changes: object = {}): Promise<void> {
+  cpSync(join(FIXTURES, fixture), path(name), { recursive: true });
+  const tokenizer = await trainWordPiece([SENTENCE], { vocabularySize: 37, minFrequency: 1 });
+  writeFileSync(path(name, "tokenizer.json"), JSON.stringify(tokenizer));
+  const config = JSON.parse(readFileSync(path(name, "config.json"), "utf8")) as object;
+  writeFileSync(path(name, "config.json"), JSON.stringify({ ...config, ...changes }));
+}
+
 const LINE = "train tabular-classification --label-column kind --device cpu --steps 12 --no-check --quiet";
 
 before(async () => {
@@ -32,6 +46,12 @@ before(async () => {
   };
   writeFileSync(path("three.csv"), rows(["a", "b", "c"]));
   writeFileSync(path("two.csv"), rows(["yes", "no"]));
+  const texts = Array.from(
+    { length: 80 },
+    (_, i) => `the ${["cat", "dog"][i % 2]} sat on the ${["mat", "log"][(i >> 1) % 2]},${["cat", "dog"][i % 2]}`,
+  );
+  writeFileSync(path("pets.csv"), `text,animal\n${texts.join("\n")}\n`);
+  writeFileSync(path("verse.txt"), `${SENTENCE}\n`.repeat(60));
   await descent(`${LINE} --data three.csv --out three`);
 });
 
@@ -78,6 +98,46 @@ test("adapters: the base stays, the run holds them in PEFT's layout, answers com
   assert.deepEqual([...(await parameters("further")).keys()].sort(), [...then.keys()].sort());
 });
 
+const TEXTS = "train text-classification --data pets.csv --batch-size 16 --no-check --threads 1";
+
+test("a checkpoint of Hugging Face's form classifies texts: its tokenizer, a new head, adapters; its adapters go on", async () => {
+  await checkpoint("bert");
+  const { stderr } = await descent(`${TEXTS} --init bert --lora 4 --epochs 8 --out pets`);
+  assert.match(
+    stderr,
+    /--init bert: BertForSequenceClassification; these start anew: bert\.pooler\.dense\.weight, .*classifier\.bias/,
+  );
+  assert.match(stderr, /trains 818 of 5,650 parameters/);
+  assert.equal(
+    (JSON.parse(readFileSync(path("pets", "tokenizer.json"), "utf8")) as { model: { type: string } }).model.type,
+    "WordPiece",
+  );
+  const config = JSON.parse(readFileSync(path("pets", "adapter", "adapter_config.json"), "utf8")) as Record<string, unknown>;
+  assert.deepEqual(
+    [config["task_type"], config["target_modules"], config["modules_to_save"]],
+    ["SEQ_CLS", ["query", "value"], ["bert.pooler.dense", "classifier"]],
+  );
+  const answers = JSON.parse((await descent("predict pets dog --json")).stdout) as unknown[];
+  assert.equal(answers.length, 1);
+  // The same classes: the head goes on as well.
+  const again = await descent(`${TEXTS} --init pets --steps 2 --layer-decay 0.8 --freeze bert.embeddings.* --out more`);
+  assert.doesNotMatch(again.stderr, /start anew/);
+  assert.match(again.stderr, /trains 4,226 of 5,138 parameters/);
+});
+
+test("a model that learned to fill in words classifies texts; a decoder learns on with adapters, and writes", async () => {
+  const learn = "train language-modeling --data verse.txt --batch-size 8 --no-check --threads 1 --quiet";
+  await checkpoint("bert-more");
+  await descent(`${learn} --init bert-more --steps 3 --out filling`);
+  const { stderr } = await descent(`${TEXTS} --init filling --steps 2 --out sorted`);
+  assert.match(stderr, /--init filling: BertForSequenceClassification; these start anew: bert\.pooler/);
+  await checkpoint("gpt2", "gpt2");
+  await descent(`${learn} --init gpt2 --lora 2 --steps 3 --out written`);
+  const config = JSON.parse(readFileSync(path("written", "adapter", "adapter_config.json"), "utf8")) as Record<string, unknown>;
+  assert.deepEqual([config["task_type"], config["target_modules"], config["fan_in_fan_out"]], ["CAUSAL_LM", ["c_attn"], true]);
+  await descent("generate written the --max-tokens 3");
+});
+
 test("what cannot be: one line each, exit 2", async () => {
   const refused = async (line: string, message: RegExp): Promise<void> => {
     const { status, stderr } = await run(folder, line.split(" "));
@@ -97,5 +157,28 @@ test("what cannot be: one line each, exit 2", async () => {
     /"mlp\.layer\.0\.\*", which matches nothing; did you mean "mlp\.layers\.0\.\*"/,
   );
   await refused(`${line} --init three --freeze * --out x`, /expected something left to train/);
+  await checkpoint("wide", "bert-masked-lm", { hidden_size: 32 });
+  await checkpoint("deep", "bert-masked-lm", { num_hidden_layers: 3 });
+  await checkpoint("few", "bert-masked-lm", { vocab_size: 20 });
+  await checkpoint("other", "bert-masked-lm", { model_type: "roberta", architectures: ["RobertaForMaskedLM"] });
+  await checkpoint("odd", "bert-masked-lm", { hidden_act: "quick_gelu" });
+  await checkpoint("decoder", "gpt2");
+  const texts = TEXTS.replace(" --threads 1", " --out x");
+  await refused(
+    `${texts} --init wide`,
+    /wide: .*word_embeddings\.weight: expected \[41, 32\], got \[41, 16\]; .*layer\.1\.output\.LayerNorm\.bias/,
+  );
+  await refused(`${texts} --init deep`, /bert\.encoder\.layer\.2\.attention\.self\.query\.weight \[16, 16\] is missing; /);
+  await refused(`${texts} --init few`, /few.tokenizer\.json: expected at most 20 tokens, as the model's embedding has, got 3\d/);
+  await refused(`${texts} --init other`, /--init other: model_type: expected one of bert, gpt2, .*, got roberta/);
+  await refused(`${texts} --init odd`, /odd.config\.json: hidden_act: expected one of .*, got "quick_gelu"/);
+  await refused(`${texts} --init decoder`, /--init decoder: expected a checkpoint of bert for text-classification, got gpt2/);
+  await refused(`${line} --init decoder --out x`, /got a checkpoint in Hugging Face's form, which text-classification, .* take/);
+  await refused(
+    `${texts} --init bert --max-length 64`,
+    /--max-length: expected at most the 12 tokens that the model takes, got 64/,
+  );
+  await refused(`${texts} --init bert --model text-cnn`, /--model text-cnn: expected none beside --init bert/);
+  await refused(`${texts} --init bert --tokenizer bpe`, /--tokenizer: expected none beside --init/);
   await refused(`${line} --init three --layer-decay 2 --out x`, /--layer-decay: expected a number above 0 and at most 1/);
 });

@@ -79,6 +79,8 @@ test("a trunk takes the numbers of a headed checkpoint, a new head begins fresh"
   const headed = await loadPretrained(join(fixtures, "bert-pretraining"), { as: "BertForSequenceClassification", numLabels: 4 });
   assert.deepEqual(headed.fresh, ["classifier.weight", "classifier.bias"]);
   assert.deepEqual(headed.model.classifier.weight.dims, [4, 16]);
+  const masked = await loadPretrained(join(fixtures, "bert-masked-lm"), { as: "BertForSequenceClassification" });
+  assert.deepEqual(masked.fresh, ["bert.pooler.dense.weight", "bert.pooler.dense.bias", "classifier.weight", "classifier.bias"]);
   for (const [path, data] of trunk.numbers) assert.deepEqual(headed.numbers.get(`bert.${path}`), data);
   // The other way: a head on a checkpoint that was saved without one.
   const folder = mkdtempSync(join(tmpdir(), "descent-pretrained-"));
@@ -115,7 +117,11 @@ test("what does not fit is refused, each tensor named", async () => {
     write({ n_embd: "wide" });
     await refused(/config: n_embd|config\.json: n_embd: expected number, got string/);
     write({ activation_function: "quick_gelu" });
-    await refused(/config\.json: activation_function: /);
+    await refused(/config\.json: activation_function: expected one of .*, got "quick_gelu"$/);
+    // A trunk is whole, whatever head it gets.
+    write({ n_layer: 1 });
+    await refused(/transformer\.h\.1\.ln_1\.weight \[16\] is unknown/, { as: "GPT2LMHeadModel" });
+    await refused(/transformer\.h\.1\.ln_1\.weight \[16\] is unknown/, { as: "GPT2Model" });
     write({ n_head: 3 });
     await refused(/hiddenSize: expected a multiple of 3 heads, got 16/);
     write({});
