@@ -1,4 +1,4 @@
-"""A text CNN, BiLSTMs and a CRF in PyTorch: `python scripts/golden/text-models.py` writes test/fixtures/text-models/*.safetensors.
+"""A text CNN, alone and with a bag of n-grams, BiLSTMs and a CRF in PyTorch: `python scripts/golden/text-models.py` writes test/fixtures/text-models/*.safetensors.
 
 Each file holds inputs, numbers of the model (`state.`), outputs, a loss, and its gradients; computed in float64, kept as float32. The CRF is
 pytorch-crf's.
@@ -54,6 +54,37 @@ class TextCnn(nn.Module):
         return torch.cat(rows)
 
 
+class BagOfNgrams(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(V, 2)
+        self.ngrams = nn.ModuleList([nn.Embedding(8, 2), nn.Embedding(8, 2)])
+        self.fc = nn.Linear(6, 5)
+
+    def forward(self, tokens, mask):
+        rows = []
+        for text, kept in zip(tokens, mask):
+            ids, bag = text[kept].tolist(), []
+            for t, token in enumerate(ids):
+                # What stands before the text counts as token 0.
+                before = [0, 0, *ids][t : t + 2]
+                pair = (before[1] % 8 * 31337 + token % 8) % 8
+                triple = ((before[0] % 8 * 31337 + before[1] % 8) % 8 if t > 0 else 0) * 31337 + token % 8
+                vectors = [self.embedding.weight[token], self.ngrams[0].weight[pair], self.ngrams[1].weight[triple % 8]]
+                bag.append(torch.cat(vectors))
+            rows.append(self.fc(torch.stack(bag).sum(0) / len(ids) ** 0.5))
+        return torch.stack(rows)
+
+
+class NgramCnn(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cnn, self.bag = TextCnn(), BagOfNgrams()
+
+    def forward(self, tokens, mask):
+        return self.cnn(tokens, mask) + self.bag(tokens, mask)
+
+
 class Reader(nn.Module):
     def __init__(self, labels):
         super().__init__()
@@ -98,3 +129,4 @@ def tagged(model, inputs):
 save("text-cnn", TextCnn(), {"tokens": tokens, "mask": mask, "labels": torch.tensor([4, 0, 2])}, classified)
 save("bilstm", BiLstm(5), {"tokens": tokens, "mask": mask, "labels": torch.tensor([4, 0, 2])}, classified)
 save("bilstm-crf", BiLstmCrf(), {"tokens": tokens, "mask": mask, "tags": torch.randint(0, 4, (N, T))}, tagged)
+save("ngram-cnn", NgramCnn(), {"tokens": tokens, "mask": mask, "labels": torch.tensor([4, 0, 2])}, classified)

@@ -123,11 +123,14 @@ export class TrainedModel implements AsyncDisposable {
   }
 
   /** The inputs, the features that the model sees, and its outputs; in use mode. */
-  #trace(batch: number | ReturnType<typeof symbol>): { features: Tensor; outputs: Readonly<Record<string, Tensor>> } {
-    const types = this.task.inputs(this.#context, batch);
+  #trace(
+    batch: number | ReturnType<typeof symbol>,
+    context: TaskContext<TaskInfo> = this.#context,
+  ): { features: Tensor; outputs: Readonly<Record<string, Tensor>> } {
+    const types = this.task.inputs(context, batch);
     const tensors = Object.fromEntries(Object.entries(types).map(([name, type]) => [name, input(name, type.shape, type.dtype)]));
-    const features = this.task.features(tensors, this.#context, this.model);
-    const outputs = this.task.outputs(this.model, features, tensors, this.#context);
+    const features = this.task.features(tensors, context, this.model);
+    const outputs = this.task.outputs(this.model, features, tensors, context);
     const { map } = resolveMode([features, ...Object.values(outputs)], "eval", randomInputs());
     return { features: map(features), outputs: Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, map(t)])) };
   }
@@ -227,17 +230,19 @@ export class TrainedModel implements AsyncDisposable {
     const n = examples.length;
     const { score } = this.task;
     if (score === undefined) throw new ConfigError(`${this.task.name}: expected a task whose answers can be explained`);
-    const executable = await this.#compiled(`attributions ${n}`, () => {
-      const { features, outputs } = this.#trace(n);
+    using fetcher = this.#fetcher(examples);
+    const indices = Uint32Array.from({ length: n }, (_, i) => i);
+    const batch = await firstBatch(examples, indices, fetcher);
+    // Gradients through recurrences and slices need known lengths.
+    const length = this.task.buckets === undefined ? undefined : batch[this.#columns[0] as string]?.shape[1];
+    const executable = await this.#compiled(`attributions ${n} ${length ?? ""}`, () => {
+      const { features, outputs } = this.#trace(n, { ...this.#context, ...(length === undefined ? {} : { length }) });
       // Of a table the features are an input, and outputs need names of their own.
       return {
         seen: features.mul(1),
         attribution: inputTimesGradient(score(outputs, input("target", [n], "int32")), features),
       };
     });
-    using fetcher = this.#fetcher(examples);
-    const indices = Uint32Array.from({ length: n }, (_, i) => i);
-    const batch = await firstBatch(examples, indices, fetcher);
     const feeds: Record<string, TensorData> = { ...batch, target: { dtype: "int32", shape: [n], data: targets } };
     const { seen, attribution } = (await executable.call(pick(feeds, executable.inputs))) as {
       seen: TensorData;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { loadVectors } from "./vectors-node.js";
+import { loadVectors, widthOfVectors } from "./vectors-node.js";
 
 let folder: string;
 before(async () => {
@@ -68,4 +68,13 @@ test("what is wrong is said in one line", async () => {
     loadVectors(await file("e.vec", "other 1 2\n"), vocabulary),
     /e\.vec: expected words of the vocabulary, got none of its 6/,
   );
+});
+
+test("how wide vectors are is read from the first line", async () => {
+  assert.equal(await widthOfVectors(await file("w1.vec", "2 3\na 1 2 3\n")), 3);
+  assert.equal(await widthOfVectors(await file("w2.vec", "a 1 2 3 4\n")), 4);
+  const path = await file("w3.vec", "word\n");
+  await assert.rejects(widthOfVectors(path), {
+    message: `${path}, line 1: expected a word and numbers, or two counts, got none`,
+  });
 });

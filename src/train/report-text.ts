@@ -2,7 +2,7 @@
 import { escapeXml } from "./charts.js";
 
 /** For the answer, and against it. */
-const [FOR, AGAINST] = ["37,99,235", "234,88,12"];
+const [FOR, AGAINST] = ["234,88,12", "37,99,235"];
 /** A shade that hardly shows is left out. */
 const LEAST = 0.06;
 

@@ -8,7 +8,7 @@ import { extent } from "./charts-frame.js";
 import { inLanguage, lineChart } from "./charts.js";
 import type { Split } from "./metrics-log.js";
 import type { ReportData } from "./report-data.js";
-import type { ReportExample } from "./report-examples.js";
+import type { ExampleInput, ReportExample } from "./report-examples.js";
 import { exampleCards } from "./report-examples.js";
 import { card, chartStyle, heading, page, paragraph } from "./report-page.js";
 import { confusionSection, regressionSection } from "./report-results.js";
@@ -215,23 +215,31 @@ function metricsTable({ metrics }: RunSummary): string {
   )}${card(`<table><thead><tr><th></th>${head}</tr></thead><tbody>${rows.join("")}</tbody></table>`, "fit")}`;
 }
 
+type Explain = (method: string) => string;
+
+/** How the attributions of an input are to be read. */
+const WHAT_IT_SAW: Readonly<Record<ExampleInput["kind"], readonly [en: Explain, zh: Explain]>> = {
+  image: [
+    (method) => `On the right of each picture, what it looked at (${method}): orange spoke for the prediction, blue against it.`,
+    (method) => `每张图右侧是模型关注的位置（${method}）：橙色支持预测结果，蓝色反对。`,
+  ],
+  text: [
+    (method) => `Shaded is what moved the prediction (${method}): orange spoke for it, blue against it.`,
+    (method) => `底色表示哪些词元影响了预测（${method}）：橙色支持，蓝色反对。`,
+  ],
+  features: [
+    (method) => `The bars say what moved the prediction (${method}): orange up, blue down.`,
+    (method) => `条形表示哪些特征影响了预测（${method}）：橙色推高，蓝色拉低。`,
+  ],
+};
+
 async function examplesSection({ examples = [], attributionMethod, regression, language = "en" }: ReportData): Promise<string> {
   const wrong = examples.filter((example) => !example.correct);
   const right = examples.filter((example) => example.correct);
-  const images = examples.some((example) => example.input.kind === "image");
   const method = attributionMethod ?? { en: "an attribution", zh: "归因" };
+  const [en, zh] = WHAT_IT_SAW[examples[0]?.input.kind ?? "features"];
   const explained = examples.some((example) => example.attribution !== undefined);
-  const what = images
-    ? paragraph(
-        `On the right of each picture, what it looked at (${inLanguage(method, "en")}): orange spoke for the prediction, blue against it.`,
-        `每张图右侧是模型关注的位置（${inLanguage(method, "zh")}）：橙色支持预测结果，蓝色反对。`,
-        "soft",
-      )
-    : paragraph(
-        `The bars say what moved the prediction (${inLanguage(method, "en")}): orange up, blue down.`,
-        `条形表示哪些特征影响了预测（${inLanguage(method, "zh")}）：橙色推高，蓝色拉低。`,
-        "soft",
-      );
+  const what = paragraph(en(inLanguage(method, "en")), zh(inLanguage(method, "zh")), "soft");
   const group = async (title: Label, group: readonly ReportExample[]): Promise<string> =>
     group.length === 0 ? "" : `<h3>${both(title)}</h3>${await exampleCards(group, language)}`;
   const titles: readonly [Label, Label] =

@@ -7,7 +7,7 @@ import { readSafetensors } from "../../src/data/index.js";
 import type { Tensor, TensorData } from "../../src/graph/index.js";
 import { constant, fromNumbers, input, symbol, toNumbers } from "../../src/graph/index.js";
 import { crfNegativeLogLikelihood, crossEntropy, viterbi } from "../../src/losses/index.js";
-import { BiLstm, BiLstmCrf, TextCnn } from "../../src/models/index.js";
+import { BagOfNgrams, BiLstm, BiLstmCrf, NgramCnn, TextCnn } from "../../src/models/index.js";
 import { resolveMode, seedInput, stepInput } from "../../src/ops/index.js";
 import { compile } from "../../src/runtime/index.js";
 
@@ -15,18 +15,19 @@ const folder = fileURLToPath(new URL("../../../test/fixtures/text-models/", impo
 
 type Inputs = Readonly<Record<string, Tensor>>;
 interface Case {
-  readonly model: TextCnn | BiLstm | BiLstmCrf;
+  readonly model: TextCnn | NgramCnn | BiLstm | BiLstmCrf;
   readonly trace: (inputs: Inputs) => Record<string, Tensor>;
 }
 
 const sizes = { vocabSize: 11, embeddingSize: 4, hiddenSize: 3, numLayers: 2 };
 const cnn = new TextCnn({ vocabSize: 11, embeddingSize: 4, widths: [1, 2, 4], filters: 3, numLabels: 5 });
+const both = new NgramCnn({ ...cnn.config, ngrams: { embeddingSize: 2, maxN: 3, buckets: 8 } });
 const lstm = new BiLstm({ ...sizes, numLabels: 5 });
 const tagger = new BiLstmCrf({ ...sizes, numLabels: 4 });
 const t = (inputs: Inputs, name: string): Tensor => inputs[name] as Tensor;
 
 const classified =
-  (model: TextCnn | BiLstm): Case["trace"] =>
+  (model: TextCnn | NgramCnn | BiLstm): Case["trace"] =>
   (inputs) => {
     const logits = model.forward(t(inputs, "tokens"), { mask: t(inputs, "mask") });
     return { logits, loss: crossEntropy(logits, t(inputs, "labels")) };
@@ -34,6 +35,7 @@ const classified =
 
 const CASES: Readonly<Record<string, Case>> = {
   "text-cnn": { model: cnn, trace: classified(cnn) },
+  "ngram-cnn": { model: both, trace: classified(both) },
   bilstm: { model: lstm, trace: classified(lstm) },
   "bilstm-crf": {
     model: tagger,
@@ -117,3 +119,12 @@ for (const [name, { model, trace }] of Object.entries(CASES)) {
       assert.ok(Math.abs((got[i] as number) - (wanted[i] as number)) < 1e-5, `emission ${i} of the first text`);
   });
 }
+
+test("a bag of n-grams has hashes that fit int32", () => {
+  const sizes = { vocabSize: 11, numLabels: 2 };
+  for (const buckets of [0, 65_537, 1.5])
+    assert.throws(() => new BagOfNgrams({ ...sizes, buckets }), {
+      message: `bag-of-ngrams: buckets: expected 1 to 65536, got ${buckets}`,
+    });
+  assert.throws(() => new BagOfNgrams({ ...sizes, maxN: 0 }), { message: "bag-of-ngrams: maxN: expected at least 1, got 0" });
+});
