@@ -55,6 +55,22 @@ type Rows = readonly Float32Array[];
 
 const int32 = (shape: readonly number[], numbers: ArrayLike<number>): TensorData => fromNumbers("int32", shape, numbers);
 
+/** A model's parameters with their paths and numbers. ConfigError for numbers that are missing. */
+export function boundNumbers(
+  model: Module,
+  numbers: ReadonlyMap<string, TensorData>,
+): { readonly names: Map<Tensor, string>; readonly values: Map<Tensor, TensorData> } {
+  const names = new Map<Tensor, string>();
+  const values = new Map<Tensor, TensorData>();
+  for (const [path, parameter] of model.state()) {
+    const data = numbers.get(path);
+    if (data === undefined) throw new ConfigError(`generator: expected numbers for ${path}, got none`);
+    names.set(parameter, path);
+    values.set(parameter, data);
+  }
+  return { names, values };
+}
+
 /** Rows of numbers of equal length, filled with 0 behind: [N, T]. */
 function padded(rows: readonly (readonly number[])[]): TensorData {
   const length = Math.max(...rows.map((row) => row.length));
@@ -109,14 +125,7 @@ export class Generator implements AsyncDisposable {
     numbers: ReadonlyMap<string, TensorData>,
     options: Pick<CompileOptions, "device" | "threads" | "runtime"> = {},
   ): Promise<Generator> {
-    const names = new Map<Tensor, string>();
-    const values = new Map<Tensor, TensorData>();
-    for (const [path, parameter] of model.state()) {
-      const data = numbers.get(path);
-      if (data === undefined) throw new ConfigError(`generator: expected numbers for ${path}, got none`);
-      names.set(parameter, path);
-      values.set(parameter, data);
-    }
+    const { names, values } = boundNumbers(model, numbers);
     const compiled = (outputs: Record<string, Tensor>): Promise<Executable> => {
       const { map } = resolveMode(Object.values(outputs), "eval", { seed: seedInput(), step: stepInput() });
       const resolved = Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, map(t)]));

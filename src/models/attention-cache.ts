@@ -34,9 +34,9 @@ export interface AttentionCache {
   readonly outputs: Record<string, Tensor>;
 }
 
-/** The names of the inputs that hold a layer's past, and of the outputs that the next past is made of: key and value. */
+/** The names of the inputs that hold a layer's past, and of the outputs that the next past is made of: key and value; as in Hugging Face's Optimum. */
 export const cacheNames = (layer: number): { past: [string, string]; present: [string, string] } => ({
-  past: [`past.${layer}.key`, `past.${layer}.value`],
+  past: [`past_key_values.${layer}.key`, `past_key_values.${layer}.value`],
   present: [`present.${layer}.key`, `present.${layer}.value`],
 });
 

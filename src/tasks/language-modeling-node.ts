@@ -4,7 +4,7 @@
 import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Batch, Dataset } from "../data/node.js";
-import { Generator, TextStream } from "../generate/index.js";
+import { decoderOnnx, Generator, TextStream } from "../generate/index.js";
 import type { DecoderModel } from "../generate/index.js";
 import type { Tensor, TensorData } from "../graph/index.js";
 import { crossEntropy } from "../losses/index.js";
@@ -18,7 +18,7 @@ import { exists } from "../train/run-folder-reader-node.js";
 import type { LanguageInfo } from "./language-modeling.js";
 import { languageLogits, windowOptions } from "./language-modeling.js";
 import { IGNORED, windowBatch } from "./packed-text.js";
-import type { Measured, NodeTask, ReportSources, TaskReport, Watched } from "./task-node.js";
+import type { Finished, Measured, NodeTask, ReportSources, TaskReport, Watched } from "./task-node.js";
 import type { ColumnTypes, Tensors } from "./task.js";
 import { keepTokenizer, textInputsFrom } from "./texts-node.js";
 import { tokenizerOf } from "./texts.js";
@@ -134,11 +134,20 @@ async function report({ used, writer }: ReportSources): Promise<TaskReport> {
   };
 }
 
+/** Beside the tokenizer, the decoder with its cache, for other runtimes. */
+async function finish(finished: Finished): Promise<void> {
+  await keepTokenizer(finished);
+  const { used, writer } = finished;
+  if (!isDecoder(used.model)) return;
+  const metadata = new Map([["descent.task", used.task.name]]);
+  await writer.write("decoder.onnx", decoderOnnx(used.model, used.numbers, { metadata, graphName: used.modelName }));
+}
+
 export const languageModelingNode: NodeTask = {
   readInputs: textInputsFrom(),
   evaluate,
   measure,
   watch,
   report,
-  finish: keepTokenizer,
+  finish,
 };

@@ -4,10 +4,11 @@ import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { BeamOptions } from "../../src/generate/index.js";
-import { argMax, Generator } from "../../src/generate/index.js";
+import { argMax, boundNumbers, decoderOnnx, Generator } from "../../src/generate/index.js";
 import type { TensorData } from "../../src/graph/index.js";
 import { fromNumbers, input, symbol, toNumbers } from "../../src/graph/index.js";
-import { cacheNames, Gpt2, GrowingCache, Llama, Transformer } from "../../src/models/index.js";
+import { cacheNames, Gpt2, Llama, Transformer } from "../../src/models/index.js";
+import { importOnnx } from "../../src/onnx/index.js";
 import { resolveMode, seedInput, stepInput } from "../../src/ops/index.js";
 import { compile } from "../../src/runtime/index.js";
 import { loadPretrained } from "../../src/train/node.js";
@@ -97,26 +98,17 @@ test("a long text crosses the cache's room, and is what the whole model gives", 
   });
 });
 
-test("a cache of free length gives the same logits", async () => {
+test("the decoder as a file, with a cache of free length, gives the same logits", async () => {
   const { model, numbers } = await load("gpt2");
   assert.ok(model instanceof Gpt2);
-  const names = new Map([...model.state()].map(([path, p]) => [p, path]));
-  const values = new Map([...names].map(([p, path]) => [p, numbers.get(path) as TensorData]));
-  const cache = new GrowingCache({ ...model.decoderShape, batch: symbol("N"), past: symbol("P") });
-  const tokens = input("tokens", [symbol("N"), symbol("T")], "int32");
-  const traced = {
-    logits: model.forward(tokens, { positions: input("positions", [symbol("T")], "int32"), cache }),
-    ...cache.outputs,
-  };
-  const { map } = resolveMode(Object.values(traced), "eval", { seed: seedInput(), step: stepInput() });
-  const outputs = Object.fromEntries(Object.entries(traced).map(([name, t]) => [name, map(t)]));
-  await using grown = await compile(outputs, { names, values });
+  const { graph, values } = importOnnx(decoderOnnx(model, numbers));
+  await using grown = await compile(graph, { values });
   const text = [5, 9, 14, 3, 22, 8, 30];
   const feed = (from: number, to: number): Record<string, TensorData> => ({
-    tokens: fromNumbers("int32", [1, to - from], text.slice(from, to)),
-    positions: fromNumbers(
-      "int32",
-      [to - from],
+    input_ids: fromNumbers("int64", [1, to - from], text.slice(from, to)),
+    position_ids: fromNumbers(
+      "int64",
+      [1, to - from],
       Array.from({ length: to - from }, (_, i) => from + i),
     ),
   });
@@ -132,11 +124,11 @@ test("a cache of free length gives the same logits", async () => {
   ] as const) {
     const { logits, ...present } = await grown.call({ ...past, ...feed(from, to) });
     rows.push(...(logits?.data as Float32Array));
-    past = Object.fromEntries(Object.entries(present).map(([name, data]) => [name.replace("present", "past"), data]));
+    past = Object.fromEntries(Object.entries(present).map(([name, data]) => [name.replace("present", "past_key_values"), data]));
   }
   const direct = model.forward(input("tokens", [1, 7], "int32"));
   const resolved = resolveMode([direct], "eval", { seed: seedInput(), step: stepInput() }).map(direct);
-  await using whole = await compile({ logits: resolved }, { names, values });
+  await using whole = await compile({ logits: resolved }, boundNumbers(model, numbers));
   const { logits } = await whole.call({ tokens: fromNumbers("int32", [1, 7], text) });
   rows.forEach((value, i) => assert.ok(Math.abs(value - Number(logits?.data[i])) < 1e-4, `logit ${i}`));
 });
