@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import * as optim from "../optim/index.js";
 import { parseDevice } from "../runtime/device.js";
+import { TASKS } from "../tasks/index.js";
 import { ConfigError, DescentError } from "../util/errors.js";
 import { displayWidth } from "../util/text.js";
 import { checkEnginePlatform } from "./platform.js";
@@ -82,6 +83,16 @@ test("every row loads, and every option has a help text and a spelling of its ow
     assert.equal(help.status, 0);
     assert.match(help.stdout, new RegExp(`^descent ${row.name}: `));
     for (const line of help.stdout.split("\n")) assert.ok(displayWidth(line) <= 110, line);
+  }
+});
+
+test("the help of each task names all of its models, with one marked as the default", async () => {
+  for (const task of TASKS) {
+    const help = await run(["train", task.name, "--help"]);
+    assert.equal(help.status, 0, `${task.name}: ${help.stderr}`);
+    const shown = help.stdout.slice(help.stdout.indexOf("model (* default)"));
+    for (const { name } of task.models) assert.ok(shown.includes(`\n${name} `), `${task.name}: ${name}`);
+    assert.ok(shown.includes(`\n${task.defaultModel} * `), task.name);
   }
 });
 

@@ -39,7 +39,7 @@ const row = (
   name,
   summary,
   build: make,
-  usual: { inputShape: [CHARACTERS.maxLength], build: () => make(CHARACTERS) },
+  usual: { inputShape: [CHARACTERS.maxLength], dtype: "int64", build: () => make(CHARACTERS) },
   defaults,
 });
 

@@ -4,7 +4,7 @@
  */
 import type { Batch, Dataset } from "../data/index.js";
 import type { LoadedData, LoaderOptions, LoadOptions, WorkerCollate } from "../data/node.js";
-import type { Dim, Tensor, TensorData, TensorType } from "../graph/index.js";
+import type { Dim, DType, Tensor, TensorData, TensorType } from "../graph/index.js";
 import type { ArchitectureName } from "../models/index.js";
 import type { Metrics, Monitor, Objective } from "../train/index.js";
 import type { Module } from "../nn/index.js";
@@ -42,7 +42,7 @@ export interface ModelChoice<I extends TaskInfo> {
   readonly summary: string;
   readonly build: (info: I) => Module;
   /** On data as in its paper: what `--help` counts parameters and FLOPs for. */
-  readonly usual?: { readonly inputShape: readonly number[]; readonly build: () => Module };
+  readonly usual?: { readonly inputShape: readonly number[]; readonly dtype?: DType; readonly build: () => Module };
   /** `examples` in the training part: small data need more passes. */
   readonly defaults: (examples: number) => TrainingDefaults;
 }

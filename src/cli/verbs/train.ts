@@ -5,6 +5,7 @@ import { checkTrainingOptions, dataOptions, taskOptions, trainingOptions } from 
 import { configOf } from "../options.js";
 import type { AnyTask } from "../../tasks/task.js";
 import type { TrainTaskOptions } from "../../tasks/plan-node.js";
+import { input } from "../../graph/index.js";
 import { defineVerb } from "../verb.js";
 
 /** The figures of a run as a person reads them. */
@@ -25,7 +26,7 @@ function modelTable(task: AnyTask): string {
     const marked = name === task.defaultModel ? `${name} *` : name;
     if (usual === undefined) return [marked, summary];
     const model = usual.build();
-    const { flops } = model.summary([1, ...usual.inputShape]);
+    const { flops } = model.summary(input("input", [1, ...usual.inputShape], usual.dtype));
     return [marked, formatInteger(model.parameterCount), formatCount(flops), usual.inputShape.join("×"), summary];
   });
   const sized = rows.some((row) => row.length > 2);
@@ -39,6 +40,7 @@ export const verb = defineVerb({
   options: verbOptions,
   examples: [
     "descent train image-classification --data fashion-mnist --model mlp --out runs/fashion",
+    "descent train text-classification --data reviews.csv --out runs/reviews",
     "descent train tabular-regression --data houses.csv --label-column price",
     "descent train --resume runs/fashion",
   ],
