@@ -17,7 +17,7 @@ if (folder === undefined) {
   console.error("usage: DESCENT_DATA=FOLDER node dist/scripts/fine-tuning.js FOLDER");
   process.exit(2);
 }
-mkdirSync(join(folder, "hotel"), { recursive: true });
+for (const data of ["hotel", "reviews"]) mkdirSync(join(folder, data), { recursive: true });
 
 const SEEDS = [1, 2];
 const PARTS = { train: 500, dev: 250, test: 2000 };
@@ -51,7 +51,10 @@ async function writeTexts(): Promise<void> {
     const [texts, kinds] = [part.texts("review"), part.texts("cat")];
     return texts.flatMap((text, i) => (text === null || kinds[i] === "酒店" ? [] : [text.replaceAll(/\s+/g, " ").trim()]));
   });
-  writeFileSync(join(folder as string, "reviews.txt"), `${shuffled(lines, "shop").join("\n")}\n`);
+  const reviews = shuffled(lines, "shop");
+  const held = { dev: reviews.slice(0, 500), test: reviews.slice(500, 1000), train: reviews.slice(1000) };
+  for (const [part, content] of Object.entries(held))
+    writeFileSync(join(folder as string, "reviews", `${part}.txt`), `${content.join("\n")}\n`);
 
   const hotel = await loadData("chnsenticorp-hotel", { seed: 1 });
   const { text = "", target = "" } = hotel.roles;
@@ -84,7 +87,7 @@ const WAYS: Readonly<Record<string, string>> = {
 if (!existsSync(join(folder, "hotel", "test.csv"))) await writeTexts();
 descent(
   PRETRAINED,
-  "train language-modeling --data reviews.txt --model bert-tiny --tokenizer wordpiece --vocabulary-size 5000 --max-length 128 --batch-size 32 --steps 600 --no-check",
+  "train language-modeling --data reviews --model bert-tiny --tokenizer wordpiece --vocabulary-size 5000 --max-length 128 --batch-size 8 --steps 2500 --lr 1e-3 --no-check",
 );
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
