@@ -142,7 +142,7 @@ export interface ScoredSpan extends LabelSpan {
 
 export const semanticRoles: Task<TaggingInfo> = {
   name: "semantic-role-labeling",
-  summary: "who did what to whom: predicates and the roles of their arguments, from CoNLL-U propositions",
+  summary: "who did what to whom: predicates and the roles of their arguments",
   models: taggingModels({ embeddingSize: () => 32, window: 0 }),
   defaultModel: "bilstm-crf",
   monitor: { metric: "f1", mode: "max" },

@@ -113,7 +113,7 @@ function prepare(data: LoadedData, options: TaskOptions): Prepared<TaggingInfo> 
 
 export const tokenClassification: Task<TaggingInfo> = {
   name: "token-classification",
-  summary: "named entities and other stretches of a text: CoNLL columns, or JSON lines with spans",
+  summary: "named entities and other stretches of a text",
   models: taggingModels({ embeddingSize: ({ unit }) => (unit === "characters" ? 64 : 32), window: 1 }),
   defaultModel: "bilstm-crf",
   monitor: { metric: "f1", mode: "max" },
