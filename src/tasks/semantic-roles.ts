@@ -83,7 +83,7 @@ function allRows(data: Dataset, name: string): RoleRow[] {
 
 function prepare(data: LoadedData, options: TaskOptions): Prepared<TaggingInfo> {
   const train = allRows(data.train, data.name);
-  const info = learnTagging(train, "words", schemeNamed(options.scheme));
+  const info = learnTagging(train, "words", schemeNamed(options.scheme), (row) => (train[row] as RoleRow).sentence);
   if (!info.labels.some((label) => label !== PREDICATE))
     throw new DataError(`${data.name}: expected arguments of predicates in the training part, got none`);
   const [validation, test] = [allRows(data.validation, data.name), allRows(data.test, data.name)];

@@ -52,18 +52,24 @@ function vocabularyOf({ vocabulary }: Pick<TaggingInfo, "vocabulary">): FeatureV
   return found;
 }
 
-/** A feature that occurs once says more of what is unknown than of itself. */
-const MIN_COUNT = 2;
+/** A feature that occurs in one text says more of what is unknown than of itself. */
+const MIN_TEXTS = 2;
 
 const MOST_MISS_COST = 3;
 
 /** All that is learned from the rows of the training part before training. */
-export function learnTagging(rows: readonly TaggedRow[], unit: TokenUnit, scheme: TagScheme): TaggingInfo {
+export function learnTagging(
+  rows: readonly TaggedRow[],
+  unit: TokenUnit,
+  scheme: TagScheme,
+  textOf?: (row: number) => number,
+): TaggingInfo {
   const slots = rows.find(({ features }) => features.length > 0)?.features[0]?.length ?? 1;
   const vocabulary = FeatureVocabulary.learn(
     rows.map(({ features }) => features),
     slots,
-    rows.length < 100 ? 1 : MIN_COUNT,
+    rows.length < 100 ? 1 : MIN_TEXTS,
+    textOf,
   );
   const tags = new Set<string>();
   const labels = new Set<string>();

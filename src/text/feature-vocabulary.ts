@@ -17,17 +17,32 @@ export class FeatureVocabulary {
     this.size = next;
   }
 
-  /** Keeps values that occur at least `minCount` times in their slot. What is rarer is unknown, so that a model learns what to think of such. */
-  static learn(texts: Iterable<readonly TokenFeatures[]>, slots: number, minCount: number): FeatureVocabulary {
-    const counts = Array.from({ length: slots }, () => new Map<string, number>());
-    for (const text of texts)
-      for (const token of text)
+  /**
+   * Keeps values that occur in at least `minTexts` texts in their slot. What is rarer is unknown, so that a model learns what to think of such. Several
+   * sequences may be of one text, which `textOf` says: those of a text are neighbours.
+   */
+  static learn(
+    sequences: readonly (readonly TokenFeatures[])[],
+    slots: number,
+    minTexts: number,
+    textOf: (sequence: number) => number = (sequence) => sequence,
+  ): FeatureVocabulary {
+    const counts = Array.from({ length: slots }, () => new Map<string, { texts: number; last: number }>());
+    for (const [i, sequence] of sequences.entries()) {
+      const text = textOf(i);
+      for (const token of sequence)
         for (const [slot, value] of token.entries()) {
-          const seen = counts[slot] as Map<string, number>;
-          seen.set(value, (seen.get(value) ?? 0) + 1);
+          const seen = counts[slot] as Map<string, { texts: number; last: number }>;
+          const found = seen.get(value);
+          if (found === undefined) seen.set(value, { texts: 1, last: text });
+          else if (found.last !== text) {
+            found.texts++;
+            found.last = text;
+          }
         }
+    }
     return new FeatureVocabulary(
-      counts.map((seen) => [...seen].filter(([, count]) => count >= minCount).map(([value]) => value)),
+      counts.map((seen) => [...seen].filter(([, { texts }]) => texts >= minTexts).map(([value]) => value)),
     );
   }
 

@@ -2,7 +2,7 @@
  * @module What a word looks like from a predicate of its sentence: features for labelling the predicate's arguments. No syntax is used.
  */
 import type { TokenFeatures } from "./token-features.js";
-import { featuresOf } from "./token-features.js";
+import { featuresOf, IDEOGRAPHIC } from "./token-features.js";
 
 /** Words between two, in steps that grow, with their side. */
 function distance(from: number, to: number): string {
@@ -14,6 +14,14 @@ function distance(from: number, to: number): string {
 /** Where no predicate is given: its own features are all the same. */
 const NONE = "-";
 
+/** How many features depend on the predicate. */
+const RELATIVE = 8;
+
+/** Words of few letters are those that hold a sentence together: of, to, and, 的, 在; marks as well. */
+const isShort = (word: string): boolean => word.length <= (IDEOGRAPHIC.test(word) ? 1 : 3);
+
+const ending = (word: string): string => Array.from(word).slice(IDEOGRAPHIC.test(word) ? -1 : -3).join("");
+
 /**
  * Features of each word of a sentence, as `featuresOf` gives them, with its neighbours and with what it is to the predicate at `predicate`. Without one
  * they are for finding predicates.
@@ -23,26 +31,26 @@ const NONE = "-";
 export function predicateFeatures(words: readonly string[], predicate?: number): TokenFeatures[] {
   const own = featuresOf(words, "words");
   const lower = words.map((word) => word.toLowerCase());
-  const verb = predicate === undefined ? NONE : (lower[predicate] as string);
+  const at = (i: number): string => lower[i] ?? "";
+  const verb = predicate === undefined ? NONE : at(predicate);
   return own.map((features, i) => {
-    const around = [
-      `${lower[i - 1] ?? ""} ${lower[i]}`,
-      `${lower[i]} ${lower[i + 1] ?? ""}`,
-      lower[i - 1] ?? "",
-      lower[i + 1] ?? "",
-    ];
-    if (predicate === undefined) return [...features, ...around, ...new Array<string>(6).fill(NONE)];
+    const [before, word, after] = [at(i - 1), at(i), at(i + 1)];
+    const around = [`${before} ${word}`, `${word} ${after}`, before, after, ending(before), ending(after)];
+    if (predicate === undefined) return [...features, ...around, ...new Array<string>(RELATIVE).fill(NONE)];
     const far = distance(predicate, i);
-    const side = i === predicate ? "=" : far[0];
+    const side = i === predicate ? "=" : far.slice(0, 1);
+    const between = lower.slice(Math.min(i, predicate) + 1, Math.max(i, predicate)).filter(isShort);
     return [
       ...features,
       ...around,
       far,
-      `${far} ${features[5]}`,
+      `${far} ${ending(word)}`,
       `${side} ${verb}`,
       `${far} ${verb}`,
-      `${side} ${lower[i]}`,
-      `${lower[i]} ${verb}`,
+      `${side} ${word}`,
+      `${word} ${verb}`,
+      `${side} ${between.slice(0, 3).join(" ")}`,
+      `${side} ${between.slice(-2).join(" ")} ${ending(word)}`,
     ];
   });
 }

@@ -16,7 +16,7 @@ export const wordShape = (word: string): string =>
     .replace(/\p{N}/gu, "d")
     .replace(/([Xxcd])\1+/g, "$1");
 
-const IDEOGRAPHIC = /\p{sc=Han}/u;
+export const IDEOGRAPHIC = /\p{sc=Han}/u;
 
 function wordFeatures(word: string, first: boolean): string[] {
   const lower = word.toLowerCase();

@@ -19,7 +19,7 @@ const TASKS: Readonly<Record<string, Label>> = {
   "tabular-regression": { en: "Tabular regression", zh: "表格回归" },
   "text-classification": { en: "Text classification", zh: "文本分类" },
   "token-classification": { en: "Token classification", zh: "序列标注" },
-  "semantic-roles": { en: "Semantic roles", zh: "语义角色标注" },
+  "semantic-role-labeling": { en: "Semantic roles", zh: "语义角色标注" },
   "language-modelling": { en: "Language modelling", zh: "语言建模" },
   "object-detection": { en: "Object detection", zh: "目标检测" },
 };
@@ -36,6 +36,7 @@ const METRICS: Readonly<Record<string, Label>> = {
   macroPrecision: { en: "macro precision", zh: "宏平均精确率" },
   macroRecall: { en: "macro recall", zh: "宏平均召回率" },
   macroF1: { en: "macro F1", zh: "宏平均 F1" },
+  predicateF1: { en: "F1 of finding predicates", zh: "谓词识别 F1" },
   microF1: { en: "micro F1", zh: "微平均 F1" },
   top3: { en: "top-3 accuracy", zh: "前 3 准确率" },
   top5: { en: "top-5 accuracy", zh: "前 5 准确率" },
@@ -64,7 +65,7 @@ const METRICS: Readonly<Record<string, Label>> = {
 export const metricLabel = (name: string): Label => METRICS[name] ?? name;
 
 const FRACTION =
-  /^(accuracy|balancedAccuracy|(macro|micro|weighted)?(precision|recall|f1)|top\d+|auc|auroc|(unseen)?recallAt\d+|falseAcceptRate|identificationRate|map\d*|ap50 .+|iou)$/i;
+  /^(accuracy|balancedAccuracy|(macro|micro|weighted|predicate)?(precision|recall|f1)|top\d+|auc|auroc|(unseen)?recallAt\d+|falseAcceptRate|identificationRate|map\d*|ap50 .+|iou)$/i;
 
 /** Whether a metric is a fraction in 0…1, which people read in percent. */
 export const isFraction = (name: string): boolean => FRACTION.test(name);
