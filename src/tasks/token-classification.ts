@@ -114,7 +114,14 @@ function prepare(data: LoadedData, options: TaskOptions): Prepared<TaggingInfo> 
 export const tokenClassification: Task<TaggingInfo> = {
   name: "token-classification",
   summary: "named entities and other stretches of a text",
-  models: taggingModels({ embeddingSize: ({ unit }) => (unit === "characters" ? 64 : 32), window: 1 }),
+  models: taggingModels({
+    embeddingSize: ({ unit }) => (unit === "characters" ? 64 : 32),
+    window: 1,
+    featureDropout: 0.2,
+    dropout: 0.5,
+    lr: 2e-3,
+    epochs: 10,
+  }),
   defaultModel: "bilstm-crf",
   monitor: { metric: "f1", mode: "max" },
   checksOneBatch: true,

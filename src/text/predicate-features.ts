@@ -20,7 +20,10 @@ const RELATIVE = 8;
 /** Words of few letters are those that hold a sentence together: of, to, and, 的, 在; marks as well. */
 const isShort = (word: string): boolean => word.length <= (IDEOGRAPHIC.test(word) ? 1 : 3);
 
-const ending = (word: string): string => Array.from(word).slice(IDEOGRAPHIC.test(word) ? -1 : -3).join("");
+const ending = (word: string): string =>
+  Array.from(word)
+    .slice(IDEOGRAPHIC.test(word) ? -1 : -3)
+    .join("");
 
 /**
  * Features of each word of a sentence, as `featuresOf` gives them, with its neighbours and with what it is to the predicate at `predicate`. Without one
