@@ -13,14 +13,19 @@ export interface Mark extends LabelSpan {
 /** Of a label that is in no list. */
 const UNKNOWN = "#777777";
 
+/** The colour of a label, the same wherever the labels are the same. */
+export function labelColor(label: string, labels: readonly string[]): string {
+  const place = labels.indexOf(label);
+  return place < 0 ? UNKNOWN : classColor(place);
+}
+
 /** Markup of a text; of stretches that overlap the first stands. Colours are those of the labels' places in `labels`. */
 export function markedText(text: string, marks: readonly Mark[], labels: readonly string[]): string {
   const parts: string[] = [];
   let at = 0;
   for (const { start, end, label, title } of [...marks].sort((a, b) => a.start - b.start)) {
     if (start < at) continue;
-    const place = labels.indexOf(label);
-    const color = place < 0 ? UNKNOWN : classColor(place);
+    const color = labelColor(label, labels);
     const tip = title === undefined ? "" : ` title="${escapeXml(title)}"`;
     parts.push(
       escapeXml(text.slice(at, start)),

@@ -3,7 +3,7 @@
  */
 import { escapeXml } from "../train/charts.js";
 import type { LabelSpan } from "../util/tags.js";
-import { classColor } from "../vision/index.js";
+import { labelColor } from "./marked-text.js";
 
 /** A predicate (a word) with its arguments (stretches of words). */
 export interface PicturedProposition {
@@ -45,6 +45,7 @@ function band(
   words: readonly string[],
   starts: readonly number[],
   proposition: PicturedProposition,
+  labels: readonly string[],
   top: number,
 ): { svg: string; height: number } {
   const widths = words.map((word) => ems(word) * FONT);
@@ -52,16 +53,16 @@ function band(
   const arcs = arcsOf(proposition, centers);
   const levels = arcs.reduce((most, { level }) => Math.max(most, level), 0);
   const line = top + levels * LEVEL + SMALL + 4;
-  const parts = arcs.map(({ from, to, level, label }, i) => {
-    const color = classColor(i);
+  const parts = arcs.map(({ from, to, level, label }) => {
+    const color = labelColor(label, labels);
     const high = line - level * LEVEL;
     const bend = Math.min(8, Math.abs(to - from) / 2) * Math.sign(to - from);
     const path = `M${from.toFixed(1)} ${line}V${high + 8}Q${from.toFixed(1)} ${high} ${(from + bend).toFixed(1)} ${high}H${(to - bend).toFixed(1)}Q${to.toFixed(1)} ${high} ${to.toFixed(1)} ${high + 8}V${line}`;
     return `<path d="${path}" fill="none" stroke="${color}"/><text x="${((from + to) / 2).toFixed(1)}" y="${high - 3}" text-anchor="middle" font-size="${SMALL}" fill="${color}">${escapeXml(label)}</text>`;
   });
   const colorOf = (word: number): string | undefined => {
-    const at = arcs.findIndex(({ start, end }) => word >= start && word < end);
-    return at < 0 ? undefined : classColor(at);
+    const arc = arcs.find(({ start, end }) => word >= start && word < end);
+    return arc === undefined ? undefined : labelColor(arc.label, labels);
   };
   const texts = words.map((word, i) => {
     const isPredicate = i === proposition.predicate;
@@ -72,11 +73,15 @@ function band(
 }
 
 /**
- * The picture of a sentence: a band for each predicate, or the bare sentence where there is none.
+ * The picture of a sentence: a band for each predicate, or the bare sentence where there is none. Colours are those of the roles' places in `labels`.
  *
  * Differs from what is usual: words stand in one line however long the sentence is; a page scrolls it.
  */
-export function rolesSvg(words: readonly string[], propositions: readonly PicturedProposition[]): string {
+export function rolesSvg(
+  words: readonly string[],
+  propositions: readonly PicturedProposition[],
+  labels: readonly string[],
+): string {
   const starts: number[] = [];
   let x = MARGIN;
   for (const word of words) {
@@ -86,7 +91,7 @@ export function rolesSvg(words: readonly string[], propositions: readonly Pictur
   let y = MARGIN;
   const bands: string[] = [];
   for (const proposition of propositions.length === 0 ? [{ predicate: -1, arguments: [] }] : propositions) {
-    const { svg, height } = band(words, starts, proposition, y);
+    const { svg, height } = band(words, starts, proposition, labels, y);
     bands.push(svg);
     y += height;
   }

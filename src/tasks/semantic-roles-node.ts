@@ -72,7 +72,7 @@ async function conclude(
   });
 }
 
-function draw(_model: TrainedModel, input: string, answer: Answer): Promise<Uint8Array> {
+function draw(model: TrainedModel, input: string, answer: Answer): Promise<Uint8Array> {
   const places = placesOf({ text: input }, "words");
   const wordAt = (place: number, from: boolean): number =>
     from ? places.findIndex(([start]) => start === place) : places.findIndex(([, end]) => end === place) + 1;
@@ -87,15 +87,16 @@ function draw(_model: TrainedModel, input: string, answer: Answer): Promise<Uint
     };
   });
   const words = places.map(([start, end]) => input.slice(start, end));
-  return Promise.resolve(new TextEncoder().encode(rolesSvg(words, propositions)));
+  return Promise.resolve(new TextEncoder().encode(rolesSvg(words, propositions, (model.info as TaggingInfo).labels)));
 }
 
 /** Propositions that are shown of each kind. */
 const SHOWN = 8;
 
 async function report(sources: ReportSources): Promise<TaskReport> {
-  const { measurement, test, testRows } = sources;
+  const { measurement, test, testRows, used } = sources;
   const primaryMetric = "f1";
+  const { labels } = used.info as TaggingInfo;
   if (!(measurement instanceof RolesMeasurement) || testRows === undefined) return { primaryMetric };
   const [sentences, predicates] = [test.tensor("sentence").data, test.tensor("predicate").data];
   const marked = Uint32Array.from(Array.from({ length: test.length }, (_, i) => i).filter((i) => Number(predicates[i]) >= 0));
@@ -105,7 +106,7 @@ async function report(sources: ReportSources): Promise<TaskReport> {
     const given = labelledTextAt(testRows, Number(sentences[at]));
     const words = placesOf(given, "words").map(([start, end]) => given.text.slice(start, end));
     const picture = (en: string, zh: string, spans: readonly LabelSpan[]): string =>
-      `<p class="soft">${both({ en, zh })}</p>${rolesSvg(words, [{ predicate: Number(predicates[at]), arguments: spans }])}`;
+      `<p class="soft">${both({ en, zh })}</p>${rolesSvg(words, [{ predicate: Number(predicates[at]), arguments: spans }], labels)}`;
     const roles = found.filter(({ label }) => label !== PREDICATE);
     const isRight = lacking(roles, gold).length + lacking(gold, roles).length === 0;
     return card(

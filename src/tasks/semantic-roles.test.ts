@@ -84,10 +84,11 @@ test("the picture: a band for each predicate, an arc for each argument, whatever
       },
       { predicate: 1, arguments: [] },
     ],
+    ["ARG0", "ARG1", "ARG2"],
   );
   assert.equal(svg.match(/<path/g)?.length, 2);
   assert.equal(svg.match(/>told</g)?.length, 2);
   assert.ok(svg.includes("&lt;Ann&gt;") && svg.includes(">ARG0<") && !svg.includes("<Ann>"));
   assert.ok(!svg.includes("NaN"));
-  assert.equal(rolesSvg(["nothing"], []).match(/<path/g), null);
+  assert.equal(rolesSvg(["nothing"], [], []).match(/<path/g), null);
 });
