@@ -1,13 +1,11 @@
 /**
- * @module BERT: an encoder that reads a text in both directions, its masked-language pre-training, and its task heads. Parameter
- * names and shapes are those of Hugging Face's `Bert…` classes.
+ * @module BERT: an encoder that reads a text in both directions. Parameter names and shapes are those of Hugging Face's `BertModel`; the heads are in
+ * `bert-heads.ts`.
  */
 import type { Tensor } from "../graph/index.js";
-import { Parameter } from "../graph/index.js";
 import type { Activation, ActivationName } from "../nn/index.js";
 import {
   activationNamed,
-  affine,
   Dropout,
   Embedding,
   LayerNorm,
@@ -22,7 +20,6 @@ import {
 } from "../nn/index.js";
 import { ConfigError } from "../util/errors.js";
 import { learnedPositions } from "./gpt2.js";
-import type { TextModel } from "./text-model.js";
 
 export interface BertOptions {
   readonly vocabSize: number;
@@ -54,8 +51,10 @@ export interface BertInputs {
 }
 
 const weightInit = normalInit(0.02);
-const linear = (from: number, to: number): Linear => new Linear(from, to, { weightInit, biasInit: zerosInit });
-const layerNorm = ({ hiddenSize, epsilon = 1e-12 }: BertOptions): LayerNorm => new LayerNorm(hiddenSize, { epsilon });
+/** A linear layer as BERT's begin. */
+export const bertLinear = (from: number, to: number): Linear => new Linear(from, to, { weightInit, biasInit: zerosInit });
+/** A norm with BERT's epsilon. */
+export const bertLayerNorm = ({ hiddenSize, epsilon = 1e-12 }: BertOptions): LayerNorm => new LayerNorm(hiddenSize, { epsilon });
 
 class Embeddings extends Module {
   static override readonly pathNames = { layerNorm: "LayerNorm" };
@@ -71,7 +70,7 @@ class Embeddings extends Module {
     this.wordEmbeddings = new Embedding(vocabSize, hiddenSize, { weightInit });
     this.positionEmbeddings = new Embedding(maxPositions, hiddenSize, { weightInit });
     this.tokenTypeEmbeddings = new Embedding(typeVocabSize, hiddenSize, { weightInit });
-    this.layerNorm = layerNorm(options);
+    this.layerNorm = bertLayerNorm(options);
     this.dropout = new Dropout(dropout);
   }
 
@@ -94,9 +93,9 @@ class SelfAttention extends Module {
 
   constructor({ hiddenSize, numHeads, attentionDropout = 0.1 }: BertOptions) {
     super();
-    this.query = linear(hiddenSize, hiddenSize);
-    this.key = linear(hiddenSize, hiddenSize);
-    this.value = linear(hiddenSize, hiddenSize);
+    this.query = bertLinear(hiddenSize, hiddenSize);
+    this.key = bertLinear(hiddenSize, hiddenSize);
+    this.value = bertLinear(hiddenSize, hiddenSize);
     this.#heads = numHeads;
     this.#dropout = attentionDropout;
   }
@@ -121,8 +120,8 @@ class ResidualOutput extends Module {
 
   constructor(from: number, options: BertOptions) {
     super();
-    this.dense = linear(from, options.hiddenSize);
-    this.layerNorm = layerNorm(options);
+    this.dense = bertLinear(from, options.hiddenSize);
+    this.layerNorm = bertLayerNorm(options);
     this.dropout = new Dropout(options.dropout ?? 0.1);
   }
 
@@ -152,7 +151,7 @@ class Intermediate extends Module {
 
   constructor({ hiddenSize, intermediateSize, activation = "gelu" }: BertOptions) {
     super();
-    this.dense = linear(hiddenSize, intermediateSize);
+    this.dense = bertLinear(hiddenSize, intermediateSize);
     this.#activation = activationNamed(activation);
   }
 
@@ -198,7 +197,7 @@ class Pooler extends Module {
 
   constructor({ hiddenSize }: BertOptions) {
     super();
-    this.dense = linear(hiddenSize, hiddenSize);
+    this.dense = bertLinear(hiddenSize, hiddenSize);
   }
 
   override forward(states: Tensor): Tensor {
@@ -238,147 +237,5 @@ export class BertModel extends Module {
   pool(states: Tensor): Tensor {
     if (this.pooler === null) throw new ConfigError("bert: expected a model with a pooler, got one without");
     return this.pooler.forward(states);
-  }
-}
-
-class PredictionTransform extends Module {
-  static override readonly pathNames = { layerNorm: "LayerNorm" };
-  readonly dense: Linear;
-  readonly layerNorm: LayerNorm;
-  readonly #activation: Activation;
-
-  constructor(options: BertOptions) {
-    super();
-    this.dense = linear(options.hiddenSize, options.hiddenSize);
-    this.layerNorm = layerNorm(options);
-    this.#activation = activationNamed(options.activation ?? "gelu");
-  }
-
-  override forward(x: Tensor): Tensor {
-    return x.pipe(this.dense, this.#activation, this.layerNorm);
-  }
-}
-
-/** Logits over the vocabulary by the token embeddings, after a layer of their own. */
-class Predictions extends Module {
-  readonly transform: PredictionTransform;
-  readonly bias: Parameter;
-
-  constructor(options: BertOptions) {
-    super();
-    this.transform = new PredictionTransform(options);
-    this.bias = new Parameter([options.vocabSize], { initializer: zerosInit });
-  }
-
-  override forward(x: Tensor, table: Tensor): Tensor {
-    return affine(this.transform.forward(x), table, this.bias);
-  }
-}
-
-/** The heads of pre-training: masked tokens and, for `BertForPreTraining`, whether sentence B follows A. */
-class PreTrainingHeads extends Module {
-  readonly predictions: Predictions;
-  readonly seqRelationship: Linear | null;
-
-  constructor(options: BertOptions, nextSentence: boolean) {
-    super();
-    this.predictions = new Predictions(options);
-    this.seqRelationship = nextSentence ? linear(options.hiddenSize, 2) : null;
-  }
-
-  override forward(states: Tensor, table: Tensor): Tensor {
-    return this.predictions.forward(states, table);
-  }
-}
-
-/** BERT with the head of masked-language modelling, tied to the token embeddings. Shapes: tokens [N, T] → logits [N, T, V]. */
-export class BertForMaskedLm extends Module {
-  readonly config: BertOptions;
-  readonly bert: BertModel;
-  readonly cls: PreTrainingHeads;
-
-  constructor(options: BertOptions) {
-    super();
-    this.config = options;
-    this.bert = new BertModel(options, { pooler: false });
-    this.cls = new PreTrainingHeads(options, false);
-  }
-
-  override forward(tokens: Tensor, inputs: BertInputs = {}): Tensor {
-    return this.cls.forward(this.bert.forward(tokens, inputs), this.bert.embeddings.wordEmbeddings.weight);
-  }
-}
-
-/** BERT with both heads of the paper's pre-training. Shapes: tokens [N, T] → logits [N, T, V] of tokens and [N, 2] of "follows", "does not". */
-export class BertForPreTraining extends Module {
-  readonly config: BertOptions;
-  readonly bert: BertModel;
-  readonly cls: PreTrainingHeads;
-
-  constructor(options: BertOptions) {
-    super();
-    this.config = options;
-    this.bert = new BertModel(options);
-    this.cls = new PreTrainingHeads(options, true);
-  }
-
-  override forward(tokens: Tensor, inputs: BertInputs = {}): { readonly tokens: Tensor; readonly nextSentence: Tensor } {
-    const states = this.bert.forward(tokens, inputs);
-    const nextSentence = (this.cls.seqRelationship as Linear).forward(this.bert.pool(states)); // [N, 2]
-    return { tokens: this.cls.forward(states, this.bert.embeddings.wordEmbeddings.weight), nextSentence };
-  }
-}
-
-export interface BertHeadOptions extends BertOptions {
-  readonly numLabels: number;
-  /** Before the classifier; as elsewhere by default. */
-  readonly classifierDropout?: number;
-}
-
-/** BERT with a classifier of whole texts on the pooled first token. Shapes: tokens [N, T] → logits [N, K]. */
-export class BertForSequenceClassification extends Module implements TextModel {
-  readonly config: BertHeadOptions;
-  readonly bert: BertModel;
-  readonly dropout: Dropout;
-  readonly classifier: Linear;
-
-  constructor(options: BertHeadOptions) {
-    super();
-    this.config = options;
-    this.bert = new BertModel(options);
-    this.dropout = new Dropout(options.classifierDropout ?? options.dropout ?? 0.1);
-    this.classifier = linear(options.hiddenSize, options.numLabels);
-  }
-
-  get wordEmbedding(): Embedding {
-    return this.bert.embeddings.wordEmbeddings;
-  }
-
-  embed(tokens: Tensor): Tensor {
-    return this.wordEmbedding.forward(tokens);
-  }
-
-  override forward(tokens: Tensor, inputs: BertInputs = {}): Tensor {
-    return this.bert.pool(this.bert.forward(tokens, inputs)).pipe(this.dropout, this.classifier);
-  }
-}
-
-/** BERT with a classifier of each token. Shapes: tokens [N, T] → logits [N, T, K]. */
-export class BertForTokenClassification extends Module {
-  readonly config: BertHeadOptions;
-  readonly bert: BertModel;
-  readonly dropout: Dropout;
-  readonly classifier: Linear;
-
-  constructor(options: BertHeadOptions) {
-    super();
-    this.config = options;
-    this.bert = new BertModel(options, { pooler: false });
-    this.dropout = new Dropout(options.classifierDropout ?? options.dropout ?? 0.1);
-    this.classifier = linear(options.hiddenSize, options.numLabels);
-  }
-
-  override forward(tokens: Tensor, inputs: BertInputs = {}): Tensor {
-    return this.bert.forward(tokens, inputs).pipe(this.dropout, this.classifier);
   }
 }

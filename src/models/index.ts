@@ -7,7 +7,8 @@ export { type AuxiliaryOutputs, hasAuxiliary, type WithAuxiliary } from "./auxil
 export type { Backbone } from "./backbone.js";
 export { ResNetBackbone, SmallBackbone, STRIDES } from "./backbone.js";
 export * from "./bag-of-ngrams.js";
-export * from "./bert.js";
+export { type BertInputs, BertModel, type BertOptions } from "./bert.js";
+export * from "./bert-heads.js";
 export * from "./bilstm.js";
 export * from "./conv-net.js";
 export * from "./dcgan.js";
@@ -31,5 +32,6 @@ export * from "./tagger.js";
 export * from "./text-cnn.js";
 export * from "./text-model.js";
 export * from "./transformer.js";
+export type { TargetInputs, TransformerInputs, TransformerOptions } from "./transformer-layers.js";
 export * from "./vgg.js";
 export * from "./vit.js";

@@ -8,25 +8,14 @@ import { isRecord } from "../util/described.js";
 import { ConfigError } from "../util/errors.js";
 import { formatShape } from "../graph/index.js";
 import { Gpt2, Gpt2Model } from "./gpt2.js";
-import {
-  BertForMaskedLm,
-  BertForPreTraining,
-  BertForSequenceClassification,
-  BertForTokenClassification,
-  BertModel,
-} from "./bert.js";
+import { BertModel } from "./bert.js";
+import { BertForMaskedLm, BertForPreTraining, BertForSequenceClassification, BertForTokenClassification } from "./bert-heads.js";
 import { Llama, LlamaModel } from "./llama.js";
-import {
-  labelCount,
-  readBertConfig,
-  readGpt2Config,
-  readLlamaConfig,
-  readTransformerConfig,
-  writeBertConfig,
-  writeGpt2Config,
-  writeLlamaConfig,
-  writeTransformerConfig,
-} from "./pretrained-config.js";
+import { readBertConfig, writeBertConfig } from "./bert-config.js";
+import { readGpt2Config, writeGpt2Config } from "./gpt2-config.js";
+import { readLlamaConfig, writeLlamaConfig } from "./llama-config.js";
+import { labelCount } from "./pretrained-config.js";
+import { readTransformerConfig, writeTransformerConfig } from "./transformer-config.js";
 import { Transformer } from "./transformer.js";
 
 /** What a caller may ask for beside what the configuration says. */

@@ -1,0 +1,212 @@
+/**
+ * @module The layers of the Transformer: attention, perceptron, what goes around both, in the encoder and in the decoder. Parameter names are those of
+ * Hugging Face's `MarianMTModel`.
+ */
+import type { Tensor } from "../graph/index.js";
+import type { Activation, ActivationName } from "../nn/index.js";
+import {
+  activationNamed,
+  Dropout,
+  LayerNorm,
+  Linear,
+  mergeHeads,
+  Module,
+  normalInit,
+  paddingMask,
+  scaledDotProductAttention,
+  splitHeads,
+  zerosInit,
+} from "../nn/index.js";
+import { ConfigError } from "../util/errors.js";
+import type { AttentionCache, KeyValues } from "./attention-cache.js";
+import { attend } from "./attention-cache.js";
+
+export interface TransformerOptions {
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly encoderLayers: number;
+  readonly decoderLayers: number;
+  readonly encoderHeads: number;
+  readonly decoderHeads: number;
+  readonly encoderIntermediateSize: number;
+  readonly decoderIntermediateSize: number;
+  /** The longest text, in tokens. */
+  readonly maxPositions?: number;
+  readonly activation?: ActivationName | Activation;
+  /** After the embeddings, and after each part of a layer. */
+  readonly dropout?: number;
+  /** Of the attention weights. */
+  readonly attentionDropout?: number;
+  /** Inside the perceptrons. */
+  readonly activationDropout?: number;
+  /** Embeddings times √D, as in the paper. */
+  readonly scaleEmbedding?: boolean;
+  /** Normalizes what goes into a part in place of what comes out, and once more at the end. */
+  readonly normFirst?: boolean;
+  /** The token that fills short texts. */
+  readonly padToken?: number;
+  /** The token that a target begins with. */
+  readonly startToken?: number;
+  readonly endToken?: number;
+}
+
+export interface TransformerInputs {
+  /** The target so far: [N, T]. */
+  readonly target: Tensor;
+  /** True at tokens of the source that are no padding: [N, S]. */
+  readonly sourceMask?: Tensor;
+  /** True at tokens of the target that are no padding: [N, T]. */
+  readonly targetMask?: Tensor;
+}
+
+/** What the decoder is given besides its tokens. */
+export interface TargetInputs {
+  /** Keys and values of the source for each layer, from `sourceKeyValues`. */
+  readonly source: readonly KeyValues[];
+  readonly sourceMask?: Tensor;
+  readonly mask?: Tensor;
+  readonly positions?: Tensor;
+  readonly cache?: AttentionCache;
+}
+
+/** How matrices begin. */
+export const weightInit = normalInit(0.02);
+const linear = (from: number, to: number): Linear => new Linear(from, to, { weightInit, biasInit: zerosInit });
+const masked = (mask: Tensor | undefined): { mask?: Tensor } => (mask === undefined ? {} : { mask: paddingMask(mask) });
+
+class Attention extends Module {
+  readonly kProj: Linear;
+  readonly vProj: Linear;
+  readonly qProj: Linear;
+  readonly outProj: Linear;
+  readonly #heads: number;
+  readonly #dropout: number;
+
+  constructor(width: number, heads: number, dropout: number) {
+    super();
+    if (width % heads !== 0)
+      throw new ConfigError(`transformer: hiddenSize: expected a multiple of ${heads} heads, got ${width}`);
+    this.kProj = linear(width, width);
+    this.vProj = linear(width, width);
+    this.qProj = linear(width, width);
+    this.outProj = linear(width, width);
+    this.#heads = heads;
+    this.#dropout = dropout;
+  }
+
+  /** Of what is attended to: [N, S, D] → [N, h, S, d] each. */
+  keyValues(x: Tensor): KeyValues {
+    return { key: splitHeads(this.kProj.forward(x), this.#heads), value: splitHeads(this.vProj.forward(x), this.#heads) };
+  }
+
+  override forward(
+    x: Tensor,
+    seen: KeyValues,
+    { mask, causal = false, cache }: { mask?: Tensor | undefined; causal?: boolean; cache?: AttentionCache | undefined } = {},
+  ): Tensor {
+    const q = splitHeads(this.qProj.forward(x), this.#heads); // [N, h, T, d]
+    const options = { causal, dropout: this.#dropout, ...masked(mask) };
+    const y = causal
+      ? attend(cache, q, seen.key, seen.value, options)
+      : scaledDotProductAttention(q, seen.key, seen.value, options);
+    return this.outProj.forward(mergeHeads(y)); // [N, T, D]
+  }
+}
+
+/** fc2(act(fc1(x))), of layers that a side's own layer holds: their paths are its. */
+class Perceptron {
+  readonly #activation: Activation;
+  readonly #dropout: Dropout;
+
+  constructor({ activation = "relu", activationDropout = 0 }: TransformerOptions) {
+    this.#activation = activationNamed(activation);
+    this.#dropout = new Dropout(activationDropout);
+  }
+
+  of(x: Tensor, { fc1, fc2 }: { readonly fc1: Linear; readonly fc2: Linear }): Tensor {
+    return x.pipe(fc1, this.#activation, this.#dropout, fc2);
+  }
+}
+
+/** What layers of both sides do around each part: dropout, the sum with what went around, and a norm before or after. */
+class Residual {
+  readonly #normFirst: boolean;
+  readonly #dropout: Dropout;
+
+  constructor({ normFirst = false, dropout = 0.1 }: TransformerOptions) {
+    this.#normFirst = normFirst;
+    this.#dropout = new Dropout(dropout);
+  }
+
+  around(x: Tensor, norm: LayerNorm, part: (x: Tensor) => Tensor): Tensor {
+    if (this.#normFirst) return x.add(x.pipe(norm, part, this.#dropout));
+    return norm.forward(x.add(x.pipe(part, this.#dropout)));
+  }
+}
+
+/** A layer of the encoder: tokens of the source look at each other. */
+export class EncoderLayer extends Module {
+  readonly selfAttn: Attention;
+  readonly selfAttnLayerNorm: LayerNorm;
+  readonly fc1: Linear;
+  readonly fc2: Linear;
+  readonly finalLayerNorm: LayerNorm;
+  readonly #residual: Residual;
+  readonly #perceptron: Perceptron;
+
+  constructor(options: TransformerOptions) {
+    super();
+    const { hiddenSize, encoderHeads, encoderIntermediateSize, attentionDropout = 0 } = options;
+    this.selfAttn = new Attention(hiddenSize, encoderHeads, attentionDropout);
+    this.selfAttnLayerNorm = new LayerNorm(hiddenSize);
+    this.fc1 = linear(hiddenSize, encoderIntermediateSize);
+    this.fc2 = linear(encoderIntermediateSize, hiddenSize);
+    this.finalLayerNorm = new LayerNorm(hiddenSize);
+    this.#residual = new Residual(options);
+    this.#perceptron = new Perceptron(options);
+  }
+
+  override forward(x: Tensor, mask?: Tensor): Tensor {
+    const h = this.#residual.around(x, this.selfAttnLayerNorm, (t) =>
+      this.selfAttn.forward(t, this.selfAttn.keyValues(t), { mask }),
+    );
+    return this.#residual.around(h, this.finalLayerNorm, (t) => this.#perceptron.of(t, this)); // [N, S, D]
+  }
+}
+
+/** A layer of the decoder: tokens of the target look at those before them, and at the source. */
+export class DecoderLayer extends Module {
+  readonly selfAttn: Attention;
+  readonly selfAttnLayerNorm: LayerNorm;
+  readonly encoderAttn: Attention;
+  readonly encoderAttnLayerNorm: LayerNorm;
+  readonly fc1: Linear;
+  readonly fc2: Linear;
+  readonly finalLayerNorm: LayerNorm;
+  readonly #residual: Residual;
+  readonly #perceptron: Perceptron;
+
+  constructor(options: TransformerOptions) {
+    super();
+    const { hiddenSize, decoderHeads, decoderIntermediateSize, attentionDropout = 0 } = options;
+    this.selfAttn = new Attention(hiddenSize, decoderHeads, attentionDropout);
+    this.selfAttnLayerNorm = new LayerNorm(hiddenSize);
+    this.encoderAttn = new Attention(hiddenSize, decoderHeads, attentionDropout);
+    this.encoderAttnLayerNorm = new LayerNorm(hiddenSize);
+    this.fc1 = linear(hiddenSize, decoderIntermediateSize);
+    this.fc2 = linear(decoderIntermediateSize, hiddenSize);
+    this.finalLayerNorm = new LayerNorm(hiddenSize);
+    this.#residual = new Residual(options);
+    this.#perceptron = new Perceptron(options);
+  }
+
+  override forward(x: Tensor, source: KeyValues, { mask, sourceMask, cache }: Omit<TargetInputs, "source"> = {}): Tensor {
+    const seen = this.#residual.around(x, this.selfAttnLayerNorm, (t) =>
+      this.selfAttn.forward(t, this.selfAttn.keyValues(t), { mask, causal: true, cache }),
+    );
+    const h = this.#residual.around(seen, this.encoderAttnLayerNorm, (t) =>
+      this.encoderAttn.forward(t, source, { mask: sourceMask }),
+    );
+    return this.#residual.around(h, this.finalLayerNorm, (t) => this.#perceptron.of(t, this)); // [N, T, D]
+  }
+}
