@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { after } from "node:test";
+import { sha256 } from "../../src/train/run-folder-files-node.js";
 
 /** The command's file. */
 export const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
@@ -84,4 +85,23 @@ export function idx(shape: readonly number[], values: ArrayLike<number>): Buffer
   head.set([0, 0, 8, shape.length]);
   shape.forEach((d, i) => head.writeUInt32BE(d, 4 + 4 * i));
   return Buffer.concat([head, Buffer.from(Array.from(values))]);
+}
+
+/** What must be equal in two runs: numbers of the last checkpoint, where the loop stood, the log and the figures without their times. */
+export function traceOf(path: string): unknown {
+  const step = lastStep(path);
+  const file = (name: string): Buffer => readFileSync(join(path, "checkpoints", `step-${step}`, name));
+  const { progress, seed } = JSON.parse(file("trainer.json").toString()) as { progress: Record<string, unknown>; seed: number };
+  const log = readFileSync(join(path, "metrics.jsonl"), "utf8").trim().split("\n");
+  const { metrics } = JSON.parse(readFileSync(join(path, "summary.json"), "utf8")) as { metrics: unknown };
+  return {
+    step,
+    seed,
+    progress: { ...progress, seconds: 0 },
+    model: sha256(file("model.safetensors")),
+    optimizer: sha256(file("optimizer.safetensors")),
+    best: readFileSync(join(path, "checkpoints", "best"), "utf8"),
+    log: log.map((line) => ({ ...(JSON.parse(line) as object), seconds: 0 })),
+    metrics,
+  };
 }

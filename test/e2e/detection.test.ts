@@ -8,9 +8,10 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import sharp from "sharp";
+import { trainTask } from "../../src/tasks/train-task-node.js";
 import { Random } from "../../src/util/random.js";
 import { writeVoc } from "../../src/vision/annotations/index.js";
-import { run, scratchFolder } from "./command.js";
+import { lastStep, run, scratchFolder, traceOf } from "./command.js";
 
 const folder = scratchFolder();
 const path = (...names: string[]): string => join(folder, ...names);
@@ -122,4 +123,25 @@ test("model.onnx alone gives predict's objects: image in, boxes, scores and clas
     });
   });
   await session.release();
+});
+
+test("a detector's training that was stopped goes on to the same bits", async () => {
+  const options = {
+    task: "object-detection",
+    data: path("squares"),
+    imageSize: "80x48",
+    steps: 8,
+    check: false,
+    device: "cpu",
+  } as const;
+  const train = (name: string, stopAt: number, resume: boolean): Promise<unknown> => {
+    const abort = new AbortController();
+    const onStep = ({ step }: { step: number }): void => void (step >= stopAt && abort.abort());
+    return trainTask(options, { out: path(name), signal: abort.signal, onStep, ...(resume ? { resume: path(name) } : {}) });
+  };
+  await train("whole", Infinity, false);
+  await train("stopped", 3, false);
+  assert.equal(lastStep(path("stopped")), 3);
+  await train("stopped", Infinity, true);
+  assert.deepEqual(traceOf(path("stopped")), traceOf(path("whole")));
 });

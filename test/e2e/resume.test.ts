@@ -3,34 +3,13 @@
  * and every line of the log but its times.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { sha256 } from "../../src/train/run-folder-files-node.js";
 import { trainTask } from "../../src/tasks/train-task-node.js";
 import type { TrainTaskOptions } from "../../src/tasks/plan-node.js";
-import { lastStep, reaches, run, scratchFolder, start } from "./command.js";
+import { lastStep, reaches, run, scratchFolder, start, traceOf } from "./command.js";
 
 const folder = scratchFolder();
-
-/** What must be equal: numbers of the last checkpoint, where the loop stood, the log and the figures without their times. */
-function traceOf(path: string): unknown {
-  const step = lastStep(path);
-  const file = (name: string): Buffer => readFileSync(join(path, "checkpoints", `step-${step}`, name));
-  const { progress, seed } = JSON.parse(file("trainer.json").toString()) as { progress: Record<string, unknown>; seed: number };
-  const log = readFileSync(join(path, "metrics.jsonl"), "utf8").trim().split("\n");
-  const { metrics } = JSON.parse(readFileSync(join(path, "summary.json"), "utf8")) as { metrics: unknown };
-  return {
-    step,
-    seed,
-    progress: { ...progress, seconds: 0 },
-    model: sha256(file("model.safetensors")),
-    optimizer: sha256(file("optimizer.safetensors")),
-    best: readFileSync(join(path, "checkpoints", "best"), "utf8"),
-    log: log.map((line) => ({ ...(JSON.parse(line) as object), seconds: 0 })),
-    metrics,
-  };
-}
 
 // Dropout, images changed at random and mixed in the loader's thread, AdamW, batches accumulated over the ends of epochs, clipping, a schedule with memory; checkpoints within epochs.
 const VARIANT =
