@@ -97,6 +97,17 @@ test("a network's first convolution, whose rows are filled up with zeros", witho
   check({ x: [2, 3, 5, 20], w: [16, 3, 3, 3] }, (i) => ops.conv(at(i, "x"), at(i, "w"), { padding: 1 }).relu(), { blocks: 3 }),
 );
 
+test("sums and means over everything", withoutBlocks, () =>
+  check(
+    { x: [2, 16, 6, 7], w: [32, 16, 3, 3] },
+    (i) => {
+      const y = ops.conv(at(i, "x"), at(i, "w"), { padding: 1 });
+      return y.relu().sum().add(y.square().mean());
+    },
+    { blocks: 2 },
+  ),
+);
+
 /** A residual block with everything that is joined: batch norm, relu, sums, and means over the picture. */
 const residual =
   (stride: number) =>

@@ -236,10 +236,12 @@ class Blocking {
     return [blockedDots(this.#blocks(u), this.#blocks(v)).sum(0)];
   }
 
-  /** Sums and means over H and W. */
+  /** Sums and means over H and W, or over everything, where the order of elements does not matter. */
   #spatialSum(node: Node, x: Tensor): readonly Tensor[] | undefined {
     const axes = node.op === "GlobalAveragePool" ? [2, 3] : (node.attributes["axes"] as readonly number[]);
     const xb = this.#twins.get(x);
+    if (xb !== undefined && axes.length === 4 && node.attributes["keepdims"] === false)
+      return createNode(node.op, [xb], node.attributes, node.outputs, node.scope).outputs;
     if (xb === undefined || axes.length !== 2 || !axes.includes(2) || !axes.includes(3)) return undefined;
     const [, , h, w] = x.shape as Picture;
     const sums = blockedSums(xb);
