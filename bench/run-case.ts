@@ -59,7 +59,8 @@ interface Entrant {
   readonly client: ContenderClient;
   readonly about: { version: string; notes: string };
   readonly losses: readonly number[];
-  readonly stepsPerTurn: number;
+  /** By the steps of the turn before: a contender's very first steps take longer. */
+  stepsPerTurn: number;
   readonly msPerStep: number[];
 }
 
@@ -135,6 +136,7 @@ export async function runCase(benchCase: BenchCase, options: RunOptions): Promis
         // The first step of a turn finds caches that others filled and threads that sleep: it is run, for everybody alike, and does not count.
         const { msPerStep } = await contender.client.steps(1 + contender.stepsPerTurn);
         contender.msPerStep.push(...msPerStep.slice(1));
+        contender.stepsPerTurn = stepsPerTurn(median(msPerStep.slice(1)), sliceMs);
       } catch (error) {
         leaveOut(contender.spec, "failed", (error as Error).message);
         entrants = entrants.filter((entrant) => entrant !== contender);
