@@ -1,53 +1,15 @@
 /**
- * @module Descent in the case mlp-step: the public classes, one training step, as the README shows it.
+ * @module Descent in the case mlp-step.
  */
-import { crossEntropy } from "../../src/losses/index.js";
 import { Mlp } from "../../src/models/index.js";
 import { sgd } from "../../src/optim/index.js";
-import { trainingStep, TrainingState } from "../../src/train/index.js";
-import { engineVersion } from "../engine-version.js";
-import { readTensors, rowsOf, tensorOf } from "../tensor-file.js";
+import { classifierStep } from "./classifier-step.js";
 import type { Contender } from "./types.js";
-import { timeSteps } from "./types.js";
 
-export function createContender(): Contender {
-  let state: TrainingState;
-  let next: () => Promise<number>;
-  return {
-    name: "descent",
-    async setup({ inputsFile, threads, settings }) {
-      const tensors = readTensors(inputsFile);
-      const model = new Mlp({ inFeatures: 784, hidden: [512, 512], outFeatures: 10 });
-      const step = trainingStep({
-        model,
-        loss: ({ image, label }) => crossEntropy(model.forward(image as never), label as never),
-        optimizer: sgd({ learningRate: settings["learningRate"] as number }),
-      });
-      const numbers = new Map(
-        ["fc1", "fc2", "fc3"].flatMap((layer, i) =>
-          ["weight", "bias"].map((kind) => {
-            const { shape, values } = tensorOf(tensors, `${layer}.${kind}`);
-            return [`layers.${i}.${kind}`, { dtype: "float32" as const, shape, data: values }] as const;
-          }),
-        ),
-      );
-      state = await TrainingState.create(step, { threads, numbers });
-      const images = rowsOf(tensorOf(tensors, "images"));
-      const labels = rowsOf(tensorOf(tensors, "labels"));
-      let at = 0;
-      next = async () => {
-        const i = at++ % images.length;
-        const [image, label] = [images[i], labels[i]];
-        if (image === undefined || label === undefined) throw new Error("mlp-step: a batch is missing");
-        const { loss } = await state.run({
-          image: { dtype: "float32", shape: image.shape, data: image.values },
-          label: { dtype: "int32", shape: label.shape, data: label.values },
-        });
-        return loss;
-      };
-      return { version: engineVersion(), notes: "" };
-    },
-    steps: (n) => timeSteps(n, next),
-    close: () => state.dispose(),
-  };
-}
+export const createContender = (): Contender =>
+  classifierStep({
+    model: () => new Mlp({ inFeatures: 784, hidden: [512, 512], outFeatures: 10 }),
+    optimizer: ({ learningRate = 0 }) => sgd({ learningRate }),
+    // layers.0.weight → fc1.weight
+    nameOf: (path) => path.replace(/layers\.(\d+)/, (_, i) => `fc${Number(i) + 1}`),
+  });

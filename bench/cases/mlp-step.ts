@@ -4,9 +4,7 @@
  * Inputs file: `fc1.weight` [512, 784], `fc1.bias` [512], `fc2.*`, `fc3.*` (PyTorch's layout, [out, in]); `images` [batches, 128, 784] float32;
  * `labels` [batches, 128] int32.
  */
-import { Random } from "../../src/util/random.js";
-import type { NamedTensor } from "../tensor-file.js";
-import { uniformTensor } from "./random-tensors.js";
+import { learnablePictures, uniformTensor } from "./random-tensors.js";
 import type { BenchCase } from "./types.js";
 
 const BATCHES = 16;
@@ -19,25 +17,6 @@ const LAYERS = [
   [512, CLASSES],
 ] as const;
 
-/** Pictures that can be learned (a class's prototype, half drowned in noise), so that a wrong gradient shows in the losses after a few steps. */
-function pictures(): NamedTensor[] {
-  const random = new Random(1, "mlp-step", "pictures");
-  const prototypes = Array.from({ length: CLASSES * PIXELS }, () => random.uniform());
-  const images = new Float32Array(BATCHES * BATCH * PIXELS);
-  const labels = new Int32Array(BATCHES * BATCH);
-  for (let i = 0; i < labels.length; i++) {
-    const label = random.integer(CLASSES);
-    labels[i] = label;
-    for (let p = 0; p < PIXELS; p++) {
-      images[i * PIXELS + p] = 0.5 * (prototypes[label * PIXELS + p] as number) + random.uniform(0, 0.5);
-    }
-  }
-  return [
-    { name: "images", shape: [BATCHES, BATCH, PIXELS], values: images },
-    { name: "labels", shape: [BATCHES, BATCH], values: labels },
-  ];
-}
-
 export const mlpStep: BenchCase = {
   name: "mlp-step",
   title: "MLP 784-512-512-10 with relu, batch 128: a whole training step (batch in, loss out) with SGD",
@@ -47,7 +26,7 @@ export const mlpStep: BenchCase = {
       uniformTensor(`fc${i + 1}.weight`, [to, from], 1 / Math.sqrt(from)),
       uniformTensor(`fc${i + 1}.bias`, [to], 1 / Math.sqrt(from)),
     ]),
-    ...pictures(),
+    ...learnablePictures("mlp-step", [BATCHES, BATCH, PIXELS], CLASSES),
   ],
   agreement: { steps: 10, tolerance: 1e-3 },
   contenders: [

@@ -22,3 +22,26 @@ export function normalTensor(name: string, shape: readonly number[], standardDev
 export function constantTensor(name: string, shape: readonly number[], value: number): NamedTensor {
   return { name, shape, values: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(value) };
 }
+
+/**
+ * Pictures `images` and their classes `labels` that can be learned (a class's prototype, half drowned in noise), so that a wrong gradient shows in
+ * the losses after a few steps. Shape: [batches, batch, …picture]; values from `low` to 1.
+ */
+export function learnablePictures(caseName: string, shape: readonly number[], classes: number, low = 0): NamedTensor[] {
+  const random = new Random(1, caseName, "pictures");
+  const [batches = 0, batch = 0, ...picture] = shape;
+  const pixels = picture.reduce((a, b) => a * b, 1);
+  const prototypes = Array.from({ length: classes * pixels }, () => random.uniform(low, 1));
+  const images = new Float32Array(batches * batch * pixels);
+  const labels = new Int32Array(batches * batch);
+  for (let i = 0; i < labels.length; i++) {
+    const label = random.integer(classes);
+    labels[i] = label;
+    for (let p = 0; p < pixels; p++)
+      images[i * pixels + p] = 0.5 * (prototypes[label * pixels + p] as number) + random.uniform(low / 2, 0.5);
+  }
+  return [
+    { name: "images", shape, values: images },
+    { name: "labels", shape: [batches, batch], values: labels },
+  ];
+}

@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { grad } from "../autodiff/index.js";
-import type { DType, Tensor, TensorData } from "../graph/index.js";
+import type { DType, Tensor } from "../graph/index.js";
 import { constant, fromNumbers, input, symbol } from "../graph/index.js";
-import { evaluateReference } from "../runtime/reference/index.js";
-import { compile } from "../runtime/index.js";
+import { assertClose, assertLossCase, type LossCase, readGolden, stored, valuesOf } from "../../test/suites/loss-golden.js";
 import { ConfigError, DTypeError, ShapeError } from "../util/errors.js";
 import type { Loss } from "./index.js";
 import {
@@ -17,66 +15,17 @@ import {
   meanSquaredError,
 } from "./index.js";
 
-interface Stored {
-  shape: number[];
-  dtype: DType;
-  data: number[];
-}
-interface Case {
-  loss: string;
-  options: Record<string, unknown>;
-  output: Stored;
-  target: Stored;
-  like?: Stored;
-  value: Stored;
-  gradient: number[];
-}
-const golden = JSON.parse(readFileSync(new URL("../../../test/golden/losses.json", import.meta.url), "utf8")) as {
-  cases: Case[];
-};
+const golden = readGolden("losses");
 
-const stored = ({ dtype, shape, data }: Stored): TensorData => fromNumbers(dtype, shape, data);
-const numbersOf = (...tensors: Tensor[]): number[][] => evaluateReference(tensors, new Map()).map(({ data }) => [...data]);
-
-function assertClose(actual: ArrayLike<number>, expected: readonly number[], tolerance: number, what: string): void {
-  assert.equal(actual.length, expected.length, what);
-  expected.forEach((value, i) => {
-    const error = Math.abs((actual[i] as number) - value);
-    assert.ok(error <= tolerance * Math.max(1, Math.abs(value)), `${what}[${i}]: expected ${value}, got ${actual[i]}`);
-  });
-}
-
-const lossOf = ({ loss, options, like }: Case): Loss =>
+const lossOf = ({ loss, options, like }: LossCase): Loss =>
   like === undefined
     ? lossFrom({ name: loss, ...options })
     : (output, target) => cosineEmbedding(output, target, constant(stored(like)), options);
 
-/** The value, and the gradient of its sum weighted by place, as scripts/golden/losses.py has them. */
-function withGradient(c: Case, dtype: DType): { value: Tensor; gradient: Tensor; x: Tensor } {
-  const x = input("x", c.output.shape, dtype);
-  const target = constant(stored(c.target.dtype === "float64" ? { ...c.target, dtype } : c.target));
-  const value = lossOf(c)(x, target);
-  const places = Array.from({ length: c.value.data.length }, (_, i) => i + 1);
-  const weighted = value.rank === 0 ? value : value.mul(constant(fromNumbers(dtype, value.shape as number[], places))).sum();
-  return { value, gradient: grad(weighted, x), x };
-}
-
 for (const c of golden.cases) {
-  const name = `${c.loss} ${JSON.stringify(c.options)} of ${c.target.dtype} [${c.target.shape}]`;
-  test(`${name}: value and gradient as PyTorch's`, async () => {
-    const { value, gradient, x } = withGradient(c, "float64");
-    assert.deepEqual(value.shape, c.value.shape);
-    const feeds = new Map([[x, { dtype: "float64" as const, shape: c.output.shape, data: Float64Array.from(c.output.data) }]]);
-    const [v, dx] = evaluateReference([value, gradient], feeds);
-    assertClose(v?.data ?? [], c.value.data, 1e-9, "value");
-    assertClose(dx?.data ?? [], c.gradient, 1e-9, "gradient");
-
-    // The engine, in float32.
-    const traced = withGradient(c, "float32");
-    await using executable = await compile({ value: traced.value, gradient: traced.gradient });
-    const result = await executable.call({ x: fromNumbers("float32", c.output.shape, c.output.data) });
-    assertClose(result["value"]?.data as Float32Array, c.value.data, 1e-5, "value on the engine");
-    assertClose(result["gradient"]?.data as Float32Array, c.gradient, 1e-5, "gradient on the engine");
+  const target = (dtype: DType): Tensor => constant(stored(c.target.dtype === "float64" ? { ...c.target, dtype } : c.target));
+  test(`${c.loss} ${JSON.stringify(c.options)} of ${c.target.dtype} [${c.target.shape}]: value and gradient as PyTorch's`, async () => {
+    await assertLossCase(c, (x, dtype) => lossOf(c)(x, target(dtype)), { value: 1e-5, gradient: 1e-5 });
   });
 }
 
@@ -89,14 +38,14 @@ test("cross-entropy does not move when all logits shift; equal logits give ln K 
     [0.3, -2, 1.5],
     [4, 0, -1],
   ];
-  const [base] = numbersOf(crossEntropy(logits(rows), labels(2, 1)));
+  const [base] = valuesOf(crossEntropy(logits(rows), labels(2, 1)));
   for (const shift of [1e4, -1e4]) {
     const shifted = rows.map((row) => row.map((x) => x + shift));
-    assertClose(numbersOf(crossEntropy(logits(shifted), labels(2, 1)))[0] as number[], base as number[], 1e-9, `shift ${shift}`);
+    assertClose(valuesOf(crossEntropy(logits(shifted), labels(2, 1)))[0] as number[], base as number[], 1e-9, `shift ${shift}`);
   }
   for (const size of [0, 1e6, -1e6]) {
     const value = crossEntropy(logits([[size, size, size, size]]), labels(3));
-    assertClose(numbersOf(value)[0] as number[], [Math.log(4)], 1e-9, `logits ${size}`);
+    assertClose(valuesOf(value)[0] as number[], [Math.log(4)], 1e-9, `logits ${size}`);
   }
 });
 
@@ -118,14 +67,14 @@ test("cross-entropy's gradient is (softmax − one-hot)/N; labels of every integ
     [1, 0, 0],
   ]);
   for (const target of [labels(2, 0), labels(2, 0).cast("int32"), labels(2, 0).cast("uint8"), oneHot]) {
-    assertClose(numbersOf(grad(crossEntropy(x, target), x))[0] as number[], expected, 1e-12, target.dtype);
+    assertClose(valuesOf(grad(crossEntropy(x, target), x))[0] as number[], expected, 1e-12, target.dtype);
   }
 });
 
 test("a batch that is all ignored has loss and gradient 0, not NaN", () => {
   const x = logits([[1, 2, 3]]);
   const loss = crossEntropy(x, labels(-100), { ignoreIndex: -100 });
-  const [value, dx] = numbersOf(loss, grad(loss, x)) as [number[], number[]];
+  const [value, dx] = valuesOf(loss, grad(loss, x)) as [number[], number[]];
   assertClose(value, [0], 0, "loss");
   assertClose(dx, [0, 0, 0], 0, "gradient");
 });
@@ -133,13 +82,13 @@ test("a batch that is all ignored has loss and gradient 0, not NaN", () => {
 test("binary cross-entropy is finite and linear at huge logits", () => {
   const x = logits([[1e4, -1e4, 1e4, -1e4]]);
   const value = binaryCrossEntropyWithLogits(x, logits([[1, 0, 0, 1]]), { reduction: "none" });
-  assert.deepEqual(numbersOf(value)[0], [0, 0, 1e4, 1e4]);
+  assert.deepEqual(valuesOf(value)[0], [0, 0, 1e4, 1e4]);
 });
 
 test("the divergence of a distribution from itself is 0", () => {
   const p = logits([[0.25, 0.5, 0.25, 0]]);
   const shifted = p.add(1e-300).log();
-  assertClose(numbersOf(klDivergence(shifted, p))[0] as number[], [0], 1e-12, "divergence");
+  assertClose(valuesOf(klDivergence(shifted, p))[0] as number[], [0], 1e-12, "divergence");
 });
 
 test("small unsigned labels can be ignored by a negative index, and by one of their own", () => {
@@ -147,14 +96,14 @@ test("small unsigned labels can be ignored by a negative index, and by one of th
     [1, 2, 3],
     [0, -1, 5],
   ]);
-  const [one] = numbersOf(crossEntropy(logits([[1, 2, 3]]), labels(2)));
+  const [one] = valuesOf(crossEntropy(logits([[1, 2, 3]]), labels(2)));
   const bytes = (...values: number[]): Tensor => constant(fromNumbers("uint8", [values.length], values));
   const byOwn = crossEntropy(x, bytes(2, 255), { ignoreIndex: 255 });
-  assertClose(numbersOf(byOwn)[0] as number[], one as number[], 1e-12, "255");
+  assertClose(valuesOf(byOwn)[0] as number[], one as number[], 1e-12, "255");
   // −100 among bytes would be 156, which is a class like any other.
   const equal = logits([Array.from({ length: 160 }, () => 0)]);
   const none = crossEntropy(equal, bytes(156), { ignoreIndex: -100 });
-  assertClose(numbersOf(none)[0] as number[], [Math.log(160)], 1e-12, "156");
+  assertClose(valuesOf(none)[0] as number[], [Math.log(160)], 1e-12, "156");
 });
 
 test("both forms of a loss are one: with options, and called directly; both trace with free dimensions", () => {

@@ -1,76 +1,33 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { grad, vjpOf } from "../autodiff/index.js";
-import type { DType, Tensor, TensorData } from "../graph/index.js";
+import type { Tensor } from "../graph/index.js";
 import { constant, fromNumbers, Graph, input, symbol } from "../graph/index.js";
 import { CosineLinear } from "../nn/index.js";
 import type { RefValue } from "../runtime/reference/index.js";
 import { evaluateReference } from "../runtime/reference/index.js";
-import { compile, prepareGraph } from "../runtime/index.js";
+import { prepareGraph } from "../runtime/index.js";
 import { nodesWithoutKernel } from "../runtime/kernels.js";
+import { assertClose, assertLossCase, exact, readGolden, type Stored, stored, valuesOf } from "../../test/suites/loss-golden.js";
 import { ConfigError, DTypeError, ShapeError } from "../util/errors.js";
 import { arcFace, batchHardTriplet, cosFace, crossEntropy, lossFrom, supervisedContrastive } from "./index.js";
 
-interface Stored {
-  shape: number[];
-  dtype: DType;
-  data: number[];
-}
-interface Case {
-  loss: string;
-  options: Record<string, unknown>;
-  output: Stored;
-  target: Stored;
-  value: Stored;
-  gradient: number[];
-}
-const golden = JSON.parse(readFileSync(new URL("../../../test/golden/metric-learning.json", import.meta.url), "utf8")) as {
-  cases: Case[];
-  cosineLinear: Record<"x" | "weight" | "output" | "dx" | "dw", Stored>;
-};
-
-const stored = ({ dtype, shape, data }: Stored): TensorData => fromNumbers(dtype, shape, data);
-const exact = (s: Stored): RefValue => ({ dtype: s.dtype, shape: s.shape, data: Float64Array.from(s.data) });
-const valuesOf = (...tensors: Tensor[]): number[][] => evaluateReference(tensors, new Map()).map(({ data }) => [...data]);
-
-function assertClose(actual: ArrayLike<number>, expected: readonly number[], tolerance: number, what: string): void {
-  assert.equal(actual.length, expected.length, what);
-  expected.forEach((value, i) => {
-    const error = Math.abs((actual[i] as number) - value);
-    assert.ok(error <= tolerance * Math.max(1, Math.abs(value)), `${what}[${i}]: expected ${value}, got ${actual[i]}`);
-  });
-}
-
-/** The value, and the gradient of its sum weighted by place, as the golden script has them. */
-function traced(c: Case, dtype: DType): { value: Tensor; gradient: Tensor; x: Tensor } {
-  const x = input("x", c.output.shape, dtype);
-  const value = lossFrom({ name: c.loss, ...c.options })(x, constant(stored({ ...c.target, dtype: "int32" })));
-  const places = Array.from({ length: c.value.data.length }, (_, i) => i + 1);
-  const weighted = value.rank === 0 ? value : value.mul(constant(fromNumbers(dtype, value.shape as number[], places))).sum();
-  return { value, gradient: grad(weighted, x), x };
-}
+const golden = readGolden("metric-learning");
 
 for (const c of golden.cases)
   test(`${c.loss} ${JSON.stringify(c.options)}: value and gradient as PyTorch's`, async () => {
-    const { value, gradient, x } = traced(c, "float64");
-    assert.deepEqual(value.shape, c.value.shape);
-    const [v, dx] = evaluateReference([value, gradient], new Map([[x, exact(c.output)]]));
-    assertClose(v?.data ?? [], c.value.data, 1e-9, "value");
-    assertClose(dx?.data ?? [], c.gradient, 1e-9, "gradient");
-
-    // The engine, in float32; ArcFace's scale times 1/sin θ makes its gradients large.
-    const single = traced(c, "float32");
-    await using executable = await compile({ value: single.value, gradient: single.gradient });
-    const result = await executable.call({ x: fromNumbers("float32", c.output.shape, c.output.data) });
-    assertClose(result["value"]?.data as Float32Array, c.value.data, 3e-5, "value on the engine");
-    assertClose(result["gradient"]?.data as Float32Array, c.gradient, 1e-4, "gradient on the engine");
-    const graph = prepareGraph(new Graph(new Map(Object.entries({ value: single.value, gradient: single.gradient }))), "webgpu");
+    const target = constant(stored({ ...c.target, dtype: "int32" }));
+    // ArcFace's scale times 1/sin θ makes its gradients large.
+    const { value, gradient } = await assertLossCase(c, (x) => lossFrom({ name: c.loss, ...c.options })(x, target), {
+      value: 3e-5,
+      gradient: 1e-4,
+    });
+    const graph = prepareGraph(new Graph(new Map(Object.entries({ value, gradient }))), "webgpu");
     assert.deepEqual(nodesWithoutKernel(graph, "webgpu"), []);
   });
 
 test("CosineLinear: value and gradients as PyTorch's; a zero vector has cosine 0 and a finite gradient", () => {
-  const { x: given, weight, output, dx, dw } = golden.cosineLinear;
+  const { x: given, weight, output, dx, dw } = golden.cosineLinear as Record<"x" | "weight" | "output" | "dx" | "dw", Stored>;
   const layer = new CosineLinear(3, 2);
   const x = input("x", given.shape, "float32");
   const y = layer.forward(x);
