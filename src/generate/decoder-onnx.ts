@@ -6,8 +6,8 @@ import { Graph, input, symbol } from "../graph/index.js";
 import { GrowingCache } from "../models/index.js";
 import { exportGraph } from "../onnx/index.js";
 import { lowerGraph, resolveMode, seedInput, stepInput } from "../ops/index.js";
-import type { DecoderModel } from "./generator.js";
-import { boundNumbers } from "./generator.js";
+import type { DecoderModel } from "./decoder-model.js";
+import { boundNumbers } from "./decoder-model.js";
 
 /**
  * The bytes of an ONNX file that reads tokens behind those that it has read already.

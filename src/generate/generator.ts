@@ -1,11 +1,9 @@
 /**
  * @module `Generator`: a decoder (or an encoder with one) compiled for writing, token by token, with a cache of keys and values.
  */
-import type { Dim, Tensor, TensorData } from "../graph/index.js";
-import { fromNumbers, input, symbol } from "../graph/index.js";
-import type { AttentionCache, DecoderInputs, KeyValues } from "../models/index.js";
-import { PromptCache, RoomyCache, Transformer } from "../models/index.js";
-import type { Module } from "../nn/index.js";
+import type { Tensor, TensorData } from "../graph/index.js";
+import { fromNumbers } from "../graph/index.js";
+import { Transformer } from "../models/index.js";
 import { resolveMode, seedInput, stepInput } from "../ops/index.js";
 import type { CompileOptions, Executable } from "../runtime/index.js";
 import { compile } from "../runtime/index.js";
@@ -13,23 +11,11 @@ import { ConfigError } from "../util/errors.js";
 import { Random } from "../util/random.js";
 import type { BeamOptions } from "./beam.js";
 import { BeamSearch } from "./beam.js";
+import type { DecoderModel, DecoderShape } from "./decoder-model.js";
+import { boundNumbers, continuer, translator } from "./decoder-model.js";
 import { KeyValueStore } from "./key-value-store.js";
 import type { SamplingOptions } from "./sampling.js";
 import { checkSampling, chooseToken, logSoftmax } from "./sampling.js";
-
-/** Sizes of a decoder's cache. */
-export interface DecoderShape {
-  readonly layers: number;
-  readonly groups: number;
-  readonly headSize: number;
-}
-
-/** A model that continues texts: `Gpt2`, `Llama`, or another that takes a cache. */
-export interface DecoderModel extends Module {
-  readonly decoderShape: DecoderShape;
-  readonly config: { readonly maxPositions?: number };
-  forward(tokens: Tensor, inputs?: DecoderInputs): Tensor;
-}
 
 export interface GenerateOptions extends SamplingOptions {
   /** New tokens at most. */
@@ -54,22 +40,6 @@ export interface GeneratedToken {
 type Rows = readonly Float32Array[];
 
 const int32 = (shape: readonly number[], numbers: ArrayLike<number>): TensorData => fromNumbers("int32", shape, numbers);
-
-/** A model's parameters with their paths and numbers. ConfigError for numbers that are missing. */
-export function boundNumbers(
-  model: Module,
-  numbers: ReadonlyMap<string, TensorData>,
-): { readonly names: Map<Tensor, string>; readonly values: Map<Tensor, TensorData> } {
-  const names = new Map<Tensor, string>();
-  const values = new Map<Tensor, TensorData>();
-  for (const [path, parameter] of model.state()) {
-    const data = numbers.get(path);
-    if (data === undefined) throw new ConfigError(`generator: expected numbers for ${path}, got none`);
-    names.set(parameter, path);
-    values.set(parameter, data);
-  }
-  return { names, values };
-}
 
 /** Rows of numbers of equal length, filled with 0 behind: [N, T]. */
 function padded(rows: readonly (readonly number[])[]): TensorData {
@@ -262,12 +232,23 @@ export class Generator implements AsyncDisposable {
     const search = new BeamSearch(context, endTokens, options);
     const limit = this.#limit(prompt, maxTokens);
     let { session, logits } = await this.#begin([prompt]);
+    // The row of the batch in which each running text lies.
+    let rows: readonly number[] = [0];
     for (let count = 1; ; count++) {
       signal?.throwIfAborted();
-      const { from, tokens } = search.advance(logits);
+      const { from, tokens } = search.advance(rows.map((row) => logits[row] as Float32Array));
       if (search.done || count === limit) return search.results();
-      session = this.#select(session, from);
-      logits = await this.#next(session, tokens);
+      const parents = from.map((text) => rows[text] as number);
+      rows = rowsAfter(parents);
+      const order = Array.from(rows.keys()).sort((a, b) => (rows[a] as number) - (rows[b] as number));
+      session = this.#select(
+        session,
+        order.map((text) => parents[text] as number),
+      );
+      logits = await this.#next(
+        session,
+        order.map((text) => tokens[text] as number),
+      );
     }
   }
 
@@ -292,53 +273,20 @@ export class Generator implements AsyncDisposable {
   }
 }
 
+/**
+ * Rows for texts that go on from those in `parents`: the first from each stays in its row, so that only the others are copied, into rows that nothing
+ * goes on from. Where there are fewer than before, they are moved together.
+ */
+function rowsAfter(parents: readonly number[]): number[] {
+  if (parents.some((parent) => parent >= parents.length)) return Array.from(parents.keys());
+  const free = Array.from(parents.keys()).filter((row) => !parents.includes(row));
+  return parents.map((parent, text) => (parents.indexOf(parent) === text ? parent : (free.pop() as number)));
+}
+
 /** Rows of the first axis. */
 function selected({ dtype, shape, data }: TensorData, rows: readonly number[]): TensorData {
   const size = data.length / (shape[0] as number);
   const made = dtype === "int32" ? new Int32Array(rows.length * size) : new Float32Array(rows.length * size);
   rows.forEach((row, i) => made.set((data as Float32Array).subarray(row * size, (row + 1) * size), i * size));
   return { dtype, shape: [rows.length, ...shape.slice(1)], data: made };
-}
-
-interface Traces {
-  readonly prompt: Record<string, Tensor>;
-  readonly step: Record<string, Tensor>;
-}
-
-const [N, T, S, C] = ["N", "T", "S", "C"].map((name) => symbol(name)) as [Dim, Dim, Dim, Dim];
-const stepInputs = (): { tokens: Tensor; positions: Tensor } => ({
-  tokens: input("tokens", [N, 1], "int32"),
-  positions: input("positions", [N, 1], "int32"),
-});
-
-/** The two graphs of a decoder: all of a prompt at once, then token by token. */
-function continuer(model: DecoderModel): Traces {
-  const prompt = new PromptCache();
-  const at = input("last", [N], "int32");
-  const first = model.forward(input("tokens", [N, T], "int32"), { cache: prompt, at });
-  const cache = new RoomyCache({ ...model.decoderShape, batch: N, past: C });
-  const { tokens, positions } = stepInputs();
-  const next = model.forward(tokens, { positions, cache });
-  return { prompt: { logits: first, ...prompt.outputs }, step: { logits: next, ...cache.outputs } };
-}
-
-/** The two graphs of a model with an encoder: the source's keys and values for each layer, then the target token by token. */
-function translator(model: Transformer): Traces {
-  const mask = input("mask", [N, S], "int32");
-  const states = model.model.forward(input("tokens", [N, S], "int32"), mask);
-  const prompt = Object.fromEntries(
-    model.sourceKeyValues(states).flatMap(({ key, value }, layer) => [
-      [`source.${layer}.key`, key],
-      [`source.${layer}.value`, value],
-    ]),
-  );
-  const { groups, headSize, layers } = model.decoderShape;
-  const source = Array.from({ length: layers }, (_, layer): KeyValues => ({
-    key: input(`source.${layer}.key`, [N, groups, S, headSize]),
-    value: input(`source.${layer}.value`, [N, groups, S, headSize]),
-  }));
-  const cache: AttentionCache = new RoomyCache({ ...model.decoderShape, batch: N, past: C });
-  const { tokens, positions } = stepInputs();
-  const logits = model.decode(tokens, { source, sourceMask: input("source.mask", [N, S], "int32"), positions, cache });
-  return { prompt, step: { logits, ...cache.outputs } };
 }

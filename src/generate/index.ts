@@ -2,6 +2,7 @@
  * @module Writing with language models: decoders compiled with a cache, choosing tokens, beams, text as it comes.
  */
 export * from "./beam.js";
+export { boundNumbers, type DecoderModel, type DecoderShape } from "./decoder-model.js";
 export * from "./decoder-onnx.js";
 export * from "./generator.js";
 export * from "./sampling.js";

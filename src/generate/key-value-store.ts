@@ -67,8 +67,25 @@ export class KeyValueStore {
   /** Text `from[i]` goes on as text i; there may be more or fewer than before. */
   reorder(from: readonly number[]): void {
     if (from.length === this.lengths.length && from.every((n, i) => n === i)) return;
-    this.#rebuild(from, this.#capacity);
+    // What is copied within the same memory must not come from a row that is written to.
+    const isInPlace = from.length === this.lengths.length && from.every((n) => from[n] === n);
+    if (isInPlace) this.#copyRows(from);
+    else this.#rebuild(from, this.#capacity);
     this.lengths = Int32Array.from(from, (n) => this.lengths[n] as number);
+  }
+
+  #copyRows(from: readonly number[]): void {
+    const [groups, stride] = [this.#groups, this.#capacity * this.#size];
+    for (const data of this.#arrays.values()) {
+      for (const [i, n] of from.entries()) {
+        if (n === i) continue;
+        const filled = (this.lengths[n] as number) * this.#size;
+        for (let g = 0; g < groups; g++) {
+          const start = (n * groups + g) * stride;
+          data.copyWithin((i * groups + g) * stride, start, start + filled);
+        }
+      }
+    }
   }
 
   #rebuild(from: readonly number[], capacity: number): void {
