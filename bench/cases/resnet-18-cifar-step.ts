@@ -2,7 +2,7 @@
  * @module `resnet-18-cifar-step`: one step of SGD with momentum of ResNet-18 with a 3×3 stem on 32×32, batch 32, cross-entropy.
  *
  * Inputs file: the parameters by torchvision's paths and in its layouts; `images` [batches, 32, 3, 32, 32] float32; `labels` [batches, 32] int32.
- * jax-js did not finish two steps of conv-step in 100 s, one twentieth of the work of one step here, so it does not take part.
+ * jax-js took 14.7 s for a single image in place of 32, so it does not take part (bench/README.md).
  */
 import { resNet18Cifar } from "../../src/models/index.js";
 import type { NamedTensor } from "../tensor-file.js";
