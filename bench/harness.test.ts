@@ -143,10 +143,7 @@ test("a whole run: processes are set up, compared, timed in turns, and what went
   assert.ok((result.comparisons[0]?.ratio as number) > 1, "the slow one is slower");
   assert.deepEqual(result.contenders[0]?.losses, [4, 5, 6, 7], "settings and inputs arrive, and losses follow the steps");
   const steps = result.contenders.find(({ name }) => name === "slow")?.steps as number;
-  assert.ok(
-    steps % 3 === 0 && steps >= 3 && steps <= 12,
-    `3 turns of at most 4 steps of 5 ms, the first of each not counted, got ${steps}`,
-  );
+  assert.ok(steps >= 3 && steps <= 12, `3 turns of 1 to 4 steps of 5 ms, the first of each not counted, got ${steps}`);
 });
 
 test("a peer without interpreter is skipped with what to do", async () => {
