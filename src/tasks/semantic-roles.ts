@@ -22,15 +22,9 @@ import {
   schemeNamed,
   settleTagging,
   taggedRows,
-  taggingCollate,
-  taggingFeatures,
-  taggingInputs,
-  taggingLoss,
-  taggingOutputs,
-  taggingTargets,
+  taggingTask,
 } from "./tagging.js";
 import { taggingModels } from "./tagging-models.js";
-import { textBuckets } from "./texts.js";
 
 /** The label of predicates themselves, as in CoNLL-2005. */
 export const PREDICATE = "V";
@@ -144,6 +138,7 @@ export interface ScoredSpan extends LabelSpan {
 }
 
 export const semanticRoles: Task<TaggingInfo> = {
+  ...taggingTask,
   name: "semantic-role-labeling",
   summary: "who did what to whom: predicates and the roles of their arguments",
   models: taggingModels({
@@ -154,20 +149,8 @@ export const semanticRoles: Task<TaggingInfo> = {
     lr: 3e-3,
     epochs: 5,
   }),
-  defaultModel: "bilstm-crf",
-  monitor: { metric: "f1", mode: "max" },
-  checksOneBatch: true,
-  mostAtOnce: 64,
-  takes: ["scheme", "missCost"],
   settle: (options, info) => settleTagging({ missCost: MISS_COST, ...options }, info),
   prepare,
-  inputs: taggingInputs,
-  targets: taggingTargets,
-  collate: taggingCollate,
-  buckets: textBuckets,
-  features: taggingFeatures,
-  outputs: taggingOutputs,
-  loss: taggingLoss,
   measurement: (info) => new RolesMeasurement(info),
   // Of a row: what a person is told of a text takes two passes (semantic-roles-node.ts).
   answers: (outputs, info, batch) => {
@@ -179,7 +162,6 @@ export const semanticRoles: Task<TaggingInfo> = {
     });
   },
   examples: (_data, part, info) => roleRows(allRows(part, "data"), info),
-  targetColumn: () => undefined,
   encode: (rows, info) =>
     roleRows(
       Array.from(rows.texts("text"), (text, i) => searchRow({ text: text ?? "" }, i)),

@@ -17,8 +17,8 @@ import type { Metrics } from "../train/index.js";
 import { ConfigError } from "../util/errors.js";
 import type { LabelSpan, TagScheme } from "../util/tags.js";
 import { spansOfTags, tagsOfSpans } from "../util/tags.js";
-import type { ColumnTypes, Measurement, TaskContext, TaskInfo, TaskOptions, Tensors } from "./task.js";
-import { textCollate, textInputs } from "./texts.js";
+import type { ColumnTypes, Measurement, Task, TaskContext, TaskInfo, TaskOptions, Tensors } from "./task.js";
+import { textBuckets, textCollate, textInputs } from "./texts.js";
 
 export interface TaggingInfo extends TaskInfo {
   readonly unit: TokenUnit;
@@ -149,17 +149,17 @@ export const settleTagging = (options: TaskOptions, { usualMissCost }: TaggingIn
   missCost: options.missCost ?? usualMissCost,
 });
 
-export const taggingInputs = (context: TaskContext<TaggingInfo>, batch: Dim): ColumnTypes => {
+const taggingInputs = (context: TaskContext<TaggingInfo>, batch: Dim): ColumnTypes => {
   const { input_ids, attention_mask } = textInputs(context, batch) as Record<"input_ids" | "attention_mask", ColumnTypes[string]>;
   return { input_ids: { ...input_ids, shape: [...input_ids.shape, context.info.vocabulary.length] }, attention_mask };
 };
 
-export const taggingTargets = ({ length }: TaskContext<TaggingInfo>, batch: Dim): ColumnTypes => ({
+const taggingTargets = ({ length }: TaskContext<TaggingInfo>, batch: Dim): ColumnTypes => ({
   tags: { shape: [batch, length ?? 1], dtype: "int64" },
 });
 
 /** Batches of rows; in use with all that a measurement and an answer need besides. */
-export function taggingCollate(context: TaskContext<TaggingInfo>, rows: Dataset): WorkerCollate {
+function taggingCollate(context: TaskContext<TaggingInfo>, rows: Dataset): WorkerCollate {
   return textCollate(context, rows, {
     ...(rows.has("tags") ? { columns: { tags: { from: "tags", dtype: "int64", pad: 0 } } } : {}),
     ...(context.use === "train" ? {} : { keep: ["length", "gold", "predicate"].filter((name) => rows.has(name)) }),
@@ -167,14 +167,14 @@ export function taggingCollate(context: TaskContext<TaggingInfo>, rows: Dataset)
 }
 
 /** The vectors of the features: [N, T, F·D]. */
-export const taggingFeatures = (batch: Tensors, _context: unknown, model: Module): Tensor =>
+const taggingFeatures = (batch: Tensors, _context: unknown, model: Module): Tensor =>
   (model as Tagger).vectors(batch["input_ids"] as Tensor);
 
 /**
  * `emissions` [N, T, K]. In training with the three kinds of scores of the CRF; in use with all of them in one, for each row: `transitions`
  * [N, K + 2, K], the last two rows being those of beginning and of ending with a tag.
  */
-export function taggingOutputs(model: Module, vectors: Tensor, batch: Tensors, context: TaskContext<TaggingInfo>): Tensors {
+function taggingOutputs(model: Module, vectors: Tensor, batch: Tensors, context: TaskContext<TaggingInfo>): Tensors {
   const tagger = model as Tagger;
   const ids = batch["input_ids"] as Tensor;
   const emissions = tagger.forward(ids, { mask: batch["attention_mask"] as Tensor, vectors });
@@ -198,8 +198,26 @@ export function taggingLoss(outputs: Tensors, batch: Tensors, { info, options }:
   const inside = tags.cast("int32").greater(0).cast("float32").unsqueeze(-1); // [N, T, 1]
   const mask = (batch["attention_mask"] as Tensor).cast("int32").greater(0);
   const dearer = emissions.add(inside.mul(constant(fromNumbers("float32", [1, 1, costs.length], costs))));
-  return crfNegativeLogLikelihood(dearer, tags, outputs as unknown as CrfScores, { mask });
+  const { start, transitions, end } = outputs as Record<keyof CrfScores, Tensor>;
+  return crfNegativeLogLikelihood(dearer, tags, { start, transitions, end }, { mask });
 }
+
+/** What tasks that tag tokens share. */
+export const taggingTask = {
+  defaultModel: "bilstm-crf",
+  monitor: { metric: "f1", mode: "max" },
+  checksOneBatch: true,
+  mostAtOnce: 64,
+  takes: ["scheme", "missCost"],
+  inputs: taggingInputs,
+  targets: taggingTargets,
+  collate: taggingCollate,
+  buckets: textBuckets,
+  features: taggingFeatures,
+  outputs: taggingOutputs,
+  loss: taggingLoss,
+  targetColumn: () => undefined,
+} as const satisfies Partial<Task<TaggingInfo>>;
 
 /** One row of a batch of outputs, decoded. */
 export interface TaggedAnswer {

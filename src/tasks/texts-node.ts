@@ -99,4 +99,4 @@ export async function tokenizerFile({ tokenizer }: Pick<TaskOptions, "tokenizer"
 
 /** Leaves the tokenizer beside the model, for others that read `tokenizer.json`. */
 export const keepTokenizer = ({ writer, prepared }: Finished): Promise<void> =>
-  writer.write("tokenizer.json", (prepared.info as unknown as TextInfo).tokenizer);
+  writer.write("tokenizer.json", (prepared.info as TextInfo).tokenizer);

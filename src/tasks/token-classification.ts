@@ -19,15 +19,10 @@ import {
   settleTagging,
   TaggingMeasurement,
   taggedRows,
-  taggingCollate,
-  taggingFeatures,
-  taggingInputs,
-  taggingLoss,
-  taggingOutputs,
-  taggingTargets,
+  taggingTask,
 } from "./tagging.js";
 import { taggingModels } from "./tagging-models.js";
-import { textBuckets, usualTokenizer } from "./texts.js";
+import { usualTokenizer } from "./texts.js";
 
 /** An entity of an answer: `text.slice(start, end)`. */
 export interface Entity {
@@ -112,6 +107,7 @@ function prepare(data: LoadedData, options: TaskOptions): Prepared<TaggingInfo> 
 }
 
 export const tokenClassification: Task<TaggingInfo> = {
+  ...taggingTask,
   name: "token-classification",
   summary: "named entities and other stretches of a text",
   models: taggingModels({
@@ -122,20 +118,8 @@ export const tokenClassification: Task<TaggingInfo> = {
     lr: 2e-3,
     epochs: 10,
   }),
-  defaultModel: "bilstm-crf",
-  monitor: { metric: "f1", mode: "max" },
-  checksOneBatch: true,
-  mostAtOnce: 64,
-  takes: ["scheme", "missCost"],
   settle: settleTagging,
   prepare,
-  inputs: taggingInputs,
-  targets: taggingTargets,
-  collate: taggingCollate,
-  buckets: textBuckets,
-  features: taggingFeatures,
-  outputs: taggingOutputs,
-  loss: taggingLoss,
   measurement: (info) => new TaggingMeasurement(info),
   answers: (outputs, info, batch, given) =>
     decodeRows(outputs, batch, info, true).map(({ spans, scores }, n): Answer => {
@@ -155,7 +139,6 @@ export const tokenClassification: Task<TaggingInfo> = {
       info,
     );
   },
-  targetColumn: () => undefined,
   encode: (rows, info) => {
     const encoded = taggedRows(
       textsOf(rows).map(({ text }) => taggedText({ text }, info.unit)),

@@ -28,7 +28,7 @@ export async function vectorNumbers(
 ): Promise<{ readonly numbers: ReadonlyMap<string, TensorData>; readonly notes: readonly string[] } | undefined> {
   if (vectors === undefined) return undefined;
   const { weight: table } = (model as TextModel).wordEmbedding;
-  const { vocabulary, size } = await tokenizerOf(info as unknown as TextInfo);
+  const { vocabulary, size } = await tokenizerOf(info as TextInfo);
   const { weight, found } = await loadVectors(vectors, vocabulary, { size, seed, lowercase: true });
   const path = [...model.parameters()].find(([, p]) => p === table)?.[0] ?? "";
   if (weight.shape[1] !== table.dims[1])
