@@ -2,21 +2,16 @@
  * @module Where a training starts from: another run, a checkpoint's folder in Hugging Face's form, or a file of weights. It says which model and which
  * vocabulary go on, and gives the model's numbers; what is new begins from its initializer.
  */
-import { join } from "node:path";
-import * as z from "zod";
-import { readFileBytes } from "../data/files-node.js";
 import type { TensorData } from "../graph/index.js";
 import { sameShape } from "../graph/index.js";
 import type { ArchitectureName } from "../models/index.js";
 import { ARCHITECTURES, configOf, labelsOf, matchCheckpoint, modelFromConfig, nameOfArchitecture } from "../models/index.js";
 import type { Module } from "../nn/index.js";
 import type { Json } from "../optim/index.js";
-import { loadPretrained, openRun, splitRunPath } from "../train/node.js";
-import { exists } from "../train/run-folder-reader-node.js";
+import { loadPretrained, openRun, pretrainedConfig, splitRunPath } from "../train/node.js";
 import { checkpointParameters } from "../train/train-node.js";
 import { isRecord } from "../util/described.js";
 import { ConfigError } from "../util/errors.js";
-import { parseJsonWith } from "../util/schema.js";
 import { numbersFrom, readWeights } from "./init-node.js";
 import type { PretrainedInfo } from "./model.js";
 import { TASKS } from "./table.js";
@@ -153,12 +148,8 @@ async function fromRun(path: string, task: AnyTask, note: (text: string) => void
  */
 export async function openStart(path: string, task: AnyTask, note: (text: string) => void): Promise<Start> {
   if (/\.(safetensors|onnx)$/.test(path)) return { numbersFor: ownNumbers(path, await readWeights(path), note) };
-  const file = join(path, "config.json");
-  const config = (await exists(file))
-    ? (parseJsonWith(z.json(), new TextDecoder().decode(await readFileBytes(file)), file) as Json)
-    : null;
-  const isRun = !isRecord(config) || "descent" in config || !("model_type" in config || "architectures" in config);
-  return isRun ? fromRun(path, task, note) : fromCheckpoint(path, config, task);
+  const config = await pretrainedConfig(path);
+  return config === undefined ? fromRun(path, task, note) : fromCheckpoint(path, config, task);
 }
 
 /** What a run that goes on began with: its numbers are in its checkpoint. */

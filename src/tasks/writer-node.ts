@@ -11,7 +11,7 @@ import { Gpt2, Llama, Transformer } from "../models/index.js";
 import type { Module } from "../nn/index.js";
 import type { ChatMessage, ChatTemplate, Tokenizer } from "../text/node.js";
 import { loadChatTemplate, loadTokenizer } from "../text/node.js";
-import { loadPretrained } from "../train/pretrained-node.js";
+import { loadPretrained, pretrainedConfig } from "../train/pretrained-node.js";
 import { exists } from "../train/run-folder-reader-node.js";
 import { ConfigError } from "../util/errors.js";
 import { parseJsonWith } from "../util/schema.js";
@@ -89,8 +89,7 @@ export class Writer implements AsyncDisposable {
 
   /** Errors: those of `loadPretrained` and of run folders; ConfigError for a model that does not write. */
   static async open(path: string, options: UseOptions = {}): Promise<Writer> {
-    const files = ["model.safetensors", "model.safetensors.index.json"].map((name) => exists(join(path, name)));
-    const isCheckpoint = (await Promise.all(files)).includes(true);
+    const isCheckpoint = (await pretrainedConfig(path)) !== undefined;
     const source = isCheckpoint ? await openFolder(path) : await openRunFolder(path, options);
     const { model } = source;
     if (!writes(model))

@@ -3,7 +3,7 @@
  */
 export * from "./index.js";
 export * from "./adapters-node.js";
-export { loadPretrained, savePretrained } from "./pretrained-node.js";
+export { loadPretrained, pretrainedConfig, savePretrained } from "./pretrained-node.js";
 export type { LoadPretrainedOptions, Pretrained, SavePretrainedOptions } from "./pretrained-node.js";
 export * from "./progress-node.js";
 export * from "./run-folder-node.js";

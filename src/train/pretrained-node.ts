@@ -13,6 +13,7 @@ import { architectureOf, configOf, matchCheckpoint, modelFromConfig } from "../m
 import type { Module } from "../nn/index.js";
 import { parseTokenizerJson, vocabularyOf } from "../text/tokenizer-json.js";
 import type { Json } from "../util/described.js";
+import { isRecord } from "../util/described.js";
 import { ConfigError, DataError } from "../util/errors.js";
 import { parseJsonWith } from "../util/schema.js";
 
@@ -71,6 +72,20 @@ async function openWeights(folder: string): Promise<SafetensorsReader[]> {
 /** Half and double precision become float32, which models compute in. */
 export const widened = (data: TensorData): TensorData =>
   isFloat(data.dtype) && data.dtype !== "float32" ? fromNumbers("float32", data.shape, toNumbers(data)) : data;
+
+/**
+ * The `config.json` of a checkpoint's folder; undefined where the path is none, such as a run of Descent, which has one of another kind.
+ *
+ * Errors: ConfigError for one that is no JSON.
+ */
+export async function pretrainedConfig(folder: string): Promise<Json | undefined> {
+  const path = join(folder, "config.json");
+  const text = await textOf(path);
+  if (text === undefined) return undefined;
+  const config = parseJsonWith(z.json(), text, path) as Json;
+  const isRun = !isRecord(config) || "descent" in config || !("model_type" in config || "architectures" in config);
+  return isRun ? undefined : config;
+}
 
 /**
  * Reads a checkpoint's folder.

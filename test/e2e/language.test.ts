@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { Gpt2 } from "../../src/models/index.js";
@@ -156,6 +156,9 @@ test("what cannot be learned or written is refused in one line", async () => {
     join(folder, "other", "config.json"),
     JSON.stringify({ model_type: "t5", architectures: ["T5ForConditionalGeneration"] }),
   );
-  writeFileSync(join(folder, "other", "model.safetensors"), "");
   await refused(["generate", "other", "x"], /expected an architecture among .*GPT2LMHeadModel.*got T5ForConditionalGeneration/);
+  const large = await trainCharacters([VERSE, "<>/:0123456789"], { vocabularySize: 90, specialTokens: ["<pad>", "</s>"] });
+  cpSync(join(folder, "checkpoint"), join(folder, "small"), { recursive: true });
+  writeFileSync(join(folder, "small", "tokenizer.json"), JSON.stringify(large));
+  await refused(["generate", "small", "x"], /small\/tokenizer\.json: expected at most \d+ tokens.* got \d+/);
 });
