@@ -5,6 +5,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { join, relative } from "node:path";
+import { pathToFileURL } from "node:url";
 import { build, install, root } from "./setup.mjs";
 
 install();
@@ -35,5 +36,7 @@ if (files.length === 0) {
   process.exit(2);
 }
 // Engines use every core by themselves: files run one after another, so that a test's threads do not fight another's.
-const { status } = spawnSync(process.execPath, ["--test", "--test-concurrency=2", ...files], { cwd: root, stdio: "inherit" });
+const options = ["--test", "--test-concurrency=2"];
+if (!process.stdout.isTTY) options.push(`--test-reporter=${pathToFileURL(join(root, "scripts", "test-reporter.mjs")).href}`);
+const { status } = spawnSync(process.execPath, [...options, ...files], { cwd: root, stdio: "inherit" });
 process.exit(status ?? 1);
