@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { build, install, root } from "./setup.mjs";
+import { build, install, root, testReporter } from "./setup.mjs";
 
 install();
 build();
@@ -39,7 +39,7 @@ try {
     }
     const bin = join(prefix, "node_modules", packageName, "bin", process.platform === "win32" ? "node.exe" : "node");
     console.log(`Node ${String(spawnSync(bin, ["--version"], { encoding: "utf8" }).stdout).trim()}`);
-    const { status } = spawnSync(bin, ["--test", "--test-reporter=dot", "--test-concurrency=2", ...files], {
+    const { status } = spawnSync(bin, ["--test", testReporter, "--test-concurrency=2", ...files], {
       cwd: root,
       stdio: "inherit",
     });

@@ -3,11 +3,14 @@
  * anything is installed or built. `npm run demo` and `npm test` both begin here.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** The option of `node --test` for logs. */
+export const testReporter = `--test-reporter=${pathToFileURL(join(root, "scripts", "test-reporter.mjs")).href}`;
 
 /** Runs a program in the repository; ends this process with its exit code if it fails. */
 export function run(command, args, options = {}) {
@@ -30,6 +33,17 @@ function newest(folder) {
   return time;
 }
 
+/** Whether the installed packages have the versions of the lock file; optional ones of other platforms are not installed. */
+function areInstalled() {
+  const file = join(root, "node_modules", ".package-lock.json");
+  if (!existsSync(file)) return false;
+  const { packages } = JSON.parse(readFileSync(file, "utf8"));
+  const locked = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
+  return Object.entries(locked).every(
+    ([path, { version, optional }]) => path === "" || (optional && !(path in packages)) || packages[path]?.version === version,
+  );
+}
+
 /** `npm ci` unless the installed packages are those of the lock file. */
 export function install() {
   const [major, minor] = process.versions.node.split(".").map(Number);
@@ -43,8 +57,7 @@ export function install() {
     );
     process.exit(1);
   }
-  const installed = join(root, "node_modules", ".package-lock.json");
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs) return;
+  if (areInstalled()) return;
   console.error("descent: installing packages (npm ci) …");
   // npm is a script of Node's on every platform; npm_execpath names it when npm itself started us.
   const npm = process.env.npm_execpath;

@@ -32,13 +32,12 @@ function describe(thrown) {
   return lines;
 }
 
-/** What is known of one test file; `said` is the end of what its process wrote. */
+/** What the tests of one file did. */
 class File {
   passed = 0;
   failures = [];
   skipped = new Map();
   notes = [];
-  said = "";
   path;
 
   constructor(path) {
@@ -51,9 +50,9 @@ class File {
   }
 
   /** The file as a whole failed (it did not load, died, or left something unhandled): its last words are all there is to say. */
-  fail({ exitCode, signal, message }) {
+  fail({ exitCode, signal, message }, said) {
     const how = signal ? `ended by ${signal}` : exitCode ? `ended with exit code ${exitCode}` : message;
-    const words = this.said.split("\n").filter((line) => line.trim() !== "");
+    const words = said.split("\n").filter((line) => line.trim() !== "");
     this.failures.push({ name: "(the file itself)", lines: [how, ...this.notes, ...words.slice(-30)] });
   }
 
@@ -70,34 +69,36 @@ class File {
 }
 
 export default async function* reporter(events) {
-  const times = new Map(); // of each file's process, known before its last event is passed on
+  const times = new Map(); // how long each file's process ran, and the end of what it wrote: known before its last test is passed on
+  const said = new Map();
   const failures = [];
   const counts = [];
   const names = []; // of the test at hand and those around it
   let file;
 
   for await (const { type, data } of events) {
-    const ofFile = data.nesting === 0 && data.file !== undefined && resolve(data.name ?? "") === data.file;
-    if (type === "test:complete" && ofFile) times.set(data.file, data.details.duration_ms);
-    // Every other event arrives file by file, in the order of the tests.
-    if (!["test:start", "test:pass", "test:fail", "test:diagnostic", "test:stdout", "test:stderr"].includes(type)) continue;
-    if (type === "test:diagnostic" && data.file === undefined && COUNT.test(data.message)) {
+    const path = data.file === undefined ? undefined : resolve(data.file);
+    const ofFile = data.nesting === 0 && path === resolve(data.name ?? "");
+    if (type === "test:complete" && ofFile) times.set(path, data.details.duration_ms);
+    if (type === "test:stdout" || type === "test:stderr") said.set(path, `${said.get(path) ?? ""}${data.message}`.slice(-8000));
+    // These events, and no others, arrive file by file, in the order of the tests.
+    if (!["test:start", "test:pass", "test:fail", "test:diagnostic"].includes(type)) continue;
+    if (type === "test:diagnostic" && path === undefined && COUNT.test(data.message)) {
       counts.push(data.message);
       continue;
     }
-    if (data.file !== undefined && data.file !== file?.path) {
+    if (path !== undefined && path !== file?.path) {
       if (file !== undefined) yield file.report(times.get(file.path));
-      file = new File(data.file);
+      file = new File(path);
     }
     file ??= new File(undefined);
     if (type === "test:start") names[data.nesting] = data.name;
     else if (type === "test:diagnostic") file.notes.push(data.message);
-    else if (type === "test:stdout" || type === "test:stderr") file.said = (file.said + data.message).slice(-8000);
     else if (data.skip !== undefined) file.skip(data.skip);
     else if (type === "test:pass") file.passed += ofFile || data.details.type === "suite" ? 0 : 1;
     else if (data.todo === undefined && data.details.error.failureType !== "subtestsFailed") {
       const { error } = data.details;
-      if (ofFile) file.fail(error);
+      if (ofFile) file.fail(error, said.get(path) ?? "");
       else {
         const where = data.line === undefined ? "" : ` (line ${data.line})`;
         const name = [...names.slice(0, data.nesting), data.name].join(" > ");

@@ -5,8 +5,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { join, relative } from "node:path";
-import { pathToFileURL } from "node:url";
-import { build, install, root } from "./setup.mjs";
+import { build, install, root, testReporter } from "./setup.mjs";
 
 install();
 build();
@@ -37,6 +36,6 @@ if (files.length === 0) {
 }
 // Engines use every core by themselves: files run one after another, so that a test's threads do not fight another's.
 const options = ["--test", "--test-concurrency=2"];
-if (!process.stdout.isTTY) options.push(`--test-reporter=${pathToFileURL(join(root, "scripts", "test-reporter.mjs")).href}`);
+if (!process.stdout.isTTY) options.push(testReporter);
 const { status } = spawnSync(process.execPath, [...options, ...files], { cwd: root, stdio: "inherit" });
 process.exit(status ?? 1);
