@@ -184,6 +184,12 @@ export const taskOptions = {
     minimum: 3,
     defaultText: "the task's own",
   }),
+  stride: integer({
+    help: "text-classification, token-classification: where measured or answered, a longer text is read in windows that share N tokens",
+    minimum: 0,
+    placeholder: "N",
+    defaultText: "text-classification cuts it; a quarter of the window",
+  }),
   scheme: choice(["bio", "bioes"], {
     help: "token-classification: how stretches become tags",
     placeholder: "NAME",

@@ -6,7 +6,7 @@ import type { Json } from "../util/described.js";
 import { parseWith } from "../util/schema.js";
 import type { BertOptions } from "./bert.js";
 import type { BertHeadOptions } from "./bert-heads.js";
-import { activation, activationName, activationOf, count, only, share } from "./pretrained-config.js";
+import { activation, activationName, activationOf, count, labelConfig, only, share } from "./pretrained-config.js";
 
 const bertSchema = z.looseObject({
   vocab_size: count,
@@ -58,11 +58,5 @@ export const writeBertConfig = (o: BertOptions & Partial<BertHeadOptions>): Json
   attention_probs_dropout_prob: o.attentionDropout ?? 0.1,
   classifier_dropout: o.classifierDropout ?? null,
   layer_norm_eps: o.epsilon ?? 1e-12,
-  ...(o.numLabels === undefined ? {} : labelConfig(o.numLabels)),
-});
-
-/** As transformers reads it: the number of labels is that of their names. */
-const labelConfig = (labels: number): Record<string, Json> => ({
-  id2label: Object.fromEntries(Array.from({ length: labels }, (_, i) => [String(i), `LABEL_${i}`])),
-  label2id: Object.fromEntries(Array.from({ length: labels }, (_, i) => [`LABEL_${i}`, i])),
+  ...(o.numLabels === undefined ? {} : labelConfig(Array.from({ length: o.numLabels }, (_, i) => `LABEL_${i}`))),
 });

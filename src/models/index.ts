@@ -23,7 +23,7 @@ export * from "./llama.js";
 export * from "./mlp.js";
 export * from "./mobilenet-v3.js";
 export * from "./peft.js";
-export { labelsOf } from "./pretrained-config.js";
+export { labelConfig, labelsOf } from "./pretrained-config.js";
 export * from "./pretrained.js";
 export * from "./resnet.js";
 export * from "./table.js";

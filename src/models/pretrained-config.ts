@@ -55,3 +55,9 @@ export function labelCount(json: Json, where = "config.json"): number {
   const c = parseWith(labelsSchema, json, where);
   return c.num_labels ?? (c.id2label === undefined ? 2 : Object.keys(c.id2label).length);
 }
+
+/** Labels as transformers reads them: as many as there are names. */
+export const labelConfig = (names: readonly string[]): Record<string, Json> => ({
+  id2label: Object.fromEntries(names.map((name, i) => [String(i), name])),
+  label2id: Object.fromEntries(names.map((name, i) => [name, i])),
+});

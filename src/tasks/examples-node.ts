@@ -8,6 +8,7 @@ import { ConfigError } from "../util/errors.js";
 import { nodeTaskNamed } from "./table-node.js";
 import type { InputOptions, NamedInputs } from "./task-node.js";
 import type { TrainedModel } from "./trained-node.js";
+import { inWindows } from "./windows.js";
 
 export interface ExamplesOptions {
   readonly data: string;
@@ -16,6 +17,8 @@ export interface ExamplesOptions {
   readonly skipBadRows?: boolean;
   readonly repair?: boolean;
   readonly maxMegapixels?: number;
+  /** Tokens that windows of a longer text share; left out, as the model was measured in training. */
+  readonly stride?: number;
 }
 
 /**
@@ -27,7 +30,8 @@ export async function loadExamples(
   config: RunConfig,
   options: ExamplesOptions,
 ): Promise<{ examples: Dataset; notes: readonly string[] }> {
-  const { task, info } = model;
+  const { task } = model;
+  const info = inWindows(task, model.info, options.stride);
   const seed = typeof config.options["seed"] === "number" ? config.options["seed"] : 1;
   const { fold } = config.options;
   const labelColumn = options.labelColumn ?? task.targetColumn(info);

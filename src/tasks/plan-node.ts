@@ -96,7 +96,8 @@ async function startFor(
   if (options.init === undefined) return undefined;
   if (resumed !== undefined) return startOfRun(resumed);
   const start = await openStart(options.init, task, note);
-  if (start.pretrained !== undefined && options.model !== undefined)
+  const own = start.pretrained === undefined ? undefined : ARCHITECTURES[start.pretrained.architecture].modelType;
+  if (own !== undefined && options.model !== undefined && options.model !== own)
     throw new ConfigError(`--model ${options.model}: expected none beside --init ${options.init}, whose own model goes on`);
   return start;
 }
@@ -245,12 +246,12 @@ export async function plan(
 async function vocabularyOf(
   own: TaskOptions,
   start: Start | undefined,
-): Promise<Pick<TaskOptions, "tokenizer"> & Pick<Start, "maxPositions">> {
+): Promise<Pick<TaskOptions, "tokenizer"> & Pick<Start, "maxPositions" | "labels">> {
   if (start?.tokenizer === undefined) return tokenizerFile(own);
   const asked = own.tokenizer !== undefined ? "--tokenizer" : own.vocabularySize !== undefined ? "--vocabulary-size" : undefined;
   if (asked !== undefined) throw new ConfigError(`${asked}: expected none beside --init, whose model has its own tokenizer`);
-  const { tokenizer, maxPositions } = start;
-  return { tokenizer, ...(maxPositions === undefined ? {} : { maxPositions }) };
+  const { tokenizer, maxPositions, labels } = start;
+  return { tokenizer, ...(maxPositions === undefined ? {} : { maxPositions }), ...(labels === undefined ? {} : { labels }) };
 }
 
 /** What a task prepared, with the checkpoint's configuration, of which its model is made again. */
@@ -270,6 +271,7 @@ const TASK_OPTIONS = [
   "tokenizer",
   "vocabularySize",
   "maxLength",
+  "stride",
   "scheme",
   "missCost",
   "vectors",

@@ -3,7 +3,7 @@
  * vocabulary go on, and gives the model's numbers; what is new begins from its initializer.
  */
 import type { TensorData } from "../graph/index.js";
-import { sameShape } from "../graph/index.js";
+import { fromNumbers, sameShape, toNumbers } from "../graph/index.js";
 import type { ArchitectureName } from "../models/index.js";
 import { ARCHITECTURES, configOf, labelsOf, matchCheckpoint, modelFromConfig, nameOfArchitecture } from "../models/index.js";
 import type { Module } from "../nn/index.js";
@@ -31,6 +31,8 @@ export interface Start {
   readonly tokenizer?: string;
   /** The longest text that it takes. */
   readonly maxPositions?: number;
+  /** The names of its head's labels. */
+  readonly labels?: readonly string[];
   /** The task's own model that goes on. */
   readonly modelName?: string;
   /** Or the checkpoint's, with the head that the task needs. */
@@ -63,25 +65,51 @@ function architectureFor(task: AnyTask, modelType: string, where: string): Archi
   );
 }
 
-/** Numbers of a trunk with the task's head; the head's own too, where it is for the same labels. */
+/** What a head has for some of its labels, in their order; undefined where it does not know them all. */
+function headRows(tensor: TensorData, before: readonly string[], labels: readonly string[]): TensorData | undefined {
+  const rows = labels.map((label) => before.indexOf(label));
+  const { shape } = tensor;
+  if (rows.includes(-1) || shape[0] !== before.length) return undefined;
+  const width = shape.slice(1).reduce((product, d) => product * d, 1);
+  const values = toNumbers(tensor);
+  return fromNumbers(
+    tensor.dtype,
+    [rows.length, ...shape.slice(1)],
+    rows.flatMap((row) => [...values.subarray(row * width, (row + 1) * width)]),
+  );
+}
+
+/** Numbers of a trunk with the task's head; the head's own too, where it knows the labels, or nobody says which it is for. */
 function headedNumbers(
   architecture: ArchitectureName,
   given: ReadonlyMap<string, TensorData>,
-  labelsBefore: readonly string[] | undefined,
+  before: readonly string[] | undefined,
 ): Start["numbersFor"] {
   const { base } = ARCHITECTURES[architecture];
   return (model, labels) => {
-    const isOther = labels !== undefined && labelsBefore !== undefined && labelsBefore.join("\n") !== labels.join("\n");
     const numbers = new Map<string, TensorData>();
     const fresh: string[] = [];
     for (const [path, parameter] of model.state()) {
-      const found = given.get(path);
-      const fits = found !== undefined && sameShape(found.shape, parameter.dims);
-      if (fits && !(isOther && !path.startsWith(`${base}.`))) numbers.set(path, found);
+      const named = given.get(path);
+      const isNamed = labels !== undefined && before !== undefined && !path.startsWith(`${base}.`);
+      const found = named !== undefined && isNamed ? headRows(named, before, labels) : named;
+      if (found !== undefined && sameShape(found.shape, parameter.dims)) numbers.set(path, found);
       else fresh.push(path);
     }
     return { numbers, fresh };
   };
+}
+
+/** Without the head of a checkpoint that is of another class than the task's, and has labels of its own. */
+function trunkOf(
+  numbers: ReadonlyMap<string, TensorData>,
+  architecture: ArchitectureName,
+  task: AnyTask,
+  config: Json,
+): ReadonlyMap<string, TensorData> {
+  const classes = isRecord(config) && Array.isArray(config["architectures"]) ? config["architectures"] : [];
+  if (task.pretrained?.labels === undefined || classes.length === 0 || classes.includes(architecture)) return numbers;
+  return new Map([...numbers].filter(([path]) => path.startsWith(`${ARCHITECTURES[architecture].base}.`)));
 }
 
 /** A folder of Hugging Face's: the class that it names must be one that is supported, whatever the task makes of it. */
@@ -96,11 +124,13 @@ async function fromCheckpoint(path: string, config: Json, task: AnyTask): Promis
   if (loaded.tokenizer === undefined)
     throw new ConfigError(`${where}: expected tokenizer.json beside config.json, got none; save the model's tokenizer there`);
   const { maxPositions } = loaded.model.config;
+  const labels = labelsOf(config);
   return {
     tokenizer: loaded.tokenizer,
     ...(maxPositions === undefined ? {} : { maxPositions }),
+    ...(labels === undefined ? {} : { labels }),
     pretrained: { architecture, config },
-    numbersFor: headedNumbers(architecture, loaded.numbers, labelsOf(config)),
+    numbersFor: headedNumbers(architecture, trunkOf(loaded.numbers, architecture, task, config), labels),
   };
 }
 
@@ -135,6 +165,7 @@ async function fromRun(path: string, task: AnyTask, note: (text: string) => void
   return {
     ...vocabulary,
     ...(maxPositions === undefined ? {} : { maxPositions }),
+    ...(before === undefined ? {} : { labels: before }),
     pretrained: { architecture, config: own },
     numbersFor: headedNumbers(architecture, numbers, before),
   };

@@ -8,7 +8,7 @@ import { card } from "../train/report-page.js";
 import { both, formatPercent } from "../train/report-words.js";
 import type { LabelSpan } from "../util/tags.js";
 import { goldSpans, decodeRows } from "./tagging.js";
-import type { TaggingInfo } from "./tagging.js";
+import type { TagInfo } from "./tagging.js";
 import type { ReportSources } from "./task-node.js";
 
 /** Precision, recall and F1 of each label, the most frequent first, and over all. */
@@ -30,7 +30,7 @@ export function labelTable({ perLabel, micro }: SpanReport, what: Label): string
   return card(`<table><thead><tr>${titles.join("")}</tr></thead><tbody>${rows.join("")}</tbody></table>`, "fit");
 }
 
-/** A row of the test part: what was found, and what is there. */
+/** A row of the test part (of a text in windows the first): what was found, and what is there. */
 export interface JudgedRow {
   readonly row: number;
   readonly found: readonly LabelSpan[];
@@ -52,7 +52,7 @@ export async function judgedRows(
   { used, test }: ReportSources,
   count: number,
 ): Promise<{ worst: JudgedRow[]; some: JudgedRow[] }> {
-  const info = used.info as TaggingInfo;
+  const info = used.info as TagInfo;
   const all: JudgedRow[] = [];
   await used.run(test, (outputs, rows, batch) => {
     for (const [n, { spans }] of decodeRows(outputs, batch, info, false).entries())

@@ -16,22 +16,32 @@ import { FeatureVocabulary, tokenPlaces } from "../text/index.js";
 import type { Metrics } from "../train/index.js";
 import { ConfigError } from "../util/errors.js";
 import type { LabelSpan, TagScheme } from "../util/tags.js";
-import { spansOfTags, tagsOfSpans } from "../util/tags.js";
+import { schemeOf, spansOfTags, tagsOfSpans } from "../util/tags.js";
 import type { ColumnTypes, Measurement, Task, TaskContext, TaskInfo, TaskOptions, Tensors } from "./task.js";
 import { textBuckets, textCollate, textInputs } from "./texts.js";
 
-export interface TaggingInfo extends TaskInfo {
+/** What every model that tags must know, whatever it reads. */
+export interface TagInfo extends TaskInfo {
   readonly unit: TokenUnit;
-  /** Features that the model knows, slot by slot. */
-  readonly vocabulary: FeatureVocabularyJson;
-  readonly vocabularySize: number;
-  readonly padId: number;
   /** Tags that occur in the training part; the first is `O`. */
   readonly tags: readonly string[];
   /** Labels of stretches in the training part. */
   readonly labels: readonly string[];
   /** How dear a missed token is unless a training says otherwise: the rarer stretches are, the dearer. */
   readonly usualMissCost: number;
+}
+
+export interface TaggingInfo extends TagInfo {
+  /** Features that the model knows, slot by slot. */
+  readonly vocabulary: FeatureVocabularyJson;
+  readonly vocabularySize: number;
+  readonly padId: number;
+}
+
+/** How many tokens a sequence has, and its labelled stretches. */
+export interface SpanRow {
+  readonly length: number;
+  readonly spans?: readonly LabelSpan[] | undefined;
 }
 
 /** A sequence to tag: features of its tokens and, where they are known, the labelled stretches. */
@@ -57,6 +67,27 @@ const MIN_TEXTS = 2;
 
 const MOST_MISS_COST = 3;
 
+/** Tags, labels and their price, of the rows of the training part. */
+export function learnTags(rows: readonly SpanRow[], scheme: TagScheme): Pick<TagInfo, "tags" | "labels" | "usualMissCost"> {
+  const tags = new Set<string>();
+  const labels = new Set<string>();
+  let [inside, outside] = [0, 0];
+  for (const { length, spans = [] } of rows) {
+    for (const { label } of spans) labels.add(label);
+    for (const tag of tagsOfSpans(spans, length, scheme).tags) {
+      tags.add(tag);
+      if (tag === "O") outside++;
+      else inside++;
+    }
+  }
+  tags.delete("O");
+  return {
+    tags: ["O", ...[...tags].sort()],
+    labels: [...labels].sort(),
+    usualMissCost: Math.min(MOST_MISS_COST, Math.max(0, Number(Math.log(outside / Math.max(1, inside)).toFixed(2)))),
+  };
+}
+
 /** All that is learned from the rows of the training part before training. */
 export function learnTagging(
   rows: readonly TaggedRow[],
@@ -71,27 +102,8 @@ export function learnTagging(
     rows.length < 100 ? 1 : MIN_TEXTS,
     textOf,
   );
-  const tags = new Set<string>();
-  const labels = new Set<string>();
-  let [inside, outside] = [0, 0];
-  for (const { features, spans = [] } of rows) {
-    for (const { label } of spans) labels.add(label);
-    for (const tag of tagsOfSpans(spans, features.length, scheme).tags) {
-      tags.add(tag);
-      if (tag === "O") outside++;
-      else inside++;
-    }
-  }
-  tags.delete("O");
-  return {
-    unit,
-    vocabulary: vocabulary.toJson(),
-    vocabularySize: vocabulary.size,
-    padId: 0,
-    tags: ["O", ...[...tags].sort()],
-    labels: [...labels].sort(),
-    usualMissCost: Math.min(MOST_MISS_COST, Math.max(0, Number(Math.log(outside / Math.max(1, inside)).toFixed(2)))),
-  };
+  const lengths = rows.map(({ features, spans }) => ({ length: features.length, spans }));
+  return { unit, vocabulary: vocabulary.toJson(), vocabularySize: vocabulary.size, padId: 0, ...learnTags(lengths, scheme) };
 }
 
 /** What a stretch of an unknown label is counted as: nothing can be found there, and what is missed counts. */
@@ -101,9 +113,22 @@ export const UNKNOWN_LABEL = "?";
 export const overlapping = ({ features, spans = [] }: TaggedRow): readonly LabelSpan[] =>
   tagsOfSpans(spans, features.length, "BIO").dropped;
 
-/** The scheme of known tags. */
-const schemeOfInfo = ({ tags }: Pick<TaggingInfo, "tags">): TagScheme =>
-  tags.some((tag) => /^[ES]-/.test(tag)) ? "BIOES" : "BIO";
+/** Numbers of the tags of each row, and the stretches themselves as `gold` [N, M, 3] (start, end, label; −1 behind the last). */
+export function tagTargets(
+  rows: readonly SpanRow[],
+  info: Pick<TagInfo, "tags" | "labels">,
+): { readonly tags: readonly number[][]; readonly gold: Dataset } {
+  const tagIndex = new Map(info.tags.map((tag, i) => [tag, i]));
+  const labelIndex = new Map(info.labels.map((label, i) => [label, i]));
+  const scheme = schemeOf(info.tags);
+  const tags = rows.map(({ length, spans = [] }) => tagsOfSpans(spans, length, scheme).tags.map((tag) => tagIndex.get(tag) ?? 0));
+  const most = rows.reduce((n, { spans = [] }) => Math.max(n, spans.length), 1);
+  const gold = new Int32Array(rows.length * most * 3).fill(-1);
+  for (const [n, { spans = [] }] of rows.entries())
+    for (const [m, { start, end, label }] of spans.entries())
+      gold.set([start, end, labelIndex.get(label) ?? info.labels.length], (n * most + m) * 3);
+  return { tags, gold: new Dataset({ gold: { dtype: "int32", shape: [rows.length, most, 3], data: gold } }) };
+}
 
 /**
  * Rows as a data set: `input_ids` [N, T, F] and `length`; where stretches are known `tags` [N, T] and `gold` [N, M, 3] (start, end, label; −1 behind
@@ -120,21 +145,11 @@ export function taggedRows(rows: readonly TaggedRow[], info: TaggingInfo): Datas
     length: { dtype: "int32", shape: [rows.length], data: length } as const,
   };
   if (rows.some(({ spans }) => spans === undefined)) return new Dataset(columns);
-  const tagIndex = new Map(info.tags.map((tag, i) => [tag, i]));
-  const labelIndex = new Map(info.labels.map((label, i) => [label, i]));
-  const tags = rows.map(({ features, spans = [] }) =>
-    tagsOfSpans(spans, Math.max(1, features.length), schemeOfInfo(info)).tags.map((tag) => tagIndex.get(tag) ?? 0),
+  const { tags, gold } = tagTargets(
+    rows.map(({ features, spans }) => ({ length: Math.max(1, features.length), spans })),
+    info,
   );
-  const most = rows.reduce((n, { spans = [] }) => Math.max(n, spans.length), 1);
-  const gold = new Int32Array(rows.length * most * 3).fill(-1);
-  for (const [n, { spans = [] }] of rows.entries())
-    for (const [m, { start, end, label }] of spans.entries())
-      gold.set([start, end, labelIndex.get(label) ?? info.labels.length], (n * most + m) * 3);
-  return new Dataset({
-    ...columns,
-    tags: raggedColumn(tags),
-    gold: { dtype: "int32", shape: [rows.length, most, 3], data: gold },
-  });
+  return new Dataset({ ...columns, tags: raggedColumn(tags), ...gold.columns });
 }
 
 /** `bio` or `bioes`; ConfigError for another. */
@@ -143,9 +158,9 @@ export function schemeNamed(scheme = "bioes"): TagScheme {
   return scheme === "bio" ? "BIO" : "BIOES";
 }
 
-export const settleTagging = (options: TaskOptions, { usualMissCost }: TaggingInfo): TaskOptions => ({
+export const settleTagging = (options: TaskOptions, { tags, usualMissCost }: TagInfo): TaskOptions => ({
   ...options,
-  scheme: options.scheme ?? "bioes",
+  scheme: options.scheme ?? schemeOf(tags).toLowerCase(),
   missCost: options.missCost ?? usualMissCost,
 });
 
@@ -184,6 +199,15 @@ function taggingOutputs(model: Module, vectors: Tensor, batch: Tensors, context:
   return { emissions, transitions: zeros([ids.shape[0] as Dim, 1, 1]).add(all) };
 }
 
+/** Emissions [N, T, K] where to be outside of a stretch that is there costs `missCost` more; tags [N, T]. */
+export function dearerMisses(emissions: Tensor, tags: Tensor, missCost: number): Tensor {
+  if (missCost === 0) return emissions;
+  const count = emissions.shape[2] as number;
+  const costs = Array.from({ length: count }, (_, tag) => (tag === 0 ? missCost : 0));
+  const inside = tags.cast("int32").greater(0).cast("float32").unsqueeze(-1); // [N, T, 1]
+  return emissions.add(inside.mul(constant(fromNumbers("float32", [1, 1, count], costs))));
+}
+
 /**
  * The negative log likelihood of the tags, where to be outside of a stretch that is there costs `missCost` more: so stretches are rather found than
  * missed. Left out, it is ln(tokens outside / tokens inside), within 0…3.
@@ -191,13 +215,9 @@ function taggingOutputs(model: Module, vectors: Tensor, batch: Tensors, context:
  * Source: softmax-margin, Gimpel and Smith 2010; for the recall of entities Mohit et al. 2012, section 4.
  */
 export function taggingLoss(outputs: Tensors, batch: Tensors, { info, options }: TaskContext<TaggingInfo>): Tensor {
-  const { missCost = info.usualMissCost } = options;
   const tags = batch["tags"] as Tensor;
-  const emissions = outputs["emissions"] as Tensor;
-  const costs = info.tags.map((_, tag) => (tag === 0 ? missCost : 0));
-  const inside = tags.cast("int32").greater(0).cast("float32").unsqueeze(-1); // [N, T, 1]
   const mask = (batch["attention_mask"] as Tensor).cast("int32").greater(0);
-  const dearer = emissions.add(inside.mul(constant(fromNumbers("float32", [1, 1, costs.length], costs))));
+  const dearer = dearerMisses(outputs["emissions"] as Tensor, tags, options.missCost ?? info.usualMissCost);
   const { start, transitions, end } = outputs as Record<keyof CrfScores, Tensor>;
   return crfNegativeLogLikelihood(dearer, tags, { start, transitions, end }, { mask });
 }
@@ -230,7 +250,7 @@ export interface TaggedAnswer {
 export function decodeRows(
   outputs: Readonly<Record<string, TensorData>>,
   batch: Batch,
-  info: Pick<TaggingInfo, "tags">,
+  info: Pick<TagInfo, "tags">,
   withScores: boolean,
 ): TaggedAnswer[] {
   const { emissions, transitions } = outputs as Record<"emissions" | "transitions", TensorData>;
@@ -242,7 +262,7 @@ export function decodeRows(
     end: all.subarray(count * count + count, count * count + 2 * count),
   };
   const numbers = toNumbers(emissions);
-  const lengths = (batch["length"] as TensorData).data;
+  const { data: lengths } = (batch["words"] ?? batch["length"]) as TensorData;
   return Array.from({ length: rows }, (_, n) => {
     const own = numbers.subarray(n * width * count, (n * width + Number(lengths[n])) * count);
     const { tags } = viterbiPath(own, scores);
@@ -270,9 +290,9 @@ export function goldSpans(batch: Batch, n: number, labels: readonly string[]): L
 /** Precision, recall and F1 of stretches, as seqeval counts them; macro F1 is the mean over labels. */
 export class TaggingMeasurement implements Measurement {
   readonly metric = new SpanMetric();
-  readonly #info: TaggingInfo;
+  readonly #info: TagInfo;
 
-  constructor(info: TaggingInfo) {
+  constructor(info: TagInfo) {
     this.#info = info;
   }
 

@@ -19,8 +19,6 @@ export interface NamedInputs {
   readonly rows?: Dataset;
   /** Rows that were left out because they do not parse. */
   readonly badRows: number;
-  /** How many of the examples each input became, where one may be several: windows of a long text. */
-  readonly parts?: readonly number[];
   /** What the user should know: texts that were cut. */
   readonly notes?: readonly string[];
 }
@@ -32,7 +30,7 @@ export interface InputOptions {
   readonly maxMegapixels?: number;
   /** The column of texts in a table. */
   readonly textColumn?: string;
-  /** Tokens that each window of a long text repeats of the one before; left out, long texts are cut. */
+  /** Tokens that windows of a longer text share; left out, as the model was measured in training. */
   readonly stride?: number;
   /** How many answers, and from which random numbers, where they are made of nothing given. */
   readonly count?: number;
@@ -99,8 +97,6 @@ export interface AnswerOptions {
   readonly run: string;
   readonly gallery?: string;
   readonly threshold?: number;
-  /** As in `NamedInputs`. */
-  readonly parts?: readonly number[];
   /** What was answered. */
   readonly examples: Dataset;
 }

@@ -65,6 +65,15 @@ export interface Measurement {
   result(): Metrics;
 }
 
+/** Named values that a graph gave for a batch. */
+export type Outputs = Readonly<Record<string, TensorData>>;
+
+/** What a graph gave for one row, and the row. */
+export interface RowOutputs {
+  readonly outputs: Outputs;
+  readonly batch: Batch;
+}
+
 /** One answer, as JSON shows it. */
 export type Answer = { readonly [name: string]: unknown };
 
@@ -88,6 +97,8 @@ export interface TaskOptions {
   readonly vocabularySize?: number;
   /** The most tokens that a model is given at once. */
   readonly maxLength?: number;
+  /** Tokens that windows of a longer text share, where it is measured or answered; left out, what the task does by itself. */
+  readonly stride?: number;
   /** How stretches of tokens are written as tags: `bio` or `bioes`. */
   readonly scheme?: string;
   /** How much more it costs, in logarithms, to leave a token outside of a stretch than to put it into one. */
@@ -138,7 +149,7 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   /** What data for this model must be loaded as: images of its size. */
   loading?(info: I): Pick<LoadOptions, "imageShape">;
   /** What somebody must know who gives inputs to the ONNX file alone: plain JSON, in the file's metadata. */
-  preprocessing?(info: I): Readonly<Record<string, unknown>>;
+  preprocessing?(info: I): Readonly<Record<string, unknown>> | undefined;
   /** The options with short forms spelled out, as `config.json` keeps them; left out where a task has none. ConfigError for a wrong one. */
   settle?(options: TaskOptions, info: I, data: LoadedData): TaskOptions;
   /** Options of its own that the task reads. */
@@ -151,6 +162,8 @@ export interface Task<I extends TaskInfo = TaskInfo> {
       readonly model: string;
       /** The longest text that the model takes, in tokens, where training starts from one that says so. */
       readonly maxPositions?: number;
+      /** The names of its head's labels. */
+      readonly labels?: readonly string[];
       /** How wide the vectors are that its embedding begins with. */
       readonly vectorSize?: number;
     },
@@ -184,6 +197,8 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   measurement?(info: I): Measurement;
   /** Answers for a batch of outputs, one per row; `batch` is what they were computed from, and `given` the rows that it was made of. */
   answers(outputs: Readonly<Record<string, TensorData>>, info: I, batch: Batch, given: Dataset): Answer[];
+  /** What the windows of one text say together, as one row; left out where texts are not read in windows (`windows.ts`). */
+  merge?(windows: readonly RowOutputs[], info: I): RowOutputs;
   /** Rows of other data than the training's with their targets, as the columns of `inputs` and the target. */
   examples(data: LoadedData, part: Dataset, info: I): Awaitable<Dataset>;
   /** The column to predict, where the task's data are tables. */

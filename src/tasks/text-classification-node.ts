@@ -3,9 +3,8 @@
  */
 import { elementAt, toNumbers } from "../graph/index.js";
 import type { TensorData } from "../graph/index.js";
-import type { Encoding } from "../text/index.js";
-import { ConfigError } from "../util/errors.js";
-import { ClassificationMeasurement, classAnswer, rowsOf } from "./classification.js";
+import { ClassificationMeasurement, rowsOf } from "./classification.js";
+import { keepPretrained } from "./init-node.js";
 import type { Judged, ShowExample } from "./judged-node.js";
 import { classResult, judgeClasses, judgedExamples } from "./judged-node.js";
 import { labelsAbove, sigmoid, THRESHOLD } from "./multi-label.js";
@@ -13,45 +12,18 @@ import { classCurves } from "./precision-recall-report.js";
 import type { InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "./task-node.js";
 import type { Answer } from "./task.js";
 import type { TextClassInfo } from "./text-classification.js";
-import { cutNotes, encodedRows, tokenizerOf } from "./texts.js";
+import { encodeTexts, lengthNotes, tokenizerOf } from "./texts.js";
 import { keepTokenizer, readTexts } from "./texts-node.js";
 import type { TrainedModel } from "./trained-node.js";
+import { inWindows, textAt } from "./windows.js";
 
 /** Each text as one row, or, where it is longer than the model takes and a stride is given, as several that overlap. */
 async function readInputs(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs> {
-  const info = model.info as TextClassInfo;
-  const { maxLength } = info;
-  const { stride, skipBadRows = false } = options;
-  if (stride !== undefined && stride >= maxLength)
-    throw new ConfigError(`--stride: expected less than the ${maxLength} tokens that the model takes at once, got ${stride}`);
-  const { texts, ...read } = await readTexts(inputs, { skipBadRows, textColumn: options.textColumn ?? info.textColumn });
-  const tokenizer = await tokenizerOf(info);
-  const whole = await tokenizer.encodeBatch(texts, { maxLength });
-  const long = whole.filter((encoding) => encoding.cut > 0).length;
-  const pieces: readonly Encoding[][] = await Promise.all(
-    whole.map((encoding, i) =>
-      stride !== undefined && encoding.cut > 0
-        ? tokenizer.encodeWindows(texts[i] as string, { maxLength, stride })
-        : Promise.resolve([encoding]),
-    ),
-  );
-  const examples = encodedRows(pieces.flat(), info);
-  const parts = pieces.map((windows) => windows.length);
-  const notes =
-    stride === undefined
-      ? cutNotes(long, texts.length, info, "--stride N reads them in windows")
-      : long === 0
-        ? []
-        : [`${long} of ${texts.length} texts were read in windows of ${maxLength} tokens, ${examples.length} in all`];
-  return { ...read, examples, parts, notes };
-}
-
-/** The answers of a text's windows as one: the mean of their probabilities. */
-function merged(windows: readonly Answer[], { multiLabel }: TextClassInfo, threshold: number | undefined): Answer {
-  const each = windows.map((answer) => answer["probabilities"] as Readonly<Record<string, number>>);
-  const mean = (name: string): number => each.reduce((sum, of) => sum + (of[name] as number), 0) / each.length;
-  const probabilities = Object.fromEntries(Object.keys(each[0] ?? {}).map((name) => [name, mean(name)]));
-  return multiLabel ? { labels: labelsAbove(probabilities, threshold), probabilities } : classAnswer(probabilities);
+  const info = inWindows(model.task, model.info as TextClassInfo, options.stride);
+  const { skipBadRows = false, textColumn = info.textColumn } = options;
+  const { texts, ...read } = await readTexts(inputs, { skipBadRows, textColumn });
+  const examples = await encodeTexts(texts, info);
+  return { ...read, examples, notes: lengthNotes([examples], info, "--stride N reads them in windows") };
 }
 
 /** Several labels of each row of the test part: how they were judged, and how they read. */
@@ -82,7 +54,7 @@ function showText({ used, test, testRows }: ReportSources): ShowExample {
   const truths = info.multiLabel ? toNumbers(test.tensor("labels")) : undefined;
   const namesOf = (has: (k: number) => boolean): string => setText(info.classes.filter((_, k) => has(k)));
   return async (j, { attribution, shape: [, width = 1] }) => {
-    const text = texts[j.row] ?? "";
+    const text = texts[textAt(test, j.row)] ?? "";
     const { offsets } = await (await tokenizerOf(info)).encode(text, { maxLength: info.maxLength });
     const sums = Array.from({ length: offsets.length / 2 }, (_, t) =>
       attribution.subarray(t * width, (t + 1) * width).reduce((sum, x) => sum + x, 0),
@@ -116,15 +88,19 @@ async function report(sources: ReportSources): Promise<TaskReport> {
 export const textClassificationNode: NodeTask = {
   readInputs,
   report,
-  finish: keepTokenizer,
-  remarks: (examples, info) => {
-    const cut = toNumbers(examples.tensor("cut")).filter((tokens) => tokens > 0).length;
-    return cutNotes(cut, examples.length, info as TextClassInfo, "train with a larger --max-length to read more of them");
+  finish: async (finished) => {
+    await keepTokenizer(finished);
+    const { multiLabel } = finished.used.info as TextClassInfo;
+    await keepPretrained(finished, multiLabel ? { problem_type: "multi_label_classification" } : {});
   },
-  conclude: (model, answers, { parts, threshold }) => {
-    const info = model.info as TextClassInfo;
-    let next = 0;
-    const counts = parts ?? answers.map(() => 1);
-    return Promise.resolve(counts.map((count) => merged(answers.slice(next, (next += count)), info, threshold)));
+  remarks: (examples, info) => lengthNotes([examples], info as TextClassInfo, "--stride N measures on all of them"),
+  conclude: (model, answers, { threshold }) => {
+    const { multiLabel } = model.info as TextClassInfo;
+    if (!multiLabel || threshold === undefined) return Promise.resolve([...answers]);
+    const above = ({ probabilities }: Answer): Answer => ({
+      labels: labelsAbove(probabilities as Readonly<Record<string, number>>, threshold),
+      probabilities,
+    });
+    return Promise.resolve(answers.map(above));
   },
 };

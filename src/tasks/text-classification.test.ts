@@ -5,14 +5,16 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { Dataset } from "../data/index.js";
 import type { LoadedData } from "../data/node.js";
+import { fromNumbers } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
 import type { TextClassInfo } from "./text-classification.js";
 import { textClassification } from "./text-classification.js";
 import { textClassificationNode } from "./text-classification-node.js";
-import type { Prepared } from "./task.js";
+import type { Prepared, RowOutputs } from "./task.js";
 import { tokenizerOf } from "./texts.js";
 import type { TrainedModel } from "./trained-node.js";
 import { vectorNumbers, vectorSize } from "./vectors-node.js";
+import { textAt } from "./windows.js";
 
 const TEXTS = ["a warm, warm film", "a dull film", "warm and good", "dull and long, long, long, long"];
 
@@ -45,7 +47,7 @@ test("one class for each text: words in English, characters in Chinese, WordPiec
   assert.deepEqual([...train.tensor("label").data], [1, 0, 1, 0]);
   assert.deepEqual([...train.tensor("cut").data], [0, 0, 0, 4]);
   assert.deepEqual(notes, [
-    "1 of 7 texts is longer than the 5 tokens that the model takes, and cut; --max-length N takes more of them",
+    "1 of 7 texts is longer than the 5 tokens that the model takes, and cut; --max-length N takes more of them, and --stride N measures on all of them",
   ]);
   assert.ok((await tokenizerOf(info)).tokenToId("film") !== undefined);
   const chinese = await prepared(loaded(["好", "差", "好", "差"], ["房间很好", "房间很差", "很好", "不好"]));
@@ -83,44 +85,72 @@ test("what cannot be learned from is refused in one line", async () => {
 
 const modelOf = (info: TextClassInfo): TrainedModel => ({ info, task: textClassification }) as unknown as TrainedModel;
 
-test("a long text is cut and said to be, or read in windows whose answers are averaged", async () => {
+test("a long text is cut and said to be, or read in windows", async () => {
   const { info } = await prepared(loaded(["good", "bad", "good", "bad"]), { maxLength: 4 });
   const texts = ["warm film", "a dull film and a warm and good film"];
   const cut = await textClassificationNode.readInputs(modelOf(info), texts, {});
-  assert.deepEqual([cut.examples.length, cut.parts], [2, [1, 1]]);
+  assert.equal(cut.examples.length, 2);
   assert.match(cut.notes?.[0] ?? "", /^1 of 2 texts is longer than the 4 tokens .* --stride N reads them in windows$/);
   const windows = await textClassificationNode.readInputs(modelOf(info), texts, { stride: 1 });
   // 9 tokens: 0–3, 3–6, 6–8.
+  assert.deepEqual([...windows.examples.tensor("length").data], [2, 4, 4, 3]);
   assert.deepEqual(
-    [windows.parts, [...windows.examples.tensor("length").data]],
-    [
-      [1, 3],
-      [2, 4, 4, 3],
-    ],
+    [0, 1, 2, 3].map((row) => textAt(windows.examples, row)),
+    [0, 1, 1, 1],
   );
-  const answers = [
-    [0.9, 0.1],
-    [0.2, 0.8],
-    [0.4, 0.6],
-    [0.3, 0.7],
-  ].map(([bad = 0, good = 0]) => ({ probabilities: { bad, good } }));
-  const given = await textClassificationNode.conclude?.(modelOf(info), answers, {
-    run: "",
-    examples: windows.examples,
-    parts: windows.parts ?? [],
-  });
-  assert.deepEqual(
-    given?.map((answer) => [answer["label"], Number((answer["score"] as number).toFixed(6))]),
-    [
-      ["bad", 0.9],
-      ["good", 0.7],
-    ],
+  assert.match(
+    windows.notes?.[0] ?? "",
+    /^1 of 2 texts is longer than the 4 tokens that the model takes, and read in windows, 4 in all$/,
   );
   await assert.rejects(
     textClassificationNode.readInputs(modelOf(info), texts, { stride: 4 }),
     /--stride: expected less than the 4/,
   );
   await assert.rejects(textClassificationNode.readInputs(modelOf(info), [" "], {}), /input: expected a text, got an empty one/);
+});
+
+test("--stride: validation and test are measured in windows, each with the label of its text; training texts are cut", async () => {
+  const texts = ["warm film", "a dull film and a warm and good film", "bad film", "a good film"];
+  const {
+    info,
+    train,
+    test: rows,
+    notes,
+  } = await prepared(loaded(["good", "bad", "bad", "good"], texts), {
+    maxLength: 4,
+    stride: 1,
+  });
+  assert.deepEqual([info.stride, train.length, rows.length], [1, 4, 4]);
+  assert.deepEqual([...rows.tensor("label").data], [1, 0, 0, 0]);
+  assert.deepEqual(
+    notes.map((note) => /and (cut|read in windows)/.exec(note)?.[1]),
+    ["cut", "read in windows"],
+  );
+});
+
+test("the windows of a text say the mean of their probabilities", () => {
+  const windows = (...probabilities: number[][]): RowOutputs[] =>
+    probabilities.map((row) => ({
+      outputs: { logits: fromNumbers("float32", [1, row.length], row.map(Math.log)) },
+      batch: { label: fromNumbers("int32", [1], [1]) },
+    }));
+  const info = { classes: ["bad", "good"], multiLabel: false } as unknown as TextClassInfo;
+  const merged = textClassification.merge?.(windows([0.2, 0.8], [0.4, 0.6], [0.3, 0.7]), info);
+  assert.ok(merged !== undefined);
+  const [answer] = textClassification.answers(merged.outputs, info, merged.batch, new Dataset({}));
+  assert.equal(answer?.["label"], "good");
+  assert.ok(Math.abs((answer["score"] as number) - 0.7) < 1e-6);
+  const measurement = textClassification.measurement?.(info);
+  measurement?.update(merged.outputs, merged.batch);
+  assert.ok(Math.abs(Number(measurement?.result()["loss"]) + Math.log(0.7)) < 1e-6);
+  // Of several labels each has a mean of its own: 1/2 and 3/4 are the sigmoids of 0 and ln 3.
+  const several = { ...info, multiLabel: true } as TextClassInfo;
+  const each = textClassification.merge?.(windows([1, 1], [1, 3]), several);
+  const [sets] = textClassification.answers(each?.outputs ?? {}, several, {}, new Dataset({}));
+  assert.deepEqual(
+    Object.values(sets?.["probabilities"] ?? {}).map((p) => Number(Number(p).toFixed(6))),
+    [0.5, 0.625],
+  );
 });
 
 test("an embedding begins with the vectors of a file, as wide as they are", async () => {

@@ -2,21 +2,30 @@
  * @module Text classification: one class for a text (sentiment, topic), or several labels.
  */
 import { classesOf, encodeLabels, encodeLabelSets, isText, labelSets } from "../data/index.js";
-import type { Column, Dataset } from "../data/index.js";
+import type { Column } from "../data/index.js";
+import { Dataset } from "../data/index.js";
 import type { LoadedData } from "../data/node.js";
-import type { Tensor } from "../graph/index.js";
-import { toNumbers } from "../graph/index.js";
+import type { Tensor, TensorData } from "../graph/index.js";
+import { fromNumbers } from "../graph/index.js";
 import type { TextModel } from "../models/index.js";
 import { DataError } from "../util/errors.js";
-import { classAnswers, classificationLoss, ClassificationMeasurement, classScore, labelTypes } from "./classification.js";
-import { labelSetAnswers, labelSetLoss, LabelSetMeasurement, labelSetTypes } from "./multi-label.js";
-import type { Prepared, Task } from "./task.js";
+import {
+  classAnswers,
+  classificationLoss,
+  ClassificationMeasurement,
+  classScore,
+  labelTypes,
+  rowsOf as logitRows,
+  softmaxRow,
+} from "./classification.js";
+import { labelSetAnswers, labelSetLoss, LabelSetMeasurement, labelSetTypes, sigmoid } from "./multi-label.js";
+import type { Prepared, RowOutputs, Task } from "./task.js";
 import { TEXT_MODELS } from "./text-models.js";
 import type { TextInfo } from "./texts.js";
 import {
-  cutNotes,
   encodeTexts,
   lengthFor,
+  lengthNotes,
   textBuckets,
   textCollate,
   textInputs,
@@ -24,6 +33,7 @@ import {
   tokenizerInfo,
   usualTokenizer,
 } from "./texts.js";
+import { inWindows, textAt } from "./windows.js";
 
 export interface TextClassInfo extends TextInfo {
   readonly classes: readonly string[];
@@ -69,20 +79,21 @@ function learnClasses(
 
 const textsOf = (part: Dataset, column: string): string[] => part.texts(column).map((text) => text ?? "");
 
-/** Texts as token ids, how many tokens each lost, and targets where the rows have them. */
+/** Texts, or windows of them, as token ids, how many tokens each lost, and targets where the rows have them. */
 async function encode(
   part: Dataset,
   info: TextClassInfo,
   columns: { readonly text: string; readonly label?: string },
 ): Promise<Dataset> {
-  const { rows } = await encodeTexts(textsOf(part, columns.text), info);
+  const rows = await encodeTexts(textsOf(part, columns.text), info);
   if (columns.label === undefined) return rows;
   const [column, where] = [part.column(columns.label), `column "${columns.label}"`];
-  return rows.with(
+  const targets = new Dataset(
     info.multiLabel
       ? { labels: encodeLabelSets(setsOf(column, info), info.classes, where) }
       : { label: encodeLabels(column, info.classes, where) },
   );
+  return rows.with(targets.select(Array.from({ length: rows.length }, (_, row) => textAt(rows, row))).columns);
 }
 
 async function prepare(data: LoadedData, options: Parameters<Task["prepare"]>[1]): Promise<Prepared<TextClassInfo>> {
@@ -111,19 +122,41 @@ async function prepare(data: LoadedData, options: Parameters<Task["prepare"]>[1]
     labelColumn: target,
     ...(vectorSize === undefined ? {} : { embeddingSize: vectorSize }),
   };
-  const parts = [data.train, data.validation, data.test];
-  const [train, validation, test] = (await Promise.all(parts.map((part) => encode(part, info, { text, label: target })))) as [
-    Dataset,
-    Dataset,
-    Dataset,
+  const columns = { text, label: target };
+  const used = inWindows(textClassification, info, options.stride);
+  const [train, validation, test] = [
+    await encode(data.train, info, columns),
+    await encode(data.validation, used, columns),
+    await encode(data.test, used, columns),
   ];
-  const cut = [train, validation, test]
-    .flatMap((rows) => [...toNumbers(rows.tensor("cut"))])
-    .filter((tokens) => tokens > 0).length;
-  const count = train.length + validation.length + test.length;
-  const notes = cutNotes(cut, count, info, "--max-length N takes more of them");
-  return { info, train, validation, test, testRows: data.test, notes };
+  const remedy = "--max-length N takes more of them, and --stride N measures on all of them";
+  return {
+    info: used,
+    train,
+    validation,
+    test,
+    testRows: data.test,
+    notes: lengthNotes([train, validation, test], info, remedy),
+  };
 }
+
+/** The mean of what the windows of a text are thought to be, in logits again. */
+function mergedWindows(windows: readonly RowOutputs[], { multiLabel }: TextClassInfo): RowOutputs {
+  const each = windows.map(({ outputs }) => {
+    const [logits] = logitRows(outputs["logits"] as TensorData) as [Float64Array];
+    return multiLabel ? logits.map(sigmoid) : softmaxRow(logits);
+  });
+  const logits = (each[0] as Float64Array).map((_, k) => {
+    const mean = each.reduce((sum, of) => sum + (of[k] as number), 0) / each.length;
+    const p = Math.min(1 - SURE, Math.max(SURE, mean));
+    return multiLabel ? Math.log(p / (1 - p)) : Math.log(p);
+  });
+  const { batch } = windows[0] as RowOutputs;
+  return { outputs: { logits: fromNumbers("float32", [1, logits.length], logits) }, batch };
+}
+
+/** Probabilities keep this far from 0 and 1, whose logits would be infinite. */
+const SURE = 1e-12;
 
 const targetOf = ({ multiLabel }: TextClassInfo): "label" | "labels" => (multiLabel ? "labels" : "label");
 
@@ -134,7 +167,7 @@ export const textClassification: Task<TextClassInfo> = {
   models: TEXT_MODELS,
   defaultModel: "ngram-cnn",
   monitor: { metric: "accuracy", mode: "max" },
-  takes: ["tokenizer", "vocabularySize", "maxLength", "vectors", "labelSeparator"],
+  takes: ["tokenizer", "vocabularySize", "maxLength", "stride", "vectors", "labelSeparator"],
   pretrained: { architectures: ["BertForSequenceClassification"], labels: ({ classes }) => classes },
   prepare,
   inputs: textInputs,
@@ -163,6 +196,7 @@ export const textClassification: Task<TextClassInfo> = {
     multiLabel ? new LabelSetMeasurement(classes.length) : new ClassificationMeasurement(classes.length),
   answers: (outputs, { classes, multiLabel }) =>
     multiLabel ? labelSetAnswers(outputs, classes) : classAnswers(outputs, classes),
+  merge: mergedWindows,
   examples: (data, part, info) =>
     encode(part, info, { text: data.roles.text ?? info.textColumn, label: data.roles.target ?? info.labelColumn }),
   targetColumn: (info) => info.labelColumn,

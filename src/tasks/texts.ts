@@ -8,11 +8,13 @@ import { bucketBounds, Dataset, raggedCollate, raggedColumn } from "../data/inde
 import type { RaggedOptions } from "../data/index.js";
 import { joinerOf } from "../data/text/labelled-text.js";
 import type { Dim } from "../graph/index.js";
+import { toNumbers } from "../graph/index.js";
 import type { Encoding, Tokenizer, TokenizerJson } from "../text/index.js";
 import { parseTokenizerJson, vocabularyOf } from "../text/tokenizer-json.js";
 import { trainByteLevelBpe, trainCharacters, trainWordPiece, trainWords } from "../text/index.js";
 import { ConfigError } from "../util/errors.js";
 import type { Buckets, ColumnTypes, TaskContext, TaskInfo, TaskOptions } from "./task.js";
+import { asWindows, textCount, windowedCount } from "./windows.js";
 
 export interface TextInfo extends TaskInfo {
   /** The text of its `tokenizer.json`. */
@@ -23,6 +25,8 @@ export interface TextInfo extends TaskInfo {
   readonly padId: number;
   /** The most tokens that the model is given at once, those of the template included. */
   readonly maxLength: number;
+  /** Tokens that windows of a longer text share where it is measured or answered; left out, it is cut. */
+  readonly stride?: number;
 }
 
 const made = new Map<string, Promise<Tokenizer>>();
@@ -133,32 +137,56 @@ export function encodedRows(encodings: readonly Pick<Encoding, "ids">[], { padId
   return new Dataset({ input_ids: raggedColumn(ids), length: { dtype: "int32", shape: [data.length], data } });
 }
 
-/** Texts as rows, cut where they are longer than the model takes (`cut` [N]: by how many tokens); how many were. */
+/**
+ * Texts as rows. One that is longer than the model takes is several rows that overlap (`windows.ts`), or, without a stride, cut (`cut` [N]: by how many
+ * tokens).
+ */
 export async function encodeTexts(
   texts: readonly string[],
-  info: Pick<TextInfo, "tokenizer" | "padId" | "maxLength">,
-): Promise<{ readonly rows: Dataset; readonly cut: number }> {
+  info: Pick<TextInfo, "tokenizer" | "padId" | "maxLength" | "stride">,
+): Promise<Dataset> {
+  const { maxLength, stride } = info;
   const tokenizer = await tokenizerOf(info);
-  const encodings = await tokenizer.encodeBatch(texts, { maxLength: info.maxLength });
-  const cut = Int32Array.from(encodings, (encoding) => encoding.cut);
-  return { rows: encodedRows(encodings, info).with({ cut }), cut: cut.filter((tokens) => tokens > 0).length };
+  const whole = await tokenizer.encodeBatch(texts, { maxLength });
+  const pieces = await Promise.all(
+    whole.map((encoding, i) =>
+      stride !== undefined && encoding.cut > 0
+        ? tokenizer.encodeWindows(texts[i] as string, { maxLength, stride })
+        : Promise.resolve([encoding]),
+    ),
+  );
+  const cut = Int32Array.from(pieces.flat(), (encoding) => (stride === undefined ? encoding.cut : 0));
+  return asWindows(
+    encodedRows(pieces.flat(), info).with({ cut }),
+    pieces.map((windows) => windows.length),
+  );
 }
 
-/** Says how many texts are cut, if any. */
-export function cutNotes(cut: number, texts: number, { maxLength }: Pick<TextInfo, "maxLength">, remedy: string): string[] {
-  if (cut === 0) return [];
+/** Says how many texts are cut, or read in windows, if any. */
+export function lengthNotes(parts: readonly Dataset[], { maxLength }: Pick<TextInfo, "maxLength">, remedy: string): string[] {
+  const sum = (of: (rows: Dataset) => number): number => parts.reduce((total, rows) => total + of(rows), 0);
+  const isCut = (rows: Dataset): number => toNumbers(rows.tensor("cut")).filter((tokens) => tokens > 0).length;
+  const [texts, cut, windowed] = [sum(textCount), sum(isCut), sum(windowedCount)];
+  const longer = (count: number): string =>
+    `${count} of ${texts} texts ${count === 1 ? "is" : "are"} longer than the ${maxLength} tokens that the model takes, and`;
   return [
-    `${cut} of ${texts} texts ${cut === 1 ? "is" : "are"} longer than the ${maxLength} tokens that the model takes, and cut; ${remedy}`,
+    ...(cut > 0 ? [`${longer(cut)} cut; ${remedy}`] : []),
+    ...(windowed > 0 ? [`${longer(windowed)} read in windows, ${sum((rows) => rows.length)} in all`] : []),
   ];
 }
 
 const TRAINING_BUCKETS = 4;
 const STEP = 8;
 
+/** Widths, none beyond what the model takes. */
+const within = (widths: readonly number[], { maxLength = Infinity }: { readonly maxLength?: number }): number[] => [
+  ...new Set(widths.map((width) => Math.min(width, maxLength))),
+];
+
 /** A few widths that about as many rows need each, for training: one graph is compiled for each. */
-export function textBuckets(_info: TaskInfo, rows: Dataset): Buckets {
+export function textBuckets(info: TaskInfo & { readonly maxLength?: number }, rows: Dataset): Buckets {
   const lengths = Array.from(rows.tensor("length").data, Number);
-  return { lengths, bounds: bucketBounds(lengths, TRAINING_BUCKETS, STEP) };
+  return { lengths, bounds: within(bucketBounds(lengths, TRAINING_BUCKETS, STEP), info) };
 }
 
 /**
@@ -166,7 +194,7 @@ export function textBuckets(_info: TaskInfo, rows: Dataset): Buckets {
  * buckets; in use, where any length will do, hardly wider than the longest row.
  */
 export function textCollate(
-  { info, use }: Pick<TaskContext<TaskInfo & Pick<TextInfo, "padId">>, "info" | "use">,
+  { info, use }: Pick<TaskContext<TaskInfo & Pick<TextInfo, "padId"> & { readonly maxLength?: number }>, "info" | "use">,
   rows: Dataset,
   more: Pick<RaggedOptions, "keep"> & { readonly columns?: RaggedOptions["columns"] } = {},
 ): WorkerCollate {
@@ -175,7 +203,7 @@ export function textCollate(
   const widths = Array.from({ length: Math.ceil(longest / STEP) }, (_, i) => (i + 1) * STEP);
   return raggedCollate({
     length: "length",
-    bounds: use === "train" ? bounds : widths,
+    bounds: use === "train" ? bounds : within(widths, info),
     columns: { input_ids: { from: "input_ids", dtype: "int64", pad: info.padId }, ...more.columns },
     mask: "attention_mask",
     ...(more.keep === undefined ? {} : { keep: more.keep }),

@@ -1,34 +1,45 @@
 /**
  * @module Token classification with files: texts from a command line, entities in colour, and its part of a report.
  */
+import type { Dataset } from "../data/node.js";
 import { labelledTextAt, labelledTexts } from "../data/node.js";
 import { card, page, paragraph } from "../train/report-page.js";
 import { both } from "../train/report-words.js";
 import type { LabelSpan } from "../util/tags.js";
+import { keepPretrained } from "./init-node.js";
 import { markedText } from "./marked-text.js";
 import type { JudgedRow } from "./tagging-report.js";
 import { judgedRows, labelTable } from "./tagging-report.js";
-import type { TaggingInfo } from "./tagging.js";
+import type { SubwordInfo } from "./subword-rows.js";
+import { readsSubwords } from "./subword-rows.js";
+import type { TagInfo } from "./tagging.js";
 import { placesOf, TaggingMeasurement } from "./tagging.js";
-import type { InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "./task-node.js";
-import type { Answer } from "./task.js";
-import { readTexts } from "./texts-node.js";
+import type { Finished, InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "./task-node.js";
+import type { Answer, TaskInfo } from "./task.js";
+import { lengthNotes } from "./texts.js";
+import { keepTokenizer, readTexts } from "./texts-node.js";
 import type { Entity } from "./token-classification.js";
 import type { TrainedModel } from "./trained-node.js";
+import { inWindows } from "./windows.js";
 
 /** Texts as rows of a tagging task, each named as it was given. */
 export async function readTaggingInputs(
   model: TrainedModel,
   inputs: readonly string[],
-  { skipBadRows = false }: InputOptions,
+  { skipBadRows = false, stride }: InputOptions,
 ): Promise<NamedInputs> {
   const { texts, names, badRows } = await readTexts(inputs, { skipBadRows });
-  const examples = await model.task.encode(labelledTexts(texts.map((text) => ({ text }))), model.info);
-  return { examples, names, badRows };
+  const info = inWindows(model.task, model.info, stride);
+  const examples = await model.task.encode(labelledTexts(texts.map((text) => ({ text }))), info);
+  return { examples, names, badRows, notes: remarks(examples, info) };
 }
 
+/** Texts that are read in windows, where the model takes so many sub-words at once. */
+const remarks = (examples: Dataset, info: TaskInfo): readonly string[] =>
+  readsSubwords(info as TagInfo) ? lengthNotes([examples], info as SubwordInfo, "") : [];
+
 function draw(model: TrainedModel, input: string, answer: Answer): Promise<Uint8Array> {
-  const { labels } = model.info as TaggingInfo;
+  const { labels } = model.info as TagInfo;
   const marks = (answer["entities"] as readonly Entity[]).map(({ start, end, label, score }) => ({
     start,
     end,
@@ -43,13 +54,14 @@ function draw(model: TrainedModel, input: string, answer: Answer): Promise<Uint8
 const SHOWN = 10;
 
 async function report(sources: ReportSources): Promise<TaskReport> {
-  const { used, measurement, testRows } = sources;
+  const { used, measurement, test, testRows } = sources;
   const primaryMetric = "f1";
   if (!(measurement instanceof TaggingMeasurement) || testRows === undefined) return { primaryMetric };
-  const { labels, unit } = used.info as TaggingInfo;
+  const { labels, unit } = used.info as TagInfo;
   const { worst, some } = await judgedRows(sources, SHOWN);
   const shown = ({ row, found, gold }: JudgedRow): string => {
-    const given = labelledTextAt(testRows, row);
+    // Rows of sub-words know which words of the text the model saw.
+    const given = labelledTextAt(test.has("tokens") ? test : testRows, row);
     const places = placesOf(given, unit);
     const marked = (spans: readonly LabelSpan[]): string =>
       markedText(
@@ -78,4 +90,17 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   };
 }
 
-export const tokenClassificationNode: NodeTask = { readInputs: readTaggingInputs, report, draw, drawsAs: "html" };
+async function finish(finished: Finished): Promise<void> {
+  if (!readsSubwords(finished.used.info as TagInfo)) return;
+  await keepTokenizer(finished);
+  await keepPretrained(finished);
+}
+
+export const tokenClassificationNode: NodeTask = {
+  readInputs: readTaggingInputs,
+  remarks,
+  report,
+  finish,
+  draw,
+  drawsAs: "html",
+};

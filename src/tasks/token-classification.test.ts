@@ -5,7 +5,9 @@ import type { LoadedData } from "../data/node.js";
 import { parseConll } from "../data/index.js";
 import type { LabelledText } from "../data/index.js";
 import { goldSpans, TaggingMeasurement } from "./tagging.js";
-import { taggedText, tokenClassification, tokenSpans } from "./token-classification.js";
+import { taggedText } from "./entity-rows.js";
+import { tokenSpans } from "./entities.js";
+import { tokenClassification } from "./token-classification.js";
 
 const { texts } = parseConll("Ann B-PER\nLee I-PER\nis O\nin O\nBonn B-LOC\n\nBonn B-LOC\nis O\nold O\n", "example");
 

@@ -28,6 +28,7 @@ import type { Watched } from "./task-node.js";
 import type { Measurement, TaskContext, TaskInfo } from "./task.js";
 import { BATCH, bestOrLast, TrainedModel } from "./trained-node.js";
 import { descentVersion } from "./version-node.js";
+import { textByText, textCount } from "./windows.js";
 
 /** Where the run goes, and how it is watched. */
 export interface TrainTaskContext {
@@ -88,7 +89,7 @@ async function measurer(
       part,
       size,
       (batch) => run(Object.fromEntries(columns.map((name) => [name, batch[name] as TensorData]))),
-      (outputs, batch) => measurement?.update(outputs, batch),
+      textByText(task, prepared.info, part, (outputs, batch) => measurement?.update(outputs, batch)),
       fetcher,
       order,
     );
@@ -148,7 +149,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     const train = fetcher === undefined ? prepared.train.pick(...Object.keys(trainingTypes(planned, 1))) : prepared.train;
     const cost = measureStep(step, trainingTypes(planned, batchSize), device);
     checkMemory((size) => measureStep(step, trainingTypes(planned, size), device).bytes, batchSize, process.availableMemory());
-    const counts = `${prepared.train.length} training, ${prepared.validation.length} validation, ${prepared.test.length} test examples`;
+    const counts = `${prepared.train.length} training, ${textCount(prepared.validation)} validation, ${textCount(prepared.test)} test examples`;
     note(
       `${task.name}: ${dataName}, ${counts}; ${modelName}, ${model.parameterCount} parameters; ${totalSteps} steps of ${batchSize} on ${device}`,
     );

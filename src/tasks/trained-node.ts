@@ -22,14 +22,13 @@ import { ConfigError } from "../util/errors.js";
 import { byLength, fetcherFor } from "./rows-node.js";
 import { modelOf } from "./model.js";
 import { taskNamed } from "./table.js";
-import type { Answer, AnyTask, ColumnTypes, Measurement, TaskContext, TaskInfo, Tensors } from "./task.js";
+import type { Answer, AnyTask, ColumnTypes, Measurement, Outputs, TaskContext, TaskInfo, Tensors } from "./task.js";
+import { textAt, textByText } from "./windows.js";
 
 export interface UseOptions {
   readonly device?: DeviceChoice;
   readonly threads?: number;
 }
-
-type Outputs = Readonly<Record<string, TensorData>>;
 
 /** The checkpoint that a run is used from. */
 export const bestOrLast = async (folder: RunFolder): Promise<CheckpointName> =>
@@ -167,7 +166,10 @@ export class TrainedModel implements AsyncDisposable {
     return (batch) => executable.call(pick(batch, executable.inputs));
   }
 
-  /** Runs over encoded examples; `each` is given outputs, their rows and the batch: rows in order, but sequences by their length. */
+  /**
+   * Runs over encoded examples; `each` is given outputs, their rows and the batch: rows in order, but sequences by their length, and windows of a text
+   * as one, by the row of the first.
+   */
   async run(examples: Dataset, each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void): Promise<void> {
     const size = examples.length === 1 ? 1 : (this.task.mostAtOnce ?? BATCH);
     const executable = await this.#compiled(`outputs ${size}`, () => this.#trace(size).outputs);
@@ -177,7 +179,7 @@ export class TrainedModel implements AsyncDisposable {
       examples,
       size,
       (batch) => executable.call(pick(batch, columns)),
-      (outputs, batch, rows) => each(outputs, rows, batch),
+      textByText(this.task, this.info, examples, (outputs, batch, rows) => each(outputs, rows, batch)),
       fetcher,
       byLength(this.task, this.info, examples),
     );
@@ -204,12 +206,12 @@ export class TrainedModel implements AsyncDisposable {
     );
   }
 
-  /** One answer for each encoded example. */
+  /** One answer for each encoded example; for each text, where examples are windows. */
   async answers(examples: Dataset): Promise<Answer[]> {
     const answers: Answer[] = [];
     await this.run(examples, (outputs, rows, batch) => {
       const given = this.task.answers(outputs, this.info, batch, examples.select(rows));
-      for (const [i, answer] of given.entries()) answers[rows[i] as number] = answer;
+      for (const [i, answer] of given.entries()) answers[textAt(examples, rows[i] as number)] = answer;
     });
     return answers;
   }

@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { run, scratchFolder } from "./command.js";
+import { conll, facts } from "./people.js";
 
 const folder = scratchFolder();
 const path = (...names: string[]): string => join(folder, ...names);
@@ -23,28 +24,6 @@ async function refused(expected: RegExp, ...args: string[]): Promise<void> {
   assert.match(ended.stderr.trimEnd().split("\n").at(-1) ?? "", expected);
   assert.doesNotMatch(ended.stderr, /\n\s+at /);
 }
-
-const PEOPLE = ["Ann", "Bob Lee", "Carla", "Dan", "Eve Moss"];
-const CITIES = ["Bonn", "New York", "Rome", "Oslo"];
-const VERBS = ["visits", "likes", "leaves"];
-
-/** Who does what where, in all combinations. */
-const facts = PEOPLE.flatMap((who) => CITIES.flatMap((where) => VERBS.map((verb) => ({ who, verb, where }))));
-
-const tagged = (words: string, label: string): string =>
-  words
-    .split(" ")
-    .map((word, i) => `${word} ${i === 0 ? "B" : "I"}-${label}`)
-    .join("\n");
-
-/** Every other sentence begins with something of two UTF-16 units. */
-const conll = (all: typeof facts): string =>
-  all
-    .map(
-      ({ who, verb, where }, i) =>
-        `${i % 2 === 0 ? "😀 O\n" : ""}${tagged(who, "PER")}\n${verb} O\n${tagged(where, "LOC")}\n. O\n`,
-    )
-    .join("\n");
 
 const conllu = (all: typeof facts): string =>
   all

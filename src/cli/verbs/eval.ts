@@ -1,12 +1,12 @@
 /** @module `descent eval RUN`. */
 import { ConfigError } from "../../util/errors.js";
-import { dataOptions, deviceOptions } from "../training-options.js";
+import { dataOptions, deviceOptions, taskOptions } from "../training-options.js";
 import { defineVerb } from "../verb.js";
 import { metricsTable } from "./train.js";
 
 export const verb = defineVerb({
   positionals: [{ name: "RUN", help: "a run folder, or one of its checkpoints" }],
-  options: { ...dataOptions, ...deviceOptions },
+  options: { ...dataOptions, stride: taskOptions.stride, ...deviceOptions },
   examples: ["descent eval runs/fashion", "descent eval runs/houses --data new-houses.csv"],
   engine: true,
   async run({ positionals: [path = ""], options, print, note }) {
@@ -25,6 +25,7 @@ export const verb = defineVerb({
       skipBadRows: options.skipBadRows,
       repair: options.repair,
       maxMegapixels: options.maxMegapixels,
+      stride: options.stride,
     });
     for (const text of notes) note(text);
     const { nodeTaskNamed } = await import("../../tasks/table-node.js");
@@ -34,7 +35,9 @@ export const verb = defineVerb({
       throw new ConfigError(`eval ${path}: expected a task that compares with a truth, got ${model.task.name}`);
     const { run } = splitRunPath(path);
     const metrics = { ...measurement?.result(), ...(await measure?.({ model, run, examples, measurement })) };
-    print(metricsTable({ [`${examples.length} examples`]: metrics }));
-    return { run: path, data, examples: examples.length, metrics };
+    const { textCount } = await import("../../tasks/windows.js");
+    const count = textCount(examples);
+    print(metricsTable({ [`${count} examples`]: metrics }));
+    return { run: path, data, examples: count, metrics };
   },
 });

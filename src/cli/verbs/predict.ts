@@ -4,7 +4,7 @@ import { basename, extname, join } from "node:path";
 import { ConfigError } from "../../util/errors.js";
 import { formatTable } from "../../util/text.js";
 import { number, flag, integer, text } from "../options.js";
-import { dataOptions, deviceOptions } from "../training-options.js";
+import { dataOptions, deviceOptions, taskOptions } from "../training-options.js";
 import { defineVerb } from "../verb.js";
 
 type Row = Readonly<Record<string, unknown>>;
@@ -37,11 +37,7 @@ export const verb = defineVerb({
     threshold: number({ help: "below this probability (or likeness) there is no label", minimum: 0, maximum: 1 }),
     gallery: text({ help: "image-recognition: who is known", placeholder: "FILE", defaultText: "RUN/gallery.safetensors" }),
     probabilities: flag({ help: "give the probability of every class", default: true }),
-    stride: integer({
-      help: "text-classification: read a longer text in windows that share N tokens, in place of cutting it",
-      minimum: 0,
-      placeholder: "N",
-    }),
+    stride: taskOptions.stride,
     textColumn: dataOptions.textColumn,
     skipBadRows: dataOptions.skipBadRows,
     maxMegapixels: dataOptions.maxMegapixels,
@@ -77,14 +73,11 @@ export const verb = defineVerb({
     const random = [options.count, options.seed].some((value) => value !== undefined);
     if (random && takesNoInputs !== true)
       throw new ConfigError(`--count, --seed: expected a run of image-generation, got ${model.task.name}`);
-    if (options.stride !== undefined && model.task.name !== "text-classification")
-      throw new ConfigError(`--stride: expected a run of text-classification, got ${model.task.name}`);
     const {
       examples,
       names,
       rows,
       badRows,
-      parts,
       notes = [],
     } = await readInputs(model, inputs, {
       count: options.count,
@@ -98,7 +91,7 @@ export const verb = defineVerb({
     if (badRows > 0) note(`${badRows} inputs that cannot be read were left out`);
     const { gallery, threshold } = options;
     const own = await model.answers(examples);
-    const given = (await conclude?.(model, own, { run: path, gallery, threshold, parts, examples })) ?? own;
+    const given = (await conclude?.(model, own, { run: path, gallery, threshold, examples })) ?? own;
     if (options.draw?.endsWith(".png") === true && drawTogether !== undefined) {
       await writeFile(options.draw, await drawTogether(model, given));
       note(`${given.length} samples in ${options.draw}`);
