@@ -71,15 +71,26 @@ class File {
 export default async function* reporter(events) {
   const times = new Map(); // how long each file's process ran, and the end of what it wrote: known before its last test is passed on
   const said = new Map();
+  const paths = []; // of the test files, in the order of their reports
   const failures = [];
   const counts = [];
   const names = []; // of the test at hand and those around it
   let file;
+  const numbers = new Set(); // of its outermost tests: one that comes again is another file's
+  let isOver = false; // the next test is another file's
 
   for await (const { type, data } of events) {
     const path = data.file === undefined ? undefined : resolve(data.file);
     const ofFile = data.nesting === 0 && path === resolve(data.name ?? "");
+    if (type === "test:enqueue" && ofFile) paths.push(path);
     if (type === "test:complete" && ofFile) times.set(path, data.details.duration_ms);
+    else if (type === "test:complete" && data.nesting === 0) {
+      if (numbers.has(data.testNumber)) {
+        numbers.clear();
+        isOver = true;
+      }
+      numbers.add(data.testNumber);
+    }
     if (type === "test:stdout" || type === "test:stderr") said.set(path, `${said.get(path) ?? ""}${data.message}`.slice(-8000));
     // These events, and no others, arrive file by file, in the order of the tests.
     if (!["test:start", "test:pass", "test:fail", "test:diagnostic"].includes(type)) continue;
@@ -87,11 +98,16 @@ export default async function* reporter(events) {
       counts.push(data.message);
       continue;
     }
-    if (path !== undefined && path !== file?.path) {
+    // The path of an event is where the test is written, which may be a module that several files share. Node 24 says of which
+    // file; before, all events of a file came before those of the next.
+    const following = paths[paths.indexOf(file?.path) + 1];
+    const guess = paths.includes(path) ? path : file === undefined || isOver ? following : file.path;
+    const at = data.entryFile === undefined ? guess : resolve(data.entryFile);
+    if (file === undefined || (at !== undefined && at !== file.path)) {
       if (file !== undefined) yield file.report(times.get(file.path));
-      file = new File(path);
+      file = new File(at);
+      isOver = false;
     }
-    file ??= new File(undefined);
     if (type === "test:start") names[data.nesting] = data.name;
     else if (type === "test:diagnostic") file.notes.push(data.message);
     else if (data.skip !== undefined) file.skip(data.skip);
@@ -100,7 +116,7 @@ export default async function* reporter(events) {
       const { error } = data.details;
       if (ofFile) file.fail(error, said.get(path) ?? "");
       else {
-        const where = data.line === undefined ? "" : ` (line ${data.line})`;
+        const where = data.line === undefined ? "" : ` (${path === file.path ? "" : `${shown(path)}, `}line ${data.line})`;
         const name = [...names.slice(0, data.nesting), data.name].join(" > ");
         file.failures.push({ name: name + where, lines: describe(error.cause ?? error) });
       }
