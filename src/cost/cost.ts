@@ -86,7 +86,7 @@ export function cost(model: Module, inputs: SummaryInput | readonly SummaryInput
   const list = isInputList(inputs) ? inputs : [inputs];
   const xs = list.map((x, i) => (x instanceof Tensor ? x : input(i === 0 ? "x" : `x${i}`, x)));
   const summary = model.summary(...xs);
-  const output = (model.forward as unknown as (...xs: readonly Tensor[]) => unknown).apply(model, xs);
+  const output = (model.forward as (...xs: readonly Tensor[]) => unknown).apply(model, xs);
   const loss = options.loss?.(output) ?? firstTensor(output)?.mean();
   const result = firstTensor(output);
   if (loss === undefined || result === undefined)

@@ -98,7 +98,7 @@ async function fetchBytes(file: KnownFile, url: string, options: FindOptions): P
     const total = Number(response.headers.get("content-length") ?? Number.NaN);
     const pieces: Uint8Array[] = [];
     let receivedBytes = 0;
-    for await (const piece of response.body as unknown as AsyncIterable<Uint8Array>) {
+    for await (const piece of response.body as AsyncIterable<Uint8Array>) {
       pieces.push(piece);
       receivedBytes += piece.length;
       onProgress?.({ file: file.name, receivedBytes, ...(Number.isNaN(total) ? {} : { totalBytes: total }) });

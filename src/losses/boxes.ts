@@ -16,7 +16,7 @@ function sides(boxes: Tensor, where: string): readonly [Tensor, Tensor, Tensor, 
   const last = normalizeAxis(-1, boxes.rank, where);
   if (!dimEquals(boxes.shape[last] as number, 4))
     throw new ShapeError(`${where}: expected boxes [.., 4], got ${formatShape(boxes.shape)}`);
-  return [0, 1, 2, 3].map((i) => boxes.slice(last, i, i + 1)) as unknown as readonly [Tensor, Tensor, Tensor, Tensor];
+  return [0, 1, 2, 3].map((i) => boxes.slice(last, i, i + 1)) as [Tensor, Tensor, Tensor, Tensor];
 }
 
 interface Overlap {

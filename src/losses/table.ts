@@ -30,4 +30,4 @@ export type LossName = keyof typeof LOSSES;
 
 /** The loss that a description names: `{ name: "crossEntropy", labelSmoothing: 0.1 }`. ConfigError for an unknown name or option. */
 export const lossFrom = (description: { readonly name: string; readonly [option: string]: unknown }): Loss =>
-  fromTable("loss", LOSSES as unknown as Table<Loss>, description);
+  fromTable("loss", LOSSES as Table<Loss>, description);

@@ -98,7 +98,7 @@ export class SmallBackbone extends Module implements Backbone {
   features(x: Tensor): readonly [Tensor, Tensor, Tensor] {
     let h = this.stem.forward(x); // [N, w₀, H/4, W/4]
     const maps = this.stages.map(({ down, block }) => (h = block.forward(down?.forward(h) ?? h)));
-    return maps.slice(1) as unknown as readonly [Tensor, Tensor, Tensor];
+    return maps.slice(1) as [Tensor, Tensor, Tensor];
   }
 
   override forward(x: Tensor): readonly [Tensor, Tensor, Tensor] {
@@ -121,11 +121,11 @@ export class ResNetBackbone extends Module implements Backbone {
     if (net.maxpool === null) throw new ConfigError("ResNetBackbone: expected a ResNet for large images, got one for 32 × 32");
     if (net.fc !== null) throw new ConfigError("ResNetBackbone: expected a ResNet without classifier (numClasses: null)");
     this.net = net;
-    this.featureChannels = net.stageChannels.slice(1) as unknown as readonly [number, number, number];
+    this.featureChannels = net.stageChannels.slice(1) as [number, number, number];
   }
 
   features(x: Tensor): readonly [Tensor, Tensor, Tensor] {
-    return this.net.features(x).slice(1) as unknown as readonly [Tensor, Tensor, Tensor];
+    return this.net.features(x).slice(1) as [Tensor, Tensor, Tensor];
   }
 
   override forward(x: Tensor): readonly [Tensor, Tensor, Tensor] {

@@ -123,7 +123,7 @@ export function modelFromConfig<A extends ArchitectureName>(
   config: Json,
   options: PretrainedOptions = {},
 ): PretrainedModel<A> {
-  return (ARCHITECTURES[architecture] as unknown as Architecture<PretrainedModel<A>>).make(config, options);
+  return (ARCHITECTURES[architecture] as Architecture<PretrainedModel<A>>).make(config, options);
 }
 
 /** Hugging Face's class that a model is; undefined for one that it has not. */

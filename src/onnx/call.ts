@@ -5,9 +5,10 @@ import type { AttributeValue, Dim, Tensor, TensorType } from "../graph/index.js"
 import { isStatic } from "../graph/index.js";
 import { DataError, UnsupportedOpError } from "../util/errors.js";
 import { DEFAULTS } from "./defaults.js";
-import type { Known, Reader } from "./known.js";
+import type { Reader } from "./fold.js";
+import type { Known } from "./known.js";
 import { numbersOf, tensorOfKnown } from "./known.js";
-import type { AttributeProto, GraphProto, NodeProto } from "./protobuf.js";
+import type { AttributeProto, GraphProto, NodeProto } from "./messages.js";
 
 /** A value of the file. It enters the graph only if something needs it as a tensor. */
 export interface Operand extends TensorType {

@@ -6,8 +6,8 @@ import { dimEquals, DTYPES, isLeaf, isStatic, SymbolicDim } from "../graph/index
 import type { AttributeKind } from "../ops/index.js";
 import { opOf } from "../ops/index.js";
 import { ConfigError, UnsupportedOpError } from "../util/errors.js";
-import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./protobuf.js";
-import { encodeModel } from "./protobuf.js";
+import { encodeModel } from "./encode.js";
+import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./messages.js";
 
 /** The opset of the files that Descent writes: the newest that the common runtimes of 2025 and 2026 all read. */
 export const OPSET = 21;

@@ -1,7 +1,7 @@
 /**
  * @module Function bodies: a node that calls a function of the file is replaced by the function's own nodes.
  */
-import type { AttributeProto, FunctionProto, NodeProto } from "./protobuf.js";
+import type { AttributeProto, FunctionProto, NodeProto } from "./messages.js";
 
 /** Functions by `domain::name`. */
 export type Functions = ReadonlyMap<string, FunctionProto>;

@@ -8,12 +8,12 @@ import { DataError, DescentError, DTypeError, ShapeError, UnsupportedOpError } f
 import type { Operand } from "./call.js";
 import { Call, operandOf } from "./call.js";
 import { conversionOf, convert } from "./convert.js";
+import { decodeModel } from "./decode.js";
 import { bodyOf, calledBy, type Functions, functionsOf } from "./functions.js";
 import { type Known, knownOf } from "./known.js";
+import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./messages.js";
 import type { ExternalData } from "./numbers.js";
 import { dtypeOf, numbersOfTensor } from "./numbers.js";
-import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./protobuf.js";
-import { decodeModel } from "./protobuf.js";
 
 export interface ImportOptions {
   /** What messages call the file. */

@@ -4,7 +4,7 @@
 import type { DType, TensorData, TypedArray } from "../graph/index.js";
 import { DTYPES, sizeOf } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
-import type { TensorProto } from "./protobuf.js";
+import type { TensorProto } from "./messages.js";
 
 /** Gives `length` bytes from `offset` of a file beside the model, by the name that the model has for it. */
 export type ExternalData = (location: string, offset: number, length: number) => Uint8Array;

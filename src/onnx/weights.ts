@@ -2,7 +2,7 @@
  * @module The numbers of an ONNX file by name, without its graph: for weights that go into a model described elsewhere.
  */
 import type { TensorData } from "../graph/index.js";
-import { decodeModel } from "./protobuf.js";
+import { decodeModel } from "./decode.js";
 import type { ExternalData } from "./numbers.js";
 import { dtypeOf, numbersOfTensor } from "./numbers.js";
 

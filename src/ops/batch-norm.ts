@@ -162,7 +162,7 @@ export const BatchNormTrain: Op<{ epsilon: number }, Three> = {
   // dx = (scale·r)·dy − (scale·r²·ds/n)·(x − μ) − scale·r·db/n: per channel an affine map of dy and one of x. Gradients to the
   // statistics add dμ/n and 2·dv·(x − μ)/n.
   gradient: ({ inputs: [x, scale], outputs, dy, dys, attributes: { epsilon } }) => {
-    const [, mean, variance] = outputs as unknown as Three;
+    const [, mean, variance] = outputs as Three;
     const n = elementCount(staticShape(x.shape, "gradient of BatchNorm")) / staticDim(x.shape[1], "gradient of BatchNorm");
     const r = variance.add(epsilon).sqrt().reciprocal();
     const db = channelSum(dy);
@@ -214,7 +214,7 @@ export const BatchNorm: Op<{ epsilon: number; momentum: number }, BatchNormInput
   batch: { unroll: "in training each example would have statistics of its own" },
   resolve: ({ inputs: [x, scale, bias, runningMean, runningVariance], attributes: { epsilon, momentum }, mode }) => {
     if (mode === "eval") return [emitOne(BatchNormalization, [x, scale, bias, runningMean, runningVariance], { epsilon })];
-    const [y, mean, variance] = emit(BatchNormTrain, [x, scale, bias], { epsilon }) as unknown as Three;
+    const [y, mean, variance] = emit(BatchNormTrain, [x, scale, bias], { epsilon }) as Three;
     const n = elementCount(staticShape(x.shape, "BatchNorm in training")) / staticDim(x.shape[1], "BatchNorm in training");
     if (n < 2)
       throw new ShapeError(`BatchNorm: expected more than 1 value for each channel in training, got ${formatShape(x.shape)}`);

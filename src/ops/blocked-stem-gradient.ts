@@ -14,8 +14,8 @@ import type { Window } from "./window.js";
  * and for windows that begin inside x or end before its end.
  */
 export function blockedStemGradient(x: Tensor, dy: Tensor, window: Window, block: number): Tensor | undefined {
-  const [kernelHeight, kernelWidth] = window.kernel_shape as unknown as readonly [number, number];
-  const [down, right] = window.strides as unknown as readonly [number, number];
+  const [kernelHeight, kernelWidth] = window.kernel_shape as readonly [number, number];
+  const [down, right] = window.strides as readonly [number, number];
   const [n, c, h, w] = x.shape as Picture;
   const [, m, yh, yw] = dy.shape as Picture;
   const { width, rows } = pixelsOf(yh, yw, block);

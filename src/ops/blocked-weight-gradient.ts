@@ -150,7 +150,7 @@ export function blockedWeightGradient(x: Tensor, dy: Tensor, window: Window, blo
   const [rows, columns] = [0, 1].map((i) =>
     phases(kernel_shape[i] as number, strides[i] as number, dilations[i] as number, pads[i] as number),
   ) as [ReturnType<typeof phases>, ReturnType<typeof phases>];
-  const [sh, sw] = strides as unknown as readonly [number, number];
+  const [sh, sw] = strides as readonly [number, number];
   if (h % sh !== 0 || w % sw !== 0) return undefined;
   const [ph, pw] = [h / sh, w / sw];
   for (const [{ axis }, length, slid] of [

@@ -46,7 +46,7 @@ type BlockedConvAttributes = Window & {
   readonly activation?: string;
   readonly activation_params?: readonly number[];
 };
-type BlockedConvInputs = readonly [Tensor, Tensor, Tensor | null, Tensor | null];
+export type BlockedConvInputs = readonly [Tensor, Tensor, Tensor | null, Tensor | null];
 
 /**
  * activation(conv(x, w) + b + sum), in one pass: x, sum and y in blocks (x as it is where it has fewer channels than a block), w as

@@ -3,78 +3,30 @@
  * are the three faces of one trilinear form ⟨y, conv(x, w)⟩: each is linear in both its inputs, and the gradient of each is
  * the other two, so gradients of every order stay among them. As in every framework, "convolution" is cross-correlation.
  */
-import type { Dim, Node, Shape, Tensor } from "../graph/index.js";
+import type { Dim, Shape, Tensor } from "../graph/index.js";
 import { dimAdd, dimEquals, dimMul, formatShape, isFloat, isStatic, staticDim, staticShape } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
-import type { Cost, Op, OptionalTensor, Target } from "./op.js";
-import { bytesMoved, elementCount, emitOne, expectDType, expectSameDType } from "./op.js";
+import type { ConvAttributes, Weighted } from "./conv-op.js";
+import {
+  allButChannels,
+  batchToGroups,
+  batchWeighted,
+  checkBias,
+  checkWeights,
+  CONV_ATTRIBUTES,
+  convCost,
+  convOnly,
+  groupsToBatch,
+  leadToGroups,
+  mergeBatch,
+  shapeOfInput,
+  shapeOfOutput,
+  splitBatch,
+} from "./conv-op.js";
+import type { Op, OptionalTensor, Target } from "./op.js";
+import { emitOne, expectDType, expectSameDType } from "./op.js";
 import type { Window, WindowOptions } from "./window.js";
-import { padSpatial, perAxis, slidShape, spreadSpatial, tapOf, WINDOW_ATTRIBUTES, windowOf, windowTaps } from "./window.js";
-
-type ConvAttributes = Window & { readonly group: number };
-const CONV_ATTRIBUTES = { ...WINDOW_ATTRIBUTES, group: "int" } as const;
-/** The attributes of Conv among those of an op that has more. */
-const convOnly = ({ kernel_shape, strides, pads, dilations, group }: ConvAttributes): ConvAttributes => ({
-  kernel_shape,
-  strides,
-  pads,
-  dilations,
-  group,
-});
-
-/** The axes that a gradient to the bias sums over. */
-const allButChannels = (x: Tensor): number[] => x.shape.map((_, i) => i).filter((i) => i !== 1);
-
-/** 2·(elements of y)·(multiply-adds for one of them): the same for a convolution and both its gradients. */
-function convCost(y: (node: Node) => Shape, w: (node: Node) => Shape): (node: Node) => Cost {
-  return (node) => ({ flops: 2 * elementCount(y(node)) * elementCount(w(node).slice(1)), bytes: bytesMoved(node) });
-}
-const shapeOfInput =
-  (i: number) =>
-  (node: Node): Shape =>
-    (node.inputs[i] as Tensor).shape;
-const shapeOfOutput = (node: Node): Shape => (node.outputs[0] as Tensor).shape;
-
-/** Checks weights [M, C/group, …kernel] against the C channels of x. */
-function checkWeights(channels: Dim, w: Shape, kernel_shape: readonly number[], group: number, where: string): void {
-  const [m, c] = w as [Dim, Dim];
-  const fits =
-    w.length === kernel_shape.length + 2 &&
-    kernel_shape.every((k, i) => w[i + 2] === k) &&
-    typeof m === "number" &&
-    m % group === 0 &&
-    dimEquals(channels, dimMul(c, group));
-  if (!fits) {
-    const expected = `[M, ${typeof channels === "number" ? channels / group : channels}, ${kernel_shape.join(", ")}]`;
-    const groups = group === 1 ? "" : ` with M a multiple of ${group} groups`;
-    throw new ShapeError(`${where}: expected weights ${expected}${groups} for ${channels} channels, got ${formatShape(w)}`);
-  }
-}
-
-function checkBias(bias: OptionalTensor, x: Tensor, channels: Dim, where: string): void {
-  if (bias === null) return;
-  expectSameDType(where, x, bias);
-  if (bias.rank !== 1 || !dimEquals(bias.shape[0] as Dim, channels))
-    throw new ShapeError(`${where}: expected a bias [${channels}], got ${formatShape(bias.shape)}`);
-}
-
-// --- batching: a mapped axis joins N, or, where the weights are mapped too, becomes groups ------------------------------
-
-/** [B, N, …] → [B·N, …]. */
-const mergeBatch = (x: Tensor): Tensor => x.reshape([dimMul(x.shape[0] as Dim, x.shape[1] as Dim), ...x.shape.slice(2)]);
-const splitBatch = (x: Tensor, size: Dim, n: Dim): Tensor => x.reshape([size, n, ...x.shape.slice(1)]);
-/** [B, N, C, …] → [N, B·C, …]; without a mapped axis it is repeated. */
-function batchToGroups(x: Tensor, mapped: boolean | undefined, size: Dim): Tensor {
-  const t = mapped ? x : x.unsqueeze(0).expand([size, ...x.shape]);
-  const [n, c] = [t.shape[1] as Dim, t.shape[2] as Dim];
-  return t.swapAxes(0, 1).reshape([n, dimMul(size, c), ...t.shape.slice(3)]);
-}
-/** [N, B·C, …] → [B, N, C, …]. */
-const groupsToBatch = (y: Tensor, size: number): Tensor =>
-  y.reshape([y.shape[0] as Dim, size, staticDim(y.shape[1], "vmap of Conv") / size, ...y.shape.slice(2)]).swapAxes(0, 1);
-/** [B, M, …] → [B·M, …]; without a mapped axis it is repeated. */
-const leadToGroups = (w: Tensor, mapped: boolean | undefined, size: Dim): Tensor =>
-  mergeBatch(mapped ? w : w.unsqueeze(0).expand([size, ...w.shape]));
+import { padSpatial, perAxis, slidShape, spreadSpatial, tapOf, windowOf, windowTaps } from "./window.js";
 
 // --- the three faces --------------------------------------------------------------------------------------------------
 
@@ -83,7 +35,7 @@ const leadToGroups = (w: Tensor, mapped: boolean | undefined, size: Dim): Tensor
  *
  * Shapes: x [N, C, …], w [M, C/group, …kernel], b [M] → y [N, M, …].
  */
-export const Conv: Op<ConvAttributes, readonly [Tensor, Tensor, Tensor | null]> = {
+export const Conv: Op<ConvAttributes, Weighted> = {
   name: "Conv",
   domain: "",
   attributes: CONV_ATTRIBUTES,
@@ -101,16 +53,7 @@ export const Conv: Op<ConvAttributes, readonly [Tensor, Tensor, Tensor | null]> 
     needs[2] ? dy.sum(allButChannels(dy)) : null,
   ],
   cost: convCost(shapeOfOutput, shapeOfInput(1)),
-  batch: ({ inputs: [x, w, b], mapped, size, attributes }) => {
-    if (!mapped[1] && !mapped[2]) return [splitBatch(emitOne(Conv, [mergeBatch(x), w, b], attributes), size, x.shape[1] as Dim)];
-    const count = staticDim(size, "vmap of Conv");
-    const grouped = [
-      batchToGroups(x, mapped[0], size),
-      leadToGroups(w, mapped[1], size),
-      b === null ? null : leadToGroups(b, mapped[2], size),
-    ] as const;
-    return [groupsToBatch(emitOne(Conv, grouped, { ...attributes, group: attributes.group * count }), count)];
-  },
+  batch: (c) => batchWeighted(Conv, c),
 };
 
 type InputGradientAttributes = ConvAttributes & { readonly input_shape: readonly Dim[] };
@@ -189,7 +132,7 @@ function transposedLengths(x: Shape, { output_padding, ...w }: TransposeAttribut
  *
  * Shapes: x [N, C, …], w [C, M/group, …kernel], b [M] → y [N, M, …].
  */
-export const ConvTranspose: Op<TransposeAttributes, readonly [Tensor, Tensor, Tensor | null]> = {
+export const ConvTranspose: Op<TransposeAttributes, Weighted> = {
   name: "ConvTranspose",
   domain: "",
   attributes: { ...CONV_ATTRIBUTES, output_padding: "ints" },
@@ -212,18 +155,7 @@ export const ConvTranspose: Op<TransposeAttributes, readonly [Tensor, Tensor, Te
     needs[2] ? dy.sum(allButChannels(dy)) : null,
   ],
   cost: convCost(shapeOfInput(0), shapeOfInput(1)),
-  batch: ({ inputs: [x, w, b], mapped, size, attributes }) => {
-    if (!mapped[1] && !mapped[2]) {
-      return [splitBatch(emitOne(ConvTranspose, [mergeBatch(x), w, b], attributes), size, x.shape[1] as Dim)];
-    }
-    const count = staticDim(size, "vmap of ConvTranspose");
-    const grouped = [
-      batchToGroups(x, mapped[0], size),
-      leadToGroups(w, mapped[1], size),
-      b === null ? null : leadToGroups(b, mapped[2], size),
-    ] as const;
-    return [groupsToBatch(emitOne(ConvTranspose, grouped, { ...attributes, group: attributes.group * count }), count)];
-  },
+  batch: (c) => batchWeighted(ConvTranspose, c),
   lower: ({ node, inputs: [x, w, b], attributes, target }) => {
     const lengths = (node.outputs[0] as Tensor).shape.slice(2);
     if (target === "onnx" || !isStatic(lengths) || usesTranspose(attributes, target)) return undefined;

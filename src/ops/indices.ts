@@ -16,4 +16,5 @@ export const fromStart = (indices: Tensor, length: number): Tensor =>
 
 /** Every input with the mapped axis in front: those without one are repeated. */
 export const allMapped = <I extends readonly Tensor[]>(c: { inputs: I; mapped: readonly boolean[]; size: Dim }): I =>
-  c.inputs.map((t, i) => (c.mapped[i] ? t : t.expand([c.size, ...t.shape]))) as unknown as I;
+  // As many tensors as there were, which the type of `map` does not say.
+  c.inputs.map((t, i) => (c.mapped[i] ? t : t.expand([c.size, ...t.shape]))) as readonly Tensor[] as I;

@@ -2,9 +2,9 @@
  * @module The softmax family: what turns logits into probabilities, and the cross-entropy that is computed with it in few
  * passes. Label smoothing, ignored indices and class weights are composed in `losses/`.
  */
-import type { Dim, DType } from "../graph/index.js";
 import { formatShape, isFloat, normalizeAxis, sameShape, Tensor } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
+import { allMapped, INDEX } from "./indices.js";
 import type { Op } from "./op.js";
 import { bytesMoved, elementCount, emitOne, expectDType, expectSameDType, perElement } from "./op.js";
 
@@ -56,20 +56,15 @@ export const LogSoftmax = normalizedExponential("LogSoftmax", {
   },
 });
 
-const LABELS: readonly DType[] = ["int32", "int64"];
-
 function expectLabels(where: string, logits: Tensor, labels: Tensor): void {
   expectDType(where, logits.dtype, isFloat, "floating-point logits");
-  expectDType(where, labels.dtype, LABELS, "int32 or int64 labels");
+  expectDType(where, labels.dtype, INDEX, "int32 or int64 labels");
   if (logits.rank === 0 || !sameShape(logits.shape.slice(0, -1), labels.shape)) {
     throw new ShapeError(
       `${where}: expected labels ${formatShape(logits.shape.slice(0, -1))} for logits ${formatShape(logits.shape)}, got ${formatShape(labels.shape)}`,
     );
   }
 }
-
-const repeated = <I extends readonly Tensor[]>(c: { inputs: I; mapped: readonly boolean[]; size: Dim }): I =>
-  c.inputs.map((t, i) => (c.mapped[i] ? t : t.expand([c.size, ...t.shape]))) as unknown as I;
 
 /**
  * The negative log-probability of each example's label: loss[n] = ln Σₖ exp(logits[n, k]) − logits[n, labels[n]].
@@ -86,7 +81,7 @@ export const SoftmaxCrossEntropy: Op<None, Two> = {
   },
   gradient: ({ inputs: [logits, labels], dy }) => [emitOne(SoftmaxCrossEntropyGradient, [dy, logits, labels], {}), null],
   cost: (node) => ({ flops: 12 * elementCount((node.inputs[0] as Tensor).shape), bytes: bytesMoved(node) }),
-  batch: (c) => [emitOne(SoftmaxCrossEntropy, repeated(c), {})],
+  batch: (c) => [emitOne(SoftmaxCrossEntropy, allMapped(c), {})],
   lower: ({ inputs: [logits, labels] }) => {
     const picked = logSoftmax(logits).gatherElements(labels.unsqueeze(-1), -1);
     return [picked.squeeze(-1).neg()];
@@ -116,7 +111,7 @@ export const SoftmaxCrossEntropyGradient: Op<None, Three> = {
     ];
   },
   cost: perElement(14),
-  batch: (c) => [emitOne(SoftmaxCrossEntropyGradient, repeated(c), {})],
+  batch: (c) => [emitOne(SoftmaxCrossEntropyGradient, allMapped(c), {})],
   lower: ({ inputs: [dy, logits, labels] }) => {
     const classes = logits.shape[logits.rank - 1] as number;
     return [

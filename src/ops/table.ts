@@ -52,7 +52,7 @@ const FAMILIES = {
 export const OPS: ReadonlyMap<string, TableOp> = new Map(
   Object.values(FAMILIES)
     .flat()
-    .map((op) => [op.name, op as unknown as TableOp]),
+    .map((op) => [op.name, op as TableOp]),
 );
 
 /** The entry of a name; UnsupportedOpError, with the nearest name, if there is none. */

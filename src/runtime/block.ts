@@ -6,7 +6,7 @@ import { fromNumbers, Graph, input } from "../graph/index.js";
 import { exportGraph } from "../onnx/index.js";
 import { toBlocks } from "../ops/index.js";
 import { SessionError } from "../util/errors.js";
-import type { Runtime } from "./runtime.js";
+import type { Runtime, Value } from "./runtime.js";
 
 /** The sizes that there are, for vectors of 256 and 512 bits. */
 const SIZES = [16, 8] as const;
@@ -28,7 +28,7 @@ async function probe(runtime: Runtime): Promise<number> {
     const numbers = Array.from({ length: 2 * CHANNELS }, (_, i) => i);
     using x = runtime.upload(fromNumbers("float32", [1, CHANNELS, 1, 2], numbers));
     const { y } = await session.run({ x });
-    const read = Array.from((await runtime.read(y as never)).data, Number);
+    const read = Array.from((await runtime.read(y as Value)).data, Number);
     return SIZES.find((size) => read.every((v, i) => v === numberAt(i, size))) ?? 1;
   } catch (error) {
     // An engine without these kernels refuses the file: then there are no blocks.

@@ -104,7 +104,7 @@ export class DirectEngine {
 
   /** Errors: any, where koffi or this engine is not to be had. */
   static async #load(): Promise<DirectEngine> {
-    const koffi = (await import("koffi")).default as unknown as Koffi;
+    const koffi = (await import("koffi")).default as Koffi;
     const base = koffi.load(libraryPath()).func("void *OrtGetApiBase()")();
     const [getApi, getVersion] = koffi.decode(base as bigint, koffi.array("void *", 2)) as [bigint, bigint];
     const version = koffi.call(getVersion, koffi.proto("str", [])) as string;

@@ -5,6 +5,6 @@ import { createWebRuntime } from "./ort-web.js";
 import { serveRuntime } from "./ort-worker.js";
 
 /** What a worker's global scope has of a port. */
-const scope = globalThis as unknown as { postMessage(message: unknown, transfer: ArrayBuffer[]): void };
+const scope = globalThis as { postMessage(message: unknown, transfer: ArrayBuffer[]): void };
 const receive = serveRuntime({ post: (message, transfer) => scope.postMessage(message, transfer) }, createWebRuntime);
 globalThis.addEventListener("message", (event) => receive(event.data));

@@ -122,7 +122,7 @@ export class Tokenizer {
   }
 
   /** The tokens of an encoding, as the vocabulary writes them. */
-  tokensOf(encoding: Encoding): string[] {
+  tokensOf(encoding: Pick<Encoding, "ids">): string[] {
     return Array.from(encoding.ids, (id) => this.#tokenOf[id] ?? "");
   }
 

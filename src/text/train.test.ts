@@ -107,10 +107,7 @@ test("characters: one token each, places and text come back; the rare ones are u
   const { ids, offsets } = await tokenizer.encode("not 是😀");
   assert.deepEqual([...offsets], [0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 7]);
   assert.equal(await tokenizer.decode(ids), "not 是😀");
-  assert.deepEqual(
-    tokenizer.tokensOf({ ids: Int32Array.from({ length: tokenizer.size }, (_, i) => i) } as never).join(""),
-    " benort是😀",
-  );
+  assert.deepEqual(tokenizer.tokensOf({ ids: Int32Array.from({ length: tokenizer.size }, (_, i) => i) }).join(""), " benort是😀");
   const few = await tokenizerFrom(
     await trainCharacters(["aaabbc"], { vocabularySize: 4, minFrequency: 2, specialTokens: ["[PAD]", "[UNK]"] }),
   );

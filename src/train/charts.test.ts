@@ -9,11 +9,11 @@ import { checkMarkup } from "./markup.test.util.js";
 
 const curve = { title: "t", xLabel: "step", yLabel: "loss" };
 /** Coordinates of the first path of the given class. */
-const pathOf = (svg: string, classes: string): number[][] =>
+const pathOf = (svg: string, classes: string): [number, number][] =>
   (new RegExp(`<path d="([^"]*)" class="${classes}"`).exec(svg)?.[1] ?? "")
     .split(/[ML]/)
     .slice(1)
-    .map((pair) => pair.split(" ").map(Number));
+    .map((pair) => pair.split(" ").map(Number) as [number, number]);
 
 test("ticks are round, in the domain, and few; a single value still has a scale", () => {
   assert.deepEqual(
@@ -69,11 +69,7 @@ test("a curve passes through its points, and breaks where a value is not finite"
   const points = pathOf(svg, "line s0");
   assert.equal(points.length, 4);
   assert.equal(svg.match(/<path d="M[^"]*M/)?.length, 1);
-  const [[x0, y0], [x1, y1], [x3, y3]] = points as [number[], number[], number[]] as never as [
-    [number, number],
-    [number, number],
-    [number, number],
-  ];
+  const [[x0, y0], [x1, y1], [x3, y3]] = points as [[number, number], [number, number], [number, number]];
   assert.ok(Math.abs((x1 - x0) * 3 - (x3 - x0)) < 0.5);
   assert.ok(Math.abs((y0 - y1) / 2 - (y0 - y3)) < 0.2 && y0 > y1);
   assert.match(svg, /<circle[^>]*><title>a: 0.5000 \(step 30\)<\/title>/);
@@ -96,7 +92,7 @@ test("a logarithmic curve leaves out what has no logarithm", () => {
     ],
   });
   checkMarkup(svg);
-  const ys = pathOf(svg, "line s0").map((point) => point[1] as number);
+  const ys = pathOf(svg, "line s0").map((point) => point[1]);
   assert.equal(ys.length, 3);
   assert.ok(Math.abs((ys[1] as number) - (ys[0] as number) - ((ys[2] as number) - (ys[1] as number))) < 0.3);
 });
@@ -106,8 +102,8 @@ test("a long noisy curve stays small, keeps its spike, and its average does not 
   const spiked = points.map(([x, y], i) => (i === 77_777 ? ([x, 9] as const) : ([x, y] as const)));
   const svg = lineChart({ ...curve, series: [{ name: "a", points: spiked, smooth: true }], yDomain: [0, 10] });
   assert.ok(svg.length < 20_000, `${svg.length} bytes`);
-  const faint = pathOf(svg, "line faint s0").map((point) => point[1] as number);
-  const mean = pathOf(svg, "line s0").map((point) => point[1] as number);
+  const faint = pathOf(svg, "line faint s0").map((point) => point[1]);
+  const mean = pathOf(svg, "line s0").map((point) => point[1]);
   const [top, bottom] = [34, 260];
   const yOf = (value: number): number => bottom - (value / 10) * (bottom - top);
   assert.ok(Math.abs(Math.min(...faint) - yOf(9)) < 0.2, "the spike");

@@ -1,9 +1,9 @@
 /**
  * @module Rows of the ops with sliding windows: convolution and pooling.
  */
-import type { Attributes } from "../../src/graph/index.js";
-import { emit, emitOne, MaxPool, MaxPoolGradient, MaxPoolPick } from "../../src/ops/index.js";
 import type { Tensor } from "../../src/graph/index.js";
+import type { Window } from "../../src/ops/index.js";
+import { emit, emitOne, MaxPool, MaxPoolGradient, MaxPoolPick } from "../../src/ops/index.js";
 import type { OpCase } from "./case.js";
 import { distinct, float, ties } from "./case.js";
 
@@ -45,7 +45,7 @@ const POOL_WINDOWS: readonly Windowed[] = [
   { variant: "side by side", x: [4, 6], y: [2, 2], kernel: [2, 3], strides: [2, 3] },
 ];
 
-const window = (w: Windowed): Attributes => ({
+const window = (w: Windowed): Window => ({
   kernel_shape: w.kernel,
   strides: w.strides ?? w.kernel.map(() => 1),
   pads: w.pads ?? [...w.kernel, ...w.kernel].map(() => 0),
@@ -95,10 +95,10 @@ const convRows: OpCase[] = CONV_WINDOWS.flatMap((w, i) =>
 });
 
 function leftOver(w: Windowed): number[] {
-  const { strides, pads, dilations } = window(w) as Record<string, number[]>;
+  const { strides, pads, dilations } = window(w);
   return w.x.map((length, i) => {
-    const reach = dilations![i]! * (w.kernel[i]! - 1) + 1;
-    return length + pads![i]! + pads![i + w.x.length]! - ((w.y[i]! - 1) * strides![i]! + reach);
+    const reach = dilations[i]! * (w.kernel[i]! - 1) + 1;
+    return length + pads[i]! + pads[i + w.x.length]! - ((w.y[i]! - 1) * strides[i]! + reach);
   });
 }
 
@@ -109,8 +109,8 @@ const poolRows: OpCase[] = POOL_WINDOWS.flatMap((w): OpCase[] => {
     [2, 2, ...w.y],
   ];
   const chosen = (op: typeof MaxPoolGradient, given: Tensor, pooled: Tensor): Tensor[] => {
-    const [values, places] = emit(MaxPool, [pooled], attributes as never) as [Tensor, Tensor];
-    return [emitOne(op, [given, pooled, values, places], attributes as never)];
+    const [values, places] = emit(MaxPool, [pooled], attributes) as [Tensor, Tensor];
+    return [emitOne(op, [given, pooled, values, places], attributes)];
   };
   return [
     { op: "MaxPool", variant: w.variant, operands: [float(x, distinct)], attributes },

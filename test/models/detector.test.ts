@@ -106,7 +106,7 @@ test("it learns two pictures by heart: every box is found, at its place", async 
     const { scores, boxes } = (await run(data)) as { scores: TensorData; boxes: TensorData };
     const truth = data.truth.data as Float32Array;
     for (let i = 0; i < 4; i++) {
-      const [x1, y1, x2, y2, k] = truth.subarray(i * 5, (i + 1) * 5) as unknown as [number, number, number, number, number];
+      const [x1, y1, x2, y2, k] = [...truth.subarray(i * 5, (i + 1) * 5)] as [number, number, number, number, number];
       // The surest place of this class inside the box.
       let best = { score: 0, at: 0 };
       points.forEach(([x, y], a) => {

@@ -10,7 +10,7 @@ import type {
   NodeProto,
   TensorProto,
   ValueInfoProto,
-} from "../../src/onnx/protobuf.js";
+} from "../../src/onnx/messages.js";
 import { Random } from "../../src/util/random.js";
 
 export type Given =

@@ -4,8 +4,8 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { importOnnx } from "../../src/onnx/import.js";
-import type { TensorProto } from "../../src/onnx/protobuf.js";
-import { encodeModel } from "../../src/onnx/protobuf.js";
+import type { TensorProto } from "../../src/onnx/messages.js";
+import { encodeModel } from "../../src/onnx/encode.js";
 import { DataError, UnsupportedOpError } from "../../src/util/errors.js";
 import { ints, list, modelOf, node, one, type OnnxFile, w } from "./file.js";
 

@@ -4,12 +4,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { grad } from "../../src/autodiff/index.js";
-import type { Tensor } from "../../src/graph/index.js";
+import type { Tensor, TensorData } from "../../src/graph/index.js";
 import { constant, fromNumbers, Graph, input, sizeOf } from "../../src/graph/index.js";
 import type { Mode } from "../../src/ops/index.js";
 import * as ops from "../../src/ops/index.js";
 import { channelBlock } from "../../src/runtime/block.js";
 import { compile, platformRuntime, prepareGraph } from "../../src/runtime/index.js";
+import type { RefValue } from "../../src/runtime/reference/index.js";
 import { evaluateReference } from "../../src/runtime/reference/index.js";
 import { Random } from "../../src/util/random.js";
 import { TOLERANCES } from "../tolerances.js";
@@ -53,13 +54,13 @@ async function check(
   assert.ok(used >= blocks, `expected at least ${blocks} convolutions in blocks, got ${used}`);
   await using executable = await compile(graph, { threads: 2 });
   const feeds = Object.fromEntries([...values].map(([leaf, data]) => [String(leaf.node.attributes["name"]), data]));
-  const got = await executable.call(Object.fromEntries(executable.inputs.map((name) => [name, feeds[name] as never])));
+  const got = await executable.call(Object.fromEntries(executable.inputs.map((name) => [name, feeds[name] as TensorData])));
   const wide = new Map([...values].map(([leaf, v]) => [leaf, { ...v, data: Float64Array.from(v.data as Float32Array) }]));
   const expected = evaluateReference([...outputs.values()], wide);
   [...outputs.keys()].forEach((name, i) => {
     const { dtype, shape, data } = got[name] as { dtype: "float32"; shape: readonly number[]; data: Float32Array };
     const value = { dtype, shape, data: Float64Array.from(data) };
-    assertClose(value, expected[i] as never, TOLERANCES.engineGraph, name);
+    assertClose(value, expected[i] as RefValue, TOLERANCES.engineGraph, name);
   });
 }
 

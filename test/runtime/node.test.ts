@@ -94,7 +94,7 @@ test("a disposed value is gone, and a feed may be disposed of while its run is u
   x[Symbol.dispose]();
   x[Symbol.dispose]();
   const outputs = await run;
-  assert.deepEqual([...(await runtime.read(outputs["y"] as never)).data], [2, 3]);
+  assert.deepEqual([...(await runtime.read(outputs["y"] as Value)).data], [2, 3]);
   await assert.rejects(executable.run({ x }), /expected a value that is alive/);
 });
 

@@ -28,7 +28,7 @@ function boxesOf(dataset: Dataset, row: number): BoxRow[] {
   const [, most = 0, columns = BOX_COLUMNS] = shape;
   return Array.from({ length: most }, (_, j) =>
     Array.from(data.subarray((row * most + j) * columns, (row * most + j + 1) * columns), Number),
-  ).filter((numbers) => (numbers[4] as number) >= 0) as unknown as BoxRow[];
+  ).filter((numbers) => (numbers[4] as number) >= 0) as [number, number, number, number, ...number[]][];
 }
 
 async function fitted(dataset: Dataset, row: number, [channels = 3, height = 1, width = 1]: readonly number[]): Promise<Fitted> {

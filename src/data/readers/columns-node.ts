@@ -61,7 +61,7 @@ export function planColumn(name: string, type: string): ColumnPlan {
 
 /** The numbers of a vector, without a copy; they live as long as its chunk. */
 function numbersOf(vector: DuckDBVector, dtype: DType): TypedArray {
-  if ("items" in vector && ArrayBuffer.isView(vector.items)) return vector.items as unknown as TypedArray;
+  if ("items" in vector && ArrayBuffer.isView(vector.items)) return vector.items as TypedArray;
   // Booleans lie in a DataView, one byte each.
   const flags = new Uint8Array(vector.itemCount);
   for (let i = 0; i < flags.length; i++) flags[i] = vector.getItem(i) === true ? 1 : 0;
@@ -70,6 +70,7 @@ function numbersOf(vector: DuckDBVector, dtype: DType): TypedArray {
 }
 
 function missingIn(vector: DuckDBVector): Uint8Array | undefined {
+  // Every kind of vector has it, their base class does not say so.
   const { validity } = vector as unknown as { validity: { data: unknown; itemValid(i: number): boolean } };
   if (validity.data === null) return undefined;
   const mask = new Uint8Array(vector.itemCount);

@@ -7,6 +7,7 @@
  */
 import type { Graph, Node, Tensor } from "../../graph/index.js";
 import { constant, createNode, isStatic, rewriteGraph, withScope } from "../../graph/index.js";
+import type { BlockedConvInputs } from "../blocked.js";
 import {
   blockedAffine,
   BlockedConv,
@@ -22,12 +23,12 @@ import {
 import { blockedDepthwiseInputGradient, blockedInputGradient } from "../blocked-input-gradient.js";
 import { blockedStemGradient } from "../blocked-stem-gradient.js";
 import { blockedDepthwiseGradient, blockedWeightGradient } from "../blocked-weight-gradient.js";
+import type { ConvAttributes } from "../conv-op.js";
 import { emitOne } from "../op.js";
 import type { Window } from "../window.js";
 import { countUses } from "./fuse.js";
 
 type Inputs = readonly (Tensor | null)[];
-type ConvAttributes = Window & { readonly group: number };
 type Picture = readonly [number, number, number, number];
 
 /** Ops that treat each element by itself, so that the order of elements does not matter. */
@@ -120,7 +121,7 @@ class Blocking {
 
   #conv(node: Node, inputs: Inputs): readonly Tensor[] | undefined {
     const [x, w, b] = inputs as readonly [Tensor, Tensor, Tensor | null];
-    const attributes = node.attributes as unknown as ConvAttributes;
+    const attributes = node.attributes as ConvAttributes;
     const y = node.outputs[0] as Tensor;
     if (!this.#fits(y) || !isStatic(x.shape)) return undefined;
     const channels = x.shape[1] as number;
@@ -134,7 +135,7 @@ class Blocking {
 
   #inputGradient(node: Node, inputs: Inputs): readonly Tensor[] | undefined {
     const [dy, w] = inputs as readonly [Tensor, Tensor];
-    const { group, ...window } = node.attributes as unknown as ConvAttributes;
+    const { group, ...window } = node.attributes as ConvAttributes;
     const dx = node.outputs[0] as Tensor;
     if (!this.#fits(dx) || !this.#fits(dy)) return undefined;
     const isDepthwise = group === dx.shape[1] && group === dy.shape[1] && w.shape[1] === 1;
@@ -147,7 +148,7 @@ class Blocking {
   }
 
   #weightGradient(node: Node, [x, dy]: readonly [Tensor, Tensor]): readonly Tensor[] | undefined {
-    const { group, ...window } = node.attributes as unknown as ConvAttributes;
+    const { group, ...window } = node.attributes as ConvAttributes;
     const c = x.shape[1] as number;
     const isDepthwise = group === c && group === dy.shape[1];
     if (group === 1 && c < this.#block && this.#fits(dy) && isStatic(x.shape)) {
@@ -169,14 +170,14 @@ class Blocking {
 
   /** Pooling of one pixel: every other pixel of each row and column, and back. */
   #everyPixel(node: Node, x: Tensor): readonly Tensor[] | undefined {
-    const { kernel_shape, strides, pads } = node.attributes as unknown as Window;
+    const { kernel_shape, strides, pads } = node.attributes as Window;
     const xb = this.#twins.get(x);
     const [y] = node.outputs as [Tensor];
     const pooled = node.op === "AveragePool" ? [x, y] : [y, x];
     const [large, small] = pooled as [Tensor, Tensor];
     const divides = [0, 1].every((i) => large.shape[i + 2] === (strides[i] as number) * (small.shape[i + 2] as number));
     if (xb === undefined || !divides || kernel_shape.some((k) => k !== 1) || pads.some((p) => p !== 0)) return undefined;
-    const by = strides as unknown as readonly [number, number];
+    const by = strides as readonly [number, number];
     if (node.op !== "AveragePool") return this.#plain(blockedSpread(xb, by, this.#block));
     return this.#plain(blockedPick(xb, [0, 0], by, by, [0, 0, 0, 0], this.#block));
   }
@@ -184,7 +185,7 @@ class Blocking {
   /** Whole blocks of channels put on or cut off. */
   #padChannels(node: Node, inputs: Inputs): readonly Tensor[] | undefined {
     const [x, value] = inputs as readonly [Tensor, Tensor | null];
-    const { pads, mode } = node.attributes as unknown as { pads: readonly number[]; mode: string };
+    const { pads, mode } = node.attributes as { pads: readonly number[]; mode: string };
     const xb = this.#twins.get(x);
     const others = pads.filter((_, i) => i % 4 !== 1);
     const blocks = [pads[1] as number, pads[5] as number].map((width) => width / this.#block);
@@ -275,8 +276,8 @@ class Blocking {
     for (const [i, now, other] of [[0, a, b] as const, [1, b, a] as const]) {
       const conv = this.#onlyConv(node.inputs[i] as Tensor, now);
       if (conv === undefined || conv.inputs[3] !== null || a === b || other.rank === 0) continue;
-      const [x, w, bias] = conv.inputs as readonly [Tensor, Tensor, Tensor | null];
-      return emitOne(BlockedConv, [x, w, bias, this.#blocks(other)], conv.attributes as unknown as ConvAttributes);
+      const [x, w, bias] = conv.inputs as BlockedConvInputs;
+      return emitOne(BlockedConv, [x, w, bias, this.#blocks(other)], conv.attributes as ConvAttributes);
     }
     return undefined;
   }
@@ -285,7 +286,7 @@ class Blocking {
   #relu(node: Node, inputs: Inputs): Tensor | undefined {
     const conv = this.#onlyConv(node.inputs[0] as Tensor, inputs[0] as Tensor);
     if (conv === undefined) return undefined;
-    const attributes = { ...(conv.attributes as unknown as ConvAttributes), activation: "Relu" };
-    return emitOne(BlockedConv, conv.inputs as never, attributes);
+    const attributes = { ...(conv.attributes as ConvAttributes), activation: "Relu" };
+    return emitOne(BlockedConv, conv.inputs as BlockedConvInputs, attributes);
   }
 }

@@ -124,7 +124,7 @@ export const indexing: Readonly<Record<string, Kernel>> = {
     const [indices, values] = [call.x(0), call.x(1)];
     const depth = call.number("depth");
     const axis = call.axis("axis", indices.shape.length + 1, -1);
-    const [off, on] = values.data as unknown as [number, number];
+    const [off = 0, on = 1] = values.data;
     const shape = [...indices.shape.slice(0, axis), depth, ...indices.shape.slice(axis)];
     return [
       buildAt(values.dtype, shape, (index) => {

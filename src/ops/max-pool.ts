@@ -1,0 +1,158 @@
+/**
+ * @module MaxPool, its gradient and that gradient's: MaxPoolGradient and MaxPoolPick are transposes of each other, so gradients of
+ * every order stay among them.
+ */
+import type { Shape, Tensor } from "../graph/index.js";
+import { constant, formatShape, fromNumbers, sameShape, staticDim, staticShape } from "../graph/index.js";
+import { ShapeError } from "../util/errors.js";
+import type { Op } from "./op.js";
+import { emitOne, expectSameDType } from "./op.js";
+import type { One, PoolAttributes } from "./pool-op.js";
+import { inputOf, mergeMapped, outputOf, POOL_ATTRIBUTES, poolCost, pooledShape } from "./pool-op.js";
+import type { Window } from "./window.js";
+import { padSpatial, spreadSpatial, tapOf, windowTaps } from "./window.js";
+
+/**
+ * The largest element that the window sees; outside x there is −∞. The second output holds the place of each in the
+ * flattened x (the first one where several tie).
+ *
+ * Shapes: x [N, C, …] → y and places [N, C, …output lengths].
+ */
+export const MaxPool: Op<PoolAttributes, One> = {
+  name: "MaxPool",
+  domain: "",
+  attributes: POOL_ATTRIBUTES,
+  requiredOutputs: 1,
+  infer: ([x], attributes, where) => {
+    const shape = pooledShape(x, attributes, where);
+    return [
+      { shape, dtype: x.dtype },
+      { shape, dtype: "int64" },
+    ];
+  },
+  gradient: ({ inputs: [x], outputs, dy, attributes }) => [
+    emitOne(MaxPoolGradient, [dy, x, outputs[0] as Tensor, outputs[1] as Tensor], attributes),
+  ],
+  cost: poolCost(outputOf),
+  batch: (c) => {
+    const [values, places] = mergeMapped(MaxPool, c) as readonly [Tensor, Tensor];
+    // Places count from the start of the example, so they lose what the examples before them hold.
+    const each = staticShape(c.inputs[0].shape, "vmap of MaxPool").slice(1);
+    const length = each.reduce((a, b) => a * b, 1);
+    const before = Array.from({ length: staticDim(c.size, "vmap of MaxPool") }, (_, i) => i * length);
+    const offsets = constant(fromNumbers("int64", [before.length, ...each.map(() => 1)], before));
+    return [values, places.sub(offsets)];
+  },
+};
+
+type ChosenInputs = readonly [Tensor, Tensor, Tensor, Tensor];
+
+/** dy sent to the elements that were the largest (the first on ties, as in PyTorch), from (dy, x, y, places): [N, C, …] as x. */
+export const MaxPoolGradient: Op<PoolAttributes, ChosenInputs> = {
+  name: "MaxPoolGradient",
+  domain: "descent",
+  attributes: POOL_ATTRIBUTES,
+  infer: ([dy, x, y], _attributes, where) => {
+    checkPooled(dy, y, where);
+    return [{ shape: x.shape, dtype: x.dtype }];
+  },
+  gradient: ({ inputs: [, x, y, places], dy: g, attributes }) => [
+    emitOne(MaxPoolPick, [g, x, y, places], attributes),
+    null,
+    null,
+    null,
+  ],
+  cost: poolCost(inputOf),
+  batch: { unroll: "its places count from the start of each example" },
+  lower: ({ inputs: [dy, x, y, places], attributes, target }) => {
+    const shape = staticShape(x.shape, "gradient of MaxPool");
+    if (target === "webgpu" || target === "onnx") return [spreadToFirst(dy, x, y, attributes, shape)];
+    const flat = constant(0, x.dtype).expand([shape.reduce((a, b) => a * b, 1)]);
+    return [flat.scatterElements(places.reshape([-1]), dy.reshape([-1]), { reduction: "add" }).reshape(shape)];
+  },
+};
+
+/** The elements of g at the places that were the largest, from (g, x, y, places): [N, C, …] as y. */
+export const MaxPoolPick: Op<PoolAttributes, ChosenInputs> = {
+  name: "MaxPoolPick",
+  domain: "descent",
+  attributes: POOL_ATTRIBUTES,
+  infer: ([g, x, y], _attributes, where) => {
+    checkPooled(g, x, where);
+    return [{ shape: y.shape, dtype: y.dtype }];
+  },
+  gradient: ({ inputs: [, x, y, places], dy, attributes }) => [
+    emitOne(MaxPoolGradient, [dy, x, y, places], attributes),
+    null,
+    null,
+    null,
+  ],
+  cost: poolCost(outputOf),
+  batch: { unroll: "its places count from the start of each example" },
+  lower: ({ inputs: [g, x, y, places], attributes, target }) => {
+    if (target !== "webgpu" && target !== "onnx") {
+      return [
+        g
+          .reshape([-1])
+          .gatherElements(places.reshape([-1]), 0)
+          .reshape(y.shape),
+      ];
+    }
+    const padded = windowed(g, attributes, staticShape(y.shape, "gradient of MaxPool"));
+    const slid = staticShape(y.shape, "gradient of MaxPool").slice(2);
+    return [firstHits(x, y, attributes, (hit, tap) => hit.mul(tapOf(padded, tap, attributes, slid))).reduce((a, b) => a.add(b))];
+  },
+};
+
+function checkPooled(given: Tensor, like: Tensor, where: string): void {
+  expectSameDType(where, given, like);
+  if (!sameShape(given.shape, like.shape))
+    throw new ShapeError(`${where}: expected ${formatShape(like.shape)}, got ${formatShape(given.shape)}`);
+}
+
+/** x with the window's padding, and with what a window that hangs over the end (ceil_mode) needs beyond it. */
+function windowed(x: Tensor, w: Window, y: readonly number[], value = 0): Tensor {
+  return padSpatial(x, fullPads(w, staticShape(x.shape, "pooling"), y), value);
+}
+
+/** Pads with which the windows end exactly at the padded end; those that no window reaches are cut. */
+function fullPads(w: Window, x: Shape, y: readonly number[]): number[] {
+  const axes = w.kernel_shape.length;
+  const before = w.pads.slice(0, axes);
+  const after = w.kernel_shape.map((kernel, i) => {
+    const reach = ((y[i + 2] as number) - 1) * (w.strides[i] as number) + (w.dilations[i] as number) * (kernel - 1) + 1;
+    return reach - (before[i] as number) - (x[i + 2] as number);
+  });
+  return [...before, ...after];
+}
+
+/** For each place of the window, f of the mask (1 or 0) of the outputs that took their value there first. */
+function firstHits(x: Tensor, y: Tensor, w: Window, f: (hit: Tensor, tap: readonly number[]) => Tensor): Tensor[] {
+  const shape = staticShape(y.shape, "gradient of MaxPool");
+  const padded = windowed(x, w, shape, -Infinity);
+  let left: Tensor | undefined;
+  return windowTaps(w.kernel_shape).map((tap) => {
+    const equal = tapOf(padded, tap, w, shape.slice(2)).equal(y).cast(y.dtype);
+    const hit = left === undefined ? equal : equal.mul(left);
+    left = left === undefined ? equal.neg().add(1) : left.sub(hit);
+    return f(hit, tap);
+  });
+}
+
+/** For devices without the places: each tap's share of dy, put where the tap was. */
+function spreadToFirst(dy: Tensor, x: Tensor, y: Tensor, w: Window, shape: readonly number[]): Tensor {
+  const pooled = staticShape(y.shape, "gradient of MaxPool");
+  const pads = fullPads(w, shape, pooled);
+  const axes = w.kernel_shape.length;
+  const padded = shape.slice(2).map((length, i) => length + (pads[i] as number) + (pads[i + axes] as number));
+  const shares = firstHits(x, y, w, (hit, tap) => {
+    const wide = spreadSpatial(hit.mul(dy), w.strides);
+    const before = tap.map((k, i) => k * (w.dilations[i] as number));
+    const after = padded.map((length, i) => length - (before[i] as number) - staticDim(wide.shape[i + 2], "gradient of MaxPool"));
+    return padSpatial(wide, [...before, ...after]);
+  });
+  return padSpatial(
+    shares.reduce((a, b) => a.add(b)),
+    pads.map((width) => -width),
+  );
+}
