@@ -14,6 +14,7 @@ import {
   Module,
   normalInit,
   paddingMask,
+  splitHeads,
   zerosInit,
 } from "../nn/index.js";
 import { arange, split } from "../ops/index.js";
@@ -66,6 +67,17 @@ const residualInit = (layers: number): Initializer => normalInit(0.02 / Math.sqr
 const storedLinear = (from: number, to: number, weightInit: Initializer): Linear =>
   new Linear(from, to, { stored: "inOut", weightInit, biasInit: zerosInit });
 
+/** [N, T, 3·D] → queries, keys and values, each [N, h, T, d]. */
+function splitQueriesKeysValues(all: Tensor, heads: number): [Tensor, Tensor, Tensor] {
+  const [n, t, width] = all.shape as [Dim, Dim, number];
+  // A single token's heads lie in their order.
+  if (t === 1)
+    return split(all, [width / 3, width / 3, width / 3], -1).map((x) => splitHeads(x, heads)) as [Tensor, Tensor, Tensor];
+  // One transpose for all three, and pieces that lie in one place each.
+  const parts = all.reshape([n, t, 3, heads, width / 3 / heads]).transpose([2, 0, 3, 1, 4]);
+  return split(parts, [1, 1, 1]).map((part) => part.squeeze(0)) as [Tensor, Tensor, Tensor];
+}
+
 class Attention extends Module {
   readonly cAttn: Linear;
   readonly cProj: Linear;
@@ -83,13 +95,7 @@ class Attention extends Module {
   }
 
   override forward(x: Tensor, { mask, cache }: DecoderInputs = {}): Tensor {
-    const [n, t, width] = x.shape as [Dim, Dim, number];
-    // One transpose for all three, and pieces that lie in one place each.
-    const all = this.cAttn
-      .forward(x)
-      .reshape([n, t, 3, this.#heads, width / this.#heads])
-      .transpose([2, 0, 3, 1, 4]);
-    const [q, k, v] = split(all, [1, 1, 1]).map((part) => part.squeeze(0)) as [Tensor, Tensor, Tensor]; // [N, h, T, d]
+    const [q, k, v] = splitQueriesKeysValues(this.cAttn.forward(x), this.#heads); // [N, h, T, d]
     const allowed = mask === undefined ? {} : { mask: paddingMask(mask) };
     const y = attend(cache, q, k, v, { causal: true, dropout: this.#dropout, ...allowed }); // [N, h, T, d]
     return mergeHeads(y).pipe(this.cProj, this.residDropout); // [N, T, D]

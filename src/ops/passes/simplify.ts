@@ -2,8 +2,10 @@
  * @module Simplification: steps that change no value, bit for bit, left out. Gradients leave them behind: that of a sum is ones, which
  * meet a product at once.
  */
-import type { Graph, Tensor, TensorData } from "../../graph/index.js";
-import { isLeaf, rewriteGraph, sameShape } from "../../graph/index.js";
+import type { Graph, Node, Tensor, TensorData } from "../../graph/index.js";
+import { isLeaf, rewriteGraph, sameShape, withScope } from "../../graph/index.js";
+import { countUses } from "./fuse.js";
+import { onRows } from "./rows.js";
 
 /** Whether every element is the constant 1. */
 function isOnes(t: Tensor): boolean {
@@ -11,16 +13,40 @@ function isOnes(t: Tensor): boolean {
   return t.node.op === "Constant" && t.rank === 0 && Number((t.node.attributes["value"] as TensorData).data[0]) === 1;
 }
 
-/** The graph with x in place of x·1, 1·x and x/1. */
+/** x·1, 1·x and x/1 are x. */
+function withoutOnes({ op, outputs: [y] }: Node, [a, b]: readonly (Tensor | null)[]): Tensor | undefined {
+  if ((op !== "Mul" && op !== "Div") || !a || !b || y === undefined) return undefined;
+  const same = isOnes(b) ? a : op === "Mul" && isOnes(a) ? b : undefined;
+  return same !== undefined && sameShape(same.shape, y.shape) ? same : undefined;
+}
+
+const RESHAPES: ReadonlySet<string> = new Set(["Reshape", "Squeeze", "Unsqueeze"]);
+
+/** Whether the elements stay in their order: only axes of length 1 move. */
+function keepsOrder({ op, attributes, inputs: [x] }: Node): boolean {
+  if (op !== "Transpose") return RESHAPES.has(op);
+  const moved = (attributes["perm"] as readonly number[]).filter((axis) => x?.shape[axis] !== 1);
+  return moved.every((axis, i) => i === 0 || axis > (moved[i - 1] as number));
+}
+
+/** One Reshape in place of several, and of a Transpose that moves no element. */
+function reshaped(node: Node, [x]: readonly (Tensor | null)[]): Tensor | undefined {
+  const [y] = node.outputs;
+  if (!x || y === undefined || !keepsOrder(node)) return undefined;
+  let source = x;
+  while (RESHAPES.has(source.node.op)) source = source.node.inputs[0] as Tensor;
+  return source === x && node.op !== "Transpose" ? undefined : source.reshape(y.shape);
+}
+
+/** The graph without what changes no value and no order: products with ones, reshapes of reshapes, and those between rows. */
 export function simplifyGraph(graph: Graph): Graph {
   const results = new Set(graph.outputs.values());
+  const uses = countUses(graph);
+  const isUsed = (t: Tensor): boolean => uses.has(t);
   return rewriteGraph(graph, (node, inputs) => {
-    if (node.op !== "Mul" && node.op !== "Div") return undefined;
-    const [y] = node.outputs as readonly [Tensor];
-    const [a, b] = inputs as readonly [Tensor, Tensor];
-    const same = isOnes(b) ? a : node.op === "Mul" && isOnes(a) ? b : undefined;
+    const same = withScope(node.scope, () => withoutOnes(node, inputs) ?? reshaped(node, inputs) ?? onRows(node, inputs, isUsed));
     // A result of the graph stays a node of its own.
-    if (same === undefined || !sameShape(same.shape, y.shape) || (isLeaf(same.node) && results.has(y))) return undefined;
+    if (same === undefined || (isLeaf(same.node) && results.has(node.outputs[0] as Tensor))) return undefined;
     return [same];
   });
 }
