@@ -8,8 +8,8 @@ import torch
 import transformers
 from transformers import (
     AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
     GenerationConfig,
-    MarianMTModel,
     RepetitionPenaltyLogitsProcessor,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
@@ -20,18 +20,21 @@ torch.set_num_threads(1)
 HERE = Path(__file__).resolve().parents[2] / "test" / "fixtures" / "language-models"
 PROMPTS = [[5], [3, 17, 9], [30, 2, 2, 8, 21]]
 texts = []
-for name in ["gpt2", "llama", "llama-tied", "marian"]:
-    cls = MarianMTModel if name == "marian" else AutoModelForCausalLM
-    model = cls.from_pretrained(HERE / name).eval()
+SETTINGS = [{}, {"repetition_penalty": 1.7}, {"num_beams": 3}, {"num_beams": 4, "length_penalty": 0.3, "early_stopping": True}]
+# As the generation_config.json of Marian's checkpoints has it: the padding is never written, and what is left sums to 1.
+UNPADDED = {"bad_words_ids": [[0]], "renormalize_logits": True}
+for name in ["gpt2", "llama", "llama-tied", "marian", "pegasus"]:
+    translates = name in ("marian", "pegasus")
+    model = (AutoModelForSeq2SeqLM if translates else AutoModelForCausalLM).from_pretrained(HERE / name).eval()
     for prompt in PROMPTS:
-        for settings in [{}, {"repetition_penalty": 1.7}, {"num_beams": 3}, {"num_beams": 4, "length_penalty": 0.3, "early_stopping": True}, {"num_beams": 2, "repetition_penalty": 1.3}]:
+        for settings in SETTINGS + ([] if translates else [{"num_beams": 2, "repetition_penalty": 1.3}]):
             config = GenerationConfig(
                 max_new_tokens=7, do_sample=False, eos_token_id=2, pad_token_id=0, decoder_start_token_id=1, bos_token_id=1,
-                return_dict_in_generate=True, output_scores=True, num_return_sequences=settings.get("num_beams", 1), **settings,
+                return_dict_in_generate=True, output_scores=True, num_return_sequences=settings.get("num_beams", 1), **settings, **(UNPADDED if translates else {}),
             )
             ids = torch.tensor([prompt])
             found = model.generate(ids, generation_config=config, attention_mask=torch.ones_like(ids))
-            start = 1 if name == "marian" else len(prompt)
+            start = 1 if translates else len(prompt)
             tokens = []
             for row in found.sequences.tolist():
                 row = row[start:]

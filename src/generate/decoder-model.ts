@@ -3,17 +3,10 @@
  */
 import type { Dim, Tensor, TensorData } from "../graph/index.js";
 import { input, symbol } from "../graph/index.js";
-import type { AttentionCache, DecoderInputs, KeyValues, Transformer } from "../models/index.js";
-import { PromptCache, RoomyCache } from "../models/index.js";
+import type { DecoderInputs, DecoderShape, TargetInputs, Transformer } from "../models/index.js";
+import { Gpt2, Llama, pastInputs, presentOutputs, PromptCache, RoomyCache } from "../models/index.js";
 import type { Module } from "../nn/index.js";
 import { ConfigError } from "../util/errors.js";
-
-/** Sizes of a decoder's cache. */
-export interface DecoderShape {
-  readonly layers: number;
-  readonly groups: number;
-  readonly headSize: number;
-}
 
 /** A model that continues texts: `Gpt2`, `Llama`, or another that takes a cache. */
 export interface DecoderModel extends Module {
@@ -21,6 +14,8 @@ export interface DecoderModel extends Module {
   readonly config: { readonly maxPositions?: number };
   forward(tokens: Tensor, inputs?: DecoderInputs): Tensor;
 }
+
+export const isDecoder = (model: Module): model is DecoderModel => model instanceof Gpt2 || model instanceof Llama;
 
 /** A model's parameters with their paths and numbers. ConfigError for numbers that are missing. */
 export function boundNumbers(
@@ -61,23 +56,41 @@ export function continuer(model: DecoderModel): Traces {
   return { prompt: { logits: first, ...prompt.outputs }, step: { logits: next, ...cache.outputs } };
 }
 
+/** What is read of a source, once: its states, and their keys and values for each layer of the decoder as outputs. */
+export function readSource(
+  model: Transformer,
+  tokens: Tensor,
+  mask: Tensor,
+): { states: Tensor; present: Record<string, Tensor> } {
+  const states = model.model.forward(tokens, mask); // [N, S, D]
+  return { states, present: presentOutputs(model.sourceKeyValues(states), "encoder") };
+}
+
+export const SOURCE_MASK = "encoder_attention_mask";
+
+/** The same as inputs of what writes. */
+export function sourceInputs(
+  model: Transformer,
+  maskType: "int32" | "int64",
+): Required<Pick<TargetInputs, "source" | "sourceMask">> {
+  const source = pastInputs({ ...model.decoderShape, side: "encoder", batch: N, past: S });
+  return { source, sourceMask: input(SOURCE_MASK, [N, S], maskType) };
+}
+
+/** The token that a target begins with, and those that are never written: the padding, which Marian's checkpoints give a logit that may be the largest. */
+export function targetRules({ config }: Transformer): { readonly startToken: number; readonly unwritten: readonly number[] } {
+  const { startToken, padToken, endToken } = config;
+  return {
+    startToken: startToken ?? padToken ?? 0,
+    unwritten: padToken === undefined || padToken === endToken ? [] : [padToken],
+  };
+}
+
 /** The two graphs of a model with an encoder: the source's keys and values for each layer, then the target token by token. */
 export function translator(model: Transformer): Traces {
-  const mask = input("mask", [N, S], "int32");
-  const states = model.model.forward(input("tokens", [N, S], "int32"), mask);
-  const prompt = Object.fromEntries(
-    model.sourceKeyValues(states).flatMap(({ key, value }, layer) => [
-      [`source.${layer}.key`, key],
-      [`source.${layer}.value`, value],
-    ]),
-  );
-  const { groups, headSize, layers } = model.decoderShape;
-  const source = Array.from({ length: layers }, (_, layer): KeyValues => ({
-    key: input(`source.${layer}.key`, [N, groups, S, headSize]),
-    value: input(`source.${layer}.value`, [N, groups, S, headSize]),
-  }));
-  const cache: AttentionCache = new RoomyCache({ ...model.decoderShape, batch: N, past: C });
+  const { present } = readSource(model, input("tokens", [N, S], "int32"), input("mask", [N, S], "int32"));
+  const cache = new RoomyCache({ ...model.decoderShape, batch: N, past: C });
   const { tokens, positions } = stepInputs();
-  const logits = model.decode(tokens, { source, sourceMask: input("source.mask", [N, S], "int32"), positions, cache });
-  return { prompt, step: { logits, ...cache.outputs } };
+  const logits = model.decode(tokens, { ...sourceInputs(model, "int32"), positions, cache });
+  return { prompt: present, step: { logits, ...cache.outputs } };
 }

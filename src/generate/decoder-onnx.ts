@@ -1,35 +1,81 @@
 /**
- * @module A decoder with its cache of keys and values as one ONNX file, for whoever writes text with another runtime.
+ * @module A model that writes, with its cache of keys and values, as ONNX files for whoever writes text with another runtime: a decoder is one file, a
+ * model with an encoder two.
  */
 import type { Tensor, TensorData } from "../graph/index.js";
 import { Graph, input, symbol } from "../graph/index.js";
-import { GrowingCache } from "../models/index.js";
+import type { KeyValues } from "../models/index.js";
+import { GrowingCache, Transformer } from "../models/index.js";
+import type { Module } from "../nn/index.js";
 import { exportGraph } from "../onnx/index.js";
 import { lowerGraph, resolveMode, seedInput, stepInput } from "../ops/index.js";
 import type { DecoderModel } from "./decoder-model.js";
-import { boundNumbers } from "./decoder-model.js";
+import { boundNumbers, readSource, sourceInputs } from "./decoder-model.js";
+
+export interface DecoderOnnxOptions {
+  readonly metadata?: ReadonlyMap<string, string>;
+  readonly graphName?: string;
+}
+
+const [N, T, S, P] = [symbol("N"), symbol("T"), symbol("S"), symbol("P")];
+
+/** The bytes of a graph of the model with its numbers, for use. */
+function bytesOf(
+  model: Module,
+  numbers: ReadonlyMap<string, TensorData>,
+  inputs: readonly Tensor[],
+  traced: Readonly<Record<string, Tensor>>,
+  options: DecoderOnnxOptions,
+): Uint8Array {
+  const { map } = resolveMode(Object.values(traced), "eval", { seed: seedInput(), step: stepInput() });
+  const outputs = Object.fromEntries(Object.entries(traced).map(([name, t]) => [name, map(t)]));
+  return exportGraph(lowerGraph(new Graph(outputs), "onnx"), { ...options, ...boundNumbers(model, numbers), inputs });
+}
 
 /**
  * The bytes of an ONNX file that reads tokens behind those that it has read already.
  *
  * Shapes: `input_ids`, `position_ids` int64 [N, T] and `past_key_values.L.key`, `.value` [N, g, P, d] for each layer L → `logits` [N, T, V] and
- * `present.L.key`, `.value` [N, g, P + T, d], which are the next call's past; P is 0 at first. The texts of a batch are of one length.
+ * `present.L.key`, `.value` [N, g, P + T, d], which are the next call's past; P is 0 at first. The texts of a batch are of one length. With an encoder
+ * the names are `past_key_values.L.decoder.key`, …, and `encoderOnnx`'s outputs are inputs too: `past_key_values.L.encoder.key`, `.value` [N, h, S, d],
+ * the same at each call, with `encoder_attention_mask` int64 [N, S].
  * Errors: ConfigError for numbers that are missing.
  * Checked against: ONNX Runtime's Python package, the same tokens, scripts/golden/check-decoder.py.
  */
 export function decoderOnnx(
-  model: DecoderModel,
+  model: DecoderModel | Transformer,
   numbers: ReadonlyMap<string, TensorData>,
-  options: { readonly metadata?: ReadonlyMap<string, string>; readonly graphName?: string } = {},
+  options: DecoderOnnxOptions = {},
 ): Uint8Array {
-  const { names, values } = boundNumbers(model, numbers);
-  const shape = [symbol("N"), symbol("T")];
-  const tokens = input("input_ids", shape, "int64");
-  const positions = input("position_ids", shape, "int64");
-  const cache = new GrowingCache({ ...model.decoderShape, batch: symbol("N"), past: symbol("P") });
-  const traced: Record<string, Tensor> = { logits: model.forward(tokens, { positions, cache }), ...cache.outputs };
-  const { map } = resolveMode(Object.values(traced), "eval", { seed: seedInput(), step: stepInput() });
-  const outputs = Object.fromEntries(Object.entries(traced).map(([name, t]) => [name, map(t)]));
-  const inputs = [tokens, positions, ...cache.past.flatMap(({ key, value }) => [key, value])];
-  return exportGraph(lowerGraph(new Graph(outputs), "onnx"), { ...options, names, values, inputs });
+  const tokens = input("input_ids", [N, T], "int64");
+  const positions = input("position_ids", [N, T], "int64");
+  const cache = new GrowingCache({ ...model.decoderShape, batch: N, past: P });
+  const flat = (layers: readonly KeyValues[]): Tensor[] => layers.flatMap(({ key, value }) => [key, value]);
+  const inputs = [tokens, positions, ...flat(cache.past)];
+  let logits: Tensor;
+  if (model instanceof Transformer) {
+    const given = sourceInputs(model, "int64");
+    logits = model.decode(tokens, { ...given, positions, cache });
+    inputs.push(given.sourceMask, ...flat(given.source));
+  } else logits = model.forward(tokens, { positions, cache });
+  return bytesOf(model, numbers, inputs, { logits, ...cache.outputs }, options);
+}
+
+/**
+ * The bytes of an ONNX file that reads a source once, for the decoder.
+ *
+ * Shapes: `input_ids`, `attention_mask` (1 at tokens that are no padding) int64 [N, S] → `last_hidden_state` [N, S, D] and `present.L.encoder.key`,
+ * `.value` [N, h, S, d] for each layer L of the decoder.
+ * Errors: ConfigError for numbers that are missing.
+ * Checked against: as `decoderOnnx`.
+ */
+export function encoderOnnx(
+  model: Transformer,
+  numbers: ReadonlyMap<string, TensorData>,
+  options: DecoderOnnxOptions = {},
+): Uint8Array {
+  const tokens = input("input_ids", [N, S], "int64");
+  const mask = input("attention_mask", [N, S], "int64");
+  const { states, present } = readSource(model, tokens, mask);
+  return bytesOf(model, numbers, [tokens, mask], { last_hidden_state: states, ...present }, options);
 }

@@ -3,7 +3,8 @@
  */
 import type { Tensor, TensorData } from "../graph/index.js";
 import { fromNumbers } from "../graph/index.js";
-import { Transformer } from "../models/index.js";
+import type { DecoderShape } from "../models/index.js";
+import { pastOf, Transformer } from "../models/index.js";
 import { resolveMode, seedInput, stepInput } from "../ops/index.js";
 import type { CompileOptions, Executable } from "../runtime/index.js";
 import { compile } from "../runtime/index.js";
@@ -11,8 +12,8 @@ import { ConfigError } from "../util/errors.js";
 import { Random } from "../util/random.js";
 import type { BeamOptions } from "./beam.js";
 import { BeamSearch } from "./beam.js";
-import type { DecoderModel, DecoderShape } from "./decoder-model.js";
-import { boundNumbers, continuer, translator } from "./decoder-model.js";
+import type { DecoderModel } from "./decoder-model.js";
+import { boundNumbers, continuer, SOURCE_MASK, targetRules, translator } from "./decoder-model.js";
 import { KeyValueStore } from "./key-value-store.js";
 import type { SamplingOptions } from "./sampling.js";
 import { checkSampling, chooseToken, logSoftmax } from "./sampling.js";
@@ -74,18 +75,20 @@ export class Generator implements AsyncDisposable {
   readonly #step: Executable;
   /** The token that a target begins with, for a model with an encoder. */
   readonly #startToken: number | undefined;
+  readonly #unwritten: readonly number[];
 
   private constructor(parts: {
     shape: DecoderShape;
     prompt: Executable;
     step: Executable;
     maxPositions: number;
-    startToken: number | undefined;
+    rules: ReturnType<typeof targetRules> | undefined;
   }) {
     this.#shape = parts.shape;
     this.#prompt = parts.prompt;
     this.#step = parts.step;
-    this.#startToken = parts.startToken;
+    this.#startToken = parts.rules?.startToken;
+    this.#unwritten = parts.rules?.unwritten ?? [];
     this.maxPositions = parts.maxPositions;
   }
 
@@ -107,7 +110,7 @@ export class Generator implements AsyncDisposable {
       prompt: await compiled(traced.prompt),
       step: await compiled(traced.step),
       maxPositions: model.config.maxPositions ?? Infinity,
-      startToken: model instanceof Transformer ? (model.config.startToken ?? model.config.padToken ?? 0) : undefined,
+      rules: model instanceof Transformer ? targetRules(model) : undefined,
     });
   }
 
@@ -135,8 +138,8 @@ export class Generator implements AsyncDisposable {
       return { session: { store, fixed: {} }, logits: rowsOf(logits as TensorData) };
     }
     const mask = padded(counts.map((n) => new Array<number>(n).fill(1)));
-    const source = await this.#prompt.call({ tokens, mask });
-    const session: Session = { store, fixed: { ...source, "source.mask": mask } };
+    const source = pastOf(await this.#prompt.call({ tokens, mask }));
+    const session: Session = { store, fixed: { ...source, [SOURCE_MASK]: mask } };
     return {
       session,
       logits: await this.#next(
@@ -156,7 +159,9 @@ export class Generator implements AsyncDisposable {
       positions: int32([n, 1], store.lengths),
     });
     store.append(present, new Array<number>(n).fill(1));
-    return rowsOf(logits as TensorData);
+    const rows = rowsOf(logits as TensorData);
+    for (const row of rows) for (const token of this.#unwritten) row[token] = -Infinity;
+    return rows;
   }
 
   /** How many new tokens there is room for. */
@@ -244,6 +249,7 @@ export class Generator implements AsyncDisposable {
       session = this.#select(
         session,
         order.map((text) => parents[text] as number),
+        { isOneSource: true },
       );
       logits = await this.#next(
         session,
@@ -252,10 +258,10 @@ export class Generator implements AsyncDisposable {
     }
   }
 
-  /** The batch whose row i goes on with row `from[i]`. */
-  #select({ store, fixed }: Session, from: readonly number[]): Session {
+  /** The batch whose row i goes on with row `from[i]`. Where all rows have one source, only their number counts for what is kept of it. */
+  #select({ store, fixed }: Session, from: readonly number[], { isOneSource = false } = {}): Session {
+    const same = from.length === store.lengths.length && (isOneSource || from.every((row, i) => row === i));
     store.reorder(from);
-    const same = from.every((row, i) => row === i) && Object.values(fixed).every(({ shape }) => shape[0] === from.length);
     return {
       store,
       fixed: same ? fixed : Object.fromEntries(Object.entries(fixed).map(([name, t]) => [name, selected(t, from)])),

@@ -2,7 +2,8 @@
  * @module Writing with language models: decoders compiled with a cache, choosing tokens, beams, text as it comes.
  */
 export * from "./beam.js";
-export { boundNumbers, type DecoderModel, type DecoderShape } from "./decoder-model.js";
+export type { DecoderShape } from "../models/index.js";
+export { boundNumbers, type DecoderModel, isDecoder, targetRules } from "./decoder-model.js";
 export * from "./decoder-onnx.js";
 export * from "./generator.js";
 export * from "./sampling.js";

@@ -2,6 +2,7 @@
  * @module The numbers behind a `RoomyCache`: keys and values of all layers and texts, in memory with room to grow.
  */
 import type { TensorData } from "../graph/index.js";
+import type { DecoderShape } from "../models/index.js";
 import { cacheNames } from "../models/index.js";
 
 /** Room grows by this many tokens: a step reads all of it, so it should not be much more than is filled. */
@@ -19,8 +20,8 @@ export class KeyValueStore {
   readonly #arrays = new Map<string, Float32Array<ArrayBuffer>>();
   #capacity: number;
 
-  constructor({ layers, groups, headSize }: { layers: number; groups: number; headSize: number }, texts: number) {
-    this.#names = Array.from({ length: layers }, (_, layer) => cacheNames(layer)).flatMap(({ past, present }) =>
+  constructor({ layers, groups, headSize, side }: DecoderShape, texts: number) {
+    this.#names = Array.from({ length: layers }, (_, layer) => cacheNames(layer, side)).flatMap(({ past, present }) =>
       [0, 1].map((i) => ({ past: past[i] as string, present: present[i] as string })),
     );
     this.#groups = groups;

@@ -14,12 +14,21 @@ export interface KeyValues {
   readonly value: Tensor;
 }
 
-/** The inputs of one decoder that hold the past. */
-export interface CacheShape {
+/** Whose keys and values a decoder with an encoder attends to: those of the text that it writes, or of the source. */
+export type CacheSide = "decoder" | "encoder";
+
+/** Sizes of a decoder's cache. */
+export interface DecoderShape {
   readonly layers: number;
   /** Heads of keys and values. */
   readonly groups: number;
   readonly headSize: number;
+  /** Only of a model with an encoder. */
+  readonly side?: CacheSide;
+}
+
+/** The inputs of one decoder that hold the past. */
+export interface CacheShape extends DecoderShape {
   readonly batch: Dim;
   /** Tokens that the past has, or has room for. */
   readonly past: Dim;
@@ -35,23 +44,32 @@ export interface AttentionCache {
 }
 
 /** The names of the inputs that hold a layer's past, and of the outputs that the next past is made of: key and value; as in Hugging Face's Optimum. */
-export const cacheNames = (layer: number): { past: [string, string]; present: [string, string] } => ({
-  past: [`past_key_values.${layer}.key`, `past_key_values.${layer}.value`],
-  present: [`present.${layer}.key`, `present.${layer}.value`],
-});
+export function cacheNames(layer: number, side?: CacheSide): { past: [string, string]; present: [string, string] } {
+  const at = side === undefined ? String(layer) : `${layer}.${side}`;
+  return {
+    past: [`past_key_values.${at}.key`, `past_key_values.${at}.value`],
+    present: [`present.${at}.key`, `present.${at}.value`],
+  };
+}
 
-function pastInputs({ layers, groups, headSize, batch, past, dtype = "float32" }: CacheShape): KeyValues[] {
+/** What one call gave, under the names that the next call takes it by. */
+export const pastOf = <T>(present: Readonly<Record<string, T>>): Record<string, T> =>
+  Object.fromEntries(Object.entries(present).map(([name, data]) => [name.replace(/^present\./, "past_key_values."), data]));
+
+/** The inputs that hold keys and values, layer by layer. */
+export function pastInputs({ layers, groups, headSize, side, batch, past, dtype = "float32" }: CacheShape): KeyValues[] {
   const shape = [batch, groups, past, headSize];
   return Array.from({ length: layers }, (_, layer) => {
-    const [key, value] = cacheNames(layer).past;
+    const [key, value] = cacheNames(layer, side).past;
     return { key: input(key, shape, dtype), value: input(value, shape, dtype) };
   });
 }
 
-const presentOutputs = (present: readonly KeyValues[]): Record<string, Tensor> =>
+/** Keys and values of each layer, by output name. */
+export const presentOutputs = (present: readonly KeyValues[], side?: CacheSide): Record<string, Tensor> =>
   Object.fromEntries(
     present.flatMap(({ key, value }, layer) => {
-      const [keyName, valueName] = cacheNames(layer).present;
+      const [keyName, valueName] = cacheNames(layer, side).present;
       return [
         [keyName, key],
         [valueName, value],
@@ -79,10 +97,12 @@ export class PromptCache implements AttentionCache {
  */
 export class GrowingCache implements AttentionCache {
   readonly past: readonly KeyValues[];
+  readonly #side: CacheSide | undefined;
   readonly #present: KeyValues[] = [];
 
   constructor(shape: CacheShape) {
     this.past = pastInputs(shape);
+    this.#side = shape.side;
   }
 
   attend(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
@@ -93,7 +113,7 @@ export class GrowingCache implements AttentionCache {
   }
 
   get outputs(): Record<string, Tensor> {
-    return presentOutputs(this.#present);
+    return presentOutputs(this.#present, this.#side);
   }
 }
 
@@ -106,10 +126,12 @@ export class RoomyCache implements AttentionCache {
   /** int32 [N]: filled places of each text. */
   readonly lengths: Tensor;
   readonly #room: Tensor;
+  readonly #side: CacheSide | undefined;
   readonly #present: KeyValues[] = [];
 
   constructor(shape: CacheShape) {
     this.past = pastInputs(shape);
+    this.#side = shape.side;
     this.lengths = input("cache.length", [shape.batch], "int32");
     const filled = arange(shape.past)
       .cast("int32")
@@ -131,7 +153,7 @@ export class RoomyCache implements AttentionCache {
   }
 
   get outputs(): Record<string, Tensor> {
-    return presentOutputs(this.#present);
+    return presentOutputs(this.#present, this.#side);
   }
 }
 

@@ -19,7 +19,7 @@ import {
 } from "../nn/index.js";
 import { arange, split } from "../ops/index.js";
 import { ConfigError, ShapeError } from "../util/errors.js";
-import type { AttentionCache } from "./attention-cache.js";
+import type { AttentionCache, DecoderShape } from "./attention-cache.js";
 import { attend } from "./attention-cache.js";
 
 export interface Gpt2Options {
@@ -211,7 +211,7 @@ export class Gpt2 extends Module {
   }
 
   /** Sizes of its cache of keys and values. */
-  get decoderShape(): { layers: number; groups: number; headSize: number } {
+  get decoderShape(): DecoderShape {
     const { numLayers, numHeads, hiddenSize } = this.config;
     return { layers: numLayers, groups: numHeads, headSize: hiddenSize / numHeads };
   }

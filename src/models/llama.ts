@@ -21,6 +21,7 @@ import {
   zerosInit,
 } from "../nn/index.js";
 import { ConfigError } from "../util/errors.js";
+import type { DecoderShape } from "./attention-cache.js";
 import { attend } from "./attention-cache.js";
 import type { DecoderInputs } from "./gpt2.js";
 import { wantedStates } from "./gpt2.js";
@@ -201,7 +202,7 @@ export class Llama extends Module {
   }
 
   /** Sizes of its cache of keys and values. */
-  get decoderShape(): { layers: number; groups: number; headSize: number } {
+  get decoderShape(): DecoderShape {
     const { groups, size } = headsOf(this.config);
     return { layers: this.config.numLayers, groups, headSize: size };
   }

@@ -69,6 +69,7 @@ const TASK_TYPES: Partial<Record<ArchitectureName, string>> = {
   MistralForCausalLM: "CAUSAL_LM",
   Qwen2ForCausalLM: "CAUSAL_LM",
   MarianMTModel: "SEQ_2_SEQ_LM",
+  PegasusForConditionalGeneration: "SEQ_2_SEQ_LM",
 };
 
 /** Targets as PEFT understands them: names of layers where they choose the same, else every path. */

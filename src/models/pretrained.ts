@@ -15,7 +15,7 @@ import { readBertConfig, writeBertConfig } from "./bert-config.js";
 import { readGpt2Config, writeGpt2Config } from "./gpt2-config.js";
 import { readLlamaConfig, writeLlamaConfig } from "./llama-config.js";
 import { labelCount } from "./pretrained-config.js";
-import { readTransformerConfig, writeTransformerConfig } from "./transformer-config.js";
+import { marianConfig, pegasusConfig } from "./transformer-config.js";
 import { Transformer } from "./transformer.js";
 
 /** What a caller may ask for beside what the configuration says. */
@@ -79,7 +79,8 @@ const gpt2 = family("gpt2", "transformer", readGpt2Config, writeGpt2Config);
 const llama = family("llama", "model", readLlamaConfig, (o) => (o.attentionBias === "inputs" ? undefined : writeLlamaConfig(o)));
 const qwen2 = family("qwen2", "model", readLlamaConfig, (o) => (o.attentionBias === "inputs" ? writeLlamaConfig(o) : undefined));
 const mistral = family("mistral", "model", readLlamaConfig, () => undefined);
-const marian = family("marian", "model", readTransformerConfig, writeTransformerConfig);
+const marian = family("marian", "model", marianConfig.read, marianConfig.write);
+const pegasus = family("pegasus", "model", pegasusConfig.read, pegasusConfig.write);
 
 /** Every architecture that a checkpoint may name, by Hugging Face's class. */
 export const ARCHITECTURES = {
@@ -95,6 +96,7 @@ export const ARCHITECTURES = {
   MistralForCausalLM: mistral.headed(Llama),
   Qwen2ForCausalLM: qwen2.headed(Llama),
   MarianMTModel: marian.headed(Transformer),
+  PegasusForConditionalGeneration: pegasus.headed(Transformer),
 } as const;
 
 export type ArchitectureName = keyof typeof ARCHITECTURES;

@@ -1,5 +1,5 @@
 /**
- * @module Marian of Hugging Face's `config.json` as our options, and back.
+ * @module Marian and Pegasus of Hugging Face's `config.json` as our options, and back: the Transformer with norms after each part, and before.
  */
 import * as z from "zod";
 import type { Json } from "../util/described.js";
@@ -7,7 +7,7 @@ import { parseWith } from "../util/schema.js";
 import type { TransformerOptions } from "./transformer-layers.js";
 import { activation, activationName, activationOf, count, only, share } from "./pretrained-config.js";
 
-const marianSchema = z.looseObject({
+const schema = z.looseObject({
   vocab_size: count,
   d_model: count,
   encoder_layers: count,
@@ -22,7 +22,6 @@ const marianSchema = z.looseObject({
   attention_dropout: share.default(0),
   activation_dropout: share.default(0),
   scale_embedding: z.boolean().default(false),
-  normalize_before: z.boolean().default(false),
   share_encoder_decoder_embeddings: only(true),
   tie_word_embeddings: only(true),
   pad_token_id: z.number().int().min(0).nullish(),
@@ -30,8 +29,8 @@ const marianSchema = z.looseObject({
   decoder_start_token_id: z.number().int().min(0).nullish(),
 });
 
-export function readTransformerConfig(json: Json, where = "config.json"): TransformerOptions {
-  const c = parseWith(marianSchema, json, where);
+function read(json: Json, where: string, normFirst: boolean): TransformerOptions {
+  const c = parseWith(schema.extend({ normalize_before: only(normFirst) }), json, where);
   return {
     vocabSize: c.vocab_size,
     hiddenSize: c.d_model,
@@ -47,15 +46,15 @@ export function readTransformerConfig(json: Json, where = "config.json"): Transf
     attentionDropout: c.attention_dropout,
     activationDropout: c.activation_dropout,
     scaleEmbedding: c.scale_embedding,
-    normFirst: c.normalize_before,
+    normFirst,
     ...(c.pad_token_id == null ? {} : { padToken: c.pad_token_id }),
     ...(c.eos_token_id == null ? {} : { endToken: c.eos_token_id }),
     ...(c.decoder_start_token_id == null ? {} : { startToken: c.decoder_start_token_id }),
   };
 }
 
-export const writeTransformerConfig = (o: TransformerOptions): Json => ({
-  model_type: "marian",
+const write = (o: TransformerOptions, modelType: string): Json => ({
+  model_type: modelType,
   vocab_size: o.vocabSize,
   d_model: o.hiddenSize,
   encoder_layers: o.encoderLayers,
@@ -70,9 +69,16 @@ export const writeTransformerConfig = (o: TransformerOptions): Json => ({
   attention_dropout: o.attentionDropout ?? 0,
   activation_dropout: o.activationDropout ?? 0,
   scale_embedding: o.scaleEmbedding ?? true,
-  // Marian itself is post-norm: transformers does not know this one.
-  ...(o.normFirst === true ? { normalize_before: true } : {}),
   pad_token_id: o.padToken ?? null,
   eos_token_id: o.endToken ?? null,
   decoder_start_token_id: o.startToken ?? null,
 });
+
+/** How the configurations of one kind are read, and written of models of that kind alone. */
+const kind = (modelType: string, normFirst: boolean) => ({
+  read: (json: Json, where = "config.json"): TransformerOptions => read(json, where, normFirst),
+  write: (o: TransformerOptions): Json | undefined => ((o.normFirst ?? false) === normFirst ? write(o, modelType) : undefined),
+});
+
+export const marianConfig = kind("marian", false);
+export const pegasusConfig = kind("pegasus", true);

@@ -1,13 +1,14 @@
 /**
  * @module `Transformer`: the encoder and decoder of "Attention is all you need". Parameter names are those of Hugging Face's `MarianMTModel`, which is
- * the paper's architecture in use: post-norm, sinusoidal positions, one table of embeddings for source, target and output.
+ * the paper's architecture in use: post-norm, sinusoidal positions, one table of embeddings for source, target and output; pre-norm it is
+ * `PegasusForConditionalGeneration`.
  */
 import type { Dim, Tensor } from "../graph/index.js";
 import { constant, fromNumbers, Parameter } from "../graph/index.js";
 import { affine, Dropout, Embedding, LayerNorm, Module, zerosInit } from "../nn/index.js";
 import { arange } from "../ops/index.js";
 import { ShapeError } from "../util/errors.js";
-import type { KeyValues } from "./attention-cache.js";
+import type { DecoderShape, KeyValues } from "./attention-cache.js";
 import type { TargetInputs, TransformerInputs, TransformerOptions } from "./transformer-layers.js";
 import { DecoderLayer, EncoderLayer, weightInit } from "./transformer-layers.js";
 
@@ -118,7 +119,7 @@ class Parts extends Module {
  * Source: Vaswani et al. 2017, arXiv:1706.03762; pre-norm: Xiong et al. 2020, arXiv:2002.04745.
  * Differs from the source: sines and cosines lie in two halves, not in turns, and logits have a bias that is not trained (0 unless a checkpoint
  * has one), both as in Marian.
- * Checked against: Hugging Face's `MarianMTModel`, and PyTorch's `nn.Transformer` for pre-norm, outputs and gradients, 1e-4,
+ * Checked against: Hugging Face's `MarianMTModel`, and `PegasusForConditionalGeneration` for pre-norm, outputs and gradients, 1e-4,
  * test/models/language-models.test.ts.
  */
 export class Transformer extends Module {
@@ -134,9 +135,9 @@ export class Transformer extends Module {
   }
 
   /** Sizes of its decoder's cache of keys and values. */
-  get decoderShape(): { layers: number; groups: number; headSize: number } {
+  get decoderShape(): DecoderShape {
     const { decoderLayers, decoderHeads, hiddenSize } = this.config;
-    return { layers: decoderLayers, groups: decoderHeads, headSize: hiddenSize / decoderHeads };
+    return { layers: decoderLayers, groups: decoderHeads, headSize: hiddenSize / decoderHeads, side: "decoder" };
   }
 
   override forward(source: Tensor, { target, sourceMask, targetMask }: TransformerInputs): Tensor {

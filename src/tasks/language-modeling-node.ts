@@ -1,26 +1,25 @@
 /**
- * @module Language modelling with files: perplexity over whole texts, samples while it learns, the decoder as a file, and its part of a report.
+ * @module Language modelling with files: perplexity over whole texts, samples while it learns, and its part of a report.
  */
 import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Batch, Dataset } from "../data/node.js";
-import { decoderOnnx, Generator, TextStream } from "../generate/index.js";
-import type { DecoderModel } from "../generate/index.js";
+import { Generator, isDecoder, TextStream } from "../generate/index.js";
 import type { Tensor, TensorData } from "../graph/index.js";
 import { crossEntropy } from "../losses/index.js";
-import { Gpt2, Llama } from "../models/index.js";
 import type { Module } from "../nn/index.js";
 import { escapeXml } from "../train/charts.js";
 import { forEachBatch } from "../train/evaluate.js";
 import type { Callback, Metrics } from "../train/index.js";
 import { card, paragraph } from "../train/report-page.js";
 import { exists } from "../train/run-folder-reader-node.js";
+import { keepWritingFiles } from "./decoder-files-node.js";
 import type { LanguageInfo } from "./language-modeling.js";
 import { languageLogits, windowOptions } from "./language-modeling.js";
 import { IGNORED, windowBatch } from "./packed-text.js";
-import type { Finished, Measured, NodeTask, ReportSources, TaskReport, Watched } from "./task-node.js";
+import type { Measured, NodeTask, ReportSources, TaskReport, Watched } from "./task-node.js";
 import type { ColumnTypes, Tensors } from "./task.js";
-import { keepTokenizer, textInputsFrom } from "./texts-node.js";
+import { textInputsFrom } from "./texts-node.js";
 import { tokenizerOf } from "./texts.js";
 
 type Evaluator = (
@@ -83,8 +82,6 @@ async function measure({ model, examples }: Measured): Promise<Metrics> {
   return run();
 }
 
-const isDecoder = (model: Module): model is DecoderModel => model instanceof Gpt2 || model instanceof Llama;
-
 const SAMPLES = "samples.jsonl";
 const SAMPLE_CHARACTERS = 400;
 
@@ -134,20 +131,11 @@ async function report({ used, writer }: ReportSources): Promise<TaskReport> {
   };
 }
 
-/** Beside the tokenizer, the decoder with its cache, for other runtimes. */
-async function finish(finished: Finished): Promise<void> {
-  await keepTokenizer(finished);
-  const { used, writer } = finished;
-  if (!isDecoder(used.model)) return;
-  const metadata = new Map([["descent.task", used.task.name]]);
-  await writer.write("decoder.onnx", decoderOnnx(used.model, used.numbers, { metadata, graphName: used.modelName }));
-}
-
 export const languageModelingNode: NodeTask = {
   readInputs: textInputsFrom(),
   evaluate,
   measure,
   watch,
   report,
-  finish,
+  finish: keepWritingFiles,
 };

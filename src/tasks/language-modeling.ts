@@ -15,7 +15,7 @@ import { ConfigError, DataError } from "../util/errors.js";
 import { languageModels, MASKED_MODELS } from "./language-models.js";
 import type { MaskOptions, WindowOptions } from "./packed-text.js";
 import { expectWindow, IGNORED, packedRows, windowCollate } from "./packed-text.js";
-import type { Answer, ColumnTypes, Prepared, Task, TaskContext, TaskOptions, Tensors } from "./task.js";
+import type { Answer, ColumnTypes, Prepared, Task, TaskContext, TaskOptions, Tensors, Inherited } from "./task.js";
 import type { TextInfo } from "./texts.js";
 import { encodedRows, textCollate, tokenNames, textTokenizer, tokenizerInfo, tokenizerOf } from "./texts.js";
 
@@ -67,7 +67,7 @@ const rowsOf = async (part: Dataset, tokenizer: Tokenizer, info: LanguageInfo, w
 
 async function prepare(
   data: LoadedData,
-  { model, maxPositions = Infinity, ...options }: TaskOptions & { readonly model: string; readonly maxPositions?: number },
+  { model, maxPositions = Infinity, ...options }: TaskOptions & Inherited & { readonly model: string },
 ): Promise<Prepared<LanguageInfo>> {
   const maxLength = options.maxLength ?? Math.min(64, maxPositions);
   if (maxLength > maxPositions)

@@ -21,7 +21,7 @@ import { openStart, startOfRun } from "./start-node.js";
 import { modelNamed, taskNamed } from "./table.js";
 import { tokenizerFile } from "./texts-node.js";
 import { vectorNumbers, vectorSize } from "./vectors-node.js";
-import type { AnyTask, Buckets, Prepared, TaskContext, TaskInfo, TaskOptions, TrainingDefaults } from "./task.js";
+import type { AnyTask, Buckets, Prepared, TaskContext, TaskInfo, TaskOptions, Inherited, TrainingDefaults } from "./task.js";
 
 /** What was asked for; what is left out has the model's own default. Names are those of the command line. */
 export interface TrainTaskOptions extends Partial<Omit<TrainingDefaults, "epochs">>, TaskOptions, FineTuningOptions {
@@ -243,15 +243,11 @@ export async function plan(
 }
 
 /** The tokenizer of the model that training starts from, or of the file that was asked for. ConfigError for both. */
-async function vocabularyOf(
-  own: TaskOptions,
-  start: Start | undefined,
-): Promise<Pick<TaskOptions, "tokenizer"> & Pick<Start, "maxPositions" | "labels">> {
+async function vocabularyOf(own: TaskOptions, start: Start | undefined): Promise<Pick<TaskOptions, "tokenizer"> & Inherited> {
   if (start?.tokenizer === undefined) return tokenizerFile(own);
   const asked = own.tokenizer !== undefined ? "--tokenizer" : own.vocabularySize !== undefined ? "--vocabulary-size" : undefined;
   if (asked !== undefined) throw new ConfigError(`${asked}: expected none beside --init, whose model has its own tokenizer`);
-  const { tokenizer, maxPositions, labels } = start;
-  return { tokenizer, ...(maxPositions === undefined ? {} : { maxPositions }), ...(labels === undefined ? {} : { labels }) };
+  return { tokenizer: start.tokenizer, ...start.inherited };
 }
 
 /** What a task prepared, with the checkpoint's configuration, of which its model is made again. */

@@ -10,12 +10,13 @@ import type { Metrics } from "../train/index.js";
 import { paragraph } from "../train/report-page.js";
 import { both } from "../train/report-words.js";
 import { ConfigError } from "../util/errors.js";
+import { keepWritingFiles } from "./decoder-files-node.js";
 import { IGNORED } from "./packed-text.js";
 import { evenly } from "./rows-node.js";
 import type { SequenceInfo } from "./sequence-to-sequence.js";
 import type { Measured, NodeTask, ReportSources, TaskReport } from "./task-node.js";
 import type { Answer } from "./task.js";
-import { keepTokenizer, textInputsFrom } from "./texts-node.js";
+import { textInputsFrom } from "./texts-node.js";
 import { tokenizerOf } from "./texts.js";
 import type { TrainedModel } from "./trained-node.js";
 
@@ -124,5 +125,5 @@ export const sequenceToSequenceNode: NodeTask = {
   measure,
   conclude,
   report,
-  finish: keepTokenizer,
+  finish: keepWritingFiles,
 };

@@ -13,12 +13,24 @@ import type { Metrics } from "../train/index.js";
 import type { Tokenizer } from "../text/index.js";
 import { ConfigError, DataError } from "../util/errors.js";
 import { IGNORED } from "./packed-text.js";
-import type { ColumnTypes, Measurement, ModelChoice, Prepared, Task, TaskContext, TaskOptions, Tensors } from "./task.js";
+import type {
+  ColumnTypes,
+  Measurement,
+  ModelChoice,
+  Prepared,
+  Task,
+  TaskContext,
+  TaskOptions,
+  Tensors,
+  Inherited,
+} from "./task.js";
 import type { TextInfo } from "./texts.js";
-import { encodedRows, textBuckets, textInputs, textTokenizer, tokenizerInfo, tokenizerOf } from "./texts.js";
+import { encodedRows, lengthFor, textBuckets, textInputs, textTokenizer, tokenizerInfo, tokenizerOf } from "./texts.js";
 
 export interface SequenceInfo extends TextInfo {
   readonly endId: number;
+  /** What a target begins with, where that is not the padding. */
+  readonly startId?: number;
   /** The columns of a file. */
   readonly source: string;
   readonly target: string;
@@ -65,14 +77,14 @@ const transformer = (
 });
 
 /** Places of a target: what is read, a row of which begins with the start token, and what is to be written. */
-function targetRows(targets: readonly ArrayLike<number>[], widths: readonly number[], padId: number) {
+function targetRows(targets: readonly ArrayLike<number>[], widths: readonly number[], { padId, startId = padId }: SequenceInfo) {
   const filled = (row: readonly number[], width: number, fill: number): number[] => [
     ...row,
     ...new Array<number>(width - row.length).fill(fill),
   ];
   return {
     decoder_input_ids: raggedColumn(
-      targets.map((ids, i) => filled([padId, ...Array.from(ids).slice(0, -1)], widths[i] as number, padId)),
+      targets.map((ids, i) => filled([startId, ...Array.from(ids).slice(0, -1)], widths[i] as number, padId)),
     ),
     labels: raggedColumn(targets.map((ids, i) => filled(Array.from(ids), widths[i] as number, IGNORED))),
   };
@@ -98,7 +110,7 @@ async function pairRows(
     from.map(({ ids }, i) => Array.from({ length: widths[i] as number }, (_, t) => (t < ids.length ? 1 : 0))),
   );
   return {
-    rows: source.with({ source_mask: mask, ...targetRows(wanted, widths, padId) }),
+    rows: source.with({ source_mask: mask, ...targetRows(wanted, widths, info) }),
     cut: [...from, ...(to ?? [])].filter((encoding) => encoding.cut > 0).length,
   };
 }
@@ -115,15 +127,21 @@ function endOf({ special }: Tokenizer): number {
 
 async function prepare(
   data: LoadedData,
-  { maxPositions = Infinity, ...options }: TaskOptions & { readonly maxPositions?: number },
+  { maxPositions = Infinity, startToken, ...options }: TaskOptions & Inherited,
 ): Promise<Prepared<SequenceInfo>> {
   const { text: source, target } = data.roles;
   if (source === undefined || target === undefined)
     throw new DataError(`${data.name}: expected pairs of texts, a source and a target, got a single text`);
   const texts = [source, target].flatMap((column) => textsOf(data.train, column));
   const tokenizer = await textTokenizer(texts, options, { kind: "characters", vocabularySize: 8192, ends: true });
-  const maxLength = options.maxLength ?? Math.min(128, maxPositions);
-  const info: SequenceInfo = { ...tokenizerInfo(tokenizer, maxLength), endId: endOf(tokenizer), source, target };
+  const maxLength = lengthFor({ ...options, maxPositions }, 128);
+  const info: SequenceInfo = {
+    ...tokenizerInfo(tokenizer, maxLength),
+    endId: endOf(tokenizer),
+    ...(startToken === undefined ? {} : { startId: startToken }),
+    source,
+    target,
+  };
   const rowsOf = (part: Dataset) => pairRows(textsOf(part, source), textsOf(part, target), info);
   const [train, validation, test] = [await rowsOf(data.train), await rowsOf(data.validation), await rowsOf(data.test)];
   const cut = train.cut + validation.cut + test.cut;
@@ -214,7 +232,7 @@ export const sequenceToSequence: Task<SequenceInfo> = {
   checksOneBatch: true,
   mostAtOnce: 64,
   takes: ["tokenizer", "vocabularySize", "maxLength"],
-  pretrained: { architectures: ["MarianMTModel"] },
+  pretrained: { architectures: ["MarianMTModel", "PegasusForConditionalGeneration"] },
   reads: { pairs: true },
   prepare,
   inputs,

@@ -2,20 +2,30 @@
  * @module Where a training starts from: another run, a checkpoint's folder in Hugging Face's form, or a file of weights. It says which model and which
  * vocabulary go on, and gives the model's numbers; what is new begins from its initializer.
  */
+import { targetRules } from "../generate/index.js";
 import type { TensorData } from "../graph/index.js";
 import { fromNumbers, sameShape, toNumbers } from "../graph/index.js";
-import type { ArchitectureName } from "../models/index.js";
-import { ARCHITECTURES, configOf, labelsOf, matchCheckpoint, modelFromConfig, nameOfArchitecture } from "../models/index.js";
+import type { ArchitectureName, PretrainedModel } from "../models/index.js";
+import {
+  ARCHITECTURES,
+  configOf,
+  labelsOf,
+  matchCheckpoint,
+  modelFromConfig,
+  nameOfArchitecture,
+  Transformer,
+} from "../models/index.js";
 import type { Module } from "../nn/index.js";
 import type { Json } from "../optim/index.js";
 import { loadPretrained, openRun, pretrainedConfig, splitRunPath } from "../train/node.js";
+import { tokenizerOfCheckpoint } from "../train/pretrained-node.js";
 import { checkpointParameters } from "../train/train-node.js";
 import { isRecord } from "../util/described.js";
 import { ConfigError } from "../util/errors.js";
 import { numbersFrom, readWeights } from "./init-node.js";
 import type { PretrainedInfo } from "./model.js";
 import { TASKS } from "./table.js";
-import type { AnyTask, TaskInfo } from "./task.js";
+import type { AnyTask, TaskInfo, Inherited } from "./task.js";
 import { bestOrLast, TrainedModel } from "./trained-node.js";
 
 /** What a model begins with. */
@@ -29,16 +39,22 @@ export interface StartingNumbers {
 export interface Start {
   /** The vocabulary that the model knows, where it reads texts. */
   readonly tokenizer?: string;
-  /** The longest text that it takes. */
-  readonly maxPositions?: number;
-  /** The names of its head's labels. */
-  readonly labels?: readonly string[];
+  readonly inherited?: Inherited;
   /** The task's own model that goes on. */
   readonly modelName?: string;
   /** Or the checkpoint's, with the head that the task needs. */
   readonly pretrained?: PretrainedInfo;
   /** Errors: ConfigError that names each tensor that does not fit. */
   readonly numbersFor: (model: Module, labels: readonly string[] | undefined) => StartingNumbers;
+}
+
+function inheritedFrom(model: PretrainedModel, labels?: readonly string[]): Inherited {
+  const { maxPositions } = model.config;
+  return {
+    ...(labels === undefined ? {} : { labels }),
+    ...(maxPositions === undefined ? {} : { maxPositions }),
+    ...(model instanceof Transformer ? { startToken: targetRules(model).startToken } : {}),
+  };
 }
 
 /** Numbers of the task's own model, and a note where its head is for other classes. */
@@ -121,14 +137,10 @@ async function fromCheckpoint(path: string, config: Json, task: AnyTask): Promis
     throw new ConfigError(`${where}: model_type: expected one of ${[...supported].join(", ")}, got ${type}`);
   const architecture = architectureFor(task, type, where);
   const loaded = await loadPretrained(path, { as: architecture });
-  if (loaded.tokenizer === undefined)
-    throw new ConfigError(`${where}: expected tokenizer.json beside config.json, got none; save the model's tokenizer there`);
-  const { maxPositions } = loaded.model.config;
   const labels = labelsOf(config);
   return {
-    tokenizer: loaded.tokenizer,
-    ...(maxPositions === undefined ? {} : { maxPositions }),
-    ...(labels === undefined ? {} : { labels }),
+    tokenizer: await tokenizerOfCheckpoint(path, loaded, where),
+    inherited: inheritedFrom(loaded.model, labels),
     pretrained: { architecture, config },
     numbersFor: headedNumbers(architecture, trunkOf(loaded.numbers, architecture, task, config), labels),
   };
@@ -161,11 +173,9 @@ async function fromRun(path: string, task: AnyTask, note: (text: string) => void
   const { sources } = matchCheckpoint(headed, architecture, shapes, { newHead: true, where: `--init ${path}` });
   const numbers = new Map([...sources].map(([name, source]) => [name, trained.numbers.get(source) as TensorData]));
   const before = trained.task.pretrained?.labels?.(trained.info);
-  const { maxPositions } = headed.config;
   return {
     ...vocabulary,
-    ...(maxPositions === undefined ? {} : { maxPositions }),
-    ...(before === undefined ? {} : { labels: before }),
+    inherited: inheritedFrom(headed, before),
     pretrained: { architecture, config: own },
     numbersFor: headedNumbers(architecture, numbers, before),
   };
@@ -188,12 +198,9 @@ export function startOfRun(config: { readonly [extra: string]: unknown }): Start
   const { tokenizer, pretrained } = config["info"] as { readonly tokenizer?: string; readonly pretrained?: PretrainedInfo };
   return {
     ...(tokenizer === undefined ? {} : { tokenizer }),
-    ...(pretrained === undefined ? { modelName: config["model"] as string } : { pretrained, ...positions(pretrained) }),
+    ...(pretrained === undefined
+      ? { modelName: config["model"] as string }
+      : { pretrained, inherited: inheritedFrom(modelFromConfig(pretrained.architecture, pretrained.config)) }),
     numbersFor: () => ({ numbers: new Map(), fresh: [] }),
   };
-}
-
-function positions({ architecture, config }: PretrainedInfo): Pick<Start, "maxPositions"> {
-  const { maxPositions } = modelFromConfig(architecture, config).config;
-  return maxPositions === undefined ? {} : { maxPositions };
 }

@@ -80,6 +80,16 @@ export type Answer = { readonly [name: string]: unknown };
 /** Whether a graph or a batch is for training, or for measuring and answering. */
 export type Use = "train" | "eval";
 
+/** What a task takes over from the model that its training starts from, as far as that says so. */
+export interface Inherited {
+  /** The longest text that it takes, in tokens. */
+  readonly maxPositions?: number;
+  /** The token that it begins a target with. */
+  readonly startToken?: number;
+  /** The names of its head's labels. */
+  readonly labels?: readonly string[];
+}
+
 /** What the training was asked for besides the optimizer: a task reads what concerns it. */
 export interface TaskOptions {
   readonly labelSmoothing?: number;
@@ -156,17 +166,14 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   readonly takes?: readonly (keyof TaskOptions)[];
   prepare(
     data: LoadedData,
-    options: TaskOptions & {
-      readonly seed: number;
-      readonly ignore: readonly string[];
-      readonly model: string;
-      /** The longest text that the model takes, in tokens, where training starts from one that says so. */
-      readonly maxPositions?: number;
-      /** The names of its head's labels. */
-      readonly labels?: readonly string[];
-      /** How wide the vectors are that its embedding begins with. */
-      readonly vectorSize?: number;
-    },
+    options: TaskOptions &
+      Inherited & {
+        readonly seed: number;
+        readonly ignore: readonly string[];
+        readonly model: string;
+        /** How wide the vectors are that its embedding begins with. */
+        readonly vectorSize?: number;
+      },
   ): Awaitable<Prepared<I>>;
   /** What becomes of checkpoints in Hugging Face's form; left out where the task takes none. */
   readonly pretrained?: {

@@ -13,7 +13,7 @@ import type { Encoding, Tokenizer, TokenizerJson } from "../text/index.js";
 import { parseTokenizerJson, vocabularyOf } from "../text/tokenizer-json.js";
 import { trainByteLevelBpe, trainCharacters, trainWordPiece, trainWords } from "../text/index.js";
 import { ConfigError } from "../util/errors.js";
-import type { Buckets, ColumnTypes, TaskContext, TaskInfo, TaskOptions } from "./task.js";
+import type { Buckets, ColumnTypes, TaskContext, TaskInfo, TaskOptions, Inherited } from "./task.js";
 import { asWindows, textCount, windowedCount } from "./windows.js";
 
 export interface TextInfo extends TaskInfo {
@@ -122,7 +122,7 @@ export function tokenizerInfo(
  * The length that texts are cut to: what is asked for, or the usual one, as far as the model that training starts from takes it. ConfigError for more.
  */
 export function lengthFor(
-  { maxLength, maxPositions = Infinity }: Pick<TaskOptions, "maxLength"> & { readonly maxPositions?: number },
+  { maxLength, maxPositions = Infinity }: Pick<TaskOptions, "maxLength"> & Pick<Inherited, "maxPositions">,
   usual: number,
 ): number {
   if (maxLength !== undefined && maxLength > maxPositions)

@@ -5,16 +5,17 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import type { BeamOptions, DecoderModel, StreamOptions } from "../generate/index.js";
-import { Generator, TextStream } from "../generate/index.js";
+import { Generator, isDecoder, TextStream } from "../generate/index.js";
 import type { TensorData } from "../graph/index.js";
-import { Gpt2, Llama, Transformer } from "../models/index.js";
+import { Transformer } from "../models/index.js";
 import type { Module } from "../nn/index.js";
 import type { ChatMessage, ChatTemplate, Tokenizer } from "../text/node.js";
 import { loadChatTemplate, loadTokenizer } from "../text/node.js";
-import { loadPretrained, pretrainedConfig } from "../train/pretrained-node.js";
+import { loadPretrained, pretrainedConfig, tokenizerOfCheckpoint } from "../train/pretrained-node.js";
 import { exists } from "../train/run-folder-reader-node.js";
 import { ConfigError } from "../util/errors.js";
 import { parseJsonWith } from "../util/schema.js";
+import type { SequenceInfo } from "./sequence-to-sequence.js";
 import type { TextInfo } from "./texts.js";
 import { tokenizerOf } from "./texts.js";
 import type { UseOptions } from "./trained-node.js";
@@ -53,7 +54,7 @@ async function endTokensIn(folder: string, tokenizer: Tokenizer): Promise<readon
 
 async function openFolder(folder: string): Promise<Source> {
   const { model, numbers, tokenizer } = await loadPretrained(folder);
-  if (tokenizer === undefined) throw new ConfigError(`${folder}: expected a tokenizer.json beside the model, got none`);
+  await tokenizerOfCheckpoint(folder, { tokenizer });
   const read = await loadTokenizer(folder);
   const chat = await loadChatTemplate(folder);
   const endTokens = await endTokensIn(folder, read);
@@ -66,13 +67,12 @@ async function openRunFolder(path: string, options: UseOptions): Promise<Source>
   if (typeof info.tokenizer !== "string")
     throw new ConfigError(`${path}: expected a run of a task of texts, got one of ${model.task.name}`);
   const tokenizer = await tokenizerOf(info);
-  const { eos } = tokenizer.special;
+  const end = (info as Partial<SequenceInfo>).endId ?? tokenizer.special.eos;
   const isTemplated = model.model instanceof Transformer;
-  return { model: model.model, numbers: model.numbers, tokenizer, endTokens: eos === undefined ? [] : [eos], isTemplated };
+  return { model: model.model, numbers: model.numbers, tokenizer, endTokens: end === undefined ? [] : [end], isTemplated };
 }
 
-const writes = (model: Module): model is WritingModel =>
-  model instanceof Gpt2 || model instanceof Llama || model instanceof Transformer;
+const writes = (model: Module): model is WritingModel => isDecoder(model) || model instanceof Transformer;
 
 /** Writes with a run or a checkpoint. Owned: dispose it. */
 export class Writer implements AsyncDisposable {
@@ -94,7 +94,7 @@ export class Writer implements AsyncDisposable {
     const { model } = source;
     if (!writes(model))
       throw new ConfigError(
-        `${path}: expected a model that writes (GPT-2, Llama, Mistral, Qwen2, or the Transformer), got ${model.constructor.name}`,
+        `${path}: expected a model that writes (GPT-2, Llama, Mistral, Qwen2, or the Transformer, as Marian and Pegasus), got ${model.constructor.name}`,
       );
     return new Writer(source, await Generator.create(model, source.numbers, options));
   }

@@ -2,7 +2,7 @@
  * @module Checkpoints as Hugging Face's libraries write and read them: a folder with `config.json`, `model.safetensors` (one file, or
  * several with an index) and, for language, `tokenizer.json`.
  */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { saveSafetensors, SafetensorsReader } from "../data/node.js";
@@ -120,6 +120,31 @@ export async function loadPretrained<A extends ArchitectureName = ArchitectureNa
   } finally {
     for (const reader of readers) await reader.close();
   }
+}
+
+/** SentencePiece's own files, which Marian's checkpoints have. */
+const SENTENCE_PIECE = /\.(spm|model)$/;
+
+/**
+ * The `tokenizer.json` of a checkpoint that reads texts.
+ *
+ * Errors: ConfigError where there is none; it names SentencePiece's files, if these lie there.
+ */
+export async function tokenizerOfCheckpoint(
+  folder: string,
+  { tokenizer }: Pick<Pretrained, "tokenizer">,
+  where = folder,
+): Promise<string> {
+  if (tokenizer !== undefined) return tokenizer;
+  const pieces = (await readdir(folder)).filter((name) => SENTENCE_PIECE.test(name)).sort();
+  const [found, remedy] =
+    pieces.length === 0
+      ? ["none", "save the model's tokenizer there"]
+      : [
+          `${pieces.join(", ")} alone`,
+          "make one of them, a Unigram model with the ids of vocab.json, with Hugging Face's tokenizers library",
+        ];
+  throw new ConfigError(`${where}: expected tokenizer.json beside config.json, got ${found}; ${remedy}`);
 }
 
 /** ConfigError if a tokenizer has tokens that the model has no embedding for. */

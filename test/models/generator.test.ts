@@ -4,12 +4,13 @@ import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { BeamOptions } from "../../src/generate/index.js";
-import { argMax, boundNumbers, decoderOnnx, Generator } from "../../src/generate/index.js";
+import { argMax, boundNumbers, decoderOnnx, encoderOnnx, Generator, targetRules } from "../../src/generate/index.js";
 import type { TensorData } from "../../src/graph/index.js";
 import { fromNumbers, input, symbol, toNumbers } from "../../src/graph/index.js";
-import { cacheNames, Gpt2, Llama, Transformer } from "../../src/models/index.js";
+import { cacheNames, Gpt2, Llama, pastOf, Transformer } from "../../src/models/index.js";
 import { importOnnx } from "../../src/onnx/index.js";
 import { resolveMode, seedInput, stepInput } from "../../src/ops/index.js";
+import type { Executable } from "../../src/runtime/index.js";
 import { compile } from "../../src/runtime/index.js";
 import { loadPretrained } from "../../src/train/node.js";
 import { ConfigError } from "../../src/util/errors.js";
@@ -98,11 +99,21 @@ test("a long text crosses the cache's room, and is what the whole model gives", 
   });
 });
 
+async function opened(bytes: Uint8Array): Promise<Executable> {
+  const { graph, values } = importOnnx(bytes);
+  return compile(graph, { values });
+}
+
+function emptyPast({ decoderShape }: Gpt2 | Transformer, texts: number): Record<string, TensorData> {
+  const { layers, groups, headSize, side } = decoderShape;
+  const names = Array.from({ length: layers }, (_, layer) => cacheNames(layer, side).past).flat();
+  return Object.fromEntries(names.map((name) => [name, fromNumbers("float32", [texts, groups, 0, headSize], [])]));
+}
+
 test("the decoder as a file, with a cache of free length, gives the same logits", async () => {
   const { model, numbers } = await load("gpt2");
   assert.ok(model instanceof Gpt2);
-  const { graph, values } = importOnnx(decoderOnnx(model, numbers));
-  await using grown = await compile(graph, { values });
+  await using grown = await opened(decoderOnnx(model, numbers));
   const text = [5, 9, 14, 3, 22, 8, 30];
   const feed = (from: number, to: number): Record<string, TensorData> => ({
     input_ids: fromNumbers("int64", [1, to - from], text.slice(from, to)),
@@ -112,10 +123,7 @@ test("the decoder as a file, with a cache of free length, gives the same logits"
       Array.from({ length: to - from }, (_, i) => from + i),
     ),
   });
-  const { layers, groups, headSize } = model.decoderShape;
-  let past: Record<string, TensorData> = {};
-  for (let layer = 0; layer < layers; layer++)
-    for (const name of cacheNames(layer).past) past[name] = fromNumbers("float32", [1, groups, 0, headSize], []);
+  let past = emptyPast(model, 1);
   const rows: number[] = [];
   for (const [from, to] of [
     [0, 4],
@@ -124,13 +132,88 @@ test("the decoder as a file, with a cache of free length, gives the same logits"
   ] as const) {
     const { logits, ...present } = await grown.call({ ...past, ...feed(from, to) });
     rows.push(...(logits?.data as Float32Array));
-    past = Object.fromEntries(Object.entries(present).map(([name, data]) => [name.replace("present", "past_key_values"), data]));
+    past = pastOf(present);
   }
   const direct = model.forward(input("tokens", [1, 7], "int32"));
   const resolved = resolveMode([direct], "eval", { seed: seedInput(), step: stepInput() }).map(direct);
   await using whole = await compile({ logits: resolved }, boundNumbers(model, numbers));
   const { logits } = await whole.call({ tokens: fromNumbers("int32", [1, 7], text) });
   rows.forEach((value, i) => assert.ok(Math.abs(value - Number(logits?.data[i])) < 1e-4, `logit ${i}`));
+});
+
+for (const name of ["marian", "pegasus"]) {
+  test(`${name}: the encoder and the decoder as files write the same tokens, two texts at once`, async () => {
+    const { model, numbers } = await load(name);
+    assert.ok(model instanceof Transformer);
+    const { startToken, unwritten } = targetRules(model);
+    await using encoder = await opened(encoderOnnx(model, numbers));
+    await using decoder = await opened(decoderOnnx(model, numbers));
+    const mask = fromNumbers("int64", [2, 5], [1, 1, 1, 0, 0, 1, 1, 1, 1, 1]);
+    const sources = [
+      [5, 9, 14],
+      [30, 2, 8, 21, 7],
+    ];
+    const ids = fromNumbers("int64", [2, 5], [...(sources[0] as number[]), 0, 0, ...(sources[1] as number[])]);
+    const { last_hidden_state: states, ...read } = await encoder.call({ input_ids: ids, attention_mask: mask });
+    assert.deepEqual(states?.shape, [2, 5, 16]);
+    const source = { ...pastOf(read), encoder_attention_mask: mask };
+    /** Reads one row of tokens for each text, and gives the likeliest next token at each place. */
+    const next = async (rows: number[][], from: number, past: Record<string, TensorData>) => {
+      const shape = [2, rows[0]?.length as number];
+      const { logits, ...present } = await decoder.call({
+        ...source,
+        ...past,
+        input_ids: fromNumbers("int64", shape, rows.flat()),
+        position_ids: fromNumbers(
+          "int64",
+          shape,
+          rows.flatMap((row) => row.map((_, i) => from + i)),
+        ),
+      });
+      const numbersOf = toNumbers(logits as TensorData);
+      const width = model.config.vocabSize;
+      const chosen = rows.map((row, n) =>
+        row.map((_, t) => {
+          const at = Array.from(numbersOf.subarray((n * row.length + t) * width, (n * row.length + t + 1) * width));
+          for (const token of unwritten) at[token] = -Infinity;
+          return argMax(at);
+        }),
+      );
+      return { chosen, past: pastOf(present) };
+    };
+    const written: number[][] = [[startToken], [startToken]];
+    let past = emptyPast(model, 2);
+    for (let place = 0; place < 8; place++) {
+      const step = await next(
+        written.map((row) => [row[place] as number]),
+        place,
+        past,
+      );
+      past = step.past;
+      step.chosen.forEach(([token], n) => written[n]?.push(token as number));
+    }
+    await using generator = await Generator.create(model, numbers);
+    const tokens = written.map((row) => row.slice(1));
+    assert.deepEqual(await generator.generate(sources, { maxTokens: 8, temperature: 0 }), tokens);
+    // All at once, the decoder reads what it wrote one by one.
+    const again = await next(
+      written.map((row) => row.slice(0, -1)),
+      0,
+      emptyPast(model, 2),
+    );
+    assert.deepEqual(again.chosen, tokens);
+  });
+}
+
+test("padding is never written, however likely it is", async () => {
+  const { model, numbers } = await load("marian");
+  const bias = numbers.get("final_logits_bias") as TensorData;
+  const raised = fromNumbers("float32", bias.shape, toNumbers(bias));
+  raised.data[0] = 1000;
+  await using generator = await Generator.create(model, numbers);
+  await using padding = await Generator.create(model, new Map([...numbers, ["final_logits_bias", raised]]));
+  assert.deepEqual(await padding.generate([[5]], { temperature: 0 }), await generator.generate([[5]], { temperature: 0 }));
+  assert.deepEqual(await padding.beamSearch([5], { beams: 2 }), await generator.beamSearch([5], { beams: 2 }));
 });
 
 test("prompts that cannot be are refused, and a full model stops", async () => {

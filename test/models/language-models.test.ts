@@ -43,7 +43,7 @@ const CASES: Readonly<Record<string, Traced>> = {
   mistral: causal,
   qwen2: causal,
   marian: translation,
-  "transformer-prenorm": translation,
+  pegasus: translation,
 };
 
 for (const [name, trace] of Object.entries(CASES)) {
