@@ -56,7 +56,7 @@ function sourceFiles(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return sourceFiles(path);
-    return entry.name.endsWith(".ts") && !entry.name.endsWith(".test.ts") ? [path] : [];
+    return entry.name.endsWith(".ts") && !/\.test(\.util)?\.ts$/.test(entry.name) ? [path] : [];
   });
 }
 

@@ -33,7 +33,7 @@ function linesOfCode(source: string): number {
 function countLines(): Sizes {
   const lines: Record<string, number> = {};
   for (const file of readdirSync("src", { withFileTypes: true, recursive: true })) {
-    if (!file.isFile() || !file.name.endsWith(".ts") || file.name.endsWith(".test.ts")) continue;
+    if (!file.isFile() || !file.name.endsWith(".ts") || /\.test(\.util)?\.ts$/.test(file.name)) continue;
     const folder = file.parentPath.split(/[\\/]/)[1] ?? ".";
     lines[folder] = (lines[folder] ?? 0) + linesOfCode(readFileSync(join(file.parentPath, file.name), "utf8"));
   }

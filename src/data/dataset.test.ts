@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { TensorColumn } from "./dataset.js";
-import { cell, collect, concatenate, Dataset } from "./dataset.js";
+import type { TensorColumn } from "./column.js";
+import { cell } from "./column.js";
+import { collect, concatenate, Dataset } from "./dataset.js";
 import { DataError } from "../util/errors.js";
 
 const people = new Dataset({

@@ -2,8 +2,9 @@
  * @module Which column is the text, which the label or target, and what task that makes: guessed from names and types where
  * the user does not say.
  */
-import type { Column, Dataset } from "./dataset.js";
-import { isMissing, isText, rowSize } from "./dataset.js";
+import type { Column } from "./column.js";
+import { isMissing, isText, rowSize } from "./column.js";
+import type { Dataset } from "./dataset.js";
 import { classesOf } from "./labels.js";
 import type { DataTask } from "./registry.js";
 import { isFloat } from "../graph/index.js";

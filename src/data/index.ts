@@ -1,6 +1,8 @@
 /**
  * @module Data sets, loaders, splits and formats that work anywhere. What needs a file system is in `descentjs/data/node`.
  */
+export { cell, exampleAt, isMissing, isText, rowSize } from "./column.js";
+export type { CellValue, Column, ColumnLike, TensorColumn, TextColumn } from "./column.js";
 export * from "./dataset.js";
 export * from "./loader.js";
 export * from "./ragged.js";

@@ -1,8 +1,8 @@
 /**
  * @module Class labels as numbers: which classes a column holds, and each row's class as its index.
  */
-import type { Column, TensorColumn } from "./dataset.js";
-import { exampleAt, isMissing, isText, rowSize } from "./dataset.js";
+import type { Column, TensorColumn } from "./column.js";
+import { exampleAt, isMissing, isText, rowSize } from "./column.js";
 import type { TensorData } from "../graph/index.js";
 import { elementAt } from "../graph/index.js";
 import { DataError } from "../util/errors.js";

@@ -3,7 +3,8 @@
  */
 import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { Dataset, isText } from "./dataset.js";
+import { isText } from "./column.js";
+import { Dataset } from "./dataset.js";
 import { namesIn, readFileBytes, unwrapGzip } from "./files-node.js";
 import type { ColumnRoles, RoleOptions } from "./guess.js";
 import { guessRoles, guessTask, pairRoles } from "./guess.js";
@@ -25,8 +26,9 @@ import type { FindOptions } from "./registry-node.js";
 import { findKnownFile } from "./registry-node.js";
 import { parseIdx } from "./readers/idx.js";
 import { holdsImages, readParquetImages } from "./readers/parquet-images-node.js";
-import type { TableOptions } from "./readers/table-node.js";
-import { isQuery, readTable, tableFormat } from "./readers/table-node.js";
+import type { TableOptions } from "./readers/table-file-node.js";
+import { tableFormat } from "./readers/table-file-node.js";
+import { isQuery, readTable } from "./readers/table-node.js";
 import type { TextOptions } from "./text/open-node.js";
 import { knownTexts, openTextFile, openTextFolder } from "./text/open-node.js";
 import type { TensorData } from "../graph/index.js";

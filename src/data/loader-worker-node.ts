@@ -3,8 +3,9 @@
  * columns are shared with the workers, not sent; finished batches are handed over without a copy.
  */
 import { Worker } from "node:worker_threads";
-import type { Batch, Column, Dataset } from "./dataset.js";
-import { isText } from "./dataset.js";
+import type { Column } from "./column.js";
+import { isText } from "./column.js";
+import type { Batch, Dataset } from "./dataset.js";
 import type { BatchFetcher, BatchRequest } from "./loader.js";
 import type { TypedArray } from "../graph/index.js";
 import { DTYPES } from "../graph/index.js";

@@ -2,8 +2,9 @@
  * @module Batches in order: shuffled by (seed, epoch), weighted where classes are rare, and resumable at any batch. Who makes
  * a batch out of row numbers is a `BatchFetcher`: this thread, or a worker (`loader-worker-node.ts`).
  */
+import { exampleAt } from "./column.js";
 import type { Batch, Dataset, DatasetStream } from "./dataset.js";
-import { concatenate, exampleAt, isStream } from "./dataset.js";
+import { concatenate, isStream } from "./dataset.js";
 import { bucketOrder } from "./ragged.js";
 import { groupRows } from "./split.js";
 import { ConfigError, DataError } from "../util/errors.js";

@@ -2,7 +2,8 @@
  * @module Examples of different lengths: kept as rows of one width with their lengths, ordered so that those of about one length
  * share a batch, and cut to the smallest of a few widths when a batch is made (here, or in a loader's thread).
  */
-import type { Batch, Dataset, TensorColumn } from "./dataset.js";
+import type { TensorColumn } from "./column.js";
+import type { Batch, Dataset } from "./dataset.js";
 import type { BatchRequest } from "./loader.js";
 import type { WorkerCollate } from "./loader-worker-node.js";
 import { DTYPES } from "../graph/index.js";

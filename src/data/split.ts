@@ -1,8 +1,9 @@
 /**
  * @module Seeded splits of a data set: random, stratified by a column, k-fold. Equal seeds give equal splits, whatever else runs.
  */
-import type { Column, Dataset } from "./dataset.js";
-import { isMissing, isText, rowSize } from "./dataset.js";
+import type { Column } from "./column.js";
+import { isMissing, isText, rowSize } from "./column.js";
+import type { Dataset } from "./dataset.js";
 import { elementAt } from "../graph/index.js";
 import { ConfigError, DataError } from "../util/errors.js";
 import { Random } from "../util/random.js";

@@ -3,8 +3,8 @@
  * how rows are encoded by it.
  */
 import * as z from "zod";
-import type { Column } from "./dataset.js";
-import { exampleAt, isMissing, isText } from "./dataset.js";
+import type { Column } from "./column.js";
+import { exampleAt, isMissing, isText } from "./column.js";
 import { labelText } from "./labels.js";
 import { elementAt } from "../graph/index.js";
 import { DataError } from "../util/errors.js";

@@ -2,8 +2,9 @@
  * @module Tables made ready for a model: fitted on training rows, kept as JSON beside the model, applied to any rows.
  */
 import * as z from "zod";
-import type { CellValue, Column, ColumnLike } from "./dataset.js";
-import { Dataset, exampleAt, isText } from "./dataset.js";
+import type { CellValue, Column, ColumnLike } from "./column.js";
+import { exampleAt, isText } from "./column.js";
+import { Dataset } from "./dataset.js";
 import { isCategorical } from "./guess.js";
 import { classesOf, encodeLabels, labelText } from "./labels.js";
 import type { Encoder } from "./tabular-features.js";

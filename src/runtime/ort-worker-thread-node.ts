@@ -3,7 +3,7 @@
  */
 import { parentPort } from "node:worker_threads";
 import { createNodeRuntime } from "./ort-node.js";
-import { serveRuntime } from "./ort-worker.js";
+import { serveRuntime } from "./ort-worker-serve.js";
 
 if (parentPort !== null) {
   const port = parentPort;

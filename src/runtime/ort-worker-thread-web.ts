@@ -2,7 +2,7 @@
  * @module The web worker behind `ort-worker-web.ts`.
  */
 import { createWebRuntime } from "./ort-web.js";
-import { serveRuntime } from "./ort-worker.js";
+import { serveRuntime } from "./ort-worker-serve.js";
 
 /** What a worker's global scope has of a port. */
 const scope = globalThis as { postMessage(message: unknown, transfer: ArrayBuffer[]): void };

@@ -2,8 +2,9 @@
  * @module Encoded images made ready for training: every file looked at, one shape chosen for all, and decoded into memory where
  * they fit and nothing is lost by it.
  */
-import type { Column, Dataset } from "../dataset.js";
-import { isText } from "../dataset.js";
+import type { Column } from "../column.js";
+import { isText } from "../column.js";
+import type { Dataset } from "../dataset.js";
 import type { Pixels } from "../../vision/index.js";
 import { luminance, pixelsOf, resizeToCover } from "../../vision/index.js";
 import { DataError } from "../../util/errors.js";

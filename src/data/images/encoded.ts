@@ -1,8 +1,9 @@
 /**
  * @module Images that are not decoded yet, as a column: paths of files, or places in bytes that threads share.
  */
-import type { Column, TensorColumn } from "../dataset.js";
-import { Dataset, exampleAt, isText } from "../dataset.js";
+import type { Column, TensorColumn } from "../column.js";
+import { exampleAt, isText } from "../column.js";
+import { Dataset } from "../dataset.js";
 import { DataError } from "../../util/errors.js";
 
 /** Whether a column of images has yet to be decoded. */

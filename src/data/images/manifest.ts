@@ -1,8 +1,9 @@
 /**
  * @module Tables that name image files: a column of paths, one of labels, and perhaps one that says which part a row is of.
  */
-import type { Column } from "../dataset.js";
-import { Dataset, isMissing, isText } from "../dataset.js";
+import type { Column } from "../column.js";
+import { isMissing, isText } from "../column.js";
+import { Dataset } from "../dataset.js";
 import { guessRoles } from "../guess.js";
 import { classesOf, encodeLabels, labelText } from "../labels.js";
 import { DataError } from "../../util/errors.js";

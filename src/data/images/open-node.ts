@@ -7,7 +7,7 @@ import { Dataset } from "../dataset.js";
 import { readFileBytes } from "../files-node.js";
 import { checkLabels } from "../labels.js";
 import { holdsImages, readParquetImages } from "../readers/parquet-images-node.js";
-import { tableFormat } from "../readers/table-node.js";
+import { tableFormat } from "../readers/table-file-node.js";
 import type { ArchivesLayout, KnownDataset, KnownFile } from "../registry.js";
 import type { FindOptions } from "../registry-node.js";
 import { cacheFolder, findKnownFile } from "../registry-node.js";

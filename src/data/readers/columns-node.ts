@@ -3,7 +3,7 @@
  * copied, not converted value by value.
  */
 import type { DuckDBDataChunk, DuckDBListVector, DuckDBVector } from "@duckdb/node-api";
-import type { Column } from "../dataset.js";
+import type { Column } from "../column.js";
 import { Dataset } from "../dataset.js";
 import type { DType, TypedArray } from "../../graph/index.js";
 import { DTYPES } from "../../graph/index.js";

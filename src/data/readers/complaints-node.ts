@@ -4,7 +4,7 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { createGunzip } from "node:zlib";
-import type { TableFormat } from "./table-node.js";
+import type { TableFormat } from "./table-file-node.js";
 import { DataError } from "../../util/errors.js";
 
 /** The first line, of a gzip file too. */

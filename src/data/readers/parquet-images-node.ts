@@ -11,7 +11,8 @@ import { entriesDataset } from "../images/encoded.js";
 import { classesOf, encodeLabels } from "../labels.js";
 import { DataError } from "../../util/errors.js";
 import { quoteName } from "./columns-node.js";
-import { literalPath, readTable, rowsOf, withConnection } from "./table-node.js";
+import { literalPath, rowsOf, withConnection } from "./duckdb-node.js";
+import { readTable } from "./table-node.js";
 
 /** What says in a file's metadata how its classes are called. */
 const hubSchema = z.object({

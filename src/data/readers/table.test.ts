@@ -6,7 +6,7 @@ import { after, test } from "node:test";
 import { rmSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { openTable, readTable } from "./table-node.js";
-import type { TableOptions } from "./table-node.js";
+import type { TableOptions } from "./table-file-node.js";
 import { DataLoader } from "../loader.js";
 
 const folder = mkdtempSync(join(tmpdir(), "descent-"));

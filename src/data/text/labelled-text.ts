@@ -3,7 +3,8 @@
  * each is a text column; what is not text itself lies there as JSON, as it does in JSON lines.
  */
 import * as z from "zod";
-import { Dataset, exampleAt } from "../dataset.js";
+import { exampleAt } from "../column.js";
+import { Dataset } from "../dataset.js";
 import { DataError } from "../../util/errors.js";
 import type { LabelSpan } from "../../util/tags.js";
 

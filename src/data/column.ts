@@ -1,0 +1,135 @@
+/**
+ * @module Columns: numbers or texts, one row for each example, and how they are made of plain arrays and copied.
+ */
+import type { DType, TensorData, TypedArray } from "../graph/index.js";
+import { elementAt, fromNumbers } from "../graph/index.js";
+import { DataError } from "../util/errors.js";
+
+/** Numbers, one block for each example: `shape` is [N, …]. */
+export interface TensorColumn extends TensorData {
+  /** 1 where the value of a row is missing; the number that lies there means nothing. Absent: none is missing. */
+  readonly missing?: Uint8Array;
+  /** `date`: milliseconds since 1970-01-01 UTC. */
+  readonly unit?: "date";
+  /** What the numbers stand for, where they are class indices. */
+  readonly classes?: readonly string[];
+  /** Files, one after another, where each row is [start, length] of one in here: images that are not decoded yet. */
+  readonly encoded?: Uint8Array;
+}
+
+/** Texts, or null where one is missing. */
+export interface TextColumn {
+  readonly dtype: "string";
+  readonly values: readonly (string | null)[];
+}
+
+export type Column = TensorColumn | TextColumn;
+
+/** A value of one row, as a person would write it. */
+export type CellValue = number | boolean | string | Date | null | readonly number[];
+
+export const isText = (column: Column): column is TextColumn => column.dtype === "string";
+
+/** How messages name row i of a data set: counted from 1. A "row" in a message is one of a file, numbered as a spreadsheet does. */
+export const exampleAt = (i: number): string => `example ${i + 1}`;
+
+/** Whether row i of a column has no value. */
+export const isMissing = (column: Column, i: number): boolean =>
+  isText(column) ? column.values[i] === null : column.missing?.[i] === 1;
+
+/** How many numbers one row of a column holds. */
+export const rowSize = (column: TensorColumn): number => column.shape.slice(1).reduce((product, d) => product * d, 1);
+
+export const lengthOf = (column: Column): number => (isText(column) ? column.values.length : (column.shape[0] as number));
+
+/** One row's value: a class by its name, a date as a Date, several numbers as a list. */
+export function cell(column: Column, i: number): CellValue {
+  if (isMissing(column, i)) return null;
+  if (isText(column)) return column.values[i] ?? null;
+  if (column.shape.length > 1) {
+    const size = rowSize(column);
+    return Array.from({ length: size }, (_, j) => elementAt(column, i * size + j));
+  }
+  const value = elementAt(column, i);
+  if (column.unit === "date") return new Date(value);
+  if (column.dtype === "bool") return value !== 0;
+  return column.classes?.[value] ?? value;
+}
+
+/** Columns from plain arrays: numbers become float64, booleans bool, texts text, typed arrays and TensorData stay. */
+export type ColumnLike =
+  | Column
+  | TypedArray
+  | readonly (number | null)[]
+  | readonly (boolean | null)[]
+  | readonly (string | null)[]
+  | readonly (Date | null)[];
+
+const DTYPE_OF: Readonly<Record<string, DType>> = {
+  Float32Array: "float32",
+  Float64Array: "float64",
+  Int8Array: "int8",
+  Uint8Array: "uint8",
+  Int16Array: "int16",
+  Uint16Array: "uint16",
+  Int32Array: "int32",
+  Uint32Array: "uint32",
+  BigInt64Array: "int64",
+  BigUint64Array: "uint64",
+};
+
+export function columnOf(name: string, like: ColumnLike): Column {
+  if (ArrayBuffer.isView(like)) {
+    const dtype = DTYPE_OF[like.constructor.name] ?? "uint8";
+    return { dtype, shape: [like.length], data: like };
+  }
+  if ("dtype" in like) return like;
+  const cells: readonly unknown[] = like;
+  const known = cells.find((value) => value !== null && value !== undefined);
+  const kind = known instanceof Date ? "Date" : typeof known;
+  for (const [i, value] of cells.entries()) {
+    const other = value === null || value === undefined ? kind : value instanceof Date ? "Date" : typeof value;
+    if (other !== kind)
+      throw new DataError(`column "${name}", ${exampleAt(i)}: expected ${kind} as in the rows before, got ${other}`);
+  }
+  if (kind === "string" || kind === "undefined")
+    return { dtype: "string", values: cells.map((v) => (v as string | null) ?? null) };
+  if (kind !== "number" && kind !== "boolean" && kind !== "Date")
+    throw new DataError(`column "${name}": expected numbers, booleans, texts or dates, got ${kind}`);
+  const missing = Uint8Array.from(cells, (value) => (value === null || value === undefined ? 1 : 0));
+  const numbers = Float64Array.from(cells, (value) => Number(value ?? 0));
+  const dtype = kind === "boolean" ? "bool" : "float64";
+  return {
+    ...fromNumbers(dtype, [cells.length], numbers),
+    ...(missing.includes(1) ? { missing } : {}),
+    ...(kind === "Date" ? { unit: "date" as const } : {}),
+  };
+}
+
+/** A column of a new length, with the same element type and row shape. */
+export const resized = (column: TensorColumn, length: number, data: TypedArray, missing?: Uint8Array): TensorColumn => ({
+  dtype: column.dtype,
+  shape: [length, ...column.shape.slice(1)],
+  data,
+  ...(missing === undefined ? {} : { missing }),
+  ...(column.unit === undefined ? {} : { unit: column.unit }),
+  ...(column.classes === undefined ? {} : { classes: column.classes }),
+  ...(column.encoded === undefined ? {} : { encoded: column.encoded }),
+});
+
+/** Copies the rows `indices` of `source` one after another into `target`. */
+export function copyRows(source: TypedArray, size: number, indices: ArrayLike<number>, target: TypedArray): void {
+  if (size === 1) {
+    // Two typed arrays of one element type; TypeScript cannot know that number and bigint do not mix here.
+    const from = source as Float64Array;
+    const to = target as Float64Array;
+    for (let k = 0; k < indices.length; k++) to[k] = from[indices[k] as number] as number;
+    return;
+  }
+  const from = source as Uint8Array;
+  const to = target as Uint8Array;
+  for (let k = 0; k < indices.length; k++) {
+    const start = (indices[k] as number) * size;
+    to.set(from.subarray(start, start + size), k * size);
+  }
+}
