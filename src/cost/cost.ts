@@ -7,7 +7,7 @@ import type { Node, Shape, Tensor as SymbolicTensor } from "../graph/index.js";
 import { constant, DTYPES, formatShape, Graph, input, isLeaf, Tensor } from "../graph/index.js";
 import type { Module, Summary, SummaryInput } from "../nn/index.js";
 import type { Mode } from "../ops/index.js";
-import { bindGraph, opOf, resolveMode, seedInput, stepInput } from "../ops/index.js";
+import { bindGraph, costOf, resolveMode, seedInput, stepInput } from "../ops/index.js";
 import type { Optimizer } from "../optim/index.js";
 import { prepareGraph } from "../runtime/index.js";
 import { ShapeError } from "../util/errors.js";
@@ -180,7 +180,7 @@ export function passCost(nodes: readonly Node[]): PassCost {
   const ops = new Map<string, OpCost>();
   for (const node of nodes) {
     if (isLeaf(node)) continue;
-    const { flops, bytes } = opOf(node).cost(node);
+    const { flops, bytes } = costOf(node);
     const sum = ops.get(node.op) ?? { op: node.op, nodes: 0, flops: 0, bytes: 0 };
     ops.set(node.op, { op: node.op, nodes: sum.nodes + 1, flops: sum.flops + flops, bytes: sum.bytes + bytes });
   }

@@ -8,6 +8,12 @@ import type { Tensor } from "./tensor.js";
 /** How the gradient of a custom op is made: from the arriving gradient, the output and the inputs; null where there is none. */
 export type CustomRule = (dy: Tensor, y: Tensor, inputs: readonly Tensor[]) => readonly (Tensor | null)[];
 
+/**
+ * What an op with a body does in each step, from stand-ins for what the step is given. It takes nothing else (but constants), and reads sizes off
+ * what it is given: it is traced again when free dimensions get numbers.
+ */
+export type Body = (inputs: readonly Tensor[]) => readonly Tensor[];
+
 /** What an attribute may hold. A list of dimensions may have symbols in it (the target of a Reshape). */
 export type AttributeValue =
   | number
@@ -17,7 +23,8 @@ export type AttributeValue =
   | readonly string[]
   | readonly Dim[]
   | TensorData
-  | CustomRule;
+  | CustomRule
+  | Body;
 
 export type Attributes = Readonly<Record<string, AttributeValue | undefined>>;
 

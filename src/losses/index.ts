@@ -4,7 +4,7 @@
 export type { Loss, LossFunction, Reduction, ReductionOptions } from "./loss.js";
 export * from "./boxes.js";
 export * from "./crf.js";
-export * from "./crf-marginals.js";
+export * from "./crf-numbers.js";
 export * from "./cross-entropy.js";
 export * from "./detection.js";
 export * from "./distance.js";

@@ -3,7 +3,7 @@
  */
 import type { Shape } from "../graph/index.js";
 import { formatShape, input, isLeaf, reachableNodes, Tensor } from "../graph/index.js";
-import { opOf } from "../ops/index.js";
+import { costOf } from "../ops/index.js";
 import { formatInteger, formatTable } from "../util/text.js";
 import type { Call, Module } from "./module.js";
 
@@ -85,7 +85,7 @@ export function summarize(
   );
   const flops = new Map<string, number>();
   for (const node of reachableNodes(tensorsIn(result))) {
-    if (!isLeaf(node)) flops.set(node.scope, (flops.get(node.scope) ?? 0) + opOf(node).cost(node).flops);
+    if (!isLeaf(node)) flops.set(node.scope, (flops.get(node.scope) ?? 0) + costOf(node).flops);
   }
   const rows = new Map<string, SummaryRow>();
   const counted = new Set<Tensor>();

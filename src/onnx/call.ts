@@ -44,7 +44,9 @@ export class Call implements Reader {
   /** Names of the file's free dimensions. */
   readonly free: readonly string[];
   /** The values of a branch, computed in place of the node. */
-  readonly inline: (graph: GraphProto) => readonly Operand[];
+  readonly inline: (graph: GraphProto, given?: ReadonlyMap<string, Operand>) => readonly Operand[];
+  /** What a branch or body can take by name: values around it, and its own weights. */
+  readonly visible: (graph: GraphProto) => ReadonlyMap<string, Operand>;
   readonly #attributes: ReadonlyMap<string, AttributeProto>;
 
   constructor(
@@ -55,7 +57,8 @@ export class Call implements Reader {
       where: string;
       modes: boolean;
       free: readonly string[];
-      inline: (graph: GraphProto) => readonly Operand[];
+      inline: Call["inline"];
+      visible: Call["visible"];
     },
   ) {
     this.node = node;
@@ -65,6 +68,7 @@ export class Call implements Reader {
     this.modes = context.modes;
     this.free = context.free;
     this.inline = context.inline;
+    this.visible = context.visible;
     this.#attributes = new Map(node.attributes.map((a) => [a.name, a]));
   }
 

@@ -43,6 +43,7 @@ function attributeOf(c: Call, name: string, kind: AttributeKind): GivenAttribute
       return required(c, name, c.ints(name));
     case "tensor":
     case "rule":
+    case "body":
       return c.unsupported(`attribute ${name}`);
   }
 }

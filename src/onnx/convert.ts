@@ -6,12 +6,13 @@ import type { Tensor } from "../graph/index.js";
 import * as ops from "../ops/index.js";
 import { OPS } from "../ops/index.js";
 import type { Call, Operand } from "./call.js";
-import { fixedNumbers, operandOf, operandOfKnown } from "./call.js";
+import { operandOf, operandOfKnown } from "./call.js";
 import { FIXED } from "./defaults.js";
 import { fold } from "./fold.js";
 import type { Known } from "./known.js";
 import { type Conversion, activation, apply, byTable } from "./conversion.js";
 import { CONSTANTS } from "./convert-constant.js";
+import { CONTROL } from "./convert-control.js";
 import { ELEMENTWISE } from "./convert-elementwise.js";
 import { LINALG } from "./convert-linalg.js";
 import { NORMALIZING } from "./convert-normalization.js";
@@ -25,6 +26,7 @@ import { WINDOWED } from "./convert-window.js";
 const CONVERSIONS: ReadonlyMap<string, Conversion> = new Map<string, Conversion>([
   ...Object.entries(WINDOWED),
   ...CONSTANTS,
+  ...CONTROL,
   ...ELEMENTWISE,
   ...LINALG,
   ...NORMALIZING,
@@ -34,14 +36,6 @@ const CONVERSIONS: ReadonlyMap<string, Conversion> = new Map<string, Conversion>
   ...SHAPING,
   ["Identity", (c) => [c.operand(0)]],
   ["NonZero", (c) => c.unsupported("a count of elements that is known only while the model runs")],
-  [
-    "If",
-    (c) => {
-      const condition = fixedNumbers(c.operand(0))?.[0];
-      if (condition === undefined) return c.unsupported("a condition that is known only while the model runs");
-      return c.inline(c.graph(condition === 0 ? "else_branch" : "then_branch"));
-    },
-  ],
 ]);
 
 /** Conversions of ops of other domains, by `domain::name`. */

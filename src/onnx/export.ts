@@ -1,13 +1,14 @@
 /**
  * @module A lowered graph as an ONNX file. Equal graphs give equal bytes: values are named by their place, not by their id.
  */
-import type { Attributes, Dim, Graph, Node, Tensor, TensorData } from "../graph/index.js";
-import { dimEquals, DTYPES, isLeaf, isStatic, SymbolicDim } from "../graph/index.js";
+import type { Attributes, Dim, Node, Tensor, TensorData } from "../graph/index.js";
+import { dimEquals, DTYPES, Graph, isLeaf, isStatic, mergeCommonSubexpressions, SymbolicDim } from "../graph/index.js";
 import type { AttributeKind } from "../ops/index.js";
-import { opOf } from "../ops/index.js";
+import type { ScanAttributes } from "../ops/index.js";
+import { lowerGraph, opOf, traceBody } from "../ops/index.js";
 import { ConfigError, UnsupportedOpError } from "../util/errors.js";
 import { encodeModel } from "./encode.js";
-import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./messages.js";
+import type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./messages.js";
 
 /** The opset of the files that Descent writes: the newest that the common runtimes of 2025 and 2026 all read. */
 export const OPSET = 21;
@@ -97,12 +98,15 @@ class Exporter {
   readonly #domains = new Set<string>([""]);
   /** Names that values of the graph bring along: no made-up name may be one of them. */
   readonly #taken: ReadonlySet<string>;
+  /** Before every made-up name: a body's names are none of those around it. */
+  readonly #prefix: string;
   #count = 0;
   /** Every tensor that a node or an output takes. */
   #used: ReadonlySet<Tensor | null> | undefined;
 
-  constructor(graph: Graph, options: ExportOptions) {
+  constructor(graph: Graph, options: ExportOptions, prefix = "") {
     this.#graph = graph;
+    this.#prefix = prefix;
     this.#options = options;
     const leaves = [...graph.inputs, ...graph.parameters, ...(options.inputs ?? [])];
     this.#taken = new Set([...graph.outputs.keys(), ...leaves.map((t) => this.#leafName(t))]);
@@ -172,7 +176,7 @@ class Exporter {
   /** A name that nothing has: equal graphs get equal ones. */
   #fresh(prefix: string): string {
     for (;;) {
-      const name = `${prefix}${this.#count++}`;
+      const name = `${this.#prefix}${prefix}${this.#count++}`;
       if (!this.#taken.has(name)) return name;
     }
   }
@@ -200,7 +204,8 @@ class Exporter {
       const value = node.attributes[name];
       if (value === undefined) continue;
       const place = op.attributeInputs?.[name];
-      if (place === undefined) attributes.push(attributeProto(name, kind, value));
+      if (kind === "body") attributes.push({ name, type: "graph", value: this.#body(node) });
+      else if (place === undefined) attributes.push(attributeProto(name, kind, value));
       else {
         while (inputs.length <= place.slot) inputs.push("");
         inputs[place.slot] =
@@ -217,6 +222,18 @@ class Exporter {
       count--;
     const outputs = node.outputs.slice(0, count).map((t) => this.#name(t));
     this.#push(op.engineName ?? op.name, op.domain, inputs, outputs, attributes, node.scope);
+  }
+
+  /** What a node does in each step, in nodes of any target's. */
+  #body(node: Node): GraphProto {
+    const prefix = `${this.#fresh("body")}.`;
+    const { inputs, outputs } = traceBody(node.inputs as readonly Tensor[], node.attributes as ScanAttributes, prefix);
+    const named = new Map(outputs.map((t, i) => [`${prefix}result${i}`, t]));
+    const graph = lowerGraph(mergeCommonSubexpressions(new Graph(named)), "onnx");
+    const inner = new Exporter(graph, { inputs, graphName: `${node.op} body` }, prefix);
+    const model = inner.model();
+    for (const domain of model.opsets.keys()) this.#domains.add(domain);
+    return model.graph;
   }
 
   #isUsed(t: Tensor): boolean {
@@ -319,6 +336,7 @@ function attributeProto(name: string, kind: AttributeKind, value: NonNullable<At
     case "tensor":
       return { name, type: "tensor", value: tensorProto("", value as TensorData) };
     case "rule":
+    case "body":
       throw new UnsupportedOpError(`export: attribute ${name} is a function and cannot be written to a file`);
   }
 }

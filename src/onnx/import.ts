@@ -250,22 +250,15 @@ class Importer {
         );
         return called.outputs.map((out) => values.get(out) as Operand);
       }
-      const inline = (branch: GraphProto): readonly Operand[] => {
-        this.#refuseUnsupported(branch.nodes);
-        const values: Values = new Map(context.values);
-        for (const tensor of branch.initializers) {
-          // A branch's names are its own: a weight's must not meet one of the same name elsewhere.
-          const taken = this.#model.graph.initializers.some((t) => t.name === tensor.name);
-          const own = taken ? { ...tensor, name: `${tensor.name}.${this.#unnamed++}` } : tensor;
-          values.set(tensor.name, this.#initializer(own));
-          this.#model.graph.initializers.push(own);
-        }
+      const inline = (branch: GraphProto, given?: ReadonlyMap<string, Operand>): readonly Operand[] => {
+        const values: Values = new Map(given ?? this.#visible(branch, context));
         this.#nodes(branch.nodes, { ...context, values }, depth);
         return branch.outputs.map((out) => values.get(out.name) as Operand);
       };
+      const visible = (branch: GraphProto): ReadonlyMap<string, Operand> => this.#visible(branch, context);
       const opset = context.opsets.get(node.domain) ?? context.opsets.get("") ?? 1;
       return convert(
-        new Call(node, inputs, { opset, where, modes: this.#options.modes ?? false, free: [...this.#free], inline }),
+        new Call(node, inputs, { opset, where, modes: this.#options.modes ?? false, free: [...this.#free], inline, visible }),
       );
     } catch (error) {
       if (error instanceof ShapeError || error instanceof DTypeError)
@@ -273,6 +266,20 @@ class Importer {
       if (error instanceof DescentError) throw error;
       throw new DataError(`${where}: expected a well-formed node, got one that fails: ${String(error)}`, { cause: error });
     }
+  }
+
+  /** What the nodes of a branch or body can take by name: the values around it, and its own weights. */
+  #visible(branch: GraphProto, context: Context): ReadonlyMap<string, Operand> {
+    this.#refuseUnsupported(branch.nodes);
+    const values: Values = new Map(context.values);
+    for (const tensor of branch.initializers) {
+      // A branch's names are its own: a weight's must not meet one of the same name elsewhere.
+      const taken = this.#model.graph.initializers.some((t) => t.name === tensor.name);
+      const own = taken ? { ...tensor, name: `${tensor.name}.${this.#unnamed++}` } : tensor;
+      values.set(tensor.name, this.#initializer(own));
+      this.#model.graph.initializers.push(own);
+    }
+    return values;
   }
 }
 

@@ -18,6 +18,8 @@ export * from "./einsum.js";
 export * from "./resize.js";
 export * from "./detection.js";
 export * from "./recurrent.js";
+export { scan, Scan, traceBody } from "./scan.js";
+export type { ScanAttributes, ScanOptions } from "./scan.js";
 export * from "./state.js";
 export * from "./custom.js";
 export * from "./window.js";

@@ -6,7 +6,7 @@ import type { Attributes, Dim, DType, Node, Shape, Tensor, TensorType } from "..
 import { constant, createNode, currentScope, fromNumbers, isStatic, sizeOf } from "../graph/index.js";
 import { DTypeError, UnsupportedOpError } from "../util/errors.js";
 
-/** How an attribute is written in an ONNX file. `shape` is a list of dimensions in which symbols may stand. */
+/** How an attribute is written in an ONNX file. `shape` is a list of dimensions in which symbols may stand; a `body` becomes a graph. */
 export type AttributeKind =
   | "int"
   | "float"
@@ -18,7 +18,8 @@ export type AttributeKind =
   | "bool"
   | "dtype"
   | "shape"
-  | "rule";
+  | "rule"
+  | "body";
 
 /** For whom a graph is lowered. `onnx` is a portable file: standard ops only, no assumption about the device. */
 export type Target = "cpu" | "wasm" | "webgpu" | "cuda" | "onnx";
@@ -111,7 +112,8 @@ export interface Op<A extends Attributes = Attributes, I extends readonly Option
   /** Types of the outputs; ShapeError or DTypeError, beginning with `where`, if the inputs do not fit. */
   readonly infer: (inputs: I, attributes: A, where: string) => readonly TensorType[];
   readonly gradient: GradientRule<A, I> | { readonly none: string };
-  readonly cost: (node: Node) => Cost;
+  /** `costOf` is for nodes of its body. */
+  readonly cost: (node: Node, costOf: (inner: Node) => Cost) => Cost;
   readonly batch: BatchRule<A, I> | { readonly unroll: string };
   /** The same value in other ops, for targets without a kernel or with a faster way; undefined keeps the node. */
   readonly lower?: (context: LowerContext<A, I>) => readonly Tensor[] | undefined;

@@ -15,12 +15,13 @@ import { indexing } from "./indexing.js";
 import { linalg } from "./linalg.js";
 import { softmaxFamily } from "./loss.js";
 import { normalization } from "./normalization.js";
-import type { Op } from "./op.js";
+import type { Cost, Op } from "./op.js";
 import { randomness } from "./random.js";
 import { pooling } from "./pooling.js";
 import { recurrence } from "./recurrent.js";
 import { reductions } from "./reduce.js";
 import { resizing } from "./resize.js";
+import { scanning } from "./scan.js";
 import { shaping } from "./shape.js";
 import { state } from "./state.js";
 
@@ -44,6 +45,7 @@ const FAMILIES = {
   normalization,
   randomness,
   recurrence,
+  scanning,
   state,
   custom,
 };
@@ -64,3 +66,6 @@ export function opNamed(name: string): TableOp {
 
 /** The entry of a node that is no leaf. */
 export const opOf = (node: Node): TableOp => opNamed(node.op);
+
+/** What running a node that is no leaf once costs. */
+export const costOf = (node: Node): Cost => opOf(node).cost(node, costOf);

@@ -107,7 +107,7 @@ async function readTexts(texts: readonly LabelledText[], info: SubwordInfo, long
 }
 
 /**
- * Texts as rows, each a text or a window of one: `input_ids` [N, T] of sub-words; `first` [N, T], where the first of each word stands, the rest 0; `words`
+ * Texts as rows, each a text or a window of one: `input_ids` [N, T] of sub-words; `first` [N, T], where the first of each word stands, the rest −1; `words`
  * [N], how many words those are; `window` [N, 3], the first word in the text, and the words that this row answers for; `text` and `tokens`, the
  * words of the whole text. Where stretches are known, `tags` [N, T] of words, the rest −100, and `gold` [N, M, 3] of the whole text.
  *
@@ -129,7 +129,7 @@ export async function subwordRows(texts: readonly LabelledText[], info: SubwordI
   });
   const rows = asWindows(
     encodedRows(flat, info).with({
-      first: raggedColumn(flat.map((window) => wide(window.first, window, 0))),
+      first: raggedColumn(flat.map((window) => wide(window.first, window, -1))),
       words: whole(flat.map(({ first }) => Math.max(1, first.length))),
       window: whole(
         flat.flatMap(({ from, own }) => [from, ...own]),

@@ -134,17 +134,23 @@ test("a long text is read in windows that share its words between them; in train
   assert.equal(cut, LONG - 5);
 });
 
-test("what windows say is put together: of each the words that it answers for", () => {
-  const window = (from: number, start: number, end: number, ...emissions: number[]): RowOutputs => ({
+test("what windows say is put together: of each the words that it answers for, and the best tags of all of them", () => {
+  // Scores of the second tag; it may not follow itself.
+  const window = (from: number, start: number, end: number, ...scores: number[]): RowOutputs => ({
     outputs: {
-      emissions: { dtype: "float32", shape: [1, emissions.length, 1], data: Float32Array.from(emissions) },
-      transitions: { dtype: "float32", shape: [1, 3, 1], data: new Float32Array(3) },
+      emissions: { dtype: "float32", shape: [1, scores.length, 2], data: Float32Array.from(scores.flatMap((x) => [0, x])) },
+      tags: { dtype: "int32", shape: [1, scores.length], data: new Int32Array(scores.length) },
+      transitions: { dtype: "float32", shape: [1, 4, 2], data: Float32Array.of(0, 0, 0, -100, 0, 0, 0, 0) },
     },
     batch: { window: { dtype: "int32", shape: [1, 3], data: Int32Array.of(from, start, end) } },
   });
-  const { outputs, batch } = mergedWords([window(0, 0, 3, 1, 2, 3, 4), window(2, 3, 5, 30, 40, 50)]);
-  assert.deepEqual(numbers(outputs["emissions"]), [1, 2, 3, 40, 50]);
-  assert.deepEqual([outputs["emissions"]?.shape, numbers(batch["words"])], [[1, 5, 1], [5]]);
+  const { outputs, batch } = mergedWords([window(0, 0, 3, -1, -2, 3, 4), window(2, 3, 5, 30, 40, 50)]);
+  assert.deepEqual(
+    numbers(outputs["emissions"]).filter((_, i) => i % 2 === 1),
+    [-1, -2, 3, 40, 50],
+  );
+  assert.deepEqual(numbers(outputs["tags"]), [0, 0, 1, 0, 1]);
+  assert.deepEqual([outputs["emissions"]?.shape, numbers(batch["words"])], [[1, 5, 2], [5]]);
 });
 
 test("a text without a word is a row without a tag", async () => {

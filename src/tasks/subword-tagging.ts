@@ -5,8 +5,8 @@
 import type { WorkerCollate } from "../data/node.js";
 import type { Dataset } from "../data/index.js";
 import type { Dim, Tensor, TensorData } from "../graph/index.js";
-import { constant, DTYPES, fromNumbers } from "../graph/index.js";
-import { crossEntropy } from "../losses/index.js";
+import { constant, fromNumbers, toNumbers } from "../graph/index.js";
+import { crossEntropy, viterbi, viterbiPath } from "../losses/index.js";
 import { BertForTokenClassification } from "../models/index.js";
 import type { Module } from "../nn/index.js";
 import { zeros } from "../ops/index.js";
@@ -15,7 +15,7 @@ import type { SubwordInfo } from "./subword-rows.js";
 import { IGNORED, readsSubwords } from "./subword-rows.js";
 import { moveScores } from "./tag-moves.js";
 import type { TagInfo } from "./tagging.js";
-import { dearerMisses } from "./tagging.js";
+import { dearerMisses, scoresOf } from "./tagging.js";
 import type { ColumnTypes, ModelChoice, RowOutputs, TaskContext, Tensors } from "./task.js";
 import { textCollate, textInputs } from "./texts.js";
 
@@ -27,7 +27,7 @@ export const subwordInputs = (context: TaskContext<SubwordInfo>, batch: Dim): Co
 export function subwordCollate(context: TaskContext<SubwordInfo>, rows: Dataset): WorkerCollate {
   return textCollate(context, rows, {
     columns: {
-      first: { from: "first", dtype: "int32", pad: 0 },
+      first: { from: "first", dtype: "int32", pad: -1 },
       ...(rows.has("tags") ? { tags: { from: "tags", dtype: "int64", pad: IGNORED } as const } : {}),
     },
     ...(context.use === "train" ? {} : { keep: ["words", "window", "gold"].filter((name) => rows.has(name)) }),
@@ -44,17 +44,20 @@ export const subwordFeatures = (batch: Tensors, _context: unknown, model: Module
   bertOf(model).bert.embeddings.wordEmbeddings.forward(batch["input_ids"] as Tensor);
 
 /**
- * `emissions` [N, T, K] of words: the logits of their first sub-words; behind the last word those of the first sub-word. In use with `transitions` as a
- * CRF has them (tagging.ts), which only keep tags from following where their scheme does not let them.
+ * `emissions` [N, T, K] of words: the logits of their first sub-words; behind the last word those of the first sub-word. In use with the best `tags` and
+ * `transitions` as a CRF has them (tagging.ts), which only keep tags from following where their scheme does not let them.
  */
 export function subwordOutputs(model: Module, vectors: Tensor, batch: Tensors, { info, use }: TaskContext<SubwordInfo>): Tensors {
   const ids = batch["input_ids"] as Tensor;
   const logits = bertOf(model).forward(ids, { mask: batch["attention_mask"] as Tensor, inputsEmbeds: vectors }); // [N, T, K]
-  const first = (batch["first"] as Tensor).unsqueeze(-1).expand(logits.shape);
-  const emissions = logits.gatherElements(first, 1);
+  const first = batch["first"] as Tensor;
+  const emissions = logits.gatherElements(first.max(0).unsqueeze(-1).expand(logits.shape), 1);
   if (use === "train") return { emissions };
-  const moves = moveScores(info.tags);
-  return { emissions, transitions: zeros([ids.shape[0] as Dim, 1, 1]).add(constant(moves)) };
+  const moves = constant(moveScores(info.tags));
+  const [transitions, start, end] = moves.split([info.tags.length, 1, 1]) as [Tensor, Tensor, Tensor];
+  const scores = { transitions, start: start.squeeze(0), end: end.squeeze(0) };
+  const { tags } = viterbi(emissions, scores, { mask: first.greaterOrEqual(0) });
+  return { emissions, tags, transitions: zeros([ids.shape[0] as Dim, 1, 1]).add(moves) };
 }
 
 /** The cross-entropy of the words' tags. */
@@ -64,25 +67,27 @@ export function subwordLoss(outputs: Tensors, batch: Tensors, { info, options }:
   return crossEntropy(emissions, tags, { ignoreIndex: IGNORED });
 }
 
-/** Of each window the words that it answers for, as one text. */
+/** Of each window the words that it answers for, as one text, whose tags are the best of all of it. */
 export function mergedWords(windows: readonly RowOutputs[]): RowOutputs {
   const places = windows.map(({ batch }) => Array.from((batch["window"] as TensorData).data, Number) as [number, number, number]);
   const words = (places.at(-1) as [number, number, number])[2];
   const { outputs, batch } = windows[0] as RowOutputs;
-  const joined = Object.entries(outputs).map(([name, like]): [string, TensorData] => {
-    const [, , ...inner] = like.shape;
-    if (name === "transitions") return [name, like];
-    const size = inner.reduce((product, d) => product * d, 1);
-    const data = DTYPES[like.dtype].create(words * size);
-    for (const [i, [from, start, end]] of places.entries()) {
-      const given = (windows[i] as RowOutputs).outputs[name] as TensorData;
-      const part = given.data.subarray((start - from) * size, (end - from) * size);
-      // `set` wants equal kinds of array, which one dtype has.
-      (data as Uint8Array).set(part as Uint8Array, start * size);
-    }
-    return [name, { dtype: like.dtype, shape: [1, words, ...inner], data }];
-  });
-  return { outputs: Object.fromEntries(joined), batch: { ...batch, words: fromNumbers("int32", [1], [words]) } };
+  const { emissions, transitions } = outputs as Record<"emissions" | "transitions", TensorData>;
+  const count = emissions.shape[2] as number;
+  const joined = new Float64Array(words * count);
+  for (const [i, [from, start, end]] of places.entries()) {
+    const given = toNumbers((windows[i] as RowOutputs).outputs["emissions"] as TensorData);
+    joined.set(given.subarray((start - from) * count, (end - from) * count), start * count);
+  }
+  const { tags } = viterbiPath(joined, scoresOf(transitions));
+  return {
+    outputs: {
+      emissions: fromNumbers(emissions.dtype, [1, words, count], joined),
+      tags: fromNumbers("int32", [1, words], tags),
+      transitions,
+    },
+    batch: { ...batch, words: fromNumbers("int32", [1], [words]) },
+  };
 }
 
 /** BERT in small, without pre-training. */

@@ -6,7 +6,7 @@ import { Dataset, raggedColumn } from "../data/index.js";
 import type { Dim, Tensor, TensorData } from "../graph/index.js";
 import { constant, fromNumbers, toNumbers } from "../graph/index.js";
 import type { CrfNumbers, CrfScores } from "../losses/index.js";
-import { crfNegativeLogLikelihood, stretchProbabilities, viterbiPath } from "../losses/index.js";
+import { crfNegativeLogLikelihood, stretchProbabilities, viterbi } from "../losses/index.js";
 import type { Tagger } from "../models/index.js";
 import { SpanMetric } from "../metrics/index.js";
 import type { Module } from "../nn/index.js";
@@ -186,17 +186,20 @@ const taggingFeatures = (batch: Tensors, _context: unknown, model: Module): Tens
   (model as Tagger).vectors(batch["input_ids"] as Tensor);
 
 /**
- * `emissions` [N, T, K]. In training with the three kinds of scores of the CRF; in use with all of them in one, for each row: `transitions`
- * [N, K + 2, K], the last two rows being those of beginning and of ending with a tag.
+ * `emissions` [N, T, K]. In training with the three kinds of scores of the CRF; in use with the best `tags` [N, T], 0 at padding, and with all scores
+ * in one, for each row: `transitions` [N, K + 2, K], the last two rows being those of beginning and of ending with a tag.
  */
 function taggingOutputs(model: Module, vectors: Tensor, batch: Tensors, context: TaskContext<TaggingInfo>): Tensors {
   const tagger = model as Tagger;
   const ids = batch["input_ids"] as Tensor;
-  const emissions = tagger.forward(ids, { mask: batch["attention_mask"] as Tensor, vectors });
-  const { start, transitions, end } = tagger.crf.forward();
+  const mask = batch["attention_mask"] as Tensor;
+  const emissions = tagger.forward(ids, { mask, vectors });
+  const scores = tagger.crf.forward();
+  const { start, transitions, end } = scores;
   if (context.use === "train") return { emissions, start, transitions, end };
+  const { tags } = viterbi(emissions, scores, { mask });
   const all = concat([transitions, start.unsqueeze(0), end.unsqueeze(0)], 0); // [K + 2, K]
-  return { emissions, transitions: zeros([ids.shape[0] as Dim, 1, 1]).add(all) };
+  return { emissions, tags, transitions: zeros([ids.shape[0] as Dim, 1, 1]).add(all) };
 }
 
 /** Emissions [N, T, K] where to be outside of a stretch that is there costs `missCost` more; tags [N, T]. */
@@ -246,28 +249,40 @@ export interface TaggedAnswer {
   readonly scores: readonly number[];
 }
 
-/** The best stretches of each row of a batch. */
+/** The scores of a CRF out of `transitions`, whose rows are all the same. */
+export function scoresOf({ shape, data }: TensorData): CrfNumbers {
+  const [, , count = 0] = shape;
+  const all = Float64Array.from(data.subarray(0, (count + 2) * count), Number);
+  return {
+    transitions: all.subarray(0, count * count),
+    start: all.subarray(count * count, (count + 1) * count),
+    end: all.subarray((count + 1) * count),
+  };
+}
+
+/** How probable stretches of a batch's rows are. */
+function probabilitiesOf(emissions: TensorData, transitions: TensorData) {
+  const [, width = 0, count = 0] = emissions.shape;
+  const [numbers, scores] = [toNumbers(emissions), scoresOf(transitions)];
+  return (n: number, tags: readonly number[], spans: readonly LabelSpan[]): readonly number[] =>
+    stretchProbabilities(numbers.subarray(n * width * count, (n * width + tags.length) * count), scores, tags, spans);
+}
+
+/** The best stretches of each row of a batch, with their probabilities if asked for. */
 export function decodeRows(
   outputs: Readonly<Record<string, TensorData>>,
   batch: Batch,
   info: Pick<TagInfo, "tags">,
   withScores: boolean,
 ): TaggedAnswer[] {
-  const { emissions, transitions } = outputs as Record<"emissions" | "transitions", TensorData>;
-  const [rows = 0, width = 0, count = 0] = emissions.shape;
-  const all = toNumbers(transitions);
-  const scores: CrfNumbers = {
-    transitions: all.subarray(0, count * count),
-    start: all.subarray(count * count, count * count + count),
-    end: all.subarray(count * count + count, count * count + 2 * count),
-  };
-  const numbers = toNumbers(emissions);
+  const { emissions, tags, transitions } = outputs as Record<"emissions" | "tags" | "transitions", TensorData>;
+  const [rows = 0, width = 0] = tags.shape;
   const { data: lengths } = (batch["words"] ?? batch["length"]) as TensorData;
+  const probabilities = withScores ? probabilitiesOf(emissions, transitions) : undefined;
   return Array.from({ length: rows }, (_, n) => {
-    const own = numbers.subarray(n * width * count, (n * width + Number(lengths[n])) * count);
-    const { tags } = viterbiPath(own, scores);
-    const spans = spansOfTags(Array.from(tags, (tag) => info.tags[tag] as string));
-    return { spans, scores: withScores ? stretchProbabilities(own, scores, tags, spans) : [] };
+    const best = Array.from(tags.data.subarray(n * width, n * width + Number(lengths[n])), Number);
+    const spans = spansOfTags(best.map((tag) => info.tags[tag] as string));
+    return { spans, scores: probabilities?.(n, best, spans) ?? [] };
   });
 }
 

@@ -60,12 +60,13 @@ test("texts without stretches cannot be learned from", () => {
   assert.throws(() => void tokenClassification.prepare(loaded(bare, bare), settings), /expected texts with labelled stretches/);
 });
 
-test("emissions become spans of the text with their probability, and are measured as seqeval does", async () => {
+test("tags become spans of the text with their probability, and are measured as seqeval does", async () => {
   const { info, test: rows } = await tokenClassification.prepare(loaded(texts, texts.slice(0, 1)), settings);
   const best = ["B-PER", "E-PER", "O", "O", "O"].map((tag) => info.tags.indexOf(tag));
   const emissions = Float32Array.from({ length: 5 * 4 }, (_, i) => (best[Math.floor(i / 4)] === i % 4 ? 50 : 0));
   const outputs = {
     emissions: { dtype: "float32", shape: [1, 5, 4], data: emissions },
+    tags: { dtype: "int32", shape: [1, 5], data: Int32Array.from(best) },
     transitions: { dtype: "float32", shape: [1, 6, 4], data: new Float32Array(24) },
   } as const;
   const given = labelledTexts(texts.slice(0, 1));

@@ -18,7 +18,7 @@ import type { Loss } from "../losses/index.js";
 import type { MetricFactory } from "../metrics/index.js";
 import type { Module } from "../nn/index.js";
 import type { Optimizer } from "../optim/index.js";
-import { opOf } from "../ops/index.js";
+import { costOf } from "../ops/index.js";
 import type { DeviceChoice } from "../runtime/index.js";
 import { platformRuntime, prepareGraph, resolveDevice } from "../runtime/index.js";
 import { ConfigError } from "../util/errors.js";
@@ -222,7 +222,7 @@ export async function train(model: Module & Layer, options: TrainOptions): Promi
 
   const flops = prepareGraph(step.graphFor(trainPart.take(batchSize).batch()).graph, device)
     .nodes.filter((node) => node.inputs.length > 0)
-    .reduce((sum, node) => sum + opOf(node).cost(node).flops, 0);
+    .reduce((sum, node) => sum + costOf(node).flops, 0);
   const modelName = model.constructor.name;
   const config = {
     descent: "library",

@@ -1,7 +1,7 @@
 /**
  * @module Rows of the elementwise ops.
  */
-import type { Attributes, DType } from "../../src/graph/index.js";
+import type { Attributes, DType, Tensor } from "../../src/graph/index.js";
 import type { Domain, OpCase, Operand } from "./case.js";
 import { awayFrom, choice, distinct, exactly, float, integers, nonzero, normal, positive, ties, typed, uniform } from "./case.js";
 
@@ -205,7 +205,7 @@ export const elementwiseCases: readonly OpCase[] = [
   {
     op: "CustomGradient",
     operands: [float([2, 3], distinct), float([2, 3])],
-    attributes: { rule: (dy) => [dy, null] },
+    attributes: { rule: (dy: Tensor) => [dy, null] },
     noGradientCheck: "the rule is given by hand",
   },
 ];

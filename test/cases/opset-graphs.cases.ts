@@ -2,7 +2,25 @@
  * @module Files whose constants, shapes or weights are computed by nodes.
  */
 import { fromNumbers } from "../../src/graph/index.js";
-import { ints, list, node, scalar, tensorAttribute, w, type OnnxFile } from "../onnx/file.js";
+import type { GraphProto } from "../../src/onnx/messages.js";
+import { ints, list, node, proto, scalar, tensorAttribute, w, type OnnxFile } from "../onnx/file.js";
+
+/** A step of two results: s′ = tanh(s + x·w), where w is around the body, and s′ ⊙ v, where v is the body's own. */
+const step: GraphProto = {
+  name: "step",
+  inputs: [
+    { name: "s", elementType: 1, shape: ["N", 3] },
+    { name: "x", elementType: 1, shape: ["N", 4] },
+  ],
+  outputs: ["next", "seen"].map((name) => ({ name, elementType: 1, shape: ["N", 3] })),
+  initializers: [proto("v", list(0.5, -1, 2))],
+  nodes: [
+    node("MatMul", ["x", "w"], ["p"]),
+    node("Add", ["s", "p"], ["sum"]),
+    node("Tanh", ["sum"], ["next"]),
+    node("Mul", ["next", "v"], ["seen"]),
+  ],
+};
 
 export const COMPUTED_GRAPHS: Readonly<Record<string, OnnxFile>> = {
   CastLike: {
@@ -119,6 +137,25 @@ export const COMPUTED_GRAPHS: Readonly<Record<string, OnnxFile>> = {
       node("Cast", ["n"], ["f"], { to: 1 }),
       node("ReduceSum", ["x0", "axes"], ["sum"]),
       node("Div", ["sum", "f"], ["y"]),
+    ],
+  },
+  "a Scan from the end on, over axis 1": {
+    opset: 11,
+    inputs: [
+      ["N", 3],
+      ["N", "T", 4],
+    ],
+    sizes: { N: 2, T: 5 },
+    constants: { w: w([4, 3]) },
+    outputs: ["last", "y"],
+    nodes: [
+      node("Scan", ["x0", "x1"], ["last", "y"], {
+        body: { name: "", type: "graph", value: step },
+        num_scan_inputs: 1,
+        scan_input_axes: [-2],
+        scan_input_directions: [1],
+        scan_output_axes: [1],
+      }),
     ],
   },
   "all but the last, of a free length": {

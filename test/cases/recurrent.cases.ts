@@ -1,8 +1,12 @@
 /**
  * @module Rows of the recurrent layers.
  */
+import type { Body, Tensor } from "../../src/graph/index.js";
+import { constant, fromNumbers } from "../../src/graph/index.js";
+import type { ScanOptions } from "../../src/ops/index.js";
+import { scan } from "../../src/ops/index.js";
 import type { OpCase, Operand } from "./case.js";
-import { exactly, float, typed } from "./case.js";
+import { exactly, float, integers, typed } from "./case.js";
 
 const [T, N, I, H] = [3, 2, 2, 2];
 const tooLong = "it is unrolled example by example; the rows of one direction show that";
@@ -50,7 +54,64 @@ function row(op: string, gates: number, v: Variant, attributes: Readonly<Record<
   };
 }
 
+/** h′ = tanh(h·w + x), which is also put out. */
+const cell: Body = (given) => {
+  const [h, w, x] = given as [Tensor, Tensor, Tensor];
+  const next = h.matMul(w).add(x).tanh();
+  return [next, w, next];
+};
+
+/** ln Σ exp over what leads here, where the mark is above 1; nothing is put out. */
+const forwardSums: Body = (given) => {
+  const [sums, moves, x, mark] = given as [Tensor, Tensor, Tensor, Tensor];
+  return [mark.greater(1).where(sums.unsqueeze(2).add(moves).logSumExp(1).add(x), sums), moves];
+};
+
+/** Two outputs of other types than the state, and numbers that the step brings along. */
+const followed: Body = (given) => {
+  const [at, x] = given as [Tensor, Tensor];
+  const found = x.gatherElements(at, 1);
+  return [found.greater(0).cast("int32"), at, found.mul(0.5).add(constant(fromNumbers(x.dtype, [1], [1])))];
+};
+
+const scanRow = (
+  variant: string,
+  step: Body,
+  operands: readonly Operand[],
+  scanned: number,
+  options: ScanOptions,
+  more: Partial<OpCase> = {},
+): OpCase => ({
+  op: "Scan",
+  variant,
+  operands,
+  build: (xs) => {
+    const given = xs as readonly Tensor[];
+    const { states, outputs } = scan(step, given.slice(0, -scanned), given.slice(-scanned), options);
+    return [...states, ...outputs];
+  },
+  ...more,
+});
+
+const scanCases: readonly OpCase[] = [
+  scanRow("a cell", cell, [float([N, H]), float([H, H]), float([T, N, H])], 1, {}),
+  scanRow("a cell from the end on, over axis 1", cell, [float([N, H]), float([H, H]), float([N, T, H])], 1, {
+    axis: 1,
+    reverse: true,
+  }),
+  scanRow("one step", cell, [float([N, H]), float([H, H]), float([N, 1, H])], 1, { axis: 1 }),
+  scanRow(
+    "no outputs, a mask",
+    forwardSums,
+    [float([N, 3]), float([3, 3]), float([N, T, 3]), typed("int32", [N, T, 1], exactly([1, 2, 3, 1, 2, 0]))],
+    2,
+    { axis: 1 },
+  ),
+  scanRow("indices", followed, [typed("int32", [N, 1], integers(0, 2)), float([N, T, 3])], 1, { axis: 1, reverse: true }),
+];
+
 export const recurrentCases: readonly OpCase[] = [
+  ...scanCases,
   ...VARIANTS.flatMap((v) => [
     row("LSTM", 4, v),
     row("GRU", 3, v, { linear_before_reset: true }),

@@ -52,7 +52,7 @@ export const node = (
   attributes: Object.entries(attributes).map(([name, value]) => attribute(name, value)),
 });
 
-const proto = (name: string, t: TensorData): TensorProto => ({
+export const proto = (name: string, t: TensorData): TensorProto => ({
   name,
   dims: [...t.shape],
   dataType: DTYPES[t.dtype].onnx,

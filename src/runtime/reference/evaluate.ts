@@ -23,6 +23,7 @@ import { linalg } from "./linalg.js";
 import { normalization } from "./normalization.js";
 import { recurrent } from "./recurrent.js";
 import { reductions } from "./reduce.js";
+import { scanKernel } from "./scan.js";
 import { shaping } from "./shape.js";
 import type { Kernel, RefValue } from "./value.js";
 import { Call } from "./value.js";
@@ -40,6 +41,7 @@ export const KERNELS: ReadonlyMap<string, Kernel> = new Map(
     ...indexing,
     ...detection,
     ...recurrent,
+    Scan: scanKernel((outputs, feeds) => evaluateReference(outputs, feeds)),
   }),
 );
 

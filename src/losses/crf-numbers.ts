@@ -1,8 +1,51 @@
 /**
- * @module How probable stretches of a sequence are under a linear-chain CRF, on numbers: forward and backward sums, and the paths that agree with given
- * tags over the stretch.
+ * @module Linear-chain conditional random fields on numbers: the best path of one text, and how probable stretches of it are: forward and backward sums,
+ * and the paths that agree with given tags over the stretch.
  */
-import type { CrfNumbers } from "./crf.js";
+import { ShapeError } from "../util/errors.js";
+
+/** Scores of tags beside those of each element, as numbers: those of `CrfScores`, row-major. */
+export interface CrfNumbers {
+  readonly start: ArrayLike<number>;
+  readonly transitions: ArrayLike<number>;
+  readonly end: ArrayLike<number>;
+}
+
+/**
+ * The best path of one text, as `viterbi` has it of a batch in the graph, for emissions that were put together outside: row-major [T, K].
+ *
+ * Errors: ShapeError if emissions are not whole rows of K. Source: Viterbi 1967.
+ */
+export function viterbiPath(emissions: ArrayLike<number>, scores: CrfNumbers): { tags: Int32Array; score: number } {
+  const count = scores.start.length;
+  if (emissions.length === 0 || emissions.length % count !== 0)
+    throw new ShapeError(`viterbiPath: expected rows of ${count} emissions, got ${emissions.length} numbers`);
+  const length = emissions.length / count;
+  const pointers = new Int32Array(length * count);
+  let best = Float64Array.from({ length: count }, (_, k) => (emissions[k] as number) + (scores.start[k] as number));
+  for (let t = 1; t < length; t++) {
+    const next = new Float64Array(count).fill(-Infinity);
+    for (let to = 0; to < count; to++) {
+      for (let tag = 0; tag < count; tag++) {
+        const score = (best[tag] as number) + (scores.transitions[tag * count + to] as number);
+        if (score <= (next[to] as number)) continue;
+        next[to] = score;
+        pointers[t * count + to] = tag;
+      }
+      next[to] = (next[to] as number) + (emissions[t * count + to] as number);
+    }
+    best = next;
+  }
+  let last = 0;
+  const total = best.map((score, k) => score + (scores.end[k] as number));
+  for (let k = 1; k < count; k++) if ((total[k] as number) > (total[last] as number)) last = k;
+  const tags = new Int32Array(length);
+  for (let t = length - 1, tag = last; t >= 0; t--) {
+    tags[t] = tag;
+    tag = pointers[t * count + tag] as number;
+  }
+  return { tags, score: total[last] as number };
+}
 
 /** Elements `start` … `end` − 1. */
 export interface Stretch {
@@ -50,7 +93,7 @@ function sums(emissions: ArrayLike<number>, { start, transitions, end }: CrfNumb
  *
  * Shapes: emissions row-major [T, K], tags [T] → one number in 0…1 for each stretch.
  * Source: Rabiner 1989, section III.A, forward and backward variables, in logarithms.
- * Checked against: the sum over all paths, crf-marginals.test.ts.
+ * Checked against: the sum over all paths, crf-numbers.test.ts.
  */
 export function stretchProbabilities(
   emissions: ArrayLike<number>,

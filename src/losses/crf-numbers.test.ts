@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Random } from "../util/random.js";
-import { stretchProbabilities } from "./crf-marginals.js";
+import { ShapeError } from "../util/errors.js";
+import { stretchProbabilities, viterbiPath } from "./crf-numbers.js";
 
 const K = 3;
 const T = 4;
@@ -37,6 +38,14 @@ test("the probability of a stretch is the share of all paths that agree with it"
     const expected = agreeing.reduce((sum, path) => sum + weight(path), 0) / total;
     assert.ok(Math.abs(found - expected) < 1e-12, `${start}…${end}: ${found}, expected ${expected}`);
   }
+});
+
+test("the best path is the most probable of all; emissions are whole rows", () => {
+  const best = paths.reduce((a, b) => (weight(b) > weight(a) ? b : a));
+  const { tags, score } = viterbiPath(emissions, scores);
+  assert.deepEqual([...tags], best);
+  assert.ok(Math.abs(score - Math.log(weight(best))) < 1e-12);
+  assert.throws(() => viterbiPath(numbers(4), scores), ShapeError);
 });
 
 test("no stretch, nothing to compute; long texts do not overflow", () => {
