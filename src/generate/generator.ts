@@ -16,7 +16,8 @@ import type { DecoderModel } from "./decoder-model.js";
 import { boundNumbers, continuer, SOURCE_MASK, targetRules, translator } from "./decoder-model.js";
 import { KeyValueStore } from "./key-value-store.js";
 import type { SamplingOptions } from "./sampling.js";
-import { checkSampling, chooseToken, logSoftmax } from "./sampling.js";
+import { checkSampling, chooseToken, logProbability } from "./sampling.js";
+import { StepValues } from "./step-values.js";
 
 export interface GenerateOptions extends SamplingOptions {
   /** New tokens at most. */
@@ -59,6 +60,7 @@ function rowsOf({ shape, data }: TensorData): Rows {
 /** The texts of one batch while they are written: their cache, and what else a step is fed. */
 interface Session {
   readonly store: KeyValueStore;
+  readonly values: StepValues;
   /** Keys and values of the source, and its mask; none for a decoder alone. */
   fixed: Record<string, TensorData>;
 }
@@ -99,23 +101,24 @@ export class Generator implements AsyncDisposable {
     options: Pick<CompileOptions, "device" | "threads" | "runtime"> = {},
   ): Promise<Generator> {
     const { names, values } = boundNumbers(model, numbers);
-    const compiled = (outputs: Record<string, Tensor>): Promise<Executable> => {
+    const compiled = (outputs: Record<string, Tensor>, more: CompileOptions = {}): Promise<Executable> => {
       const { map } = resolveMode(Object.values(outputs), "eval", { seed: seedInput(), step: stepInput() });
       const resolved = Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, map(t)]));
-      return compile(resolved, { ...options, names, values });
+      return compile(resolved, { ...options, ...more, names, values });
     };
     const traced = model instanceof Transformer ? translator(model) : continuer(model);
     return new Generator({
       shape: model.decoderShape,
       prompt: await compiled(traced.prompt),
-      step: await compiled(traced.step),
+      // A token makes some hundred small tensors, the same each time.
+      step: await compiled(traced.step, { arena: true }),
       maxPositions: model.config.maxPositions ?? Infinity,
       rules: model instanceof Transformer ? targetRules(model) : undefined,
     });
   }
 
   /** Reads prompts (or sources), and gives the logits of each one's next token. */
-  async #begin(prompts: readonly (readonly number[])[]): Promise<{ session: Session; logits: Rows }> {
+  async #begin(prompts: readonly (readonly number[])[], values: StepValues): Promise<{ session: Session; logits: Rows }> {
     for (const prompt of prompts) {
       if (prompt.length === 0) throw new ConfigError("generator: expected a prompt of at least one token, got none");
       if (prompt.length > this.maxPositions)
@@ -135,11 +138,11 @@ export class Generator implements AsyncDisposable {
         ),
       });
       store.append(present, counts);
-      return { session: { store, fixed: {} }, logits: rowsOf(logits as TensorData) };
+      return { session: { store, values, fixed: {} }, logits: rowsOf(logits as TensorData) };
     }
     const mask = padded(counts.map((n) => new Array<number>(n).fill(1)));
     const source = pastOf(await this.#prompt.call({ tokens, mask }));
-    const session: Session = { store, fixed: { ...source, [SOURCE_MASK]: mask } };
+    const session: Session = { store, values, fixed: { ...source, [SOURCE_MASK]: mask } };
     return {
       session,
       logits: await this.#next(
@@ -150,14 +153,10 @@ export class Generator implements AsyncDisposable {
   }
 
   /** One more token of each text; the logits of the next. */
-  async #next({ store, fixed }: Session, tokens: readonly number[]): Promise<Rows> {
+  async #next({ store, values, fixed }: Session, tokens: readonly number[]): Promise<Rows> {
     const n = tokens.length;
-    const { logits, ...present } = await this.#step.call({
-      ...fixed,
-      ...store.feeds(),
-      tokens: int32([n, 1], tokens),
-      positions: int32([n, 1], store.lengths),
-    });
+    const feeds = { ...fixed, ...store.feeds(), tokens: int32([n, 1], tokens), positions: int32([n, 1], store.lengths) };
+    const { logits, ...present } = await values.run(feeds, n);
     store.append(present, new Array<number>(n).fill(1));
     const rows = rowsOf(logits as TensorData);
     for (const row of rows) for (const token of this.#unwritten) row[token] = -Infinity;
@@ -178,17 +177,18 @@ export class Generator implements AsyncDisposable {
     const slide = options.slide === true && this.#startToken === undefined;
     const random = new Random(seed, "generate");
     const limit = slide ? maxTokens : this.#limit(prompt, maxTokens);
-    let { session, logits } = await this.#begin([prompt]);
+    using values = new StepValues(this.#step);
+    let { session, logits } = await this.#begin([prompt], values);
     const context = this.#startToken === undefined ? [...prompt] : [this.#startToken];
     for (let count = 1; count <= limit; count++) {
       signal?.throwIfAborted();
       const row = logits[0] as Float32Array;
       const token = chooseToken(row, context, options, random);
       context.push(token);
-      yield { token, logProbability: logSoftmax(row)[token] as number };
+      yield { token, logProbability: logProbability(row, token) };
       if (endTokens.includes(token) || count === limit) return;
       if (slide && (session.store.lengths[0] as number) >= this.maxPositions)
-        ({ session, logits } = await this.#begin([context.slice(-Math.ceil(this.maxPositions / 2))]));
+        ({ session, logits } = await this.#begin([context.slice(-Math.ceil(this.maxPositions / 2))], values));
       else logits = await this.#next(session, [token]);
     }
   }
@@ -204,7 +204,8 @@ export class Generator implements AsyncDisposable {
       limit: this.#limit(prompt, maxTokens),
     }));
     if (texts.length === 0) return [];
-    let { session, logits } = await this.#begin(prompts);
+    using values = new StepValues(this.#step);
+    let { session, logits } = await this.#begin(prompts, values);
     let running = texts;
     for (;;) {
       signal?.throwIfAborted();
@@ -236,7 +237,8 @@ export class Generator implements AsyncDisposable {
     const context = this.#startToken === undefined ? prompt : [this.#startToken];
     const search = new BeamSearch(context, endTokens, options);
     const limit = this.#limit(prompt, maxTokens);
-    let { session, logits } = await this.#begin([prompt]);
+    using values = new StepValues(this.#step);
+    let { session, logits } = await this.#begin([prompt], values);
     // The row of the batch in which each running text lies.
     let rows: readonly number[] = [0];
     for (let count = 1; ; count++) {
@@ -259,11 +261,12 @@ export class Generator implements AsyncDisposable {
   }
 
   /** The batch whose row i goes on with row `from[i]`. Where all rows have one source, only their number counts for what is kept of it. */
-  #select({ store, fixed }: Session, from: readonly number[], { isOneSource = false } = {}): Session {
+  #select({ store, values, fixed }: Session, from: readonly number[], { isOneSource = false } = {}): Session {
     const same = from.length === store.lengths.length && (isOneSource || from.every((row, i) => row === i));
     store.reorder(from);
     return {
       store,
+      values,
       fixed: same ? fixed : Object.fromEntries(Object.entries(fixed).map(([name, t]) => [name, selected(t, from)])),
     };
   }

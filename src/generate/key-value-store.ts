@@ -55,11 +55,10 @@ export class KeyValueStore {
       const to = this.#arrays.get(past) as Float32Array;
       for (let row = 0; row < this.lengths.length * this.#groups; row++) {
         const n = Math.floor(row / this.#groups);
-        const from = (data as Float32Array).subarray(
-          row * steps * this.#size,
-          (row * steps + (counts[n] as number)) * this.#size,
-        );
-        to.set(from, (row * this.#capacity + (this.lengths[n] as number)) * this.#size);
+        const first = row * steps * this.#size;
+        const at = (row * this.#capacity + (this.lengths[n] as number)) * this.#size;
+        // A token has few numbers in each of many rows: views of them would take longer than their copies.
+        for (let i = 0; i < (counts[n] as number) * this.#size; i++) to[at + i] = (data as Float32Array)[first + i] as number;
       }
     }
     this.lengths = this.lengths.map((length, n) => length + (counts[n] as number));

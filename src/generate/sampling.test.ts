@@ -25,6 +25,31 @@ test("of equal logits at the limit of top-k all stay; the likeliest token always
   assert.deepEqual([...adjustLogits([1, 3, 2], [], { topP: 1e-9 })], [-Infinity, 3, -Infinity]);
 });
 
+test("top-k and top-p keep what sorting all tokens keeps, many of them equally likely", () => {
+  const random = new Random(3, "logits");
+  for (let round = 0; round < 60; round++) {
+    const size = 1 + random.integer(60);
+    const logits = Array.from({ length: size }, () => random.integer(round % 2 === 0 ? 5 : 1000) / 100);
+    const order = Array.from(logits.keys()).sort((a, b) => (logits[b] as number) - (logits[a] as number));
+    const keptBy = (options: SamplingOptions): number[] =>
+      [...adjustLogits(logits, [], options).entries()].flatMap(([token, logit]) => (logit === -Infinity ? [] : [token]));
+    const topK = 1 + random.integer(size);
+    const limit = logits[order[topK - 1] as number] as number;
+    assert.deepEqual(
+      keptBy({ topK }),
+      [...logits.keys()].filter((token) => (logits[token] as number) >= limit),
+    );
+    const topP = 0.05 + 0.9 * random.uniform();
+    const chances = logSoftmax(logits).map(Math.exp);
+    let sum = 0;
+    const likeliest = order.filter((token) => (sum += chances[token] as number) - (chances[token] as number) < topP);
+    assert.deepEqual(
+      keptBy({ topP }),
+      likeliest.sort((a, b) => a - b),
+    );
+  }
+});
+
 test("tokens are drawn as often as they are likely, and equal seeds give equal tokens", () => {
   const logits = [0, 1, -Infinity, 2];
   const draw = (seed: number): number[] => {

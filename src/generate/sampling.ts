@@ -30,14 +30,27 @@ export function argMax(values: ArrayLike<number>): number {
   return best;
 }
 
+/** exp(logits − the largest), and their sum. */
+function weightsOf(logits: ArrayLike<number>): { largest: number; weights: Float64Array; sum: number } {
+  const largest = logits[argMax(logits)] as number;
+  const weights = new Float64Array(logits.length);
+  let sum = 0;
+  for (let i = 0; i < logits.length; i++) sum += weights[i] = Math.exp((logits[i] as number) - largest);
+  return { largest, weights, sum };
+}
+
 /** ln softmax. */
 export function logSoftmax(logits: ArrayLike<number>): Float64Array {
-  let largest = -Infinity;
-  for (let i = 0; i < logits.length; i++) largest = Math.max(largest, logits[i] as number);
-  let sum = 0;
-  for (let i = 0; i < logits.length; i++) sum += Math.exp((logits[i] as number) - largest);
+  const { largest, weights: result, sum } = weightsOf(logits);
   const shift = largest + Math.log(sum);
-  return Float64Array.from({ length: logits.length }, (_, i) => (logits[i] as number) - shift);
+  for (let i = 0; i < logits.length; i++) result[i] = (logits[i] as number) - shift;
+  return result;
+}
+
+/** ln softmax of one token. */
+export function logProbability(logits: ArrayLike<number>, token: number): number {
+  const { largest, sum } = weightsOf(logits);
+  return (logits[token] as number) - largest - Math.log(sum);
 }
 
 /** Logits of tokens in `context` divided by the penalty where positive, multiplied where negative. Keskar et al. 2019, arXiv:1909.05858, section 4.1. */
@@ -48,21 +61,60 @@ export function penalizeRepetition(logits: Float64Array, context: Iterable<numbe
   }
 }
 
+/**
+ * The last of the largest elements whose measures together reach `goal`: quickselect, whose time grows with their number alone. The array's order is lost.
+ * Hoare 1961, Algorithm 65.
+ */
+function reachingElement(values: Float64Array, goal: number, measure: (value: number) => number): number {
+  let [from, to] = [0, values.length];
+  let reached = 0;
+  for (;;) {
+    const pivot = values[(from + to) >> 1] as number;
+    // Larger ones to the front, smaller ones to the back.
+    let [larger, at, smaller] = [from, from, to];
+    let [above, same] = [0, 0];
+    while (at < smaller) {
+      const value = values[at] as number;
+      if (value < pivot) {
+        values[at] = values[--smaller] as number;
+        values[smaller] = value;
+        continue;
+      }
+      if (value > pivot) {
+        values[at] = values[larger] as number;
+        values[larger++] = value;
+        above += measure(value);
+      } else same += measure(value);
+      at++;
+    }
+    if (larger > from && reached + above >= goal) to = larger;
+    else if (smaller === to || reached + above + same >= goal) return pivot;
+    else {
+      reached += above + same;
+      from = smaller;
+    }
+  }
+}
+
 /** −∞ for all but the k largest. */
 function keepTopK(logits: Float64Array, k: number): void {
   if (k >= logits.length) return;
-  const limit = Float64Array.from(logits).sort()[logits.length - k] as number;
+  const limit = reachingElement(new Float64Array(logits), k, () => 1);
   for (let i = 0; i < logits.length; i++) if ((logits[i] as number) < limit) logits[i] = -Infinity;
 }
 
 /** −∞ for all but the fewest likeliest that together reach probability p. Holtzman et al. 2020, arXiv:1904.09751. */
 function keepTopP(logits: Float64Array, p: number): void {
-  const probabilities = logSoftmax(logits).map(Math.exp);
-  const order = Array.from(probabilities.keys()).sort((a, b) => (probabilities[b] as number) - (probabilities[a] as number));
-  let sum = 0;
-  for (const token of order) {
-    if (sum >= p) logits[token] = -Infinity;
-    sum += probabilities[token] as number;
+  const { weights, sum } = weightsOf(logits);
+  const limit = reachingElement(new Float64Array(weights), p * sum, (weight) => weight);
+  let reached = 0;
+  for (const weight of weights) if (weight > limit) reached += weight;
+  for (let i = 0; i < logits.length; i++) {
+    const weight = weights[i] as number;
+    // Of equally likely ones at the limit the first that are needed.
+    const isNeeded = weight === limit && reached < p * sum;
+    if (isNeeded) reached += weight;
+    else if (!(weight > limit)) logits[i] = -Infinity;
   }
 }
 
@@ -73,7 +125,7 @@ function keepTopP(logits: Float64Array, p: number): void {
  */
 export function adjustLogits(logits: ArrayLike<number>, context: Iterable<number>, options: SamplingOptions): Float64Array {
   const { temperature = 1, topK, topP, repetitionPenalty = 1 } = options;
-  const result = Float64Array.from(logits);
+  const result = new Float64Array(logits);
   if (repetitionPenalty !== 1) penalizeRepetition(result, context, repetitionPenalty);
   if (temperature !== 1 && temperature !== 0)
     for (let i = 0; i < result.length; i++) result[i] = (result[i] as number) / temperature;
@@ -91,14 +143,14 @@ export function chooseToken(
 ): number {
   const adjusted = adjustLogits(logits, context, options);
   if (options.temperature === 0) return argMax(adjusted);
-  const logarithms = logSoftmax(adjusted);
-  let rest = random.uniform();
+  const { weights, sum } = weightsOf(adjusted);
+  let rest = random.uniform() * sum;
   let last = 0;
-  for (let i = 0; i < logarithms.length; i++) {
-    const probability = Math.exp(logarithms[i] as number);
-    if (probability === 0) continue;
+  for (let i = 0; i < weights.length; i++) {
+    const weight = weights[i] as number;
+    if (weight === 0) continue;
     last = i;
-    rest -= probability;
+    rest -= weight;
     if (rest < 0) return i;
   }
   return last; // rounding left a little over

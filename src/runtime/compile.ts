@@ -31,6 +31,8 @@ export interface CompileOptions {
   /** Refuse nodes that would fall back to the CPU. */
   readonly requireDevice?: boolean;
   readonly spin?: boolean;
+  /** Whether the engine keeps memory from run to run; left out, by how much the graph's values take, as far as it is known. */
+  readonly arena?: boolean;
   readonly profile?: string;
 }
 
@@ -189,7 +191,7 @@ export async function compile(
     deviceOutputs: options.deviceOutputs,
     requireDevice: options.requireDevice,
     spin: options.spin,
-    arena: usesArena(prepared, convolves),
+    arena: options.arena ?? usesArena(prepared, convolves),
     profile: options.profile,
   });
   return new Executable(prepared, runtime, session, names, release);
