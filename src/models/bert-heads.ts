@@ -60,7 +60,16 @@ class PreTrainingHeads extends Module {
   }
 }
 
-/** BERT with the head of masked-language modelling, tied to the token embeddings. Shapes: tokens [N, T] → logits [N, T, V]. */
+export interface MaskedLmInputs extends BertInputs {
+  /** Of all tokens, row after row, those that logits are wanted for: [M]; left out, all. */
+  readonly places?: Tensor;
+}
+
+/**
+ * BERT with the head of masked-language modelling, tied to the token embeddings.
+ *
+ * Shapes: tokens [N, T] → logits [N, T, V]; with `places` [M] → [M, V].
+ */
 export class BertForMaskedLm extends Module {
   readonly config: BertOptions;
   readonly bert: BertModel;
@@ -73,8 +82,10 @@ export class BertForMaskedLm extends Module {
     this.cls = new PreTrainingHeads(options, false);
   }
 
-  override forward(tokens: Tensor, inputs: BertInputs = {}): Tensor {
-    return this.cls.forward(this.bert.forward(tokens, inputs), this.bert.embeddings.wordEmbeddings.weight);
+  override forward(tokens: Tensor, { places, ...inputs }: MaskedLmInputs = {}): Tensor {
+    const states = this.bert.forward(tokens, inputs);
+    const wanted = places === undefined ? states : states.reshape([-1, this.config.hiddenSize]).gather(places);
+    return this.cls.forward(wanted, this.bert.embeddings.wordEmbeddings.weight);
   }
 }
 

@@ -6,7 +6,7 @@ import type { Batch, Dataset } from "../data/index.js";
 import type { LoadedData } from "../data/node.js";
 import { logSoftmax } from "../generate/index.js";
 import type { Dim, Tensor, TensorData } from "../graph/index.js";
-import { fromNumbers, symbol } from "../graph/index.js";
+import { fromNumbers, staticDim, symbol } from "../graph/index.js";
 import { crossEntropy } from "../losses/index.js";
 import { BertForMaskedLm, Gpt2, Llama } from "../models/index.js";
 import type { Module } from "../nn/index.js";
@@ -14,7 +14,7 @@ import type { Encoding, Tokenizer } from "../text/index.js";
 import { ConfigError, DataError } from "../util/errors.js";
 import { languageModels, MASKED_MODELS } from "./language-models.js";
 import type { MaskOptions, WindowOptions } from "./packed-text.js";
-import { expectWindow, IGNORED, packedRows, windowCollate } from "./packed-text.js";
+import { expectWindow, IGNORED, mostChosen, packedRows, windowCollate } from "./packed-text.js";
 import type { Answer, ColumnTypes, Prepared, Task, TaskContext, TaskOptions, Tensors, Inherited } from "./task.js";
 import type { TextInfo } from "./texts.js";
 import { encodedRows, textCollate, tokenNames, textTokenizer, tokenizerInfo, tokenizerOf } from "./texts.js";
@@ -37,12 +37,13 @@ export const windowOptions = ({ info, use }: Pick<TaskContext<LanguageInfo>, "in
 export const windowWidth = ({ maxLength, masked }: Pick<LanguageInfo, "maxLength" | "masked">): number =>
   maxLength - (masked?.around.length ?? 0);
 
-/** Tokens [N, T] and what is no padding → logits [N, T, V]. */
+/** Tokens [N, T] and what is no padding → logits [N, T, V]; of a masked model [M, V] where the batch says which places are asked for. */
 export function languageLogits(model: Module, batch: Tensors): Tensor {
-  const [ids, mask] = [batch["input_ids"] as Tensor, batch["attention_mask"]];
+  const { attention_mask: mask, places } = batch;
+  const ids = batch["input_ids"] as Tensor;
   // What is behind a token does not matter to a decoder; texts are filled up behind.
   if (model instanceof Gpt2 || model instanceof Llama) return model.forward(ids);
-  if (model instanceof BertForMaskedLm) return model.forward(ids, mask === undefined ? {} : { mask });
+  if (model instanceof BertForMaskedLm) return model.forward(ids, { ...(mask && { mask }), ...(places && { places }) });
   throw new ConfigError(`language-modeling: expected a language model, got ${model.constructor.name}`);
 }
 
@@ -158,9 +159,14 @@ function filled(logits: TensorData, { input_ids: ids }: Batch, info: LanguageInf
 function inputs({ info, use }: TaskContext<LanguageInfo>, batch: Dim): ColumnTypes {
   const shape = [batch, use === "train" ? info.maxLength : symbol("T")];
   const ids = { input_ids: { shape, dtype: "int64" } } as const;
+  // Logits of 85 of 100 tokens would be computed for nothing.
+  if (info.masked !== null && use === "train") return { ...ids, places: { shape: [chosenOf(info, batch)], dtype: "int32" } };
   // Windows are full in training, and decoders do not look behind.
-  return info.masked === null || use === "train" ? ids : { ...ids, attention_mask: { shape, dtype: "int64" } };
+  return info.masked === null ? ids : { ...ids, attention_mask: { shape, dtype: "int64" } };
 }
+
+/** How many tokens are asked for in a training batch of a masked model. */
+const chosenOf = ({ maxLength }: LanguageInfo, batch: Dim): number => mostChosen(staticDim(batch, "batch") * maxLength);
 
 export const languageModeling: Task<LanguageInfo> = {
   name: "language-modeling",
@@ -176,7 +182,9 @@ export const languageModeling: Task<LanguageInfo> = {
   },
   prepare,
   inputs,
-  targets: ({ info }, batch) => ({ labels: { shape: [batch, info.maxLength], dtype: "int32" } }),
+  targets: ({ info }, batch) => ({
+    labels: { shape: info.masked === null ? [batch, info.maxLength] : [chosenOf(info, batch)], dtype: "int32" },
+  }),
   collate: (context, rows) => (rows.has("tokens") ? windowCollate(windowOptions(context)) : textCollate(context, rows, KEEP)),
   features: (batch) => batch["input_ids"] as Tensor,
   outputs: (model, _features, batch) => ({ logits: languageLogits(model, batch) }),

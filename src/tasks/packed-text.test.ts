@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { toNumbers } from "../graph/index.js";
 import { tokenizerFrom, trainCharacters } from "../text/node.js";
-import { expectWindow, IGNORED, packedRows, windowBatch } from "./packed-text.js";
+import { expectWindow, IGNORED, mostChosen, packedRows, windowBatch } from "./packed-text.js";
 
 const TEXT = "abcdefghij\nklmnopqrst 你好😀!";
 const tokenizer = await tokenizerFrom(
@@ -51,6 +51,27 @@ test("of a masked window the chosen tokens are asked for, most of them hidden, b
   assert.ok(Math.abs(asked.length / total - 0.15) < 0.03, `${asked.length} of ${total}`);
   const hidden = asked.filter((i) => ids[i] === mask).length;
   assert.ok(Math.abs(hidden / asked.length - 0.8) < 0.1, `${hidden} of ${asked.length}`);
+});
+
+test("in training the chosen tokens stand alone, as many in each batch, with the places where they were", async () => {
+  const rows = await packedRows([TEXT.repeat(40)], tokenizer, 30, "any");
+  const { cls, sep, mask } = tokenizer.special;
+  const masked = { maskId: mask as number, vocabularySize: tokenizer.size, around: [cls as number, sep as number] };
+  const all = request([...Array(rows.length).keys()]);
+  const { input_ids: ids, places, labels } = windowBatch(rows, all, { random: true, padId: 0, masked });
+  assert.equal(rows.length, 35);
+  // 35 · 32 · 0.15 = 168, and six times √(35 · 32 · 0.15 · 0.85) = 11.95.
+  assert.deepEqual([places?.shape, labels?.shape, mostChosen(35 * 32)], [[240], [240], 240]);
+  const tokens = toNumbers(ids!);
+  const asked = [...toNumbers(labels!)].filter((label) => label !== IGNORED);
+  const at = [...toNumbers(places!)].slice(0, asked.length);
+  assert.ok(Math.abs(asked.length - 0.15 * 35 * 30) < 40, `${asked.length} tokens`);
+  assert.deepEqual(
+    at,
+    [...new Set(at)].sort((a, b) => a - b),
+  );
+  const hidden = at.filter((place) => tokens[place] === mask).length;
+  assert.ok(hidden > 0.7 * asked.length && at.every((place) => tokens[place] !== cls && tokens[place] !== sep));
 });
 
 test("a text that fills no window is refused with a remedy", async () => {

@@ -134,9 +134,29 @@ function int64(shape: readonly [number, number]): { readonly tensor: TensorData;
   return { tensor: { dtype: "int64", shape, data }, words: new Int32Array(data.buffer) };
 }
 
+/** How far from the mean number of chosen tokens the largest is: more in a batch come once in a thousand million. */
+const SPREADS = 6;
+
+/** The most tokens of so many that are chosen in a batch; what there are more are not predicted. */
+export const mostChosen = (tokens: number): number =>
+  Math.min(tokens, Math.ceil(CHOSEN * tokens + SPREADS * Math.sqrt(CHOSEN * (1 - CHOSEN) * tokens)));
+
+/** The chosen tokens alone: `places` int32 [M] among all tokens of the batch, and `labels` [M]; behind the last, places 0 and labels that are `IGNORED`. */
+function chosenAlone(labels: Int32Array): Batch {
+  const shape = [mostChosen(labels.length)];
+  const [places, wanted] = [new Int32Array(shape[0] as number), new Int32Array(shape[0] as number).fill(IGNORED)];
+  let count = 0;
+  for (const [at, label] of labels.entries()) {
+    if (label === IGNORED || count === places.length) continue;
+    places[count] = at;
+    wanted[count++] = label;
+  }
+  return { places: { dtype: "int32", shape, data: places }, labels: { dtype: "int32", shape, data: wanted } };
+}
+
 /**
- * A batch of windows: `input_ids` and `attention_mask` int64 [n, T], `labels` int32 [n, T], which are `IGNORED` where nothing is predicted. What is
- * random is keyed by (seed, epoch, row).
+ * A batch of windows: `input_ids` and `attention_mask` int64 [n, T], `labels` int32 [n, T], which are `IGNORED` where nothing is predicted; of random
+ * windows with hidden tokens only those, as `places` and `labels`. What is random is keyed by (seed, epoch, row).
  */
 export function windowBatch(dataset: Dataset, { indices, seed, epoch }: BatchRequest, options: WindowOptions): Batch {
   const { random: isRandom, padId, masked } = options;
@@ -175,7 +195,9 @@ export function windowBatch(dataset: Dataset, { indices, seed, epoch }: BatchReq
     if (last !== undefined) put(before + count, last);
   }
   const shape = [indices.length, length];
-  return { input_ids: ids.tensor, attention_mask: mask.tensor, labels: { dtype: "int32", shape, data: labels } };
+  const wanted: Batch =
+    isRandom && masked !== undefined ? chosenAlone(labels) : { labels: { dtype: "int32", shape, data: labels } };
+  return { input_ids: ids.tensor, attention_mask: mask.tensor, ...wanted };
 }
 
 function hidden(id: number, { maskId, vocabularySize }: MaskOptions, random: Random): number {

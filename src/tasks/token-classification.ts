@@ -65,7 +65,7 @@ export const tokenClassification: Task<TagInfo> = {
     readsSubwords(info)
       ? {
           tokenizer: "the text of tokenizer.json, on words with a space between: descent.info, tokenizer",
-          first: "where the first sub-word of each word stands, then 0",
+          first: "where the first sub-word of each word stands, then −1",
           maxLength: info.maxLength,
           padId: info.padId,
         }

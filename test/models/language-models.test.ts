@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { loadSafetensors } from "../../src/data/node.js";
+import { constant, fromNumbers } from "../../src/graph/index.js";
 import { crossEntropy } from "../../src/losses/index.js";
 import * as models from "../../src/models/index.js";
 import { loadPretrained, savePretrained } from "../../src/train/node.js";
@@ -21,6 +22,28 @@ const pretraining: Traced = (model, inputs) => {
   const loss = crossEntropy(tokens, given(inputs, "labels"), { ignoreIndex: -100 });
   return { logits: tokens, next: nextSentence, loss: loss.add(crossEntropy(nextSentence, given(inputs, "next"))) };
 };
+
+/** Places of the fixture's labels, row after row, and one that nothing is asked of. */
+const ASKED = [2, 5, 8, 14, 0];
+
+const askedAlone: Traced = (model, inputs) => {
+  assert.ok(model instanceof models.BertForMaskedLm);
+  const places = constant(fromNumbers("int32", [ASKED.length], ASKED));
+  const logits = model.forward(given(inputs, "tokens"), { ...bertInputs(inputs), places });
+  return { loss: crossEntropy(logits, given(inputs, "labels").reshape([-1]).gather(places), { ignoreIndex: -100 }) };
+};
+
+test("bert-masked-lm: with logits at the asked places alone, the loss and gradients are those of transformers", async () => {
+  const { tensors } = await loadSafetensors(join(fixtures, "bert-masked-lm", "expected.safetensors"));
+  const wanted = [...tensors].filter(([key]) => !key.startsWith("input.") && key !== "output.logits");
+  const actual = await computed(
+    await loadPretrained(join(fixtures, "bert-masked-lm")),
+    askedAlone,
+    new Map([...tensors].filter(([key]) => key !== "output.logits")),
+  );
+  assert.ok(wanted.length > 20);
+  for (const [key, data] of wanted) assertClose(actual[key], data, key);
+});
 
 const translation: Traced = (model, inputs) => {
   assert.ok(model instanceof models.Transformer);
