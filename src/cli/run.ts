@@ -18,7 +18,7 @@ import type { VerbRow } from "./verbs.js";
 export const GLOBAL_OPTIONS = {
   help: flag({ help: "say how this is used", short: "h", local: true }),
   json: flag({ help: "write one JSON document to standard output, and all else to standard error", local: true }),
-  quiet: flag({ help: "no remarks and no progress", short: "q", local: true }),
+  quiet: flag({ help: "no progress, and no remarks but on data that were left out", short: "q", local: true }),
   debug: flag({ help: "show the stack of an error", local: true, env: "DESCENT_DEBUG" }),
 } satisfies OptionTable;
 
@@ -126,7 +126,7 @@ async function runVerb(
     verbs,
     write: (text) => void (json ? io.stderr : io.stdout).write(text),
     print: (text) => void (json ? io.stderr : io.stdout).write(`${text}\n`),
-    note: (text) => void (quiet || io.stderr.write(`${text}\n`)),
+    note: (text, always = false) => void ((quiet && !always) || io.stderr.write(`${text}\n`)),
     progress: (options) => new Progress(quiet ? undefined : streamSink(io.stderr, io.env), { peakMemoryMiB, ...options }),
   };
   return verb.run(context);

@@ -50,8 +50,8 @@ export interface VerbContext<O extends OptionTable = OptionTable> {
   readonly print: (text: string) => void;
   /** A piece of the answer as it comes, without a line end. */
   readonly write: (text: string) => void;
-  /** A remark on the way: standard error, nothing with `--quiet`. */
-  readonly note: (text: string) => void;
+  /** A remark on the way: standard error, nothing with `--quiet`, unless it is one that `always` has to be read. */
+  readonly note: (text: string, always?: boolean) => void;
   /** A progress line on standard error, nothing with `--quiet`. */
   readonly progress: (options: ProgressOptions) => Progress;
 }

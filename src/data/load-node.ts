@@ -59,6 +59,8 @@ export interface LoadedData {
   readonly badRows: number;
   /** What was decided, in sentences for the user: splits, rows left out. */
   readonly notes: readonly string[];
+  /** Those of the notes that count `badRows`. */
+  readonly leftOut: readonly string[];
 }
 
 interface Parts {
@@ -114,10 +116,9 @@ export async function loadData(spec: string, options: LoadOptions = {}): Promise
   const decoded = inspected === undefined ? undefined : await decodeParts(held, inspected.form, options);
   notes.push(...(decoded?.notes ?? []));
   const badRows = opened.badRows + (inspected?.badRows ?? 0) + (decoded?.badRows ?? 0);
-  if (badRows > 0)
-    notes.push(
-      isImages ? `${badRows} images that cannot be read were left out` : `${badRows} rows that do not parse were left out`,
-    );
+  const leftOut =
+    badRows > 0 ? [`${badRows} ${isImages ? "images that cannot be read" : "rows that do not parse"} were left out`] : [];
+  notes.push(...leftOut);
   const { known, maximum } = opened;
   const images =
     opened.images ??
@@ -132,6 +133,7 @@ export async function loadData(spec: string, options: LoadOptions = {}): Promise
     task,
     badRows,
     notes,
+    leftOut,
     ...(images === undefined ? {} : { images }),
     ...(known === undefined ? {} : { known }),
     ...(maximum === undefined ? {} : { maximum }),

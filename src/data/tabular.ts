@@ -137,22 +137,26 @@ export class TabularPreprocessor {
     return this.#indexed.map((encoder) => ({ name: encoder.name, size: indexSize(encoder) }));
   }
 
+  /** DataError, beginning with `where`, if a column is absent. */
+  checkColumns(dataset: Dataset, where: string): void {
+    const absent = this.columns.filter((name) => !dataset.has(name));
+    if (absent.length === 0) return;
+    const near = nearest(
+      absent[0] as string,
+      dataset.names.filter((name) => !this.columns.includes(name)),
+    );
+    const hint = near === undefined ? `got ${dataset.names.join(", ")}` : `did you mean "${near}"?`;
+    throw new DataError(`${where}: expected a column ${absent.map((name) => `"${name}"`).join(", ")}; ${hint}`);
+  }
+
   /**
-   * Encodes rows; the target too where `withTarget` is set, as column `target`.
+   * Encodes rows; the target too where `withTarget` is set, as column `target`. Messages name the rows as `where`.
    *
    * Errors: DataError if a column is absent, a number does not parse, or a label is not among the training classes.
    */
-  apply(dataset: Dataset, options: { withTarget?: boolean } = {}): Dataset {
+  apply(dataset: Dataset, { withTarget = false, where = "table" }: { withTarget?: boolean; where?: string } = {}): Dataset {
     const { length } = dataset;
-    const absent = this.columns.filter((name) => !dataset.has(name));
-    if (absent.length > 0) {
-      const near = nearest(
-        absent[0] as string,
-        dataset.names.filter((name) => !this.columns.includes(name)),
-      );
-      const hint = near === undefined ? `got ${dataset.names.join(", ")}` : `did you mean "${near}"?`;
-      throw new DataError(`table: expected a column ${absent.map((name) => `"${name}"`).join(", ")}; ${hint}`);
-    }
+    this.checkColumns(dataset, where);
     const width = this.featureNames.length;
     const numbers = new Float32Array(length * width);
     let start = 0;
@@ -168,7 +172,7 @@ export class TabularPreprocessor {
         encodeIndices(encoder, dataset.column(encoder.name), length, indices, indexed.length, at);
       columns["categories"] = { dtype: "int32", shape: [length, indexed.length], data: indices };
     }
-    if (options.withTarget === true) columns["target"] = this.encodeTarget(dataset);
+    if (withTarget) columns["target"] = this.encodeTarget(dataset);
     return new Dataset(columns);
   }
 

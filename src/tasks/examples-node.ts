@@ -29,7 +29,7 @@ export async function loadExamples(
   model: TrainedModel,
   config: RunConfig,
   options: ExamplesOptions,
-): Promise<{ examples: Dataset; notes: readonly string[] }> {
+): Promise<{ examples: Dataset; notes: readonly string[]; leftOut: readonly string[] }> {
   const { task } = model;
   const info = inWindows(task, model.info, options.stride);
   const seed = typeof config.options["seed"] === "number" ? config.options["seed"] : 1;
@@ -53,7 +53,7 @@ export async function loadExamples(
   const part = data.test.length > 0 ? data.test : data.train.concat(data.validation);
   const examples = await task.examples(data, part, info);
   const remarks = nodeTaskNamed(task.name).remarks?.(examples, info) ?? [];
-  return { examples, notes: [...data.notes, ...remarks] };
+  return { examples, notes: [...data.notes, ...remarks], leftOut: data.leftOut };
 }
 
 /** Inputs from a command line: image files, IDX files, tables, or one row as `name=value` pairs. Errors: DataError, ConfigError. */

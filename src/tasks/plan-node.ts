@@ -77,6 +77,8 @@ export interface Plan {
   readonly totalSteps: number;
   readonly evaluateEvery: number;
   readonly notes: readonly string[];
+  /** Those of the notes that say which data were left out. */
+  readonly leftOut: readonly string[];
   readonly dataName: string;
   readonly resolved: TrainTaskOptions;
 }
@@ -237,6 +239,7 @@ export async function plan(
       ...trainedNote(model, trained),
       ...(vectors?.notes ?? []),
     ],
+    leftOut: data.leftOut,
     dataName: data.name,
     resolved,
   };

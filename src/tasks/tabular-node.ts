@@ -1,7 +1,7 @@
 /**
  * @module Tables with files: rows from a command line, and their part of a report.
  */
-import type { Dataset } from "../data/node.js";
+import type { Dataset, ReadTable } from "../data/node.js";
 import { fromRows, readTable, tableFormat, TabularPreprocessor, valueText } from "../data/node.js";
 import type { ReportExample } from "../train/report.js";
 import { ClassificationMeasurement } from "./classification.js";
@@ -22,16 +22,23 @@ async function readRows(
   const isRow = inputs.every((text) => /^[^=]+=/.test(text) && tableFormat(text) === undefined);
   const { data: rows, badRows } = isRow
     ? { data: fromRows([Object.fromEntries(inputs.map(parsePair))]), badRows: 0 }
-    : await readTables(inputs, options);
+    : await readTables(inputs, model.info as TableInfo, options);
   const names = Array.from({ length: rows.length }, (_, i) => String(i));
   return { examples: await model.task.encode(rows, model.info), names, rows, badRows };
 }
 
 async function readTables(
   paths: readonly string[],
+  { preprocessing }: TableInfo,
   { skipBadRows = false }: { readonly skipBadRows?: boolean },
 ): Promise<{ data: Dataset; badRows: number }> {
-  const tables = await Promise.all(paths.map((path) => readTable(path, { skipBadRows })));
+  const preprocessor = TabularPreprocessor.fromJSON(preprocessing);
+  const read = async (path: string): Promise<ReadTable> => {
+    const table = await readTable(path, { skipBadRows });
+    preprocessor.checkColumns(table.data, path);
+    return table;
+  };
+  const tables = await Promise.all(paths.map(read));
   const [first, ...rest] = tables.map(({ data }) => data);
   return { data: (first as Dataset).concat(...rest), badRows: tables.reduce((sum, { badRows }) => sum + badRows, 0) };
 }

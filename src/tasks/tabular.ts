@@ -104,8 +104,8 @@ const inputs = ({ info }: TaskContext<TableInfo>, batch: Dim): ColumnTypes => ({
 const applyTable = (model: Module, features: Tensor, batch: Readonly<Record<string, Tensor>>): Tensor =>
   (model as TabularMlp).forward(features, batch["categories"] ?? null);
 
-const encodeExamples = (part: Dataset, info: TableInfo, label: string): Dataset =>
-  TabularPreprocessor.fromJSON(info.preprocessing).apply(part, { withTarget: true }).rename({ target: label });
+const encodeExamples = (data: LoadedData, part: Dataset, info: TableInfo, label: string): Dataset =>
+  TabularPreprocessor.fromJSON(info.preprocessing).apply(part, { withTarget: true, where: data.name }).rename({ target: label });
 
 const encodeRows = (rows: Dataset, info: TableInfo): Dataset => TabularPreprocessor.fromJSON(info.preprocessing).apply(rows);
 
@@ -125,7 +125,7 @@ export const tabularClassification: Task<TableInfo> = {
   score: classScore,
   measurement: (info) => new ClassificationMeasurement(info.classes.length),
   answers: (outputs, info) => classAnswers(outputs, info.classes),
-  examples: (_data, part, info) => encodeExamples(part, info, "label"),
+  examples: (data, part, info) => encodeExamples(data, part, info, "label"),
   targetColumn: (info) => info.target,
   encode: encodeRows,
 };
@@ -181,7 +181,7 @@ export const tabularRegression: Task<TableInfo> = {
     [...toNumbers(outputs["prediction"] as TensorData)].map((x) => ({
       [info.target]: x * info.targetDeviation + info.targetMean,
     })),
-  examples: (_data, part, info) => encodeExamples(part, info, "target"),
+  examples: (data, part, info) => encodeExamples(data, part, info, "target"),
   targetColumn: (info) => info.target,
   encode: encodeRows,
 };

@@ -29,6 +29,7 @@ const loaded = (labels: readonly string[], texts: readonly string[] = TEXTS): Lo
     roles,
     task: "text-classification",
     badRows: 0,
+    leftOut: [],
     notes: [],
   };
 };

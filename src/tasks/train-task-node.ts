@@ -14,7 +14,7 @@ import type { Progress, ProgressOptions } from "../train/progress.js";
 import { peakMemoryMiB } from "../train/progress-node.js";
 import type { RunConfig, RunSummary } from "../train/run-folder.js";
 import type { Checkpoint, RunWriter } from "../train/run-folder-node.js";
-import { checkFree, createRun, openRun, resumeRun, splitRunPath } from "../train/run-folder-node.js";
+import { checkPlace, createRun, openRun, resumeRun, splitRunPath } from "../train/run-folder-node.js";
 import { checkpointParameters, trainRun } from "../train/train-node.js";
 import { ConfigError } from "../util/errors.js";
 import { checkMemory, measureStep } from "./memory-node.js";
@@ -38,7 +38,8 @@ export interface TrainTaskContext {
   readonly resume?: string;
   readonly command?: string;
   readonly signal?: AbortSignal;
-  readonly note?: (text: string) => void;
+  /** `always`: also where remarks are not wanted. */
+  readonly note?: (text: string, always?: boolean) => void;
   readonly progress?: (options: ProgressOptions) => Progress;
   readonly checkpointEvery?: number;
   readonly onStep?: Callback["onStep"];
@@ -137,7 +138,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
   let { writer } = opened;
   try {
     // What cannot be had is said before data are read.
-    if (context.resume === undefined) checkFree(context.out, context.overwrite === true);
+    if (context.resume === undefined) checkPlace(context.out, context.overwrite === true);
     const device = await resolveDevice(await platformRuntime(), opened.options.device ?? "auto");
     await evaluate({ one: constant(1) }, {}, { device });
     const planned = await plan(opened.options, note, opened.checkpoint === undefined ? undefined : opened.config);
@@ -153,7 +154,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     note(
       `${task.name}: ${dataName}, ${counts}; ${modelName}, ${model.parameterCount} parameters; ${totalSteps} steps of ${batchSize} on ${device}`,
     );
-    for (const text of planned.notes) note(text);
+    for (const text of planned.notes) note(text, planned.leftOut.includes(text));
     if (context.resume === undefined && resolved.check !== false && task.checksOneBatch)
       await checkOneBatch(planned, device, signal);
     const config: RunConfig = opened.config ?? {

@@ -3,10 +3,21 @@
  * appended to, and cut.
  */
 import { createHash } from "node:crypto";
-import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { accessSync, closeSync, constants, fdatasyncSync, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { mkdir, open, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { DescentError } from "../util/errors.js";
+import { basename, dirname, join, sep } from "node:path";
+import { ConfigError, DescentError } from "../util/errors.js";
+import { fileReason } from "../util/file-reason.js";
+
+/** ConfigError, beginning with `where`, if a folder is not there, is none, or is not to be written to. */
+export function checkWritable(folder: string, where: string): void {
+  try {
+    accessSync(`${folder}${sep}`, constants.W_OK);
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "nothing there" : fileReason(cause);
+    throw new ConfigError(`${where}: expected a folder to write to, got ${reason}`, { cause });
+  }
+}
 
 /** The writes that a run folder makes: a test replaces them to fill the disk or to stop half-way. */
 export interface FileSystem {

@@ -57,6 +57,11 @@ export class RunLock {
     this.#content = content;
   }
 
+  /** ConfigError if another live process, or another run in this one, writes to `folder` now. */
+  static check(folder: string): void {
+    removeIfStale(folder, join(folder, RUN_FILES.lock));
+  }
+
   /** ConfigError if another live process, or another run in this one, writes to `folder`. */
   static acquire(folder: string): RunLock {
     const path = join(folder, RUN_FILES.lock);

@@ -4,13 +4,22 @@
  */
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { readdir } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError, DescentError } from "../util/errors.js";
 import { fileReason } from "../util/file-reason.js";
 import type { MetricsRecord } from "./metrics-log.js";
 import { formatRecord } from "./metrics-log.js";
 import type { FileSystem } from "./run-folder-files-node.js";
-import { AppendOnlyFile, ASIDE, asideOf, nodeFileSystem, sha256, writeError, writeWhole } from "./run-folder-files-node.js";
+import {
+  AppendOnlyFile,
+  ASIDE,
+  asideOf,
+  checkWritable,
+  nodeFileSystem,
+  sha256,
+  writeError,
+  writeWhole,
+} from "./run-folder-files-node.js";
 import { RunLock } from "./run-folder-lock-node.js";
 import type { Checkpoint } from "./run-folder-reader-node.js";
 import { exists, MANIFEST, openRun, RunFolder, splitRunPath, STEP_FOLDER } from "./run-folder-reader-node.js";
@@ -54,8 +63,17 @@ export async function createRun(
   }
 }
 
+/** ConfigError if no run can be written to `path`: it holds one, or something else, another process writes it, or nobody may. */
+export function checkPlace(path: string, overwrite: boolean): void {
+  checkFree(path, overwrite);
+  let place = resolve(path);
+  while (!existsSync(place)) place = dirname(place);
+  checkWritable(place, path);
+  RunLock.check(path);
+}
+
 /** What lies in a folder that may become a run; ConfigError if it may not. A folder that is not there may. */
-export function checkFree(path: string, overwrite: boolean): readonly string[] {
+function checkFree(path: string, overwrite: boolean): readonly string[] {
   if (!existsSync(path)) return [];
   let names: string[];
   try {

@@ -18,7 +18,7 @@ export const verb = defineVerb({
     const trainedOn = opened.config.options["data"];
     const data = options.data ?? (typeof trainedOn === "string" ? trainedOn : undefined);
     if (data === undefined) throw new ConfigError(`eval ${path}: expected --data, got none`);
-    const { examples, notes } = await loadExamples(model, opened.config, {
+    const { examples, notes, leftOut } = await loadExamples(model, opened.config, {
       data,
       labelColumn: options.labelColumn,
       textColumn: options.textColumn,
@@ -27,7 +27,7 @@ export const verb = defineVerb({
       maxMegapixels: options.maxMegapixels,
       stride: options.stride,
     });
-    for (const text of notes) note(text);
+    for (const text of notes) note(text, leftOut.includes(text));
     const { nodeTaskNamed } = await import("../../tasks/table-node.js");
     const { measure } = nodeTaskNamed(model.task.name);
     const measurement = await model.measure(examples);

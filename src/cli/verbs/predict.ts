@@ -1,6 +1,7 @@
 /** @module `descent predict RUN INPUT…`. */
 import { mkdir, writeFile } from "node:fs/promises";
-import { basename, extname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
+import { checkWritable } from "../../train/run-folder-files-node.js";
 import { ConfigError } from "../../util/errors.js";
 import { formatTable } from "../../util/text.js";
 import { number, flag, integer, text } from "../options.js";
@@ -60,6 +61,7 @@ export const verb = defineVerb({
     const format = options.out === undefined ? undefined : /\.(csv|jsonl)$/.exec(options.out)?.[1];
     if (options.out !== undefined && format === undefined)
       throw new ConfigError(`--out: expected a .csv or .jsonl file, got ${options.out}`);
+    if (options.out !== undefined) checkWritable(dirname(options.out), `--out ${options.out}`);
     const { TrainedModel } = await import("../../tasks/trained-node.js");
     const { readInputs } = await import("../../tasks/examples-node.js");
     const opened = await TrainedModel.open(path, { device: options.device, threads: options.threads });
@@ -88,7 +90,7 @@ export const verb = defineVerb({
       stride: options.stride,
     });
     for (const text of notes) note(text);
-    if (badRows > 0) note(`${badRows} inputs that cannot be read were left out`);
+    if (badRows > 0) note(`${badRows} inputs that cannot be read were left out`, true);
     const { gallery, threshold } = options;
     const own = await model.answers(examples);
     const given = (await conclude?.(model, own, { run: path, gallery, threshold, examples })) ?? own;
