@@ -6,6 +6,12 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { toNumbers } from "../../src/graph/index.js";
+import { importOnnx } from "../../src/onnx/index.js";
+import { platformRuntime } from "../../src/runtime/index.js";
+import type { TaggingInfo } from "../../src/tasks/tagging.js";
+import { taggedRows } from "../../src/tasks/tagging.js";
+import { taggedText } from "../../src/tasks/entity-rows.js";
 import { run, scratchFolder } from "./command.js";
 import { conll, facts } from "./people.js";
 
@@ -72,6 +78,37 @@ test("entities: learned, found in a raw text with their places, in colour, measu
   );
   const measured = JSON.parse(await descent("eval", "ner", "--data", "new.jsonl", "--json")) as { metrics: { recall: number } };
   assert.equal(measured.metrics.recall, 0.5);
+});
+
+test("model.onnx alone, in any engine, tags texts of different lengths at once; its metadata names the tags", async () => {
+  const file = readFileSync(path("ner", "model.onnx"));
+  const info = JSON.parse(importOnnx(file).metadata.get("descent.info") ?? "") as TaggingInfo;
+  const texts = ["Dan likes Oslo.", "Eve Moss leaves New York."];
+  const rows = taggedRows(
+    texts.map((text) => taggedText({ text }, info.unit)),
+    info,
+  );
+  const [lengths, [width, slots]] = [rows.tensor("length").data, [6, info.vocabulary.length]] as const;
+  const ids = new BigInt64Array(texts.length * width * slots);
+  for (const n of texts.keys()) {
+    const own = rows.slice(n, n + 1).batch()["input_ids"];
+    ids.set(Array.from(own?.data ?? assert.fail("no features"), BigInt), n * width * slots);
+  }
+  const mask = BigInt64Array.from({ length: texts.length * width }, (_, i) =>
+    BigInt(i % width < Number(lengths[Math.floor(i / width)])),
+  );
+  const runtime = await platformRuntime();
+  await using session = await runtime.createSession(file, { device: "cpu", threads: 1 });
+  const { tags } = await session.run({
+    input_ids: runtime.upload({ dtype: "int64", shape: [texts.length, width, slots], data: ids }),
+    attention_mask: runtime.upload({ dtype: "int64", shape: [texts.length, width], data: mask }),
+  });
+  const best = await runtime.read(tags ?? assert.fail("no tags"));
+  assert.deepEqual(best.shape, [texts.length, width]);
+  assert.deepEqual(
+    Array.from(toNumbers(best), (tag) => info.tags[tag]).join(" "),
+    "S-PER O S-LOC O O O B-PER E-PER O B-LOC E-LOC O",
+  );
 });
 
 test("roles: predicates found, their arguments in places of the raw text, as a picture", async () => {
