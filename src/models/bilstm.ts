@@ -39,6 +39,11 @@ class Reader extends Module {
 
 const asTruth = (mask: Tensor): Tensor => (mask.dtype === "bool" ? mask : mask.cast("int32").greater(0));
 
+const classifierOf = ({ hiddenSize = 128, numLabels, dropout = 0.5 }: BiLstmOptions) => ({
+  dropout: new Dropout(dropout),
+  classifier: new Linear(2 * hiddenSize, numLabels),
+});
+
 /**
  * A BiLSTM that classifies texts: the strongest state of each unit over all tokens decides.
  *
@@ -54,11 +59,9 @@ export class BiLstm extends Module implements TextModel {
 
   constructor(options: BiLstmOptions) {
     super();
-    const { hiddenSize = 128, numLabels, dropout = 0.5 } = options;
     this.config = options;
     this.reader = new Reader(options);
-    this.dropout = new Dropout(dropout);
-    this.classifier = new Linear(2 * hiddenSize, numLabels);
+    ({ dropout: this.dropout, classifier: this.classifier } = classifierOf(options));
   }
 
   get wordEmbedding(): Embedding {
@@ -94,12 +97,10 @@ export class BiLstmCrf extends Module {
 
   constructor(options: BiLstmOptions) {
     super();
-    const { hiddenSize = 128, numLabels, dropout = 0.5 } = options;
     this.config = options;
     this.reader = new Reader(options);
-    this.dropout = new Dropout(dropout);
-    this.classifier = new Linear(2 * hiddenSize, numLabels);
-    this.crf = new Crf(numLabels);
+    ({ dropout: this.dropout, classifier: this.classifier } = classifierOf(options));
+    this.crf = new Crf(options.numLabels);
   }
 
   override forward(tokens: Tensor, inputs: TextModelInputs = {}): Tensor {

@@ -136,20 +136,26 @@ export async function trainByteLevelBpe(
     pre_tokenizer: byteLevel,
     post_processor: byteLevel,
     decoder: byteLevel,
-    model: {
-      type: "BPE",
-      dropout: null,
-      unk_token: null,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: false,
-      byte_fallback: false,
-      ignore_merges: false,
-      vocab: asVocabulary(vocabulary),
-      merges: merges.map(([left, right]) => [vocabulary[left] as string, vocabulary[right] as string]),
-    },
+    model: bpeModel(
+      vocabulary,
+      merges.map(([left, right]) => [vocabulary[left] as string, vocabulary[right] as string]),
+    ),
   });
 }
+
+/** The model part of a BPE tokenizer's file. */
+const bpeModel = (vocabulary: readonly string[], merges: readonly [string, string][], unk: string | null = null) => ({
+  type: "BPE",
+  dropout: null,
+  unk_token: unk,
+  continuing_subword_prefix: null,
+  end_of_word_suffix: null,
+  fuse_unk: false,
+  byte_fallback: false,
+  ignore_merges: false,
+  vocab: asVocabulary(vocabulary),
+  merges,
+});
 
 /** Characters by how often they occur in words: the most frequent `limit` of them, in code point order. */
 function alphabetOf(counts: ReadonlyMap<string, number>, limit: number): string[] {
@@ -260,17 +266,6 @@ export async function trainCharacters(
     pre_tokenizer: null,
     post_processor: null,
     decoder: { type: "Fuse" },
-    model: {
-      type: "BPE",
-      dropout: null,
-      unk_token: unk,
-      continuing_subword_prefix: null,
-      end_of_word_suffix: null,
-      fuse_unk: false,
-      byte_fallback: false,
-      ignore_merges: false,
-      vocab: asVocabulary(vocabulary),
-      merges: [],
-    },
+    model: bpeModel(vocabulary, [], unk),
   });
 }

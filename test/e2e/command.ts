@@ -1,6 +1,7 @@
 /**
  * @module The command `descent` as a process of its own, for tests of what a person at a shell meets.
  */
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -51,6 +52,21 @@ export const run = (
   env?: Readonly<Record<string, string>>,
   uid?: number,
 ): Promise<Ended> => start(folder, args, env, uid).ended;
+
+/** Runs a command to its end, which has to be a good one. */
+export async function succeeds(folder: string, args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended> {
+  const ended = await run(folder, args, env);
+  assert.equal(ended.status, 0, `${args.join(" ")}\n${ended.stderr}`);
+  return ended;
+}
+
+/** Runs a command that has to be refused: bad usage or input, said in a last line without a stack. */
+export async function isRefused(folder: string, args: readonly string[], expected: RegExp): Promise<void> {
+  const ended = await run(folder, args);
+  assert.equal(ended.status, 2, `${args.join(" ")}\n${ended.stderr}`);
+  assert.match(ended.stderr.trimEnd().split("\n").at(-1) ?? "", expected, args.join(" "));
+  assert.doesNotMatch(ended.stderr, /\n\s+at /);
+}
 
 /** A folder that is removed when the test file has ended. */
 export function scratchFolder(): string {

@@ -11,16 +11,12 @@ import sharp from "sharp";
 import { trainTask } from "../../src/tasks/train-task-node.js";
 import { Random } from "../../src/util/random.js";
 import { writeVoc } from "../../src/vision/annotations/index.js";
-import { lastStep, run, scratchFolder, traceOf } from "./command.js";
+import { lastStep, scratchFolder, succeeds, traceOf } from "./command.js";
 
 const folder = scratchFolder();
 const path = (...names: string[]): string => join(folder, ...names);
 
-async function descent(line: string): Promise<string> {
-  const ended = await run(folder, line.split(" "));
-  assert.equal(ended.status, 0, `${line}\n${ended.stderr}`);
-  return ended.stdout;
-}
+const descent = async (line: string): Promise<string> => (await succeeds(folder, line.split(" "))).stdout;
 
 const [WIDTH, HEIGHT] = [160, 96];
 const COLORS = { red: "#d02020", blue: "#2040d0" };

@@ -10,17 +10,14 @@ import { loadSafetensors } from "../../src/data/node.js";
 import type { TensorData } from "../../src/graph/index.js";
 import { toNumbers } from "../../src/graph/index.js";
 import type { Ended } from "./command.js";
-import { lastStep, run, scratchFolder } from "./command.js";
+import { lastStep, run, scratchFolder, succeeds } from "./command.js";
 import { trainWordPiece } from "../../src/text/node.js";
 
 const folder = scratchFolder();
 const path = (...names: string[]): string => join(folder, ...names);
 
-async function descent(line: string, env: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  const ended = await run(folder, line.split(" "), { DESCENT_THREADS: "1", ...env });
-  assert.equal(ended.status, 0, `${line}\n${ended.stderr}`);
-  return ended;
-}
+const descent = (line: string, env: Readonly<Record<string, string>> = {}): Promise<Ended> =>
+  succeeds(folder, line.split(" "), { DESCENT_THREADS: "1", ...env });
 
 const parameters = async (name: string): Promise<ReadonlyMap<string, TensorData>> =>
   (await loadSafetensors(path(name, "checkpoints", `step-${lastStep(path(name))}`, "model.safetensors"))).tensors;

@@ -10,23 +10,13 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import sharp from "sharp";
 import { loadSafetensors } from "../../src/data/node.js";
 import type { RunSummary } from "../../src/train/run-folder.js";
-import { lastStep, run, scratchFolder } from "./command.js";
+import { isRefused, lastStep, scratchFolder, succeeds } from "./command.js";
 
 const folder = scratchFolder();
 const path = (...names: string[]): string => join(folder, ...names);
 
-async function descent(line: string): Promise<string> {
-  const ended = await run(folder, line.split(" "));
-  assert.equal(ended.status, 0, `${line}\n${ended.stderr}`);
-  return ended.stdout;
-}
-
-async function refused(line: string, expected: RegExp): Promise<void> {
-  const ended = await run(folder, line.split(" "));
-  assert.equal(ended.status, 2, `${line}\n${ended.stderr}`);
-  assert.match(ended.stderr.trimEnd().split("\n").at(-1) ?? "", expected, line);
-  assert.doesNotMatch(ended.stderr, /\n\s+at /);
-}
+const descent = async (line: string): Promise<string> => (await succeeds(folder, line.split(" "))).stdout;
+const refused = (line: string, expected: RegExp): Promise<void> => isRefused(folder, line.split(" "), expected);
 
 const EPOCHS = 12;
 

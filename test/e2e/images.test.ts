@@ -11,17 +11,14 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import sharp from "sharp";
 import { loadOnnx } from "../../src/data/node.js";
 import { decodeImage } from "../../src/vision/images-node.js";
-import { run, scratchFolder } from "./command.js";
+import type { Ended } from "./command.js";
+import { run, scratchFolder, succeeds } from "./command.js";
 
 const folder = scratchFolder();
 const path = (...names: string[]): string => join(folder, ...names);
 const words = (line: string): string[] => line.split(" ").filter((word) => word !== "");
 
-async function descent(line: string): Promise<{ stdout: string; stderr: string }> {
-  const ended = await run(folder, words(line));
-  assert.equal(ended.status, 0, `${line}\n${ended.stderr}`);
-  return ended;
-}
+const descent = (line: string): Promise<Ended> => succeeds(folder, words(line));
 
 async function refused(line: string, expected: RegExp): Promise<void> {
   const ended = await run(folder, words(line));

@@ -11,24 +11,13 @@ import sharp from "sharp";
 import { loadData } from "../../src/data/node.js";
 import { loadSafetensors } from "../../src/data/node.js";
 import type { RunSummary } from "../../src/train/run-folder.js";
-import { run, scratchFolder } from "./command.js";
+import { isRefused, scratchFolder, succeeds } from "./command.js";
 
 const folder = scratchFolder();
 const path = (...names: string[]): string => join(folder, ...names);
 
-async function descent(line: string): Promise<string> {
-  const ended = await run(folder, line.split(" "));
-  assert.equal(ended.status, 0, `${line}\n${ended.stderr}`);
-  return ended.stdout;
-}
-
-async function refused(line: string, expected: RegExp): Promise<void> {
-  const ended = await run(folder, line.split(" "));
-  assert.equal(ended.status, 2, `${line}\n${ended.stderr}`);
-  const last = ended.stderr.trimEnd().split("\n").at(-1) ?? "";
-  assert.match(last, expected, line);
-  assert.doesNotMatch(ended.stderr, /\n\s+at /);
-}
+const descent = async (line: string): Promise<string> => (await succeeds(folder, line.split(" "))).stdout;
+const refused = (line: string, expected: RegExp): Promise<void> => isRefused(folder, line.split(" "), expected);
 
 const PER_DIGIT = 8;
 const HELD_OUT = ["3", "6"];

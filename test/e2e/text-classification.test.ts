@@ -11,23 +11,14 @@ import { loadOnnx } from "../../src/data/node.js";
 import { tokenizerFrom } from "../../src/text/node.js";
 import type { RunSummary } from "../../src/train/run-folder.js";
 import { Random } from "../../src/util/random.js";
-import { run, scratchFolder } from "./command.js";
+import type { Ended } from "./command.js";
+import { isRefused, scratchFolder, succeeds } from "./command.js";
 
 const folder = scratchFolder();
 const path = (...names: string[]): string => join(folder, ...names);
 
-async function descent(...words: string[]): Promise<{ stdout: string; stderr: string }> {
-  const ended = await run(folder, words);
-  assert.equal(ended.status, 0, `${words.join(" ")}\n${ended.stderr}`);
-  return ended;
-}
-
-async function refused(expected: RegExp, ...words: string[]): Promise<void> {
-  const ended = await run(folder, words);
-  assert.equal(ended.status, 2, `${words.join(" ")}\n${ended.stderr}`);
-  assert.match(ended.stderr.trimEnd().split("\n").at(-1) ?? "", expected);
-  assert.doesNotMatch(ended.stderr, /\n\s+at /);
-}
+const descent = (...words: string[]): Promise<Ended> => succeeds(folder, words);
+const refused = (expected: RegExp, ...words: string[]): Promise<void> => isRefused(folder, words, expected);
 
 const WORDS = {
   good: ["lovely", "clean", "friendly", "great"],

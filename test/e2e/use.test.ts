@@ -13,16 +13,12 @@ import { fromNumbers } from "../../src/graph/index.js";
 import { modelNamed } from "../../src/models/index.js";
 import { Random } from "../../src/util/random.js";
 import { sha256 } from "../../src/train/run-folder-files-node.js";
-import { lastStep, run, scratchFolder } from "./command.js";
+import { lastStep, run, scratchFolder, succeeds } from "./command.js";
 
 const folder = scratchFolder();
 const path = (...names: string[]): string => join(folder, ...names);
 
-async function descent(line: string): Promise<string> {
-  const ended = await run(folder, line.split(" "));
-  assert.equal(ended.status, 0, `${line}\n${ended.stderr}`);
-  return ended.stdout;
-}
+const descent = async (line: string): Promise<string> => (await succeeds(folder, line.split(" "))).stdout;
 
 const ROWS = Array.from({ length: 120 }, (_, i) => {
   const [width, height] = [(i * 7) % 20, (i * 13) % 17];
