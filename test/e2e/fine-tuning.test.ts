@@ -109,6 +109,9 @@ test("a checkpoint of Hugging Face's form classifies texts: its tokenizer, a new
     (JSON.parse(readFileSync(path("pets", "tokenizer.json"), "utf8")) as { model: { type: string } }).model.type,
     "WordPiece",
   );
+  // The run is a checkpoint itself, adapters merged.
+  const kept = JSON.parse(readFileSync(path("pets", "pretrained", "config.json"), "utf8")) as Record<string, unknown>;
+  assert.deepEqual([kept["architectures"], kept["id2label"]], [["BertForSequenceClassification"], { 0: "cat", 1: "dog" }]);
   const config = JSON.parse(readFileSync(path("pets", "adapter", "adapter_config.json"), "utf8")) as Record<string, unknown>;
   assert.deepEqual(
     [config["task_type"], config["target_modules"], config["modules_to_save"]],

@@ -76,6 +76,26 @@ test("answers for a text, for lines and for a table; a long text is cut, or read
   assert.ok(start?.label === "good" && (whole?.label !== "good" || whole.score < start.score));
 });
 
+test("eval reads long texts in the same windows: the mean of what predict says of each, one example a text", async () => {
+  const long = `${"the room was lovely ".repeat(80)}${"awful ".repeat(200)}`;
+  writeFileSync(path("long.csv"), `text,label\n${long},bad\nlovely room,good\n`);
+  const evaluated = async (...words: string[]): Promise<{ stderr: string; examples: number; loss: number }> => {
+    const { stdout, stderr } = await descent("eval", "reviews", "--data", "long.csv", "--json", ...words);
+    const { examples, metrics } = JSON.parse(stdout) as { examples: number; metrics: { loss: number } };
+    return { stderr, examples, loss: metrics.loss };
+  };
+  const cut = await evaluated();
+  assert.match(cut.stderr, /1 of 2 texts is longer than the 256 tokens .*, and cut; --stride N measures on all of them/);
+  const whole = await evaluated("--stride", "32");
+  assert.match(whole.stderr, /1 of 2 texts is longer than the 256 tokens .*, and read in windows, \d in all/);
+  assert.deepEqual([cut.examples, whole.examples], [2, 2]);
+  const { stdout } = await descent("predict", "reviews", "long.csv", "--stride", "32", "--json");
+  const [bad, good] = (JSON.parse(stdout) as { probabilities: Record<string, number> }[]).map((row) => row.probabilities);
+  const loss = -(Math.log(bad?.["bad"] ?? 0) + Math.log(good?.["good"] ?? 0)) / 2;
+  assert.ok(Math.abs(whole.loss - loss) < 1e-5 && whole.loss < cut.loss);
+  await refused(/--stride: expected less than the 256 tokens/, "eval", "reviews", "--data", "long.csv", "--stride", "300");
+});
+
 test("several labels as JSON lists", async () => {
   await descent("train", "text-classification", "--data", "topics.jsonl", "--out", "topics", "--quiet");
   assert.ok((summary("topics").metrics.test?.["microF1"] ?? 0) >= 0.9);
