@@ -1,15 +1,14 @@
 /**
- * @module Descent's side of the cases that train a classifier of pictures: the public classes and one training step, as the README shows it.
+ * @module Descent's side of the cases that train a classifier of pictures.
  */
 import type { Layer, Tensor, TensorData } from "../../src/graph/index.js";
 import { crossEntropy } from "../../src/losses/index.js";
 import type { Module } from "../../src/nn/index.js";
 import type { Optimizer } from "../../src/optim/index.js";
-import { trainingStep, TrainingState } from "../../src/train/index.js";
-import { engineVersion } from "../engine-version.js";
-import { readTensors, rowsOf, tensorOf } from "../tensor-file.js";
+import { trainingStep } from "../../src/train/index.js";
+import { rowsOf, tensorOf } from "../tensor-file.js";
+import { trainingContender } from "./training-contender.js";
 import type { Contender, SetupOptions } from "./types.js";
-import { timeSteps } from "./types.js";
 
 interface ClassifierStep {
   readonly model: () => Module & Layer;
@@ -18,43 +17,29 @@ interface ClassifierStep {
   readonly nameOf?: (path: string) => string;
 }
 
-/** Batches `images` and `labels` of the inputs file, one a step, again and again. */
-export function classifierStep({ model: make, optimizer, nameOf = (path) => path }: ClassifierStep): Contender {
-  let state: TrainingState;
-  let next: () => Promise<number>;
-  return {
-    name: "descent",
-    async setup({ inputsFile, threads, settings }) {
-      const tensors = readTensors(inputsFile);
-      const model = make();
-      const step = trainingStep({
-        model,
-        loss: ({ image, label }) => crossEntropy(model.forward(image as Tensor), label as Tensor),
-        optimizer: optimizer(settings),
-      });
-      const numbers = new Map<string, TensorData>(
-        [...model.parameters().keys()].map((path) => {
-          const { shape, values } = tensorOf(tensors, nameOf(path));
-          return [path, { dtype: "float32", shape, data: values }];
-        }),
-      );
-      state = await TrainingState.create(step, { threads, numbers });
-      const images = rowsOf(tensorOf(tensors, "images"));
-      const labels = rowsOf(tensorOf(tensors, "labels"));
-      let at = 0;
-      next = async () => {
-        const i = at++ % images.length;
-        const [image, label] = [images[i], labels[i]];
-        if (image === undefined || label === undefined) throw new Error("classifier step: a batch is missing");
-        const { loss } = await state.run({
-          image: { dtype: "float32", shape: image.shape, data: image.values },
-          label: { dtype: "int32", shape: label.shape, data: label.values },
-        });
-        return loss;
-      };
-      return { version: engineVersion(), notes: "" };
-    },
-    steps: (n) => timeSteps(n, next),
-    close: () => state.dispose(),
-  };
-}
+/** Batches are `images` and `labels` of the inputs file. */
+export const classifierStep = ({ model: make, optimizer, nameOf = (path) => path }: ClassifierStep): Contender =>
+  trainingContender((tensors, settings) => {
+    const model = make();
+    const step = trainingStep({
+      model,
+      loss: ({ image, label }) => crossEntropy(model.forward(image as Tensor), label as Tensor),
+      optimizer: optimizer(settings),
+    });
+    const numbers = new Map<string, TensorData>(
+      [...model.parameters().keys()].map((path) => {
+        const { shape, values } = tensorOf(tensors, nameOf(path));
+        return [path, { dtype: "float32", shape, data: values }];
+      }),
+    );
+    const labels = rowsOf(tensorOf(tensors, "labels"));
+    const batches = rowsOf(tensorOf(tensors, "images")).map((image, i) => {
+      const label = labels[i];
+      if (label === undefined) throw new Error("classifier step: labels are missing");
+      return {
+        image: { dtype: "float32", shape: image.shape, data: image.values },
+        label: { dtype: "int32", shape: label.shape, data: label.values },
+      } as const;
+    });
+    return { step, numbers, batches };
+  });

@@ -5,12 +5,11 @@ import type { Tensor, TensorData } from "../../src/graph/index.js";
 import { crossEntropy } from "../../src/losses/index.js";
 import { Gpt2 } from "../../src/models/index.js";
 import { adamW } from "../../src/optim/index.js";
-import { trainingStep, TrainingState } from "../../src/train/index.js";
-import { engineVersion } from "../engine-version.js";
+import { trainingStep } from "../../src/train/index.js";
 import type { NamedTensor } from "../tensor-file.js";
-import { readTensors, rowsOf, tensorOf } from "../tensor-file.js";
+import { rowsOf, tensorOf } from "../tensor-file.js";
+import { trainingContender } from "./training-contender.js";
 import type { Contender } from "./types.js";
-import { timeSteps } from "./types.js";
 
 const [LAYERS, HEADS, WIDTH, LENGTH, BATCH, VOCABULARY] = [4, 4, 128, 64, 12, 65];
 
@@ -23,13 +22,9 @@ function asStored(path: string, { shape, values }: NamedTensor): TensorData {
   return { dtype: "float32", shape: [from, out], data: turned };
 }
 
-export function createContender(): Contender {
-  let state: TrainingState;
-  let next: () => Promise<number>;
-  return {
-    name: "descent",
-    async setup({ inputsFile, threads, settings }) {
-      const tensors = readTensors(inputsFile);
+export const createContender = (): Contender =>
+  trainingContender(
+    (tensors, settings) => {
       const model = new Gpt2({
         vocabSize: VOCABULARY,
         maxPositions: LENGTH,
@@ -57,18 +52,13 @@ export function createContender(): Contender {
         }),
       });
       const numbers = new Map([...model.state()].map(([path]) => [path, asStored(path, tensorOf(tensors, path))] as const));
-      state = await TrainingState.create(step, { threads, numbers });
-      const batches = rowsOf(tensorOf(tensors, "tokens"));
-      let at = 0;
-      next = async () => {
-        const batch = batches[at++ % batches.length];
-        if (batch === undefined) throw new Error("gpt-nano-step: a batch is missing");
-        return (await state.run({ text: { dtype: "int32", shape: batch.shape, data: batch.values } })).loss;
-      };
-      const graph = await state.graphFor({ text: { dtype: "int32", shape: [BATCH, LENGTH + 1], data: new Int32Array(0) } });
-      return { version: engineVersion(), notes: `${graph.nodes.filter((node) => node.inputs.length > 0).length} nodes` };
+      const batches = rowsOf(tensorOf(tensors, "tokens")).map(({ shape, values }) => ({
+        text: { dtype: "int32", shape, data: values } as const,
+      }));
+      return { step, numbers, batches };
     },
-    steps: (n) => timeSteps(n, next),
-    close: () => state.dispose(),
-  };
-}
+    async (state) => {
+      const graph = await state.graphFor({ text: { dtype: "int32", shape: [BATCH, LENGTH + 1], data: new Int32Array(0) } });
+      return `${graph.nodes.filter((node) => node.inputs.length > 0).length} nodes`;
+    },
+  );

@@ -36,6 +36,12 @@ function kernelOf(layer: string, axes: number, inChannels: number, outChannels: 
   return kernel;
 }
 
+/** Weight and bias of a convolution of `axes` axes. */
+function convParameters(layer: string, axes: number, inChannels: number, outChannels: number, o: ConvLayerOptions) {
+  const kernel = kernelOf(layer, axes, inChannels, outChannels, o);
+  return makeParameters([outChannels, inChannels / (o.groups ?? 1), ...kernel], outChannels, o);
+}
+
 function makeParameters(shape: readonly number[], outChannels: number, o: ConvLayerOptions): [Parameter, Parameter | null] {
   const { bias = true, weightInit = defaultWeightInit, biasInit = defaultBiasInit(fans(shape).fanIn) } = o;
   return [
@@ -73,12 +79,10 @@ export class Conv1d extends Module {
 
   constructor(inChannels: number, outChannels: number, options: ConvLayerOptions) {
     super();
-    const kernel = kernelOf("Conv1d", 1, inChannels, outChannels, options);
     this.inChannels = inChannels;
     this.outChannels = outChannels;
     this.options = options;
-    const shape = [outChannels, inChannels / (options.groups ?? 1), ...kernel];
-    [this.weight, this.bias] = makeParameters(shape, outChannels, options);
+    [this.weight, this.bias] = convParameters("Conv1d", 1, inChannels, outChannels, options);
   }
 
   override forward(x: Tensor): Tensor {
@@ -106,12 +110,10 @@ export class Conv2d extends Module {
 
   constructor(inChannels: number, outChannels: number, options: ConvLayerOptions) {
     super();
-    const kernel = kernelOf("Conv2d", 2, inChannels, outChannels, options);
     this.inChannels = inChannels;
     this.outChannels = outChannels;
     this.options = options;
-    const shape = [outChannels, inChannels / (options.groups ?? 1), ...kernel];
-    [this.weight, this.bias] = makeParameters(shape, outChannels, options);
+    [this.weight, this.bias] = convParameters("Conv2d", 2, inChannels, outChannels, options);
   }
 
   override forward(x: Tensor): Tensor {
