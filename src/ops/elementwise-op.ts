@@ -17,18 +17,20 @@ export type Binary = readonly [Tensor, Tensor];
 export type None = Record<never, never>;
 
 /** Aligns mapped operands for broadcasting: each gets ones after the mapped axis, up to the largest rank. */
-function alignMapped<A extends Attributes, I extends readonly OptionalTensor[]>(c: BatchContext<A, I>): OptionalTensor[] {
+function alignMapped<A extends Attributes, I extends readonly OptionalTensor[]>(c: BatchContext<A, I>): I {
   const rank = Math.max(...c.ranks);
-  return c.inputs.map((x, i) => {
+  const aligned: readonly OptionalTensor[] = c.inputs.map((x, i) => {
     const missing = rank - (c.ranks[i] as number);
     if (x === null || !c.mapped[i] || missing === 0) return x;
     return x.unsqueeze(...Array.from({ length: missing }, (_, k) => k + 1));
   });
+  // As many operands as there were, which the type of `map` does not say.
+  return aligned as I;
 }
 
 /** A batching rule for ops that broadcast: apply the op to the aligned operands. */
 export function broadcastBatch<A extends Attributes, I extends readonly OptionalTensor[]>(op: () => Op<A, I>) {
-  return (c: BatchContext<A, I>): readonly Tensor[] => [emitOne(op(), alignMapped(c) as unknown as I, c.attributes)];
+  return (c: BatchContext<A, I>): readonly Tensor[] => [emitOne(op(), alignMapped(c), c.attributes)];
 }
 
 export interface UnaryOptions<A extends Attributes> {

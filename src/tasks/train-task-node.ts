@@ -110,6 +110,7 @@ async function openFolder(
     throw new ConfigError(`--resume ${context.resume}: expected ${task}, got ${options.task}`);
   const { writer, checkpoint } = await resumeRun(context.resume);
   return {
+    // What this command wrote itself when the run began.
     options: { ...(config.options as unknown as TrainTaskOptions), task, threads: options.threads },
     writer,
     checkpoint,

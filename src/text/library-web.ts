@@ -50,4 +50,5 @@ interface Library {
   readonly Tokenizer: new (json: object, config: object) => Decoding;
 }
 
+// With the types above: the package keeps some of what is used here to itself.
 export const { BPE, WordPiece, Unigram, PrecompiledNormalizer, SplitPreTokenizer, Tokenizer } = library as unknown as Library;
