@@ -25,6 +25,20 @@ export interface BeamStep {
   readonly tokens: readonly number[];
 }
 
+/** The places of the `count` largest elements, the largest first, of equal ones the first: a vocabulary is not worth sorting for a few of it. */
+function largest(values: Float64Array, count: number): number[] {
+  const found: number[] = [];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    if (found.length === count && !(value > (values[found[count - 1] as number] as number))) continue;
+    let at = found.length;
+    while (at > 0 && value > (values[found[at - 1] as number] as number)) at--;
+    found.splice(at, 0, i);
+    if (found.length > count) found.pop();
+  }
+  return found;
+}
+
 /**
  * Keeps the `beams` likeliest beginnings of a text.
  *
@@ -64,7 +78,8 @@ export class BeamSearch {
     for (const [row, hypothesis] of this.#running.entries()) {
       const logarithms = logSoftmax(logits[row] as ArrayLike<number>);
       if (repetitionPenalty !== 1) penalizeRepetition(logarithms, [...this.#prompt, ...hypothesis.tokens], repetitionPenalty);
-      logarithms.forEach((value, token) => candidates.push({ row, token, score: hypothesis.score + value }));
+      const scores = logarithms.map((value) => hypothesis.score + value);
+      for (const token of largest(scores, 2 * beams)) candidates.push({ row, token, score: scores[token] as number });
     }
     candidates.sort((a, b) => b.score - a.score || a.row - b.row || a.token - b.token);
     const next: { row: number; hypothesis: Hypothesis }[] = [];

@@ -75,6 +75,16 @@ test("options out of range are refused", () => {
   assert.throws(() => new BeamSearch([], [], { beams: 0 }), ConfigError);
 });
 
+test("beams go on with the likeliest tokens of a large vocabulary, of equally likely ones the first", () => {
+  const random = new Random(3, "logits");
+  const logits = Array.from({ length: 3000 }, () => random.integer(40) / 4);
+  const order = Array.from(logits.keys()).sort((a, b) => (logits[b] as number) - (logits[a] as number));
+  for (const beams of [1, 5]) {
+    const { tokens } = new BeamSearch([], [], { beams }).advance([logits]);
+    assert.deepEqual(tokens, order.slice(0, beams));
+  }
+});
+
 test("beam search finds what is likelier in all, where the likeliest first token misleads", () => {
   // 0 is likelier at first, but everything after 1 is certain.
   const search = new BeamSearch([], [], { beams: 2 });
