@@ -46,7 +46,10 @@ before(async () => {
 const summary = (name: string): RunSummary => JSON.parse(readFileSync(path(name, "summary.json"), "utf8")) as RunSummary;
 
 test("as many texts as a command line holds are answered: the engine alone would crash on it", async () => {
-  const texts = Array.from({ length: 400 }, (_, i) => `the room was ${i % 3 === 0 ? "lovely and clean" : "dirty and awful"}, we stayed`);
+  const texts = Array.from(
+    { length: 400 },
+    (_, i) => `the room was ${i % 3 === 0 ? "lovely and clean" : "dirty and awful"}, we stayed`,
+  );
   const { stdout, stderr } = await descent("predict", "reviews", ...texts, "--json");
   assert.equal((JSON.parse(stdout) as unknown[]).length, texts.length, stderr);
 });
