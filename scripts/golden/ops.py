@@ -494,6 +494,32 @@ def detection():
     )
 
 
+# --- attention --------------------------------------------------------------------------------------------------------------
+
+
+def attention():
+    """PyTorch's function on the filled part of each text's past and the new token."""
+
+    def grouped(h, g, scale):
+        def f(q, k, v, past_key, past_value, lengths, total):
+            keys, values, rows = past_key.clone(), past_value.clone(), []
+            for n, length in enumerate(lengths.tolist()):
+                keys[n, :, length], values[n, :, length] = k[n].reshape(g, -1), v[n].reshape(g, -1)
+                seen = [t[n, :, : length + 1].repeat_interleave(h // g, 0) for t in (keys, values)]
+                rows.append(F.scaled_dot_product_attention(q[n].reshape(h, 1, -1), *seen, scale=scale or None).reshape(1, -1))
+            return torch.stack(rows), keys, values
+
+        return f
+
+    for h, g, room, size, lengths, scale in [(2, 2, 3, 4, [2], 0.0), (4, 2, 5, 3, [4, 0, 2], 0.7)]:
+        n = len(lengths)
+        by_torch(
+            "GroupQueryAttention", grouped(h, g, scale), normal(n, 1, h * size), normal(n, 1, g * size), normal(n, 1, g * size),
+            normal(n, g, room, size), normal(n, g, room, size), array(lengths, np.int32), array(max(lengths) + 1, np.int32),
+            num_heads=h, kv_num_heads=g, scale=scale,
+        )
+
+
 # --- recurrent --------------------------------------------------------------------------------------------------------------
 
 
@@ -550,7 +576,7 @@ def recurrent():
 
 def main():
     global rng
-    for group in [elementwise, folding, products, shapes, windows, normalization, indexing, detection, recurrent]:
+    for group in [elementwise, folding, products, shapes, windows, normalization, indexing, detection, attention, recurrent]:
         # Numbers of a group do not change when another group grows.
         rng = np.random.default_rng([20261123, *group.__name__.encode()])
         group()

@@ -4,7 +4,7 @@
 import type { Dim, Tensor, TensorData } from "../graph/index.js";
 import { input, symbol } from "../graph/index.js";
 import type { DecoderInputs, DecoderShape, TargetInputs, Transformer } from "../models/index.js";
-import { Gpt2, Llama, pastInputs, presentOutputs, PromptCache, RoomyCache } from "../models/index.js";
+import { Gpt2, InPlaceCache, Llama, pastInputs, presentOutputs, PromptCache, RoomyCache } from "../models/index.js";
 import type { Module } from "../nn/index.js";
 import { ConfigError } from "../util/errors.js";
 
@@ -37,6 +37,8 @@ export function boundNumbers(
 export interface Traces {
   readonly prompt: Record<string, Tensor>;
   readonly step: Record<string, Tensor>;
+  /** By output name of a step, the input whose memory it takes. */
+  readonly inPlace: Record<string, string>;
 }
 
 const [N, T, S, C] = ["N", "T", "S", "C"].map((name) => symbol(name)) as [Dim, Dim, Dim, Dim];
@@ -45,15 +47,31 @@ const stepInputs = (): { tokens: Tensor; positions: Tensor } => ({
   positions: input("positions", [N, 1], "int32"),
 });
 
+/** What a step keeps: all of it in place, or the new keys and values alone. */
+const stepCache = (shape: DecoderShape, inPlace: boolean): InPlaceCache | RoomyCache =>
+  new (inPlace ? InPlaceCache : RoomyCache)({ ...shape, batch: N, past: C });
+
+/** The engine's kernel takes heads of such sizes alone. */
+const HEAD_MULTIPLE = 8;
+
+/** Whether steps of such a decoder may be traced to write in place. */
+export const fitsInPlace = ({ headSize }: DecoderShape): boolean => headSize % HEAD_MULTIPLE === 0;
+
+/** The step's graph with what its cache says. */
+const stepWith = (logits: Tensor, cache: InPlaceCache | RoomyCache): Pick<Traces, "step" | "inPlace"> => ({
+  step: { logits, ...cache.outputs },
+  inPlace: cache instanceof InPlaceCache ? cache.inPlace : {},
+});
+
 /** The two graphs of a decoder: all of a prompt at once, then token by token. */
-export function continuer(model: DecoderModel): Traces {
+export function continuer(model: DecoderModel, inPlace: boolean): Traces {
   const prompt = new PromptCache();
   const at = input("last", [N], "int32");
   const first = model.forward(input("tokens", [N, T], "int32"), { cache: prompt, at });
-  const cache = new RoomyCache({ ...model.decoderShape, batch: N, past: C });
+  const cache = stepCache(model.decoderShape, inPlace);
   const { tokens, positions } = stepInputs();
   const next = model.forward(tokens, { positions, cache });
-  return { prompt: { logits: first, ...prompt.outputs }, step: { logits: next, ...cache.outputs } };
+  return { prompt: { logits: first, ...prompt.outputs }, ...stepWith(next, cache) };
 }
 
 /** What is read of a source, once: its states, and their keys and values for each layer of the decoder as outputs. */
@@ -87,10 +105,10 @@ export function targetRules({ config }: Transformer): { readonly startToken: num
 }
 
 /** The two graphs of a model with an encoder: the source's keys and values for each layer, then the target token by token. */
-export function translator(model: Transformer): Traces {
+export function translator(model: Transformer, inPlace: boolean): Traces {
   const { present } = readSource(model, input("tokens", [N, S], "int32"), input("mask", [N, S], "int32"));
-  const cache = new RoomyCache({ ...model.decoderShape, batch: N, past: C });
+  const cache = stepCache(model.decoderShape, inPlace);
   const { tokens, positions } = stepInputs();
   const logits = model.decode(tokens, { ...sourceInputs(model, "int32"), positions, cache });
-  return { prompt: present, step: { logits, ...cache.outputs } };
+  return { prompt: present, ...stepWith(logits, cache) };
 }

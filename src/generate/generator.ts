@@ -7,13 +7,13 @@ import type { DecoderShape } from "../models/index.js";
 import { pastOf, Transformer } from "../models/index.js";
 import { resolveMode, seedInput, stepInput } from "../ops/index.js";
 import type { CompileOptions, Executable } from "../runtime/index.js";
-import { compile } from "../runtime/index.js";
+import { compile, platformRuntime, resolveDevice } from "../runtime/index.js";
 import { ConfigError } from "../util/errors.js";
 import { Random } from "../util/random.js";
 import type { BeamOptions } from "./beam.js";
 import { BeamSearch } from "./beam.js";
 import type { DecoderModel } from "./decoder-model.js";
-import { boundNumbers, continuer, SOURCE_MASK, targetRules, translator } from "./decoder-model.js";
+import { boundNumbers, continuer, fitsInPlace, SOURCE_MASK, targetRules, translator } from "./decoder-model.js";
 import { KeyValueStore } from "./key-value-store.js";
 import type { SamplingOptions } from "./sampling.js";
 import { checkSampling, chooseToken, logProbability } from "./sampling.js";
@@ -101,17 +101,20 @@ export class Generator implements AsyncDisposable {
     options: Pick<CompileOptions, "device" | "threads" | "runtime"> = {},
   ): Promise<Generator> {
     const { names, values } = boundNumbers(model, numbers);
+    const runtime = options.runtime ?? (await platformRuntime());
+    const device = await resolveDevice(runtime, options.device ?? "cpu");
     const compiled = (outputs: Record<string, Tensor>, more: CompileOptions = {}): Promise<Executable> => {
       const { map } = resolveMode(Object.values(outputs), "eval", { seed: seedInput(), step: stepInput() });
       const resolved = Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, map(t)]));
-      return compile(resolved, { ...options, ...more, names, values });
+      return compile(resolved, { ...options, device, runtime, ...more, names, values });
     };
-    const traced = model instanceof Transformer ? translator(model) : continuer(model);
+    const isInPlace = device === "cpu" && runtime.writesInPlace && fitsInPlace(model.decoderShape);
+    const traced = model instanceof Transformer ? translator(model, isInPlace) : continuer(model, isInPlace);
     return new Generator({
       shape: model.decoderShape,
       prompt: await compiled(traced.prompt),
       // A token makes some hundred small tensors, the same each time.
-      step: await compiled(traced.step, { arena: true }),
+      step: await compiled(traced.step, { arena: true, inPlace: traced.inPlace }),
       maxPositions: model.config.maxPositions ?? Infinity,
       rules: model instanceof Transformer ? targetRules(model) : undefined,
     });
@@ -155,9 +158,13 @@ export class Generator implements AsyncDisposable {
   /** One more token of each text; the logits of the next. */
   async #next({ store, values, fixed }: Session, tokens: readonly number[]): Promise<Rows> {
     const n = tokens.length;
+    store.reserve(1);
     const feeds = { ...fixed, ...store.feeds(), tokens: int32([n, 1], tokens), positions: int32([n, 1], store.lengths) };
     const { logits, ...present } = await values.run(feeds, n);
-    store.append(present, new Array<number>(n).fill(1));
+    const counts = new Array<number>(n).fill(1);
+    // What was written in place is no output of its own.
+    if (Object.keys(present).length === 0) store.advance(counts);
+    else store.append(present, counts);
     const rows = rowsOf(logits as TensorData);
     for (const row of rows) for (const token of this.#unwritten) row[token] = -Infinity;
     return rows;

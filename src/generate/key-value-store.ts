@@ -1,5 +1,5 @@
 /**
- * @module The numbers behind a `RoomyCache`: keys and values of all layers and texts, in memory with room to grow.
+ * @module The numbers behind a `RoomyCache` or an `InPlaceCache`: keys and values of all layers and texts, in memory with room to grow.
  */
 import type { TensorData } from "../graph/index.js";
 import type { DecoderShape } from "../models/index.js";
@@ -47,8 +47,7 @@ export class KeyValueStore {
 
   /** Writes new keys and values, [N, g, T, d] in each output, behind the others; text n gets its first `counts[n]` of them. */
   append(outputs: Readonly<Record<string, TensorData>>, counts: ArrayLike<number>): void {
-    const longest = Math.max(...Array.from(this.lengths, (length, n) => length + (counts[n] as number)));
-    if (longest > this.#capacity) this.#rebuild(Array.from(this.lengths.keys()), roomFor(longest));
+    this.reserve(Math.max(...Array.from(counts)));
     for (const { past, present } of this.#names) {
       const { shape, data } = outputs[present] as TensorData;
       const steps = shape[2] as number;
@@ -61,7 +60,18 @@ export class KeyValueStore {
         for (let i = 0; i < (counts[n] as number) * this.#size; i++) to[at + i] = (data as Float32Array)[first + i] as number;
       }
     }
+    this.advance(counts);
+  }
+
+  /** Text n has `counts[n]` more, which a step wrote into the arrays that it was fed. */
+  advance(counts: ArrayLike<number>): void {
     this.lengths = this.lengths.map((length, n) => length + (counts[n] as number));
+  }
+
+  /** Makes room for this many more of the longest text. */
+  reserve(count: number): void {
+    const longest = Math.max(...this.lengths) + count;
+    if (longest > this.#capacity) this.#rebuild(Array.from(this.lengths.keys()), roomFor(longest));
   }
 
   /** Text `from[i]` goes on as text i; there may be more or fewer than before. */

@@ -15,12 +15,15 @@ export class StepValues implements Disposable {
     this.#step = step;
   }
 
-  /** The outputs of one step for the texts of a batch. They hold until the next step. */
+  /** The outputs of one step for the texts of a batch, but for those written in place. They hold until the next step. */
   async run(feeds: Readonly<Record<string, TensorData>>, texts: number): Promise<Record<string, TensorData>> {
     const inputs = Object.fromEntries(Object.entries(feeds).map(([name, data]) => [name, this.#input(name, data)]));
-    await this.#step.run(inputs, this.#outputsFor(texts));
+    const outputs = this.#outputsFor(texts);
+    const into = { ...outputs };
+    for (const [name, from] of Object.entries(this.#step.inPlace)) into[name] = inputs[from] as Value;
+    await this.#step.run(inputs, into);
     const results: Record<string, TensorData> = {};
-    for (const [name, value] of Object.entries(this.#outputs)) results[name] = await this.#step.runtime.read(value);
+    for (const [name, value] of Object.entries(outputs)) results[name] = await this.#step.runtime.read(value);
     return results;
   }
 
@@ -40,7 +43,8 @@ export class StepValues implements Disposable {
     this.#disposeOutputs();
     const sized = (shape: readonly Dim[]): number[] => shape.map((d) => (typeof d === "number" ? d : texts));
     const { graph, runtime } = this.#step;
-    for (const [name, { dtype, shape }] of graph.outputs) this.#outputs[name] = runtime.allocate(dtype, sized(shape));
+    for (const [name, { dtype, shape }] of graph.outputs)
+      if (this.#step.inPlace[name] === undefined) this.#outputs[name] = runtime.allocate(dtype, sized(shape));
     this.#texts = texts;
     return this.#outputs;
   }

@@ -6,7 +6,7 @@ import type { Dim, DType, Tensor } from "../graph/index.js";
 import { input } from "../graph/index.js";
 import type { AttentionOptions } from "../nn/index.js";
 import { attentionMixture, attentionScores, causalMask, penalty, scaledDotProductAttention } from "../nn/index.js";
-import { arange, concat } from "../ops/index.js";
+import { arange, concat, groupQueryAttention } from "../ops/index.js";
 
 /** Keys and values of one layer: [N, g, P, d] each. */
 export interface KeyValues {
@@ -154,6 +154,53 @@ export class RoomyCache implements AttentionCache {
 
   get outputs(): Record<string, Tensor> {
     return presentOutputs(this.#present, this.#side);
+  }
+}
+
+/**
+ * A past with room for one more token at least, as `RoomyCache`'s: what is kept is the past with the new token's keys and values, which the kernel
+ * writes where they belong if a run has the same memory for both. One token at a time.
+ */
+export class InPlaceCache implements AttentionCache {
+  readonly past: readonly KeyValues[];
+  /** int32 [N]: filled places of each text. */
+  readonly lengths: Tensor;
+  readonly #total: Tensor;
+  readonly #side: CacheSide | undefined;
+  readonly #present: KeyValues[] = [];
+
+  constructor(shape: CacheShape) {
+    this.past = pastInputs(shape);
+    this.#side = shape.side;
+    this.lengths = input("cache.length", [shape.batch], "int32");
+    this.#total = this.lengths.reduceMax().add(1);
+  }
+
+  attend(q: Tensor, k: Tensor, v: Tensor, { scale }: AttentionOptions): Tensor {
+    const { key: pastKey, value: pastValue } = this.past[this.#present.length] as KeyValues;
+    const [n, heads, , size] = q.shape as [Dim, number, number, number];
+    const groups = k.shape[1] as number;
+    // One token's heads lie side by side already.
+    const [query, key, value] = [q, k, v].map((x) => x.reshape([n, 1, (x.shape[1] as number) * size])) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
+    const [mixed, ...present] = groupQueryAttention(
+      { query, key, value, pastKey, pastValue, lengths: this.lengths, total: this.#total },
+      { heads, groups, scale: scale ?? 1 / Math.sqrt(size) },
+    ) as [Tensor, Tensor, Tensor];
+    this.#present.push({ key: present[0], value: present[1] });
+    return mixed.reshape([n, heads, 1, size]);
+  }
+
+  get outputs(): Record<string, Tensor> {
+    return presentOutputs(this.#present, this.#side);
+  }
+
+  /** By output name, the input whose memory it takes. */
+  get inPlace(): Record<string, string> {
+    return Object.fromEntries(Object.keys(pastOf(this.outputs)).map((past, i) => [Object.keys(this.outputs)[i] as string, past]));
   }
 }
 

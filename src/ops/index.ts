@@ -17,6 +17,7 @@ export * from "./normalization.js";
 export * from "./einsum.js";
 export * from "./resize.js";
 export * from "./detection.js";
+export * from "./attention.js";
 export * from "./recurrent.js";
 export { scan, Scan, traceBody } from "./scan.js";
 export type { ScanAttributes, ScanOptions } from "./scan.js";

@@ -4,6 +4,7 @@
 import type { Node } from "../graph/index.js";
 import { UnsupportedOpError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
+import { attention } from "./attention.js";
 import { custom } from "./custom.js";
 import { blocked } from "./blocked.js";
 import { batchNormalization } from "./batch-norm.js";
@@ -36,6 +37,7 @@ const FAMILIES = {
   shaping,
   indexing,
   detection,
+  attention,
   softmaxFamily,
   convolution,
   blocked,

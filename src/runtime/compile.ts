@@ -33,6 +33,8 @@ export interface CompileOptions {
   readonly spin?: boolean;
   /** Whether the engine keeps memory from run to run; left out, by how much the graph's values take, as far as it is known. */
   readonly arena?: boolean;
+  /** By output name, the input whose memory a run may write it into; see `SessionOptions`. */
+  readonly inPlace?: Readonly<Record<string, string>>;
   readonly profile?: string;
 }
 
@@ -41,6 +43,8 @@ export class Executable implements AsyncDisposable {
   readonly graph: Graph;
   readonly device: Device;
   readonly runtime: Runtime;
+  /** By output name, the input whose memory a run may write it into. */
+  readonly inPlace: Readonly<Record<string, string>>;
   /** Nodes that have no kernel on the device and run on the CPU, with copies both ways. */
   readonly fallbacks: readonly string[];
   readonly #session: Session;
@@ -53,7 +57,9 @@ export class Executable implements AsyncDisposable {
     session: Session,
     names: ReadonlyMap<Tensor, string>,
     release: () => Promise<void>,
+    inPlace: Readonly<Record<string, string>> = {},
   ) {
+    this.inPlace = inPlace;
     this.graph = graph;
     this.runtime = runtime;
     this.device = session.device;
@@ -192,9 +198,10 @@ export async function compile(
     requireDevice: options.requireDevice,
     spin: options.spin,
     arena: options.arena ?? usesArena(prepared, convolves),
+    inPlace: options.inPlace,
     profile: options.profile,
   });
-  return new Executable(prepared, runtime, session, names, release);
+  return new Executable(prepared, runtime, session, names, release, options.inPlace);
 }
 
 /** Runs what the tensors need, and gives their numbers: all that "eager" means here. */

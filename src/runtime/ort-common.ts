@@ -128,8 +128,15 @@ function copyInto(place: EngineValue, result: OrtTensor): void {
   (place.data as Float32Array).set(result.data as Float32Array);
 }
 
-/** An output that shares memory with an input, or with part of it, is silently wrong: refuse it. */
-export function refuseSharedMemory(feeds: Readonly<Record<string, Value>>, into: Readonly<Record<string, Value>>): void {
+/**
+ * An output that shares memory with an input, or with part of it, is silently wrong: refuse it. But an output of `inPlace` may be the very value of
+ * the input that is named there.
+ */
+export function refuseSharedMemory(
+  feeds: Readonly<Record<string, Value>>,
+  into: Readonly<Record<string, Value>>,
+  inPlace: Readonly<Record<string, string>> = {},
+): void {
   const fed = new Map<unknown, [name: string, value: EngineValue][]>();
   for (const name in feeds) {
     const value = feeds[name] as EngineValue;
@@ -140,7 +147,9 @@ export function refuseSharedMemory(feeds: Readonly<Record<string, Value>>, into:
   }
   for (const name in into) {
     const value = into[name] as EngineValue;
-    const source = fed.get(memoryOf(value))?.find(([, other]) => overlap(value, other));
+    const source = fed
+      .get(memoryOf(value))
+      ?.find(([input, other]) => !(input === inPlace[name] && other === value) && overlap(value, other));
     if (source !== undefined)
       throw new SessionError(
         `session: expected outputs with memory of their own, got "${name}" sharing it with input "${source[0]}"`,

@@ -78,6 +78,7 @@ export class DirectSession implements Session {
   readonly outputs: readonly string[];
   readonly #engine: DirectEngine;
   readonly #Tensor: TensorConstructor;
+  readonly #inPlace: Readonly<Record<string, string>>;
   readonly #inputNames: ReturnType<DirectEngine["names"]>;
   readonly #outputNames: ReturnType<DirectEngine["names"]>;
   readonly #inputValues: BigUint64Array;
@@ -85,7 +86,13 @@ export class DirectSession implements Session {
   readonly #free: () => void;
   #session: Pointer | undefined;
 
-  constructor(engine: DirectEngine, Tensor: TensorConstructor, { session, inputs, outputs }: OpenSession) {
+  constructor(
+    engine: DirectEngine,
+    Tensor: TensorConstructor,
+    { session, inputs, outputs }: OpenSession,
+    inPlace: Readonly<Record<string, string>> = {},
+  ) {
+    this.#inPlace = inPlace;
     this.#engine = engine;
     this.#Tensor = Tensor;
     this.#session = session;
@@ -121,7 +128,7 @@ export class DirectSession implements Session {
       const value = into?.[name];
       this.#outputValues[i] = value === undefined ? 0n : this.#pointerOf(value);
     }
-    if (into !== undefined) refuseSharedMemory(feeds, into);
+    if (into !== undefined) refuseSharedMemory(feeds, into, this.#inPlace);
     try {
       const [given, made] = [this.#inputNames.addresses, this.#outputNames.addresses];
       this.#engine.run(session, given, this.#inputValues, made, this.#outputValues);

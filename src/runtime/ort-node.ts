@@ -33,12 +33,14 @@ function mayHaveGpu(): boolean {
 class NodeRuntime implements Runtime {
   readonly name = "node";
   readonly devices: readonly Device[] = mayHaveGpu() ? ["cuda", "webgpu", "cpu"] : ["cpu"];
+  readonly writesInPlace: boolean;
   readonly #ort: Ort;
   readonly #direct: DirectEngine | undefined;
 
   constructor(ort: Ort, direct: DirectEngine | undefined) {
     this.#ort = ort;
     this.#direct = direct;
+    this.writesInPlace = direct !== undefined;
   }
 
   async createSession(model: Uint8Array, options: SessionOptions): Promise<Session> {
@@ -84,7 +86,7 @@ class NodeRuntime implements Runtime {
     config: Readonly<Record<string, string>>,
   ): Session {
     try {
-      return new DirectSession(engine, this.#ort.Tensor, engine.open(model, options, config));
+      return new DirectSession(engine, this.#ort.Tensor, engine.open(model, options, config), options.inPlace);
     } catch (cause) {
       throw new SessionError(`engine on cpu: ${engineMessage(cause)}`, { cause });
     }

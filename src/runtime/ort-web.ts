@@ -28,6 +28,7 @@ async function hasGpu(): Promise<boolean> {
 
 class WebRuntime implements Runtime {
   readonly name = "web";
+  readonly writesInPlace = false;
   readonly devices: readonly Device[];
   readonly #ort: Ort;
   /** The call of the engine that was asked for last. */

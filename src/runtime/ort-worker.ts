@@ -73,6 +73,7 @@ const namedHandles = (names: readonly string[], record: Readonly<Record<string, 
  */
 export class WorkerRuntime implements Runtime, AsyncDisposable {
   readonly name = "worker";
+  readonly writesInPlace = false;
   readonly devices: readonly Device[];
   readonly #port: WorkerPort;
   /** Answers that are awaited. `keep` holds the values of a run, so that none is collected before it is over. */

@@ -30,6 +30,8 @@ export interface SessionOptions {
   readonly spin?: boolean;
   /** Whether the CPU keeps the memory of one run for the next, instead of asking the system for it each time. */
   readonly arena?: boolean;
+  /** By output name, the input whose memory a run may write it into: for kernels that are made for it, in a runtime that `writesInPlace`. */
+  readonly inPlace?: Readonly<Record<string, string>> | undefined;
   /** Where the engine writes its profile (Node only). */
   readonly profile?: string;
 }
@@ -41,7 +43,7 @@ export interface Session extends AsyncDisposable {
   readonly outputs: readonly string[];
   /**
    * Runs once. Outputs named in `into` are written there, without allocating; they must not share memory with a feed
-   * (the engine then computes wrong numbers without a word, so this is checked). The others come back as new values.
+   * (the engine then computes wrong numbers without a word, so this is checked), but for pairs of `inPlace`. The others come back as new values.
    */
   run(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Promise<Record<string, Value>>;
 }
@@ -50,6 +52,8 @@ export interface Runtime {
   readonly name: "node" | "web" | "worker";
   /** Devices that `auto` tries here, best first, ending with the one that always starts. Others may be asked for by name. */
   readonly devices: readonly Device[];
+  /** Whether CPU sessions take `inPlace`. */
+  readonly writesInPlace: boolean;
   createSession(model: Uint8Array, options: SessionOptions): Promise<Session>;
   /** A value that shares the array's memory where the engine allows it, and copies it otherwise. */
   upload(data: TensorData): Value;

@@ -2,6 +2,7 @@
  * @module Every row of the op cases, and the ops that need none.
  */
 import type { OpCase } from "./case.js";
+import { attentionCases } from "./attention.cases.js";
 import { einsumCases } from "./einsum.cases.js";
 import { elementwiseCases } from "./elementwise.cases.js";
 import { indexingCases } from "./indexing.cases.js";
@@ -21,6 +22,7 @@ export const OP_CASES: readonly OpCase[] = [
   ...einsumCases,
   ...resizeCases,
   ...indexingCases,
+  ...attentionCases,
   ...windowCases,
   ...normalizationCases,
   ...recurrentCases,

@@ -29,6 +29,7 @@ else {
     assert.equal(await isFaster(runtime, "webgpu", "cpu"), false);
     const trying: Runtime = {
       name: runtime.name,
+      writesInPlace: runtime.writesInPlace,
       devices: ["cuda", "webgpu", "cpu"],
       createSession: (model, options) => runtime.createSession(model, options),
       upload: (data) => runtime.upload(data),

@@ -3,8 +3,9 @@
  */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import type { DType } from "../../src/graph/index.js";
+import type { DType, Tensor } from "../../src/graph/index.js";
 import { constant, DTYPES, Graph, input } from "../../src/graph/index.js";
+import { groupQueryAttention } from "../../src/ops/index.js";
 import { identityModel } from "../../src/runtime/identity.js";
 import type { Value } from "../../src/runtime/index.js";
 import { compile, createWorkerRuntime, evaluate, platformRuntime } from "../../src/runtime/index.js";
@@ -153,4 +154,56 @@ test("timers have their turn while runs follow each other", async () => {
   while (performance.now() - start < 500) await session.run({ x });
   clearInterval(timer);
   assert.ok(ticks > 5, `${ticks} ticks of a millisecond in 500`);
+});
+
+test("the engine writes a past in place where it was told so, and nowhere else", async () => {
+  const [past, one] = [
+    [1, 1, 4, 8],
+    [1, 1, 8],
+  ] as const;
+  const names = ["query", "key", "value"] as const;
+  const [query, key, value] = names.map((name) => input(name, one)) as [Tensor, Tensor, Tensor];
+  const [pastKey, pastValue] = [input("pastKey", past), input("pastValue", past)];
+  const [lengths, total] = [input("lengths", [1], "int32"), input("total", [], "int32")];
+  const given = { query, key, value, pastKey, pastValue, lengths, total };
+  const [y, presentKey, presentValue] = groupQueryAttention(given, { heads: 1, groups: 1 }) as [Tensor, Tensor, Tensor];
+  const graph = new Graph({ y, presentKey, presentValue });
+  const inPlace = { presentKey: "pastKey", presentValue: "pastValue" };
+  const refused = { message: /got "presentKey" sharing it with input "past(Key|Value)"/ };
+  for (const runtime of [await createNodeRuntime(), await createNodeRuntime({ direct: false })]) {
+    await using executable = await compile(graph, { runtime, threads: 1, inPlace });
+    await using plain = await compile(graph, { runtime, threads: 1 });
+    const numbers = (shape: readonly number[], number: (i: number) => number): Value =>
+      runtime.upload({
+        dtype: "float32",
+        shape,
+        data: Float32Array.from({ length: shape[2] === 4 ? 32 : 8 }, (_, i) => number(i)),
+      });
+    const int32 = (shape: readonly number[], number: number): Value =>
+      runtime.upload({ dtype: "int32", shape, data: Int32Array.of(number) });
+    const feeds: Record<string, Value> = {
+      query: numbers(one, (i) => Math.cos(i)),
+      key: numbers(one, (i) => Math.sin(i)),
+      value: numbers(one, (i) => i),
+      pastKey: numbers(past, (i) => (i < 16 ? Math.sin(i * i) : 0)),
+      pastValue: numbers(past, (i) => (i < 16 ? Math.cos(i * i) : 0)),
+      lengths: int32([1], 2),
+      total: int32([], 3),
+    };
+    const expected = await plain.run(feeds);
+    const into = { presentKey: feeds["pastKey"] as Value, presentValue: feeds["pastValue"] as Value };
+    await assert.rejects(plain.run(feeds, into), refused);
+    await assert.rejects(executable.run(feeds, { presentKey: into.presentValue }), refused);
+    if (!runtime.writesInPlace) {
+      await assert.rejects(executable.run(feeds, into), refused);
+      continue;
+    }
+    const outputs = await executable.run(feeds, into);
+    assert.equal(outputs["presentKey"], feeds["pastKey"]);
+    for (const name of executable.outputs) {
+      const [got, wanted] = [await runtime.read(outputs[name] as Value), await runtime.read(expected[name] as Value)];
+      assert.deepEqual(got.data, wanted.data, name);
+    }
+    assert.deepEqual((await runtime.read(into.presentValue)).data.slice(16, 24), Float32Array.of(0, 1, 2, 3, 4, 5, 6, 7));
+  }
 });

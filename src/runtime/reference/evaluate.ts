@@ -16,6 +16,7 @@ import {
 } from "../../graph/index.js";
 import { opNamed } from "../../ops/index.js";
 import { ShapeError, UnsupportedOpError } from "../../util/errors.js";
+import { attention } from "./attention.js";
 import { detection } from "./detection.js";
 import { elementwise } from "./elementwise.js";
 import { indexing } from "./indexing.js";
@@ -40,6 +41,7 @@ export const KERNELS: ReadonlyMap<string, Kernel> = new Map(
     ...normalization,
     ...indexing,
     ...detection,
+    ...attention,
     ...recurrent,
     Scan: scanKernel((outputs, feeds) => evaluateReference(outputs, feeds)),
   }),
