@@ -77,6 +77,41 @@ export const presentOutputs = (present: readonly KeyValues[], side?: CacheSide):
     }),
   );
 
+/** The layers of one trace, in order: the past of each, and what is kept. */
+class CachedLayers {
+  readonly past: readonly KeyValues[];
+  readonly #side: CacheSide | undefined;
+  readonly #kept: KeyValues[] = [];
+
+  constructor(shape: CacheShape) {
+    this.past = pastInputs(shape);
+    this.#side = shape.side;
+  }
+
+  /** The past of the layer that is kept next. */
+  get next(): KeyValues {
+    return this.past[this.#kept.length] as KeyValues;
+  }
+
+  keep(layer: KeyValues): void {
+    this.#kept.push(layer);
+  }
+
+  get outputs(): Record<string, Tensor> {
+    return presentOutputs(this.#kept, this.#side);
+  }
+
+  /** By output name, the input that holds the same layer's past. */
+  get inputOf(): Record<string, string> {
+    return Object.fromEntries(
+      this.#kept.flatMap((_, layer) => {
+        const { past, present } = cacheNames(layer, this.#side);
+        return present.map((name, i) => [name, past[i] as string]);
+      }),
+    );
+  }
+}
+
 /** No past: the first tokens of a text. What is kept are their keys and values. */
 export class PromptCache implements AttentionCache {
   readonly #present: KeyValues[] = [];
@@ -96,52 +131,51 @@ export class PromptCache implements AttentionCache {
  * where it stays.
  */
 export class GrowingCache implements AttentionCache {
-  readonly past: readonly KeyValues[];
-  readonly #side: CacheSide | undefined;
-  readonly #present: KeyValues[] = [];
+  readonly #layers: CachedLayers;
 
   constructor(shape: CacheShape) {
-    this.past = pastInputs(shape);
-    this.#side = shape.side;
+    this.#layers = new CachedLayers(shape);
+  }
+
+  get past(): readonly KeyValues[] {
+    return this.#layers.past;
   }
 
   attend(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
-    const before = this.past[this.#present.length] as KeyValues;
+    const before = this.#layers.next;
     const present = { key: concat([before.key, k], 2), value: concat([before.value, v], 2) };
-    this.#present.push(present);
+    this.#layers.keep(present);
     return scaledDotProductAttention(q, present.key, present.value, options);
   }
 
   get outputs(): Record<string, Tensor> {
-    return presentOutputs(this.#present, this.#side);
+    return this.#layers.outputs;
   }
 }
+
+/** int32 [N]: filled places of each text. */
+const filledPlaces = ({ batch }: CacheShape): Tensor => input("cache.length", [batch], "int32");
 
 /**
  * A past with room for more, of which the first `cache.length` places are filled: what is kept are the new tokens' keys and values alone,
  * and their owner writes them behind the others. Nothing of the past is copied.
  */
 export class RoomyCache implements AttentionCache {
-  readonly past: readonly KeyValues[];
-  /** int32 [N]: filled places of each text. */
-  readonly lengths: Tensor;
+  readonly #layers: CachedLayers;
   readonly #room: Tensor;
-  readonly #side: CacheSide | undefined;
-  readonly #present: KeyValues[] = [];
 
   constructor(shape: CacheShape) {
-    this.past = pastInputs(shape);
-    this.#side = shape.side;
-    this.lengths = input("cache.length", [shape.batch], "int32");
+    this.#layers = new CachedLayers(shape);
+    const lengths = filledPlaces(shape);
     const filled = arange(shape.past)
       .cast("int32")
-      .less(this.lengths.reshape([shape.batch, 1, 1, 1]));
+      .less(lengths.reshape([shape.batch, 1, 1, 1]));
     this.#room = penalty(filled, shape.dtype ?? "float32"); // [N, 1, 1, C]
   }
 
   attend(q: Tensor, key: Tensor, value: Tensor, options: AttentionOptions): Tensor {
-    const before = this.past[this.#present.length] as KeyValues;
-    this.#present.push({ key, value });
+    const before = this.#layers.next;
+    this.#layers.keep({ key, value });
     const steps = q.shape[2] as number;
     const old = attentionScores(q, before.key, options).add(this.#room); // [N, h, T, C]
     const own = attentionScores(q, key, options); // [N, h, T, T]
@@ -153,7 +187,7 @@ export class RoomyCache implements AttentionCache {
   }
 
   get outputs(): Record<string, Tensor> {
-    return presentOutputs(this.#present, this.#side);
+    return this.#layers.outputs;
   }
 }
 
@@ -162,22 +196,19 @@ export class RoomyCache implements AttentionCache {
  * writes where they belong if a run has the same memory for both. One token at a time.
  */
 export class InPlaceCache implements AttentionCache {
-  readonly past: readonly KeyValues[];
+  readonly #layers: CachedLayers;
   /** int32 [N]: filled places of each text. */
-  readonly lengths: Tensor;
+  readonly #lengths: Tensor;
   readonly #total: Tensor;
-  readonly #side: CacheSide | undefined;
-  readonly #present: KeyValues[] = [];
 
   constructor(shape: CacheShape) {
-    this.past = pastInputs(shape);
-    this.#side = shape.side;
-    this.lengths = input("cache.length", [shape.batch], "int32");
-    this.#total = this.lengths.reduceMax().add(1);
+    this.#layers = new CachedLayers(shape);
+    this.#lengths = filledPlaces(shape);
+    this.#total = this.#lengths.reduceMax().add(1);
   }
 
   attend(q: Tensor, k: Tensor, v: Tensor, { scale }: AttentionOptions): Tensor {
-    const { key: pastKey, value: pastValue } = this.past[this.#present.length] as KeyValues;
+    const { key: pastKey, value: pastValue } = this.#layers.next;
     const [n, heads, , size] = q.shape as [Dim, number, number, number];
     const groups = k.shape[1] as number;
     // One token's heads lie side by side already.
@@ -187,20 +218,20 @@ export class InPlaceCache implements AttentionCache {
       Tensor,
     ];
     const [mixed, ...present] = groupQueryAttention(
-      { query, key, value, pastKey, pastValue, lengths: this.lengths, total: this.#total },
+      { query, key, value, pastKey, pastValue, lengths: this.#lengths, total: this.#total },
       { heads, groups, scale: scale ?? 1 / Math.sqrt(size) },
     ) as [Tensor, Tensor, Tensor];
-    this.#present.push({ key: present[0], value: present[1] });
+    this.#layers.keep({ key: present[0], value: present[1] });
     return mixed.reshape([n, heads, 1, size]);
   }
 
   get outputs(): Record<string, Tensor> {
-    return presentOutputs(this.#present, this.#side);
+    return this.#layers.outputs;
   }
 
   /** By output name, the input whose memory it takes. */
   get inPlace(): Record<string, string> {
-    return Object.fromEntries(Object.keys(pastOf(this.outputs)).map((past, i) => [Object.keys(this.outputs)[i] as string, past]));
+    return this.#layers.inputOf;
   }
 }
 
