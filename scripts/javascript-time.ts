@@ -10,8 +10,8 @@ import { Mlp } from "../src/models/index.js";
 import { DirectEngine } from "../src/runtime/ort-direct-node.js";
 import { sgd } from "../src/optim/index.js";
 import { TrainingState, trainingStep } from "../src/train/index.js";
-import { Progress } from "../src/train/progress.js";
-import { peakMemoryMiB } from "../src/train/progress-node.js";
+import { Progress } from "../src/run/progress.js";
+import { peakMemoryMiB } from "../src/run/progress-node.js";
 import { trainRun } from "../src/train/train-node.js";
 import { Random } from "../src/util/random.js";
 

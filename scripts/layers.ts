@@ -1,53 +1,34 @@
 /**
- * @module The one-way import check: a file may import only from a folder of a lower number, or from its own folder; folders
- * that must run in a browser name no Node module. The table is the architecture.
+ * @module The one-way import check. A file imports only from a folder on a lower floor, or from its own folder; inside a folder that has
+ * rooms, only from the rooms that its own may use. A file that is not named `*-node.ts` runs in a browser: it names no Node module, and of
+ * files that do it takes types alone. The tables are the architecture.
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative, resolve, sep } from "node:path";
+import { basename, join, relative, resolve, sep } from "node:path";
 
-const LAYERS: Readonly<Record<string, number>> = {
-  util: 0,
-  graph: 1,
-  ops: 2,
-  autodiff: 3,
-  onnx: 3,
-  runtime: 4,
-  nn: 4,
-  losses: 4,
-  optim: 4,
-  data: 5,
-  text: 5,
-  vision: 4,
-  metrics: 5,
-  models: 5,
-  train: 6,
-  cost: 6,
-  generate: 6,
-  explain: 7,
-  compress: 7,
-  tasks: 8,
-  serve: 9,
-  cli: 10,
-};
+/** Folders of `src` by floor, the lowest first. */
+const FLOORS: readonly (readonly string[])[] = [
+  ["util"],
+  ["graph"],
+  ["ops"],
+  ["autodiff", "onnx", "text", "vision", "metrics"],
+  ["nn", "optim", "losses", "charts"],
+  ["data", "models", "runtime", "run", "parallel", "store"],
+  ["cost", "generate", "classical", "http"],
+  ["train", "report"],
+  ["explain", "compress"],
+  ["tasks"],
+  ["compare", "sweep", "label", "serve"],
+  ["cli"],
+];
 
-/** Folders without a Node module in any file. Elsewhere they stand in files named `*-node.ts`, and anywhere in serve and cli. */
-const BROWSER_SAFE = new Set([
-  "util",
-  "graph",
-  "ops",
-  "autodiff",
-  "onnx",
-  "nn",
-  "losses",
-  "optim",
-  "metrics",
-  "models",
-  "generate",
-  "cost",
-  "explain",
-  "compress",
-]);
-const NODE_FOLDERS = new Set(["serve", "cli"]);
+/** Folders that import less than their floor allows. */
+const ONLY: Readonly<Record<string, readonly string[]>> = { charts: ["util"] };
+
+/** Folders that only Node runs. */
+const NODE_FOLDERS = new Set(["parallel", "store", "http", "label", "serve", "cli"]);
+
+const floorOf = (folder: string): number => FLOORS.findIndex((folders) => folders.includes(folder));
 
 const source = resolve("src");
 const problems: string[] = [];
@@ -60,36 +41,54 @@ function sourceFiles(folder: string): string[] {
   });
 }
 
-const folderOf = (path: string): string => relative(source, path).split(sep)[0] as string;
+/** The folder of `src` that a file is in; "" for the package's entries, which stand above all. */
+function folderOf(path: string): string {
+  const [folder = "", ...rest] = relative(source, path).split(sep);
+  return rest.length === 0 ? "" : folder;
+}
 
-let count = 0;
-for (const file of sourceFiles(source)) {
-  count++;
+/** `graph/node.ts` is a node of a graph. */
+const isNodeOnly = (path: string): boolean =>
+  NODE_FOLDERS.has(folderOf(path)) ||
+  /-node\.[jt]s$/.test(path) ||
+  (/^node\.[jt]s$/.test(basename(path)) && folderOf(path) !== "graph");
+
+function checkImport(file: string, statement: string, specifier: string): void {
   const name = relative(".", file);
+  if (specifier.startsWith("node:")) {
+    if (!isNodeOnly(file)) problems.push(`${name}: imports ${specifier}, but must run in a browser (or be named *-node.ts)`);
+    return;
+  }
+  if (!specifier.startsWith(".")) return;
+  const target = resolve(file, "..", specifier);
+  if (isNodeOnly(target) && !isNodeOnly(file) && !/^(import|export) type\b/.test(statement)) {
+    problems.push(`${name}: imports ${specifier}, which needs Node, but must run in a browser (or be named *-node.ts)`);
+  }
+  const [folder, other] = [folderOf(file), folderOf(target)];
+  if (folder === "" || folder === other) return;
+  if (other === "" || floorOf(other) >= floorOf(folder)) {
+    problems.push(
+      `${name}: imports from ${other || "an entry"} (${floorOf(other)}), but ${folder} is on floor ${floorOf(folder)}`,
+    );
+  } else if (ONLY[folder]?.includes(other) === false) {
+    problems.push(`${name}: imports from ${other}, but ${folder} may import ${ONLY[folder].join(", ")} alone`);
+  }
+}
+
+const files = sourceFiles(source);
+for (const file of files) {
   const folder = folderOf(file);
-  const level = LAYERS[folder];
-  const isRoot = dirname(file) === source;
-  if (level === undefined && !isRoot) {
-    problems.push(`${name}: folder "${folder}" has no number in scripts/layers.ts`);
+  if (folder !== "" && floorOf(folder) < 0) {
+    problems.push(`${relative(".", file)}: folder "${folder}" has no floor in scripts/layers.ts`);
     continue;
   }
   const text = readFileSync(file, "utf8");
-  for (const [, specifier = ""] of text.matchAll(/(?:from\s+|import\s*\(\s*|import\s+)"([^"]+)"/g)) {
-    if (specifier.startsWith("node:")) {
-      const allowed =
-        !isRoot &&
-        (NODE_FOLDERS.has(folder) || (!BROWSER_SAFE.has(folder) && /-node\.ts$|[/\\]node\.ts$|[/\\]readers[/\\]/.test(file)));
-      if (!allowed) problems.push(`${name}: imports ${specifier}, but must run in a browser (or be named *-node.ts)`);
-    } else if (specifier.startsWith(".") && !isRoot) {
-      const target = folderOf(resolve(dirname(file), specifier));
-      if (target === folder) continue;
-      const other = LAYERS[target];
-      if (other === undefined || level === undefined || other >= level) {
-        problems.push(`${name}: imports from ${target} (${other ?? "root"}), but ${folder} is ${level}`);
-      }
-    }
+  for (const [statement, from, bare, dynamic] of text.matchAll(
+    /^(?:import|export)\b[^;"]*?from\s+"([^"]+)"|^import\s+"([^"]+)"|\bimport\s*\(\s*"([^"]+)"/gm,
+  )) {
+    checkImport(file, statement, from ?? bare ?? dynamic ?? "");
   }
 }
 for (const problem of problems) console.error(problem);
-console.log(`layers: ${count} files, ${problems.length} problems`);
+console.log(`layers: ${files.length} files, ${problems.length} problems`);
 process.exitCode = problems.length === 0 ? 0 : 1;

@@ -4,8 +4,8 @@ import type { Tensor } from "../graph/index.js";
 import { constant, fromNumbers, input, tensor } from "../graph/index.js";
 import { customGradient, dropout, resolveMode, seedInput, silu, softmaxCrossEntropy, stepInput } from "../ops/index.js";
 import { evaluate } from "../runtime/index.js";
-import type { RefValue } from "../runtime/reference/index.js";
-import { evaluateReference } from "../runtime/reference/index.js";
+import type { RefValue } from "../../test/reference/index.js";
+import { evaluateReference } from "../../test/reference/index.js";
 import { Random } from "../util/random.js";
 import { checkpoint, grad, hessian, hessianVectorProduct, jacobian, jvp, vmap } from "./index.js";
 

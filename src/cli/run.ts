@@ -3,8 +3,8 @@
  * into JSON, and errors into one line and an exit status.
  */
 import { readFile } from "node:fs/promises";
-import { streamSink, peakMemoryMiB } from "../train/progress-node.js";
-import { Progress } from "../train/progress.js";
+import { streamSink, peakMemoryMiB } from "../run/progress-node.js";
+import { Progress } from "../run/progress.js";
 import { ConfigError, DescentError } from "../util/errors.js";
 import { nearest } from "../util/nearest.js";
 import { overallHelp, usage, verbHelp } from "./help.js";

@@ -15,7 +15,7 @@
  *   },
  * });
  */
-import type { Progress, ProgressOptions } from "../train/progress.js";
+import type { Progress, ProgressOptions } from "../run/progress.js";
 import type { OptionTable, OptionValues, Source } from "./options.js";
 import type { VerbRow } from "./verbs.js";
 

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { grad } from "../autodiff/index.js";
 import { constant, fromNumbers, input } from "../graph/index.js";
-import { evaluateReference } from "../runtime/reference/index.js";
+import { evaluateReference } from "../../test/reference/index.js";
 import { compile } from "../runtime/index.js";
 import { Random } from "../util/random.js";
 import { assignTaskAligned, completeIouLoss, generalizedIouLoss, pairwiseIou, taskAlignedLoss } from "./index.js";

@@ -26,6 +26,9 @@ export interface MetricOptions {
   readonly ignoreIndex?: number;
 }
 
+/** Measured values by name. */
+export type Metrics = Readonly<Record<string, number>>;
+
 /** Makes a metric: `accuracy`, `topKAccuracy(5)`. A fresh one for each evaluation. */
 export type MetricFactory = (options?: MetricOptions) => Metric;
 

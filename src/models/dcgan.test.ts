@@ -6,8 +6,8 @@ import type { Parameter, Tensor } from "../graph/index.js";
 import { constant, fromNumbers, symbol } from "../graph/index.js";
 import { binaryCrossEntropyWithLogits } from "../losses/index.js";
 import { ones, resolveMode, seedInput, stepInput } from "../ops/index.js";
-import type { RefValue } from "../runtime/reference/index.js";
-import { evaluateReference } from "../runtime/reference/index.js";
+import type { RefValue } from "../../test/reference/index.js";
+import { evaluateReference } from "../../test/reference/index.js";
 import { ConfigError } from "../util/errors.js";
 import { Dcgan } from "./dcgan.js";
 

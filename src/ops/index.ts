@@ -16,7 +16,7 @@ export type { BatchNormOptions } from "./batch-norm.js";
 export * from "./normalization.js";
 export * from "./einsum.js";
 export * from "./resize.js";
-export * from "./detection.js";
+export * from "./non-max-suppression.js";
 export * from "./attention.js";
 export * from "./recurrent.js";
 export { scan, Scan, traceBody } from "./scan.js";

@@ -9,7 +9,7 @@ import { custom } from "./custom.js";
 import { blocked } from "./blocked.js";
 import { batchNormalization } from "./batch-norm.js";
 import { convolution } from "./convolution.js";
-import { detection } from "./detection.js";
+import { detection } from "./non-max-suppression.js";
 import { einsums } from "./einsum.js";
 import { elementwise } from "./elementwise.js";
 import { indexing } from "./indexing.js";

@@ -4,8 +4,8 @@ import { test } from "node:test";
 import type { Tensor } from "../graph/index.js";
 import { Graph, input, Parameter, sizeOf } from "../graph/index.js";
 import { zerosInit } from "../nn/init.js";
-import type { RefValue } from "../runtime/reference/index.js";
-import { evaluateReference } from "../runtime/reference/index.js";
+import type { RefValue } from "../../test/reference/index.js";
+import { evaluateReference } from "../../test/reference/index.js";
 import { ConfigError } from "../util/errors.js";
 import type { Json, Optimizer } from "./index.js";
 import {

@@ -9,7 +9,7 @@ import { exportGraph } from "../onnx/index.js";
 import { bindGraph, blockChannels, fuseGraph, lowerGraph, simplifyGraph, verifyGraph } from "../ops/index.js";
 import { DTypeError, ShapeError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
-import { channelBlock } from "./block.js";
+import { channelBlock } from "./channel-block.js";
 import { cachedSession } from "./cache.js";
 import { resolveDevice } from "./device.js";
 import { nodesWithoutKernel } from "./kernels.js";

@@ -10,7 +10,7 @@ import type { ClassificationReport } from "../metrics/index.js";
 import { ConfusionMatrix, logLoss, topKAccuracy } from "../metrics/index.js";
 import type { Layer } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
-import type { Metrics } from "../train/index.js";
+import type { Metrics } from "../metrics/index.js";
 import type { Answer, ColumnTypes, Measurement, TaskOptions, Tensors } from "./task.js";
 
 /** Softmax of one row of logits. */

@@ -3,10 +3,10 @@
  */
 import type { DetectedBox, DetectionMetric, TrueBox } from "../metrics/index.js";
 import { allPointAp, matchBoxes } from "../metrics/index.js";
-import type { Label } from "../train/charts.js";
-import { escapeXml } from "../train/charts.js";
-import { card, paragraph } from "../train/report-page.js";
-import { both, formatPercent } from "../train/report-words.js";
+import type { Label } from "../charts/charts.js";
+import { escapeXml } from "../charts/charts.js";
+import { card, paragraph } from "../report/page.js";
+import { both, formatPercent } from "../report/words.js";
 import type { BoxMark, Pixels } from "../vision/index.js";
 import { boxesSvg, classColor } from "../vision/index.js";
 import { encodeJpeg } from "../vision/images-node.js";

@@ -3,7 +3,7 @@
  */
 import type { Dataset } from "../data/node.js";
 import { KNOWN_DATASETS, loadData, parseFold } from "../data/node.js";
-import type { RunConfig } from "../train/run-folder.js";
+import type { RunConfig } from "../run/run-folder.js";
 import { ConfigError } from "../util/errors.js";
 import { nodeTaskNamed } from "./table-node.js";
 import type { InputOptions, NamedInputs } from "./task-node.js";

@@ -13,8 +13,8 @@ import { loadSafetensors, saveSafetensors, writeSafetensors } from "../data/node
 import { sha256 } from "../data/files-node.js";
 import type { Match } from "../metrics/index.js";
 import { nearest } from "../metrics/index.js";
-import { exists } from "../train/run-folder-reader-node.js";
-import { splitRunPath } from "../train/run-folder-node.js";
+import { exists } from "../run/run-folder-reader-node.js";
+import { splitRunPath } from "../run/run-folder-node.js";
 import { ConfigError, DataError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import { parseJsonWith } from "../util/schema.js";

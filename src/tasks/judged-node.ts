@@ -5,7 +5,7 @@
 import type { Dataset } from "../data/node.js";
 import type { TensorData } from "../graph/index.js";
 import { elementAt, toNumbers } from "../graph/index.js";
-import type { ReportExample } from "../train/report.js";
+import type { ReportExample } from "../report/report.js";
 import { rowsOf, softmaxRow } from "./classification.js";
 import type { ReportSources } from "./task-node.js";
 

@@ -1,7 +1,7 @@
 /**
  * @module Texts with labelled stretches as markup: each stretch coloured by its label, with the label behind it.
  */
-import { escapeXml } from "../train/charts.js";
+import { escapeXml } from "../charts/charts.js";
 import type { LabelSpan } from "../util/tags.js";
 import { classColor } from "../vision/index.js";
 

@@ -5,7 +5,7 @@ import type { Batch } from "../data/index.js";
 import type { Dim, Tensor, TensorData } from "../graph/index.js";
 import { toNumbers } from "../graph/index.js";
 import { binaryCrossEntropyWithLogits } from "../losses/index.js";
-import type { Metrics } from "../train/index.js";
+import type { Metrics } from "../metrics/index.js";
 import { rowsOf } from "./classification.js";
 import type { Answer, ColumnTypes, Measurement, Tensors } from "./task.js";
 

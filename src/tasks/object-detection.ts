@@ -13,7 +13,7 @@ import { DetectionMetric } from "../metrics/index.js";
 import { Detector, ResNetBackbone, resNet18 } from "../models/index.js";
 import type { Module } from "../nn/index.js";
 import { gatherElements, keptBoxes, mod, topK } from "../ops/index.js";
-import type { Metrics } from "../train/index.js";
+import type { Metrics } from "../metrics/index.js";
 import { DataError } from "../util/errors.js";
 import { BORDER, formatBoxAugment, parseBoxAugment } from "../vision/index.js";
 import type { ImageInfo } from "./image-classification.js";

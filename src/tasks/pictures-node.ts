@@ -4,7 +4,7 @@
 import type { Dataset } from "../data/node.js";
 import { WorkerFetcher } from "../data/node.js";
 import type { TensorData } from "../graph/index.js";
-import type { PixelImage } from "../train/charts-image.js";
+import type { PixelImage } from "../charts/image.js";
 import type { ImageInfo } from "./image-classification.js";
 import type { AnyTask } from "./task.js";
 

@@ -8,7 +8,7 @@ import type { Lora, Module } from "../nn/index.js";
 import type { DeviceChoice } from "../runtime/index.js";
 import type { BatchTypes, TrainingStep } from "../train/index.js";
 import { trainingStep } from "../train/index.js";
-import type { RunConfig } from "../train/run-folder.js";
+import type { RunConfig } from "../run/run-folder.js";
 import { ConfigError } from "../util/errors.js";
 import { cropsParts, parseImageSize } from "../vision/index.js";
 import type { FineTuningOptions } from "./fine-tuning.js";

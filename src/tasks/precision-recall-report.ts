@@ -3,10 +3,10 @@
  */
 import type { PrecisionRecall } from "../metrics/index.js";
 import { averagePrecision, precisionRecallCurve } from "../metrics/index.js";
-import type { Label } from "../train/charts.js";
-import { lineChart } from "../train/charts.js";
-import { card, chartStyle, paragraph } from "../train/report-page.js";
-import { formatPercent } from "../train/report-words.js";
+import type { Label } from "../charts/charts.js";
+import { lineChart } from "../charts/charts.js";
+import { card, chartStyle, paragraph } from "../report/page.js";
+import { formatPercent } from "../report/words.js";
 import type { Judged } from "./judged-node.js";
 
 /** A curve is drawn with so many points at most: the page shall stay small, and an eye sees no more. */

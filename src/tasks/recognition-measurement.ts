@@ -6,7 +6,7 @@ import type { TensorData } from "../graph/index.js";
 import { toNumbers } from "../graph/index.js";
 import type { Labelled, OpenSet } from "../metrics/index.js";
 import { nearest, openSet, openSetAuroc, recallAt } from "../metrics/index.js";
-import type { Metrics } from "../train/index.js";
+import type { Metrics } from "../metrics/index.js";
 import type { Measurement } from "./task.js";
 
 /** Of each class, so many examples are enrolled, but no more than half. */

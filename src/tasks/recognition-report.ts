@@ -3,12 +3,12 @@
  * what is enrolled.
  */
 import type { OpenSet } from "../metrics/index.js";
-import type { Label } from "../train/charts.js";
-import { escapeXml, lineChart } from "../train/charts.js";
-import type { PixelImage } from "../train/charts-image.js";
-import { imagePng, pngDataUrl } from "../train/charts-image.js";
-import { card, chartStyle, paragraph } from "../train/report-page.js";
-import { both, formatPercent } from "../train/report-words.js";
+import type { Label } from "../charts/charts.js";
+import { escapeXml, lineChart } from "../charts/charts.js";
+import type { PixelImage } from "../charts/image.js";
+import { imagePng, pngDataUrl } from "../charts/image.js";
+import { card, chartStyle, paragraph } from "../report/page.js";
+import { both, formatPercent } from "../report/words.js";
 
 export interface ReportSection {
   readonly title: Label;

@@ -1,7 +1,7 @@
 /**
  * @module `report.html` of a task's run: what every run has, and what its task adds.
  */
-import { renderReport } from "../train/report.js";
+import { renderReport } from "../report/report.js";
 import { nodeTaskNamed } from "./table-node.js";
 import type { ReportSources } from "./task-node.js";
 

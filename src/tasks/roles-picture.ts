@@ -1,7 +1,7 @@
 /**
  * @module Predicates and their arguments as a picture: for each predicate the sentence, with an arc to each argument. SVG, readable in a page and alone.
  */
-import { escapeXml } from "../train/charts.js";
+import { escapeXml } from "../charts/charts.js";
 import type { LabelSpan } from "../util/tags.js";
 import { labelColor } from "./marked-text.js";
 

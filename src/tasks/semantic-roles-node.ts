@@ -3,8 +3,8 @@
  */
 import type { Dataset } from "../data/node.js";
 import { labelledTextAt } from "../data/node.js";
-import { card, paragraph } from "../train/report-page.js";
-import { both } from "../train/report-words.js";
+import { card, paragraph } from "../report/page.js";
+import { both } from "../report/words.js";
 import type { LabelSpan } from "../util/tags.js";
 import type { PicturedProposition } from "./roles-picture.js";
 import { rolesSvg } from "./roles-picture.js";

@@ -8,7 +8,7 @@ import type { Batch, Dataset } from "../data/index.js";
 import type { TensorData } from "../graph/index.js";
 import { SpanMetric } from "../metrics/index.js";
 import { predicateFeatures } from "../text/index.js";
-import type { Metrics } from "../train/index.js";
+import type { Metrics } from "../metrics/index.js";
 import { DataError } from "../util/errors.js";
 import type { LabelSpan } from "../util/tags.js";
 import type { Answer, Measurement, Prepared, Task, TaskOptions } from "./task.js";

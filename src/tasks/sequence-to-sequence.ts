@@ -9,7 +9,7 @@ import type { Dim, Tensor, TensorData } from "../graph/index.js";
 import { crossEntropy } from "../losses/index.js";
 import { Transformer } from "../models/index.js";
 import type { Module } from "../nn/index.js";
-import type { Metrics } from "../train/index.js";
+import type { Metrics } from "../metrics/index.js";
 import type { Tokenizer } from "../text/index.js";
 import { ConfigError, DataError } from "../util/errors.js";
 import { IGNORED } from "./packed-text.js";

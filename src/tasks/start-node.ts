@@ -17,7 +17,8 @@ import {
 } from "../models/index.js";
 import type { Module } from "../nn/index.js";
 import type { Json } from "../optim/index.js";
-import { loadPretrained, openRun, pretrainedConfig, splitRunPath } from "../train/node.js";
+import { loadPretrained, pretrainedConfig } from "../train/node.js";
+import { openRun, splitRunPath } from "../run/node.js";
 import { tokenizerOfCheckpoint } from "../train/pretrained-node.js";
 import { checkpointParameters } from "../train/train-node.js";
 import { isRecord } from "../util/described.js";

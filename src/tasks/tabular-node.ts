@@ -3,7 +3,7 @@
  */
 import type { Dataset, ReadTable } from "../data/node.js";
 import { fromRows, readTable, tableFormat, TabularPreprocessor, valueText } from "../data/node.js";
-import type { ReportExample } from "../train/report.js";
+import type { ReportExample } from "../report/report.js";
 import { ClassificationMeasurement } from "./classification.js";
 import type { ShowExample } from "./judged-node.js";
 import { classResult, judgeClasses, judgedExamples, judgeQuantities } from "./judged-node.js";

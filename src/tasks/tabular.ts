@@ -11,7 +11,7 @@ import { meanSquaredError } from "../losses/index.js";
 import { meanAbsoluteError, meanSquaredError as squaredError, r2, rootMeanSquaredError } from "../metrics/index.js";
 import { TabularMlp } from "../models/index.js";
 import type { Module } from "../nn/index.js";
-import type { Metrics } from "../train/index.js";
+import type { Metrics } from "../metrics/index.js";
 import { DataError } from "../util/errors.js";
 import { classAnswers, ClassificationMeasurement, classificationLoss, classScore, labelTypes } from "./classification.js";
 import type { ColumnTypes, Measurement, ModelChoice, Prepared, Task, TaskContext, TaskInfo, TrainingDefaults } from "./task.js";

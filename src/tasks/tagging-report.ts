@@ -2,10 +2,10 @@
  * @module What reports of tagging tasks share: a table of labels, and which rows of the test part to show.
  */
 import type { SpanReport } from "../metrics/index.js";
-import { escapeXml } from "../train/charts.js";
-import type { Label } from "../train/charts.js";
-import { card } from "../train/report-page.js";
-import { both, formatPercent } from "../train/report-words.js";
+import { escapeXml } from "../charts/charts.js";
+import type { Label } from "../charts/charts.js";
+import { card } from "../report/page.js";
+import { both, formatPercent } from "../report/words.js";
 import type { LabelSpan } from "../util/tags.js";
 import { goldSpans, decodeRows } from "./tagging.js";
 import type { TagInfo } from "./tagging.js";

@@ -13,7 +13,7 @@ import type { Module } from "../nn/index.js";
 import { concat, zeros } from "../ops/index.js";
 import type { FeatureVocabularyJson, TokenFeatures, TokenUnit } from "../text/index.js";
 import { FeatureVocabulary, tokenPlaces } from "../text/index.js";
-import type { Metrics } from "../train/index.js";
+import type { Metrics } from "../metrics/index.js";
 import { ConfigError } from "../util/errors.js";
 import type { LabelSpan, TagScheme } from "../util/tags.js";
 import { schemeOf, spansOfTags, tagsOfSpans } from "../util/tags.js";

@@ -3,11 +3,12 @@
  * task has one, in `table-node.ts`.
  */
 import type { Dataset } from "../data/node.js";
-import type { Callback, Metrics, TrainingState } from "../train/index.js";
-import type { Progress, ProgressOptions } from "../train/progress.js";
-import type { ReportData } from "../train/report.js";
-import type { RunConfig, RunSummary } from "../train/run-folder.js";
-import type { RunWriter } from "../train/run-folder-node.js";
+import type { Callback, TrainingState } from "../train/index.js";
+import type { Metrics } from "../metrics/index.js";
+import type { Progress, ProgressOptions } from "../run/progress.js";
+import type { ReportData } from "../report/report.js";
+import type { RunConfig, RunSummary } from "../run/run-folder.js";
+import type { RunWriter } from "../run/run-folder-node.js";
 import type { Answer, Measurement, Prepared, TaskInfo, TaskOptions } from "./task.js";
 import type { TrainedModel } from "./trained-node.js";
 

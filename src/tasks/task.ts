@@ -6,7 +6,8 @@ import type { Batch, Dataset } from "../data/index.js";
 import type { LoadedData, LoaderOptions, LoadOptions, WorkerCollate } from "../data/node.js";
 import type { Dim, DType, Tensor, TensorData, TensorType } from "../graph/index.js";
 import type { ArchitectureName } from "../models/index.js";
-import type { Metrics, Monitor, Objective } from "../train/index.js";
+import type { Metrics } from "../metrics/index.js";
+import type { Monitor, Objective } from "../train/index.js";
 import type { Module } from "../nn/index.js";
 
 /** What a task must know of its data to use a model again: plain JSON, in `config.json` and in the ONNX file. */

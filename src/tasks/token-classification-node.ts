@@ -3,8 +3,8 @@
  */
 import type { Dataset } from "../data/node.js";
 import { labelledTextAt, labelledTexts } from "../data/node.js";
-import { card, page, paragraph } from "../train/report-page.js";
-import { both } from "../train/report-words.js";
+import { card, page, paragraph } from "../report/page.js";
+import { both } from "../report/words.js";
 import type { LabelSpan } from "../util/tags.js";
 import { keepPretrained } from "./init-node.js";
 import { markedText } from "./marked-text.js";

@@ -26,13 +26,14 @@ import { formatAugment, parseAugment } from "../vision/index.js";
 import { forEachBatch } from "./evaluate.js";
 import type { FineTuneOptions } from "./fine-tuning.js";
 import { fineTune } from "./fine-tuning.js";
-import { peakMemoryMiB, progressOnStderr } from "./progress-node.js";
-import type { RunSummary } from "./run-folder.js";
-import { createRun } from "./run-folder-node.js";
+import { peakMemoryMiB, progressOnStderr } from "../run/progress-node.js";
+import type { RunSummary } from "../run/run-folder.js";
+import { createRun } from "../run/run-folder-node.js";
 import type { TrainingState } from "./state.js";
 import { trainingStep } from "./step.js";
 import { trainRun } from "./train-node.js";
-import type { Metrics, Monitor } from "./trainer.js";
+import type { Metrics } from "../metrics/index.js";
+import type { Monitor } from "./trainer.js";
 
 /** Data in parts; without validation, nothing is measured on the way. */
 export interface DataParts {

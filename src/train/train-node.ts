@@ -9,12 +9,13 @@ import type { TensorData } from "../graph/index.js";
 import type { DeviceChoice, Runtime } from "../runtime/index.js";
 import { ConfigError } from "../util/errors.js";
 import { parseJsonWith } from "../util/schema.js";
-import type { Progress } from "./progress.js";
-import type { Checkpoint, RunWriter } from "./run-folder-node.js";
-import { firstEvent, scalarsEvent } from "./tensorboard.js";
+import type { Progress } from "../run/progress.js";
+import type { Checkpoint, RunWriter } from "../run/run-folder-node.js";
+import { firstEvent, scalarsEvent } from "../run/tensorboard.js";
 import { TrainingState } from "./state.js";
 import type { TrainingStep } from "./step.js";
-import type { Callback, FitResult, Metrics, Monitor, TrainerProgress } from "./trainer.js";
+import type { Metrics } from "../metrics/index.js";
+import type { Callback, FitResult, Monitor, TrainerProgress } from "./trainer.js";
 import { fit, trainerProgressSchema } from "./trainer.js";
 
 /** Files of a checkpoint. */

@@ -4,13 +4,11 @@
  */
 import * as z from "zod";
 import type { DataLoader } from "../data/index.js";
+import type { Metrics } from "../metrics/index.js";
 import type { ScheduleState } from "../optim/index.js";
 import { DescentError } from "../util/errors.js";
 import type { TrainingState } from "./state.js";
 import type { BatchData } from "./step.js";
-
-/** Measured values by name. */
-export type Metrics = Readonly<Record<string, number>>;
 
 /** Which metric says that one model is better than another. */
 export interface Monitor {

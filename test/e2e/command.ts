@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { after } from "node:test";
-import { sha256 } from "../../src/train/run-folder-files-node.js";
+import { sha256 } from "../../src/run/run-folder-files-node.js";
 
 /** The command's file. */
 export const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));

@@ -9,7 +9,7 @@ import { before, test } from "node:test";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import sharp from "sharp";
 import { loadSafetensors } from "../../src/data/node.js";
-import type { RunSummary } from "../../src/train/run-folder.js";
+import type { RunSummary } from "../../src/run/run-folder.js";
 import { isRefused, lastStep, scratchFolder, succeeds } from "./command.js";
 
 const folder = scratchFolder();

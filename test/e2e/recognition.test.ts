@@ -10,7 +10,7 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import sharp from "sharp";
 import { loadData } from "../../src/data/node.js";
 import { loadSafetensors } from "../../src/data/node.js";
-import type { RunSummary } from "../../src/train/run-folder.js";
+import type { RunSummary } from "../../src/run/run-folder.js";
 import { isRefused, scratchFolder, succeeds } from "./command.js";
 
 const folder = scratchFolder();

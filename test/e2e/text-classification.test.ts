@@ -9,7 +9,7 @@ import { before, test } from "node:test";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { loadOnnx } from "../../src/data/node.js";
 import { tokenizerFrom } from "../../src/text/node.js";
-import type { RunSummary } from "../../src/train/run-folder.js";
+import type { RunSummary } from "../../src/run/run-folder.js";
 import { Random } from "../../src/util/random.js";
 import type { Ended } from "./command.js";
 import { isRefused, scratchFolder, succeeds } from "./command.js";

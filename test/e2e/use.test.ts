@@ -12,7 +12,7 @@ import type { TensorData } from "../../src/graph/index.js";
 import { fromNumbers } from "../../src/graph/index.js";
 import { modelNamed } from "../../src/models/index.js";
 import { Random } from "../../src/util/random.js";
-import { sha256 } from "../../src/train/run-folder-files-node.js";
+import { sha256 } from "../../src/run/run-folder-files-node.js";
 import { lastStep, run, scratchFolder, succeeds } from "./command.js";
 
 const folder = scratchFolder();

@@ -18,7 +18,7 @@ import { exportGraph } from "../../src/onnx/index.js";
 import { lowerGraph, resolveMode } from "../../src/ops/index.js";
 import { adam, sgd } from "../../src/optim/index.js";
 import { compile } from "../../src/runtime/index.js";
-import { evaluateReference } from "../../src/runtime/reference/index.js";
+import { evaluateReference } from "../reference/index.js";
 import { addAuxiliaryLosses, outputsWithAuxiliary } from "../../src/tasks/auxiliary.js";
 import { randomInputs, TrainingState, trainingStep } from "../../src/train/index.js";
 

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { vjpOf } from "../../src/autodiff/index.js";
 import type { Tensor } from "../../src/graph/index.js";
 import { constant, isFloat } from "../../src/graph/index.js";
-import type { RefValue } from "../../src/runtime/reference/index.js";
+import type { RefValue } from "../reference/index.js";
 import { NoGradientError, UnsupportedOpError } from "../../src/util/errors.js";
 import { Random } from "../../src/util/random.js";
 import type { OpCase } from "../cases/case.js";

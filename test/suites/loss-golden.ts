@@ -7,8 +7,8 @@ import { grad } from "../../src/autodiff/index.js";
 import type { DType, Tensor, TensorData } from "../../src/graph/index.js";
 import { constant, fromNumbers, input } from "../../src/graph/index.js";
 import { compile } from "../../src/runtime/index.js";
-import type { RefValue } from "../../src/runtime/reference/index.js";
-import { evaluateReference } from "../../src/runtime/reference/index.js";
+import type { RefValue } from "../reference/index.js";
+import { evaluateReference } from "../reference/index.js";
 
 export interface Stored {
   shape: number[];

@@ -30,8 +30,8 @@ import {
   tril,
   where,
 } from "../../src/ops/index.js";
-import type { RefValue } from "../../src/runtime/reference/index.js";
-import { evaluateReference } from "../../src/runtime/reference/index.js";
+import type { RefValue } from "../reference/index.js";
+import { evaluateReference } from "../reference/index.js";
 import { Random } from "../../src/util/random.js";
 
 export interface RandomGraph {

@@ -11,7 +11,7 @@ export const verb = defineVerb({
   engine: true,
   async run({ positionals: [path = ""], options, print, note }) {
     const { TrainedModel } = await import("../../tasks/trained-node.js");
-    const { splitRunPath } = await import("../../train/run-folder-node.js");
+    const { splitRunPath } = await import("../../run/run-folder-node.js");
     const { loadExamples } = await import("../../tasks/examples-node.js");
     const opened = await TrainedModel.open(path, { device: options.device, threads: options.threads });
     await using model = opened.model;

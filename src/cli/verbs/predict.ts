@@ -1,7 +1,7 @@
 /** @module `descent predict RUN INPUT…`. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import { checkWritable } from "../../train/run-folder-files-node.js";
+import { checkWritable } from "../../run/run-folder-files-node.js";
 import { ConfigError } from "../../util/errors.js";
 import { formatTable } from "../../util/text.js";
 import { number, flag, integer, text } from "../options.js";

@@ -1,7 +1,7 @@
 /** @module The page around a report: one file, nothing loaded from elsewhere, light and dark, and both languages in it. */
-import type { ChartOptions, Language } from "./charts.js";
-import { CHART_CSS, escapeXml } from "./charts.js";
-import { both } from "./report-words.js";
+import type { ChartOptions, Language } from "../charts/charts.js";
+import { CHART_CSS, escapeXml } from "../charts/charts.js";
+import { both } from "./words.js";
 
 const PAGE_CSS = `
 :root{color-scheme:light dark;--ink:#1b2129;--soft:#5b6672;--page:#f6f7f9;--card:#fff;--rule:#e3e6ea;--accent:#2563eb;--good:#0d8a5f;--bad:#c2410c}

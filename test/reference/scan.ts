@@ -1,9 +1,9 @@
 /**
  * @module Reference kernel: Scan, one step after another.
  */
-import type { Tensor } from "../../graph/index.js";
-import type { ScanAttributes } from "../../ops/index.js";
-import { traceBody } from "../../ops/index.js";
+import type { Tensor } from "../../src/graph/index.js";
+import type { ScanAttributes } from "../../src/ops/index.js";
+import { traceBody } from "../../src/ops/index.js";
 import type { Kernel, RefValue } from "./value.js";
 import { at, buildAt } from "./value.js";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
-import { TranslationMetric } from "./translation.js";
+import { TranslationMetric } from "./bleu.js";
 
 interface Case {
   readonly pairs: readonly (readonly [wanted: string, written: string])[];

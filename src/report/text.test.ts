@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { shadedText } from "./report-text.js";
+import { shadedText } from "./text.js";
 
 const plain = (html: string): string => html.replaceAll(/<[^>]+>/g, "");
 

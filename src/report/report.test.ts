@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkMarkup } from "./markup.test.util.js";
+import { checkMarkup } from "../charts/markup.test.util.js";
 import type { ReportData } from "./report.js";
 import { renderReport } from "./report.js";
-import { formatDuration, formatMetric, isFraction } from "./report-words.js";
+import { formatDuration, formatMetric, isFraction } from "./words.js";
 
 const summary: ReportData["summary"] = {
   task: "image-classification",

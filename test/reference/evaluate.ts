@@ -2,7 +2,7 @@
  * @module The reference interpreter: a slow, plain float64 evaluation of any graph, written from the ONNX specification
  * and independent of the table's lowerings and gradients. It is what the engine and the rules are tested against.
  */
-import type { AttributeValue, Attributes, Dim, Node, Tensor, TensorData } from "../../graph/index.js";
+import type { AttributeValue, Attributes, Dim, Node, Tensor, TensorData } from "../../src/graph/index.js";
 import {
   bindDim,
   formatShape,
@@ -13,11 +13,11 @@ import {
   reachableNodes,
   toFloat16Bits,
   toNumbers,
-} from "../../graph/index.js";
-import { opNamed } from "../../ops/index.js";
-import { ShapeError, UnsupportedOpError } from "../../util/errors.js";
+} from "../../src/graph/index.js";
+import { opNamed } from "../../src/ops/index.js";
+import { ShapeError, UnsupportedOpError } from "../../src/util/errors.js";
 import { attention } from "./attention.js";
-import { detection } from "./detection.js";
+import { detection } from "./non-max-suppression.js";
 import { elementwise } from "./elementwise.js";
 import { indexing } from "./indexing.js";
 import { linalg } from "./linalg.js";

@@ -1,10 +1,10 @@
 /** @module The examples of a report: what went in, what came out, what should have, and what the model looked at. */
-import type { Language } from "./charts.js";
-import { barChart, escapeXml } from "./charts.js";
-import type { PixelImage } from "./charts-image.js";
-import { attributionPng, imagePng, pngDataUrl } from "./charts-image.js";
-import { shadedText } from "./report-text.js";
-import { both, formatPercent } from "./report-words.js";
+import type { Language } from "../charts/charts.js";
+import { barChart, escapeXml } from "../charts/charts.js";
+import type { PixelImage } from "../charts/image.js";
+import { attributionPng, imagePng, pngDataUrl } from "../charts/image.js";
+import { shadedText } from "./text.js";
+import { both, formatPercent } from "./words.js";
 
 /** An input as a person would look at it. */
 export type ExampleInput =

@@ -1,8 +1,8 @@
 /** @module What a report is made of. */
-import type { Label, Language } from "./charts.js";
-import type { MetricsRecord } from "./metrics-log.js";
-import type { ReportExample } from "./report-examples.js";
-import type { RunSummary } from "./run-folder.js";
+import type { Label, Language } from "../charts/charts.js";
+import type { MetricsRecord } from "../run/metrics-log.js";
+import type { ReportExample } from "./examples.js";
+import type { RunSummary } from "../run/run-folder.js";
 
 /** All that a report shows; what is left out is not shown. */
 export interface ReportData {

@@ -1,5 +1,5 @@
 /** @module A text in a report, each token shaded by what it did to the answer. */
-import { escapeXml } from "./charts.js";
+import { escapeXml } from "../charts/charts.js";
 
 /** For the answer, and against it. */
 const [FOR, AGAINST] = ["234,88,12", "37,99,235"];

@@ -3,7 +3,7 @@
  * `run-folder-node.ts`.
  */
 import * as z from "zod";
-import type { Metrics } from "./trainer.js";
+import type { Metrics } from "../metrics/metric.js";
 
 /** Files at the top of a run folder. TensorBoard finds its own by "tfevents" in the name. */
 export const RUN_FILES = {

@@ -1,7 +1,7 @@
 /** @module The words of a report, in English and in Simplified Chinese: names of tasks and metrics, and how a value is written. */
 import { formatNumber } from "../util/text.js";
-import { escapeXml } from "./charts.js";
-import type { Label } from "./charts.js";
+import { escapeXml } from "../charts/charts.js";
+import type { Label } from "../charts/charts.js";
 
 /** Escaped markup of a label: both wordings, of which the page shows one. */
 export const both = (label: Label): string =>

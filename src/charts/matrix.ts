@@ -1,7 +1,7 @@
 /** @module The confusion matrix as a heat map. */
 import { formatInteger, truncateToWidth } from "../util/text.js";
-import type { ChartOptions } from "./charts-frame.js";
-import { escapeXml, inLanguage, lineFrom, short, spokenLanguage, svgLabel, svgRoot, textAt, textWidth } from "./charts-frame.js";
+import type { ChartOptions } from "./frame.js";
+import { escapeXml, inLanguage, lineFrom, short, spokenLanguage, svgLabel, svgRoot, textAt, textWidth } from "./frame.js";
 
 export interface ConfusionOptions extends ChartOptions {
   readonly labels: readonly string[];

@@ -1,8 +1,8 @@
 /**
  * @module Reference kernels: ops that pick and place by index, and random bits, which are a function of their index.
  */
-import { sizeOf } from "../../graph/index.js";
-import { mix32 } from "../../util/random.js";
+import { sizeOf } from "../../src/graph/index.js";
+import { mix32 } from "../../src/util/random.js";
 import type { Call, Kernel, RefValue } from "./value.js";
 import { at, build, buildAt, forEachIndex, forEachLine, offsetOf } from "./value.js";
 

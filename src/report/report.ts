@@ -3,15 +3,15 @@
  * that opens anywhere; from plain data to text, in Node and in the browser.
  */
 import { formatCount, formatInteger, formatNumber } from "../util/text.js";
-import type { Label, Point, Series } from "./charts.js";
-import { extent } from "./charts-frame.js";
-import { inLanguage, lineChart } from "./charts.js";
-import type { Split } from "./metrics-log.js";
-import type { ReportData } from "./report-data.js";
-import type { ExampleInput, ReportExample } from "./report-examples.js";
-import { exampleCards } from "./report-examples.js";
-import { card, chartStyle, heading, page, paragraph } from "./report-page.js";
-import { confusionSection, regressionSection } from "./report-results.js";
+import type { Label, Point, Series } from "../charts/charts.js";
+import { extent } from "../charts/frame.js";
+import { inLanguage, lineChart } from "../charts/charts.js";
+import type { Split } from "../run/metrics-log.js";
+import type { ReportData } from "./data.js";
+import type { ExampleInput, ReportExample } from "./examples.js";
+import { exampleCards } from "./examples.js";
+import { card, chartStyle, heading, page, paragraph } from "./page.js";
+import { confusionSection, regressionSection } from "./results.js";
 import {
   both,
   bothMarkup,
@@ -22,11 +22,11 @@ import {
   metricLabel,
   moreIsBetter,
   taskLabel,
-} from "./report-words.js";
-import type { RunSummary } from "./run-folder.js";
+} from "./words.js";
+import type { RunSummary } from "../run/run-folder.js";
 
-export type { ReportData } from "./report-data.js";
-export type { ExampleInput, ReportExample } from "./report-examples.js";
+export type { ReportData } from "./data.js";
+export type { ExampleInput, ReportExample } from "./examples.js";
 
 const SPLITS: readonly { readonly split: Split; readonly label: Label }[] = [
   { split: "train", label: { en: "training", zh: "训练集" } },

@@ -1,8 +1,8 @@
 /**
  * @module Reference kernels: ops that treat each element by itself.
  */
-import type { DType } from "../../graph/index.js";
-import { isFloat } from "../../graph/index.js";
+import type { DType } from "../../src/graph/index.js";
+import { isFloat } from "../../src/graph/index.js";
 import type { Call, Kernel, RefValue } from "./value.js";
 import { asElement, broadcastData, broadcastShape, build } from "./value.js";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inflateSync } from "node:zlib";
-import { extent, linearScale, logScale } from "./charts-frame.js";
-import type { PixelImage } from "./charts-image.js";
-import { attributionPng, imagePng, pngDataUrl } from "./charts-image.js";
+import { extent, linearScale, logScale } from "./frame.js";
+import type { PixelImage } from "./image.js";
+import { attributionPng, imagePng, pngDataUrl } from "./image.js";
 import { barChart, confusionChart, histogramChart, lineChart, scatterChart } from "./charts.js";
 import { checkMarkup } from "./markup.test.util.js";
 

@@ -2,7 +2,7 @@
  * @module Charts as SVG text: pure functions from numbers to a string, in Node and in the browser.
  */
 import { formatNumber } from "../util/text.js";
-import type { ChartOptions, Label, Scale } from "./charts-frame.js";
+import type { ChartOptions, Label, Scale } from "./frame.js";
 import {
   escapeXml,
   extent,
@@ -18,12 +18,12 @@ import {
   svgRoot,
   textAt,
   textWidth,
-} from "./charts-frame.js";
+} from "./frame.js";
 
-export type { ChartOptions, Label, Language } from "./charts-frame.js";
-export { CHART_CSS, escapeXml, inLanguage } from "./charts-frame.js";
-export { barChart, histogramChart, scatterChart } from "./charts-bars.js";
-export { confusionChart } from "./charts-matrix.js";
+export type { ChartOptions, Label, Language } from "./frame.js";
+export { CHART_CSS, escapeXml, inLanguage } from "./frame.js";
+export { barChart, histogramChart, scatterChart } from "./bars.js";
+export { confusionChart } from "./matrix.js";
 
 export type Point = readonly [x: number, y: number];
 

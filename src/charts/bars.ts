@@ -1,18 +1,7 @@
 /** @module Charts of amounts: horizontal bars (also left and right of zero), histograms, and predicted against true. */
 import { formatNumber } from "../util/text.js";
-import type { ChartOptions, Label } from "./charts-frame.js";
-import {
-  escapeXml,
-  extent,
-  labelWidth,
-  linearScale,
-  lineFrom,
-  short,
-  svgLabel,
-  svgRoot,
-  textAt,
-  textWidth,
-} from "./charts-frame.js";
+import type { ChartOptions, Label } from "./frame.js";
+import { escapeXml, extent, labelWidth, linearScale, lineFrom, short, svgLabel, svgRoot, textAt, textWidth } from "./frame.js";
 
 export interface BarChartOptions extends ChartOptions {
   /** Drawn in this order; values below zero go left, in another colour. */

@@ -1,9 +1,9 @@
 /**
  * @module Values and calls of the reference interpreter, and the few index loops that its kernels share.
  */
-import type { Attributes, DType, Node } from "../../graph/index.js";
-import { isFloat, sizeOf, stridesOf } from "../../graph/index.js";
-import { DescentError } from "../../util/errors.js";
+import type { Attributes, DType, Node } from "../../src/graph/index.js";
+import { isFloat, sizeOf, stridesOf } from "../../src/graph/index.js";
+import { DescentError } from "../../src/util/errors.js";
 
 /** Numbers as the interpreter holds them: always float64. Integers are exact to 2^53; truth values are 0 and 1. */
 export interface RefValue {

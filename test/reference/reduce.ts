@@ -1,7 +1,7 @@
 /**
  * @module Reference kernels: ops that fold axes, or look along one.
  */
-import type { DType } from "../../graph/index.js";
+import type { DType } from "../../src/graph/index.js";
 import type { Call, Kernel, RefValue } from "./value.js";
 import { asElement, build, forEachIndex, forEachLine, offsetOf } from "./value.js";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { input, symbol, tensor } from "../../graph/index.js";
-import { silu } from "../../ops/index.js";
+import { input, symbol, tensor } from "../../src/graph/index.js";
+import { silu } from "../../src/ops/index.js";
 import type { RefValue } from "./index.js";
 import { evaluateReference } from "./index.js";
 

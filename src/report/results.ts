@@ -1,10 +1,10 @@
 /** @module The parts of a report that show predictions against the truth: class by class, or number by number. */
 import { formatInteger } from "../util/text.js";
-import type { Language } from "./charts.js";
-import { confusionChart, histogramChart, scatterChart } from "./charts.js";
-import type { ReportData } from "./report-data.js";
-import { card, chartStyle, heading, paragraph } from "./report-page.js";
-import { both, formatPercent, metricLabel } from "./report-words.js";
+import type { Language } from "../charts/charts.js";
+import { confusionChart, histogramChart, scatterChart } from "../charts/charts.js";
+import type { ReportData } from "./data.js";
+import { card, chartStyle, heading, paragraph } from "./page.js";
+import { both, formatPercent, metricLabel } from "./words.js";
 
 /** The confusion matrix, and precision, recall and F1 of each class. */
 export function confusionSection(confusion: NonNullable<ReportData["confusion"]>, language: Language): string {
