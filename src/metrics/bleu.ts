@@ -57,7 +57,7 @@ const BETA = 2;
  *     BLEU = min(1, e^(1 − r/c)) · (p₁·p₂·p₃·p₄)^¼      chrF = 5·P·R / (4·P + R), P and R means over stretches of 1…6 characters
  *
  * Source: Papineni et al. 2002, Post 2018 (arXiv:1804.08771): 13a words, exponential smoothing; Popović 2015 (chrF2, no words).
- * Checked against: sacrebleu 2.6, 1e-6, translation.test.ts.
+ * Checked against: sacrebleu 2.6, 1e-6, bleu.test.ts.
  */
 export class TranslationMetric {
   readonly #words = noMatches(WORDS);
