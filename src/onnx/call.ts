@@ -4,6 +4,7 @@
 import type { AttributeValue, Dim, Tensor, TensorType } from "../graph/index.js";
 import { isStatic } from "../graph/index.js";
 import { DataError, UnsupportedOpError } from "../util/errors.js";
+import { own } from "../util/record.js";
 import { DEFAULTS } from "./defaults.js";
 import type { Reader } from "./fold.js";
 import type { Known } from "./known.js";
@@ -175,7 +176,7 @@ export class Call implements Reader {
   }
 
   #default(name: string): AttributeValue {
-    const value = DEFAULTS[this.node.opType]?.[name];
+    const value = own(own(DEFAULTS, this.node.opType) ?? {}, name);
     if (value === undefined) throw new DataError(`${this.where}: expected a value for ${name}, got none`);
     return value;
   }

@@ -6,6 +6,7 @@ import type { AttributeKind, TableOp } from "../ops/index.js";
 import * as ops from "../ops/index.js";
 import { emit } from "../ops/index.js";
 import { DataError } from "../util/errors.js";
+import { own } from "../util/record.js";
 import type { Call, Operand } from "./call.js";
 import { DEFAULTS, INPUT_COUNT } from "./defaults.js";
 import { dtypeOf } from "./numbers.js";
@@ -20,7 +21,7 @@ export const apply = (name: string, inputs: readonly (Tensor | null)[], attribut
   emit(ops.opNamed(name), inputs, attributes);
 
 function attributeOf(c: Call, name: string, kind: AttributeKind): GivenAttributes[string] {
-  const otherwise = DEFAULTS[c.node.opType]?.[name];
+  const otherwise = own(own(DEFAULTS, c.node.opType) ?? {}, name);
   const given = c.attribute(name);
   if (given === undefined && otherwise !== undefined) return otherwise;
   switch (kind) {
@@ -77,7 +78,7 @@ export function byTable(c: Call, op: TableOp): readonly Tensor[] {
     }
   }
   const inputs = c.inputs.flatMap((operand, i) => (slots.has(i) ? [] : [operand?.tensor() ?? null]));
-  const count = INPUT_COUNT[op.name];
+  const count = own(INPUT_COUNT, op.name);
   if (count === undefined) while (inputs.at(-1) === null) inputs.pop();
   else while (inputs.length < count) inputs.push(null);
   return emit(op, inputs, attributes);

@@ -3,6 +3,7 @@
  */
 import type { Dim, DType, Tensor } from "../graph/index.js";
 import { constant, dimSub, fromNumbers, sizeOf, staticDim } from "../graph/index.js";
+import { DataError } from "../util/errors.js";
 import * as ops from "../ops/index.js";
 import { range } from "../util/range.js";
 import type { Call, Operand } from "./call.js";
@@ -10,6 +11,13 @@ import { operandOf, operandOfKnown } from "./call.js";
 import { type Known, knownOf, shapeOf } from "./known.js";
 import { dtypeOf, numbersOfTensor } from "./numbers.js";
 import { type Conversion, apply } from "./conversion.js";
+
+/** Elements of a constant that is computed from a few bytes of the file: a longer range or a larger identity matrix is refused. */
+const MAX_COMPUTED = 2 ** 24;
+
+function expectFew(c: Call, count: number): void {
+  if (!(count <= MAX_COMPUTED)) c.unsupported(`a constant of ${count} elements (at most ${MAX_COMPUTED})`);
+}
 
 /** The value of a Constant node, in whichever attribute it stands. */
 function constantNode(c: Call): readonly Operand[] {
@@ -36,7 +44,8 @@ function constantOfShape(c: Call): readonly (Tensor | Operand)[] {
   const known: Known =
     value?.type === "tensor" ? knownOf(numbersOfTensor(value.value, c.where)) : { dtype: "float32", shape: [1], values: [0] };
   const shape = c.dims(0, "shape");
-  const element = known.values[0] as number;
+  const element = known.values[0];
+  if (typeof element !== "number") throw new DataError(`${c.where}: expected a value of one element, got none`);
   const size = shape.every((d): d is number => typeof d === "number") ? sizeOf(shape) : Infinity;
   if (size <= 256)
     return [operandOfKnown({ dtype: known.dtype, shape: shape as number[], values: new Array<number>(size).fill(element) })];
@@ -49,6 +58,7 @@ function rangeNode(c: Call): readonly Tensor[] {
   const { dtype } = c.operand(0);
   if (typeof start === "number" && typeof limit === "number" && typeof step === "number") {
     const count = Math.max(0, Math.ceil((limit - start) / step));
+    expectFew(c, count);
     return [
       constant(
         fromNumbers(
@@ -77,6 +87,7 @@ function oneHot(c: Call): readonly Tensor[] {
 function eyeLike(c: Call): readonly Tensor[] {
   const { shape, dtype } = c.operand(0);
   const [rows, columns] = shape.map((d) => staticDim(d, c.where)) as [number, number];
+  expectFew(c, rows * columns);
   const k = c.int("k", 0);
   const ones = Array.from({ length: rows * columns }, (_, i) => ((i % columns) - Math.floor(i / columns) === k ? 1 : 0));
   const to = c.attribute("dtype") === undefined ? dtype : dtypeOf(c.int("dtype"), c.where);

@@ -40,6 +40,7 @@ function split(c: Call): readonly Tensor[] {
   let sizes = c.list(1, "split");
   if (sizes === undefined) {
     const count = c.int("num_outputs", c.node.outputs.length);
+    if (!(count >= 1 && count <= 4096)) return c.unsupported(`a split into ${count}`);
     const length = staticDim(x.shape[axis], c.where);
     const each = Math.ceil(length / count);
     sizes = range(0, count).map((i) => Math.max(0, Math.min(each, length - i * each)));

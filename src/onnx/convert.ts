@@ -5,6 +5,7 @@
 import type { Tensor } from "../graph/index.js";
 import * as ops from "../ops/index.js";
 import { OPS } from "../ops/index.js";
+import { own } from "../util/record.js";
 import type { Call, Operand } from "./call.js";
 import { operandOf, operandOfKnown } from "./call.js";
 import { FIXED } from "./defaults.js";
@@ -96,7 +97,7 @@ function foldable(c: Call): readonly Known[] | undefined {
 /** The values of a node: computed at once where they can be, otherwise as nodes of the graph. */
 export function convert(c: Call): readonly Operand[] {
   const { opType, domain } = c.node;
-  for (const [name, expected] of Object.entries(FIXED[opType] ?? {})) {
+  for (const [name, expected] of Object.entries(own(FIXED, opType) ?? {})) {
     const given = c.attribute(name);
     if (given !== undefined && expected !== null && given.value !== expected)
       c.unsupported(`${name} ${String(given.value)} (only ${expected})`);

@@ -11,14 +11,18 @@ import type {
   ValueInfoProto,
 } from "./messages.js";
 import { ATTRIBUTE_TYPE } from "./messages.js";
+import { DataError } from "../util/errors.js";
 import type { WireField } from "./wire.js";
 import { readFields, readVarints, signed, text } from "./wire.js";
 
-const floatOf = (bytes: Uint8Array): number => new DataView(bytes.buffer, bytes.byteOffset, 4).getFloat32(0, true);
-
 function pushFloats(f: WireField, into: number[]): void {
-  for (let at = 0; at + 4 <= f.bytes.length; at += 4) into.push(floatOf(f.bytes.subarray(at)));
+  const bytes = f.floats(4);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at < bytes.length; at += 4) into.push(view.getFloat32(at, true));
 }
+
+/** Graphs in graphs: protobuf's own limit of 100 nested messages allows as many. */
+const MAX_NESTED_GRAPHS = 32;
 
 /** Bytes per element of the types whose values may stand in int32_data. */
 const INT32_DATA_BYTES: Readonly<Record<number, number>> = { 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 9: 1, 10: 2, 16: 2 };
@@ -31,7 +35,7 @@ function readTensor(bytes: Uint8Array, where: string): TensorProto {
   for (const f of readFields(bytes, where)) {
     if (f.field === 1) readVarints(f, tensor.dims, where);
     else if (f.field === 2) tensor.dataType = Number(f.varint);
-    else if (f.field === 4 || f.field === 10) pieces.push(f.bytes);
+    else if (f.field === 4 || f.field === 10) pieces.push(f.floats(f.field === 4 ? 4 : 8));
     else if (f.field === 5 || f.field === 7 || f.field === 11) {
       readVarints(f, ints, where);
       width = f.field === 5 ? 4 : 8;
@@ -72,7 +76,7 @@ function packInts(values: readonly number[], width: number): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
-function readAttribute(bytes: Uint8Array, where: string): AttributeProto {
+function readAttribute(bytes: Uint8Array, where: string, depth = 0): AttributeProto {
   let name = "";
   let type = 0;
   let float = 0;
@@ -86,11 +90,11 @@ function readAttribute(bytes: Uint8Array, where: string): AttributeProto {
   const strings: string[] = [];
   for (const f of readFields(bytes, where)) {
     if (f.field === 1) name = text(f.bytes);
-    else if (f.field === 2) float = floatOf(f.bytes);
+    else if (f.field === 2) float = f.float;
     else if (f.field === 3) int = signed(f.varint);
     else if (f.field === 4) string = text(f.bytes);
     else if (f.field === 5) tensor = readTensor(f.bytes, where);
-    else if (f.field === 6) graph = readGraph(f.bytes, where);
+    else if (f.field === 6) graph = readGraph(f.bytes, where, depth + 1);
     else if (f.field === 7) pushFloats(f, floats);
     else if (f.field === 8) readVarints(f, ints, where);
     else if (f.field === 9) strings.push(text(f.bytes));
@@ -108,14 +112,14 @@ function readAttribute(bytes: Uint8Array, where: string): AttributeProto {
   return { name, type: "ints", value: ints };
 }
 
-function readNode(bytes: Uint8Array, where: string): NodeProto {
+function readNode(bytes: Uint8Array, where: string, depth = 0): NodeProto {
   const node: NodeProto = { name: "", opType: "", domain: "", inputs: [], outputs: [], attributes: [] };
   for (const f of readFields(bytes, where)) {
     if (f.field === 1) node.inputs.push(text(f.bytes));
     else if (f.field === 2) node.outputs.push(text(f.bytes));
     else if (f.field === 3) node.name = text(f.bytes);
     else if (f.field === 4) node.opType = text(f.bytes);
-    else if (f.field === 5) node.attributes.push(readAttribute(f.bytes, where));
+    else if (f.field === 5) node.attributes.push(readAttribute(f.bytes, where, depth));
     else if (f.field === 7) node.domain = text(f.bytes);
   }
   if (node.domain === "ai.onnx") node.domain = "";
@@ -147,10 +151,12 @@ function readDim(bytes: Uint8Array, where: string): number | string | null {
   return dim;
 }
 
-function readGraph(bytes: Uint8Array, where: string): GraphProto {
+function readGraph(bytes: Uint8Array, where: string, depth = 0): GraphProto {
+  if (depth > MAX_NESTED_GRAPHS)
+    throw new DataError(`${where}: expected at most ${MAX_NESTED_GRAPHS} graphs inside one another, got more`);
   const graph: GraphProto = { name: "", nodes: [], initializers: [], inputs: [], outputs: [] };
   for (const f of readFields(bytes, where)) {
-    if (f.field === 1) graph.nodes.push(readNode(f.bytes, where));
+    if (f.field === 1) graph.nodes.push(readNode(f.bytes, where, depth));
     else if (f.field === 2) graph.name = text(f.bytes);
     else if (f.field === 5) graph.initializers.push(readTensor(f.bytes, where));
     else if (f.field === 11) graph.inputs.push(readValueInfo(f.bytes, where));

@@ -16,6 +16,7 @@ import {
   stridesOf,
 } from "../graph/index.js";
 import { sliceRange } from "../ops/index.js";
+import { own } from "../util/record.js";
 import { at, build, elementOf, indices, isFoldable, type Known, type Maybe, numbersOf } from "./known.js";
 
 /** A node's attributes, as a fold reads them. */
@@ -275,9 +276,9 @@ export function fold(op: string, inputs: readonly Known[], reader: Reader): Know
 function folded(op: string, inputs: readonly Known[], reader: Reader): Known | undefined {
   if (inputs.length === 0 || !inputs.every(isFoldable)) return undefined;
   const [first] = inputs as [Known];
-  const unary = UNARY[op];
+  const unary = own(UNARY, op);
   if (unary !== undefined) return build(TRUTHS.has(op) ? "bool" : first.dtype, first.shape, (i) => unary(at(first, i)));
-  const binary = BINARY[op];
+  const binary = own(BINARY, op);
   if (binary !== undefined) {
     // Max and Min take any number of operands.
     const shape = broadcast(inputs);
@@ -288,5 +289,5 @@ function folded(op: string, inputs: readonly Known[], reader: Reader): Known | u
       return value;
     });
   }
-  return FOLDS[op]?.(inputs, reader);
+  return own(FOLDS, op)?.(inputs, reader);
 }

@@ -5,13 +5,14 @@
 import type { Dim, Shape, Tensor, TensorData } from "../graph/index.js";
 import { constant, dimAdd, Graph, input, isFloat, Parameter, symbol, SymbolicDim, toNumbers, withScope } from "../graph/index.js";
 import { DataError, DescentError, DTypeError, ShapeError, UnsupportedOpError } from "../util/errors.js";
+import { own } from "../util/record.js";
 import type { Operand } from "./call.js";
 import { Call, operandOf } from "./call.js";
 import { conversionOf, convert } from "./convert.js";
 import { decodeModel } from "./decode.js";
-import { bodyOf, calledBy, type Functions, functionsOf } from "./functions.js";
+import { bodyOf, calledBy, checkExpansion, type Functions, functionsOf } from "./functions.js";
 import { type Known, knownOf } from "./known.js";
-import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./messages.js";
+import type { FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./messages.js";
 import type { ExternalData } from "./numbers.js";
 import { dtypeOf, numbersOfTensor } from "./numbers.js";
 
@@ -75,9 +76,6 @@ interface Context {
   readonly scope: string;
 }
 
-/** Functions that call functions: deeper than this is a cycle. */
-const MAX_DEPTH = 64;
-
 class Importer {
   readonly #model: ModelProto;
   readonly #where: string;
@@ -97,6 +95,7 @@ class Importer {
 
   run(): ImportedModel {
     const { graph, opsets, metadata } = this.#model;
+    checkExpansion(graph.nodes, this.#functions, this.#where);
     this.#refuseUnsupported(graph.nodes);
     const values: Values = new Map();
     const inputs = new Map<string, Tensor>();
@@ -109,7 +108,7 @@ class Importer {
       for (const d of tensor.shape) if (typeof d !== "number") for (const name of d.terms.keys()) this.#free.add(name);
       values.set(info.name, operandOf(tensor));
     }
-    this.#nodes(graph.nodes, { values, opsets, scope: "" }, 0);
+    this.#nodes(graph.nodes, { values, opsets, scope: "" });
     const outputs = new Map<string, Tensor>();
     for (const { name } of graph.outputs) {
       const value = values.get(name);
@@ -173,7 +172,7 @@ class Importer {
     const { bindings = {}, shapes = {} } = this.#options;
     const place = `${this.#where}: input "${info.name}"`;
     const dtype = dtypeOf(info.elementType, place);
-    const given = shapes[info.name];
+    const given = own(shapes, info.name);
     if (given === undefined && info.shape === undefined)
       throw new DataError(`${place}: expected a shape, got none in the file; give it as shapes: { "${info.name}": [...] }`);
     const shape =
@@ -190,19 +189,19 @@ class Importer {
   /** One error for all ops that cannot be read, before any is. */
   #refuseUnsupported(nodes: readonly NodeProto[]): void {
     const found = new Map<string, string[]>();
-    const visit = (list: readonly NodeProto[], depth: number): void => {
+    const visited = new Set<FunctionProto>();
+    const visit = (list: readonly NodeProto[]): void => {
       for (const node of list) {
         const called = calledBy(node, this.#functions);
         if (called !== undefined) {
-          if (depth > MAX_DEPTH) throw new DataError(`${this.#where}: function ${called.name} calls itself`);
-          visit(called.nodes, depth + 1);
+          if (!visited.has(called)) visit(visited.add(called) && called.nodes);
         } else if (conversionOf(node.domain, node.opType) === undefined) {
           const name = node.domain === "" ? node.opType : `${node.domain}.${node.opType}`;
           found.set(name, [...(found.get(name) ?? []), node.name === "" ? (node.outputs[0] ?? "") : node.name]);
         }
       }
     };
-    visit(nodes, 0);
+    visit(nodes);
     if (found.size === 0) return;
     const list = [...found].map(([op, names]) => {
       const shown = names.slice(0, 3).join(", ");
@@ -213,10 +212,10 @@ class Importer {
     );
   }
 
-  #nodes(nodes: readonly NodeProto[], context: Context, depth: number): void {
+  #nodes(nodes: readonly NodeProto[], context: Context): void {
     for (const node of nodes) {
       const scope = joined(context.scope, scopeOf(node.name));
-      const outputs = withScope(scope, () => this.#node(node, context, depth));
+      const outputs = withScope(scope, () => this.#node(node, context));
       node.outputs.forEach((name, i) => {
         const value = outputs[i];
         if (name !== "" && value !== undefined) context.values.set(name, value);
@@ -224,15 +223,10 @@ class Importer {
     }
   }
 
-  #node(node: NodeProto, context: Context, depth: number): readonly Operand[] {
+  #node(node: NodeProto, context: Context): readonly Operand[] {
     const name = node.name === "" ? (node.outputs[0] ?? "") : node.name;
     const where = `${this.#where}: node "${name}" (${node.opType})`;
-    const inputs = node.inputs.map((given) => {
-      if (given === "") return null;
-      const value = context.values.get(given);
-      if (value === undefined) throw new DataError(`${where}: expected a value named "${given}" before it, got none`);
-      return value;
-    });
+    const inputs = node.inputs.map((formal) => (formal === "" ? null : given(context.values, formal, where)));
     const called = calledBy(node, this.#functions);
     try {
       if (called !== undefined) {
@@ -246,14 +240,13 @@ class Importer {
         this.#nodes(
           bodyOf(called, node).map((n) => withoutMissing(n, called.inputs, values)),
           { values, opsets, scope },
-          depth + 1,
         );
-        return called.outputs.map((out) => values.get(out) as Operand);
+        return called.outputs.map((out) => given(values, out, where));
       }
-      const inline = (branch: GraphProto, given?: ReadonlyMap<string, Operand>): readonly Operand[] => {
-        const values: Values = new Map(given ?? this.#visible(branch, context));
-        this.#nodes(branch.nodes, { ...context, values }, depth);
-        return branch.outputs.map((out) => values.get(out.name) as Operand);
+      const inline = (branch: GraphProto, around?: ReadonlyMap<string, Operand>): readonly Operand[] => {
+        const values: Values = new Map(around ?? this.#visible(branch, context));
+        this.#nodes(branch.nodes, { ...context, values });
+        return branch.outputs.map((out) => given(values, out.name, where));
       };
       const visible = (branch: GraphProto): ReadonlyMap<string, Operand> => this.#visible(branch, context);
       const opset = context.opsets.get(node.domain) ?? context.opsets.get("") ?? 1;
@@ -275,12 +268,19 @@ class Importer {
     for (const tensor of branch.initializers) {
       // A branch's names are its own: a weight's must not meet one of the same name elsewhere.
       const taken = this.#model.graph.initializers.some((t) => t.name === tensor.name);
-      const own = taken ? { ...tensor, name: `${tensor.name}.${this.#unnamed++}` } : tensor;
-      values.set(tensor.name, this.#initializer(own));
-      this.#model.graph.initializers.push(own);
+      const renamed = taken ? { ...tensor, name: `${tensor.name}.${this.#unnamed++}` } : tensor;
+      values.set(tensor.name, this.#initializer(renamed));
+      this.#model.graph.initializers.push(renamed);
     }
     return values;
   }
+}
+
+/** The value of a name; DataError where no node before gives it. */
+function given(values: ReadonlyMap<string, Operand>, name: string, where: string): Operand {
+  const value = values.get(name);
+  if (value === undefined) throw new DataError(`${where}: expected a value named "${name}" before it, got none`);
+  return value;
 }
 
 /** Scalars, and integers up to this many, take part in the computation of shapes. */
@@ -313,12 +313,12 @@ const joined = (outer: string, inner: string): string => (outer === "" || inner 
 
 /** A free dimension by its name, which may be linear in others (`T + P`, `2*N`), with numbers for what is bound. */
 function bound(name: string, bindings: Readonly<Record<string, number>>): Dim {
-  const own = bindings[name];
-  if (own !== undefined) return own;
+  const whole = own(bindings, name);
+  if (whole !== undefined) return whole;
   const terms = name.split("+").map((term) => /^\s*(?:(\d+)\s*[*·]\s*)?([A-Za-z_][\w.]*|\d+)\s*$/.exec(term));
   if (terms.some((term) => term === null)) return symbol(name);
   return (terms as RegExpExecArray[]).reduce<Dim>((sum, [, factor = "1", base = ""]) => {
-    const value = /^\d/.test(base) ? Number(base) : bindings[base];
+    const value = /^\d/.test(base) ? Number(base) : own(bindings, base);
     const dim = value === undefined ? new SymbolicDim(new Map([[base, Number(factor)]]), 0) : value * Number(factor);
     return dimAdd(sum, dim);
   }, 0);

@@ -103,11 +103,59 @@ export class WireWriter {
   }
 }
 
-/** One field as it stands in a message: a varint, 4 or 8 raw bytes, or a length-delimited piece. */
-export interface WireField {
+/** Wire types: a varint, 8 bytes, a length-delimited piece, 4 bytes. */
+const VARINT = 0;
+const FIXED64 = 1;
+const PIECE = 2;
+const FIXED32 = 5;
+
+/** One field as it stands in a message. Reading it as another wire type than its own is a DataError. */
+export class WireField {
   readonly field: number;
-  readonly varint: bigint;
-  readonly bytes: Uint8Array;
+  readonly #type: number;
+  readonly #varint: bigint;
+  readonly #bytes: Uint8Array;
+  readonly #where: string;
+
+  constructor(field: number, type: number, varint: bigint, bytes: Uint8Array, where: string) {
+    this.field = field;
+    this.#type = type;
+    this.#varint = varint;
+    this.#bytes = bytes;
+    this.#where = where;
+  }
+
+  #refuse(expected: string): never {
+    throw new DataError(`${this.#where}: expected ${expected} in field ${this.field}, got wire type ${this.#type}`);
+  }
+
+  /** An unsigned number. */
+  get varint(): bigint {
+    return this.#type === VARINT ? this.#varint : this.#refuse("a number");
+  }
+
+  /** A string, bytes, a message or a packed list. */
+  get bytes(): Uint8Array {
+    return this.#type === PIECE ? this.#bytes : this.#refuse("text, bytes or a message");
+  }
+
+  get isVarint(): boolean {
+    return this.#type === VARINT;
+  }
+
+  get float(): number {
+    if (this.#type !== FIXED32) return this.#refuse("a 32-bit float");
+    return new DataView(this.#bytes.buffer, this.#bytes.byteOffset, 4).getFloat32(0, true);
+  }
+
+  /** The bytes of floats of `width` bytes, packed or a single one. */
+  floats(width: 4 | 8): Uint8Array {
+    const single = width === 4 ? FIXED32 : FIXED64;
+    if (this.#type !== single && this.#type !== PIECE) return this.#refuse(`${width * 8}-bit floats`);
+    if (this.#bytes.length % width !== 0)
+      throw new DataError(`${this.#where}: expected a whole list of ${width * 8}-bit floats, got ${this.#bytes.length} bytes`);
+    return this.#bytes;
+  }
 }
 
 /** Reads the fields of a message one after another; DataError where the bytes end early or make no sense. */
@@ -135,10 +183,10 @@ export function* readFields(bytes: Uint8Array, where: string): Generator<WireFie
     const key = Number(varint());
     const field = Math.floor(key / 8);
     const type = key % 8;
-    if (type === 0) yield { field, varint: varint(), bytes: none };
-    else if (type === 1) yield { field, varint: 0n, bytes: take(8) };
-    else if (type === 2) yield { field, varint: 0n, bytes: take(Number(varint())) };
-    else if (type === 5) yield { field, varint: 0n, bytes: take(4) };
+    if (type === VARINT) yield new WireField(field, type, varint(), none, where);
+    else if (type === FIXED64) yield new WireField(field, type, 0n, take(8), where);
+    else if (type === PIECE) yield new WireField(field, type, 0n, take(Number(varint())), where);
+    else if (type === FIXED32) yield new WireField(field, type, 0n, take(4), where);
     else throw new DataError(`${where}: expected a protocol buffer, got wire type ${type} at byte ${at}`);
   }
 }
@@ -149,7 +197,7 @@ export const text = (bytes: Uint8Array): string => decoder.decode(bytes);
 
 /** Repeated varints, packed or one by one, appended to `into`. */
 export function readVarints(f: WireField, into: number[], where: string): void {
-  if (f.bytes.length === 0) {
+  if (f.isVarint) {
     into.push(signed(f.varint));
     return;
   }
@@ -158,8 +206,10 @@ export function readVarints(f: WireField, into: number[], where: string): void {
   let shift = 0n;
   for (const byte of f.bytes) {
     value |= BigInt(byte & 0x7f) << shift;
-    if (byte >= 0x80) shift += 7n;
-    else {
+    if (byte >= 0x80) {
+      shift += 7n;
+      if (shift >= 70n) throw new DataError(`${where}: expected a list of numbers, got one of more than 64 bits`);
+    } else {
       into.push(signed(value));
       value = 0n;
       shift = 0n;

@@ -1,0 +1,13 @@
+/**
+ * @module Records whose keys somebody else chose. `constructor`, `toString` and `__proto__` are names like any other: a name that a
+ * record hasn't got is not taken from what every object has, and one that it gets is its own.
+ */
+
+/** The record's own value under a name; undefined where it has none. */
+export const own = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
+  Object.hasOwn(record, name) ? record[name] : undefined;
+
+/** Sets a value under any name, `__proto__` too. */
+export function setOwn<T>(record: Record<string, T>, name: string, value: T): void {
+  Object.defineProperty(record, name, { value, writable: true, enumerable: true, configurable: true });
+}
