@@ -14,7 +14,7 @@ import sharp from "sharp";
 import { DataLoader, loadData, WorkerFetcher } from "../src/data/node.js";
 import type { Batch } from "../src/data/node.js";
 import { TrainingState, trainingStep } from "../src/train/index.js";
-import { makeOptimizer } from "../src/tasks/optimizer.js";
+import { makeOptimizer } from "../src/tasks/training/optimizer.js";
 import { modelNamed, taskNamed } from "../src/tasks/table.js";
 import type { TaskContext, TaskInfo } from "../src/tasks/task.js";
 import { Random } from "../src/util/random.js";

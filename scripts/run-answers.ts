@@ -4,8 +4,8 @@
  */
 import { saveSafetensors } from "../src/data/node.js";
 import type { TensorData } from "../src/graph/index.js";
-import { readInputs } from "../src/tasks/examples-node.js";
-import { TrainedModel } from "../src/tasks/trained-node.js";
+import { readInputs } from "../src/tasks/use/examples-node.js";
+import { TrainedModel } from "../src/tasks/use/trained-node.js";
 
 const [run, out, ...inputs] = process.argv.slice(2);
 if (run === undefined || out === undefined || inputs.length === 0) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** @module The command `descent`. */
 import { areTooLong, givenArguments, runWithArgumentsInFile } from "./long-arguments-node.js";
-import { runCommandLine } from "./run.js";
+import { runCommandLine } from "./command.js";
 import { VERBS } from "./verbs.js";
 
 // A reader that has seen enough (`descent … | head`) is no failure.

@@ -3,5 +3,5 @@
  */
 export * from "./task.js";
 export * from "./table.js";
-export { imageClassification } from "./image-classification.js";
-export { tabularClassification, tabularRegression } from "./tabular.js";
+export { imageClassification } from "./images/image-classification/image-classification.js";
+export { tabularClassification, tabularRegression } from "./tables/tabular.js";

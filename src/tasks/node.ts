@@ -2,9 +2,9 @@
  * @module The part of `tasks` that needs Node: a training in a run folder, a trained model in use. Re-exports the rest.
  */
 export * from "./index.js";
-export * from "./plan-node.js";
-export * from "./train-task-node.js";
-export * from "./trained-node.js";
-export * from "./examples-node.js";
+export * from "./training/setup-node.js";
+export * from "./training/train-task-node.js";
+export * from "./use/trained-node.js";
+export * from "./use/examples-node.js";
 export * from "./task-node.js";
 export * from "./table-node.js";

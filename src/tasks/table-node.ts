@@ -2,16 +2,16 @@
  * @module The Node side of every task, by name.
  */
 import { ConfigError } from "../util/errors.js";
-import { imageClassificationNode } from "./image-classification-node.js";
-import { imageGenerationNode } from "./image-generation-node.js";
-import { imageRecognitionNode } from "./image-recognition-node.js";
-import { languageModelingNode } from "./language-modeling-node.js";
-import { objectDetectionNode } from "./object-detection-node.js";
-import { semanticRolesNode } from "./semantic-roles-node.js";
-import { sequenceToSequenceNode } from "./sequence-to-sequence-node.js";
-import { tokenClassificationNode } from "./token-classification-node.js";
-import { tabularNode } from "./tabular-node.js";
-import { textClassificationNode } from "./text-classification-node.js";
+import { imageClassificationNode } from "./images/image-classification/image-classification-node.js";
+import { imageGenerationNode } from "./images/image-generation/image-generation-node.js";
+import { imageRecognitionNode } from "./images/image-recognition/image-recognition-node.js";
+import { languageModelingNode } from "./texts/language-modeling/language-modeling-node.js";
+import { objectDetectionNode } from "./images/object-detection/object-detection-node.js";
+import { semanticRolesNode } from "./texts/semantic-roles/semantic-roles-node.js";
+import { sequenceToSequenceNode } from "./texts/sequence-to-sequence/sequence-to-sequence-node.js";
+import { tokenClassificationNode } from "./texts/token-classification/token-classification-node.js";
+import { tabularNode } from "./tables/tabular-node.js";
+import { textClassificationNode } from "./texts/text-classification/text-classification-node.js";
 import type { NodeTask } from "./task-node.js";
 
 const NODE_TASKS: ReadonlyMap<string, NodeTask> = new Map([

@@ -3,16 +3,16 @@
  */
 import { ConfigError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
-import { imageClassification } from "./image-classification.js";
-import { imageGeneration } from "./image-generation.js";
-import { imageRecognition } from "./image-recognition.js";
-import { languageModeling } from "./language-modeling.js";
-import { objectDetection } from "./object-detection.js";
-import { semanticRoles } from "./semantic-roles.js";
-import { sequenceToSequence } from "./sequence-to-sequence.js";
-import { tabularClassification, tabularRegression } from "./tabular.js";
-import { tokenClassification } from "./token-classification.js";
-import { textClassification } from "./text-classification.js";
+import { imageClassification } from "./images/image-classification/image-classification.js";
+import { imageGeneration } from "./images/image-generation/image-generation.js";
+import { imageRecognition } from "./images/image-recognition/image-recognition.js";
+import { languageModeling } from "./texts/language-modeling/language-modeling.js";
+import { objectDetection } from "./images/object-detection/object-detection.js";
+import { semanticRoles } from "./texts/semantic-roles/semantic-roles.js";
+import { sequenceToSequence } from "./texts/sequence-to-sequence/sequence-to-sequence.js";
+import { tabularClassification, tabularRegression } from "./tables/tabular.js";
+import { tokenClassification } from "./texts/token-classification/token-classification.js";
+import { textClassification } from "./texts/text-classification/text-classification.js";
 import type { AnyTask, ModelChoice, TaskInfo } from "./task.js";
 
 export const TASKS: readonly AnyTask[] = [

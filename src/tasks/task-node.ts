@@ -10,7 +10,7 @@ import type { ReportData } from "../report/report.js";
 import type { RunConfig, RunSummary } from "../run/run-folder.js";
 import type { RunWriter } from "../run/run-folder-node.js";
 import type { Answer, Measurement, Prepared, TaskInfo, TaskOptions } from "./task.js";
-import type { TrainedModel } from "./trained-node.js";
+import type { TrainedModel } from "./use/trained-node.js";
 
 /** One input for each row or file, and how to name it in the answer. */
 export interface NamedInputs {

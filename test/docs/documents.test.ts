@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { parseOptions } from "../../src/cli/options.js";
-import { GLOBAL_OPTIONS } from "../../src/cli/run.js";
+import { GLOBAL_OPTIONS } from "../../src/cli/command.js";
 import { VERBS } from "../../src/cli/verbs.js";
 import { TASKS } from "../../src/tasks/table.js";
 import type { Block } from "./markdown.js";

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import sharp from "sharp";
-import { trainTask } from "../../src/tasks/train-task-node.js";
+import { trainTask } from "../../src/tasks/training/train-task-node.js";
 import { Random } from "../../src/util/random.js";
 import { writeVoc } from "../../src/vision/annotations/index.js";
 import { lastStep, scratchFolder, succeeds, traceOf } from "./command.js";

@@ -6,8 +6,8 @@ import { Dataset } from "../../src/data/node.js";
 import { Transformer } from "../../src/models/index.js";
 import { importOnnx } from "../../src/onnx/index.js";
 import { adamW } from "../../src/optim/index.js";
-import { sequenceToSequence, type SequenceInfo } from "../../src/tasks/sequence-to-sequence.js";
-import { learnTokenizer } from "../../src/tasks/texts.js";
+import { sequenceToSequence, type SequenceInfo } from "../../src/tasks/texts/sequence-to-sequence/sequence-to-sequence.js";
+import { learnTokenizer } from "../../src/tasks/texts/texts.js";
 import { initialNumbers, loadPretrained, savePretrained, trainingStep } from "../../src/train/node.js";
 import { run, scratchFolder } from "./command.js";
 

@@ -9,9 +9,9 @@ import { test } from "node:test";
 import { toNumbers } from "../../src/graph/index.js";
 import { importOnnx } from "../../src/onnx/index.js";
 import { platformRuntime } from "../../src/runtime/index.js";
-import type { TaggingInfo } from "../../src/tasks/tagging.js";
-import { taggedRows } from "../../src/tasks/tagging.js";
-import { taggedText } from "../../src/tasks/entity-rows.js";
+import type { TaggingInfo } from "../../src/tasks/texts/tagging.js";
+import { taggedRows } from "../../src/tasks/texts/tagging.js";
+import { taggedText } from "../../src/tasks/texts/token-classification/entity-rows.js";
 import { run, scratchFolder } from "./command.js";
 import { conll, facts } from "./people.js";
 

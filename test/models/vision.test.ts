@@ -19,7 +19,7 @@ import { lowerGraph, resolveMode } from "../../src/ops/index.js";
 import { adam, sgd } from "../../src/optim/index.js";
 import { compile } from "../../src/runtime/index.js";
 import { evaluateReference } from "../reference/index.js";
-import { addAuxiliaryLosses, outputsWithAuxiliary } from "../../src/tasks/auxiliary.js";
+import { addAuxiliaryLosses, outputsWithAuxiliary } from "../../src/tasks/images/image-classification/auxiliary.js";
 import { randomInputs, TrainingState, trainingStep } from "../../src/train/index.js";
 
 interface Numbers {

@@ -14,7 +14,7 @@ export const verb = defineVerb({
   examples: ["descent demo"],
   engine: true,
   async run({ options, signal, note, progress, print, command }) {
-    const { trainTask } = await import("../../tasks/train-task-node.js");
+    const { trainTask } = await import("../../tasks/training/train-task-node.js");
     note("1,797 handwritten digits of 8×8 pixels (UCI, CC BY 4.0): a network learns to read them.");
     const result = await trainTask(
       { task: "image-classification", data: "digits", model: "mlp", seed: options.seed, lang: options.lang },

@@ -30,9 +30,9 @@ export const verb = defineVerb({
   async run({ positionals: [run = "", ...inputs], options, print, note }) {
     if (options.name !== undefined && inputs.length === 0)
       throw new ConfigError(`enroll: expected images for --name ${options.name}, got none`);
-    const { TrainedModel } = await import("../../tasks/trained-node.js");
-    const galleries = await import("../../tasks/gallery-node.js");
-    const { imagesToEnroll, embeddingsOf } = await import("../../tasks/enroll-node.js");
+    const { TrainedModel } = await import("../../tasks/use/trained-node.js");
+    const galleries = await import("../../tasks/images/image-recognition/gallery-node.js");
+    const { imagesToEnroll, embeddingsOf } = await import("../../tasks/use/enroll-node.js");
     const opened = await TrainedModel.open(run, { device: options.device, threads: options.threads });
     await using model = opened.model;
     if (model.task.name !== "image-recognition")

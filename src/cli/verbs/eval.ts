@@ -10,9 +10,9 @@ export const verb = defineVerb({
   examples: ["descent eval runs/fashion", "descent eval runs/houses --data new-houses.csv"],
   engine: true,
   async run({ positionals: [path = ""], options, print, note }) {
-    const { TrainedModel } = await import("../../tasks/trained-node.js");
+    const { TrainedModel } = await import("../../tasks/use/trained-node.js");
     const { splitRunPath } = await import("../../run/run-folder-node.js");
-    const { loadExamples } = await import("../../tasks/examples-node.js");
+    const { loadExamples } = await import("../../tasks/use/examples-node.js");
     const opened = await TrainedModel.open(path, { device: options.device, threads: options.threads });
     await using model = opened.model;
     const trainedOn = opened.config.options["data"];
@@ -35,7 +35,7 @@ export const verb = defineVerb({
       throw new ConfigError(`eval ${path}: expected a task that compares with a truth, got ${model.task.name}`);
     const { run } = splitRunPath(path);
     const metrics = { ...measurement?.result(), ...(await measure?.({ model, run, examples, measurement })) };
-    const { textCount } = await import("../../tasks/windows.js");
+    const { textCount } = await import("../../tasks/shared/windows.js");
     const count = textCount(examples);
     print(metricsTable({ [`${count} examples`]: metrics }));
     return { run: path, data, examples: count, metrics };

@@ -66,7 +66,7 @@ export const verb = defineVerb({
       throw new ConfigError(
         `--beams: expected no drawing of tokens beside it, got --${drawing}`.replace(/[A-Z]/, (c) => `-${c.toLowerCase()}`),
       );
-    const { Writer } = await import("../../tasks/writer-node.js");
+    const { Writer } = await import("../../tasks/use/writer-node.js");
     await using writer = await Writer.open(path, { device: options.device, threads: options.threads });
     const asked = options.chat
       ? writer.conversation(await readMessages(given, options.system), { where: path })

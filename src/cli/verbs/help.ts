@@ -2,7 +2,7 @@
 import { ConfigError } from "../../util/errors.js";
 import { unknownName } from "../../util/nearest.js";
 import { overallHelp, verbHelp } from "../help.js";
-import { GLOBAL_OPTIONS } from "../run.js";
+import { GLOBAL_OPTIONS } from "../command.js";
 import { defineVerb } from "../verb.js";
 
 export const verb = defineVerb({

@@ -62,8 +62,8 @@ export const verb = defineVerb({
     if (options.out !== undefined && format === undefined)
       throw new ConfigError(`--out: expected a .csv or .jsonl file, got ${options.out}`);
     if (options.out !== undefined) checkWritable(dirname(options.out), `--out ${options.out}`);
-    const { TrainedModel } = await import("../../tasks/trained-node.js");
-    const { readInputs } = await import("../../tasks/examples-node.js");
+    const { TrainedModel } = await import("../../tasks/use/trained-node.js");
+    const { readInputs } = await import("../../tasks/use/examples-node.js");
     const opened = await TrainedModel.open(path, { device: options.device, threads: options.threads });
     await using model = opened.model;
     const { nodeTaskNamed } = await import("../../tasks/table-node.js");

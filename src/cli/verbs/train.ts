@@ -4,7 +4,7 @@ import { formatCount, formatInteger, formatTable } from "../../util/text.js";
 import { checkTrainingOptions, dataOptions, taskOptions, trainingOptions } from "../training-options.js";
 import { configOf } from "../options.js";
 import type { AnyTask } from "../../tasks/task.js";
-import type { TrainTaskOptions } from "../../tasks/plan-node.js";
+import type { TrainTaskOptions } from "../../tasks/training/setup-node.js";
 import { input } from "../../graph/index.js";
 import { defineVerb } from "../verb.js";
 
@@ -66,7 +66,7 @@ export const verb = defineVerb({
       if (options.data === undefined)
         throw new ConfigError(`train ${task}: expected --data, got none; give a known name, a file, a folder or a query`);
     }
-    const { trainTask } = await import("../../tasks/train-task-node.js");
+    const { trainTask } = await import("../../tasks/training/train-task-node.js");
     const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[:T]/g, "-");
     const out = options.out ?? `runs/${task}-${options.model ?? "default"}-${stamp}`;
     const { resume } = options;

@@ -1,6 +1,6 @@
 /** @module `descent version`. */
 import { createRequire } from "node:module";
-import { descentVersion } from "../../tasks/version-node.js";
+import { descentVersion } from "../../util/version-node.js";
 import { defineVerb } from "../verb.js";
 
 /** The engine's version, without loading it; undefined where it is not installed. */

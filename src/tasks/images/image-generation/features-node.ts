@@ -1,0 +1,145 @@
+/**
+ * @module The features of a classifier that Descent trained, in which a Fréchet distance is measured: a run folder `features` within
+ * the generator's run, given by the user or trained first on the same data's labels.
+ */
+import { cp, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Dataset } from "../../../data/node.js";
+import { WorkerFetcher } from "../../../data/node.js";
+import { toNumbers } from "../../../graph/index.js";
+import type { Moments } from "../../../metrics/index.js";
+import { MomentsGatherer } from "../../../metrics/index.js";
+import { adamW, oneCycle } from "../../../optim/index.js";
+import { trainingStep } from "../../../train/index.js";
+import { peakMemoryMiB } from "../../../run/progress-node.js";
+import { createRun, openRun, splitRunPath } from "../../../run/run-folder-node.js";
+import { exists } from "../../../run/run-folder-reader-node.js";
+import { trainRun } from "../../../train/train-node.js";
+import { ConfigError } from "../../../util/errors.js";
+import type { GenerationInfo } from "./image-generation.js";
+import type { ImageInfo } from "../image-classification/image-classification.js";
+import { imageClassification } from "../image-classification/image-classification.js";
+import { modelNamed, taskNamed } from "../../table.js";
+import type { Watched } from "../../task-node.js";
+import type { Prepared, TaskContext } from "../../task.js";
+import { TrainedModel } from "../../use/trained-node.js";
+import { descentVersion } from "../../../util/version-node.js";
+
+const MODEL = "conv-net";
+const BATCH = 128;
+/** Enough for features that tell classes apart; more would only cost time. */
+const MOST_STEPS = 600;
+const LEAST_STEPS = 200;
+
+/** Where a generator's run keeps the classifier. */
+export const featuresOf = (run: string): string => join(splitRunPath(run).run, "features");
+
+/** Makes sure that a run has its classifier. Undefined where there is none to have: data without classes. Errors: ConfigError. */
+export async function prepareFeatures(watched: Watched): Promise<string | undefined> {
+  const { writer, options, note } = watched;
+  const prepared = watched.prepared as Prepared<GenerationInfo>;
+  const path = featuresOf(writer.path);
+  if (await exists(join(path, "config.json"))) return path;
+  if (options.features !== undefined) {
+    await copyClassifier(options.features, path, prepared.info);
+    return path;
+  }
+  if (prepared.info.classes.length < 2) {
+    note("no Fréchet distance: the data have no classes to train a classifier on; give one with --features RUN");
+    return undefined;
+  }
+  note(`Fréchet distance: first ${MODEL} learns the classes, for its features`);
+  await trainClassifier(path, prepared, watched);
+  return path;
+}
+
+/** Copies what a run needs to be used. ConfigError if it is no classifier of images of this size. */
+async function copyClassifier(run: string, path: string, info: GenerationInfo): Promise<void> {
+  const folder = await openRun(splitRunPath(run).run);
+  const config = await folder.config();
+  if (config.task !== imageClassification.name)
+    throw new ConfigError(`--features ${run}: expected a run of ${imageClassification.name}, got one of ${config.task}`);
+  const { imageShape, maximum } = config["info"] as ImageInfo;
+  if (imageShape.join() !== info.imageShape.join() || maximum !== info.maximum)
+    throw new ConfigError(
+      `--features ${run}: expected a classifier of images of ${info.imageShape.join("×")} up to ${info.maximum}, got ${imageShape.join("×")} up to ${maximum}`,
+    );
+  await mkdir(path, { recursive: true });
+  for (const name of ["checkpoints", "config.json"]) await cp(join(folder.path, name), join(path, name), { recursive: true });
+}
+
+async function trainClassifier(path: string, prepared: Prepared<GenerationInfo>, { seed, progress }: Watched): Promise<void> {
+  const { info, train } = prepared;
+  const context: TaskContext<ImageInfo> = { info, use: "train", options: {} };
+  const model = modelNamed(taskNamed(imageClassification.name), MODEL).build(info);
+  const batchSize = Math.min(BATCH, train.length);
+  const totalSteps = Math.max(LEAST_STEPS, Math.min(MOST_STEPS, Math.floor((4 * train.length) / batchSize)));
+  const step = trainingStep({
+    model,
+    optimizer: adamW({ learningRate: oneCycle({ peak: 5e-3 }), weightDecay: 0.02 }),
+    loss: (batch) =>
+      imageClassification.loss(
+        imageClassification.outputs(model, imageClassification.features(batch, context, model), batch, context),
+        batch,
+        context,
+      ),
+  });
+  const config = {
+    descent: await descentVersion(),
+    task: imageClassification.name,
+    options: { model: MODEL, seed, steps: totalSteps, batchSize },
+    model: MODEL,
+    info,
+  };
+  const collate = imageClassification.collate?.(context, train);
+  using fetcher = collate === undefined ? undefined : new WorkerFetcher(train, collate);
+  using writer = await createRun(path, { config, overwrite: true });
+  const { state } = await trainRun({
+    step,
+    train: fetcher === undefined ? train.pick("image", "label") : train,
+    batchSize,
+    totalSteps,
+    seed,
+    evaluateEvery: totalSteps,
+    progress: progress?.({ label: "features", total: totalSteps, unit: "examples", peakMemoryMiB }),
+    writer,
+    ...(fetcher === undefined ? {} : { loader: { fetcher } }),
+  });
+  await state.dispose();
+}
+
+/** At most so many images on each side of a distance: its value depends on their number. */
+const MOST_IMAGES = 5000;
+
+/** At most so many rows, from all over a data set. */
+export function someOf(data: Dataset, most = MOST_IMAGES): Dataset {
+  if (data.length <= most) return data;
+  return data.select(Uint32Array.from({ length: most }, (_, i) => Math.floor((i * data.length) / most)));
+}
+
+/** A classifier as a space in which images lie. Owned: dispose it. */
+export class FeatureSpace implements AsyncDisposable {
+  readonly classifier: TrainedModel;
+
+  constructor(classifier: TrainedModel) {
+    this.classifier = classifier;
+  }
+
+  static async open(path: string): Promise<FeatureSpace> {
+    return new FeatureSpace((await TrainedModel.open(path)).model);
+  }
+
+  /** Mean and covariance of the features of images. */
+  async moments(images: Dataset): Promise<Moments> {
+    let gatherer: MomentsGatherer | undefined;
+    await this.classifier.features(images, (features) => {
+      gatherer ??= new MomentsGatherer(features.shape[1] as number);
+      gatherer.update(toNumbers(features));
+    });
+    return (gatherer ?? new MomentsGatherer(0)).result();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.classifier.dispose();
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * @module Examples of a report where each one is right or wrong, or near or far off: the most confident mistakes, some that were
+ * right, and what the model looked at.
+ */
+import type { Dataset } from "../../data/node.js";
+import type { TensorData } from "../../graph/index.js";
+import { elementAt, toNumbers } from "../../graph/index.js";
+import type { ReportExample } from "../../report/report.js";
+import { rowsOf, softmaxRow } from "./classification.js";
+import type { ReportSources } from "../task-node.js";
+
+const MISTAKES = 12;
+const RIGHT_ONES = 8;
+
+/** What one test row got: its class or quantity, and how sure or how far off. */
+export interface Judged {
+  readonly row: number;
+  readonly truth: number;
+  readonly predicted: number;
+  /** Of every class; none where a quantity is predicted. */
+  readonly probabilities: Float64Array | undefined;
+  readonly correct: boolean;
+  /** Mistakes are shown in falling order of this: confidence, or the size of the error. */
+  readonly weight: number;
+}
+
+/** Each row of logits against its label. */
+export async function judgeClasses({ used, test }: ReportSources): Promise<Judged[]> {
+  const judged: Judged[] = [];
+  const truth = test.tensor("label");
+  await used.run(test, (outputs, rows) => {
+    rowsOf(outputs["logits"] as TensorData).forEach((logits, i) => {
+      const row = rows[i] as number;
+      const probabilities = softmaxRow(logits);
+      const predicted = probabilities.reduce((best, p, k) => (p > (probabilities[best] as number) ? k : best), 0);
+      const label = elementAt(truth, row);
+      judged.push({
+        row,
+        truth: label,
+        predicted,
+        probabilities,
+        correct: predicted === label,
+        weight: probabilities[predicted] as number,
+      });
+    });
+  });
+  return judged;
+}
+
+/** Each predicted quantity against the true one, in standard deviations: within half of one counts as near. */
+export async function judgeQuantities({ used, test }: ReportSources): Promise<Judged[]> {
+  const judged: Judged[] = [];
+  const target = test.tensor("target");
+  await used.run(test, (outputs, rows) => {
+    toNumbers(outputs["prediction"] as TensorData).forEach((predicted, i) => {
+      const row = rows[i] as number;
+      const truth = elementAt(target, row);
+      const weight = Math.abs(predicted - truth);
+      judged.push({ row, truth, predicted, probabilities: undefined, correct: weight < 0.5, weight });
+    });
+  });
+  return judged;
+}
+
+/** The most confident mistakes, and right ones of as many classes as there are places. */
+function choose(judged: readonly Judged[]): Judged[] {
+  const mistakes = judged
+    .filter((j) => !j.correct)
+    .sort((a, b) => b.weight - a.weight)
+    .slice(0, MISTAKES);
+  const right = judged.filter((j) => j.correct);
+  const seen = new Set<number>();
+  const varied = right.filter((j) => !seen.has(j.truth) && seen.add(j.truth)).slice(0, RIGHT_ONES);
+  return [...mistakes, ...varied];
+}
+
+/** How one example is shown, from what the model saw of it and the attribution of each of its numbers. */
+export type ShowExample = (
+  judged: Judged,
+  row: {
+    readonly rows: Dataset;
+    readonly index: number;
+    /** Of `features` and `attribution`. */
+    readonly shape: readonly number[];
+    readonly features: Float64Array;
+    readonly attribution: Float64Array;
+  },
+) => ReportExample | Promise<ReportExample>;
+
+/** Chosen rows as a report shows them. */
+export async function judgedExamples(
+  { used, test }: ReportSources,
+  judged: readonly Judged[],
+  show: ShowExample,
+): Promise<ReportExample[]> {
+  const chosen = choose(judged);
+  if (chosen.length === 0) return [];
+  const rows = test.select(chosen.map((j) => j.row));
+  const targets = Int32Array.from(chosen, (j) => (j.probabilities === undefined ? 0 : j.predicted));
+  const { features, attribution } = await used.attributions(rows, targets);
+  const size = attribution.data.length / chosen.length;
+  const [seen, weights] = [toNumbers(features), toNumbers(attribution)];
+  const shape = attribution.shape.slice(1);
+  const shown = chosen.map(async (j, index) => {
+    const of = (values: Float64Array): Float64Array => values.subarray(index * size, (index + 1) * size);
+    return show(j, { rows, index, shape, features: of(seen), attribution: of(weights) });
+  });
+  return Promise.all(shown);
+}
+
+/** Truth, answer and the likeliest classes, by name. */
+export function classResult(
+  j: Judged,
+  classes: readonly string[],
+): Pick<ReportExample, "truth" | "prediction" | "scores" | "correct" | "name"> {
+  const scores = [...(j.probabilities ?? [])]
+    .map((probability, k) => ({ label: classes[k] as string, probability }))
+    .sort((a, b) => b.probability - a.probability)
+    .slice(0, 3);
+  return {
+    truth: classes[j.truth] as string,
+    prediction: classes[j.predicted] as string,
+    scores,
+    correct: j.correct,
+    name: `#${j.row}`,
+  };
+}

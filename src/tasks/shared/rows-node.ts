@@ -1,0 +1,25 @@
+/**
+ * @module Rows on their way to a model: who makes batches of them, and in which order they are gone through.
+ */
+import type { Dataset } from "../../data/node.js";
+import { WorkerFetcher } from "../../data/node.js";
+import type { AnyTask, TaskContext, TaskInfo } from "../task.js";
+
+/** Who makes batches of rows, where the columns as they lie are not one. Owned: dispose it. */
+export function fetcherFor(task: AnyTask, context: TaskContext<TaskInfo>, rows: Dataset): WorkerFetcher | undefined {
+  const collate = task.collate?.(context, rows);
+  return collate === undefined ? undefined : new WorkerFetcher(rows, collate);
+}
+
+/** Sequences from the shortest to the longest, so that batches hold little padding; undefined where rows are no sequences. */
+export function byLength(task: AnyTask, info: TaskInfo, rows: Dataset): Uint32Array | undefined {
+  const lengths = task.buckets?.(info, rows).lengths;
+  if (lengths === undefined) return undefined;
+  return Uint32Array.from({ length: rows.length }, (_, i) => i).sort((a, b) => (lengths[a] as number) - (lengths[b] as number));
+}
+
+/** At most so many rows, from all over a data set: files are often sorted. */
+export function evenly(data: Dataset, most: number): Dataset {
+  if (data.length <= most) return data;
+  return data.select(Uint32Array.from({ length: most }, (_, i) => Math.floor((i * data.length) / most)));
+}

@@ -1,0 +1,187 @@
+/**
+ * @module Tables: a class or a quantity for a row of numbers, categories and dates. Preprocessing is fitted on the training
+ * part and saved with the model.
+ */
+import type { Batch, Dataset } from "../../data/index.js";
+import type { LoadedData } from "../../data/node.js";
+import { TabularPreprocessor } from "../../data/index.js";
+import type { Dim, Tensor, TensorData } from "../../graph/index.js";
+import { toNumbers } from "../../graph/index.js";
+import { meanSquaredError } from "../../losses/index.js";
+import { meanAbsoluteError, meanSquaredError as squaredError, r2, rootMeanSquaredError } from "../../metrics/index.js";
+import { TabularMlp } from "../../models/index.js";
+import type { Module } from "../../nn/index.js";
+import type { Metrics } from "../../metrics/index.js";
+import { DataError } from "../../util/errors.js";
+import { classAnswers, ClassificationMeasurement, classificationLoss, classScore, labelTypes } from "../shared/classification.js";
+import type { ColumnTypes, Measurement, ModelChoice, Prepared, Task, TaskContext, TaskInfo, TrainingDefaults } from "../task.js";
+
+export interface TableInfo extends TaskInfo {
+  /** What `TabularPreprocessor` learned. */
+  readonly preprocessing: unknown;
+  readonly featureNames: readonly string[];
+  /** Sizes of the columns that are embedded. */
+  readonly categories: readonly number[];
+  /** Empty for a quantity. */
+  readonly classes: readonly string[];
+  readonly target: string;
+  /** Of a quantity, in its own unit. */
+  readonly targetMean: number;
+  readonly targetDeviation: number;
+}
+
+/** Enough updates whatever the number of rows: small tables are passed many times. */
+function defaults(examples: number, lr: number): TrainingDefaults {
+  const batchSize = examples < 2_000 ? 32 : examples < 20_000 ? 128 : 256;
+  const stepsPerEpoch = Math.max(1, Math.floor(examples / batchSize));
+  return {
+    epochs: Math.max(20, Math.ceil(1500 / stepsPerEpoch)),
+    batchSize,
+    lr,
+    optimizer: "adamw",
+    schedule: "cosine",
+    weightDecay: 0.05,
+    warmupSteps: 50,
+  };
+}
+
+const build = (info: TableInfo, hidden: readonly number[], dropout: number): Module =>
+  new TabularMlp({
+    inFeatures: info.featureNames.length,
+    categories: info.categories,
+    hidden,
+    outFeatures: Math.max(1, info.classes.length),
+    dropout,
+  });
+
+const MODELS: readonly ModelChoice<TableInfo>[] = [
+  {
+    name: "mlp",
+    summary: "multilayer perceptron, two hidden layers of 64 units; embeddings for columns of many categories",
+    build: (info) => build(info, [64, 64], 0.1),
+    defaults: (examples) => defaults(examples, 3e-3),
+  },
+  {
+    name: "linear",
+    summary: "one layer: logistic or linear regression, the baseline",
+    build: (info) => build(info, [], 0),
+    defaults: (examples) => defaults(examples, 1e-2),
+  },
+];
+
+function prepareTable(data: LoadedData, kind: "classification" | "regression", exclude: readonly string[]): Prepared<TableInfo> {
+  const target = data.roles.target;
+  if (target === undefined) throw new DataError(`${data.name}: expected a column to predict; name it with --label-column`);
+  if (data.roles.image !== undefined) throw new DataError(`${data.name}: expected a table, got images; use image-classification`);
+  const preprocessor = TabularPreprocessor.fit(data.train, { target, task: kind, exclude });
+  const { target: learned } = preprocessor;
+  const label = kind === "classification" ? "label" : "target";
+  const encode = (part: Dataset): Dataset => preprocessor.apply(part, { withTarget: true }).rename({ target: label });
+  const info: TableInfo = {
+    preprocessing: preprocessor.toJSON(),
+    featureNames: preprocessor.featureNames,
+    categories: preprocessor.embeddings.map(({ size }) => size),
+    classes: learned.kind === "classes" ? learned.classes : [],
+    target,
+    targetMean: learned.kind === "quantity" ? learned.mean : 0,
+    targetDeviation: learned.kind === "quantity" ? learned.sd : 1,
+  };
+  return {
+    info,
+    train: encode(data.train),
+    validation: encode(data.validation),
+    test: encode(data.test),
+    testRows: data.test,
+    notes: preprocessor.warnings,
+  };
+}
+
+const inputs = ({ info }: TaskContext<TableInfo>, batch: Dim): ColumnTypes => ({
+  features: { shape: [batch, info.featureNames.length], dtype: "float32" },
+  ...(info.categories.length === 0 ? {} : { categories: { shape: [batch, info.categories.length], dtype: "int32" } }),
+});
+
+const applyTable = (model: Module, features: Tensor, batch: Readonly<Record<string, Tensor>>): Tensor =>
+  (model as TabularMlp).forward(features, batch["categories"] ?? null);
+
+const encodeExamples = (data: LoadedData, part: Dataset, info: TableInfo, label: string): Dataset =>
+  TabularPreprocessor.fromJSON(info.preprocessing).apply(part, { withTarget: true, where: data.name }).rename({ target: label });
+
+const encodeRows = (rows: Dataset, info: TableInfo): Dataset => TabularPreprocessor.fromJSON(info.preprocessing).apply(rows);
+
+export const tabularClassification: Task<TableInfo> = {
+  name: "tabular-classification",
+  summary: "a class for a row of a table",
+  checksOneBatch: true,
+  models: MODELS,
+  defaultModel: "mlp",
+  monitor: { metric: "loss", mode: "min" },
+  prepare: (data, { ignore }) => prepareTable(data, "classification", ignore),
+  inputs,
+  targets: labelTypes,
+  features: (batch) => batch["features"] as Tensor,
+  outputs: (model, features, batch) => ({ logits: applyTable(model, features, batch) }),
+  loss: classificationLoss,
+  score: classScore,
+  measurement: (info) => new ClassificationMeasurement(info.classes.length),
+  answers: (outputs, info) => classAnswers(outputs, info.classes),
+  examples: (data, part, info) => encodeExamples(data, part, info, "label"),
+  targetColumn: (info) => info.target,
+  encode: encodeRows,
+};
+
+/** Errors in the target's own unit, R², and the loss on the standardized scale. */
+export class RegressionMeasurement implements Measurement {
+  readonly #info: TableInfo;
+  readonly #metrics = { rmse: rootMeanSquaredError(), mae: meanAbsoluteError(), r2: r2() };
+  readonly #loss = squaredError();
+  readonly truth: number[] = [];
+  readonly prediction: number[] = [];
+
+  constructor(info: TableInfo) {
+    this.#info = info;
+  }
+
+  update(outputs: Readonly<Record<string, TensorData>>, batch: Batch): void {
+    const [prediction, target] = [outputs["prediction"] as TensorData, batch["target"] as TensorData];
+    this.#loss.update(prediction, target);
+    const [p, t] = [this.#inUnits(prediction), this.#inUnits(target)];
+    for (const metric of Object.values(this.#metrics)) metric.update(p, t);
+    this.prediction.push(...toNumbers(p));
+    this.truth.push(...toNumbers(t));
+  }
+
+  #inUnits(values: TensorData): TensorData {
+    const data = toNumbers(values).map((x) => x * this.#info.targetDeviation + this.#info.targetMean);
+    return { dtype: "float64", shape: values.shape, data };
+  }
+
+  result(): Metrics {
+    const { rmse, mae, r2: determination } = this.#metrics;
+    return { rmse: rmse.result(), mae: mae.result(), r2: determination.result(), loss: this.#loss.result() };
+  }
+}
+
+export const tabularRegression: Task<TableInfo> = {
+  name: "tabular-regression",
+  summary: "a quantity for a row of a table",
+  checksOneBatch: true,
+  models: MODELS,
+  defaultModel: "mlp",
+  monitor: { metric: "loss", mode: "min" },
+  prepare: (data, { ignore }) => prepareTable(data, "regression", ignore),
+  inputs,
+  targets: (_context, batch) => ({ target: { shape: [batch], dtype: "float32" } }),
+  features: (batch) => batch["features"] as Tensor,
+  outputs: (model, features, batch) => ({ prediction: applyTable(model, features, batch).squeeze(1) }),
+  score: (outputs) => outputs["prediction"] as Tensor,
+  loss: (outputs, batch) => meanSquaredError(outputs["prediction"] as Tensor, batch["target"] as Tensor),
+  measurement: (info) => new RegressionMeasurement(info),
+  answers: (outputs, info) =>
+    [...toNumbers(outputs["prediction"] as TensorData)].map((x) => ({
+      [info.target]: x * info.targetDeviation + info.targetMean,
+    })),
+  examples: (data, part, info) => encodeExamples(data, part, info, "target"),
+  targetColumn: (info) => info.target,
+  encode: encodeRows,
+};

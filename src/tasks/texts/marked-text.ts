@@ -1,0 +1,39 @@
+/**
+ * @module Texts with labelled stretches as markup: each stretch coloured by its label, with the label behind it.
+ */
+import { escapeXml } from "../../charts/charts.js";
+import type { LabelSpan } from "../../util/tags.js";
+import { classColor } from "../../vision/index.js";
+
+/** A stretch, and what a reader is told who rests on it. */
+export interface Mark extends LabelSpan {
+  readonly title?: string;
+}
+
+/** Of a label that is in no list. */
+const UNKNOWN = "#777777";
+
+/** The colour of a label, the same wherever the labels are the same. */
+export function labelColor(label: string, labels: readonly string[]): string {
+  const place = labels.indexOf(label);
+  return place < 0 ? UNKNOWN : classColor(place);
+}
+
+/** Markup of a text; of stretches that overlap the first stands. Colours are those of the labels' places in `labels`. */
+export function markedText(text: string, marks: readonly Mark[], labels: readonly string[]): string {
+  const parts: string[] = [];
+  let at = 0;
+  for (const { start, end, label, title } of [...marks].sort((a, b) => a.start - b.start)) {
+    if (start < at) continue;
+    const color = labelColor(label, labels);
+    const tip = title === undefined ? "" : ` title="${escapeXml(title)}"`;
+    parts.push(
+      escapeXml(text.slice(at, start)),
+      `<mark${tip} style="color:inherit;background:${color}33;border-bottom:2px solid ${color};border-radius:3px;padding:0 2px">`,
+      escapeXml(text.slice(start, end)),
+      `<small style="color:${color};font-weight:650"> ${escapeXml(label)}</small></mark>`,
+    );
+    at = end;
+  }
+  return [...parts, escapeXml(text.slice(at))].join("");
+}

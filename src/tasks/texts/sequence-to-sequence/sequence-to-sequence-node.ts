@@ -1,0 +1,129 @@
+/**
+ * @module Sequence to sequence with files: what is written for whole texts, how near it is to what was wanted, and its part of a report.
+ */
+import type { Dataset } from "../../../data/node.js";
+import { Generator } from "../../../generate/index.js";
+import { Transformer } from "../../../models/index.js";
+import { TranslationMetric } from "../../../metrics/index.js";
+import { escapeXml } from "../../../charts/charts.js";
+import type { Metrics } from "../../../metrics/index.js";
+import { paragraph } from "../../../report/page.js";
+import { both } from "../../../report/words.js";
+import { ConfigError } from "../../../util/errors.js";
+import { keepWritingFiles } from "../decoder-files-node.js";
+import { IGNORED } from "../packed-text.js";
+import { evenly } from "../../shared/rows-node.js";
+import type { SequenceInfo } from "./sequence-to-sequence.js";
+import type { Measured, NodeTask, ReportSources, TaskReport } from "../../task-node.js";
+import type { Answer } from "../../task.js";
+import { textInputsFrom } from "../texts-node.js";
+import { tokenizerOf } from "../texts.js";
+import type { TrainedModel } from "../../use/trained-node.js";
+
+/** Texts that are written at once. */
+const AT_ONCE = 64;
+/** Rows for which texts are written when a training has ended; more would only cost time. */
+const MOST_WRITTEN = 1000;
+
+/** The likeliest text for each source, token by token. */
+async function write(model: TrainedModel, sources: readonly (readonly number[])[]): Promise<string[]> {
+  const { tokenizer: json, maxLength, endId } = model.info as SequenceInfo;
+  if (!(model.model instanceof Transformer))
+    throw new ConfigError(`${model.modelName}: expected an encoder with a decoder, got ${model.model.constructor.name}`);
+  const tokenizer = await tokenizerOf({ tokenizer: json });
+  await using generator = await Generator.create(model.model, model.numbers);
+  // Those of about one length together: the shorter are filled up.
+  const order = Array.from(sources.keys()).sort((a, b) => (sources[a]?.length ?? 0) - (sources[b]?.length ?? 0));
+  const texts: string[] = [];
+  for (let start = 0; start < order.length; start += AT_ONCE) {
+    const rows = order.slice(start, start + AT_ONCE);
+    const options = { maxTokens: maxLength, temperature: 0, endTokens: [endId] };
+    const written = await generator.generate(
+      rows.map((row) => sources[row] as readonly number[]),
+      options,
+    );
+    for (const [i, row] of rows.entries())
+      texts[row] = await tokenizer.decode((written[i] as number[]).filter((id) => id !== endId));
+  }
+  return texts;
+}
+
+/** The tokens of one column, without what fills it up. */
+function tokensOf(rows: Dataset, column: string, filler: number): number[][] {
+  const { data, shape } = rows.tensor(column);
+  const width = shape[1] as number;
+  const lengths = rows.tensor("length").data;
+  return Array.from({ length: rows.length }, (_, i) =>
+    Array.from(data.subarray(i * width, i * width + Number(lengths[i])) as Int32Array).filter((id) => id !== filler),
+  );
+}
+
+/** What was given, wanted and written. */
+interface WrittenPair {
+  readonly source: string;
+  readonly wanted: string;
+  readonly written: string;
+}
+
+async function writtenPairs(model: TrainedModel, rows: Dataset): Promise<WrittenPair[]> {
+  const { tokenizer: json, padId, endId } = model.info as SequenceInfo;
+  const tokenizer = await tokenizerOf({ tokenizer: json });
+  const [sources, targets] = [tokensOf(rows, "input_ids", padId), tokensOf(rows, "labels", IGNORED)];
+  const written = await write(model, sources);
+  const textOf = (ids: readonly number[]): Promise<string> => tokenizer.decode(ids.filter((id) => id !== endId));
+  return Promise.all(
+    sources.map(async (ids, i) => ({
+      source: await textOf(ids),
+      wanted: await textOf(targets[i] as number[]),
+      written: written[i] as string,
+    })),
+  );
+}
+
+async function measure({ model, examples }: Measured): Promise<Metrics> {
+  const metric = new TranslationMetric();
+  for (const { wanted, written } of await writtenPairs(model, evenly(examples, MOST_WRITTEN))) metric.add(wanted, written);
+  return { exactMatch: metric.exactMatch, chrF: metric.chrF, bleu: metric.bleu };
+}
+
+async function conclude(model: TrainedModel, answers: readonly Answer[]): Promise<Answer[]> {
+  const texts = await write(
+    model,
+    answers.map(({ source }) => source as readonly number[]),
+  );
+  return texts.map((text) => ({ text }));
+}
+
+const SHOWN = 12;
+
+async function report({ used, test }: ReportSources): Promise<TaskReport> {
+  const pairs = await writtenPairs(used, evenly(test, 200));
+  const isWrong = ({ wanted, written }: WrittenPair): boolean => wanted.trim() !== written.trim();
+  const shown = [...pairs.filter(isWrong).slice(0, SHOWN), ...pairs.filter((pair) => !isWrong(pair)).slice(0, SHOWN / 2)];
+  const rows = shown.map(
+    (pair) =>
+      `<tr class="${isWrong(pair) ? "wrong" : "right"}"><td>${escapeXml(pair.source)}</td><td>${escapeXml(pair.wanted)}</td><td><b>${escapeXml(pair.written)}</b></td></tr>`,
+  );
+  const head = [
+    { en: "source", zh: "源文本" },
+    { en: "wanted", zh: "目标" },
+    { en: "written", zh: "模型写出" },
+  ].map((label) => `<th>${both(label)}</th>`);
+  return {
+    primaryMetric: "exactMatch",
+    sections: [
+      {
+        title: { en: "What it writes", zh: "模型写出的文字" },
+        html: `${paragraph("From the test part; mistakes first.", "取自测试集；错误在前。", "soft")}<table><thead><tr>${head.join("")}</tr></thead><tbody>${rows.join("")}</tbody></table>`,
+      },
+    ],
+  };
+}
+
+export const sequenceToSequenceNode: NodeTask = {
+  readInputs: textInputsFrom("source"),
+  measure,
+  conclude,
+  report,
+  finish: keepWritingFiles,
+};

@@ -1,0 +1,71 @@
+/**
+ * @module The models that classify texts, each with the defaults that reach what the documentation says of it.
+ */
+import { BagOfNgrams, BertForSequenceClassification, BiLstm, NgramCnn, TextCnn } from "../../../models/index.js";
+import type { TextClassInfo } from "./text-classification.js";
+import type { ModelChoice, TrainingDefaults } from "../../task.js";
+
+const sizesOf = ({ vocabularySize, classes, embeddingSize }: TextClassInfo) => ({
+  vocabSize: vocabularySize,
+  numLabels: classes.length,
+  ...(embeddingSize === undefined ? {} : { embeddingSize }),
+});
+
+const AROUND = 7000;
+/** As many passes as a set of about 7,000 texts needs, and fewer over a larger one. */
+const passes = (epochs: number, examples: number): number =>
+  Math.max(2, Math.round(epochs * Math.min(4, Math.sqrt(AROUND / Math.max(1, examples)))));
+
+const defaults =
+  (epochs: number, lr: number, weightDecay = 0.01) =>
+  (examples: number): TrainingDefaults => ({
+    epochs: passes(epochs, examples),
+    batchSize: examples < 1000 ? 16 : 50,
+    lr,
+    optimizer: "adamw",
+    schedule: "one-cycle",
+    weightDecay,
+  });
+
+export const TEXT_MODELS: readonly ModelChoice<TextClassInfo>[] = [
+  {
+    name: "ngram-cnn",
+    summary: "a CNN and a bag of n-grams side by side",
+    build: (info) => new NgramCnn(sizesOf(info)),
+    defaults: defaults(4, 2e-3),
+  },
+  {
+    name: "text-cnn",
+    summary: "Kim 2014: the strongest answers of filters over 3, 4 and 5 tokens",
+    build: (info) => new TextCnn({ embeddingSize: 100, ...sizesOf(info), embeddingDropout: 0.3 }),
+    defaults: defaults(5, 2e-3),
+  },
+  {
+    name: "bilstm",
+    summary: "a recurrent reader in both directions, the strongest state of each unit decides",
+    build: (info) => new BiLstm({ ...sizesOf(info), hiddenSize: 64 }),
+    defaults: (examples) => ({ ...defaults(5, 3e-3)(examples), clipNorm: 1 }),
+  },
+  {
+    name: "bag-of-ngrams",
+    summary: "Joulin et al. 2016 (fastText): tokens and pairs of them, in no order; linear",
+    build: (info) => new BagOfNgrams({ ...sizesOf(info), embeddingSize: info.embeddingSize ?? 16 }),
+    defaults: defaults(6, 5e-3),
+  },
+  {
+    name: "bert",
+    summary: "Devlin et al. 2018 in small (2 layers, 128 wide), without pre-training",
+    build: ({ vocabularySize, classes, maxLength }) =>
+      new BertForSequenceClassification({
+        vocabSize: vocabularySize,
+        numLabels: classes.length,
+        hiddenSize: 128,
+        numLayers: 2,
+        numHeads: 2,
+        intermediateSize: 512,
+        maxPositions: maxLength,
+        dropout: 0.2,
+      }),
+    defaults: (examples) => ({ ...defaults(6, 5e-4)(examples), clipNorm: 1 }),
+  },
+];

@@ -1,0 +1,204 @@
+/**
+ * @module Text classification: one class for a text (sentiment, topic), or several labels.
+ */
+import { classesOf, encodeLabels, encodeLabelSets, isText, labelSets } from "../../../data/index.js";
+import type { Column } from "../../../data/index.js";
+import { Dataset } from "../../../data/index.js";
+import type { LoadedData } from "../../../data/node.js";
+import type { Tensor, TensorData } from "../../../graph/index.js";
+import { fromNumbers } from "../../../graph/index.js";
+import type { TextModel } from "../../../models/index.js";
+import { DataError } from "../../../util/errors.js";
+import {
+  classAnswers,
+  classificationLoss,
+  ClassificationMeasurement,
+  classScore,
+  labelTypes,
+  rowsOf as logitRows,
+  softmaxRow,
+} from "../../shared/classification.js";
+import { labelSetAnswers, labelSetLoss, LabelSetMeasurement, labelSetTypes, sigmoid } from "./multi-label.js";
+import type { Prepared, RowOutputs, Task } from "../../task.js";
+import { TEXT_MODELS } from "./models.js";
+import type { TextInfo } from "../texts.js";
+import {
+  encodeTexts,
+  lengthFor,
+  lengthNotes,
+  textBuckets,
+  textCollate,
+  textInputs,
+  textTokenizer,
+  tokenizerInfo,
+  usualTokenizer,
+} from "../texts.js";
+import { inWindows, textAt } from "../../shared/windows.js";
+
+export interface TextClassInfo extends TextInfo {
+  readonly classes: readonly string[];
+  /** Whether a text may have several of the classes, or none. */
+  readonly multiLabel: boolean;
+  /** What stands between labels in one cell, where they are no JSON list. */
+  readonly labelSeparator?: string;
+  readonly textColumn: string;
+  readonly labelColumn: string;
+  /** Width of pretrained vectors. */
+  readonly embeddingSize?: number;
+}
+
+const MAX_LENGTH = 256;
+
+/** Whether the labels of a column are lists. */
+const holdsLists = (column: Column): boolean => {
+  if (!isText(column)) return false;
+  const given = column.values.filter((value) => value !== null);
+  return given.length > 0 && given.every((value) => /^\s*\[.*\]\s*$/s.test(value));
+};
+
+const setsOf = (column: Column, { labelSeparator }: Pick<TextClassInfo, "labelSeparator">): string[][] =>
+  labelSets(column, labelSeparator);
+
+/** The classes of the training part. DataError if there is nothing to tell apart, or hardly a text shares its label. */
+function learnClasses(
+  column: Column,
+  rows: number,
+  multiLabel: boolean,
+  info: Pick<TextClassInfo, "labelSeparator">,
+  where: string,
+) {
+  const classes = multiLabel ? [...new Set(setsOf(column, info).flat())].sort() : classesOf(column, where);
+  if (classes.length < (multiLabel ? 1 : 2))
+    throw new DataError(`${where}: expected texts of at least two classes, got only ${classes[0] ?? "texts without one"}`);
+  if (classes.length > Math.max(50, rows / 2))
+    throw new DataError(
+      `${where}: expected classes that texts share, got ${classes.length} of ${rows} texts; name the column with --label-column`,
+    );
+  return classes;
+}
+
+const textsOf = (part: Dataset, column: string): string[] => part.texts(column).map((text) => text ?? "");
+
+/** Texts, or windows of them, as token ids, how many tokens each lost, and targets where the rows have them. */
+async function encode(
+  part: Dataset,
+  info: TextClassInfo,
+  columns: { readonly text: string; readonly label?: string },
+): Promise<Dataset> {
+  const rows = await encodeTexts(textsOf(part, columns.text), info);
+  if (columns.label === undefined) return rows;
+  const [column, where] = [part.column(columns.label), `column "${columns.label}"`];
+  const targets = new Dataset(
+    info.multiLabel
+      ? { labels: encodeLabelSets(setsOf(column, info), info.classes, where) }
+      : { label: encodeLabels(column, info.classes, where) },
+  );
+  return rows.with(targets.select(Array.from({ length: rows.length }, (_, row) => textAt(rows, row))).columns);
+}
+
+async function prepare(data: LoadedData, options: Parameters<Task["prepare"]>[1]): Promise<Prepared<TextClassInfo>> {
+  const { text, target } = data.roles;
+  if (text === undefined)
+    throw new DataError(
+      `${data.name}: expected a column of texts, got ${data.train.names.join(", ")}; name it with --text-column`,
+    );
+  if (target === undefined)
+    throw new DataError(`${data.name}: expected a column of labels, got none; name it with --label-column`);
+  const { labelSeparator, vectorSize, model } = options;
+  const where = `${data.name}, column "${target}"`;
+  const label = data.train.column(target);
+  const separated = labelSeparator === undefined ? {} : { labelSeparator };
+  const multiLabel = labelSeparator !== undefined || holdsLists(label);
+  const texts = textsOf(data.train, text);
+  // BERT's vector of a text is that of a token in front of it, which WordPiece's template has.
+  const kind = model === "bert" ? "wordpiece" : usualTokenizer(texts) === "wordpiece" ? "words" : "characters";
+  const tokenizer = await textTokenizer(texts, options, { kind });
+  const info: TextClassInfo = {
+    ...tokenizerInfo(tokenizer, lengthFor(options, MAX_LENGTH)),
+    classes: learnClasses(label, data.train.length, multiLabel, separated, where),
+    multiLabel,
+    ...separated,
+    textColumn: text,
+    labelColumn: target,
+    ...(vectorSize === undefined ? {} : { embeddingSize: vectorSize }),
+  };
+  const columns = { text, label: target };
+  const used = inWindows(textClassification, info, options.stride);
+  const [train, validation, test] = [
+    await encode(data.train, info, columns),
+    await encode(data.validation, used, columns),
+    await encode(data.test, used, columns),
+  ];
+  const remedy = "--max-length N takes more of them, and --stride N measures on all of them";
+  return {
+    info: used,
+    train,
+    validation,
+    test,
+    testRows: data.test,
+    notes: lengthNotes([train, validation, test], info, remedy),
+  };
+}
+
+/** The mean of what the windows of a text are thought to be, in logits again. */
+function mergedWindows(windows: readonly RowOutputs[], { multiLabel }: TextClassInfo): RowOutputs {
+  const each = windows.map(({ outputs }) => {
+    const [logits] = logitRows(outputs["logits"] as TensorData) as [Float64Array];
+    return multiLabel ? logits.map(sigmoid) : softmaxRow(logits);
+  });
+  const logits = (each[0] as Float64Array).map((_, k) => {
+    const mean = each.reduce((sum, of) => sum + (of[k] as number), 0) / each.length;
+    const p = Math.min(1 - SURE, Math.max(SURE, mean));
+    return multiLabel ? Math.log(p / (1 - p)) : Math.log(p);
+  });
+  const { batch } = windows[0] as RowOutputs;
+  return { outputs: { logits: fromNumbers("float32", [1, logits.length], logits) }, batch };
+}
+
+/** Probabilities keep this far from 0 and 1, whose logits would be infinite. */
+const SURE = 1e-12;
+
+const targetOf = ({ multiLabel }: TextClassInfo): "label" | "labels" => (multiLabel ? "labels" : "label");
+
+export const textClassification: Task<TextClassInfo> = {
+  name: "text-classification",
+  summary: "a class for a text (sentiment, topic), or several labels",
+  checksOneBatch: true,
+  models: TEXT_MODELS,
+  defaultModel: "ngram-cnn",
+  monitor: { metric: "accuracy", mode: "max" },
+  takes: ["tokenizer", "vocabularySize", "maxLength", "stride", "vectors", "labelSeparator"],
+  pretrained: { architectures: ["BertForSequenceClassification"], labels: ({ classes }) => classes },
+  prepare,
+  inputs: textInputs,
+  targets: ({ info }, batch) => (info.multiLabel ? labelSetTypes(info.classes.length, batch) : labelTypes(info, batch)),
+  collate: (context, rows) => {
+    const keep = [targetOf(context.info)].filter((name) => rows.has(name));
+    return textCollate(context, rows, keep.length === 0 ? {} : { keep });
+  },
+  buckets: textBuckets,
+  preprocessing: ({ maxLength, padId }) => ({
+    tokenizer: "the text of tokenizer.json: descent.info, tokenizer",
+    maxLength,
+    padId,
+  }),
+  features: (batch, _context, model) => (model as TextModel).embed(batch["input_ids"] as Tensor),
+  outputs: (model, features, batch) => ({
+    logits: (model as TextModel).forward(batch["input_ids"] as Tensor, {
+      mask: batch["attention_mask"] as Tensor,
+      inputsEmbeds: features,
+    }),
+  }),
+  loss: (outputs, batch, context) =>
+    context.info.multiLabel ? labelSetLoss(outputs, batch) : classificationLoss(outputs, batch, context),
+  score: classScore,
+  measurement: ({ classes, multiLabel }) =>
+    multiLabel ? new LabelSetMeasurement(classes.length) : new ClassificationMeasurement(classes.length),
+  answers: (outputs, { classes, multiLabel }) =>
+    multiLabel ? labelSetAnswers(outputs, classes) : classAnswers(outputs, classes),
+  merge: mergedWindows,
+  examples: (data, part, info) =>
+    encode(part, info, { text: data.roles.text ?? info.textColumn, label: data.roles.target ?? info.labelColumn }),
+  targetColumn: (info) => info.labelColumn,
+  encode: (rows, info) => encode(rows, info, { text: info.textColumn }),
+};

@@ -1,0 +1,102 @@
+/**
+ * @module Texts from a command line, and the tokenizer in a run folder.
+ */
+import { readFile, stat } from "node:fs/promises";
+import { text as wholeText } from "node:stream/consumers";
+import { Dataset, guessRoles, readTable, tableFormat } from "../../data/node.js";
+import { decodeUtf8 } from "../../data/text/lines.js";
+import { DataError } from "../../util/errors.js";
+import type { Finished, NodeTask } from "../task-node.js";
+import type { TaskOptions } from "../task.js";
+import { loadTokenizer } from "../../text/node.js";
+import type { TextInfo } from "./texts.js";
+import { TOKENIZERS } from "./texts.js";
+
+/** Texts, each with what it is called in an answer; `rows` are what a table has besides. */
+export interface ReadTextInputs {
+  readonly texts: readonly string[];
+  readonly names: readonly string[];
+  readonly rows?: Dataset;
+  readonly badRows: number;
+}
+
+const linesOf = (content: string): string[] => content.split(/\r?\n/).filter((line) => line.trim() !== "");
+
+/** A text that is named as a file, and is none, was meant as one. */
+const isFileName = (given: string): boolean => /^\S+\.(txt|csv|tsv|jsonl|ndjson|parquet)(\.gz)?$/i.test(given);
+
+async function readInput(given: string, skipBadRows: boolean, textColumn: string | undefined): Promise<ReadTextInputs> {
+  if (given === "-") {
+    const texts = linesOf(await wholeText(process.stdin));
+    return { texts, names: texts, badRows: 0 };
+  }
+  const isFile = await stat(given).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+  if (!isFile && !isFileName(given)) {
+    if (given.trim() === "") throw new DataError("input: expected a text, got an empty one");
+    return { texts: [given], names: [given], badRows: 0 };
+  }
+  if (!isFile) throw new DataError(`${given}: expected a file that can be read, got no such file`);
+  if (tableFormat(given) === undefined) {
+    const texts = linesOf(decodeUtf8(await readFile(given), given));
+    return { texts, names: texts, badRows: 0 };
+  }
+  const { data, badRows } = await readTable(given, { skipBadRows });
+  const column = textColumn !== undefined && data.has(textColumn) ? textColumn : guessRoles(data, {}).text;
+  if (column === undefined) throw new DataError(`${given}: expected a column of texts, got ${data.names.join(", ")}`);
+  const texts = data.texts(column).map((value, i) => {
+    if (value === null || value.trim() === "")
+      throw new DataError(`${given}: row ${i + 1}: expected a text in "${column}", got none`);
+    return value;
+  });
+  return { texts, names: texts, rows: data, badRows };
+}
+
+/**
+ * Texts given on a command line: a text itself, a `.txt` with a text in each line, a table with a column of texts, or `-` for
+ * standard input.
+ *
+ * Errors: DataError for an empty text, a file that cannot be read or is no UTF-8, a table without texts.
+ */
+export async function readTexts(
+  inputs: readonly string[],
+  options: { readonly skipBadRows?: boolean; readonly textColumn?: string } = {},
+): Promise<ReadTextInputs> {
+  const read: ReadTextInputs[] = [];
+  for (const given of inputs) read.push(await readInput(given, options.skipBadRows === true, options.textColumn));
+  const texts = read.flatMap((part) => part.texts);
+  if (texts.length === 0) throw new DataError("input: expected a text, got none");
+  const [only] = read;
+  return {
+    texts,
+    names: read.flatMap((part) => part.names),
+    ...(read.length === 1 && only?.rows !== undefined ? { rows: only.rows } : {}),
+    badRows: read.reduce((sum, part) => sum + part.badRows, 0),
+  };
+}
+
+/** How a task whose inputs are texts alone reads them; of a table, the column of that name if there is one. */
+export const textInputsFrom =
+  (textColumn?: string): NodeTask["readInputs"] =>
+  async (model, inputs, { skipBadRows = false }) => {
+    const { texts, ...rest } = await readTexts(inputs, { skipBadRows, ...(textColumn === undefined ? {} : { textColumn }) });
+    const rows = new Dataset({ text: { dtype: "string", values: [...texts] } });
+    return { examples: await model.task.encode(rows, model.info), ...rest };
+  };
+
+/** The text of the `tokenizer.json` that `--tokenizer` names; nothing where that is no file or folder. */
+export async function tokenizerFile({ tokenizer }: Pick<TaskOptions, "tokenizer">): Promise<Pick<TaskOptions, "tokenizer">> {
+  if (tokenizer === undefined || Object.hasOwn(TOKENIZERS, tokenizer)) return {};
+  const isThere = await stat(tokenizer).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere && !tokenizer.endsWith(".json")) return {};
+  return { tokenizer: (await loadTokenizer(tokenizer)).toJson() };
+}
+
+/** Leaves the tokenizer beside the model, for others that read `tokenizer.json`. */
+export const keepTokenizer = ({ writer, prepared }: Finished): Promise<void> =>
+  writer.write("tokenizer.json", (prepared.info as TextInfo).tokenizer);

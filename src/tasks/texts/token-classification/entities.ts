@@ -1,0 +1,73 @@
+/**
+ * @module Entities of texts as stretches of tokens: which tokens a text has, which of them a labelled stretch covers, and what a user should know of those of
+ * a data set.
+ */
+import type { Dataset, LabelledText } from "../../../data/index.js";
+import { labelledTextAt } from "../../../data/index.js";
+import type { TokenUnit } from "../../../text/index.js";
+import { DataError } from "../../../util/errors.js";
+import type { LabelSpan } from "../../../util/tags.js";
+import { tagsOfSpans } from "../../../util/tags.js";
+import type { TagInfo } from "../tagging.js";
+import { placesOf } from "../tagging.js";
+import { usualTokenizer } from "../texts.js";
+
+/** The parts of a data set as labelled texts. */
+export interface TextParts {
+  readonly train: readonly LabelledText[];
+  readonly validation: readonly LabelledText[];
+  readonly test: readonly LabelledText[];
+}
+
+export const textsOf = (data: Dataset): LabelledText[] => Array.from({ length: data.length }, (_, i) => labelledTextAt(data, i));
+
+/** Characters where the source's tokens are such, or where a text without tokens is written in them. */
+export function unitOf(texts: readonly LabelledText[]): TokenUnit {
+  const places = texts.flatMap(({ tokens = [] }) => tokens);
+  if (places.length === 0) return usualTokenizer(texts.map(({ text }) => text)) === "characters" ? "characters" : "words";
+  const long = places.filter(([start, end]) => end - start > 1).length;
+  return long * 20 < places.length ? "characters" : "words";
+}
+
+/** The tokens that stretches of a text are made of; a stretch that cuts a token takes all of it. */
+export function tokenSpans(spans: readonly LabelSpan[], places: readonly (readonly [number, number])[]): LabelSpan[] {
+  return spans.flatMap(({ start, end, label }) => {
+    const first = places.findIndex(([, tokenEnd]) => tokenEnd > start);
+    const last = places.findLastIndex(([tokenStart]) => tokenStart < end);
+    return first < 0 || last < first ? [] : [{ start: first, end: last + 1, label }];
+  });
+}
+
+/** DataError where no text has labelled stretches. */
+export function expectSpans(texts: readonly LabelledText[], where: string): void {
+  if (texts.every(({ spans }) => spans === undefined))
+    throw new DataError(`${where}: expected texts with labelled stretches (.conll, .bmes, or .jsonl with "spans"), got none`);
+}
+
+const count = (texts: readonly LabelledText[], is: (span: LabelSpan, text: LabelledText) => boolean): number =>
+  texts.reduce((sum, text) => sum + (text.spans ?? []).filter((span) => is(span, text)).length, 0);
+
+/** Stretches of a text that overlap earlier ones, and so cannot be said by tags. */
+const overlaps = (text: LabelledText, unit: TokenUnit): number => {
+  const places = placesOf(text, unit);
+  return tagsOfSpans(tokenSpans(text.spans ?? [], places), places.length, "BIO").dropped.length;
+};
+
+/** What a user should know: labels, and stretches that are not learned or measured as they stand. */
+export function entityNotes({ train, validation, test }: TextParts, { labels, unit }: TagInfo): string[] {
+  const known = new Set(labels);
+  const unknown = count([...validation, ...test], ({ label }) => !known.has(label));
+  const overlapping = train.reduce((sum, text) => sum + overlaps(text, unit), 0);
+  const cut = count(train, (span, text) => {
+    const places = placesOf(text, unit);
+    return !places.some(([start]) => start === span.start) || !places.some(([, end]) => end === span.end);
+  });
+  return [
+    `${labels.length} labels (${labels.join(", ")}), tokens are ${unit}`,
+    ...(unknown > 0
+      ? [`${unknown} stretches of validation and test have labels that the training part lacks; they count as missed`]
+      : []),
+    ...(overlapping > 0 ? [`${overlapping} stretches of the training part overlap others and were left out`] : []),
+    ...(cut > 0 ? [`${cut} stretches of the training part begin or end inside of a token, and were widened to it`] : []),
+  ];
+}

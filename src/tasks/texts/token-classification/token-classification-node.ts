@@ -1,0 +1,106 @@
+/**
+ * @module Token classification with files: texts from a command line, entities in colour, and its part of a report.
+ */
+import type { Dataset } from "../../../data/node.js";
+import { labelledTextAt, labelledTexts } from "../../../data/node.js";
+import { card, page, paragraph } from "../../../report/page.js";
+import { both } from "../../../report/words.js";
+import type { LabelSpan } from "../../../util/tags.js";
+import { keepPretrained } from "../../training/init-node.js";
+import { markedText } from "../marked-text.js";
+import type { JudgedRow } from "../tagging-report.js";
+import { judgedRows, labelTable } from "../tagging-report.js";
+import type { SubwordInfo } from "./subword-rows.js";
+import { readsSubwords } from "./subword-rows.js";
+import type { TagInfo } from "../tagging.js";
+import { placesOf, TaggingMeasurement } from "../tagging.js";
+import type { Finished, InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "../../task-node.js";
+import type { Answer, TaskInfo } from "../../task.js";
+import { lengthNotes } from "../texts.js";
+import { keepTokenizer, readTexts } from "../texts-node.js";
+import type { Entity } from "./token-classification.js";
+import type { TrainedModel } from "../../use/trained-node.js";
+import { inWindows } from "../../shared/windows.js";
+
+/** Texts as rows of a tagging task, each named as it was given. */
+export async function readTaggingInputs(
+  model: TrainedModel,
+  inputs: readonly string[],
+  { skipBadRows = false, stride }: InputOptions,
+): Promise<NamedInputs> {
+  const { texts, names, badRows } = await readTexts(inputs, { skipBadRows });
+  const info = inWindows(model.task, model.info, stride);
+  const examples = await model.task.encode(labelledTexts(texts.map((text) => ({ text }))), info);
+  return { examples, names, badRows, notes: remarks(examples, info) };
+}
+
+/** Texts that are read in windows, where the model takes so many sub-words at once. */
+const remarks = (examples: Dataset, info: TaskInfo): readonly string[] =>
+  readsSubwords(info as TagInfo) ? lengthNotes([examples], info as SubwordInfo, "") : [];
+
+function draw(model: TrainedModel, input: string, answer: Answer): Promise<Uint8Array> {
+  const { labels } = model.info as TagInfo;
+  const marks = (answer["entities"] as readonly Entity[]).map(({ start, end, label, score }) => ({
+    start,
+    end,
+    label,
+    title: score.toFixed(3),
+  }));
+  const body = `<div class="card" style="white-space:pre-wrap">${markedText(input, marks, labels)}</div>`;
+  return Promise.resolve(new TextEncoder().encode(page(input.slice(0, 60), body, "en")));
+}
+
+/** Texts that are shown of each kind. */
+const SHOWN = 10;
+
+async function report(sources: ReportSources): Promise<TaskReport> {
+  const { used, measurement, test, testRows } = sources;
+  const primaryMetric = "f1";
+  if (!(measurement instanceof TaggingMeasurement) || testRows === undefined) return { primaryMetric };
+  const { labels, unit } = used.info as TagInfo;
+  const { worst, some } = await judgedRows(sources, SHOWN);
+  const shown = ({ row, found, gold }: JudgedRow): string => {
+    // Rows of sub-words know which words of the text the model saw.
+    const given = labelledTextAt(test.has("tokens") ? test : testRows, row);
+    const places = placesOf(given, unit);
+    const marked = (spans: readonly LabelSpan[]): string =>
+      markedText(
+        given.text,
+        spans.map(({ start, end, label }) => ({ start: places[start]?.[0] ?? 0, end: places[end - 1]?.[1] ?? 0, label })),
+        labels,
+      );
+    const line = (en: string, zh: string, spans: readonly LabelSpan[]): string =>
+      `<p style="max-width:none"><span class="soft">${both({ en, zh })}</span> ${marked(spans)}</p>`;
+    return card(line("found:", "结果：", found) + line("true:", "标注：", gold));
+  };
+  return {
+    primaryMetric,
+    sections: [
+      {
+        title: { en: "Label by label", zh: "逐标签" },
+        html:
+          paragraph(
+            "A stretch counts where both its ends and its label are right, as seqeval counts.",
+            "片段的两端和标签全部正确才算对，与 seqeval 的计法相同。",
+          ) + labelTable(measurement.metric.report(), { en: "label", zh: "标签" }),
+      },
+      { title: { en: "Texts from all over the test part", zh: "测试集中各处的文本" }, html: some.map(shown).join("") },
+      { title: { en: "Most mistakes", zh: "错误最多的文本" }, html: worst.map(shown).join("") },
+    ],
+  };
+}
+
+async function finish(finished: Finished): Promise<void> {
+  if (!readsSubwords(finished.used.info as TagInfo)) return;
+  await keepTokenizer(finished);
+  await keepPretrained(finished);
+}
+
+export const tokenClassificationNode: NodeTask = {
+  readInputs: readTaggingInputs,
+  remarks,
+  report,
+  finish,
+  draw,
+  drawsAs: "html",
+};

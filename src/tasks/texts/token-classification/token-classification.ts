@@ -1,0 +1,97 @@
+/**
+ * @module Token classification: named entities and other stretches of a text, from columns of tags or from spans.
+ */
+import { labelledTextAt } from "../../../data/index.js";
+import { entityRows, prepareEntities } from "./entity-rows.js";
+import { expectSpans, textsOf } from "./entities.js";
+import type { SubwordInfo } from "./subword-rows.js";
+import { readsSubwords } from "./subword-rows.js";
+import {
+  bertTagger,
+  mergedWords,
+  subwordCollate,
+  subwordFeatures,
+  subwordInputs,
+  subwordLoss,
+  subwordOutputs,
+} from "./subword-tagging.js";
+import type { TaggingInfo, TagInfo } from "../tagging.js";
+import { decodeRows, placesOf, settleTagging, TaggingMeasurement, taggingTask } from "../tagging.js";
+import { taggingModels } from "../tagging-models.js";
+import type { Answer, ModelChoice, Task, TaskContext } from "../../task.js";
+
+/** An entity of an answer: `text.slice(start, end)`. */
+export interface Entity {
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+  readonly label: string;
+  /** The probability of this stretch under the model. */
+  readonly score: number;
+}
+
+const isSubword = (context: TaskContext<TagInfo>): context is TaskContext<SubwordInfo> => readsSubwords(context.info);
+/** The context of a model that reads features. */
+const of = (context: TaskContext<TagInfo>): TaskContext<TaggingInfo> => context as TaskContext<TaggingInfo>;
+
+const FEATURE_MODELS = taggingModels({
+  embeddingSize: ({ unit }) => (unit === "characters" ? 64 : 32),
+  window: 1,
+  featureDropout: 0.2,
+  dropout: 0.5,
+  lr: 2e-3,
+  epochs: 10,
+});
+
+export const tokenClassification: Task<TagInfo> = {
+  ...taggingTask,
+  name: "token-classification",
+  summary: "named entities and other stretches of a text",
+  models: [...(FEATURE_MODELS as readonly ModelChoice<TagInfo>[]), bertTagger],
+  takes: [...taggingTask.takes, "tokenizer", "vocabularySize", "maxLength", "stride"],
+  pretrained: { architectures: ["BertForTokenClassification"], labels: ({ tags }) => tags },
+  settle: settleTagging,
+  prepare: prepareEntities,
+  inputs: (context, batch) => (isSubword(context) ? subwordInputs(context, batch) : taggingTask.inputs(of(context), batch)),
+  collate: (context, rows) => (isSubword(context) ? subwordCollate(context, rows) : taggingTask.collate(of(context), rows)),
+  features: (batch, context, model) => (isSubword(context) ? subwordFeatures : taggingTask.features)(batch, context, model),
+  outputs: (model, features, batch, context) =>
+    isSubword(context)
+      ? subwordOutputs(model, features, batch, context)
+      : taggingTask.outputs(model, features, batch, of(context)),
+  loss: (outputs, batch, context) =>
+    isSubword(context) ? subwordLoss(outputs, batch, context) : taggingTask.loss(outputs, batch, of(context)),
+  preprocessing: (info) =>
+    readsSubwords(info)
+      ? {
+          tokenizer: "the text of tokenizer.json, on words with a space between: descent.info, tokenizer",
+          first: "where the first sub-word of each word stands, then −1",
+          maxLength: info.maxLength,
+          padId: info.padId,
+        }
+      : undefined,
+  merge: mergedWords,
+  measurement: (info) => new TaggingMeasurement(info),
+  answers: (outputs, info, batch, given) =>
+    decodeRows(outputs, batch, info, true).map(({ spans, scores }, n): Answer => {
+      const text = labelledTextAt(given, n);
+      const places = placesOf(text, info.unit);
+      const entities = spans.map(({ start, end, label }, i): Entity => {
+        const [from, to] = [(places[start] ?? [0, 0])[0], (places[end - 1] ?? [0, 0])[1]];
+        return { text: text.text.slice(from, to), start: from, end: to, label, score: scores[i] as number };
+      });
+      return { entities };
+    }),
+  examples: (_data, part, info) => {
+    const texts = textsOf(part);
+    expectSpans(texts, "data");
+    return entityRows(texts, info);
+  },
+  encode: async (rows, info) => {
+    const encoded = await entityRows(
+      textsOf(rows).map(({ text }) => ({ text })),
+      info,
+    );
+    return encoded.has("text") ? encoded : encoded.with({ text: rows.column("text") });
+  },
+};

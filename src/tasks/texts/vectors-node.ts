@@ -1,0 +1,39 @@
+/**
+ * @module Pretrained vectors as what a model's embedding begins with.
+ */
+import type { TensorData } from "../../graph/index.js";
+import type { TextModel } from "../../models/index.js";
+import type { Module } from "../../nn/index.js";
+import { loadVectors, widthOfVectors } from "../../text/node.js";
+import { ConfigError } from "../../util/errors.js";
+import type { TaskInfo, TaskOptions } from "../task.js";
+import type { TextInfo } from "./texts.js";
+import { tokenizerOf } from "./texts.js";
+
+type Asked = Pick<TaskOptions, "vectors">;
+
+/** How wide the vectors are that were asked for. ConfigError where the model has weights already. */
+export async function vectorSize({ vectors }: Asked, init: string | undefined): Promise<{ readonly vectorSize?: number }> {
+  if (vectors === undefined) return {};
+  if (init !== undefined) throw new ConfigError(`--vectors: expected none beside --init ${init}, whose model has its own`);
+  return { vectorSize: await widthOfVectors(vectors) };
+}
+
+/** The numbers of the embedding, by its path, and how many rows are of the file. ConfigError if the model's is not as wide. */
+export async function vectorNumbers(
+  { vectors }: Asked,
+  model: Module,
+  info: TaskInfo,
+  seed: number,
+): Promise<{ readonly numbers: ReadonlyMap<string, TensorData>; readonly notes: readonly string[] } | undefined> {
+  if (vectors === undefined) return undefined;
+  const { weight: table } = (model as TextModel).wordEmbedding;
+  const { vocabulary, size } = await tokenizerOf(info as TextInfo);
+  const { weight, found } = await loadVectors(vectors, vocabulary, { size, seed, lowercase: true });
+  const path = [...model.parameters()].find(([, p]) => p === table)?.[0] ?? "";
+  if (weight.shape[1] !== table.dims[1])
+    throw new ConfigError(
+      `--vectors ${vectors}: expected vectors of ${table.dims[1]} numbers for this model, got ${weight.shape[1]}`,
+    );
+  return { numbers: new Map([[path, weight]]), notes: [`--vectors ${vectors}: ${found} of ${size} rows have a vector`] };
+}

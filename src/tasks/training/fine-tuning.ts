@@ -1,0 +1,94 @@
+/**
+ * @module Fine-tuning as a command line asks for it: what is frozen, how fast layers learn, adapters beside a model that stays as it is.
+ */
+import { formatInteger } from "../../util/text.js";
+import type { Parameter } from "../../graph/index.js";
+import { nameOfArchitecture, ARCHITECTURES } from "../../models/index.js";
+import type { Lora, Module } from "../../nn/index.js";
+import { lora } from "../../nn/index.js";
+import type { Optimizer } from "../../optim/index.js";
+import { splitPatterns } from "../../optim/index.js";
+import { fineTune } from "../../train/index.js";
+import { ConfigError } from "../../util/errors.js";
+
+/** As the command line names them. */
+export interface FineTuningOptions {
+  /** Patterns of the paths of parameters, parted by commas, that are never changed. */
+  readonly freeze?: string;
+  /** Each layer learns at this fraction of the rate of the one above it. */
+  readonly layerDecay?: number;
+  /** The rank of adapters that are learned in the model's place. */
+  readonly lora?: number;
+  readonly loraAlpha?: number;
+  readonly loraDropout?: number;
+  /** Patterns of the paths of linear layers, parted by commas. */
+  readonly loraTargets?: string;
+}
+
+/** The module that a parameter belongs to. */
+const partOf = (path: string): string => path.slice(0, path.lastIndexOf("."));
+
+/** Modules that adapters leave alone: those that begin anew, and the head of a classifier. */
+function wholeModules(model: Module, fresh: readonly string[], hasLabels: boolean): string[] {
+  const architecture = nameOfArchitecture(model);
+  const base = architecture === undefined ? "" : ARCHITECTURES[architecture].base;
+  const heads = base === "" || !hasLabels ? [] : [...model.parameters().keys()].filter((path) => !path.startsWith(`${base}.`));
+  return [...new Set([...fresh, ...heads].map(partOf))];
+}
+
+/**
+ * The adapters that are asked for; undefined where none are. A head that begins anew is trained whole.
+ *
+ * Errors: ConfigError for options of adapters without a rank, and where there is nothing that adapters could belong to.
+ */
+export function adaptersFor(
+  options: FineTuningOptions,
+  model: Module,
+  start: { readonly fresh: readonly string[]; readonly hasLabels: boolean } | undefined,
+): Lora | undefined {
+  const { lora: rank, loraAlpha: alpha, loraDropout: dropout, loraTargets: targets } = options;
+  const unranked = Object.entries({ "--lora-alpha": alpha, "--lora-dropout": dropout, "--lora-targets": targets });
+  const [stray] = unranked.find(([, value]) => value !== undefined) ?? [];
+  if (rank === undefined) {
+    if (stray !== undefined) throw new ConfigError(`${stray}: expected --lora RANK with it, got none`);
+    return undefined;
+  }
+  if (start === undefined)
+    throw new ConfigError("--lora: expected --init with a trained model that adapters are learned for, got none");
+  return lora({
+    rank,
+    ...(alpha === undefined ? {} : { alpha }),
+    ...(dropout === undefined ? {} : { dropout }),
+    ...(targets === undefined ? {} : { targets: splitPatterns(targets) }),
+    modulesToSave: wholeModules(model, start.fresh, start.hasLabels),
+  });
+}
+
+const sizeOf = (parameters: ReadonlyMap<string, Parameter>): number =>
+  [...parameters.values()].reduce((sum, { size }) => sum + size, 0);
+
+/**
+ * Puts adapters into the model, in place, and gives the optimizer what is frozen and how fast layers learn; `trained` is the number of elements that
+ * are.
+ *
+ * Errors: ConfigError for patterns that match nothing.
+ */
+export function fineTuned(
+  model: Module,
+  optimizer: Optimizer,
+  { freeze, layerDecay }: FineTuningOptions,
+  adapters: Lora | undefined,
+): { readonly optimizer: Optimizer; readonly trained: number } {
+  const tuned = fineTune(model, optimizer, {
+    ...(freeze === undefined ? {} : { freeze: splitPatterns(freeze) }),
+    ...(layerDecay === undefined ? {} : { layerDecay }),
+    ...(adapters === undefined ? {} : { adapters }),
+  });
+  return { optimizer: tuned, trained: sizeOf(tuned.trained(model.parameters())) };
+}
+
+/** `trains 592,130 of 4,385,282 parameters`, where it is not all of them. */
+export const trainedNote = (model: Module, trained: number): readonly string[] =>
+  trained === model.parameterCount
+    ? []
+    : [`trains ${formatInteger(trained)} of ${formatInteger(model.parameterCount)} parameters`];

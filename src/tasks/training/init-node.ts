@@ -1,0 +1,81 @@
+/**
+ * @module Numbers that go from one training to another: those of another run, or of a file, matched by name and shape with those of a model; and a
+ * run's own as a checkpoint for others.
+ */
+import { join } from "node:path";
+import { loadOnnxWeights, loadSafetensors } from "../../data/node.js";
+import type { Parameter, TensorData } from "../../graph/index.js";
+import { formatShape, isFloat, sameShape } from "../../graph/index.js";
+import { labelConfig, nameOfArchitecture } from "../../models/index.js";
+import type { Json } from "../../optim/index.js";
+import { savePretrained } from "../../train/node.js";
+import { ConfigError } from "../../util/errors.js";
+import type { Finished } from "../task-node.js";
+import type { TextInfo } from "../texts/texts.js";
+
+/**
+ * Numbers to start from, by name; a head for other classes is left out, and said.
+ *
+ * Errors: ConfigError that names each tensor that is missing, superfluous, or of another shape.
+ */
+export function numbersFrom(
+  path: string,
+  given: ReadonlyMap<string, TensorData>,
+  parameters: ReadonlyMap<string, Parameter>,
+  note: (text: string) => void,
+): ReadonlyMap<string, TensorData> {
+  // PyTorch's batch norm counts its batches, which nothing reads.
+  const numbers = new Map([...given].filter(([name]) => !name.endsWith(".num_batches_tracked")));
+  const others = [...numbers].filter(([name]) => !parameters.has(name));
+  // An ONNX file has constants among its numbers: vectors may be such, and are superfluous only where something else does not fit.
+  const isOnnx = path.endsWith(".onnx");
+  const weights = others.filter(([, { dtype, shape }]) => !isOnnx || (isFloat(dtype) && shape.length > 0));
+  const superfluous = weights.filter(([, { shape }]) => !isOnnx || shape.length > 1);
+  const heads = superfluous.length > 0 ? [] : headsOfOtherClasses(numbers, parameters);
+  if (heads.length > 0) note(`--init ${path}: made for other classes, so these start anew: ${heads.join(", ")}`);
+  for (const name of [...heads, ...others.map(([other]) => other)]) numbers.delete(name);
+  const problems = [...parameters].flatMap(([name, p]) => {
+    const given = numbers.get(name);
+    if (given === undefined) return heads.includes(name) ? [] : [`${name} ${formatShape(p.dims)} is missing`];
+    const fits = given.dtype === p.dtype && sameShape(given.shape, p.dims);
+    return fits ? [] : [`${name}: expected ${p.dtype} ${formatShape(p.dims)}, got ${given.dtype} ${formatShape(given.shape)}`];
+  });
+  for (const [name, { shape }] of problems.length > 0 ? weights : superfluous)
+    problems.push(`${name} ${formatShape(shape)} is not in this model`);
+  if (problems.length > 0) throw new ConfigError(`--init ${path}: expected the weights of this model; ${problems.join("; ")}`);
+  return numbers;
+}
+
+/**
+ * What does not fit for no other reason than the number of classes: the first dimensions of all of these are one number in the file
+ * and another in the model, and all the rest is there and fits.
+ */
+function headsOfOtherClasses(
+  numbers: ReadonlyMap<string, TensorData>,
+  parameters: ReadonlyMap<string, Parameter>,
+): readonly string[] {
+  const unfit = [...parameters].flatMap(([name, p]) => {
+    const given = numbers.get(name);
+    return given === undefined || sameShape(given.shape, p.dims) ? [] : [{ name, given: given.shape, dims: p.dims }];
+  });
+  const classes = new Set(unfit.map(({ given, dims }) => `${given[0]} ${dims[0]}`));
+  const firstOnly = unfit.every(({ given, dims }) => sameShape(given.slice(1), dims.slice(1)));
+  const isRestThere = [...parameters.keys()].every((name) => numbers.has(name)) && unfit.length < parameters.size;
+  return classes.size === 1 && firstOnly && isRestThere ? unfit.map(({ name }) => name) : [];
+}
+
+/** The numbers of a safetensors or ONNX file. */
+export const readWeights = async (path: string): Promise<ReadonlyMap<string, TensorData>> =>
+  path.endsWith(".onnx") ? loadOnnxWeights(path) : (await loadSafetensors(path)).tensors;
+
+/**
+ * Leaves the model of a run beside it as a checkpoint of Hugging Face's form, in `pretrained/`: its tokenizer, and the names of its labels. Nothing where
+ * their libraries have no class for it.
+ */
+export async function keepPretrained({ used, writer }: Finished, more: Readonly<Record<string, Json>> = {}): Promise<void> {
+  if (nameOfArchitecture(used.model) === undefined) return;
+  const { tokenizer } = used.info as TextInfo;
+  const labels = used.task.pretrained?.labels?.(used.info);
+  const config = { ...(labels === undefined ? {} : labelConfig(labels)), ...more };
+  await savePretrained(join(writer.path, "pretrained"), used.model, used.numbers, { tokenizer, config });
+}

@@ -1,0 +1,49 @@
+/**
+ * @module The check before a training: one batch learned by heart, which shows an unsound label, loss or model at once.
+ */
+import { adam } from "../../optim/index.js";
+import type { DeviceChoice } from "../../runtime/index.js";
+import { TrainingState, trainingStep } from "../../train/index.js";
+import { DescentError } from "../../util/errors.js";
+import type { Plan } from "./setup-node.js";
+import { trainingTypes } from "./setup-node.js";
+import { fetcherFor } from "../shared/rows-node.js";
+
+const CHECK_STEPS = 200;
+/** Of the loss at the start: what counts as learned by heart. */
+const CHECK_FRACTION = 0.2;
+
+/** Learns one batch by heart, which any sound model can; an unsound label, loss or model shows here and not after an hour. */
+export async function checkOneBatch(planned: Plan, device: DeviceChoice, signal: AbortSignal | undefined): Promise<void> {
+  const { numbers, prepared, step, checkRate, task, training, batchSize, resolved } = planned;
+  const rows = prepared.train.take(Math.min(batchSize, 32));
+  const indices = Uint32Array.from({ length: rows.length }, (_, i) => i);
+  // As they are: what is learned by heart must be the same each time, and of one class each.
+  using fetcher = fetcherFor(task, { ...training, options: { ...training.options, augment: undefined } }, rows);
+  const columns = Object.keys(trainingTypes(planned, 1));
+  const batch =
+    (await fetcher?.fetch({ indices, seed: resolved.seed ?? 1, epoch: 0, offset: 0 })) ?? rows.pick(...columns).batch();
+  const quick = trainingStep({ ...step, accumulate: 1, optimizer: adam({ learningRate: checkRate }) });
+  const state = await TrainingState.create(quick, {
+    seed: resolved.seed,
+    device,
+    threads: resolved.threads,
+    ...(numbers === undefined ? {} : { numbers }),
+  });
+  try {
+    const first = (await state.run(batch)).loss;
+    let best = first;
+    for (let i = 0; i < CHECK_STEPS && best > CHECK_FRACTION * first; i++) {
+      if (signal?.aborted === true) return;
+      best = Math.min(best, (await state.run(batch)).loss);
+    }
+    // Contradictory copies of one example cannot be learned: only a loss that hardly moves is a fault.
+    if (!(best < 0.7 * first)) {
+      throw new DescentError(
+        `check: expected one batch of ${rows.length} examples to be learned by heart, got a loss of ${best.toPrecision(3)} after ${CHECK_STEPS} steps from ${first.toPrecision(3)}; look at the labels, or go on with --no-check`,
+      );
+    }
+  } finally {
+    await state.dispose();
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * @module An optimizer from the words of a command line: names and numbers.
+ */
+import type { Json, Optimizer } from "../../optim/index.js";
+import { chain, clipByGlobalNorm, optimizerFrom, scheduleFrom } from "../../optim/index.js";
+
+export interface OptimizerOptions {
+  /** As on the command line: `adamw`, `sgd`, … */
+  readonly optimizer: string;
+  /** As on the command line: `one-cycle`, `inverse-square-root`, … */
+  readonly schedule: string;
+  /** Learning rate at its peak. */
+  readonly lr: number;
+  readonly weightDecay: number;
+  /** How long Adam remembers the gradient's direction. */
+  readonly beta1?: number;
+  /** How long it remembers the gradient's size. */
+  readonly beta2?: number;
+  /** Of the peak, where a cosine or linear schedule ends. */
+  readonly finalLrFraction?: number;
+  readonly warmupSteps?: number;
+  readonly clipNorm?: number;
+  /** Updates in all: schedules that need lengths of their own take shares of it. */
+  readonly totalSteps: number;
+}
+
+/** Command-line names of optimizers that are written otherwise in code. */
+const OPTIMIZER_NAMES: Readonly<Record<string, string>> = { adamw: "adamW" };
+
+/** Schedules by command-line name, with lengths where they need some: thirds of the run, or a tenth. */
+function scheduleDescription({ schedule, lr: peak, warmupSteps, totalSteps, finalLrFraction }: OptimizerOptions): Json {
+  const common = { peak, ...(warmupSteps === undefined ? {} : { warmupSteps }) };
+  const last = finalLrFraction === undefined ? undefined : peak * finalLrFraction;
+  const share = (fraction: number): number => Math.max(1, Math.round(totalSteps * fraction));
+  switch (schedule) {
+    case "step":
+      return { name: "step", stepSize: share(1 / 3), gamma: 0.1, ...common };
+    case "multi-step":
+      return { name: "multiStep", milestones: [share(0.5), share(0.75)], gamma: 0.1, ...common };
+    case "exponential":
+      return { name: "exponential", gamma: 0.01 ** (1 / totalSteps), ...common };
+    case "inverse-square-root":
+      return { name: "inverseSquareRoot", ...common };
+    case "cosine":
+      return { name: "cosine", ...common, ...(last === undefined ? {} : { min: last }) };
+    case "linear":
+      return { name: "linear", ...common, ...(last === undefined ? {} : { end: last }) };
+    case "one-cycle":
+      return { name: "oneCycle", peak };
+    case "reduce-on-plateau":
+      return { name: "reduceOnPlateau", ...common };
+    default:
+      return { name: schedule, ...common };
+  }
+}
+
+/** Errors: ConfigError for an unknown name or a number out of range. */
+export function makeOptimizer(options: OptimizerOptions): Optimizer {
+  const { optimizer, weightDecay, clipNorm, beta1, beta2 } = options;
+  const schedule = scheduleFrom(scheduleDescription(options));
+  // SGD without momentum is rarely what is meant by the name in a shell.
+  const extra: Record<string, Json> = optimizer === "sgd" ? { momentum: 0.9, nesterov: true } : {};
+  if (beta1 !== undefined && /^(adamw?|lion)$/.test(optimizer)) extra["beta1"] = beta1;
+  if (beta2 !== undefined && /^(adamw?|lion)$/.test(optimizer)) extra["beta2"] = beta2;
+  const name = OPTIMIZER_NAMES[optimizer] ?? optimizer;
+  const made = optimizerFrom({ name, learningRate: schedule.description, weightDecay, ...extra });
+  return clipNorm === undefined ? made : chain(clipByGlobalNorm(clipNorm), made);
+}

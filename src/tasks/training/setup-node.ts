@@ -1,0 +1,301 @@
+/**
+ * @module What a training will be, decided from what was asked for and the defaults of its task and model, before anything runs.
+ */
+import { loadData, parseFold } from "../../data/node.js";
+import type { TensorData } from "../../graph/index.js";
+import { ARCHITECTURES, modelFromConfig } from "../../models/index.js";
+import type { Lora, Module } from "../../nn/index.js";
+import type { DeviceChoice } from "../../runtime/index.js";
+import type { BatchTypes, TrainingStep } from "../../train/index.js";
+import { trainingStep } from "../../train/index.js";
+import type { RunConfig } from "../../run/run-folder.js";
+import { ConfigError } from "../../util/errors.js";
+import { cropsParts, parseImageSize } from "../../vision/index.js";
+import type { FineTuningOptions } from "./fine-tuning.js";
+import { adaptersFor, fineTuned, trainedNote } from "./fine-tuning.js";
+import type { PretrainedInfo } from "../use/model.js";
+import { fineTuningDefaults, modelOf } from "../use/model.js";
+import { makeOptimizer } from "./optimizer.js";
+import type { Start } from "./start-node.js";
+import { openStart, startOfRun } from "./start-node.js";
+import { modelNamed, taskNamed } from "../table.js";
+import { tokenizerFile } from "../texts/texts-node.js";
+import { vectorNumbers, vectorSize } from "../texts/vectors-node.js";
+import type { AnyTask, Buckets, Prepared, TaskContext, TaskInfo, TaskOptions, Inherited, TrainingDefaults } from "../task.js";
+
+/** What was asked for; what is left out has the model's own default. Names are those of the command line. */
+export interface TrainTaskOptions extends Partial<Omit<TrainingDefaults, "epochs">>, TaskOptions, FineTuningOptions {
+  readonly task: string;
+  readonly data: string;
+  readonly model?: string;
+  readonly labelColumn?: string;
+  readonly textColumn?: string;
+  /** Part K of N is the test part: `K/N`. */
+  readonly fold?: string;
+  /** Columns of a table that are not looked at. */
+  readonly ignoreColumn?: readonly string[];
+  readonly skipBadRows?: boolean;
+  /** Tags that break their scheme are read with patience. */
+  readonly repair?: boolean;
+  /** Of images: `SIDE`, or `WIDTHxHEIGHT`. */
+  readonly imageSize?: string;
+  /** A larger image is refused before it is decoded. */
+  readonly maxMegapixels?: number;
+  readonly epochs?: number;
+  readonly steps?: number;
+  readonly accumulate?: number;
+  readonly earlyStopping?: number;
+  readonly seed?: number;
+  readonly device?: DeviceChoice;
+  readonly threads?: number;
+  /** What training starts from: a run, a checkpoint's folder, a file of weights. */
+  readonly init?: string;
+  readonly check?: boolean;
+  readonly lang?: "en" | "zh";
+}
+
+/** Everything that a run is made of, decided. */
+export interface Plan {
+  readonly task: AnyTask;
+  readonly modelName: string;
+  readonly model: Module;
+  readonly prepared: Prepared<TaskInfo>;
+  /** What the task is told while it trains. */
+  readonly training: TaskContext<TaskInfo>;
+  readonly step: TrainingStep;
+  /** What the model begins with, where that is not its initializers' alone. */
+  readonly numbers: ReadonlyMap<string, TensorData> | undefined;
+  /** How many numbers of the model are trained. */
+  readonly trained: number;
+  /** What is learned in the model's place. */
+  readonly adapters: Lora | undefined;
+  /** Of rows that are sequences. */
+  readonly buckets: Buckets | undefined;
+  /** Adam's rate, for learning one batch by heart. */
+  readonly checkRate: number;
+  readonly batchSize: number;
+  readonly totalSteps: number;
+  readonly evaluateEvery: number;
+  readonly notes: readonly string[];
+  /** Those of the notes that say which data were left out. */
+  readonly leftOut: readonly string[];
+  readonly dataName: string;
+  readonly resolved: TrainTaskOptions;
+}
+
+const MOST_EVALUATIONS = 20;
+
+/** A network that is trained at small rates learns sooner at a small one. */
+const CHECK_RATE = 3e-3;
+
+/** Where the model comes from. ConfigError for two answers. */
+async function startFor(
+  options: TrainTaskOptions,
+  task: AnyTask,
+  resumed: RunConfig | undefined,
+  note: (text: string) => void,
+): Promise<Start | undefined> {
+  if (options.init === undefined) return undefined;
+  if (resumed !== undefined) return startOfRun(resumed);
+  const start = await openStart(options.init, task, note);
+  const own = start.pretrained === undefined ? undefined : ARCHITECTURES[start.pretrained.architecture].modelType;
+  if (own !== undefined && options.model !== undefined && options.model !== own)
+    throw new ConfigError(`--model ${options.model}: expected none beside --init ${options.init}, whose own model goes on`);
+  return start;
+}
+
+/** The model's name and what it is trained with where nothing else is said. */
+function choiceFor(
+  task: AnyTask,
+  options: TrainTaskOptions,
+  start: Start | undefined,
+): { readonly modelName: string; readonly defaults: (examples: number) => TrainingDefaults } {
+  const pretrained = start?.pretrained;
+  if (pretrained === undefined) {
+    const modelName = options.model ?? start?.modelName ?? task.defaultModel;
+    return { modelName, defaults: modelNamed(task, modelName).defaults };
+  }
+  const { hiddenSize } = modelFromConfig(pretrained.architecture, pretrained.config).config;
+  const defaults = fineTuningDefaults(hiddenSize, options.lora !== undefined);
+  return { modelName: ARCHITECTURES[pretrained.architecture].modelType, defaults: () => defaults };
+}
+
+/** Decides on a training, or on one that goes on. Errors: DataError, ConfigError for what was given. */
+export async function plan(
+  options: TrainTaskOptions,
+  note: (text: string) => void,
+  resumed?: RunConfig & { readonly adapters?: Lora },
+): Promise<Plan> {
+  const task = taskNamed(options.task);
+  const start = await startFor(options, task, resumed, note);
+  const choice = choiceFor(task, options, start);
+  const { modelName } = choice;
+  const seed = options.seed ?? 1;
+  const usual = choice.defaults(0).augment;
+  const data = await loadData(options.data, {
+    seed,
+    ...task.reads,
+    ...(options.imageSize === undefined ? {} : { imageSize: parseImageSize(options.imageSize, "--image-size") }),
+    ...(options.maxMegapixels === undefined ? {} : { maxMegapixels: options.maxMegapixels }),
+    keepOriginals: (height, width) => cropsParts(options.augment ?? usual ?? "none", { height, width }),
+    note,
+    ...(options.labelColumn === undefined ? {} : { labelColumn: options.labelColumn }),
+    ...(options.textColumn === undefined ? {} : { textColumn: options.textColumn }),
+    ...(options.fold === undefined ? {} : { fold: parseFold(options.fold, "--fold") }),
+    ...(options.skipBadRows === undefined ? {} : { skipBadRows: options.skipBadRows }),
+    ...(options.repair === undefined ? {} : { repair: options.repair }),
+  });
+  const own = taskOptions(task, options);
+  const prepared = withPretrained(
+    await task.prepare(data, {
+      ...own,
+      ...(await vocabularyOf(own, start)),
+      ...(await vectorSize(own, options.init)),
+      seed,
+      ignore: options.ignoreColumn ?? [],
+      model: modelName,
+    }),
+    start?.pretrained,
+  );
+  const model = modelOf(task, modelName, prepared.info);
+  const labels = task.pretrained?.labels?.(prepared.info);
+  const starting = start?.numbersFor(model, labels);
+  const vectors = await vectorNumbers(own, model, prepared.info, seed);
+  const adapters =
+    resumed === undefined
+      ? adaptersFor(options, model, starting && { fresh: starting.fresh, hasLabels: labels !== undefined })
+      : resumed.adapters;
+  const defaults = choice.defaults(prepared.train.length);
+  const batchSize = Math.min(options.batchSize ?? defaults.batchSize, prepared.train.length);
+  const accumulate = options.accumulate ?? 1;
+  const stepsPerEpoch = Math.max(1, Math.floor(Math.floor(prepared.train.length / batchSize) / accumulate));
+  const epochs = options.epochs ?? defaults.epochs;
+  const totalSteps = options.steps ?? Math.max(1, Math.round(epochs * stepsPerEpoch));
+  // Whole epochs, and not more often than a person would read.
+  const evaluateEvery =
+    defaults.evaluations === undefined
+      ? stepsPerEpoch * Math.max(1, Math.ceil(totalSteps / stepsPerEpoch / MOST_EVALUATIONS))
+      : Math.ceil(totalSteps / defaults.evaluations);
+  const settings = {
+    optimizer: options.optimizer ?? defaults.optimizer,
+    schedule: options.schedule ?? defaults.schedule,
+    lr: options.lr ?? defaults.lr,
+    weightDecay: options.weightDecay ?? defaults.weightDecay,
+    warmupSteps: options.warmupSteps ?? defaults.warmupSteps,
+    clipNorm: options.clipNorm ?? defaults.clipNorm,
+    beta1: options.beta1 ?? defaults.beta1,
+    beta2: options.beta2 ?? defaults.beta2,
+    finalLrFraction: options.finalLrFraction ?? defaults.finalLrFraction,
+  };
+  const labelSmoothing = options.labelSmoothing ?? defaults.labelSmoothing;
+  const asked = definedOnly({ ...own, labelSmoothing, augment: options.augment ?? defaults.augment }) as TaskOptions;
+  if (options.augment !== undefined && task.settle === undefined)
+    throw new ConfigError(`--augment: expected a task of images, got ${task.name}`);
+  const settled = task.settle?.(asked, prepared.info, data) ?? asked;
+  const buckets = task.buckets?.(prepared.info, prepared.train);
+  const length = buckets?.bounds.at(-1);
+  const training: TaskContext<TaskInfo> = {
+    info: prepared.info,
+    use: "train",
+    options: settled,
+    ...(length === undefined ? {} : { length }),
+  };
+  const { optimizer, trained } = fineTuned(model, makeOptimizer({ ...settings, totalSteps }), options, adapters);
+  const step = trainingStep({
+    model,
+    optimizer,
+    accumulate,
+    loss: (batch) => task.loss(task.outputs(model, task.features(batch, training, model), batch, training), batch, training),
+  });
+  const resolved: TrainTaskOptions = {
+    ...options,
+    ...settings,
+    ...settled,
+    model: modelName,
+    batchSize,
+    accumulate,
+    seed,
+    ...(options.steps === undefined ? { epochs } : { steps: totalSteps }),
+  };
+  return {
+    task,
+    modelName,
+    model,
+    prepared,
+    training,
+    step,
+    numbers: starting?.numbers ?? vectors?.numbers,
+    trained,
+    adapters,
+    buckets,
+    checkRate: defaults.optimizer.startsWith("adam") ? Math.min(CHECK_RATE, 2 * defaults.lr) : CHECK_RATE,
+    batchSize,
+    totalSteps,
+    evaluateEvery,
+    notes: [
+      ...data.notes,
+      ...prepared.notes,
+      ...(start?.pretrained === undefined ? [] : startNotes(options.init ?? "", start.pretrained, starting?.fresh ?? [])),
+      ...trainedNote(model, trained),
+      ...(vectors?.notes ?? []),
+    ],
+    leftOut: data.leftOut,
+    dataName: data.name,
+    resolved,
+  };
+}
+
+/** The tokenizer of the model that training starts from, or of the file that was asked for. ConfigError for both. */
+async function vocabularyOf(own: TaskOptions, start: Start | undefined): Promise<Pick<TaskOptions, "tokenizer"> & Inherited> {
+  if (start?.tokenizer === undefined) return tokenizerFile(own);
+  const asked = own.tokenizer !== undefined ? "--tokenizer" : own.vocabularySize !== undefined ? "--vocabulary-size" : undefined;
+  if (asked !== undefined) throw new ConfigError(`${asked}: expected none beside --init, whose model has its own tokenizer`);
+  return { tokenizer: start.tokenizer, ...start.inherited };
+}
+
+/** What a task prepared, with the checkpoint's configuration, of which its model is made again. */
+const withPretrained = (prepared: Prepared<TaskInfo>, pretrained: Start["pretrained"]): Prepared<TaskInfo> =>
+  pretrained === undefined ? prepared : { ...prepared, info: { ...prepared.info, pretrained } };
+
+const startNotes = (path: string, { architecture }: PretrainedInfo, fresh: readonly string[]): readonly string[] => [
+  `--init ${path}: ${architecture}${fresh.length === 0 ? "" : `; these start anew: ${fresh.join(", ")}`}`,
+];
+
+/** Options that only some tasks have, as the command line names them. */
+const TASK_OPTIONS = [
+  "loss",
+  "holdOut",
+  "falseAcceptRate",
+  "features",
+  "tokenizer",
+  "vocabularySize",
+  "maxLength",
+  "stride",
+  "scheme",
+  "missCost",
+  "vectors",
+  "labelSeparator",
+] as const satisfies readonly (keyof TaskOptions)[];
+
+/** The options of its own that a task is given. ConfigError for one that it does not take. */
+function taskOptions(task: AnyTask, options: TrainTaskOptions): TaskOptions {
+  const given = TASK_OPTIONS.filter(
+    (name) => options[name] !== undefined && !(Array.isArray(options[name]) && options[name].length === 0),
+  );
+  const wrong = given.find((name) => task.takes?.includes(name) !== true);
+  if (wrong !== undefined) {
+    const flag = wrong.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new ConfigError(`--${flag}: expected a task that takes it, got ${task.name}`);
+  }
+  return Object.fromEntries(given.map((name) => [name, options[name]]));
+}
+
+/** Types of a training batch: the inputs and the targets. */
+export const trainingTypes = ({ task, training }: Plan, batchSize: number): BatchTypes => ({
+  ...task.inputs(training, batchSize),
+  ...task.targets(training, batchSize),
+});
+
+/** JSON has no undefined. */
+export const definedOnly = (options: object): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));

@@ -1,0 +1,207 @@
+/**
+ * @module Where a training starts from: another run, a checkpoint's folder in Hugging Face's form, or a file of weights. It says which model and which
+ * vocabulary go on, and gives the model's numbers; what is new begins from its initializer.
+ */
+import { targetRules } from "../../generate/index.js";
+import type { TensorData } from "../../graph/index.js";
+import { fromNumbers, sameShape, toNumbers } from "../../graph/index.js";
+import type { ArchitectureName, PretrainedModel } from "../../models/index.js";
+import {
+  ARCHITECTURES,
+  configOf,
+  labelsOf,
+  matchCheckpoint,
+  modelFromConfig,
+  nameOfArchitecture,
+  Transformer,
+} from "../../models/index.js";
+import type { Module } from "../../nn/index.js";
+import type { Json } from "../../optim/index.js";
+import { loadPretrained, pretrainedConfig } from "../../train/node.js";
+import { openRun, splitRunPath } from "../../run/node.js";
+import { tokenizerOfCheckpoint } from "../../train/pretrained-node.js";
+import { checkpointParameters } from "../../train/train-node.js";
+import { isRecord } from "../../util/described.js";
+import { ConfigError } from "../../util/errors.js";
+import { numbersFrom, readWeights } from "./init-node.js";
+import type { PretrainedInfo } from "../use/model.js";
+import { TASKS } from "../table.js";
+import type { AnyTask, TaskInfo, Inherited } from "../task.js";
+import { bestOrLast, TrainedModel } from "../use/trained-node.js";
+
+/** What a model begins with. */
+export interface StartingNumbers {
+  /** By parameter path. */
+  readonly numbers: ReadonlyMap<string, TensorData>;
+  /** Parameters that begin from their initializers. */
+  readonly fresh: readonly string[];
+}
+
+export interface Start {
+  /** The vocabulary that the model knows, where it reads texts. */
+  readonly tokenizer?: string;
+  readonly inherited?: Inherited;
+  /** The task's own model that goes on. */
+  readonly modelName?: string;
+  /** Or the checkpoint's, with the head that the task needs. */
+  readonly pretrained?: PretrainedInfo;
+  /** Errors: ConfigError that names each tensor that does not fit. */
+  readonly numbersFor: (model: Module, labels: readonly string[] | undefined) => StartingNumbers;
+}
+
+function inheritedFrom(model: PretrainedModel, labels?: readonly string[]): Inherited {
+  const { maxPositions } = model.config;
+  return {
+    ...(labels === undefined ? {} : { labels }),
+    ...(maxPositions === undefined ? {} : { maxPositions }),
+    ...(model instanceof Transformer ? { startToken: targetRules(model).startToken } : {}),
+  };
+}
+
+/** Numbers of the task's own model, and a note where its head is for other classes. */
+const ownNumbers =
+  (path: string, numbers: ReadonlyMap<string, TensorData>, note: (text: string) => void): Start["numbersFor"] =>
+  (model) => {
+    const parameters = model.state();
+    const found = numbersFrom(path, numbers, parameters, note);
+    return { numbers: found, fresh: [...parameters.keys()].filter((name) => !found.has(name)) };
+  };
+
+/** The class with the task's head on such a trunk. ConfigError where there is none. */
+function architectureFor(task: AnyTask, modelType: string, where: string): ArchitectureName {
+  const known = task.pretrained?.architectures ?? [];
+  const found = known.find((name) => ARCHITECTURES[name].modelType === modelType);
+  if (found !== undefined) return found;
+  if (known.length > 0)
+    throw new ConfigError(
+      `${where}: expected a checkpoint of ${known.map((name) => ARCHITECTURES[name].modelType).join(", ")} for ${task.name}, got ${modelType}`,
+    );
+  const takers = TASKS.filter((other) => other.pretrained !== undefined).map((other) => other.name);
+  throw new ConfigError(
+    `${where}: expected a run or a file of weights for ${task.name}, got a checkpoint in Hugging Face's form, which ${takers.join(", ")} take`,
+  );
+}
+
+/** What a head has for some of its labels, in their order; undefined where it does not know them all. */
+function headRows(tensor: TensorData, before: readonly string[], labels: readonly string[]): TensorData | undefined {
+  const rows = labels.map((label) => before.indexOf(label));
+  const { shape } = tensor;
+  if (rows.includes(-1) || shape[0] !== before.length) return undefined;
+  const width = shape.slice(1).reduce((product, d) => product * d, 1);
+  const values = toNumbers(tensor);
+  return fromNumbers(
+    tensor.dtype,
+    [rows.length, ...shape.slice(1)],
+    rows.flatMap((row) => [...values.subarray(row * width, (row + 1) * width)]),
+  );
+}
+
+/** Numbers of a trunk with the task's head; the head's own too, where it knows the labels, or nobody says which it is for. */
+function headedNumbers(
+  architecture: ArchitectureName,
+  given: ReadonlyMap<string, TensorData>,
+  before: readonly string[] | undefined,
+): Start["numbersFor"] {
+  const { base } = ARCHITECTURES[architecture];
+  return (model, labels) => {
+    const numbers = new Map<string, TensorData>();
+    const fresh: string[] = [];
+    for (const [path, parameter] of model.state()) {
+      const named = given.get(path);
+      const isNamed = labels !== undefined && before !== undefined && !path.startsWith(`${base}.`);
+      const found = named !== undefined && isNamed ? headRows(named, before, labels) : named;
+      if (found !== undefined && sameShape(found.shape, parameter.dims)) numbers.set(path, found);
+      else fresh.push(path);
+    }
+    return { numbers, fresh };
+  };
+}
+
+/** Without the head of a checkpoint that is of another class than the task's, and has labels of its own. */
+function trunkOf(
+  numbers: ReadonlyMap<string, TensorData>,
+  architecture: ArchitectureName,
+  task: AnyTask,
+  config: Json,
+): ReadonlyMap<string, TensorData> {
+  const classes = isRecord(config) && Array.isArray(config["architectures"]) ? config["architectures"] : [];
+  if (task.pretrained?.labels === undefined || classes.length === 0 || classes.includes(architecture)) return numbers;
+  return new Map([...numbers].filter(([path]) => path.startsWith(`${ARCHITECTURES[architecture].base}.`)));
+}
+
+/** A folder of Hugging Face's: the class that it names must be one that is supported, whatever the task makes of it. */
+async function fromCheckpoint(path: string, config: Json, task: AnyTask): Promise<Start> {
+  const where = `--init ${path}`;
+  const type = isRecord(config) && typeof config["model_type"] === "string" ? config["model_type"] : "none";
+  const supported = new Set(Object.values(ARCHITECTURES).map(({ modelType }) => modelType));
+  if (!supported.has(type))
+    throw new ConfigError(`${where}: model_type: expected one of ${[...supported].join(", ")}, got ${type}`);
+  const architecture = architectureFor(task, type, where);
+  const loaded = await loadPretrained(path, { as: architecture });
+  const labels = labelsOf(config);
+  return {
+    tokenizer: await tokenizerOfCheckpoint(path, loaded, where),
+    inherited: inheritedFrom(loaded.model, labels),
+    pretrained: { architecture, config },
+    numbersFor: headedNumbers(architecture, trunkOf(loaded.numbers, architecture, task, config), labels),
+  };
+}
+
+/** A run: of the same task its model goes on; of another one its trunk, where Hugging Face has a class for it. */
+async function fromRun(path: string, task: AnyTask, note: (text: string) => void): Promise<Start> {
+  const { run, checkpoint } = splitRunPath(path);
+  const folder = await openRun(run);
+  const config = await folder.config();
+  if (config["model"] === undefined || config["info"] === undefined) {
+    const read = await folder.readCheckpoint(checkpoint ?? (await bestOrLast(folder)));
+    return { numbersFor: ownNumbers(path, checkpointParameters(read), note) };
+  }
+  const { model: trained } = await TrainedModel.open(path);
+  const { tokenizer } = trained.info as TaskInfo & { readonly tokenizer?: string };
+  const vocabulary = tokenizer === undefined ? {} : { tokenizer };
+  const named = nameOfArchitecture(trained.model);
+  const isOwn = config.task === task.name && trained.info["pretrained"] === undefined;
+  if (isOwn || named === undefined || task.pretrained === undefined)
+    return {
+      ...vocabulary,
+      ...(config.task === task.name ? { modelName: trained.modelName } : {}),
+      numbersFor: ownNumbers(path, trained.numbers, note),
+    };
+  const own = configOf(trained.model).config;
+  const architecture = architectureFor(task, ARCHITECTURES[named].modelType, `--init ${path}`);
+  const headed = modelFromConfig(architecture, own);
+  const shapes = new Map([...trained.numbers].map(([name, { shape }]) => [name, shape]));
+  const { sources } = matchCheckpoint(headed, architecture, shapes, { newHead: true, where: `--init ${path}` });
+  const numbers = new Map([...sources].map(([name, source]) => [name, trained.numbers.get(source) as TensorData]));
+  const before = trained.task.pretrained?.labels?.(trained.info);
+  return {
+    ...vocabulary,
+    inherited: inheritedFrom(headed, before),
+    pretrained: { architecture, config: own },
+    numbersFor: headedNumbers(architecture, numbers, before),
+  };
+}
+
+/**
+ * Opens what `--init` names.
+ *
+ * Errors: DataError for files that cannot be read; ConfigError for what is no start of this task: an architecture that is not supported, tensors that do
+ * not fit `config.json` (each is named), a tokenizer with more tokens than the embedding.
+ */
+export async function openStart(path: string, task: AnyTask, note: (text: string) => void): Promise<Start> {
+  if (/\.(safetensors|onnx)$/.test(path)) return { numbersFor: ownNumbers(path, await readWeights(path), note) };
+  const config = await pretrainedConfig(path);
+  return config === undefined ? fromRun(path, task, note) : fromCheckpoint(path, config, task);
+}
+
+/** What a run that goes on began with: its numbers are in its checkpoint. */
+export function startOfRun(config: { readonly [extra: string]: unknown }): Start {
+  const { tokenizer, pretrained } = config["info"] as { readonly tokenizer?: string; readonly pretrained?: PretrainedInfo };
+  return {
+    ...(tokenizer === undefined ? {} : { tokenizer }),
+    ...(pretrained === undefined
+      ? { modelName: config["model"] as string }
+      : { pretrained, inherited: inheritedFrom(modelFromConfig(pretrained.architecture, pretrained.config)) }),
+    numbersFor: () => ({ numbers: new Map(), fresh: [] }),
+  };
+}

@@ -1,0 +1,68 @@
+/**
+ * @module Examples for a trained model: data with targets to measure on, and inputs without to answer.
+ */
+import type { Dataset } from "../../data/node.js";
+import { KNOWN_DATASETS, loadData, parseFold } from "../../data/node.js";
+import type { RunConfig } from "../../run/run-folder.js";
+import { ConfigError } from "../../util/errors.js";
+import { nodeTaskNamed } from "../table-node.js";
+import type { InputOptions, NamedInputs } from "../task-node.js";
+import type { TrainedModel } from "./trained-node.js";
+import { inWindows } from "../shared/windows.js";
+
+export interface ExamplesOptions {
+  readonly data: string;
+  readonly labelColumn?: string;
+  readonly textColumn?: string;
+  readonly skipBadRows?: boolean;
+  readonly repair?: boolean;
+  readonly maxMegapixels?: number;
+  /** Tokens that windows of a longer text share; left out, as the model was measured in training. */
+  readonly stride?: number;
+}
+
+/**
+ * Data with targets. Of the data that the model was trained on, and of known data, the test part by the run's own seed; of a folder with
+ * a test part, that; of another file, all rows.
+ */
+export async function loadExamples(
+  model: TrainedModel,
+  config: RunConfig,
+  options: ExamplesOptions,
+): Promise<{ examples: Dataset; notes: readonly string[]; leftOut: readonly string[] }> {
+  const { task } = model;
+  const info = inWindows(task, model.info, options.stride);
+  const seed = typeof config.options["seed"] === "number" ? config.options["seed"] : 1;
+  const { fold } = config.options;
+  const labelColumn = options.labelColumn ?? task.targetColumn(info);
+  const isTrainingData = options.data === config.options["data"];
+  const isKnown = KNOWN_DATASETS.some(({ name }) => name === options.data);
+  const data = await loadData(options.data, {
+    seed,
+    ...task.reads,
+    ...task.loading?.(info),
+    // Nothing is held back of a file that is there to be measured on.
+    ...(isTrainingData || isKnown ? {} : { testFraction: 0, validationFraction: 0 }),
+    ...(labelColumn === undefined ? {} : { labelColumn }),
+    ...(options.textColumn === undefined ? {} : { textColumn: options.textColumn }),
+    ...(isTrainingData && typeof fold === "string" ? { fold: parseFold(fold, "--fold") } : {}),
+    skipBadRows: options.skipBadRows === true,
+    repair: options.repair === true,
+    ...(options.maxMegapixels === undefined ? {} : { maxMegapixels: options.maxMegapixels }),
+  });
+  const part = data.test.length > 0 ? data.test : data.train.concat(data.validation);
+  const examples = await task.examples(data, part, info);
+  const remarks = nodeTaskNamed(task.name).remarks?.(examples, info) ?? [];
+  return { examples, notes: [...data.notes, ...remarks], leftOut: data.leftOut };
+}
+
+/** Inputs from a command line: image files, IDX files, tables, or one row as `name=value` pairs. Errors: DataError, ConfigError. */
+export async function readInputs(
+  model: TrainedModel,
+  inputs: readonly string[],
+  options: InputOptions = {},
+): Promise<NamedInputs> {
+  const side = nodeTaskNamed(model.task.name);
+  if (inputs.length === 0 && side.takesNoInputs !== true) throw new ConfigError("predict: expected an input, got none");
+  return side.readInputs(model, inputs, options);
+}

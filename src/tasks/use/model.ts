@@ -1,0 +1,44 @@
+/**
+ * @module The model of a task: by the name of its paper, or as the checkpoint described it that training began with.
+ */
+import type { ArchitectureName } from "../../models/index.js";
+import { modelFromConfig } from "../../models/index.js";
+import type { Module } from "../../nn/index.js";
+import type { Json } from "../../optim/index.js";
+import { modelNamed } from "../table.js";
+import type { AnyTask, TaskInfo, TrainingDefaults } from "../task.js";
+
+/** A model in Hugging Face's form: what `info.pretrained` of a run holds that began with such a checkpoint. */
+export interface PretrainedInfo {
+  readonly architecture: ArchitectureName;
+  /** Its `config.json`. */
+  readonly config: Json;
+}
+
+/** What a run began with; undefined where its model is one of the task's own. */
+export const pretrainedInfo = (info: TaskInfo): PretrainedInfo | undefined => info["pretrained"] as PretrainedInfo | undefined;
+
+/** The model of a run, without numbers and without adapters. Errors: ConfigError for a name that the task does not have. */
+export function modelOf(task: AnyTask, name: string, info: TaskInfo): Module {
+  const pretrained = pretrainedInfo(info);
+  if (pretrained === undefined) return modelNamed(task, name).build(info);
+  const labels = task.pretrained?.labels?.(info);
+  return modelFromConfig(pretrained.architecture, pretrained.config, labels === undefined ? {} : { numLabels: labels.length });
+}
+
+/** The rate at which BERT of 768 wide is fine-tuned. Devlin et al. 2019, arXiv:1810.04805, appendix A.3. */
+const RATE = 5e-5;
+const RATE_WIDTH = 768;
+/** Adapters learn at higher rates: Hu et al. 2021, arXiv:2106.09685, table 9, has about ten times those of the whole model. */
+const ADAPTER_FACTOR = 10;
+
+/** How a pretrained model is learned on. Narrow models take larger steps, as those of Turc et al. 2019, arXiv:1908.08962. */
+export const fineTuningDefaults = (hiddenSize: number, hasAdapters: boolean): TrainingDefaults => ({
+  epochs: 4,
+  batchSize: 32,
+  lr: Number((RATE * Math.max(1, RATE_WIDTH / hiddenSize) * (hasAdapters ? ADAPTER_FACTOR : 1)).toPrecision(2)),
+  optimizer: "adamw",
+  schedule: "linear",
+  weightDecay: 0.01,
+  clipNorm: 1,
+});

@@ -1,0 +1,280 @@
+/**
+ * @module A trained model in use: from a run folder to answers, metrics and attributions. Parameters are constants of the
+ * compiled graphs, which is faster than giving them at each run.
+ */
+import type { Batch, BatchFetcher, Dataset, WorkerFetcher } from "../../data/node.js";
+import { inputTimesGradient } from "../../explain/index.js";
+import type { Parameter, Tensor, TensorData } from "../../graph/index.js";
+import { Graph, input, symbol } from "../../graph/index.js";
+import type { Lora, Module } from "../../nn/index.js";
+import { addAdapters, mergeAdapters } from "../../nn/index.js";
+import { exportGraph } from "../../onnx/index.js";
+import { lowerGraph, resolveMode } from "../../ops/index.js";
+import type { DeviceChoice, Executable } from "../../runtime/index.js";
+import { compile } from "../../runtime/index.js";
+import { checkpointParameters } from "../../train/train-node.js";
+import type { RunConfig } from "../../run/run-folder.js";
+import type { CheckpointName, RunFolder } from "../../run/run-folder-node.js";
+import { openRun, splitRunPath } from "../../run/run-folder-node.js";
+import { forEachBatch } from "../../train/evaluate.js";
+import { randomInputs } from "../../train/step.js";
+import { ConfigError } from "../../util/errors.js";
+import { byLength, fetcherFor } from "../shared/rows-node.js";
+import { modelOf } from "./model.js";
+import { taskNamed } from "../table.js";
+import type { Answer, AnyTask, ColumnTypes, Measurement, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
+import { textAt, textByText } from "../shared/windows.js";
+
+export interface UseOptions {
+  readonly device?: DeviceChoice;
+  readonly threads?: number;
+}
+
+/** The checkpoint that a run is used from. */
+export const bestOrLast = async (folder: RunFolder): Promise<CheckpointName> =>
+  (await folder.pointer("best")) === undefined ? "last" : "best";
+
+/** Rows that are computed at once unless the task says less; a single input is computed alone. */
+export const BATCH = 256;
+
+/** The numbers of the model without its adapters, which is faster. */
+function merged(model: Module, adapters: Lora, numbers: ReadonlyMap<string, TensorData>): ReadonlyMap<string, TensorData> {
+  addAdapters(model, adapters);
+  return mergeAdapters(model, numbers);
+}
+
+const pick = (batch: Batch, columns: readonly string[]): Batch =>
+  Object.fromEntries(columns.map((name) => [name, batch[name] as TensorData]));
+
+const firstBatch = async (examples: Dataset, indices: Uint32Array, fetcher: BatchFetcher | undefined): Promise<Batch> =>
+  (await fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: 0 })) ?? examples.gather(indices);
+
+/** The matrix that the nearest product before `output` takes: an output's features. */
+function beforeLastLinear(output: Tensor): Tensor | undefined {
+  for (let node = output.node; ;) {
+    const [first] = node.inputs;
+    if (first === undefined || first === null) return undefined;
+    if (/^(Gemm|MatMul|FusedMatMul)$/.test(node.op) && first.rank === 2) return first;
+    node = first.node;
+  }
+}
+
+/** A model with numbers. Owned: dispose it. */
+export class TrainedModel implements AsyncDisposable {
+  readonly task: AnyTask;
+  readonly modelName: string;
+  readonly info: TaskInfo;
+  readonly model: Module;
+  readonly numbers: ReadonlyMap<string, TensorData>;
+  readonly #options: UseOptions;
+  readonly #executables = new Map<string, Promise<Executable>>();
+
+  /** Errors: ConfigError, naming each tensor, if the numbers are not those of the model. */
+  constructor(
+    task: AnyTask,
+    modelName: string,
+    info: TaskInfo,
+    numbers: ReadonlyMap<string, TensorData>,
+    options: UseOptions = {},
+  ) {
+    this.task = task;
+    this.modelName = modelName;
+    this.info = info;
+    this.model = modelOf(task, modelName, info);
+    this.numbers = numbers;
+    this.#options = options;
+    const problems = [...this.model.state()].flatMap(([path, p]) => {
+      const given = numbers.get(path);
+      if (given === undefined) return [`${path} is missing`];
+      const fits = given.dtype === p.dtype && given.shape.join() === p.dims.join();
+      return fits ? [] : [`${path}: expected ${p.dtype} [${p.dims.join(", ")}], got ${given.dtype} [${given.shape.join(", ")}]`];
+    });
+    if (problems.length > 0) throw new ConfigError(`checkpoint: expected one of ${modelName}; ${problems.join("; ")}`);
+  }
+
+  /** Opens a run folder (its best checkpoint, or its last), or one of its checkpoints. */
+  static async open(path: string, options: UseOptions = {}): Promise<{ model: TrainedModel; config: RunConfig }> {
+    const { run, checkpoint: name } = splitRunPath(path);
+    const folder = await openRun(run);
+    const config = await folder.config();
+    const checkpoint = await folder.readCheckpoint(name ?? (await bestOrLast(folder)));
+    const { model, info, adapters } = config as RunConfig & { model?: string; info?: TaskInfo; adapters?: Lora };
+    if (model === undefined || info === undefined)
+      throw new ConfigError(`${run}: expected a run of a task, got a config.json without model and info`);
+    const task = taskNamed(config.task);
+    const numbers = checkpointParameters(checkpoint);
+    const plain = adapters === undefined ? numbers : merged(modelOf(task, model, info), adapters, numbers);
+    return { model: new TrainedModel(task, model, info, plain, options), config };
+  }
+
+  get #context(): TaskContext<TaskInfo> {
+    const length = this.task.buckets === undefined ? {} : { length: symbol("T") };
+    return { info: this.info, use: "eval", options: {}, ...length };
+  }
+
+  /** Names of the columns that the model reads. */
+  get #columns(): string[] {
+    return Object.keys(this.task.inputs(this.#context, 1));
+  }
+
+  #fetcher(examples: Dataset): WorkerFetcher | undefined {
+    return fetcherFor(this.task, this.#context, examples);
+  }
+
+  /** The inputs, the features that the model sees, and its outputs; in use mode. */
+  #trace(
+    batch: number | ReturnType<typeof symbol>,
+    context: TaskContext<TaskInfo> = this.#context,
+  ): { features: Tensor; outputs: Readonly<Record<string, Tensor>> } {
+    const types = this.task.inputs(context, batch);
+    const tensors = Object.fromEntries(Object.entries(types).map(([name, type]) => [name, input(name, type.shape, type.dtype)]));
+    const features = this.task.features(tensors, context, this.model);
+    const outputs = this.task.outputs(this.model, features, tensors, context);
+    const { map } = resolveMode([features, ...Object.values(outputs)], "eval", randomInputs());
+    return { features: map(features), outputs: Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, map(t)])) };
+  }
+
+  #values(): Map<Tensor, TensorData> {
+    return new Map(
+      [...this.model.state()].map(([path, p]): [Parameter, TensorData] => [p, this.numbers.get(path) as TensorData]),
+    );
+  }
+
+  #names(): Map<Tensor, string> {
+    return new Map([...this.model.state()].map(([path, p]) => [p, path]));
+  }
+
+  #compiled(key: string, make: () => Readonly<Record<string, Tensor>>): Promise<Executable> {
+    let executable = this.#executables.get(key);
+    if (executable === undefined) {
+      executable = compile(make(), { ...this.#options, names: this.#names(), values: this.#values() });
+      this.#executables.set(key, executable);
+    }
+    return executable;
+  }
+
+  /** Another graph of the model with its numbers, for batches of these columns, as `TrainingState.evaluator` makes one. */
+  async evaluator(types: ColumnTypes, forward: (batch: Tensors) => Tensors): Promise<(batch: Batch) => Promise<Outputs>> {
+    const executable = await this.#compiled(`evaluator ${this.#executables.size}`, () => {
+      const tensors = Object.fromEntries(
+        Object.entries(types).map(([name, type]) => [name, input(name, type.shape, type.dtype)]),
+      );
+      const outputs = forward(tensors);
+      const { map } = resolveMode(Object.values(outputs), "eval", randomInputs());
+      return Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, map(t)]));
+    });
+    return (batch) => executable.call(pick(batch, executable.inputs));
+  }
+
+  /**
+   * Runs over encoded examples; `each` is given outputs, their rows and the batch: rows in order, but sequences by their length, and windows of a text
+   * as one, by the row of the first.
+   */
+  async run(examples: Dataset, each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void): Promise<void> {
+    const size = examples.length === 1 ? 1 : (this.task.mostAtOnce ?? BATCH);
+    const executable = await this.#compiled(`outputs ${size}`, () => this.#trace(size).outputs);
+    const columns = this.#columns;
+    using fetcher = this.#fetcher(examples);
+    await forEachBatch(
+      examples,
+      size,
+      (batch) => executable.call(pick(batch, columns)),
+      textByText(this.task, this.info, examples, (outputs, batch, rows) => each(outputs, rows, batch)),
+      fetcher,
+      byLength(this.task, this.info, examples),
+    );
+  }
+
+  /**
+   * The features of encoded examples: what goes into the model's last linear layer, [N, D]. ConfigError if it has none.
+   */
+  async features(examples: Dataset, each: (features: TensorData, rows: number) => void): Promise<void> {
+    const executable = await this.#compiled("features", () => {
+      const first = Object.values(this.#trace(BATCH).outputs)[0] as Tensor;
+      const features = beforeLastLinear(first);
+      if (features === undefined) throw new ConfigError(`${this.modelName}: expected a linear layer before its output, got none`);
+      return { features };
+    });
+    const columns = this.#columns;
+    using fetcher = this.#fetcher(examples);
+    await forEachBatch(
+      examples,
+      BATCH,
+      (batch) => executable.call(pick(batch, columns)),
+      (outputs, batch) => each(outputs["features"] as TensorData, batch[columns[0] as string]?.shape[0] as number),
+      fetcher,
+    );
+  }
+
+  /** One answer for each encoded example; for each text, where examples are windows. */
+  async answers(examples: Dataset): Promise<Answer[]> {
+    const answers: Answer[] = [];
+    await this.run(examples, (outputs, rows, batch) => {
+      const given = this.task.answers(outputs, this.info, batch, examples.select(rows));
+      for (const [i, answer] of given.entries()) answers[textAt(examples, rows[i] as number)] = answer;
+    });
+    return answers;
+  }
+
+  /** Measures on encoded examples that have their targets; undefined where the task has nothing to compare. */
+  async measure(examples: Dataset): Promise<Measurement | undefined> {
+    const measurement = this.task.measurement?.(this.info);
+    if (measurement === undefined) return undefined;
+    await this.run(examples, (outputs, _rows, batch) => measurement.update(outputs, batch));
+    return measurement;
+  }
+
+  /**
+   * Input × gradient of each example's answer: features [N, …] and attributions of the same shape. `targets` are the classes asked
+   * about, where there are classes.
+   */
+  async attributions(examples: Dataset, targets: Int32Array): Promise<{ features: TensorData; attribution: TensorData }> {
+    const n = examples.length;
+    const { score } = this.task;
+    if (score === undefined) throw new ConfigError(`${this.task.name}: expected a task whose answers can be explained`);
+    using fetcher = this.#fetcher(examples);
+    const indices = Uint32Array.from({ length: n }, (_, i) => i);
+    const batch = await firstBatch(examples, indices, fetcher);
+    // Gradients through recurrences and slices need known lengths.
+    const length = this.task.buckets === undefined ? undefined : batch[this.#columns[0] as string]?.shape[1];
+    const executable = await this.#compiled(`attributions ${n} ${length ?? ""}`, () => {
+      const { features, outputs } = this.#trace(n, { ...this.#context, ...(length === undefined ? {} : { length }) });
+      // Of a table the features are an input, and outputs need names of their own.
+      return {
+        seen: features.mul(1),
+        attribution: inputTimesGradient(score(outputs, input("target", [n], "int32")), features),
+      };
+    });
+    const feeds: Record<string, TensorData> = { ...batch, target: { dtype: "int32", shape: [n], data: targets } };
+    const { seen, attribution } = (await executable.call(pick(feeds, executable.inputs))) as {
+      seen: TensorData;
+      attribution: TensorData;
+    };
+    return { features: seen, attribution };
+  }
+
+  /** The model as a portable ONNX file with N free, preprocessing inside, and what the task knows in its metadata. */
+  toOnnx(): Uint8Array {
+    const { outputs } = this.#trace(symbol("N"));
+    const graph = lowerGraph(new Graph(outputs), "onnx");
+    const preprocessing = this.task.preprocessing?.(this.info);
+    const metadata = new Map<string, string>([
+      ["descent.task", this.task.name],
+      ["descent.model", this.modelName],
+      ["descent.info", JSON.stringify(this.info)],
+      ...(preprocessing === undefined ? [] : [["descent.preprocessing", JSON.stringify(preprocessing)] as const]),
+    ]);
+    return exportGraph(graph, { names: this.#names(), values: this.#values(), graphName: this.modelName, metadata });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // What could not be compiled has nothing to dispose of, and has said so.
+    for (const executable of this.#executables.values()) await (await executable.catch(() => undefined))?.dispose();
+    this.#executables.clear();
+  }
+
+  /** For code without `await using`. */
+  dispose(): Promise<void> {
+    return this[Symbol.asyncDispose]();
+  }
+}

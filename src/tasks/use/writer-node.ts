@@ -1,0 +1,168 @@
+/**
+ * @module A model that writes, from a run or a checkpoint's folder: prompts and conversations in, text out as it comes.
+ */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as z from "zod";
+import type { BeamOptions, DecoderModel, StreamOptions } from "../../generate/index.js";
+import { Generator, isDecoder, TextStream } from "../../generate/index.js";
+import type { TensorData } from "../../graph/index.js";
+import { Transformer } from "../../models/index.js";
+import type { Module } from "../../nn/index.js";
+import type { ChatMessage, ChatTemplate, Tokenizer } from "../../text/node.js";
+import { loadChatTemplate, loadTokenizer } from "../../text/node.js";
+import { loadPretrained, pretrainedConfig, tokenizerOfCheckpoint } from "../../train/pretrained-node.js";
+import { exists } from "../../run/run-folder-reader-node.js";
+import { ConfigError } from "../../util/errors.js";
+import { parseJsonWith } from "../../util/schema.js";
+import type { SequenceInfo } from "../texts/sequence-to-sequence/sequence-to-sequence.js";
+import type { TextInfo } from "../texts/texts.js";
+import { tokenizerOf } from "../texts/texts.js";
+import type { UseOptions } from "./trained-node.js";
+import { TrainedModel } from "./trained-node.js";
+
+type WritingModel = DecoderModel | Transformer;
+
+/** A model, and what surrounds it. */
+interface Source {
+  readonly model: Module;
+  readonly numbers: ReadonlyMap<string, TensorData>;
+  readonly tokenizer: Tokenizer;
+  readonly endTokens: readonly number[];
+  readonly chat?: ChatTemplate;
+  /** Texts begin as the tokenizer's template has it. */
+  readonly isTemplated: boolean;
+}
+
+export interface WriteOptions extends Omit<StreamOptions, "endTokens" | "slide"> {
+  /** Texts that end what is written; they are not part of it. */
+  readonly stop?: readonly string[];
+}
+
+const endSchema = z.looseObject({ eos_token_id: z.union([z.number().int(), z.array(z.number().int())]).nullish() });
+
+/** The tokens that end a text, by `generation_config.json`, `config.json`, or the tokenizer. */
+async function endTokensIn(folder: string, tokenizer: Tokenizer): Promise<readonly number[]> {
+  for (const file of ["generation_config.json", "config.json"]) {
+    const path = join(folder, file);
+    if (!(await exists(path))) continue;
+    const { eos_token_id: found } = parseJsonWith(endSchema, await readFile(path, "utf8"), path);
+    if (found !== undefined && found !== null) return [found].flat();
+  }
+  return tokenizer.special.eos === undefined ? [] : [tokenizer.special.eos];
+}
+
+async function openFolder(folder: string): Promise<Source> {
+  const { model, numbers, tokenizer } = await loadPretrained(folder);
+  await tokenizerOfCheckpoint(folder, { tokenizer });
+  const read = await loadTokenizer(folder);
+  const chat = await loadChatTemplate(folder);
+  const endTokens = await endTokensIn(folder, read);
+  return { model, numbers, tokenizer: read, endTokens, isTemplated: true, ...(chat === undefined ? {} : { chat }) };
+}
+
+async function openRunFolder(path: string, options: UseOptions): Promise<Source> {
+  const { model } = await TrainedModel.open(path, options);
+  const info = model.info as TextInfo;
+  if (typeof info.tokenizer !== "string")
+    throw new ConfigError(`${path}: expected a run of a task of texts, got one of ${model.task.name}`);
+  const tokenizer = await tokenizerOf(info);
+  const end = (info as Partial<SequenceInfo>).endId ?? tokenizer.special.eos;
+  const isTemplated = model.model instanceof Transformer;
+  return { model: model.model, numbers: model.numbers, tokenizer, endTokens: end === undefined ? [] : [end], isTemplated };
+}
+
+const writes = (model: Module): model is WritingModel => isDecoder(model) || model instanceof Transformer;
+
+/** Writes with a run or a checkpoint. Owned: dispose it. */
+export class Writer implements AsyncDisposable {
+  readonly #source: Source;
+  readonly #generator: Generator;
+  /** Reads a source and writes another text, in place of going on with the given one. */
+  readonly translates: boolean;
+
+  private constructor(source: Source, generator: Generator) {
+    this.#source = source;
+    this.#generator = generator;
+    this.translates = source.model instanceof Transformer;
+  }
+
+  /** Errors: those of `loadPretrained` and of run folders; ConfigError for a model that does not write. */
+  static async open(path: string, options: UseOptions = {}): Promise<Writer> {
+    const isCheckpoint = (await pretrainedConfig(path)) !== undefined;
+    const source = isCheckpoint ? await openFolder(path) : await openRunFolder(path, options);
+    const { model } = source;
+    if (!writes(model))
+      throw new ConfigError(
+        `${path}: expected a model that writes (GPT-2, Llama, Mistral, Qwen2, or the Transformer, as Marian and Pegasus), got ${model.constructor.name}`,
+      );
+    return new Writer(source, await Generator.create(model, source.numbers, options));
+  }
+
+  /** The text that a conversation is to this model. ConfigError if it has no chat template. */
+  conversation(messages: readonly ChatMessage[], options: { readonly where: string }): string {
+    if (this.#source.chat === undefined)
+      throw new ConfigError(`${options.where}: expected a model with a chat template, got one without; leave --chat out`);
+    return this.#source.chat.render(messages);
+  }
+
+  /**
+   * The tokens of a prompt; of one that is too long the end, for it is what the model goes on from. A conversation has its own special tokens.
+   * ConfigError for an empty prompt, and for a source that is too long.
+   */
+  async prompt(text: string, kind: "text" | "conversation" = "text"): Promise<{ ids: readonly number[]; left: number }> {
+    const { tokenizer, isTemplated } = this.#source;
+    const { ids } = await tokenizer.encode(text, { specialTokens: isTemplated && kind === "text" });
+    if (ids.length === 0) throw new ConfigError("generate: expected a prompt, got an empty one");
+    const most = this.#generator.maxPositions;
+    if (this.translates && ids.length > most)
+      throw new ConfigError(`generate: expected a source of at most ${most} tokens, got ${ids.length}; cut it`);
+    return { ids: Array.from(ids.length > most ? ids.subarray(-most) : ids), left: Math.max(0, ids.length - most) };
+  }
+
+  /** What follows, piece by piece. */
+  async *write(
+    prompt: readonly number[],
+    { stop = [], ...options }: WriteOptions = {},
+  ): AsyncGenerator<string, { tokens: number }> {
+    const { tokenizer, endTokens } = this.#source;
+    const text = new TextStream((ids) => tokenizer.decode(ids), stop);
+    let tokens = 0;
+    for await (const { token } of this.#generator.stream(prompt, { ...options, endTokens, slide: true })) {
+      tokens++;
+      if (endTokens.includes(token)) break;
+      const piece = await text.push(token);
+      if (piece !== "") yield piece;
+      if (text.stopped) break;
+    }
+    const rest = await text.finish();
+    if (rest !== "") yield rest;
+    return { tokens };
+  }
+
+  /** The likeliest texts that beam search finds, the best first. */
+  async beams(
+    prompt: readonly number[],
+    options: BeamOptions & Pick<WriteOptions, "maxTokens" | "signal" | "stop">,
+  ): Promise<{ readonly text: string; readonly tokens: number; readonly score: number }[]> {
+    const { tokenizer, endTokens } = this.#source;
+    const found = await this.#generator.beamSearch(prompt, { ...options, endTokens });
+    return Promise.all(
+      found.map(async ({ tokens, score }) => {
+        const text = new TextStream((ids) => tokenizer.decode(ids), options.stop);
+        for (const token of tokens) if (!endTokens.includes(token)) await text.push(token);
+        await text.finish();
+        return { text: text.text, tokens: tokens.length, score };
+      }),
+    );
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#generator.dispose();
+  }
+
+  /** For code without `await using`. */
+  dispose(): Promise<void> {
+    return this[Symbol.asyncDispose]();
+  }
+}
