@@ -1,27 +1,22 @@
 #!/usr/bin/env node
 /** @module The command `descent`. */
-import { areTooLong, givenArguments, runWithArgumentsInFile } from "./long-arguments-node.js";
 import { runCommandLine } from "./command.js";
 import { VERBS } from "./verbs.js";
 
 // A reader that has seen enough (`descent … | head`) is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
-const run = (args: string[]): Promise<number> =>
-  runCommandLine(args, VERBS, {
-    env: process.env,
-    stdout: process.stdout,
-    stderr: process.stderr,
-    onInterrupt: (callback) => {
-      process.on("SIGINT", callback);
-      process.on("SIGTERM", callback);
-      return () => {
-        process.off("SIGINT", callback);
-        process.off("SIGTERM", callback);
-      };
-    },
-    exit: (status) => process.exit(status),
-  });
-
-const args = givenArguments();
-process.exitCode = await (areTooLong(process.argv) ? runWithArgumentsInFile(args) : run(args));
+process.exitCode = await runCommandLine(process.argv.slice(2), VERBS, {
+  env: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  onInterrupt: (callback) => {
+    process.on("SIGINT", callback);
+    process.on("SIGTERM", callback);
+    return () => {
+      process.off("SIGINT", callback);
+      process.off("SIGTERM", callback);
+    };
+  },
+  exit: (status) => process.exit(status),
+});

@@ -75,7 +75,7 @@ export class WireWriter {
     this.varint(field * 8 + 2);
     this.varint(inner.#size);
     this.#flush();
-    this.#chunks.push(...inner.#chunks);
+    for (const chunk of inner.#chunks) this.#chunks.push(chunk);
     this.#size += inner.#size;
   }
 

@@ -26,6 +26,9 @@ const FUNCTIONS = {
   getOutputCount: [31, "void *", "void *, void *"],
   getInputName: [36, "void *", "void *, size_t, void *, void *"],
   getOutputName: [37, "void *", "void *, size_t, void *, void *"],
+  createRunOptions: [39, "void *", "void *"],
+  setTerminate: [46, "void *", "void *"],
+  unsetTerminate: [47, "void *", "void *"],
   createTensorWithData: [49, "void *", "void *, void *, size_t, void *, size_t, int, void *"],
   getTensorData: [51, "void *", "void *, void *"],
   getElementType: [60, "void *", "void *, void *"],
@@ -60,9 +63,14 @@ const ENGINE_VERSION = /^1\.30\./;
 
 const DTYPE_OF = new Map<number, DType>(Object.entries(DTYPES).map(([name, { onnx }]) => [onnx, name as DType]));
 
+/** A library of functions; koffi unloads it once this is collected. */
+interface KoffiLibrary {
+  func(definition: string): () => bigint | null;
+}
+
 /** What of koffi is used. */
 interface Koffi {
-  load(path: string): { func(definition: string): () => bigint | null };
+  load(path: string): KoffiLibrary;
   array(type: string, length: number): unknown;
   decode(pointer: bigint, type: unknown, length?: number): unknown;
   proto(result: string, parameters: readonly string[]): unknown;
@@ -84,14 +92,19 @@ function libraryPath(): string {
 export class DirectEngine {
   static #loaded: Promise<DirectEngine | undefined> | undefined;
   readonly #koffi: Koffi;
+  /** Held, never read: were it collected, the functions would be gone from memory. */
+  readonly library: KoffiLibrary;
   readonly #functions: ReadonlyMap<FunctionName, readonly [pointer: bigint, type: unknown]>;
   readonly #out = new BigUint64Array(1);
   readonly #environment: Pointer;
   readonly #memory: Pointer;
   readonly #allocator: Pointer;
+  /** What the runs of this thread are told, where they can be stopped: as long-lived as the thread, a few bytes. */
+  #runOptions: Pointer | undefined;
 
-  private constructor(koffi: Koffi, table: readonly bigint[]) {
+  private constructor(koffi: Koffi, library: KoffiLibrary, table: readonly bigint[]) {
     this.#koffi = koffi;
+    this.library = library;
     const functions = Object.entries(FUNCTIONS).map(([name, [place, result, parameters]]) => {
       return [name as FunctionName, [table[place] as bigint, koffi.proto(result, parameters.split(", "))]] as const;
     });
@@ -105,13 +118,14 @@ export class DirectEngine {
   /** Errors: any, where koffi or this engine is not to be had. */
   static async #load(): Promise<DirectEngine> {
     const koffi = (await import("koffi")).default as Koffi;
-    const base = koffi.load(libraryPath()).func("void *OrtGetApiBase()")();
+    const library = koffi.load(libraryPath());
+    const base = library.func("void *OrtGetApiBase()")();
     const [getApi, getVersion] = koffi.decode(base as bigint, koffi.array("void *", 2)) as [bigint, bigint];
     const version = koffi.call(getVersion, koffi.proto("str", [])) as string;
     const api = koffi.call(getApi, koffi.proto("void *", ["uint32_t"]), API_VERSION) as bigint | null;
     if (!ENGINE_VERSION.test(version) || api === null) throw new SessionError(`engine: expected version 1.30, got ${version}`);
     const size = Math.max(...Object.values(FUNCTIONS).map(([place]) => place)) + 1;
-    return new DirectEngine(koffi, koffi.decode(api, koffi.array("void *", size)) as bigint[]);
+    return new DirectEngine(koffi, library, koffi.decode(api, koffi.array("void *", size)) as bigint[]);
   }
 
   /** The engine of this thread; undefined where it cannot be called so, and the binding has to do. */
@@ -211,7 +225,22 @@ export class DirectEngine {
     outputNames: BigUint64Array,
     outputs: BigUint64Array,
   ): void {
-    this.#check("run", session, null, inputNames, inputs, inputs.length, outputNames, outputs.length, outputs);
+    const options = this.#runOptions ?? null;
+    this.#check("run", session, options, inputNames, inputs, inputs.length, outputNames, outputs.length, outputs);
+  }
+
+  /** Makes this thread's runs ones that `stop` can end, from any thread of the process; what it takes. */
+  stoppable(): Pointer {
+    return (this.#runOptions ??= this.#made("createRunOptions"));
+  }
+
+  /** Ends a thread's run under way before its next node, and each further one at once, until `resume`. */
+  stop(runs: Pointer): void {
+    this.#check("setTerminate", runs);
+  }
+
+  resume(runs: Pointer): void {
+    this.#check("unsetTerminate", runs);
   }
 
   /** Frees a session or a value; once, and with no run under way. */

@@ -67,6 +67,9 @@ export class HostValue implements EngineValue {
   }
 }
 
+/** What the engine says of a run that it was told to end. */
+const STOPPED = /terminate flag/;
+
 /** How long timers and signals may wait while runs follow each other. */
 const TURN_MS = 8;
 let turnAt = 0;
@@ -133,7 +136,8 @@ export class DirectSession implements Session {
       const [given, made] = [this.#inputNames.addresses, this.#outputNames.addresses];
       this.#engine.run(session, given, this.#inputValues, made, this.#outputValues);
     } catch (cause) {
-      throw new SessionError(`engine: ${engineMessage(cause)}`, { cause });
+      const message = engineMessage(cause);
+      throw new SessionError(STOPPED.test(message) ? "session: the run was stopped" : `engine: ${message}`, { cause });
     }
     const values: Record<string, Value> = {};
     for (const [i, name] of this.outputs.entries())

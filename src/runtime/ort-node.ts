@@ -9,12 +9,13 @@ import type { DType, TensorData } from "../graph/index.js";
 import { ConfigError, SessionError } from "../util/errors.js";
 import { cachedSession } from "./cache.js";
 import { withoutDriver } from "./drivers-node.js";
+import { withoutReports } from "./engine-environment-node.js";
 import { identityModel } from "./identity.js";
 import type { EngineTraits, EngineValue } from "./ort-common.js";
 import { engineMessage, fromOrtData, OrtSession, zeroed } from "./ort-common.js";
 import { DirectEngine } from "./ort-direct-node.js";
 import { DirectSession, HostValue } from "./ort-direct-session-node.js";
-import type { Device, Runtime, Session, SessionOptions, Value } from "./runtime.js";
+import type { Device, Interruption, Runtime, Session, SessionOptions, Value } from "./runtime.js";
 
 type Ort = typeof OrtModule;
 
@@ -106,6 +107,13 @@ class NodeRuntime implements Runtime {
     return this.#readFromDevice(value);
   }
 
+  interruptible(): Interruption | undefined {
+    const engine = this.#direct;
+    if (engine === undefined) return undefined;
+    const handle = engine.stoppable();
+    return { handle, resume: () => engine.resume(handle) };
+  }
+
   /** getData() on a GPU tensor aborts the process (onnxruntime-node 1.30): copy it through a graph of one Identity. */
   async #readFromDevice(value: Value): Promise<TensorData> {
     const model = identityModel(value.dtype, value.shape.length);
@@ -141,6 +149,7 @@ export interface NodeRuntimeOptions {
 /** Loads the engine; SessionError, saying which platforms have one, where it has no binary. */
 export async function createNodeRuntime(options: NodeRuntimeOptions = {}): Promise<Runtime> {
   const { direct = process.env["DESCENT_ENGINE"] !== "binding" } = options;
+  await withoutReports();
   try {
     const ort = await import("onnxruntime-node");
     // What goes wrong is thrown, in one line; the engine need not print it as well (it reads this with its first session).

@@ -3,10 +3,16 @@
  */
 import { Worker } from "node:worker_threads";
 import { SessionError } from "../util/errors.js";
+import { withoutReports } from "./engine-environment-node.js";
+import { DirectEngine } from "./ort-direct-node.js";
 import { WorkerRuntime } from "./ort-worker.js";
 
-/** Starts a worker thread with an engine of its own. Owned: dispose it. */
-export function createWorkerRuntime(): Promise<WorkerRuntime> {
+/**
+ * Starts a worker thread with an engine of its own. Owned: dispose it; it ends the thread between two runs, which a program must not do by
+ * `worker.terminate()` on a worker of its own while the engine's binding runs in there (docs/runtime.md).
+ */
+export async function createWorkerRuntime(): Promise<WorkerRuntime> {
+  await withoutReports();
   const worker = new Worker(new URL("./ort-worker-thread-node.js", import.meta.url));
   worker.unref();
   return WorkerRuntime.start({
@@ -17,6 +23,7 @@ export function createWorkerRuntime(): Promise<WorkerRuntime> {
       worker.on("exit", (code) => onEnd(new SessionError(`worker: expected it to go on, got its end (code ${code})`)));
     },
     busy: (isBusy) => (isBusy ? worker.ref() : worker.unref()),
+    interrupt: async (handle) => (await DirectEngine.load())?.stop(handle),
     end: async () => void (await worker.terminate()),
   });
 }

@@ -16,6 +16,8 @@ export interface WorkerPort extends Port {
   listen(onMessage: (message: unknown) => void, onEnd: (error: Error) => void): void;
   /** Whether an answer is awaited: only then may the worker keep the program alive. */
   busy(isBusy: boolean): void;
+  /** Ends the far end's run under way, given the handle that it began with. */
+  interrupt?(handle: bigint): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -34,6 +36,8 @@ export type Request =
     }
   | { readonly kind: "release"; readonly session: number }
   | { readonly kind: "read"; readonly value: number }
+  /** Comes after an interruption. */
+  | { readonly kind: "resume" }
   | { readonly kind: "close" };
 
 /** What needs no answer; done in order with the rest. */
@@ -41,6 +45,12 @@ export type Notice =
   | { readonly kind: "upload"; readonly value: number; readonly data: TensorData }
   | { readonly kind: "allocate"; readonly value: number; readonly dtype: DType; readonly shape: readonly number[] }
   | { readonly kind: "dispose"; readonly value: number };
+
+export interface Started {
+  readonly devices: readonly Device[];
+  /** For `WorkerPort.interrupt`, where runs can be ended. */
+  readonly handle?: bigint | undefined;
+}
 
 export interface Created {
   readonly session: number;

@@ -3,8 +3,8 @@
  */
 import { ConfigError, SessionError } from "../util/errors.js";
 import { zeroed } from "./ort-common.js";
-import type { Runtime, Session, Value } from "./runtime.js";
-import type { Answer, Created, Handles, Notice, Port, Request, ValueType } from "./ort-worker-protocol.js";
+import type { Interruption, Runtime, Session, Value } from "./runtime.js";
+import type { Answer, Created, Handles, Notice, Port, Request, Started, ValueType } from "./ort-worker-protocol.js";
 import { detachable } from "./ort-worker-protocol.js";
 
 /** Answers the requests of a `WorkerRuntime`, one after another, on a runtime of this thread. Returns the port's listener. */
@@ -13,6 +13,7 @@ export function serveRuntime(port: Port, load: () => Promise<Runtime>): (message
   const values = new Map<number, Value>();
   let count = 0;
   let runtime: Runtime | undefined;
+  let interruption: Interruption | undefined;
 
   const valueOf = (id: number): Value => {
     const value = values.get(id);
@@ -31,7 +32,8 @@ export function serveRuntime(port: Port, load: () => Promise<Runtime>): (message
     runtime ??= await load();
     switch (request.kind) {
       case "start":
-        return { result: runtime.devices };
+        interruption = runtime.interruptible?.();
+        return { result: { devices: runtime.devices, handle: interruption?.handle } satisfies Started };
       case "create": {
         const session = await runtime.createSession(request.model, request.options);
         sessions.set(++count, session);
@@ -58,6 +60,9 @@ export function serveRuntime(port: Port, load: () => Promise<Runtime>): (message
         const data = detachable(await runtime.read(valueOf(request.value)));
         return { result: data, transfer: [data.data.buffer as ArrayBuffer] };
       }
+      case "resume":
+        interruption?.resume();
+        return {};
       case "close":
         for (const value of values.values()) value[Symbol.dispose]();
         for (const session of sessions.values()) await session[Symbol.asyncDispose]();

@@ -5,7 +5,7 @@
 import type { DType, TensorData } from "../graph/index.js";
 import { ConfigError, SessionError } from "../util/errors.js";
 import type { Device, Runtime, Session, SessionOptions, Value } from "./runtime.js";
-import type { Answer, Created, Notice, Request, ValueType, WorkerPort } from "./ort-worker-protocol.js";
+import type { Answer, Created, Notice, Request, Started, ValueType, WorkerPort } from "./ort-worker-protocol.js";
 import { detachable } from "./ort-worker-protocol.js";
 
 /** A number of the worker's table of values. */
@@ -80,6 +80,8 @@ export class WorkerRuntime implements Runtime, AsyncDisposable {
   readonly #waiting = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void; keep: unknown }>();
   /** Frees in the worker what was dropped here without being disposed. */
   readonly #dropped: FinalizationRegistry<number>;
+  /** What ends the worker's runs, where they can be ended. */
+  #interruption: bigint | undefined;
   #count = 0;
   #failure: Error | undefined;
   #closed: Promise<void> | undefined;
@@ -99,7 +101,9 @@ export class WorkerRuntime implements Runtime, AsyncDisposable {
     const devices: Device[] = [];
     const runtime = new WorkerRuntime(port, devices);
     try {
-      devices.push(...((await runtime.#ask({ kind: "start" })) as Device[]));
+      const started = (await runtime.#ask({ kind: "start" })) as Started;
+      devices.push(...started.devices);
+      runtime.#interruption = started.handle;
     } catch (error) {
       await port.end();
       throw error;
@@ -136,6 +140,18 @@ export class WorkerRuntime implements Runtime, AsyncDisposable {
     return (await this.#ask({ kind: "read", value: x as number }, [], value)) as TensorData;
   }
 
+  /**
+   * Ends the run under way, before its next node, and those that wait: each is rejected with a SessionError. Sessions and values stay, and memory that a run
+   * was to write into holds whatever came to be there. Resolves once the next run can begin. Where the engine has no way to end a run (a GPU's, the
+   * browser's, the binding's), it waits for the one under way.
+   */
+  async stop(): Promise<void> {
+    if (this.#failure !== undefined) return;
+    if (this.#interruption !== undefined) await this.#port.interrupt?.(this.#interruption);
+    await this.#ask({ kind: "resume" });
+  }
+
+  /** Waits for the run under way; `stop` before it, where it shall not be waited for. */
   [Symbol.asyncDispose](): Promise<void> {
     return (this.#closed ??= this.#close());
   }

@@ -48,6 +48,14 @@ export interface Session extends AsyncDisposable {
   run(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Promise<Record<string, Value>>;
 }
 
+/** How another thread of the process ends this one's runs. */
+export interface Interruption {
+  /** What `interrupt` of the asking thread takes. */
+  readonly handle: bigint;
+  /** Lets runs go on after an interruption, which refuses them all. */
+  resume(): void;
+}
+
 export interface Runtime {
   readonly name: "node" | "web" | "worker";
   /** Devices that `auto` tries here, best first, ending with the one that always starts. Others may be asked for by name. */
@@ -61,4 +69,6 @@ export interface Runtime {
   allocate(dtype: DType, shape: readonly number[]): Value;
   /** The numbers: for host values a view without copying, for device values a copy. */
   read(value: Value): Promise<TensorData>;
+  /** Makes the CPU's runs ones that another thread can end, where the engine has a way. */
+  interruptible?(): Interruption | undefined;
 }
