@@ -205,8 +205,8 @@ export const taskOptions = {
 
 export type TrainingOptions = OptionValues<typeof trainingOptions>;
 
-/** What may be said beside --resume: what computes, and how it is told. */
-const RESUME_KEEPS = new Set(["resume", "overwrite", "threads", "help", "json", "quiet", "debug"]);
+/** What may be said beside --resume: what computes, how it is told, and once more the query that the run reads. */
+const RESUME_KEEPS = new Set(["resume", "data", "overwrite", "threads", "help", "json", "quiet", "debug"]);
 
 /** ConfigError where shared options contradict each other; call it first in a verb's `run`. */
 export function checkTrainingOptions(

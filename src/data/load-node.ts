@@ -28,7 +28,8 @@ import { parseIdx } from "./readers/idx.js";
 import { holdsImages, readParquetImages } from "./readers/parquet-images-node.js";
 import type { TableOptions } from "./readers/table-file-node.js";
 import { tableFormat } from "./readers/table-file-node.js";
-import { isQuery, readTable } from "./readers/table-node.js";
+import { isQuery } from "./readers/query-node.js";
+import { readTable } from "./readers/table-node.js";
 import type { TextOptions } from "./text/open-node.js";
 import { knownTexts, openTextFile, openTextFolder } from "./text/open-node.js";
 import type { TensorData } from "../graph/index.js";
@@ -151,7 +152,7 @@ async function boxSource(name: string, tree: FileTree, options: LoadOptions): Pr
 
 async function open(spec: string, options: LoadOptions): Promise<Source> {
   if (isQuery(spec)) {
-    const { data, badRows } = await readTable(spec);
+    const { data, badRows } = await readTable(spec, { signal: options.signal });
     return { name: "query", parts: { train: data }, badRows };
   }
   const info = await stat(spec).catch(() => undefined);

@@ -7,6 +7,7 @@ export * from "./safetensors-node.js";
 export { tableFormat } from "./readers/table-file-node.js";
 export type { TableFormat, TableOptions } from "./readers/table-file-node.js";
 export * from "./readers/table-node.js";
+export { checkRepeated, isQuery } from "./readers/query-node.js";
 export * from "./registry-node.js";
 export * from "./load-node.js";
 export { loadOnnx, loadOnnxWeights } from "./onnx-node.js";

@@ -36,6 +36,8 @@ export interface InputOptions {
   /** How many answers, and from which random numbers, where they are made of nothing given. */
   readonly count?: number;
   readonly seed?: number;
+  /** Ends reading. */
+  readonly signal?: AbortSignal;
 }
 
 /** What a report is made from. */

@@ -114,6 +114,7 @@ async function columnsOf(options: TrainOptions): Promise<Columns> {
   }
   const data = await loadData(options.data, {
     seed: options.seed ?? 0,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(options.target === undefined ? {} : { targetColumn: options.target }),
   });
   return data.roles.image === undefined ? tableColumns(data) : imageColumns(data, data.roles.image);

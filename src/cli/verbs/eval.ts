@@ -9,13 +9,15 @@ export const verb = defineVerb({
   options: { ...dataOptions, stride: taskOptions.stride, ...deviceOptions },
   examples: ["descent eval runs/fashion", "descent eval runs/houses --data new-houses.csv"],
   engine: true,
-  async run({ positionals: [path = ""], options, print, note }) {
+  async run({ positionals: [path = ""], options, print, note, signal }) {
     const { TrainedModel } = await import("../../tasks/use/trained-node.js");
     const { splitRunPath } = await import("../../run/run-folder-node.js");
     const { loadExamples } = await import("../../tasks/use/examples-node.js");
     const opened = await TrainedModel.open(path, { device: options.device, threads: options.threads });
     await using model = opened.model;
     const trainedOn = opened.config.options["data"];
+    const { checkRepeated } = await import("../../data/node.js");
+    if (options.data === undefined) checkRepeated(trainedOn, undefined, `${path}/config.json`, `descent eval ${path} --data`);
     const data = options.data ?? (typeof trainedOn === "string" ? trainedOn : undefined);
     if (data === undefined) throw new ConfigError(`eval ${path}: expected --data, got none`);
     const { examples, notes, leftOut } = await loadExamples(model, opened.config, {
@@ -26,6 +28,7 @@ export const verb = defineVerb({
       repair: options.repair,
       maxMegapixels: options.maxMegapixels,
       stride: options.stride,
+      signal,
     });
     for (const text of notes) note(text, leftOut.includes(text));
     const { nodeTaskNamed } = await import("../../tasks/table-node.js");

@@ -57,7 +57,7 @@ export const verb = defineVerb({
     "descent predict runs/iris sepal_length=5.1 sepal_width=3.5 petal_length=1.4 petal_width=0.2",
   ],
   engine: true,
-  async run({ positionals: [path = "", ...inputs], options, print, note }) {
+  async run({ positionals: [path = "", ...inputs], options, print, note, signal }) {
     const format = options.out === undefined ? undefined : /\.(csv|jsonl)$/.exec(options.out)?.[1];
     if (options.out !== undefined && format === undefined)
       throw new ConfigError(`--out: expected a .csv or .jsonl file, got ${options.out}`);
@@ -88,6 +88,7 @@ export const verb = defineVerb({
       maxMegapixels: options.maxMegapixels,
       textColumn: options.textColumn,
       stride: options.stride,
+      signal,
     });
     for (const text of notes) note(text);
     if (badRows > 0) note(`${badRows} inputs that cannot be read were left out`, true);

@@ -66,6 +66,8 @@ export const verb = defineVerb({
       if (options.data === undefined)
         throw new ConfigError(`train ${task}: expected --data, got none; give a known name, a file, a folder or a query`);
     }
+    const { checkRepeated } = await import("../../data/node.js");
+    if (given.get("data") === "config") checkRepeated(options.data, undefined, `--config ${options.config}`, "add --data");
     const { trainTask } = await import("../../tasks/training/train-task-node.js");
     const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[:T]/g, "-");
     const out = options.out ?? `runs/${task}-${options.model ?? "default"}-${stamp}`;

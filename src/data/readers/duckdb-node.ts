@@ -1,20 +1,59 @@
 /**
- * @module DuckDB: connections, and what its SQL needs.
+ * @module DuckDB: connections that can read what was named and nothing else, and what its SQL needs.
  */
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { quoteText } from "./columns-node.js";
 
-/** A path as DuckDB takes it, which would read `*`, `?` and `[` as patterns. */
-export const literalPath = (path: string): string => quoteText(path.replaceAll(/[*?[]/g, "[$&]"));
+const escapePattern = (path: string): string => path.replaceAll(/[*?[]/g, "[$&]");
 
-/** A connection of its own to an empty database. Owned: dispose it. */
-export async function connect(): Promise<{ readonly connection: DuckDBConnection } & Disposable> {
+/** A path as DuckDB takes it, which would read `*`, `?` and `[` as patterns. */
+export const literalPath = (path: string): string => quoteText(escapePattern(path));
+
+/** What a connection may read; without any, nothing outside itself. */
+export interface Access {
+  /** These files, by their literal names. */
+  readonly files?: readonly string[];
+  /** All files below these folders. */
+  readonly folders?: readonly string[];
+  /** Most memory; half of what is free where it is left out. */
+  readonly memoryMiB?: number;
+  /** Ends what runs, within milliseconds. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+type Opened = { readonly connection: DuckDBConnection } & Disposable;
+
+const list = (paths: readonly string[]): string => `[${paths.map(quoteText).join(", ")}]`;
+
+/** Half of what is free: a query that wants more ends with an error, and not with the machine. */
+const halfOfFreeMiB = (): number => Math.max(256, Math.floor(process.availableMemory() / 2 ** 21));
+
+/**
+ * A connection of its own to an empty database. Owned: dispose it. It reads what `access` names: no other file, no network, no
+ * extension, and no statement can change that. Nothing is spilled to the disk.
+ */
+export async function connect({ files = [], folders = [], memoryMiB = halfOfFreeMiB(), signal }: Access): Promise<Opened> {
+  signal?.throwIfAborted();
   const { DuckDBInstance } = await import("@duckdb/node-api");
-  const instance = await DuckDBInstance.create(":memory:");
+  const instance = await DuckDBInstance.create(":memory:", {
+    autoinstall_known_extensions: "false",
+    autoload_known_extensions: "false",
+    memory_limit: `${memoryMiB}MiB`,
+    temp_directory: "",
+  });
   const connection = await instance.connect();
+  // Names are checked as they stand in a statement, and once more when patterns in them have been resolved.
+  const names = files.flatMap((file) => [file, escapePattern(file)]);
+  if (names.length > 0) await connection.run(`SET allowed_paths=${list([...new Set(names)])}`);
+  if (folders.length > 0) await connection.run(`SET allowed_directories=${list(folders)}`);
+  await connection.run("SET enable_external_access=false");
+  await connection.run("SET lock_configuration=true");
+  const interrupt = (): void => connection.interrupt();
+  signal?.addEventListener("abort", interrupt);
   return {
     connection,
     [Symbol.dispose]() {
+      signal?.removeEventListener("abort", interrupt);
       connection.closeSync();
       instance.closeSync();
     },
@@ -22,8 +61,8 @@ export async function connect(): Promise<{ readonly connection: DuckDBConnection
 }
 
 /** Runs `use` with a connection of its own, which is closed after it. */
-export async function withConnection<T>(use: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
-  using opened = await connect();
+export async function withConnection<T>(access: Access, use: (connection: DuckDBConnection) => Promise<T>): Promise<T> {
+  using opened = await connect(access);
   return await use(opened.connection);
 }
 

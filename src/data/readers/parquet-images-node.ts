@@ -33,7 +33,7 @@ async function planImages(connection: DuckDBConnection, path: string): Promise<{
 
 /** Whether a Parquet file has a column of bytes. */
 export const holdsImages = (path: string): Promise<boolean> =>
-  withConnection(async (connection) => {
+  withConnection({ files: [path] }, async (connection) => {
     try {
       return (await planImages(connection, path)) !== undefined;
     } catch {
@@ -67,7 +67,7 @@ export async function readParquetImages(
   let named: readonly string[] | undefined = options.classes;
   let target = options.labelColumn;
   for (const path of paths) {
-    const found = await withConnection(async (connection) => {
+    const found = await withConnection({ files: [path] }, async (connection) => {
       const plan = await planImages(connection, path);
       if (plan === undefined) throw new DataError(`${path}: expected a column of image bytes, found none`);
       const result = await connection.runAndReadAll(`SELECT ${plan.bytes} AS image FROM read_parquet(${literalPath(path)})`);
@@ -82,7 +82,7 @@ export async function readParquetImages(
     target ??= guessRoles(data).target;
     if (target === undefined) throw new DataError(`${path}: expected a column of labels, found none; name it (--label-column)`);
     const column = target;
-    named ??= await withConnection((connection) => classNames(connection, path, column));
+    named ??= await withConnection({ files: [path] }, (connection) => classNames(connection, path, column));
     parts.push({ entries: found.entries, label: data.pick(target).rename({ [target]: "label" }) });
   }
   const label = concatenate(parts.map((part) => part.label)).column("label");

@@ -31,6 +31,8 @@ export interface TableOptions {
   readonly header?: boolean;
   /** Fields that mean "no value". */
   readonly missingValues?: readonly string[];
+  /** Ends reading. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 const MISSING_VALUES = ["", "NA", "N/A", "NaN", "nan", "NULL", "null"];

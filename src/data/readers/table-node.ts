@@ -14,12 +14,11 @@ import { unknownName } from "../../util/nearest.js";
 import type { ColumnPlan } from "./columns-node.js";
 import { chunkToDataset, planColumn, quoteName } from "./columns-node.js";
 import { explainFailure, isEngineError } from "./complaints-node.js";
+import type { Access } from "./duckdb-node.js";
 import { connect, rowsOf, withConnection } from "./duckdb-node.js";
+import { isQuery, parseQuery } from "./query-node.js";
 import type { FileSource, TableOptions } from "./table-file-node.js";
 import { describeFile, readHead, tableFormat } from "./table-file-node.js";
-
-/** A text that begins as a query does. */
-export const isQuery = (text: string): boolean => /^\s*(select|with|from)\s/i.test(text);
 
 /** A table that can be read any number of times, from the beginning each time. */
 export class Table implements DatasetStream {
@@ -27,6 +26,7 @@ export class Table implements DatasetStream {
   readonly where: string;
   readonly names: readonly string[];
   readonly #from: string;
+  readonly #access: Access;
   readonly #plans: readonly ColumnPlan[];
   /** All columns of the source, of which `names` may be a part. */
   readonly #columns: readonly string[];
@@ -39,6 +39,7 @@ export class Table implements DatasetStream {
     this.#columns = columns;
     this.where = source.where;
     this.#from = source.from;
+    this.#access = source.access;
     this.#skip = source.skip;
     this.#explain = source.explain;
     this.#plans = plans;
@@ -51,7 +52,7 @@ export class Table implements DatasetStream {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Dataset> {
-    using opened = await connect();
+    using opened = await connect(this.#access);
     const { connection } = opened;
     try {
       const columns = this.#plans.map((plan) => plan.sql).join(", ");
@@ -59,12 +60,14 @@ export class Table implements DatasetStream {
       const result = await connection.stream(`SELECT ${columns} FROM ${this.#from}${where}`);
       const lengths = new Map<string, number>();
       for (;;) {
+        this.#access.signal?.throwIfAborted();
         const chunk = await result.fetchChunk();
         if (chunk === null || chunk.rowCount === 0) break;
         yield chunkToDataset(chunk, this.#plans, lengths);
       }
       this.#badRows = await this.#countBadRows(connection);
     } catch (error) {
+      this.#access.signal?.throwIfAborted();
       throw await this.#explain(error);
     }
   }
@@ -86,6 +89,7 @@ const anyValue = (names: readonly string[]): string => names.map((name) => `${qu
 
 interface TableSource extends FileSource {
   readonly where: string;
+  readonly access: Access;
   readonly explain: (error: unknown) => Promise<Error>;
 }
 
@@ -114,31 +118,38 @@ export async function openTable(path: string, options: TableOptions = {}): Promi
   // DuckDB takes the readable part of a truncated gzip file for the whole.
   if (zipped) await verifyGzip(path);
   else if (path.endsWith(".gz")) throw new DataError(`${path}: expected a gzip file, got other bytes`);
-  return withConnection(async (connection) => {
+  const access: Access = { files: [path], signal: options.signal };
+  return withConnection(access, async (connection) => {
     const explain = (error: unknown): Promise<Error> => explainFailure(path, format, zipped, error);
     try {
       const source = await describeFile(connection, path, format, zipped, options);
-      const opened: TableSource = { where: path, explain, ...source };
+      const opened: TableSource = { where: path, access, explain, ...source };
       return await openSource(connection, opened, options.columns);
     } catch (error) {
+      options.signal?.throwIfAborted();
       throw await explain(error);
     }
   });
 }
 
-/** Opens a query: DuckDB's SQL, over files (`FROM 'a.parquet'`) or anything that it reads. */
-export async function openQuery(sql: string, options: Pick<TableOptions, "columns"> = {}): Promise<Table> {
-  const query = sql.trim().replace(/;$/, "");
+/** Opens a query: one SELECT of DuckDB's SQL, over the files that it names (`FROM 'a.parquet'`). */
+export async function openQuery(sql: string, options: Pick<TableOptions, "columns" | "signal"> = {}): Promise<Table> {
+  const query = await parseQuery(sql);
+  const access: Access = { ...query.access, signal: options.signal };
   const explain = (error: unknown): Promise<Error> => {
     if (!isEngineError(error)) return Promise.resolve(error as Error);
     const line = error.message.split("\n")[0];
-    return Promise.resolve(new DataError(`query: expected SQL that DuckDB can run, got an error: ${line}`, { cause: error }));
+    const text = error.message.startsWith("Permission Error: Cannot access")
+      ? `expected files that the query names in quotes, and nothing else, got an error: ${line}`
+      : `expected SQL that DuckDB can run, got an error: ${line}`;
+    return Promise.resolve(new DataError(`query: ${text}`, { cause: error }));
   };
-  const source: TableSource = { where: "query", from: `(${query})`, explain };
-  return withConnection(async (connection) => {
+  const source: TableSource = { where: "query", from: `(\n${query.sql}\n)`, access, explain };
+  return withConnection(access, async (connection) => {
     try {
       return await openSource(connection, source, options.columns);
     } catch (error) {
+      options.signal?.throwIfAborted();
       throw await explain(error);
     }
   });

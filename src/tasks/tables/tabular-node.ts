@@ -10,15 +10,11 @@ import { classResult, judgeClasses, judgedExamples, judgeQuantities } from "../s
 import { classCurves } from "../shared/precision-recall-report.js";
 import type { TableInfo } from "./tabular.js";
 import { RegressionMeasurement } from "./tabular.js";
-import type { NamedInputs, NodeTask, ReportSources, TaskReport } from "../task-node.js";
+import type { InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "../task-node.js";
 import type { TrainedModel } from "../use/trained-node.js";
 
 /** Tables, or one row as `name=value` pairs. */
-async function readRows(
-  model: TrainedModel,
-  inputs: readonly string[],
-  options: { readonly skipBadRows?: boolean },
-): Promise<NamedInputs> {
+async function readRows(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs> {
   const isRow = inputs.every((text) => /^[^=]+=/.test(text) && tableFormat(text) === undefined);
   const { data: rows, badRows } = isRow
     ? { data: fromRows([Object.fromEntries(inputs.map(parsePair))]), badRows: 0 }
@@ -30,11 +26,11 @@ async function readRows(
 async function readTables(
   paths: readonly string[],
   { preprocessing }: TableInfo,
-  { skipBadRows = false }: { readonly skipBadRows?: boolean },
+  { skipBadRows = false, signal }: InputOptions,
 ): Promise<{ data: Dataset; badRows: number }> {
   const preprocessor = TabularPreprocessor.fromJSON(preprocessing);
   const read = async (path: string): Promise<ReadTable> => {
-    const table = await readTable(path, { skipBadRows });
+    const table = await readTable(path, { skipBadRows, signal });
     preprocessor.checkColumns(table.data, path);
     return table;
   };

@@ -125,6 +125,7 @@ export async function plan(
   options: TrainTaskOptions,
   note: (text: string) => void,
   resumed?: RunConfig & { readonly adapters?: Lora },
+  signal?: AbortSignal,
 ): Promise<Plan> {
   const task = taskNamed(options.task);
   const start = await startFor(options, task, resumed, note);
@@ -139,6 +140,7 @@ export async function plan(
     ...(options.maxMegapixels === undefined ? {} : { maxMegapixels: options.maxMegapixels }),
     keepOriginals: (height, width) => cropsParts(options.augment ?? usual ?? "none", { height, width }),
     note,
+    ...(signal === undefined ? {} : { signal }),
     ...(options.labelColumn === undefined ? {} : { labelColumn: options.labelColumn }),
     ...(options.textColumn === undefined ? {} : { textColumn: options.textColumn }),
     ...(options.fold === undefined ? {} : { fold: parseFold(options.fold, "--fold") }),

@@ -3,6 +3,7 @@
  */
 import { join } from "node:path";
 import type { Dataset, WorkerFetcher } from "../../data/node.js";
+import { checkRepeated } from "../../data/node.js";
 import type { TensorData } from "../../graph/index.js";
 import { constant, symbol } from "../../graph/index.js";
 import type { Lora, Module } from "../../nn/index.js";
@@ -109,6 +110,13 @@ async function openFolder(
   const { task } = config;
   if (options.task !== "" && options.task !== task)
     throw new ConfigError(`--resume ${context.resume}: expected ${task}, got ${options.task}`);
+  const { data } = config.options;
+  if (options.data !== "" && options.data !== data)
+    throw new ConfigError(
+      `--resume ${context.resume}: expected the run's own data, got --data as well; with other data start from its weights: --init ${context.resume}`,
+    );
+  const place = join(splitRunPath(context.resume).run, "config.json");
+  checkRepeated(data, options.data, place, `descent train --resume ${context.resume} --data`);
   const { writer, checkpoint } = await resumeRun(context.resume);
   return {
     // What this command wrote itself when the run began.
@@ -143,7 +151,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     if (context.resume === undefined) checkPlace(context.out, context.overwrite === true);
     const device = await resolveDevice(await platformRuntime(), opened.options.device ?? "auto");
     await evaluate({ one: constant(1) }, {}, { device });
-    const planned = await plan(opened.options, note, opened.checkpoint === undefined ? undefined : opened.config);
+    const planned = await plan(opened.options, note, opened.checkpoint === undefined ? undefined : opened.config, signal);
     const { task, prepared, step, resolved, batchSize, totalSteps, buckets, model, modelName, dataName } = planned;
     if (opened.config !== undefined) checkSameData(opened.config, prepared.info, context.resume as string);
     using fetcher = fetcherFor(task, planned.training, prepared.train);

@@ -19,6 +19,8 @@ export interface ExamplesOptions {
   readonly maxMegapixels?: number;
   /** Tokens that windows of a longer text share; left out, as the model was measured in training. */
   readonly stride?: number;
+  /** Ends reading. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -46,6 +48,7 @@ export async function loadExamples(
     ...(labelColumn === undefined ? {} : { labelColumn }),
     ...(options.textColumn === undefined ? {} : { textColumn: options.textColumn }),
     ...(isTrainingData && typeof fold === "string" ? { fold: parseFold(fold, "--fold") } : {}),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
     skipBadRows: options.skipBadRows === true,
     repair: options.repair === true,
     ...(options.maxMegapixels === undefined ? {} : { maxMegapixels: options.maxMegapixels }),

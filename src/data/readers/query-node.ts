@@ -1,0 +1,104 @@
+/**
+ * @module A query, looked at before it is run: that it is one statement which reads, and which files it names.
+ */
+import * as z from "zod";
+import { ConfigError, DataError } from "../../util/errors.js";
+import { quoteText } from "./columns-node.js";
+import type { Access } from "./duckdb-node.js";
+import { rowsOf, withConnection } from "./duckdb-node.js";
+
+/** A text that begins as a query does. */
+export const isQuery = (text: string): boolean => /^\s*(select|with|from)\s/i.test(text);
+
+/** A query made ready: its text, and what it names. */
+export interface ParsedQuery {
+  readonly sql: string;
+  readonly access: Access;
+}
+
+/** DuckDB's own account of a text: an error, or its statements. */
+const parsedSchema = z.union([
+  z.object({ error: z.literal(true), error_message: z.string() }),
+  z.object({ error: z.literal(false), statements: z.array(z.unknown()) }),
+]);
+
+/** Longer queries are no queries: nobody writes them. */
+const MOST_CHARACTERS = 1_000_000;
+
+const shownLine = (text: string): string => text.split("\n")[0] ?? text;
+
+/**
+ * Parses a text with DuckDB's parser. One SELECT passes; COPY, ATTACH, INSTALL, SET and a second statement do not, wherever they
+ * stand. What stands in quotes as a table, or as an argument of a table function, is what the query may read.
+ *
+ * Errors: DataError, in one line, for a text that is no single SELECT.
+ */
+export async function parseQuery(text: string, where = "query"): Promise<ParsedQuery> {
+  if (text.length > MOST_CHARACTERS)
+    throw new DataError(`${where}: expected at most ${MOST_CHARACTERS} characters of SQL, got ${text.length}`);
+  const found = await withConnection({}, async (connection) => {
+    const [row] = await rowsOf(connection, `SELECT json_serialize_sql(${quoteText(text)}) AS parsed`);
+    return parsedSchema.parse(JSON.parse(String(row?.["parsed"])));
+  });
+  if (found.error) {
+    const reads = /Only SELECT/.test(found.error_message);
+    throw new DataError(
+      reads
+        ? `${where}: expected one SELECT and nothing else, got a statement that does more than read`
+        : `${where}: expected SQL that DuckDB can run, got an error: ${shownLine(found.error_message)}`,
+    );
+  }
+  if (found.statements.length !== 1)
+    throw new DataError(`${where}: expected one SELECT and nothing else, got ${found.statements.length} statements`);
+  const names = [...namesIn(found.statements)];
+  const remote = names.find((name) => /^[a-z][a-z0-9+.-]+:\/\//i.test(name));
+  if (remote !== undefined) throw new DataError(`${where}: expected files on this machine, got ${remote}; download it first`);
+  const isPattern = (name: string): boolean => /[*?[]/.test(name);
+  return {
+    // On lines of its own, so that a comment at its end ends there.
+    sql: text.trim().replace(/;+$/, ""),
+    access: {
+      files: names.filter((name) => !isPattern(name)),
+      folders: names.filter(isPattern).map((name) => name.replace(/[^/\\]*[*?[].*$/s, "") || "."),
+    },
+  };
+}
+
+/** The names in quotes that a parsed query reads from: tables, and first arguments of table functions. */
+function* namesIn(tree: unknown): Generator<string> {
+  if (typeof tree !== "object" || tree === null) return;
+  const name = tableSchema.safeParse(tree).data?.table_name;
+  if (name !== undefined) yield name;
+  const call = callSchema.safeParse(tree).data;
+  if (call !== undefined) yield* textsIn(call.function.children[0]);
+  for (const child of Object.values(tree)) yield* namesIn(child);
+}
+
+const tableSchema = z.object({ type: z.literal("BASE_TABLE"), table_name: z.string() });
+const callSchema = z.object({
+  type: z.literal("TABLE_FUNCTION"),
+  function: z.object({ function_name: z.string(), children: z.array(z.unknown()) }),
+});
+const textSchema = z.object({ type: z.literal("VALUE_CONSTANT"), value: z.object({ value: z.string() }) });
+const listSchema = z.object({ function_name: z.literal("list_value"), children: z.array(z.unknown()) });
+
+/** A text in quotes, or those of a list. What is put together by an expression is named by nobody. */
+function textsIn(argument: unknown): string[] {
+  const text = textSchema.safeParse(argument).data?.value.value;
+  return text === undefined ? (listSchema.safeParse(argument).data?.children.flatMap(textsIn) ?? []) : [text];
+}
+
+/**
+ * Refuses a query that stands in somebody's file, unless it was given again here: a run folder or a recipe is data, not a program.
+ * `place` names the file; `remedy` how to repeat it.
+ */
+export function checkRepeated(stored: unknown, given: string | undefined, place: string, remedy: string): void {
+  if (typeof stored !== "string" || !isQuery(stored) || given?.trim() === stored.trim()) return;
+  throw new ConfigError(
+    given === undefined || given === ""
+      ? `${place}: expected its query to be repeated by you, since a file is not run unasked: ${remedy} ${shellQuoted(stored)}`
+      : `${place}: expected its own query ${shellQuoted(stored)}, got another; repeat it as it is`,
+  );
+}
+
+const shellQuoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`).replaceAll(/\s+/g, " ")}'`;

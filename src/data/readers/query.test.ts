@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { rowsOf, withConnection } from "./duckdb-node.js";
+import { checkRepeated, isQuery, parseQuery } from "./query-node.js";
+import { openQuery, readTable } from "./table-node.js";
+
+const folder = mkdtempSync(join(tmpdir(), "descent-query-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const written = join(folder, "WRITTEN");
+const quoted = (name: string): string => `'${join(folder, name).replaceAll("'", "''")}'`;
+const NAMES = ["plain.csv", "it's.csv", 'double "quotes".csv', "all [x] *.csv", "with; semicolon.csv"];
+for (const name of NAMES) writeFileSync(join(folder, name), "a,b\n1,x\n2,y\n");
+await mkdir(join(folder, "many"));
+for (const name of ["1.csv", "2.csv"]) writeFileSync(join(folder, "many", name), "a,b\n1,x\n");
+writeFileSync(join(folder, "secret.txt"), "secret\n");
+
+const rowsIn = async (sql: string): Promise<number> => (await readTable(sql)).data.length;
+
+test("a query reads the files that it names, whatever their names hold", async () => {
+  for (const name of NAMES.filter((each) => !each.includes("*"))) assert.equal(await rowsIn(`SELECT * FROM ${quoted(name)}`), 2);
+  assert.equal(await rowsIn(`SELECT * FROM ${quoted("many/*.csv")}`), 2);
+  assert.equal(await rowsIn(`FROM read_csv([${quoted("many/1.csv")}, ${quoted("plain.csv")}], header = true)`), 3);
+  assert.equal(await rowsIn(`WITH t AS (FROM ${quoted("plain.csv")}) SELECT * FROM t JOIN ${quoted("it's.csv")} USING (a)`), 2);
+  assert.equal(await rowsIn(`SELECT * FROM ${quoted("plain.csv")} WHERE a IN (SELECT a FROM ${quoted("many/1.csv")}) -- all`), 1);
+  assert.equal(await rowsIn(`SELECT * FROM ${quoted("plain.csv")} ;`), 2);
+});
+
+test("files with quotes and patterns in their names are read by name as well", async () => {
+  for (const name of NAMES) assert.equal(await rowsIn(join(folder, name)), 2, name);
+});
+
+const refused: [string, string][] = [
+  ["a second statement", `SELECT 1; COPY (SELECT 1) TO '${written}'`],
+  ["a second SELECT", "SELECT 1; SELECT 2"],
+  ["a wrapper that is closed early", `SELECT 1) t; COPY (SELECT 1) TO '${written}' (HEADER false); SELECT * FROM (SELECT 1`],
+  ["a wrapper that is closed in a comment", `SELECT 1 /*) t; */) t; COPY (SELECT 1) TO '${written}'; --`],
+  ["COPY in a query", `SELECT * FROM query('COPY (SELECT 1) TO ''${written}''')`],
+  ["a file that is written by a table function", `FROM enable_logging('QueryLog', storage='file', storage_path='${written}')`],
+  ["a file whose name is put together", `SELECT * FROM read_text('${folder}/' || 'secret.txt')`],
+  ["a folder that is looked through", `SELECT * FROM glob(concat('${folder}', '/*'))`],
+  ["an address", "SELECT * FROM 'https://example.org/a.csv'"],
+  ["ATTACH", `SELECT 1; ATTACH '${written}' AS other`],
+  ["settings", "SELECT 1; SET enable_external_access=true"],
+  ["extensions", "SELECT 1; INSTALL httpfs"],
+  ["data that are changed", "WITH x AS (INSERT INTO y VALUES (1)) SELECT 1"],
+  ["nothing", "SELECT "],
+];
+for (const [name, sql] of refused) {
+  test(`refused in one line: ${name}`, async () => {
+    await assert.rejects(
+      rowsIn(sql),
+      (error: Error) => error.name === "DataError" && error.message.startsWith("query: ") && !error.message.includes("\n"),
+    );
+    assert.ok(!existsSync(written), "nothing is written");
+  });
+}
+
+test("no name of a column gets out of its quotes", async () => {
+  const path = join(folder, "columns.csv");
+  writeFileSync(path, `"a"" FROM x; COPY (SELECT 1) TO '${written}'; --",b\n1,2\n`);
+  assert.equal(await rowsIn(path), 1);
+  assert.ok(!existsSync(written));
+});
+
+test("a running query ends where its signal is aborted", async () => {
+  const endless = "SELECT count(*) AS n FROM range(10000000000) a, range(1000000) b WHERE a.range % 7 = b.range % 11";
+  const stop = new AbortController();
+  const reason = new Error("stopped");
+  const reading = readTable(endless, { signal: stop.signal });
+  setTimeout(() => stop.abort(reason), 100);
+  await assert.rejects(reading, (error) => error === reason);
+  await assert.rejects(openQuery("SELECT 1", { signal: stop.signal }), (error) => error === reason);
+});
+
+test("a query that wants more memory than it may have ends with an error", async () => {
+  const run = withConnection({ memoryMiB: 256 }, (connection) =>
+    rowsOf(connection, "SELECT list(range) AS n FROM range(100000000000)"),
+  );
+  await assert.rejects(run, /Out of Memory/);
+});
+
+test("what a query reads is known before it runs", async () => {
+  const { access } = await parseQuery("SELECT 'text.csv' AS a, 'b' || c FROM 'd.csv' JOIN read_json('e/*.json') USING (x)");
+  assert.deepEqual([access.files, access.folders], [["d.csv"], ["e/"]]);
+});
+
+test("a query in somebody's file is not run unless it is repeated", () => {
+  const query = "SELECT * FROM 'a.csv'";
+  const check = (stored: unknown, given?: string): void => checkRepeated(stored, given, "run/config.json", "add --data");
+  assert.throws(() => check(query), /run\/config\.json: expected its query to be repeated by you.*--data 'SELECT \* FROM /);
+  assert.throws(() => check(query, "SELECT 2"), /got another/);
+  check(query, ` ${query} `);
+  check("iris.csv");
+  check(undefined);
+  assert.deepEqual([isQuery(" select 1"), isQuery("selection.csv"), isQuery("from.csv")], [true, false, false]);
+});
