@@ -3,6 +3,8 @@
  * them; sizes are those of thumbnails.
  */
 
+import { divergingColor, sequentialColor } from "./color-map.js";
+
 /** Pixels of an input, channels last or first (`layout`), 0…255 or 0…1 (`maximum`). */
 export interface PixelImage {
   readonly width: number;
@@ -31,24 +33,43 @@ function toRgb(image: PixelImage): Uint8Array {
 }
 
 const GAP = 1;
-const POSITIVE = [217, 70, 10];
-const NEGATIVE = [29, 78, 216];
+/** How much of a colour covers the image where attribution is greatest. */
+const OPACITY = 0.9;
+
+/** The value that the strongest colour stands for, and whether values below zero occur. */
+export interface AttributionScale {
+  readonly scale: number;
+  readonly signed: boolean;
+}
+
+/** Scales by the 99th percentile of the size, so that one pixel does not hide the rest. */
+export function attributionScale(attribution: ArrayLike<number>, size: number): AttributionScale {
+  let [isBelow, isAbove] = [false, false];
+  const sizes = Float64Array.from({ length: size }, (_, i) => {
+    isBelow ||= (attribution[i] as number) < 0;
+    isAbove ||= (attribution[i] as number) > 0;
+    return Math.abs(attribution[i] as number);
+  }).sort();
+  const scale = (sizes[Math.min(size - 1, Math.floor(size * 0.99))] as number) || (sizes[size - 1] as number) || 1;
+  // Where nothing is attributed at all the image stays as pale as between two signs.
+  return { scale, signed: isBelow || !isAbove };
+}
 
 /**
- * Attribution over a paled image: orange where a pixel spoke for the prediction, blue where it spoke against it. `attribution`
- * has one value a pixel; it is scaled by the 99th percentile of its size, so that one pixel does not hide the rest.
+ * Attribution over a paled image. Signed: orange where a pixel spoke for the answer, blue where it spoke against it, the paler the less.
+ * Amounts alone: from dark blue to light yellow over the whole image.
  */
-function overlaid(image: PixelImage, attribution: ArrayLike<number>): Uint8Array {
+function overlaid(image: PixelImage, attribution: ArrayLike<number>, opacity: number): Uint8Array {
   const rgb = toRgb(image);
   const size = image.width * image.height;
-  const sizes = Float64Array.from({ length: size }, (_, i) => Math.abs(attribution[i] as number)).sort();
-  const scale = (sizes[Math.min(size - 1, Math.floor(size * 0.99))] as number) || (sizes[size - 1] as number) || 1;
+  const { scale, signed } = attributionScale(attribution, size);
   for (let i = 0; i < size; i++) {
     const [r, g, b] = [rgb[i * 3] as number, rgb[i * 3 + 1] as number, rgb[i * 3 + 2] as number];
-    const paled = 255 - (255 - (0.299 * r + 0.587 * g + 0.114 * b)) * 0.3;
+    const grey = 0.299 * r + 0.587 * g + 0.114 * b;
     const value = (attribution[i] as number) / scale;
-    const weight = Math.min(1, Math.abs(value)) ** 0.8;
-    const ink = value >= 0 ? POSITIVE : NEGATIVE;
+    const ink = signed ? divergingColor(Math.sign(value)) : sequentialColor(value);
+    const weight = signed ? opacity * Math.min(1, Math.abs(value)) ** 0.8 : opacity * 0.7;
+    const paled = signed ? 255 - (255 - grey) * 0.3 : grey;
     for (let c = 0; c < 3; c++) rgb[i * 3 + c] = Math.round(paled * (1 - weight) + (ink[c] as number) * weight);
   }
   return rgb;
@@ -74,9 +95,12 @@ export function imageGrid(images: readonly PixelImage[], columns = Math.ceil(Mat
   return { width: wide, height: high, channels: 3, data, maximum, layout: "HWC" };
 }
 
-/** Its attribution as the bytes of a PNG file. */
-export const attributionPng = (image: PixelImage, attribution: ArrayLike<number>): Promise<Uint8Array> =>
-  encodePng(image.width, image.height, overlaid(image, attribution));
+/** Its attribution, one value a pixel, over it, as the bytes of a PNG file. `opacity`: of the strongest colour, 0…1. */
+export const attributionPng = (
+  image: PixelImage,
+  attribution: ArrayLike<number>,
+  opacity: number = OPACITY,
+): Promise<Uint8Array> => encodePng(image.width, image.height, overlaid(image, attribution, opacity));
 
 /** A PNG as text that an `<img>` can show. */
 export function pngDataUrl(png: Uint8Array): string {

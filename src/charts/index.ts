@@ -3,3 +3,8 @@
  */
 export * from "./charts.js";
 export * from "./image.js";
+export * from "./beeswarm.js";
+export * from "./color-map.js";
+export * from "./heat-map.js";
+export * from "./token-matrix.js";
+export * from "./waterfall.js";
