@@ -1,11 +1,11 @@
 /** @module Charts of amounts: horizontal bars (also left and right of zero), histograms, and predicted against true. */
 import { formatNumber } from "../util/text.js";
-import type { ChartOptions, Label } from "./frame.js";
+import type { ChartOptions, Bilingual } from "./frame.js";
 import { escapeXml, extent, labelWidth, linearScale, lineFrom, short, svgLabel, svgRoot, textAt, textWidth } from "./frame.js";
 
 export interface BarChartOptions extends ChartOptions {
   /** Drawn in this order; values below zero go left, in another colour. */
-  readonly bars: readonly { readonly label: Label; readonly value: number }[];
+  readonly bars: readonly { readonly label: Bilingual; readonly value: number }[];
   readonly format?: (value: number) => string;
   /** The end of the scale, where the greatest value should not decide: 1 for fractions. */
   readonly maximum?: number;
@@ -18,7 +18,7 @@ const WIDEST_FONT = 1.15;
 const roomFor = (text: string): number => WIDEST_FONT * textWidth(text.trimEnd());
 
 /** A label in lines no wider than `room`: broken after a space, `=`, `_` or `-` where there is one, never cut. */
-function labelLines(label: Label, room: number): Label[] {
+function labelLines(label: Bilingual, room: number): Bilingual[] {
   // Bilingual labels are the page's own words, and short.
   if (typeof label !== "string" || roomFor(label) <= room) return [label];
   const lines = [""];
@@ -47,7 +47,7 @@ export function barChart(options: BarChartOptions): string {
   const x = linearScale([least, greatest > least ? greatest : least + 1], [labels + leftRoom, width - numbers]);
   const zero = x(0);
   const rows = bars.map((bar, i) => {
-    const texts = lines[i] as Label[];
+    const texts = lines[i] as Bilingual[];
     const top = (tops[i] as number) + ((texts.length - 1) * LINE) / 2;
     const end = x(bar.value);
     const negative = bar.value < 0;
@@ -63,8 +63,8 @@ export function barChart(options: BarChartOptions): string {
 export interface HistogramOptions extends ChartOptions {
   readonly values: readonly number[];
   readonly buckets?: number;
-  readonly xLabel: Label;
-  readonly yLabel: Label;
+  readonly xLabel: Bilingual;
+  readonly yLabel: Bilingual;
 }
 
 /** How often values fall in each of some equal ranges. */
@@ -106,8 +106,8 @@ export function histogramChart(options: HistogramOptions): string {
 
 export interface ScatterOptions extends ChartOptions {
   readonly points: readonly (readonly [x: number, y: number])[];
-  readonly xLabel: Label;
-  readonly yLabel: Label;
+  readonly xLabel: Bilingual;
+  readonly yLabel: Bilingual;
 }
 
 const MOST_DOTS = 1500;

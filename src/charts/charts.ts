@@ -2,7 +2,7 @@
  * @module Charts as SVG text: pure functions from numbers to a string, in Node and in the browser.
  */
 import { formatNumber } from "../util/text.js";
-import type { ChartOptions, Label, Scale } from "./frame.js";
+import type { ChartOptions, Bilingual, Scale } from "./frame.js";
 import {
   escapeXml,
   extent,
@@ -20,7 +20,7 @@ import {
   textWidth,
 } from "./frame.js";
 
-export type { ChartOptions, Label, Language } from "./frame.js";
+export type { ChartOptions, Bilingual, Language } from "./frame.js";
 export { CHART_CSS, escapeXml, inLanguage } from "./frame.js";
 export { barChart, histogramChart, scatterChart } from "./bars.js";
 export { confusionChart } from "./matrix.js";
@@ -29,7 +29,7 @@ export type Point = readonly [x: number, y: number];
 
 export interface Series {
   /** Shown in the legend, unless empty. */
-  readonly name: Label;
+  readonly name: Bilingual;
   /** In the order of x; a value that is not finite breaks the line. */
   readonly points: readonly Point[];
   /** Draws the values faintly, and their moving average over them: for a loss that jumps from step to step. */
@@ -38,14 +38,14 @@ export interface Series {
 
 export interface LineChartOptions extends ChartOptions {
   readonly series: readonly Series[];
-  readonly xLabel: Label;
-  readonly yLabel: Label;
+  readonly xLabel: Bilingual;
+  readonly yLabel: Bilingual;
   /** Logarithmic y; values that are not positive are left out. */
   readonly logY?: boolean;
   /** The range of y, where the data alone should not decide: `[undefined, 1]` ends at 1. */
   readonly yDomain?: readonly [number | undefined, number | undefined];
   /** A line at an x that deserves one: the best step. */
-  readonly mark?: { readonly x: number; readonly label: Label };
+  readonly mark?: { readonly x: number; readonly label: Bilingual };
 }
 
 // More points than this cannot be told apart on the chart, and only make the file large.
@@ -123,7 +123,7 @@ function path(points: readonly Point[], x: Scale, y: Scale, classes: string): st
 }
 
 /** A dot for each point, with its numbers as a tooltip. */
-function dots(points: readonly Point[], x: Scale, y: Scale, series: number, options: LineChartOptions, name: Label): string {
+function dots(points: readonly Point[], x: Scale, y: Scale, series: number, options: LineChartOptions, name: Bilingual): string {
   const language = spokenLanguage(options);
   return points
     .filter(([, py]) => Number.isFinite(py))

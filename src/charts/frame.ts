@@ -7,13 +7,13 @@ import { formatNumber } from "../util/text.js";
 
 export type Language = "en" | "zh";
 /** A word that is the same in both languages (a name, a number), or one for each. */
-export type Label = string | { readonly en: string; readonly zh: string };
+export type Bilingual = string | { readonly en: string; readonly zh: string };
 
 /** Options that every chart takes. */
 export interface ChartOptions {
   /** Read out, and shown as the picture's tooltip; not drawn. */
-  readonly title: Label;
-  readonly description?: Label;
+  readonly title: Bilingual;
+  readonly description?: Bilingual;
   readonly width?: number;
   readonly height?: number;
   /** Language of the labels; `both` writes both, and whoever embeds the picture hides `.en` or `.zh`. */
@@ -36,10 +36,10 @@ export const escapeXml = (text: string): string =>
     .replaceAll("'", "&#39;");
 
 /** A label in one language, as plain text. */
-export const inLanguage = (label: Label, language: Language): string => (typeof label === "string" ? label : label[language]);
+export const inLanguage = (label: Bilingual, language: Language): string => (typeof label === "string" ? label : label[language]);
 
 /** A label as escaped markup for an SVG text. */
-export function svgLabel(label: Label, language: ChartOptions["language"] = "en"): string {
+export function svgLabel(label: Bilingual, language: ChartOptions["language"] = "en"): string {
   if (typeof label === "string") return escapeXml(label);
   if (language !== "both") return escapeXml(label[language]);
   return `<tspan class="en">${escapeXml(label.en)}</tspan><tspan class="zh">${escapeXml(label.zh)}</tspan>`;
@@ -160,5 +160,5 @@ export function textWidth(text: string): number {
 }
 
 /** The wider of a label's two wordings. */
-export const labelWidth = (label: Label): number =>
+export const labelWidth = (label: Bilingual): number =>
   typeof label === "string" ? textWidth(label) : Math.max(textWidth(label.en), textWidth(label.zh));

@@ -1,5 +1,5 @@
 /** @module What a report is made of. */
-import type { Label, Language } from "../charts/charts.js";
+import type { Bilingual, Language } from "../charts/charts.js";
 import type { MetricsRecord } from "../run/metrics-log.js";
 import type { ReportExample } from "./examples.js";
 import type { RunSummary } from "../run/run-folder.js";
@@ -18,7 +18,7 @@ export interface ReportData {
   /** The metric that decides: it stands first, and its curve is drawn. Guessed where left out: accuracy, F1, R², or loss. */
   readonly primaryMetric?: string;
   /** More lines about the data: how many examples, which licence. */
-  readonly facts?: readonly { readonly label: Label; readonly value: Label }[];
+  readonly facts?: readonly { readonly label: Bilingual; readonly value: Bilingual }[];
   readonly history: readonly MetricsRecord[];
   /** The step whose parameters were kept. */
   readonly bestStep?: number;
@@ -34,9 +34,9 @@ export interface ReportData {
   /** Mistakes (the most confident first) and right ones; they are shown in the order given. */
   readonly examples?: readonly ReportExample[];
   /** Parts of the page that only this task has, as markup with both languages in it; they follow the examples. */
-  readonly sections?: readonly { readonly title: Label; readonly html: string }[];
+  readonly sections?: readonly { readonly title: Bilingual; readonly html: string }[];
   /** How the attributions were computed. */
-  readonly attributionMethod?: Label;
+  readonly attributionMethod?: Bilingual;
   /** What the reader should know besides: an interruption, rows that were left out. */
-  readonly notes?: readonly Label[];
+  readonly notes?: readonly Bilingual[];
 }

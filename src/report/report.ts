@@ -3,7 +3,7 @@
  * that opens anywhere; from plain data to text, in Node and in the browser.
  */
 import { formatCount, formatInteger, formatNumber } from "../util/text.js";
-import type { Label, Point, Series } from "../charts/charts.js";
+import type { Bilingual, Point, Series } from "../charts/charts.js";
 import { extent } from "../charts/frame.js";
 import { inLanguage, lineChart } from "../charts/charts.js";
 import type { Split } from "../run/metrics-log.js";
@@ -28,7 +28,7 @@ import type { RunSummary } from "../run/run-folder.js";
 export type { ReportData } from "./data.js";
 export type { ExampleInput, ReportExample } from "./examples.js";
 
-const SPLITS: readonly { readonly split: Split; readonly label: Label }[] = [
+const SPLITS: readonly { readonly split: Split; readonly label: Bilingual }[] = [
   { split: "train", label: { en: "training", zh: "训练集" } },
   { split: "validation", label: { en: "validation", zh: "验证集" } },
   { split: "test", label: { en: "test", zh: "测试集" } },
@@ -60,7 +60,7 @@ function primaryMetricOf({ primaryMetric, summary }: ReportData): string {
 }
 
 /** The best measurement that there is: test, or else validation, or else training. */
-function judged(summary: RunSummary, metric: string): { value: number; label: Label } | undefined {
+function judged(summary: RunSummary, metric: string): { value: number; label: Bilingual } | undefined {
   for (const { split, label } of [...SPLITS].reverse()) {
     const value = summary.metrics[split]?.[metric];
     if (value !== undefined) return { value, label };
@@ -71,7 +71,7 @@ function judged(summary: RunSummary, metric: string): { value: number; label: La
 function header(data: ReportData, primary: string): string {
   const { summary } = data;
   const result = judged(summary, primary);
-  const tiles: [string, Label][] = [];
+  const tiles: [string, Bilingual][] = [];
   if (result !== undefined) {
     tiles.push([formatMetric(primary, result.value), joined(result.label, metricLabel(primary))]);
   }
@@ -89,7 +89,7 @@ ${lead(data)}
 ${(data.notes ?? []).map((note) => `<p class="soft">${both(note)}</p>`).join("")}`;
 }
 
-const joined = (a: Label, b: Label): Label => ({
+const joined = (a: Bilingual, b: Bilingual): Bilingual => ({
   en: `${inLanguage(a, "en")} ${inLanguage(b, "en")}`,
   zh: `${inLanguage(a, "zh")}${inLanguage(b, "zh")}`,
 });
@@ -240,9 +240,9 @@ async function examplesSection({ examples = [], attributionMethod, regression, l
   const [en, zh] = WHAT_IT_SAW[examples[0]?.input.kind ?? "features"];
   const explained = examples.some((example) => example.attribution !== undefined);
   const what = paragraph(en(inLanguage(method, "en")), zh(inLanguage(method, "zh")), "soft");
-  const group = async (title: Label, group: readonly ReportExample[]): Promise<string> =>
+  const group = async (title: Bilingual, group: readonly ReportExample[]): Promise<string> =>
     group.length === 0 ? "" : `<h3>${both(title)}</h3>${await exampleCards(group, language)}`;
-  const titles: readonly [Label, Label] =
+  const titles: readonly [Bilingual, Bilingual] =
     regression === undefined
       ? [
           { en: "Where it was most sure, and wrong", zh: "最有把握却答错的" },
@@ -257,11 +257,11 @@ async function examplesSection({ examples = [], attributionMethod, regression, l
 
 function makingSection({ summary, facts = [], command, descent }: ReportData): string {
   const perSecond = summary.flopsPerStep / (summary.stepMs / 1000);
-  const rows: [Label, Label][] = [
+  const rows: [Bilingual, Bilingual][] = [
     [{ en: "task", zh: "任务" }, taskLabel(summary.task)],
     [{ en: "model", zh: "模型" }, summary.model],
     [{ en: "data", zh: "数据" }, summary.data],
-    ...facts.map(({ label, value }): [Label, Label] => [label, value]),
+    ...facts.map(({ label, value }): [Bilingual, Bilingual] => [label, value]),
     [{ en: "parameters", zh: "参数量" }, formatInteger(summary.parameters)],
     [{ en: "steps", zh: "训练步数" }, formatInteger(summary.steps)],
     [{ en: "time per step (median)", zh: "每步用时（中位数）" }, formatDuration(summary.stepMs / 1000)],

@@ -1,17 +1,17 @@
 /** @module The words of a report, in English and in Simplified Chinese: names of tasks and metrics, and how a value is written. */
 import { formatNumber } from "../util/text.js";
 import { escapeXml } from "../charts/charts.js";
-import type { Label } from "../charts/charts.js";
+import type { Bilingual } from "../charts/charts.js";
 
 /** Escaped markup of a label: both wordings, of which the page shows one. */
-export const both = (label: Label): string =>
+export const both = (label: Bilingual): string =>
   typeof label === "string" ? escapeXml(label) : bothMarkup(escapeXml(label.en), escapeXml(label.zh));
 
 /** The same of markup that is escaped already. */
 export const bothMarkup = (en: string, zh: string): string =>
   en === zh ? en : `<span class="en" lang="en">${en}</span><span class="zh" lang="zh-CN">${zh}</span>`;
 
-const TASKS: Readonly<Record<string, Label>> = {
+const TASKS: Readonly<Record<string, Bilingual>> = {
   "image-classification": { en: "Image classification", zh: "图像分类" },
   "image-recognition": { en: "Image recognition", zh: "图像识别" },
   "image-generation": { en: "Image generation", zh: "图像生成" },
@@ -24,9 +24,9 @@ const TASKS: Readonly<Record<string, Label>> = {
   "object-detection": { en: "Object detection", zh: "目标检测" },
 };
 
-export const taskLabel = (task: string): Label => TASKS[task] ?? task;
+export const taskLabel = (task: string): Bilingual => TASKS[task] ?? task;
 
-const METRICS: Readonly<Record<string, Label>> = {
+const METRICS: Readonly<Record<string, Bilingual>> = {
   loss: { en: "loss", zh: "损失" },
   accuracy: { en: "accuracy", zh: "准确率" },
   balancedAccuracy: { en: "balanced accuracy", zh: "平衡准确率" },
@@ -62,7 +62,7 @@ const METRICS: Readonly<Record<string, Label>> = {
   gradientNorm: { en: "gradient norm", zh: "梯度范数" },
 };
 
-export const metricLabel = (name: string): Label => METRICS[name] ?? name;
+export const metricLabel = (name: string): Bilingual => METRICS[name] ?? name;
 
 const FRACTION =
   /^(accuracy|balancedAccuracy|(macro|micro|weighted|predicate)?(precision|recall|f1)|top\d+|auc|auroc|(unseen)?recallAt\d+|falseAcceptRate|identificationRate|map\d*|ap50 .+|iou)$/i;
@@ -80,7 +80,7 @@ export const formatMetric = (name: string, value: number): string =>
   isFraction(name) ? formatPercent(value) : formatNumber(value);
 
 /** A time as people say it: `850 ms`, `12.3 s`, `4 min 05 s`, `2 h 03 min`. */
-export function formatDuration(seconds: number): Label {
+export function formatDuration(seconds: number): Bilingual {
   if (seconds < 1) {
     const text = `${formatNumber(Math.round(seconds * 1e5) / 100)} `;
     return { en: `${text}ms`, zh: `${text}毫秒` };

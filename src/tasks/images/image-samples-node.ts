@@ -5,7 +5,7 @@ import { imageBatch } from "../../data/images/batch-node.js";
 import type { Dataset } from "../../data/node.js";
 import type { TensorData } from "../../graph/index.js";
 import { elementAt } from "../../graph/index.js";
-import type { Label } from "../../charts/charts.js";
+import type { Bilingual } from "../../charts/charts.js";
 import { escapeXml } from "../../charts/charts.js";
 import { imagePng, pngDataUrl } from "../../charts/image.js";
 import { both } from "../../report/words.js";
@@ -41,7 +41,7 @@ async function picture(image: Pixels, maximum: number, caption: string): Promise
   return `<img alt="${escapeXml(caption)}" title="${escapeXml(caption)}" style="${size}${pixelated}" src="${pngDataUrl(png)}">`;
 }
 
-const table = (rows: readonly (readonly [label: string, pictures: readonly string[]])[], note: Label): string =>
+const table = (rows: readonly (readonly [label: string, pictures: readonly string[]])[], note: Bilingual): string =>
   `<p class="soft">${both(note)}</p><div style="overflow-x:auto"><table style="border-spacing:0"><tbody>${rows
     .map(
       ([label, pictures]) =>

@@ -3,7 +3,7 @@
  */
 import type { PrecisionRecall } from "../../metrics/index.js";
 import { averagePrecision, precisionRecallCurve } from "../../metrics/index.js";
-import type { Label } from "../../charts/charts.js";
+import type { Bilingual } from "../../charts/charts.js";
 import { lineChart } from "../../charts/charts.js";
 import { card, chartStyle, paragraph } from "../../report/page.js";
 import { formatPercent } from "../../report/words.js";
@@ -24,7 +24,7 @@ function thinned({ recall, precision }: PrecisionRecall): [number, number][] {
 /** A chart of named curves, each with its average precision behind its name; nothing where there is no curve. */
 export function precisionRecallChart(
   curves: readonly { readonly name: string; readonly curve: PrecisionRecall; readonly area: number }[],
-  title: Label,
+  title: Bilingual,
 ): string {
   const series = curves
     .filter(({ curve }) => curve.recall.length > 0)
@@ -44,7 +44,7 @@ export function precisionRecallChart(
 }
 
 /** The section of a classifier: each class against the rest, the hardest first; of two classes the second alone. */
-export function classCurves(judged: readonly Judged[], classes: readonly string[]): { title: Label; html: string }[] {
+export function classCurves(judged: readonly Judged[], classes: readonly string[]): { title: Bilingual; html: string }[] {
   const asked = classes.length === 2 ? [1] : [...classes.keys()];
   const curves = asked
     .map((k) => {

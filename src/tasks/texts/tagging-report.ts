@@ -3,7 +3,7 @@
  */
 import type { SpanReport } from "../../metrics/index.js";
 import { escapeXml } from "../../charts/charts.js";
-import type { Label } from "../../charts/charts.js";
+import type { Bilingual } from "../../charts/charts.js";
 import { card } from "../../report/page.js";
 import { both, formatPercent } from "../../report/words.js";
 import type { LabelSpan } from "../../util/tags.js";
@@ -12,8 +12,8 @@ import type { TagInfo } from "./tagging.js";
 import type { ReportSources } from "../task-node.js";
 
 /** Precision, recall and F1 of each label, the most frequent first, and over all. */
-export function labelTable({ perLabel, micro }: SpanReport, what: Label): string {
-  const head: Label[] = [
+export function labelTable({ perLabel, micro }: SpanReport, what: Bilingual): string {
+  const head: Bilingual[] = [
     what,
     { en: "in the test part", zh: "测试集数量" },
     { en: "precision", zh: "精确率" },

@@ -5,7 +5,7 @@ import { adam } from "../../optim/index.js";
 import type { DeviceChoice } from "../../runtime/index.js";
 import { TrainingState, trainingStep } from "../../train/index.js";
 import { DescentError } from "../../util/errors.js";
-import type { Plan } from "./setup-node.js";
+import type { TrainingSetup } from "./setup-node.js";
 import { trainingTypes } from "./setup-node.js";
 import { fetcherFor } from "../shared/rows-node.js";
 
@@ -14,13 +14,13 @@ const CHECK_STEPS = 200;
 const CHECK_FRACTION = 0.2;
 
 /** Learns one batch by heart, which any sound model can; an unsound label, loss or model shows here and not after an hour. */
-export async function checkOneBatch(planned: Plan, device: DeviceChoice, signal: AbortSignal | undefined): Promise<void> {
-  const { numbers, prepared, step, checkRate, task, training, batchSize, resolved } = planned;
+export async function checkOneBatch(setup: TrainingSetup, device: DeviceChoice, signal: AbortSignal | undefined): Promise<void> {
+  const { numbers, prepared, step, checkRate, task, training, batchSize, resolved } = setup;
   const rows = prepared.train.take(Math.min(batchSize, 32));
   const indices = Uint32Array.from({ length: rows.length }, (_, i) => i);
   // As they are: what is learned by heart must be the same each time, and of one class each.
   using fetcher = fetcherFor(task, { ...training, options: { ...training.options, augment: undefined } }, rows);
-  const columns = Object.keys(trainingTypes(planned, 1));
+  const columns = Object.keys(trainingTypes(setup, 1));
   const batch =
     (await fetcher?.fetch({ indices, seed: resolved.seed ?? 1, epoch: 0, offset: 0 })) ?? rows.pick(...columns).batch();
   const quick = trainingStep({ ...step, accumulate: 1, optimizer: adam({ learningRate: checkRate }) });

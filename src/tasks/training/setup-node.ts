@@ -1,5 +1,5 @@
 /**
- * @module What a training will be, decided from what was asked for and the defaults of its task and model, before anything runs.
+ * @module Sets up a training: from what was asked for and the defaults of its task and model, before anything runs.
  */
 import { loadData, parseFold } from "../../data/node.js";
 import type { TensorData } from "../../graph/index.js";
@@ -55,7 +55,7 @@ export interface TrainTaskOptions extends Partial<Omit<TrainingDefaults, "epochs
 }
 
 /** Everything that a run is made of, decided. */
-export interface Plan {
+export interface TrainingSetup {
   readonly task: AnyTask;
   readonly modelName: string;
   readonly model: Module;
@@ -121,12 +121,12 @@ function choiceFor(
 }
 
 /** Decides on a training, or on one that goes on. Errors: DataError, ConfigError for what was given. */
-export async function plan(
+export async function setUpTraining(
   options: TrainTaskOptions,
   note: (text: string) => void,
   resumed?: RunConfig & { readonly adapters?: Lora },
   signal?: AbortSignal,
-): Promise<Plan> {
+): Promise<TrainingSetup> {
   const task = taskNamed(options.task);
   const start = await startFor(options, task, resumed, note);
   const choice = choiceFor(task, options, start);
@@ -293,7 +293,7 @@ function taskOptions(task: AnyTask, options: TrainTaskOptions): TaskOptions {
 }
 
 /** Types of a training batch: the inputs and the targets. */
-export const trainingTypes = ({ task, training }: Plan, batchSize: number): BatchTypes => ({
+export const trainingTypes = ({ task, training }: TrainingSetup, batchSize: number): BatchTypes => ({
   ...task.inputs(training, batchSize),
   ...task.targets(training, batchSize),
 });

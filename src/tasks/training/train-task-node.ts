@@ -21,8 +21,8 @@ import { checkpointParameters, trainRun } from "../../train/train-node.js";
 import { ConfigError } from "../../util/errors.js";
 import { checkMemory, measureStep } from "./memory-node.js";
 import { checkOneBatch } from "./one-batch-node.js";
-import type { Plan, TrainTaskOptions } from "./setup-node.js";
-import { definedOnly, plan, trainingTypes } from "./setup-node.js";
+import type { TrainingSetup, TrainTaskOptions } from "./setup-node.js";
+import { definedOnly, setUpTraining, trainingTypes } from "./setup-node.js";
 import { writeReport } from "./report-node.js";
 import { byLength, evenly, fetcherFor } from "../shared/rows-node.js";
 import { nodeTaskNamed } from "../table-node.js";
@@ -74,7 +74,7 @@ const inUse = (training: TaskContext<TaskInfo>): TaskContext<TaskInfo> => ({
 /** A closure that measures a state on a part of the data, with one compiled graph. */
 async function measurer(
   state: TrainingState,
-  { task, prepared, training }: Plan,
+  { task, prepared, training }: TrainingSetup,
   part: Dataset,
   fetcher: WorkerFetcher | undefined,
 ): Promise<() => Promise<Readonly<Record<string, number>>>> {
@@ -151,22 +151,22 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     if (context.resume === undefined) checkPlace(context.out, context.overwrite === true);
     const device = await resolveDevice(await platformRuntime(), opened.options.device ?? "auto");
     await evaluate({ one: constant(1) }, {}, { device });
-    const planned = await plan(opened.options, note, opened.checkpoint === undefined ? undefined : opened.config, signal);
-    const { task, prepared, step, resolved, batchSize, totalSteps, buckets, model, modelName, dataName } = planned;
+    const setup = await setUpTraining(opened.options, note, opened.checkpoint === undefined ? undefined : opened.config, signal);
+    const { task, prepared, step, resolved, batchSize, totalSteps, buckets, model, modelName, dataName } = setup;
     if (opened.config !== undefined) checkSameData(opened.config, prepared.info, context.resume as string);
-    using fetcher = fetcherFor(task, planned.training, prepared.train);
-    using measuring = fetcherFor(task, inUse(planned.training), prepared.validation);
+    using fetcher = fetcherFor(task, setup.training, prepared.train);
+    using measuring = fetcherFor(task, inUse(setup.training), prepared.validation);
     // Batches that are made elsewhere may need columns that no model reads.
-    const train = fetcher === undefined ? prepared.train.pick(...Object.keys(trainingTypes(planned, 1))) : prepared.train;
-    const cost = measureStep(step, trainingTypes(planned, batchSize), device);
-    checkMemory((size) => measureStep(step, trainingTypes(planned, size), device).bytes, batchSize, process.availableMemory());
+    const train = fetcher === undefined ? prepared.train.pick(...Object.keys(trainingTypes(setup, 1))) : prepared.train;
+    const cost = measureStep(step, trainingTypes(setup, batchSize), device);
+    checkMemory((size) => measureStep(step, trainingTypes(setup, size), device).bytes, batchSize, process.availableMemory());
     const counts = `${prepared.train.length} training, ${textCount(prepared.validation)} validation, ${textCount(prepared.test)} test examples`;
     note(
       `${task.name}: ${dataName}, ${counts}; ${modelName}, ${model.parameterCount} parameters; ${totalSteps} steps of ${batchSize} on ${device}`,
     );
-    for (const text of planned.notes) note(text, planned.leftOut.includes(text));
+    for (const text of setup.notes) note(text, setup.leftOut.includes(text));
     if (context.resume === undefined && resolved.check !== false && task.checksOneBatch)
-      await checkOneBatch(planned, device, signal);
+      await checkOneBatch(setup, device, signal);
     const config: RunConfig = opened.config ?? {
       descent: await descentVersion(),
       task: task.name,
@@ -174,8 +174,8 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       options: definedOnly({ ...resolved, task: undefined }),
       model: modelName,
       info: prepared.info,
-      ...(planned.adapters === undefined ? {} : { adapters: planned.adapters }),
-      notes: planned.notes,
+      ...(setup.adapters === undefined ? {} : { adapters: setup.adapters }),
+      notes: setup.notes,
     };
     writer ??= await createRun(context.out, { config, overwrite: context.overwrite });
     const opening = writer;
@@ -186,13 +186,13 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       writer: opening,
       prepared,
       modelName,
-      options: planned.training.options,
+      options: setup.training.options,
       seed: resolved.seed ?? 1,
       note,
       ...(context.progress === undefined ? {} : { progress: context.progress }),
     });
     const measureState = (state: TrainingState): Promise<() => Promise<Metrics>> =>
-      side.evaluate?.(watched(state)) ?? measurer(state, planned, prepared.validation, measuring);
+      side.evaluate?.(watched(state)) ?? measurer(state, setup, prepared.validation, measuring);
     const trained = await trainRun({
       step,
       train,
@@ -204,7 +204,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       ...(task.measurement === undefined && side.evaluate === undefined ? {} : { evaluate: measureState }),
       loader: { ...(fetcher === undefined ? {} : { fetcher }), ...(buckets === undefined ? {} : { buckets }) },
       monitor: task.monitor,
-      evaluateEvery: planned.evaluateEvery,
+      evaluateEvery: setup.evaluateEvery,
       patience: resolved.earlyStopping,
       checkpointEvery: context.checkpointEvery ?? checkpointInterval(totalSteps),
       signal,
@@ -219,15 +219,15 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       callbacks: context.onStep === undefined ? [] : [{ onStep: context.onStep }],
       ...(watch === undefined ? {} : { watch: (state: TrainingState) => watch(watched(state)) }),
       checkpoint: opened.checkpoint,
-      numbers: planned.numbers,
+      numbers: setup.numbers,
     });
     await trained.state.dispose();
     const { ended, progress, stepMs } = trained;
     if (ended === "interrupted") return { path: writer.path, ended };
     const { model: best } = await TrainedModel.open(writer.path, { device, threads: resolved.threads });
     await using used = best;
-    if (planned.adapters !== undefined) await keepAdapters(writer.path, model, planned.adapters, resolved.init);
-    await side.finish?.({ used, writer, prepared, options: planned.training.options });
+    if (setup.adapters !== undefined) await keepAdapters(writer.path, model, setup.adapters, resolved.init);
+    await side.finish?.({ used, writer, prepared, options: setup.training.options });
     const run = writer.path;
     const wholly = async (examples: Dataset, measurement: Measurement | undefined): Promise<Metrics> => ({
       ...measurement?.result(),
@@ -246,7 +246,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       seed: resolved.seed ?? 1,
       device,
       parameters: model.parameterCount,
-      ...(planned.trained < model.parameterCount ? { trainedParameters: planned.trained } : {}),
+      ...(setup.trained < model.parameterCount ? { trainedParameters: setup.trained } : {}),
       flopsPerStep: cost.flops,
       steps: progress.step,
       stepMs: median(stepMs),
@@ -266,7 +266,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       testRows: prepared.testRows,
       config,
       language: resolved.lang ?? "en",
-      notes: planned.notes,
+      notes: setup.notes,
     });
     return { path: writer.path, summary, ended };
   } finally {

@@ -3,7 +3,7 @@
  * what is enrolled.
  */
 import type { OpenSet } from "../../../metrics/index.js";
-import type { Label } from "../../../charts/charts.js";
+import type { Bilingual } from "../../../charts/charts.js";
 import { escapeXml, lineChart } from "../../../charts/charts.js";
 import type { PixelImage } from "../../../charts/image.js";
 import { imagePng, pngDataUrl } from "../../../charts/image.js";
@@ -11,7 +11,7 @@ import { card, chartStyle, paragraph } from "../../../report/page.js";
 import { both, formatPercent } from "../../../report/words.js";
 
 export interface ReportSection {
-  readonly title: Label;
+  readonly title: Bilingual;
   readonly html: string;
 }
 

@@ -3,7 +3,7 @@
  */
 import type { DetectedBox, DetectionMetric, TrueBox } from "../../../metrics/index.js";
 import { allPointAp, matchBoxes } from "../../../metrics/index.js";
-import type { Label } from "../../../charts/charts.js";
+import type { Bilingual } from "../../../charts/charts.js";
 import { escapeXml } from "../../../charts/charts.js";
 import { card, paragraph } from "../../../report/page.js";
 import { both, formatPercent } from "../../../report/words.js";
@@ -57,7 +57,7 @@ export function classTable(
   classes: readonly { readonly ap50: number; readonly ap: number; readonly truths: number }[],
   tallies: readonly Tally[],
 ): string {
-  const head: Label[] = [
+  const head: Bilingual[] = [
     { en: "class", zh: "类别" },
     { en: "objects", zh: "目标数" },
     "AP@0.5",
