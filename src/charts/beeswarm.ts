@@ -4,7 +4,7 @@
  *
  * Source: the summary and dependence plots of shap (Lundberg, Lee 2017).
  */
-import type { ChartOptions, Label } from "./frame.js";
+import type { ChartOptions, Bilingual } from "./frame.js";
 import { extent, labelWidth, linearScale, lineFrom, short, svgLabel, svgRoot, textAt, textWidth } from "./frame.js";
 import { cssColor, sequentialColor } from "./color-map.js";
 
@@ -16,17 +16,17 @@ export interface SwarmPoint {
 
 export interface BeeswarmOptions extends ChartOptions {
   /** Drawn in this order. */
-  readonly features: readonly { readonly label: Label; readonly points: readonly SwarmPoint[] }[];
-  readonly xLabel: Label;
+  readonly features: readonly { readonly label: Bilingual; readonly points: readonly SwarmPoint[] }[];
+  readonly xLabel: Bilingual;
 }
 
 const ROW = 34;
 const RADIUS = 2.6;
 /** More dots than this hide each other. */
 const MOST_DOTS = 400;
-const LOW: Label = { en: "low", zh: "低" };
-const HIGH: Label = { en: "high", zh: "高" };
-const VALUE: Label = { en: "value of the feature", zh: "特征值" };
+const LOW: Bilingual = { en: "low", zh: "低" };
+const HIGH: Bilingual = { en: "high", zh: "高" };
+const VALUE: Bilingual = { en: "value of the feature", zh: "特征值" };
 
 const dotColor = (value: number): string => (Number.isNaN(value) ? "#9aa5b1" : cssColor(sequentialColor(0.1 + 0.75 * value)));
 
@@ -93,8 +93,8 @@ function valueLegend(x: number, y: number, language: ChartOptions["language"]): 
 export interface DependenceOptions extends ChartOptions {
   /** The feature's value, its attribution, and another feature's value as 0…1, which decides the colour. */
   readonly points: readonly { readonly x: number; readonly y: number; readonly color?: number }[];
-  readonly xLabel: Label;
-  readonly yLabel: Label;
+  readonly xLabel: Bilingual;
+  readonly yLabel: Bilingual;
 }
 
 /** What a feature did, over its values. */

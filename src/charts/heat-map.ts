@@ -1,5 +1,5 @@
 /** @module An image, and over it where attribution lies: the colour of each pixel by its value, with a legend. */
-import type { ChartOptions, Label } from "./frame.js";
+import type { ChartOptions, Bilingual } from "./frame.js";
 import { short, svgLabel, svgRoot, textAt } from "./frame.js";
 import { colorLegend, LEGEND_HEIGHT } from "./legend.js";
 import type { PixelImage } from "./image.js";
@@ -17,7 +17,7 @@ export interface HeatMapBox {
 export interface HeatMapOptions extends ChartOptions {
   readonly image: PixelImage;
   /** One value a pixel, row by row; several maps stand side by side. */
-  readonly maps: readonly { readonly attribution: ArrayLike<number>; readonly label: Label }[];
+  readonly maps: readonly { readonly attribution: ArrayLike<number>; readonly label: Bilingual }[];
   /** How much of the colour covers the image where attribution is greatest, 0…1. */
   readonly opacity?: number;
   readonly boxes?: readonly HeatMapBox[];

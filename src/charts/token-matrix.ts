@@ -1,7 +1,7 @@
 /** @module What each token of one text did to each token of another: source × target, or a text with itself. */
 import { formatNumber, truncateToWidth } from "../util/text.js";
 import { cssColor, divergingColor } from "./color-map.js";
-import type { ChartOptions, Label } from "./frame.js";
+import type { ChartOptions, Bilingual } from "./frame.js";
 import { escapeXml, short, svgLabel, svgRoot, textAt, textWidth } from "./frame.js";
 import { colorLegend, LEGEND_HEIGHT } from "./legend.js";
 
@@ -12,8 +12,8 @@ export interface TokenMatrixOptions extends ChartOptions {
   readonly sources: readonly string[];
   /** `values[target][source]`. */
   readonly values: readonly ArrayLike<number>[];
-  readonly sourceLabel: Label;
-  readonly targetLabel: Label;
+  readonly sourceLabel: Bilingual;
+  readonly targetLabel: Bilingual;
 }
 
 const MOST_COLUMNS = 16;

@@ -6,7 +6,7 @@
  * in a last row that says how many they are.
  */
 import { formatNumber } from "../util/text.js";
-import type { ChartOptions, Label } from "./frame.js";
+import type { ChartOptions, Bilingual } from "./frame.js";
 import {
   escapeXml,
   extent,
@@ -24,7 +24,7 @@ import {
 
 /** One feature, word or part of a picture, and what it did to the score. */
 export interface Contribution {
-  readonly label: Label;
+  readonly label: Bilingual;
   readonly value: number;
 }
 
@@ -37,10 +37,10 @@ export interface ContributionOptions extends ChartOptions {
 }
 
 const ROW = 26;
-const BASE: Label = { en: "base value", zh: "基准值" };
-const SCORE: Label = { en: "score", zh: "得分" };
+const BASE: Bilingual = { en: "base value", zh: "基准值" };
+const SCORE: Bilingual = { en: "score", zh: "得分" };
 
-const others = (count: number): Label => ({ en: `${count} others`, zh: `其余 ${count} 项` });
+const others = (count: number): Bilingual => ({ en: `${count} others`, zh: `其余 ${count} 项` });
 const signed = (value: number): string => `${value < 0 ? "−" : "+"}${Number(Math.abs(value).toPrecision(3))}`;
 
 /** The strongest contributions first, the rest in one. */
@@ -78,7 +78,7 @@ export function waterfallChart(options: ContributionOptions): string {
       textAt(isNegative ? to - 4 : to + 4, y + 17, escapeXml(signed(value)), isNegative ? "end" : "")
     );
   });
-  const told = (name: Label, value: number): string => `${svgLabel(name, language)} ${escapeXml(formatNumber(value))}`;
+  const told = (name: Bilingual, value: number): string => `${svgLabel(name, language)} ${escapeXml(formatNumber(value))}`;
   const body =
     [...grid, ...steps].join("") +
     textAt(x(score), 14, told(SCORE, score), anchorAt(x(score), width)) +
