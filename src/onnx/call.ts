@@ -49,6 +49,8 @@ export class Call implements Reader {
   /** What a branch or body can take by name: values around it, and its own weights. */
   readonly visible: (graph: GraphProto) => ReadonlyMap<string, Operand>;
   readonly #attributes: ReadonlyMap<string, AttributeProto>;
+  /** Names of the attributes that its conversion has asked for. */
+  readonly #read = new Set<string>();
 
   constructor(
     node: NodeProto,
@@ -128,11 +130,17 @@ export class Call implements Reader {
   // --- attributes -----------------------------------------------------------------------------------------------------
 
   attribute(name: string): AttributeProto | undefined {
+    this.#read.add(name);
     return this.#attributes.get(name);
   }
 
+  /** Attributes of the node that nothing has asked for: what they say would be lost. */
+  unread(): readonly AttributeProto[] {
+    return this.node.attributes.filter(({ name }) => !this.#read.has(name));
+  }
+
   #value(name: string, types: readonly AttributeProto["type"][]): AttributeProto["value"] | undefined {
-    const found = this.#attributes.get(name);
+    const found = this.attribute(name);
     if (found === undefined) return undefined;
     if (types.includes(found.type)) return found.value;
     throw new DataError(`${this.where}: expected ${name} to be of type ${types.join(" or ")}, got ${found.type}`);

@@ -5,22 +5,14 @@ import type { Body, Tensor } from "../graph/index.js";
 import type { Call } from "./call.js";
 import { fixedNumbers, operandOf } from "./call.js";
 import { type Conversion, apply } from "./conversion.js";
-import type { GraphProto } from "./messages.js";
+import { namesTaken } from "./sort.js";
 
 const ifNode: Conversion = (c) => {
   const condition = fixedNumbers(c.operand(0))?.[0];
   if (condition === undefined) return c.unsupported("a condition that is known only while the model runs");
-  return c.inline(c.graph(condition === 0 ? "else_branch" : "then_branch"));
+  const [then, otherwise] = [c.graph("then_branch"), c.graph("else_branch")];
+  return c.inline(condition === 0 ? otherwise : then);
 };
-
-/** Names that a graph's nodes and outputs take, those of graphs in it too. */
-const namesTaken = ({ nodes, outputs }: GraphProto): readonly string[] => [
-  ...nodes.flatMap(({ inputs, attributes }) => [
-    ...inputs,
-    ...attributes.flatMap((a) => (a.type === "graph" ? namesTaken(a.value) : [])),
-  ]),
-  ...outputs.map(({ name }) => name),
-];
 
 /** What a body takes from around it becomes a state that every step hands on; numbers that shapes are computed from stay what they are. */
 function scan(c: Call): ReturnType<Conversion> {

@@ -3,7 +3,6 @@
  */
 import type { Tensor } from "../graph/index.js";
 import { constant, normalizeAxis, staticDim } from "../graph/index.js";
-import * as ops from "../ops/index.js";
 import type { Call } from "./call.js";
 import { type Conversion, apply } from "./conversion.js";
 
@@ -56,10 +55,15 @@ function layerNorm(c: Call): readonly Tensor[] {
   return apply("LayerNormalization", [x, full(c.x(1)), full(c.optional(2))], attributes);
 }
 
+/** A line of zeros stays one: it is divided by 1, so that its gradient is finite too. */
 function lpNormalization(c: Call): readonly Tensor[] {
   const x = c.x(0);
   const axis = normalizeAxis(c.int("axis", -1), x.rank, c.where);
-  return [x.div(c.int("p", 2) === 1 ? ops.l1Norm(x, axis, true) : ops.l2Norm(x, axis, true))];
+  const p = c.int("p", 2);
+  if (p !== 1 && p !== 2) return c.unsupported(`p ${p} (only 1 and 2)`);
+  const sum = (p === 1 ? x.abs() : x.square()).sum(axis, true);
+  const divisor = sum.equal(0).where(1, sum);
+  return [x.div(p === 1 ? divisor : divisor.sqrt())];
 }
 
 function meanVariance(c: Call): readonly Tensor[] {

@@ -26,13 +26,12 @@ const reduction =
   (c) => {
     const x = c.x(0);
     let axes = c.list(1, "axes");
+    const [keepsAll, keepdims] = [c.flag("noop_with_empty_axes", false), c.flag("keepdims", true)];
     if (axes === undefined || axes.length === 0) {
-      if (c.int("noop_with_empty_axes", 0) === 1) return [x];
+      if (keepsAll) return [x];
       axes = x.shape.map((_, i) => i);
     }
-    return axes.length === 0
-      ? [x]
-      : emit(op, [x], { axes: normalizeAxes(axes, x.rank, c.where), keepdims: c.flag("keepdims", true) });
+    return axes.length === 0 ? [x] : emit(op, [x], { axes: normalizeAxes(axes, x.rank, c.where), keepdims });
   };
 
 function hardmax(x: Tensor, axis: number): Tensor {

@@ -2,7 +2,7 @@
  * @module Ops that move elements, as files write them: shapes and places given as attributes or as inputs, by opset.
  */
 import type { Dim, Tensor } from "../graph/index.js";
-import { broadcastShapes, constant, dimSub, normalizeAxis, sizeOf, staticDim } from "../graph/index.js";
+import { broadcastShapes, constant, dimMul, dimSub, normalizeAxis, sizeOf, staticDim } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import { range } from "../util/range.js";
 import type { Call } from "./call.js";
@@ -68,6 +68,11 @@ function flatten(c: Call): readonly Tensor[] {
   return [x.reshape([-1, sizeOf(after)])];
 }
 
+function concat(c: Call): readonly Tensor[] {
+  const axis = c.int("axis");
+  return c.inputs.length === 1 ? [c.x(0)] : apply("Concat", c.tensors(), { axis });
+}
+
 function expand(c: Call): readonly Tensor[] {
   const x = c.x(0);
   const shape = broadcastShapes(x.shape, c.dims(1, "shape"));
@@ -103,16 +108,21 @@ function unsqueeze(c: Call): readonly Tensor[] {
   return [c.x(0).unsqueeze(...required(c, "axes", c.list(1, "axes")))];
 }
 
-/** Depth to space: which axis of blocks comes first in the channels differs by mode. */
+/** Whether a block's rows and columns come before the depth in the channels (DCR) or after it (CRD). */
+function blocksFirst(c: Call): boolean {
+  const mode = c.string("mode", "DCR");
+  if (mode !== "DCR" && mode !== "CRD") c.unsupported(`mode ${mode}`);
+  return mode === "DCR";
+}
+
 function depthToSpace(c: Call): readonly Tensor[] {
   const x = c.x(0);
   const [n, ch, h, w] = x.shape as [Dim, Dim, Dim, Dim];
   const b = c.int("blocksize");
   const depth = staticDim(ch, c.where) / (b * b);
-  const [height, width] = [staticDim(h, c.where), staticDim(w, c.where)];
-  const columnsFirst = c.string("mode", "DCR") === "DCR";
-  const blocks = x.reshape(columnsFirst ? [n, b, b, depth, h, w] : [n, depth, b, b, h, w]);
-  return [blocks.transpose(columnsFirst ? [0, 3, 4, 1, 5, 2] : [0, 1, 4, 2, 5, 3]).reshape([n, depth, height * b, width * b])];
+  const first = blocksFirst(c);
+  const blocks = x.reshape(first ? [n, b, b, depth, h, w] : [n, depth, b, b, h, w]);
+  return [blocks.transpose(first ? [0, 3, 4, 1, 5, 2] : [0, 1, 4, 2, 5, 3]).reshape([n, depth, dimMul(h, b), dimMul(w, b)])];
 }
 
 function spaceToDepth(c: Call): readonly Tensor[] {
@@ -123,7 +133,7 @@ function spaceToDepth(c: Call): readonly Tensor[] {
   return [
     x
       .reshape([n, ch, h / b, b, w / b, b])
-      .transpose([0, 3, 5, 1, 2, 4])
+      .transpose(blocksFirst(c) ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4])
       .reshape([n, ch * b * b, h / b, w / b]),
   ];
 }
@@ -136,7 +146,7 @@ export const SHAPING: readonly (readonly [string, Conversion])[] = [
   ["Squeeze", squeeze],
   ["Unsqueeze", unsqueeze],
   ["Transpose", (c) => [c.x(0).transpose(c.ints("perm"))]],
-  ["Concat", (c) => (c.inputs.length === 1 ? [c.x(0)] : apply("Concat", c.tensors(), { axis: c.int("axis") }))],
+  ["Concat", concat],
   ["Slice", slice],
   ["Split", split],
   ["Pad", pad],

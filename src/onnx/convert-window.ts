@@ -39,8 +39,8 @@ function windowOf(c: Call, x: Tensor, kernel?: readonly number[]): Window {
   const strides = c.ints("strides") ?? ones;
   const dilations = c.ints("dilations") ?? ones;
   const named = c.string("auto_pad", "NOTSET");
-  if (named === "NOTSET" || named === "")
-    return { kernel_shape, strides, dilations, pads: c.ints("pads") ?? [...ones, ...ones].map(() => 0) };
+  const given = c.ints("pads") ?? [...ones, ...ones].map(() => 0);
+  if (named === "NOTSET" || named === "") return { kernel_shape, strides, dilations, pads: given };
   const pads = kernel_shape.map((k, i) =>
     named === "VALID"
       ? [0, 0]
@@ -56,29 +56,37 @@ const conv: Conversion = (c) => {
   return emit(opNamed("Conv"), [x, w, c.optional(2)], { ...windowOf(c, x, kernelOf(w, c)), group: c.int("group") });
 };
 
+/** What `pads` and `output_padding` of a ConvTranspose are, where the file asks for lengths or names the padding. */
+function transposedPads(c: Call, x: Tensor, w: Window): { pads: readonly number[]; output_padding: readonly number[] } {
+  const given = c.ints("pads");
+  const extra = c.ints("output_padding") ?? w.kernel_shape.map(() => 0);
+  const named = c.string("auto_pad", "NOTSET");
+  const sizes = c.ints("output_shape")?.slice(-w.kernel_shape.length);
+  if (sizes === undefined && !named.startsWith("SAME"))
+    return { pads: named === "VALID" || given === undefined ? w.pads : given, output_padding: extra };
+  // The padding follows from the length that is asked for; SAME asks for stride times the input's.
+  const output_padding = [...extra];
+  const both = w.kernel_shape.map((k, i) => {
+    const [stride, length] = [w.strides[i] as number, staticDim(x.shape[i + 2], c.where)];
+    const full = stride * (length - 1) + (extra[i] as number) + (w.dilations[i] as number) * (k - 1) + 1;
+    const total = full - (sizes?.[i] ?? length * stride);
+    // More than the windows reach is filled up at the end.
+    if (total < 0) output_padding[i] = (extra[i] as number) - total;
+    const [less, more] = [Math.floor(Math.max(0, total) / 2), Math.ceil(Math.max(0, total) / 2)];
+    return named === "SAME_UPPER" ? [less, more] : [more, less];
+  });
+  return { pads: [...both.map((p) => p[0] as number), ...both.map((p) => p[1] as number)], output_padding };
+}
+
 const convTranspose: Conversion = (c) => {
   const [x, w] = [c.x(0), c.x(1)];
   const group = c.int("group");
-  const kernel_shape = kernelOf(w, c);
+  const kernel_shape = c.ints("kernel_shape") ?? kernelOf(w, c);
   const ones = kernel_shape.map(() => 1);
   const strides = c.ints("strides") ?? ones;
   const dilations = c.ints("dilations") ?? ones;
-  const output_padding = c.ints("output_padding") ?? ones.map(() => 0);
-  let pads = c.ints("pads") ?? [...ones, ...ones].map(() => 0);
-  const named = c.string("auto_pad", "NOTSET");
-  const sizes = c.ints("output_shape")?.slice(-kernel_shape.length);
-  if (sizes !== undefined || named.startsWith("SAME")) {
-    // The padding follows from the length that is asked for; SAME asks for stride times the input's.
-    const both = kernel_shape.map((k, i) => {
-      const [stride, length] = [strides[i] as number, staticDim(x.shape[i + 2], c.where)];
-      const full = stride * (length - 1) + (output_padding[i] as number) + (dilations[i] as number) * (k - 1) + 1;
-      const total = Math.max(0, full - (sizes?.[i] ?? length * stride));
-      const [less, more] = [Math.floor(total / 2), Math.ceil(total / 2)];
-      return named === "SAME_UPPER" ? [less, more] : [more, less];
-    });
-    pads = [...both.map((p) => p[0] as number), ...both.map((p) => p[1] as number)];
-  }
-  const attributes = { kernel_shape, strides, pads, dilations, group, output_padding };
+  const window = { kernel_shape, strides, dilations, pads: [...ones, ...ones].map(() => 0) };
+  const attributes = { ...window, group, ...transposedPads(c, x, window) };
   return emit(opNamed("ConvTranspose"), [x, w, c.optional(2)], attributes);
 };
 

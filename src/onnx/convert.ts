@@ -11,6 +11,7 @@ import { operandOf, operandOfKnown } from "./call.js";
 import { FIXED } from "./defaults.js";
 import { fold } from "./fold.js";
 import type { Known } from "./known.js";
+import type { AttributeProto } from "./messages.js";
 import { type Conversion, activation, apply, byTable } from "./conversion.js";
 import { CONSTANTS } from "./convert-constant.js";
 import { CONTROL } from "./convert-control.js";
@@ -94,7 +95,21 @@ function foldable(c: Call): readonly Known[] | undefined {
   return known;
 }
 
-/** The values of a node: computed at once where they can be, otherwise as nodes of the graph. */
+/** Attributes of every op that change no value: what opsets before 6 said about memory. */
+const HARMLESS: ReadonlySet<string> = new Set(["consumed_inputs"]);
+
+/** Whether all that a node's attributes say has been asked for by what converted it, or is what the table does anyway. */
+function unheeded(c: Call): AttributeProto | undefined {
+  const fixed = FIXED[c.node.opType] ?? {};
+  return c
+    .unread()
+    .find(
+      ({ name, value }) =>
+        !(name in fixed || HARMLESS.has(name) || name.startsWith("_") || (Array.isArray(value) && value.length === 0)),
+    );
+}
+
+/** The values of a node: computed at once where they can be, otherwise as nodes of the graph. Every attribute is honoured, or refused. */
 export function convert(c: Call): readonly Operand[] {
   const { opType, domain } = c.node;
   for (const [name, expected] of Object.entries(own(FIXED, opType) ?? {})) {
@@ -104,8 +119,14 @@ export function convert(c: Call): readonly Operand[] {
   }
   const known = foldable(c);
   const folded = known === undefined || domain !== "" ? undefined : fold(opType, known, c);
-  if (folded !== undefined) return [operandOfKnown(folded)];
+  if (folded !== undefined && unheeded(c) === undefined) return [operandOfKnown(folded)];
   const conversion = conversionOf(domain, opType);
   if (conversion === undefined) return c.unsupported("this op");
-  return conversion(c).map((value) => ("tensor" in value ? value : operandOf(value)));
+  const values = conversion(c).map((value) => ("tensor" in value ? value : operandOf(value)));
+  const lost = unheeded(c);
+  if (lost !== undefined) c.unsupported(`attribute ${lost.name}${"value" in lost ? valueText(lost.value) : ""}`);
+  return values;
 }
+
+const valueText = (value: AttributeProto["value"]): string =>
+  typeof value === "object" && !Array.isArray(value) ? "" : ` ${String(value)}`;

@@ -84,11 +84,13 @@ export const INPUT_COUNT: Readonly<Record<string, number>> = {
 
 /**
  * Attributes that the table has none for, with the one value (as the file writes it) that means what the table does; null
- * where every value does.
+ * where every value does, or where the conversion asks for it only when it matters. All others must be asked for, or the node is refused.
  */
 export const FIXED: Readonly<Record<string, Readonly<Record<string, string | number | null>>>> = {
-  BatchNormalization: { spatial: 1, is_test: null, training_mode: null },
+  BatchNormalization: { spatial: 1, is_test: null, training_mode: null, momentum: null },
   Cast: { saturate: null, round_mode: null },
+  CastLike: { saturate: null, round_mode: null },
+  Dropout: { seed: null, is_test: null, ratio: null },
   FusedMatMul: { transBatchA: 0, transBatchB: 0 },
   GroupNormalization: { stash_type: null },
   GroupQueryAttention: { do_rotary: 0, rotary_interleaved: null, local_window_size: -1, softcap: 0, smooth_softmax: 0 },
@@ -96,5 +98,14 @@ export const FIXED: Readonly<Record<string, Readonly<Record<string, string | num
   LayerNormalization: { stash_type: null },
   LSTM: { layout: 0, clip: 0, input_forget: 0, output_sequence: null, activations: null },
   MaxPool: { storage_order: 0 },
-  Resize: { antialias: 0, exclude_outside: 0, keep_aspect_ratio_policy: "stretch", extrapolation_value: null },
+  Resize: {
+    antialias: 0,
+    exclude_outside: 0,
+    keep_aspect_ratio_policy: "stretch",
+    extrapolation_value: null,
+    mode: null,
+    nearest_mode: null,
+    cubic_coeff_a: null,
+    coordinate_transformation_mode: null,
+  },
 };

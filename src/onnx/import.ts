@@ -15,6 +15,7 @@ import { type Known, knownOf } from "./known.js";
 import type { FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./messages.js";
 import type { ExternalData } from "./numbers.js";
 import { dtypeOf, numbersOfTensor } from "./numbers.js";
+import { sortedNodes } from "./sort.js";
 
 export interface ImportOptions {
   /** What messages call the file. */
@@ -178,7 +179,7 @@ class Importer {
     const shape =
       given ??
       (info.shape ?? []).map((d, axis): Dim => {
-        if (typeof d === "number" && d > 0) return d;
+        if (typeof d === "number" && d >= 0) return d;
         return bound(typeof d === "string" ? d : `${info.name}_${axis}`, bindings);
       });
     return input(info.name, shape, dtype);
@@ -213,7 +214,7 @@ class Importer {
   }
 
   #nodes(nodes: readonly NodeProto[], context: Context): void {
-    for (const node of nodes) {
+    for (const node of sortedNodes(nodes, this.#where)) {
       const scope = joined(context.scope, scopeOf(node.name));
       const outputs = withScope(scope, () => this.#node(node, context));
       node.outputs.forEach((name, i) => {

@@ -51,8 +51,10 @@ export const Clip: Op<None, readonly [Tensor, Tensor | null, Tensor | null]> = {
   },
   gradient: ({ inputs: [x, low, high], dy, needs }) => {
     const zero = asTensor(0, x.dtype);
-    const below = low === null ? null : x.less(low);
-    const above = high === null ? null : x.greater(high);
+    // Where the limits cross, the upper one holds everywhere.
+    const crossed = low !== null && high !== null ? low.greater(high) : null;
+    const above = high === null ? null : crossed === null ? x.greater(high) : x.greater(high).or(crossed);
+    const below = low === null ? null : crossed === null ? x.less(low) : x.less(low).and(crossed.not());
     const outside = below !== null && above !== null ? below.or(above) : (below ?? above);
     return [
       outside === null ? dy : where(outside, zero, dy),

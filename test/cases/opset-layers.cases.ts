@@ -115,6 +115,13 @@ export const LAYERS_BY_OPSET: Readonly<Record<string, OnnxFile>> = {
   "DepthToSpace, DCR": one(13, "DepthToSpace", [[1, 8, 2, 3]], { blocksize: 2 }),
   "DepthToSpace, CRD": one(13, "DepthToSpace", [[1, 8, 2, 3]], { blocksize: 2, mode: "CRD" }),
   SpaceToDepth: one(13, "SpaceToDepth", [[1, 2, 4, 6]], { blocksize: 2 }),
+  "ConvTranspose, output_shape beyond the windows": one(
+    13,
+    "ConvTranspose",
+    [[1, 1, 3, 3]],
+    { strides: [3, 2], output_shape: [10, 8] },
+    { w: w([1, 2, 3, 3]) },
+  ),
   GlobalLpPool: one(13, "GlobalLpPool", [img], { p: 3 }),
   "LSTM by default": one(14, "LSTM", [[4, 2, 3]], { hidden_size: 5 }, { w: w([1, 20, 3]), r: w([1, 20, 5]) }, ["y", "h", "c"]),
   "GRU, bidirectional": one(

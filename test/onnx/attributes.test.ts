@@ -1,0 +1,66 @@
+/**
+ * What a node says is honoured or refused, and nodes are read in whatever order a file has them.
+ */
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { grad } from "../../src/autodiff/index.js";
+import { fromNumbers, toNumbers } from "../../src/graph/index.js";
+import { encodeModel } from "../../src/onnx/encode.js";
+import { importOnnx } from "../../src/onnx/import.js";
+import { evaluate } from "../../src/runtime/index.js";
+import { DataError, UnsupportedOpError } from "../../src/util/errors.js";
+import { modelOf, node, one, type OnnxFile } from "./file.js";
+
+const read = (f: OnnxFile): ReturnType<typeof importOnnx> => importOnnx(encodeModel(modelOf(f)), { where: "m.onnx" });
+
+suite("attributes are honoured or refused", () => {
+  const refused: readonly (readonly [string, OnnxFile, string])[] = [
+    ["one that nobody knows", one(13, "Relu", [[2]], { slope: 3 }), "attribute slope 3"],
+    [
+      "one of a later opset",
+      one(24, "Softmax", [[2, 3]], { axis: -1, temperature: { float: 0.5 } }),
+      "attribute temperature 0.5",
+    ],
+    ["a mode that is no mode", one(13, "DepthToSpace", [[1, 8, 2, 3]], { blocksize: 2, mode: "RCD" }), "mode RCD"],
+    ["a norm that there is none of", one(22, "LpNormalization", [[2, 5]], { p: 3 }), "p 3 (only 1 and 2)"],
+  ];
+  for (const [name, file, what] of refused) {
+    test(name, () => {
+      assert.throws(
+        () => read(file),
+        (e: Error) =>
+          e instanceof UnsupportedOpError && e.message.endsWith(`: ${what} is not supported`) && !e.message.includes("\n"),
+      );
+    });
+  }
+});
+
+suite("nodes in any order", () => {
+  test("are sorted", () => {
+    const { graph } = read({
+      opset: 13,
+      inputs: [[2]],
+      nodes: [node("Neg", ["b"], ["y"]), node("Exp", ["a"], ["b"]), node("Abs", ["x0"], ["a"])],
+    });
+    assert.deepEqual(graph.nodes.map(({ op }) => op), ["Input", "Abs", "Exp", "Neg"]); // prettier-ignore
+  });
+  test("that wait for each other are refused", () => {
+    const nodes = [node("Add", ["x0", "b"], ["a"]), node("Exp", ["a"], ["b"]), node("Neg", ["b"], ["y"])];
+    assert.throws(
+      () => read({ opset: 13, inputs: [[2]], nodes }),
+      (e: Error) =>
+        e instanceof DataError &&
+        /^m\.onnx: expected nodes without a cycle, got one through "[^"]+" and "[^"]+"$/.test(e.message),
+    );
+  });
+});
+
+test("a line of zeros is normalized to zeros, with a finite gradient", async () => {
+  const model = read(one(22, "LpNormalization", [[2, 2]], { axis: 0, p: 2 }));
+  const [x, y] = [model.inputs.get("x0"), model.graph.outputs.get("y")];
+  assert.ok(x !== undefined && y !== undefined);
+  const { dx, value } = await evaluate({ value: y, dx: grad(y.sum(), x) }, { x0: fromNumbers("float32", [2, 2], [3, 0, 4, 0]) });
+  assert.deepEqual([...toNumbers(value)].map((v) => Math.round(v * 1e6) / 1e6), [0.6, 0, 0.8, 0]); // prettier-ignore
+  // d(3/5 + 4/5) by the first: 1/5 − 3·7/125; the zeros are divided by 1.
+  assert.deepEqual([...toNumbers(dx)].map((v) => Math.round(v * 1e6) / 1e6), [0.032, 1, -0.024, 1]); // prettier-ignore
+});
