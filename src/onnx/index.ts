@@ -8,4 +8,5 @@ export * from "./decode.js";
 export { type ImportedModel, importOnnx, type ImportOptions } from "./import.js";
 export type { ExternalData } from "./numbers.js";
 export { conversionOf, FOREIGN_OPS } from "./convert.js";
+export * from "./head.js";
 export { onnxWeights } from "./weights.js";

@@ -1,0 +1,284 @@
+/**
+ * @module The head of somebody else's model: the last linear layer before an output, which is made anew for other classes. The rest of the file stays
+ * as it is, node by node.
+ */
+import type { Random } from "../util/random.js";
+import { ConfigError } from "../util/errors.js";
+import type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./messages.js";
+
+/** A linear layer of a file: y = x·W + b, or a convolution of one pixel. */
+export interface Head {
+  /** The node's name, or that of its output where it has none. */
+  readonly name: string;
+  readonly op: "Gemm" | "MatMul" | "Conv";
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  /** The graph's output that it leads to. */
+  readonly output: string;
+  readonly node: NodeProto;
+  /** The Add behind a MatMul. */
+  readonly bias: NodeProto | undefined;
+}
+
+/** Ops between a head and an output that change no more than the form or the scale of its scores. */
+const PASSED = new Set(
+  (
+    "Softmax LogSoftmax Sigmoid Identity Cast Dropout Reshape Flatten Squeeze Unsqueeze Transpose GlobalAveragePool ReduceMean " +
+    "AveragePool Relu Clip Slice Gather ArgMax TopK Add Mul Div"
+  ).split(" "),
+);
+
+const FLOAT = 1;
+const INT64 = 7;
+const nameOf = (node: NodeProto): string => (node.name === "" ? (node.outputs[0] ?? "") : node.name);
+const attribute = (node: NodeProto | undefined, name: string): AttributeProto["value"] | undefined =>
+  node?.attributes.find((a) => a.name === name)?.value;
+
+/** Who makes each value, and which values are numbers of the file. */
+class Producers {
+  readonly #nodes = new Map<string, NodeProto>();
+  readonly #fixed = new Map<string, TensorProto>();
+
+  constructor(graph: GraphProto) {
+    for (const node of graph.nodes) for (const name of node.outputs) if (name !== "") this.#nodes.set(name, node);
+    for (const tensor of graph.initializers) this.#fixed.set(tensor.name, tensor);
+  }
+
+  of(name: string): NodeProto | undefined {
+    return this.#nodes.get(name);
+  }
+
+  /** The dims of a fixed value, also behind Identity, Transpose, or in a Constant node; undefined for what is computed. */
+  dims(name: string): readonly number[] | undefined {
+    const fixed = this.#fixed.get(name);
+    if (fixed !== undefined) return fixed.dims;
+    const node = this.#nodes.get(name);
+    if (node?.opType === "Constant") return (attribute(node, "value") as TensorProto | undefined)?.dims;
+    const [source, form] = node?.inputs ?? [];
+    if (source === undefined) return undefined;
+    if (node?.opType === "Reshape") return this.dims(source) === undefined ? undefined : this.#sizes(form ?? "");
+    const dims = node?.opType === "Identity" || node?.opType === "Transpose" ? this.dims(source) : undefined;
+    if (node?.opType !== "Transpose" || dims === undefined) return dims;
+    const order = (attribute(node, "perm") as number[] | undefined) ?? dims.map((_, i) => dims.length - 1 - i);
+    return order.map((axis) => dims[axis] as number);
+  }
+
+  /** A fixed shape as numbers; undefined where it is computed, or has a length that follows from the others. */
+  #sizes(name: string): readonly number[] | undefined {
+    const tensor = this.#fixed.get(name) ?? (attribute(this.#nodes.get(name), "value") as TensorProto | undefined);
+    if (tensor === undefined || tensor.dataType !== INT64) return undefined;
+    const { rawData } = tensor;
+    const view = new DataView(rawData.buffer, rawData.byteOffset, rawData.byteLength);
+    const sizes = Array.from({ length: rawData.byteLength / 8 }, (_, i) => Number(view.getBigInt64(8 * i, true)));
+    return sizes.every((size) => size > 0) ? sizes : undefined;
+  }
+}
+
+/** The node as a linear layer; undefined where it is none with numbers of the file. */
+function linearOf(node: NodeProto, producers: Producers): Pick<Head, "op" | "inFeatures" | "outFeatures"> | undefined {
+  const weight = producers.dims(node.inputs[1] ?? "");
+  if (weight === undefined) return undefined;
+  const [first = 0, second = 0] = weight;
+  if (node.opType === "Gemm" && attribute(node, "transA") !== 1 && weight.length === 2) {
+    const isTransposed = attribute(node, "transB") === 1;
+    return { op: "Gemm", inFeatures: isTransposed ? second : first, outFeatures: isTransposed ? first : second };
+  }
+  if (node.opType === "MatMul" && weight.length === 2) return { op: "MatMul", inFeatures: first, outFeatures: second };
+  const isPixel = weight.length > 2 && weight.slice(2).every((d) => d === 1) && (attribute(node, "group") ?? 1) === 1;
+  if (node.opType === "Conv" && isPixel) return { op: "Conv", inFeatures: second, outFeatures: first };
+  return undefined;
+}
+
+/** The nearest linear layer before an output, through what only changes the form of its scores. */
+function headBefore(output: string, producers: Producers): Head | undefined {
+  let [name, last]: [string, NodeProto | undefined] = [output, undefined];
+  for (;;) {
+    const node = producers.of(name);
+    if (node === undefined) return undefined;
+    const linear = linearOf(node, producers);
+    if (linear !== undefined) {
+      const bias = linear.op === "MatMul" && last?.opType === "Add" ? last : undefined;
+      return { ...linear, name: nameOf(node), output, node, bias };
+    }
+    if (!PASSED.has(node.opType)) return undefined;
+    // Of a sum or a product the one operand that is not fixed leads on.
+    const computed = node.inputs.filter((input) => input !== "" && producers.dims(input) === undefined);
+    const [next] = node.opType === "Add" || node.opType === "Mul" || node.opType === "Div" ? computed : node.inputs;
+    if (next === undefined || (computed.length > 1 && /^(Add|Mul|Div)$/.test(node.opType))) return undefined;
+    [name, last] = [next, node];
+  }
+}
+
+/** Every linear layer with weights of the file, the last first: what `--head` may name. */
+export function linearLayers({ graph }: ModelProto): Head[] {
+  const producers = new Producers(graph);
+  return graph.nodes
+    .flatMap((node): Head[] => {
+      const linear = linearOf(node, producers);
+      const reader = graph.nodes.find((other) => other.opType === "Add" && other.inputs.includes(node.outputs[0] as string));
+      const bias =
+        linear?.op === "MatMul" && reader?.inputs.some((name) => producers.dims(name)?.length === 1) ? reader : undefined;
+      return linear === undefined ? [] : [{ ...linear, name: nameOf(node), output: "", node, bias }];
+    })
+    .reverse();
+}
+
+/**
+ * The head of a model: the last linear layer before its first output that has one, or the one that is named.
+ *
+ * Errors: ConfigError, with the candidates, where there is none.
+ */
+export function headOf(model: ModelProto, where: string, name?: string): Head {
+  const producers = new Producers(model.graph);
+  const layers = linearLayers(model);
+  const candidates = layers
+    .slice(0, MOST_CANDIDATES)
+    .map((layer) => `${layer.name} (${layer.inFeatures} → ${layer.outFeatures})`);
+  const list =
+    candidates.length === 0 ? "it has no linear layer with weights of its own" : `candidates: ${candidates.join(", ")}`;
+  if (name !== undefined) {
+    const named = layers.find((layer) => layer.name === name || layer.node.outputs[0] === name);
+    if (named === undefined) throw new ConfigError(`--head ${name}: expected a linear layer of ${where}; ${list}`);
+    return named;
+  }
+  for (const { name: output } of model.graph.outputs) {
+    const head = headBefore(output, producers);
+    if (head !== undefined) return head;
+  }
+  throw new ConfigError(`${where}: expected a linear layer before an output, found none; name one with --head; ${list}`);
+}
+
+const MOST_CANDIDATES = 8;
+
+const floats = (name: string, dims: number[], values: Float32Array): TensorProto => ({
+  name,
+  dims,
+  dataType: FLOAT,
+  rawData: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+});
+
+/** A name that no value of the graph has. */
+function freshName(graph: GraphProto, wanted: string): string {
+  const taken = new Set([...graph.initializers.map((t) => t.name), ...graph.nodes.flatMap((node) => node.outputs)]);
+  let name = wanted;
+  for (let i = 1; taken.has(name); i++) name = `${wanted}_${i}`;
+  return name;
+}
+
+/** Uniform in ±1/√inFeatures, as PyTorch's linear layers begin. */
+function uniform(size: number, inFeatures: number, random: Random): Float32Array {
+  const bound = 1 / Math.sqrt(inFeatures);
+  return Float32Array.from({ length: size }, () => random.uniform(-bound, bound));
+}
+
+/** A model with a new head, and where its scores and weights are. */
+export interface Headed {
+  readonly model: ModelProto;
+  /** The graph's one output: logits [N, K], or [N, T, K] where the head works on each position. */
+  readonly output: string;
+  readonly weight: string;
+  readonly bias: string;
+}
+
+/**
+ * The model with a head of `outFeatures` in the place of the one it has, begun from random numbers. What stood behind the head's scores (a softmax)
+ * is left out, and so are other outputs; behind a convolution the pooling stays.
+ */
+export function withHead(model: ModelProto, head: Head, outFeatures: number, random: Random): Headed {
+  const { graph } = model;
+  const [weight, bias] = [freshName(graph, "head.weight"), freshName(graph, "head.bias")];
+  const { inFeatures, op, node } = head;
+  const isConv = op === "Conv";
+  const dims = isConv
+    ? [outFeatures, inFeatures, ...((attribute(node, "kernel_shape") as number[] | undefined) ?? [1, 1]).map(() => 1)]
+    : op === "Gemm"
+      ? [outFeatures, inFeatures]
+      : [inFeatures, outFeatures];
+  const numbers = [
+    floats(weight, dims, uniform(inFeatures * outFeatures, inFeatures, random)),
+    floats(bias, [outFeatures], uniform(outFeatures, inFeatures, random)),
+  ];
+  const [made, scores] = headNodes(head, weight, bias, freshName(graph, "head.scores"));
+  const output = isConv && head.output !== "" ? logitsBehind(graph, head) : scores;
+  const replaced = graph.nodes.flatMap((other) => (other === node ? made : other === head.bias ? [] : [other]));
+  const nodes = isConv ? replaced.map((other) => renamedInput(other, node.outputs[0] as string, scores)) : replaced;
+  const shape = isConv || op === "Gemm" ? outputShape(graph, head, outFeatures) : positionShape(graph, head, outFeatures);
+  const outputs: ValueInfoProto[] = [{ name: output, elementType: FLOAT, shape }];
+  return {
+    model: { ...model, graph: pruned({ ...graph, nodes, outputs, initializers: [...graph.initializers, ...numbers] }) },
+    output,
+    weight,
+    bias,
+  };
+}
+
+/** The nodes of a new head, and the name of their result. */
+function headNodes({ op, node, name }: Head, weight: string, bias: string, scores: string): [nodes: NodeProto[], result: string] {
+  const [x = ""] = node.inputs;
+  if (op !== "MatMul") {
+    const attributes: AttributeProto[] = op === "Conv" ? node.attributes : [{ name: "transB", type: "int", value: 1 }];
+    return [[{ ...node, name, inputs: [x, weight, bias], outputs: [scores], attributes }], scores];
+  }
+  const product = `${scores}.product`;
+  const base = { domain: "", attributes: [] };
+  return [
+    [
+      { ...base, name, opType: "MatMul", inputs: [x, weight], outputs: [product] },
+      { ...base, name: `${name}.bias`, opType: "Add", inputs: [product, bias], outputs: [scores] },
+    ],
+    scores,
+  ];
+}
+
+const renamedInput = (node: NodeProto, from: string, to: string): NodeProto =>
+  node.inputs.includes(from) ? { ...node, inputs: node.inputs.map((name) => (name === from ? to : name)) } : node;
+
+/** Behind a convolution: the last value before what makes probabilities of scores. */
+function logitsBehind(graph: GraphProto, head: Head): string {
+  const producers = new Producers(graph);
+  let name = head.output;
+  for (let node = producers.of(name); node !== undefined && /^(Softmax|LogSoftmax|Sigmoid|ArgMax|Cast)$/.test(node.opType);) {
+    name = node.inputs[0] as string;
+    node = producers.of(name);
+  }
+  return name;
+}
+
+/** [N, K] with the batch as the file calls it. */
+const outputShape = (graph: GraphProto, head: Head, outFeatures: number): ValueInfoProto["shape"] => {
+  const before = graph.outputs.find(({ name }) => name === head.output)?.shape;
+  return before?.length === 2 ? [before[0] ?? null, outFeatures] : undefined;
+};
+
+const positionShape = (graph: GraphProto, head: Head, outFeatures: number): ValueInfoProto["shape"] => {
+  const before = graph.outputs.find(({ name }) => name === head.output)?.shape;
+  return before === undefined ? undefined : [...before.slice(0, -1), outFeatures];
+};
+
+/** Without nodes and numbers that no output needs. */
+function pruned(graph: GraphProto): GraphProto {
+  const producers = new Producers(graph);
+  const needed = new Set<string>();
+  const pending = graph.outputs.map(({ name }) => name);
+  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+    if (name === "" || needed.has(name)) continue;
+    needed.add(name);
+    const node = producers.of(name);
+    if (node === undefined) continue;
+    pending.push(...node.inputs, ...node.attributes.flatMap((a) => (a.type === "graph" ? capturedBy(a.value) : [])));
+  }
+  return {
+    ...graph,
+    nodes: graph.nodes.filter((node) => node.outputs.some((name) => needed.has(name))),
+    initializers: graph.initializers.filter(({ name }) => needed.has(name)),
+  };
+}
+
+/** Names that a branch reads: its own among them, which harms nothing. */
+const capturedBy = (graph: GraphProto): string[] => [
+  ...graph.outputs.map(({ name }) => name),
+  ...graph.nodes.flatMap((node) => [
+    ...node.inputs,
+    ...node.attributes.flatMap((a) => (a.type === "graph" ? capturedBy(a.value) : [])),
+  ]),
+];
