@@ -22,6 +22,24 @@ const FLOORS: readonly (readonly string[])[] = [
   ["cli"],
 ];
 
+/**
+ * Rooms inside a folder: subfolders and single files by floor, the lowest first. A room imports from lower ones; of its own floor, only from itself.
+ * A folder inside a room is private: nobody but the rooms named in `OPENERS` looks into it.
+ */
+const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  tasks: [
+    ["task.ts", "task-node.ts", "trained-model.ts"],
+    ["shared"],
+    ["texts", "images", "tables"],
+    ["table.ts", "table-node.ts"],
+    ["use"],
+    ["training"],
+    ["index.ts", "node.ts"],
+  ],
+};
+/** Who may import from the folder of one task, besides the task itself. */
+const OPENERS = new Set(["table.ts", "table-node.ts", "index.ts", "node.ts"]);
+
 /** Folders that import less than their floor allows. */
 const ONLY: Readonly<Record<string, readonly string[]>> = { charts: ["util"] };
 
@@ -65,6 +83,7 @@ function checkImport(file: string, statement: string, specifier: string): void {
     problems.push(`${name}: imports ${specifier}, which needs Node, but must run in a browser (or be named *-node.ts)`);
   }
   const [folder, other] = [folderOf(file), folderOf(target)];
+  if (folder !== "" && folder === other) checkRooms(file, target, folder);
   if (folder === "" || folder === other) return;
   if (other === "" || floorOf(other) >= floorOf(folder)) {
     problems.push(
@@ -72,6 +91,22 @@ function checkImport(file: string, statement: string, specifier: string): void {
     );
   } else if (ONLY[folder]?.includes(other) === false) {
     problems.push(`${name}: imports from ${other}, but ${folder} may import ${ONLY[folder].join(", ")} alone`);
+  }
+}
+
+/** An import inside one folder: between its rooms, and between the folders of one room. */
+function checkRooms(file: string, target: string, folder: string): void {
+  const rooms = ROOMS[folder];
+  if (rooms === undefined) return;
+  const partsOf = (path: string): string[] => relative(join(source, folder), path.replace(/\.js$/, ".ts")).split(sep);
+  const [[room = "", ...inner], [other = "", ...otherInner]] = [partsOf(file), partsOf(target)];
+  const levelOf = (name: string): number => rooms.findIndex((names) => names.includes(name));
+  const name = relative(".", file);
+  if (levelOf(room) < 0) problems.push(`${name}: room "${room}" has no floor in scripts/layers.ts`);
+  else if (room !== other && levelOf(other) >= levelOf(room) && !(levelOf(other) === levelOf(room) && inner.length === 0)) {
+    problems.push(`${name}: imports from ${folder}/${other}, but ${folder}/${room} is not above it`);
+  } else if (otherInner.length > 1 && !OPENERS.has(room) && !(room === other && inner.length > 1 && inner[0] === otherInner[0])) {
+    problems.push(`${name}: imports from ${folder}/${other}/${otherInner[0]}, which is that task's own`);
   }
 }
 

@@ -9,8 +9,10 @@ import type { Progress, ProgressOptions } from "../run/progress.js";
 import type { ReportData } from "../report/report.js";
 import type { RunConfig, RunSummary } from "../run/run-folder.js";
 import type { RunWriter } from "../run/run-folder-node.js";
-import type { Answer, Measurement, Prepared, TaskInfo, TaskOptions } from "./task.js";
-import type { TrainedModel } from "./use/trained-node.js";
+import type { TensorData } from "../graph/index.js";
+import type { Module } from "../nn/index.js";
+import type { Answer, Inherited, Measurement, Prepared, TaskInfo, TaskOptions } from "./task.js";
+import type { OpenTrained, TrainedModel } from "./trained-model.js";
 
 /** One input for each row or file, and how to name it in the answer. */
 export interface NamedInputs {
@@ -54,6 +56,7 @@ export interface ReportSources {
   readonly config: RunConfig;
   readonly language: "en" | "zh";
   readonly notes: readonly string[];
+  readonly open: OpenTrained;
 }
 
 /** What a task adds to a report. */
@@ -70,6 +73,7 @@ export interface Watched {
   readonly modelName: string;
   readonly options: TaskOptions;
   readonly seed: number;
+  readonly open: OpenTrained;
   readonly note: (text: string) => void;
   /** A progress line for what takes long. */
   readonly progress?: (options: ProgressOptions) => Progress;
@@ -89,6 +93,7 @@ export interface Measured {
   readonly model: TrainedModel;
   /** The run folder. */
   readonly run: string;
+  readonly open: OpenTrained;
   readonly examples: Dataset;
   readonly measurement: Measurement | undefined;
   /** What the model was trained on, where the figure is better understood beside it. */
@@ -104,7 +109,34 @@ export interface AnswerOptions {
   readonly examples: Dataset;
 }
 
+/** What a training starts from, as far as a task's own options have to fit it. */
+export interface Started {
+  /** What `--init` names. */
+  readonly init?: string;
+  /** The vocabulary that its model knows. */
+  readonly tokenizer?: string;
+  readonly inherited?: Inherited;
+}
+
+/** Options of a task, with what the files hold that they name. */
+export type ReadOptions = TaskOptions & Inherited & { readonly vectorSize?: number };
+
+/** Weights that a model begins with in place of its initializers', and what the user should know of them. */
+export interface InitialWeights {
+  readonly numbers: ReadonlyMap<string, TensorData>;
+  readonly notes: readonly string[];
+}
+
 export interface NodeTask {
+  /** Reads the files that the options name, before data are prepared. ConfigError for options that do not fit the start. */
+  readonly readOptions?: (options: TaskOptions, started: Started) => Promise<ReadOptions>;
+  /** Weights from files that the options name; undefined where they name none. ConfigError for those that do not fit. */
+  readonly initialWeights?: (
+    options: TaskOptions,
+    model: Module,
+    info: TaskInfo,
+    seed: number,
+  ) => Promise<InitialWeights | undefined>;
   /** Where answers are made of nothing given: samples of a generator. */
   readonly takesNoInputs?: true;
   /** Errors: DataError, ConfigError. */

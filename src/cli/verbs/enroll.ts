@@ -32,7 +32,7 @@ export const verb = defineVerb({
       throw new ConfigError(`enroll: expected images for --name ${options.name}, got none`);
     const { TrainedModel } = await import("../../tasks/use/trained-node.js");
     const galleries = await import("../../tasks/images/image-recognition/gallery-node.js");
-    const { imagesToEnroll, embeddingsOf } = await import("../../tasks/use/enroll-node.js");
+    const { imagesToEnroll, embeddingsOf } = await import("../../tasks/images/image-recognition/enroll-node.js");
     const opened = await TrainedModel.open(run, { device: options.device, threads: options.threads });
     await using model = opened.model;
     if (model.task.name !== "image-recognition")

@@ -37,7 +37,10 @@ export const verb = defineVerb({
     if (measurement === undefined && measure === undefined)
       throw new ConfigError(`eval ${path}: expected a task that compares with a truth, got ${model.task.name}`);
     const { run } = splitRunPath(path);
-    const metrics = { ...measurement?.result(), ...(await measure?.({ model, run, examples, measurement })) };
+    const metrics = {
+      ...measurement?.result(),
+      ...(await measure?.({ model, run, examples, measurement, open: TrainedModel.open })),
+    };
     const { textCount } = await import("../../tasks/shared/windows.js");
     const count = textCount(examples);
     print(metricsTable({ [`${count} examples`]: metrics }));

@@ -5,7 +5,7 @@ import type { Dataset } from "../../data/node.js";
 import { WorkerFetcher } from "../../data/node.js";
 import type { TensorData } from "../../graph/index.js";
 import type { PixelImage } from "../../charts/image.js";
-import type { ImageInfo } from "./image-classification/image-classification.js";
+import type { ImageInfo } from "./images.js";
 import type { AnyTask } from "../task.js";
 
 /** The pictures of some rows, by row. */

@@ -11,7 +11,7 @@ import { classCurves } from "../shared/precision-recall-report.js";
 import type { TableInfo } from "./tabular.js";
 import { RegressionMeasurement } from "./tabular.js";
 import type { InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "../task-node.js";
-import type { TrainedModel } from "../use/trained-node.js";
+import type { TrainedModel } from "../trained-model.js";
 
 /** Tables, or one row as `name=value` pairs. */
 async function readRows(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs> {

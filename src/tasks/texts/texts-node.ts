@@ -5,8 +5,8 @@ import { readFile, stat } from "node:fs/promises";
 import { text as wholeText } from "node:stream/consumers";
 import { Dataset, guessRoles, readTable, tableFormat } from "../../data/node.js";
 import { decodeUtf8 } from "../../data/text/lines.js";
-import { DataError } from "../../util/errors.js";
-import type { Finished, NodeTask } from "../task-node.js";
+import { ConfigError, DataError } from "../../util/errors.js";
+import type { Finished, NodeTask, ReadOptions, Started } from "../task-node.js";
 import type { TaskOptions } from "../task.js";
 import { loadTokenizer } from "../../text/node.js";
 import type { TextInfo } from "./texts.js";
@@ -87,7 +87,7 @@ export const textInputsFrom =
   };
 
 /** The text of the `tokenizer.json` that `--tokenizer` names; nothing where that is no file or folder. */
-export async function tokenizerFile({ tokenizer }: Pick<TaskOptions, "tokenizer">): Promise<Pick<TaskOptions, "tokenizer">> {
+async function tokenizerFile({ tokenizer }: Pick<TaskOptions, "tokenizer">): Promise<Pick<TaskOptions, "tokenizer">> {
   if (tokenizer === undefined || Object.hasOwn(TOKENIZERS, tokenizer)) return {};
   const isThere = await stat(tokenizer).then(
     () => true,
@@ -95,6 +95,14 @@ export async function tokenizerFile({ tokenizer }: Pick<TaskOptions, "tokenizer"
   );
   if (!isThere && !tokenizer.endsWith(".json")) return {};
   return { tokenizer: (await loadTokenizer(tokenizer)).toJson() };
+}
+
+/** The tokenizer of the model that training starts from, or of the file that was asked for. ConfigError for both. */
+export async function readTextOptions(own: TaskOptions, { tokenizer, inherited }: Started): Promise<ReadOptions> {
+  if (tokenizer === undefined) return tokenizerFile(own);
+  const asked = own.tokenizer !== undefined ? "--tokenizer" : own.vocabularySize !== undefined ? "--vocabulary-size" : undefined;
+  if (asked !== undefined) throw new ConfigError(`${asked}: expected none beside --init, whose model has its own tokenizer`);
+  return { tokenizer, ...inherited };
 }
 
 /** Leaves the tokenizer beside the model, for others that read `tokenizer.json`. */

@@ -1,11 +1,11 @@
 /**
  * @module Pretrained vectors as what a model's embedding begins with.
  */
-import type { TensorData } from "../../graph/index.js";
 import type { TextModel } from "../../models/index.js";
 import type { Module } from "../../nn/index.js";
 import { loadVectors, widthOfVectors } from "../../text/node.js";
 import { ConfigError } from "../../util/errors.js";
+import type { InitialWeights } from "../task-node.js";
 import type { TaskInfo, TaskOptions } from "../task.js";
 import type { TextInfo } from "./texts.js";
 import { tokenizerOf } from "./texts.js";
@@ -19,13 +19,13 @@ export async function vectorSize({ vectors }: Asked, init: string | undefined): 
   return { vectorSize: await widthOfVectors(vectors) };
 }
 
-/** The numbers of the embedding, by its path, and how many rows are of the file. ConfigError if the model's is not as wide. */
-export async function vectorNumbers(
+/** The embedding's weights, by its path, and how many rows are of the file. ConfigError if the model's is not as wide. */
+export async function vectorWeights(
   { vectors }: Asked,
   model: Module,
   info: TaskInfo,
   seed: number,
-): Promise<{ readonly numbers: ReadonlyMap<string, TensorData>; readonly notes: readonly string[] } | undefined> {
+): Promise<InitialWeights | undefined> {
   if (vectors === undefined) return undefined;
   const { weight: table } = (model as TextModel).wordEmbedding;
   const { vocabulary, size } = await tokenizerOf(info as TextInfo);

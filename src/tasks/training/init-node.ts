@@ -1,17 +1,10 @@
 /**
- * @module Numbers that go from one training to another: those of another run, or of a file, matched by name and shape with those of a model; and a
- * run's own as a checkpoint for others.
+ * @module Numbers that go from one training to another: those of another run, or of a file, matched by name and shape with those of a model.
  */
-import { join } from "node:path";
 import { loadOnnxWeights, loadSafetensors } from "../../data/node.js";
 import type { Parameter, TensorData } from "../../graph/index.js";
 import { formatShape, isFloat, sameShape } from "../../graph/index.js";
-import { labelConfig, nameOfArchitecture } from "../../models/index.js";
-import type { Json } from "../../optim/index.js";
-import { savePretrained } from "../../train/node.js";
 import { ConfigError } from "../../util/errors.js";
-import type { Finished } from "../task-node.js";
-import type { TextInfo } from "../texts/texts.js";
 
 /**
  * Numbers to start from, by name; a head for other classes is left out, and said.
@@ -67,15 +60,3 @@ function headsOfOtherClasses(
 /** The numbers of a safetensors or ONNX file. */
 export const readWeights = async (path: string): Promise<ReadonlyMap<string, TensorData>> =>
   path.endsWith(".onnx") ? loadOnnxWeights(path) : (await loadSafetensors(path)).tensors;
-
-/**
- * Leaves the model of a run beside it as a checkpoint of Hugging Face's form, in `pretrained/`: its tokenizer, and the names of its labels. Nothing where
- * their libraries have no class for it.
- */
-export async function keepPretrained({ used, writer }: Finished, more: Readonly<Record<string, Json>> = {}): Promise<void> {
-  if (nameOfArchitecture(used.model) === undefined) return;
-  const { tokenizer } = used.info as TextInfo;
-  const labels = used.task.pretrained?.labels?.(used.info);
-  const config = { ...(labels === undefined ? {} : labelConfig(labels)), ...more };
-  await savePretrained(join(writer.path, "pretrained"), used.model, used.numbers, { tokenizer, config });
-}

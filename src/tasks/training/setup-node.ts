@@ -19,9 +19,8 @@ import { makeOptimizer } from "./optimizer.js";
 import type { Start } from "./start-node.js";
 import { openStart, startOfRun } from "./start-node.js";
 import { modelNamed, taskNamed } from "../table.js";
-import { tokenizerFile } from "../texts/texts-node.js";
-import { vectorNumbers, vectorSize } from "../texts/vectors-node.js";
-import type { AnyTask, Buckets, Prepared, TaskContext, TaskInfo, TaskOptions, Inherited, TrainingDefaults } from "../task.js";
+import { nodeTaskNamed } from "../table-node.js";
+import type { AnyTask, Buckets, Prepared, TaskContext, TaskInfo, TaskOptions, TrainingDefaults } from "../task.js";
 
 /** What was asked for; what is left out has the model's own default. Names are those of the command line. */
 export interface TrainTaskOptions extends Partial<Omit<TrainingDefaults, "epochs">>, TaskOptions, FineTuningOptions {
@@ -128,6 +127,7 @@ export async function setUpTraining(
   signal?: AbortSignal,
 ): Promise<TrainingSetup> {
   const task = taskNamed(options.task);
+  const side = nodeTaskNamed(task.name);
   const start = await startFor(options, task, resumed, note);
   const choice = choiceFor(task, options, start);
   const { modelName } = choice;
@@ -151,8 +151,7 @@ export async function setUpTraining(
   const prepared = withPretrained(
     await task.prepare(data, {
       ...own,
-      ...(await vocabularyOf(own, start)),
-      ...(await vectorSize(own, options.init)),
+      ...(await side.readOptions?.(own, { init: options.init, tokenizer: start?.tokenizer, inherited: start?.inherited })),
       seed,
       ignore: options.ignoreColumn ?? [],
       model: modelName,
@@ -162,7 +161,7 @@ export async function setUpTraining(
   const model = modelOf(task, modelName, prepared.info);
   const labels = task.pretrained?.labels?.(prepared.info);
   const starting = start?.numbersFor(model, labels);
-  const vectors = await vectorNumbers(own, model, prepared.info, seed);
+  const initial = await side.initialWeights?.(own, model, prepared.info, seed);
   const adapters =
     resumed === undefined
       ? adaptersFor(options, model, starting && { fresh: starting.fresh, hasLabels: labels !== undefined })
@@ -226,7 +225,7 @@ export async function setUpTraining(
     prepared,
     training,
     step,
-    numbers: starting?.numbers ?? vectors?.numbers,
+    numbers: starting?.numbers ?? initial?.numbers,
     trained,
     adapters,
     buckets,
@@ -239,20 +238,12 @@ export async function setUpTraining(
       ...prepared.notes,
       ...(start?.pretrained === undefined ? [] : startNotes(options.init ?? "", start.pretrained, starting?.fresh ?? [])),
       ...trainedNote(model, trained),
-      ...(vectors?.notes ?? []),
+      ...(initial?.notes ?? []),
     ],
     leftOut: data.leftOut,
     dataName: data.name,
     resolved,
   };
-}
-
-/** The tokenizer of the model that training starts from, or of the file that was asked for. ConfigError for both. */
-async function vocabularyOf(own: TaskOptions, start: Start | undefined): Promise<Pick<TaskOptions, "tokenizer"> & Inherited> {
-  if (start?.tokenizer === undefined) return tokenizerFile(own);
-  const asked = own.tokenizer !== undefined ? "--tokenizer" : own.vocabularySize !== undefined ? "--vocabulary-size" : undefined;
-  if (asked !== undefined) throw new ConfigError(`${asked}: expected none beside --init, whose model has its own tokenizer`);
-  return { tokenizer: start.tokenizer, ...start.inherited };
 }
 
 /** What a task prepared, with the checkpoint's configuration, of which its model is made again. */

@@ -27,7 +27,7 @@ import { numbersFrom, readWeights } from "./init-node.js";
 import type { PretrainedInfo } from "../use/model.js";
 import { TASKS } from "../table.js";
 import type { AnyTask, TaskInfo, Inherited } from "../task.js";
-import { bestOrLast, TrainedModel } from "../use/trained-node.js";
+import { bestOrLast, openTrained } from "../use/trained-node.js";
 
 /** What a model begins with. */
 export interface StartingNumbers {
@@ -156,7 +156,7 @@ async function fromRun(path: string, task: AnyTask, note: (text: string) => void
     const read = await folder.readCheckpoint(checkpoint ?? (await bestOrLast(folder)));
     return { numbersFor: ownNumbers(path, checkpointParameters(read), note) };
   }
-  const { model: trained } = await TrainedModel.open(path);
+  const { model: trained } = await openTrained(path);
   const { tokenizer } = trained.info as TaskInfo & { readonly tokenizer?: string };
   const vocabulary = tokenizer === undefined ? {} : { tokenizer };
   const named = nameOfArchitecture(trained.model);

@@ -28,7 +28,7 @@ import { byLength, evenly, fetcherFor } from "../shared/rows-node.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { Watched } from "../task-node.js";
 import type { Measurement, TaskContext, TaskInfo } from "../task.js";
-import { BATCH, bestOrLast, TrainedModel } from "../use/trained-node.js";
+import { BATCH, bestOrLast, openTrained } from "../use/trained-node.js";
 import { descentVersion } from "../../util/version-node.js";
 import { textByText, textCount } from "../shared/windows.js";
 
@@ -188,6 +188,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       modelName,
       options: setup.training.options,
       seed: resolved.seed ?? 1,
+      open: openTrained,
       note,
       ...(context.progress === undefined ? {} : { progress: context.progress }),
     });
@@ -224,14 +225,14 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     await trained.state.dispose();
     const { ended, progress, stepMs } = trained;
     if (ended === "interrupted") return { path: writer.path, ended };
-    const { model: best } = await TrainedModel.open(writer.path, { device, threads: resolved.threads });
+    const { model: best } = await openTrained(writer.path, { device, threads: resolved.threads });
     await using used = best;
     if (setup.adapters !== undefined) await keepAdapters(writer.path, model, setup.adapters, resolved.init);
     await side.finish?.({ used, writer, prepared, options: setup.training.options });
     const run = writer.path;
     const wholly = async (examples: Dataset, measurement: Measurement | undefined): Promise<Metrics> => ({
       ...measurement?.result(),
-      ...(await side.measure?.({ model: used, run, examples, measurement, train: prepared.train })),
+      ...(await side.measure?.({ model: used, run, open: openTrained, examples, measurement, train: prepared.train })),
     });
     const test = await used.measure(prepared.test);
     const measured = {
@@ -267,6 +268,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       config,
       language: resolved.lang ?? "en",
       notes: setup.notes,
+      open: openTrained,
     });
     return { path: writer.path, summary, ended };
   } finally {

@@ -7,7 +7,7 @@ import type { RunConfig } from "../../run/run-folder.js";
 import { ConfigError } from "../../util/errors.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { InputOptions, NamedInputs } from "../task-node.js";
-import type { TrainedModel } from "./trained-node.js";
+import type { TrainedModel } from "../trained-model.js";
 import { inWindows } from "../shared/windows.js";
 
 export interface ExamplesOptions {

@@ -10,7 +10,7 @@ import type { Lora, Module } from "../../nn/index.js";
 import { addAdapters, mergeAdapters } from "../../nn/index.js";
 import { exportGraph } from "../../onnx/index.js";
 import { lowerGraph, resolveMode } from "../../ops/index.js";
-import type { DeviceChoice, Executable } from "../../runtime/index.js";
+import type { Executable } from "../../runtime/index.js";
 import { compile } from "../../runtime/index.js";
 import { checkpointParameters } from "../../train/train-node.js";
 import type { RunConfig } from "../../run/run-folder.js";
@@ -23,12 +23,8 @@ import { byLength, fetcherFor } from "../shared/rows-node.js";
 import { modelOf } from "./model.js";
 import { taskNamed } from "../table.js";
 import type { Answer, AnyTask, ColumnTypes, Measurement, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
+import type { TrainedModel as Trained, UseOptions } from "../trained-model.js";
 import { textAt, textByText } from "../shared/windows.js";
-
-export interface UseOptions {
-  readonly device?: DeviceChoice;
-  readonly threads?: number;
-}
 
 /** The checkpoint that a run is used from. */
 export const bestOrLast = async (folder: RunFolder): Promise<CheckpointName> =>
@@ -59,8 +55,8 @@ function beforeLastLinear(output: Tensor): Tensor | undefined {
   }
 }
 
-/** A model with numbers. Owned: dispose it. */
-export class TrainedModel implements AsyncDisposable {
+/** A model that Descent traces: a module of ours with its weights. Owned: dispose it. */
+export class TracedModel implements Trained {
   readonly task: AnyTask;
   readonly modelName: string;
   readonly info: TaskInfo;
@@ -90,21 +86,6 @@ export class TrainedModel implements AsyncDisposable {
       return fits ? [] : [`${path}: expected ${p.dtype} [${p.dims.join(", ")}], got ${given.dtype} [${given.shape.join(", ")}]`];
     });
     if (problems.length > 0) throw new ConfigError(`checkpoint: expected one of ${modelName}; ${problems.join("; ")}`);
-  }
-
-  /** Opens a run folder (its best checkpoint, or its last), or one of its checkpoints. */
-  static async open(path: string, options: UseOptions = {}): Promise<{ model: TrainedModel; config: RunConfig }> {
-    const { run, checkpoint: name } = splitRunPath(path);
-    const folder = await openRun(run);
-    const config = await folder.config();
-    const checkpoint = await folder.readCheckpoint(name ?? (await bestOrLast(folder)));
-    const { model, info, adapters } = config as RunConfig & { model?: string; info?: TaskInfo; adapters?: Lora };
-    if (model === undefined || info === undefined)
-      throw new ConfigError(`${run}: expected a run of a task, got a config.json without model and info`);
-    const task = taskNamed(config.task);
-    const numbers = checkpointParameters(checkpoint);
-    const plain = adapters === undefined ? numbers : merged(modelOf(task, model, info), adapters, numbers);
-    return { model: new TrainedModel(task, model, info, plain, options), config };
   }
 
   get #context(): TaskContext<TaskInfo> {
@@ -278,3 +259,23 @@ export class TrainedModel implements AsyncDisposable {
     return this[Symbol.asyncDispose]();
   }
 }
+
+/** Opens a run folder (its best checkpoint, or its last), or one of its checkpoints. ConfigError for a run of no task. */
+export async function openTrained(path: string, options: UseOptions = {}): Promise<{ model: Trained; config: RunConfig }> {
+  const { run, checkpoint: name } = splitRunPath(path);
+  const folder = await openRun(run);
+  const config = await folder.config();
+  const checkpoint = await folder.readCheckpoint(name ?? (await bestOrLast(folder)));
+  const { model, info, adapters } = config as RunConfig & { model?: string; info?: TaskInfo; adapters?: Lora };
+  if (model === undefined || info === undefined)
+    throw new ConfigError(`${run}: expected a run of a task, got a config.json without model and info`);
+  const task = taskNamed(config.task);
+  const numbers = checkpointParameters(checkpoint);
+  const plain = adapters === undefined ? numbers : merged(modelOf(task, model, info), adapters, numbers);
+  return { model: new TracedModel(task, model, info, plain, options), config };
+}
+
+export type TrainedModel = Trained;
+/** Opens trained models by the name of their interface: `TrainedModel.open("runs/penguins")`. */
+export const TrainedModel = { open: openTrained } as const;
+export type { UseOptions };

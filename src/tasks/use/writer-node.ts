@@ -15,11 +15,10 @@ import { loadPretrained, pretrainedConfig, tokenizerOfCheckpoint } from "../../t
 import { exists } from "../../run/run-folder-reader-node.js";
 import { ConfigError } from "../../util/errors.js";
 import { parseJsonWith } from "../../util/schema.js";
-import type { SequenceInfo } from "../texts/sequence-to-sequence/sequence-to-sequence.js";
 import type { TextInfo } from "../texts/texts.js";
 import { tokenizerOf } from "../texts/texts.js";
-import type { UseOptions } from "./trained-node.js";
-import { TrainedModel } from "./trained-node.js";
+import type { UseOptions } from "../trained-model.js";
+import { openTrained } from "./trained-node.js";
 
 type WritingModel = DecoderModel | Transformer;
 
@@ -62,12 +61,12 @@ async function openFolder(folder: string): Promise<Source> {
 }
 
 async function openRunFolder(path: string, options: UseOptions): Promise<Source> {
-  const { model } = await TrainedModel.open(path, options);
+  const { model } = await openTrained(path, options);
   const info = model.info as TextInfo;
   if (typeof info.tokenizer !== "string")
     throw new ConfigError(`${path}: expected a run of a task of texts, got one of ${model.task.name}`);
   const tokenizer = await tokenizerOf(info);
-  const end = (info as Partial<SequenceInfo>).endId ?? tokenizer.special.eos;
+  const end = (info as TextInfo & { readonly endId?: number }).endId ?? tokenizer.special.eos;
   const isTemplated = model.model instanceof Transformer;
   return { model: model.model, numbers: model.numbers, tokenizer, endTokens: end === undefined ? [] : [end], isTemplated };
 }

@@ -1,63 +1,16 @@
 /**
- * @module Image classification with files: images from a command line, and its part of a report.
+ * @module Image classification with files: its part of a report.
  */
-import { readdir, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { concatenate, Dataset, parseIdx } from "../../../data/node.js";
-import { readFileBytes, unwrapGzip } from "../../../data/files-node.js";
-import { decodeRows } from "../../../data/images/decode-node.js";
+import { basename } from "node:path";
 import { imageName } from "../../../data/images/encoded.js";
-import { IMAGE_FILE } from "../../../data/images/manifest.js";
-import { DataError } from "../../../util/errors.js";
 import { ClassificationMeasurement } from "../../shared/classification.js";
-import type { ImageInfo } from "./image-classification.js";
+import type { ImageInfo } from "../images.js";
+import { readImageInputs } from "../image-inputs-node.js";
 import { sampleSections } from "../image-samples-node.js";
 import type { ShowExample } from "../../shared/judged-node.js";
 import { classResult, judgeClasses, judgedExamples } from "../../shared/judged-node.js";
 import { classCurves } from "../../shared/precision-recall-report.js";
-import type { InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "../../task-node.js";
-import type { TrainedModel } from "../../use/trained-node.js";
-
-/** The image files that are meant: a folder stands for those in it. */
-export async function imageFiles(path: string): Promise<string[]> {
-  const info = await stat(path).catch(() => undefined);
-  if (info?.isDirectory() !== true) return [path];
-  const files = (await readdir(path)).filter((name) => IMAGE_FILE.test(name)).sort();
-  if (files.length === 0) throw new DataError(`${path}: expected image files in it, found none`);
-  return files.map((name) => join(path, name));
-}
-
-/** The images of an IDX file, which must be of the model's size. */
-async function idxImages(path: string, { imageShape }: ImageInfo): Promise<Dataset> {
-  const image = parseIdx(await unwrapGzip(await readFileBytes(path), path), path);
-  const [count = 0, ...rest] = image.shape;
-  const size = (shape: readonly number[]): number => shape.reduce((product, d) => product * d, 1);
-  if (size(rest) !== size(imageShape))
-    throw new DataError(`${path}: expected images of ${imageShape.join("×")}, got ${rest.join("×")}`);
-  const names = Array.from({ length: count }, (_, i) => `${path}#${i}`);
-  return new Dataset({ image: { ...image, shape: [count, ...imageShape] }, file: names });
-}
-
-/** Image files, folders and IDX files as pixels of the size that the model was trained on. */
-async function readImages(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs> {
-  const info = model.info as ImageInfo;
-  const parts: Dataset[] = [];
-  let badRows = 0;
-  const files = (await Promise.all(inputs.filter((path) => !/idx\d/.test(path)).map(imageFiles))).flat();
-  if (files.length > 0) {
-    const listed = new Dataset({ image: files, file: files });
-    const decoded = await decodeRows(listed, { shape: info.imageShape, medianPixels: 0 }, options);
-    badRows = decoded.badRows;
-    // Files are 0…255; the model may have been trained on fewer shades.
-    const image = decoded.rows.tensor("image");
-    const shades =
-      info.maximum === 255 ? image.data : Uint8Array.from(image.data as Uint8Array, (v) => Math.round((v / 255) * info.maximum));
-    parts.push(decoded.rows.with({ image: { ...image, data: shades } }));
-  }
-  for (const path of inputs.filter((name) => /idx\d/.test(name))) parts.push(await idxImages(path, info));
-  const all = concatenate(parts);
-  return { examples: await model.task.encode(all.pick("image"), info), names: all.texts("file") as string[], badRows };
-}
+import type { NodeTask, ReportSources, TaskReport } from "../../task-node.js";
 
 function overChannels(values: Float64Array, [channels = 1, height = 1, width = 1]: readonly number[]): Float64Array {
   const plane = height * width;
@@ -106,4 +59,4 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   };
 }
 
-export const imageClassificationNode: NodeTask = { readInputs: readImages, report };
+export const imageClassificationNode: NodeTask = { readInputs: readImageInputs, report };

@@ -1,65 +1,23 @@
 /**
- * @module Image classification: one label for an image. Pixels are scaled and normalized inside the graph, with the mean and
- * deviation of the training part, so that a saved model takes plain pixels.
+ * @module Image classification: one label for an image.
  */
-import type { LoadedData } from "../../../data/node.js";
-import { Dataset, imageCollate, isEncoded, isText, refuseGaps } from "../../../data/index.js";
-import type { Dim, Tensor } from "../../../graph/index.js";
-import { constant, fromNumbers } from "../../../graph/index.js";
-import { DataError } from "../../../util/errors.js";
-import type { Augmentation } from "../../../vision/index.js";
-import { formatAugment, mixes, parseAugment } from "../../../vision/index.js";
 import { addAuxiliaryLosses, outputsWithAuxiliary } from "./auxiliary.js";
-import {
-  classAnswers,
-  ClassificationMeasurement,
-  classificationLoss,
-  classScore,
-  labelTypes,
-} from "../../shared/classification.js";
+import { classAnswers, ClassificationMeasurement, classificationLoss, classScore } from "../../shared/classification.js";
 import { IMAGE_MODELS } from "../image-models.js";
-import type { Prepared, Task, TaskContext, TaskInfo } from "../../task.js";
-
-export interface ImageInfo extends TaskInfo {
-  readonly classes: readonly string[];
-  /** [C, H, W]. */
-  readonly imageShape: readonly number[];
-  /** The pixel value that counts as 1. */
-  readonly maximum: number;
-  /** Of pixels divided by `maximum`, per channel. */
-  readonly mean: readonly number[];
-  readonly deviation: readonly number[];
-}
-
-/** Mean and deviation of each channel over all pixels, after division by `maximum`. */
-export function channelStatistics(
-  dataset: Dataset,
-  shape: readonly number[],
-  maximum: number,
-): { mean: number[]; deviation: number[] } {
-  const [channels = 1, ...size] = shape;
-  const plane = size.reduce((product, d) => product * d, 1);
-  const pixels = dataset.tensor("image").data as Uint8Array;
-  // How often each value occurs: sums of whole numbers are exact, and one count a pixel is quick.
-  const counts = Array.from({ length: channels }, () => new Float64Array(256));
-  for (let start = 0, c = 0; start < pixels.length; start += plane, c = (c + 1) % channels) {
-    const count = counts[c] as Float64Array;
-    for (let i = start; i < start + plane; i++) count[pixels[i] as number] = (count[pixels[i] as number] as number) + 1;
-  }
-  const moments = counts.map((count) => {
-    const moment = (power: number): number => count.reduce((sum, n, value) => sum + n * (value / maximum) ** power, 0);
-    const mean = moment(1) / (dataset.length * plane);
-    return { mean, variance: moment(2) / (dataset.length * plane) - mean ** 2 };
-  });
-  // A channel without any variation is divided by 1.
-  return { mean: moments.map((m) => m.mean), deviation: moments.map((m) => Math.sqrt(Math.max(0, m.variance)) || 1) };
-}
-
-/** The changes that training images get. */
-const augmentations = ({ info, options }: TaskContext<ImageInfo>): Augmentation[] => {
-  const [, height = 1, width = 1] = info.imageShape;
-  return parseAugment(options.augment ?? "none", { height, width });
-};
+import type { ImageInfo } from "../images.js";
+import {
+  collateImages,
+  encodeImages,
+  imageLoading,
+  imagePreprocessing,
+  imageTargets,
+  imageTypes,
+  labelledImages,
+  normalizedPixels,
+  prepareImages,
+  settleAugment,
+} from "../images.js";
+import type { Task } from "../../task.js";
 
 export const imageClassification: Task<ImageInfo> = {
   name: "image-classification",
@@ -69,115 +27,20 @@ export const imageClassification: Task<ImageInfo> = {
   defaultModel: "mlp",
   monitor: { metric: "accuracy", mode: "max" },
 
-  prepare(data: LoadedData): Prepared<ImageInfo> {
-    const { train, validation, test, roles } = data;
-    if (roles.image === undefined)
-      throw new DataError(
-        `${data.name}: expected images, got a table with ${train.names.join(", ")}; use tabular-classification`,
-      );
-    if (data.task === "object-detection")
-      throw new DataError(`${data.name}: expected a label for each image, got boxes; use object-detection`);
-    const image = train.column(roles.image);
-    const label = train.tensor(roles.target as string);
-    const imageShape = data.images?.shape ?? (isText(image) ? [] : image.shape.slice(1));
-    const maximum = data.maximum ?? 255;
-    refuseGaps(
-      label.classes ?? [],
-      [train, validation, test].map((part) => part.tensor(roles.target as string)),
-      data.name,
-    );
-    const rename = (part: Dataset): Dataset =>
-      part.with({ image: part.column(roles.image as string), label: part.tensor(roles.target as string) });
-    const seen = data.images?.sample ?? rename(train);
-    const info = { classes: label.classes ?? [], imageShape, maximum, ...channelStatistics(seen, imageShape, maximum) };
-    return { info, train: rename(train), validation: rename(validation), test: rename(test), notes: [] };
-  },
-
-  inputs: ({ info }, batch: Dim) => ({ image: { shape: [batch, ...info.imageShape], dtype: "uint8" } }),
-  targets: (context, batch) =>
-    context.use === "train" && mixes(augmentations(context))
-      ? { label: { shape: [batch, context.info.classes.length], dtype: "float32" } }
-      : labelTypes(context, batch),
-
-  preprocessing: ({ classes, imageShape, maximum, mean, deviation }) => {
-    const [channels = 3, height = 1, width = 1] = imageShape;
-    return {
-      input: "image",
-      dtype: "uint8",
-      layout: "NCHW",
-      colors: channels === 1 ? "grey" : "RGB",
-      height,
-      width,
-      // What is done before, to an image file:
-      orientation: "upright, by EXIF",
-      background: "white",
-      resize: "cover: the shorter side fits, the middle is kept",
-      filter: "triangle, antialiased",
-      maximum,
-      // What the graph does itself: (x / maximum − mean) / deviation.
-      normalization: "in the graph",
-      mean,
-      deviation,
-      classes,
-    };
-  },
-
-  loading: ({ imageShape }) => ({ imageShape }),
-
-  settle(options, info, { known }) {
-    const [, height = 1, width = 1] = info.imageShape;
-    const list = parseAugment(options.augment ?? "none", { height, width, mirrors: known?.mirrors ?? true });
-    return { ...options, augment: formatAugment(list) };
-  },
-
-  collate(context, rows) {
-    const { info, options, use } = context;
-    const list = use === "train" ? augmentations(context) : [];
-    if (list.length === 0 && !isEncoded(rows.column("image"))) return undefined;
-    return imageCollate({
-      shape: info.imageShape,
-      classes: info.classes.length,
-      mean: info.mean.map((m) => Math.round(m * info.maximum)),
-      ...(use === "train" && options.augment !== undefined ? { augment: options.augment } : {}),
-    });
-  },
-
-  features(batch, { info: { maximum, mean, deviation } }): Tensor {
-    const perChannel = (values: readonly number[]): Tensor => constant(fromNumbers("float32", [values.length, 1, 1], values));
-    // (x / maximum − mean) / deviation as one product and one sum.
-    const scale = perChannel(deviation.map((d) => 1 / (maximum * d)));
-    const shift = perChannel(mean.map((m, c) => -m / (deviation[c] as number)));
-    return (batch["image"] as Tensor).cast("float32").mul(scale).add(shift);
-  },
-
+  prepare: prepareImages,
+  inputs: imageTypes,
+  targets: imageTargets,
+  preprocessing: imagePreprocessing,
+  loading: imageLoading,
+  settle: settleAugment,
+  collate: collateImages,
+  features: normalizedPixels,
   outputs: outputsWithAuxiliary,
   loss: (outputs, batch, context) => addAuxiliaryLosses(outputs, (each) => classificationLoss(each, batch, context)),
   score: classScore,
   measurement: (info) => new ClassificationMeasurement(info.classes.length),
   answers: (outputs, info) => classAnswers(outputs, info.classes),
-
-  examples(data, part, info) {
-    const { image = "image", target = "label" } = data.roles;
-    const label = part.tensor(target);
-    const classes = label.classes ?? [];
-    const unknown = classes.filter((name) => !info.classes.includes(name));
-    if (unknown.length > 0)
-      throw new DataError(`${data.name}: expected classes ${info.classes.join(", ")}, got ${unknown.join(", ")} as well`);
-    const index = Int32Array.from(label.data as Int32Array, (k) => info.classes.indexOf(classes[k] as string));
-    return imageClassification.encode(
-      new Dataset({ image: part.column(image), label: { ...label, data: index, classes: info.classes } }),
-      info,
-    );
-  },
-
+  examples: labelledImages,
   targetColumn: () => undefined,
-
-  encode(rows, info) {
-    const image = rows.column("image");
-    if (isText(image) || isEncoded(image)) return rows;
-    const shape = image.shape.slice(1);
-    if (shape.join() !== info.imageShape.join())
-      throw new DataError(`input: expected images of ${info.imageShape.join("×")}, got ${shape.join("×")}`);
-    return rows;
-  },
+  encode: encodeImages,
 };

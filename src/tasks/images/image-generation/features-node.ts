@@ -17,14 +17,17 @@ import { exists } from "../../../run/run-folder-reader-node.js";
 import { trainRun } from "../../../train/train-node.js";
 import { ConfigError } from "../../../util/errors.js";
 import type { GenerationInfo } from "./image-generation.js";
-import type { ImageInfo } from "../image-classification/image-classification.js";
-import { imageClassification } from "../image-classification/image-classification.js";
-import { modelNamed, taskNamed } from "../../table.js";
+import { IMAGE_MODELS } from "../image-models.js";
+import type { ImageInfo } from "../images.js";
+import { collateImages, normalizedPixels } from "../images.js";
+import { classificationLoss, logitsOf } from "../../shared/classification.js";
 import type { Watched } from "../../task-node.js";
 import type { Prepared, TaskContext } from "../../task.js";
-import { TrainedModel } from "../../use/trained-node.js";
+import type { OpenTrained, TrainedModel } from "../../trained-model.js";
 import { descentVersion } from "../../../util/version-node.js";
 
+/** The task and the model of the classifier. */
+const TASK = "image-classification";
 const MODEL = "conv-net";
 const BATCH = 128;
 /** Enough for features that tell classes apart; more would only cost time. */
@@ -57,8 +60,7 @@ export async function prepareFeatures(watched: Watched): Promise<string | undefi
 async function copyClassifier(run: string, path: string, info: GenerationInfo): Promise<void> {
   const folder = await openRun(splitRunPath(run).run);
   const config = await folder.config();
-  if (config.task !== imageClassification.name)
-    throw new ConfigError(`--features ${run}: expected a run of ${imageClassification.name}, got one of ${config.task}`);
+  if (config.task !== TASK) throw new ConfigError(`--features ${run}: expected a run of ${TASK}, got one of ${config.task}`);
   const { imageShape, maximum } = config["info"] as ImageInfo;
   if (imageShape.join() !== info.imageShape.join() || maximum !== info.maximum)
     throw new ConfigError(
@@ -71,27 +73,24 @@ async function copyClassifier(run: string, path: string, info: GenerationInfo): 
 async function trainClassifier(path: string, prepared: Prepared<GenerationInfo>, { seed, progress }: Watched): Promise<void> {
   const { info, train } = prepared;
   const context: TaskContext<ImageInfo> = { info, use: "train", options: {} };
-  const model = modelNamed(taskNamed(imageClassification.name), MODEL).build(info);
+  const choice = IMAGE_MODELS.find(({ name }) => name === MODEL);
+  if (choice === undefined) throw new ConfigError(`--features: expected the model ${MODEL}, got none of that name`);
+  const model = choice.build(info);
   const batchSize = Math.min(BATCH, train.length);
   const totalSteps = Math.max(LEAST_STEPS, Math.min(MOST_STEPS, Math.floor((4 * train.length) / batchSize)));
   const step = trainingStep({
     model,
     optimizer: adamW({ learningRate: oneCycle({ peak: 5e-3 }), weightDecay: 0.02 }),
-    loss: (batch) =>
-      imageClassification.loss(
-        imageClassification.outputs(model, imageClassification.features(batch, context, model), batch, context),
-        batch,
-        context,
-      ),
+    loss: (batch) => classificationLoss(logitsOf(model, normalizedPixels(batch, context)), batch, context),
   });
   const config = {
     descent: await descentVersion(),
-    task: imageClassification.name,
+    task: TASK,
     options: { model: MODEL, seed, steps: totalSteps, batchSize },
     model: MODEL,
     info,
   };
-  const collate = imageClassification.collate?.(context, train);
+  const collate = collateImages(context, train);
   using fetcher = collate === undefined ? undefined : new WorkerFetcher(train, collate);
   using writer = await createRun(path, { config, overwrite: true });
   const { state } = await trainRun({
@@ -125,8 +124,8 @@ export class FeatureSpace implements AsyncDisposable {
     this.classifier = classifier;
   }
 
-  static async open(path: string): Promise<FeatureSpace> {
-    return new FeatureSpace((await TrainedModel.open(path)).model);
+  static async open(path: string, open: OpenTrained): Promise<FeatureSpace> {
+    return new FeatureSpace((await open(path)).model);
   }
 
   /** Mean and covariance of the features of images. */

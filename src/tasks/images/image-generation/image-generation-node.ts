@@ -21,7 +21,7 @@ import { imageGeneration } from "./image-generation.js";
 import { picturesOf } from "../pictures-node.js";
 import type { InputOptions, Measured, NamedInputs, NodeTask, ReportSources, TaskReport, Watched } from "../../task-node.js";
 import type { Answer, TaskContext } from "../../task.js";
-import type { TrainedModel } from "../../use/trained-node.js";
+import type { OpenTrained, TrainedModel } from "../../trained-model.js";
 
 /** Samples of a grid. */
 const GRID = 64;
@@ -74,11 +74,11 @@ async function evaluate(watched: Watched): Promise<() => Promise<Metrics>> {
   const real = someOf(watched.prepared.validation);
   const generate = await generatorOf(watched, BATCH);
   const noise = latents(watched.prepared.info as GenerationInfo, Math.ceil(real.length / BATCH) * BATCH, watched.seed);
-  await using space = await FeatureSpace.open(path);
+  await using space = await FeatureSpace.open(path, watched.open);
   const truth = await space.moments(real);
   return async () => {
     // Opened each time: an engine's session at rest still holds its threads.
-    await using now = await FeatureSpace.open(path);
+    await using now = await FeatureSpace.open(path, watched.open);
     const made = asImages(await generate(noise)).take(real.length);
     return { frechetDistance: frechetDistance(await now.moments(made), truth) };
   };
@@ -101,10 +101,10 @@ async function watch(watched: Watched): Promise<Callback> {
 }
 
 /** Distances to other images: of what the generator makes, and of training images, which is the least to hope for. */
-async function measure({ model, run, examples, train }: Measured): Promise<Metrics> {
+async function measure({ model, run, examples, train, open }: Measured): Promise<Metrics> {
   const path = featuresOf(run);
   if (!(await exists(path)) || examples.length < 2) return {};
-  await using space = await FeatureSpace.open(path);
+  await using space = await FeatureSpace.open(path, open);
   const real = someOf(examples);
   const truth = await space.moments(real);
   const images: TensorData[] = [];
@@ -134,7 +134,7 @@ const pixelsIn = (model: TrainedModel, answer: Answer): PixelImage =>
 const embedded = (png: Uint8Array, width: number, alt: string): string =>
   `<img style="width:100%;max-width:${width}px;image-rendering:pixelated" alt="${alt}" src="${pngDataUrl(png)}">`;
 
-async function report({ used, test, writer, summary }: ReportSources): Promise<TaskReport> {
+async function report({ used, test, writer, summary, open }: ReportSources): Promise<TaskReport> {
   const info = used.info as GenerationInfo;
   const made: PixelImage[] = [];
   await used.run(latents(info, GRID, 1), ({ image }) => made.push(...picturesIn(info, image as TensorData)));
@@ -155,7 +155,7 @@ async function report({ used, test, writer, summary }: ReportSources): Promise<T
     ),
   );
   const { frechetDistance: distance, frechetFloor: floor } = summary.metrics.test ?? {};
-  const classifier = (await exists(featuresOf(writer.path))) ? await openAndMeasure(writer.path, test) : "";
+  const classifier = (await exists(featuresOf(writer.path))) ? await openAndMeasure(writer.path, test, open) : "";
   return {
     primaryMetric: "frechetDistance",
     sections: [
@@ -183,8 +183,8 @@ async function report({ used, test, writer, summary }: ReportSources): Promise<T
 }
 
 /** How good the classifier is whose features are compared, in brackets. */
-async function openAndMeasure(run: string, test: Dataset): Promise<string> {
-  await using space = await FeatureSpace.open(featuresOf(run));
+async function openAndMeasure(run: string, test: Dataset, open: OpenTrained): Promise<string> {
+  await using space = await FeatureSpace.open(featuresOf(run), open);
   const accuracy = (await space.classifier.measure(test))?.result()["accuracy"];
   return accuracy === undefined ? "" : ` (${space.classifier.modelName}, ${(accuracy * 100).toFixed(1)} %)`;
 }

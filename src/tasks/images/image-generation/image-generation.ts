@@ -9,8 +9,8 @@ import { binaryCrossEntropyWithLogits } from "../../../losses/index.js";
 import { Dcgan } from "../../../models/index.js";
 import { ones, randomNormal } from "../../../ops/index.js";
 import { ConfigError, DataError } from "../../../util/errors.js";
-import type { ImageInfo } from "../image-classification/image-classification.js";
-import { imageClassification } from "../image-classification/image-classification.js";
+import type { ImageInfo } from "../images.js";
+import { collateImages, encodeImages, imageLoading, imageTypes, prepareImages } from "../images.js";
 import type { ColumnTypes, ModelChoice, Prepared, Task, Tensors } from "../../task.js";
 
 export interface GenerationInfo extends ImageInfo {
@@ -57,20 +57,18 @@ export const imageGeneration: Task<GenerationInfo> = {
   monitor: { metric: "frechetDistance", mode: "min" },
   takes: ["features"],
 
-  async prepare(data: LoadedData, options): Promise<Prepared<GenerationInfo>> {
+  prepare(data: LoadedData): Prepared<GenerationInfo> {
     if (data.roles.image === undefined)
       throw new DataError(`${data.name}: expected images, got a table with ${data.train.names.join(", ")}`);
-    const prepared = await imageClassification.prepare(data, options);
+    const prepared = prepareImages(data);
     return { ...prepared, info: { ...prepared.info, latentSize: LATENT_SIZE } };
   },
 
   inputs: ({ info, use }, batch: Dim): ColumnTypes =>
-    use === "train"
-      ? { image: { shape: [batch, ...info.imageShape], dtype: "uint8" } }
-      : { latent: { shape: [batch, info.latentSize], dtype: "float32" } },
+    use === "train" ? imageTypes({ info }, batch) : { latent: { shape: [batch, info.latentSize], dtype: "float32" } },
   targets: () => ({}),
-  loading: ({ imageShape }) => ({ imageShape }),
-  collate: (context, rows) => (rows.has("image") ? imageClassification.collate?.(context, rows) : undefined),
+  loading: imageLoading,
+  collate: (context, rows) => (rows.has("image") ? collateImages(context, rows) : undefined),
 
   /** Images in −1…1 while training, noise in use. */
   features: (batch, { info, use }) =>
@@ -126,7 +124,7 @@ export const imageGeneration: Task<GenerationInfo> = {
 
   examples: (data, part, info) => {
     const rows = part.with({ image: part.column(data.roles.image ?? "image") }).pick("image");
-    return imageClassification.encode(rows, info);
+    return encodeImages(rows, info);
   },
   targetColumn: () => undefined,
   encode: (rows) => rows,

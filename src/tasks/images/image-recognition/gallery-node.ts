@@ -18,7 +18,7 @@ import { splitRunPath } from "../../../run/run-folder-node.js";
 import { ConfigError, DataError } from "../../../util/errors.js";
 import { unknownName } from "../../../util/nearest.js";
 import { parseJsonWith } from "../../../util/schema.js";
-import type { TrainedModel } from "../../use/trained-node.js";
+import type { TrainedModel } from "../../trained-model.js";
 
 const FORMAT = "descent-gallery-1";
 

@@ -11,14 +11,14 @@ import { exists } from "../../../run/run-folder-reader-node.js";
 import { ConfigError } from "../../../util/errors.js";
 import { parseJsonWith } from "../../../util/schema.js";
 import { galleryOf, nearestEntries, readGallery } from "./gallery-node.js";
-import { imageClassificationNode } from "../image-classification/image-classification-node.js";
+import { readImageInputs } from "../image-inputs-node.js";
 import type { RecognitionInfo } from "./image-recognition.js";
 import { RecognitionMeasurement } from "./measurement.js";
 import { picturesOf } from "../pictures-node.js";
 import { likenessSection, neighboursSection } from "./report.js";
 import type { AnswerOptions, Finished, Measured, NodeTask, ReportSources, TaskReport } from "../../task-node.js";
 import type { Answer } from "../../task.js";
-import type { TrainedModel } from "../../use/trained-node.js";
+import type { TrainedModel } from "../../trained-model.js";
 
 /** What a run of image recognition keeps besides the model. */
 const RECOGNITION_FILE = "recognition.json";
@@ -127,7 +127,7 @@ async function report({ used, measurement, test, writer }: ReportSources): Promi
 }
 
 export const imageRecognitionNode: NodeTask = {
-  readInputs: (model, inputs, options) => imageClassificationNode.readInputs(model, inputs, options),
+  readInputs: readImageInputs,
   finish,
   measure,
   conclude,

@@ -16,8 +16,18 @@ import { nameIn } from "../../../util/described.js";
 import { unknownName } from "../../../util/nearest.js";
 import { Random } from "../../../util/random.js";
 import { rowsOf } from "../../shared/classification.js";
-import type { ImageInfo } from "../image-classification/image-classification.js";
-import { imageClassification } from "../image-classification/image-classification.js";
+import type { ImageInfo } from "../images.js";
+import {
+  collateImages,
+  encodeImages,
+  imageLoading,
+  imageTargets,
+  imageTypes,
+  labelledImages,
+  normalizedPixels,
+  prepareImages,
+  settleAugment,
+} from "../images.js";
 import { IMAGE_MODELS } from "../image-models.js";
 import { RecognitionMeasurement } from "./measurement.js";
 import type { ModelChoice, Prepared, Task, Tensors } from "../../task.js";
@@ -88,7 +98,7 @@ export const imageRecognition: Task<RecognitionInfo> = {
   monitor: { metric: "recallAt1", mode: "max" },
   takes: ["loss", "holdOut", "falseAcceptRate"],
 
-  async prepare(data: LoadedData, options): Promise<Prepared<RecognitionInfo>> {
+  prepare(data: LoadedData, options): Prepared<RecognitionInfo> {
     const { seed } = options;
     const target = data.roles.target as string;
     const classes = data.train.tensor(target).classes ?? [];
@@ -101,15 +111,12 @@ export const imageRecognition: Task<RecognitionInfo> = {
     const half = Math.floor(heldOut.length / 2);
     const [first, second] = [heldOut.slice(0, half), heldOut.slice(half)];
     const order = [...trained, ...heldOut];
-    const prepared = await imageClassification.prepare(
-      {
-        ...data,
-        train: ofClasses(data.train, target, trained, order),
-        validation: ofClasses(data.validation, target, [...trained, ...first], order),
-        test: ofClasses(data.test, target, [...trained, ...second], order),
-      },
-      options,
-    );
+    const prepared = prepareImages({
+      ...data,
+      train: ofClasses(data.train, target, trained, order),
+      validation: ofClasses(data.validation, target, [...trained, ...first], order),
+      test: ofClasses(data.test, target, [...trained, ...second], order),
+    });
     const note =
       heldOut.length === 0
         ? "no class is held out: unknown things are not measured"
@@ -118,13 +125,13 @@ export const imageRecognition: Task<RecognitionInfo> = {
     return { ...prepared, info: { ...prepared.info, ...own }, notes: [...prepared.notes, note] };
   },
 
-  inputs: (context, batch) => imageClassification.inputs(context, batch),
-  targets: (context, batch) => imageClassification.targets(context, batch),
-  collate: (context, rows) => imageClassification.collate?.(context, rows),
-  loading: (info) => ({ imageShape: info.imageShape }),
+  inputs: imageTypes,
+  targets: imageTargets,
+  collate: collateImages,
+  loading: imageLoading,
 
   settle(options, info, data) {
-    const settled = imageClassification.settle?.(options, info, data) ?? options;
+    const settled = settleAugment(options, info, data);
     const { augment = "none" } = settled;
     const [, height = 1, width = 1] = info.imageShape;
     // A mixed image is of nobody.
@@ -133,7 +140,7 @@ export const imageRecognition: Task<RecognitionInfo> = {
     return settled;
   },
 
-  features: (batch, context, model) => imageClassification.features(batch, context, model),
+  features: normalizedPixels,
 
   outputs(model, features, _batch, { use }): Tensors {
     const embedder = model as Embedder;
@@ -155,9 +162,9 @@ export const imageRecognition: Task<RecognitionInfo> = {
     const here = part.tensor(target).classes ?? [];
     const classes = [...info.classes, ...here.filter((name) => !info.classes.includes(name))];
     const kept = classes.filter((name) => !info.validationClasses.includes(name));
-    return imageClassification.examples(data, ofClasses(part, target, kept, classes), { ...info, classes });
+    return labelledImages(data, ofClasses(part, target, kept, classes), { ...info, classes });
   },
 
   targetColumn: () => undefined,
-  encode: (rows, info) => imageClassification.encode(rows, info),
+  encode: encodeImages,
 };

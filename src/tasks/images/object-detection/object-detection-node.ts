@@ -10,12 +10,12 @@ import { boxesSvg, classColor, parseBoxAugment } from "../../../vision/index.js"
 import { drawOver, endsWhole, imageHeader } from "../../../vision/images-node.js";
 import type { FoundImage } from "./report-node.js";
 import { classTable, curvesSection, imagesSection, judgeImage } from "./report-node.js";
-import { imageFiles } from "../image-classification/image-classification-node.js";
+import { imageFiles } from "../image-inputs-node.js";
 import type { DetectionInfo } from "./object-detection.js";
 import { ANSWER_THRESHOLD, detectedIn, DetectionMeasurement, trueBoxesIn } from "./object-detection.js";
 import type { InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "../../task-node.js";
 import type { Answer } from "../../task.js";
-import type { TrainedModel } from "../../use/trained-node.js";
+import type { TrainedModel } from "../../trained-model.js";
 
 /** An object in an answer, in pixels of the image. */
 interface FoundObject {

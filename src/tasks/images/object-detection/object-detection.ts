@@ -16,8 +16,8 @@ import { gatherElements, keptBoxes, mod, topK } from "../../../ops/index.js";
 import type { Metrics } from "../../../metrics/index.js";
 import { DataError } from "../../../util/errors.js";
 import { BORDER, formatBoxAugment, parseBoxAugment } from "../../../vision/index.js";
-import type { ImageInfo } from "../image-classification/image-classification.js";
-import { channelStatistics, imageClassification } from "../image-classification/image-classification.js";
+import type { ImageInfo } from "../images.js";
+import { channelStatistics, imageLoading, imagePreprocessing, imageTypes, normalizedPixels } from "../images.js";
 import type { Answer, Measurement, ModelChoice, Prepared, Task, Tensors, TrainingDefaults } from "../../task.js";
 
 /** What is known of images with boxes. */
@@ -197,14 +197,14 @@ export const objectDetection: Task<DetectionInfo> = {
     return { info, train, validation, test, notes: [] };
   },
 
-  inputs: (context, batch) => imageClassification.inputs(context, batch),
+  inputs: imageTypes,
   targets: ({ info }, batch) => ({
     boxes: { shape: [batch, info.mostBoxes, BOX_COLUMNS], dtype: "float32" },
     factor: { shape: [batch], dtype: "float32" },
   }),
-  loading: ({ imageShape }) => ({ imageShape }),
+  loading: imageLoading,
   preprocessing: (info) => ({
-    ...imageClassification.preprocessing?.(info),
+    ...imagePreprocessing(info),
     resize: "fit: the whole image in the upper left corner, its proportions kept",
     border: BORDER,
     outputs: "boxes (x1, y1, x2, y2) in pixels of the input, best first; rows of score 0 are none",
@@ -221,7 +221,7 @@ export const objectDetection: Task<DetectionInfo> = {
       ...(use === "train" ? { mostBoxes: info.mostBoxes, augmentation: parseBoxAugment(options.augment ?? "none") } : {}),
     }),
 
-  features: (batch, context, model) => imageClassification.features(batch, context, model),
+  features: normalizedPixels,
 
   outputs(model: Module, features: Tensor, _batch, { use, info }): Tensors {
     const raw = (model as Detector).forward(features);

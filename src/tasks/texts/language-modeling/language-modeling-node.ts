@@ -15,12 +15,12 @@ import type { Metrics } from "../../../metrics/index.js";
 import { card, paragraph } from "../../../report/page.js";
 import { exists } from "../../../run/run-folder-reader-node.js";
 import { keepWritingFiles } from "../decoder-files-node.js";
-import type { LanguageInfo } from "./language-modeling.js";
+import type { LanguageInfo } from "./info.js";
 import { languageLogits, windowOptions } from "./language-modeling.js";
 import { IGNORED, windowBatch } from "../packed-text.js";
 import type { Measured, NodeTask, ReportSources, TaskReport, Watched } from "../../task-node.js";
 import type { ColumnTypes, Tensors } from "../../task.js";
-import { textInputsFrom } from "../texts-node.js";
+import { readTextOptions, textInputsFrom } from "../texts-node.js";
 import { tokenizerOf } from "../texts.js";
 
 type Evaluator = (
@@ -133,6 +133,7 @@ async function report({ used, writer }: ReportSources): Promise<TaskReport> {
 }
 
 export const languageModelingNode: NodeTask = {
+  readOptions: readTextOptions,
   readInputs: textInputsFrom(),
   evaluate,
   measure,

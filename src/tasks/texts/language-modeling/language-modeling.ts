@@ -12,19 +12,12 @@ import { BertForMaskedLm, Gpt2, Llama } from "../../../models/index.js";
 import type { Module } from "../../../nn/index.js";
 import type { Encoding, Tokenizer } from "../../../text/index.js";
 import { ConfigError, DataError } from "../../../util/errors.js";
+import type { LanguageInfo } from "./info.js";
 import { languageModels, MASKED_MODELS } from "./models.js";
 import type { MaskOptions, WindowOptions } from "../packed-text.js";
 import { expectWindow, IGNORED, mostChosen, packedRows, windowCollate } from "../packed-text.js";
 import type { Answer, ColumnTypes, Prepared, Task, TaskContext, TaskOptions, Tensors, Inherited } from "../../task.js";
-import type { TextInfo } from "../texts.js";
 import { encodedRows, textCollate, tokenNames, textTokenizer, tokenizerInfo, tokenizerOf } from "../texts.js";
-
-export interface LanguageInfo extends TextInfo {
-  /** Predicts hidden tokens, in place of the next one. */
-  readonly masked: MaskOptions | null;
-  /** Of the training text, in characters: what a token stands for on the average. */
-  readonly charactersPerToken: number;
-}
 
 /** How windows are made for a use. */
 export const windowOptions = ({ info, use }: Pick<TaskContext<LanguageInfo>, "info" | "use">): WindowOptions => ({

@@ -2,7 +2,7 @@
  * @module The models of language modelling, with defaults that reach what the documentation promises.
  */
 import { BertForMaskedLm, Gpt2, Llama } from "../../../models/index.js";
-import type { LanguageInfo } from "./language-modeling.js";
+import type { LanguageInfo } from "./info.js";
 import type { ModelChoice, TrainingDefaults } from "../../task.js";
 
 type Sizes = Pick<LanguageInfo, "vocabularySize" | "maxLength">;

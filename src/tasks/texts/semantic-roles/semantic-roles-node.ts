@@ -16,8 +16,8 @@ import type { TaggingInfo } from "../tagging.js";
 import { placesOf } from "../tagging.js";
 import type { NodeTask, ReportSources, TaskReport } from "../../task-node.js";
 import type { Answer } from "../../task.js";
-import { readTaggingInputs } from "../token-classification/token-classification-node.js";
-import type { TrainedModel } from "../../use/trained-node.js";
+import { readTaggingInputs } from "../tagging-inputs-node.js";
+import type { TrainedModel } from "../../trained-model.js";
 
 /** A stretch of a text in its role; a predicate's own is `V`. */
 export interface Role {

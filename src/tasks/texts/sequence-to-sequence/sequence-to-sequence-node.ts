@@ -16,9 +16,9 @@ import { evenly } from "../../shared/rows-node.js";
 import type { SequenceInfo } from "./sequence-to-sequence.js";
 import type { Measured, NodeTask, ReportSources, TaskReport } from "../../task-node.js";
 import type { Answer } from "../../task.js";
-import { textInputsFrom } from "../texts-node.js";
+import { readTextOptions, textInputsFrom } from "../texts-node.js";
 import { tokenizerOf } from "../texts.js";
-import type { TrainedModel } from "../../use/trained-node.js";
+import type { TrainedModel } from "../../trained-model.js";
 
 /** Texts that are written at once. */
 const AT_ONCE = 64;
@@ -121,6 +121,7 @@ async function report({ used, test }: ReportSources): Promise<TaskReport> {
 }
 
 export const sequenceToSequenceNode: NodeTask = {
+  readOptions: readTextOptions,
   readInputs: textInputsFrom("source"),
   measure,
   conclude,

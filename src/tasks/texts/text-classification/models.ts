@@ -2,7 +2,7 @@
  * @module The models that classify texts, each with the defaults that reach what the documentation says of it.
  */
 import { BagOfNgrams, BertForSequenceClassification, BiLstm, NgramCnn, TextCnn } from "../../../models/index.js";
-import type { TextClassInfo } from "./text-classification.js";
+import type { TextClassInfo } from "./info.js";
 import type { ModelChoice, TrainingDefaults } from "../../task.js";
 
 const sizesOf = ({ vocabularySize, classes, embeddingSize }: TextClassInfo) => ({

@@ -4,17 +4,18 @@
 import { elementAt, toNumbers } from "../../../graph/index.js";
 import type { TensorData } from "../../../graph/index.js";
 import { ClassificationMeasurement, rowsOf } from "../../shared/classification.js";
-import { keepPretrained } from "../../training/init-node.js";
+import { keepPretrained } from "../keep-pretrained-node.js";
 import type { Judged, ShowExample } from "../../shared/judged-node.js";
 import { classResult, judgeClasses, judgedExamples } from "../../shared/judged-node.js";
 import { labelsAbove, sigmoid, THRESHOLD } from "./multi-label.js";
 import { classCurves } from "../../shared/precision-recall-report.js";
 import type { InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "../../task-node.js";
 import type { Answer } from "../../task.js";
-import type { TextClassInfo } from "./text-classification.js";
+import type { TextClassInfo } from "./info.js";
 import { encodeTexts, lengthNotes, tokenizerOf } from "../texts.js";
-import { keepTokenizer, readTexts } from "../texts-node.js";
-import type { TrainedModel } from "../../use/trained-node.js";
+import { keepTokenizer, readTextOptions, readTexts } from "../texts-node.js";
+import { vectorSize, vectorWeights } from "../vectors-node.js";
+import type { TrainedModel } from "../../trained-model.js";
 import { inWindows, textAt } from "../../shared/windows.js";
 
 /** Each text as one row, or, where it is longer than the model takes and a stride is given, as several that overlap. */
@@ -86,6 +87,11 @@ async function report(sources: ReportSources): Promise<TaskReport> {
 }
 
 export const textClassificationNode: NodeTask = {
+  readOptions: async (options, started) => ({
+    ...(await readTextOptions(options, started)),
+    ...(await vectorSize(options, started.init)),
+  }),
+  initialWeights: vectorWeights,
   readInputs,
   report,
   finish: async (finished) => {

@@ -7,13 +7,13 @@ import { Dataset } from "../../../data/index.js";
 import type { LoadedData } from "../../../data/node.js";
 import { fromNumbers } from "../../../graph/index.js";
 import type { Module } from "../../../nn/index.js";
-import type { TextClassInfo } from "./text-classification.js";
+import type { TextClassInfo } from "./info.js";
 import { textClassification } from "./text-classification.js";
 import { textClassificationNode } from "./text-classification-node.js";
 import type { Prepared, RowOutputs } from "../../task.js";
 import { tokenizerOf } from "../texts.js";
-import type { TrainedModel } from "../../use/trained-node.js";
-import { vectorNumbers, vectorSize } from "../vectors-node.js";
+import type { TrainedModel } from "../../trained-model.js";
+import { vectorWeights, vectorSize } from "../vectors-node.js";
 import { textAt } from "../../shared/windows.js";
 
 const TEXTS = ["a warm, warm film", "a dull film", "warm and good", "dull and long, long, long, long"];
@@ -167,12 +167,12 @@ test("an embedding begins with the vectors of a file, as wide as they are", asyn
     ["text-cnn", "embedding.weight"],
     ["bilstm", "embedding.weight"],
   ] as const) {
-    const { numbers, notes } = (await vectorNumbers(asked, build(name, info), info, 1)) ?? { notes: [] };
+    const { numbers, notes } = (await vectorWeights(asked, build(name, info), info, 1)) ?? { notes: [] };
     assert.deepEqual([...(numbers?.get(tensor)?.data.subarray(3 * row, 3 * row + 3) ?? [])], [1, 2, 3], name);
     assert.match(notes[0] ?? "", /: 2 of \d+ rows have a vector$/);
   }
   await assert.rejects(
-    vectorNumbers(asked, build("bert", info), info, 1),
+    vectorWeights(asked, build("bert", info), info, 1),
     /expected vectors of 128 numbers for this model, got 3/,
   );
   await assert.rejects(vectorSize(asked, "runs/other"), /--vectors: expected none beside --init runs\/other/);

@@ -20,8 +20,8 @@ import {
 } from "../../shared/classification.js";
 import { labelSetAnswers, labelSetLoss, LabelSetMeasurement, labelSetTypes, sigmoid } from "./multi-label.js";
 import type { Prepared, RowOutputs, Task } from "../../task.js";
+import type { TextClassInfo } from "./info.js";
 import { TEXT_MODELS } from "./models.js";
-import type { TextInfo } from "../texts.js";
 import {
   encodeTexts,
   lengthFor,
@@ -34,18 +34,6 @@ import {
   usualTokenizer,
 } from "../texts.js";
 import { inWindows, textAt } from "../../shared/windows.js";
-
-export interface TextClassInfo extends TextInfo {
-  readonly classes: readonly string[];
-  /** Whether a text may have several of the classes, or none. */
-  readonly multiLabel: boolean;
-  /** What stands between labels in one cell, where they are no JSON list. */
-  readonly labelSeparator?: string;
-  readonly textColumn: string;
-  readonly labelColumn: string;
-  /** Width of pretrained vectors. */
-  readonly embeddingSize?: number;
-}
 
 const MAX_LENGTH = 256;
 

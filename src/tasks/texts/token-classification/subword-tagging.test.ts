@@ -15,7 +15,7 @@ import { subwordRows } from "./subword-rows.js";
 import { mergedWords } from "./subword-tagging.js";
 import { taskNamed } from "../../table.js";
 import type { RowOutputs, TaskContext } from "../../task.js";
-import { TrainedModel } from "../../use/trained-node.js";
+import { TracedModel } from "../../use/trained-node.js";
 import { textAt, textCount } from "../../shared/windows.js";
 
 const root = fileURLToPath(new URL("../../../../../test/", import.meta.url));
@@ -81,7 +81,7 @@ test("the loss and the scores of words are those of transformers", async () => {
   const { numbers: parameters, config } = await loadPretrained(join(root, "fixtures/language-models/bert-token"));
   const trained = { ...info, pretrained: { architecture: "BertForTokenClassification", config } };
   const task = taskNamed("token-classification");
-  await using model = new TrainedModel(task, "bert", trained, parameters, { device: "cpu" });
+  await using model = new TracedModel(task, "bert", trained, parameters, { device: "cpu" });
   const rows = await subwordRows(texts, info, "windows");
   await model.run(rows, ({ emissions }, indices, batch) => {
     const [, width = 0, count = 0] = emissions?.shape ?? [];

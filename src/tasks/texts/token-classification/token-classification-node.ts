@@ -2,13 +2,14 @@
  * @module Token classification with files: texts from a command line, entities in colour, and its part of a report.
  */
 import type { Dataset } from "../../../data/node.js";
-import { labelledTextAt, labelledTexts } from "../../../data/node.js";
+import { labelledTextAt } from "../../../data/node.js";
 import { card, page, paragraph } from "../../../report/page.js";
 import { both } from "../../../report/words.js";
 import type { LabelSpan } from "../../../util/tags.js";
-import { keepPretrained } from "../../training/init-node.js";
+import { keepPretrained } from "../keep-pretrained-node.js";
 import { markedText } from "../marked-text.js";
 import type { JudgedRow } from "../tagging-report.js";
+import { readTaggingInputs } from "../tagging-inputs-node.js";
 import { judgedRows, labelTable } from "../tagging-report.js";
 import type { SubwordInfo } from "./subword-rows.js";
 import { readsSubwords } from "./subword-rows.js";
@@ -17,21 +18,13 @@ import { placesOf, TaggingMeasurement } from "../tagging.js";
 import type { Finished, InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "../../task-node.js";
 import type { Answer, TaskInfo } from "../../task.js";
 import { lengthNotes } from "../texts.js";
-import { keepTokenizer, readTexts } from "../texts-node.js";
+import { keepTokenizer, readTextOptions } from "../texts-node.js";
 import type { Entity } from "./token-classification.js";
-import type { TrainedModel } from "../../use/trained-node.js";
-import { inWindows } from "../../shared/windows.js";
+import type { TrainedModel } from "../../trained-model.js";
 
-/** Texts as rows of a tagging task, each named as it was given. */
-export async function readTaggingInputs(
-  model: TrainedModel,
-  inputs: readonly string[],
-  { skipBadRows = false, stride }: InputOptions,
-): Promise<NamedInputs> {
-  const { texts, names, badRows } = await readTexts(inputs, { skipBadRows });
-  const info = inWindows(model.task, model.info, stride);
-  const examples = await model.task.encode(labelledTexts(texts.map((text) => ({ text }))), info);
-  return { examples, names, badRows, notes: remarks(examples, info) };
+async function readInputs(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs> {
+  const read = await readTaggingInputs(model, inputs, options);
+  return { ...read, notes: remarks(read.examples, model.info) };
 }
 
 /** Texts that are read in windows, where the model takes so many sub-words at once. */
@@ -97,7 +90,8 @@ async function finish(finished: Finished): Promise<void> {
 }
 
 export const tokenClassificationNode: NodeTask = {
-  readInputs: readTaggingInputs,
+  readOptions: readTextOptions,
+  readInputs,
   remarks,
   report,
   finish,

@@ -3,9 +3,9 @@
  */
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { ConfigError, DataError } from "../../util/errors.js";
-import { nodeTaskNamed } from "../table-node.js";
-import type { TrainedModel } from "./trained-node.js";
+import { ConfigError, DataError } from "../../../util/errors.js";
+import { readImageInputs } from "../image-inputs-node.js";
+import type { TrainedModel } from "../../trained-model.js";
 
 const IMAGE = /\.(jpe?g|png|webp|tiff?|gif)$/i;
 
@@ -54,7 +54,7 @@ export async function imagesToEnroll(inputs: readonly string[], name: string | u
 
 /** The embedding of each image file. */
 export async function embeddingsOf(model: TrainedModel, paths: readonly string[]): Promise<Float32Array[]> {
-  const { examples } = await nodeTaskNamed(model.task.name).readInputs(model, paths, {});
+  const { examples } = await readImageInputs(model, paths, {});
   const answers = await model.answers(examples);
   return answers.map(({ embedding }) => Float32Array.from(embedding as readonly number[]));
 }

@@ -1,0 +1,12 @@
+/**
+ * @module What a language model must know of its text to be used again.
+ */
+import type { MaskOptions } from "../packed-text.js";
+import type { TextInfo } from "../texts.js";
+
+export interface LanguageInfo extends TextInfo {
+  /** Predicts hidden tokens, in place of the next one. */
+  readonly masked: MaskOptions | null;
+  /** Of the training text, in characters: what a token stands for on the average. */
+  readonly charactersPerToken: number;
+}

@@ -1,0 +1,57 @@
+/**
+ * @module The interface of a trained model in use. `use/trained-node.ts` opens one; tasks, reports and explanations know it through this alone.
+ */
+import type { Batch, Dataset } from "../data/index.js";
+import type { TensorData } from "../graph/index.js";
+import type { Module } from "../nn/index.js";
+import type { RunConfig } from "../run/run-folder.js";
+import type { DeviceChoice } from "../runtime/index.js";
+import type { Answer, AnyTask, ColumnTypes, Measurement, Outputs, TaskInfo, Tensors } from "./task.js";
+
+export interface UseOptions {
+  readonly device?: DeviceChoice;
+  readonly threads?: number;
+}
+
+/** A model with its weights. Owned: dispose it. */
+export interface TrainedModel extends AsyncDisposable {
+  readonly task: AnyTask;
+  readonly modelName: string;
+  readonly info: TaskInfo;
+  readonly model: Module;
+  /** Weights and buffers by path. */
+  readonly numbers: ReadonlyMap<string, TensorData>;
+
+  /** Compiles another graph of the model with its weights, for batches of these columns, as `TrainingState.evaluator` does. */
+  evaluator(types: ColumnTypes, forward: (batch: Tensors) => Tensors): Promise<(batch: Batch) => Promise<Outputs>>;
+
+  /**
+   * Runs over encoded examples; `each` is given outputs, their rows and the batch: rows in order, but sequences by their length, and windows of a text
+   * as one, by the row of the first.
+   */
+  run(examples: Dataset, each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void): Promise<void>;
+
+  /** Gives the features of encoded examples: what goes into the model's last linear layer, [N, D]. ConfigError if it has none. */
+  features(examples: Dataset, each: (features: TensorData, rows: number) => void): Promise<void>;
+
+  /** One answer for each encoded example; for each text, where examples are windows. */
+  answers(examples: Dataset): Promise<Answer[]>;
+
+  /** Measures on encoded examples that have their targets; undefined where the task has nothing to compare. */
+  measure(examples: Dataset): Promise<Measurement | undefined>;
+
+  /**
+   * Input × gradient of each example's answer: features [N, …] and attributions of the same shape. `targets` are the classes asked
+   * about, where there are classes.
+   */
+  attributions(examples: Dataset, targets: Int32Array): Promise<{ features: TensorData; attribution: TensorData }>;
+
+  /** The model as a portable ONNX file with N free, preprocessing inside, and the task's info in its metadata. */
+  toOnnx(): Uint8Array;
+
+  /** For code without `await using`. */
+  dispose(): Promise<void>;
+}
+
+/** Opens a run folder (its best checkpoint, or its last), or one of its checkpoints. */
+export type OpenTrained = (path: string, options?: UseOptions) => Promise<{ model: TrainedModel; config: RunConfig }>;
