@@ -2,8 +2,21 @@
  * @module Reverse mode over any graph, by the op table alone: the walk knows no op by name.
  */
 import type { Node } from "../graph/index.js";
-import { formatShape, isFloat, isLeaf, reachableNodes, sameShape, Tensor, withScope } from "../graph/index.js";
-import { identity, onesLike, opOf, sumTo, zerosLike } from "../ops/index.js";
+import {
+  bindFromLength,
+  formatShape,
+  FreeDimensionError,
+  isFloat,
+  isLeaf,
+  isStatic,
+  reachableNodes,
+  sameShape,
+  symbolName,
+  symbolsOf,
+  Tensor,
+  withScope,
+} from "../graph/index.js";
+import { bindAttributes, deferred, identity, onesLike, opOf, sizedBy, sumTo, zerosLike } from "../ops/index.js";
 import { DTypeError, NoGradientError, ShapeError } from "../util/errors.js";
 
 export interface GradOptions {
@@ -64,39 +77,107 @@ export function vjpOf(ys: readonly Tensor[], dys: readonly Tensor[], xs: readonl
     if (!needs.includes(true)) continue;
     const outputs = node.outputs.map(total);
     if (outputs.every((dy) => dy === null)) continue;
-    const op = opOf(node);
-    if (op.expand !== undefined) {
-      expandedGradients(node, outputs, needs).forEach((dx, i) => {
-        if (dx !== null) arrive(node.inputs[i] as Tensor, dx);
-      });
-      continue;
-    }
-    if (typeof op.gradient !== "function") {
-      throw new NoGradientError(
-        `${node.scope === "" ? "" : `${node.scope}: `}${op.name}: has no gradient, since ${op.gradient.none}; use stopGradient before it`,
-      );
-    }
-    const y = node.outputs[0] as Tensor;
-    let first = outputs[0] ?? null;
-    const gradients = op.gradient({
-      node,
-      inputs: node.inputs,
-      outputs: node.outputs,
-      y,
-      attributes: node.attributes,
-      get dy() {
-        return (first ??= zerosLike(y));
-      },
-      dys: outputs,
-      needs,
-    });
+    const gradients = gradientsOrDeferred(node, outputs, needs);
     node.inputs.forEach((input, i) => {
       const dx = gradients[i] ?? null;
       if (input !== null && dx !== null && needs[i])
-        arrive(input, checked(sumTo(dx, input.shape), input, `gradient of ${op.name}`));
+        arrive(input, checked(sumTo(dx, input.shape), input, `gradient of ${node.op}`));
     });
   }
-  return xs.map((x) => total(x) ?? zerosLike(x));
+  return xs.map((x) => withInputs(total(x) ?? zerosLike(x), x));
+}
+
+/** A gradient whose graph no longer has the inputs that tell its free dimensions keeps x, which has them. */
+function withInputs(dx: Tensor, x: Tensor): Tensor {
+  if (isStatic(dx.shape)) return dx;
+  const told = new Set<string>();
+  for (const node of reachableNodes([dx])) if (node.op === "Input") for (const t of node.outputs) tellSymbols(t, told);
+  const needed = new Set(dx.shape.flatMap((d) => [...symbolsOf(d)]));
+  if ([...needed].every((name) => told.has(name))) return dx;
+  const inputs = reachableNodes([x]).filter((node) => node.op === "Input");
+  return inputs.reduce((y, node) => sizedBy(y, node.outputs[0] as Tensor), dx);
+}
+
+/** Symbols that can be read off a tensor's shape. */
+function tellSymbols(t: Tensor, into: Set<string>): void {
+  for (const d of t.shape) {
+    const name = symbolName(d);
+    if (name !== undefined) into.add(name);
+  }
+}
+
+type Maybe = Tensor | null;
+
+/** The gradients of a node; where its rule has to know the free dimensions, nodes that wait for them. */
+function gradientsOrDeferred(node: Node, dys: readonly Maybe[], needs: readonly boolean[]): readonly Maybe[] {
+  try {
+    return gradientsOf(node, dys, needs);
+  } catch (error) {
+    if (!(error instanceof FreeDimensionError)) throw error;
+    return deferredGradients(node, dys, needs);
+  }
+}
+
+function deferredGradients(node: Node, dys: readonly Maybe[], needs: readonly boolean[]): readonly Maybe[] {
+  const given = [...node.inputs, ...node.outputs, ...dys];
+  const present = given.filter((t) => t !== null);
+  const places = given.map((t) => (t === null ? -1 : present.indexOf(t)));
+  const needed = needs.flatMap((isNeeded, i) => (isNeeded ? [i] : []));
+  const rule = (bound: readonly Tensor[]): readonly Tensor[] => {
+    const at = (i: number): Maybe => bound[places[i] as number] ?? null;
+    const inputs = node.inputs.map((_, i) => at(i));
+    const outputs = node.outputs.map((_, i) => at(inputs.length + i) as Tensor);
+    const arriving = dys.map((_, i) => at(inputs.length + outputs.length + i));
+    const attributes = bindAttributes(node.attributes, bindingsOf(present, bound));
+    const gradients = gradientsOf({ ...node, attributes, inputs, outputs }, arriving, needs);
+    return needed.map((i) => {
+      const [x, dx] = [inputs[i] as Tensor, gradients[i] ?? null];
+      return dx === null ? zerosLike(x) : sumTo(dx, x.shape);
+    });
+  };
+  const made = deferred(
+    present,
+    rule,
+    needed.map((i) => places[i] as number),
+  );
+  return needs.map((isNeeded, i) => (isNeeded ? (made[needed.indexOf(i)] as Tensor) : null));
+}
+
+/** What free dimensions became, by the tensors that had them. */
+function bindingsOf(free: readonly Tensor[], bound: readonly Tensor[]): ReadonlyMap<string, number> {
+  const bindings = new Map<string, number>();
+  free.forEach((t, i) => {
+    t.shape.forEach((d, axis) => {
+      const length = bound[i]?.shape[axis];
+      if (typeof length === "number") bindFromLength(d, length, bindings);
+    });
+  });
+  return bindings;
+}
+
+/** The gradients of a node by its entry in the table; NoGradientError where that gives a reason in its place. */
+function gradientsOf(node: Node, dys: readonly Maybe[], needs: readonly boolean[]): readonly Maybe[] {
+  const op = opOf(node);
+  if (op.expand !== undefined) return expandedGradients(node, dys, needs);
+  if (typeof op.gradient !== "function") {
+    throw new NoGradientError(
+      `${node.scope === "" ? "" : `${node.scope}: `}${op.name}: has no gradient, since ${op.gradient.none}; use stopGradient before it`,
+    );
+  }
+  const y = node.outputs[0] as Tensor;
+  let first = dys[0] ?? null;
+  return op.gradient({
+    node,
+    inputs: node.inputs,
+    outputs: node.outputs,
+    y,
+    attributes: node.attributes,
+    get dy() {
+      return (first ??= zerosLike(y));
+    },
+    dys,
+    needs,
+  });
 }
 
 /**

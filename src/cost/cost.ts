@@ -4,7 +4,7 @@
  */
 import { vjpOf } from "../autodiff/index.js";
 import type { Node, Shape, Tensor as SymbolicTensor } from "../graph/index.js";
-import { constant, DTYPES, formatShape, Graph, input, isLeaf, Tensor } from "../graph/index.js";
+import { constant, DTYPES, formatShape, Graph, input, isLeaf, symbolsOf, Tensor } from "../graph/index.js";
 import type { Module, Summary, SummaryInput } from "../nn/index.js";
 import type { Mode } from "../ops/index.js";
 import { bindGraph, costOf, resolveMode, seedInput, stepInput } from "../ops/index.js";
@@ -141,7 +141,7 @@ function graphFor(
 function withNumbers(graph: Graph, { bindings = {} }: CostOptions): Graph {
   const numbers = new Map<string, number>();
   for (const x of graph.inputs) {
-    for (const d of x.shape) if (typeof d !== "number") for (const name of d.terms.keys()) numbers.set(name, bindings[name] ?? 1);
+    for (const d of x.shape) for (const name of symbolsOf(d)) numbers.set(name, bindings[name] ?? 1);
   }
   return bindGraph(graph, numbers);
 }

@@ -2,7 +2,7 @@
  * @module Constants as files write them, and what counts: values in any attribute, shapes, ranges, one-hot rows.
  */
 import type { Dim, DType, Tensor } from "../graph/index.js";
-import { constant, dimSub, fromNumbers, sizeOf, staticDim } from "../graph/index.js";
+import { constant, dimCeilDiv, dimSub, fromNumbers, sizeOf, staticDim, symbolicSize } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import * as ops from "../ops/index.js";
 import { range } from "../util/range.js";
@@ -69,15 +69,12 @@ function rangeNode(c: Call): readonly Tensor[] {
       ),
     ];
   }
-  if (step !== 1) return c.unsupported(`a range to ${limit} in steps of ${step}`);
-  if (typeof start === "number") return [ops.arange(dimSub(limit, start), start).cast(dtype)];
-  return [
-    ops
-      .arange(dimSub(limit, start as Dim))
-      .cast("int64")
-      .add(c.x(0))
-      .cast(dtype),
-  ];
+  if (typeof step !== "number" || !Number.isInteger(step) || step === 0)
+    return c.unsupported(`a range to ${limit} in steps of ${step}`);
+  if (step === 1 && typeof start === "number") return [ops.arange(dimSub(limit, start), start).cast(dtype)];
+  const length = step > 0 ? dimSub(limit, start as Dim) : dimSub(start as Dim, limit);
+  const count = ops.arange(dimCeilDiv(length, Math.abs(step))).mul(step);
+  return [count.add(c.x(0).cast("int64")).cast(dtype)];
 }
 
 function oneHot(c: Call): readonly Tensor[] {
@@ -100,12 +97,7 @@ export const CONSTANTS: readonly (readonly [string, Conversion])[] = [
   ["ConstantOfShape", constantOfShape],
   ["Range", rangeNode],
   ["Shape", (c) => [operandOfKnown(shapeOf(c.operand(0), c.int("start", 0), c.int("end", Number.MAX_SAFE_INTEGER)))]],
-  [
-    "Size",
-    (c) => [
-      operandOfKnown({ dtype: "int64", shape: [], values: [sizeOf(c.operand(0).shape.map((d) => staticDim(d, c.where)))] }),
-    ],
-  ],
+  ["Size", (c) => [operandOfKnown({ dtype: "int64", shape: [], values: [symbolicSize(c.operand(0).shape)], ofShape: true })]],
   ["OneHot", oneHot],
   ["EyeLike", eyeLike],
 ];

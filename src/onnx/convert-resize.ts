@@ -2,7 +2,7 @@
  * @module Resize and Upsample as files write them: sizes or scales, of some axes, with the coordinates of their opset.
  */
 import type { Dim, Tensor } from "../graph/index.js";
-import { dimSub, normalizeAxis, staticDim } from "../graph/index.js";
+import { dimSub, normalizeAxis } from "../graph/index.js";
 import { range } from "../util/range.js";
 import type { Call } from "./call.js";
 import { type Conversion, apply } from "./conversion.js";
@@ -32,7 +32,7 @@ function resize(c: Call): readonly Tensor[] {
     nearest_mode: old ? "floor" : c.string("nearest_mode"),
     cubic_coeff_a: c.float("cubic_coeff_a", -0.75),
     axes: kept.map((i) => given[i] as number),
-    sizes: sizes === undefined ? undefined : kept.map((i) => staticDim(sizes[i], c.where)),
+    sizes: sizes === undefined ? undefined : kept.map((i) => sizes[i] as Dim),
     scales: sizes === undefined ? kept.map((i) => scales?.[i] as number) : undefined,
   });
 }

@@ -2,19 +2,29 @@
  * @module Ops that move elements, as files write them: shapes and places given as attributes or as inputs, by opset.
  */
 import type { Dim, Tensor } from "../graph/index.js";
-import { broadcastShapes, constant, dimMul, dimSub, normalizeAxis, sizeOf, staticDim } from "../graph/index.js";
+import {
+  broadcastShapes,
+  constant,
+  dimCeilDiv,
+  dimFloorDiv,
+  dimMul,
+  dimSub,
+  normalizeAxis,
+  staticDim,
+  symbolicSize,
+} from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import { range } from "../util/range.js";
 import type { Call } from "./call.js";
 import { type Conversion, apply, required } from "./conversion.js";
 
-/** A place on an axis of length d, as Slice's attribute wants it: relative to a free length, from the end. */
-function place(c: Call, at: Dim, length: Dim, isEnd: boolean): number {
-  if (typeof at === "number") return at;
+/** A place on an axis of length d, as Slice's attribute wants it: what is known relative to a free length counts from its end. */
+function place(at: Dim, length: Dim, isEnd: boolean): Dim {
+  if (typeof at === "number") return Math.max(-Number.MAX_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, at));
   const beyond = dimSub(at, length);
-  if (typeof beyond === "number" && beyond < 0) return beyond;
-  if (isEnd && typeof beyond === "number") return Number.MAX_SAFE_INTEGER;
-  return c.unsupported(`a slice to ${at} of an axis of length ${length}; bind these dimensions, it`);
+  if (typeof beyond !== "number") return at;
+  if (beyond < 0) return beyond;
+  return isEnd ? Number.MAX_SAFE_INTEGER : at;
 }
 
 function slice(c: Call): readonly Tensor[] {
@@ -25,25 +35,31 @@ function slice(c: Call): readonly Tensor[] {
   const steps = c.has(4) ? c.numbers(4, "steps") : starts.map(() => 1);
   const length = (i: number): Dim => x.shape[axes[i] as number] as Dim;
   return apply("Slice", [x], {
-    starts: starts.map((at, i) => place(c, at, length(i), false)),
-    ends: ends.map((at, i) => clampEnd(place(c, at, length(i), true))),
+    starts: starts.map((at, i) => place(at, length(i), false)),
+    ends: ends.map((at, i) => place(at, length(i), true)),
     axes,
     steps,
   });
 }
 
-const clampEnd = (end: number): number => Math.max(-Number.MAX_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, end));
-
 function split(c: Call): readonly Tensor[] {
   const x = c.x(0);
   const axis = normalizeAxis(c.int("axis"), x.rank, c.where);
-  let sizes = c.list(1, "split");
+  let sizes: readonly Dim[] | undefined = c.has(1) ? c.dims(1, "split") : c.ints("split");
   if (sizes === undefined) {
     const count = c.int("num_outputs", c.node.outputs.length);
     if (!(count >= 1 && count <= 4096)) return c.unsupported(`a split into ${count}`);
-    const length = staticDim(x.shape[axis], c.where);
-    const each = Math.ceil(length / count);
-    sizes = range(0, count).map((i) => Math.max(0, Math.min(each, length - i * each)));
+    const length = x.shape[axis] as Dim;
+    const each = dimCeilDiv(length, count);
+    // Of a free length, the last piece is what the others leave.
+    sizes = range(0, count).map((i) => {
+      const left = dimSub(length, dimMul(each, i));
+      return typeof left === "number" && typeof each === "number"
+        ? Math.max(0, Math.min(each, left))
+        : i === count - 1
+          ? left
+          : each;
+    });
   }
   return apply("Split", [x], { axis, split: sizes });
 }
@@ -60,12 +76,7 @@ function flatten(c: Call): readonly Tensor[] {
   const given = c.int("axis", 1);
   // −1 is the last axis; the rank itself, which makes one column, can only be said from the start.
   const axis = normalizeAxis(given < 0 ? given + x.rank : given, x.rank, c.where, true);
-  const before = x.shape.slice(0, axis);
-  // One of the two products is left to −1: the one that has free dimensions.
-  if (before.every((d) => typeof d === "number")) return [x.reshape([sizeOf(before), -1])];
-  if (before.length === 1) return [x.reshape([before[0] as Dim, -1])];
-  const after = x.shape.slice(axis).map((d) => staticDim(d, c.where));
-  return [x.reshape([-1, sizeOf(after)])];
+  return [x.reshape([symbolicSize(x.shape.slice(0, axis)), symbolicSize(x.shape.slice(axis))])];
 }
 
 function concat(c: Call): readonly Tensor[] {
@@ -85,12 +96,12 @@ function expand(c: Call): readonly Tensor[] {
 
 function pad(c: Call): readonly Tensor[] {
   const x = c.x(0);
-  const given = c.list(1, "pads") ?? required(c, "pads", c.ints("paddings"));
+  const given = c.has(1) ? c.dims(1, "pads") : (c.ints("pads") ?? required(c, "pads", c.ints("paddings")));
   const axes = c.has(3) ? c.numbers(3, "axes").map((axis) => normalizeAxis(axis, x.rank, c.where)) : range(0, x.rank);
-  const pads = new Array<number>(2 * x.rank).fill(0);
+  const pads = new Array<Dim>(2 * x.rank).fill(0);
   axes.forEach((axis, i) => {
-    pads[axis] = given[i] as number;
-    pads[axis + x.rank] = given[i + axes.length] as number;
+    pads[axis] = given[i] as Dim;
+    pads[axis + x.rank] = given[i + axes.length] as Dim;
   });
   const fixed = c.attribute("value") === undefined ? null : constant(c.float("value"), x.dtype);
   const mode = c.string("mode");
@@ -128,13 +139,13 @@ function depthToSpace(c: Call): readonly Tensor[] {
 function spaceToDepth(c: Call): readonly Tensor[] {
   const x = c.x(0);
   const b = c.int("blocksize");
-  const n = x.shape[0] as Dim;
-  const [ch, h, w] = x.shape.slice(1).map((d) => staticDim(d, c.where)) as [number, number, number];
+  const [n, ch, ...lengths] = x.shape as [Dim, Dim, Dim, Dim];
+  const [h, w] = lengths.map((d) => dimFloorDiv(d, b)) as [Dim, Dim];
   return [
     x
-      .reshape([n, ch, h / b, b, w / b, b])
+      .reshape([n, ch, h, b, w, b])
       .transpose(blocksFirst(c) ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4])
-      .reshape([n, ch * b * b, h / b, w / b]),
+      .reshape([n, dimMul(ch, b * b), h, w]),
   ];
 }
 

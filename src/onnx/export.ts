@@ -1,8 +1,8 @@
 /**
  * @module A lowered graph as an ONNX file. Equal graphs give equal bytes: values are named by their place, not by their id.
  */
-import type { Attributes, Dim, Node, Tensor, TensorData } from "../graph/index.js";
-import { dimEquals, DTYPES, Graph, isLeaf, isStatic, mergeCommonSubexpressions, SymbolicDim } from "../graph/index.js";
+import type { Attributes, Dim, Factor, Node, Tensor, TensorData } from "../graph/index.js";
+import { dimEquals, DTYPES, Graph, isLeaf, isStatic, mergeCommonSubexpressions, symbolName } from "../graph/index.js";
 import type { AttributeKind } from "../ops/index.js";
 import type { ScanAttributes } from "../ops/index.js";
 import { lowerGraph, opOf, traceBody } from "../ops/index.js";
@@ -273,14 +273,20 @@ class Exporter {
     const known = this.#dims.get(dim.key);
     if (known !== undefined) return known;
     let sum = dim.constant === 0 ? undefined : this.#vector([dim.constant]);
-    for (const [name, coefficient] of dim.terms) {
-      let term = this.#symbol(name);
+    for (const { factors, coefficient } of dim.terms.values()) {
+      let term = factors.map((factor) => this.#factor(factor)).reduce((a, b) => this.#binary("Mul", a, b));
       if (coefficient !== 1) term = this.#binary("Mul", term, this.#vector([coefficient]));
       sum = sum === undefined ? term : this.#binary("Add", sum, term);
     }
     const result = sum as string;
     this.#dims.set(dim.key, result);
     return result;
+  }
+
+  #factor(factor: Factor): string {
+    if (typeof factor === "string") return this.#symbol(factor);
+    // ONNX truncates, which is rounding down as long as nothing is negative: the remainder that a quotient keeps is not.
+    return this.#binary("Div", this.#dim(factor.dividend), this.#vector([factor.divisor]));
   }
 
   #binary(op: string, a: string, b: string): string {
@@ -295,7 +301,7 @@ class Exporter {
     const known = this.#dims.get(key);
     if (known !== undefined) return known;
     for (const input of [...(this.#options.inputs ?? []), ...this.#graph.inputs]) {
-      const axis = input.shape.findIndex((d) => d instanceof SymbolicDim && d.key === name);
+      const axis = input.shape.findIndex((d) => symbolName(d) === name);
       if (axis < 0) continue;
       const result = this.#fresh("dim");
       const attributes: AttributeProto[] = [

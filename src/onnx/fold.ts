@@ -7,9 +7,11 @@ import {
   broadcastShapes,
   dimAdd,
   dimDiv,
+  dimFloorDiv,
   dimMul,
   dimSub,
   isFloat,
+  leastOf,
   normalizeAxes,
   normalizeAxis,
   sizeOf,
@@ -26,18 +28,14 @@ export interface Reader {
   ints(name: string): readonly number[] | undefined;
 }
 
-/** The least that a dimension can be: symbols are at least 0. Undefined where a symbol is subtracted. */
-const least = (d: Dim): number | undefined =>
-  typeof d === "number" ? d : [...d.terms.values()].every((c) => c > 0) ? d.constant : undefined;
-
 /** −1, 0 or 1 as a < b, a = b, a > b; undefined where free dimensions leave it open. */
 function compare(a: Dim, b: Dim): number | undefined {
   if (typeof a === "number" && typeof b === "number") return Math.sign(a - b);
   const difference = dimSub(a, b);
   if (typeof difference === "number") return Math.sign(difference);
-  const above = least(difference);
+  const above = leastOf(difference);
   if (above !== undefined && above > 0) return 1;
-  const below = least(dimSub(b, a));
+  const below = leastOf(dimSub(b, a));
   return below !== undefined && below > 0 ? -1 : undefined;
 }
 
@@ -55,15 +53,16 @@ const onNumbers =
 
 function product(a: Dim, b: Dim): Maybe {
   if (typeof a === "number" && typeof b === "number") return a * b;
-  if (typeof a !== "number" && typeof b !== "number") return undefined;
-  const factor = typeof a === "number" ? a : (b as number);
-  return Number.isInteger(factor) ? dimMul(a, b) : undefined;
+  return [a, b].every((d) => typeof d !== "number" || Number.isInteger(d)) ? dimMul(a, b) : undefined;
 }
 
 function quotient(a: Dim, b: Dim, dtype: DType): Maybe {
   if (typeof a === "number" && typeof b === "number") return isFloat(dtype) ? a / b : Math.trunc(a / b);
-  if (compare(a, b) === 0) return 1;
-  return typeof b === "number" && b !== 0 && Number.isInteger(b) ? dimDiv(a, b) : undefined;
+  if (typeof b === "number" && !Number.isInteger(b)) return undefined;
+  const whole = dimDiv(a, b);
+  if (whole !== undefined || isFloat(dtype)) return whole;
+  // Integers are truncated, which is rounding down where nothing is negative.
+  return typeof b === "number" && b > 0 && (leastOf(a) ?? -1) >= 0 ? dimFloorDiv(a, b) : undefined;
 }
 
 const BINARY: Readonly<Record<string, (a: Dim, b: Dim, dtype: DType) => Maybe>> = {
@@ -71,7 +70,11 @@ const BINARY: Readonly<Record<string, (a: Dim, b: Dim, dtype: DType) => Maybe>> 
   Sub: dimSub,
   Mul: product,
   Div: quotient,
-  Mod: onNumbers((a, b) => a - b * Math.floor(a / b)),
+  Mod: (a, b) => {
+    if (typeof b !== "number" || b === 0) return undefined;
+    if (typeof a === "number") return a - b * Math.floor(a / b);
+    return b > 0 && Number.isInteger(b) ? dimSub(a, dimMul(dimFloorDiv(a, b), b)) : undefined;
+  },
   Pow: onNumbers((a, b) => a ** b),
   Max: (a, b) => ({ [-1]: b, 0: a, 1: a })[compare(a, b) ?? 2],
   Min: (a, b) => ({ [-1]: a, 0: a, 1: b })[compare(a, b) ?? 2],
@@ -94,7 +97,7 @@ const roundToEven = (x: number): number => (Math.abs(x % 1) === 0.5 ? 2 * Math.r
 const UNARY: Readonly<Record<string, (x: Dim) => Maybe>> = {
   Identity: (x) => x,
   Neg: (x) => dimMul(x, -1),
-  Abs: (x) => (typeof x === "number" ? Math.abs(x) : (least(x) ?? -1) >= 0 ? x : undefined),
+  Abs: (x) => (typeof x === "number" ? Math.abs(x) : (leastOf(x) ?? -1) >= 0 ? x : undefined),
   Floor: rounding(Math.floor),
   Ceil: rounding(Math.ceil),
   Round: rounding(roundToEven),

@@ -3,7 +3,19 @@
  * explained, compressed and written again.
  */
 import type { Dim, Shape, Tensor, TensorData } from "../graph/index.js";
-import { constant, dimAdd, Graph, input, isFloat, Parameter, symbol, SymbolicDim, toNumbers, withScope } from "../graph/index.js";
+import {
+  constant,
+  dimAdd,
+  dimMul,
+  Graph,
+  input,
+  isFloat,
+  Parameter,
+  symbol,
+  symbolsOf,
+  toNumbers,
+  withScope,
+} from "../graph/index.js";
 import { DataError, DescentError, DTypeError, ShapeError, UnsupportedOpError } from "../util/errors.js";
 import { own } from "../util/record.js";
 import type { Operand } from "./call.js";
@@ -106,7 +118,7 @@ class Importer {
       if (values.has(info.name)) continue;
       const tensor = this.#input(info);
       inputs.set(info.name, tensor);
-      for (const d of tensor.shape) if (typeof d !== "number") for (const name of d.terms.keys()) this.#free.add(name);
+      for (const d of tensor.shape) symbolsOf(d, this.#free);
       values.set(info.name, operandOf(tensor));
     }
     this.#nodes(graph.nodes, { values, opsets, scope: "" });
@@ -320,7 +332,6 @@ function bound(name: string, bindings: Readonly<Record<string, number>>): Dim {
   if (terms.some((term) => term === null)) return symbol(name);
   return (terms as RegExpExecArray[]).reduce<Dim>((sum, [, factor = "1", base = ""]) => {
     const value = /^\d/.test(base) ? Number(base) : own(bindings, base);
-    const dim = value === undefined ? new SymbolicDim(new Map([[base, Number(factor)]]), 0) : value * Number(factor);
-    return dimAdd(sum, dim);
+    return dimAdd(sum, dimMul(value ?? symbol(base), Number(factor)));
   }, 0);
 }

@@ -3,7 +3,7 @@
  * compute shapes by chains of small ops; `fold.ts` evaluates the chains, so that shapes, axes and sizes become attributes.
  */
 import type { Dim, DType, Tensor, TensorData, TensorType } from "../graph/index.js";
-import { constant, elementAt, fromNumbers, isFloat, isStatic, sizeOf, stridesOf, symbol } from "../graph/index.js";
+import { constant, elementAt, fromNumbers, isFloat, isStatic, sizeOf, stridesOf, SymbolicDim } from "../graph/index.js";
 import { concat } from "../ops/index.js";
 
 /** A small tensor whose elements are known; those of integer type may be dimensions that are still free. */
@@ -44,8 +44,10 @@ export function tensorOfKnown(known: Known): Tensor {
   const parts = known.values.map((value) => {
     if (typeof value === "number") return constant(fromNumbers("int64", [1], [value]));
     let total = constant(fromNumbers("int64", [1], [value.constant]));
-    for (const [name, count] of value.terms)
-      total = total.add(constant(1, "int64").expand([symbol(name)]).sum(0, true).mul(count)); // prettier-ignore
+    for (const { factors, coefficient } of value.terms.values()) {
+      const counted = new SymbolicDim([{ factors, coefficient: 1 }], 0);
+      total = total.add(constant(1, "int64").expand([counted]).sum(0, true).mul(coefficient));
+    }
     return total;
   });
   return concat(parts, 0).reshape(known.shape).cast(known.dtype);

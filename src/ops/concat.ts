@@ -2,7 +2,7 @@
  * @module Tensors joined and taken apart along an axis.
  */
 import type { Dim } from "../graph/index.js";
-import { dimAdd, dimEquals, formatShape, normalizeAxis, staticDim, type Tensor } from "../graph/index.js";
+import { dimAdd, dimEquals, formatShape, normalizeAxis, type Shape, type Tensor } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
 import type { Op } from "./op.js";
 import { emit, emitOne, expectSameDType, moves } from "./op.js";
@@ -30,8 +30,11 @@ export const Concat: Op<{ axis: number }, readonly Tensor[]> = {
   },
   gradient: ({ inputs, dy, attributes: { axis } }) => {
     const along = normalizeAxis(axis, dy.rank, "Concat");
-    const sizes = inputs.map((t) => staticDim(t.shape[along], "gradient of Concat"));
-    return split(dy, sizes, along);
+    return split(
+      dy,
+      inputs.map((t) => t.shape[along] as Dim),
+      along,
+    );
   },
   cost: moves,
   batch: ({ inputs, mapped, size, ranks, attributes: { axis } }) => {
@@ -42,16 +45,16 @@ export const Concat: Op<{ axis: number }, readonly Tensor[]> = {
 };
 
 /** Consecutive pieces of the given lengths along `axis`. */
-export const Split: Op<{ axis: number; split: readonly number[] }, readonly [Tensor]> = {
+export const Split: Op<{ axis: number; split: Shape }, readonly [Tensor]> = {
   name: "Split",
   domain: "",
-  attributes: { axis: "int", split: "ints" },
+  attributes: { axis: "int", split: "shape" },
   attributeInputs: { split: { slot: 1 } },
   infer: ([x], { axis, split: sizes }, where) => {
     const along = normalizeAxis(axis, x.rank, where);
     const length = x.shape[along] as Dim;
-    const total = sizes.reduce((a, b) => a + b, 0);
-    if (typeof length === "number" && total !== length) {
+    const total = sizes.reduce<Dim>(dimAdd, 0);
+    if (typeof length === "number" && typeof total === "number" && total !== length) {
       throw new ShapeError(
         `${where}: expected pieces that sum to ${length} (axis ${along} of ${formatShape(x.shape)}), got ${sizes.join(" + ")}`,
       );
@@ -79,5 +82,4 @@ export const stack = (parts: readonly Tensor[], axis = 0): Tensor =>
   );
 
 /** Consecutive pieces of the given lengths. */
-export const split = (x: Tensor, sizes: readonly number[], axis = 0): readonly Tensor[] =>
-  emit(Split, [x], { axis, split: sizes });
+export const split = (x: Tensor, sizes: Shape, axis = 0): readonly Tensor[] => emit(Split, [x], { axis, split: sizes });

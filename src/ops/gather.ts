@@ -2,7 +2,7 @@
  * @module Whole slices by index, as a table of embeddings is read: Gather and its gradient.
  */
 import type { DType } from "../graph/index.js";
-import { formatShape, isFloat, normalizeAxis, sameShape, staticDim, staticShape, type Tensor } from "../graph/index.js";
+import { formatShape, isFloat, normalizeAxis, sameShape, staticDim, symbolicSize, type Tensor } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
 import { range } from "../util/range.js";
 import { ScatterElements } from "./gather-elements.js";
@@ -95,8 +95,8 @@ export const EmbeddingGradient: Op<{ depth: number }, Two> = {
   },
   lower: ({ inputs: [dy, indices], attributes: { depth }, target }) => {
     const tail = dy.shape.slice(indices.rank);
-    const width = staticShape(tail, "EmbeddingGradient").reduce((a, b) => a * b, 1);
-    const rows = dy.reshape([-1, width]);
+    const width = symbolicSize(tail);
+    const rows = dy.reshape([symbolicSize(indices.shape), width]);
     const flat = indices.reshape([-1]);
     const dx =
       isFloat(dy.dtype) && depth <= oneHotLimit(target)

@@ -3,7 +3,7 @@
  * every order stay among them.
  */
 import type { Shape, Tensor } from "../graph/index.js";
-import { constant, formatShape, fromNumbers, sameShape, staticDim, staticShape } from "../graph/index.js";
+import { constant, formatShape, fromNumbers, sameShape, staticDim, staticShape, symbolicSize } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
 import type { Op } from "./op.js";
 import { emitOne, expectSameDType } from "./op.js";
@@ -65,10 +65,10 @@ export const MaxPoolGradient: Op<PoolAttributes, ChosenInputs> = {
   cost: poolCost(inputOf),
   batch: { unroll: "its places count from the start of each example" },
   lower: ({ inputs: [dy, x, y, places], attributes, target }) => {
-    const shape = staticShape(x.shape, "gradient of MaxPool");
-    if (target === "webgpu" || target === "onnx") return [spreadToFirst(dy, x, y, attributes, shape)];
-    const flat = constant(0, x.dtype).expand([shape.reduce((a, b) => a * b, 1)]);
-    return [flat.scatterElements(places.reshape([-1]), dy.reshape([-1]), { reduction: "add" }).reshape(shape)];
+    if (target === "webgpu" || target === "onnx")
+      return [spreadToFirst(dy, x, y, attributes, staticShape(x.shape, "gradient of MaxPool"))];
+    const flat = constant(0, x.dtype).expand([symbolicSize(x.shape)]);
+    return [flat.scatterElements(places.reshape([-1]), dy.reshape([-1]), { reduction: "add" }).reshape(x.shape)];
   },
 };
 

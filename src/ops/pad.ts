@@ -1,7 +1,7 @@
 /**
  * @module Borders around a tensor, and zeros between its elements.
  */
-import { dimAdd, formatShape, staticDim, staticShape, type Tensor } from "../graph/index.js";
+import { type Dim, dimAdd, dimMul, formatShape, type Shape, staticShape, type Tensor } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
 import { range } from "../util/range.js";
 import type { Op, TensorLike } from "./op.js";
@@ -11,10 +11,10 @@ import { onesLike, unsqueeze } from "./reshape.js";
 export type PadMode = "constant" | "reflect" | "edge" | "wrap";
 
 /** x with a border: `pads` holds the widths before each axis, then after each; negative widths cut. */
-export const Pad: Op<{ pads: readonly number[]; mode: PadMode }, readonly [Tensor, Tensor | null]> = {
+export const Pad: Op<{ pads: Shape; mode: PadMode }, readonly [Tensor, Tensor | null]> = {
   name: "Pad",
   domain: "",
-  attributes: { pads: "ints", mode: "string" },
+  attributes: { pads: "shape", mode: "string" },
   attributeInputs: { pads: { slot: 1 } },
   infer: ([x, value], { pads, mode }, where) => {
     if (pads.length !== 2 * x.rank) {
@@ -22,14 +22,14 @@ export const Pad: Op<{ pads: readonly number[]; mode: PadMode }, readonly [Tenso
     }
     if (value !== null) expectSameDType(where, x, value);
     const shape = x.shape.map((d, i) => {
-      const [before, after] = [pads[i] as number, pads[i + x.rank] as number];
+      const [before, after] = [pads[i] as Dim, pads[i + x.rank] as Dim];
       const limit = typeof d !== "number" ? Infinity : mode === "reflect" ? d - 1 : mode === "wrap" ? d : Infinity;
-      if (before > limit || after > limit) {
+      if ([before, after].some((width) => typeof width === "number" && width > limit)) {
         throw new ShapeError(
           `${where}: expected ${mode} widths of at most ${limit} at axis ${i} of ${formatShape(x.shape)}, got ${before} and ${after}`,
         );
       }
-      return dimAdd(d, before + after);
+      return dimAdd(dimAdd(d, before), after);
     });
     return [{ shape, dtype: x.dtype }];
   },
@@ -38,16 +38,17 @@ export const Pad: Op<{ pads: readonly number[]; mode: PadMode }, readonly [Tenso
     if (mode === "constant") {
       const inside = pad(
         dy,
-        pads.slice(0, rank).map((w) => -w),
-        pads.slice(rank).map((w) => -w),
+        pads.slice(0, rank).map((w) => dimMul(w, -1)),
+        pads.slice(rank).map((w) => dimMul(w, -1)),
       );
       return [inside, needs[1] && value !== null ? dy.sum().sub(inside.sum()) : null];
     }
     // Every other mode copies elements of x: each axis is a gather, whose gradient adds up the copies.
     const shape = staticShape(x.shape, "gradient of Pad");
+    const widths = staticShape(pads, "gradient of Pad");
     let dx = dy;
     for (let axis = 0; axis < rank; axis++) {
-      const [before, after] = [pads[axis] as number, pads[axis + rank] as number];
+      const [before, after] = [widths[axis] as number, widths[axis + rank] as number];
       if (before !== 0 || after !== 0) dx = foldPadded(dx, axis, shape[axis] as number, before, after, mode);
     }
     return [dx, null];
@@ -87,13 +88,7 @@ function foldPadded(dy: Tensor, axis: number, length: number, before: number, af
 }
 
 /** Widths before and after each axis; negative widths cut. */
-export function pad(
-  x: Tensor,
-  before: readonly number[],
-  after: readonly number[],
-  mode: PadMode = "constant",
-  value: TensorLike = 0,
-): Tensor {
+export function pad(x: Tensor, before: Shape, after: Shape, mode: PadMode = "constant", value: TensorLike = 0): Tensor {
   if ([...before, ...after].every((w) => w === 0)) return x;
   const fill = mode === "constant" && value !== 0 ? asTensor(value, x.dtype) : null;
   return emitOne(Pad, [x, fill], { pads: [...before, ...after], mode });
@@ -106,8 +101,8 @@ function padAxis(x: Tensor, axis: number, before: number, after: number): Tensor
 
 /** x with `step` − 1 zeros between neighbours along an axis: a₀ 0 a₁ 0 a₂. */
 export function spread(x: Tensor, axis: number, step: number): Tensor {
-  const length = staticDim(x.shape[axis], "spread");
+  const length = x.shape[axis] as Dim;
   const wide = padAxis(unsqueeze(x, axis + 1), axis + 1, 0, step - 1);
-  const merged = wide.reshape(x.shape.map((d, i) => (i === axis ? length * step : d)));
-  return merged.slice(axis, 0, (length - 1) * step + 1);
+  const merged = wide.reshape(x.shape.map((d, i) => (i === axis ? dimMul(length, step) : d)));
+  return merged.slice(axis, 0, dimAdd(dimMul(dimAdd(length, -1), step), 1));
 }

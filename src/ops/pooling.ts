@@ -2,9 +2,10 @@
  * @module Pooling: the largest or the mean of what a sliding window sees, over any number of spatial axes, or of everything.
  */
 import type { Tensor } from "../graph/index.js";
-import { formatShape, isFloat, staticShape } from "../graph/index.js";
+import { formatShape, isFloat, symbolicSize } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
 import { AveragePool, AveragePoolGradient } from "./average-pool.js";
+import { inverseOf } from "./count.js";
 import { MaxPool, MaxPoolGradient, MaxPoolPick } from "./max-pool.js";
 import type { Op } from "./op.js";
 import { bytesMoved, elementCount, emitOne, expectDType } from "./op.js";
@@ -40,7 +41,7 @@ function globalPool(name: string, fold: (x: Tensor, axes: number[]) => Tensor, d
 export const GlobalAveragePool = globalPool(
   "GlobalAveragePool",
   (x, axes) => x.mean(axes, true),
-  (x, _y, dy) => dy.mul(1 / elementCount(staticShape(x.shape.slice(2), "gradient of GlobalAveragePool"))).expand(x.shape),
+  (x, _y, dy) => dy.mul(inverseOf(symbolicSize(x.shape.slice(2)), dy.dtype)).expand(x.shape),
 );
 
 /** The largest over all spatial axes; where several tie, they share dy equally (PyTorch's adaptive pooling takes one of them). */

@@ -13,10 +13,12 @@ import {
   sameShape,
   sizeOf,
   staticShape,
+  symbolicSize,
   Tensor,
 } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
-import type { GradientContext, LowerContext, Op } from "./op.js";
+import { inverseOf } from "./count.js";
+import type { GradientContext, LowerContext, Op, TensorLike } from "./op.js";
 import { bytesMoved, elementCount, emitOne, expectDType } from "./op.js";
 
 interface ReduceAttributes {
@@ -62,11 +64,9 @@ function reduction(
   return op;
 }
 
-/** How many elements are folded into one. */
-const foldedCount = (c: Context): number => {
-  const shape = staticShape(c.inputs[0].shape, "gradient of ReduceMean");
-  return c.attributes.axes.reduce((count, axis) => count * (shape[axis] as number), 1);
-};
+/** One over the number of elements that are folded into one. */
+const foldedShare = ({ inputs: [x], attributes: { axes } }: Context): TensorLike =>
+  inverseOf(symbolicSize(axes.map((axis) => x.shape[axis] as Dim)), x.dtype);
 
 /** For max and min: dy goes to the extreme elements, in equal shares where several tie (as PyTorch's amax does). */
 function extremeGradient(c: Context): Tensor {
@@ -99,11 +99,7 @@ export const ReduceSum: Op<ReduceAttributes, One> = reduction(
 
 const onesRow = (rows: number): Tensor => constant(fromNumbers("float32", [1, rows], new Float32Array(rows).fill(1)));
 
-export const ReduceMean = reduction("ReduceMean", isFloat, (c) =>
-  restore(c.dy, c)
-    .mul(1 / foldedCount(c))
-    .expand(c.inputs[0].shape),
-);
+export const ReduceMean = reduction("ReduceMean", isFloat, (c) => restore(c.dy, c).mul(foldedShare(c)).expand(c.inputs[0].shape));
 export const ReduceMax = reduction("ReduceMax", isNumeric, extremeGradient);
 export const ReduceMin = reduction("ReduceMin", isNumeric, extremeGradient);
 

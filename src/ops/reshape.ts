@@ -4,14 +4,16 @@
 import type { Dim, DType, Shape } from "../graph/index.js";
 import {
   broadcastShapes,
+  dimDiv,
   dimEquals,
-  dimMul,
   formatShape,
+  FreeDimensionError,
   isStatic,
   normalizeAxes,
   normalizeAxis,
   sameShape,
   sizeOf,
+  symbolicSize,
   type Tensor,
 } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
@@ -127,17 +129,14 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   const hole = shape.findIndex((d) => d === -1);
   let target = shape;
   if (hole >= 0) {
-    const free = x.shape.filter((d) => typeof d !== "number");
-    const others = shape.filter((d, i) => i !== hole && typeof d !== "number");
-    // Symbols that stand on both sides cancel; what remains must divide.
-    const numbers = (dims: Shape): number => sizeOf(dims.filter((d): d is number => typeof d === "number"));
-    const known = numbers(shape.filter((_, i) => i !== hole));
-    const unmatched = free.filter((d) => !others.some((o) => dimEquals(o, d)));
-    const rest = numbers(x.shape) / known;
-    if (!Number.isInteger(rest) || unmatched.length > 1) {
-      throw new ShapeError(`Reshape: expected a shape that ${formatShape(x.shape)} fits into, got ${formatShape(shape)}`);
+    const known = symbolicSize(shape.filter((_, i) => i !== hole));
+    const rest = dimDiv(symbolicSize(x.shape), known);
+    if (rest === undefined) {
+      const message = `Reshape: expected a shape that ${formatShape(x.shape)} fits into, got ${formatShape(shape)}`;
+      // What is free may fit once it is bound.
+      throw isStatic([...x.shape, known]) ? new ShapeError(message) : new FreeDimensionError(message);
     }
-    target = shape.map((d, i) => (i === hole ? dimMul(unmatched[0] ?? 1, rest) : d));
+    target = shape.map((d, i) => (i === hole ? rest : d));
   }
   return sameShape(target, x.shape) ? x : emitOne(Reshape, [x], { shape: target });
 }

@@ -2,11 +2,13 @@
  * @module Resize: pictures and maps made larger or smaller by interpolation. Along each axis it is a product with a matrix of
  * weights; the gradient is the product with its transpose.
  */
-import type { Dim } from "../graph/index.js";
+import type { Dim, Shape } from "../graph/index.js";
 import {
   constant,
+  dimFloorDiv,
   dimMul,
   formatShape,
+  FreeDimensionError,
   fromNumbers,
   isFloat,
   normalizeAxes,
@@ -26,13 +28,13 @@ export type NearestMode = "round_prefer_floor" | "round_prefer_ceil" | "floor" |
 
 /** Either `sizes` or `scales` is given, one number per axis of `axes`. */
 interface ResizeAttributes {
-  readonly [name: string]: string | number | readonly number[] | undefined;
+  readonly [name: string]: string | number | Shape | undefined;
   readonly mode: ResizeMode;
   readonly coordinate_transformation_mode: CoordinateMode;
   readonly nearest_mode: NearestMode;
   readonly cubic_coeff_a: number;
   readonly axes: readonly number[];
-  readonly sizes: readonly number[] | undefined;
+  readonly sizes: Shape | undefined;
   readonly scales: readonly number[] | undefined;
 }
 
@@ -79,6 +81,14 @@ function weightMatrix(attributes: ResizeAttributes, input: number, output: numbe
   return weights;
 }
 
+/** ⌊length · scale⌋, of a free length where the scale is a whole number or one over it. */
+function scaled(length: Dim, scale: number, where: string): Dim {
+  if (typeof length === "number") return Math.floor(length * scale);
+  if (Number.isInteger(scale)) return dimMul(length, scale);
+  if (Number.isInteger(1 / scale)) return dimFloorDiv(length, 1 / scale);
+  throw new FreeDimensionError(`${where}: expected a known length to scale by ${scale}, got ${length}; bind it first`);
+}
+
 /** What happens along one axis. */
 interface AxisPlan {
   readonly axis: number;
@@ -92,7 +102,7 @@ function plansOf(x: Tensor, attributes: ResizeAttributes, where: string): AxisPl
   return axes.flatMap((given, i) => {
     const axis = normalizeAxis(given, x.rank, where);
     const input = staticDim(x.shape[axis], where);
-    const output = sizes?.[i] ?? Math.floor(input * (scales?.[i] as number));
+    const output = sizes === undefined ? Math.floor(input * (scales?.[i] as number)) : staticDim(sizes[i], where);
     const scale = scales?.[i] ?? output / input;
     if (output === input && scale === 1) return [];
     return [{ axis, input, output, weights: weightMatrix(attributes, input, output, scale) }];
@@ -139,7 +149,7 @@ export const Resize: Op<ResizeAttributes, One> = {
     nearest_mode: "string",
     cubic_coeff_a: "float",
     axes: "ints",
-    sizes: "ints",
+    sizes: "shape",
     scales: "floats",
   },
   attributeInputs: { scales: { slot: 2 }, sizes: { slot: 3 } },
@@ -153,8 +163,7 @@ export const Resize: Op<ResizeAttributes, One> = {
     axes.forEach((given, i) => {
       const axis = normalizeAxis(given, x.rank, where);
       const length = x.shape[axis] as Dim;
-      const scale = scales?.[i] as number;
-      shape[axis] = sizes?.[i] ?? (typeof length === "number" ? Math.floor(length * scale) : dimMul(length, scale));
+      shape[axis] = sizes?.[i] ?? scaled(length, scales?.[i] as number, where);
     });
     return [{ shape, dtype: x.dtype }];
   },

@@ -2,7 +2,7 @@
  * @module Ops that rearrange, together, and as methods of tensors: reshape, transpose, join, cut, repeat, pad. They move data and
  * compute nothing.
  */
-import type { Shape } from "../graph/index.js";
+import type { Dim, Shape } from "../graph/index.js";
 import { Tensor } from "../graph/index.js";
 import { Concat, concat, Split, split } from "./concat.js";
 import type { TensorLike } from "./op.js";
@@ -42,18 +42,18 @@ declare module "../graph/tensor.js" {
     expand(shape: Shape): Tensor;
     squeeze(...axes: readonly number[]): Tensor;
     unsqueeze(...axes: readonly number[]): Tensor;
-    slice(axis: number, start: number, end?: number, step?: number): Tensor;
+    slice(axis: number, start: Dim, end?: Dim, step?: number): Tensor;
     sliceAxes(ranges: readonly SliceRange[]): Tensor;
     flip(axis: number): Tensor;
     /** Widths before and after each axis; negative widths cut. */
-    pad(before: readonly number[], after: readonly number[], mode?: PadMode, value?: TensorLike): Tensor;
+    pad(before: Shape, after: Shape, mode?: PadMode, value?: TensorLike): Tensor;
     /** `step` − 1 zeros between neighbours along an axis. */
     spread(axis: number, step: number): Tensor;
     flatten(fromAxis?: number): Tensor;
     /** This tensor and others, one after another along an axis. */
     concat(others: readonly Tensor[], axis?: number): Tensor;
     /** Consecutive pieces of the given lengths along an axis. */
-    split(sizes: readonly number[], axis?: number): readonly Tensor[];
+    split(sizes: Shape, axis?: number): readonly Tensor[];
   }
 }
 Tensor.prototype.concat = function (others, axis) {

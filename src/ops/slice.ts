@@ -1,18 +1,28 @@
 /**
  * @module Parts of a tensor by start, end and step.
  */
-import type { Dim } from "../graph/index.js";
-import { dimAdd, dimSub, constant, formatShape, isFloat, isStatic, normalizeAxis, type Tensor } from "../graph/index.js";
+import type { Dim, Shape } from "../graph/index.js";
+import {
+  dimAdd,
+  dimCeilDiv,
+  dimMul,
+  dimSub,
+  FreeDimensionError,
+  isFloat,
+  isStatic,
+  normalizeAxis,
+  type Tensor,
+} from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
-import { concat, split } from "./concat.js";
+import { split } from "./concat.js";
 import type { Op } from "./op.js";
 import { emitOne, moves } from "./op.js";
 import { pad, spread } from "./pad.js";
 
 export interface SliceAttributes {
-  readonly [name: string]: readonly number[];
-  readonly starts: readonly number[];
-  readonly ends: readonly number[];
+  readonly [name: string]: Shape;
+  readonly starts: Shape;
+  readonly ends: Shape;
   readonly axes: readonly number[];
   readonly steps: readonly number[];
 }
@@ -39,72 +49,72 @@ export function sliceRange(
 /** Which elements of one axis to take; `end` left out means to the end. */
 export interface SliceRange {
   readonly axis: number;
-  readonly start: number;
-  readonly end?: number;
+  readonly start: Dim;
+  readonly end?: Dim;
   readonly step?: number;
 }
 
-/** A slice of step 1 with zeros around it, as many as the free length of the axis has. */
-function putBack(y: Tensor, axis: number, length: Dim, start: number, end: number): Tensor {
-  const zeros = (count: Dim): Tensor[] =>
-    count === 0 ? [] : [constant(0, y.dtype).expand(y.shape.map((d, i) => (i === axis ? count : d)))];
-  const isSuffix = end >= Number.MAX_SAFE_INTEGER;
-  const before = start >= 0 ? start : dimAdd(length, start);
-  const after = isSuffix ? 0 : end < 0 ? -end : dimSub(length, end);
-  return concat([...zeros(before), y, ...zeros(after)], axis);
+/** From here on an end is "to the end" of an axis of free length, as exporters write it (INT32_MAX, 1e9, …). */
+const OPEN_END = 1e8;
+
+/** Whether a place counts from the end: a negative number, or a length subtracted. */
+const fromEnd = (at: Dim): boolean =>
+  typeof at === "number" ? at < 0 : [...at.terms.values()].every((term) => term.coefficient < 0);
+
+const isOpen = (end: Dim): boolean => typeof end === "number" && Math.abs(end) >= OPEN_END;
+
+/** The indices that a slice takes: `sliceRange` where all is known; with free lengths they are taken to lie within the axis. */
+function rangeOf(length: Dim, start: Dim, end: Dim, step: number, where: string): { first: Dim; count: Dim } {
+  if (step === 0) throw new ShapeError(`${where}: expected a step other than 0, got 0`);
+  if (typeof length === "number" && typeof start === "number" && typeof end === "number")
+    return sliceRange(length, start, end, step);
+  if (step < 0 && typeof start === "number" && start >= 0 && typeof length !== "number")
+    throw new FreeDimensionError(`${where}: expected a known length to count down from ${start}, got ${length}; bind it first`);
+  const place = (at: Dim): Dim => (fromEnd(at) ? dimAdd(length, at) : at);
+  const first = place(start);
+  const last = isOpen(end) ? (step > 0 ? length : -1) : place(end);
+  const count = step > 0 ? dimCeilDiv(dimSub(last, first), step) : dimCeilDiv(dimSub(first, last), -step);
+  return { first, count: typeof count === "number" ? Math.max(0, count) : count };
 }
 
 /** x[start:end:step] along each of `axes`, with NumPy's rules for negative numbers. */
 export const Slice: Op<SliceAttributes, readonly [Tensor]> = {
   name: "Slice",
   domain: "",
-  attributes: { starts: "ints", ends: "ints", axes: "ints", steps: "ints" },
+  attributes: { starts: "shape", ends: "shape", axes: "ints", steps: "ints" },
   attributeInputs: { starts: { slot: 1 }, ends: { slot: 2 }, axes: { slot: 3 }, steps: { slot: 4 } },
   infer: ([x], { starts, ends, axes, steps }, where) => {
     const shape: Dim[] = [...x.shape];
     axes.forEach((given, i) => {
       const axis = normalizeAxis(given, x.rank, where);
-      const [start, end, step] = [starts[i] as number, ends[i] as number, steps[i] as number];
-      if (step === 0) throw new ShapeError(`${where}: expected a step other than 0, got 0`);
-      const length = shape[axis] as Dim;
-      if (typeof length === "number") shape[axis] = sliceRange(length, start, end, step).count;
-      // With a free length only whole prefixes and suffixes are known.
-      else if (step === 1 && end >= Number.MAX_SAFE_INTEGER) shape[axis] = start >= 0 ? dimSub(length, start) : -start;
-      else if (step === 1 && start === 0 && end < 0) shape[axis] = dimAdd(length, end);
-      else if (step === 1 && start >= 0 && end > start) shape[axis] = end - start;
-      else
-        throw new ShapeError(
-          `${where}: expected a known length at axis ${axis} of ${formatShape(x.shape)}, got ${length}; bind it first`,
-        );
+      shape[axis] = rangeOf(shape[axis] as Dim, starts[i] as Dim, ends[i] as Dim, steps[i] as number, where).count;
     });
     return [{ shape, dtype: x.dtype }];
   },
   gradient: ({ inputs: [x], dy, attributes: { starts, ends, axes, steps } }) => {
     // Put dy back where it was taken from. Steps other than ±1 leave gaps: dy is interleaved with zeros first.
     let dx = dy;
-    const before = new Array<number>(x.rank).fill(0);
-    const after = new Array<number>(x.rank).fill(0);
+    const before = new Array<Dim>(x.rank).fill(0);
+    const after = new Array<Dim>(x.rank).fill(0);
     axes.forEach((given, i) => {
       const axis = normalizeAxis(given, x.rank, "Slice");
       const length = x.shape[axis] as Dim;
-      if (typeof length !== "number") {
-        dx = putBack(dx, axis, length, starts[i] as number, ends[i] as number);
-        return;
-      }
-      let { first, step, count } = sliceRange(length, starts[i] as number, ends[i] as number, steps[i] as number);
+      let step = steps[i] as number;
+      const { count, ...range } = rangeOf(length, starts[i] as Dim, ends[i] as Dim, step, "gradient of Slice");
+      let { first } = range;
       if (count === 0) {
         before[axis] = length;
         return;
       }
       if (step < 0) {
         dx = flip(dx, axis);
-        [first, step] = [first + (count - 1) * step, -step];
+        [first, step] = [dimAdd(first, dimMul(dimAdd(count, -1), step)), -step];
       }
       if (step > 1) dx = spread(dx, axis, step);
       before[axis] = first;
-      after[axis] = length - first - ((count - 1) * step + 1);
+      after[axis] = dimSub(dimSub(length, first), dimAdd(dimMul(dimAdd(count, -1), step), 1));
     });
-    return [before.some((n) => n > 0) || after.some((n) => n > 0) ? pad(dx, before, after) : dx];
+    return [pad(dx, before, after)];
   },
   cost: moves,
   batch: ({ inputs: [x], ranks, attributes }) => [
@@ -116,6 +126,7 @@ export const Slice: Op<SliceAttributes, readonly [Tensor]> = {
   lower: ({ inputs: [x], attributes: { starts, ends, axes, steps }, target }) => {
     // WebGPU slices floating point only; it splits integers, and has no kernel that cuts truth values.
     if (target !== "webgpu" || isFloat(x.dtype) || steps.some((step) => step !== 1) || !isStatic(x.shape)) return undefined;
+    if (!isStatic(starts) || !isStatic(ends)) return undefined;
     let y = x.dtype === "bool" ? x.cast("int32") : x;
     axes.forEach((given, i) => {
       const axis = normalizeAxis(given, x.rank, "Slice");
@@ -134,7 +145,7 @@ export const Slice: Op<SliceAttributes, readonly [Tensor]> = {
 };
 
 /** x[start:end:step] along one axis; `end` left out means to the end. */
-export const slice = (x: Tensor, axis: number, start: number, end: number = Number.MAX_SAFE_INTEGER, step = 1): Tensor =>
+export const slice = (x: Tensor, axis: number, start: Dim, end: Dim = Number.MAX_SAFE_INTEGER, step = 1): Tensor =>
   emitOne(Slice, [x], { starts: [start], ends: [end], axes: [normalizeAxis(axis, x.rank, "Slice")], steps: [step] });
 
 /** x[start:end:step] along several axes at once. */

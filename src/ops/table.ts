@@ -6,6 +6,7 @@ import { UnsupportedOpError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import { attention } from "./attention.js";
 import { custom } from "./custom.js";
+import { deferring } from "./deferred.js";
 import { blocked } from "./blocked.js";
 import { batchNormalization } from "./batch-norm.js";
 import { convolution } from "./convolution.js";
@@ -50,6 +51,7 @@ const FAMILIES = {
   scanning,
   state,
   custom,
+  deferring,
 };
 
 /** Every entry by name, in the order of the families. */

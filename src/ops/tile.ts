@@ -1,27 +1,26 @@
 /**
  * @module Repetition of a tensor, and its triangles.
  */
-import { dimMul, formatShape, staticShape, type Tensor } from "../graph/index.js";
+import { type Dim, dimMul, formatShape, type Shape, type Tensor } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
 import type { Op } from "./op.js";
 import { emitOne, moves } from "./op.js";
 
 /** x repeated `repeats[i]` times along axis i. */
-export const Tile: Op<{ repeats: readonly number[] }, readonly [Tensor]> = {
+export const Tile: Op<{ repeats: Shape }, readonly [Tensor]> = {
   name: "Tile",
   domain: "",
-  attributes: { repeats: "ints" },
+  attributes: { repeats: "shape" },
   attributeInputs: { repeats: { slot: 1 } },
   infer: ([x], { repeats }, where) => {
     if (repeats.length !== x.rank) {
       throw new ShapeError(`${where}: expected one count for each axis of ${formatShape(x.shape)}, got [${repeats.join(", ")}]`);
     }
-    return [{ shape: x.shape.map((d, i) => dimMul(d, repeats[i] as number)), dtype: x.dtype }];
+    return [{ shape: x.shape.map((d, i) => dimMul(d, repeats[i] as Dim)), dtype: x.dtype }];
   },
   gradient: ({ inputs: [x], dy, attributes: { repeats } }) => {
-    const shape = staticShape(x.shape, "gradient of Tile");
-    const unfolded = shape.flatMap((d, i) => [repeats[i] as number, d]);
-    return [dy.reshape(unfolded).sum(shape.map((_, i) => 2 * i))];
+    const unfolded = x.shape.flatMap((d, i) => [repeats[i] as Dim, d]);
+    return [dy.reshape(unfolded).sum(x.shape.map((_, i) => 2 * i))];
   },
   cost: moves,
   batch: ({ inputs: [x], attributes: { repeats } }) => [emitOne(Tile, [x], { repeats: [1, ...repeats] })],
@@ -42,7 +41,7 @@ export const Trilu: Op<{ upper: boolean; k: number }, readonly [Tensor]> = {
   batch: ({ inputs: [x], attributes }) => [emitOne(Trilu, [x], attributes)],
 };
 
-export const tile = (x: Tensor, repeats: readonly number[]): Tensor => emitOne(Tile, [x], { repeats });
+export const tile = (x: Tensor, repeats: Shape): Tensor => emitOne(Tile, [x], { repeats });
 /** The lower triangle: zeros above the k-th diagonal. */
 export const tril = (x: Tensor, k = 0): Tensor => emitOne(Trilu, [x], { upper: false, k });
 export const triu = (x: Tensor, k = 0): Tensor => emitOne(Trilu, [x], { upper: true, k });

@@ -3,7 +3,7 @@
  * place of the window sees. Axes 0 and 1 are N and C; the spatial axes follow.
  */
 import type { Dim, Shape, Tensor } from "../graph/index.js";
-import { dimAdd, dimDiv, formatShape, staticDim } from "../graph/index.js";
+import { dimAdd, dimCeilDiv, dimFloorDiv, formatShape, staticDim } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
 
 /** A window's attributes as ONNX names them: one number for each spatial axis; `pads` before each axis, then after each. */
@@ -70,20 +70,14 @@ export function slidShape(x: Shape, w: Window, where: string, ceilMode = false):
   return w.kernel_shape.map((kernel, i) => {
     const [stride, before, after] = [w.strides[i] as number, w.pads[i] as number, w.pads[i + axes] as number];
     const free = dimAdd(x[i + 2] as Dim, before + after - span(kernel, w.dilations[i] as number));
-    if (typeof free !== "number") {
-      // Over a free length, floor(free / stride) is linear only where the stride divides it.
-      const steps = dimDiv(free, stride);
-      if (steps !== undefined) return dimAdd(steps, 1);
-      throw new ShapeError(`${where}: expected a known length at axis ${i + 2} of ${formatShape(x)}; bind it first`);
-    }
-    if (free < 0) {
-      const reach = span(kernel, w.dilations[i] as number);
+    const reach = span(kernel, w.dilations[i] as number);
+    if (typeof free === "number" && free < 0)
       throw new ShapeError(`${where}: expected at least ${reach} padded elements at axis ${i + 2}, got ${formatShape(x)}`);
-    }
-    let count = (ceilMode ? Math.ceil(free / stride) : Math.floor(free / stride)) + 1;
-    // A window that would begin in the padding after the end is dropped, as in PyTorch and ONNX.
-    if (ceilMode && (count - 1) * stride >= (x[i + 2] as number) + before) count--;
-    return count;
+    if (!ceilMode) return dimAdd(dimFloorDiv(free, stride), 1);
+    // A window that would begin in the padding after the end is dropped, as in PyTorch and ONNX: whether there is one, free length or not, is
+    // decided by the widths alone.
+    if (after - reach + stride <= 0) return dimAdd(dimCeilDiv(free, stride), 1);
+    return dimCeilDiv(dimAdd(x[i + 2] as Dim, before), stride);
   });
 }
 

@@ -4,7 +4,16 @@
  */
 import { platformRuntime, defaultThreads } from "#platform";
 import type { Tensor, TensorData } from "../graph/index.js";
-import { DTYPES, formatShape, Graph, isLeaf, isStatic, mergeCommonSubexpressions, sizeOf } from "../graph/index.js";
+import {
+  DTYPES,
+  formatShape,
+  FreeDimensionError,
+  Graph,
+  isLeaf,
+  isStatic,
+  mergeCommonSubexpressions,
+  sizeOf,
+} from "../graph/index.js";
 import { exportGraph } from "../onnx/index.js";
 import { bindGraph, blockChannels, fuseGraph, lowerGraph, simplifyGraph, verifyGraph } from "../ops/index.js";
 import { DTypeError, ShapeError } from "../util/errors.js";
@@ -14,6 +23,7 @@ import { cachedSession } from "./cache.js";
 import { resolveDevice } from "./device.js";
 import { nodesWithoutKernel } from "./kernels.js";
 import type { Device, DeviceChoice, Runtime, Session, Value } from "./runtime.js";
+import { SpecializingSession } from "./specialize.js";
 
 export interface CompileOptions {
   readonly device?: DeviceChoice;
@@ -58,6 +68,7 @@ export class Executable implements AsyncDisposable {
     names: ReadonlyMap<Tensor, string>,
     release: () => Promise<void>,
     inPlace: Readonly<Record<string, string>> = {},
+    sizing: readonly Tensor[] = [],
   ) {
     this.inPlace = inPlace;
     this.graph = graph;
@@ -66,7 +77,7 @@ export class Executable implements AsyncDisposable {
     this.#session = session;
     this.#release = release;
     this.fallbacks = nodesWithoutKernel(graph, session.device);
-    for (const t of graph.inputs) this.#types.set(t.node.attributes["name"] as string, t);
+    for (const t of [...sizing, ...graph.inputs]) this.#types.set(inputName(t), t);
     for (const [t, name] of names) this.#types.set(name, t);
   }
 
@@ -177,7 +188,10 @@ function usesArena(prepared: Graph, convolves: boolean): boolean {
 export const memoryFactor = (graph: Graph, device: Device): number =>
   device === "cpu" && usesArena(prepareGraph(graph, device), isConvolving(graph)) ? 2.3 : 1.3;
 
-/** Makes a graph executable. Errors: SessionError if the engine or the device refuses it. */
+/**
+ * Makes a graph executable. Free dimensions stay free where the nodes allow it; where one has to know them, the graph is compiled for the
+ * lengths of each run that come new (`specialize.ts`). Errors: SessionError if the engine or the device refuses it.
+ */
 export async function compile(
   graph: Graph | Readonly<Record<string, Tensor>>,
   options: CompileOptions = {},
@@ -185,12 +199,37 @@ export async function compile(
   const whole = graph instanceof Graph ? graph : new Graph(graph);
   const runtime = options.runtime ?? (await platformRuntime());
   const device = await resolveDevice(runtime, options.device ?? "cpu");
+  const settled = { ...options, runtime, device };
+  const bound = options.bindings === undefined ? whole : bindGraph(whole, options.bindings);
+  const names = completeNames(bound, options.names);
+  try {
+    return await compileFor(bound, { ...settled, names });
+  } catch (error) {
+    if (!(error instanceof FreeDimensionError)) throw error;
+    const { values = new Map<Tensor, TensorData>() } = options;
+    const inputs = bound.inputs.map(inputName);
+    const given = bound.parameters.filter((t) => !values.has(t)).map((t) => names.get(t) as string);
+    const session = new SpecializingSession(bound, device, [...inputs, ...given], (lengths) =>
+      compileFor(bindGraph(bound, lengths), { ...settled, names }),
+    );
+    return new Executable(bound, runtime, session, names, () => session[Symbol.asyncDispose](), options.inPlace);
+  }
+}
+
+/** Makes a graph executable as it is. Errors: FreeDimensionError where a node has to know a dimension that is free. */
+async function compileFor(
+  whole: Graph,
+  options: CompileOptions & { readonly runtime: Runtime; readonly device: Device; readonly names: ReadonlyMap<Tensor, string> },
+): Promise<Executable> {
+  const { runtime, device, names } = options;
   // Where weights are constants the engine does this by itself.
   const convolves = isConvolving(whole);
   const block = convolves && device === "cpu" && options.values === undefined ? await channelBlock(runtime) : 1;
-  const prepared = prepareGraph(whole, device, options.bindings, block);
-  const names = completeNames(prepared, options.names);
-  const model = exportGraph(prepared, { names, values: options.values });
+  const prepared = prepareGraph(whole, device, undefined, block);
+  // Inputs that only tell a free dimension are given all the same.
+  const kept = new Set(prepared.inputs.map(inputName));
+  const sizing = whole.inputs.filter((t) => !isStatic(t.shape) && !kept.has(inputName(t)));
+  const model = exportGraph(prepared, { names, values: options.values, inputs: sizing });
   const { session, release } = await cachedSession(runtime, model, {
     device,
     threads: options.threads ?? defaultThreads(),
@@ -201,8 +240,10 @@ export async function compile(
     inPlace: options.inPlace,
     profile: options.profile,
   });
-  return new Executable(prepared, runtime, session, names, release, options.inPlace);
+  return new Executable(prepared, runtime, session, names, release, options.inPlace, sizing);
 }
+
+const inputName = (t: Tensor): string => String(t.node.attributes["name"]);
 
 /** Runs what the tensors need, and gives their numbers: all that "eager" means here. */
 export async function evaluate<T extends Readonly<Record<string, Tensor>>>(

@@ -5,6 +5,7 @@
 import type { AttributeValue, Attributes, Dim, Node, Tensor, TensorData } from "../../src/graph/index.js";
 import {
   bindDim,
+  bindFromLength,
   formatShape,
   fromFloat16Bits,
   fromNumbers,
@@ -117,16 +118,7 @@ function fed(leaf: Tensor, value: RefValue | undefined, bindings: Map<string, nu
   const name = String(leaf.node.attributes["name"] ?? leaf.node.op);
   if (value === undefined) throw new ShapeError(`reference: expected a value for ${name}, got none`);
   const fits =
-    value.shape.length === leaf.rank &&
-    leaf.shape.every((dim, i) => {
-      const length = value.shape[i] as number;
-      let now = bindDim(dim, bindings);
-      const term = typeof now === "number" ? undefined : [...now.terms][0];
-      if (typeof now !== "number" && term !== undefined && now.terms.size === 1)
-        bindings.set(term[0], (length - now.constant) / term[1]);
-      now = bindDim(dim, bindings);
-      return now === length;
-    });
+    value.shape.length === leaf.rank && leaf.shape.every((dim, i) => bindFromLength(dim, value.shape[i] as number, bindings));
   if (!fits) throw new ShapeError(`reference: expected ${formatShape(leaf.shape)} for ${name}, got ${formatShape(value.shape)}`);
   return value;
 }

@@ -54,11 +54,9 @@ export const verb = defineVerb({
     const { passCost, peakIntermediateBytes } = await import("../../cost/index.js");
     const { compile } = await import("../../runtime/index.js");
     const { bindGraph } = await import("../../ops/index.js");
-    const { staticShape } = await import("../../graph/index.js");
+    const { staticShape, symbolsOf } = await import("../../graph/index.js");
     const model = await costedModel(path);
-    const free = new Set(
-      model.graph.inputs.flatMap((t) => t.shape.flatMap((d) => (typeof d === "number" ? [] : [...d.terms.keys()]))),
-    );
+    const free = new Set(model.graph.inputs.flatMap((t) => t.shape.flatMap((d) => [...symbolsOf(d)])));
     const graph = bindGraph(model.graph, new Map([...free].map((name) => [name, options.batch])));
     const cost = passCost(graph.nodes);
     const parameters = [...model.parameters.values()].reduce((sum, p) => sum + p.size, 0);

@@ -23,7 +23,8 @@ export function bindGraph(graph: Graph, bindings: ReadonlyMap<string, number>): 
   return new Graph(new Map([...graph.outputs].map(([name, t]) => [name, map(t)])));
 }
 
-function bindAttributes(attributes: Attributes, bindings: ReadonlyMap<string, number>): Attributes {
+/** Attributes with the symbols in lists of dimensions replaced by their numbers. */
+export function bindAttributes(attributes: Attributes, bindings: ReadonlyMap<string, number>): Attributes {
   let changed = false;
   const entries = Object.entries(attributes).map(([name, value]): [string, AttributeValue | undefined] => {
     if (!Array.isArray(value) || !(value as readonly unknown[]).some((v) => v instanceof SymbolicDim)) return [name, value];

@@ -1,0 +1,48 @@
+/**
+ * @module Rules that wait for their shapes: where a gradient's rule needs numbers and dimensions are still free, a node keeps the rule, and
+ * applies it once they are bound.
+ */
+import type { Body, Tensor } from "../graph/index.js";
+import { isStatic } from "../graph/index.js";
+import type { Op } from "./op.js";
+import { emit, emitOne, moves } from "./op.js";
+
+type DeferredAttributes = { readonly rule: Body; readonly like: readonly number[] };
+
+/** The results of `rule` on the inputs; the k-th has the type of input `like[k]`. */
+export const Deferred: Op<DeferredAttributes, readonly Tensor[]> = {
+  name: "Deferred",
+  domain: "descent",
+  attributes: { rule: "rule", like: "ints" },
+  infer: (inputs, { like }) => like.map((i) => inputs[i] as Tensor),
+  gradient: { none: "it is differentiated by what it expands to" },
+  cost: moves,
+  batch: { unroll: "its rule is written for the shapes of one example" },
+  expand: ({ inputs, attributes: { rule } }) => rule(inputs),
+  lower: ({ inputs, attributes: { rule } }) => rule(inputs),
+};
+
+/** Its first input. The second one is there for its shape: whoever runs the graph is asked for it, and free dimensions are read off it. */
+export const Sized: Op<Record<never, never>, readonly [Tensor, Tensor]> = {
+  name: "Sized",
+  domain: "descent",
+  attributes: {},
+  infer: ([y]) => [y],
+  gradient: ({ dy }) => [dy, null],
+  cost: moves,
+  batch: { unroll: "the second input stands for the shape of one example" },
+  lower: ({ inputs: [y] }) => [y],
+};
+
+export const deferring = [Deferred, Sized] as const;
+
+/** The tensor, with an input of its graph that its free dimensions are read off. */
+export const sizedBy = (y: Tensor, input: Tensor): Tensor => emitOne(Sized, [y, input], {});
+
+/**
+ * The results of a rule on tensors, now or once their shapes are known.
+ *
+ * `like`: for each result, the place of the input that has its type.
+ */
+export const deferred = (inputs: readonly Tensor[], rule: Body, like: readonly number[]): readonly Tensor[] =>
+  inputs.every((t) => isStatic(t.shape)) ? rule(inputs) : emit(Deferred, inputs, { rule, like });
