@@ -121,7 +121,9 @@ const reduction =
   (inputs, reader) => {
     const x = inputs[0] as Known;
     const given = axesOf(inputs, reader);
-    const axes = normalizeAxes(given ?? x.shape.map((_, i) => i), x.shape.length, "fold");
+    const isNoop = reader.int("noop_with_empty_axes", 0) === 1;
+    if (given?.length === 0 && isNoop) return x;
+    const axes = normalizeAxes(given?.length ? given : x.shape.map((_, i) => i), x.shape.length, "fold");
     if (axes.length !== x.shape.length || x.values.length === 0) return undefined;
     let total: Maybe = x.values[0];
     for (const value of x.values.slice(1)) if (total !== undefined) total = f(total, value);
@@ -129,9 +131,9 @@ const reduction =
     return total === undefined ? undefined : { dtype: x.dtype, shape, values: [total] };
   };
 
-/** The target of a Reshape: 0 copies, −1 takes the rest. */
-function reshaped(x: Known, target: readonly number[]): readonly number[] {
-  const shape = target.map((d, i) => (d === 0 ? (x.shape[i] ?? 0) : d));
+/** The target of a Reshape: 0 copies, unless it is allowed to mean none, −1 takes the rest. */
+function reshaped(x: Known, target: readonly number[], allowZero: boolean): readonly number[] {
+  const shape = target.map((d, i) => (d === 0 && !allowZero ? (x.shape[i] ?? 0) : d));
   const rest = sizeOf(x.shape) / sizeOf(shape.filter((d) => d !== -1));
   return shape.map((d) => (d === -1 ? rest : d));
 }
@@ -146,9 +148,10 @@ const FOLDS: Readonly<Record<string, Fold>> = {
       return typeof holds === "number" ? at(holds !== 0 ? a : b, i) : undefined;
     });
   },
-  Reshape: ([x, target]) => {
+  Reshape: ([x, target], reader) => {
     const shape = numbersOf(target);
-    return x === undefined || shape === undefined ? undefined : { ...x, shape: reshaped(x, shape) };
+    const allowZero = reader.int("allowzero", 0) === 1;
+    return x === undefined || shape === undefined ? undefined : { ...x, shape: reshaped(x, shape, allowZero) };
   },
   Squeeze: (inputs, reader) => {
     const x = inputs[0] as Known;

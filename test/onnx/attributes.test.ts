@@ -9,7 +9,7 @@ import { encodeModel } from "../../src/onnx/encode.js";
 import { importOnnx } from "../../src/onnx/import.js";
 import { evaluate } from "../../src/runtime/index.js";
 import { DataError, UnsupportedOpError } from "../../src/util/errors.js";
-import { modelOf, node, one, type OnnxFile } from "./file.js";
+import { ints, modelOf, node, one, type OnnxFile } from "./file.js";
 
 const read = (f: OnnxFile): ReturnType<typeof importOnnx> => importOnnx(encodeModel(modelOf(f)), { where: "m.onnx" });
 
@@ -33,6 +33,21 @@ suite("attributes are honoured or refused", () => {
       );
     });
   }
+});
+
+test("attributes with their default value do not stop shapes from being computed", () => {
+  const { graph } = read({
+    opset: 18,
+    inputs: [["N", 6]],
+    constants: { pairs: fromNumbers("int64", [1, 2], [2, 3]), flat: ints(-1) },
+    nodes: [
+      node("Reshape", ["pairs", "flat"], ["shape"], { allowzero: 0 }),
+      node("ReduceProd", ["shape"], ["count"], { keepdims: 1, noop_with_empty_axes: 0 }),
+      node("Concat", ["flat", "count"], ["target"], { axis: 0 }),
+      node("Reshape", ["x0", "target"], ["y"], { allowzero: 0 }),
+    ],
+  });
+  assert.equal(String(graph.outputs.get("y")?.shape), "N,6");
 });
 
 suite("nodes in any order", () => {
