@@ -3,6 +3,7 @@
  */
 export { Module, scoped } from "./module.js";
 export { Summary, type SummaryInput, type SummaryRow } from "./summary.js";
+export * from "./graph-module.js";
 export * from "./init.js";
 export * from "./adapters.js";
 export { affine, Flatten, Identity, Linear, type LinearOptions, Sequential, type StoredWeight } from "./linear.js";

@@ -63,11 +63,14 @@ const isPlain = (value: object): boolean => Object.getPrototypeOf(value) === Obj
 
 type Member = readonly [path: string, value: Module | Parameter];
 
-/** Modules and parameters in a field: the value itself, the items of a list by their place, those of a plain object by key. */
+/** Modules and parameters in a field: the value itself, the items of a list by their place, those of a plain object or a map by key. */
 function* membersOf(value: unknown, path: string): Generator<Member> {
   if (value instanceof Module || value instanceof Parameter) yield [path, value];
   else if (Array.isArray(value)) {
     for (const [i, item] of value.entries()) yield* membersOf(item, joinPath(path, String(i)));
+  } else if (value instanceof Map) {
+    // Keys of a map are names as they stand: those of a file that somebody else wrote.
+    for (const [key, item] of value as ReadonlyMap<unknown, unknown>) yield* membersOf(item, joinPath(path, String(key)));
   } else if (value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype) {
     for (const [key, item] of Object.entries(value)) yield* membersOf(item, joinPath(path, snakeCase(key)));
   }
