@@ -1,7 +1,7 @@
 /**
- * @module ONNX's own node tests through Descent, beside the engine: `npm run onnx-tests -- [--python PYTHON] [--only REGEX] [--record]`. A Python with the
+ * @module ONNX's own node tests through Descent, beside the engine: `npm run onnx-tests -- [--python PYTHON] [--only REGEX] [--record] [--subset]`. A Python with the
  * `onnx` package writes the tests into a temporary folder; what comes of each goes to standard output, and with --record to benchmarks/onnx-tests.json,
- * which docs/onnx-ops.md is made from. Exit status 1 where a value or a gradient is wrong.
+ * which docs/onnx-ops.md is made from; --subset writes the part that `npm test` runs. Exit status 1 where a value or a gradient is wrong.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { readNodeTests } from "./cases.js";
 import { record, summary } from "./report.js";
+import { writeSubset } from "./subset.js";
 import { runTest, type TestResult } from "./run.js";
 
 const { values: options } = parseArgs({
@@ -19,6 +20,8 @@ const { values: options } = parseArgs({
     file: { type: "string" },
     only: { type: "string", default: "" },
     record: { type: "boolean", default: false },
+    /** Writes the part of the tests that is kept in the repository. */
+    subset: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
   },
 });
@@ -51,6 +54,7 @@ for (const test of tests) {
 const chosen = tests.filter(({ name }) => wanted.test(name));
 console.log(summary(chosen, results, source));
 if (options.record) record(chosen, results, source);
+if (options.subset) console.log(writeSubset(tests, results, source));
 const isWrong = (outcome: string): boolean => outcome.startsWith("wrong");
 const wrong = results.filter((r) => r.engine === "pass" && [r.asIs, r.constants, r.gradient].some(isWrong));
 process.exit(wrong.length > 0 ? 1 : 0);

@@ -25,6 +25,24 @@ export interface Counts {
   readonly gradients: Readonly<Record<"pass" | "wrong" | "kink" | "none" | "failed", number>>;
 }
 
+/** What is kept of a run. */
+export interface Recorded {
+  readonly source: string;
+  readonly all: Counts;
+  /** Of tests up to the last opset of the targets. */
+  readonly early: Counts;
+  /** By op: how many tests are not traced, how many of them the engine passes, and why the first is not. */
+  readonly exceptions: Readonly<Record<string, Exception>>;
+  /** Names of the tests that are not traced. */
+  readonly untraced: readonly string[];
+}
+
+export interface Exception {
+  readonly count: number;
+  readonly engine: number;
+  readonly reason: string;
+}
+
 const isTraced = (r: TestResult): boolean => r.constants === "pass" || r.asIs === "pass";
 const isWrong = (r: TestResult): boolean => r.engine === "pass" && [r.asIs, r.constants].some((o) => o.startsWith("wrong"));
 
@@ -58,7 +76,7 @@ export function exceptions(
   results: readonly TestResult[],
 ): Map<string, { count: number; engine: number; reason: string }> {
   const byName = new Map(tests.map((test) => [test.name, test]));
-  const found = new Map<string, { count: number; engine: number; reason: string }>();
+  const found = new Map<string, Exception>();
   for (const r of results) {
     if (isTraced(r)) continue;
     const op = subjectOf(byName.get(r.name) as NodeTest, byName);
@@ -91,6 +109,13 @@ export function summary(tests: readonly NodeTest[], results: readonly TestResult
 /** Keeps the result where the documents are made from. */
 export function record(tests: readonly NodeTest[], results: readonly TestResult[], source: string): void {
   const early = results.filter(({ opset }) => opset <= LAST_OPSET);
-  const kept = { source, all: counts(results), early: counts(early), exceptions: Object.fromEntries(exceptions(tests, results)) };
+  const untraced = results.filter((r) => !isTraced(r)).map(({ name }) => name);
+  const kept: Recorded = {
+    source,
+    all: counts(results),
+    early: counts(early),
+    exceptions: Object.fromEntries(exceptions(tests, results)),
+    untraced,
+  };
   writeFileSync(RESULT_FILE, `${JSON.stringify(kept, undefined, 2)}\n`);
 }

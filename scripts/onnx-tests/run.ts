@@ -106,6 +106,8 @@ async function throughDescent(bytes: Uint8Array, test: NodeTest): Promise<{ outc
     await using executable = await compile(model.graph, { values: model.values, names: model.names, threads: 1, spin: false });
     for (const set of test.sets) {
       const feeds = feedsOf(model, set.inputs);
+      const missing = executable.inputs.find((name) => !feeds.has(name));
+      if (missing !== undefined) return { outcome: `refused: input ${missing} is no tensor of numbers` };
       const given = executable.inputs.map((name) => [name, feeds.get(name) as TensorData] as const);
       const results = await executable.call(Object.fromEntries(given));
       const outcome = compared(new Map(Object.entries(results)), set, test);

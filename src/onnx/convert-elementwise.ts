@@ -2,7 +2,7 @@
  * @module Elementwise ops as files write them: operands aligned by attributes, any number of operands, limits and types.
  */
 import type { DType, Tensor } from "../graph/index.js";
-import { constant, DTYPES, normalizeAxis } from "../graph/index.js";
+import { constant, DTYPES, isFloat, normalizeAxis } from "../graph/index.js";
 import * as ops from "../ops/index.js";
 import { emitOne } from "../ops/index.js";
 import { DataError } from "../util/errors.js";
@@ -67,6 +67,35 @@ function isInf(c: Call): readonly Tensor[] {
   return [below ? x.equal(-Infinity) : above ? x.equal(Infinity) : constant(0, "bool").expand(x.shape)];
 }
 
+/** The softmax that a tensor is, through changes of its type; null if it is none over its last axis. */
+function softmaxBehind(t: Tensor): { readonly x: Tensor; readonly types: readonly DType[] } | null {
+  const types: DType[] = [];
+  let at = t;
+  while (at.node.op === "Cast" || at.node.op === "Identity") {
+    types.unshift(at.dtype);
+    at = at.node.inputs[0] as Tensor;
+  }
+  if (at.node.op !== "Softmax" || normalizeAxis(at.node.attributes["axis"] as number, at.rank, "Softmax") !== at.rank - 1)
+    return null;
+  return { x: at.node.inputs[0] as Tensor, types };
+}
+
+/**
+ * A choice. Attention writes 0 over the rows of a softmax that see nothing, which are NaN: there the softmax is taken of zeros instead, or its gradient
+ * would be NaN as well (0 · NaN).
+ */
+function where(c: Call): readonly Tensor[] {
+  const [condition, a, b] = [c.x(0), c.x(1), c.x(2)];
+  const found = condition.dtype === "bool" && isFloat(b.dtype) ? softmaxBehind(b) : null;
+  const isNan = condition.node.op === "IsNaN" && condition.node.inputs[0] === b;
+  const ofRows = condition.rank > 0 && condition.rank <= b.rank && condition.shape[condition.rank - 1] === 1;
+  if (found === null || !(isNan || ofRows)) return [condition.where(a, b)];
+  const { x, types } = found;
+  const empty = isNan ? x.reduceMax(-1, true).equal(-Infinity) : condition;
+  const taken = types.reduce((t, type) => t.cast(type), empty.where(constant(0, x.dtype), x).softmax(-1)); // prettier-ignore
+  return [(isNan ? empty.or(apply("IsNaN", [taken], {})[0] as Tensor) : condition).where(a, taken)];
+}
+
 /** Arithmetic, comparisons, limits, casts and activations. */
 export const ELEMENTWISE: readonly (readonly [string, Conversion])[] = [
   ...["Add", "Sub", "Mul", "Div", "Equal", "Less", "Greater", "And", "Or", "Xor", "PRelu"].map((name): [string, Conversion] => [
@@ -86,6 +115,7 @@ export const ELEMENTWISE: readonly (readonly [string, Conversion])[] = [
     ],
   ],
   ["Pow", pow],
+  ["Where", where],
   ["Clip", clip],
   ["IsInf", isInf],
   ["Cast", (c) => cast(c.operand(0), castTo(c))],

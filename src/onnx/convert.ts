@@ -13,29 +13,37 @@ import { fold } from "./fold.js";
 import type { Known } from "./known.js";
 import type { AttributeProto } from "./messages.js";
 import { type Conversion, activation, apply, byTable } from "./conversion.js";
+import { ATTENDING } from "./convert-attention.js";
 import { CONSTANTS } from "./convert-constant.js";
 import { CONTROL } from "./convert-control.js";
 import { ELEMENTWISE } from "./convert-elementwise.js";
 import { LINALG } from "./convert-linalg.js";
+import { LOSSES } from "./convert-loss.js";
 import { NORMALIZING } from "./convert-normalization.js";
 import { QUANTIZING } from "./convert-quantize.js";
 import { REDUCING } from "./convert-reduce.js";
 import { RESIZING } from "./convert-resize.js";
+import { SAMPLING } from "./convert-sample.js";
 import { SHAPING } from "./convert-shape.js";
+import { SIGNALS } from "./convert-signal.js";
 import { WINDOWED } from "./convert-window.js";
 
 /** Conversions of ONNX's own ops whose entry in the table does not say everything, or that have none. */
 const CONVERSIONS: ReadonlyMap<string, Conversion> = new Map<string, Conversion>([
   ...Object.entries(WINDOWED),
+  ...ATTENDING,
   ...CONSTANTS,
   ...CONTROL,
   ...ELEMENTWISE,
   ...LINALG,
+  ...LOSSES,
   ...NORMALIZING,
   ...QUANTIZING,
   ...REDUCING,
   ...RESIZING,
+  ...SAMPLING,
   ...SHAPING,
+  ...SIGNALS,
   ["Identity", (c) => [c.operand(0)]],
   ["NonZero", (c) => c.unsupported("a count of elements that is known only while the model runs")],
 ]);

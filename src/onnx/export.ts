@@ -216,6 +216,9 @@ class Exporter {
               : this.#vector(value as readonly number[], false, kind === "floats" ? "float32" : "int64");
       }
     }
+    // A 0 in a target shape means "as it was", unless it is said to be a length.
+    const target = node.op === "Reshape" ? (node.attributes["shape"] as readonly Dim[]) : [];
+    if (isStatic(target) && target.includes(0)) attributes.push({ name: "allowzero", type: "int", value: 1 });
     while (inputs.at(-1) === "") inputs.pop();
     let count = node.outputs.length;
     while (op.requiredOutputs !== undefined && count > op.requiredOutputs && !this.#isUsed(node.outputs[count - 1] as Tensor))

@@ -111,7 +111,8 @@ export const ReduceProd = reduction("ReduceProd", isNumeric, (c) => {
   // Folded axes last and joined: [rest, n] → [rest, n, n] with ones on the diagonal → product over the last axis.
   const rest = shape.map((_, i) => i).filter((i) => !axes.includes(i));
   const n = axes.reduce((count, axis) => count * (shape[axis] as number), 1);
-  const joined = x.transpose([...rest, ...axes]).reshape([-1, n]);
+  const rows = rest.reduce((count, axis) => count * (shape[axis] as number), 1);
+  const joined = x.transpose([...rest, ...axes]).reshape([rows, n]);
   // x·(1 − I) + I puts ones on the diagonal.
   const identity = constant(
     fromNumbers(
