@@ -12,6 +12,7 @@ import { nodesWithoutKernel } from "../src/runtime/kernels.js";
 import { applyCase } from "../test/cases/case.js";
 import { OP_CASES } from "../test/cases/ops.cases.js";
 import { resolved } from "../test/suites/harness.js";
+import { type Counts, type Recorded, RESULT_FILE } from "./onnx-tests/report.js";
 
 /** Every op that ONNX's own domain has ever had, as onnx 1.23.2 lists them (opset 28). */
 const ONNX_OPS = `
@@ -135,6 +136,43 @@ ${own.map((op) => row([op.name, gradientOf(op)])).join("\n")}
 ${rest.join(", ")}.
 
 A file that has one of these is refused with an error that lists all of them, with the names of their nodes.
+
+${nodeTests()}`;
+}
+
+/** What came of ONNX's own node tests, as `npm run onnx-tests -- --record` keeps it. */
+function nodeTests(): string {
+  const { source, all, early, exceptions } = JSON.parse(readFileSync(RESULT_FILE, "utf8")) as Recorded;
+  const line = (label: string, c: Counts): string =>
+    row(
+      [
+        label,
+        c.tests,
+        c.engine,
+        c.traced,
+        c.onEngine,
+        c.wrong,
+        `${c.gradients.pass} of ${c.gradients.pass + c.gradients.wrong + c.gradients.failed}`,
+      ].map(String),
+    );
+  const reasons = Object.entries(exceptions).filter(([, { engine }]) => engine > 0);
+  const cut = (reason: string): string => reason.replaceAll("|", "\\|").slice(0, 160);
+  return `## ONNX's own node tests
+
+The ${all.tests} tests of ${source}, which \`npm run onnx-tests -- --python PYTHON\` generates and runs, beside onnxruntime-node: *traced* are those that become a
+graph of Descent with the right values, later inputs as constants where shapes hang on them; the others the engine runs as they are. Gradients are held against
+difference quotients of the engine, to 1 %, where it is smooth. \`npm test\` runs the smallest ones of every op (\`test/onnx/node-tests\`).
+
+| | tests | the engine passes | traced | on the engine alone | wrong values | gradients right |
+|---|---|---|---|---|---|---|
+${line("opset 22 and before", early)}
+${line("all", all)}
+
+What the engine passes and Descent does not trace:
+
+| op | tests | the first one's reason |
+|---|---|---|
+${reasons.map(([op, e]) => row([op, String(e.engine), cut(e.reason.replace(/^\w+: /, ""))])).join("\n")}
 `;
 }
 

@@ -151,7 +151,7 @@ function centerCropPad(c: Call): readonly Tensor[] {
     const cut = Math.floor((length - size) / 2);
     if (length > size) ranges.push({ axis, start: cut, end: cut + size });
     before[axis] = Math.max(0, Math.floor((size - length) / 2));
-    after[axis] = Math.max(0, size - length) - (before[axis] as number);
+    after[axis] = Math.max(0, size - length) - before[axis];
   });
   const cut = ranges.length === 0 ? x : x.sliceAxes(ranges);
   return [[...before, ...after].every((d) => d === 0) ? cut : cut.pad(before, after)];
