@@ -4,13 +4,14 @@
 import { createHash } from "node:crypto";
 import type { Dirent } from "node:fs";
 import { createReadStream } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { createGunzip, gunzip } from "node:zlib";
 import { DataError } from "../util/errors.js";
 import { fileReason } from "../util/file-reason.js";
+import { checkRegular, readRegularFile } from "../util/regular-file-node.js";
 
 const inflate = promisify(gunzip);
 
@@ -40,12 +41,27 @@ export async function namesIn(folder: string): Promise<string[]> {
 const brokenGzip = (path: string, cause: unknown): DataError =>
   new DataError(`${path}: expected a whole gzip file, got a truncated or altered one (${(cause as Error).message})`, { cause });
 
+const MIB = 2 ** 20;
+
+/**
+ * How much a packed file may become: data of people shrink to a fifth, seldom to a fiftieth; a thousandth is what zeros do, and files
+ * that are made to fill a memory.
+ */
+export const mostUnpackedBytes = (packedBytes: number): number => Math.max(256 * MIB, 100 * packedBytes);
+
+export function unpacksTooMuch(path: string, packedBytes: number): DataError {
+  const most = Math.round(mostUnpackedBytes(packedBytes) / MIB);
+  return new DataError(
+    `${path}: expected at most ${most} MiB out of ${packedBytes} packed bytes, got more; unpack it yourself if it is meant to be so large`,
+  );
+}
+
 export const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
 
 /** The bytes of a file as they are. */
 export async function readFileBytes(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await readRegularFile(path);
   } catch (cause) {
     throw unreadable(path, cause);
   }
@@ -55,18 +71,31 @@ export async function readFileBytes(path: string): Promise<Uint8Array> {
 export async function unwrapGzip(bytes: Uint8Array, path: string): Promise<Uint8Array> {
   if (!isGzip(bytes)) return bytes;
   try {
-    return await inflate(bytes);
+    return await inflate(bytes, { maxOutputLength: mostUnpackedBytes(bytes.length) });
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") throw unpacksTooMuch(path, bytes.length);
     throw brokenGzip(path, cause);
   }
 }
 
 /** Reads a gzip file to its end without keeping it; DataError if it is truncated or altered (some readers do not notice). */
 export async function verifyGzip(path: string): Promise<void> {
-  const sink = new Writable({ write: (_chunk, _encoding, done) => done() });
+  let unpackedBytes = 0;
+  let limit = Infinity;
+  const sink = new Writable({
+    write(chunk: Uint8Array, _encoding, done) {
+      unpackedBytes += chunk.length;
+      done(unpackedBytes > limit ? unpacksTooMuch(path, sizeBytes) : null);
+    },
+  });
+  let sizeBytes = 0;
   try {
+    await checkRegular(path);
+    sizeBytes = (await stat(path)).size;
+    limit = mostUnpackedBytes(sizeBytes);
     await pipeline(createReadStream(path), createGunzip(), sink);
   } catch (cause) {
+    if (cause instanceof DataError) throw cause;
     const isFileError = (cause as NodeJS.ErrnoException).syscall !== undefined;
     throw isFileError ? unreadable(path, cause) : brokenGzip(path, cause);
   }

@@ -10,6 +10,7 @@ import type { ColumnRoles, RoleOptions } from "./guess.js";
 import { guessRoles, guessTask, pairRoles } from "./guess.js";
 import type { HoldBackOptions } from "./hold-back.js";
 import { holdBack } from "./hold-back.js";
+import { archiveFiles, isArchiveName } from "./images/archive-node.js";
 import { boxedImages } from "./images/boxes-node.js";
 import type { ImageOptions } from "./images/decode-node.js";
 import { decodeParts, inspectParts, resizeParts } from "./images/decode-node.js";
@@ -111,7 +112,7 @@ export async function loadData(spec: string, options: LoadOptions = {}): Promise
     : opened.task !== undefined && asked === undefined
       ? opened.task
       : guessTask(given.train, roles);
-  const notes: string[] = [...(opened.notes ?? [])];
+  const notes: string[] = [...(opened.notes ?? []), ...(inspected?.notes ?? [])];
   const parts = labelled(withTexts(given, roles.text, notes), roles.target, notes);
   const held = holdBack(parts, isClassification(task) ? roles.target : undefined, options, notes);
   const decoded = inspected === undefined ? undefined : await decodeParts(held, inspected.form, options);
@@ -172,10 +173,10 @@ async function openFile(path: string, options: LoadOptions): Promise<Source> {
     return { name: basename(path), parts: { train }, badRows: 0 };
   }
   const name = basename(path);
-  if (/\.(tar|tar\.gz|tgz)$/i.test(path)) {
-    const archive = await unwrapGzip(await readFileBytes(path), path);
-    const boxes = await boxSource(name, archiveTree(archive, path), options);
-    return boxes ?? { name, parts: archiveParts(archive, path), ...IMAGES, badRows: 0 };
+  if (isArchiveName(path)) {
+    const files = await archiveFiles(await unwrapGzip(await readFileBytes(path), path), path);
+    const boxes = await boxSource(name, archiveTree(files, path), options);
+    return boxes ?? { name, parts: archiveParts(files, path), ...IMAGES, badRows: 0 };
   }
   if (/\.json$/i.test(path)) {
     const boxes = await boxSource(name, await fileTree(path), options);
@@ -263,7 +264,7 @@ async function openKnown(known: KnownDataset, options: LoadOptions): Promise<Sou
   if (layout.kind === "texts") return { ...(await knownTexts(known, layout, options)), known };
   if (layout.kind === "boxes") {
     const { content, path } = await findKnownFile(known, layout.file, options);
-    const boxes = await boxSource(name, archiveTree(content, path), options);
+    const boxes = await boxSource(name, archiveTree(await archiveFiles(content, path), path), options);
     if (boxes === undefined) throw new DataError(`${path}: expected annotations of boxes, found none`);
     return { ...boxes, known };
   }

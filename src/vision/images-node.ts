@@ -1,12 +1,14 @@
 /**
  * @module Image files as pixels: looked at, decoded, turned upright, cut and resized. Decoding is sharp's work.
  */
-import { open, readFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import type { Sharp } from "sharp";
 import sharp from "sharp";
 import type { TensorData } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import { fileReason } from "../util/file-reason.js";
+import { checkRegular, readRegularFile } from "../util/regular-file-node.js";
+import { bmpHeader, decodeBmp, isBmp } from "./bmp.js";
 import type { Box, Pixels } from "./pixels.js";
 import { interleaved, planesOf } from "./pixels.js";
 import { middleBox, resizeBox } from "./resize.js";
@@ -46,7 +48,9 @@ export interface DecodeOptions extends HeaderOptions {
   readonly header?: ImageHeader;
 }
 
-const FORMATS = new Set(["jpeg", "png", "webp", "tiff", "gif", "heif"]);
+const FORMATS = new Set(["jpeg", "png", "webp", "tiff", "gif", "heif", "raw"]);
+/** As messages list them. */
+const READ = "a JPEG, PNG, WebP, TIFF, GIF or BMP image";
 
 const nameOf = (source: ImageSource, { where }: HeaderOptions): string =>
   where ?? (typeof source === "string" ? source : "image");
@@ -59,8 +63,7 @@ function unreadable(where: string, cause: unknown): DataError {
   if (code === "EISDIR") return new DataError(`${where}: expected an image, got a folder`, { cause });
   if (code !== undefined)
     return new DataError(`${where}: expected an image that can be read, got an error: ${fileReason(cause)}`, { cause });
-  if (/unsupported image format/.test(message))
-    return new DataError(`${where}: expected a JPEG, PNG, WebP, TIFF or GIF image, got other bytes`, { cause });
+  if (/unsupported image format/.test(message)) return new DataError(`${where}: expected ${READ}, got other bytes`, { cause });
   const reason = message
     .trim()
     .split("\n")[0]
@@ -69,20 +72,30 @@ function unreadable(where: string, cause: unknown): DataError {
 }
 
 const bytesOf = (source: ImageSource): Promise<Uint8Array> | Uint8Array =>
-  typeof source === "string" ? readFile(source) : source;
+  typeof source === "string" ? readRegularFile(source) : source;
 
 /** Opens bytes without decoding them. The limit is ours, with a message of ours; damage is no warning but an error. */
-const opened = (bytes: Uint8Array): Sharp => sharp(bytes, { limitInputPixels: false, failOn: "truncated" });
+function opened(bytes: Uint8Array, where: string, maxMegapixels: number): Sharp {
+  if (!isBmp(bytes)) return sharp(bytes, { limitInputPixels: false, failOn: "truncated" });
+  checkSize(bmpHeader(bytes, where), where, maxMegapixels);
+  const { width, height, channels, data } = decodeBmp(bytes, where);
+  return sharp(data, { raw: { width, height, channels }, limitInputPixels: false });
+}
 
-async function headerOf(image: Sharp, where: string, maxMegapixels: number): Promise<ImageHeader> {
-  const found = await image.metadata();
-  if (!FORMATS.has(found.format))
-    throw new DataError(`${where}: expected a JPEG, PNG, WebP, TIFF or GIF image, got ${found.format}`);
-  const { width, height } = found.autoOrient;
+/** DataError for an image with more pixels than are wanted. */
+function checkSize(size: { readonly width: number; readonly height: number }, where: string, maxMegapixels: number): void {
+  const { width, height } = size;
   if (width * height > maxMegapixels * 1e6)
     throw new DataError(
       `${where}: expected at most ${maxMegapixels} megapixels, got ${width}×${height}; scale it down, or raise --max-megapixels`,
     );
+}
+
+async function headerOf(image: Sharp, where: string, maxMegapixels: number): Promise<ImageHeader> {
+  const found = await image.metadata();
+  if (!FORMATS.has(found.format)) throw new DataError(`${where}: expected ${READ}, got ${found.format}`);
+  const { width, height } = found.autoOrient;
+  checkSize(found.autoOrient, where, maxMegapixels);
   return { width, height, channels: /^(b-w|grey16)$/.test(found.space) ? 1 : 3 };
 }
 
@@ -94,7 +107,12 @@ async function headerOf(image: Sharp, where: string, maxMegapixels: number): Pro
 export async function imageHeader(source: ImageSource, options: HeaderOptions = {}): Promise<ImageHeader> {
   const where = nameOf(source, options);
   try {
-    return await headerOf(opened(await bytesOf(source)), where, options.maxMegapixels ?? MAX_MEGAPIXELS);
+    const { maxMegapixels = MAX_MEGAPIXELS } = options;
+    const bytes = await bytesOf(source);
+    if (!isBmp(bytes)) return await headerOf(opened(bytes, where, maxMegapixels), where, maxMegapixels);
+    const header = bmpHeader(bytes, where);
+    checkSize(header, where, maxMegapixels);
+    return header;
   } catch (cause) {
     throw unreadable(where, cause);
   }
@@ -119,7 +137,7 @@ export async function decodeImage(source: ImageSource, options: DecodeOptions): 
   const where = nameOf(source, options);
   const { channels, maxMegapixels = MAX_MEGAPIXELS } = options;
   try {
-    const image = opened(await bytesOf(source));
+    const image = opened(await bytesOf(source), where, maxMegapixels);
     const header = options.header ?? (await headerOf(image, where, maxMegapixels));
     const wanted = typeof options.box === "function" ? options.box(header) : options.box;
     const height = options.height ?? Math.round(wanted?.height ?? header.height);
@@ -177,6 +195,7 @@ async function endsOf(source: ImageSource): Promise<{ head: Buffer; tail: Buffer
     const bytes = Buffer.from(source.buffer, source.byteOffset, source.byteLength);
     return { head: bytes.subarray(0, 12), tail: bytes.subarray(-most), size: bytes.length };
   }
+  await checkRegular(source);
   const file = await open(source, "r");
   try {
     const { size } = await file.stat();
@@ -198,14 +217,14 @@ export async function endsWhole(source: ImageSource): Promise<boolean> {
   const { head, tail, size } = await endsOf(source);
   if (head[0] === 0xff && head[1] === 0xd8) return tail.includes(Buffer.of(0xff, 0xd9));
   if (head.toString("latin1", 1, 4) === "PNG") return tail.includes("IEND");
-  if (head.toString("latin1", 0, 4) === "RIFF") return size >= head.readUInt32LE(4) + 8;
+  if (head.toString("latin1", 0, 4) === "RIFF") return head.length >= 8 && size >= head.readUInt32LE(4) + 8;
   return true;
 }
 
 /** An image file upright with an SVG of its size over it, as a PNG. Errors: those of `decodeImage`. */
 export async function drawOver(path: string, overlay: (size: ImageHeader) => string): Promise<Uint8Array> {
   try {
-    const image = opened(await readFile(path));
+    const image = opened(await readRegularFile(path), path, MAX_MEGAPIXELS);
     const header = await headerOf(image, path, MAX_MEGAPIXELS);
     const over = Buffer.from(overlay(header));
     return await image

@@ -178,7 +178,7 @@ test("what is no whole image is refused in one line, before it is decoded where 
   };
   await refused("cut.jpg", /cut\.jpg: expected a whole image, got a truncated or damaged one/);
   await refused("cut.png", /cut\.png: expected a whole image, got a truncated or damaged one/);
-  await refused("words.jpg", /words\.jpg: expected a JPEG, PNG, WebP, TIFF or GIF image, got other bytes/);
+  await refused("words.jpg", /words\.jpg: expected a JPEG, PNG, WebP, TIFF, GIF or BMP image, got other bytes/);
   await refused("nothing.jpg", /nothing\.jpg: expected/);
   await refused("absent.jpg", /absent\.jpg: expected an image, got no such file/);
   await refused("bomb.png", /bomb\.png: expected at most 100 megapixels, got 50000×50000/);

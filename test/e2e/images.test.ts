@@ -140,7 +140,7 @@ test("bad images and folders are refused in one line, or left out and counted", 
   for (const [data, expected] of [
     ["bomb", /bomb\.png: expected at most 100 megapixels, got 50000×50000/],
     ["cut", /cut\.jpg: expected a whole image, got a truncated/],
-    ["words", /words\.png: expected a JPEG, PNG, WebP, TIFF or GIF image, got other bytes/],
+    ["words", /words\.png: expected a JPEG, PNG, WebP, TIFF, GIF or BMP image, got other bytes/],
     ["one", /one: expected at least two classes, one folder each, got one: red/],
     ["empty", /empty.green: expected images of a class, found none/],
     ["list.csv", /photos.blue.gone\.jpg \(list\.csv, row 4\): expected an image, got no such file/],

@@ -4,7 +4,7 @@
  */
 import type { AnnotatedBox, Annotation } from "../../vision/annotations/index.js";
 import { looksLikeCoco, parseCoco, parseVoc, parseYolo, parseYoloNames } from "../../vision/annotations/index.js";
-import { DataError } from "../../util/errors.js";
+import { ConfigError, DataError } from "../../util/errors.js";
 import type { FileTree } from "./file-tree-node.js";
 import { textOf } from "./file-tree-node.js";
 import { IMAGE_FILE } from "./manifest.js";
@@ -26,8 +26,15 @@ export interface AnnotatedImages {
   readonly images: readonly AnnotatedImage[];
   /** In the order of the file that names them; undefined where only the boxes do. */
   readonly classes?: readonly string[];
-  /** Annotations whose image is missing, each as a message. */
+  /** Annotations whose image is missing, or which cannot be read where they may be left out: each as a message. */
   readonly missing: readonly string[];
+  /** What was decided, in sentences. */
+  readonly notes?: readonly string[];
+}
+
+/** Leaving out what cannot be read, in place of refusing it. */
+export interface AnnotationOptions {
+  readonly skipBadRows?: boolean;
 }
 
 const baseName = (path: string): string => path.split(/[/\\]/).at(-1) ?? path;
@@ -43,10 +50,27 @@ export function partOfPath(path: string): PartName | undefined {
   return undefined;
 }
 
+/** A name as it was before a tool encoded it for an address, or a disk took its accents apart. */
+function plainName(name: string): string {
+  try {
+    return decodeURIComponent(name).normalize("NFC");
+  } catch {
+    return name.normalize("NFC");
+  }
+}
+
+/** What a bad file says, where such are left out; otherwise the error goes on. */
+export function badFile(error: unknown, skip: boolean): string {
+  if (skip && (error instanceof DataError || error instanceof ConfigError)) return error.message;
+  throw error;
+}
+
 /** Finds an image by what an annotation calls it. */
 class ImageIndex {
   readonly #byBase = new Map<string, string[]>();
   readonly #byStem = new Map<string, string[]>();
+  readonly #byPlainBase = new Map<string, string[]>();
+  readonly #byPlainStem = new Map<string, string[]>();
 
   constructor(names: readonly string[]) {
     const add = (map: Map<string, string[]>, key: string, name: string): void => {
@@ -57,12 +81,19 @@ class ImageIndex {
     for (const name of names.filter((file) => IMAGE_FILE.test(file))) {
       add(this.#byBase, baseName(name), name);
       add(this.#byStem, stemOf(name), name);
+      add(this.#byPlainBase, plainName(baseName(name)), name);
+      add(this.#byPlainStem, plainName(stemOf(name)), name);
     }
   }
 
   /** Of several images of one name, the one in the annotation's own part, and the nearest to it. */
   find(called: string, annotation: string): string | undefined {
-    const found = this.#byBase.get(baseName(called)) ?? this.#byStem.get(stemOf(annotation)) ?? [];
+    const found =
+      this.#byBase.get(baseName(called)) ??
+      this.#byStem.get(stemOf(annotation)) ??
+      this.#byPlainBase.get(plainName(baseName(called))) ??
+      this.#byPlainStem.get(plainName(stemOf(annotation))) ??
+      [];
     const part = partOfPath(annotation);
     const shared = (name: string): number => {
       const [a, b] = [name.split("/"), annotation.split("/")];
@@ -94,7 +125,7 @@ const sizeOf = ({ width, height }: Annotation): { size?: { width: number; height
 
 const noImage = (where: string, called: string): string => `${where}: expected its image ${called}, found none`;
 
-async function readVoc(tree: FileTree, files: readonly string[], index: ImageIndex): Promise<AnnotatedImages> {
+async function readVoc(tree: FileTree, files: readonly string[], index: ImageIndex, skip: boolean): Promise<AnnotatedImages> {
   const sets = await imageSets(tree);
   const images: AnnotatedImage[] = [];
   const missing: string[] = [];
@@ -104,7 +135,14 @@ async function readVoc(tree: FileTree, files: readonly string[], index: ImageInd
     // Of no part that was asked for.
     if (part === undefined) continue;
     const where = tree.locate(name);
-    const annotation = parseVoc(await textOf(tree, name), where);
+    const text = await textOf(tree, name);
+    let annotation: Annotation;
+    try {
+      annotation = parseVoc(text, where);
+    } catch (error) {
+      missing.push(badFile(error, skip));
+      continue;
+    }
     const image = index.find(annotation.image, name);
     if (image === undefined) missing.push(noImage(where, annotation.image || stemOf(name)));
     else images.push({ image, where, part, ...sizeOf(annotation), boxes: () => annotation.boxes });
@@ -115,7 +153,12 @@ async function readVoc(tree: FileTree, files: readonly string[], index: ImageInd
   return { images, missing };
 }
 
-async function readCoco(tree: FileTree, files: readonly string[], index: ImageIndex): Promise<AnnotatedImages | undefined> {
+async function readCoco(
+  tree: FileTree,
+  files: readonly string[],
+  index: ImageIndex,
+  skip: boolean,
+): Promise<AnnotatedImages | undefined> {
   const read: { name: string; text: string }[] = [];
   for (const name of files) {
     const text = await textOf(tree, name);
@@ -127,12 +170,14 @@ async function readCoco(tree: FileTree, files: readonly string[], index: ImageIn
   if (chosen.length === 0) return undefined;
   const images: AnnotatedImage[] = [];
   const missing: string[] = [];
+  const notes: string[] = [];
   let classes: readonly string[] | undefined;
   for (const { name, text } of chosen) {
     const where = tree.locate(name);
     const part = partOfPath(name) ?? (chosen.length === 1 ? "train" : undefined);
     if (part === undefined) throw new DataError(`${where}: expected train, val or test in its name, got none`);
-    const file = parseCoco(text, where);
+    const file = parseCoco(text, where, skip ? (message) => void missing.push(message) : undefined);
+    notes.push(...(file.notes ?? []));
     if (classes === undefined || part === "train") ({ classes } = file);
     for (const annotation of file.annotations) {
       const image = index.find(annotation.image, name);
@@ -140,7 +185,7 @@ async function readCoco(tree: FileTree, files: readonly string[], index: ImageIn
       else images.push({ image, where, part, ...sizeOf(annotation), boxes: () => annotation.boxes });
     }
   }
-  return { images, missing, ...(classes === undefined ? {} : { classes }) };
+  return { images, missing, notes, ...(classes === undefined ? {} : { classes }) };
 }
 
 const YOLO_NAMES = /(^|\/)(data\.ya?ml|[^/]*\.names|classes\.txt)$/i;
@@ -151,10 +196,16 @@ async function readYolo(tree: FileTree, files: readonly string[]): Promise<Annot
     throw new DataError(`${tree.where}: expected the names of the classes in classes.txt or data.yaml, found neither`);
   const classes = parseYoloNames(await textOf(tree, names), tree.locate(names));
   const labels = new Map(files.map((name) => [name.replace(/(^|\/)labels\//, "$1images/").replace(/\.txt$/, ""), name]));
+  const found = tree.names.filter((name) => IMAGE_FILE.test(name) && /(^|\/)images\//.test(name));
+  const keyOf = (image: string): string => image.replace(/\.[^.]*$/, "");
+  // Names that match as they are go first; encoded ones take what is left.
+  const own = new Set(found.map(keyOf));
+  const encoded = new Map([...labels.keys()].filter((key) => !own.has(key)).map((key) => [plainName(key), key]));
   const hasParts = files.some((name) => partOfPath(name) === "train");
   const images: AnnotatedImage[] = [];
-  for (const image of tree.names.filter((name) => IMAGE_FILE.test(name) && /(^|\/)images\//.test(name))) {
-    const key = image.replace(/\.[^.]*$/, "");
+  for (const image of found) {
+    const plain = keyOf(image);
+    const key = labels.has(plain) ? plain : (encoded.get(plainName(plain)) ?? plain);
     const name = labels.get(key);
     labels.delete(key);
     const part = partOfPath(image) ?? (hasParts ? undefined : "train");
@@ -173,12 +224,13 @@ async function readYolo(tree: FileTree, files: readonly string[]): Promise<Annot
  *
  * Errors: DataError or ConfigError, naming the file, for an annotation that cannot be read.
  */
-export async function findAnnotations(tree: FileTree): Promise<AnnotatedImages | undefined> {
+export async function findAnnotations(tree: FileTree, options: AnnotationOptions = {}): Promise<AnnotatedImages | undefined> {
   const index = new ImageIndex(tree.names);
+  const skip = options.skipBadRows === true;
   const voc = tree.names.filter((name) => /\.xml$/i.test(name));
-  if (voc.length > 0) return readVoc(tree, voc, index);
+  if (voc.length > 0) return readVoc(tree, voc, index, skip);
   const json = tree.names.filter((name) => /\.json(\.gz)?$/i.test(name));
-  const coco = json.length === 0 ? undefined : await readCoco(tree, json, index);
+  const coco = json.length === 0 ? undefined : await readCoco(tree, json, index, skip);
   if (coco !== undefined) return coco;
   const yolo = tree.names.filter((name) => /(^|\/)labels\/.*\.txt$/i.test(name));
   return yolo.length === 0 ? undefined : readYolo(tree, yolo);

@@ -8,10 +8,10 @@ import { endsWhole, imageHeader } from "../../vision/images-node.js";
 import { DataError } from "../../util/errors.js";
 import type { Dataset } from "../dataset.js";
 import type { AnnotatedImage, AnnotatedImages } from "./annotated-node.js";
-import { findAnnotations } from "./annotated-node.js";
+import { badFile, findAnnotations } from "./annotated-node.js";
 import { BOX_COLUMNS } from "./boxes.js";
 import type { ImageOptions } from "./decode-node.js";
-import { decodeRows } from "./decode-node.js";
+import { decodeRows, leftOutNotes } from "./decode-node.js";
 import { entriesDataset } from "./encoded.js";
 import type { FileTree } from "./file-tree-node.js";
 import type { ImageParts, PartName } from "./parts.js";
@@ -62,20 +62,20 @@ async function lookAtAll(
   tree: FileTree,
   { images, missing }: AnnotatedImages,
   options: ImageOptions,
-): Promise<{ looked: Looked[]; badRows: number }> {
+): Promise<{ looked: Looked[]; bad: string[] }> {
   const skip = options.skipBadRows === true;
   if (missing[0] !== undefined && !skip) throw new DataError(missing[0]);
-  const looked: (Looked | undefined)[] = [];
+  const looked: Looked[] = [];
+  const bad = [...missing];
   for (let start = 0; start < images.length; start += AT_ONCE) {
     const some = images.slice(start, start + AT_ONCE);
     const results = await Promise.allSettled(some.map((entry) => look(tree, entry, options)));
     for (const result of results) {
-      if (result.status === "rejected" && !(skip && result.reason instanceof DataError)) throw result.reason;
-      looked.push(result.status === "fulfilled" ? result.value : undefined);
+      if (result.status === "fulfilled") looked.push(result.value);
+      else bad.push(badFile(result.reason, skip));
     }
   }
-  const good = looked.filter((one) => one !== undefined);
-  return { looked: good, badRows: missing.length + images.length - good.length };
+  return { looked, bad };
 }
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
@@ -96,15 +96,22 @@ function chooseShape(headers: readonly ImageHeader[], { imageSize, imageShape }:
  * unreadable or of another size; for a class that training has not; where no box is left.
  */
 export async function boxedImages(tree: FileTree, options: ImageOptions): Promise<BoxedImages | undefined> {
-  const found = await findAnnotations(tree);
+  const found = await findAnnotations(tree, options);
   if (found === undefined) return undefined;
-  const { looked, badRows } = await lookAtAll(tree, found, options);
+  const { looked, bad } = await lookAtAll(tree, found, options);
   const faults = noFaults();
   const byPart = new Map<PartName, { entry: AnnotatedImage; header: ImageHeader; boxes: AnnotatedBox[] }[]>();
   for (const { entry, header } of looked) {
+    let boxes: AnnotatedBox[];
+    try {
+      boxes = usableBoxes(entry.boxes(header), header, faults);
+    } catch (error) {
+      bad.push(badFile(error, options.skipBadRows === true));
+      continue;
+    }
     const rows = byPart.get(entry.part) ?? [];
     byPart.set(entry.part, rows);
-    rows.push({ entry, header, boxes: usableBoxes(entry.boxes(header), header, faults) });
+    rows.push({ entry, header, boxes });
   }
   const train = byPart.get("train");
   if (train === undefined) throw new DataError(`${tree.where}: expected annotated images of a part train, found none`);
@@ -156,7 +163,7 @@ export async function boxedImages(tree: FileTree, options: ImageOptions): Promis
       ...(test === undefined ? {} : { test }),
     },
     images: { shape, sample },
-    badRows,
-    notes: faultNotes(faults),
+    badRows: bad.length,
+    notes: [...(found.notes ?? []), ...faultNotes(faults), ...leftOutNotes(bad)],
   };
 }

@@ -111,7 +111,7 @@ function chooseShape(headers: readonly ImageHeader[], { imageSize, imageShape }:
 export async function inspectImages(
   rows: Dataset,
   options: ImageOptions,
-): Promise<{ rows: Dataset; form: ImageForm; badRows: number }> {
+): Promise<{ rows: Dataset; form: ImageForm; bad: readonly string[] }> {
   const image = rows.column("image");
   const headers = new Array<ImageHeader | undefined>(rows.length);
   const { maxMegapixels } = options;
@@ -128,8 +128,17 @@ export async function inspectImages(
     shape: chooseShape(good, options),
     medianPixels: median(good.map(({ width, height }) => width * height)),
   };
-  return { rows: kept, form, badRows: bad.size };
+  return { rows: kept, form, bad: [...bad.values()].map(({ message }) => message) };
 }
+
+/** How many of those left out are named. */
+const MOST_NAMED = 5;
+
+/** What was left out, each with its reason; of many the first. */
+export const leftOutNotes = (bad: readonly string[]): string[] => [
+  ...bad.slice(0, MOST_NAMED).map((message) => `left out: ${message}`),
+  ...(bad.length > MOST_NAMED ? [`left out: ${bad.length - MOST_NAMED} more`] : []),
+];
 
 /** Whether so many decoded images fit into memory. */
 function fits(count: number, { shape }: ImageForm, { imageMemoryMiB = MEMORY_MIB }: ImageOptions): boolean {
@@ -182,13 +191,13 @@ export async function sampleRows(rows: Dataset, form: ImageForm, options: ImageO
 export async function inspectParts(
   parts: ImageParts,
   options: ImageOptions,
-): Promise<{ parts: ImageParts; form: ImageForm; badRows: number }> {
+): Promise<{ parts: ImageParts; form: ImageForm; badRows: number; notes: readonly string[] }> {
   const train = await inspectImages(parts.train, options);
   const others = { ...options, imageShape: train.form.shape };
-  let { badRows } = train;
+  const bad = [...train.bad];
   const look = async (part: Dataset): Promise<Dataset> => {
     const seen = await inspectImages(part, others);
-    badRows += seen.badRows;
+    bad.push(...seen.bad);
     return seen.rows;
   };
   const seen: ImageParts = {
@@ -196,7 +205,7 @@ export async function inspectParts(
     ...(parts.validation === undefined ? {} : { validation: await look(parts.validation) }),
     ...(parts.test === undefined ? {} : { test: await look(parts.test) }),
   };
-  return { parts: seen, form: train.form, badRows };
+  return { parts: seen, form: train.form, badRows: bad.length, notes: leftOutNotes(bad) };
 }
 
 /** From how many images, at most, statistics are taken where the images stay files. */

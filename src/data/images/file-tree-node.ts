@@ -4,7 +4,8 @@
 import { basename, dirname, join, relative, sep } from "node:path";
 import { entriesBelow, readFileBytes, unwrapGzip } from "../files-node.js";
 import { IMAGE_FILE } from "./manifest.js";
-import { tarFiles } from "./tar.js";
+import { isOwn } from "./parts.js";
+import type { TarFile } from "./tar.js";
 
 export interface FileTree {
   /** The folder or archive. */
@@ -18,7 +19,7 @@ export interface FileTree {
   source(name: string): string | Uint8Array;
 }
 
-const isVisible = (name: string): boolean => !name.split("/").some((part) => part.startsWith("."));
+const isVisible = (name: string): boolean => isOwn(name.split("/"));
 
 export async function folderTree(folder: string): Promise<FileTree> {
   const listed = await entriesBelow(folder);
@@ -38,13 +39,13 @@ export async function fileTree(path: string): Promise<FileTree> {
   return { ...tree, names };
 }
 
-/** Errors: DataError for an archive that is cut off. */
-export function archiveTree(archive: Uint8Array, where: string): FileTree {
-  const files = new Map([...tarFiles(archive, where)].map(({ name, bytes }) => [name.replace(/^(\.\/)+/, ""), bytes]));
+/** The files of an archive as a tree. */
+export function archiveTree(entries: readonly TarFile[], where: string): FileTree {
+  const files = new Map(entries.map(({ name, bytes }) => [name, bytes]));
   const bytes = (name: string): Uint8Array => files.get(name) as Uint8Array;
   return {
     where,
-    names: [...files.keys()].filter(isVisible).sort(),
+    names: [...files.keys()].sort(),
     locate: (name) => `${where}: ${name}`,
     bytes: (name) => Promise.resolve(bytes(name)),
     source: bytes,

@@ -9,14 +9,14 @@ import { entriesBelow } from "../files-node.js";
 import type { ImageEntry } from "./encoded.js";
 import { entriesDataset } from "./encoded.js";
 import { IMAGE_FILE } from "./manifest.js";
-import { partNamed } from "./parts.js";
+import { isOwn, partNamed } from "./parts.js";
 import type { ImageParts, PartName } from "./parts.js";
 import type { TarFile } from "./tar.js";
 
 /** A file's place below the root, as [part, class], and whether it is an image; hidden files are none. */
 function placeOf(path: readonly string[]): { part: PartName | undefined; label: string } | undefined {
   const file = path.at(-1) ?? "";
-  if (path.some((name) => name.startsWith(".")) || !IMAGE_FILE.test(file)) return undefined;
+  if (!isOwn(path) || !IMAGE_FILE.test(file)) return undefined;
   const part = path.length >= 3 ? partNamed(path[0] as string) : undefined;
   const label = path[part === undefined ? 0 : 1];
   return label === undefined || path.length < 2 ? undefined : { part, label };
@@ -68,6 +68,19 @@ function sortEntries(
   return byPart;
 }
 
+/** How many folders stand around all images: they name no part, and below them there still are classes. */
+function wrappers(paths: readonly (readonly string[])[]): number {
+  const images = paths.filter((path) => placeOf(path) !== undefined);
+  const [first] = images;
+  let depth = 0;
+  for (;;) {
+    const step = first?.[depth];
+    if (step === undefined || partNamed(step) !== undefined) return depth;
+    if (!images.every((path) => path[depth] === step && path.length >= depth + 3)) return depth;
+    depth++;
+  }
+}
+
 /**
  * The parts of a folder of images, or undefined where it is none.
  *
@@ -79,35 +92,34 @@ export async function readImageFolder(folder: string): Promise<ImageParts | unde
     .filter((entry) => entry.isFile() || entry.isSymbolicLink())
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
-  const pathOf = (file: string): string[] => relative(folder, file).split(sep);
+  const stepsOf = (file: string): string[] => relative(folder, file).split(sep);
+  const around = wrappers(files.map(stepsOf));
+  const pathOf = (file: string): string[] => stepsOf(file).slice(around);
   const byPart = sortEntries(files.map((file) => ({ path: pathOf(file), entry: { source: file } })));
   if (byPart.size === 0) return undefined;
   const folders = listed
     .filter((entry) => entry.isDirectory())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep));
+    .map((entry) => stepsOf(join(entry.parentPath, entry.name)))
+    .filter((steps) => isOwn(steps) && steps.length > around);
   const places = files.flatMap((file) => placeOf(pathOf(file)) ?? []);
   const hasParts = places.some(({ part }) => part === "train");
   const used = new Set(places.map(({ part, label }) => (hasParts ? `${part}/${label}` : label)));
   // A folder among those of the classes in which there is no image.
-  const empty = folders.find((path) => {
+  const empty = folders.find((steps) => {
+    const path = steps.slice(around);
     const [first = "", label = first] = path;
     const isClass = hasParts ? path.length === 2 && partNamed(first) !== undefined : path.length === 1;
     const name = hasParts ? `${partNamed(first)}/${label}` : first;
-    return isClass && !path.some((part) => part.startsWith(".")) && !used.has(name);
+    return isClass && !used.has(name);
   });
   if (empty !== undefined) throw new DataError(`${join(folder, ...empty)}: expected images of a class, found none`);
   return partsOf(byPart, folder);
 }
 
-/** The parts of archives of images: each entry's path is its place, below one common folder or none. */
-export function imageArchive(files: Iterable<TarFile>, where: string): ImageParts | undefined {
-  const found = [...files].map(({ name, bytes }) => ({
-    path: name.replace(/^(\.\/)+/, "").split("/"),
-    entry: { source: bytes, file: `${where}: ${name}` },
-  }));
-  const first = found[0]?.path[0];
-  const isWrapped =
-    first !== undefined && partNamed(first) === undefined && found.every(({ path }) => path[0] === first && path.length >= 3);
-  const byPart = sortEntries(isWrapped ? found.map(({ path, entry }) => ({ path: path.slice(1), entry })) : found);
+/** The parts of archives of images: each entry's path is its place, below folders around all or none. */
+export function imageArchive(files: readonly TarFile[], where: string): ImageParts | undefined {
+  const found = files.map(({ name, bytes }) => ({ path: name.split("/"), entry: { source: bytes, file: `${where}: ${name}` } }));
+  const around = wrappers(found.map(({ path }) => path));
+  const byPart = sortEntries(found.map(({ path, entry }) => ({ path: path.slice(around), entry })));
   return byPart.size === 0 ? undefined : partsOf(byPart, where);
 }

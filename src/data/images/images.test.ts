@@ -234,7 +234,7 @@ test("folders that are no data set: one class, an empty class, a class that trai
   for (let i = 0; i < 12; i++)
     for (const [k, label] of ["ant", "bee"].entries()) put(`bad/${label}/${i}.png`, await picture(k, i));
   put("bad/ant/words.jpg", "these are words");
-  await refuse("bad", /words\.jpg: expected a JPEG, PNG, WebP, TIFF or GIF image, got other bytes/);
+  await refuse("bad", /words\.jpg: expected a JPEG, PNG, WebP, TIFF, GIF or BMP image, got other bytes/);
   put("bad/bee/cut.png", (await picture(1, 0, 100, 100)).subarray(0, 150));
   const data = await loadData(join(root, "bad"), { skipBadRows: true });
   assert.equal(data.badRows, 2);

@@ -14,17 +14,17 @@ import { cacheFolder, findKnownFile } from "../registry-node.js";
 import { loadSafetensors, saveSafetensors } from "../safetensors-node.js";
 import type { TensorData } from "../../graph/index.js";
 import { DataError } from "../../util/errors.js";
+import { archiveFiles } from "./archive-node.js";
 import { cifarPart, isCifarNames, parseCifar } from "./cifar.js";
 import type { ImageOptions } from "./decode-node.js";
 import { decodeRows } from "./decode-node.js";
 import { imageArchive, readImageFolder } from "./folders-node.js";
 import type { ImageParts } from "./parts.js";
 import { SPLITS } from "./parts.js";
-import { tarFiles } from "./tar.js";
+import type { TarFile } from "./tar.js";
 
 /** The parts of an archive: CIFAR's batches, or files in folders. DataError if it holds neither. */
-export function archiveParts(archive: Uint8Array, where: string): ImageParts {
-  const files = [...tarFiles(archive, where)];
+export function archiveParts(files: readonly TarFile[], where: string): ImageParts {
   if (files.some(({ name }) => cifarPart(name) !== undefined))
     return parseCifar(files.map(({ name, bytes }) => [`${where}: ${name}`, bytes] as const));
   const parts = imageArchive(files, where);
@@ -97,7 +97,7 @@ export async function knownArchives(
   const [channels, height = 1, width = 1] = layout.shape;
   const decoded = async (file: KnownFile): Promise<Dataset> => {
     const { content, path } = await findKnownFile(known, file, options);
-    const { train } = archiveParts(content, path);
+    const { train } = archiveParts(await archiveFiles(content, path), path);
     const header = { height, width, channels: channels === 1 ? 1 : 3 } as const;
     return (await decodeRows(train, { shape: layout.shape, medianPixels: height * width }, options, header)).rows;
   };

@@ -9,6 +9,13 @@ export const SPLITS = {
   test: ["test", "testing", "t10k"],
 } as const;
 
+/** What file managers and archivers leave behind; hidden files are left alone as well. */
+const LEFTOVERS = new Set(["__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"]);
+
+/** Whether a path, step by step, is one that a person put there. */
+export const isOwn = (path: readonly string[]): boolean =>
+  !path.some((step) => step.startsWith(".") || LEFTOVERS.has(step.toLowerCase()));
+
 export type PartName = keyof typeof SPLITS;
 
 /** Parts of a data set; what is left out is held back from the training part. */

@@ -27,11 +27,18 @@ export function* tarFiles(archive: Uint8Array, where: string): Generator<TarFile
       const end = field.indexOf(0);
       return decoder.decode(end < 0 ? field : field.subarray(0, end));
     };
+    const octal = (start: number, length: number): number => {
+      const digits = text(start, length).trim();
+      return /^[0-7]*$/.test(digits) ? Number.parseInt(digits || "0", 8) : Number.NaN;
+    };
     // The checksum is taken with spaces in its own place.
-    const sum = header.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 32 : byte), 0);
-    if (Number.parseInt(text(148, 8), 8) !== sum)
+    let sum = 0;
+    for (let i = 0; i < BLOCK; i++) sum += i >= 148 && i < 156 ? 32 : (header[i] as number);
+    if (octal(148, 8) !== sum)
       throw new DataError(`${where}: expected a tar archive, got a header at byte ${at} whose checksum is wrong`);
-    const size = Number.parseInt(text(124, 12), 8) || 0;
+    const size = octal(124, 12);
+    if (Number.isNaN(size))
+      throw new DataError(`${where}: expected the size of a file at byte ${at}, got "${text(124, 12)}" in place of octal digits`);
     const bytes = archive.subarray(at + BLOCK, at + BLOCK + size);
     if (bytes.length < size)
       throw new DataError(`${where}: expected ${size} bytes of a file, got ${bytes.length}; it is truncated`);

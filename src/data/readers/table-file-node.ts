@@ -6,6 +6,7 @@ import type { DuckDBConnection } from "@duckdb/node-api";
 import { unreadable } from "../files-node.js";
 import { ConfigError } from "../../util/errors.js";
 import { unknownName } from "../../util/nearest.js";
+import { checkRegular } from "../../util/regular-file-node.js";
 import { quoteName, quoteText } from "./columns-node.js";
 import { firstLine } from "./complaints-node.js";
 import { literalPath, rowsOf } from "./duckdb-node.js";
@@ -50,6 +51,7 @@ const struct = (entries: readonly (readonly [string, string])[]): string =>
 /** The first 64 KiB of a file. */
 export async function readHead(path: string): Promise<Uint8Array> {
   try {
+    await checkRegular(path);
     const file = await open(path, "r");
     try {
       const { bytesRead, buffer } = await file.read(new Uint8Array(65_536), 0, 65_536, 0);

@@ -7,6 +7,7 @@ import { concatenate, Dataset, parseIdx } from "../../data/node.js";
 import { readFileBytes, unwrapGzip } from "../../data/files-node.js";
 import { decodeRows } from "../../data/images/decode-node.js";
 import { IMAGE_FILE } from "../../data/images/manifest.js";
+import { isOwn } from "../../data/images/parts.js";
 import { DataError } from "../../util/errors.js";
 import type { ImageInfo } from "./images.js";
 import type { InputOptions, NamedInputs } from "../task-node.js";
@@ -16,7 +17,7 @@ import type { TrainedModel } from "../trained-model.js";
 export async function imageFiles(path: string): Promise<string[]> {
   const info = await stat(path).catch(() => undefined);
   if (info?.isDirectory() !== true) return [path];
-  const files = (await readdir(path)).filter((name) => IMAGE_FILE.test(name)).sort();
+  const files = (await readdir(path)).filter((name) => IMAGE_FILE.test(name) && isOwn([name])).sort();
   if (files.length === 0) throw new DataError(`${path}: expected image files in it, found none`);
   return files.map((name) => join(path, name));
 }

@@ -13,6 +13,8 @@ export interface AnnotatedBox {
   readonly crowd?: boolean;
   /** Hard to see (Pascal VOC). Kept when files are written; otherwise a box like any other. */
   readonly difficult?: boolean;
+  /** The rectangle around an outline that the file has in place of a box. */
+  readonly fromOutline?: boolean;
   /** Of the object's outline, in square pixels (COCO). */
   readonly area?: number;
 }
@@ -27,17 +29,25 @@ export interface Annotation {
   readonly boxes: readonly AnnotatedBox[];
 }
 
+/** A number as people write it, without an empty text, hexadecimal digits or Infinity. */
+export const isDecimal = (text: string): boolean =>
+  /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) && Number.isFinite(Number(text));
+
 /** What was wrong with boxes, counted. */
 export interface BoxFaults {
   /** Without width or height: left out. */
   withoutArea: number;
+  /** Drawn from right to left or from below, with a negative width or height: turned the right way. */
+  turned: number;
+  /** The rectangle around an outline. */
+  fromOutline: number;
   /** Partly outside the image: cut to it. */
   clipped: number;
   /** Wholly outside the image: left out. */
   outside: number;
 }
 
-export const noFaults = (): BoxFaults => ({ withoutArea: 0, clipped: 0, outside: 0 });
+export const noFaults = (): BoxFaults => ({ withoutArea: 0, turned: 0, fromOutline: 0, clipped: 0, outside: 0 });
 
 /** Rounding of a format's fractions may put a box this far outside, in pixels, without a word. */
 const ROUNDING = 1;
@@ -49,7 +59,10 @@ export function usableBoxes(
   faults: BoxFaults,
 ): AnnotatedBox[] {
   return boxes.flatMap((entry) => {
-    const [x1, y1, x2, y2] = entry.box;
+    const [xa, ya, xb, yb] = entry.box;
+    if (xb < xa || yb < ya) faults.turned++;
+    if (entry.fromOutline === true) faults.fromOutline++;
+    const [x1, y1, x2, y2] = [Math.min(xa, xb), Math.min(ya, yb), Math.max(xa, xb), Math.max(ya, yb)];
     if (!(x2 > x1 && y2 > y1)) {
       faults.withoutArea++;
       return [];
@@ -59,17 +72,19 @@ export function usableBoxes(
       faults.outside++;
       return [];
     }
-    if (box.some((side, i) => Math.abs(side - (entry.box[i] as number)) > ROUNDING)) faults.clipped++;
+    if (box.some((side, i) => Math.abs(side - ([x1, y1, x2, y2][i] as number)) > ROUNDING)) faults.clipped++;
     return [{ ...entry, box }];
   });
 }
 
 /** What was wrong, in sentences; none where nothing was. */
-export function faultNotes({ withoutArea, clipped, outside }: BoxFaults): string[] {
+export function faultNotes({ withoutArea, turned, fromOutline, clipped, outside }: BoxFaults): string[] {
   const boxes = (n: number): string => (n === 1 ? "1 box" : `${n} boxes`);
   return [
     ...(withoutArea > 0 ? [`${boxes(withoutArea)} without area left out`] : []),
     ...(outside > 0 ? [`${boxes(outside)} outside the image left out`] : []),
+    ...(turned > 0 ? [`${boxes(turned)} with a negative width or height turned the right way`] : []),
+    ...(fromOutline > 0 ? [`${boxes(fromOutline)} taken as the rectangle around an outline`] : []),
     ...(clipped > 0 ? [`${boxes(clipped)} cut at the image's edge`] : []),
   ];
 }

@@ -77,6 +77,27 @@ suite("Pascal VOC", () => {
       () => parseVoc(text, "x.xml"),
       (e) => oneLine(e, /object\.0\.bndbox\.xmin/),
     );
+    for (const wrong of ["", " ", "0x104", "0b1", "0o7", "Infinity", "NaN", "1e999", "1,5", "1 2"])
+      assert.throws(
+        () => parseVoc(writeVoc(sample).replace("<xmin>260</xmin>", `<xmin>${wrong}</xmin>`), "x.xml"),
+        (e) => oneLine(e, /^x\.xml: annotation\.object\.0\.bndbox\.xmin: expected a decimal number, got /),
+        wrong,
+      );
+    for (const [right, value] of [
+      [" 12 ", 12],
+      ["12.5", 12.5],
+      ["+3", 3],
+      ["1e1", 10],
+    ] as const)
+      assert.equal(
+        parseVoc(writeVoc(sample).replace("<xmin>260</xmin>", `<xmin>${right}</xmin>`), "x.xml").boxes[0]?.box[0],
+        value,
+      );
+    for (const broken of ["<!DOCTYPE a [<!X>]><annotation></annotation>", "<!DOCTYPE", "<a", "<a>".repeat(50_000)])
+      assert.throws(
+        () => parseVoc(broken, "x.xml"),
+        (e) => oneLine(e, /^x\.xml: /),
+      );
     const bomb = '<!DOCTYPE a [<!ENTITY b "bbbbbbbb">]><annotation><filename>&b;</filename></annotation>';
     assert.throws(
       () => parseVoc(bomb, "x.xml"),
@@ -124,7 +145,7 @@ suite("COCO", () => {
     );
     assert.throws(
       () => parseCoco(change("bbox", [1, 2, 3]), "a.json"),
-      (e) => oneLine(e, /^a\.json: annotations\.0\.bbox/),
+      (e) => oneLine(e, /^a\.json, annotation 0: bbox/),
     );
     assert.throws(
       () => parseCoco("{", "a.json"),
@@ -135,6 +156,79 @@ suite("COCO", () => {
       (e) => oneLine(e, /"dog"/),
     );
   });
+});
+
+test("COCO: categories of one name are one class, which is said; two of one id are refused", () => {
+  const file = {
+    images: [{ id: 0, file_name: "0.jpg" }],
+    annotations: [
+      { image_id: 0, category_id: 1, bbox: [0, 0, 1, 1] },
+      { image_id: 0, category_id: 2, bbox: [3, 3, -1, 1] },
+    ],
+    categories: [
+      { id: 1, name: "cup" },
+      { id: 2, name: "cup " },
+      { id: 3, name: "mug" },
+    ],
+  };
+  const read = parseCoco(JSON.stringify(file), "a.json");
+  assert.deepEqual(read.classes, ["cup", "mug"]);
+  assert.deepEqual(
+    read.annotations[0]?.boxes.map(({ label }) => label),
+    ["cup", "cup"],
+  );
+  assert.deepEqual(read.notes, ['a.json: 2 categories are called "cup"; they are one class']);
+  const refuse = (change: object, pattern: RegExp): void =>
+    assert.throws(
+      () => parseCoco(JSON.stringify({ ...file, ...change }), "a.json"),
+      (e) => oneLine(e, pattern),
+    );
+  refuse(
+    {
+      categories: [
+        { id: 1, name: "a" },
+        { id: 1, name: "b" },
+      ],
+    },
+    /one category of id 1, got "a" and "b"/,
+  );
+  refuse({ images: [file.images[0], file.images[0]] }, /one image of id 0/);
+  refuse({ annotations: [{ image_id: 0, category_id: 1, bbox: [] }] }, /annotation 0: bbox/);
+});
+
+test("COCO: annotations that are none are left out where that was asked for, each with its reason", () => {
+  const file = {
+    images: [{ id: 0, file_name: "0.jpg" }],
+    annotations: [
+      { image_id: 0, category_id: 1, bbox: [] },
+      { image_id: 0, category_id: 9, bbox: [0, 0, 1, 1] },
+      { image_id: 7, category_id: 1, bbox: [0, 0, 1, 1] },
+      null,
+      { image_id: 0, category_id: 1, bbox: [0, 0, 1, 1] },
+    ],
+    categories: [{ id: 1, name: "cup" }],
+  };
+  const said: string[] = [];
+  const read = parseCoco(JSON.stringify(file), "a.json", (message) => said.push(message));
+  assert.equal(read.annotations[0]?.boxes.length, 1);
+  assert.deepEqual(
+    said.map((message) => /annotation (\d)/.exec(message)?.[1]),
+    ["0", "1", "2", "3"],
+  );
+});
+
+test("YOLO: an outline's box is the rectangle around it; numbers are decimal", () => {
+  const size = { width: 100, height: 50 };
+  const [box] = parseYolo("1 0.2 0.4 0.6 0.2 0.4 0.8\n", ["a", "b"], size, "x.txt");
+  assert.deepEqual(box, { box: [20, 10, 60, 40], label: "b", fromOutline: true });
+  for (const line of ["0 0.1 0.1 0.2 0.2 0.3", "0 0x1 0.1 0.2 0.2", "0 0.1 0.1 0.2 Infinity", "0 5 0.1 0.2 0.2 0.3 0.3"])
+    assert.throws(
+      () => parseYolo(line, ["a"], size, "x.txt"),
+      (e) => oneLine(e, /^x\.txt, line 1: expected/),
+    );
+  const faults = noFaults();
+  usableBoxes(parseYolo("1 0.2 0.4 0.6 0.2 0.4 0.8", ["a", "b"], size, "x.txt"), size, faults);
+  assert.deepEqual(faultNotes(faults), ["1 box taken as the rectangle around an outline"]);
 });
 
 suite("YOLO", () => {
@@ -209,14 +303,16 @@ test("boxes without area and outside are left out and counted, those over the ed
     kept.map(({ box }) => box),
     [
       [10, 10, 20, 20],
+      [10, 10, 20, 20],
       [90, 40, 100, 50],
       [0, 0, 20, 50],
     ],
   );
-  assert.deepEqual(faults, { withoutArea: 2, clipped: 1, outside: 1 });
+  assert.deepEqual(faults, { withoutArea: 1, turned: 1, fromOutline: 0, clipped: 1, outside: 1 });
   assert.deepEqual(faultNotes(faults), [
-    "2 boxes without area left out",
+    "1 box without area left out",
     "1 box outside the image left out",
+    "1 box with a negative width or height turned the right way",
     "1 box cut at the image's edge",
   ]);
   assert.deepEqual(faultNotes(noFaults()), []);

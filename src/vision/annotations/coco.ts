@@ -4,59 +4,103 @@
  * Source: Lin et al. 2014, arXiv:1405.0312; https://cocodataset.org/#format-data, "Object Detection". Outlines are not read.
  */
 import * as z from "zod";
-import { DataError } from "../../util/errors.js";
-import { parseJsonWith } from "../../util/schema.js";
+import { DataError, DescentError } from "../../util/errors.js";
+import { parseJsonWith, parseWith } from "../../util/schema.js";
 import type { AnnotatedBox, Annotation } from "./annotation.js";
 
 const id = z.union([z.number(), z.string()]);
+const annotationSchema = z.object({
+  image_id: id,
+  category_id: id,
+  bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]),
+  area: z.number().optional(),
+  iscrowd: z.union([z.number(), z.boolean()]).optional(),
+});
+const imageSchema = z.object({ id, file_name: z.string(), width: z.number().optional(), height: z.number().optional() });
+const categorySchema = z.object({ id, name: z.string().trim().min(1) });
 const fileSchema = z.object({
-  images: z.array(z.object({ id, file_name: z.string(), width: z.number().optional(), height: z.number().optional() })),
-  annotations: z.array(
-    z.object({
-      image_id: id,
-      category_id: id,
-      bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]),
-      area: z.number().optional(),
-      iscrowd: z.union([z.number(), z.boolean()]).optional(),
-    }),
-  ),
-  categories: z.array(z.object({ id, name: z.string() })),
+  images: z.array(imageSchema),
+  // Each is looked at by itself, since bad ones may be left out.
+  annotations: z.array(z.unknown()),
+  categories: z.array(categorySchema),
 });
 
 export interface CocoFile {
   /** Every category, in the order of the file, whether it occurs or not. */
   readonly classes: readonly string[];
   readonly annotations: readonly Annotation[];
+  /** What was decided, in sentences. */
+  readonly notes?: readonly string[];
 }
 
 /** Whether a text looks like COCO's format, without reading all of it. */
 export const looksLikeCoco = (text: string): boolean =>
   /^\s*\{/.test(text) && ["images", "annotations", "categories"].every((key) => text.includes(`"${key}"`));
 
+/** Names by id; categories of one name are one class, which is said. DataError for two of one id. */
+function classesOf(
+  categories: readonly z.infer<typeof categorySchema>[],
+  where: string,
+): { names: Map<string | number, string>; classes: string[]; notes: string[] } {
+  const names = new Map<string | number, string>();
+  for (const category of categories) {
+    const other = names.get(category.id);
+    if (other !== undefined && other !== category.name)
+      throw new DataError(`${where}: expected one category of id ${category.id}, got "${other}" and "${category.name}"`);
+    names.set(category.id, category.name);
+  }
+  const all = [...names.values()];
+  const classes = [...new Set(all)];
+  const twice = classes.filter((name) => all.indexOf(name) !== all.lastIndexOf(name));
+  const notes = twice.map(
+    (name) => `${where}: ${all.filter((other) => other === name).length} categories are called "${name}"; they are one class`,
+  );
+  return { names, classes, notes };
+}
+
 /**
- * All images of a file with their boxes. ConfigError, naming `where`, for another format; DataError for a box of
- * an image that is not listed.
+ * All images of a file with their boxes. With `skip`, which is told what is wrong, bad annotations are left out.
+ *
+ * Errors: ConfigError, naming `where`, for another format; DataError for a box of an image or a category that is not listed, and
+ * for two images or categories of one id.
  */
-export function parseCoco(text: string, where: string): CocoFile {
+export function parseCoco(text: string, where: string, skip?: (message: string) => void): CocoFile {
   const { images, annotations, categories } = parseJsonWith(fileSchema, text, where);
-  const names = new Map(categories.map((category) => [category.id, category.name]));
-  const boxes = new Map<string | number, AnnotatedBox[]>(images.map((image) => [image.id, []]));
-  annotations.forEach(({ image_id: image, category_id: category, bbox: [x, y, w, h], area, iscrowd }, i) => {
-    const label = names.get(category);
-    const of = boxes.get(image);
-    if (label === undefined)
-      throw new DataError(`${where}, annotation ${i}: expected a category that is listed, got category_id ${category}`);
-    if (of === undefined)
-      throw new DataError(`${where}, annotation ${i}: expected an image that is listed, got image_id ${image}`);
-    of.push({
-      box: [x, y, x + w, y + h],
-      label,
-      ...(iscrowd === true || iscrowd === 1 ? { crowd: true } : {}),
-      ...(area === undefined ? {} : { area }),
-    });
-  });
+  const { names, classes, notes } = classesOf(categories, where);
+  const boxes = new Map<string | number, AnnotatedBox[]>();
+  for (const { id: image } of images) {
+    if (boxes.has(image)) throw new DataError(`${where}: expected one image of id ${image}, got two`);
+    boxes.set(image, []);
+  }
+  for (const [i, found] of annotations.entries()) {
+    try {
+      const {
+        image_id: image,
+        category_id: category,
+        bbox,
+        area,
+        iscrowd,
+      } = parseWith(annotationSchema, found, `${where}, annotation ${i}`);
+      const label = names.get(category);
+      const of = boxes.get(image);
+      const [what, got] = label === undefined ? ["a category", `category_id ${category}`] : ["an image", `image_id ${image}`];
+      if (label === undefined || of === undefined)
+        throw new DataError(`${where}, annotation ${i}: expected ${what} that is listed, got ${got}`);
+      const [x, y, w, h] = bbox;
+      of.push({
+        box: [x, y, x + w, y + h],
+        label,
+        ...(iscrowd === true || iscrowd === 1 ? { crowd: true } : {}),
+        ...(area === undefined ? {} : { area }),
+      });
+    } catch (error) {
+      if (skip === undefined || !(error instanceof DescentError)) throw error;
+      skip(error.message);
+    }
+  }
   return {
-    classes: categories.map(({ name }) => name),
+    classes,
+    ...(notes.length > 0 ? { notes } : {}),
     annotations: images.map(({ id: image, file_name: file, width, height }) => ({
       image: file,
       ...(width === undefined || height === undefined ? {} : { width, height }),

@@ -10,8 +10,14 @@ import * as z from "zod";
 import { DataError } from "../../util/errors.js";
 import { parseWith } from "../../util/schema.js";
 import type { Annotation } from "./annotation.js";
+import { isDecimal } from "./annotation.js";
 
-const number = z.coerce.number();
+/** As people write numbers: no empty field, which is an unfinished annotation, and no hexadecimal one. */
+const number = z
+  .string("expected a decimal number, got none")
+  .trim()
+  .refine(isDecimal, { error: ({ input }) => `expected a decimal number, got ${JSON.stringify(input)}` })
+  .transform(Number);
 const flag = z
   .union([z.string(), z.number()])
   .optional()
@@ -38,12 +44,23 @@ const parser = new XMLParser({
   isArray: (name, path) => name === "object" && path === "annotation.object",
 });
 
+function parseXml(xml: string, where: string): unknown {
+  if (/<!ENTITY/i.test(xml)) throw new DataError(`${where}: expected XML without entities of its own, got some`);
+  try {
+    const valid = XMLValidator.validate(xml);
+    if (valid !== true) throw new DataError(`${where}: expected XML, got an error in line ${valid.err.line}: ${valid.err.msg}`);
+    return parser.parse(xml);
+  } catch (cause) {
+    // The parser has plain errors of its own: an unclosed DOCTYPE, elements nested too deep.
+    if (cause instanceof DataError) throw cause;
+    const reason = (cause as Error).message.split("\n")[0];
+    throw new DataError(`${where}: expected XML, got an error: ${reason}`, { cause });
+  }
+}
+
 /** The boxes of one file. DataError, naming `where`, if it is no XML; ConfigError, naming the field, if it is no annotation. */
 export function parseVoc(xml: string, where: string): Annotation {
-  const valid = XMLValidator.validate(xml);
-  if (valid !== true) throw new DataError(`${where}: expected XML, got an error in line ${valid.err.line}: ${valid.err.msg}`);
-  if (/<!ENTITY/i.test(xml)) throw new DataError(`${where}: expected XML without entities of its own, got some`);
-  const { filename, size, object } = parseWith(fileSchema, parser.parse(xml), where).annotation;
+  const { filename, size, object } = parseWith(fileSchema, parseXml(xml, where), where).annotation;
   const { width = 0, height = 0 } = size ?? {};
   return {
     image: filename,

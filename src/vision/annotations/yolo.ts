@@ -1,18 +1,27 @@
 /**
  * @module YOLO's text files: one for each image, a line for each box, in fractions of the image; the names of the classes in a file
- * beside them.
+ * beside them. A line may have the corners of an outline in place of a box, as exports for segmentation do.
  *
- * Source: darknet (Redmon 2016), `class x y width height`; Ultralytics' `data.yaml` for the names.
+ * Source: darknet (Redmon 2016), `class x y width height`; Ultralytics, `class x1 y1 x2 y2 x3 y3 …`, and its `data.yaml` for
+ * the names.
  */
 import { parse } from "yaml";
 import * as z from "zod";
 import { DataError } from "../../util/errors.js";
 import type { AnnotatedBox } from "./annotation.js";
+import { isDecimal } from "./annotation.js";
 
 export interface ImageSize {
   readonly width: number;
   readonly height: number;
 }
+
+/** How far outside the image a corner of an outline may lie. */
+const MARGIN = 0.05;
+/** Of a line in a message. */
+const MOST_CHARACTERS = 200;
+
+const shorten = (text: string): string => (text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text);
 
 /** The boxes of one file, in pixels. DataError, naming `where` and the line, for what is no box. */
 export function parseYolo(text: string, classes: readonly string[], { width, height }: ImageSize, where: string): AnnotatedBox[] {
@@ -20,12 +29,22 @@ export function parseYolo(text: string, classes: readonly string[], { width, hei
     const fields = line.trim().split(/\s+/);
     if (fields[0] === "") return [];
     const numbers = fields.map(Number);
-    if (fields.length !== 5 || !numbers.every(Number.isFinite))
-      throw new DataError(`${where}, line ${i + 1}: expected "class x y width height", got "${line.trim()}"`);
+    const isOutline = fields.length >= 7 && fields.length % 2 === 1;
+    if ((fields.length !== 5 && !isOutline) || !fields.every(isDecimal))
+      throw new DataError(`${where}, line ${i + 1}: expected "class x y width height", got "${shorten(line.trim())}"`);
     const [k, x, y, w, h] = numbers as [number, number, number, number, number];
     const label = classes[k];
     if (label === undefined)
       throw new DataError(`${where}, line ${i + 1}: expected a class in 0 … ${classes.length - 1}, got ${fields[0]}`);
+    if (isOutline) {
+      const outside = numbers.slice(1).find((value) => value < -MARGIN || value > 1 + MARGIN);
+      if (outside !== undefined)
+        throw new DataError(`${where}, line ${i + 1}: expected an outline in fractions of the image, 0 … 1, got ${outside}`);
+      const xs = numbers.filter((_, j) => j % 2 === 1);
+      const ys = numbers.filter((_, j) => j > 0 && j % 2 === 0);
+      const [x1, x2] = [Math.min(...xs) * width, Math.max(...xs) * width];
+      return [{ box: [x1, Math.min(...ys) * height, x2, Math.max(...ys) * height], label, fromOutline: true }];
+    }
     return [{ box: [(x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height], label }];
   });
 }

@@ -1,0 +1,22 @@
+/**
+ * @module The files in an archive, a tar or a zip, without what archivers and file managers leave behind.
+ */
+import { isZip, zipFiles } from "../zip-node.js";
+import { isOwn } from "./parts.js";
+import type { TarFile } from "./tar.js";
+import { tarFiles } from "./tar.js";
+
+/** Whether a file is called as an archive is. */
+export const isArchiveName = (path: string): boolean => /\.(tar|tar\.gz|tgz|zip)$/i.test(path);
+
+/** An entry's path, step by step; some writers begin with `./`, some of Windows have backslashes. */
+const stepsOf = (name: string): string[] =>
+  (name.includes("/") ? name : name.replaceAll("\\", "/")).replace(/^(\.?\/)+/, "").split("/");
+
+/** The files of an archive (without gzip around it), by their paths. Errors: DataError, naming `where`, for one that is damaged. */
+export async function archiveFiles(archive: Uint8Array, where: string): Promise<TarFile[]> {
+  const files = isZip(archive)
+    ? await zipFiles(archive, where, (name) => isOwn(stepsOf(name)))
+    : [...tarFiles(archive, where)].filter(({ name }) => isOwn(stepsOf(name)));
+  return files.map(({ name, bytes }) => ({ name: stepsOf(name).join("/"), bytes }));
+}
