@@ -11,7 +11,7 @@ import { promisify } from "node:util";
 import { createGunzip, gunzip } from "node:zlib";
 import { DataError } from "../util/errors.js";
 import { fileReason } from "../util/file-reason.js";
-import { checkRegular, readRegularFile } from "../util/regular-file-node.js";
+import { checkRegular, IrregularFileError, readRegularFile } from "../util/regular-file-node.js";
 
 const inflate = promisify(gunzip);
 
@@ -96,7 +96,7 @@ export async function verifyGzip(path: string): Promise<void> {
     await pipeline(createReadStream(path), createGunzip(), sink);
   } catch (cause) {
     if (cause instanceof DataError) throw cause;
-    const isFileError = (cause as NodeJS.ErrnoException).syscall !== undefined;
+    const isFileError = cause instanceof IrregularFileError || (cause as NodeJS.ErrnoException).syscall !== undefined;
     throw isFileError ? unreadable(path, cause) : brokenGzip(path, cause);
   }
 }

@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { DuckDBInstance } from "@duckdb/node-api";
 import sharp from "sharp";
+import { tar } from "../archives.test.util.js";
 import type { LoadedData, LoadOptions } from "../load-node.js";
 import { loadData } from "../load-node.js";
 import { DataError } from "../../util/errors.js";
@@ -29,27 +30,6 @@ const put = (path: string, bytes: Uint8Array | string): void => {
 const CLASSES = ["ant", "bee", "cat"];
 const PER_CLASS = 20;
 const files = new Map<string, Buffer>();
-
-/** A tar archive (ustar) of files by name. */
-function tar(entries: Iterable<readonly [string, Uint8Array]>): Buffer {
-  const blocks: Buffer[] = [];
-  for (const [name, bytes] of entries) {
-    const header = Buffer.alloc(512);
-    header.write(name, 0);
-    header.write("0000644\0", 100);
-    header.write(`${bytes.length.toString(8).padStart(11, "0")}\0`, 124);
-    header.write("        0ustar\u000000", 148);
-    header.write(
-      `${header
-        .reduce((a, b) => a + b)
-        .toString(8)
-        .padStart(6, "0")}\0 `,
-      148,
-    );
-    blocks.push(header, Buffer.from(bytes), Buffer.alloc((512 - (bytes.length % 512)) % 512));
-  }
-  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
-}
 
 before(async () => {
   for (const [k, label] of CLASSES.entries())

@@ -16,6 +16,7 @@ import { chunkToDataset, planColumn, quoteName } from "./columns-node.js";
 import { explainFailure, isEngineError } from "./complaints-node.js";
 import type { Access } from "./duckdb-node.js";
 import { connect, rowsOf, withConnection } from "./duckdb-node.js";
+import { checkJsonDepth } from "./json-depth-node.js";
 import { isQuery, parseQuery } from "./query-node.js";
 import type { FileSource, TableOptions } from "./table-file-node.js";
 import { describeFile, readHead, tableFormat } from "./table-file-node.js";
@@ -118,6 +119,7 @@ export async function openTable(path: string, options: TableOptions = {}): Promi
   // DuckDB takes the readable part of a truncated gzip file for the whole.
   if (zipped) await verifyGzip(path);
   else if (path.endsWith(".gz")) throw new DataError(`${path}: expected a gzip file, got other bytes`);
+  if (format === "jsonl") await checkJsonDepth(path, zipped);
   const access: Access = { files: [path], signal: options.signal };
   return withConnection(access, async (connection) => {
     const explain = (error: unknown): Promise<Error> => explainFailure(path, format, zipped, error);
