@@ -130,7 +130,12 @@ const FORMS: Readonly<Record<string, [form: Form, grey?: boolean, within?: numbe
   ],
   "8 bits with a palette": [{ bits: 8, palette: COLORS, row: indices }],
   "8 bits with a palette of OS/2": [
-    { bits: 8, header: 12, palette: [...COLORS, ...COLORS].concat(Array(226).fill([0, 0, 0])), row: indices },
+    {
+      bits: 8,
+      header: 12,
+      palette: [...COLORS, ...COLORS].concat(Array.from({ length: 226 }, () => [0, 0, 0] as const)),
+      row: indices,
+    },
   ],
   "8 bits of grey": [{ bits: 8, palette: greys, row: indices }, true],
   "4 bits": [{ bits: 4, palette: COLORS, row: (y) => pairs(indices(y)) }],

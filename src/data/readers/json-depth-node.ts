@@ -7,7 +7,7 @@ import { createGunzip } from "node:zlib";
 import { DataError } from "../../util/errors.js";
 
 /** Deeper than any data that people write, and far from where a parser's stack ends. */
-export const DEEPEST = 500;
+export const DEEPEST = 200;
 
 const NEWLINE = 10;
 const QUOTE = 34;
