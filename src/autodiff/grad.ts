@@ -1,7 +1,7 @@
 /**
  * @module Reverse mode over any graph, by the op table alone: the walk knows no op by name.
  */
-import type { Node } from "../graph/index.js";
+import type { Attributes, Node } from "../graph/index.js";
 import {
   bindFromLength,
   formatShape,
@@ -16,6 +16,7 @@ import {
   Tensor,
   withScope,
 } from "../graph/index.js";
+import type { GradientRule, OptionalTensor } from "../ops/index.js";
 import { bindAttributes, deferred, identity, onesLike, opOf, sizedBy, sumTo, zerosLike } from "../ops/index.js";
 import { DTypeError, NoGradientError, ShapeError } from "../util/errors.js";
 
@@ -50,8 +51,14 @@ export function valueAndGrad(
   return { value: y, gradients: grad(y, xs, options) };
 }
 
-/** Σ dyᵢ·∂yᵢ/∂x for several outputs at once. */
-export function vjpOf(ys: readonly Tensor[], dys: readonly Tensor[], xs: readonly Tensor[]): Tensor[] {
+/** What a node sends back to its inputs. */
+export type NodeRule = GradientRule<Attributes, readonly OptionalTensor[]>;
+
+/** Another rule for a node than its op's own; undefined keeps that. What else than gradients is propagated so: relevance, multipliers. */
+export type RuleChoice = (node: Node) => NodeRule | undefined;
+
+/** Σ dyᵢ·∂yᵢ/∂x for several outputs at once; by other rules, where `choose` gives one. */
+export function vjpOf(ys: readonly Tensor[], dys: readonly Tensor[], xs: readonly Tensor[], choose?: RuleChoice): Tensor[] {
   for (const x of xs) {
     if (!isFloat(x.dtype)) throw new DTypeError(`grad: expected a floating-point tensor to differentiate by, got ${x.dtype}`);
   }
@@ -77,7 +84,7 @@ export function vjpOf(ys: readonly Tensor[], dys: readonly Tensor[], xs: readonl
     if (!needs.includes(true)) continue;
     const outputs = node.outputs.map(total);
     if (outputs.every((dy) => dy === null)) continue;
-    const gradients = gradientsOrDeferred(node, outputs, needs);
+    const gradients = gradientsOrDeferred(node, outputs, needs, choose);
     node.inputs.forEach((input, i) => {
       const dx = gradients[i] ?? null;
       if (input !== null && dx !== null && needs[i])
@@ -109,16 +116,26 @@ function tellSymbols(t: Tensor, into: Set<string>): void {
 type Maybe = Tensor | null;
 
 /** The gradients of a node; where its rule has to know the free dimensions, nodes that wait for them. */
-function gradientsOrDeferred(node: Node, dys: readonly Maybe[], needs: readonly boolean[]): readonly Maybe[] {
+function gradientsOrDeferred(
+  node: Node,
+  dys: readonly Maybe[],
+  needs: readonly boolean[],
+  choose: RuleChoice | undefined,
+): readonly Maybe[] {
   try {
-    return gradientsOf(node, dys, needs);
+    return gradientsOf(node, dys, needs, choose);
   } catch (error) {
     if (!(error instanceof FreeDimensionError)) throw error;
-    return deferredGradients(node, dys, needs);
+    return deferredGradients(node, dys, needs, choose);
   }
 }
 
-function deferredGradients(node: Node, dys: readonly Maybe[], needs: readonly boolean[]): readonly Maybe[] {
+function deferredGradients(
+  node: Node,
+  dys: readonly Maybe[],
+  needs: readonly boolean[],
+  choose: RuleChoice | undefined,
+): readonly Maybe[] {
   const given = [...node.inputs, ...node.outputs, ...dys];
   const present = given.filter((t) => t !== null);
   const places = given.map((t) => (t === null ? -1 : present.indexOf(t)));
@@ -129,7 +146,7 @@ function deferredGradients(node: Node, dys: readonly Maybe[], needs: readonly bo
     const outputs = node.outputs.map((_, i) => at(inputs.length + i) as Tensor);
     const arriving = dys.map((_, i) => at(inputs.length + outputs.length + i));
     const attributes = bindAttributes(node.attributes, bindingsOf(present, bound));
-    const gradients = gradientsOf({ ...node, attributes, inputs, outputs }, arriving, needs);
+    const gradients = gradientsOf({ ...node, attributes, inputs, outputs }, arriving, needs, choose);
     return needed.map((i) => {
       const [x, dx] = [inputs[i] as Tensor, gradients[i] ?? null];
       return dx === null ? zerosLike(x) : sumTo(dx, x.shape);
@@ -155,18 +172,25 @@ function bindingsOf(free: readonly Tensor[], bound: readonly Tensor[]): Readonly
   return bindings;
 }
 
-/** The gradients of a node by its entry in the table; NoGradientError where that gives a reason in its place. */
-function gradientsOf(node: Node, dys: readonly Maybe[], needs: readonly boolean[]): readonly Maybe[] {
+/** The gradients of a node by the rule chosen, or its entry in the table; NoGradientError where that gives a reason in its place. */
+function gradientsOf(
+  node: Node,
+  dys: readonly Maybe[],
+  needs: readonly boolean[],
+  choose: RuleChoice | undefined,
+): readonly Maybe[] {
   const op = opOf(node);
-  if (op.expand !== undefined) return expandedGradients(node, dys, needs);
-  if (typeof op.gradient !== "function") {
+  const chosen = choose?.(node);
+  if (op.expand !== undefined && chosen === undefined) return expandedGradients(node, dys, needs, choose);
+  const rule = chosen ?? op.gradient;
+  if (typeof rule !== "function") {
     throw new NoGradientError(
-      `${node.scope === "" ? "" : `${node.scope}: `}${op.name}: has no gradient, since ${op.gradient.none}; use stopGradient before it`,
+      `${node.scope === "" ? "" : `${node.scope}: `}${op.name}: has no gradient, since ${rule.none}; use stopGradient before it`,
     );
   }
   const y = node.outputs[0] as Tensor;
   let first = dys[0] ?? null;
-  return op.gradient({
+  return rule({
     node,
     inputs: node.inputs,
     outputs: node.outputs,
@@ -184,7 +208,12 @@ function gradientsOf(node: Node, dys: readonly Maybe[], needs: readonly boolean[
  * Gradients of a fused node, through its definition. Each input stands for itself under another name, so that an input which
  * depends on another one is not followed.
  */
-function expandedGradients(node: Node, dys: readonly (Tensor | null)[], needs: readonly boolean[]): (Tensor | null)[] {
+function expandedGradients(
+  node: Node,
+  dys: readonly Maybe[],
+  needs: readonly boolean[],
+  choose: RuleChoice | undefined,
+): Maybe[] {
   const inputs = node.inputs.map((t) => (t === null ? null : identity(t)));
   const outputs = withScope(node.scope, () => opOf(node).expand?.({ inputs, attributes: node.attributes }) ?? []);
   const used = outputs.filter((_, i) => dys[i] !== null);
@@ -193,6 +222,7 @@ function expandedGradients(node: Node, dys: readonly (Tensor | null)[], needs: r
     used,
     dys.filter((dy) => dy !== null),
     targets,
+    choose,
   );
   return needs.map((needed) => (needed ? (gradients.shift() as Tensor) : null));
 }

@@ -1,4 +1,22 @@
 /**
  * @module Explanations: which parts of an input an answer came from.
+ *
+ * `explain(model, input, { method, target, at, baseline, … })` gives an `Attribution`. A model is an `Explainable`: from features to scores; tasks,
+ * imported graphs (`explainableOnnx`) and functions of tensors (`explainableOf`) give one. `METHODS` is the one table of methods: gradient methods are
+ * functions from tensors to tensors, sampling methods need only answers. `Explainer` keeps the sessions for many explanations.
  */
-export * from "./input-gradient.js";
+export * from "./attribution.js";
+export { type BaselineName, type BaselineOptions, BASELINES } from "./baseline.js";
+export { explain, Explainer, type ExplainOptions } from "./explain.js";
+export { attributionGraph, type AttributionGraphOptions } from "./attribution-graph.js";
+export * from "./explainable.js";
+export { gaussLegendre, quadrature, type Quadrature } from "./quadrature.js";
+export type { Game } from "./game.js";
+export { explainableOnnx, type OnnxExplainable, type OnnxExplainableOptions } from "./onnx.js";
+export * from "./method.js";
+export { METHOD_NAMES, methodNamed, type MethodName, METHODS, settingsFor } from "./methods.js";
+export { inputTimesGradient } from "./methods/input-x-gradient.js";
+export type { Neuron, ScoreChoice } from "./rows.js";
+export type { SessionOptions } from "./sessions.js";
+export { slic, type SlicOptions } from "./slic.js";
+export { type Target, targetScores } from "./target.js";

@@ -200,8 +200,8 @@ export function leastOf(dim: Dim): number | undefined {
   return [...dim.terms.values()].every((term) => term.coefficient > 0) ? dim.constant : undefined;
 }
 
-/** Replaces symbols by numbers; unbound ones stay. */
-export function bindDim(dim: Dim, bindings: ReadonlyMap<string, number>): Dim {
+/** Replaces symbols by numbers, or by other dimensions; unbound ones stay. */
+export function bindDim(dim: Dim, bindings: ReadonlyMap<string, Dim>): Dim {
   if (typeof dim === "number") return dim;
   let result: Dim = dim.constant;
   for (const { factors, coefficient } of dim.terms.values()) {
@@ -213,7 +213,7 @@ export function bindDim(dim: Dim, bindings: ReadonlyMap<string, number>): Dim {
   return result;
 }
 
-const bindFactor = (factor: Factor, bindings: ReadonlyMap<string, number>): Dim =>
+const bindFactor = (factor: Factor, bindings: ReadonlyMap<string, Dim>): Dim =>
   typeof factor === "string"
     ? (bindings.get(factor) ?? symbol(factor))
     : dimFloorDiv(bindDim(factor.dividend, bindings), factor.divisor);

@@ -6,10 +6,10 @@ import { bindDim, Graph, input, isStatic, rewriteTensors, SymbolicDim, withScope
 import { emit } from "../op.js";
 import { opOf } from "../table.js";
 
-const bindShape = (shape: Shape, bindings: ReadonlyMap<string, number>): Shape => shape.map((d) => bindDim(d, bindings));
+const bindShape = (shape: Shape, bindings: ReadonlyMap<string, Dim>): Shape => shape.map((d) => bindDim(d, bindings));
 
-/** The graph with every symbol in `bindings` replaced by its number. */
-export function bindGraph(graph: Graph, bindings: ReadonlyMap<string, number>): Graph {
+/** The graph with every symbol in `bindings` replaced by its number, or by another dimension. */
+export function bindGraph(graph: Graph, bindings: ReadonlyMap<string, Dim>): Graph {
   if (bindings.size === 0) return graph;
   const map = rewriteTensors(graph.outputs.values(), (node, inputs) => {
     if (node.op === "Input") {
@@ -23,8 +23,8 @@ export function bindGraph(graph: Graph, bindings: ReadonlyMap<string, number>): 
   return new Graph(new Map([...graph.outputs].map(([name, t]) => [name, map(t)])));
 }
 
-/** Attributes with the symbols in lists of dimensions replaced by their numbers. */
-export function bindAttributes(attributes: Attributes, bindings: ReadonlyMap<string, number>): Attributes {
+/** Attributes with the symbols in lists of dimensions replaced by what they are bound to. */
+export function bindAttributes(attributes: Attributes, bindings: ReadonlyMap<string, Dim>): Attributes {
   let changed = false;
   const entries = Object.entries(attributes).map(([name, value]): [string, AttributeValue | undefined] => {
     if (!Array.isArray(value) || !(value as readonly unknown[]).some((v) => v instanceof SymbolicDim)) return [name, value];

@@ -1,0 +1,65 @@
+/**
+ * @module An attribution as one graph, whole: what an exported explanation is made of.
+ */
+import type { Shape } from "../graph/index.js";
+import { constant, fromNumbers, isStatic, sizeOf } from "../graph/index.js";
+import { ConfigError } from "../util/errors.js";
+import { Random } from "../util/random.js";
+import type { BaselineOptions } from "./baseline.js";
+import { baselinesFor } from "./baseline.js";
+import type { Explainable } from "./explainable.js";
+import { samplesOf } from "./explain.js";
+import type { Settings } from "./method.js";
+import type { MethodName } from "./methods.js";
+import { methodNamed, settingsFor, smoothedBy } from "./methods.js";
+import type { RowInputs, RowSums, ScoreChoice } from "./rows.js";
+import { answeredTarget, rowSums } from "./rows.js";
+
+export interface AttributionGraphOptions extends Partial<Settings>, BaselineOptions, ScoreChoice {
+  readonly method: MethodName;
+  readonly at?: string;
+}
+
+/**
+ * The attribution of a gradient method as a function of tensors: x [N, …] (N may be free), target int32 [N] (−1 for the answer), other inputs.
+ *
+ * Steps are as many as the settings say: a graph cannot look at its gap and take more. Baselines that are made of an example (`blurred`, `uniform`, and
+ * `mean` without a background) are refused.
+ * Errors: ConfigError, for sampling methods and such baselines as well.
+ */
+export function attributionGraph(
+  model: Explainable,
+  inputs: Pick<RowInputs, "x" | "target" | "others">,
+  options: AttributionGraphOptions,
+): RowSums {
+  const method = methodNamed(options.method);
+  if (method.kind !== "gradient")
+    throw new ConfigError(`${options.method}: expected a gradient method, which is a graph; a sampling method asks for answers`);
+  const { baseline, background } = options;
+  if (baseline === "blurred" || baseline === "uniform" || (baseline === "mean" && background === undefined))
+    throw new ConfigError(
+      `baseline: expected one that is the same for all examples, got "${baseline}"; give zero, data or numbers`,
+    );
+  const settings = settingsFor(method, options);
+  const random = (...key: readonly (number | string)[]): Random => new Random(settings.seed, ...key);
+  const shape: Shape = inputs.x.shape.slice(1);
+  if (!isStatic(shape)) throw new ConfigError(`${options.method}: expected features of a known size, got [${shape.join(", ")}]`);
+  const zeros = fromNumbers("float32", [1, ...shape], new Float64Array(sizeOf(shape)));
+  const baselines = baselinesFor(model, zeros, options, random("baseline"));
+  const samples = samplesOf(method, { input: { features: zeros }, baselines, random }, settings);
+  const count = samples.weights.length;
+  const drawn = Object.fromEntries(Object.entries(samples.draw(0, count)).map(([name, data]) => [name, constant(data)]));
+  const sums = rowSums(
+    model,
+    method,
+    {
+      ...inputs,
+      target: answeredTarget(model, inputs.x, inputs.others, inputs.target),
+      weights: constant(fromNumbers("float32", [count], samples.weights)),
+      samples: drawn,
+    },
+    { ...options, settings, at: options.at, of: smoothedBy(settings) },
+  );
+  if (method.finish === undefined || sums.moments === undefined) return sums;
+  return { ...sums, attribution: method.finish({ attribution: sums.attribution, moments: sums.moments }) };
+}

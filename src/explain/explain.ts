@@ -1,0 +1,238 @@
+/**
+ * @module `explain`: one call for every model, every input and every method.
+ */
+import type { TensorData } from "../graph/index.js";
+import { fromNumbers, input, sizeOf, toNumbers } from "../graph/index.js";
+import { evaluate } from "../runtime/index.js";
+import { ConfigError } from "../util/errors.js";
+import { Random } from "../util/random.js";
+import type { Attribution, ExampleAttribution } from "./attribution.js";
+import { type BaselineOptions, type Baselines, baselinesFor } from "./baseline.js";
+import { repeatRow, takeRows } from "./batch.js";
+import type { Explainable, ExplainInput } from "./explainable.js";
+import { checkedInput } from "./explainable.js";
+import type { GradientMethod, SampleContext, Samples, SamplingMethod, Settings } from "./method.js";
+import type { MethodName } from "./methods.js";
+import { methodNamed, settingsFor, smoothedBy } from "./methods.js";
+import { Model } from "./model.js";
+import type { ScoreChoice } from "./rows.js";
+import { sampleOne } from "./sample.js";
+import type { SessionOptions } from "./sessions.js";
+import { labelOf, type Target, targetsOf } from "./target.js";
+
+export interface ExplainOptions extends Partial<Settings>, BaselineOptions, ScoreChoice {
+  readonly method?: MethodName;
+  /** The score asked about: its place or label, one for all examples or one for each; left out, each example's answer. */
+  readonly target?: Target | readonly Target[];
+  /** The layer to look at, by its module's path; left out, the features, or what the graph shows for methods that need a layer. */
+  readonly at?: string;
+  /** Told how far it is: a fraction. */
+  readonly onProgress?: (fraction: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What sampling and gradient methods alike start from. */
+export interface Question {
+  readonly input: ExplainInput;
+  readonly targets: Int32Array<ArrayBuffer>;
+  readonly scores: Float64Array;
+  readonly baselines: Baselines;
+  readonly settings: Settings;
+  readonly options: ExplainOptions;
+  readonly random: (...key: readonly (number | string)[]) => Random;
+}
+
+/** A model with its sessions, for many explanations. Owned: dispose it. */
+export class Explainer implements AsyncDisposable {
+  readonly model: Explainable;
+  readonly #model: Model;
+
+  constructor(model: Explainable, options: SessionOptions = {}) {
+    this.model = model;
+    this.#model = new Model(model, options);
+  }
+
+  /** The model's scores [N, K]. */
+  scores(given: TensorData | ExplainInput): Promise<TensorData> {
+    return this.#model.scores(checkedInput(this.model, given));
+  }
+
+  /**
+   * Attributions of examples [N, …], for one score of each.
+   *
+   * Errors: ConfigError, ShapeError, DTypeError for what the model or the method cannot take; NoGradientError, with the op, where a gradient method
+   * meets one: sampling methods are offered.
+   */
+  async explain(given: TensorData | ExplainInput, options: ExplainOptions = {}): Promise<Attribution> {
+    const checked = checkedInput(this.model, given);
+    const method = methodNamed(options.method ?? "integrated-gradients");
+    const settings = settingsFor(method, options);
+    const random = (...key: readonly (number | string)[]): Random => new Random(settings.seed, ...key);
+    const scores = await this.#model.scores(checked, options.output);
+    const targets = targetsOf(this.model, options.target, scores);
+    const baselines = baselinesFor(this.model, checked.features, options, random("baseline"));
+    const own = await this.#model.chosen(checked, targets, options);
+    const question: Question = { input: checked, targets, scores: own, baselines, settings, options, random };
+    const found = await (method.kind === "gradient" ? this.#gradient(method, question) : this.#sampling(method, question));
+    const needs = [...method.needs, ...(smoothedBy(settings)?.needs ?? [])];
+    const used = Object.keys(method.defaults) as (keyof Settings)[];
+    const { standsFor, name } = this.model.features;
+    return {
+      method: options.method ?? "integrated-gradients",
+      ...found,
+      settings: Object.fromEntries(used.map((key) => [key, settings[key]])),
+      remarks: [
+        ...(this.model.remarks ?? []),
+        ...(standsFor === undefined ? [] : [`Attributions belong to ${standsFor} (${name}).`]),
+        ...(needs.includes("baseline") || needs.includes("background") ? [baselines.remark] : []),
+        ...found.remarks,
+      ],
+    };
+  }
+
+  async #gradient(method: GradientMethod, question: Question): Promise<Omit<Attribution, "method" | "settings">> {
+    const { input: given, settings, options } = question;
+    let samples = samplesOf(method, question, settings);
+    let sums = await this.#sums(method, question, samples);
+    const background = method.sumsTo === "difference" ? await backgroundScores(this.#model, question) : undefined;
+    let examples = examplesOf(this.model, method, question, sums, background);
+    let { steps } = settings;
+    for (let off = excess(examples, settings); method.refines && 2 * steps <= settings.maxSteps && off > 1;) {
+      // The error falls at least as 1 / steps: as many more as the gap is too wide, at least twice as many.
+      steps = Math.min(2 ** Math.ceil(Math.log2(steps * Math.max(2, off))), settings.maxSteps);
+      samples = samplesOf(method, question, { ...settings, steps });
+      sums = await this.#sums(method, question, samples);
+      examples = examplesOf(this.model, method, question, sums, background);
+      off = excess(examples, settings);
+    }
+    const { attribution: values, layer } = sums as { attribution: TensorData; layer?: TensorData };
+    const figures = method.refines ? { steps } : undefined;
+    return {
+      values: method.finish === undefined ? values : await finished(method.finish, sums),
+      ...(layer && { layerValues: layer }),
+      examples: examples.map((one) => ({ ...one, ...(figures && { figures }) })),
+      remarks: method.needs.includes("layer") ? [this.#model.layerRemark(given, options.at)] : [],
+    };
+  }
+
+  #sums(method: GradientMethod, question: Question, samples: Samples): Promise<Record<string, TensorData>> {
+    const { input: given, targets, settings, options } = question;
+    options.signal?.throwIfAborted();
+    const how = { ...options, settings, at: options.at, of: smoothedBy(settings) };
+    return this.#model.sums(method, given, targets, samples, how, options.onProgress);
+  }
+
+  async #sampling(method: SamplingMethod, question: Question): Promise<Omit<Attribution, "method" | "settings">> {
+    const n = question.targets.length;
+    const made = [];
+    for (let i = 0; i < n; i++) {
+      question.options.signal?.throwIfAborted();
+      made.push(await sampleOne(this.#model, method, question, i));
+    }
+    const values = made.map((one) => one.values);
+    const shape = [n, ...(values[0]?.shape.slice(1) ?? [])];
+    const data = Float64Array.from({ length: sizeOf(shape) });
+    values.forEach((v, i) => data.set(toNumbers(v), i * v.data.length));
+    return {
+      values: fromNumbers("float32", shape, data),
+      examples: made.map((one) => one.example),
+      remarks: [...new Set(made.flatMap((one) => one.remarks))],
+    };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#model[Symbol.asyncDispose]();
+  }
+
+  /** For code without `await using`. */
+  dispose(): Promise<void> {
+    return this[Symbol.asyncDispose]();
+  }
+}
+
+/** One explanation: `explain(model, image, { method: "grad-cam", target: "daisy" })`. Errors as of `Explainer.explain`. */
+export async function explain(
+  model: Explainable,
+  given: TensorData | ExplainInput,
+  options: ExplainOptions & SessionOptions = {},
+): Promise<Attribution> {
+  await using explainer = new Explainer(model, options);
+  return await explainer.explain(given, options);
+}
+
+/** The score asked about of the baselines [N], the mean over several. */
+async function backgroundScores(model: Model, { input: given, targets, baselines, options }: Question): Promise<Float64Array> {
+  const [m = 1, e = 1, ...shape] = baselines.values.shape;
+  const mean = new Float64Array(targets.length);
+  for (let b = 0; b < m; b++) {
+    const rows = takeRows({ ...baselines.values, shape: [m * e, ...shape] }, b * e, (b + 1) * e);
+    const features = e === targets.length ? rows : repeatRow(rows, 0, targets.length);
+    const scores = await model.chosen({ ...given, features }, targets, options);
+    scores.forEach((score, i) => (mean[i] = (mean[i] as number) + score / m));
+  }
+  return mean;
+}
+
+/** What a method draws; one sample with the first baseline where it draws nothing. */
+export function samplesOf(
+  method: GradientMethod,
+  { input: given, baselines, random }: Pick<Question, "input" | "baselines" | "random">,
+  settings: Settings,
+): Samples {
+  const context: SampleContext = { settings, x: given.features, baselines: baselines.values, random, of: smoothedBy(settings) };
+  if (method.samples !== undefined) return method.samples(context);
+  const [, ...first] = baselines.values.shape;
+  const one = { ...baselines.values, shape: [1, ...first], data: baselines.values.data.slice(0, sizeOf(first)) };
+  return { weights: Float64Array.of(1), draw: () => ({ baseline: one }) };
+}
+
+/** How many times too wide the widest gap is: at most 1 where all are within the tolerance. */
+function excess(examples: readonly ExampleAttribution[], { tolerance }: Settings): number {
+  const ratios = examples.map(({ gap = 0, score, baselineScore = 0 }) => {
+    const difference = Math.max(Math.abs(score - baselineScore), 0.01 * Math.abs(score));
+    return gap === 0 ? 0 : Math.abs(gap) / (tolerance * difference);
+  });
+  return Math.max(...ratios);
+}
+
+function examplesOf(
+  model: Explainable,
+  method: GradientMethod,
+  { targets, scores, options }: Question,
+  sums: Readonly<Record<string, TensorData>>,
+  background: Float64Array | undefined,
+): ExampleAttribution[] {
+  const values = sums["attribution"];
+  if (values === undefined) throw new ConfigError(`${method.name}: expected an attribution, got none`);
+  const numbers = toNumbers(values);
+  const size = sizeOf(values.shape.slice(1));
+  return Array.from(targets, (target, i) => {
+    const score = scores[i] as number;
+    const baselineScore = background?.[i];
+    let sum = 0;
+    for (let e = i * size; e < (i + 1) * size; e++) sum += numbers[e] as number;
+    const residuals = Object.entries(sums).flatMap(([name, data]): [string, number][] =>
+      name.startsWith("residual ") ? [[name.slice("residual ".length), Number(data.data[i])]] : [],
+    );
+    return {
+      target,
+      label: options.neuron === undefined ? labelOf(model, target) : `${options.neuron.at}[${options.neuron.index.join(", ")}]`,
+      score,
+      ...(baselineScore !== undefined && { baselineScore }),
+      ...(method.sumsTo !== undefined && { gap: sum - (score - (baselineScore ?? 0)) }),
+      ...(residuals.length > 0 && { residuals: Object.fromEntries(residuals) }),
+    };
+  });
+}
+
+/** `finish` in numbers. */
+async function finished(finish: NonNullable<GradientMethod["finish"]>, sums: Record<string, TensorData>): Promise<TensorData> {
+  const { attribution, moments } = sums;
+  if (attribution === undefined || moments === undefined)
+    throw new ConfigError("finish: expected attribution and moments, got none");
+  const value = finish({
+    attribution: input("attribution", attribution.shape, attribution.dtype),
+    moments: input("moments", moments.shape, moments.dtype),
+  });
+  return (await evaluate({ value }, { attribution, moments })).value;
+}

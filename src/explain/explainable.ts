@@ -1,0 +1,152 @@
+/**
+ * @module `Explainable`: what can be explained, whoever made it. Tasks, imported graphs and plain functions of tensors give one;
+ * explainers see nothing else.
+ */
+import type { Dim, DType, Shape, Tensor, TensorData } from "../graph/index.js";
+import { formatShape, isFloat } from "../graph/index.js";
+import { ConfigError, DTypeError, ShapeError } from "../util/errors.js";
+
+/** The part of an input that attributions are given for: floating-point numbers, between which a path can be walked. */
+export interface Features {
+  /** What messages call it: the input's name, or the node behind it. */
+  readonly name: string;
+  /** Of one example: [C, H, W], [T, D], [F]. A free dimension takes any length. */
+  readonly shape: Shape;
+  /** What the axes mean, for superpixels, token grids and pictures. `image` is [C, H, W], `pixels` [H, W, C], `tokens` [T, D], `table` [F]. */
+  readonly kind: "image" | "pixels" | "tokens" | "table" | "tensor";
+  /** Names of the elements along the first axis: a table's columns, a text's tokens. */
+  readonly names?: readonly string[];
+  /** Said with every attribution where the features are not the input itself: "the embeddings of input_ids". */
+  readonly standsFor?: string;
+}
+
+/** Numbers that an example is given as: its features, and whatever else the model reads, which stays as it is. */
+export interface ExplainInput {
+  /** [N, …]. */
+  readonly features: TensorData;
+  /** Other inputs by name, [N, …] each: an attention mask, token types. */
+  readonly others?: Readonly<Record<string, TensorData>>;
+}
+
+/** A model's other inputs: what follows the batch. */
+export interface OtherInput {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+/**
+ * Parts of one example that can be present or absent: words, superpixels, columns. Where an explainable gives its own, sampling methods switch these
+ * on and off instead of elements of the features.
+ */
+export interface Parts {
+  /** One name a part, for pictures and tables. */
+  readonly names: readonly string[];
+  /** Of coalitions [S, F], 1 for a part that is present, row-major: the inputs that they stand for, S examples. */
+  readonly compose: (coalitions: Uint8Array, count: number) => ExplainInput;
+}
+
+/**
+ * A model as explainers see it: from features [B, …] to scores [B, K], of which an explanation is about one.
+ *
+ * Every row must depend on its own example only. Gradient methods need `forward`; sampling methods are content with `answer`. At least one of
+ * the two is given; a traced model needs no `answer`.
+ */
+export interface Explainable {
+  readonly name: string;
+  readonly features: Features;
+  readonly others?: Readonly<Record<string, OtherInput>>;
+  /** K: how many scores an example has. */
+  readonly scoreCount: number;
+  /** The scores' names, K of them. */
+  readonly labels?: readonly string[];
+  /** The graph: features [B, …] and the other inputs [B, …] → scores [B, K]. Called anew for each batch size. */
+  readonly forward?: (features: Tensor, others: Readonly<Record<string, Tensor>>) => Tensor;
+  /** Numbers of the parameters that `forward` uses. */
+  readonly values?: ReadonlyMap<Tensor, TensorData>;
+  /** Scores [B, K] of an opaque model. */
+  readonly answer?: (input: ExplainInput) => Promise<TensorData>;
+  /** Parts of one example, in place of those found in its features. */
+  readonly parts?: (input: ExplainInput) => Parts;
+  /** What an absent feature is replaced by unless the user says otherwise: numbers that broadcast to the features' shape. */
+  readonly baseline?: TensorData;
+  /** What was decided when the model was taken up, one sentence each: said with every attribution. */
+  readonly remarks?: readonly string[];
+}
+
+/** How a function of tensors is described. */
+export interface FunctionOptions {
+  readonly name?: string;
+  readonly kind?: Features["kind"];
+  readonly names?: readonly string[];
+  readonly labels?: readonly string[];
+  readonly values?: ReadonlyMap<Tensor, TensorData>;
+  readonly baseline?: TensorData;
+}
+
+/**
+ * A function of tensors as an explainable: `explainableOf((x) => model.forward(x), [3, 224, 224], 1000)`.
+ *
+ * Shapes: f takes [B, …shape] and gives [B, scoreCount].
+ */
+export function explainableOf(
+  f: (features: Tensor) => Tensor,
+  shape: Shape,
+  scoreCount: number,
+  options: FunctionOptions = {},
+): Explainable {
+  const { name = "function", kind = kindOf(shape), names, labels, values, baseline } = options;
+  return {
+    name,
+    features: { name: "x", shape, kind, ...(names && { names }) },
+    scoreCount,
+    forward: f,
+    ...(labels && { labels }),
+    ...(values && { values }),
+    ...(baseline && { baseline }),
+  };
+}
+
+/** What axes mean where nobody says so: [C, H, W] with at most 4 channels is an image, as is [H, W, C]; [F] is a row of a table. */
+export function kindOf(shape: Shape): Features["kind"] {
+  if (shape.length === 1) return "table";
+  if (shape.length === 2) return "tokens";
+  const isChannels = (d: Dim | undefined): boolean => d === 1 || d === 3 || d === 4;
+  if (shape.length !== 3) return "tensor";
+  return isChannels(shape[0]) ? "image" : isChannels(shape[2]) ? "pixels" : "tensor";
+}
+
+/** Where an image's channels, rows and columns stand among the axes after the batch; undefined of what is no image. */
+export function imageAxes(
+  features: Features,
+): { readonly channels: number; readonly rows: number; readonly columns: number } | undefined {
+  if (features.kind === "image") return { channels: 0, rows: 1, columns: 2 };
+  return features.kind === "pixels" ? { channels: 2, rows: 0, columns: 1 } : undefined;
+}
+
+/** An input checked against what the model takes. Errors: ShapeError, DTypeError, ConfigError, naming the input. */
+export function checkedInput(model: Explainable, given: TensorData | ExplainInput): ExplainInput {
+  const input: ExplainInput = "features" in given ? given : { features: given };
+  const n = input.features.shape[0] ?? 0;
+  expectRows(model.name, model.features.name, input.features, model.features.shape, n);
+  if (!isFloat(input.features.dtype))
+    throw new DTypeError(
+      `${model.name}: input "${model.features.name}": expected floating-point features, got ${input.features.dtype}`,
+    );
+  if (n === 0) throw new ConfigError(`${model.name}: expected at least one example to explain, got none`);
+  for (const [name, type] of Object.entries(model.others ?? {})) {
+    const other = input.others?.[name];
+    if (other === undefined) throw new ConfigError(`${model.name}: expected a value for input "${name}", got none`);
+    if (other.dtype !== type.dtype)
+      throw new DTypeError(`${model.name}: input "${name}": expected ${type.dtype}, got ${other.dtype}`);
+    expectRows(model.name, name, other, type.shape, n);
+  }
+  return input;
+}
+
+/** A ShapeError unless the numbers are n examples of the shape. */
+export function expectRows(where: string, name: string, data: TensorData, shape: Shape, n: number): void {
+  const [rows, ...rest] = data.shape;
+  const fits = rows === n && rest.length === shape.length && shape.every((d, i) => typeof d !== "number" || d === rest[i]);
+  if (!fits)
+    throw new ShapeError(`${where}: input "${name}": expected ${formatShape([n, ...shape])}, got ${formatShape(data.shape)}`);
+}

@@ -1,0 +1,99 @@
+/**
+ * @module The one table of methods: tests, documents and the command line are driven by it. A row's key is the method's name and its file's, or that of
+ * its family.
+ */
+import { ConfigError } from "../util/errors.js";
+import { unknownName } from "../util/nearest.js";
+import type { GradientMethod, Method, Settings } from "./method.js";
+import { gradCam, gradCamPlusPlus, layerCam } from "./methods/grad-cam.js";
+import { inputXGradient } from "./methods/input-x-gradient.js";
+import { integratedGradients } from "./methods/integrated-gradients.js";
+import { saliency } from "./methods/saliency.js";
+import { smoothGrad, varGrad } from "./methods/smooth-grad.js";
+
+export const METHODS = {
+  saliency,
+  "input-x-gradient": inputXGradient,
+  "smooth-grad": smoothGrad,
+  "var-grad": varGrad,
+  "integrated-gradients": integratedGradients,
+  "grad-cam": gradCam,
+  "grad-cam-plus-plus": gradCamPlusPlus,
+  "layer-cam": layerCam,
+} as const satisfies Readonly<Record<string, Method>>;
+
+export type MethodName = keyof typeof METHODS;
+
+/** Every method's name, in the table's order. */
+export const METHOD_NAMES = Object.keys(METHODS) as readonly MethodName[];
+
+/** The row of a name. Errors: ConfigError, with the nearest name. */
+export function methodNamed(name: string): Method {
+  if (!Object.hasOwn(METHODS, name)) throw new ConfigError(unknownName("method", name, METHOD_NAMES));
+  return METHODS[name as MethodName];
+}
+
+/** What settings are that no method says anything about; a method reads those of its row only. */
+const ANY: Settings = {
+  samples: 1,
+  steps: 1,
+  maxSteps: 1,
+  tolerance: 0,
+  rule: "gauss-legendre",
+  noise: 0,
+  of: "",
+  seed: 0,
+  relevance: "epsilon",
+  epsilon: 1e-6,
+  gamma: 0.25,
+  alpha: 2,
+  window: 0,
+  stride: 0,
+  superpixels: 50,
+  cells: 7,
+  probability: 0.5,
+  kernelWidth: 0.25,
+  ridge: 1,
+  bootstrap: 0,
+  radius: 0,
+  stepSize: 0,
+  signed: false,
+};
+
+/** Settings that every method takes: parts and seeds are chosen before it begins. */
+const COMMON: ReadonlySet<keyof Settings> = new Set(["seed"]);
+
+/** A method's settings, from its row and what the user says. Errors: ConfigError for one that the method does not take, or that is no number of its kind. */
+export function settingsFor(method: Method, given: Partial<Settings>): Settings {
+  const { of = method.defaults.of } = given;
+  const below = of === undefined ? {} : methodNamed(of).defaults;
+  const taken = { ...below, ...method.defaults };
+  const named = (Object.keys(ANY) as (keyof Settings)[]).filter((key) => given[key] !== undefined);
+  for (const key of named) {
+    const value = given[key];
+    if (taken[key] === undefined && !COMMON.has(key)) {
+      const names = Object.keys(taken).join(", ");
+      throw new ConfigError(
+        `${method.name}: expected settings among ${names === "" ? "none" : names}, got ${key}; leave it out, or take a method that has it`,
+      );
+    }
+    if (
+      typeof value === "number" &&
+      !(Number.isFinite(value) && value >= 0 && (!COUNTS.has(key) || (Number.isInteger(value) && value > 0)))
+    )
+      throw new ConfigError(
+        `${method.name}: ${key}: expected ${COUNTS.has(key) ? "a whole number of at least 1" : "a number of at least 0"}, got ${value}`,
+      );
+  }
+  return { ...ANY, ...taken, ...Object.fromEntries(named.map((key) => [key, given[key]])) };
+}
+
+const COUNTS: ReadonlySet<keyof Settings> = new Set(["samples", "steps", "maxSteps", "superpixels", "cells"]);
+
+/** The method that another one smooths. Errors: ConfigError for one that is no gradient method. */
+export function smoothedBy({ of }: Settings): GradientMethod | undefined {
+  if (of === "") return undefined;
+  const method = methodNamed(of);
+  if (method.kind === "gradient" && method.defaults.of === undefined) return method;
+  throw new ConfigError(`of: expected a gradient method to smooth, got "${of}"`);
+}

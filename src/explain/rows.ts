@@ -1,0 +1,182 @@
+/**
+ * @module Rows: the graph of a gradient method, samples × examples in one batch. The same graph is run here in pieces, and exported whole.
+ */
+import type { Dim, Tensor } from "../graph/index.js";
+import { constant, dimDiv, dimEquals, dimMul, formatShape, isStatic, sizeOf } from "../graph/index.js";
+import { resolveMode, where } from "../ops/index.js";
+import { ConfigError, ShapeError } from "../util/errors.js";
+import type { Explainable } from "./explainable.js";
+import { layerNamed } from "./layers.js";
+import type { GradientMethod, Rows, Settings } from "./method.js";
+import { substitution } from "./substitution.js";
+import { targetScores } from "./target.js";
+
+/** An element of a layer whose value is explained in place of a score. */
+export interface Neuron {
+  readonly at: string;
+  /** Its place among the layer's elements of one example: [channel, row, column], …. */
+  readonly index: readonly number[];
+}
+
+/** What is explained of a model's scores. */
+export interface ScoreChoice {
+  /** `probability` takes the softmax of all scores first. */
+  readonly output?: "score" | "probability";
+  readonly neuron?: Neuron;
+}
+
+/** What the graph of an attribution is made of. */
+export interface RowInputs {
+  /** [N, …features]. */
+  readonly x: Tensor;
+  /** int32 [N]; −1 for the answer. */
+  readonly target: Tensor;
+  /** Other inputs [N, …]. */
+  readonly others: Readonly<Record<string, Tensor>>;
+  /** [S], of sum 1 over all samples. */
+  readonly weights: Tensor;
+  /** By name, [1 or S, 1 or N, …]; `baseline` is one of them. */
+  readonly samples: Readonly<Record<string, Tensor>>;
+}
+
+export interface RowOptions extends ScoreChoice {
+  readonly settings: Settings;
+  readonly at?: string | undefined;
+  /** The method that `settings.of` names. */
+  readonly of?: GradientMethod | undefined;
+}
+
+/** Weighted sums over the samples given: of all samples they are the means. */
+export interface RowSums {
+  /** [N, …]. */
+  readonly attribution: Tensor;
+  readonly layer?: Tensor;
+  readonly moments?: Tensor;
+  /** [N] each. */
+  readonly residuals: Readonly<Record<string, Tensor>>;
+}
+
+/** [1 or S, 1 or N, …] → [S·N, …]. */
+function spread(t: Tensor, samples: Dim, examples: Dim): Tensor {
+  const rest = t.shape.slice(2);
+  return t.expand([samples, examples, ...rest]).reshape([dimMul(samples, examples), ...rest]);
+}
+
+/** Scores of a model in use: [B, K]. Errors: ConfigError of an opaque model, ShapeError if it does not give [B, K]. */
+export function scoresOf(model: Explainable, x: Tensor, others: Readonly<Record<string, Tensor>>): Tensor {
+  if (model.forward === undefined)
+    throw new ConfigError(
+      `${model.name}: expected a model with a graph, got one that only answers; take a sampling method: kernel-shap, lime, rise, occlusion`,
+    );
+  const scores = model.forward(x, others);
+  const expected = [x.shape[0] ?? 1, model.scoreCount];
+  if (scores.rank !== 2 || !expected.every((d, i) => dimEquals(d, scores.shape[i] ?? 0)))
+    throw new ShapeError(`${model.name}: expected scores ${formatShape(expected)}, got ${formatShape(scores.shape)}`);
+  const random = { seed: constant(0, "uint32"), step: constant(0, "uint32") };
+  return resolveMode([scores], "eval", random).map(scores);
+}
+
+/** The chosen score [B] of features [B, …], where B is a multiple of the number of examples. */
+function scoreOf(
+  model: Explainable,
+  x: Tensor,
+  examples: Dim,
+  inputs: Pick<RowInputs, "others" | "target">,
+  choice: ScoreChoice,
+): Tensor {
+  const batch = x.shape[0] ?? 1;
+  const repeats = typeof examples === "number" ? dimDiv(batch, examples) : dimEquals(batch, examples) ? 1 : undefined;
+  if (repeats === undefined)
+    throw new ShapeError(`${model.name}: expected a multiple of ${examples} rows, got ${formatShape(x.shape)}`);
+  const rows = (t: Tensor): Tensor => (repeats === 1 ? t : spread(t.unsqueeze(0), repeats, examples));
+  const others = Object.fromEntries(Object.entries(inputs.others).map(([name, t]) => [name, rows(t)]));
+  const scores = scoresOf(model, x, others);
+  if (choice.neuron !== undefined) return neuronOf(scores, x, choice.neuron);
+  const answers = choice.output === "probability" ? scores.softmax(1) : scores;
+  return targetScores(answers, rows(inputs.target));
+}
+
+/** The score asked about [N] of examples [N, …]. */
+export const chosenScore = (
+  model: Explainable,
+  inputs: Pick<RowInputs, "x" | "others" | "target">,
+  choice: ScoreChoice,
+): Tensor => scoreOf(model, inputs.x, inputs.x.shape[0] ?? 1, inputs, choice);
+
+/** One element of a layer: [B]. */
+function neuronOf(scores: Tensor, x: Tensor, { at, index }: Neuron): Tensor {
+  const layer = layerNamed(scores, x, at);
+  const shape = layer.shape.slice(1);
+  if (!isStatic(shape) || index.length !== shape.length || index.some((i, axis) => i < 0 || i >= (shape[axis] ?? 0)))
+    throw new ConfigError(`neuron: expected a place within ${formatShape(shape)} at ${at}, got [${index.join(", ")}]`);
+  const place = index.reduce((sum, i, axis) => sum * (shape[axis] ?? 1) + i, 0);
+  return layer
+    .reshape([layer.shape[0] ?? 1, sizeOf(shape)])
+    .slice(1, place, place + 1)
+    .squeeze(1);
+}
+
+/** −1 becomes the place of the highest score. */
+export function answeredTarget(model: Explainable, x: Tensor, others: Readonly<Record<string, Tensor>>, target: Tensor): Tensor {
+  return where(target.less(0), scoresOf(model, x, others).argMax(1).cast("int32"), target);
+}
+
+/**
+ * The weighted sums over samples that a gradient method's attribution is made of, as a graph.
+ *
+ * With `at`, methods that do not look for a grid themselves attribute to that layer: it is walked along in place of the features, and everything that
+ * reaches the score on other ways stays as it is at x.
+ */
+export function rowSums(model: Explainable, method: GradientMethod, inputs: RowInputs, options: RowOptions): RowSums {
+  const examples = inputs.x.shape[0] ?? 1;
+  const samples = inputs.weights.shape[0] ?? 1;
+  const spreadOut = (t: Tensor): Tensor => spread(t, samples, examples);
+  const drawn = Object.fromEntries(Object.entries(inputs.samples).map(([name, t]) => [name, spreadOut(t)]));
+  const x = spreadOut(inputs.x.unsqueeze(0));
+  const baseline = drawn["baseline"] ?? x.mul(0);
+  const score = (features: Tensor): Tensor => scoreOf(model, features, examples, inputs, options);
+  const context = { x, baseline, score, samples: drawn, features: model.features, ...options, at: options.at, of: options.of };
+  const rows = method.rows(options.at === undefined || method.needs.includes("layer") ? context : atLayer(context, options.at));
+  const sum = (t: Tensor): Tensor => weightedSum(t, inputs.weights, examples);
+  return {
+    attribution: sum(rows.attribution),
+    ...(rows.layer && { layer: sum(rows.layer) }),
+    ...(rows.moments && { moments: sum(rows.moments) }),
+    residuals: Object.fromEntries(Object.entries(rows.residuals ?? {}).map(([op, t]) => [op, sum(t)])),
+  };
+}
+
+type Context = Parameters<GradientMethod["rows"]>[0];
+
+/** The same question about a layer: its values take the place of the features. */
+function atLayer(context: Context, at: string): Context {
+  const y = context.score(context.x);
+  const layer = layerNamed(y, context.x, at);
+  const baseline = substitution(new Map([[context.x, context.baseline]]))(layer);
+  return { ...context, x: layer, baseline, at: undefined, score: (values) => substitution(new Map([[layer, values]]))(y) };
+}
+
+/** [S·N, …] → [N, …]. */
+function weightedSum(t: Tensor, weights: Tensor, examples: Dim): Tensor {
+  const samples = weights.shape[0] ?? 1;
+  if (samples === 1) return t.mul(weights.reshape([1, ...t.shape.slice(1).map(() => 1)]));
+  const rest = t.shape.slice(1);
+  const ones = [examples, ...rest].map(() => 1);
+  return t
+    .reshape([samples, examples, ...rest])
+    .mul(weights.reshape([samples, ...ones]))
+    .sum(0);
+}
+
+/** All rows' shape is known: what `rowSums` gives, as named outputs of a graph. */
+export function namedSums({ attribution, layer, moments, residuals }: RowSums): Record<string, Tensor> {
+  return {
+    attribution,
+    ...(layer && { layer }),
+    ...(moments && { moments }),
+    ...Object.fromEntries(Object.entries(residuals).map(([op, t]) => [`residual ${op}`, t])),
+  };
+}
+
+/** Rows for methods that are plain. */
+export const plain = (attribution: Tensor): Rows => ({ attribution });

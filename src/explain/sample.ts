@@ -1,0 +1,118 @@
+/**
+ * @module One example through a sampling method.
+ */
+import type { TensorData } from "../graph/index.js";
+import { sizeOf } from "../graph/index.js";
+import type { ExampleAttribution } from "./attribution.js";
+import { joinRows, repeatRow, takeInput, takeRows } from "./batch.js";
+import type { ExplainInput, Parts } from "./explainable.js";
+import type { Question } from "./explain.js";
+import type { Game } from "./game.js";
+import { elementGame, spreadParts } from "./game.js";
+import type { SamplingContext, SamplingMethod } from "./method.js";
+import type { Model } from "./model.js";
+import { partsOf } from "./parts.js";
+import { labelOf } from "./target.js";
+
+export interface SampledExample {
+  readonly values: TensorData;
+  readonly example: ExampleAttribution;
+  readonly remarks: readonly string[];
+}
+
+/** What a sampling method works with, for example i of a question. */
+export function samplingContext(model: Model, question: Question, i: number): SamplingContext {
+  const { input, targets, baselines, settings, options, random } = question;
+  const { explainable } = model;
+  const given = takeInput(input, i, i + 1);
+  const target = targets[i] as number;
+  const n = targets.length;
+  const rowsOf = (features: TensorData): ExplainInput => ({
+    features,
+    ...(given.others && {
+      others: Object.fromEntries(
+        Object.entries(given.others).map(([name, d]) => [name, repeatRow(d, 0, features.shape[0] ?? 1)]),
+      ),
+    }),
+  });
+  const score = (all: ExplainInput): Promise<Float64Array> =>
+    model.chosen(all, new Int32Array(all.features.shape[0] ?? 1).fill(target), options);
+  const own = baselinesOf(baselines.values, i);
+  let game: Promise<Game> | undefined;
+  return {
+    model: explainable,
+    x: given.features,
+    baselines: own,
+    target,
+    settings,
+    random,
+    at: options.at,
+    game: () => (game ??= Promise.resolve().then(() => gameOf(model, given, own, settings.superpixels, score, rowsOf))),
+    score: (features) => score(rowsOf(features)),
+    gradient: (features) => model.gradient(rowsOf(features), new Int32Array(features.shape[0] ?? 1).fill(target), options),
+    layer: (features, at) => model.layer(rowsOf(features), at),
+    layerGradient: (features, at) =>
+      model.layerGradient(rowsOf(features), new Int32Array(features.shape[0] ?? 1).fill(target), options, at),
+    progress: (fraction) => options.onProgress?.((i + fraction) / n),
+    signal: options.signal,
+  };
+}
+
+/** The baselines of example i: [M, …features]. */
+function baselinesOf(all: TensorData, i: number): TensorData {
+  const [m = 1, e = 1, ...shape] = all.shape;
+  const flat = { ...all, shape: [m * e, ...shape] };
+  if (e === 1) return flat;
+  return joinRows(
+    Array.from({ length: m }, (_, b) => takeRows(flat, b * e + i, b * e + i + 1)),
+    m,
+  );
+}
+
+function gameOf(
+  model: Model,
+  given: ExplainInput,
+  baselines: TensorData,
+  superpixels: number,
+  score: (all: ExplainInput) => Promise<Float64Array>,
+  rowsOf: (features: TensorData) => ExplainInput,
+): Game {
+  const own: Parts | undefined = model.explainable.parts?.(given);
+  if (own !== undefined) {
+    const { names, compose } = own;
+    return { players: names.length, names, play: (coalitions, count) => score(compose(coalitions, count)) };
+  }
+  const { partOf, names } = partsOf(model.explainable.features, given.features, superpixels);
+  return elementGame(given.features, baselines, partOf, names, (features) => score(rowsOf(features)));
+}
+
+/** Runs a sampling method on example i. */
+export async function sampleOne(model: Model, method: SamplingMethod, question: Question, i: number): Promise<SampledExample> {
+  const context = samplingContext(model, question, i);
+  const { values, parts, baselineScore, figures, remarks = [] } = await method.run(context);
+  const score = question.scores[i] as number;
+  const spreadOut = values ?? spreadAll(parts, context.x.shape);
+  const sum = parts?.values.reduce((a, b) => a + b, 0) ?? sumOf(spreadOut);
+  return {
+    values: spreadOut,
+    remarks,
+    example: {
+      target: context.target,
+      label: labelOf(model.explainable, context.target),
+      score,
+      ...(baselineScore !== undefined && { baselineScore }),
+      ...(method.sumsTo !== undefined && { gap: sum - (score - (baselineScore ?? 0)) }),
+      ...(parts && { parts }),
+      ...(figures && { figures }),
+    },
+  };
+}
+
+const sumOf = (data: TensorData): number => (data.data as Float32Array).reduce((a, b) => a + b, 0);
+
+/** Each element has its part's value; parts that are no sets of elements are given as they are, [1, F]. */
+function spreadAll(parts: NonNullable<SampledExample["example"]["parts"]> | undefined, shape: readonly number[]): TensorData {
+  if (parts?.partOf !== undefined) return spreadParts(parts.values, parts.partOf, shape);
+  const values = parts?.values ?? new Float64Array(sizeOf(shape));
+  return { dtype: "float32", shape: [1, values.length], data: Float32Array.from(values) };
+}

@@ -1,0 +1,74 @@
+/**
+ * @module Sessions of an explainer: compiled graphs of one model, kept by what they are for, and cut to the memory that may be used.
+ */
+import { peakIntermediateBytes } from "../cost/index.js";
+import type { Tensor, TensorData } from "../graph/index.js";
+import { Graph } from "../graph/index.js";
+import type { DeviceChoice, Executable } from "../runtime/index.js";
+import { compile, memoryFactor, prepareGraph } from "../runtime/index.js";
+
+export interface SessionOptions {
+  readonly device?: DeviceChoice;
+  readonly threads?: number;
+  /** Memory that values of a run may take, in MiB: batches are cut so that they fit. */
+  readonly memoryMiB?: number;
+}
+
+/** Most rows of a batch, however small they are: beyond it nothing is gained. */
+const MOST_ROWS = 256;
+
+/** Compiled graphs by name. Owned: dispose it. */
+export class Sessions implements AsyncDisposable {
+  readonly #options: SessionOptions;
+  readonly #values: ReadonlyMap<Tensor, TensorData> | undefined;
+  readonly #made = new Map<string, Promise<Executable>>();
+  readonly #rows = new Map<string, number>();
+
+  constructor(values: ReadonlyMap<Tensor, TensorData> | undefined, options: SessionOptions) {
+    this.#values = values;
+    this.#options = options;
+  }
+
+  /** Runs a graph, compiled the first time that its key is seen. */
+  async run(
+    key: string,
+    build: () => Readonly<Record<string, Tensor>>,
+    feeds: Readonly<Record<string, TensorData>>,
+  ): Promise<Record<string, TensorData>> {
+    let executable = this.#made.get(key);
+    if (executable === undefined) {
+      const { device, threads } = this.#options;
+      executable = compile(build(), {
+        ...(device !== undefined && { device }),
+        ...(threads !== undefined && { threads }),
+        ...(this.#values !== undefined && { values: this.#values }),
+      });
+      this.#made.set(key, executable);
+    }
+    const ready = await executable;
+    const needed = Object.fromEntries(Object.entries(feeds).filter(([name]) => ready.inputs.includes(name)));
+    return ready.call(needed);
+  }
+
+  /** How many rows fit the memory plan at once: `build` makes the graph of so many. */
+  rowsAtOnce(key: string, build: (rows: number) => Readonly<Record<string, Tensor>>): number {
+    let rows = this.#rows.get(key);
+    if (rows === undefined) {
+      const graph = new Graph(build(1));
+      const prepared = prepareGraph(graph, "cpu");
+      const outputs = [...prepared.outputs.values()].reduce((sum, t) => sum + bytes(t), 0);
+      const each = (peakIntermediateBytes(prepared) + outputs) * memoryFactor(graph, "cpu");
+      rows = Math.max(1, Math.min(MOST_ROWS, Math.floor(((this.#options.memoryMiB ?? 512) * 2 ** 20) / Math.max(each, 1))));
+      this.#rows.set(key, rows);
+    }
+    return rows;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // What could not be compiled has nothing to dispose of, and has said so.
+    for (const executable of this.#made.values()) await (await executable.catch(() => undefined))?.dispose();
+    this.#made.clear();
+  }
+}
+
+const bytes = (t: Tensor): number => t.shape.reduce<number>((size, d) => size * (typeof d === "number" ? d : 1), 4);
