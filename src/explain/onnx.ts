@@ -3,7 +3,7 @@
  */
 import { vmap } from "../autodiff/index.js";
 import type { Dim, Shape, TensorData } from "../graph/index.js";
-import { formatShape, Graph, isFloat, reachableNodes, SymbolicDim, Tensor } from "../graph/index.js";
+import { formatShape, Graph, isFloat, reachableNodes, SymbolicDim, symbolName, Tensor } from "../graph/index.js";
 import type { ExternalData, ImportedModel } from "../onnx/index.js";
 import { importOnnx } from "../onnx/index.js";
 import { bindGraph } from "../ops/index.js";
@@ -219,8 +219,8 @@ function boundForward(cut: Cut, batch: SymbolicDim): Forward {
 }
 
 function bind(bindings: Map<string, Dim>, d: Dim, to: Dim): void {
-  if (typeof d !== "number" && d.constant === 0 && d.terms.size === 1)
-    for (const [name, c] of d.terms) if (c === 1) bindings.set(name, to);
+  const name = symbolName(d);
+  if (name !== undefined) bindings.set(name, to);
 }
 
 /** For a fixed batch: the file read again with another one; undefined where it does not take it. */
