@@ -5,7 +5,7 @@ import type * as Rust from "tokenizers";
 import type { TextTokens } from "./assemble.js";
 import type { SpecialTokens, TokenizerEngine } from "./tokenizer.js";
 import { Tokenizer } from "./tokenizer.js";
-import { parseTokenizerJson } from "./tokenizer-json.js";
+import { parseTokenizerJson, type TokenizerJson } from "./tokenizer-json.js";
 import { toUtf16 } from "./utf16.js";
 import { ConfigError, SessionError } from "../util/errors.js";
 
@@ -49,6 +49,17 @@ class NativeEngine implements TokenizerEngine {
   }
 }
 
+/** Refuses added tokens of which the normalizer leaves nothing: the library, looking for such a one in a text, ends the process. */
+function expectLasting({ added_tokens }: TokenizerJson, rust: Rust.Tokenizer, where: string): void {
+  const normalizer = rust.getNormalizer();
+  if (normalizer === null) return;
+  for (const { content, normalized, special } of added_tokens)
+    if (content !== "" && (normalized ?? !special) && normalizer.normalizeString(content) === "")
+      throw new ConfigError(
+        `${where}: added_tokens: expected tokens that the normalizer leaves something of, got ${JSON.stringify(content)}`,
+      );
+}
+
 /**
  * A tokenizer from a `tokenizer.json` (text or parsed), run by the Rust library.
  *
@@ -63,8 +74,11 @@ export async function tokenizerFrom(
   const { Tokenizer: Native } = await library();
   let rust: Rust.Tokenizer;
   try {
-    rust = Native.fromString(JSON.stringify(parsed));
+    // Its own truncation and padding are not followed, and some settings of them end the process.
+    rust = Native.fromString(JSON.stringify({ ...parsed, truncation: null, padding: null }));
+    expectLasting(parsed, rust, where);
   } catch (cause) {
+    if (cause instanceof ConfigError) throw cause;
     throw new ConfigError(
       `${where}: expected a tokenizer that the library can build, got an error: ${(cause as Error).message}`,
       {

@@ -9,6 +9,7 @@ import type { Component } from "./tokenizer-json.js";
 import type { TrackedText } from "./tracked-text.js";
 import { TrackedBuilder } from "./tracked-text.js";
 import { ConfigError } from "../util/errors.js";
+import { own } from "../util/record.js";
 import { parseWith } from "../util/schema.js";
 
 export type Normalize = (text: TrackedText) => TrackedText;
@@ -175,7 +176,7 @@ const MAKERS: Readonly<Record<string, (component: Component) => Normalize>> = {
 /** A normalizer of a `tokenizer.json`. ConfigError, with those that there are, if it is none of them. */
 export function normalizerOf(component: Component | null | undefined): Normalize {
   if (component === null || component === undefined) return (text) => text;
-  const make = MAKERS[component.type];
+  const make = own(MAKERS, component.type);
   if (make === undefined)
     throw new ConfigError(
       `normalizer: expected one of ${Object.keys(MAKERS).join(", ")}, got ${component.type}; the native engine may know it`,

@@ -9,6 +9,7 @@ import type { Component } from "./tokenizer-json.js";
 import type { SplitBehavior, TrackedText } from "./tracked-text.js";
 import { splitText } from "./tracked-text.js";
 import { ConfigError } from "../util/errors.js";
+import { own } from "../util/record.js";
 import { parseWith } from "../util/schema.js";
 
 /** Cuts a text into words. `first`: nothing of the original stands before it. */
@@ -100,7 +101,7 @@ const MAKERS: Readonly<Record<string, (component: Component) => PreTokenize>> = 
 /** A pre-tokenizer of a `tokenizer.json`. ConfigError, with those that there are, if it is none of them. */
 export function preTokenizerOf(component: Component | null | undefined): PreTokenize {
   if (component === null || component === undefined) return (text) => [text];
-  const make = MAKERS[component.type];
+  const make = own(MAKERS, component.type);
   if (make === undefined)
     throw new ConfigError(
       `pre_tokenizer: expected one of ${Object.keys(MAKERS).join(", ")}, got ${component.type}; the native engine may know it`,

@@ -3,7 +3,9 @@
  * tokens around texts. The rest of the file is the tokenizer libraries' own.
  */
 import * as z from "zod";
+import { checkTokenizer } from "./tokenizer-bounds.js";
 import { ConfigError } from "../util/errors.js";
+import { own } from "../util/record.js";
 import { parseJsonWith, parseWith } from "../util/schema.js";
 
 const component = z.looseObject({ type: z.string() });
@@ -39,9 +41,12 @@ export type AddedTokenJson = z.infer<typeof addedToken>;
 /** A parsed `tokenizer.json`. */
 export type TokenizerJson = z.infer<typeof schema>;
 
-/** Reads a `tokenizer.json`, as text or parsed. ConfigError if it is not one. */
-export const parseTokenizerJson = (json: unknown, where: string): TokenizerJson =>
-  typeof json === "string" ? parseJsonWith(schema, json, where) : parseWith(schema, json, where);
+/** Reads a `tokenizer.json`, as text or parsed. ConfigError if it is not one, or if an engine would fail on it. */
+export function parseTokenizerJson(json: unknown, where: string): TokenizerJson {
+  const parsed = typeof json === "string" ? parseJsonWith(schema, json, where) : parseWith(schema, json, where);
+  checkTokenizer(parsed, where);
+  return parsed;
+}
 
 /** Every token with its id, the added ones included. */
 export function vocabularyOf(json: TokenizerJson): Map<string, number> {
@@ -72,16 +77,23 @@ const NONE: Template = {
   ],
 };
 
+/** Ids as an Int32Array holds them, and segments as a Uint8Array does. */
+const tokenId = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1);
+const segment = z.number().int().min(0).max(255);
 const templateItem = z.union([
-  z.object({ SpecialToken: z.object({ id: z.string(), type_id: z.number() }) }),
-  z.object({ Sequence: z.object({ id: z.enum(["A", "B"]), type_id: z.number() }) }),
+  z.object({ SpecialToken: z.object({ id: z.string(), type_id: segment }) }),
+  z.object({ Sequence: z.object({ id: z.enum(["A", "B"]), type_id: segment }) }),
 ]);
 const templateProcessing = z.looseObject({
   single: z.array(templateItem),
   pair: z.array(templateItem),
-  special_tokens: z.record(z.string(), z.looseObject({ ids: z.array(z.number()) })),
+  special_tokens: z.record(z.string(), z.looseObject({ ids: z.array(tokenId) })),
 });
-const namedToken = z.tuple([z.string(), z.number()]);
+const namedToken = z.tuple([z.string(), tokenId]);
 const clsSepProcessing = z.looseObject({ cls: namedToken, sep: namedToken });
 const sequenceProcessing = z.looseObject({ processors: z.array(component) });
 
@@ -135,7 +147,7 @@ function parsedTemplate(parsed: z.infer<typeof templateProcessing>): Template {
   const piece = (item: z.infer<typeof templateItem>): TemplatePiece => {
     if ("Sequence" in item) return { text: item.Sequence.id === "A" ? 0 : 1, type: item.Sequence.type_id };
     const { id, type_id } = item.SpecialToken;
-    return { ids: parsed.special_tokens[id]?.ids ?? [], type: type_id };
+    return { ids: own(parsed.special_tokens, id)?.ids ?? [], type: type_id };
   };
   return { single: parsed.single.map(piece), pair: parsed.pair.map(piece) };
 }

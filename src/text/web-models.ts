@@ -5,6 +5,7 @@
 import { BPE, Unigram, WordPiece } from "./library-web.js";
 import type { TokenizerJson } from "./tokenizer-json.js";
 import { ConfigError } from "../util/errors.js";
+import { own } from "../util/record.js";
 
 /** A token of a word: its id, and how many UTF-16 units of the word it stands for (0: the same as the token before). */
 export interface WordToken {
@@ -109,7 +110,7 @@ function kindOf(model: TokenizerJson["model"]): string {
 
 /** What turns words into tokens. ConfigError if the file names another model than these. */
 export function wordModelOf(json: TokenizerJson): WordModel {
-  const make = MAKERS[kindOf(json.model)];
+  const make = own(MAKERS, kindOf(json.model));
   if (make === undefined)
     throw new ConfigError(`model: expected one of ${Object.keys(MAKERS).join(", ")}, got ${json.model.type ?? "none"}`);
   return make(json);
