@@ -123,8 +123,18 @@ export const trainingOptions = {
   seed: integer({ help: "names every random choice; the same seed gives the same run", minimum: 0, default: 1 }),
   ...deviceOptions,
   init: text({
-    help: "start from these weights: a run, a checkpoint's folder (config.json, model.safetensors, tokenizer.json), safetensors, or ONNX",
+    help: "start from these weights: a run, a checkpoint's folder (config.json, model.safetensors, tokenizer.json), safetensors, or ONNX (without --model, the file's own graph is trained)",
     placeholder: "FILE",
+  }),
+  head: text({
+    help: "of --init FILE.onnx: the linear layer that becomes the head",
+    placeholder: "NODE",
+    defaultText: "the last one before an output",
+  }),
+  preprocess: text({
+    help: "of --init FILE.onnx for images: imagenet, 0..1, -1..1, 0..255, caffe, or mean=…;std=…;max=…;colors=RGB|BGR;layout=NCHW|NHWC",
+    placeholder: "SCALE",
+    defaultText: "what the file says, or a guess that is said",
   }),
   ...fineTuningOptions,
   resume: text({ help: "go on with this run, or from one checkpoint of it", placeholder: "RUN", local: true }),

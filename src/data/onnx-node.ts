@@ -38,7 +38,7 @@ export async function loadOnnxWeights(path: string): Promise<Map<string, TensorD
 }
 
 /** A file may point at nothing outside its folder: it comes from somebody else. */
-function readBeside(folder: string, location: string, offset: number, length: number, where: string): Uint8Array {
+export function readBeside(folder: string, location: string, offset: number, length: number, where: string): Uint8Array {
   const outside = (path: string): boolean => path === "" || path === ".." || path.startsWith(`..${sep}`) || isAbsolute(path);
   const refused = (): DataError => new DataError(`${where}: expected its numbers in a file of its own folder, got "${location}"`);
   if (outside(relative(folder, resolve(folder, location)))) throw refused();

@@ -17,5 +17,5 @@ export interface TextModel extends Module {
   embed(tokens: Tensor): Tensor;
   forward(tokens: Tensor, inputs?: TextModelInputs): Tensor;
   /** The rows that pretrained vectors take the place of. */
-  readonly wordEmbedding: Embedding;
+  readonly wordEmbedding?: Embedding;
 }

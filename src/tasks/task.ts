@@ -8,6 +8,7 @@ import type { Dim, DType, Tensor, TensorData, TensorType } from "../graph/index.
 import type { ArchitectureName } from "../models/index.js";
 import type { Metrics } from "../metrics/index.js";
 import type { Monitor, Objective } from "../train/index.js";
+import type { GraphUse } from "./graph-use.js";
 import type { Module } from "../nn/index.js";
 
 /** What a task must know of its data to use a model again: plain JSON, in `config.json` and in the ONNX file. */
@@ -183,6 +184,8 @@ export interface Task<I extends TaskInfo = TaskInfo> {
     /** The labels of the head, which is new where the checkpoint has others; left out where it has none. */
     readonly labels?: (info: I) => readonly string[];
   };
+  /** What becomes of graphs that somebody else made; left out where the task takes none. */
+  readonly graphs?: GraphUse<I>;
   /** Types of the columns that a model reads. */
   inputs(context: TaskContext<I>, batch: Dim): ColumnTypes;
   /** Types of the columns that the loss and the measurement read besides. */

@@ -3,6 +3,7 @@
  * is in `images-node.ts`.
  */
 export * from "./pixels.js";
+export * from "./pixel-scale.js";
 export * from "./geometry.js";
 export * from "./resize.js";
 export * from "./color.js";

@@ -27,7 +27,8 @@ export async function vectorWeights(
   seed: number,
 ): Promise<InitialWeights | undefined> {
   if (vectors === undefined) return undefined;
-  const { weight: table } = (model as TextModel).wordEmbedding;
+  const table = (model as TextModel).wordEmbedding?.weight;
+  if (table === undefined) throw new ConfigError(`--vectors ${vectors}: expected a model whose embedding takes them`);
   const { vocabulary, size } = await tokenizerOf(info as TextInfo);
   const { weight, found } = await loadVectors(vectors, vocabulary, { size, seed, lowercase: true });
   const path = [...model.parameters()].find(([, p]) => p === table)?.[0] ?? "";

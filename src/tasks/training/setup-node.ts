@@ -13,8 +13,8 @@ import { ConfigError } from "../../util/errors.js";
 import { cropsParts, parseImageSize } from "../../vision/index.js";
 import type { FineTuningOptions } from "./fine-tuning.js";
 import { adaptersFor, fineTuned, trainedNote } from "./fine-tuning.js";
-import type { PretrainedInfo } from "../use/model.js";
-import { fineTuningDefaults, modelOf } from "../use/model.js";
+import type { ModelFile, PretrainedInfo } from "../use/model.js";
+import { fineTuningDefaults, GRAPH_DEFAULTS, modelOf } from "../use/model.js";
 import { makeOptimizer } from "./optimizer.js";
 import type { Start } from "./start-node.js";
 import { openStart, startOfRun } from "./start-node.js";
@@ -47,8 +47,12 @@ export interface TrainTaskOptions extends Partial<Omit<TrainingDefaults, "epochs
   readonly seed?: number;
   readonly device?: DeviceChoice;
   readonly threads?: number;
-  /** What training starts from: a run, a checkpoint's folder, a file of weights. */
+  /** What training starts from: a run, a checkpoint's folder, a file of weights, somebody else's ONNX file. */
   readonly init?: string;
+  /** Of somebody else's graph: the linear layer that becomes the head. */
+  readonly head?: string;
+  /** Of somebody else's graph: how pixels are scaled (`parsePixelScale`). */
+  readonly preprocess?: string;
   readonly check?: boolean;
   readonly lang?: "en" | "zh";
 }
@@ -64,6 +68,8 @@ export interface TrainingSetup {
   readonly step: TrainingStep;
   /** What the model begins with, where that is not its initializers' alone. */
   readonly numbers: ReadonlyMap<string, TensorData> | undefined;
+  /** Somebody else's graph that is trained: its file, with the head. */
+  readonly graph: ModelFile | undefined;
   /** How many numbers of the model are trained. */
   readonly trained: number;
   /** What is learned in the model's place. */
@@ -82,6 +88,9 @@ export interface TrainingSetup {
   readonly resolved: TrainTaskOptions;
 }
 
+/** A run that goes on. */
+export type Resumed = RunConfig & { readonly adapters?: Lora; readonly graph?: ModelFile };
+
 const MOST_EVALUATIONS = 20;
 
 /** A network that is trained at small rates learns sooner at a small one. */
@@ -91,12 +100,12 @@ const CHECK_RATE = 3e-3;
 async function startFor(
   options: TrainTaskOptions,
   task: AnyTask,
-  resumed: RunConfig | undefined,
+  resumed: Resumed | undefined,
   note: (text: string) => void,
 ): Promise<Start | undefined> {
   if (options.init === undefined) return undefined;
-  if (resumed !== undefined) return startOfRun(resumed);
-  const start = await openStart(options.init, task, note);
+  if (resumed !== undefined) return startOfRun(resumed, resumed.graph);
+  const start = await openStart(options.init, task, note, options);
   const own = start.pretrained === undefined ? undefined : ARCHITECTURES[start.pretrained.architecture].modelType;
   if (own !== undefined && options.model !== undefined && options.model !== own)
     throw new ConfigError(`--model ${options.model}: expected none beside --init ${options.init}, whose own model goes on`);
@@ -110,6 +119,7 @@ function choiceFor(
   start: Start | undefined,
 ): { readonly modelName: string; readonly defaults: (examples: number) => TrainingDefaults } {
   const pretrained = start?.pretrained;
+  if (start?.graph !== undefined) return { modelName: start.modelName ?? "onnx", defaults: () => GRAPH_DEFAULTS };
   if (pretrained === undefined) {
     const modelName = options.model ?? start?.modelName ?? task.defaultModel;
     return { modelName, defaults: modelNamed(task, modelName).defaults };
@@ -123,7 +133,7 @@ function choiceFor(
 export async function setUpTraining(
   options: TrainTaskOptions,
   note: (text: string) => void,
-  resumed?: RunConfig & { readonly adapters?: Lora },
+  resumed?: Resumed,
   signal?: AbortSignal,
 ): Promise<TrainingSetup> {
   const task = taskNamed(options.task);
@@ -137,6 +147,7 @@ export async function setUpTraining(
     seed,
     ...task.reads,
     ...(options.imageSize === undefined ? {} : { imageSize: parseImageSize(options.imageSize, "--image-size") }),
+    ...start?.graph?.loading,
     ...(options.maxMegapixels === undefined ? {} : { maxMegapixels: options.maxMegapixels }),
     keepOriginals: (height, width) => cropsParts(options.augment ?? usual ?? "none", { height, width }),
     note,
@@ -148,7 +159,7 @@ export async function setUpTraining(
     ...(options.repair === undefined ? {} : { repair: options.repair }),
   });
   const own = taskOptions(task, options);
-  const prepared = withPretrained(
+  const learned = withPretrained(
     await task.prepare(data, {
       ...own,
       ...(await side.readOptions?.(own, { init: options.init, tokenizer: start?.tokenizer, inherited: start?.inherited })),
@@ -158,7 +169,9 @@ export async function setUpTraining(
     }),
     start?.pretrained,
   );
-  const model = modelOf(task, modelName, prepared.info);
+  const graph = start?.graph?.made(learned.info);
+  const prepared = graph === undefined ? learned : { ...learned, info: graph.info };
+  const model = modelOf(task, modelName, prepared.info, graph?.file);
   const labels = task.pretrained?.labels?.(prepared.info);
   const starting = start?.numbersFor(model, labels);
   const initial = await side.initialWeights?.(own, model, prepared.info, seed);
@@ -225,6 +238,7 @@ export async function setUpTraining(
     prepared,
     training,
     step,
+    graph: graph?.file,
     numbers: starting?.numbers ?? initial?.numbers,
     trained,
     adapters,
@@ -236,6 +250,7 @@ export async function setUpTraining(
     notes: [
       ...data.notes,
       ...prepared.notes,
+      ...(start?.graph?.notes ?? []),
       ...(start?.pretrained === undefined ? [] : startNotes(options.init ?? "", start.pretrained, starting?.fresh ?? [])),
       ...trainedNote(model, trained),
       ...(initial?.notes ?? []),

@@ -24,7 +24,9 @@ import { checkpointParameters } from "../../train/train-node.js";
 import { isRecord } from "../../util/described.js";
 import { ConfigError } from "../../util/errors.js";
 import { numbersFrom, readWeights } from "./init-node.js";
-import type { PretrainedInfo } from "../use/model.js";
+import type { GraphStart, GraphStartOptions } from "./graph-start-node.js";
+import { graphOfRun, openGraph } from "./graph-start-node.js";
+import type { ModelFile, PretrainedInfo } from "../use/model.js";
 import { TASKS } from "../table.js";
 import type { AnyTask, TaskInfo, Inherited } from "../task.js";
 import { bestOrLast, openTrained } from "../use/trained-node.js";
@@ -45,6 +47,8 @@ export interface Start {
   readonly modelName?: string;
   /** Or the checkpoint's, with the head that the task needs. */
   readonly pretrained?: PretrainedInfo;
+  /** Or somebody else's graph, with a head for the task's classes. */
+  readonly graph?: GraphStart;
   /** Errors: ConfigError that names each tensor that does not fit. */
   readonly numbersFor: (model: Module, labels: readonly string[] | undefined) => StartingNumbers;
 }
@@ -188,17 +192,27 @@ async function fromRun(path: string, task: AnyTask, note: (text: string) => void
  * Errors: DataError for files that cannot be read; ConfigError for what is no start of this task: an architecture that is not supported, tensors that do
  * not fit `config.json` (each is named), a tokenizer with more tokens than the embedding.
  */
-export async function openStart(path: string, task: AnyTask, note: (text: string) => void): Promise<Start> {
+export async function openStart(
+  path: string,
+  task: AnyTask,
+  note: (text: string) => void,
+  options: GraphStartOptions & { readonly model?: string } = {},
+): Promise<Start> {
+  if (path.endsWith(".onnx") && options.model === undefined) {
+    const graph = await openGraph(path, task, options);
+    if (graph !== undefined) return graph;
+  }
   if (/\.(safetensors|onnx)$/.test(path)) return { numbersFor: ownNumbers(path, await readWeights(path), note) };
   const config = await pretrainedConfig(path);
   return config === undefined ? fromRun(path, task, note) : fromCheckpoint(path, config, task);
 }
 
-/** What a run that goes on began with: its numbers are in its checkpoint. */
-export function startOfRun(config: { readonly [extra: string]: unknown }): Start {
+/** What a run that goes on began with: its numbers are in its checkpoint; `file` is its `graph.onnx`. */
+export function startOfRun(config: { readonly [extra: string]: unknown }, file?: ModelFile): Start {
   const { tokenizer, pretrained } = config["info"] as { readonly tokenizer?: string; readonly pretrained?: PretrainedInfo };
   return {
     ...(tokenizer === undefined ? {} : { tokenizer }),
+    ...(file === undefined ? {} : graphOfRun(config, file)),
     ...(pretrained === undefined
       ? { modelName: config["model"] as string }
       : { pretrained, inherited: inheritedFrom(modelFromConfig(pretrained.architecture, pretrained.config)) }),

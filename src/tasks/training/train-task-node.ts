@@ -22,13 +22,15 @@ import { ConfigError } from "../../util/errors.js";
 import { checkMemory, measureStep } from "./memory-node.js";
 import { checkOneBatch } from "./one-batch-node.js";
 import type { TrainingSetup, TrainTaskOptions } from "./setup-node.js";
+import type { Resumed } from "./setup-node.js";
+import { graphInfo } from "../graph-use.js";
 import { definedOnly, setUpTraining, trainingTypes } from "./setup-node.js";
 import { writeReport } from "./report-node.js";
 import { byLength, evenly, fetcherFor } from "../shared/rows-node.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { Watched } from "../task-node.js";
 import type { Measurement, TaskContext, TaskInfo } from "../task.js";
-import { BATCH, bestOrLast, openTrained } from "../use/trained-node.js";
+import { BATCH, bestOrLast, GRAPH_FILE, graphFile, openTrained } from "../use/trained-node.js";
 import { descentVersion } from "../../util/version-node.js";
 import { textByText, textCount } from "../shared/windows.js";
 
@@ -104,7 +106,7 @@ async function measurer(
 async function openFolder(
   options: TrainTaskOptions,
   context: TrainTaskContext,
-): Promise<{ options: TrainTaskOptions; writer?: RunWriter; checkpoint?: Checkpoint; config?: RunConfig }> {
+): Promise<{ options: TrainTaskOptions; writer?: RunWriter; checkpoint?: Checkpoint; config?: RunConfig; resumed?: Resumed }> {
   if (context.resume === undefined) return { options };
   const config = await (await openRun(splitRunPath(context.resume).run)).config();
   const { task } = config;
@@ -118,12 +120,15 @@ async function openFolder(
   const place = join(splitRunPath(context.resume).run, "config.json");
   checkRepeated(data, options.data, place, `descent train --resume ${context.resume} --data`);
   const { writer, checkpoint } = await resumeRun(context.resume);
+  const resumed: Resumed =
+    graphInfo(config["info"] as TaskInfo) === undefined ? config : { ...config, graph: await graphFile(writer.folder) };
   return {
     // What this command wrote itself when the run began.
     options: { ...(config.options as unknown as TrainTaskOptions), task, threads: options.threads },
     writer,
     checkpoint,
     config,
+    resumed,
   };
 }
 
@@ -151,7 +156,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     if (context.resume === undefined) checkPlace(context.out, context.overwrite === true);
     const device = await resolveDevice(await platformRuntime(), opened.options.device ?? "auto");
     await evaluate({ one: constant(1) }, {}, { device });
-    const setup = await setUpTraining(opened.options, note, opened.checkpoint === undefined ? undefined : opened.config, signal);
+    const setup = await setUpTraining(opened.options, note, opened.checkpoint === undefined ? undefined : opened.resumed, signal);
     const { task, prepared, step, resolved, batchSize, totalSteps, buckets, model, modelName, dataName } = setup;
     if (opened.config !== undefined) checkSameData(opened.config, prepared.info, context.resume as string);
     using fetcher = fetcherFor(task, setup.training, prepared.train);
@@ -178,6 +183,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       notes: setup.notes,
     };
     writer ??= await createRun(context.out, { config, overwrite: context.overwrite });
+    if (opened.config === undefined && setup.graph !== undefined) await writer.write(GRAPH_FILE, setup.graph.bytes);
     const opening = writer;
     const side = nodeTaskNamed(task.name);
     const { watch } = side;

@@ -4,7 +4,10 @@
 import type { ArchitectureName } from "../../models/index.js";
 import { modelFromConfig } from "../../models/index.js";
 import type { Module } from "../../nn/index.js";
+import { GraphModule } from "../../nn/index.js";
 import type { Json } from "../../optim/index.js";
+import { ConfigError } from "../../util/errors.js";
+import { graphInfo } from "../graph-use.js";
 import { modelNamed } from "../table.js";
 import type { AnyTask, TaskInfo, TrainingDefaults } from "../task.js";
 
@@ -18,12 +21,30 @@ export interface PretrainedInfo {
 /** What a run began with; undefined where its model is one of the task's own. */
 export const pretrainedInfo = (info: TaskInfo): PretrainedInfo | undefined => info["pretrained"] as PretrainedInfo | undefined;
 
-/** The model of a run, without numbers and without adapters. Errors: ConfigError for a name that the task does not have. */
-export function modelOf(task: AnyTask, name: string, info: TaskInfo): Module {
+/** A file that is the model's structure, and what messages call it. */
+export interface ModelFile {
+  readonly bytes: Uint8Array;
+  readonly where: string;
+}
+
+/**
+ * The model of a run, without weights and without adapters; `file` is `graph.onnx` of a run whose graph somebody else made.
+ *
+ * Errors: ConfigError for a name that the task does not have; those of `GraphModule`.
+ */
+export function modelOf(task: AnyTask, name: string, info: TaskInfo, file?: ModelFile): Module {
+  if (graphInfo(info) !== undefined) return graphModel(task, info, file);
   const pretrained = pretrainedInfo(info);
   if (pretrained === undefined) return modelNamed(task, name).build(info);
   const labels = task.pretrained?.labels?.(info);
   return modelFromConfig(pretrained.architecture, pretrained.config, labels === undefined ? {} : { numLabels: labels.length });
+}
+
+function graphModel(task: AnyTask, info: TaskInfo, file: ModelFile | undefined): Module {
+  if (task.graphs === undefined) throw new ConfigError(`${task.name}: expected a model of its own, got a graph`);
+  if (file === undefined) throw new ConfigError(`${task.name}: expected the run's graph.onnx, got none`);
+  const module = new GraphModule(file.bytes, { shapes: task.graphs.shapes(info), where: file.where });
+  return task.graphs.wrap(module, info);
 }
 
 /** The rate at which BERT of 768 wide is fine-tuned. Devlin et al. 2019, arXiv:1810.04805, appendix A.3. */
@@ -31,6 +52,17 @@ const RATE = 5e-5;
 const RATE_WIDTH = 768;
 /** Adapters learn at higher rates: Hu et al. 2021, arXiv:2106.09685, table 9, has about ten times those of the whole model. */
 const ADAPTER_FACTOR = 10;
+
+/** How somebody else's graph is learned on: gently, since nothing is known of how it was trained. */
+export const GRAPH_DEFAULTS: TrainingDefaults = {
+  epochs: 8,
+  batchSize: 32,
+  lr: 3e-4,
+  optimizer: "adamw",
+  schedule: "one-cycle",
+  weightDecay: 0.01,
+  clipNorm: 1,
+};
 
 /** How a pretrained model is learned on. Narrow models take larger steps, as those of Turc et al. 2019, arXiv:1908.08962. */
 export const fineTuningDefaults = (hiddenSize: number, hasAdapters: boolean): TrainingDefaults => ({

@@ -2,6 +2,7 @@
  * @module A trained model in use: from a run folder to answers, metrics and attributions. Parameters are constants of the
  * compiled graphs, which is faster than giving them at each run.
  */
+import { join } from "node:path";
 import type { Batch, BatchFetcher, Dataset, WorkerFetcher } from "../../data/node.js";
 import { inputTimesGradient } from "../../explain/index.js";
 import type { Parameter, Tensor, TensorData } from "../../graph/index.js";
@@ -20,11 +21,16 @@ import { forEachBatch } from "../../train/evaluate.js";
 import { randomInputs } from "../../train/step.js";
 import { ConfigError } from "../../util/errors.js";
 import { byLength, fetcherFor } from "../shared/rows-node.js";
+import type { ModelFile } from "./model.js";
 import { modelOf } from "./model.js";
+import { graphInfo } from "../graph-use.js";
 import { taskNamed } from "../table.js";
 import type { Answer, AnyTask, ColumnTypes, Measurement, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
 import type { TrainedModel as Trained, UseOptions } from "../trained-model.js";
 import { textAt, textByText } from "../shared/windows.js";
+
+/** Beside the checkpoints of a run whose graph somebody else made. */
+export const GRAPH_FILE = "graph.onnx";
 
 /** The checkpoint that a run is used from. */
 export const bestOrLast = async (folder: RunFolder): Promise<CheckpointName> =>
@@ -72,11 +78,12 @@ export class TracedModel implements Trained {
     info: TaskInfo,
     numbers: ReadonlyMap<string, TensorData>,
     options: UseOptions = {},
+    file?: ModelFile,
   ) {
     this.task = task;
     this.modelName = modelName;
     this.info = info;
-    this.model = modelOf(task, modelName, info);
+    this.model = modelOf(task, modelName, info, file);
     this.numbers = numbers;
     this.#options = options;
     const problems = [...this.model.state()].flatMap(([path, p]) => {
@@ -260,6 +267,12 @@ export class TracedModel implements Trained {
   }
 }
 
+/** The graph that a run's training started from, with the head that it trains. */
+export const graphFile = async (folder: RunFolder): Promise<ModelFile> => ({
+  bytes: await folder.read(GRAPH_FILE),
+  where: join(folder.path, GRAPH_FILE),
+});
+
 /** Opens a run folder (its best checkpoint, or its last), or one of its checkpoints. ConfigError for a run of no task. */
 export async function openTrained(path: string, options: UseOptions = {}): Promise<{ model: Trained; config: RunConfig }> {
   const { run, checkpoint: name } = splitRunPath(path);
@@ -271,8 +284,9 @@ export async function openTrained(path: string, options: UseOptions = {}): Promi
     throw new ConfigError(`${run}: expected a run of a task, got a config.json without model and info`);
   const task = taskNamed(config.task);
   const numbers = checkpointParameters(checkpoint);
-  const plain = adapters === undefined ? numbers : merged(modelOf(task, model, info), adapters, numbers);
-  return { model: new TracedModel(task, model, info, plain, options), config };
+  const file = graphInfo(info) === undefined ? undefined : await graphFile(folder);
+  const plain = adapters === undefined ? numbers : merged(modelOf(task, model, info, file), adapters, numbers);
+  return { model: new TracedModel(task, model, info, plain, options, file), config };
 }
 
 export type TrainedModel = Trained;

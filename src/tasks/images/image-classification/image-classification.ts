@@ -3,6 +3,7 @@
  */
 import { addAuxiliaryLosses, outputsWithAuxiliary } from "./auxiliary.js";
 import { classAnswers, ClassificationMeasurement, classificationLoss, classScore } from "../../shared/classification.js";
+import { imageGraph } from "./graph.js";
 import { IMAGE_MODELS } from "../image-models.js";
 import type { ImageInfo } from "../images.js";
 import {
@@ -28,6 +29,7 @@ export const imageClassification: Task<ImageInfo> = {
   monitor: { metric: "accuracy", mode: "max" },
 
   prepare: prepareImages,
+  graphs: imageGraph,
   inputs: imageTypes,
   targets: imageTargets,
   preprocessing: imagePreprocessing,

@@ -21,6 +21,7 @@ import {
 import { labelSetAnswers, labelSetLoss, LabelSetMeasurement, labelSetTypes, sigmoid } from "./multi-label.js";
 import type { Prepared, RowOutputs, Task } from "../../task.js";
 import type { TextClassInfo } from "./info.js";
+import { textGraph } from "./graph.js";
 import { TEXT_MODELS } from "./models.js";
 import {
   encodeTexts,
@@ -157,6 +158,7 @@ export const textClassification: Task<TextClassInfo> = {
   monitor: { metric: "accuracy", mode: "max" },
   takes: ["tokenizer", "vocabularySize", "maxLength", "stride", "vectors", "labelSeparator"],
   pretrained: { architectures: ["BertForSequenceClassification"], labels: ({ classes }) => classes },
+  graphs: textGraph,
   prepare,
   inputs: textInputs,
   targets: ({ info }, batch) => (info.multiLabel ? labelSetTypes(info.classes.length, batch) : labelTypes(info, batch)),

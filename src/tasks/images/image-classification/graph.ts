@@ -1,0 +1,184 @@
+/**
+ * @module Somebody else's graph as a classifier of images: its input's size, and what its pixels must be.
+ */
+import type { Dim, Tensor } from "../../../graph/index.js";
+import type { GraphModule } from "../../../nn/index.js";
+import { Module } from "../../../nn/index.js";
+import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "../../../onnx/index.js";
+import { concat } from "../../../ops/index.js";
+import type { Json } from "../../../util/described.js";
+import { isRecord } from "../../../util/described.js";
+import { ConfigError } from "../../../util/errors.js";
+import type { PixelScale } from "../../../vision/index.js";
+import { formatPixelScale, parsePixelScale, PIXEL_SCALES, pixelScale } from "../../../vision/index.js";
+import type { GraphFile, GraphInfo, GraphOptions, GraphPlan, GraphUse } from "../../graph-use.js";
+import type { ImageInfo } from "../images.js";
+
+/** The file's graph: images [N, C, H, W], scaled → logits [N, K]. */
+class ImageGraph extends Module {
+  static override readonly pathNames = { graph: "" };
+  readonly graph: GraphModule;
+  readonly #info: GraphInfo;
+
+  constructor(graph: GraphModule, info: GraphInfo) {
+    super();
+    this.graph = graph;
+    this.#info = info;
+  }
+
+  override forward(image: Tensor): Tensor {
+    const { inputs, output, layout, colors } = this.#info;
+    const ordered = colors === "BGR" ? reversedColors(image) : image;
+    const x = layout === "NHWC" ? ordered.transpose([0, 2, 3, 1]) : ordered;
+    const logits = this.graph.forward({ [inputs["image"] as string]: x })[output] as Tensor;
+    return logits.rank === 2 ? logits : logits.reshape([logits.shape[0] as Dim, logits.shape[1] as Dim]);
+  }
+}
+
+/** Red, green, blue as blue, green, red: [N, 3, H, W]. */
+function reversedColors(image: Tensor): Tensor {
+  const [red, green, blue] = image.split([1, 1, 1], 1) as [Tensor, Tensor, Tensor];
+  return concat([blue, green, red], 1);
+}
+
+const UINT8 = 2;
+const isChannels = (d: number | string | null | undefined): boolean => d === 1 || d === 3;
+
+/** The one input that is an image. */
+function imageInput({ where, model }: GraphFile): ValueInfoProto {
+  const weights = new Set(model.graph.initializers.map(({ name }) => name));
+  const inputs = model.graph.inputs.filter(({ name }) => !weights.has(name));
+  const [image, ...others] = inputs;
+  if (image === undefined || others.length > 0 || image.shape?.length !== 4)
+    throw new ConfigError(
+      `${where}: expected one input of four dimensions for image-classification, got ${inputs.map(describe).join(", ") || "none"}`,
+    );
+  return image;
+}
+
+const describe = ({ name, shape }: ValueInfoProto): string => `${name} [${(shape ?? []).map((d) => d ?? "?").join(", ")}]`;
+
+/** Channels, height and width, and where the channels stand. */
+function geometry(file: GraphFile, imageSize: GraphOptions["imageSize"]): { shape: number[]; layout: PixelScale["layout"] } {
+  const input = imageInput(file);
+  const [, a, b, c] = input.shape as readonly (number | string | null)[];
+  const layout = !isChannels(a) && isChannels(c) ? "NHWC" : "NCHW";
+  const [channels, height, width] = layout === "NCHW" ? [a, b, c] : [c, a, b];
+  const [asked, wide] = imageSize ?? [];
+  const size = (given: number | string | null | undefined, wanted: number | undefined, axis: string): number => {
+    if (typeof given === "number" && given > 0) {
+      if (wanted !== undefined && wanted !== given)
+        throw new ConfigError(`--image-size: expected ${axis} ${given}, which ${file.where} is made for, got ${wanted}`);
+      return given;
+    }
+    if (wanted !== undefined) return wanted;
+    return USUAL_SIDE;
+  };
+  if (!isChannels(channels)) throw new ConfigError(`${file.where}: expected images of 1 or 3 channels, got ${describe(input)}`);
+  return { shape: [channels as number, size(height, asked, "height"), size(width, wide, "width")], layout };
+}
+
+/** Where a file leaves height and width free. */
+const USUAL_SIDE = 224;
+
+const numbersOf = (value: unknown): number[] | undefined =>
+  Array.isArray(value) && value.every((v) => typeof v === "number" && Number.isFinite(v)) ? (value as number[]) : undefined;
+
+/** What `preprocessor_config.json` of Hugging Face says. */
+function scaleBeside(config: Json | undefined, channels: number, layout: PixelScale["layout"]): PixelScale | undefined {
+  if (config === undefined || !isRecord(config)) return undefined;
+  const [mean, deviation] = [numbersOf(config["image_mean"]), numbersOf(config["image_std"])];
+  const factor = typeof config["rescale_factor"] === "number" ? config["rescale_factor"] : 1 / 255;
+  if (mean === undefined || deviation === undefined || config["do_normalize"] === false)
+    return config["do_rescale"] === true ? pixelScale({ ...(PIXEL_SCALES["0..1"] as PixelScale) }, channels, layout) : undefined;
+  return pixelScale({ maximum: Math.round(1 / factor), mean, deviation, colors: "RGB" }, channels, layout);
+}
+
+/** What a file's metadata say: our own, and WinML's (`Image.NominalPixelRange`). */
+function scaleOfMetadata({ metadata }: ModelProto, channels: number, layout: PixelScale["layout"]): PixelScale | undefined {
+  const colors = metadata.get("Image.BitmapPixelFormat")?.startsWith("Bgr") === true ? "BGR" : "RGB";
+  const range = metadata.get("Image.NominalPixelRange");
+  const named = { NominalRange_0_255: "0..255", Normalized_0_1: "0..1", Normalized_1_1: "-1..1" }[range ?? ""];
+  if (named === undefined) return undefined;
+  return pixelScale({ ...(PIXEL_SCALES[named] as PixelScale), colors }, channels, layout);
+}
+
+/** The numbers of a constant that a node reads. */
+function constantOf(graph: GraphProto, name: string): Float32Array | undefined {
+  const node = graph.nodes.find((other) => other.opType === "Constant" && other.outputs.includes(name));
+  const value = node?.attributes.find((a) => a.name === "value")?.value as TensorProto | undefined;
+  const tensor = graph.initializers.find((other) => other.name === name) ?? value;
+  if (tensor === undefined || tensor.dataType !== 1) return undefined;
+  const bytes = tensor.rawData.slice();
+  return new Float32Array(bytes.buffer, 0, Math.floor(bytes.byteLength / 4));
+}
+
+/** Whether a graph begins by scaling its pixels itself, and from which range; undefined where it begins with something else. */
+function ownScaling(graph: GraphProto, input: string): "0..1" | "0..255" | undefined {
+  let name = input;
+  let found: "0..1" | undefined;
+  for (let node = reader(graph, name); node !== undefined; node = reader(graph, name)) {
+    if (/^(Sub|Div|Mul|Add)$/.test(node.opType)) {
+      const other = node.inputs.find((operand) => operand !== name) ?? "";
+      const values = constantOf(graph, other);
+      if (values === undefined) return found;
+      const largest = values.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+      const isLarge = node.opType === "Mul" ? largest < 0.05 : largest > 4;
+      if (isLarge) return "0..255";
+      found = "0..1";
+    } else if (!/^(Cast|Transpose|Identity)$/.test(node.opType)) return found;
+    name = node.outputs[0] as string;
+  }
+  return found;
+}
+
+/** The one node that reads a value, if it is one. */
+function reader(graph: GraphProto, name: string): NodeProto | undefined {
+  const readers = graph.nodes.filter((node) => node.inputs.includes(name) && node.opType !== "Shape");
+  return readers.length === 1 ? readers[0] : undefined;
+}
+
+/** The pixels that a file wants: as it is told, by its metadata, or guessed; and which it was. */
+function scaleOf(file: GraphFile, channels: number, layout: PixelScale["layout"], preprocess?: string): [PixelScale, string] {
+  if (preprocess !== undefined) return [parsePixelScale(preprocess, channels, layout), "as --preprocess says"];
+  const beside = scaleBeside(file.beside["preprocessor_config.json"], channels, layout);
+  if (beside !== undefined) return [beside, "by preprocessor_config.json"];
+  const told = scaleOfMetadata(file.model, channels, layout);
+  if (told !== undefined) return [told, "by its metadata"];
+  const guessed = (name: string): PixelScale => pixelScale(PIXEL_SCALES[name] as PixelScale, channels, layout);
+  const input = imageInput(file);
+  const own = input.elementType === UINT8 ? "0..255" : ownScaling(file.model.graph, input.name);
+  if (own !== undefined) return [guessed(own), `guessed, since the graph scales ${own} itself; --preprocess says otherwise`];
+  const usual = channels === 3 ? "imagenet" : "0..1";
+  return [guessed(usual), `guessed (${usual}), since the file does not say; --preprocess says otherwise`];
+}
+
+function plan(file: GraphFile, options: GraphOptions): GraphPlan {
+  const { shape, layout } = geometry(file, options.imageSize);
+  const [scale, source] = scaleOf(file, shape[0] as number, layout, options.preprocess);
+  const { maximum, mean, deviation, colors } = scale;
+  const [channels, height, width] = shape;
+  return {
+    info: {
+      maximum,
+      mean,
+      deviation,
+      graph: { inputs: { image: imageInput(file).name }, layout: scale.layout, colors },
+    },
+    loading: { imageShape: shape },
+    notes: [
+      `${file.where}: ${width}×${height} pixels of ${channels === 1 ? "grey" : colors}, scaled ${formatPixelScale(scale)}: ${source}`,
+    ],
+  };
+}
+
+export const imageGraph: GraphUse<ImageInfo & { readonly graph?: GraphInfo }> = {
+  plan,
+  shapes: ({ imageShape, graph }) => {
+    const [channels = 3, height = 1, width = 1] = imageShape;
+    const one = graph?.layout === "NHWC" ? [1, height, width, channels] : [1, channels, height, width];
+    return { [graph?.inputs["image"] ?? "image"]: one };
+  },
+  outFeatures: ({ classes }) => classes.length,
+  wrap: (module, { graph }) => new ImageGraph(module, graph as GraphInfo),
+};

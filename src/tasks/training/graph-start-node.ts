@@ -1,0 +1,154 @@
+/**
+ * @module Training that starts from an ONNX file of somebody else's: their graph goes on, with a head for the task's classes.
+ */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { LoadOptions } from "../../data/node.js";
+import { readBeside } from "../../data/onnx-node.js";
+import type { TensorData } from "../../graph/index.js";
+import { GraphModule } from "../../nn/index.js";
+import type { Module } from "../../nn/index.js";
+import type { Headed, ModelProto } from "../../onnx/index.js";
+import { decodeModel, encodeModel, headOf, inlined, withHead } from "../../onnx/index.js";
+import type { Json } from "../../util/described.js";
+import { ConfigError } from "../../util/errors.js";
+import { Random } from "../../util/random.js";
+import { parseImageSize } from "../../vision/index.js";
+import type { GraphInfo, GraphPlan } from "../graph-use.js";
+import type { AnyTask, Inherited, TaskInfo } from "../task.js";
+import { TASKS } from "../table.js";
+import type { ModelFile } from "../use/model.js";
+
+export interface GraphStartOptions {
+  /** The linear layer that becomes the head; left out, the last one before an output. */
+  readonly head?: string;
+  /** How pixels are scaled. */
+  readonly preprocess?: string;
+  readonly imageSize?: string;
+  /** A tokenizer.json, where there is none beside the file. */
+  readonly tokenizer?: string;
+  readonly seed?: number;
+}
+
+/** The graph that goes on. */
+export interface GraphStart {
+  /** What data must be loaded as. */
+  readonly loading: Pick<LoadOptions, "imageShape">;
+  /** Its structure with a head for the task's classes, and the info that says how it is used. */
+  readonly made: (info: TaskInfo) => { readonly file: ModelFile; readonly info: TaskInfo };
+  readonly notes: readonly string[];
+}
+
+/** What a wrapped graph holds its weights in. */
+const graphIn = (model: Module): GraphModule | undefined =>
+  [...model.modules().values()].find((module): module is GraphModule => module instanceof GraphModule);
+
+/** Whether a file is a model that a task has by name: then it is built as always, and takes the numbers. */
+function isOurs({ metadata }: ModelProto, task: AnyTask): boolean {
+  const name = metadata.get("descent.model");
+  return metadata.get("descent.task") === task.name && task.models.some((model) => model.name === name);
+}
+
+async function jsonBeside(path: string, name: string): Promise<Json | undefined> {
+  const file = join(dirname(path), name);
+  if (!existsSync(file)) return undefined;
+  try {
+    return JSON.parse(await readFile(file, "utf8")) as Json;
+  } catch (cause) {
+    throw new ConfigError(`${file}: expected JSON, got ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** The tokenizer beside a file of texts, and the longest text that its model takes. */
+async function textParts(
+  path: string,
+  { info: { graph } }: GraphPlan,
+  options: GraphStartOptions,
+): Promise<{ readonly tokenizer?: string; readonly inherited?: Inherited }> {
+  const file = join(dirname(path), "tokenizer.json");
+  if (options.tokenizer === undefined && !existsSync(file))
+    throw new ConfigError(`--init ${path}: expected a tokenizer.json beside it, got none; name one with --tokenizer`);
+  return {
+    ...(options.tokenizer === undefined ? { tokenizer: await readFile(file, "utf8") } : {}),
+    inherited: inheritedFromGraph(graph),
+  };
+}
+
+/** What a task of texts takes over from a graph. */
+export const inheritedFromGraph = ({ maxPositions }: Pick<GraphInfo, "maxPositions">): Inherited =>
+  maxPositions === undefined ? {} : { maxPositions };
+
+/** Whether a task reads texts: its graphs take token ids. */
+const readsTexts = (plan: GraphPlan): boolean => plan.info.graph.inputs["input_ids"] !== undefined;
+
+/**
+ * Opens an ONNX file as the graph that is trained on; undefined where it is a model that the task has by name.
+ *
+ * Errors: DataError for a file that cannot be read; ConfigError for a task that takes no graphs, inputs that are not the task's, a head that cannot be
+ * found, and texts without a tokenizer.
+ */
+export async function openGraph(path: string, task: AnyTask, options: GraphStartOptions) {
+  const where = basename(path);
+  const model = inlined(decodeModel(await readFile(path), where), where, (location, offset, length) =>
+    readBeside(dirname(path), location, offset, length, where),
+  );
+  if (isOurs(model, task)) return undefined;
+  const { graphs } = task;
+  if (graphs === undefined) {
+    const takers = TASKS.filter((other) => other.graphs !== undefined).map((other) => other.name);
+    throw new ConfigError(
+      `--init ${path}: expected weights of a model of ${task.name}; graphs of others are trained by ${takers.join(", ")}. Name the model that takes its weights with --model`,
+    );
+  }
+  const config = await jsonBeside(path, "config.json");
+  const processor = await jsonBeside(path, "preprocessor_config.json");
+  const beside = { ...(config && { "config.json": config }), ...(processor && { "preprocessor_config.json": processor }) };
+  const size = options.imageSize === undefined ? {} : { imageSize: parseImageSize(options.imageSize, "--image-size") };
+  const preprocess = options.preprocess === undefined ? {} : { preprocess: options.preprocess };
+  const plan = graphs.plan({ where, model, beside }, { ...preprocess, ...size });
+  const head = headOf(model, where, options.head);
+  const texts = readsTexts(plan) ? await textParts(path, plan, options) : {};
+  let headed: Headed | undefined;
+  const graph: GraphStart = {
+    loading: plan.loading ?? {},
+    made: (info) => {
+      headed = withHead(model, head, graphs.outFeatures(info), new Random(options.seed ?? 1, "head"));
+      return {
+        file: { bytes: encodeModel(headed.model), where },
+        info: { ...info, ...plan.info, graph: { ...plan.info.graph, output: headed.output } },
+      };
+    },
+    notes: [
+      ...plan.notes,
+      `--init ${path}: the graph goes on; its head ${head.name} (${head.inFeatures} → ${head.outFeatures}) starts anew`,
+    ],
+  };
+  return {
+    ...texts,
+    graph,
+    modelName: where.replace(/\.onnx$/, ""),
+    numbersFor: (wrapped: Module) => ({
+      numbers: graphIn(wrapped)?.values ?? new Map<string, TensorData>(),
+      fresh: headed === undefined ? [] : [headed.weight, headed.bias],
+    }),
+  };
+}
+
+/** The graph of a run that goes on: its file has the head already. */
+export function graphOfRun(
+  config: { readonly [extra: string]: unknown },
+  file: ModelFile,
+): { readonly graph: GraphStart; readonly inherited: Inherited } {
+  const info = config["info"] as TaskInfo & { readonly imageShape?: readonly number[]; readonly graph: GraphInfo };
+  const { graph, maximum, mean, deviation, imageShape } = info;
+  const scale = maximum === undefined ? {} : { maximum, mean, deviation };
+  return {
+    graph: {
+      loading: imageShape === undefined ? {} : { imageShape },
+      made: (learned) => ({ file, info: { ...learned, ...scale, graph } }),
+      notes: [],
+    },
+    inherited: inheritedFromGraph(graph),
+  };
+}

@@ -1,0 +1,191 @@
+/**
+ * @module Somebody else's ONNX file as `--init`, through the command line: their graph is trained for other classes, used, gone on with and written;
+ * files that do not fit are refused.
+ */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import type { TensorData } from "../../src/graph/index.js";
+import { fromNumbers } from "../../src/graph/index.js";
+import { loadSafetensors } from "../../src/data/node.js";
+import { encodeModel } from "../../src/onnx/index.js";
+import type { TrainTaskOptions } from "../../src/tasks/node.js";
+import { trainTask } from "../../src/tasks/node.js";
+import { trainWordPiece } from "../../src/text/node.js";
+import { Random } from "../../src/util/random.js";
+import type { OnnxFile } from "../onnx/file.js";
+import { modelOf, node } from "../onnx/file.js";
+import { isRefused, lastStep, scratchFolder, succeeds, traceOf } from "./command.js";
+
+const folder = scratchFolder();
+const path = (...names: string[]): string => join(folder, ...names);
+const descent = (line: string) => succeeds(folder, line.split(" "), { DESCENT_THREADS: "1" });
+const refused = (line: string, expected: RegExp): Promise<void> => isRefused(folder, line.split(" "), expected);
+
+/** Numbers as a trained layer might have them. */
+function weight(name: string, shape: readonly number[]): TensorData {
+  const random = new Random("graph-fine-tuning", name);
+  const size = shape.reduce((a, b) => a * b, 1);
+  return fromNumbers(
+    "float32",
+    shape,
+    Array.from({ length: size }, () => random.normal() / Math.sqrt(shape.at(-1) as number)),
+  );
+}
+
+/** Images of 8×8: a convolution, two layers, seven classes as probabilities. */
+const IMAGES: OnnxFile = {
+  opset: 17,
+  inputs: [["batch", 1, 8, 8]],
+  nodes: [
+    node("Conv", ["x0", "conv.weight", "conv.bias"], ["c"], { kernel_shape: [3, 3], pads: [1, 1, 1, 1] }),
+    node("Relu", ["c"], ["r"]),
+    node("MaxPool", ["r"], ["p"], { kernel_shape: [2, 2], strides: [2, 2] }),
+    node("Flatten", ["p"], ["f"]),
+    node("Gemm", ["f", "hidden.weight", "hidden.bias"], ["h"], { transB: 1 }),
+    node("Relu", ["h"], ["g"]),
+    node("Gemm", ["g", "classes.weight", "classes.bias"], ["s"], { transB: 1 }),
+    node("Softmax", ["s"], ["y"], { axis: 1 }),
+  ],
+  constants: {
+    "conv.weight": weight("conv", [8, 1, 3, 3]),
+    "conv.bias": weight("b", [8]),
+    "hidden.weight": weight("hidden", [32, 128]),
+    "hidden.bias": weight("hb", [32]),
+    "classes.weight": weight("classes", [7, 32]),
+    "classes.bias": weight("cb", [7]),
+  },
+};
+
+/** Token ids: vectors, their mean where the mask is 1, three classes. */
+const TEXTS: OnnxFile = {
+  opset: 17,
+  inputs: [],
+  nodes: [
+    node("Gather", ["words", "input_ids"], ["v"]),
+    node("Cast", ["attention_mask"], ["m"], { to: 1 }),
+    node("Unsqueeze", ["m", "last"], ["w"]),
+    node("Mul", ["v", "w"], ["kept"]),
+    node("ReduceSum", ["kept", "middle"], ["sum"], { keepdims: 0 }),
+    node("ReduceSum", ["w", "middle"], ["count"], { keepdims: 0 }),
+    node("Div", ["sum", "count"], ["mean"]),
+    node("Gemm", ["mean", "head", "bias"], ["y"], { transB: 1 }),
+  ],
+  constants: {
+    words: weight("words", [40, 16]),
+    head: weight("texts", [3, 16]),
+    bias: weight("tb", [3]),
+    last: fromNumbers("int64", [1], [-1]),
+    middle: fromNumbers("int64", [1], [1]),
+  },
+};
+
+/** The file with inputs of ids and a mask. */
+function textFile(): Uint8Array {
+  const model = modelOf(TEXTS);
+  const ids = (name: string) => ({ name, elementType: 7, shape: ["N", "T"] });
+  return encodeModel({ ...model, graph: { ...model.graph, inputs: [ids("input_ids"), ids("attention_mask")] } });
+}
+
+before(async () => {
+  writeFileSync(path("their.onnx"), encodeModel(modelOf(IMAGES)));
+  writeFileSync(
+    path("no-weights.onnx"),
+    encodeModel(modelOf({ ...IMAGES, nodes: [node("Relu", ["x0"], ["y"])], constants: {} })),
+  );
+  await mkdir(path("texts"));
+  writeFileSync(path("texts", "their.onnx"), textFile());
+  writeFileSync(path("alone.onnx"), textFile());
+  const sentences = ["the cat sat on the mat", "the dog sat on the log"];
+  const tokenizer = await trainWordPiece(sentences, { vocabularySize: 40, minFrequency: 1 });
+  writeFileSync(path("texts", "tokenizer.json"), JSON.stringify(tokenizer));
+  const rows = Array.from({ length: 80 }, (_, i) => `${sentences[i % 2]},${["cat", "dog"][i % 2]}`);
+  writeFileSync(path("pets.csv"), `text,animal\n${rows.join("\n")}\n`);
+});
+
+const LINE = "train image-classification --data digits --batch-size 32 --device cpu --init their.onnx --preprocess max=16";
+
+test("images: their graph learns other classes, and is used, measured and written like any run", async () => {
+  const { stderr } = await descent(`${LINE} --steps 240 --lr 3e-3 --out images`);
+  assert.match(stderr, /their\.onnx: 8×8 pixels of grey, scaled mean=0;std=1;max=16: as --preprocess says/);
+  assert.match(stderr, /its head path\/to\/Gemm_s \(32 → 7\) starts anew/);
+  const { stdout } = await descent("eval images --data digits --json");
+  const { metrics } = JSON.parse(stdout) as { metrics: { accuracy: number } };
+  assert.ok(metrics.accuracy > 0.85, stdout);
+  const { tensors } = await loadSafetensors(
+    path("images", "checkpoints", `step-${lastStep(path("images"))}`, "model.safetensors"),
+  );
+  assert.deepEqual([...tensors.keys()].sort(), [
+    "conv.bias",
+    "conv.weight",
+    "head.bias",
+    "head.weight",
+    "hidden.bias",
+    "hidden.weight",
+  ]);
+  assert.deepEqual(tensors.get("head.weight")?.shape, [10, 32]);
+  // What was written is a file like theirs: it goes on in turn, by its own name for the head.
+  await descent(
+    "train image-classification --data digits --device cpu --init images/graph.onnx --steps 2 --no-check --quiet --out again",
+  );
+});
+
+test("images: parts are frozen by the file's names; a stopped training goes on to the same bits", async () => {
+  const options: TrainTaskOptions = {
+    task: "image-classification",
+    data: "digits",
+    init: path("their.onnx"),
+    preprocess: "max=16",
+    freeze: "conv.*",
+    batchSize: 32,
+    steps: 12,
+    check: false,
+    device: "cpu",
+    threads: 1,
+  };
+  const train = async (name: string, stopAt = Infinity, resume = false): Promise<string> => {
+    const abort = new AbortController();
+    const onStep = ({ step }: { readonly step: number }): void => void (step >= stopAt && abort.abort());
+    const out = path(name);
+    return (await trainTask(options, { out, signal: abort.signal, onStep, ...(resume ? { resume: out } : {}) })).ended;
+  };
+  assert.equal(await train("whole"), "steps");
+  const { tensors } = await loadSafetensors(path("whole", "checkpoints", "step-12", "model.safetensors"));
+  assert.deepEqual(tensors.get("conv.weight")?.data, weight("conv", [8, 1, 3, 3]).data);
+  assert.equal(await train("parts", 5), "interrupted");
+  assert.equal(await train("parts", Infinity, true), "steps");
+  assert.deepEqual(traceOf(path("parts")), traceOf(path("whole")));
+});
+
+test("texts: token ids in, by the tokenizer beside the file", async () => {
+  await descent(
+    "train text-classification --data pets.csv --label-column animal --device cpu --init texts/their.onnx --steps 60 --lr 1e-2 --no-check --quiet --out pets",
+  );
+  const { stdout } = await succeeds(folder, ["predict", "pets", "the dog sat on the log", "the cat sat on the mat", "--json"]);
+  const answers = JSON.parse(stdout) as { label: string }[] | { answers: { label: string }[] };
+  const list = Array.isArray(answers) ? answers : answers.answers;
+  assert.deepEqual(
+    list.map(({ label }) => label),
+    ["dog", "cat"],
+  );
+});
+
+test("what does not fit is refused in one line", async () => {
+  const images = "train image-classification --data digits --steps 1 --out refused --init";
+  await refused(
+    `${images} their.onnx --head fc`,
+    /--head fc: expected a linear layer of their\.onnx; candidates: path\/to\/Gemm_s/,
+  );
+  await refused(`${images} their.onnx --preprocess odd`, /--preprocess: expected imagenet, .* got "odd"/);
+  await refused(`${images} no-weights.onnx`, /no-weights\.onnx: expected a linear layer before an output, found none/);
+  await refused(`${images} texts/their.onnx`, /expected one input of four dimensions for image-classification, got input_ids/);
+  const texts = "train text-classification --data pets.csv --label-column animal --steps 1 --out refused --init";
+  await refused(`${texts} alone.onnx`, /expected a tokenizer\.json beside it, got none; name one with --tokenizer/);
+  await refused(`${texts} their.onnx`, /expected inputs named input_ids, attention_mask, token_type_ids/);
+  await refused(
+    "train tabular-classification --data pets.csv --label-column animal --steps 1 --out refused --init their.onnx",
+    /graphs of others are trained by image-classification, text-classification/,
+  );
+});
