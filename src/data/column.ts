@@ -5,6 +5,12 @@ import type { DType, TensorData, TypedArray } from "../graph/index.js";
 import { elementAt, fromNumbers } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 
+/** Where rows stand in the file that they come from: counted from 1, a header not included, and by the line on which each begins. */
+export interface RowPlaces {
+  readonly rows: Uint32Array;
+  readonly lines?: Uint32Array;
+}
+
 /** Numbers, one block for each example: `shape` is [N, …]. */
 export interface TensorColumn extends TensorData {
   /** 1 where the value of a row is missing; the number that lies there means nothing. Absent: none is missing. */
@@ -15,12 +21,14 @@ export interface TensorColumn extends TensorData {
   readonly classes?: readonly string[];
   /** Files, one after another, where each row is [start, length] of one in here: images that are not decoded yet. */
   readonly encoded?: Uint8Array;
+  readonly places?: RowPlaces;
 }
 
 /** Texts, or null where one is missing. */
 export interface TextColumn {
   readonly dtype: "string";
   readonly values: readonly (string | null)[];
+  readonly places?: RowPlaces;
 }
 
 export type Column = TensorColumn | TextColumn;
@@ -30,8 +38,28 @@ export type CellValue = number | boolean | string | Date | null | readonly numbe
 
 export const isText = (column: Column): column is TextColumn => column.dtype === "string";
 
-/** How messages name row i of a data set: counted from 1. A "row" in a message is one of a file, numbered as a spreadsheet does. */
+/** How messages name row i of a data set: counted from 1. A "row" in a message is one of a file. */
 export const exampleAt = (i: number): string => `example ${i + 1}`;
+
+/** How messages name a row of a file, and the line on which it begins where that is another number. */
+export const fileRow = (row: number, line: number = row): string => (line === row ? `row ${row}` : `row ${row} (line ${line})`);
+
+/** How messages name row i of a column: by its place in the file, where that is known. */
+export const placeAt = ({ places }: Column, i: number): string =>
+  places === undefined ? exampleAt(i) : fileRow(places.rows[i] as number, places.lines?.[i]);
+
+/** The places of some of the rows, made once for all columns that share them. */
+export function selectPlaces(indices: ArrayLike<number>): (places: RowPlaces) => RowPlaces {
+  const made = new Map<RowPlaces, RowPlaces>();
+  return (places) => {
+    const found = made.get(places);
+    if (found !== undefined) return found;
+    const of = (numbers: Uint32Array): Uint32Array => Uint32Array.from(indices, (i) => numbers[i] as number);
+    const selected = { rows: of(places.rows), ...(places.lines === undefined ? {} : { lines: of(places.lines) }) };
+    made.set(places, selected);
+    return selected;
+  };
+}
 
 /** Whether row i of a column has no value. */
 export const isMissing = (column: Column, i: number): boolean =>
@@ -52,8 +80,8 @@ export function cell(column: Column, i: number): CellValue {
   }
   const value = elementAt(column, i);
   if (column.unit === "date") return new Date(value);
-  if (column.dtype === "bool") return value !== 0;
-  return column.classes?.[value] ?? value;
+  if (column.classes !== undefined) return column.classes[value] ?? value;
+  return column.dtype === "bool" ? value !== 0 : value;
 }
 
 /** Columns from plain arrays: numbers become float64, booleans bool, texts text, typed arrays and TensorData stay. */
@@ -107,11 +135,17 @@ export function columnOf(name: string, like: ColumnLike): Column {
 }
 
 /** A column of a new length, with the same element type and row shape. */
-export const resized = (column: TensorColumn, length: number, data: TypedArray, missing?: Uint8Array): TensorColumn => ({
+export const resized = (
+  column: TensorColumn,
+  length: number,
+  data: TypedArray,
+  { missing, places }: Pick<TensorColumn, "missing" | "places"> = {},
+): TensorColumn => ({
   dtype: column.dtype,
   shape: [length, ...column.shape.slice(1)],
   data,
   ...(missing === undefined ? {} : { missing }),
+  ...(places === undefined ? {} : { places }),
   ...(column.unit === undefined ? {} : { unit: column.unit }),
   ...(column.classes === undefined ? {} : { classes: column.classes }),
   ...(column.encoded === undefined ? {} : { encoded: column.encoded }),

@@ -6,8 +6,8 @@ import type { TensorData } from "../graph/index.js";
 import { DTYPES } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
-import type { CellValue, Column, ColumnLike, TensorColumn, TextColumn } from "./column.js";
-import { cell, columnOf, copyRows, isMissing, isText, lengthOf, resized, rowSize } from "./column.js";
+import type { CellValue, Column, ColumnLike, RowPlaces, TensorColumn, TextColumn } from "./column.js";
+import { cell, columnOf, copyRows, isMissing, isText, lengthOf, resized, rowSize, selectPlaces } from "./column.js";
 
 /** Examples side by side, by input name: what one training step is given. */
 export type Batch = Record<string, TensorData>;
@@ -68,9 +68,15 @@ export class Dataset {
     const from = Math.max(0, Math.min(start, this.length));
     const to = Math.max(from, Math.min(end, this.length));
     return this.#map((column) => {
-      if (isText(column)) return { dtype: "string", values: column.values.slice(from, to) };
+      const { rows, lines } = column.places ?? {};
+      const places = rows && { rows: rows.subarray(from, to), ...(lines && { lines: lines.subarray(from, to) }) };
+      if (isText(column)) return { dtype: "string", values: column.values.slice(from, to), ...(places && { places }) };
       const size = rowSize(column);
-      return resized(column, to - from, column.data.subarray(from * size, to * size), column.missing?.subarray(from, to));
+      const missing = column.missing?.subarray(from, to);
+      return resized(column, to - from, column.data.subarray(from * size, to * size), {
+        ...(missing && { missing }),
+        ...(places && { places }),
+      });
     });
   }
 
@@ -87,12 +93,15 @@ export class Dataset {
   /** The rows `indices`, in that order, repeated where an index repeats. RangeError if one is outside. */
   select(indices: ArrayLike<number>): Dataset {
     this.#checkIndices(indices);
+    const placesOf = selectPlaces(indices);
     return this.#map((column) => {
-      if (isText(column)) return { dtype: "string", values: Array.from(indices, (i) => column.values[i] ?? null) };
+      const places = column.places && { places: placesOf(column.places) };
+      if (isText(column)) return { dtype: "string", values: Array.from(indices, (i) => column.values[i] ?? null), ...places };
       const data = DTYPES[column.dtype].create(indices.length * rowSize(column));
       copyRows(column.data, rowSize(column), indices, data);
       const { missing } = column;
-      return resized(column, indices.length, data, missing && Uint8Array.from(indices, (i) => missing[i] as number));
+      const mask = missing && { missing: Uint8Array.from(indices, (i) => missing[i] as number) };
+      return resized(column, indices.length, data, { ...mask, ...places });
     });
   }
 
@@ -115,7 +124,8 @@ export class Dataset {
   /** The same data under other column names: `{ old: "new" }`. */
   rename(names: Readonly<Record<string, string>>): Dataset {
     for (const name of Object.keys(names)) this.column(name);
-    return new Dataset(Object.fromEntries(Object.entries(this.columns).map(([name, column]) => [names[name] ?? name, column])));
+    const renamed = (name: string): string => (Object.hasOwn(names, name) ? (names[name] as string) : name);
+    return new Dataset(Object.fromEntries(Object.entries(this.columns).map(([name, column]) => [renamed(name), column])));
   }
 
   /** These rows, then the other's; both have the same columns. */
@@ -132,28 +142,28 @@ export class Dataset {
    */
   gather(indices: ArrayLike<number>, into?: Batch): Batch {
     this.#checkIndices(indices);
-    const batch: Batch = {};
+    const batch = new Map<string, TensorData>();
     for (const [name, column] of Object.entries(this.columns)) {
       if (isText(column)) continue;
       const size = rowSize(column);
-      const reusable = into?.[name];
+      const reusable = into !== undefined && Object.hasOwn(into, name) ? into[name] : undefined;
       const fits = reusable?.dtype === column.dtype && reusable.data.length === indices.length * size;
       const data = fits ? reusable.data : DTYPES[column.dtype].create(indices.length * size);
       copyRows(column.data, size, indices, data);
-      batch[name] = fits ? reusable : { dtype: column.dtype, shape: [indices.length, ...column.shape.slice(1)], data };
+      batch.set(name, fits ? reusable : { dtype: column.dtype, shape: [indices.length, ...column.shape.slice(1)], data });
     }
-    return batch;
+    return Object.fromEntries(batch);
   }
 
   /** All rows as one batch; without a copy, but where threads share the memory, which engines do not take. */
   batch(): Batch {
-    const batch: Batch = {};
+    const batch = new Map<string, TensorData>();
     for (const [name, column] of Object.entries(this.columns)) {
       if (isText(column)) continue;
       const data = column.data.buffer instanceof ArrayBuffer ? column.data : column.data.slice();
-      batch[name] = { dtype: column.dtype, shape: column.shape, data };
+      batch.set(name, { dtype: column.dtype, shape: column.shape, data });
     }
-    return batch;
+    return Object.fromEntries(batch);
   }
 
   /** One row, by column name. */
@@ -195,7 +205,8 @@ export function concatenate(parts: readonly Dataset[]): Dataset {
   if (first === undefined) return new Dataset({});
   if (parts.length === 1) return first;
   const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const columns: Record<string, Column> = {};
+  const columns = new Map<string, Column>();
+  const placesOf = joinPlaces(length);
   for (const name of first.names) {
     const pieces = parts.map((part) => part.column(name));
     const head = pieces[0] as Column;
@@ -205,8 +216,9 @@ export function concatenate(parts: readonly Dataset[]): Dataset {
       if (!isText(piece) && !isText(head) && piece.encoded !== head.encoded)
         throw new DataError(`column "${name}": expected rows of one file or archive, got some of another`);
     }
+    const places = placesOf(pieces);
     if (isText(head)) {
-      columns[name] = { dtype: "string", values: pieces.flatMap((piece) => (piece as TextColumn).values) };
+      columns.set(name, { dtype: "string", values: pieces.flatMap((piece) => (piece as TextColumn).values), ...places });
       continue;
     }
     const size = rowSize(head);
@@ -219,9 +231,37 @@ export function concatenate(parts: readonly Dataset[]): Dataset {
       if (piece.missing) missing?.set(piece.missing, row);
       row += piece.shape[0] as number;
     }
-    columns[name] = resized(head, length, data, missing);
+    columns.set(name, resized(head, length, data, { ...(missing && { missing }), ...places }));
   }
-  return new Dataset(columns);
+  return new Dataset(Object.fromEntries(columns));
+}
+
+/** The places of columns that are put one after another, made once for columns that share those of their first part. */
+function joinPlaces(length: number): (pieces: readonly Column[]) => Pick<Column, "places"> {
+  const made = new Map<RowPlaces, RowPlaces>();
+  return (pieces) => {
+    const [first] = pieces.map(({ places }) => places);
+    if (first === undefined || pieces.some(({ places }) => places === undefined)) return {};
+    const found = made.get(first);
+    if (found !== undefined) return { places: found };
+    const joined = (of: (places: RowPlaces) => Uint32Array): Uint32Array => {
+      const all = new Uint32Array(length);
+      let at = 0;
+      for (const { places } of pieces) {
+        const part = of(places as RowPlaces);
+        all.set(part, at);
+        at += part.length;
+      }
+      return all;
+    };
+    const hasLines = pieces.every(({ places }) => places?.lines !== undefined);
+    const places = {
+      rows: joined(({ rows }) => rows),
+      ...(hasLines ? { lines: joined(({ lines }) => lines as Uint32Array) } : {}),
+    };
+    made.set(first, places);
+    return { places };
+  };
 }
 
 /**

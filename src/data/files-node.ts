@@ -38,7 +38,8 @@ export async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-const brokenGzip = (path: string, cause: unknown): DataError =>
+/** A DataError for a gzip file that is truncated or altered. */
+export const brokenGzip = (path: string, cause: unknown): DataError =>
   new DataError(`${path}: expected a whole gzip file, got a truncated or altered one (${(cause as Error).message})`, { cause });
 
 const MIB = 2 ** 20;

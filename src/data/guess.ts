@@ -3,9 +3,9 @@
  * the user does not say.
  */
 import type { Column } from "./column.js";
-import { isMissing, isText, rowSize } from "./column.js";
+import { isMissing, isText, lengthOf, rowSize } from "./column.js";
 import type { Dataset } from "./dataset.js";
-import { classesOf } from "./labels.js";
+import { classesOf, labelText } from "./labels.js";
 import type { DataTask } from "./registry.js";
 import { isFloat } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
@@ -19,6 +19,7 @@ export interface ColumnRoles {
 }
 
 export interface RoleOptions {
+  /** The column of texts, or several with commas between them, whose texts are read one after another. */
   readonly textColumn?: string;
   /** The same as `targetColumn`, as one says of classes. */
   readonly labelColumn?: string;
@@ -67,39 +68,108 @@ function proseLength(column: Column): number {
   return mean >= (wide ? 6 : 20) ? mean : 0;
 }
 
+/** The columns whose texts a role names: one, or several with commas between them. DataError for one that is not there. */
+export function joinedColumns(dataset: Dataset, text: string): readonly string[] {
+  if (dataset.has(text)) return [text];
+  const names = text.split(",").map((name) => name.trim());
+  for (const name of names) dataset.column(name);
+  return names;
+}
+
+/** The texts of several columns, one after another on lines of their own; null where all are missing. */
+export function joinTexts(dataset: Dataset, columns: readonly string[]): (string | null)[] {
+  const texts = columns.map((name) => dataset.texts(name));
+  return Array.from({ length: dataset.length }, (_, i) => {
+    const given = texts.flatMap((values) => values[i] ?? []);
+    return given.length === 0 ? null : given.join("\n");
+  });
+}
+
+/** Different values of a column, or more than `most` of them. */
+function countValues(column: Column, most: number): number {
+  const seen = new Set<string>();
+  for (let i = 0; i < lengthOf(column) && seen.size <= most; i++) {
+    const label = labelText(column, i);
+    if (label !== null) seen.add(label);
+  }
+  return seen.size;
+}
+
+/** Whether a column may be one of labels: few values, which many rows share. */
+const isShared = (dataset: Dataset, name: string): boolean => {
+  const most = Math.max(2, Math.min(100, dataset.length / 4));
+  const column = dataset.column(name);
+  return (isText(column) || rowSize(column) === 1) && countValues(column, most) <= most;
+};
+
+/** Whether a column holds texts that belong to a longer one beside it: titles, of several words and hardly ever the same twice. */
+function isCompanion(column: Column): boolean {
+  if (!isText(column)) return false;
+  const values = column.values.slice(0, 2000).filter((value) => value !== null);
+  const words = values.filter((value) => /\S\s+\S/.test(value) || /[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{3}/.test(value));
+  return values.length > 0 && words.length > values.length / 2 && new Set(values).size > values.length / 2;
+}
+
+/** The columns of texts where the user names none: those of a name that texts have, and those of running text. */
+function guessTexts(dataset: Dataset, target: string | undefined): readonly string[] {
+  const candidates = dataset.names.filter((name) => name !== target && isText(dataset.column(name)));
+  const prose = candidates.filter((name) => proseLength(dataset.column(name)) > 0);
+  const byName = named(dataset.pick(...candidates), TEXT_NAMES);
+  // A table of measurements may have a remark or a name: text is what the table is about only if little else is there.
+  if (byName === undefined && (prose.length === 0 || prose.length > 4 || (target === undefined && prose.length > 3))) return [];
+  const most = prose.reduce(
+    (a, b) => (proseLength(dataset.column(b)) > proseLength(dataset.column(a)) ? b : a),
+    byName ?? prose[0] ?? "",
+  );
+  return candidates.filter(
+    (name) => name === byName || name === most || prose.includes(name) || isCompanion(dataset.column(name)),
+  );
+}
+
 /** Chooses the roles: what the user says, then names, then types. DataError if a named column is not there. */
-export function guessRoles(dataset: Dataset, options: RoleOptions = {}): ColumnRoles {
+export function guessRoles(dataset: Dataset, options: RoleOptions & { readonly tableOf?: "rows" | "texts" } = {}): ColumnRoles {
   const asked = options.labelColumn ?? options.targetColumn;
-  for (const name of [asked, options.textColumn]) if (name !== undefined) dataset.column(name);
+  if (asked !== undefined) dataset.column(asked);
   const image = dataset.names.find((name) => {
     const column = dataset.column(name);
     return !isText(column) && column.shape.length >= 3;
   });
   const byName = asked ?? named(dataset, TARGET_NAMES);
-  let text =
-    options.textColumn ??
-    named(
-      dataset,
-      TEXT_NAMES.filter((name) => name !== byName),
-    );
-  if (text === undefined && image === undefined) {
-    const prose = dataset.names
-      .filter((name) => name !== byName)
-      .map((name) => [proseLength(dataset.column(name)), name] as const);
-    const [length, longest] = prose.sort(([a], [b]) => b - a)[0] ?? [0, ""];
-    // A table of measurements may have a remark or a name: text is what the table is about only if little else is there.
-    if (length > 0 && (byName !== undefined || prose.length <= 3) && prose.length <= 4) text = longest;
-  }
-  if (text !== undefined && !isText(dataset.column(text))) {
-    if (options.textColumn !== undefined) dataset.texts(text);
-    text = undefined;
-  }
-  const target = byName ?? dataset.names.filter((name) => name !== text && name !== image).at(-1);
+  const isAbout = image === undefined && options.tableOf !== "rows";
+  let texts: readonly string[] = [];
+  if (options.textColumn !== undefined) {
+    texts = joinedColumns(dataset, options.textColumn);
+    for (const name of texts) dataset.texts(name);
+  } else if (isAbout) texts = guessTexts(dataset, byName);
+  else if (image !== undefined)
+    texts = [named(dataset, TEXT_NAMES) ?? ""].filter((name) => name !== "" && isText(dataset.column(name)));
+  const others = dataset.names.filter((name) => !texts.includes(name) && name !== image);
+  const target = byName ?? (texts.length > 0 ? others.findLast((name) => isShared(dataset, name)) : undefined) ?? others.at(-1);
+  const text = texts.filter((name) => name !== target).join(",");
   return {
     ...(image === undefined ? {} : { image }),
-    ...(text === undefined ? {} : { text }),
-    ...(target === undefined || target === text ? {} : { target }),
+    ...(text === "" ? {} : { text }),
+    ...(target === undefined ? {} : { target }),
   };
+}
+
+/** What should be said of roles that were guessed from what stands in the columns. */
+export function roleNotes(dataset: Dataset, roles: ColumnRoles, options: RoleOptions): string[] {
+  const asked = options.labelColumn ?? options.targetColumn;
+  const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(", ");
+  const isNamed = (name: string, names: readonly string[]): boolean => names.includes(name.toLowerCase());
+  const texts = roles.text === undefined || options.textColumn !== undefined ? [] : joinedColumns(dataset, roles.text);
+  const { target } = roles;
+  return [
+    ...(target === undefined || asked !== undefined || isNamed(target, TARGET_NAMES)
+      ? []
+      : [`column ${quoted([target])} is taken for what is to be predicted; --label-column names another`]),
+    ...(texts.length === 0 || (texts.length === 1 && isNamed(texts[0] as string, TEXT_NAMES))
+      ? []
+      : [
+          `texts are read from ${texts.length === 1 ? "column" : "columns"} ${quoted(texts)}; --text-column ${texts.length === 1 ? "names another" : "names one alone"}`,
+        ]),
+  ];
 }
 
 /** Whether a column reads as classes (texts, booleans, few whole numbers) rather than as a quantity. */

@@ -1,9 +1,12 @@
 /**
  * @module What is held back of the training part, to choose and to measure by: a share of it, or one fold of a cross-validation.
  */
+import type { Column } from "./column.js";
+import { isMissing } from "./column.js";
 import type { Dataset } from "./dataset.js";
 import { isCategorical } from "./guess.js";
-import { kFold, split } from "./split.js";
+import { labelText } from "./labels.js";
+import { groupRows, kFold, split } from "./split.js";
 import { ConfigError, DataError } from "../util/errors.js";
 
 /** One of `count` parts of about one size; counted from 1. */
@@ -37,6 +40,22 @@ interface Parts {
   readonly test?: Dataset;
 }
 
+/** Rows whose class has no other example; none where that holds for most, which are no classes then. */
+function loneRows(column: Column, length: number): readonly number[] {
+  const lone = groupRows(column, length).filter((group) => group.length === 1);
+  return lone.length * 2 < length ? lone.flat().filter((row) => !isMissing(column, row)) : [];
+}
+
+const without = (data: Dataset, rows: readonly number[]): Dataset =>
+  rows.length === 0 ? data : data.select(Array.from({ length: data.length }, (_, i) => i).filter((i) => !rows.includes(i)));
+
+function loneNote(column: Column, rows: readonly number[], name: string): string {
+  const classes = rows.map((row) => `"${labelText(column, row)}"`);
+  const named = classes.length > 5 ? `${classes.slice(0, 5).join(", ")}, … (${classes.length} classes)` : classes.join(", ");
+  const [have, are] = rows.length === 1 ? ["class", "has 1 example, which is"] : ["classes", "have 1 example each, which are"];
+  return `column "${name}": ${have} ${named} ${are} kept for training`;
+}
+
 /**
  * Completes the splits from the training part, stratified by the target where that is a class.
  *
@@ -47,13 +66,18 @@ export function holdBack(parts: Parts, target: string | undefined, options: Hold
   const stratify = target !== undefined && isCategorical(parts.train.column(target)) ? { stratify: target } : {};
   const kind = stratify.stratify === undefined ? "random" : "stratified";
   let { train, test, validation } = parts;
+  const lone = stratify.stratify === undefined ? [] : loneRows(train.column(stratify.stratify), train.length);
+  if (lone.length > 0 && (fold !== undefined || test === undefined || validation === undefined))
+    notes.push(loneNote(train.column(stratify.stratify as string), lone, stratify.stratify as string));
   const cut = (fraction: number, name: "test" | "validation"): Dataset => {
     if (fraction === 0) return train.take(0);
-    const { rest, held } = split(train, { rest: 1 - fraction, held: fraction }, { seed, ...stratify });
+    // A class of one example can be learned or measured, not both: it is learned.
+    const kept = stratify.stratify === undefined ? [] : loneRows(train.column(stratify.stratify), train.length);
+    const { rest, held } = split(without(train, kept), { rest: 1 - fraction, held: fraction }, { seed, ...stratify });
     if (rest.length === 0 || held.length === 0)
       throw new DataError(`data: expected enough rows to hold back ${fraction} of them as ${name}, got ${train.length}`);
     notes.push(`${name}: ${held.length} of ${train.length} examples held back (${kind}, seed ${seed})`);
-    train = rest;
+    train = kept.length === 0 ? rest : rest.concat(train.select(kept));
     return held;
   };
   if (fold !== undefined) {
@@ -62,10 +86,10 @@ export function holdBack(parts: Parts, target: string | undefined, options: Hold
       throw new DataError(
         `fold ${number}/${count}: expected data without a test part of its own, got one of ${test.length} examples`,
       );
-    const folds = kFold(train, count, { seed, ...stratify });
+    const folds = kFold(without(train, lone), count, { seed, ...stratify });
     const { train: rest, validation: held } = folds[number - 1] as (typeof folds)[number];
     notes.push(`test: fold ${number} of ${count}, ${held.length} of ${train.length} examples (${kind}, seed ${seed})`);
-    [train, test] = [rest, held];
+    [train, test] = [lone.length === 0 ? rest : rest.concat(train.select(lone)), held];
   }
   test ??= cut(testFraction, "test");
   validation ??= cut(validationFraction, "validation");

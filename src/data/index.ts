@@ -1,8 +1,8 @@
 /**
  * @module Data sets, loaders, splits and formats that work anywhere. What needs a file system is in `descentjs/data/node`.
  */
-export { cell, exampleAt, isMissing, isText, rowSize } from "./column.js";
-export type { CellValue, Column, ColumnLike, TensorColumn, TextColumn } from "./column.js";
+export { cell, exampleAt, isMissing, isText, placeAt, rowSize } from "./column.js";
+export type { CellValue, Column, ColumnLike, RowPlaces, TensorColumn, TextColumn } from "./column.js";
 export * from "./dataset.js";
 export * from "./loader.js";
 export * from "./ragged.js";
@@ -14,6 +14,10 @@ export { parseIdx } from "./readers/idx.js";
 export * from "./labels.js";
 export * from "./guess.js";
 export * from "./registry.js";
+export { SchemaBuilder } from "./schema/infer.js";
+export type { CellOptions, ColumnType, InferredSchema } from "./schema/infer.js";
+export { readWith, tableSchemaSchema } from "./schema/table-schema.js";
+export type { TableField, TableSchema } from "./schema/table-schema.js";
 export * from "./tabular.js";
 export { BOX_COLUMNS, boxCollate } from "./images/boxes.js";
 export { imageCollate, isEncoded } from "./images/encoded.js";

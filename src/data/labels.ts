@@ -2,7 +2,7 @@
  * @module Class labels as numbers: which classes a column holds, and each row's class as its index.
  */
 import type { Column, TensorColumn } from "./column.js";
-import { exampleAt, isMissing, isText, rowSize } from "./column.js";
+import { exampleAt, isMissing, isText, placeAt, rowSize } from "./column.js";
 import type { TensorData } from "../graph/index.js";
 import { elementAt } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
@@ -12,8 +12,8 @@ export function labelText(column: Column, i: number): string | null {
   if (isMissing(column, i)) return null;
   if (isText(column)) return column.values[i] ?? null;
   const value = elementAt(column, i);
-  if (column.dtype === "bool") return value === 0 ? "false" : "true";
-  return column.classes?.[value] ?? String(value);
+  if (column.classes !== undefined) return column.classes[value] ?? String(value);
+  return column.dtype === "bool" ? (value === 0 ? "false" : "true") : String(value);
 }
 
 /** One row's value as a person would write it: a date as a date, a number without the noise of its last digits; null if missing. */
@@ -48,7 +48,7 @@ export function encodeLabels(column: Column, classes: readonly string[], where: 
     if (found === undefined) {
       const known = classes.length <= 10 ? classes.join(", ") : `${classes.slice(0, 9).join(", ")}, … (${classes.length})`;
       throw new DataError(
-        `${where}, ${exampleAt(i)}: expected one of ${known}, got ${label === null ? "no label" : `"${label}"`}`,
+        `${where}, ${placeAt(column, i)}: expected one of ${known}, got ${label === null ? "no label" : `"${label}"`}`,
       );
     }
     data[i] = found;

@@ -3,11 +3,11 @@
  */
 import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { isText } from "./column.js";
+import { labelled, withTexts } from "./complete-rows.js";
 import { Dataset } from "./dataset.js";
 import { namesIn, readFileBytes, unwrapGzip } from "./files-node.js";
 import type { ColumnRoles, RoleOptions } from "./guess.js";
-import { guessRoles, guessTask, pairRoles } from "./guess.js";
+import { guessRoles, guessTask, joinTexts, joinedColumns, pairRoles, roleNotes } from "./guess.js";
 import type { HoldBackOptions } from "./hold-back.js";
 import { holdBack } from "./hold-back.js";
 import { archiveFiles, isArchiveName } from "./images/archive-node.js";
@@ -28,6 +28,8 @@ import { findKnownFile } from "./registry-node.js";
 import { parseIdx } from "./readers/idx.js";
 import { holdsImages, readParquetImages } from "./readers/parquet-images-node.js";
 import type { TableOptions } from "./readers/table-file-node.js";
+import type { ReadTable } from "./readers/table-node.js";
+import type { TableSchema } from "./schema/table-schema.js";
 import { tableFormat } from "./readers/table-file-node.js";
 import { isQuery } from "./readers/query-node.js";
 import { readTable } from "./readers/table-node.js";
@@ -41,6 +43,8 @@ export interface LoadOptions
   extends RoleOptions, FindOptions, Omit<TableOptions, "columns">, ImageOptions, TextOptions, HoldBackOptions {
   /** The data are pairs of texts, a source and a target: columns stay the texts that they are in the file. */
   readonly pairs?: boolean;
+  /** A file is a table whatever its name says (`.txt`, `.data`): of rows, in which no column is a text to read, or of texts with labels. */
+  readonly tableOf?: "rows" | "texts";
 }
 
 export interface LoadedData {
@@ -53,6 +57,8 @@ export interface LoadedData {
   /** What the roles and types suggest. */
   readonly task: DataTask;
   readonly known?: KnownDataset;
+  /** What the cells of a table mean, as the training part has taught it. */
+  readonly schema?: TableSchema;
   /** The largest pixel value, where the data says so. */
   readonly maximum?: number;
   /** Of images: what all have in common, and some of the training part decoded, where its images stay files. */
@@ -77,6 +83,7 @@ interface Source {
   readonly roles?: ColumnRoles;
   readonly task?: DataTask;
   readonly known?: KnownDataset;
+  readonly schema?: TableSchema;
   readonly maximum?: number;
   /** Of images with boxes, which are not decoded here. */
   readonly images?: NonNullable<LoadedData["images"]>;
@@ -96,7 +103,7 @@ interface Source {
  */
 export async function loadData(spec: string, options: LoadOptions = {}): Promise<LoadedData> {
   const { pairs = false } = options;
-  const opened = await open(spec, pairs ? { ...options, asText: true } : options);
+  const opened = await open(spec, readingOptions(options));
   const isImages = opened.roles?.image !== undefined && isEncoded(opened.parts.train.column("image"));
   const inspected = isImages && opened.images === undefined ? await inspectParts(opened.parts, options) : undefined;
   // Images that are not decoded have the columns that their reader gave them.
@@ -107,13 +114,14 @@ export async function loadData(spec: string, options: LoadOptions = {}): Promise
     : opened.roles !== undefined && asked === undefined
       ? opened.roles
       : guessRoles(given.train, options);
+  const notes: string[] = [...(opened.notes ?? []), ...(inspected?.notes ?? [])];
+  if (!pairs && opened.roles === undefined) notes.push(...roleNotes(given.train, roles, options));
   const task = pairs
     ? "sequence-to-sequence"
     : opened.task !== undefined && asked === undefined
       ? opened.task
       : guessTask(given.train, roles);
-  const notes: string[] = [...(opened.notes ?? []), ...(inspected?.notes ?? [])];
-  const parts = labelled(withTexts(given, roles.text, notes), roles.target, notes);
+  const parts = labelled(withTexts(joined(given, roles.text), roles.text, notes), roles.target, notes);
   const held = holdBack(parts, isClassification(task) ? roles.target : undefined, options, notes);
   const decoded = inspected === undefined ? undefined : await decodeParts(held, inspected.form, options);
   notes.push(...(decoded?.notes ?? []));
@@ -121,7 +129,7 @@ export async function loadData(spec: string, options: LoadOptions = {}): Promise
   const leftOut =
     badRows > 0 ? [`${badRows} ${isImages ? "images that cannot be read" : "rows that do not parse"} were left out`] : [];
   notes.push(...leftOut);
-  const { known, maximum } = opened;
+  const { known, maximum, schema } = opened;
   const images =
     opened.images ??
     (inspected && {
@@ -138,7 +146,28 @@ export async function loadData(spec: string, options: LoadOptions = {}): Promise
     leftOut,
     ...(images === undefined ? {} : { images }),
     ...(known === undefined ? {} : { known }),
+    ...(schema === undefined ? {} : { schema }),
     ...(maximum === undefined ? {} : { maximum }),
+  };
+}
+
+/** How a table is read: columns of texts stay the texts that they are in the file. */
+function readingOptions(options: LoadOptions): LoadOptions {
+  if (options.pairs === true) return { ...options, asText: true };
+  const texts = options.textColumn === undefined ? [] : options.textColumn.split(",").map((name) => name.trim());
+  if (texts.length === 0 || options.schema !== undefined) return options;
+  return { ...options, textColumns: [...texts, options.textColumn as string] };
+}
+
+/** The parts with the texts of several columns as one more column. */
+function joined(parts: Parts, text: string | undefined): Parts {
+  if (text === undefined || parts.train.has(text)) return parts;
+  const join = (part: Dataset): Dataset =>
+    part.with({ [text]: { dtype: "string", values: joinTexts(part, joinedColumns(part, text)) } });
+  return {
+    train: join(parts.train),
+    ...(parts.validation === undefined ? {} : { validation: join(parts.validation) }),
+    ...(parts.test === undefined ? {} : { test: join(parts.test) }),
   };
 }
 
@@ -153,8 +182,8 @@ async function boxSource(name: string, tree: FileTree, options: LoadOptions): Pr
 
 async function open(spec: string, options: LoadOptions): Promise<Source> {
   if (isQuery(spec)) {
-    const { data, badRows } = await readTable(spec, { signal: options.signal });
-    return { name: "query", parts: { train: data }, badRows };
+    const { data, ...read } = await readTable(spec, options);
+    return { name: "query", parts: { train: data }, ...read };
   }
   const info = await stat(spec).catch(() => undefined);
   if (info?.isDirectory() === true && !KNOWN_DATASETS.some((known) => known.name === spec)) return openFolder(spec, options);
@@ -182,14 +211,15 @@ async function openFile(path: string, options: LoadOptions): Promise<Source> {
     const boxes = await boxSource(name, await fileTree(path), options);
     if (boxes !== undefined) return boxes;
   }
-  const texts = options.format === undefined ? await openTextFile(path, options) : undefined;
+  const isOtherTable = options.tableOf !== undefined && !KNOWN_EXTENSION.test(name);
+  const texts = options.format === undefined && !isOtherTable ? await openTextFile(path, options) : undefined;
   if (texts !== undefined) return texts;
-  const format = options.format ?? tableFormat(path);
+  const format = options.format ?? tableFormat(path) ?? (isOtherTable ? "csv" : undefined);
   if (format === "parquet" && (await holdsImages(path)))
     return { name, parts: { train: await readParquetImages([path], options) }, ...IMAGES, badRows: 0 };
-  const { data, badRows } = await readTable(path, options);
-  const image = imageColumn(data);
-  if (image === undefined) return { name, parts: { train: data }, badRows };
+  const { data, ...read } = await readTable(path, { ...options, ...(format === undefined ? {} : { format }) });
+  const image = options.tableOf === undefined ? imageColumn(data) : undefined;
+  if (image === undefined) return { name, parts: { train: data }, ...read };
   const { labelColumn } = options;
   const parts = manifestParts(data, {
     where: path,
@@ -197,8 +227,11 @@ async function openFile(path: string, options: LoadOptions): Promise<Source> {
     resolve: (file) => resolve(dirname(path), file),
     ...(labelColumn === undefined ? {} : { labelColumn }),
   });
-  return { name, parts, ...IMAGES, badRows };
+  return { name, parts, ...IMAGES, badRows: read.badRows };
 }
+
+/** Names of files that say what is in them; others may be tables. */
+const KNOWN_EXTENSION = /\.(conll|bio|iob2?|bioes|bmes|conllu|csv|tsv|tab|jsonl|ndjson|parquet)(\.gz)?$/i;
 
 /** A folder with `train.csv` and, if it has them, `validation` (`dev`, `val`) and `test`; or with IDX files; or with one table. */
 async function openFolder(folder: string, options: LoadOptions): Promise<Source> {
@@ -234,14 +267,18 @@ async function openFolder(folder: string, options: LoadOptions): Promise<Source>
     throw new DataError(`${folder}: expected one table, or a train.csv, .tsv, .jsonl or .parquet, found ${found}`);
   }
   let badRows = 0;
-  const read = async (file: string): Promise<Dataset> => {
-    const table = await readTable(join(folder, file), options);
+  const notes: string[] = [];
+  const readPart = async (file: string, schema: TableSchema | undefined = options.schema): Promise<ReadTable> => {
+    const table = await readTable(join(folder, file), { ...options, ...(schema === undefined ? {} : { schema }) });
     badRows += table.badRows;
-    return table.data;
+    notes.push(...table.notes);
+    return table;
   };
   const [validation, test] = [part(SPLITS.validation), part(SPLITS.test)];
+  const { data, schema } = await readPart(train);
+  const read = async (file: string): Promise<Dataset> => (await readPart(file, schema)).data;
   const parts: Parts = {
-    train: await read(train),
+    train: data,
     ...(validation === undefined ? {} : { validation: await read(validation) }),
     ...(test === undefined ? {} : { test: await read(test) }),
   };
@@ -249,17 +286,17 @@ async function openFolder(folder: string, options: LoadOptions): Promise<Source>
     for (const column of parts.train.names)
       if (other !== undefined && !other.has(column))
         throw new DataError(`${folder}: ${unknownName("column", column, other.names)}`);
-  return { name, parts, badRows };
+  return { name, parts, badRows, notes, ...(schema === undefined ? {} : { schema }) };
 }
 
 async function openKnown(known: KnownDataset, options: LoadOptions): Promise<Source> {
   const { layout, name, task } = known;
   if (layout.kind === "table") {
     const { path } = await findKnownFile(known, layout.file, options);
-    const { data, badRows } = await readTable(path, options);
+    const { data, notes: read, ...rest } = await readTable(path, options);
     const { target, leaks = [] } = layout;
-    const notes = leaks.map((leak) => `column "${leak}" repeats "${target}" and was left out`);
-    return { name, parts: { train: data.drop(...leaks) }, roles: { target }, task, known, badRows, notes };
+    const notes = [...read, ...leaks.map((leak) => `column "${leak}" repeats "${target}" and was left out`)];
+    return { name, parts: { train: data.drop(...leaks) }, roles: { target }, task, known, ...rest, notes };
   }
   if (layout.kind === "texts") return { ...(await knownTexts(known, layout, options)), known };
   if (layout.kind === "boxes") {
@@ -303,39 +340,3 @@ function imageDataset(image: TensorData, label: TensorData, where: string, class
 
 /** Whether examples have one class each, which every part should have in the same proportions. */
 const isClassification = (task: DataTask): boolean => task.endsWith("classification") && task !== "token-classification";
-
-/** The parts without the rows whose text is empty. */
-function withTexts(parts: Parts, text: string | undefined, notes: string[]): Parts {
-  if (text === undefined) return parts;
-  const isEmpty = (part: Dataset): Uint8Array =>
-    Uint8Array.from(part.texts(text), (v) => (v === null || v.trim() === "" ? 1 : 0));
-  return withoutRows(parts, isEmpty, text, notes);
-}
-
-/** The parts without the rows whose target is missing. */
-function labelled(parts: Parts, target: string | undefined, notes: string[]): Parts {
-  if (target === undefined) return parts;
-  const missing = (part: Dataset): Uint8Array | undefined => {
-    const column = part.column(target);
-    return isText(column) ? Uint8Array.from(column.values, (v) => (v === null ? 1 : 0)) : column.missing;
-  };
-  return withoutRows(parts, missing, target, notes);
-}
-
-/** The parts without the rows that are marked. */
-function withoutRows(parts: Parts, mark: (part: Dataset) => Uint8Array | undefined, column: string, notes: string[]): Parts {
-  const clean = (part: Dataset, name: string): Dataset => {
-    const marked = mark(part);
-    if (marked === undefined || !marked.includes(1)) return part;
-    const kept = Uint32Array.from({ length: part.length }, (_, i) => i).filter((i) => marked[i] === 0);
-    if (kept.length === 0)
-      throw new DataError(`column "${column}": expected at least one value, got ${part.length} missing ones`);
-    notes.push(`${part.length - kept.length} rows of ${name} without a value for "${column}" were left out`);
-    return part.select(kept);
-  };
-  return {
-    train: clean(parts.train, "the data"),
-    ...(parts.validation === undefined ? {} : { validation: clean(parts.validation, "validation") }),
-    ...(parts.test === undefined ? {} : { test: clean(parts.test, "test") }),
-  };
-}

@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import type { Column } from "./column.js";
-import { exampleAt, isMissing, isText } from "./column.js";
+import { isMissing, isText, placeAt } from "./column.js";
 import { labelText } from "./labels.js";
 import { elementAt } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
@@ -52,7 +52,7 @@ export function numberAt(column: Column, i: number, name: string): number {
   const text = (column.values[i] as string).trim();
   const value = text === "" ? Number.NaN : Number(text);
   if (text !== "" && !Number.isFinite(value))
-    throw new DataError(`column "${name}", ${exampleAt(i)}: expected a number, got "${text}"`);
+    throw new DataError(`column "${name}", ${placeAt(column, i)}: expected a number, got "${text}"`);
   return value;
 }
 
@@ -61,14 +61,14 @@ function booleanAt(column: Column, i: number, name: string): number {
   const text = (column.values[i] as string).trim().toLowerCase();
   if (TRUE.has(text)) return 1;
   if (FALSE.has(text)) return 0;
-  throw new DataError(`column "${name}", ${exampleAt(i)}: expected true or false, got "${column.values[i]}"`);
+  throw new DataError(`column "${name}", ${placeAt(column, i)}: expected true or false, got "${column.values[i]}"`);
 }
 
 function dateAt(column: Column, i: number, name: string): number {
   if (isMissing(column, i) || !isText(column)) return numberAt(column, i, name);
   const time = Date.parse(column.values[i] as string);
   if (Number.isNaN(time))
-    throw new DataError(`column "${name}", ${exampleAt(i)}: expected a date (2024-01-31), got "${column.values[i]}"`);
+    throw new DataError(`column "${name}", ${placeAt(column, i)}: expected a date (2024-01-31), got "${column.values[i]}"`);
   return time;
 }
 
@@ -109,7 +109,7 @@ export function fitEncoder(name: string, column: Column, length: number, options
     const hours = times.some((time) => time % DAY_MS !== 0 && !Number.isNaN(time));
     return { kind: "date", name, mean, sd: sd || 1, hours, indicator: missing > 0 };
   }
-  if (!isText(column) && column.classes === undefined) {
+  if (!isText(column) && (column.classes === undefined || column.dtype === "bool")) {
     const { mean, sd, missing } = measureScale(read(column, length, numberAt, name));
     if (missing === length) return { useless: "it has no values" };
     if (sd === 0 && missing === 0) return { useless: "all its values are equal" };

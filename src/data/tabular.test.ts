@@ -88,7 +88,7 @@ test("saved as JSON it encodes alike, also rows that come as texts", () => {
   assert.deepEqual(named(again, typed, 0), named(table, train, 0));
   assert.throws(() => named(again, fromRows([{ size: "big", colour: "red", open: "yes", seen: null }]), 0), {
     name: "DataError",
-    message: 'column "size", example 1: expected a number, got "big"',
+    message: /column "size", example 1: expected a number, got "big"; mend it/,
   });
   assert.throws(
     () => again.apply(fromRows([{ size: 1, color: "red", open: true, seen: null }])),
@@ -128,18 +128,21 @@ test("columns of no use are left out, with the reason", () => {
     constant: range.map(() => 3),
     nothing: range.map(() => null),
     name: range.map((i) => `person ${i}`),
-    almost: range.map((i) => (i === 7 ? "?" : String(i % 9))),
+    almost: range.map((i) => (i === 7 ? "old" : String(i % 9))),
+    marked: range.map((i) => (i === 7 ? "?" : String(i % 9))),
     x: range.map((i) => i % 7),
     y: range.map((i) => (i * 37) % 101),
   });
   const table = TabularPreprocessor.fit(data, { target: "y", task: "regression" });
-  assert.deepEqual(table.columns, ["almost", "x"]);
+  assert.deepEqual(table.columns, ["almost", "marked", "x"]);
+  assert.deepEqual(table.featureNames.slice(-3), ["marked", "marked:missing", "x"]);
   assert.deepEqual(table.warnings, [
+    'column "almost": "old" (example 8) is no number, so all are read as text; --missing "old" says if it means "no value"',
+    'column "marked": "?" counts as missing (1 row; --missing says otherwise)',
     'column "id" is left out: it numbers the rows',
     'column "constant" is left out: all its values are equal',
     'column "nothing" is left out: it has no values',
     'column "name" is left out: most rows have a value of their own (120)',
-    'column "almost" is read as categories, for "?" is not a number; name such values (missingValues) if they mean "missing"',
   ]);
   assert.throws(() => TabularPreprocessor.fit(data.pick("id", "y"), { target: "y" }), /found none of use/);
   assert.throws(() => TabularPreprocessor.fit(data, { target: "z" }), /unknown column "z"; did you mean/);

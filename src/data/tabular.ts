@@ -2,11 +2,15 @@
  * @module Tables made ready for a model: fitted on training rows, kept as JSON beside the model, applied to any rows.
  */
 import * as z from "zod";
-import type { CellValue, Column, ColumnLike } from "./column.js";
-import { exampleAt, isText } from "./column.js";
+import type { CellValue, Column, ColumnLike, TextColumn } from "./column.js";
+import { isMissing, isText, lengthOf, placeAt } from "./column.js";
 import { Dataset } from "./dataset.js";
 import { isCategorical } from "./guess.js";
 import { classesOf, encodeLabels, labelText } from "./labels.js";
+import type { InferredSchema } from "./schema/infer.js";
+import { SchemaBuilder } from "./schema/infer.js";
+import type { TableSchema } from "./schema/table-schema.js";
+import { readColumn, readWith, tableSchemaSchema } from "./schema/table-schema.js";
 import type { Encoder } from "./tabular-features.js";
 import {
   encodeIndices,
@@ -28,7 +32,13 @@ const targetSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("classes"), name: z.string(), classes: z.array(z.string()).min(2) }),
   z.object({ kind: z.literal("quantity"), name: z.string(), mean: z.number(), sd: z.number().positive() }),
 ]);
-const specSchema = z.object({ version: z.literal(1), encoders: z.array(encoderSchema).min(1), target: targetSchema });
+const specSchema = z.object({
+  version: z.literal(1),
+  encoders: z.array(encoderSchema).min(1),
+  target: targetSchema,
+  /** What cells mean; runs of before it was kept have none. */
+  schema: tableSchemaSchema.optional(),
+});
 
 /** All that preprocessing has learnt, as JSON. */
 export type TabularSpec = z.infer<typeof specSchema>;
@@ -46,6 +56,8 @@ export interface TabularOptions {
   readonly maxOneHot?: number;
   /** Categories with fewer training rows count as "other". */
   readonly minCount?: number;
+  /** What the cells of the file mean that the rows come from (`LoadedData.schema`); learned from the rows if left out. */
+  readonly schema?: TableSchema;
 }
 
 /** Rows as columns: for a prediction from JSON or a form. A value that a row lacks is missing. */
@@ -54,7 +66,7 @@ export function fromRows(rows: readonly Readonly<Record<string, CellValue | unde
   return new Dataset(
     Object.fromEntries(
       columns.map((name) => {
-        const values = rows.map((row) => row[name] ?? null);
+        const values = rows.map((row) => (Object.hasOwn(row, name) ? (row[name] ?? null) : null));
         const kinds = new Set(values.filter((value) => value !== null).map((value) => typeof value));
         // Numbers among texts, as in a form: read as texts, which the encoders turn into numbers where they must.
         const mixed = kinds.size > 1 ? values.map((value) => (value === null ? null : String(value))) : values;
@@ -90,13 +102,16 @@ export class TabularPreprocessor {
   }
 
   /** Learns from training rows. DataError if a column is absent, or nothing is left to predict from. */
-  static fit(train: Dataset, options: TabularOptions): TabularPreprocessor {
+  static fit(rows: Dataset, options: TabularOptions): TabularPreprocessor {
     const { target, exclude = [], maxOneHot = 16, minCount = 2 } = options;
-    if (train.length === 0) throw new DataError("table: expected at least one training row, got none");
+    if (rows.length === 0) throw new DataError("table: expected at least one training row, got none");
+    const learned = options.schema === undefined ? inferSchema(rows) : { schema: options.schema, notes: [] };
+    const { schema } = learned;
+    const train = readWith(rows, schema);
     const targetColumn = train.column(target);
     for (const name of exclude) train.column(name);
     const task = options.task ?? (isCategorical(targetColumn) ? "classification" : "regression");
-    const warnings: string[] = [];
+    const warnings: string[] = [...learned.notes];
     const encoders: Encoder[] = [];
     const wanted = options.features ?? train.names;
     for (const name of wanted.filter((candidate) => candidate !== target && !exclude.includes(candidate))) {
@@ -109,12 +124,17 @@ export class TabularPreprocessor {
         continue;
       }
       encoders.push(encoder);
-      const suspicion = leakage(name, column, target, targetColumn, train.length, task) ?? almostNumbers(name, column);
+      const suspicion = leakage(name, column, target, targetColumn, train.length, task);
       if (suspicion !== undefined) warnings.push(suspicion);
     }
     if (encoders.length === 0) throw new DataError(`table: expected a column to predict "${target}" from, found none of use`);
     return new TabularPreprocessor(
-      { version: 1, encoders, target: fitTarget(target, targetColumn, train.length, task) },
+      {
+        version: 1,
+        encoders,
+        target: fitTarget(target, targetColumn, train.length, task),
+        schema: ofColumns(schema, encoders, target),
+      },
       warnings,
     );
   }
@@ -137,16 +157,38 @@ export class TabularPreprocessor {
     return this.#indexed.map((encoder) => ({ name: encoder.name, size: indexSize(encoder) }));
   }
 
-  /** DataError, beginning with `where`, if a column is absent. */
-  checkColumns(dataset: Dataset, where: string): void {
+  /**
+   * Columns that are absent, and count as missing in all rows.
+   *
+   * Errors: DataError, beginning with `where`, if all are, or if one seems to be there by another name.
+   */
+  checkColumns(dataset: Dataset, where: string): readonly string[] {
     const absent = this.columns.filter((name) => !dataset.has(name));
-    if (absent.length === 0) return;
-    const near = nearest(
-      absent[0] as string,
-      dataset.names.filter((name) => !this.columns.includes(name)),
-    );
-    const hint = near === undefined ? `got ${dataset.names.join(", ")}` : `did you mean "${near}"?`;
+    const others = dataset.names.filter((name) => !this.columns.includes(name) && name !== this.spec.target.name);
+    const near = absent.flatMap((name) => nearest(name, others) ?? []);
+    if (near.length === 0 && absent.length < this.columns.length) return absent;
+    const hint = near.length === 0 ? `got ${dataset.names.join(", ")}` : `did you mean "${near[0]}"?`;
     throw new DataError(`${where}: expected a column ${absent.map((name) => `"${name}"`).join(", ")}; ${hint}`);
+  }
+
+  /** Rows as the schema reads them; columns that are absent are missing in all of them. */
+  #read(dataset: Dataset, where: string): Dataset {
+    const absent = this.checkColumns(dataset, where);
+    const { schema } = this.spec;
+    const rows = schema === undefined ? dataset : readWith(dataset, schema, { where });
+    return rows.with(Object.fromEntries(absent.map((name) => [name, new Array<null>(rows.length).fill(null)])));
+  }
+
+  /** What should be said of rows that are encoded: columns that are absent, values that training did not have. Each once for a column. */
+  remarks(dataset: Dataset, where = "table"): string[] {
+    const absent = this.checkColumns(dataset, where);
+    const rows = this.#read(dataset, where);
+    return this.spec.encoders.flatMap((encoder) => {
+      const text = absent.includes(encoder.name)
+        ? `it is absent, and counts as missing in ${countOf(dataset.length, "row")}`
+        : strangeness(encoder, rows.column(encoder.name));
+      return text === undefined ? [] : [`${where}: column "${encoder.name}": ${text}`];
+    });
   }
 
   /**
@@ -155,13 +197,13 @@ export class TabularPreprocessor {
    * Errors: DataError if a column is absent, a number does not parse, or a label is not among the training classes.
    */
   apply(dataset: Dataset, { withTarget = false, where = "table" }: { withTarget?: boolean; where?: string } = {}): Dataset {
-    const { length } = dataset;
-    this.checkColumns(dataset, where);
+    const rows = this.#read(dataset, where);
+    const { length } = rows;
     const width = this.featureNames.length;
     const numbers = new Float32Array(length * width);
     let start = 0;
     for (const encoder of this.spec.encoders) {
-      encodeNumbers(encoder, dataset.column(encoder.name), length, numbers, width, start);
+      encodeNumbers(encoder, rows.column(encoder.name), length, numbers, width, start);
       start += featureNames(encoder).length;
     }
     const columns: Record<string, Column> = { features: { dtype: "float32", shape: [length, width], data: numbers } };
@@ -169,24 +211,24 @@ export class TabularPreprocessor {
     if (indexed.length > 0) {
       const indices = new Int32Array(length * indexed.length);
       for (const [at, encoder] of indexed.entries())
-        encodeIndices(encoder, dataset.column(encoder.name), length, indices, indexed.length, at);
+        encodeIndices(encoder, rows.column(encoder.name), length, indices, indexed.length, at);
       columns["categories"] = { dtype: "int32", shape: [length, indexed.length], data: indices };
     }
-    if (withTarget) columns["target"] = this.encodeTarget(dataset);
+    if (withTarget) columns["target"] = this.encodeTarget(rows);
     return new Dataset(columns);
   }
 
   /** The target as class indices, int32 [N], or as a standardized quantity, float32 [N]. */
   encodeTarget(dataset: Dataset): Column {
-    const { target } = this.spec;
-    const column = dataset.column(target.name);
+    const { target, schema } = this.spec;
+    const field = schema?.fields.find(({ name }) => name === target.name);
+    const given = dataset.column(target.name);
+    const column = schema === undefined || field === undefined ? given : readColumn(given, field, schema);
     if (target.kind === "classes") return encodeLabels(column, target.classes, `column "${target.name}"`);
-    const data = new Float32Array(dataset.length);
-    for (let i = 0; i < data.length; i++) {
-      const value = numberAt(column, i, target.name);
-      if (Number.isNaN(value)) throw new DataError(`column "${target.name}", ${exampleAt(i)}: expected a number, got no value`);
-      data[i] = (value - target.mean) / target.sd;
-    }
+    const data = Float32Array.from(
+      { length: dataset.length },
+      (_, i) => (quantityAt(column, i, target.name) - target.mean) / target.sd,
+    );
     return { dtype: "float32", shape: [data.length], data };
   }
 
@@ -206,14 +248,88 @@ export class TabularPreprocessor {
   }
 }
 
+/** What is learned of rows alone, column by column. */
+function inferSchema(rows: Dataset): InferredSchema {
+  const builder = new SchemaBuilder();
+  builder.add(rows);
+  return builder.finish();
+}
+
+/** A schema of the columns that matter alone. */
+const ofColumns = (schema: TableSchema, encoders: readonly Encoder[], target: string): TableSchema => ({
+  ...schema,
+  fields: schema.fields.filter(({ name }) => name === target || encoders.some((encoder) => encoder.name === name)),
+});
+
+const countOf = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+/** What of a column training did not have; undefined where it had all. */
+function strangeness(encoder: Encoder, column: Column): string | undefined {
+  const hasPlace = encoder.kind === "index" || (encoder.kind === "oneHot" ? encoder.missing : encoder.indicator);
+  const known = "categories" in encoder ? new Set(encoder.categories) : undefined;
+  const unseen = new Set<string>();
+  let [strange, missing] = [0, 0];
+  for (let i = 0; i < lengthOf(column); i++) {
+    if (isMissing(column, i)) missing++;
+    else if (known !== undefined) {
+      const label = labelText(column, i) as string;
+      if (known.has(label)) continue;
+      strange++;
+      unseen.add(label);
+    }
+  }
+  const named = [...unseen].slice(0, 3).map((label) => `"${label.slice(0, 40)}"`);
+  const parts = [
+    ...(strange === 0
+      ? []
+      : [
+          `${countOf(strange, "row")} with a value that training had not, or too rarely (${named.join(", ")}${unseen.size > 3 ? ", …" : ""})`,
+        ]),
+    ...(missing === 0 || hasPlace ? [] : [`${countOf(missing, "missing value")}, of which training had none`]),
+  ];
+  return parts.length === 0 ? undefined : parts.join("; ");
+}
+
+/** A row's target as a number. DataError, with the row, where it is none, or not finite. */
+function quantityAt(column: Column, i: number, name: string): number {
+  const infinite = !isText(column) && !isMissing(column, i) ? elementAt(column, i) : 0;
+  const value = numberAt(column, i, name);
+  if (!Number.isNaN(value)) return value;
+  const got = Math.abs(infinite) === Infinity ? (infinite < 0 ? "-inf" : "inf") : "no value";
+  throw new DataError(`column "${name}", ${placeAt(column, i)}: expected a finite number, got ${got}`);
+}
+
+/** Refuses to predict a quantity that is none. */
+function checkQuantity(name: string, column: Column): void {
+  const isClasses = isText(column)
+    ? mostly(column, (text) => Number.isNaN(Number(text)))
+    : column.dtype === "bool" || column.classes !== undefined;
+  const isDate = !isText(column) && column.unit === "date";
+  if (!isClasses && !isDate) return;
+  const got = isDate ? "dates" : classesOf(column, name).slice(0, 5).join(", ");
+  const remedy = isDate ? "" : "; tabular-classification predicts classes";
+  throw new DataError(`column "${name}": expected numbers to predict, got ${got}${remedy}`);
+}
+
+/** Whether more than half of the texts that are there are so. */
+const mostly = ({ values }: TextColumn, is: (text: string) => boolean): boolean => {
+  const given = values.filter((value) => value !== null);
+  return given.filter(is).length > given.length / 2;
+};
+
 function fitTarget(name: string, column: Column, length: number, task: "classification" | "regression"): TabularTarget {
   if (task === "classification") {
     const classes = classesOf(column, `column "${name}"`);
     if (classes.length < 2)
       throw new DataError(`column "${name}": expected at least two classes, got ${classes.join(", ") || "none"}`);
+    if (classes.length > Math.max(50, length / 2))
+      throw new DataError(
+        `column "${name}": expected classes that rows share, got ${classes.length} of ${length} rows; tabular-regression predicts a quantity`,
+      );
     return { kind: "classes", name, classes };
   }
-  const { mean, sd } = measureScale(Float64Array.from({ length }, (_, i) => numberAt(column, i, name)));
+  checkQuantity(name, column);
+  const { mean, sd } = measureScale(Float64Array.from({ length }, (_, i) => quantityAt(column, i, name)));
   if (sd === 0) throw new DataError(`column "${name}": expected a quantity that varies, got ${mean} in every row`);
   return { kind: "quantity", name, mean, sd };
 }
@@ -270,13 +386,4 @@ function leakage(
   // Values that are nearly all different determine anything; a column that is almost always missing shows nothing.
   if (classes.size < 2 || classOf.size > Math.max(2, rows / 5) || rows < length / 2) return undefined;
   return `column "${name}" may give "${target}" away (each of its ${classOf.size} values goes with one class): ${advice}`;
-}
-
-/** A warning if a text column is numbers but for a few. */
-function almostNumbers(name: string, column: Column): string | undefined {
-  if (!isText(column)) return undefined;
-  const values = column.values.filter((value) => value !== null);
-  const odd = values.filter((value) => value.trim() === "" || !Number.isFinite(Number(value)));
-  if (odd.length === 0 || odd.length > values.length / 10) return undefined;
-  return `column "${name}" is read as categories, for "${odd[0]}" is not a number; name such values (missingValues) if they mean "missing"`;
 }

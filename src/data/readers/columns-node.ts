@@ -108,27 +108,27 @@ function listColumn(plan: ColumnPlan, vector: DuckDBListVector, rows: number, le
 
 /** A chunk as a data set. `lengths` remembers the width of list columns from chunk to chunk. */
 export function chunkToDataset(chunk: DuckDBDataChunk, plans: readonly ColumnPlan[], lengths: Map<string, number>): Dataset {
-  const columns: Record<string, Column> = {};
+  const columns = new Map<string, Column>();
   for (const [i, plan] of plans.entries()) {
     const vector = chunk.getColumnVector(i);
     if (plan.dtype === "string") {
-      columns[plan.name] = { dtype: "string", values: vector.toArray() as (string | null)[] };
+      columns.set(plan.name, { dtype: "string", values: vector.toArray() as (string | null)[] });
     } else if (plan.list === true) {
-      columns[plan.name] = listColumn(plan, vector as DuckDBListVector, chunk.rowCount, lengths);
+      columns.set(plan.name, listColumn(plan, vector as DuckDBListVector, chunk.rowCount, lengths));
     } else {
       const missing = missingIn(vector);
       const data = numbersOf(vector, plan.dtype).slice(0, chunk.rowCount);
       // What lies under a missing value is undefined: make it 0, so that equal files give equal bytes.
       const zero = data instanceof BigInt64Array || data instanceof BigUint64Array ? 0n : 0;
       for (let r = 0; r < (missing?.length ?? 0); r++) if (missing?.[r] === 1) data[r] = zero;
-      columns[plan.name] = {
+      columns.set(plan.name, {
         dtype: plan.dtype,
         shape: [chunk.rowCount],
         data,
         ...(missing === undefined ? {} : { missing }),
         ...(plan.unit === undefined ? {} : { unit: plan.unit }),
-      };
+      });
     }
   }
-  return new Dataset(columns);
+  return new Dataset(Object.fromEntries(columns));
 }

@@ -4,6 +4,7 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { createGunzip } from "node:zlib";
+import { ROW_REMEDY } from "./csv-node.js";
 import type { TableFormat } from "./table-file-node.js";
 import { DataError } from "../../util/errors.js";
 
@@ -27,8 +28,6 @@ async function* lines(path: string, zipped: boolean): AsyncGenerator<string> {
 /** DuckDB raises plain errors; ours and JavaScript's have kinds, and pass unchanged. */
 export const isEngineError = (error: unknown): error is Error => error instanceof Error && error.name === "Error";
 
-const REMEDY = "mend the row, or leave out such rows (skipBadRows, --skip-bad-rows)";
-
 /** DuckDB's complaint as one line of ours, with the file and the row. */
 export async function explainFailure(path: string, format: TableFormat, zipped: boolean, error: unknown): Promise<Error> {
   if (!isEngineError(error)) return error as Error;
@@ -43,26 +42,11 @@ export async function explainFailure(path: string, format: TableFormat, zipped: 
       try {
         const value: unknown = JSON.parse(line);
         if (typeof value === "object" && value !== null && !Array.isArray(value)) continue;
-        return fail(`row ${row}: expected a JSON object, got ${Array.isArray(value) ? "a list" : typeof value}; ${REMEDY}`);
+        return fail(`row ${row}: expected a JSON object, got ${Array.isArray(value) ? "a list" : typeof value}; ${ROW_REMEDY}`);
       } catch (cause) {
-        return fail(`row ${row}: expected JSON, got text that does not parse (${(cause as Error).message}); ${REMEDY}`);
+        return fail(`row ${row}: expected JSON, got text that does not parse (${(cause as Error).message}); ${ROW_REMEDY}`);
       }
     }
   }
-  if (/state machine.*invalid state/i.test(message))
-    return fail(
-      "expected line ends of one kind, and nothing between a closing quote and the delimiter, got a row that breaks this",
-    );
-  const row = /CSV Error on Line: (\d+)/.exec(message)?.[1];
-  if (row === undefined) return fail(`expected a ${format} file that DuckDB can read, got an error: ${message.split("\n")[0]}`);
-  const columns = /Expected Number of Columns: (\d+) Found: (\d+)/.exec(message);
-  if (columns !== null) return fail(`row ${row}: expected ${columns[1]} columns, got ${columns[2]}; ${REMEDY}`);
-  const cast = /Error when converting column "(.*)"\. Could not convert string "(.*)" to '(.*)'/.exec(message);
-  if (cast !== null)
-    return fail(`row ${row}, column "${cast[1]}": expected ${cast[3]} as in the rows before, got "${cast[2]}"; ${REMEDY}`);
-  if (message.includes("unterminated quote"))
-    return fail(`row ${row}: expected a closing quote right before a delimiter, got none; ${REMEDY}`);
-  if (message.includes("not utf-8")) return fail(`row ${row}: expected UTF-8, got other bytes; save the file as UTF-8`);
-  const reason = message.split("\n").find((line, i) => i > 1 && line.trim() !== "" && !line.startsWith("Original"));
-  return fail(`row ${row}: expected a row that parses, got an error: ${reason ?? message.split("\n")[0]}; ${REMEDY}`);
+  return fail(`expected a ${format} file that DuckDB can read, got an error: ${message.split("\n")[0]}`);
 }

@@ -1,50 +1,54 @@
 /**
- * @module Tables from files and queries, read by DuckDB: CSV, TSV, JSON lines, Parquet (the first three also gzipped), SQL.
+ * @module Tables from files and queries: CSV and TSV by our own reader, JSON lines, Parquet (the first three also gzipped) and SQL by DuckDB.
  * A table is a stream of chunks, so that it may be larger than memory; `readTable` collects it.
  *
- * A row that does not parse is refused, with its number, or counted where `skipBadRows` is set. Rows are numbered as a
- * spreadsheet shows them: from 1, the header included.
+ * What its cells mean is a schema, learned from all rows, or given where other data have taught it. A row that does not parse is refused, with its number,
+ * or counted where `skipBadRows` is set.
  */
 import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Dataset, DatasetStream } from "../dataset.js";
 import { concatenate } from "../dataset.js";
 import { isGzip, verifyGzip } from "../files-node.js";
-import { DataError } from "../../util/errors.js";
+import { SchemaBuilder } from "../schema/infer.js";
+import type { TableSchema } from "../schema/table-schema.js";
+import { readWith } from "../schema/table-schema.js";
+import { ConfigError, DataError } from "../../util/errors.js";
 import { unknownName } from "../../util/nearest.js";
-import type { ColumnPlan } from "./columns-node.js";
-import { chunkToDataset, planColumn, quoteName } from "./columns-node.js";
 import { explainFailure, isEngineError } from "./complaints-node.js";
-import type { Access } from "./duckdb-node.js";
-import { connect, rowsOf, withConnection } from "./duckdb-node.js";
+import type { RawTable } from "./csv-node.js";
+import { openCsv } from "./csv-node.js";
+import { openEngineTable } from "./engine-table-node.js";
 import { checkJsonDepth } from "./json-depth-node.js";
 import { isQuery, parseQuery } from "./query-node.js";
-import type { FileSource, TableOptions } from "./table-file-node.js";
+import type { FileSource, TableFormat, TableOptions } from "./table-file-node.js";
 import { describeFile, readHead, tableFormat } from "./table-file-node.js";
+
+/** Cells of a table that are kept from the pass that learns the schema, so that small tables are read once. */
+const MOST_KEPT = 4_000_000;
 
 /** A table that can be read any number of times, from the beginning each time. */
 export class Table implements DatasetStream {
   /** What is read, as messages name it. */
   readonly where: string;
   readonly names: readonly string[];
-  readonly #from: string;
-  readonly #access: Access;
-  readonly #plans: readonly ColumnPlan[];
-  /** All columns of the source, of which `names` may be a part. */
-  readonly #columns: readonly string[];
-  readonly #skip: "csv" | "jsonl" | undefined;
-  readonly #explain: (error: unknown) => Promise<Error>;
+  /** What its cells mean; undefined where they stay texts. */
+  readonly schema: TableSchema | undefined;
+  /** What was decided, in sentences for the user. */
+  readonly notes: readonly string[];
+  readonly #raw: RawTable;
+  readonly #skip: boolean;
+  #kept: readonly Dataset[] | undefined;
   #badRows = 0;
 
   /** @internal Made by `openTable` and `openQuery`. */
-  constructor(source: TableSource, plans: readonly ColumnPlan[], columns: readonly string[]) {
-    this.#columns = columns;
-    this.where = source.where;
-    this.#from = source.from;
-    this.#access = source.access;
-    this.#skip = source.skip;
-    this.#explain = source.explain;
-    this.#plans = plans;
-    this.names = plans.map((plan) => plan.name);
+  constructor(where: string, raw: RawTable, learned: Learned, options: TableOptions) {
+    this.where = where;
+    this.names = options.columns ?? raw.names;
+    this.schema = learned.schema;
+    this.notes = [...raw.notes, ...learned.notes];
+    this.#raw = raw;
+    this.#kept = learned.kept;
+    this.#skip = options.skipBadRows === true;
   }
 
   /** Rows left out in the last reading that came to its end, because they did not parse. */
@@ -52,92 +56,127 @@ export class Table implements DatasetStream {
     return this.#badRows;
   }
 
+  /** The rows as they stand in the file, with texts for all that the file has as texts. */
+  async *raw(): AsyncGenerator<Dataset> {
+    // Kept rows are given once, and then make room.
+    const kept = this.#kept;
+    this.#kept = undefined;
+    for await (const chunk of kept ?? this.#raw.chunks()) yield chunk.pick(...this.names);
+    this.#badRows = this.#raw.badRows();
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<Dataset> {
-    using opened = await connect(this.#access);
-    const { connection } = opened;
-    try {
-      const columns = this.#plans.map((plan) => plan.sql).join(", ");
-      const where = this.#skip === "jsonl" ? ` WHERE ${anyValue(this.#columns)}` : "";
-      const result = await connection.stream(`SELECT ${columns} FROM ${this.#from}${where}`);
-      const lengths = new Map<string, number>();
-      for (;;) {
-        this.#access.signal?.throwIfAborted();
-        const chunk = await result.fetchChunk();
-        if (chunk === null || chunk.rowCount === 0) break;
-        yield chunkToDataset(chunk, this.#plans, lengths);
-      }
-      this.#badRows = await this.#countBadRows(connection);
-    } catch (error) {
-      this.#access.signal?.throwIfAborted();
-      throw await this.#explain(error);
+    let unread = 0;
+    for await (const chunk of this.raw()) {
+      const { data, badRows } = this.interpret(chunk);
+      unread += badRows;
+      if (data.length > 0) yield data;
     }
+    this.#badRows += unread;
   }
 
-  async #countBadRows(connection: DuckDBConnection): Promise<number> {
-    if (this.#skip === "csv") {
-      const rows = await rowsOf(connection, "SELECT count(DISTINCT line) AS n FROM reject_errors");
-      return Number(rows[0]?.["n"]);
-    }
-    if (this.#skip === "jsonl") {
-      const rows = await rowsOf(connection, `SELECT count(*) AS n FROM ${this.#from} WHERE NOT (${anyValue(this.#columns)})`);
-      return Number(rows[0]?.["n"]);
-    }
-    return 0;
+  /** Rows as the schema reads them, without those that it cannot read where such are to be skipped. */
+  interpret(rows: Dataset): { readonly data: Dataset; readonly badRows: number } {
+    if (this.schema === undefined) return { data: rows, badRows: 0 };
+    const bad = new Set<number>();
+    const data = readWith(rows, this.schema, { where: this.where, ...(this.#skip ? { bad } : {}) });
+    if (bad.size === 0) return { data, badRows: 0 };
+    const kept = Array.from({ length: data.length }, (_, i) => i).filter((i) => !bad.has(i));
+    return { data: data.select(kept), badRows: bad.size };
   }
 }
 
-const anyValue = (names: readonly string[]): string => names.map((name) => `${quoteName(name)} IS NOT NULL`).join(" OR ");
-
-interface TableSource extends FileSource {
-  readonly where: string;
-  readonly access: Access;
-  readonly explain: (error: unknown) => Promise<Error>;
+interface Learned {
+  readonly schema?: TableSchema;
+  readonly notes: readonly string[];
+  readonly kept?: readonly Dataset[];
 }
 
-/** Finds the columns of a source, and plans to read those asked for, or all. */
-async function openSource(connection: DuckDBConnection, source: TableSource, wanted?: readonly string[]): Promise<Table> {
-  const described = await rowsOf(connection, `DESCRIBE SELECT * FROM ${source.from}`);
-  const types = new Map(described.map((row) => [String(row["column_name"]), String(row["column_type"])]));
-  for (const name of wanted ?? [])
-    if (!types.has(name)) throw new DataError(`${source.where}: ${unknownName("column", name, types.keys())}`);
-  try {
-    const plans = (wanted ?? [...types.keys()]).map((name) => planColumn(name, types.get(name) as string));
-    return new Table(source, plans, [...types.keys()]);
-  } catch (error) {
-    throw error instanceof DataError ? new DataError(`${source.where}: ${error.message}`, { cause: error }) : error;
+/** Learns what the cells of a table mean, from all of them. */
+async function learn(where: string, raw: RawTable, options: TableOptions): Promise<Learned> {
+  for (const name of options.columns ?? [])
+    if (!raw.names.includes(name)) throw new DataError(`${where}: ${unknownName("column", name, raw.names)}`);
+  for (const name of Object.keys(options.columnTypes ?? {}))
+    if (!raw.names.includes(name)) throw new ConfigError(`${where}: ${unknownName("column", name, raw.names)}`);
+  if (options.asText === true) return { notes: [] };
+  if (options.schema !== undefined) return { schema: overruled(options.schema, options), notes: [] };
+  const texts = (options.textColumns ?? []).filter((name) => raw.names.includes(name));
+  const types = { ...Object.fromEntries(texts.map((name) => [name, "text" as const])), ...options.columnTypes };
+  const builder = new SchemaBuilder({ ...options, columnTypes: types });
+  const kept: Dataset[] = [];
+  let cells = 0;
+  for await (const chunk of raw.chunks()) {
+    const wanted = options.columns === undefined ? chunk : chunk.pick(...options.columns);
+    builder.add(wanted);
+    cells += wanted.length * wanted.names.length;
+    if (cells <= MOST_KEPT) kept.push(wanted);
   }
+  const learned = builder.finish({
+    header: raw.header,
+    names: options.columns ?? raw.names,
+    ...(raw.delimiter === undefined ? {} : { delimiter: raw.delimiter }),
+  });
+  return { ...learned, ...(cells <= MOST_KEPT ? { kept } : {}) };
 }
 
-/** Opens a table file and finds its columns. Nothing but the beginning is read (a gzip file is checked to its end). */
-export async function openTable(path: string, options: TableOptions = {}): Promise<Table> {
+/** A schema with what the user says of these data. */
+function overruled(schema: TableSchema, { decimal, dateOrder, missingValues }: TableOptions): TableSchema {
+  const fields = schema.fields.map((field) => {
+    if (field.type === "number" && decimal !== undefined) return { ...field, decimal };
+    return field.type === "date" && dateOrder !== undefined ? { ...field, order: dateOrder } : field;
+  });
+  return { ...schema, fields, ...(missingValues === undefined ? {} : { missing: [...missingValues] }) };
+}
+
+/** The format of a file: as it is told, or as its name says. DataError where neither does. */
+function formatFor(path: string, options: TableOptions): TableFormat {
   const format = options.format ?? tableFormat(path);
-  const head = await readHead(path);
   if (format === undefined)
     throw new DataError(`${path}: expected a .csv, .tsv, .jsonl or .parquet file (also .gz); name its format`);
+  return format;
+}
+
+/** Opens a table file and learns what its cells mean, for which all of it is read; nothing is kept of a large one. */
+export async function openTable(path: string, options: TableOptions = {}): Promise<Table> {
+  const head = await readHead(path);
+  const format = formatFor(path, options);
   if (head.length === 0) throw new DataError(`${path}: expected at least one row, got an empty file`);
   const zipped = isGzip(head);
+  if (!zipped && path.endsWith(".gz")) throw new DataError(`${path}: expected a gzip file, got other bytes`);
+  const { schema } = options;
+  const raw =
+    format === "csv" || format === "tsv"
+      ? await openCsv(path, zipped, {
+          ...options,
+          ...(format === "tsv" ? { usual: "\t" } : {}),
+          ...(schema === undefined ? {} : { names: schema.fields.map(({ name }) => name), hadHeader: schema.header }),
+        })
+      : await openEngineFile(path, format, zipped, options);
+  return new Table(path, raw, await learn(path, raw, options), options);
+}
+
+/** A file of JSON lines or Parquet. */
+async function openEngineFile(
+  path: string,
+  format: "jsonl" | "parquet",
+  zipped: boolean,
+  options: TableOptions,
+): Promise<RawTable> {
   // DuckDB takes the readable part of a truncated gzip file for the whole.
   if (zipped) await verifyGzip(path);
-  else if (path.endsWith(".gz")) throw new DataError(`${path}: expected a gzip file, got other bytes`);
   if (format === "jsonl") await checkJsonDepth(path, zipped);
-  const access: Access = { files: [path], signal: options.signal };
-  return withConnection(access, async (connection) => {
-    const explain = (error: unknown): Promise<Error> => explainFailure(path, format, zipped, error);
-    try {
-      const source = await describeFile(connection, path, format, zipped, options);
-      const opened: TableSource = { where: path, access, explain, ...source };
-      return await openSource(connection, opened, options.columns);
-    } catch (error) {
-      options.signal?.throwIfAborted();
-      throw await explain(error);
-    }
-  });
+  const explain = (error: unknown): Promise<Error> => explainFailure(path, format, zipped, error);
+  const access = { files: [path], signal: options.signal };
+  const describe = (connection: DuckDBConnection): Promise<FileSource> => describeFile(connection, path, format, zipped, options);
+  return openEngineTable({ where: path, access, describe, explain }, options.columns);
 }
 
 /** Opens a query: one SELECT of DuckDB's SQL, over the files that it names (`FROM 'a.parquet'`). */
-export async function openQuery(sql: string, options: Pick<TableOptions, "columns" | "signal"> = {}): Promise<Table> {
+export async function openQuery(
+  sql: string,
+  options: Omit<TableOptions, "format" | "encoding" | "delimiter" | "quote" | "header"> = {},
+): Promise<Table> {
   const query = await parseQuery(sql);
-  const access: Access = { ...query.access, signal: options.signal };
   const explain = (error: unknown): Promise<Error> => {
     if (!isEngineError(error)) return Promise.resolve(error as Error);
     const line = error.message.split("\n")[0];
@@ -146,32 +185,58 @@ export async function openQuery(sql: string, options: Pick<TableOptions, "column
       : `expected SQL that DuckDB can run, got an error: ${line}`;
     return Promise.resolve(new DataError(`query: ${text}`, { cause: error }));
   };
-  const source: TableSource = { where: "query", from: `(\n${query.sql}\n)`, access, explain };
-  return withConnection(access, async (connection) => {
-    try {
-      return await openSource(connection, source, options.columns);
-    } catch (error) {
-      options.signal?.throwIfAborted();
-      throw await explain(error);
-    }
-  });
+  const access = { ...query.access, signal: options.signal };
+  const describe = (): Promise<FileSource> => Promise.resolve({ from: `(\n${query.sql}\n)` });
+  const raw = await openEngineTable({ where: "query", access, describe, explain }, options.columns);
+  return new Table("query", raw, await learn("query", raw, options), options);
 }
 
-/** Rows and, where bad ones were skipped, how many. */
+/** Rows, what their cells mean, and, where bad ones were skipped, how many. */
 export interface ReadTable {
   readonly data: Dataset;
   readonly badRows: number;
+  readonly schema?: TableSchema;
+  /** What was decided, in sentences for the user. */
+  readonly notes: readonly string[];
+}
+
+const openAny = (source: string, options: TableOptions): Promise<Table> =>
+  isQuery(source) ? openQuery(source, options) : openTable(source, options);
+
+/** All chunks as one. DataError if there are none. */
+async function collected(table: Table, chunks: AsyncIterable<Dataset>): Promise<Dataset> {
+  const all: Dataset[] = [];
+  for await (const chunk of chunks) all.push(chunk);
+  if (all.length > 0) return concatenate(all);
+  const skipped = table.badRows === 0 ? "none" : `only ${table.badRows} that do not parse`;
+  throw new DataError(`${table.where}: expected at least one row, got ${skipped}`);
 }
 
 /** Reads a file or a query into memory. DataError if it has no rows. */
 export async function readTable(source: string | Table, options: TableOptions = {}): Promise<ReadTable> {
-  const table =
-    typeof source !== "string" ? source : isQuery(source) ? await openQuery(source, options) : await openTable(source, options);
-  const chunks: Dataset[] = [];
-  for await (const chunk of table) chunks.push(chunk);
-  if (chunks.length === 0) {
-    const skipped = table.badRows === 0 ? "none" : `only ${table.badRows} that do not parse`;
-    throw new DataError(`${table.where}: expected at least one row, got ${skipped}`);
-  }
-  return { data: concatenate(chunks), badRows: table.badRows };
+  const table = typeof source !== "string" ? source : await openAny(source, options);
+  const { schema, notes } = table;
+  // What another table has taught may not fit chunk by chunk: whole numbers first, and then others.
+  const given = options.schema !== undefined;
+  const rows = await collected(table, given ? table.raw() : table);
+  const { data, badRows } = given ? table.interpret(rows) : { data: rows, badRows: 0 };
+  return { data, badRows: table.badRows + badRows, ...(schema === undefined ? {} : { schema }), notes };
+}
+
+/** A table in memory twice over: as it stands in the file, for answers beside it, and as the schema reads it. */
+export async function readBoth(source: string, options: TableOptions): Promise<ReadTable & { readonly raw: Dataset }> {
+  const table = await openAny(source, options);
+  const rows = await collected(table, table.raw());
+  const bad = new Set<number>();
+  const { schema, notes } = table;
+  if (schema === undefined) return { raw: rows, data: rows, badRows: table.badRows, notes };
+  const data = readWith(rows, schema, { where: table.where, ...(options.skipBadRows === true ? { bad } : {}) });
+  const kept = Array.from({ length: rows.length }, (_, i) => i).filter((i) => !bad.has(i));
+  return {
+    raw: bad.size === 0 ? rows : rows.select(kept),
+    data: bad.size === 0 ? data : data.select(kept),
+    badRows: table.badRows + bad.size,
+    schema,
+    notes,
+  };
 }

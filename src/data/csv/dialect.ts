@@ -1,0 +1,136 @@
+/**
+ * @module How a text file's table is written: what separates its fields, what encloses them, whether the first record names the columns.
+ */
+import { ConfigError } from "../../util/errors.js";
+import { coreOf, readDigits } from "../schema/numbers.js";
+import { possibleOrders } from "../schema/dates.js";
+import { isMark } from "../schema/missing.js";
+import type { CsvRecord, Delimiters } from "./records.js";
+import { recordsOf } from "./records.js";
+
+/** A dialect that the user gives as far as he does. */
+export interface DialectOptions {
+  /** What separates fields; seen in the file if left out. */
+  readonly delimiter?: string;
+  /** What encloses a field that holds a delimiter; "" for none. */
+  readonly quote?: string;
+  /** Whether the first line names the columns; seen in the file if left out. */
+  readonly header?: boolean;
+}
+
+export interface Dialect extends Delimiters {
+  readonly header: boolean;
+  /** Characters before the table: the line that Excel reads the delimiter from. */
+  readonly skip: number;
+}
+
+const CANDIDATES = ["\t", ";", "|", ","] as const;
+/** Records that are looked at. */
+const SAMPLE = 200;
+
+/** Excel's hint: a first line `sep=;`. */
+const HINT = /^"?sep=(.)"?[ \t]*(?:\r\n|\n|\r)/i;
+
+/** A delimiter as the user writes it: one character, or `tab`, or `\t`. ConfigError for anything else. */
+export function checkDelimiter(text: string, where: string): string {
+  const delimiter = text === "tab" || text === "\\t" ? "\t" : text;
+  if (delimiter.length !== 1 || /["\r\n]/.test(delimiter))
+    throw new ConfigError(`${where}: expected one character such as ; or tab, got "${text}"`);
+  return delimiter;
+}
+
+/** What encloses fields: in text with tabs, where corpora have bare quotation marks, nothing unless the first line does so. */
+function guessQuote(head: string, delimiter: string): string {
+  if (delimiter !== "\t") return '"';
+  const first = /^[^\r\n]*/.exec(head)?.[0] ?? "";
+  return /(^|\t)"[^\t]*"(\t|$)/.test(first) ? '"' : "";
+}
+
+/** Records of a beginning of a text, without the last, which may be cut. */
+function sample(head: string, delimiters: Delimiters, whole: boolean): CsvRecord[] {
+  return recordsOf(head, delimiters, whole).slice(0, SAMPLE);
+}
+
+/** How well a delimiter fits: the share of records with as many fields as most have, if that is more than one. */
+function fitOf(records: readonly CsvRecord[]): { readonly share: number; readonly fields: number } {
+  const counts = new Map<number, number>();
+  for (const { fields, problem } of records)
+    if (problem === undefined) counts.set(fields.length, (counts.get(fields.length) ?? 0) + 1);
+  const [fields, count] = [...counts].reduce((best, each) => (each[1] > best[1] ? each : best), [0, 0]);
+  return fields > 1 ? { share: count / records.length, fields } : { share: 0, fields };
+}
+
+/** The delimiter that makes records of one length; commas last, which stand in numbers and sentences as well. */
+function guessDelimiter(head: string, whole: boolean): string {
+  const fits = CANDIDATES.map((delimiter) => ({
+    delimiter,
+    ...fitOf(sample(head, { delimiter, quote: guessQuote(head, delimiter) }, whole)),
+  }));
+  const regular = fits.find(({ share }) => share === 1);
+  if (regular !== undefined) return regular.delimiter;
+  const best = fits.reduce((a, b) => (b.share > a.share + 0.05 ? b : a));
+  return best.share > 0 ? best.delimiter : ",";
+}
+
+/** The dialect of a text, from its beginning. `names` are columns that it should have: a first record that holds them is a header. */
+export function guessDialect(
+  head: string,
+  whole: boolean,
+  options: DialectOptions & { readonly usual?: string; readonly names?: readonly string[]; readonly hadHeader?: boolean } = {},
+): Dialect {
+  const hint = HINT.exec(head);
+  const skip = hint?.[0].length ?? 0;
+  const text = head.slice(skip);
+  const delimiter = options.delimiter ?? hint?.[1] ?? options.usual ?? guessDelimiter(text, whole);
+  const quote = options.quote ?? guessQuote(text, delimiter);
+  const records = sample(text, { delimiter, quote }, whole).filter(({ problem }) => problem === undefined);
+  return { delimiter, quote, skip, header: options.header ?? hasHeader(records, options) };
+}
+
+type Kind = "number" | "date" | "text" | "none";
+
+function kindOf(text: string): Kind {
+  const value = text.trim();
+  if (isMark(value, "number")) return "none";
+  const core = coreOf(value);
+  if (readDigits(core, ".") !== undefined || readDigits(core, ",") !== undefined) return "number";
+  return possibleOrders(value)?.length === 0 ? "text" : "date";
+}
+
+/** Whether the first record names the columns. */
+function hasHeader(
+  [first, ...rest]: readonly CsvRecord[],
+  { names = [], hadHeader }: { readonly names?: readonly string[]; readonly hadHeader?: boolean },
+): boolean {
+  if (first === undefined) return true;
+  const cells = first.fields.map((field) => field.trim());
+  if (names.some((name) => cells.includes(name))) return true;
+  if (hadHeader === false) return false;
+  const filled = cells.filter((cell) => cell !== "");
+  if (filled.length === 0 || new Set(filled).size < filled.length) return filled.length > 0 && rest.length === 0;
+  let [yes, no] = [0, 0];
+  for (const [at, cell] of cells.entries()) {
+    const column = rest.map(({ fields }) => (fields[at] ?? "").trim()).filter((value) => !isMark(value, "number"));
+    const vote = cell === "" ? 0 : voteOf(cell, column);
+    if (vote > 0) yes += vote;
+    else no -= vote;
+  }
+  // Names that nothing speaks for or against: the first record of a table is a header more often than not.
+  return no === 0 ? yes > 0 || rest.length === 0 || filled.every((cell) => kindOf(cell) === "text") : yes > no;
+}
+
+/** What a column says of its first cell: above 0 that it is a name, below 0 that it is a value like those under it. */
+function voteOf(cell: string, column: readonly string[]): number {
+  if (column.length === 0) return 0;
+  const kind = kindOf(cell);
+  const kinds = column.map(kindOf);
+  const most = kinds.filter((each) => each !== "text").length > column.length * 0.9;
+  if (most) return kind === "text" ? 2 : -2;
+  if (kind === "number" || kind === "date") return kinds.includes(kind) ? -1 : 0;
+  const values = new Set(column);
+  if (values.has(cell)) return -2;
+  if (values.size <= column.length / 2 && column.length > 2) return 1;
+  // Running text under a name is longer than the name.
+  const mean = column.reduce((sum, value) => sum + value.length, 0) / column.length;
+  return mean >= 20 ? (cell.length < mean / 2 && cell.length <= 24 ? 1 : -1) : 0;
+}

@@ -1,0 +1,192 @@
+/**
+ * @module Which encoding the bytes of a text file are in: by its mark, by being UTF-8, or by what its bytes look like.
+ */
+import { ConfigError } from "../../util/errors.js";
+
+const SHOWN: Readonly<Record<string, string>> = {
+  "utf-8": "UTF-8",
+  "utf-16le": "UTF-16LE",
+  "utf-16be": "UTF-16BE",
+  gbk: "GBK",
+  gb18030: "GB18030",
+  big5: "Big5",
+  shift_jis: "Shift_JIS",
+  "euc-jp": "EUC-JP",
+  "euc-kr": "EUC-KR",
+  "koi8-r": "KOI8-R",
+};
+
+/** An encoding as people write it: `Windows-1252`. */
+export const encodingName = (encoding: string): string =>
+  SHOWN[encoding] ?? encoding.replace(/^windows/, "Windows").replace(/^iso/, "ISO");
+
+/** The name under which `TextDecoder` knows an encoding. ConfigError, beginning with `where`, for one that it doesn't know. */
+export function checkEncoding(name: string, where: string): string {
+  try {
+    return new TextDecoder(name.trim()).encoding;
+  } catch (cause) {
+    throw new ConfigError(
+      `${where}: expected an encoding such as utf-8, windows-1252, gb18030, shift_jis or utf-16le, got "${name}"`,
+      { cause },
+    );
+  }
+}
+
+/** Windows-1252's signs from 0x80 on, which some versions of Node (20, 22, 23) leave as the control characters of Latin-1. */
+const WINDOWS_1252 = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ";
+
+/** Decodes bytes piece by piece; `last` ends them. TypeError if they are not of the encoding. A mark at the beginning is left out. */
+export function streamDecoder(encoding: string): (bytes: Uint8Array, last: boolean) => string {
+  const decoder = new TextDecoder(encoding, { fatal: true });
+  const decode = (bytes: Uint8Array, last: boolean): string => decoder.decode(bytes, { stream: !last });
+  if (encoding !== "windows-1252") return decode;
+  return (bytes, last) =>
+    decode(bytes, last).replaceAll(/[\u0080-\u009f]/g, (sign) => WINDOWS_1252[sign.charCodeAt(0) - 0x80] as string);
+}
+
+/** The encoding that a mark at the beginning of a file tells, or undefined. */
+export function markedEncoding(head: Uint8Array): string | undefined {
+  if (head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf) return "utf-8";
+  if (head[0] === 0xff && head[1] === 0xfe) return "utf-16le";
+  if (head[0] === 0xfe && head[1] === 0xff) return "utf-16be";
+  return unmarkedUtf16(head);
+}
+
+/** UTF-16 without a mark: digits, commas and line ends have a zero byte each, on the same side. */
+function unmarkedUtf16(head: Uint8Array): string | undefined {
+  const zeros = [0, 0];
+  for (const [i, byte] of head.entries()) if (byte === 0) zeros[i % 2] = (zeros[i % 2] as number) + 1;
+  const [even, odd] = zeros as [number, number];
+  const enough = head.length / 20;
+  if (odd > enough && even * 10 < odd) return "utf-16le";
+  if (even > enough && odd * 10 < even) return "utf-16be";
+  return undefined;
+}
+
+/** How far a file's bytes above 127 read as the frequent characters of an encoding with two bytes a character. */
+interface DoubleByte {
+  readonly encoding: string;
+  /** 1 for a frequent character, 0 for a rare one; undefined for none. */
+  readonly weigh: (lead: number, trail: number) => number | undefined;
+}
+
+const between = (byte: number, low: number, high: number): boolean => byte >= low && byte <= high;
+
+/** A table of 94 × 94, as GB 2312, KS X 1001 and JIS X 0208 have it: leads of frequent characters, and of rare ones. */
+const rowsAndCells =
+  (isFrequent: (lead: number) => boolean) =>
+  (lead: number, trail: number): number | undefined =>
+    between(lead, 0xa1, 0xfe) && between(trail, 0xa1, 0xfe) ? Number(isFrequent(lead)) : undefined;
+
+const DOUBLE_BYTES: readonly DoubleByte[] = [
+  {
+    // Level 1 of GB 2312, and its signs; GBK's and GB 18030's other characters are rare.
+    encoding: "gb18030",
+    weigh: (lead, trail) =>
+      between(lead, 0x81, 0xfe) && between(trail, 0x40, 0xfe)
+        ? Number(trail >= 0xa1 && (between(lead, 0xb0, 0xd7) || between(lead, 0xa1, 0xa3)))
+        : undefined,
+  },
+  {
+    encoding: "big5",
+    weigh: (lead, trail) =>
+      between(lead, 0xa1, 0xf9) && (between(trail, 0x40, 0x7e) || between(trail, 0xa1, 0xfe))
+        ? Number(between(lead, 0xa4, 0xc6) || lead <= 0xa3)
+        : undefined,
+  },
+  {
+    encoding: "shift_jis",
+    weigh: (lead, trail) =>
+      (between(lead, 0x81, 0x9f) || between(lead, 0xe0, 0xea)) && between(trail, 0x40, 0xfc)
+        ? Number(between(lead, 0x81, 0x83) || between(lead, 0x88, 0x97))
+        : undefined,
+  },
+  { encoding: "euc-kr", weigh: rowsAndCells((lead) => between(lead, 0xb0, 0xc8) || lead <= 0xa3) },
+  { encoding: "euc-jp", weigh: rowsAndCells((lead) => between(lead, 0xb0, 0xcf) || between(lead, 0xa1, 0xa5)) },
+];
+
+/** Distinct pairs that an encoding makes of the bytes, and the share of them that is frequent; undefined where it can't be it. */
+function weighPairs({ weigh }: DoubleByte, bytes: Uint8Array): { share: number; leads: readonly number[] } | undefined {
+  const pairs = new Map<number, number>();
+  let broken = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    const lead = bytes[i] as number;
+    if (lead < 0x80) continue;
+    const weight = weigh(lead, bytes[i + 1] ?? 0);
+    if (weight === undefined) broken++;
+    else pairs.set((lead << 8) | (bytes[++i] as number), weight);
+  }
+  if (pairs.size === 0 || broken > pairs.size / 50) return undefined;
+  const frequent = [...pairs.values()].reduce((sum, weight) => sum + weight, 0);
+  return { share: frequent / pairs.size, leads: [...pairs.keys()].map((pair) => pair >> 8) };
+}
+
+const share = <T>(items: readonly T[], is: (item: T) => boolean): number => items.filter(is).length / Math.max(1, items.length);
+
+/** A Chinese, Japanese or Korean encoding, or undefined where the bytes look like letters of one byte each. */
+function doubleByteEncoding(bytes: Uint8Array): string | undefined {
+  const weighed = DOUBLE_BYTES.map((candidate) => ({ ...candidate, found: weighPairs(candidate, bytes) }));
+  const leadsOf = (name: string): readonly number[] => weighed.find(({ encoding }) => encoding === name)?.found?.leads ?? [];
+  const shareOf = (name: string): number => weighed.find(({ encoding }) => encoding === name)?.found?.share ?? 0;
+  // The three tables of 94 × 94 overlap: kana fill two rows of the Japanese one, syllables 25 rows of the Korean one.
+  if (shareOf("euc-jp") > 0.8 && share(leadsOf("euc-jp"), (lead) => between(lead, 0xa4, 0xa5)) > 0.25) return "euc-jp";
+  const korean = leadsOf("euc-kr").filter((lead) => lead > 0xa3);
+  if (korean.length >= 8 && share(korean, (lead) => between(lead, 0xb0, 0xc8)) > 0.97) return "euc-kr";
+  const likeliest = best(["gb18030", "big5", "shift_jis"], shareOf);
+  return shareOf(likeliest) > 0.7 ? likeliest : undefined;
+}
+
+/** Encodings of one byte a character that are told apart: alphabets of their own, and Latin ones with more letters. */
+const ALPHABETS = {
+  "windows-1251": "оеаинтсрвлкмдпу",
+  "koi8-r": "оеаинтсрвлкмдпу",
+  "windows-1253": "αοιετνσηρπκςάόί",
+} as const;
+const LATIN = ["windows-1252", "windows-1250"] as const;
+
+/** The text that bytes are in an encoding, or "" where they are not of it. */
+function decoded(encoding: string, bytes: Uint8Array): string {
+  try {
+    return streamDecoder(encoding)(bytes, true);
+  } catch {
+    return "";
+  }
+}
+
+/** The share of an alphabet's most frequent letters among the signs above 127. */
+function weighAlphabet(encoding: keyof typeof ALPHABETS, bytes: Uint8Array): number {
+  const signs = Array.from(decoded(encoding, bytes)).filter((sign) => sign > "\u007f");
+  return share(signs, (sign) => ALPHABETS[encoding].includes(sign));
+}
+
+/** The share of signs above 127 that stand where they may: letters anywhere, others not within a word. */
+function weighLatin(encoding: (typeof LATIN)[number], bytes: Uint8Array): number {
+  const text = decoded(encoding, bytes);
+  const isLetter = (at: number): boolean => /\p{L}/u.test(text[at] ?? "");
+  const places = Array.from(text, (_, at) => at).filter((at) => (text[at] as string) > "\u007f");
+  return share(
+    places,
+    (at) => isLetter(at) || (!(isLetter(at - 1) && isLetter(at + 1)) && !/[\u0080-\u009f\ufffd]/.test(text[at] ?? "")),
+  );
+}
+
+/** The share of bytes above 127 that have another one beside them: nearly all where a word is of such letters alone. */
+function inRuns(bytes: Uint8Array): number {
+  const places = Array.from(bytes, (_, at) => at).filter((at) => (bytes[at] as number) > 0x7f);
+  return share(places, (at) => (bytes[at - 1] ?? 0) > 0x7f || (bytes[at + 1] ?? 0) > 0x7f);
+}
+
+const best = <T extends string>(names: readonly T[], weigh: (name: T) => number): T =>
+  names.map((name) => [name, weigh(name)] as const).reduce((a, b) => (b[1] > a[1] ? b : a))[0];
+
+/**
+ * Guesses the encoding of bytes that are no UTF-8: a table of two bytes a character (GB 18030, Big5, Shift_JIS, EUC-KR, EUC-JP) where nearly all pairs
+ * are frequent characters of it, and otherwise the alphabet whose letters stand where letters stand, which is Windows-1252 in case of doubt.
+ */
+export function guessEncoding(bytes: Uint8Array): string {
+  const double = doubleByteEncoding(bytes);
+  if (double !== undefined) return double;
+  return inRuns(bytes) > 0.85
+    ? best(Object.keys(ALPHABETS) as (keyof typeof ALPHABETS)[], (name) => weighAlphabet(name, bytes))
+    : best(LATIN, (name) => weighLatin(name, bytes));
+}

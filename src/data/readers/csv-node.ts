@@ -1,0 +1,332 @@
+/**
+ * @module Delimited text files (CSV, TSV, also gzipped, in any encoding) as tables of texts: every cell as it stands in the file.
+ */
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { createGunzip } from "node:zlib";
+import type { RowPlaces } from "../column.js";
+import { fileRow } from "../column.js";
+import type { DialectOptions } from "../csv/dialect.js";
+import { checkDelimiter, guessDialect } from "../csv/dialect.js";
+import { checkEncoding, encodingName, guessEncoding, markedEncoding, streamDecoder } from "../csv/encoding.js";
+import type { CsvRecord, Delimiters } from "../csv/records.js";
+import { RecordReader } from "../csv/records.js";
+import { Dataset } from "../dataset.js";
+import { brokenGzip, mostUnpackedBytes, unpacksTooMuch, unreadable } from "../files-node.js";
+import { DataError } from "../../util/errors.js";
+
+export interface CsvOptions extends DialectOptions {
+  /** The encoding of the text; seen in the file if left out: UTF-8, what a mark says, or what the bytes look like. */
+  readonly encoding?: string;
+  readonly skipBadRows?: boolean;
+  /** Ends reading. */
+  readonly signal?: AbortSignal | undefined;
+  /** Columns that the table should have, as training data had them, and whether these were named there. */
+  readonly names?: readonly string[];
+  readonly hadHeader?: boolean;
+  /** The delimiter where nothing else is said. */
+  readonly usual?: string;
+}
+
+/** A table whose cells are not interpreted yet. It can be read any number of times. */
+export interface RawTable {
+  readonly names: readonly string[];
+  readonly header: boolean;
+  readonly delimiter?: string;
+  /** What was decided of the file, in sentences for the user. */
+  readonly notes: readonly string[];
+  /** The rows, chunk by chunk. */
+  readonly chunks: () => AsyncGenerator<Dataset>;
+  /** Rows left out in the last reading that came to its end. */
+  readonly badRows: () => number;
+}
+
+const CHUNK_ROWS = 4096;
+/** Bytes of a file that its dialect is seen in. */
+const HEAD = 1 << 18;
+/** Bytes that an encoding is guessed from. */
+const SAMPLE = 1 << 16;
+
+export const ROW_REMEDY = "mend the row, or leave out such rows (skipBadRows, --skip-bad-rows)";
+
+/** The bytes of a file, unzipped. */
+async function* bytesOf(path: string, zipped: boolean): AsyncGenerator<Uint8Array> {
+  const file = createReadStream(path);
+  try {
+    if (!zipped) yield* file as AsyncIterable<Uint8Array>;
+    else {
+      const unzipped = createGunzip();
+      file.once("error", (error) => unzipped.destroy(error));
+      const { size } = await stat(path);
+      let unpackedBytes = 0;
+      for await (const chunk of file.pipe(unzipped) as AsyncIterable<Uint8Array>) {
+        unpackedBytes += chunk.length;
+        if (unpackedBytes > mostUnpackedBytes(size)) throw unpacksTooMuch(path, size);
+        yield chunk;
+      }
+    }
+  } catch (cause) {
+    if (cause instanceof DataError) throw cause;
+    const isFileError = (cause as NodeJS.ErrnoException).syscall !== undefined;
+    throw isFileError || !zipped ? unreadable(path, cause) : brokenGzip(path, cause);
+  } finally {
+    file.destroy();
+  }
+}
+
+/** What the bytes of a whole file say of its encoding. */
+interface Encoding {
+  readonly encoding: string;
+  readonly note?: string;
+  /** UTF-8 but for some rows. */
+  readonly broken?: true;
+}
+
+const isUtf8 = (bytes: Uint8Array): boolean => {
+  try {
+    streamDecoder("utf-8")(bytes, true);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Collects lines with bytes above 127, and counts those that are UTF-8. */
+class Sample {
+  readonly #lines: Uint8Array[] = [];
+  #size = 0;
+  valid = 0;
+  invalid = 0;
+
+  add(chunk: Uint8Array): void {
+    // The first and the last line of a chunk may be cut.
+    for (let start = chunk.indexOf(10) + 1; this.#size < SAMPLE;) {
+      const end = chunk.indexOf(10, start);
+      if (end < 0) break;
+      const line = chunk.subarray(start, end);
+      start = end + 1;
+      if (!line.some((byte) => byte > 0x7f)) continue;
+      this.#lines.push(line.slice());
+      this.#size += line.length;
+      if (isUtf8(line)) this.valid++;
+      else this.invalid++;
+    }
+  }
+
+  get bytes(): Uint8Array {
+    const all = new Uint8Array(this.#size + this.#lines.length);
+    let at = 0;
+    for (const line of this.#lines) {
+      all.set(line, at);
+      all[at + line.length] = 10;
+      at += line.length + 1;
+    }
+    return all;
+  }
+}
+
+/** Sees in which encoding a file is, from all its bytes; a gzip file is checked on the way. */
+async function detectEncoding(path: string, zipped: boolean, asked: string | undefined): Promise<Encoding> {
+  const decode = streamDecoder("utf-8");
+  const sample = new Sample();
+  let [first, isValid] = [true, true];
+  for await (const chunk of bytesOf(path, zipped)) {
+    const marked = first && asked === undefined ? markedEncoding(chunk.subarray(0, HEAD)) : undefined;
+    if (marked !== undefined && marked !== "utf-8" && !zipped) return { encoding: marked };
+    if (marked !== undefined && marked !== "utf-8") asked = marked;
+    if (first) sample.add(withBreak(chunk));
+    else sample.add(chunk);
+    first = false;
+    try {
+      if (isValid) decode(chunk, false);
+    } catch {
+      isValid = false;
+    }
+  }
+  if (asked !== undefined) return { encoding: checkEncoding(asked, "--encoding") };
+  if (isValid) return { encoding: "utf-8" };
+  if (sample.valid > sample.invalid) return { encoding: "utf-8", broken: true };
+  const encoding = guessEncoding(sample.bytes);
+  return { encoding, note: `${path}: not UTF-8, read as ${encodingName(encoding)}; --encoding says otherwise` };
+}
+
+/** A first chunk whose first line is whole, and the last as well where there is but one chunk. */
+function withBreak(chunk: Uint8Array): Uint8Array {
+  const framed = new Uint8Array(chunk.length + 2);
+  framed[0] = 10;
+  framed.set(chunk, 1);
+  framed[framed.length - 1] = 10;
+  return framed;
+}
+
+/** The text of a file piece by piece; the last piece says so. */
+async function* textOf(
+  path: string,
+  zipped: boolean,
+  { encoding, broken }: Encoding,
+): AsyncGenerator<{ text: string; last: boolean }> {
+  const decoder = broken === true ? new TextDecoder(encoding) : undefined;
+  const strict = streamDecoder(encoding);
+  const decode = (bytes: Uint8Array, last: boolean): string => {
+    try {
+      return decoder?.decode(bytes, { stream: !last }) ?? strict(bytes, last);
+    } catch (cause) {
+      throw new DataError(`${path}: expected ${encodingName(encoding)}, got other bytes; name the encoding (--encoding)`, {
+        cause,
+      });
+    }
+  };
+  for await (const chunk of bytesOf(path, zipped)) yield { text: decode(chunk, false), last: false };
+  yield { text: decode(new Uint8Array(), true), last: true };
+}
+
+/** The beginning of a file's text, and whether it is all of it. */
+async function headOf(path: string, zipped: boolean, encoding: Encoding): Promise<{ head: string; whole: boolean }> {
+  let head = "";
+  for await (const { text, last } of textOf(path, zipped, encoding)) {
+    head += text;
+    if (last) return { head, whole: true };
+    if (head.length >= HEAD) break;
+  }
+  return { head, whole: false };
+}
+
+/** Names of columns: without blanks around, none of them twice, `column2` where there is none. */
+function columnNames(fields: readonly string[]): { names: string[]; twice: string[] } {
+  const names: string[] = [];
+  const twice: string[] = [];
+  for (const [at, field] of fields.entries()) {
+    const given = field.trim() === "" ? `column${at}` : field.trim().normalize("NFC");
+    let name = given;
+    for (let k = 1; names.includes(name); k++) name = `${given}_${k}`;
+    if (name !== given) twice.push(`"${given}"`);
+    names.push(name);
+  }
+  return { names, twice };
+}
+
+interface Opened extends Delimiters {
+  readonly path: string;
+  readonly zipped: boolean;
+  readonly encoding: Encoding;
+  /** Characters before the table. */
+  readonly skip: number;
+  readonly header: boolean;
+}
+
+/** The records of a table, without its header. */
+async function* recordsIn(table: Opened): AsyncGenerator<CsvRecord> {
+  const reader = new RecordReader(table, table.skip > 0 ? 2 : 1);
+  let [skip, isFirst] = [table.skip, table.header];
+  let pending = "";
+  for await (const { text, last } of textOf(table.path, table.zipped, table.encoding)) {
+    pending += text;
+    if (pending.length < skip && !last) continue;
+    for (const record of reader.read(pending.slice(skip), last)) {
+      if (isFirst) isFirst = false;
+      else yield record;
+    }
+    [pending, skip] = ["", 0];
+  }
+}
+
+/** Rows of a chunk that is being filled. */
+class ChunkBuilder {
+  #cells: (string | null)[][];
+  #rows: number[] = [];
+  #lines: number[] = [];
+  readonly #names: readonly string[];
+
+  constructor(names: readonly string[]) {
+    this.#names = names;
+    this.#cells = names.map(() => []);
+  }
+
+  get length(): number {
+    return this.#rows.length;
+  }
+
+  add(fields: readonly string[], row: number, line: number): void {
+    for (const [at, cells] of this.#cells.entries()) {
+      const field = fields[at] as string;
+      cells.push(field === "" ? null : field);
+    }
+    this.#rows.push(row);
+    this.#lines.push(line);
+  }
+
+  /** What was added since the last call. */
+  take(): Dataset {
+    const places: RowPlaces = { rows: Uint32Array.from(this.#rows), lines: Uint32Array.from(this.#lines) };
+    const columns = this.#names.map((name, at) => [name, { dtype: "string", values: this.#cells[at] ?? [], places }] as const);
+    this.#cells = this.#names.map(() => []);
+    this.#rows = [];
+    this.#lines = [];
+    return new Dataset(Object.fromEntries(columns));
+  }
+}
+
+/** What is wrong with a record of so many columns, or undefined. Empty fields at its end are too many for nobody. */
+function problemOf({ fields, problem }: CsvRecord, columns: number, broken: boolean): string | undefined {
+  if (problem !== undefined) return problem;
+  if (broken && fields.some((field) => field.includes("\ufffd")))
+    return "expected UTF-8, got other bytes; save the file as UTF-8";
+  const count = fields.length;
+  const isFit = count === columns || (count > columns && fields.slice(columns).every((field) => field.trim() === ""));
+  return isFit ? undefined : `expected ${columns} columns, got ${count}`;
+}
+
+/** Opens a delimited text file. Errors: DataError for what cannot be read; a row that does not parse is refused when it is read, or counted. */
+export async function openCsv(path: string, zipped: boolean, options: CsvOptions): Promise<RawTable> {
+  const encoding = await detectEncoding(path, zipped, options.encoding);
+  const { head, whole } = await headOf(path, zipped, encoding);
+  if (head.trim() === "") throw new DataError(`${path}: expected at least one row, got an empty file`);
+  const given = options.delimiter === undefined ? {} : { delimiter: checkDelimiter(options.delimiter, "--delimiter") };
+  const dialect = guessDialect(head, whole, { ...options, ...given });
+  const table: Opened = { ...dialect, path, zipped, encoding };
+  const { delimiter, quote, skip, header } = dialect;
+  const [first] = new RecordReader({ delimiter, quote }).read(head.slice(skip), true);
+  if (first === undefined || first.problem !== undefined)
+    throw new DataError(`${path}: row 1: ${first?.problem ?? "expected names of columns, got none"}; ${ROW_REMEDY}`);
+  const { names, twice } = header ? columnNames(first.fields) : unnamed(first.fields.length, options);
+  const notes = [
+    ...(encoding.note === undefined ? [] : [encoding.note]),
+    ...(encoding.broken === undefined ? [] : [`${path}: some rows are not UTF-8`]),
+    ...(header || options.header === false || options.hadHeader === false
+      ? []
+      : [
+          `${path}: the first row is no header, so columns are called ${names.slice(0, 8).join(", ")}${names.length > 8 ? ", …" : ""}`,
+        ]),
+    ...(twice.length === 0 ? [] : [`${path}: several columns are called ${twice.join(", ")}; all but the first got a number`]),
+  ];
+  let badRows = 0;
+  async function* chunks(): AsyncGenerator<Dataset> {
+    const chunk = new ChunkBuilder(names);
+    let [row, bad] = [0, 0];
+    for await (const record of recordsIn(table)) {
+      row++;
+      const problem = problemOf(record, names.length, encoding.broken === true);
+      if (problem !== undefined) {
+        if (options.skipBadRows !== true)
+          throw new DataError(
+            `${path}: ${fileRow(row, record.line)}: ${problem}${problem.includes(";") ? "" : `; ${ROW_REMEDY}`}`,
+          );
+        bad++;
+        continue;
+      }
+      chunk.add(record.fields, row, record.line);
+      if (chunk.length < CHUNK_ROWS) continue;
+      options.signal?.throwIfAborted();
+      yield chunk.take();
+    }
+    badRows = bad;
+    if (chunk.length > 0) yield chunk.take();
+  }
+  return { names, header, delimiter, notes, chunks, badRows: () => badRows };
+}
+
+/** Names for columns without any: as in training where they are as many, or as many but for the one to predict. */
+function unnamed(count: number, { names = [], hadHeader }: CsvOptions): { names: string[]; twice: string[] } {
+  if (hadHeader === false && names.length === count) return { names: [...names], twice: [] };
+  return { names: Array.from({ length: count }, (_, at) => `column${at}`), twice: [] };
+}

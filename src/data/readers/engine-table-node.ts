@@ -1,0 +1,79 @@
+/**
+ * @module Tables that DuckDB reads, as chunks with texts for all that is text in them.
+ */
+import type { DuckDBConnection } from "@duckdb/node-api";
+import type { Column } from "../column.js";
+import { Dataset } from "../dataset.js";
+import { DataError } from "../../util/errors.js";
+import { unknownName } from "../../util/nearest.js";
+import { chunkToDataset, planColumn, quoteName } from "./columns-node.js";
+import type { RawTable } from "./csv-node.js";
+import type { Access } from "./duckdb-node.js";
+import { connect, rowsOf, withConnection } from "./duckdb-node.js";
+import type { FileSource } from "./table-file-node.js";
+
+const anyValue = (names: readonly string[]): string => names.map((name) => `${quoteName(name)} IS NOT NULL`).join(" OR ");
+
+/** The same rows with their numbers in the file, `before` of which came earlier. */
+function withPlaces(chunk: Dataset, before: number): Dataset {
+  const places = { rows: Uint32Array.from({ length: chunk.length }, (_, i) => before + i + 1) };
+  return new Dataset(
+    Object.fromEntries(Object.entries(chunk.columns).map(([name, column]): [string, Column] => [name, { ...column, places }])),
+  );
+}
+
+/** A source, and how it is described and complained of. */
+interface EngineSource {
+  /** What is read, as messages name it. */
+  readonly where: string;
+  readonly access: Access;
+  readonly describe: (connection: DuckDBConnection) => Promise<FileSource>;
+  /** Makes errors of the engine ours. */
+  readonly explain: (error: unknown) => Promise<Error>;
+}
+
+/** Finds the columns of a source (those wanted, or all), and how to read them. */
+export async function openEngineTable(
+  { where, access, describe, explain }: EngineSource,
+  wanted?: readonly string[],
+): Promise<RawTable> {
+  const { source, plans, names, all } = await withConnection(access, async (connection) => {
+    try {
+      const source = await describe(connection);
+      const described = await rowsOf(connection, `DESCRIBE SELECT * FROM ${source.from}`);
+      const columns = new Map(described.map((row) => [String(row["column_name"]), String(row["column_type"])]));
+      for (const name of wanted ?? []) if (!columns.has(name)) throw new DataError(unknownName("column", name, columns.keys()));
+      const plans = (wanted ?? [...columns.keys()]).map((name) => planColumn(name, columns.get(name) as string));
+      return { source, plans, names: plans.map(({ name }) => name), all: [...columns.keys()] };
+    } catch (error) {
+      access.signal?.throwIfAborted();
+      throw error instanceof DataError ? new DataError(`${where}: ${error.message}`, { cause: error }) : await explain(error);
+    }
+  });
+  let badRows = 0;
+  const filter = source.skip === true ? ` WHERE ${anyValue(all)}` : "";
+  async function* chunks(): AsyncGenerator<Dataset> {
+    using opened = await connect(access);
+    const { connection } = opened;
+    try {
+      const result = await connection.stream(`SELECT ${plans.map(({ sql }) => sql).join(", ")} FROM ${source.from}${filter}`);
+      const lengths = new Map<string, number>();
+      for (let rows = 0; ;) {
+        access.signal?.throwIfAborted();
+        const chunk = await result.fetchChunk();
+        if (chunk === null || chunk.rowCount === 0) break;
+        const data = chunkToDataset(chunk, plans, lengths);
+        // Where rows are left out, their numbers in the file are not known.
+        yield source.skip === true ? data : withPlaces(data, rows);
+        rows += data.length;
+      }
+      if (source.skip !== true) return;
+      const counted = await rowsOf(connection, `SELECT count(*) AS n FROM ${source.from} WHERE NOT (${anyValue(all)})`);
+      badRows = Number(counted[0]?.["n"]);
+    } catch (error) {
+      access.signal?.throwIfAborted();
+      throw await explain(error);
+    }
+  }
+  return { names, header: true, notes: [], chunks, badRows: () => badRows };
+}

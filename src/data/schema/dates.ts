@@ -1,0 +1,94 @@
+/**
+ * @module Dates as people write them, each read as UTC whatever the time zone of the machine: with the year first, in the three orders of numbers, with
+ * names of months.
+ */
+
+/** The order of day, month and year in dates of numbers alone. */
+export type DateOrder = "dmy" | "mdy" | "ymd";
+
+export const ORDERS: readonly DateOrder[] = ["dmy", "mdy", "ymd"];
+
+/** How messages name an order. */
+export const ORDER_NAMES: Readonly<Record<DateOrder, string>> = {
+  dmy: "day first",
+  mdy: "month first",
+  ymd: "year first",
+};
+
+const MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split(" ");
+const TIME = String.raw`(?:[T,]?\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([ap])?\.?m?\.?\s*(z|utc|gmt|[-+]\d{2}:?\d{2})?)?`;
+const pattern = (date: string): RegExp => new RegExp(`^${date}${TIME}$`, "i");
+
+const YEAR_FIRST = pattern(String.raw`(\d{4})([-/.])(\d{1,2})\2(\d{1,2})`);
+const NUMBERS = pattern(String.raw`(\d{1,2})([-/.])\s?(\d{1,2})\2\s?(\d{4}|\d{2})`);
+const WEEKDAY = String.raw`(?:[a-z]{2,9}\.?,?\s+)?`;
+const DAY_NAME = pattern(String.raw`${WEEKDAY}(\d{1,2})(?:st|nd|rd|th)?\.?[-\s]+([a-z]{3,9})\.?,?[-\s]+(\d{4}|\d{2})`);
+const NAME_DAY = pattern(String.raw`${WEEKDAY}([a-z]{3,9})\.?[-\s]+(\d{1,2})(?:st|nd|rd|th)?,?[-\s]+(\d{4})`);
+const EASTERN = pattern(String.raw`(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일]`);
+
+/** Two digits stand for a year of 1969 … 2068, as POSIX has it. */
+const fullYear = (text: string): number => (text.length > 2 ? Number(text) : Number(text) + (Number(text) < 69 ? 2000 : 1900));
+
+/** Milliseconds since 1970-01-01 UTC, or undefined where there is no such day or hour. */
+function instant(year: number, month: number, day: number, time: readonly (string | undefined)[]): number | undefined {
+  const [hours, minutes = "0", seconds = "0", fraction = "0", half, zone] = time;
+  const last = new Date(Date.UTC(year, month, 0)).getUTCDate();
+  if (!(month >= 1 && month <= 12 && day >= 1 && day <= last)) return undefined;
+  let hour = Number(hours ?? 0);
+  if (half !== undefined) {
+    if (hour < 1 || hour > 12) return undefined;
+    hour = (hour % 12) + (half.toLowerCase() === "p" ? 12 : 0);
+  }
+  if (hour > 23 || Number(minutes) > 59 || Number(seconds) > 59) return undefined;
+  const offset = /^([-+])(\d{2}):?(\d{2})$/.exec(zone ?? "");
+  const shift = offset === null ? 0 : Number(`${offset[1]}1`) * (60 * Number(offset[2]) + Number(offset[3]));
+  const date = new Date(0);
+  // `Date.UTC` takes years below 100 for those of the 20th century.
+  date.setUTCFullYear(year, month - 1, day);
+  return (
+    date.getTime() +
+    ((hour * 60 + Number(minutes) - shift) * 60 + Number(seconds)) * 1000 +
+    Math.floor(Number(`0.${fraction}`) * 1000)
+  );
+}
+
+const monthNamed = (name: string): number => {
+  const month = MONTHS.indexOf(name.slice(0, 3).toLowerCase()) + 1;
+  const whole = "january february march april may june july august september october november december sept".split(" ");
+  return name.length > 3 && !whole.includes(name.toLowerCase()) ? 0 : month;
+};
+
+/** A date whose order is seen: the year in four digits first, or a month by its name. */
+function certainDate(text: string): number | undefined {
+  const first = YEAR_FIRST.exec(text);
+  if (first !== null) return instant(Number(first[1]), Number(first[3]), Number(first[4]), first.slice(5));
+  const eastern = EASTERN.exec(text);
+  if (eastern !== null) return instant(Number(eastern[1]), Number(eastern[2]), Number(eastern[3]), eastern.slice(4));
+  const named = DAY_NAME.exec(text);
+  if (named !== null)
+    return instant(fullYear(named[3] as string), monthNamed(named[2] as string), Number(named[1]), named.slice(4));
+  const american = NAME_DAY.exec(text);
+  if (american !== null)
+    return instant(Number(american[3]), monthNamed(american[1] as string), Number(american[2]), american.slice(4));
+  return undefined;
+}
+
+/** Reads a date in an order that is known, or one whose order is seen. Milliseconds since 1970-01-01 UTC; undefined for what is none. */
+export function readDate(text: string, order: DateOrder): number | undefined {
+  const numbers = NUMBERS.exec(text);
+  if (numbers === null) return certainDate(text);
+  const [, a = "", , b = "", c = ""] = numbers;
+  const time = numbers.slice(5);
+  if (order === "dmy") return instant(fullYear(c), Number(b), Number(a), time);
+  if (order === "mdy") return instant(fullYear(c), Number(a), Number(b), time);
+  return a.length === 2 && c.length === 2 ? instant(fullYear(a), Number(b), Number(c), time) : undefined;
+}
+
+/** The orders that a text is a date in; undefined where its order is seen; empty for what is no date. */
+export function possibleOrders(text: string): readonly DateOrder[] | undefined {
+  if (!NUMBERS.test(text)) return certainDate(text) === undefined ? [] : undefined;
+  return ORDERS.filter((order) => readDate(text, order) !== undefined);
+}
+
+/** Day and month, as numbers, that a text gives in an order: what tells apart orders that both fit. */
+export const dayOf = (text: string, order: DateOrder): number => new Date(readDate(text, order) ?? Number.NaN).getUTCDate();

@@ -1,0 +1,327 @@
+/**
+ * @module A table's schema, learned from all its rows, and what should be said of it: each decision that was not obvious, once.
+ */
+import type { Column } from "../column.js";
+import { isText, rowSize } from "../column.js";
+import type { Dataset } from "../dataset.js";
+import type { DateOrder } from "./dates.js";
+import { ORDER_NAMES, ORDERS, readDate } from "./dates.js";
+import { isMark } from "./missing.js";
+import type { Decimal } from "./numbers.js";
+import { readNumber } from "./numbers.js";
+import { ColumnProfile } from "./profile.js";
+import type { TableField, TableSchema } from "./table-schema.js";
+import { placeOf } from "./table-schema.js";
+
+export type ColumnType = "text" | "category" | "number" | "integer" | "boolean" | "date";
+
+/** What the user says of a table's cells. */
+export interface CellOptions {
+  /** The sign before decimals; seen in the file if left out. */
+  readonly decimal?: Decimal;
+  /** The order of day, month and year in dates of numbers alone; seen in the file if left out. */
+  readonly dateOrder?: DateOrder;
+  /** Cells that mean "no value", besides empty ones; the usual marks if left out. */
+  readonly missingValues?: readonly string[];
+  /** Types of single columns, where the guess would be wrong: a postal code is text. */
+  readonly columnTypes?: Readonly<Record<string, ColumnType>>;
+}
+
+export interface InferredSchema {
+  readonly schema: TableSchema;
+  /** What was decided, in sentences for the user. */
+  readonly notes: readonly string[];
+}
+
+const WORDS: readonly (readonly [no: string, yes: string])[] = [
+  ["false", "true"],
+  ["no", "yes"],
+  ["n", "y"],
+  ["f", "t"],
+];
+
+/** A text of a file in a sentence: not more of it than a line holds. */
+const quoted = (text: string): string => `"${text.length > 40 ? `${text.slice(0, 39)}…` : text}"`;
+const inQuotes = (texts: readonly string[]): string =>
+  texts.length > 8 ? `${texts.slice(0, 7).map(quoted).join(", ")} and ${texts.length - 7} more` : texts.map(quoted).join(", ");
+
+/** A remark on a column, which is joined with equal ones on others. */
+interface Remark {
+  readonly column: string;
+  readonly text: string;
+}
+
+interface Decided {
+  readonly field: TableField;
+  readonly remarks: readonly string[];
+}
+
+/** What the columns of a file show together. */
+interface FileEvidence {
+  readonly decimal: Decimal | undefined;
+  readonly order: DateOrder | undefined;
+}
+
+/** Learns the schema of a table chunk by chunk. */
+export class SchemaBuilder {
+  readonly #profiles = new Map<string, ColumnProfile>();
+  readonly #typed = new Map<string, TableField | undefined>();
+  readonly #options: CellOptions;
+
+  constructor(options: CellOptions = {}) {
+    this.#options = options;
+  }
+
+  /** Looks at the next rows. */
+  add(chunk: Dataset): void {
+    for (const [name, column] of Object.entries(chunk.columns)) {
+      if (!isText(column)) {
+        if (!this.#typed.has(name)) this.#typed.set(name, typedField(name, column));
+        continue;
+      }
+      let profile = this.#profiles.get(name);
+      if (profile === undefined) {
+        profile = new ColumnProfile(name, this.#options.missingValues);
+        this.#profiles.set(name, profile);
+      }
+      profile.add(column);
+    }
+  }
+
+  /**
+   * The schema of all that was looked at, its fields in the order of `names`. `delimiter` is that of the file: semicolons go with decimal commas.
+   */
+  finish({
+    header = true,
+    delimiter,
+    names = [...new Set([...this.#profiles.keys(), ...this.#typed.keys()])],
+  }: { readonly header?: boolean; readonly delimiter?: string; readonly names?: readonly string[] } = {}): InferredSchema {
+    const { columnTypes = {}, missingValues } = this.#options;
+    const evidence = this.#evidence(delimiter);
+    const remarks: Remark[] = [];
+    const fields: TableField[] = [];
+    for (const name of names) {
+      const profile = this.#profiles.get(name);
+      if (profile === undefined) {
+        const field = this.#typed.get(name);
+        if (field !== undefined) fields.push(field);
+        continue;
+      }
+      const asked = Object.hasOwn(columnTypes, name) ? columnTypes[name] : undefined;
+      const decided = decide(profile, asked, this.#options, evidence, delimiter);
+      fields.push(decided.field);
+      if (profile.spaced > 0 && decided.field.type !== "text")
+        remarks.push({ column: name, text: "blanks around values do not count" });
+      for (const text of decided.remarks) remarks.push({ column: name, text });
+    }
+    const missing = missingValues === undefined ? {} : { missing: [...missingValues] };
+    return { schema: { version: 1, fields, header, ...missing }, notes: joined(remarks) };
+  }
+
+  /** The decimal sign and the date order that some column leaves no doubt about. */
+  #evidence(delimiter: string | undefined): FileEvidence {
+    const profiles = [...this.#profiles.values()];
+    const decimals = ([".", ","] as const).filter((decimal) =>
+      profiles.some((profile) => isNumeric(profile) && profile.conventions[decimal].only > 0),
+    );
+    const orders = ORDERS.filter((order) =>
+      profiles.some((profile) => isDated(profile) && fitting(profile).length === 1 && fitting(profile)[0] === order),
+    );
+    const semicolons = delimiter === ";" && !decimals.includes(".") ? ("," as const) : undefined;
+    return {
+      decimal: this.#options.decimal ?? (decimals.length === 1 ? decimals[0] : semicolons),
+      order: this.#options.dateOrder ?? (orders.length === 1 ? orders[0] : undefined),
+    };
+  }
+}
+
+/** A column that has a type of its own; undefined where each row holds several numbers. */
+function typedField(name: string, column: Column): TableField | undefined {
+  if (isText(column)) return { type: "text", name };
+  if (rowSize(column) !== 1) return undefined;
+  if (column.unit === "date") return { type: "date", name, order: "ymd", example: "2024-01-31" };
+  if (column.dtype === "bool")
+    return { type: "boolean", name, true: column.classes?.[1] ?? "true", false: column.classes?.[0] ?? "false" };
+  if (column.classes !== undefined) return { type: "category", name };
+  return { type: "number", name, decimal: ".", integer: column.dtype.includes("int") };
+}
+
+/** Whether all values of a column are numbers, under one convention or the other. */
+const isNumeric = (profile: ColumnProfile): boolean =>
+  profile.numbers > 0 &&
+  profile.numbers + (profile.infinite?.count ?? 0) === profile.certain &&
+  !(profile.conventions["."].only > 0 && profile.conventions[","].only > 0);
+
+const isDated = (profile: ColumnProfile): boolean =>
+  profile.dates > 0 && profile.dates === profile.certain && fitting(profile).length > 0;
+
+/** The orders that all dates of a column fit. */
+const fitting = (profile: ColumnProfile): readonly DateOrder[] =>
+  ORDERS.filter((order) => profile.orders[order].fits === profile.dates);
+
+function decide(
+  profile: ColumnProfile,
+  asked: ColumnType | undefined,
+  options: CellOptions,
+  evidence: FileEvidence,
+  delimiter: string | undefined,
+): Decided {
+  const { name } = profile;
+  if (asked === "text" || asked === "category") return { field: { type: asked, name }, remarks: [] };
+  const isCode =
+    profile.tooLong !== undefined ||
+    (profile.zeroLed !== undefined && profile.lengths.size === 1 && profile.numbers === profile.certain && !hasDecimals(profile));
+  const fitsAsked = options.decimal === undefined || profile.conventions[options.decimal === "." ? "," : "."].only === 0;
+  if (asked === "number" || asked === "integer" || (asked === undefined && isNumeric(profile) && fitsAsked && !isCode))
+    return asNumber(profile, options, evidence, delimiter);
+  if (asked === "date" || (asked === undefined && isDated(profile))) return asDate(profile, options, evidence);
+  const words = booleanWords(profile);
+  if (asked === "boolean" || (asked === undefined && words !== undefined)) {
+    const [no, yes] = words ?? ["false", "true"];
+    return { field: { type: "boolean", name, true: yes, false: no }, remarks: markRemarks(profile, "boolean", options) };
+  }
+  return asText(profile, isCode && isNumeric(profile), options);
+}
+
+const hasDecimals = ({ conventions }: ColumnProfile): boolean => !conventions["."].whole || !conventions[","].whole;
+
+function asNumber(profile: ColumnProfile, options: CellOptions, evidence: FileEvidence, delimiter: string | undefined): Decided {
+  const { name, conventions, infinite, percent } = profile;
+  const own = conventions[","].only > 0 ? "," : conventions["."].only > 0 ? "." : undefined;
+  const decimal = options.decimal ?? own ?? evidence.decimal ?? ".";
+  const field = {
+    type: "number" as const,
+    name,
+    decimal,
+    ...(percent > 0 ? { percent: true } : {}),
+    integer: conventions[decimal].whole,
+  };
+  const example = profile.conventions[decimal].example ?? profile.written ?? profile.ambiguous;
+  const written = profile.written ?? (decimal === "," ? example : undefined);
+  // A point or comma that may stand before decimals or between groups, and nothing in the file that tells which.
+  const isOpen =
+    profile.ambiguous !== undefined &&
+    own === undefined &&
+    options.decimal === undefined &&
+    (profile.ambiguous.text.includes(",") || delimiter === ";" || decimal === ",");
+  const shown = isOpen ? profile.ambiguous : written;
+  const value = shown === undefined ? undefined : readNumber(shown.text, field);
+  const remedy = isOpen && evidence.decimal === undefined ? `; --decimal ${decimal === "." ? "," : "."} says otherwise` : "";
+  const mixed = percent > 0 && percent < profile.numbers ? `; ${profile.numbers - percent} without % count alike` : "";
+  return {
+    field: { ...field, ...(shown === undefined ? {} : { example: shown.text }) },
+    remarks: [
+      ...(shown === undefined || value === undefined
+        ? []
+        : [`numbers such as ${quoted(shown.text)} are read as ${value}${mixed}${remedy}`]),
+      ...(infinite === undefined
+        ? []
+        : [
+            `${infinite.count} infinite ${infinite.count === 1 ? "value counts" : "values count"} as missing, first in ${infinite.first.at}`,
+          ]),
+      ...(profile.currencies.size > 1 ? [`amounts in ${[...profile.currencies].join(", ")} count alike`] : []),
+      ...markRemarks(profile, "number", options),
+    ],
+  };
+}
+
+/** Orders that fit, from the likeliest: one whose days are always the same (series of months), one in which dates are sorted, day first. */
+function likeliestOrder(profile: ColumnProfile, fits: readonly DateOrder[], evidence: FileEvidence): DateOrder {
+  if (evidence.order !== undefined && fits.includes(evidence.order)) return evidence.order;
+  const steady = fits.filter((order) => profile.orders[order].days.size === 1);
+  if (steady.length === 1 && profile.dates > 2) return steady[0] as DateOrder;
+  const sorted = fits.filter((order) => profile.orders[order].ascending || profile.orders[order].descending);
+  if (sorted.length === 1 && profile.dates > 4) return sorted[0] as DateOrder;
+  return fits[0] ?? "ymd";
+}
+
+function asDate(profile: ColumnProfile, options: CellOptions, evidence: FileEvidence): Decided {
+  const fits = fitting(profile);
+  const order = options.dateOrder ?? likeliestOrder(profile, fits, evidence);
+  const { date } = profile;
+  const field: TableField = { type: "date", name: profile.name, order, example: date?.text ?? "2024-01-31" };
+  const time = date === undefined ? undefined : readDate(date.text, order);
+  const isSeen = profile.certainDates === profile.dates;
+  if (date === undefined || time === undefined || isSeen) return { field, remarks: markRemarks(profile, "date", options) };
+  const others = options.dateOrder === undefined ? fits.filter((other) => other !== order) : [];
+  const remedy =
+    others.length === 0 ? "" : `; ${ORDER_NAMES[others[0] as DateOrder]} fits as well: --date-order ${others[0]} says otherwise`;
+  const day = new Date(time).toISOString().slice(0, 10);
+  return {
+    field,
+    remarks: [
+      `dates such as ${quoted(date.text)} are read ${ORDER_NAMES[order]} (${day})${remedy}`,
+      ...markRemarks(profile, "date", options),
+    ],
+  };
+}
+
+/** The file's words for no and yes, where a column has two such. */
+function booleanWords({ values, overflows, marks }: ColumnProfile): readonly [string, string] | undefined {
+  const words = [...values.keys(), ...[...marks.keys()].filter((mark) => !isMark(mark, "category"))];
+  if (overflows || words.length !== 2) return undefined;
+  for (const [no, yes] of WORDS) {
+    const spelledNo = words.find((word) => word.toLowerCase() === no);
+    const spelledYes = words.find((word) => word.toLowerCase() === yes);
+    if (spelledNo !== undefined && spelledYes !== undefined) return [spelledNo, spelledYes];
+  }
+  return undefined;
+}
+
+function asText(profile: ColumnProfile, isCode: boolean, options: CellOptions): Decided {
+  const { name, values, overflows, filled } = profile;
+  const isCategory = !overflows && (values.size <= 50 || values.size <= filled / 2);
+  const type = isCategory || isCode ? "category" : "text";
+  const odd = profile.zeroLed ?? profile.tooLong;
+  const remarks =
+    isCode && odd !== undefined
+      ? [`${quoted(odd.text)} (${odd.at}) is a code and no number, so all are read as text`]
+      : almostNumbers(profile);
+  const more = type === "category" ? [...caseRemarks(profile), ...markRemarks(profile, type, options)] : [];
+  return { field: { type, name }, remarks: [...remarks, ...more] };
+}
+
+/** Why a column whose values are numbers but for a few is none of numbers. */
+function almostNumbers({ conventions, numbers, certain, neither, dates }: ColumnProfile): string[] {
+  const [point, comma] = [conventions["."].example, conventions[","].example];
+  if (numbers === 0 || numbers < certain * 0.9) return [];
+  if (neither !== undefined)
+    return [
+      `${quoted(neither.text)} (${neither.at}) is no number, so all are read as text; --missing ${quoted(neither.text)} says if it means "no value"`,
+    ];
+  if (point === undefined || comma === undefined || dates > 0) return [];
+  return [
+    `some numbers have a decimal point (${quoted(point.text)}, ${point.at}) and some a comma (${quoted(comma.text)}, ${comma.at}), so all are read as text`,
+  ];
+}
+
+/** Values that are one but for capital letters. */
+function caseRemarks({ values }: ColumnProfile): string[] {
+  if (values.size > 1000) return [];
+  const byLower = new Map<string, string>();
+  for (const value of values.keys()) {
+    const other = byLower.get(value.toLowerCase());
+    if (other !== undefined) return [`"${other}" and "${value}" differ in capital letters alone, and count as two values`];
+    byLower.set(value.toLowerCase(), value);
+  }
+  return [];
+}
+
+/** Marks that count as missing in a column of such a type. */
+function markRemarks({ marks }: ColumnProfile, type: TableField["type"], { missingValues }: CellOptions): string[] {
+  if (missingValues !== undefined) return [];
+  const found = [...marks].filter(([mark]) => isMark(mark, placeOf(type)));
+  if (found.length === 0) return [];
+  const rows = found.reduce((sum, [, count]) => sum + count, 0);
+  const named = inQuotes(found.map(([mark]) => mark));
+  return [
+    `${named} ${found.length === 1 ? "counts" : "count"} as missing (${rows} ${rows === 1 ? "row" : "rows"}; --missing says otherwise)`,
+  ];
+}
+
+/** One sentence for all columns of which the same is to be said. */
+function joined(remarks: readonly Remark[]): string[] {
+  const byText = new Map<string, string[]>();
+  for (const { column, text } of remarks) byText.set(text, [...(byText.get(text) ?? []), column]);
+  return [...byText].map(([text, columns]) => `column${columns.length === 1 ? "" : "s"} ${inQuotes(columns)}: ${text}`);
+}

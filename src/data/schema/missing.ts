@@ -1,0 +1,32 @@
+/**
+ * @module Marks of missing values: what stands in a cell that has no value.
+ */
+
+/** Marks that mean "no value" in any column that is not running text, as pandas, R, spreadsheets and databases write them. */
+const ANYWHERE = new Set(
+  ["", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "-nan", "NULL", "Null", "null", "<NA>", "\\N", "NaT", "(null)", "#NULL!"].concat(
+    ["#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?"],
+  ),
+);
+
+/** Marks besides, in a column of categories: UCI's data sets have them. */
+const CATEGORY_MARKS = new Set(["?", "??"]);
+
+/** Words and signs besides, which can mean nothing else in a column of numbers or dates. */
+const NUMBER_MARKS = new Set(
+  "? ?? - -- --- – — . .. ... … * ** / none nil missing unknown undefined blank empty n.a. n.a na n.d. nd k.a. - . 缺失 无 未知 暂无 不详 なし 不明 없음".split(
+    " ",
+  ),
+);
+
+/** What missing values look like to a column: in running text, in categories, in numbers and dates. */
+export type MarkPlace = "text" | "category" | "number";
+
+/** Whether a trimmed text means "no value". Where the user names the marks, only those and nothing at all do. */
+export function isMark(text: string, place: MarkPlace, given?: readonly string[]): boolean {
+  if (text === "") return true;
+  if (given !== undefined) return given.includes(text);
+  if (ANYWHERE.has(text)) return true;
+  if (place === "category") return CATEGORY_MARKS.has(text);
+  return place === "number" && NUMBER_MARKS.has(text.toLowerCase());
+}

@@ -1,0 +1,186 @@
+/**
+ * @module What the texts of one column could mean: counted cell by cell, in memory that doesn't grow with the rows.
+ */
+import { placeAt } from "../column.js";
+import type { TextColumn } from "../column.js";
+import type { DateOrder } from "./dates.js";
+import { dayOf, ORDERS, possibleOrders, readDate } from "./dates.js";
+import { isMark } from "./missing.js";
+import type { Core, Decimal } from "./numbers.js";
+import { coreOf, INFINITE, PLAIN, readDigits } from "./numbers.js";
+import { spelled } from "./table-schema.js";
+
+/** Beyond so many values a column is not one of categories. */
+const MOST_VALUES = 20_000;
+/** A longer text is neither a number nor a date. */
+const LONGEST = 48;
+
+/** A text, and the row where it first was seen. */
+export interface Seen {
+  readonly text: string;
+  readonly at: string;
+}
+
+/** How a number convention does on a column. */
+interface Convention {
+  /** Texts that are numbers under this one alone. */
+  only: number;
+  example: Seen | undefined;
+  grouped: number;
+  whole: boolean;
+}
+
+/** How an order of dates does on a column. */
+interface OrderFit {
+  fits: number;
+  readonly days: Set<number>;
+  ascending: boolean;
+  descending: boolean;
+  last: number | undefined;
+}
+
+const orderFit = (): OrderFit => ({ fits: 0, days: new Set(), ascending: true, descending: true, last: undefined });
+const convention = (): Convention => ({ only: 0, example: undefined, grouped: 0, whole: true });
+
+/** Counts what the texts of one column could be. */
+export class ColumnProfile {
+  readonly name: string;
+  readonly #missing: readonly string[] | undefined;
+  /** Cells with something in them. */
+  filled = 0;
+  /** Cells with blanks around their value. */
+  spaced = 0;
+  /** Marks of missing values, of which some may count as values where the column is not one of numbers. */
+  readonly marks = new Map<string, number>();
+  /** Values and how often each occurs, up to a limit. */
+  readonly values = new Map<string, number>();
+  overflows = false;
+
+  /** Numbers under either convention, and those whose value depends on it. */
+  numbers = 0;
+  ambiguous: Seen | undefined;
+  readonly conventions: Readonly<Record<Decimal, Convention>> = { ".": convention(), ",": convention() };
+  percent = 0;
+  readonly currencies = new Set<string>();
+  infinite: { count: number; first: Seen } | undefined;
+  /** The first number that is not written in the plain way. */
+  written: Seen | undefined;
+  /** Whole numbers that begin with 0, and how many signs the whole numbers have. */
+  zeroLed: Seen | undefined;
+  readonly lengths = new Set<number>();
+  /** A whole number that a float64 cannot hold. */
+  tooLong: Seen | undefined;
+  /** The first text that is neither. */
+  neither: Seen | undefined;
+
+  dates = 0;
+  certainDates = 0;
+  date: Seen | undefined;
+  readonly orders: Readonly<Record<DateOrder, OrderFit>> = { dmy: orderFit(), mdy: orderFit(), ymd: orderFit() };
+
+  constructor(name: string, missing: readonly string[] | undefined) {
+    this.name = name;
+    this.#missing = missing;
+  }
+
+  /** Cells that hold a value whatever the column turns out to be. */
+  get certain(): number {
+    let marks = 0;
+    for (const count of this.marks.values()) marks += count;
+    return this.filled - marks;
+  }
+
+  add(column: TextColumn): void {
+    for (const [i, text] of column.values.entries()) {
+      if (text === null) continue;
+      const value = spelled(text);
+      if (value === "") continue;
+      this.filled++;
+      if (value.length !== text.length) this.spaced++;
+      if (isMark(value, "number", this.#missing)) {
+        this.marks.set(value, (this.marks.get(value) ?? 0) + 1);
+        continue;
+      }
+      this.#count(value);
+      const seen = (): Seen => ({ text: value, at: placeAt(column, i) });
+      if (PLAIN.test(value)) this.#plain(value, seen);
+      else this.#other(value, seen);
+    }
+  }
+
+  #count(value: string): void {
+    const count = this.values.get(value);
+    if (count !== undefined) this.values.set(value, count + 1);
+    else if (this.values.size < MOST_VALUES) this.values.set(value, 1);
+    else this.overflows = true;
+  }
+
+  /** A number of digits, and perhaps a point among them. */
+  #plain(value: string, seen: () => Seen): void {
+    const point = value.indexOf(".");
+    this.numbers++;
+    if (point < 0) {
+      const digits = value.startsWith("-") ? value.length - 1 : value.length;
+      this.lengths.add(digits);
+      if (digits > 15) this.tooLong ??= seen();
+      if (digits > 1 && value.startsWith("0")) this.zeroLed ??= seen();
+      return;
+    }
+    // With three digits behind the point, and one to three before it, it may be a point between groups.
+    this.#both({ digits: value.replace("-", ""), negative: value.startsWith("-"), percent: false }, seen);
+  }
+
+  #other(value: string, seen: () => Seen): void {
+    if (INFINITE.test(value)) {
+      this.infinite = { count: (this.infinite?.count ?? 0) + 1, first: this.infinite?.first ?? seen() };
+      return;
+    }
+    const short = value.length <= LONGEST && /\d/.test(value);
+    const core = short ? coreOf(value) : undefined;
+    if (core !== undefined && this.#both(core, seen)) {
+      this.numbers++;
+      this.written ??= seen();
+      if (core.percent) this.percent++;
+      if (core.currency !== undefined) this.currencies.add(core.currency);
+      return;
+    }
+    if (!short || !this.#dates(value, seen)) this.neither ??= seen();
+  }
+
+  /** Reads digits under both conventions; false where they are a number under none. */
+  #both(core: Core, seen: () => Seen): boolean {
+    const [point, comma] = [readDigits(core, "."), readDigits(core, ",")];
+    if (point === undefined && comma === undefined) return false;
+    for (const [decimal, read, other] of [[".", point, comma] as const, [",", comma, point] as const]) {
+      const found = this.conventions[decimal];
+      if (read === undefined) continue;
+      if (other === undefined) {
+        found.only++;
+        found.example ??= seen();
+      }
+      if (read.grouped) found.grouped++;
+      if (!Number.isSafeInteger(read.value)) found.whole = false;
+    }
+    if (point !== undefined && comma !== undefined && point.value !== comma.value) this.ambiguous ??= seen();
+    return true;
+  }
+
+  #dates(value: string, seen: () => Seen): boolean {
+    const possible = possibleOrders(value);
+    if (possible?.length === 0) return false;
+    this.dates++;
+    if (possible === undefined) this.certainDates++;
+    else this.date ??= seen();
+    for (const order of possible ?? ORDERS) {
+      const fit = this.orders[order];
+      const time = readDate(value, order) as number;
+      fit.fits++;
+      if (possible === undefined) continue;
+      if (fit.days.size < 32) fit.days.add(dayOf(value, order));
+      if (fit.last !== undefined && time < fit.last) fit.ascending = false;
+      if (fit.last !== undefined && time > fit.last) fit.descending = false;
+      fit.last = time;
+    }
+    return true;
+  }
+}
