@@ -152,6 +152,12 @@ export class TabularPreprocessor {
     return this.spec.target;
   }
 
+  /** What the cells of the columns mean that are read; the target is not among them. Runs of before it was kept have none. */
+  get schema(): TableSchema | undefined {
+    const { schema, target } = this.spec;
+    return schema && { ...schema, fields: schema.fields.filter(({ name }) => name !== target.name) };
+  }
+
   /** The columns that become indices, in the order of `categories`, each with the number of its indices. */
   get embeddings(): { name: string; size: number }[] {
     return this.#indexed.map((encoder) => ({ name: encoder.name, size: indexSize(encoder) }));
@@ -174,7 +180,7 @@ export class TabularPreprocessor {
   /** Rows as the schema reads them; columns that are absent are missing in all of them. */
   #read(dataset: Dataset, where: string): Dataset {
     const absent = this.checkColumns(dataset, where);
-    const { schema } = this.spec;
+    const { schema } = this;
     const rows = schema === undefined ? dataset : readWith(dataset, schema, { where });
     return rows.with(Object.fromEntries(absent.map((name) => [name, new Array<null>(rows.length).fill(null)])));
   }
@@ -214,7 +220,7 @@ export class TabularPreprocessor {
         encodeIndices(encoder, rows.column(encoder.name), length, indices, indexed.length, at);
       columns["categories"] = { dtype: "int32", shape: [length, indexed.length], data: indices };
     }
-    if (withTarget) columns["target"] = this.encodeTarget(rows);
+    if (withTarget) columns["target"] = this.encodeTarget(dataset);
     return new Dataset(columns);
   }
 
