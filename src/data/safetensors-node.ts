@@ -5,7 +5,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { open, rename, rm } from "node:fs/promises";
 import { readFileBytes } from "./files-node.js";
-import type { SafetensorsFile, SafetensorsHeader } from "./safetensors.js";
+import type { SafetensorsEntry, SafetensorsFile, SafetensorsHeader } from "./safetensors.js";
 import { decodeTensor, headerLength, parseSafetensorsHeader, readSafetensors, safetensorsPieces } from "./safetensors.js";
 import type { TensorData } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
@@ -49,11 +49,13 @@ export class SafetensorsReader implements AsyncDisposable {
   readonly header: SafetensorsHeader;
   readonly #file: FileHandle;
   readonly #path: string;
+  readonly #entries: ReadonlyMap<string, SafetensorsEntry>;
 
   private constructor(file: FileHandle, path: string, header: SafetensorsHeader) {
     this.#file = file;
     this.#path = path;
     this.header = header;
+    this.#entries = new Map(header.entries.map((entry) => [entry.name, entry]));
   }
 
   static async open(path: string): Promise<SafetensorsReader> {
@@ -76,11 +78,15 @@ export class SafetensorsReader implements AsyncDisposable {
   }
 
   get names(): string[] {
-    return this.header.entries.map((entry) => entry.name);
+    return [...this.#entries.keys()];
+  }
+
+  has(name: string): boolean {
+    return this.#entries.has(name);
   }
 
   async read(name: string): Promise<TensorData> {
-    const entry = this.header.entries.find((candidate) => candidate.name === name);
+    const entry = this.#entries.get(name);
     if (entry === undefined) throw new DataError(`${this.#path}: ${unknownName("tensor", name, this.names)}`);
     return decodeTensor(entry, await readAt(this.#file, this.header.dataStart + entry.begin, entry.end - entry.begin));
   }

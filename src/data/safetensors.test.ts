@@ -61,6 +61,11 @@ const wrong: [string, Uint8Array, RegExp][] = [
   ["negative shape", file({ a: f32(0, 4, [-1]) }, 4), /tensor "a": expected a shape of whole numbers ≥ 0, got \[-1\]/],
   ["offsets missing", file({ a: { dtype: "F32", shape: [1] } }, 4), /tensor "a": expected data_offsets/],
   ["unknown type", file({ a: { ...f32(0, 4), dtype: "F8_E4M3" } }, 4), /tensor "a": expected one of .*got dtype F8_E4M3/],
+  [
+    "a type that every object has",
+    file({ a: { ...f32(0, 4), dtype: "toString" } }, 4),
+    /tensor "a": expected one of .*got dtype toString/,
+  ],
   ["bytes after the end", file({ a: f32(0, 4) }, 5), /bytes after the last tensor/],
 ];
 for (const [name, bytes, message] of wrong) {
@@ -94,4 +99,19 @@ test("files: written whole, read at once or tensor by tensor", async () => {
     /expected 3 numbers/,
   );
   assert.deepEqual(await readdir(folder), ["w.safetensors"], "nothing is left behind");
+});
+
+test("names that every object has are names like any other, of tensors and in metadata", () => {
+  const one = fromNumbers("float32", [1], [1]);
+  const names = ["__proto__", "constructor", "toString", "b", ""];
+  const metadata = Object.fromEntries(names.map((name) => [name, `text of ${name}`]));
+  const read = readSafetensors(
+    writeSafetensors(
+      names.map((name) => [name, one]),
+      metadata,
+    ),
+  );
+  assert.deepEqual([...read.tensors.keys()].sort(), [...names].sort());
+  assert.deepEqual(new Map(Object.entries(read.metadata)), new Map(Object.entries(metadata)));
+  assert.throws(() => writeSafetensors([["__metadata__", one]]), /expected names of tensors, got __metadata__/);
 });

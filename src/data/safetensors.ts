@@ -8,6 +8,7 @@
 import type { DType, TensorData, TypedArray } from "../graph/index.js";
 import { DTYPES } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
+import { own, setOwn } from "../util/record.js";
 
 const TYPES: Readonly<Record<string, DType>> = {
   F64: "float64",
@@ -28,9 +29,12 @@ const NAMES = new Map(Object.entries(TYPES).map(([name, dtype]) => [dtype, name]
 /** The format's own limit: a longer header is an attack or not a header. */
 const MAX_HEADER_BYTES = 100_000_000;
 
+const METADATA = "__metadata__";
+
 export interface SafetensorsFile {
   readonly tensors: Map<string, TensorData>;
-  readonly metadata: Record<string, string>;
+  /** Texts by any name. */
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 /** Where one tensor lies: byte offsets count from the end of the header. */
@@ -45,7 +49,7 @@ export interface SafetensorsEntry {
 export interface SafetensorsHeader {
   /** In the order in which they lie in the file. */
   readonly entries: readonly SafetensorsEntry[];
-  readonly metadata: Record<string, string>;
+  readonly metadata: Readonly<Record<string, string>>;
   /** Where the first tensor begins in the file. */
   readonly dataStart: number;
 }
@@ -77,10 +81,10 @@ export function parseSafetensorsHeader(json: Uint8Array, fileBytes: number, wher
   const metadata: Record<string, string> = {};
   const entries: SafetensorsEntry[] = [];
   for (const [name, value] of Object.entries(header as Record<string, unknown>)) {
-    if (name === "__metadata__") {
+    if (name === METADATA) {
       for (const [key, text] of Object.entries((value ?? {}) as Record<string, unknown>)) {
         if (typeof text !== "string") throw new DataError(`${where}: metadata "${key}": expected text, got ${typeof text}`);
-        metadata[key] = text;
+        setOwn(metadata, key, text);
       }
       continue;
     }
@@ -91,7 +95,7 @@ export function parseSafetensorsHeader(json: Uint8Array, fileBytes: number, wher
     if (!isCounts(offsets) || offsets.length !== 2)
       throw new DataError(`${place}: expected data_offsets [begin, end], got ${JSON.stringify(offsets)}`);
     const [begin, end] = offsets as [number, number];
-    const width = dtype === "BF16" ? 2 : DTYPES[TYPES[dtype] ?? "string"].bytes;
+    const width = dtype === "BF16" ? 2 : DTYPES[own(TYPES, dtype) ?? "string"].bytes;
     if (width === 0) throw new DataError(`${place}: expected one of ${Object.keys(TYPES).join(", ")}, BF16, got dtype ${dtype}`);
     const bytes = shape.reduce((product, d) => product * d, width);
     if (end - begin !== bytes)
@@ -128,7 +132,7 @@ export function decodeTensor(entry: Pick<SafetensorsEntry, "type" | "shape">, by
       bits[i] = (((bytes[2 * i + 1] as number) << 24) | ((bytes[2 * i] as number) << 16)) >>> 0;
     return { dtype: "float32", shape, data };
   }
-  const dtype = TYPES[type] as DType;
+  const dtype = own(TYPES, type) as DType;
   const { bytes: width, create } = DTYPES[dtype];
   // Not `slice`, which does not copy where the bytes are a Node Buffer.
   const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes);
@@ -162,7 +166,7 @@ export function* safetensorsPieces(
 ): Generator<Uint8Array> {
   // Widest type first, as the reference implementation does, so that every tensor is aligned to its own width.
   const sorted = [...tensors].sort(([a, x], [b, y]) => DTYPES[y.dtype].bytes - DTYPES[x.dtype].bytes || (a < b ? -1 : 1));
-  const header: Record<string, unknown> = Object.keys(metadata).length === 0 ? {} : { __metadata__: metadata };
+  const header: Record<string, unknown> = Object.keys(metadata).length === 0 ? {} : { [METADATA]: metadata };
   let offset = 0;
   for (const [name, { dtype, shape, data }] of sorted) {
     const type = NAMES.get(dtype);
@@ -170,8 +174,9 @@ export function* safetensorsPieces(
     const expected = shape.reduce((product, d) => product * d, 1);
     if (data.length !== expected)
       throw new DataError(`safetensors: tensor "${name}": expected ${expected} numbers, got ${data.length}`);
+    if (name === METADATA) throw new DataError(`safetensors: expected names of tensors, got ${METADATA}, which the format keeps`);
     if (Object.hasOwn(header, name)) throw new DataError(`safetensors: tensor "${name}": expected one of that name, got two`);
-    header[name] = { dtype: type, shape, data_offsets: [offset, offset + data.byteLength] };
+    setOwn(header, name, { dtype: type, shape, data_offsets: [offset, offset + data.byteLength] });
     offset += data.byteLength;
   }
   const json = new TextEncoder().encode(JSON.stringify(header));

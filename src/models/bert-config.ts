@@ -6,12 +6,12 @@ import type { Json } from "../util/described.js";
 import { parseWith } from "../util/schema.js";
 import type { BertOptions } from "./bert.js";
 import type { BertHeadOptions } from "./bert-heads.js";
-import { activation, activationName, activationOf, count, labelConfig, only, share } from "./pretrained-config.js";
+import { activation, activationName, activationOf, count, layers, labelConfig, only, share } from "./pretrained-config.js";
 
 const bertSchema = z.looseObject({
   vocab_size: count,
   hidden_size: count,
-  num_hidden_layers: count,
+  num_hidden_layers: layers,
   num_attention_heads: count,
   intermediate_size: count,
   max_position_embeddings: count.default(512),

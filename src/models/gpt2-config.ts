@@ -5,13 +5,13 @@ import * as z from "zod";
 import type { Json } from "../util/described.js";
 import { parseWith } from "../util/schema.js";
 import type { Gpt2Options } from "./gpt2.js";
-import { activation, activationName, activationOf, count, only, share } from "./pretrained-config.js";
+import { activation, activationName, activationOf, count, layers, only, share } from "./pretrained-config.js";
 
 const gpt2Schema = z.looseObject({
   vocab_size: count,
   n_positions: count,
   n_embd: count,
-  n_layer: count,
+  n_layer: layers,
   n_head: count,
   n_inner: count.nullish(),
   activation_function: activation.default("gelu_new"),

@@ -7,7 +7,7 @@ import type { Json } from "../util/described.js";
 import { ConfigError } from "../util/errors.js";
 import { parseWith } from "../util/schema.js";
 import type { LlamaOptions } from "./llama.js";
-import { activation, activationName, activationOf, count, share } from "./pretrained-config.js";
+import { activation, activationName, activationOf, count, layers, share } from "./pretrained-config.js";
 
 const scalingSchema = z.discriminatedUnion("rope_type", [
   z.looseObject({ rope_type: z.literal("default") }),
@@ -26,7 +26,7 @@ const llamaSchema = z.looseObject({
   vocab_size: count,
   hidden_size: count,
   intermediate_size: count,
-  num_hidden_layers: count,
+  num_hidden_layers: layers,
   num_attention_heads: count,
   num_key_value_heads: count.nullish(),
   head_dim: count.nullish(),

@@ -5,6 +5,8 @@ import * as z from "zod";
 import type { Adapted, Lora, Module } from "../nn/index.js";
 import { adaptedParts, adaptersOf, lora } from "../nn/index.js";
 import type { Json } from "../util/described.js";
+import { whySlow } from "../text/pattern-bounds.js";
+import { ConfigError } from "../util/errors.js";
 import { parseWith } from "../util/schema.js";
 import type { ArchitectureName } from "./pretrained.js";
 import { nameOfArchitecture } from "./pretrained.js";
@@ -13,7 +15,15 @@ import { only } from "./pretrained-config.js";
 /** What stands before a parameter's path in an adapter's file. */
 export const PEFT_PREFIX = "base_model.model.";
 
-const count = z.number().int().positive();
+const count = z
+  .number()
+  .int()
+  .positive()
+  .max(2 ** 16);
+/** Repeats such as `.*` in a pattern of paths: paths have some 50 characters. */
+const REPEATS = 4;
+/** Modules by the ends of their paths; characters that mean something else in our patterns are none of PEFT's. */
+const moduleName = z.string().regex(/^[\w.-]+$/, "expected names of modules");
 const none = z.union([z.null(), z.array(z.unknown()).length(0), z.record(z.string(), z.never())]).optional();
 
 const peftSchema = z.looseObject({
@@ -21,7 +31,7 @@ const peftSchema = z.looseObject({
   r: count,
   lora_alpha: z.number().min(0),
   lora_dropout: z.number().min(0).lt(1).default(0),
-  target_modules: z.union([z.string(), z.array(z.string()).min(1)]),
+  target_modules: z.union([z.string(), z.array(moduleName).min(1)]),
   modules_to_save: z.array(z.string()).nullish(),
   use_rslora: z.boolean().default(false),
   init_lora_weights: z.union([z.boolean(), z.literal("gaussian")]).optional(),
@@ -45,6 +55,9 @@ const peftSchema = z.looseObject({
  */
 export function readPeftConfig(json: Json, model: Module, where = "adapter_config.json"): Lora {
   const c = parseWith(peftSchema, json, where);
+  const slow = typeof c.target_modules === "string" ? whySlow(c.target_modules, REPEATS) : undefined;
+  if (slow !== undefined)
+    throw new ConfigError(`${where}: target_modules: expected a pattern that is matched in few steps, got ${slow}`);
   const targets =
     typeof c.target_modules !== "string"
       ? c.target_modules

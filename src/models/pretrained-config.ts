@@ -8,7 +8,14 @@ import type { Json } from "../util/described.js";
 import { ConfigError } from "../util/errors.js";
 import { parseWith } from "../util/schema.js";
 
-export const count = z.number().int().positive();
+/** A size: of a vocabulary, a width, positions. Two such make a matrix of a terabyte, so that none is followed before tensors fit it. */
+export const count = z
+  .number()
+  .int()
+  .positive()
+  .max(2 ** 24);
+/** Layers are made before any tensor is seen; the deepest language models have some 130. */
+export const layers = z.number().int().positive().max(1024);
 export const share = z.number().min(0).lt(1);
 
 const ACTIVATION_NAMES: Readonly<Record<string, ActivationName>> = {

@@ -200,7 +200,8 @@ export function matchCheckpoint(
   }
   const used = new Set(sources.values());
   const left = [...given].filter(([current, name]) => !used.has(name) && !TIED_COPIES.test(current)).map(([, name]) => name);
-  const unknown = newHead ? left.filter((name) => isOfTrunk(modern(name), base, prefix, given) && !POOLER.test(name)) : left;
+  const hasTrunk = [...given.keys()].some((name) => name.startsWith(`${base}.`));
+  const unknown = newHead ? left.filter((name) => isOfTrunk(modern(name), base, prefix, hasTrunk) && !POOLER.test(name)) : left;
   if (newHead || base !== "")
     problems.push(...unknown.map((name) => `${name} ${formatShape(shapes.get(name) ?? [])} is unknown`));
   if (problems.length > 0)
@@ -211,9 +212,9 @@ export function matchCheckpoint(
 }
 
 /** Whether a tensor lies in a trunk: below its path, or anywhere where the trunk was saved alone. */
-function isOfTrunk(name: string, base: string, prefix: string, given: ReadonlyMap<string, string>): boolean {
+function isOfTrunk(name: string, base: string, prefix: string, hasTrunk: boolean): boolean {
   if (base === "") return prefix !== "" && name.startsWith(prefix);
-  return name.startsWith(`${base}.`) || ![...given.keys()].some((other) => other.startsWith(`${base}.`));
+  return name.startsWith(`${base}.`) || !hasTrunk;
 }
 
 /** "bert." where the names are the paths with that before them. */

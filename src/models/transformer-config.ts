@@ -5,13 +5,13 @@ import * as z from "zod";
 import type { Json } from "../util/described.js";
 import { parseWith } from "../util/schema.js";
 import type { TransformerOptions } from "./transformer-layers.js";
-import { activation, activationName, activationOf, count, only, share } from "./pretrained-config.js";
+import { activation, activationName, activationOf, count, layers, only, share } from "./pretrained-config.js";
 
 const schema = z.looseObject({
   vocab_size: count,
   d_model: count,
-  encoder_layers: count,
-  decoder_layers: count,
+  encoder_layers: layers,
+  decoder_layers: layers,
   encoder_attention_heads: count,
   decoder_attention_heads: count,
   encoder_ffn_dim: count,

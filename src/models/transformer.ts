@@ -7,13 +7,18 @@ import type { Dim, Tensor } from "../graph/index.js";
 import { constant, fromNumbers, Parameter } from "../graph/index.js";
 import { affine, Dropout, Embedding, LayerNorm, Module, zerosInit } from "../nn/index.js";
 import { arange } from "../ops/index.js";
-import { ShapeError } from "../util/errors.js";
+import { ConfigError, ShapeError } from "../util/errors.js";
 import type { DecoderShape, KeyValues } from "./attention-cache.js";
 import type { TargetInputs, TransformerInputs, TransformerOptions } from "./transformer-layers.js";
 import { DecoderLayer, EncoderLayer, weightInit } from "./transformer-layers.js";
 
+/** Numbers in a table of positions, made before any tensor of a checkpoint is seen: 131,072 positions of width 1,024. */
+const MAX_TABLE = 2 ** 27;
+
 /** sin in the first half, cos in the second, of p / 10000^(2i/D): [length, D]. */
 function sinusoids(length: number, width: number): Tensor {
+  if (length * width > MAX_TABLE)
+    throw new ConfigError(`positions: expected a table of up to ${MAX_TABLE} numbers, got ${length} positions of width ${width}`);
   const table = new Float32Array(length * width);
   const half = Math.ceil(width / 2);
   for (let p = 0; p < length; p++) {

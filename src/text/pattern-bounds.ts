@@ -38,9 +38,18 @@ function union(sets: readonly Uint8Array[], size: number): Uint8Array {
 
 class Analysis {
   readonly #sets: Sets;
+  readonly #sharing: number;
 
-  constructor(sets: Sets) {
+  constructor(sets: Sets, sharing: number) {
     this.#sets = sets;
+    this.#sharing = sharing;
+  }
+
+  /** Whether what one loop takes may also be taken by a later one, and by all that must lie between. */
+  #share(path: readonly Element[], i: number, j: number): boolean {
+    const [first, second] = [path[i] as Element, path[j] as Element];
+    const between = path.slice(i + 1, j).filter(({ mandatory }) => mandatory);
+    return overlap(first.characters, second.characters) && between.every((e) => overlap(e.characters, first.characters));
   }
 
   /** Every path through a part; whether something behind it may fail is the caller's to know. */
@@ -139,31 +148,34 @@ class Analysis {
     }
   }
 
-  /** Of loops that give back characters because something behind them fails, no two may share a stretch of text. */
+  /** Of loops that give back characters because something behind them fails, no more than allowed may share a stretch of text. */
   expectForward(paths: readonly (readonly Element[])[], endMayFail: boolean): void {
     for (const path of paths) {
       if (waysOf(path) > MAX_WAYS) throw new Refusal("too many optional parts");
       const mayFail = path.map((_, i) => endMayFail || path.slice(i + 1).some((e) => e.mandatory || e.kind === "condition"));
       const loops = path.flatMap((element, i) => (element.kind === "loop" && mayFail[i] === true ? [i] : []));
-      loops.forEach((i, n) => {
-        for (const j of loops.slice(n + 1)) {
-          const [first, second] = [path[i] as Element, path[j] as Element];
-          const between = path.slice(i + 1, j).filter(({ mandatory }) => mandatory);
-          if (overlap(first.characters, second.characters) && between.every((e) => overlap(e.characters, first.characters)))
-            throw new Refusal("two repeats that share characters, before something that may fail");
-        }
-      });
+      // Of each loop, the longest row of loops up to it that all may give back the same stretch.
+      const rows = new Map<number, number>();
+      for (const j of loops) {
+        const before = loops.filter((i) => i < j && this.#share(path, i, j)).map((i) => rows.get(i) as number);
+        rows.set(j, 1 + Math.max(0, ...before));
+        if ((rows.get(j) as number) > this.#sharing)
+          throw new Refusal(`${this.#sharing + 1} repeats that share characters, before something that may fail`);
+      }
     }
   }
 }
 
 const waysOf = (path: readonly Element[]): number => path.reduce((product, { ways }) => product * ways, 1);
 
-/** Why matching a pattern (in Oniguruma's syntax) may take very long, or undefined if it goes forward. */
-export function whySlow(pattern: string): string | undefined {
+/**
+ * Why matching a pattern (in Oniguruma's syntax) may take very long, or undefined if it goes forward. `sharing` repeats may share characters: n of them
+ * take L^n steps on L characters, so that more than one is for short names only.
+ */
+export function whySlow(pattern: string, sharing = 1): string | undefined {
   try {
     const { part, sets } = parsePattern(pattern);
-    const analysis = new Analysis(sets);
+    const analysis = new Analysis(sets, sharing);
     analysis.expectForward(analysis.paths(part), false);
     return undefined;
   } catch (error) {

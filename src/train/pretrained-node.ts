@@ -113,7 +113,7 @@ export async function loadPretrained<A extends ArchitectureName = ArchitectureNa
     const match = matchCheckpoint(model, own, shapes, { newHead: as !== undefined, where: folder });
     const numbers = new Map<string, TensorData>();
     for (const [path, name] of match.sources) {
-      const reader = readers.find((candidate) => candidate.names.includes(name)) as SafetensorsReader;
+      const reader = readers.find((candidate) => candidate.has(name)) as SafetensorsReader;
       numbers.set(path, widened(await reader.read(name)));
     }
     return { architecture: own, model, numbers, config, tokenizer, fresh: match.fresh, unused: match.unused };

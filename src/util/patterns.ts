@@ -4,11 +4,16 @@
 import { ConfigError } from "./errors.js";
 import { nearest } from "./nearest.js";
 
+/** Numbers of a row: no model has as many layers. */
+const MAX_NUMBERS = 10_000;
+
 /** The names of `{a,b}` and `{0..11}`, without their braces. */
 function alternatives(inside: string): string[] {
   const range = /^(\d+)\.\.(\d+)$/.exec(inside);
   if (range === null) return inside.split(",");
   const [from, to] = [Number(range[1]), Number(range[2])];
+  if (to - from >= MAX_NUMBERS)
+    throw new ConfigError(`pattern {${inside}}: expected a row of up to ${MAX_NUMBERS} numbers, got ${to - from + 1}`);
   return Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => String(from + i));
 }
 
@@ -39,6 +44,7 @@ export function patternExpression(pattern: string): RegExp {
     try {
       expression = new RegExp(regular ?? `^${pieces.map(pieceOf).join("")}$`);
     } catch (cause) {
+      if (cause instanceof ConfigError) throw cause;
       throw new ConfigError(`pattern ${pattern}: expected a pattern or a regular expression (${(cause as Error).message})`, {
         cause,
       });

@@ -20,8 +20,28 @@ export function parseWith<T>(schema: ZodType<T>, value: unknown, where: string):
 const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
   path.reduce<unknown>((at, key) => (at as Readonly<Record<PropertyKey, unknown>> | undefined)?.[key], value);
 
-/** Parses JSON text against a schema; broken JSON is named as such. */
+/** Lists and objects inside one another: what walks a value calls itself as deep. */
+const MAX_DEPTH = 200;
+
+/** ConfigError for JSON that is nested deeper than anything that people write. */
+function expectShallow(text: string, where: string): void {
+  let depth = 0;
+  let inText = false;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (inText) {
+      if (c === 0x5c) i++;
+      else if (c === 0x22) inText = false;
+    } else if (c === 0x22) inText = true;
+    else if (c === 0x5b || c === 0x7b) {
+      if (++depth > MAX_DEPTH) throw new ConfigError(`${where}: expected JSON nested up to ${MAX_DEPTH} deep, got deeper`);
+    } else if (c === 0x5d || c === 0x7d) depth--;
+  }
+}
+
+/** Parses JSON text against a schema; JSON that is broken, or nested too deep to be walked, is named as such. */
 export function parseJsonWith<T>(schema: ZodType<T>, text: string, where: string): T {
+  expectShallow(text, where);
   let value: unknown;
   try {
     value = JSON.parse(text);
