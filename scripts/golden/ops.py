@@ -572,6 +572,9 @@ def recurrent():
         run("GRU", torch.nn.GRU, [1, 0, 2], direction, lengths, linear_before_reset=True)
     x, w, r = normal(3, 2, 2), normal(1, 6, 2), normal(1, 6, 2)
     by_onnx("GRU", x, w, r, normal(1, 12), None, normal(1, 2, 2), hidden_size=2, direction="forward", linear_before_reset=False, outputs=2)
+    for direction, lengths in [("forward", None), ("reverse", None), ("bidirectional", None), ("forward", [4, 2, 3]), ("bidirectional", [2, 4, 1])]:
+        run("RNN", torch.nn.RNN, [0], direction, lengths, activations=["Tanh"] * (2 if direction == "bidirectional" else 1))
+    run("RNN", lambda *sizes, **options: torch.nn.RNN(*sizes, nonlinearity="relu", **options), [0], "forward", None, activations=["Relu"])
 
 
 def main():

@@ -19,6 +19,10 @@ export interface Operand extends TensorType {
   readonly known?: Known | undefined;
   /** Its elements, where they are fixed in the file at all (weights too). */
   readonly fixed?: (() => Known) | undefined;
+  /** Of integers that real numbers were rounded to: the same numbers in floating point, with a gradient straight through the rounding. */
+  readonly straight?: (() => Tensor) | undefined;
+  /** Where the file has fewer bits than the type. */
+  readonly bits?: 4 | undefined;
 }
 
 export const operandOf = (tensor: Tensor): Operand => ({ shape: tensor.shape, dtype: tensor.dtype, tensor: () => tensor });
@@ -35,6 +39,16 @@ export function operandOfKnown(known: Known, make: () => Tensor = () => tensorOf
   };
 }
 
+/** What a node stands in. */
+interface CallContext {
+  opset: number;
+  where: string;
+  modes: boolean;
+  free: readonly string[];
+  inline: Call["inline"];
+  visible: Call["visible"];
+}
+
 export class Call implements Reader {
   readonly node: NodeProto;
   readonly inputs: readonly (Operand | null)[];
@@ -48,22 +62,13 @@ export class Call implements Reader {
   readonly inline: (graph: GraphProto, given?: ReadonlyMap<string, Operand>) => readonly Operand[];
   /** What a branch or body can take by name: values around it, and its own weights. */
   readonly visible: (graph: GraphProto) => ReadonlyMap<string, Operand>;
+  readonly #context: CallContext;
   readonly #attributes: ReadonlyMap<string, AttributeProto>;
   /** Names of the attributes that its conversion has asked for. */
   readonly #read = new Set<string>();
 
-  constructor(
-    node: NodeProto,
-    inputs: readonly (Operand | null)[],
-    context: {
-      opset: number;
-      where: string;
-      modes: boolean;
-      free: readonly string[];
-      inline: Call["inline"];
-      visible: Call["visible"];
-    },
-  ) {
+  constructor(node: NodeProto, inputs: readonly (Operand | null)[], context: CallContext) {
+    this.#context = context;
     this.node = node;
     this.inputs = inputs;
     this.opset = context.opset;
@@ -73,6 +78,11 @@ export class Call implements Reader {
     this.inline = context.inline;
     this.visible = context.visible;
     this.#attributes = new Map(node.attributes.map((a) => [a.name, a]));
+  }
+
+  /** The same node with other operands. */
+  with(inputs: readonly (Operand | null)[]): Call {
+    return new Call(this.node, inputs, this.#context);
   }
 
   // --- operands -------------------------------------------------------------------------------------------------------

@@ -2,17 +2,60 @@
  * @module Nodes with graphs in them: branches and bodies.
  */
 import type { Body, Tensor } from "../graph/index.js";
-import type { Call } from "./call.js";
-import { fixedNumbers, operandOf } from "./call.js";
+import { formatShape, sameShape } from "../graph/index.js";
+import { stack } from "../ops/index.js";
+import type { Call, Operand } from "./call.js";
+import { fixedNumbers, operandOf, operandOfKnown } from "./call.js";
 import { type Conversion, apply } from "./conversion.js";
 import { namesTaken } from "./sort.js";
 
+/** The branch that is taken; where that shows only while the model runs, both are computed and one result is chosen. */
 const ifNode: Conversion = (c) => {
   const condition = fixedNumbers(c.operand(0))?.[0];
-  if (condition === undefined) return c.unsupported("a condition that is known only while the model runs");
   const [then, otherwise] = [c.graph("then_branch"), c.graph("else_branch")];
-  return c.inline(condition === 0 ? otherwise : then);
+  if (condition !== undefined) return c.inline(condition === 0 ? otherwise : then);
+  const given = c.x(0);
+  const isTaken = given.rank === 0 ? given : given.reshape([]);
+  const [a, b] = [c.inline(then), c.inline(otherwise)];
+  return a.map((value, i) => {
+    const [one, other] = [value.tensor(), (b[i] as Operand).tensor()];
+    if (one.dtype !== other.dtype || !sameShape(one.shape, other.shape))
+      return c.unsupported(
+        `a condition that is known only while the model runs, with results ${formatShape(one.shape)} and ${formatShape(other.shape)} of its branches,`,
+      );
+    return isTaken.where(one, other);
+  });
 };
+
+/** A loop of more steps than this is not written out. */
+const MOST_STEPS = 1024;
+
+/** A loop whose number of steps is known, step by step: what it carries, then what it puts out, stacked. */
+function loop(c: Call): ReturnType<Conversion> {
+  const body = c.graph("body");
+  const most = c.has(0) ? fixedNumbers(c.operand(0))?.[0] : Infinity;
+  if (most === undefined) return c.unsupported("a number of steps that is known only while the model runs");
+  let goesOn = c.has(1) ? fixedNumbers(c.operand(1))?.[0] : 1;
+  const [count, , ...names] = body.inputs.map(({ name }) => name) as [string, string, ...string[]];
+  let carried: readonly Operand[] = c.inputs.slice(2).map((_, i) => c.operand(i + 2));
+  const visible = c.visible(body);
+  const outputs = body.outputs.slice(1 + carried.length).map((): Tensor[] => []);
+  for (let step = 0; step < most; step++) {
+    if (goesOn === undefined) return c.unsupported("a loop that ends by what is known only while the model runs");
+    if (goesOn === 0) break;
+    if (step >= MOST_STEPS) return c.unsupported(`a loop of more than ${MOST_STEPS} steps`);
+    const values = new Map(visible);
+    values.set(count, operandOfKnown({ dtype: "int64", shape: [], values: [step] }));
+    values.set(body.inputs[1]?.name ?? "", operandOfKnown({ dtype: "bool", shape: [], values: [1] }));
+    names.forEach((name, i) => values.set(name, carried[i] as Operand));
+    const [next, ...results] = c.inline(body, values);
+    goesOn = fixedNumbers(next)?.[0];
+    carried = results.slice(0, carried.length);
+    results.slice(carried.length).forEach((result, i) => outputs[i]?.push(result.tensor()));
+  }
+  if (outputs.some((list) => list.length === 0)) return c.unsupported("a loop of no steps that puts something out");
+  return [...carried, ...outputs.map((list) => stack(list, 0))];
+}
 
 /** What a body takes from around it becomes a state that every step hands on; numbers that shapes are computed from stay what they are. */
 function scan(c: Call): ReturnType<Conversion> {
@@ -57,5 +100,6 @@ function scan(c: Call): ReturnType<Conversion> {
 
 export const CONTROL: readonly (readonly [string, Conversion])[] = [
   ["If", ifNode],
+  ["Loop", loop],
   ["Scan", scan],
 ];

@@ -8,7 +8,8 @@ import { emitOne } from "../ops/index.js";
 import { DataError } from "../util/errors.js";
 import { range } from "../util/range.js";
 import type { Call, Operand } from "./call.js";
-import { operandOfKnown } from "./call.js";
+import { operandOf, operandOfKnown } from "./call.js";
+import { castThrough } from "./convert-quantize.js";
 import { castKnown } from "./known.js";
 import { dtypeOf } from "./numbers.js";
 import { type Conversion, activation, apply } from "./conversion.js";
@@ -52,7 +53,9 @@ function castTo(c: Call): DType {
 
 function cast(x: Operand, to: DType): readonly (Tensor | Operand)[] {
   const known = x.known === undefined ? undefined : castKnown(x.known, to);
-  return [known === undefined ? x.tensor().cast(to) : operandOfKnown(known)];
+  if (known !== undefined) return [operandOfKnown(known)];
+  const made = castThrough(x, to);
+  return [x.straight === undefined || isFloat(to) ? made : { ...operandOf(made), straight: x.straight }];
 }
 
 function pow(c: Call): readonly Tensor[] {

@@ -9,6 +9,7 @@ import { emit, OPS } from "../ops/index.js";
 import { range } from "../util/range.js";
 import type { Call } from "./call.js";
 import { type Conversion, apply } from "./conversion.js";
+import { rootOf } from "./convert-window.js";
 
 /** Before opset 13 these ops saw a matrix: the axes from `axis` on together are the columns. */
 const rowwise =
@@ -31,7 +32,10 @@ const reduction =
       if (keepsAll) return [x];
       axes = x.shape.map((_, i) => i);
     }
-    return axes.length === 0 ? [x] : emit(op, [x], { axes: normalizeAxes(axes, x.rank, c.where), keepdims });
+    if (axes.length === 0) return [x];
+    // Truth values: the largest is "or", the smallest "and".
+    const numbers = x.dtype === "bool" ? x.cast("int32") : x;
+    return emit(op, [numbers], { axes: normalizeAxes(axes, x.rank, c.where), keepdims }).map((y) => y.cast(x.dtype));
   };
 
 function hardmax(x: Tensor, axis: number): Tensor {
@@ -54,14 +58,7 @@ export const REDUCING: readonly (readonly [string, Conversion])[] = [
     "GlobalLpPool",
     (c) => {
       const [x, p] = [c.x(0), c.float("p", 2)];
-      const axes = range(2, x.rank);
-      return [
-        x
-          .abs()
-          .pow(p)
-          .sum(axes, true)
-          .pow(1 / p),
-      ];
+      return [rootOf(x.abs().pow(p).sum(range(2, x.rank), true), p)];
     },
   ],
 ];

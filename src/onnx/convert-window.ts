@@ -2,9 +2,9 @@
  * @module Convolution and pooling as files write them: kernel, strides and dilations may be left out, padding may be named.
  */
 import type { Dim, Tensor } from "../graph/index.js";
-import { staticDim, staticShape } from "../graph/index.js";
+import { constant, dimMul, isFloat, sizeOf, staticDim, staticShape } from "../graph/index.js";
 import { opNamed } from "../ops/index.js";
-import { emit } from "../ops/index.js";
+import { emit, emitOne, slidShape, span } from "../ops/index.js";
 import type { Call } from "./call.js";
 import type { Conversion } from "./conversion.js";
 
@@ -51,9 +51,12 @@ function windowOf(c: Call, x: Tensor, kernel?: readonly number[]): Window {
 
 const kernelOf = (w: Tensor, c: Call): readonly number[] => staticShape(w.shape.slice(2), c.where);
 
+/** The window of a convolution with weights w over x. */
+export const convWindow = (c: Call, x: Tensor, w: Tensor): Window => windowOf(c, x, kernelOf(w, c));
+
 const conv: Conversion = (c) => {
   const [x, w] = [c.x(0), c.x(1)];
-  return emit(opNamed("Conv"), [x, w, c.optional(2)], { ...windowOf(c, x, kernelOf(w, c)), group: c.int("group") });
+  return emit(opNamed("Conv"), [x, w, c.optional(2)], { ...convWindow(c, x, w), group: c.int("group") });
 };
 
 /** What `pads` and `output_padding` of a ConvTranspose are, where the file asks for lengths or names the padding. */
@@ -90,9 +93,28 @@ const convTranspose: Conversion = (c) => {
   return emit(opNamed("ConvTranspose"), [x, w, c.optional(2)], attributes);
 };
 
+/** Places as the file counts them: with `storage_order` 1 the first spatial axis is the fastest. */
+function placesByColumn(c: Call, places: Tensor, x: Tensor): Tensor {
+  const lengths = staticShape(x.shape.slice(2), c.where);
+  const size = sizeOf(lengths);
+  let rest = places.mod(size);
+  let [sum, stride] = [places.sub(rest), size];
+  for (const length of [...lengths].reverse()) {
+    stride /= length;
+    const at = rest.mod(length);
+    sum = sum.add(at.mul(stride));
+    rest = rest.sub(at).div(length);
+  }
+  return sum;
+}
+
 const maxPool: Conversion = (c) => {
   const x = c.x(0);
-  return emit(opNamed("MaxPool"), [x], { ...windowOf(c, x), ceil_mode: c.flag("ceil_mode") });
+  const attributes = { ...windowOf(c, x), ceil_mode: c.flag("ceil_mode") };
+  const byColumn = c.int("storage_order", 0) === 1;
+  // Small integers are numbers of float32 as well.
+  const [y, places] = emit(opNamed("MaxPool"), [isFloat(x.dtype) ? x : x.cast("float32")], attributes) as [Tensor, Tensor];
+  return [y.cast(x.dtype), byColumn ? placesByColumn(c, places, x) : places];
 };
 
 const averagePool: Conversion = (c) => {
@@ -101,9 +123,40 @@ const averagePool: Conversion = (c) => {
   return emit(opNamed("AveragePool"), [x], { ...windowOf(c, x), ceil_mode, count_include_pad });
 };
 
+/** The p-norm of what the window sees. Where it sees zeros alone it is 0, and so is its gradient. */
+const lpPool: Conversion = (c) => {
+  const x = c.x(0);
+  const p = c.float("p", 2);
+  const w = windowOf(c, x);
+  const axes = w.kernel_shape.length;
+  const out = slidShape(x.shape, w, c.where, c.flag("ceil_mode", false));
+  // What hangs over the end sees zeros.
+  const over = out.map((count, i) => {
+    const reach =
+      (staticDim(count, c.where) - 1) * (w.strides[i] as number) + span(w.kernel_shape[i] as number, w.dilations[i] as number);
+    return reach - staticDim(x.shape[i + 2], c.where) - (w.pads[i] as number);
+  });
+  const pads = [...w.pads.slice(0, axes), ...over];
+  const powers = p === 2 ? x.square() : p === 1 ? x.abs() : x.abs().pow(p);
+  const [n, channels] = x.shape as [Dim, Dim];
+  const ones = constant(1, x.dtype).expand([1, 1, ...w.kernel_shape]);
+  const each = powers.reshape([dimMul(n, channels), 1, ...x.shape.slice(2)]);
+  const sum = emitOne(opNamed("Conv"), [each, ones, null], { ...w, pads, group: 1 }).reshape([n, channels, ...out]);
+  return [rootOf(sum, p)];
+};
+
+/** The p-th root; 0 at 0, with the gradient 0. */
+export function rootOf(sum: Tensor, p: number): Tensor {
+  if (p === 1) return sum;
+  const isZero = sum.equal(0);
+  const safe = isZero.where(1, sum);
+  return isZero.where(0, p === 2 ? safe.sqrt() : safe.pow(1 / p));
+}
+
 export const WINDOWED: Readonly<Record<string, Conversion>> = {
   Conv: conv,
   ConvTranspose: convTranspose,
   MaxPool: maxPool,
   AveragePool: averagePool,
+  LpPool: lpPool,
 };

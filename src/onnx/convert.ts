@@ -3,6 +3,7 @@
  * opsets differ, where the file may leave things out, or where it is put together from other ops.
  */
 import type { Tensor } from "../graph/index.js";
+import { isFloat } from "../graph/index.js";
 import * as ops from "../ops/index.js";
 import { OPS } from "../ops/index.js";
 import { own } from "../util/record.js";
@@ -117,6 +118,26 @@ function unheeded(c: Call): AttributeProto | undefined {
     );
 }
 
+const asOperand = (value: Tensor | Operand): Operand => ("tensor" in value ? value : operandOf(value));
+
+/** Ops that move numbers or choose among them, and so do the same to those that integers were rounded from. */
+const MOVING: ReadonlySet<string> = new Set(
+  "Concat DepthToSpace Expand Flatten Gather Identity MaxPool Pad Reshape Slice SpaceToDepth Split Squeeze Tile Transpose Unsqueeze".split(
+    " ",
+  ),
+);
+
+/** Integers that a node moves still remember the real numbers that they were rounded from. */
+function straightened(c: Call, conversion: Conversion, values: readonly Operand[]): readonly Operand[] {
+  if (!MOVING.has(c.node.opType) || !c.inputs.some((operand) => operand?.straight !== undefined)) return values;
+  const smooth = c.inputs.map((operand) => (operand?.straight === undefined ? operand : operandOf(operand.straight())));
+  let made: readonly Operand[] | undefined;
+  const moved = (i: number): Tensor => ((made ??= conversion(c.with(smooth)).map(asOperand))[i] as Operand).tensor();
+  return values.map((value, i) =>
+    isFloat(value.dtype) || value.dtype === "int64" ? value : { ...value, straight: () => moved(i) },
+  );
+}
+
 /** The values of a node: computed at once where they can be, otherwise as nodes of the graph. Every attribute is honoured, or refused. */
 export function convert(c: Call): readonly Operand[] {
   const { opType, domain } = c.node;
@@ -130,7 +151,7 @@ export function convert(c: Call): readonly Operand[] {
   if (folded !== undefined && unheeded(c) === undefined) return [operandOfKnown(folded)];
   const conversion = conversionOf(domain, opType);
   if (conversion === undefined) return c.unsupported("this op");
-  const values = conversion(c).map((value) => ("tensor" in value ? value : operandOf(value)));
+  const values = straightened(c, conversion, conversion(c).map(asOperand));
   const lost = unheeded(c);
   if (lost !== undefined) c.unsupported(`attribute ${lost.name}${"value" in lost ? valueText(lost.value) : ""}`);
   return values;

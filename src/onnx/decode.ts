@@ -25,7 +25,7 @@ function pushFloats(f: WireField, into: number[]): void {
 const MAX_NESTED_GRAPHS = 32;
 
 /** Bytes per element of the types whose values may stand in int32_data. */
-const INT32_DATA_BYTES: Readonly<Record<number, number>> = { 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 9: 1, 10: 2, 16: 2 };
+const INT32_DATA_BYTES: Readonly<Record<number, number>> = { 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 9: 1, 10: 2, 16: 2, 21: 1, 22: 1 };
 
 function readTensor(bytes: Uint8Array, where: string): TensorProto {
   const tensor: TensorProto = { name: "", dims: [], dataType: 0, rawData: new Uint8Array(0) };

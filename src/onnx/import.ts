@@ -26,7 +26,7 @@ import { bodyOf, calledBy, checkExpansion, type Functions, functionsOf } from ".
 import { type Known, knownOf } from "./known.js";
 import type { FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./messages.js";
 import type { ExternalData } from "./numbers.js";
-import { dtypeOf, numbersOfTensor } from "./numbers.js";
+import { dtypeOf, hasFourBits, numbersOfTensor, storedTypeOf } from "./numbers.js";
 import { sortedNodes } from "./sort.js";
 
 export interface ImportOptions {
@@ -154,7 +154,7 @@ class Importer {
 
   #initializer(proto: TensorProto): Operand {
     const where = this.#where;
-    const dtype = dtypeOf(proto.dataType, `${where}: tensor "${proto.name}"`);
+    const dtype = storedTypeOf(proto.dataType, `${where}: tensor "${proto.name}"`);
     let data: TensorData | undefined;
     const read = (): TensorData => (data ??= numbersOfTensor(proto, where, this.#options.externalData));
     let known: Known | undefined;
@@ -178,6 +178,7 @@ class Importer {
         return small ? fixed() : undefined;
       },
       fixed,
+      bits: hasFourBits(proto.dataType) ? 4 : undefined,
     };
   }
 

@@ -34,19 +34,50 @@ export function dtypeOf(code: number, where: string): DType {
   );
 }
 
+/** Types that numbers may be stored in, though graphs have none of them: what they become, which holds each of them exactly. */
+const STORED: ReadonlyMap<number, DType> = new Map([
+  [16, "float32"],
+  [21, "uint8"],
+  [22, "int8"],
+]);
+
+/** The element type that stored numbers get, by their ONNX code. */
+export const storedTypeOf = (code: number, where: string): DType => STORED.get(code) ?? dtypeOf(code, where);
+
+/** Whether stored numbers have four bits each. */
+export const hasFourBits = (code: number): boolean => code === 21 || code === 22;
+
+/** Stored numbers as those that they become: bfloat16 is the upper half of float32, and of two with four bits the lower ones come first. */
+function widened(code: number, bytes: Uint8Array, size: number): TypedArray {
+  if (code === 16) {
+    const wide = new Uint32Array(size);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let i = 0; i < size; i++) wide[i] = view.getUint16(2 * i, true) << 16;
+    return new Float32Array(wide.buffer);
+  }
+  const half = (i: number): number => ((bytes[i >> 1] as number) >> (4 * (i & 1))) & 15;
+  return code === 21
+    ? Uint8Array.from({ length: size }, (_, i) => half(i))
+    : Int8Array.from({ length: size }, (_, i) => (half(i) << 28) >> 28);
+}
+
+const bytesStored = (code: number, dtype: DType, size: number): number =>
+  hasFourBits(code) ? Math.ceil(size / 2) : size * (code === 16 ? 2 : DTYPES[dtype].bytes);
+
 /** The numbers of a tensor. Errors: DataError where their count does not fit the shape, or a file beside the model is missing. */
 export function numbersOfTensor(t: TensorProto, where: string, externalData?: ExternalData): TensorData {
   const place = `${where}: tensor "${t.name}"`;
-  const dtype = dtypeOf(t.dataType, place);
+  const dtype = storedTypeOf(t.dataType, place);
   if (dtype === "string") throw new DataError(`${place}: expected numbers, got text`);
   if (t.dims.some((d) => !Number.isInteger(d) || d < 0))
     throw new DataError(`${place}: expected lengths of at least 0, got [${t.dims.join(", ")}]`);
   const size = sizeOf(t.dims);
-  const length = size * DTYPES[dtype].bytes;
+  const length = bytesStored(t.dataType, dtype, size);
   const bytes = t.external === undefined ? t.rawData : externalBytes(t.external, length, place, externalData);
   if (bytes.length !== length) {
     throw new DataError(`${place}: expected ${length} bytes for ${dtype} [${t.dims.join(", ")}], got ${bytes.length}`);
   }
+  if (STORED.has(t.dataType)) return { dtype, shape: [...t.dims], data: widened(t.dataType, bytes, size) };
   // A typed array starts at a multiple of its element's size; in the file it may stand anywhere.
   const data: TypedArray = DTYPES[dtype].create(size);
   new Uint8Array(data.buffer).set(bytes);

@@ -12,14 +12,14 @@ export type Direction = "forward" | "reverse" | "bidirectional";
 
 const directionsOf = (direction: Direction): number => (direction === "bidirectional" ? 2 : 1);
 
-interface RecurrentAttributes {
+export interface RecurrentAttributes {
   readonly [name: string]: string | number | boolean;
   readonly direction: Direction;
   readonly hidden_size: number;
 }
 
 /** X, W, R, then the optional ones: B, sequence_lens, initial_h, initial_c, P. */
-type LstmInputs = readonly [Tensor, Tensor, Tensor, ...OptionalTensor[]];
+export type LstmInputs = readonly [Tensor, Tensor, Tensor, ...OptionalTensor[]];
 
 function expectShape(where: string, what: string, t: OptionalTensor | undefined, shape: readonly Dim[]): void {
   if (t !== null && t !== undefined && !sameShape(t.shape, shape))
@@ -27,9 +27,9 @@ function expectShape(where: string, what: string, t: OptionalTensor | undefined,
 }
 
 /** Checks what LSTM and GRU have in common, and gives the types of Y and of a last state. */
-function inferRecurrent(
+export function inferRecurrent(
   inputs: LstmInputs,
-  { direction, hidden_size: hidden }: RecurrentAttributes,
+  { direction, hidden_size: hidden }: Pick<RecurrentAttributes, "direction" | "hidden_size">,
   gates: number,
   where: string,
 ): [{ shape: Dim[]; dtype: Tensor["dtype"] }, { shape: Dim[]; dtype: Tensor["dtype"] }] {
@@ -52,7 +52,7 @@ function inferRecurrent(
   ];
 }
 
-const recurrentCost =
+export const recurrentCost =
   (gates: number) =>
   (node: Node): Cost => {
     const [x, , r] = node.inputs as LstmInputs;
@@ -66,7 +66,7 @@ const recurrentCost =
   };
 
 /** One direction's part of a stacked tensor, without the axis of directions. */
-const part = (t: OptionalTensor | undefined, d: number): OptionalTensor => t?.slice(0, d, d + 1).squeeze(0) ?? null;
+export const part = (t: OptionalTensor | undefined, d: number): OptionalTensor => t?.slice(0, d, d + 1).squeeze(0) ?? null;
 
 /** The next state from the step's own share of the gates, x·Wᵀ + bias, and the state before; its first part is put out. */
 type Step = (fromInput: Tensor, state: readonly Tensor[]) => readonly Tensor[];
@@ -78,7 +78,7 @@ type MakeStep = (d: number) => { readonly bias: Tensor | null; readonly step: St
  * Y and the last states, step by step. The inputs' share of all steps is one product. An example that is shorter than others
  * keeps its state and puts out zeros past its end, which for the reverse direction is where it starts.
  */
-function unroll(inputs: LstmInputs, direction: Direction, initial: readonly OptionalTensor[], make: MakeStep): Tensor[] {
+export function unroll(inputs: LstmInputs, direction: Direction, initial: readonly OptionalTensor[], make: MakeStep): Tensor[] {
   const [x, w, r, , lengths] = inputs;
   const steps = staticDim(x.shape[0], "unrolling over time");
   const hidden = r.shape[2] as number;
@@ -216,8 +216,6 @@ export const GRU: Op<GruAttributes, LstmInputs> = {
   },
   lower: ({ inputs, attributes, target }) => (target === "webgpu" ? GRU.expand?.({ inputs, attributes }) : undefined),
 };
-
-export const recurrence = [LSTM, GRU] as const;
 
 // --- builders ---------------------------------------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ interface ResizeAttributes {
 }
 
 /** Where place i of an output of length `output` lies on an input of length `input`. */
-function sourcePosition(mode: CoordinateMode, i: number, scale: number, input: number, output: number): number {
+export function sourcePosition(mode: CoordinateMode, i: number, scale: number, input: number, output: number): number {
   if (mode === "asymmetric") return i / scale;
   if (mode === "align_corners") return output === 1 ? 0 : (i * (input - 1)) / (output - 1);
   if (mode === "pytorch_half_pixel" && output === 1) return 0;
@@ -47,7 +47,7 @@ function sourcePosition(mode: CoordinateMode, i: number, scale: number, input: n
   return shift + (i + 0.5) / scale - 0.5;
 }
 
-const NEAREST: Readonly<Record<NearestMode, (x: number) => number>> = {
+export const NEAREST: Readonly<Record<NearestMode, (x: number) => number>> = {
   floor: Math.floor,
   ceil: Math.ceil,
   round_prefer_floor: (x) => Math.ceil(x - 0.5),
@@ -55,7 +55,7 @@ const NEAREST: Readonly<Record<NearestMode, (x: number) => number>> = {
 };
 
 /** Cubic convolution. Keys 1981, equation 15, with −a for its ½. */
-function cubicWeight(distance: number, a: number): number {
+export function cubicWeight(distance: number, a: number): number {
   const d = Math.abs(distance);
   if (d <= 1) return (a + 2) * d ** 3 - (a + 3) * d ** 2 + 1;
   return d < 2 ? a * d ** 3 - 5 * a * d ** 2 + 8 * a * d - 4 * a : 0;

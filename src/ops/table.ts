@@ -20,8 +20,9 @@ import { normalization } from "./normalization.js";
 import type { Cost, Op } from "./op.js";
 import { randomness } from "./random.js";
 import { pooling } from "./pooling.js";
-import { recurrence } from "./recurrent.js";
+import { GRU, LSTM } from "./recurrent.js";
 import { reductions } from "./reduce.js";
+import { RNN } from "./rnn.js";
 import { resizing } from "./resize.js";
 import { scanning } from "./scan.js";
 import { shaping } from "./shape.js";
@@ -47,7 +48,7 @@ const FAMILIES = {
   batchNormalization,
   normalization,
   randomness,
-  recurrence,
+  recurrence: [LSTM, GRU, RNN],
   scanning,
   state,
   custom,

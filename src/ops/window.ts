@@ -36,7 +36,7 @@ export function perAxis(value: number | readonly number[], count: number, where:
 }
 
 /** The elements that a dilated kernel spans. */
-const span = (kernel: number, dilation: number): number => dilation * (kernel - 1) + 1;
+export const span = (kernel: number, dilation: number): number => dilation * (kernel - 1) + 1;
 
 /** Options as attributes; `same` needs known lengths where the stride is not 1. */
 export function windowOf(x: Tensor, kernel_shape: readonly number[], o: WindowOptions, where: string): Window {

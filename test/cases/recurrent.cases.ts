@@ -54,6 +54,20 @@ function row(op: string, gates: number, v: Variant, attributes: Readonly<Record<
   };
 }
 
+const rnnRow = (v: Variant, activations: readonly string[], alpha?: readonly number[], beta?: readonly number[]): OpCase => {
+  const made = row("RNN", 1, v);
+  return {
+    ...made,
+    variant: `${made.variant}, ${activations.join(" and ")}`,
+    attributes: {
+      ...made.attributes,
+      activations,
+      ...(alpha === undefined ? {} : { activation_alpha: alpha }),
+      ...(beta === undefined ? {} : { activation_beta: beta }),
+    },
+  };
+};
+
 /** h′ = tanh(h·w + x), which is also put out. */
 const cell: Body = (given) => {
   const [h, w, x] = given as [Tensor, Tensor, Tensor];
@@ -118,4 +132,11 @@ export const recurrentCases: readonly OpCase[] = [
     row("GRU", 3, v, { linear_before_reset: false }),
   ]),
   row("LSTM", 4, { direction: "forward", bias: true, state: true, peepholes: true }),
+  ...VARIANTS.map((v) => rnnRow(v, v.direction === "bidirectional" ? ["Tanh", "Sigmoid"] : ["Tanh"])),
+  ...["Softsign", "Softplus"].map((name) => rnnRow({ direction: "forward", bias: true }, [name])),
+  rnnRow({ direction: "forward" }, ["Affine"], [0.5], [0.1]),
+  rnnRow({ direction: "reverse" }, ["ScaledTanh"], [1.5], [0.7]),
+  rnnRow({ direction: "forward" }, ["Elu"], [0.8]),
+  rnnRow({ direction: "bidirectional" }, ["Tanh", "LeakyRelu"], [0.3]),
+  rnnRow({ direction: "forward" }, ["HardSigmoid"]),
 ];

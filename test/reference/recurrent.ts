@@ -73,6 +73,45 @@ function recur(call: Call, gates: number, parts: number, step: Step): readonly R
 
 const units = (h: readonly number[], f: (j: number) => number): number[] => h.map((_, j) => f(j));
 
+/** Defaults of α and β of the activations that take them. ONNX, Operators.md, RNN. */
+const ACTIVATION_NUMBERS: Readonly<Record<string, readonly number[]>> = {
+  affine: [1, 0],
+  leakyrelu: [0.01],
+  thresholdedrelu: [1],
+  scaledtanh: [1, 1],
+  hardsigmoid: [0.2, 0.5],
+  elu: [1],
+};
+
+function activation(name: string, alpha: number, beta: number): (x: number) => number {
+  switch (name) {
+    case "tanh":
+      return Math.tanh;
+    case "sigmoid":
+      return sigmoid;
+    case "relu":
+      return (x) => Math.max(0, x);
+    case "softsign":
+      return (x) => x / (1 + Math.abs(x));
+    case "softplus":
+      return (x) => Math.log(1 + Math.exp(x));
+    case "affine":
+      return (x) => alpha * x + beta;
+    case "leakyrelu":
+      return (x) => (x >= 0 ? x : alpha * x);
+    case "thresholdedrelu":
+      return (x) => (x > alpha ? x : 0);
+    case "scaledtanh":
+      return (x) => alpha * Math.tanh(beta * x);
+    case "hardsigmoid":
+      return (x) => Math.min(1, Math.max(0, alpha * x + beta));
+    case "elu":
+      return (x) => (x >= 0 ? x : alpha * (Math.exp(x) - 1));
+    default:
+      throw new Error(`reference RNN: no activation ${name}`);
+  }
+}
+
 export const recurrent: Readonly<Record<string, Kernel>> = {
   /** Gates in the order input, output, forget, cell; peepholes as input 7. */
   LSTM: (call) => {
@@ -87,6 +126,22 @@ export const recurrent: Readonly<Record<string, Kernel>> = {
         return f * (c[j] as number) + i * Math.tanh(gate(3, j));
       });
       return [units(h, (j) => sigmoid(gate(1, j) + peep(1, j) * (next[j] as number)) * Math.tanh(next[j] as number)), next];
+    });
+  },
+  RNN: (call) => {
+    const names = call.attributes["activations"] as readonly string[];
+    const [alphas, betas] = ["activation_alpha", "activation_beta"].map((name) => [...call.list(name, [])]) as [
+      number[],
+      number[],
+    ];
+    const functions = names.map((name) => {
+      const takes = ACTIVATION_NUMBERS[name.toLowerCase()] ?? [];
+      const [alpha = takes[0], beta = takes[1]] = [takes.length > 0 ? alphas.shift() : 0, takes.length > 1 ? betas.shift() : 0];
+      return activation(name.toLowerCase(), alpha ?? 0, beta ?? 0);
+    });
+    return recur(call, 1, 1, (dir, [h = []], t, n, d) => {
+      const f = functions[d] as (x: number) => number;
+      return [units(h, (j) => f(dir.fromInput(t, n, j) + dir.fromState(h, j)))];
     });
   },
   /** Gates in the order update, reset, hidden. */
