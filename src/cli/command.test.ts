@@ -158,6 +158,45 @@ test("Ctrl-C aborts the signal and exits 130; a second one leaves at once", asyn
   assert.match(impatient.stderr, /descent: interrupted\n$/);
 });
 
+test("an interrupted verb that holds nothing is left behind soon; one that holds is waited for", async () => {
+  let press = (): void => undefined;
+  const endless = working(() => {
+    press();
+    return new Promise(() => undefined);
+  });
+  const left = await run(["work", "t"], endless, (p) => (press = p));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([left.status, left.left], [130, [130]]);
+  assert.match(left.stderr, /descent: interrupted\n$/);
+  const saving = working(async ({ hold }) => {
+    const held = hold();
+    press();
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    held[Symbol.dispose]();
+    return "saved";
+  });
+  const saved = await run(["work", "t", "--json"], saving, (p) => (press = p));
+  assert.deepEqual([saved.status, saved.stdout, saved.left], [130, '"saved"\n', []]);
+});
+
+test("names in errors and remarks reach the terminal in one line, without what steers it", async () => {
+  const nasty = "a\u001B]0;title\u0007\nb.csv";
+  const verbs = working(async ({ note, print }) => {
+    note(`left out: ${nasty}`);
+    print(nasty);
+    throw new DescentError(`${nasty}: expected a file, got none`);
+  });
+  const outcome = await run(["work", "t", "--json"], verbs);
+  const shown = String.raw`a\x1b]0;title\x07\nb.csv`;
+  const lines = outcome.stderr.trimEnd().split("\n");
+  assert.deepEqual(
+    [lines[0], lines.at(-1)],
+    [`left out: ${shown}`, String.raw`descent: a\x1b]0;title\x07 b.csv: expected a file, got none`],
+  );
+  for (const text of [outcome.stdout, outcome.stderr, (await run(["work", "t", "--debug"], verbs)).stderr])
+    assert.ok(!text.includes("\u001B") && !text.includes("\u0007"));
+});
+
 test("usage that cannot be is refused with the nearest right name", async () => {
   const verbs = working(async ({ options, given }) => checkTrainingOptions({ options: options as never, given }, "work"));
   const cases: [string[], RegExp][] = [
@@ -166,7 +205,10 @@ test("usage that cannot be is refused with the nearest right name", async () => 
     [["work"], /work: expected TASK, got nothing; usage: descent work TASK/],
     [["work", "t", "--optimizer", "adamv"], /did you mean "adam"|did you mean "adamw"/],
     [["work", "t", "--epochs", "1", "--steps", "5"], /work: expected --epochs or --steps, got both/],
-    [["work", "t", "--config", "/nonexistent.json"], /\/nonexistent.json: expected a readable JSON file, got ENOENT/],
+    [
+      ["work", "t", "--config", "/nonexistent.json"],
+      /\/nonexistent.json: expected a readable JSON file, got an error: no such file/,
+    ],
     [["version", "x"], /unknown verb "version"/],
   ];
   for (const [args, expected] of cases) {

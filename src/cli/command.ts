@@ -2,11 +2,13 @@
  * @module The frame around every verb: finds it, parses its options, shows help, turns signals into an AbortSignal, results
  * into JSON, and errors into one line and an exit status.
  */
-import { readFile } from "node:fs/promises";
 import { streamSink, peakMemoryMiB } from "../run/progress-node.js";
 import { Progress } from "../run/progress.js";
 import { ConfigError, DescentError } from "../util/errors.js";
+import { fileReason, isFileError } from "../util/file-reason.js";
 import { nearest } from "../util/nearest.js";
+import { readRegularFile } from "../util/regular-file-node.js";
+import { printable, printableJson, printableLine } from "../util/terminal.js";
 import { overallHelp, usage, verbHelp } from "./help.js";
 import type { OptionTable } from "./options.js";
 import { applyConfig, flag, parseOptions } from "./options.js";
@@ -35,12 +37,16 @@ export interface Io {
 
 export const INTERRUPTED = 130;
 
+/** How long a verb that holds nothing may take to end by itself after an interrupt. */
+const GRACE_MS = 1500;
+
 /** Runs one command line (without `node` and the script) and returns its exit status; it never rejects. */
 export async function runCommandLine(args: readonly string[], verbs: readonly VerbRow[], io: Io): Promise<number> {
   // Before options are parsed, and where parsing itself fails, the switches count that change how failure is told.
   const before = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
   const frame = { json: before.includes("--json"), debug: before.includes("--debug") || (io.env["DESCENT_DEBUG"] ?? "") !== "" };
   const interrupts = new AbortController();
+  const patience = new Patience();
   const stopListening = io.onInterrupt(() => {
     if (interrupts.signal.aborted) {
       io.exit(INTERRUPTED);
@@ -48,32 +54,84 @@ export async function runCommandLine(args: readonly string[], verbs: readonly Ve
     }
     io.stderr.write("\ndescent: stopping; once more to leave at once\n");
     interrupts.abort(new DescentError("interrupted"));
+    patience.interrupt();
   });
   try {
-    const result = await dispatch(args, verbs, io, interrupts.signal);
-    if (frame.json && result !== SHOWN) io.stdout.write(`${JSON.stringify(result ?? null, undefined, 2)}\n`);
+    const working = dispatch(args, verbs, io, interrupts.signal, patience);
+    const result = await Promise.race([working, patience.spent]);
+    if (result === SPENT) {
+      // Whatever goes on is left behind.
+      setImmediate(() => io.exit(INTERRUPTED));
+      throw interrupts.signal.reason;
+    }
+    if (frame.json && result !== SHOWN) io.stdout.write(`${printableJson(result ?? null)}\n`);
     return interrupts.signal.aborted ? INTERRUPTED : 0;
   } catch (error) {
     const status = interrupts.signal.aborted ? INTERRUPTED : error instanceof DescentError ? error.exitCode : 1;
     const message = interrupts.signal.aborted && isAbort(error, interrupts.signal) ? "interrupted" : errorLine(error);
-    io.stderr.write(`descent: ${frame.debug && error instanceof Error ? stackOf(error) : message}\n`);
-    if (frame.json) io.stdout.write(`${JSON.stringify({ error: message, exitStatus: status }, undefined, 2)}\n`);
+    io.stderr.write(`descent: ${frame.debug && error instanceof Error ? printable(stackOf(error)) : message}\n`);
+    if (frame.json) io.stdout.write(`${printableJson({ error: message, exitStatus: status })}\n`);
     return status;
   } finally {
     stopListening();
+    patience.end();
+  }
+}
+
+/** Comes in place of a result where an interrupted verb has not ended in time. */
+const SPENT = Symbol("spent");
+
+/** How long is waited for an interrupted verb: a while, and as long as something holds it. */
+class Patience {
+  readonly spent: Promise<typeof SPENT>;
+  #resolve: (value: typeof SPENT) => void = () => undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #holds = 0;
+  #isInterrupted = false;
+
+  constructor() {
+    this.spent = new Promise((resolve) => (this.#resolve = resolve));
+  }
+
+  interrupt(): void {
+    this.#isInterrupted = true;
+    if (this.#holds === 0) this.#timer ??= setTimeout(() => this.#resolve(SPENT), GRACE_MS);
+  }
+
+  /** While it is held, the verb ends by itself. */
+  hold(): Disposable {
+    this.#holds++;
+    this.end();
+    return {
+      [Symbol.dispose]: () => {
+        this.#holds--;
+        if (this.#isInterrupted) this.interrupt();
+      },
+    };
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 }
 
 /** Returned in place of a result where text has been written already. */
 const SHOWN = Symbol("shown");
 
-async function dispatch(args: readonly string[], verbs: readonly VerbRow[], io: Io, signal: AbortSignal): Promise<unknown> {
+async function dispatch(
+  args: readonly string[],
+  verbs: readonly VerbRow[],
+  io: Io,
+  signal: AbortSignal,
+  patience: Patience,
+): Promise<unknown> {
   const [first, ...rest] = args;
   if (first === undefined || first === "--help" || first === "-h") {
     io.stdout.write(`${overallHelp(verbs, GLOBAL_OPTIONS)}\n`);
     return SHOWN;
   }
-  if (first === "--version" || first === "-v") return dispatch(["version", ...rest], verbs, io, signal);
+  if (first === "--version" || first === "-v") return dispatch(["version", ...rest], verbs, io, signal, patience);
   const row = verbs.find((candidate) => candidate.name === first);
   if (row === undefined) {
     const names = verbs.map((candidate) => candidate.name);
@@ -82,7 +140,7 @@ async function dispatch(args: readonly string[], verbs: readonly VerbRow[], io: 
     throw new ConfigError(`unknown ${first.startsWith("-") ? "option" : "verb"} "${first}"; ${hint}`);
   }
   const { verb } = await row.load();
-  return runVerb(row, verb, rest, args, verbs, io, signal);
+  return runVerb(row, verb, rest, args, verbs, io, signal, patience);
 }
 
 async function runVerb(
@@ -93,6 +151,7 @@ async function runVerb(
   verbs: readonly VerbRow[],
   io: Io,
   signal: AbortSignal,
+  patience: Patience,
 ): Promise<unknown> {
   if (wantsHelp(args)) {
     const positionals = args.filter((argument) => !argument.startsWith("-"));
@@ -119,14 +178,15 @@ async function runVerb(
     positionals: parsed.positionals,
     config,
     signal,
+    hold: () => patience.hold(),
     command: ["descent", ...wholeLine].map(shellQuote).join(" "),
     json,
     quiet,
     debug,
     verbs,
-    write: (text) => void (json ? io.stderr : io.stdout).write(text),
-    print: (text) => void (json ? io.stderr : io.stdout).write(`${text}\n`),
-    note: (text, always = false) => void ((quiet && !always) || io.stderr.write(`${text}\n`)),
+    write: (text) => void (json ? io.stderr : io.stdout).write(printable(text)),
+    print: (text) => void (json ? io.stderr : io.stdout).write(`${printable(text)}\n`),
+    note: (text, always = false) => void ((quiet && !always) || io.stderr.write(`${printableLine(text)}\n`)),
     progress: (options) => new Progress(quiet ? undefined : streamSink(io.stderr, io.env), { peakMemoryMiB, ...options }),
   };
   return verb.run(context);
@@ -149,9 +209,9 @@ function checkPositionals(name: string, verb: Verb, given: readonly string[]): v
 async function readConfig(path: string): Promise<unknown> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = (await readRegularFile(path)).toString("utf8");
   } catch (cause) {
-    throw new ConfigError(`${path}: expected a readable JSON file, got ${(cause as NodeJS.ErrnoException).code}`, { cause });
+    throw new ConfigError(`${path}: expected a readable JSON file, got an error: ${fileReason(cause)}`, { cause });
   }
   try {
     return JSON.parse(text) as unknown;
@@ -165,8 +225,10 @@ const isAbort = (error: unknown, signal: AbortSignal): boolean =>
 
 /** An error as one line: ours as it is; a system error by its own words; for any other, how to learn more. */
 export function errorLine(error: unknown): string {
-  const text = (error instanceof Error ? error.message : String(error)).split("\n")[0]?.trim() ?? "";
-  if (error instanceof DescentError) return text;
+  const message = (error instanceof Error ? error.message : String(error)).trim();
+  if (error instanceof DescentError) return message;
+  const text = printableLine(message.split("\n")[0]?.trim() ?? "");
+  if (isFileError(error)) return `${fileReason(error)} (${text})`;
   const name = error instanceof Error && error.name !== "Error" ? `${error.name}: ` : "";
   return `${name}${text === "" ? "failed without a message" : text}; run again with --debug to see where`;
 }

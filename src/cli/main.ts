@@ -3,8 +3,13 @@
 import { runCommandLine } from "./command.js";
 import { VERBS } from "./verbs.js";
 
-// A reader that has seen enough (`descent … | head`) is no failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+// A reader that has seen enough (`descent … | head`) is no failure; another one has to be told, if there is anybody.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") process.stderr.write(`descent: standard output: ${error.message}\n`);
+  process.exit(error.code === "EPIPE" ? 0 : 1);
+});
+// Remarks that nobody reads, or that a full disk does not take, are no reason to stop a training.
+process.stderr.on("error", () => undefined);
 
 process.exitCode = await runCommandLine(process.argv.slice(2), VERBS, {
   env: process.env,

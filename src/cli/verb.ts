@@ -39,6 +39,8 @@ export interface VerbContext<O extends OptionTable = OptionTable> {
   readonly config: unknown;
   /** Aborted by Ctrl-C or SIGTERM: write a checkpoint and return. */
   readonly signal: AbortSignal;
+  /** An interrupted verb is waited for while this is held, and left behind soon where it is not: hold it around what writes a checkpoint. */
+  readonly hold: () => Disposable;
   /** The command line, quoted for a shell, that repeats this call. */
   readonly command: string;
   /** The table of verbs, for `help`. */

@@ -2,13 +2,14 @@
  * @module Finds the files of known data sets: in `$DESCENT_DATA`, in the package, in the user's cache, or at their source
  * address. Whatever was found is checked; a wrong checksum is refused.
  */
-import { access, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { access, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { isGzip, readFileBytes, sha256, unwrapGzip } from "./files-node.js";
 import type { KnownDataset, KnownFile } from "./registry.js";
+import { makeFolders } from "../util/folders-node.js";
 import { DataError } from "../util/errors.js";
 
 export interface FindOptions {
@@ -116,7 +117,7 @@ async function fetchBytes(file: KnownFile, url: string, options: FindOptions): P
 async function keep(path: string, bytes: Uint8Array): Promise<void> {
   const aside = `${path}.${process.pid}.tmp`;
   try {
-    await mkdir(join(path, ".."), { recursive: true });
+    makeFolders(join(path, ".."));
     await writeFile(aside, bytes);
     await rename(aside, path);
   } catch {

@@ -4,6 +4,7 @@
  * to a process.
  */
 import { displayWidth, formatClock, formatCount, formatInteger, formatNumber, truncateToWidth } from "../util/text.js";
+import { printableLine } from "../util/terminal.js";
 
 /** Where progress goes. */
 export interface ProgressSink {
@@ -92,7 +93,7 @@ export class Progress {
       this.#drawn = false;
       this.#nextAt = 0;
     }
-    this.#sink.write(`${line}\n`);
+    this.#sink.write(`${printableLine(line)}\n`);
   }
 
   /** The last state, with the time it took; shown only if something was shown before or the work took over two seconds. */
@@ -132,11 +133,12 @@ export class Progress {
   }
 
   #line(time: string): string {
-    const { label, total, unit, peakMemoryMiB } = this.#options;
+    const { total, unit, peakMemoryMiB } = this.#options;
+    const label = printableLine(this.#options.label);
     const fraction = total === undefined || total === 0 ? undefined : Math.min(1, Math.max(0, this.#done / total));
     const counts = total === undefined ? formatInteger(this.#done) : `${formatInteger(this.#done)}/${formatInteger(total)}`;
     const fields = Object.entries(this.#fields).map(([name, value]) =>
-      `${name} ${typeof value === "number" ? formatNumber(value) : value}`.trim(),
+      printableLine(`${name} ${typeof value === "number" ? formatNumber(value) : value}`.trim()),
     );
     const speed = this.#rate === undefined || this.#units === 0 ? "" : `${formatCount(this.#rate.units)} ${unit ?? ""}/s`;
     const memory = peakMemoryMiB === undefined ? "" : `${formatInteger(peakMemoryMiB())} MiB`;

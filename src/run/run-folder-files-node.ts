@@ -24,6 +24,7 @@ export interface FileSystem {
   /** Writes a new file and flushes it to the disk. */
   writeFile(path: string, bytes: Uint8Array): Promise<void>;
   rename(from: string, to: string): Promise<void>;
+  /** Makes a folder in one that is there. */
   mkdir(path: string): Promise<void>;
   /** Removes a file or a folder with all in it; fine if there is none. */
   remove(path: string): Promise<void>;
@@ -48,7 +49,8 @@ export const nodeFileSystem: FileSystem = {
     await rename(from, to);
     await syncFolder(dirname(to));
   },
-  mkdir: async (path) => void (await mkdir(path, { recursive: true })),
+  // Its parent has to be there: a run that somebody removed is not made anew under the training.
+  mkdir: (path) => mkdir(path),
   remove: (path) => rm(path, { recursive: true, force: true }),
 };
 
@@ -90,6 +92,7 @@ export function writeError(path: string, sizeBytes: number, cause: unknown, reme
     EDQUOT: "an exhausted disk quota (EDQUOT)",
     EACCES: "no permission (EACCES)",
     EROFS: "a read-only file system (EROFS)",
+    ENOENT: "a folder that is gone (ENOENT): somebody removed it",
   };
   const room = sizeBytes >= 2 ** 20 ? `${(sizeBytes / 2 ** 20).toFixed(0)} MiB` : `${sizeBytes} bytes`;
   return new DescentError(`${path}: expected to write ${room}, got ${got[code ?? ""] ?? message}${remedy}`, { cause });
@@ -140,6 +143,8 @@ export class AppendOnlyFile {
 
   append(bytes: Uint8Array): void {
     const descriptor = this.#open();
+    if (fstatSync(descriptor).nlink === 0)
+      throw writeError(this.path, bytes.length, Object.assign(new Error("no such file"), { code: "ENOENT" }));
     try {
       for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
     } catch (cause) {

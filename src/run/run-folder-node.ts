@@ -2,11 +2,12 @@
  * @module A run is a folder. `openRun` reads one, `createRun` and `resumeRun` write one; whatever was written last is always
  * whole. It keeps bytes and knows nothing of models.
  */
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError, DescentError } from "../util/errors.js";
 import { fileReason } from "../util/file-reason.js";
+import { makeFolders } from "../util/folders-node.js";
 import type { MetricsRecord } from "./metrics-log.js";
 import { formatRecord } from "./metrics-log.js";
 import type { FileSystem } from "./run-folder-files-node.js";
@@ -44,14 +45,17 @@ export async function createRun(
   options: RunWriterOptions & { readonly config: RunConfig; readonly overwrite?: boolean },
 ): Promise<RunWriter> {
   try {
-    mkdirSync(path, { recursive: true });
+    makeFolders(path);
   } catch (cause) {
-    throw new ConfigError(`${path}: expected a folder to write to, got ${fileReason(cause)}`, { cause });
+    const isNowhere = (cause as NodeJS.ErrnoException).code === "ENOENT";
+    const reason = isNowhere ? "a place where none can be made" : fileReason(cause);
+    throw new ConfigError(`${path}: expected a folder to write to, got ${reason}`, { cause });
   }
+  // Looked at before the lock is ours: a lock that lies there is the mark of a run that was killed.
+  const present = checkFree(path, options.overwrite === true);
   const lock = RunLock.acquire(path);
   try {
     const files = options.files ?? nodeFileSystem;
-    const present = checkFree(path, options.overwrite === true);
     // The config goes first: a folder without one is no run, so half a removal is no half run.
     for (const name of [RUN_FILES.config, ...present]) await files.remove(join(path, name));
     await files.mkdir(join(path, RUN_FILES.checkpoints));
@@ -83,7 +87,7 @@ function checkFree(path: string, overwrite: boolean): readonly string[] {
   }
   const present = names.filter((name) => name !== RUN_FILES.lock && !ASIDE.test(name));
   const isRun = present.includes(RUN_FILES.config);
-  if (present.length > 0 && !(isRun && overwrite)) {
+  if (present.length > 0 && !(overwrite && (isRun || isLeftOver(path, names)))) {
     throw new ConfigError(
       isRun
         ? `${path}: expected a new folder, got one that holds a run; go on with --resume, replace it with --overwrite, or choose another --out`
@@ -91,6 +95,19 @@ function checkFree(path: string, overwrite: boolean): readonly string[] {
     );
   }
   return present;
+}
+
+/** What lies in a run before its configuration has its name. */
+const BEFORE_CONFIG: ReadonlySet<string> = new Set([RUN_FILES.checkpoints, RUN_FILES.metrics, RUN_FILES.events]);
+
+/** Whether a folder is what a killed process left of a run: locked and never unlocked, or with nothing in it but a run's empty beginning. */
+function isLeftOver(path: string, names: readonly string[]): boolean {
+  if (names.includes(RUN_FILES.lock)) return true;
+  const others = names.filter((name) => !ASIDE.test(name));
+  return (
+    others.every((name) => BEFORE_CONFIG.has(name)) &&
+    (!others.includes(RUN_FILES.checkpoints) || readdirSync(join(path, RUN_FILES.checkpoints)).length === 0)
+  );
 }
 
 /**

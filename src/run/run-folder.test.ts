@@ -114,7 +114,10 @@ test("a folder is refused that holds a run, other files, or nothing to resume", 
   assert.deepEqual(readdirSync(other), ["thesis.tex"]);
   await assert.rejects(openRun(join(other, "no")), /expected a run folder, got nothing there/);
   await assert.rejects(openRun(other), /expected a run folder, got no config.json in it/);
-  await assert.rejects(createRun(join(other, "thesis.tex"), { config }), /expected a folder to write to, got EEXIST/);
+  await assert.rejects(
+    createRun(join(other, "thesis.tex"), { config }),
+    /expected a folder to write to, got a file of that name/,
+  );
 });
 
 test("a path names a run or one of its checkpoints", () => {

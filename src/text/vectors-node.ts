@@ -6,6 +6,7 @@ import type { ReadStream } from "node:fs";
 import { createReadStream } from "node:fs";
 import { createGunzip } from "node:zlib";
 import type { TensorData } from "../graph/index.js";
+import { isDecimal } from "../util/decimal.js";
 import { DataError } from "../util/errors.js";
 import { Random } from "../util/random.js";
 
@@ -25,6 +26,9 @@ export interface LoadedVectors {
   /** Rows that have a vector of the file. */
   readonly found: number;
 }
+
+/** Wider vectors are none. */
+const WIDEST = 65_536;
 
 const isMissing = (cause: unknown): boolean => (cause as NodeJS.ErrnoException).code === "ENOENT";
 
@@ -92,6 +96,8 @@ export async function loadVectors(
     if (header !== null) dimension = Number(header[1]);
     if (header !== null || line.trim() === "") continue;
     if (dimension === 0) dimension = line.trimEnd().split(" ").length - 1;
+    if (dimension > WIDEST)
+      throw new DataError(`${path}, line ${number}: expected vectors of at most ${WIDEST} numbers, got ${dimension}`);
     if (data.length === 0) data = new Float32Array(size * dimension);
     const fields = splitLine(line, dimension);
     if (fields === undefined || dimension < 1)
@@ -101,8 +107,9 @@ export async function loadVectors(
       if ((filled[row] as number) >= (exact ? 2 : 1)) continue;
       for (const [d, field] of fields[1].entries()) {
         const value = Number(field);
-        if (field === "" || Number.isNaN(value))
-          throw new DataError(`${path}, line ${number}: expected a number, got "${field}"`);
+        // What float32 cannot hold would be infinite in the embedding, and the first loss not a number.
+        if (!isDecimal(field) || !Number.isFinite(Math.fround(value)))
+          throw new DataError(`${path}, line ${number}: expected a finite number, got "${field.slice(0, 40)}"`);
         data[row * dimension + d] = value;
       }
       filled[row] = exact ? 2 : 1;

@@ -63,7 +63,17 @@ test("what is wrong is said in one line", async () => {
     loadVectors(await file("c.vec", "酒店 1 2\nthe 1\n"), vocabulary),
     /c\.vec, line 2: expected a word and 2 numbers, got "the 1"/,
   );
-  await assert.rejects(loadVectors(await file("d.vec", "酒店 1 x\n"), vocabulary), /d\.vec, line 1: expected a number, got "x"/);
+  await assert.rejects(
+    loadVectors(await file("d.vec", "酒店 1 x\n"), vocabulary),
+    /d\.vec, line 1: expected a finite number, got "x"/,
+  );
+  for (const wrong of ["-Infinity", "1e309", "1e39", "NaN", "0x1F", ""])
+    await assert.rejects(
+      loadVectors(await file("f.vec", `酒店 ${wrong} 1\n`), new Map([["酒店", 0]])),
+      /f\.vec(, line 1: expected a finite number, got "|: expected words)/,
+      wrong,
+    );
+  await assert.rejects(loadVectors(await file("g.vec", "1 999999999\n酒店 1\n"), vocabulary), /g\.vec, line \d: expected/);
   await assert.rejects(
     loadVectors(await file("e.vec", "other 1 2\n"), vocabulary),
     /e\.vec: expected words of the vocabulary, got none of its 6/,

@@ -1,7 +1,7 @@
 /**
  * @module Adapters as the PEFT library writes and reads them: a folder with `adapter_config.json` and `adapter_model.safetensors`.
  */
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { readFileBytes } from "../data/files-node.js";
@@ -11,6 +11,7 @@ import { formatShape, sameShape } from "../graph/index.js";
 import { PEFT_PREFIX, peftConfigOf, readPeftConfig } from "../models/index.js";
 import type { Adapted, Lora, Module } from "../nn/index.js";
 import { adaptedParts, addAdapters } from "../nn/index.js";
+import { makeFolders } from "../util/folders-node.js";
 import { ConfigError } from "../util/errors.js";
 import { parseJsonWith } from "../util/schema.js";
 import { widened } from "./pretrained-node.js";
@@ -36,7 +37,7 @@ export async function saveAdapters(
     if (data === undefined) throw new ConfigError(`${folder}: expected numbers for ${path}, got none`);
     return [PEFT_PREFIX + path, data];
   });
-  await mkdir(folder, { recursive: true });
+  makeFolders(folder);
   await writeFile(join(folder, CONFIG), `${JSON.stringify(peftConfigOf(model, lora, base ?? null), null, 2)}\n`);
   await saveSafetensors(join(folder, TENSORS), tensors, { format: "pt" });
 }

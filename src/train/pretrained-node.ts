@@ -2,7 +2,7 @@
  * @module Checkpoints as Hugging Face's libraries write and read them: a folder with `config.json`, `model.safetensors` (one file, or
  * several with an index) and, for language, `tokenizer.json`.
  */
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { saveSafetensors, SafetensorsReader } from "../data/node.js";
@@ -12,6 +12,7 @@ import type { ArchitectureName, PretrainedModel, PretrainedOptions } from "../mo
 import { architectureOf, configOf, matchCheckpoint, modelFromConfig } from "../models/index.js";
 import type { Module } from "../nn/index.js";
 import { parseTokenizerJson, vocabularyOf } from "../text/tokenizer-json.js";
+import { makeFolders } from "../util/folders-node.js";
 import type { Json } from "../util/described.js";
 import { isRecord } from "../util/described.js";
 import { ConfigError, DataError } from "../util/errors.js";
@@ -179,7 +180,7 @@ export async function savePretrained(
     if (data === undefined) throw new ConfigError(`${folder}: expected numbers for ${path}, got none`);
     return [path, data];
   });
-  await mkdir(folder, { recursive: true });
+  makeFolders(folder);
   await writeFile(join(folder, "config.json"), `${JSON.stringify({ ...own, ...config }, null, 2)}\n`);
   if (tokenizer !== undefined) await writeFile(join(folder, "tokenizer.json"), tokenizer);
   const shards = shardsOf(tensors, maxShardBytes);

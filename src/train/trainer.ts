@@ -154,8 +154,10 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     sums: { ...sums },
     summed,
   });
+  /** Where the loop stands between two updates: a checkpoint holds no half of one. */
+  let boundary = snapshot();
   const checkpoint = async (reason: "evaluation" | "interval" | "interrupted" | "end", isBest = false): Promise<void> => {
-    progress = snapshot();
+    progress = reason === "interrupted" ? { ...boundary, seconds: seconds() } : snapshot();
     for (const callback of callbacks) await callback.onCheckpoint?.(progress, reason, isBest);
   };
 
@@ -192,6 +194,10 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   if (isPatienceSpent()) return { progress, ended: "early stopping", stepMs };
   while (state.updates < totalSteps) {
     for await (const batch of loader) {
+      if (signal?.aborted === true) {
+        await checkpoint("interrupted");
+        return { progress, ended: "interrupted", stepMs };
+      }
       const time = performance.now();
       const learningRate = state.learningRate;
       const metrics = await state.run(batch);
@@ -220,10 +226,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
         }
       } else if (options.checkpointEvery !== undefined && state.updates % options.checkpointEvery === 0)
         await checkpoint("interval");
-      if (signal?.aborted === true && state.updates < totalSteps) {
-        await checkpoint("interrupted");
-        return { progress, ended: "interrupted", stepMs };
-      }
+      boundary = snapshot();
       if (state.updates >= totalSteps) break;
     }
   }

@@ -1,19 +1,16 @@
 /**
  * @module The few kinds of error that Descent raises. Each message is one line: `where: expected X, got Y; remedy`.
  */
-
-// Control characters, and those that turn the direction of writing: names and texts of strangers stand in messages.
-// eslint-disable-next-line no-control-regex -- control characters are what is looked for
-const UNPRINTABLE = /[\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069]/g;
+import { printableLine } from "./terminal.js";
 
 /** What a message has at most: a stranger's name may be a megabyte long. */
 const MAX_MESSAGE = 4000;
 
-/** A message as one line without control characters: line breaks become spaces, others are written as `\x1b`. */
+/** A message as one line that a terminal only shows: line breaks become spaces, other control characters escapes. */
 const oneLine = (message: string): string =>
-  (message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 1)}…`)
-    .replaceAll(/\s*[\n\r]\s*/g, " ")
-    .replaceAll(UNPRINTABLE, (c) => (c === "\t" ? " " : `\\x${(c.codePointAt(0) as number).toString(16).padStart(2, "0")}`));
+  printableLine(
+    (message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 1)}…`).replaceAll(/\s*[\n\r]\s*|\t/g, " "),
+  );
 
 /** Anything that Descent reports on purpose; the command line prints its message and nothing else. */
 export class DescentError extends Error {

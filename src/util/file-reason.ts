@@ -9,9 +9,20 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: "the disk can only be read",
   EISDIR: "it is a folder",
   ENOTDIR: "a part of its path is not a folder",
+  EEXIST: "a file of that name",
+  EMFILE: "too many open files; raise the limit (ulimit -n)",
+  ENFILE: "too many open files in the whole system",
+  ENOSPC: "a full disk",
+  EDQUOT: "an exhausted disk quota",
+  ELOOP: "links that lead in a circle",
+  ENAMETOOLONG: "a name that is too long",
 };
 
 /** The system's error in words, or its own message where there are none. */
+/** Whether an error is the system's, with words of ours. */
+export const isFileError = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && typeof error.code === "string" && error.code in REASONS;
+
 export function fileReason(cause: unknown): string {
   const { code, message } = cause as NodeJS.ErrnoException;
   return REASONS[code ?? ""] ?? message;

@@ -1,6 +1,7 @@
 /**
  * @module Text for people: how wide it stands in a terminal, cut and padded by that width, tables, and short numbers.
  */
+import { printableLine } from "./terminal.js";
 
 // Combining marks, variation selectors, joiners: they take no column of their own.
 const ZERO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
@@ -41,7 +42,9 @@ export function padToWidth(text: string, columns: number, align: "left" | "right
 }
 
 /** Rows as aligned columns under a header and a rule; columns that hold numbers only are set flush right. */
-export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+export function formatTable(titles: readonly string[], cells: readonly (readonly string[])[]): string {
+  const header = titles.map(printableLine);
+  const rows = cells.map((row) => row.map(printableLine));
   const columns = header.map((title, j) => {
     const cells = rows.map((row) => row[j] ?? "");
     const numeric = cells.length > 0 && cells.every((cell) => /^[-–+−×\d.,%\s]*(?:[kMG]i?B?|ms|s)?$/.test(cell));

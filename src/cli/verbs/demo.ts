@@ -1,4 +1,5 @@
 /** @module `descent demo`: the main job with nothing to set up. */
+import { printableLine } from "../../util/terminal.js";
 import { formatTable } from "../../util/text.js";
 import { choice, integer, text } from "../options.js";
 import { defineVerb } from "../verb.js";
@@ -13,12 +14,12 @@ export const verb = defineVerb({
   },
   examples: ["descent demo"],
   engine: true,
-  async run({ options, signal, note, progress, print, command }) {
+  async run({ options, signal, note, progress, print, command, hold }) {
     const { trainTask } = await import("../../tasks/training/train-task-node.js");
     note("1,797 handwritten digits of 8×8 pixels (UCI, CC BY 4.0): a network learns to read them.");
     const result = await trainTask(
       { task: "image-classification", data: "digits", model: "mlp", seed: options.seed, lang: options.lang },
-      { out: options.out, overwrite: true, signal, note, progress, command },
+      { out: options.out, overwrite: true, signal, hold, note, progress, command },
     );
     if (result.summary === undefined) return { run: result.path, interrupted: true };
     const { summary } = result;
@@ -36,7 +37,7 @@ export const verb = defineVerb({
         ],
       ),
     );
-    print(`What it looked at, its mistakes and its curves: ${result.path}/report.html`);
+    print(printableLine(`What it looked at, its mistakes and its curves: ${result.path}/report.html`));
     return { run: result.path, ended: result.ended, ...summary };
   },
 });

@@ -1,8 +1,10 @@
 /** @module `descent predict RUN INPUT…`. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { checkWritable } from "../../run/run-folder-files-node.js";
 import { ConfigError } from "../../util/errors.js";
+import { makeFolders } from "../../util/folders-node.js";
+import { printableLine } from "../../util/terminal.js";
 import { formatTable } from "../../util/text.js";
 import { number, flag, integer, text } from "../options.js";
 import { dataOptions, deviceOptions, taskOptions } from "../training-options.js";
@@ -99,7 +101,7 @@ export const verb = defineVerb({
       await writeFile(options.draw, await drawTogether(model, given));
       note(`${given.length} samples in ${options.draw}`);
     } else if (options.draw !== undefined && draw !== undefined) {
-      await mkdir(options.draw, { recursive: true });
+      makeFolders(options.draw);
       for (const [i, answer] of given.entries()) {
         const name = names[i] as string;
         const file = drawsAs === undefined ? `${basename(name, extname(name))}.png` : `${i + 1}.${drawsAs}`;
@@ -138,7 +140,7 @@ export const verb = defineVerb({
         options.out,
         format === "csv" ? toCsv(lines) : answers.map((answer) => `${JSON.stringify(answer)}\n`).join(""),
       );
-      print(`${answers.length} answers in ${options.out}`);
+      print(printableLine(`${answers.length} answers in ${options.out}`));
     }
     return answers;
   },

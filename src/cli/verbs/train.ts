@@ -1,5 +1,6 @@
 /** @module `descent train TASK`. */
 import { ConfigError } from "../../util/errors.js";
+import { printableLine } from "../../util/terminal.js";
 import { formatCount, formatInteger, formatTable } from "../../util/text.js";
 import { checkTrainingOptions, dataOptions, taskOptions, trainingOptions } from "../training-options.js";
 import { configOf } from "../options.js";
@@ -82,6 +83,7 @@ export const verb = defineVerb({
         resume,
         command: context.command,
         signal,
+        hold: context.hold,
         note: context.note,
         progress: context.progress,
       },
@@ -91,7 +93,8 @@ export const verb = defineVerb({
       return { run: result.path, interrupted: true };
     }
     print(metricsTable(result.summary.metrics));
-    print(`run ${result.path}\nreport ${result.path}/report.html`);
+    print(printableLine(`run ${result.path}`));
+    print(printableLine(`report ${result.path}/report.html`));
     return { run: result.path, ended: result.ended, ...result.summary };
   },
 });

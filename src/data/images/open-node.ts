@@ -1,7 +1,6 @@
 /**
  * @module Images from wherever they lie: folders, archives, CIFAR's batches, Parquet files, and the archives of known data sets.
  */
-import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Dataset } from "../dataset.js";
 import { readFileBytes } from "../files-node.js";
@@ -13,6 +12,7 @@ import type { FindOptions } from "../registry-node.js";
 import { cacheFolder, findKnownFile } from "../registry-node.js";
 import { loadSafetensors, saveSafetensors } from "../safetensors-node.js";
 import type { TensorData } from "../../graph/index.js";
+import { makeFolders } from "../../util/folders-node.js";
 import { DataError } from "../../util/errors.js";
 import { archiveFiles } from "./archive-node.js";
 import { cifarPart, isCifarNames, parseCifar } from "./cifar.js";
@@ -107,7 +107,7 @@ export async function knownArchives(
     [`${name}.label`, rows.tensor("label")] as const,
   ]);
   try {
-    await mkdir(dirname(kept), { recursive: true });
+    makeFolders(dirname(kept));
     await saveSafetensors(kept, tensors);
   } catch {
     options.note?.(`${known.name}: the decoded images could not be kept in ${dirname(kept)}`);

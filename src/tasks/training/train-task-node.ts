@@ -42,6 +42,8 @@ export interface TrainTaskContext {
   readonly resume?: string;
   readonly command?: string;
   readonly signal?: AbortSignal;
+  /** Held while an interrupt is answered with a checkpoint. */
+  readonly hold?: () => Disposable;
   /** `always`: also where remarks are not wanted. */
   readonly note?: (text: string, always?: boolean) => void;
   readonly progress?: (options: ProgressOptions) => Progress;
@@ -200,6 +202,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     });
     const measureState = (state: TrainingState): Promise<() => Promise<Metrics>> =>
       side.evaluate?.(watched(state)) ?? measurer(state, setup, prepared.validation, measuring);
+    const held = context.hold?.();
     const trained = await trainRun({
       step,
       train,
@@ -227,7 +230,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       ...(watch === undefined ? {} : { watch: (state: TrainingState) => watch(watched(state)) }),
       checkpoint: opened.checkpoint,
       numbers: setup.numbers,
-    });
+    }).finally(() => held?.[Symbol.dispose]());
     await trained.state.dispose();
     const { ended, progress, stepMs } = trained;
     if (ended === "interrupted") return { path: writer.path, ended };

@@ -29,10 +29,6 @@ export interface Annotation {
   readonly boxes: readonly AnnotatedBox[];
 }
 
-/** A number as people write it, without an empty text, hexadecimal digits or Infinity. */
-export const isDecimal = (text: string): boolean =>
-  /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) && Number.isFinite(Number(text));
-
 /** What was wrong with boxes, counted. */
 export interface BoxFaults {
   /** Without width or height: left out. */

@@ -7,10 +7,10 @@
  */
 import { XMLBuilder, XMLParser, XMLValidator } from "fast-xml-parser";
 import * as z from "zod";
+import { isDecimal } from "../../util/decimal.js";
 import { DataError } from "../../util/errors.js";
 import { parseWith } from "../../util/schema.js";
 import type { Annotation } from "./annotation.js";
-import { isDecimal } from "./annotation.js";
 
 /** As people write numbers: no empty field, which is an unfinished annotation, and no hexadecimal one. */
 const number = z

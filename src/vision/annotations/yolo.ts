@@ -7,9 +7,9 @@
  */
 import { parse } from "yaml";
 import * as z from "zod";
+import { isDecimal } from "../../util/decimal.js";
 import { DataError } from "../../util/errors.js";
 import type { AnnotatedBox } from "./annotation.js";
-import { isDecimal } from "./annotation.js";
 
 export interface ImageSize {
   readonly width: number;

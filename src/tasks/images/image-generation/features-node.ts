@@ -2,7 +2,7 @@
  * @module The features of a classifier that Descent trained, in which a Fréchet distance is measured: a run folder `features` within
  * the generator's run, given by the user or trained first on the same data's labels.
  */
-import { cp, mkdir } from "node:fs/promises";
+import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import type { Dataset } from "../../../data/node.js";
 import { WorkerFetcher } from "../../../data/node.js";
@@ -15,6 +15,7 @@ import { peakMemoryMiB } from "../../../run/progress-node.js";
 import { createRun, openRun, splitRunPath } from "../../../run/run-folder-node.js";
 import { exists } from "../../../run/run-folder-reader-node.js";
 import { trainRun } from "../../../train/train-node.js";
+import { makeFolders } from "../../../util/folders-node.js";
 import { ConfigError } from "../../../util/errors.js";
 import type { GenerationInfo } from "./image-generation.js";
 import { IMAGE_MODELS } from "../image-models.js";
@@ -66,7 +67,7 @@ async function copyClassifier(run: string, path: string, info: GenerationInfo): 
     throw new ConfigError(
       `--features ${run}: expected a classifier of images of ${info.imageShape.join("×")} up to ${info.maximum}, got ${imageShape.join("×")} up to ${maximum}`,
     );
-  await mkdir(path, { recursive: true });
+  makeFolders(path);
   for (const name of ["checkpoints", "config.json"]) await cp(join(folder.path, name), join(path, name), { recursive: true });
 }
 

@@ -1,7 +1,7 @@
 /**
  * @module Image generation with files: samples as pictures, the Fréchet distance, and its part of a report.
  */
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Dataset } from "../../../data/node.js";
 import type { TensorData } from "../../../graph/index.js";
@@ -13,6 +13,7 @@ import type { Metrics } from "../../../metrics/index.js";
 import { card, paragraph } from "../../../report/page.js";
 import { both } from "../../../report/words.js";
 import { exists } from "../../../run/run-folder-reader-node.js";
+import { makeFolders } from "../../../util/folders-node.js";
 import { ConfigError } from "../../../util/errors.js";
 import { Random } from "../../../util/random.js";
 import { featuresOf, FeatureSpace, prepareFeatures, someOf } from "./features-node.js";
@@ -88,7 +89,7 @@ async function evaluate(watched: Watched): Promise<() => Promise<Metrics>> {
 async function watch(watched: Watched): Promise<Callback> {
   const info = watched.prepared.info as GenerationInfo;
   const folder = join(watched.writer.path, SAMPLES);
-  await mkdir(folder, { recursive: true });
+  makeFolders(folder);
   const generate = await generatorOf(watched, GRID);
   const noise = latents(info, GRID, watched.seed);
   const write = async (epoch: number): Promise<void> => {
