@@ -4,7 +4,7 @@
 import type { TensorData } from "../graph/index.js";
 import { fromNumbers, input, sizeOf, toNumbers } from "../graph/index.js";
 import { evaluate } from "../runtime/index.js";
-import { ConfigError } from "../util/errors.js";
+import { ConfigError, NoGradientError } from "../util/errors.js";
 import { Random } from "../util/random.js";
 import type { Attribution, ExampleAttribution } from "./attribution.js";
 import { type BaselineOptions, type Baselines, baselinesFor } from "./baseline.js";
@@ -73,7 +73,9 @@ export class Explainer implements AsyncDisposable {
     const baselines = baselinesFor(this.model, checked.features, options, random("baseline"));
     const own = await this.#model.chosen(checked, targets, options);
     const question: Question = { input: checked, targets, scores: own, baselines, settings, options, random };
-    const found = await (method.kind === "gradient" ? this.#gradient(method, question) : this.#sampling(method, question));
+    const found = await (method.kind === "gradient" ? this.#gradient(method, question) : this.#sampling(method, question)).catch(
+      offerSampling,
+    );
     const needs = [...method.needs, ...(smoothedBy(settings)?.needs ?? [])];
     const used = Object.keys(method.defaults) as (keyof Settings)[];
     const { standsFor, name } = this.model.features;
@@ -158,6 +160,13 @@ export async function explain(
 ): Promise<Attribution> {
   await using explainer = new Explainer(model, options);
   return await explainer.explain(given, options);
+}
+
+/** Where a gradient is missing, methods that need none are named. */
+function offerSampling(error: unknown): never {
+  if (!(error instanceof NoGradientError)) throw error;
+  const what = error.message.replace(/; use stopGradient before it$/, "");
+  throw new NoGradientError(`${what}; take a method that needs answers only: kernel-shap, lime, occlusion`, { cause: error });
 }
 
 /** The score asked about of the baselines [N], the mean over several. */

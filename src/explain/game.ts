@@ -12,7 +12,7 @@ export interface Game {
   /** The part of each element of the features, −1 for none; undefined where parts are no sets of elements. */
   readonly partOf?: Int32Array;
   /** Scores [S] of coalitions [S, F], row-major, 1 for a part that is present. */
-  readonly play: (coalitions: Uint8Array, count: number) => Promise<Float64Array>;
+  readonly play: (coalitions: Uint8Array, count: number, progress?: (fraction: number) => void) => Promise<Float64Array>;
 }
 
 /** Coalitions whose inputs are made at once; memory for them is S·M times that of an example. */
@@ -35,7 +35,7 @@ export function elementGame(
   const backgrounds = baselines.shape[0] ?? 1;
   const present = toNumbers(x);
   const absent = toNumbers(baselines);
-  const play = async (coalitions: Uint8Array, count: number): Promise<Float64Array> => {
+  const play: Game["play"] = async (coalitions, count, progress) => {
     const scores = new Float64Array(count);
     const atOnce = Math.max(1, Math.floor(AT_ONCE / backgrounds));
     for (let from = 0; from < count; from += atOnce) {
@@ -58,6 +58,7 @@ export function elementGame(
         for (let m = 0; m < backgrounds; m++) sum += given[s * backgrounds + m] as number;
         scores[from + s] = sum / backgrounds;
       }
+      progress?.((from + rows) / count);
     }
     return scores;
   };
@@ -83,7 +84,7 @@ export function spreadParts(values: Float64Array, partOf: Int32Array, shape: rea
 }
 
 /** The scores of the empty and the full coalition. */
-export async function bounds(game: Game): Promise<{ empty: number; full: number }> {
+export async function bounds(game: Pick<Game, "players" | "play">): Promise<{ empty: number; full: number }> {
   const coalitions = new Uint8Array(2 * game.players).fill(1, game.players);
   const [empty, full] = await game.play(coalitions, 2);
   return { empty: empty as number, full: full as number };

@@ -29,7 +29,7 @@ export interface Settings {
   readonly of: string;
   readonly seed: number;
   /** The relevance rule of layers with weights, or a composite of them. */
-  readonly relevance: "epsilon" | "gamma" | "alpha-beta" | "z-plus" | "epsilon-plus" | "epsilon-gamma-box" | "attention";
+  readonly relevance: "epsilon" | "gamma" | "alpha-beta" | "z-plus" | "epsilon-plus" | "epsilon-gamma-box";
   readonly epsilon: number;
   readonly gamma: number;
   /** α of the αβ rule; β is α − 1. */
@@ -148,8 +148,10 @@ export interface SamplingContext {
   readonly game: () => Promise<Game>;
   /** The score asked about, of features [S, …] with the example's other inputs; cut into batches by the memory plan. */
   readonly score: (features: TensorData) => Promise<Float64Array>;
-  /** The gradient of the score, [S, …features]; refused of an opaque model. */
-  readonly gradient: (features: TensorData) => Promise<TensorData>;
+  /** All scores [S, K]. */
+  readonly answers: (features: TensorData) => Promise<TensorData>;
+  /** The gradient of the score asked about, or of another target, [S, …features]; refused of an opaque model. */
+  readonly gradient: (features: TensorData, target?: number) => Promise<TensorData>;
   /** A layer's values of features [S, …]: [S, …]. */
   readonly layer: (features: TensorData, at: LayerName | undefined) => Promise<TensorData>;
   /** A layer's values and the score's gradients at them, [S, …] each. */

@@ -5,10 +5,25 @@
 import { ConfigError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import type { GradientMethod, Method, Settings } from "./method.js";
+import { fgsm, pgd, smallestChange } from "./methods/adversarial.js";
+import { attentionRollout, gradientRollout } from "./methods/attention-rollout.js";
+import { deepLift, deepShap } from "./methods/deep-lift.js";
+import { exactShapley } from "./methods/exact-shapley.js";
+import { expectedGradients, gradientShap } from "./methods/expected-gradients.js";
 import { gradCam, gradCamPlusPlus, layerCam } from "./methods/grad-cam.js";
+import { guidedBackpropagation, guidedGradCam } from "./methods/guided-backpropagation.js";
 import { inputXGradient } from "./methods/input-x-gradient.js";
 import { integratedGradients } from "./methods/integrated-gradients.js";
+import { kernelShap } from "./methods/kernel-shap.js";
+import { lime } from "./methods/lime.js";
+import { linearShap } from "./methods/linear-shap.js";
+import { lrp } from "./methods/lrp.js";
+import { featureAblation, occlusion } from "./methods/occlusion.js";
+import { partitionShap } from "./methods/partition-shap.js";
+import { permutationShap } from "./methods/permutation-shap.js";
+import { rise } from "./methods/rise.js";
 import { saliency } from "./methods/saliency.js";
+import { scoreCam } from "./methods/score-cam.js";
 import { smoothGrad, varGrad } from "./methods/smooth-grad.js";
 
 export const METHODS = {
@@ -17,9 +32,31 @@ export const METHODS = {
   "smooth-grad": smoothGrad,
   "var-grad": varGrad,
   "integrated-gradients": integratedGradients,
+  "expected-gradients": expectedGradients,
+  "gradient-shap": gradientShap,
+  "deep-lift": deepLift,
+  "deep-shap": deepShap,
+  lrp,
+  "guided-backpropagation": guidedBackpropagation,
   "grad-cam": gradCam,
   "grad-cam-plus-plus": gradCamPlusPlus,
   "layer-cam": layerCam,
+  "guided-grad-cam": guidedGradCam,
+  "score-cam": scoreCam,
+  "attention-rollout": attentionRollout,
+  "gradient-rollout": gradientRollout,
+  occlusion,
+  "feature-ablation": featureAblation,
+  rise,
+  lime,
+  "exact-shapley": exactShapley,
+  "kernel-shap": kernelShap,
+  "permutation-shap": permutationShap,
+  "partition-shap": partitionShap,
+  "linear-shap": linearShap,
+  fgsm,
+  pgd,
+  "smallest-change": smallestChange,
 } as const satisfies Readonly<Record<string, Method>>;
 
 export type MethodName = keyof typeof METHODS;

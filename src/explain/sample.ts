@@ -49,7 +49,9 @@ export function samplingContext(model: Model, question: Question, i: number): Sa
     at: options.at,
     game: () => (game ??= Promise.resolve().then(() => gameOf(model, given, own, settings.superpixels, score, rowsOf))),
     score: (features) => score(rowsOf(features)),
-    gradient: (features) => model.gradient(rowsOf(features), new Int32Array(features.shape[0] ?? 1).fill(target), options),
+    answers: (features) => model.scores(rowsOf(features), options.output),
+    gradient: (features, other = target) =>
+      model.gradient(rowsOf(features), new Int32Array(features.shape[0] ?? 1).fill(other), options),
     layer: (features, at) => model.layer(rowsOf(features), at),
     layerGradient: (features, at) =>
       model.layerGradient(rowsOf(features), new Int32Array(features.shape[0] ?? 1).fill(target), options, at),

@@ -11,7 +11,7 @@ export interface Pixels {
 }
 
 export interface SlicOptions {
-  /** How many superpixels are aimed at; there may be a few more or less. */
+  /** How many superpixels are aimed at; there may be fewer. */
   readonly superpixels?: number;
   /** How much place weighs against colour: colours are scaled to the image's range, and 0.1 is a tenth of it. */
   readonly compactness?: number;
@@ -38,7 +38,11 @@ export function slic(image: Pixels, options: SlicOptions = {}): Int32Array<Array
     assign(labels, centers, colors, image, side, compactness);
     if (!recenter(centers, labels, colors, image)) break;
   }
-  return connected(labels, rows, columns, Math.max(1, Math.floor((side * side) / 4)));
+  // What noise tears to pieces is joined until there are no more than asked for.
+  for (let smallest = Math.max(1, Math.floor((side * side) / 4)); ; smallest = Math.ceil(smallest * 1.5)) {
+    const pieces = connected(labels, rows, columns, smallest);
+    if (smallest >= labels.length || pieces.reduce((most, k) => Math.max(most, k), 0) < superpixels) return pieces;
+  }
 }
 
 /** Colours divided by the range of all. */
