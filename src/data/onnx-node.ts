@@ -1,29 +1,42 @@
 /**
  * @module ONNX models on disk, with the files beside them that hold their numbers.
  */
-import { closeSync, fstatSync, openSync, readSync, realpathSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import type { TensorData } from "../graph/index.js";
-import type { ImportedModel, ImportOptions } from "../onnx/index.js";
-import { importOnnx, onnxWeights } from "../onnx/index.js";
+import { type ExternalData, OnnxModel, type OnnxModelOptions, onnxWeights } from "../onnx/index.js";
 import { DataError } from "../util/errors.js";
 import { readFileBytes } from "./files-node.js";
+import { outlineOf } from "./onnx-outline-node.js";
 
 /**
- * Reads an ONNX file: weights become parameters, free dimensions symbols.
+ * Opens an ONNX file. Numbers of large tensors stay in the file until they are asked for; `compile(model)` opens the file itself.
  *
- * Errors: DataError if it is missing, no whole model, or names numbers outside its own folder; UnsupportedOpError with all ops
- * that Descent does not have.
+ * Errors: DataError if it is missing, no whole model, or names numbers outside its own folder; on asking for its graph UnsupportedOpError
+ * with all ops that Descent does not have.
  */
-export async function loadOnnx(path: string, options: Omit<ImportOptions, "externalData"> = {}): Promise<ImportedModel> {
+export async function loadOnnx(path: string, options: Omit<OnnxModelOptions, "externalData"> = {}): Promise<OnnxModel> {
   const where = options.where ?? basename(path);
-  const bytes = await readFileBytes(path);
-  const folder = dirname(resolve(path));
-  return importOnnx(bytes, {
-    ...options,
-    where,
-    externalData: (location, offset, length) => readBeside(folder, location, offset, length, where),
-  });
+  const file = resolve(path);
+  const before = versionOf(file);
+  const bytes = (before === undefined ? undefined : outlineOf(file)) ?? (await readFileBytes(path));
+  const isCurrent = (): boolean => before !== undefined && versionOf(file) === before;
+  const externalData: ExternalData = (location, offset, length) => {
+    if (location === basename(file) && !isCurrent())
+      throw new DataError(`${where}: expected the file that was opened, got one that has changed since; open it again`);
+    return readBeside(dirname(file), location, offset, length, where);
+  };
+  return new OnnxModel(bytes, { ...options, where, externalData }, { file, isCurrent });
+}
+
+/** What tells a file from another one under its name; undefined where there is none that can be read. */
+function versionOf(path: string): string | undefined {
+  try {
+    const { size, mtimeMs, ino } = statSync(path);
+    return `${size} ${mtimeMs} ${ino}`;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The numbers that are stored in an ONNX file, by name. Errors: DataError if it is missing, or no whole model. */

@@ -13,8 +13,7 @@ import type { AttributeProto, GraphProto, NodeProto } from "./messages.js";
 
 /** A value of the file. It enters the graph only if something needs it as a tensor. */
 export interface Operand extends TensorType {
-  /** `asBuffer`: it is no weight to be trained, such as running statistics. */
-  readonly tensor: (asBuffer?: boolean) => Tensor;
+  readonly tensor: () => Tensor;
   /** Its elements, where later nodes may be computed at once from them. */
   readonly known?: Known | undefined;
   /** Its elements, where they are fixed in the file at all (weights too). */

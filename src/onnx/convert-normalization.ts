@@ -14,7 +14,7 @@ function dropout(c: Call): readonly Tensor[] {
 }
 
 function batchNorm(c: Call): readonly Tensor[] {
-  const inputs = [c.x(0), c.x(1), c.x(2), c.operand(3).tensor(true), c.operand(4).tensor(true)];
+  const inputs = [c.x(0), c.x(1), c.x(2), c.x(3), c.x(4)];
   const epsilon = c.float("epsilon");
   // ONNX's momentum is the weight of the old value, PyTorch's that of the new one.
   if (c.modes) return apply("BatchNorm", inputs, { epsilon, momentum: 1 - c.float("momentum") });

@@ -10,7 +10,7 @@ import type { Tensor, TensorData } from "../graph/index.js";
 import { fromNumbers, toNumbers } from "../graph/index.js";
 import { evaluate, platformRuntime } from "../runtime/index.js";
 import { Random } from "../util/random.js";
-import { importOnnx } from "./import.js";
+import { importOnnx } from "./model.js";
 
 const models = process.env["DESCENT_DATA"] === undefined ? "" : join(process.env["DESCENT_DATA"], "..", "models");
 

@@ -2,44 +2,40 @@
  * @module ONNX files in: any model becomes the same graph as one that was described here, so that it can be trained,
  * explained, compressed and written again.
  */
-import type { Dim, Shape, Tensor, TensorData } from "../graph/index.js";
-import {
-  constant,
-  dimAdd,
-  dimMul,
-  Graph,
-  input,
-  isFloat,
-  Parameter,
-  symbol,
-  symbolsOf,
-  toNumbers,
-  withScope,
-} from "../graph/index.js";
+import type { Dim, Parameter, Shape, Tensor, TensorData } from "../graph/index.js";
+import { constant, dimAdd, dimMul, Graph, input, symbol, symbolsOf, sizeOf, withScope } from "../graph/index.js";
 import { DataError, DescentError, DTypeError, ShapeError, UnsupportedOpError } from "../util/errors.js";
 import { own } from "../util/record.js";
 import type { Operand } from "./call.js";
 import { Call, operandOf } from "./call.js";
 import { conversionOf, convert } from "./convert.js";
-import { decodeModel } from "./decode.js";
-import { bodyOf, calledBy, checkExpansion, type Functions, functionsOf } from "./functions.js";
+import { bodyOf, calledBy, type Functions, functionsOf } from "./functions.js";
 import { type Known, knownOf } from "./known.js";
 import type { FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./messages.js";
 import type { ExternalData } from "./numbers.js";
-import { dtypeOf, hasFourBits, numbersOfTensor, storedTypeOf } from "./numbers.js";
+import { dtypeOf, hasFourBits, storedTypeOf } from "./numbers.js";
+import type { StoredTensor } from "./parameters.js";
 import { sortedNodes } from "./sort.js";
 
-export interface ImportOptions {
+/** What a graph is made of and for. */
+export interface GraphOptions {
   /** What messages call the file. */
-  readonly where?: string;
+  readonly where: string;
   /** The bytes of files beside the model, for numbers that are stored there. */
-  readonly externalData?: ExternalData;
+  readonly externalData?: ExternalData | undefined;
   /** Numbers for free dimensions, by name: `{ N: 1 }`. The others stay symbols. */
-  readonly bindings?: Readonly<Record<string, number>>;
+  readonly bindings?: Readonly<Record<string, number>> | undefined;
   /** Shapes of inputs in place of the file's. */
-  readonly shapes?: Readonly<Record<string, Shape>>;
-  /** Whether batch normalization and dropout are kept as nodes that differ between training and use, to be resolved; left out, they are what they are in use. */
-  readonly modes?: boolean;
+  readonly shapes?: Readonly<Record<string, Shape>> | undefined;
+  /** Whether batch normalization and dropout are kept as nodes that differ between training and use. */
+  readonly modes?: boolean | undefined;
+  /** What the file's tensors are taken for. */
+  readonly stored: ReadonlyMap<TensorProto, StoredTensor>;
+  readonly numbersOf: (tensor: TensorProto) => TensorData;
+  /** The same for whoever uses the graph, and may change them. */
+  readonly handedOut: (tensor: TensorProto) => TensorData;
+  /** The parameter or buffer that a tensor is, the same in every graph. */
+  readonly parameterOf: (tensor: TensorProto) => Parameter;
 }
 
 /** A model read from a file. */
@@ -63,21 +59,13 @@ export interface ImportedModel {
 }
 
 /**
- * Reads an ONNX model: weights (floats of the file) become parameters, integers and scalars constants, computations of shapes
- * attributes, free dimensions symbols.
+ * Makes the graph of a model: computations of shapes become attributes, free dimensions symbols.
  *
- * Errors: DataError if the bytes are no whole model or it contradicts itself; UnsupportedOpError that lists all ops, with the
- * names of their nodes, that Descent does not have.
+ * Errors: DataError if the model contradicts itself; UnsupportedOpError that lists all ops, with the names of their nodes, that Descent
+ * does not have.
  */
-export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): ImportedModel {
-  const where = options.where ?? "ONNX model";
-  const model = decodeModel(bytes, where);
-  if (model.graph.outputs.length === 0)
-    throw new DataError(`${where}: expected an ONNX model with outputs, got ${bytes.length} bytes without any`);
-  // Versions stand after the graph: a file that is cut off there would be read as one of the first version.
-  if (model.opsets.size === 0) throw new DataError(`${where}: expected the version of its ops (opset_import), got none`);
-  return new Importer(model, where, options).run();
-}
+export const importGraph = (model: ModelProto, options: GraphOptions): ImportedModel =>
+  new Importer(model, options.where, options).run();
 
 type Values = Map<string, Operand>;
 
@@ -92,14 +80,11 @@ interface Context {
 class Importer {
   readonly #model: ModelProto;
   readonly #where: string;
-  readonly #options: ImportOptions;
+  readonly #options: GraphOptions;
   readonly #functions: Functions;
-  readonly #parameters = new Map<string, Parameter>();
-  readonly #numbers = new Map<Parameter, TensorData>();
   readonly #free = new Set<string>();
-  #unnamed = 0;
 
-  constructor(model: ModelProto, where: string, options: ImportOptions) {
+  constructor(model: ModelProto, where: string, options: GraphOptions) {
     this.#model = model;
     this.#where = where;
     this.#options = options;
@@ -108,11 +93,10 @@ class Importer {
 
   run(): ImportedModel {
     const { graph, opsets, metadata } = this.#model;
-    checkExpansion(graph.nodes, this.#functions, this.#where);
     this.#refuseUnsupported(graph.nodes);
     const values: Values = new Map();
     const inputs = new Map<string, Tensor>();
-    for (const tensor of graph.initializers) values.set(tensor.name, this.#initializer(tensor));
+    for (const tensor of graph.initializers) values.set(tensor.name, this.#stored(tensor));
     for (const info of graph.inputs) {
       // Old files list their weights among the inputs.
       if (values.has(info.name)) continue;
@@ -131,17 +115,21 @@ class Importer {
     const result = new Graph(outputs);
     const used = new Set(result.parameters);
     const parameters = new Map<string, Parameter>();
+    const numbers = new Map<Parameter, TensorData>();
     // In the file's order, whatever order they were needed in.
-    for (const { name } of graph.initializers) {
-      const parameter = this.#parameters.get(name);
-      if (parameter !== undefined && used.has(parameter)) parameters.set(name, parameter);
+    for (const { name, tensor, role } of this.#options.stored.values()) {
+      if (role === "constant") continue;
+      const parameter = this.#options.parameterOf(tensor);
+      if (!used.has(parameter)) continue;
+      parameters.set(name, parameter);
+      numbers.set(parameter, this.#options.handedOut(tensor));
     }
     const { producerName, producerVersion } = this.#model;
     return {
       graph: result,
       inputs,
       parameters,
-      values: new Map([...parameters.values()].map((p) => [p, this.#numbers.get(p) as TensorData])),
+      values: numbers,
       names: new Map([...parameters].map(([name, p]) => [p, name])),
       metadata,
       opsets,
@@ -152,34 +140,32 @@ class Importer {
 
   // --- leaves ---------------------------------------------------------------------------------------------------------
 
-  #initializer(proto: TensorProto): Operand {
-    const where = this.#where;
-    const dtype = storedTypeOf(proto.dataType, `${where}: tensor "${proto.name}"`);
-    let data: TensorData | undefined;
-    const read = (): TensorData => (data ??= numbersOfTensor(proto, where, this.#options.externalData));
+  /** A tensor of the file: a weight, or a constant. */
+  #stored(proto: TensorProto): Operand {
+    const dtype = storedTypeOf(proto.dataType, `${this.#where}: tensor "${proto.name}"`);
+    const data = this.#options.numbersOf(proto);
+    if (this.#isWeight(proto)) {
+      const { parameterOf } = this.#options;
+      return { dtype, shape: proto.dims, tensor: () => parameterOf(proto), fixed: () => knownOf(data) };
+    }
     let known: Known | undefined;
-    const fixed = (): Known => (known ??= knownOf(read()));
-    const isWeight = isFloat(dtype) && proto.dims.length > 0;
+    const fixed = (): Known => (known ??= knownOf(data));
     let tensor: Tensor | undefined;
-    const make = (asBuffer: boolean): Tensor => {
-      if (!isWeight) return constant(read());
-      const values = read();
-      const parameter = new Parameter(values.shape, { dtype, trainable: !asBuffer, initializer: () => toNumbers(values) });
-      this.#parameters.set(proto.name, parameter);
-      this.#numbers.set(parameter, values);
-      return parameter;
-    };
-    const small = !isWeight && proto.dims.reduce((a, b) => a * b, 1) <= SMALL;
+    const isSmall = sizeOf(proto.dims) <= SMALL;
     return {
       dtype,
       shape: proto.dims,
-      tensor: (asBuffer = false) => (tensor ??= make(asBuffer)),
+      tensor: () => (tensor ??= constant({ dtype, shape: data.shape, data: data.data })),
       get known() {
-        return small ? fixed() : undefined;
+        return isSmall ? fixed() : undefined;
       },
       fixed,
       bits: hasFourBits(proto.dataType) ? 4 : undefined,
     };
+  }
+
+  #isWeight(proto: TensorProto): boolean {
+    return (this.#options.stored.get(proto)?.role ?? "constant") !== "constant";
   }
 
   #input(info: ValueInfoProto): Tensor {
@@ -189,13 +175,7 @@ class Importer {
     const given = own(shapes, info.name);
     if (given === undefined && info.shape === undefined)
       throw new DataError(`${place}: expected a shape, got none in the file; give it as shapes: { "${info.name}": [...] }`);
-    const shape =
-      given ??
-      (info.shape ?? []).map((d, axis): Dim => {
-        if (typeof d === "number" && d >= 0) return d;
-        return bound(typeof d === "string" ? d : `${info.name}_${axis}`, bindings);
-      });
-    return input(info.name, shape, dtype);
+    return input(info.name, given ?? declaredDims(info, bindings) ?? [], dtype);
   }
 
   // --- nodes ----------------------------------------------------------------------------------------------------------
@@ -242,6 +222,8 @@ class Importer {
     const where = `${this.#where}: node "${name}" (${node.opType})`;
     const inputs = node.inputs.map((formal) => (formal === "" ? null : given(context.values, formal, where)));
     const called = calledBy(node, this.#functions);
+    const weight = node.opType === "Constant" ? node.attributes.find((a) => a.name === "value") : undefined;
+    if (weight?.type === "tensor" && this.#isWeight(weight.value)) return [this.#stored(weight.value)];
     try {
       if (called !== undefined) {
         const values: Values = new Map();
@@ -279,13 +261,7 @@ class Importer {
   #visible(branch: GraphProto, context: Context): ReadonlyMap<string, Operand> {
     this.#refuseUnsupported(branch.nodes);
     const values: Values = new Map(context.values);
-    for (const tensor of branch.initializers) {
-      // A branch's names are its own: a weight's must not meet one of the same name elsewhere.
-      const taken = this.#model.graph.initializers.some((t) => t.name === tensor.name);
-      const renamed = taken ? { ...tensor, name: `${tensor.name}.${this.#unnamed++}` } : tensor;
-      values.set(tensor.name, this.#initializer(renamed));
-      this.#model.graph.initializers.push(renamed);
-    }
+    for (const tensor of branch.initializers) values.set(tensor.name, this.#stored(tensor));
     return values;
   }
 }
@@ -324,6 +300,13 @@ function scopeOf(name: string): string {
 }
 
 const joined = (outer: string, inner: string): string => (outer === "" || inner === "" ? outer + inner : `${outer}.${inner}`);
+
+/** The dimensions that a file gives an input, free ones by name and place; undefined where it gives none. */
+export const declaredDims = (info: ValueInfoProto, bindings: Readonly<Record<string, number>> = {}): Shape | undefined =>
+  info.shape?.map((d, axis): Dim => {
+    if (typeof d === "number" && d >= 0) return d;
+    return bound(typeof d === "string" ? d : `${info.name}_${axis}`, bindings);
+  });
 
 /** A free dimension by its name, which may be linear in others (`T + P`, `2*N`), with numbers for what is bound. */
 function bound(name: string, bindings: Readonly<Record<string, number>>): Dim {

@@ -5,9 +5,21 @@ export * from "./export.js";
 export * from "./messages.js";
 export * from "./encode.js";
 export * from "./decode.js";
-export { type ImportedModel, importOnnx, type ImportOptions } from "./import.js";
+export type { ImportedModel } from "./import.js";
+export {
+  type DeclaredValue,
+  importOnnx,
+  type ImportOptions,
+  OnnxModel,
+  type OnnxModelOptions,
+  type OnnxSource,
+  sourceOf,
+  type TraceOptions,
+} from "./model.js";
+export type { ParameterChoice, Role, StoredTensor } from "./parameters.js";
 export type { ExternalData } from "./numbers.js";
 export { conversionOf, FOREIGN_OPS } from "./convert.js";
 export * from "./head.js";
 export { inlined } from "./inline.js";
 export { onnxWeights } from "./weights.js";
+export { WireWriter } from "./wire.js";

@@ -2,7 +2,7 @@
  * @module The numbers of an ONNX file's tensors as typed arrays, wherever they are stored.
  */
 import type { DType, TensorData, TypedArray } from "../graph/index.js";
-import { DTYPES, sizeOf } from "../graph/index.js";
+import { DTYPES, sizeOf, toNumbers } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import type { TensorProto } from "./messages.js";
 
@@ -24,6 +24,12 @@ const OTHER_TYPES: Readonly<Record<number, string>> = {
   22: "int4",
   23: "float4e2m1",
 };
+
+/** The element type of an ONNX code; undefined for those that Descent does not have. */
+export const dtypeNamed = (code: number): DType | undefined => BY_CODE.get(code);
+
+/** The element type that stored numbers get; undefined for those that cannot be read. */
+export const storedTypeNamed = (code: number): DType | undefined => STORED.get(code) ?? dtypeNamed(code);
 
 /** The element type of an ONNX code; DataError for those that Descent does not have. */
 export function dtypeOf(code: number, where: string): DType {
@@ -78,10 +84,66 @@ export function numbersOfTensor(t: TensorProto, where: string, externalData?: Ex
     throw new DataError(`${place}: expected ${length} bytes for ${dtype} [${t.dims.join(", ")}], got ${bytes.length}`);
   }
   if (STORED.has(t.dataType)) return { dtype, shape: [...t.dims], data: widened(t.dataType, bytes, size) };
-  // A typed array starts at a multiple of its element's size; in the file it may stand anywhere.
-  const data: TypedArray = DTYPES[dtype].create(size);
+  return { dtype, shape: [...t.dims], data: arrayOver(dtype, bytes) };
+}
+
+/** The bytes as an array of the type: a view where they begin at a multiple of the element's size, and a copy otherwise. */
+function arrayOver(dtype: DType, bytes: Uint8Array): TypedArray {
+  const { create, bytes: width } = DTYPES[dtype];
+  if (bytes.byteOffset % width === 0) return viewOf(create(0), bytes.buffer, bytes.byteOffset, bytes.byteLength / width);
+  const data = create(bytes.byteLength / width);
   new Uint8Array(data.buffer).set(bytes);
-  return { dtype, shape: [...t.dims], data };
+  return data;
+}
+
+/** An array of the kind of `like` over memory. */
+function viewOf(like: TypedArray, buffer: ArrayBufferLike, offset: number, length: number): TypedArray {
+  const make = like.constructor as new (buffer: ArrayBufferLike, offset: number, length: number) => TypedArray;
+  return new make(buffer, offset, length);
+}
+
+/** Checks that a tensor's numbers are there, as many as its shape says, without reading them. Errors: those of `numbersOfTensor`. */
+export function checkNumbers(t: TensorProto, where: string, externalData?: ExternalData): void {
+  const dtype = storedTypeOf(t.dataType, `${where}: tensor "${t.name}"`);
+  if (dtype === "string") return;
+  const length = bytesStored(t.dataType, dtype, sizeOf(t.dims));
+  const external = t.external;
+  if (external !== undefined && externalData !== undefined && length > 0) {
+    const [location = "", offset = "0", count = String(length)] = ["location", "offset", "length"].map((key) =>
+      external.get(key),
+    );
+    const last = Number(offset) + length - 1;
+    if (Number(count) === length && Number.isSafeInteger(last) && externalData(location, last, 1).length === 1) return;
+  } else if (external === undefined && t.rawData.length === length) return;
+  numbersOfTensor(t, where, externalData);
+}
+
+/** The same numbers, read when they are first asked for. */
+export function lazyNumbers(t: TensorProto, where: string, externalData?: ExternalData): TensorData {
+  let numbers: TensorData | undefined;
+  return {
+    dtype: storedTypeOf(t.dataType, where),
+    shape: [...t.dims],
+    get data() {
+      return (numbers ??= numbersOfTensor(t, where, externalData)).data;
+    },
+  };
+}
+
+/** The first numbers of a tensor, up to `limit`. */
+export function headOfTensor(t: TensorProto, limit: number, where: string, externalData?: ExternalData): ArrayLike<number> {
+  const dtype = storedTypeOf(t.dataType, where);
+  const count = Math.min(limit, sizeOf(t.dims));
+  const length = bytesStored(t.dataType, dtype, count);
+  const offset = Number(t.external?.get("offset") ?? 0);
+  const bytes =
+    t.external === undefined
+      ? t.rawData.subarray(0, length)
+      : (externalData?.(t.external.get("location") ?? "", offset, length) ?? new Uint8Array(0));
+  // What is missing is said where the whole is read.
+  if (bytes.length < length) return [];
+  const data = STORED.has(t.dataType) ? widened(t.dataType, bytes, count) : arrayOver(dtype, bytes);
+  return toNumbers({ dtype, shape: [count], data });
 }
 
 function externalBytes(

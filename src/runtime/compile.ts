@@ -3,26 +3,16 @@
  * are cached by what they compute, so that equal graphs share one session.
  */
 import { platformRuntime, defaultThreads } from "#platform";
-import type { Tensor, TensorData } from "../graph/index.js";
-import {
-  DTYPES,
-  formatShape,
-  FreeDimensionError,
-  Graph,
-  isLeaf,
-  isStatic,
-  mergeCommonSubexpressions,
-  sizeOf,
-} from "../graph/index.js";
-import { exportGraph } from "../onnx/index.js";
+import type { Tensor, TensorData, TensorType } from "../graph/index.js";
+import { DTYPES, FreeDimensionError, Graph, isLeaf, isStatic, mergeCommonSubexpressions, sizeOf } from "../graph/index.js";
+import { exportGraph, OnnxModel, type OnnxSource, sourceOf } from "../onnx/index.js";
 import { bindGraph, blockChannels, fuseGraph, lowerGraph, simplifyGraph, verifyGraph } from "../ops/index.js";
-import { DTypeError, ShapeError } from "../util/errors.js";
-import { unknownName } from "../util/nearest.js";
+import { SessionError } from "../util/errors.js";
 import { channelBlock } from "./channel-block.js";
 import { cachedSession } from "./cache.js";
 import { resolveDevice } from "./device.js";
-import { nodesWithoutKernel } from "./kernels.js";
-import type { Device, DeviceChoice, Runtime, Session, Value } from "./runtime.js";
+import { Executable } from "./executable.js";
+import type { Device, DeviceChoice, Runtime, Session, SessionOptions } from "./runtime.js";
 import { SpecializingSession } from "./specialize.js";
 
 export interface CompileOptions {
@@ -46,94 +36,6 @@ export interface CompileOptions {
   /** By output name, the input whose memory a run may write it into; see `SessionOptions`. */
   readonly inPlace?: Readonly<Record<string, string>>;
   readonly profile?: string;
-}
-
-/** A compiled graph. Owned: dispose it. */
-export class Executable implements AsyncDisposable {
-  readonly graph: Graph;
-  readonly device: Device;
-  readonly runtime: Runtime;
-  /** By output name, the input whose memory a run may write it into. */
-  readonly inPlace: Readonly<Record<string, string>>;
-  /** Nodes that have no kernel on the device and run on the CPU, with copies both ways. */
-  readonly fallbacks: readonly string[];
-  readonly #session: Session;
-  readonly #release: () => Promise<void>;
-  readonly #types = new Map<string, Tensor>();
-
-  constructor(
-    graph: Graph,
-    runtime: Runtime,
-    session: Session,
-    names: ReadonlyMap<Tensor, string>,
-    release: () => Promise<void>,
-    inPlace: Readonly<Record<string, string>> = {},
-    sizing: readonly Tensor[] = [],
-  ) {
-    this.inPlace = inPlace;
-    this.graph = graph;
-    this.runtime = runtime;
-    this.device = session.device;
-    this.#session = session;
-    this.#release = release;
-    this.fallbacks = nodesWithoutKernel(graph, session.device);
-    for (const t of [...sizing, ...graph.inputs]) this.#types.set(inputName(t), t);
-    for (const [t, name] of names) this.#types.set(name, t);
-  }
-
-  get inputs(): readonly string[] {
-    return this.#session.inputs;
-  }
-
-  get outputs(): readonly string[] {
-    return this.#session.outputs;
-  }
-
-  /** Runs on values; nothing is checked or copied. What training steps use. */
-  run(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Promise<Record<string, Value>> {
-    return this.#session.run(feeds, into);
-  }
-
-  /** Runs on numbers, checked against the graph, and gives numbers back. */
-  async call(feeds: Readonly<Record<string, TensorData>>): Promise<Record<string, TensorData>> {
-    const values: Record<string, Value> = {};
-    try {
-      for (const [name, data] of Object.entries(feeds)) values[name] = this.runtime.upload(this.#checked(name, data));
-      for (const name of this.inputs) {
-        if (values[name] === undefined) throw new ShapeError(`run: expected a value for input "${name}", got none`);
-      }
-      const outputs = await this.run(values);
-      const results: Record<string, TensorData> = {};
-      for (const [name, value] of Object.entries(outputs)) {
-        results[name] = await this.runtime.read(value);
-        if (value.location === "device") value[Symbol.dispose]();
-      }
-      return results;
-    } finally {
-      for (const value of Object.values(values)) value[Symbol.dispose]();
-    }
-  }
-
-  #checked(name: string, data: TensorData): TensorData {
-    const type = this.#types.get(name);
-    if (type === undefined) throw new ShapeError(`run: ${unknownName("input", name, this.inputs)}`);
-    if (type.dtype !== data.dtype) throw new DTypeError(`run: input "${name}": expected ${type.dtype}, got ${data.dtype}`);
-    const fits = type.rank === data.shape.length && type.shape.every((d, i) => typeof d !== "number" || d === data.shape[i]);
-    if (!fits) throw new ShapeError(`run: input "${name}": expected ${formatShape(type.shape)}, got ${formatShape(data.shape)}`);
-    if (!(data.data instanceof DTYPES[data.dtype].create(0).constructor)) {
-      throw new DTypeError(`run: input "${name}": expected an array for ${data.dtype}, got ${data.data.constructor.name}`);
-    }
-    return data;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#release();
-  }
-
-  /** For code without `await using`. */
-  dispose(): Promise<void> {
-    return this.#release();
-  }
 }
 
 /** The passes between a traced graph and the engine's, in order. `block`: channels in a block of the engine's kernels, 1 for none. */
@@ -190,16 +92,20 @@ export const memoryFactor = (graph: Graph, device: Device): number =>
 
 /**
  * Makes a graph executable. Free dimensions stay free where the nodes allow it; where one has to know them, the graph is compiled for the
- * lengths of each run that come new (`specialize.ts`). Errors: SessionError if the engine or the device refuses it.
+ * lengths of each run that come new (`specialize.ts`). A model of a file, and a graph that is just that of a file with the file's own values,
+ * is opened by the engine as the file that it is. Errors: SessionError if the engine or the device refuses it.
  */
 export async function compile(
-  graph: Graph | Readonly<Record<string, Tensor>>,
+  what: Graph | OnnxModel | Readonly<Record<string, Tensor>>,
   options: CompileOptions = {},
 ): Promise<Executable> {
-  const whole = graph instanceof Graph ? graph : new Graph(graph);
   const runtime = options.runtime ?? (await platformRuntime());
   const device = await resolveDevice(runtime, options.device ?? "cpu");
   const settled = { ...options, runtime, device };
+  if (what instanceof OnnxModel) return openModel(what, settled);
+  const whole = what instanceof Graph ? what : new Graph(what);
+  const opened = await openSource(whole, settled);
+  if (opened !== undefined) return opened;
   const bound = options.bindings === undefined ? whole : bindGraph(whole, options.bindings);
   const names = completeNames(bound, options.names);
   try {
@@ -207,20 +113,38 @@ export async function compile(
   } catch (error) {
     if (!(error instanceof FreeDimensionError)) throw error;
     const { values = new Map<Tensor, TensorData>() } = options;
-    const inputs = bound.inputs.map(inputName);
     const given = bound.parameters.filter((t) => !values.has(t)).map((t) => names.get(t) as string);
-    const session = new SpecializingSession(bound, device, [...inputs, ...given], (lengths) =>
+    const session = new SpecializingSession(bound, device, [...bound.inputs.map(inputName), ...given], (lengths) =>
       compileFor(bindGraph(bound, lengths), { ...settled, names }),
     );
-    return new Executable(bound, runtime, session, names, () => session[Symbol.asyncDispose](), options.inPlace);
+    const release = (): Promise<void> => session[Symbol.asyncDispose]();
+    return new Executable(bound, runtime, session, typesOf(bound.inputs, names), release, options.inPlace);
   }
 }
 
+type Settled = CompileOptions & { readonly runtime: Runtime; readonly device: Device };
+
+const inputName = (t: Tensor): string => String(t.node.attributes["name"]);
+
+/** What is fed, by name: inputs and parameters. */
+const typesOf = (inputs: readonly Tensor[], names: ReadonlyMap<Tensor, string>): [string, Tensor][] => [
+  ...inputs.map((t): [string, Tensor] => [inputName(t), t]),
+  ...[...names].map(([t, name]): [string, Tensor] => [name, t]),
+];
+
+const sessionOptions = (options: Settled, arena: boolean): SessionOptions => ({
+  device: options.device,
+  threads: options.threads ?? defaultThreads(),
+  deviceOutputs: options.deviceOutputs,
+  requireDevice: options.requireDevice,
+  spin: options.spin,
+  arena: options.arena ?? arena,
+  inPlace: options.inPlace,
+  profile: options.profile,
+});
+
 /** Makes a graph executable as it is. Errors: FreeDimensionError where a node has to know a dimension that is free. */
-async function compileFor(
-  whole: Graph,
-  options: CompileOptions & { readonly runtime: Runtime; readonly device: Device; readonly names: ReadonlyMap<Tensor, string> },
-): Promise<Executable> {
+async function compileFor(whole: Graph, options: Settled & { readonly names: ReadonlyMap<Tensor, string> }): Promise<Executable> {
   const { runtime, device, names } = options;
   // Where weights are constants the engine does this by itself.
   const convolves = isConvolving(whole);
@@ -230,20 +154,49 @@ async function compileFor(
   const kept = new Set(prepared.inputs.map(inputName));
   const sizing = whole.inputs.filter((t) => !isStatic(t.shape) && !kept.has(inputName(t)));
   const model = exportGraph(prepared, { names, values: options.values, inputs: sizing });
-  const { session, release } = await cachedSession(runtime, model, {
-    device,
-    threads: options.threads ?? defaultThreads(),
-    deviceOutputs: options.deviceOutputs,
-    requireDevice: options.requireDevice,
-    spin: options.spin,
-    arena: options.arena ?? usesArena(prepared, convolves),
-    inPlace: options.inPlace,
-    profile: options.profile,
-  });
-  return new Executable(prepared, runtime, session, names, release, options.inPlace, sizing);
+  const { session, release } = await cachedSession(runtime, model, sessionOptions(options, usesArena(prepared, convolves)));
+  return new Executable(prepared, runtime, session, typesOf([...sizing, ...prepared.inputs], names), release, options.inPlace);
 }
 
-const inputName = (t: Tensor): string => String(t.node.attributes["name"]);
+// --- files as they are ------------------------------------------------------------------------------------------------
+
+/** The engine on a file. Errors: SessionError where it refuses it, or cannot open files here. */
+async function openFile(
+  source: OnnxSource,
+  options: Settled,
+  arena: boolean,
+): Promise<{ readonly session: Session; readonly release: () => Promise<void> }> {
+  const { runtime } = options;
+  if (typeof source.file === "string" && !runtime.opensFiles)
+    throw new SessionError(`engine: expected a model's bytes, got the path ${source.file}, which it cannot open here`);
+  const session = await runtime.createSession(source.file, sessionOptions(options, arena));
+  let released: Promise<void> | undefined;
+  return { session, release: () => (released ??= Promise.resolve(session[Symbol.asyncDispose]())) };
+}
+
+/** A graph that was read from a file, as that file; undefined where it is not, or no longer, exactly what is asked for. */
+async function openSource(graph: Graph, options: Settled): Promise<Executable | undefined> {
+  const source = sourceOf(graph);
+  const isWhole = source !== undefined && options.values === source.values && options.bindings === undefined;
+  if (!isWhole || options.device !== "cpu" || !source.isCurrent()) return undefined;
+  if (typeof source.file === "string" && !options.runtime.opensFiles) return undefined;
+  try {
+    const { session, release } = await openFile(source, options, usesArena(graph, isConvolving(graph)));
+    return new Executable(graph, options.runtime, session, typesOf(graph.inputs, new Map()), release, options.inPlace);
+  } catch (error) {
+    // What the engine lacks may be expressed in ops that it has.
+    if (error instanceof SessionError) return undefined;
+    throw error;
+  }
+}
+
+async function openModel(model: OnnxModel, options: Settled): Promise<Executable> {
+  const { session, release } = await openFile(model.source, options, false);
+  const types = [...model.declaredInputs].flatMap(([name, { dtype, shape }]): [string, TensorType][] =>
+    dtype === undefined || shape === undefined ? [] : [[name, { dtype, shape }]],
+  );
+  return new Executable(new Graph({}), options.runtime, session, types, release, options.inPlace);
+}
 
 /** Runs what the tensors need, and gives their numbers: all that "eager" means here. */
 export async function evaluate<T extends Readonly<Record<string, Tensor>>>(

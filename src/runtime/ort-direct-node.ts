@@ -14,6 +14,7 @@ import type { SessionOptions } from "./runtime.js";
 const FUNCTIONS = {
   getErrorMessage: [2, "str", "void *"],
   createEnv: [3, "void *", "int, const char *, void *"],
+  createSession: [7, "void *", "void *, void *, void *, void *"],
   createSessionFromArray: [8, "void *", "void *, void *, size_t, void *, void *"],
   run: [9, "void *", "void *, void *, void *, void *, size_t, void *, size_t, void *"],
   createSessionOptions: [10, "void *", "void *"],
@@ -154,7 +155,7 @@ export class DirectEngine {
   }
 
   /** A session for the CPU; free it with `releaseSession`. Errors: Error with the engine's message. */
-  open(model: Uint8Array, options: SessionOptions, config: Readonly<Record<string, string>>): OpenSession {
+  open(model: Uint8Array | string, options: SessionOptions, config: Readonly<Record<string, string>>): OpenSession {
     const settings = this.#made("createSessionOptions");
     try {
       const [fatal, all] = [4, 99];
@@ -163,7 +164,10 @@ export class DirectEngine {
       this.#check(options.arena === true ? "enableArena" : "disableArena", settings);
       if (options.threads !== undefined) this.#check("setThreads", settings, options.threads);
       for (const [key, value] of Object.entries(config)) this.#check("addConfigEntry", settings, key, value);
-      const session = this.#made("createSessionFromArray", this.#environment, model, model.byteLength, settings);
+      const session =
+        typeof model === "string"
+          ? this.#made("createSession", this.#environment, this.#path(model), settings)
+          : this.#made("createSessionFromArray", this.#environment, model, model.byteLength, settings);
       const names = (count: FunctionName, nameAt: FunctionName): string[] =>
         Array.from({ length: Number(this.#made(count, session)) }, (_, i) => {
           const name = this.#made(nameAt, session, i, this.#allocator);
@@ -175,6 +179,11 @@ export class DirectEngine {
     } finally {
       this.#call("releaseSessionOptions", settings);
     }
+  }
+
+  /** A path as the system's functions take it: in Windows with two bytes for a letter. */
+  #path(path: string): Uint8Array {
+    return process.platform === "win32" ? Buffer.from(`${path}\0`, "utf16le") : Buffer.from(`${path}\0`, "utf8");
   }
 
   /** Zero-ended names and an array of their addresses. The addresses hold as long as the first array is kept. */

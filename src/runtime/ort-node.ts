@@ -35,6 +35,7 @@ class NodeRuntime implements Runtime {
   readonly name = "node";
   readonly devices: readonly Device[] = mayHaveGpu() ? ["cuda", "webgpu", "cpu"] : ["cpu"];
   readonly writesInPlace: boolean;
+  readonly opensFiles = true;
   readonly #ort: Ort;
   readonly #direct: DirectEngine | undefined;
 
@@ -44,7 +45,7 @@ class NodeRuntime implements Runtime {
     this.writesInPlace = direct !== undefined;
   }
 
-  async createSession(model: Uint8Array, options: SessionOptions): Promise<Session> {
+  async createSession(model: Uint8Array | string, options: SessionOptions): Promise<Session> {
     const { device } = options;
     if (device === "wasm") throw new ConfigError('device: expected cpu, webgpu or cuda in Node, got wasm; use "cpu"');
     const missing = withoutDriver(device);
@@ -74,7 +75,12 @@ class NodeRuntime implements Runtime {
       },
     };
     try {
-      return new OrtSession(await this.#ort.InferenceSession.create(model, settings), device, TRAITS);
+      // Two calls, since the binding's types have a form for each.
+      const session =
+        typeof model === "string"
+          ? await this.#ort.InferenceSession.create(model, settings)
+          : await this.#ort.InferenceSession.create(model, settings);
+      return new OrtSession(session, device, TRAITS);
     } catch (cause) {
       throw new SessionError(`engine on ${device}: ${engineMessage(cause)}`, { cause });
     }
@@ -82,7 +88,7 @@ class NodeRuntime implements Runtime {
 
   #openDirect(
     engine: DirectEngine,
-    model: Uint8Array,
+    model: Uint8Array | string,
     options: SessionOptions,
     config: Readonly<Record<string, string>>,
   ): Session {

@@ -29,6 +29,7 @@ async function hasGpu(): Promise<boolean> {
 class WebRuntime implements Runtime {
   readonly name = "web";
   readonly writesInPlace = false;
+  readonly opensFiles = false;
   readonly devices: readonly Device[];
   readonly #ort: Ort;
   /** The call of the engine that was asked for last. */
@@ -45,7 +46,8 @@ class WebRuntime implements Runtime {
     this.devices = devices;
   }
 
-  async createSession(model: Uint8Array, options: SessionOptions): Promise<Session> {
+  async createSession(model: Uint8Array | string, options: SessionOptions): Promise<Session> {
+    if (typeof model === "string") throw new SessionError(`engine: expected a model's bytes in a browser, got the path ${model}`);
     const { device } = options;
     if (device !== "wasm" && device !== "webgpu")
       throw new ConfigError(`device: expected wasm or webgpu in a browser, got ${device}`);

@@ -25,7 +25,7 @@ export type Handles = Readonly<Record<string, number>>;
 
 export type Request =
   | { readonly kind: "start" }
-  | { readonly kind: "create"; readonly model: Uint8Array; readonly options: SessionOptions }
+  | { readonly kind: "create"; readonly model: Uint8Array | string; readonly options: SessionOptions }
   | {
       readonly kind: "run";
       readonly session: number;
@@ -48,6 +48,7 @@ export type Notice =
 
 export interface Started {
   readonly devices: readonly Device[];
+  readonly opensFiles: boolean;
   /** For `WorkerPort.interrupt`, where runs can be ended. */
   readonly handle?: bigint | undefined;
 }

@@ -33,7 +33,9 @@ export function serveRuntime(port: Port, load: () => Promise<Runtime>): (message
     switch (request.kind) {
       case "start":
         interruption = runtime.interruptible?.();
-        return { result: { devices: runtime.devices, handle: interruption?.handle } satisfies Started };
+        return {
+          result: { devices: runtime.devices, opensFiles: runtime.opensFiles, handle: interruption?.handle } satisfies Started,
+        };
       case "create": {
         const session = await runtime.createSession(request.model, request.options);
         sessions.set(++count, session);

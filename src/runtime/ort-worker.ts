@@ -74,6 +74,7 @@ const namedHandles = (names: readonly string[], record: Readonly<Record<string, 
 export class WorkerRuntime implements Runtime, AsyncDisposable {
   readonly name = "worker";
   readonly writesInPlace = false;
+  #opensFiles = false;
   readonly devices: readonly Device[];
   readonly #port: WorkerPort;
   /** Answers that are awaited. `keep` holds the values of a run, so that none is collected before it is over. */
@@ -103,6 +104,7 @@ export class WorkerRuntime implements Runtime, AsyncDisposable {
     try {
       const started = (await runtime.#ask({ kind: "start" })) as Started;
       devices.push(...started.devices);
+      runtime.#opensFiles = started.opensFiles;
       runtime.#interruption = started.handle;
     } catch (error) {
       await port.end();
@@ -111,9 +113,14 @@ export class WorkerRuntime implements Runtime, AsyncDisposable {
     return runtime;
   }
 
-  async createSession(model: Uint8Array, options: SessionOptions): Promise<Session> {
-    const copy = model.slice();
-    const created = (await this.#ask({ kind: "create", model: copy, options }, [copy.buffer])) as Created;
+  get opensFiles(): boolean {
+    return this.#opensFiles;
+  }
+
+  async createSession(model: Uint8Array | string, options: SessionOptions): Promise<Session> {
+    const copy = typeof model === "string" ? model : model.slice();
+    const moved = typeof copy === "string" ? [] : [copy.buffer];
+    const created = (await this.#ask({ kind: "create", model: copy, options }, moved)) as Created;
     let released: Promise<void> | undefined;
     return new WorkerSession(
       created,

@@ -62,7 +62,10 @@ export interface Runtime {
   readonly devices: readonly Device[];
   /** Whether CPU sessions take `inPlace`. */
   readonly writesInPlace: boolean;
-  createSession(model: Uint8Array, options: SessionOptions): Promise<Session>;
+  /** Whether sessions are made from paths too. */
+  readonly opensFiles: boolean;
+  /** From a file's bytes, or from where it is, in a runtime that `opensFiles`: numbers are then never in JavaScript's memory. */
+  createSession(model: Uint8Array | string, options: SessionOptions): Promise<Session>;
   /** A value that shares the array's memory where the engine allows it, and copies it otherwise. */
   upload(data: TensorData): Value;
   /** Memory for an output, zeroed. */

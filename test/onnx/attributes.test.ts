@@ -6,7 +6,7 @@ import { suite, test } from "node:test";
 import { grad } from "../../src/autodiff/index.js";
 import { fromNumbers, toNumbers } from "../../src/graph/index.js";
 import { encodeModel } from "../../src/onnx/encode.js";
-import { importOnnx } from "../../src/onnx/import.js";
+import { importOnnx } from "../../src/onnx/model.js";
 import { evaluate } from "../../src/runtime/index.js";
 import { DataError, UnsupportedOpError } from "../../src/util/errors.js";
 import { ints, modelOf, node, one, type OnnxFile } from "./file.js";

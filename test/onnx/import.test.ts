@@ -3,7 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { importOnnx } from "../../src/onnx/import.js";
+import { importOnnx } from "../../src/onnx/model.js";
 import type { TensorProto } from "../../src/onnx/messages.js";
 import { encodeModel } from "../../src/onnx/encode.js";
 import { DataError, UnsupportedOpError } from "../../src/util/errors.js";

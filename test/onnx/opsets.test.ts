@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { TensorData } from "../../src/graph/index.js";
 import { toNumbers } from "../../src/graph/index.js";
-import { importOnnx } from "../../src/onnx/import.js";
+import { importOnnx } from "../../src/onnx/model.js";
 import type { AttributeProto, FunctionProto } from "../../src/onnx/messages.js";
 import { encodeModel } from "../../src/onnx/encode.js";
 import { compile, platformRuntime } from "../../src/runtime/index.js";

@@ -30,6 +30,7 @@ else {
     const trying: Runtime = {
       name: runtime.name,
       writesInPlace: runtime.writesInPlace,
+      opensFiles: runtime.opensFiles,
       devices: ["cuda", "webgpu", "cpu"],
       createSession: (model, options) => runtime.createSession(model, options),
       upload: (data) => runtime.upload(data),
