@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import * as optim from "../optim/index.js";
+import { DEVICES } from "../runtime/runtime.js";
 import { parseDevice } from "../runtime/device.js";
 import { TASKS } from "../tasks/index.js";
 import { ConfigError, DescentError } from "../util/errors.js";
@@ -13,7 +14,8 @@ import { displayWidth } from "../util/text.js";
 import { checkEnginePlatform } from "./platform.js";
 import type { Io } from "./command.js";
 import { GLOBAL_OPTIONS, runCommandLine, shellQuote } from "./command.js";
-import { checkTrainingOptions, dataOptions, DEVICES, OPTIMIZERS, SCHEDULES, trainingOptions } from "./training-options.js";
+import { checkTrainingOptions, trainingOptions } from "./training-options.js";
+import { dataOptions, OPTIMIZERS, SCHEDULES } from "../tasks/options.js";
 import type { VerbContext } from "./verb.js";
 import { defineVerb } from "./verb.js";
 import type { VerbRow } from "./verbs.js";
@@ -61,7 +63,7 @@ const working = (body: (context: VerbContext) => Promise<unknown>): readonly Ver
           { name: "INPUT", help: "…", optional: true, many: true },
         ],
         options: { ...trainingOptions, ...dataOptions },
-        more: async (positionals) => `Models of ${positionals[0] ?? "every task"}: …`,
+        more: async (positionals) => ({ text: `Models of ${positionals[0] ?? "every task"}: …` }),
         run: (context) => body(context),
       }),
     }),

@@ -10,8 +10,9 @@ import { nearest } from "../util/nearest.js";
 import { readRegularFile } from "../util/regular-file-node.js";
 import { printable, printableJson, printableLine } from "../util/terminal.js";
 import { overallHelp, usage, verbHelp } from "./help.js";
-import type { OptionTable } from "./options.js";
-import { applyConfig, flag, parseOptions } from "./options.js";
+import type { OptionTable } from "../util/option.js";
+import { applyConfig, parseOptions } from "./options.js";
+import { flag } from "../util/option.js";
 import { checkEnginePlatform } from "./platform.js";
 import type { Verb, VerbContext } from "./verb.js";
 import type { VerbRow } from "./verbs.js";
@@ -155,8 +156,7 @@ async function runVerb(
 ): Promise<unknown> {
   if (wantsHelp(args)) {
     const positionals = args.filter((argument) => !argument.startsWith("-"));
-    const more = (await verb.more?.(positionals)) ?? "";
-    io.stdout.write(`${verbHelp(row, verb, GLOBAL_OPTIONS, more)}\n`);
+    io.stdout.write(`${await verbHelp(row, verb, GLOBAL_OPTIONS, positionals)}\n`);
     return SHOWN;
   }
   const table: OptionTable = { ...verb.options, ...GLOBAL_OPTIONS };

@@ -1,8 +1,8 @@
 /** @module `--help`, made from the tables of verbs and options. */
 import { displayWidth, padToWidth } from "../util/text.js";
-import type { Option, OptionTable } from "./options.js";
-import { kebabCase } from "./options.js";
-import type { Positional, Verb } from "./verb.js";
+import type { Option, OptionTable } from "../util/option.js";
+import { kebabCase } from "../util/option.js";
+import type { MoreHelp, Positional, Verb } from "./verb.js";
 import type { VerbRow } from "./verbs.js";
 
 const COLUMNS = 100;
@@ -24,16 +24,17 @@ export function overallHelp(verbs: readonly VerbRow[], globals: OptionTable): st
   ].join("\n");
 }
 
-/** `descent VERB --help`; `more` is the verb's own addition. */
-export function verbHelp(row: VerbRow, verb: Verb, globals: OptionTable, more: string): string {
-  const options: OptionTable = verb.options;
+/** `descent VERB --help`, with what the verb itself has to say of the positionals. */
+export async function verbHelp(row: VerbRow, verb: Verb, globals: OptionTable, positionals: readonly string[]): Promise<string> {
+  const more = await verb.more?.(positionals);
+  const { title, options }: NonNullable<MoreHelp["listed"]> = more?.listed ?? { title: "Options", options: verb.options };
   const sections = [`descent ${row.name}: ${row.summary}`, `Usage: ${usage(row.name, verb)}`];
   if (verb.positionals.length > 0) {
     sections.push(`Arguments:\n${definitions(verb.positionals.map((positional) => [positional.name, positional.help]))}`);
   }
-  if (Object.keys(options).length > 0) sections.push(`Options:\n${optionLines(options)}`);
+  if (Object.keys(options).length > 0) sections.push(`${title}:\n${optionLines(options)}`);
   sections.push(`Options of every verb:\n${optionLines(globals)}`);
-  if (more !== "") sections.push(more);
+  if (more !== undefined) sections.push(more.text);
   if (verb.examples !== undefined && verb.examples.length > 0) {
     sections.push(`Examples:\n${verb.examples.map((example) => `  ${example}`).join("\n")}`);
   }
@@ -66,6 +67,7 @@ function optionText(option: Option): string {
     notes.push(`default: ${value === true ? "on" : String(value)}`);
   }
   if (option.many === true) notes.push("may be repeated");
+  if (option.unit !== undefined) notes.unshift(`in ${option.unit}`);
   if (option.env !== undefined) notes.push(`or $${option.env}`);
   return notes.length === 0 ? option.help : `${option.help} (${notes.join("; ")})`;
 }

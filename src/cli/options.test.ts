@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConfigError } from "../util/errors.js";
-import { applyConfig, choice, configOf, flag, integer, list, number, parseOptions, text } from "./options.js";
+import { applyConfig, configOf, parseOptions } from "./options.js";
+import { choice, flag, integer, list, number, text } from "../util/option.js";
 
 const table = {
   batchSize: integer({ help: "…", minimum: 1, default: 32, short: "b" }),

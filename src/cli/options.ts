@@ -1,135 +1,11 @@
 /**
- * @module Options as a table: each says its type, default, help text and environment variable once, and parsing, checking,
- * `--help` and the values' types follow from it. Parsing itself is `node:util`'s.
- *
- * In the table a name is camelCase (`batchSize`); on the command line it is `--batch-size`.
+ * @module A command line parsed against a table of options. Parsing itself is `node:util`'s.
  */
 import { parseArgs } from "node:util";
 import { ConfigError } from "../util/errors.js";
 import { nearest, unknownName } from "../util/nearest.js";
-
-/** One option; `T` is what its value has become once it is checked. */
-export interface Option<T = unknown> {
-  readonly kind: "text" | "number" | "flag";
-  readonly help: string;
-  /** What stands for the value in `--help`; a flag has none. */
-  readonly placeholder?: string;
-  readonly short?: string;
-  /** Environment variable that is read where the command line does not say it. */
-  readonly env?: string;
-  readonly default: T;
-  /** How `--help` words a default that depends on something else ("the model's own"). */
-  readonly defaultText?: string;
-  /** May be given several times; the value is a list. */
-  readonly many?: boolean;
-  /** Says where or how to run, not what is learned: a run's `config.json` does not hold it, and `--config` does not set it. */
-  readonly local?: boolean;
-  /** The value names a JSON file whose entries stand below the command line and the environment, above the defaults. */
-  readonly configFile?: boolean;
-  /** The checked value of one text; ConfigError beginning with `where`. */
-  readonly parse: (text: string, where: string) => unknown;
-}
-
-export type OptionTable = Readonly<Record<string, Option>>;
-export type OptionValues<O extends OptionTable> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never };
-
-interface Spec<D> {
-  readonly help: string;
-  readonly default?: D;
-  readonly defaultText?: string;
-  readonly placeholder?: string;
-  readonly short?: string;
-  readonly env?: string;
-  readonly local?: boolean;
-}
-
-/** Any text: a name, a path. */
-export const text = <D extends string | undefined = undefined>(spec: Spec<D>): Option<string | D> => ({
-  placeholder: "TEXT",
-  ...spec,
-  kind: "text",
-  default: spec.default as D,
-  parse: (value) => value,
-});
-
-/** One of a few words; a wrong one is answered with the nearest. */
-export const choice = <const C extends readonly string[], D extends C[number] | undefined = undefined>(
-  choices: C,
-  spec: Spec<D>,
-): Option<C[number] | D> => ({
-  placeholder: choices.join("|"),
-  ...spec,
-  kind: "text",
-  default: spec.default as D,
-  parse: (value, where) => {
-    if (!choices.includes(value)) throw new ConfigError(`${where}: ${unknownName("value", value, choices)}`);
-    return value;
-  },
-});
-
-interface Range {
-  readonly minimum?: number;
-  readonly maximum?: number;
-  /** The minimum itself is not allowed. */
-  readonly above?: number;
-}
-
-function checkRange(value: number, text: string, noun: string, range: Range, where: string): number {
-  const { minimum = -Infinity, maximum = Infinity, above = -Infinity } = range;
-  if (value >= minimum && value <= maximum && value > above) return value;
-  const bounds = [
-    range.above === undefined ? "" : `above ${range.above}`,
-    range.minimum === undefined ? "" : `at least ${range.minimum}`,
-    range.maximum === undefined ? "" : `at most ${range.maximum}`,
-  ];
-  throw new ConfigError(`${where}: expected ${noun} ${bounds.filter((b) => b !== "").join(" and ")}, got ${text}`);
-}
-
-/** A finite number, `1e-3` included. */
-export const number = <D extends number | undefined = undefined>(spec: Spec<D> & Range): Option<number | D> => ({
-  placeholder: "NUMBER",
-  ...spec,
-  kind: "number",
-  default: spec.default as D,
-  parse: (text, where) => {
-    const value = Number(text);
-    if (text.trim() === "" || !Number.isFinite(value)) throw new ConfigError(`${where}: expected a number, got "${text}"`);
-    return checkRange(value, text, "a number", spec, where);
-  },
-});
-
-/** A whole number; `1e4` and `10_000` are welcome. */
-export const integer = <D extends number | undefined = undefined>(spec: Spec<D> & Range): Option<number | D> => ({
-  placeholder: "N",
-  ...spec,
-  kind: "number",
-  default: spec.default as D,
-  parse: (text, where) => {
-    const value = Number(text.replaceAll(/(?<=\d)_(?=\d)/g, ""));
-    if (text.trim() === "" || !Number.isSafeInteger(value)) {
-      throw new ConfigError(`${where}: expected a whole number, got "${text}"`);
-    }
-    return checkRange(value, text, "a whole number", spec, where);
-  },
-});
-
-/** On or off: `--check`, `--no-check`. */
-export const flag = (spec: Spec<boolean>): Option<boolean> => ({
-  ...spec,
-  kind: "flag",
-  default: spec.default ?? false,
-  parse: (text, where) => {
-    if (/^(1|true|yes|on)$/i.test(text)) return true;
-    if (/^(0|false|no|off|)$/i.test(text)) return false;
-    throw new ConfigError(`${where}: expected true or false, got "${text}"`);
-  },
-});
-
-/** An option that may be given several times. */
-export const list = <T>(item: Option<T>): Option<readonly Exclude<T, undefined>[]> => ({ ...item, many: true, default: [] });
-
-/** `batchSize` → `batch-size`. */
-export const kebabCase = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+import type { Option, OptionTable, OptionValues } from "../util/option.js";
+import { checkValue, kebabCase } from "../util/option.js";
 
 /** Where a value came from; a name that is missing here has its default. */
 export type Source = "command line" | "environment" | "config";
@@ -228,10 +104,7 @@ export function applyConfig<O extends OptionTable>(
     if (option === undefined) throw new ConfigError(`${where}: ${unknownName("option", name, Object.keys(table))}`);
     if (option.local === true || value === null || parsed.given.has(name)) continue;
     const at = `${where}: ${name}`;
-    if (option.many === true) {
-      if (!Array.isArray(value)) throw new ConfigError(`${at}: expected a list, got ${JSON.stringify(value)}`);
-      values[name] = value.map((item) => fromJson(option, item, at));
-    } else values[name] = fromJson(option, value, at);
+    values[name] = checkValue(option, value, at);
     given.set(name, "config");
   }
   return { values: values as OptionValues<O>, given, positionals: parsed.positionals };
@@ -244,12 +117,6 @@ export function configOf<O extends OptionTable>(table: O, values: OptionValues<O
     ([name, value]) => value !== undefined && Object.hasOwn(table, name) && table[name]?.local !== true,
   );
   return Object.fromEntries(entries);
-}
-
-function fromJson(option: Option, value: unknown, where: string): unknown {
-  const expected = { text: "string", number: "number", flag: "boolean" }[option.kind];
-  if (typeof value !== expected) throw new ConfigError(`${where}: expected a ${expected}, got ${JSON.stringify(value)}`);
-  return option.kind === "flag" ? value : option.parse(String(value), where);
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

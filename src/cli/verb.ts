@@ -16,7 +16,8 @@
  * });
  */
 import type { Progress, ProgressOptions } from "../run/progress.js";
-import type { OptionTable, OptionValues, Source } from "./options.js";
+import type { Source } from "./options.js";
+import type { OptionTable, OptionValues } from "../util/option.js";
 import type { VerbRow } from "./verbs.js";
 
 /** An argument without dashes. */
@@ -58,6 +59,13 @@ export interface VerbContext<O extends OptionTable = OptionTable> {
   readonly progress: (options: ProgressOptions) => Progress;
 }
 
+/** What `--help` says besides the table of options, or in its place. */
+export interface MoreHelp {
+  readonly text: string;
+  /** Options that are listed in place of all of the verb's, with what they are called. */
+  readonly listed?: { readonly title: string; readonly options: OptionTable };
+}
+
 export interface Verb<O extends OptionTable = OptionTable> {
   readonly positionals: readonly Positional[];
   readonly options: O;
@@ -65,8 +73,8 @@ export interface Verb<O extends OptionTable = OptionTable> {
   readonly examples?: readonly string[];
   /** Needs ONNX Runtime: on a platform without its binary the verb is refused in one line. */
   readonly engine?: boolean;
-  /** More lines for `--help`, which may depend on the positionals (`descent train TASK --help` lists that task's models). */
-  readonly more?: (positionals: readonly string[]) => Promise<string>;
+  /** More for `--help`, which may depend on the positionals (`descent train TASK --help` lists that task's options and models). */
+  readonly more?: (positionals: readonly string[]) => Promise<MoreHelp>;
   /** Does it, and returns what `--json` prints. Raise a DescentError for what the user should read. */
   run(context: VerbContext<O>): Promise<unknown>;
 }

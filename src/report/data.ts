@@ -7,6 +7,8 @@ import type { RunSummary } from "../run/run-folder.js";
 /** All that a report shows; what is left out is not shown. */
 export interface ReportData {
   readonly summary: RunSummary;
+  /** What the task is called. */
+  readonly task: Bilingual;
   /** The language it opens in; the other one is in it too. */
   readonly language?: Language;
   /** The command line that repeats the run. */

@@ -21,6 +21,7 @@ const summary: ReportData["summary"] = {
 };
 const data: ReportData = {
   summary,
+  task: { en: "Image classification", zh: "图像分类" },
   command: "descent train image-classification --data digits",
   descent: "1.2.3",
   createdAt: "2026-11-23T23:20:00Z",

@@ -12,17 +12,7 @@ import type { ExampleInput, ReportExample } from "./examples.js";
 import { exampleCards } from "./examples.js";
 import { card, chartStyle, heading, page, paragraph } from "./page.js";
 import { confusionSection, regressionSection } from "./results.js";
-import {
-  both,
-  bothMarkup,
-  formatDuration,
-  formatMetric,
-  formatPercent,
-  isFraction,
-  metricLabel,
-  moreIsBetter,
-  taskLabel,
-} from "./words.js";
+import { both, bothMarkup, formatDuration, formatMetric, formatPercent, isFraction, metricLabel, moreIsBetter } from "./words.js";
 import type { RunSummary } from "../run/run-folder.js";
 
 export type { ReportData } from "./data.js";
@@ -48,7 +38,7 @@ export async function renderReport(data: ReportData): Promise<string> {
     ...(data.sections ?? []).map(({ title, html }) => `${heading(inLanguage(title, "en"), inLanguage(title, "zh"))}${html}`),
     makingSection(data),
   ];
-  const title = `${data.summary.model} · ${data.summary.data} · ${inLanguage(taskLabel(data.summary.task), language)}`;
+  const title = `${data.summary.model} · ${data.summary.data} · ${inLanguage(data.task, language)}`;
   return page(title, sections.filter((section) => section !== "").join("\n"), language);
 }
 
@@ -69,7 +59,7 @@ function judged(summary: RunSummary, metric: string): { value: number; label: Bi
 }
 
 function header(data: ReportData, primary: string): string {
-  const { summary } = data;
+  const { summary, task } = data;
   const result = judged(summary, primary);
   const tiles: [string, Bilingual][] = [];
   if (result !== undefined) {
@@ -81,7 +71,7 @@ function header(data: ReportData, primary: string): string {
   tiles.push([formatCount(summary.parameters), { en: "parameters", zh: "参数量" }]);
   const when = data.createdAt.slice(0, 16).replace("T", " ");
   return `<header>
-<p>${both(taskLabel(summary.task))} · ${both(when)}</p>
+<p>${both(task)} · ${both(when)}</p>
 <h1>${bothMarkup(`${both(summary.model)} on ${both(summary.data)}`, `${both(summary.model)} · ${both(summary.data)}`)}</h1>
 ${lead(data)}
 </header>
@@ -255,10 +245,10 @@ async function examplesSection({ examples = [], attributionMethod, regression, l
   return `${heading("What it looked at", "它看到了什么")}${explained ? what : ""}${await group(titles[0], wrong)}${await group(titles[1], right)}`;
 }
 
-function makingSection({ summary, facts = [], command, descent }: ReportData): string {
+function makingSection({ summary, task, facts = [], command, descent }: ReportData): string {
   const perSecond = summary.flopsPerStep / (summary.stepMs / 1000);
   const rows: [Bilingual, Bilingual][] = [
-    [{ en: "task", zh: "任务" }, taskLabel(summary.task)],
+    [{ en: "task", zh: "任务" }, task],
     [{ en: "model", zh: "模型" }, summary.model],
     [{ en: "data", zh: "数据" }, summary.data],
     ...facts.map(({ label, value }): [Bilingual, Bilingual] => [label, value]),

@@ -11,21 +11,6 @@ export const both = (label: Bilingual): string =>
 export const bothMarkup = (en: string, zh: string): string =>
   en === zh ? en : `<span class="en" lang="en">${en}</span><span class="zh" lang="zh-CN">${zh}</span>`;
 
-const TASKS: Readonly<Record<string, Bilingual>> = {
-  "image-classification": { en: "Image classification", zh: "图像分类" },
-  "image-recognition": { en: "Image recognition", zh: "图像识别" },
-  "image-generation": { en: "Image generation", zh: "图像生成" },
-  "tabular-classification": { en: "Tabular classification", zh: "表格分类" },
-  "tabular-regression": { en: "Tabular regression", zh: "表格回归" },
-  "text-classification": { en: "Text classification", zh: "文本分类" },
-  "token-classification": { en: "Token classification", zh: "序列标注" },
-  "semantic-role-labeling": { en: "Semantic roles", zh: "语义角色标注" },
-  "language-modelling": { en: "Language modelling", zh: "语言建模" },
-  "object-detection": { en: "Object detection", zh: "目标检测" },
-};
-
-export const taskLabel = (task: string): Bilingual => TASKS[task] ?? task;
-
 const METRICS: Readonly<Record<string, Bilingual>> = {
   loss: { en: "loss", zh: "损失" },
   accuracy: { en: "accuracy", zh: "准确率" },

@@ -7,8 +7,7 @@ import { ConfigError, SessionError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import { identityModel } from "./identity.js";
 import type { Device, DeviceChoice, Runtime, Value } from "./runtime.js";
-
-const DEVICES: readonly DeviceChoice[] = ["auto", "cpu", "wasm", "webgpu", "cuda"];
+import { DEVICES } from "./runtime.js";
 
 /** A device name from outside; ConfigError with the nearest right one. */
 export function parseDevice(name: string): DeviceChoice {

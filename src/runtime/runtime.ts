@@ -9,6 +9,7 @@ export type Device = "cpu" | "wasm" | "webgpu" | "cuda";
 
 /** A device, or `auto`: the best one that really starts. */
 export type DeviceChoice = Device | "auto";
+export const DEVICES = ["auto", "cpu", "cuda", "webgpu", "wasm"] as const satisfies readonly DeviceChoice[];
 
 /** Numbers that a session reads or writes. Owned: dispose it, unless it is in a record that says otherwise. */
 export interface Value extends Disposable {

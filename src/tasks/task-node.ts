@@ -100,13 +100,30 @@ export interface Measured {
   readonly train?: Dataset;
 }
 
-/** What a user said of answers that are not the model's alone. */
+/** What was asked besides the inputs. */
 export interface AnswerOptions {
   readonly run: string;
   readonly gallery?: string;
   readonly threshold?: number;
   /** What was answered. */
   readonly examples: Dataset;
+}
+
+/** How answers are shown to people. */
+export interface Presentation {
+  /** Answers for people, where the model's own are not yet that: names from a gallery, arguments of the predicates that were found. */
+  readonly answers?: (model: TrainedModel, answers: readonly Answer[], options: AnswerOptions) => Promise<Answer[]>;
+  readonly pictures?: Pictures;
+}
+
+/** Answers as pictures. */
+export interface Pictures {
+  /** Of `png`, inputs are files, and a picture is named like its file; of the others they are texts. */
+  readonly format: "png" | "html" | "svg";
+  /** An input with its answer on it. */
+  readonly draw: (model: TrainedModel, input: string, answer: Answer) => Promise<Uint8Array>;
+  /** One PNG of all answers. */
+  readonly drawTogether?: (model: TrainedModel, answers: readonly Answer[]) => Promise<Uint8Array>;
 }
 
 /** What a training starts from, as far as a task's own options have to fit it. */
@@ -137,8 +154,6 @@ export interface NodeTask {
     info: TaskInfo,
     seed: number,
   ) => Promise<InitialWeights | undefined>;
-  /** Where answers are made of nothing given: samples of a generator. */
-  readonly takesNoInputs?: true;
   /** Errors: DataError, ConfigError. */
   readInputs(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs>;
   report(sources: ReportSources): Promise<TaskReport>;
@@ -152,14 +167,6 @@ export interface NodeTask {
   readonly remarks?: (examples: Dataset, info: TaskInfo) => readonly string[];
   /** Figures of examples as a whole, and of what is in the run folder besides the model; they stand beside the measured ones. */
   readonly measure?: (measured: Measured) => Promise<Metrics>;
-  /** Whether its answers depend on a gallery of who is known. */
-  readonly takesGallery?: true;
-  /** Answers for people, where the model's own are not yet that: names from a gallery, arguments of the predicates that were found. */
-  readonly conclude?: (model: TrainedModel, answers: readonly Answer[], options: AnswerOptions) => Promise<Answer[]>;
-  /** One PNG of all answers. */
-  readonly drawTogether?: (model: TrainedModel, answers: readonly Answer[]) => Promise<Uint8Array>;
-  /** What `draw` gives, where it is no PNG; inputs are texts then, and no names of files. */
-  readonly drawsAs?: "html" | "svg";
-  /** A picture of an input with its answer on it: PNG. */
-  readonly draw?: (model: TrainedModel, input: string, answer: Answer) => Promise<Uint8Array>;
+  /** How answers are shown to people; left out, as the model gives them, and without pictures. */
+  readonly present?: Presentation;
 }

@@ -10,6 +10,9 @@ import type { Metrics } from "../metrics/index.js";
 import type { Monitor, Objective } from "../train/index.js";
 import type { GraphUse } from "./graph-use.js";
 import type { Module } from "../nn/index.js";
+import type { Bilingual } from "../charts/charts.js";
+import type { OptionTable } from "../util/option.js";
+import type { OptimizerChoice, ScheduleChoice } from "./options.js";
 
 /** What a task must know of its data to use a model again: plain JSON, in `config.json` and in the ONNX file. */
 export type TaskInfo = { readonly [name: string]: unknown };
@@ -19,8 +22,8 @@ export interface TrainingDefaults {
   readonly epochs: number;
   readonly batchSize: number;
   readonly lr: number;
-  readonly optimizer: string;
-  readonly schedule: string;
+  readonly optimizer: OptimizerChoice;
+  readonly schedule: ScheduleChoice;
   readonly weightDecay: number;
   /** Adam's memory of the gradient's direction, where it is not the usual one. */
   readonly beta1?: number;
@@ -92,33 +95,11 @@ export interface Inherited {
   readonly labels?: readonly string[];
 }
 
-/** What the training was asked for besides the optimizer: a task reads what concerns it. */
+/**
+ * What a training was asked for besides the optimizer. Each task adds the options of its own (`options.ts` in its folder) and reads what concerns it.
+ */
 export interface TaskOptions {
   readonly labelSmoothing?: number;
-  readonly augment?: string;
-  /** Which loss, where a task has several. */
-  readonly loss?: string;
-  /** Classes that are not trained on, so that recognition of unknown things can be measured. */
-  readonly holdOut?: readonly string[];
-  /** Of unknown things, the fraction that may get a name. */
-  readonly falseAcceptRate?: number;
-  /** The run of a classifier whose features are compared. */
-  readonly features?: string;
-  /** What texts are cut into: `words`, `wordpiece`, `characters`, `bpe`, or the text of a `tokenizer.json`. */
-  readonly tokenizer?: string;
-  readonly vocabularySize?: number;
-  /** The most tokens that a model is given at once. */
-  readonly maxLength?: number;
-  /** Tokens that windows of a longer text share, where it is measured or answered; left out, what the task does by itself. */
-  readonly stride?: number;
-  /** How stretches of tokens are written as tags: `bio` or `bioes`. */
-  readonly scheme?: string;
-  /** How much more it costs, in logarithms, to leave a token outside of a stretch than to put it into one. */
-  readonly missCost?: number;
-  /** A file of pretrained word or character vectors, which the embedding begins with. */
-  readonly vectors?: string;
-  /** What stands between several labels in one cell. */
-  readonly labelSeparator?: string;
 }
 
 /** All that a task is told when it describes a graph or a batch. */
@@ -146,6 +127,8 @@ export type ColumnTypes = Readonly<Record<string, TensorType>>;
 
 export interface Task<I extends TaskInfo = TaskInfo> {
   readonly name: string;
+  /** What reports call it. */
+  readonly label: Bilingual;
   /** One line for `--help`. */
   readonly summary: string;
   readonly models: readonly ModelChoice<I>[];
@@ -164,8 +147,10 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   preprocessing?(info: I): Readonly<Record<string, unknown>> | undefined;
   /** The options with short forms spelled out, as `config.json` keeps them; left out where a task has none. ConfigError for a wrong one. */
   settle?(options: TaskOptions, info: I, data: LoadedData): TaskOptions;
-  /** Options of its own that the task reads. */
-  readonly takes?: readonly (keyof TaskOptions)[];
+  /** The options of its own, each declared once: `descent train TASK --help` lists them, and other tasks refuse them. */
+  readonly options: OptionTable;
+  /** Those that `descent predict` takes for its runs. */
+  readonly predictOptions?: OptionTable;
   prepare(
     data: LoadedData,
     options: TaskOptions &

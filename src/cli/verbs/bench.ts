@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { ConfigError, DescentError } from "../../util/errors.js";
-import { flag, integer, text } from "../options.js";
+import { flag, integer, text } from "../../util/option.js";
 import { defineVerb } from "../verb.js";
 
 export const verb = defineVerb({

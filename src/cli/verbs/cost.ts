@@ -5,8 +5,8 @@ import type { Tensor } from "../../graph/index.js";
 import type { ModelName } from "../../models/index.js";
 import type { ImportedModel } from "../../onnx/index.js";
 import { formatCount, formatInteger, formatTable } from "../../util/text.js";
-import { integer, number } from "../options.js";
-import { deviceOptions } from "../training-options.js";
+import { integer, number } from "../../util/option.js";
+import { deviceOptions } from "../../tasks/options.js";
 import { defineVerb } from "../verb.js";
 
 const WARMUP_RUNS = 5;

@@ -1,7 +1,7 @@
 /** @module `descent demo`: the main job with nothing to set up. */
 import { printableLine } from "../../util/terminal.js";
 import { formatTable } from "../../util/text.js";
-import { choice, integer, text } from "../options.js";
+import { choice, integer, text } from "../../util/option.js";
 import { defineVerb } from "../verb.js";
 import { metricsTable } from "./train.js";
 

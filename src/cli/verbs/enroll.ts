@@ -1,8 +1,8 @@
 /** @module `descent enroll RUN INPUT…`. */
 import { ConfigError } from "../../util/errors.js";
 import { formatTable } from "../../util/text.js";
-import { text } from "../options.js";
-import { deviceOptions } from "../training-options.js";
+import { text } from "../../util/option.js";
+import { deviceOptions } from "../../tasks/options.js";
 import { defineVerb } from "../verb.js";
 
 export const verb = defineVerb({

@@ -1,12 +1,13 @@
 /** @module `descent eval RUN`. */
 import { ConfigError } from "../../util/errors.js";
-import { dataOptions, deviceOptions, taskOptions } from "../training-options.js";
+import { dataOptions, deviceOptions } from "../../tasks/options.js";
+import { strideOption } from "../../tasks/texts/options.js";
 import { defineVerb } from "../verb.js";
 import { metricsTable } from "./train.js";
 
 export const verb = defineVerb({
   positionals: [{ name: "RUN", help: "a run folder, or one of its checkpoints" }],
-  options: { ...dataOptions, stride: taskOptions.stride, ...deviceOptions },
+  options: { ...dataOptions, stride: strideOption("as the model was measured in training"), ...deviceOptions },
   examples: ["descent eval runs/fashion", "descent eval runs/houses --data new-houses.csv"],
   engine: true,
   async run({ positionals: [path = ""], options, print, note, signal }) {

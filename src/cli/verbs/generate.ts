@@ -5,8 +5,8 @@ import * as z from "zod";
 import type { ChatMessage } from "../../text/index.js";
 import { ConfigError } from "../../util/errors.js";
 import { parseJsonWith } from "../../util/schema.js";
-import { flag, integer, list, number, text } from "../options.js";
-import { deviceOptions } from "../training-options.js";
+import { flag, integer, list, number, text } from "../../util/option.js";
+import { deviceOptions } from "../../tasks/options.js";
 import { defineVerb } from "../verb.js";
 
 const messagesSchema = z.array(z.object({ role: z.string(), content: z.string() })).min(1);

@@ -27,7 +27,7 @@ export const verb = defineVerb({
         )}`,
       );
     const { verb } = await row.load();
-    print(verbHelp(row, verb, GLOBAL_OPTIONS, (await verb.more?.(rest)) ?? ""));
+    print(await verbHelp(row, verb, GLOBAL_OPTIONS, rest));
     return { name: row.name, summary: row.summary, options: Object.keys(verb.options) };
   },
 });

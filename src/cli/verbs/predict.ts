@@ -6,9 +6,17 @@ import { ConfigError } from "../../util/errors.js";
 import { makeFolders } from "../../util/folders-node.js";
 import { printableLine } from "../../util/terminal.js";
 import { formatTable } from "../../util/text.js";
-import { number, flag, integer, text } from "../options.js";
-import { dataOptions, deviceOptions, taskOptions } from "../training-options.js";
+import { number, flag, text } from "../../util/option.js";
+import { dataOptions, deviceOptions } from "../../tasks/options.js";
 import { defineVerb } from "../verb.js";
+import type { OptionTable } from "../../util/option.js";
+import { kebabCase } from "../../util/option.js";
+import { strideOption } from "../../tasks/texts/options.js";
+import { recognitionPredictOptions } from "../../tasks/images/image-recognition/options.js";
+import { generationPredictOptions } from "../../tasks/images/image-generation/options.js";
+import type { Answer, AnyTask } from "../../tasks/task.js";
+import type { Pictures } from "../../tasks/task-node.js";
+import type { TrainedModel } from "../../tasks/trained-model.js";
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -25,6 +33,42 @@ function toCsv(rows: readonly Row[]): string {
     .join("");
 }
 
+/** Options of one task, which the help says. */
+const ofTask = <O extends OptionTable>(task: string, table: O): O =>
+  Object.fromEntries(Object.entries(table).map(([name, option]) => [name, { ...option, help: `${task}: ${option.help}` }])) as O;
+
+/** ConfigError for an option of another task. */
+function expectOwn({ name, predictOptions = {} }: AnyTask, options: Readonly<Record<string, unknown>>): void {
+  for (const [owner, table] of [
+    ["image-recognition", recognitionPredictOptions],
+    ["image-generation", generationPredictOptions],
+  ] as const) {
+    const wrong = Object.keys(table).find((option) => options[option] !== undefined && !Object.hasOwn(predictOptions, option));
+    if (wrong !== undefined) throw new ConfigError(`--${kebabCase(wrong)}: expected a run of ${owner}, got ${name}`);
+  }
+}
+
+/** Writes a picture of each answer into a folder, or one of all into a .png file; says what was written. */
+async function writePictures(
+  path: string,
+  { format, draw, drawTogether }: Pictures,
+  model: TrainedModel,
+  answers: readonly Answer[],
+  names: readonly string[],
+): Promise<string> {
+  if (path.endsWith(".png") && drawTogether !== undefined) {
+    await writeFile(path, await drawTogether(model, answers));
+    return `${answers.length} samples in ${path}`;
+  }
+  makeFolders(path);
+  for (const [i, answer] of answers.entries()) {
+    const name = names[i] as string;
+    const file = format === "png" ? `${basename(name, extname(name))}.png` : `${i + 1}.${format}`;
+    await writeFile(join(path, file), await draw(model, name, answer));
+  }
+  return `${answers.length} pictures in ${path}`;
+}
+
 export const verb = defineVerb({
   positionals: [
     { name: "RUN", help: "a run folder, or one of its checkpoints" },
@@ -38,9 +82,8 @@ export const verb = defineVerb({
   options: {
     out: text({ help: "write the answers to this .csv or .jsonl file", placeholder: "FILE", short: "o" }),
     threshold: number({ help: "below this probability (or likeness) there is no label", minimum: 0, maximum: 1 }),
-    gallery: text({ help: "image-recognition: who is known", placeholder: "FILE", defaultText: "RUN/gallery.safetensors" }),
     probabilities: flag({ help: "give the probability of every class", default: true }),
-    stride: taskOptions.stride,
+    stride: strideOption("as the model was measured in training"),
     textColumn: dataOptions.textColumn,
     skipBadRows: dataOptions.skipBadRows,
     maxMegapixels: dataOptions.maxMegapixels,
@@ -48,8 +91,8 @@ export const verb = defineVerb({
       help: "write a picture of each input with its answer into this folder, or one of all samples to this .png file",
       placeholder: "DIR",
     }),
-    count: integer({ help: "image-generation: how many samples", minimum: 1, placeholder: "N", defaultText: "16" }),
-    seed: integer({ help: "image-generation: names the random numbers", minimum: 0, defaultText: "1" }),
+    ...ofTask("image-recognition", recognitionPredictOptions),
+    ...ofTask("image-generation", generationPredictOptions),
     ...deviceOptions,
   },
   examples: [
@@ -69,14 +112,10 @@ export const verb = defineVerb({
     const opened = await TrainedModel.open(path, { device: options.device, threads: options.threads });
     await using model = opened.model;
     const { nodeTaskNamed } = await import("../../tasks/table-node.js");
-    const { draw, drawsAs, drawTogether, conclude, takesGallery, takesNoInputs } = nodeTaskNamed(model.task.name);
-    if (options.gallery !== undefined && takesGallery !== true)
-      throw new ConfigError(`--gallery: expected a run of image-recognition, got ${model.task.name}`);
-    if (options.draw !== undefined && draw === undefined)
+    const { present = {} } = nodeTaskNamed(model.task.name);
+    expectOwn(model.task, options);
+    if (options.draw !== undefined && present.pictures === undefined)
       throw new ConfigError(`--draw: expected a task whose answers are drawn on pictures, got ${model.task.name}`);
-    const random = [options.count, options.seed].some((value) => value !== undefined);
-    if (random && takesNoInputs !== true)
-      throw new ConfigError(`--count, --seed: expected a run of image-generation, got ${model.task.name}`);
     const {
       examples,
       names,
@@ -96,19 +135,9 @@ export const verb = defineVerb({
     if (badRows > 0) note(`${badRows} inputs that cannot be read were left out`, true);
     const { gallery, threshold } = options;
     const own = await model.answers(examples);
-    const given = (await conclude?.(model, own, { run: path, gallery, threshold, examples })) ?? own;
-    if (options.draw?.endsWith(".png") === true && drawTogether !== undefined) {
-      await writeFile(options.draw, await drawTogether(model, given));
-      note(`${given.length} samples in ${options.draw}`);
-    } else if (options.draw !== undefined && draw !== undefined) {
-      makeFolders(options.draw);
-      for (const [i, answer] of given.entries()) {
-        const name = names[i] as string;
-        const file = drawsAs === undefined ? `${basename(name, extname(name))}.png` : `${i + 1}.${drawsAs}`;
-        await writeFile(join(options.draw, file), await draw(model, name, answer));
-      }
-      note(`${given.length} pictures in ${options.draw}`);
-    }
+    const given = (await present.answers?.(model, own, { run: path, gallery, threshold, examples })) ?? own;
+    if (options.draw !== undefined && present.pictures !== undefined)
+      note(await writePictures(options.draw, present.pictures, model, given, names));
     const answers = given.map((answer, i): Row => {
       const { probabilities, ...rest } = answer as Row & {
         probabilities?: Readonly<Record<string, number>>;

@@ -2,8 +2,11 @@
 import { ConfigError } from "../../util/errors.js";
 import { printableLine } from "../../util/terminal.js";
 import { formatCount, formatInteger, formatTable } from "../../util/text.js";
-import { checkTrainingOptions, dataOptions, taskOptions, trainingOptions } from "../training-options.js";
+import { checkTrainingOptions, trainingOptions } from "../training-options.js";
+import { dataOptions } from "../../tasks/options.js";
 import { configOf } from "../options.js";
+import type { OptionTable } from "../../util/option.js";
+import { TASKS, taskNamed } from "../../tasks/table.js";
 import type { AnyTask } from "../../tasks/task.js";
 import type { TrainTaskOptions } from "../../tasks/training/setup-node.js";
 import { input } from "../../graph/index.js";
@@ -34,7 +37,11 @@ function modelTable(task: AnyTask): string {
   return formatTable(sized ? ["model (* default)", "parameters", "FLOPs", "for", ""] : ["model (* default)", ""], rows);
 }
 
-const verbOptions = { ...trainingOptions, ...dataOptions, ...taskOptions };
+/** What all tasks share. */
+const sharedOptions = { ...dataOptions, ...trainingOptions };
+/** With what any task takes besides: a task refuses what is another's. */
+const taskOptions: OptionTable = Object.fromEntries(TASKS.flatMap((task) => Object.entries(task.options)));
+const verbOptions: OptionTable & typeof sharedOptions = { ...taskOptions, ...sharedOptions };
 
 export const verb = defineVerb({
   positionals: [{ name: "TASK", help: "what to learn; without it --help lists the tasks", optional: true }],
@@ -47,21 +54,27 @@ export const verb = defineVerb({
   ],
   engine: true,
   async more([name]) {
-    const { taskNamed, TASKS } = await import("../../tasks/table.js");
-    if (name === undefined)
-      return formatTable(
+    if (name === undefined) {
+      const tasks = formatTable(
         ["task", ""],
         TASKS.map((t) => [t.name, t.summary]),
       );
+      return {
+        text: `${tasks}\n\n\`descent train TASK --help\` lists the models of a task, and what it takes besides.`,
+        listed: { title: "Options of all tasks", options: sharedOptions },
+      };
+    }
     const task = taskNamed(name);
-    return modelTable(task);
+    return {
+      text: `${modelTable(task)}\n\n\`descent train --help\` lists the options that all tasks share.`,
+      listed: { title: `Options of ${task.name}`, options: task.options },
+    };
   },
   async run(context) {
     const { options, given, positionals, signal, print } = context;
     checkTrainingOptions({ options, given }, "train");
     const task = positionals[0] ?? "";
     if (options.resume === undefined) {
-      const { taskNamed } = await import("../../tasks/table.js");
       if (task === "") throw new ConfigError("train: expected a task, got none; see descent train --help");
       taskNamed(task);
       if (options.data === undefined)

@@ -9,6 +9,7 @@ import { decodeRows } from "../../data/images/decode-node.js";
 import { IMAGE_FILE } from "../../data/images/manifest.js";
 import { isOwn } from "../../data/images/parts.js";
 import { DataError } from "../../util/errors.js";
+import { expectInputs } from "../shared/inputs.js";
 import type { ImageInfo } from "./images.js";
 import type { InputOptions, NamedInputs } from "../task-node.js";
 import type { TrainedModel } from "../trained-model.js";
@@ -39,6 +40,7 @@ export async function readImageInputs(
   inputs: readonly string[],
   options: InputOptions,
 ): Promise<NamedInputs> {
+  expectInputs(inputs);
   const info = model.info as ImageInfo;
   const parts: Dataset[] = [];
   let badRows = 0;

@@ -25,7 +25,12 @@ interface Recipe {
 
 /** AdamW, as suits models without batch norm. */
 const adamW =
-  (schedule: string, updates: number, least: number, o: Partial<TrainingDefaults> = {}): Recipe["defaults"] =>
+  (
+    schedule: TrainingDefaults["schedule"],
+    updates: number,
+    least: number,
+    o: Partial<TrainingDefaults> = {},
+  ): Recipe["defaults"] =>
   (examples) => {
     const { batchSize = examples < 10_000 ? 32 : 128 } = o;
     const epochs = epochsFor(examples, batchSize, updates, least);

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { Batch } from "../../data/index.js";
 import { Dataset } from "../../data/index.js";
 import { fromNumbers, toNumbers } from "../../graph/index.js";
+import { strideOption } from "../texts/options.js";
 import type { AnyTask, Outputs, RowOutputs } from "../task.js";
 import { asWindows, inWindows, textAt, textByText, textCount, windowedCount } from "./windows.js";
 
@@ -13,7 +14,7 @@ const merge = (windows: readonly RowOutputs[]): RowOutputs => ({
   outputs: { y: column(windows.reduce((sum, { outputs }) => sum + Number(outputs["y"]?.data[0]), 0)) },
   batch: windows[0]?.batch ?? {},
 });
-const task = { name: "sums", takes: ["stride"], merge } as unknown as AnyTask;
+const task = { name: "sums", options: { stride: strideOption("") }, merge } as unknown as AnyTask;
 
 test("rows of one text each are texts; windows know which text they are of", () => {
   const rows = new Dataset({ x: [1, 2, 3, 4] });
@@ -54,7 +55,7 @@ test("--stride: for tasks that read in windows, of models with a length, and les
   assert.deepEqual(inWindows(task, { maxLength: 8 }, 2), { maxLength: 8, stride: 2 });
   assert.deepEqual(inWindows(task, { maxLength: 8, stride: 3 }, undefined), { maxLength: 8, stride: 3 });
   assert.throws(() => inWindows(task, {}, 2), /--stride: expected a model that reads texts of limited length .*, got sums/);
-  assert.throws(() => inWindows({ name: "other" }, { maxLength: 8 }, 2), /--stride: expected .*, got other/);
+  assert.throws(() => inWindows({ name: "other", options: {} }, { maxLength: 8 }, 2), /--stride: expected .*, got other/);
   assert.throws(() => inWindows(task, { maxLength: 8 }, 8), {
     message: "--stride: expected less than the 8 tokens that the model takes at once, got 8",
   });

@@ -34,10 +34,10 @@ export function asWindows(rows: Dataset, counts: readonly number[]): Dataset {
  * What is known of a model, for windows that share `stride` tokens. ConfigError for a task or a model that does not read texts in windows, and for
  * windows that would not go forward.
  */
-export function inWindows<I extends TaskInfo>(task: Pick<AnyTask, "name" | "takes">, info: I, stride: number | undefined): I {
+export function inWindows<I extends TaskInfo>(task: Pick<AnyTask, "name" | "options">, info: I, stride: number | undefined): I {
   if (stride === undefined) return info;
   const { maxLength } = info;
-  if (task.takes?.includes("stride") !== true || typeof maxLength !== "number")
+  if (!Object.hasOwn(task.options, "stride") || typeof maxLength !== "number")
     throw new ConfigError(
       `--stride: expected a model that reads texts of limited length (text-classification, token-classification with BERT), got ${task.name}`,
     );

@@ -5,6 +5,7 @@ import type { Dataset, ReadTable } from "../../data/node.js";
 import { fromRows, readTable, tableFormat, TabularPreprocessor, valueText } from "../../data/node.js";
 import type { ReportExample } from "../../report/report.js";
 import { ClassificationMeasurement } from "../shared/classification.js";
+import { expectInputs } from "../shared/inputs.js";
 import type { ShowExample } from "../shared/judged-node.js";
 import { classResult, judgeClasses, judgedExamples, judgeQuantities } from "../shared/judged-node.js";
 import { classCurves } from "../shared/precision-recall-report.js";
@@ -15,6 +16,7 @@ import type { TrainedModel } from "../trained-model.js";
 
 /** Tables, or one row as `name=value` pairs. */
 async function readRows(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs> {
+  expectInputs(inputs);
   const isRow = inputs.every((text) => /^[^=]+=/.test(text) && tableFormat(text) === undefined);
   const { data: rows, badRows } = isRow
     ? { data: fromRows([Object.fromEntries(inputs.map(parsePair))]), badRows: 0 }

@@ -160,7 +160,7 @@ export function schemeNamed(scheme = "bioes"): TagScheme {
 
 export const settleTagging = (options: TaskOptions, { tags, usualMissCost }: TagInfo): TaskOptions => ({
   ...options,
-  scheme: options.scheme ?? schemeOf(tags).toLowerCase(),
+  scheme: options.scheme ?? (schemeOf(tags) === "BIO" ? "bio" : "bioes"),
   missCost: options.missCost ?? usualMissCost,
 });
 
@@ -231,7 +231,6 @@ export const taggingTask = {
   monitor: { metric: "f1", mode: "max" },
   checksOneBatch: true,
   mostAtOnce: 64,
-  takes: ["scheme", "missCost"],
   inputs: taggingInputs,
   targets: taggingTargets,
   collate: taggingCollate,

@@ -6,6 +6,7 @@ import { text as wholeText } from "node:stream/consumers";
 import { Dataset, guessRoles, readTable, tableFormat } from "../../data/node.js";
 import { decodeUtf8 } from "../../data/text/lines.js";
 import { ConfigError, DataError } from "../../util/errors.js";
+import { expectInputs } from "../shared/inputs.js";
 import type { Finished, NodeTask, ReadOptions, Started } from "../task-node.js";
 import type { TaskOptions } from "../task.js";
 import { loadTokenizer } from "../../text/node.js";
@@ -64,6 +65,7 @@ export async function readTexts(
   inputs: readonly string[],
   options: { readonly skipBadRows?: boolean; readonly textColumn?: string } = {},
 ): Promise<ReadTextInputs> {
+  expectInputs(inputs);
   const read: ReadTextInputs[] = [];
   for (const given of inputs) read.push(await readInput(given, options.skipBadRows === true, options.textColumn));
   const texts = read.flatMap((part) => part.texts);

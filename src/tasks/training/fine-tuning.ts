@@ -10,20 +10,11 @@ import type { Optimizer } from "../../optim/index.js";
 import { splitPatterns } from "../../optim/index.js";
 import { fineTune } from "../../train/index.js";
 import { ConfigError } from "../../util/errors.js";
+import type { OptionValues } from "../../util/option.js";
+import type { fineTuningOptions } from "../options.js";
 
 /** As the command line names them. */
-export interface FineTuningOptions {
-  /** Patterns of the paths of parameters, parted by commas, that are never changed. */
-  readonly freeze?: string;
-  /** Each layer learns at this fraction of the rate of the one above it. */
-  readonly layerDecay?: number;
-  /** The rank of adapters that are learned in the model's place. */
-  readonly lora?: number;
-  readonly loraAlpha?: number;
-  readonly loraDropout?: number;
-  /** Patterns of the paths of linear layers, parted by commas. */
-  readonly loraTargets?: string;
-}
+export type FineTuningOptions = Partial<OptionValues<typeof fineTuningOptions>>;
 
 /** The module that a parameter belongs to. */
 const partOf = (path: string): string => path.slice(0, path.lastIndexOf("."));

@@ -2,6 +2,8 @@
  * @module An optimizer from the words of a command line: names and numbers.
  */
 import type { Json, Optimizer } from "../../optim/index.js";
+import type { OptimizerChoice } from "../options.js";
+import { OPTIMIZERS } from "../options.js";
 import { chain, clipByGlobalNorm, optimizerFrom, scheduleFrom } from "../../optim/index.js";
 
 export interface OptimizerOptions {
@@ -23,9 +25,6 @@ export interface OptimizerOptions {
   /** Updates in all: schedules that need lengths of their own take shares of it. */
   readonly totalSteps: number;
 }
-
-/** Command-line names of optimizers that are written otherwise in code. */
-const OPTIMIZER_NAMES: Readonly<Record<string, string>> = { adamw: "adamW" };
 
 /** Schedules by command-line name, with lengths where they need some: thirds of the run, or a tenth. */
 function scheduleDescription({ schedule, lr: peak, warmupSteps, totalSteps, finalLrFraction }: OptimizerOptions): Json {
@@ -62,7 +61,7 @@ export function makeOptimizer(options: OptimizerOptions): Optimizer {
   const extra: Record<string, Json> = optimizer === "sgd" ? { momentum: 0.9, nesterov: true } : {};
   if (beta1 !== undefined && /^(adamw?|lion)$/.test(optimizer)) extra["beta1"] = beta1;
   if (beta2 !== undefined && /^(adamw?|lion)$/.test(optimizer)) extra["beta2"] = beta2;
-  const name = OPTIMIZER_NAMES[optimizer] ?? optimizer;
+  const name = Object.hasOwn(OPTIMIZERS, optimizer) ? OPTIMIZERS[optimizer as OptimizerChoice] : optimizer;
   const made = optimizerFrom({ name, learningRate: schedule.description, weightDecay, ...extra });
   return clipNorm === undefined ? made : chain(clipByGlobalNorm(clipNorm), made);
 }

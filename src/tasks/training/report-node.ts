@@ -10,6 +10,7 @@ export async function writeReport(sources: ReportSources): Promise<void> {
   const { writer, used, summary, config, language, notes } = sources;
   const bestStep = await writer.folder.pointer("best");
   const page = await renderReport({
+    task: used.task.label,
     summary,
     language,
     command: config.command ?? "",

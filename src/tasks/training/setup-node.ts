@@ -5,56 +5,32 @@ import { loadData, parseFold } from "../../data/node.js";
 import type { TensorData } from "../../graph/index.js";
 import { ARCHITECTURES, modelFromConfig } from "../../models/index.js";
 import type { Lora, Module } from "../../nn/index.js";
-import type { DeviceChoice } from "../../runtime/index.js";
 import type { BatchTypes, TrainingStep } from "../../train/index.js";
 import { trainingStep } from "../../train/index.js";
 import type { RunConfig } from "../../run/run-folder.js";
 import { ConfigError } from "../../util/errors.js";
 import { cropsParts, parseImageSize } from "../../vision/index.js";
-import type { FineTuningOptions } from "./fine-tuning.js";
 import { adaptersFor, fineTuned, trainedNote } from "./fine-tuning.js";
 import type { ModelFile, PretrainedInfo } from "../use/model.js";
 import { fineTuningDefaults, GRAPH_DEFAULTS, modelOf } from "../use/model.js";
 import { makeOptimizer } from "./optimizer.js";
 import type { Start } from "./start-node.js";
 import { openStart, startOfRun } from "./start-node.js";
-import { modelNamed, taskNamed } from "../table.js";
+import { modelNamed, taskNamed, TASKS } from "../table.js";
+import { dataOptions, trainingOptions } from "../options.js";
+import type { OptionTable, OptionValues } from "../../util/option.js";
+import { checkValue, kebabCase } from "../../util/option.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { AnyTask, Buckets, Prepared, TaskContext, TaskInfo, TaskOptions, TrainingDefaults } from "../task.js";
 
 /** What was asked for; what is left out has the model's own default. Names are those of the command line. */
-export interface TrainTaskOptions extends Partial<Omit<TrainingDefaults, "epochs">>, TaskOptions, FineTuningOptions {
+export interface TrainTaskOptions
+  extends
+    Partial<Omit<OptionValues<typeof dataOptions & typeof trainingOptions>, "data">>,
+    Partial<Pick<TrainingDefaults, "beta1" | "beta2" | "finalLrFraction">>,
+    TaskOptions {
   readonly task: string;
   readonly data: string;
-  readonly model?: string;
-  readonly labelColumn?: string;
-  readonly textColumn?: string;
-  /** Part K of N is the test part: `K/N`. */
-  readonly fold?: string;
-  /** Columns of a table that are not looked at. */
-  readonly ignoreColumn?: readonly string[];
-  readonly skipBadRows?: boolean;
-  /** Tags that break their scheme are read with patience. */
-  readonly repair?: boolean;
-  /** Of images: `SIDE`, or `WIDTHxHEIGHT`. */
-  readonly imageSize?: string;
-  /** A larger image is refused before it is decoded. */
-  readonly maxMegapixels?: number;
-  readonly epochs?: number;
-  readonly steps?: number;
-  readonly accumulate?: number;
-  readonly earlyStopping?: number;
-  readonly seed?: number;
-  readonly device?: DeviceChoice;
-  readonly threads?: number;
-  /** What training starts from: a run, a checkpoint's folder, a file of weights, somebody else's ONNX file. */
-  readonly init?: string;
-  /** Of somebody else's graph: the linear layer that becomes the head. */
-  readonly head?: string;
-  /** Of somebody else's graph: how pixels are scaled (`parsePixelScale`). */
-  readonly preprocess?: string;
-  readonly check?: boolean;
-  readonly lang?: "en" | "zh";
 }
 
 /** Everything that a run is made of, decided. */
@@ -137,6 +113,7 @@ export async function setUpTraining(
   signal?: AbortSignal,
 ): Promise<TrainingSetup> {
   const task = taskNamed(options.task);
+  checkOptions(task, options, resumed === undefined ? "" : "config.json: ");
   const side = nodeTaskNamed(task.name);
   const start = await startFor(options, task, resumed, note);
   const choice = choiceFor(task, options, start);
@@ -203,8 +180,6 @@ export async function setUpTraining(
   };
   const labelSmoothing = options.labelSmoothing ?? defaults.labelSmoothing;
   const asked = definedOnly({ ...own, labelSmoothing, augment: options.augment ?? defaults.augment }) as TaskOptions;
-  if (options.augment !== undefined && task.settle === undefined)
-    throw new ConfigError(`--augment: expected a task of images, got ${task.name}`);
   const settled = task.settle?.(asked, prepared.info, data) ?? asked;
   const buckets = task.buckets?.(prepared.info, prepared.train);
   const length = buckets?.bounds.at(-1);
@@ -269,33 +244,28 @@ const startNotes = (path: string, { architecture }: PretrainedInfo, fresh: reado
   `--init ${path}: ${architecture}${fresh.length === 0 ? "" : `; these start anew: ${fresh.join(", ")}`}`,
 ];
 
-/** Options that only some tasks have, as the command line names them. */
-const TASK_OPTIONS = [
-  "loss",
-  "holdOut",
-  "falseAcceptRate",
-  "features",
-  "tokenizer",
-  "vocabularySize",
-  "maxLength",
-  "stride",
-  "scheme",
-  "missCost",
-  "vectors",
-  "labelSeparator",
-] as const satisfies readonly (keyof TaskOptions)[];
-
 /** The options of its own that a task is given. ConfigError for one that it does not take. */
 function taskOptions(task: AnyTask, options: TrainTaskOptions): TaskOptions {
-  const given = TASK_OPTIONS.filter(
-    (name) => options[name] !== undefined && !(Array.isArray(options[name]) && options[name].length === 0),
+  const known = new Set(TASKS.flatMap((each) => Object.keys(each.options)));
+  const given = Object.entries(options).filter(
+    ([name, value]) => known.has(name) && value !== undefined && !(Array.isArray(value) && value.length === 0),
   );
-  const wrong = given.find((name) => task.takes?.includes(name) !== true);
-  if (wrong !== undefined) {
-    const flag = wrong.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    throw new ConfigError(`--${flag}: expected a task that takes it, got ${task.name}`);
+  const wrong = given.find(([name]) => !Object.hasOwn(task.options, name));
+  if (wrong !== undefined) throw new ConfigError(`--${kebabCase(wrong[0])}: expected a task that takes it, got ${task.name}`);
+  return Object.fromEntries(given);
+}
+
+/**
+ * Checks options against their declarations: those of the `config.json` at `where`, which somebody may have edited, or of a caller of the library.
+ * ConfigError for a value of another type or out of range; names that are no option are the run's own.
+ */
+export function checkOptions(task: AnyTask, options: object, where: string): void {
+  const table: OptionTable = { ...dataOptions, ...trainingOptions, ...task.options };
+  for (const [name, value] of Object.entries(options)) {
+    const option = Object.hasOwn(table, name) ? table[name] : undefined;
+    if (option !== undefined && value !== undefined && value !== null)
+      checkValue(option, value, where === "" ? `--${kebabCase(name)}` : `${where}${name}`);
   }
-  return Object.fromEntries(given.map((name) => [name, options[name]]));
 }
 
 /** Types of a training batch: the inputs and the targets. */

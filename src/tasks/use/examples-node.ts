@@ -4,7 +4,6 @@
 import type { Dataset } from "../../data/node.js";
 import { KNOWN_DATASETS, loadData, parseFold } from "../../data/node.js";
 import type { RunConfig } from "../../run/run-folder.js";
-import { ConfigError } from "../../util/errors.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { InputOptions, NamedInputs } from "../task-node.js";
 import type { TrainedModel } from "../trained-model.js";
@@ -65,7 +64,5 @@ export async function readInputs(
   inputs: readonly string[],
   options: InputOptions = {},
 ): Promise<NamedInputs> {
-  const side = nodeTaskNamed(model.task.name);
-  if (inputs.length === 0 && side.takesNoInputs !== true) throw new ConfigError("predict: expected an input, got none");
-  return side.readInputs(model, inputs, options);
+  return nodeTaskNamed(model.task.name).readInputs(model, inputs, options);
 }

@@ -19,10 +19,13 @@ import {
   settleAugment,
 } from "../images.js";
 import type { Task } from "../../task.js";
+import { labelledImageOptions } from "../options.js";
 
 export const imageClassification: Task<ImageInfo> = {
   name: "image-classification",
+  label: { en: "Image classification", zh: "图像分类" },
   summary: "one label for an image",
+  options: labelledImageOptions,
   checksOneBatch: true,
   models: IMAGE_MODELS,
   defaultModel: "mlp",

@@ -191,12 +191,16 @@ async function openAndMeasure(run: string, test: Dataset, open: OpenTrained): Pr
 }
 
 export const imageGenerationNode: NodeTask = {
-  takesNoInputs: true,
   readInputs,
   evaluate,
   watch,
   measure,
   report,
-  draw: (model, _input, answer) => imagePng(pixelsIn(model, answer)),
-  drawTogether: (model, answers) => imagePng(imageGrid(answers.map((answer) => pixelsIn(model, answer)))),
+  present: {
+    pictures: {
+      format: "png",
+      draw: (model, _input, answer) => imagePng(pixelsIn(model, answer)),
+      drawTogether: (model, answers) => imagePng(imageGrid(answers.map((answer) => pixelsIn(model, answer)))),
+    },
+  },
 };

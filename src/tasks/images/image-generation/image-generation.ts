@@ -12,6 +12,7 @@ import { ConfigError, DataError } from "../../../util/errors.js";
 import type { ImageInfo } from "../images.js";
 import { collateImages, encodeImages, imageLoading, imageTypes, prepareImages } from "../images.js";
 import type { ColumnTypes, ModelChoice, Prepared, Task, Tensors } from "../../task.js";
+import { generationOptions, generationPredictOptions } from "./options.js";
 
 export interface GenerationInfo extends ImageInfo {
   /** Numbers that an image is made from, normally distributed. */
@@ -47,7 +48,10 @@ const chance = (logits: Tensor): Tensor => logits.sigmoid().mean();
 
 export const imageGeneration: Task<GenerationInfo> = {
   name: "image-generation",
+  label: { en: "Image generation", zh: "图像生成" },
   summary: "new images like those of a data set",
+  options: generationOptions,
+  predictOptions: generationPredictOptions,
   checksOneBatch: false,
   models: [
     dcgan("dcgan-small", "Radford et al. 2015, half as wide as in the paper: for small images on a CPU", 32),
@@ -55,7 +59,6 @@ export const imageGeneration: Task<GenerationInfo> = {
   ],
   defaultModel: "dcgan-small",
   monitor: { metric: "frechetDistance", mode: "min" },
-  takes: ["features"],
 
   prepare(data: LoadedData): Prepared<GenerationInfo> {
     if (data.roles.image === undefined)

@@ -60,7 +60,7 @@ async function measure({ run, measurement }: Measured): Promise<Record<string, n
 }
 
 /** The name of each image's nearest enrolled one, or "unknown". */
-async function conclude(model: TrainedModel, answers: readonly Answer[], options: AnswerOptions): Promise<Answer[]> {
+async function namedAnswers(model: TrainedModel, answers: readonly Answer[], options: AnswerOptions): Promise<Answer[]> {
   const path = options.gallery ?? galleryOf(options.run);
   if (!(await exists(path)))
     throw new ConfigError(
@@ -130,7 +130,6 @@ export const imageRecognitionNode: NodeTask = {
   readInputs: readImageInputs,
   finish,
   measure,
-  conclude,
-  takesGallery: true,
+  present: { answers: namedAnswers },
   report,
 };

@@ -31,6 +31,7 @@ import {
 import { IMAGE_MODELS } from "../image-models.js";
 import { RecognitionMeasurement } from "./measurement.js";
 import type { ModelChoice, Prepared, Task, Tensors } from "../../task.js";
+import { recognitionOptions, recognitionPredictOptions } from "./options.js";
 
 export interface RecognitionInfo extends ImageInfo {
   /** So many of `classes`, the first ones, are trained on; the others are held out. */
@@ -91,12 +92,14 @@ const MODELS: readonly ModelChoice<RecognitionInfo>[] = IMAGE_MODELS.map(({ name
 
 export const imageRecognition: Task<RecognitionInfo> = {
   name: "image-recognition",
+  label: { en: "Image recognition", zh: "图像识别" },
   summary: "who or what is this, among things enrolled at any time, or nobody known",
+  options: recognitionOptions,
+  predictOptions: recognitionPredictOptions,
   checksOneBatch: true,
   models: MODELS,
   defaultModel: "conv-net",
   monitor: { metric: "recallAt1", mode: "max" },
-  takes: ["loss", "holdOut", "falseAcceptRate"],
 
   prepare(data: LoadedData, options): Prepared<RecognitionInfo> {
     const { seed } = options;

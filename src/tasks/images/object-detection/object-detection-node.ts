@@ -10,6 +10,7 @@ import { boxesSvg, classColor, parseBoxAugment } from "../../../vision/index.js"
 import { drawOver, endsWhole, imageHeader } from "../../../vision/images-node.js";
 import type { FoundImage } from "./report-node.js";
 import { classTable, curvesSection, imagesSection, judgeImage } from "./report-node.js";
+import { expectInputs } from "../../shared/inputs.js";
 import { imageFiles } from "../image-inputs-node.js";
 import type { DetectionInfo } from "./object-detection.js";
 import { ANSWER_THRESHOLD, detectedIn, DetectionMeasurement, trueBoxesIn } from "./object-detection.js";
@@ -26,6 +27,7 @@ interface FoundObject {
 
 /** Image files and folders of them; each is looked at, and decoded when its turn comes. */
 async function readImages(_model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs> {
+  expectInputs(inputs);
   const files = (await Promise.all(inputs.map(imageFiles))).flat();
   const good: string[] = [];
   for (const file of files) {
@@ -153,4 +155,8 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   };
 }
 
-export const objectDetectionNode: NodeTask = { readInputs: readImages, report, draw };
+export const objectDetectionNode: NodeTask = {
+  readInputs: readImages,
+  report,
+  present: { pictures: { format: "png", draw } },
+};

@@ -19,6 +19,7 @@ import { BORDER, formatBoxAugment, parseBoxAugment } from "../../../vision/index
 import type { ImageInfo } from "../images.js";
 import { channelStatistics, imageLoading, imagePreprocessing, imageTypes, normalizedPixels } from "../images.js";
 import type { Answer, Measurement, ModelChoice, Prepared, Task, Tensors, TrainingDefaults } from "../../task.js";
+import { detectionOptions } from "./options.js";
 
 /** What is known of images with boxes. */
 export interface DetectionInfo extends ImageInfo {
@@ -172,7 +173,9 @@ function renumbered(part: Dataset, { classes }: DetectionInfo, where: string): D
 
 export const objectDetection: Task<DetectionInfo> = {
   name: "object-detection",
+  label: { en: "Object detection", zh: "目标检测" },
   summary: "where things are in an image, and what they are",
+  options: detectionOptions,
   checksOneBatch: true,
   models: MODELS,
   defaultModel: "fcos-small",

@@ -18,6 +18,7 @@ import type { MaskOptions, WindowOptions } from "../packed-text.js";
 import { expectWindow, IGNORED, mostChosen, packedRows, windowCollate } from "../packed-text.js";
 import type { Answer, ColumnTypes, Prepared, Task, TaskContext, TaskOptions, Tensors, Inherited } from "../../task.js";
 import { encodedRows, textCollate, tokenNames, textTokenizer, tokenizerInfo, tokenizerOf } from "../texts.js";
+import { tokenizerOptions } from "../options.js";
 
 /** How windows are made for a use. */
 export const windowOptions = ({ info, use }: Pick<TaskContext<LanguageInfo>, "info" | "use">): WindowOptions => ({
@@ -163,13 +164,14 @@ const chosenOf = ({ maxLength }: LanguageInfo, batch: Dim): number => mostChosen
 
 export const languageModeling: Task<LanguageInfo> = {
   name: "language-modeling",
+  label: { en: "Language modeling", zh: "语言建模" },
   summary: "the next token of a text, or hidden ones; descent generate writes with it",
+  options: tokenizerOptions,
   models: languageModels,
   defaultModel: "gpt-nano",
   monitor: { metric: "loss", mode: "min" },
   checksOneBatch: true,
   mostAtOnce: 16,
-  takes: ["tokenizer", "vocabularySize", "maxLength"],
   pretrained: {
     architectures: ["GPT2LMHeadModel", "LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "BertForMaskedLM"],
   },

@@ -32,7 +32,7 @@ export interface Role {
 }
 
 /** The second pass: arguments of the predicates that the first one found. */
-async function conclude(
+async function rolesOf(
   model: TrainedModel,
   first: readonly Answer[],
   { examples }: { readonly examples: Dataset },
@@ -132,4 +132,8 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   };
 }
 
-export const semanticRolesNode: NodeTask = { readInputs: readTaggingInputs, report, conclude, draw, drawsAs: "svg" };
+export const semanticRolesNode: NodeTask = {
+  readInputs: readTaggingInputs,
+  report,
+  present: { answers: rolesOf, pictures: { format: "svg", draw } },
+};

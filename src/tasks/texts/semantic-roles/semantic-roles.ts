@@ -25,6 +25,7 @@ import {
   taggingTask,
 } from "../tagging.js";
 import { taggingModels } from "../tagging-models.js";
+import { taggingOptions } from "../options.js";
 
 /** The label of predicates themselves, as in CoNLL-2005. */
 export const PREDICATE = "V";
@@ -140,7 +141,9 @@ export interface ScoredSpan extends LabelSpan {
 export const semanticRoles: Task<TaggingInfo> = {
   ...taggingTask,
   name: "semantic-role-labeling",
+  label: { en: "Semantic roles", zh: "语义角色标注" },
   summary: "who did what to whom: predicates and the roles of their arguments",
+  options: taggingOptions,
   models: taggingModels({
     embeddingSize: () => 32,
     window: 0,

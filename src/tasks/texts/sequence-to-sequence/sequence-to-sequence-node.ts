@@ -86,7 +86,7 @@ async function measure({ model, examples }: Measured): Promise<Metrics> {
   return { exactMatch: metric.exactMatch, chrF: metric.chrF, bleu: metric.bleu };
 }
 
-async function conclude(model: TrainedModel, answers: readonly Answer[]): Promise<Answer[]> {
+async function translated(model: TrainedModel, answers: readonly Answer[]): Promise<Answer[]> {
   const texts = await write(
     model,
     answers.map(({ source }) => source as readonly number[]),
@@ -124,7 +124,7 @@ export const sequenceToSequenceNode: NodeTask = {
   readOptions: readTextOptions,
   readInputs: textInputsFrom("source"),
   measure,
-  conclude,
+  present: { answers: translated },
   report,
   finish: keepWritingFiles,
 };

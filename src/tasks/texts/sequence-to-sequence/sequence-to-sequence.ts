@@ -26,6 +26,7 @@ import type {
 } from "../../task.js";
 import type { TextInfo } from "../texts.js";
 import { encodedRows, lengthFor, textBuckets, textInputs, textTokenizer, tokenizerInfo, tokenizerOf } from "../texts.js";
+import { tokenizerOptions } from "../options.js";
 
 export interface SequenceInfo extends TextInfo {
   readonly endId: number;
@@ -212,7 +213,9 @@ class TokenMeasurement implements Measurement {
 
 export const sequenceToSequence: Task<SequenceInfo> = {
   name: "sequence-to-sequence",
+  label: { en: "Sequence to sequence", zh: "序列到序列" },
   summary: "one text from another: pairs of a source and a target",
+  options: tokenizerOptions,
   models: [
     transformer(
       "transformer-tiny",
@@ -231,7 +234,6 @@ export const sequenceToSequence: Task<SequenceInfo> = {
   monitor: { metric: "loss", mode: "min" },
   checksOneBatch: true,
   mostAtOnce: 64,
-  takes: ["tokenizer", "vocabularySize", "maxLength"],
   pretrained: { architectures: ["MarianMTModel", "PegasusForConditionalGeneration"] },
   reads: { pairs: true },
   prepare,
@@ -244,7 +246,7 @@ export const sequenceToSequence: Task<SequenceInfo> = {
   loss: ({ logits }, { labels }, { options: { labelSmoothing = 0 } }) =>
     crossEntropy(logits as Tensor, labels as Tensor, { ignoreIndex: IGNORED, labelSmoothing }),
   measurement: () => new TokenMeasurement(),
-  // What is written comes token by token: `conclude` has it written from these.
+  // What is written comes token by token: `present` has it written from these.
   answers: (_outputs, { padId }, { input_ids: ids }) => {
     const [n, t] = (ids as TensorData).shape as [number, number];
     return Array.from({ length: n }, (_, row) => ({

@@ -9,7 +9,7 @@ import type { Judged, ShowExample } from "../../shared/judged-node.js";
 import { classResult, judgeClasses, judgedExamples } from "../../shared/judged-node.js";
 import { labelsAbove, sigmoid, THRESHOLD } from "./multi-label.js";
 import { classCurves } from "../../shared/precision-recall-report.js";
-import type { InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "../../task-node.js";
+import type { AnswerOptions, InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "../../task-node.js";
 import type { Answer } from "../../task.js";
 import type { TextClassInfo } from "./info.js";
 import { encodeTexts, lengthNotes, tokenizerOf } from "../texts.js";
@@ -86,6 +86,17 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   };
 }
 
+/** Of several labels those above the threshold that was asked for. */
+function labelsFrom(model: TrainedModel, answers: readonly Answer[], { threshold }: AnswerOptions): Promise<Answer[]> {
+  const { multiLabel } = model.info as TextClassInfo;
+  if (!multiLabel || threshold === undefined) return Promise.resolve([...answers]);
+  const above = ({ probabilities }: Answer): Answer => ({
+    labels: labelsAbove(probabilities as Readonly<Record<string, number>>, threshold),
+    probabilities,
+  });
+  return Promise.resolve(answers.map(above));
+}
+
 export const textClassificationNode: NodeTask = {
   readOptions: async (options, started) => ({
     ...(await readTextOptions(options, started)),
@@ -100,13 +111,5 @@ export const textClassificationNode: NodeTask = {
     await keepPretrained(finished, multiLabel ? { problem_type: "multi_label_classification" } : {});
   },
   remarks: (examples, info) => lengthNotes([examples], info as TextClassInfo, "--stride N measures on all of them"),
-  conclude: (model, answers, { threshold }) => {
-    const { multiLabel } = model.info as TextClassInfo;
-    if (!multiLabel || threshold === undefined) return Promise.resolve([...answers]);
-    const above = ({ probabilities }: Answer): Answer => ({
-      labels: labelsAbove(probabilities as Readonly<Record<string, number>>, threshold),
-      probabilities,
-    });
-    return Promise.resolve(answers.map(above));
-  },
+  present: { answers: labelsFrom },
 };

@@ -35,6 +35,7 @@ import {
   usualTokenizer,
 } from "../texts.js";
 import { inWindows, textAt } from "../../shared/windows.js";
+import { textClassificationOptions } from "./options.js";
 
 const MAX_LENGTH = 256;
 
@@ -151,12 +152,13 @@ const targetOf = ({ multiLabel }: TextClassInfo): "label" | "labels" => (multiLa
 
 export const textClassification: Task<TextClassInfo> = {
   name: "text-classification",
+  label: { en: "Text classification", zh: "文本分类" },
   summary: "a class for a text (sentiment, topic), or several labels",
+  options: textClassificationOptions,
   checksOneBatch: true,
   models: TEXT_MODELS,
   defaultModel: "ngram-cnn",
   monitor: { metric: "accuracy", mode: "max" },
-  takes: ["tokenizer", "vocabularySize", "maxLength", "stride", "vectors", "labelSeparator"],
   pretrained: { architectures: ["BertForSequenceClassification"], labels: ({ classes }) => classes },
   graphs: textGraph,
   prepare,

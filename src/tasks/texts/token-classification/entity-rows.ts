@@ -17,6 +17,7 @@ import type { SpanRow, TaggedRow, TaggingInfo, TagInfo } from "../tagging.js";
 import { learnTagging, learnTags, placesOf, schemeNamed, taggedRows } from "../tagging.js";
 import type { Awaitable, Prepared, Task } from "../../task.js";
 import { lengthFor, lengthNotes, textTokenizer, tokenizerInfo } from "../texts.js";
+import { tokenClassificationOptions } from "./options.js";
 import { inWindows } from "../../shared/windows.js";
 
 /** A text as features of its tokens. */
@@ -103,7 +104,7 @@ async function prepareSubwords(
     usualMissCost: 0,
   };
   expectLabels(info.labels, data.name);
-  const used = inWindows({ name: "token-classification", takes: ["stride"] }, info, options.stride);
+  const used = inWindows({ name: "token-classification", options: tokenClassificationOptions }, info, options.stride);
   const train = await subwordRows(texts.train, used, "cut");
   const validation = await subwordRows(texts.validation, used, "windows");
   const test = await subwordRows(texts.test, used, "windows");

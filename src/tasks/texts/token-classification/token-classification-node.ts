@@ -95,6 +95,5 @@ export const tokenClassificationNode: NodeTask = {
   remarks,
   report,
   finish,
-  draw,
-  drawsAs: "html",
+  present: { pictures: { format: "html", draw } },
 };

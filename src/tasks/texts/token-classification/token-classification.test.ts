@@ -50,7 +50,7 @@ test("tags are those of the training part; what has another label counts as miss
 test("--scheme bio writes no ends, another one is refused", async () => {
   const { info } = await tokenClassification.prepare(loaded(texts, texts), { ...settings, scheme: "bio" });
   assert.deepEqual(info.tags, ["O", "B-LOC", "B-PER", "I-PER"]);
-  assert.throws(() => void tokenClassification.prepare(loaded(texts, texts), { ...settings, scheme: "iob1" }), {
+  assert.throws(() => void tokenClassification.prepare(loaded(texts, texts), { ...settings, scheme: "iob1" as "bio" }), {
     message: "--scheme: expected bio or bioes, got iob1",
   });
 });

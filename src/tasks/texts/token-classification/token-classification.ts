@@ -19,6 +19,7 @@ import type { TaggingInfo, TagInfo } from "../tagging.js";
 import { decodeRows, placesOf, settleTagging, TaggingMeasurement, taggingTask } from "../tagging.js";
 import { taggingModels } from "../tagging-models.js";
 import type { Answer, ModelChoice, Task, TaskContext } from "../../task.js";
+import { tokenClassificationOptions } from "./options.js";
 
 /** An entity of an answer: `text.slice(start, end)`. */
 export interface Entity {
@@ -46,9 +47,10 @@ const FEATURE_MODELS = taggingModels({
 export const tokenClassification: Task<TagInfo> = {
   ...taggingTask,
   name: "token-classification",
+  label: { en: "Token classification", zh: "序列标注" },
   summary: "named entities and other stretches of a text",
+  options: tokenClassificationOptions,
   models: [...(FEATURE_MODELS as readonly ModelChoice<TagInfo>[]), bertTagger],
-  takes: [...taggingTask.takes, "tokenizer", "vocabularySize", "maxLength", "stride"],
   pretrained: { architectures: ["BertForTokenClassification"], labels: ({ tags }) => tags },
   settle: settleTagging,
   prepare: prepareEntities,

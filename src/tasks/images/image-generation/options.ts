@@ -1,0 +1,26 @@
+/**
+ * @module The options of image generation.
+ */
+import type { OptionTable, OptionValues } from "../../../util/option.js";
+import { integer, text } from "../../../util/option.js";
+import { imageSizeOption } from "../options.js";
+
+const own = {
+  features: text({
+    help: "the run of a classifier whose features are compared",
+    placeholder: "RUN",
+    defaultText: "a small one that is trained first",
+  }),
+} satisfies OptionTable;
+
+export const generationOptions = { imageSize: imageSizeOption, ...own } satisfies OptionTable;
+
+/** Of `descent predict`. */
+export const generationPredictOptions = {
+  count: integer({ help: "how many samples", minimum: 1, placeholder: "N", defaultText: "16" }),
+  seed: integer({ help: "names the random numbers", minimum: 0, defaultText: "1" }),
+} satisfies OptionTable;
+
+declare module "../../task.js" {
+  interface TaskOptions extends Partial<OptionValues<typeof own>> {}
+}

@@ -1,0 +1,38 @@
+/**
+ * @module The options of image recognition.
+ */
+import type { OptionTable, OptionValues } from "../../../util/option.js";
+import { list, number, text } from "../../../util/option.js";
+import { labelledImageOptions } from "../options.js";
+
+const own = {
+  loss: text({
+    help: "what is minimized: cosface, arcface, contrastive or triplet",
+    placeholder: "NAME",
+    defaultText: "cosface",
+  }),
+  holdOut: list(
+    text({
+      help: "a class that is not trained on, to measure recognition of unknown things",
+      placeholder: "CLASS",
+      defaultText: "four of ten classes",
+    }),
+  ),
+  falseAcceptRate: number({
+    help: "of unknown things, the fraction that may get a name",
+    minimum: 0,
+    maximum: 1,
+    defaultText: "0.05",
+  }),
+} satisfies OptionTable;
+
+export const recognitionOptions = { ...labelledImageOptions, ...own } satisfies OptionTable;
+
+/** Of `descent predict`. */
+export const recognitionPredictOptions = {
+  gallery: text({ help: "who is known", placeholder: "FILE", defaultText: "RUN/gallery.safetensors" }),
+} satisfies OptionTable;
+
+declare module "../../task.js" {
+  interface TaskOptions extends Partial<OptionValues<typeof own>> {}
+}

@@ -1,0 +1,31 @@
+/**
+ * @module The options of tasks that read images.
+ */
+import type { OptionTable, OptionValues } from "../../util/option.js";
+import { text } from "../../util/option.js";
+
+/** `--augment`; each task says which changes it knows. */
+export const augmentOption = (changes: string) =>
+  text({
+    help: `random changes of training images: ${changes}`,
+    placeholder: "LIST",
+    defaultText: "the model's own",
+  });
+
+export const imageSizeOption = text({
+  help: "size that all images get: SIDE or WIDTHxHEIGHT",
+  placeholder: "SIZE",
+  defaultText: "theirs, or one that suits most",
+});
+
+/** Of tasks whose images have a label each. */
+export const labelledImageOptions = {
+  augment: augmentOption(
+    "a preset (none, auto, flip-crop, strong) or NAME[:NUMBER],… of crop, resized-crop, flip, rotate, color, erase, rand-augment, mixup, cutmix",
+  ),
+  imageSize: imageSizeOption,
+} satisfies OptionTable;
+
+declare module "../task.js" {
+  interface TaskOptions extends Partial<OptionValues<typeof labelledImageOptions>> {}
+}

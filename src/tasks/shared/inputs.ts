@@ -1,0 +1,9 @@
+/**
+ * @module What inputs of a command line have in common.
+ */
+import { ConfigError } from "../../util/errors.js";
+
+/** ConfigError where nothing was given. */
+export function expectInputs(inputs: readonly string[]): void {
+  if (inputs.length === 0) throw new ConfigError("predict: expected an input, got none");
+}

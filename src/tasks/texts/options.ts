@@ -1,0 +1,53 @@
+/**
+ * @module The options that several tasks of texts share.
+ */
+import type { OptionTable, OptionValues } from "../../util/option.js";
+import { choice, integer, number, text } from "../../util/option.js";
+
+/** Of tasks whose models read tokens of a vocabulary. */
+export const tokenizerOptions = {
+  tokenizer: text({
+    help: "words, wordpiece, characters, bpe, or a tokenizer.json (or its folder)",
+    placeholder: "NAME",
+    defaultText: "what suits the language and the task",
+  }),
+  vocabularySize: integer({
+    help: "the largest vocabulary that is learned",
+    unit: "tokens",
+    minimum: 1,
+    defaultText: "the task's own",
+  }),
+  maxLength: integer({
+    help: "the most that the model is given at once",
+    unit: "tokens",
+    minimum: 3,
+    defaultText: "the task's own",
+  }),
+} satisfies OptionTable;
+
+/** Of tasks that read a long text in windows; the task says what it does without. */
+export const strideOption = (otherwise: string) =>
+  integer({
+    help: "where measured or answered, a longer text is read in windows that share N tokens",
+    unit: "tokens",
+    minimum: 0,
+    placeholder: "N",
+    defaultText: otherwise,
+  });
+
+/** Of tasks that tag tokens. */
+export const taggingOptions = {
+  scheme: choice(["bio", "bioes"], { help: "how spans become tags", placeholder: "NAME", defaultText: "bioes" }),
+  missCost: number({
+    help: "how much more it costs to miss a token of a span than to take another for one, in logarithms",
+    minimum: 0,
+    placeholder: "X",
+    defaultText: "ln(tokens outside / tokens inside), 0 to 3",
+  }),
+} satisfies OptionTable;
+
+declare module "../task.js" {
+  interface TaskOptions extends Partial<OptionValues<typeof tokenizerOptions>>, Partial<OptionValues<typeof taggingOptions>> {
+    readonly stride?: number;
+  }
+}

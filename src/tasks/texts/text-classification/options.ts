@@ -1,0 +1,27 @@
+/**
+ * @module The options of text classification.
+ */
+import type { OptionTable, OptionValues } from "../../../util/option.js";
+import { text } from "../../../util/option.js";
+import { strideOption, tokenizerOptions } from "../options.js";
+
+const own = {
+  vectors: text({
+    help: "word or character vectors (word2vec's or GloVe's text form) that the embedding begins with",
+    placeholder: "FILE",
+  }),
+  labelSeparator: text({
+    help: "a text may have several labels, and this stands between them (a JSON list needs none)",
+    placeholder: "SIGN",
+  }),
+} satisfies OptionTable;
+
+export const textClassificationOptions = {
+  ...tokenizerOptions,
+  stride: strideOption("longer texts are cut"),
+  ...own,
+} satisfies OptionTable;
+
+declare module "../../task.js" {
+  interface TaskOptions extends Partial<OptionValues<typeof own>> {}
+}
