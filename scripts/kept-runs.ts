@@ -143,7 +143,7 @@ async function writeData(folder: string): Promise<void> {
   );
   const kinds = ["good", "bad", "great", "awful"];
   const reviews = ["film", "book", "play", "song"].flatMap((what) =>
-    ["a", "one", "that"].flatMap((first) => kinds.map((how, k) => `${first} ${how} ${what},${k % 2 === 0 ? "yes" : "no"}`)),
+    ["a", "one", "that"].flatMap((first) => kinds.map((how, k) => `${first} ${how} ${what},${k % 2 === 0 ? "pos" : "neg"}`)),
   );
   write("reviews.csv", ["text,label", ...reviews]);
   write("verse.txt", new Array<string>(60).fill("the cat sat on the mat and the dog sat on the log."));

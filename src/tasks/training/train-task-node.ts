@@ -19,6 +19,7 @@ import type { Checkpoint, RunWriter } from "../../run/run-folder-node.js";
 import { checkPlace, createRun, openRun, resumeRun, splitRunPath } from "../../run/run-folder-node.js";
 import { checkpointParameters, trainRun } from "../../train/train-node.js";
 import { ConfigError } from "../../util/errors.js";
+import { checkSameData } from "./same-data.js";
 import { checkMemory, measureStep } from "./memory-node.js";
 import { checkOneBatch } from "./one-batch-node.js";
 import type { TrainingSetup, TrainTaskOptions } from "./setup-node.js";
@@ -56,16 +57,6 @@ export interface TrainTaskResult {
   /** Undefined where the run was interrupted. */
   readonly summary?: RunSummary;
   readonly ended: "steps" | "early stopping" | "interrupted";
-}
-
-/** Names what differs where a run goes on with data that are no longer those it began with. */
-function checkSameData(config: RunConfig, info: TaskInfo, run: string): void {
-  const began = config["info"] as TaskInfo;
-  const changed = Object.keys(info).filter((name) => JSON.stringify(info[name]) !== JSON.stringify(began[name]));
-  if (changed.length > 0)
-    throw new ConfigError(
-      `--resume ${run}: expected the data that the run began with, got other ${changed.join(", ")}; put the data back, or start anew with --init ${run}`,
-    );
 }
 
 /** What is told of a graph that measures: sequences of any length. */

@@ -1,0 +1,27 @@
+/**
+ * @module Whether a run goes on with the data that it began with.
+ */
+import type { RunConfig } from "../../run/run-folder.js";
+import type { Json } from "../../util/described.js";
+import { isRecord } from "../../util/described.js";
+import { ConfigError } from "../../util/errors.js";
+import type { TaskInfo } from "../task.js";
+
+/** Whether a value agrees with what was written down before; an entry that an earlier version did not write down is no difference. */
+function agrees(now: Json, before: Json): boolean {
+  if (isRecord(now) && isRecord(before)) return Object.entries(before).every(([name, value]) => agrees(now[name] ?? null, value));
+  if (Array.isArray(now) && Array.isArray(before))
+    return now.length === before.length && now.every((value, i) => agrees(value as Json, before[i] as Json));
+  return Object.is(now, before);
+}
+
+/** ConfigError that names what differs where a run goes on with data that are no longer those it began with. */
+export function checkSameData(config: RunConfig, info: TaskInfo, run: string): void {
+  const began = config["info"] as Readonly<Record<string, Json>>;
+  const now = Object.entries(JSON.parse(JSON.stringify(info)) as Record<string, Json>);
+  const changed = now.flatMap(([name, value]) => (began[name] === undefined || agrees(value, began[name]) ? [] : [name]));
+  if (changed.length > 0)
+    throw new ConfigError(
+      `--resume ${run}: expected the data that the run began with, got other ${changed.join(", ")}; put the data back, or start anew with --init ${run}`,
+    );
+}
