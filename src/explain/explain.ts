@@ -52,9 +52,25 @@ export class Explainer implements AsyncDisposable {
     this.#model = new Model(model, options);
   }
 
-  /** The model's scores [N, K]. */
-  scores(given: TensorData | ExplainInput): Promise<TensorData> {
-    return this.#model.scores(checkedInput(this.model, given));
+  /** The model's scores [N, K], or their softmax. */
+  scores(given: TensorData | ExplainInput, output?: ScoreChoice["output"]): Promise<TensorData> {
+    return this.#model.scores(checkedInput(this.model, given), output);
+  }
+
+  /** A layer's values [N, …], by its module's path; left out, of the layer that Grad-CAM looks at. */
+  layer(given: TensorData | ExplainInput, at?: string): Promise<TensorData> {
+    return this.#model.layer(checkedInput(this.model, given), at, false);
+  }
+
+  /** A layer's values and the gradients there of a score, [N, …] each. */
+  async layerGradient(
+    given: TensorData | ExplainInput,
+    target?: Target | readonly Target[],
+    at?: string,
+  ): Promise<{ readonly layer: TensorData; readonly gradient: TensorData }> {
+    const checked = checkedInput(this.model, given);
+    const targets = targetsOf(this.model, target, await this.#model.scores(checked));
+    return this.#model.layerGradient(checked, targets, {}, at);
   }
 
   /**

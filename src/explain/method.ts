@@ -152,13 +152,8 @@ export interface SamplingContext {
   readonly answers: (features: TensorData) => Promise<TensorData>;
   /** The gradient of the score asked about, or of another target, [S, …features]; refused of an opaque model. */
   readonly gradient: (features: TensorData, target?: number) => Promise<TensorData>;
-  /** A layer's values of features [S, …]: [S, …]. */
+  /** A layer's values of features [S, …], as a grid [S, C, h, w]. */
   readonly layer: (features: TensorData, at: LayerName | undefined) => Promise<TensorData>;
-  /** A layer's values and the score's gradients at them, [S, …] each. */
-  readonly layerGradient: (
-    features: TensorData,
-    at: LayerName | undefined,
-  ) => Promise<{ readonly layer: TensorData; readonly gradient: TensorData }>;
   readonly at: LayerName | undefined;
   /** Tells how far it is: a fraction. */
   readonly progress: (fraction: number) => void;

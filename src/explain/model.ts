@@ -70,10 +70,10 @@ export class Model implements AsyncDisposable {
     return outputs["gradient"] as TensorData;
   }
 
-  /** A layer's values [N, …], as a grid [N, C, h, w] where none is named. */
-  async layer(given: ExplainInput, at: string | undefined): Promise<TensorData> {
-    const outputs = await this.#run(`layer ${at ?? ""}`, given, undefined, ({ x, others }) => ({
-      layer: this.#grid(x, scoresOf(this.explainable, x, others), at),
+  /** A layer's values [N, …]; as a grid [N, C, h, w] where that is asked for. Without a path it is the one that Grad-CAM looks at. */
+  async layer(given: ExplainInput, at: string | undefined, asGrid: boolean): Promise<TensorData> {
+    const outputs = await this.#run(`layer ${at ?? ""} ${String(asGrid)}`, given, undefined, ({ x, others }) => ({
+      layer: this.#layer(x, scoresOf(this.explainable, x, others), at, asGrid).mul(1),
     }));
     return outputs["layer"] as TensorData;
   }
@@ -87,16 +87,16 @@ export class Model implements AsyncDisposable {
   ): Promise<{ readonly layer: TensorData; readonly gradient: TensorData }> {
     const outputs = await this.#run(`layer gradient ${at ?? ""} ${keyOf(choice)}`, given, targets, (leaves) => {
       const score = chosenScore(this.explainable, leaves, choice);
-      const layer =
-        at === undefined ? gridLayer(score, leaves.x, this.explainable.features, at).tensor : layerNamed(score, leaves.x, at);
+      const layer = this.#layer(leaves.x, score, at, false);
       return { layer: layer.mul(1), gradient: grad(score.sum(), layer) };
     });
     return { layer: outputs["layer"] as TensorData, gradient: outputs["gradient"] as TensorData };
   }
 
-  #grid(x: Tensor, scores: Tensor, at: string | undefined): Tensor {
-    const { tensor, grid } = gridLayer(scores, x, this.explainable.features, at);
-    return grid(tensor).mul(1);
+  #layer(x: Tensor, y: Tensor, at: string | undefined, asGrid: boolean): Tensor {
+    if (at !== undefined && !asGrid) return layerNamed(y, x, at);
+    const { tensor, grid } = gridLayer(y, x, this.explainable.features, at);
+    return asGrid ? grid(tensor) : tensor;
   }
 
   /** What was found in the graph for a method that looks at a layer. */

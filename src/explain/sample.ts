@@ -52,9 +52,7 @@ export function samplingContext(model: Model, question: Question, i: number): Sa
     answers: (features) => model.scores(rowsOf(features), options.output),
     gradient: (features, other = target) =>
       model.gradient(rowsOf(features), new Int32Array(features.shape[0] ?? 1).fill(other), options),
-    layer: (features, at) => model.layer(rowsOf(features), at),
-    layerGradient: (features, at) =>
-      model.layerGradient(rowsOf(features), new Int32Array(features.shape[0] ?? 1).fill(target), options, at),
+    layer: (features, at) => model.layer(rowsOf(features), at, true),
     progress: (fraction) => options.onProgress?.((i + fraction) / n),
     signal: options.signal,
   };
