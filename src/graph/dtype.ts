@@ -1,6 +1,8 @@
 /**
  * @module Element types: their names, sizes, ONNX codes and the JavaScript arrays that hold them.
  */
+import { DTypeError, ShapeError } from "../util/errors.js";
+import { formatShape, sizeOf } from "./shape.js";
 
 /** Every element type that a graph may carry, by its NumPy name. */
 export type DType =
@@ -56,6 +58,12 @@ export const DTYPES: Readonly<Record<DType, DTypeInfo>> = {
 };
 
 export const isFloat = (dtype: DType): boolean => DTYPES[dtype].kind === "float";
+/** The least and the greatest number of an integer type; of 64 bits, the greatest that a JavaScript number can be within it. */
+export function integerRange(dtype: DType): readonly [least: number, greatest: number] {
+  const { bytes, kind } = DTYPES[dtype];
+  const [least, beyond] = kind === "int" ? [-(2 ** (8 * bytes - 1)), 2 ** (8 * bytes - 1)] : [0, 2 ** (8 * bytes)];
+  return [least, beyond - Math.max(1, beyond * 2 ** -53)];
+}
 export const isInteger = (dtype: DType): boolean => DTYPES[dtype].kind === "int" || DTYPES[dtype].kind === "uint";
 
 /** Numbers outside a graph: what goes in and what comes out. Row-major; `data.length` is the product of `shape`. */
@@ -101,6 +109,35 @@ export function elementAt(values: TensorData, i: number): number {
   const element = values.data[i];
   if (element === undefined) throw new RangeError(`element ${i} of ${values.data.length}`);
   return values.dtype === "float16" ? fromFloat16Bits(Number(element)) : Number(element);
+}
+
+/** An empty array of each element type. */
+const ARRAYS: ReadonlyMap<string, TypedArray> = new Map(Object.entries(DTYPES).map(([dtype, { create }]) => [dtype, create(0)]));
+
+/** How a value that should have been numbers is called in a message. */
+const kindOf = (value: unknown): string =>
+  value === null || typeof value !== "object" ? typeof value : Array.isArray(value) ? "an array" : value.constructor.name;
+
+/**
+ * Refuses what is no tensor's numbers: other objects, a typed array of another element type, another count than the shape says.
+ *
+ * Errors: DTypeError or ShapeError, beginning with `where`.
+ */
+export function checkData(where: string, given: TensorData): void {
+  const { dtype, shape, data } = given as Partial<TensorData>;
+  const array = dtype === undefined ? undefined : ARRAYS.get(dtype);
+  if (array === undefined || !Array.isArray(shape) || data === undefined) {
+    throw new DTypeError(
+      `${where}: expected { dtype, shape, data } with a typed array, got ${kindOf(given)}; wrap it, as in { dtype: "float32", shape: [2], data: Float32Array.of(1, 2) }`,
+    );
+  }
+  if (!(data instanceof array.constructor)) {
+    const { name } = array.constructor;
+    throw new DTypeError(`${where}: expected a ${name} for ${dtype}, got ${kindOf(data)}; convert it, as in ${name}.from(…)`);
+  }
+  const count = sizeOf(shape);
+  if (data.length !== count)
+    throw new ShapeError(`${where}: expected ${count} numbers for ${formatShape(shape)}, got ${data.length}`);
 }
 
 /** All elements as JavaScript numbers. */

@@ -7,7 +7,17 @@ import { constant, dimEquals, dimMul, formatShape, isFloat, sameShape, staticDim
 import { ShapeError } from "../util/errors.js";
 import { range } from "../util/range.js";
 import type { Op, OptionalTensor, Target } from "./op.js";
-import { bytesMoved, elementCount, emit, emitOne, expectDType, expectSameDType, perElement, unreachableOp } from "./op.js";
+import {
+  bytesMoved,
+  elementCount,
+  emit,
+  emitOne,
+  expectDType,
+  expectSameDType,
+  perElement,
+  unreachableOp,
+  zerosForNothing,
+} from "./op.js";
 import { assign } from "./state.js";
 
 export type Two = readonly [Tensor, Tensor];
@@ -61,6 +71,7 @@ export const ChannelDot: Op<Record<never, never>, Two> = {
   name: "ChannelDot",
   domain: "descent",
   attributes: {},
+  empty: zerosForNothing,
   infer: ([u, v], _attributes, where) => {
     expectChannels(where, u, []);
     expectSameDType(where, u, v);

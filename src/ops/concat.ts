@@ -13,6 +13,12 @@ export const Concat: Op<{ axis: number }, readonly Tensor[]> = {
   name: "Concat",
   domain: "",
   attributes: { axis: "int" },
+  empty: ({ inputs, attributes: { axis } }) => [
+    concat(
+      inputs.filter((part) => !part.shape.includes(0)),
+      axis,
+    ),
+  ],
   infer: (parts, { axis }, where) => {
     const first = parts[0];
     if (first === undefined) throw new ShapeError(`${where}: expected at least one tensor, got none`);

@@ -1,11 +1,11 @@
 /**
  * @module What convolutions have in common: attributes, cost, checks of weights and bias, and how they take a mapped axis.
  */
-import type { Dim, Node, Shape, Tensor } from "../graph/index.js";
+import type { Attributes, Dim, Node, Shape, Tensor, TensorType } from "../graph/index.js";
 import { dimEquals, dimMul, formatShape, staticDim } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
-import type { BatchContext, Cost, Op, OptionalTensor } from "./op.js";
-import { bytesMoved, elementCount, emitOne, expectSameDType } from "./op.js";
+import type { BatchContext, Cost, EmptyContext, Op, OptionalTensor } from "./op.js";
+import { bytesMoved, elementCount, emitOne, expectSameDType, filled } from "./op.js";
 import type { Window } from "./window.js";
 import { WINDOW_ATTRIBUTES } from "./window.js";
 
@@ -55,6 +55,12 @@ export function checkBias(bias: OptionalTensor, x: Tensor, channels: Dim, where:
   if (bias.rank !== 1 || !dimEquals(bias.shape[0] as Dim, channels))
     throw new ShapeError(`${where}: expected a bias [${channels}], got ${formatShape(bias.shape)}`);
 }
+
+/** An `empty` rule: without channels only the bias is left. */
+export const biasAlone = ({ inputs: [, , bias], outputs: [type] }: EmptyContext<Attributes, Weighted>): Tensor[] => {
+  const y = type as TensorType;
+  return [bias === null ? filled(y, 0) : bias.reshape([1, -1, ...y.shape.slice(2).map(() => 1)]).expand(y.shape)];
+};
 
 // --- batching: a mapped axis joins N, or, where the weights are mapped too, becomes groups ------------------------------
 

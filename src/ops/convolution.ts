@@ -11,6 +11,7 @@ import {
   allButChannels,
   batchToGroups,
   batchWeighted,
+  biasAlone,
   checkBias,
   checkWeights,
   CONV_ATTRIBUTES,
@@ -24,7 +25,7 @@ import {
   splitBatch,
 } from "./conv-op.js";
 import type { Op, OptionalTensor, Target } from "./op.js";
-import { emitOne, expectDType, expectSameDType } from "./op.js";
+import { emitOne, expectDType, expectSameDType, zerosForNothing } from "./op.js";
 import type { Window, WindowOptions } from "./window.js";
 import { padSpatial, perAxis, slidShape, spreadSpatial, tapOf, windowOf, windowTaps } from "./window.js";
 
@@ -39,6 +40,7 @@ export const Conv: Op<ConvAttributes, Weighted> = {
   name: "Conv",
   domain: "",
   attributes: CONV_ATTRIBUTES,
+  empty: biasAlone,
   infer: ([x, w, b], attributes, where) => {
     expectDType(where, x.dtype, isFloat, "a floating-point operand");
     expectSameDType(where, x, w);
@@ -63,6 +65,7 @@ export const ConvInputGradient: Op<InputGradientAttributes, readonly [Tensor, Te
   name: "ConvInputGradient",
   domain: "descent",
   attributes: { ...CONV_ATTRIBUTES, input_shape: "shape" },
+  empty: zerosForNothing,
   infer: ([dy, w], { group, input_shape }, where) => {
     expectSameDType(where, dy, w);
     if (!dimEquals(dy.shape[1] as Dim, w.shape[0] as Dim))
@@ -90,6 +93,7 @@ export const ConvWeightGradient: Op<ConvAttributes, readonly [Tensor, Tensor]> =
   name: "ConvWeightGradient",
   domain: "descent",
   attributes: CONV_ATTRIBUTES,
+  empty: zerosForNothing,
   infer: ([x, dy], { kernel_shape, group }, where) => {
     expectSameDType(where, x, dy);
     const channels = staticDim(x.shape[1], where) / group;
@@ -136,6 +140,7 @@ export const ConvTranspose: Op<TransposeAttributes, Weighted> = {
   name: "ConvTranspose",
   domain: "",
   attributes: { ...CONV_ATTRIBUTES, output_padding: "ints" },
+  empty: biasAlone,
   infer: ([x, w, b], attributes, where) => {
     const { kernel_shape, group } = attributes;
     expectDType(where, x.dtype, isFloat, "a floating-point operand");

@@ -5,7 +5,7 @@ import type { Dim, Node } from "../graph/index.js";
 import { dimEquals, dimMul, formatShape, isStatic, sizeOf, type Tensor } from "../graph/index.js";
 import { ShapeError, UnsupportedOpError } from "../util/errors.js";
 import type { Op } from "./op.js";
-import { bytesMoved, elementCount, emitOne, expectSameDType } from "./op.js";
+import { bytesMoved, elementCount, emitOne, expectSameDType, zerosForNothing } from "./op.js";
 
 type Operands = readonly Tensor[];
 
@@ -82,6 +82,7 @@ export const Einsum: Op<{ equation: string }, Operands> = {
   name: "Einsum",
   domain: "",
   attributes: { equation: "string" },
+  empty: zerosForNothing,
   infer: (operands, { equation }, where) => {
     const first = operands[0];
     if (first === undefined) throw new ShapeError(`${where}: expected an operand, got none`);

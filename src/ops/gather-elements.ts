@@ -61,6 +61,7 @@ export const ScatterElements: Op<{ axis: number; reduction: ScatterReduction }, 
   name: "ScatterElements",
   domain: "",
   attributes: { axis: "int", reduction: "string" },
+  empty: ({ inputs: [x] }) => [x],
   infer: ([x, indices, updates], { axis }, where) => {
     expectDType(where, indices.dtype, INDEX, "int32 or int64 indices");
     expectSameDType(where, x, updates);

@@ -71,6 +71,7 @@ export const ScatterND: Op<{ reduction: ScatterReduction }, Three> = {
   name: "ScatterND",
   domain: "",
   attributes: { reduction: "string" },
+  empty: ({ inputs: [x] }) => [x],
   infer: ([x, indices, updates], _attributes, where) => {
     expectDType(where, indices.dtype, INT64, "int64 indices");
     expectSameDType(where, x, updates);

@@ -9,7 +9,7 @@ import { ScatterElements } from "./gather-elements.js";
 import { fromStart, INDEX, iota } from "./indices.js";
 import { oneHot } from "./one-hot.js";
 import type { Op, Target } from "./op.js";
-import { bytesMoved, elementCount, emitOne, expectDType, moves } from "./op.js";
+import { bytesMoved, elementCount, emitOne, expectDType, moves, zerosForNothing } from "./op.js";
 import { zeros } from "./reshape.js";
 
 type Two = readonly [Tensor, Tensor];
@@ -72,6 +72,7 @@ export const EmbeddingGradient: Op<{ depth: number }, Two> = {
   name: "EmbeddingGradient",
   domain: "descent",
   attributes: { depth: "int" },
+  empty: zerosForNothing,
   infer: ([dy, indices], { depth }, where) => {
     expectDType(where, indices.dtype, INDEX, "int32 or int64 indices");
     if (!sameShape(dy.shape.slice(0, indices.rank), indices.shape)) {

@@ -1,11 +1,11 @@
 /**
  * @module Products of matrices: MatMul, Gemm and the batched product with transposed operands.
  */
-import type { Dim, Node } from "../graph/index.js";
-import { broadcastShapes, dimEquals, formatShape, isFloat, Tensor } from "../graph/index.js";
+import type { Dim, Node, TensorType } from "../graph/index.js";
+import { broadcastShapes, dimEquals, formatShape, isFloat, isStatic, sizeOf, Tensor } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
 import type { Cost, Op, Target } from "./op.js";
-import { bytesMoved, elementCount, emitOne, expectDType, expectSameDType } from "./op.js";
+import { bytesMoved, elementCount, emitOne, expectDType, expectSameDType, filled, zerosForNothing } from "./op.js";
 
 type Two = readonly [Tensor, Tensor];
 
@@ -31,6 +31,7 @@ export const MatMul: Op<Record<never, never>, Two> = {
   name: "MatMul",
   domain: "",
   attributes: {},
+  empty: zerosForNothing,
   infer: ([a, b], _attributes, where) => {
     expectSameDType(where, a, b);
     expectDType(where, a.dtype, (d) => isFloat(d) || d === "int32" || d === "int64", "numbers");
@@ -52,11 +53,7 @@ export const MatMul: Op<Record<never, never>, Two> = {
     const da = needs[0] ? d.matMul(mT(right)) : null;
     // A matrix shared by a batch: one product over batch and rows together, instead of one per example and a sum.
     const shared = b.rank === 2 && a.rank > 2;
-    const db = !needs[1]
-      ? null
-      : shared
-        ? mT(a.reshape([-1, a.shape[a.rank - 1] as Dim])).matMul(d.reshape([-1, d.shape[d.rank - 1] as Dim]))
-        : mT(left).matMul(d);
+    const db = !needs[1] ? null : shared ? mT(asMatrix(a)).matMul(asMatrix(d)) : mT(left).matMul(d);
     return [a.rank === 1 ? vectorGradient(da, -2, a) : da, b.rank === 1 ? vectorGradient(db, -1, b) : db];
   },
   cost: productCost((node) => (node.inputs[0] as Tensor).shape.at(-1)),
@@ -75,6 +72,12 @@ export const MatMul: Op<Record<never, never>, Two> = {
     if (rankA === 1) y = y.squeeze(rankB === 1 ? -1 : -2);
     return [y];
   },
+};
+
+/** All but the last axis as one; where nothing is in it, its length cannot be found from the rest. */
+const asMatrix = (x: Tensor): Tensor => {
+  const rows = x.shape.slice(0, -1);
+  return x.reshape([isStatic(rows) ? sizeOf(rows) : -1, x.shape[x.rank - 1] as Dim]);
 };
 
 /** Undoes the axis that a vector operand was given, and sums over the batch. */
@@ -97,6 +100,10 @@ export const Gemm: Op<GemmAttributes, readonly [Tensor, Tensor, Tensor | null]> 
   name: "Gemm",
   domain: "",
   attributes: { alpha: "float", beta: "float", transA: "bool", transB: "bool" },
+  empty: ({ inputs: [, , c], attributes: { beta }, outputs: [type] }) => {
+    const y = type as TensorType;
+    return [c === null ? filled(y, 0) : c.mul(beta).expand(y.shape)];
+  },
   infer: ([a, b, c], { transA, transB }, where) => {
     expectSameDType(where, a, b);
     expectDType(where, a.dtype, isFloat, "floating-point operands");
@@ -143,6 +150,7 @@ export const FusedMatMul: Op<{ alpha: number; transA: boolean; transB: boolean }
   name: "FusedMatMul",
   domain: "com.microsoft",
   attributes: { alpha: "float", transA: "bool", transB: "bool" },
+  empty: zerosForNothing,
   infer: ([a, b], { transA, transB }, where) => MatMul.infer([transA ? mT(a) : a, transB ? mT(b) : b], {}, where),
   gradient: ({ inputs: [a, b], dy, attributes: { alpha, transA, transB }, needs }) => {
     const d = alpha === 1 ? dy : dy.mul(alpha);

@@ -98,6 +98,13 @@ export interface ExpandContext<A extends Attributes, I extends readonly Optional
   readonly attributes: A;
 }
 
+/** What the rule for operands without elements is given: inputs of which one has none, and the outputs' types, which have some. */
+export interface EmptyContext<A extends Attributes, I extends readonly OptionalTensor[]> {
+  readonly inputs: I;
+  readonly attributes: A;
+  readonly outputs: readonly TensorType[];
+}
+
 /** One entry of the table: `export const Softmax: Op<{ axis: number }, readonly [Tensor]> = { … }`. */
 export interface Op<A extends Attributes = Attributes, I extends readonly OptionalTensor[] = readonly OptionalTensor[]> {
   /** ONNX's own name, or Descent's where ONNX has no such op. */
@@ -121,6 +128,8 @@ export interface Op<A extends Attributes = Attributes, I extends readonly Option
   readonly resolve?: (context: ResolveContext<A, I>) => readonly Tensor[];
   /** The same outputs in ops with gradients: what a fused op is differentiated by, and becomes in training. */
   readonly expand?: (context: ExpandContext<A, I>) => readonly Tensor[];
+  /** The outputs where an operand has no elements and they have some (the sum of nothing is 0); left out, such a node is refused. */
+  readonly empty?: (context: EmptyContext<A, I>) => readonly Tensor[];
   /** Outputs from this place on are optional: the file leaves out those at the end that nothing uses. */
   readonly requiredOutputs?: number;
   /** A random node: never merged with an equal one, never folded. */
@@ -156,6 +165,13 @@ export type TensorLike = Tensor | number;
 
 /** The number as a scalar constant of `dtype`; a tensor as it is. */
 export const asTensor = (value: TensorLike, dtype: DType): Tensor => (typeof value === "number" ? constant(value, dtype) : value);
+
+/** A constant of one number everywhere. */
+export const filled = ({ dtype, shape }: TensorType, value: number): Tensor => constant(value, dtype).expand(shape);
+
+/** An `empty` rule: a sum of no products. */
+export const zerosForNothing = ({ outputs }: { readonly outputs: readonly TensorType[] }): Tensor[] =>
+  outputs.map((type) => filled(type, 0));
 
 /** A constant int64 vector, as ONNX wants its shapes and axes. */
 export const int64Vector = (values: readonly number[]): Tensor => constant(fromNumbers("int64", [values.length], values));

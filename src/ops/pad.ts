@@ -1,7 +1,7 @@
 /**
  * @module Borders around a tensor, and zeros between its elements.
  */
-import { type Dim, dimAdd, dimMul, formatShape, type Shape, staticShape, type Tensor } from "../graph/index.js";
+import { type Dim, dimAdd, dimMul, formatShape, type Shape, staticShape, type Tensor, type TensorType } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
 import { range } from "../util/range.js";
 import type { Op, TensorLike } from "./op.js";
@@ -16,6 +16,8 @@ export const Pad: Op<{ pads: Shape; mode: PadMode }, readonly [Tensor, Tensor | 
   domain: "",
   attributes: { pads: "shape", mode: "string" },
   attributeInputs: { pads: { slot: 1 } },
+  // Only a constant border is there without a tensor within.
+  empty: ({ inputs: [x, value], outputs: [type] }) => [(value ?? asTensor(0, x.dtype)).expand((type as TensorType).shape)],
   infer: ([x, value], { pads, mode }, where) => {
     if (pads.length !== 2 * x.rank) {
       throw new ShapeError(`${where}: expected ${2 * x.rank} widths for ${formatShape(x.shape)}, got ${pads.length}`);
@@ -24,12 +26,23 @@ export const Pad: Op<{ pads: Shape; mode: PadMode }, readonly [Tensor, Tensor | 
     const shape = x.shape.map((d, i) => {
       const [before, after] = [pads[i] as Dim, pads[i + x.rank] as Dim];
       const limit = typeof d !== "number" ? Infinity : mode === "reflect" ? d - 1 : mode === "wrap" ? d : Infinity;
+      if (d === 0 && mode !== "constant" && [before, after].some((width) => width !== 0)) {
+        throw new ShapeError(
+          `${where}: expected elements to pad with at axis ${i}, got ${formatShape(x.shape)}; use mode constant`,
+        );
+      }
       if ([before, after].some((width) => typeof width === "number" && width > limit)) {
         throw new ShapeError(
           `${where}: expected ${mode} widths of at most ${limit} at axis ${i} of ${formatShape(x.shape)}, got ${before} and ${after}`,
         );
       }
-      return dimAdd(dimAdd(d, before), after);
+      const length = dimAdd(dimAdd(d, before), after);
+      if (typeof length === "number" && length < 0) {
+        throw new ShapeError(
+          `${where}: expected to cut at most ${d} elements at axis ${i} of ${formatShape(x.shape)}, got ${before} and ${after}`,
+        );
+      }
+      return length;
     });
     return [{ shape, dtype: x.dtype }];
   },

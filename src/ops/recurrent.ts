@@ -37,6 +37,7 @@ export function inferRecurrent(
   if (x.rank !== 3) throw new ShapeError(`${where}: expected X [T, N, I], got ${formatShape(x.shape)}`);
   expectDType(where, x.dtype, isFloat, "a floating-point operand");
   const [steps, batch, features] = x.shape as [Dim, Dim, Dim];
+  if (steps === 0) throw new ShapeError(`${where}: expected at least one step, got X ${formatShape(x.shape)}`);
   const directions = directionsOf(direction);
   expectSameDType(where, x, w);
   expectSameDType(where, x, r);

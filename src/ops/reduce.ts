@@ -7,6 +7,7 @@ import {
   constant,
   formatShape,
   fromNumbers,
+  integerRange,
   isFloat,
   isStatic,
   normalizeAxes,
@@ -19,7 +20,7 @@ import {
 import { ShapeError } from "../util/errors.js";
 import { inverseOf } from "./count.js";
 import type { GradientContext, LowerContext, Op, TensorLike } from "./op.js";
-import { bytesMoved, elementCount, emitOne, expectDType } from "./op.js";
+import { bytesMoved, elementCount, emitOne, expectDType, filled } from "./op.js";
 
 interface ReduceAttributes {
   readonly [name: string]: readonly number[] | boolean;
@@ -40,6 +41,7 @@ const restore = (reduced: Tensor, c: Context): Tensor => reduced.reshape(keptSha
 function reduction(
   name: string,
   takes: (dtype: DType) => boolean,
+  ofNothing: (dtype: DType) => number,
   dx: (c: Context) => Tensor,
   lower?: (c: LowerContext<ReduceAttributes, One>) => readonly Tensor[] | undefined,
 ): Op<ReduceAttributes, One> {
@@ -59,10 +61,16 @@ function reduction(
     batch: ({ inputs: [x], attributes: { axes, keepdims } }) => [
       emitOne(op, [x], { axes: axes.map((axis) => axis + 1), keepdims }),
     ],
+    empty: ({ inputs: [x], outputs }) => outputs.map((type) => filled(type, ofNothing(x.dtype))),
     ...(lower === undefined ? {} : { lower }),
   };
   return op;
 }
+
+/** What a fold gives for no elements, as ONNX has it. */
+const zero = (): number => 0;
+const lowest = (dtype: DType): number => (isFloat(dtype) ? -Infinity : integerRange(dtype)[0]);
+const highest = (dtype: DType): number => (isFloat(dtype) ? Infinity : integerRange(dtype)[1]);
 
 /** One over the number of elements that are folded into one. */
 const foldedShare = ({ inputs: [x], attributes: { axes } }: Context): TensorLike =>
@@ -84,6 +92,7 @@ const ONES_PRODUCT_ROWS = 4;
 export const ReduceSum: Op<ReduceAttributes, One> = reduction(
   "ReduceSum",
   isNumeric,
+  zero,
   (c) => restore(c.dy, c).expand(c.inputs[0].shape),
   ({ inputs: [x], attributes: { axes, keepdims }, target }) => {
     // The engine's reduction over the first axes is slow with more than one thread: ones · X instead.
@@ -99,50 +108,69 @@ export const ReduceSum: Op<ReduceAttributes, One> = reduction(
 
 const onesRow = (rows: number): Tensor => constant(fromNumbers("float32", [1, rows], new Float32Array(rows).fill(1)));
 
-export const ReduceMean = reduction("ReduceMean", isFloat, (c) => restore(c.dy, c).mul(foldedShare(c)).expand(c.inputs[0].shape));
-export const ReduceMax = reduction("ReduceMax", isNumeric, extremeGradient);
-export const ReduceMin = reduction("ReduceMin", isNumeric, extremeGradient);
+export const ReduceMean = reduction(
+  "ReduceMean",
+  isFloat,
+  () => NaN,
+  (c) => restore(c.dy, c).mul(foldedShare(c)).expand(c.inputs[0].shape),
+);
+export const ReduceMax = reduction("ReduceMax", isNumeric, lowest, extremeGradient);
+export const ReduceMin = reduction("ReduceMin", isNumeric, highest, extremeGradient);
 
 /** Π x; its gradient is Π of the others, without dividing by a zero: one excluded product per place. */
-export const ReduceProd = reduction("ReduceProd", isNumeric, (c) => {
-  const [x] = c.inputs;
-  const { axes } = c.attributes;
-  const shape = staticShape(x.shape, "gradient of ReduceProd");
-  // Folded axes last and joined: [rest, n] → [rest, n, n] with ones on the diagonal → product over the last axis.
-  const rest = shape.map((_, i) => i).filter((i) => !axes.includes(i));
-  const n = axes.reduce((count, axis) => count * (shape[axis] as number), 1);
-  const rows = rest.reduce((count, axis) => count * (shape[axis] as number), 1);
-  const joined = x.transpose([...rest, ...axes]).reshape([rows, n]);
-  // x·(1 − I) + I puts ones on the diagonal.
-  const identity = constant(
-    fromNumbers(
-      x.dtype,
-      [n, n],
-      Float32Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0)),
-    ),
-  );
-  const excluded = joined.unsqueeze(1).mul(identity.neg().add(1)).add(identity);
-  const others = emitOne(ReduceProd, [excluded], { axes: [2], keepdims: false });
-  const order = [...rest, ...axes];
-  const back = others.reshape(order.map((axis) => shape[axis] as number)).transpose(order.map((_, axis) => order.indexOf(axis)));
-  return back.mul(restore(c.dy, c));
-});
+export const ReduceProd = reduction(
+  "ReduceProd",
+  isNumeric,
+  () => 1,
+  (c) => {
+    const [x] = c.inputs;
+    const { axes } = c.attributes;
+    const shape = staticShape(x.shape, "gradient of ReduceProd");
+    // Folded axes last and joined: [rest, n] → [rest, n, n] with ones on the diagonal → product over the last axis.
+    const rest = shape.map((_, i) => i).filter((i) => !axes.includes(i));
+    const n = axes.reduce((count, axis) => count * (shape[axis] as number), 1);
+    const joined = x.transpose([...rest, ...axes]).reshape([sizeOf(rest.map((axis) => shape[axis] as number)), n]);
+    // x·(1 − I) + I puts ones on the diagonal.
+    const identity = constant(
+      fromNumbers(
+        x.dtype,
+        [n, n],
+        Float32Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0)),
+      ),
+    );
+    const excluded = joined.unsqueeze(1).mul(identity.neg().add(1)).add(identity);
+    const others = emitOne(ReduceProd, [excluded], { axes: [2], keepdims: false });
+    const order = [...rest, ...axes];
+    const back = others
+      .reshape(order.map((axis) => shape[axis] as number))
+      .transpose(order.map((_, axis) => order.indexOf(axis)));
+    return back.mul(restore(c.dy, c));
+  },
+);
 
-export const ReduceL1 = reduction("ReduceL1", isNumeric, (c) => c.inputs[0].sign().mul(restore(c.dy, c)));
+export const ReduceL1 = reduction("ReduceL1", isNumeric, zero, (c) => c.inputs[0].sign().mul(restore(c.dy, c)));
 /** ‖x‖₂; the gradient at x = 0 is 0, as in PyTorch. */
-export const ReduceL2 = reduction("ReduceL2", isFloat, (c) => {
+export const ReduceL2 = reduction("ReduceL2", isFloat, zero, (c) => {
   const norm = restore(c.y, c);
   const safe = norm.add(norm.equal(0).cast(norm.dtype));
   return c.inputs[0].mul(restore(c.dy, c).div(safe));
 });
-export const ReduceSumSquare = reduction("ReduceSumSquare", isNumeric, (c) => c.inputs[0].mul(restore(c.dy, c).mul(2)));
-export const ReduceLogSum = reduction("ReduceLogSum", isFloat, (c) => {
-  const sum = emitOne(ReduceSum, [c.inputs[0]], { axes: c.attributes.axes, keepdims: true });
-  return restore(c.dy, c).div(sum).expand(c.inputs[0].shape);
-});
+export const ReduceSumSquare = reduction("ReduceSumSquare", isNumeric, zero, (c) => c.inputs[0].mul(restore(c.dy, c).mul(2)));
+export const ReduceLogSum = reduction(
+  "ReduceLogSum",
+  isFloat,
+  () => -Infinity,
+  (c) => {
+    const sum = emitOne(ReduceSum, [c.inputs[0]], { axes: c.attributes.axes, keepdims: true });
+    return restore(c.dy, c).div(sum).expand(c.inputs[0].shape);
+  },
+);
 /** ln Σ eˣ, without overflow; its gradient is softmax. */
-export const ReduceLogSumExp = reduction("ReduceLogSumExp", isFloat, (c) =>
-  c.inputs[0].sub(restore(c.y, c)).exp().mul(restore(c.dy, c)),
+export const ReduceLogSumExp = reduction(
+  "ReduceLogSumExp",
+  isFloat,
+  () => -Infinity,
+  (c) => c.inputs[0].sub(restore(c.y, c)).exp().mul(restore(c.dy, c)),
 );
 
 export const reductions = [

@@ -6,7 +6,7 @@ import { platformRuntime, defaultThreads } from "#platform";
 import type { Tensor, TensorData, TensorType } from "../graph/index.js";
 import { DTYPES, FreeDimensionError, Graph, isLeaf, isStatic, mergeCommonSubexpressions, sizeOf } from "../graph/index.js";
 import { exportGraph, OnnxModel, type OnnxSource, sourceOf } from "../onnx/index.js";
-import { bindGraph, blockChannels, fuseGraph, lowerGraph, simplifyGraph, verifyGraph } from "../ops/index.js";
+import { bindGraph, blockChannels, fuseGraph, lowerGraph, removeEmpty, simplifyGraph, verifyGraph } from "../ops/index.js";
 import { SessionError } from "../util/errors.js";
 import { channelBlock } from "./channel-block.js";
 import { cachedSession } from "./cache.js";
@@ -40,7 +40,7 @@ export interface CompileOptions {
 
 /** The passes between a traced graph and the engine's, in order. `block`: channels in a block of the engine's kernels, 1 for none. */
 export function prepareGraph(graph: Graph, device: Device, bindings: ReadonlyMap<string, number> = new Map(), block = 1): Graph {
-  const bound = bindGraph(graph, bindings);
+  const bound = removeEmpty(bindGraph(graph, bindings));
   const merged = mergeCommonSubexpressions(simplifyGraph(bound));
   const lowered = lowerGraph(blockChannels(merged, block), device);
   const fused = fuseGraph(mergeCommonSubexpressions(lowered), device);
@@ -118,7 +118,8 @@ export async function compile(
       compileFor(bindGraph(bound, lengths), { ...settled, names }),
     );
     const release = (): Promise<void> => session[Symbol.asyncDispose]();
-    return new Executable(bound, runtime, session, typesOf(bound.inputs, names), release, options.inPlace);
+    const types = typesOf(bound.inputs, names);
+    return new Executable({ graph: bound, traced: bound, runtime, session, types, release, inPlace: options.inPlace });
   }
 }
 
@@ -155,7 +156,8 @@ async function compileFor(whole: Graph, options: Settled & { readonly names: Rea
   const sizing = whole.inputs.filter((t) => !isStatic(t.shape) && !kept.has(inputName(t)));
   const model = exportGraph(prepared, { names, values: options.values, inputs: sizing });
   const { session, release } = await cachedSession(runtime, model, sessionOptions(options, usesArena(prepared, convolves)));
-  return new Executable(prepared, runtime, session, typesOf([...sizing, ...prepared.inputs], names), release, options.inPlace);
+  const types = typesOf([...whole.inputs, ...prepared.inputs], names);
+  return new Executable({ graph: prepared, traced: whole, runtime, session, types, release, inPlace: options.inPlace });
 }
 
 // --- files as they are ------------------------------------------------------------------------------------------------
@@ -182,7 +184,8 @@ async function openSource(graph: Graph, options: Settled): Promise<Executable | 
   if (typeof source.file === "string" && !options.runtime.opensFiles) return undefined;
   try {
     const { session, release } = await openFile(source, options, usesArena(graph, isConvolving(graph)));
-    return new Executable(graph, options.runtime, session, typesOf(graph.inputs, new Map()), release, options.inPlace);
+    const types = typesOf(graph.inputs, new Map());
+    return new Executable({ graph, traced: graph, runtime: options.runtime, session, types, release, inPlace: options.inPlace });
   } catch (error) {
     // What the engine lacks may be expressed in ops that it has.
     if (error instanceof SessionError) return undefined;
@@ -195,7 +198,8 @@ async function openModel(model: OnnxModel, options: Settled): Promise<Executable
   const types = [...model.declaredInputs].flatMap(([name, { dtype, shape }]): [string, TensorType][] =>
     dtype === undefined || shape === undefined ? [] : [[name, { dtype, shape }]],
   );
-  return new Executable(new Graph({}), options.runtime, session, types, release, options.inPlace);
+  const graph = new Graph({});
+  return new Executable({ graph, traced: graph, runtime: options.runtime, session, types, release, inPlace: options.inPlace });
 }
 
 /** Runs what the tensors need, and gives their numbers: all that "eager" means here. */

@@ -2,11 +2,28 @@
  * @module What a graph becomes when it is compiled: a session of the engine whose feeds are checked.
  */
 import type { Graph, TensorData, TensorType } from "../graph/index.js";
-import { DTYPES, formatShape } from "../graph/index.js";
-import { DTypeError, ShapeError } from "../util/errors.js";
+import { bindFromLength, checkData, formatShape } from "../graph/index.js";
+import type { IndexRange } from "../ops/index.js";
+import { checkIndexRange, indexRanges, refuseEmpty } from "../ops/index.js";
+import { DTypeError, SessionError, ShapeError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import { nodesWithoutKernel } from "./kernels.js";
 import type { Device, Runtime, Session, Value } from "./runtime.js";
+import { SpecializingSession } from "./specialize.js";
+
+/** What an executable is made of. */
+interface Compiled {
+  /** What the engine runs. */
+  readonly graph: Graph;
+  /** The graph as it was described. */
+  readonly traced: Graph;
+  readonly runtime: Runtime;
+  readonly session: Session;
+  /** What is fed, by name. */
+  readonly types: Iterable<readonly [string, TensorType]>;
+  readonly release: () => Promise<void>;
+  readonly inPlace?: Readonly<Record<string, string>> | undefined;
+}
 
 /** A compiled graph. Owned: dispose it. */
 export class Executable implements AsyncDisposable {
@@ -19,27 +36,25 @@ export class Executable implements AsyncDisposable {
   readonly fallbacks: readonly string[];
   readonly #session: Session;
   readonly #release: () => Promise<void>;
+  readonly #traced: Graph;
   readonly #types: ReadonlyMap<string, TensorType>;
+  readonly #ranges: ReadonlyMap<string, IndexRange>;
+  #isDisposed = false;
 
-  /** `types`: what is fed, by name. */
-  constructor(
-    graph: Graph,
-    runtime: Runtime,
-    session: Session,
-    types: Iterable<readonly [string, TensorType]>,
-    release: () => Promise<void>,
-    inPlace: Readonly<Record<string, string>> = {},
-  ) {
+  constructor({ graph, traced, runtime, session, types, release, inPlace = {} }: Compiled) {
     this.inPlace = inPlace;
     this.graph = graph;
     this.runtime = runtime;
     this.device = session.device;
     this.#session = session;
     this.#release = release;
+    this.#traced = traced;
     this.fallbacks = nodesWithoutKernel(graph, session.device);
     this.#types = new Map(types);
+    this.#ranges = indexRanges(traced);
   }
 
+  /** What a run reads; an input on which nothing depends is not among them. */
   get inputs(): readonly string[] {
     return this.#session.inputs;
   }
@@ -50,17 +65,33 @@ export class Executable implements AsyncDisposable {
 
   /** Runs on values; nothing is checked or copied. What training steps use. */
   run(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Promise<Record<string, Value>> {
+    if (this.#isDisposed)
+      return Promise.reject(new SessionError("run: expected an executable that is open, got one that was disposed"));
     return this.#session.run(feeds, into);
+  }
+
+  /** Refuses indices out of range among the given inputs. Errors: DataError, with the example and the value. */
+  checkIndices(feeds: Readonly<Record<string, TensorData>>): void {
+    for (const [name, range] of this.#ranges) {
+      const given = feeds[name];
+      if (given !== undefined) checkIndexRange(name, given, range);
+    }
   }
 
   /** Runs on numbers, checked against the graph, and gives numbers back. */
   async call(feeds: Readonly<Record<string, TensorData>>): Promise<Record<string, TensorData>> {
     const values: Record<string, Value> = {};
+    const wanted = new Set(this.inputs);
     try {
-      for (const [name, data] of Object.entries(feeds)) values[name] = this.runtime.upload(this.#checked(name, data));
-      for (const name of this.inputs) {
+      for (const [name, data] of Object.entries(feeds)) {
+        const checked = this.#checked(name, data);
+        if (wanted.has(name)) values[name] = this.runtime.upload(checked);
+      }
+      for (const name of wanted) {
         if (values[name] === undefined) throw new ShapeError(`run: expected a value for input "${name}", got none`);
       }
+      this.checkIndices(feeds);
+      this.#refuseEmpty(feeds);
       const outputs = await this.run(values);
       const results: Record<string, TensorData> = {};
       for (const [name, value] of Object.entries(outputs)) {
@@ -73,26 +104,35 @@ export class Executable implements AsyncDisposable {
     }
   }
 
+  /** Where dimensions stay free, a length of 0 reaches the engine's kernels. */
+  #refuseEmpty(feeds: Readonly<Record<string, TensorData>>): void {
+    if (this.#session instanceof SpecializingSession) return;
+    if (!Object.values(feeds).some(({ shape }) => shape.includes(0))) return;
+    const lengths = new Map<string, number>();
+    for (const [name, { shape }] of Object.entries(feeds))
+      this.#types.get(name)?.shape.forEach((d, axis) => void bindFromLength(d, shape[axis] as number, lengths));
+    if (lengths.size > 0) refuseEmpty(this.#traced, lengths);
+  }
+
   #checked(name: string, data: TensorData): TensorData {
     const type = this.#types.get(name);
+    checkData(`run: input "${name}"`, data);
     if (type === undefined && this.inputs.includes(name)) return data;
     if (type === undefined) throw new ShapeError(`run: ${unknownName("input", name, this.inputs)}`);
     if (type.dtype !== data.dtype) throw new DTypeError(`run: input "${name}": expected ${type.dtype}, got ${data.dtype}`);
     const fits =
       type.shape.length === data.shape.length && type.shape.every((d, i) => typeof d !== "number" || d === data.shape[i]);
     if (!fits) throw new ShapeError(`run: input "${name}": expected ${formatShape(type.shape)}, got ${formatShape(data.shape)}`);
-    if (!(data.data instanceof DTYPES[data.dtype].create(0).constructor)) {
-      throw new DTypeError(`run: input "${name}": expected an array for ${data.dtype}, got ${data.data.constructor.name}`);
-    }
     return data;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
     return this.#release();
   }
 
   /** For code without `await using`. */
   dispose(): Promise<void> {
-    return this.#release();
+    return this[Symbol.asyncDispose]();
   }
 }

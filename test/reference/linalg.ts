@@ -68,7 +68,8 @@ function einsum(equation: string, operands: readonly RefValue[]): RefValue {
   labelsOf.forEach((labels, i) =>
     labels.forEach((label, axis) => {
       const length = (operands[i] as RefValue).shape[axis] as number;
-      lengths.set(label, Math.max(lengths.get(label) ?? 1, length));
+      const known = lengths.get(label) ?? 1;
+      lengths.set(label, known === 1 ? length : known);
     }),
   );
   const summed = [...lengths.keys()].filter((label) => !result.includes(label));

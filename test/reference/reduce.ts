@@ -2,6 +2,7 @@
  * @module Reference kernels: ops that fold axes, or look along one.
  */
 import type { DType } from "../../src/graph/index.js";
+import { integerRange, isFloat } from "../../src/graph/index.js";
 import type { Call, Kernel, RefValue } from "./value.js";
 import { asElement, build, forEachIndex, forEachLine, offsetOf } from "./value.js";
 
@@ -19,12 +20,19 @@ function groups(x: RefValue, axes: readonly number[], keepdims: boolean): { shap
 }
 
 const reduce =
-  (fold: (values: readonly number[]) => number): Kernel =>
+  (fold: (values: readonly number[], dtype: DType) => number): Kernel =>
   (call) => {
     const x = call.x();
     const { shape, members } = groups(x, call.list("axes"), call.flag("keepdims", true));
-    return [build(x.dtype, shape, (i) => fold(members[i] as number[]))];
+    return [build(x.dtype, shape, (i) => fold(members[i] as number[], x.dtype))];
   };
+
+/** The extreme of nothing: the type's own least or greatest number, as ONNX has it. */
+const limit = (sign: 1 | -1, dtype: DType): number => {
+  if (isFloat(dtype)) return sign * Infinity;
+  const [least, greatest] = integerRange(dtype);
+  return sign === 1 ? greatest : least;
+};
 
 const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 const greatest = (values: readonly number[]): number => values.reduce((a, b) => Math.max(a, b), -Infinity);
@@ -81,8 +89,8 @@ function cumulative(line: readonly number[], exclusive: boolean): number[] {
 export const reductions: Readonly<Record<string, Kernel>> = {
   ReduceSum: reduce(total),
   ReduceMean: reduce((values) => total(values) / values.length),
-  ReduceMax: reduce(greatest),
-  ReduceMin: reduce((values) => values.reduce((a, b) => Math.min(a, b), Infinity)),
+  ReduceMax: reduce((values, dtype) => (values.length === 0 ? limit(-1, dtype) : greatest(values))),
+  ReduceMin: reduce((values, dtype) => (values.length === 0 ? limit(1, dtype) : Math.min(...values))),
   ReduceProd: reduce((values) => values.reduce((a, b) => a * b, 1)),
   ReduceL1: reduce((values) => total(values.map(Math.abs))),
   ReduceL2: reduce((values) => Math.sqrt(total(values.map((v) => v * v)))),
