@@ -33,6 +33,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["texts", "images", "tables"],
     ["table.ts", "table-node.ts"],
     ["use"],
+    ["explaining"],
     ["training"],
     ["index.ts", "node.ts"],
   ],

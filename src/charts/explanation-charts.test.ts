@@ -5,6 +5,7 @@ import { beeswarmChart, dependenceChart, swarmOffsets } from "./beeswarm.js";
 import { heatMapChart } from "./heat-map.js";
 import { attributionScale } from "./image.js";
 import { checkMarkup } from "./markup.test.util.js";
+import { shadedTextChart } from "./shaded-text.js";
 import { tokenMatrixChart } from "./token-matrix.js";
 import { forceChart, strongest, waterfallChart } from "./waterfall.js";
 
@@ -89,6 +90,21 @@ test("a token matrix has a cell for each pair, and escapes tokens", () => {
   assert.equal(svg.match(/→ (?:&lt;b&gt;|\n|⏎)[^<]*<\/title>/g)?.length, 6);
   assert.match(svg, /⏎/);
   assert.match(svg, /␠/);
+});
+
+test("words stand on grounds of their values, wrapped into lines; right to left where the text runs so", () => {
+  const text = "the very good film";
+  const places = [0, 3, 4, 8, 9, 13, 14, 18];
+  const svg = shadedTextChart({ title: "t", text, places, values: [0, -0.5, 1, 0.1], width: 150 });
+  checkMarkup(svg);
+  assert.equal(svg.match(/<rect [^>]*height="24"/g)?.length, 4);
+  assert.match(svg, /<title>good: 1<\/title>/);
+  const lines = new Set([...svg.matchAll(/<rect x="[\d.-]+" y="([\d.]+)"[^>]*height="24"/g)].map(([, y]) => y));
+  assert.ok(lines.size > 1, "one line only");
+  const left = (markup: string): number[] =>
+    [...markup.matchAll(/<rect x="([\d.-]+)"[^>]*height="24"/g)].map(([, x]) => Number(x));
+  const hebrew = left(shadedTextChart({ title: "t", text: "שלום עולם", places: [0, 4, 5, 9], values: [1, 1] }));
+  assert.ok((hebrew[0] as number) > (hebrew[1] as number), String(hebrew));
 });
 
 test("a heat map shows the image, each map over it, and the numbers of its colours", async () => {

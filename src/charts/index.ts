@@ -6,5 +6,6 @@ export * from "./image.js";
 export * from "./beeswarm.js";
 export * from "./color-map.js";
 export * from "./heat-map.js";
+export * from "./shaded-text.js";
 export * from "./token-matrix.js";
 export * from "./waterfall.js";

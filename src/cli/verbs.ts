@@ -21,6 +21,11 @@ export const VERBS: readonly VerbRow[] = [
   { name: "eval", summary: "measure a run on data", load: () => import("./verbs/eval.js") },
   { name: "predict", summary: "answer for inputs", load: () => import("./verbs/predict.js") },
   {
+    name: "explain",
+    summary: "why a model answered as it did: pictures, numbers, and how far to believe them",
+    load: () => import("./verbs/explain.js"),
+  },
+  {
     name: "generate",
     summary: "write text with a language model",
     load: () => import("./verbs/generate.js"),

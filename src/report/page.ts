@@ -61,8 +61,15 @@ footer{margin-top:44px;color:var(--soft);font-size:14px}
 @media print{nav{display:none}body{background:#fff}figure,.card,.tile{break-inside:avoid}}
 `;
 
-/** A whole page around `body`, which opens in `language`; a switch shows the other one, without a script. */
-export function page(title: string, body: string, language: Language): string {
+/** A program in a page: its text, and the SHA-256 of it that the page's policy admits, in base64. */
+export interface PageScript {
+  readonly text: string;
+  readonly sha256: string;
+}
+
+/** A whole page around `body`, which opens in `language`; a switch shows the other one, without a script. `script` runs at the end. */
+export function page(title: string, body: string, language: Language, script?: PageScript): string {
+  const policy = script === undefined ? "" : `; script-src 'sha256-${script.sha256}'`;
   const radio = (id: Language, name: string): string =>
     `<input type="radio" name="lang" id="lang-${id}"${id === language ? " checked" : ""}><label for="lang-${id}" lang="${id}">${name}</label>`;
   return `<!doctype html>
@@ -70,7 +77,7 @@ export function page(title: string, body: string, language: Language): string {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'${policy}">
 <title>${escapeXml(title)}</title>
 <style>${PAGE_CSS}${CHART_CSS}</style>
 </head>
@@ -79,6 +86,7 @@ export function page(title: string, body: string, language: Language): string {
 <nav aria-label="Language / 语言">${radio("en", "English")}${radio("zh", "中文")}</nav>
 ${body}
 </main>
+${script === undefined ? "" : `<script>${script.text}</script>`}
 </body>
 </html>
 `;

@@ -12,6 +12,7 @@ import type { RunWriter } from "../run/run-folder-node.js";
 import type { TensorData } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
 import type { Answer, Inherited, Measurement, Prepared, TaskInfo, TaskOptions } from "./task.js";
+import type { View } from "./view.js";
 import type { OpenTrained, TrainedModel } from "./trained-model.js";
 
 /** One input for each row or file, and how to name it in the answer. */
@@ -156,6 +157,8 @@ export interface NodeTask {
   ) => Promise<InitialWeights | undefined>;
   /** Errors: DataError, ConfigError. */
   readInputs(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs>;
+  /** One of the inputs as explanations show it; left out where answers cannot be explained. */
+  readonly view?: (model: TrainedModel, inputs: NamedInputs, row: number, name: string) => Promise<View>;
   report(sources: ReportSources): Promise<TaskReport>;
   /** Measures a state on the way, where the task's own measurement does not: figures of many answers together. */
   readonly evaluate?: (watched: Watched) => Promise<() => Promise<Metrics>>;

@@ -8,6 +8,7 @@ import type { Dim, DType, Tensor, TensorData, TensorType } from "../graph/index.
 import type { ArchitectureName } from "../models/index.js";
 import type { Metrics } from "../metrics/index.js";
 import type { Monitor, Objective } from "../train/index.js";
+import type { Features } from "../explain/index.js";
 import type { GraphUse } from "./graph-use.js";
 import type { Module } from "../nn/index.js";
 import type { Bilingual } from "../charts/charts.js";
@@ -125,6 +126,16 @@ export type Tensors = Readonly<Record<string, Tensor>>;
 /** Types of columns, for batches of N examples. */
 export type ColumnTypes = Readonly<Record<string, TensorType>>;
 
+/** What explanations of a task are about. */
+export interface Explained<I extends TaskInfo> {
+  /** What the axes of the features mean. */
+  readonly kind: Features["kind"];
+  /** The scores [N, K] that can be asked about. */
+  scores(outputs: Tensors, info: I): Tensor;
+  /** Their names. */
+  labels(info: I): readonly string[];
+}
+
 export interface Task<I extends TaskInfo = TaskInfo> {
   readonly name: string;
   /** What reports call it. */
@@ -187,6 +198,8 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   /** Named outputs: what the loss reads in training, what is measured, answered and exported otherwise. */
   outputs(model: Module, features: Tensor, batch: Tensors, context: TaskContext<I>): Tensors;
   loss(outputs: Tensors, batch: Tensors, context: TaskContext<I>): Tensor | Objective;
+  /** What explanations are about; left out where answers cannot be explained. */
+  readonly explained?: Explained<I>;
   /** The number of each example [N] that explanations are about; `target` [N] is the class asked about, where there are classes. */
   readonly score?: (outputs: Tensors, target: Tensor) => Tensor;
   /** Left out where there is nothing to compare with the truth. */

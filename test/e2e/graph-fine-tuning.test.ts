@@ -105,11 +105,11 @@ before(async () => {
   writeFileSync(path("pets.csv"), `text,animal\n${rows.join("\n")}\n`);
 });
 
-const LINE = "train image-classification --data digits --batch-size 32 --device cpu --init their.onnx --preprocess max=16";
+const LINE = "train image-classification --data digits --batch-size 32 --device cpu --init their.onnx --preprocess 0..1";
 
 test("images: their graph learns other classes, and is used, measured and written like any run", async () => {
   const { stderr } = await descent(`${LINE} --steps 240 --lr 3e-3 --out images`);
-  assert.match(stderr, /their\.onnx: 8×8 pixels of grey, scaled mean=0;std=1;max=16: as --preprocess says/);
+  assert.match(stderr, /their\.onnx: 8×8 pixels of grey, scaled mean=0;std=1;max=255: as --preprocess says/);
   assert.match(stderr, /its head path\/to\/Gemm_s \(32 → 7\) starts anew/);
   const { stdout } = await descent("eval images --data digits --json");
   const { metrics } = JSON.parse(stdout) as { metrics: { accuracy: number } };
@@ -137,7 +137,7 @@ test("images: parts are frozen by the file's names; a stopped training goes on t
     task: "image-classification",
     data: "digits",
     init: path("their.onnx"),
-    preprocess: "max=16",
+    preprocess: "0..1",
     freeze: "conv.*",
     batchSize: 32,
     steps: 12,

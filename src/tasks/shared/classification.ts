@@ -11,7 +11,16 @@ import { ConfusionMatrix, logLoss, topKAccuracy } from "../../metrics/index.js";
 import type { Layer } from "../../graph/index.js";
 import type { Module } from "../../nn/index.js";
 import type { Metrics } from "../../metrics/index.js";
-import type { Answer, ColumnTypes, Measurement, TaskOptions, Tensors } from "../task.js";
+import type { Answer, ColumnTypes, Explained, Measurement, TaskInfo, TaskOptions, Tensors } from "../task.js";
+
+/** Explanations of a classification: the logit of a class. */
+export const explainedClasses = <I extends TaskInfo & { readonly classes: readonly string[] }>(
+  kind: Explained<I>["kind"],
+): Explained<I> => ({
+  kind,
+  scores: (outputs) => outputs["logits"] as Tensor,
+  labels: ({ classes }) => classes,
+});
 
 /** Softmax of one row of logits. */
 export function softmaxRow(logits: Float64Array): Float64Array {

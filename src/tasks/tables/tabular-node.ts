@@ -13,6 +13,7 @@ import type { TableInfo } from "./tabular.js";
 import { RegressionMeasurement } from "./tabular.js";
 import type { InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "../task-node.js";
 import type { TrainedModel } from "../trained-model.js";
+import type { View } from "../view.js";
 
 /** Tables, or one row as `name=value` pairs. */
 async function readRows(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs> {
@@ -98,4 +99,21 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   };
 }
 
-export const tabularNode: NodeTask = { readInputs: readRows, report };
+/** A row by its columns: the numbers that encode one belong together, and so does its embedded category. */
+function view(model: TrainedModel, { rows }: NamedInputs, row: number, name: string): Promise<View> {
+  const preprocessor = TabularPreprocessor.fromJSON((model.info as TableInfo).preprocessing);
+  const { columns, featureColumns, embeddings } = preprocessor;
+  const partOf = (names: readonly string[]): Int32Array => Int32Array.from(names, (column) => columns.indexOf(column));
+  const values = columns.map((column) => (rows === undefined ? "?" : (valueText(rows.column(column), row) ?? "–")));
+  return Promise.resolve({
+    name,
+    input: { kind: "features", names: columns, values },
+    parts: {
+      names: columns,
+      partOf: partOf(featureColumns),
+      categoryPartOf: partOf(embeddings.map((embedding) => embedding.name)),
+    },
+  });
+}
+
+export const tabularNode: NodeTask = { readInputs: readRows, view, report };

@@ -13,7 +13,14 @@ import { TabularMlp } from "../../models/index.js";
 import type { Module } from "../../nn/index.js";
 import type { Metrics } from "../../metrics/index.js";
 import { DataError } from "../../util/errors.js";
-import { classAnswers, ClassificationMeasurement, classificationLoss, classScore, labelTypes } from "../shared/classification.js";
+import {
+  classAnswers,
+  ClassificationMeasurement,
+  classificationLoss,
+  classScore,
+  explainedClasses,
+  labelTypes,
+} from "../shared/classification.js";
 import type { ColumnTypes, Measurement, ModelChoice, Prepared, Task, TaskContext, TaskInfo, TrainingDefaults } from "../task.js";
 
 export interface TableInfo extends TaskInfo {
@@ -124,6 +131,7 @@ export const tabularClassification: Task<TableInfo> = {
   features: (batch) => batch["features"] as Tensor,
   outputs: (model, features, batch) => ({ logits: applyTable(model, features, batch) }),
   loss: classificationLoss,
+  explained: explainedClasses("table"),
   score: classScore,
   measurement: (info) => new ClassificationMeasurement(info.classes.length),
   answers: (outputs, info) => classAnswers(outputs, info.classes),
@@ -178,6 +186,13 @@ export const tabularRegression: Task<TableInfo> = {
   targets: (_context, batch) => ({ target: { shape: [batch], dtype: "float32" } }),
   features: (batch) => batch["features"] as Tensor,
   outputs: (model, features, batch) => ({ prediction: applyTable(model, features, batch).squeeze(1) }),
+  explained: {
+    kind: "table",
+    // In the target's own unit, as the answer is.
+    scores: (outputs, { targetMean, targetDeviation }) =>
+      (outputs["prediction"] as Tensor).mul(targetDeviation).add(targetMean).unsqueeze(1),
+    labels: ({ target }) => [target],
+  },
   score: (outputs) => outputs["prediction"] as Tensor,
   loss: (outputs, batch) => meanSquaredError(outputs["prediction"] as Tensor, batch["target"] as Tensor),
   measurement: (info) => new RegressionMeasurement(info),

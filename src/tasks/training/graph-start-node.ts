@@ -141,8 +141,8 @@ export function graphOfRun(
   file: ModelFile,
 ): { readonly graph: GraphStart; readonly inherited: Inherited } {
   const info = config["info"] as TaskInfo & { readonly imageShape?: readonly number[]; readonly graph: GraphInfo };
-  const { graph, maximum, mean, deviation, imageShape } = info;
-  const scale = maximum === undefined ? {} : { maximum, mean, deviation };
+  const { graph, mean, deviation, imageShape } = info;
+  const scale = mean === undefined ? {} : { mean, deviation };
   return {
     graph: {
       loading: imageShape === undefined ? {} : { imageShape },

@@ -42,6 +42,8 @@ function reversedColors(image: Tensor): Tensor {
 }
 
 const UINT8 = 2;
+/** The value of white in the units of `PixelScale`. */
+const WHITE = 255;
 const isChannels = (d: number | string | null | undefined): boolean => d === 1 || d === 3;
 
 /** The one input that is an image. */
@@ -156,13 +158,14 @@ function scaleOf(file: GraphFile, channels: number, layout: PixelScale["layout"]
 function plan(file: GraphFile, options: GraphOptions): GraphPlan {
   const { shape, layout } = geometry(file, options.imageSize);
   const [scale, source] = scaleOf(file, shape[0] as number, layout, options.preprocess);
-  const { maximum, mean, deviation, colors } = scale;
+  const { maximum, colors } = scale;
+  // As fractions of white, whatever number white has in the data.
+  const fraction = (values: readonly number[]): number[] => values.map((v) => (v * maximum) / WHITE);
   const [channels, height, width] = shape;
   return {
     info: {
-      maximum,
-      mean,
-      deviation,
+      mean: fraction(scale.mean),
+      deviation: fraction(scale.deviation),
       graph: { inputs: { image: imageInput(file).name }, layout: scale.layout, colors },
     },
     loading: { imageShape: shape },

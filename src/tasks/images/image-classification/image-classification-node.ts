@@ -10,7 +10,11 @@ import { sampleSections } from "../image-samples-node.js";
 import type { ShowExample } from "../../shared/judged-node.js";
 import { classResult, judgeClasses, judgedExamples } from "../../shared/judged-node.js";
 import { classCurves } from "../../shared/precision-recall-report.js";
-import type { NodeTask, ReportSources, TaskReport } from "../../task-node.js";
+import type { PixelImage } from "../../../charts/image.js";
+import { picturesOf } from "../pictures-node.js";
+import type { NamedInputs, NodeTask, ReportSources, TaskReport } from "../../task-node.js";
+import type { TrainedModel } from "../../trained-model.js";
+import type { View } from "../../view.js";
 
 function overChannels(values: Float64Array, [channels = 1, height = 1, width = 1]: readonly number[]): Float64Array {
   const plane = height * width;
@@ -59,4 +63,10 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   };
 }
 
-export const imageClassificationNode: NodeTask = { readInputs: readImageInputs, report };
+/** The pixels that the model is given. */
+async function view(model: TrainedModel, { examples }: NamedInputs, row: number, name: string): Promise<View> {
+  const pictures = await picturesOf(model.info as ImageInfo, model.task, examples, [row]);
+  return { name: basename(name), input: { kind: "image", image: pictures.get(row) as PixelImage } };
+}
+
+export const imageClassificationNode: NodeTask = { readInputs: readImageInputs, view, report };

@@ -2,7 +2,13 @@
  * @module Image classification: one label for an image.
  */
 import { addAuxiliaryLosses, outputsWithAuxiliary } from "./auxiliary.js";
-import { classAnswers, ClassificationMeasurement, classificationLoss, classScore } from "../../shared/classification.js";
+import {
+  classAnswers,
+  ClassificationMeasurement,
+  classificationLoss,
+  classScore,
+  explainedClasses,
+} from "../../shared/classification.js";
 import { imageGraph } from "./graph.js";
 import { IMAGE_MODELS } from "../image-models.js";
 import type { ImageInfo } from "../images.js";
@@ -42,6 +48,7 @@ export const imageClassification: Task<ImageInfo> = {
   features: normalizedPixels,
   outputs: outputsWithAuxiliary,
   loss: (outputs, batch, context) => addAuxiliaryLosses(outputs, (each) => classificationLoss(each, batch, context)),
+  explained: explainedClasses("image"),
   score: classScore,
   measurement: (info) => new ClassificationMeasurement(info.classes.length),
   answers: (outputs, info) => classAnswers(outputs, info.classes),

@@ -13,6 +13,7 @@ import type { AnswerOptions, InputOptions, NamedInputs, NodeTask, ReportSources,
 import type { Answer } from "../../task.js";
 import type { TextClassInfo } from "./info.js";
 import { encodeTexts, lengthNotes, tokenizerOf } from "../texts.js";
+import { viewOfText } from "../text-view.js";
 import { keepTokenizer, readTextOptions, readTexts } from "../texts-node.js";
 import { vectorSize, vectorWeights } from "../vectors-node.js";
 import type { TrainedModel } from "../../trained-model.js";
@@ -104,6 +105,7 @@ export const textClassificationNode: NodeTask = {
   }),
   initialWeights: vectorWeights,
   readInputs,
+  view: (model, _inputs, _row, text) => viewOfText(model.info as TextClassInfo, text),
   report,
   finish: async (finished) => {
     await keepTokenizer(finished);

@@ -14,6 +14,7 @@ import {
   classificationLoss,
   ClassificationMeasurement,
   classScore,
+  explainedClasses,
   labelTypes,
   rowsOf as logitRows,
   softmaxRow,
@@ -183,6 +184,7 @@ export const textClassification: Task<TextClassInfo> = {
   }),
   loss: (outputs, batch, context) =>
     context.info.multiLabel ? labelSetLoss(outputs, batch) : classificationLoss(outputs, batch, context),
+  explained: explainedClasses("tokens"),
   score: classScore,
   measurement: ({ classes, multiLabel }) =>
     multiLabel ? new LabelSetMeasurement(classes.length) : new ClassificationMeasurement(classes.length),

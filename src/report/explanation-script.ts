@@ -1,0 +1,171 @@
+/** @module The program of the page of explanations, as text: plain JavaScript for a browser, without anything from elsewhere. */
+
+export const EXPLORER = `"use strict";
+const { diverging, sequential, inputs } = JSON.parse(document.getElementById("data").textContent);
+const make = (tag, props = {}, ...children) => {
+  const element = Object.assign(document.createElement(tag), props);
+  element.append(...children);
+  return element;
+};
+const both = ({ en, zh }) => {
+  if (en === zh) return document.createTextNode(en);
+  const parts = document.createDocumentFragment();
+  parts.append(make("span", { className: "en", textContent: en }), make("span", { className: "zh", textContent: zh }));
+  return parts;
+};
+const say = (en, zh) => both({ en, zh });
+const format = (x) => (x === 0 ? "0" : Math.abs(x) >= 1e5 || Math.abs(x) < 1e-3 ? x.toExponential(2) : String(Number(x.toPrecision(3))));
+const unpack = (text) => Int8Array.from(atob(text), (c) => c.charCodeAt(0));
+/** The colour of a share of the scale, -1 ... 1. */
+const colorOf = (map, share) =>
+  map.signed ? diverging[Math.round((share + 1) / 2 * (diverging.length - 1))] : sequential[Math.round(Math.max(0, share) * (sequential.length - 1))];
+
+/** What can be set for an input: the target, how much shows, how strongly. */
+function controls(input, draw) {
+  const targets = [...new Set(input.maps.map((map) => map.target))];
+  const state = { target: targets[0], threshold: 0, opacity: 0.8 };
+  const target = make("select", { ariaLabel: "target" }, ...targets.map((name) => make("option", { value: name, textContent: name })));
+  target.addEventListener("change", () => { state.target = target.value; draw(state); });
+  const slider = (value, set) => {
+    const range = make("input", { type: "range", min: 0, max: 1, step: 0.02, value });
+    range.addEventListener("input", () => { set(Number(range.value)); draw(state); });
+    return range;
+  };
+  const bar = make("div", { className: "ask" });
+  if (targets.length > 1) bar.append(make("label", {}, say("target", "目标"), target));
+  bar.append(make("label", {}, say("show from", "显示下限"), slider(0, (v) => { state.threshold = v; })));
+  if (input.kind === "image") bar.append(make("label", {}, say("opacity", "不透明度"), slider(state.opacity, (v) => { state.opacity = v; })));
+  return { bar, state };
+}
+
+function legend(map) {
+  const stops = Array.from({ length: 9 }, (_, i) => colorOf(map, map.signed ? i / 4 - 1 : i / 8));
+  const bar = make("i");
+  bar.style.background = "linear-gradient(90deg," + stops.join(",") + ")";
+  return make("div", { className: "legend" }, format(map.signed ? -map.scale : 0), bar, format(map.scale));
+}
+
+function imageCard(input, map, picture) {
+  const values = unpack(map.values);
+  const { width, height } = input;
+  const canvas = make("canvas", { width, height, tabIndex: 0, ariaLabel: input.name + ", " + map.title.en });
+  if (Math.max(width, height) <= 96) canvas.className = "small";
+  const probe = make("div", { className: "probe", ariaLive: "polite" });
+  const at = { x: width >> 1, y: height >> 1 };
+  const tell = () => { probe.textContent = "(" + at.x + ", " + at.y + "): " + format(values[at.y * width + at.x] / 127 * map.scale); };
+  canvas.addEventListener("pointermove", (event) => {
+    const box = canvas.getBoundingClientRect();
+    at.x = Math.max(0, Math.min(width - 1, Math.floor((event.clientX - box.left) / box.width * width)));
+    at.y = Math.max(0, Math.min(height - 1, Math.floor((event.clientY - box.top) / box.height * height)));
+    tell();
+  });
+  canvas.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    at.x = Math.max(0, Math.min(width - 1, at.x + step[0]));
+    at.y = Math.max(0, Math.min(height - 1, at.y + step[1]));
+    tell();
+  });
+  const draw = ({ threshold, opacity }) => {
+    const context = canvas.getContext("2d");
+    context.drawImage(picture, 0, 0, width, height);
+    const pixels = context.getImageData(0, 0, width, height);
+    for (let p = 0; p < values.length; p++) {
+      const share = values[p] / 127;
+      const strength = Math.abs(share);
+      if (strength < threshold) continue;
+      const color = parseInt(colorOf(map, map.signed ? Math.sign(share) : share).slice(1), 16);
+      const weight = map.signed ? opacity * Math.pow(strength, 0.8) : opacity * 0.75;
+      const grey = 0.299 * pixels.data[4 * p] + 0.587 * pixels.data[4 * p + 1] + 0.114 * pixels.data[4 * p + 2];
+      for (let c = 0; c < 3; c++) {
+        const ink = color >> (16 - 8 * c) & 255;
+        pixels.data[4 * p + c] = grey * (1 - weight) + ink * weight;
+      }
+    }
+    context.putImageData(pixels, 0, 0);
+  };
+  return { body: [canvas, probe], draw };
+}
+
+function textCard(input, map) {
+  const values = unpack(map.values);
+  const body = make("div", { className: "shaded", dir: "auto" });
+  const probe = make("div", { className: "probe", ariaLive: "polite" });
+  const words = [];
+  let at = 0;
+  for (let w = 0; 2 * w < input.places.length; w++) {
+    const [start, end] = [input.places[2 * w], input.places[2 * w + 1]];
+    body.append(input.text.slice(at, start));
+    const word = make("span", { textContent: input.text.slice(start, end), tabIndex: 0 });
+    const tell = () => { probe.textContent = word.textContent + ": " + format(values[w] / 127 * map.scale); };
+    word.addEventListener("pointerenter", tell);
+    word.addEventListener("focus", tell);
+    words.push(word);
+    body.append(word);
+    at = end;
+  }
+  body.append(input.text.slice(at));
+  const draw = ({ threshold }) => words.forEach((word, w) => {
+    const share = values[w] / 127;
+    const shows = Math.abs(share) >= threshold && share !== 0;
+    word.style.background = shows ? colorOf(map, share) : "";
+    word.style.color = shows ? (Math.abs(share) > 0.55 ? "#fff" : "#1b2129") : "";
+  });
+  return { body: [body, probe], draw };
+}
+
+function barCard(input, map) {
+  const values = unpack(map.values);
+  const order = input.names.map((_, i) => i).sort((a, b) => Math.abs(values[b]) - Math.abs(values[a]));
+  const body = make("div", { className: "bars" });
+  const draw = ({ threshold }) => body.replaceChildren(...order.filter((i) => Math.abs(values[i] / 127) >= threshold).flatMap((i) => {
+    const bar = make("i");
+    bar.style.background = colorOf(map, values[i] < 0 ? -1 : 1);
+    bar.style.width = Math.max(1, Math.abs(values[i]) / 1.27) + "%";
+    return [make("span", { textContent: input.names[i] }), bar, make("span", { textContent: format(values[i] / 127 * map.scale) })];
+  }));
+  return { body: [body], draw };
+}
+
+async function show(input) {
+  const picture = input.kind === "image" ? await createImageBitmap(await (async () => {
+    const bytes = Uint8Array.from(atob(input.png.split(",")[1]), (c) => c.charCodeAt(0));
+    return new Blob([bytes], { type: "image/png" });
+  })()) : undefined;
+  const section = make("section");
+  const grid = make("div", { className: input.kind === "image" ? "maps" : "maps wide" });
+  const cards = input.maps.map((map) => {
+    const made = input.kind === "image" ? imageCard(input, map, picture) : input.kind === "text" ? textCard(input, map) : barCard(input, map);
+    const figures = map.figures.flatMap(({ name, value }) => [make("br"), both(name), " " + value]);
+    const about = make("p", { className: "soft" }, map.target + ": " + format(map.score), ...figures);
+    const more = map.remarks.length === 0 ? [] : [make("details", {}, make("summary", {}, say("how it was made", "如何得出")), ...map.remarks.map((text) => make("p", { textContent: text })))];
+    const figure = make("figure", {}, make("h3", {}, both(map.title)), ...made.body, legend(map), about, ...more);
+    grid.append(figure);
+    return { figure, map, draw: made.draw };
+  });
+  const draw = (state) => cards.forEach((card) => {
+    card.figure.hidden = card.map.target !== state.target;
+    if (!card.figure.hidden) card.draw(state);
+  });
+  const { bar, state } = controls(input, draw);
+  const methods = [...new Set(input.maps.map((map) => map.title.en))];
+  if (methods.length > 1) {
+    const hidden = new Set();
+    for (const name of methods) {
+      const box = make("input", { type: "checkbox", checked: true });
+      box.addEventListener("change", () => {
+        if (box.checked) hidden.delete(name); else hidden.add(name);
+        cards.forEach((card) => { card.figure.style.display = hidden.has(card.map.title.en) ? "none" : ""; });
+      });
+      bar.append(make("label", {}, box, both(input.maps.find((map) => map.title.en === name).title)));
+    }
+  }
+  section.append(make("h2", { textContent: input.name }), bar, grid);
+  if (input.missing.length > 0) section.append(make("details", {}, make("summary", {}, say("methods that this model cannot have", "该模型无法使用的方法")),
+    ...input.missing.map(({ title, reason }) => make("p", {}, both(title), ": " + reason))));
+  document.getElementById("inputs").append(section);
+  draw(state);
+}
+(async () => { for (const input of inputs) await show(input); })();
+`;

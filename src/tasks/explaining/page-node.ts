@@ -1,0 +1,48 @@
+/** @module Explanations as one page that can be explored. */
+import type { Bilingual, Language } from "../../charts/charts.js";
+import type { PageInput, PageMap } from "../../report/explanation-page.js";
+import { explanationPage } from "../../report/explanation-page.js";
+import { methodTitle } from "../../report/explanation-words.js";
+import type { View } from "../view.js";
+import type { Explanation, Unexplained } from "./explain-node.js";
+import { contributions, pixelMap } from "./summary.js";
+
+const GAP: Bilingual = { en: "gap to the sum that is promised:", zh: "与应有之和相差：" };
+const LOST: Bilingual = { en: "lost on the way:", zh: "途中损失：" };
+
+const short = (value: number): string => String(Number(value.toPrecision(3)));
+
+function mapOf(one: Explanation): PageMap {
+  const { method, example, remarks } = one;
+  const lost = Object.entries(example.residuals ?? {}).map(([op, value]) => `${op} ${short(value)}`);
+  return {
+    method,
+    title: methodTitle(method),
+    target: example.label,
+    score: example.score,
+    values: one.view.input.kind === "image" ? pixelMap(one) : contributions(one).map(({ value }) => value),
+    figures: [
+      ...(example.gap === undefined ? [] : [{ name: GAP, value: short(example.gap) }]),
+      ...(lost.length === 0 ? [] : [{ name: LOST, value: lost.join(", ") }]),
+      ...Object.entries(example.figures ?? {}).map(([name, value]) => ({ name: `${name}:`, value: short(value) })),
+    ],
+    remarks,
+  };
+}
+
+/** The page of all explanations, input by input. */
+export async function pageOf(
+  model: string,
+  explanations: readonly Explanation[],
+  unexplained: readonly Unexplained[],
+  language: Language,
+): Promise<string> {
+  const views = [...new Set(explanations.map(({ view }) => view))];
+  const inputOf = (view: View): PageInput => ({
+    name: view.name,
+    shown: view.input,
+    maps: explanations.filter((one) => one.view === view).map(mapOf),
+    missing: unexplained.filter((one) => one.view === view).map(({ method, reason }) => ({ title: methodTitle(method), reason })),
+  });
+  return explanationPage(model, views.map(inputOf), language);
+}

@@ -1,0 +1,74 @@
+/**
+ * @module Explanations as pictures: heat maps over images, words in colour, stairs of columns; SVG, PNG, and text for a terminal.
+ */
+import sharp from "sharp";
+import { barChart, escapeXml, inLanguage } from "../../charts/charts.js";
+import type { Bilingual, Language } from "../../charts/charts.js";
+import { heatMapChart } from "../../charts/heat-map.js";
+import { shadedTextChart } from "../../charts/shaded-text.js";
+import { waterfallChart } from "../../charts/waterfall.js";
+import { methodTitle } from "../../report/explanation-words.js";
+import type { Explanation } from "./explain-node.js";
+import { contributions, pixelMap } from "./summary.js";
+
+/** What a picture of one input is called. */
+const titleOf = ({ view, example }: Explanation): Bilingual => ({
+  en: `Why ${view.name}: ${example.label}`,
+  zh: `${view.name} 为何是 ${example.label}`,
+});
+
+/** The SVG of one input, with a part for each method. All explanations are of the same input. */
+export async function explanationSvg(explanations: readonly Explanation[], language: Language): Promise<string> {
+  const [first] = explanations as [Explanation];
+  const { input } = first.view;
+  const title = titleOf(first);
+  if (input.kind === "image") {
+    const maps = explanations.map((one) => ({ attribution: pixelMap(one), label: methodTitle(one.method) }));
+    return heatMapChart({ title, language, image: input.image, maps });
+  }
+  const parts = explanations.map((one) => {
+    const given = contributions(one);
+    if (input.kind === "text")
+      return shadedTextChart({
+        title,
+        language,
+        text: input.text,
+        places: input.places,
+        values: given.map(({ value }) => value),
+      });
+    const sum = given.reduce((total, { value }) => total + value, 0);
+    const base = one.example.baselineScore ?? one.example.score - sum;
+    return one.example.gap === undefined
+      ? barChart({ title, language, bars: given.slice(0, MOST_BARS), width: 560 })
+      : waterfallChart({ title, language, base, contributions: given });
+  });
+  return stacked(
+    parts,
+    explanations.map(({ method, example }) => `${inLanguage(methodTitle(method), language)} · ${example.label}`),
+    inLanguage(title, language),
+  );
+}
+
+const MOST_BARS = 12;
+const CAPTION = 24;
+
+/** Pictures one below the other, each under its caption. */
+function stacked(parts: readonly string[], captions: readonly string[], title: string): string {
+  let height = 0;
+  let width = 0;
+  const body = parts.map((part, i) => {
+    const [, w = "0", h = "0"] = /viewBox="0 0 ([\d.]+) ([\d.]+)"/.exec(part) ?? [];
+    const y = height;
+    height += CAPTION + Number(h);
+    width = Math.max(width, Number(w));
+    const caption = `<text x="4" y="${y + 17}" font-family="system-ui, sans-serif" font-size="13" font-weight="600" fill="#333b45">${escapeXml(captions[i] ?? "")}</text>`;
+    return `${caption}${part.replace("<svg ", `<svg x="0" y="${y + CAPTION}" `)}`;
+  });
+  return `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="${escapeXml(title)}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">${body.join("")}</svg>`;
+}
+
+const DENSITY = 144;
+
+/** An SVG as PNG on white, at one and a half times its size. */
+export const svgToPng = (svg: string): Promise<Uint8Array> =>
+  sharp(Buffer.from(svg), { density: DENSITY }).flatten({ background: "#ffffff" }).png().toBuffer();
