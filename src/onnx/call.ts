@@ -64,9 +64,10 @@ export class Call implements Reader {
   readonly #context: CallContext;
   readonly #attributes: ReadonlyMap<string, AttributeProto>;
   /** Names of the attributes that its conversion has asked for. */
-  readonly #read = new Set<string>();
+  readonly #read: Set<string>;
 
-  constructor(node: NodeProto, inputs: readonly (Operand | null)[], context: CallContext) {
+  constructor(node: NodeProto, inputs: readonly (Operand | null)[], context: CallContext, read = new Set<string>()) {
+    this.#read = read;
     this.#context = context;
     this.node = node;
     this.inputs = inputs;
@@ -81,7 +82,7 @@ export class Call implements Reader {
 
   /** The same node with other operands. */
   with(inputs: readonly (Operand | null)[]): Call {
-    return new Call(this.node, inputs, this.#context);
+    return new Call(this.node, inputs, this.#context, this.#read);
   }
 
   // --- operands -------------------------------------------------------------------------------------------------------

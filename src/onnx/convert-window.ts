@@ -119,7 +119,7 @@ const maxPool: Conversion = (c) => {
 
 const averagePool: Conversion = (c) => {
   const x = c.x(0);
-  const [ceil_mode, count_include_pad] = [c.flag("ceil_mode"), c.flag("count_include_pad")];
+  const [ceil_mode, count_include_pad] = [c.flag("ceil_mode", false), c.flag("count_include_pad", false)];
   return emit(opNamed("AveragePool"), [x], { ...windowOf(c, x), ceil_mode, count_include_pad });
 };
 

@@ -4,7 +4,6 @@
  */
 import type { Tensor } from "../graph/index.js";
 import { isFloat } from "../graph/index.js";
-import * as ops from "../ops/index.js";
 import { OPS } from "../ops/index.js";
 import { own } from "../util/record.js";
 import type { Call, Operand } from "./call.js";
@@ -13,14 +12,16 @@ import { FIXED } from "./defaults.js";
 import { fold } from "./fold.js";
 import type { Known } from "./known.js";
 import type { AttributeProto } from "./messages.js";
-import { type Conversion, activation, apply, byTable } from "./conversion.js";
+import { type Conversion, byTable } from "./conversion.js";
 import { ATTENDING } from "./convert-attention.js";
 import { CONSTANTS } from "./convert-constant.js";
 import { CONTROL } from "./convert-control.js";
 import { ELEMENTWISE } from "./convert-elementwise.js";
+import { FUSED } from "./convert-fused.js";
 import { LINALG } from "./convert-linalg.js";
 import { LOSSES } from "./convert-loss.js";
 import { NORMALIZING } from "./convert-normalization.js";
+import { QLINEAR } from "./convert-qlinear.js";
 import { QUANTIZING } from "./convert-quantize.js";
 import { REDUCING } from "./convert-reduce.js";
 import { RESIZING } from "./convert-resize.js";
@@ -51,22 +52,9 @@ const CONVERSIONS: ReadonlyMap<string, Conversion> = new Map<string, Conversion>
 
 /** Conversions of ops of other domains, by `domain::name`. */
 export const FOREIGN: ReadonlyMap<string, Conversion> = new Map<string, Conversion>([
-  ["com.microsoft::Gelu", activation((x) => ops.gelu(x))],
-  ["com.microsoft::BiasGelu", (c) => [ops.gelu(c.x(0).add(c.x(1)))]],
-  ["com.microsoft::FastGelu", (c) => [ops.gelu(c.has(1) ? c.x(0).add(c.x(1)) : c.x(0), "tanh")]],
-  ["com.microsoft::QuickGelu", activation((x, c) => x.mul(x.mul(c.float("alpha", 1.702)).sigmoid()))],
-  [
-    "com.microsoft::SkipLayerNormalization",
-    (c) => {
-      let sum = c.x(0).add(c.x(1));
-      if (c.has(4)) sum = sum.add(c.x(4));
-      const y = apply("LayerNormalization", [sum, c.x(2), c.optional(3)], {
-        axis: -1,
-        epsilon: c.float("epsilon", 1e-12),
-      })[0] as Tensor;
-      return [y, y, y, sum].slice(0, c.node.outputs.length);
-    },
-  ],
+  ...FUSED,
+  ...QLINEAR,
+  ...SAMPLING.filter(([name]) => name === "GridSample").map(([name, c]): [string, Conversion] => [`com.microsoft::${name}`, c]),
 ]);
 
 /** Names of the ops of other domains that are put together from the table's. */

@@ -92,7 +92,6 @@ export const FIXED: Readonly<Record<string, Readonly<Record<string, string | num
   Cast: { saturate: null, round_mode: null },
   CastLike: { saturate: null, round_mode: null },
   Dropout: { seed: null, is_test: null, ratio: null },
-  FusedMatMul: { transBatchA: 0, transBatchB: 0 },
   GroupNormalization: { stash_type: null },
   GroupQueryAttention: { do_rotary: 0, rotary_interleaved: null, local_window_size: -1, softcap: 0, smooth_softmax: 0 },
   GRU: { clip: 0, output_sequence: null },

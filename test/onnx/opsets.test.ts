@@ -10,6 +10,7 @@ import { importOnnx } from "../../src/onnx/model.js";
 import type { AttributeProto, FunctionProto } from "../../src/onnx/messages.js";
 import { encodeModel } from "../../src/onnx/encode.js";
 import { compile, platformRuntime } from "../../src/runtime/index.js";
+import { CONTRIB_FILES } from "../cases/contrib.cases.js";
 import { COMPUTED_GRAPHS } from "../cases/opset-graphs.cases.js";
 import { LAYERS_BY_OPSET } from "../cases/opset-layers.cases.js";
 import { OPS_BY_OPSET } from "../cases/opset-ops.cases.js";
@@ -47,7 +48,7 @@ async function sameValues(f: OnnxFile): Promise<void> {
   }
 }
 suite("read files give what the engine gives for the file", () => {
-  for (const [name, file] of Object.entries({ ...OPS_BY_OPSET, ...LAYERS_BY_OPSET, ...COMPUTED_GRAPHS })) {
+  for (const [name, file] of Object.entries({ ...OPS_BY_OPSET, ...LAYERS_BY_OPSET, ...COMPUTED_GRAPHS, ...CONTRIB_FILES })) {
     test(`${name} (opset ${file.opset})`, () => sameValues(file));
   }
 });
