@@ -50,12 +50,16 @@ const averagePool = ofOne((x, c) => {
   return pool(c.with([{ shape: x.shape, dtype: x.dtype, tensor: () => x }]))[0] as Tensor;
 });
 
+/** A product of quantized matrices; the second one may have a scale and a zero point for each column of the result. */
 function qGemm(c: Call): readonly (Tensor | Operand)[] {
-  const turned = (t: Tensor, isTurned: boolean): Tensor => (isTurned ? t.transpose() : t);
-  const [a, b] = [turned(realOf(c, 0), c.flag("transA", false)), turned(realOf(c, 3), c.flag("transB", false))];
-  const scale = scalar(c.x(1)).mul(c.x(4)).mul(c.float("alpha", 1));
-  const product = a.matMul(b).mul(c.float("alpha", 1));
-  const y = c.has(6) ? product.add(wholeOf(c, 6).mul(scale)) : product;
+  const [turnsA, turnsB] = [c.flag("transA", false), c.flag("transB", false)];
+  const zero = c.x(5).cast("int32").cast("float32");
+  const columns = turnsB && zero.rank === 1 && zero.shape[0] !== 1 ? zero.unsqueeze(1) : scalar(zero);
+  const a = realOf(c, 0);
+  const b = wholeOf(c, 3).sub(columns);
+  const scale = scalar(c.x(4)).mul(c.float("alpha", 1));
+  const product = (turnsA ? a.transpose() : a).matMul(turnsB ? b.transpose() : b).mul(scale);
+  const y = c.has(6) ? product.add(wholeOf(c, 6).mul(scalar(c.x(1)).mul(scale))) : product;
   return c.has(7) ? [requantized(y, c.x(7), zeroOf(c, 8))] : [y];
 }
 

@@ -284,7 +284,8 @@ function folded(op: string, inputs: readonly Known[], reader: Reader): Known | u
   const [first] = inputs as [Known];
   const unary = own(UNARY, op);
   if (unary !== undefined) return build(TRUTHS.has(op) ? "bool" : first.dtype, first.shape, (i) => unary(at(first, i)));
-  const binary = own(BINARY, op);
+  const signed = op === "Mod" && reader.int("fmod", 0) === 1;
+  const binary = signed ? onNumbers((a, b) => a % b) : own(BINARY, op);
   if (binary !== undefined) {
     // Max and Min take any number of operands.
     const shape = broadcast(inputs);

@@ -134,6 +134,7 @@ const QUANTIZED_FILES: Readonly<Record<string, OnnxFile>> = {
   QLinearAveragePool: contrib("QLinearAveragePool", [small([1, 2, 4, 4])], { kernel_shape: [2, 2], strides: [2, 2] }, { s: s2, z1: z(1), t: scalar(0.01), z2: z(10) }, ["y_uint8"]), // prettier-ignore
   QLinearConcat: contrib("QLinearConcat", [small([2, 3])], { axis: 1 }, { s: s2, z1: z(7), s1, z2: z(3), b: bytes("b", [2, 2]), s3, z3: z(9) }, ["y_uint8"], ["s", "z1", "x0", "s1", "z2", "b", "s3", "z3"]), // prettier-ignore
   QGemm: contrib("QGemm", [small([2, 3])], { transB: 1 }, { s1, z1: z(2), k: bytes("k", [4, 3], "int8"), s2, z2: z(0, "int8"), c: fromNumbers("int32", [4], [5, -7, 100, 3]), s3, z3: z(128) }, ["y_uint8"]), // prettier-ignore
+  "QGemm by column": contrib("QGemm", [small([2, 3])], { transB: 1 }, { s1, z1: z(2), k: bytes("k", [4, 3], "int8"), s2: list(0.02, 0.03, 0.05, 0.01), z2: fromNumbers("int8", [4], [0, 1, -2, 0]), c: fromNumbers("int32", [4], [5, -7, 100, 3]), s3, z3: z(128) }, ["y_uint8"]), // prettier-ignore
   MatMulIntegerToFloat: contrib("MatMulIntegerToFloat", [small([2, 3])], {}, { k: bytes("k", [3, 4]), s1, s2: list(0.1, 0.2, 0.3, 0.4), z1: z(2), z2: fromNumbers("uint8", [4], [1, 2, 3, 4]), b: w([4]) }), // prettier-ignore
   DynamicQuantizeMatMul: contrib("DynamicQuantizeMatMul", [[2, 3]], {}, { k: bytes("k", [3, 4], "int8"), s2, z2: z(0, "int8"), b: w([4]) }), // prettier-ignore
   "MatMulNBits of 4": contrib("MatMulNBits", [[2, 32]], { K: 32, N: 3, bits: 4, block_size: 16 }, { k: bytes("k", [3, 2, 8]), s: numbers("s", [6]) }), // prettier-ignore
