@@ -103,7 +103,9 @@ async function throughDescent(bytes: Uint8Array, test: NodeTest): Promise<{ outc
     return { outcome: error instanceof DescentError ? `refused: ${oneLine(error)}` : `failed: ${oneLine(error)}` };
   }
   try {
-    await using executable = await compile(model.graph, { values: model.values, names: model.names, threads: 1, spin: false });
+    // The graph that was made of it: the file's own would be opened by the engine as it is.
+    const traced = new Graph(model.graph.outputs);
+    await using executable = await compile(traced, { values: model.values, names: model.names, threads: 1, spin: false });
     for (const set of test.sets) {
       const feeds = feedsOf(model, set.inputs);
       const missing = executable.inputs.find((name) => !feeds.has(name));
