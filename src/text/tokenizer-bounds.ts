@@ -98,6 +98,10 @@ function checkField(key: string, value: unknown, where: string, totals: Totals):
 function checkSteps(step: unknown, where: string, totals: Totals, depth = 0): void {
   if (typeof step !== "object" || step === null) return;
   if (depth > 2 * MAX_DEPTH) refuse(where, `expected steps up to ${MAX_DEPTH} deep, got deeper ones`);
+  const { start, stop } = step as { readonly start?: unknown; readonly stop?: unknown };
+  // Of a token that is shorter than both, the library takes more than there is.
+  if (typeof start === "number" && typeof stop === "number" && start > 0 && stop > 0)
+    refuse(where, `expected characters to be stripped at one end, got ${start} at the start and ${stop} at the end`);
   if (!Array.isArray(step) && ++totals.steps > MAX_STEPS) refuse(where, `expected up to ${MAX_STEPS} steps, got more`);
   for (const [key, value] of Object.entries(step)) {
     checkField(key, value, where, totals);

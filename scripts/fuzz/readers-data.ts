@@ -1,0 +1,297 @@
+/**
+ * @module Readers of data sets: tables, texts, annotations, archives.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { loadData, parseConll, parseIdx, parsePropositions, parseSpanLines, readTable } from "../../src/data/node.js";
+import { archiveFiles } from "../../src/data/images/archive-node.js";
+import { parseCifar } from "../../src/data/images/cifar.js";
+import { tarFiles } from "../../src/data/images/tar.js";
+import { decodeUtf8 } from "../../src/data/text/lines.js";
+import { unwrapGzip } from "../../src/data/files-node.js";
+import { zipFiles } from "../../src/data/zip-node.js";
+import { loadVectors } from "../../src/text/vectors-node.js";
+import { parseCoco, parseVoc, parseYolo, parseYoloNames } from "../../src/vision/annotations/index.js";
+import { usableBoxes, noFaults } from "../../src/vision/annotations/index.js";
+import { anyBytes, anyJson, anyJsonLines, anyLines, anyTokens, bytesOf, textOf } from "./mutate.js";
+import { anyTar, anyZip, inGzip, zipOf } from "./mutate-binary.js";
+import type { FuzzReader } from "./reader.js";
+import { QUICK, SLOW } from "./reader.js";
+
+const CSV = [
+  'date,amount,name,label\n2024-01-31,"1,806.86","O\'Neil, ""Bob""",yes\n2024-02-28,$7.5,é,no\n2024-03-01,,x,yes\n2024-03-02,10%,"a\nb",no\n',
+  "a;b;c\n1,5;x;T\n2,25;y;F\n-3,0;;T\n",
+  "constructor,__proto__,toString\n1,2,a\n3,4,b\n",
+].map(bytesOf);
+const LABELLED = bytesOf(
+  `text,n,label\n${Array.from({ length: 24 }, (_, i) => `"${i % 2 === 0 ? "a good film" : "one bad film"} no ${i}",${i * 1.5},${i % 2 === 0 ? "yes" : "no"}`).join("\n")}\n`,
+);
+const TSV = [bytesOf("id\ttext\tlabel\n1\tgood film\t1\n2\tbad film\t0\n3\t\t1\n"), bytesOf("a\tb\n1\t2\n3\t4\n")];
+const JSON_LINES = [
+  bytesOf('{"a":1,"b":"x","c":true,"d":null}\n{"a":2.5,"b":"y","c":false,"d":{"e":[1,2]}}\n{"a":-3,"b":"","c":true,"d":"z"}\n'),
+  bytesOf('{"date":"2024-01-31","n":"1.806,86","constructor":"x"}\n{"date":"2024-02-28","n":"2,5","constructor":"y"}\n'),
+];
+const CONLL = [
+  bytesOf("-DOCSTART- O\n\nEU B-ORG\nrejects O\nGerman B-MISC\ncall I-MISC\n\nPeter B-PER\nBlackburn I-PER\n"),
+  bytesOf("张\tB-PER\n三\tE-PER\n在\tO\n北\tS-LOC\n\n李\tO\n"),
+];
+const PROPOSITIONS = [
+  bytesOf(
+    "# text = He goes home\n1\tHe\the\tPRON\t_\t_\t2\tnsubj\t_\t_\t_\tA0\n2\tgoes\tgo\tVERB\t_\t_\t0\troot\t_\t_\tgo.01\tV\n3\thome\thome\tADV\t_\t_\t2\tadvmod\t_\t_\t_\tA4\n\n",
+  ),
+  bytesOf("1\t他\t_\tn\t_\t_\t2\tS\t_\t_\tA0\n2\t去\t_\tv\t_\t_\t0\tR\tY\tgo.01\t_\n\n"),
+];
+const SPANS = [
+  bytesOf(
+    '{"text":"Ann met Bob 🤗 Li","spans":[[0,3,"PER"],[8,11,"PER"],[14,16,"PER"]]}\n{"text":"No one","entities":[{"start":0,"end":2,"label":"X"}]}\n',
+  ),
+];
+const VOC = bytesOf(
+  `<?xml version="1.0"?><annotation><folder>f</folder><filename>a.jpg</filename><size><width>100</width><height>80</height><depth>3</depth></size><object><name>cat &amp; dog</name><difficult>0</difficult><bndbox><xmin>10</xmin><ymin>12.5</ymin><xmax>50</xmax><ymax>70</ymax></bndbox></object><object><name>b</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object></annotation>`,
+);
+const COCO = bytesOf(
+  JSON.stringify({
+    images: [
+      { id: 1, file_name: "a.jpg", width: 100, height: 80 },
+      { id: 2, file_name: "b.jpg", width: 10, height: 8 },
+    ],
+    annotations: [
+      { id: 1, image_id: 1, category_id: 1, bbox: [1, 2, 30, 40], iscrowd: 0, area: 1200 },
+      { id: 2, image_id: 2, category_id: 2, bbox: [0, 0, 3, 4], segmentation: [[0, 0, 3, 0, 3, 4]] },
+    ],
+    categories: [
+      { id: 1, name: "cat" },
+      { id: 2, name: "dog" },
+    ],
+  }),
+);
+const FILES = [
+  ["train/a.txt", bytesOf("hello ".repeat(30))],
+  ["train/b.txt", bytesOf("world")],
+  ["x.bin", new Uint8Array(700)],
+] as const;
+
+function idx(shape: readonly number[], code: number, width: number): Uint8Array {
+  const size = shape.reduce((a, b) => a * b, 1);
+  const bytes = Buffer.alloc(4 + 4 * shape.length + size * width, 1);
+  bytes.set([0, 0, code, shape.length]);
+  shape.forEach((d, i) => bytes.writeUInt32BE(d, 4 + 4 * i));
+  return new Uint8Array(bytes);
+}
+
+function tar(files: readonly (readonly [string, Uint8Array])[]): Uint8Array {
+  const parts = files.flatMap(([name, bytes]) => {
+    const header = Buffer.alloc(512);
+    header.write(name, 0);
+    header.write("0000644\0", 100);
+    header.write(`${bytes.length.toString(8).padStart(11, "0")}\0`, 124);
+    header.write("0", 156);
+    header.write("ustar\u000000", 257);
+    header.fill(32, 148, 156);
+    header.write(
+      `${header
+        .reduce((a, b) => a + b, 0)
+        .toString(8)
+        .padStart(6, "0")}\0 `,
+      148,
+    );
+    return [header, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)];
+  });
+  return new Uint8Array(Buffer.concat([...parts, Buffer.alloc(1024)]));
+}
+
+const cifar = (): Uint8Array => Uint8Array.from({ length: 3 * 3073 }, (_, i) => (i % 3073 === 0 ? i % 10 : i % 251));
+
+/** A small Parquet file, as DuckDB writes it. */
+async function parquet(): Promise<Uint8Array[]> {
+  const { DuckDBInstance } = await import("@duckdb/node-api");
+  const folder = mkdtempSync(join(tmpdir(), "descent-fuzz-"));
+  const path = join(folder, "a.parquet");
+  const connection = await (await DuckDBInstance.create(":memory:")).connect();
+  await connection.run(
+    `COPY (SELECT i AS a, i * 0.5 AS b, 'text ' || i AS c, [i, i] AS d, DATE '2024-01-01' + CAST(i AS INTEGER) AS e FROM range(20) t(i)) TO '${path}' (FORMAT parquet)`,
+  );
+  const bytes = new Uint8Array(readFileSync(path));
+  rmSync(folder, { recursive: true });
+  return [bytes];
+}
+
+const XML = /<[^<>]*>|[^<>]+/g;
+const XML_MORE = [
+  '<!DOCTYPE a [<!ENTITY x "y">]>',
+  "&x;",
+  "&#0;",
+  "&#x110000;",
+  "<![CDATA[",
+  "]]>",
+  "<!--",
+  "-->",
+  "<a",
+  "</annotation>",
+  "<bndbox/>",
+  "<?x?>",
+];
+const text = (bytes: Uint8Array): string => decodeUtf8(bytes, "f");
+
+export const DATA_READERS: readonly FuzzReader[] = [
+  {
+    name: "csv",
+    ...SLOW,
+    valid: () => CSV,
+    structured: anyLines(/[,;]/, 1),
+    read: (b, s) => readTable(s.write("a.csv", b)),
+  },
+  {
+    name: "tsv",
+    ...SLOW,
+    valid: () => TSV,
+    structured: anyLines(/\t/, 1),
+    read: (b, s) => readTable(s.write("a.tsv", b), { skipBadRows: true }),
+  },
+  {
+    name: "csv.gz",
+    ...SLOW,
+    valid: () => CSV.map((b) => new Uint8Array(gzipSync(b))),
+    structured: inGzip(anyLines(/[,;]/, 1)),
+    kept: 10,
+    read: (b, s) => readTable(s.write("a.csv.gz", b)),
+  },
+  {
+    name: "jsonl",
+    ...SLOW,
+    short: 40,
+    valid: () => JSON_LINES,
+    structured: anyJsonLines,
+    read: (b, s) => readTable(s.write("a.jsonl", b)),
+  },
+  {
+    name: "parquet",
+    ...SLOW,
+    short: 40,
+    valid: parquet,
+    structured: anyBytes(4),
+    kept: 4,
+    read: (b, s) => readTable(s.write("a.parquet", b)),
+  },
+  {
+    name: "table-of-texts",
+    ...SLOW,
+    short: 60,
+    valid: () => [LABELLED],
+    structured: anyLines(/[,;]/, 1),
+    read: (b, s) => loadData(s.write("b.csv", b), { seed: 1 }),
+  },
+  {
+    name: "idx",
+    ...QUICK,
+    valid: () => [idx([3, 2, 2], 8, 1), idx([4], 9, 1), idx([2, 3], 13, 4)],
+    structured: anyBytes(4),
+    kept: 3,
+    read: (b) => parseIdx(b, "f"),
+  },
+  {
+    name: "cifar",
+    ...QUICK,
+    valid: () => [cifar()],
+    structured: anyBytes(),
+    read: (b) => parseCifar([["data_batch_1.bin", b]]),
+  },
+  {
+    name: "gzip",
+    ...QUICK,
+    valid: () => [new Uint8Array(gzipSync(CSV[0] as Uint8Array))],
+    structured: anyBytes(10),
+    read: (b) => unwrapGzip(b, "f"),
+  },
+  {
+    name: "zip",
+    ...QUICK,
+    valid: () => [zipOf(FILES)],
+    structured: anyZip(FILES, anyBytes()),
+    kept: 4,
+    read: (b) => zipFiles(b, "f"),
+  },
+  { name: "tar", ...QUICK, valid: () => [tar(FILES)], structured: anyTar, kept: 257, read: (b) => [...tarFiles(b, "f")] },
+  {
+    name: "archive",
+    ...QUICK,
+    valid: () => [tar(FILES), zipOf(FILES)],
+    structured: (b, r) => (b[0] === 0x50 ? anyZip(FILES, anyBytes())(b, r) : anyTar(b, r)),
+    kept: 4,
+    read: (b) => archiveFiles(b, "f"),
+  },
+  {
+    name: "conll",
+    ...QUICK,
+    valid: () => CONLL,
+    structured: anyLines(/[ \t-]/),
+    read: (b) => parseConll(text(b), "f", { repair: b.length % 2 === 0 }),
+  },
+  {
+    name: "propositions",
+    ...QUICK,
+    valid: () => PROPOSITIONS,
+    structured: anyLines(/\t/),
+    read: (b) => parsePropositions(text(b), "f"),
+  },
+  {
+    name: "span-lines",
+    ...QUICK,
+    valid: () => SPANS,
+    structured: anyJsonLines,
+    read: (b) => parseSpanLines(text(b), "f", { offsets: b.length % 2 === 0 ? "utf-16" : "code-points" }),
+  },
+  {
+    name: "text-file",
+    ...SLOW,
+    valid: () => [...CONLL, bytesOf("Once upon a time. ".repeat(20))],
+    structured: anyLines(/ /),
+    read: (b, s) => loadData(s.write("a.txt", b), { seed: 1 }),
+  },
+  {
+    name: "voc",
+    ...QUICK,
+    valid: () => [VOC],
+    structured: anyTokens(XML, XML_MORE),
+    read: (b) => usableBoxes(parseVoc(textOf(b), "f").boxes, { width: 10, height: 10 }, noFaults()),
+  },
+  {
+    name: "coco",
+    ...QUICK,
+    valid: () => [COCO],
+    structured: anyJson,
+    read: (b) =>
+      parseCoco(textOf(b), "f").annotations.map(({ boxes }) => usableBoxes(boxes, { width: 10, height: 10 }, noFaults())),
+  },
+  {
+    name: "yolo",
+    ...QUICK,
+    valid: () => [bytesOf("0 0.5 0.5 0.2 0.1\n1 0.1 0.2 0.3 0.4\n0 0 0 1 0 1 1 0 1\n")],
+    structured: anyLines(/ /),
+    read: (b) => parseYolo(textOf(b), ["a", "b"], { width: 10, height: 10 }, "f"),
+  },
+  {
+    name: "yolo-names",
+    ...QUICK,
+    valid: () => [bytesOf("train: a\nnc: 2\nnames:\n  0: cat\n  1: dog\n"), bytesOf("names: [cat, 'dog', &x bird, *x]\n")],
+    structured: anyTokens(/[\w']+|\s+|[^\w\s]/g, ["&a ", "*a", "!!js/function ", "<<: ", "? ", "- ", "|\n", "{", "["]),
+    read: (b) => parseYoloNames(textOf(b), "data.yaml"),
+  },
+  {
+    name: "vectors",
+    ...SLOW,
+    valid: () => [bytesOf("3 2\nthe 0.1 0.2\ncat -1 2e-3\ndog 1 1\n"), bytesOf("the 1 2 3\ncat 4 5 6\n")],
+    structured: anyLines(/ /),
+    read: (b, s) =>
+      loadVectors(
+        s.write("v.txt", b),
+        new Map([
+          ["the", 0],
+          ["cat", 1],
+          ["zebra", 2],
+        ]),
+      ),
+  },
+];
