@@ -16,8 +16,9 @@ import type { FuzzReader } from "./reader.js";
 import { Scratch } from "./reader.js";
 import { readerNamed, READERS } from "./readers.js";
 
-/** An input that takes longer has hung. */
+/** An input that takes longer has hung: time of the processor, since others may use it too, and time on the clock for one that waits. */
 const LONGEST_MS = 5000;
+const LONGEST_WAIT_MS = 60_000;
 
 interface Finding {
   readonly kind: "crash" | "hang" | "memory" | "raw";
@@ -40,6 +41,19 @@ function residentBytes(pid: number): number {
     return Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4096;
   } catch {
     return 0;
+  }
+}
+
+/** Milliseconds that a process has used the processors; undefined where the system does not say. */
+function processorMs(pid: number): number | undefined {
+  try {
+    // Behind the name, which may hold anything: user and system time in hundredths of a second.
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ");
+    return 10 * (Number(fields[11]) + Number(fields[12]));
+  } catch {
+    return undefined;
   }
 }
 
@@ -80,13 +94,15 @@ function runChild(
     const number = bytes.readBigUInt64LE();
     return number === 2n ** 64n - 1n ? from - 1 : Number(number);
   };
-  let [last, since] = [from - 1, Date.now()];
+  let [last, since, used] = [from - 1, Date.now(), 0];
   const watch = setInterval(() => {
     const number = at();
-    if (number !== last) [last, since] = [number, Date.now()];
+    const now = processorMs(child.pid ?? 0);
+    if (number !== last) [last, since, used] = [number, Date.now(), now ?? 0];
     const bytes = residentBytes(child.pid ?? 0);
     // Loading takes its time before the first input.
-    const isHung = number >= from && Date.now() - since > LONGEST_MS;
+    const isHung =
+      number >= from && ((now ?? Date.now() - since + used) - used > LONGEST_MS || Date.now() - since > LONGEST_WAIT_MS);
     if (killed !== undefined || (!isHung && bytes <= MOST_BYTES)) return;
     killed = isHung
       ? { kind: "hang", number, what: `no answer in ${LONGEST_MS} ms` }

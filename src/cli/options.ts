@@ -6,6 +6,7 @@ import { ConfigError } from "../util/errors.js";
 import { nearest, unknownName } from "../util/nearest.js";
 import type { Option, OptionTable, OptionValues } from "../util/option.js";
 import { checkValue, kebabCase } from "../util/option.js";
+import { own, setOwn } from "../util/record.js";
 
 /** Where a value came from; a name that is missing here has its default. */
 export type Source = "command line" | "environment" | "config";
@@ -32,10 +33,8 @@ export function parseOptions<O extends OptionTable>(
   for (const [name, option] of Object.entries(table)) {
     const spelled = kebabCase(name);
     byFlag.set(spelled, { name, option, negated: false });
-    known[spelled] = {
-      type: option.kind === "flag" ? "boolean" : "string",
-      ...(option.short === undefined ? {} : { short: option.short }),
-    };
+    const short = option.short === undefined ? {} : { short: option.short };
+    setOwn(known, spelled, { type: option.kind === "flag" ? "boolean" : "string", ...short });
     if (option.kind !== "flag") continue;
     byFlag.set(`no-${spelled}`, { name, option, negated: true });
     known[`no-${spelled}`] = { type: "boolean" };
@@ -54,7 +53,7 @@ export function parseOptions<O extends OptionTable>(
     const at = `${where}: ${token.rawName}`;
     if (option.kind === "flag") {
       if (token.value !== undefined) throw new ConfigError(`${at}: expected no value, got "${token.value}"`);
-      values[name] = !negated;
+      setOwn(values, name, !negated);
     } else {
       const value = token.value;
       // parseArgs lets `--lr --epochs 3` take "--epochs" as the rate; a value that begins with two dashes needs `--lr=`.
@@ -62,19 +61,19 @@ export function parseOptions<O extends OptionTable>(
         throw new ConfigError(`${at}: expected ${option.placeholder}, got ${value ?? "nothing"}`);
       }
       const parsed = option.parse(value, at);
-      values[name] = option.many === true ? [...((values[name] as unknown[] | undefined) ?? []), parsed] : parsed;
+      setOwn(values, name, option.many === true ? [...((own(values, name) as unknown[] | undefined) ?? []), parsed] : parsed);
     }
     given.set(name, "command line");
   }
   for (const [name, option] of Object.entries(table)) {
     if (given.has(name)) continue;
-    const fromEnvironment = option.env === undefined ? undefined : env[option.env];
+    const fromEnvironment = option.env === undefined ? undefined : own(env, option.env);
     if (fromEnvironment === undefined || fromEnvironment === "") {
-      values[name] = option.default;
+      setOwn(values, name, option.default);
       continue;
     }
     const parsed = option.parse(fromEnvironment, `${where}: $${option.env}`);
-    values[name] = option.many === true ? [parsed] : parsed;
+    setOwn(values, name, option.many === true ? [parsed] : parsed);
     given.set(name, "environment");
   }
   return { values: values as OptionValues<O>, given, positionals };
@@ -104,7 +103,7 @@ export function applyConfig<O extends OptionTable>(
     if (option === undefined) throw new ConfigError(`${where}: ${unknownName("option", name, Object.keys(table))}`);
     if (option.local === true || value === null || parsed.given.has(name)) continue;
     const at = `${where}: ${name}`;
-    values[name] = checkValue(option, value, at);
+    setOwn(values, name, checkValue(option, value, at));
     given.set(name, "config");
   }
   return { values: values as OptionValues<O>, given, positionals: parsed.positionals };

@@ -1,5 +1,6 @@
 /** @module Where the engine runs: said before it is loaded, because its own message where it has no binary helps nobody. */
 import { DescentError } from "../util/errors.js";
+import { own } from "../util/record.js";
 
 /** Platforms for which `onnxruntime-node` brings a binary. */
 const ENGINE_PLATFORMS: readonly string[] = ["linux-x64", "linux-arm64", "darwin-arm64", "win32-x64", "win32-arm64"];
@@ -15,6 +16,6 @@ export function checkEnginePlatform(platform: string = process.platform, arch: s
       : "";
   throw new DescentError(
     `engine: expected a platform with an ONNX Runtime binary (Linux, Windows: x64 or arm64; macOS: arm64), ` +
-      `got ${NAMES[platform] ?? platform} ${arch}${intel}, or run Descent in a browser`,
+      `got ${own(NAMES, platform) ?? platform} ${arch}${intel}, or run Descent in a browser`,
   );
 }

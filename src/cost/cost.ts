@@ -13,6 +13,7 @@ import { prepareGraph } from "../runtime/index.js";
 import { ShapeError } from "../util/errors.js";
 import { formatCount, formatInteger, formatTable } from "../util/text.js";
 import { peakIntermediateBytes } from "./memory.js";
+import { own } from "../util/record.js";
 
 /** What all nodes of one op do together. */
 export interface OpCost {
@@ -141,7 +142,7 @@ function graphFor(
 function withNumbers(graph: Graph, { bindings = {} }: CostOptions): Graph {
   const numbers = new Map<string, number>();
   for (const x of graph.inputs) {
-    for (const d of x.shape) for (const name of symbolsOf(d)) numbers.set(name, bindings[name] ?? 1);
+    for (const d of x.shape) for (const name of symbolsOf(d)) numbers.set(name, own(bindings, name) ?? 1);
   }
   return bindGraph(graph, numbers);
 }

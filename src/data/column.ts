@@ -4,6 +4,7 @@
 import type { DType, TensorData, TypedArray } from "../graph/index.js";
 import { elementAt, fromNumbers } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
+import { own } from "../util/record.js";
 
 /** Where rows stand in the file that they come from: counted from 1, a header not included, and by the line on which each begins. */
 export interface RowPlaces {
@@ -108,7 +109,7 @@ const DTYPE_OF: Readonly<Record<string, DType>> = {
 
 export function columnOf(name: string, like: ColumnLike): Column {
   if (ArrayBuffer.isView(like)) {
-    const dtype = DTYPE_OF[like.constructor.name] ?? "uint8";
+    const dtype = own(DTYPE_OF, like.constructor.name) ?? "uint8";
     return { dtype, shape: [like.length], data: like };
   }
   if ("dtype" in like) return like;

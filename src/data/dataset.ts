@@ -8,6 +8,7 @@ import { DataError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import type { CellValue, Column, ColumnLike, RowPlaces, TensorColumn, TextColumn } from "./column.js";
 import { cell, columnOf, copyRows, isMissing, isText, lengthOf, resized, rowSize, selectPlaces } from "./column.js";
+import { own } from "../util/record.js";
 
 /** Examples side by side, by input name: what one training step is given. */
 export type Batch = Record<string, TensorData>;
@@ -46,7 +47,7 @@ export class Dataset {
   /** A column by its name; DataError with the nearest name if there is none. */
   column(name: string): Column {
     if (!this.has(name)) throw new DataError(`data: ${unknownName("column", name, this.names)}`);
-    return this.columns[name] as Column;
+    return own(this.columns, name) as Column;
   }
 
   /** A column of numbers; DataError if it holds texts. */

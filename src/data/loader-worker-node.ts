@@ -10,6 +10,7 @@ import type { BatchFetcher, BatchRequest } from "./loader.js";
 import type { TypedArray } from "../graph/index.js";
 import { DTYPES } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
+import { setOwn } from "../util/record.js";
 
 /** Names a function for the worker to import: `(dataset, request, options) → Batch`. */
 export interface WorkerCollate {
@@ -62,8 +63,8 @@ export class WorkerFetcher implements BatchFetcher, Disposable {
   constructor(dataset: Dataset, collate?: WorkerCollate, { threads = 1 }: WorkerOptions = {}) {
     const columns: Record<string, Column> = {};
     for (const [name, column] of Object.entries(dataset.columns)) {
-      if (!isText(column)) columns[name] = { ...column, data: shared(column.data, DTYPES[column.dtype].create) };
-      else if (collate !== undefined) columns[name] = column;
+      if (!isText(column)) setOwn(columns, name, { ...column, data: shared(column.data, DTYPES[column.dtype].create) });
+      else if (collate !== undefined) setOwn(columns, name, column);
     }
     const workerData: WorkerSetup = { columns, ...(collate === undefined ? {} : { collate }) };
     this.#workers = Array.from({ length: threads }, () => this.#start(workerData));

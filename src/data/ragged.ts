@@ -10,6 +10,7 @@ import { DTYPES } from "../graph/index.js";
 import type { TensorData } from "../graph/index.js";
 import { ConfigError, DataError } from "../util/errors.js";
 import type { Random } from "../util/random.js";
+import { setOwn } from "../util/record.js";
 
 /**
  * Rows of whole numbers, each of its own length, as int32 [N, T] with T the longest; the rest of a row is 0. Rows with `inner` numbers for each element
@@ -117,13 +118,13 @@ export function raggedBatch(dataset: Dataset, request: BatchRequest, options: Ra
         if (step === 2 && value < 0) into[at + 1] = -1;
       }
     }
-    batch[name] = { dtype, shape: [...shape, ...rest], data };
+    setOwn(batch, name, { dtype, shape: [...shape, ...rest], data });
   }
   if (options.mask !== undefined) {
     const data = new BigInt64Array(indices.length * width);
     const words = asWords(data);
     for (const [n, i] of indices.entries()) for (let t = 0; t < Number(lengths[i]); t++) words[2 * (n * width + t)] = 1;
-    batch[options.mask] = { dtype: "int64", shape, data };
+    setOwn(batch, options.mask, { dtype: "int64", shape, data });
   }
   return batch;
 }

@@ -5,6 +5,7 @@
 import type { Dim, DType, Shape, Tensor, TensorData } from "../graph/index.js";
 import { formatShape, isFloat } from "../graph/index.js";
 import { ConfigError, DTypeError, ShapeError } from "../util/errors.js";
+import { own } from "../util/record.js";
 
 /** The part of an input that attributions are given for: floating-point numbers, between which a path can be walked. */
 export interface Features {
@@ -134,7 +135,7 @@ export function checkedInput(model: Explainable, given: TensorData | ExplainInpu
     );
   if (n === 0) throw new ConfigError(`${model.name}: expected at least one example to explain, got none`);
   for (const [name, type] of Object.entries(model.others ?? {})) {
-    const other = input.others?.[name];
+    const other = own(input.others, name);
     if (other === undefined) throw new ConfigError(`${model.name}: expected a value for input "${name}", got none`);
     if (other.dtype !== type.dtype)
       throw new DTypeError(`${model.name}: input "${name}": expected ${type.dtype}, got ${other.dtype}`);

@@ -67,6 +67,7 @@ export const METHOD_NAMES = Object.keys(METHODS) as readonly MethodName[];
 /** The row of a name. Errors: ConfigError, with the nearest name. */
 export function methodNamed(name: string): Method {
   if (!Object.hasOwn(METHODS, name)) throw new ConfigError(unknownName("method", name, METHOD_NAMES));
+  // own key: asked for before.
   return METHODS[name as MethodName];
 }
 

@@ -13,6 +13,7 @@ import { unknownName } from "../util/nearest.js";
 import type { Explainable, ExplainInput, Features } from "./explainable.js";
 import { kindOf } from "./explainable.js";
 import { substitution } from "./substitution.js";
+import { own } from "../util/record.js";
 
 export interface OnnxExplainableOptions {
   /** What messages call the file. */
@@ -93,10 +94,13 @@ export function explainableOnnx(bytes: Uint8Array, options: OnnxExplainableOptio
     remarks,
     forward,
     encode: async (inputs) => {
-      const given = inputs[name];
+      const given = own(inputs, name);
       if (given === undefined) throw new ConfigError(`${where}: expected a value for input "${name}", got none`);
       const others = Object.fromEntries(
-        [...first.others.keys()].flatMap((other) => (inputs[other] === undefined ? [] : [[other, inputs[other]]])),
+        [...first.others.keys()].flatMap((other) => {
+          const value = own(inputs, other);
+          return value === undefined ? [] : [[other, value]];
+        }),
       );
       if (isInput) return { features: given, others };
       const { features } = await evaluate({ features: first.features }, pickInputs(first.features, inputs), {
@@ -111,7 +115,8 @@ const pickInputs = (t: Tensor, inputs: Readonly<Record<string, TensorData>>): Re
   Object.fromEntries(
     new Graph({ t }).inputs.flatMap((leaf) => {
       const name = String(leaf.node.attributes["name"]);
-      return inputs[name] === undefined ? [] : [[name, inputs[name]]];
+      const value = own(inputs, name);
+      return value === undefined ? [] : [[name, value]];
     }),
   );
 
@@ -195,7 +200,7 @@ type Forward = NonNullable<Explainable["forward"]>;
 
 /** Replaces the cut's leaves by what is given. */
 function applied({ scores, features, others, weights }: Cut, x: Tensor, given: Readonly<Record<string, Tensor>>): Tensor {
-  const pairs = [...others].map(([name, t]): [Tensor, Tensor] => [t, given[name] as Tensor]);
+  const pairs = [...others].map(([name, t]): [Tensor, Tensor] => [t, own(given, name) as Tensor]);
   return substitution(new Map([...weights, [features, x], ...pairs]))(scores);
 }
 
@@ -205,7 +210,7 @@ function boundForward(cut: Cut, batch: SymbolicDim): Forward {
     const bindings = new Map<string, Dim>();
     bind(bindings, batch, x.shape[0] ?? 1);
     cut.features.shape.forEach((d, axis) => bind(bindings, d, x.shape[axis] ?? 1));
-    for (const [name, t] of cut.others) t.shape.forEach((d, axis) => bind(bindings, d, given[name]?.shape[axis] ?? 1));
+    for (const [name, t] of cut.others) t.shape.forEach((d, axis) => bind(bindings, d, own(given, name)?.shape[axis] ?? 1));
     const outputs = new Map<string, Tensor>([
       ["scores", cut.scores],
       ["features", cut.features],
@@ -252,6 +257,6 @@ function mappedForward(cut: Cut): Forward {
       const [first, ...rest] = examples.map((t) => t.unsqueeze(0));
       return applied(cut, first as Tensor, Object.fromEntries(names.map((name, i) => [name, rest[i] as Tensor]))).squeeze(0);
     };
-    return vmap(one)(x, ...names.map((name) => given[name] as Tensor));
+    return vmap(one)(x, ...names.map((name) => own(given, name) as Tensor));
   };
 }

@@ -9,6 +9,7 @@ import type { Node, Tensor } from "../graph/index.js";
 import { isStatic, sizeOf } from "../graph/index.js";
 import { opOf, sumTo } from "../ops/index.js";
 import { NoGradientError } from "../util/errors.js";
+import { own, setOwn } from "../util/record.js";
 
 export type RuleContext = Parameters<NodeRule>[0];
 export type Passed = ReturnType<NodeRule>;
@@ -83,8 +84,8 @@ export class Ledger {
       });
       if (arrived.length > 0) {
         const loss = [...arrived, ...left.map((t) => t.neg())].reduce((a, b) => a.add(b));
-        const before = this.residuals[node.op];
-        this.residuals[node.op] = before === undefined ? loss : before.add(loss);
+        const before = own(this.residuals, node.op);
+        setOwn(this.residuals, node.op, before === undefined ? loss : before.add(loss));
       }
       return passed;
     };

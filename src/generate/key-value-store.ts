@@ -4,6 +4,7 @@
 import type { TensorData } from "../graph/index.js";
 import type { DecoderShape } from "../models/index.js";
 import { cacheNames } from "../models/index.js";
+import { own, setOwn } from "../util/record.js";
 
 /** Room grows by this many tokens: a step reads all of it, so it should not be much more than is filled. */
 const ROOM = 64;
@@ -41,7 +42,7 @@ export class KeyValueStore {
     const feeds: Record<string, TensorData> = {
       "cache.length": { dtype: "int32", shape: [this.lengths.length], data: this.lengths },
     };
-    for (const [name, data] of this.#arrays) feeds[name] = { dtype: "float32", shape, data };
+    for (const [name, data] of this.#arrays) setOwn(feeds, name, { dtype: "float32", shape, data });
     return feeds;
   }
 
@@ -49,7 +50,7 @@ export class KeyValueStore {
   append(outputs: Readonly<Record<string, TensorData>>, counts: ArrayLike<number>): void {
     this.reserve(Math.max(...Array.from(counts)));
     for (const { past, present } of this.#names) {
-      const { shape, data } = outputs[present] as TensorData;
+      const { shape, data } = own(outputs, present) as TensorData;
       const steps = shape[2] as number;
       const to = this.#arrays.get(past) as Float32Array;
       for (let row = 0; row < this.lengths.length * this.#groups; row++) {

@@ -3,6 +3,7 @@
  */
 import type { Dim, TensorData } from "../graph/index.js";
 import type { Executable, Value } from "../runtime/index.js";
+import { setOwn } from "../util/record.js";
 
 /** One text's, or one batch's. Owned: dispose it. */
 export class StepValues implements Disposable {
@@ -23,7 +24,7 @@ export class StepValues implements Disposable {
     for (const [name, from] of Object.entries(this.#step.inPlace)) into[name] = inputs[from] as Value;
     await this.#step.run(inputs, into);
     const results: Record<string, TensorData> = {};
-    for (const [name, value] of Object.entries(outputs)) results[name] = await this.#step.runtime.read(value);
+    for (const [name, value] of Object.entries(outputs)) setOwn(results, name, await this.#step.runtime.read(value));
     return results;
   }
 

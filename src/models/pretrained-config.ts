@@ -7,6 +7,7 @@ import type { Activation, ActivationName } from "../nn/index.js";
 import type { Json } from "../util/described.js";
 import { ConfigError } from "../util/errors.js";
 import { parseWith } from "../util/schema.js";
+import { own } from "../util/record.js";
 
 /** A size: of a vocabulary, a width, positions. Two such make a matrix of a terabyte, so that none is followed before tensors fit it. */
 export const count = z
@@ -28,7 +29,7 @@ const ACTIVATION_NAMES: Readonly<Record<string, ActivationName>> = {
   tanh: "tanh",
 };
 export const activation = z.enum(Object.keys(ACTIVATION_NAMES) as [string, ...string[]]);
-export const activationOf = (name: string): ActivationName => ACTIVATION_NAMES[name] as ActivationName;
+export const activationOf = (name: string): ActivationName => own(ACTIVATION_NAMES, name) as ActivationName;
 
 /** The name that Hugging Face has for an activation. ConfigError for a function, or one that it has not. */
 export function activationName(given: ActivationName | Activation): string {

@@ -6,6 +6,7 @@ import { staticDim } from "../graph/index.js";
 import * as ops from "../ops/index.js";
 import type { Call } from "./call.js";
 import { type Conversion, type GivenAttributes, apply, plainAttributes } from "./conversion.js";
+import { own } from "../util/record.js";
 
 function gemm(c: Call): readonly Tensor[] {
   const bias = c.optional(2);
@@ -19,8 +20,8 @@ const ACTIVATIONS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Attributes of a recurrent layer that others do not have. */
-function own(c: Call, directions: number): GivenAttributes {
-  const usual = ACTIVATIONS[c.node.opType] as readonly string[];
+function ownAttributes(c: Call, directions: number): GivenAttributes {
+  const usual = own(ACTIVATIONS, c.node.opType) as readonly string[];
   const activations = c.strings("activations") ?? [];
   if (c.node.opType === "RNN") {
     const each = activations.length === 0 ? new Array<string>(directions).fill("Tanh") : activations.slice(0, directions);
@@ -42,7 +43,7 @@ function recurrent(c: Call): readonly Tensor[] {
   while (inputs.at(-1) === null) inputs.pop();
   const hidden_size = c.int("hidden_size", staticDim(c.x(2).shape[2], c.where));
   const direction = c.string("direction").toLowerCase();
-  const attributes = { direction, hidden_size, ...own(c, direction === "bidirectional" ? 2 : 1) };
+  const attributes = { direction, hidden_size, ...ownAttributes(c, direction === "bidirectional" ? 2 : 1) };
   const [y, ...states] = apply(c.node.opType, inputs, attributes) as [Tensor, ...Tensor[]];
   // [T, D, N, H] → [N, T, D, H].
   return [byExample ? y.transpose([2, 0, 1, 3]) : y, ...states.map(swapped)];

@@ -97,7 +97,7 @@ const HARMLESS: ReadonlySet<string> = new Set(["consumed_inputs"]);
 
 /** Whether all that a node's attributes say has been asked for by what converted it, or is what the table does anyway. */
 function unheeded(c: Call): AttributeProto | undefined {
-  const fixed = FIXED[c.node.opType] ?? {};
+  const fixed = own(FIXED, c.node.opType) ?? {};
   return c
     .unread()
     .find(

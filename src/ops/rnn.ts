@@ -5,6 +5,7 @@ import type { Tensor } from "../graph/index.js";
 import { UnsupportedOpError } from "../util/errors.js";
 import type { Op } from "./op.js";
 import { type Direction, inferRecurrent, type LstmInputs, part, recurrentCost, unroll } from "./recurrent.js";
+import { own } from "../util/record.js";
 
 interface RnnAttributes {
   readonly [name: string]: string | number | readonly string[] | readonly number[] | undefined;
@@ -46,7 +47,7 @@ function activationsOf(
 ) {
   const [alpha, beta] = [[...alphas], [...betas]];
   return activations.map((name) => {
-    const known = ACTIVATIONS[name.toLowerCase()];
+    const known = own(ACTIVATIONS, name.toLowerCase());
     if (known === undefined)
       throw new UnsupportedOpError(`${where}: expected one of ${Object.keys(ACTIVATIONS).join(", ")} as activation, got ${name}`);
     const a = known.alpha === undefined ? 0 : (alpha.shift() ?? known.alpha);

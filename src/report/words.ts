@@ -2,6 +2,7 @@
 import { formatNumber } from "../util/text.js";
 import { escapeXml } from "../charts/charts.js";
 import type { Bilingual } from "../charts/charts.js";
+import { own } from "../util/record.js";
 
 /** Escaped markup of a label: both wordings, of which the page shows one. */
 export const both = (label: Bilingual): string =>
@@ -47,7 +48,7 @@ const METRICS: Readonly<Record<string, Bilingual>> = {
   gradientNorm: { en: "gradient norm", zh: "梯度范数" },
 };
 
-export const metricLabel = (name: string): Bilingual => METRICS[name] ?? name;
+export const metricLabel = (name: string): Bilingual => own(METRICS, name) ?? name;
 
 const FRACTION =
   /^(accuracy|balancedAccuracy|(macro|micro|weighted|predicate)?(precision|recall|f1)|top\d+|auc|auroc|(unseen)?recallAt\d+|falseAcceptRate|identificationRate|map\d*|ap50 .+|iou)$/i;

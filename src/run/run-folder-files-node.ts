@@ -8,6 +8,7 @@ import { mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
 import { ConfigError, DescentError } from "../util/errors.js";
 import { fileReason } from "../util/file-reason.js";
+import { own } from "../util/record.js";
 
 /** ConfigError, beginning with `where`, if a folder is not there, is none, or is not to be written to. */
 export function checkWritable(folder: string, where: string): void {
@@ -95,7 +96,7 @@ export function writeError(path: string, sizeBytes: number, cause: unknown, reme
     ENOENT: "a folder that is gone (ENOENT): somebody removed it",
   };
   const room = sizeBytes >= 2 ** 20 ? `${(sizeBytes / 2 ** 20).toFixed(0)} MiB` : `${sizeBytes} bytes`;
-  return new DescentError(`${path}: expected to write ${room}, got ${got[code ?? ""] ?? message}${remedy}`, { cause });
+  return new DescentError(`${path}: expected to write ${room}, got ${own(got, code ?? "") ?? message}${remedy}`, { cause });
 }
 
 /** All bytes of a file, of more than 2 GiB too. */

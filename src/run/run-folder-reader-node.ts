@@ -11,6 +11,7 @@ import { parseMetricsLog } from "./metrics-log.js";
 import { readWhole, sha256 } from "./run-folder-files-node.js";
 import type { Manifest, RunConfig, RunSummary } from "./run-folder.js";
 import { manifestSchema, RUN_FILES, runConfigSchema, runSummarySchema } from "./run-folder.js";
+import { setOwn } from "../util/record.js";
 
 /** A checkpoint that lies in a run, with its files checked. */
 export interface Checkpoint {
@@ -157,7 +158,7 @@ export class RunFolder {
       if (hash !== expected) {
         return `${join(path, name)}: expected sha256 ${expected.slice(0, 12)}…, got ${hash.slice(0, 12)}…: it was altered`;
       }
-      files[name] = bytes;
+      setOwn(files, name, bytes);
     }
     return { step, path, manifest, files };
   }

@@ -9,6 +9,7 @@ import { DTypeError, SessionError, ShapeError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import { nodesWithoutKernel } from "./kernels.js";
 import type { Device, Runtime, Session, Value } from "./runtime.js";
+import { own, setOwn } from "../util/record.js";
 import { SpecializingSession } from "./specialize.js";
 
 /** What an executable is made of. */
@@ -85,17 +86,17 @@ export class Executable implements AsyncDisposable {
     try {
       for (const [name, data] of Object.entries(feeds)) {
         const checked = this.#checked(name, data);
-        if (wanted.has(name)) values[name] = this.runtime.upload(checked);
+        if (wanted.has(name)) setOwn(values, name, this.runtime.upload(checked));
       }
       for (const name of wanted) {
-        if (values[name] === undefined) throw new ShapeError(`run: expected a value for input "${name}", got none`);
+        if (own(values, name) === undefined) throw new ShapeError(`run: expected a value for input "${name}", got none`);
       }
       this.checkIndices(feeds);
       this.#refuseEmpty(feeds);
       const outputs = await this.run(values);
       const results: Record<string, TensorData> = {};
       for (const [name, value] of Object.entries(outputs)) {
-        results[name] = await this.runtime.read(value);
+        setOwn(results, name, await this.runtime.read(value));
         if (value.location === "device") value[Symbol.dispose]();
       }
       return results;

@@ -5,6 +5,7 @@
 import type { DType, Graph, Node, Tensor } from "../graph/index.js";
 import { isLeaf } from "../graph/index.js";
 import type { Device } from "./runtime.js";
+import { own } from "../util/record.js";
 
 /** Ops without a kernel on WebGPU, whatever the element type. */
 const WEBGPU_LACKS: ReadonlySet<string> = new Set(
@@ -51,7 +52,7 @@ function lacksKernel(node: Node, used: ReadonlySet<Tensor | null>): boolean {
     (WEBGPU_NO_BOOL.has(op) && first === "bool") ||
     (op === "Where" && outputs[0]?.dtype === "bool") ||
     (op === "MaxPool" && outputs.slice(1).some((places) => used.has(places))) ||
-    inputs.some((t, i) => t !== null && WEBGPU_UNREAD.has(t.dtype) && INDEX_INPUT[op] !== i) ||
+    inputs.some((t, i) => t !== null && WEBGPU_UNREAD.has(t.dtype) && own(INDEX_INPUT, op) !== i) ||
     outputs.some((t) => t.dtype === "float64")
   );
 }

@@ -6,6 +6,7 @@ import type { DType, TensorData, TypedArray } from "../graph/index.js";
 import { DTYPES, sizeOf } from "../graph/index.js";
 import { SessionError } from "../util/errors.js";
 import type { Device, Session, Value } from "./runtime.js";
+import { own, setOwn } from "../util/record.js";
 
 /** A value that the binding's sessions take. */
 export interface EngineValue extends Value {
@@ -85,15 +86,15 @@ export class OrtSession implements Session {
     if (session === undefined) throw new SessionError("session: expected an open session, got one that was disposed");
     const inputs: Record<string, OrtTensor> = {};
     for (const name of this.inputs) {
-      const value = feeds[name];
+      const value = own(feeds, name);
       if (value === undefined) throw new SessionError(`session: expected a value for input "${name}", got none`);
-      inputs[name] = (value as EngineValue).tensor;
+      setOwn(inputs, name, (value as EngineValue).tensor);
     }
     const outputs: Record<string, OrtTensor | null> = {};
     for (const name of this.outputs) {
-      const value = into?.[name] as EngineValue | undefined;
+      const value = own(into, name) as EngineValue | undefined;
       const isFilled = value !== undefined && (this.#traits.fillsHostOutputs || value.location === "device");
-      outputs[name] = isFilled ? value.tensor : null;
+      setOwn(outputs, name, isFilled ? value.tensor : null);
     }
     if (into !== undefined) refuseSharedMemory(feeds, into);
     let results: Record<string, OrtTensor>;
@@ -104,10 +105,10 @@ export class OrtSession implements Session {
     }
     const values: Record<string, Value> = {};
     for (const name of this.outputs) {
-      const result = results[name] as OrtTensor;
-      const place = into?.[name] as EngineValue | undefined;
-      if (place !== undefined && outputs[name] === null) copyInto(place, result);
-      values[name] = place ?? new OrtValue(result);
+      const result = own(results, name) as OrtTensor;
+      const place = own(into, name) as EngineValue | undefined;
+      if (place !== undefined && own(outputs, name) === null) copyInto(place, result);
+      setOwn(values, name, place ?? new OrtValue(result));
     }
     return values;
   }
@@ -139,17 +140,17 @@ export function refuseSharedMemory(
 ): void {
   const fed = new Map<unknown, [name: string, value: EngineValue][]>();
   for (const name in feeds) {
-    const value = feeds[name] as EngineValue;
+    const value = own(feeds, name) as EngineValue;
     const memory = memoryOf(value);
     const there = fed.get(memory);
     if (there === undefined) fed.set(memory, [[name, value]]);
     else there.push([name, value]);
   }
   for (const name in into) {
-    const value = into[name] as EngineValue;
+    const value = own(into, name) as EngineValue;
     const source = fed
       .get(memoryOf(value))
-      ?.find(([input, other]) => !(input === inPlace[name] && other === value) && overlap(value, other));
+      ?.find(([input, other]) => !(input === own(inPlace, name) && other === value) && overlap(value, other));
     if (source !== undefined)
       throw new SessionError(
         `session: expected outputs with memory of their own, got "${name}" sharing it with input "${source[0]}"`,

@@ -10,6 +10,7 @@ import type { DirectEngine, OpenSession, Pointer } from "./ort-direct-node.js";
 import type { EngineValue } from "./ort-common.js";
 import { engineMessage, refuseSharedMemory, toOrtTensor } from "./ort-common.js";
 import type { Device, Session, Value } from "./runtime.js";
+import { own, setOwn } from "../util/record.js";
 
 /** What was dropped without being disposed of is freed some time after its owner's collection. */
 const dropped = new FinalizationRegistry<() => void>((free) => free());
@@ -123,12 +124,12 @@ export class DirectSession implements Session {
     const session = this.#session;
     if (session === undefined) throw new SessionError("session: expected an open session, got one that was disposed");
     for (const [i, name] of this.inputs.entries()) {
-      const value = feeds[name];
+      const value = own(feeds, name);
       if (value === undefined) throw new SessionError(`session: expected a value for input "${name}", got none`);
       this.#inputValues[i] = this.#pointerOf(value);
     }
     for (const [i, name] of this.outputs.entries()) {
-      const value = into?.[name];
+      const value = own(into, name);
       this.#outputValues[i] = value === undefined ? 0n : this.#pointerOf(value);
     }
     if (into !== undefined) refuseSharedMemory(feeds, into, this.#inPlace);
@@ -141,7 +142,7 @@ export class DirectSession implements Session {
     }
     const values: Record<string, Value> = {};
     for (const [i, name] of this.outputs.entries())
-      values[name] = into?.[name] ?? new HostValue(this.#Tensor, this.#engine.take(this.#outputValues[i] as Pointer));
+      setOwn(values, name, own(into, name) ?? new HostValue(this.#Tensor, this.#engine.take(this.#outputValues[i] as Pointer)));
     return values;
   }
 

@@ -6,6 +6,7 @@ import { zeroed } from "./ort-common.js";
 import type { Interruption, Runtime, Session, Value } from "./runtime.js";
 import type { Answer, Created, Handles, Notice, Port, Request, Started, ValueType } from "./ort-worker-protocol.js";
 import { detachable } from "./ort-worker-protocol.js";
+import { setOwn } from "../util/record.js";
 
 /** Answers the requests of a `WorkerRuntime`, one after another, on a runtime of this thread. Returns the port's listener. */
 export function serveRuntime(port: Port, load: () => Promise<Runtime>): (message: unknown) => void {
@@ -48,7 +49,7 @@ export function serveRuntime(port: Port, load: () => Promise<Runtime>): (message
         for (const [name, id] of Object.entries(request.fresh)) {
           const value = outputs[name] as Value;
           values.set(id, value);
-          types[name] = { dtype: value.dtype, shape: value.shape };
+          setOwn(types, name, { dtype: value.dtype, shape: value.shape });
         }
         return { result: types };
       }

@@ -7,6 +7,7 @@ import { ConfigError, SessionError } from "../util/errors.js";
 import type { Device, Runtime, Session, SessionOptions, Value } from "./runtime.js";
 import type { Answer, Created, Notice, Request, Started, ValueType, WorkerPort } from "./ort-worker-protocol.js";
 import { detachable } from "./ort-worker-protocol.js";
+import { own, setOwn } from "../util/record.js";
 
 /** A number of the worker's table of values. */
 class WorkerValue implements Value {
@@ -58,11 +59,11 @@ class WorkerSession implements Session {
 const namedHandles = (names: readonly string[], record: Readonly<Record<string, Value>>): Record<string, number> => {
   const result: Record<string, number> = {};
   for (const name of names) {
-    const value = record[name];
+    const value = own(record, name);
     if (value !== undefined && !(value instanceof WorkerValue)) {
       throw new SessionError(`session: expected values of this worker, got "${name}" from another runtime; upload it here`);
     }
-    if (value !== undefined) result[name] = value.handle;
+    if (value !== undefined) setOwn(result, name, value.handle);
   }
   return result;
 };
@@ -185,12 +186,12 @@ export class WorkerRuntime implements Runtime, AsyncDisposable {
   ): Promise<Record<string, Value>> {
     const places = namedHandles(outputs, into);
     const fresh: Record<string, number> = {};
-    for (const name of outputs) if (places[name] === undefined) fresh[name] = ++this.#count;
+    for (const name of outputs) if (places[name] === undefined) setOwn(fresh, name, ++this.#count);
     const request: Request = { kind: "run", session, feeds: namedHandles(inputs, feeds), into: places, fresh };
     const types = (await this.#ask(request, [], [feeds, into])) as Record<string, ValueType>;
     const values: Record<string, Value> = {};
     for (const name of outputs) {
-      values[name] = into[name] ?? this.#value(types[name] as ValueType, fresh[name]);
+      setOwn(values, name, own(into, name) ?? this.#value(types[name] as ValueType, own(fresh, name)));
     }
     return values;
   }

@@ -4,6 +4,7 @@
 import { bindFromLength, formatShape, type Graph } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
 import type { Device, Session, Value } from "./runtime.js";
+import { own } from "../util/record.js";
 
 /** Sets of lengths that stay compiled; the one not used longest goes first. */
 const KEPT = 8;
@@ -45,7 +46,7 @@ export class SpecializingSession implements Session {
     const lengths = new Map<string, number>();
     for (const t of this.#graph.inputs) {
       const name = String(t.node.attributes["name"]);
-      const shape = feeds[name]?.shape ?? [];
+      const shape = own(feeds, name)?.shape ?? [];
       if (shape.length !== t.rank || !t.shape.every((d, axis) => bindFromLength(d, shape[axis] as number, lengths))) {
         const known = [...lengths].map(([symbol, length]) => `${symbol} = ${length}`).join(", ");
         const where = known === "" ? "" : ` where ${known}`;

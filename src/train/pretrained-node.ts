@@ -17,6 +17,7 @@ import type { Json } from "../util/described.js";
 import { isRecord } from "../util/described.js";
 import { ConfigError, DataError } from "../util/errors.js";
 import { parseJsonWith } from "../util/schema.js";
+import { setOwn } from "../util/record.js";
 
 /** A model and its numbers, as they were read. */
 export interface Pretrained<A extends ArchitectureName = ArchitectureName> {
@@ -193,7 +194,7 @@ export async function savePretrained(
   for (const [i, shard] of shards.entries()) {
     const file = `model-${place(i + 1)}-of-${place(shards.length)}.safetensors`;
     await saveSafetensors(join(folder, file), shard, { format: "pt" });
-    for (const [path] of shard) weightMap[path] = file;
+    for (const [path] of shard) setOwn(weightMap, path, file);
   }
   const metadata = { total_size: tensors.reduce((sum, [, { data }]) => sum + data.byteLength, 0) };
   await writeFile(

@@ -11,6 +11,7 @@ import { compile, platformRuntime, resolveDevice } from "../runtime/index.js";
 import { ConfigError, ShapeError } from "../util/errors.js";
 import type { BatchData, BatchTypes, FromBatch, StepGraph, TrainingStep } from "./step.js";
 import { gradientName, initialNumbers, nextName, randomInputs, trainingStep } from "./step.js";
+import { own, setOwn } from "../util/record.js";
 
 export interface InitOptions {
   readonly seed?: number;
@@ -34,7 +35,7 @@ interface CompiledStep extends StepGraph {
 function sameTypes(types: BatchTypes, batch: BatchData): boolean {
   let columns = 0;
   for (const name in batch) {
-    const [type, { dtype, shape }] = [types[name], batch[name] as TensorData];
+    const [type, { dtype, shape }] = [types[name], own(batch, name) as TensorData];
     if (type === undefined || type.dtype !== dtype || !sameShape(type.shape, shape)) return false;
     columns++;
   }
@@ -112,9 +113,9 @@ export class TrainingState implements AsyncDisposable {
   async run(batch: BatchData): Promise<StepMetrics> {
     const compiled = await this.#stepFor(batch);
     const values: Record<string, Value> = {};
-    for (const name in batch) values[name] = this.runtime.upload(batch[name] as TensorData);
+    for (const name in batch) setOwn(values, name, this.runtime.upload(own(batch, name) as TensorData));
     const metrics = await this.#execute(compiled, values);
-    for (const name in values) values[name]?.[Symbol.dispose]();
+    for (const name in values) own(values, name)?.[Symbol.dispose]();
     if (this.step.accumulate === undefined || this.step.accumulate === 1) this.updates++;
     else if (++this.#accumulated === this.step.accumulate) {
       this.#update ??= this.#compile(this.step.updateGraph());
@@ -136,13 +137,13 @@ export class TrainingState implements AsyncDisposable {
     const hostScalars = this.#hostScalars(this.updates, this.#accumulated);
     const feeds: Record<string, Value> = {};
     for (const name of executable.inputs) {
-      const value = batch[name] ?? this.#current.get(name);
-      feeds[name] = value ?? this.#scalar(name, hostScalars[name]);
+      const value = own(batch, name) ?? this.#current.get(name);
+      setOwn(feeds, name, value ?? this.#scalar(name, hostScalars[name]));
     }
     const into: Record<string, Value> = {};
-    for (const [name, value] of scalars) into[name] = value;
+    for (const [name, value] of scalars) setOwn(into, name, value);
     const onHost = this.device === "cpu" || this.device === "wasm";
-    if (onHost) for (const name of changes) into[nextName(name)] = this.#spareFor(name);
+    if (onHost) for (const name of changes) setOwn(into, nextName(name), this.#spareFor(name));
     const outputs = await executable.run(feeds, into);
     for (const name of changes) {
       const old = this.#current.get(name) as Value;
@@ -151,7 +152,7 @@ export class TrainingState implements AsyncDisposable {
       else old[Symbol.dispose]();
     }
     const metrics: Record<string, number> = {};
-    for (const name of compiled.metrics) metrics[name] = Number((await this.runtime.read(outputs[name] as Value)).data[0]);
+    for (const name of compiled.metrics) setOwn(metrics, name, Number((await this.runtime.read(outputs[name] as Value)).data[0]));
     return metrics;
   }
 
@@ -242,12 +243,12 @@ export class TrainingState implements AsyncDisposable {
       const feeds: Record<string, Value> = {};
       for (const name of executable.inputs) {
         const given = data[name];
-        feeds[name] = given === undefined ? (this.#current.get(name) as Value) : this.runtime.upload(given);
+        setOwn(feeds, name, given === undefined ? (this.#current.get(name) as Value) : this.runtime.upload(given));
       }
       const outputs = await executable.run(feeds);
       const results: Record<string, TensorData> = {};
       for (const [name, value] of Object.entries(outputs)) {
-        results[name] = await this.runtime.read(value);
+        setOwn(results, name, await this.runtime.read(value));
         if (value.location === "device") value[Symbol.dispose]();
       }
       return results;
@@ -279,9 +280,9 @@ export class TrainingState implements AsyncDisposable {
       : this.#hostScalars(this.updates, this.#accumulated - 1);
     const feeds: Record<string, Value> = {};
     for (const name of probing.inputs) {
-      const given = batch[name];
+      const given = own(batch, name);
       const kept = (before.has(name) ? this.#spare.get(name) : undefined) ?? this.#current.get(name);
-      feeds[name] = given === undefined ? (kept ?? this.#scalar(name, hostScalars[name])) : this.runtime.upload(given);
+      setOwn(feeds, name, given === undefined ? (kept ?? this.#scalar(name, hostScalars[name])) : this.runtime.upload(given));
     }
     const outputs = await probing.run(feeds);
     for (const [i, [, node]] of probes.entries()) {

@@ -9,6 +9,7 @@ import type { ScheduleState } from "../optim/index.js";
 import { DescentError } from "../util/errors.js";
 import type { TrainingState } from "./state.js";
 import type { BatchData } from "./step.js";
+import { own, setOwn } from "../util/record.js";
 
 /** Which metric says that one model is better than another. */
 export interface Monitor {
@@ -204,7 +205,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       const milliseconds = performance.now() - time;
       stepMs.push(milliseconds);
       if (!Number.isFinite(metrics.loss)) await raiseNotFinite(state, batch, metrics.loss);
-      for (const [name, value] of Object.entries(metrics)) sums[name] = (sums[name] ?? 0) + value;
+      for (const [name, value] of Object.entries(metrics)) setOwn(sums, name, (own(sums, name) ?? 0) + value);
       summed++;
       const event: StepEvent = {
         step: state.updates,

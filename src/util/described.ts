@@ -3,6 +3,7 @@
  */
 import { ConfigError } from "./errors.js";
 import { unknownName } from "./nearest.js";
+import { own } from "./record.js";
 
 /** JSON as a configuration file holds it. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -48,7 +49,7 @@ export function fromTable<T>(what: string, table: Table<T>, description: unknown
     throw new ConfigError(`${what}: expected an object with a name, got ${JSON.stringify(description)}`);
   const { name: given, ...options } = description as Described;
   const name = nameIn(what, table, given);
-  const entry = table[name] as Table<T>[string];
+  const entry = own(table, name) as Table<T>[string];
   expectKnownOptions(`${what} ${name}`, options, entry.options);
   return (entry.make as (options: unknown) => T)(options);
 }

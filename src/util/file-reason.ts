@@ -1,6 +1,7 @@
 /**
  * @module Why a file or a folder could not be had, in words rather than in the system's code.
  */
+import { own } from "./record.js";
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "no such file",
@@ -25,5 +26,5 @@ export const isFileError = (error: unknown): boolean =>
 
 export function fileReason(cause: unknown): string {
   const { code, message } = cause as NodeJS.ErrnoException;
-  return REASONS[code ?? ""] ?? message;
+  return own(REASONS, code ?? "") ?? message;
 }

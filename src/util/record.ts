@@ -4,8 +4,9 @@
  */
 
 /** The record's own value under a name; undefined where it has none. */
-export const own = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
-  Object.hasOwn(record, name) ? record[name] : undefined;
+export const own = <T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined =>
+  // own key: asked for here.
+  record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
 
 /** Sets a value under any name, `__proto__` too. */
 export function setOwn<T>(record: Record<string, T>, name: string, value: T): void {

@@ -2,6 +2,7 @@
  * @module Labelled stretches of a sequence, and the tags per token that write them: BIO (IOB2) and BIOES; BMES and BILOU are
  * BIOES in other letters.
  */
+import { own } from "./record.js";
 
 /** Tokens start … end − 1 with a label. */
 export interface LabelSpan {
@@ -28,7 +29,7 @@ const OUTSIDE: Tag = { prefix: "O", label: "_" };
 /** A tag's letter in BIOES and its label; undefined if it is no tag of any scheme. */
 export function parseTag(tag: string): Tag | undefined {
   if (tag === "O") return OUTSIDE;
-  const prefix = LETTERS[tag[0] ?? ""];
+  const prefix = own(LETTERS, tag[0] ?? "");
   if (prefix === undefined || (tag.length > 1 && tag[1] !== "-")) return undefined;
   return { prefix, label: tag.slice(2) || "_" };
 }

@@ -11,6 +11,7 @@ import { affine, crop, erase } from "./geometry.js";
 import type { Box, Pixels } from "./pixels.js";
 import { randAugment } from "./rand-augment.js";
 import { resizeBox } from "./resize.js";
+import { own } from "../util/record.js";
 
 /** One change, with its numbers. */
 export interface Augmentation {
@@ -185,11 +186,11 @@ export function parseAugment(
     .map((item) => item.trim())
     .filter((item) => item !== "")
     .flatMap((item): Augmentation[] => {
-      const preset = AUGMENT_PRESETS[item];
+      const preset = own(AUGMENT_PRESETS, item);
       if (preset !== undefined)
         return parseAugment(preset.list(isSmall), size, where).filter(({ name }) => name !== "flip" || size.mirrors !== false);
       const [name = "", ...numbers] = item.split(":");
-      const operation = AUGMENTATIONS[name];
+      const operation = own(AUGMENTATIONS, name);
       if (operation === undefined)
         throw new ConfigError(
           `${where}: ${unknownName("augmentation", name, [...Object.keys(AUGMENT_PRESETS), ...Object.keys(AUGMENTATIONS)])}`,
@@ -215,7 +216,7 @@ export const formatAugment = (list: readonly Augmentation[]): string =>
 /** Applies the changes of single images, one after another. */
 export function augment(image: Pixels, list: readonly Augmentation[], random: Random, settings: AugmentSettings): Pixels {
   let changed = image;
-  for (const { name, values } of list) changed = AUGMENTATIONS[name]?.apply?.(changed, random, values, settings) ?? changed;
+  for (const { name, values } of list) changed = own(AUGMENTATIONS, name)?.apply?.(changed, random, values, settings) ?? changed;
   return changed;
 }
 

@@ -17,6 +17,7 @@ import { generationPredictOptions } from "../../tasks/images/image-generation/op
 import type { Answer, AnyTask } from "../../tasks/task.js";
 import type { Pictures } from "../../tasks/task-node.js";
 import type { TrainedModel } from "../../tasks/trained-model.js";
+import { own } from "../../util/record.js";
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -43,7 +44,9 @@ function expectOwn({ name, predictOptions = {} }: AnyTask, options: Readonly<Rec
     ["image-recognition", recognitionPredictOptions],
     ["image-generation", generationPredictOptions],
   ] as const) {
-    const wrong = Object.keys(table).find((option) => options[option] !== undefined && !Object.hasOwn(predictOptions, option));
+    const wrong = Object.keys(table).find(
+      (option) => own(options, option) !== undefined && !Object.hasOwn(predictOptions, option),
+    );
     if (wrong !== undefined) throw new ConfigError(`--${kebabCase(wrong)}: expected a run of ${owner}, got ${name}`);
   }
 }

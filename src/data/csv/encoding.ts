@@ -2,6 +2,7 @@
  * @module Which encoding the bytes of a text file are in: by its mark, by being UTF-8, or by what its bytes look like.
  */
 import { ConfigError } from "../../util/errors.js";
+import { own } from "../../util/record.js";
 
 const SHOWN: Readonly<Record<string, string>> = {
   "utf-8": "UTF-8",
@@ -18,7 +19,7 @@ const SHOWN: Readonly<Record<string, string>> = {
 
 /** An encoding as people write it: `Windows-1252`. */
 export const encodingName = (encoding: string): string =>
-  SHOWN[encoding] ?? encoding.replace(/^windows/, "Windows").replace(/^iso/, "ISO");
+  own(SHOWN, encoding) ?? encoding.replace(/^windows/, "Windows").replace(/^iso/, "ISO");
 
 /** The name under which `TextDecoder` knows an encoding. ConfigError, beginning with `where`, for one that it doesn't know. */
 export function checkEncoding(name: string, where: string): string {

@@ -8,6 +8,7 @@ import { Dataset } from "../dataset.js";
 import type { DType, TypedArray } from "../../graph/index.js";
 import { DTYPES } from "../../graph/index.js";
 import { DataError } from "../../util/errors.js";
+import { own } from "../../util/record.js";
 
 const DIRECT: Readonly<Record<string, DType>> = {
   BOOLEAN: "bool",
@@ -39,7 +40,7 @@ export const quoteText = (text: string): string => `'${text.replaceAll("'", "''"
 /** Chooses how to read a column of a DuckDB type. Nested values that are not lists of numbers become JSON text. */
 export function planColumn(name: string, type: string): ColumnPlan {
   const sql = quoteName(name);
-  const direct = DIRECT[type];
+  const direct = own(DIRECT, type);
   if (direct !== undefined) return { name, sql, dtype: direct };
   if (type === "VARCHAR") return { name, sql, dtype: "string" };
   if (/^(HUGEINT|UHUGEINT|BIGNUM|DECIMAL\(\d+,\d+\))$/.test(type))
@@ -50,7 +51,7 @@ export function planColumn(name: string, type: string): ColumnPlan {
   }
   const list = /^([A-Z]+|DECIMAL\(\d+,\d+\))\[(\d*)\]$/.exec(type);
   const element = list?.[1]?.startsWith("DECIMAL") ? "DOUBLE" : (list?.[1] ?? "");
-  const elementType = DIRECT[element];
+  const elementType = own(DIRECT, element);
   if (list !== null && elementType !== undefined)
     return { name, sql: `${sql}::${element}[] AS ${sql}`, dtype: elementType, list: true };
   if (type === "BLOB")

@@ -28,6 +28,7 @@ import { cutText, textRow } from "./plain.js";
 import { parsePropositions } from "./propositions.js";
 import type { SpanLinesOptions } from "./span-lines.js";
 import { hasSpans, parseSpanLines } from "./span-lines.js";
+import { own } from "../../util/record.js";
 
 export interface TextOptions extends Pick<ConllOptions, "repair">, SpanLinesOptions {
   /** Shares of a running text that are cut off its end. */
@@ -68,7 +69,7 @@ const ROLES: Readonly<Record<Format, { roles: ColumnRoles; task: DataTask }>> = 
 /** The format of a text file by its name; JSON lines are looked into for spans. */
 async function formatOf(path: string): Promise<Format | undefined> {
   const extension = /\.(\w+?)(\.gz)?$/i.exec(basename(path))?.[1]?.toLowerCase() ?? "";
-  const known = EXTENSIONS[extension];
+  const known = own(EXTENSIONS, extension);
   if (known !== undefined || (extension !== "jsonl" && extension !== "ndjson")) return known;
   const first = await firstLine(path, isGzip(await readHead(path)));
   try {

@@ -51,6 +51,7 @@ export async function faithfulness(
     const context = contextOf(explainer, takeInput(checked, i, i + 1), baselineOf(baselines, i), attribution, i, target, options);
     const result: Faithfulness = {};
     for (const name of names) {
+      // own key: one of a closed list.
       const { measure, defaults } = MEASURES[name];
       const settings: MeasureSettings = { samples: 32, radius: 0.02, seed: 0, ...defaults, ...givenOf(options) };
       result[name] = await measure({ ...context, settings });

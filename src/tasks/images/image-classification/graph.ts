@@ -13,6 +13,7 @@ import type { PixelScale } from "../../../vision/index.js";
 import { formatPixelScale, parsePixelScale, PIXEL_SCALES, pixelScale } from "../../../vision/index.js";
 import type { GraphFile, GraphInfo, GraphOptions, GraphPlan, GraphUse } from "../../graph-use.js";
 import type { ImageInfo } from "../images.js";
+import { own } from "../../../util/record.js";
 
 /** The file's graph: images [N, C, H, W], scaled → logits [N, K]. */
 class ImageGraph extends Module {
@@ -102,7 +103,7 @@ function scaleOfMetadata({ metadata }: ModelProto, channels: number, layout: Pix
   const range = metadata.get("Image.NominalPixelRange");
   const named = { NominalRange_0_255: "0..255", Normalized_0_1: "0..1", Normalized_1_1: "-1..1" }[range ?? ""];
   if (named === undefined) return undefined;
-  return pixelScale({ ...(PIXEL_SCALES[named] as PixelScale), colors }, channels, layout);
+  return pixelScale({ ...(own(PIXEL_SCALES, named) as PixelScale), colors }, channels, layout);
 }
 
 /** The numbers of a constant that a node reads. */
@@ -147,10 +148,11 @@ function scaleOf(file: GraphFile, channels: number, layout: PixelScale["layout"]
   if (beside !== undefined) return [beside, "by preprocessor_config.json"];
   const told = scaleOfMetadata(file.model, channels, layout);
   if (told !== undefined) return [told, "by its metadata"];
-  const guessed = (name: string): PixelScale => pixelScale(PIXEL_SCALES[name] as PixelScale, channels, layout);
+  const guessed = (name: string): PixelScale => pixelScale(own(PIXEL_SCALES, name) as PixelScale, channels, layout);
   const input = imageInput(file);
-  const own = input.elementType === UINT8 ? "0..255" : ownScaling(file.model.graph, input.name);
-  if (own !== undefined) return [guessed(own), `guessed, since the graph scales ${own} itself; --preprocess says otherwise`];
+  const scaled = input.elementType === UINT8 ? "0..255" : ownScaling(file.model.graph, input.name);
+  if (scaled !== undefined)
+    return [guessed(scaled), `guessed, since the graph scales ${scaled} itself; --preprocess says otherwise`];
   const usual = channels === 3 ? "imagenet" : "0..1";
   return [guessed(usual), `guessed (${usual}), since the file does not say; --preprocess says otherwise`];
 }

@@ -13,6 +13,7 @@ import { isRecord } from "../../../util/described.js";
 import { ConfigError } from "../../../util/errors.js";
 import type { GraphFile, GraphInfo, GraphPlan, GraphUse } from "../../graph-use.js";
 import type { TextClassInfo } from "./info.js";
+import { own, setOwn } from "../../../util/record.js";
 
 /** What each input of a text model takes, by the names that exporters give it. */
 const ROLES = {
@@ -48,7 +49,7 @@ class TextGraph extends Module implements TextModel {
       attention_mask: () => mask ?? ones(),
       token_type_ids: () => ones().mul(0),
     };
-    const feeds = Object.entries(inputs).map(([role, name]) => [name, (values[role] as () => Tensor)()] as const);
+    const feeds = Object.entries(inputs).map(([role, name]) => [name, (own(values, role) as () => Tensor)()] as const);
     const scores = this.graph.forward(Object.fromEntries(feeds))[output] as Tensor;
     if (scores.rank !== 2)
       throw new ConfigError(
@@ -113,12 +114,12 @@ function plan(file: GraphFile): GraphPlan {
   const inputs: Record<string, string> = {};
   for (const { name } of model.graph.inputs) {
     if (weights.has(name)) continue;
-    const role = Object.entries(ROLES).find(([key, names]) => names.test(name) && inputs[key] === undefined)?.[0];
+    const role = Object.entries(ROLES).find(([key, names]) => names.test(name) && own(inputs, key) === undefined)?.[0];
     if (role === undefined)
       throw new ConfigError(
         `${where}: expected inputs named ${Object.keys(ROLES).join(", ")} for text-classification, got "${name}"`,
       );
-    inputs[role] = name;
+    setOwn(inputs, role, name);
   }
   if (inputs["input_ids"] === undefined)
     throw new ConfigError(`${where}: expected an input of token ids (input_ids) for text-classification, got none`);
