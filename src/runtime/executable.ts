@@ -74,7 +74,7 @@ export class Executable implements AsyncDisposable {
   /** Refuses indices out of range among the given inputs. Errors: DataError, with the example and the value. */
   checkIndices(feeds: Readonly<Record<string, TensorData>>): void {
     for (const [name, range] of this.#ranges) {
-      const given = feeds[name];
+      const given = own(feeds, name);
       if (given !== undefined) checkIndexRange(name, given, range);
     }
   }
