@@ -3,10 +3,8 @@
  */
 import type { Parameter, Shape, Tensor, TensorData } from "../graph/index.js";
 import { constant, rewriteTensors } from "../graph/index.js";
-import type { ExternalData, ImportedModel } from "../onnx/index.js";
-import { importOnnx } from "../onnx/index.js";
+import { type ExternalData, OnnxModel, type ParameterChoice } from "../onnx/index.js";
 import { ConfigError, ShapeError } from "../util/errors.js";
-import { unknownName } from "../util/nearest.js";
 import { Module } from "./module.js";
 
 export interface GraphModuleOptions {
@@ -15,15 +13,17 @@ export interface GraphModuleOptions {
   /** What messages call the file. */
   readonly where?: string;
   readonly externalData?: ExternalData;
+  /** Corrections of what is taken for a parameter. */
+  readonly parameters?: ParameterChoice;
 }
 
 /**
  * An ONNX file as a module from named inputs to named outputs. Parameters have the file's names.
  *
- * Each `forward` reads the file anew for the shapes of its inputs, so that axes that the file leaves free may be numbers in training and free in use;
- * all traces share the parameters. Batch normalization and dropout are what the mode makes of them.
+ * Each `forward` makes the graph for the shapes of its inputs, so that axes that the file leaves free may be numbers in training and free in use;
+ * all graphs share the parameters. Batch normalization and dropout are what the mode makes of them.
  *
- * Errors: those of `importOnnx`; ConfigError where the file has no parameter.
+ * Errors: those of `OnnxModel.trace`; ConfigError where the file has no parameter.
  */
 export class GraphModule extends Module {
   static override readonly pathNames = { weights: "" };
@@ -31,28 +31,24 @@ export class GraphModule extends Module {
   /** The parameters' numbers in the file. */
   readonly values: ReadonlyMap<string, TensorData>;
   readonly metadata: ReadonlyMap<string, string>;
-  readonly #file: Uint8Array;
-  readonly #options: GraphModuleOptions;
+  readonly #model: OnnxModel;
 
-  constructor(file: Uint8Array, options: GraphModuleOptions) {
+  constructor(file: Uint8Array, { shapes, where = "ONNX model", externalData, parameters: choice }: GraphModuleOptions) {
     super();
-    this.#file = file;
-    this.#options = options;
-    const { parameters, values, metadata } = this.#import(options.shapes);
-    if (parameters.size === 0)
-      throw new ConfigError(`${this.#where}: expected a model with weights, got one without a parameter`);
+    this.#model = new OnnxModel(file, {
+      where,
+      modes: true,
+      ...(externalData && { externalData }),
+      ...(choice && { parameters: choice }),
+    });
+    const { parameters, values, metadata } = this.#model.trace({ shapes });
+    if (![...parameters.values()].some((parameter) => parameter.trainable))
+      throw new ConfigError(
+        `${where}: expected a model with weights, got one without a parameter; descent inspect ${where} shows what its numbers are taken for`,
+      );
     this.weights = parameters;
     this.values = new Map([...parameters].map(([name, parameter]) => [name, values.get(parameter) as TensorData]));
     this.metadata = metadata;
-  }
-
-  get #where(): string {
-    return this.#options.where ?? "ONNX model";
-  }
-
-  #import(shapes: Readonly<Record<string, Shape>>): ImportedModel {
-    const { externalData } = this.#options;
-    return importOnnx(this.#file, { shapes, where: this.#where, modes: true, ...(externalData && { externalData }) });
   }
 
   /**
@@ -60,24 +56,17 @@ export class GraphModule extends Module {
    */
   override forward(inputs: Readonly<Record<string, Tensor>>): Readonly<Record<string, Tensor>> {
     const given = new Map(Object.entries(inputs));
-    const {
-      graph,
-      inputs: formal,
-      names,
-      values,
-    } = this.#import(Object.fromEntries([...given].map(([name, tensor]) => [name, tensor.shape])));
-    for (const name of given.keys())
-      if (!formal.has(name)) throw new ShapeError(`${this.#where}: ${unknownName("input", name, [...formal.keys()])}`);
+    const shapes = Object.fromEntries([...given].map(([name, tensor]) => [name, tensor.shape]));
+    const { graph, inputs: formal, parameters, values } = this.#model.trace({ shapes });
     const actual = new Map<Tensor, Tensor>();
     for (const [name, tensor] of formal) {
       const value = given.get(name);
-      if (value === undefined) throw new ShapeError(`${this.#where}: expected a value for input "${name}", got none`);
+      if (value === undefined) throw new ShapeError(`${this.#model.where}: expected a value for input "${name}", got none`);
       actual.set(tensor, value.dtype === tensor.dtype ? value : value.cast(tensor.dtype));
     }
-    for (const [tensor, name] of names) {
-      const own = this.weights.get(name);
-      actual.set(tensor, own ?? constant(values.get(tensor as Parameter) as TensorData));
-    }
+    // What only these shapes need was not there to be trained.
+    for (const [name, parameter] of parameters)
+      if (!this.weights.has(name)) actual.set(parameter, constant(values.get(parameter) as TensorData));
     const map = rewriteTensors(graph.outputs.values(), (node) => {
       const replaced = actual.get(node.outputs[0] as Tensor);
       return replaced === undefined ? undefined : [replaced];

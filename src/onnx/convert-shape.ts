@@ -112,6 +112,10 @@ function pad(c: Call): readonly Tensor[] {
 function squeeze(c: Call): readonly Tensor[] {
   const x = c.x(0);
   const axes = c.list(1, "axes") ?? x.shape.flatMap((d, i) => (d === 1 ? [i] : []));
+  const dropped = new Set(axes.map((axis) => normalizeAxis(axis, x.rank, c.where)));
+  // A free length that is dropped is 1 whenever the model is run.
+  if (x.shape.some((d, axis) => dropped.has(axis) && typeof d !== "number"))
+    return [x.reshape(x.shape.filter((d, axis) => !dropped.has(axis) || (typeof d === "number" && d !== 1)))];
   return axes.length === 0 ? [x] : [x.squeeze(...axes)];
 }
 

@@ -15,6 +15,7 @@ import type { FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, Val
 import type { ExternalData } from "./numbers.js";
 import { dtypeOf, hasFourBits, storedTypeOf } from "./numbers.js";
 import type { StoredTensor } from "./parameters.js";
+import { reconciled } from "./reconcile.js";
 import { sortedNodes } from "./sort.js";
 
 /** What a graph is made of and for. */
@@ -246,8 +247,10 @@ class Importer {
       };
       const visible = (branch: GraphProto): ReadonlyMap<string, Operand> => this.#visible(branch, context);
       const opset = context.opsets.get(node.domain) ?? context.opsets.get("") ?? 1;
+      const axis = node.attributes.find((a) => a.name === "axis")?.value;
+      const settled = reconciled(node.domain === "" ? node.opType : "", inputs, Number(axis ?? 0));
       return convert(
-        new Call(node, inputs, { opset, where, modes: this.#options.modes ?? false, free: [...this.#free], inline, visible }),
+        new Call(node, settled, { opset, where, modes: this.#options.modes ?? false, free: [...this.#free], inline, visible }),
       );
     } catch (error) {
       if (error instanceof ShapeError || error instanceof DTypeError)
@@ -305,7 +308,8 @@ const joined = (outer: string, inner: string): string => (outer === "" || inner 
 export const declaredDims = (info: ValueInfoProto, bindings: Readonly<Record<string, number>> = {}): Shape | undefined =>
   info.shape?.map((d, axis): Dim => {
     if (typeof d === "number" && d >= 0) return d;
-    return bound(typeof d === "string" ? d : `${info.name}_${axis}`, bindings);
+    // "?" is what some exporters call every axis whose name they do not know.
+    return bound(typeof d === "string" && d !== "?" ? d : `${info.name}_${axis}`, bindings);
   });
 
 /** A free dimension by its name, which may be linear in others (`T + P`, `2*N`), with numbers for what is bound. */

@@ -181,18 +181,23 @@ export class OnnxModel implements ImportedModel {
   }
 
   /**
-   * The graph for given lengths or shapes of inputs; what neither says stays free. The latest few are kept, and all share the parameters.
+   * The graph for given lengths or shapes of inputs; what neither says stays free. Shapes with other numbers than the file's, or with symbols,
+   * stand in place of the file's. The latest few graphs are kept, and all share the parameters.
    *
-   * Errors: ShapeError where shapes do not fit the file's, or contradict each other.
+   * Errors: ShapeError where shapes contradict each other or have other ranks than the file's; DataError where the graph takes no such shapes.
    */
   trace(options: TraceOptions = {}): ImportedModel {
-    const lengths = this.lengthsOf(options.shapes ?? {}, options.bindings);
+    const given = Object.entries(options.shapes ?? {});
+    const replaced = given.filter(([name, shape]) => this.#replaces(name, shape));
+    const lengths = this.lengthsOf(
+      Object.fromEntries(given.filter((entry) => !replaced.includes(entry))),
+      options.bindings,
+    );
     const modes = options.modes ?? this.#options.modes ?? false;
-    const unnamed = Object.entries(options.shapes ?? {}).filter(([name]) => this.declaredInputs.get(name)?.shape === undefined);
-    const settled: TraceOptions = { bindings: Object.fromEntries(lengths), shapes: Object.fromEntries(unnamed), modes };
+    const settled: TraceOptions = { bindings: Object.fromEntries(lengths), shapes: Object.fromEntries(replaced), modes };
     const key = JSON.stringify([
       [...lengths].map(([name, length]) => `${name}=${length}`).sort(),
-      unnamed.map(([name, shape]) => [name, shape.map(String)]),
+      replaced.map(([name, shape]) => [name, shape.map(String)]),
       modes,
     ]);
     let trace = this.#traces.get(key);
@@ -202,6 +207,15 @@ export class OnnxModel implements ImportedModel {
     const [oldest] = this.#traces.keys();
     if (this.#traces.size > KEPT_TRACES && oldest !== undefined) this.#traces.delete(oldest);
     return trace;
+  }
+
+  /** Whether a shape stands in place of the file's, since it says more than what free dimensions are. */
+  #replaces(name: string, shape: Shape): boolean {
+    const input = this.declaredInputs.get(name);
+    if (input === undefined) return false;
+    const { shape: own } = input;
+    if (own === undefined) return true;
+    return own.length === shape.length && shape.some((d, i) => typeof d !== "number" || (typeof own[i] === "number" && own[i] !== d));
   }
 
   /**

@@ -64,6 +64,6 @@ test("a file without weights is refused", () => {
   const plain = encodeModel(modelOf({ opset: 17, inputs: [[2]], nodes: [node("Tanh", ["x0"], ["y"])] }));
   assert.throws(() => new GraphModule(plain, { shapes: { x0: [2] }, where: "their.onnx" }), {
     name: "ConfigError",
-    message: "their.onnx: expected a model with weights, got one without a parameter",
+    message: /^their\.onnx: expected a model with weights, got one without a parameter; /,
   });
 });
