@@ -189,10 +189,7 @@ export class OnnxModel implements ImportedModel {
   trace(options: TraceOptions = {}): ImportedModel {
     const given = Object.entries(options.shapes ?? {});
     const replaced = given.filter(([name, shape]) => this.#replaces(name, shape));
-    const lengths = this.lengthsOf(
-      Object.fromEntries(given.filter((entry) => !replaced.includes(entry))),
-      options.bindings,
-    );
+    const lengths = this.lengthsOf(Object.fromEntries(given.filter((entry) => !replaced.includes(entry))), options.bindings);
     const modes = options.modes ?? this.#options.modes ?? false;
     const settled: TraceOptions = { bindings: Object.fromEntries(lengths), shapes: Object.fromEntries(replaced), modes };
     const key = JSON.stringify([
@@ -215,7 +212,9 @@ export class OnnxModel implements ImportedModel {
     if (input === undefined) return false;
     const { shape: own } = input;
     if (own === undefined) return true;
-    return own.length === shape.length && shape.some((d, i) => typeof d !== "number" || (typeof own[i] === "number" && own[i] !== d));
+    return (
+      own.length === shape.length && shape.some((d, i) => typeof d !== "number" || (typeof own[i] === "number" && own[i] !== d))
+    );
   }
 
   /**

@@ -4,7 +4,17 @@
  * the other two, so gradients of every order stay among them. As in every framework, "convolution" is cross-correlation.
  */
 import type { Dim, Shape, Tensor } from "../graph/index.js";
-import { dimAdd, dimEquals, dimMul, formatShape, isFloat, isStatic, staticDim, staticShape } from "../graph/index.js";
+import {
+  dimAdd,
+  dimEquals,
+  dimMul,
+  formatShape,
+  isFloat,
+  isStatic,
+  staticDim,
+  staticShape,
+  symbolicSize,
+} from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
 import type { ConvAttributes, Weighted } from "./conv-op.js";
 import {
@@ -232,9 +242,63 @@ function transposedConv(
 /** Channels in a group up to which all taps are joined for one product; above, copying them costs more than it saves. */
 const JOINED_CHANNELS = 4;
 
+/** Places in a kernel from which on one convolution takes the place of a product for each: graphs of thousands of nodes take seconds to compile. */
+export const MANY_PLACES = 64;
+
+/**
+ * dw as a convolution over x with dy as its kernel, the batch in place of the channels: what was slid over is stepped over, and the other way
+ * round. x [N, g·c, …] → [c, g·N, …], dy [N, g·m, …] → [g·m, N, …], y [c, g·m, …kernel].
+ */
+function weightGradientByConv(x: Tensor, dy: Tensor, { kernel_shape, strides, pads, dilations }: Window, group: number): Tensor {
+  const regrouped = (t: Tensor): Tensor => {
+    const [n, channels, ...lengths] = t.shape as [Dim, Dim, ...Dim[]];
+    return t.reshape([n, group, staticDim(channels, "gradient of Conv") / group, ...lengths]);
+  };
+  const spatial = kernel_shape.map((_, i) => i + 3);
+  const [xs, ds] = [regrouped(x).transpose([2, 1, 0, ...spatial]), regrouped(dy).transpose([1, 2, 0, ...spatial])];
+  const [c, , n, ...lengths] = xs.shape as [Dim, Dim, Dim, ...Dim[]];
+  const slid = dy.shape.slice(2).map((d) => staticDim(d, "gradient of Conv"));
+  const attributes = { kernel_shape: slid, strides: dilations, pads, dilations: strides, group };
+  const y = emitOne(
+    Conv,
+    [xs.reshape([c, dimMul(n, group), ...lengths]), ds.reshape([dy.shape[1] as Dim, n, ...slid]), null],
+    attributes,
+  );
+  // Elements at the end that no place of dy reached give places beyond the kernel.
+  return y.sliceAxes(kernel_shape.map((k, i) => ({ axis: i + 2, start: 0, end: k }))).swapAxes(0, 1);
+}
+
+/** dw where windows lie side by side, as patches of a picture do: one product over all of them. */
+function weightGradientOfTiles(x: Tensor, dy: Tensor, { kernel_shape }: Window, group: number): Tensor {
+  const [n, channels] = x.shape as [Dim, Dim];
+  const c = staticDim(channels, "gradient of Conv") / group;
+  const m = staticDim(dy.shape[1], "gradient of Conv") / group;
+  const slid = dy.shape.slice(2);
+  // [N, g, c, P, k, Q, l] → [N, g, P, Q, c, k, l]
+  const split = x.reshape([n, group, c, ...slid.flatMap((d, i) => [d, kernel_shape[i] as number])]);
+  const [outside, inside] = [slid.map((_, i) => 3 + 2 * i), slid.map((_, i) => 4 + 2 * i)];
+  const places = symbolicSize(slid);
+  const size = kernel_shape.reduce((a, b) => a * b, 1);
+  const seen = split.transpose([0, 1, ...outside, 2, ...inside]).reshape([n, group, places, c * size]);
+  return dy
+    .reshape([n, group, m, places])
+    .matMul(seen)
+    .sum(0)
+    .reshape([group * m, c, ...kernel_shape]);
+}
+
+/** Whether windows lie side by side and leave nothing over. */
+const isTiled = (x: Tensor, dy: Tensor, { kernel_shape, strides, pads, dilations }: Window): boolean =>
+  pads.every((p) => p === 0) &&
+  kernel_shape.every(
+    (k, i) => k === strides[i] && dilations[i] === 1 && dimEquals(x.shape[i + 2] as Dim, dimMul(dy.shape[i + 2] as Dim, k)),
+  );
+
 /** dw from what each place in the kernel sees of x, by the way that was measured fastest (docs/performance.md). */
 function weightGradient(x: Tensor, dy: Tensor, window: Window, group: number): Tensor {
   const where = "gradient of Conv";
+  if (window.kernel_shape.reduce((a, b) => a * b, 1) > MANY_PLACES)
+    return (isTiled(x, dy, window) ? weightGradientOfTiles : weightGradientByConv)(x, dy, window, group);
   const slid = dy.shape.slice(2).map((d) => staticDim(d, where));
   const n = x.shape[0] as Dim;
   const places = slid.reduce((a, b) => a * b, 1);

@@ -24,6 +24,7 @@ import { blockedDepthwiseInputGradient, blockedInputGradient } from "../blocked-
 import { blockedStemGradient } from "../blocked-stem-gradient.js";
 import { blockedDepthwiseGradient, blockedWeightGradient } from "../blocked-weight-gradient.js";
 import type { ConvAttributes } from "../conv-op.js";
+import { MANY_PLACES } from "../convolution.js";
 import { emitOne } from "../op.js";
 import type { Window } from "../window.js";
 import { countUses } from "./fuse.js";
@@ -151,6 +152,7 @@ class Blocking {
     const { group, ...window } = node.attributes as ConvAttributes;
     const c = x.shape[1] as number;
     const isDepthwise = group === c && group === dy.shape[1];
+    if (window.kernel_shape.reduce((a, b) => a * b, 1) > MANY_PLACES) return undefined;
     if (group === 1 && c < this.#block && this.#fits(dy) && isStatic(x.shape)) {
       // From plain dy, rows that have to be filled up as well cost more than the product of matrices (MNIST: 0.48 against 0.40 ms).
       if (!this.#twins.has(dy) && (dy.shape[3] as number) % this.#block !== 0) return undefined;
