@@ -35,6 +35,11 @@ export const VERBS: readonly VerbRow[] = [
     summary: "image-recognition: who is known, by example images",
     load: () => import("./verbs/enroll.js"),
   },
+  {
+    name: "inspect",
+    summary: "what an ONNX file, a checkpoint or a run is",
+    load: () => import("./verbs/inspect.js"),
+  },
   { name: "cost", summary: "what a model costs: parameters, FLOPs, memory, time, energy", load: () => import("./verbs/cost.js") },
   { name: "bench", summary: "measure Descent against its peers", load: () => import("./verbs/bench.js") },
   { name: "help", summary: "how to use descent, or one of its verbs", load: () => import("./verbs/help.js") },

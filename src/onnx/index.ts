@@ -16,6 +16,7 @@ export {
   sourceOf,
   type TraceOptions,
 } from "./model.js";
+export * from "./inspect.js";
 export type { ParameterChoice, Role, StoredTensor } from "./parameters.js";
 export type { ExternalData } from "./numbers.js";
 export { conversionOf, FOREIGN_OPS } from "./convert.js";
