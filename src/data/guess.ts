@@ -21,6 +21,8 @@ export interface ColumnRoles {
 export interface RoleOptions {
   /** The column of texts, or several with commas between them, whose texts are read one after another. */
   readonly textColumn?: string;
+  /** The column or columns of texts that a model was trained on, which are taken where they are there and nothing is said. */
+  readonly usualText?: string;
   /** The same as `targetColumn`, as one says of classes. */
   readonly labelColumn?: string;
   readonly targetColumn?: string;
@@ -126,6 +128,12 @@ function guessTexts(dataset: Dataset, target: string | undefined): readonly stri
   );
 }
 
+/** The columns of texts of a training, if all of them are there. */
+const usualTextOf = (dataset: Dataset, { usualText }: RoleOptions): string | undefined =>
+  usualText !== undefined && (dataset.has(usualText) || usualText.split(",").every((name) => dataset.has(name)))
+    ? usualText
+    : undefined;
+
 /** Chooses the roles: what the user says, then names, then types. DataError if a named column is not there. */
 export function guessRoles(dataset: Dataset, options: RoleOptions & { readonly tableOf?: "rows" | "texts" } = {}): ColumnRoles {
   const asked = options.labelColumn ?? options.targetColumn;
@@ -137,8 +145,9 @@ export function guessRoles(dataset: Dataset, options: RoleOptions & { readonly t
   const byName = asked ?? named(dataset, TARGET_NAMES);
   const isAbout = image === undefined && options.tableOf !== "rows";
   let texts: readonly string[] = [];
-  if (options.textColumn !== undefined) {
-    texts = joinedColumns(dataset, options.textColumn);
+  const given = options.textColumn ?? usualTextOf(dataset, options);
+  if (given !== undefined) {
+    texts = joinedColumns(dataset, given);
     for (const name of texts) dataset.texts(name);
   } else if (isAbout) texts = guessTexts(dataset, byName);
   else if (image !== undefined)
@@ -156,6 +165,7 @@ export function guessRoles(dataset: Dataset, options: RoleOptions & { readonly t
 /** What should be said of roles that were guessed from what stands in the columns. */
 export function roleNotes(dataset: Dataset, roles: ColumnRoles, options: RoleOptions): string[] {
   const asked = options.labelColumn ?? options.targetColumn;
+  if (options.usualText !== undefined) return [];
   const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(", ");
   const isNamed = (name: string, names: readonly string[]): boolean => names.includes(name.toLowerCase());
   const texts = roles.text === undefined || options.textColumn !== undefined ? [] : joinedColumns(dataset, roles.text);

@@ -39,7 +39,9 @@ export function classesOf(column: Column, where: string): string[] {
 
 /** Each row's class index, as int32 [N]. DataError, with the example, if a label is missing or not among the classes. */
 export function encodeLabels(column: Column, classes: readonly string[], where: string): TensorColumn {
-  const index = new Map(classes.map((name, i) => [name, i]));
+  // Runs of before words for yes and no were kept have classes called false and true.
+  const isPlain = !isText(column) && column.dtype === "bool" && classes.join() === "false,true";
+  const index = new Map((isPlain ? (column.classes ?? classes) : classes).map((name, i) => [name, i]));
   const length = isText(column) ? column.values.length : (column.shape[0] as number);
   const data = new Int32Array(length);
   for (let i = 0; i < length; i++) {

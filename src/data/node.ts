@@ -4,8 +4,8 @@
 export * from "./index.js";
 export * from "./loader-worker-node.js";
 export * from "./safetensors-node.js";
-export { tableFormat } from "./readers/table-file-node.js";
-export type { TableFormat, TableOptions } from "./readers/table-file-node.js";
+export { tableFormat, tableReading } from "./readers/table-file-node.js";
+export type { TableFormat, TableOptions, TableReading } from "./readers/table-file-node.js";
 export * from "./readers/table-node.js";
 export { checkRepeated, isQuery } from "./readers/query-node.js";
 export * from "./registry-node.js";

@@ -177,18 +177,23 @@ export class TabularPreprocessor {
     throw new DataError(`${where}: expected a column ${absent.map((name) => `"${name}"`).join(", ")}; ${hint}`);
   }
 
-  /** Rows as the schema reads them; columns that are absent are missing in all of them. */
-  #read(dataset: Dataset, where: string): Dataset {
-    const absent = this.checkColumns(dataset, where);
+  /** Rows as the schema reads them. */
+  read(dataset: Dataset, where?: string): Dataset {
     const { schema } = this;
-    const rows = schema === undefined ? dataset : readWith(dataset, schema, { where });
+    return schema === undefined ? dataset : readWith(dataset, schema, where === undefined ? {} : { where });
+  }
+
+  /** Rows as the schema reads them; columns that are absent are missing in all of them. */
+  #whole(dataset: Dataset, where: string): Dataset {
+    const absent = this.checkColumns(dataset, where);
+    const rows = this.read(dataset, where);
     return rows.with(Object.fromEntries(absent.map((name) => [name, new Array<null>(rows.length).fill(null)])));
   }
 
   /** What should be said of rows that are encoded: columns that are absent, values that training did not have. Each once for a column. */
   remarks(dataset: Dataset, where = "table"): string[] {
     const absent = this.checkColumns(dataset, where);
-    const rows = this.#read(dataset, where);
+    const rows = this.#whole(dataset, where);
     return this.spec.encoders.flatMap((encoder) => {
       const text = absent.includes(encoder.name)
         ? `it is absent, and counts as missing in ${countOf(dataset.length, "row")}`
@@ -203,7 +208,7 @@ export class TabularPreprocessor {
    * Errors: DataError if a column is absent, a number does not parse, or a label is not among the training classes.
    */
   apply(dataset: Dataset, { withTarget = false, where = "table" }: { withTarget?: boolean; where?: string } = {}): Dataset {
-    const rows = this.#read(dataset, where);
+    const rows = this.#whole(dataset, where);
     const { length } = rows;
     const width = this.featureNames.length;
     const numbers = new Float32Array(length * width);

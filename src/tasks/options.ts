@@ -3,7 +3,7 @@
  * that reaches the accuracy the documentation promises. What one task takes besides stands in its own folder.
  */
 import { DEVICES } from "../runtime/runtime.js";
-import type { OptionTable } from "../util/option.js";
+import type { OptionTable, OptionValues } from "../util/option.js";
 import { choice, flag, integer, list, number, text } from "../util/option.js";
 
 /** Optimizers: the command line's name, and the one in `optim`'s table. */
@@ -41,12 +41,58 @@ export const deviceOptions = {
   threads: integer({ help: "threads of the cpu device", minimum: 1, defaultText: "all cores", env: "DESCENT_THREADS" }),
 } satisfies OptionTable;
 
+/** How tables are written, where what is seen in them would be wrong: for every verb that reads tables. */
+export const tableOptions = {
+  encoding: text({
+    help: "tables: the encoding of a text file, such as windows-1252, gb18030 or shift_jis",
+    placeholder: "NAME",
+    defaultText: "UTF-8, or what the bytes look like",
+  }),
+  delimiter: text({
+    help: "tables: what separates fields, one character or tab",
+    placeholder: "SIGN",
+    defaultText: "seen in the file",
+  }),
+  decimal: choice([".", ","], { help: "tables: the sign before decimals", defaultText: "seen in training data" }),
+  missing: list(
+    text({
+      help: "tables: a cell that means no value",
+      placeholder: "MARK",
+      defaultText: "NA, null, ? and the like",
+    }),
+  ),
+  dateOrder: choice(["dmy", "mdy", "ymd"], {
+    help: "tables: the order of day, month and year in dates such as 03/12/2024",
+    defaultText: "seen in training data",
+  }),
+} satisfies OptionTable;
+
+/** What was said of tables, of all options of a verb. */
+export const tableOptionsOf = ({
+  encoding,
+  delimiter,
+  decimal,
+  missing,
+  dateOrder,
+}: OptionValues<typeof tableOptions>): OptionValues<typeof tableOptions> => ({
+  encoding,
+  delimiter,
+  decimal,
+  missing,
+  dateOrder,
+});
+
 /** What to read, and how: for every verb that takes a data set. */
 export const dataOptions = {
   data: text({ help: "a known name (fashion-mnist, …), a file, a folder, or a SQL query", placeholder: "DATA", short: "d" }),
   labelColumn: text({ help: "the column to predict", placeholder: "NAME", defaultText: "guessed from names and types" }),
-  textColumn: text({ help: "the column of texts", placeholder: "NAME", defaultText: "guessed from names and types" }),
+  textColumn: text({
+    help: "the column of texts, or several with commas between them",
+    placeholder: "NAME",
+    defaultText: "guessed from names and types",
+  }),
   ignoreColumn: list(text({ help: "a column to leave out", placeholder: "NAME" })),
+  ...tableOptions,
   skipBadRows: flag({ help: "leave out rows and images that cannot be read, and count them" }),
   repair: flag({ help: "read tags that break their scheme (BIO, BIOES) with patience, in place of refusing them" }),
   maxMegapixels: number({ help: "refuse larger images before they are decoded", above: 0, placeholder: "N", defaultText: "100" }),

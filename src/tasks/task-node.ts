@@ -2,7 +2,7 @@
  * @module The side of a task that has to do with files and people: inputs from a command line, its part of a report, pictures. Each
  * task has one, in `table-node.ts`.
  */
-import type { Dataset } from "../data/node.js";
+import type { Dataset, TableReading } from "../data/node.js";
 import type { Callback, TrainingState } from "../train/index.js";
 import type { Metrics } from "../metrics/index.js";
 import type { Progress, ProgressOptions } from "../run/progress.js";
@@ -28,7 +28,7 @@ export interface NamedInputs {
 }
 
 /** How inputs are read. */
-export interface InputOptions {
+export interface InputOptions extends TableReading {
   /** Leave out what cannot be read, and count it. */
   readonly skipBadRows?: boolean;
   readonly maxMegapixels?: number;
@@ -167,7 +167,7 @@ export interface NodeTask {
   /** What is decided once training has ended, and kept in the run folder: a threshold. */
   readonly finish?: (finished: Finished) => Promise<void>;
   /** What the user should know of examples that are measured, or trained on: texts that were cut. */
-  readonly remarks?: (examples: Dataset, info: TaskInfo) => readonly string[];
+  readonly remarks?: (examples: Dataset, info: TaskInfo, rows?: Dataset) => readonly string[];
   /** Figures of examples as a whole, and of what is in the run folder besides the model; they stand beside the measured ones. */
   readonly measure?: (measured: Measured) => Promise<Metrics>;
   /** How answers are shown to people; left out, as the model gives them, and without pictures. */

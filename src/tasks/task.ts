@@ -2,7 +2,7 @@
  * @module What a task is: how data become numbers, what a model gives for them, what is minimized and measured, and how an
  * answer reads. The command line, the server and the report know tasks through this interface alone.
  */
-import type { Batch, Dataset } from "../data/index.js";
+import type { Batch, Dataset, TableSchema } from "../data/index.js";
 import type { LoadedData, LoaderOptions, LoadOptions, WorkerCollate } from "../data/node.js";
 import type { Dim, DType, Tensor, TensorData, TensorType } from "../graph/index.js";
 import type { ArchitectureName } from "../models/index.js";
@@ -61,6 +61,8 @@ export interface Prepared<I extends TaskInfo> {
   readonly test: Dataset;
   /** Row for row what `test` was made from, where a person would rather see that. */
   readonly testRows?: Dataset;
+  /** Columns that the model is not given, which the check before training names. */
+  readonly unused?: readonly string[];
   /** Remarks for the user: columns left out, suspected leaks. */
   readonly notes: readonly string[];
 }
@@ -151,9 +153,13 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   /** Rows that are measured or answered at once, at most; left out, 256. */
   readonly mostAtOnce?: number;
   /** What data are, where it is not seen in the file. */
-  readonly reads?: Pick<LoadOptions, "pairs">;
+  readonly reads?: Pick<LoadOptions, "pairs" | "tableOf">;
   /** What data for this model must be loaded as: images of its size. */
   loading?(info: I): Pick<LoadOptions, "imageShape">;
+  /** What the cells of its tables mean, as training has learned it; left out, or undefined, where nothing of the kind is kept. */
+  schema?(info: I): TableSchema | undefined;
+  /** The column of texts, or columns with commas between them, where the task's data are tables of texts. */
+  textColumn?(info: I): string;
   /** What somebody must know who gives inputs to the ONNX file alone: plain JSON, in the file's metadata. */
   preprocessing?(info: I): Readonly<Record<string, unknown>> | undefined;
   /** The options with short forms spelled out, as `config.json` keeps them; left out where a task has none. ConfigError for a wrong one. */

@@ -128,7 +128,8 @@ function imageColumns(data: LoadedData, input: string): Columns {
 function tableColumns(data: LoadedData): Columns {
   const target = data.roles.target;
   if (target === undefined) throw new ConfigError(`train: ${data.name}: expected a column to predict; name it with target`);
-  const preprocessor = TabularPreprocessor.fit(data.train, { target });
+  const { schema } = data;
+  const preprocessor = TabularPreprocessor.fit(data.train, { target, ...(schema === undefined ? {} : { schema }) });
   const encode = (part: Dataset): Dataset => preprocessor.apply(part, { withTarget: true });
   return {
     name: data.name,

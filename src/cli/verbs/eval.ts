@@ -1,6 +1,6 @@
 /** @module `descent eval RUN`. */
 import { ConfigError } from "../../util/errors.js";
-import { dataOptions, deviceOptions } from "../../tasks/options.js";
+import { dataOptions, deviceOptions, tableOptionsOf } from "../../tasks/options.js";
 import { strideOption } from "../../tasks/texts/options.js";
 import { defineVerb } from "../verb.js";
 import { metricsTable } from "./train.js";
@@ -25,6 +25,7 @@ export const verb = defineVerb({
       data,
       labelColumn: options.labelColumn,
       textColumn: options.textColumn,
+      ...tableOptionsOf(options),
       skipBadRows: options.skipBadRows,
       repair: options.repair,
       maxMegapixels: options.maxMegapixels,

@@ -7,7 +7,7 @@ import { makeFolders } from "../../util/folders-node.js";
 import { printableLine } from "../../util/terminal.js";
 import { formatTable } from "../../util/text.js";
 import { number, flag, text } from "../../util/option.js";
-import { dataOptions, deviceOptions } from "../../tasks/options.js";
+import { dataOptions, deviceOptions, tableOptions, tableOptionsOf } from "../../tasks/options.js";
 import { defineVerb } from "../verb.js";
 import type { OptionTable } from "../../util/option.js";
 import { kebabCase } from "../../util/option.js";
@@ -88,6 +88,7 @@ export const verb = defineVerb({
     probabilities: flag({ help: "give the probability of every class", default: true }),
     stride: strideOption("as the model was measured in training"),
     textColumn: dataOptions.textColumn,
+    ...tableOptions,
     skipBadRows: dataOptions.skipBadRows,
     maxMegapixels: dataOptions.maxMegapixels,
     draw: text({
@@ -131,6 +132,7 @@ export const verb = defineVerb({
       skipBadRows: options.skipBadRows,
       maxMegapixels: options.maxMegapixels,
       textColumn: options.textColumn,
+      ...tableOptionsOf(options),
       stride: options.stride,
       signal,
     });

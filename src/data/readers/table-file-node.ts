@@ -30,6 +30,19 @@ export interface TableOptions extends CellOptions, Omit<CsvOptions, "names" | "h
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What a user may say of how tables are written, where what is seen in them, or was learned, would be wrong. */
+export type TableReading = Pick<TableOptions, "encoding" | "delimiter" | "decimal" | "missing" | "dateOrder">;
+
+const READING = ["encoding", "delimiter", "decimal", "missing", "dateOrder"] as const;
+
+/** Those options that are there, of any others; an empty list of marks says nothing. */
+export const tableReading = (options: TableReading): TableReading =>
+  Object.fromEntries(
+    READING.filter((name) => options[name] !== undefined && !(name === "missing" && options.missing?.length === 0)).map(
+      (name) => [name, options[name]],
+    ),
+  );
+
 /** The format that a file's name stands for, or undefined. */
 export function tableFormat(path: string): TableFormat | undefined {
   const extension = /\.([a-z]+)(\.gz)?$/i.exec(path)?.[1]?.toLowerCase();

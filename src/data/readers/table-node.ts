@@ -120,12 +120,12 @@ async function learn(where: string, raw: RawTable, options: TableOptions): Promi
 }
 
 /** A schema with what the user says of these data. */
-function overruled(schema: TableSchema, { decimal, dateOrder, missingValues }: TableOptions): TableSchema {
+function overruled(schema: TableSchema, { decimal, dateOrder, missing }: TableOptions): TableSchema {
   const fields = schema.fields.map((field) => {
     if (field.type === "number" && decimal !== undefined) return { ...field, decimal };
     return field.type === "date" && dateOrder !== undefined ? { ...field, order: dateOrder } : field;
   });
-  return { ...schema, fields, ...(missingValues === undefined ? {} : { missing: [...missingValues] }) };
+  return { ...schema, fields, ...(missing === undefined ? {} : { missing: [...missing] }) };
 }
 
 /** The format of a file: as it is told, or as its name says. DataError where neither does. */

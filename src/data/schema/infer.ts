@@ -22,7 +22,7 @@ export interface CellOptions {
   /** The order of day, month and year in dates of numbers alone; seen in the file if left out. */
   readonly dateOrder?: DateOrder;
   /** Cells that mean "no value", besides empty ones; the usual marks if left out. */
-  readonly missingValues?: readonly string[];
+  readonly missing?: readonly string[];
   /** Types of single columns, where the guess would be wrong: a postal code is text. */
   readonly columnTypes?: Readonly<Record<string, ColumnType>>;
 }
@@ -81,7 +81,7 @@ export class SchemaBuilder {
       }
       let profile = this.#profiles.get(name);
       if (profile === undefined) {
-        profile = new ColumnProfile(name, this.#options.missingValues);
+        profile = new ColumnProfile(name, this.#options.missing);
         this.#profiles.set(name, profile);
       }
       profile.add(column);
@@ -96,7 +96,7 @@ export class SchemaBuilder {
     delimiter,
     names = [...new Set([...this.#profiles.keys(), ...this.#typed.keys()])],
   }: { readonly header?: boolean; readonly delimiter?: string; readonly names?: readonly string[] } = {}): InferredSchema {
-    const { columnTypes = {}, missingValues } = this.#options;
+    const { columnTypes = {}, missing: marks } = this.#options;
     const evidence = this.#evidence(delimiter);
     const remarks: Remark[] = [];
     const fields: TableField[] = [];
@@ -114,7 +114,7 @@ export class SchemaBuilder {
         remarks.push({ column: name, text: "blanks around values do not count" });
       for (const text of decided.remarks) remarks.push({ column: name, text });
     }
-    const missing = missingValues === undefined ? {} : { missing: [...missingValues] };
+    const missing = marks === undefined ? {} : { missing: [...marks] };
     return { schema: { version: 1, fields, header, ...missing }, notes: joined(remarks) };
   }
 
@@ -308,8 +308,8 @@ function caseRemarks({ values }: ColumnProfile): string[] {
 }
 
 /** Marks that count as missing in a column of such a type. */
-function markRemarks({ marks }: ColumnProfile, type: TableField["type"], { missingValues }: CellOptions): string[] {
-  if (missingValues !== undefined) return [];
+function markRemarks({ marks }: ColumnProfile, type: TableField["type"], { missing }: CellOptions): string[] {
+  if (missing !== undefined) return [];
   const found = [...marks].filter(([mark]) => isMark(mark, placeOf(type)));
   if (found.length === 0) return [];
   const rows = found.reduce((sum, [, count]) => sum + count, 0);

@@ -1,8 +1,9 @@
 /**
  * @module Tables with files: rows from a command line, and their part of a report.
  */
-import type { Dataset, ReadTable } from "../../data/node.js";
-import { fromRows, readTable, tableFormat, TabularPreprocessor, valueText } from "../../data/node.js";
+import type { Column } from "../../data/node.js";
+import { concatenate, Dataset, fromRows, isQuery, isText, readBoth, tableFormat, tableReading } from "../../data/node.js";
+import { TabularPreprocessor, valueText } from "../../data/node.js";
 import type { ReportExample } from "../../report/report.js";
 import { ClassificationMeasurement } from "../shared/classification.js";
 import { expectInputs } from "../shared/inputs.js";
@@ -15,39 +16,85 @@ import type { InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } f
 import type { TrainedModel } from "../trained-model.js";
 import type { View } from "../view.js";
 
+/** Rows as they stand in a file, and as they are understood. */
+interface ReadRows {
+  readonly raw: Dataset;
+  readonly data: Dataset;
+  readonly where: string;
+  readonly badRows: number;
+}
+
 /** Tables, or one row as `name=value` pairs. */
 async function readRows(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs> {
   expectInputs(inputs);
-  const isRow = inputs.every((text) => /^[^=]+=/.test(text) && tableFormat(text) === undefined);
-  const { data: rows, badRows } = isRow
-    ? { data: fromRows([Object.fromEntries(inputs.map(parsePair))]), badRows: 0 }
-    : await readTables(inputs, model.info as TableInfo, options);
+  const preprocessor = TabularPreprocessor.fromJSON((model.info as TableInfo).preprocessing);
+  const isRow = inputs.every((text) => /^[^=]+=/.test(text) && tableFormat(text) === undefined && !isQuery(text));
+  const read = isRow
+    ? [givenRow(inputs, preprocessor)]
+    : await Promise.all(inputs.map((path) => readRowsOf(path, preprocessor, options)));
+  const notes = read.flatMap(({ data, where }) => preprocessor.remarks(data, where));
+  const examples = concatenate(read.map(({ data, where }) => preprocessor.apply(data, { where })));
+  const rows = together(read.map(asGiven));
   const names = Array.from({ length: rows.length }, (_, i) => String(i));
-  return { examples: await model.task.encode(rows, model.info), names, rows, badRows };
+  return { examples, names, rows, badRows: read.reduce((sum, { badRows }) => sum + badRows, 0), notes };
 }
 
-async function readTables(
-  paths: readonly string[],
-  { preprocessing }: TableInfo,
-  { skipBadRows = false, signal }: InputOptions,
-): Promise<{ data: Dataset; badRows: number }> {
-  const preprocessor = TabularPreprocessor.fromJSON(preprocessing);
-  const read = async (path: string): Promise<ReadTable> => {
-    const table = await readTable(path, { skipBadRows, signal });
-    preprocessor.checkColumns(table.data, path);
-    return table;
-  };
-  const tables = await Promise.all(paths.map(read));
-  const [first, ...rest] = tables.map(({ data }) => data);
-  return { data: (first as Dataset).concat(...rest), badRows: tables.reduce((sum, { badRows }) => sum + badRows, 0) };
+/** `age=41 plan=basic` as one row; an empty value is a missing one. */
+function givenRow(inputs: readonly string[], preprocessor: TabularPreprocessor): ReadRows {
+  const pairs = inputs.map((text): [string, string | null] => {
+    const at = text.indexOf("=");
+    return [text.slice(0, at).trim(), text.slice(at + 1) === "" ? null : text.slice(at + 1)];
+  });
+  const raw = fromRows([Object.fromEntries(pairs)]);
+  return { raw, data: preprocessor.read(raw, "input"), where: "input", badRows: 0 };
 }
 
-/** `age=41` → ["age", 41]; an empty value is a missing one. */
-function parsePair(text: string): [string, string | number | null] {
-  const at = text.indexOf("=");
-  const value = text.slice(at + 1);
-  const number = Number(value);
-  return [text.slice(0, at), value === "" ? null : Number.isFinite(number) && value.trim() !== "" ? number : value];
+async function readRowsOf(path: string, preprocessor: TabularPreprocessor, options: InputOptions): Promise<ReadRows> {
+  const { skipBadRows = false, signal } = options;
+  const { schema } = preprocessor;
+  const format = isQuery(path) ? undefined : (tableFormat(path) ?? "csv");
+  const { raw, data, badRows } = await readBoth(path, {
+    skipBadRows,
+    signal,
+    ...tableReading(options),
+    ...(format === undefined ? {} : { format }),
+    ...(schema === undefined ? {} : { schema }),
+  });
+  return { raw, data, where: path, badRows };
+}
+
+/** Rows as the user gave them: his own text, but for numbers that are written as everybody writes them. */
+function asGiven({ raw, data }: ReadRows): Dataset {
+  return new Dataset(
+    Object.fromEntries(
+      Object.entries(raw.columns).map(([name, column]): [string, Column] => {
+        const read = data.column(name);
+        const isPlain = !isText(column) || column.values.every((text, i) => text === null || text === valueText(read, i));
+        return [name, isPlain && !isText(read) && read.unit === undefined && read.dtype !== "bool" ? read : textsOf(column)];
+      }),
+    ),
+  );
+}
+
+const textsOf = (column: Column): Column =>
+  isText(column)
+    ? column
+    : { dtype: "string", values: Array.from({ length: column.shape[0] as number }, (_, i) => valueText(column, i)) };
+
+/** Rows of several files; a column that is of numbers here and of texts there is one of texts. */
+function together(parts: readonly Dataset[]): Dataset {
+  const [first, ...rest] = parts as [Dataset, ...Dataset[]];
+  const names = first.names.filter((name) => rest.every((part) => part.has(name)));
+  const alike = (part: Dataset): Dataset =>
+    new Dataset(
+      Object.fromEntries(
+        names.map((name) => {
+          const column = part.column(name);
+          return [name, parts.every((other) => other.column(name).dtype === column.dtype) ? column : textsOf(column)];
+        }),
+      ),
+    );
+  return rest.length === 0 ? first : concatenate(parts.map(alike));
 }
 
 /** A row as it was read, column by column; what its numbers (one-hot, cycles, missing) contributed is summed. */
@@ -104,7 +151,7 @@ function view(model: TrainedModel, { rows }: NamedInputs, row: number, name: str
   const preprocessor = TabularPreprocessor.fromJSON((model.info as TableInfo).preprocessing);
   const { columns, featureColumns, embeddings } = preprocessor;
   const partOf = (names: readonly string[]): Int32Array => Int32Array.from(names, (column) => columns.indexOf(column));
-  const values = columns.map((column) => (rows === undefined ? "?" : (valueText(rows.column(column), row) ?? "–")));
+  const values = columns.map((column) => (rows?.has(column) !== true ? "?" : (valueText(rows.column(column), row) ?? "–")));
   return Promise.resolve({
     name,
     input: { kind: "features", names: columns, values },
@@ -116,4 +163,10 @@ function view(model: TrainedModel, { rows }: NamedInputs, row: number, name: str
   });
 }
 
-export const tabularNode: NodeTask = { readInputs: readRows, view, report };
+export const tabularNode: NodeTask = {
+  readInputs: readRows,
+  view,
+  report,
+  remarks: (_examples, info, rows) =>
+    rows === undefined ? [] : TabularPreprocessor.fromJSON((info as TableInfo).preprocessing).remarks(rows, "data"),
+};

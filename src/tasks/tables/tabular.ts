@@ -2,7 +2,7 @@
  * @module Tables: a class or a quantity for a row of numbers, categories and dates. Preprocessing is fitted on the training
  * part and saved with the model.
  */
-import type { Batch, Dataset } from "../../data/index.js";
+import type { Batch, Dataset, TableSchema } from "../../data/index.js";
 import type { LoadedData } from "../../data/node.js";
 import { TabularPreprocessor } from "../../data/index.js";
 import type { Dim, Tensor, TensorData } from "../../graph/index.js";
@@ -80,7 +80,13 @@ function prepareTable(data: LoadedData, kind: "classification" | "regression", e
   const target = data.roles.target;
   if (target === undefined) throw new DataError(`${data.name}: expected a column to predict; name it with --label-column`);
   if (data.roles.image !== undefined) throw new DataError(`${data.name}: expected a table, got images; use image-classification`);
-  const preprocessor = TabularPreprocessor.fit(data.train, { target, task: kind, exclude });
+  const { schema } = data;
+  const preprocessor = TabularPreprocessor.fit(data.train, {
+    target,
+    task: kind,
+    exclude,
+    ...(schema === undefined ? {} : { schema }),
+  });
   const { target: learned } = preprocessor;
   const label = kind === "classification" ? "label" : "target";
   const encode = (part: Dataset): Dataset => preprocessor.apply(part, { withTarget: true }).rename({ target: label });
@@ -99,9 +105,12 @@ function prepareTable(data: LoadedData, kind: "classification" | "regression", e
     validation: encode(data.validation),
     test: encode(data.test),
     testRows: data.test,
+    unused: data.train.names.filter((name) => name !== target && !preprocessor.columns.includes(name)),
     notes: preprocessor.warnings,
   };
 }
+
+const schemaOf = (info: TableInfo): TableSchema | undefined => TabularPreprocessor.fromJSON(info.preprocessing).spec.schema;
 
 const inputs = ({ info }: TaskContext<TableInfo>, batch: Dim): ColumnTypes => ({
   features: { shape: [batch, info.featureNames.length], dtype: "float32" },
@@ -122,6 +131,8 @@ export const tabularClassification: Task<TableInfo> = {
   summary: "a class for a row of a table",
   options: {},
   checksOneBatch: true,
+  reads: { tableOf: "rows" },
+  schema: schemaOf,
   models: MODELS,
   defaultModel: "mlp",
   monitor: { metric: "loss", mode: "min" },
@@ -178,6 +189,8 @@ export const tabularRegression: Task<TableInfo> = {
   summary: "a quantity for a row of a table",
   options: {},
   checksOneBatch: true,
+  reads: { tableOf: "rows" },
+  schema: schemaOf,
   models: MODELS,
   defaultModel: "mlp",
   monitor: { metric: "loss", mode: "min" },

@@ -3,11 +3,12 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { text as wholeText } from "node:stream/consumers";
-import { Dataset, guessRoles, readTable, tableFormat } from "../../data/node.js";
+import type { TableOptions } from "../../data/node.js";
+import { Dataset, guessRoles, joinedColumns, joinTexts, placeAt, readBoth, tableFormat, tableReading } from "../../data/node.js";
 import { decodeUtf8 } from "../../data/text/lines.js";
 import { ConfigError, DataError } from "../../util/errors.js";
 import { expectInputs } from "../shared/inputs.js";
-import type { Finished, NodeTask, ReadOptions, Started } from "../task-node.js";
+import type { Finished, InputOptions, NodeTask, ReadOptions, Started } from "../task-node.js";
 import type { TaskOptions } from "../task.js";
 import { loadTokenizer } from "../../text/node.js";
 import type { TextInfo } from "./texts.js";
@@ -26,7 +27,37 @@ const linesOf = (content: string): string[] => content.split(/\r?\n/).filter((li
 /** A text that is named as a file, and is none, was meant as one. */
 const isFileName = (given: string): boolean => /^\S+\.(txt|csv|tsv|jsonl|ndjson|parquet)(\.gz)?$/i.test(given);
 
-async function readInput(given: string, skipBadRows: boolean, textColumn: string | undefined): Promise<ReadTextInputs> {
+/** How texts are read. */
+interface TextReading extends Omit<InputOptions, "textColumn"> {
+  readonly textColumn?: string | undefined;
+  /** What the cells of tables mean, as training has learned it. */
+  readonly schema?: TableOptions["schema"];
+}
+
+/** The texts of a table, in the columns that are asked for, or those of the training, or what looks like one. */
+async function readTableTexts(path: string, options: TextReading): Promise<ReadTextInputs> {
+  const { skipBadRows = false, textColumn, schema, signal } = options;
+  const read = await readBoth(path, {
+    skipBadRows,
+    signal,
+    ...tableReading(options),
+    ...(schema === undefined ? {} : { schema }),
+  });
+  const { data, raw, badRows } = read;
+  const roles = guessRoles(data, textColumn === undefined ? {} : { usualText: textColumn });
+  if (roles.text === undefined) throw new DataError(`${path}: expected a column of texts, got ${data.names.join(", ")}`);
+  const columns = joinedColumns(data, roles.text);
+  const texts = joinTexts(data, columns).map((value, i) => {
+    if (value === null || value.trim() === "")
+      throw new DataError(
+        `${path}: ${placeAt(data.column(columns[0] as string), i)}: expected a text in "${roles.text}", got none`,
+      );
+    return value;
+  });
+  return { texts, names: texts, rows: raw, badRows };
+}
+
+async function readInput(given: string, options: TextReading): Promise<ReadTextInputs> {
   if (given === "-") {
     const texts = linesOf(await wholeText(process.stdin));
     return { texts, names: texts, badRows: 0 };
@@ -44,15 +75,7 @@ async function readInput(given: string, skipBadRows: boolean, textColumn: string
     const texts = linesOf(decodeUtf8(await readFile(given), given));
     return { texts, names: texts, badRows: 0 };
   }
-  const { data, badRows } = await readTable(given, { skipBadRows });
-  const column = textColumn !== undefined && data.has(textColumn) ? textColumn : guessRoles(data, {}).text;
-  if (column === undefined) throw new DataError(`${given}: expected a column of texts, got ${data.names.join(", ")}`);
-  const texts = data.texts(column).map((value, i) => {
-    if (value === null || value.trim() === "")
-      throw new DataError(`${given}: row ${i + 1}: expected a text in "${column}", got none`);
-    return value;
-  });
-  return { texts, names: texts, rows: data, badRows };
+  return readTableTexts(given, options);
 }
 
 /**
@@ -61,13 +84,10 @@ async function readInput(given: string, skipBadRows: boolean, textColumn: string
  *
  * Errors: DataError for an empty text, a file that cannot be read or is no UTF-8, a table without texts.
  */
-export async function readTexts(
-  inputs: readonly string[],
-  options: { readonly skipBadRows?: boolean; readonly textColumn?: string } = {},
-): Promise<ReadTextInputs> {
+export async function readTexts(inputs: readonly string[], options: TextReading = {}): Promise<ReadTextInputs> {
   expectInputs(inputs);
   const read: ReadTextInputs[] = [];
-  for (const given of inputs) read.push(await readInput(given, options.skipBadRows === true, options.textColumn));
+  for (const given of inputs) read.push(await readInput(given, options));
   const texts = read.flatMap((part) => part.texts);
   if (texts.length === 0) throw new DataError("input: expected a text, got none");
   const [only] = read;
@@ -82,8 +102,8 @@ export async function readTexts(
 /** How a task whose inputs are texts alone reads them; of a table, the column of that name if there is one. */
 export const textInputsFrom =
   (textColumn?: string): NodeTask["readInputs"] =>
-  async (model, inputs, { skipBadRows = false }) => {
-    const { texts, ...rest } = await readTexts(inputs, { skipBadRows, ...(textColumn === undefined ? {} : { textColumn }) });
+  async (model, inputs, options) => {
+    const { texts, ...rest } = await readTexts(inputs, { ...options, textColumn });
     const rows = new Dataset({ text: { dtype: "string", values: [...texts] } });
     return { examples: await model.task.encode(rows, model.info), ...rest };
   };

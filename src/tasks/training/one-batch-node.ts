@@ -13,6 +13,14 @@ const CHECK_STEPS = 200;
 /** Of the loss at the start: what counts as learned by heart. */
 const CHECK_FRACTION = 0.2;
 
+/** What to look at: where columns were left out, what is left may not tell the labels apart. */
+function suspects({ unused = [] }: Pick<TrainingSetup["prepared"], "unused">): string {
+  if (unused.length === 0) return "look at the labels";
+  const named = unused.slice(0, 5).map((name) => `"${name}"`);
+  const more = unused.length > 5 ? ` and ${unused.length - 5} more` : "";
+  return `column${unused.length === 1 ? "" : "s"} ${named.join(", ")}${more} ${unused.length === 1 ? "was" : "were"} left out: look at what is left of the data, and at the labels`;
+}
+
 /** Learns one batch by heart, which any sound model can; an unsound label, loss or model shows here and not after an hour. */
 export async function checkOneBatch(setup: TrainingSetup, device: DeviceChoice, signal: AbortSignal | undefined): Promise<void> {
   const { numbers, prepared, step, checkRate, task, training, batchSize, resolved } = setup;
@@ -40,7 +48,7 @@ export async function checkOneBatch(setup: TrainingSetup, device: DeviceChoice, 
     // Contradictory copies of one example cannot be learned: only a loss that hardly moves is a fault.
     if (!(best < 0.7 * first)) {
       throw new DescentError(
-        `check: expected one batch of ${rows.length} examples to be learned by heart, got a loss of ${best.toPrecision(3)} after ${CHECK_STEPS} steps from ${first.toPrecision(3)}; look at the labels, or go on with --no-check`,
+        `check: expected one batch of ${rows.length} examples to be learned by heart, got a loss of ${best.toPrecision(3)} after ${CHECK_STEPS} steps from ${first.toPrecision(3)}; ${suspects(prepared)}, or go on with --no-check`,
       );
     }
   } finally {

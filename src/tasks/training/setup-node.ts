@@ -1,7 +1,7 @@
 /**
  * @module Sets up a training: from what was asked for and the defaults of its task and model, before anything runs.
  */
-import { loadData, parseFold } from "../../data/node.js";
+import { loadData, parseFold, tableReading } from "../../data/node.js";
 import type { TensorData } from "../../graph/index.js";
 import { ARCHITECTURES, modelFromConfig } from "../../models/index.js";
 import type { Lora, Module } from "../../nn/index.js";
@@ -120,9 +120,12 @@ export async function setUpTraining(
   const { modelName } = choice;
   const seed = options.seed ?? 1;
   const usual = choice.defaults(0).augment;
+  const schema = resumed === undefined ? undefined : task.schema?.(resumed["info"] as TaskInfo);
   const data = await loadData(options.data, {
     seed,
     ...task.reads,
+    ...tableReading(options),
+    ...(schema === undefined ? {} : { schema }),
     ...(options.imageSize === undefined ? {} : { imageSize: parseImageSize(options.imageSize, "--image-size") }),
     ...start?.graph?.loading,
     ...(options.maxMegapixels === undefined ? {} : { maxMegapixels: options.maxMegapixels }),

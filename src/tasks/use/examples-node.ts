@@ -2,14 +2,15 @@
  * @module Examples for a trained model: data with targets to measure on, and inputs without to answer.
  */
 import type { Dataset } from "../../data/node.js";
-import { KNOWN_DATASETS, loadData, parseFold } from "../../data/node.js";
+import type { TableReading } from "../../data/node.js";
+import { KNOWN_DATASETS, loadData, parseFold, tableReading } from "../../data/node.js";
 import type { RunConfig } from "../../run/run-folder.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { InputOptions, NamedInputs } from "../task-node.js";
 import type { TrainedModel } from "../trained-model.js";
 import { inWindows } from "../shared/windows.js";
 
-export interface ExamplesOptions {
+export interface ExamplesOptions extends TableReading {
   readonly data: string;
   readonly labelColumn?: string;
   readonly textColumn?: string;
@@ -38,9 +39,16 @@ export async function loadExamples(
   const labelColumn = options.labelColumn ?? task.targetColumn(info);
   const isTrainingData = options.data === config.options["data"];
   const isKnown = KNOWN_DATASETS.some(({ name }) => name === options.data);
+  const schema = task.schema?.(info);
+  const usualText = task.textColumn?.(info);
   const data = await loadData(options.data, {
     seed,
     ...task.reads,
+    // How the file of the training is written was said there.
+    ...(isTrainingData ? tableReading(config.options as TableReading) : {}),
+    ...tableReading(options),
+    ...(schema === undefined ? {} : { schema }),
+    ...(usualText === undefined ? {} : { usualText }),
     ...task.loading?.(info),
     // Nothing is held back of a file that is there to be measured on.
     ...(isTrainingData || isKnown ? {} : { testFraction: 0, validationFraction: 0 }),
@@ -54,7 +62,7 @@ export async function loadExamples(
   });
   const part = data.test.length > 0 ? data.test : data.train.concat(data.validation);
   const examples = await task.examples(data, part, info);
-  const remarks = nodeTaskNamed(task.name).remarks?.(examples, info) ?? [];
+  const remarks = nodeTaskNamed(task.name).remarks?.(examples, info, part) ?? [];
   return { examples, notes: [...data.notes, ...remarks], leftOut: data.leftOut };
 }
 

@@ -1,6 +1,7 @@
 /**
  * @module What a text classifier must know of its data to be used again.
  */
+import type { TableSchema } from "../../../data/index.js";
 import type { TextInfo } from "../texts.js";
 
 export interface TextClassInfo extends TextInfo {
@@ -9,8 +10,11 @@ export interface TextClassInfo extends TextInfo {
   readonly multiLabel: boolean;
   /** What stands between labels in one cell, where they are no JSON list. */
   readonly labelSeparator?: string;
+  /** The column of texts, or several with commas between them, whose texts are read one after another. */
   readonly textColumn: string;
   readonly labelColumn: string;
+  /** What the cells of these columns mean, where the data were a table that says it. */
+  readonly schema?: TableSchema;
   /** Width of pretrained vectors. */
   readonly embeddingSize?: number;
 }

@@ -22,8 +22,10 @@ import { inWindows, textAt } from "../../shared/windows.js";
 /** Each text as one row, or, where it is longer than the model takes and a stride is given, as several that overlap. */
 async function readInputs(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs> {
   const info = inWindows(model.task, model.info as TextClassInfo, options.stride);
-  const { skipBadRows = false, textColumn = info.textColumn } = options;
-  const { texts, ...read } = await readTexts(inputs, { skipBadRows, textColumn });
+  const { textColumn, labelColumn } = info;
+  // A table to answer may come without the column that is to be predicted.
+  const schema = info.schema && { ...info.schema, fields: info.schema.fields.filter(({ name }) => name !== labelColumn) };
+  const { texts, ...read } = await readTexts(inputs, { ...options, schema, textColumn: options.textColumn ?? textColumn });
   const examples = await encodeTexts(texts, info);
   return { ...read, examples, notes: lengthNotes([examples], info, "--stride N reads them in windows") };
 }

@@ -1,8 +1,8 @@
 /**
  * @module Text classification: one class for a text (sentiment, topic), or several labels.
  */
-import { classesOf, encodeLabels, encodeLabelSets, isText, labelSets } from "../../../data/index.js";
-import type { Column } from "../../../data/index.js";
+import { classesOf, encodeLabels, encodeLabelSets, isText, joinedColumns, joinTexts, labelSets } from "../../../data/index.js";
+import type { Column, TableSchema } from "../../../data/index.js";
 import { Dataset } from "../../../data/index.js";
 import type { LoadedData } from "../../../data/node.js";
 import type { Tensor, TensorData } from "../../../graph/index.js";
@@ -68,7 +68,15 @@ function learnClasses(
   return classes;
 }
 
-const textsOf = (part: Dataset, column: string): string[] => part.texts(column).map((text) => text ?? "");
+/** Texts of a column, or of several whose names stand with commas between them. */
+const textsOf = (part: Dataset, column: string): string[] =>
+  joinTexts(part, joinedColumns(part, column)).map((text) => text ?? "");
+
+/** What the cells of the columns mean that are read. */
+function schemaOf({ schema }: LoadedData, text: string, target: string): { schema?: TableSchema } {
+  const names = [target, text, ...text.split(",")];
+  return schema === undefined ? {} : { schema: { ...schema, fields: schema.fields.filter(({ name }) => names.includes(name)) } };
+}
 
 /** Texts, or windows of them, as token ids, how many tokens each lost, and targets where the rows have them. */
 async function encode(
@@ -111,6 +119,7 @@ async function prepare(data: LoadedData, options: Parameters<Task["prepare"]>[1]
     ...separated,
     textColumn: text,
     labelColumn: target,
+    ...schemaOf(data, text, target),
     ...(vectorSize === undefined ? {} : { embeddingSize: vectorSize }),
   };
   const columns = { text, label: target };
@@ -193,6 +202,9 @@ export const textClassification: Task<TextClassInfo> = {
   merge: mergedWindows,
   examples: (data, part, info) =>
     encode(part, info, { text: data.roles.text ?? info.textColumn, label: data.roles.target ?? info.labelColumn }),
+  reads: { tableOf: "texts" },
+  schema: ({ schema }) => schema,
+  textColumn: (info) => info.textColumn,
   targetColumn: (info) => info.labelColumn,
   encode: (rows, info) => encode(rows, info, { text: info.textColumn }),
 };
