@@ -45,7 +45,7 @@ export async function loadExamples(
     seed,
     ...task.reads,
     // How the file of the training is written was said there.
-    ...(isTrainingData ? tableReading(config.options as TableReading) : {}),
+    ...(isTrainingData ? tableReading(config.options) : {}),
     ...tableReading(options),
     ...(schema === undefined ? {} : { schema }),
     ...(usualText === undefined ? {} : { usualText }),
