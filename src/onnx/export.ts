@@ -129,6 +129,7 @@ class Exporter {
       if (isLeaf(t.node) || this.#names.has(t)) copies.push([name, t]);
       else this.#names.set(t, name);
     }
+    const shared = new Set([...graph.outputs.keys(), ...graph.inputs.map((t) => this.#leafName(t))]);
     for (const node of inMemoryOrder(graph.nodes)) {
       const t = node.outputs[0] as Tensor;
       if (node.op === "Input") declare(t, this.#leafName(t));
@@ -136,8 +137,10 @@ class Exporter {
         const value = options.values?.get(t);
         if (value === undefined) declare(t, this.#leafName(t));
         else {
-          this.#names.set(t, this.#leafName(t));
-          this.#initializers.push(tensorProto(this.#leafName(t), value));
+          // A constant gives way to what is fed, or asked for, under its name.
+          const name = shared.has(this.#leafName(t)) ? this.#fresh(`${this.#leafName(t)}.`) : this.#leafName(t);
+          this.#names.set(t, name);
+          this.#initializers.push(tensorProto(name, value));
         }
       } else if (node.op === "Constant") {
         this.#initializers.push(tensorProto(this.#name(t), node.attributes["value"] as TensorData));

@@ -12,6 +12,7 @@ import { channelBlock } from "./channel-block.js";
 import { cachedSession } from "./cache.js";
 import { resolveDevice } from "./device.js";
 import { Executable } from "./executable.js";
+import { clashing, RenamingSession } from "./renaming.js";
 import type { Device, DeviceChoice, Runtime, Session, SessionOptions } from "./runtime.js";
 import { SpecializingSession } from "./specialize.js";
 
@@ -154,11 +155,26 @@ async function compileFor(whole: Graph, options: Settled & { readonly names: Rea
   // Inputs that only tell a free dimension are given all the same.
   const kept = new Set(prepared.inputs.map(inputName));
   const sizing = whole.inputs.filter((t) => !isStatic(t.shape) && !kept.has(inputName(t)));
-  const model = exportGraph(prepared, { names, values: options.values, inputs: sizing });
-  const { session, release } = await cachedSession(runtime, model, sessionOptions(options, usesArena(prepared, convolves)));
-  const types = typesOf([...whole.inputs, ...prepared.inputs], names);
-  return new Executable({ graph: prepared, traced: whole, runtime, session, types, release, inPlace: options.inPlace });
+  const fed = new Map([...names].filter(([t]) => options.values?.has(t) !== true));
+  const renamed = clashing(whole.outputs.keys(), new Set([...whole.inputs.map(inputName), ...fed.values()]));
+  const written = renamed.size === 0 ? prepared : withOutputNames(prepared, renamed);
+  const model = exportGraph(written, { names, values: options.values, inputs: sizing });
+  const made = await cachedSession(runtime, model, sessionOptions(options, usesArena(prepared, convolves)));
+  const session = renamed.size === 0 ? made.session : new RenamingSession(made.session, renamed);
+  const types = typesOf([...whole.inputs, ...prepared.inputs], fed);
+  return new Executable({
+    graph: prepared,
+    traced: whole,
+    runtime,
+    session,
+    types,
+    release: made.release,
+    inPlace: options.inPlace,
+  });
 }
+
+const withOutputNames = (graph: Graph, names: ReadonlyMap<string, string>): Graph =>
+  new Graph(new Map([...graph.outputs].map(([name, t]) => [names.get(name) ?? name, t])));
 
 // --- files as they are ------------------------------------------------------------------------------------------------
 

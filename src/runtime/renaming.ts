@@ -1,0 +1,53 @@
+/**
+ * @module Outputs whose names inputs have too: a file cannot say that, so the engine knows them by other names.
+ */
+import type { Device, Session, Value } from "./runtime.js";
+
+type Values = Readonly<Record<string, Value>>;
+
+/** For each output that has the name of something that is fed, a name that nothing has. */
+export function clashing(outputs: Iterable<string>, fed: ReadonlySet<string>): ReadonlyMap<string, string> {
+  const names = [...outputs];
+  const taken = new Set([...names, ...fed]);
+  const renamed = new Map<string, string>();
+  for (const name of names) {
+    if (!fed.has(name)) continue;
+    let other = `${name}.output`;
+    while (taken.has(other)) other += "_";
+    taken.add(other);
+    renamed.set(name, other);
+  }
+  return renamed;
+}
+
+/** A session under the names that it was asked for. Outputs that are written in place are not renamed: they are a training's own. */
+export class RenamingSession implements Session {
+  readonly device: Device;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly #session: Session;
+  readonly #renamed: ReadonlyMap<string, string>;
+  readonly #back: ReadonlyMap<string, string>;
+
+  /** `renamed`: the engine's name by the one that was asked for. */
+  constructor(session: Session, renamed: ReadonlyMap<string, string>) {
+    this.#session = session;
+    this.#renamed = renamed;
+    this.#back = new Map([...renamed].map(([name, other]) => [other, name]));
+    this.device = session.device;
+    this.inputs = session.inputs;
+    this.outputs = session.outputs.map((name) => this.#back.get(name) ?? name);
+  }
+
+  async run(feeds: Values, into?: Values): Promise<Record<string, Value>> {
+    const places = into === undefined ? undefined : inNames(into, this.#renamed);
+    return inNames(await this.#session.run(feeds, places), this.#back);
+  }
+
+  [Symbol.asyncDispose](): PromiseLike<void> {
+    return this.#session[Symbol.asyncDispose]();
+  }
+}
+
+const inNames = (values: Values, names: ReadonlyMap<string, string>): Record<string, Value> =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [names.get(name) ?? name, value]));
