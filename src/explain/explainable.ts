@@ -133,6 +133,10 @@ export function checkedInput(model: Explainable, given: TensorData | ExplainInpu
     throw new DTypeError(
       `${model.name}: input "${model.features.name}": expected floating-point features, got ${input.features.dtype}`,
     );
+  if (input.features.dtype === "float16")
+    throw new DTypeError(
+      `${model.name}: input "${model.features.name}": expected float32 or float64 features, got float16; convert them`,
+    );
   if (n === 0) throw new ConfigError(`${model.name}: expected at least one example to explain, got none`);
   for (const [name, type] of Object.entries(model.others ?? {})) {
     const other = own(input.others, name);

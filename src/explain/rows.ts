@@ -1,12 +1,12 @@
 /**
  * @module Rows: the graph of a gradient method, samples × examples in one batch. The same graph is run here in pieces, and exported whole.
  */
-import type { Dim, Tensor } from "../graph/index.js";
-import { constant, dimDiv, dimEquals, dimMul, formatShape, isStatic, sizeOf } from "../graph/index.js";
+import type { Dim, Node, Tensor } from "../graph/index.js";
+import { constant, dimDiv, dimEquals, dimMul, formatShape, isFloat, isStatic, sizeOf } from "../graph/index.js";
 import { resolveMode, where } from "../ops/index.js";
-import { ConfigError, ShapeError } from "../util/errors.js";
+import { ConfigError, NoGradientError, ShapeError } from "../util/errors.js";
 import type { Explainable } from "./explainable.js";
-import { layerNamed } from "./layers.js";
+import { layerNamed, nodesBetween } from "./layers.js";
 import type { GradientMethod, Rows, Settings } from "./method.js";
 import { substitution } from "./substitution.js";
 import { targetScores } from "./target.js";
@@ -134,8 +134,9 @@ export function rowSums(model: Explainable, method: GradientMethod, inputs: RowI
   const drawn = Object.fromEntries(Object.entries(inputs.samples).map(([name, t]) => [name, spreadOut(t)]));
   const x = spreadOut(inputs.x.unsqueeze(0));
   const baseline = drawn["baseline"] ?? x.mul(0);
-  const score = (features: Tensor): Tensor => scoreOf(model, features, examples, inputs, options);
-  const context = { x, baseline, score, samples: drawn, features: model.features, ...options, at: options.at, of: options.of };
+  const score = (features: Tensor): Tensor => differentiable(scoreOf(model, features, examples, inputs, options), features);
+  const { settings, at, of } = options;
+  const context: Context = { x, baseline, score, samples: drawn, features: model.features, settings, at, of };
   const rows = method.rows(options.at === undefined || method.needs.includes("layer") ? context : atLayer(context, options.at));
   const sum = (t: Tensor): Tensor => weightedSum(t, inputs.weights, examples);
   return {
@@ -144,6 +145,21 @@ export function rowSums(model: Explainable, method: GradientMethod, inputs: RowI
     ...(rows.moments && { moments: sum(rows.moments) }),
     residuals: Object.fromEntries(Object.entries(rows.residuals ?? {}).map(([op, t]) => [op, sum(t)])),
   };
+}
+
+/** The score, if floating-point numbers lead to it all the way. Errors: NoGradientError that names the first op on the way whose result is none. */
+function differentiable(y: Tensor, x: Tensor): Tensor {
+  const between = nodesBetween(y, x);
+  const reached = new Set<Node>([x.node]);
+  for (const node of between) {
+    if (node.inputs.some((t) => t !== null && isFloat(t.dtype) && reached.has(t.node))) reached.add(node);
+  }
+  if (between.length === 0 || reached.has(y.node)) return y;
+  const discrete = between.find((node) => node.outputs.every((t) => !isFloat(t.dtype)));
+  const where = discrete === undefined || discrete.scope === "" ? "" : `${discrete.scope}: `;
+  throw new NoGradientError(
+    `${where}${discrete?.op ?? y.node.op}: has no gradient, since its result is no floating-point number`,
+  );
 }
 
 type Context = Parameters<GradientMethod["rows"]>[0];

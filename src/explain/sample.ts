@@ -80,7 +80,9 @@ function gameOf(
   const own: Parts | undefined = model.explainable.parts?.(given);
   if (own !== undefined) {
     const { names, compose } = own;
-    return { players: names.length, names, play: (coalitions, count) => score(compose(coalitions, count)) };
+    const play: Game["play"] = (coalitions, count) =>
+      count === 0 ? Promise.resolve(new Float64Array(0)) : score(compose(coalitions, count));
+    return { players: names.length, names, play };
   }
   const { partOf, names } = partsOf(model.explainable.features, given.features, superpixels);
   return elementGame(given.features, baselines, partOf, names, (features) => score(rowsOf(features)));

@@ -12,6 +12,7 @@ import { repeatRow, takeInput, takeRows } from "../batch.js";
 import type { Explainer, ExplainOptions } from "../explain.js";
 import type { Explainable, ExplainInput } from "../explainable.js";
 import { checkedInput, imageAxes } from "../explainable.js";
+import { spreadParts } from "../game.js";
 import { planesOf } from "../parts.js";
 import type { MeasureContext, MeasureSettings } from "./measure.js";
 import { MEASURE_NAMES, MEASURES, type MeasureName } from "./table.js";
@@ -110,8 +111,15 @@ function contextOf(
 }
 
 /** One value for each element of the features of example i. */
-export function featureValues(model: Explainable, { values }: Attribution, i: number, shape: readonly number[]): Float64Array {
+export function featureValues(
+  model: Explainable,
+  { values, examples }: Attribution,
+  i: number,
+  shape: readonly number[],
+): Float64Array {
   const size = sizeOf(shape);
+  const parts = examples[i]?.parts;
+  if (parts?.partOf !== undefined) return toNumbers(spreadParts(parts.values, parts.partOf, shape, true));
   const own = toNumbers(takeRows(values, i, i + 1));
   if (own.length === size) return own;
   const axes = imageAxes(model.features);

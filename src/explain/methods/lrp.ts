@@ -3,7 +3,7 @@
  */
 import type { NodeRule, RuleChoice } from "../../autodiff/index.js";
 import type { Node, Tensor } from "../../graph/index.js";
-import type { GradientMethod, RowContext, Rows, Settings } from "../method.js";
+import type { GradientMethod, RowContext, Rows } from "../method.js";
 import { nodesBetween } from "../layers.js";
 import type { RuleContext } from "../propagation.js";
 import { dependents, Ledger, MOVING, ownGradient, ownGradientOf, propagate, UNARY } from "../propagation.js";
@@ -32,7 +32,10 @@ const softmaxRule: NodeRule = ({ node, inputs, y, dy }) => {
   return [(inputs[0] as Tensor).mul(dy.sub(y.mul(dy.sum([axis], true))))];
 };
 
-function unweightedRule(context: RuleContext, { epsilon }: Settings): NodeRule {
+/** What keeps quotients finite where a rule has no ε of its own. */
+const STABILIZER = 1e-6;
+
+function unweightedRule(context: RuleContext): NodeRule {
   const { op } = context.node;
   const both = dependents(context) > 1;
   if (MOVING.has(op) || CHOOSING.has(op)) return ownGradient;
@@ -42,7 +45,7 @@ function unweightedRule(context: RuleContext, { epsilon }: Settings): NodeRule {
   // Products share alike: AttnLRP, equation 14.
   if (op === "Mul") return both ? ({ dy }) => [dy.mul(0.5), dy.mul(0.5)] : passOn;
   if (op === "Div") return ({ needs, dy }) => [needs[0] ? dy : null, null];
-  return epsilonRule(epsilon, WEIGHTED.has(op) || op === "Einsum" ? dependents(context) : 1);
+  return epsilonRule(STABILIZER, WEIGHTED.has(op) || op === "Einsum" ? dependents(context) : 1);
 }
 
 /** Normalizations of a batch that follow a layer with weights alone are one layer with it. */
@@ -69,7 +72,7 @@ function relevanceRules(context: RowContext, y: Tensor, ledger: Ledger): RuleCho
     const { node } = given;
     if (merged.has(node)) return passOn(given);
     const isLayer = WEIGHTED.has(node.op) && dependents(given) === 1;
-    const rule = isLayer ? weighted(weightsOf(given, norms.get(node)), node === first) : unweightedRule(given, settings);
+    const rule = isLayer ? weighted(weightsOf(given, norms.get(node)), node === first) : unweightedRule(given);
     return MOVING.has(node.op) ? rule(given) : ledger.audited(rule)(given);
   };
 
