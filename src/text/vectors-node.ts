@@ -30,6 +30,9 @@ export interface LoadedVectors {
 /** Wider vectors are none. */
 const WIDEST = 65_536;
 
+/** Characters of a line with as many numbers. */
+const LONGEST_LINE = 2 ** 21;
+
 const isMissing = (cause: unknown): boolean => (cause as NodeJS.ErrnoException).code === "ENOENT";
 
 /** The file's content, without gzip. */
@@ -50,10 +53,15 @@ async function* linesOf(path: string): AsyncGenerator<string> {
       // Only line feeds: words may hold U+2028, which Node's own reader of lines takes for an end.
       const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
       rest = lines.pop() as string;
+      if (rest.length > LONGEST_LINE)
+        throw new DataError(
+          `${path}: expected a word and its numbers in each line, got a line of over ${LONGEST_LINE} characters`,
+        );
       yield* lines;
     }
     if (rest !== "") yield rest;
   } catch (cause) {
+    if (cause instanceof DataError) throw cause;
     const reason = isMissing(cause) ? "no such file" : (cause as Error).message;
     throw new DataError(`${path}: expected a file of vectors that can be read, got an error: ${reason}`, { cause });
   } finally {

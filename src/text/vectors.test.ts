@@ -75,6 +75,10 @@ test("what is wrong is said in one line", async () => {
     );
   await assert.rejects(loadVectors(await file("g.vec", "1 999999999\n酒店 1\n"), vocabulary), /g\.vec, line \d: expected/);
   await assert.rejects(
+    loadVectors(await file("h.vec", "x".repeat(2 ** 22)), vocabulary),
+    /h\.vec: expected .*a line of over 2097152/,
+  );
+  await assert.rejects(
     loadVectors(await file("e.vec", "other 1 2\n"), vocabulary),
     /e\.vec: expected words of the vocabulary, got none of its 6/,
   );
