@@ -73,6 +73,17 @@ export interface TensorData {
   readonly data: TypedArray;
 }
 
+/** Texts outside a graph: inputs and outputs of files that read categories or documents, which only the engine runs. Row-major. */
+export interface StringData {
+  readonly dtype: "string";
+  readonly shape: readonly number[];
+  readonly data: readonly string[];
+}
+
+/** Whether the elements are texts. */
+export const isStringData = (data: TensorData | StringData): data is StringData =>
+  data.dtype === "string" && Array.isArray(data.data);
+
 const scratch = new DataView(new ArrayBuffer(4));
 
 /** The float16 bits nearest to `value` (round to nearest, ties to even; IEEE 754-2019, binary16). */

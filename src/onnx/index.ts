@@ -21,6 +21,8 @@ export type { ParameterChoice, Role, StoredTensor } from "./parameters.js";
 export type { ExternalData } from "./numbers.js";
 export { conversionOf, FOREIGN_OPS } from "./convert.js";
 export * from "./head.js";
+export { withUniversalLocale } from "./locale.js";
+export { labelsKey } from "./zip-map.js";
 export { inlined } from "./inline.js";
 export { onnxWeights } from "./weights.js";
 export { WireWriter } from "./wire.js";

@@ -7,11 +7,13 @@ import { bindFromLength, formatShape, Parameter, symbolsOf, toNumbers } from "..
 import { DataError, ShapeError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import { decodeModel } from "./decode.js";
+import { encodeModel } from "./encode.js";
 import { checkExpansion, functionsOf } from "./functions.js";
 import { declaredDims, type ImportedModel, importGraph } from "./import.js";
 import type { ModelProto, TensorProto, ValueInfoProto } from "./messages.js";
 import { checkNumbers, dtypeNamed, type ExternalData, headOfTensor, lazyNumbers, storedTypeNamed } from "./numbers.js";
 import { type ParameterChoice, type StoredTensor, storedTensors } from "./parameters.js";
+import { withoutZipMap } from "./zip-map.js";
 
 export interface OnnxModelOptions {
   /** What messages call the file. */
@@ -99,7 +101,9 @@ export class OnnxModel implements ImportedModel {
     from: { readonly file?: string; readonly isCurrent?: () => boolean } = {},
   ) {
     const where = options.where ?? "ONNX model";
-    const model = decodeModel(bytes, where);
+    const read = decodeModel(bytes, where);
+    const cut = withoutZipMap(read);
+    const model = cut ?? read;
     if (model.graph.outputs.length === 0)
       throw new DataError(`${where}: expected an ONNX model with outputs, got ${bytes.length} bytes without any`);
     // Versions stand after the graph: a file that is cut off there would be read as one of the first version.
@@ -110,7 +114,7 @@ export class OnnxModel implements ImportedModel {
     this.where = where;
     this.proto = model;
     this.#options = options;
-    this.#file = from.file ?? bytes;
+    this.#file = cut === undefined ? (from.file ?? bytes) : encodeModel(cut);
     this.#isOpenable = from.file !== undefined || model.graph.initializers.every((t) => t.external === undefined);
     this.#isCurrent = from.isCurrent ?? (() => true);
     this.metadata = model.metadata;

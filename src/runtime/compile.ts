@@ -5,7 +5,7 @@
 import { platformRuntime, defaultThreads } from "#platform";
 import type { Tensor, TensorData, TensorType } from "../graph/index.js";
 import { DTYPES, FreeDimensionError, Graph, isLeaf, isStatic, mergeCommonSubexpressions, sizeOf } from "../graph/index.js";
-import { exportGraph, OnnxModel, type OnnxSource, sourceOf } from "../onnx/index.js";
+import { encodeModel, exportGraph, OnnxModel, withUniversalLocale, type OnnxSource, sourceOf } from "../onnx/index.js";
 import { bindGraph, blockChannels, fuseGraph, lowerGraph, removeEmpty, simplifyGraph, verifyGraph } from "../ops/index.js";
 import { SessionError } from "../util/errors.js";
 import { channelBlock } from "./channel-block.js";
@@ -183,11 +183,12 @@ async function openFile(
   source: OnnxSource,
   options: Settled,
   arena: boolean,
+  texts = false,
 ): Promise<{ readonly session: Session; readonly release: () => Promise<void> }> {
   const { runtime } = options;
   if (typeof source.file === "string" && !runtime.opensFiles)
     throw new SessionError(`engine: expected a model's bytes, got the path ${source.file}, which it cannot open here`);
-  const session = await runtime.createSession(source.file, sessionOptions(options, arena));
+  const session = await runtime.createSession(source.file, { ...sessionOptions(options, arena), texts });
   let released: Promise<void> | undefined;
   return { session, release: () => (released ??= Promise.resolve(session[Symbol.asyncDispose]())) };
 }
@@ -209,8 +210,18 @@ async function openSource(graph: Graph, options: Settled): Promise<Executable | 
   }
 }
 
+/** What the engine says where the system does not know a locale. */
+const LOCALE = /locale/;
+
 async function openModel(model: OnnxModel, options: Settled): Promise<Executable> {
-  const { session, release } = await openFile(model.source, options, false);
+  const declared = [...model.declaredInputs.values(), ...model.declaredOutputs.values()];
+  const texts = declared.some(({ dtype }) => dtype === "string");
+  const { session, release } = await openFile(model.source, options, false, texts).catch(async (error: unknown) => {
+    // A locale that this machine lacks: one that every machine has changes letters in the same way.
+    const other = error instanceof SessionError && LOCALE.test(error.message) ? withUniversalLocale(model.proto) : undefined;
+    if (other === undefined) throw error;
+    return openFile({ ...model.source, file: encodeModel(other) }, options, false, texts);
+  });
   const types = [...model.declaredInputs].flatMap(([name, { dtype, shape }]): [string, TensorType][] =>
     dtype === undefined || shape === undefined ? [] : [[name, { dtype, shape }]],
   );

@@ -1,8 +1,8 @@
 /**
  * @module What a graph becomes when it is compiled: a session of the engine whose feeds are checked.
  */
-import type { Graph, TensorData, TensorType } from "../graph/index.js";
-import { bindFromLength, checkData, formatShape } from "../graph/index.js";
+import type { Graph, StringData, TensorData, TensorType } from "../graph/index.js";
+import { bindFromLength, checkData, formatShape, isStringData, sizeOf } from "../graph/index.js";
 import type { IndexRange } from "../ops/index.js";
 import { checkIndexRange, indexRanges, refuseEmpty } from "../ops/index.js";
 import { DTypeError, SessionError, ShapeError } from "../util/errors.js";
@@ -79,30 +79,64 @@ export class Executable implements AsyncDisposable {
     }
   }
 
-  /** Runs on numbers, checked against the graph, and gives numbers back. */
+  /** Runs on numbers, checked against the graph, and gives numbers back. SessionError for outputs of texts: `callWithTexts` gives them. */
   async call(feeds: Readonly<Record<string, TensorData>>): Promise<Record<string, TensorData>> {
+    const results = await this.callWithTexts(feeds);
+    for (const [name, data] of Object.entries(results)) {
+      if (isStringData(data)) throw new SessionError(`run: output "${name}": expected numbers, got texts; use callWithTexts`);
+    }
+    return results as Record<string, TensorData>;
+  }
+
+  /** Runs on numbers and texts, checked against the file, and gives numbers and texts back: for files whose inputs or outputs hold texts. */
+  async callWithTexts(
+    feeds: Readonly<Record<string, TensorData | StringData>>,
+  ): Promise<Record<string, TensorData | StringData>> {
     const values: Record<string, Value> = {};
     const wanted = new Set(this.inputs);
+    const numbers: Record<string, TensorData> = {};
     try {
       for (const [name, data] of Object.entries(feeds)) {
-        const checked = this.#checked(name, data);
-        if (wanted.has(name)) setOwn(values, name, this.runtime.upload(checked));
+        if (isStringData(data)) setOwn(values, name, this.#uploadTexts(name, data));
+        else {
+          const checked = this.#checked(name, data);
+          setOwn(numbers, name, checked);
+          if (wanted.has(name)) setOwn(values, name, this.runtime.upload(checked));
+        }
       }
       for (const name of wanted) {
         if (own(values, name) === undefined) throw new ShapeError(`run: expected a value for input "${name}", got none`);
       }
-      this.checkIndices(feeds);
-      this.#refuseEmpty(feeds);
+      this.checkIndices(numbers);
+      this.#refuseEmpty(numbers);
       const outputs = await this.run(values);
-      const results: Record<string, TensorData> = {};
+      const results: Record<string, TensorData | StringData> = {};
       for (const [name, value] of Object.entries(outputs)) {
-        setOwn(results, name, await this.runtime.read(value));
+        setOwn(results, name, value.dtype === "string" ? this.#readTexts(name, value) : await this.runtime.read(value));
         if (value.location === "device") value[Symbol.dispose]();
       }
       return results;
     } finally {
       for (const value of Object.values(values)) value[Symbol.dispose]();
     }
+  }
+
+  #uploadTexts(name: string, data: StringData): Value {
+    const size = sizeOf(data.shape);
+    if (data.data.length !== size)
+      throw new ShapeError(
+        `run: input "${name}": expected ${size} texts for ${formatShape(data.shape)}, got ${data.data.length}`,
+      );
+    this.#checkType(name, data);
+    if (this.runtime.uploadTexts === undefined)
+      throw new SessionError(`run: input "${name}": expected numbers, got texts, which an engine in a worker does not take`);
+    return this.runtime.uploadTexts(data);
+  }
+
+  #readTexts(name: string, value: Value): StringData {
+    if (this.runtime.readTexts === undefined)
+      throw new SessionError(`run: output "${name}": expected numbers, got texts, which an engine in a worker does not give`);
+    return this.runtime.readTexts(value);
   }
 
   /** Where dimensions stay free, a length of 0 reaches the engine's kernels. */
@@ -116,15 +150,19 @@ export class Executable implements AsyncDisposable {
   }
 
   #checked(name: string, data: TensorData): TensorData {
-    const type = this.#types.get(name);
     checkData(`run: input "${name}"`, data);
-    if (type === undefined && this.inputs.includes(name)) return data;
+    this.#checkType(name, data);
+    return data;
+  }
+
+  #checkType(name: string, data: TensorData | StringData): void {
+    const type = this.#types.get(name);
+    if (type === undefined && this.inputs.includes(name)) return;
     if (type === undefined) throw new ShapeError(`run: ${unknownName("input", name, this.inputs)}`);
     if (type.dtype !== data.dtype) throw new DTypeError(`run: input "${name}": expected ${type.dtype}, got ${data.dtype}`);
     const fits =
       type.shape.length === data.shape.length && type.shape.every((d, i) => typeof d !== "number" || d === data.shape[i]);
     if (!fits) throw new ShapeError(`run: input "${name}": expected ${formatShape(type.shape)}, got ${formatShape(data.shape)}`);
-    return data;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

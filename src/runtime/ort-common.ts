@@ -2,7 +2,7 @@
  * @module What onnxruntime-node and onnxruntime-web have in common: values and sessions over `onnxruntime-common`'s types.
  */
 import type { InferenceSession, Tensor as OrtTensor, TensorConstructor } from "onnxruntime-common";
-import type { DType, TensorData, TypedArray } from "../graph/index.js";
+import type { DType, StringData, TensorData, TypedArray } from "../graph/index.js";
 import { DTYPES, sizeOf } from "../graph/index.js";
 import { SessionError } from "../util/errors.js";
 import type { Device, Session, Value } from "./runtime.js";
@@ -44,6 +44,18 @@ export function toOrtTensor(Tensor: TensorConstructor, { dtype, shape, data }: T
   return new Tensor(dtype as "float32", data as Float32Array, [...shape]);
 }
 
+/** Texts as the binding takes them. */
+export const toOrtTexts = (Tensor: TensorConstructor, { shape, data }: StringData): OrtValue =>
+  new OrtValue(new Tensor("string", [...data], [...shape]));
+
+/** The texts of the binding's value. SessionError for one of numbers. */
+export function fromOrtTexts(value: Value): StringData {
+  const { dtype, shape } = value;
+  if (dtype !== "string") throw new SessionError(`session: expected a value of texts, got ${dtype}`);
+  const { data } = (value as EngineValue).tensor;
+  return { dtype, shape, data: Array.from(data as unknown as ArrayLike<string>) };
+}
+
 /** The bits of a float16 array under the type that the rest of Descent expects. */
 export function fromOrtData(dtype: DType, data: unknown): TypedArray {
   const array = data as TypedArray;
@@ -54,6 +66,9 @@ export function fromOrtData(dtype: DType, data: unknown): TypedArray {
 /** What the engine says, in one line, without its error codes and the place in its own source. */
 export function engineMessage(cause: unknown): string {
   const line = (cause instanceof Error ? cause.message : String(cause)).split("\n", 1)[0] as string;
+  const locale = /Failed to construct locale with name:([^:]+)/.exec(line)?.[1];
+  if (locale !== undefined)
+    return `the model changes letters as the locale ${locale} does, which this machine lacks; install it (Debian: package locales, then localedef)`;
   return line.replace(/^.*ERROR_MESSAGE: /, "").replace(/^\/\S+:\d+ .*? was false\. /, "");
 }
 

@@ -5,14 +5,14 @@
 import { existsSync, readdirSync } from "node:fs";
 import type { InferenceSession } from "onnxruntime-common";
 import type * as OrtModule from "onnxruntime-node";
-import type { DType, TensorData } from "../graph/index.js";
+import type { DType, StringData, TensorData } from "../graph/index.js";
 import { ConfigError, SessionError } from "../util/errors.js";
 import { cachedSession } from "./cache.js";
 import { withoutDriver } from "./drivers-node.js";
 import { withoutReports } from "./engine-environment-node.js";
 import { identityModel } from "./identity.js";
 import type { EngineTraits, EngineValue } from "./ort-common.js";
-import { engineMessage, fromOrtData, OrtSession, zeroed } from "./ort-common.js";
+import { engineMessage, fromOrtData, fromOrtTexts, OrtSession, toOrtTexts, zeroed } from "./ort-common.js";
 import { DirectEngine } from "./ort-direct-node.js";
 import { DirectSession, HostValue } from "./ort-direct-session-node.js";
 import type { Device, Interruption, Runtime, Session, SessionOptions, Value } from "./runtime.js";
@@ -52,7 +52,7 @@ class NodeRuntime implements Runtime {
     if (missing !== undefined) throw new ConfigError(`device ${device}: ${missing}; use --device cpu, or auto`);
     const spinning =
       options.spin === false ? { allow_spinning: "0" } : { allow_spinning: "1", spin_duration_us: String(SPIN_MICROSECONDS) };
-    if (device === "cpu" && this.#direct !== undefined && options.profile === undefined) {
+    if (device === "cpu" && this.#direct !== undefined && options.profile === undefined && options.texts !== true) {
       const config = Object.entries(spinning).map(([key, value]) => [`session.intra_op.${key}`, value]);
       return this.#openDirect(this.#direct, model, options, Object.fromEntries(config));
     }
@@ -101,6 +101,14 @@ class NodeRuntime implements Runtime {
 
   upload(data: TensorData): Value {
     return new HostValue(this.#ort.Tensor, data);
+  }
+
+  uploadTexts(data: StringData): Value {
+    return toOrtTexts(this.#ort.Tensor, data);
+  }
+
+  readTexts(value: Value): StringData {
+    return fromOrtTexts(value);
   }
 
   allocate(dtype: DType, shape: readonly number[]): Value {

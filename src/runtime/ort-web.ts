@@ -3,9 +3,9 @@
  */
 import type { InferenceSession } from "onnxruntime-common";
 import type * as OrtModule from "onnxruntime-web/webgpu";
-import type { DType, TensorData } from "../graph/index.js";
+import type { DType, StringData, TensorData } from "../graph/index.js";
 import { ConfigError, SessionError } from "../util/errors.js";
-import { engineMessage, fromOrtData, OrtSession, OrtValue, toOrtTensor, zeroed } from "./ort-common.js";
+import { engineMessage, fromOrtData, fromOrtTexts, OrtSession, OrtValue, toOrtTensor, toOrtTexts, zeroed } from "./ort-common.js";
 import type { Device, Runtime, Session, SessionOptions, Value } from "./runtime.js";
 
 type Ort = typeof OrtModule;
@@ -72,6 +72,14 @@ class WebRuntime implements Runtime {
 
   upload(data: TensorData): Value {
     return new OrtValue(toOrtTensor(this.#ort.Tensor, data));
+  }
+
+  uploadTexts(data: StringData): Value {
+    return toOrtTexts(this.#ort.Tensor, data);
+  }
+
+  readTexts(value: Value): StringData {
+    return fromOrtTexts(value);
   }
 
   allocate(dtype: DType, shape: readonly number[]): Value {

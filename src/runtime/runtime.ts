@@ -2,7 +2,7 @@
  * @module The engine behind an interface: sessions that run ONNX files, and values that live where the engine keeps them.
  * Three homes implement it: `ort-node.ts`, `ort-web.ts`, and either of them inside a worker (`ort-worker.ts`).
  */
-import type { DType, TensorData } from "../graph/index.js";
+import type { DType, StringData, TensorData } from "../graph/index.js";
 
 /** Where a graph runs. `wasm` is the browser's CPU. */
 export type Device = "cpu" | "wasm" | "webgpu" | "cuda";
@@ -33,6 +33,8 @@ export interface SessionOptions {
   readonly arena?: boolean;
   /** By output name, the input whose memory a run may write it into: for kernels that are made for it, in a runtime that `writesInPlace`. */
   readonly inPlace?: Readonly<Record<string, string>> | undefined;
+  /** Whether inputs or outputs hold texts. */
+  readonly texts?: boolean;
   /** Where the engine writes its profile (Node only). */
   readonly profile?: string;
 }
@@ -69,10 +71,14 @@ export interface Runtime {
   createSession(model: Uint8Array | string, options: SessionOptions): Promise<Session>;
   /** A value that shares the array's memory where the engine allows it, and copies it otherwise. */
   upload(data: TensorData): Value;
+  /** Texts for a session whose options say so; left out in workers. */
+  uploadTexts?(data: StringData): Value;
   /** Memory for an output, zeroed. */
   allocate(dtype: DType, shape: readonly number[]): Value;
   /** The numbers: for host values a view without copying, for device values a copy. */
   read(value: Value): Promise<TensorData>;
+  /** The texts of a value whose type is `string`. */
+  readTexts?(value: Value): StringData;
   /** Makes the CPU's runs ones that another thread can end, where the engine has a way. */
   interruptible?(): Interruption | undefined;
 }

@@ -1,0 +1,37 @@
+/**
+ * @module scikit-learn's converters end in `ZipMap`, which makes a sequence of maps of a matrix of probabilities. Engines for JavaScript cannot return
+ * one: the node is cut, the matrix takes its name, and the names of its columns go to the metadata.
+ */
+import type { GraphProto, ModelProto, NodeProto } from "./messages.js";
+
+/** Where the names of a cut node's columns are kept: a JSON list, by the output's name. */
+export const labelsKey = (output: string): string => `labels.${output}`;
+
+const FLOAT = 1;
+
+const labelsOf = (node: NodeProto): readonly (string | number)[] =>
+  node.attributes.flatMap((a) =>
+    /^classlabels_(strings|int64s)$/.test(a.name) && Array.isArray(a.value) ? (a.value as (string | number)[]) : [],
+  );
+
+/** The model without ZipMap nodes; undefined where it has none. */
+export function withoutZipMap(model: ModelProto): ModelProto | undefined {
+  const cut = model.graph.nodes.filter(({ opType, domain }) => opType === "ZipMap" && domain === "ai.onnx.ml");
+  if (cut.length === 0) return undefined;
+  const copied = (node: NodeProto): NodeProto => ({ ...node, opType: "Identity", domain: "", attributes: [] });
+  const labels = new Map(cut.map((node) => [node.outputs[0] as string, labelsOf(node)]));
+  const graph: GraphProto = {
+    ...model.graph,
+    nodes: model.graph.nodes.map((node) => (cut.includes(node) ? copied(node) : node)),
+    outputs: model.graph.outputs.map((output) => {
+      const names = labels.get(output.name);
+      const batch = model.graph.inputs[0]?.shape?.[0] ?? null;
+      return names === undefined ? output : { ...output, elementType: FLOAT, shape: [batch, names.length] };
+    }),
+  };
+  const metadata = new Map(model.metadata);
+  for (const [output, names] of labels) metadata.set(labelsKey(output), JSON.stringify(names));
+  // A file of ONNX-ML alone may not say which version of ONNX's own ops it means.
+  const opsets = model.opsets.has("") ? model.opsets : new Map([...model.opsets, ["", 13] as const]);
+  return { ...model, graph, metadata, opsets };
+}
