@@ -5,3 +5,4 @@ export * from "./train/node.js";
 export * from "./run/node.js";
 export * from "./charts/index.js";
 export * from "./report/index.js";
+export { randomInputs } from "./ops/index.js";

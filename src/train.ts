@@ -6,3 +6,4 @@ export * from "./train/index.js";
 export * from "./run/index.js";
 export * from "./charts/index.js";
 export * from "./report/index.js";
+export { randomInputs } from "./ops/index.js";

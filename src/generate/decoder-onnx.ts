@@ -8,7 +8,7 @@ import type { KeyValues } from "../models/index.js";
 import { GrowingCache, Transformer } from "../models/index.js";
 import type { Module } from "../nn/index.js";
 import { exportGraph } from "../onnx/index.js";
-import { lowerGraph, resolveMode, seedInput, stepInput } from "../ops/index.js";
+import { lowerGraph, resolveForUse } from "../ops/index.js";
 import type { DecoderModel } from "./decoder-model.js";
 import { boundNumbers, readSource, sourceInputs } from "./decoder-model.js";
 
@@ -27,9 +27,11 @@ function bytesOf(
   traced: Readonly<Record<string, Tensor>>,
   options: DecoderOnnxOptions,
 ): Uint8Array {
-  const { map } = resolveMode(Object.values(traced), "eval", { seed: seedInput(), step: stepInput() });
-  const outputs = Object.fromEntries(Object.entries(traced).map(([name, t]) => [name, map(t)]));
-  return exportGraph(lowerGraph(new Graph(outputs), "onnx"), { ...options, ...boundNumbers(model, numbers), inputs });
+  return exportGraph(lowerGraph(new Graph(resolveForUse(traced)), "onnx"), {
+    ...options,
+    ...boundNumbers(model, numbers),
+    inputs,
+  });
 }
 
 /**

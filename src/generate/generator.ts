@@ -5,7 +5,7 @@ import type { Tensor, TensorData } from "../graph/index.js";
 import { fromNumbers } from "../graph/index.js";
 import type { DecoderShape } from "../models/index.js";
 import { pastOf, Transformer } from "../models/index.js";
-import { resolveMode, seedInput, stepInput } from "../ops/index.js";
+import { resolveForUse } from "../ops/index.js";
 import type { CompileOptions, Executable } from "../runtime/index.js";
 import { compile, platformRuntime, resolveDevice } from "../runtime/index.js";
 import { ConfigError } from "../util/errors.js";
@@ -104,9 +104,7 @@ export class Generator implements AsyncDisposable {
     const runtime = options.runtime ?? (await platformRuntime());
     const device = await resolveDevice(runtime, options.device ?? "cpu");
     const compiled = (outputs: Record<string, Tensor>, more: CompileOptions = {}): Promise<Executable> => {
-      const { map } = resolveMode(Object.values(outputs), "eval", { seed: seedInput(), step: stepInput() });
-      const resolved = Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, map(t)]));
-      return compile(resolved, { ...options, device, runtime, ...more, names, values });
+      return compile(resolveForUse(outputs), { ...options, device, runtime, ...more, names, values });
     };
     const isInPlace = device === "cpu" && runtime.writesInPlace && fitsInPlace(model.decoderShape);
     const traced = model instanceof Transformer ? translator(model, isInPlace) : continuer(model, isInPlace);

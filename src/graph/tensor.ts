@@ -82,6 +82,10 @@ export function input(name: string, shape: Shape, dtype: DType = "float32"): Ten
   return createNode("Input", [], { name }, [{ shape, dtype }]).outputs[0] as Tensor;
 }
 
+/** Symbolic inputs by name, of these types. */
+export const inputsOf = (types: Readonly<Record<string, TensorType>>): Readonly<Record<string, Tensor>> =>
+  Object.fromEntries(Object.entries(types).map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]));
+
 /** A fixed value. A number becomes a scalar; lists become float32 unless said otherwise. */
 export function constant(value: TensorData | number, dtype?: DType): Tensor {
   const data = typeof value === "number" ? fromNumbers(dtype ?? "float32", [], [value]) : value;

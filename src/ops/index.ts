@@ -36,5 +36,5 @@ export { fuseGraph } from "./passes/fuse.js";
 export { checkIndexRange, indexRanges, type IndexRange } from "./passes/index-ranges.js";
 export { lowerGraph } from "./passes/lower.js";
 export { simplifyGraph } from "./passes/simplify.js";
-export { resolveMode, type Resolved } from "./passes/resolve.js";
+export { resolveForUse, resolveMode, type Resolved } from "./passes/resolve.js";
 export { verifyGraph } from "./verify.js";

@@ -15,6 +15,7 @@ type Two = readonly [Tensor, Tensor];
 /** The two scalar inputs that a graph with random nodes has. One of each per graph: the runtime feeds them by name. */
 export const seedInput = (): Tensor => input("seed", [], "uint32");
 export const stepInput = (): Tensor => input("step", [], "uint32");
+export const randomInputs = (): { readonly seed: Tensor; readonly step: Tensor } => ({ seed: seedInput(), step: stepInput() });
 
 const u32 = (value: number): Tensor => constant(value >>> 0, "uint32");
 

@@ -3,14 +3,14 @@
  * that take turns, so that a step allocates nothing; on a GPU new buffers replace old ones, and nothing comes back unasked.
  */
 import type { Tensor, TensorData, TensorType } from "../graph/index.js";
-import { formatShape, Graph, input, isFloat, sameShape, toNumbers } from "../graph/index.js";
-import { resolveMode } from "../ops/index.js";
+import { formatShape, Graph, inputsOf, isFloat, sameShape, toNumbers } from "../graph/index.js";
+import { resolveForUse } from "../ops/index.js";
 import type { ScheduleState } from "../optim/index.js";
 import type { CompileOptions, Device, DeviceChoice, Executable, Runtime, Value } from "../runtime/index.js";
 import { compile, platformRuntime, resolveDevice } from "../runtime/index.js";
 import { ConfigError, ShapeError } from "../util/errors.js";
 import type { BatchData, BatchTypes, FromBatch, StepGraph, TrainingStep } from "./step.js";
-import { gradientName, initialNumbers, nextName, randomInputs, trainingStep } from "./step.js";
+import { gradientName, initialNumbers, nextName, trainingStep } from "./step.js";
 import { own, setOwn } from "../util/record.js";
 
 export interface InitOptions {
@@ -233,10 +233,7 @@ export class TrainingState implements AsyncDisposable {
     batch: BatchTypes,
     forward: FromBatch<Readonly<Record<string, Tensor>>>,
   ): Promise<(batch: BatchData) => Promise<Record<string, TensorData>>> {
-    const tensors = Object.fromEntries(Object.entries(batch).map(([name, type]) => [name, input(name, type.shape, type.dtype)]));
-    const traced = forward(tensors);
-    const { map } = resolveMode(Object.values(traced), "eval", randomInputs());
-    const graph = new Graph(new Map(Object.entries(traced).map(([name, t]) => [name, map(t)])));
+    const graph = new Graph(resolveForUse(forward(inputsOf(batch))));
     const executable = await compile(graph, this.#compileOptions);
     this.#evaluators.add(executable);
     return async (data) => {

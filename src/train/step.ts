@@ -4,9 +4,9 @@
  */
 import { vjpOf } from "../autodiff/index.js";
 import type { Parameter, TensorData, TensorType } from "../graph/index.js";
-import { fromNumbers, constant, Graph, input, Tensor } from "../graph/index.js";
+import { fromNumbers, constant, Graph, input, inputsOf, Tensor } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
-import { resolveMode } from "../ops/index.js";
+import { randomInputs, resolveMode } from "../ops/index.js";
 import type { Optimizer } from "../optim/index.js";
 import { ConfigError } from "../util/errors.js";
 import { Random } from "../util/random.js";
@@ -69,11 +69,7 @@ export interface TrainingStep extends TrainingStepOptions {
   readonly updateGraph: () => StepGraph;
 }
 
-/** The scalars that random nodes draw from. */
-export const randomInputs = (): { seed: Tensor; step: Tensor } => ({
-  seed: input("seed", [], "uint32"),
-  step: input("step", [], "uint32"),
-});
+type Trainable = ReadonlyMap<string, Parameter>;
 
 /** Which loss each parameter follows: that of the longest path above it. ConfigError for a path without parameters. */
 function parametersByLoss(
@@ -98,12 +94,50 @@ function parametersByLoss(
   return groups;
 }
 
+/** What a batch's loss comes to in training, traced. */
+interface TracedLoss {
+  readonly loss: Tensor;
+  /** Besides, what is watched. */
+  readonly watched: ReadonlyMap<string, Tensor>;
+  /** The value that each buffer has after the step, by path. */
+  readonly updates: ReadonlyMap<string, Tensor>;
+  /** The gradients of the loss, or of each parameter's own one, times a scalar. */
+  readonly gradients: (seed: Tensor) => ReadonlyMap<string, Tensor>;
+}
+
+function traceLoss({ loss: lossOf, model }: TrainingStepOptions, batch: BatchTypes, trainable: Trainable): TracedLoss {
+  const traced = lossOf(inputsOf(batch));
+  const { loss, losses = {}, metrics = {} }: Objective = traced instanceof Tensor ? { loss: traced } : traced;
+  const resolved = resolveMode([loss, ...Object.values(losses), ...Object.values(metrics)], "train", randomInputs());
+  const mapped = (tensors: Readonly<Record<string, Tensor>>): Map<string, Tensor> =>
+    new Map(Object.entries(tensors).map(([name, t]) => [name, resolved.map(t)]));
+  const total = resolved.map(loss);
+  const byLoss = parametersByLoss(trainable, total, mapped(losses));
+  const pathOf = new Map([...model.state()].map(([path, p]) => [p as Tensor, path]));
+  return {
+    loss: total,
+    watched: mapped(metrics),
+    updates: new Map([...resolved.updates].map(([buffer, value]) => [pathOf.get(buffer) as string, value])),
+    gradients: (seed) => {
+      const gradients = new Map<string, Tensor>();
+      for (const [minimized, paths] of byLoss) {
+        const found = vjpOf(
+          [minimized],
+          [seed.cast(minimized.dtype)],
+          paths.map((path) => trainable.get(path) as Tensor),
+        );
+        paths.forEach((path, i) => gradients.set(path, found[i] as Tensor));
+      }
+      return new Map([...trainable.keys()].map((path) => [path, gradients.get(path) as Tensor]));
+    },
+  };
+}
+
 /** Describes a training step. */
 export function trainingStep(options: TrainingStepOptions): TrainingStep {
   const { model, optimizer, accumulate = 1 } = options;
-  const parameters = model.state();
   const trainable = optimizer.trained(model.parameters());
-  const types: StateTypes = { parameters, slots: optimizer.slots(model.parameters()) };
+  const types: StateTypes = { parameters: model.state(), slots: optimizer.slots(model.parameters()) };
 
   const applyOptimizer = (
     gradients: ReadonlyMap<string, Tensor>,
@@ -118,40 +152,12 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
   };
 
   const graphFor = (batch: BatchTypes): StepGraph => {
-    const tensors = Object.fromEntries(Object.entries(batch).map(([name, type]) => [name, input(name, type.shape, type.dtype)]));
-    const traced = options.loss(tensors);
-    const { loss, losses = {}, metrics: watched = {} }: Objective = traced instanceof Tensor ? { loss: traced } : traced;
-    const resolved = resolveMode([loss, ...Object.values(losses), ...Object.values(watched)], "train", randomInputs());
-    const total = resolved.map(loss);
-    const byLoss = parametersByLoss(
-      trainable,
-      total,
-      new Map(Object.entries(losses).map(([path, t]) => [path, resolved.map(t)])),
-    );
-    /** The gradients of the loss, or of each parameter's own one, times a scalar. */
-    const backward = (seed: Tensor): ReadonlyMap<string, Tensor> => {
-      const gradients = new Map<string, Tensor>();
-      for (const [minimized, paths] of byLoss) {
-        const found = vjpOf(
-          [minimized],
-          [seed.cast(minimized.dtype)],
-          paths.map((path) => trainable.get(path) as Tensor),
-        );
-        paths.forEach((path, i) => gradients.set(path, found[i] as Tensor));
-      }
-      return new Map([...trainable.keys()].map((path) => [path, gradients.get(path) as Tensor]));
-    };
-    const byPath = backward(constant(1, total.dtype));
-    const outputs = new Map<string, Tensor>([["loss", total]]);
-    for (const [name, t] of Object.entries(watched)) outputs.set(name, resolved.map(t));
+    const { loss, watched, updates, gradients } = traceLoss(options, batch, trainable);
+    const byPath = gradients(constant(1, loss.dtype));
+    const outputs = new Map<string, Tensor>([["loss", loss], ...watched]);
     const metrics = [...outputs.keys()];
-    const changes: string[] = [];
-    const pathOf = new Map([...parameters].map(([path, p]) => [p as Tensor, path]));
-    for (const [buffer, value] of resolved.updates) {
-      const path = pathOf.get(buffer) as string;
-      outputs.set(nextName(path), value);
-      changes.push(path);
-    }
+    const changes = [...updates.keys()];
+    for (const [path, value] of updates) outputs.set(nextName(path), value);
     if (accumulate > 1) {
       for (const [path, dw] of byPath) {
         const sum = input(gradientName(path), dw.shape, dw.dtype);
@@ -159,12 +165,9 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
         changes.push(gradientName(path));
       }
     } else {
-      const update = applyOptimizer(byPath, backward);
-      for (const [name, t] of update.outputs) outputs.set(name, t);
-      for (const [name, t] of update.metrics) {
-        outputs.set(name, t);
-        metrics.push(name);
-      }
+      const update = applyOptimizer(byPath, gradients);
+      for (const [name, t] of [...update.outputs, ...update.metrics]) outputs.set(name, t);
+      metrics.push(...update.metrics.keys());
       changes.push(...update.changes);
     }
     return { graph: new Graph(outputs), changes, metrics };

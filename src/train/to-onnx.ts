@@ -2,12 +2,11 @@
  * @module What was trained, as an ONNX file that any runtime takes.
  */
 import type { Tensor, TensorData } from "../graph/index.js";
-import { Graph, input } from "../graph/index.js";
+import { Graph, inputsOf } from "../graph/index.js";
 import { exportGraph } from "../onnx/index.js";
-import { lowerGraph, resolveMode } from "../ops/index.js";
+import { lowerGraph, resolveForUse } from "../ops/index.js";
 import type { TrainingState } from "./state.js";
 import type { BatchTypes, FromBatch } from "./step.js";
-import { randomInputs } from "./step.js";
 
 /**
  * The bytes of an ONNX file that computes `forward` in use mode, with the state's numbers as its constants.
@@ -21,10 +20,8 @@ export async function toOnnx(
   forward: FromBatch<Readonly<Record<string, Tensor>>>,
   options: { readonly metadata?: ReadonlyMap<string, string> } = {},
 ): Promise<Uint8Array> {
-  const tensors = Object.fromEntries(Object.entries(inputs).map(([name, type]) => [name, input(name, type.shape, type.dtype)]));
-  const traced = forward(tensors);
-  const { map } = resolveMode(Object.values(traced), "eval", randomInputs());
-  const outputs = Object.fromEntries(Object.entries(traced).map(([name, t]) => [name, map(t)]));
+  const tensors = inputsOf(inputs);
+  const outputs = resolveForUse(forward(tensors));
   const numbers = await state.parameters();
   const names = new Map<Tensor, string>();
   const values = new Map<Tensor, TensorData>();

@@ -2,7 +2,7 @@
  * @module `train(model, { data, loss, optimizer, … })`: any model on any data, with everything in between chosen for you. Built
  * from `trainingStep` and `trainRun`, which take over where a choice does not fit.
  */
-import type { Dataset, LoadedData } from "../data/node.js";
+import type { Batch, Dataset, LoadedData } from "../data/node.js";
 import {
   checkLabelRange,
   classesOf,
@@ -15,11 +15,11 @@ import {
 import type { Layer, Tensor, TensorData } from "../graph/index.js";
 import { input as symbolic, isFloat } from "../graph/index.js";
 import type { Loss } from "../losses/index.js";
-import type { MetricFactory } from "../metrics/index.js";
+import type { Metric, MetricFactory } from "../metrics/index.js";
 import type { Module } from "../nn/index.js";
 import type { Optimizer } from "../optim/index.js";
 import { costOf } from "../ops/index.js";
-import type { DeviceChoice } from "../runtime/index.js";
+import type { Device, DeviceChoice } from "../runtime/index.js";
 import { platformRuntime, prepareGraph, resolveDevice } from "../runtime/index.js";
 import { ConfigError } from "../util/errors.js";
 import { formatAugment, parseAugment } from "../vision/index.js";
@@ -29,8 +29,13 @@ import { fineTune } from "./fine-tuning.js";
 import { peakMemoryMiB, progressOnStderr } from "../run/progress-node.js";
 import type { RunSummary } from "../run/run-folder.js";
 import { createRun } from "../run/run-folder-node.js";
+import { measurer, type Gatherer } from "./measure.js";
 import type { TrainingState } from "./state.js";
+import { countSteps } from "./step-count.js";
+import { summarize } from "./summary-node.js";
+import type { TrainingStep } from "./step.js";
 import { trainingStep } from "./step.js";
+import type { TrainedRun } from "./train-node.js";
 import { trainRun } from "./train-node.js";
 import type { Metrics } from "../metrics/index.js";
 import type { Monitor } from "./trainer.js";
@@ -168,6 +173,119 @@ function checkTargets(columns: Columns, outputOf: (x: Tensor) => Tensor, ignored
   if (column.classes !== undefined) refuseGaps(column.classes, parts, `train: column "${target}"`);
 }
 
+/** The loss, and the metrics that were asked for. */
+class LossAndMetrics implements Gatherer {
+  readonly #target: string;
+  readonly #metrics: readonly (readonly [string, Metric])[];
+  #loss = 0;
+  #rows = 0;
+
+  constructor(target: string, metrics: Readonly<Record<string, MetricFactory>> = {}) {
+    this.#target = target;
+    this.#metrics = Object.entries(metrics).map(([name, make]) => [name, make()]);
+  }
+
+  update(outputs: Readonly<Record<string, TensorData>>, batch: Batch): void {
+    const [output, truth] = [outputs["output"] as TensorData, batch[this.#target] as TensorData];
+    for (const [, metric] of this.#metrics) metric.update(output, truth);
+    const rows = truth.shape[0] as number;
+    // The last batch is filled up with its own rows: its mean stands for its rows.
+    this.#loss += Number((outputs["loss"] as TensorData).data[0]) * rows;
+    this.#rows += rows;
+  }
+
+  result(): Metrics {
+    return {
+      ...Object.fromEntries(this.#metrics.map(([name, metric]) => [name, metric.result()])),
+      loss: this.#loss / this.#rows,
+    };
+  }
+}
+
+/** Rows that are computed at once where a model is measured or answers. */
+const AT_ONCE = 256;
+
+/** What is trained: the columns, the model's output for one of them, the step. */
+interface Described {
+  readonly columns: Columns;
+  readonly outputOf: (x: Tensor) => Tensor;
+  readonly step: TrainingStep;
+}
+
+function describe(model: Module & Layer, columns: Columns, options: TrainOptions): Described {
+  const { input, target, maximum } = columns;
+  const scale = (x: Tensor): Tensor => (x.dtype === "uint8" ? x.cast("float32").mul(1 / maximum) : x.cast("float32"));
+  const outputOf = (x: Tensor): Tensor => model.forward((options.transform ?? scale)(x));
+  const step = trainingStep({
+    model,
+    optimizer: fineTune(model, options.optimizer, options.fineTuning ?? {}),
+    accumulate: options.accumulate ?? 1,
+    loss: (batch) => options.loss(outputOf(batch[input] as Tensor), batch[target] as Tensor),
+  });
+  checkTargets(columns, outputOf, options.loss.ignoreIndex);
+  return { columns, outputOf, step };
+}
+
+/** A closure that measures a state on a part of the data. */
+function measureOn(
+  state: TrainingState,
+  part: Dataset,
+  { columns: { input, target }, outputOf }: Described,
+  options: TrainOptions,
+): Promise<() => Promise<Metrics>> {
+  const read = part.pick(input, target);
+  const batchSize = Math.min(AT_ONCE, part.length);
+  return measurer(state, {
+    part: read,
+    batchSize,
+    columns: read.take(batchSize).batch(),
+    forward: (batch) => {
+      const output = outputOf(batch[input] as Tensor);
+      return { output, loss: options.loss(output, batch[target] as Tensor) };
+    },
+    gatherer: () => new LossAndMetrics(target, options.metrics),
+  });
+}
+
+/** The model's outputs for a data set's input column, batch by batch. */
+async function predictWith(
+  state: TrainingState,
+  { columns: { input }, outputOf }: Described,
+  dataset: Dataset,
+): Promise<TensorData[]> {
+  const rows = dataset.pick(input);
+  const size = Math.min(AT_ONCE, rows.length);
+  const run = await state.evaluator(rows.take(size).batch(), (batch) => ({ output: outputOf(batch[input] as Tensor) }));
+  const parts: TensorData[] = [];
+  await forEachBatch(rows, size, run, (outputs) => void parts.push(outputs["output"] as TensorData));
+  return parts;
+}
+
+/** FLOPs of a step on batches like this one. */
+const flopsOf = (step: TrainingStep, batch: Batch, device: Device): number =>
+  prepareGraph(step.graphFor(batch).graph, device)
+    .nodes.filter((node) => node.inputs.length > 0)
+    .reduce((sum, node) => sum + costOf(node).flops, 0);
+
+/** Measures all parts, and sums up. */
+async function summaryOf(
+  model: Module,
+  trained: TrainedRun,
+  described: Described,
+  options: TrainOptions,
+  about: Pick<RunSummary, "seed" | "device" | "flopsPerStep">,
+): Promise<RunSummary> {
+  const { name, train, validation, test } = described.columns;
+  const measured = async (part: Dataset | undefined): Promise<Metrics | undefined> =>
+    part === undefined ? undefined : (await measureOn(trained.state, part, described, options))();
+  const parameters = model.parameterCount;
+  return summarize(
+    trained,
+    { task: "custom", model: model.constructor.name, data: name, ...about, parameters, trained: parameters },
+    { train: await measured(train), validation: await measured(validation), test: await measured(test) },
+  );
+}
+
 /**
  * Trains a model of one input and one output.
  *
@@ -180,61 +298,24 @@ function checkTargets(columns: Columns, outputOf: (x: Tensor) => Tensor, ignored
  */
 export async function train(model: Module & Layer, options: TrainOptions): Promise<TrainedModelRun> {
   const columns = await columnsOf(options);
-  const { input, target, maximum } = columns;
-  const seed = options.seed ?? 0;
-  const batchSize = Math.min(options.batchSize ?? 128, columns.train.length);
-  const accumulate = options.accumulate ?? 1;
-  const stepsPerEpoch = Math.max(1, Math.floor(columns.train.length / batchSize / accumulate));
-  const totalSteps = options.steps ?? Math.max(1, Math.round((options.epochs ?? 10) * stepsPerEpoch));
-  const scale = (x: Tensor): Tensor => (x.dtype === "uint8" ? x.cast("float32").mul(1 / maximum) : x.cast("float32"));
-  const outputOf = (x: Tensor): Tensor => model.forward((options.transform ?? scale)(x));
-  const step = trainingStep({
-    model,
-    optimizer: fineTune(model, options.optimizer, options.fineTuning ?? {}),
-    accumulate,
-    loss: (batch) => options.loss(outputOf(batch[input] as Tensor), batch[target] as Tensor),
-  });
-  checkTargets(columns, outputOf, options.loss.ignoreIndex);
+  const { input, target, validation } = columns;
+  const { seed = 0, accumulate = 1, epochs = 10, steps } = options;
+  const described = describe(model, columns, options);
+  const { step } = described;
+  const examples = columns.train.length;
+  const batchSize = Math.min(options.batchSize ?? 128, examples);
+  const { totalSteps } = countSteps({ examples, batchSize, accumulate, epochs, steps });
   const device = await resolveDevice(await platformRuntime(), options.device ?? "auto");
   const trainPart = columns.train.pick(input, target);
-
   using fetcher = options.augment === undefined ? undefined : changing(trainPart, options.augment);
-
-  const measure = async (state: TrainingState, part: Dataset): Promise<() => Promise<Metrics>> => {
-    const size = Math.min(256, part.length);
-    const batch = part.pick(input, target).take(size).batch();
-    const run = await state.evaluator(batch, (tensors) => {
-      const output = outputOf(tensors[input] as Tensor);
-      return { output, loss: options.loss(output, tensors[target] as Tensor) };
-    });
-    return async () => {
-      const metrics = Object.entries(options.metrics ?? {}).map(([name, make]) => [name, make()] as const);
-      let loss = 0;
-      let rows = 0;
-      await forEachBatch(part.pick(input, target), size, run, (outputs, seen) => {
-        const [output, truth] = [outputs["output"] as TensorData, seen[target] as TensorData];
-        for (const [, metric] of metrics) metric.update(output, truth);
-        const count = truth.shape[0] as number;
-        // The last batch is filled up with its own rows: its mean stands for its rows.
-        loss += Number((outputs["loss"] as TensorData).data[0]) * count;
-        rows += count;
-      });
-      return { ...Object.fromEntries(metrics.map(([name, metric]) => [name, metric.result()])), loss: loss / rows };
-    };
-  };
-
-  const flops = prepareGraph(step.graphFor(trainPart.take(batchSize).batch()).graph, device)
-    .nodes.filter((node) => node.inputs.length > 0)
-    .reduce((sum, node) => sum + costOf(node).flops, 0);
-  const modelName = model.constructor.name;
+  const flopsPerStep = flopsOf(step, trainPart.take(batchSize).batch(), device);
   const config = {
     descent: "library",
     task: "custom",
     options: { data: columns.name, batchSize, totalSteps, seed, optimizer: step.optimizer.description },
   };
   using writer = options.out === undefined ? undefined : await createRun(options.out, { config, overwrite: options.overwrite });
-  const { validation, test } = columns;
-  const { state, progress, stepMs } = await trainRun({
+  const trained = await trainRun({
     step,
     train: trainPart,
     batchSize,
@@ -242,8 +323,8 @@ export async function train(model: Module & Layer, options: TrainOptions): Promi
     seed,
     device,
     threads: options.threads,
-    evaluate: validation === undefined ? undefined : (s) => measure(s, validation),
-    ...(fetcher === undefined ? {} : { loader: { fetcher } }),
+    evaluate: validation === undefined ? undefined : (state) => measureOn(state, validation, described, options),
+    loader: { fetcher },
     monitor: options.monitor ?? { metric: "loss", mode: "min" },
     patience: options.patience,
     signal: options.signal,
@@ -257,35 +338,14 @@ export async function train(model: Module & Layer, options: TrainOptions): Promi
     writer,
     numbers: options.numbers,
   });
-  const final = async (part: Dataset | undefined): Promise<Metrics | undefined> =>
-    part === undefined ? undefined : (await measure(state, part))();
-  const summary: RunSummary = {
-    task: "custom",
-    model: modelName,
-    data: columns.name,
-    seed,
-    device,
-    parameters: model.parameterCount,
-    flopsPerStep: flops,
-    steps: progress.step,
-    stepMs: [...stepMs].sort((a, b) => a - b)[Math.floor(stepMs.length / 2)] ?? 0,
-    trainSeconds: progress.seconds,
-    peakMemoryMiB: peakMemoryMiB(),
-    metrics: { train: await final(columns.train), validation: await final(validation), test: await final(test) },
-  };
+  const { state } = trained;
+  const summary = await summaryOf(model, trained, described, options, { seed, device, flopsPerStep });
   await writer?.writeSummary(summary);
   return {
     summary,
     state,
     path: writer?.path,
-    async predict(dataset) {
-      const rows = dataset.pick(input);
-      const size = Math.min(256, rows.length);
-      const run = await state.evaluator(rows.take(size).batch(), (tensors) => ({ output: outputOf(tensors[input] as Tensor) }));
-      const parts: TensorData[] = [];
-      await forEachBatch(rows, size, run, (outputs) => void parts.push(outputs["output"] as TensorData));
-      return parts;
-    },
+    predict: (dataset) => predictWith(state, described, dataset),
     dispose: () => state.dispose(),
     [Symbol.asyncDispose]: () => state.dispose(),
   };

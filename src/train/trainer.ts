@@ -123,117 +123,170 @@ export const START: TrainerProgress = {
   summed: 0,
 };
 
+/** The loop on its way: sums since the last evaluation, and the best that was measured. */
+class Loop {
+  readonly #options: FitOptions;
+  readonly #evaluateEvery: number;
+  readonly #before: number;
+  readonly #startedAt = performance.now();
+  readonly #stepMs: number[] = [];
+  #progress: TrainerProgress;
+  /** Where the loop stands between two updates: a checkpoint holds no half of one. */
+  #boundary: TrainerProgress;
+  #sums: Record<string, number>;
+  #summed: number;
+  #evaluationsSinceBest: number;
+  #best: TrainerProgress["best"];
+
+  constructor(options: FitOptions) {
+    const { state, loader, totalSteps, from } = options;
+    const updatesPerEpoch = Math.max(1, Math.floor((loader.length ?? Infinity) / (state.step.accumulate ?? 1)));
+    this.#options = options;
+    this.#evaluateEvery = options.evaluateEvery ?? (Number.isFinite(updatesPerEpoch) ? updatesPerEpoch : 1000);
+    const progress = from ?? { ...START, schedule: state.scheduleState };
+    state.updates = progress.step;
+    state.totalSteps = totalSteps;
+    state.scheduleState = progress.schedule;
+    loader.seek({ epoch: progress.epoch, offset: progress.offset });
+    this.#progress = progress;
+    this.#before = progress.seconds;
+    this.#sums = { ...progress.sums };
+    this.#summed = progress.summed;
+    this.#evaluationsSinceBest = progress.evaluationsSinceBest;
+    this.#best = progress.best;
+    this.#boundary = this.#snapshot();
+  }
+
+  async run(): Promise<FitResult> {
+    const { state, loader, totalSteps, signal } = this.#options;
+    if (this.#isPatienceSpent) return this.#result("early stopping");
+    while (state.updates < totalSteps) {
+      for await (const batch of loader) {
+        if (signal?.aborted === true) return this.#end("interrupted");
+        await this.#step(batch);
+        if (state.isAccumulating) continue;
+        if (await this.#afterUpdate()) return this.#end("early stopping");
+        this.#boundary = this.#snapshot();
+        if (state.updates >= totalSteps) break;
+      }
+    }
+    return this.#end("steps");
+  }
+
+  /** One batch: an update, or a part of one. */
+  async #step(batch: BatchData): Promise<void> {
+    const { state, loader, callbacks = [] } = this.#options;
+    const time = performance.now();
+    const learningRate = state.learningRate;
+    const metrics = await state.run(batch);
+    const milliseconds = performance.now() - time;
+    this.#stepMs.push(milliseconds);
+    if (!Number.isFinite(metrics.loss)) await raiseNotFinite(state, batch, metrics.loss);
+    for (const [name, value] of Object.entries(metrics)) setOwn(this.#sums, name, (own(this.#sums, name) ?? 0) + value);
+    this.#summed++;
+    const event: StepEvent = {
+      step: state.updates,
+      epoch: loader.position.epoch,
+      examples: firstDimension(batch),
+      metrics,
+      learningRate,
+      milliseconds,
+    };
+    for (const callback of callbacks) {
+      const pending = callback.onStep?.(event);
+      if (pending !== undefined) await pending;
+    }
+  }
+
+  /** Evaluates or saves where it is time to; true where training should stop. */
+  async #afterUpdate(): Promise<boolean> {
+    const { state, totalSteps, checkpointEvery } = this.#options;
+    if (state.updates % this.#evaluateEvery === 0 || state.updates >= totalSteps) return this.#evaluate();
+    if (checkpointEvery !== undefined && state.updates % checkpointEvery === 0) await this.#checkpoint("interval");
+    return false;
+  }
+
+  async #evaluate(): Promise<boolean> {
+    const { state, loader, callbacks = [], monitor, evaluate } = this.#options;
+    const train = Object.fromEntries(Object.entries(this.#sums).map(([name, sum]) => [name, sum / this.#summed]));
+    const learningRate = state.learningRate;
+    const validation = await evaluate?.();
+    if (validation !== undefined) observe(state, validation);
+    const isBest = this.#takeBest(monitor === undefined ? undefined : (validation ?? train)[monitor.metric]);
+    this.#sums = {};
+    this.#summed = 0;
+    const { epoch, offset } = loader.position;
+    const event: EvaluationEvent = {
+      step: state.updates,
+      epoch: epoch + offset / (loader.examples ?? Infinity),
+      seconds: this.#seconds,
+      learningRate,
+      train,
+      validation,
+      isBest,
+    };
+    for (const callback of callbacks) await callback.onEvaluation?.(event);
+    await this.#checkpoint("evaluation", isBest);
+    return this.#isPatienceSpent;
+  }
+
+  /** Whether a figure is the best so far; of equal ones the later counts. */
+  #takeBest(measured: number | undefined): boolean {
+    const { state, monitor } = this.#options;
+    const best = this.#best;
+    const isBest =
+      measured !== undefined &&
+      Number.isFinite(measured) &&
+      (best === undefined || (monitor?.mode === "max" ? measured >= best.value : measured <= best.value));
+    if (isBest) this.#best = { step: state.updates, value: measured };
+    this.#evaluationsSinceBest = isBest ? 0 : this.#evaluationsSinceBest + 1;
+    return isBest;
+  }
+
+  get #isPatienceSpent(): boolean {
+    const { patience } = this.#options;
+    return patience !== undefined && this.#evaluationsSinceBest >= patience;
+  }
+
+  get #seconds(): number {
+    return this.#before + (performance.now() - this.#startedAt) / 1000;
+  }
+
+  #snapshot(): TrainerProgress {
+    const { state, loader } = this.#options;
+    return {
+      step: state.updates,
+      ...loader.position,
+      seconds: this.#seconds,
+      schedule: state.scheduleState,
+      ...(this.#best === undefined ? {} : { best: this.#best }),
+      evaluationsSinceBest: this.#evaluationsSinceBest,
+      sums: { ...this.#sums },
+      summed: this.#summed,
+    };
+  }
+
+  async #checkpoint(reason: "evaluation" | "interval" | "interrupted" | "end", isBest = false): Promise<void> {
+    this.#progress = reason === "interrupted" ? { ...this.#boundary, seconds: this.#seconds } : this.#snapshot();
+    for (const callback of this.#options.callbacks ?? []) await callback.onCheckpoint?.(this.#progress, reason, isBest);
+  }
+
+  async #end(ended: FitResult["ended"]): Promise<FitResult> {
+    await this.#checkpoint(ended === "interrupted" ? "interrupted" : "end");
+    return this.#result(ended);
+  }
+
+  #result(ended: FitResult["ended"]): FitResult {
+    return { progress: this.#progress, ended, stepMs: this.#stepMs };
+  }
+}
+
 /**
  * Trains until `totalSteps`, early stopping or an abort.
  *
  * Errors: DescentError, naming the first op that gave a value that is not finite, if the loss is not finite.
  */
-export async function fit(options: FitOptions): Promise<FitResult> {
-  const { state, loader, totalSteps, callbacks = [], signal, monitor, from } = options;
-  const accumulate = state.step.accumulate ?? 1;
-  const updatesPerEpoch = Math.max(1, Math.floor((loader.length ?? Infinity) / accumulate));
-  const evaluateEvery = options.evaluateEvery ?? (Number.isFinite(updatesPerEpoch) ? updatesPerEpoch : 1000);
-  let progress: TrainerProgress = from ?? { ...START, schedule: state.scheduleState };
-  state.updates = progress.step;
-  state.totalSteps = totalSteps;
-  state.scheduleState = progress.schedule;
-  loader.seek({ epoch: progress.epoch, offset: progress.offset });
-
-  const stepMs: number[] = [];
-  let sums: Record<string, number> = { ...progress.sums };
-  let { summed, evaluationsSinceBest, best } = progress;
-  const before = progress.seconds;
-  const startedAt = performance.now();
-  const seconds = (): number => before + (performance.now() - startedAt) / 1000;
-  const snapshot = (): TrainerProgress => ({
-    step: state.updates,
-    ...loader.position,
-    seconds: seconds(),
-    schedule: state.scheduleState,
-    ...(best === undefined ? {} : { best }),
-    evaluationsSinceBest,
-    sums: { ...sums },
-    summed,
-  });
-  /** Where the loop stands between two updates: a checkpoint holds no half of one. */
-  let boundary = snapshot();
-  const checkpoint = async (reason: "evaluation" | "interval" | "interrupted" | "end", isBest = false): Promise<void> => {
-    progress = reason === "interrupted" ? { ...boundary, seconds: seconds() } : snapshot();
-    for (const callback of callbacks) await callback.onCheckpoint?.(progress, reason, isBest);
-  };
-
-  const isPatienceSpent = (): boolean => options.patience !== undefined && evaluationsSinceBest >= options.patience;
-  const evaluateNow = async (): Promise<boolean> => {
-    const train = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / summed]));
-    const learningRate = state.learningRate;
-    const validation = await options.evaluate?.();
-    const measured = monitor === undefined ? undefined : (validation ?? train)[monitor.metric];
-    if (validation !== undefined) observe(state, validation);
-    const better =
-      measured !== undefined &&
-      Number.isFinite(measured) &&
-      (best === undefined || (monitor?.mode === "max" ? measured >= best.value : measured <= best.value));
-    if (better) best = { step: state.updates, value: measured };
-    evaluationsSinceBest = better ? 0 : evaluationsSinceBest + 1;
-    sums = {};
-    summed = 0;
-    const { epoch, offset } = loader.position;
-    const event: EvaluationEvent = {
-      step: state.updates,
-      epoch: epoch + offset / (loader.examples ?? Infinity),
-      seconds: seconds(),
-      learningRate,
-      train,
-      validation,
-      isBest: better,
-    };
-    for (const callback of callbacks) await callback.onEvaluation?.(event);
-    await checkpoint("evaluation", better);
-    return isPatienceSpent();
-  };
-
-  if (isPatienceSpent()) return { progress, ended: "early stopping", stepMs };
-  while (state.updates < totalSteps) {
-    for await (const batch of loader) {
-      if (signal?.aborted === true) {
-        await checkpoint("interrupted");
-        return { progress, ended: "interrupted", stepMs };
-      }
-      const time = performance.now();
-      const learningRate = state.learningRate;
-      const metrics = await state.run(batch);
-      const milliseconds = performance.now() - time;
-      stepMs.push(milliseconds);
-      if (!Number.isFinite(metrics.loss)) await raiseNotFinite(state, batch, metrics.loss);
-      for (const [name, value] of Object.entries(metrics)) setOwn(sums, name, (own(sums, name) ?? 0) + value);
-      summed++;
-      const event: StepEvent = {
-        step: state.updates,
-        epoch: loader.position.epoch,
-        examples: firstDimension(batch),
-        metrics,
-        learningRate,
-        milliseconds,
-      };
-      for (const callback of callbacks) {
-        const pending = callback.onStep?.(event);
-        if (pending !== undefined) await pending;
-      }
-      if (state.isAccumulating) continue;
-      if (state.updates % evaluateEvery === 0 || state.updates >= totalSteps) {
-        if (await evaluateNow()) {
-          await checkpoint("end");
-          return { progress, ended: "early stopping", stepMs };
-        }
-      } else if (options.checkpointEvery !== undefined && state.updates % options.checkpointEvery === 0)
-        await checkpoint("interval");
-      boundary = snapshot();
-      if (state.updates >= totalSteps) break;
-    }
-  }
-  await checkpoint("end");
-  return { progress, ended: "steps", stepMs };
-}
+export const fit = (options: FitOptions): Promise<FitResult> => new Loop(options).run();
 
 /** Tells a schedule with memory what was measured. */
 function observe(state: TrainingState, validation: Metrics): void {

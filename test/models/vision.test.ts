@@ -20,7 +20,8 @@ import { adam, sgd } from "../../src/optim/index.js";
 import { compile } from "../../src/runtime/index.js";
 import { evaluateReference } from "../reference/index.js";
 import { addAuxiliaryLosses, outputsWithAuxiliary } from "../../src/tasks/images/image-classification/auxiliary.js";
-import { randomInputs, TrainingState, trainingStep } from "../../src/train/index.js";
+import { TrainingState, trainingStep } from "../../src/train/index.js";
+import { randomInputs } from "../../src/ops/index.js";
 
 interface Numbers {
   readonly options: Readonly<Record<string, unknown>>;

@@ -1,9 +1,11 @@
 /** @module `descent cost MODEL`: what a model costs, predicted from its graph and measured here. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Tensor } from "../../graph/index.js";
+import type { Graph, Tensor } from "../../graph/index.js";
+import type { Executable } from "../../runtime/index.js";
 import type { ModelName } from "../../models/index.js";
 import type { ImportedModel } from "../../onnx/index.js";
+import { median } from "../../util/median.js";
 import { formatCount, formatInteger, formatTable } from "../../util/text.js";
 import { integer, number } from "../../util/option.js";
 import { deviceOptions } from "../../tasks/options.js";
@@ -19,12 +21,11 @@ async function costedModel(path: string): Promise<Pick<ImportedModel, "graph" | 
   const { modelNamed, MODELS } = await import("../../models/index.js");
   if (!existsSync(path) && Object.hasOwn(MODELS, path)) {
     const { fromNumbers, Graph, input, sizeOf, symbol } = await import("../../graph/index.js");
-    const { resolveMode } = await import("../../ops/index.js");
-    const { randomInputs } = await import("../../train/index.js");
+    const { resolveForUse } = await import("../../ops/index.js");
     const { usual } = MODELS[path as ModelName];
     const model = modelNamed(path, usual);
     const traced = (model.forward as (x: Tensor) => Tensor)(input("x", [symbol("N"), ...usual.inputShape]));
-    const graph = new Graph({ logits: resolveMode([traced], "eval", randomInputs()).map(traced) });
+    const graph = new Graph(resolveForUse({ logits: traced }));
     // Heads that only training uses are no part of the graph.
     const used = new Set<Tensor>(graph.parameters);
     const state = [...model.state()].filter(([, p]) => used.has(p));
@@ -38,6 +39,26 @@ async function costedModel(path: string): Promise<Pick<ImportedModel, "graph" | 
   const { loadOnnx } = await import("../../data/node.js");
   const inRun = join(path, "model.onnx");
   return loadOnnx(existsSync(inRun) ? inRun : path);
+}
+
+/** Milliseconds of each run on inputs of zeros, after a few that do not count. */
+async function timesOf(executable: Executable, graph: Graph, runs: number): Promise<number[]> {
+  const { staticShape } = await import("../../graph/index.js");
+  const feeds = Object.fromEntries(
+    graph.inputs.map((t) => {
+      const name = String(t.node.attributes["name"]);
+      return [name, executable.runtime.allocate(t.dtype, staticShape(t.shape, `input ${name}`))];
+    }),
+  );
+  const times: number[] = [];
+  for (let i = 0; i < WARMUP_RUNS + runs; i++) {
+    const start = performance.now();
+    const outputs = await executable.run(feeds);
+    if (i >= WARMUP_RUNS) times.push(performance.now() - start);
+    for (const value of Object.values(outputs)) value[Symbol.dispose]();
+  }
+  for (const value of Object.values(feeds)) value[Symbol.dispose]();
+  return times;
 }
 
 export const verb = defineVerb({
@@ -54,7 +75,7 @@ export const verb = defineVerb({
     const { passCost, peakIntermediateBytes } = await import("../../cost/index.js");
     const { compile } = await import("../../runtime/index.js");
     const { bindGraph } = await import("../../ops/index.js");
-    const { staticShape, symbolsOf } = await import("../../graph/index.js");
+    const { symbolsOf } = await import("../../graph/index.js");
     const model = await costedModel(path);
     const free = new Set(model.graph.inputs.flatMap((t) => t.shape.flatMap((d) => [...symbolsOf(d)])));
     const graph = bindGraph(model.graph, new Map([...free].map((name) => [name, options.batch])));
@@ -69,23 +90,7 @@ export const verb = defineVerb({
       names: model.names,
       values: model.values,
     });
-    const { runtime } = executable;
-    const feeds = Object.fromEntries(
-      graph.inputs.map((t) => {
-        const name = String(t.node.attributes["name"]);
-        return [name, runtime.allocate(t.dtype, staticShape(t.shape, `input ${name}`))];
-      }),
-    );
-    const times: number[] = [];
-    for (let i = 0; i < WARMUP_RUNS + options.runs; i++) {
-      const start = performance.now();
-      const outputs = await executable.run(feeds);
-      if (i >= WARMUP_RUNS) times.push(performance.now() - start);
-      for (const value of Object.values(outputs)) value[Symbol.dispose]();
-    }
-    for (const value of Object.values(feeds)) value[Symbol.dispose]();
-    times.sort((a, b) => a - b);
-    const milliseconds = times[Math.floor(times.length / 2)] ?? 0;
+    const milliseconds = median(await timesOf(executable, graph, options.runs));
     const joules = options.watts === undefined ? undefined : (options.watts * milliseconds) / 1000;
     print(
       formatTable(

@@ -143,23 +143,7 @@ export const verb = defineVerb({
     const given = (await present.answers?.(model, own, { run: path, gallery, threshold, examples })) ?? own;
     if (options.draw !== undefined && present.pictures !== undefined)
       note(await writePictures(options.draw, present.pictures, model, given, names));
-    const answers = given.map((answer, i): Row => {
-      const { probabilities, ...rest } = answer as Row & {
-        probabilities?: Readonly<Record<string, number>>;
-        label?: string;
-        score?: number;
-      };
-      const unsure = options.threshold !== undefined && rest.score !== undefined && rest.score < options.threshold;
-      return {
-        ...(rows === undefined ? { input: names[i] } : rows.row(i)),
-        ...(rows !== undefined && rest.label !== undefined
-          ? { prediction: unsure ? null : rest.label, score: rest.score }
-          : unsure
-            ? { ...rest, label: null }
-            : prefixed(rest, rows !== undefined)),
-        ...(options.probabilities && probabilities !== undefined ? { probabilities } : {}),
-      };
-    });
+    const answers = given.map((answer, i) => answerRow(answer, rows === undefined ? names[i] : rows.row(i), options));
     const lines = answers.flatMap(linesOf);
     if (options.out === undefined) {
       print(
@@ -179,6 +163,26 @@ export const verb = defineVerb({
     return answers;
   },
 });
+
+/** An answer beside its input, or beside the row that it is for; no label below the threshold. */
+function answerRow(
+  answer: Row,
+  input: Row | string | undefined,
+  { threshold, probabilities: withProbabilities }: { readonly threshold: number | undefined; readonly probabilities: boolean },
+): Row {
+  const { probabilities, ...rest } = answer as Row & { readonly label?: string; readonly score?: number };
+  const isUnsure = threshold !== undefined && rest.score !== undefined && rest.score < threshold;
+  const isBeside = typeof input === "object";
+  return {
+    ...(isBeside ? input : { input }),
+    ...(isBeside && rest.label !== undefined
+      ? { prediction: isUnsure ? null : rest.label, score: rest.score }
+      : isUnsure
+        ? { ...rest, label: null }
+        : prefixed(rest, isBeside)),
+    ...(withProbabilities && probabilities !== undefined ? { probabilities } : {}),
+  };
+}
 
 /** A quantity beside the row that it is for: `price` may be a column of the row itself. */
 const prefixed = (answer: Row, beside: boolean): Row =>

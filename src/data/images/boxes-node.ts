@@ -15,6 +15,7 @@ import { decodeRows, leftOutNotes } from "./decode-node.js";
 import { entriesDataset } from "./encoded.js";
 import type { FileTree } from "./file-tree-node.js";
 import type { ImageParts, PartName } from "./parts.js";
+import { median } from "../../util/median.js";
 
 /** Images with boxes, in parts. */
 export interface BoxedImages {
@@ -77,8 +78,6 @@ async function lookAtAll(
   }
   return { looked, bad };
 }
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 function chooseShape(headers: readonly ImageHeader[], { imageSize, imageShape }: ImageOptions): readonly number[] {
   if (imageShape !== undefined) return imageShape;

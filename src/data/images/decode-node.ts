@@ -12,6 +12,7 @@ import type { ImageHeader } from "../../vision/images-node.js";
 import { decodeImage, endsWhole, imageHeader } from "../../vision/images-node.js";
 import { imageName, imageSource } from "./encoded.js";
 import type { ImageParts } from "./parts.js";
+import { median } from "../../util/median.js";
 
 export interface ImageOptions {
   /** Height and width that all images get; chosen from what there is where it is left out. */
@@ -87,8 +88,6 @@ async function collectBad(rows: Dataset, each: (i: number) => Promise<void>, ski
   });
   return bad;
 }
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 function chooseShape(headers: readonly ImageHeader[], { imageSize, imageShape }: ImageOptions): readonly number[] {
   if (imageShape !== undefined) return imageShape;

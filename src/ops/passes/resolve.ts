@@ -6,6 +6,7 @@ import type { Node } from "../../graph/index.js";
 import { createNode, isLeaf, Parameter, rewriteTensors, type Tensor, withScope } from "../../graph/index.js";
 import { UnsupportedOpError } from "../../util/errors.js";
 import type { Mode } from "../op.js";
+import { randomInputs } from "../random.js";
 import { opOf } from "../table.js";
 
 export interface Resolved {
@@ -36,6 +37,12 @@ export function resolveMode(
   }
   const { map, updates } = takeAssignments(current, mode);
   return { map: (tensor) => map(maps.reduce((t, next) => next(t), tensor)), updates };
+}
+
+/** Traced outputs as they are in use: without dropout, and normalized by running statistics. */
+export function resolveForUse(traced: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+  const { map } = resolveMode(Object.values(traced), "eval", randomInputs());
+  return Object.fromEntries(Object.entries(traced).map(([name, tensor]) => [name, map(tensor)]));
 }
 
 function resolveOnce(

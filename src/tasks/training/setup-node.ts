@@ -1,6 +1,7 @@
 /**
  * @module Sets up a training: from what was asked for and the defaults of its task and model, before anything runs.
  */
+import type { LoadedData } from "../../data/node.js";
 import { loadData, parseFold, tableReading } from "../../data/node.js";
 import type { TensorData } from "../../graph/index.js";
 import { ARCHITECTURES, modelFromConfig } from "../../models/index.js";
@@ -13,7 +14,10 @@ import { cropsParts, parseImageSize } from "../../vision/index.js";
 import { adaptersFor, fineTuned, trainedNote } from "./fine-tuning.js";
 import type { ModelFile, PretrainedInfo } from "../use/model.js";
 import { fineTuningDefaults, GRAPH_DEFAULTS, modelOf } from "../use/model.js";
+import type { OptimizerOptions } from "./optimizer.js";
 import { makeOptimizer } from "./optimizer.js";
+import type { Optimizer } from "../../optim/index.js";
+import { countSteps } from "../../train/step-count.js";
 import type { Start } from "./start-node.js";
 import { openStart, startOfRun } from "./start-node.js";
 import { modelNamed, taskNamed, TASKS } from "../table.js";
@@ -21,7 +25,7 @@ import { dataOptions, trainingOptions } from "../options.js";
 import type { OptionTable, OptionValues } from "../../util/option.js";
 import { checkValue, kebabCase } from "../../util/option.js";
 import { nodeTaskNamed } from "../table-node.js";
-import type { AnyTask, Buckets, Prepared, TaskContext, TaskInfo, TaskOptions, TrainingDefaults } from "../task.js";
+import type { AnyTask, Buckets, Prepared, TaskContext, TaskInfo, TaskOptions, Tensors, TrainingDefaults } from "../task.js";
 
 /** What was asked for; what is left out has the model's own default. Names are those of the command line. */
 export interface TrainTaskOptions
@@ -67,6 +71,7 @@ export interface TrainingSetup {
 /** A run that goes on. */
 export type Resumed = RunConfig & { readonly adapters?: Lora; readonly graph?: ModelFile };
 
+const SEED = 1;
 const MOST_EVALUATIONS = 20;
 
 /** A network that is trained at small rates learns sooner at a small one. */
@@ -105,48 +110,55 @@ function choiceFor(
   return { modelName: ARCHITECTURES[pretrained.architecture].modelType, defaults: () => defaults };
 }
 
-/** Decides on a training, or on one that goes on. Errors: DataError, ConfigError for what was given. */
-export async function setUpTraining(
+/** The data that were asked for, as the task reads them. Errors: DataError, ConfigError. */
+function readData(
   options: TrainTaskOptions,
-  note: (text: string) => void,
-  resumed?: Resumed,
-  signal?: AbortSignal,
-): Promise<TrainingSetup> {
-  const task = taskNamed(options.task);
-  checkOptions(task, options, resumed === undefined ? "" : "config.json: ");
-  const side = nodeTaskNamed(task.name);
-  const start = await startFor(options, task, resumed, note);
-  const choice = choiceFor(task, options, start);
-  const { modelName } = choice;
-  const seed = options.seed ?? 1;
-  const usual = choice.defaults(0).augment;
-  const schema = resumed === undefined ? undefined : task.schema?.(resumed["info"] as TaskInfo);
-  const data = await loadData(options.data, {
-    seed,
+  task: AnyTask,
+  start: Start | undefined,
+  usualAugment: string | undefined,
+  { note, signal }: SetupContext,
+  resumed: Resumed | undefined,
+): Promise<LoadedData> {
+  const { imageSize, fold } = options;
+  return loadData(options.data, {
+    seed: options.seed ?? SEED,
     ...task.reads,
     ...tableReading(options),
-    ...(schema === undefined ? {} : { schema }),
-    ...(options.imageSize === undefined ? {} : { imageSize: parseImageSize(options.imageSize, "--image-size") }),
+    schema: resumed === undefined ? undefined : task.schema?.(resumed["info"] as TaskInfo),
+    ...(imageSize === undefined ? {} : { imageSize: parseImageSize(imageSize, "--image-size") }),
     ...start?.graph?.loading,
-    ...(options.maxMegapixels === undefined ? {} : { maxMegapixels: options.maxMegapixels }),
-    keepOriginals: (height, width) => cropsParts(options.augment ?? usual ?? "none", { height, width }),
+    maxMegapixels: options.maxMegapixels,
+    keepOriginals: (height, width) => cropsParts(options.augment ?? usualAugment ?? "none", { height, width }),
     note,
-    ...(signal === undefined ? {} : { signal }),
-    ...(options.labelColumn === undefined ? {} : { labelColumn: options.labelColumn }),
-    ...(options.textColumn === undefined ? {} : { textColumn: options.textColumn }),
-    ...(options.fold === undefined ? {} : { fold: parseFold(options.fold, "--fold") }),
-    ...(options.skipBadRows === undefined ? {} : { skipBadRows: options.skipBadRows }),
-    ...(options.repair === undefined ? {} : { repair: options.repair }),
+    signal,
+    labelColumn: options.labelColumn,
+    textColumn: options.textColumn,
+    fold: fold === undefined ? undefined : parseFold(fold, "--fold"),
+    skipBadRows: options.skipBadRows,
+    repair: options.repair,
   });
-  const own = taskOptions(task, options);
+}
+
+/** A model with what it begins with. */
+interface MadeModel extends Pick<TrainingSetup, "model" | "prepared" | "numbers" | "adapters" | "graph"> {
+  readonly notes: readonly string[];
+}
+
+/** Prepares the data for a model, and makes it: the task's own, or the one that training starts from. */
+async function makeModel(
+  options: TrainTaskOptions,
+  task: AnyTask,
+  modelName: string,
+  own: TaskOptions,
+  data: LoadedData,
+  start: Start | undefined,
+  resumed: Resumed | undefined,
+): Promise<MadeModel> {
+  const side = nodeTaskNamed(task.name);
+  const seed = options.seed ?? SEED;
+  const read = await side.readOptions?.(own, { init: options.init, tokenizer: start?.tokenizer, inherited: start?.inherited });
   const learned = withPretrained(
-    await task.prepare(data, {
-      ...own,
-      ...(await side.readOptions?.(own, { init: options.init, tokenizer: start?.tokenizer, inherited: start?.inherited })),
-      seed,
-      ignore: options.ignoreColumn ?? [],
-      model: modelName,
-    }),
+    await task.prepare(data, { ...own, ...read, seed, ignore: options.ignoreColumn ?? [], model: modelName }),
     start?.pretrained,
   );
   const graph = start?.graph?.made(learned.info);
@@ -159,12 +171,31 @@ export async function setUpTraining(
     resumed === undefined
       ? adaptersFor(options, model, starting && { fresh: starting.fresh, hasLabels: labels !== undefined })
       : resumed.adapters;
-  const defaults = choice.defaults(prepared.train.length);
-  const batchSize = Math.min(options.batchSize ?? defaults.batchSize, prepared.train.length);
-  const accumulate = options.accumulate ?? 1;
-  const stepsPerEpoch = Math.max(1, Math.floor(Math.floor(prepared.train.length / batchSize) / accumulate));
-  const epochs = options.epochs ?? defaults.epochs;
-  const totalSteps = options.steps ?? Math.max(1, Math.round(epochs * stepsPerEpoch));
+  return {
+    model,
+    prepared,
+    graph: graph?.file,
+    numbers: starting?.numbers ?? initial?.numbers,
+    adapters,
+    notes: [
+      ...(start?.graph?.notes ?? []),
+      ...(start?.pretrained === undefined ? [] : startNotes(options.init ?? "", start.pretrained, starting?.fresh ?? [])),
+      ...(initial?.notes ?? []),
+    ],
+  };
+}
+
+/** How long is trained, and with which optimizer. */
+interface Schedule extends Pick<TrainingSetup, "batchSize" | "totalSteps" | "evaluateEvery"> {
+  readonly accumulate: number;
+  readonly epochs: number;
+  readonly settings: Omit<OptimizerOptions, "totalSteps"> & Pick<TrainingDefaults, "optimizer" | "schedule">;
+}
+
+function scheduleFor(options: TrainTaskOptions, defaults: TrainingDefaults, examples: number): Schedule {
+  const batchSize = Math.min(options.batchSize ?? defaults.batchSize, examples);
+  const { accumulate = 1, epochs = defaults.epochs, steps } = options;
+  const { stepsPerEpoch, totalSteps } = countSteps({ examples, batchSize, accumulate, epochs, steps });
   // Whole epochs, and not more often than a person would read.
   const evaluateEvery =
     defaults.evaluations === undefined
@@ -181,61 +212,83 @@ export async function setUpTraining(
     beta2: options.beta2 ?? defaults.beta2,
     finalLrFraction: options.finalLrFraction ?? defaults.finalLrFraction,
   };
+  return { batchSize, accumulate, epochs, totalSteps, evaluateEvery, settings };
+}
+
+/** What the task is told while it trains: its options spelled out, and how long sequences are. */
+function trainingContext(
+  options: TrainTaskOptions,
+  task: AnyTask,
+  own: TaskOptions,
+  defaults: TrainingDefaults,
+  info: TaskInfo,
+  data: LoadedData,
+  buckets: Buckets | undefined,
+): TaskContext<TaskInfo> {
   const labelSmoothing = options.labelSmoothing ?? defaults.labelSmoothing;
   const asked = definedOnly({ ...own, labelSmoothing, augment: options.augment ?? defaults.augment }) as TaskOptions;
-  const settled = task.settle?.(asked, prepared.info, data) ?? asked;
-  const buckets = task.buckets?.(prepared.info, prepared.train);
   const length = buckets?.bounds.at(-1);
-  const training: TaskContext<TaskInfo> = {
-    info: prepared.info,
-    use: "train",
-    options: settled,
-    ...(length === undefined ? {} : { length }),
-  };
+  return { info, use: "train", options: task.settle?.(asked, info, data) ?? asked, ...(length === undefined ? {} : { length }) };
+}
+
+/** The training step of a task's model. */
+function makeStep(
+  { task, model, training }: Pick<TrainingSetup, "task" | "model" | "training">,
+  optimizer: Optimizer,
+  accumulate: number,
+): TrainingStep {
+  const outputs = (batch: Tensors): Tensors => task.outputs(model, task.features(batch, training, model), batch, training);
+  return trainingStep({ model, optimizer, accumulate, loss: (batch) => task.loss(outputs(batch), batch, training) });
+}
+
+/** Who is told, and who ends it. */
+interface SetupContext {
+  readonly note: (text: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Sets up a training, or one that goes on: data → model → schedule → step. Errors: DataError, ConfigError for what was given. */
+export async function setUpTraining(options: TrainTaskOptions, context: SetupContext, resumed?: Resumed): Promise<TrainingSetup> {
+  const task = taskNamed(options.task);
+  checkOptions(task, options, resumed === undefined ? "" : "config.json: ");
+  const own = taskOptions(task, options);
+  const start = await startFor(options, task, resumed, context.note);
+  const { modelName, defaults: defaultsFor } = choiceFor(task, options, start);
+
+  const data = await readData(options, task, start, defaultsFor(0).augment, context, resumed);
+  const made = await makeModel(options, task, modelName, own, data, start, resumed);
+  const { model, prepared, adapters } = made;
+
+  const defaults = defaultsFor(prepared.train.length);
+  const { accumulate, epochs, settings, ...schedule } = scheduleFor(options, defaults, prepared.train.length);
+  const { batchSize, totalSteps } = schedule;
+
+  const buckets = task.buckets?.(prepared.info, prepared.train);
+  const training = trainingContext(options, task, own, defaults, prepared.info, data, buckets);
   const { optimizer, trained } = fineTuned(model, makeOptimizer({ ...settings, totalSteps }), options, adapters);
-  const step = trainingStep({
-    model,
-    optimizer,
-    accumulate,
-    loss: (batch) => task.loss(task.outputs(model, task.features(batch, training, model), batch, training), batch, training),
-  });
-  const resolved: TrainTaskOptions = {
-    ...options,
-    ...settings,
-    ...settled,
-    model: modelName,
-    batchSize,
-    accumulate,
-    seed,
-    ...(options.steps === undefined ? { epochs } : { steps: totalSteps }),
-  };
   return {
+    ...made,
+    ...schedule,
     task,
     modelName,
-    model,
-    prepared,
     training,
-    step,
-    graph: graph?.file,
-    numbers: starting?.numbers ?? initial?.numbers,
+    step: makeStep({ task, model, training }, optimizer, accumulate),
     trained,
-    adapters,
     buckets,
     checkRate: defaults.optimizer.startsWith("adam") ? Math.min(CHECK_RATE, 2 * defaults.lr) : CHECK_RATE,
-    batchSize,
-    totalSteps,
-    evaluateEvery,
-    notes: [
-      ...data.notes,
-      ...prepared.notes,
-      ...(start?.graph?.notes ?? []),
-      ...(start?.pretrained === undefined ? [] : startNotes(options.init ?? "", start.pretrained, starting?.fresh ?? [])),
-      ...trainedNote(model, trained),
-      ...(initial?.notes ?? []),
-    ],
+    notes: [...data.notes, ...prepared.notes, ...made.notes, ...trainedNote(model, trained)],
     leftOut: data.leftOut,
     dataName: data.name,
-    resolved,
+    resolved: {
+      ...options,
+      ...settings,
+      ...training.options,
+      model: modelName,
+      batchSize,
+      accumulate,
+      seed: options.seed ?? SEED,
+      ...(options.steps === undefined ? { epochs } : { steps: totalSteps }),
+    },
   };
 }
 

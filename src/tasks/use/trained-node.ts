@@ -6,11 +6,11 @@ import { join } from "node:path";
 import type { Batch, BatchFetcher, Dataset, WorkerFetcher } from "../../data/node.js";
 import { inputTimesGradient } from "../../explain/index.js";
 import type { Parameter, Tensor, TensorData } from "../../graph/index.js";
-import { Graph, input, symbol } from "../../graph/index.js";
+import { Graph, input, inputsOf, symbol } from "../../graph/index.js";
 import type { Lora, Module } from "../../nn/index.js";
 import { addAdapters, mergeAdapters } from "../../nn/index.js";
 import { exportGraph } from "../../onnx/index.js";
-import { lowerGraph, resolveMode } from "../../ops/index.js";
+import { lowerGraph, randomInputs, resolveForUse, resolveMode } from "../../ops/index.js";
 import type { Executable } from "../../runtime/index.js";
 import { compile } from "../../runtime/index.js";
 import { checkpointParameters } from "../../train/train-node.js";
@@ -18,7 +18,6 @@ import type { RunConfig } from "../../run/run-folder.js";
 import type { CheckpointName, RunFolder } from "../../run/run-folder-node.js";
 import { openRun, splitRunPath } from "../../run/run-folder-node.js";
 import { forEachBatch } from "../../train/evaluate.js";
-import { randomInputs } from "../../train/step.js";
 import { ConfigError } from "../../util/errors.js";
 import { byLength, fetcherFor } from "../shared/rows-node.js";
 import type { ModelFile } from "./model.js";
@@ -115,7 +114,7 @@ export class TracedModel implements Trained {
     context: TaskContext<TaskInfo> = this.#context,
   ): { features: Tensor; outputs: Readonly<Record<string, Tensor>> } {
     const types = this.task.inputs(context, batch);
-    const tensors = Object.fromEntries(Object.entries(types).map(([name, type]) => [name, input(name, type.shape, type.dtype)]));
+    const tensors = inputsOf(types);
     const features = this.task.features(tensors, context, this.model);
     const outputs = this.task.outputs(this.model, features, tensors, context);
     const { map } = resolveMode([features, ...Object.values(outputs)], "eval", randomInputs());
@@ -144,12 +143,7 @@ export class TracedModel implements Trained {
   /** Another graph of the model with its numbers, for batches of these columns, as `TrainingState.evaluator` makes one. */
   async evaluator(types: ColumnTypes, forward: (batch: Tensors) => Tensors): Promise<(batch: Batch) => Promise<Outputs>> {
     const executable = await this.#compiled(`evaluator ${this.#executables.size}`, () => {
-      const tensors = Object.fromEntries(
-        Object.entries(types).map(([name, type]) => [name, input(name, type.shape, type.dtype)]),
-      );
-      const outputs = forward(tensors);
-      const { map } = resolveMode(Object.values(outputs), "eval", randomInputs());
-      return Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, map(t)]));
+      return resolveForUse(forward(inputsOf(types)));
     });
     return (batch) => executable.call(pick(batch, executable.inputs));
   }

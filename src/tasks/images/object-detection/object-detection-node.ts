@@ -2,7 +2,6 @@
  * @module Object detection with files: images from a command line, pictures of what was found, and its part of a report.
  */
 import { Dataset } from "../../../data/node.js";
-import type { Batch } from "../../../data/node.js";
 import { boxBatch } from "../../../data/images/boxes-batch-node.js";
 import type { TensorData } from "../../../graph/index.js";
 import { DataError } from "../../../util/errors.js";
@@ -83,10 +82,14 @@ async function trainingImages({ used, train, config, summary }: ReportSources): 
   }));
 }
 
-async function report(sources: ReportSources): Promise<TaskReport> {
-  const { used, measurement, test } = sources;
-  const primaryMetric = "map50";
-  if (!(measurement instanceof DetectionMeasurement)) return { primaryMetric };
+/** What a look at the test part gathers: counts by class, images from all over it, and those with most mistakes. */
+interface Looked {
+  readonly tallies: readonly Record<"found" | "missed" | "wrong", number>[];
+  readonly samples: readonly FoundImage[];
+  readonly worst: readonly FoundImage[];
+}
+
+async function lookAt({ used, test }: ReportSources): Promise<Looked> {
   const info = used.info as DetectionInfo;
   const [channels = 3, height = 1, width = 1] = info.imageShape;
   const size = channels * height * width;
@@ -94,7 +97,7 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   const samples: FoundImage[] = [];
   let worst: FoundImage[] = [];
   const tallies = info.classes.map(() => ({ found: 0, missed: 0, wrong: 0 }));
-  const look = (outputs: Readonly<Record<string, TensorData>>, rows: Uint32Array, batch: Batch): void => {
+  await used.run(test, (outputs, rows, batch) => {
     const [image, boxes] = [batch["image"], batch["boxes"]] as [TensorData, TensorData];
     for (const [i, row] of rows.entries()) {
       const judged = judgeImage(detectedIn(outputs, i, 1, ANSWER_THRESHOLD), trueBoxesIn(boxes, i, 1), info.classes.length);
@@ -110,49 +113,43 @@ async function report(sources: ReportSources): Promise<TaskReport> {
       if (isSample) samples.push(seen);
       if (isWorse) worst = [...worst, seen].sort((a, b) => b.judged.mistakes - a.judged.mistakes).slice(0, WORST);
     }
-  };
-  await used.run(test, look);
+  });
+  return { tallies, samples, worst };
+}
+
+const FOUND = {
+  en: "Images from all over the test part: what was found with its score, and dashed what is there.",
+  zh: "测试集中各处的图像：实线为检测结果及其得分，虚线为真值。",
+};
+const MISTAKES = {
+  en: "Only what is wrong: red, what is there and was missed; orange, what was found and is not there, or of another class.",
+  zh: "仅显示错误：红色为漏检，橙色为误检或类别错误。",
+};
+const TRAINED_ON = {
+  en: "Training images after random changes, as the network saw them in the first pass, with their annotations.",
+  zh: "经过随机变换的训练图像及其标注，即网络在第一轮中所见。",
+};
+
+async function report(sources: ReportSources): Promise<TaskReport> {
+  const { used, measurement } = sources;
+  const primaryMetric = "map50";
+  if (!(measurement instanceof DetectionMeasurement)) return { primaryMetric };
+  const { classes: names } = used.info as DetectionInfo;
+  const { tallies, samples, worst } = await lookAt(sources);
   const { classes } = measurement.report();
-  return {
-    primaryMetric,
-    sections: [
-      {
-        title: { en: "Class by class", zh: "逐类别" },
-        html: classTable(info.classes, classes, tallies) + curvesSection(info.classes, measurement.metric),
-      },
-      {
-        title: { en: "Found and true", zh: "检测结果与真值" },
-        html: await imagesSection(samples, info.classes, {
-          en: "Images from all over the test part: what was found with its score, and dashed what is there.",
-          zh: "测试集中各处的图像：实线为检测结果及其得分，虚线为真值。",
-        }),
-      },
-      {
-        title: { en: "Most mistakes", zh: "错误最多的图像" },
-        html: await imagesSection(
-          worst,
-          info.classes,
-          {
-            en: "Only what is wrong: red, what is there and was missed; orange, what was found and is not there, or of another class.",
-            zh: "仅显示错误：红色为漏检，橙色为误检或类别错误。",
-          },
-          "mistakes",
-        ),
-      },
-      {
-        title: { en: "What it was trained on", zh: "训练所用的图像" },
-        html: await imagesSection(
-          await trainingImages(sources),
-          info.classes,
-          {
-            en: "Training images after random changes, as the network saw them in the first pass, with their annotations.",
-            zh: "经过随机变换的训练图像及其标注，即网络在第一轮中所见。",
-          },
-          "truth",
-        ),
-      },
-    ].filter(({ html }) => html !== ""),
-  };
+  const sections = [
+    {
+      title: { en: "Class by class", zh: "逐类别" },
+      html: classTable(names, classes, tallies) + curvesSection(names, measurement.metric),
+    },
+    { title: { en: "Found and true", zh: "检测结果与真值" }, html: await imagesSection(samples, names, FOUND) },
+    { title: { en: "Most mistakes", zh: "错误最多的图像" }, html: await imagesSection(worst, names, MISTAKES, "mistakes") },
+    {
+      title: { en: "What it was trained on", zh: "训练所用的图像" },
+      html: await imagesSection(await trainingImages(sources), names, TRAINED_ON, "truth"),
+    },
+  ];
+  return { primaryMetric, sections: sections.filter(({ html }) => html !== "") };
 }
 
 export const objectDetectionNode: NodeTask = {

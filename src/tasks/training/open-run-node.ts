@@ -1,0 +1,50 @@
+/**
+ * @module The run that a training goes on with.
+ */
+import { join } from "node:path";
+import { checkRepeated } from "../../data/node.js";
+import type { RunConfig } from "../../run/run-folder.js";
+import type { Checkpoint, RunWriter } from "../../run/run-folder-node.js";
+import { openRun, resumeRun, splitRunPath } from "../../run/run-folder-node.js";
+import { ConfigError } from "../../util/errors.js";
+import { graphInfo } from "../graph-use.js";
+import type { TaskInfo } from "../task.js";
+import { graphFile } from "../use/trained-node.js";
+import type { Resumed, TrainTaskOptions } from "./setup-node.js";
+import type { TrainTaskContext } from "./train-task-node.js";
+
+/** What a training begins with: options alone, or a run that goes on, whose own configuration then counts. */
+export interface Opened {
+  readonly options: TrainTaskOptions;
+  readonly writer?: RunWriter;
+  readonly checkpoint?: Checkpoint;
+  readonly config?: RunConfig;
+  readonly resumed?: Resumed;
+}
+
+/** Opens the run to go on with, if any. ConfigError where other data, or another task, are asked for besides. */
+export async function openFolder(options: TrainTaskOptions, context: Pick<TrainTaskContext, "resume">): Promise<Opened> {
+  if (context.resume === undefined) return { options };
+  const config = await (await openRun(splitRunPath(context.resume).run)).config();
+  const { task } = config;
+  if (options.task !== "" && options.task !== task)
+    throw new ConfigError(`--resume ${context.resume}: expected ${task}, got ${options.task}`);
+  const { data } = config.options;
+  if (options.data !== "" && options.data !== data)
+    throw new ConfigError(
+      `--resume ${context.resume}: expected the run's own data, got --data as well; with other data start from its weights: --init ${context.resume}`,
+    );
+  const place = join(splitRunPath(context.resume).run, "config.json");
+  checkRepeated(data, options.data, place, `descent train --resume ${context.resume} --data`);
+  const { writer, checkpoint } = await resumeRun(context.resume);
+  const resumed: Resumed =
+    graphInfo(config["info"] as TaskInfo) === undefined ? config : { ...config, graph: await graphFile(writer.folder) };
+  return {
+    // What this command wrote itself when the run began.
+    options: { ...(config.options as unknown as TrainTaskOptions), task, threads: options.threads },
+    writer,
+    checkpoint,
+    config,
+    resumed,
+  };
+}
