@@ -158,7 +158,7 @@ async function trainInto(
   });
   const measureState = (state: TrainingState): Promise<() => Promise<Metrics>> =>
     side.evaluate?.(watched(state)) ?? measurerOf(state, setup, measuring);
-  using held = context.hold?.();
+  using _ = context.hold?.();
   return await trainRun({
     step: setup.step,
     // Batches that are made elsewhere may need columns that no model reads.
