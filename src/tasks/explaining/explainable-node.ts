@@ -2,7 +2,7 @@
  * @module A trained model as explainers see it: the features that its task computes, the scores that can be asked about, and parts that are words or
  * columns.
  */
-import type { Dataset } from "../../data/node.js";
+import type { Batch, Dataset } from "../../data/node.js";
 import type { Explainable, ExplainInput, Parts } from "../../explain/index.js";
 import type { Tensor, TensorData } from "../../graph/index.js";
 import { fromNumbers, Graph, input, toNumbers } from "../../graph/index.js";
@@ -10,7 +10,7 @@ import { randomInputs, resolveMode } from "../../ops/index.js";
 import { evaluate } from "../../runtime/index.js";
 import { ConfigError } from "../../util/errors.js";
 import { fetcherFor } from "../shared/rows-node.js";
-import type { Explained, TaskContext, TaskInfo, Tensors } from "../task.js";
+import type { AnyTask, Explained, TaskContext, TaskInfo, Tensors } from "../task.js";
 import type { TrainedModel } from "../trained-model.js";
 import type { View, ViewParts } from "../view.js";
 
@@ -67,6 +67,13 @@ function explainedOf({ task }: TrainedModel): Explained<TaskInfo> {
   return task.explained;
 }
 
+/** An example as a batch of one. */
+async function batchOf(task: AnyTask, context: TaskContext<TaskInfo>, example: Dataset): Promise<Batch> {
+  using fetcher = fetcherFor(task, context, example);
+  const indices = Uint32Array.of(0);
+  return (await fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: 0 })) ?? example.gather(indices);
+}
+
 /**
  * One encoded example as explainers take it.
  *
@@ -76,9 +83,7 @@ export async function explainableExample(trained: TrainedModel, example: Dataset
   const { task, info, model } = trained;
   const explained = explainedOf(trained);
   const base: TaskContext<TaskInfo> = { info, use: "eval", options: {} };
-  using fetcher = fetcherFor(task, base, example);
-  const indices = Uint32Array.of(0);
-  const batch = (await fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: 0 })) ?? example.gather(indices);
+  const batch = await batchOf(task, base, example);
   // Gradients through recurrences and slices need known lengths.
   const [first = ""] = Object.keys(task.inputs(base, 1));
   const length = task.buckets === undefined ? undefined : batch[first]?.shape[1];
@@ -102,14 +107,8 @@ export async function explainableExample(trained: TrainedModel, example: Dataset
   const names = new Map<Tensor, string>([...model.state()].map(([path, p]) => [p, path]));
   const feeds = Object.fromEntries(columns.map(([name]) => [name, batch[name] as TensorData]));
   const needed = new Set(new Graph({ seen: features }).inputs.map((t) => String(t.node.attributes["name"])));
-  const { seen } = await evaluate(
-    { seen: features },
-    Object.fromEntries(Object.entries(feeds).filter(([name]) => needed.has(name))),
-    {
-      values,
-      names,
-    },
-  );
+  const fed = Object.fromEntries(Object.entries(feeds).filter(([name]) => needed.has(name)));
+  const { seen } = await evaluate({ seen: features }, fed, { values, names });
   const given: ExplainInput = {
     features: seen,
     others: Object.fromEntries(others.map(([name]) => [name, feeds[name] as TensorData])),
