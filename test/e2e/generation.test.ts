@@ -131,7 +131,7 @@ test("eval gives the test figure; a classifier given by the user is used", async
 test("what is wrong is said in one line", async () => {
   await refused("predict gan picture.png", /expected no input for image-generation, got picture\.png; --count and --seed/);
   await refused("predict gan --count 0", /--count: expected a whole number at least 1, got 0/);
-  await refused("predict classes --count 3", /--count, --seed: expected a run of image-generation, got image-classification/);
+  await refused("predict classes --count 3", /--count: expected a run of image-generation, got image-classification/);
   await refused("predict classes", /predict: expected an input, got none/);
   await refused(
     "train image-generation --data digits --features gan",
