@@ -9,6 +9,7 @@ import type { SafetensorsEntry, SafetensorsFile, SafetensorsHeader } from "./saf
 import { decodeTensor, headerLength, parseSafetensorsHeader, readSafetensors, safetensorsPieces } from "./safetensors.js";
 import type { TensorData } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
+import { checkRegular } from "../util/regular-file-node.js";
 import { unknownName } from "../util/nearest.js";
 
 /** Reads a whole file into memory. */
@@ -61,6 +62,7 @@ export class SafetensorsReader implements AsyncDisposable {
   static async open(path: string): Promise<SafetensorsReader> {
     let file: FileHandle;
     try {
+      await checkRegular(path);
       file = await open(path, "r");
     } catch (cause) {
       throw new DataError(`${path}: expected a file that can be read (${(cause as Error).message})`, { cause });

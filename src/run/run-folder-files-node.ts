@@ -7,6 +7,7 @@ import { accessSync, closeSync, constants, fdatasyncSync, fstatSync, ftruncateSy
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
 import { ConfigError, DescentError } from "../util/errors.js";
+import { checkRegular } from "../util/regular-file-node.js";
 import { fileReason } from "../util/file-reason.js";
 import { own } from "../util/record.js";
 
@@ -101,6 +102,7 @@ export function writeError(path: string, sizeBytes: number, cause: unknown, reme
 
 /** All bytes of a file, of more than 2 GiB too. */
 export async function readWhole(path: string): Promise<Uint8Array> {
+  await checkRegular(path);
   const file = await open(path, "r");
   try {
     const bytes = new Uint8Array((await file.stat()).size);

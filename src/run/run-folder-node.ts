@@ -198,9 +198,11 @@ export class RunWriter {
     try {
       this.#metrics.sync();
       this.#events.sync();
+      const best = options.best === true ? step : await this.folder.pointer("best");
       const manifest: Manifest = {
         version: 1,
         step,
+        ...(best === undefined ? {} : { best }),
         createdAt: new Date().toISOString(),
         files: Object.fromEntries(entries.map(([file, bytes]) => [file, { sizeBytes: bytes.length, sha256: sha256(bytes) }])),
         logBytes: { metrics: this.#metrics.sizeBytes, events: this.#events.sizeBytes },
@@ -249,7 +251,11 @@ export class RunWriter {
       for (const name of await readdir(folder)) if (ASIDE.test(name)) await this.#files.remove(join(folder, name));
     }
     const best = await this.folder.pointer("best");
-    if (best !== undefined && best > checkpoint.step) await this.#files.remove(join(this.path, RUN_FILES.checkpoints, "best"));
+    const known = checkpoint.manifest.best;
+    if (known !== undefined && known !== best && (await exists(join(this.path, RUN_FILES.checkpoints, `step-${known}`))))
+      await this.#point("best", `step-${known}`);
+    else if (best !== undefined && best > checkpoint.step)
+      await this.#files.remove(join(this.path, RUN_FILES.checkpoints, "best"));
     await this.#point("last", `step-${checkpoint.step}`);
   }
 

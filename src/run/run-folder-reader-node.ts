@@ -1,9 +1,10 @@
 /**
  * @module Reading a run folder: its JSON, its logs, and its checkpoints, each byte checked.
  */
-import { readFile, readdir, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError, DataError } from "../util/errors.js";
+import { readRegularFile } from "../util/regular-file-node.js";
 import { fileReason } from "../util/file-reason.js";
 import { parseJsonWith } from "../util/schema.js";
 import type { MetricsRecord } from "./metrics-log.js";
@@ -93,7 +94,7 @@ export class RunFolder {
   /** The step that a pointer names; undefined where there is none. */
   async pointer(name: "last" | "best"): Promise<number | undefined> {
     try {
-      const text = await readFile(join(this.path, RUN_FILES.checkpoints, name), "utf8");
+      const text = (await readRegularFile(join(this.path, RUN_FILES.checkpoints, name))).toString("utf8");
       const step = STEP_FOLDER.exec(text.trim())?.[1];
       return step === undefined ? undefined : Number(step);
     } catch {
@@ -139,7 +140,11 @@ export class RunFolder {
     const path = join(this.path, RUN_FILES.checkpoints, `step-${step}`);
     let manifest: Manifest;
     try {
-      manifest = parseJsonWith(manifestSchema, await readFile(join(path, MANIFEST), "utf8"), join(path, MANIFEST));
+      manifest = parseJsonWith(
+        manifestSchema,
+        (await readRegularFile(join(path, MANIFEST))).toString("utf8"),
+        join(path, MANIFEST),
+      );
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       return code === undefined ? message : `${path}: expected a checkpoint with a ${MANIFEST}, got ${fileReason(error)}`;

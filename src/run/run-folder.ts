@@ -79,6 +79,8 @@ export interface Manifest {
   readonly step: number;
   readonly createdAt: string;
   readonly files: Readonly<Record<string, { readonly sizeBytes: number; readonly sha256: string }>>;
+  /** The step of the best checkpoint as of this one, if one was called so: the pointer to it may be lost in a kill. */
+  readonly best?: number;
   /** How long the run's logs were at this step: what came later is cut off when the run goes on from here. */
   readonly logBytes: { readonly metrics: number; readonly events: number };
 }
@@ -87,6 +89,7 @@ const length = z.int().nonnegative();
 export const manifestSchema: z.ZodType<Manifest> = z.object({
   version: z.literal(1),
   step: length,
+  best: length.optional(),
   createdAt: z.string(),
   files: z.record(z.string(), z.object({ sizeBytes: length, sha256: z.string().length(64) })),
   logBytes: z.object({ metrics: length, events: length }),

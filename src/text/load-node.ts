@@ -1,13 +1,14 @@
 /**
  * @module A tokenizer from files: a `tokenizer.json`, or a folder as Hugging Face's libraries write it.
  */
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import { ChatTemplate } from "./chat-template.js";
 import { tokenizerFrom } from "./native-node.js";
 import type { SpecialRole, SpecialTokens, Tokenizer } from "./tokenizer.js";
 import { DataError } from "../util/errors.js";
+import { readRegularFile } from "../util/regular-file-node.js";
 import { parseJsonWith } from "../util/schema.js";
 
 const token = z.union([z.string(), z.looseObject({ content: z.string() })]).nullish();
@@ -32,7 +33,7 @@ const CONFIG = "tokenizer_config.json";
 
 async function readText(path: string): Promise<string> {
   try {
-    return await readFile(path, "utf8");
+    return (await readRegularFile(path)).toString("utf8");
   } catch (cause) {
     const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
     throw new DataError(`${path}: expected a file that can be read, got ${missing ? "no such file" : (cause as Error).message}`, {

@@ -8,6 +8,8 @@ import { createGunzip } from "node:zlib";
 import type { TensorData } from "../graph/index.js";
 import { isDecimal } from "../util/decimal.js";
 import { DataError } from "../util/errors.js";
+import { fileReason } from "../util/file-reason.js";
+import { checkRegular } from "../util/regular-file-node.js";
 import { Random } from "../util/random.js";
 
 export interface VectorOptions {
@@ -33,8 +35,6 @@ const WIDEST = 65_536;
 /** Characters of a line with as many numbers. */
 const LONGEST_LINE = 2 ** 21;
 
-const isMissing = (cause: unknown): boolean => (cause as NodeJS.ErrnoException).code === "ENOENT";
-
 /** The file's content, without gzip. */
 function bytesOf(path: string, file: ReadStream): AsyncIterable<Uint8Array> {
   if (!path.endsWith(".gz")) return file;
@@ -45,10 +45,12 @@ function bytesOf(path: string, file: ReadStream): AsyncIterable<Uint8Array> {
 }
 
 async function* linesOf(path: string): AsyncGenerator<string> {
-  const file = createReadStream(path);
   const decoder = new TextDecoder();
+  let file: ReadStream | undefined;
   let rest = "";
   try {
+    await checkRegular(path);
+    file = createReadStream(path);
     for await (const chunk of bytesOf(path, file)) {
       // Only line feeds: words may hold U+2028, which Node's own reader of lines takes for an end.
       const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
@@ -62,10 +64,10 @@ async function* linesOf(path: string): AsyncGenerator<string> {
     if (rest !== "") yield rest;
   } catch (cause) {
     if (cause instanceof DataError) throw cause;
-    const reason = isMissing(cause) ? "no such file" : (cause as Error).message;
+    const reason = fileReason(cause);
     throw new DataError(`${path}: expected a file of vectors that can be read, got an error: ${reason}`, { cause });
   } finally {
-    file.destroy();
+    file?.destroy();
   }
 }
 

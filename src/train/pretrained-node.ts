@@ -2,7 +2,7 @@
  * @module Checkpoints as Hugging Face's libraries write and read them: a folder with `config.json`, `model.safetensors` (one file, or
  * several with an index) and, for language, `tokenizer.json`.
  */
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { saveSafetensors, SafetensorsReader } from "../data/node.js";
@@ -16,6 +16,7 @@ import { makeFolders } from "../util/folders-node.js";
 import type { Json } from "../util/described.js";
 import { isRecord } from "../util/described.js";
 import { ConfigError, DataError } from "../util/errors.js";
+import { readRegularFile } from "../util/regular-file-node.js";
 import { parseJsonWith } from "../util/schema.js";
 import { setOwn } from "../util/record.js";
 
@@ -44,7 +45,7 @@ const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string())
 
 async function textOf(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, "utf8");
+    return (await readRegularFile(path)).toString("utf8");
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT" || (cause as NodeJS.ErrnoException).code === "ENOTDIR")
       return undefined;

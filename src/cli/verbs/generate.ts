@@ -1,9 +1,10 @@
 /** @module `descent generate MODEL PROMPT`. */
-import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import * as z from "zod";
 import type { ChatMessage } from "../../text/index.js";
 import { ConfigError } from "../../util/errors.js";
+import { fileReason } from "../../util/file-reason.js";
+import { readRegularFile } from "../../util/regular-file-node.js";
 import { parseJsonWith } from "../../util/schema.js";
 import { flag, integer, list, number, text } from "../../util/option.js";
 import { deviceOptions } from "../../tasks/options.js";
@@ -22,10 +23,10 @@ async function readPrompt(given: string): Promise<string> {
 async function readMessages(given: string, system: string | undefined): Promise<ChatMessage[]> {
   const before = system === undefined ? [] : [{ role: "system", content: system }];
   if (!given.endsWith(".json")) return [...before, { role: "user", content: await readPrompt(given) }];
-  const content = await readFile(given, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw new ConfigError(`${given}: expected a file of messages that can be read, got ${cause.code}`, { cause });
+  const content = await readRegularFile(given).catch((cause: unknown) => {
+    throw new ConfigError(`${given}: expected a file of messages that can be read, got ${fileReason(cause)}`, { cause });
   });
-  return [...before, ...parseJsonWith(messagesSchema, content, given)];
+  return [...before, ...parseJsonWith(messagesSchema, content.toString("utf8"), given)];
 }
 
 export const verb = defineVerb({

@@ -21,6 +21,8 @@ export interface Access {
   readonly signal?: AbortSignal | undefined;
 }
 
+const INTERRUPT_MS = 50;
+
 type Opened = { readonly connection: DuckDBConnection } & Disposable;
 
 const list = (paths: readonly string[]): string => `[${paths.map(quoteText).join(", ")}]`;
@@ -48,12 +50,20 @@ export async function connect({ files = [], folders = [], memoryMiB = halfOfFree
   if (folders.length > 0) await connection.run(`SET allowed_directories=${list(folders)}`);
   await connection.run("SET enable_external_access=false");
   await connection.run("SET lock_configuration=true");
-  const interrupt = (): void => connection.interrupt();
+  // An interrupt that comes before a statement has begun is forgotten by DuckDB: it is said until somebody listens.
+  let again: NodeJS.Timeout | undefined;
+  const interrupt = (): void => {
+    connection.interrupt();
+    again ??= setInterval(() => connection.interrupt(), INTERRUPT_MS);
+  };
   signal?.addEventListener("abort", interrupt);
+  // It may have come while the connection was made.
+  if (signal?.aborted === true) interrupt();
   return {
     connection,
     [Symbol.dispose]() {
       signal?.removeEventListener("abort", interrupt);
+      clearInterval(again);
       connection.closeSync();
       instance.closeSync();
     },

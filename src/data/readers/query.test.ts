@@ -68,11 +68,15 @@ test("no name of a column gets out of its quotes", async () => {
 
 test("a running query ends where its signal is aborted", async () => {
   const endless = "SELECT count(*) AS n FROM range(10000000000) a, range(1000000) b WHERE a.range % 7 = b.range % 11";
-  const stop = new AbortController();
   const reason = new Error("stopped");
-  const reading = readTable(endless, { signal: stop.signal });
-  setTimeout(() => stop.abort(reason), 100);
-  await assert.rejects(reading, (error) => error === reason);
+  let stop = new AbortController();
+  // While the connection is made, while a statement begins, and while it runs.
+  for (const delayMs of [0, 1, 5, 10, 20, 50, 200]) {
+    stop = new AbortController();
+    const reading = readTable(endless, { signal: stop.signal });
+    setTimeout(() => stop.abort(reason), delayMs);
+    await assert.rejects(reading, (error) => error === reason);
+  }
   await assert.rejects(openQuery("SELECT 1", { signal: stop.signal }), (error) => error === reason);
 });
 

@@ -62,10 +62,10 @@ async function readInput(given: string, options: TextReading): Promise<ReadTextI
     const texts = linesOf(await wholeText(process.stdin));
     return { texts, names: texts, badRows: 0 };
   }
-  const isFile = await stat(given).then(
-    (found) => found.isFile(),
-    () => false,
-  );
+  const found = await stat(given).catch(() => undefined);
+  const isFile = found?.isFile() === true;
+  if (found !== undefined && !isFile && !found.isDirectory())
+    throw new DataError(`${given}: expected a text or a file that can be read, got neither: it is a pipe or a device`);
   if (!isFile && !isFileName(given)) {
     if (given.trim() === "") throw new DataError("input: expected a text, got an empty one");
     return { texts: [given], names: [given], badRows: 0 };
