@@ -93,8 +93,7 @@ test("a query in a run's own file, or in a recipe, writes nothing and runs only 
   const file = path("victim", "config.json");
   const config = JSON.parse(readFileSync(file, "utf8")) as { options: { data: string } };
   const written = path("WRITTEN");
-  const attack =
-    `SELECT * FROM 'data.csv'); COPY (SELECT 1) TO '${written}' (HEADER false); ` + "SELECT * FROM (SELECT * FROM 'data.csv'";
+  const attack = `SELECT * FROM 'data.csv'); COPY (SELECT 1) TO '${written}' (HEADER false); SELECT * FROM (FROM 'data.csv'`;
   writeFileSync(file, JSON.stringify({ ...config, options: { ...config.options, data: attack } }));
   for (const line of [
     ["eval", "victim"],
@@ -152,6 +151,9 @@ test("names of files and classes do not steer the terminal", { skip: process.pla
     await run(folder, ["eval", nasty]),
   ];
   for (const [i, { stdout, stderr }] of outputs.entries())
-    assert.ok(!/[\u001B\u0007]/.test(stdout + stderr), `output ${i}: ${JSON.stringify(stdout + stderr)}`);
+    assert.ok(
+      !["\u001B", "\u0007"].some((c) => (stdout + stderr).includes(c)),
+      `output ${i}: ${JSON.stringify(stdout + stderr)}`,
+    );
   assert.match(outputs[2]?.stdout ?? "", /\\x1b\]0;title\\x07/);
 });
