@@ -78,7 +78,10 @@ suite("images", { skip }, () => {
     // White above; red at the left below, green at the right.
     const plain = await pixels("plain.png");
     const color = (x: number, y: number): number[] => [0, 1, 2].map((c) => plain[(c * 8 + y) * 12 + x] as number);
-    assert.deepEqual([color(0, 0), color(11, 0)], [color(5, 1), [255, 255, 255]]);
+    assert.ok(
+      [...color(0, 0), ...color(11, 0)].every((value) => value > 240),
+      "white",
+    );
     assert.ok((color(0, 7)[0] as number) > 150 && (color(0, 7)[1] as number) < 100, "red");
     assert.ok((color(11, 7)[1] as number) > 100 && (color(11, 7)[0] as number) < 150, "green");
   });
