@@ -62,6 +62,12 @@ export class MomentsGatherer {
   }
 }
 
+/** Roots of eigenvalues. Covariances have none below 0; what is within the rounding of the largest one is nothing, and its root would not be. */
+function rootOf(values: Float64Array): (value: number) => number {
+  const rounding = values.length * Number.EPSILON * Math.max(0, values.at(-1) ?? 0);
+  return (value) => (value <= rounding ? 0 : Math.sqrt(value));
+}
+
 const trace = (matrix: Float64Array, n: number): number => {
   let sum = 0;
   for (let i = 0; i < n; i++) sum += matrix[i * n + i] as number;
@@ -96,9 +102,9 @@ export function frechetDistance(a: Moments, b: Moments): number {
   if (b.mean.length !== n) throw new DataError(`Fréchet distance: expected features of one size, got ${n} and ${b.mean.length}`);
   let means = 0;
   for (let i = 0; i < n; i++) means += ((a.mean[i] as number) - (b.mean[i] as number)) ** 2;
-  // Covariances have no negative eigenvalues; what is below 0 is rounding.
-  const root = symmetricFunction(symmetricEigen(a.covariance, n), (value) => Math.sqrt(Math.max(0, value)));
-  const inner = timesSymmetric(timesSymmetric(root, b.covariance, n), root, n);
-  const shared = symmetricEigen(inner, n).values.reduce((sum, value) => sum + Math.sqrt(Math.max(0, value)), 0);
+  const decomposed = symmetricEigen(a.covariance, n);
+  const root = symmetricFunction(decomposed, rootOf(decomposed.values));
+  const { values } = symmetricEigen(timesSymmetric(timesSymmetric(root, b.covariance, n), root, n), n);
+  const shared = values.map(rootOf(values)).reduce((sum, value) => sum + value, 0);
   return Math.max(0, means + trace(a.covariance, n) + trace(b.covariance, n) - 2 * shared);
 }

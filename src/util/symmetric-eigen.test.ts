@@ -59,3 +59,45 @@ test("V is orthogonal and V · diag · Vᵀ is the matrix, up to 60 rows; its sq
 test("numbers that are not finite are refused", () => {
   assert.throws(() => symmetricEigen([1, Number.NaN, Number.NaN, 1], 2), /eigenvalues: expected finite numbers, got NaN/);
 });
+
+/** Σ over `rank` vectors of v·vᵀ, as a covariance of few examples is. */
+function lowRank(n: number, vectors: readonly Float64Array[], scale: number): Float64Array {
+  const matrix = new Float64Array(n * n);
+  for (const v of vectors)
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j < n; j++) matrix[i * n + j] = (matrix[i * n + j] as number) + scale * (v[i] as number) * (v[j] as number);
+  return matrix;
+}
+
+test("matrices of low rank, of features that never vary, and of tiny or huge numbers are decomposed too", () => {
+  for (const n of [2, 16, 64, 128])
+    for (const rank of [0, 1, 2, 5, n - 1])
+      for (const scale of [1e-300, 1e-12, 1, 1e12, 1e280])
+        for (const seed of [0, 1, 2]) {
+          if (n === 128 && seed > 0) continue;
+          const random = new Random(seed, "low rank", n, rank);
+          // Every third feature never varies, and some are 10⁸ times as large as others.
+          const vectors = Array.from({ length: rank }, () =>
+            Float64Array.from({ length: n }, (_, i) =>
+              i % 3 === 1 ? 0 : random.normal() * (i % 5 === 0 ? 1e-4 : i % 7 === 0 ? 1e4 : 1),
+            ),
+          );
+          const matrix = lowRank(n, vectors, scale);
+          const eigen = symmetricEigen(matrix, n);
+          const largest = eigen.values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+          const what = `${n} rows of rank ${rank}, scale ${scale}, seed ${seed}`;
+          const unit = largest === 0 ? 1 : largest;
+          assertClose(
+            symmetricFunction(eigen, (v) => v / unit),
+            matrix.map((v) => v / unit),
+            10 * n,
+            what,
+          );
+          assertClose(
+            symmetricFunction(eigen, () => 1),
+            Float64Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : 0)),
+            100 * n,
+            `${what}: V · Vᵀ`,
+          );
+        }
+});
