@@ -4,7 +4,7 @@
  */
 import type { Tensor as OrtTensor, TensorConstructor } from "onnxruntime-common";
 import type { DType, TensorData, TypedArray } from "../graph/index.js";
-import { formatShape, sizeOf } from "../graph/index.js";
+import { checkData } from "../graph/index.js";
 import { SessionError } from "../util/errors.js";
 import type { DirectEngine, OpenSession, Pointer } from "./ort-direct-node.js";
 import type { EngineValue } from "./ort-common.js";
@@ -26,9 +26,10 @@ export class HostValue implements EngineValue {
   #pointer: Pointer | undefined;
   #free: (() => void) | undefined;
 
-  constructor(Tensor: TensorConstructor, { dtype, shape, data }: TensorData) {
-    if (data.length !== sizeOf(shape))
-      throw new SessionError(`value: expected ${sizeOf(shape)} numbers for ${formatShape(shape)}, got ${data.length}`);
+  /** Errors: DTypeError or ShapeError for an array that is not what it is said to be. */
+  constructor(Tensor: TensorConstructor, given: TensorData) {
+    checkData("value", given);
+    const { dtype, shape, data } = given;
     this.#Tensor = Tensor;
     this.dtype = dtype;
     this.shape = [...shape];

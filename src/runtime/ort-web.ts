@@ -4,6 +4,7 @@
 import type { InferenceSession } from "onnxruntime-common";
 import type * as OrtModule from "onnxruntime-web/webgpu";
 import type { DType, StringData, TensorData } from "../graph/index.js";
+import { checkData } from "../graph/index.js";
 import { ConfigError, SessionError } from "../util/errors.js";
 import { engineMessage, fromOrtData, fromOrtTexts, OrtSession, OrtValue, toOrtTensor, toOrtTexts, zeroed } from "./ort-common.js";
 import type { Device, Runtime, Session, SessionOptions, Value } from "./runtime.js";
@@ -71,6 +72,7 @@ class WebRuntime implements Runtime {
   }
 
   upload(data: TensorData): Value {
+    checkData("value", data);
     return new OrtValue(toOrtTensor(this.#ort.Tensor, data));
   }
 

@@ -3,6 +3,7 @@
  * `ort-worker-serve.ts` is the other.
  */
 import type { DType, TensorData } from "../graph/index.js";
+import { checkData } from "../graph/index.js";
 import { ConfigError, SessionError } from "../util/errors.js";
 import type { Device, Runtime, Session, SessionOptions, Value } from "./runtime.js";
 import type { Answer, Created, Notice, Request, Started, ValueType, WorkerPort } from "./ort-worker-protocol.js";
@@ -131,6 +132,7 @@ export class WorkerRuntime implements Runtime, AsyncDisposable {
   }
 
   upload(data: TensorData): Value {
+    checkData("value", data);
     const copy = detachable(data);
     const value = this.#value(copy);
     this.#tell({ kind: "upload", value: value.handle, data: copy }, [copy.data.buffer as ArrayBuffer]);

@@ -3,15 +3,17 @@
  * that take turns, so that a step allocates nothing; on a GPU new buffers replace old ones, and nothing comes back unasked.
  */
 import type { Tensor, TensorData, TensorType } from "../graph/index.js";
-import { formatShape, Graph, inputsOf, isFloat, sameShape, toNumbers } from "../graph/index.js";
+import { formatShape, Graph, isFloat, sameShape, toNumbers } from "../graph/index.js";
 import { resolveForUse } from "../ops/index.js";
 import type { ScheduleState } from "../optim/index.js";
 import type { CompileOptions, Device, DeviceChoice, Executable, Runtime, Value } from "../runtime/index.js";
 import { compile, platformRuntime, resolveDevice } from "../runtime/index.js";
-import { ConfigError, ShapeError } from "../util/errors.js";
+import { ConfigError, SessionError, ShapeError } from "../util/errors.js";
+import { own, setOwn } from "../util/record.js";
+import { TaskQueue } from "../util/task-queue.js";
+import { checkBatch, copyBatch, sameTypes, traceBatch } from "./batch-data.js";
 import type { BatchData, BatchTypes, FromBatch, StepGraph, TrainingStep } from "./step.js";
 import { gradientName, initialNumbers, nextName, trainingStep } from "./step.js";
-import { own, setOwn } from "../util/record.js";
 
 export interface InitOptions {
   readonly seed?: number;
@@ -31,18 +33,7 @@ interface CompiledStep extends StepGraph {
   readonly scalars: ReadonlyMap<string, Value>;
 }
 
-/** Whether a batch has the columns and shapes that a step was compiled for. */
-function sameTypes(types: BatchTypes, batch: BatchData): boolean {
-  let columns = 0;
-  for (const name in batch) {
-    const [type, { dtype, shape }] = [types[name], own(batch, name) as TensorData];
-    if (type === undefined || type.dtype !== dtype || !sameShape(type.shape, shape)) return false;
-    columns++;
-  }
-  return columns === Object.keys(types).length;
-}
-
-/** Describes and owns at once: see `trainingStep` for the description alone. */
+/** Describes and owns at once: see `trainingStep` for the description alone. Whatever is asked of it is done in order, one thing at a time. */
 export class TrainingState implements AsyncDisposable {
   readonly step: TrainingStep;
   readonly runtime: Runtime;
@@ -60,6 +51,8 @@ export class TrainingState implements AsyncDisposable {
   readonly #steps = new Map<string, Promise<CompiledStep>>();
   readonly #scalarInputs = new Map<string, { readonly number: number; readonly made: Value }>();
   readonly #evaluators = new Set<Executable>();
+  readonly #queue = new TaskQueue();
+  #disposed: Promise<void> | undefined;
   #last: { readonly types: BatchTypes; readonly compiled: Promise<CompiledStep> } | undefined;
   #update: Promise<CompiledStep> | undefined;
   #accumulated = 0;
@@ -82,8 +75,17 @@ export class TrainingState implements AsyncDisposable {
     return state;
   }
 
-  /** Replaces numbers by name; entries that are not given stay. */
+  /** Runs a task when those before it are done. Errors: SessionError once the state has been disposed. */
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    if (this.#disposed !== undefined)
+      return Promise.reject(new SessionError("training state: expected one in use, got one that was disposed"));
+    return this.#queue.run(task);
+  }
+
+  /** Replaces numbers by name; entries that are not given stay. Errors: ConfigError while steps are under way. */
   restore(numbers: ReadonlyMap<string, TensorData>): void {
+    if (this.#disposed !== undefined || !this.#queue.isIdle)
+      throw new ConfigError("training state: expected no step under way while numbers are replaced; await each run first");
     const problems: string[] = [];
     for (const [name, type] of this.#entryTypes()) {
       const given = numbers.get(name);
@@ -109,9 +111,25 @@ export class TrainingState implements AsyncDisposable {
     yield* this.step.types.slots;
   }
 
-  /** Runs one batch; every `accumulate`-th one (each, by default) updates the parameters. */
-  async run(batch: BatchData): Promise<StepMetrics> {
+  /**
+   * Runs one batch; every `accumulate`-th one (each, by default) updates the parameters. Steps that are not awaited wait for each other.
+   *
+   * Errors: ConfigError, DTypeError or ShapeError for what is no batch; DataError for a label or an index out of range, with the example.
+   */
+  run(batch: BatchData): Promise<StepMetrics> {
+    try {
+      checkBatch("step", batch);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    // Whoever does not wait may fill the same arrays anew.
+    const kept = this.#queue.isIdle ? batch : copyBatch(batch);
+    return this.#inTurn(() => this.#runNow(kept));
+  }
+
+  async #runNow(batch: BatchData): Promise<StepMetrics> {
     const compiled = await this.#stepFor(batch);
+    compiled.executable.checkIndices(batch);
     const values: Record<string, Value> = {};
     for (const name in batch) setOwn(values, name, this.runtime.upload(own(batch, name) as TensorData));
     const metrics = await this.#execute(compiled, values);
@@ -221,8 +239,8 @@ export class TrainingState implements AsyncDisposable {
   }
 
   /** The graph of the step for batches like this one, as it was compiled: for costs and for looking. */
-  async graphFor(batch: BatchData): Promise<Graph> {
-    return (await this.#stepFor(batch)).executable.graph;
+  graphFor(batch: BatchData): Promise<Graph> {
+    return this.#inTurn(async () => (await this.#stepFor(batch)).executable.graph);
   }
 
   /**
@@ -233,23 +251,38 @@ export class TrainingState implements AsyncDisposable {
     batch: BatchTypes,
     forward: FromBatch<Readonly<Record<string, Tensor>>>,
   ): Promise<(batch: BatchData) => Promise<Record<string, TensorData>>> {
-    const graph = new Graph(resolveForUse(forward(inputsOf(batch))));
-    const executable = await compile(graph, this.#compileOptions);
-    this.#evaluators.add(executable);
+    const graph = new Graph(resolveForUse(traceBatch("evaluate", batch, forward)));
+    const executable = await this.#inTurn(async () => {
+      const made = await compile(graph, this.#compileOptions);
+      this.#evaluators.add(made);
+      return made;
+    });
     return async (data) => {
-      const feeds: Record<string, Value> = {};
-      for (const name of executable.inputs) {
-        const given = data[name];
-        setOwn(feeds, name, given === undefined ? (this.#current.get(name) as Value) : this.runtime.upload(given));
-      }
-      const outputs = await executable.run(feeds);
-      const results: Record<string, TensorData> = {};
-      for (const [name, value] of Object.entries(outputs)) {
-        setOwn(results, name, await this.runtime.read(value));
-        if (value.location === "device") value[Symbol.dispose]();
-      }
-      return results;
+      checkBatch("evaluate", data);
+      const kept = this.#queue.isIdle ? data : copyBatch(data);
+      return this.#inTurn(() => this.#evaluate(executable, kept));
     };
+  }
+
+  async #evaluate(executable: Executable, data: BatchData): Promise<Record<string, TensorData>> {
+    executable.checkIndices(data);
+    const feeds: Record<string, Value> = {};
+    const uploaded: Value[] = [];
+    for (const name of executable.inputs) {
+      const given = own(data, name);
+      const value = given === undefined ? this.#current.get(name) : this.runtime.upload(given);
+      if (value === undefined) throw new ConfigError(`evaluate: expected a value for input "${name}" in the batch, got none`);
+      if (given !== undefined) uploaded.push(value);
+      setOwn(feeds, name, value);
+    }
+    const outputs = await executable.run(feeds);
+    const results: Record<string, TensorData> = {};
+    for (const [name, value] of Object.entries(outputs)) {
+      setOwn(results, name, await this.runtime.read(value));
+      if (value.location === "device") value[Symbol.dispose]();
+    }
+    for (const value of uploaded) value[Symbol.dispose]();
+    return results;
   }
 
   /** Whether gradients of an update are half summed: no checkpoint is taken then. */
@@ -261,7 +294,11 @@ export class TrainingState implements AsyncDisposable {
    * Runs a batch once more on the numbers before the last update, with every value in sight: the first input, parameter or op
    * (by its layer's path) whose value is not finite. CPU only, where the earlier numbers still lie in the other memory.
    */
-  async firstNotFinite(batch: BatchData): Promise<string | undefined> {
+  firstNotFinite(batch: BatchData): Promise<string | undefined> {
+    return this.#inTurn(() => this.#firstNotFinite(batch));
+  }
+
+  async #firstNotFinite(batch: BatchData): Promise<string | undefined> {
     if (this.device !== "cpu" && this.device !== "wasm") return undefined;
     const { executable, changes } = await this.#stepFor(batch);
     // What makes the loss, in order: gradients and updates come after it, whatever their place in the whole step.
@@ -296,26 +333,30 @@ export class TrainingState implements AsyncDisposable {
   }
 
   /** A copy of every number: parameters and buffers by path, optimizer slots by key. */
-  async snapshot(): Promise<Map<string, TensorData>> {
+  snapshot(): Promise<Map<string, TensorData>> {
+    return this.#inTurn(() => this.#copyOf([...this.#entryTypes()].map(([name]) => name)));
+  }
+
+  /** A copy of the parameters and buffers, by path. */
+  parameters(): Promise<Map<string, TensorData>> {
+    return this.#inTurn(() => this.#copyOf([...this.step.types.parameters.keys()]));
+  }
+
+  async #copyOf(names: readonly string[]): Promise<Map<string, TensorData>> {
     const numbers = new Map<string, TensorData>();
-    for (const [name] of this.#entryTypes()) {
+    for (const name of names) {
       const { dtype, shape, data } = await this.runtime.read(this.#current.get(name) as Value);
       numbers.set(name, { dtype, shape, data: data.slice() });
     }
     return numbers;
   }
 
-  /** A copy of the parameters and buffers, by path. */
-  async parameters(): Promise<Map<string, TensorData>> {
-    const numbers = new Map<string, TensorData>();
-    for (const [path] of this.step.types.parameters) {
-      const { dtype, shape, data } = await this.runtime.read(this.#current.get(path) as Value);
-      numbers.set(path, { dtype, shape, data: data.slice() });
-    }
-    return numbers;
+  /** Comes after what is under way; whatever is asked later is refused. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return (this.#disposed ??= this.#queue.run(() => this.#release()));
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async #release(): Promise<void> {
     const scalars = [...this.#scalarInputs.values()].map(({ made }) => made);
     for (const value of [...this.#current.values(), ...this.#spare.values(), ...scalars]) value[Symbol.dispose]();
     this.#current.clear();

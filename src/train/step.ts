@@ -4,12 +4,13 @@
  */
 import { vjpOf } from "../autodiff/index.js";
 import type { Parameter, TensorData, TensorType } from "../graph/index.js";
-import { fromNumbers, constant, Graph, input, inputsOf, Tensor } from "../graph/index.js";
+import { fromNumbers, constant, Graph, input, Tensor } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
 import { randomInputs, resolveMode } from "../ops/index.js";
 import type { Optimizer } from "../optim/index.js";
 import { ConfigError } from "../util/errors.js";
 import { Random } from "../util/random.js";
+import { traceBatch } from "./batch-data.js";
 
 /** Symbolic inputs by name, as the data set's columns are named. */
 export type BatchTensors = Readonly<Record<string, Tensor>>;
@@ -106,7 +107,7 @@ interface TracedLoss {
 }
 
 function traceLoss({ loss: lossOf, model }: TrainingStepOptions, batch: BatchTypes, trainable: Trainable): TracedLoss {
-  const traced = lossOf(inputsOf(batch));
+  const traced = traceBatch("step", batch, lossOf);
   const { loss, losses = {}, metrics = {} }: Objective = traced instanceof Tensor ? { loss: traced } : traced;
   const resolved = resolveMode([loss, ...Object.values(losses), ...Object.values(metrics)], "train", randomInputs());
   const mapped = (tensors: Readonly<Record<string, Tensor>>): Map<string, Tensor> =>
