@@ -92,7 +92,11 @@ export type ColumnLike =
   | readonly (number | null)[]
   | readonly (boolean | null)[]
   | readonly (string | null)[]
-  | readonly (Date | null)[];
+  | readonly (Date | null)[]
+  | readonly NumberBlock[];
+
+/** Several numbers of one example: a list, a typed array, or lists of them, as of rows and columns. */
+export type NumberBlock = ArrayLike<number> | readonly NumberBlock[];
 
 const DTYPE_OF: Readonly<Record<string, DType>> = {
   Float32Array: "float32",
@@ -123,6 +127,7 @@ export function columnOf(name: string, like: ColumnLike): Column {
   }
   if (kind === "string" || kind === "undefined")
     return { dtype: "string", values: cells.map((v) => (v as string | null) ?? null) };
+  if (typeof known === "object" && "length" in known) return blockColumn(name, cells);
   if (kind !== "number" && kind !== "boolean" && kind !== "Date")
     throw new DataError(`column "${name}": expected numbers, booleans, texts or dates, got ${kind}`);
   const missing = Uint8Array.from(cells, (value) => (value === null || value === undefined ? 1 : 0));
@@ -133,6 +138,44 @@ export function columnOf(name: string, like: ColumnLike): Column {
     ...(missing.includes(1) ? { missing } : {}),
     ...(kind === "Date" ? { unit: "date" as const } : {}),
   };
+}
+
+const isBlock = (value: unknown): value is NumberBlock =>
+  Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
+
+/** Lengths of a block, from the outside in, by its first elements. */
+const blockShape = (block: unknown): number[] => (isBlock(block) ? [block.length, ...blockShape(block[0])] : []);
+
+/** One block of numbers a row, all of one shape. DataError, with the example, for another shape or what is no number. */
+function blockColumn(name: string, blocks: readonly unknown[]): TensorColumn {
+  const shape = blockShape(blocks[0]);
+  const size = shape.reduce((product, d) => product * d, 1);
+  const kinds = new Set(
+    blocks.map((block) => (ArrayBuffer.isView(block) ? (DTYPE_OF[block.constructor.name] ?? "float64") : "float64")),
+  );
+  const [kind = "float64"] = kinds;
+  // Lists are float64; typed arrays stay what they are, where all are alike.
+  const dtype = kinds.size === 1 && kind !== "int64" && kind !== "uint64" ? kind : "float64";
+  const numbers = new Float64Array(blocks.length * size);
+  let at = 0;
+  const take = (value: unknown, axis: number, row: number): void => {
+    const length = shape[axis];
+    if (length === undefined) {
+      if (typeof value !== "number")
+        throw new DataError(
+          `column "${name}", ${exampleAt(row)}: expected numbers, got ${value === null ? "null" : typeof value}`,
+        );
+      numbers[at++] = value;
+      return;
+    }
+    if (!isBlock(value) || value.length !== length)
+      throw new DataError(
+        `column "${name}", ${exampleAt(row)}: expected numbers of shape [${shape.join(", ")}] as in the first, got ${isBlock(value) ? `[${blockShape(value).join(", ")}]` : typeof value}`,
+      );
+    for (let i = 0; i < length; i++) take(value[i], axis + 1, row);
+  };
+  blocks.forEach((block, row) => take(block, 0, row));
+  return fromNumbers(dtype, [blocks.length, ...shape], numbers);
 }
 
 /** A column of a new length, with the same element type and row shape. */

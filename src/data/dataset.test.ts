@@ -82,3 +82,44 @@ test("a stream is collected chunk after chunk", async () => {
   };
   assert.deepEqual([...(await collect(stream)).rows()], [{ a: 1 }, { a: null }, { a: 3 }]);
 });
+
+test("columns of several numbers an example: lists, typed arrays, lists of lists; of one shape", () => {
+  const data = new Dataset({
+    list: [
+      [1, 2, 3],
+      [4, 5, 6],
+    ],
+    typed: [Float32Array.of(1, 2), Float32Array.of(3, 4)],
+    image: [
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      [
+        [5, 6],
+        [7, 8],
+      ],
+    ],
+  });
+  const of = (name: string): unknown => {
+    const { dtype, shape, data: numbers } = data.tensor(name);
+    return [dtype, shape, [...numbers]];
+  };
+  assert.deepEqual(of("list"), ["float64", [2, 3], [1, 2, 3, 4, 5, 6]]);
+  assert.deepEqual(of("typed"), ["float32", [2, 2], [1, 2, 3, 4]]);
+  assert.deepEqual(of("image"), ["float64", [2, 2, 2], [1, 2, 3, 4, 5, 6, 7, 8]]);
+  assert.throws(() => new Dataset({ x: [[1, 2], [3]] }), {
+    name: "DataError",
+    message: 'column "x", example 2: expected numbers of shape [2] as in the first, got [1]',
+  });
+  assert.throws(
+    () =>
+      new Dataset({
+        x: [
+          [1, 2],
+          [3, "4"],
+        ] as unknown as number[][],
+      }),
+    /example 2: expected numbers, got string/,
+  );
+});
