@@ -38,7 +38,7 @@ Unsqueeze Upsample Where Xor`
 
 /** Conversions that read only what is known with the file. */
 const WHEN_KNOWN: ReadonlyMap<string, string> = new Map([
-  ["If", "where the condition is known"],
+  ["Loop", "where the number of steps is known"],
   ["NonZero", "where its input is known"],
   ["Size", "where the shape is known"],
 ]);
@@ -106,6 +106,9 @@ are put together from those when a file is read, and ${percent(missing)} are not
 - **CPU, WebGPU**: \`kernel\` where the engine runs the op itself; \`other nodes\` where Descent puts it into ops that the device has;
   \`the CPU\` where it falls back to that one, with copies both ways, and "other types" are those beside float32, float16, int32,
   uint32 and bool, mostly int64. Seen in the forms that the op cases try.
+- **Quantized numbers** have gradients straight through the rounding, and 0 where a number was held at the end of its range: what QuantizeLinear and the
+  QLinear ops give remembers the real numbers before it, through ops that only move them. An \`If\` on an input computes both branches and chooses; a \`Loop\` is written
+  out. Every attribute is honoured, or the file is refused.
 
 | op | import | export | gradient | CPU | WebGPU |
 |---|---|---|---|---|---|

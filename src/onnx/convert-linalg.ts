@@ -2,7 +2,7 @@
  * @module Gemm and the recurrent layers as files write them.
  */
 import type { Tensor } from "../graph/index.js";
-import { staticDim } from "../graph/index.js";
+import { constant, fromNumbers, staticDim } from "../graph/index.js";
 import * as ops from "../ops/index.js";
 import type { Call } from "./call.js";
 import { type Conversion, type GivenAttributes, apply, plainAttributes } from "./conversion.js";
@@ -11,6 +11,38 @@ import { own } from "../util/record.js";
 function gemm(c: Call): readonly Tensor[] {
   const bias = c.optional(2);
   return apply("Gemm", [c.x(0), c.x(1), bias], plainAttributes(c, ops.opNamed("Gemm")));
+}
+
+/**
+ * An einsum whose terms may repeat a label, which takes a diagonal: the second one gets a label of its own, and an identity matrix says that the two are
+ * the same.
+ */
+function einsumNode(c: Call): readonly Tensor[] {
+  const equation = c.string("equation").replaceAll(" ", "");
+  const [left = "", right] = equation.split("->");
+  const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".split("");
+  const unused = letters.filter((letter) => !equation.includes(letter));
+  const operands = c.tensors();
+  const identities: { readonly term: string; readonly matrix: Tensor }[] = [];
+  const terms = left.split(",").map((term, i) => {
+    const x = operands[i] as Tensor;
+    const labels = term.replace("...", "·".repeat(Math.max(0, x.rank - (term.length - 3)))).split("");
+    const told = labels.map((label, axis) => {
+      if (label === "·" || labels.indexOf(label) === axis) return label;
+      const other = unused.shift() ?? c.unsupported(`the equation ${equation}, of so many labels,`);
+      const length = staticDim(x.shape[axis], c.where);
+      const ones = Array.from({ length: length * length }, (_, at) => (at % (length + 1) === 0 ? 1 : 0));
+      identities.push({ term: `${label}${other}`, matrix: constant(fromNumbers(x.dtype, [length, length], ones)) });
+      return other;
+    });
+    return told.join("").replace(/·+/, "...") + (term.includes("...") && !told.includes("·") ? "..." : "");
+  });
+  // Labels that occur once, as the equation was written, are the result where it names none.
+  const once = letters.filter((letter) => left.split(letter).length === 2).sort();
+  const result = right ?? `${left.includes("...") ? "..." : ""}${once.join("")}`;
+  const given = [...terms, ...identities.map(({ term }) => term)].join(",");
+  const written = identities.length === 0 ? equation : `${given}->${result}`;
+  return [ops.einsum(written, ...operands, ...identities.map(({ matrix }) => matrix))];
 }
 
 const ACTIVATIONS: Readonly<Record<string, readonly string[]>> = {
@@ -51,6 +83,7 @@ function recurrent(c: Call): readonly Tensor[] {
 
 /** Products of matrices, and layers made of them. */
 export const LINALG: readonly (readonly [string, Conversion])[] = [
+  ["Einsum", einsumNode],
   ["Gemm", gemm],
   ["LSTM", recurrent],
   ["GRU", recurrent],

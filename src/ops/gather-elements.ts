@@ -3,7 +3,7 @@
  */
 import type { Dim } from "../graph/index.js";
 import { dimEquals, formatShape, normalizeAxis, sameShape, type Tensor } from "../graph/index.js";
-import { NoGradientError, ShapeError } from "../util/errors.js";
+import { ShapeError } from "../util/errors.js";
 import { allMapped, INDEX } from "./indices.js";
 import type { Op } from "./op.js";
 import { emitOne, expectDType, expectSameDType, moves } from "./op.js";
@@ -48,13 +48,40 @@ function expectElementwise(x: Tensor, indices: Tensor, axis: number, where: stri
 
 export type ScatterReduction = "none" | "add" | "mul" | "max" | "min";
 
-/** The gradient of a scatter: dy passes to the data where nothing was written (everywhere, for add), and is read at what was written. */
-export function refuseReduction(name: string, reduction: ScatterReduction): void {
-  if (reduction === "none" || reduction === "add") return;
-  throw new NoGradientError(
-    `${name}: has no gradient for reduction "${reduction}", since it is defined for "none" and "add" only; use stopGradient before it`,
-  );
+/** What a scatter with a reduction was given, and gave; the indices count along `axis`. */
+export interface Scattered {
+  readonly x: Tensor;
+  readonly indices: Tensor;
+  readonly updates: Tensor;
+  readonly y: Tensor;
+  readonly axis: number;
 }
+
+/** Gradients to data and updates where the largest or smallest was kept. Those that tie share it, as in PyTorch. */
+function extremeGradients({ x, indices, updates, y, axis }: Scattered, dy: Tensor): [Tensor, Tensor] {
+  const read = (t: Tensor): Tensor => emitOne(GatherElements, [t, indices], { axis });
+  const [kept, won] = [x.equal(y).cast(dy.dtype), updates.equal(read(y)).cast(dy.dtype)];
+  const share = dy.div(emitOne(ScatterElements, [kept, indices, won], { axis, reduction: "add" }));
+  return [share.mul(kept), read(share).mul(won)];
+}
+
+/** Gradients where factors were multiplied: the product of all others, which does not divide by a zero. */
+function productGradients({ x, indices, updates, y, axis }: Scattered, dy: Tensor): [Tensor, Tensor] {
+  const read = (t: Tensor): Tensor => emitOne(GatherElements, [t, indices], { axis });
+  const scattered = (into: Tensor, what: Tensor, reduction: ScatterReduction): Tensor =>
+    emitOne(ScatterElements, [into, indices, what], { axis, reduction });
+  const ofUpdates = scattered(zeros(x.shape, x.dtype).add(1), updates, "mul");
+  const isZero = updates.equal(0);
+  const nonzero = isZero.where(1, updates);
+  // Beside a single zero the others' product is that of the nonzero ones; beside two it is 0.
+  const zerosThere = scattered(zeros(x.shape, x.dtype), isZero.cast(x.dtype), "add");
+  const besideZero = zerosThere.equal(1).where(scattered(x, nonzero, "mul"), 0);
+  return [dy.mul(ofUpdates), isZero.where(read(dy.mul(besideZero)), read(dy.mul(y)).div(nonzero))];
+}
+
+/** Gradients of a scatter with any reduction to its data and its updates. */
+export const reductionGradients = (scattered: Scattered, dy: Tensor, reduction: ScatterReduction): [Tensor, Tensor] =>
+  reduction === "mul" ? productGradients(scattered, dy) : extremeGradients(scattered, dy);
 
 /** x with updates[i] written (or added) at [.., indices[i], ..]; without a reduction indices must not repeat. */
 export const ScatterElements: Op<{ axis: number; reduction: ScatterReduction }, Three> = {
@@ -71,8 +98,11 @@ export const ScatterElements: Op<{ axis: number; reduction: ScatterReduction }, 
     }
     return [x];
   },
-  gradient: ({ inputs: [, indices, updates], dy, attributes: { axis, reduction }, needs }) => {
-    refuseReduction("ScatterElements", reduction);
+  gradient: ({ inputs: [x, indices, updates], y, dy, attributes: { axis, reduction }, needs }) => {
+    if (reduction !== "none" && reduction !== "add") {
+      const [dx, dUpdates] = reductionGradients({ x, indices, updates, y, axis }, dy, reduction);
+      return [needs[0] ? dx : null, null, needs[2] ? dUpdates : null];
+    }
     const kept =
       reduction === "add"
         ? dy

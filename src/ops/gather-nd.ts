@@ -16,7 +16,7 @@ import {
 import { ShapeError } from "../util/errors.js";
 import { range } from "../util/range.js";
 import { EmbeddingGradient } from "./gather.js";
-import { refuseReduction, ScatterElements, type ScatterReduction } from "./gather-elements.js";
+import { reductionGradients, ScatterElements, type ScatterReduction } from "./gather-elements.js";
 import { allMapped, iota } from "./indices.js";
 import type { Op } from "./op.js";
 import { emitOne, expectDType, expectSameDType, moves } from "./op.js";
@@ -66,6 +66,20 @@ function withBatchPositions(indices: Tensor, batch: number): Tensor {
   return (columns[0] as Tensor).concat([...columns.slice(1), indices], -1);
 }
 
+/** Data and updates as matrices, and positions as numbers of the data's rows. */
+function asMatrix(x: Tensor, indices: Tensor, updates: Tensor) {
+  const depth = staticDim(indices.shape[indices.rank - 1], "ScatterND");
+  const lengths = staticShape(x.shape.slice(0, depth), "ScatterND");
+  const rest = staticShape(x.shape.slice(depth), "ScatterND");
+  const flat = indices.reshape([-1, depth]);
+  const limits = constant(fromNumbers("int64", [depth], lengths));
+  const positions = flat.add(flat.less(0).cast("int64").mul(limits));
+  const rows = positions.mul(constant(fromNumbers("int64", [depth], stridesOf(lengths)))).sum(1);
+  const values = updates.reshape([-1, sizeOf(rest)]);
+  const at = rows.unsqueeze(1).expand(values.shape);
+  return { matrix: x.reshape([sizeOf(lengths), sizeOf(rest)]), values, at, rows, rest };
+}
+
 /** x with updates[i..] written (or added) at position indices[i.., :]; without a reduction positions must not repeat. */
 export const ScatterND: Op<{ reduction: ScatterReduction }, Three> = {
   name: "ScatterND",
@@ -84,8 +98,13 @@ export const ScatterND: Op<{ reduction: ScatterReduction }, Three> = {
     }
     return [x];
   },
-  gradient: ({ inputs: [, indices, updates], dy, attributes: { reduction }, needs }) => {
-    refuseReduction("ScatterND", reduction);
+  gradient: ({ inputs: [x, indices, updates], y, dy, attributes: { reduction }, needs }) => {
+    if (reduction !== "none" && reduction !== "add") {
+      const { matrix, values, at } = asMatrix(x, indices, updates);
+      const scattered = { x: matrix, indices: at, updates: values, y: y.reshape(matrix.shape), axis: 0 };
+      const [dx, dUpdates] = reductionGradients(scattered, dy.reshape(matrix.shape), reduction);
+      return [needs[0] ? dx.reshape(x.shape) : null, null, needs[2] ? dUpdates.reshape(updates.shape) : null];
+    }
     const kept =
       reduction === "add" ? dy : emitOne(ScatterND, [dy, indices, zeros(updates.shape, dy.dtype)], { reduction: "none" });
     return [needs[0] ? kept : null, null, needs[2] ? emitOne(GatherND, [dy, indices], { batch_dims: 0 }) : null];
@@ -98,22 +117,11 @@ export const ScatterND: Op<{ reduction: ScatterReduction }, Three> = {
   lower: ({ inputs: [x, indices, updates], attributes: { reduction }, target }) => {
     // The engine's CPU kernel races where positions repeat under a reduction (onnxruntime 1.30: wrong by up to 70 %).
     if (reduction === "none" || (target !== "cpu" && target !== "wasm")) return undefined;
-    const depth = staticDim(indices.shape[indices.rank - 1], "ScatterND");
-    const lengths = staticShape(x.shape.slice(0, depth), "ScatterND");
-    const rest = staticShape(x.shape.slice(depth), "ScatterND");
-    const count = sizeOf(lengths);
-    // Positions as row numbers of x seen as a matrix.
-    const flat = indices.reshape([-1, depth]);
-    const limits = constant(fromNumbers("int64", [depth], lengths));
-    const positions = flat.add(flat.less(0).cast("int64").mul(limits));
-    const rows = positions.mul(constant(fromNumbers("int64", [depth], stridesOf(lengths)))).sum(1);
+    const { matrix, values, at, rows, rest } = asMatrix(x, indices, updates);
     if (reduction === "add") {
-      const sums = emitOne(EmbeddingGradient, [updates.reshape([-1, ...rest]), rows], { depth: count });
+      const sums = emitOne(EmbeddingGradient, [updates.reshape([-1, ...rest]), rows], { depth: matrix.shape[0] as number });
       return [x.add(sums.reshape(x.shape))];
     }
-    const values = updates.reshape([-1, sizeOf(rest)]);
-    const matrix = x.reshape([count, sizeOf(rest)]);
-    const at = rows.unsqueeze(1).expand(values.shape);
     return [emitOne(ScatterElements, [matrix, at, values], { axis: 0, reduction }).reshape(x.shape)];
   },
 };

@@ -18,7 +18,6 @@ const gather = (shape: readonly number[], indices: Operand, axis: number): OpCas
 });
 
 const REDUCTIONS = ["none", "add"] as const;
-const noRule = "the gradient is defined for none and add only";
 
 const alongAxis = (op: string): OpCase[] => [
   { op, operands: [float([5])], attributes: { axis: 0 } },
@@ -99,9 +98,14 @@ export const indexingCases: readonly OpCase[] = [
     variant: reduction,
     operands: [float([3, 4]), index([3, 4], 0, 2), float([3, 4])],
     attributes: { axis: 0, reduction },
-    noGradientCheck: noRule,
-    noGradient: noRule,
   })),
+  {
+    op: "ScatterElements",
+    variant: "mul, with one zero and with two",
+    operands: [float([3]), positions([6], [0, 0, 1, 1, 2, -1]), float([6], exactly([0, 2, 0, 0, -1.5, 0.5]))],
+    attributes: { axis: 0, reduction: "mul" },
+    noSecondGradientCheck: "beside a zero the rule is that of the first derivative",
+  },
   { op: "GatherND", operands: [float([3, 4, 2]), index([5, 2], 0, 2)], attributes: { batch_dims: 0 } },
   { op: "GatherND", operands: [float([3, 4]), positions([2, 2, 2], [0, 1, -1, 3, 2, -2, 0, 1])], attributes: { batch_dims: 0 } },
   { op: "GatherND", operands: [float([2, 3, 2]), index([2, 4, 1], 0, 2)], attributes: { batch_dims: 1 } },
@@ -136,8 +140,6 @@ export const indexingCases: readonly OpCase[] = [
     variant: reduction,
     operands: [float([3, 2]), index([5, 1], 0, 2), float([5, 2])],
     attributes: { reduction },
-    noGradientCheck: noRule,
-    noGradient: noRule,
   })),
 
   { op: "OneHot", operands: [index([4], 0, 2), float([2])], attributes: { axis: -1, depth: 3 } },
