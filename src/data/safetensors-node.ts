@@ -4,7 +4,7 @@
  */
 import type { FileHandle } from "node:fs/promises";
 import { open, rename, rm } from "node:fs/promises";
-import { readFileBytes } from "./files-node.js";
+import { readFileBytes, unreadable } from "./files-node.js";
 import type { SafetensorsEntry, SafetensorsFile, SafetensorsHeader } from "./safetensors.js";
 import { decodeTensor, headerLength, parseSafetensorsHeader, readSafetensors, safetensorsPieces } from "./safetensors.js";
 import type { TensorData } from "../graph/index.js";
@@ -65,7 +65,7 @@ export class SafetensorsReader implements AsyncDisposable {
       await checkRegular(path);
       file = await open(path, "r");
     } catch (cause) {
-      throw new DataError(`${path}: expected a file that can be read (${(cause as Error).message})`, { cause });
+      throw unreadable(path, cause);
     }
     try {
       const { size } = await file.stat();
@@ -75,7 +75,7 @@ export class SafetensorsReader implements AsyncDisposable {
       return new SafetensorsReader(file, path, parseSafetensorsHeader(await readAt(file, 8, length), size, path));
     } catch (error) {
       await file.close();
-      throw error;
+      throw error instanceof DataError ? error : unreadable(path, error);
     }
   }
 

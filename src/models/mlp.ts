@@ -5,6 +5,7 @@ import type { Tensor } from "../graph/index.js";
 import type { Activation, ActivationName } from "../nn/index.js";
 import { activationNamed, Dropout, kaimingUniform, Linear, Module } from "../nn/index.js";
 import { ConfigError } from "../util/errors.js";
+import { shown } from "../util/shown.js";
 
 export interface MlpOptions {
   readonly inFeatures: number;
@@ -29,7 +30,7 @@ export class Mlp extends Module {
 
   constructor({ inFeatures, hidden, outFeatures, activation = "relu", dropout = 0 }: MlpOptions) {
     super();
-    if (!Array.isArray(hidden)) throw new ConfigError(`mlp: hidden: expected a list of widths, got ${String(hidden)}`);
+    if (!Array.isArray(hidden)) throw new ConfigError(`mlp: hidden: expected a list of widths, got ${shown(hidden)}`);
     const widths = [inFeatures, ...hidden, outFeatures];
     this.#activation = activationNamed(activation);
     this.dropout = dropout === 0 ? null : new Dropout(dropout);

@@ -17,6 +17,7 @@ import { readLlamaConfig, writeLlamaConfig } from "./llama-config.js";
 import { labelCount } from "./pretrained-config.js";
 import { marianConfig, pegasusConfig } from "./transformer-config.js";
 import { Transformer } from "./transformer.js";
+import { shown } from "../util/shown.js";
 
 /** What a caller may ask for beside what the configuration says. */
 export interface PretrainedOptions {
@@ -111,11 +112,11 @@ export function architectureOf(config: Json, wanted?: string, where = "config.js
   const known = Object.keys(ARCHITECTURES);
   if (typeof named !== "string" || !known.includes(named))
     throw new ConfigError(
-      `${where}: expected an architecture among ${known.join(", ")}, got ${named === undefined ? `none (model_type ${String(type)})` : String(named)}`,
+      `${where}: expected an architecture among ${known.join(", ")}, got ${named === undefined ? `none (model_type ${shown(type)})` : shown(named)}`,
     );
   const { modelType } = ARCHITECTURES[named as ArchitectureName];
   if (type !== undefined && type !== modelType)
-    throw new ConfigError(`${where}: model_type: expected ${modelType} for ${named}, got ${String(type)}`);
+    throw new ConfigError(`${where}: model_type: expected ${modelType} for ${named}, got ${shown(type)}`);
   return named as ArchitectureName;
 }
 

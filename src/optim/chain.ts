@@ -7,6 +7,7 @@ import type { GroupSettings, Optimizer, ParameterGroup, Part, PartContext, Updat
 import { factorAlgebra, scaleBy } from "./optimizer.js";
 import { expectOption } from "../util/described.js";
 import { matchesPath } from "../util/patterns.js";
+import { shown } from "../util/shown.js";
 
 const NO_SETTINGS: GroupSettings = {};
 
@@ -58,7 +59,7 @@ function checkGroup({ match, learningRateMultiplier, weightDecay, frozen }: Para
   if (learningRateMultiplier !== undefined) expectOption("parameter group: learningRateMultiplier", learningRateMultiplier, 0);
   if (weightDecay !== undefined) expectOption("parameter group: weightDecay", weightDecay, 0);
   if (frozen !== undefined && typeof frozen !== "boolean")
-    throw new ConfigError(`parameter group: frozen: expected true or false, got ${String(frozen)}`);
+    throw new ConfigError(`parameter group: frozen: expected true or false, got ${shown(frozen)}`);
 }
 
 function build(parts: readonly Part[], groups: readonly ParameterGroup[]): Optimizer {

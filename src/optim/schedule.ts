@@ -6,6 +6,7 @@
 import { ConfigError } from "../util/errors.js";
 import type { Described, Json, Table } from "../util/described.js";
 import { expectInteger, expectOption, fromTable } from "../util/described.js";
+import { shown } from "../util/shown.js";
 
 /** What a schedule with memory remembers; JSON, in the checkpoint. */
 export type ScheduleState = Readonly<Record<string, number>>;
@@ -188,7 +189,7 @@ export interface ReduceOnPlateauOptions extends ScheduleOptions {
  */
 export function reduceOnPlateau(options: ReduceOnPlateauOptions): Schedule {
   const { peak, mode = "min", factor = 0.1, patience = 10, threshold = 1e-4, cooldown = 0, min = 0 } = options;
-  if (mode !== "min" && mode !== "max") throw new ConfigError(`reduceOnPlateau: mode: expected min or max, got ${String(mode)}`);
+  if (mode !== "min" && mode !== "max") throw new ConfigError(`reduceOnPlateau: mode: expected min or max, got ${shown(mode)}`);
   expectOption("reduceOnPlateau: factor", factor, 0, 1, true);
   expectInteger("reduceOnPlateau: patience", patience, 0);
   expectOption("reduceOnPlateau: threshold", threshold, 0);

@@ -80,10 +80,10 @@ interface Totals {
 /** One field of a step, whatever the step is: a library may take a step for another than its type says. */
 function checkField(key: string, value: unknown, where: string, totals: Totals): void {
   if (key === "Regex") {
-    const why = whySlow(String(value));
+    const why = typeof value === "string" ? whySlow(value) : "none";
     if (why !== undefined) refuse(where, `expected a pattern that is matched in few steps, got ${why} in ${shown(value)}`);
   } else if (key === "precompiled_charsmap") {
-    const why = whyBadPrecompiled(String(value));
+    const why = typeof value === "string" ? whyBadPrecompiled(value) : "none";
     if (why !== undefined) refuse(where, `precompiled_charsmap: expected SentencePiece's table, got ${why}`);
   } else if (key === "length" && !(Number.isInteger(value) && (value as number) >= 1 && (value as number) < 2 ** 31))
     refuse(where, `length: expected a whole number ≥ 1, got ${shown(value)}`);

@@ -4,6 +4,7 @@
 import { ConfigError } from "./errors.js";
 import { unknownName } from "./nearest.js";
 import { own } from "./record.js";
+import { shown } from "./shown.js";
 
 /** JSON as a configuration file holds it. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -58,11 +59,11 @@ export function fromTable<T>(what: string, table: Table<T>, description: unknown
 export function expectOption(name: string, value: number, low: number, high = Infinity, open = false): void {
   if (typeof value === "number" && value >= low && (open ? value < high : value <= high)) return;
   const range = high === Infinity ? `≥ ${low}` : `from ${low} to ${open ? "below " : ""}${high}`;
-  throw new ConfigError(`${name}: expected a number ${range}, got ${String(value)}`);
+  throw new ConfigError(`${name}: expected a number ${range}, got ${shown(value)}`);
 }
 
 /** ConfigError unless the value is an integer ≥ low. */
 export function expectInteger(name: string, value: number, low: number): void {
   if (!Number.isInteger(value) || value < low)
-    throw new ConfigError(`${name}: expected an integer ≥ ${low}, got ${String(value)}`);
+    throw new ConfigError(`${name}: expected an integer ≥ ${low}, got ${shown(value)}`);
 }

@@ -9,6 +9,7 @@ import { formatInteger, formatTable } from "../../util/text.js";
 import { onnxLines, partsTable } from "../inspect-lines.js";
 import { flag, text } from "../../util/option.js";
 import { defineVerb } from "../verb.js";
+import { shown } from "../../util/shown.js";
 
 interface Choice {
   readonly parameters?: string | undefined;
@@ -81,8 +82,8 @@ async function checkpointFolder(path: string, config: Readonly<Record<string, un
   if (names.length === 0) throw new DataError(`${path}: expected weights (*.safetensors) beside config.json, got none`);
   const { lines, found } = await checkpoint(names.map((name) => join(path, name)), all); // prettier-ignore
   const settings = Object.entries(config).filter(([, value]) => isShort(value));
-  const table = formatTable(["setting", ""], settings.map(([name, value]) => [name, String(value)])); // prettier-ignore
-  const architecture = Array.isArray(config["architectures"]) ? String(config["architectures"][0]) : String(config["model_type"]);
+  const table = formatTable(["setting", ""], settings.map(([name, value]) => [name, shown(value)])); // prettier-ignore
+  const architecture = Array.isArray(config["architectures"]) ? shown(config["architectures"][0]) : shown(config["model_type"]);
   return {
     kind: "checkpoint",
     lines: [`checkpoint of ${architecture}, ${names.join(", ")}`, table, ...lines],
