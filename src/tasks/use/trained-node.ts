@@ -15,10 +15,11 @@ import type { Executable } from "../../runtime/index.js";
 import { compile } from "../../runtime/index.js";
 import { checkpointParameters } from "../../train/train-node.js";
 import type { RunConfig } from "../../run/run-folder.js";
+import { RUN_FILES } from "../../run/run-folder.js";
 import type { CheckpointName, RunFolder } from "../../run/run-folder-node.js";
 import { openRun, splitRunPath } from "../../run/run-folder-node.js";
 import { forEachBatch } from "../../train/evaluate.js";
-import { ConfigError } from "../../util/errors.js";
+import { ConfigError, DescentError } from "../../util/errors.js";
 import { byLength, fetcherFor } from "../shared/rows-node.js";
 import type { ModelFile } from "./model.js";
 import { modelOf } from "./model.js";
@@ -274,13 +275,20 @@ export async function openTrained(path: string, options: UseOptions = {}): Promi
   const config = await folder.config();
   const checkpoint = await folder.readCheckpoint(name ?? (await bestOrLast(folder)));
   const { model, info, adapters } = config as RunConfig & { model?: string; info?: TaskInfo; adapters?: Lora };
-  if (model === undefined || info === undefined)
+  if (typeof model !== "string" || typeof info !== "object" || info === null || Array.isArray(info))
     throw new ConfigError(`${run}: expected a run of a task, got a config.json without model and info`);
   const task = taskNamed(config.task);
   const numbers = checkpointParameters(checkpoint);
   const file = graphInfo(info) === undefined ? undefined : await graphFile(folder);
-  const plain = adapters === undefined ? numbers : merged(modelOf(task, model, info, file), adapters, numbers);
-  return { model: new TracedModel(task, model, info, plain, options, file), config };
+  try {
+    const plain = adapters === undefined ? numbers : merged(modelOf(task, model, info, file), adapters, numbers);
+    return { model: new TracedModel(task, model, info, plain, options, file), config };
+  } catch (cause) {
+    if (cause instanceof DescentError) throw cause;
+    // The task's info is what it wrote itself; where somebody changed it, whatever reads it first fails.
+    const what = `expected the info that a training of ${task.name} writes, got one that fails: ${(cause as Error).message}`;
+    throw new ConfigError(`${join(run, RUN_FILES.config)}: ${what}`, { cause });
+  }
 }
 
 export type TrainedModel = Trained;
