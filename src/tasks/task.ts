@@ -105,6 +105,20 @@ export interface TaskOptions {
   readonly labelSmoothing?: number;
 }
 
+/** Names of the places along an axis of a parameter, which come from data: its features, the categories of one, its classes. */
+export interface NamedAxis {
+  readonly of: "feature" | "category" | "class";
+  readonly names: readonly string[];
+}
+
+/** A parameter some of whose axes follow the data. */
+export interface NamedParameter {
+  /** What it is to the data, where its path depends on their order; left out, its path. */
+  readonly as?: string;
+  /** Of the first and the second axis; undefined for one that is the model's own. */
+  readonly axes: readonly (NamedAxis | undefined)[];
+}
+
 /** All that a task is told when it describes a graph or a batch. */
 export interface TaskContext<I extends TaskInfo> {
   readonly info: I;
@@ -156,6 +170,11 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   readonly reads?: Pick<LoadOptions, "pairs" | "tableOf">;
   /** What data for this model must be loaded as: images of its size. */
   loading?(info: I): Pick<LoadOptions, "imageShape">;
+  /**
+   * Parameters some of whose axes follow the data, by path: a training that starts from another run of the task takes these over by the names of features
+   * and classes, not by their places.
+   */
+  namedParameters?(info: I, model: Module): ReadonlyMap<string, NamedParameter>;
   /** What the cells of its tables mean, as training has learned it; left out, or undefined, where nothing of the kind is kept. */
   schema?(info: I): TableSchema | undefined;
   /** The column of texts, or columns with commas between them, where the task's data are tables of texts. */

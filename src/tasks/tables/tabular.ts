@@ -21,7 +21,17 @@ import {
   explainedClasses,
   labelTypes,
 } from "../shared/classification.js";
-import type { ColumnTypes, Measurement, ModelChoice, Prepared, Task, TaskContext, TaskInfo, TrainingDefaults } from "../task.js";
+import type {
+  ColumnTypes,
+  Measurement,
+  ModelChoice,
+  NamedParameter,
+  Prepared,
+  Task,
+  TaskContext,
+  TaskInfo,
+  TrainingDefaults,
+} from "../task.js";
 
 export interface TableInfo extends TaskInfo {
   /** What `TabularPreprocessor` learned. */
@@ -110,6 +120,31 @@ function prepareTable(data: LoadedData, kind: "classification" | "regression", e
   };
 }
 
+/** The first layer by its features, the last by its classes, and each embedding by its categories. */
+function namedParameters(info: TableInfo, model: Module): ReadonlyMap<string, NamedParameter> {
+  const { embeddings, mlp } = model as TabularMlp;
+  const { encoders } = TabularPreprocessor.fromJSON(info.preprocessing).spec;
+  const indexed = encoders.filter((encoder) => encoder.kind === "index");
+  const widths = embeddings.map(({ weight }) => Number(weight.dims[1]));
+  const inputs = [
+    ...info.featureNames,
+    // A vector of another width is another vector.
+    ...indexed.flatMap(({ name }, i) => Array.from({ length: widths[i] ?? 0 }, (_, k) => `${name}, ${k + 1} of ${widths[i]}`)),
+  ];
+  const features = { of: "feature" as const, names: inputs };
+  const classes = { of: "class" as const, names: info.classes.length === 0 ? [info.target] : info.classes };
+  const last = mlp.layers.length - 1;
+  return new Map<string, NamedParameter>([
+    ...indexed.map(({ name, categories }, i): [string, NamedParameter] => [
+      `embeddings.${i}.weight`,
+      { as: `embedding of ${name}`, axes: [{ of: "category", names: ["(other)", "(missing)", ...categories] }, undefined] },
+    ]),
+    ["mlp.layers.0.weight", { axes: [last === 0 ? classes : undefined, features] }],
+    ...(last === 0 ? [] : [[`mlp.layers.${last}.weight`, { axes: [classes, undefined] }] as const]),
+    [`mlp.layers.${last}.bias`, { axes: [classes] }],
+  ]);
+}
+
 const schemaOf = (info: TableInfo): TableSchema | undefined => TabularPreprocessor.fromJSON(info.preprocessing).spec.schema;
 
 const inputs = ({ info }: TaskContext<TableInfo>, batch: Dim): ColumnTypes => ({
@@ -133,6 +168,7 @@ export const tabularClassification: Task<TableInfo> = {
   checksOneBatch: true,
   reads: { tableOf: "rows" },
   schema: schemaOf,
+  namedParameters,
   models: MODELS,
   defaultModel: "mlp",
   monitor: { metric: "loss", mode: "min" },
@@ -191,6 +227,7 @@ export const tabularRegression: Task<TableInfo> = {
   checksOneBatch: true,
   reads: { tableOf: "rows" },
   schema: schemaOf,
+  namedParameters,
   models: MODELS,
   defaultModel: "mlp",
   monitor: { metric: "loss", mode: "min" },

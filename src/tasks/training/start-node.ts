@@ -27,8 +27,10 @@ import { numbersFrom, readWeights } from "./init-node.js";
 import type { GraphStart, GraphStartOptions } from "./graph-start-node.js";
 import { graphOfRun, openGraph } from "./graph-start-node.js";
 import type { ModelFile, PretrainedInfo } from "../use/model.js";
+import { carryOver, lonelyNote } from "./carry-over.js";
 import { TASKS } from "../table.js";
 import type { AnyTask, TaskInfo, Inherited } from "../task.js";
+import type { TrainedModel } from "../trained-model.js";
 import { bestOrLast, openTrained } from "../use/trained-node.js";
 
 /** What a model begins with. */
@@ -50,7 +52,13 @@ export interface Start {
   /** Or somebody else's graph, with a head for the task's classes. */
   readonly graph?: GraphStart;
   /** Errors: ConfigError that names each tensor that does not fit. */
-  readonly numbersFor: (model: Module, labels: readonly string[] | undefined) => StartingNumbers;
+  readonly numbersFor: (model: Module, labels: readonly string[] | undefined, made: MadeFor) => StartingNumbers;
+}
+
+/** What a model is made for, where numbers go by the names in its data. */
+export interface MadeFor {
+  readonly info: TaskInfo;
+  readonly seed: number;
 }
 
 function inheritedFrom(model: PretrainedModel, labels?: readonly string[]): Inherited {
@@ -69,6 +77,27 @@ const ownNumbers =
     const parameters = model.state();
     const found = numbersFrom(path, numbers, parameters, note);
     return { numbers: found, fresh: [...parameters.keys()].filter((name) => !found.has(name)) };
+  };
+
+/** Numbers of a run of the same task: those that follow its data by the names in them, the others as they are. */
+const namedNumbers =
+  (path: string, task: AnyTask, trained: TrainedModel, note: (text: string) => void): Start["numbersFor"] =>
+  (model, labels, { info, seed }) => {
+    if (task.namedParameters === undefined) return ownNumbers(path, trained.numbers, note)(model, labels, { info, seed });
+    const before = task.namedParameters(trained.info, trained.model);
+    const named = task.namedParameters(info, model);
+    const parameters = model.state();
+    const carried = carryOver(parameters, named, { named: before, numbers: trained.numbers }, seed);
+    const isNamed = (name: string): boolean => before.has(name) || named.has(name);
+    const others = numbersFrom(
+      path,
+      new Map([...trained.numbers].filter(([name]) => !isNamed(name))),
+      new Map([...parameters].filter(([name]) => !isNamed(name))),
+      note,
+    );
+    const lonely = lonelyNote(carried);
+    if (lonely !== undefined) note(`--init ${path}: ${lonely}`);
+    return { numbers: new Map([...others, ...carried.numbers]), fresh: carried.fresh };
   };
 
 /** The class with the task's head on such a trunk. ConfigError where there is none. */
@@ -169,7 +198,7 @@ async function fromRun(path: string, task: AnyTask, note: (text: string) => void
     return {
       ...vocabulary,
       ...(config.task === task.name ? { modelName: trained.modelName } : {}),
-      numbersFor: ownNumbers(path, trained.numbers, note),
+      numbersFor: config.task === task.name ? namedNumbers(path, task, trained, note) : ownNumbers(path, trained.numbers, note),
     };
   const own = configOf(trained.model).config;
   const architecture = architectureFor(task, ARCHITECTURES[named].modelType, `--init ${path}`);

@@ -203,6 +203,12 @@ export const textClassification: Task<TextClassInfo> = {
   examples: (data, part, info) =>
     encode(part, info, { text: data.roles.text ?? info.textColumn, label: data.roles.target ?? info.labelColumn }),
   reads: { tableOf: "texts" },
+  namedParameters: ({ classes }, model) => {
+    const heads = [...model.state()].filter(
+      ([path, { dims }]) => /(^|\.)(fc|classifier)\.(weight|bias)$/.test(path) && dims[0] === classes.length,
+    );
+    return new Map(heads.map(([path]) => [path, { axes: [{ of: "class", names: classes }, undefined] }]));
+  },
   schema: ({ schema }) => schema,
   textColumn: (info) => info.textColumn,
   targetColumn: (info) => info.labelColumn,

@@ -1,0 +1,110 @@
+/**
+ * @module Numbers of one run in the model of another, whose data have other columns, categories or classes: they go by the names of these, and what has
+ * no partner starts anew.
+ */
+import type { Parameter, TensorData } from "../../graph/index.js";
+import { fromNumbers, sameShape, toNumbers } from "../../graph/index.js";
+import { Random } from "../../util/random.js";
+import type { NamedAxis, NamedParameter } from "../task.js";
+
+/** The named parameters of a model by their paths, and its numbers. */
+export interface NamedSide {
+  readonly named: ReadonlyMap<string, NamedParameter>;
+  readonly numbers: ReadonlyMap<string, TensorData>;
+}
+
+/** What was taken over, and what was not: parameters, and names by what they are names of. */
+export interface CarriedOver {
+  readonly numbers: ReadonlyMap<string, TensorData>;
+  readonly fresh: readonly string[];
+  readonly withoutPartner: ReadonlyMap<NamedAxis["of"], ReadonlySet<string>>;
+}
+
+/** Where each place along an axis stands in the other model, −1 where it has no partner. */
+function placesAlong(size: number, other: number, after: NamedAxis | undefined, before: NamedAxis | undefined): number[] {
+  if (after === undefined || before === undefined) return Array.from({ length: size }, (_, i) => (size === other ? i : -1));
+  const place = new Map(before.names.map((name, i) => [name, i]));
+  return after.names.map((name) => place.get(name) ?? -1);
+}
+
+/** A parameter filled with what the other has under the same names; undefined where that is nothing. */
+function filled(
+  parameter: Parameter,
+  given: TensorData,
+  places: readonly (readonly number[])[],
+  initial: () => ArrayLike<number>,
+): TensorData | undefined {
+  if (places.some((axis) => axis.every((place) => place < 0))) return undefined;
+  const [rows = [0], columns = [0]] = places;
+  const rest = parameter.dims.slice(2).reduce((product, d) => product * d, 1);
+  const width = (given.shape[1] ?? 1) * rest;
+  const source = toNumbers(given);
+  const isWhole = places.every((axis) => axis.every((place) => place >= 0));
+  const data = Float64Array.from(isWhole ? { length: rows.length * columns.length * rest } : initial());
+  for (const [i, row] of rows.entries())
+    for (const [j, column] of columns.entries()) {
+      if (row < 0 || column < 0) continue;
+      const from = row * width + column * rest;
+      data.set(source.subarray(from, from + rest), (i * columns.length + j) * rest);
+    }
+  return fromNumbers(parameter.dtype, parameter.dims, data);
+}
+
+/**
+ * Fills the named parameters of a model with those of another under the same names. Places that have no partner get what the initializer gives.
+ */
+export function carryOver(
+  parameters: ReadonlyMap<string, Parameter>,
+  named: ReadonlyMap<string, NamedParameter>,
+  before: NamedSide,
+  seed: number,
+): CarriedOver {
+  const sources = new Map([...before.named].map(([path, parameter]) => [parameter.as ?? path, { path, ...parameter }]));
+  const numbers = new Map<string, TensorData>();
+  const fresh: string[] = [];
+  const withoutPartner = new Map<NamedAxis["of"], Set<string>>();
+  for (const [path, { as = path, axes }] of named) {
+    const parameter = parameters.get(path) as Parameter;
+    // Not the numbers of the seed itself: the rest may have been trained beside just these, and would be held against other classes.
+    const initial = (): ArrayLike<number> => parameter.initializer(parameter.dims, new Random(seed, "init anew", path));
+    const begin = (): void => {
+      fresh.push(path);
+      numbers.set(path, fromNumbers(parameter.dtype, parameter.dims, initial()));
+    };
+    const source = sources.get(as);
+    const given = source === undefined ? undefined : before.numbers.get(source.path);
+    if (source === undefined || given === undefined || given.shape.length !== parameter.dims.length) {
+      begin();
+      continue;
+    }
+    const places = parameter.dims
+      .slice(0, 2)
+      .map((size, axis) => placesAlong(Number(size), given.shape[axis] ?? 0, axes[axis], source.axes[axis]));
+    for (const [axis, found] of places.entries()) {
+      const names = axes[axis];
+      if (names === undefined) continue;
+      const lonely = names.names.filter((_, i) => (found[i] as number) < 0);
+      withoutPartner.set(names.of, new Set([...(withoutPartner.get(names.of) ?? []), ...lonely]));
+    }
+    const restFits = sameShape(given.shape.slice(2), parameter.dims.slice(2));
+    const tensor = restFits ? filled(parameter, given, places, initial) : undefined;
+    if (tensor === undefined) begin();
+    else numbers.set(path, tensor);
+  }
+  return { numbers, fresh, withoutPartner };
+}
+
+const PLURALS: Readonly<Record<NamedAxis["of"], string>> = { feature: "features", category: "categories", class: "classes" };
+
+/** What should be said of names without a partner; undefined where each has one. */
+export function lonelyNote({ withoutPartner }: Pick<CarriedOver, "withoutPartner">): string | undefined {
+  const parts = [...withoutPartner].flatMap(([of, names]) => {
+    if (names.size === 0) return [];
+    const shown = [...names].slice(0, 6).map((name) => `"${name}"`);
+    return [`${names.size === 1 ? of : PLURALS[of]} ${shown.join(", ")}${names.size > 6 ? `, … (${names.size})` : ""}`];
+  });
+  const count = [...withoutPartner.values()].reduce((sum, names) => sum + names.size, 0);
+  return parts.length === 0
+    ? undefined
+    : `${parts.join(" and ")} of these data ${count === 1 ? "is" : "are"} not in it, and ${count === 1 ? "starts" : "start"} anew`;
+}
