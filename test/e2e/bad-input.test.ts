@@ -80,7 +80,7 @@ test("files: missing, empty, with a broken row, of another task", async () => {
   ]);
   await Promise.all([
     refused("train tabular-classification --data empty.csv", 2, /empty\.csv: expected at least one row/),
-    refused("train tabular-classification --data broken.csv", 2, /broken\.csv: row 3\b.*; .*--skip-bad-rows/),
+    refused("train tabular-classification --data broken.csv", 2, /broken\.csv: row 2 \(line 3\): .*; .*--skip-bad-rows/),
   ]);
   await Promise.all([
     refused("train tabular-classification --data good.csv --label-column z", 2, /unknown column "z"/),
@@ -211,7 +211,7 @@ test("image labels out of range", async () => {
 test("inputs that do not fit a model", async () => {
   writeFileSync(path("strange.csv"), "a,b,y\n1,2,perhaps\n");
   writeFileSync(path("few.csv"), "c\n1\n");
-  await refused("eval table --data strange.csv", 2, /"y", example 1: expected one of .*, got "perhaps"/);
+  await refused("eval table --data strange.csv", 2, /"y", row 1 \(line 2\): expected yes or no, got "perhaps"/);
   await Promise.all([
     refused("predict run picture.png", 2, /picture\.png: expected a JPEG, PNG, .* image, got other bytes/),
     refused("predict run nowhere.png", 2, /nowhere\.png: expected an image, got no such file/),

@@ -135,7 +135,7 @@ test("what is wrong is said in one line", async () => {
   writeFileSync(path("latin.txt"), Uint8Array.of(0x6f, 0x6b, 10, 0xe9, 10));
   await refused(/latin\.txt: line 2: expected UTF-8, got other bytes/, "predict", "reviews", "latin.txt");
   writeFileSync(path("odd.csv"), "text,label\nlovely room,great\n");
-  await refused(/example 1: expected one of bad, good, got "great"/, "eval", "reviews", "--data", "odd.csv");
+  await refused(/row 1 \(line 2\): expected one of bad, good, got "great"/, "eval", "reviews", "--data", "odd.csv");
   await refused(/--stride: expected less than the 256 tokens/, "predict", "reviews", "a room", "--stride", "256");
   const train = ["train", "text-classification", "--data", "reviews.csv", "--out", "none"];
   await refused(/--fold: expected K\/N/, ...train, "--fold", "5/4");

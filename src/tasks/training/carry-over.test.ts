@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { TensorData } from "../../graph/index.js";
+import { Linear } from "../../nn/index.js";
+import type { NamedParameter } from "../task.js";
+import { carryOver, lonelyNote } from "./carry-over.js";
+
+/** A linear layer's parameters by features and classes. */
+const named = (features: readonly string[], classes: readonly string[]): ReadonlyMap<string, NamedParameter> =>
+  new Map<string, NamedParameter>([
+    [
+      "weight",
+      {
+        axes: [
+          { of: "class", names: classes },
+          { of: "feature", names: features },
+        ],
+      },
+    ],
+    ["bias", { axes: [{ of: "class", names: classes }] }],
+  ]);
+const weight: TensorData = { dtype: "float32", shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) };
+const bias: TensorData = { dtype: "float32", shape: [2], data: Float32Array.of(7, 8) };
+const before = {
+  named: named(["a", "b", "c"], ["high", "low"]),
+  numbers: new Map([
+    ["weight", weight],
+    ["bias", bias],
+  ]),
+};
+const into = (features: readonly string[], classes: readonly string[]) =>
+  carryOver(new Linear(features.length, classes.length).state(), named(features, classes), before, 1);
+const numbers = (carried: ReturnType<typeof into>, path: string): number[] =>
+  Array.from(carried.numbers.get(path)?.data ?? [], Number);
+
+test("numbers go by names, whatever the order of features and classes", () => {
+  const carried = into(["c", "a", "b"], ["low", "high"]);
+  assert.deepEqual(numbers(carried, "weight"), [6, 4, 5, 3, 1, 2]);
+  assert.deepEqual(numbers(carried, "bias"), [8, 7]);
+  assert.deepEqual(carried.fresh, []);
+  assert.equal(lonelyNote(carried), undefined);
+});
+
+test("what has no partner starts anew, and is named", () => {
+  const carried = into(["b", "d"], ["high", "middle"]);
+  const [highB, highD, middleB, middleD] = numbers(carried, "weight");
+  assert.equal(highB, 2);
+  for (const value of [highD, middleB, middleD]) assert.ok(Math.abs(value ?? Infinity) < 1, `${value}`);
+  assert.equal(numbers(carried, "bias")[0], 7);
+  assert.equal(lonelyNote(carried), 'class "middle" and feature "d" of these data are not in it, and start anew');
+});
+
+test("a head whose classes are all others starts anew as a whole", () => {
+  const carried = into(["a", "b", "c"], ["A-safe", "B-risky"]);
+  assert.deepEqual(carried.fresh, ["weight", "bias"]);
+  assert.match(lonelyNote(carried) ?? "", /^classes "A-safe", "B-risky" of these data are not in it, and start anew$/);
+});
