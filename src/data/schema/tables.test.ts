@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { Dataset } from "../dataset.js";
+import type { Dataset } from "../dataset.js";
 import { loadData } from "../load-node.js";
 import type { LoadOptions } from "../load-node.js";
 import type { TableOptions } from "../readers/table-file-node.js";

@@ -79,7 +79,7 @@ export function carryOver(
     }
     const places = parameter.dims
       .slice(0, 2)
-      .map((size, axis) => placesAlong(Number(size), given.shape[axis] ?? 0, axes[axis], source.axes[axis]));
+      .map((size, axis) => placesAlong(size, given.shape[axis] ?? 0, axes[axis], source.axes[axis]));
     for (const [axis, found] of places.entries()) {
       const names = axes[axis];
       if (names === undefined) continue;
