@@ -5,26 +5,18 @@
 import { existsSync, readdirSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { ConfigError, DescentError } from "../util/errors.js";
+import { ConfigError } from "../util/errors.js";
 import { fileReason } from "../util/file-reason.js";
 import { makeFolders } from "../util/folders-node.js";
+import { CheckpointWriter } from "./checkpoint-node.js";
 import type { MetricsRecord } from "./metrics-log.js";
 import { formatRecord } from "./metrics-log.js";
 import type { FileSystem } from "./run-folder-files-node.js";
-import {
-  AppendOnlyFile,
-  ASIDE,
-  asideOf,
-  checkWritable,
-  nodeFileSystem,
-  sha256,
-  writeError,
-  writeWhole,
-} from "./run-folder-files-node.js";
+import { AppendOnlyFile, ASIDE, checkWritable, nodeFileSystem, writeWhole } from "./run-folder-files-node.js";
 import { RunLock } from "./run-folder-lock-node.js";
 import type { Checkpoint } from "./run-folder-reader-node.js";
-import { exists, MANIFEST, openRun, RunFolder, splitRunPath, STEP_FOLDER } from "./run-folder-reader-node.js";
-import type { Manifest, RunConfig, RunSummary } from "./run-folder.js";
+import { openRun, RunFolder, splitRunPath } from "./run-folder-reader-node.js";
+import type { RunConfig, RunSummary } from "./run-folder.js";
 import { RUN_FILES } from "./run-folder.js";
 
 export type { Checkpoint, CheckpointName } from "./run-folder-reader-node.js";
@@ -137,7 +129,7 @@ export class RunWriter {
   readonly folder: RunFolder;
   readonly #lock: RunLock;
   readonly #files: FileSystem;
-  readonly #keep: number;
+  readonly #checkpoints: CheckpointWriter;
   readonly #metrics: AppendOnlyFile;
   readonly #events: AppendOnlyFile;
 
@@ -146,7 +138,7 @@ export class RunWriter {
     this.folder = new RunFolder(path);
     this.#lock = lock;
     this.#files = options.files ?? nodeFileSystem;
-    this.#keep = options.keepCheckpoints ?? 2;
+    this.#checkpoints = new CheckpointWriter(this.folder, this.#files, options.keepCheckpoints ?? 2);
     this.#metrics = new AppendOnlyFile(join(path, RUN_FILES.metrics));
     this.#events = new AppendOnlyFile(join(path, RUN_FILES.events));
   }
@@ -190,56 +182,11 @@ export class RunWriter {
     contents: Readonly<Record<string, Uint8Array>>,
     options: { readonly best?: boolean } = {},
   ): Promise<void> {
-    const name = `step-${step}`;
-    const path = join(this.path, RUN_FILES.checkpoints, name);
-    const aside = asideOf(path);
-    const entries = Object.entries(contents);
-    const totalBytes = entries.reduce((sum, [, bytes]) => sum + bytes.length, 0);
-    try {
+    await this.#checkpoints.save(step, contents, options, () => {
       this.#metrics.sync();
       this.#events.sync();
-      const best = options.best === true ? step : await this.folder.pointer("best");
-      const manifest: Manifest = {
-        version: 1,
-        step,
-        ...(best === undefined ? {} : { best }),
-        createdAt: new Date().toISOString(),
-        files: Object.fromEntries(entries.map(([file, bytes]) => [file, { sizeBytes: bytes.length, sha256: sha256(bytes) }])),
-        logBytes: { metrics: this.#metrics.sizeBytes, events: this.#events.sizeBytes },
-      };
-      const text = `${JSON.stringify(manifest, undefined, 2)}\n`;
-      const present = await this.folder.readCheckpoint(step).catch(() => undefined);
-      if (present !== undefined && JSON.stringify(present.manifest.files) === JSON.stringify(manifest.files)) {
-        // A run that goes on from here and stops at once: the same bytes; only the logs may have grown.
-        await writeWhole(this.#files, join(path, MANIFEST), text);
-      } else {
-        await this.#files.mkdir(aside);
-        for (const [file, bytes] of entries) await this.#files.writeFile(join(aside, file), bytes);
-        await this.#files.writeFile(join(aside, MANIFEST), new TextEncoder().encode(text));
-        const replaced = asideOf(path);
-        if (await exists(path)) await this.#files.rename(path, replaced);
-        await this.#files.rename(aside, path);
-        await this.#files.remove(replaced);
-      }
-    } catch (cause) {
-      await this.#files.remove(aside).catch(() => undefined);
-      throw writeError(path, totalBytes, cause, await this.#remedy());
-    }
-    try {
-      await this.#point("last", name);
-      if (options.best === true) await this.#point("best", name);
-    } catch (cause) {
-      throw new DescentError(`${(cause as Error).message}${await this.#remedy()}`, { cause });
-    }
-    await this.#prune(step);
-  }
-
-  /** What to do where a checkpoint could not be written. */
-  async #remedy(): Promise<string> {
-    const whole = (await this.folder.checkpoints().catch(() => []))[0];
-    return whole === undefined
-      ? ""
-      : `; the checkpoint of step ${whole} is whole: make room, then go on with --resume ${this.path}`;
+      return { metrics: this.#metrics.sizeBytes, events: this.#events.sizeBytes };
+    });
   }
 
   /** Cuts the logs back to where they were at the checkpoint, and removes what a killed writer left half-written. */
@@ -250,13 +197,7 @@ export class RunWriter {
     for (const folder of [this.path, join(this.path, RUN_FILES.checkpoints)]) {
       for (const name of await readdir(folder)) if (ASIDE.test(name)) await this.#files.remove(join(folder, name));
     }
-    const best = await this.folder.pointer("best");
-    const known = checkpoint.manifest.best;
-    if (known !== undefined && known !== best && (await exists(join(this.path, RUN_FILES.checkpoints, `step-${known}`))))
-      await this.#point("best", `step-${known}`);
-    else if (best !== undefined && best > checkpoint.step)
-      await this.#files.remove(join(this.path, RUN_FILES.checkpoints, "best"));
-    await this.#point("last", `step-${checkpoint.step}`);
+    await this.#checkpoints.goBackTo(checkpoint);
   }
 
   /** Closes the logs and gives the folder free. */
@@ -264,23 +205,5 @@ export class RunWriter {
     this.#metrics[Symbol.dispose]();
     this.#events[Symbol.dispose]();
     this.#lock[Symbol.dispose]();
-  }
-
-  async #point(pointer: "last" | "best", name: string): Promise<void> {
-    await writeWhole(this.#files, join(this.path, RUN_FILES.checkpoints, pointer), `${name}\n`);
-  }
-
-  /** Removes what is no longer wanted; later steps than the newest belong to a course that was cut back. */
-  async #prune(newest: number): Promise<void> {
-    const root = join(this.path, RUN_FILES.checkpoints);
-    const best = await this.folder.pointer("best");
-    const steps = (await readdir(root)).flatMap((name) => STEP_FOLDER.exec(name)?.[1] ?? []).map(Number);
-    const kept = new Set(
-      steps
-        .filter((step) => step <= newest)
-        .sort((a, b) => b - a)
-        .slice(0, Math.max(1, this.#keep)),
-    );
-    for (const step of steps) if (!kept.has(step) && step !== best) await this.#files.remove(join(root, `step-${step}`));
   }
 }

@@ -1,0 +1,37 @@
+/**
+ * @module What a stranger looks for is in a file that its words suggest: of the source files whose paths match the words, one of the first two holds it.
+ */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+/** Words as a stranger would search paths for them, the second guess after the first; and what is found there. */
+const LOOKED_FOR: readonly { readonly what: string; readonly guesses: readonly RegExp[]; readonly holds: RegExp }[] = [
+  { what: "rotary positions", guesses: [/rotary/], holds: /export function rotate\(/ },
+  { what: "F1 of spans", guesses: [/span.*f1|f1/, /metrics\/.*span/], holds: /export class SpanMetric/ },
+  { what: "the checkpoint's rename", guesses: [/run\/.*checkpoint/], holds: /\.rename\(aside, path\)/ },
+  { what: "guessing of column types", guesses: [/column-type/, /schema\/infer/], holds: /export type ColumnType/ },
+  { what: "non-maximum suppression", guesses: [/non-max/], holds: /export const nonMaxSuppression/ },
+  { what: "BLEU", guesses: [/bleu/], holds: /get bleu\(\)/ },
+  {
+    what: "a task's label in Chinese",
+    guesses: [/token-classification\/label/, /token-classification\/token-classification\.ts/],
+    holds: /label: \{ en: "Token classification", zh: "/,
+  },
+  { what: "a task's own options", guesses: [/token-classification\/options/], holds: /export const tokenClassificationOptions/ },
+  { what: "the gallery", guesses: [/gallery/], holds: /export async function readGallery/ },
+  { what: "masking in the CRF", guesses: [/losses\/crf\.ts|crf-mask/], holds: /readonly mask\?: Tensor/ },
+];
+
+const sources = readdirSync("src", { withFileTypes: true, recursive: true })
+  .filter((entry) => entry.isFile() && entry.name.endsWith(".ts") && !/\.test(\.util)?\.ts$/.test(entry.name))
+  .map((entry) => join(entry.parentPath, entry.name).replaceAll("\\", "/"));
+
+for (const { what, guesses, holds } of LOOKED_FOR)
+  test(`${what}: found at the first or second guess`, () => {
+    assert.ok(guesses.length <= 2);
+    const guessed = guesses.flatMap((guess) => sources.filter((path) => guess.test(path)).slice(0, 2));
+    const found = guessed.filter((path) => holds.test(readFileSync(path, "utf8")));
+    assert.equal(found.length, 1, `${guessed.join(", ")} hold nothing of it`);
+  });
