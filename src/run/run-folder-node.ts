@@ -44,10 +44,12 @@ export async function createRun(
     throw new ConfigError(`${path}: expected a folder to write to, got ${reason}`, { cause });
   }
   // Looked at before the lock is ours: a lock that lies there is the mark of a run that was killed.
-  const present = checkFree(path, options.overwrite === true);
+  checkFree(path, options.overwrite === true);
   const lock = RunLock.acquire(path);
   try {
     const files = options.files ?? nodeFileSystem;
+    // Once more: another process may have made a run here in between.
+    const present = checkFree(path, options.overwrite === true);
     // The config goes first: a folder without one is no run, so half a removal is no half run.
     for (const name of [RUN_FILES.config, ...present]) await files.remove(join(path, name));
     await files.mkdir(join(path, RUN_FILES.checkpoints));

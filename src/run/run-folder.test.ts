@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { ConfigError } from "../util/errors.js";
@@ -118,6 +119,40 @@ test("a folder is refused that holds a run, other files, or nothing to resume", 
     createRun(join(other, "thesis.tex"), { config }),
     /expected a folder to write to, got a file of that name/,
   );
+});
+
+test("what a killed process left of a run is replaced with overwrite: a lock, or an empty beginning", async (t) => {
+  const gone = JSON.stringify({ pid: 2 ** 30, host: hostname(), startedAt: "2026-01-01T00:00:00Z" });
+  for (const [i, left] of [{ "run.lock": gone, "model.onnx": "x", "report.html": "x" }, { "metrics.jsonl": "" }].entries()) {
+    const path = `${scratch(t)}-${i}`;
+    mkdirSync(join(path, "checkpoints"), { recursive: true });
+    for (const [name, content] of Object.entries(left)) writeFileSync(join(path, name), content);
+    await assert.rejects(createRun(path, { config }), /expected a new or empty folder/);
+    (await createRun(path, { config, overwrite: true }))[Symbol.dispose]();
+    assert.ok(!existsSync(join(path, "model.onnx")));
+    assert.ok(existsSync(join(path, "config.json")));
+    rmSync(path, { recursive: true });
+  }
+});
+
+test("the pointer to the best checkpoint is that of the checkpoint that a run goes on from", async (t) => {
+  const path = scratch(t);
+  {
+    using writer = await createRun(path, { config, keepCheckpoints: 9 });
+    for (const [step, best] of [
+      [3, true],
+      [6, false],
+      [9, true],
+    ] as const)
+      await writer.saveCheckpoint(step, { "model.safetensors": bytes(10, step) }, { best });
+  }
+  const best = (): string => readFileSync(join(path, "checkpoints", "best"), "utf8");
+  // As a kill between the two pointers leaves it.
+  writeFileSync(join(path, "checkpoints", "best"), "step-3\n");
+  (await resumeRun(path)).writer[Symbol.dispose]();
+  assert.equal(best(), "step-9\n");
+  (await resumeRun(join(path, "checkpoints", "step-6"))).writer[Symbol.dispose]();
+  assert.equal(best(), "step-3\n");
 });
 
 test("a path names a run or one of its checkpoints", () => {
