@@ -33,6 +33,28 @@ test("cost: parameters, FLOPs and energy of one matrix product, by batch", () =>
     assert.ok((cost["milliseconds"] as number) > 0);
     assert.equal(cost["joules"], (10 * (cost["milliseconds"] as number)) / 1000);
 
+    const cost4 = (...shape: readonly string[]) =>
+      spawnSync(process.execPath, [main, "cost", file, "--runs", "1", "--device", "cpu", "--json", ...shape], {
+        encoding: "utf8",
+      });
+    for (const shape of ["N=4", "x=4x20"]) {
+      const given = cost4("--shape", shape);
+      assert.equal(given.status, 0, given.stderr);
+      assert.equal((JSON.parse(given.stdout) as Record<string, number>)["flops"], 2 * 4 * 20 * 30);
+    }
+    const refused: readonly (readonly [readonly string[], RegExp])[] = [
+      [["--shape", "N=4", "--shape", "N=5"], /--shape N=5: expected one value for N, got 4 before/],
+      [["--shape", "N=4", "--shape", "x=5x20"], /input "x": expected \[N, 20\] where N = 4, got \[5, 20\]/],
+      [["--shape", "M=4"], /--shape M=4: expected a name of the model's, which has free dimensions N and inputs x, got M/],
+      [["--shape", "N"], /--shape N: expected NAME=NUMBER/],
+    ];
+    for (const [shape, message] of refused) {
+      const { status, stderr } = cost4(...shape);
+      assert.equal(status, 2);
+      assert.match(stderr, message);
+      assert.equal(stderr.trim().split("\n").length, 1);
+    }
+
     const wrong = spawnSync(process.execPath, [main, "cost", join(folder, "none.onnx")], { encoding: "utf8" });
     assert.equal(wrong.status, 2);
     assert.match(wrong.stderr, /^descent: none\.onnx: |none\.onnx: expected/);

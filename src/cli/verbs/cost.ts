@@ -9,6 +9,7 @@ import { median } from "../../util/median.js";
 import { formatCount, formatInteger, formatTable } from "../../util/text.js";
 import { integer, number } from "../../util/option.js";
 import { deviceOptions } from "../../tasks/options.js";
+import { type GivenShapes, parseShapes, shapeOption } from "../shape-option.js";
 import { defineVerb } from "../verb.js";
 
 const WARMUP_RUNS = 5;
@@ -16,8 +17,19 @@ const SHOWN_OPS = 8;
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(2)} MiB`;
 
+type Costed = Pick<ImportedModel, "graph" | "parameters" | "names" | "values">;
+
+/** A model whose graph depends on lengths that are still to be said. */
+interface Costable {
+  readonly dimensions: readonly string[];
+  readonly inputs: readonly string[];
+  /** Errors: ShapeError where shapes contradict each other. */
+  readonly lengthsOf: (given: GivenShapes) => ReadonlyMap<string, number>;
+  readonly graphFor: (lengths: ReadonlyMap<string, number>) => Costed;
+}
+
 /** What is measured: the graph of a run or a file, or of a model by name with zeros for weights, which take no other time. */
-async function costedModel(path: string): Promise<Pick<ImportedModel, "graph" | "parameters" | "names" | "values">> {
+async function costedModel(path: string): Promise<Costable> {
   const { modelNamed, MODELS } = await import("../../models/index.js");
   if (!existsSync(path) && Object.hasOwn(MODELS, path)) {
     const { fromNumbers, Graph, input, sizeOf, symbol } = await import("../../graph/index.js");
@@ -29,16 +41,29 @@ async function costedModel(path: string): Promise<Pick<ImportedModel, "graph" | 
     // Heads that only training uses are no part of the graph.
     const used = new Set<Tensor>(graph.parameters);
     const state = [...model.state()].filter(([, p]) => used.has(p));
-    return {
+    const { bindGraph } = await import("../../ops/index.js");
+    const costed: Costed = {
       graph,
       parameters: new Map(state.filter(([, p]) => p.trainable)),
       names: new Map(state.map(([name, p]) => [p, name])),
       values: new Map(state.map(([, p]) => [p, fromNumbers(p.dtype, p.dims, new Float32Array(sizeOf(p.dims)))])),
     };
+    return {
+      dimensions: ["N"],
+      inputs: [],
+      lengthsOf: ({ bindings }) => new Map(Object.entries(bindings)),
+      graphFor: (lengths) => ({ ...costed, graph: bindGraph(graph, lengths) }),
+    };
   }
   const { loadOnnx } = await import("../../data/node.js");
   const inRun = join(path, "model.onnx");
-  return loadOnnx(existsSync(inRun) ? inRun : path);
+  const model = await loadOnnx(existsSync(inRun) ? inRun : path);
+  return {
+    dimensions: model.freeDimensions,
+    inputs: [...model.declaredInputs.keys()],
+    lengthsOf: ({ shapes, bindings }) => model.lengthsOf(shapes, bindings),
+    graphFor: (lengths) => model.trace({ bindings: Object.fromEntries(lengths) }),
+  };
 }
 
 /** Milliseconds of each run on inputs of zeros, after a few that do not count. */
@@ -64,21 +89,34 @@ async function timesOf(executable: Executable, graph: Graph, runs: number): Prom
 export const verb = defineVerb({
   positionals: [{ name: "MODEL", help: "a run folder, an ONNX file, or the name of a model of images, as in its paper" }],
   options: {
-    batch: integer({ help: "examples at once: the number for every free dimension", minimum: 1, default: 1 }),
+    batch: integer({
+      help: "examples at once: the number for every free dimension that --shape leaves out",
+      minimum: 1,
+      default: 1,
+    }),
+    shape: shapeOption,
     runs: integer({ help: "how often it is run for the measured time", minimum: 1, default: 50 }),
     watts: number({ help: "power that the machine draws under load, for the energy", above: 0 }),
     ...deviceOptions,
   },
-  examples: ["descent cost runs/fashion", "descent cost model.onnx --batch 32 --watts 65", "descent cost resnet-50"],
+  examples: [
+    "descent cost runs/fashion",
+    "descent cost model.onnx --batch 32 --watts 65",
+    "descent cost bert.onnx --shape sequence=128",
+    "descent cost resnet-50",
+  ],
   engine: true,
-  async run({ positionals: [path = ""], options, print }) {
+  async run({ positionals: [path = ""], options, print, note }) {
     const { passCost, peakIntermediateBytes } = await import("../../cost/index.js");
     const { compile } = await import("../../runtime/index.js");
-    const { bindGraph } = await import("../../ops/index.js");
-    const { symbolsOf } = await import("../../graph/index.js");
-    const model = await costedModel(path);
-    const free = new Set(model.graph.inputs.flatMap((t) => t.shape.flatMap((d) => [...symbolsOf(d)])));
-    const graph = bindGraph(model.graph, new Map([...free].map((name) => [name, options.batch])));
+    const costable = await costedModel(path);
+    const given = costable.lengthsOf(parseShapes(options.shape, costable.dimensions, costable.inputs));
+    const lengths = new Map(costable.dimensions.map((name) => [name, given.get(name) ?? options.batch]));
+    const model = costable.graphFor(lengths);
+    const { graph } = model;
+    const guessed = costable.dimensions.filter((name) => !given.has(name));
+    if (guessed.length > 1)
+      note(`${path}: ${guessed.join(", ")} are taken to be ${options.batch}; --shape NAME=N says otherwise`);
     const cost = passCost(graph.nodes);
     const parameters = [...model.parameters.values()].reduce((sum, p) => sum + p.size, 0);
     const parameterBytes = [...model.values.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
@@ -94,7 +132,7 @@ export const verb = defineVerb({
     const joules = options.watts === undefined ? undefined : (options.watts * milliseconds) / 1000;
     print(
       formatTable(
-        [`${path}, batch ${options.batch}`, ""],
+        [[path, ...[...lengths].map(([name, length]) => `${name} ${length}`)].join(", "), ""],
         [
           ["parameters", formatInteger(parameters)],
           ["FLOPs", formatCount(cost.flops)],
@@ -117,6 +155,7 @@ export const verb = defineVerb({
     return {
       model: path,
       batch: options.batch,
+      shape: Object.fromEntries(lengths),
       parameters,
       parameterBytes,
       workingBytes,
