@@ -27,6 +27,12 @@ const WAYS: Readonly<Record<string, (path: string) => Promise<void>>> = {
   descent: async (path) => {
     const { loadOnnx } = await import("../src/data/onnx-node.js");
     const { compile } = await import("../src/runtime/index.js");
+    await compile(await loadOnnx(path));
+  },
+  /** With the graph that can be differentiated. */
+  graph: async (path) => {
+    const { loadOnnx } = await import("../src/data/onnx-node.js");
+    const { compile } = await import("../src/runtime/index.js");
     const model = await loadOnnx(path);
     await compile(model.graph, { values: model.values, names: model.names });
   },
@@ -70,6 +76,8 @@ else {
       descentMs: of(1, "loadMs"),
       enginePeakMiB: of(0, "peakMiB"),
       descentPeakMiB: of(1, "peakMiB"),
+      graphMs: of(2, "loadMs"),
+      graphPeakMiB: of(2, "peakMiB"),
     };
     const ratios = `time ${(result.descentMs / result.engineMs).toFixed(2)} ×, peak memory ${(result.descentPeakMiB / result.enginePeakMiB).toFixed(2)} ×`;
     console.log(

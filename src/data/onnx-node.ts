@@ -21,11 +21,15 @@ export async function loadOnnx(path: string, options: Omit<OnnxModelOptions, "ex
   const before = versionOf(file);
   const bytes = (before === undefined ? undefined : outlineOf(file)) ?? (await readFileBytes(path));
   const isCurrent = (): boolean => before !== undefined && versionOf(file) === before;
-  const externalData: ExternalData = (location, offset, length) => {
+  const read = (location: string, offset: number, length: number): Uint8Array => {
     if (location === basename(file) && !isCurrent())
       throw new DataError(`${where}: expected the file that was opened, got one that has changed since; open it again`);
     return readBeside(dirname(file), location, offset, length, where);
   };
+  const size = before === undefined ? undefined : Number(before.split(" ")[0]);
+  const externalData: ExternalData = Object.assign(read, {
+    sizeOf: (location: string) => (location === basename(file) ? size : undefined),
+  });
   return new OnnxModel(bytes, { ...options, where, externalData }, { file, isCurrent });
 }
 

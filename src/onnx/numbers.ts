@@ -7,7 +7,11 @@ import { DataError } from "../util/errors.js";
 import type { TensorProto } from "./messages.js";
 
 /** Gives `length` bytes from `offset` of a file beside the model, by the name that the model has for it. */
-export type ExternalData = (location: string, offset: number, length: number) => Uint8Array;
+export interface ExternalData {
+  (location: string, offset: number, length: number): Uint8Array;
+  /** A file's length, where it is known without opening it. */
+  readonly sizeOf?: (location: string) => number | undefined;
+}
 
 const BY_CODE: ReadonlyMap<number, DType> = new Map((Object.keys(DTYPES) as DType[]).map((name) => [DTYPES[name].onnx, name]));
 
@@ -113,7 +117,9 @@ export function checkNumbers(t: TensorProto, where: string, externalData?: Exter
       external.get(key),
     );
     const last = Number(offset) + length - 1;
-    if (Number(count) === length && Number.isSafeInteger(last) && externalData(location, last, 1).length === 1) return;
+    const size = externalData.sizeOf?.(location);
+    const isThere = (): boolean => (size === undefined ? externalData(location, last, 1).length === 1 : last < size);
+    if (Number(count) === length && Number.isSafeInteger(last) && isThere()) return;
   } else if (external === undefined && t.rawData.length === length) return;
   numbersOfTensor(t, where, externalData);
 }

@@ -31,7 +31,7 @@ export interface StoredTensor {
 export type ReadNumbers = (tensor: TensorProto, limit: number) => ArrayLike<number>;
 
 /** As many numbers tell a mask or a table from a weight. */
-const LOOKED_AT = 16_384;
+const LOOKED_AT = 4096;
 
 interface Verdict {
   readonly role: Role;
@@ -122,10 +122,9 @@ class Judge {
     const others = node.inputs.filter((_, i) => i !== index);
     const meetsInput = others.some((other) => scope.isDynamic(other));
     if (opType === "BatchNormalization" && index >= 3) return { role: "buffer", why: "running statistics of BatchNormalization" };
-    if (WEIGHT_INPUTS.get(opType)?.includes(index) && !(domain === "" && ONNX_VALUES.has(opType)))
-      return this.#weight(use, tensor);
+    if (WEIGHT_INPUTS.get(opType)?.includes(index) && !(domain === "" && ONNX_VALUES.has(opType))) return this.#weight(use);
     if (opType === "MatMul" || opType === "FusedMatMul" || opType === "Einsum")
-      return meetsInput ? this.#weight(use, tensor) : constant(`${opType} of constants`);
+      return meetsInput ? this.#weight(use) : constant(`${opType} of constants`);
     if (opType.endsWith("Normalization") && index === 0) return parameter(`normalized by ${opType}`);
     if (opType === "Gather" && index === 0) return this.#embedding(tensor, use);
     if ((opType === "Add" || opType === "Sum" || opType === "Mul") && meetsInput)
@@ -137,9 +136,9 @@ class Judge {
     return constant(`read by ${opType}`);
   }
 
-  #weight(use: Use, tensor: TensorProto): Verdict {
+  #weight(use: Use): Verdict {
     if (this.#endsInAngles(use)) return constant("frequencies of sine and cosine");
-    return this.#masks(tensor) ? constant("numbers of a mask") : parameter(`weight of ${use.node.opType}`);
+    return parameter(`weight of ${use.node.opType}`);
   }
 
   #embedding(tensor: TensorProto, { node, scope }: Use): Verdict {

@@ -171,6 +171,20 @@ export function* readFields(bytes: Uint8Array, where: string): Generator<WireFie
     }
     throw new DataError(`${where}: expected a protocol buffer, got a number of more than 64 bits at byte ${at}`);
   };
+  /** Most numbers are short: those of up to four bytes need no bigint. */
+  const short = (): number => {
+    let value = 0;
+    for (let i = 0; i < 4; i++) {
+      const byte = bytes[at + i];
+      if (byte === undefined) break;
+      value |= (byte & 0x7f) << (7 * i);
+      if (byte < 0x80) {
+        at += i + 1;
+        return value;
+      }
+    }
+    return Number(varint());
+  };
   const take = (length: number): Uint8Array => {
     if (at + length > bytes.length)
       throw new DataError(`${where}: expected a whole file, got one that ends at byte ${bytes.length}`);
@@ -180,12 +194,12 @@ export function* readFields(bytes: Uint8Array, where: string): Generator<WireFie
   };
   const none = new Uint8Array(0);
   while (at < bytes.length) {
-    const key = Number(varint());
+    const key = short();
     const field = Math.floor(key / 8);
     const type = key % 8;
     if (type === VARINT) yield new WireField(field, type, varint(), none, where);
     else if (type === FIXED64) yield new WireField(field, type, 0n, take(8), where);
-    else if (type === PIECE) yield new WireField(field, type, 0n, take(Number(varint())), where);
+    else if (type === PIECE) yield new WireField(field, type, 0n, take(short()), where);
     else if (type === FIXED32) yield new WireField(field, type, 0n, take(4), where);
     else throw new DataError(`${where}: expected a protocol buffer, got wire type ${type} at byte ${at}`);
   }
