@@ -131,7 +131,7 @@ async function differentiates(model: OnnxModel, calls: readonly Call[], result: 
   result.compared = compared / calls.length;
 }
 
-const STEPS = 6;
+const STEPS = 8;
 
 /** A few steps towards outputs of 0 for each set of lengths, by the same model. */
 async function trains(path: string, calls: readonly Call[], result: Result): Promise<void> {
@@ -140,7 +140,7 @@ async function trains(path: string, calls: readonly Call[], result: Result): Pro
   const module = new GraphModule(readFileSync(path), { shapes, where: result.name });
   const loss = (batch: Readonly<Record<string, Tensor>>): Tensor =>
     (Object.values(module.forward(batch))[0] as Tensor).square().mean();
-  const step = trainingStep({ model: module, loss, optimizer: adamW({ learningRate: 1e-3 }) });
+  const step = trainingStep({ model: module, loss, optimizer: adamW({ learningRate: 1e-4 }) });
   const losses: (readonly [number, number])[] = [];
   await using state = await TrainingState.create(step, { seed: 1, device: "cpu", numbers: module.values });
   for (const { feeds } of calls) {

@@ -58,7 +58,7 @@ def texts():
         last,
     )
     yield "t5-encoder", lambda: Text(t.T5EncoderModel(t.T5Config(vocab_size=99, d_model=32, d_kv=8, d_ff=37, num_layers=2, num_heads=4)), last)
-    yield "gpt2", lambda: Text(t.GPT2LMHeadModel(t.GPT2Config(vocab_size=99, n_positions=64, n_embd=32, n_layer=2, n_head=4, use_cache=False, **eager)), logits)
+    yield "gpt2", lambda: Text(t.GPT2LMHeadModel(t.GPT2Config(vocab_size=99, n_positions=64, n_embd=32, n_layer=2, n_head=4, use_cache=False, tie_word_embeddings=False, **eager)), logits)
     rotary = dict(**small, num_key_value_heads=2, max_position_embeddings=64, use_cache=False)
     yield "llama", lambda: Text(t.LlamaForCausalLM(t.LlamaConfig(**rotary, **eager)), logits)
     yield "qwen2", lambda: Text(t.Qwen2ForCausalLM(t.Qwen2Config(**rotary, **eager)), logits)

@@ -5,7 +5,7 @@
 import type { LoadOptions } from "../data/node.js";
 import type { Shape } from "../graph/index.js";
 import type { GraphModule, Module } from "../nn/index.js";
-import type { ModelProto } from "../onnx/index.js";
+import type { ModelProto, ParameterChoice } from "../onnx/index.js";
 import type { Json } from "../util/described.js";
 
 /** How a task uses a graph: plain JSON, `info.graph` of a run. */
@@ -19,6 +19,8 @@ export interface GraphInfo {
   readonly colors?: "RGB" | "BGR";
   /** Of texts: the longest that it takes, in tokens, where its tables say so. */
   readonly maxPositions?: number;
+  /** Corrections of what is taken for a parameter, by the file's names. */
+  readonly parameters?: ParameterChoice;
 }
 
 /** A file that training starts from. */

@@ -163,6 +163,11 @@ export const trainingOptions = {
     placeholder: "NODE",
     defaultText: "the last one before an output",
   }),
+  parameters: text({
+    help: "of --init FILE.onnx: tensors that are trained beside those taken for parameters (descent inspect FILE.onnx lists them)",
+    placeholder: "PATTERNS",
+  }),
+  constants: text({ help: "of --init FILE.onnx: tensors that are not parameters", placeholder: "PATTERNS" }),
   preprocess: text({
     help: "of --init FILE.onnx for images: imagenet, 0..1, -1..1, 0..255, caffe, or mean=…;std=…;max=…;colors=RGB|BGR;layout=NCHW|NHWC",
     placeholder: "SCALE",

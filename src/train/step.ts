@@ -138,6 +138,10 @@ function traceLoss({ loss: lossOf, model }: TrainingStepOptions, batch: BatchTyp
 export function trainingStep(options: TrainingStepOptions): TrainingStep {
   const { model, optimizer, accumulate = 1 } = options;
   const trainable = optimizer.trained(model.parameters());
+  if (trainable.size === 0)
+    throw new ConfigError(
+      "training: expected parameters to change, got none; the model has none, or the optimizer freezes them all",
+    );
   const types: StateTypes = { parameters: model.state(), slots: optimizer.slots(model.parameters()) };
 
   const applyOptimizer = (

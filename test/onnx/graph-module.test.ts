@@ -30,6 +30,13 @@ test("parameters have the file's names and numbers", () => {
   assert.deepEqual(toNumbers(module.values.get("layer.0.weight") as TensorData), toNumbers(w([4, 3])));
 });
 
+test("what is a parameter can be corrected", () => {
+  const options = { shapes: { x0: [1, 2, 4] }, where: "their.onnx" };
+  const module = new GraphModule(bytes, { ...options, parameters: { exclude: "*.bias" } });
+  assert.deepEqual([...module.parameters().keys()], ["layer.0.weight"]);
+  assert.throws(() => new GraphModule(bytes, { ...options, parameters: { exclude: "*" } }), /got one without a parameter/);
+});
+
 test("traces of other shapes share the parameters, and agree", async () => {
   const module = open();
   const x = w([2, 5, 4]);

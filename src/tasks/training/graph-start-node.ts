@@ -13,6 +13,7 @@ import type { Headed, ModelProto } from "../../onnx/index.js";
 import { decodeModel, encodeModel, headOf, inlined, withHead } from "../../onnx/index.js";
 import type { Json } from "../../util/described.js";
 import { ConfigError } from "../../util/errors.js";
+import { splitPatterns } from "../../util/patterns.js";
 import { Random } from "../../util/random.js";
 import { parseImageSize } from "../../vision/index.js";
 import type { GraphInfo, GraphPlan } from "../graph-use.js";
@@ -23,6 +24,10 @@ import type { ModelFile } from "../use/model.js";
 export interface GraphStartOptions {
   /** The linear layer that becomes the head; left out, the last one before an output. */
   readonly head?: string;
+  /** Patterns of tensors that are parameters beside those that are taken for some. */
+  readonly parameters?: string;
+  /** Patterns of tensors that are none. */
+  readonly constants?: string;
   /** How pixels are scaled. */
   readonly preprocess?: string;
   readonly imageSize?: string;
@@ -43,6 +48,13 @@ export interface GraphStart {
 /** What a wrapped graph holds its weights in. */
 const graphIn = (model: Module): GraphModule | undefined =>
   [...model.modules().values()].find((module): module is GraphModule => module instanceof GraphModule);
+
+/** What the user says of parameters. */
+function choiceOf({ parameters, constants }: GraphStartOptions): Pick<GraphInfo, "parameters"> {
+  if (parameters === undefined && constants === undefined) return {};
+  const include = parameters === undefined ? {} : { include: splitPatterns(parameters) };
+  return { parameters: { ...include, ...(constants === undefined ? {} : { exclude: splitPatterns(constants) }) } };
+}
 
 /** Whether a file is a model that a task has by name: then it is built as always, and takes the numbers. */
 function isOurs({ metadata }: ModelProto, task: AnyTask): boolean {
@@ -116,7 +128,7 @@ export async function openGraph(path: string, task: AnyTask, options: GraphStart
       headed = withHead(model, head, graphs.outFeatures(info), new Random(options.seed ?? 1, "head"));
       return {
         file: { bytes: encodeModel(headed.model), where },
-        info: { ...info, ...plan.info, graph: { ...plan.info.graph, output: headed.output } },
+        info: { ...info, ...plan.info, graph: { ...plan.info.graph, ...choiceOf(options), output: headed.output } },
       };
     },
     notes: [

@@ -231,6 +231,9 @@ export async function openStart(
     const graph = await openGraph(path, task, options);
     if (graph !== undefined) return graph;
   }
+  const choice = (["parameters", "constants"] as const).find((name) => options[name] !== undefined);
+  if (choice !== undefined)
+    throw new ConfigError(`--${choice}: expected --init FILE.onnx whose own graph is trained, got ${path}; leave it out`);
   if (/\.(safetensors|onnx)$/.test(path)) return { numbersFor: ownNumbers(path, await readWeights(path), note) };
   const config = await pretrainedConfig(path);
   return config === undefined ? fromRun(path, task, note) : fromCheckpoint(path, config, task);

@@ -43,7 +43,9 @@ export function modelOf(task: AnyTask, name: string, info: TaskInfo, file?: Mode
 function graphModel(task: AnyTask, info: TaskInfo, file: ModelFile | undefined): Module {
   if (task.graphs === undefined) throw new ConfigError(`${task.name}: expected a model of its own, got a graph`);
   if (file === undefined) throw new ConfigError(`${task.name}: expected the run's graph.onnx, got none`);
-  const module = new GraphModule(file.bytes, { shapes: task.graphs.shapes(info), where: file.where });
+  const parameters = graphInfo(info)?.parameters;
+  const shapes = task.graphs.shapes(info);
+  const module = new GraphModule(file.bytes, { shapes, where: file.where, ...(parameters && { parameters }) });
   return task.graphs.wrap(module, info);
 }
 
