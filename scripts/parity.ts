@@ -39,7 +39,6 @@ Unsqueeze Upsample Where Xor`
 /** Conversions that read only what is known with the file. */
 const WHEN_KNOWN: ReadonlyMap<string, string> = new Map([
   ["Loop", "where the number of steps is known"],
-  ["NonZero", "where its input is known"],
   ["Size", "where the shape is known"],
 ]);
 

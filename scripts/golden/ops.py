@@ -465,6 +465,8 @@ def indexing():
     loss = F.cross_entropy(x_.reshape(-1, 4), torch.from_numpy(labels).reshape(-1), reduction="none").reshape(2, 3)
     loss.backward(torch.from_numpy(weight))
     record(f"torch {torch.__version__.split('+')[0]}", "SoftmaxCrossEntropyGradient", [weight, logits, labels], {}, [x_.grad.numpy()])
+    by_onnx("NonZero", ties(3, 4))
+    by_onnx("NonZero", array([[True, False], [True, True]], np.bool_))
 
 
 # --- detection --------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import {
 } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import { range } from "../util/range.js";
+import { arange, nonZero } from "../ops/index.js";
 import type { Call } from "./call.js";
 import { type Conversion, apply, required } from "./conversion.js";
 
@@ -153,6 +154,24 @@ function spaceToDepth(c: Call): readonly Tensor[] {
   ];
 }
 
+/** Slices along an axis where a mark stands; without an axis, elements of the flattened tensor. */
+function compress(c: Call): readonly Tensor[] {
+  const [x, marks] = [c.x(0), c.x(1)];
+  const flat = c.attribute("axis") === undefined ? x.reshape([-1]) : x;
+  const axis = c.attribute("axis") === undefined ? 0 : normalizeAxis(c.int("axis"), x.rank, c.where);
+  return [flat.gather(nonZero(marks).squeeze(0), axis)];
+}
+
+/** Each sequence turned round up to its own length; what stands behind stays. */
+function reverseSequence(c: Call): readonly Tensor[] {
+  const [x, lengths] = [c.x(0), c.x(1)];
+  const [time, batch] = [c.int("time_axis", 0), c.int("batch_axis", 1)];
+  const along = (t: Tensor, at: number): Tensor => t.reshape(x.shape.map((_, axis) => (axis === at ? -1 : 1)));
+  const [steps, ends] = [along(arange(x.shape[time] as Dim), time), along(lengths.cast("int64"), batch)];
+  const places = steps.less(ends).where(ends.sub(steps).sub(1), steps);
+  return [x.gatherElements(places.expand(x.shape), time)];
+}
+
 /** Reshaping, cutting, joining, padding and scattering. */
 export const SHAPING: readonly (readonly [string, Conversion])[] = [
   ["Reshape", reshape],
@@ -166,6 +185,8 @@ export const SHAPING: readonly (readonly [string, Conversion])[] = [
   ["Split", split],
   ["Pad", pad],
   ["Scatter", (c) => apply("ScatterElements", c.tensors(), { axis: c.int("axis", 0), reduction: "none" })],
+  ["Compress", compress],
+  ["ReverseSequence", reverseSequence],
   ["DepthToSpace", depthToSpace],
   ["SpaceToDepth", spaceToDepth],
 ];

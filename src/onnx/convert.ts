@@ -47,7 +47,6 @@ const CONVERSIONS: ReadonlyMap<string, Conversion> = new Map<string, Conversion>
   ...SHAPING,
   ...SIGNALS,
   ["Identity", (c) => [c.operand(0)]],
-  ["NonZero", (c) => c.unsupported("a count of elements that is known only while the model runs")],
 ]);
 
 /** Conversions of ops of other domains, by `domain::name`. */

@@ -9,6 +9,7 @@ import { ArgMax, argMax, ArgMin, argMin, TopK } from "./extremes.js";
 import { EmbeddingGradient, Gather, gather } from "./gather.js";
 import { GatherElements, gatherElements, ScatterElements, scatterElements, type ScatterReduction } from "./gather-elements.js";
 import { GatherND, ScatterND } from "./gather-nd.js";
+import { NonZero } from "./non-zero.js";
 import { OneHot, oneHot } from "./one-hot.js";
 
 export * from "./cum-sum.js";
@@ -16,6 +17,7 @@ export * from "./extremes.js";
 export * from "./gather.js";
 export * from "./gather-elements.js";
 export * from "./gather-nd.js";
+export * from "./non-zero.js";
 export * from "./one-hot.js";
 
 export const indexing = [
@@ -26,6 +28,7 @@ export const indexing = [
   GatherND,
   ScatterND,
   OneHot,
+  NonZero,
   ArgMax,
   ArgMin,
   TopK,

@@ -2,7 +2,7 @@
  * @module Rows of the ops that pick and place by index, of the softmax family, and of the random ops.
  */
 import type { Attributes, Tensor } from "../../src/graph/index.js";
-import { emit, opNamed, scatterND, zeros } from "../../src/ops/index.js";
+import { emit, nonZero, opNamed, scatterND, zeros } from "../../src/ops/index.js";
 import type { OpCase, Operand } from "./case.js";
 import { choice, distinct, exactly, float, integers, normal, ties, typed, uniform } from "./case.js";
 
@@ -46,6 +46,18 @@ const suppression = (variant: string, shape: readonly [number, number, number], 
     return [scatterND(zeros(shape, "int64"), rows, ones)];
   },
   noVmap: "how many boxes are kept differs from example to example",
+});
+
+/** Elements that are not zero, counted at their places: how many there are is no shape that a rule could give. */
+const nonzero = (shape: readonly number[], dtype: "float" | "int64" | "bool"): OpCase => ({
+  op: "NonZero",
+  variant: dtype,
+  operands: [dtype === "float" ? float(shape, ties) : typed(dtype, shape, integers(0, dtype === "bool" ? 1 : 2))],
+  build: ([x]) => {
+    const rows = nonZero(x as Tensor).transpose();
+    return [scatterND(zeros(shape, "int64"), rows, rows.slice(1, 0, 1).squeeze(1).mul(0).add(1))];
+  },
+  noVmap: "how many elements are found differs from example to example",
 });
 
 export const indexingCases: readonly OpCase[] = [
@@ -142,6 +154,9 @@ export const indexingCases: readonly OpCase[] = [
     attributes: { reduction },
   })),
 
+  nonzero([3, 3], "float"),
+  nonzero([2, 3], "int64"),
+  nonzero([2, 2, 3], "bool"),
   { op: "OneHot", operands: [index([4], 0, 2), float([2])], attributes: { axis: -1, depth: 3 } },
   { op: "OneHot", operands: [index([2, 3], -4, 3, "int32"), float([2])], attributes: { axis: 1, depth: 4 } },
   {

@@ -54,6 +54,14 @@ const mixBits = (x: number): number =>
   }, x);
 
 export const indexing: Readonly<Record<string, Kernel>> = {
+  NonZero: (call) => {
+    const x = call.x();
+    const found: number[][] = [];
+    forEachIndex(x.shape, (index) => {
+      if (at(x, index) !== 0) found.push([...index]);
+    });
+    return [buildAt("int64", [x.shape.length, found.length], ([axis = 0, i = 0]) => found[i]?.[axis] as number)];
+  },
   Gather: (call) => {
     const [x, indices] = [call.x(0), call.x(1)];
     const axis = call.axis("axis", x.shape.length, 0);

@@ -29,7 +29,7 @@ function replacement(node: Node, inputs: readonly (Tensor | null)[]): readonly T
 /** Ops whose kernels die, never return or refuse where an operand has no elements, though nothing follows from none. */
 const FATAL: ReadonlySet<string> = new Set(["TopK", "Conv", "ConvTranspose", "GroupQueryAttention"]);
 /** Ops whose kernels do the right thing with such operands, though their result has elements. */
-const RIGHT: ReadonlySet<string> = new Set(["Concat", "ReduceSum", "Shape", "Size", "NonMaxSuppression"]);
+const RIGHT: ReadonlySet<string> = new Set(["Concat", "ReduceSum", "Shape", "Size", "NonMaxSuppression", "NonZero"]);
 
 /**
  * For a graph with free dimensions, whose kernels will see what is fed: refuses lengths of 0 that one of them does not take.
