@@ -22,6 +22,8 @@ export interface Dialect extends Delimiters {
   readonly header: boolean;
   /** Characters before the table: the line that Excel reads the delimiter from. */
   readonly skip: number;
+  /** Records before the table: titles and remarks, in one field where rows have several. */
+  readonly titles: number;
 }
 
 const CANDIDATES = ["\t", ";", "|", ","] as const;
@@ -84,7 +86,19 @@ export function guessDialect(
   const delimiter = options.delimiter ?? hint?.[1] ?? options.usual ?? guessDelimiter(text, whole);
   const quote = options.quote ?? guessQuote(text, delimiter);
   const records = sample(text, { delimiter, quote }, whole).filter(({ problem }) => problem === undefined);
-  return { delimiter, quote, skip, header: options.header ?? hasHeader(records, options) };
+  const titles = titlesBefore(records);
+  return { delimiter, quote, skip, titles, header: options.header ?? hasHeader(records.slice(titles), options) };
+}
+
+/** Titles and remarks at most before a table. */
+const MOST_TITLES = 20;
+
+/** How many records before a table are none of it. */
+function titlesBefore(records: readonly CsvRecord[]): number {
+  const { fields, share } = fitOf(records);
+  if (fields < 2 || share < 0.8) return 0;
+  const first = records.findIndex((record) => record.fields.filter((field) => field.trim() !== "").length > 1);
+  return first > 0 && first <= MOST_TITLES ? first : 0;
 }
 
 type Kind = "number" | "date" | "text" | "none";
@@ -107,16 +121,29 @@ function hasHeader(
   if (names.some((name) => cells.includes(name))) return true;
   if (hadHeader === false) return false;
   const filled = cells.filter((cell) => cell !== "");
-  if (filled.length === 0 || new Set(filled).size < filled.length) return filled.length > 0 && rest.length === 0;
+  if (filled.length === 0) return false;
+  const areYears = namesYears(cells, rest);
   let [yes, no] = [0, 0];
   for (const [at, cell] of cells.entries()) {
     const column = rest.map(({ fields }) => (fields[at] ?? "").trim()).filter((value) => !isMark(value, "number"));
-    const vote = cell === "" ? 0 : voteOf(cell, column);
+    const vote = cell === "" ? 0 : areYears && isYear(cell) ? 2 : voteOf(cell, column);
     if (vote > 0) yes += vote;
     else no -= vote;
   }
   // Names that nothing speaks for or against: the first record of a table is a header more often than not.
   return no === 0 ? yes > 0 || rest.length === 0 || filled.every((cell) => kindOf(cell) === "text") : yes > no;
+}
+
+const isYear = (cell: string): boolean => /^(19|20)\d\d$/.test(cell);
+
+/** Whether numbers in the first record are years that name columns of other numbers: rising, and above what are no years. */
+function namesYears(cells: readonly string[], rest: readonly CsvRecord[]): boolean {
+  const numbers = cells.flatMap((cell, at) => (kindOf(cell) === "number" ? [at] : []));
+  const rise = numbers.every((at, k) => k === 0 || Number(cells[at]) > Number(cells[numbers[k - 1] as number]));
+  const others = numbers.every((at) => rest.filter(({ fields }) => isYear((fields[at] ?? "").trim())).length < rest.length / 2);
+  return (
+    numbers.length > 1 && numbers.length < cells.length && rise && others && numbers.every((at) => isYear(cells[at] as string))
+  );
 }
 
 /** What a column says of its first cell: above 0 that it is a name, below 0 that it is a value like those under it. */

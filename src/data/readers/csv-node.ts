@@ -209,21 +209,22 @@ interface Opened extends Delimiters {
   readonly path: string;
   readonly zipped: boolean;
   readonly encoding: Encoding;
-  /** Characters before the table. */
+  /** Characters before the table, and records after these that are none of it. */
   readonly skip: number;
+  readonly titles: number;
   readonly header: boolean;
 }
 
 /** The records of a table, without its header. */
 async function* recordsIn(table: Opened): AsyncGenerator<CsvRecord> {
   const reader = new RecordReader(table, table.skip > 0 ? 2 : 1);
-  let [skip, isFirst] = [table.skip, table.header];
+  let [skip, before] = [table.skip, table.titles + (table.header ? 1 : 0)];
   let pending = "";
   for await (const { text, last } of textOf(table.path, table.zipped, table.encoding)) {
     pending += text;
     if (pending.length < skip && !last) continue;
     for (const record of reader.read(pending.slice(skip), last)) {
-      if (isFirst) isFirst = false;
+      if (before > 0) before--;
       else yield record;
     }
     [pending, skip] = ["", 0];
@@ -284,8 +285,8 @@ export async function openCsv(path: string, zipped: boolean, options: CsvOptions
   const given = options.delimiter === undefined ? {} : { delimiter: checkDelimiter(options.delimiter, "--delimiter") };
   const dialect = guessDialect(head, whole, { ...options, ...given });
   const table: Opened = { ...dialect, path, zipped, encoding };
-  const { delimiter, quote, skip, header } = dialect;
-  const [first] = new RecordReader({ delimiter, quote }).read(head.slice(skip), true);
+  const { delimiter, quote, skip, titles, header } = dialect;
+  const first = [...new RecordReader({ delimiter, quote }).read(head.slice(skip), true)][titles];
   if (first === undefined || first.problem !== undefined)
     throw new DataError(`${path}: row 1: ${first?.problem ?? "expected names of columns, got none"}; ${ROW_REMEDY}`);
   const { names, twice } = header ? columnNames(first.fields) : unnamed(first.fields.length, options);
@@ -297,6 +298,7 @@ export async function openCsv(path: string, zipped: boolean, options: CsvOptions
       : [
           `${path}: the first row is no header, so columns are called ${names.slice(0, 8).join(", ")}${names.length > 8 ? ", …" : ""}`,
         ]),
+    ...(titles === 0 ? [] : [`${path}: the first ${titles === 1 ? "line is" : `${titles} lines are`} no part of the table`]),
     ...(twice.length === 0 ? [] : [`${path}: several columns are called ${twice.join(", ")}; all but the first got a number`]),
   ];
   let badRows = 0;

@@ -107,5 +107,7 @@ export async function describeFile(
   ]);
   // So DuckDB reads a file in which some value is not an object.
   if (types.length === 1 && types[0]?.[1] === "JSON") throw new Error("JSON values that are not objects");
-  return { from: `${reader}, columns=${struct(types)})`, ...(skipBadRows ? { skip: true as const } : {}) };
+  // Values of several kinds, texts and numbers, are texts.
+  const plain = types.map(([name, type]): [string, string] => [name, type === "JSON" ? "VARCHAR" : type]);
+  return { from: `${reader}, columns=${struct(plain)})`, ...(skipBadRows ? { skip: true as const } : {}) };
 }

@@ -15,15 +15,33 @@ export const ORDER_NAMES: Readonly<Record<DateOrder, string>> = {
   ymd: "year first",
 };
 
-const MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split(" ");
-const TIME = String.raw`(?:[T,]?\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([ap])?\.?m?\.?\s*(z|utc|gmt|[-+]\d{2}:?\d{2})?)?`;
-const pattern = (date: string): RegExp => new RegExp(`^${date}${TIME}$`, "i");
+/** Names of months, in the languages of Western Europe, and how they are cut short. */
+const MONTHS: ReadonlyMap<string, number> = new Map(
+  [
+    "january jan janvier janv januar jänner januari enero ene gennaio gen janeiro",
+    "february feb février févr februar februari febrero febbraio fevereiro fev",
+    "march mar mars märz mrz maart mrt marzo março",
+    "april apr avril avr abril abr aprile",
+    "may mai mei mayo maggio mag maio",
+    "june jun juin juni junio giugno giu junho",
+    "july jul juillet juil juli julio luglio lug julho",
+    "august aug août aout augustus agosto ago",
+    "september sept sep septembre septiembre settembre set setembro",
+    "october oct octobre oktober okt octubre ottobre ott outubro out",
+    "november nov novembre noviembre novembro",
+    "december dec décembre déc dezember dez diciembre dic dicembre dezembro",
+  ].flatMap((names, month) => names.split(" ").map((name) => [name, month + 1] as const)),
+);
+const TIME = String.raw`(?:[T,]?\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([ap])?\.?m?\.?\s*(z|utc|gmt|[\-+]\d{2}:?\d{2})?)?`;
+const pattern = (date: string): RegExp => new RegExp(`^${date}${TIME}$`, "iu");
 
-const YEAR_FIRST = pattern(String.raw`(\d{4})([-/.])(\d{1,2})\2(\d{1,2})`);
-const NUMBERS = pattern(String.raw`(\d{1,2})([-/.])\s?(\d{1,2})\2\s?(\d{4}|\d{2})`);
-const WEEKDAY = String.raw`(?:[a-z]{2,9}\.?,?\s+)?`;
-const DAY_NAME = pattern(String.raw`${WEEKDAY}(\d{1,2})(?:st|nd|rd|th)?\.?[-\s]+([a-z]{3,9})\.?,?[-\s]+(\d{4}|\d{2})`);
-const NAME_DAY = pattern(String.raw`${WEEKDAY}([a-z]{3,9})\.?[-\s]+(\d{1,2})(?:st|nd|rd|th)?,?[-\s]+(\d{4})`);
+const YEAR_FIRST = pattern(String.raw`(\d{4})([\-\/.])(\d{1,2})\2(\d{1,2})`);
+const NUMBERS = pattern(String.raw`(\d{1,2})([\-\/.])\s?(\d{1,2})\2\s?(\d{4}|\d{2})`);
+const WEEKDAY = String.raw`(?:\p{L}{2,10}\.?,?\s+)?`;
+const DAY_NAME = pattern(
+  String.raw`${WEEKDAY}(\d{1,2})(?:st|nd|rd|th|er|\.|º)?[\-\s]+(?:de\s+)?(\p{L}{3,10})\.?,?[\-\s]+(?:de\s+)?(\d{4}|\d{2})`,
+);
+const NAME_DAY = pattern(String.raw`${WEEKDAY}(\p{L}{3,10})\.?[\-\s]+(\d{1,2})(?:st|nd|rd|th)?,?[\-\s]+(\d{4})`);
 const EASTERN = pattern(String.raw`(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일]`);
 
 /** Two digits stand for a year of 1969 … 2068, as POSIX has it. */
@@ -52,11 +70,7 @@ function instant(year: number, month: number, day: number, time: readonly (strin
   );
 }
 
-const monthNamed = (name: string): number => {
-  const month = MONTHS.indexOf(name.slice(0, 3).toLowerCase()) + 1;
-  const whole = "january february march april may june july august september october november december sept".split(" ");
-  return name.length > 3 && !whole.includes(name.toLowerCase()) ? 0 : month;
-};
+const monthNamed = (name: string): number => MONTHS.get(name.toLowerCase()) ?? 0;
 
 /** A date whose order is seen: the year in four digits first, or a month by its name. */
 function certainDate(text: string): number | undefined {
@@ -89,6 +103,3 @@ export function possibleOrders(text: string): readonly DateOrder[] | undefined {
   if (!NUMBERS.test(text)) return certainDate(text) === undefined ? [] : undefined;
   return ORDERS.filter((order) => readDate(text, order) !== undefined);
 }
-
-/** Day and month, as numbers, that a text gives in an order: what tells apart orders that both fit. */
-export const dayOf = (text: string, order: DateOrder): number => new Date(readDate(text, order) ?? Number.NaN).getUTCDate();

@@ -225,9 +225,12 @@ function asNumber(profile: ColumnProfile, options: CellOptions, evidence: FileEv
   };
 }
 
-/** Orders that fit, from the likeliest: one whose days are always the same (series of months), one in which dates are sorted, day first. */
+/** The likeliest of the orders that fit: one of few years (of two digits, which may stand first), one whose days are always the same (series of months), one in which dates are sorted, day first. */
 function likeliestOrder(profile: ColumnProfile, fits: readonly DateOrder[], evidence: FileEvidence): DateOrder {
   if (evidence.order !== undefined && fits.includes(evidence.order)) return evidence.order;
+  const years = Math.min(...fits.map((order) => profile.orders[order].years.size));
+  const few = fits.filter((order) => profile.orders[order].years.size === years);
+  if (few.length < fits.length) return likeliestOrder(profile, few, evidence);
   const steady = fits.filter((order) => profile.orders[order].days.size === 1);
   if (steady.length === 1 && profile.dates > 2) return steady[0] as DateOrder;
   const sorted = fits.filter((order) => profile.orders[order].ascending || profile.orders[order].descending);

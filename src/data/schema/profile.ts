@@ -4,7 +4,7 @@
 import { placeAt } from "../column.js";
 import type { TextColumn } from "../column.js";
 import type { DateOrder } from "./dates.js";
-import { dayOf, ORDERS, possibleOrders, readDate } from "./dates.js";
+import { ORDERS, possibleOrders, readDate } from "./dates.js";
 import { isMark } from "./missing.js";
 import type { Core, Decimal } from "./numbers.js";
 import { coreOf, INFINITE, PLAIN, readDigits } from "./numbers.js";
@@ -34,12 +34,20 @@ interface Convention {
 interface OrderFit {
   fits: number;
   readonly days: Set<number>;
+  readonly years: Set<number>;
   ascending: boolean;
   descending: boolean;
   last: number | undefined;
 }
 
-const orderFit = (): OrderFit => ({ fits: 0, days: new Set(), ascending: true, descending: true, last: undefined });
+const orderFit = (): OrderFit => ({
+  fits: 0,
+  days: new Set(),
+  years: new Set(),
+  ascending: true,
+  descending: true,
+  last: undefined,
+});
 const convention = (): Convention => ({ only: 0, example: undefined, grouped: 0, whole: true });
 
 /** Counts what the texts of one column could be. */
@@ -176,7 +184,8 @@ export class ColumnProfile {
       const time = readDate(value, order) as number;
       fit.fits++;
       if (possible === undefined) continue;
-      if (fit.days.size < 32) fit.days.add(dayOf(value, order));
+      if (fit.days.size < 32) fit.days.add(new Date(time).getUTCDate());
+      if (fit.years.size < 200) fit.years.add(new Date(time).getUTCFullYear());
       if (fit.last !== undefined && time < fit.last) fit.ascending = false;
       if (fit.last !== undefined && time > fit.last) fit.descending = false;
       fit.last = time;
