@@ -2,7 +2,7 @@
  * @module Data sets, loaders, splits and formats that work anywhere. What needs a file system is in `descentjs/data/node`.
  */
 export { cell, exampleAt, isMissing, isText, placeAt, rowSize } from "./column.js";
-export type { CellValue, Column, ColumnLike, RowPlaces, TensorColumn, TextColumn } from "./column.js";
+export type { CellValue, Column, ColumnLike, NumberBlock, RowPlaces, TensorColumn, TextColumn } from "./column.js";
 export * from "./dataset.js";
 export * from "./loader.js";
 export * from "./ragged.js";

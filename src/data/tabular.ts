@@ -2,7 +2,7 @@
  * @module Tables made ready for a model: fitted on training rows, kept as JSON beside the model, applied to any rows.
  */
 import * as z from "zod";
-import type { CellValue, Column, ColumnLike, TextColumn } from "./column.js";
+import type { CellValue, Column, ColumnLike, NumberBlock, TextColumn } from "./column.js";
 import { isMissing, isText, lengthOf, placeAt } from "./column.js";
 import { Dataset } from "./dataset.js";
 import { isCategorical } from "./guess.js";
@@ -60,8 +60,11 @@ export interface TabularOptions {
   readonly schema?: TableSchema;
 }
 
-/** Rows as columns: for a prediction from JSON or a form. A value that a row lacks is missing. */
-export function fromRows(rows: readonly Readonly<Record<string, CellValue | undefined>>[], names?: readonly string[]): Dataset {
+/** Rows as columns: from JSON or a form. A value that a row lacks is missing; lists of numbers are columns of several numbers. */
+export function fromRows(
+  rows: readonly Readonly<Record<string, CellValue | NumberBlock | undefined>>[],
+  names?: readonly string[],
+): Dataset {
   const columns = names ?? [...new Set(rows.flatMap((row) => Object.keys(row)))];
   return new Dataset(
     Object.fromEntries(

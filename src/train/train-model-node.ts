@@ -7,6 +7,7 @@ import {
   checkLabelRange,
   classesOf,
   imageCollate,
+  isText,
   loadData,
   refuseGaps,
   TabularPreprocessor,
@@ -21,11 +22,15 @@ import type { Optimizer } from "../optim/index.js";
 import { costOf } from "../ops/index.js";
 import type { Device, DeviceChoice } from "../runtime/index.js";
 import { platformRuntime, prepareGraph, resolveDevice } from "../runtime/index.js";
-import { ConfigError } from "../util/errors.js";
+import { ConfigError, DescentError } from "../util/errors.js";
+import { printableLine } from "../util/terminal.js";
 import { formatAugment, parseAugment } from "../vision/index.js";
+import type { DataParts, TableLike } from "./table-data.js";
+import { datasetOf, inputNames, partsOf, targetClasses, withInput, withTarget } from "./table-data.js";
 import { forEachBatch } from "./evaluate.js";
 import type { FineTuneOptions } from "./fine-tuning.js";
 import { fineTune } from "./fine-tuning.js";
+import type { Progress } from "../run/progress.js";
 import { peakMemoryMiB, progressOnStderr } from "../run/progress-node.js";
 import type { RunSummary } from "../run/run-folder.js";
 import { createRun } from "../run/run-folder-node.js";
@@ -40,16 +45,9 @@ import { trainRun } from "./train-node.js";
 import type { Metrics } from "../metrics/index.js";
 import type { Monitor } from "./trainer.js";
 
-/** Data in parts; without validation, nothing is measured on the way. */
-export interface DataParts {
-  readonly train: Dataset;
-  readonly validation?: Dataset;
-  readonly test?: Dataset;
-}
-
 export interface TrainOptions {
-  /** A known name, a file, a folder, a query, or data sets. */
-  readonly data: string | DataParts;
+  /** A known name, a file, a folder, a query; or what lies in memory: rows, columns or a `Dataset`, as a whole or in parts. */
+  readonly data: string | TableLike | DataParts<TableLike>;
   readonly loss: Loss;
   readonly optimizer: Optimizer;
   /** Numbers to start from, by path, in place of the initializers': a checkpoint's. */
@@ -58,9 +56,9 @@ export interface TrainOptions {
   readonly fineTuning?: FineTuneOptions;
   /** Measured after each epoch and at the end, beside the loss. */
   readonly metrics?: Readonly<Record<string, MetricFactory>>;
-  /** Which column the model reads; left out, `image`, `features`, or the only one that is not the target. */
-  readonly input?: string;
-  /** Which column the loss compares with; left out, `label` or `target`. */
+  /** Which columns the model reads, several joined in order; left out, `image`, `features` or `x`, or all that are not the target. */
+  readonly input?: string | readonly string[];
+  /** Which column the loss compares with; left out, `label`, `target` or `y`. Texts are classes, in the order of their code points. */
   readonly target?: string;
   /** What the model sees of a batch's input; left out, numbers as float32, and pixels divided by their largest value. */
   readonly transform?: (input: Tensor) => Tensor;
@@ -91,7 +89,7 @@ export interface TrainedModelRun extends AsyncDisposable {
   /** The folder, where there is one. */
   readonly path: string | undefined;
   /** The model's outputs for a data set's input column. */
-  predict(dataset: Dataset): Promise<TensorData[]>;
+  predict(table: TableLike): Promise<TensorData[]>;
   /** For code without `await using`. */
   dispose(): Promise<void>;
 }
@@ -100,22 +98,25 @@ export interface TrainedModelRun extends AsyncDisposable {
 interface Columns extends DataParts {
   readonly name: string;
   readonly input: string;
+  /** What the input is made of. */
+  readonly inputs: readonly string[];
+  /** What the target's numbers stand for, where it came as texts. */
+  readonly classes?: readonly string[] | undefined;
   readonly target: string;
   readonly maximum: number;
 }
 
 async function columnsOf(options: TrainOptions): Promise<Columns> {
   if (typeof options.data !== "string") {
-    const { train } = options.data;
-    const target = options.target ?? ["label", "target"].find((name) => train.has(name));
+    const parts = partsOf(options.data);
+    const target = options.target ?? ["label", "target", "y"].find((name) => parts.train.has(name));
     if (target === undefined)
-      throw new ConfigError(`train: expected a target column, got ${train.names.join(", ")}; name it with target`);
-    const rest = train.names.filter((name) => name !== target);
-    const input =
-      options.input ?? ["image", "features"].find((name) => train.has(name)) ?? (rest.length === 1 ? rest[0] : undefined);
-    if (input === undefined)
-      throw new ConfigError(`train: expected one input column, got ${rest.join(", ")}; name it with input`);
-    return { ...options.data, name: "data", input, target, maximum: 255 };
+      throw new ConfigError(`train: expected a target column, got ${parts.train.names.join(", ")}; name it with target`);
+    const inputs = inputNames(parts.train, target, options.input);
+    const { data: train, input } = withInput(parts.train, inputs);
+    const [validation, test] = [parts.validation, parts.test].map((part) => part && withInput(part, inputs).data);
+    const classes = targetClasses(parts.train, target);
+    return { train, validation, test, name: "data", input, inputs, target, classes, maximum: 255 };
   }
   const data = await loadData(options.data, {
     seed: options.seed ?? 0,
@@ -127,7 +128,7 @@ async function columnsOf(options: TrainOptions): Promise<Columns> {
 
 function imageColumns(data: LoadedData, input: string): Columns {
   const { name, train, validation, test, maximum = 255 } = data;
-  return { name, train, validation, test, input, target: data.roles.target ?? "label", maximum };
+  return { name, train, validation, test, input, inputs: [input], target: data.roles.target ?? "label", maximum };
 }
 
 function tableColumns(data: LoadedData): Columns {
@@ -142,6 +143,7 @@ function tableColumns(data: LoadedData): Columns {
     validation: encode(data.validation),
     test: encode(data.test),
     input: "features",
+    inputs: ["features"],
     target: "target",
     maximum: 1,
   };
@@ -156,6 +158,28 @@ function changing(rows: Dataset, list: string): WorkerFetcher {
   const augment = formatAugment(parseAugment(list, { height, width }, "train: augment"));
   const classes = classesOf(rows.column("label"), "label").length;
   return new WorkerFetcher(rows, imageCollate({ shape: [channels, height, width], classes, augment }));
+}
+
+/** The columns with targets as the loss takes them for the model's output. */
+function withTargets(columns: Columns, outputOf: (x: Tensor) => Tensor, loss: Loss): Columns {
+  const { train, validation, test, input: inputName, target, classes } = columns;
+  const { dtype, shape } = train.tensor(inputName);
+  const output = outputOf(symbolic(inputName, [1, ...shape.slice(1)], dtype));
+  // Whatever the loss takes as it is stays so: it may reshape by itself.
+  const isTaken = (): boolean => {
+    const column = train.column(target);
+    if (classes !== undefined || isText(column) || column.dtype === "float64") return false;
+    try {
+      loss(output, symbolic(target, [1, ...column.shape.slice(1)], column.dtype));
+      return true;
+    } catch (error) {
+      if (error instanceof DescentError) return false;
+      throw error;
+    }
+  };
+  if (isTaken()) return columns;
+  const fitted = (part: Dataset): Dataset => withTarget(part, target, output.shape, classes);
+  return { ...columns, train: fitted(train), validation: validation && fitted(validation), test: test && fitted(test) };
 }
 
 /** Refuses labels that the model has no output for: whole numbers, of which an output has one axis more, its classes. */
@@ -212,8 +236,8 @@ interface Described {
   readonly step: TrainingStep;
 }
 
-function describe(model: Module & Layer, columns: Columns, options: TrainOptions): Described {
-  const { input, target, maximum } = columns;
+function describe(model: Module & Layer, given: Columns, options: TrainOptions): Described {
+  const { input, target, maximum } = given;
   const scale = (x: Tensor): Tensor => (x.dtype === "uint8" ? x.cast("float32").mul(1 / maximum) : x.cast("float32"));
   const outputOf = (x: Tensor): Tensor => model.forward((options.transform ?? scale)(x));
   const step = trainingStep({
@@ -222,6 +246,7 @@ function describe(model: Module & Layer, columns: Columns, options: TrainOptions
     accumulate: options.accumulate ?? 1,
     loss: (batch) => options.loss(outputOf(batch[input] as Tensor), batch[target] as Tensor),
   });
+  const columns = withTargets(given, outputOf, options.loss);
   checkTargets(columns, outputOf, options.loss.ignoreIndex);
   return { columns, outputOf, step };
 }
@@ -250,15 +275,26 @@ function measureOn(
 /** The model's outputs for a data set's input column, batch by batch. */
 async function predictWith(
   state: TrainingState,
-  { columns: { input }, outputOf }: Described,
-  dataset: Dataset,
+  { columns: { input, inputs }, outputOf }: Described,
+  table: TableLike,
 ): Promise<TensorData[]> {
-  const rows = dataset.pick(input);
+  const rows = withInput(datasetOf("predict", table), inputs).data.pick(input);
   const size = Math.min(AT_ONCE, rows.length);
   const run = await state.evaluator(rows.take(size).batch(), (batch) => ({ output: outputOf(batch[input] as Tensor) }));
   const parts: TensorData[] = [];
   await forEachBatch(rows, size, run, (outputs) => void parts.push(outputs["output"] as TensorData));
   return parts;
+}
+
+/** The progress on standard error, which begins with what was decided about the columns. */
+function progressOf({ inputs, target, classes }: Columns, total: number, quiet = false): Progress {
+  const progress = progressOnStderr({ label: "train", total, unit: "examples", peakMemoryMiB, quiet });
+  if (inputs.length > 1) progress.log(`features are ${inputs.map((name) => printableLine(name)).join(", ")}, in this order`);
+  if (classes !== undefined) {
+    const shown = classes.slice(0, 10).map((name, k) => `${k} is ${printableLine(name)}`);
+    progress.log(`${printableLine(target)}: ${shown.join(", ")}${classes.length > shown.length ? ", …" : ""}`);
+  }
+  return progress;
 }
 
 /** FLOPs of a step on batches like this one. */
@@ -297,11 +333,10 @@ async function summaryOf(
  * run.summary.metrics.test?.accuracy;
  */
 export async function train(model: Module & Layer, options: TrainOptions): Promise<TrainedModelRun> {
-  const columns = await columnsOf(options);
+  const described = describe(model, await columnsOf(options), options);
+  const { columns, step } = described;
   const { input, target, validation } = columns;
   const { seed = 0, accumulate = 1, epochs = 10, steps } = options;
-  const described = describe(model, columns, options);
-  const { step } = described;
   const examples = columns.train.length;
   const batchSize = Math.min(options.batchSize ?? 128, examples);
   const { totalSteps } = countSteps({ examples, batchSize, accumulate, epochs, steps });
@@ -328,13 +363,7 @@ export async function train(model: Module & Layer, options: TrainOptions): Promi
     monitor: options.monitor ?? { metric: "loss", mode: "min" },
     patience: options.patience,
     signal: options.signal,
-    progress: progressOnStderr({
-      label: "train",
-      total: totalSteps,
-      unit: "examples",
-      peakMemoryMiB,
-      quiet: options.quiet === true,
-    }),
+    progress: progressOf(columns, totalSteps, options.quiet),
     writer,
     numbers: options.numbers,
   });

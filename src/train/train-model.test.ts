@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { toNumbers } from "../graph/index.js";
-import { crossEntropy } from "../losses/index.js";
+import { crossEntropy, meanSquaredError } from "../losses/index.js";
 import { accuracy } from "../metrics/index.js";
 import { Mlp } from "../models/index.js";
 import { adamW, chain, clipByGlobalNorm, cosine } from "../optim/index.js";
@@ -108,4 +108,88 @@ test("train: a label that the model has no output for is refused, with its examp
   const gap = { ...given(1), data: { train: labelled(1).with({ label }) } };
   const four = new Mlp({ inFeatures: 2, hidden: [], outFeatures: 4 });
   await assert.rejects(train(four, gap), /got none of b, c; is a label out of range\?/);
+});
+
+/** Two classes by the sign of a + b − c, as rows of named numbers. */
+const ROWS = Array.from({ length: 60 }, (_, i) => {
+  const [a, b, c] = [Math.sin(i), Math.cos(2 * i), Math.sin(3 * i + 1)];
+  return { a, b, c, label: a + b > c ? "high" : "low" };
+});
+const QUICK = {
+  loss: crossEntropy(),
+  optimizer: adamW({ learningRate: 0.05 }),
+  steps: 60,
+  batchSize: 20,
+  device: "cpu",
+  quiet: true,
+  seed: 1,
+} as const;
+const small = (outFeatures = 2): Mlp => new Mlp({ inFeatures: 3, hidden: [8], outFeatures });
+
+test("train: rows, columns, lists, typed arrays and data sets are one thing", async () => {
+  const x = ROWS.map(({ a, b, c }) => [a, b, c]);
+  const y = ROWS.map(({ label }) => (label === "high" ? 0 : 1));
+  const forms = {
+    rows: ROWS,
+    "rows with lists": x.map((list, i) => ({ x: list, y: y[i] as number })),
+    "columns of lists": { x, y },
+    "typed arrays": { features: x.map((list) => Float32Array.from(list)), label: Int32Array.from(y) },
+    "named columns": {
+      a: x.map((list) => list[0] as number),
+      b: x.map((list) => list[1] as number),
+      c: x.map((list) => list[2] as number),
+      target: y,
+    },
+    "a data set": new Dataset({ x, y }),
+    "parts of rows": { train: ROWS, validation: ROWS.slice(0, 20) },
+  };
+  let first: number | undefined;
+  for (const [name, data] of Object.entries(forms)) {
+    await using run = await train(small(), { ...QUICK, data, metrics: { accuracy } });
+    const reached = run.summary.metrics.train?.["accuracy"] ?? 0;
+    first ??= reached;
+    assert.ok(reached > 0.9, `${name}: accuracy ${reached}`);
+    assert.equal(reached, first, name);
+  }
+  await using run = await train(small(), { ...QUICK, data: ROWS });
+  const [output] = await run.predict([{ a: 1, b: 1, c: -1 }]);
+  assert.deepEqual(output?.shape, [1, 2]);
+});
+
+test("train: plain numbers are a target of one output, float64 or not", async () => {
+  const data = ROWS.map(({ a, b, c }) => ({ x: [a, b, c], y: a - 2 * b }));
+  await using run = await train(small(1), { ...QUICK, data, loss: meanSquaredError(), steps: 200 });
+  assert.ok((run.summary.metrics.train?.["loss"] ?? 1) < 0.05);
+});
+
+test("train: what is no data is refused in one line", async () => {
+  const refused = async (data: unknown, message: string): Promise<void> => {
+    await assert.rejects(train(small(), { ...QUICK, data: data as typeof ROWS }), (error: Error) => {
+      assert.ok(error.message.startsWith(message), error.message);
+      assert.doesNotMatch(error.message, /\n|Cannot read/);
+      return true;
+    });
+  };
+  await refused([], "train: data: expected at least one row, got none");
+  await refused([[1, 2, 3]], "train: data, example 1: expected named values");
+  await refused(null, "train: data: expected rows, columns by name or a Dataset, got null");
+  await refused(new Float32Array(3), "train: data: expected rows, columns by name or a Dataset, got object");
+  await refused([{ a: 1 }], "train: expected a target column, got a; name it with target");
+  await refused(
+    [
+      { x: [1, 2, 3], y: 0 },
+      { x: [1, 2], y: 1 },
+    ],
+    'column "x", example 2: expected numbers of shape [3]',
+  );
+  await refused(
+    [
+      { a: 1, b: 2, c: 3, y: 0 },
+      { a: 1, b: null, c: 3, y: 1 },
+    ],
+    'column "b", example 2: expected a number, got none',
+  );
+  await refused([{ a: 1, b: 2, c: "x", y: 0 }], 'column "c": expected numbers, got texts');
+  await refused([{ x: [1, 2, 3], y: -1 }], 'train: train: column "y", example 1: expected a label in 0 … 1, got -1');
+  await refused([{ x: [1, 2, 3], y: 0.5 }], 'column "y", example 1: expected a label, which is a whole number, got 0.5');
 });
