@@ -25,14 +25,24 @@ async function library(): Promise<typeof Rust> {
 class NativeEngine implements TokenizerEngine {
   readonly name = "native";
   readonly #rust: Rust.Tokenizer;
+  readonly #where: string;
 
-  constructor(rust: Rust.Tokenizer) {
+  constructor(rust: Rust.Tokenizer, where: string) {
     this.#rust = rust;
+    this.#where = where;
+  }
+
+  /** What the library finds wrong with its file only when it meets a text, such as a word without an unknown token. */
+  #refused(cause: unknown): never {
+    const what = `expected a tokenizer that takes any text, got an error: ${(cause as Error).message}`;
+    throw new ConfigError(`${this.#where}: ${what}`, { cause });
   }
 
   async tokenize(texts: readonly string[]): Promise<TextTokens[]> {
     if (texts.length === 0) return [];
-    const encodings = await this.#rust.encodeBatch([...texts], { addSpecialTokens: false });
+    const encodings = await this.#rust
+      .encodeBatch([...texts], { addSpecialTokens: false })
+      .catch((cause: unknown) => this.#refused(cause));
     return encodings.map((encoding, i) => {
       const ids = Int32Array.from(encoding.getIds());
       const offsets = new Int32Array(2 * ids.length);
@@ -45,7 +55,7 @@ class NativeEngine implements TokenizerEngine {
   }
 
   detokenize(ids: readonly number[], skipSpecialTokens: boolean): Promise<string> {
-    return this.#rust.decode([...ids], skipSpecialTokens);
+    return this.#rust.decode([...ids], skipSpecialTokens).catch((cause: unknown) => this.#refused(cause));
   }
 }
 
@@ -88,5 +98,5 @@ export async function tokenizerFrom(
   }
   rust.disableTruncation();
   rust.disablePadding();
-  return new Tokenizer(parsed, new NativeEngine(rust), options);
+  return new Tokenizer(parsed, new NativeEngine(rust, where), options);
 }

@@ -113,6 +113,15 @@ suite("tokenizer.json files that are meant to do harm", () => {
     await assert.rejects(() => nativeFrom(json, { where: "t.json" }), /t\.json: added_tokens: .* got "\\n"$/);
   });
 
+  test("what the library says of a text is one line that names the file", async () => {
+    const tokenizer = await nativeFrom(file({ model: { ...WORDS, unk_token: "none" } }), { where: "t.json" });
+    await assert.rejects(
+      tokenizer.encode("c"),
+      (error: unknown) =>
+        error instanceof ConfigError && /^t\.json: expected a tokenizer that takes any text/.test(error.message),
+    );
+  });
+
   test("truncation and padding of the file, which Descent does not follow, cannot do harm", async () => {
     const json = file({
       truncation: { direction: "Right", max_length: 1, strategy: "LongestFirst", stride: 5 },
