@@ -118,7 +118,7 @@ suite("tokenizer.json files that are meant to do harm", () => {
     await assert.rejects(
       tokenizer.encode("c"),
       (error: unknown) =>
-        error instanceof ConfigError && /^t\.json: expected a tokenizer that takes any text/.test(error.message),
+        error instanceof ConfigError && error.message.startsWith("t.json: expected a tokenizer that takes any text"),
     );
   });
 
