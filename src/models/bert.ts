@@ -19,7 +19,7 @@ import {
   zerosInit,
 } from "../nn/index.js";
 import { ConfigError } from "../util/errors.js";
-import { learnedPositions } from "./gpt2.js";
+import { learnedPositions } from "./learned-positions.js";
 
 export interface BertOptions {
   readonly vocabSize: number;

@@ -17,10 +17,11 @@ import {
   splitHeads,
   zerosInit,
 } from "../nn/index.js";
-import { arange, split } from "../ops/index.js";
-import { ConfigError, ShapeError } from "../util/errors.js";
+import { split } from "../ops/index.js";
+import { ConfigError } from "../util/errors.js";
 import type { AttentionCache, DecoderShape } from "./attention-cache.js";
 import { attend } from "./attention-cache.js";
+import { learnedPositions } from "./learned-positions.js";
 
 export interface Gpt2Options {
   readonly vocabSize: number;
@@ -176,17 +177,6 @@ export class Gpt2Model extends Module {
     for (const block of this.h) h = block.forward(h, inputs);
     return this.lnF.forward(h);
   }
-}
-
-/** The vectors of places in a text: [T, D], or [N, T, D] where places are given. ShapeError for a text longer than the table. */
-export function learnedPositions(table: Embedding, tokens: Tensor, positions: Tensor | undefined): Tensor {
-  if (positions !== undefined) return table.forward(positions);
-  const length = tokens.shape[1] ?? 1;
-  const most = table.weight.dims[0] as number;
-  if (typeof length !== "number") return table.forward(arange(length));
-  if (length > most)
-    throw new ShapeError(`positions: expected at most ${most} tokens, got ${length}; cut the text, or use windows`);
-  return length === most ? table.weight : table.weight.slice(0, 0, length);
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
  * @module `Module`: a class with a `forward`, whose parameters are found by the names of its fields. It holds no numbers and
- * has no mode: numbers appear when a seed and a device are given, and `compile({ mode })` decides on training or use.
+ * has no mode: numbers appear when a seed and a device are given, and `resolveMode` makes a trace one for training or for use.
  */
 import { currentScope, Parameter, withScope } from "../graph/index.js";
 import { ConfigError } from "../util/errors.js";

@@ -61,7 +61,7 @@ export interface StepGraph {
   readonly metrics: readonly string[];
 }
 
-/** A step described: pure, without numbers. `init` of `state.ts` gives it some. */
+/** A step described: pure, without numbers. `TrainingState.create` gives it some. */
 export interface TrainingStep extends TrainingStepOptions {
   readonly types: StateTypes;
   /** The graph for batches of these types: one for the whole step, or one for gradients where batches are accumulated. */

@@ -3,7 +3,7 @@ import { printableLine } from "../../util/terminal.js";
 import { formatTable } from "../../util/text.js";
 import { choice, integer, text } from "../../util/option.js";
 import { defineVerb } from "../verb.js";
-import { metricsTable } from "./train.js";
+import { metricsTable } from "../metrics-table.js";
 
 export const verb = defineVerb({
   positionals: [],

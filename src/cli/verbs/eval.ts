@@ -3,7 +3,7 @@ import { ConfigError } from "../../util/errors.js";
 import { dataOptions, deviceOptions, tableOptionsOf } from "../../tasks/options.js";
 import { strideOption } from "../../tasks/texts/options.js";
 import { defineVerb } from "../verb.js";
-import { metricsTable } from "./train.js";
+import { metricsTable } from "../metrics-table.js";
 
 export const verb = defineVerb({
   positionals: [{ name: "RUN", help: "a run folder, or one of its checkpoints" }],

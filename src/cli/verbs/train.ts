@@ -10,19 +10,8 @@ import { TASKS, taskNamed } from "../../tasks/table.js";
 import type { AnyTask } from "../../tasks/task.js";
 import type { TrainTaskOptions } from "../../tasks/training/setup-node.js";
 import { input } from "../../graph/index.js";
+import { metricsTable } from "../metrics-table.js";
 import { defineVerb } from "../verb.js";
-
-/** The figures of a run as a person reads them. */
-export function metricsTable(metrics: Readonly<Record<string, Readonly<Record<string, number>> | undefined>>): string {
-  const splits = Object.entries(metrics).filter(
-    (entry): entry is [string, Readonly<Record<string, number>>] => entry[1] !== undefined,
-  );
-  const names = [...new Set(splits.flatMap(([, values]) => Object.keys(values)))];
-  return formatTable(
-    ["", ...splits.map(([split]) => split)],
-    names.map((name) => [name, ...splits.map(([, values]) => (values[name] === undefined ? "" : values[name].toPrecision(4)))]),
-  );
-}
 
 /** The models of a task; parameters and FLOPs are those of one example as in the model's paper. */
 function modelTable(task: AnyTask): string {

@@ -11,7 +11,6 @@ import { graphInfo } from "../graph-use.js";
 import type { TaskInfo } from "../task.js";
 import { graphFile } from "../use/trained-node.js";
 import type { Resumed, TrainTaskOptions } from "./setup-node.js";
-import type { TrainTaskContext } from "./train-task-node.js";
 
 /** What a training begins with: options alone, or a run that goes on, whose own configuration then counts. */
 export interface Opened {
@@ -23,7 +22,7 @@ export interface Opened {
 }
 
 /** Opens the run to go on with, if any. ConfigError where other data, or another task, are asked for besides. */
-export async function openFolder(options: TrainTaskOptions, context: Pick<TrainTaskContext, "resume">): Promise<Opened> {
+export async function openFolder(options: TrainTaskOptions, context: { readonly resume?: string }): Promise<Opened> {
   if (context.resume === undefined) return { options };
   const config = await (await openRun(splitRunPath(context.resume).run)).config();
   const { task } = config;

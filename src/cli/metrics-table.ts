@@ -1,0 +1,14 @@
+/** @module Metrics as a table. */
+import { formatTable } from "../util/text.js";
+
+/** The figures of a run as a person reads them. */
+export function metricsTable(metrics: Readonly<Record<string, Readonly<Record<string, number>> | undefined>>): string {
+  const splits = Object.entries(metrics).filter(
+    (entry): entry is [string, Readonly<Record<string, number>>] => entry[1] !== undefined,
+  );
+  const names = [...new Set(splits.flatMap(([, values]) => Object.keys(values)))];
+  return formatTable(
+    ["", ...splits.map(([split]) => split)],
+    names.map((name) => [name, ...splits.map(([, values]) => (values[name] === undefined ? "" : values[name].toPrecision(4)))]),
+  );
+}
