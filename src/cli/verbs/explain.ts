@@ -58,7 +58,7 @@ export const verb = defineVerb({
   },
   examples: [
     "descent explain runs/fashion shoe.png",
-    "descent explain runs/reviews 'The room was clean, the service slow.' --method integrated-gradients,partition-shap",
+    "descent explain runs/reviews 'Clean rooms, slow service.' --method integrated-gradients,partition-shap",
     "descent explain their-model.onnx their-photo.jpg --method all --draw why.html",
   ],
   async run({ positionals: [path = "", ...inputs], options, print, note, progress }) {
