@@ -5,8 +5,17 @@ import { compile1000 } from "./compile-1000.js";
 import { convGradients } from "./conv-gradients.js";
 import { convStep } from "./conv-step.js";
 import { gptNanoStep } from "./gpt-nano-step.js";
+import { integratedGradients } from "./integrated-gradients.js";
 import { mlpStep } from "./mlp-step.js";
 import { resnet18CifarStep } from "./resnet-18-cifar-step.js";
 import type { BenchCase } from "./types.js";
 
-export const CASES: readonly BenchCase[] = [mlpStep, compile1000, gptNanoStep, convStep, convGradients, resnet18CifarStep];
+export const CASES: readonly BenchCase[] = [
+  mlpStep,
+  compile1000,
+  gptNanoStep,
+  convStep,
+  convGradients,
+  resnet18CifarStep,
+  integratedGradients,
+];

@@ -108,7 +108,9 @@ function withFollowing(convolution: Node, between: readonly Node[]): Tensor {
   for (const node of between) {
     if (node.op === "Conv" || POOLS.has(node.op) || !node.inputs.some((t) => t !== null && made.has(t.node))) continue;
     const y = node.outputs[0] as Tensor;
-    if (y.rank !== 4 || !y.shape.slice(2).every((d, i) => dimEquals(d, size[i] ?? 0))) continue;
+    // A mapped example keeps an axis of its own: [B, 1, C, h, w].
+    const isGrid = y.rank === 4 || (y.rank === 5 && y.shape[1] === 1);
+    if (!isGrid || !y.shape.slice(-2).every((d, i) => dimEquals(d, size[i] ?? 0))) continue;
     made.add(node);
     last = y;
   }
@@ -141,8 +143,16 @@ export function tokenGrid(t: number, aspect: number): { rows: number; columns: n
   return undefined;
 }
 
-/** How a layer's values [B, C, h, w], [B, h, w, C] or [B, T, C] become a grid; undefined where they are none. */
+/** How a layer's values become a grid, with or without an axis of 1 behind the batch, which mapped examples keep; undefined where they are none. */
 function gridOf(t: Tensor, aspect: number): ((t: Tensor) => Tensor) | undefined {
+  const grid = plainGrid(t, aspect);
+  if (grid !== undefined || t.shape[1] !== 1 || t.rank < 4) return grid;
+  const inner = plainGrid({ rank: t.rank - 1, shape: [...t.shape.slice(0, 1), ...t.shape.slice(2)] }, aspect);
+  return inner && ((v) => inner(v.squeeze(1)));
+}
+
+/** Of [B, C, h, w], [B, h, w, C] or [B, T, C]. */
+function plainGrid(t: Pick<Tensor, "rank" | "shape">, aspect: number): ((t: Tensor) => Tensor) | undefined {
   const fits = (h: unknown, w: unknown): boolean =>
     typeof h === "number" && typeof w === "number" && h * w > 1 && Math.abs(h / w / aspect - 1) < 0.5;
   if (t.rank === 4) {

@@ -76,16 +76,23 @@ export function scoresOf(model: Explainable, x: Tensor, others: Readonly<Record<
   return resolveMode([scores], "eval", random).map(scores);
 }
 
+/** How many times the examples stand in a batch: as many as there are samples, or any number of times where all is known. */
+function repeatsOf(batch: Dim, examples: Dim, samples: Dim): Dim | undefined {
+  if (dimEquals(batch, dimMul(examples, samples))) return samples;
+  return typeof examples === "number" ? dimDiv(batch, examples) : undefined;
+}
+
 /** The chosen score [B] of features [B, …], where B is a multiple of the number of examples. */
 function scoreOf(
   model: Explainable,
   x: Tensor,
   examples: Dim,
+  samples: Dim,
   inputs: Pick<RowInputs, "others" | "target">,
   choice: ScoreChoice,
 ): Tensor {
   const batch = x.shape[0] ?? 1;
-  const repeats = typeof examples === "number" ? dimDiv(batch, examples) : dimEquals(batch, examples) ? 1 : undefined;
+  const repeats = repeatsOf(batch, examples, samples);
   if (repeats === undefined)
     throw new ShapeError(`${model.name}: expected a multiple of ${examples} rows, got ${formatShape(x.shape)}`);
   const rows = (t: Tensor): Tensor => (repeats === 1 ? t : spread(t.unsqueeze(0), repeats, examples));
@@ -101,7 +108,7 @@ export const chosenScore = (
   model: Explainable,
   inputs: Pick<RowInputs, "x" | "others" | "target">,
   choice: ScoreChoice,
-): Tensor => scoreOf(model, inputs.x, inputs.x.shape[0] ?? 1, inputs, choice);
+): Tensor => scoreOf(model, inputs.x, inputs.x.shape[0] ?? 1, 1, inputs, choice);
 
 /** One element of a layer: [B]. */
 function neuronOf(scores: Tensor, x: Tensor, { at, index }: Neuron): Tensor {
@@ -134,7 +141,8 @@ export function rowSums(model: Explainable, method: GradientMethod, inputs: RowI
   const drawn = Object.fromEntries(Object.entries(inputs.samples).map(([name, t]) => [name, spreadOut(t)]));
   const x = spreadOut(inputs.x.unsqueeze(0));
   const baseline = drawn["baseline"] ?? x.mul(0);
-  const score = (features: Tensor): Tensor => differentiable(scoreOf(model, features, examples, inputs, options), features);
+  const score = (features: Tensor): Tensor =>
+    differentiable(scoreOf(model, features, examples, samples, inputs, options), features);
   const { settings, at, of } = options;
   const context: Context = { x, baseline, score, samples: drawn, features: model.features, settings, at, of };
   const rows = method.rows(options.at === undefined || method.needs.includes("layer") ? context : atLayer(context, options.at));

@@ -22,13 +22,13 @@ export interface SlicOptions {
  * The superpixel of each pixel, [rows · columns], numbered from 0 without gaps.
  *
  * k-means over colour and place, each centre searched only 2·S around it, where S is the side of a square of a superpixel's area; then every
- * superpixel is one connected piece: pieces smaller than a quarter of S² go to a neighbour.
+ * superpixel is one connected piece: pieces smaller than a quarter of S² go to their smallest neighbour.
  * Source: Achanta et al., SLIC superpixels compared to state-of-the-art superpixel methods, 2012, algorithm 1.
  * Differs from the source: colours are compared as they are, not in CIELAB, since a model's features need not be colours; centres start in the middle of
  * their cells.
  */
 export function slic(image: Pixels, options: SlicOptions = {}): Int32Array<ArrayBuffer> {
-  const { superpixels = 50, compactness = 0.2, iterations = 10 } = options;
+  const { superpixels = 50, compactness = 0.1, iterations = 10 } = options;
   const { rows, columns } = image;
   const side = Math.sqrt((rows * columns) / Math.max(1, Math.min(superpixels, rows * columns)));
   const colors = scaled(image);
@@ -38,11 +38,7 @@ export function slic(image: Pixels, options: SlicOptions = {}): Int32Array<Array
     assign(labels, centers, colors, image, side, compactness);
     if (!recenter(centers, labels, colors, image)) break;
   }
-  // What noise tears to pieces is joined until there are no more than asked for.
-  for (let smallest = Math.max(1, Math.floor((side * side) / 4)); ; smallest = Math.ceil(smallest * 1.5)) {
-    const pieces = connected(labels, rows, columns, smallest);
-    if (smallest >= labels.length || pieces.reduce((most, k) => Math.max(most, k), 0) < superpixels) return pieces;
-  }
+  return merged(connected(labels, rows, columns), rows, columns, Math.floor((side * side) / 4), superpixels);
 }
 
 /** Colours divided by the range of all. */
@@ -116,29 +112,62 @@ function recenter(centers: Center[], labels: Int32Array, colors: Float64Array, {
   return moved;
 }
 
-/** Each connected piece gets a number of its own; small ones take that of a piece beside them, found before them. */
-function connected(labels: Int32Array, rows: number, columns: number, smallest: number): Int32Array<ArrayBuffer> {
+/** Each connected piece gets a number of its own. */
+function connected(labels: Int32Array, rows: number, columns: number): Int32Array<ArrayBuffer> {
   const result = new Int32Array(labels.length).fill(-1);
   let next = 0;
   for (let start = 0; start < labels.length; start++) {
     if (result[start] !== -1) continue;
     const piece = [start];
-    let beside = -1;
     result[start] = next;
     for (let i = 0; i < piece.length; i++) {
-      const at = piece[i] as number;
-      for (const other of neighbours(at, rows, columns)) {
-        const found = result[other] as number;
-        if (found === -1 && labels[other] === labels[start]) {
-          result[other] = next;
-          piece.push(other);
-        } else if (found !== -1 && found !== next) beside = found;
+      for (const other of neighbours(piece[i] as number, rows, columns)) {
+        if (result[other] !== -1 || labels[other] !== labels[start]) continue;
+        result[other] = next;
+        piece.push(other);
       }
     }
-    if (piece.length < smallest && beside !== -1) for (const at of piece) result[at] = beside;
-    else next++;
+    next++;
   }
   return result;
+}
+
+/** Pieces smaller than `smallest` go to the smallest piece beside them, then the smallest of all, until there are at most `most`. */
+function merged(pieces: Int32Array, rows: number, columns: number, smallest: number, most: number): Int32Array<ArrayBuffer> {
+  const sizes = new Map<number, number>();
+  const beside = new Map<number, Set<number>>();
+  pieces.forEach((piece, at) => {
+    sizes.set(piece, (sizes.get(piece) ?? 0) + 1);
+    const others = beside.get(piece) ?? new Set();
+    beside.set(piece, others);
+    for (const other of neighbours(at, rows, columns)) if (pieces[other] !== piece) others.add(pieces[other] as number);
+  });
+  const into = new Map<number, number>();
+  const sizeOf = (piece: number): number => sizes.get(piece) ?? 0;
+  const join = (piece: number): void => {
+    const others = beside.get(piece) ?? new Set();
+    const to = [...others].reduce((best, other) => (sizeOf(other) < sizeOf(best) ? other : best), [...others][0] ?? piece);
+    if (to === piece) return;
+    into.set(piece, to);
+    sizes.set(to, sizeOf(to) + sizeOf(piece));
+    sizes.delete(piece);
+    for (const other of others) {
+      beside.get(other)?.delete(piece);
+      if (other === to) continue;
+      beside.get(other)?.add(to);
+      beside.get(to)?.add(other);
+    }
+  };
+  for (const piece of [...sizes.keys()].sort((a, b) => sizeOf(a) - sizeOf(b)))
+    if (sizeOf(piece) < smallest && sizes.size > 1) join(piece);
+  while (sizes.size > Math.max(1, most))
+    join([...sizes.keys()].reduce((best, piece) => (sizeOf(piece) < sizeOf(best) ? piece : best)));
+  const numbers = new Map([...sizes.keys()].sort((a, b) => a - b).map((piece, i) => [piece, i]));
+  return Int32Array.from(pieces, (piece) => {
+    let root = piece;
+    for (let next = into.get(root); next !== undefined; next = into.get(root)) root = next;
+    return numbers.get(root) as number;
+  });
 }
 
 function* neighbours(at: number, rows: number, columns: number): Generator<number> {

@@ -14,6 +14,7 @@ import type { Explainable, ExplainInput } from "../explainable.js";
 import { checkedInput, imageAxes } from "../explainable.js";
 import { spreadParts } from "../game.js";
 import { planesOf } from "../parts.js";
+import type { Settings } from "../method.js";
 import type { MeasureContext, MeasureSettings } from "./measure.js";
 import { MEASURE_NAMES, MEASURES, type MeasureName } from "./table.js";
 
@@ -88,7 +89,9 @@ function contextOf(
   const { model } = explainer;
   const shape = input.features.shape.slice(1);
   const { unitOf, units } = unitsOf(model, shape);
-  const how: ExplainOptions = { ...options.explain, method: attribution.method, target };
+  // The settings that it was made with; which are of which type the method's row says.
+  const made = attribution.settings as Partial<Settings>;
+  const how: ExplainOptions = { ...made, ...options.explain, method: attribution.method, target };
   const others = (count: number): Pick<ExplainInput, "others"> =>
     input.others === undefined
       ? {}
