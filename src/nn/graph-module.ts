@@ -1,8 +1,8 @@
 /**
  * @module A graph that somebody else made, as a module: it is traced, trained and written like one that was described here.
  */
-import type { Parameter, Shape, Tensor, TensorData } from "../graph/index.js";
-import { constant, rewriteTensors } from "../graph/index.js";
+import type { Graph, Parameter, Shape, Tensor, TensorData } from "../graph/index.js";
+import { constant, isFloat, rewriteTensors } from "../graph/index.js";
 import { type ExternalData, OnnxModel, type ParameterChoice } from "../onnx/index.js";
 import { ConfigError, ShapeError } from "../util/errors.js";
 import { Module } from "./module.js";
@@ -15,6 +15,18 @@ export interface GraphModuleOptions {
   readonly externalData?: ExternalData;
   /** Corrections of what is taken for a parameter. */
   readonly parameters?: ParameterChoice;
+}
+
+/**
+ * What takes the place of an input: the value, cast where the file reads another type. Where a file turns an input of whole numbers into floats at
+ * once, floats take the place of these, so that gradients go through.
+ */
+function substitutes(graph: Graph, formal: Tensor, value: Tensor): [Tensor, Tensor][] {
+  if (value.dtype === formal.dtype) return [[formal, value]];
+  const readers = graph.nodes.filter((node) => node.inputs.includes(formal));
+  const floats = readers.flatMap((node) => (node.op === "Cast" ? node.outputs : [])).filter(({ dtype }) => isFloat(dtype));
+  if (!isFloat(value.dtype) || floats.length === 0 || floats.length < readers.length) return [[formal, value.cast(formal.dtype)]];
+  return floats.map((cast) => [cast, value.dtype === cast.dtype ? value : value.cast(cast.dtype)]);
 }
 
 /**
@@ -62,7 +74,7 @@ export class GraphModule extends Module {
     for (const [name, tensor] of formal) {
       const value = given.get(name);
       if (value === undefined) throw new ShapeError(`${this.#model.where}: expected a value for input "${name}", got none`);
-      actual.set(tensor, value.dtype === tensor.dtype ? value : value.cast(tensor.dtype));
+      for (const [inner, outer] of substitutes(graph, tensor, value)) actual.set(inner, outer);
     }
     // What only these shapes need was not there to be trained.
     for (const [name, parameter] of parameters)

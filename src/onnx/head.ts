@@ -29,6 +29,8 @@ const PASSED = new Set(
 );
 
 const FLOAT = 1;
+/** float32, float16, float64. */
+const FLOATS: ReadonlySet<number> = new Set([1, 10, 11]);
 const INT64 = 7;
 const nameOf = (node: NodeProto): string => (node.name === "" ? (node.outputs[0] ?? "") : node.name);
 const attribute = (node: NodeProto | undefined, name: string): AttributeProto["value"] | undefined =>
@@ -157,6 +159,34 @@ const floats = (name: string, dims: number[], values: Float32Array): TensorProto
   rawData: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
 });
 
+/** The ops that make probabilities of scores. */
+const PROBABILITIES = /^(Softmax|LogSoftmax|Sigmoid|ArgMax|Cast|Identity)$/;
+
+/**
+ * The model with one output, the scores before what makes probabilities of them, and that output's name; what only other outputs need is left out.
+ * The first output of floats is meant.
+ */
+export function withScores(model: ModelProto): { readonly model: ModelProto; readonly output: string } {
+  const { graph } = model;
+  const wanted = graph.outputs.find(({ elementType }) => FLOATS.has(elementType)) ?? graph.outputs[0];
+  if (wanted === undefined) throw new ConfigError("ONNX model: expected an output, got none");
+  const output = beforeProbabilities(graph, wanted.name);
+  const outputs = [output === wanted.name ? wanted : { ...wanted, name: output }];
+  return { model: { ...model, graph: pruned({ ...graph, outputs }) }, output };
+}
+
+/** The value that probabilities are made of; the value itself where they are not. */
+function beforeProbabilities(graph: GraphProto, output: string): string {
+  const producers = new Producers(graph);
+  let name = output;
+  for (let node = producers.of(name); node !== undefined && PROBABILITIES.test(node.opType); node = producers.of(name)) {
+    // A cast of integers is no score.
+    if (node.opType === "Cast" && producers.of(node.inputs[0] ?? "")?.opType === "ArgMax") break;
+    name = node.inputs[0] as string;
+  }
+  return name;
+}
+
 /** A name that no value of the graph has. */
 function freshName(graph: GraphProto, wanted: string): string {
   const taken = new Set([...graph.initializers.map((t) => t.name), ...graph.nodes.flatMap((node) => node.outputs)]);
@@ -199,7 +229,7 @@ export function withHead(model: ModelProto, head: Head, outFeatures: number, ran
     floats(bias, [outFeatures], uniform(outFeatures, inFeatures, random)),
   ];
   const [made, scores] = headNodes(head, weight, bias, freshName(graph, "head.scores"));
-  const output = isConv && head.output !== "" ? logitsBehind(graph, head) : scores;
+  const output = isConv && head.output !== "" ? beforeProbabilities(graph, head.output) : scores;
   const replaced = graph.nodes.flatMap((other) => (other === node ? made : other === head.bias ? [] : [other]));
   const nodes = isConv ? replaced.map((other) => renamedInput(other, node.outputs[0] as string, scores)) : replaced;
   const shape = isConv || op === "Gemm" ? outputShape(graph, head, outFeatures) : positionShape(graph, head, outFeatures);
@@ -232,17 +262,6 @@ function headNodes({ op, node, name }: Head, weight: string, bias: string, score
 
 const renamedInput = (node: NodeProto, from: string, to: string): NodeProto =>
   node.inputs.includes(from) ? { ...node, inputs: node.inputs.map((name) => (name === from ? to : name)) } : node;
-
-/** Behind a convolution: the last value before what makes probabilities of scores. */
-function logitsBehind(graph: GraphProto, head: Head): string {
-  const producers = new Producers(graph);
-  let name = head.output;
-  for (let node = producers.of(name); node !== undefined && /^(Softmax|LogSoftmax|Sigmoid|ArgMax|Cast)$/.test(node.opType);) {
-    name = node.inputs[0] as string;
-    node = producers.of(name);
-  }
-  return name;
-}
 
 /** [N, K] with the batch as the file calls it. */
 const outputShape = (graph: GraphProto, head: Head, outFeatures: number): ValueInfoProto["shape"] => {

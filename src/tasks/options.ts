@@ -98,6 +98,35 @@ export const dataOptions = {
   maxMegapixels: number({ help: "refuse larger images before they are decoded", above: 0, placeholder: "N", defaultText: "100" }),
 } satisfies OptionTable;
 
+/** How the pixels of somebody else's ONNX file are scaled. */
+export const graphOptions = {
+  preprocess: text({
+    help: "of an ONNX file for images: imagenet, 0..1, -1..1, 0..255, caffe, or mean=…;std=…;max=…;colors=RGB|BGR;layout=NCHW|NHWC",
+    placeholder: "SCALE",
+    defaultText: "what the file says, or a guess that is said",
+  }),
+} satisfies OptionTable;
+
+/** What a verb that uses somebody else's ONNX file is told of it. */
+export const onnxOptions = {
+  ...graphOptions,
+  imageSize: text({
+    help: "of an ONNX file for images that leaves it free: SIDE or WIDTHxHEIGHT",
+    placeholder: "SIZE",
+    defaultText: "224",
+  }),
+  labels: text({
+    help: "of an ONNX file: names of its scores, one a line",
+    placeholder: "FILE",
+    defaultText: "its metadata, or labels.txt beside it",
+  }),
+  tokenizer: text({
+    help: "of an ONNX file for texts: its tokenizer.json",
+    placeholder: "FILE",
+    defaultText: "the one beside it",
+  }),
+} satisfies OptionTable;
+
 /** What of a model is learned, and how fast: for every verb that trains. */
 export const fineTuningOptions = {
   freeze: text({
@@ -158,6 +187,7 @@ export const trainingOptions = {
     help: "start from these weights: a run, a checkpoint's folder (config.json, model.safetensors, tokenizer.json), safetensors, or ONNX (without --model, the file's own graph is trained)",
     placeholder: "FILE",
   }),
+  ...graphOptions,
   head: text({
     help: "of --init FILE.onnx: the linear layer that becomes the head",
     placeholder: "NODE",
@@ -168,11 +198,6 @@ export const trainingOptions = {
     placeholder: "PATTERNS",
   }),
   constants: text({ help: "of --init FILE.onnx: tensors that are not parameters", placeholder: "PATTERNS" }),
-  preprocess: text({
-    help: "of --init FILE.onnx for images: imagenet, 0..1, -1..1, 0..255, caffe, or mean=…;std=…;max=…;colors=RGB|BGR;layout=NCHW|NHWC",
-    placeholder: "SCALE",
-    defaultText: "what the file says, or a guess that is said",
-  }),
   ...fineTuningOptions,
   check: flag({ help: "first see that the model can learn one batch by heart", default: true, local: true }),
   lang: choice(["en", "zh"], { help: "language of the report", default: "en", env: "DESCENT_LANG", local: true }),

@@ -7,8 +7,11 @@ import { writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import sharp from "sharp";
 import type { TensorData } from "../../src/graph/index.js";
-import { fromNumbers } from "../../src/graph/index.js";
+import { fromNumbers, toNumbers } from "../../src/graph/index.js";
+import type { Value } from "../../src/runtime/index.js";
+import { platformRuntime } from "#platform";
 import { loadSafetensors } from "../../src/data/node.js";
 import { encodeModel } from "../../src/onnx/index.js";
 import type { TrainTaskOptions } from "../../src/tasks/node.js";
@@ -172,6 +175,45 @@ test("texts: token ids in, by the tokenizer beside the file", async () => {
   );
 });
 
+test("a file is used as it is: it answers, by the names beside it, and is explained", async () => {
+  const digit = Buffer.alloc(64);
+  for (let y = 1; y < 7; y++) digit.fill(255, y * 8 + 3, y * 8 + 5);
+  await sharp(digit, { raw: { width: 8, height: 8, channels: 1 } })
+    .png()
+    .toFile(path("one.png"));
+  const { stdout, stderr } = await descent("predict their.onnx one.png --json");
+  assert.match(stderr, /8×8 pixels of grey, .*guessed \(0\.\.1\)/);
+  assert.match(stderr, /its 7 scores have no names; --labels FILE gives them/);
+  const [answer] = JSON.parse(stdout) as [{ label: string; probabilities: Record<string, number> }];
+  // The engine on the file itself, whose last node is the softmax.
+  const runtime = await platformRuntime();
+  await using session = await runtime.createSession(encodeModel(modelOf(IMAGES)), { device: "cpu" });
+  using pixels = runtime.upload(
+    fromNumbers(
+      "float32",
+      [1, 1, 8, 8],
+      Float64Array.from(digit, (v) => v / 255),
+    ),
+  );
+  const { y } = await session.run({ x0: pixels });
+  const expected = toNumbers(await runtime.read(y as Value));
+  assert.equal(Object.keys(answer.probabilities).length, 7);
+  expected.forEach((p, k) => assert.ok(Math.abs(p - (answer.probabilities[String(k)] as number)) < 1e-5, `${k}`));
+  writeFileSync(path("names.txt"), "zero\none\ntwo\nthree\nfour\nfive\nsix\n");
+  const explained = await descent(
+    "explain their.onnx one.png --labels names.txt --method integrated-gradients --draw why.svg --json",
+  );
+  const { explanations } = JSON.parse(explained.stdout) as { explanations: { label: string; gap: number; shape: number[] }[] };
+  assert.ok(["zero", "one", "two", "three", "four", "five", "six"].includes(explanations[0]?.label ?? ""));
+  assert.ok(Math.abs(explanations[0]?.gap ?? 1) < 1e-2);
+  assert.deepEqual(explanations[0]?.shape, [1, 8, 8]);
+  // What this library wrote itself takes bytes, and scales them.
+  const own = await descent("predict images/model.onnx one.png --json");
+  const run = await descent("predict images one.png --json");
+  const labels = (text: string): string[] => (JSON.parse(text) as { label: string }[]).map(({ label }) => label);
+  assert.deepEqual(labels(own.stdout), labels(run.stdout));
+});
+
 test("what does not fit is refused in one line", async () => {
   const images = "train image-classification --data digits --steps 1 --out refused --init";
   await refused(
@@ -184,6 +226,10 @@ test("what does not fit is refused in one line", async () => {
   const texts = "train text-classification --data pets.csv --label-column animal --steps 1 --out refused --init";
   await refused(`${texts} alone.onnx`, /expected a tokenizer\.json beside it, got none; name one with --tokenizer/);
   await refused(`${texts} their.onnx`, /expected inputs named input_ids, attention_mask, token_type_ids/);
+  writeFileSync(path("two.txt"), "a\nb\n");
+  await refused("predict their.onnx one.png --labels two.txt", /--labels two\.txt: expected 7 names, one for each score, got 2/);
+  await refused("predict images one.png --labels two.txt", /--labels: expected an ONNX file, got the run images/);
+  await refused("predict no-weights.onnx one.png", /no-weights\.onnx: expected a model with weights/);
   await refused(
     "train tabular-classification --data pets.csv --label-column animal --steps 1 --out refused --init their.onnx",
     /graphs of others are trained by image-classification, text-classification/,

@@ -8,7 +8,7 @@ import { formatTable } from "../../util/text.js";
 import { checkWritable } from "../../run/run-folder-files-node.js";
 import type { Explanation, Unexplained } from "../../tasks/explaining/explain-node.js";
 import { choice, integer, text } from "../../util/option.js";
-import { deviceOptions } from "../../tasks/options.js";
+import { deviceOptions, onnxOptions } from "../../tasks/options.js";
 import { defineVerb } from "../verb.js";
 
 const FORMATS = [".png", ".svg", ".html"];
@@ -54,6 +54,7 @@ export const verb = defineVerb({
       default: "explanations",
     }),
     lang: choice(["en", "zh"], { help: "language of pictures and pages", default: "en", env: "DESCENT_LANG", local: true }),
+    ...onnxOptions,
     ...deviceOptions,
   },
   examples: [
@@ -72,7 +73,8 @@ export const verb = defineVerb({
     const { explainInputs, methodsNamed } = await import("../../tasks/explaining/explain-node.js");
     const { contributions } = await import("../../tasks/explaining/summary.js");
     const methods = options.method === undefined ? [] : methodsNamed(options.method);
-    const opened = await openModel(path, { device: options.device, threads: options.threads });
+    const { device, threads, preprocess, imageSize, labels, tokenizer } = options;
+    const opened = await openModel(path, { device, threads, preprocess, imageSize, labels, tokenizer });
     await using model = opened.model;
     for (const remark of opened.remarks) note(remark);
     const read = await readInputs(model, inputs, {});

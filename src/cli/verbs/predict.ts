@@ -1,4 +1,4 @@
-/** @module `descent predict RUN INPUT…`. */
+/** @module `descent predict MODEL INPUT…`. */
 import { writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { checkWritable } from "../../run/run-folder-files-node.js";
@@ -7,7 +7,7 @@ import { makeFolders } from "../../util/folders-node.js";
 import { printableLine } from "../../util/terminal.js";
 import { formatTable } from "../../util/text.js";
 import { number, flag, text } from "../../util/option.js";
-import { dataOptions, deviceOptions, tableOptions, tableOptionsOf } from "../../tasks/options.js";
+import { dataOptions, deviceOptions, onnxOptions, tableOptions, tableOptionsOf } from "../../tasks/options.js";
 import { defineVerb } from "../verb.js";
 import type { OptionTable } from "../../util/option.js";
 import { kebabCase } from "../../util/option.js";
@@ -74,7 +74,7 @@ async function writePictures(
 
 export const verb = defineVerb({
   positionals: [
-    { name: "RUN", help: "a run folder, or one of its checkpoints" },
+    { name: "MODEL", help: "a run folder, one of its checkpoints, or an ONNX file" },
     {
       name: "INPUT",
       help: "images or folders of them, an IDX file, a table (.csv, .tsv, .jsonl, .parquet), one row as name=value …, a text, a .txt with a text a line, or -",
@@ -87,6 +87,7 @@ export const verb = defineVerb({
     threshold: number({ help: "below this probability (or likeness) there is no label", minimum: 0, maximum: 1 }),
     probabilities: flag({ help: "give the probability of every class", default: true }),
     stride: strideOption("as the model was measured in training"),
+    ...onnxOptions,
     textColumn: dataOptions.textColumn,
     ...tableOptions,
     skipBadRows: dataOptions.skipBadRows,
@@ -111,9 +112,11 @@ export const verb = defineVerb({
     if (options.out !== undefined && format === undefined)
       throw new ConfigError(`--out: expected a .csv or .jsonl file, got ${options.out}`);
     if (options.out !== undefined) checkWritable(dirname(options.out), `--out ${options.out}`);
-    const { TrainedModel } = await import("../../tasks/use/trained-node.js");
+    const { openModel } = await import("../../tasks/use/open-node.js");
     const { readInputs } = await import("../../tasks/use/examples-node.js");
-    const opened = await TrainedModel.open(path, { device: options.device, threads: options.threads });
+    const { device, threads, preprocess, imageSize, labels, tokenizer } = options;
+    const opened = await openModel(path, { device, threads, preprocess, imageSize, labels, tokenizer });
+    for (const remark of opened.remarks) note(remark);
     await using model = opened.model;
     const { nodeTaskNamed } = await import("../../tasks/table-node.js");
     const { present = {} } = nodeTaskNamed(model.task.name);

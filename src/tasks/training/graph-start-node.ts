@@ -11,15 +11,14 @@ import { GraphModule } from "../../nn/index.js";
 import type { Module } from "../../nn/index.js";
 import type { Headed, ModelProto } from "../../onnx/index.js";
 import { decodeModel, encodeModel, headOf, inlined, withHead } from "../../onnx/index.js";
-import type { Json } from "../../util/described.js";
 import { ConfigError } from "../../util/errors.js";
 import { splitPatterns } from "../../util/patterns.js";
 import { Random } from "../../util/random.js";
-import { parseImageSize } from "../../vision/index.js";
 import type { GraphInfo, GraphPlan } from "../graph-use.js";
 import type { AnyTask, Inherited, TaskInfo } from "../task.js";
 import { TASKS } from "../table.js";
 import type { ModelFile } from "../use/model.js";
+import { graphFileOf, graphOptionsOf } from "../use/open-node.js";
 
 export interface GraphStartOptions {
   /** The linear layer that becomes the head; left out, the last one before an output. */
@@ -60,16 +59,6 @@ function choiceOf({ parameters, constants }: GraphStartOptions): Pick<GraphInfo,
 function isOurs({ metadata }: ModelProto, task: AnyTask): boolean {
   const name = metadata.get("descent.model");
   return metadata.get("descent.task") === task.name && task.models.some((model) => model.name === name);
-}
-
-async function jsonBeside(path: string, name: string): Promise<Json | undefined> {
-  const file = join(dirname(path), name);
-  if (!existsSync(file)) return undefined;
-  try {
-    return JSON.parse(await readFile(file, "utf8")) as Json;
-  } catch (cause) {
-    throw new ConfigError(`${file}: expected JSON, got ${(cause as Error).message}`, { cause });
-  }
 }
 
 /** The tokenizer beside a file of texts, and the longest text that its model takes. */
@@ -113,12 +102,7 @@ export async function openGraph(path: string, task: AnyTask, options: GraphStart
       `--init ${path}: expected weights of a model of ${task.name}; graphs of others are trained by ${takers.join(", ")}. Name the model that takes its weights with --model`,
     );
   }
-  const config = await jsonBeside(path, "config.json");
-  const processor = await jsonBeside(path, "preprocessor_config.json");
-  const beside = { ...(config && { "config.json": config }), ...(processor && { "preprocessor_config.json": processor }) };
-  const size = options.imageSize === undefined ? {} : { imageSize: parseImageSize(options.imageSize, "--image-size") };
-  const preprocess = options.preprocess === undefined ? {} : { preprocess: options.preprocess };
-  const plan = graphs.plan({ where, model, beside }, { ...preprocess, ...size });
+  const plan = graphs.plan(await graphFileOf(path, model), graphOptionsOf(options));
   const head = headOf(model, where, options.head);
   const texts = readsTexts(plan) ? await textParts(path, plan, options) : {};
   let headed: Headed | undefined;

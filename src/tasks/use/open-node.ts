@@ -1,8 +1,37 @@
 /**
- * @module A model by its place: a run folder, or one of its checkpoints.
+ * @module A model by its place: a run folder, one of its checkpoints, or an ONNX file that somebody else wrote.
  */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { loadOnnx } from "../../data/node.js";
+import { readBeside } from "../../data/onnx-node.js";
+import { GraphModule } from "../../nn/index.js";
+import type { ModelProto, OnnxModel } from "../../onnx/index.js";
+import { encodeModel, inlined, withScores } from "../../onnx/index.js";
+import { input, isStatic } from "../../graph/index.js";
+import type { Json } from "../../util/described.js";
+import { ConfigError } from "../../util/errors.js";
+import { parseImageSize } from "../../vision/index.js";
+import type { GraphFile, GraphOptions, GraphPlan } from "../graph-use.js";
+import { TASKS } from "../table.js";
+import type { AnyTask, TaskInfo } from "../task.js";
+import { lengthFor, tokenizerInfo, tokenizerOf } from "../texts/texts.js";
 import type { TrainedModel, UseOptions } from "../trained-model.js";
-import { openTrained } from "./trained-node.js";
+import { labelsFor } from "./labels-node.js";
+import { openTrained, TracedModel } from "./trained-node.js";
+
+/** What somebody else's file does not say by itself. */
+export interface OnnxUseOptions {
+  /** How pixels are scaled (`parsePixelScale`). */
+  readonly preprocess?: string;
+  /** `SIDE` or `WIDTHxHEIGHT`, where the file leaves it free. */
+  readonly imageSize?: string;
+  /** A file with the scores' names, one a line. */
+  readonly labels?: string;
+  /** A tokenizer.json. */
+  readonly tokenizer?: string;
+}
 
 /** A model that was opened, and what was decided on the way. */
 export interface OpenedModel {
@@ -10,8 +39,113 @@ export interface OpenedModel {
   readonly remarks: readonly string[];
 }
 
-/** Opens a model. Errors: ConfigError, DataError for what is none. */
-export async function openModel(path: string, options: UseOptions = {}): Promise<OpenedModel> {
-  const { model } = await openTrained(path, options);
+/**
+ * Opens a model.
+ *
+ * Errors: ConfigError, DataError for what is none, and for options that only an ONNX file takes; UnsupportedOpError with the ops of a file that Descent
+ * does not have.
+ */
+export async function openModel(path: string, options: UseOptions & OnnxUseOptions = {}): Promise<OpenedModel> {
+  if (path.endsWith(".onnx")) return openOnnx(path, options);
+  const { preprocess, imageSize, labels, tokenizer, ...use } = options;
+  const stray = Object.entries({ preprocess, "image-size": imageSize, labels, tokenizer }).find(([, v]) => v !== undefined);
+  if (stray !== undefined) throw new ConfigError(`--${stray[0]}: expected an ONNX file, got the run ${path}, which knows it`);
+  const { model } = await openTrained(path, use);
   return { model, remarks: [] };
 }
+
+async function jsonBeside(path: string, name: string): Promise<Json | undefined> {
+  const file = join(dirname(path), name);
+  if (!existsSync(file)) return undefined;
+  try {
+    return JSON.parse(await readFile(file, "utf8")) as Json;
+  } catch (cause) {
+    throw new ConfigError(`${file}: expected JSON, got ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** The file as tasks look at it: with what Hugging Face's tools put beside it. */
+export async function graphFileOf(path: string, model: ModelProto): Promise<GraphFile> {
+  const config = await jsonBeside(path, "config.json");
+  const processor = await jsonBeside(path, "preprocessor_config.json");
+  const beside = { ...(config && { "config.json": config }), ...(processor && { "preprocessor_config.json": processor }) };
+  return { where: basename(path), model, beside };
+}
+
+/** The options of a file as tasks take them. */
+export const graphOptionsOf = ({ preprocess, imageSize }: OnnxUseOptions): GraphOptions => ({
+  ...(preprocess === undefined ? {} : { preprocess }),
+  ...(imageSize === undefined ? {} : { imageSize: parseImageSize(imageSize, "--image-size") }),
+});
+
+/** The task whose inputs a file has. ConfigError, with what each task wants, where there is none. */
+function taskFor(file: GraphFile, options: GraphOptions): { readonly task: AnyTask; readonly plan: GraphPlan } {
+  const reasons: string[] = [];
+  for (const task of TASKS) {
+    if (task.graphs === undefined) continue;
+    try {
+      return { task, plan: task.graphs.plan(file, options) };
+    } catch (error) {
+      if (!(error instanceof ConfigError) || error.message.startsWith("--")) throw error;
+      reasons.push(error.message);
+    }
+  }
+  throw new ConfigError(`${file.where}: expected the inputs of a task; ${reasons.join("; ")}`);
+}
+
+/** What a task of texts must know: the tokenizer beside the file. */
+async function textInfo(path: string, plan: GraphPlan, given: string | undefined): Promise<TaskInfo> {
+  const file = given ?? join(dirname(path), "tokenizer.json");
+  if (!existsSync(file))
+    throw new ConfigError(
+      given === undefined
+        ? `${path}: expected a tokenizer.json beside it, got none; name one with --tokenizer`
+        : `--tokenizer ${given}: expected a tokenizer.json, found none`,
+    );
+  const tokenizer = await tokenizerOf({ tokenizer: await readFile(file, "utf8") });
+  const { maxPositions } = plan.info.graph;
+  const length = lengthFor(maxPositions === undefined ? {} : { maxPositions }, LONGEST);
+  return { ...tokenizerInfo(tokenizer, length), multiLabel: false, textColumn: "text", labelColumn: "label" };
+}
+
+/** Tokens of the longest text where a file does not say. */
+const LONGEST = 512;
+
+/** How many scores a graph gives for one example. */
+function scoreCount(module: GraphModule, task: AnyTask, info: TaskInfo, output: string, onnx: OnnxModel): number {
+  const shapes = task.graphs?.shapes(info) ?? {};
+  const inputs = Object.entries(shapes).map(([name, shape]) => {
+    const dtype = onnx.declaredInputs.get(name)?.dtype ?? "float32";
+    return [name, input(name, shape, dtype)] as const;
+  });
+  const scores = module.forward(Object.fromEntries(inputs))[output];
+  const [, count] = scores?.shape ?? [];
+  if (scores === undefined || typeof count !== "number" || !isStatic(scores.shape))
+    throw new ConfigError(`${onnx.where}: expected an output of scores [N, K], got [${scores?.shape.join(", ") ?? ""}]`);
+  return count;
+}
+
+async function openOnnx(path: string, options: UseOptions & OnnxUseOptions): Promise<OpenedModel> {
+  const onnx = await loadOnnx(path);
+  const where = basename(path);
+  const whole = inlined(onnx.proto, where, (location, offset, length) =>
+    readBeside(dirname(path), location, offset, length, where),
+  );
+  const { task, plan } = taskFor(await graphFileOf(path, whole), graphOptionsOf(options));
+  const { model: scored, output } = withScores(whole);
+  const bytes = encodeModel(scored);
+  const graph = { ...plan.info.graph, output };
+  const texts = graph.inputs["input_ids"] === undefined ? {} : await textInfo(path, plan, options.tokenizer);
+  const known: TaskInfo = { ...texts, maximum: WHITE, ...plan.info, ...plan.loading, graph, classes: [] };
+  const module = new GraphModule(bytes, { shapes: task.graphs?.shapes(known) ?? {}, where });
+  const count = scoreCount(module, task, known, output, onnx);
+  const { names, remark } = await labelsFor(onnx, path, count, options.labels);
+  const { device, threads } = options;
+  const use: UseOptions = { ...(device && { device }), ...(threads && { threads }) };
+  const name = where.replace(/\.onnx$/, "");
+  const model = new TracedModel(task, name, { ...known, classes: names }, module.values, use, { bytes, where });
+  return { model, remarks: [...plan.notes, remark] };
+}
+
+/** The value of white in files of images. */
+const WHITE = 255;

@@ -1,0 +1,88 @@
+/**
+ * @module What the scores of somebody else's file are called: by its metadata, by files beside it, by a list that the user names.
+ */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import type { OnnxModel } from "../../onnx/index.js";
+import type { Json } from "../../util/described.js";
+import { isRecord } from "../../util/described.js";
+import { ConfigError } from "../../util/errors.js";
+
+/** Lists of names, a name a line, as people put them beside a model. */
+const LISTS = ["labels.txt", "classes.txt", "imagenet_classes.txt", "synset.txt"];
+/** Where exporters keep names in a file's metadata. */
+const KEYS = ["descent.info", "names", "labels", "classes", "class_names", "id2label"];
+
+const listed = (text: string): string[] =>
+  text
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+
+function parsed(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Names in a list, or by their numbers: `{"0": "cat", "1": "dog"}`, also as Python writes it. */
+function namesIn(value: Json | undefined): string[] | undefined {
+  if (Array.isArray(value)) return value.map(String);
+  if (value === undefined || !isRecord(value)) return undefined;
+  const inner = value["classes"] ?? value["id2label"];
+  if (inner !== undefined) return namesIn(inner);
+  const keys = Object.keys(value);
+  const isNumbered = keys.length > 0 && keys.every((key) => /^\d+$/.test(key) && typeof value[key] === "string");
+  return isNumbered ? keys.sort((a, b) => Number(a) - Number(b)).map((key) => String(value[key])) : undefined;
+}
+
+/** A text of the metadata as names. */
+function namesOf(text: string): string[] | undefined {
+  const python = text
+    .replaceAll(/(\d+):/g, '"$1":')
+    .replaceAll(/'((?:[^'\\]|\\.)*)'/g, (_, inner: string) => JSON.stringify(inner));
+  const names = namesIn(parsed(text)) ?? namesIn(parsed(python));
+  if (names !== undefined) return names;
+  return /^[^{}[\]]+,[^{}[\]]+$/.test(text) ? text.split(",").map((name) => name.trim()) : undefined;
+}
+
+/** Names for `count` scores, and where they come from. */
+export interface Labels {
+  readonly names: readonly string[];
+  readonly remark: string;
+}
+
+/**
+ * Finds names for the scores of a file.
+ *
+ * Errors: ConfigError for a list that the user names and that has another number of them.
+ */
+export async function labelsFor(model: OnnxModel, path: string, count: number, given?: string): Promise<Labels> {
+  const where = basename(path);
+  if (given !== undefined) {
+    if (!existsSync(given)) throw new ConfigError(`--labels ${given}: expected a file with a name a line, found none`);
+    const names = listed(await readFile(given, "utf8"));
+    if (names.length !== count)
+      throw new ConfigError(`--labels ${given}: expected ${count} names, one for each score, got ${names.length}`);
+    return { names, remark: `${where}: labels from ${given}` };
+  }
+  for (const [key, text] of model.metadata) {
+    const names = KEYS.includes(key) || key.startsWith("labels.") ? namesOf(text) : undefined;
+    if (names?.length === count) return { names, remark: `${where}: labels from its metadata (${key})` };
+  }
+  for (const name of LISTS) {
+    const file = join(dirname(path), name);
+    const names = existsSync(file) ? listed(await readFile(file, "utf8")) : [];
+    if (names.length === count) return { names, remark: `${where}: labels from ${file}` };
+  }
+  const config = join(dirname(path), "config.json");
+  const names = existsSync(config) ? namesIn(parsed(await readFile(config, "utf8"))) : undefined;
+  if (names?.length === count) return { names, remark: `${where}: labels from ${config}` };
+  return {
+    names: Array.from({ length: count }, (_, k) => String(k)),
+    remark: `${where}: its ${count} scores have no names; --labels FILE gives them, a name a line`,
+  };
+}
