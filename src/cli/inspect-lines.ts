@@ -47,9 +47,13 @@ function constantLines(constants: readonly InspectedTensor[], all: boolean): str
 }
 
 function gradientLines({ gradients }: OnnxInspection, all: boolean): string[] {
-  const { reached, parameters, obstacles, error } = gradients;
+  const { reached, parameters, obstacles, straightThrough, error } = gradients;
   if (error !== undefined) return [`gradients: none, since its graph cannot be made: ${error}`];
   const lines = [`gradients: reach ${reached} of ${parameters} parameters`];
+  if (straightThrough.length > 0)
+    lines.push(
+      `gradients go straight through the rounding of ${straightThrough.join(", ")}; they are 0 where a number was held at the end of its range`,
+    );
   if (obstacles.length > 0) {
     const rows = obstacles.map(({ op, node, why }) => [op, node, why]);
     lines.push(listed(["not differentiable", "node", "why"], rows, all));

@@ -76,6 +76,8 @@ export interface OnnxInspection {
     readonly parameters: number;
     /** Nodes in between that gradients do not pass, and ops that Descent does not have. */
     readonly obstacles: readonly Obstacle[];
+    /** Ops that round, and whose gradients go straight through the rounding: 0 where a number was held at the end of its range. */
+    readonly straightThrough: readonly string[];
     /** What keeps the graph from being made at all. */
     readonly error?: string;
   };
@@ -219,14 +221,23 @@ function tracedGraph(model: OnnxModel): { readonly graph: Graph; readonly parame
   }
 }
 
-function gradientsOf(model: OnnxModel, missing: readonly Obstacle[], parameters: number): OnnxInspection["gradients"] {
-  if (missing.length > 0) return { reached: 0, parameters, obstacles: missing };
+/** Ops between real numbers and rounded ones. */
+const ROUNDING = /^(com\.microsoft\.)?(Dynamic)?(Quantize|QLinear|QGemm)/;
+
+function gradientsOf(
+  model: OnnxModel,
+  missing: readonly Obstacle[],
+  ops: Iterable<string>,
+  parameters: number,
+): OnnxInspection["gradients"] {
+  if (missing.length > 0) return { reached: 0, parameters, obstacles: missing, straightThrough: [] };
   try {
     const traced = tracedGraph(model);
-    return { parameters, ...reach(traced.graph, traced.parameters) };
+    const straightThrough = [...ops].filter((op) => ROUNDING.test(op)).sort();
+    return { parameters, straightThrough, ...reach(traced.graph, traced.parameters) };
   } catch (error) {
     if (!(error instanceof DescentError)) throw error;
-    return { reached: 0, parameters, obstacles: [], error: error.message };
+    return { reached: 0, parameters, obstacles: [], straightThrough: [], error: error.message };
   }
 }
 
@@ -259,6 +270,6 @@ export function inspectModel(model: OnnxModel): OnnxInspection {
     },
     buffers: tensors("buffer"),
     constants: tensors("constant"),
-    gradients: gradientsOf(model, missing, parameters.length),
+    gradients: gradientsOf(model, missing, ops.keys(), parameters.length),
   };
 }
