@@ -1,6 +1,7 @@
 """Exports small models of PyTorch's libraries with free axes, and what PyTorch computes with them.
 
     python scripts/published-models/export.py FOLDER [REGEX]
+    TINY=1 python scripts/published-models/export.py test/fixtures/published '^(bert|llama|vit)\\.script'   # those of test/onnx/published.test.ts
 
 Writes FOLDER/NAME.onnx (axes free) and FOLDER/NAME.safetensors: inputs `in.K.NAME`, outputs `out.K`, and gradients `grad.K.PARAMETER` of
 sum(y · cos(k)) over the first output, for two sets of shapes K = 0, 1. Weights are random (seeded), sizes small: what is tried is the graph.
@@ -14,6 +15,8 @@ import torch
 from safetensors.torch import save_file
 
 torch.set_num_threads(1)
+# As small as they get: fixtures of tests.
+TINY = "TINY" in os.environ
 folder, wanted = sys.argv[1], re.compile(sys.argv[2] if len(sys.argv) > 2 else ".")
 os.makedirs(folder, exist_ok=True)
 
@@ -42,10 +45,12 @@ def texts():
     import transformers as t
 
     small = dict(vocab_size=99, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=37)
+    if TINY:
+        small = dict(vocab_size=99, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=9)
     last = lambda o: o.last_hidden_state
     logits = lambda o: o.logits
     eager = dict(attn_implementation="eager")
-    yield "bert", lambda: Text(t.BertForSequenceClassification(t.BertConfig(**small, num_labels=3)), logits)
+    yield "bert", lambda: Text(t.BertForSequenceClassification(t.BertConfig(**small, num_labels=3, max_position_embeddings=32 if TINY else 512)), logits)
     yield "distilbert", lambda: Text(t.DistilBertModel(t.DistilBertConfig(vocab_size=99, dim=32, n_layers=2, n_heads=4, hidden_dim=37)), last)
     yield "roberta", lambda: Text(t.RobertaModel(t.RobertaConfig(**small)), last)
     yield "albert", lambda: Text(t.AlbertModel(t.AlbertConfig(**small, embedding_size=16)), last)
@@ -70,7 +75,7 @@ def transformer_images():
 
     yield "vit", 32, lambda: Pixels(
         t.ViTForImageClassification(
-            t.ViTConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=37, image_size=32, patch_size=8, num_labels=5)
+            t.ViTConfig(hidden_size=8 if TINY else 32, num_hidden_layers=1 if TINY else 2, num_attention_heads=2, intermediate_size=37, image_size=32, patch_size=8, num_labels=5)
         ),
         lambda o: o.logits,
     )

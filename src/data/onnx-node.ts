@@ -22,8 +22,10 @@ export async function loadOnnx(path: string, options: Omit<OnnxModelOptions, "ex
   const bytes = (before === undefined ? undefined : outlineOf(file)) ?? (await readFileBytes(path));
   const isCurrent = (): boolean => before !== undefined && versionOf(file) === before;
   const read = (location: string, offset: number, length: number): Uint8Array => {
-    if (location === basename(file) && !isCurrent())
+    if (location === basename(file)) {
+      if (isCurrent()) return readPart(file, offset, length);
       throw new DataError(`${where}: expected the file that was opened, got one that has changed since; open it again`);
+    }
     return readBeside(dirname(file), location, offset, length, where);
   };
   const size = before === undefined ? undefined : Number(before.split(" ")[0]);
@@ -66,9 +68,13 @@ export function readBeside(folder: string, location: string, offset: number, len
     throw new DataError(`${where}: expected its numbers in "${location}" beside it, got no such file`, { cause });
   }
   if (outside(relative(realpathSync(folder), file))) throw refused();
+  return readPart(file, offset, length);
+}
+
+/** Bytes of a file, as far as there are any: no more memory than it has bytes, whatever a model says. */
+function readPart(file: string, offset: number, length: number): Uint8Array {
   const handle = openSync(file, "r");
   try {
-    // No more memory than the file has bytes, whatever the model says.
     const bytes = new Uint8Array(Math.max(0, Math.min(length, fstatSync(handle).size - offset)));
     let done = 0;
     while (done < bytes.length) {

@@ -2,7 +2,7 @@
  * ONNX files on disk, with their numbers in files beside them.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -55,4 +55,27 @@ test("files that are missing or too short", async () => {
   const path = write("short.onnx", "weights.bin");
   writeFileSync(join(folder, "weights.bin"), Buffer.alloc(20));
   await assert.rejects(loadOnnx(path), /expected 24 bytes from 8 of "weights.bin", got 12/);
+});
+
+test("a large file, also behind a link: numbers are read when they are asked for, from the file that was opened", async () => {
+  const rows = 2 ** 18;
+  const weight = new Parameter([rows, 5], { initializer: () => [] });
+  const numbers = Float32Array.from({ length: rows * 5 }, (_, i) => i % 97);
+  const values = new Map([[weight, fromNumbers("float32", [rows, 5], numbers)]]);
+  const model = graphToModel(new Graph({ y: input("x", [1, rows]).matMul(weight) }), { names: new Map([[weight, "w"]]), values });
+  const path = join(folder, "large.onnx");
+  writeFileSync(path, encodeModel(model));
+  mkdirSync(join(folder, "links"));
+  symlinkSync(path, join(folder, "links", "linked.onnx"));
+  for (const place of [path, join(folder, "links", "linked.onnx")]) {
+    const opened = await loadOnnx(place);
+    assert.ok(opened.proto.graph.initializers.some((t) => t.external !== undefined));
+    assert.deepEqual(opened.values.get(opened.parameters.get("w") as Parameter)?.data, numbers);
+  }
+  const opened = await loadOnnx(path);
+  writeFileSync(path, encodeModel({ ...model, producerName: "another" }));
+  assert.throws(
+    () => [...opened.values.values()][0]?.data,
+    /large\.onnx: expected the file that was opened, got one that has changed/,
+  );
 });
