@@ -80,8 +80,9 @@ else {
       graphPeakMiB: of(2, "peakMiB"),
     };
     const ratios = `time ${(result.descentMs / result.engineMs).toFixed(2)} ×, peak memory ${(result.descentPeakMiB / result.enginePeakMiB).toFixed(2)} ×`;
+    const graph = `with its graph ${(result.graphMs / result.engineMs).toFixed(2)} × and ${(result.graphPeakMiB / result.enginePeakMiB).toFixed(2)} ×`;
     console.log(
-      `${result.file}, ${result.megabytes.toFixed(0)} MB: engine ${result.engineMs.toFixed(0)} ms, ${result.enginePeakMiB.toFixed(0)} MiB; Descent ${ratios}`,
+      `${result.file}, ${result.megabytes.toFixed(0)} MB: engine ${result.engineMs.toFixed(0)} ms, ${result.enginePeakMiB.toFixed(0)} MiB; Descent ${ratios}; ${graph}`,
     );
     return result;
   });

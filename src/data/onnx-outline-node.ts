@@ -10,7 +10,7 @@ import { WireWriter } from "../onnx/index.js";
 const SMALL_FILE = 2 ** 22;
 /** Tensors below this are read with the rest. */
 const SMALL_TENSOR = 2 ** 15;
-const BLOCK = 2 ** 16;
+const BLOCK = 2 ** 12;
 
 /** Places of fields in onnx.proto. */
 const GRAPH = 7;

@@ -33,8 +33,9 @@ async function recorded(name: string): Promise<readonly Recorded[]> {
 }
 
 function close(got: TensorData | undefined, expected: TensorData, what: string): void {
-  assert.deepEqual(got?.shape, expected.shape, what);
-  const [a, b] = [toNumbers(got as TensorData), toNumbers(expected)];
+  assert.ok(got !== undefined, what);
+  assert.deepEqual(got.shape, expected.shape, what);
+  const [a, b] = [toNumbers(got), toNumbers(expected)];
   const scale = b.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-4);
   a.forEach((value, i) =>
     assert.ok(Math.abs(value - (b[i] as number)) <= 2e-5 * scale, `${what}, place ${i}: ${value}, not ${b[i]}`),
