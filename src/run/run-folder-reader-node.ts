@@ -9,7 +9,7 @@ import { fileReason } from "../util/file-reason.js";
 import { parseJsonWith } from "../util/schema.js";
 import type { MetricsRecord } from "./metrics-log.js";
 import { parseMetricsLog } from "./metrics-log.js";
-import { readWhole, sha256 } from "./run-folder-files-node.js";
+import { ASIDE, readWhole, sha256 } from "./run-folder-files-node.js";
 import type { Manifest, RunConfig, RunSummary } from "./run-folder.js";
 import { manifestSchema, RUN_FILES, runConfigSchema, runSummarySchema } from "./run-folder.js";
 import { setOwn } from "../util/record.js";
@@ -107,7 +107,11 @@ export class RunFolder {
    * truncated or altered; it names the newest whole one.
    */
   async readCheckpoint(name: CheckpointName = "last"): Promise<Checkpoint> {
-    const step = typeof name === "number" ? name : ((await this.pointer(name)) ?? (await this.#steps())[0]);
+    const steps = await this.#steps();
+    const pointed = typeof name === "number" ? name : await this.pointer(name);
+    // Killed while a checkpoint was replaced, a run has it under a name aside only: the newest that bears its name counts.
+    const isAside = name === "last" && pointed !== undefined && !steps.includes(pointed) && (await this.#isAside(pointed));
+    const step = isAside ? steps[0] : (pointed ?? steps[0]);
     if (step === undefined) throw new DataError(`${this.path}: expected a checkpoint, got none; train it anew with --overwrite`);
     const loaded = await this.#load(step);
     if (typeof loaded !== "string") return loaded;
@@ -117,6 +121,12 @@ export class RunFolder {
         ? "no whole checkpoint is left"
         : `the last whole one is ${join(this.path, RUN_FILES.checkpoints, `step-${offered}`)}`;
     throw new DataError(`${loaded}; ${remedy}`);
+  }
+
+  /** Whether a checkpoint stands aside, half replaced. */
+  async #isAside(step: number): Promise<boolean> {
+    const names = await readdir(join(this.path, RUN_FILES.checkpoints));
+    return names.some((name) => name.startsWith(`.step-${step}.`) && ASIDE.test(name));
   }
 
   /** Steps that have a folder, newest first, whole or not. */

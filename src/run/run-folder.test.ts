@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -153,6 +153,19 @@ test("the pointer to the best checkpoint is that of the checkpoint that a run go
   assert.equal(best(), "step-9\n");
   (await resumeRun(join(path, "checkpoints", "step-6"))).writer[Symbol.dispose]();
   assert.equal(best(), "step-3\n");
+});
+
+test("a run killed while its last checkpoint was replaced goes on from the one before", async (t) => {
+  const path = scratch(t);
+  {
+    using writer = await createRun(path, { config });
+    await pretend(writer, 1, 6);
+  }
+  renameSync(join(path, "checkpoints", "step-6"), join(path, "checkpoints", ".step-6.1234-0.tmp"));
+  const { writer, checkpoint } = await resumeRun(path);
+  writer[Symbol.dispose]();
+  assert.equal(checkpoint.step, 3);
+  assert.equal(readFileSync(join(path, "checkpoints", "last"), "utf8"), "step-3\n");
 });
 
 test("a path names a run or one of its checkpoints", () => {
