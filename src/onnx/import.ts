@@ -78,11 +78,16 @@ interface Context {
   readonly scope: string;
 }
 
+/** Loops inside of loops multiply: what they become is bounded. */
+const MOST_INLINED = 50_000;
+
 class Importer {
   readonly #model: ModelProto;
   readonly #where: string;
   readonly #options: GraphOptions;
   readonly #functions: Functions;
+  /** Nodes of branches and of steps of loops so far. */
+  #inlined = 0;
   readonly #free = new Set<string>();
 
   constructor(model: ModelProto, where: string, options: GraphOptions) {
@@ -242,6 +247,11 @@ class Importer {
       }
       const inline = (branch: GraphProto, around?: ReadonlyMap<string, Operand>): readonly Operand[] => {
         const values: Values = new Map(around ?? this.#visible(branch, context));
+        this.#inlined += branch.nodes.length;
+        if (this.#inlined > MOST_INLINED)
+          throw new UnsupportedOpError(
+            `${where}: branches and loops that become more than ${MOST_INLINED} nodes are not supported`,
+          );
         this.#nodes(branch.nodes, { ...context, values });
         return branch.outputs.map((out) => given(values, out.name, where));
       };

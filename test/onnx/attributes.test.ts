@@ -9,7 +9,8 @@ import { encodeModel } from "../../src/onnx/encode.js";
 import { importOnnx } from "../../src/onnx/model.js";
 import { evaluate } from "../../src/runtime/index.js";
 import { DataError, UnsupportedOpError } from "../../src/util/errors.js";
-import { ints, modelOf, node, one, type OnnxFile } from "./file.js";
+import type { AttributeProto, NodeProto } from "../../src/onnx/messages.js";
+import { ints, modelOf, node, one, type OnnxFile, scalar } from "./file.js";
 
 const read = (f: OnnxFile): ReturnType<typeof importOnnx> => importOnnx(encodeModel(modelOf(f)), { where: "m.onnx" });
 
@@ -78,4 +79,58 @@ test("a line of zeros is normalized to zeros, with a finite gradient", async () 
   assert.deepEqual([...toNumbers(value)].map((v) => Math.round(v * 1e6) / 1e6), [0.6, 0, 0.8, 0]); // prettier-ignore
   // d(3/5 + 4/5) by the first: 1/5 − 3·7/125; the zeros are divided by 1.
   assert.deepEqual([...toNumbers(dx)].map((v) => Math.round(v * 1e6) / 1e6), [0.032, 1, -0.024, 1]); // prettier-ignore
+});
+
+suite("loops", () => {
+  const graph = (nodes: readonly NodeProto[], names: readonly string[], outputs: readonly string[]): AttributeProto => ({
+    name: "",
+    type: "graph",
+    value: {
+      name: "body",
+      nodes: [...nodes],
+      initializers: [],
+      inputs: names.map((name, i) => ({ name, elementType: [7, 9, 1][i] ?? 1, shape: i < 2 ? [] : [2] })),
+      outputs: outputs.map((name) => ({ name, elementType: 1, shape: undefined })),
+    },
+  });
+  const looping = (steps: number, body: AttributeProto, outputs: string[]): OnnxFile => ({
+    opset: 13,
+    inputs: [[2]],
+    constants: { m: scalar(steps, "int64") },
+    outputs,
+    nodes: [node("Loop", ["m", "", "x0"], outputs, { body })],
+  });
+
+  test("of a known number of steps are written out, with their gradient", async () => {
+    const body = graph(
+      [node("Mul", ["s", "s"], ["next"]), node("Identity", ["c"], ["on"])],
+      ["i", "c", "s"],
+      ["on", "next", "next"],
+    );
+    const model = read(looping(3, body, ["last", "all"]));
+    const [x, last] = [model.inputs.get("x0"), model.graph.outputs.get("last")];
+    assert.ok(x !== undefined && last !== undefined);
+    const all = model.graph.outputs.get("all");
+    assert.deepEqual(all?.shape, [3, 2]);
+    const { y, dx } = await evaluate({ y: last, dx: grad(last.sum(), x) }, { x0: fromNumbers("float32", [2], [1.5, -1]) });
+    // x⁸ and 8·x⁷.
+    assert.deepEqual([...toNumbers(y)].map((v) => Math.round(v * 1e3) / 1e3), [25.629, 1]); // prettier-ignore
+    assert.deepEqual([...toNumbers(dx)].map((v) => Math.round(v * 1e2) / 1e2), [136.69, -8]); // prettier-ignore
+  });
+
+  test("inside of loops that become too much are refused at once", () => {
+    let body = graph([node("Mul", ["s3", "s3"], ["r3"]), node("Identity", ["c3"], ["o3"])], ["i3", "c3", "s3"], ["o3", "r3"]);
+    for (const d of [2, 1, 0]) {
+      const inner = { ...body };
+      body = graph(
+        [node("Loop", ["m", "", `s${d}`], [`r${d}`], { body: inner }), node("Identity", [`c${d}`], [`o${d}`])],
+        [`i${d}`, `c${d}`, `s${d}`],
+        [`o${d}`, `r${d}`],
+      );
+    }
+    assert.throws(
+      () => read(looping(1000, body, ["y"])),
+      (e: Error) => e instanceof UnsupportedOpError && /become more than 50000 nodes/.test(e.message),
+    );
+  });
 });
