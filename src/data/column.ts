@@ -151,7 +151,7 @@ function blockColumn(name: string, blocks: readonly unknown[]): TensorColumn {
   const shape = blockShape(blocks[0]);
   const size = shape.reduce((product, d) => product * d, 1);
   const kinds = new Set(
-    blocks.map((block) => (ArrayBuffer.isView(block) ? (DTYPE_OF[block.constructor.name] ?? "float64") : "float64")),
+    blocks.map((block) => (ArrayBuffer.isView(block) ? (own(DTYPE_OF, block.constructor.name) ?? "float64") : "float64")),
   );
   const [kind = "float64"] = kinds;
   // Lists are float64; typed arrays stay what they are, where all are alike.
