@@ -17,7 +17,7 @@ import { pearson, spearman } from "./measures/measure.js";
 import { energyInside, pointingGame } from "./measures/pointing-game.js";
 import { randomizationCheck } from "./measures/randomization.js";
 import { tcav } from "./measures/tcav.js";
-import { drawCoalitions } from "./methods/kernel-shap.js";
+import { drawCoalitions } from "./coalitions.js";
 import { quadrature } from "./quadrature.js";
 import { slic } from "./slic.js";
 import { binomial, eachSubset } from "./subsets.js";
