@@ -154,15 +154,27 @@ function readDim(bytes: Uint8Array, where: string): number | string | null {
 function readGraph(bytes: Uint8Array, where: string, depth = 0): GraphProto {
   if (depth > MAX_NESTED_GRAPHS)
     throw new DataError(`${where}: expected at most ${MAX_NESTED_GRAPHS} graphs inside one another, got more`);
-  const graph: GraphProto = { name: "", nodes: [], initializers: [], inputs: [], outputs: [] };
+  const pieces: Uint8Array[] = [];
+  let nodes: NodeProto[] | undefined;
+  const graph: GraphProto = {
+    name: "",
+    // Whoever only opens a file asks for no node, and most of a file's messages are nodes.
+    get nodes() {
+      return (nodes ??= pieces.map((piece) => readNode(piece, where, depth)));
+    },
+    initializers: [],
+    inputs: [],
+    outputs: [],
+  };
   for (const f of readFields(bytes, where)) {
-    if (f.field === 1) graph.nodes.push(readNode(f.bytes, where, depth));
+    if (f.field === 1) pieces.push(f.bytes);
     else if (f.field === 2) graph.name = text(f.bytes);
     else if (f.field === 5) graph.initializers.push(readTensor(f.bytes, where));
     else if (f.field === 11) graph.inputs.push(readValueInfo(f.bytes, where));
     else if (f.field === 12) graph.outputs.push(readValueInfo(f.bytes, where));
   }
-  return graph;
+  // Graphs in graphs are bounded where they are found.
+  return depth === 0 ? graph : { ...graph };
 }
 
 function readFunction(bytes: Uint8Array, where: string): FunctionProto {

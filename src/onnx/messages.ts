@@ -47,7 +47,7 @@ export interface ValueInfoProto {
 
 export interface GraphProto {
   name: string;
-  nodes: NodeProto[];
+  readonly nodes: NodeProto[];
   initializers: TensorProto[];
   inputs: ValueInfoProto[];
   outputs: ValueInfoProto[];

@@ -12,7 +12,7 @@ import { checkExpansion, functionsOf } from "./functions.js";
 import { declaredDims, type ImportedModel, importGraph } from "./import.js";
 import type { ModelProto, TensorProto, ValueInfoProto } from "./messages.js";
 import { checkNumbers, dtypeNamed, type ExternalData, headOfTensor, lazyNumbers, storedTypeNamed } from "./numbers.js";
-import { type ParameterChoice, type StoredTensor, storedTensors } from "./parameters.js";
+import { type ParameterChoice, type ReadNumbers, type StoredTensor, storedTensors } from "./parameters.js";
 import { withoutZipMap } from "./zip-map.js";
 
 export interface OnnxModelOptions {
@@ -105,10 +105,9 @@ export class OnnxModel implements ImportedModel {
     const cut = withoutZipMap(read);
     const model = cut ?? read;
     if (model.graph.outputs.length === 0)
-      throw new DataError(`${where}: expected an ONNX model with outputs, got ${bytes.length} bytes without any`);
+      throw new DataError(`${where}: expected an ONNX model with outputs, got ${model.graph.nodes.length} nodes without any`);
     // Versions stand after the graph: a file that is cut off there would be read as one of the first version.
     if (model.opsets.size === 0) throw new DataError(`${where}: expected the version of its ops (opset_import), got none`);
-    checkExpansion(model.graph.nodes, functionsOf(model.functions), where);
     for (const tensor of model.graph.initializers)
       if (storedTypeNamed(tensor.dataType) !== undefined) checkNumbers(tensor, where, options.externalData);
     this.where = where;
@@ -309,12 +308,12 @@ export class OnnxModel implements ImportedModel {
   }
 
   #storedTensors(): ReadonlyMap<TensorProto, StoredTensor> {
+    if (this.#stored !== undefined) return this.#stored;
     const { externalData, parameters } = this.#options;
-    return (this.#stored ??= storedTensors(
-      this.proto,
-      (tensor, limit) => headOfTensor(tensor, limit, this.where, externalData),
-      parameters,
-    ));
+    const { graph, functions } = this.proto;
+    checkExpansion(graph.nodes, functionsOf(functions), this.where);
+    const read: ReadNumbers = (tensor, limit) => headOfTensor(tensor, limit, this.where, externalData);
+    return (this.#stored = storedTensors(this.proto, read, parameters));
   }
 }
 

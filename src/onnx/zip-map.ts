@@ -16,6 +16,8 @@ const labelsOf = (node: NodeProto): readonly (string | number)[] =>
 
 /** The model without ZipMap nodes; undefined where it has none. */
 export function withoutZipMap(model: ModelProto): ModelProto | undefined {
+  // Without its set of ops there is none, and no node need be decoded to know.
+  if (!model.opsets.has("ai.onnx.ml")) return undefined;
   const cut = model.graph.nodes.filter(({ opType, domain }) => opType === "ZipMap" && domain === "ai.onnx.ml");
   if (cut.length === 0) return undefined;
   const copied = (node: NodeProto): NodeProto => ({ ...node, opType: "Identity", domain: "", attributes: [] });
