@@ -67,7 +67,7 @@ export interface HistogramOptions extends ChartOptions {
   readonly yLabel: Bilingual;
 }
 
-/** How often values fall in each of some equal ranges. */
+/** Draws how often values fall in each of `buckets` equal ranges. */
 export function histogramChart(options: HistogramOptions): string {
   const { values, buckets = 30, width = 420, height = 300, language } = options;
   const [low, high] = extent(values) ?? [0, 1];

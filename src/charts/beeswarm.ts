@@ -77,7 +77,7 @@ export function beeswarmChart(options: BeeswarmOptions): string {
   return svgRoot(body, { ...options, width, height: bottom + 44 });
 }
 
-/** What the colours of dots mean. */
+/** Draws the legend of the dots' colours. */
 function valueLegend(x: number, y: number, language: ChartOptions["language"]): string {
   const cells = Array.from(
     { length: 12 },
@@ -97,7 +97,7 @@ export interface DependenceOptions extends ChartOptions {
   readonly yLabel: Bilingual;
 }
 
-/** What a feature did, over its values. */
+/** Draws a feature's attributions over its values. */
 export function dependenceChart(options: DependenceOptions): string {
   const { width = 420, height = 300, language } = options;
   const finite = options.points.filter((p) => Number.isFinite(p.x) && Number.isFinite(p.y));

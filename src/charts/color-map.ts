@@ -61,7 +61,7 @@ export function sequentialColor(value: number): Rgb {
 /** A colour as CSS and SVG write it: `#2563eb`. */
 export const cssColor = (color: Rgb): string => `#${color.map((c) => c.toString(16).padStart(2, "0")).join("")}`;
 
-/** Whether text on the colour reads better in black than in white: by relative luminance (WCAG 2.2). */
+/** Tells whether black text on the colour reads better than white, by relative luminance (WCAG 2.2). */
 export function isLight([red, green, blue]: Rgb): boolean {
   const linear = (c: number): number => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4);
   return 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue) > 0.18;

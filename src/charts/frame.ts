@@ -59,7 +59,7 @@ export const CHART_CSS =
   colors("#333b45", "#e4e7eb", ["#2563eb", "#d97706", "#0d9488", "#c026d3", "#65a30d", "#dc2626"]) +
   `@media (prefers-color-scheme:dark){${colors("#c9d1d9", "#30363d", ["#6ea8fe", "#f5a742", "#2dd4bf", "#e879f9", "#a3e635", "#f87171"])}.chart text.on{fill:#0b1220}}`;
 
-/** How many series have a colour of their own. */
+/** Number of series that have a colour of their own. */
 export const SERIES_COLORS = 6;
 
 /** The language of what is read out. */

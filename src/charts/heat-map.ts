@@ -18,7 +18,7 @@ export interface HeatMapOptions extends ChartOptions {
   readonly image: PixelImage;
   /** One value a pixel, row by row; several maps stand side by side. */
   readonly maps: readonly { readonly attribution: ArrayLike<number>; readonly label: Bilingual }[];
-  /** How much of the colour covers the image where attribution is greatest, 0…1. */
+  /** Opacity of the colour where attribution is greatest, 0…1. */
   readonly opacity?: number;
   readonly boxes?: readonly HeatMapBox[];
 }

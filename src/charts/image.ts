@@ -33,7 +33,7 @@ function toRgb(image: PixelImage): Uint8Array {
 }
 
 const GAP = 1;
-/** How much of a colour covers the image where attribution is greatest. */
+/** Opacity of a colour where attribution is greatest. */
 const OPACITY = 0.9;
 
 /** The value that the strongest colour stands for, and whether values below zero occur. */

@@ -8,7 +8,7 @@ export interface ShadedTextOptions extends ChartOptions {
   readonly text: string;
   /** Start and end of each word, in UTF-16 units. */
   readonly places: ArrayLike<number>;
-  /** What each word did. */
+  /** The attribution of each word. */
   readonly values: ArrayLike<number>;
   readonly caption?: Bilingual;
 }

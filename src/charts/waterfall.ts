@@ -32,7 +32,7 @@ export interface ContributionOptions extends ChartOptions {
   /** The score without any of them. */
   readonly base: number;
   readonly contributions: readonly Contribution[];
-  /** How many rows at the most; the weakest others are summed. 10 where left out. */
+  /** The largest number of rows; the weakest others are summed. 10 by default. */
   readonly most?: number;
 }
 

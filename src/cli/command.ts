@@ -38,7 +38,7 @@ export interface Io {
 
 export const INTERRUPTED = 130;
 
-/** How long a verb that holds nothing may take to end by itself after an interrupt. */
+/** Time that a verb that holds nothing has to end by itself after an interrupt, in milliseconds. */
 const GRACE_MS = 1500;
 
 /** Runs one command line (without `node` and the script) and returns its exit status; it never rejects. */
@@ -82,7 +82,7 @@ export async function runCommandLine(args: readonly string[], verbs: readonly Ve
 /** Comes in place of a result where an interrupted verb has not ended in time. */
 const SPENT = Symbol("spent");
 
-/** How long is waited for an interrupted verb: a while, and as long as something holds it. */
+/** Waits for an interrupted verb: a while, and as long as something holds it. */
 class Patience {
   readonly spent: Promise<typeof SPENT>;
   #resolve: (value: typeof SPENT) => void = () => undefined;

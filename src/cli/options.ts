@@ -8,7 +8,7 @@ import type { Option, OptionTable, OptionValues } from "../util/option.js";
 import { checkValue, kebabCase } from "../util/option.js";
 import { own, setOwn } from "../util/record.js";
 
-/** Where a value came from; a name that is missing here has its default. */
+/** The source of a value; a name that is missing here has its default. */
 export type Source = "command line" | "environment" | "config";
 
 /** A command line taken apart, and checked as far as the table can. */

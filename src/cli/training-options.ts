@@ -7,7 +7,7 @@ import type { OptionTable, OptionValues } from "../util/option.js";
 import { flag, kebabCase, text } from "../util/option.js";
 import type { ParsedOptions } from "./options.js";
 
-/** How to train, where to, and from where. */
+/** Options of training and of the run folder: how to train, where to write, where to resume. */
 export const trainingOptions = {
   out: text({ help: "the run folder to make", placeholder: "RUN", short: "o", defaultText: "runs/TASK-MODEL-TIME", local: true }),
   overwrite: flag({ help: "replace the run that is already in --out", local: true }),
@@ -21,7 +21,7 @@ export const trainingOptions = {
 
 export type TrainingOptions = OptionValues<typeof trainingOptions>;
 
-/** What may be said beside --resume: what computes, how it is told, and once more the query that the run reads. */
+/** Options allowed beside --resume: threads, output, and once more the query that the run reads. */
 const RESUME_KEEPS = new Set(["resume", "data", "overwrite", "threads", "help", "json", "quiet", "debug"]);
 
 /** ConfigError where shared options contradict each other; call it first in a verb's `run`. */

@@ -33,10 +33,10 @@ export interface Positional {
 export interface VerbContext<O extends OptionTable = OptionTable> {
   /** Checked values by the table's names. */
   readonly options: OptionValues<O>;
-  /** Which options were set, and where; the others have their defaults. */
+  /** The options that were set, and their sources; the others have their defaults. */
   readonly given: ReadonlyMap<string, Source>;
   readonly positionals: readonly string[];
-  /** What `--config FILE` held. */
+  /** The contents of `--config FILE`. */
   readonly config: unknown;
   /** Aborted by Ctrl-C or SIGTERM: write a checkpoint and return. */
   readonly signal: AbortSignal;
@@ -59,7 +59,7 @@ export interface VerbContext<O extends OptionTable = OptionTable> {
   readonly progress: (options: ProgressOptions) => Progress;
 }
 
-/** What `--help` says besides the table of options, or in its place. */
+/** Text of `--help` besides the table of options, or in its place. */
 export interface MoreHelp {
   readonly text: string;
   /** Options that are listed in place of all of the verb's, with what they are called. */

@@ -15,7 +15,7 @@ import { formatCount, formatInteger, formatTable } from "../util/text.js";
 import { peakIntermediateBytes } from "./memory.js";
 import { own } from "../util/record.js";
 
-/** What all nodes of one op do together. */
+/** The cost of all nodes of one op together. */
 export interface OpCost {
   readonly op: string;
   readonly nodes: number;
@@ -24,7 +24,7 @@ export interface OpCost {
   readonly bytes: number;
 }
 
-/** What running a graph once takes. */
+/** The cost of running a graph once. */
 export interface PassCost {
   readonly flops: number;
   readonly bytes: number;
@@ -37,7 +37,7 @@ export interface MemoryCost {
   readonly parameters: number;
   /** Running statistics and the like. */
   readonly buffers: number;
-  /** What the optimizer keeps: momenta, averages. */
+  /** Bytes of the optimizer's state: momenta, averages. */
   readonly optimizerState: number;
   /** The copy that a step writes into while it reads the other: of all three above. */
   readonly secondCopy: number;
@@ -62,7 +62,7 @@ export interface ModelCost {
 }
 
 export interface CostOptions {
-  /** What trains the model; left out, plain gradients. */
+  /** The optimizer that trains the model; left out, plain gradients. */
   readonly optimizer?: Optimizer;
   /** From what `forward` gave to a scalar; left out, the mean of its first tensor. */
   readonly loss?: (output: unknown) => Tensor;
@@ -176,7 +176,7 @@ function trainingGraph(model: Module, loss: Tensor, options: CostOptions): { gra
   return { graph: new Graph(outputs), optimizerState };
 }
 
-/** What running the nodes of a graph once takes, by op. */
+/** Sums the cost of running nodes once, by op. */
 export function passCost(nodes: readonly Node[]): PassCost {
   const ops = new Map<string, OpCost>();
   for (const node of nodes) {

@@ -10,7 +10,7 @@ export const bytesOf = (t: Tensor): number => sizeOf(staticShape(t.shape, "memor
 /** Ops whose result is their input's memory under another shape. */
 const VIEWS = new Set(["Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"]);
 
-/** Where the memory of each tensor really lies. */
+/** Maps each tensor to the one whose memory it shares. */
 function storages(graph: Graph): Map<Tensor, Tensor> {
   const storage = new Map<Tensor, Tensor>();
   for (const node of graph.nodes) {

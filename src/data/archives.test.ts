@@ -20,7 +20,7 @@ import { unzip, zipFiles } from "./zip-node.js";
 const root = mkdtempSync(join(tmpdir(), "descent-archives-"));
 after(() => rmSync(root, { recursive: true, force: true }));
 const files = new Map<string, Buffer>();
-/** What a Mac and a Windows machine leave beside the images. */
+/** Files that a Mac and a Windows machine leave beside the images. */
 const LEFTOVERS = ["__MACOSX/ant/._0.png", ".DS_Store", "ant/._1.png", "ant/Thumbs.db", "bee/desktop.ini", "__MACOSX/._x.png"];
 const junk = Buffer.from([0, 5, 22, 7, 0, 2, 0, 0]);
 

@@ -25,7 +25,7 @@ export function tarHeader(name: string, size: string): Buffer {
   return header;
 }
 
-/** What an entry of a zip says of itself in place of what is so. */
+/** False claims of a zip's entry about itself. */
 export interface ZipClaims {
   readonly sizeBytes?: number;
   readonly packedBytes?: number;

@@ -6,7 +6,7 @@ import { elementAt, fromNumbers } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import { own } from "../util/record.js";
 
-/** Where rows stand in the file that they come from: counted from 1, a header not included, and by the line on which each begins. */
+/** Positions of rows in their file: numbers from 1, a header not included, and the line on which each begins. */
 export interface RowPlaces {
   readonly rows: Uint32Array;
   readonly lines?: Uint32Array;
@@ -18,7 +18,7 @@ export interface TensorColumn extends TensorData {
   readonly missing?: Uint8Array;
   /** `date`: milliseconds since 1970-01-01 UTC. */
   readonly unit?: "date";
-  /** What the numbers stand for, where they are class indices. */
+  /** Class names, where the values are class indices. */
   readonly classes?: readonly string[];
   /** Files, one after another, where each row is [start, length] of one in here: images that are not decoded yet. */
   readonly encoded?: Uint8Array;
@@ -39,13 +39,13 @@ export type CellValue = number | boolean | string | Date | null | readonly numbe
 
 export const isText = (column: Column): column is TextColumn => column.dtype === "string";
 
-/** How messages name row i of a data set: counted from 1. A "row" in a message is one of a file. */
+/** Names row i of a data set in messages, counted from 1. A "row" in a message is one of a file. */
 export const exampleAt = (i: number): string => `example ${i + 1}`;
 
-/** How messages name a row of a file, and the line on which it begins where that is another number. */
+/** Names a row of a file in messages, with the line on which it begins where that is another number. */
 export const fileRow = (row: number, line: number = row): string => (line === row ? `row ${row}` : `row ${row} (line ${line})`);
 
-/** How messages name row i of a column: by its place in the file, where that is known. */
+/** Names row i of a column in messages: by its place in the file, where that is known. */
 export const placeAt = ({ places }: Column, i: number): string =>
   places === undefined ? exampleAt(i) : fileRow(places.rows[i] as number, places.lines?.[i]);
 
@@ -62,11 +62,11 @@ export function selectPlaces(indices: ArrayLike<number>): (places: RowPlaces) =>
   };
 }
 
-/** Whether row i of a column has no value. */
+/** Tells whether row i of a column has no value. */
 export const isMissing = (column: Column, i: number): boolean =>
   isText(column) ? column.values[i] === null : column.missing?.[i] === 1;
 
-/** How many numbers one row of a column holds. */
+/** Counts the values in one row of a column. */
 export const rowSize = (column: TensorColumn): number => column.shape.slice(1).reduce((product, d) => product * d, 1);
 
 export const lengthOf = (column: Column): number => (isText(column) ? column.values.length : (column.shape[0] as number));

@@ -45,7 +45,7 @@ export const brokenGzip = (path: string, cause: unknown): DataError =>
 const MIB = 2 ** 20;
 
 /**
- * How much a packed file may become: data of people shrink to a fifth, seldom to a fiftieth; a thousandth is what zeros do, and files
+ * The largest size of a packed file's contents: real data shrink to a fifth, seldom to a fiftieth; only zeros shrink to a thousandth, and files
  * that are made to fill a memory.
  */
 export const mostUnpackedBytes = (packedBytes: number): number => Math.max(256 * MIB, 100 * packedBytes);

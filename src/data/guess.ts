@@ -97,14 +97,14 @@ function countValues(column: Column, most: number): number {
   return seen.size;
 }
 
-/** Whether a column may be one of labels: few values, which many rows share. */
+/** Tells whether a column may hold labels: few values, which many rows share. */
 const isShared = (dataset: Dataset, name: string): boolean => {
   const most = Math.max(2, Math.min(100, dataset.length / 4));
   const column = dataset.column(name);
   return (isText(column) || rowSize(column) === 1) && countValues(column, most) <= most;
 };
 
-/** Whether a column holds texts that belong to a longer one beside it: titles, of several words and hardly ever the same twice. */
+/** Tells whether a column holds texts that belong to a longer one beside it: titles, of several words and hardly ever repeated. */
 function isCompanion(column: Column): boolean {
   if (!isText(column)) return false;
   const values = column.values.slice(0, 2000).filter((value) => value !== null);
@@ -162,7 +162,7 @@ export function guessRoles(dataset: Dataset, options: RoleOptions & { readonly t
   };
 }
 
-/** What should be said of roles that were guessed from what stands in the columns. */
+/** Makes the notes on roles that were guessed from the columns' contents. */
 export function roleNotes(dataset: Dataset, roles: ColumnRoles, options: RoleOptions): string[] {
   const asked = options.labelColumn ?? options.targetColumn;
   if (options.usualText !== undefined) return [];
@@ -182,7 +182,7 @@ export function roleNotes(dataset: Dataset, roles: ColumnRoles, options: RoleOpt
   ];
 }
 
-/** Whether a column reads as classes (texts, booleans, few whole numbers) rather than as a quantity. */
+/** Tells whether a column reads as classes (texts, booleans, few whole numbers) rather than as a quantity. */
 export function isCategorical(column: Column): boolean {
   if (isText(column)) return true;
   if (rowSize(column) !== 1) return false;

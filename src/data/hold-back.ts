@@ -16,13 +16,13 @@ export interface Fold {
 }
 
 export interface HoldBackOptions {
-  /** Of the splits. */
+  /** Seed of the splits. */
   readonly seed?: number;
   /** Share of the examples held back as test, where the data has no test split. */
   readonly testFraction?: number;
   /** Share of what is then left for training, held back for validation, where there is no such split. 0: none. */
   readonly validationFraction?: number;
-  /** Which part of a cross-validation is the test part. Runs of one seed with every number see each example as test once. */
+  /** The part of a cross-validation that is the test part. Runs of one seed over all folds test each example once. */
   readonly fold?: Fold;
 }
 

@@ -111,7 +111,7 @@ export function labelSets(column: Column, separator = ";"): string[][] {
 }
 
 /**
- * Which of the classes each row has, as float32 [N, K] of 0 and 1: targets of a binary cross-entropy. DataError, with the row, if a
+ * Encodes the classes of each row as float32 [N, K] of 0 and 1: targets of a binary cross-entropy. DataError, with the row, if a
  * label is not among the classes.
  */
 export function encodeLabelSets(sets: readonly (readonly string[])[], classes: readonly string[], where: string): TensorColumn {

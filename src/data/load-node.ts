@@ -54,18 +54,18 @@ export interface LoadedData {
   readonly validation: Dataset;
   readonly test: Dataset;
   readonly roles: ColumnRoles;
-  /** What the roles and types suggest. */
+  /** The task that the roles and types suggest. */
   readonly task: DataTask;
   readonly known?: KnownDataset;
-  /** What the cells of a table mean, as the training part has taught it. */
+  /** The schema of a table's cells, learned from the training part. */
   readonly schema?: TableSchema;
   /** The largest pixel value, where the data says so. */
   readonly maximum?: number;
-  /** Of images: what all have in common, and some of the training part decoded, where its images stay files. */
+  /** For images: their common shape, and a decoded sample of the training part, where its images stay files. */
   readonly images?: { readonly shape: readonly number[]; readonly sample?: Dataset };
   /** Rows left out because they do not parse, and images that cannot be read. */
   readonly badRows: number;
-  /** What was decided, in sentences for the user: splits, rows left out. */
+  /** Decisions, in sentences for the user: splits, rows left out. */
   readonly notes: readonly string[];
   /** Those of the notes that count `badRows`. */
   readonly leftOut: readonly string[];
@@ -85,7 +85,7 @@ interface Source {
   readonly known?: KnownDataset;
   readonly schema?: TableSchema;
   readonly maximum?: number;
-  /** Of images with boxes, which are not decoded here. */
+  /** The shape of images with boxes, which are not decoded here. */
   readonly images?: NonNullable<LoadedData["images"]>;
   readonly badRows: number;
   readonly notes?: readonly string[];
@@ -151,7 +151,7 @@ export async function loadData(spec: string, options: LoadOptions = {}): Promise
   };
 }
 
-/** How a table is read: columns of texts stay the texts that they are in the file. */
+/** Chooses how a table is read: columns of texts keep the texts of the file. */
 function readingOptions(options: LoadOptions): LoadOptions {
   if (options.pairs === true) return { ...options, asText: true };
   const texts = options.textColumn === undefined ? [] : options.textColumn.split(",").map((name) => name.trim());
@@ -171,7 +171,7 @@ function joined(parts: Parts, text: string | undefined): Parts {
   };
 }
 
-/** What is known of images that a reader of ours has put into columns. */
+/** Roles and task of images that a reader of ours has put into columns. */
 const IMAGES = { roles: { image: "image", target: "label" }, task: "image-classification" } as const;
 
 /** Images with boxes in a folder or an archive, or undefined where there are no annotations. */
@@ -338,5 +338,5 @@ function imageDataset(image: TensorData, label: TensorData, where: string, class
   return new Dataset({ image: { ...image, shape }, label: checkLabels(label, classes, where) });
 }
 
-/** Whether examples have one class each, which every part should have in the same proportions. */
+/** Tells whether examples have one class each, which every part should have in the same proportions. */
 const isClassification = (task: DataTask): boolean => task.endsWith("classification") && task !== "token-classification";

@@ -21,7 +21,7 @@ export interface WorkerCollate {
   readonly options?: unknown;
 }
 
-/** What the worker is started with. */
+/** The data that starts the worker. */
 export interface WorkerSetup {
   readonly columns: Readonly<Record<string, Column>>;
   readonly collate?: WorkerCollate;

@@ -10,7 +10,7 @@ import { groupRows } from "./split.js";
 import { ConfigError, DataError } from "../util/errors.js";
 import { Random } from "../util/random.js";
 
-/** Which rows make a batch, and the keys of whatever is random in it: (seed, epoch, row), never the thread. */
+/** The rows of a batch, and the keys of everything random in it: (seed, epoch, row), never the thread. */
 export interface BatchRequest {
   readonly indices: Uint32Array;
   readonly seed: number;
@@ -22,12 +22,12 @@ export interface BatchRequest {
 /** Makes a batch of rows: texts to padded ids, images decoded and augmented, or just the columns. */
 export type Collate = (dataset: Dataset, request: BatchRequest) => Batch;
 
-/** Where batches are made. Requests are answered in any order; the loader keeps several under way. */
+/** Makes batches. Requests are answered in any order; the loader keeps several under way. */
 export interface BatchFetcher {
   fetch(request: BatchRequest): Batch | Promise<Batch>;
 }
 
-/** How far an iteration has come; goes into a checkpoint. */
+/** The position of an iteration; goes into a checkpoint. */
 export interface LoaderPosition {
   readonly epoch: number;
   /** Examples already given in this epoch. */

@@ -35,7 +35,7 @@ export async function loadOnnx(path: string, options: Omit<OnnxModelOptions, "ex
   return new OnnxModel(bytes, { ...options, where, externalData }, { file, isCurrent });
 }
 
-/** What tells a file from another one under its name; undefined where there is none that can be read. */
+/** Identifies the version of a file under its path; undefined where there is none that can be read. */
 function versionOf(path: string): string | undefined {
   try {
     const { size, mtimeMs, ino } = statSync(path);

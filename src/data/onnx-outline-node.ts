@@ -22,7 +22,7 @@ const DATA_LOCATION = 14;
 interface Field {
   readonly field: number;
   readonly type: number;
-  /** Where the field begins with its key, where its contents begin, and where it ends. */
+  /** Offsets of the field's key, of its contents, and of its end. */
   readonly start: number;
   readonly inside: number;
   readonly end: number;

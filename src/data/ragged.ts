@@ -65,7 +65,7 @@ export function bucketBounds(lengths: ArrayLike<number>, count: number, multiple
   return [...bounds];
 }
 
-/** What a ragged batch is made of. Plain data, so that it can be sent to a loader's thread. */
+/** The data of a ragged batch. Plain data, so that it can be sent to a loader's thread. */
 export interface RaggedOptions {
   /** Column of each row's length. */
   readonly length: string;

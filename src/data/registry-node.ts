@@ -40,7 +40,7 @@ export interface FoundFile {
 
 const BUNDLED = fileURLToPath(new URL("../../../datasets/", import.meta.url));
 
-/** Where downloads are kept. */
+/** The folder of downloads. */
 export const cacheFolder = (): string => join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "descent");
 
 const exists = (path: string): Promise<boolean> =>

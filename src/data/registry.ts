@@ -75,9 +75,9 @@ export interface TextsLayout {
   /** Columns of a table: `text` and `label` if left out. */
   readonly text?: string;
   readonly target?: string;
-  /** What the label's numbers stand for. */
+  /** Names of the label's classes. */
   readonly classes?: readonly string[];
-  /** Of running text: validation and test are both its last tenth. */
+  /** For running text: validation and test are both its last tenth. */
   readonly lastTenth?: true;
 }
 

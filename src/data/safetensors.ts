@@ -37,7 +37,7 @@ export interface SafetensorsFile {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Where one tensor lies: byte offsets count from the end of the header. */
+/** The place of one tensor: byte offsets count from the end of the header. */
 export interface SafetensorsEntry {
   readonly name: string;
   readonly type: string;
@@ -50,7 +50,7 @@ export interface SafetensorsHeader {
   /** In the order in which they lie in the file. */
   readonly entries: readonly SafetensorsEntry[];
   readonly metadata: Readonly<Record<string, string>>;
-  /** Where the first tensor begins in the file. */
+  /** The offset of the first tensor in the file. */
   readonly dataStart: number;
 }
 

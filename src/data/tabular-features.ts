@@ -15,7 +15,7 @@ const scale = z.object({ mean: z.number(), sd: z.number().positive() });
 export type Scale = z.infer<typeof scale>;
 
 /**
- * How a column is encoded. `indicator`: one more number, 1 where the value is missing (if any was in training).
+ * The encoding of a column. `indicator`: one more number, 1 where the value is missing (if any was in training).
  *
  * - number: standardized; a missing one is the mean.
  * - boolean: 0 or 1; a missing one is the mean.
@@ -86,7 +86,7 @@ export function measureScale(values: Float64Array): { mean: number; sd: number; 
   return { mean, sd: count === 0 ? 0 : Math.sqrt(squares / count), missing: values.length - count };
 }
 
-/** What every row of a column reads as. */
+/** Reads every row of a column. */
 const read = (column: Column, length: number, at: typeof numberAt, name: string): Float64Array =>
   Float64Array.from({ length }, (_, i) => at(column, i, name));
 
@@ -200,7 +200,7 @@ export function encodeNumbers(
   }
 }
 
-/** How many indices an index column has: its categories, other, and missing. */
+/** Counts the indices of an index column: its categories, other, and missing. */
 export const indexSize = (encoder: Encoder & { kind: "index" }): number => encoder.categories.length + 2;
 
 /** Writes a column's category indices into rows of `width`, at place `at`. */

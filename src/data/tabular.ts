@@ -36,7 +36,7 @@ const specSchema = z.object({
   version: z.literal(1),
   encoders: z.array(encoderSchema).min(1),
   target: targetSchema,
-  /** What cells mean; runs of before it was kept have none. */
+  /** The schema of cells; runs from before it was kept have none. */
   schema: tableSchemaSchema.optional(),
 });
 
@@ -56,7 +56,7 @@ export interface TabularOptions {
   readonly maxOneHot?: number;
   /** Categories with fewer training rows count as "other". */
   readonly minCount?: number;
-  /** What the cells of the file mean that the rows come from (`LoadedData.schema`); learned from the rows if left out. */
+  /** The schema of the file that the rows come from (`LoadedData.schema`); learned from the rows if left out. */
   readonly schema?: TableSchema;
 }
 
@@ -155,7 +155,7 @@ export class TabularPreprocessor {
     return this.spec.target;
   }
 
-  /** What the cells of the columns mean that are read; the target is not among them. Runs of before it was kept have none. */
+  /** The schema of the columns that are read, without the target. Runs from before it was kept have none. */
   get schema(): TableSchema | undefined {
     const { schema, target } = this.spec;
     return schema && { ...schema, fields: schema.fields.filter(({ name }) => name !== target.name) };
@@ -193,7 +193,7 @@ export class TabularPreprocessor {
     return rows.with(Object.fromEntries(absent.map((name) => [name, new Array<null>(rows.length).fill(null)])));
   }
 
-  /** What should be said of rows that are encoded: columns that are absent, values that training did not have. Each once for a column. */
+  /** Makes the notes on rows to be encoded: columns that are absent, values that training did not have. One of each for a column. */
   remarks(dataset: Dataset, where = "table"): string[] {
     const absent = this.checkColumns(dataset, where);
     const rows = this.#whole(dataset, where);
@@ -262,7 +262,7 @@ export class TabularPreprocessor {
   }
 }
 
-/** What is learned of rows alone, column by column. */
+/** Infers a schema from rows alone, column by column. */
 function inferSchema(rows: Dataset): InferredSchema {
   const builder = new SchemaBuilder();
   builder.add(rows);
@@ -277,7 +277,7 @@ const ofColumns = (schema: TableSchema, encoders: readonly Encoder[], target: st
 
 const countOf = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
-/** What of a column training did not have; undefined where it had all. */
+/** Describes the values of a column that training did not have; undefined where it had all. */
 function strangeness(encoder: Encoder, column: Column): string | undefined {
   const hasPlace = encoder.kind === "index" || (encoder.kind === "oneHot" ? encoder.missing : encoder.indicator);
   const known = "categories" in encoder ? new Set(encoder.categories) : undefined;
@@ -325,7 +325,7 @@ function checkQuantity(name: string, column: Column): void {
   throw new DataError(`column "${name}": expected numbers to predict, got ${got}${remedy}`);
 }
 
-/** Whether more than half of the texts that are there are so. */
+/** Tells whether more than half of a column's texts, without missing ones, satisfy `is`. */
 const mostly = ({ values }: TextColumn, is: (text: string) => boolean): boolean => {
   const given = values.filter((value) => value !== null);
   return given.filter(is).length > given.length / 2;

@@ -40,7 +40,7 @@ const decoder = new TextDecoder();
 const broken = (where: string, what: string): DataError =>
   new DataError(`${where}: expected a whole zip file, got a truncated or altered one (${what})`);
 
-/** Where the directory begins, and where it must have ended. */
+/** Finds the start of the directory, and the offset at which it must have ended. */
 function directoryOf(bytes: Uint8Array, view: DataView, where: string): { start: number; end: number } {
   // The end record has a comment of up to 65,535 bytes behind it.
   const lowest = Math.max(0, bytes.length - 22 - 65_535);

@@ -6,7 +6,7 @@ import type { SamplingOptions } from "./sampling.js";
 import { logSoftmax, penalizeRepetition } from "./sampling.js";
 
 export interface BeamOptions extends Pick<SamplingOptions, "repetitionPenalty"> {
-  /** How many texts are followed. */
+  /** Number of beams. */
   readonly beams: number;
   /** Sums of logarithms are divided by length to this power: above 0 longer texts gain. */
   readonly lengthPenalty?: number;
@@ -19,7 +19,7 @@ interface Hypothesis {
   readonly score: number;
 }
 
-/** What to do next: row `from[i]` of the last batch goes on as row i, with token `tokens[i]`. */
+/** The next step: row `from[i]` of the last batch goes on as row i, with token `tokens[i]`. */
 export interface BeamStep {
   readonly from: readonly number[];
   readonly tokens: readonly number[];

@@ -47,14 +47,14 @@ const stepInputs = (): { tokens: Tensor; positions: Tensor } => ({
   positions: input("positions", [N, 1], "int32"),
 });
 
-/** What a step keeps: all of it in place, or the new keys and values alone. */
+/** Chooses the cache of a step: all of it in place, or the new keys and values alone. */
 const stepCache = (shape: DecoderShape, inPlace: boolean): InPlaceCache | RoomyCache =>
   new (inPlace ? InPlaceCache : RoomyCache)({ ...shape, batch: N, past: C });
 
 /** The engine's kernel takes heads of such sizes alone. */
 const HEAD_MULTIPLE = 8;
 
-/** Whether steps of such a decoder may be traced to write in place. */
+/** Tells whether steps of such a decoder may be traced to write in place. */
 export const fitsInPlace = ({ headSize }: DecoderShape): boolean => headSize % HEAD_MULTIPLE === 0;
 
 /** The step's graph with what its cache says. */
@@ -74,7 +74,7 @@ export function continuer(model: DecoderModel, inPlace: boolean): Traces {
   return { prompt: { logits: first, ...prompt.outputs }, ...stepWith(next, cache) };
 }
 
-/** What is read of a source, once: its states, and their keys and values for each layer of the decoder as outputs. */
+/** Encodes a source once: its states, and their keys and values for each layer of the decoder, as outputs. */
 export function readSource(
   model: Transformer,
   tokens: Tensor,
@@ -95,7 +95,10 @@ export function sourceInputs(
   return { source, sourceMask: input(SOURCE_MASK, [N, S], maskType) };
 }
 
-/** The token that a target begins with, and those that are never written: the padding, which Marian's checkpoints give a logit that may be the largest. */
+/**
+ * The token that a target begins with, and those that are never written: the padding, which Marian's checkpoints give a logit that may be the
+ * largest.
+ */
 export function targetRules({ config }: Transformer): { readonly startToken: number; readonly unwritten: readonly number[] } {
   const { startToken, padToken, endToken } = config;
   return {

@@ -168,7 +168,7 @@ export class Generator implements AsyncDisposable {
     return rows;
   }
 
-  /** How many new tokens there is room for. */
+  /** Counts the new tokens that there is room for. */
   #limit(prompt: readonly number[], maxTokens: number): number {
     const used = this.#startToken === undefined ? prompt.length : 1;
     // The last token is not read, so it needs no place.

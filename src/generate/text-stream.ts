@@ -33,7 +33,7 @@ export class TextStream {
     this.#stops = stopStrings.filter((stop) => stop !== "");
   }
 
-  /** Whether a stop string was found. */
+  /** Tells whether a stop string was found. */
   get stopped(): boolean {
     return this.#stopped;
   }
@@ -51,7 +51,7 @@ export class TextStream {
     return this.#advance(await this.#decode(this.#ids), false);
   }
 
-  /** What was held back, at the end. */
+  /** Returns the text that was held back, at the end. */
   async finish(): Promise<string> {
     return this.#stopped ? "" : this.#advance(await this.#decode(this.#ids), true);
   }

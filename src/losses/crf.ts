@@ -10,11 +10,11 @@ import { at } from "./loss.js";
 
 /** Scores of tags beside those of each element. */
 export interface CrfScores {
-  /** Of beginning with a tag: [K]. */
+  /** Scores of beginning with a tag: [K]. */
   readonly start: Tensor;
-  /** Of a tag (row) followed by another (column): [K, K]. */
+  /** Scores of a tag (row) followed by another (column): [K, K]. */
   readonly transitions: Tensor;
-  /** Of ending with a tag: [K]. */
+  /** Scores of ending with a tag: [K]. */
   readonly end: Tensor;
 }
 
@@ -46,7 +46,7 @@ function expectChain(
 }
 
 /**
- * What steps are given: scores of tags at the first element [N, K], emissions [N, S, K], and the place of each element in its text, from 1 on and 0
+ * Prepares the scan: scores of tags at the first element [N, K], emissions [N, S, K], and the position of each element in its text, from 1, and 0
  * at padding, [N, S, 1]. A step at the first element changes nothing; it is left out where `differentiated` and T is more than one.
  */
 function stepsOf(
@@ -65,7 +65,7 @@ function stepsOf(
   return { first: head.squeeze(1).add(scores.start), scanned: [rest, parts(places)[1] as Tensor] };
 }
 
-/** Whether a path goes on to an element, rather than beginning there or having ended: [N, 1]. */
+/** Tells whether a path goes on to an element, rather than beginning there or having ended: [N, 1]. */
 const goesOn = (place: Tensor): Tensor => place.greater(1);
 
 /** ln Σ exp(score) of all beginnings of a path, by the tag [N, K] at the element. */
@@ -129,7 +129,7 @@ export function crfScore(emissions: Tensor, tags: Tensor, scores: CrfScores, opt
 }
 
 /**
- * How unlikely the given tags are, as a mean over texts.
+ * The negative log-likelihood of the given tags, as a mean over texts.
  *
  *     ln Σ exp(score of any path) − score of the given path
  *

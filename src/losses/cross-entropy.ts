@@ -121,7 +121,7 @@ export const binaryCrossEntropyWithLogits = defineLoss<BinaryCrossEntropyOptions
 );
 
 export interface FocalOptions extends ReductionOptions {
-  /** How strongly easy examples are weighted down; 0 is cross-entropy. */
+  /** Strength with which easy examples are weighted down; 0 is cross-entropy. */
   readonly gamma?: number;
   /** Weight of the positive class, 0…1; negatives get 1 − α. Left out, none. */
   readonly alpha?: number;

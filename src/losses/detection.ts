@@ -22,17 +22,17 @@ export interface DetectionLossInputs {
   readonly truth: Tensor;
 }
 
-/** What each place should say. */
+/** The target of each position. */
 export interface Assignment {
-  /** Wanted class scores in 0…1, [N, A, K]. */
+  /** Target class scores in 0…1, [N, A, K]. */
   readonly scores: Tensor;
-  /** Wanted boxes, [N, A, 4]; zeros at places that answer for none. */
+  /** Target boxes, [N, A, 4]; zeros at positions that are assigned no box. */
   readonly boxes: Tensor;
-  /** How much a place's box counts, in 0…1: 1 at the best place of each box that is there, [N, A]. */
+  /** Weight of a position's box in 0…1: 1 at the best position of each real box, [N, A]. */
   readonly weight: Tensor;
 }
 
-/** Places that may answer for one box. */
+/** Positions that may be assigned to one box. */
 const CANDIDATES = 10;
 /** Keeps quotients finite where nothing is there; below any alignment that counts (an overlap of 0.01 gives 10⁻¹²·√score). */
 const EPSILON = 1e-20;

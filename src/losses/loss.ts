@@ -13,7 +13,7 @@ export interface Loss {
   readonly ignoreIndex?: number;
 }
 
-/** How the values of single examples become one. */
+/** The reduction of the examples' losses to one value. */
 export type Reduction = "mean" | "sum" | "none";
 
 export interface ReductionOptions {
@@ -59,7 +59,7 @@ export function weightedMean(values: Tensor, weights: Tensor): Tensor {
   return values.sum().div(where(total.equal(0), asTensor(1, total.dtype), total));
 }
 
-/** Where an error happened: the module's path, if one is running, and the loss. */
+/** Names the place of an error: the module's path, if one is running, and the loss. */
 export const at = (name: string): string => (currentScope() === "" ? name : `${currentScope()}: ${name}`);
 
 /** A ShapeError unless both have one shape. A broadcast here is nearly always a mistake: [N, 1] − [N] is [N, N]. */

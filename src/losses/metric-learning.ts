@@ -34,9 +34,9 @@ const range = (n: number): Tensor =>
   );
 
 export interface MarginOptions extends ReductionOptions {
-  /** What cosines are multiplied with before the softmax. */
+  /** The factor of cosines before the softmax. */
   readonly scale?: number;
-  /** How much harder the right class is made: an angle (ArcFace) or a cosine (CosFace). */
+  /** The margin against the right class: an angle (ArcFace) or a cosine (CosFace). */
   readonly margin?: number;
 }
 
@@ -90,7 +90,7 @@ export const cosFace = defineLoss<MarginOptions>("cosFace", (output, target, opt
   return marginSoftmax("cosFace", output, target, (c) => c.sub(m), { ...options, margin: m });
 });
 
-/** Which pairs of a batch are of one class, and which are of one and not the same example: bool [N, N]. */
+/** Finds the pairs of a batch that are of one class, and each example's pair with itself: bool [N, N]. */
 function pairsOf(name: string, output: Tensor, target: Tensor): { readonly alike: Tensor; readonly itself: Tensor } {
   const labels = labelsOf(name, output, target);
   const places = range(staticDim(output.shape[0], at(name)));
@@ -104,7 +104,7 @@ const reduceCounted = (values: Tensor, counted: Tensor, reduction: Reduction | u
 };
 
 export interface SupervisedContrastiveOptions extends ReductionOptions {
-  /** What cosines are divided by. */
+  /** The divisor of cosines. */
   readonly temperature?: number;
 }
 
@@ -136,7 +136,7 @@ export const supervisedContrastive = defineLoss<SupervisedContrastiveOptions>(
 );
 
 export interface BatchHardTripletOptions extends ReductionOptions {
-  /** How much farther the others must be; "soft" takes ln(1 + eᵈ) in place of a margin. */
+  /** The distance by which other classes must be farther; "soft" takes ln(1 + eᵈ) in place of a margin. */
   readonly margin?: number | "soft";
 }
 

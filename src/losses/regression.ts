@@ -22,7 +22,7 @@ export const l1 = defineLoss<ReductionOptions>("l1", (output, target, { reductio
 );
 
 export interface HuberOptions extends ReductionOptions {
-  /** Where the square ends and the line begins. */
+  /** The error at which the square ends and the line begins. */
   readonly delta?: number;
 }
 
@@ -45,7 +45,7 @@ export const huber = defineLoss<HuberOptions>("huber", (output, target, { delta 
 );
 
 export interface SmoothL1Options extends ReductionOptions {
-  /** Where the square ends and the line begins. */
+  /** The error at which the square ends and the line begins. */
   readonly beta?: number;
 }
 

@@ -38,7 +38,7 @@ function words(text: string): string[] {
     .filter((word) => word !== "");
 }
 
-/** What each length of stretch has come to. */
+/** Counts for each n-gram length. */
 interface Matches {
   written: number;
   wanted: number;
@@ -100,7 +100,7 @@ export class TranslationMetric {
     return ((1 + BETA ** 2) * precision * recall) / (BETA ** 2 * precision + recall);
   }
 
-  /** Of the texts, those that are what was wanted, but for spaces around. */
+  /** The fraction of texts that equal their reference, apart from surrounding spaces. */
   get exactMatch(): number {
     return this.#texts === 0 ? 0 : this.#exact / this.#texts;
   }

@@ -18,7 +18,7 @@ export interface TrueBox {
   readonly class: number;
   /** A region of many objects: any number of detections in it are neither right nor wrong. */
   readonly crowd?: boolean;
-  /** What the size ranges go by; left out, the box's area. COCO gives the area of the outline. */
+  /** Area for the size ranges; left out, the box's area. COCO gives the area of the outline. */
   readonly area?: number;
 }
 
@@ -29,7 +29,7 @@ export const COCO_THRESHOLDS: readonly number[] = Array.from({ length: 10 }, (_,
 export const AREA_RANGES = { all: [0, 1e10], small: [0, 32 ** 2], medium: [32 ** 2, 96 ** 2], large: [96 ** 2, 1e10] } as const;
 export type AreaRange = keyof typeof AREA_RANGES;
 
-/** Of one image and class, the best-scored detections that count. */
+/** Number of detections that count for an image and class: those with the best scores. */
 const MOST_DETECTIONS = 100;
 
 const areaOf = ([x1, y1, x2, y2]: Corners): number => Math.max(0, x2 - x1) * Math.max(0, y2 - y1);
@@ -43,7 +43,7 @@ export function boxOverlap(detected: Corners, truth: Corners, crowd = false): nu
   return both / (crowd ? areaOf(detected) : areaOf(detected) + areaOf(truth) - both);
 }
 
-/** Which of the truths each detection is (its place, or −1), best scores first. */
+/** The ground-truth box that each detection matches (its index, or −1), best scores first. */
 export interface Matching {
   readonly matched: readonly number[];
   /** Neither right nor wrong: in a crowd, or of a size outside the range. */
@@ -116,7 +116,7 @@ export function interpolatedAp({ recall, precision, truths }: PrecisionRecall): 
   return sum / 101;
 }
 
-/** What is known of one class under one threshold and size range. */
+/** Counts of one class under one threshold and size range. */
 interface Tally {
   readonly hits: { readonly score: number; readonly right: boolean }[];
   truths: number;

@@ -20,7 +20,7 @@ export interface Metric {
 }
 
 export interface MetricOptions {
-  /** What predictions are. Only metrics that read probabilities care. */
+  /** The kind of predictions. Only metrics that read probabilities care. */
   readonly from?: "logits" | "probabilities";
   /** Examples with this target count for nothing: padding. */
   readonly ignoreIndex?: number;

@@ -67,7 +67,7 @@ function checkGallery(queries: Labelled, gallery: Labelled): void {
     throw new DataError(`retrieval: expected vectors of ${sizeOf(gallery)} numbers as in the gallery, got ${sizeOf(queries)}`);
 }
 
-/** What a gallery says of queries of which some are of nobody in it. */
+/** Scores of queries against a gallery, where some queries are of nobody in it. */
 export interface OpenSet {
   /** Likeness of each query's nearest entry. */
   readonly scores: Float64Array;
@@ -96,7 +96,7 @@ export function openSet(queries: Labelled, gallery: Labelled): OpenSet {
  */
 export const openSetAuroc = ({ scores, isKnown }: OpenSet): number => areaUnderRoc(scores, isKnown);
 
-/** What comes of answering "unknown" below a threshold. */
+/** Error rates of answering "unknown" below a threshold. */
 export interface OpenSetRates {
   /** Fraction of the unknown queries that get a name. NaN without unknown queries. */
   readonly falseAcceptRate: number;

@@ -37,7 +37,7 @@ const keyOf = ({ start, end, label }: LabelSpan): string => `${start} ${end} ${l
  *
  *     precision = right / predicted     recall = right / actual     F1 = 2·precision·recall / (precision + recall)
  *
- * Where there is nothing to divide by, a figure is 0, as in seqeval and in conlleval. The same stretch twice counts once.
+ * Where there is nothing to divide by, a figure is 0, as in seqeval and in conlleval. The same span twice counts once.
  * Source: Tjong Kim Sang, De Meulder, Introduction to the CoNLL-2003 shared task, 2003 (the measure of conlleval).
  * Differs from the source: no.
  * Checked against: seqeval 1.2.2, default and strict mode, in span.test.ts.

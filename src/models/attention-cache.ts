@@ -35,7 +35,7 @@ export interface CacheShape extends DecoderShape {
   readonly dtype?: DType;
 }
 
-/** How one trace attends: each layer, in order, gives its queries, keys and values, and gets their mixture. */
+/** The attention of one trace: each layer, in order, passes its queries, keys and values, and gets their mixture. */
 export interface AttentionCache {
   /** q [N, h, T, d], k and v [N, g, T, d] → [N, h, T, d]. */
   attend(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor;
@@ -43,7 +43,10 @@ export interface AttentionCache {
   readonly outputs: Record<string, Tensor>;
 }
 
-/** The names of the inputs that hold a layer's past, and of the outputs that the next past is made of: key and value; as in Hugging Face's Optimum. */
+/**
+ * The names of the inputs that hold a layer's past, and of the outputs that the next past is made of: key and value; as in Hugging Face's
+ * Optimum.
+ */
 export function cacheNames(layer: number, side?: CacheSide): { past: [string, string]; present: [string, string] } {
   const at = side === undefined ? String(layer) : `${layer}.${side}`;
   return {
@@ -52,7 +55,7 @@ export function cacheNames(layer: number, side?: CacheSide): { past: [string, st
   };
 }
 
-/** What one call gave, under the names that the next call takes it by. */
+/** Renames the outputs of one call to the inputs of the next. */
 export const pastOf = <T>(present: Readonly<Record<string, T>>): Record<string, T> =>
   Object.fromEntries(Object.entries(present).map(([name, data]) => [name.replace(/^present\./, "past_key_values."), data]));
 

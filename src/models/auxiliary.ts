@@ -13,7 +13,7 @@ export interface AuxiliaryOutputs {
 
 /** A model whose loss in training adds those of heads on inner layers; `forward` has none of them. */
 export interface WithAuxiliary {
-  /** What each auxiliary loss is multiplied by. */
+  /** The factor of each auxiliary loss. */
   readonly auxiliaryWeight: number;
   forward(x: Tensor): Tensor;
   forwardWithAuxiliary(x: Tensor): AuxiliaryOutputs;

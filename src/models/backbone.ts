@@ -10,7 +10,7 @@ import type { ResNet } from "./resnet.js";
 /** Pixels between neighbouring places of the pyramid's levels. */
 export const STRIDES = [8, 16, 32] as const;
 
-/** What a detector stands on: any network that gives its maps at strides 8, 16 and 32. */
+/** The backbone of a detector: any network that gives its maps at strides 8, 16 and 32. */
 export interface Backbone extends Module {
   /** Channels of the three maps. */
   readonly featureChannels: readonly [number, number, number];

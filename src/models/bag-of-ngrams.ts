@@ -83,7 +83,7 @@ export interface NgramCnnOptions extends Omit<TextCnnOptions, "embeddingDropout"
   readonly ngrams?: Pick<BagOfNgramsOptions, "embeddingSize" | "maxN" | "buckets">;
   /** On the vectors of both parts. */
   readonly embeddingDropout?: number;
-  /** Of whole tokens. */
+  /** Dropout of whole tokens. */
   readonly tokenDropout?: number;
 }
 

@@ -61,7 +61,7 @@ class PreTrainingHeads extends Module {
 }
 
 export interface MaskedLmInputs extends BertInputs {
-  /** Of all tokens, row after row, those that logits are wanted for: [M]; left out, all. */
+  /** Positions to compute logits for, among all tokens, row after row: [M]; left out, all. */
   readonly places?: Tensor;
 }
 

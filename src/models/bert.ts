@@ -34,7 +34,7 @@ export interface BertOptions {
   readonly activation?: ActivationName | Activation;
   /** After the embeddings, after attention, and after the perceptron. */
   readonly dropout?: number;
-  /** Of the attention weights. */
+  /** Dropout of the attention weights. */
   readonly attentionDropout?: number;
   readonly epsilon?: number;
 }

@@ -18,7 +18,7 @@ export interface BiLstmOptions {
   readonly dropout?: number;
 }
 
-/** What both models read a text with. Shapes: tokens [N, T] → [N, T, 2·H]. */
+/** The encoder of both models. Shapes: tokens [N, T] → [N, T, 2·H]. */
 class Reader extends Module {
   readonly embedding: Embedding;
   readonly embeddingDropout: Dropout;

@@ -19,7 +19,7 @@ import { ConfigError } from "../util/errors.js";
 export interface ConvNetOptions {
   readonly inChannels?: number;
   readonly numClasses?: number;
-  /** Of the smaller side: decides how often the maps are halved, so that the last ones are 4 to 8 wide. */
+  /** Length of the smaller side: decides how often the maps are halved, so that the last ones are 4 to 8 wide. */
   readonly imageSize?: number;
   /** Channels of the first stage; each further one has twice as many, up to eight times. */
   readonly width?: number;

@@ -89,7 +89,7 @@ interface DenseNetForm extends DenseNetOptions {
   readonly growthRate: number;
   /** Layers of each block. */
   readonly blocks: readonly number[];
-  /** What comes first: 7 × 7 and max pooling, each of stride 2, or a 3 × 3 convolution that keeps the size. */
+  /** The first layers: 7 × 7 and max pooling, each of stride 2, or a 3 × 3 convolution that keeps the size. */
   readonly stem: "7x7" | "3x3";
 }
 

@@ -10,7 +10,7 @@ import { ShapeError } from "../util/errors.js";
 import type { Backbone } from "./backbone.js";
 import { ConvUnit, SmallBackbone, STRIDES } from "./backbone.js";
 
-/** What a detector gives for each place of its levels, all levels one after another: A places. */
+/** Outputs of a detector for each position of its levels, one level after another: A positions. */
 export interface DetectorOutputs {
   /** Logits of each class, [N, A, K]. */
   readonly logits: Tensor;
@@ -20,7 +20,7 @@ export interface DetectorOutputs {
 
 export interface DetectorOptions {
   readonly numClasses: number;
-  /** Of the image, where the backbone is left out. */
+  /** Channels of the image, where the backbone is left out. */
   readonly inChannels?: number;
   readonly backbone?: Backbone;
   /** Channels of the pyramid and of the heads. */
@@ -52,7 +52,7 @@ class Head extends Module {
   }
 }
 
-/** Of a class at a place before anything is learned: most places are background, and the loss should begin small. */
+/** The probability of a class at a position before training: most positions are background, and the loss should begin small. */
 const PRIOR = 0.01;
 
 /** The middles of the places of a level, in pixels, row by row: [h·w, 2]. */

@@ -35,7 +35,7 @@ export class Embedder extends Module {
     return l2Normalize(x.pipe(this.backbone, this.bn)); // [N, D]
   }
 
-  /** How alike each embedding is to each class's centre. */
+  /** Computes the cosine of each embedding to each class's centre. */
   cosines(embedding: Tensor): Tensor {
     return this.centers.forward(embedding); // [N, K]
   }

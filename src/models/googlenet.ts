@@ -82,9 +82,9 @@ export interface GoogLeNetOptions {
   readonly numClasses?: number;
   /** Whether there are the two heads on inner layers that training uses. */
   readonly auxiliary?: boolean;
-  /** Of the last layer's inputs. */
+  /** Dropout of the last layer's inputs. */
   readonly dropout?: number;
-  /** Of the auxiliary heads' hidden units. */
+  /** Dropout of the auxiliary heads' hidden units. */
   readonly auxiliaryDropout?: number;
 }
 

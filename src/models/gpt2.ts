@@ -35,14 +35,14 @@ export interface Gpt2Options {
   readonly activation?: ActivationName | Activation;
   /** After the embeddings, after attention, and after the perceptron. */
   readonly dropout?: number;
-  /** Of the attention weights. */
+  /** Dropout of the attention weights. */
   readonly attentionDropout?: number;
   readonly epsilon?: number;
   /** Output logits by the transposed table of token embeddings. */
   readonly tied?: boolean;
 }
 
-/** What a decoder may be given besides its tokens. */
+/** Inputs of a decoder besides its tokens. */
 export interface DecoderInputs {
   /** True at tokens that are no padding, those of the past included: [N, S]. */
   readonly mask?: Tensor;

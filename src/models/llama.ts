@@ -31,9 +31,9 @@ export interface LlamaOptions {
   readonly hiddenSize: number;
   readonly intermediateSize: number;
   readonly numLayers: number;
-  /** Of queries. */
+  /** Number of query heads. */
   readonly numHeads: number;
-  /** Of keys and values; as many as of queries by default. */
+  /** Number of key and value heads; as many as query heads by default. */
   readonly numKeyValueHeads?: number;
   /** hiddenSize / numHeads by default. */
   readonly headSize?: number;
@@ -48,7 +48,7 @@ export interface LlamaOptions {
   /** Biases of attention: none (Llama), of queries, keys and values (Qwen2), or of its output as well. */
   readonly attentionBias?: "none" | "inputs" | "all";
   readonly perceptronBias?: boolean;
-  /** Of the attention weights. */
+  /** Dropout of the attention weights. */
   readonly attentionDropout?: number;
 }
 

@@ -12,7 +12,7 @@ import type { ArchitectureName } from "./pretrained.js";
 import { nameOfArchitecture } from "./pretrained.js";
 import { only } from "./pretrained-config.js";
 
-/** What stands before a parameter's path in an adapter's file. */
+/** The prefix of a parameter's path in an adapter's file. */
 export const PEFT_PREFIX = "base_model.model.";
 
 const count = z

@@ -41,7 +41,7 @@ export function activationName(given: ActivationName | Activation): string {
   return found;
 }
 
-/** What a file may say only in one way: other values would need code that is not there. */
+/** An entry with one supported value: other values would need code that is not there. */
 export const only = <T extends boolean | number | string | null>(value: T): z.ZodOptional<z.ZodLiteral<T>> =>
   z.literal(value).optional();
 
@@ -58,7 +58,7 @@ export function labelsOf(json: Json, where = "config.json"): readonly string[] |
   return names.every(([i, name]) => name === `LABEL_${i}`) ? undefined : names.map(([, name]) => name);
 }
 
-/** How many labels a classifier's checkpoint has: 2 unless the file says otherwise. */
+/** Counts the labels of a classifier's checkpoint: 2 unless the file says otherwise. */
 export function labelCount(json: Json, where = "config.json"): number {
   const c = parseWith(labelsSchema, json, where);
   return c.num_labels ?? (c.id2label === undefined ? 2 : Object.keys(c.id2label).length);

@@ -19,11 +19,11 @@ import { marianConfig, pegasusConfig } from "./transformer-config.js";
 import { Transformer } from "./transformer.js";
 import { shown } from "../util/shown.js";
 
-/** What a caller may ask for beside what the configuration says. */
+/** Options of the caller beside the configuration. */
 export interface PretrainedOptions {
   /** Classes of a new classifier. */
   readonly numLabels?: number;
-  /** What errors begin with; `config.json` by default. */
+  /** The beginning of error messages; `config.json` by default. */
   readonly where?: string;
 }
 
@@ -156,7 +156,7 @@ const POOLER = /(^|\.)pooler\./;
 const modern = (name: string): string =>
   name.replace(/LayerNorm\.gamma$/, "LayerNorm.weight").replace(/LayerNorm\.beta$/, "LayerNorm.bias");
 
-/** Which tensor of a checkpoint becomes which parameter. */
+/** The match of a checkpoint's tensors to a model's parameters. */
 export interface CheckpointMatch {
   /** Names of tensors, by parameter path. */
   readonly sources: ReadonlyMap<string, string>;
@@ -212,7 +212,7 @@ export function matchCheckpoint(
   return { sources, fresh, unused: left };
 }
 
-/** Whether a tensor lies in a trunk: below its path, or anywhere where the trunk was saved alone. */
+/** Tells whether a tensor lies in a trunk: below its path, or anywhere if the trunk was saved alone. */
 function isOfTrunk(name: string, base: string, prefix: string, hasTrunk: boolean): boolean {
   if (base === "") return prefix !== "" && name.startsWith(prefix);
   return name.startsWith(`${base}.`) || !hasTrunk;

@@ -39,7 +39,7 @@ interface BlockOptions {
   readonly shortcut: Shortcut;
 }
 
-/** What the shortcut does where the shape changes: a convolution (option B of the paper) or zeros (option A). */
+/** The shortcut where the shape changes: a convolution (option B of the paper) or zeros (option A). */
 type Shortcut = "projection" | "identity";
 
 /** Two 3 × 3 convolutions, and what came in. Figure 5, left. */
@@ -114,7 +114,7 @@ interface ResNetForm extends ResNetOptions {
   readonly block: typeof BasicBlock | typeof Bottleneck;
   /** Blocks of each stage; every stage after the first halves the size and doubles the channels. */
   readonly blocks: readonly number[];
-  /** What comes first: 7 × 7 and max pooling, each of stride 2, or a 3 × 3 convolution that keeps the size. */
+  /** The first layers: 7 × 7 and max pooling, each of stride 2, or a 3 × 3 convolution that keeps the size. */
   readonly stem: "7x7" | "3x3";
   readonly shortcut?: Shortcut;
 }

@@ -19,7 +19,7 @@ import * as resnet from "./resnet.js";
 import { Vgg } from "./vgg.js";
 import * as vit from "./vit.js";
 
-/** What the data ask of a model. */
+/** Requirements of the data on a model. */
 export interface ModelRequest {
   /** Shape of one example, without the batch axis. */
   readonly inputShape: readonly number[];
@@ -32,7 +32,7 @@ export interface ModelRequest {
 export interface ModelEntry {
   /** One line for `--help`. */
   readonly about: string;
-  /** What it takes: anything, or images [C, H, W] whose sides are at least, or exactly, so long, or multiples of a number. */
+  /** Accepted inputs: anything, or images [C, H, W] whose sides are at least, or exactly, so long, or multiples of a number. */
   readonly input: "any" | { readonly least: number } | { readonly exactly: number } | { readonly multipleOf: number };
   /** Data as in its paper: what parameters and FLOPs are counted for. */
   readonly usual: ModelRequest;
@@ -44,7 +44,7 @@ const MNIST = { inputShape: [1, 28, 28], outFeatures: 10 };
 const CIFAR = { inputShape: [3, 32, 32], outFeatures: 10 };
 const IMAGENET = { inputShape: [3, 224, 224], outFeatures: 1000 };
 
-/** What models of images are made from, beside options of their own. */
+/** The request for a model of images, beside options of its own. */
 interface ImageRequest {
   readonly inChannels: number;
   readonly numClasses: number;

@@ -28,7 +28,7 @@ export interface TaggerOptions {
 export interface TaggerInputs {
   /** True at tokens that are no padding, which comes after the text: [N, T]. */
   readonly mask: Tensor;
-  /** Of the features, where they are at hand. */
+  /** Vectors of the features, where they are already computed. */
   readonly vectors?: Tensor;
 }
 
@@ -89,7 +89,7 @@ export class Tagger extends Module {
     return parts.reduce((sum, part) => sum.add(part)); // [N, T, K]
   }
 
-  /** What the BiLSTM makes of the vectors. Shapes: vectors [N, T, F·D], mask [N, T] → [N, T, K]. */
+  /** Scores tags from the vectors with the BiLSTM. Shapes: vectors [N, T, F·D], mask [N, T] → [N, T, K]. */
   #read(vectors: Tensor, mask: Tensor): Tensor | undefined {
     if (this.embedding === undefined || this.lstm === undefined || this.classifier === undefined) return undefined;
     const [n, t] = vectors.shape as [Dim, Dim];
@@ -103,7 +103,7 @@ export class Tagger extends Module {
     return output.pipe(this.dropout, this.classifier); // [N, T, K]
   }
 
-  /** What the features of a token and of its neighbours say by themselves. Shapes: features [N, T, F], mask [N, T] → [N, T, K]. */
+  /** Scores tags from the features of a token and of its neighbours alone. Shapes: features [N, T, F], mask [N, T] → [N, T, K]. */
   #direct(features: Tensor, mask: Tensor): Tensor | undefined {
     if (this.scores === undefined) return undefined;
     const { numLabels, window = 1 } = this.config;

@@ -13,7 +13,7 @@ export interface TextCnnOptions {
   readonly numLabels: number;
   /** Width of the token vectors. */
   readonly embeddingSize?: number;
-  /** How many neighbouring tokens each kind of filter sees. */
+  /** Widths of the filters, in tokens. */
   readonly widths?: readonly number[];
   /** Filters of each width. */
   readonly filters?: number;

@@ -7,7 +7,7 @@ import type { Embedding, Module } from "../nn/index.js";
 export interface TextModelInputs {
   /** True (or 1) at tokens that are no padding, which comes after the text: [N, T]. */
   readonly mask?: Tensor;
-  /** What `embed` gives for the tokens, or something in its place: [N, T, E]. */
+  /** The output of `embed` for the tokens, or something in its place: [N, T, E]. */
   readonly inputsEmbeds?: Tensor;
 }
 

@@ -74,7 +74,7 @@ const write = (o: TransformerOptions, modelType: string): Json => ({
   decoder_start_token_id: o.startToken ?? null,
 });
 
-/** How the configurations of one kind are read, and written of models of that kind alone. */
+/** Reads configurations of one kind, and writes them for models of that kind alone. */
 const kind = (modelType: string, normFirst: boolean) => ({
   read: (json: Json, where = "config.json"): TransformerOptions => read(json, where, normFirst),
   write: (o: TransformerOptions): Json | undefined => ((o.normFirst ?? false) === normFirst ? write(o, modelType) : undefined),

@@ -35,7 +35,7 @@ export interface TransformerOptions {
   readonly activation?: ActivationName | Activation;
   /** After the embeddings, and after each part of a layer. */
   readonly dropout?: number;
-  /** Of the attention weights. */
+  /** Dropout of the attention weights. */
   readonly attentionDropout?: number;
   /** Inside the perceptrons. */
   readonly activationDropout?: number;
@@ -59,7 +59,7 @@ export interface TransformerInputs {
   readonly targetMask?: Tensor;
 }
 
-/** What the decoder is given besides its tokens. */
+/** Inputs of the decoder besides its tokens. */
 export interface TargetInputs {
   /** Keys and values of the source for each layer, from `sourceKeyValues`. */
   readonly source: readonly KeyValues[];
@@ -69,7 +69,7 @@ export interface TargetInputs {
   readonly cache?: AttentionCache;
 }
 
-/** How matrices begin. */
+/** Initializer of matrices. */
 export const weightInit = normalInit(0.02);
 const linear = (from: number, to: number): Linear => new Linear(from, to, { weightInit, biasInit: zerosInit });
 const masked = (mask: Tensor | undefined): { mask?: Tensor } => (mask === undefined ? {} : { mask: paddingMask(mask) });
@@ -94,7 +94,7 @@ class Attention extends Module {
     this.#dropout = dropout;
   }
 
-  /** Of what is attended to: [N, S, D] → [N, h, S, d] each. */
+  /** Computes the keys and values of the attended states: [N, S, D] → [N, h, S, d] each. */
   keyValues(x: Tensor): KeyValues {
     return { key: splitHeads(this.kProj.forward(x), this.#heads), value: splitHeads(this.vProj.forward(x), this.#heads) };
   }
@@ -128,7 +128,7 @@ class Perceptron {
   }
 }
 
-/** What layers of both sides do around each part: dropout, the sum with what went around, and a norm before or after. */
+/** The residual connection around each part of a layer: dropout, the sum with the input, and a norm before or after. */
 class Residual {
   readonly #normFirst: boolean;
   readonly #dropout: Dropout;

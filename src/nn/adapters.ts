@@ -16,7 +16,7 @@ export interface LoraOptions {
   readonly rank?: number;
   /** The change counts alpha / rank; as large as the rank by default. */
   readonly alpha?: number;
-  /** Of the inputs of the change, while training. */
+  /** Dropout of the adapter's inputs, while training. */
   readonly dropout?: number;
   /** Patterns of the paths of linear layers, or of the ends of paths: `query`, `encoder.layer.[0-3].*.value`. Left out, queries and values. */
   readonly targets?: readonly string[];
@@ -24,7 +24,7 @@ export interface LoraOptions {
   readonly modulesToSave?: readonly string[];
 }
 
-/** What `addAdapters` puts into a model: plain JSON, which a run's configuration keeps. */
+/** The adapters that `addAdapters` puts into a model: plain JSON, kept in a run's configuration. */
 export interface Lora {
   readonly rank: number;
   readonly alpha: number;
@@ -63,7 +63,7 @@ function choose(where: string, patterns: readonly string[], paths: readonly stri
   return paths.filter((path) => chosen(patterns, path));
 }
 
-/** What adapting a model has done. */
+/** The trainable and frozen parts of an adapted model. */
 export interface Adapted {
   /** Paths of the linear layers that have an adapter. */
   readonly layers: readonly string[];
@@ -100,7 +100,7 @@ export function addAdapters(model: Module, { rank, alpha, dropout, targets, modu
   return adaptedParts(model, modulesToSave);
 }
 
-/** What of a model with adapters is learned, and what is not; `modulesToSave` as `lora` was told. */
+/** Lists the trainable and frozen parts of a model with adapters; `modulesToSave` as for `lora`. */
 export function adaptedParts(model: Module, modulesToSave: readonly string[]): Adapted {
   const layers = [...adaptersOf(model).keys()];
   const saved = savedModules(model, modulesToSave);
@@ -115,7 +115,7 @@ const savedModules = (model: Module, patterns: readonly string[]): string[] =>
 
 const isBelow = (path: string, module: string): boolean => path === module || path.startsWith(`${module}.`);
 
-/** Of modules those that are not inside another of them. */
+/** Keeps the paths of modules that are not inside another one of the list. */
 const outermost = (paths: readonly string[]): string[] =>
   paths.filter((path) => !paths.some((other) => other !== path && isBelow(path, other)));
 

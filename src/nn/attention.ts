@@ -62,7 +62,7 @@ function perGroup(x: Tensor, y: Tensor): Tensor {
   return product.reshape([n, heads, t, product.shape[3] as Dim]);
 }
 
-/** How well keys fit queries, before masks: q·kᵀ/√D. Shapes as at `scaledDotProductAttention`. */
+/** Computes attention scores, before masks: q·kᵀ/√D. Shapes as for `scaledDotProductAttention`. */
 export function attentionScores(q: Tensor, k: Tensor, { scale }: Pick<AttentionOptions, "scale"> = {}): Tensor {
   const width = q.shape[q.rank - 1];
   if (typeof width !== "number") throw new ShapeError(`attention: expected a known width, got ${formatShape(q.shape)}`);

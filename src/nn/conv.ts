@@ -18,7 +18,7 @@ export interface ConvLayerOptions extends WindowOptions {
   readonly bias?: boolean;
   readonly weightInit?: Initializer;
   readonly biasInit?: Initializer;
-  /** What lies beyond the border. */
+  /** The values beyond the border. */
   readonly paddingMode?: "zeros" | "reflect" | "replicate" | "circular";
 }
 

@@ -10,7 +10,7 @@ import { Module } from "./module.js";
 export interface GraphModuleOptions {
   /** Shapes of the inputs, for a first trace that finds the parameters; each call may have others. */
   readonly shapes: Readonly<Record<string, Shape>>;
-  /** What messages call the file. */
+  /** The file's name in messages. */
   readonly where?: string;
   readonly externalData?: ExternalData;
   /** Corrections of what is taken for a parameter. */
@@ -18,7 +18,7 @@ export interface GraphModuleOptions {
 }
 
 /**
- * What takes the place of an input: the value, cast where the file reads another type. Where a file turns an input of whole numbers into floats at
+ * Substitutes the value for an input, cast where the file reads another type. Where a file turns an input of whole numbers into floats at
  * once, floats take the place of these, so that gradients go through.
  */
 function substitutes(graph: Graph, formal: Tensor, value: Tensor): [Tensor, Tensor][] {

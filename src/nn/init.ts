@@ -54,7 +54,7 @@ export function fans(shape: readonly number[]): { fanIn: number; fanOut: number 
   return { fanIn: inputs * field, fanOut: out * field };
 }
 
-/** What follows the weight: decides the gain that keeps the variance. */
+/** The activation behind the weight: decides the gain that keeps the variance. */
 export type Nonlinearity = "linear" | "sigmoid" | "tanh" | "relu" | "leakyRelu" | "selu";
 
 /** The recommended gain: √2 for relu, 5/3 for tanh, … (PyTorch's `calculate_gain`). `slope` is leaky relu's. */
@@ -78,7 +78,7 @@ export const xavierUniform = xavier("uniform");
 export const xavierNormal = xavier("normal");
 
 export interface KaimingOptions {
-  /** Which sum keeps its variance: over inputs (forward) or outputs (backward). */
+  /** The sum that keeps its variance: over inputs (forward) or outputs (backward). */
   readonly mode?: "fanIn" | "fanOut";
   readonly nonlinearity?: Nonlinearity;
   /** Leaky relu's slope. */
@@ -94,10 +94,10 @@ const kaiming =
 export const kaimingUniform = kaiming("uniform");
 export const kaimingNormal = kaiming("normal");
 
-/** What PyTorch gives the weights of Linear and Conv: uniform within ±1/√fanIn (Kaiming with a = √5). */
+/** PyTorch's default for the weights of Linear and Conv: uniform within ±1/√fanIn (Kaiming with a = √5). */
 export const defaultWeightInit: Initializer = kaimingUniform({ nonlinearity: "leakyRelu", slope: Math.sqrt(5) });
 
-/** What PyTorch gives their biases: uniform within ±1/√fanIn of the weight. */
+/** PyTorch's default for their biases: uniform within ±1/√fanIn of the weight. */
 export const defaultBiasInit = (fanIn: number): Initializer => uniformInit(-1 / Math.sqrt(fanIn), 1 / Math.sqrt(fanIn));
 
 /**

@@ -12,7 +12,7 @@ export interface LinearOptions {
   readonly bias?: boolean;
   readonly weightInit?: Initializer;
   readonly biasInit?: Initializer;
-  /** How the weight lies: [out, in], or [in, out] as in GPT-2's checkpoints. */
+  /** Layout of the weight: [out, in], or [in, out] as in GPT-2's checkpoints. */
   readonly stored?: StoredWeight;
 }
 

@@ -14,7 +14,7 @@ export interface LoraLinearOptions {
   readonly rank: number;
   /** The change counts alpha / rank. */
   readonly alpha: number;
-  /** Of the inputs of the change, while training. */
+  /** Dropout of the adapter's inputs, while training. */
   readonly dropout?: number;
 }
 

@@ -14,7 +14,7 @@ export const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (lette
 export const joinPath = (path: string, segment: string): string =>
   path === "" ? segment : segment === "" ? path : `${path}.${segment}`;
 
-/** What one call of a module left behind: for summaries. */
+/** A record of one call of a module, for summaries. */
 export interface Call {
   readonly path: string;
   readonly module: Module;
@@ -187,17 +187,17 @@ export abstract class Module {
     return result;
   }
 
-  /** What training changes, by dotted path. */
+  /** Lists the trainable parameters by dotted path. */
   parameters(): Map<string, Parameter> {
     return new Map([...this.state()].filter(([, parameter]) => parameter.trainable));
   }
 
-  /** Numbers that are kept but not trained, such as running statistics, by dotted path. */
+  /** Values that are kept but not trained, such as running statistics, by dotted path. */
   buffers(): Map<string, Parameter> {
     return new Map([...this.state()].filter(([, parameter]) => !parameter.trainable));
   }
 
-  /** Number of trained elements. */
+  /** Number of trainable elements. */
   get parameterCount(): number {
     let count = 0;
     for (const parameter of this.parameters().values()) count += parameter.size;

@@ -93,7 +93,7 @@ export interface BatchNormLayerOptions extends NormOptions {
 }
 
 /**
- * What `BatchNorm1d` and `BatchNorm2d` are. Training normalizes with the batch's mean and variance and moves the running ones; use
+ * The common base of `BatchNorm1d` and `BatchNorm2d`. Training normalizes with the batch's mean and variance and moves the running ones; use
  * normalizes with the running ones.
  */
 abstract class BatchNorm extends Module {

@@ -48,13 +48,13 @@ interface Cell {
     r: Tensor,
     options: NodeOptions,
   ) => { readonly y: Tensor; readonly states: readonly Tensor[] };
-  /** Which of PyTorch's gates stands first, second, … there. */
+  /** The PyTorch gate that stands first, second, … there. */
   readonly nodeGates: readonly number[];
 }
 
 type NodeOptions = Omit<NodeInputs, "initialHidden"> & { readonly initial: readonly Tensor[] };
 
-/** What LSTM and GRU share: parameters, layers, directions, time. */
+/** The common part of LSTM and GRU: parameters, layers, directions, time. */
 class Recurrence {
   readonly name: string;
   readonly inputSize: number;

@@ -6,7 +6,7 @@ import { constant, fromNumbers } from "../graph/index.js";
 import { arange, concat, split } from "../ops/index.js";
 import { ConfigError } from "../util/errors.js";
 
-/** How frequencies are changed for texts longer than those of pre-training. */
+/** Scaling of the frequencies for texts longer than those of pre-training. */
 export type RotaryScaling =
   | { readonly type: "linear"; readonly factor: number }
   | {

@@ -29,7 +29,7 @@ const inModel = <L extends nn.Module>(layer: L, call: (layer: L) => unknown): ((
   return () => model.forward(call);
 };
 
-/** What is called, and the whole message. */
+/** The call, and the whole message. */
 const WRONG: Readonly<Record<string, readonly [call: () => unknown, message: string]>> = {
   Linear: [inModel(new nn.Linear(4, 2), (l) => l.forward(x(3, 5))), "encoder: Linear: expected [.., 4], got [3, 5]"],
   Conv1d: [

@@ -19,7 +19,7 @@ export interface SummaryRow {
   readonly outputShapes: readonly Shape[];
   /** Trained elements of its own, those of parts that have a row left out. */
   readonly parameters: number;
-  /** Of one forward pass; a free dimension counts as 1. */
+  /** Floating-point operations of one forward pass; a free dimension counts as 1. */
   readonly flops: number;
 }
 

@@ -21,7 +21,7 @@ export interface FineTuning {
 const numbered = /^(.*?\.)?([^.]*_)?\d+(?=\.)/;
 
 /**
- * How deep each parameter lies: 0 before the first numbered layer (embeddings, a stem), 1, 2, … in the layers, one more in what follows them.
+ * Finds the depth of each parameter: 0 before the first numbered layer (embeddings, a stem), 1, 2, … in the layers, one more in what follows them.
  *
  * Errors: ConfigError where no part of a path is a number.
  */

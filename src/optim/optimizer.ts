@@ -11,7 +11,7 @@ import type { Described, Json } from "../util/described.js";
 export type Factor = number | Tensor;
 
 /**
- * What flows down a chain for one parameter w: the step w ← (1 − decay)·w − scale·direction. The factors stay apart from the
+ * The update that flows down a chain for one parameter w: the step w ← (1 − decay)·w − scale·direction. The factors stay apart from the
  * tensors until something needs them, so that they are multiplied once per step and not once per element.
  */
 export interface Update {
@@ -20,11 +20,11 @@ export interface Update {
   readonly decay: Factor;
 }
 
-/** What the host knows at a step: scalar inputs are functions of it. */
+/** The host's knowledge of a step: scalar inputs are functions of it. */
 export interface StepInfo {
   /** The index of the step, 0 first. */
   readonly step: number;
-  /** What the schedule says for it. */
+  /** The schedule's learning rate for the step. */
   readonly learningRate: number;
 }
 
@@ -36,7 +36,7 @@ export interface Slot {
   readonly initial: number | "parameter";
 }
 
-/** What a parameter group changes for its parameters. */
+/** Settings of a parameter group for its parameters. */
 export interface GroupSettings {
   /** A factor on the learning rate. */
   readonly learningRateMultiplier?: number;
@@ -46,7 +46,7 @@ export interface GroupSettings {
   readonly frozen?: boolean;
 }
 
-/** What a part may use while it emits its ops, for the parameter in question or for all. */
+/** The context in which a part emits its ops, for the parameter in question or for all. */
 export interface PartContext {
   /** Current values, by path. */
   readonly parameters: ReadonlyMap<string, Tensor>;
@@ -69,7 +69,7 @@ export type Updates = ReadonlyMap<string, Update>;
 
 /** One link of a chain. */
 export interface Part {
-  /** What `partFrom` makes the same part of. */
+  /** The description from which `partFrom` makes the same part. */
   readonly description: Described;
   readonly slots?: (parameter: Parameter) => Readonly<Record<string, Slot>>;
   /** Scalar inputs of the step graph, as the host computes them. */
@@ -81,10 +81,10 @@ export interface Part {
   readonly schedule?: Schedule;
 }
 
-/** What an update graph is made of; all tensors symbolic. */
+/** The inputs of an update graph; all tensors symbolic. */
 export interface UpdateInputs {
   readonly parameters: ReadonlyMap<string, Tensor>;
-  /** Of the parameters that are not frozen. */
+  /** Gradients of the trainable parameters, by path. */
   readonly gradients: ReadonlyMap<string, Tensor>;
   /**
    * The same gradients times a scalar, as a backward pass that starts from that scalar in place of 1 gives them: where every update
@@ -110,9 +110,9 @@ export interface Optimizer {
   readonly parts: readonly Part[];
   readonly schedule: Schedule;
   readonly groups: readonly ParameterGroup[];
-  /** What `optimizerFrom` makes the same optimizer of. */
+  /** The description from which `optimizerFrom` makes the same optimizer. */
   readonly description: Json;
-  /** What the groups say of a parameter. */
+  /** Returns the groups' settings of a parameter. */
   readonly settings: (path: string) => GroupSettings;
   /** Arrays kept for the parameters that are not frozen: `adam.momentum/fc1.weight` → slot. */
   readonly slots: (parameters: ReadonlyMap<string, Parameter>) => Map<string, Slot & { readonly path: string }>;

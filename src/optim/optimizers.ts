@@ -19,7 +19,7 @@ import { scheduleFrom } from "./schedule.js";
 import type { Json, Table } from "../util/described.js";
 import { fromTable, isRecord } from "../util/described.js";
 
-/** What every optimizer takes. */
+/** Options of every optimizer. */
 export interface CommonOptions {
   /** Per step: a number, or a schedule. */
   readonly learningRate?: number | Schedule;

@@ -85,9 +85,9 @@ export function momentum({ momentum: mu = 0.9, nesterov = false, dampening = 0 }
 }
 
 export interface AdamScaleOptions {
-  /** How slowly the mean of the gradients moves. */
+  /** Decay of the running mean of the gradients. */
   readonly beta1?: number;
-  /** How slowly the mean of their squares moves. */
+  /** Decay of the running mean of their squares. */
   readonly beta2?: number;
   readonly epsilon?: number;
   /** Divides by the largest mean of squares so far. Reddi et al. 2018. */
@@ -135,7 +135,7 @@ export function scaleByAdam({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, amsgra
 }
 
 export interface RmsScaleOptions {
-  /** How slowly the mean of squares moves. */
+  /** Decay of the running mean of squares. */
   readonly alpha?: number;
   readonly epsilon?: number;
   /** Subtracts the squared mean: divides by an estimate of the standard deviation. */

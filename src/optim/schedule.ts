@@ -8,20 +8,20 @@ import type { Described, Json, Table } from "../util/described.js";
 import { expectInteger, expectOption, fromTable } from "../util/described.js";
 import { shown } from "../util/shown.js";
 
-/** What a schedule with memory remembers; JSON, in the checkpoint. */
+/** The state of a schedule with memory; JSON, in the checkpoint. */
 export type ScheduleState = Readonly<Record<string, number>>;
 
-/** What a schedule may need to know of the run beyond the step. */
+/** Facts about the run, beyond the step, that a schedule may need. */
 export interface ScheduleRun {
-  /** How many steps the run will take: for schedules that end with it and were not told when. */
+  /** Total number of steps of the run: for schedules that end with it and were not told when. */
   readonly totalSteps?: number;
-  /** Of a schedule with memory. */
+  /** The state of a schedule with memory. */
   readonly state?: ScheduleState;
 }
 
 /** A learning rate for each step. */
 export interface Schedule {
-  /** What `scheduleFrom` makes the same schedule of. */
+  /** The description from which `scheduleFrom` makes the same schedule. */
   readonly description: Described;
   /** The learning rate of the step with this index, 0 first. ConfigError where `totalSteps` is needed and not known. */
   readonly at: (step: number, run?: ScheduleRun) => number;
@@ -29,7 +29,7 @@ export interface Schedule {
   readonly memory?: { readonly initial: ScheduleState; readonly observe: (state: ScheduleState, value: number) => ScheduleState };
 }
 
-/** What every schedule takes. */
+/** Options of every schedule. */
 export interface ScheduleOptions {
   /** The highest learning rate, per step. */
   readonly peak: number;
@@ -175,7 +175,7 @@ export interface ReduceOnPlateauOptions extends ScheduleOptions {
   readonly factor?: number;
   /** Evaluations without an improvement that are let pass. */
   readonly patience?: number;
-  /** What counts as an improvement, relative to the best value. */
+  /** The least improvement that counts, relative to the best value. */
   readonly threshold?: number;
   /** Evaluations after a reduction that do not count. */
   readonly cooldown?: number;

@@ -7,7 +7,7 @@ import type { RunSummary } from "../run/run-folder.js";
 /** All that a report shows; what is left out is not shown. */
 export interface ReportData {
   readonly summary: RunSummary;
-  /** What the task is called. */
+  /** The task's name. */
   readonly task: Bilingual;
   /** The language it opens in; the other one is in it too. */
   readonly language?: Language;
@@ -37,8 +37,8 @@ export interface ReportData {
   readonly examples?: readonly ReportExample[];
   /** Parts of the page that only this task has, as markup with both languages in it; they follow the examples. */
   readonly sections?: readonly { readonly title: Bilingual; readonly html: string }[];
-  /** How the attributions were computed. */
+  /** The method that computed the attributions. */
   readonly attributionMethod?: Bilingual;
-  /** What the reader should know besides: an interruption, rows that were left out. */
+  /** Notes for the reader: an interruption, rows that were left out. */
   readonly notes?: readonly Bilingual[];
 }

@@ -23,7 +23,7 @@ export interface ReportExample {
   readonly correct: boolean;
   /** The likeliest classes, the likeliest first. */
   readonly scores?: readonly { readonly label: string; readonly probability: number }[];
-  /** Which example: a row or file of the data. */
+  /** The example's name: a row or file of the data. */
   readonly name?: string;
 }
 

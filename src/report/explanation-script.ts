@@ -20,7 +20,7 @@ const unpack = (text) => Int8Array.from(atob(text), (c) => c.charCodeAt(0));
 const colorOf = (map, share) =>
   map.signed ? diverging[Math.round((share + 1) / 2 * (diverging.length - 1))] : sequential[Math.round(Math.max(0, share) * (sequential.length - 1))];
 
-/** What can be set for an input: the target, how much shows, how strongly. */
+/** Makes the controls of an input: target, threshold, opacity. */
 function controls(input, draw) {
   const targets = [...new Set(input.maps.map((map) => map.target))];
   const state = { target: targets[0], threshold: 0, opacity: 0.8 };

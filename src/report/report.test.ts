@@ -68,7 +68,7 @@ const tabular: ReportData = {
   ],
 };
 
-/** What a reader sees in one language. */
+/** The text that a reader sees in one language. */
 const textIn = (html: string, language: "en" | "zh"): string => {
   const other = language === "en" ? "zh" : "en";
   return html

@@ -42,7 +42,7 @@ export async function renderReport(data: ReportData): Promise<string> {
   return page(title, sections.filter((section) => section !== "").join("\n"), language);
 }
 
-/** What the run is judged by, where the data does not say. */
+/** Picks the metric that judges the run, where the data does not name one. */
 function primaryMetricOf({ primaryMetric, summary }: ReportData): string {
   const names = Object.keys(summary.metrics.test ?? summary.metrics.validation ?? summary.metrics.train ?? {});
   const usual = ["accuracy", "macroF1", "f1", "map50", "r2", "bitsPerCharacter", "loss"];
@@ -207,7 +207,7 @@ function metricsTable({ metrics }: RunSummary): string {
 
 type Explain = (method: string) => string;
 
-/** How the attributions of an input are to be read. */
+/** Explains how to read the attributions of an input. */
 const WHAT_IT_SAW: Readonly<Record<ExampleInput["kind"], readonly [en: Explain, zh: Explain]>> = {
   image: [
     (method) => `On the right of each picture, what it looked at (${method}): orange spoke for the prediction, blue against it.`,

@@ -53,7 +53,7 @@ export const metricLabel = (name: string): Bilingual => own(METRICS, name) ?? na
 const FRACTION =
   /^(accuracy|balancedAccuracy|(macro|micro|weighted|predicate)?(precision|recall|f1)|top\d+|auc|auroc|(unseen)?recallAt\d+|falseAcceptRate|identificationRate|map\d*|ap50 .+|iou)$/i;
 
-/** Whether a metric is a fraction in 0…1, which people read in percent. */
+/** Tells whether a metric is a fraction in 0…1, which people read in percent. */
 export const isFraction = (name: string): boolean => FRACTION.test(name);
 
 /** Metrics of which more is better. */

@@ -89,7 +89,7 @@ export class CheckpointWriter {
     await this.#point("last", `step-${step}`);
   }
 
-  /** What to do where a checkpoint could not be written. */
+  /** Suggests a remedy for a checkpoint that could not be written. */
   async #remedy(): Promise<string> {
     const whole = (await this.#folder.checkpoints().catch(() => []))[0];
     return whole === undefined

@@ -6,10 +6,10 @@ import * as z from "zod";
 import { DataError } from "../util/errors.js";
 import { parseJsonWith } from "../util/schema.js";
 
-/** Which part of the data a measurement was made on. */
+/** The part of the data that was measured. */
 export type Split = "train" | "validation" | "test";
 
-/** What was measured after a step. */
+/** The measurements made after a step. */
 export interface MetricsRecord {
   readonly step: number;
   readonly split: Split;

@@ -6,7 +6,7 @@
 import { displayWidth, formatClock, formatCount, formatInteger, formatNumber, truncateToWidth } from "../util/text.js";
 import { printableLine } from "../util/terminal.js";
 
-/** Where progress goes. */
+/** The destination of progress lines. */
 export interface ProgressSink {
   readonly write: (text: string) => void;
   /** A terminal, in which a line can be rewritten. */
@@ -17,11 +17,11 @@ export interface ProgressSink {
 }
 
 export interface ProgressOptions {
-  /** What is going on, in a word or two: "train", "validate". */
+  /** The activity, in a word or two: "train", "validate". */
   readonly label: string;
-  /** How many steps there will be; left out where that is not known, and then there is no bar and no ETA. */
+  /** The total number of steps; left out where it is not known, and then there is no bar and no ETA. */
   readonly total?: number;
-  /** What `update`'s third argument counts, for the speed. */
+  /** The unit of `update`'s third argument, for the speed. */
   readonly unit?: string;
   /** Steps that were done before (a resumed run): they count for the bar, not for the speed. */
   readonly start?: number;

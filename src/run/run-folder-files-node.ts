@@ -86,7 +86,7 @@ export async function writeWhole(files: FileSystem, path: string, content: Uint8
   }
 }
 
-/** What the system said about a write, in a line that tells what to do. */
+/** Makes an error of a failed write: one line, with a remedy. */
 export function writeError(path: string, sizeBytes: number, cause: unknown, remedy = ""): DescentError {
   const { code, message } = cause as NodeJS.ErrnoException;
   const got: Record<string, string> = {

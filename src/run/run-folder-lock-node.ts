@@ -14,7 +14,7 @@ const ownerSchema = z.object({
   pid: z.int().positive(),
   host: z.string(),
   startedAt: z.string(),
-  /** When the system started that process, where it tells (Linux): a later process may have got the same id. */
+  /** Start time of that process, where the system tells it (Linux): a later process may have got the same id. */
   processStart: z.string().optional(),
 });
 type Owner = z.infer<typeof ownerSchema>;

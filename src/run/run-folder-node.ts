@@ -23,7 +23,7 @@ export type { Checkpoint, CheckpointName } from "./run-folder-reader-node.js";
 export { openRun, RunFolder, splitRunPath } from "./run-folder-reader-node.js";
 
 export interface RunWriterOptions {
-  /** How many of the newest checkpoints stay, besides the best. */
+  /** Number of the newest checkpoints to keep, besides the best. */
   readonly keepCheckpoints?: number;
   readonly files?: FileSystem;
 }
@@ -70,7 +70,7 @@ export function checkPlace(path: string, overwrite: boolean): void {
   RunLock.check(path);
 }
 
-/** What lies in a folder that may become a run; ConfigError if it may not. A folder that is not there may. */
+/** Lists what lies in a folder that may become a run, and nothing for a folder that is not there. ConfigError if it may not become one. */
 function checkFree(path: string, overwrite: boolean): readonly string[] {
   if (!existsSync(path)) return [];
   let names: string[];
@@ -91,10 +91,10 @@ function checkFree(path: string, overwrite: boolean): readonly string[] {
   return present;
 }
 
-/** What lies in a run before its configuration has its name. */
+/** Files that lie in a run before its configuration has its name. */
 const BEFORE_CONFIG: ReadonlySet<string> = new Set([RUN_FILES.checkpoints, RUN_FILES.metrics, RUN_FILES.events]);
 
-/** Whether a folder is what a killed process left of a run: locked and never unlocked, or with nothing in it but a run's empty beginning. */
+/** Tells whether a folder is what a killed process left of a run: locked and never unlocked, or with only a run's empty beginning in it. */
 function isLeftOver(path: string, names: readonly string[]): boolean {
   if (names.includes(RUN_FILES.lock)) return true;
   const others = names.filter((name) => !ASIDE.test(name));
@@ -126,7 +126,7 @@ export async function resumeRun(
   }
 }
 
-/** What is written of a run, by the one process that holds its lock. Dispose of it when the run ends. */
+/** Writes a run, in the one process that holds its lock. Dispose of it when the run ends. */
 export class RunWriter {
   readonly folder: RunFolder;
   readonly #lock: RunLock;
@@ -159,7 +159,7 @@ export class RunWriter {
     this.#events.append(records);
   }
 
-  /** How many bytes of events there are: 0 in a new run. */
+  /** Size of the event log in bytes: 0 in a new run. */
   get eventBytes(): number {
     return this.#events.sizeBytes;
   }

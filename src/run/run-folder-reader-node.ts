@@ -22,7 +22,7 @@ export interface Checkpoint {
   readonly files: Readonly<Record<string, Uint8Array>>;
 }
 
-/** Which checkpoint: its step, or what a pointer names. */
+/** A checkpoint: its step, or the name of a pointer to one. */
 export type CheckpointName = number | "last" | "best";
 
 export const MANIFEST = "manifest.json";
@@ -50,7 +50,7 @@ export async function openRun(path: string): Promise<RunFolder> {
   return folder;
 }
 
-/** What is read of a run. */
+/** Reads a run folder. */
 export class RunFolder {
   readonly path: string;
 
@@ -123,7 +123,7 @@ export class RunFolder {
     throw new DataError(`${loaded}; ${remedy}`);
   }
 
-  /** Whether a checkpoint stands aside, half replaced. */
+  /** Tells whether a checkpoint stands aside, half replaced. */
   async #isAside(step: number): Promise<boolean> {
     const names = await readdir(join(this.path, RUN_FILES.checkpoints));
     return names.some((name) => name.startsWith(`.step-${step}.`) && ASIDE.test(name));
@@ -183,7 +183,7 @@ export class RunFolder {
   }
 }
 
-/** Whether there is anything at a path. */
+/** Tells whether there is anything at a path. */
 export async function exists(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,

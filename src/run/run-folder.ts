@@ -25,7 +25,7 @@ export interface RunConfig {
   readonly command?: string;
   /** By the command line's names in camelCase: `--config` reads them back. */
   readonly options: Readonly<Record<string, unknown>>;
-  /** What the task adds: labels, columns, preprocessing. */
+  /** Entries of the task: labels, columns, preprocessing. */
   readonly [extra: string]: unknown;
 }
 
@@ -44,7 +44,7 @@ export interface RunSummary {
   readonly seed: number;
   readonly device: string;
   readonly parameters: number;
-  /** Of them, those that were trained, where not all were. */
+  /** Number of them that were trained, where not all were. */
   readonly trainedParameters?: number;
   readonly flopsPerStep: number;
   readonly steps: number;
@@ -81,7 +81,7 @@ export interface Manifest {
   readonly files: Readonly<Record<string, { readonly sizeBytes: number; readonly sha256: string }>>;
   /** The step of the best checkpoint as of this one, if one was called so: the pointer to it may be lost in a kill. */
   readonly best?: number;
-  /** How long the run's logs were at this step: what came later is cut off when the run goes on from here. */
+  /** Sizes of the run's logs at this step: anything later is cut off when the run resumes from here. */
   readonly logBytes: { readonly metrics: number; readonly events: number };
 }
 

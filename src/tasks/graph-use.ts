@@ -8,16 +8,16 @@ import type { GraphModule, Module } from "../nn/index.js";
 import type { ModelProto, ParameterChoice } from "../onnx/index.js";
 import type { Json } from "../util/described.js";
 
-/** How a task uses a graph: plain JSON, `info.graph` of a run. */
+/** A task's use of a graph: plain JSON, `info.graph` of a run. */
 export interface GraphInfo {
   /** The file's inputs by what they take: `image`, `input_ids`, `attention_mask`, `token_type_ids`. */
   readonly inputs: Readonly<Record<string, string>>;
   /** The output that holds the scores. */
   readonly output: string;
-  /** Of images. */
+  /** Layout of images. */
   readonly layout?: "NCHW" | "NHWC";
   readonly colors?: "RGB" | "BGR";
-  /** Of texts: the longest that it takes, in tokens, where its tables say so. */
+  /** For texts: the longest that it takes, in tokens, where its tables say so. */
   readonly maxPositions?: number;
   /** Corrections of what is taken for a parameter, by the file's names. */
   readonly parameters?: ParameterChoice;
@@ -25,7 +25,7 @@ export interface GraphInfo {
 
 /** A file that training starts from. */
 export interface GraphFile {
-  /** What messages call it. */
+  /** Its name in messages. */
   readonly where: string;
   readonly model: ModelProto;
   /** Files of Hugging Face's beside it, parsed, where they are there. */
@@ -33,33 +33,33 @@ export interface GraphFile {
 }
 
 export interface GraphOptions {
-  /** How pixels are scaled, as `--preprocess` says it. */
+  /** The scale of pixels, as `--preprocess` takes it. */
   readonly preprocess?: string;
   /** Height and width of images, where the file leaves them free. */
   readonly imageSize?: readonly [height: number, width: number];
 }
 
-/** What a file asks of data. */
+/** The demands of a file on data. */
 export interface GraphPlan {
-  /** What becomes part of the task's info, in place of what would be learned from data. */
+  /** Part of the task's info, in place of what would be learned from data. */
   readonly info: Readonly<Record<string, unknown>> & { readonly graph: Omit<GraphInfo, "output"> };
   readonly loading?: Pick<LoadOptions, "imageShape">;
-  /** What was read, or guessed, of the file: remarks for the user. */
+  /** Notes for the user on what was read from the file, or guessed. */
   readonly notes: readonly string[];
 }
 
-/** How a task takes graphs. `I` is its info, with `graph` in it. */
+/** A task's support of graphs. `I` is its info, with `graph` in it. */
 export interface GraphUse<I> {
   /** Reads what a file wants. Errors: ConfigError for a file whose inputs are not the task's. */
   readonly plan: (file: GraphFile, options: GraphOptions) => GraphPlan;
   /** Shapes of the file's inputs for a first trace. */
   readonly shapes: (info: I) => Readonly<Record<string, Shape>>;
-  /** How many scores the head gives. */
+  /** Returns the number of scores that the head gives. */
   readonly outFeatures: (info: I) => number;
   /** The module that stands in the place of a model of the task's. */
   readonly wrap: (graph: GraphModule, info: I) => Module;
 }
 
-/** How a run uses its graph; undefined where its model is one of ours. */
+/** Returns a run's use of its graph; undefined where its model is one of ours. */
 export const graphInfo = (info: { readonly [name: string]: unknown }): GraphInfo | undefined =>
   info["graph"] as GraphInfo | undefined;

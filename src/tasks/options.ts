@@ -35,13 +35,13 @@ const namesOf = <K extends string>(names: Readonly<Record<K, string>>): readonly
 export type OptimizerChoice = keyof typeof OPTIMIZERS;
 export type ScheduleChoice = keyof typeof SCHEDULES;
 
-/** Where to compute: for every verb that runs a model. */
+/** Options of the device: for every verb that runs a model. */
 export const deviceOptions = {
   device: choice(DEVICES, { help: "what computes; auto takes the best that starts, and says which", default: "auto" }),
   threads: integer({ help: "threads of the cpu device", minimum: 1, defaultText: "all cores", env: "DESCENT_THREADS" }),
 } satisfies OptionTable;
 
-/** How tables are written, where what is seen in them would be wrong: for every verb that reads tables. */
+/** Options for how tables are written, where the detected settings would be wrong: for every verb that reads tables. */
 export const tableOptions = {
   encoding: text({
     help: "tables: the encoding of a text file, such as windows-1252, gb18030 or shift_jis",
@@ -67,7 +67,7 @@ export const tableOptions = {
   }),
 } satisfies OptionTable;
 
-/** What was said of tables, of all options of a verb. */
+/** Picks the options of tables from all options of a verb. */
 export const tableOptionsOf = ({
   encoding,
   delimiter,
@@ -82,7 +82,7 @@ export const tableOptionsOf = ({
   dateOrder,
 });
 
-/** What to read, and how: for every verb that takes a data set. */
+/** Options of the data: for every verb that takes a data set. */
 export const dataOptions = {
   data: text({ help: "a known name (fashion-mnist, …), a file, a folder, or a SQL query", placeholder: "DATA", short: "d" }),
   labelColumn: text({ help: "the column to predict", placeholder: "NAME", defaultText: "guessed from names and types" }),
@@ -98,7 +98,7 @@ export const dataOptions = {
   maxMegapixels: number({ help: "refuse larger images before they are decoded", above: 0, placeholder: "N", defaultText: "100" }),
 } satisfies OptionTable;
 
-/** How the pixels of somebody else's ONNX file are scaled. */
+/** Options of the pixel scale of somebody else's ONNX file. */
 export const graphOptions = {
   preprocess: text({
     help: "of an ONNX file for images: imagenet, 0..1, -1..1, 0..255, caffe, or mean=…;std=…;max=…;colors=RGB|BGR;layout=NCHW|NHWC",
@@ -107,7 +107,7 @@ export const graphOptions = {
   }),
 } satisfies OptionTable;
 
-/** What a verb that uses somebody else's ONNX file is told of it. */
+/** Options of a verb that uses somebody else's ONNX file. */
 export const onnxOptions = {
   ...graphOptions,
   imageSize: text({
@@ -127,7 +127,7 @@ export const onnxOptions = {
   }),
 } satisfies OptionTable;
 
-/** What of a model is learned, and how fast: for every verb that trains. */
+/** Options of fine-tuning, trainable parts and their learning rates: for every verb that trains. */
 export const fineTuningOptions = {
   freeze: text({
     help: "parameters that are not changed: patterns of their paths, such as 'bert.embeddings.*,bert.encoder.layer.[0-3].*'",
@@ -153,7 +153,7 @@ export const fineTuningOptions = {
   }),
 } satisfies OptionTable;
 
-/** How to train: for every verb that trains. */
+/** Options of training: for every verb that trains. */
 export const trainingOptions = {
   model: text({
     help: "which model; --help after the task lists them",

@@ -23,11 +23,11 @@ export interface NamedInputs {
   readonly rows?: Dataset;
   /** Rows that were left out because they do not parse. */
   readonly badRows: number;
-  /** What the user should know: texts that were cut. */
+  /** Notes for the user: texts that were cut. */
   readonly notes?: readonly string[];
 }
 
-/** How inputs are read. */
+/** Options for reading inputs. */
 export interface InputOptions extends TableReading {
   /** Leave out what cannot be read, and count it. */
   readonly skipBadRows?: boolean;
@@ -36,19 +36,19 @@ export interface InputOptions extends TableReading {
   readonly textColumn?: string;
   /** Tokens that windows of a longer text share; left out, as the model was measured in training. */
   readonly stride?: number;
-  /** How many answers, and from which random numbers, where they are made of nothing given. */
+  /** Number of answers, and their seed, where they are made without inputs. */
   readonly count?: number;
   readonly seed?: number;
   /** Ends reading. */
   readonly signal?: AbortSignal;
 }
 
-/** What a report is made from. */
+/** The sources of a report. */
 export interface ReportSources {
   readonly writer: RunWriter;
   readonly used: TrainedModel;
   readonly summary: RunSummary;
-  /** Of the test data. */
+  /** The measurement of the test data. */
   readonly measurement: Measurement | undefined;
   readonly train: Dataset;
   readonly test: Dataset;
@@ -60,13 +60,13 @@ export interface ReportSources {
   readonly open: OpenTrained;
 }
 
-/** What a task adds to a report. */
+/** The task's part of a report. */
 export type TaskReport = Pick<
   ReportData,
   "primaryMetric" | "facts" | "confusion" | "regression" | "examples" | "attributionMethod" | "sections"
 >;
 
-/** What a task may look at while it is trained. */
+/** The training, as a task may watch it. */
 export interface Watched {
   readonly state: TrainingState;
   readonly writer: RunWriter;
@@ -97,20 +97,20 @@ export interface Measured {
   readonly open: OpenTrained;
   readonly examples: Dataset;
   readonly measurement: Measurement | undefined;
-  /** What the model was trained on, where the figure is better understood beside it. */
+  /** The training part, where the figure is better understood beside it. */
   readonly train?: Dataset;
 }
 
-/** What was asked besides the inputs. */
+/** Options of answers besides the inputs. */
 export interface AnswerOptions {
   readonly run: string;
   readonly gallery?: string;
   readonly threshold?: number;
-  /** What was answered. */
+  /** The examples that were answered. */
   readonly examples: Dataset;
 }
 
-/** How answers are shown to people. */
+/** Presents answers to people. */
 export interface Presentation {
   /** Answers for people, where the model's own are not yet that: names from a gallery, arguments of the predicates that were found. */
   readonly answers?: (model: TrainedModel, answers: readonly Answer[], options: AnswerOptions) => Promise<Answer[]>;
@@ -119,7 +119,7 @@ export interface Presentation {
 
 /** Answers as pictures. */
 export interface Pictures {
-  /** Of `png`, inputs are files, and a picture is named like its file; of the others they are texts. */
+  /** With `png`, inputs are files, and a picture is named after its file; with the others they are texts. */
   readonly format: "png" | "html" | "svg";
   /** An input with its answer on it. */
   readonly draw: (model: TrainedModel, input: string, answer: Answer) => Promise<Uint8Array>;
@@ -127,9 +127,9 @@ export interface Pictures {
   readonly drawTogether?: (model: TrainedModel, answers: readonly Answer[]) => Promise<Uint8Array>;
 }
 
-/** What a training starts from, as far as a task's own options have to fit it. */
+/** The start of a training, as far as a task's own options have to fit it. */
 export interface Started {
-  /** What `--init` names. */
+  /** The value of `--init`. */
   readonly init?: string;
   /** The vocabulary that its model knows. */
   readonly tokenizer?: string;
@@ -164,12 +164,12 @@ export interface NodeTask {
   readonly evaluate?: (watched: Watched) => Promise<() => Promise<Metrics>>;
   /** A callback of the training, for what a person would want to see on the way. */
   readonly watch?: (watched: Watched) => Callback | Promise<Callback>;
-  /** What is decided once training has ended, and kept in the run folder: a threshold. */
+  /** Decides something once training has ended, and keeps it in the run folder: a threshold. */
   readonly finish?: (finished: Finished) => Promise<void>;
-  /** What the user should know of examples that are measured, or trained on: texts that were cut. */
+  /** Makes the notes for the user on examples that are measured, or trained on: texts that were cut. */
   readonly remarks?: (examples: Dataset, info: TaskInfo, rows?: Dataset) => readonly string[];
   /** Figures of examples as a whole, and of what is in the run folder besides the model; they stand beside the measured ones. */
   readonly measure?: (measured: Measured) => Promise<Metrics>;
-  /** How answers are shown to people; left out, as the model gives them, and without pictures. */
+  /** Presents answers to people; left out, they are shown as the model gives them, without pictures. */
   readonly present?: Presentation;
 }

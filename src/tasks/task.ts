@@ -15,7 +15,7 @@ import type { Bilingual } from "../charts/charts.js";
 import type { OptionTable } from "../util/option.js";
 import type { OptimizerChoice, ScheduleChoice } from "./options.js";
 
-/** What a task must know of its data to use a model again: plain JSON, in `config.json` and in the ONNX file. */
+/** The facts about the data that a task needs to use a model again: plain JSON, in `config.json` and in the ONNX file. */
 export type TaskInfo = { readonly [name: string]: unknown };
 
 /** Hyperparameters that reach what the documentation promises for a model. */
@@ -30,9 +30,9 @@ export interface TrainingDefaults {
   readonly beta1?: number;
   /** Adam's memory of the gradient's size, where it is not the usual one. */
   readonly beta2?: number;
-  /** Of the peak, where a cosine or linear schedule ends; left out, 0. */
+  /** The learning rate at which a cosine or linear schedule ends, as a fraction of the peak; left out, 0. */
   readonly finalLrFraction?: number;
-  /** How often to measure where an epoch is long; left out, after whole epochs. */
+  /** Number of evaluations in a training whose epochs are long; left out, after whole epochs. */
   readonly evaluations?: number;
   readonly warmupSteps?: number;
   readonly clipNorm?: number;
@@ -76,7 +76,7 @@ export interface Measurement {
 /** Named values that a graph gave for a batch. */
 export type Outputs = Readonly<Record<string, TensorData>>;
 
-/** What a graph gave for one row, and the row. */
+/** A graph's outputs for one row, and the row. */
 export interface RowOutputs {
   readonly outputs: Outputs;
   readonly batch: Batch;
@@ -88,7 +88,7 @@ export type Answer = { readonly [name: string]: unknown };
 /** Whether a graph or a batch is for training, or for measuring and answering. */
 export type Use = "train" | "eval";
 
-/** What a task takes over from the model that its training starts from, as far as that says so. */
+/** Settings that a task takes over from the model that its training starts from, where the model has them. */
 export interface Inherited {
   /** The longest text that it takes, in tokens. */
   readonly maxPositions?: number;
@@ -99,7 +99,7 @@ export interface Inherited {
 }
 
 /**
- * What a training was asked for besides the optimizer. Each task adds the options of its own (`options.ts` in its folder) and reads what concerns it.
+ * Options of a training besides the optimizer's. Each task adds the options of its own (`options.ts` in its folder) and reads what concerns it.
  */
 export interface TaskOptions {
   readonly labelSmoothing?: number;
@@ -113,9 +113,9 @@ export interface NamedAxis {
 
 /** A parameter some of whose axes follow the data. */
 export interface NamedParameter {
-  /** What it is to the data, where its path depends on their order; left out, its path. */
+  /** Its name for the data, where its path depends on their order; left out, its path. */
   readonly as?: string;
-  /** Of the first and the second axis; undefined for one that is the model's own. */
+  /** Names along the first and the second axis; undefined for an axis that is the model's own. */
   readonly axes: readonly (NamedAxis | undefined)[];
 }
 
@@ -125,7 +125,7 @@ export interface TaskContext<I extends TaskInfo> {
   readonly use: Use;
   readonly options: TaskOptions;
   /**
-   * Of rows that are sequences: how long those of a batch are, with their padding. A number in training, where recurrences are
+   * The length of a batch's rows, with their padding, where they are sequences. A number in training, where recurrences are
    * unrolled; free in use.
    */
   readonly length?: Dim;
@@ -142,9 +142,9 @@ export type Tensors = Readonly<Record<string, Tensor>>;
 /** Types of columns, for batches of N examples. */
 export type ColumnTypes = Readonly<Record<string, TensorType>>;
 
-/** What explanations of a task are about. */
+/** The subject of a task's explanations. */
 export interface Explained<I extends TaskInfo> {
-  /** What the axes of the features mean. */
+  /** The meaning of the features' axes. */
   readonly kind: Features["kind"];
   /** The scores [N, K] that can be asked about. */
   scores(outputs: Tensors, info: I): Tensor;
@@ -154,32 +154,32 @@ export interface Explained<I extends TaskInfo> {
 
 export interface Task<I extends TaskInfo = TaskInfo> {
   readonly name: string;
-  /** What reports call it. */
+  /** Its name in reports. */
   readonly label: Bilingual;
   /** One line for `--help`. */
   readonly summary: string;
   readonly models: readonly ModelChoice<I>[];
   readonly defaultModel: string;
-  /** What says that one checkpoint is better than another; left out, the last one is used. */
+  /** The metric that says which checkpoint is better; left out, the last one is used. */
   readonly monitor?: Monitor;
   /** Whether a sound model learns one batch by heart, so that one that does not shows a fault. */
   readonly checksOneBatch: boolean;
   /** Rows that are measured or answered at once, at most; left out, 256. */
   readonly mostAtOnce?: number;
-  /** What data are, where it is not seen in the file. */
+  /** The kind of data, where the file does not show it. */
   readonly reads?: Pick<LoadOptions, "pairs" | "tableOf">;
-  /** What data for this model must be loaded as: images of its size. */
+  /** Returns the options that data for this model must be loaded with: images of its size. */
   loading?(info: I): Pick<LoadOptions, "imageShape">;
   /**
    * Parameters some of whose axes follow the data, by path: a training that starts from another run of the task takes these over by the names of features
    * and classes, not by their places.
    */
   namedParameters?(info: I, model: Module): ReadonlyMap<string, NamedParameter>;
-  /** What the cells of its tables mean, as training has learned it; left out, or undefined, where nothing of the kind is kept. */
+  /** Returns the schema of its tables, as training has learned it; left out, or undefined, where none is kept. */
   schema?(info: I): TableSchema | undefined;
   /** The column of texts, or columns with commas between them, where the task's data are tables of texts. */
   textColumn?(info: I): string;
-  /** What somebody must know who gives inputs to the ONNX file alone: plain JSON, in the file's metadata. */
+  /** Describes the inputs for somebody who has the ONNX file alone: plain JSON, in the file's metadata. */
   preprocessing?(info: I): Readonly<Record<string, unknown>> | undefined;
   /** The options with short forms spelled out, as `config.json` keeps them; left out where a task has none. ConfigError for a wrong one. */
   settle?(options: TaskOptions, info: I, data: LoadedData): TaskOptions;
@@ -194,18 +194,18 @@ export interface Task<I extends TaskInfo = TaskInfo> {
         readonly seed: number;
         readonly ignore: readonly string[];
         readonly model: string;
-        /** How wide the vectors are that its embedding begins with. */
+        /** Width of the vectors that its embedding begins with. */
         readonly vectorSize?: number;
       },
   ): Awaitable<Prepared<I>>;
-  /** What becomes of checkpoints in Hugging Face's form; left out where the task takes none. */
+  /** Support of checkpoints in Hugging Face's form; left out where the task takes none. */
   readonly pretrained?: {
     /** The classes that the task trains: one for each kind of trunk. */
     readonly architectures: readonly ArchitectureName[];
     /** The labels of the head, which is new where the checkpoint has others; left out where it has none. */
     readonly labels?: (info: I) => readonly string[];
   };
-  /** What becomes of graphs that somebody else made; left out where the task takes none. */
+  /** Support of graphs that somebody else made; left out where the task takes none. */
   readonly graphs?: GraphUse<I>;
   /** Types of the columns that a model reads. */
   inputs(context: TaskContext<I>, batch: Dim): ColumnTypes;
@@ -216,14 +216,14 @@ export interface Task<I extends TaskInfo = TaskInfo> {
    * up. It runs in the loader's threads.
    */
   collate?(context: TaskContext<I>, rows: Dataset): WorkerCollate | undefined;
-  /** Of rows that are sequences: those of about one length share a batch, which `collate` makes as wide as one of the bounds. */
+  /** Buckets for rows that are sequences: those of about one length share a batch, which `collate` makes as wide as one of the bounds. */
   buckets?(info: I, rows: Dataset): Buckets;
   /** The floating-point tensor that the model sees, and that explanations are about: decoded, scaled. */
   features(batch: Tensors, context: TaskContext<I>, model: Module): Tensor;
   /** Named outputs: what the loss reads in training, what is measured, answered and exported otherwise. */
   outputs(model: Module, features: Tensor, batch: Tensors, context: TaskContext<I>): Tensors;
   loss(outputs: Tensors, batch: Tensors, context: TaskContext<I>): Tensor | Objective;
-  /** What explanations are about; left out where answers cannot be explained. */
+  /** The subject of explanations; left out where answers cannot be explained. */
   readonly explained?: Explained<I>;
   /** The number of each example [N] that explanations are about; `target` [N] is the class asked about, where there are classes. */
   readonly score?: (outputs: Tensors, target: Tensor) => Tensor;
@@ -231,7 +231,7 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   measurement?(info: I): Measurement;
   /** Answers for a batch of outputs, one per row; `batch` is what they were computed from, and `given` the rows that it was made of. */
   answers(outputs: Readonly<Record<string, TensorData>>, info: I, batch: Batch, given: Dataset): Answer[];
-  /** What the windows of one text say together, as one row; left out where texts are not read in windows (`windows.ts`). */
+  /** Merges the outputs of one text's windows into one row; left out where texts are not read in windows (`windows.ts`). */
   merge?(windows: readonly RowOutputs[], info: I): RowOutputs;
   /** Rows of other data than the training's with their targets, as the columns of `inputs` and the target. */
   examples(data: LoadedData, part: Dataset, info: I): Awaitable<Dataset>;

@@ -6,9 +6,9 @@ import type { ExampleInput } from "../report/examples.js";
 /** Elements that are present or absent together. */
 export interface ViewParts {
   readonly names: readonly string[];
-  /** Of each element along the features' first axis, its part; −1 for what is always there. */
+  /** The part of each element along the features' first axis; −1 for an element that is always there. */
   readonly partOf: Int32Array;
-  /** Of each column of `categories`, its part, where a table has embedded columns. */
+  /** The part of each column of `categories`, where a table has embedded columns. */
   readonly categoryPartOf?: Int32Array;
 }
 

@@ -12,7 +12,7 @@ export interface TextTokens {
   readonly offsets: Int32Array;
 }
 
-/** What a model is given for a text or a pair. T is the number of tokens. */
+/** A model's input for a text or a pair. T is the number of tokens. */
 export interface Encoding {
   readonly ids: Int32Array;
   /**
@@ -22,13 +22,13 @@ export interface Encoding {
   readonly offsets: Int32Array;
   /** 0 or 1: the segment embedding (`token_type_ids`). */
   readonly typeIds: Uint8Array;
-  /** Which text a token is of: 0, 1, or −1 for the template's. */
+  /** The text of each token: 0, 1, or −1 for the template's tokens. */
   readonly textOf: Int8Array;
   /** Tokens of the texts that are not in here: 0 if nothing was cut off. */
   readonly cut: number;
 }
 
-/** Which text gives way: the longer first, or only one of them. */
+/** The text to truncate: the longer first, or only one of them. */
 export type Truncation = "longest-first" | "first" | "second";
 
 export interface AssembleOptions {
@@ -37,7 +37,7 @@ export interface AssembleOptions {
   /** The most tokens, those of the template included. */
   readonly maxLength?: number;
   readonly truncation?: Truncation;
-  /** Where tokens are cut off. */
+  /** The end at which tokens are cut off. */
   readonly truncateAt?: "end" | "start";
 }
 
@@ -51,7 +51,7 @@ const cutTokens = (tokens: TextTokens, start: number, end: number): TextTokens =
   offsets: tokens.offsets.subarray(2 * start, 2 * end),
 });
 
-/** How many tokens each of two texts keeps of `room`: the shorter as many as it has, up to half. */
+/** Divides `room` between two texts, in tokens: the shorter keeps as many as it has, up to half. */
 function shareRoom(first: number, second: number, room: number): [number, number] {
   const shorter = Math.min(first, second, Math.floor(room / 2));
   const longer = Math.min(Math.max(first, second), room - shorter);

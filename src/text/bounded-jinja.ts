@@ -44,7 +44,7 @@ const MAX_TEXT = 2 ** 24;
 /** Elements of any list, those of lists in it too. */
 const MAX_ELEMENTS = 100_000;
 
-/** What evaluates an operand only to look into it: everything else may write it out, with all that is in it. */
+/** Expressions that only look into an operand: everything else may write it out, with all that is in it. */
 const LOOKED_INTO: ReadonlyMap<string, string> = new Map([
   ["MemberExpression", "object"],
   ["For", "iterable"],

@@ -23,6 +23,6 @@ export function toByteCharacters(text: string): string {
   return characters;
 }
 
-/** Where GPT-2 cuts a text into words: contractions, letters, numbers and other signs, each with one space before it. */
+/** GPT-2's pattern of words: contractions, letters, numbers and other signs, each with one space before it. */
 export const BYTE_LEVEL_WORDS =
   /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;

@@ -14,7 +14,7 @@ export interface ChatMessage {
 export interface ChatOptions {
   /** End with the words that begin the model's answer; true by default. */
   readonly addGenerationPrompt?: boolean;
-  /** What else the template may read: `tools`, `documents`, or a name of its own. */
+  /** Further variables of the template: `tools`, `documents`, or a name of its own. */
   readonly variables?: Readonly<Record<string, unknown>>;
 }
 

@@ -8,7 +8,7 @@ import { ConfigError } from "../util/errors.js";
 export interface WordCounts {
   /** Symbols of all words, one word after another. */
   readonly symbols: Int32Array;
-  /** Where each word begins in `symbols`, and at last where the last one ends. */
+  /** The start of each word in `symbols`, and the end of the last one. */
   readonly starts: Int32Array;
   readonly counts: ArrayLike<number>;
 }
@@ -18,7 +18,7 @@ export interface LearnOptions {
   readonly vocabularySize: number;
   /** The least count of a pair that is merged. */
   readonly minFrequency: number;
-  /** What two symbols give, as a text. */
+  /** Joins two symbols, as a text. */
   readonly join: (left: string, right: string) => string;
   readonly onMerge?: (size: number) => void;
   readonly signal?: AbortSignal;
@@ -75,7 +75,7 @@ class PairHeap {
   }
 }
 
-/** How often a pair occurs, and where it began when it was seen: some of these places are out of date. */
+/** The count of a pair, and the positions at which it began when it was seen: some of them are out of date. */
 interface PairPlaces {
   count: number;
   places: number[] | Int32Array;

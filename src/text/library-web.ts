@@ -5,7 +5,7 @@
 import * as library from "@huggingface/tokenizers";
 import type { Component, TokenizerJson } from "./tokenizer-json.js";
 
-/** What words become in any of the library's models. */
+/** A model of the library: from words to tokens. */
 interface Model {
   readonly tokens_to_ids: ReadonlyMap<string, number>;
   readonly unk_token_id?: number;
@@ -29,7 +29,7 @@ interface UnigramModel extends Model {
 export interface LibraryDecoder {
   /** Tokens that are no byte-level text. */
   added_tokens: readonly { readonly content: string }[];
-  /** Of byte fallback. */
+  /** Decoder for byte fallback. */
   text_decoder?: TextDecoder;
   /** The steps of a sequence. */
   readonly decoders?: readonly LibraryDecoder[];

@@ -32,7 +32,7 @@ class NativeEngine implements TokenizerEngine {
     this.#where = where;
   }
 
-  /** What the library finds wrong with its file only when it meets a text, such as a word without an unknown token. */
+  /** Reports a fault of the file that the library finds only when it meets a text, such as a word without an unknown token. */
   #refused(cause: unknown): never {
     const what = `expected a tokenizer that takes any text, got an error: ${(cause as Error).message}`;
     throw new ConfigError(`${this.#where}: ${what}`, { cause });

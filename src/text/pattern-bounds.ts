@@ -2,14 +2,14 @@
  * @module Regular expressions of strangers: a pattern such as `(a+)+$` takes 2^n steps on n characters, in which the native library ends
  * the process and JavaScript's engine hangs. A pattern is taken only if matching it goes forward: each way of cutting a text is tried once.
  *
- * What is refused is what backtracking engines are known to fail on: repeats of something that matches the same text in two ways, and
+ * It refuses the patterns that backtracking engines are known to fail on: repeats of something that matches the same text in two ways, and
  * repeats side by side that share characters, with something behind them that may fail. Source: Weideman et al. 2016, "Analyzing matching
  * time behavior of backtracking regular expression matchers by using ambiguity of NFA" (infinite and exponential ambiguity). Differs from it:
  * decided on the pattern's parts, not on its automaton, so that some harmless patterns are refused too.
  */
 import { type Part, parsePattern, type Sets } from "./pattern-syntax.js";
 
-/** What a match goes through: a set of characters once, several times, or not at all; a condition that takes no characters. */
+/** An element of a match: a set of characters once, several times, or not at all; or a condition that takes no characters. */
 interface Element {
   readonly characters: Uint8Array;
   readonly kind: "one" | "loop" | "optional" | "condition";
@@ -45,7 +45,7 @@ class Analysis {
     this.#sharing = sharing;
   }
 
-  /** Whether what one loop takes may also be taken by a later one, and by all that must lie between. */
+  /** Tells whether characters that one loop takes may also be taken by a later one, and by all that must lie between. */
   #share(path: readonly Element[], i: number, j: number): boolean {
     const [first, second] = [path[i] as Element, path[j] as Element];
     const between = path.slice(i + 1, j).filter(({ mandatory }) => mandatory);
@@ -148,7 +148,7 @@ class Analysis {
     }
   }
 
-  /** Of loops that give back characters because something behind them fails, no more than allowed may share a stretch of text. */
+  /** Refuses a pattern in which more loops than allowed share a part of the text that they give back when something behind them fails. */
   expectForward(paths: readonly (readonly Element[])[], endMayFail: boolean): void {
     for (const path of paths) {
       if (waysOf(path) > MAX_WAYS) throw new Refusal("too many optional parts");

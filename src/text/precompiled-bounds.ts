@@ -9,7 +9,7 @@
 /** Bytes of one replacement: the longest of Unicode's compatibility forms has 33. */
 const MAX_REPLACEMENT = 256;
 
-/** Where a unit's children lie, relative to the unit. */
+/** The offset of a unit's children, relative to the unit. */
 const offsetOf = (unit: number): number => (unit >>> 10) << ((unit & 512) >>> 6);
 /** The byte that leads to a unit; above 255 for the place of a replacement. */
 const labelOf = (unit: number): number => (unit & 0x800000ff) >>> 0;

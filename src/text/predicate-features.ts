@@ -11,10 +11,10 @@ function distance(from: number, to: number): string {
   return `${to < from ? "-" : "+"}${step}`;
 }
 
-/** Where no predicate is given: its own features are all the same. */
+/** The feature where no predicate is given: its own features are all the same. */
 const NONE = "-";
 
-/** How many features depend on the predicate. */
+/** Number of features that depend on the predicate. */
 const RELATIVE = 8;
 
 /** Words of few letters are those that hold a sentence together: of, to, and, 的, 在; marks as well. */

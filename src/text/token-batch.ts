@@ -6,11 +6,11 @@ import type { TensorData } from "../graph/index.js";
 import { ConfigError } from "../util/errors.js";
 
 export interface PadOptions {
-  /** What stands where no token is. */
+  /** The id at positions without a token. */
   readonly padId: number;
   /** Lengths that a batch may have, ascending; the smallest is taken that holds the longest encoding. Left out: that length. */
   readonly lengths?: readonly number[];
-  /** Where the padding goes; decoders that generate want it at the start. */
+  /** The side of the padding; decoders that generate need it at the start. */
   readonly padAt?: "end" | "start";
 }
 

@@ -37,7 +37,7 @@ function wordFeatures(word: string, first: boolean): string[] {
   ];
 }
 
-/** How many values `featuresOf` gives a token. */
+/** Number of values that `featuresOf` gives a token. */
 export const FEATURE_SLOTS: Readonly<Record<TokenUnit, number>> = { words: 8, characters: 4 };
 
 /**

@@ -63,7 +63,7 @@ export type TemplatePiece =
   | { readonly text: 0 | 1; readonly type: number }
   | { readonly ids: readonly number[]; readonly type: number };
 
-/** What stands around one text, and around a pair. */
+/** Special tokens around one text, and around a pair. */
 export interface Template {
   readonly single: readonly TemplatePiece[];
   readonly pair: readonly TemplatePiece[];

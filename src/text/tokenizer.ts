@@ -7,7 +7,7 @@ import { assemble, assembleWindows } from "./assemble.js";
 import type { Template, TokenizerJson } from "./tokenizer-json.js";
 import { templateOf, vocabularyOf } from "./tokenizer-json.js";
 
-/** What splits texts into tokens: texts in, tokens with places out, without a template. */
+/** An engine that splits texts into tokens with offsets, without a template. */
 export interface TokenizerEngine {
   readonly name: "native" | "web";
   tokenize(texts: readonly string[]): Promise<TextTokens[]>;

@@ -49,7 +49,7 @@ export class TrackedText {
     return this.text.length;
   }
 
-  /** Where unit i came from. */
+  /** The offset in the original text at which unit i begins. */
   start(i: number): number {
     return this.#starts[i] as number;
   }
@@ -102,7 +102,7 @@ export class TrackedText {
   }
 }
 
-/** What a split does with what it matched. */
+/** The treatment of a split's matches. */
 export type SplitBehavior = "removed" | "isolated" | "merged_with_previous" | "merged_with_next" | "contiguous";
 
 /** A part of a text, and whether the pattern matched it. */

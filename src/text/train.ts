@@ -21,12 +21,12 @@ export interface TrainTokenizerOptions {
   readonly minFrequency?: number;
   /** Special tokens, which get the first ids. */
   readonly specialTokens?: readonly string[];
-  /** How far it is: texts read, or tokens learned. */
+  /** Called with the progress: texts read, or tokens learned. */
   readonly onProgress?: (progress: { readonly stage: "reading" | "learning"; readonly count: number }) => void;
   readonly signal?: AbortSignal;
 }
 
-/** How often each word occurs. */
+/** Counts how often each word occurs. */
 export async function countWords(
   texts: Texts,
   wordsOf: (text: string) => Iterable<string>,

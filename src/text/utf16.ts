@@ -2,7 +2,7 @@
  * @module Places in a text: code points, as the Rust library counts, and UTF-16 units, as JavaScript strings do.
  */
 
-/** Whether some character takes two units. A lone surrogate counts as one character here and in the library. */
+/** Tells whether some character takes two units. A lone surrogate counts as one character here and in the library. */
 const hasPairs = (text: string): boolean => /[\uD800-\uDBFF][\uDC00-\uDFFF]/.test(text);
 
 /** Turns places in code points into places in UTF-16 units, in place. */

@@ -15,7 +15,7 @@ import { Random } from "../util/random.js";
 export interface VectorOptions {
   /** Rows of the embedding; one more than the largest id if left out. */
   readonly size?: number;
-  /** Of what rows without a vector get. */
+  /** Seed of the rows without a vector. */
   readonly seed?: number;
   /** Take the vector of a word in lower case where its own is absent. */
   readonly lowercase?: boolean;
@@ -131,7 +131,7 @@ export async function loadVectors(
   return { weight: { dtype: "float32", shape: [size, dimension], data }, found };
 }
 
-/** How many numbers each vector of a file has. DataError if its first line has none. */
+/** Reads the width of a file's vectors. DataError if its first line has none. */
 export async function widthOfVectors(path: string): Promise<number> {
   for await (const line of linesOf(path)) {
     const width = widthIn(line);

@@ -108,7 +108,7 @@ function kindOf(model: TokenizerJson["model"]): string {
   return "continuing_subword_prefix" in model ? "WordPiece" : "WordLevel";
 }
 
-/** What turns words into tokens. ConfigError if the file names another model than these. */
+/** Makes the model that turns words into tokens. ConfigError if the file names another model than these. */
 export function wordModelOf(json: TokenizerJson): WordModel {
   const make = own(MAKERS, kindOf(json.model));
   if (make === undefined)

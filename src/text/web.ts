@@ -21,7 +21,7 @@ import { wordModelOf } from "./web-models.js";
 import { ConfigError, DescentError } from "../util/errors.js";
 import { parseWith } from "../util/schema.js";
 
-/** What ByteLevel and RobertaProcessing do to places: spaces are not part of a token. */
+/** Trimming of offsets, as ByteLevel and RobertaProcessing do it: spaces are not part of a token. */
 const trimming = z.looseObject({ trim_offsets: z.boolean().default(true), add_prefix_space: z.boolean().default(true) });
 
 /** Two places where the library decodes otherwise than the Rust one. */

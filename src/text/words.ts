@@ -3,7 +3,7 @@
  * vocabulary (`tokenizer.ts`): nothing is learned, and nothing is unknown.
  */
 
-/** What a token is: a word or a mark, or a character. */
+/** The unit of a token: a word or a mark, or a character. */
 export type TokenUnit = "words" | "characters";
 
 const HAN = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]/u;
@@ -22,7 +22,7 @@ const WORD = new RegExp(
 );
 
 /**
- * Where the tokens of a text stand, in UTF-16 units. Characters are code points; spaces are no tokens. Words in scripts without spaces are those of the
+ * Finds the offsets of a text's tokens, in UTF-16 units. Characters are code points; spaces are no tokens. Words in scripts without spaces are those of the
  * platform's `Intl.Segmenter`.
  */
 export function tokenPlaces(text: string, unit: TokenUnit): [start: number, end: number][] {

@@ -45,7 +45,7 @@ export async function saveAdapters(
 export interface LoadedAdapters {
   readonly lora: Lora;
   readonly adapted: Adapted;
-  /** Of the adapters and of the modules that are trained whole, by path. */
+  /** Weights of the adapters and of the modules that are trained whole, by path. */
   readonly numbers: Map<string, TensorData>;
 }
 

@@ -7,7 +7,7 @@ import { ConfigError, ShapeError } from "../util/errors.js";
 import { own } from "../util/record.js";
 import type { BatchData, BatchTypes, FromBatch } from "./step.js";
 
-/** Whether a batch has the columns and shapes that a step was compiled for. */
+/** Tells whether a batch has the columns and shapes that a step was compiled for. */
 export function sameTypes(types: BatchTypes, batch: BatchData): boolean {
   let columns = 0;
   for (const name in batch) {
@@ -36,7 +36,7 @@ export function checkBatch(where: string, batch: BatchData): void {
 export const copyBatch = (batch: BatchData): BatchData =>
   Object.fromEntries(Object.entries(batch).map(([name, column]) => [name, { ...column, data: column.data.slice() }]));
 
-/** What a function makes of symbolic columns. Errors: ConfigError where it fails on a column that the batch does not have. */
+/** Traces a function over symbolic columns. Errors: ConfigError where it fails on a column that the batch does not have. */
 export function traceBatch<R>(where: string, batch: BatchTypes, forward: FromBatch<R>): R {
   const columns = inputsOf(batch);
   // Asking for a column is no error: some are optional.

@@ -163,7 +163,7 @@ function expectVocabulary(tokenizer: string, vocabSize: number, where: string): 
 export interface SavePretrainedOptions {
   /** Written beside the model as `tokenizer.json`. */
   readonly tokenizer?: string;
-  /** What else `config.json` should say, such as the names of labels; wins over the model's own. */
+  /** Further entries of `config.json`, such as the names of labels; they win over the model's own. */
   readonly config?: Readonly<Record<string, Json>>;
   /** From this size on the tensors go into several files with an index; 5 GB by default, as in Hugging Face's. */
   readonly maxShardBytes?: number;

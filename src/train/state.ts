@@ -43,7 +43,7 @@ export class TrainingState implements AsyncDisposable {
   updates = 0;
   /** Updates of the whole training, for schedules that end with it. */
   totalSteps: number | undefined;
-  /** What a schedule with memory remembers. */
+  /** The state of a schedule with memory. */
   scheduleState: ScheduleState;
   readonly #compileOptions: CompileOptions;
   readonly #current = new Map<string, Value>();
@@ -174,7 +174,7 @@ export class TrainingState implements AsyncDisposable {
     return metrics;
   }
 
-  /** What a step is told: the optimizer's numbers, and the keys of what is random, of which each accumulated batch has its own. */
+  /** Makes a step's scalar inputs: the optimizer's, and the random keys, of which each accumulated batch has its own. */
   #hostScalars(updates: number, accumulated: number): Record<string, number> {
     const info = { step: updates, learningRate: this.#rateAt(updates) };
     const batches = updates * (this.step.accumulate ?? 1) + accumulated;
@@ -285,7 +285,7 @@ export class TrainingState implements AsyncDisposable {
     return results;
   }
 
-  /** Whether gradients of an update are half summed: no checkpoint is taken then. */
+  /** Tells whether the gradients of an update are half summed: no checkpoint is taken then. */
   get isAccumulating(): boolean {
     return this.#accumulated > 0;
   }

@@ -21,7 +21,7 @@ export type BatchTypes = Readonly<Record<string, TensorType>>;
 // A method's type, since only methods may take a narrower argument than the interface says.
 export type FromBatch<R> = { of(batch: BatchTensors): R }["of"];
 
-/** What is minimized, and scalars worth watching beside it. */
+/** The loss to minimize, and scalars worth watching beside it. */
 export interface Objective {
   readonly loss: Tensor;
   /**
@@ -72,7 +72,7 @@ export interface TrainingStep extends TrainingStepOptions {
 
 type Trainable = ReadonlyMap<string, Parameter>;
 
-/** Which loss each parameter follows: that of the longest path above it. ConfigError for a path without parameters. */
+/** Finds the loss that each parameter follows: that of the longest path above it. ConfigError for a path without parameters. */
 function parametersByLoss(
   trainable: ReadonlyMap<string, Tensor>,
   loss: Tensor,
@@ -95,7 +95,7 @@ function parametersByLoss(
   return groups;
 }
 
-/** What a batch's loss comes to in training, traced. */
+/** The traced loss of a batch in training. */
 interface TracedLoss {
   readonly loss: Tensor;
   /** Besides, what is watched. */

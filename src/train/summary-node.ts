@@ -11,7 +11,7 @@ import type { FitResult } from "./trainer.js";
 export function summarize(
   { progress, stepMs }: Pick<FitResult, "progress" | "stepMs">,
   about: Pick<RunSummary, "task" | "model" | "data" | "seed" | "device" | "parameters" | "flopsPerStep"> & {
-    /** How many of the parameters are trained. */
+    /** Number of parameters that are trained. */
     readonly trained: number;
   },
   metrics: { readonly train?: Metrics; readonly validation?: Metrics; readonly test?: Metrics },

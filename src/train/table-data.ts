@@ -51,7 +51,7 @@ export function partsOf(data: TableLike | DataParts<TableLike>): DataParts {
   };
 }
 
-/** Which columns the model reads: those named; else `image`, `features` or `x`; else all but the target. */
+/** Names the columns that the model reads: those given; else `image`, `features` or `x`; else all but the target. */
 export function inputNames(train: Dataset, target: string, wanted: string | readonly string[] | undefined): readonly string[] {
   if (wanted !== undefined) return typeof wanted === "string" ? [wanted] : wanted;
   const known = ["image", "features", "x"].find((name) => train.has(name));

@@ -52,15 +52,15 @@ export interface TrainOptions {
   readonly optimizer: Optimizer;
   /** Numbers to start from, by path, in place of the initializers': a checkpoint's. */
   readonly numbers?: ReadonlyMap<string, TensorData>;
-  /** What is frozen, and how fast parts learn; adapters are put into the model. */
+  /** Frozen parts, and learning rates of parts; adapters are put into the model. */
   readonly fineTuning?: FineTuneOptions;
   /** Measured after each epoch and at the end, beside the loss. */
   readonly metrics?: Readonly<Record<string, MetricFactory>>;
-  /** Which columns the model reads, several joined in order; left out, `image`, `features` or `x`, or all that are not the target. */
+  /** Columns that the model reads, several joined in order; left out, `image`, `features` or `x`, or all that are not the target. */
   readonly input?: string | readonly string[];
-  /** Which column the loss compares with; left out, `label`, `target` or `y`. Texts are classes, in the order of their code points. */
+  /** The column that the loss compares with; left out, `label`, `target` or `y`. Texts are classes, in the order of their code points. */
   readonly target?: string;
-  /** What the model sees of a batch's input; left out, numbers as float32, and pixels divided by their largest value. */
+  /** Preprocesses a batch's input for the model; left out, numbers become float32, and pixels are divided by their largest value. */
   readonly transform?: (input: Tensor) => Tensor;
   /** Random changes of training images, as `parseAugment` reads them (`auto`, `crop:4,flip`, …); the columns are `image` and `label`. */
   readonly augment?: string;
@@ -71,7 +71,7 @@ export interface TrainOptions {
   readonly device?: DeviceChoice;
   readonly threads?: number;
   readonly accumulate?: number;
-  /** What says that one state is better than another; left out, the validation loss. */
+  /** The metric that says which state is better; left out, the validation loss. */
   readonly monitor?: Monitor;
   readonly patience?: number;
   /** A run folder; left out, nothing is written. */
@@ -94,13 +94,13 @@ export interface TrainedModelRun extends AsyncDisposable {
   dispose(): Promise<void>;
 }
 
-/** What the generic loop must know of the data. */
+/** The columns of the data, for the generic loop. */
 interface Columns extends DataParts {
   readonly name: string;
   readonly input: string;
-  /** What the input is made of. */
+  /** The columns that make up the input. */
   readonly inputs: readonly string[];
-  /** What the target's numbers stand for, where it came as texts. */
+  /** The classes that the target's indices stand for, where it came as texts. */
   readonly classes?: readonly string[] | undefined;
   readonly target: string;
   readonly maximum: number;
@@ -229,7 +229,7 @@ class LossAndMetrics implements Gatherer {
 /** Rows that are computed at once where a model is measured or answers. */
 const AT_ONCE = 256;
 
-/** What is trained: the columns, the model's output for one of them, the step. */
+/** A training: the columns, the model's output for one of them, the step. */
 interface Described {
   readonly columns: Columns;
   readonly outputOf: (x: Tensor) => Tensor;

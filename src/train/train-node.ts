@@ -46,7 +46,7 @@ export interface TrainRunOptions {
   readonly signal?: AbortSignal;
   readonly progress?: Progress;
   readonly writer?: RunWriter;
-  /** Where to go on. */
+  /** The checkpoint to resume from. */
   readonly checkpoint?: Checkpoint;
   /** Numbers to start from in place of the initializers'. */
   readonly numbers?: ReadonlyMap<string, TensorData>;

@@ -15,7 +15,7 @@ const data = new Dataset({
   label: Int32Array.from({ length: 12 }, (_, i) => i % 2),
 });
 
-/** How many steps are made, and what is kept, where the signal is aborted in the `at`-th step (0: before the first). */
+/** Counts the steps made, and returns what is kept, when the signal is aborted in the `at`-th step (0: before the first). */
 async function stepsUntil(
   at: number,
   accumulate = 1,

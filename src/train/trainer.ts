@@ -11,13 +11,13 @@ import type { TrainingState } from "./state.js";
 import type { BatchData } from "./step.js";
 import { own, setOwn } from "../util/record.js";
 
-/** Which metric says that one model is better than another. */
+/** The metric that says which of two models is better. */
 export interface Monitor {
   readonly metric: string;
   readonly mode: "min" | "max";
 }
 
-/** What the loop remembers; in every checkpoint. */
+/** The state of the loop; in every checkpoint. */
 export interface TrainerProgress {
   readonly step: number;
   readonly epoch: number;
@@ -73,7 +73,7 @@ export interface EvaluationEvent {
   readonly isBest: boolean;
 }
 
-/** What watches a training. Each may be asynchronous; the loop waits. */
+/** Hooks into a training. Each may be asynchronous; the loop waits for it. */
 export interface Callback {
   onStep?(event: StepEvent): void | Promise<void>;
   onEvaluation?(event: EvaluationEvent): void | Promise<void>;
@@ -101,7 +101,7 @@ export interface FitOptions {
   readonly checkpointEvery?: number;
   readonly callbacks?: readonly Callback[];
   readonly signal?: AbortSignal;
-  /** Where a resumed run stood. */
+  /** The progress of a resumed run. */
   readonly from?: TrainerProgress;
 }
 
@@ -131,7 +131,7 @@ class Loop {
   readonly #startedAt = performance.now();
   readonly #stepMs: number[] = [];
   #progress: TrainerProgress;
-  /** Where the loop stands between two updates: a checkpoint holds no half of one. */
+  /** Progress at the last whole update: a checkpoint never holds half of one. */
   #boundary: TrainerProgress;
   #sums: Record<string, number>;
   #summed: number;
@@ -230,7 +230,7 @@ class Loop {
     return this.#isPatienceSpent;
   }
 
-  /** Whether a figure is the best so far; of equal ones the later counts. */
+  /** Tells whether a figure is the best so far, and keeps it; of equal ones the later counts. */
   #takeBest(measured: number | undefined): boolean {
     const { state, monitor } = this.#options;
     const best = this.#best;

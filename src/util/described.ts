@@ -15,10 +15,10 @@ export interface Described {
   readonly [option: string]: Json;
 }
 
-/** What can be made, by name, with the names of its options. Makers check the values. */
+/** Makers by name, with the names of their options. Makers check the values. */
 export type Table<T> = Readonly<Record<string, { readonly make: (options: never) => T; readonly options: readonly string[] }>>;
 
-/** Whether a JSON value is an object. */
+/** Tells whether a JSON value is an object. */
 export const isRecord = (value: Json): value is { readonly [key: string]: Json } =>
   value !== null && typeof value === "object" && !Array.isArray(value);
 

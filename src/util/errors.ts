@@ -3,7 +3,7 @@
  */
 import { printableLine } from "./terminal.js";
 
-/** What a message has at most: a stranger's name may be a megabyte long. */
+/** The longest message, in characters: a name in somebody's file may be a megabyte long. */
 const MAX_MESSAGE = 4000;
 
 /** A message as one line that a terminal only shows: line breaks become spaces, other control characters escapes. */
@@ -14,7 +14,7 @@ const oneLine = (message: string): string =>
 
 /** Anything that Descent reports on purpose; the command line prints its message and nothing else. */
 export class DescentError extends Error {
-  /** What the command line exits with: 2 for bad input or usage, 1 for a failure of ours or of the machine. */
+  /** Exit code of the command line: 2 for bad input or usage, 1 for a failure of ours or of the machine. */
   readonly exitCode: 1 | 2;
 
   constructor(message: string, options?: { cause?: unknown; exitCode?: 1 | 2 }) {

@@ -20,7 +20,7 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /** The system's error in words, or its own message where there are none. */
-/** Whether an error is the system's, with words of ours. */
+/** Tells whether an error is a file error of the system for which we have words. */
 export const isFileError = (error: unknown): boolean =>
   error instanceof Error && "code" in error && typeof error.code === "string" && error.code in REASONS;
 

@@ -9,15 +9,15 @@ import { unknownName } from "./nearest.js";
 export interface Option<T = unknown> {
   readonly kind: "text" | "number" | "flag";
   readonly help: string;
-  /** What stands for the value in `--help`; a flag has none. */
+  /** The placeholder of the value in `--help`; a flag has none. */
   readonly placeholder?: string;
   readonly short?: string;
   /** Environment variable that is read where the command line does not say it. */
   readonly env?: string;
   readonly default: T;
-  /** What a number counts: `tokens`, `megapixels`. */
+  /** The unit of a number: `tokens`, `megapixels`. */
   readonly unit?: string;
-  /** How `--help` words a default that depends on something else ("the model's own"). */
+  /** The wording in `--help` of a default that depends on something else ("the model's own"). */
   readonly defaultText?: string;
   /** May be given several times; the value is a list. */
   readonly many?: boolean;

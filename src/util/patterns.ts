@@ -31,7 +31,7 @@ function pieceOf(piece: string): string {
 const compiled = new Map<string, RegExp>();
 
 /**
- * What a pattern matches: whole names, in which `*` stands for any characters, `?` for one, `[0-3]` for one of a set, `{a,b}` for one of several
+ * Compiles a pattern that matches whole names, in which `*` stands for any characters, `?` for one, `[0-3]` for one of a set, `{a,b}` for one of several
  * texts and `{0..11}` for one of a row of numbers. A pattern between slashes is a regular expression, which may match anywhere.
  *
  * Errors: ConfigError for a regular expression that is none.
@@ -54,7 +54,7 @@ export function patternExpression(pattern: string): RegExp {
   return expression;
 }
 
-/** Whether a name fits one of the patterns (see `patternExpression`). */
+/** Tells whether a name matches one of the patterns (see `patternExpression`). */
 export function matchesPath(pattern: string | readonly string[], name: string): boolean {
   if (typeof pattern !== "string") return pattern.some((p) => matchesPath(p, name));
   return pattern === name || patternExpression(pattern).test(name);

@@ -37,7 +37,7 @@ export function parseTag(tag: string): Tag | undefined {
 // What cannot be read counts as outside; readers refuse it before.
 const parsed = (tags: readonly string[]): Tag[] => tags.map((tag) => parseTag(tag) ?? OUTSIDE);
 
-/** Whether a token belongs to the same stretch as the one before, by the rules of conlleval. */
+/** Tells whether a token belongs to the same span as the one before, by the rules of conlleval. */
 const continues = (before: Tag, tag: Tag): boolean =>
   (before.prefix === "B" || before.prefix === "I") && (tag.prefix === "I" || tag.prefix === "E") && before.label === tag.label;
 

@@ -7,7 +7,7 @@ export class TaskQueue {
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
-  /** Whether nothing runs or waits. */
+  /** Tells whether nothing runs or waits. */
   get isIdle(): boolean {
     return this.#waiting === 0;
   }

@@ -23,7 +23,7 @@ export interface Augmentation {
 export interface AugmentSettings {
   readonly height: number;
   readonly width: number;
-  /** What an erased part becomes: the mean colour, which a network sees as nothing. */
+  /** The colour of an erased part: the mean colour, which a network sees as nothing. */
   readonly mean?: Fill;
 }
 
@@ -220,6 +220,6 @@ export function augment(image: Pixels, list: readonly Augmentation[], random: Ra
   return changed;
 }
 
-/** Whether a list cuts parts from images of which smaller ones would have lost the detail. */
+/** Tells whether a list crops parts of images that would lose detail if the images were resized first. */
 export const cropsParts = (text: string, size: { readonly height: number; readonly width: number }): boolean =>
   parseAugment(text, size).some(({ name }) => name === "resized-crop");

@@ -7,7 +7,7 @@
  */
 import { DataError } from "../util/errors.js";
 
-/** What a bitmap is, before it is decoded. */
+/** The header of a bitmap. */
 export interface BmpHeader {
   readonly width: number;
   readonly height: number;
@@ -140,7 +140,7 @@ function indicesOf(bytes: Uint8Array, layout: Layout): Uint8Array {
   return indices;
 }
 
-/** Where row y from the top lies in the file. */
+/** The index in the file of row y from the top. */
 const rowOf = ({ height, isTopDown }: Layout, y: number): number => (isTopDown ? y : height - 1 - y);
 
 /** Run lengths of 4- or 8-bit indices; what they leave out is index 0. Runs that leave the picture are cut. */

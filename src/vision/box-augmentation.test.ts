@@ -16,7 +16,7 @@ function picture([x1, y1, x2, y2]: BoxRow): Pixels {
   return image;
 }
 
-/** Where the white pixels lie, as a box. */
+/** Finds the box around the white pixels. */
 function whiteBox({ data, height, width }: Pixels): number[] {
   let [x1, y1, x2, y2] = [width, height, 0, 0];
   for (let y = 0; y < height; y++)

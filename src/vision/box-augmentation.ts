@@ -22,7 +22,7 @@ export interface BoxAugmentation {
   readonly scale: number;
   /** Share of its height and width that the image is moved by, at most. */
   readonly translate: number;
-  /** How far brightness, contrast and saturation differ from 1, at most. */
+  /** The largest change of brightness, contrast and saturation from 1. */
   readonly color: number;
 }
 
@@ -83,9 +83,9 @@ export function formatBoxAugment(augmentation: BoxAugmentation): string {
   return items.length === 0 ? "none" : items.join(",");
 }
 
-/** What lies beyond the border of an image that does not fill the model's input: as far from black as from white, nearly. */
+/** The grey around an image that does not fill the model's input: about as far from black as from white. */
 export const BORDER = 114;
-/** Of a box's area: with less of it to be seen, the object cannot be told any more. */
+/** The least visible fraction of a box's area: with less of it, the object cannot be recognized any more. */
 const LEAST_VISIBLE = 0.35;
 
 /** The factor by which an image is made to fit into height × width, upper left corners together. */
@@ -98,7 +98,7 @@ export const onCanvas = (image: Pixels, height: number, width: number, left = 0,
     ? image
     : crop(image, { top: -top, left: -left, height, width }, { fill: new Array<number>(image.channels).fill(BORDER) });
 
-/** What of an axis is seen: from where in the image and how long, and where in the result and how long, in whole pixels there. */
+/** The visible part of an axis: start and length in the image, and start and length in the result, in whole pixels there. */
 interface Span {
   readonly from: number;
   readonly length: number;

@@ -89,7 +89,7 @@ export function adjustHue(image: Pixels, fraction: number): Pixels {
   return withData(image, out);
 }
 
-/** How colours change together: factors of 1 and a hue of 0 leave them as they are. */
+/** A joint change of colours: factors of 1 and a hue of 0 leave them as they are. */
 export interface ColorChange {
   readonly brightness: number;
   readonly contrast: number;

@@ -46,7 +46,7 @@ export function flipVertical(image: Pixels): Pixels {
   return out;
 }
 
-/** What an affine map does, about the middle of the image: first sheared, scaled and turned, then moved. */
+/** An affine map about the middle of the image: shear, scale and rotation, then translation. */
 export interface Affine {
   /** Degrees, clockwise as a person sees the image. */
   readonly degrees?: number;

@@ -19,7 +19,7 @@ export const MAX_MEGAPIXELS = 100;
 /** An encoded image: the path of a file, or its bytes. */
 export type ImageSource = string | Uint8Array;
 
-/** What an image is, as its first bytes say. */
+/** The format and size of an image, read from its first bytes. */
 export interface ImageHeader {
   /** Upright: as EXIF says that it should be seen. */
   readonly width: number;
@@ -28,7 +28,7 @@ export interface ImageHeader {
 }
 
 export interface HeaderOptions {
-  /** How messages name the image; the path where it is left out. */
+  /** The image's name in messages; the path where it is left out. */
   readonly where?: string;
   readonly maxMegapixels?: number;
 }
@@ -44,7 +44,7 @@ export interface DecodeOptions extends HeaderOptions {
    * with the proportions asked for.
    */
   readonly box?: Box | ((header: ImageHeader) => Box);
-  /** What `imageHeader` said of the image, which spares looking again. */
+  /** The result of `imageHeader` for the image, which saves reading it again. */
   readonly header?: ImageHeader;
 }
 

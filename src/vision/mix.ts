@@ -41,7 +41,7 @@ export function beta(random: Random, a: number): number {
   return x + y === 0 ? Math.round(random.uniform()) : x / (x + y);
 }
 
-/** Whether a list asks for soft labels. */
+/** Tells whether a list asks for soft labels. */
 export const mixes = (list: readonly Augmentation[]): boolean => list.some(({ name }) => name === "mixup" || name === "cutmix");
 
 /** Mixes each image with the next one, by one of the kinds in the list; `randomOf` gives the generator of an image. */

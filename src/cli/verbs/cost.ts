@@ -28,7 +28,7 @@ interface Costable {
   readonly graphFor: (lengths: ReadonlyMap<string, number>) => Costed;
 }
 
-/** What is measured: the graph of a run or a file, or of a model by name with zeros for weights, which take no other time. */
+/** Loads the graph to measure: of a run or a file, or of a model by name. Such a model's weights are zeros, which take the same time. */
 async function costedModel(path: string): Promise<Costable> {
   const { modelNamed, MODELS } = await import("../../models/index.js");
   if (!existsSync(path) && Object.hasOwn(MODELS, path)) {

@@ -24,7 +24,7 @@ const topText = (parts: readonly { readonly label: unknown; readonly value: numb
 
 const number = (value: number | undefined): string => (value === undefined ? "" : String(Number(value.toPrecision(4))));
 
-/** What `--json` gives of one explanation. */
+/** Makes the `--json` output of one explanation. */
 const asJson = ({ view, method, example, settings, remarks, values, shape }: Explanation): object => ({
   input: view.name,
   method,

@@ -16,7 +16,7 @@ interface Choice {
   readonly constants?: string | undefined;
 }
 
-/** What was found, and how it is told. */
+/** The findings of `inspect`, and their texts. */
 interface Found {
   readonly kind: "onnx" | "safetensors" | "checkpoint" | "run";
   readonly lines: readonly string[];

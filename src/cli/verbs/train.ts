@@ -26,7 +26,7 @@ function modelTable(task: AnyTask): string {
   return formatTable(sized ? ["model (* default)", "parameters", "FLOPs", "for", ""] : ["model (* default)", ""], rows);
 }
 
-/** What all tasks share. */
+/** The options that all tasks share. */
 const sharedOptions = { ...dataOptions, ...trainingOptions };
 /** With what any task takes besides: a task refuses what is another's. */
 const taskOptions: OptionTable = Object.fromEntries(TASKS.flatMap((task) => Object.entries(task.options)));

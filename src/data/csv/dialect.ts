@@ -10,9 +10,9 @@ import { recordsOf } from "./records.js";
 
 /** A dialect that the user gives as far as he does. */
 export interface DialectOptions {
-  /** What separates fields; seen in the file if left out. */
+  /** The delimiter of fields; detected if left out. */
   readonly delimiter?: string;
-  /** What encloses a field that holds a delimiter; "" for none. */
+  /** The quote around a field that holds a delimiter; "" for none. */
   readonly quote?: string;
   /** Whether the first line names the columns; seen in the file if left out. */
   readonly header?: boolean;
@@ -41,7 +41,7 @@ export function checkDelimiter(text: string, where: string): string {
   return delimiter;
 }
 
-/** What encloses fields: in text with tabs, where corpora have bare quotation marks, nothing unless the first line does so. */
+/** Guesses the quote: in text with tabs, where corpora have bare quotation marks, none unless the first line has quoted fields. */
 function guessQuote(head: string, delimiter: string): string {
   if (delimiter !== "\t") return '"';
   const first = /^[^\r\n]*/.exec(head)?.[0] ?? "";
@@ -53,7 +53,7 @@ function sample(head: string, delimiters: Delimiters, whole: boolean): CsvRecord
   return recordsOf(head, delimiters, whole).slice(0, SAMPLE);
 }
 
-/** How well a delimiter fits: the share of records with as many fields as most have, if that is more than one. */
+/** Measures how well a delimiter fits: the share of records with the most common number of fields, if that is more than one. */
 function fitOf(records: readonly CsvRecord[]): { readonly share: number; readonly fields: number } {
   const counts = new Map<number, number>();
   for (const { fields, problem } of records)
@@ -93,7 +93,7 @@ export function guessDialect(
 /** Titles and remarks at most before a table. */
 const MOST_TITLES = 20;
 
-/** How many records before a table are none of it. */
+/** Counts the records before a table that do not belong to it. */
 function titlesBefore(records: readonly CsvRecord[]): number {
   const { fields, share } = fitOf(records);
   if (fields < 2 || share < 0.8) return 0;
@@ -111,7 +111,7 @@ function kindOf(text: string): Kind {
   return possibleOrders(value)?.length === 0 ? "text" : "date";
 }
 
-/** Whether the first record names the columns. */
+/** Tells whether the first record names the columns. */
 function hasHeader(
   [first, ...rest]: readonly CsvRecord[],
   { names = [], hadHeader }: { readonly names?: readonly string[]; readonly hadHeader?: boolean },
@@ -136,7 +136,7 @@ function hasHeader(
 
 const isYear = (cell: string): boolean => /^(19|20)\d\d$/.test(cell);
 
-/** Whether numbers in the first record are years that name columns of other numbers: rising, and above what are no years. */
+/** Tells whether numbers in the first record are years that name columns of other numbers: rising, and above values that are no years. */
 function namesYears(cells: readonly string[], rest: readonly CsvRecord[]): boolean {
   const numbers = cells.flatMap((cell, at) => (kindOf(cell) === "number" ? [at] : []));
   const rise = numbers.every((at, k) => k === 0 || Number(cells[at]) > Number(cells[numbers[k - 1] as number]));
@@ -146,7 +146,7 @@ function namesYears(cells: readonly string[], rest: readonly CsvRecord[]): boole
   );
 }
 
-/** What a column says of its first cell: above 0 that it is a name, below 0 that it is a value like those under it. */
+/** Lets a column vote on its first cell: above 0 for a name, below 0 for a value like those under it. */
 function voteOf(cell: string, column: readonly string[]): number {
   if (column.length === 0) return 0;
   const kind = kindOf(cell);

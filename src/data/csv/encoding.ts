@@ -64,7 +64,7 @@ function unmarkedUtf16(head: Uint8Array): string | undefined {
   return undefined;
 }
 
-/** How far a file's bytes above 127 read as the frequent characters of an encoding with two bytes a character. */
+/** Measures how far a file's bytes above 127 read as the frequent characters of an encoding with two bytes a character. */
 interface DoubleByte {
   readonly encoding: string;
   /** 1 for a frequent character, 0 for a rare one; undefined for none. */

@@ -4,7 +4,7 @@
  * Source: RFC 4180. Differs from it: blanks around an enclosed field do not count, and lone carriage returns end records as well.
  */
 
-/** What separates and encloses fields. */
+/** The delimiter and the quote of fields. */
 export interface Delimiters {
   readonly delimiter: string;
   /** Doubled inside a field, it stands for itself; "" where nothing encloses fields. */
@@ -30,7 +30,7 @@ interface Parsed {
   readonly problem?: string;
 }
 
-/** Where the line at `from` ends, and where the next begins; undefined where the text ends before that is seen. */
+/** Finds the end of the line at `from`, and the start of the next; undefined where the text ends before that is known. */
 function lineEnd(text: string, from: number, last: boolean): { end: number; next: number } | undefined {
   for (let at = from; at < text.length; at++) {
     const code = text.charCodeAt(at);

@@ -14,7 +14,7 @@ import { partNamed } from "./parts.js";
 /** An image by its name in the tree, and what lies in it. */
 export interface AnnotatedImage {
   readonly image: string;
-  /** How messages call the annotation. */
+  /** The annotation's name in messages. */
   readonly where: string;
   readonly part: PartName;
   /** As the annotation says; YOLO's says nothing. */
@@ -28,7 +28,7 @@ export interface AnnotatedImages {
   readonly classes?: readonly string[];
   /** Annotations whose image is missing, or which cannot be read where they may be left out: each as a message. */
   readonly missing: readonly string[];
-  /** What was decided, in sentences. */
+  /** The reader's decisions, in sentences. */
   readonly notes?: readonly string[];
 }
 
@@ -59,7 +59,7 @@ function plainName(name: string): string {
   }
 }
 
-/** What a bad file says, where such are left out; otherwise the error goes on. */
+/** Returns a bad file's message where bad files are left out; otherwise throws the error again. */
 export function badFile(error: unknown, skip: boolean): string {
   if (skip && (error instanceof DataError || error instanceof ConfigError)) return error.message;
   throw error;
@@ -86,7 +86,7 @@ class ImageIndex {
     }
   }
 
-  /** Of several images of one name, the one in the annotation's own part, and the nearest to it. */
+  /** Finds an annotation's image: of several with one name, the one in the annotation's own part, and the nearest to it. */
   find(called: string, annotation: string): string | undefined {
     const found =
       this.#byBase.get(baseName(called)) ??

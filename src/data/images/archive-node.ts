@@ -6,7 +6,7 @@ import { isOwn } from "./parts.js";
 import type { TarFile } from "./tar.js";
 import { tarFiles } from "./tar.js";
 
-/** Whether a file is called as an archive is. */
+/** Tells whether a file has an archive's name. */
 export const isArchiveName = (path: string): boolean => /\.(tar|tar\.gz|tgz|zip)$/i.test(path);
 
 /** An entry's path, step by step; some writers begin with `./`, some of Windows have backslashes. */

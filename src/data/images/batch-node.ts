@@ -12,7 +12,7 @@ import { decodeImage } from "../../vision/images-node.js";
 import type { ImageBatchOptions } from "./encoded.js";
 import { imageName, imageSource, isEncoded } from "./encoded.js";
 
-/** How one image of the data set becomes one of the batch. */
+/** Makes an image of the batch from one of the data set. */
 type Draw = (row: number, random: Random) => Pixels | Promise<Pixels>;
 
 function drawing(dataset: Dataset, list: readonly Augmentation[], options: ImageBatchOptions): Draw {

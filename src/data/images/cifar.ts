@@ -15,14 +15,14 @@ export type NamedBytes = readonly [name: string, bytes: Uint8Array];
 
 const baseName = (path: string): string => path.split(/[/\\]/).at(-1) ?? path;
 
-/** Which part of a CIFAR data set a file holds, or undefined. */
+/** Tells which part of a CIFAR data set a file holds; undefined for none. */
 export function cifarPart(path: string): "train" | "test" | undefined {
   const name = baseName(path);
   if (/^data_batch_\d+\.bin$|^train\.bin$/.test(name)) return "train";
   return /^test(_batch)?\.bin$/.test(name) ? "test" : undefined;
 }
 
-/** Whether a file names the classes: `batches.meta.txt`, or `fine_label_names.txt` of CIFAR-100. */
+/** Tells whether a file names the classes: `batches.meta.txt`, or `fine_label_names.txt` of CIFAR-100. */
 export const isCifarNames = (path: string): boolean => /^(batches\.meta|fine_label_names)\.txt$/.test(baseName(path));
 
 /**

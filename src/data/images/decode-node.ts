@@ -34,7 +34,7 @@ export interface ImageOptions {
   readonly note?: (text: string) => void;
 }
 
-/** What all images of a data set have in common, after `inspectImages`. */
+/** The common shape and type of a data set's images, from `inspectImages`. */
 export interface ImageForm {
   /** [C, H, W] of each decoded image. */
   readonly shape: readonly number[];
@@ -130,22 +130,22 @@ export async function inspectImages(
   return { rows: kept, form, bad: [...bad.values()].map(({ message }) => message) };
 }
 
-/** How many of those left out are named. */
+/** Number of those left out that are named. */
 const MOST_NAMED = 5;
 
-/** What was left out, each with its reason; of many the first. */
+/** Makes the notes on what was left out, each with its reason; of many only the first. */
 export const leftOutNotes = (bad: readonly string[]): string[] => [
   ...bad.slice(0, MOST_NAMED).map((message) => `left out: ${message}`),
   ...(bad.length > MOST_NAMED ? [`left out: ${bad.length - MOST_NAMED} more`] : []),
 ];
 
-/** Whether so many decoded images fit into memory. */
+/** Tells whether so many decoded images fit into memory. */
 function fits(count: number, { shape }: ImageForm, { imageMemoryMiB = MEMORY_MIB }: ImageOptions): boolean {
   const bytes = shape.reduce((product, d) => product * d, count);
   return bytes <= Math.min(imageMemoryMiB * 2 ** 20, process.availableMemory() / 4);
 }
 
-/** Whether crops of the images as they are show more than crops of decoded ones. */
+/** Tells whether crops of the original images show more detail than crops of the decoded, resized ones. */
 function losesDetail({ shape, medianPixels }: ImageForm, { keepOriginals }: ImageOptions): boolean {
   const [, height = 1, width = 1] = shape;
   return keepOriginals?.(height, width) === true && medianPixels > 1.5 * height * width;

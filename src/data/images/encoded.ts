@@ -6,7 +6,7 @@ import { exampleAt, isText } from "../column.js";
 import { Dataset } from "../dataset.js";
 import { DataError } from "../../util/errors.js";
 
-/** Whether a column of images has yet to be decoded. */
+/** Tells whether a column of images has yet to be decoded. */
 export const isEncoded = (column: Column): boolean => isText(column) || column.encoded !== undefined;
 
 /** Files in memory as a column: their bytes are copied once, into memory that threads share. */
@@ -35,7 +35,7 @@ export function imageSource(column: Column, i: number): string | Uint8Array {
   return bytes.slice();
 }
 
-/** How messages name row i: by the column `file`, or by its path. */
+/** Names row i in messages: by the column `file`, or by its path. */
 export function imageName(rows: Dataset, i: number): string {
   const names = rows.has("file") ? rows.texts("file") : undefined;
   const image = rows.column("image");
@@ -62,13 +62,13 @@ export function entriesDataset(entries: readonly ImageEntry[]): Dataset {
   });
 }
 
-/** What `imageBatch` of `batch-node.ts` is told. */
+/** Options of `imageBatch` of `batch-node.ts`. */
 export interface ImageBatchOptions {
   /** [C, H, W] of every image of the batch. */
   readonly shape: readonly number[];
   /** Changes of the images, as `parseAugment` reads them; left out, none. */
   readonly augment?: string;
-  /** What an erased part becomes, one value a channel. */
+  /** The value of an erased part in each channel. */
   readonly mean?: readonly number[];
   /** Number of classes, for labels of mixed images. */
   readonly classes: number;

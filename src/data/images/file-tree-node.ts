@@ -12,10 +12,10 @@ export interface FileTree {
   readonly where: string;
   /** Names of the files below it, with slashes, sorted; hidden ones are left out. */
   readonly names: readonly string[];
-  /** How messages call a file. */
+  /** Names a file in messages. */
   locate(name: string): string;
   bytes(name: string): Promise<Uint8Array>;
-  /** What decodes to an image: the path of a file, or its bytes. */
+  /** Returns an encoded image: the path of a file, or its bytes. */
   source(name: string): string | Uint8Array;
 }
 

@@ -68,7 +68,7 @@ function sortEntries(
   return byPart;
 }
 
-/** How many folders stand around all images: they name no part, and below them there still are classes. */
+/** Counts the folders around all images: they name no part, and below them there still are classes. */
 function wrappers(paths: readonly (readonly string[])[]): number {
   const images = paths.filter((path) => placeOf(path) !== undefined);
   const [first] = images;

@@ -9,10 +9,10 @@ export const SPLITS = {
   test: ["test", "testing", "t10k"],
 } as const;
 
-/** What file managers and archivers leave behind; hidden files are left alone as well. */
+/** Leftovers of file managers and archivers; hidden files are ignored as well. */
 const LEFTOVERS = new Set(["__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"]);
 
-/** Whether a path, step by step, is one that a person put there. */
+/** Tells whether no step of a path is hidden or a leftover. */
 export const isOwn = (path: readonly string[]): boolean =>
   !path.some((step) => step.startsWith(".") || LEFTOVERS.has(step.toLowerCase()));
 
@@ -25,6 +25,6 @@ export interface ImageParts {
   readonly test?: Dataset;
 }
 
-/** Which part a name stands for, or undefined. */
+/** Returns the part that a name stands for, or undefined. */
 export const partNamed = (name: string): PartName | undefined =>
   (Object.keys(SPLITS) as PartName[]).find((part) => (SPLITS[part] as readonly string[]).includes(name.toLowerCase()));

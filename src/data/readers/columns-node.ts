@@ -24,7 +24,7 @@ const DIRECT: Readonly<Record<string, DType>> = {
   DOUBLE: "float64",
 };
 
-/** How a column is read: the SQL that selects it, and what it becomes. */
+/** The reading of a column: the SQL that selects it, and its type. */
 export interface ColumnPlan {
   readonly name: string;
   readonly sql: string;

@@ -33,7 +33,7 @@ export interface RawTable {
   readonly names: readonly string[];
   readonly header: boolean;
   readonly delimiter?: string;
-  /** What was decided of the file, in sentences for the user. */
+  /** Decisions about the file, in sentences for the user. */
   readonly notes: readonly string[];
   /** The rows, chunk by chunk. */
   readonly chunks: () => AsyncGenerator<Dataset>;
@@ -74,7 +74,7 @@ async function* bytesOf(path: string, zipped: boolean): AsyncGenerator<Uint8Arra
   }
 }
 
-/** What the bytes of a whole file say of its encoding. */
+/** Evidence of a file's encoding in all of its bytes. */
 interface Encoding {
   readonly encoding: string;
   readonly note?: string;
@@ -256,7 +256,7 @@ class ChunkBuilder {
     this.#lines.push(line);
   }
 
-  /** What was added since the last call. */
+  /** Returns the rows that were added since the last call, and forgets them. */
   take(): Dataset {
     const places: RowPlaces = { rows: Uint32Array.from(this.#rows), lines: Uint32Array.from(this.#lines) };
     const columns = this.#names.map((name, at) => [name, { dtype: "string", values: this.#cells[at] ?? [], places }] as const);
@@ -267,7 +267,7 @@ class ChunkBuilder {
   }
 }
 
-/** What is wrong with a record of so many columns, or undefined. Empty fields at its end are too many for nobody. */
+/** Describes the fault of a record that should have so many columns; undefined if it has none. Extra empty fields at its end are no fault. */
 function problemOf({ fields, problem }: CsvRecord, columns: number, broken: boolean): string | undefined {
   if (problem !== undefined) return problem;
   if (broken && fields.some((field) => field.includes("\ufffd")))

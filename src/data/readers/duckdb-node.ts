@@ -9,7 +9,7 @@ const escapePattern = (path: string): string => path.replaceAll(/[*?[]/g, "[$&]"
 /** A path as DuckDB takes it, which would read `*`, `?` and `[` as patterns. */
 export const literalPath = (path: string): string => quoteText(escapePattern(path));
 
-/** What a connection may read; without any, nothing outside itself. */
+/** The files that a connection may read; without any, nothing outside itself. */
 export interface Access {
   /** These files, by their literal names. */
   readonly files?: readonly string[];

@@ -24,7 +24,7 @@ function withPlaces(chunk: Dataset, before: number): Dataset {
 
 /** A source, and how it is described and complained of. */
 interface EngineSource {
-  /** What is read, as messages name it. */
+  /** The source's name in messages. */
   readonly where: string;
   readonly access: Access;
   readonly describe: (connection: DuckDBConnection) => Promise<FileSource>;

@@ -14,7 +14,7 @@ import { quoteName } from "./columns-node.js";
 import { literalPath, rowsOf, withConnection } from "./duckdb-node.js";
 import { readTable } from "./table-node.js";
 
-/** What says in a file's metadata how its classes are called. */
+/** The entry of a file's metadata that names its classes. */
 const hubSchema = z.object({
   info: z.object({ features: z.record(z.string(), z.object({ names: z.array(z.string()).optional() }).loose()) }),
 });
@@ -31,7 +31,7 @@ async function planImages(connection: DuckDBConnection, path: string): Promise<{
   };
 }
 
-/** Whether a Parquet file has a column of bytes. */
+/** Tells whether a Parquet file has a column of bytes. */
 export const holdsImages = (path: string): Promise<boolean> =>
   withConnection({ files: [path] }, async (connection) => {
     try {

@@ -24,13 +24,13 @@ export interface TableOptions extends CellOptions, Omit<CsvOptions, "names" | "h
   readonly asText?: boolean;
   /** Columns that are running text where they are there, and stay as they are in the file. */
   readonly textColumns?: readonly string[];
-  /** What cells mean, as it was learned from other data; learned from these if left out. */
+  /** The schema of the cells, learned from other data; learned from these if left out. */
   readonly schema?: TableSchema;
   /** Ends reading. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a user may say of how tables are written, where what is seen in them, or was learned, would be wrong. */
+/** Options for how tables are written, where the detected or learned settings would be wrong. */
 export type TableReading = Pick<TableOptions, "encoding" | "delimiter" | "decimal" | "missing" | "dateOrder">;
 
 const READING = ["encoding", "delimiter", "decimal", "missing", "dateOrder"] as const;
@@ -77,9 +77,9 @@ export async function readHead(path: string): Promise<Uint8Array> {
 }
 
 export interface FileSource {
-  /** What stands after FROM. */
+  /** The SQL after FROM. */
   readonly from: string;
-  /** What does not parse as JSON comes as a row without values, which is left out and counted. */
+  /** Lines that do not parse as JSON come as rows without values, which are left out and counted. */
   readonly skip?: true;
 }
 

@@ -2,8 +2,8 @@
  * @module Tables from files and queries: CSV and TSV by our own reader, JSON lines, Parquet (the first three also gzipped) and SQL by DuckDB.
  * A table is a stream of chunks, so that it may be larger than memory; `readTable` collects it.
  *
- * What its cells mean is a schema, learned from all rows, or given where other data have taught it. A row that does not parse is refused, with its number,
- * or counted where `skipBadRows` is set.
+ * A schema tells the meaning of its cells; it is learned from all rows, or given where other data have taught it. A row that does not parse is
+ * refused, with its number, or counted where `skipBadRows` is set.
  */
 import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Dataset, DatasetStream } from "../dataset.js";
@@ -28,12 +28,12 @@ const MOST_KEPT = 4_000_000;
 
 /** A table that can be read any number of times, from the beginning each time. */
 export class Table implements DatasetStream {
-  /** What is read, as messages name it. */
+  /** The source's name in messages. */
   readonly where: string;
   readonly names: readonly string[];
-  /** What its cells mean; undefined where they stay texts. */
+  /** The schema of its cells; undefined where they stay texts. */
   readonly schema: TableSchema | undefined;
-  /** What was decided, in sentences for the user. */
+  /** Decisions, in sentences for the user. */
   readonly notes: readonly string[];
   readonly #raw: RawTable;
   readonly #skip: boolean;
@@ -196,7 +196,7 @@ export interface ReadTable {
   readonly data: Dataset;
   readonly badRows: number;
   readonly schema?: TableSchema;
-  /** What was decided, in sentences for the user. */
+  /** Decisions, in sentences for the user. */
   readonly notes: readonly string[];
 }
 

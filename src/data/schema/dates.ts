@@ -8,7 +8,7 @@ export type DateOrder = "dmy" | "mdy" | "ymd";
 
 export const ORDERS: readonly DateOrder[] = ["dmy", "mdy", "ymd"];
 
-/** How messages name an order. */
+/** Names of the orders in messages. */
 export const ORDER_NAMES: Readonly<Record<DateOrder, string>> = {
   dmy: "day first",
   mdy: "month first",

@@ -15,7 +15,7 @@ import { placeOf } from "./table-schema.js";
 
 export type ColumnType = "text" | "category" | "number" | "integer" | "boolean" | "date";
 
-/** What the user says of a table's cells. */
+/** The user's options for a table's cells. */
 export interface CellOptions {
   /** The sign before decimals; seen in the file if left out. */
   readonly decimal?: Decimal;
@@ -29,7 +29,7 @@ export interface CellOptions {
 
 export interface InferredSchema {
   readonly schema: TableSchema;
-  /** What was decided, in sentences for the user. */
+  /** Decisions, in sentences for the user. */
   readonly notes: readonly string[];
 }
 
@@ -56,7 +56,7 @@ interface Decided {
   readonly remarks: readonly string[];
 }
 
-/** What the columns of a file show together. */
+/** Evidence of all columns of a file together. */
 interface FileEvidence {
   readonly decimal: Decimal | undefined;
   readonly order: DateOrder | undefined;
@@ -146,7 +146,7 @@ function typedField(name: string, column: Column): TableField | undefined {
   return { type: "number", name, decimal: ".", integer: column.dtype.includes("int") };
 }
 
-/** Whether all values of a column are numbers, under one convention or the other. */
+/** Tells whether all values of a column are numbers, under one convention or the other. */
 const isNumeric = (profile: ColumnProfile): boolean =>
   profile.numbers > 0 &&
   profile.numbers + (profile.infinite?.count ?? 0) === profile.certain &&
@@ -225,7 +225,10 @@ function asNumber(profile: ColumnProfile, options: CellOptions, evidence: FileEv
   };
 }
 
-/** The likeliest of the orders that fit: one of few years (of two digits, which may stand first), one whose days are always the same (series of months), one in which dates are sorted, day first. */
+/**
+ * The likeliest of the orders that fit: one of few years (of two digits, which may stand first), one whose days are always the same (series of
+ * months), one in which dates are sorted, day first.
+ */
 function likeliestOrder(profile: ColumnProfile, fits: readonly DateOrder[], evidence: FileEvidence): DateOrder {
   if (evidence.order !== undefined && fits.includes(evidence.order)) return evidence.order;
   const years = Math.min(...fits.map((order) => profile.orders[order].years.size));

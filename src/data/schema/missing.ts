@@ -19,10 +19,10 @@ const NUMBER_MARKS = new Set(
   ),
 );
 
-/** What missing values look like to a column: in running text, in categories, in numbers and dates. */
+/** The kind of column that decides what missing values look like: running text, categories, numbers and dates. */
 export type MarkPlace = "text" | "category" | "number";
 
-/** Whether a trimmed text means "no value". Where the user names the marks, only those and nothing at all do. */
+/** Tells whether a trimmed text means "no value". Where the user names the marks, only those and nothing at all do. */
 export function isMark(text: string, place: MarkPlace, given?: readonly string[]): boolean {
   if (text === "") return true;
   if (given !== undefined) return given.includes(text);

@@ -21,7 +21,7 @@ export interface Seen {
   readonly at: string;
 }
 
-/** How a number convention does on a column. */
+/** The fit of a number convention to a column. */
 interface Convention {
   /** Texts that are numbers under this one alone. */
   only: number;
@@ -30,7 +30,7 @@ interface Convention {
   whole: boolean;
 }
 
-/** How an order of dates does on a column. */
+/** The fit of an order of dates to a column. */
 interface OrderFit {
   fits: number;
   readonly days: Set<number>;

@@ -18,7 +18,7 @@ import { INFINITE, readNumber } from "./numbers.js";
 const name = z.string();
 
 /**
- * What the cells of one column mean.
+ * The meaning of the cells of one column.
  *
  * - number: `decimal` is the sign before decimals; with `percent`, `13%` is 13; `integer` where all are whole.
  * - boolean: the two words as the file writes them.
@@ -55,14 +55,14 @@ export type TableSchema = z.infer<typeof tableSchemaSchema>;
 const TRUE = new Set(["true", "yes", "y", "t", "1"]);
 const FALSE = new Set(["false", "no", "n", "f", "0"]);
 
-/** How a field's missing values look. */
+/** Returns the kind of a field's marks for missing values. */
 export const placeOf = (type: TableField["type"]): MarkPlace =>
   type === "text" ? "text" : type === "number" || type === "date" ? "number" : "category";
 
 /** A category or label without what does not count: blanks around it, and how its accents are put together. */
 export const spelled = (text: string): string => (/\P{ASCII}/u.test(text) ? text.normalize("NFC") : text).trim();
 
-/** What one text means to a field: a number, an index, a text; null for a missing value; undefined for what it cannot be. */
+/** Reads one text as a field: a number, an index, a text; null for a missing value; undefined for an invalid one. */
 function readCell(text: string, field: TableField, missing: readonly string[] | undefined): number | string | null | undefined {
   const value = spelled(text);
   if (isMark(value, placeOf(field.type), missing)) return null;
@@ -84,7 +84,7 @@ function readCell(text: string, field: TableField, missing: readonly string[] | 
   }
 }
 
-/** What a field expects, for messages. */
+/** Names the values that a field expects, for messages. */
 function expected(field: TableField): string {
   switch (field.type) {
     case "number":
@@ -104,7 +104,7 @@ const REMEDY: Readonly<Partial<Record<TableField["type"], string>>> = {
 };
 
 export interface ReadOptions {
-  /** What the table is called in messages. */
+  /** The table's name in messages. */
   readonly where?: string;
   /** Takes rows that cannot be read, by their number, in place of an error; their values are then missing. */
   readonly bad?: Set<number>;

@@ -33,7 +33,7 @@ interface Kind {
   readonly columns: RegExp;
   /** The first row. */
   readonly first: Readonly<Record<string, unknown>>;
-  /** What is said, in order. */
+  /** The expected notes, in order. */
   readonly notes?: readonly RegExp[];
 }
 
@@ -286,7 +286,7 @@ for (const [at, { what, content, name, encoding, options, columns, first, notes 
 const DAYS = ["29/09/2024", "30/10/2024", "01/02/2023", "13/03/2023", "05/11/2023"];
 const american = (day: string): string => day.replace(/^(..)\/(..)/, "$2/$1");
 
-/** What a preprocessor that learned from such days makes of others. */
+/** Makes a preprocessor that learned from such days. */
 async function learned(days: readonly string[]): Promise<TabularPreprocessor> {
   const path = file(`days-${days[0]?.slice(0, 2)}.csv`, `day,sales\n${days.map((day, i) => `${day},${i}.5\n`).join("")}`);
   const { data, schema } = await readTable(path);

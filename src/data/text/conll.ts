@@ -11,7 +11,7 @@ import { findBrokenTag, schemeOf, spansOfTags } from "../../util/tags.js";
 export interface ConllOptions {
   /** Read tags that break their scheme with patience, as conlleval does, in place of refusing them. */
   readonly repair?: boolean;
-  /** What stands between tokens in the text; guessed from the script if left out. */
+  /** The text between tokens; guessed from the script if left out. */
   readonly joiner?: string;
 }
 
@@ -63,7 +63,7 @@ export function parseConll(content: string, where: string, options: ConllOptions
   };
 }
 
-/** Where the first column ends. */
+/** Finds the end of the first column. */
 function firstGap(line: string): number {
   const [tab, space] = [line.indexOf("\t"), line.indexOf(" ")];
   if (tab < 0 || space < 0) return Math.max(tab, space) < 0 ? line.length : Math.max(tab, space);

@@ -21,7 +21,7 @@ export interface Proposition {
 
 export interface LabelledText {
   readonly text: string;
-  /** Where the tokens of the source stand, if it had any. */
+  /** Offsets of the source's tokens, if it had any. */
   readonly tokens?: readonly Place[];
   /** Labelled stretches, in UTF-16 units of the text. */
   readonly spans?: readonly LabelSpan[];
@@ -96,7 +96,7 @@ export function labelledTextAt(data: Dataset, i: number): LabelledText {
 
 const IDEOGRAPHIC = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]/u;
 
-/** What stood between tokens that were written apart: nothing in Chinese and Japanese, a space elsewhere. */
+/** Guesses the text between tokens that were given apart: nothing in Chinese and Japanese, a space elsewhere. */
 export function joinerOf(tokens: Iterable<string>): "" | " " {
   let [words, ideographic] = [0, 0];
   for (const token of tokens) {
@@ -118,7 +118,7 @@ export function joinTokens(tokens: readonly string[], joiner: string): { text: s
   return { text: tokens.join(joiner), places };
 }
 
-/** Where tokens stand in a text that they were cut from; undefined if they are not all there, in order. */
+/** Finds the offsets of tokens in the text that they were cut from; undefined if they are not all there, in order. */
 export function findTokens(text: string, tokens: readonly string[]): Place[] | undefined {
   let at = 0;
   const places: Place[] = [];

@@ -11,7 +11,7 @@ import { blocks } from "./lines.js";
 import { DataError } from "../../util/errors.js";
 import type { LabelSpan } from "../../util/tags.js";
 
-/** Where a file has its frames, and where its arguments begin. */
+/** The columns of a file: its frames, and the first of its arguments. */
 interface Layout {
   readonly frame: number;
   readonly firstArgument: number;

@@ -9,7 +9,7 @@ import { DataError } from "../../util/errors.js";
 import type { LabelSpan } from "../../util/tags.js";
 
 export interface SpanLinesOptions {
-  /** What `start` and `end` count: characters as Python does, or units as JavaScript does. They differ behind an emoji. */
+  /** The unit of `start` and `end`: characters as in Python, or UTF-16 units as in JavaScript. They differ behind an emoji. */
   readonly offsets?: "code-points" | "utf-16";
 }
 
@@ -23,7 +23,7 @@ const spanSchema = z.union([
 ]);
 const rowSchema = z.looseObject({ text: z.string() });
 
-/** Whether a row looks like a text with spans. */
+/** Tells whether a row looks like a text with spans. */
 export const hasSpans = (row: unknown): boolean => {
   const parsed = rowSchema.safeParse(row);
   if (!parsed.success) return false;
@@ -80,7 +80,7 @@ function placed(
   return { start, end, label: span.label };
 }
 
-/** Where each code point begins, and where the text ends. */
+/** Lists the offset of each code point, and the end of the text. */
 function unitsOf(text: string): number[] {
   const units: number[] = [];
   let at = 0;

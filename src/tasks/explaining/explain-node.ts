@@ -13,7 +13,7 @@ import type { TrainedModel } from "../trained-model.js";
 import { explainableExample } from "./explainable-node.js";
 import type { View } from "../view.js";
 
-/** What is asked: names are those of the command line. */
+/** A request for explanations; names are those of the command line. */
 export interface ExplainRequest extends Omit<ExplainOptions, "method" | "onProgress"> {
   readonly methods: readonly MethodName[];
   readonly device?: DeviceChoice;

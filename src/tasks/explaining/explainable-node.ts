@@ -60,7 +60,7 @@ export interface ExplainableExample {
   readonly view: View;
 }
 
-/** How a task's answers are explained. ConfigError for a task whose answers are not. */
+/** Returns how a task's answers are explained. ConfigError for a task whose answers cannot be. */
 function explainedOf({ task }: TrainedModel): Explained<TaskInfo> {
   if (task.explained === undefined)
     throw new ConfigError(`explain: expected a task whose answers can be explained, got ${task.name}`);

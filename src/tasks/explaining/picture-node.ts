@@ -11,7 +11,7 @@ import { methodTitle } from "../../report/explanation-words.js";
 import type { Explanation } from "./explain-node.js";
 import { contributions, pixelMap } from "./summary.js";
 
-/** What a picture of one input is called. */
+/** Makes the title of an input's picture. */
 const titleOf = ({ view, example }: Explanation): Bilingual => ({
   en: `Why ${view.name}: ${example.label}`,
   zh: `${view.name} 为何是 ${example.label}`,

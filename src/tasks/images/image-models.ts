@@ -6,7 +6,7 @@ import { modelNamed, MODELS } from "../../models/index.js";
 import type { Module } from "../../nn/index.js";
 import type { ModelChoice, TaskInfo, TrainingDefaults } from "../task.js";
 
-/** What of an image task's info decides on the model. */
+/** The part of an image task's info that decides on the model. */
 interface ImagesOfClasses extends TaskInfo {
   readonly classes: readonly string[];
   /** [C, H, W]. */

@@ -13,7 +13,7 @@ import type { Pixels } from "../../vision/index.js";
 import { mixes, parseAugment, pixelsOf, resize } from "../../vision/index.js";
 import type { TaskReport } from "../task-node.js";
 
-/** What the pictures are made from. */
+/** The images of a sample sheet. */
 export interface SampledImages {
   readonly rows: Dataset;
   readonly classes: readonly string[];
@@ -100,7 +100,7 @@ async function sampleGrid(from: SampledImages): Promise<string> {
   });
 }
 
-/** What the label of a mixed image says: `cat 70 % + dog 30 %`. */
+/** Writes the label of a mixed image: `cat 70 % + dog 30 %`. */
 function labelOf(label: TensorData, i: number, classes: readonly string[]): string {
   if (label.dtype !== "float32") return classes[elementAt(label, i)] ?? "";
   return classes

@@ -18,7 +18,7 @@ export interface ImageInfo extends TaskInfo {
   readonly imageShape: readonly number[];
   /** The pixel value that counts as 1. */
   readonly maximum: number;
-  /** Of pixels divided by `maximum`, per channel. */
+  /** Mean of pixels divided by `maximum`, per channel. */
   readonly mean: readonly number[];
   readonly deviation: readonly number[];
 }
@@ -86,7 +86,7 @@ export const imageTargets = (context: TaskContext<ImageInfo>, batch: Dim): Colum
     ? { label: { shape: [batch, context.info.classes.length], dtype: "float32" } }
     : labelTypes(context, batch);
 
-/** How an image file becomes the pixels that the ONNX file takes. */
+/** Describes how an image file becomes the pixels that the ONNX file takes. */
 export const imagePreprocessing = ({ classes, imageShape, maximum, mean, deviation }: ImageInfo) => {
   const [channels = 3, height = 1, width = 1] = imageShape;
   return {

@@ -18,7 +18,7 @@ export const imageSizeOption = text({
   defaultText: "theirs, or one that suits most",
 });
 
-/** Of tasks whose images have a label each. */
+/** Options of tasks whose images have one label each. */
 export const labelledImageOptions = {
   augment: augmentOption(
     "a preset (none, auto, flip-crop, strong) or NAME[:NUMBER],… of crop, resized-crop, flip, rotate, color, erase, rand-augment, mixup, cutmix",

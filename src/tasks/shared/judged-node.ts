@@ -12,12 +12,12 @@ import type { ReportSources } from "../task-node.js";
 const MISTAKES = 12;
 const RIGHT_ONES = 8;
 
-/** What one test row got: its class or quantity, and how sure or how far off. */
+/** The prediction for one test row: its class or quantity, and how sure or how far off it is. */
 export interface Judged {
   readonly row: number;
   readonly truth: number;
   readonly predicted: number;
-  /** Of every class; none where a quantity is predicted. */
+  /** Probabilities of all classes; none where a quantity is predicted. */
   readonly probabilities: Float64Array | undefined;
   readonly correct: boolean;
   /** Mistakes are shown in falling order of this: confidence, or the size of the error. */
@@ -74,13 +74,13 @@ function choose(judged: readonly Judged[]): Judged[] {
   return [...mistakes, ...varied];
 }
 
-/** How one example is shown, from what the model saw of it and the attribution of each of its numbers. */
+/** Shows one example, from the model's input and the attribution of each of its values. */
 export type ShowExample = (
   judged: Judged,
   row: {
     readonly rows: Dataset;
     readonly index: number;
-    /** Of `features` and `attribution`. */
+    /** Shape of `features` and `attribution`. */
     readonly shape: readonly number[];
     readonly features: Float64Array;
     readonly attribution: Float64Array;

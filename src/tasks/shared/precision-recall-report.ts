@@ -11,7 +11,7 @@ import type { Judged } from "./judged-node.js";
 
 /** A curve is drawn with so many points at most: the page shall stay small, and an eye sees no more. */
 const MOST_POINTS = 200;
-/** Of many classes the hardest are shown. */
+/** The largest number of curves; of more classes, those with the lowest scores are shown. */
 const MOST_CURVES = 5;
 
 /** Evenly over the places of a curve, its ends among them. */

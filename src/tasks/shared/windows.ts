@@ -13,10 +13,10 @@ const TEXT_OF = "text_of";
 /** The text that a row is, or is a window of. */
 export const textAt = (rows: Dataset, row: number): number => (rows.has(TEXT_OF) ? Number(rows.tensor(TEXT_OF).data[row]) : row);
 
-/** How many texts the rows are. */
+/** Counts the texts that the rows belong to. */
 export const textCount = (rows: Dataset): number => (rows.length === 0 ? 0 : textAt(rows, rows.length - 1) + 1);
 
-/** How many texts are more than one row. */
+/** Counts the texts of more than one row. */
 export function windowedCount(rows: Dataset): number {
   if (!rows.has(TEXT_OF)) return 0;
   const texts = rows.tensor(TEXT_OF).data as Int32Array;
@@ -31,7 +31,7 @@ export function asWindows(rows: Dataset, counts: readonly number[]): Dataset {
 }
 
 /**
- * What is known of a model, for windows that share `stride` tokens. ConfigError for a task or a model that does not read texts in windows, and for
+ * A model's info, for windows that share `stride` tokens. ConfigError for a task or a model that does not read texts in windows, and for
  * windows that would not go forward.
  */
 export function inWindows<I extends TaskInfo>(task: Pick<AnyTask, "name" | "options">, info: I, stride: number | undefined): I {

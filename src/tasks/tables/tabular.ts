@@ -34,7 +34,7 @@ import type {
 } from "../task.js";
 
 export interface TableInfo extends TaskInfo {
-  /** What `TabularPreprocessor` learned. */
+  /** The fitted `TabularPreprocessor`, as JSON. */
   readonly preprocessing: unknown;
   readonly featureNames: readonly string[];
   /** Sizes of the columns that are embedded. */
@@ -42,7 +42,7 @@ export interface TableInfo extends TaskInfo {
   /** Empty for a quantity. */
   readonly classes: readonly string[];
   readonly target: string;
-  /** Of a quantity, in its own unit. */
+  /** Mean of a quantity, in its own unit. */
   readonly targetMean: number;
   readonly targetDeviation: number;
 }

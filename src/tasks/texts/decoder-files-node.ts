@@ -6,7 +6,7 @@ import { Transformer } from "../../models/index.js";
 import type { Finished } from "../task-node.js";
 import { keepTokenizer } from "./texts-node.js";
 
-/** What whoever writes with the files must know, under the names of Hugging Face's `generation_config.json`. */
+/** Makes the settings for generating with the files, under the names of Hugging Face's `generation_config.json`. */
 function generationConfig(model: Transformer): string {
   const { startToken, unwritten } = targetRules(model);
   const { endToken, padToken } = model.config;

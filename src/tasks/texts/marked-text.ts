@@ -10,7 +10,7 @@ export interface Mark extends LabelSpan {
   readonly title?: string;
 }
 
-/** Of a label that is in no list. */
+/** The colour of a label that is in no list. */
 const UNKNOWN = "#777777";
 
 /** The colour of a label, the same wherever the labels are the same. */

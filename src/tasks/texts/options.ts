@@ -4,7 +4,7 @@
 import type { OptionTable, OptionValues } from "../../util/option.js";
 import { choice, integer, number, text } from "../../util/option.js";
 
-/** Of tasks whose models read tokens of a vocabulary. */
+/** Options of tasks whose models read tokens of a vocabulary. */
 export const tokenizerOptions = {
   tokenizer: text({
     help: "words, wordpiece, characters, bpe, or a tokenizer.json (or its folder)",
@@ -25,7 +25,7 @@ export const tokenizerOptions = {
   }),
 } satisfies OptionTable;
 
-/** Of tasks that read a long text in windows; the task says what it does without. */
+/** The option of tasks that read a long text in windows; the task says what it does without. */
 export const strideOption = (otherwise: string) =>
   integer({
     help: "where measured or answered, a longer text is read in windows that share N tokens",
@@ -35,7 +35,7 @@ export const strideOption = (otherwise: string) =>
     defaultText: otherwise,
   });
 
-/** Of tasks that tag tokens. */
+/** Options of tasks that tag tokens. */
 export const taggingOptions = {
   scheme: choice(["bio", "bioes"], { help: "how spans become tags", placeholder: "NAME", defaultText: "bioes" }),
   missCost: number({

@@ -103,7 +103,7 @@ export async function packedRows(
   });
 }
 
-/** How windows become what a model reads. Plain data, so that it can be sent to a loader's thread. */
+/** Settings by which windows become a model's input. Plain data, so that it can be sent to a loader's thread. */
 export interface WindowOptions {
   /** At random places, in place of the rows as they are. */
   readonly random: boolean;
@@ -134,14 +134,17 @@ function int64(shape: readonly [number, number]): { readonly tensor: TensorData;
   return { tensor: { dtype: "int64", shape, data }, words: new Int32Array(data.buffer) };
 }
 
-/** How far from the mean number of chosen tokens the largest is: more in a batch come once in a thousand million. */
+/** Distance of the largest number of chosen tokens from the mean, in standard deviations: a batch exceeds it once in a thousand million. */
 const SPREADS = 6;
 
 /** The most tokens of so many that are chosen in a batch; what there are more are not predicted. */
 export const mostChosen = (tokens: number): number =>
   Math.min(tokens, Math.ceil(CHOSEN * tokens + SPREADS * Math.sqrt(CHOSEN * (1 - CHOSEN) * tokens)));
 
-/** The chosen tokens alone: `places` int32 [M] among all tokens of the batch, and `labels` [M]; behind the last, places 0 and labels that are `IGNORED`. */
+/**
+ * The chosen tokens alone: `places` int32 [M] among all tokens of the batch, and `labels` [M]; behind the last, places 0 and labels that are
+ * `IGNORED`.
+ */
 function chosenAlone(labels: Int32Array): Batch {
   const shape = [mostChosen(labels.length)];
   const [places, wanted] = [new Int32Array(shape[0] as number), new Int32Array(shape[0] as number).fill(IGNORED)];

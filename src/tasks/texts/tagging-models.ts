@@ -5,7 +5,7 @@ import { Tagger } from "../../models/index.js";
 import type { ModelChoice, TrainingDefaults } from "../task.js";
 import type { TaggingInfo } from "./tagging.js";
 
-/** What a task's own experiments found. */
+/** Sizes found in a task's own experiments. */
 export interface TaggingSizes {
   readonly embeddingSize: (info: TaggingInfo) => number;
   /** Neighbours that score a token directly in the linear CRF. */

@@ -20,14 +20,14 @@ import { schemeOf, spansOfTags, tagsOfSpans } from "../../util/tags.js";
 import type { ColumnTypes, Measurement, Task, TaskContext, TaskInfo, TaskOptions, Tensors } from "../task.js";
 import { textBuckets, textCollate, textInputs } from "./texts.js";
 
-/** What every model that tags must know, whatever it reads. */
+/** The info of every model that tags, whatever it reads. */
 export interface TagInfo extends TaskInfo {
   readonly unit: TokenUnit;
   /** Tags that occur in the training part; the first is `O`. */
   readonly tags: readonly string[];
   /** Labels of stretches in the training part. */
   readonly labels: readonly string[];
-  /** How dear a missed token is unless a training says otherwise: the rarer stretches are, the dearer. */
+  /** Default false-negative cost of a token: the rarer spans are, the higher. */
   readonly usualMissCost: number;
 }
 
@@ -38,7 +38,7 @@ export interface TaggingInfo extends TagInfo {
   readonly padId: number;
 }
 
-/** How many tokens a sequence has, and its labelled stretches. */
+/** A sequence's number of tokens, and its labelled spans. */
 export interface SpanRow {
   readonly length: number;
   readonly spans?: readonly LabelSpan[] | undefined;
@@ -50,7 +50,7 @@ export interface TaggedRow {
   readonly spans?: readonly LabelSpan[];
 }
 
-/** Where a text's tokens stand: as its source cut it, or by rule. */
+/** Returns the offsets of a text's tokens: as its source cut it, or by rule. */
 export const placesOf = ({ text, tokens }: LabelledText, unit: TokenUnit): readonly (readonly [number, number])[] =>
   tokens ?? tokenPlaces(text, unit);
 
@@ -106,10 +106,10 @@ export function learnTagging(
   return { unit, vocabulary: vocabulary.toJson(), vocabularySize: vocabulary.size, padId: 0, ...learnTags(lengths, scheme) };
 }
 
-/** What a stretch of an unknown label is counted as: nothing can be found there, and what is missed counts. */
+/** The label that a span of an unknown label is counted as: it cannot be found, and counts as missed. */
 export const UNKNOWN_LABEL = "?";
 
-/** Which of a row's stretches overlap earlier ones, and so cannot be said by tags. */
+/** Finds the spans of a row that overlap earlier ones, and so cannot be expressed in tags. */
 export const overlapping = ({ features, spans = [] }: TaggedRow): readonly LabelSpan[] =>
   tagsOfSpans(spans, features.length, "BIO").dropped;
 
@@ -225,7 +225,7 @@ export function taggingLoss(outputs: Tensors, batch: Tensors, { info, options }:
   return crfNegativeLogLikelihood(dearer, tags, { start, transitions, end }, { mask });
 }
 
-/** What tasks that tag tokens share. */
+/** The common part of tasks that tag tokens. */
 export const taggingTask = {
   defaultModel: "bilstm-crf",
   monitor: { metric: "f1", mode: "max" },
@@ -244,7 +244,7 @@ export const taggingTask = {
 /** One row of a batch of outputs, decoded. */
 export interface TaggedAnswer {
   readonly spans: readonly LabelSpan[];
-  /** How probable each stretch is, where it was asked for. */
+  /** Probability of each span, where it was asked for. */
   readonly scores: readonly number[];
 }
 
@@ -259,7 +259,7 @@ export function scoresOf({ shape, data }: TensorData): CrfNumbers {
   };
 }
 
-/** How probable stretches of a batch's rows are. */
+/** Computes the probabilities of spans in a batch's rows. */
 function probabilitiesOf(emissions: TensorData, transitions: TensorData) {
   const [, width = 0, count = 0] = emissions.shape;
   const [numbers, scores] = [toNumbers(emissions), scoresOf(transitions)];

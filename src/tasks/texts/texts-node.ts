@@ -27,10 +27,10 @@ const linesOf = (content: string): string[] => content.split(/\r?\n/).filter((li
 /** A text that is named as a file, and is none, was meant as one. */
 const isFileName = (given: string): boolean => /^\S+\.(txt|csv|tsv|jsonl|ndjson|parquet)(\.gz)?$/i.test(given);
 
-/** How texts are read. */
+/** Options for reading texts. */
 interface TextReading extends Omit<InputOptions, "textColumn"> {
   readonly textColumn?: string | undefined;
-  /** What the cells of tables mean, as training has learned it. */
+  /** The schema of tables, as training has learned it. */
   readonly schema?: TableOptions["schema"];
 }
 
@@ -99,7 +99,7 @@ export async function readTexts(inputs: readonly string[], options: TextReading 
   };
 }
 
-/** How a task whose inputs are texts alone reads them; of a table, the column of that name if there is one. */
+/** Reads the inputs of a task that takes texts alone; from a table, the column of that name if there is one. */
 export const textInputsFrom =
   (textColumn?: string): NodeTask["readInputs"] =>
   async (model, inputs, options) => {

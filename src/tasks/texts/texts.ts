@@ -21,7 +21,7 @@ export interface TextInfo extends TaskInfo {
   readonly tokenizer: string;
   /** Rows that an embedding needs. */
   readonly vocabularySize: number;
-  /** What stands behind a text's end. */
+  /** The id behind a text's end. */
   readonly padId: number;
   /** The most tokens that the model is given at once, those of the template included. */
   readonly maxLength: number;
@@ -43,7 +43,7 @@ export function tokenNames({ tokenizer }: Pick<TextInfo, "tokenizer">): Readonly
   return new Map([...vocabularyOf(parseTokenizerJson(tokenizer, "tokenizer.json"))].map(([token, id]) => [id, token]));
 }
 
-/** What a vocabulary is made of. */
+/** The kinds of vocabulary. */
 export const TOKENIZERS = {
   words: (texts: readonly string[], vocabularySize: number) => trainWords(texts, { vocabularySize }),
   characters: (texts: readonly string[], vocabularySize: number, more: readonly string[] = []) =>
@@ -55,7 +55,7 @@ export const TOKENIZERS = {
 
 export type TokenizerKind = keyof typeof TOKENIZERS;
 
-/** What suits a language: its characters where they are words' parts, as in Chinese and Japanese, and pieces of words elsewhere. */
+/** Chooses a vocabulary for the texts' language: characters where words are short rows of them, as in Chinese and Japanese; sub-words elsewhere. */
 export const usualTokenizer = (texts: readonly string[]): TokenizerKind =>
   joinerOf(texts.slice(0, 1000).flatMap((text) => text.slice(0, 200).split(/\s+/))) === "" ? "characters" : "wordpiece";
 
@@ -108,7 +108,7 @@ export async function textTokenizer(
   });
 }
 
-/** What of a tokenizer goes into a task's info. */
+/** Returns a tokenizer's entries in a task's info. */
 export function tokenizerInfo(
   tokenizer: Tokenizer,
   maxLength: number,

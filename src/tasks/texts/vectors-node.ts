@@ -12,7 +12,7 @@ import { tokenizerOf } from "./texts.js";
 
 type Asked = Pick<TaskOptions, "vectors">;
 
-/** How wide the vectors are that were asked for. ConfigError where the model has weights already. */
+/** Reads the width of the requested vectors. ConfigError where the model has weights already. */
 export async function vectorSize({ vectors }: Asked, init: string | undefined): Promise<{ readonly vectorSize?: number }> {
   if (vectors === undefined) return {};
   if (init !== undefined) throw new ConfigError(`--vectors: expected none beside --init ${init}, whose model has its own`);

@@ -13,14 +13,14 @@ export interface NamedSide {
   readonly numbers: ReadonlyMap<string, TensorData>;
 }
 
-/** What was taken over, and what was not: parameters, and names by what they are names of. */
+/** The result of taking over weights: those taken, parameters that start anew, and names without a partner, by what they name. */
 export interface CarriedOver {
   readonly numbers: ReadonlyMap<string, TensorData>;
   readonly fresh: readonly string[];
   readonly withoutPartner: ReadonlyMap<NamedAxis["of"], ReadonlySet<string>>;
 }
 
-/** Where each place along an axis stands in the other model, −1 where it has no partner. */
+/** Finds the index in the other model of each position along an axis, −1 where it has no partner. */
 function placesAlong(size: number, other: number, after: NamedAxis | undefined, before: NamedAxis | undefined): number[] {
   if (after === undefined || before === undefined) return Array.from({ length: size }, (_, i) => (size === other ? i : -1));
   const place = new Map(before.names.map((name, i) => [name, i]));
@@ -96,7 +96,7 @@ export function carryOver(
 
 const PLURALS: Readonly<Record<NamedAxis["of"], string>> = { feature: "features", category: "categories", class: "classes" };
 
-/** What should be said of names without a partner; undefined where each has one. */
+/** Makes the note on names without a partner; undefined where each has one. */
 export function lonelyNote({ withoutPartner }: Pick<CarriedOver, "withoutPartner">): string | undefined {
   const parts = [...withoutPartner].flatMap(([of, names]) => {
     if (names.size === 0) return [];

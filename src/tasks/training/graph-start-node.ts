@@ -27,7 +27,7 @@ export interface GraphStartOptions {
   readonly parameters?: string;
   /** Patterns of tensors that are none. */
   readonly constants?: string;
-  /** How pixels are scaled. */
+  /** The scale of pixels. */
   readonly preprocess?: string;
   readonly imageSize?: string;
   /** A tokenizer.json, where there is none beside the file. */
@@ -37,25 +37,25 @@ export interface GraphStartOptions {
 
 /** The graph that goes on. */
 export interface GraphStart {
-  /** What data must be loaded as. */
+  /** Options that data must be loaded with. */
   readonly loading: Pick<LoadOptions, "imageShape">;
   /** Its structure with a head for the task's classes, and the info that says how it is used. */
   readonly made: (info: TaskInfo) => { readonly file: ModelFile; readonly info: TaskInfo };
   readonly notes: readonly string[];
 }
 
-/** What a wrapped graph holds its weights in. */
+/** Finds the module that holds a wrapped graph's weights. */
 const graphIn = (model: Module): GraphModule | undefined =>
   [...model.modules().values()].find((module): module is GraphModule => module instanceof GraphModule);
 
-/** What the user says of parameters. */
+/** Reads the user's choice of parameters. */
 function choiceOf({ parameters, constants }: GraphStartOptions): Pick<GraphInfo, "parameters"> {
   if (parameters === undefined && constants === undefined) return {};
   const include = parameters === undefined ? {} : { include: splitPatterns(parameters) };
   return { parameters: { ...include, ...(constants === undefined ? {} : { exclude: splitPatterns(constants) }) } };
 }
 
-/** Whether a file is a model that a task has by name: then it is built as always, and takes the numbers. */
+/** Tells whether a file is a model that the task has by name: then that model is built as always, and takes the weights. */
 function isOurs({ metadata }: ModelProto, task: AnyTask): boolean {
   const name = metadata.get("descent.model");
   return metadata.get("descent.task") === task.name && task.models.some((model) => model.name === name);
@@ -76,11 +76,11 @@ async function textParts(
   };
 }
 
-/** What a task of texts takes over from a graph. */
+/** Returns what a task of texts takes over from a graph. */
 export const inheritedFromGraph = ({ maxPositions }: Pick<GraphInfo, "maxPositions">): Inherited =>
   maxPositions === undefined ? {} : { maxPositions };
 
-/** Whether a task reads texts: its graphs take token ids. */
+/** Tells whether a task reads texts: its graphs take token ids. */
 const readsTexts = (plan: GraphPlan): boolean => plan.info.graph.inputs["input_ids"] !== undefined;
 
 /**

@@ -40,7 +40,7 @@ export function numbersFrom(
 }
 
 /**
- * What does not fit for no other reason than the number of classes: the first dimensions of all of these are one number in the file
+ * Finds the parameters that misfit only by the number of classes: the first dimensions of all of them are one number in the file
  * and another in the model, and all the rest is there and fits.
  */
 function headsOfOtherClasses(

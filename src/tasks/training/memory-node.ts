@@ -9,7 +9,7 @@ import { memoryFactor, prepareGraph } from "../../runtime/index.js";
 import type { BatchTypes, TrainingStep } from "../../train/index.js";
 import { DescentError } from "../../util/errors.js";
 
-/** What one step costs, and the memory that training takes: two copies of the state, the batch, and the live values. */
+/** Estimates the cost of one step, and the memory that training takes: two copies of the state, the batch, and the live values. */
 export function measureStep(step: TrainingStep, batch: BatchTypes, device: Device): { flops: number; bytes: number } {
   const traced = step.graphFor(batch).graph;
   const graph = prepareGraph(traced, device);

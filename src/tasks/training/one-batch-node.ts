@@ -10,10 +10,10 @@ import { trainingTypes } from "./setup-node.js";
 import { fetcherFor } from "../shared/rows-node.js";
 
 const CHECK_STEPS = 200;
-/** Of the loss at the start: what counts as learned by heart. */
+/** The fraction of the initial loss below which the batch counts as overfit. */
 const CHECK_FRACTION = 0.2;
 
-/** What to look at: where columns were left out, what is left may not tell the labels apart. */
+/** Suggests what to look at: where columns were left out, the others may not tell the labels apart. */
 function suspects({ unused = [] }: Pick<TrainingSetup["prepared"], "unused">): string {
   if (unused.length === 0) return "look at the labels";
   const named = unused.slice(0, 5).map((name) => `"${name}"`);
@@ -21,12 +21,12 @@ function suspects({ unused = [] }: Pick<TrainingSetup["prepared"], "unused">): s
   return `column${unused.length === 1 ? "" : "s"} ${named.join(", ")}${more} ${unused.length === 1 ? "was" : "were"} left out: look at what is left of the data, and at the labels`;
 }
 
-/** Learns one batch by heart, which any sound model can; an unsound label, loss or model shows here and not after an hour. */
+/** Overfits one batch, which any sound model can; a faulty label, loss or model shows here and not after an hour. */
 export async function checkOneBatch(setup: TrainingSetup, device: DeviceChoice, signal: AbortSignal | undefined): Promise<void> {
   const { numbers, prepared, step, checkRate, task, training, batchSize, resolved } = setup;
   const rows = prepared.train.take(Math.min(batchSize, 32));
   const indices = Uint32Array.from({ length: rows.length }, (_, i) => i);
-  // As they are: what is learned by heart must be the same each time, and of one class each.
+  // Without augmentation: the batch to overfit must be the same each time, and its examples of one class each.
   using fetcher = fetcherFor(task, { ...training, options: { ...training.options, augment: undefined } }, rows);
   const columns = Object.keys(trainingTypes(setup, 1));
   const batch =

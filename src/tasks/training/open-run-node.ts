@@ -12,7 +12,7 @@ import type { TaskInfo } from "../task.js";
 import { graphFile } from "../use/trained-node.js";
 import type { Resumed, TrainTaskOptions } from "./setup-node.js";
 
-/** What a training begins with: options alone, or a run that goes on, whose own configuration then counts. */
+/** The start of a training: options alone, or a run to resume, whose own configuration then counts. */
 export interface Opened {
   readonly options: TrainTaskOptions;
   readonly writer?: RunWriter;

@@ -14,11 +14,11 @@ export interface OptimizerOptions {
   /** Learning rate at its peak. */
   readonly lr: number;
   readonly weightDecay: number;
-  /** How long Adam remembers the gradient's direction. */
+  /** Decay of Adam's running mean of the gradient. */
   readonly beta1?: number;
-  /** How long it remembers the gradient's size. */
+  /** Decay of Adam's running mean of the squared gradient. */
   readonly beta2?: number;
-  /** Of the peak, where a cosine or linear schedule ends. */
+  /** The learning rate at which a cosine or linear schedule ends, as a fraction of the peak. */
   readonly finalLrFraction?: number;
   readonly warmupSteps?: number;
   readonly clipNorm?: number;

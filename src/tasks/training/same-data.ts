@@ -7,7 +7,7 @@ import { isRecord } from "../../util/described.js";
 import { ConfigError } from "../../util/errors.js";
 import type { TaskInfo } from "../task.js";
 
-/** Whether a value agrees with what was written down before; an entry that an earlier version did not write down is no difference. */
+/** Tells whether a value agrees with the one recorded before; an entry that an earlier version did not record is no difference. */
 function agrees(now: Json, before: Json): boolean {
   if (isRecord(now) && isRecord(before)) return Object.entries(before).every(([name, value]) => agrees(now[name] ?? null, value));
   if (Array.isArray(now) && Array.isArray(before))

@@ -27,7 +27,7 @@ import { checkValue, kebabCase } from "../../util/option.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { AnyTask, Buckets, Prepared, TaskContext, TaskInfo, TaskOptions, Tensors, TrainingDefaults } from "../task.js";
 
-/** What was asked for; what is left out has the model's own default. Names are those of the command line. */
+/** Options of a training; an option left out has the model's own default. Names are those of the command line. */
 export interface TrainTaskOptions
   extends
     Partial<Omit<OptionValues<typeof dataOptions & typeof trainingOptions>, "data">>,
@@ -43,18 +43,18 @@ export interface TrainingSetup {
   readonly modelName: string;
   readonly model: Module;
   readonly prepared: Prepared<TaskInfo>;
-  /** What the task is told while it trains. */
+  /** The task's context while it trains. */
   readonly training: TaskContext<TaskInfo>;
   readonly step: TrainingStep;
-  /** What the model begins with, where that is not its initializers' alone. */
+  /** Initial weights of the model, where its initializers do not make them all. */
   readonly numbers: ReadonlyMap<string, TensorData> | undefined;
   /** Somebody else's graph that is trained: its file, with the head. */
   readonly graph: ModelFile | undefined;
-  /** How many numbers of the model are trained. */
+  /** Number of trainable weights. */
   readonly trained: number;
-  /** What is learned in the model's place. */
+  /** Adapters that are trained in the model's place. */
   readonly adapters: Lora | undefined;
-  /** Of rows that are sequences. */
+  /** Buckets of rows that are sequences. */
   readonly buckets: Buckets | undefined;
   /** Adam's rate, for learning one batch by heart. */
   readonly checkRate: number;
@@ -77,7 +77,7 @@ const MOST_EVALUATIONS = 20;
 /** A network that is trained at small rates learns sooner at a small one. */
 const CHECK_RATE = 3e-3;
 
-/** Where the model comes from. ConfigError for two answers. */
+/** Opens the model that the training starts from. ConfigError for two contradicting options. */
 async function startFor(
   options: TrainTaskOptions,
   task: AnyTask,
@@ -185,7 +185,7 @@ async function makeModel(
   };
 }
 
-/** How long is trained, and with which optimizer. */
+/** The schedule and the optimizer of a training. */
 interface Schedule extends Pick<TrainingSetup, "batchSize" | "totalSteps" | "evaluateEvery"> {
   readonly accumulate: number;
   readonly epochs: number;
@@ -215,7 +215,7 @@ function scheduleFor(options: TrainTaskOptions, defaults: TrainingDefaults, exam
   return { batchSize, accumulate, epochs, totalSteps, evaluateEvery, settings };
 }
 
-/** What the task is told while it trains: its options spelled out, and how long sequences are. */
+/** Makes the task's context while it trains: its options spelled out, and the length of sequences. */
 function trainingContext(
   options: TrainTaskOptions,
   task: AnyTask,
@@ -292,7 +292,7 @@ export async function setUpTraining(options: TrainTaskOptions, context: SetupCon
   };
 }
 
-/** What a task prepared, with the checkpoint's configuration, of which its model is made again. */
+/** Adds the checkpoint's configuration, from which the model is made again, to what a task prepared. */
 const withPretrained = (prepared: Prepared<TaskInfo>, pretrained: Start["pretrained"]): Prepared<TaskInfo> =>
   pretrained === undefined ? prepared : { ...prepared, info: { ...prepared.info, pretrained } };
 

@@ -33,7 +33,7 @@ import type { AnyTask, TaskInfo, Inherited } from "../task.js";
 import type { TrainedModel } from "../trained-model.js";
 import { bestOrLast, openTrained } from "../use/trained-node.js";
 
-/** What a model begins with. */
+/** The weights that a model begins with. */
 export interface StartingNumbers {
   /** By parameter path. */
   readonly numbers: ReadonlyMap<string, TensorData>;
@@ -55,7 +55,7 @@ export interface Start {
   readonly numbersFor: (model: Module, labels: readonly string[] | undefined, made: MadeFor) => StartingNumbers;
 }
 
-/** What a model is made for, where numbers go by the names in its data. */
+/** The data that a model is made for, where weights go by names in it. */
 export interface MadeFor {
   readonly info: TaskInfo;
   readonly seed: number;
@@ -115,7 +115,7 @@ function architectureFor(task: AnyTask, modelType: string, where: string): Archi
   );
 }
 
-/** What a head has for some of its labels, in their order; undefined where it does not know them all. */
+/** Picks a head's rows for some of its labels, in their order; undefined where it does not know them all. */
 function headRows(tensor: TensorData, before: readonly string[], labels: readonly string[]): TensorData | undefined {
   const rows = labels.map((label) => before.indexOf(label));
   const { shape } = tensor;
@@ -239,7 +239,7 @@ export async function openStart(
   return config === undefined ? fromRun(path, task, note) : fromCheckpoint(path, config, task);
 }
 
-/** What a run that goes on began with: its numbers are in its checkpoint; `file` is its `graph.onnx`. */
+/** Returns the start of a resumed run: its weights are in its checkpoint; `file` is its `graph.onnx`. */
 export function startOfRun(config: { readonly [extra: string]: unknown }, file?: ModelFile): Start {
   const { tokenizer, pretrained } = config["info"] as { readonly tokenizer?: string; readonly pretrained?: PretrainedInfo };
   return {

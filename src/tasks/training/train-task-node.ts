@@ -34,7 +34,7 @@ import { BATCH, bestOrLast, GRAPH_FILE, openTrained } from "../use/trained-node.
 import { descentVersion } from "../../util/version-node.js";
 import { textByText, textCount } from "../shared/windows.js";
 
-/** Where the run goes, and how it is watched. */
+/** The run's folder, progress and signals. */
 export interface TrainTaskContext {
   readonly out: string;
   readonly overwrite?: boolean;
@@ -58,7 +58,7 @@ export interface TrainTaskResult {
   readonly ended: "steps" | "early stopping" | "interrupted";
 }
 
-/** What is told of a graph that measures: sequences of any length. */
+/** Makes the context of a graph that measures: sequences of any length. */
 const inUse = (training: TaskContext<TaskInfo>): TaskContext<TaskInfo> => ({
   ...training,
   use: "eval",
@@ -119,7 +119,7 @@ async function announce(
   return cost.flops;
 }
 
-/** What repeats a run. */
+/** Makes the configuration that repeats a run. */
 const configOf = async (setup: TrainingSetup, command: string | undefined): Promise<RunConfig> => ({
   descent: await descentVersion(),
   task: setup.task.name,
@@ -272,7 +272,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
   }
 }
 
-/** Of the training part; more would only cost time. */
+/** The largest number of examples of the training part to measure; more would only cost time. */
 const MOST_MEASURED = 10_000;
 
 /** Often enough that a kill costs little; evaluations write checkpoints besides. */

@@ -11,7 +11,7 @@ import { ConfigError } from "../../util/errors.js";
 
 /** Lists of names, a name a line, as people put them beside a model. */
 const LISTS = ["labels.txt", "classes.txt", "imagenet_classes.txt", "synset.txt"];
-/** Where exporters keep names in a file's metadata. */
+/** Keys under which exporters keep names in a file's metadata. */
 const KEYS = ["descent.info", "names", "labels", "classes", "class_names", "id2label"];
 
 const listed = (text: string): string[] =>

@@ -18,7 +18,7 @@ export interface PretrainedInfo {
   readonly config: Json;
 }
 
-/** What a run began with; undefined where its model is one of the task's own. */
+/** Returns the checkpoint that a run began with; undefined where its model is one of the task's own. */
 export const pretrainedInfo = (info: TaskInfo): PretrainedInfo | undefined => info["pretrained"] as PretrainedInfo | undefined;
 
 /** A file that is the model's structure, and what messages call it. */
@@ -55,7 +55,7 @@ const RATE_WIDTH = 768;
 /** Adapters learn at higher rates: Hu et al. 2021, arXiv:2106.09685, table 9, has about ten times those of the whole model. */
 const ADAPTER_FACTOR = 10;
 
-/** How somebody else's graph is learned on: gently, since nothing is known of how it was trained. */
+/** Defaults for fine-tuning somebody else's graph: gentle, since nothing is known of how it was trained. */
 export const GRAPH_DEFAULTS: TrainingDefaults = {
   epochs: 8,
   batchSize: 32,
@@ -66,7 +66,7 @@ export const GRAPH_DEFAULTS: TrainingDefaults = {
   clipNorm: 1,
 };
 
-/** How a pretrained model is learned on. Narrow models take larger steps, as those of Turc et al. 2019, arXiv:1908.08962. */
+/** Returns defaults for fine-tuning a pretrained model. Narrow models take larger steps, as those of Turc et al. 2019, arXiv:1908.08962. */
 export const fineTuningDefaults = (hiddenSize: number, hasAdapters: boolean): TrainingDefaults => ({
   epochs: 4,
   batchSize: 32,

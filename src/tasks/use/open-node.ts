@@ -21,9 +21,9 @@ import type { TrainedModel, UseOptions } from "../trained-model.js";
 import { labelsFor } from "./labels-node.js";
 import { openTrained, TracedModel } from "./trained-node.js";
 
-/** What somebody else's file does not say by itself. */
+/** Facts that somebody else's file does not state itself. */
 export interface OnnxUseOptions {
-  /** How pixels are scaled (`parsePixelScale`). */
+  /** The scale of pixels (`parsePixelScale`). */
   readonly preprocess?: string;
   /** `SIDE` or `WIDTHxHEIGHT`, where the file leaves it free. */
   readonly imageSize?: string;
@@ -93,7 +93,7 @@ function taskFor(file: GraphFile, options: GraphOptions): { readonly task: AnyTa
   throw new ConfigError(`${file.where}: expected the inputs of a task; ${reasons.join("; ")}`);
 }
 
-/** What a task of texts must know: the tokenizer beside the file. */
+/** Makes the info of a task of texts: the tokenizer beside the file. */
 async function textInfo(path: string, plan: GraphPlan, given: string | undefined): Promise<TaskInfo> {
   const file = given ?? join(dirname(path), "tokenizer.json");
   if (!existsSync(file))
@@ -111,7 +111,7 @@ async function textInfo(path: string, plan: GraphPlan, given: string | undefined
 /** Tokens of the longest text where a file does not say. */
 const LONGEST = 512;
 
-/** How many scores a graph gives for one example. */
+/** Counts the scores that a graph gives for one example. */
 function scoreCount(module: GraphModule, task: AnyTask, info: TaskInfo, output: string, onnx: OnnxModel): number {
   const shapes = task.graphs?.shapes(info) ?? {};
   const inputs = Object.entries(shapes).map(([name, shape]) => {

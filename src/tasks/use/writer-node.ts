@@ -119,7 +119,7 @@ export class Writer implements AsyncDisposable {
     return { ids: Array.from(ids.length > most ? ids.subarray(-most) : ids), left: Math.max(0, ids.length - most) };
   }
 
-  /** What follows, piece by piece. */
+  /** Generates the continuation, piece by piece. */
   async *write(
     prompt: readonly number[],
     { stop = [], ...options }: WriteOptions = {},

@@ -15,7 +15,7 @@ export interface AnnotatedBox {
   readonly difficult?: boolean;
   /** The rectangle around an outline that the file has in place of a box. */
   readonly fromOutline?: boolean;
-  /** Of the object's outline, in square pixels (COCO). */
+  /** Area of the object's outline, in square pixels (COCO). */
   readonly area?: number;
 }
 
@@ -29,7 +29,7 @@ export interface Annotation {
   readonly boxes: readonly AnnotatedBox[];
 }
 
-/** What was wrong with boxes, counted. */
+/** Counts of faults in boxes. */
 export interface BoxFaults {
   /** Without width or height: left out. */
   withoutArea: number;
@@ -73,7 +73,7 @@ export function usableBoxes(
   });
 }
 
-/** What was wrong, in sentences; none where nothing was. */
+/** Describes the faults in sentences; none where there are none. */
 export function faultNotes({ withoutArea, turned, fromOutline, clipped, outside }: BoxFaults): string[] {
   const boxes = (n: number): string => (n === 1 ? "1 box" : `${n} boxes`);
   return [

@@ -29,11 +29,11 @@ export interface CocoFile {
   /** Every category, in the order of the file, whether it occurs or not. */
   readonly classes: readonly string[];
   readonly annotations: readonly Annotation[];
-  /** What was decided, in sentences. */
+  /** The reader's decisions, in sentences. */
   readonly notes?: readonly string[];
 }
 
-/** Whether a text looks like COCO's format, without reading all of it. */
+/** Tells whether a text looks like COCO's format, without reading all of it. */
 export const looksLikeCoco = (text: string): boolean =>
   /^\s*\{/.test(text) && ["images", "annotations", "categories"].every((key) => text.includes(`"${key}"`));
 

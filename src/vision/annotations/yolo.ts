@@ -16,9 +16,9 @@ export interface ImageSize {
   readonly height: number;
 }
 
-/** How far outside the image a corner of an outline may lie. */
+/** The largest distance outside the image at which a corner of an outline may lie, as a fraction of its side. */
 const MARGIN = 0.05;
-/** Of a line in a message. */
+/** The longest part of a line that a message quotes. */
 const MOST_CHARACTERS = 200;
 
 const shorten = (text: string): string => (text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text);

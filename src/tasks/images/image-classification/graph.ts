@@ -81,13 +81,13 @@ function geometry(file: GraphFile, imageSize: GraphOptions["imageSize"]): { shap
   return { shape: [channels as number, size(height, asked, "height"), size(width, wide, "width")], layout };
 }
 
-/** Where a file leaves height and width free. */
+/** The side of images where a file leaves height and width free. */
 const USUAL_SIDE = 224;
 
 const numbersOf = (value: unknown): number[] | undefined =>
   Array.isArray(value) && value.every((v) => typeof v === "number" && Number.isFinite(v)) ? (value as number[]) : undefined;
 
-/** What `preprocessor_config.json` of Hugging Face says. */
+/** Reads the scale from Hugging Face's `preprocessor_config.json`. */
 function scaleBeside(config: Json | undefined, channels: number, layout: PixelScale["layout"]): PixelScale | undefined {
   if (config === undefined || !isRecord(config)) return undefined;
   const [mean, deviation] = [numbersOf(config["image_mean"]), numbersOf(config["image_std"])];
@@ -97,7 +97,7 @@ function scaleBeside(config: Json | undefined, channels: number, layout: PixelSc
   return pixelScale({ maximum: Math.round(1 / factor), mean, deviation, colors: "RGB" }, channels, layout);
 }
 
-/** What a file's metadata say: our own, and WinML's (`Image.NominalPixelRange`). */
+/** Reads the scale from a file's metadata: our own, and WinML's (`Image.NominalPixelRange`). */
 function scaleOfMetadata({ metadata }: ModelProto, channels: number, layout: PixelScale["layout"]): PixelScale | undefined {
   const colors = metadata.get("Image.BitmapPixelFormat")?.startsWith("Bgr") === true ? "BGR" : "RGB";
   const range = metadata.get("Image.NominalPixelRange");
@@ -116,7 +116,7 @@ function constantOf(graph: GraphProto, name: string): Float32Array | undefined {
   return new Float32Array(bytes.buffer, 0, Math.floor(bytes.byteLength / 4));
 }
 
-/** Whether a graph begins by scaling its pixels itself, and from which range; undefined where it begins with something else. */
+/** Finds the range from which a graph itself scales its pixels at its start; undefined where it begins with something else. */
 function ownScaling(graph: GraphProto, input: string): "0..1" | "0..255" | undefined {
   let name = input;
   let found: "0..1" | undefined;

@@ -35,7 +35,7 @@ const BATCH = 128;
 const MOST_STEPS = 600;
 const LEAST_STEPS = 200;
 
-/** Where a generator's run keeps the classifier. */
+/** Returns the folder of the classifier in a generator's run. */
 export const featuresOf = (run: string): string => join(splitRunPath(run).run, "features");
 
 /** Makes sure that a run has its classifier. Undefined where there is none to have: data without classes. Errors: ConfigError. */

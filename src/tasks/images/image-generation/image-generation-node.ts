@@ -54,7 +54,7 @@ function asImages(batches: readonly TensorData[]): Dataset {
   return (first as Dataset).concat(...rest);
 }
 
-/** What the state of a training makes of noise, `size` rows at a time. */
+/** Makes a generator from the state of a training, for `size` rows of noise at a time. */
 async function generatorOf({ state, prepared }: Watched, size: number): Promise<(noise: Dataset) => Promise<TensorData[]>> {
   const context: TaskContext<GenerationInfo> = { info: prepared.info as GenerationInfo, use: "eval", options: {} };
   const run = await state.evaluator(imageGeneration.inputs(context, size), (batch) =>
@@ -183,7 +183,7 @@ async function report({ used, test, writer, summary, open }: ReportSources): Pro
   };
 }
 
-/** How good the classifier is whose features are compared, in brackets. */
+/** Measures the classifier whose features are compared; its accuracy in brackets. */
 async function openAndMeasure(run: string, test: Dataset, open: OpenTrained): Promise<string> {
   await using space = await FeatureSpace.open(featuresOf(run), open);
   const accuracy = (await space.classifier.measure(test))?.result()["accuracy"];

@@ -20,7 +20,7 @@ export interface GenerationInfo extends ImageInfo {
 }
 
 const LATENT_SIZE = 100;
-/** What the discriminator should say of real images: not quite 1, so that it stays unsure (one-sided label smoothing). */
+/** The discriminator's target for real images: not quite 1, so that it stays unsure (one-sided label smoothing). */
 const REAL = 0.9;
 
 /** A DCGAN of some width; examples decide how long it trains. */

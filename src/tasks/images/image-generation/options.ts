@@ -15,7 +15,7 @@ const own = {
 
 export const generationOptions = { imageSize: imageSizeOption, ...own } satisfies OptionTable;
 
-/** Of `descent predict`. */
+/** Options of `descent predict`. */
 export const generationPredictOptions = {
   count: integer({ help: "how many samples", minimum: 1, placeholder: "N", defaultText: "16" }),
   seed: integer({ help: "names the random numbers", minimum: 0, defaultText: "1" }),

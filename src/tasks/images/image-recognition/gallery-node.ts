@@ -24,7 +24,7 @@ const FORMAT = "descent-gallery-1";
 
 export interface GalleryEntry {
   readonly name: string;
-  /** Where the image came from: its path, as it was given. */
+  /** The image's source: its path, as it was given. */
   readonly source: string;
   readonly embedding: Float32Array;
 }
@@ -44,7 +44,7 @@ export const modelHash = (model: TrainedModel): string =>
     ),
   );
 
-/** Where a run's gallery lies unless somebody says otherwise. */
+/** Returns the default path of a run's gallery. */
 export const galleryOf = (run: string): string => join(splitRunPath(run).run, "gallery.safetensors");
 
 const texts = z.array(z.string());

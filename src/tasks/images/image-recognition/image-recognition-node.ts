@@ -20,12 +20,12 @@ import type { AnswerOptions, Finished, Measured, NodeTask, ReportSources, TaskRe
 import type { Answer } from "../../task.js";
 import type { TrainedModel } from "../../trained-model.js";
 
-/** What a run of image recognition keeps besides the model. */
+/** The file that a run of image recognition keeps besides the model. */
 const RECOGNITION_FILE = "recognition.json";
 const recognitionSchema = z.object({
   /** Likeness below which the answer is "unknown". */
   threshold: z.number(),
-  /** Of unknown things, the fraction that got a name at this threshold where it was chosen. */
+  /** The fraction of unknown images that got a name at this threshold, where it was chosen. */
   falseAcceptRate: z.number(),
   chosenOn: z.string(),
 });
@@ -52,7 +52,7 @@ async function finish({ used, writer, prepared, options }: Finished): Promise<vo
   await writer.write(RECOGNITION_FILE, `${JSON.stringify(chosen, undefined, 2)}\n`);
 }
 
-/** What the threshold does to examples, where some of them are unknown. */
+/** Measures the threshold on examples, where some of them are unknown. */
 async function measure({ run, measurement }: Measured): Promise<Record<string, number>> {
   const kept = await recognitionOf(run);
   if (kept === undefined || !(measurement instanceof RecognitionMeasurement)) return {};

@@ -36,7 +36,7 @@ import { recognitionOptions, recognitionPredictOptions } from "./options.js";
 export interface RecognitionInfo extends ImageInfo {
   /** So many of `classes`, the first ones, are trained on; the others are held out. */
   readonly trainedClasses: number;
-  /** Of those held out, the ones that validation saw; the test is on the others. */
+  /** The held-out classes that validation saw; the test is on the others. */
   readonly validationClasses: readonly string[];
   readonly embeddingSize: number;
 }

@@ -9,7 +9,7 @@ import { nearest, openSet, openSetAuroc, recallAt } from "../../../metrics/index
 import type { Metrics } from "../../../metrics/index.js";
 import type { Measurement } from "../../task.js";
 
-/** Of each class, so many examples are enrolled, but no more than half. */
+/** Number of examples of each class to enroll, but no more than half of them. */
 const ENROLLED = 10;
 
 /** Examples in the order of `rows`, which are their numbers in what was measured. */
@@ -49,7 +49,7 @@ export class RecognitionMeasurement implements Measurement {
     return (this.#labels[row] as number) < this.#trained;
   }
 
-  /** What is enrolled, and what is asked. */
+  /** Splits the examples into enrolled ones and queries. */
   parts(): { readonly gallery: EmbeddedRows; readonly queries: EmbeddedRows } {
     const counts = new Map<number, number>();
     for (const label of this.#labels) counts.set(label, (counts.get(label) ?? 0) + 1);
@@ -64,7 +64,7 @@ export class RecognitionMeasurement implements Measurement {
     return { gallery: this.#select(enrolled), queries: this.#select(asked) };
   }
 
-  /** Whether some examples are of classes that were never trained on. */
+  /** Tells whether some examples are of classes that were never trained on. */
   get hasUnknown(): boolean {
     return this.#labels.some((label) => label >= this.#trained);
   }

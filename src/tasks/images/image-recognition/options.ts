@@ -28,7 +28,7 @@ const own = {
 
 export const recognitionOptions = { ...labelledImageOptions, ...own } satisfies OptionTable;
 
-/** Of `descent predict`. */
+/** Options of `descent predict`. */
 export const recognitionPredictOptions = {
   gallery: text({ help: "who is known", placeholder: "FILE", defaultText: "RUN/gallery.safetensors" }),
 } satisfies OptionTable;

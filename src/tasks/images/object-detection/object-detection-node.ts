@@ -82,7 +82,7 @@ async function trainingImages({ used, train, config, summary }: ReportSources): 
   }));
 }
 
-/** What a look at the test part gathers: counts by class, images from all over it, and those with most mistakes. */
+/** Findings on the test part: counts by class, images from all over it, and those with most mistakes. */
 interface Looked {
   readonly tallies: readonly Record<"found" | "missed" | "wrong", number>[];
   readonly samples: readonly FoundImage[];

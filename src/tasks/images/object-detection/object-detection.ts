@@ -21,7 +21,7 @@ import { channelStatistics, imageLoading, imagePreprocessing, imageTypes, normal
 import type { Answer, Measurement, ModelChoice, Prepared, Task, Tensors, TrainingDefaults } from "../../task.js";
 import { detectionOptions } from "./options.js";
 
-/** What is known of images with boxes. */
+/** The info of images with boxes. */
 export interface DetectionInfo extends ImageInfo {
   /** Boxes of a training image, at most. */
   readonly mostBoxes: number;
@@ -29,7 +29,7 @@ export interface DetectionInfo extends ImageInfo {
 
 /** Objects that an image is answered with, at most, all classes together. */
 export const MOST_OBJECTS = 100;
-/** Of two boxes of one class that overlap more, the better one stays. */
+/** The overlap (IoU) above which only the better of two boxes of one class stays. */
 const IOU_THRESHOLD = 0.6;
 /** Below it nothing is listed; average precision needs the unsure ones too. */
 const SCORE_THRESHOLD = 0.02;

@@ -12,7 +12,7 @@ import { boxesSvg, classColor } from "../../../vision/index.js";
 import { encodeJpeg } from "../../../vision/images-node.js";
 import { precisionRecallChart } from "../../shared/precision-recall-report.js";
 
-/** Of one class, at the score from which answers list an object. */
+/** Counts of one class, at the score from which answers list an object. */
 export interface Tally {
   readonly found: number;
   readonly missed: number;
@@ -85,7 +85,7 @@ export function curvesSection(names: readonly string[], metric: DetectionMetric)
   return precisionRecallChart(curves, { en: "precision over recall, overlap 0.5", zh: "精确率-召回率曲线，重叠 0.5" });
 }
 
-/** Which boxes are drawn. */
+/** The boxes to draw. */
 type Shown = "found and true" | "mistakes" | "truth";
 
 const FOUND_WRONG = "#f58231";

@@ -7,6 +7,6 @@ import type { TextInfo } from "../texts.js";
 export interface LanguageInfo extends TextInfo {
   /** Predicts hidden tokens, in place of the next one. */
   readonly masked: MaskOptions | null;
-  /** Of the training text, in characters: what a token stands for on the average. */
+  /** Average length of a token in the training text, in characters. */
   readonly charactersPerToken: number;
 }

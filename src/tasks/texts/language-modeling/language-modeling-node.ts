@@ -86,7 +86,7 @@ async function measure({ model, examples }: Measured): Promise<Metrics> {
 const SAMPLES = "samples.jsonl";
 const SAMPLE_CHARACTERS = 400;
 
-/** What the model writes after the first line of the validation text, at each evaluation, in the run's `samples.jsonl`. */
+/** Generates a continuation of the first line of the validation text at each evaluation, into the run's `samples.jsonl`. */
 function watch({ state, writer, prepared, seed }: Watched): Callback {
   const info = prepared.info as LanguageInfo;
   const { model } = state.step;

@@ -20,14 +20,14 @@ import type { Answer, ColumnTypes, Prepared, Task, TaskContext, TaskOptions, Ten
 import { encodedRows, textCollate, tokenNames, textTokenizer, tokenizerInfo, tokenizerOf } from "../texts.js";
 import { tokenizerOptions } from "../options.js";
 
-/** How windows are made for a use. */
+/** Returns the options of windows for a use. */
 export const windowOptions = ({ info, use }: Pick<TaskContext<LanguageInfo>, "info" | "use">): WindowOptions => ({
   random: use === "train",
   padId: info.padId,
   ...(info.masked === null ? {} : { masked: info.masked }),
 });
 
-/** Of a window, the tokens that are text. */
+/** Counts the tokens of a window that are text. */
 export const windowWidth = ({ maxLength, masked }: Pick<LanguageInfo, "maxLength" | "masked">): number =>
   maxLength - (masked?.around.length ?? 0);
 
@@ -41,7 +41,7 @@ export function languageLogits(model: Module, batch: Tensors): Tensor {
   throw new ConfigError(`language-modeling: expected a language model, got ${model.constructor.name}`);
 }
 
-/** What a masked model hides tokens with. ConfigError for a tokenizer that has no token for that. */
+/** Returns the options for masking tokens. ConfigError for a tokenizer that has no mask token. */
 function maskOptions({ special, size }: Tokenizer): MaskOptions {
   const { mask, cls, sep } = special;
   if (mask === undefined)
@@ -110,7 +110,7 @@ function predictedCharacters(text: string, { offsets }: Encoding): number {
   return Array.from(text.slice(offsets[1], offsets.at(-1))).length;
 }
 
-/** How likely each text is, token by token. */
+/** Measures how likely each text is, token by token. */
 function judged(logits: TensorData, { input_ids: ids, attention_mask: mask, characters, left }: Batch): Answer[] {
   const [n, t, v] = logits.shape as [number, number, number];
   return Array.from({ length: n }, (_, row) => {
@@ -159,7 +159,7 @@ function inputs({ info, use }: TaskContext<LanguageInfo>, batch: Dim): ColumnTyp
   return info.masked === null ? ids : { ...ids, attention_mask: { shape, dtype: "int64" } };
 }
 
-/** How many tokens are asked for in a training batch of a masked model. */
+/** Counts the tokens to predict in a training batch of a masked model. */
 const chosenOf = ({ maxLength }: LanguageInfo, batch: Dim): number => mostChosen(staticDim(batch, "batch") * maxLength);
 
 export const languageModeling: Task<LanguageInfo> = {

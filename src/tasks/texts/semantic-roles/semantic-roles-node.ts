@@ -21,7 +21,7 @@ import type { TrainedModel } from "../../trained-model.js";
 
 /** A stretch of a text in its role; a predicate's own is `V`. */
 export interface Role {
-  /** Which predicate of the text this belongs to, from 1. */
+  /** The predicate of the text that this belongs to, from 1. */
   readonly proposition: number;
   readonly predicate: string;
   readonly role: string;

@@ -58,7 +58,7 @@ function tokensOf(rows: Dataset, column: string, filler: number): number[][] {
   );
 }
 
-/** What was given, wanted and written. */
+/** A source, its reference and the hypothesis. */
 interface WrittenPair {
   readonly source: string;
   readonly wanted: string;

@@ -30,7 +30,7 @@ import { tokenizerOptions } from "../options.js";
 
 export interface SequenceInfo extends TextInfo {
   readonly endId: number;
-  /** What a target begins with, where that is not the padding. */
+  /** The token that a target begins with, where that is not the padding. */
   readonly startId?: number;
   /** The columns of a file. */
   readonly source: string;

@@ -15,7 +15,7 @@ import type { GraphFile, GraphInfo, GraphPlan, GraphUse } from "../../graph-use.
 import type { TextClassInfo } from "./info.js";
 import { own, setOwn } from "../../../util/record.js";
 
-/** What each input of a text model takes, by the names that exporters give it. */
+/** The role of each input of a text model, by the names that exporters give it. */
 const ROLES = {
   input_ids: /^(input_ids|input|ids|tokens)$/i,
   attention_mask: /^(attention_mask|input_mask|mask)$/i,

@@ -8,12 +8,12 @@ export interface TextClassInfo extends TextInfo {
   readonly classes: readonly string[];
   /** Whether a text may have several of the classes, or none. */
   readonly multiLabel: boolean;
-  /** What stands between labels in one cell, where they are no JSON list. */
+  /** The separator of labels in one cell, where they are no JSON list. */
   readonly labelSeparator?: string;
   /** The column of texts, or several with commas between them, whose texts are read one after another. */
   readonly textColumn: string;
   readonly labelColumn: string;
-  /** What the cells of these columns mean, where the data were a table that says it. */
+  /** The schema of these columns, where the data were a table that has one. */
   readonly schema?: TableSchema;
   /** Width of pretrained vectors. */
   readonly embeddingSize?: number;

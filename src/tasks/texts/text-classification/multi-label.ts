@@ -22,7 +22,7 @@ export const labelSetTypes = (classes: number, batch: Dim): ColumnTypes => ({
 export const labelSetLoss = (outputs: Tensors, batch: Tensors): Tensor =>
   binaryCrossEntropyWithLogits(outputs["logits"] as Tensor, batch["labels"] as Tensor);
 
-/** Which labels a row has, by their probabilities. */
+/** Returns the labels of a row, by their probabilities. */
 export const labelsAbove = (probabilities: Readonly<Record<string, number>>, threshold: number = THRESHOLD): readonly string[] =>
   Object.entries(probabilities)
     .filter(([, p]) => p > threshold)

@@ -48,7 +48,7 @@ async function judgeSets({ used, test }: ReportSources): Promise<Judged[]> {
   return judged;
 }
 
-/** What several labels read as. */
+/** Writes several labels as one text. */
 const setText = (names: readonly string[]): string => (names.length === 0 ? "–" : names.join(", "));
 
 /** A test text as it was given, its tokens shaded by the sums over their vectors. */
@@ -89,7 +89,7 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   };
 }
 
-/** Of several labels those above the threshold that was asked for. */
+/** Keeps the labels above the requested threshold. */
 function labelsFrom(model: TrainedModel, answers: readonly Answer[], { threshold }: AnswerOptions): Promise<Answer[]> {
   const { multiLabel } = model.info as TextClassInfo;
   if (!multiLabel || threshold === undefined) return Promise.resolve([...answers]);

@@ -40,7 +40,7 @@ import { textClassificationOptions } from "./options.js";
 
 const MAX_LENGTH = 256;
 
-/** Whether the labels of a column are lists. */
+/** Tells whether the labels of a column are lists. */
 const holdsLists = (column: Column): boolean => {
   if (!isText(column)) return false;
   const given = column.values.filter((value) => value !== null);
@@ -72,7 +72,7 @@ function learnClasses(
 const textsOf = (part: Dataset, column: string): string[] =>
   joinTexts(part, joinedColumns(part, column)).map((text) => text ?? "");
 
-/** What the cells of the columns mean that are read. */
+/** Returns the schema of the columns that are read. */
 function schemaOf({ schema }: LoadedData, text: string, target: string): { schema?: TableSchema } {
   const names = [target, text, ...text.split(",")];
   return schema === undefined ? {} : { schema: { ...schema, fields: schema.fields.filter(({ name }) => names.includes(name)) } };

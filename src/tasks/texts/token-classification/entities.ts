@@ -53,7 +53,7 @@ const overlaps = (text: LabelledText, unit: TokenUnit): number => {
   return tagsOfSpans(tokenSpans(text.spans ?? [], places), places.length, "BIO").dropped.length;
 };
 
-/** What a user should know: labels, and stretches that are not learned or measured as they stand. */
+/** Makes the notes for the user: labels, and spans that are not learned or measured as they stand. */
 export function entityNotes({ train, validation, test }: TextParts, { labels, unit }: TagInfo): string[] {
   const known = new Set(labels);
   const unknown = count([...validation, ...test], ({ label }) => !known.has(label));

@@ -32,7 +32,7 @@ const asWords = ({ text }: LabelledText, places: readonly Place[]) =>
 /** Places in an encoding that are of the text, and no template's. */
 const ownPlaces = ({ textOf }: Encoding): number[] => [...textOf.keys()].filter((t) => textOf[t] === 0);
 
-/** Of each word the number of its first sub-word in the text; −1 for a word that the tokenizer has nothing for. */
+/** Finds the index of each word's first sub-word in the text; −1 for a word without any. */
 export function firstSubwords({ offsets, ...encoding }: Encoding, words: readonly Place[]): number[] {
   const own = ownPlaces({ offsets, ...encoding });
   let [at, last] = [0, -1];
@@ -45,7 +45,7 @@ export function firstSubwords({ offsets, ...encoding }: Encoding, words: readonl
   });
 }
 
-/** What a model is given at once of a text: words `from` … `to` − 1, of which it answers for `own`. */
+/** A part of a text that a model reads at once: words `from` … `to` − 1; the predictions for `own` count. */
 interface Window {
   readonly ids: Int32Array;
   /** Places of the words' first sub-words in `ids`. */

@@ -28,7 +28,7 @@ interface Golden {
   /** −100 but at the first sub-word of each word. */
   readonly labels: readonly (readonly number[])[];
   readonly loss: number;
-  /** Of each word that has a sub-word. */
+  /** Logits of each word that has a sub-word. */
   readonly logits: readonly (readonly (readonly number[])[])[];
 }
 const golden = JSON.parse(readFileSync(join(root, "golden/token-alignment.json"), "utf8")) as Golden;

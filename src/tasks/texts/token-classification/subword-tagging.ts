@@ -67,7 +67,7 @@ export function subwordLoss(outputs: Tensors, batch: Tensors, { info, options }:
   return crossEntropy(emissions, tags, { ignoreIndex: IGNORED });
 }
 
-/** Of each window the words that it answers for, as one text, whose tags are the best of all of it. */
+/** Joins each window's own words into one text, and finds the best tags of the whole. */
 export function mergedWords(windows: readonly RowOutputs[]): RowOutputs {
   const places = windows.map(({ batch }) => Array.from((batch["window"] as TensorData).data, Number) as [number, number, number]);
   const words = (places.at(-1) as [number, number, number])[2];

@@ -11,10 +11,10 @@ const NEVER = -1e4;
 
 const OUTSIDE: Tag = { prefix: "O", label: "_" };
 
-/** Whether a stretch may go on behind a tag; where ends are marked, it must. */
+/** Tells whether a span may go on behind a tag; where ends are marked, it must. */
 const isOpen = ({ prefix }: Tag): boolean => prefix === "B" || prefix === "I";
 
-/** Whether `tag` may come after `before`. */
+/** Tells whether `tag` may come after `before`. */
 function follows(before: Tag, tag: Tag, marksEnds: boolean): boolean {
   const isInside = tag.prefix === "I" || tag.prefix === "E";
   if (isInside) return isOpen(before) && before.label === tag.label;
