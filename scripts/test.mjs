@@ -29,7 +29,9 @@ const { ensureChromium } = await import("./chromium.mjs").catch(() => ({ ensureC
 ensureChromium();
 
 const wanted = process.argv.slice(2);
-const files = testFiles(join(root, "dist")).filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)));
+const files = testFiles(join(root, "dist")).filter(
+  (file) => wanted.length === 0 || wanted.some((part) => relative(root, file).includes(part)),
+);
 if (files.length === 0) {
   console.error(`descent: no test file has ${wanted.join(" or ")} in its path`);
   process.exit(2);

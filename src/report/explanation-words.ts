@@ -1,5 +1,6 @@
 /** @module What methods of explanation are called on pages and in pictures. */
 import type { Bilingual } from "../charts/charts.js";
+import { own } from "../util/record.js";
 
 const TITLES: Readonly<Record<string, Bilingual>> = {
   saliency: { en: "Saliency", zh: "显著图" },
@@ -10,12 +11,16 @@ const TITLES: Readonly<Record<string, Bilingual>> = {
   "expected-gradients": { en: "Expected Gradients", zh: "期望梯度" },
   "guided-backpropagation": { en: "Guided backpropagation", zh: "导向反向传播" },
   "deep-lift": "DeepLIFT",
-  "layer-wise-relevance-propagation": { en: "Layer-wise relevance propagation", zh: "逐层相关性传播" },
+  lrp: { en: "Layer-wise relevance propagation", zh: "逐层相关性传播" },
   "grad-cam": "Grad-CAM",
   "grad-cam-plus-plus": "Grad-CAM++",
   "layer-cam": "Layer-CAM",
   "score-cam": "Score-CAM",
   "guided-grad-cam": "Guided Grad-CAM",
+  "gradient-rollout": { en: "Gradient-weighted rollout", zh: "梯度加权展开" },
+  fgsm: "FGSM",
+  pgd: "PGD",
+  "smallest-change": { en: "Smallest adversarial change", zh: "最小对抗扰动" },
   "attention-rollout": { en: "Attention rollout", zh: "注意力展开" },
   occlusion: { en: "Occlusion", zh: "遮挡" },
   "feature-ablation": { en: "Feature ablation", zh: "特征消融" },
@@ -31,5 +36,16 @@ const TITLES: Readonly<Record<string, Bilingual>> = {
 };
 
 /** A method's title; its name where it has none here. */
-export const methodTitle = (method: string): Bilingual =>
-  Object.hasOwn(TITLES, method) ? (TITLES[method] as Bilingual) : method;
+export const methodTitle = (method: string): Bilingual => own(TITLES, method) ?? method;
+
+const MEASURES: Readonly<Record<string, Bilingual>> = {
+  completeness: { en: "completeness, 0 is best:", zh: "完备性（0 最好）：" },
+  "sensitivity-n": { en: "sensitivity-n, 1 is best:", zh: "sensitivity-n（1 最好）：" },
+  infidelity: { en: "infidelity, 0 is best:", zh: "不忠实度（0 最好）：" },
+  "max-sensitivity": { en: "max-sensitivity, 0 is best:", zh: "最大敏感度（0 最好）：" },
+  insertion: { en: "insertion, more is better:", zh: "插入（越大越好）：" },
+  deletion: { en: "deletion, less is better:", zh: "删除（越小越好）：" },
+};
+
+/** What a measure of faithfulness is called, and which way it is read. */
+export const measureTitle = (measure: string): Bilingual => own(MEASURES, measure) ?? `${measure}:`;

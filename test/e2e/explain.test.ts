@@ -23,6 +23,7 @@ interface Explained {
     readonly shape: readonly number[];
     readonly values: readonly number[];
     readonly remarks: readonly string[];
+    readonly faithfulness: Readonly<Record<string, number>>;
   }[];
   readonly unexplained: readonly { readonly method: string; readonly reason: string }[];
   readonly files: readonly string[];
@@ -103,6 +104,22 @@ test("a row: the column that decides counts most, and the parts add up to the sc
   const [width = 0, noise = 0] = one?.values ?? [];
   assert.ok(Math.abs(width) > 3 * Math.abs(noise), `${width}, ${noise}`);
   assert.deepEqual(files, ["row.svg"]);
+  assert.deepEqual(Object.keys(one?.faithfulness ?? {}), ["insertion", "deletion"]);
+  const all = await explained(
+    "sizes",
+    "width=19",
+    "noise=3",
+    "--method",
+    "all",
+    "--measure",
+    "completeness",
+    "--draw",
+    "row.html",
+  );
+  const byMethod = new Map(all.explanations.map((each) => [each.method, each]));
+  assert.ok((byMethod.get("integrated-gradients")?.faithfulness["completeness"] ?? 1) < 1e-2);
+  assert.ok(byMethod.has("kernel-shap") && byMethod.has("lime"));
+  assert.ok(all.unexplained.some(({ method }) => method === "grad-cam"));
   assert.match(readFileSync(path("row.svg"), "utf8"), /^<svg [\s\S]*width = 19[\s\S]*<\/svg>$/);
 });
 

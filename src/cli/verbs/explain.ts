@@ -25,10 +25,11 @@ const topText = (parts: readonly { readonly label: unknown; readonly value: numb
 const number = (value: number | undefined): string => (value === undefined ? "" : String(Number(value.toPrecision(4))));
 
 /** Makes the `--json` output of one explanation. */
-const asJson = ({ view, method, example, settings, remarks, values, shape }: Explanation): object => ({
+const asJson = ({ view, method, example, faithfulness, settings, remarks, values, shape }: Explanation): object => ({
   input: view.name,
   method,
   ...example,
+  faithfulness,
   settings,
   remarks,
   shape,
@@ -45,6 +46,11 @@ export const verb = defineVerb({
     method: text({ help: "methods, parted by commas, or all", placeholder: "NAME", defaultText: "what suits the input" }),
     target: text({ help: "the score asked about: a label, or its place", placeholder: "LABEL", defaultText: "the answer" }),
     at: text({ help: "the layer to look at: a module's path, or a node's name", placeholder: "LAYER", defaultText: "found" }),
+    measure: text({
+      help: "how far to believe it: all, none, or completeness, sensitivity-n, infidelity, max-sensitivity, insertion, deletion",
+      placeholder: "NAME",
+      default: "insertion,deletion",
+    }),
     baseline: choice(["zero", "mean", "blurred", "uniform"], { help: "what stands for a feature that is absent" }),
     samples: integer({ help: "draws of methods that sample", minimum: 1, placeholder: "N", defaultText: "the method's own" }),
     seed: integer({ help: "names every random choice", minimum: 0, default: 1 }),
@@ -70,9 +76,10 @@ export const verb = defineVerb({
     checkWritable(dirname(options.draw), `--draw ${options.draw}`);
     const { openModel } = await import("../../tasks/use/open-node.js");
     const { readInputs } = await import("../../tasks/use/examples-node.js");
-    const { explainInputs, methodsNamed } = await import("../../tasks/explaining/explain-node.js");
+    const { explainInputs, measuresNamed, methodsNamed } = await import("../../tasks/explaining/explain-node.js");
     const { contributions } = await import("../../tasks/explaining/summary.js");
     const methods = options.method === undefined ? [] : methodsNamed(options.method);
+    const measures = measuresNamed(options.measure);
     const { device, threads, preprocess, imageSize, labels, tokenizer } = options;
     const opened = await openModel(path, { device, threads, preprocess, imageSize, labels, tokenizer });
     await using model = opened.model;
@@ -82,6 +89,7 @@ export const verb = defineVerb({
     const bar = progress({ label: "explain", total: read.names.length * Math.max(1, methods.length), unit: "explanations" });
     const { explanations, unexplained } = await explainInputs(model, read, {
       methods,
+      measures,
       ...(options.target === undefined ? {} : { target: options.target }),
       ...(options.at === undefined ? {} : { at: options.at }),
       ...(options.baseline === undefined ? {} : { baseline: options.baseline }),
@@ -100,9 +108,10 @@ export const verb = defineVerb({
       one.example.label,
       number(one.example.score),
       number(one.example.gap),
+      ...measures.map((name) => number(one.faithfulness[name])),
       one.view.input.kind === "image" ? "" : topText(contributions(one)),
     ]);
-    print(formatTable(["input", "method", "target", "score", "gap", "strongest"], rows));
+    print(formatTable(["input", "method", "target", "score", "gap", ...measures, "strongest"], rows));
     const files = await drawn({ path, place: options.draw, extension, language: options.lang, explanations, unexplained });
     note(files.length === 1 ? `picture in ${files[0]}` : `${files.length} files in ${options.draw}`);
     return {

@@ -1,12 +1,22 @@
 /**
  * @module Inputs explained: each by each method that was asked for, with what was decided on the way.
  */
-import type { Attribution, ExampleAttribution, ExplainOptions, MethodName } from "../../explain/index.js";
-import { Explainer, METHOD_NAMES, methodNamed } from "../../explain/index.js";
+import type {
+  Attribution,
+  ExampleAttribution,
+  ExplainInput,
+  ExplainOptions,
+  Faithfulness,
+  FaithfulnessOptions,
+  MeasureName,
+  MethodName,
+} from "../../explain/index.js";
+import { Explainer, faithfulness, MEASURE_NAMES, METHOD_NAMES, methodNamed } from "../../explain/index.js";
 import type { TensorData } from "../../graph/index.js";
 import { toNumbers } from "../../graph/index.js";
 import type { DeviceChoice } from "../../runtime/index.js";
 import { ConfigError, NoGradientError } from "../../util/errors.js";
+import { unknownName } from "../../util/nearest.js";
 import type { NamedInputs } from "../task-node.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { TrainedModel } from "../trained-model.js";
@@ -18,6 +28,8 @@ export interface ExplainRequest extends Omit<ExplainOptions, "method" | "onProgr
   readonly methods: readonly MethodName[];
   readonly device?: DeviceChoice;
   readonly threads?: number;
+  /** Measures of how far each explanation can be believed; none where left out. */
+  readonly measures?: readonly MeasureName[];
   /** Told of each method of each input. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -32,6 +44,8 @@ export interface Explanation {
   readonly example: ExampleAttribution;
   readonly settings: Attribution["settings"];
   readonly remarks: readonly string[];
+  /** By measure; empty where none was asked for, or where the method gives parts that cannot be measured. */
+  readonly faithfulness: Faithfulness;
 }
 
 /** An input that a method could not explain, and why. */
@@ -50,13 +64,17 @@ export function methodsNamed(text: string): readonly MethodName[] {
 /** The method that suits what is explained, where none is asked for. */
 export const usualMethod = (kind: View["input"]["kind"]): MethodName => (kind === "image" ? "grad-cam" : "integrated-gradients");
 
+/** Points of a path, at most, where several methods are compared: the gap that is left is reported. */
+const MOST_STEPS = 128;
+
 /** The options without settings that a method does not take: one list is for all of several. */
 function takenBy(method: MethodName, options: Omit<ExplainOptions, "method">): Omit<ExplainOptions, "method"> {
-  const { samples, steps, ...rest } = options;
+  const { samples, steps, maxSteps = MOST_STEPS, ...rest } = options;
   const { defaults } = methodNamed(method);
   return {
     ...rest,
     ...(samples === undefined || defaults.samples === undefined ? {} : { samples }),
+    ...(defaults.maxSteps === undefined ? {} : { maxSteps }),
     ...(steps === undefined || defaults.steps === undefined ? {} : { steps }),
   };
 }
@@ -65,6 +83,30 @@ const one = ({ shape, data }: TensorData): { values: Float64Array; shape: readon
   values: toNumbers({ dtype: "float32", shape, data }),
   shape: shape.slice(1),
 });
+
+/** Measures one example; nothing where its attributions are to parts that are no sets of features. */
+async function measuredOf(
+  explainer: Explainer,
+  input: ExplainInput,
+  attribution: Attribution,
+  options: Pick<FaithfulnessOptions, "explain"> & { readonly measures: readonly MeasureName[] },
+): Promise<Faithfulness> {
+  const [parts] = attribution.examples.map((example) => example.parts);
+  if (options.measures.length === 0 || (parts !== undefined && parts.partOf === undefined)) return {};
+  const [measured] = await faithfulness(explainer, input, attribution, options);
+  return measured ?? {};
+}
+
+/** The measures of a list of names, parted by commas; `all` and `none` are lists too. ConfigError for a name that there is not. */
+export function measuresNamed(text: string): readonly MeasureName[] {
+  if (text === "all") return MEASURE_NAMES;
+  if (text === "none") return [];
+  return text.split(",").map((part) => {
+    const found = MEASURE_NAMES.find((name) => name === part.trim());
+    if (found === undefined) throw new ConfigError(unknownName("measure", part.trim(), MEASURE_NAMES));
+    return found;
+  });
+}
 
 /**
  * Explains inputs. With several methods, those that a model cannot have are told of; a single one is an error.
@@ -76,7 +118,7 @@ export async function explainInputs(
   inputs: NamedInputs,
   request: ExplainRequest,
 ): Promise<{ readonly explanations: readonly Explanation[]; readonly unexplained: readonly Unexplained[] }> {
-  const { methods, device, threads, onProgress, ...options } = request;
+  const { methods, device, threads, measures = [], onProgress, ...options } = request;
   const side = nodeTaskNamed(trained.task.name);
   if (side.view === undefined)
     throw new ConfigError(`explain: expected a task whose answers can be explained, got ${trained.task.name}`);
@@ -91,8 +133,18 @@ export async function explainInputs(
     for (const method of chosen) {
       try {
         const asked = chosen.length === 1 ? options : takenBy(method, options);
-        const { values, examples, settings, remarks } = await explainer.explain(input, { ...asked, method });
-        explanations.push({ view, method, ...one(values), example: examples[0] as ExampleAttribution, settings, remarks });
+        const attribution = await explainer.explain(input, { ...asked, method });
+        const { values, examples, settings, remarks } = attribution;
+        const measured = await measuredOf(explainer, input, attribution, { measures, explain: asked });
+        explanations.push({
+          view,
+          method,
+          ...one(values),
+          example: examples[0] as ExampleAttribution,
+          settings,
+          remarks,
+          faithfulness: measured,
+        });
       } catch (error) {
         if (chosen.length === 1 || !(error instanceof ConfigError || error instanceof NoGradientError)) throw error;
         unexplained.push({ view, method, reason: error.message });

@@ -2,7 +2,7 @@
 import type { Bilingual, Language } from "../../charts/charts.js";
 import type { PageInput, PageMap } from "../../report/explanation-page.js";
 import { explanationPage } from "../../report/explanation-page.js";
-import { methodTitle } from "../../report/explanation-words.js";
+import { measureTitle, methodTitle } from "../../report/explanation-words.js";
 import type { View } from "../view.js";
 import type { Explanation, Unexplained } from "./explain-node.js";
 import { contributions, pixelMap } from "./summary.js";
@@ -13,7 +13,7 @@ const LOST: Bilingual = { en: "lost on the way:", zh: "途中损失：" };
 const short = (value: number): string => String(Number(value.toPrecision(3)));
 
 function mapOf(one: Explanation): PageMap {
-  const { method, example, remarks } = one;
+  const { method, example, remarks, faithfulness } = one;
   const lost = Object.entries(example.residuals ?? {}).map(([op, value]) => `${op} ${short(value)}`);
   return {
     method,
@@ -24,6 +24,7 @@ function mapOf(one: Explanation): PageMap {
     figures: [
       ...(example.gap === undefined ? [] : [{ name: GAP, value: short(example.gap) }]),
       ...(lost.length === 0 ? [] : [{ name: LOST, value: lost.join(", ") }]),
+      ...Object.entries(faithfulness).map(([name, value]) => ({ name: measureTitle(name), value: short(value) })),
       ...Object.entries(example.figures ?? {}).map(([name, value]) => ({ name: `${name}:`, value: short(value) })),
     ],
     remarks,

@@ -8,8 +8,12 @@ import type { Explanation } from "./explain-node.js";
 /** The sum of a part's elements, and its name. */
 export function contributions({ view, values, shape, example }: Explanation): Contribution[] {
   const { parts: found } = example;
-  if (found !== undefined) return found.names.map((label, i) => ({ label, value: found.values[i] as number }));
   const { parts, input } = view;
+  const titled = (names: readonly string[]): readonly string[] =>
+    input.kind === "features" && names.length === input.names.length
+      ? input.names.map((name, i) => `${name} = ${input.values[i]}`)
+      : names;
+  if (found !== undefined) return titled(found.names).map((label, i) => ({ label, value: found.values[i] as number }));
   if (parts === undefined) return [];
   const each = values.length / (shape[0] ?? 1);
   const sums = parts.names.map(() => 0);
@@ -17,8 +21,7 @@ export function contributions({ view, values, shape, example }: Explanation): Co
     const part = parts.partOf[Math.floor(e / each)] ?? -1;
     if (part >= 0) sums[part] = (sums[part] as number) + value;
   });
-  const named = input.kind === "features" ? input.names.map((name, i) => `${name} = ${input.values[i]}`) : parts.names;
-  return sums.map((value, i) => ({ label: named[i] ?? `part ${i}`, value }));
+  return titled(parts.names).map((label, i) => ({ label, value: sums[i] as number }));
 }
 
 /** One value a pixel, summed over channels: [H, W] of attributions [C, H, W]. */
