@@ -13,13 +13,22 @@ import { own } from "../util/record.js";
 /** Examples side by side, by input name: what one training step is given. */
 export type Batch = Record<string, TensorData>;
 
+/** Columns by name. Entries keep their order; a plain object puts names such as `2019` first. */
+export type NamedColumns<C = ColumnLike> = Readonly<Record<string, C>> | Iterable<readonly [string, C]>;
+
+const isEntries = <C>(columns: NamedColumns<C>): columns is Iterable<readonly [string, C]> => Symbol.iterator in columns;
+const entriesOf = <C>(columns: NamedColumns<C>): (readonly [string, C])[] =>
+  isEntries(columns) ? [...columns] : Object.entries(columns);
+
 /** Examples in memory, as columns of equal length. Immutable; views of rows share memory where they can. */
 export class Dataset {
   readonly columns: Readonly<Record<string, Column>>;
+  /** The names of the columns, in the order of the file or of what they were made of. */
+  readonly names: readonly string[];
   readonly length: number;
 
-  constructor(columns: Readonly<Record<string, ColumnLike>>) {
-    const entries = Object.entries(columns).map(([name, like]) => [name, columnOf(name, like)] as const);
+  constructor(columns: NamedColumns) {
+    const entries = [...new Map(entriesOf(columns))].map(([name, like]) => [name, columnOf(name, like)] as const);
     const first = entries[0];
     this.length = first === undefined ? 0 : lengthOf(first[1]);
     for (const [name, column] of entries) {
@@ -34,10 +43,12 @@ export class Dataset {
         throw new DataError(`column "${name}": expected a missing mask of ${length} rows, got ${column.missing.length}`);
     }
     this.columns = Object.fromEntries(entries);
+    this.names = entries.map(([name]) => name);
   }
 
-  get names(): string[] {
-    return Object.keys(this.columns);
+  /** Names and columns, in order. */
+  entries(): [string, Column][] {
+    return this.names.map((name) => [name, this.column(name)]);
   }
 
   has(name: string): boolean {
@@ -108,7 +119,7 @@ export class Dataset {
 
   /** Only these columns, in this order. */
   pick(...names: readonly string[]): Dataset {
-    return new Dataset(Object.fromEntries(names.map((name) => [name, this.column(name)])));
+    return new Dataset(names.map((name) => [name, this.column(name)]));
   }
 
   /** All columns but these. */
@@ -118,15 +129,15 @@ export class Dataset {
   }
 
   /** The same rows with columns added or replaced. */
-  with(columns: Readonly<Record<string, ColumnLike>>): Dataset {
-    return new Dataset({ ...this.columns, ...columns });
+  with(columns: NamedColumns): Dataset {
+    return new Dataset([...this.entries(), ...entriesOf(columns)]);
   }
 
   /** The same data under other column names: `{ old: "new" }`. */
   rename(names: Readonly<Record<string, string>>): Dataset {
     for (const name of Object.keys(names)) this.column(name);
     const renamed = (name: string): string => (Object.hasOwn(names, name) ? (names[name] as string) : name);
-    return new Dataset(Object.fromEntries(Object.entries(this.columns).map(([name, column]) => [renamed(name), column])));
+    return new Dataset(this.entries().map(([name, column]) => [renamed(name), column]));
   }
 
   /** These rows, then the other's; both have the same columns. */
@@ -144,7 +155,7 @@ export class Dataset {
   gather(indices: ArrayLike<number>, into?: Batch): Batch {
     this.#checkIndices(indices);
     const batch = new Map<string, TensorData>();
-    for (const [name, column] of Object.entries(this.columns)) {
+    for (const [name, column] of this.entries()) {
       if (isText(column)) continue;
       const size = rowSize(column);
       const reusable = into !== undefined && Object.hasOwn(into, name) ? into[name] : undefined;
@@ -159,7 +170,7 @@ export class Dataset {
   /** All rows as one batch; without a copy, but where threads share the memory, which engines do not take. */
   batch(): Batch {
     const batch = new Map<string, TensorData>();
-    for (const [name, column] of Object.entries(this.columns)) {
+    for (const [name, column] of this.entries()) {
       if (isText(column)) continue;
       const data = column.data.buffer instanceof ArrayBuffer ? column.data : column.data.slice();
       batch.set(name, { dtype: column.dtype, shape: column.shape, data });
@@ -170,7 +181,7 @@ export class Dataset {
   /** One row, by column name. */
   row(i: number): Record<string, CellValue> {
     this.#checkIndices([i]);
-    return Object.fromEntries(Object.entries(this.columns).map(([name, column]) => [name, cell(column, i)]));
+    return Object.fromEntries(this.entries().map(([name, column]) => [name, cell(column, i)]));
   }
 
   *rows(): Generator<Record<string, CellValue>> {
@@ -179,7 +190,7 @@ export class Dataset {
 
   /** `Dataset of 150 rows: sepal_length float64, species text (3 missing)`. */
   toString(): string {
-    const columns = Object.entries(this.columns).map(([name, column]) => {
+    const columns = this.entries().map(([name, column]) => {
       const type = isText(column) ? "text" : [column.unit ?? column.dtype, ...column.shape.slice(1)].join("×");
       let missing = 0;
       for (let i = 0; i < this.length; i++) if (isMissing(column, i)) missing++;
@@ -189,7 +200,7 @@ export class Dataset {
   }
 
   #map(change: (column: Column) => Column): Dataset {
-    return new Dataset(Object.fromEntries(Object.entries(this.columns).map(([name, column]) => [name, change(column)])));
+    return new Dataset(this.entries().map(([name, column]) => [name, change(column)]));
   }
 
   #checkIndices(indices: ArrayLike<number>): void {
@@ -234,7 +245,7 @@ export function concatenate(parts: readonly Dataset[]): Dataset {
     }
     columns.set(name, resized(head, length, data, { ...(missing && { missing }), ...places }));
   }
-  return new Dataset(Object.fromEntries(columns));
+  return new Dataset(columns);
 }
 
 /** The places of columns that are put one after another, made once for columns that share those of their first part. */

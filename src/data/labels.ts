@@ -111,17 +111,22 @@ export function labelSets(column: Column, separator = ";"): string[][] {
 }
 
 /**
- * Encodes the classes of each row as float32 [N, K] of 0 and 1: targets of a binary cross-entropy. DataError, with the row, if a
- * label is not among the classes.
+ * Encodes the classes of each row as float32 [N, K] of 0 and 1: targets of a binary cross-entropy. DataError, with the row as
+ * `at` names it, if a label is not among the classes.
  */
-export function encodeLabelSets(sets: readonly (readonly string[])[], classes: readonly string[], where: string): TensorColumn {
+export function encodeLabelSets(
+  sets: readonly (readonly string[])[],
+  classes: readonly string[],
+  where: string,
+  at: (i: number) => string = exampleAt,
+): TensorColumn {
   const index = new Map(classes.map((name, i) => [name, i]));
   const data = new Float32Array(sets.length * classes.length);
   for (const [i, labels] of sets.entries())
     for (const label of labels) {
       const found = index.get(label);
       if (found === undefined)
-        throw new DataError(`${where}, row ${i}: expected labels among ${classes.slice(0, 10).join(", ")}, got "${label}"`);
+        throw new DataError(`${where}, ${at(i)}: expected labels among ${classes.slice(0, 10).join(", ")}, got "${label}"`);
       data[i * classes.length + found] = 1;
     }
   return { dtype: "float32", shape: [sets.length, classes.length], data, classes };

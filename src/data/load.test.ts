@@ -216,5 +216,5 @@ test("several labels in a cell, as a list or with a separator, become columns of
       [1, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0],
     ],
   );
-  assert.throws(() => encodeLabelSets(sets, ["a"], "labels"), /labels, row 0: expected labels among a, got "b c"/);
+  assert.throws(() => encodeLabelSets(sets, ["a"], "labels"), oneLine(/labels, example 1: expected labels among a, got "b c"/));
 });

@@ -62,7 +62,7 @@ export class WorkerFetcher implements BatchFetcher, Disposable {
 
   constructor(dataset: Dataset, collate?: WorkerCollate, { threads = 1 }: WorkerOptions = {}) {
     const columns: Record<string, Column> = {};
-    for (const [name, column] of Object.entries(dataset.columns)) {
+    for (const [name, column] of dataset.entries()) {
       if (!isText(column)) setOwn(columns, name, { ...column, data: shared(column.data, DTYPES[column.dtype].create) });
       else if (collate !== undefined) setOwn(columns, name, column);
     }

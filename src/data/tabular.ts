@@ -67,15 +67,13 @@ export function fromRows(
 ): Dataset {
   const columns = names ?? [...new Set(rows.flatMap((row) => Object.keys(row)))];
   return new Dataset(
-    Object.fromEntries(
-      columns.map((name) => {
-        const values = rows.map((row) => (Object.hasOwn(row, name) ? (row[name] ?? null) : null));
-        const kinds = new Set(values.filter((value) => value !== null).map((value) => typeof value));
-        // Numbers among texts, as in a form: read as texts, which the encoders turn into numbers where they must.
-        const mixed = kinds.size > 1 ? values.map((value) => (value === null ? null : String(value))) : values;
-        return [name, mixed as ColumnLike];
-      }),
-    ),
+    columns.map((name) => {
+      const values = rows.map((row) => (Object.hasOwn(row, name) ? (row[name] ?? null) : null));
+      const kinds = new Set(values.filter((value) => value !== null).map((value) => typeof value));
+      // Numbers among texts, as in a form: read as texts, which the encoders turn into numbers where they must.
+      const mixed = kinds.size > 1 ? values.map((value) => (value === null ? null : String(value))) : values;
+      return [name, mixed as ColumnLike];
+    }),
   );
 }
 
@@ -190,7 +188,7 @@ export class TabularPreprocessor {
   #whole(dataset: Dataset, where: string): Dataset {
     const absent = this.checkColumns(dataset, where);
     const rows = this.read(dataset, where);
-    return rows.with(Object.fromEntries(absent.map((name) => [name, new Array<null>(rows.length).fill(null)])));
+    return rows.with(absent.map((name) => [name, new Array<null>(rows.length).fill(null)]));
   }
 
   /** Makes the notes on rows to be encoded: columns that are absent, values that training did not have. One of each for a column. */

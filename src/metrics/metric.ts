@@ -49,7 +49,7 @@ export function forEachExample(prediction: TensorData, target: TensorData, optio
     const label = elementAt(target, i);
     if (label === options.ignoreIndex) continue;
     if (!Number.isInteger(label) || label < 0 || label >= classes)
-      throw new DataError(`metric: expected targets in 0 … ${classes - 1}, got ${label} at ${i}`);
+      throw new DataError(`metric: target ${i + 1}: expected a class in 0 … ${classes - 1}, got ${label}`);
     if (single) {
       // One logit z is the same as two of 0 and z; one probability p as two of 1 − p and p.
       const z = elementAt(prediction, i);

@@ -199,7 +199,7 @@ test("what does not fit is refused in one line", () => {
       ),
     {
       name: "DataError",
-      message: "metric: expected targets in 0 … 1, got 2 at 1",
+      message: "metric: target 2: expected a class in 0 … 1, got 2",
     },
   );
   assert.throws(() => metric.update(toTensorData([[1, 2, 3]]), ints([0, 1])), { name: "ShapeError" });

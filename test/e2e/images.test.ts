@@ -143,7 +143,7 @@ test("bad images and folders are refused in one line, or left out and counted", 
     ["words", /words\.png: expected a JPEG, PNG, WebP, TIFF, GIF or BMP image, got other bytes/],
     ["one", /one: expected at least two classes, one folder each, got one: red/],
     ["empty", /empty.green: expected images of a class, found none/],
-    ["list.csv", /photos.blue.gone\.jpg \(list\.csv, row 4\): expected an image, got no such file/],
+    ["list.csv", /photos.blue.gone\.jpg \(list\.csv, row 3 \(line 4\)\): expected an image, got no such file/],
     ["nowhere/", /nowhere/],
   ] as const)
     await refused(`${TRAIN} --data ${data} --out no`, expected);

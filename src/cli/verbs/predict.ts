@@ -27,8 +27,13 @@ const csvField = (value: unknown): string => {
   return /[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
 };
 
-function toCsv(rows: readonly Row[]): string {
-  const names = Object.keys(rows[0] ?? {});
+/** The columns of a table of rows: those of the file that was read in its order, then the others. */
+function headings([row = {}]: readonly Row[], read: readonly string[] = []): string[] {
+  const names = Object.keys(row);
+  return [...read.filter((name) => names.includes(name)), ...names.filter((name) => !read.includes(name))];
+}
+
+function toCsv(rows: readonly Row[], names: readonly string[]): string {
   return [names, ...rows.map((row) => names.map((name) => row[name]))]
     .map((fields) => `${fields.map(csvField).join(",")}\n`)
     .join("");
@@ -148,18 +153,19 @@ export const verb = defineVerb({
       note(await writePictures(options.draw, present.pictures, model, given, names));
     const answers = given.map((answer, i) => answerRow(answer, rows === undefined ? names[i] : rows.row(i), options));
     const lines = answers.flatMap(linesOf);
+    const columns = headings(lines, rows?.names);
     if (options.out === undefined) {
       print(
         formatTable(
-          Object.keys(lines[0] ?? {}),
-          lines.slice(0, 50).map((line) => Object.values(line).map(shown)),
+          columns,
+          lines.slice(0, 50).map((line) => columns.map((name) => shown(line[name]))),
         ),
       );
       if (lines.length > 50) note(`${lines.length - 50} more; --out FILE or --json gives them all`);
     } else {
       await writeFile(
         options.out,
-        format === "csv" ? toCsv(lines) : answers.map((answer) => `${JSON.stringify(answer)}\n`).join(""),
+        format === "csv" ? toCsv(lines, columns) : answers.map((answer) => `${JSON.stringify(answer)}\n`).join(""),
       );
       print(printableLine(`${answers.length} answers in ${options.out}`));
     }

@@ -129,12 +129,12 @@ test("a table of paths and labels, with parts or without", async () => {
   checkColours(split);
 
   put("absent.csv", `path,label\n${rows.slice(0, 3).join("\n")}\nplain/ant/99.png,ant\n${rows.slice(-3).join("\n")}\n`);
-  await refuse("absent.csv", /plain\/ant\/99\.png \(.*absent\.csv, row 5\): expected an image, got no such file/);
+  await refuse("absent.csv", /plain\/ant\/99\.png \(.*absent\.csv, row 4 \(line 5\)\): expected an image, got no such file/);
   const without = await loadData(join(root, "absent.csv"), { skipBadRows: true, testFraction: 0, validationFraction: 0 });
   assert.deepEqual([without.train.length, without.badRows], [6, 1]);
   assert.match(without.notes.join(), /1 images that cannot be read were left out/);
   put("odd.csv", "path,label,split\nplain/ant/00.png,ant,sometimes\n");
-  await refuse("odd.csv", /odd\.csv, row 2: expected train, val or test, got sometimes/);
+  await refuse("odd.csv", /odd\.csv, row 1 \(line 2\): expected train, val or test, got sometimes/);
 });
 
 test("Parquet with image bytes: a column of bytes, or of structs, and names of classes from a hub's metadata", async () => {

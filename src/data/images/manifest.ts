@@ -2,7 +2,7 @@
  * @module Tables that name image files: a column of paths, one of labels, and perhaps one that says which part a row is of.
  */
 import type { Column } from "../column.js";
-import { isMissing, isText } from "../column.js";
+import { isMissing, isText, placeAt } from "../column.js";
 import { Dataset } from "../dataset.js";
 import { guessRoles } from "../guess.js";
 import { classesOf, encodeLabels, labelText } from "../labels.js";
@@ -42,13 +42,12 @@ export function manifestParts(
   if (target === undefined)
     throw new DataError(`${where}: expected a column of labels beside "${image}", found none; name it (--label-column)`);
   const paths = table.texts(image);
-  // As a spreadsheet numbers them, the header included.
-  const row = (i: number): string => `${where}, row ${i + 2}`;
+  const label = table.column(target);
+  const row = (i: number): string => `${where}, ${placeAt(label, i)}`;
   const files = paths.map((path, i) => {
     if (path === null) throw new DataError(`${row(i)}: expected the path of an image in "${image}", got none`);
     return path;
   });
-  const label = table.column(target);
   const byPart = new Map<PartName, number[]>();
   for (let i = 0; i < table.length; i++) {
     if (isMissing(label, i)) throw new DataError(`${row(i)}: expected a label in "${target}", got none`);

@@ -131,5 +131,5 @@ export function chunkToDataset(chunk: DuckDBDataChunk, plans: readonly ColumnPla
       });
     }
   }
-  return new Dataset(Object.fromEntries(columns));
+  return new Dataset(columns);
 }

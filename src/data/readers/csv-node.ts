@@ -263,7 +263,7 @@ class ChunkBuilder {
     this.#cells = this.#names.map(() => []);
     this.#rows = [];
     this.#lines = [];
-    return new Dataset(Object.fromEntries(columns));
+    return new Dataset(columns);
   }
 }
 

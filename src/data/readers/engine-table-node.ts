@@ -17,9 +17,7 @@ const anyValue = (names: readonly string[]): string => names.map((name) => `${qu
 /** The same rows with their numbers in the file, `before` of which came earlier. */
 function withPlaces(chunk: Dataset, before: number): Dataset {
   const places = { rows: Uint32Array.from({ length: chunk.length }, (_, i) => before + i + 1) };
-  return new Dataset(
-    Object.fromEntries(Object.entries(chunk.columns).map(([name, column]): [string, Column] => [name, { ...column, places }])),
-  );
+  return new Dataset(chunk.entries().map(([name, column]): [string, Column] => [name, { ...column, places }]));
 }
 
 /** A source, and how it is described and complained of. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { rmSync } from "node:fs";
 import { gzipSync } from "node:zlib";
+import { guessRoles } from "../guess.js";
 import { openTable, readTable } from "./table-node.js";
 import type { TableOptions } from "./table-file-node.js";
 import { DataLoader } from "../loader.js";
@@ -42,6 +43,26 @@ test("CSV: types are guessed, missing values stay missing", async () => {
     { age: null },
     { age: "7" },
   ]);
+});
+
+test("columns that are named by numbers keep the order of the file, and so do guesses of the last one", async () => {
+  const cases: [string, string[], string][] = [
+    ["2019,2020,label\n1,2,a\n3,4,b\n", ["2019", "2020", "label"], "label"],
+    ["plan,2020,2019\nx,1,5\ny,2,6\n", ["plan", "2020", "2019"], "2019"],
+    ["7,3,kind\n1,2,a\n3,4,b\n", ["7", "3", "kind"], "kind"],
+  ];
+  for (const [text, names, target] of cases) {
+    const { data } = await readTable(file("years.csv", text), { header: true });
+    const parts = [data, data.select([1, 0]), data.slice(0, 1), data.concat(data), data.with({ [target]: ["p", "q"] })];
+    for (const part of parts) assert.deepEqual(part.names, names);
+    assert.deepEqual(
+      data.entries().map(([name]) => name),
+      names,
+    );
+    assert.equal(guessRoles(data).target, target);
+    assert.deepEqual(data.pick(...names.toReversed()).names, names.toReversed());
+    assert.deepEqual(data.rename({ [target]: "1" }).names, [...names.slice(0, 2), "1"]);
+  }
 });
 
 test("the same rows from gzip, semicolons, TSV, JSON lines, Parquet and SQL", async () => {

@@ -74,7 +74,7 @@ export class SchemaBuilder {
 
   /** Looks at the next rows. */
   add(chunk: Dataset): void {
-    for (const [name, column] of Object.entries(chunk.columns)) {
+    for (const [name, column] of chunk.entries()) {
       if (!isText(column)) {
         if (!this.#typed.has(name)) this.#typed.set(name, typedField(name, column));
         continue;

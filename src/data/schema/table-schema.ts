@@ -191,11 +191,9 @@ export const readColumn = (column: Column, field: TableField, schema: TableSchem
 export function readWith(dataset: Dataset, schema: TableSchema, options: ReadOptions = {}): Dataset {
   const fields = new Map(schema.fields.map((field) => [field.name, field]));
   return new Dataset(
-    Object.fromEntries(
-      Object.entries(dataset.columns).map(([column, values]) => {
-        const field = fields.get(column);
-        return [column, field === undefined ? values : readColumn(values, field, schema, options)];
-      }),
-    ),
+    dataset.entries().map(([column, values]) => {
+      const field = fields.get(column);
+      return [column, field === undefined ? values : readColumn(values, field, schema, options)];
+    }),
   );
 }

@@ -45,7 +45,10 @@ function givenRow(inputs: readonly string[], preprocessor: TabularPreprocessor):
     const at = text.indexOf("=");
     return [text.slice(0, at).trim(), text.slice(at + 1) === "" ? null : text.slice(at + 1)];
   });
-  const raw = fromRows([Object.fromEntries(pairs)]);
+  const raw = fromRows(
+    [Object.fromEntries(pairs)],
+    pairs.map(([name]) => name),
+  );
   return { raw, data: preprocessor.read(raw, "input"), where: "input", badRows: 0 };
 }
 
@@ -66,13 +69,11 @@ async function readRowsOf(path: string, preprocessor: TabularPreprocessor, optio
 /** Rows as the user gave them: his own text, but for numbers that are written as everybody writes them. */
 function asGiven({ raw, data }: ReadRows): Dataset {
   return new Dataset(
-    Object.fromEntries(
-      Object.entries(raw.columns).map(([name, column]): [string, Column] => {
-        const read = data.column(name);
-        const isPlain = !isText(column) || column.values.every((text, i) => text === null || text === valueText(read, i));
-        return [name, isPlain && !isText(read) && read.unit === undefined && read.dtype !== "bool" ? read : textsOf(column)];
-      }),
-    ),
+    raw.entries().map(([name, column]): [string, Column] => {
+      const read = data.column(name);
+      const isPlain = !isText(column) || column.values.every((text, i) => text === null || text === valueText(read, i));
+      return [name, isPlain && !isText(read) && read.unit === undefined && read.dtype !== "bool" ? read : textsOf(column)];
+    }),
   );
 }
 
@@ -87,12 +88,10 @@ function together(parts: readonly Dataset[]): Dataset {
   const names = first.names.filter((name) => rest.every((part) => part.has(name)));
   const alike = (part: Dataset): Dataset =>
     new Dataset(
-      Object.fromEntries(
-        names.map((name) => {
-          const column = part.column(name);
-          return [name, parts.every((other) => other.column(name).dtype === column.dtype) ? column : textsOf(column)];
-        }),
-      ),
+      names.map((name) => {
+        const column = part.column(name);
+        return [name, parts.every((other) => other.column(name).dtype === column.dtype) ? column : textsOf(column)];
+      }),
     );
   return rest.length === 0 ? first : concatenate(parts.map(alike));
 }

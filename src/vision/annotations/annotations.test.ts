@@ -137,15 +137,15 @@ suite("COCO", () => {
     };
     assert.throws(
       () => parseCoco(change("category_id", 9), "a.json"),
-      (e) => oneLine(e, /annotation 0: .*category_id 9/),
+      (e) => oneLine(e, /annotation 1: .*category_id 9/),
     );
     assert.throws(
       () => parseCoco(change("image_id", 9), "a.json"),
-      (e) => oneLine(e, /annotation 0: .*image_id 9/),
+      (e) => oneLine(e, /annotation 1: .*image_id 9/),
     );
     assert.throws(
       () => parseCoco(change("bbox", [1, 2, 3]), "a.json"),
-      (e) => oneLine(e, /^a\.json, annotation 0: bbox/),
+      (e) => oneLine(e, /^a\.json, annotation 1: bbox/),
     );
     assert.throws(
       () => parseCoco("{", "a.json"),
@@ -193,7 +193,7 @@ test("COCO: categories of one name are one class, which is said; two of one id a
     /one category of id 1, got "a" and "b"/,
   );
   refuse({ images: [file.images[0], file.images[0]] }, /one image of id 0/);
-  refuse({ annotations: [{ image_id: 0, category_id: 1, bbox: [] }] }, /annotation 0: bbox/);
+  refuse({ annotations: [{ image_id: 0, category_id: 1, bbox: [] }] }, /annotation 1: bbox/);
 });
 
 test("COCO: annotations that are none are left out where that was asked for, each with its reason", () => {
@@ -213,7 +213,7 @@ test("COCO: annotations that are none are left out where that was asked for, eac
   assert.equal(read.annotations[0]?.boxes.length, 1);
   assert.deepEqual(
     said.map((message) => /annotation (\d)/.exec(message)?.[1]),
-    ["0", "1", "2", "3"],
+    ["1", "2", "3", "4"],
   );
 });
 

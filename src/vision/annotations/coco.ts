@@ -80,12 +80,12 @@ export function parseCoco(text: string, where: string, skip?: (message: string) 
         bbox,
         area,
         iscrowd,
-      } = parseWith(annotationSchema, found, `${where}, annotation ${i}`);
+      } = parseWith(annotationSchema, found, `${where}, annotation ${i + 1}`);
       const label = names.get(category);
       const of = boxes.get(image);
       const [what, got] = label === undefined ? ["a category", `category_id ${category}`] : ["an image", `image_id ${image}`];
       if (label === undefined || of === undefined)
-        throw new DataError(`${where}, annotation ${i}: expected ${what} that is listed, got ${got}`);
+        throw new DataError(`${where}, annotation ${i + 1}: expected ${what} that is listed, got ${got}`);
       const [x, y, w, h] = bbox;
       of.push({
         box: [x, y, x + w, y + h],

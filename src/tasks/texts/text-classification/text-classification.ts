@@ -1,7 +1,16 @@
 /**
  * @module Text classification: one class for a text (sentiment, topic), or several labels.
  */
-import { classesOf, encodeLabels, encodeLabelSets, isText, joinedColumns, joinTexts, labelSets } from "../../../data/index.js";
+import {
+  classesOf,
+  encodeLabels,
+  encodeLabelSets,
+  isText,
+  joinedColumns,
+  joinTexts,
+  labelSets,
+  placeAt,
+} from "../../../data/index.js";
 import type { Column, TableSchema } from "../../../data/index.js";
 import { Dataset } from "../../../data/index.js";
 import type { LoadedData } from "../../../data/node.js";
@@ -89,7 +98,7 @@ async function encode(
   const [column, where] = [part.column(columns.label), `column "${columns.label}"`];
   const targets = new Dataset(
     info.multiLabel
-      ? { labels: encodeLabelSets(setsOf(column, info), info.classes, where) }
+      ? { labels: encodeLabelSets(setsOf(column, info), info.classes, where, (i) => placeAt(column, i)) }
       : { label: encodeLabels(column, info.classes, where) },
   );
   return rows.with(targets.select(Array.from({ length: rows.length }, (_, row) => textAt(rows, row))).columns);
