@@ -219,9 +219,13 @@ test("inputs that do not fit a model", async () => {
   writeFileSync(path("t-images-idx3-ubyte"), idx([2, 5, 5], new Uint8Array(50)));
   await Promise.all([
     refused("predict run t-images-idx3-ubyte", 2, /expected images of 1×8×8, got 5×5/),
-    refused("predict table a=1", 2, /expected a column "b"; got a/),
+    refused("predict table a=1 c=2", 2, /expected a column "b"; did you mean "c"\?/),
     refused("predict table few.csv", 2, /few\.csv: expected a column "a", "b"; did you mean "c"\?/),
   ]);
+  // A column that is absent counts as missing, which is said.
+  const absent = await run(folder, words("predict table a=1"));
+  assert.equal(absent.status, 0, absent.stderr);
+  assert.match(absent.stderr, /column "b": it is absent, and counts as missing in 1 row/);
   await refused("predict nowhere a=1", 2, /nowhere: expected a run folder, got nothing there/);
 });
 
