@@ -138,7 +138,8 @@ function show(progress: Progress, start: number): Callback {
       progress.update(Math.max(start, event.step), examples, { loss: event.metrics["loss"] ?? NaN });
     },
     onEvaluation({ epoch, train, validation, isBest }) {
-      const measured = validation === undefined ? rounded(train) : `train ${rounded(train)}  validation ${rounded(validation)}`;
+      const isMeasured = validation !== undefined && Object.keys(validation).length > 0;
+      const measured = isMeasured ? `train ${rounded(train)}  validation ${rounded(validation)}` : rounded(train);
       progress.log(`epoch ${Number(epoch.toFixed(2))}  ${measured}${isBest ? "  *" : ""}`);
     },
   };

@@ -3,7 +3,7 @@
  * seed gives the same pictures, the ONNX file alone is the generator; and what is wrong is said in one line.
  */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { InferenceSession, Tensor } from "onnxruntime-node";
@@ -128,6 +128,32 @@ test("eval gives the test figure; a classifier given by the user is used", async
   assert.ok(existsSync(path("other", "report.html")));
 });
 
+test("images that are all equal: no distance, and why; their channels are divided by 1", async () => {
+  const pixels = await sharp({ create: { width: 8, height: 8, channels: 3, background: { r: 90, g: 90, b: 200 } } })
+    .png()
+    .toBuffer();
+  for (const label of ["a", "b"]) {
+    mkdirSync(path("flat", label), { recursive: true });
+    for (let i = 0; i < 20; i++) writeFileSync(path("flat", label, `${i}.png`), pixels);
+  }
+  const { stderr } = await succeeds(folder, "train image-generation --data flat --steps 2 --device cpu --out flatly".split(" "));
+  assert.match(
+    stderr,
+    /no Fréchet distance: all training images are equal, so that a classifier learns no features; .*--features RUN/,
+  );
+  const { metrics } = JSON.parse(readFileSync(path("flatly", "summary.json"), "utf8")) as RunSummary;
+  assert.equal(metrics.test?.["frechetDistance"], undefined);
+  assert.ok(!existsSync(path("flatly", "features")));
+  const { info } = JSON.parse(readFileSync(path("flatly", "config.json"), "utf8")) as { info: Record<string, unknown> };
+  assert.deepEqual(
+    [info["mean"], info["deviation"]],
+    [
+      [90 / 255, 90 / 255, 200 / 255],
+      [1, 1, 1],
+    ],
+  );
+});
+
 test("what is wrong is said in one line", async () => {
   await refused("predict gan picture.png", /expected no input for image-generation, got picture\.png; --count and --seed/);
   await refused("predict gan --count 0", /--count: expected a whole number at least 1, got 0/);
@@ -137,7 +163,7 @@ test("what is wrong is said in one line", async () => {
     "train image-generation --data digits --features gan",
     /--features gan: expected a run of image-classification, got one of image-generation/,
   );
-  writeFileSync(path("table.csv"), "width,kind\n1,a\n2,b\n3,a\n4,b\n".repeat(10));
+  writeFileSync(path("table.csv"), `width,kind\n${"1,a\n2,b\n3,a\n4,b\n".repeat(10)}`);
   await refused("train image-generation --data table.csv", /table\.csv: expected images, got a table with width, kind/);
   await refused("train image-classification --data digits --features gan", /--features: expected a task that takes it/);
 });

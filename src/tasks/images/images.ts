@@ -38,13 +38,17 @@ export function channelStatistics(
     const count = counts[c] as Float64Array;
     for (let i = start; i < start + plane; i++) count[pixels[i] as number] = (count[pixels[i] as number] as number) + 1;
   }
+  const total = dataset.length * plane;
   const moments = counts.map((count) => {
-    const moment = (power: number): number => count.reduce((sum, n, value) => sum + n * (value / maximum) ** power, 0);
-    const mean = moment(1) / (dataset.length * plane);
-    return { mean, variance: moment(2) / (dataset.length * plane) - mean ** 2 };
+    // About the mean, not as a difference of squares: of equal pixels that leaves the rounding, and a deviation of 1e-8.
+    const mean = count.reduce((sum, n, value) => sum + n * value, 0) / total;
+    return { mean, variance: count.reduce((sum, n, value) => sum + n * (value - mean) ** 2, 0) / total };
   });
   // A channel without any variation is divided by 1.
-  return { mean: moments.map((m) => m.mean), deviation: moments.map((m) => Math.sqrt(Math.max(0, m.variance)) || 1) };
+  return {
+    mean: moments.map(({ mean }) => mean / maximum),
+    deviation: moments.map(({ variance }) => Math.sqrt(variance) / maximum || 1),
+  };
 }
 
 /** The changes that training images get. */

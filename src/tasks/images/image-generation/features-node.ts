@@ -4,8 +4,9 @@
  */
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
-import type { Dataset } from "../../../data/node.js";
+import type { BatchFetcher, Dataset } from "../../../data/node.js";
 import { WorkerFetcher } from "../../../data/node.js";
+import type { TensorData } from "../../../graph/index.js";
 import { toNumbers } from "../../../graph/index.js";
 import type { Moments } from "../../../metrics/index.js";
 import { MomentsGatherer } from "../../../metrics/index.js";
@@ -52,9 +53,35 @@ export async function prepareFeatures(watched: Watched): Promise<string | undefi
     note("no Fréchet distance: the data have no classes to train a classifier on; give one with --features RUN");
     return undefined;
   }
+  const collate = collateImages(classifying(prepared.info), prepared.train);
+  using fetcher = collate === undefined ? undefined : new WorkerFetcher(prepared.train, collate);
+  if (await areEqual(prepared.train, fetcher)) {
+    note(
+      "no Fréchet distance: all training images are equal, so that a classifier learns no features; give one with --features RUN",
+    );
+    return undefined;
+  }
   note(`Fréchet distance: first ${MODEL} learns the classes, for its features`);
-  await trainClassifier(path, prepared, watched);
+  await trainClassifier(path, prepared, watched, fetcher);
   return path;
+}
+
+const classifying = (info: ImageInfo): TaskContext<ImageInfo> => ({ info, use: "train", options: {} });
+
+/**
+ * Whether all images are equal. Batch norm divides by what variance it saw, of which there is none then: features of other images
+ * would be some 10⁶ times too large.
+ */
+async function areEqual(images: Dataset, fetcher: BatchFetcher | undefined): Promise<boolean> {
+  let first: TensorData["data"] | undefined;
+  for (let start = 0; start < images.length; start += BATCH) {
+    const indices = Uint32Array.from({ length: Math.min(BATCH, images.length - start) }, (_, i) => start + i);
+    const batch = (await fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: start })) ?? images.gather(indices);
+    const { data } = batch["image"] as TensorData;
+    first ??= data.slice(0, data.length / indices.length);
+    for (let i = 0; i < data.length; i++) if (data[i] !== first[i % first.length]) return false;
+  }
+  return true;
 }
 
 /** Copies what a run needs to be used. ConfigError if it is no classifier of images of this size. */
@@ -71,9 +98,13 @@ async function copyClassifier(run: string, path: string, info: GenerationInfo): 
   for (const name of ["checkpoints", "config.json"]) await cp(join(folder.path, name), join(path, name), { recursive: true });
 }
 
-async function trainClassifier(path: string, prepared: Prepared<GenerationInfo>, { seed, progress }: Watched): Promise<void> {
-  const { info, train } = prepared;
-  const context: TaskContext<ImageInfo> = { info, use: "train", options: {} };
+async function trainClassifier(
+  path: string,
+  { info, train }: Prepared<GenerationInfo>,
+  { seed, progress }: Watched,
+  fetcher: BatchFetcher | undefined,
+): Promise<void> {
+  const context = classifying(info);
   const choice = IMAGE_MODELS.find(({ name }) => name === MODEL);
   if (choice === undefined) throw new ConfigError(`--features: expected the model ${MODEL}, got none of that name`);
   const model = choice.build(info);
@@ -91,8 +122,6 @@ async function trainClassifier(path: string, prepared: Prepared<GenerationInfo>,
     model: MODEL,
     info,
   };
-  const collate = collateImages(context, train);
-  using fetcher = collate === undefined ? undefined : new WorkerFetcher(train, collate);
   using writer = await createRun(path, { config, overwrite: true });
   const { state } = await trainRun({
     step,
