@@ -94,7 +94,7 @@ export interface KnownDataset {
   /** False where a mirrored image means something else. */
   readonly mirrors?: false;
   /** True where up and down have no meaning. */
-  readonly overturns?: true;
+  readonly flipsVertically?: true;
 }
 
 /** The four files of MNIST and its relatives, with their checksums in the order train images, train labels, test images, test labels. */
@@ -267,7 +267,7 @@ export const KNOWN_DATASETS: readonly KnownDataset[] = [
     licence: "MIT",
     source: "https://github.com/Shenggan/BCCD_Dataset",
     citation: "Shenggan (2017), BCCD Dataset; originals by cosmicad and akshaylamba",
-    overturns: true,
+    flipsVertically: true,
     layout: {
       kind: "boxes",
       file: {

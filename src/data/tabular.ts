@@ -346,7 +346,7 @@ function fitTarget(name: string, column: Column, length: number, task: "classifi
   return { kind: "quantity", name, mean, sd };
 }
 
-/** A running number: says nothing of the row, but can be learnt by heart. */
+/** A running number: says nothing about the row, but can be memorized. */
 function looksLikeId(name: string, column: Column): boolean {
   if (isText(column) || column.shape.length > 1 || !/^(id|.*[_ ]id|index|row|rownum|unnamed.*|passengerid|column0+)$/i.test(name))
     return false;

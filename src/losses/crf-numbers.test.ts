@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Random } from "../util/random.js";
 import { ShapeError } from "../util/errors.js";
-import { stretchProbabilities, viterbiPath } from "./crf-numbers.js";
+import { spanProbabilities, viterbiPath } from "./crf-numbers.js";
 
 const K = 3;
 const T = 4;
@@ -24,16 +24,16 @@ const weight = (path: readonly number[]): number =>
   );
 const total = paths.reduce((sum, path) => sum + weight(path), 0);
 
-test("the probability of a stretch is the share of all paths that agree with it", () => {
+test("the probability of a span is the share of all paths that agree with it", () => {
   const tags = [2, 0, 0, 1];
-  const stretches = [
+  const spans = [
     { start: 0, end: 1 },
     { start: 1, end: 3 },
     { start: 3, end: 4 },
     { start: 0, end: 4 },
   ];
-  for (const [i, found] of stretchProbabilities(emissions, scores, tags, stretches).entries()) {
-    const { start, end } = stretches[i] as (typeof stretches)[0];
+  for (const [i, found] of spanProbabilities(emissions, scores, tags, spans).entries()) {
+    const { start, end } = spans[i] as (typeof spans)[0];
     const agreeing = paths.filter((path) => path.slice(start, end).every((tag, t) => tag === tags[start + t]));
     const expected = agreeing.reduce((sum, path) => sum + weight(path), 0) / total;
     assert.ok(Math.abs(found - expected) < 1e-12, `${start}…${end}: ${found}, expected ${expected}`);
@@ -48,9 +48,9 @@ test("the best path is the most probable of all; emissions are whole rows", () =
   assert.throws(() => viterbiPath(numbers(4), scores), ShapeError);
 });
 
-test("no stretch, nothing to compute; long texts do not overflow", () => {
-  assert.deepEqual(stretchProbabilities(emissions, scores, [], []), []);
+test("no span, nothing to compute; long texts do not overflow", () => {
+  assert.deepEqual(spanProbabilities(emissions, scores, [], []), []);
   const long = new Float64Array(2000 * K).fill(5);
-  const [one] = stretchProbabilities(long, scores, new Int32Array(2000), [{ start: 999, end: 1000 }]);
+  const [one] = spanProbabilities(long, scores, new Int32Array(2000), [{ start: 999, end: 1000 }]);
   assert.ok(one !== undefined && one > 0 && one < 1);
 });

@@ -1,6 +1,6 @@
 /**
- * @module Linear-chain conditional random fields on numbers: the best path of one text, and how probable stretches of it are: forward and backward sums,
- * and the paths that agree with given tags over the stretch.
+ * @module Linear-chain conditional random fields on numbers: the best path of one text, and how probable spans of it are: forward and backward sums,
+ * and the paths that agree with given tags over the span.
  */
 import { ShapeError } from "../util/errors.js";
 
@@ -48,7 +48,7 @@ export function viterbiPath(emissions: ArrayLike<number>, scores: CrfNumbers): {
 }
 
 /** Elements `start` … `end` − 1. */
-export interface Stretch {
+export interface Span {
   readonly start: number;
   readonly end: number;
 }
@@ -89,25 +89,25 @@ function sums(emissions: ArrayLike<number>, { start, transitions, end }: CrfNumb
 }
 
 /**
- * The probability that a path has the given tags at all elements of a stretch, whatever it has elsewhere.
+ * The probability that a path has the given tags at all elements of a span, whatever it has elsewhere.
  *
- * Shapes: emissions row-major [T, K], tags [T] → one number in 0…1 for each stretch.
+ * Shapes: emissions row-major [T, K], tags [T] → one number in 0…1 for each span.
  * Source: Rabiner 1989, section III.A, forward and backward variables, in logarithms.
  * Checked against: the sum over all paths, crf-numbers.test.ts.
  */
-export function stretchProbabilities(
+export function spanProbabilities(
   emissions: ArrayLike<number>,
   scores: CrfNumbers,
   tags: ArrayLike<number>,
-  stretches: readonly Stretch[],
+  spans: readonly Span[],
 ): number[] {
-  if (stretches.length === 0) return [];
+  if (spans.length === 0) return [];
   const count = scores.start.length;
   const forward = sums(emissions, scores, false);
   const backward = sums(emissions, scores, true);
   const ends = forward.slice(-count).map((value, tag) => value + (scores.end[tag] as number));
   const total = logSum(ends);
-  return stretches.map(({ start, end }) => {
+  return spans.map(({ start, end }) => {
     let score = forward[start * count + (tags[start] as number)] as number;
     for (let t = start + 1; t < end; t++) {
       const [from, to] = [tags[t - 1] as number, tags[t] as number];

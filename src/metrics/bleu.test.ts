@@ -4,7 +4,7 @@ import test from "node:test";
 import { TranslationMetric } from "./bleu.js";
 
 interface Case {
-  readonly pairs: readonly (readonly [wanted: string, written: string])[];
+  readonly pairs: readonly (readonly [reference: string, hypothesis: string])[];
   readonly bleu: number;
   readonly chrF: number;
 }
@@ -14,7 +14,7 @@ test("BLEU and chrF are sacrebleu's", () => {
   assert.ok(cases.length >= 6);
   for (const { pairs, bleu, chrF } of cases) {
     const metric = new TranslationMetric();
-    for (const [wanted, written] of pairs) metric.add(wanted, written);
+    for (const [reference, hypothesis] of pairs) metric.add(reference, hypothesis);
     assert.ok(Math.abs(metric.bleu - bleu) < 1e-6, `${JSON.stringify(pairs)}: ${metric.bleu}, ${bleu}`);
     assert.ok(Math.abs(metric.chrF - chrF) < 1e-6, `${JSON.stringify(pairs)}: ${metric.chrF}, ${chrF}`);
   }

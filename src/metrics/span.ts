@@ -1,17 +1,17 @@
 /**
- * @module How well labelled stretches are found: named entities, arguments of predicates. A stretch counts where both its ends and
+ * @module How well labelled spans are found: named entities, arguments of predicates. A span counts where both its ends and
  * its label are right.
  */
 import type { ClassScores } from "./classification.js";
 import type { LabelSpan } from "../util/tags.js";
 
-/** Precision, recall and F1, over all stretches and by label. */
+/** Precision, recall and F1, over all spans and by label. */
 export interface SpanReport {
-  /** Over all stretches: what is called entity F1. */
+  /** Over all spans: what is called entity F1. */
   readonly micro: ClassScores;
   /** Mean over labels. */
   readonly macro: ClassScores;
-  /** Mean over labels, weighted by how many stretches there are of each. */
+  /** Mean over labels, weighted by how many spans there are of each. */
   readonly weighted: ClassScores;
   /** By label, in code point order. */
   readonly perLabel: ReadonlyMap<string, ClassScores>;
@@ -33,7 +33,7 @@ function scoresOf({ right, predicted, actual }: Counts): ClassScores {
 const keyOf = ({ start, end, label }: LabelSpan): string => `${start} ${end} ${label}`;
 
 /**
- * Counts stretches sentence by sentence (for semantic roles: predicate by predicate).
+ * Counts spans sentence by sentence (for semantic roles: predicate by predicate).
  *
  *     precision = right / predicted     recall = right / actual     F1 = 2·precision·recall / (precision + recall)
  *

@@ -199,6 +199,6 @@ export const trainingOptions = {
   }),
   constants: text({ help: "of --init FILE.onnx: tensors that are not parameters", placeholder: "PATTERNS" }),
   ...fineTuningOptions,
-  check: flag({ help: "first see that the model can learn one batch by heart", default: true, local: true }),
+  check: flag({ help: "first check that the model can overfit one batch", default: true, local: true }),
   lang: choice(["en", "zh"], { help: "language of the report", default: "en", env: "DESCENT_LANG", local: true }),
 } satisfies OptionTable;

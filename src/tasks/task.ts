@@ -162,7 +162,7 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   readonly defaultModel: string;
   /** The metric that says which checkpoint is better; left out, the last one is used. */
   readonly monitor?: Monitor;
-  /** Whether a sound model learns one batch by heart, so that one that does not shows a fault. */
+  /** Whether a sound model overfits one batch, so that one that does not has a fault. */
   readonly checksOneBatch: boolean;
   /** Rows that are measured or answered at once, at most; left out, 256. */
   readonly mostAtOnce?: number;

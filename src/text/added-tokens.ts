@@ -6,7 +6,7 @@ import type { Normalize } from "./normalizers.js";
 import type { AddedTokenJson, TokenizerJson } from "./tokenizer-json.js";
 import { TrackedText } from "./tracked-text.js";
 
-/** A stretch of a text: an added token, or text in which there is none. */
+/** A part of a text: an added token, or text in which there is none. */
 export interface Section {
   readonly text: TrackedText;
   readonly id?: number;

@@ -154,7 +154,7 @@ class Analysis {
       if (waysOf(path) > MAX_WAYS) throw new Refusal("too many optional parts");
       const mayFail = path.map((_, i) => endMayFail || path.slice(i + 1).some((e) => e.mandatory || e.kind === "condition"));
       const loops = path.flatMap((element, i) => (element.kind === "loop" && mayFail[i] === true ? [i] : []));
-      // Of each loop, the longest row of loops up to it that all may give back the same stretch.
+      // Of each loop, the longest row of loops up to it that all may give back the same characters.
       const rows = new Map<number, number>();
       for (const j of loops) {
         const before = loops.filter((i) => i < j && this.#share(path, i, j)).map((i) => rows.get(i) as number);

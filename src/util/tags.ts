@@ -1,5 +1,5 @@
 /**
- * @module Labelled stretches of a sequence, and the tags per token that write them: BIO (IOB2) and BIOES; BMES and BILOU are
+ * @module Labelled spans of a sequence, and the tags per token that encode them: BIO (IOB2) and BIOES; BMES and BILOU are
  * BIOES in other letters.
  */
 import { own } from "./record.js";
@@ -42,8 +42,8 @@ const continues = (before: Tag, tag: Tag): boolean =>
   (before.prefix === "B" || before.prefix === "I") && (tag.prefix === "I" || tag.prefix === "E") && before.label === tag.label;
 
 /**
- * The stretches that tags mark, read with patience: one that begins with I or E is a stretch as well, as in conlleval and in
- * seqeval's default mode. Works for tags of any scheme, without being told.
+ * Reads the spans of tags leniently: one that begins with I or E is a span as well, as in conlleval and in seqeval's
+ * default mode. Works for tags of any scheme, without being told which.
  */
 export function spansOfTags(tags: readonly string[]): LabelSpan[] {
   const spans: { start: number; end: number; label: string }[] = [];
@@ -59,7 +59,7 @@ export function spansOfTags(tags: readonly string[]): LabelSpan[] {
   return spans;
 }
 
-/** The stretches that are whole by the scheme's own rules, and no others: seqeval's strict mode. */
+/** Reads the spans that are complete by the scheme's rules, and no others: seqeval's strict mode. */
 export function strictSpansOfTags(tags: readonly string[], scheme: TagScheme): LabelSpan[] {
   const all = parsed(tags);
   const spans: LabelSpan[] = [];
@@ -76,7 +76,7 @@ export function strictSpansOfTags(tags: readonly string[], scheme: TagScheme): L
 }
 
 /**
- * Tags for stretches of a sequence of `length` tokens. Stretches must not overlap; of two that do, the earlier in the list
+ * Tags for spans of a sequence of `length` tokens. Spans must not overlap; of two that do, the earlier in the list
  * stands, and the other is returned in `dropped`.
  */
 export function tagsOfSpans(
@@ -98,7 +98,7 @@ export function tagsOfSpans(
   return { tags, dropped };
 }
 
-/** The scheme that tags are written in: BIOES if any marks an end or a stretch of one token. */
+/** The scheme that tags are written in: BIOES if any marks an end or a span of one token. */
 export const schemeOf = (tags: Iterable<string>): TagScheme => {
   for (const tag of tags) {
     const prefix = parseTag(tag)?.prefix;

@@ -83,9 +83,10 @@ test("an image that does not fill the canvas stands in its upper left corner, on
 });
 
 test("changes are read from a line of text, and written as one", () => {
-  const all = parseBoxAugment("auto", { overturns: true });
-  assert.equal(formatBoxAugment(all), "flip,overturn,scale:0.3,translate:0.1,color:0.2");
+  const all = parseBoxAugment("auto", { flipsVertically: true });
+  assert.equal(formatBoxAugment(all), "flip,vertical-flip,scale:0.3,translate:0.1,color:0.2");
   assert.deepEqual(parseBoxAugment(formatBoxAugment(all)), all);
+  assert.deepEqual(parseBoxAugment("overturn"), parseBoxAugment("vertical-flip"));
   assert.equal(formatBoxAugment(parseBoxAugment("auto", { mirrors: false })), "scale:0.3,translate:0.1,color:0.2");
   assert.equal(formatBoxAugment(parseBoxAugment("none")), "none");
   for (const wrong of ["flop", "scale:-1", "scale:x", "scale:1:2", "flip:1", "translate:"])

@@ -32,32 +32,33 @@ const UNCHANGED: BoxAugmentation = { flipHorizontal: false, flipVertical: false,
 /** Changes by the name that a command line has for them: the field, its usual number, and the largest that makes sense. */
 const CHANGES = {
   flip: { field: "flipHorizontal" },
-  overturn: { field: "flipVertical" },
+  "vertical-flip": { field: "flipVertical" },
   scale: { field: "scale", usual: 0.3, most: 3 },
   translate: { field: "translate", usual: 0.1, most: 0.5 },
   color: { field: "color", usual: 0.2, most: 1 },
 } as const;
 
 /**
- * Reads a list of changes, `NAME[:NUMBER],…`: flip, overturn, scale, translate, color; `auto` is all but overturn, which it has where
- * `overturns` says that up and down mean nothing; `none` is none.
+ * Reads a list of changes, `NAME[:NUMBER],…`: flip, vertical-flip, scale, translate, color; `auto` is all but vertical-flip, which it
+ * has where `flipsVertically` says that up and down mean nothing; `none` is none. `overturn` is the old name of vertical-flip, in earlier runs.
  *
  * Errors: ConfigError, beginning with `where`, for an unknown name or a number out of range.
  */
 export function parseBoxAugment(
   text: string,
-  { mirrors = true, overturns = false }: { readonly mirrors?: boolean; readonly overturns?: boolean } = {},
+  { mirrors = true, flipsVertically = false }: { readonly mirrors?: boolean; readonly flipsVertically?: boolean } = {},
   where = "--augment",
 ): BoxAugmentation {
   let result = UNCHANGED;
   for (const item of text.split(",").map((part) => part.trim())) {
     if (item === "" || item === "none") continue;
     if (item === "auto") {
-      const list = [...(mirrors ? ["flip"] : []), ...(overturns ? ["overturn"] : []), "scale,translate,color"];
+      const list = [...(mirrors ? ["flip"] : []), ...(flipsVertically ? ["vertical-flip"] : []), "scale,translate,color"];
       result = parseBoxAugment(list.join(","), {}, where);
       continue;
     }
-    const [name = "", given, ...more] = item.split(":");
+    const [word = "", given, ...more] = item.split(":");
+    const name = word === "overturn" ? "vertical-flip" : word;
     const change = CHANGES[name as keyof typeof CHANGES] as (typeof CHANGES)[keyof typeof CHANGES] | undefined;
     if (change === undefined)
       throw new ConfigError(`${where}: ${unknownName("augmentation", name, ["auto", "none", ...Object.keys(CHANGES)])}`);
@@ -127,7 +128,7 @@ export function augmentBoxes(
 ): { readonly image: Pixels; readonly boxes: readonly BoxRow[] } {
   const { width, height } = image;
   const isFlipped = (wanted: boolean): boolean => random.uniform() < 0.5 && wanted;
-  const [mirror, overturn] = [isFlipped(options.flipHorizontal), isFlipped(options.flipVertical)];
+  const [mirror, upsideDown] = [isFlipped(options.flipHorizontal), isFlipped(options.flipVertical)];
   // As often enlarged as shrunk.
   const factor = Math.exp(random.uniform(-1, 1) * Math.log(1 + options.scale));
   const window = (length: number): Span => {
@@ -138,7 +139,7 @@ export function augmentBoxes(
   const part: Box = { left: across.from, top: down.from, width: across.length, height: down.length };
   const resized = resizeBox(image, part, down.size, across.size, { mirror });
   const placed = onCanvas(resized, height, width, mirror ? width - across.to - across.size : across.to, down.to);
-  const changed = recolored(overturn ? flipVertical(placed) : placed, random, options.color);
+  const changed = recolored(upsideDown ? flipVertical(placed) : placed, random, options.color);
   const seen = boxes.flatMap(([x1, y1, x2, y2, ...rest]): BoxRow[] => {
     const [left, right] = [moved(x1, across), moved(x2, across)];
     const [top, bottom] = [moved(y1, down), moved(y2, down)];
@@ -147,7 +148,7 @@ export function augmentBoxes(
     if (visible < LEAST_VISIBLE * (right - left) * (bottom - top)) return [];
     const [x, y] = [
       mirror ? [width - clipped[2], width - clipped[0]] : [clipped[0], clipped[2]],
-      overturn ? [height - clipped[3], height - clipped[1]] : [clipped[1], clipped[3]],
+      upsideDown ? [height - clipped[3], height - clipped[1]] : [clipped[1], clipped[3]],
     ] as [[number, number], [number, number]];
     return [[x[0], y[0], x[1], y[1], ...rest]];
   });

@@ -151,7 +151,7 @@ test("what cannot be used is said in one line", async () => {
   );
   writeFileSync(path("bytes.conll"), Buffer.from([0x41, 0x20, 0x4f, 0x0a, 0xff, 0x20, 0x4f, 0x0a]));
   await refused(/bytes\.conll: line 2: expected UTF-8/, ...train("token-classification", "bytes.conll"));
-  await refused(/expected texts with labelled stretches/, ...train("token-classification", "who.conllu"));
+  await refused(/expected texts with labelled spans/, ...train("token-classification", "who.conllu"));
   await refused(/expected propositions/, ...train("semantic-role-labeling", "people.conll"));
   await refused(/--scheme/, ...train("token-classification", "people.conll", "--scheme", "iob"));
   await refused(/expected a text, got an empty one/, "predict", "ner", "");

@@ -82,7 +82,7 @@ function scene(height: number, width: number): { image: TensorData; truth: Tenso
   };
 }
 
-test("it learns two pictures by heart: every box is found, at its place", async () => {
+test("it overfits two pictures: every box is found, at its place", async () => {
   const [height, width] = [64, 96];
   const model = small();
   const points = Detector.points(height, width);

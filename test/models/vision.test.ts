@@ -199,7 +199,7 @@ interface Fit extends Pick<Numbers, "side" | "options"> {
   readonly to?: number;
 }
 
-/** Narrow where there is an option for it, on small images and few of them: each kind of block learns one batch by heart. */
+/** Narrow where there is an option for it, on small images and few of them: each kind of block overfits one batch. */
 const FITS: Readonly<Record<string, Fit>> = {
   alexnet: { side: 63, options: { hidden: 24 }, steps: 15, to: 0.9 },
   "vgg-11": { side: 32, options: { width: 8, hidden: 24 }, steps: 30, learningRate: 3e-3, to: 0.85 },

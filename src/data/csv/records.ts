@@ -133,7 +133,7 @@ export class RecordReader {
   }
 }
 
-/** Line ends in a stretch of text. */
+/** Line ends in a part of a text. */
 function countLines(text: string, from: number, to: number): number {
   let count = 0;
   for (let at = from; at < to; at++) {

@@ -23,7 +23,7 @@ export interface LabelledText {
   readonly text: string;
   /** Offsets of the source's tokens, if it had any. */
   readonly tokens?: readonly Place[];
-  /** Labelled stretches, in UTF-16 units of the text. */
+  /** Labelled spans, in UTF-16 units of the text. */
   readonly spans?: readonly LabelSpan[];
   readonly propositions?: readonly Proposition[];
 }
@@ -132,7 +132,7 @@ export function findTokens(text: string, tokens: readonly string[]): Place[] | u
   return places;
 }
 
-/** Stretches of tokens as stretches of the text. */
+/** Spans of tokens as spans of the text. */
 export const inText = (spans: readonly LabelSpan[], places: readonly Place[]): LabelSpan[] =>
   spans.map(({ start, end, label }) => ({
     start: (places[start] as Place)[0],

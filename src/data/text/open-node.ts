@@ -89,7 +89,7 @@ function parse(content: string, format: Exclude<Format, "plain">, where: string,
   return format === "propositions" ? parsePropositions(content, where) : parseSpanLines(content, where, options);
 }
 
-/** A running text as stretches: the first to learn from, then one to choose and one to measure by. */
+/** A running text in parts: the first to learn from, then one to choose and one to measure by. */
 function cutParts(text: string, where: string, options: TextOptions): { parts: Required<Parts>; notes: string[] } {
   const { testFraction = 0.1, validationFraction = 0.1 } = options;
   const shares = [1 - testFraction - validationFraction, validationFraction, testFraction];

@@ -1,5 +1,5 @@
 /**
- * @module Plain text for language models: one stretch of text per part, cut where the fractions say, in order. Nothing is
+ * @module Plain text for language models: one piece of text per part, cut where the fractions say, in order. Nothing is
  * shuffled: what a model is measured on follows what it has learned from.
  */
 import { Dataset } from "../dataset.js";

@@ -14,7 +14,7 @@ import { parseSpanLines } from "./span-lines.js";
 import { loadData } from "../load-node.js";
 import { unzip } from "../zip-node.js";
 
-/** The stretches as text, with their labels. */
+/** The spans as text, with their labels. */
 const marked = ({ text, spans = [] }: LabelledText): string[] => spans.map((s) => `${s.label}:${text.slice(s.start, s.end)}`);
 
 let folder: string;

@@ -19,7 +19,7 @@ function generationConfig(model: Transformer): string {
 }
 
 /** Writes `tokenizer.json`; of a decoder `decoder.onnx`, of an encoder with a decoder `encoder.onnx` besides. */
-export async function keepWritingFiles(finished: Finished): Promise<void> {
+export async function keepGenerationFiles(finished: Finished): Promise<void> {
   await keepTokenizer(finished);
   const { model, numbers, modelName, task } = finished.used;
   const metadata = new Map([["descent.task", task.name]]);

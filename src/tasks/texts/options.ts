@@ -39,7 +39,7 @@ export const strideOption = (otherwise: string) =>
 export const taggingOptions = {
   scheme: choice(["bio", "bioes"], { help: "how spans become tags", placeholder: "NAME", defaultText: "bioes" }),
   missCost: number({
-    help: "how much more it costs to miss a token of a span than to take another for one, in logarithms",
+    help: "false-negative cost: how much more it costs to miss a token of a span, in logarithms",
     minimum: 0,
     placeholder: "X",
     defaultText: "ln(tokens outside / tokens inside), 0 to 3",

@@ -22,7 +22,7 @@ test("rows hold all of a text once: each token but the first is predicted, and i
   assert.equal(characters, Array.from(TEXT).length - 1);
 });
 
-test("random windows are stretches of the text, full, others in each epoch, the same for the same key", async () => {
+test("random windows are pieces of the text, full, others in each epoch, the same for the same key", async () => {
   const rows = await packedRows([TEXT], tokenizer, 8, "next");
   const whole = Array.from((await tokenizer.encode(TEXT, { specialTokens: false })).ids).join();
   const all = request([...Array(rows.length).keys()]);

@@ -39,7 +39,7 @@ export interface JudgedRow {
 
 const keyOf = ({ start, end, label }: LabelSpan): string => `${start} ${end} ${label}`;
 
-/** Stretches of one list that the other lacks. */
+/** Spans of one list that the other lacks. */
 export function lacking(all: readonly LabelSpan[], others: readonly LabelSpan[]): LabelSpan[] {
   const known = new Set(others.map(keyOf));
   return all.filter((span) => !known.has(keyOf(span)));

@@ -12,7 +12,7 @@ const row = (words: string, ...inside: number[]): TaggedRow => ({
   spans: inside.map((at) => ({ start: at, end: at + 1, label: "X" })),
 });
 
-test("the rarer stretches are, the dearer is a missed one: ln(outside / inside), within 0…3", () => {
+test("the rarer spans are, the higher is the false-negative cost: ln(outside / inside), within 0…3", () => {
   const cost = (rows: readonly TaggedRow[]): number => learnTagging(rows, "words", "BIOES").usualMissCost;
   assert.equal(cost([row("a b c d", 0)]), Number(Math.log(3).toFixed(2)));
   assert.equal(cost([row("a b", 0, 1)]), 0);
@@ -33,7 +33,7 @@ test("an empty text is a row of one token of padding", () => {
   assert.deepEqual([...rows.tensor("input_ids").data], [0, 0]);
 });
 
-test("the loss is the CRF's, with what is outside of a stretch dearer where there is one", async () => {
+test("the loss is the CRF's, with the false-negative cost where a span is called outside", async () => {
   const tensor = (shape: number[], data: number[], dtype: "float32" | "int64" = "float32"): Tensor =>
     constant(fromNumbers(dtype, shape, data));
   const emissions = tensor([1, 2, 2], [1, 0.5, 0.25, 2]);
@@ -42,13 +42,13 @@ test("the loss is the CRF's, with what is outside of a stretch dearer where ther
   const info = { tags: ["O", "S-X"], usualMissCost: 9 } as unknown as TaggingInfo;
   const loss = (missCost: number): Tensor =>
     taggingLoss({ emissions, ...scores }, batch, { info, use: "train", options: { missCost } });
-  // Outside at the second token, where a stretch is, costs more.
-  const dearer = tensor([1, 2, 2], [1, 0.5, 1.25, 2]);
+  // Outside at the second token, where a span is, costs more.
+  const costed = tensor([1, 2, 2], [1, 0.5, 1.25, 2]);
   const executable = await compile({
     plain: loss(0),
     crf: crfNegativeLogLikelihood(emissions, batch.tags, scores),
     dear: loss(1),
-    expected: crfNegativeLogLikelihood(dearer, batch.tags, scores),
+    expected: crfNegativeLogLikelihood(costed, batch.tags, scores),
   });
   const found = await executable.call({});
   const value = (name: string): number => Number(found[name]?.data[0]);

@@ -1,12 +1,12 @@
 /**
- * @module What tasks that tag tokens share: features of tokens as rows, a CRF over tags, stretches out of them, and their measure.
+ * @module What tasks that tag tokens share: features of tokens as rows, a CRF over tags, spans out of them, and their measure.
  */
 import type { Batch, LabelledText, WorkerCollate } from "../../data/node.js";
 import { Dataset, raggedColumn } from "../../data/index.js";
 import type { Dim, Tensor, TensorData } from "../../graph/index.js";
 import { constant, fromNumbers, toNumbers } from "../../graph/index.js";
 import type { CrfNumbers, CrfScores } from "../../losses/index.js";
-import { crfNegativeLogLikelihood, stretchProbabilities, viterbi } from "../../losses/index.js";
+import { crfNegativeLogLikelihood, spanProbabilities, viterbi } from "../../losses/index.js";
 import type { Tagger } from "../../models/index.js";
 import { SpanMetric } from "../../metrics/index.js";
 import type { Module } from "../../nn/index.js";
@@ -25,7 +25,7 @@ export interface TagInfo extends TaskInfo {
   readonly unit: TokenUnit;
   /** Tags that occur in the training part; the first is `O`. */
   readonly tags: readonly string[];
-  /** Labels of stretches in the training part. */
+  /** Labels of spans in the training part. */
   readonly labels: readonly string[];
   /** Default false-negative cost of a token: the rarer spans are, the higher. */
   readonly usualMissCost: number;
@@ -44,7 +44,7 @@ export interface SpanRow {
   readonly spans?: readonly LabelSpan[] | undefined;
 }
 
-/** A sequence to tag: features of its tokens and, where they are known, the labelled stretches. */
+/** A sequence to tag: features of its tokens and, where they are known, the labelled spans. */
 export interface TaggedRow {
   readonly features: readonly TokenFeatures[];
   readonly spans?: readonly LabelSpan[];
@@ -65,9 +65,9 @@ function vocabularyOf({ vocabulary }: Pick<TaggingInfo, "vocabulary">): FeatureV
 /** A feature that occurs in one text says more of what is unknown than of itself. */
 const MIN_TEXTS = 2;
 
-const MOST_MISS_COST = 3;
+const MOST_FALSE_NEGATIVE_COST = 3;
 
-/** Tags, labels and their price, of the rows of the training part. */
+/** Collects the tags and labels of the training part's rows, and their false-negative cost. */
 export function learnTags(rows: readonly SpanRow[], scheme: TagScheme): Pick<TagInfo, "tags" | "labels" | "usualMissCost"> {
   const tags = new Set<string>();
   const labels = new Set<string>();
@@ -84,7 +84,7 @@ export function learnTags(rows: readonly SpanRow[], scheme: TagScheme): Pick<Tag
   return {
     tags: ["O", ...[...tags].sort()],
     labels: [...labels].sort(),
-    usualMissCost: Math.min(MOST_MISS_COST, Math.max(0, Number(Math.log(outside / Math.max(1, inside)).toFixed(2)))),
+    usualMissCost: Math.min(MOST_FALSE_NEGATIVE_COST, Math.max(0, Number(Math.log(outside / Math.max(1, inside)).toFixed(2)))),
   };
 }
 
@@ -113,7 +113,7 @@ export const UNKNOWN_LABEL = "?";
 export const overlapping = ({ features, spans = [] }: TaggedRow): readonly LabelSpan[] =>
   tagsOfSpans(spans, features.length, "BIO").dropped;
 
-/** Numbers of the tags of each row, and the stretches themselves as `gold` [N, M, 3] (start, end, label; −1 behind the last). */
+/** Numbers of the tags of each row, and the spans themselves as `gold` [N, M, 3] (start, end, label; −1 behind the last). */
 export function tagTargets(
   rows: readonly SpanRow[],
   info: Pick<TagInfo, "tags" | "labels">,
@@ -131,7 +131,7 @@ export function tagTargets(
 }
 
 /**
- * Rows as a data set: `input_ids` [N, T, F] and `length`; where stretches are known `tags` [N, T] and `gold` [N, M, 3] (start, end, label; −1 behind
+ * Rows as a data set: `input_ids` [N, T, F] and `length`; where spans are known `tags` [N, T] and `gold` [N, M, 3] (start, end, label; −1 behind
  * the last).
  */
 export function taggedRows(rows: readonly TaggedRow[], info: TaggingInfo): Dataset {
@@ -202,27 +202,27 @@ function taggingOutputs(model: Module, vectors: Tensor, batch: Tensors, context:
   return { emissions, tags, transitions: zeros([ids.shape[0] as Dim, 1, 1]).add(all) };
 }
 
-/** Emissions [N, T, K] where to be outside of a stretch that is there costs `missCost` more; tags [N, T]. */
-export function dearerMisses(emissions: Tensor, tags: Tensor, missCost: number): Tensor {
-  if (missCost === 0) return emissions;
+/** Adds the false-negative cost to the emissions [N, T, K] of `O` at tokens inside a span: the loss then weighs misses more; tags [N, T]. */
+export function addFalseNegativeCost(emissions: Tensor, tags: Tensor, cost: number): Tensor {
+  if (cost === 0) return emissions;
   const count = emissions.shape[2] as number;
-  const costs = Array.from({ length: count }, (_, tag) => (tag === 0 ? missCost : 0));
+  const costs = Array.from({ length: count }, (_, tag) => (tag === 0 ? cost : 0));
   const inside = tags.cast("int32").greater(0).cast("float32").unsqueeze(-1); // [N, T, 1]
   return emissions.add(inside.mul(constant(fromNumbers("float32", [1, 1, count], costs))));
 }
 
 /**
- * The negative log likelihood of the tags, where to be outside of a stretch that is there costs `missCost` more: so stretches are rather found than
- * missed. Left out, it is ln(tokens outside / tokens inside), within 0…3.
+ * The negative log likelihood of the tags, with the false-negative cost `missCost` on tokens of spans, so that fewer of them are missed.
+ * Left out, it is ln(tokens outside / tokens inside), within 0…3.
  *
  * Source: softmax-margin, Gimpel and Smith 2010; for the recall of entities Mohit et al. 2012, section 4.
  */
 export function taggingLoss(outputs: Tensors, batch: Tensors, { info, options }: TaskContext<TaggingInfo>): Tensor {
   const tags = batch["tags"] as Tensor;
   const mask = (batch["attention_mask"] as Tensor).cast("int32").greater(0);
-  const dearer = dearerMisses(outputs["emissions"] as Tensor, tags, options.missCost ?? info.usualMissCost);
+  const costed = addFalseNegativeCost(outputs["emissions"] as Tensor, tags, options.missCost ?? info.usualMissCost);
   const { start, transitions, end } = outputs as Record<keyof CrfScores, Tensor>;
-  return crfNegativeLogLikelihood(dearer, tags, { start, transitions, end }, { mask });
+  return crfNegativeLogLikelihood(costed, tags, { start, transitions, end }, { mask });
 }
 
 /** The common part of tasks that tag tokens. */
@@ -264,10 +264,10 @@ function probabilitiesOf(emissions: TensorData, transitions: TensorData) {
   const [, width = 0, count = 0] = emissions.shape;
   const [numbers, scores] = [toNumbers(emissions), scoresOf(transitions)];
   return (n: number, tags: readonly number[], spans: readonly LabelSpan[]): readonly number[] =>
-    stretchProbabilities(numbers.subarray(n * width * count, (n * width + tags.length) * count), scores, tags, spans);
+    spanProbabilities(numbers.subarray(n * width * count, (n * width + tags.length) * count), scores, tags, spans);
 }
 
-/** The best stretches of each row of a batch, with their probabilities if asked for. */
+/** The best spans of each row of a batch, with their probabilities if asked for. */
 export function decodeRows(
   outputs: Readonly<Record<string, TensorData>>,
   batch: Batch,
@@ -285,7 +285,7 @@ export function decodeRows(
   });
 }
 
-/** The true stretches of a row of a batch. */
+/** The true spans of a row of a batch. */
 export function goldSpans(batch: Batch, n: number, labels: readonly string[]): LabelSpan[] {
   const { data, shape } = batch["gold"] as TensorData;
   const most = shape[1] as number;
@@ -301,7 +301,7 @@ export function goldSpans(batch: Batch, n: number, labels: readonly string[]): L
   return spans;
 }
 
-/** Precision, recall and F1 of stretches, as seqeval counts them; macro F1 is the mean over labels. */
+/** Precision, recall and F1 of spans, as seqeval counts them; macro F1 is the mean over labels. */
 export class TaggingMeasurement implements Measurement {
   readonly metric = new SpanMetric();
   readonly #info: TagInfo;

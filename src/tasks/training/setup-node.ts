@@ -56,7 +56,7 @@ export interface TrainingSetup {
   readonly adapters: Lora | undefined;
   /** Buckets of rows that are sequences. */
   readonly buckets: Buckets | undefined;
-  /** Adam's rate, for learning one batch by heart. */
+  /** Adam's rate, for overfitting one batch. */
   readonly checkRate: number;
   readonly batchSize: number;
   readonly totalSteps: number;

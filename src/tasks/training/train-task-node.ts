@@ -102,7 +102,7 @@ interface Begun {
   readonly flopsPerStep: number;
 }
 
-/** Says what will be trained, and makes sure that it can be: enough memory, one batch that is learned by heart. */
+/** Says what will be trained, and makes sure that it can be: enough memory, one batch that can be overfit. */
 async function announce(
   { setup, device }: Pick<Begun, "setup" | "device">,
   { note = () => undefined, resume, signal }: TrainTaskContext,
@@ -244,7 +244,7 @@ async function finish(
  * Trains a task, or goes on training it, and leaves a whole run folder behind.
  *
  * Errors: DataError, ConfigError for what was given; DescentError for a loss that is not finite, for a batch that cannot be
- * learned by heart, and for too little memory.
+ * overfit, and for too little memory.
  */
 export async function trainTask(asked: TrainTaskOptions, context: TrainTaskContext): Promise<TrainTaskResult> {
   const { note = () => undefined, signal, resume } = context;

@@ -214,7 +214,7 @@ export const objectDetection: Task<DetectionInfo> = {
   }),
 
   settle: (options, _info, { known }) => {
-    const hints = { mirrors: known?.mirrors ?? true, overturns: known?.overturns ?? false };
+    const hints = { mirrors: known?.mirrors ?? true, flipsVertically: known?.flipsVertically ?? false };
     return { ...options, augment: formatBoxAugment(parseBoxAugment(options.augment ?? "auto", hints)) };
   },
 

@@ -14,7 +14,7 @@ import type { Callback } from "../../../train/index.js";
 import type { Metrics } from "../../../metrics/index.js";
 import { card, paragraph } from "../../../report/page.js";
 import { exists } from "../../../run/run-folder-reader-node.js";
-import { keepWritingFiles } from "../decoder-files-node.js";
+import { keepGenerationFiles } from "../decoder-files-node.js";
 import type { LanguageInfo } from "./info.js";
 import { languageLogits, windowOptions } from "./language-modeling.js";
 import { IGNORED, windowBatch } from "../packed-text.js";
@@ -125,7 +125,7 @@ async function report({ used, writer }: ReportSources): Promise<TaskReport> {
         ? []
         : [
             {
-              title: { en: "What it writes", zh: "模型写出的文字" },
+              title: { en: "Generated text", zh: "模型生成的文字" },
               html: `${paragraph("The bold words are given; the number is the step. Drawn at temperature 0.8.", "粗体为给定的开头;数字为步数;温度 0.8。", "soft")}${[...shown].reverse().join("")}`,
             },
           ],
@@ -139,5 +139,5 @@ export const languageModelingNode: NodeTask = {
   measure,
   watch,
   report,
-  finish: keepWritingFiles,
+  finish: keepGenerationFiles,
 };

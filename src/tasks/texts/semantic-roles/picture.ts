@@ -5,7 +5,7 @@ import { escapeXml } from "../../../charts/charts.js";
 import type { LabelSpan } from "../../../util/tags.js";
 import { labelColor } from "../marked-text.js";
 
-/** A predicate (a word) with its arguments (stretches of words). */
+/** A predicate (a word) with its arguments (spans of words). */
 export interface PicturedProposition {
   readonly predicate: number;
   readonly arguments: readonly LabelSpan[];

@@ -19,7 +19,7 @@ import type { Answer } from "../../task.js";
 import { readTaggingInputs } from "../tagging-inputs-node.js";
 import type { TrainedModel } from "../../trained-model.js";
 
-/** A stretch of a text in its role; a predicate's own is `V`. */
+/** A span of a text in its role; a predicate's own is `V`. */
 export interface Role {
   /** The predicate of the text that this belongs to, from 1. */
   readonly proposition: number;

@@ -1,5 +1,5 @@
 /**
- * @module Semantic role labelling: which words are predicates, and which words or stretches are their arguments, in which role. One model does both: a
+ * @module Semantic role labelling: which words are predicates, and which words or spans are their arguments, in which role. One model does both: a
  * row is a sentence with one of its predicates marked, or with none, to find them.
  */
 import type { LabelledText, LoadedData } from "../../../data/node.js";
@@ -31,7 +31,7 @@ import { taggingOptions } from "../options.js";
 export const PREDICATE = "V";
 
 /** In English 1.9 found too few arguments, and 4 too many. */
-const MISS_COST = 2.5;
+const FALSE_NEGATIVE_COST = 2.5;
 
 /** A sentence with a predicate marked, or with none (−1). */
 export interface RoleRow extends TaggedRow {
@@ -133,7 +133,7 @@ export class RolesMeasurement implements Measurement {
   }
 }
 
-/** A stretch of words with its probability. */
+/** A span of words with its probability. */
 export interface ScoredSpan extends LabelSpan {
   readonly score: number;
 }
@@ -152,7 +152,7 @@ export const semanticRoles: Task<TaggingInfo> = {
     lr: 3e-3,
     epochs: 5,
   }),
-  settle: (options, info) => settleTagging({ missCost: MISS_COST, ...options }, info),
+  settle: (options, info) => settleTagging({ missCost: FALSE_NEGATIVE_COST, ...options }, info),
   prepare,
   measurement: (info) => new RolesMeasurement(info),
   // Of a row: what a person is told of a text takes two passes (semantic-roles-node.ts).

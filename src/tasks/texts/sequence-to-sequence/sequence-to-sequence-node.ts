@@ -1,5 +1,5 @@
 /**
- * @module Sequence to sequence with files: what is written for whole texts, how near it is to what was wanted, and its part of a report.
+ * @module Sequence to sequence with files: the texts that are generated, how near they are to their references, and its part of a report.
  */
 import type { Dataset } from "../../../data/node.js";
 import { Generator } from "../../../generate/index.js";
@@ -10,7 +10,7 @@ import type { Metrics } from "../../../metrics/index.js";
 import { paragraph } from "../../../report/page.js";
 import { both } from "../../../report/words.js";
 import { ConfigError } from "../../../util/errors.js";
-import { keepWritingFiles } from "../decoder-files-node.js";
+import { keepGenerationFiles } from "../decoder-files-node.js";
 import { IGNORED } from "../packed-text.js";
 import { evenly } from "../../shared/rows-node.js";
 import type { SequenceInfo } from "./sequence-to-sequence.js";
@@ -20,13 +20,13 @@ import { readTextOptions, textInputsFrom } from "../texts-node.js";
 import { tokenizerOf } from "../texts.js";
 import type { TrainedModel } from "../../trained-model.js";
 
-/** Texts that are written at once. */
+/** Texts that are generated at once. */
 const AT_ONCE = 64;
-/** Rows for which texts are written when a training has ended; more would only cost time. */
-const MOST_WRITTEN = 1000;
+/** Rows for which texts are generated when a training has ended; more would only cost time. */
+const MOST_GENERATED = 1000;
 
-/** The likeliest text for each source, token by token. */
-async function write(model: TrainedModel, sources: readonly (readonly number[])[]): Promise<string[]> {
+/** Generates the likeliest text for each source, token by token. */
+async function generate(model: TrainedModel, sources: readonly (readonly number[])[]): Promise<string[]> {
   const { tokenizer: json, maxLength, endId } = model.info as SequenceInfo;
   if (!(model.model instanceof Transformer))
     throw new ConfigError(`${model.modelName}: expected an encoder with a decoder, got ${model.model.constructor.name}`);
@@ -38,12 +38,12 @@ async function write(model: TrainedModel, sources: readonly (readonly number[])[
   for (let start = 0; start < order.length; start += AT_ONCE) {
     const rows = order.slice(start, start + AT_ONCE);
     const options = { maxTokens: maxLength, temperature: 0, endTokens: [endId] };
-    const written = await generator.generate(
+    const generated = await generator.generate(
       rows.map((row) => sources[row] as readonly number[]),
       options,
     );
     for (const [i, row] of rows.entries())
-      texts[row] = await tokenizer.decode((written[i] as number[]).filter((id) => id !== endId));
+      texts[row] = await tokenizer.decode((generated[i] as number[]).filter((id) => id !== endId));
   }
   return texts;
 }
@@ -59,35 +59,36 @@ function tokensOf(rows: Dataset, column: string, filler: number): number[][] {
 }
 
 /** A source, its reference and the hypothesis. */
-interface WrittenPair {
+interface GeneratedPair {
   readonly source: string;
-  readonly wanted: string;
-  readonly written: string;
+  readonly reference: string;
+  readonly hypothesis: string;
 }
 
-async function writtenPairs(model: TrainedModel, rows: Dataset): Promise<WrittenPair[]> {
+async function generatedPairs(model: TrainedModel, rows: Dataset): Promise<GeneratedPair[]> {
   const { tokenizer: json, padId, endId } = model.info as SequenceInfo;
   const tokenizer = await tokenizerOf({ tokenizer: json });
   const [sources, targets] = [tokensOf(rows, "input_ids", padId), tokensOf(rows, "labels", IGNORED)];
-  const written = await write(model, sources);
+  const generated = await generate(model, sources);
   const textOf = (ids: readonly number[]): Promise<string> => tokenizer.decode(ids.filter((id) => id !== endId));
   return Promise.all(
     sources.map(async (ids, i) => ({
       source: await textOf(ids),
-      wanted: await textOf(targets[i] as number[]),
-      written: written[i] as string,
+      reference: await textOf(targets[i] as number[]),
+      hypothesis: generated[i] as string,
     })),
   );
 }
 
 async function measure({ model, examples }: Measured): Promise<Metrics> {
   const metric = new TranslationMetric();
-  for (const { wanted, written } of await writtenPairs(model, evenly(examples, MOST_WRITTEN))) metric.add(wanted, written);
+  for (const { reference, hypothesis } of await generatedPairs(model, evenly(examples, MOST_GENERATED)))
+    metric.add(reference, hypothesis);
   return { exactMatch: metric.exactMatch, chrF: metric.chrF, bleu: metric.bleu };
 }
 
 async function translated(model: TrainedModel, answers: readonly Answer[]): Promise<Answer[]> {
-  const texts = await write(
+  const texts = await generate(
     model,
     answers.map(({ source }) => source as readonly number[]),
   );
@@ -97,23 +98,23 @@ async function translated(model: TrainedModel, answers: readonly Answer[]): Prom
 const SHOWN = 12;
 
 async function report({ used, test }: ReportSources): Promise<TaskReport> {
-  const pairs = await writtenPairs(used, evenly(test, 200));
-  const isWrong = ({ wanted, written }: WrittenPair): boolean => wanted.trim() !== written.trim();
+  const pairs = await generatedPairs(used, evenly(test, 200));
+  const isWrong = ({ reference, hypothesis }: GeneratedPair): boolean => reference.trim() !== hypothesis.trim();
   const shown = [...pairs.filter(isWrong).slice(0, SHOWN), ...pairs.filter((pair) => !isWrong(pair)).slice(0, SHOWN / 2)];
   const rows = shown.map(
     (pair) =>
-      `<tr class="${isWrong(pair) ? "wrong" : "right"}"><td>${escapeXml(pair.source)}</td><td>${escapeXml(pair.wanted)}</td><td><b>${escapeXml(pair.written)}</b></td></tr>`,
+      `<tr class="${isWrong(pair) ? "wrong" : "right"}"><td>${escapeXml(pair.source)}</td><td>${escapeXml(pair.reference)}</td><td><b>${escapeXml(pair.hypothesis)}</b></td></tr>`,
   );
   const head = [
     { en: "source", zh: "源文本" },
-    { en: "wanted", zh: "目标" },
-    { en: "written", zh: "模型写出" },
+    { en: "reference", zh: "参考译文" },
+    { en: "hypothesis", zh: "候选译文" },
   ].map((label) => `<th>${both(label)}</th>`);
   return {
     primaryMetric: "exactMatch",
     sections: [
       {
-        title: { en: "What it writes", zh: "模型写出的文字" },
+        title: { en: "Generated text", zh: "模型生成的文字" },
         html: `${paragraph("From the test part; mistakes first.", "取自测试集；错误在前。", "soft")}<table><thead><tr>${head.join("")}</tr></thead><tbody>${rows.join("")}</tbody></table>`,
       },
     ],
@@ -126,5 +127,5 @@ export const sequenceToSequenceNode: NodeTask = {
   measure,
   present: { answers: translated },
   report,
-  finish: keepWritingFiles,
+  finish: keepGenerationFiles,
 };

@@ -1,5 +1,5 @@
 /**
- * @module Entities of texts as stretches of tokens: which tokens a text has, which of them a labelled stretch covers, and what a user should know of those of
+ * @module Entities of texts as spans of tokens: which tokens a text has, which of them a labelled span covers, and what a user should know of those of
  * a data set.
  */
 import type { Dataset, LabelledText } from "../../../data/index.js";
@@ -29,7 +29,7 @@ export function unitOf(texts: readonly LabelledText[]): TokenUnit {
   return long * 20 < places.length ? "characters" : "words";
 }
 
-/** The tokens that stretches of a text are made of; a stretch that cuts a token takes all of it. */
+/** The tokens that spans of a text are made of; a span that cuts a token takes all of it. */
 export function tokenSpans(spans: readonly LabelSpan[], places: readonly (readonly [number, number])[]): LabelSpan[] {
   return spans.flatMap(({ start, end, label }) => {
     const first = places.findIndex(([, tokenEnd]) => tokenEnd > start);
@@ -38,16 +38,16 @@ export function tokenSpans(spans: readonly LabelSpan[], places: readonly (readon
   });
 }
 
-/** DataError where no text has labelled stretches. */
+/** DataError where no text has labelled spans. */
 export function expectSpans(texts: readonly LabelledText[], where: string): void {
   if (texts.every(({ spans }) => spans === undefined))
-    throw new DataError(`${where}: expected texts with labelled stretches (.conll, .bmes, or .jsonl with "spans"), got none`);
+    throw new DataError(`${where}: expected texts with labelled spans (.conll, .bmes, or .jsonl with "spans"), got none`);
 }
 
 const count = (texts: readonly LabelledText[], is: (span: LabelSpan, text: LabelledText) => boolean): number =>
   texts.reduce((sum, text) => sum + (text.spans ?? []).filter((span) => is(span, text)).length, 0);
 
-/** Stretches of a text that overlap earlier ones, and so cannot be said by tags. */
+/** Spans of a text that overlap earlier ones, and so cannot be said by tags. */
 const overlaps = (text: LabelledText, unit: TokenUnit): number => {
   const places = placesOf(text, unit);
   return tagsOfSpans(tokenSpans(text.spans ?? [], places), places.length, "BIO").dropped.length;
@@ -65,9 +65,9 @@ export function entityNotes({ train, validation, test }: TextParts, { labels, un
   return [
     `${labels.length} labels (${labels.join(", ")}), tokens are ${unit}`,
     ...(unknown > 0
-      ? [`${unknown} stretches of validation and test have labels that the training part lacks; they count as missed`]
+      ? [`${unknown} spans of validation and test have labels that the training part lacks; they count as missed`]
       : []),
-    ...(overlapping > 0 ? [`${overlapping} stretches of the training part overlap others and were left out`] : []),
-    ...(cut > 0 ? [`${cut} stretches of the training part begin or end inside of a token, and were widened to it`] : []),
+    ...(overlapping > 0 ? [`${overlapping} spans of the training part overlap others and were left out`] : []),
+    ...(cut > 0 ? [`${cut} spans of the training part begin or end inside of a token, and were widened to it`] : []),
   ];
 }

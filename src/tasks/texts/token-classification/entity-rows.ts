@@ -41,7 +41,7 @@ const SUBWORD_OPTIONS = {
 } as const;
 
 const expectLabels = (labels: readonly string[], where: string): void => {
-  if (labels.length === 0) throw new DataError(`${where}: expected labelled stretches in the training part, got none`);
+  if (labels.length === 0) throw new DataError(`${where}: expected labelled spans in the training part, got none`);
 };
 
 /** For models that read features of tokens. */
@@ -132,7 +132,7 @@ export function prepareEntities(data: LoadedData, options: Preparing): Awaitable
     : prepareFeatures(data, texts, unit, options);
 }
 
-/** Texts as what the model reads, with their stretches where they have such. */
+/** Texts as what the model reads, with their spans where they have such. */
 export const entityRows = (texts: readonly LabelledText[], info: TagInfo): Awaitable<Dataset> =>
   readsSubwords(info)
     ? subwordRows(texts, info, "windows")

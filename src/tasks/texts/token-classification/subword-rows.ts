@@ -109,7 +109,7 @@ async function readTexts(texts: readonly LabelledText[], info: SubwordInfo, long
 /**
  * Texts as rows, each a text or a window of one: `input_ids` [N, T] of sub-words; `first` [N, T], where the first of each word stands, the rest −1; `words`
  * [N], how many words those are; `window` [N, 3], the first word in the text, and the words that this row answers for; `text` and `tokens`, the
- * words of the whole text. Where stretches are known, `tags` [N, T] of words, the rest −100, and `gold` [N, M, 3] of the whole text.
+ * words of the whole text. Where spans are known, `tags` [N, T] of words, the rest −100, and `gold` [N, M, 3] of the whole text.
  *
  * A text without a word is a row of one, of which nothing is learned. Words that the tokenizer has nothing for are left out.
  * Source: the alignment of transformers' `run_ner`: the first sub-word has the tag, others none.

@@ -15,7 +15,7 @@ import type { SubwordInfo } from "./subword-rows.js";
 import { IGNORED, readsSubwords } from "./subword-rows.js";
 import { moveScores } from "./tag-moves.js";
 import type { TagInfo } from "../tagging.js";
-import { dearerMisses, scoresOf } from "../tagging.js";
+import { addFalseNegativeCost, scoresOf } from "../tagging.js";
 import type { ColumnTypes, ModelChoice, RowOutputs, TaskContext, Tensors } from "../../task.js";
 import { textCollate, textInputs } from "../texts.js";
 
@@ -63,7 +63,7 @@ export function subwordOutputs(model: Module, vectors: Tensor, batch: Tensors, {
 /** The cross-entropy of the words' tags. */
 export function subwordLoss(outputs: Tensors, batch: Tensors, { info, options }: TaskContext<SubwordInfo>): Tensor {
   const tags = batch["tags"] as Tensor;
-  const emissions = dearerMisses(outputs["emissions"] as Tensor, tags, options.missCost ?? info.usualMissCost);
+  const emissions = addFalseNegativeCost(outputs["emissions"] as Tensor, tags, options.missCost ?? info.usualMissCost);
   return crossEntropy(emissions, tags, { ignoreIndex: IGNORED });
 }
 

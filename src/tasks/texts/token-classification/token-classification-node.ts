@@ -73,7 +73,7 @@ async function report(sources: ReportSources): Promise<TaskReport> {
         title: { en: "Label by label", zh: "逐标签" },
         html:
           paragraph(
-            "A stretch counts where both its ends and its label are right, as seqeval counts.",
+            "A span counts where both its ends and its label are right, as seqeval counts.",
             "片段的两端和标签全部正确才算对，与 seqeval 的计法相同。",
           ) + labelTable(measurement.metric.report(), { en: "label", zh: "标签" }),
       },

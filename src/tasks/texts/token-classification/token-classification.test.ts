@@ -21,7 +21,7 @@ const loaded = (train: readonly LabelledText[], test_: readonly LabelledText[]):
 
 const settings = { seed: 1, ignore: [], model: "bilstm-crf" };
 
-test("stretches of a text become tokens; one that cuts a token takes all of it", () => {
+test("spans of a text become tokens; one that cuts a token takes all of it", () => {
   const places = [
     [0, 3],
     [4, 7],
@@ -43,7 +43,7 @@ test("tags are those of the training part; what has another label counts as miss
   const { info, test: rows, notes } = await tokenClassification.prepare(loaded(texts, [strange]), settings);
   assert.deepEqual(info.tags, ["O", "B-PER", "E-PER", "S-LOC"]);
   assert.deepEqual(info.labels, ["LOC", "PER"]);
-  assert.ok(notes.some((note) => note.startsWith("1 stretches of validation and test have labels")));
+  assert.ok(notes.some((note) => note.startsWith("1 spans of validation and test have labels")));
   assert.deepEqual(goldSpans(rows.batch(), 0, info.labels), [{ start: 1, end: 2, label: "?" }]);
 });
 
@@ -55,9 +55,9 @@ test("--scheme bio writes no ends, another one is refused", async () => {
   });
 });
 
-test("texts without stretches cannot be learned from", () => {
+test("texts without spans cannot be learned from", () => {
   const bare = texts.map(({ text, tokens }) => ({ text, ...(tokens === undefined ? {} : { tokens }) }));
-  assert.throws(() => void tokenClassification.prepare(loaded(bare, bare), settings), /expected texts with labelled stretches/);
+  assert.throws(() => void tokenClassification.prepare(loaded(bare, bare), settings), /expected texts with labelled spans/);
 });
 
 test("tags become spans of the text with their probability, and are measured as seqeval does", async () => {

@@ -1,5 +1,5 @@
 /**
- * @module Token classification: named entities and other stretches of a text, from columns of tags or from spans.
+ * @module Token classification: named entities and other spans of a text, from columns of tags or from spans.
  */
 import { labelledTextAt } from "../../../data/index.js";
 import { entityRows, prepareEntities } from "./entity-rows.js";
@@ -27,7 +27,7 @@ export interface Entity {
   readonly start: number;
   readonly end: number;
   readonly label: string;
-  /** The probability of this stretch under the model. */
+  /** The probability of this span under the model. */
   readonly score: number;
 }
 
@@ -48,7 +48,7 @@ export const tokenClassification: Task<TagInfo> = {
   ...taggingTask,
   name: "token-classification",
   label: { en: "Token classification", zh: "序列标注" },
-  summary: "named entities and other stretches of a text",
+  summary: "named entities and other spans of a text",
   options: tokenClassificationOptions,
   models: [...(FEATURE_MODELS as readonly ModelChoice<TagInfo>[]), bertTagger],
   pretrained: { architectures: ["BertForTokenClassification"], labels: ({ tags }) => tags },
