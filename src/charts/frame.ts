@@ -1,5 +1,5 @@
 /**
- * @module What every chart shares: labels in two languages, escaping, scales and ticks, the style, and the SVG root with its
+ * @module The common part of charts: labels in two languages, escaping, scales and ticks, the style, and the SVG root with its
  * title and description for those who do not see it. Our own and small: the chart libraries that we looked at (Chart.js,
  * uPlot, Plot, Vega) want a DOM or a canvas, or weigh more than all of Descent.
  */

@@ -1,4 +1,4 @@
-/** @module What each token of one text did to each token of another: source × target, or a text with itself. */
+/** @module A matrix of the influence of each token of one text on each token of another: source × target, or a text with itself. */
 import { formatNumber, truncateToWidth } from "../util/text.js";
 import { cssColor, divergingColor } from "./color-map.js";
 import type { ChartOptions, Bilingual } from "./frame.js";

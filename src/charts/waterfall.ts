@@ -1,5 +1,5 @@
 /**
- * @module What moved an answer from its base value to its score, part by part: as stairs (waterfall), or as two arrows that meet
+ * @module The steps from an answer's base value to its score, part by part: as stairs (waterfall), or as two arrows that meet
  * (force).
  *
  * Source: the plots of those names in shap (Lundberg, Lee 2017). Differs: colours are blue and orange, and parts that are left out are summed

@@ -1,5 +1,5 @@
 /**
- * @module What `descent inspect` found, as text for a person.
+ * @module The findings of `descent inspect` as text.
  */
 import type { InspectedTensor, InspectedValue, OnnxInspection, Part } from "../onnx/index.js";
 import { formatInteger, formatTable } from "../util/text.js";

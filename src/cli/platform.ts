@@ -1,4 +1,4 @@
-/** @module Where the engine runs: said before it is loaded, because its own message where it has no binary helps nobody. */
+/** @module The platforms on which the engine runs: checked before it is loaded, because its own message where it has no binary helps nobody. */
 import { DescentError } from "../util/errors.js";
 import { own } from "../util/record.js";
 

@@ -1,5 +1,5 @@
 /**
- * @module What `descent train` takes besides the options that describe a run, and which of them contradict each other.
+ * @module Options of `descent train` besides those that describe a run, and the check for contradictions among them.
  */
 import { trainingOptions as describing } from "../tasks/options.js";
 import { ConfigError } from "../util/errors.js";

@@ -1,5 +1,5 @@
 /**
- * @module What a verb is. To add one: write `verbs/NAME.ts` that exports `verb = defineVerb({ … })`, and add its row to
+ * @module Verbs of the command line. To add one: write `verbs/NAME.ts` that exports `verb = defineVerb({ … })`, and add its row to
  * `verbs.ts`. A verb file imports the heavy parts (engine, data, tasks) inside `run`, so that `--help` stays quick.
  *
  * @example

@@ -1,5 +1,5 @@
 /**
- * @module What a model costs, predicted from its graph alone: parameters, floating-point operations, bytes moved, memory in use and
+ * @module The cost of a model, predicted from its graph alone: parameters, floating-point operations, bytes moved, memory in use and
  * in training. Nothing runs.
  */
 import { vjpOf } from "../autodiff/index.js";

@@ -1,5 +1,5 @@
 /**
- * @module What a model costs: parameters, FLOPs, bytes, memory, predicted from its graph.
+ * @module The cost of a model: parameters, FLOPs, bytes, memory, predicted from its graph.
  */
 export * from "./cost.js";
 export { bytesOf, peakIntermediateBytes } from "./memory.js";

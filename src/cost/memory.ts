@@ -1,5 +1,5 @@
 /**
- * @module How much memory a graph needs while it runs, from the shapes alone: the largest sum of results that are alive at once.
+ * @module The memory that a graph needs while it runs, from the shapes alone: the largest sum of results that are alive at once.
  */
 import type { Graph, Tensor } from "../graph/index.js";
 import { DTYPES, isLeaf, staticShape, sizeOf } from "../graph/index.js";

@@ -1,5 +1,5 @@
 /**
- * @module Which column is the text, which the label or target, and what task that makes: guessed from names and types where
+ * @module The roles of columns (text, label or target) and the task that they suggest: guessed from names and types where
  * the user does not say.
  */
 import type { Column } from "./column.js";

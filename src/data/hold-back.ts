@@ -1,5 +1,5 @@
 /**
- * @module What is held back of the training part, to choose and to measure by: a share of it, or one fold of a cross-validation.
+ * @module Validation and test parts held back from the training part: a share of it, or one fold of a cross-validation.
  */
 import type { Column } from "./column.js";
 import { isMissing } from "./column.js";

@@ -1,5 +1,5 @@
 /**
- * @module What a step reads and writes, as the engine's values, kept from step to step: making 50 of them anew for each token took 0.5 of 9 ms.
+ * @module Inputs and outputs of a step, as the engine's values, kept from step to step: making 50 of them anew for each token took 0.5 of 9 ms.
  */
 import type { Dim, TensorData } from "../graph/index.js";
 import type { Executable, Value } from "../runtime/index.js";

@@ -1,5 +1,5 @@
 /**
- * @module Where in a model a node is being made: the path that error messages, costs and summaries name. `Module` enters
+ * @module The scope in which a node is made: the path that error messages, costs and summaries name. `Module` enters
  * and leaves scopes around `forward`; tracing is synchronous, so a plain stack is enough.
  */
 const stack: string[] = [];

@@ -1,5 +1,5 @@
 /**
- * @module What a loss is: a function of (output, target) to a scalar, made with options or called directly. Both forms of one
+ * @module Losses: a function of (output, target) to a scalar, made with options or called directly. Both forms of one
  * name: `crossEntropy({ labelSmoothing: 0.1 })` gives the function, `crossEntropy(logits, labels)` its value.
  */
 import { currentScope, formatShape, sameShape, Tensor } from "../graph/index.js";

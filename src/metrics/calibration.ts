@@ -1,5 +1,5 @@
 /**
- * @module Whether probabilities mean what they say: of the predictions made with 80 % confidence, are 80 % right?
+ * @module Calibration, the agreement of probabilities with frequencies: of the predictions made with 80 % confidence, are 80 % right?
  */
 import type { MetricFactory, MetricOptions } from "./metric.js";
 import { argMax, forEachExample, toProbabilities } from "./metric.js";

@@ -1,5 +1,5 @@
 /**
- * @module How well classes are told apart. Checked against scikit-learn 1.9 in metrics.test.ts.
+ * @module Metrics of classification. Checked against scikit-learn 1.9 in metrics.test.ts.
  */
 import type { Metric, MetricFactory, MetricOptions } from "./metric.js";
 import { argMax, forEachExample, toProbabilities } from "./metric.js";

@@ -1,5 +1,5 @@
 /**
- * @module How well boxes are found: average precision per class, COCO's mean over overlaps, precision-recall curves. Images are
+ * @module Metrics of object detection: average precision per class, COCO's mean over overlaps, precision-recall curves. Images are
  * matched one by one as they come; only scores and matches are kept.
  */
 import type { PrecisionRecall } from "./precision-recall.js";

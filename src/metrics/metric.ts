@@ -1,5 +1,5 @@
 /**
- * @module What a metric is: numbers gathered batch by batch, one figure at the end. The parts that all metrics share:
+ * @module Metrics: values gathered batch by batch, one figure at the end. The parts that all metrics share:
  * reading scores and targets, and turning scores into probabilities.
  */
 import type { TensorData } from "../graph/index.js";

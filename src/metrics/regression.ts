@@ -1,5 +1,5 @@
 /**
- * @module How far predicted quantities are from the true ones. Checked against scikit-learn 1.9 in metrics.test.ts.
+ * @module Metrics of regression. Checked against scikit-learn 1.9 in metrics.test.ts.
  */
 import type { Metric, MetricFactory } from "./metric.js";
 import type { TensorData } from "../graph/index.js";

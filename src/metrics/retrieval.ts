@@ -1,5 +1,5 @@
 /**
- * @module How well nearest neighbours tell things apart: recall at k, and recognition where a query may be of nobody who is known
+ * @module Metrics of retrieval by nearest neighbours: recall at k, and recognition where a query may be of nobody who is known
  * (open set). Vectors are unit vectors, likeness is their cosine.
  */
 import { DataError } from "../util/errors.js";

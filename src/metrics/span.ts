@@ -1,5 +1,5 @@
 /**
- * @module How well labelled spans are found: named entities, arguments of predicates. A span counts where both its ends and
+ * @module Precision, recall and F1 of labelled spans: named entities, arguments of predicates. A span counts where both its ends and
  * its label are right.
  */
 import type { ClassScores } from "./classification.js";

@@ -1,5 +1,5 @@
 /**
- * @module What a decoder's attention keeps of earlier tokens: the keys and values of each layer, as inputs and outputs of a graph that
+ * @module The attention cache of a decoder: the keys and values of each layer, as inputs and outputs of a graph that
  * generates. A decoder without one attends within its own input alone.
  */
 import type { Dim, DType, Tensor } from "../graph/index.js";

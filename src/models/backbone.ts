@@ -1,5 +1,5 @@
 /**
- * @module What a detector stands on: the interface `Backbone`, a small network for it, and residual networks in its form.
+ * @module Backbones of detectors: the interface `Backbone`, a small network for it, and residual networks in its form.
  */
 import type { Tensor } from "../graph/index.js";
 import { BatchNorm2d, Conv2d, Module, relu } from "../nn/index.js";

@@ -1,5 +1,5 @@
 /**
- * @module What the readers of Hugging Face's `config.json` share: the values that occur in several families, names of activations, labels. What would
+ * @module The common part of the readers of Hugging Face's `config.json`: the values that occur in several families, names of activations, labels. What would
  * change a model's outputs and is not supported is refused by name; everything else in the file is left alone.
  */
 import * as z from "zod";

@@ -1,5 +1,5 @@
 /**
- * @module What every classifier of texts is: it turns tokens into vectors, and vectors into logits, so that explanations can ask what each token's vector did.
+ * @module The interface of text models: tokens become vectors, and vectors logits, so that explanations can attribute to each token's vector.
  */
 import type { Tensor } from "../graph/index.js";
 import type { Embedding, Module } from "../nn/index.js";

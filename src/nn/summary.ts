@@ -1,5 +1,5 @@
 /**
- * @module What `module.summary()` returns: one row per layer with shapes, parameters and FLOPs. Memory, bytes and time are in `cost/`.
+ * @module The summary of a module, from `module.summary()`: one row per layer with shapes, parameters and FLOPs. Memory, bytes and time are in `cost/`.
  */
 import type { Shape } from "../graph/index.js";
 import { formatShape, input, isLeaf, reachableNodes, Tensor } from "../graph/index.js";

@@ -1,5 +1,5 @@
 /**
- * @module What an optimizer is: a chain of small parts, each of which changes the updates of all parameters and emits graph ops,
+ * @module Optimizers: a chain of small parts, each of which changes the updates of all parameters and emits graph ops,
  * so that a whole training step is one graph. It holds no numbers: the state belongs to whoever runs the step.
  */
 import type { DType, Parameter, Tensor } from "../graph/index.js";

@@ -1,4 +1,4 @@
-/** @module What a report is made of. */
+/** @module The data of a report. */
 import type { Bilingual, Language } from "../charts/charts.js";
 import type { MetricsRecord } from "../run/metrics-log.js";
 import type { ReportExample } from "./examples.js";

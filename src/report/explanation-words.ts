@@ -1,4 +1,4 @@
-/** @module What methods of explanation are called on pages and in pictures. */
+/** @module Names of explanation methods on pages and in pictures. */
 import type { Bilingual } from "../charts/charts.js";
 import { own } from "../util/record.js";
 

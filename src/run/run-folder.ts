@@ -1,5 +1,5 @@
 /**
- * @module What a run folder holds: the names of its files and the shapes of its JSON. Reading and writing one is in
+ * @module The contents of a run folder: the names of its files and the shapes of its JSON. Reading and writing one is in
  * `run-folder-node.ts`.
  */
 import * as z from "zod";

@@ -1,5 +1,5 @@
 /**
- * @module What a task is: how data become numbers, what a model gives for them, what is minimized and measured, and how an
+ * @module The interface of tasks: how data become numbers, what a model computes from them, what is minimized and measured, and how an
  * answer reads. The command line, the server and the report know tasks through this interface alone.
  */
 import type { Batch, Dataset, TableSchema } from "../data/index.js";

@@ -1,5 +1,5 @@
 /**
- * @module What a word looks like from a predicate of its sentence: features for labelling the predicate's arguments. No syntax is used.
+ * @module Features of a word relative to a predicate of its sentence, for labelling the predicate's arguments. No syntax is used.
  */
 import type { TokenFeatures } from "./token-features.js";
 import { featuresOf, IDEOGRAPHIC } from "./token-features.js";

@@ -1,5 +1,5 @@
 /**
- * @module What a token looks like, as a fixed number of named features, and the vocabulary that turns them into numbers: the evidence of taggers that
+ * @module Features of a token's form, a fixed number with names, and the vocabulary that turns them into numbers: the evidence of taggers that
  * learn from little data.
  */
 import type { TokenUnit } from "./words.js";

@@ -1,5 +1,5 @@
 /**
- * @module What Descent reads of a `tokenizer.json`: the vocabulary's extent, the added tokens, and the template that puts special
+ * @module The parts of a `tokenizer.json` that Descent reads: the vocabulary's extent, the added tokens, and the template that puts special
  * tokens around texts. The rest of the file is the tokenizer libraries' own.
  */
 import * as z from "zod";

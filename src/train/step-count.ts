@@ -1,4 +1,4 @@
-/** @module How many steps a training makes. */
+/** @module The number of steps of a training. */
 
 export interface StepCounts {
   /** Updates in one pass over the data. */

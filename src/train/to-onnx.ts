@@ -1,5 +1,5 @@
 /**
- * @module What was trained, as an ONNX file that any runtime takes.
+ * @module Export of a trained model as an ONNX file that any runtime takes.
  */
 import type { Tensor, TensorData } from "../graph/index.js";
 import { Graph, inputsOf } from "../graph/index.js";

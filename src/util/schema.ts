@@ -1,5 +1,5 @@
 /**
- * @module What comes from outside (files, bodies, command lines) is parsed against a schema, never trusted; what is wrong
+ * @module Input from outside (files, bodies, command lines) is parsed against a schema, never trusted; what is wrong
  * is said in one line. The schemas are zod's; this file only turns their complaints into ours.
  */
 import type { ZodType } from "zod";

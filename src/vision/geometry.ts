@@ -1,5 +1,5 @@
 /**
- * @module Where pixels go: cut, mirrored, turned, sheared, erased. Pure functions on planes; nothing is random here.
+ * @module Geometry of images: crops, mirror images, rotations, shears, erasures. Pure functions on planes; nothing is random here.
  */
 import type { Box, Pixels } from "./pixels.js";
 import { blank } from "./pixels.js";

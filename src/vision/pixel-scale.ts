@@ -1,5 +1,5 @@
 /**
- * @module What a model of somebody else wants its pixels to be: how they are scaled, in which order channels and axes stand. Said with `--preprocess`, by
+ * @module The pixels that somebody else's model expects: their scale, the order of channels and axes. Given with `--preprocess`, by
  * a file's metadata, or guessed.
  */
 import { ConfigError } from "../util/errors.js";

@@ -1,5 +1,5 @@
 /**
- * @module How a text file's table is written: what separates its fields, what encloses them, whether the first record names the columns.
+ * @module The dialect of a text file's table: its delimiter, its quote, whether the first record names the columns.
  */
 import { ConfigError } from "../../util/errors.js";
 import { coreOf, readDigits } from "../schema/numbers.js";

@@ -1,5 +1,5 @@
 /**
- * @module Which encoding the bytes of a text file are in: by its mark, by being UTF-8, or by what its bytes look like.
+ * @module Detection of a text file's encoding: by its byte order mark, by being valid UTF-8, or by the frequencies of its bytes.
  */
 import { ConfigError } from "../../util/errors.js";
 import { own } from "../../util/record.js";

@@ -1,5 +1,5 @@
 /**
- * @module What DuckDB complains of, in one line of ours that names the file and the row.
+ * @module DuckDB's errors, in one line of ours that names the file and the row.
  */
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";

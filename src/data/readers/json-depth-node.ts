@@ -1,5 +1,5 @@
 /**
- * @module How deep JSON lines nest, found before a parser that follows them with its own stack is given them (DuckDB ends the process
+ * @module The nesting depth of JSON lines, found before a parser that follows them with its own stack is given them (DuckDB ends the process
  * at some tens of thousands).
  */
 import { createReadStream } from "node:fs";

@@ -1,5 +1,5 @@
 /**
- * @module What the texts of one column could mean: counted cell by cell, in memory that doesn't grow with the rows.
+ * @module The profile of a column, all readings of its texts: counted cell by cell, in memory that doesn't grow with the rows.
  */
 import { placeAt } from "../column.js";
 import type { TextColumn } from "../column.js";

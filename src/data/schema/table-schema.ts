@@ -1,5 +1,5 @@
 /**
- * @module What the cells of a table mean, learned once from training data, as JSON beside the model: kinds of columns, date order, decimal sign, marks of
+ * @module The schema of a table, learned once from training data, as JSON beside the model: kinds of columns, date order, decimal sign, marks of
  * missing values. With it any rows are read alike, whatever they come from.
  */
 import * as z from "zod";

@@ -1,5 +1,5 @@
 /**
- * @module What an explanation says of each part of an example, for tables and charts: words, columns; of images, their superpixels where the method
+ * @module Summaries of explanations by part of an example, for tables and charts: words, columns; of images, their superpixels where the method
  * has them.
  */
 import type { Contribution } from "../../charts/waterfall.js";

@@ -1,5 +1,5 @@
 /**
- * @module What tasks of images share: images and labels as columns, pixels scaled and normalized inside the graph with the mean and deviation of the
+ * @module The common part of image tasks: images and labels as columns, pixels scaled and normalized inside the graph with the mean and deviation of the
  * training part (so that a saved model takes plain pixels), batches that are decoded and augmented.
  */
 import type { LoadedData, LoadOptions, WorkerCollate } from "../../data/node.js";

@@ -1,5 +1,5 @@
 /**
- * @module What every classification has in common: logits, their loss and metrics, and answers with probabilities.
+ * @module The common part of classification tasks: logits, their loss and metrics, and answers with probabilities.
  */
 import type { Batch } from "../../data/index.js";
 import { targetScores } from "../../explain/index.js";

@@ -1,5 +1,5 @@
 /**
- * @module What inputs of a command line have in common.
+ * @module The common part of reading inputs from a command line.
  */
 import { ConfigError } from "../../util/errors.js";
 

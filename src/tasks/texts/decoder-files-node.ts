@@ -1,5 +1,5 @@
 /**
- * @module What the run of a model that writes keeps for other runtimes: its tokenizer, and its graphs with a cache of keys and values.
+ * @module Files that the run of a generating model keeps for other runtimes: its tokenizer, and its graphs with a cache of keys and values.
  */
 import { decoderOnnx, encoderOnnx, isDecoder, targetRules } from "../../generate/index.js";
 import { Transformer } from "../../models/index.js";

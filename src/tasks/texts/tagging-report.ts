@@ -1,5 +1,5 @@
 /**
- * @module What reports of tagging tasks share: a table of labels, and which rows of the test part to show.
+ * @module The common part of tagging reports: a table of labels, and the rows of the test part to show.
  */
 import type { SpanReport } from "../../metrics/index.js";
 import { escapeXml } from "../../charts/charts.js";

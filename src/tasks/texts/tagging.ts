@@ -1,5 +1,5 @@
 /**
- * @module What tasks that tag tokens share: features of tokens as rows, a CRF over tags, spans out of them, and their measure.
+ * @module The common part of tasks that tag tokens: features of tokens as rows, a CRF over tags, spans from tags, and their metrics.
  */
 import type { Batch, LabelledText, WorkerCollate } from "../../data/node.js";
 import { Dataset, raggedColumn } from "../../data/index.js";

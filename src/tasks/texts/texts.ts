@@ -1,5 +1,5 @@
 /**
- * @module What all tasks of texts share: a tokenizer that is learned with the model and saved with it, texts as rows of token ids, and batches of
+ * @module The common part of text tasks: a tokenizer that is learned with the model and saved with it, texts as rows of token ids, and batches of
  * about one length.
  */
 import { tokenizerFrom } from "#tokenizers";

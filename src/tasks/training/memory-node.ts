@@ -1,5 +1,5 @@
 /**
- * @module What a training costs before it runs: FLOPs of a step, and memory, which is refused where there is too little.
+ * @module The cost of a training, estimated before it runs: FLOPs of a step, and memory; a training that needs too much is refused.
  */
 import { bytesOf, passCost, peakIntermediateBytes } from "../../cost/index.js";
 import type { Tensor } from "../../graph/index.js";

@@ -1,5 +1,5 @@
 /**
- * @module Whether a run goes on with the data that it began with.
+ * @module The check that a resumed run gets the data that it began with.
  */
 import type { RunConfig } from "../../run/run-folder.js";
 import type { Json } from "../../util/described.js";

@@ -1,5 +1,5 @@
 /**
- * @module Where a training starts from: another run, a checkpoint's folder in Hugging Face's form, or a file of weights. It says which model and which
+ * @module The start of a training: another run, a checkpoint's folder in Hugging Face's form, or a file of weights. It says which model and which
  * vocabulary go on, and gives the model's numbers; what is new begins from its initializer.
  */
 import { targetRules } from "../../generate/index.js";

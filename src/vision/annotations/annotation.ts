@@ -1,5 +1,5 @@
 /**
- * @module What lies where in an image: labelled boxes, as every format's reader gives them and every writer takes them, and the
+ * @module Annotations of an image: labelled boxes, as every format's reader gives them and every writer takes them, and the
  * boxes that nothing can be learned from.
  */
 

@@ -1,5 +1,5 @@
 /**
- * @module How well embeddings recognize: some examples of each class are enrolled, the others are asked about.
+ * @module The measurement of image recognition: some examples of each class are enrolled, the others are queries.
  */
 import type { Batch } from "../../../data/index.js";
 import type { TensorData } from "../../../graph/index.js";

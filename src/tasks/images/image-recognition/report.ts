@@ -1,5 +1,5 @@
 /**
- * @module What a report shows of recognition: queries with their nearest neighbours, and how alike known and unknown ones are to
+ * @module The report of image recognition: queries with their nearest neighbours, and how alike known and unknown ones are to
  * what is enrolled.
  */
 import type { OpenSet } from "../../../metrics/index.js";

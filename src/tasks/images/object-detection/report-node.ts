@@ -1,5 +1,5 @@
 /**
- * @module What a report shows of detection: a table of the classes, precision over recall, and images with what was found and missed.
+ * @module The report of object detection: a table of the classes, precision over recall, and images with objects found and missed.
  */
 import type { DetectedBox, DetectionMetric, TrueBox } from "../../../metrics/index.js";
 import { allPointAp, matchBoxes } from "../../../metrics/index.js";

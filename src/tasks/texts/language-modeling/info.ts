@@ -1,5 +1,5 @@
 /**
- * @module What a language model must know of its text to be used again.
+ * @module The info of a language model: facts about its text, needed to use it again.
  */
 import type { MaskOptions } from "../packed-text.js";
 import type { TextInfo } from "../texts.js";

@@ -1,5 +1,5 @@
 /**
- * @module What a text classifier must know of its data to be used again.
+ * @module The info of a text classifier: facts about its data, needed to use it again.
  */
 import type { TableSchema } from "../../../data/index.js";
 import type { TextInfo } from "../texts.js";

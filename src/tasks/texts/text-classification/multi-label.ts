@@ -1,5 +1,5 @@
 /**
- * @module What every classification with several labels has in common: sigmoids, their loss and metrics, and answers with the labels above a threshold.
+ * @module The common part of classification with several labels: sigmoids, their loss and metrics, and answers with the labels above a threshold.
  */
 import type { Batch } from "../../../data/index.js";
 import type { Dim, Tensor, TensorData } from "../../../graph/index.js";

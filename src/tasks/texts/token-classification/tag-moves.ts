@@ -1,5 +1,5 @@
 /**
- * @module Which tag may follow which: the scores of a CRF that forbids what BIO and BIOES do not allow, for models that score each token by itself.
+ * @module Allowed transitions between tags: the scores of a CRF that forbids what BIO and BIOES do not allow, for models that score each token by itself.
  */
 import type { TensorData } from "../../../graph/index.js";
 import { fromNumbers } from "../../../graph/index.js";
