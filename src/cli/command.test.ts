@@ -106,7 +106,7 @@ test("--help needs no valid line, and tells of the task named", async () => {
   assert.equal(status, 0);
   assert.match(stdout, /Usage: descent work TASK \[INPUT…\] \[OPTIONS\]/);
   assert.match(stdout, /Models of images/);
-  assert.match(stdout, /--batch-size N +examples in a step \(default: the model's own\)/);
+  assert.match(stdout, /--batch-size N +number of examples in a batch \(default: the model's own\)/);
   assert.match(stdout, /--\[no-\]check/);
 });
 

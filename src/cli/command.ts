@@ -19,9 +19,9 @@ import type { VerbRow } from "./verbs.js";
 
 /** Options that every verb has. */
 export const GLOBAL_OPTIONS = {
-  help: flag({ help: "say how this is used", short: "h", local: true }),
-  json: flag({ help: "write one JSON document to standard output, and all else to standard error", local: true }),
-  quiet: flag({ help: "no progress, and no remarks but on data that were left out", short: "q", local: true }),
+  help: flag({ help: "show this help", short: "h", local: true }),
+  json: flag({ help: "write one JSON document to standard output, and everything else to standard error", local: true }),
+  quiet: flag({ help: "no progress and no notes, except on data that were left out", short: "q", local: true }),
   debug: flag({ help: "show the stack of an error", local: true, env: "DESCENT_DEBUG" }),
 } satisfies OptionTable;
 

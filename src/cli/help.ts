@@ -10,7 +10,7 @@ const COLUMNS = 100;
 /** `descent --help`. */
 export function overallHelp(verbs: readonly VerbRow[], globals: OptionTable): string {
   return [
-    "descent: train, fine-tune, explain, compress and serve neural networks",
+    "descent: train, fine-tune and explain neural networks",
     "",
     "Usage: descent VERB [ARGUMENTS] [OPTIONS]",
     "",
@@ -20,7 +20,7 @@ export function overallHelp(verbs: readonly VerbRow[], globals: OptionTable): st
     "Options of every verb:",
     optionLines(globals),
     "",
-    "`descent VERB --help` says more. Exit status: 0 done, 1 failed, 2 bad usage or bad input, 130 interrupted.",
+    "`descent VERB --help` shows more. Exit status: 0 done, 1 failed, 2 bad usage or bad input, 130 interrupted.",
   ].join("\n");
 }
 

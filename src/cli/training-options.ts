@@ -11,7 +11,7 @@ import type { ParsedOptions } from "./options.js";
 export const trainingOptions = {
   out: text({ help: "the run folder to make", placeholder: "RUN", short: "o", defaultText: "runs/TASK-MODEL-TIME", local: true }),
   overwrite: flag({ help: "replace the run that is already in --out", local: true }),
-  resume: text({ help: "go on with this run, or from one checkpoint of it", placeholder: "RUN", local: true }),
+  resume: text({ help: "resume this run, or from one of its checkpoints", placeholder: "RUN", local: true }),
   config: {
     ...text({ help: "options from a JSON file, such as a run's config.json", placeholder: "FILE", local: true }),
     configFile: true,

@@ -37,7 +37,7 @@ export type ScheduleChoice = keyof typeof SCHEDULES;
 
 /** Options of the device: for every verb that runs a model. */
 export const deviceOptions = {
-  device: choice(DEVICES, { help: "what computes; auto takes the best that starts, and says which", default: "auto" }),
+  device: choice(DEVICES, { help: "the device to compute on; auto picks the fastest one that works", default: "auto" }),
   threads: integer({ help: "threads of the cpu device", minimum: 1, defaultText: "all cores", env: "DESCENT_THREADS" }),
 } satisfies OptionTable;
 
@@ -46,24 +46,24 @@ export const tableOptions = {
   encoding: text({
     help: "tables: the encoding of a text file, such as windows-1252, gb18030 or shift_jis",
     placeholder: "NAME",
-    defaultText: "UTF-8, or what the bytes look like",
+    defaultText: "UTF-8, or detected",
   }),
   delimiter: text({
-    help: "tables: what separates fields, one character or tab",
+    help: "tables: the delimiter of fields, one character or tab",
     placeholder: "SIGN",
-    defaultText: "seen in the file",
+    defaultText: "detected",
   }),
-  decimal: choice([".", ","], { help: "tables: the sign before decimals", defaultText: "seen in training data" }),
+  decimal: choice([".", ","], { help: "tables: the decimal separator", defaultText: "detected in training data" }),
   missing: list(
     text({
-      help: "tables: a cell that means no value",
+      help: "tables: a cell that stands for a missing value",
       placeholder: "MARK",
       defaultText: "NA, null, ? and the like",
     }),
   ),
   dateOrder: choice(["dmy", "mdy", "ymd"], {
     help: "tables: the order of day, month and year in dates such as 03/12/2024",
-    defaultText: "seen in training data",
+    defaultText: "detected in training data",
   }),
 } satisfies OptionTable;
 
@@ -84,26 +84,30 @@ export const tableOptionsOf = ({
 
 /** Options of the data: for every verb that takes a data set. */
 export const dataOptions = {
-  data: text({ help: "a known name (fashion-mnist, …), a file, a folder, or a SQL query", placeholder: "DATA", short: "d" }),
+  data: text({
+    help: "the name of a data set (fashion-mnist, …), a file, a folder, or a SQL query",
+    placeholder: "DATA",
+    short: "d",
+  }),
   labelColumn: text({ help: "the column to predict", placeholder: "NAME", defaultText: "guessed from names and types" }),
   textColumn: text({
-    help: "the column of texts, or several with commas between them",
+    help: "the column of texts, or several separated by commas",
     placeholder: "NAME",
     defaultText: "guessed from names and types",
   }),
   ignoreColumn: list(text({ help: "a column to leave out", placeholder: "NAME" })),
   ...tableOptions,
-  skipBadRows: flag({ help: "leave out rows and images that cannot be read, and count them" }),
-  repair: flag({ help: "read tags that break their scheme (BIO, BIOES) with patience, in place of refusing them" }),
-  maxMegapixels: number({ help: "refuse larger images before they are decoded", above: 0, placeholder: "N", defaultText: "100" }),
+  skipBadRows: flag({ help: "skip rows and images that cannot be read, and count them" }),
+  repair: flag({ help: "accept tags that break their scheme (BIO, BIOES), as conlleval does, instead of refusing them" }),
+  maxMegapixels: number({ help: "refuse larger images before decoding them", above: 0, placeholder: "N", defaultText: "100" }),
 } satisfies OptionTable;
 
 /** Options of the pixel scale of somebody else's ONNX file. */
 export const graphOptions = {
   preprocess: text({
-    help: "of an ONNX file for images: imagenet, 0..1, -1..1, 0..255, caffe, or mean=…;std=…;max=…;colors=RGB|BGR;layout=NCHW|NHWC",
+    help: "for an ONNX file of an image model: imagenet, 0..1, -1..1, 0..255, caffe, or mean=…;std=…;max=…;colors=RGB|BGR;layout=NCHW|NHWC",
     placeholder: "SCALE",
-    defaultText: "what the file says, or a guess that is said",
+    defaultText: "as the file says, or a guess that is reported",
   }),
 } satisfies OptionTable;
 
@@ -111,17 +115,17 @@ export const graphOptions = {
 export const onnxOptions = {
   ...graphOptions,
   imageSize: text({
-    help: "of an ONNX file for images that leaves it free: SIDE or WIDTHxHEIGHT",
+    help: "for an ONNX file of an image model with free size: SIDE or WIDTHxHEIGHT",
     placeholder: "SIZE",
     defaultText: "224",
   }),
   labels: text({
-    help: "of an ONNX file: names of its scores, one a line",
+    help: "for an ONNX file: names of its scores, one per line",
     placeholder: "FILE",
     defaultText: "its metadata, or labels.txt beside it",
   }),
   tokenizer: text({
-    help: "of an ONNX file for texts: its tokenizer.json",
+    help: "for an ONNX file of a text model: its tokenizer.json",
     placeholder: "FILE",
     defaultText: "the one beside it",
   }),
@@ -130,24 +134,24 @@ export const onnxOptions = {
 /** Options of fine-tuning, trainable parts and their learning rates: for every verb that trains. */
 export const fineTuningOptions = {
   freeze: text({
-    help: "parameters that are not changed: patterns of their paths, such as 'bert.embeddings.*,bert.encoder.layer.[0-3].*'",
+    help: "parameters to freeze: patterns of their paths, such as 'bert.embeddings.*,bert.encoder.layer.[0-3].*'",
     placeholder: "PATTERNS",
   }),
   layerDecay: number({
-    help: "each layer learns at this fraction of the rate of the one above it",
+    help: "the learning rate of each layer, as a fraction of that of the layer above it",
     above: 0,
     maximum: 1,
     placeholder: "FRACTION",
   }),
   lora: integer({
-    help: "learn low-rank adapters of this rank, and leave the rest of --init as it is",
+    help: "train low-rank adapters (LoRA) of this rank, and freeze the rest of --init",
     minimum: 1,
     placeholder: "RANK",
   }),
-  loraAlpha: number({ help: "adapters count alpha / rank", minimum: 0, defaultText: "the rank" }),
-  loraDropout: number({ help: "dropout before adapters", minimum: 0, maximum: 0.99, defaultText: "0" }),
+  loraAlpha: number({ help: "scale of the adapters, as alpha / rank", minimum: 0, defaultText: "the rank" }),
+  loraDropout: number({ help: "dropout before the adapters", minimum: 0, maximum: 0.99, defaultText: "0" }),
   loraTargets: text({
-    help: "linear layers that get adapters: patterns of their paths, or of the ends of these",
+    help: "linear layers that get adapters: patterns of their paths, or of the ends of their paths",
     placeholder: "PATTERNS",
     defaultText: "queries and values",
   }),
@@ -156,32 +160,36 @@ export const fineTuningOptions = {
 /** Options of training: for every verb that trains. */
 export const trainingOptions = {
   model: text({
-    help: "which model; --help after the task lists them",
+    help: "the model; descent train TASK --help lists them",
     placeholder: "MODEL",
     short: "m",
     defaultText: "the task's own",
   }),
-  epochs: number({ help: "how many times to go through the data", above: 0, defaultText: "the model's own" }),
-  steps: integer({ help: "how many steps to make, in place of --epochs", minimum: 1 }),
-  batchSize: integer({ help: "examples in a step", minimum: 1, placeholder: "N", defaultText: "the model's own" }),
-  lr: number({ help: "learning rate, at its peak", above: 0, placeholder: "RATE", defaultText: "the model's own" }),
+  epochs: number({ help: "number of passes over the training data", above: 0, defaultText: "the model's own" }),
+  steps: integer({ help: "number of training steps, in place of --epochs", minimum: 1 }),
+  batchSize: integer({ help: "number of examples in a batch", minimum: 1, placeholder: "N", defaultText: "the model's own" }),
+  lr: number({ help: "peak learning rate", above: 0, placeholder: "RATE", defaultText: "the model's own" }),
   optimizer: choice(namesOf(OPTIMIZERS), {
-    help: `how gradients become updates: ${namesOf(OPTIMIZERS).join(", ")}`,
+    help: `optimizer: ${namesOf(OPTIMIZERS).join(", ")}`,
     placeholder: "NAME",
     defaultText: "the model's own",
   }),
   schedule: choice(namesOf(SCHEDULES), {
-    help: `how the learning rate moves: ${namesOf(SCHEDULES).join(", ")}`,
+    help: `learning rate schedule: ${namesOf(SCHEDULES).join(", ")}`,
     placeholder: "NAME",
     defaultText: "the model's own",
   }),
-  warmupSteps: integer({ help: "steps over which the learning rate rises", minimum: 0, defaultText: "the model's own" }),
+  warmupSteps: integer({
+    help: "number of steps over which the learning rate rises",
+    minimum: 0,
+    defaultText: "the model's own",
+  }),
   weightDecay: number({ help: "decoupled weight decay", minimum: 0, defaultText: "the model's own" }),
-  clipNorm: number({ help: "largest norm of the whole gradient", above: 0, defaultText: "the model's own" }),
-  accumulate: integer({ help: "batches whose gradients make one update", minimum: 1, default: 1 }),
-  earlyStopping: integer({ help: "stop after so many evaluations without a better one", minimum: 1, placeholder: "N" }),
+  clipNorm: number({ help: "clip the gradient to this global norm", above: 0, defaultText: "the model's own" }),
+  accumulate: integer({ help: "number of batches whose gradients are accumulated for one update", minimum: 1, default: 1 }),
+  earlyStopping: integer({ help: "stop after N evaluations without improvement", minimum: 1, placeholder: "N" }),
   fold: text({ help: "cross-validation: part K of N is the test part", placeholder: "K/N" }),
-  seed: integer({ help: "names every random choice; the same seed gives the same run", minimum: 0, default: 1 }),
+  seed: integer({ help: "seed of all random choices; the same seed gives the same run", minimum: 0, default: 1 }),
   ...deviceOptions,
   init: text({
     help: "start from these weights: a run, a checkpoint's folder (config.json, model.safetensors, tokenizer.json), safetensors, or ONNX (without --model, the file's own graph is trained)",
@@ -189,15 +197,15 @@ export const trainingOptions = {
   }),
   ...graphOptions,
   head: text({
-    help: "of --init FILE.onnx: the linear layer that becomes the head",
+    help: "for --init FILE.onnx: the linear layer to replace with the head",
     placeholder: "NODE",
     defaultText: "the last one before an output",
   }),
   parameters: text({
-    help: "of --init FILE.onnx: tensors that are trained beside those taken for parameters (descent inspect FILE.onnx lists them)",
+    help: "for --init FILE.onnx: tensors to train besides those detected as parameters (descent inspect FILE.onnx lists them)",
     placeholder: "PATTERNS",
   }),
-  constants: text({ help: "of --init FILE.onnx: tensors that are not parameters", placeholder: "PATTERNS" }),
+  constants: text({ help: "for --init FILE.onnx: tensors to treat as constants", placeholder: "PATTERNS" }),
   ...fineTuningOptions,
   check: flag({ help: "first check that the model can overfit one batch", default: true, local: true }),
   lang: choice(["en", "zh"], { help: "language of the report", default: "en", env: "DESCENT_LANG", local: true }),

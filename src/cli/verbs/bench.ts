@@ -10,10 +10,10 @@ export const verb = defineVerb({
   positionals: [{ name: "CASE", help: "mlp-step, compile-1000, …; all if left out", optional: true, many: true }],
   options: {
     peers: text({ help: "only these peers, separated by commas", placeholder: "A,B" }),
-    rounds: integer({ help: "turns per contender", minimum: 1, default: 10 }),
+    rounds: integer({ help: "rounds per contender", minimum: 1, default: 10 }),
     threads: integer({ help: "threads per contender", minimum: 1, default: 2 }),
     save: flag({ help: "keep the result in benchmarks/", default: true }),
-    list: flag({ help: "the cases and their contenders" }),
+    list: flag({ help: "list the cases and their contenders" }),
   },
   examples: ["descent bench mlp-step", "descent bench mlp-step --peers pytorch"],
   engine: true,

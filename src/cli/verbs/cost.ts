@@ -87,16 +87,16 @@ async function timesOf(executable: Executable, graph: Graph, runs: number): Prom
 }
 
 export const verb = defineVerb({
-  positionals: [{ name: "MODEL", help: "a run folder, an ONNX file, or the name of a model of images, as in its paper" }],
+  positionals: [{ name: "MODEL", help: "a run folder, an ONNX file, or the name of an image model, as in its paper" }],
   options: {
     batch: integer({
-      help: "examples at once: the number for every free dimension that --shape leaves out",
+      help: "batch size: the length of every free dimension that --shape leaves out",
       minimum: 1,
       default: 1,
     }),
     shape: shapeOption,
-    runs: integer({ help: "how often it is run for the measured time", minimum: 1, default: 50 }),
-    watts: number({ help: "power that the machine draws under load, for the energy", above: 0 }),
+    runs: integer({ help: "number of timed runs", minimum: 1, default: 50 }),
+    watts: number({ help: "power of the machine under load, in watts, to estimate energy", above: 0 }),
     ...deviceOptions,
   },
   examples: [

@@ -9,7 +9,7 @@ export const verb = defineVerb({
   positionals: [],
   options: {
     out: text({ help: "the run folder to make", placeholder: "RUN", default: "runs/demo" }),
-    seed: integer({ help: "names every random choice", minimum: 0, default: 1 }),
+    seed: integer({ help: "seed of all random choices", minimum: 0, default: 1 }),
     lang: choice(["en", "zh"], { help: "language of the report", default: "en", env: "DESCENT_LANG" }),
   },
   examples: ["descent demo"],

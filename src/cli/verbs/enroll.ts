@@ -10,15 +10,15 @@ export const verb = defineVerb({
     { name: "RUN", help: "a run of image-recognition" },
     {
       name: "INPUT",
-      help: "images, or folders of them: each is called by --name, or else by the folder that it lies in; none lists who is enrolled",
+      help: "images, or folders of them, named by --name or else by their folder; without any, the enrolled names are listed",
       optional: true,
       many: true,
     },
   ],
   options: {
-    name: text({ help: "what the images are called", placeholder: "NAME", short: "n" }),
-    gallery: text({ help: "where they are kept", placeholder: "FILE", short: "g", defaultText: "RUN/gallery.safetensors" }),
-    remove: text({ help: "forget all images of this name", placeholder: "NAME" }),
+    name: text({ help: "name of the images", placeholder: "NAME", short: "n" }),
+    gallery: text({ help: "the file that keeps them", placeholder: "FILE", short: "g", defaultText: "RUN/gallery.safetensors" }),
+    remove: text({ help: "remove all images of this name", placeholder: "NAME" }),
     ...deviceOptions,
   },
   examples: [

@@ -43,17 +43,26 @@ export const verb = defineVerb({
     { name: "INPUT", help: "images, texts, tables, or column=value pairs, as `descent predict` takes them", many: true },
   ],
   options: {
-    method: text({ help: "methods, parted by commas, or all", placeholder: "NAME", defaultText: "what suits the input" }),
-    target: text({ help: "the score asked about: a label, or its place", placeholder: "LABEL", defaultText: "the answer" }),
-    at: text({ help: "the layer to look at: a module's path, or a node's name", placeholder: "LAYER", defaultText: "found" }),
+    method: text({ help: "methods, separated by commas, or all", placeholder: "NAME", defaultText: "what suits the input" }),
+    target: text({ help: "the score to explain: a label, or its index", placeholder: "LABEL", defaultText: "the answer" }),
+    at: text({
+      help: "the layer for methods that need one: a module's path, or a node's name",
+      placeholder: "LAYER",
+      defaultText: "found",
+    }),
     measure: text({
-      help: "how far to believe it: all, none, or completeness, sensitivity-n, infidelity, max-sensitivity, insertion, deletion",
+      help: "measures of faithfulness: all, none, or completeness, sensitivity-n, infidelity, max-sensitivity, insertion, deletion",
       placeholder: "NAME",
       default: "insertion,deletion",
     }),
-    baseline: choice(["zero", "mean", "blurred", "uniform"], { help: "what stands for a feature that is absent" }),
-    samples: integer({ help: "draws of methods that sample", minimum: 1, placeholder: "N", defaultText: "the method's own" }),
-    seed: integer({ help: "names every random choice", minimum: 0, default: 1 }),
+    baseline: choice(["zero", "mean", "blurred", "uniform"], { help: "the values of absent features" }),
+    samples: integer({
+      help: "number of samples of sampling methods",
+      minimum: 1,
+      placeholder: "N",
+      defaultText: "the method's own",
+    }),
+    seed: integer({ help: "seed of all random choices", minimum: 0, default: 1 }),
     draw: text({
       help: "a folder for pictures and a page, or one .png, .svg or .html file",
       placeholder: "PLACE",

@@ -7,8 +7,8 @@ import { defineVerb } from "../verb.js";
 
 export const verb = defineVerb({
   positionals: [
-    { name: "VERB", help: "the verb to explain; left out, all are listed", optional: true },
-    { name: "TASK", help: "for verbs that take a task: what there is for that task", optional: true },
+    { name: "VERB", help: "the verb to show help for; all are listed if left out", optional: true },
+    { name: "TASK", help: "for verbs that take a task: help for that task", optional: true },
   ],
   options: {},
   examples: ["descent help train", "descent help train image-classification"],

@@ -134,10 +134,10 @@ export const verb = defineVerb({
   options: {
     all: flag({ help: "show every row of every list" }),
     parameters: text({
-      help: "take these for parameters as well: patterns of names of the file's tensors",
+      help: "further tensors to treat as parameters: patterns of their names",
       placeholder: "PATTERNS",
     }),
-    constants: text({ help: "take these for constants", placeholder: "PATTERNS" }),
+    constants: text({ help: "tensors to treat as constants", placeholder: "PATTERNS" }),
   },
   examples: ["descent inspect model.onnx", "descent inspect model.onnx --constants '*.position_embeddings*' --json"],
   async run({ positionals: [path = ""], options, print }) {

@@ -89,7 +89,7 @@ export const verb = defineVerb({
   ],
   options: {
     out: text({ help: "write the answers to this .csv or .jsonl file", placeholder: "FILE", short: "o" }),
-    threshold: number({ help: "below this probability (or likeness) there is no label", minimum: 0, maximum: 1 }),
+    threshold: number({ help: "give no label below this probability (or similarity)", minimum: 0, maximum: 1 }),
     probabilities: flag({ help: "give the probability of every class", default: true }),
     stride: strideOption("as the model was measured in training"),
     ...onnxOptions,

@@ -33,7 +33,7 @@ const taskOptions: OptionTable = Object.fromEntries(TASKS.flatMap((task) => Obje
 const verbOptions: OptionTable & typeof sharedOptions = { ...taskOptions, ...sharedOptions };
 
 export const verb = defineVerb({
-  positionals: [{ name: "TASK", help: "what to learn; without it --help lists the tasks", optional: true }],
+  positionals: [{ name: "TASK", help: "the task to train for; --help without it lists the tasks", optional: true }],
   options: verbOptions,
   examples: [
     "descent train image-classification --data fashion-mnist --model mlp --out runs/fashion",
@@ -49,7 +49,7 @@ export const verb = defineVerb({
         TASKS.map((t) => [t.name, t.summary]),
       );
       return {
-        text: `${tasks}\n\n\`descent train TASK --help\` lists the models of a task, and what it takes besides.`,
+        text: `${tasks}\n\n\`descent train TASK --help\` lists the models of a task, and its own options.`,
         listed: { title: "Options of all tasks", options: sharedOptions },
       };
     }

@@ -13,9 +13,9 @@ export const augmentOption = (changes: string) =>
   });
 
 export const imageSizeOption = text({
-  help: "size that all images get: SIDE or WIDTHxHEIGHT",
+  help: "size to which all images are resized: SIDE or WIDTHxHEIGHT",
   placeholder: "SIZE",
-  defaultText: "theirs, or one that suits most",
+  defaultText: "their own, or one that suits most of them",
 });
 
 /** Options of tasks whose images have one label each. */

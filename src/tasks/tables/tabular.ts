@@ -163,7 +163,7 @@ const encodeRows = (rows: Dataset, info: TableInfo): Dataset => TabularPreproces
 export const tabularClassification: Task<TableInfo> = {
   name: "tabular-classification",
   label: { en: "Tabular classification", zh: "表格分类" },
-  summary: "a class for a row of a table",
+  summary: "predict a class for a row of a table",
   options: {},
   checksOneBatch: true,
   reads: { tableOf: "rows" },
@@ -222,7 +222,7 @@ export class RegressionMeasurement implements Measurement {
 export const tabularRegression: Task<TableInfo> = {
   name: "tabular-regression",
   label: { en: "Tabular regression", zh: "表格回归" },
-  summary: "a quantity for a row of a table",
+  summary: "predict a quantity for a row of a table",
   options: {},
   checksOneBatch: true,
   reads: { tableOf: "rows" },

@@ -12,13 +12,13 @@ export const tokenizerOptions = {
     defaultText: "what suits the language and the task",
   }),
   vocabularySize: integer({
-    help: "the largest vocabulary that is learned",
+    help: "largest size of a vocabulary that is learned",
     unit: "tokens",
     minimum: 1,
     defaultText: "the task's own",
   }),
   maxLength: integer({
-    help: "the most that the model is given at once",
+    help: "the longest input that the model reads at once",
     unit: "tokens",
     minimum: 3,
     defaultText: "the task's own",
@@ -28,7 +28,7 @@ export const tokenizerOptions = {
 /** The option of tasks that read a long text in windows; the task says what it does without. */
 export const strideOption = (otherwise: string) =>
   integer({
-    help: "where measured or answered, a longer text is read in windows that share N tokens",
+    help: "evaluate and predict longer texts in windows that overlap by N tokens",
     unit: "tokens",
     minimum: 0,
     placeholder: "N",
@@ -37,7 +37,7 @@ export const strideOption = (otherwise: string) =>
 
 /** Options of tasks that tag tokens. */
 export const taggingOptions = {
-  scheme: choice(["bio", "bioes"], { help: "how spans become tags", placeholder: "NAME", defaultText: "bioes" }),
+  scheme: choice(["bio", "bioes"], { help: "tagging scheme for spans", placeholder: "NAME", defaultText: "bioes" }),
   missCost: number({
     help: "false-negative cost: how much more it costs to miss a token of a span, in logarithms",
     minimum: 0,

@@ -30,7 +30,7 @@ import { labelledImageOptions } from "../options.js";
 export const imageClassification: Task<ImageInfo> = {
   name: "image-classification",
   label: { en: "Image classification", zh: "图像分类" },
-  summary: "one label for an image",
+  summary: "predict one label for an image",
   options: labelledImageOptions,
   checksOneBatch: true,
   models: IMAGE_MODELS,

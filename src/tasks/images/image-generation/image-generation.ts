@@ -49,7 +49,7 @@ const chance = (logits: Tensor): Tensor => logits.sigmoid().mean();
 export const imageGeneration: Task<GenerationInfo> = {
   name: "image-generation",
   label: { en: "Image generation", zh: "图像生成" },
-  summary: "new images like those of a data set",
+  summary: "generate new images like those of a data set",
   options: generationOptions,
   predictOptions: generationPredictOptions,
   checksOneBatch: false,

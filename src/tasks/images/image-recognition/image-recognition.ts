@@ -93,7 +93,7 @@ const MODELS: readonly ModelChoice<RecognitionInfo>[] = IMAGE_MODELS.map(({ name
 export const imageRecognition: Task<RecognitionInfo> = {
   name: "image-recognition",
   label: { en: "Image recognition", zh: "图像识别" },
-  summary: "who or what is this, among things enrolled at any time, or nobody known",
+  summary: "recognize people or things that were enrolled at any time, or none of them",
   options: recognitionOptions,
   predictOptions: recognitionPredictOptions,
   checksOneBatch: true,

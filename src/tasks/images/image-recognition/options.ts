@@ -7,19 +7,19 @@ import { labelledImageOptions } from "../options.js";
 
 const own = {
   loss: text({
-    help: "what is minimized: cosface, arcface, contrastive or triplet",
+    help: "the loss: cosface, arcface, contrastive or triplet",
     placeholder: "NAME",
     defaultText: "cosface",
   }),
   holdOut: list(
     text({
-      help: "a class that is not trained on, to measure recognition of unknown things",
+      help: "a class to hold out of training, to measure recognition of unknown things",
       placeholder: "CLASS",
       defaultText: "four of ten classes",
     }),
   ),
   falseAcceptRate: number({
-    help: "of unknown things, the fraction that may get a name",
+    help: "largest fraction of unknown things that may get a name",
     minimum: 0,
     maximum: 1,
     defaultText: "0.05",
@@ -30,7 +30,7 @@ export const recognitionOptions = { ...labelledImageOptions, ...own } satisfies 
 
 /** Options of `descent predict`. */
 export const recognitionPredictOptions = {
-  gallery: text({ help: "who is known", placeholder: "FILE", defaultText: "RUN/gallery.safetensors" }),
+  gallery: text({ help: "the file of enrolled images", placeholder: "FILE", defaultText: "RUN/gallery.safetensors" }),
 } satisfies OptionTable;
 
 declare module "../../task.js" {

@@ -174,7 +174,7 @@ function renumbered(part: Dataset, { classes }: DetectionInfo, where: string): D
 export const objectDetection: Task<DetectionInfo> = {
   name: "object-detection",
   label: { en: "Object detection", zh: "目标检测" },
-  summary: "where things are in an image, and what they are",
+  summary: "find the boxes and classes of objects in an image",
   options: detectionOptions,
   checksOneBatch: true,
   models: MODELS,

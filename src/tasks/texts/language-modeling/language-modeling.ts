@@ -165,7 +165,7 @@ const chosenOf = ({ maxLength }: LanguageInfo, batch: Dim): number => mostChosen
 export const languageModeling: Task<LanguageInfo> = {
   name: "language-modeling",
   label: { en: "Language modeling", zh: "语言建模" },
-  summary: "the next token of a text, or hidden ones; descent generate writes with it",
+  summary: "predict the next token of a text, or masked ones; for descent generate",
   options: tokenizerOptions,
   models: languageModels,
   defaultModel: "gpt-nano",

@@ -142,7 +142,7 @@ export const semanticRoles: Task<TaggingInfo> = {
   ...taggingTask,
   name: "semantic-role-labeling",
   label: { en: "Semantic roles", zh: "语义角色标注" },
-  summary: "who did what to whom: predicates and the roles of their arguments",
+  summary: "find predicates and the roles of their arguments: who did what to whom",
   options: taggingOptions,
   models: taggingModels({
     embeddingSize: () => 32,

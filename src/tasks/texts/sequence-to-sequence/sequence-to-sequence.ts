@@ -214,7 +214,7 @@ class TokenMeasurement implements Measurement {
 export const sequenceToSequence: Task<SequenceInfo> = {
   name: "sequence-to-sequence",
   label: { en: "Sequence to sequence", zh: "序列到序列" },
-  summary: "one text from another: pairs of a source and a target",
+  summary: "generate a target text from a source text: translation, normalization",
   options: tokenizerOptions,
   models: [
     transformer(

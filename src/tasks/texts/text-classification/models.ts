@@ -30,25 +30,25 @@ const defaults =
 export const TEXT_MODELS: readonly ModelChoice<TextClassInfo>[] = [
   {
     name: "ngram-cnn",
-    summary: "a CNN and a bag of n-grams side by side",
+    summary: "a CNN and a bag of n-grams, combined",
     build: (info) => new NgramCnn(sizesOf(info)),
     defaults: defaults(4, 2e-3),
   },
   {
     name: "text-cnn",
-    summary: "Kim 2014: the strongest answers of filters over 3, 4 and 5 tokens",
+    summary: "Kim 2014: filters over 3, 4 and 5 tokens, max pooling over time",
     build: (info) => new TextCnn({ embeddingSize: 100, ...sizesOf(info), embeddingDropout: 0.3 }),
     defaults: defaults(5, 2e-3),
   },
   {
     name: "bilstm",
-    summary: "a recurrent reader in both directions, the strongest state of each unit decides",
+    summary: "a bidirectional LSTM, max pooling over time",
     build: (info) => new BiLstm({ ...sizesOf(info), hiddenSize: 64 }),
     defaults: (examples) => ({ ...defaults(5, 3e-3)(examples), clipNorm: 1 }),
   },
   {
     name: "bag-of-ngrams",
-    summary: "Joulin et al. 2016 (fastText): tokens and pairs of them, in no order; linear",
+    summary: "Joulin et al. 2016 (fastText): a linear model of a bag of tokens and bigrams",
     build: (info) => new BagOfNgrams({ ...sizesOf(info), embeddingSize: info.embeddingSize ?? 16 }),
     defaults: defaults(6, 5e-3),
   },

@@ -7,11 +7,11 @@ import { strideOption, tokenizerOptions } from "../options.js";
 
 const own = {
   vectors: text({
-    help: "word or character vectors (word2vec's or GloVe's text form) that the embedding begins with",
+    help: "word or character vectors (word2vec's or GloVe's text format) to initialize the embedding with",
     placeholder: "FILE",
   }),
   labelSeparator: text({
-    help: "a text may have several labels, and this stands between them (a JSON list needs none)",
+    help: "separator of labels, if a text may have several (a JSON list needs none)",
     placeholder: "SIGN",
   }),
 } satisfies OptionTable;

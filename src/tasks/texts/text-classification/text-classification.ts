@@ -172,7 +172,7 @@ const targetOf = ({ multiLabel }: TextClassInfo): "label" | "labels" => (multiLa
 export const textClassification: Task<TextClassInfo> = {
   name: "text-classification",
   label: { en: "Text classification", zh: "文本分类" },
-  summary: "a class for a text (sentiment, topic), or several labels",
+  summary: "predict a class for a text (sentiment, topic), or several labels",
   options: textClassificationOptions,
   checksOneBatch: true,
   models: TEXT_MODELS,

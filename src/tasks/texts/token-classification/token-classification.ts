@@ -48,7 +48,7 @@ export const tokenClassification: Task<TagInfo> = {
   ...taggingTask,
   name: "token-classification",
   label: { en: "Token classification", zh: "序列标注" },
-  summary: "named entities and other spans of a text",
+  summary: "find named entities and other spans of a text",
   options: tokenClassificationOptions,
   models: [...(FEATURE_MODELS as readonly ModelChoice<TagInfo>[]), bertTagger],
   pretrained: { architectures: ["BertForTokenClassification"], labels: ({ tags }) => tags },
