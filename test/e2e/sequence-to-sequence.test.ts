@@ -68,6 +68,15 @@ test("dates are rewritten: learned, measured, answered token by token and with b
   assert.match(long.stderr, /expected a source of at most 24 tokens, got 33; cut it/);
 });
 
+test("batches are no wider than a --max-length that is no multiple of 8", async () => {
+  const asked = "train sequence-to-sequence --data dates.tsv --steps 2 --max-length 12 --no-check --out short --json";
+  const trained = await run(folder, asked.split(" "));
+  assert.equal(trained.status, 0, trained.stderr);
+  assert.match(trained.stderr, /texts of more than 12 tokens were cut/);
+  const answered = await run(folder, ["predict", "short", "28 September", "--json"]);
+  assert.equal(answered.status, 0, answered.stderr);
+});
+
 test("the run keeps its encoder and its decoder as files that say how a text begins and ends", () => {
   const { info } = JSON.parse(readFileSync(join(folder, "dates", "config.json"), "utf8")) as { info: SequenceInfo };
   const read = (name: string): ReturnType<typeof importOnnx> => importOnnx(readFileSync(join(folder, "dates", name)));

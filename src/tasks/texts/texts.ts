@@ -189,22 +189,32 @@ export function textBuckets(info: TaskInfo & { readonly maxLength?: number }, ro
   return { lengths, bounds: within(bucketBounds(lengths, TRAINING_BUCKETS, STEP), info) };
 }
 
+/** Widths that a batch may have: in training those of the buckets; in use, where any length will do, hardly wider than the longest row. */
+export function batchWidths(
+  { info, use }: Pick<TaskContext<TaskInfo & { readonly maxLength?: number }>, "info" | "use">,
+  rows: Dataset,
+): readonly number[] {
+  const { lengths, bounds } = textBuckets(info, rows);
+  if (use === "train") return bounds;
+  const longest = Array.from(lengths).reduce((a, b) => Math.max(a, b), 1);
+  return within(
+    Array.from({ length: Math.ceil(longest / STEP) }, (_, i) => (i + 1) * STEP),
+    info,
+  );
+}
+
 /**
- * Makes batches of rows: `input_ids` and `attention_mask`, and columns of the same lengths besides. In training as wide as one of the
- * buckets; in use, where any length will do, hardly wider than the longest row.
+ * Makes batches of rows: `input_ids` and `attention_mask`, and columns of the same lengths besides.
  */
 export function textCollate(
-  { info, use }: Pick<TaskContext<TaskInfo & Pick<TextInfo, "padId"> & { readonly maxLength?: number }>, "info" | "use">,
+  context: Pick<TaskContext<TaskInfo & Pick<TextInfo, "padId"> & { readonly maxLength?: number }>, "info" | "use">,
   rows: Dataset,
   more: Pick<RaggedOptions, "keep"> & { readonly columns?: RaggedOptions["columns"] } = {},
 ): WorkerCollate {
-  const { lengths, bounds } = textBuckets(info, rows);
-  const longest = Array.from(lengths).reduce((a, b) => Math.max(a, b), 1);
-  const widths = Array.from({ length: Math.ceil(longest / STEP) }, (_, i) => (i + 1) * STEP);
   return raggedCollate({
     length: "length",
-    bounds: use === "train" ? bounds : within(widths, info),
-    columns: { input_ids: { from: "input_ids", dtype: "int64", pad: info.padId }, ...more.columns },
+    bounds: batchWidths(context, rows),
+    columns: { input_ids: { from: "input_ids", dtype: "int64", pad: context.info.padId }, ...more.columns },
     mask: "attention_mask",
     ...(more.keep === undefined ? {} : { keep: more.keep }),
   });

@@ -25,7 +25,16 @@ import type {
   Inherited,
 } from "../../task.js";
 import type { TextInfo } from "../texts.js";
-import { encodedRows, lengthFor, textBuckets, textInputs, textTokenizer, tokenizerInfo, tokenizerOf } from "../texts.js";
+import {
+  batchWidths,
+  encodedRows,
+  lengthFor,
+  textBuckets,
+  textInputs,
+  textTokenizer,
+  tokenizerInfo,
+  tokenizerOf,
+} from "../texts.js";
 import { tokenizerOptions } from "../options.js";
 
 export interface SequenceInfo extends TextInfo {
@@ -164,12 +173,11 @@ function inputs(context: TaskContext<SequenceInfo>, batch: Dim): ColumnTypes {
   return { ...shared, decoder_input_ids: shared["input_ids"] as ColumnTypes[string] };
 }
 
-function collate({ info, use }: TaskContext<SequenceInfo>, rows: Dataset) {
-  const { lengths, bounds } = textBuckets(info, rows);
-  const longest = Array.from(lengths).reduce((a, b) => Math.max(a, b), 1);
+function collate(context: TaskContext<SequenceInfo>, rows: Dataset) {
+  const { info } = context;
   return raggedCollate({
     length: "length",
-    bounds: use === "train" ? bounds : Array.from({ length: Math.ceil(longest / 8) }, (_, i) => (i + 1) * 8),
+    bounds: batchWidths(context, rows),
     columns: {
       input_ids: { from: "input_ids", dtype: "int64", pad: info.padId },
       attention_mask: { from: "source_mask", dtype: "int64", pad: 0 },
