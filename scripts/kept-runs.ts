@@ -1,9 +1,9 @@
 /**
  * @module Runs of each task that an earlier version wrote, so that a later one is held to them.
  *
- *     node dist/scripts/kept-runs.js write ROOT [TASK]       half-trained runs, written by the code of a checkout, into test/fixtures/runs, with what
+ *     node dist/scripts/kept-runs.js write ROOT [NAME]       half-trained runs, written by the code of a checkout, into test/fixtures/runs, with what
  *                                                            they answer and measure, and what they come to when they go on
- *     node dist/scripts/kept-runs.js same-bits ROOT [TASK]   begins runs with that code, goes on with it and with this one, and compares every bit
+ *     node dist/scripts/kept-runs.js same-bits ROOT [NAME]   begins runs with that code, goes on with it and with this one, and compares every bit
  *
  * ROOT is a built checkout. Large models begin with weights of a repeating pattern, of which all but a part is frozen, so that runs pack small.
  */
@@ -25,6 +25,8 @@ type Options = Omit<Tasks.TrainTaskOptions, "data" | "task">;
 /** A run to keep. */
 interface Case {
   readonly task: string;
+  /** What it is called, where a task has several. */
+  readonly name?: string;
   /** A known name, or what `writeData` writes. */
   readonly data: string;
   readonly options: Options;
@@ -113,6 +115,22 @@ const CASES: readonly Case[] = [
     options: { model: "linear", labelColumn: "height" },
     inputs: ["length=2", "color=red", "kind=rose"],
   },
+  // Written by a version that took words for yes and no for `true` and `false`, and kept no schema.
+  {
+    task: "text-classification",
+    name: "text-classification-yes-no",
+    data: `${DATA}/recommended.csv`,
+    options: { model: "ngram-cnn" },
+    frozen: "bag.ngrams.*,cnn.convs.*",
+    inputs: ["a good film"],
+  },
+  {
+    task: "tabular-classification",
+    name: "tabular-classification-yes-no",
+    data: `${DATA}/spotted.csv`,
+    options: { model: "linear", labelColumn: "spotted" },
+    inputs: ["length=2", "color=red"],
+  },
 ];
 
 /** Tiny data of each kind, the same each time. */
@@ -146,6 +164,7 @@ async function writeData(folder: string): Promise<void> {
     ["a", "one", "that"].flatMap((first) => kinds.map((how, k) => `${first} ${how} ${what},${k % 2 === 0 ? "pos" : "neg"}`)),
   );
   write("reviews.csv", ["text,label", ...reviews]);
+  write("recommended.csv", ["text,label", ...reviews.map((line) => line.replace(/pos$/, "yes").replace(/neg$/, "no"))]);
   write("verse.txt", new Array<string>(60).fill("the cat sat on the mat and the dog sat on the log."));
   const months = ["January", "March", "June", "August"];
   const days = months.flatMap((month, m) => Array.from({ length: 20 }, (_, d) => `${d + 1} ${month}\t${m + 1}-${d + 1}`));
@@ -155,6 +174,11 @@ async function writeData(folder: string): Promise<void> {
     return `${length},${["red", "blue", "white"][i % 3]},${(2 * length + (i % 3)).toFixed(1)},${length > 2 ? "rose" : "lily"}`;
   });
   write("flowers.csv", ["length,color,height,kind", ...flowers]);
+  const spotted = Array.from(
+    { length: 60 },
+    (_, i) => `${((i * 7) % 40) / 10},${["red", "blue"][i % 2]},${i % 3 === 0 ? "T" : "F"}`,
+  );
+  write("spotted.csv", ["length,color,spotted", ...spotted]);
   const grey = Uint8Array.from({ length: 64 }, (_, i) => (i % 8 === 3 || i % 8 === 4 ? 240 : 10));
   await sharp(grey, { raw: { width: 8, height: 8, channels: 1 } })
     .png()
@@ -194,6 +218,8 @@ function patterned(tensor: TensorData, path: string): TensorData {
     Float64Array.from({ length: data.length }, (_, i) => value(i)),
   );
 }
+
+const nameOf = ({ name, task }: Case): string => name ?? task;
 
 const tasksOf = async (root: string): Promise<typeof Tasks> =>
   (await import(pathToFileURL(resolve(root, "dist/src/tasks/node.js")).href)) as typeof Tasks;
@@ -258,19 +284,27 @@ function prune(folder: string, { task, data, options, inputs }: Case): void {
 
 function write(root: string, which: Case): void {
   const folder = scratch();
-  inProcess("begin", root, which.task, folder);
-  const say = (of: string): Behaviour => JSON.parse(inProcess("say", root, which.task, of)) as Behaviour;
+  inProcess("begin", root, nameOf(which), folder);
+  const say = (of: string): Behaviour => JSON.parse(inProcess("say", root, nameOf(which), of)) as Behaviour;
   const half = say(folder);
   const on = scratch();
   cpSync(folder, on, { recursive: true });
   const config = join(on, "run", "config.json");
   writeFileSync(config, readFileSync(config, "utf8").replaceAll(folder, on));
-  inProcess("go-on", root, which.task, on);
+  inProcess("go-on", root, nameOf(which), on);
   const whole = { ...say(on), trainLoss: lastLoss(join(on, "run")) };
   prune(folder, which);
   const commit = execFileSync("git", ["-C", root, "rev-parse", "HEAD"], { encoding: "utf8" }).trim();
-  const bytes = keep({ task: which.task, commit, inputs: which.inputs, half, whole, files: packed(folder) });
-  console.log(`${which.task}: ${bytes} bytes; loss ${whole.trainLoss}`);
+  const bytes = keep({
+    task: which.task,
+    ...(which.name === undefined ? {} : { name: which.name }),
+    commit,
+    inputs: which.inputs,
+    half,
+    whole,
+    files: packed(folder),
+  });
+  console.log(`${nameOf(which)}: ${bytes} bytes; loss ${whole.trainLoss}`);
   for (const each of [folder, on]) rmSync(each, { recursive: true });
 }
 
@@ -280,31 +314,31 @@ const weightsIn = (folder: string): string[] =>
 
 function compareBits(root: string, which: Case): boolean {
   const [there, here] = [scratch(), scratch()];
-  inProcess("begin", root, which.task, there);
+  inProcess("begin", root, nameOf(which), there);
   cpSync(there, here, { recursive: true });
   const config = join(here, "run", "config.json");
   writeFileSync(config, readFileSync(config, "utf8").replaceAll(there, here));
-  inProcess("go-on", root, which.task, there);
-  inProcess("go-on", ".", which.task, here);
+  inProcess("go-on", root, nameOf(which), there);
+  inProcess("go-on", ".", nameOf(which), here);
   const bytes = (folder: string, name: string): Buffer => readFileSync(join(folder, "run", "checkpoints", name));
   const names = weightsIn(there);
   const different = names.filter((name) => !bytes(there, name).equals(bytes(here, name)));
-  const answers = [there, here].map((folder) => inProcess("say", folder === there ? root : ".", which.task, folder));
+  const answers = [there, here].map((folder) => inProcess("say", folder === there ? root : ".", nameOf(which), folder));
   const isSame = names.length > 0 && different.length === 0 && answers[0] === answers[1];
   console.log(
-    `${which.task}: ${isSame ? "the same bits" : `different: ${[...different, ...(answers[0] === answers[1] ? [] : ["answers"])].join(", ")}`}`,
+    `${nameOf(which)}: ${isSame ? "the same bits" : `different: ${[...different, ...(answers[0] === answers[1] ? [] : ["answers"])].join(", ")}`}`,
   );
   for (const each of [there, here]) rmSync(each, { recursive: true });
   return isSame;
 }
 
-const [verb = "", root = "", task, folder = ""] = process.argv.slice(2);
-const which = CASES.filter((each) => task === undefined || each.task === task);
-if (which.length === 0) throw new Error(`expected a task of ${CASES.map((each) => each.task).join(", ")}, got ${task}`);
+const [verb = "", root = "", name, folder = ""] = process.argv.slice(2);
+const which = CASES.filter((each) => name === undefined || nameOf(each) === name);
+if (which.length === 0) throw new Error(`expected a run of ${CASES.map(nameOf).join(", ")}, got ${name}`);
 const [first] = which as [Case, ...Case[]];
 if (verb === "write") for (const each of which) write(resolve(root), each);
 else if (verb === "same-bits") process.exitCode = which.map((each) => compareBits(resolve(root), each)).every(Boolean) ? 0 : 1;
 else if (verb === "begin" || verb === "go-on") await train(root, first, folder, verb === "begin" ? "begin" : "go on");
 else if (verb === "say")
   console.log(JSON.stringify(await behaviour(await tasksOf(root), join(folder, "run"), first.inputs, join(folder, "data"))));
-else throw new Error("expected: write ROOT [TASK] or same-bits ROOT [TASK]");
+else throw new Error("expected: write ROOT [NAME] or same-bits ROOT [NAME]");

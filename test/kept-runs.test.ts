@@ -43,7 +43,7 @@ test("each of the eleven tasks has a kept run", () => {
 });
 
 for (const run of runs) {
-  test(`${run.task}: a run of before is loaded, answers, is measured, and goes on`, async (t) => {
+  test(`${run.name ?? run.task}: a run of before is loaded, answers, is measured, and goes on`, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), "descent-kept-"));
     t.after(() => rmSync(folder, { recursive: true, force: true }));
     unpack(run, folder);

@@ -20,6 +20,8 @@ export interface Behaviour {
 
 export interface KeptRun {
   readonly task: string;
+  /** Names the file, where that is not the task. */
+  readonly name?: string;
   /** The commit whose code wrote it. */
   readonly commit: string;
   readonly inputs: readonly string[];
@@ -55,7 +57,7 @@ export const keep = (run: KeptRun): number => {
     params: { [constants.BROTLI_PARAM_LGWIN]: constants.BROTLI_MAX_WINDOW_BITS },
   });
   mkdirSync(FIXTURES, { recursive: true });
-  writeFileSync(join(FIXTURES, `${run.task}.json.br`), bytes);
+  writeFileSync(join(FIXTURES, `${run.name ?? run.task}.json.br`), bytes);
   return bytes.length;
 };
 

@@ -25,6 +25,8 @@ export interface CellOptions {
   readonly missing?: readonly string[];
   /** Types of single columns, where the guess would be wrong: a postal code is text. */
   readonly columnTypes?: Readonly<Record<string, ColumnType>>;
+  /** Columns of booleans whose words are not kept: they are `false` and `true`, as they were to runs of before schemas. */
+  readonly plainBooleans?: readonly string[];
 }
 
 export interface InferredSchema {
@@ -96,7 +98,7 @@ export class SchemaBuilder {
     delimiter,
     names = [...new Set([...this.#profiles.keys(), ...this.#typed.keys()])],
   }: { readonly header?: boolean; readonly delimiter?: string; readonly names?: readonly string[] } = {}): InferredSchema {
-    const { columnTypes = {}, missing: marks } = this.#options;
+    const { columnTypes = {}, plainBooleans = [], missing: marks } = this.#options;
     const evidence = this.#evidence(delimiter);
     const remarks: Remark[] = [];
     const fields: TableField[] = [];
@@ -107,7 +109,7 @@ export class SchemaBuilder {
         if (field !== undefined) fields.push(field);
         continue;
       }
-      const asked = Object.hasOwn(columnTypes, name) ? columnTypes[name] : undefined;
+      const asked = plainBooleans.includes(name) ? "boolean" : Object.hasOwn(columnTypes, name) ? columnTypes[name] : undefined;
       const decided = decide(profile, asked, this.#options, evidence, delimiter);
       fields.push(decided.field);
       if (profile.spaced > 0 && decided.field.type !== "text")
@@ -175,7 +177,7 @@ function decide(
   if (asked === "number" || asked === "integer" || (asked === undefined && isNumeric(profile) && fitsAsked && !isCode))
     return asNumber(profile, options, evidence, delimiter);
   if (asked === "date" || (asked === undefined && isDated(profile))) return asDate(profile, options, evidence);
-  const words = booleanWords(profile);
+  const words = options.plainBooleans?.includes(name) === true ? undefined : booleanWords(profile);
   if (asked === "boolean" || (asked === undefined && words !== undefined)) {
     const [no, yes] = words ?? ["false", "true"];
     return { field: { type: "boolean", name, true: yes, false: no }, remarks: markRemarks(profile, "boolean", options) };

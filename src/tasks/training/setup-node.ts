@@ -24,6 +24,7 @@ import { modelNamed, taskNamed, TASKS } from "../table.js";
 import { dataOptions, trainingOptions } from "../options.js";
 import type { OptionTable, OptionValues } from "../../util/option.js";
 import { checkValue, kebabCase } from "../../util/option.js";
+import { schemaReading } from "../use/examples-node.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { AnyTask, Buckets, Prepared, TaskContext, TaskInfo, TaskOptions, Tensors, TrainingDefaults } from "../task.js";
 
@@ -124,7 +125,7 @@ function readData(
     seed: options.seed ?? SEED,
     ...task.reads,
     ...tableReading(options),
-    schema: resumed === undefined ? undefined : task.schema?.(resumed["info"] as TaskInfo),
+    ...(resumed === undefined ? {} : schemaReading(task, resumed["info"] as TaskInfo)),
     ...(imageSize === undefined ? {} : { imageSize: parseImageSize(imageSize, "--image-size") }),
     ...start?.graph?.loading,
     maxMegapixels: options.maxMegapixels,

@@ -2,12 +2,13 @@
  * @module Examples for a trained model: data with targets to measure on, and inputs without to answer.
  */
 import type { Dataset } from "../../data/node.js";
-import type { TableReading } from "../../data/node.js";
+import type { LoadOptions, TableReading } from "../../data/node.js";
 import { KNOWN_DATASETS, loadData, parseFold, tableReading } from "../../data/node.js";
 import type { RunConfig } from "../../run/run-folder.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { InputOptions, NamedInputs } from "../task-node.js";
 import type { TrainedModel } from "../trained-model.js";
+import type { AnyTask, TaskInfo } from "../task.js";
 import { inWindows } from "../shared/windows.js";
 
 export interface ExamplesOptions extends TableReading {
@@ -21,6 +22,20 @@ export interface ExamplesOptions extends TableReading {
   readonly stride?: number;
   /** Ends reading. */
   readonly signal?: AbortSignal;
+}
+
+/**
+ * How a run's tables are read: by the schema that it keeps. Runs of before schemas had classes `false` and `true` where a file says `no` and `yes`.
+ */
+export function schemaReading(
+  task: AnyTask,
+  info: TaskInfo,
+  target = task.targetColumn(info),
+): Pick<LoadOptions, "schema" | "plainBooleans"> {
+  const schema = task.schema?.(info);
+  const { classes } = info as { readonly classes?: readonly string[] };
+  const isPlain = task.schema !== undefined && schema === undefined && classes?.join() === "false,true";
+  return { schema, plainBooleans: isPlain && target !== undefined ? [target] : [] };
 }
 
 /**
@@ -39,7 +54,6 @@ export async function loadExamples(
   const labelColumn = options.labelColumn ?? task.targetColumn(info);
   const isTrainingData = options.data === config.options["data"];
   const isKnown = KNOWN_DATASETS.some(({ name }) => name === options.data);
-  const schema = task.schema?.(info);
   const usualText = task.textColumn?.(info);
   const data = await loadData(options.data, {
     seed,
@@ -47,7 +61,7 @@ export async function loadExamples(
     // How the file of the training is written was said there.
     ...(isTrainingData ? tableReading(config.options) : {}),
     ...tableReading(options),
-    ...(schema === undefined ? {} : { schema }),
+    ...schemaReading(task, info, labelColumn),
     ...(usualText === undefined ? {} : { usualText }),
     ...task.loading?.(info),
     // Nothing is held back of a file that is there to be measured on.
