@@ -8,7 +8,7 @@ import { readFileBytes, unreadable } from "./files-node.js";
 import type { SafetensorsEntry, SafetensorsFile, SafetensorsHeader } from "./safetensors.js";
 import { decodeTensor, headerLength, parseSafetensorsHeader, readSafetensors, safetensorsPieces } from "./safetensors.js";
 import type { TensorData } from "../graph/index.js";
-import { DataError } from "../util/errors.js";
+import { afterDispose, DataError } from "../util/errors.js";
 import { checkRegular } from "../util/regular-file-node.js";
 import { unknownName } from "../util/nearest.js";
 
@@ -51,6 +51,7 @@ export class SafetensorsReader implements AsyncDisposable {
   readonly #file: FileHandle;
   readonly #path: string;
   readonly #entries: ReadonlyMap<string, SafetensorsEntry>;
+  #isClosed = false;
 
   private constructor(file: FileHandle, path: string, header: SafetensorsHeader) {
     this.#file = file;
@@ -87,13 +88,16 @@ export class SafetensorsReader implements AsyncDisposable {
     return this.#entries.has(name);
   }
 
+  /** One tensor. Errors: DataError for a name that is not there; SessionError once the file has been closed. */
   async read(name: string): Promise<TensorData> {
+    if (this.#isClosed) throw afterDispose(this.#path);
     const entry = this.#entries.get(name);
     if (entry === undefined) throw new DataError(`${this.#path}: ${unknownName("tensor", name, this.names)}`);
     return decodeTensor(entry, await readAt(this.#file, this.header.dataStart + entry.begin, entry.end - entry.begin));
   }
 
   close(): Promise<void> {
+    this.#isClosed = true;
     return this.#file.close();
   }
 

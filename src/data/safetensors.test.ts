@@ -88,6 +88,7 @@ test("files: written whole, read at once or tensor by tensor", async () => {
   assert.deepEqual(await reader.read("t.float16"), fromNumbers("float16", [2, 3], [1, 0, 1, 5, 2, 3]));
   await assert.rejects(reader.read("t.flot16"), /unknown tensor "t.flot16"; did you mean "t.float16"/);
   await reader.close();
+  await assert.rejects(reader.read("t.float16"), /w\.safetensors: expected one in use, got one that was disposed/);
   await writeFile(path, (await readFile(path)).subarray(0, -1));
   await assert.rejects(SafetensorsReader.open(path), /truncated/);
   await assert.rejects(

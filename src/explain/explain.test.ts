@@ -11,6 +11,7 @@ import { binsOf } from "./bins.js";
 import { enlargeMap } from "./enlarge.js";
 import type { ExplainOptions } from "./explain.js";
 import { explain, Explainer } from "./explain.js";
+import type { Explainable } from "./explainable.js";
 import { explainableOf } from "./explainable.js";
 import { faithfulness } from "./measures/faithfulness.js";
 import { pearson, spearman } from "./measures/measure.js";
@@ -172,6 +173,26 @@ test("batches that memory allows one row at a time give what one batch gives", a
     const scale = Math.max(...toNumbers(wide.values).map(Math.abs));
     wide.values.data.forEach((v, i) => near(Number(narrow.values.data[i]), Number(v), 1e-5 * scale));
   }
+});
+
+suite("after dispose", () => {
+  const refused = { name: "SessionError", message: "explainer: expected one in use, got one that was disposed" };
+  const answers: Explainable = {
+    name: "opaque",
+    features: { name: "x", shape: [2], kind: "table" },
+    scoreCount: 2,
+    answer: ({ features }) => Promise.resolve(features),
+  };
+  for (const [what, model] of Object.entries({ "a graph": explainableOf((x) => x.mul(2), [2], 2), "answers only": answers }))
+    test(`an explainer of ${what} refuses all that it is asked`, async () => {
+      const x = normals(1, 2);
+      const explainer = new Explainer(model);
+      await explainer.scores(x);
+      await explainer.dispose();
+      await explainer.dispose();
+      await assert.rejects(explainer.scores(x), refused);
+      for (const method of ["saliency", "kernel-shap"] as const) await assert.rejects(explainer.explain(x, { method }), refused);
+    });
 });
 
 suite("measures", () => {

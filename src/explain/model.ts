@@ -37,6 +37,7 @@ export class Model implements AsyncDisposable {
 
   /** Scores [N, K], or probabilities. */
   async scores(given: ExplainInput, output: ScoreChoice["output"] = "score"): Promise<TensorData> {
+    this.#sessions.checkInUse();
     const { answer, forward } = this.explainable;
     if (forward === undefined && answer !== undefined) {
       const scores = await inBatches(given, OPAQUE_ROWS, async (batch) => ({ scores: await answer(batch) }));

@@ -6,6 +6,7 @@ import type { Tensor, TensorData } from "../graph/index.js";
 import { Graph } from "../graph/index.js";
 import type { DeviceChoice, Executable } from "../runtime/index.js";
 import { compile, memoryFactor, prepareGraph } from "../runtime/index.js";
+import { afterDispose } from "../util/errors.js";
 
 export interface SessionOptions {
   readonly device?: DeviceChoice;
@@ -23,18 +24,25 @@ export class Sessions implements AsyncDisposable {
   readonly #values: ReadonlyMap<Tensor, TensorData> | undefined;
   readonly #made = new Map<string, Promise<Executable>>();
   readonly #rows = new Map<string, number>();
+  #isDisposed = false;
 
   constructor(values: ReadonlyMap<Tensor, TensorData> | undefined, options: SessionOptions) {
     this.#values = values;
     this.#options = options;
   }
 
-  /** Runs a graph, compiled the first time that its key is seen. */
+  /** Errors: SessionError once these have been disposed. */
+  checkInUse(): void {
+    if (this.#isDisposed) throw afterDispose("explainer");
+  }
+
+  /** Runs a graph, compiled the first time that its key is seen. Errors: SessionError once these have been disposed. */
   async run(
     key: string,
     build: () => Readonly<Record<string, Tensor>>,
     feeds: Readonly<Record<string, TensorData>>,
   ): Promise<Record<string, TensorData>> {
+    this.checkInUse();
     let executable = this.#made.get(key);
     if (executable === undefined) {
       const { device, threads } = this.#options;
@@ -65,6 +73,7 @@ export class Sessions implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
     // What could not be compiled has nothing to dispose of, and has said so.
     for (const executable of this.#made.values()) await (await executable.catch(() => undefined))?.dispose();
     this.#made.clear();

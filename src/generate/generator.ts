@@ -8,7 +8,7 @@ import { pastOf, Transformer } from "../models/index.js";
 import { resolveForUse } from "../ops/index.js";
 import type { CompileOptions, Executable } from "../runtime/index.js";
 import { compile, platformRuntime, resolveDevice } from "../runtime/index.js";
-import { ConfigError } from "../util/errors.js";
+import { afterDispose, ConfigError } from "../util/errors.js";
 import { Random } from "../util/random.js";
 import type { BeamOptions } from "./beam.js";
 import { BeamSearch } from "./beam.js";
@@ -78,6 +78,7 @@ export class Generator implements AsyncDisposable {
   /** The token that a target begins with, for a model with an encoder. */
   readonly #startToken: number | undefined;
   readonly #unwritten: readonly number[];
+  #isDisposed = false;
 
   private constructor(parts: {
     shape: DecoderShape;
@@ -118,8 +119,9 @@ export class Generator implements AsyncDisposable {
     });
   }
 
-  /** Reads prompts (or sources), and gives the logits of each one's next token. */
+  /** Reads prompts (or sources), and gives the logits of each one's next token. Errors: SessionError once this has been disposed. */
   async #begin(prompts: readonly (readonly number[])[], values: StepValues): Promise<{ session: Session; logits: Rows }> {
+    if (this.#isDisposed) throw afterDispose("generator");
     for (const prompt of prompts) {
       if (prompt.length === 0) throw new ConfigError("generator: expected a prompt of at least one token, got none");
       if (prompt.length > this.maxPositions)
@@ -277,6 +279,7 @@ export class Generator implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
     await this.#prompt.dispose();
     await this.#step.dispose();
   }

@@ -8,7 +8,7 @@ import { resolveForUse } from "../ops/index.js";
 import type { ScheduleState } from "../optim/index.js";
 import type { CompileOptions, Device, DeviceChoice, Executable, Runtime, Value } from "../runtime/index.js";
 import { compile, platformRuntime, resolveDevice } from "../runtime/index.js";
-import { ConfigError, SessionError, ShapeError } from "../util/errors.js";
+import { afterDispose, ConfigError, ShapeError } from "../util/errors.js";
 import { own, setOwn } from "../util/record.js";
 import { TaskQueue } from "../util/task-queue.js";
 import { checkBatch, copyBatch, sameTypes, traceBatch } from "./batch-data.js";
@@ -77,8 +77,7 @@ export class TrainingState implements AsyncDisposable {
 
   /** Runs a task when those before it are done. Errors: SessionError once the state has been disposed. */
   #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#disposed !== undefined)
-      return Promise.reject(new SessionError("training state: expected one in use, got one that was disposed"));
+    if (this.#disposed !== undefined) return Promise.reject(afterDispose("training state"));
     return this.#queue.run(task);
   }
 

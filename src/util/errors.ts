@@ -47,6 +47,10 @@ export class NoGradientError extends DescentError {}
 /** The engine refused a graph, or failed while it ran one. */
 export class SessionError extends DescentError {}
 
+/** The error for using what was disposed: a message that names it. */
+export const afterDispose = (what: string): SessionError =>
+  new SessionError(`${what}: expected one in use, got one that was disposed`);
+
 /** An option, file or value from outside that is not what was expected. */
 export class ConfigError extends DescentError {
   constructor(message: string, options?: { cause?: unknown }) {

@@ -216,6 +216,18 @@ test("padding is never written, however likely it is", async () => {
   assert.deepEqual(await padding.beamSearch([5], { beams: 2 }), await generator.beamSearch([5], { beams: 2 }));
 });
 
+test("after dispose every way to write is refused in one line", async () => {
+  const { model, numbers } = await load("gpt2");
+  const generator = await Generator.create(model, numbers);
+  const stream = generator.stream([1], { maxTokens: 3 });
+  await generator.dispose();
+  await generator.dispose();
+  const refused = { name: "SessionError", message: "generator: expected one in use, got one that was disposed" };
+  await assert.rejects(stream.next(), refused);
+  await assert.rejects(generator.generate([[1]]), refused);
+  await assert.rejects(generator.beamSearch([1], { beams: 2 }), refused);
+});
+
 test("prompts that cannot be are refused, and a full model stops", async () => {
   const { model, numbers } = await load("gpt2");
   await using generator = await Generator.create(model, numbers);

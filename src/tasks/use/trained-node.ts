@@ -19,7 +19,7 @@ import { RUN_FILES } from "../../run/run-folder.js";
 import type { CheckpointName, RunFolder } from "../../run/run-folder-node.js";
 import { openRun, splitRunPath } from "../../run/run-folder-node.js";
 import { forEachBatch } from "../../train/evaluate.js";
-import { ConfigError, DescentError } from "../../util/errors.js";
+import { afterDispose, ConfigError, DescentError } from "../../util/errors.js";
 import { byLength, fetcherFor } from "../shared/rows-node.js";
 import type { ModelFile } from "./model.js";
 import { modelOf } from "./model.js";
@@ -70,6 +70,7 @@ export class TracedModel implements Trained {
   readonly numbers: ReadonlyMap<string, TensorData>;
   readonly #options: UseOptions;
   readonly #executables = new Map<string, Promise<Executable>>();
+  #isDisposed = false;
 
   /** Errors: ConfigError, naming each tensor, if the numbers are not those of the model. */
   constructor(
@@ -132,7 +133,9 @@ export class TracedModel implements Trained {
     return new Map([...this.model.state()].map(([path, p]) => [p, path]));
   }
 
+  /** Errors: SessionError once the model has been disposed. */
   #compiled(key: string, make: () => Readonly<Record<string, Tensor>>): Promise<Executable> {
+    if (this.#isDisposed) return Promise.reject(afterDispose(this.modelName));
     let executable = this.#executables.get(key);
     if (executable === undefined) {
       executable = compile(make(), { ...this.#options, names: this.#names(), values: this.#values() });
@@ -251,6 +254,7 @@ export class TracedModel implements Trained {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
     // What could not be compiled has nothing to dispose of, and has said so.
     for (const executable of this.#executables.values()) await (await executable.catch(() => undefined))?.dispose();
     this.#executables.clear();

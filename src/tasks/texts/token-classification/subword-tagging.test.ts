@@ -77,6 +77,28 @@ test("words are found among sub-words, and have their tag at the first, as in tr
   assert.equal((JSON.parse(tokens) as unknown[]).length, 4);
 });
 
+test("a trained model is refused in one line once it was disposed", async () => {
+  const { numbers: parameters, config } = await loadPretrained(join(root, "fixtures/language-models/bert-token"));
+  const trained = { ...info, pretrained: { architecture: "BertForTokenClassification", config } };
+  const model = new TracedModel(taskNamed("token-classification"), "bert", trained, parameters, { device: "cpu" });
+  const rows = (await subwordRows(texts, info, "windows")).take(1);
+  const first = await model.answers(rows);
+  assert.equal(first.length, 1);
+  await model.dispose();
+  await model.dispose();
+  const refused = { name: "SessionError", message: "bert: expected one in use, got one that was disposed" };
+  await assert.rejects(model.answers(rows), refused);
+  await assert.rejects(model.measure(rows), refused);
+  await assert.rejects(
+    model.features(rows, () => undefined),
+    refused,
+  );
+  await assert.rejects(
+    model.evaluator({}, (batch) => batch),
+    refused,
+  );
+});
+
 test("the loss and the scores of words are those of transformers", async () => {
   const { numbers: parameters, config } = await loadPretrained(join(root, "fixtures/language-models/bert-token"));
   const trained = { ...info, pretrained: { architecture: "BertForTokenClassification", config } };
