@@ -62,7 +62,9 @@ function stacked(parts: readonly string[], captions: readonly string[], title: s
     height += CAPTION + Number(h);
     width = Math.max(width, Number(w));
     const caption = `<text x="4" y="${y + 17}" font-family="system-ui, sans-serif" font-size="13" font-weight="600" fill="#333b45">${escapeXml(captions[i] ?? "")}</text>`;
-    return `${caption}${part.replace("<svg ", `<svg x="0" y="${y + CAPTION}" `)}`;
+    // Inline, since the chart's own style has its height follow the page.
+    const size = `style="width:${w}px;height:${h}px"`;
+    return `${caption}${part.replace("<svg ", `<svg x="0" y="${y + CAPTION}" ${size} `)}`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="${escapeXml(title)}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">${body.join("")}</svg>`;
 }

@@ -1,0 +1,45 @@
+/** @module Pictures of explanations: several parts, each where its caption says. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import sharp from "sharp";
+import type { Explanation } from "./explain-node.js";
+import { explanationSvg, svgToPng } from "./picture-node.js";
+
+const TEXT = "A warm and funny film";
+const PLACES = [...TEXT.matchAll(/\S+/g)].flatMap(({ index, 0: word }) => [index, index + word.length]);
+const words = TEXT.split(" ");
+
+const explanation = (method: Explanation["method"]): Explanation => ({
+  view: {
+    name: TEXT,
+    input: { kind: "text", text: TEXT, places: PLACES },
+    parts: { names: words, partOf: Int32Array.from(words.keys()) },
+  },
+  method,
+  values: Float64Array.from(words, (_, i) => i - 2),
+  shape: [words.length],
+  example: { target: 0, label: "positive", score: 1 },
+  settings: {},
+  remarks: [],
+});
+
+test("a part begins right under its caption, however many there are", async () => {
+  const methods = ["saliency", "lime", "occlusion"] as const;
+  const svg = await explanationSvg(methods.map(explanation), "en");
+  const { data, info } = await sharp(await svgToPng(svg))
+    .removeAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  const [, height = "1"] = /viewBox="0 0 [\d.]+ ([\d.]+)"/.exec(svg) ?? [];
+  const scale = info.height / Number(height);
+  const part = Number(height) / methods.length;
+  for (let k = 0; k < methods.length; k++) {
+    // The first line of words: within 40 pixels below the caption's 24.
+    const rows = [Math.ceil((k * part + 26) * scale), Math.floor((k * part + 60) * scale)] as const;
+    const bytes = data.subarray(rows[0] * info.width * 3, rows[1] * info.width * 3);
+    assert.ok(
+      bytes.some((v) => v < 128),
+      `part ${k}: nothing is drawn there`,
+    );
+  }
+});
