@@ -21,6 +21,7 @@ const explanation = (method: Explanation["method"]): Explanation => ({
   example: { target: 0, label: "positive", score: 1 },
   settings: {},
   remarks: [],
+  faithfulness: {},
 });
 
 test("a part begins right under its caption, however many there are", async () => {
