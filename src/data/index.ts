@@ -19,6 +19,7 @@ export type { CellOptions, ColumnType, InferredSchema } from "./schema/infer.js"
 export { readWith, tableSchemaSchema } from "./schema/table-schema.js";
 export type { TableField, TableSchema } from "./schema/table-schema.js";
 export * from "./tabular.js";
+export { numberAt } from "./tabular-features.js";
 export { BOX_COLUMNS, boxCollate } from "./images/boxes.js";
 export { imageCollate, isEncoded } from "./images/encoded.js";
 export type { ImageBatchOptions } from "./images/encoded.js";

@@ -66,6 +66,10 @@ export interface Explainable {
   readonly values?: ReadonlyMap<Tensor, TensorData>;
   /** Scores [B, K] of an opaque model. */
   readonly answer?: (input: ExplainInput) => Promise<TensorData>;
+  /** Whether the answers of an opaque model are probabilities already; left out, scores. */
+  readonly gives?: "scores" | "probabilities";
+  /** Of an opaque model, what keeps it from being differentiated: said by methods that need gradients. */
+  readonly opaque?: string;
   /** Parts of one example, in place of those found in its features. */
   readonly parts?: (input: ExplainInput) => Parts;
   /** What an absent feature is replaced by unless the user says otherwise: numbers that broadcast to the features' shape. */

@@ -41,7 +41,8 @@ export class Model implements AsyncDisposable {
     const { answer, forward } = this.explainable;
     if (forward === undefined && answer !== undefined) {
       const scores = await inBatches(given, OPAQUE_ROWS, async (batch) => ({ scores: await answer(batch) }));
-      return output === "probability" ? softmaxRows(scores["scores"] as TensorData) : (scores["scores"] as TensorData);
+      const isSettled = output === "score" || this.explainable.gives === "probabilities";
+      return isSettled ? (scores["scores"] as TensorData) : softmaxRows(scores["scores"] as TensorData);
     }
     const outputs = await this.#run(`scores ${output}`, given, undefined, ({ x, others }) => {
       const scores = scoresOf(this.explainable, x, others);

@@ -66,7 +66,7 @@ function spread(t: Tensor, samples: Dim, examples: Dim): Tensor {
 export function scoresOf(model: Explainable, x: Tensor, others: Readonly<Record<string, Tensor>>): Tensor {
   if (model.forward === undefined)
     throw new ConfigError(
-      `${model.name}: expected a model with a graph, got one that only answers; take a sampling method: kernel-shap, lime, rise, occlusion`,
+      `${model.name}: expected a model with a graph, got one that only answers${model.opaque === undefined ? "" : ` (${model.opaque})`}; take a sampling method: kernel-shap, lime, rise, occlusion`,
     );
   const scores = model.forward(x, others);
   const expected = [x.shape[0] ?? 1, model.scoreCount];

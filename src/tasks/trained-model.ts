@@ -2,6 +2,7 @@
  * @module The interface of a trained model in use. `use/trained-node.ts` opens one; tasks, reports and explanations know it through this alone.
  */
 import type { Batch, Dataset } from "../data/index.js";
+import type { Explainable, ExplainInput } from "../explain/index.js";
 import type { TensorData } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
 import type { RunConfig } from "../run/run-folder.js";
@@ -13,7 +14,10 @@ export interface UseOptions {
   readonly threads?: number;
 }
 
-/** A model with its weights. Owned: dispose it. */
+/**
+ * A model with its weights: *traced*, from a module of ours or a graph that Descent differentiates, or *opaque*, a file that the engine alone
+ * runs, which answers, and refuses whatever needs a graph. Owned: dispose it.
+ */
 export interface TrainedModel extends AsyncDisposable {
   readonly task: AnyTask;
   readonly modelName: string;
@@ -45,6 +49,11 @@ export interface TrainedModel extends AsyncDisposable {
    * about, where there are classes.
    */
   attributions(examples: Dataset, targets: Int32Array): Promise<{ features: TensorData; attribution: TensorData }>;
+
+  /**
+   * An encoded example as explainers take it, by the model's answers alone: of an opaque model, which has no graph. Left out of others.
+   */
+  explainable?(example: Dataset): Promise<{ readonly model: Explainable; readonly input: ExplainInput }>;
 
   /** The model as a portable ONNX file with N free, preprocessing inside, and the task's info in its metadata. */
   toOnnx(): Uint8Array;

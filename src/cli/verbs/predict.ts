@@ -185,7 +185,7 @@ function answerRow(
   return {
     ...(isBeside ? input : { input }),
     ...(isBeside && rest.label !== undefined
-      ? { prediction: isUnsure ? null : rest.label, score: rest.score }
+      ? { prediction: isUnsure ? null : rest.label, ...(rest.score === undefined ? {} : { score: rest.score }) }
       : isUnsure
         ? { ...rest, label: null }
         : prefixed(rest, isBeside)),

@@ -61,8 +61,11 @@ export function methodsNamed(text: string): readonly MethodName[] {
   return text.split(",").map((name) => methodNamed(name.trim()).name as MethodName);
 }
 
-/** The method that suits what is explained, where none is asked for. */
-export const usualMethod = (kind: View["input"]["kind"]): MethodName => (kind === "image" ? "grad-cam" : "integrated-gradients");
+/** The method that suits what is explained, where none is asked for; of an opaque model one that samples. */
+export function usualMethod(kind: View["input"]["kind"], isOpaque = false): MethodName {
+  if (isOpaque) return kind === "image" ? "rise" : "kernel-shap";
+  return kind === "image" ? "grad-cam" : "integrated-gradients";
+}
 
 /** Points of a path, at most, where several methods are compared: the gap that is left is reported. */
 const MOST_STEPS = 128;
@@ -129,7 +132,7 @@ export async function explainInputs(
     const view = await side.view(trained, inputs, row, name);
     const { model, input } = await explainableExample(trained, inputs.examples.select([row]), view);
     await using explainer = new Explainer(model, { ...(device && { device }), ...(threads && { threads }) });
-    const chosen = methods.length === 0 ? [usualMethod(view.input.kind)] : methods;
+    const chosen = methods.length === 0 ? [usualMethod(view.input.kind, model.forward === undefined)] : methods;
     for (const method of chosen) {
       try {
         const asked = chosen.length === 1 ? options : takenBy(method, options);

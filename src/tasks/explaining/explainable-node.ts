@@ -80,6 +80,8 @@ async function batchOf(task: AnyTask, context: TaskContext<TaskInfo>, example: D
  * Errors: ConfigError for a task whose answers cannot be explained.
  */
 export async function explainableExample(trained: TrainedModel, example: Dataset, view: View): Promise<ExplainableExample> {
+  const opaque = await trained.explainable?.(example);
+  if (opaque !== undefined) return { ...opaque, view };
   const { task, info, model } = trained;
   const explained = explainedOf(trained);
   const base: TaskContext<TaskInfo> = { info, use: "eval", options: {} };

@@ -1,10 +1,13 @@
 /**
  * @module Tables with files: rows from a command line, and their part of a report.
  */
+import { existsSync } from "node:fs";
 import type { Column } from "../../data/node.js";
 import { concatenate, Dataset, fromRows, isQuery, isText, readBoth, tableFormat, tableReading } from "../../data/node.js";
 import { TabularPreprocessor, valueText } from "../../data/node.js";
 import type { ReportExample } from "../../report/report.js";
+import type { RowReader } from "./file-columns.js";
+import { fileInputsOf, fileRows } from "./file-columns.js";
 import { ClassificationMeasurement } from "../shared/classification.js";
 import { expectInputs } from "../shared/inputs.js";
 import type { ShowExample } from "../shared/judged-node.js";
@@ -24,23 +27,44 @@ interface ReadRows {
   readonly badRows: number;
 }
 
+/** The reader of rows for a model: as its training has learned it, or as somebody else's file takes them. */
+function readerOf({ info }: TrainedModel): RowReader {
+  const inputs = fileInputsOf(info);
+  return inputs === undefined ? TabularPreprocessor.fromJSON((info as TableInfo).preprocessing) : fileRows(inputs);
+}
+
 /** Tables, or one row as `name=value` pairs. */
 async function readRows(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs> {
   expectInputs(inputs);
-  const preprocessor = TabularPreprocessor.fromJSON((model.info as TableInfo).preprocessing);
+  const reader = readerOf(model);
+  const isText = readsText(model) && !inputs.some((text) => existsSync(text));
   const isRow = inputs.every((text) => /^[^=]+=/.test(text) && tableFormat(text) === undefined && !isQuery(text));
-  const read = isRow
-    ? [givenRow(inputs, preprocessor)]
-    : await Promise.all(inputs.map((path) => readRowsOf(path, preprocessor, options)));
-  const notes = read.flatMap(({ data, where }) => preprocessor.remarks(data, where));
-  const examples = concatenate(read.map(({ data, where }) => preprocessor.apply(data, { where })));
+  const read = isText
+    ? [givenTexts(inputs)]
+    : isRow
+      ? [givenRow(inputs, reader)]
+      : await Promise.all(inputs.map((path) => readRowsOf(path, reader, options)));
+  const notes = read.flatMap(({ data, where }) => reader.remarks(data, where));
+  const examples = concatenate(read.map(({ data, where }) => reader.apply(data, { where })));
   const rows = together(read.map(asGiven));
   const names = Array.from({ length: rows.length }, (_, i) => String(i));
   return { examples, names, rows, badRows: read.reduce((sum, { badRows }) => sum + badRows, 0), notes };
 }
 
+/** Tells whether a model's only input is a text. */
+function readsText({ info }: TrainedModel): boolean {
+  const [input, ...others] = fileInputsOf(info) ?? [];
+  return input?.dtype === "string" && input.width === 1 && others.length === 0;
+}
+
+/** Texts as they were typed in, a row each. */
+function givenTexts(inputs: readonly string[]): ReadRows {
+  const raw = fromRows(inputs.map((text) => ({ text })));
+  return { raw, data: raw, where: "input", badRows: 0 };
+}
+
 /** `age=41 plan=basic` as one row; an empty value is a missing one. */
-function givenRow(inputs: readonly string[], preprocessor: TabularPreprocessor): ReadRows {
+function givenRow(inputs: readonly string[], reader: RowReader): ReadRows {
   const pairs = inputs.map((text): [string, string | null] => {
     const at = text.indexOf("=");
     return [text.slice(0, at).trim(), text.slice(at + 1) === "" ? null : text.slice(at + 1)];
@@ -49,12 +73,12 @@ function givenRow(inputs: readonly string[], preprocessor: TabularPreprocessor):
     [Object.fromEntries(pairs)],
     pairs.map(([name]) => name),
   );
-  return { raw, data: preprocessor.read(raw, "input"), where: "input", badRows: 0 };
+  return { raw, data: reader.read(raw, "input"), where: "input", badRows: 0 };
 }
 
-async function readRowsOf(path: string, preprocessor: TabularPreprocessor, options: InputOptions): Promise<ReadRows> {
+async function readRowsOf(path: string, reader: RowReader, options: InputOptions): Promise<ReadRows> {
   const { skipBadRows = false, signal } = options;
-  const { schema } = preprocessor;
+  const { schema } = reader;
   const format = isQuery(path) ? undefined : (tableFormat(path) ?? "csv");
   const { raw, data, badRows } = await readBoth(path, {
     skipBadRows,
@@ -146,7 +170,12 @@ async function report(sources: ReportSources): Promise<TaskReport> {
 }
 
 /** A row by its columns: the numbers that encode one belong together, and so does its embedded category. */
-function view(model: TrainedModel, { rows }: NamedInputs, row: number, name: string): Promise<View> {
+function view(model: TrainedModel, { rows, examples }: NamedInputs, row: number, name: string): Promise<View> {
+  if (fileInputsOf(model.info) !== undefined) {
+    const values = examples.entries().map(([, column]) => valueText(column, row) ?? "–");
+    const parts = { names: examples.names, partOf: Int32Array.from(examples.names, (_, i) => i) };
+    return Promise.resolve({ name, input: { kind: "features", names: examples.names, values }, parts });
+  }
   const preprocessor = TabularPreprocessor.fromJSON((model.info as TableInfo).preprocessing);
   const { columns, featureColumns, embeddings } = preprocessor;
   const partOf = (names: readonly string[]): Int32Array => Int32Array.from(names, (column) => columns.indexOf(column));

@@ -29,22 +29,22 @@ function parsed(text: string): Json | undefined {
 }
 
 /** Names in a list, or by their numbers: `{"0": "cat", "1": "dog"}`, also as Python writes it. */
-function namesIn(value: Json | undefined): string[] | undefined {
+function namesOfJson(value: Json | undefined): string[] | undefined {
   if (Array.isArray(value)) return value.map(String);
   if (value === undefined || !isRecord(value)) return undefined;
   const inner = value["classes"] ?? value["id2label"];
-  if (inner !== undefined) return namesIn(inner);
+  if (inner !== undefined) return namesOfJson(inner);
   const keys = Object.keys(value);
   const isNumbered = keys.length > 0 && keys.every((key) => /^\d+$/.test(key) && typeof value[key] === "string");
   return isNumbered ? keys.sort((a, b) => Number(a) - Number(b)).map((key) => String(value[key])) : undefined;
 }
 
 /** A text of the metadata as names. */
-function namesOf(text: string): string[] | undefined {
+export function namesIn(text: string): string[] | undefined {
   const python = text
     .replaceAll(/(\d+):/g, '"$1":')
     .replaceAll(/'((?:[^'\\]|\\.)*)'/g, (_, inner: string) => JSON.stringify(inner));
-  const names = namesIn(parsed(text)) ?? namesIn(parsed(python));
+  const names = namesOfJson(parsed(text)) ?? namesOfJson(parsed(python));
   if (names !== undefined) return names;
   return /^[^{}[\]]+,[^{}[\]]+$/.test(text) ? text.split(",").map((name) => name.trim()) : undefined;
 }
@@ -70,7 +70,7 @@ export async function labelsFor(model: OnnxModel, path: string, count: number, g
     return { names, remark: `${where}: labels from ${given}` };
   }
   for (const [key, text] of model.metadata) {
-    const names = KEYS.includes(key) || key.startsWith("labels.") ? namesOf(text) : undefined;
+    const names = KEYS.includes(key) || key.startsWith("labels.") ? namesIn(text) : undefined;
     if (names?.length === count) return { names, remark: `${where}: labels from its metadata (${key})` };
   }
   for (const name of LISTS) {
@@ -79,7 +79,7 @@ export async function labelsFor(model: OnnxModel, path: string, count: number, g
     if (names.length === count) return { names, remark: `${where}: labels from ${file}` };
   }
   const config = join(dirname(path), "config.json");
-  const names = existsSync(config) ? namesIn(parsed(await readFile(config, "utf8"))) : undefined;
+  const names = existsSync(config) ? namesOfJson(parsed(await readFile(config, "utf8"))) : undefined;
   if (names?.length === count) return { names, remark: `${where}: labels from ${config}` };
   return {
     names: Array.from({ length: count }, (_, k) => String(k)),

@@ -19,6 +19,7 @@ import type { AnyTask, TaskInfo } from "../task.js";
 import { lengthFor, tokenizerInfo, tokenizerOf } from "../texts/texts.js";
 import type { TrainedModel, UseOptions } from "../trained-model.js";
 import { labelsFor } from "./labels-node.js";
+import { openTable } from "./open-table-node.js";
 import { openTrained, TracedModel } from "./trained-node.js";
 
 /** Facts that somebody else's file does not state itself. */
@@ -78,8 +79,11 @@ export const graphOptionsOf = ({ preprocess, imageSize }: OnnxUseOptions): Graph
   ...(imageSize === undefined ? {} : { imageSize: parseImageSize(imageSize, "--image-size") }),
 });
 
-/** The task whose inputs a file has. ConfigError, with what each task wants, where there is none. */
-function taskFor(file: GraphFile, options: GraphOptions): { readonly task: AnyTask; readonly plan: GraphPlan } {
+/** The task whose inputs a file has; what each task wants, where there is none. */
+function taskFor(
+  file: GraphFile,
+  options: GraphOptions,
+): { readonly task: AnyTask; readonly plan: GraphPlan } | { readonly reasons: readonly string[] } {
   const reasons: string[] = [];
   for (const task of TASKS) {
     if (task.graphs === undefined) continue;
@@ -90,7 +94,7 @@ function taskFor(file: GraphFile, options: GraphOptions): { readonly task: AnyTa
       reasons.push(error.message);
     }
   }
-  throw new ConfigError(`${file.where}: expected the inputs of a task; ${reasons.join("; ")}`);
+  return { reasons };
 }
 
 /** Makes the info of a task of texts: the tokenizer beside the file. */
@@ -125,13 +129,32 @@ function scoreCount(module: GraphModule, task: AnyTask, info: TaskInfo, output: 
   return count;
 }
 
+/** Opens a file that no other task takes. ConfigError, with what each task wants, where its inputs are no table's either. */
+async function openAsTable(
+  onnx: OnnxModel,
+  path: string,
+  options: Parameters<typeof openTable>[2],
+  reasons: readonly string[],
+): Promise<OpenedModel> {
+  try {
+    return await openTable(onnx, path, options);
+  } catch (error) {
+    if (!(error instanceof ConfigError) || error.message.startsWith("--")) throw error;
+    throw new ConfigError(`${onnx.where}: expected the inputs of a task; ${[...reasons, error.message].join("; ")}`);
+  }
+}
+
 async function openOnnx(path: string, options: UseOptions & OnnxUseOptions): Promise<OpenedModel> {
   const onnx = await loadOnnx(path);
   const where = basename(path);
   const whole = inlined(onnx.proto, where, (location, offset, length) =>
     readBeside(dirname(path), location, offset, length, where),
   );
-  const { task, plan } = taskFor(await graphFileOf(path, whole), graphOptionsOf(options));
+  const found = taskFor(await graphFileOf(path, whole), graphOptionsOf(options));
+  const { device, threads } = options;
+  const use: UseOptions = { ...(device && { device }), ...(threads && { threads }) };
+  if ("reasons" in found) return openAsTable(onnx, path, { ...use, labels: options.labels }, found.reasons);
+  const { task, plan } = found;
   const { model: scored, output } = withScores(whole);
   const bytes = encodeModel(scored);
   const graph = { ...plan.info.graph, output };
@@ -140,8 +163,6 @@ async function openOnnx(path: string, options: UseOptions & OnnxUseOptions): Pro
   const module = new GraphModule(bytes, { shapes: task.graphs?.shapes(known) ?? {}, where });
   const count = scoreCount(module, task, known, output, onnx);
   const { names, remark } = await labelsFor(onnx, path, count, options.labels);
-  const { device, threads } = options;
-  const use: UseOptions = { ...(device && { device }), ...(threads && { threads }) };
   const name = where.replace(/\.onnx$/, "");
   const model = new TracedModel(task, name, { ...known, classes: names }, module.values, use, { bytes, where });
   return { model, remarks: [...plan.notes, remark] };

@@ -1,0 +1,122 @@
+/**
+ * @module Columns of a table as the inputs of somebody else's file: columns of numbers side by side, or each by the name of its input.
+ */
+import type { Column, TableSchema } from "../../data/index.js";
+import { cell, Dataset, isText, numberAt, placeAt, valueText } from "../../data/index.js";
+import type { DType, StringData, TensorData } from "../../graph/index.js";
+import { fromNumbers, isFloat, toNumbers } from "../../graph/index.js";
+import { DataError } from "../../util/errors.js";
+import { unknownName } from "../../util/nearest.js";
+import type { TaskInfo } from "../task.js";
+
+/** An input of a file, and the columns that go into it. */
+export interface FileInput {
+  readonly name: string;
+  readonly dtype: DType | "string";
+  /** Number of columns. */
+  readonly width: number;
+  /** 1 for [N], 2 for [N, width]. */
+  readonly rank: 1 | 2;
+  /** Their names, where the file says so; left out, the table's columns of this type, in order. */
+  readonly columns?: readonly string[];
+}
+
+/** The info of a table's model that somebody else made. */
+export interface FileTableInfo extends TaskInfo {
+  readonly fileInputs: readonly FileInput[];
+  /** Empty for a quantity. */
+  readonly classes: readonly string[];
+  /** The name of the answer. */
+  readonly target: string;
+}
+
+/** How rows become examples. `TabularPreprocessor` is one. */
+export interface RowReader {
+  readonly schema: TableSchema | undefined;
+  read(rows: Dataset, where?: string): Dataset;
+  remarks(rows: Dataset, where?: string): string[];
+  apply(rows: Dataset, options?: { readonly where?: string }): Dataset;
+}
+
+/** Returns the inputs of a file that somebody else made; undefined for a model of ours. */
+export const fileInputsOf = (info: TaskInfo): readonly FileInput[] | undefined => (info as Partial<FileTableInfo>).fileInputs;
+
+const isNumeric = (column: Column): boolean => !isText(column) && column.shape.length === 1 && column.unit !== "date";
+
+/** The columns of the rows that go into an input. DataError where they are not there, or not as many. */
+function columnsFor({ name, dtype, width, columns }: FileInput, rows: Dataset, where: string): readonly string[] {
+  if (columns !== undefined) {
+    const absent = columns.find((column) => !rows.has(column));
+    if (absent !== undefined) throw new DataError(`${where}: ${unknownName("column", absent, rows.names)}`);
+    return columns;
+  }
+  if (width === 1 && rows.has(name)) return [name];
+  const kind = dtype === "string" ? "text" : "numbers";
+  const found = rows.names.filter((column) => (kind === "text" ? isText(rows.column(column)) : isNumeric(rows.column(column))));
+  if (found.length === width) return found;
+  const expected = `${width} column${width === 1 ? "" : "s"} of ${kind}`;
+  throw new DataError(
+    `${where}: expected ${expected}, as many as input "${name}" takes, got ${found.length} (${found.join(", ")}) of ${rows.names.join(", ")}`,
+  );
+}
+
+/** A column as the type of its input: texts, or float64 with NaN for what is missing. */
+function typed(column: Column, dtype: FileInput["dtype"], length: number, name: string): Column {
+  const places = column.places === undefined ? {} : { places: column.places };
+  if (dtype === "string")
+    return { dtype: "string", values: Array.from({ length }, (_, i) => valueText(column, i) ?? ""), ...places };
+  const data = Float64Array.from({ length }, (_, i) => numberAt(column, i, name));
+  const missing = isFloat(dtype) ? -1 : data.findIndex(Number.isNaN);
+  if (missing >= 0) throw new DataError(`column "${name}", ${placeAt(column, missing)}: expected a whole number, got no value`);
+  return { dtype: "float64", shape: [length], data, ...places };
+}
+
+/** Numbers among the texts of a row that was typed in. */
+const numbersIn = (column: Column, length: number): Column | readonly (number | null)[] => {
+  if (!isText(column)) return column;
+  const values = Array.from({ length }, (_, i) => cell(column, i));
+  const isNumbers = values.every((value) => value === null || (String(value).trim() !== "" && Number.isFinite(Number(value))));
+  return isNumbers ? values.map((value) => (value === null ? null : Number(value))) : column;
+};
+
+/** A reader of rows for the inputs of a file: its examples have the table's columns under their own names, in the order of the inputs. */
+export const fileRows = (inputs: readonly FileInput[]): RowReader => ({
+  schema: undefined,
+  read: (rows) => new Dataset(rows.entries().map(([name, column]) => [name, numbersIn(column, rows.length)])),
+  remarks: (rows, where = "table") =>
+    inputs.flatMap((input) => {
+      if (input.columns !== undefined || input.width === 1) return [];
+      return [`${where}: input "${input.name}" takes ${columnsFor(input, rows, where).join(", ")}, in this order`];
+    }),
+  apply: (rows, { where = "table" } = {}) =>
+    new Dataset(
+      inputs.flatMap((input) =>
+        columnsFor(input, rows, where).map((name): [string, Column] => [
+          name,
+          typed(rows.column(name), input.dtype, rows.length, name),
+        ]),
+      ),
+    ),
+});
+
+/** Examples as the values of a file's inputs. */
+export function feedsOf(inputs: readonly FileInput[], examples: Dataset): Record<string, TensorData | StringData> {
+  const columns = examples.entries().map(([, column]) => column);
+  const n = examples.length;
+  let start = 0;
+  const feeds = inputs.map(({ name, dtype, width, rank }): [string, TensorData | StringData] => {
+    const own = columns.slice(start, (start += width));
+    const shape = rank === 1 ? [n] : [n, width];
+    if (dtype === "string") {
+      const texts = own.map((column) => (isText(column) ? column.values : []));
+      return [
+        name,
+        { dtype, shape, data: Array.from({ length: n * width }, (_, i) => texts[i % width]?.[Math.floor(i / width)] ?? "") },
+      ];
+    }
+    const numbers = own.map((column) => (isText(column) ? new Float64Array(n) : toNumbers(column)));
+    const data = Float64Array.from({ length: n * width }, (_, i) => numbers[i % width]?.[Math.floor(i / width)] as number);
+    return [name, fromNumbers(dtype, shape, data)];
+  });
+  return Object.fromEntries(feeds);
+}

@@ -1,0 +1,254 @@
+/**
+ * @module An opaque model of tables: a file of scikit-learn's kind, which the engine runs as it is.
+ */
+import type { Batch, Column } from "../../data/index.js";
+import { Dataset } from "../../data/index.js";
+import type { Explainable, ExplainInput } from "../../explain/index.js";
+import type { StringData, TensorData } from "../../graph/index.js";
+import { fromNumbers, isFloat, isStringData, toNumbers } from "../../graph/index.js";
+import type { Module } from "../../nn/index.js";
+import type { OnnxModel } from "../../onnx/index.js";
+import type { Executable } from "../../runtime/index.js";
+import { compile } from "../../runtime/index.js";
+import { ConfigError, NoGradientError } from "../../util/errors.js";
+import { rowsOf } from "../shared/classification.js";
+import { taskNamed } from "../table.js";
+import type { FileInput, FileTableInfo } from "../tables/file-columns.js";
+import { feedsOf } from "../tables/file-columns.js";
+import type { Answer, AnyTask, Measurement, Outputs } from "../task.js";
+import type { TrainedModel, UseOptions } from "../trained-model.js";
+
+/** The outputs that answers are made of, by the file's names. */
+export interface TableOutputs {
+  /** Labels [N]. */
+  readonly label: string | undefined;
+  /** Probabilities, scores or quantities [N, K], or [N]. */
+  readonly scores: string | undefined;
+}
+
+/** Rows that are answered at once where the file leaves their number free. */
+const ROWS = 256;
+/** Probabilities add up to 1 within this. */
+const ROUNDING = 1e-3;
+
+type Named = Readonly<Record<string, TensorData | StringData>>;
+
+/** The inputs of a file as columns of a table. ConfigError, naming the input, where they are none. */
+export function tableInputs({ declaredInputs, where }: OnnxModel, names: readonly string[] | undefined): FileInput[] {
+  const inputs = [...declaredInputs];
+  return inputs.map(([name, { dtype, shape }]) => {
+    const width = shape?.length === 1 ? 1 : shape?.[1];
+    const isRows = shape !== undefined && (shape.length === 1 || shape.length === 2);
+    if (!isRows || dtype === undefined || typeof width !== "number")
+      throw new ConfigError(
+        `${where}: expected inputs of columns, [N, F] or [N], for a table, got ${name} [${(shape ?? ["?"]).map(String).join(", ")}]`,
+      );
+    if (inputs.length > 1 && width > 1)
+      throw new ConfigError(
+        `${where}: expected one input of several columns, or several of one, got ${name} of ${width} among others`,
+      );
+    const columns = inputs.length > 1 ? [name] : names?.length === width ? names : undefined;
+    return { name, dtype, width, rank: shape.length === 1 ? 1 : 2, ...(columns && { columns }) };
+  });
+}
+
+/** The outputs that answers are made of. ConfigError where there is neither a label nor a number. */
+export function tableOutputs({ declaredOutputs, where }: OnnxModel): TableOutputs {
+  const found = [...declaredOutputs];
+  const named = (is: (dtype: string) => boolean): string | undefined =>
+    found.find(([, { dtype }]) => dtype !== undefined && is(dtype))?.[0];
+  const label = named((dtype) => dtype === "string" || dtype === "int64" || dtype === "int32");
+  const scores = named((dtype) => dtype === "float32" || dtype === "float64");
+  if (label === undefined && scores === undefined)
+    throw new ConfigError(`${where}: expected an output of labels or numbers, got ${found.map(([name]) => name).join(", ")}`);
+  return { label, scores };
+}
+
+/** Facts of a file that `info` does not hold. */
+export interface TableFacts {
+  readonly outputs: TableOutputs;
+  /** The file's own labels in the order of its scores, where `info.classes` are their names for people. */
+  readonly labels: readonly string[];
+  /** Whether scores are distances from a boundary, and no probabilities whatever they add up to. */
+  readonly distances: boolean;
+  /** What keeps the file from being differentiated. */
+  readonly reason: string;
+}
+
+/** A model of a table that only the engine runs. Owned: dispose it. */
+export class OpaqueTable implements TrainedModel {
+  readonly task: AnyTask;
+  readonly modelName: string;
+  readonly info: FileTableInfo;
+  readonly #file: OnnxModel;
+  readonly #facts: TableFacts;
+  readonly #options: UseOptions;
+  #session: Promise<Executable> | undefined;
+
+  constructor(file: OnnxModel, info: FileTableInfo, facts: TableFacts, options: UseOptions = {}) {
+    this.task = taskNamed(
+      info.classes.length > 0 || facts.outputs.label !== undefined ? "tabular-classification" : "tabular-regression",
+    );
+    this.modelName = file.where.replace(/\.onnx$/, "");
+    this.info = info;
+    this.#file = file;
+    this.#facts = facts;
+    this.#options = options;
+  }
+
+  #refused(what: string): NoGradientError {
+    return new NoGradientError(`${this.#file.where}: expected a model with a graph for ${what}; ${this.#facts.reason}`);
+  }
+
+  get model(): Module {
+    throw this.#refused("its layers");
+  }
+
+  get numbers(): ReadonlyMap<string, TensorData> {
+    return new Map();
+  }
+
+  async #call(examples: Dataset): Promise<Named> {
+    const session = await (this.#session ??= compile(this.#file, this.#options));
+    return session.callWithTexts(feedsOf(this.info.fileInputs, examples));
+  }
+
+  /** Outputs of all examples, batch by batch; the last rows fill up the batch where the file fixes its size. */
+  async #each(examples: Dataset, each: (outputs: Named, from: number, count: number) => void): Promise<void> {
+    const fixed = [...this.#file.declaredInputs.values()][0]?.shape?.[0];
+    const size = typeof fixed === "number" ? fixed : ROWS;
+    for (let from = 0; from < examples.length; from += size) {
+      const count = Math.min(size, examples.length - from);
+      const isShort = typeof fixed === "number" && count < size;
+      const rows = Uint32Array.from({ length: isShort ? size : count }, (_, i) => from + Math.min(i, count - 1));
+      each(await this.#call(examples.select(rows)), from, count);
+    }
+  }
+
+  /** Scores [N, K] of examples. */
+  async scores(examples: Dataset): Promise<TensorData> {
+    const { scores, label } = this.#facts.outputs;
+    if (scores === undefined)
+      throw new ConfigError(`${this.#file.where}: expected an output of scores to explain, got ${label} alone`);
+    const all: number[] = [];
+    await this.#each(examples, (outputs, _, count) => {
+      const numbers = toNumbers(outputs[scores] as TensorData);
+      all.push(...numbers.subarray(0, (numbers.length / ((outputs[scores] as TensorData).shape[0] ?? 1)) * count));
+    });
+    return fromNumbers("float32", [examples.length, all.length / examples.length], all);
+  }
+
+  /** Gives the numbers among the file's outputs. */
+  async run(examples: Dataset, each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void): Promise<void> {
+    await this.#each(examples, (outputs, from, count) => {
+      const numbers = Object.entries(outputs).filter((entry): entry is [string, TensorData] => !isStringData(entry[1]));
+      const rows = Uint32Array.from({ length: count }, (_, i) => from + i);
+      each(Object.fromEntries(numbers), rows, {});
+    });
+  }
+
+  async answers(examples: Dataset): Promise<Answer[]> {
+    const answers: Answer[] = [];
+    await this.#each(examples, (outputs, _, count) => {
+      const { label, scores } = this.#facts.outputs;
+      const labels = label === undefined ? undefined : textsIn(outputs[label] as TensorData | StringData);
+      const numbers = scores === undefined ? undefined : matrixRows(outputs[scores] as TensorData);
+      for (let i = 0; i < count; i++) answers.push(this.#answer(labels?.[i], numbers?.[i]));
+    });
+    return answers;
+  }
+
+  /** The label as people call it, and probabilities where the scores are some; of a quantity the number, or the numbers. */
+  #answer(label: string | undefined, scores: Float64Array | undefined): Answer {
+    const { classes, target } = this.info;
+    if (label === undefined && classes.length === 0) {
+      const values = [...(scores ?? [])];
+      return { [target]: values.length === 1 ? values[0] : values };
+    }
+    const largest = (scores ?? new Float64Array()).reduce((best, p, k) => (p > (scores?.[best] ?? 0) ? k : best), 0);
+    const place = label === undefined ? largest : this.#facts.labels.indexOf(label);
+    const name = classes[place] ?? label ?? String(place);
+    if (scores === undefined || !this.#areProbabilities(scores) || scores.length !== classes.length) return { label: name };
+    const probabilities = Object.fromEntries(classes.map((each, k) => [each, scores[k] as number]));
+    return { label: name, score: scores[place] ?? scores[largest], probabilities };
+  }
+
+  #areProbabilities(scores: Float64Array): boolean {
+    const total = scores.reduce((sum, p) => sum + p, 0);
+    return !this.#facts.distances && scores.length > 1 && scores.every((p) => p >= 0) && Math.abs(total - 1) < ROUNDING;
+  }
+
+  /** Scores by the columns of an example, for methods that sample. ConfigError where a column holds texts. */
+  async explainable(example: Dataset): Promise<{ readonly model: Explainable; readonly input: ExplainInput }> {
+    const { fileInputs, classes, target } = this.info;
+    const text = fileInputs.find(({ dtype }) => !isFloat(dtype));
+    if (text !== undefined)
+      throw new ConfigError(
+        `${this.#file.where}: expected columns of fractions to explain, got input "${text.name}" of ${text.dtype === "string" ? "texts" : text.dtype}`,
+      );
+    const { names } = example;
+    const first = await this.scores(example);
+    const count = first.shape[1] ?? 1;
+    const labels =
+      classes.length === count ? classes : count === 1 ? [target] : Array.from({ length: count }, (_, k) => String(k));
+    const columns = (features: TensorData): Dataset => {
+      const rows = rowsOf(features);
+      const values = (c: number): Column => ({
+        dtype: "float64",
+        shape: [rows.length],
+        data: Float64Array.from(rows, (row) => row[c] as number),
+      });
+      return new Dataset(names.map((name, c) => [name, values(c)]));
+    };
+    const own = names.map((name) => toNumbers(example.tensor(name))[0] as number);
+    return {
+      model: {
+        name: this.modelName,
+        features: { name: fileInputs.map(({ name }) => name).join(", "), shape: [names.length], kind: "table", names },
+        scoreCount: count,
+        labels,
+        answer: ({ features }) => this.scores(columns(features)),
+        gives: rowsOf(first).every((row) => this.#areProbabilities(row)) ? "probabilities" : "scores",
+        opaque: this.#facts.reason,
+      },
+      input: { features: fromNumbers("float32", [1, names.length], own) },
+    };
+  }
+
+  features(): Promise<void> {
+    return Promise.reject(this.#refused("features"));
+  }
+
+  evaluator(): Promise<never> {
+    return Promise.reject(this.#refused("another graph"));
+  }
+
+  attributions(): Promise<never> {
+    return Promise.reject(this.#refused("gradients"));
+  }
+
+  measure(): Promise<Measurement | undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  toOnnx(): Uint8Array {
+    throw this.#refused("another ONNX file");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // What could not be opened has nothing to dispose of, and has said so.
+    await (await this.#session?.catch(() => undefined))?.dispose();
+    this.#session = undefined;
+  }
+
+  dispose(): Promise<void> {
+    return this[Symbol.asyncDispose]();
+  }
+}
+
+const textsIn = (data: TensorData | StringData): string[] =>
+  isStringData(data) ? [...data.data] : [...toNumbers(data)].map(String);
+
+/** Rows of [N, K], or of [N] as [N, 1]. */
+const matrixRows = (data: TensorData): Float64Array[] =>
+  data.shape.length === 2 ? rowsOf(data) : rowsOf({ ...data, shape: [data.shape[0] ?? 1, 1] });

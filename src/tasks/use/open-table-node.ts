@@ -1,0 +1,71 @@
+/**
+ * @module Files of scikit-learn's kind, opened: what their columns and their classes are called, and what keeps them from being differentiated.
+ */
+import { basename } from "node:path";
+import type { OnnxModel } from "../../onnx/index.js";
+import { labelsKey } from "../../onnx/index.js";
+import { DescentError } from "../../util/errors.js";
+import type { FileTableInfo } from "../tables/file-columns.js";
+import type { UseOptions } from "../trained-model.js";
+import { labelsFor, namesIn } from "./labels-node.js";
+import { OpaqueTable, tableInputs, tableOutputs } from "./opaque-table-node.js";
+
+/** Keys under which exporters keep the names of columns in a file's metadata. */
+const COLUMN_KEYS = ["feature_names", "columns", "features", "input_columns"];
+
+/** Classes as a node of ai.onnx.ml has them: those of the last classifier with so many. */
+function classesIn({ proto }: OnnxModel, count: number | undefined): readonly string[] | undefined {
+  const lists = proto.graph.nodes.flatMap(({ attributes }) =>
+    attributes.flatMap(({ name, value }) =>
+      /^classlabels_(strings|int64s|ints)$/.test(name) && Array.isArray(value) && value.length > 0 ? [value.map(String)] : [],
+    ),
+  );
+  return lists.findLast((list) => count === undefined || list.length === count);
+}
+
+/** Tells whether the scores are distances from a boundary, as linear and support vector classifiers give them without a transform. */
+function areDistances({ proto }: OnnxModel, scores: string | undefined): boolean {
+  const producer = proto.graph.nodes.find(({ outputs }) => scores !== undefined && outputs.includes(scores));
+  const transform = producer?.attributes.find(({ name }) => name === "post_transform")?.value ?? "NONE";
+  return /^(Linear|SVM)Classifier$/.test(producer?.opType ?? "") && transform === "NONE";
+}
+
+/** What keeps a file from being differentiated, in words. */
+export function obstacleOf(file: OnnxModel): string {
+  try {
+    file.trace({});
+    return "its inputs are columns of a table";
+  } catch (error) {
+    if (error instanceof DescentError) return error.message.replace(`${file.where}: `, "it ");
+    throw error;
+  }
+}
+
+/**
+ * Opens a file whose inputs are columns of a table.
+ *
+ * Errors: ConfigError, naming the input or output, for another file.
+ */
+export async function openTable(
+  file: OnnxModel,
+  path: string,
+  { labels: given, ...use }: UseOptions & { readonly labels?: string | undefined },
+): Promise<{ readonly model: OpaqueTable; readonly remarks: readonly string[] }> {
+  const where = basename(path);
+  const columns = COLUMN_KEYS.map((key) => namesIn(file.metadata.get(key) ?? "")).find((names) => names !== undefined);
+  const inputs = tableInputs(file, columns);
+  const outputs = tableOutputs(file);
+  const width = outputs.scores === undefined ? undefined : file.declaredOutputs.get(outputs.scores)?.shape?.[1];
+  const count = typeof width === "number" ? width : undefined;
+  const kept = outputs.scores === undefined ? undefined : namesIn(file.metadata.get(labelsKey(outputs.scores)) ?? "");
+  const own = kept ?? classesIn(file, count);
+  const isClasses = outputs.label !== undefined || own !== undefined || (given !== undefined && count !== undefined);
+  const labels = own ?? Array.from({ length: isClasses ? (count ?? 0) : 0 }, (_, k) => String(k));
+  const named = isClasses && (given !== undefined || own === undefined) && labels.length > 0;
+  const { names, remark } = named ? await labelsFor(file, path, labels.length, given) : { names: labels, remark: undefined };
+  const info: FileTableInfo = { fileInputs: inputs, classes: names, target: outputs.scores ?? outputs.label ?? "" };
+  const reason = obstacleOf(file);
+  const distances = areDistances(file, outputs.scores);
+  const model = new OpaqueTable(file, info, { outputs, labels, reason, distances }, use);
+  return { model, remarks: [`${where}: runs on the engine alone; ${reason}`, ...(remark === undefined ? [] : [remark])] };
+}

@@ -1,0 +1,149 @@
+/**
+ * @module Files that only the engine runs, through the command line: models of tables as scikit-learn's converters write them. They answer, and are
+ * explained by their answers; whatever needs a graph says what keeps it from there.
+ */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import type { ModelProto, NodeProto, ValueInfoProto } from "../../src/onnx/index.js";
+import { encodeModel } from "../../src/onnx/index.js";
+import { openModel } from "../../src/tasks/use/open-node.js";
+import { node } from "../onnx/file.js";
+import { isRefused, scratchFolder, succeeds } from "./command.js";
+
+const folder = scratchFolder();
+const path = (name: string): string => join(folder, name);
+const descent = (...line: string[]) => succeeds(folder, line, { DESCENT_THREADS: "1" });
+const [FLOAT, STRING] = [1, 8];
+
+const value = (name: string, elementType: number, shape: ValueInfoProto["shape"]): ValueInfoProto => ({
+  name,
+  elementType,
+  shape,
+});
+
+/** A file of ai.onnx.ml. */
+function write(name: string, nodes: NodeProto[], inputs: ValueInfoProto[], outputs: ValueInfoProto[], notes: object = {}): void {
+  const opsets = new Map([["", 15], ["ai.onnx.ml", 2]] as const); // prettier-ignore
+  const graph = { name: "g", nodes, initializers: [], inputs, outputs };
+  const metadata = new Map(Object.entries(notes as Record<string, string>));
+  const model: ModelProto = {
+    irVersion: 8,
+    producerName: "test",
+    producerVersion: "",
+    opsets,
+    metadata,
+    functions: [],
+    graph,
+  };
+  writeFileSync(path(name), encodeModel(model));
+}
+
+const ml = (op: string, inputs: string[], outputs: string[], attributes: Parameters<typeof node>[3]): NodeProto =>
+  node(op, inputs, outputs, attributes, "ai.onnx.ml");
+
+/** Scores 2·a − b and b − a for "no" and "yes". */
+const classifier = (input: string, transform: string): NodeProto =>
+  ml("LinearClassifier", [input], ["label", "p"], {
+    coefficients: { floats: [2, -1, -1, 1] },
+    intercepts: { floats: [0, 0] },
+    classlabels_strings: ["no", "yes"],
+    post_transform: transform,
+  });
+const zipMap = ml("ZipMap", ["p"], ["probabilities"], { classlabels_strings: ["no", "yes"] });
+const softmax = (a: number, b: number): number => 1 / (1 + Math.exp(b - a - (2 * a - b)));
+
+before(() => {
+  const rows = value("X", FLOAT, ["N", 2]);
+  const labels = value("label", STRING, ["N"]);
+  write("zipped.onnx", [classifier("X", "SOFTMAX"), zipMap], [rows], [labels, value("probabilities", FLOAT, undefined)]);
+  write("scores.onnx", [classifier("X", "NONE")], [rows], [labels, value("p", FLOAT, ["N", 2])]);
+  write("named.onnx", [classifier("X", "SOFTMAX"), zipMap], [rows], [labels, value("probabilities", FLOAT, undefined)], {
+    feature_names: '["b","a"]',
+  });
+  const regressor = ml("LinearRegressor", ["X"], ["price"], { coefficients: { floats: [3, 10] }, intercepts: { floats: [1] } });
+  write("price.onnx", [regressor], [rows], [value("price", FLOAT, ["N", 1])]);
+  const encoder = ml("LabelEncoder", ["city"], ["code"], { keys_strings: ["ulm", "bonn"], values_floats: { floats: [10, 20] } });
+  write(
+    "mixed.onnx",
+    [encoder, node("Concat", ["age", "code"], ["both"], { axis: 1 }), ml("LinearRegressor", ["both"], ["y"], { coefficients: { floats: [1, 1] }, intercepts: { floats: [0] } })],
+    [value("age", FLOAT, ["N", 1]), value("city", STRING, ["N", 1])],
+    [value("y", FLOAT, ["N", 1])],
+  ); // prettier-ignore
+  writeFileSync(path("rows.csv"), "name,a,b\none,1,2\ntwo,3,-1\n");
+  writeFileSync(path("wide.csv"), "a,b,c\n1,2,3\n");
+  writeFileSync(path("people.csv"), "city,age\nbonn,3\nulm,5\n");
+});
+
+type Row = Readonly<Record<string, unknown>> & { readonly probabilities?: Readonly<Record<string, number>> };
+const answers = async (...line: string[]): Promise<{ rows: Row[]; stderr: string }> => {
+  const { stdout, stderr } = await descent("predict", ...line, "--json");
+  return { rows: JSON.parse(stdout) as Row[], stderr };
+};
+const near = (got: unknown, expected: number): void =>
+  assert.ok(typeof got === "number" && Math.abs(got - expected) < 1e-6, `${String(got)} beside ${expected}`);
+
+test("columns of numbers go in, in their order; labels and probabilities come out by the names in the file", async () => {
+  const { rows, stderr } = await answers("zipped.onnx", "rows.csv");
+  assert.match(
+    stderr,
+    /zipped\.onnx: runs on the engine alone; it uses an op that Descent does not have: ai\.onnx\.ml\.LinearClassifier/,
+  );
+  assert.match(stderr, /rows\.csv: input "X" takes a, b, in this order/);
+  assert.deepEqual(rows.map(({ name, prediction }) => [name, prediction]), [["one", "yes"], ["two", "no"]]); // prettier-ignore
+  near(rows[0]?.probabilities?.["no"], softmax(1, 2));
+  near(rows[1]?.["score"], softmax(3, -1));
+  // By the names that the file has in its metadata, whatever their order in the table.
+  const named = await answers("named.onnx", "b=1", "a=2");
+  near(named.rows[0]?.probabilities?.["no"], softmax(1, 2));
+  // Scores that are no probabilities are not shown as some.
+  const scored = await answers("scores.onnx", "rows.csv");
+  assert.deepEqual(scored.rows.map(({ prediction }) => prediction), ["yes", "no"]); // prettier-ignore
+  assert.equal(scored.rows[0]?.probabilities, undefined);
+});
+
+test("quantities come out by the output's name; inputs of one column each go by their names, texts as texts", async () => {
+  const { rows } = await answers("price.onnx", "rows.csv");
+  assert.deepEqual(rows.map((row) => row["predicted_price"]), [1 + 3 + 20, 1 + 9 - 10]); // prettier-ignore
+  const mixed = await answers("mixed.onnx", "people.csv");
+  assert.deepEqual(mixed.rows.map((row) => row["predicted_y"]), [23, 15]); // prettier-ignore
+});
+
+test("it is explained by its answers", async () => {
+  const { stdout } = await descent("explain", "price.onnx", "a=2", "b=3", "--draw", "why.svg", "--measure", "none", "--json");
+  const { explanations } = JSON.parse(stdout) as { explanations: { method: string; values: number[] }[] };
+  const [first] = explanations;
+  assert.equal(first?.method, "kernel-shap");
+  // Of a linear function the Shapley values against zero are its terms.
+  near(Math.round((first?.values[0] ?? 0) * 1e4) / 1e4, 6);
+  near(Math.round((first?.values[1] ?? 0) * 1e4) / 1e4, 30);
+});
+
+test("what needs a graph says what keeps it from one", async () => {
+  const { model } = await openModel(path("zipped.onnx"));
+  await using opened = model;
+  const reason = /zipped\.onnx: expected a model with a graph for .*; it uses an op .*LinearClassifier/;
+  assert.throws(() => opened.toOnnx(), reason);
+  assert.throws(() => opened.model, reason);
+  await assert.rejects(opened.evaluator({}, (batch) => batch), reason); // prettier-ignore
+  const { examples } = await import("../../src/tasks/use/examples-node.js").then((m) => m.readInputs(opened, ["a=1", "b=2"]));
+  await assert.rejects(opened.features(examples, () => undefined), reason); // prettier-ignore
+  await assert.rejects(opened.attributions(examples, Int32Array.of(0)), reason);
+  await isRefused(
+    folder,
+    ["explain", "zipped.onnx", "a=1", "b=2", "--method", "saliency"],
+    /only answers \(it uses an op .*LinearClassifier.*\); take a sampling method: kernel-shap, lime/,
+  );
+});
+
+test("rows that do not fit are refused in one line", async () => {
+  const refused = (line: string, expected: RegExp): Promise<void> => isRefused(folder, line.split(" "), expected);
+  await refused(
+    "predict zipped.onnx wide.csv",
+    /wide\.csv: expected 2 columns of numbers, as many as input "X" takes, got 3 \(a, b, c\)/,
+  );
+  await refused("predict mixed.onnx rows.csv", /rows\.csv: unknown column "age"/);
+  await refused("predict zipped.onnx a=1 b=two", /input: expected 2 columns of numbers.* got 1 \(a\) of a, b/);
+  await refused("explain mixed.onnx people.csv", /expected columns of fractions to explain, got input "city" of texts/);
+});
