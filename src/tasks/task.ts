@@ -172,9 +172,9 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   loading?(info: I): Pick<LoadOptions, "imageShape">;
   /**
    * Parameters some of whose axes follow the data, by path: a training that starts from another run of the task takes these over by the names of features
-   * and classes, not by their places.
+   * and classes, not by their places. `modelName` is the name of the choice that the model was built by.
    */
-  namedParameters?(info: I, model: Module): ReadonlyMap<string, NamedParameter>;
+  namedParameters?(info: I, model: Module, modelName: string): ReadonlyMap<string, NamedParameter>;
   /** Returns the schema of its tables, as training has learned it; left out, or undefined, where none is kept. */
   schema?(info: I): TableSchema | undefined;
   /** The column of texts, or columns with commas between them, where the task's data are tables of texts. */

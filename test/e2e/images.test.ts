@@ -9,7 +9,7 @@ import { before, test } from "node:test";
 import { crc32, deflateSync } from "node:zlib";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import sharp from "sharp";
-import { loadOnnx } from "../../src/data/node.js";
+import { loadOnnx, loadSafetensors } from "../../src/data/node.js";
 import { decodeImage } from "../../src/vision/images-node.js";
 import type { Ended } from "./command.js";
 import { run, scratchFolder, succeeds } from "./command.js";
@@ -55,6 +55,30 @@ before(async () => {
 });
 
 const TRAIN = "train image-classification --model linear --device cpu --epochs 12 --no-check --quiet";
+
+test("--init of a run goes by the names of classes, and says which start anew", async () => {
+  for (const color of ["blue", "green", "violet"] as const)
+    for (let i = 0; i < 12; i++)
+      put(`others/${color}/${i}.jpg`, await photo(color === "violet" ? [150, 60, 200] : COLORS[color], i));
+  for (const color of ["azure", "blue", "green"] as const)
+    for (let i = 0; i < 12; i++)
+      put(`first/${color}/${i}.jpg`, await photo(color === "azure" ? [60, 200, 220] : COLORS[color], i));
+  const line = "train image-classification --model linear --device cpu --steps 1 --no-check --image-size 8x8";
+  await descent(`${line} --data first --quiet --out first-run`);
+  const { stderr } = await descent(`${line} --data others --lr 1e-12 --init first-run --out others-run`);
+  assert.match(stderr, /--init first-run: class "violet" of these data is not in it, and starts anew/);
+  const weights = async (name: string): Promise<(k: number) => number[]> => {
+    const { tensors } = await loadSafetensors(path(name, "checkpoints", "step-1", "model.safetensors"));
+    const { data, shape } = tensors.get("layers.0.weight") ?? assert.fail("no weights");
+    const width = shape[1] as number;
+    return (k) => Array.from(data.subarray(k * width, (k + 1) * width), Number);
+  };
+  const [before, after] = [await weights("first-run"), await weights("others-run")];
+  // azure, blue, green, and then blue, green, violet.
+  const apart = (a: number[], b: number[]): number => Math.max(...a.map((v, i) => Math.abs(v - (b[i] as number))));
+  for (const k of [0, 1]) assert.ok(apart(after(k), before(k + 1)) < 1e-9);
+  for (const k of [0, 1, 2]) assert.ok(apart(after(2), before(k)) > 1e-3);
+});
 
 test("a folder of photographs: trained, asked, measured; the ONNX file says how its inputs are made", async () => {
   await descent(`${TRAIN} --data photos --image-size 24x16 --augment auto --out run`);

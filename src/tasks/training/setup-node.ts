@@ -166,7 +166,7 @@ async function makeModel(
   const prepared = graph === undefined ? learned : { ...learned, info: graph.info };
   const model = modelOf(task, modelName, prepared.info, graph?.file);
   const labels = task.pretrained?.labels?.(prepared.info);
-  const starting = start?.numbersFor(model, labels, { info: prepared.info, seed });
+  const starting = start?.numbersFor(model, labels, { info: prepared.info, modelName, seed });
   const initial = await side.initialWeights?.(own, model, prepared.info, seed);
   const adapters =
     resumed === undefined

@@ -58,6 +58,7 @@ export interface Start {
 /** The data that a model is made for, where weights go by names in it. */
 export interface MadeFor {
   readonly info: TaskInfo;
+  readonly modelName: string;
   readonly seed: number;
 }
 
@@ -82,10 +83,11 @@ const ownNumbers =
 /** Numbers of a run of the same task: those that follow its data by the names in them, the others as they are. */
 const namedNumbers =
   (path: string, task: AnyTask, trained: TrainedModel, note: (text: string) => void): Start["numbersFor"] =>
-  (model, labels, { info, seed }) => {
-    if (task.namedParameters === undefined) return ownNumbers(path, trained.numbers, note)(model, labels, { info, seed });
-    const before = task.namedParameters(trained.info, trained.model);
-    const named = task.namedParameters(info, model);
+  (model, labels, made) => {
+    const { info, modelName, seed } = made;
+    if (task.namedParameters === undefined) return ownNumbers(path, trained.numbers, note)(model, labels, made);
+    const before = task.namedParameters(trained.info, trained.model, trained.modelName);
+    const named = task.namedParameters(info, model, modelName);
     const parameters = model.state();
     const carried = carryOver(parameters, named, { named: before, numbers: trained.numbers }, seed);
     const isNamed = (name: string): boolean => before.has(name) || named.has(name);

@@ -9,6 +9,7 @@ import {
   classScore,
   explainedClasses,
 } from "../../shared/classification.js";
+import { namedByClasses } from "../../shared/class-axes.js";
 import { imageGraph } from "./graph.js";
 import { IMAGE_MODELS } from "../image-models.js";
 import type { ImageInfo } from "../images.js";
@@ -35,6 +36,11 @@ export const imageClassification: Task<ImageInfo> = {
   checksOneBatch: true,
   models: IMAGE_MODELS,
   defaultModel: "mlp",
+  namedParameters: namedByClasses<ImageInfo>(
+    IMAGE_MODELS,
+    ({ classes }) => classes,
+    (info, name) => ({ ...info, classes: [...info.classes, name] }),
+  ),
   monitor: { metric: "accuracy", mode: "max" },
 
   prepare: prepareImages,

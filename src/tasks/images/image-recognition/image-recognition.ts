@@ -16,6 +16,7 @@ import { nameIn } from "../../../util/described.js";
 import { unknownName } from "../../../util/nearest.js";
 import { Random } from "../../../util/random.js";
 import { rowsOf } from "../../shared/classification.js";
+import { namedByClasses } from "../../shared/class-axes.js";
 import type { ImageInfo } from "../images.js";
 import {
   collateImages,
@@ -99,6 +100,11 @@ export const imageRecognition: Task<RecognitionInfo> = {
   checksOneBatch: true,
   models: MODELS,
   defaultModel: "conv-net",
+  namedParameters: namedByClasses(
+    MODELS,
+    ({ classes, trainedClasses }) => classes.slice(0, trainedClasses),
+    (info) => ({ ...info, trainedClasses: info.trainedClasses + 1 }),
+  ),
   monitor: { metric: "recallAt1", mode: "max" },
 
   prepare(data: LoadedData, options): Prepared<RecognitionInfo> {

@@ -16,6 +16,7 @@ import { gatherElements, keptBoxes, mod, topK } from "../../../ops/index.js";
 import type { Metrics } from "../../../metrics/index.js";
 import { DataError } from "../../../util/errors.js";
 import { BORDER, formatBoxAugment, parseBoxAugment } from "../../../vision/index.js";
+import { namedByClasses } from "../../shared/class-axes.js";
 import type { ImageInfo } from "../images.js";
 import { channelStatistics, imageLoading, imagePreprocessing, imageTypes, normalizedPixels } from "../images.js";
 import type { Answer, Measurement, ModelChoice, Prepared, Task, Tensors, TrainingDefaults } from "../../task.js";
@@ -179,6 +180,11 @@ export const objectDetection: Task<DetectionInfo> = {
   checksOneBatch: true,
   models: MODELS,
   defaultModel: "fcos-small",
+  namedParameters: namedByClasses(
+    MODELS,
+    ({ classes }) => classes,
+    (info, name) => ({ ...info, classes: [...info.classes, name] }),
+  ),
   monitor: { metric: "map50", mode: "max" },
   mostAtOnce: 16,
 
