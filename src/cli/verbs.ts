@@ -26,6 +26,11 @@ export const VERBS: readonly VerbRow[] = [
     load: () => import("./verbs/explain.js"),
   },
   {
+    name: "export",
+    summary: "a run's model as an ONNX file, with an explanation of its answers if asked for",
+    load: () => import("./verbs/export.js"),
+  },
+  {
     name: "generate",
     summary: "generate text with a language model or translate with a sequence-to-sequence model",
     load: () => import("./verbs/generate.js"),

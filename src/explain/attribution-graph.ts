@@ -1,8 +1,8 @@
 /**
  * @module An attribution as one graph, whole: what an exported explanation is made of.
  */
-import type { Shape } from "../graph/index.js";
-import { constant, fromNumbers, isStatic, sizeOf } from "../graph/index.js";
+import type { Tensor, TensorData } from "../graph/index.js";
+import { constant, formatShape, fromNumbers, isStatic, sizeOf } from "../graph/index.js";
 import { ConfigError } from "../util/errors.js";
 import { Random } from "../util/random.js";
 import type { BaselineOptions } from "./baseline.js";
@@ -24,7 +24,8 @@ export interface AttributionGraphOptions extends Partial<Settings>, BaselineOpti
  * The attribution of a gradient method as a function of tensors: x [N, …] (N may be free), target int32 [N] (−1 for the answer), other inputs.
  *
  * Steps are as many as the settings say: a graph cannot look at its gap and take more. Baselines that are made of an example (`blurred`, `uniform`, and
- * `mean` without a background) are refused.
+ * `mean` without a background) are refused. Other dimensions of x may be free for methods that draw nothing of its shape, with the baseline zero.
+ * A target that is no score's place gives zeros.
  * Errors: ConfigError, for sampling methods and such baselines as well.
  */
 export function attributionGraph(
@@ -42,13 +43,19 @@ export function attributionGraph(
     );
   const settings = settingsFor(method, options);
   const random = (...key: readonly (number | string)[]): Random => new Random(settings.seed, ...key);
-  const shape: Shape = inputs.x.shape.slice(1);
-  if (!isStatic(shape)) throw new ConfigError(`${options.method}: expected features of a known size, got [${shape.join(", ")}]`);
-  const zeros = fromNumbers("float32", [1, ...shape], new Float64Array(sizeOf(shape)));
+  const zeros = standIn(inputs.x, settings, options);
   const baselines = baselinesFor(model, zeros, options, random("baseline"));
   const samples = samplesOf(method, { input: { features: zeros }, baselines, random }, settings);
   const count = samples.weights.length;
-  const drawn = Object.fromEntries(Object.entries(samples.draw(0, count)).map(([name, data]) => [name, constant(data)]));
+  const drawn: Record<string, Tensor> = Object.fromEntries(
+    Object.entries(samples.draw(0, count)).map(([name, data]) => [name, constant(data)]),
+  );
+  const { scale, baseline: from } = drawn;
+  if (scale !== undefined)
+    drawn["scale"] = rangeOf(inputs.x)
+      .mul(settings.noise)
+      .reshape([1, inputs.x.shape[0] ?? 1, ...scale.shape.slice(2)]);
+  if (from !== undefined) drawn["baseline"] = from.expand([from.shape[0] ?? 1, from.shape[1] ?? 1, ...inputs.x.shape.slice(1)]);
   const sums = rowSums(
     model,
     method,
@@ -62,4 +69,19 @@ export function attributionGraph(
   );
   if (method.finish === undefined || sums.moments === undefined) return sums;
   return { ...sums, attribution: method.finish({ attribution: sums.attribution, moments: sums.moments }) };
+}
+
+/** Zeros in place of an example, of size 1 where x is free. Errors: ConfigError where that does not do. */
+function standIn(x: Tensor, { noise }: Settings, { method, baseline, background }: AttributionGraphOptions): TensorData {
+  const shape = x.shape.slice(1);
+  if (!isStatic(shape) && (noise > 0 || background !== undefined || (baseline !== undefined && baseline !== "zero")))
+    throw new ConfigError(`${method}: expected features of a known size, got ${formatShape(shape)}`);
+  const sizes = shape.map((d) => (typeof d === "number" ? d : 1));
+  return fromNumbers("float32", [1, ...sizes], new Float64Array(sizeOf(sizes)));
+}
+
+/** Highest − lowest of each example: [N]. */
+function rangeOf(x: Tensor): Tensor {
+  const axes = x.shape.slice(1).map((_, i) => i + 1);
+  return x.reduceMax(axes).sub(x.reduceMin(axes));
 }

@@ -2,7 +2,7 @@
  * @module MaxPool, its gradient and that gradient's: MaxPoolGradient and MaxPoolPick are transposes of each other, so gradients of
  * every order stay among them.
  */
-import type { Shape, Tensor } from "../graph/index.js";
+import type { Tensor } from "../graph/index.js";
 import { constant, formatShape, fromNumbers, sameShape, staticDim, staticShape, symbolicSize } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
 import type { Op } from "./op.js";
@@ -65,8 +65,7 @@ export const MaxPoolGradient: Op<PoolAttributes, ChosenInputs> = {
   cost: poolCost(inputOf),
   batch: { unroll: "its places count from the start of each example" },
   lower: ({ inputs: [dy, x, y, places], attributes, target }) => {
-    if (target === "webgpu" || target === "onnx")
-      return [spreadToFirst(dy, x, y, attributes, staticShape(x.shape, "gradient of MaxPool"))];
+    if (target === "webgpu" || target === "onnx") return [spreadToFirst(dy, x, y, attributes)];
     const flat = constant(0, x.dtype).expand([symbolicSize(x.shape)]);
     return [flat.scatterElements(places.reshape([-1]), dy.reshape([-1]), { reduction: "add" }).reshape(x.shape)];
   },
@@ -98,8 +97,8 @@ export const MaxPoolPick: Op<PoolAttributes, ChosenInputs> = {
           .reshape(y.shape),
       ];
     }
-    const padded = windowed(g, attributes, staticShape(y.shape, "gradient of MaxPool"));
-    const slid = staticShape(y.shape, "gradient of MaxPool").slice(2);
+    const slid = lengthsOf(y);
+    const padded = windowed(g, attributes, slid);
     return [firstHits(x, y, attributes, (hit, tap) => hit.mul(tapOf(padded, tap, attributes, slid))).reduce((a, b) => a.add(b))];
   },
 };
@@ -110,29 +109,31 @@ function checkPooled(given: Tensor, like: Tensor, where: string): void {
     throw new ShapeError(`${where}: expected ${formatShape(like.shape)}, got ${formatShape(given.shape)}`);
 }
 
-/** x with the window's padding, and with what a window that hangs over the end (ceil_mode) needs beyond it. */
-function windowed(x: Tensor, w: Window, y: readonly number[], value = 0): Tensor {
-  return padSpatial(x, fullPads(w, staticShape(x.shape, "pooling"), y), value);
+/** Spatial lengths, which have to be known; N and C may be free. */
+const lengthsOf = (t: Tensor): readonly number[] => staticShape(t.shape.slice(2), "gradient of MaxPool");
+
+/** x with the window's padding, and with what a window that hangs over the end (ceil_mode) needs beyond it; `slid`: the pooled lengths. */
+function windowed(x: Tensor, w: Window, slid: readonly number[], value = 0): Tensor {
+  return padSpatial(x, fullPads(w, lengthsOf(x), slid), value);
 }
 
 /** Pads with which the windows end exactly at the padded end; those that no window reaches are cut. */
-function fullPads(w: Window, x: Shape, y: readonly number[]): number[] {
-  const axes = w.kernel_shape.length;
-  const before = w.pads.slice(0, axes);
+function fullPads(w: Window, lengths: readonly number[], slid: readonly number[]): number[] {
+  const before = w.pads.slice(0, w.kernel_shape.length);
   const after = w.kernel_shape.map((kernel, i) => {
-    const reach = ((y[i + 2] as number) - 1) * (w.strides[i] as number) + (w.dilations[i] as number) * (kernel - 1) + 1;
-    return reach - (before[i] as number) - (x[i + 2] as number);
+    const reach = ((slid[i] as number) - 1) * (w.strides[i] as number) + (w.dilations[i] as number) * (kernel - 1) + 1;
+    return reach - (before[i] as number) - (lengths[i] as number);
   });
   return [...before, ...after];
 }
 
 /** For each place of the window, f of the mask (1 or 0) of the outputs that took their value there first. */
 function firstHits(x: Tensor, y: Tensor, w: Window, f: (hit: Tensor, tap: readonly number[]) => Tensor): Tensor[] {
-  const shape = staticShape(y.shape, "gradient of MaxPool");
-  const padded = windowed(x, w, shape, -Infinity);
+  const slid = lengthsOf(y);
+  const padded = windowed(x, w, slid, -Infinity);
   let left: Tensor | undefined;
   return windowTaps(w.kernel_shape).map((tap) => {
-    const equal = tapOf(padded, tap, w, shape.slice(2)).equal(y).cast(y.dtype);
+    const equal = tapOf(padded, tap, w, slid).equal(y).cast(y.dtype);
     const hit = left === undefined ? equal : equal.mul(left);
     left = left === undefined ? equal.neg().add(1) : left.sub(hit);
     return f(hit, tap);
@@ -140,11 +141,11 @@ function firstHits(x: Tensor, y: Tensor, w: Window, f: (hit: Tensor, tap: readon
 }
 
 /** For devices without the places: each tap's share of dy, put where the tap was. */
-function spreadToFirst(dy: Tensor, x: Tensor, y: Tensor, w: Window, shape: readonly number[]): Tensor {
-  const pooled = staticShape(y.shape, "gradient of MaxPool");
-  const pads = fullPads(w, shape, pooled);
+function spreadToFirst(dy: Tensor, x: Tensor, y: Tensor, w: Window): Tensor {
+  const lengths = lengthsOf(x);
+  const pads = fullPads(w, lengths, lengthsOf(y));
   const axes = w.kernel_shape.length;
-  const padded = shape.slice(2).map((length, i) => length + (pads[i] as number) + (pads[i + axes] as number));
+  const padded = lengths.map((length, i) => length + (pads[i] as number) + (pads[i + axes] as number));
   const shares = firstHits(x, y, w, (hit, tap) => {
     const wide = spreadSpatial(hit.mul(dy), w.strides);
     const before = tap.map((k, i) => k * (w.dilations[i] as number));

@@ -4,7 +4,7 @@
  */
 import type { Batch, Dataset } from "../../data/node.js";
 import type { Explainable, ExplainInput, Parts } from "../../explain/index.js";
-import type { Tensor, TensorData } from "../../graph/index.js";
+import type { Dim, Tensor, TensorData } from "../../graph/index.js";
 import { fromNumbers, Graph, input, toNumbers } from "../../graph/index.js";
 import { randomInputs, resolveMode } from "../../ops/index.js";
 import { evaluate } from "../../runtime/index.js";
@@ -18,11 +18,11 @@ import type { View, ViewParts } from "../view.js";
 const NO_CATEGORY = 1;
 
 /** Numbers of the model's parameters. */
-const valuesOf = ({ model, numbers }: TrainedModel): Map<Tensor, TensorData> =>
+export const valuesOf = ({ model, numbers }: TrainedModel): Map<Tensor, TensorData> =>
   new Map([...model.state()].map(([path, p]) => [p, numbers.get(path) as TensorData]));
 
 /** Tensors in use mode. */
-function inUse<T extends Readonly<Record<string, Tensor>>>(tensors: T): T {
+export function inUse<T extends Readonly<Record<string, Tensor>>>(tensors: T): T {
   const { map } = resolveMode(Object.values(tensors), "eval", randomInputs());
   return Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, map(t)])) as T;
 }
@@ -74,6 +74,61 @@ async function batchOf(task: AnyTask, context: TaskContext<TaskInfo>, example: D
   return (await fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: 0 })) ?? example.gather(indices);
 }
 
+/** A model's inputs, and how explainers see what is behind them. */
+export interface ExplainedGraph {
+  /** The columns that the task's model reads: [batch, …] each. */
+  readonly columns: Tensors;
+  /** Made of the columns; in use mode. */
+  readonly features: Tensor;
+  readonly model: Explainable;
+}
+
+/**
+ * A trained model cut at its features.
+ *
+ * Errors: ConfigError for a task whose answers cannot be explained.
+ */
+export function explainedGraph(trained: TrainedModel, context: TaskContext<TaskInfo>, batch: Dim): ExplainedGraph {
+  const { task, info, model } = trained;
+  const explained = explainedOf(trained);
+  const types = Object.entries(task.inputs(context, 1));
+  const tensors = (rows: Dim, given: Tensors = {}): Tensors =>
+    Object.fromEntries(
+      types.map(([name, { shape, dtype }]) => [name, given[name] ?? input(name, [rows, ...shape.slice(1)], dtype)]),
+    );
+  const columns = tensors(batch);
+  const { features } = inUse({ features: task.features(columns, context, model).mul(1) });
+  const forward = (x: Tensor, others: Tensors): Tensor => {
+    const outputs = task.outputs(model, x, tensors(x.shape[0] ?? 1, others), context);
+    return inUse({ scores: explained.scores(outputs, info) }).scores;
+  };
+  const scores = forward(input("features", features.shape, features.dtype), columns);
+  const read = new Set(new Graph({ scores }).inputs.map((t) => t.node.attributes["name"]));
+  const others = types.filter(([name]) => read.has(name));
+  return {
+    columns,
+    features,
+    model: {
+      name: trained.modelName,
+      features: {
+        name: types[0]?.[0] ?? "",
+        shape: features.shape.slice(1),
+        kind: explained.kind,
+        ...(explained.kind === "tokens" ? { standsFor: "the vectors of its tokens" } : {}),
+      },
+      others: Object.fromEntries(others.map(([name, { shape, dtype }]) => [name, { shape: shape.slice(1), dtype }])),
+      scoreCount: explained.labels(info).length,
+      labels: explained.labels(info),
+      forward,
+      values: valuesOf(trained),
+    },
+  };
+}
+
+/** A model's numbers by their paths. */
+export const pathsOf = ({ model }: TrainedModel): Map<Tensor, string> =>
+  new Map([...model.state()].map(([path, p]) => [p, path]));
+
 /**
  * One encoded example as explainers take it.
  *
@@ -82,58 +137,28 @@ async function batchOf(task: AnyTask, context: TaskContext<TaskInfo>, example: D
 export async function explainableExample(trained: TrainedModel, example: Dataset, view: View): Promise<ExplainableExample> {
   const opaque = await trained.explainable?.(example);
   if (opaque !== undefined) return { ...opaque, view };
-  const { task, info, model } = trained;
-  const explained = explainedOf(trained);
+  const { task, info } = trained;
+  explainedOf(trained);
   const base: TaskContext<TaskInfo> = { info, use: "eval", options: {} };
   const batch = await batchOf(task, base, example);
   // Gradients through recurrences and slices need known lengths.
   const [first = ""] = Object.keys(task.inputs(base, 1));
   const length = task.buckets === undefined ? undefined : batch[first]?.shape[1];
   const context: TaskContext<TaskInfo> = length === undefined ? base : { ...base, length };
-  const columns = Object.entries(task.inputs(context, 1));
-  const tensors = (rows: Tensor["shape"][number], given: Tensors = {}): Tensors =>
-    Object.fromEntries(
-      columns.map(([name, { shape, dtype }]) => [name, given[name] ?? input(name, [rows, ...shape.slice(1)], dtype)]),
-    );
-  const values = valuesOf(trained);
-  const once = tensors(1);
-  const { seen: features } = inUse({ seen: task.features(once, context, model).mul(1) });
-  const forward = (x: Tensor, others: Tensors): Tensor => {
-    const outputs = task.outputs(model, x, tensors(x.shape[0] ?? 1, others), context);
-    return inUse({ scores: explained.scores(outputs, info) }).scores;
-  };
-  const stand = input("features", features.shape, features.dtype);
-  const scores = forward(stand, once);
-  const read = new Set(new Graph({ scores }).inputs.map((t) => t.node.attributes["name"]));
-  const others = columns.filter(([name]) => read.has(name));
-  const names = new Map<Tensor, string>([...model.state()].map(([path, p]) => [p, path]));
-  const feeds = Object.fromEntries(columns.map(([name]) => [name, batch[name] as TensorData]));
-  const needed = new Set(new Graph({ seen: features }).inputs.map((t) => String(t.node.attributes["name"])));
-  const fed = Object.fromEntries(Object.entries(feeds).filter(([name]) => needed.has(name)));
-  const { seen } = await evaluate({ seen: features }, fed, { values, names });
-  const given: ExplainInput = {
-    features: seen,
-    others: Object.fromEntries(others.map(([name]) => [name, feeds[name] as TensorData])),
-  };
+  const { features, model } = explainedGraph(trained, context, 1);
+  const feedsOf = (names: Iterable<string>): Record<string, TensorData> =>
+    Object.fromEntries([...names].map((name) => [name, batch[name] as TensorData]));
+  const needed = new Graph({ seen: features }).inputs.map((t) => String(t.node.attributes["name"]));
+  const { seen } = await evaluate({ seen: features }, feedsOf(needed), { values: valuesOf(trained), names: pathsOf(trained) });
   const { parts } = view;
+  const named = parts === undefined || parts.names.length !== parts.partOf.length ? {} : { names: parts.names };
   return {
     model: {
-      name: trained.modelName,
-      features: {
-        name: first,
-        shape: seen.shape.slice(1),
-        kind: explained.kind,
-        ...(parts === undefined || parts.names.length !== parts.partOf.length ? {} : { names: parts.names }),
-        ...(explained.kind === "tokens" ? { standsFor: "the vectors of its tokens" } : {}),
-      },
-      others: Object.fromEntries(others.map(([name, { shape, dtype }]) => [name, { shape: shape.slice(1), dtype }])),
-      scoreCount: explained.labels(info).length,
-      labels: explained.labels(info),
-      forward,
-      values,
+      ...model,
+      features: { ...model.features, shape: seen.shape.slice(1), ...named },
       ...(parts === undefined ? {} : { parts: (one: ExplainInput) => partsOf(parts, one) }),
     },
-    input: given,
+    input: { features: seen, others: feedsOf(Object.keys(model.others ?? {})) },
     view,
   };
 }

@@ -21,6 +21,7 @@ import { openRun, splitRunPath } from "../../run/run-folder-node.js";
 import { forEachBatch } from "../../train/evaluate.js";
 import { afterDispose, ConfigError, DescentError } from "../../util/errors.js";
 import { byLength, fetcherFor } from "../shared/rows-node.js";
+import { fileMetadata } from "./file-metadata.js";
 import type { ModelFile } from "./model.js";
 import { modelOf } from "./model.js";
 import { graphInfo } from "../graph-use.js";
@@ -243,13 +244,7 @@ export class TracedModel implements Trained {
   toOnnx(): Uint8Array {
     const { outputs } = this.#trace(symbol("N"));
     const graph = lowerGraph(new Graph(outputs), "onnx");
-    const preprocessing = this.task.preprocessing?.(this.info);
-    const metadata = new Map<string, string>([
-      ["descent.task", this.task.name],
-      ["descent.model", this.modelName],
-      ["descent.info", JSON.stringify(this.info)],
-      ...(preprocessing === undefined ? [] : [["descent.preprocessing", JSON.stringify(preprocessing)] as const]),
-    ]);
+    const metadata = new Map(fileMetadata(this));
     return exportGraph(graph, { names: this.#names(), values: this.#values(), graphName: this.modelName, metadata });
   }
 

@@ -1,0 +1,76 @@
+/**
+ * @module `descent export RUN`: a run's model as a file that other programs take, with an explanation of its answers if that is asked for.
+ */
+import { dirname } from "node:path";
+import { checkWritable, nodeFileSystem, writeWhole } from "../../run/run-folder-files-node.js";
+import { ConfigError } from "../../util/errors.js";
+import { choice, integer, text } from "../../util/option.js";
+import { defineVerb } from "../verb.js";
+
+/** Options that only an explanation has. */
+const OF_EXPLANATIONS = ["at", "steps", "samples", "seed", "maxLength"] as const;
+
+export const verb = defineVerb({
+  engine: true,
+  positionals: [{ name: "RUN", help: "a run folder, or one of its checkpoints" }],
+  options: {
+    format: choice(["onnx"], { help: "what kind of file", default: "onnx" }),
+    out: text({ help: "the file to write", placeholder: "FILE", defaultText: "none: it has to be named" }),
+    explain: text({
+      help: "a method whose attribution is an output of the file: integrated-gradients, grad-cam, or another gradient method",
+      placeholder: "METHOD",
+    }),
+    at: text({ help: "the layer that the method looks at, by its module's path", placeholder: "LAYER", defaultText: "found" }),
+    steps: integer({ help: "points of a path", minimum: 1, placeholder: "N", defaultText: "the method's own" }),
+    samples: integer({
+      help: "draws of methods that average over noise",
+      minimum: 1,
+      placeholder: "N",
+      defaultText: "the method's own",
+    }),
+    seed: integer({ help: "names every random choice", minimum: 0, placeholder: "N", defaultText: "the method's own" }),
+    maxLength: integer({
+      help: "texts: tokens that every batch of the explaining file has",
+      minimum: 1,
+      unit: "tokens",
+      defaultText: "any number if it can be",
+    }),
+  },
+  examples: [
+    "descent export runs/fashion --out fashion.onnx",
+    "descent export runs/fashion --explain integrated-gradients --out fashion-explained.onnx",
+  ],
+  async run({ positionals: [path = ""], options, given, print, note }) {
+    const { out, explain, maxLength, at, steps, samples, seed } = options;
+    if (out === undefined) throw new ConfigError("export: expected --out FILE, got none");
+    const stray = OF_EXPLANATIONS.find((name) => explain === undefined && given.has(name));
+    if (stray !== undefined)
+      throw new ConfigError(`--${stray === "maxLength" ? "max-length" : stray}: expected --explain METHOD beside it, got none`);
+    checkWritable(dirname(out), `--out ${out}`);
+    const { TrainedModel } = await import("../../tasks/use/trained-node.js");
+    const opened = await TrainedModel.open(path, { device: "cpu" });
+    await using model = opened.model;
+    if (explain === undefined) {
+      const bytes = model.toOnnx();
+      await writeWhole(nodeFileSystem, out, bytes);
+      print(`${out}: the answer`);
+      return { file: out, bytes: bytes.length };
+    }
+    const { exportExplained } = await import("../../tasks/explaining/export-node.js");
+    const { methodsNamed } = await import("../../tasks/explaining/explain-node.js");
+    const [method, ...more] = methodsNamed(explain);
+    if (method === undefined || more.length > 0) throw new ConfigError(`--explain: expected one method, got ${explain}`);
+    const { bytes, shape, remarks } = exportExplained(model, {
+      method,
+      ...(at === undefined ? {} : { at }),
+      ...(steps === undefined ? {} : { steps }),
+      ...(samples === undefined ? {} : { samples }),
+      ...(seed === undefined ? {} : { seed }),
+      ...(maxLength === undefined ? {} : { maxLength }),
+    });
+    await writeWhole(nodeFileSystem, out, bytes);
+    for (const remark of remarks) note(remark);
+    print(`${out}: the answer and attribution ${shape} by ${method}; input target: the place of a label, -1 for the answer`);
+    return { file: out, bytes: bytes.length, method, attribution: shape, remarks };
+  },
+});
