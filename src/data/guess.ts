@@ -43,6 +43,11 @@ const named = (dataset: Dataset, names: readonly string[]): string | undefined =
 const SOURCE_NAMES = ["source", "src", "input", "from", "question", "text"];
 const WANTED_NAMES = ["target", "tgt", "output", "to", "answer", "translation", "summary", "label"];
 
+const NAMES = new Set([...TARGET_NAMES, ...TEXT_NAMES, ...SOURCE_NAMES, ...WANTED_NAMES].filter((name) => name.length > 1));
+
+/** Whether a text is, in any case, what columns of texts and labels are called. */
+export const isRoleName = (text: string): boolean => NAMES.has(text.toLowerCase());
+
 /** The columns of pairs of texts: by what the user says, by name, or the first and the second. */
 export function pairRoles(dataset: Dataset, options: RoleOptions = {}): Required<Pick<ColumnRoles, "text" | "target">> {
   const asked = options.labelColumn ?? options.targetColumn;

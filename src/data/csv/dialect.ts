@@ -2,6 +2,7 @@
  * @module The dialect of a text file's table: its delimiter, its quote, whether the first record names the columns.
  */
 import { ConfigError } from "../../util/errors.js";
+import { isRoleName } from "../guess.js";
 import { coreOf, readDigits } from "../schema/numbers.js";
 import { possibleOrders } from "../schema/dates.js";
 import { isMark } from "../schema/missing.js";
@@ -122,11 +123,27 @@ function hasHeader(
   if (hadHeader === false) return false;
   const filled = cells.filter((cell) => cell !== "");
   if (filled.length === 0) return false;
+  if (filled.length > 1 && filled.every(isRoleName)) return true;
+  // A line that repeats the first is a header again, or a row like others: values of another kind under a name tell.
+  const others = rest.filter(({ fields }) => fields.some((field, at) => field.trim() !== cells[at]));
+  const isRepeated = others.length < rest.length && cells.some((cell, at) => isNameOf(cell, valuesAt(others, at)));
+  return votesForHeader(cells, isRepeated ? others : rest);
+}
+
+const valuesAt = (records: readonly CsvRecord[], at: number): string[] =>
+  records.map(({ fields }) => (fields[at] ?? "").trim()).filter((value) => !isMark(value, "number"));
+
+/** Whether a cell is a word over numbers or dates. */
+const isNameOf = (cell: string, column: readonly string[]): boolean =>
+  kindOf(cell) === "text" && column.length > 0 && column.every((value) => kindOf(value) !== "text");
+
+/** Whether columns speak for names in the first record, rather than for a row like the others. */
+function votesForHeader(cells: readonly string[], rest: readonly CsvRecord[]): boolean {
+  const filled = cells.filter((cell) => cell !== "");
   const areYears = namesYears(cells, rest);
   let [yes, no] = [0, 0];
   for (const [at, cell] of cells.entries()) {
-    const column = rest.map(({ fields }) => (fields[at] ?? "").trim()).filter((value) => !isMark(value, "number"));
-    const vote = cell === "" ? 0 : areYears && isYear(cell) ? 2 : voteOf(cell, column);
+    const vote = cell === "" ? 0 : areYears && isYear(cell) ? 2 : voteOf(cell, valuesAt(rest, at));
     if (vote > 0) yes += vote;
     else no -= vote;
   }
@@ -156,6 +173,7 @@ function voteOf(cell: string, column: readonly string[]): number {
   if (kind === "number" || kind === "date") return kinds.includes(kind) ? -1 : 0;
   const values = new Set(column);
   if (values.has(cell)) return -2;
+  if (isRoleName(cell)) return 2;
   if (values.size <= column.length / 2 && column.length > 2) return 1;
   // Running text under a name is longer than the name.
   const mean = column.reduce((sum, value) => sum + value.length, 0) / column.length;

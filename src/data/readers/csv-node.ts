@@ -33,8 +33,8 @@ export interface RawTable {
   readonly names: readonly string[];
   readonly header: boolean;
   readonly delimiter?: string;
-  /** Decisions about the file, in sentences for the user. */
-  readonly notes: readonly string[];
+  /** Decisions on the file, in sentences for the user; after a reading that came to its end, all of them. */
+  readonly notes: () => readonly string[];
   /** The rows, chunk by chunk. */
   readonly chunks: () => AsyncGenerator<Dataset>;
   /** Rows left out in the last reading that came to its end. */
@@ -301,11 +301,21 @@ export async function openCsv(path: string, zipped: boolean, options: CsvOptions
     ...(titles === 0 ? [] : [`${path}: the first ${titles === 1 ? "line is" : `${titles} lines are`} no part of the table`]),
     ...(twice.length === 0 ? [] : [`${path}: several columns are called ${twice.join(", ")}; all but the first got a number`]),
   ];
-  let badRows = 0;
+  // Files that were joined have their header again and again.
+  const isHeader = ({ fields }: CsvRecord): boolean =>
+    header &&
+    fields.length > 1 &&
+    fields.length === first.fields.length &&
+    fields.every((field, at) => field === first.fields[at]);
+  let [badRows, repeats] = [0, 0];
   async function* chunks(): AsyncGenerator<Dataset> {
     const chunk = new ChunkBuilder(names);
-    let [row, bad] = [0, 0];
+    let [row, bad, again] = [0, 0, 0];
     for await (const record of recordsIn(table)) {
+      if (isHeader(record)) {
+        again++;
+        continue;
+      }
       row++;
       const problem = problemOf(record, names.length, encoding.broken === true);
       if (problem !== undefined) {
@@ -321,10 +331,12 @@ export async function openCsv(path: string, zipped: boolean, options: CsvOptions
       options.signal?.throwIfAborted();
       yield chunk.take();
     }
-    badRows = bad;
+    [badRows, repeats] = [bad, again];
     if (chunk.length > 0) yield chunk.take();
   }
-  return { names, header, delimiter, notes, chunks, badRows: () => badRows };
+  const repeated = (): string[] =>
+    repeats === 0 ? [] : [`${path}: ${repeats === 1 ? "a line repeats" : `${repeats} lines repeat`} the header and are no rows`];
+  return { names, header, delimiter, notes: () => [...notes, ...repeated()], chunks, badRows: () => badRows };
 }
 
 /** Names for columns without any: as in training where they are as many, or as many but for the one to predict. */

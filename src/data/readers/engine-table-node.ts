@@ -73,5 +73,5 @@ export async function openEngineTable(
       throw await explain(error);
     }
   }
-  return { names, header: true, notes: [], chunks, badRows: () => badRows };
+  return { names, header: true, notes: () => [], chunks, badRows: () => badRows };
 }

@@ -33,8 +33,7 @@ export class Table implements DatasetStream {
   readonly names: readonly string[];
   /** The schema of its cells; undefined where they stay texts. */
   readonly schema: TableSchema | undefined;
-  /** Decisions, in sentences for the user. */
-  readonly notes: readonly string[];
+  readonly #learned: readonly string[];
   readonly #raw: RawTable;
   readonly #skip: boolean;
   #kept: readonly Dataset[] | undefined;
@@ -45,10 +44,15 @@ export class Table implements DatasetStream {
     this.where = where;
     this.names = options.columns ?? raw.names;
     this.schema = learned.schema;
-    this.notes = [...raw.notes, ...learned.notes];
+    this.#learned = learned.notes;
     this.#raw = raw;
     this.#kept = learned.kept;
     this.#skip = options.skipBadRows === true;
+  }
+
+  /** Decisions, in sentences for the user; after a reading that came to its end, all of them. */
+  get notes(): readonly string[] {
+    return [...this.#raw.notes(), ...this.#learned];
   }
 
   /** Rows left out in the last reading that came to its end, because they did not parse. */
@@ -215,12 +219,12 @@ async function collected(table: Table, chunks: AsyncIterable<Dataset>): Promise<
 /** Reads a file or a query into memory. DataError if it has no rows. */
 export async function readTable(source: string | Table, options: TableOptions = {}): Promise<ReadTable> {
   const table = typeof source !== "string" ? source : await openAny(source, options);
-  const { schema, notes } = table;
+  const { schema } = table;
   // What another table has taught may not fit chunk by chunk: whole numbers first, and then others.
   const given = options.schema !== undefined;
   const rows = await collected(table, given ? table.raw() : table);
   const { data, badRows } = given ? table.interpret(rows) : { data: rows, badRows: 0 };
-  return { data, badRows: table.badRows + badRows, ...(schema === undefined ? {} : { schema }), notes };
+  return { data, badRows: table.badRows + badRows, ...(schema === undefined ? {} : { schema }), notes: table.notes };
 }
 
 /** A table in memory twice over: as it stands in the file, for answers beside it, and as the schema reads it. */

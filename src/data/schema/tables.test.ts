@@ -160,7 +160,7 @@ const KINDS: readonly Kind[] = [
   {
     what: "names of columns that are years",
     content: `country,2019,2020\n${lines(9, (i) => `c${i % 3},${i},${i}.5`)}`,
-    columns: /2019 int64, 2020 float64, country text/,
+    columns: /country text, 2019 int64, 2020 float64/,
     first: { country: "c0", 2019: 0, 2020: 0.5 },
     notes: [],
   },
@@ -259,6 +259,33 @@ const KINDS: readonly Kind[] = [
     columns: /column0 int64, column1 text, column2 text/,
     first: { column0: 1, column1: "Title of news number 0", column2: "A longer text of news that has number 0" },
     notes: [/the first row is no header, so columns are called column0, column1, column2/],
+  },
+  {
+    what: "a header that stands again later, as in files that were joined",
+    content: "width,kind\n1,a\n2,b\n3,a\n4,b\n".repeat(3),
+    columns: /of 12 rows: width int64, kind text/,
+    first: { width: 1, kind: "a" },
+    notes: [/2 lines repeat the header and are no rows/],
+  },
+  {
+    what: "a header of names that texts have, over texts as short",
+    content: `source,target\n${lines(9, (i) => `${i % 2 ? "cat" : "source"},${i % 2 ? "chat" : "source"}`)}`,
+    columns: /of 9 rows: source text, target text/,
+    first: { source: "source", target: "source" },
+    notes: [],
+  },
+  {
+    what: "one name that texts have",
+    content: `Review,stars of the guests\n${lines(9, (i) => `too ${i},${i % 2 ? "good in all that one may say" : "bad in all that one may say"}${i}`)}`,
+    columns: /of 9 rows: Review text, stars of the guests text/,
+    first: { Review: "too 0", "stars of the guests": "bad in all that one may say0" },
+  },
+  {
+    what: "no header, though the first row stands again",
+    content: "a,x\nb,y\na,x\nb,x\na,y\na,x\n",
+    columns: /of 6 rows: column0 text, column1 text/,
+    first: { column0: "a", column1: "x" },
+    notes: [/the first row is no header/],
   },
   {
     what: "names that JavaScript's objects have",
