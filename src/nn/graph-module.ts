@@ -3,7 +3,7 @@
  */
 import type { Graph, Parameter, Shape, Tensor, TensorData } from "../graph/index.js";
 import { constant, isFloat, rewriteTensors } from "../graph/index.js";
-import { type ExternalData, OnnxModel, type ParameterChoice } from "../onnx/index.js";
+import { type ExternalData, OnnxModel, type ParameterChoice, readersOf } from "../onnx/index.js";
 import { ConfigError, ShapeError } from "../util/errors.js";
 import { Module } from "./module.js";
 
@@ -62,6 +62,12 @@ export class GraphModule extends Module {
     this.values = new Map([...parameters].map(([name, parameter]) => [name, values.get(parameter) as TensorData]));
     this.metadata = metadata;
   }
+
+  /** Names of the file's nodes that read each parameter. */
+  get readers(): ReadonlyMap<string, readonly string[]> {
+    return (this.#readers ??= readersOf(this.#model.proto));
+  }
+  #readers: ReadonlyMap<string, readonly string[]> | undefined;
 
   /**
    * The file's outputs by name. Inputs of another element type are cast; ShapeError for one that is missing or unknown.

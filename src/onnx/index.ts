@@ -24,5 +24,6 @@ export * from "./head.js";
 export { withUniversalLocale } from "./locale.js";
 export { labelsKey } from "./zip-map.js";
 export { inlined } from "./inline.js";
+export { readersOf } from "./readers.js";
 export { onnxWeights } from "./weights.js";
 export { WireWriter } from "./wire.js";

@@ -3,8 +3,8 @@
  * task's functions call in the place of a model of ours.
  */
 import type { LoadOptions } from "../data/node.js";
-import type { Shape } from "../graph/index.js";
-import type { GraphModule, Module } from "../nn/index.js";
+import type { Shape, Tensor } from "../graph/index.js";
+import type { Module } from "../nn/index.js";
 import type { ModelProto, ParameterChoice } from "../onnx/index.js";
 import type { Json } from "../util/described.js";
 
@@ -48,6 +48,11 @@ export interface GraphPlan {
   readonly notes: readonly string[];
 }
 
+/** A graph from named inputs to named outputs: a `GraphModule`, or what stands for a file that the engine runs. */
+export interface GraphLike extends Module {
+  readonly forward: (inputs: Readonly<Record<string, Tensor>>) => Readonly<Record<string, Tensor>>;
+}
+
 /** A task's support of graphs. `I` is its info, with `graph` in it. */
 export interface GraphUse<I> {
   /** Reads what a file wants. Errors: ConfigError for a file whose inputs are not the task's. */
@@ -57,7 +62,7 @@ export interface GraphUse<I> {
   /** Returns the number of scores that the head gives. */
   readonly outFeatures: (info: I) => number;
   /** The module that stands in the place of a model of the task's. */
-  readonly wrap: (graph: GraphModule, info: I) => Module;
+  readonly wrap: (graph: GraphLike, info: I) => Module;
 }
 
 /** Returns a run's use of its graph; undefined where its model is one of ours. */

@@ -134,7 +134,7 @@ export const onnxOptions = {
 /** Options of fine-tuning, trainable parts and their learning rates: for every verb that trains. */
 export const fineTuningOptions = {
   freeze: text({
-    help: "parameters to freeze: patterns of their paths, such as 'bert.embeddings.*,bert.encoder.layer.[0-3].*'",
+    help: "parameters to freeze: patterns of their paths, such as 'bert.embeddings.*,bert.encoder.layer.[0-3].*'; of an ONNX file also of the nodes that read them",
     placeholder: "PATTERNS",
   }),
   layerDecay: number({

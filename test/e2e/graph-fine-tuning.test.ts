@@ -162,6 +162,31 @@ test("images: parts are frozen by the file's names; a stopped training goes on t
   assert.deepEqual(traceOf(path("parts")), traceOf(path("whole")));
 });
 
+test("images: parts are frozen by the names of the nodes that read them", async () => {
+  const anonymous: OnnxFile = {
+    ...IMAGES,
+    nodes: IMAGES.nodes.map((n) =>
+      n.opType === "Conv" ? { ...n, name: "/features/conv/Conv", inputs: ["x0", "onnx::Conv_9", "onnx::Conv_10"] } : n,
+    ),
+    constants: {
+      ...IMAGES.constants,
+      "onnx::Conv_9": weight("conv", [8, 1, 3, 3]),
+      "onnx::Conv_10": weight("b", [8]),
+    },
+  };
+  writeFileSync(path("anonymous.onnx"), encodeModel(modelOf(anonymous)));
+  const line = "train image-classification --data digits --device cpu --init anonymous.onnx --preprocess 0..1 --no-check --out";
+  await descent(`${line} by-nodes --steps 3 --quiet --freeze /features/*`);
+  const { tensors } = await loadSafetensors(path("by-nodes", "checkpoints", "step-3", "model.safetensors"));
+  assert.deepEqual(tensors.get("onnx::Conv_9")?.data, weight("conv", [8, 1, 3, 3]).data);
+  assert.deepEqual(tensors.get("onnx::Conv_10")?.data, weight("b", [8]).data);
+  assert.notDeepEqual(tensors.get("hidden.weight")?.data, weight("hidden", [32, 128]).data);
+  await refused(
+    `${line} refused --steps 1 --freeze /classifier/*`,
+    /expected patterns that match something, got "\/classifier\/\*"/,
+  );
+});
+
 test("texts: token ids in, by the tokenizer beside the file", async () => {
   await descent(
     "train text-classification --data pets.csv --label-column animal --device cpu --init texts/their.onnx --steps 60 --lr 1e-2 --no-check --quiet --out pets",

@@ -6,10 +6,12 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import sharp from "sharp";
+import { fromNumbers } from "../../src/graph/index.js";
 import type { ModelProto, NodeProto, ValueInfoProto } from "../../src/onnx/index.js";
 import { encodeModel } from "../../src/onnx/index.js";
 import { openModel } from "../../src/tasks/use/open-node.js";
-import { node } from "../onnx/file.js";
+import { modelOf, node } from "../onnx/file.js";
 import { isRefused, scratchFolder, succeeds } from "./command.js";
 
 const folder = scratchFolder();
@@ -76,6 +78,24 @@ before(() => {
   writeFileSync(path("people.csv"), "city,age\nbonn,3\nulm,5\n");
 });
 
+/** Pictures of 4×4, whose halves are added up: the left one for "left", scaled by an op that Descent does not have. */
+function writePictures(): void {
+  const halves = Array.from({ length: 32 }, (_, i) => Number(i < 16 ? i % 4 < 2 : i % 4 >= 2));
+  const model = modelOf({
+    opset: 15,
+    inputs: [["N", 1, 4, 4]],
+    nodes: [
+      node("Flatten", ["x0"], ["flat"]),
+      ml("Scaler", ["flat"], ["scaled"], { offset: { floats: [0] }, scale: { floats: [0.5] } }),
+      node("Gemm", ["scaled", "w", "b"], ["s"], { transB: 1 }),
+      node("Softmax", ["s"], ["y"], { axis: 1 }),
+    ],
+    constants: { w: fromNumbers("float32", [2, 16], halves), b: fromNumbers("float32", [2], [0, 0]) },
+  });
+  const opsets = new Map([...model.opsets, ["ai.onnx.ml", 2] as const]);
+  writeFileSync(path("halves.onnx"), encodeModel({ ...model, opsets, metadata: new Map([["classes", '["left","right"]']]) }));
+}
+
 type Row = Readonly<Record<string, unknown>> & { readonly probabilities?: Readonly<Record<string, number>> };
 const answers = async (...line: string[]): Promise<{ rows: Row[]; stderr: string }> => {
   const { stdout, stderr } = await descent("predict", ...line, "--json");
@@ -118,6 +138,37 @@ test("it is explained by its answers", async () => {
   // Of a linear function the Shapley values against zero are its terms.
   near(Math.round((first?.values[0] ?? 0) * 1e4) / 1e4, 6);
   near(Math.round((first?.values[1] ?? 0) * 1e4) / 1e4, 30);
+});
+
+test("pictures are prepared and answered as a task does it, around a graph that only the engine runs", async () => {
+  writePictures();
+  const pixels = Buffer.from(Array.from({ length: 16 }, (_, i) => (i % 4 < 2 ? 255 : 51)));
+  await sharp(pixels, { raw: { width: 4, height: 4, channels: 1 } }).png().toFile(path("left.png")); // prettier-ignore
+  const { rows, stderr } = await answers("halves.onnx", "left.png", "--preprocess", "0..1");
+  assert.match(stderr, /halves\.onnx: runs on the engine alone; it uses an op that Descent does not have: ai\.onnx\.ml\.Scaler/);
+  assert.equal(rows[0]?.["label"], "left");
+  // Halves of 8 pixels, of 1 and of 0.2, times 0.5.
+  assert.ok(Math.abs(Number(rows[0]?.["score"]) - 1 / (1 + Math.exp(0.8 - 4))) < 1e-6);
+  const line = [
+    "explain",
+    "halves.onnx",
+    "left.png",
+    "--preprocess",
+    "0..1",
+    "--measure",
+    "none",
+    "--draw",
+    "halves.svg",
+    "--json",
+  ];
+  const { stdout } = await descent(...line, "--method", "feature-ablation");
+  const { explanations } = JSON.parse(stdout) as { explanations: { shape: number[]; values: number[] }[] };
+  assert.deepEqual(explanations[0]?.shape, [1, 4, 4]);
+  const sum = (from: number): number =>
+    (explanations[0]?.values ?? []).reduce((total, v, i) => total + (i % 4 >= from && i % 4 < from + 2 ? v : 0), 0);
+  // Pixels on the left speak for "left", those on the right say nothing of its score.
+  assert.ok(sum(0) > 0 && Math.abs(sum(2)) < 1e-6, explanations[0]?.values.join(" "));
+  await isRefused(folder, [...line, "--method", "grad-cam"], /only answers \(it uses an op .*Scaler.*\); take a sampling method/);
 });
 
 test("what needs a graph says what keeps it from one", async () => {

@@ -5,9 +5,9 @@ import { formatInteger } from "../../util/text.js";
 import type { Parameter } from "../../graph/index.js";
 import { nameOfArchitecture, ARCHITECTURES } from "../../models/index.js";
 import type { Lora, Module } from "../../nn/index.js";
-import { lora } from "../../nn/index.js";
+import { GraphModule, lora } from "../../nn/index.js";
 import type { Optimizer } from "../../optim/index.js";
-import { splitPatterns } from "../../optim/index.js";
+import { matchesPath, splitPatterns } from "../../optim/index.js";
 import { fineTune } from "../../train/index.js";
 import { ConfigError } from "../../util/errors.js";
 import type { OptionValues } from "../../util/option.js";
@@ -58,6 +58,18 @@ export function adaptersFor(
 const sizeOf = (parameters: ReadonlyMap<string, Parameter>): number =>
   [...parameters.values()].reduce((sum, { size }) => sum + size, 0);
 
+/** Patterns of paths, where those that name nodes of somebody else's file become the paths of the weights that the nodes read. */
+function byNodes(model: Module, patterns: readonly string[]): string[] {
+  const graph = [...model.modules().values()].find((module): module is GraphModule => module instanceof GraphModule);
+  if (graph === undefined) return [...patterns];
+  const paths = [...model.parameters().keys()];
+  return patterns.flatMap((pattern) => {
+    const read = paths.filter((path) => graph.readers.get(path)?.some((node) => matchesPath(pattern, node)));
+    const isPath = read.length === 0 || paths.some((path) => matchesPath(pattern, path));
+    return isPath ? [pattern, ...read] : read;
+  });
+}
+
 /**
  * Puts adapters into the model, in place, and gives the optimizer what is frozen and how fast layers learn; `trained` is the number of elements that
  * are.
@@ -71,7 +83,7 @@ export function fineTuned(
   adapters: Lora | undefined,
 ): { readonly optimizer: Optimizer; readonly trained: number } {
   const tuned = fineTune(model, optimizer, {
-    ...(freeze === undefined ? {} : { freeze: splitPatterns(freeze) }),
+    ...(freeze === undefined ? {} : { freeze: byNodes(model, splitPatterns(freeze)) }),
     ...(layerDecay === undefined ? {} : { layerDecay }),
     ...(adapters === undefined ? {} : { adapters }),
   });

@@ -7,11 +7,12 @@ import { basename, dirname, join } from "node:path";
 import { loadOnnx } from "../../data/node.js";
 import { readBeside } from "../../data/onnx-node.js";
 import { GraphModule } from "../../nn/index.js";
-import type { ModelProto, OnnxModel } from "../../onnx/index.js";
-import { encodeModel, inlined, withScores } from "../../onnx/index.js";
+import type { ModelProto } from "../../onnx/index.js";
+import { encodeModel, inlined, OnnxModel, withScores } from "../../onnx/index.js";
+import type { Shape } from "../../graph/index.js";
 import { input, isStatic } from "../../graph/index.js";
 import type { Json } from "../../util/described.js";
-import { ConfigError } from "../../util/errors.js";
+import { ConfigError, UnsupportedOpError } from "../../util/errors.js";
 import { parseImageSize } from "../../vision/index.js";
 import type { GraphFile, GraphOptions, GraphPlan } from "../graph-use.js";
 import { TASKS } from "../table.js";
@@ -19,6 +20,7 @@ import type { AnyTask, TaskInfo } from "../task.js";
 import { lengthFor, tokenizerInfo, tokenizerOf } from "../texts/texts.js";
 import type { TrainedModel, UseOptions } from "../trained-model.js";
 import { labelsFor } from "./labels-node.js";
+import { countScores, OpaqueGraph } from "./opaque-graph-node.js";
 import { openTable } from "./open-table-node.js";
 import { openTrained, TracedModel } from "./trained-node.js";
 
@@ -144,6 +146,48 @@ async function openAsTable(
   }
 }
 
+/** The graph as a module, or the ops that keep it from being one. */
+function tracedModule(
+  bytes: Uint8Array,
+  shapes: Readonly<Record<string, Shape>>,
+  where: string,
+): GraphModule | { readonly reason: string } {
+  try {
+    return new GraphModule(bytes, { shapes, where });
+  } catch (error) {
+    if (error instanceof UnsupportedOpError) return { reason: error.message.replace(`${where}: `, "it ") };
+    throw error;
+  }
+}
+
+/** A file of a task, as it is being opened. */
+interface Opening {
+  readonly task: AnyTask;
+  readonly known: TaskInfo;
+  /** The file, with scores as its output. */
+  readonly bytes: Uint8Array;
+  readonly notes: readonly string[];
+  readonly reason: string;
+}
+
+/** Opens a file of a task that only the engine runs. */
+async function openAsOpaque(
+  onnx: OnnxModel,
+  path: string,
+  { task, known, bytes, notes, reason }: Opening,
+  { device, threads, labels }: UseOptions & OnnxUseOptions,
+): Promise<OpenedModel> {
+  const { where } = onnx;
+  if (task.graphs === undefined || task.name !== "image-classification")
+    throw new UnsupportedOpError(`${where}: expected ops that Descent has, for ${task.name}; ${reason}`);
+  const use: UseOptions = { ...(device && { device }), ...(threads && { threads }) };
+  const file = new OnnxModel(bytes, { where });
+  const count = await countScores(file, task.graphs, known, use);
+  const { names, remark } = await labelsFor(onnx, path, count, labels);
+  const model = new OpaqueGraph(task, { ...known, classes: names }, { file, reason }, use);
+  return { model, remarks: [...notes, `${where}: runs on the engine alone; ${reason}`, remark] };
+}
+
 async function openOnnx(path: string, options: UseOptions & OnnxUseOptions): Promise<OpenedModel> {
   const onnx = await loadOnnx(path);
   const where = basename(path);
@@ -160,7 +204,9 @@ async function openOnnx(path: string, options: UseOptions & OnnxUseOptions): Pro
   const graph = { ...plan.info.graph, output };
   const texts = graph.inputs["input_ids"] === undefined ? {} : await textInfo(path, plan, options.tokenizer);
   const known: TaskInfo = { ...texts, maximum: WHITE, ...plan.info, ...plan.loading, graph, classes: [] };
-  const module = new GraphModule(bytes, { shapes: task.graphs?.shapes(known) ?? {}, where });
+  const module = tracedModule(bytes, task.graphs?.shapes(known) ?? {}, where);
+  if (!(module instanceof GraphModule))
+    return openAsOpaque(onnx, path, { task, known, bytes, notes: plan.notes, reason: module.reason }, options);
   const count = scoreCount(module, task, known, output, onnx);
   const { names, remark } = await labelsFor(onnx, path, count, options.labels);
   const name = where.replace(/\.onnx$/, "");

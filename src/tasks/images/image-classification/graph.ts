@@ -2,7 +2,6 @@
  * @module Somebody else's graph as a classifier of images: its input's size, and what its pixels must be.
  */
 import type { Dim, Tensor } from "../../../graph/index.js";
-import type { GraphModule } from "../../../nn/index.js";
 import { Module } from "../../../nn/index.js";
 import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "../../../onnx/index.js";
 import { concat } from "../../../ops/index.js";
@@ -11,17 +10,17 @@ import { isRecord } from "../../../util/described.js";
 import { ConfigError } from "../../../util/errors.js";
 import type { PixelScale } from "../../../vision/index.js";
 import { formatPixelScale, parsePixelScale, PIXEL_SCALES, pixelScale } from "../../../vision/index.js";
-import type { GraphFile, GraphInfo, GraphOptions, GraphPlan, GraphUse } from "../../graph-use.js";
+import type { GraphFile, GraphInfo, GraphLike, GraphOptions, GraphPlan, GraphUse } from "../../graph-use.js";
 import type { ImageInfo } from "../images.js";
 import { own } from "../../../util/record.js";
 
 /** The file's graph: images [N, C, H, W], scaled → logits [N, K]. */
 class ImageGraph extends Module {
   static override readonly pathNames = { graph: "" };
-  readonly graph: GraphModule;
+  readonly graph: GraphLike;
   readonly #info: GraphInfo;
 
-  constructor(graph: GraphModule, info: GraphInfo) {
+  constructor(graph: GraphLike, info: GraphInfo) {
     super();
     this.graph = graph;
     this.#info = info;

@@ -4,14 +4,13 @@
 import type { Node, Shape, Tensor } from "../../../graph/index.js";
 import { constant, Parameter, reachableNodes, rewriteTensors } from "../../../graph/index.js";
 import type { TextModel, TextModelInputs } from "../../../models/index.js";
-import type { GraphModule } from "../../../nn/index.js";
 import { Module } from "../../../nn/index.js";
 import { gather } from "../../../ops/index.js";
 import type { ModelProto } from "../../../onnx/index.js";
 import type { Json } from "../../../util/described.js";
 import { isRecord } from "../../../util/described.js";
 import { ConfigError } from "../../../util/errors.js";
-import type { GraphFile, GraphInfo, GraphPlan, GraphUse } from "../../graph-use.js";
+import type { GraphFile, GraphInfo, GraphLike, GraphPlan, GraphUse } from "../../graph-use.js";
 import type { TextClassInfo } from "./info.js";
 import { own, setOwn } from "../../../util/record.js";
 
@@ -32,10 +31,10 @@ function sourceOf(tensor: Tensor): Tensor {
 /** The file's graph: token ids [N, T] → logits [N, K]. */
 class TextGraph extends Module implements TextModel {
   static override readonly pathNames = { graph: "" };
-  readonly graph: GraphModule;
+  readonly graph: GraphLike;
   readonly #info: GraphInfo;
 
-  constructor(graph: GraphModule, info: GraphInfo) {
+  constructor(graph: GraphLike, info: GraphInfo) {
     super();
     this.graph = graph;
     this.#info = info;
