@@ -6,7 +6,10 @@ import type { ModelProto } from "./messages.js";
 /** A weight stays one on its way through these. */
 const PASSES: ReadonlySet<string> = new Set(["Identity", "Transpose", "Cast", "DequantizeLinear", "Reshape", "Unsqueeze"]);
 
-/** Names of the nodes that read each initializer, behind nodes that only pass it on. Nodes inside of functions and branches are not looked at. */
+/**
+ * Names of the nodes that read each initializer, behind nodes that only pass it on; initializers in the order in which nodes first read them, those
+ * that none reads last. Nodes inside of functions and branches are not looked at.
+ */
 export function readersOf({ graph }: ModelProto): ReadonlyMap<string, readonly string[]> {
   const behind = new Map<string, Set<string>>();
   for (const node of graph.nodes)
@@ -19,5 +22,9 @@ export function readersOf({ graph }: ModelProto): ReadonlyMap<string, readonly s
       if (PASSES.has(node.opType) && node.inputs[0] === name) return follow(output, seen.add(output));
       return node.name === "" ? [] : [node.name];
     });
-  return new Map(graph.initializers.map(({ name }) => [name, follow(name, new Set())]));
+  const found = graph.initializers.map(({ name }) => [name, follow(name, new Set())] as const);
+  const places = new Map(graph.nodes.map(({ name }, i) => [name, i]));
+  const first = (readers: readonly string[]): number =>
+    Math.min(...readers.map((reader) => places.get(reader) ?? places.size), places.size);
+  return new Map([...found].sort(([, a], [, b]) => first(a) - first(b)));
 }

@@ -14,8 +14,11 @@ import type { Value } from "../../src/runtime/index.js";
 import { platformRuntime } from "#platform";
 import { loadSafetensors } from "../../src/data/node.js";
 import { encodeModel } from "../../src/onnx/index.js";
+import { adamW } from "../../src/optim/index.js";
+import { GraphModule } from "../../src/nn/index.js";
 import type { TrainTaskOptions } from "../../src/tasks/node.js";
 import { trainTask } from "../../src/tasks/node.js";
+import { fineTuned } from "../../src/tasks/training/fine-tuning.js";
 import { trainWordPiece } from "../../src/text/node.js";
 import { Random } from "../../src/util/random.js";
 import type { OnnxFile } from "../onnx/file.js";
@@ -185,6 +188,23 @@ test("images: parts are frozen by the names of the nodes that read them", async 
     `${line} refused --steps 1 --freeze /classifier/*`,
     /expected patterns that match something, got "\/classifier\/\*"/,
   );
+});
+
+test("layers learn at rates by the scopes of the nodes that read them", () => {
+  const layer = (k: number, x: string): OnnxFile["nodes"][number] => ({
+    ...node("Gemm", [x, `onnx::MatMul_${9 - k}`], [`h${k}`]),
+    name: `/encoder/layers.${k}/Gemm`,
+  });
+  const file: OnnxFile = {
+    opset: 17,
+    inputs: [[1, 4]],
+    nodes: [layer(0, "x0"), layer(1, "h0"), { ...node("Gemm", ["h1", "fc"], ["y"]), name: "/fc/Gemm" }],
+    constants: { fc: weight("fc", [4, 4]), "onnx::MatMul_8": weight("l1", [4, 4]), "onnx::MatMul_9": weight("l0", [4, 4]) },
+  };
+  const module = new GraphModule(encodeModel(modelOf(file)), { shapes: { x0: [1, 4] } });
+  const { optimizer } = fineTuned(module, adamW({ learningRate: 1 }), { layerDecay: 0.5 }, undefined);
+  const rate = (path: string): number => optimizer.settings(path).learningRateMultiplier ?? 1;
+  assert.deepEqual(["fc", "onnx::MatMul_8", "onnx::MatMul_9"].map(rate), [1, 0.5, 0.25]);
 });
 
 test("texts: token ids in, by the tokenizer beside the file", async () => {

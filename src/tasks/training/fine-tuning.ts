@@ -7,7 +7,8 @@ import { nameOfArchitecture, ARCHITECTURES } from "../../models/index.js";
 import type { Lora, Module } from "../../nn/index.js";
 import { GraphModule, lora } from "../../nn/index.js";
 import type { Optimizer } from "../../optim/index.js";
-import { matchesPath, splitPatterns } from "../../optim/index.js";
+import { layerFactors, matchesPath, splitPatterns } from "../../optim/index.js";
+import type { FineTuneOptions } from "../../train/index.js";
 import { fineTune } from "../../train/index.js";
 import { ConfigError } from "../../util/errors.js";
 import type { OptionValues } from "../../util/option.js";
@@ -58,9 +59,30 @@ export function adaptersFor(
 const sizeOf = (parameters: ReadonlyMap<string, Parameter>): number =>
   [...parameters.values()].reduce((sum, { size }) => sum + size, 0);
 
+/** Finds the module that holds somebody else's graph. */
+const graphIn = (model: Module): GraphModule | undefined =>
+  [...model.modules().values()].find((module): module is GraphModule => module instanceof GraphModule);
+
+/**
+ * The rates of layers. In somebody else's graph they go by the order in which nodes read the weights, and by the numbers in the scope of the node
+ * (`/layer1/layer1.0/conv1/Conv`) where the weight's own name has none.
+ */
+function layerRates(model: Module, layerDecay: number): Pick<FineTuneOptions, "layerDecay" | "learningRates"> {
+  const graph = graphIn(model);
+  if (graph === undefined) return { layerDecay };
+  const parameters = model.parameters();
+  const paths = new Set([...graph.readers.keys(), ...parameters.keys()].filter((path) => parameters.has(path)));
+  const placeOf = (path: string): string => {
+    const scope = /\d\./.test(path) ? undefined : graph.readers.get(path)?.find((node) => node.includes("/"));
+    return scope === undefined ? path : `${scope.replace(/^\//, "").replaceAll("/", ".")}.${path}`;
+  };
+  const factors = layerFactors([...paths].map(placeOf), layerDecay);
+  return { learningRates: Object.fromEntries([...paths].map((path) => [path, factors.get(placeOf(path)) ?? 1])) };
+}
+
 /** Patterns of paths, where those that name nodes of somebody else's file become the paths of the weights that the nodes read. */
 function byNodes(model: Module, patterns: readonly string[]): string[] {
-  const graph = [...model.modules().values()].find((module): module is GraphModule => module instanceof GraphModule);
+  const graph = graphIn(model);
   if (graph === undefined) return [...patterns];
   const paths = [...model.parameters().keys()];
   return patterns.flatMap((pattern) => {
@@ -84,7 +106,7 @@ export function fineTuned(
 ): { readonly optimizer: Optimizer; readonly trained: number } {
   const tuned = fineTune(model, optimizer, {
     ...(freeze === undefined ? {} : { freeze: byNodes(model, splitPatterns(freeze)) }),
-    ...(layerDecay === undefined ? {} : { layerDecay }),
+    ...(layerDecay === undefined ? {} : layerRates(model, layerDecay)),
     ...(adapters === undefined ? {} : { adapters }),
   });
   return { optimizer: tuned, trained: sizeOf(tuned.trained(model.parameters())) };
