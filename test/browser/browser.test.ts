@@ -8,6 +8,7 @@ import { after, test } from "node:test";
 import { openBrowser, withoutChromium } from "./chromium.js";
 import type { Place } from "./page.js";
 import type { Device } from "../../src/runtime/index.js";
+import { exportedCase } from "./exported-case.js";
 import { buildMlp, trainMlp, trainModel } from "../suites/mlp.js";
 import { RUNTIME_CASES } from "../suites/runtime-suite.js";
 
@@ -87,6 +88,20 @@ else {
         found,
         whole.map(({ ids, offsets }) => ({ ids, offsets })),
       );
+    });
+  }
+
+  for (const method of ["integrated-gradients", "grad-cam"] as const) {
+    test(`an exported explanation, ${method}: WebAssembly gives what Node's explain gives, for batches of 1 and 7`, async () => {
+      const { bytes, batches, expected } = await exportedCase(method);
+      const found = await (await browser).call("exported", [...bytes], batches);
+      expected.forEach((values, i) => {
+        const scale = Math.max(...values.map(Math.abs));
+        assert.ok(scale > 0 && values.length === found[i]?.length);
+        values.forEach((v, e) =>
+          assert.ok(Math.abs(v - (found[i]?.[e] ?? NaN)) <= 1e-5 * scale, `${e}: ${v}, got ${found[i]?.[e]}`),
+        );
+      });
     });
   }
 

@@ -39,6 +39,22 @@ const page = {
     return encodings.map(({ ids, offsets }) => ({ ids: [...ids], offsets: [...offsets] }));
   },
 
+  /** Attributions of an exported file by the engine's own WebAssembly, for batches of features and their targets. */
+  async exported(file: number[], batches: { shape: number[]; x: number[]; target: number[] }[]): Promise<number[][]> {
+    const { InferenceSession, Tensor } = await import("onnxruntime-web/webgpu");
+    const session = await InferenceSession.create(Uint8Array.from(file), { executionProviders: ["wasm"] });
+    const results: number[][] = [];
+    for (const { shape, x, target } of batches) {
+      const { attribution } = await session.run({
+        x: new Tensor("float32", Float32Array.from(x), shape),
+        target: new Tensor("int32", Int32Array.from(target), [target.length]),
+      });
+      results.push(Array.from(attribution?.data as Float32Array));
+    }
+    await session.release();
+    return results;
+  },
+
   async resolve(choice: DeviceChoice): Promise<Device> {
     return resolveDevice(await platformRuntime(), choice);
   },
