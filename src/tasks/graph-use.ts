@@ -63,6 +63,8 @@ export interface GraphUse<I> {
   readonly outFeatures: (info: I) => number;
   /** The module that stands in the place of a model of the task's. */
   readonly wrap: (graph: GraphLike, info: I) => Module;
+  /** The task's outputs by the wrapped module alone, where its features come from inside the graph, which the engine does not show. */
+  readonly outputs?: (model: Module, batch: Readonly<Record<string, Tensor>>) => Readonly<Record<string, Tensor>>;
 }
 
 /** Returns a run's use of its graph; undefined where its model is one of ours. */

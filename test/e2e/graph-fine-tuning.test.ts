@@ -13,7 +13,7 @@ import { fromNumbers, toNumbers } from "../../src/graph/index.js";
 import type { Value } from "../../src/runtime/index.js";
 import { platformRuntime } from "#platform";
 import { loadSafetensors } from "../../src/data/node.js";
-import { encodeModel } from "../../src/onnx/index.js";
+import { decodeModel, encodeModel } from "../../src/onnx/index.js";
 import { adamW } from "../../src/optim/index.js";
 import { GraphModule } from "../../src/nn/index.js";
 import type { TrainTaskOptions } from "../../src/tasks/node.js";
@@ -257,6 +257,40 @@ test("a file is used as it is: it answers, by the names beside it, and is explai
   const run = await descent("predict images one.png --json");
   const labels = (text: string): string[] => (JSON.parse(text) as { label: string }[]).map(({ label }) => label);
   assert.deepEqual(labels(own.stdout), labels(run.stdout));
+});
+
+test("texts: a file with an op that Descent does not have is answered by the engine, between tokenizer and labels", async () => {
+  const model = decodeModel(textFile(), "their.onnx");
+  const scaler = node("Scaler", ["mean"], ["half"], { offset: { floats: [0] }, scale: { floats: [0.5] } }, "ai.onnx.ml");
+  const nodes = model.graph.nodes.flatMap((n) =>
+    n.opType === "Gemm" ? [scaler, { ...n, inputs: ["half", "head", "bias"] }] : [n],
+  );
+  const opsets = new Map([...model.opsets, ["ai.onnx.ml", 2] as const]);
+  writeFileSync(path("texts", "opaque.onnx"), encodeModel({ ...model, opsets, graph: { ...model.graph, nodes } }));
+  // The same numbers in a file that is traced: a bias of its own, and half the weights.
+  const half = (t: TensorData): TensorData =>
+    fromNumbers(
+      "float32",
+      t.shape,
+      toNumbers(t).map((v) => v / 2),
+    );
+  const initializers = model.graph.initializers.map((t) => (t.name === "head" ? { ...t, rawData: new Uint8Array(half(weight("texts", [3, 16])).data.buffer) } : t)); // prettier-ignore
+  writeFileSync(path("texts", "traced.onnx"), encodeModel({ ...model, graph: { ...model.graph, initializers } }));
+  type Answers = readonly { readonly label: string; readonly probabilities: Readonly<Record<string, number>> }[];
+  const answered = async (file: string): Promise<{ list: Answers; stderr: string }> => {
+    const { stdout, stderr } = await succeeds(folder, ["predict", file, "the dog sat", "the cat sat on the mat", "--json"]);
+    return { list: JSON.parse(stdout) as Answers, stderr };
+  };
+  const opaque = await answered("texts/opaque.onnx");
+  const traced = await answered("texts/traced.onnx");
+  assert.match(opaque.stderr, /opaque\.onnx: runs on the engine alone; it uses an op .*Scaler/);
+  assert.equal(opaque.list.length, 2);
+  opaque.list.forEach(({ label, probabilities }, i) => {
+    assert.equal(label, traced.list[i]?.label);
+    for (const [name, p] of Object.entries(probabilities))
+      assert.ok(Math.abs(p - (traced.list[i]?.probabilities[name] ?? 2)) < 1e-6);
+  });
+  assert.notDeepEqual(opaque.list[0]?.probabilities, opaque.list[1]?.probabilities);
 });
 
 test("what does not fit is refused in one line", async () => {

@@ -5,7 +5,7 @@
 import type { Batch, Dataset } from "../../data/index.js";
 import type { Explainable, ExplainInput } from "../../explain/index.js";
 import type { Dim, Tensor, TensorData } from "../../graph/index.js";
-import { fromNumbers, input, inputsOf, sizeOf, toNumbers } from "../../graph/index.js";
+import { fromNumbers, input, inputsOf, sizeOf, symbol, toNumbers } from "../../graph/index.js";
 import { Module } from "../../nn/index.js";
 import { OnnxModel } from "../../onnx/index.js";
 import { randomInputs, resolveMode } from "../../ops/index.js";
@@ -15,7 +15,8 @@ import { forEachBatch } from "../../train/evaluate.js";
 import { ConfigError, NoGradientError } from "../../util/errors.js";
 import type { GraphUse } from "../graph-use.js";
 import { graphInfo } from "../graph-use.js";
-import { fetcherFor } from "../shared/rows-node.js";
+import { byLength, fetcherFor } from "../shared/rows-node.js";
+import { textAt, textByText } from "../shared/windows.js";
 import type { Answer, AnyTask, Measurement, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
 import type { TrainedModel, UseOptions } from "../trained-model.js";
 
@@ -115,7 +116,8 @@ export class OpaqueGraph implements TrainedModel {
   }
 
   get #context(): TaskContext<TaskInfo> {
-    return { info: this.info, use: "eval", options: {} };
+    const length = this.task.buckets === undefined ? {} : { length: symbol("T") };
+    return { info: this.info, use: "eval", options: {}, ...length };
   }
 
   /** Rows of one run. */
@@ -135,12 +137,19 @@ export class OpaqueGraph implements TrainedModel {
   }
 
   /** The task around the file for so many rows, of a batch or of features. */
-  #around(rows: number, features?: Tensor): { readonly features: Tensor; readonly given: Tensors; readonly outputs: Tensors } {
+  #around(
+    rows: number,
+    features?: Tensor,
+  ): { readonly features: Tensor | undefined; readonly given: Tensors; readonly outputs: Tensors } {
     const { task, info } = this;
     if (task.graphs === undefined) throw new ConfigError(`${task.name}: expected a model of its own, got a graph`);
     const stand = new StandIn(this.#facts.file, graphInfo(info)?.output ?? "", this.#count);
     const model = task.graphs.wrap(stand, info);
     const batch = inputsOf(task.inputs(this.#context, rows));
+    if (task.graphs.outputs !== undefined) {
+      const outputs = task.graphs.outputs(model, batch);
+      return { features: undefined, given: stand.given, outputs };
+    }
     const seen = features ?? task.features(batch, this.#context, model);
     const outputs = task.outputs(model, seen, batch, this.#context);
     return { features: seen, given: stand.given, outputs };
@@ -162,8 +171,9 @@ export class OpaqueGraph implements TrainedModel {
       examples,
       rows,
       async (batch) => this.#finish(rows, await before.call(picked(batch, before.inputs))),
-      (outputs, batch, at) => each(outputs, at, batch),
+      textByText(this.task, this.info, examples, (outputs, batch, at) => each(outputs, at, batch)),
       fetcher,
+      byLength(this.task, this.info, examples),
     );
   }
 
@@ -171,7 +181,7 @@ export class OpaqueGraph implements TrainedModel {
     const answers: Answer[] = [];
     await this.run(examples, (outputs, rows, batch) => {
       const given = this.task.answers(outputs, this.info, batch, examples.select(rows));
-      given.forEach((answer, i) => (answers[rows[i] as number] = answer));
+      for (const [i, answer] of given.entries()) answers[textAt(examples, rows[i] as number)] = answer;
     });
     return answers;
   }
@@ -188,10 +198,15 @@ export class OpaqueGraph implements TrainedModel {
     const { explained } = task;
     if (explained === undefined)
       throw new ConfigError(`explain: expected a task whose answers can be explained, got ${task.name}`);
+    const { features: seenBy } = this.#around(1);
+    if (seenBy === undefined)
+      throw new ConfigError(
+        `${this.#facts.file.where}: expected features outside the graph to explain, got those of ${task.name}, which are inside; ${this.#facts.reason}`,
+      );
     using fetcher = fetcherFor(task, this.#context, example);
     const indices = Uint32Array.of(0);
     const batch = (await fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: 0 })) ?? example.gather(indices);
-    const prepared = await this.#compiled("features", () => ({ seen: this.#around(1).features.mul(1) }));
+    const prepared = await this.#compiled("features", () => ({ seen: seenBy.mul(1) }));
     const { seen } = (await prepared.call(picked(batch, prepared.inputs))) as { seen: TensorData };
     const shape = seen.shape.slice(1);
     const labels = explained.labels(info);

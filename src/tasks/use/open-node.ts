@@ -178,7 +178,7 @@ async function openAsOpaque(
   { device, threads, labels }: UseOptions & OnnxUseOptions,
 ): Promise<OpenedModel> {
   const { where } = onnx;
-  if (task.graphs === undefined || task.name !== "image-classification")
+  if (task.graphs === undefined)
     throw new UnsupportedOpError(`${where}: expected ops that Descent has, for ${task.name}; ${reason}`);
   const use: UseOptions = { ...(device && { device }), ...(threads && { threads }) };
   const file = new OnnxModel(bytes, { where });

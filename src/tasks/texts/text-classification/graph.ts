@@ -132,4 +132,7 @@ export const textGraph: GraphUse<TextClassInfo & { readonly graph?: GraphInfo }>
   shapes: ({ graph }) => Object.fromEntries(Object.values(graph?.inputs ?? {}).map((name): [string, Shape] => [name, [1, 8]])),
   outFeatures: ({ classes }) => classes.length,
   wrap: (module, { graph }) => new TextGraph(module, graph as GraphInfo),
+  outputs: (model, batch) => ({
+    logits: (model as TextGraph).forward(batch["input_ids"] as Tensor, { mask: batch["attention_mask"] as Tensor }),
+  }),
 };
