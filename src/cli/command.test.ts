@@ -261,7 +261,7 @@ test("help does not load the engine, the data readers or the schemas", () => {
 
 const dataUrl = (code: string): string => `data:text/javascript,${encodeURIComponent(code)}`;
 
-test("a platform without an engine is told so", () => {
+test("a platform without an engine gets a clear message", () => {
   for (const [platform, arch] of [
     ["linux", "x64"],
     ["darwin", "arm64"],

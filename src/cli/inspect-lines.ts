@@ -19,7 +19,7 @@ export function listed(titles: readonly string[], rows: readonly (readonly strin
 
 export const partsTable = (parts: readonly Part[], all: boolean): string =>
   listed(
-    ["part", "tensors", "numbers"],
+    ["part", "tensors", "values"],
     parts.map(({ part, tensors, numbers }) => [part, String(tensors), formatInteger(numbers)]),
     all,
   );
@@ -42,7 +42,7 @@ function constantLines(constants: readonly InspectedTensor[], all: boolean): str
   const isPlain = ({ dtype, shape }: InspectedTensor): boolean => !dtype.startsWith("float") || shape.length === 0;
   const shown = all ? constants : constants.filter((tensor) => !isPlain(tensor));
   const plain = constants.length - shown.length;
-  const rest = plain === 0 ? [] : [`constants that are whole or single numbers: ${plain}${all ? "" : "; --all shows them"}`];
+  const rest = plain === 0 ? [] : [`constants that are integers or scalars: ${plain}${all ? "" : "; --all shows them"}`];
   return [...(shown.length === 0 ? [] : [tensorsTable("constant", shown, all)]), ...rest];
 }
 
@@ -83,7 +83,7 @@ export function onnxLines(found: OnnxInspection, all: boolean): readonly string[
     ...(inner.length === 0
       ? []
       : [listed(["graph inside", "nodes", "calls"], inner.map(([name, nodes, calls]) => [name, String(nodes), String(calls ?? 1)]), all)]), // prettier-ignore
-    `parameters: ${numbers} numbers in ${found.parameters.tensors.length} tensors`,
+    `parameters: ${numbers} values in ${found.parameters.tensors.length} tensors`,
     ...(found.parameters.tensors.length === 0
       ? []
       : [partsTable(found.parameters.parts, all), tensorsTable("parameter", found.parameters.tensors, all)]),

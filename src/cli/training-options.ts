@@ -41,7 +41,7 @@ export function checkTrainingOptions(
   const fixed = [...given].find(([name, source]) => source === "command line" && !RESUME_KEEPS.has(name));
   if (options.resume !== undefined && fixed !== undefined) {
     throw new ConfigError(
-      `${where}: expected --resume to go on with the run's own options, got --${kebabCase(fixed[0])} as well; with other options start from its weights: --init ${options.resume}`,
+      `${where}: expected --resume to continue with the run's own options, got --${kebabCase(fixed[0])} as well; with other options start from its weights: --init ${options.resume}`,
     );
   }
   if (options.overwrite && options.resume !== undefined) {

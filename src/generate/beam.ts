@@ -19,13 +19,13 @@ interface Hypothesis {
   readonly score: number;
 }
 
-/** The next step: row `from[i]` of the last batch goes on as row i, with token `tokens[i]`. */
+/** The next step: row `from[i]` of the last batch continues as row i, with token `tokens[i]`. */
 export interface BeamStep {
   readonly from: readonly number[];
   readonly tokens: readonly number[];
 }
 
-/** The places of the `count` largest elements, the largest first, of equal ones the first: a vocabulary is not worth sorting for a few of it. */
+/** The indices of the `count` largest elements, the largest first, of equal ones the first: a vocabulary is not worth sorting for a few of it. */
 function largest(values: Float64Array, count: number): number[] {
   const found: number[] = [];
   for (let i = 0; i < values.length; i++) {

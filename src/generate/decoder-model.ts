@@ -1,5 +1,5 @@
 /**
- * @module A model that writes, as graphs: what a decoder is, its parameters with their numbers, and the two traces that are compiled for writing.
+ * @module A generating model as graphs: the interface of a decoder, its parameters with their weights, and the two traces that are compiled for generation.
  */
 import type { Dim, Tensor, TensorData } from "../graph/index.js";
 import { input, symbol } from "../graph/index.js";
@@ -17,7 +17,7 @@ export interface DecoderModel extends Module {
 
 export const isDecoder = (model: Module): model is DecoderModel => model instanceof Gpt2 || model instanceof Llama;
 
-/** A model's parameters with their paths and numbers. ConfigError for numbers that are missing. */
+/** A model's parameters with their paths and weights. ConfigError for missing weights. */
 export function boundNumbers(
   model: Module,
   numbers: ReadonlyMap<string, TensorData>,
@@ -26,7 +26,7 @@ export function boundNumbers(
   const values = new Map<Tensor, TensorData>();
   for (const [path, parameter] of model.state()) {
     const data = numbers.get(path);
-    if (data === undefined) throw new ConfigError(`generator: expected numbers for ${path}, got none`);
+    if (data === undefined) throw new ConfigError(`generator: expected weights for ${path}, got none`);
     names.set(parameter, path);
     values.set(parameter, data);
   }

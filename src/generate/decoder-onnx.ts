@@ -19,7 +19,7 @@ export interface DecoderOnnxOptions {
 
 const [N, T, S, P] = [symbol("N"), symbol("T"), symbol("S"), symbol("P")];
 
-/** The bytes of a graph of the model with its numbers, for use. */
+/** The bytes of a graph of the model with its weights, for use. */
 function bytesOf(
   model: Module,
   numbers: ReadonlyMap<string, TensorData>,
@@ -41,7 +41,7 @@ function bytesOf(
  * `present.L.key`, `.value` [N, g, P + T, d], which are the next call's past; P is 0 at first. The texts of a batch are of one length. With an encoder
  * the names are `past_key_values.L.decoder.key`, …, and `encoderOnnx`'s outputs are inputs too: `past_key_values.L.encoder.key`, `.value` [N, h, S, d],
  * the same at each call, with `encoder_attention_mask` int64 [N, S].
- * Errors: ConfigError for numbers that are missing.
+ * Errors: ConfigError for missing weights.
  * Checked against: ONNX Runtime's Python package, the same tokens, scripts/golden/check-decoder.py.
  */
 export function decoderOnnx(
@@ -68,7 +68,7 @@ export function decoderOnnx(
  *
  * Shapes: `input_ids`, `attention_mask` (1 at tokens that are no padding) int64 [N, S] → `last_hidden_state` [N, S, D] and `present.L.encoder.key`,
  * `.value` [N, h, S, d] for each layer L of the decoder.
- * Errors: ConfigError for numbers that are missing.
+ * Errors: ConfigError for missing weights.
  * Checked against: as `decoderOnnx`.
  */
 export function encoderOnnx(

@@ -29,7 +29,7 @@ export interface GenerateOptions extends SamplingOptions {
 }
 
 export interface StreamOptions extends GenerateOptions {
-  /** Goes on where the model has no place left: the last half of the text is read anew, and the rest forgotten. */
+  /** Continues where the model has no position left: the last half of the text is read again, and the rest forgotten. */
   readonly slide?: boolean;
 }
 
@@ -66,9 +66,9 @@ interface Session {
 }
 
 /**
- * Writes texts with a model whose numbers are constants: compiled once, for any number and length of texts. Owned: dispose it.
+ * Generates texts with a model whose weights are constants: compiled once, for any number and length of texts. Owned: dispose it.
  *
- * Errors: ConfigError for an option out of range, an empty prompt, or more tokens than the model has places for.
+ * Errors: ConfigError for an option out of range, an empty prompt, or more tokens than the model has positions for.
  */
 export class Generator implements AsyncDisposable {
   readonly maxPositions: number;
@@ -95,7 +95,7 @@ export class Generator implements AsyncDisposable {
     this.maxPositions = parts.maxPositions;
   }
 
-  /** Compiles a model with its numbers, by parameter path. */
+  /** Compiles a model with its weights, by parameter path. */
   static async create(
     model: DecoderModel | Transformer,
     numbers: ReadonlyMap<string, TensorData>,
@@ -173,7 +173,7 @@ export class Generator implements AsyncDisposable {
   /** Counts the new tokens that there is room for. */
   #limit(prompt: readonly number[], maxTokens: number): number {
     const used = this.#startToken === undefined ? prompt.length : 1;
-    // The last token is not read, so it needs no place.
+    // The last token is not read, so it needs no position.
     return Math.min(maxTokens, this.maxPositions - used + 1);
   }
 
@@ -200,7 +200,7 @@ export class Generator implements AsyncDisposable {
     }
   }
 
-  /** The new tokens of several prompts, in one batch; each is drawn from its own stream of numbers. */
+  /** The new tokens of several prompts, in one batch; each is drawn from its own random stream. */
   async generate(prompts: readonly (readonly number[])[], options: GenerateOptions = {}): Promise<number[][]> {
     checkSampling(options);
     const { maxTokens = 128, endTokens = [], seed = 0, signal } = options;
@@ -267,7 +267,7 @@ export class Generator implements AsyncDisposable {
     }
   }
 
-  /** The batch whose row i goes on with row `from[i]`. Where all rows have one source, only their number counts for what is kept of it. */
+  /** The batch whose row i continues row `from[i]`. Where all rows have one source, only their number counts for what is kept of it. */
   #select({ store, values, fixed }: Session, from: readonly number[], { isOneSource = false } = {}): Session {
     const same = from.length === store.lengths.length && (isOneSource || from.every((row, i) => row === i));
     store.reorder(from);
@@ -291,7 +291,7 @@ export class Generator implements AsyncDisposable {
 }
 
 /**
- * Rows for texts that go on from those in `parents`: the first from each stays in its row, so that only the others are copied, into rows that nothing
+ * Rows for texts that continue those in `parents`: the first from each stays in its row, so that only the others are copied, into rows that nothing
  * goes on from. Where there are fewer than before, they are moved together.
  */
 function rowsAfter(parents: readonly number[]): number[] {

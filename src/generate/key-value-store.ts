@@ -1,5 +1,5 @@
 /**
- * @module The numbers behind a `RoomyCache` or an `InPlaceCache`: keys and values of all layers and texts, in memory with room to grow.
+ * @module The values behind a `RoomyCache` or an `InPlaceCache`: keys and values of all layers and texts, in memory with room to grow.
  */
 import type { TensorData } from "../graph/index.js";
 import type { DecoderShape } from "../models/index.js";
@@ -11,9 +11,9 @@ const ROOM = 64;
 
 const roomFor = (length: number): number => Math.ceil(Math.max(1, length) / ROOM) * ROOM;
 
-/** Keys and values of N texts: arrays [N, g, C, d], of which each text has filled its first places. */
+/** Keys and values of N texts: arrays [N, g, C, d], of which each text has filled its first positions. */
 export class KeyValueStore {
-  /** Filled places of each text. */
+  /** Filled positions of each text. */
   lengths: Int32Array;
   readonly #names: readonly { readonly past: string; readonly present: string }[];
   readonly #groups: number;
@@ -57,7 +57,7 @@ export class KeyValueStore {
         const n = Math.floor(row / this.#groups);
         const first = row * steps * this.#size;
         const at = (row * this.#capacity + (this.lengths[n] as number)) * this.#size;
-        // A token has few numbers in each of many rows: views of them would take longer than their copies.
+        // A token has few values in each of many rows: views of them would take longer than their copies.
         for (let i = 0; i < (counts[n] as number) * this.#size; i++) to[at + i] = (data as Float32Array)[first + i] as number;
       }
     }
@@ -75,7 +75,7 @@ export class KeyValueStore {
     if (longest > this.#capacity) this.#rebuild(Array.from(this.lengths.keys()), roomFor(longest));
   }
 
-  /** Text `from[i]` goes on as text i; there may be more or fewer than before. */
+  /** Text `from[i]` continues as text i; there may be more or fewer than before. */
   reorder(from: readonly number[]): void {
     if (from.length === this.lengths.length && from.every((n, i) => n === i)) return;
     // What is copied within the same memory must not come from a row that is written to.

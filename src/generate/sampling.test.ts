@@ -75,7 +75,7 @@ test("options out of range are refused", () => {
   assert.throws(() => new BeamSearch([], [], { beams: 0 }), ConfigError);
 });
 
-test("beams go on with the likeliest tokens of a large vocabulary, of equally likely ones the first", () => {
+test("beams continue with the likeliest tokens of a large vocabulary, of equally likely ones the first", () => {
   const random = new Random(3, "logits");
   const logits = Array.from({ length: 3000 }, () => random.integer(40) / 4);
   const order = Array.from(logits.keys()).sort((a, b) => (logits[b] as number) - (logits[a] as number));

@@ -1,5 +1,5 @@
 /**
- * @module Choosing the next token from logits: pure functions of numbers, with a generator of random numbers where chance decides.
+ * @module Choosing the next token from logits: pure functions of arrays, with a random generator where chance decides.
  */
 import { expectInteger, expectOption } from "../util/described.js";
 import type { Random } from "../util/random.js";
@@ -23,7 +23,7 @@ export function checkSampling({ temperature = 1, topK, topP, repetitionPenalty }
   if (repetitionPenalty !== undefined) expectOption("repetitionPenalty", repetitionPenalty, Number.MIN_VALUE);
 }
 
-/** The place of the largest element; of equal ones the first. */
+/** The index of the largest element; of equal ones the first. */
 export function argMax(values: ArrayLike<number>): number {
   let best = 0;
   for (let i = 1; i < values.length; i++) if ((values[i] as number) > (values[best] as number)) best = i;
@@ -53,7 +53,10 @@ export function logProbability(logits: ArrayLike<number>, token: number): number
   return (logits[token] as number) - largest - Math.log(sum);
 }
 
-/** Logits of tokens in `context` divided by the penalty where positive, multiplied where negative. Keskar et al. 2019, arXiv:1909.05858, section 4.1. */
+/**
+ * Logits of tokens in `context` divided by the penalty where positive, multiplied where negative. Keskar et al. 2019, arXiv:1909.05858,
+ * section 4.1.
+ */
 export function penalizeRepetition(logits: Float64Array, context: Iterable<number>, penalty: number): void {
   for (const token of new Set(context)) {
     const logit = logits[token];
@@ -134,7 +137,7 @@ export function adjustLogits(logits: ArrayLike<number>, context: Iterable<number
   return result;
 }
 
-/** The next token: the likeliest at temperature 0, otherwise drawn by its probability. Equal streams of numbers give equal tokens. */
+/** The next token: the likeliest at temperature 0, otherwise drawn by its probability. Equal random streams give equal tokens. */
 export function chooseToken(
   logits: ArrayLike<number>,
   context: Iterable<number>,

@@ -1,5 +1,5 @@
 /**
- * @module Linear-chain conditional random fields on numbers: the best path of one text, and how probable spans of it are: forward and backward sums,
+ * @module Linear-chain conditional random fields on plain arrays: the best path of one text, and how probable spans of it are: forward and backward sums,
  * and the paths that agree with given tags over the span.
  */
 import { ShapeError } from "../util/errors.js";

@@ -11,7 +11,7 @@ import type { ReductionOptions } from "./loss.js";
 import { at, defineLoss, expectAlike, reduce, weightedMean } from "./loss.js";
 
 export interface CrossEntropyOptions extends ReductionOptions {
-  /** Weight of each class, K numbers. */
+  /** Weights of the K classes. */
   readonly classWeights?: readonly number[];
   /** Share of the target spread evenly over all classes, 0…1. */
   readonly labelSmoothing?: number;

@@ -57,7 +57,7 @@ const POINTS = Array.from({ length: 16 }, (_, i) => [((i % 4) + 0.5) * 8, (Math.
 const around = (half: number): number[] =>
   POINTS.flatMap(([x, y]) => [(x as number) - half, (y as number) - half, (x as number) + half, (y as number) + half]);
 
-/** One image of 16 places and two classes. */
+/** One image of 16 positions and two classes. */
 function assigned(boxes: readonly number[], logits: readonly number[], truth: Rows) {
   const assignment = assignTaskAligned({
     logits: constant(fromNumbers("float64", [1, 16, 2], logits)),
@@ -72,7 +72,7 @@ function assigned(boxes: readonly number[], logits: readonly number[], truth: Ro
 const FILL = [-1, -1, -1, -1, -1];
 const zeros = new Array<number>(32).fill(0);
 
-test("the place that predicts a box best answers for it, with its overlap as the wanted score", () => {
+test("the position that predicts a box best is assigned to it, with its overlap as the target score", () => {
   const boxes = around(4);
   // Place 5 (12, 12) predicts the box exactly.
   const { scores, boxes: wanted, weight } = assigned(boxes, zeros, [[8, 8, 16, 16, 1], FILL]);
@@ -93,7 +93,7 @@ test("a small overlap still gives its best place the full weight in the box loss
   assert.ok(Math.abs((scores[10] as number) - 36 / 576) < 1e-6);
 });
 
-test("a place in two boxes answers for the one that it overlaps more; two boxes in one place share it", () => {
+test("a position in two boxes is assigned to the one that it overlaps more; two boxes at one position share it", () => {
   const boxes = around(4);
   const nested = assigned(boxes, zeros, [
     [8, 8, 16, 16, 0],

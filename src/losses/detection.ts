@@ -1,6 +1,6 @@
 /**
- * @module The loss of a one-stage detector: which place answers for which box is decided anew at each step by how well the
- * place does already (task alignment); then classes and boxes are compared.
+ * @module The loss of a one-stage detector: the assignment of positions to boxes is made anew at each step by how well the
+ * position does already (task alignment); then classes and boxes are compared.
  */
 import type { Tensor } from "../graph/index.js";
 import { constant, formatShape, fromNumbers, sameShape } from "../graph/index.js";
@@ -10,13 +10,13 @@ import { completeIouLoss, pairwiseIou } from "./boxes.js";
 import { binaryCrossEntropyWithLogits } from "./cross-entropy.js";
 import { at } from "./loss.js";
 
-/** Predictions at A places, and what is there: M boxes per image, filled up with rows of class −1. */
+/** Predictions at A positions, and the truth: M boxes per image, filled up with rows of class −1. */
 export interface DetectionLossInputs {
   /** [N, A, K]. */
   readonly logits: Tensor;
   /** Corners in pixels, [N, A, 4]. */
   readonly boxes: Tensor;
-  /** The middles of the places in pixels, A pairs (x, y). */
+  /** The centres of the positions in pixels, A pairs (x, y). */
   readonly points: readonly (readonly number[])[];
   /** Rows (x₁, y₁, x₂, y₂, class), [N, M, 5], float32. */
   readonly truth: Tensor;
@@ -38,8 +38,8 @@ const CANDIDATES = 10;
 const EPSILON = 1e-20;
 
 /**
- * Gives each box the places inside it that align best, and each place at most one box, the one that it overlaps most. A place's wanted
- * score is its alignment, scaled so that a box's best place is asked for that box's best overlap.
+ * Gives each box the positions inside it that align best, and each position at most one box, the one that it overlaps most. A position's target
+ * score is its alignment, scaled so that the target at a box's best position is that box's best overlap.
  *
  *     alignment = score^½ · IoU⁶
  *
@@ -101,11 +101,11 @@ export interface DetectionLossOptions {
 }
 
 /**
- * Binary cross-entropy of all class scores with those wanted, and CIoU of the boxes that answer for something: each the sum,
- * divided by the sum of what is wanted.
+ * Binary cross-entropy of all class scores with their targets, and CIoU of the assigned boxes: each the sum,
+ * divided by the sum of the targets.
  *
  * Gradient: with respect to logits and boxes. Source: Feng et al. 2021, arXiv:2108.07755, equations 5 to 8.
- * Differs from the source: cross-entropy without focal weights; CIoU for GIoU; the best place of each box weighs 1 in the box loss,
+ * Differs from the source: cross-entropy without focal weights; CIoU for GIoU; the best position of each box weighs 1 in the box loss,
  * however little it overlaps yet: weights that grow with the overlap leave small and rare objects behind.
  * Errors: ShapeError if the inputs do not fit.
  */

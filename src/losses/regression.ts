@@ -1,5 +1,5 @@
 /**
- * @module Losses for numbers: squared, absolute, and between the two.
+ * @module Losses of regression: squared, absolute, and between the two.
  */
 import type { Tensor } from "../graph/index.js";
 import { where } from "../ops/index.js";

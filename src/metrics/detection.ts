@@ -87,14 +87,14 @@ export function matchBoxes(
   return { matched, ignored };
 }
 
-/** Precision made to fall: at each place, the best at this recall or a higher one. */
+/** Makes precision fall: at each point, the best at this recall or a higher one. */
 function envelope(precision: readonly number[]): number[] {
   const falling = [...precision];
   for (let i = falling.length - 2; i >= 0; i--) falling[i] = Math.max(falling[i] as number, falling[i + 1] as number);
   return falling;
 }
 
-/** The area below the falling curve, at every place where recall changes (Pascal VOC from 2010). NaN where nothing is to be found. */
+/** The area below the falling curve, at every point where recall changes (Pascal VOC from 2010). NaN where nothing is to be found. */
 export function allPointAp({ recall, precision, truths }: PrecisionRecall): number {
   if (truths === 0) return NaN;
   const falling = envelope(precision);

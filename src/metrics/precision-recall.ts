@@ -2,7 +2,7 @@
  * @module Precision over recall of one score: how many of those named are right, as ever more of those to be found are named.
  */
 
-/** One place for each distinct score, best first; of a detector, for each detection that counts. */
+/** One point for each distinct score, best first; of a detector, for each detection that counts. */
 export interface PrecisionRecall {
   readonly scores: readonly number[];
   readonly recall: readonly number[];
@@ -12,10 +12,10 @@ export interface PrecisionRecall {
 }
 
 /**
- * The curve of one score, positives against negatives; equal scores are one place. Empty where there is no positive.
+ * The curve of one score, positives against negatives; equal scores are one point. Empty where there is no positive.
  *
  * Checked against: scikit-learn 1.9.1 `precision_recall_curve`, metrics.test.ts.
- * Differs from it: no last place at recall 0 and precision 1, which no score gives; best scores first.
+ * Differs from it: no last point at recall 0 and precision 1, which no score gives; best scores first.
  */
 export function precisionRecallCurve(scores: ArrayLike<number>, positive: ArrayLike<boolean | number>): PrecisionRecall {
   const order = Uint32Array.from({ length: scores.length }, (_, i) => i);
@@ -36,7 +36,7 @@ export function precisionRecallCurve(scores: ArrayLike<number>, positive: ArrayL
 }
 
 /**
- * The mean of precision, weighted by the recall that each place adds: Σ (rᵢ − rᵢ₋₁)·pᵢ. NaN where nothing is to be found.
+ * The mean of precision, weighted by the recall that each point adds: Σ (rᵢ − rᵢ₋₁)·pᵢ. NaN where nothing is to be found.
  *
  * Checked against: scikit-learn 1.9.1 `average_precision_score`, metrics.test.ts.
  */

@@ -1,5 +1,5 @@
 /**
- * @module Metrics of retrieval by nearest neighbours: recall at k, and recognition where a query may be of nobody who is known
+ * @module Metrics of retrieval by nearest neighbours: recall at k, and recognition where a query may be of an unknown class
  * (open set). Vectors are unit vectors, likeness is their cosine.
  */
 import { DataError } from "../util/errors.js";
@@ -67,7 +67,7 @@ function checkGallery(queries: Labelled, gallery: Labelled): void {
     throw new DataError(`retrieval: expected vectors of ${sizeOf(gallery)} numbers as in the gallery, got ${sizeOf(queries)}`);
 }
 
-/** Scores of queries against a gallery, where some queries are of nobody in it. */
+/** Scores of queries against a gallery, where some queries are of none of its classes. */
 export interface OpenSet {
   /** Likeness of each query's nearest entry. */
   readonly scores: Float64Array;

@@ -19,7 +19,7 @@ export interface AlexNetOptions {
  * Shapes: x [N, C, H, W], H and W ≥ 63 → logits [N, K].
  * Source: Krizhevsky, Sutskever and Hinton 2012; channels as in Krizhevsky, One weird trick, 2014, arXiv:1404.5997.
  * Differs from the source of 2012: one tower (there two, one for each GPU), no local response normalization, fewer channels, and,
- * as in torchvision, a mean over 6 × 6 places, so that other sizes than 224 fit.
+ * as in torchvision, a mean over 6 × 6 positions, so that other sizes than 224 fit.
  * Checked against: torchvision 0.28, whose parameter paths it has, test/models/vision.test.ts.
  */
 export class AlexNet extends Module {

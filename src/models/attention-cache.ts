@@ -156,11 +156,11 @@ export class GrowingCache implements AttentionCache {
   }
 }
 
-/** int32 [N]: filled places of each text. */
+/** int32 [N]: filled positions of each text. */
 const filledPlaces = ({ batch }: CacheShape): Tensor => input("cache.length", [batch], "int32");
 
 /**
- * A past with room for more, of which the first `cache.length` places are filled: what is kept are the new tokens' keys and values alone,
+ * A past with room for more, of which the first `cache.length` positions are filled: what is kept are the new tokens' keys and values alone,
  * and their owner writes them behind the others. Nothing of the past is copied.
  */
 export class RoomyCache implements AttentionCache {
@@ -200,7 +200,7 @@ export class RoomyCache implements AttentionCache {
  */
 export class InPlaceCache implements AttentionCache {
   readonly #layers: CachedLayers;
-  /** int32 [N]: filled places of each text. */
+  /** int32 [N]: filled positions of each text. */
   readonly #lengths: Tensor;
   readonly #total: Tensor;
 

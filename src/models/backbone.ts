@@ -7,7 +7,7 @@ import { concat, split } from "../ops/index.js";
 import { ConfigError } from "../util/errors.js";
 import type { ResNet } from "./resnet.js";
 
-/** Pixels between neighbouring places of the pyramid's levels. */
+/** Pixels between neighbouring positions of the pyramid's levels. */
 export const STRIDES = [8, 16, 32] as const;
 
 /** The backbone of a detector: any network that gives its maps at strides 8, 16 and 32. */

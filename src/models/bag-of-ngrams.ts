@@ -30,7 +30,7 @@ const init = { weightInit: normalInit(0.01) };
 /**
  * fastText's classifier: vectors of tokens and of hashed n-grams, summed over the text and divided by √T, through one linear layer.
  *
- * Shapes: tokens [N, T] → logits [N, K]; `embed` gives [N, T, n·D], where place t has the n-grams that end there.
+ * Shapes: tokens [N, T] → logits [N, K]; `embed` gives [N, T, n·D], where position t has the n-grams that end there.
  * Errors: ConfigError for more buckets than 65,536: hashes are int32.
  * Source: Joulin et al. 2016, arXiv:1607.01759, section 2.
  * Differs from the source: a table for each n; dropout on the vectors; √T in place of T, so that long texts are surer.

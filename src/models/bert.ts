@@ -44,7 +44,7 @@ export interface BertInputs {
   readonly mask?: Tensor;
   /** The segment of each token: [N, T]; left out, 0. */
   readonly tokenTypes?: Tensor;
-  /** The place of each token in its text: [T] or [N, T]; left out, 0, 1, 2, …. */
+  /** The position of each token in its text: [T] or [N, T]; left out, 0, 1, 2, …. */
   readonly positions?: Tensor;
   /** Vectors in place of the word embeddings of the tokens: [N, T, D]. */
   readonly inputsEmbeds?: Tensor;

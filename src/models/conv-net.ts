@@ -43,11 +43,11 @@ class ConvStage extends Module {
 }
 
 /**
- * Stages of 3 × 3 convolution, batch norm and relu, halved between them by max pooling; the mean over places; a linear layer.
+ * Stages of 3 × 3 convolution, batch norm and relu, halved between them by max pooling; the mean over positions; a linear layer.
  *
  * Shapes: x [N, C, H, W] → logits [N, K]; what comes before the last layer is [N, width·2ˢ⁻¹] with S stages and one more convolution.
  * Source: the plain network of Simonyan and Zisserman 2015, arXiv:1409.1556 (VGG), in miniature.
- * Differs from the source: one convolution a stage, batch norm, the mean over places in place of two wide layers.
+ * Differs from the source: one convolution a stage, batch norm, the mean over positions in place of two wide layers.
  */
 export class ConvNet extends Module {
   readonly stages: readonly ConvStage[];

@@ -9,7 +9,7 @@ export interface DcganOptions {
   /** Height and width: 4 to 7, doubled at least once (28, 32, 64, …). */
   readonly imageSize?: number;
   readonly channels?: number;
-  /** Numbers that an image is made from. */
+  /** Length of the noise vector that an image is generated from. */
   readonly latentSize?: number;
   /** Channels beside the image, in both networks; they double with each halving of the size. */
   readonly width?: number;

@@ -1,5 +1,5 @@
 /**
- * @module `Detector`: a one-stage, anchor-free object detector: a backbone, a feature pyramid, and heads that say at each place
+ * @module `Detector`: a one-stage, anchor-free object detector: a backbone, a feature pyramid, and heads that say at each position
  * of each level what lies there and how far its box reaches.
  */
 import type { Tensor } from "../graph/index.js";
@@ -55,7 +55,7 @@ class Head extends Module {
 /** The probability of a class at a position before training: most positions are background, and the loss should begin small. */
 const PRIOR = 0.01;
 
-/** The middles of the places of a level, in pixels, row by row: [h·w, 2]. */
+/** The centres of the positions of a level, in pixels, row by row: [h·w, 2]. */
 function centres(height: number, width: number, stride: number): number[][] {
   return Array.from({ length: height * width }, (_, i) => [((i % width) + 0.5) * stride, (Math.floor(i / width) + 0.5) * stride]);
 }
@@ -64,7 +64,7 @@ function centres(height: number, width: number, stride: number): number[][] {
  * A one-stage, anchor-free detector.
  *
  * Shapes: x [N, C, H, W] → logits [N, A, K], boxes [N, A, 4]; H and W are numbers, A = Σ ⌈H/s⌉·⌈W/s⌉ over the strides s.
- * Source: Tian et al. 2019, FCOS, arXiv:1904.01355 (a prediction per place, distances to the four sides, one head for all levels);
+ * Source: Tian et al. 2019, FCOS, arXiv:1904.01355 (a prediction per position, distances to the four sides, one head for all levels);
  * Lin et al. 2017, arXiv:1612.03144 (the pyramid, top-down); Ge et al. 2021, YOLOX, arXiv:2107.08430 (decoupled heads).
  * Differs from the source: levels at strides 8, 16 and 32; distances are softplus(t) · stride, the same for each level; no
  * centerness, since `taskAlignedLoss` trains the class scores to say how well the box lies; the normalizations in the heads are each
@@ -114,7 +114,7 @@ export class Detector extends Module {
     return { logits: concat(logits, 1), boxes: concat(boxes, 1) };
   }
 
-  /** The places that predictions are made at, in the order of the outputs, for images of H × W: their middles in pixels, [A, 2]. */
+  /** The positions of predictions, in the order of the outputs, for images of H × W: their centres in pixels, [A, 2]. */
   static points(height: number, width: number): readonly (readonly number[])[] {
     return STRIDES.flatMap((stride) => centres(Math.ceil(height / stride), Math.ceil(width / stride), stride));
   }

@@ -6,7 +6,7 @@ import { BatchNorm1d, CosineLinear, Module } from "../nn/index.js";
 import { l2Normalize } from "../ops/index.js";
 
 export interface EmbedderOptions {
-  /** Numbers that the backbone gives, and that an embedding has. */
+  /** Width of the backbone's output, and of an embedding. */
   readonly embeddingSize: number;
   /** Classes to train on. */
   readonly numClasses: number;
@@ -17,7 +17,7 @@ export interface EmbedderOptions {
  *
  * Shapes: x → embedding [N, D] of unit vectors; `cosines` [N, D] → [N, K].
  * Source: Deng et al. 2019, arXiv:1801.07698, section 3.1 (ArcFace): the embedding layer is followed by batch norm.
- * Differs from the source: the backbone is any network that gives D numbers, and there is no dropout before them.
+ * Differs from the source: the backbone is any network that gives D values, and there is no dropout before them.
  */
 export class Embedder extends Module {
   readonly backbone: Module & Layer;

@@ -46,14 +46,14 @@ export interface Gpt2Options {
 export interface DecoderInputs {
   /** True at tokens that are no padding, those of the past included: [N, S]. */
   readonly mask?: Tensor;
-  /** The place of each token in its text: [T] or [N, T]; left out, 0, 1, 2, …. */
+  /** The position of each token in its text: [T] or [N, T]; left out, 0, 1, 2, …. */
   readonly positions?: Tensor;
   readonly cache?: AttentionCache;
-  /** The one place of each text whose logits are wanted, int32 or int64 [N]: logits [N, 1, V] in place of all. */
+  /** The one position of each text to compute logits for, int32 or int64 [N]: logits [N, 1, V] in place of all. */
   readonly at?: Tensor;
 }
 
-/** The states of all places, [N, T, D], or of the wanted ones, [N, 1, D]. */
+/** The states of all positions, [N, T, D], or of the given ones, [N, 1, D]. */
 export function wantedStates(states: Tensor, { at }: DecoderInputs): Tensor {
   if (at === undefined) return states;
   const [n, , width] = states.shape as [Dim, Dim, Dim];

@@ -49,7 +49,7 @@ function convNorm(inChannels: number, outChannels: number, { kernelSize, stride 
   );
 }
 
-/** A 1 × 1 convolution of one place: a product of matrices, which is quicker, and so are its gradients. */
+/** A 1 × 1 convolution of one position: a product of matrices, which is quicker, and so are its gradients. */
 class PointConv extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter;

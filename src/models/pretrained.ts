@@ -120,7 +120,7 @@ export function architectureOf(config: Json, wanted?: string, where = "config.js
   return named as ArchitectureName;
 }
 
-/** The model of a configuration, without numbers. ConfigError for what is wrong in it, or not supported. */
+/** Makes the model of a configuration, without weights. ConfigError for what is wrong in it, or not supported. */
 export function modelFromConfig<A extends ArchitectureName>(
   architecture: A,
   config: Json,

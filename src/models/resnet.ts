@@ -28,7 +28,7 @@ const conv = (inChannels: number, outChannels: number, kernelSize: number, strid
 const projection = (inChannels: number, outChannels: number, stride: number): Sequential =>
   new Sequential(conv(inChannels, outChannels, 1, stride), new BatchNorm2d(outChannels));
 
-/** Identity of the shortcut (option A): every other place (pooling of one pixel), and zeros for the new channels. No parameters. */
+/** Identity of the shortcut (option A): every other position (pooling of one pixel), and zeros for the new channels. No parameters. */
 const subsampled = (x: Tensor, newChannels: number, stride: number): Tensor =>
   pad(averagePool(x, 1, { stride }), [0, 0, 0, 0], [0, newChannels, 0, 0]);
 

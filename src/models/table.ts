@@ -23,7 +23,7 @@ import * as vit from "./vit.js";
 export interface ModelRequest {
   /** Shape of one example, without the batch axis. */
   readonly inputShape: readonly number[];
-  /** Classes, or numbers to predict. */
+  /** Number of classes, or of quantities to predict. */
   readonly outFeatures: number;
   /** The model's own options, as a configuration gives them. */
   readonly options?: Readonly<Record<string, unknown>>;

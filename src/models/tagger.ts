@@ -8,7 +8,7 @@ import { ones } from "../ops/index.js";
 import { ConfigError } from "../util/errors.js";
 
 export interface TaggerOptions {
-  /** Numbers of features; 0 is padding. */
+  /** Indices of features; 0 is padding. */
   readonly vocabSize: number;
   /** Features of a token. */
   readonly slots: number;
@@ -47,7 +47,7 @@ export class Tagger extends Module {
   readonly lstm: LSTM | undefined;
   readonly dropout: Dropout;
   readonly classifier: Linear | undefined;
-  /** Scores of tags by feature, for each place of the window: [V, (2·window + 1)·K]. */
+  /** Scores of tags by feature, for each position of the window: [V, (2·window + 1)·K]. */
   readonly scores: Embedding | undefined;
   readonly crf: Crf;
 

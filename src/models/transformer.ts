@@ -12,7 +12,7 @@ import type { DecoderShape, KeyValues } from "./attention-cache.js";
 import type { TargetInputs, TransformerInputs, TransformerOptions } from "./transformer-layers.js";
 import { DecoderLayer, EncoderLayer, weightInit } from "./transformer-layers.js";
 
-/** Numbers in a table of positions, made before any tensor of a checkpoint is seen: 131,072 positions of width 1,024. */
+/** The largest size of a table of positions, made before any tensor of a checkpoint is seen: 131,072 positions of width 1,024. */
 const MAX_TABLE = 2 ** 27;
 
 /** sin in the first half, cos in the second, of p / 10000^(2i/D): [length, D]. */
@@ -31,7 +31,7 @@ function sinusoids(length: number, width: number): Tensor {
   return constant(fromNumbers("float32", [length, width], table));
 }
 
-/** Rows of a table of positions: [T, D], or [N, T, D] where places are given. */
+/** Rows of a table of positions: [T, D], or [N, T, D] where positions are given. */
 function rowsAt(table: Tensor, length: Dim, positions: Tensor | undefined): Tensor {
   if (positions !== undefined) return table.gather(positions);
   const most = table.shape[0] as number;
@@ -41,7 +41,7 @@ function rowsAt(table: Tensor, length: Dim, positions: Tensor | undefined): Tens
   return table.slice(0, 0, length);
 }
 
-/** Token vectors at their places. */
+/** Token vectors with their positions. */
 class Embeddings {
   readonly #table: Embedding;
   readonly #positions: Tensor;
@@ -159,7 +159,7 @@ export class Transformer extends Module {
     return this.model.decoder.layers.map((layer) => layer.encoderAttn.keyValues(states));
   }
 
-  /** Logits of the next token at each place of the target: [N, T, V]. */
+  /** Logits of the next token at each position of the target: [N, T, V]. */
   decode(target: Tensor, inputs: TargetInputs): Tensor {
     const h = this.model.decoder.forward(target, inputs); // [N, T, D]
     return affine(h, this.model.shared.weight, this.finalLogitsBias.reshape([-1]));

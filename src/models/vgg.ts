@@ -38,7 +38,7 @@ export interface VggOptions {
  *
  * Shapes: x [N, C, H, W], H and W ≥ 32 → logits [N, K].
  * Source: Simonyan and Zisserman, Very deep convolutional networks for large-scale image recognition, 2014, arXiv:1409.1556, table 1.
- * Differs from the source: He's initial weights, batch norm as a choice, and, as in torchvision, a mean over 7 × 7 places, so that
+ * Differs from the source: He's initial weights, batch norm as a choice, and, as in torchvision, a mean over 7 × 7 positions, so that
  * other sizes than 224 fit.
  * Checked against: torchvision 0.28, whose parameter paths it has, test/models/vision.test.ts.
  */

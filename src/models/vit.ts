@@ -49,7 +49,7 @@ class PatchEmbedding extends Module {
   }
 }
 
-/** Attention, then two layers of units at each place, each after a norm and beside what came in. Equations 2 and 3. */
+/** Attention, then two layers of units at each position, each after a norm and beside what came in. Equations 2 and 3. */
 class EncoderLayer extends Module {
   static override readonly pathNames = { ln1: "ln_1", ln2: "ln_2" };
   readonly ln1: LayerNorm;

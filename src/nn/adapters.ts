@@ -125,14 +125,14 @@ const namesOf = (path: string): [string, string] => [`${path}.lora_A.weight`, `$
 export const adaptersOf = (model: Module): Map<string, LoraLinear> =>
   new Map([...model.modules()].filter((entry): entry is [string, LoraLinear] => entry[1] instanceof LoraLinear));
 
-/** Takes the adapters out of a model, in place: the layers are as they were, for numbers that `mergeAdapters` gave. */
+/** Takes the adapters out of a model, in place: the layers are as they were, for weights from `mergeAdapters`. */
 export function removeAdapters(model: Module): void {
   model.replaceParts((module) => (module instanceof LoraLinear ? module.base : undefined));
 }
 
 function numbersAt(numbers: ReadonlyMap<string, TensorData>, path: string): TensorData {
   const found = numbers.get(path);
-  if (found === undefined) throw new ConfigError(`adapters: expected numbers for ${path}, got none`);
+  if (found === undefined) throw new ConfigError(`adapters: expected weights for ${path}, got none`);
   return found;
 }
 
@@ -155,9 +155,10 @@ function shifted(layer: LoraLinear, weight: TensorData, a: TensorData, b: Tensor
 }
 
 /**
- * The numbers of the model without adapters that computes the same: weight + alpha/rank · B·A in each layer that has one, all others as they are.
+ * Merges adapters: returns the weights of a model without adapters that computes the same, weight + alpha/rank · B·A in each layer that has one,
+ * all others as they are.
  *
- * Errors: ConfigError for numbers that are missing.
+ * Errors: ConfigError for missing weights.
  */
 export function mergeAdapters(model: Module, numbers: ReadonlyMap<string, TensorData>): Map<string, TensorData> {
   const merged = new Map(numbers);
@@ -172,10 +173,10 @@ export function mergeAdapters(model: Module, numbers: ReadonlyMap<string, Tensor
 }
 
 /**
- * Takes adapters out of numbers into which `mergeAdapters` put them, so that they can be learned on. `adapters` are the numbers of `lora_A` and
+ * Takes adapters out of weights into which `mergeAdapters` put them, so that their training can continue. `adapters` are the weights of `lora_A` and
  * `lora_B`; rounding leaves differences of the weights' last bit.
  *
- * Errors: ConfigError for numbers that are missing.
+ * Errors: ConfigError for missing weights.
  */
 export function unmergeAdapters(
   model: Module,

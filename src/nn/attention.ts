@@ -13,7 +13,7 @@ import { Module } from "./module.js";
 export interface AttentionOptions {
   /** True where a query may look at a key: broadcasts to [.., T, S]. */
   readonly mask?: Tensor;
-  /** Each query sees the keys up to its own place only. */
+  /** Each query sees the keys up to its own position only. */
   readonly causal?: boolean;
   /** Share of the weights dropped while training. */
   readonly dropout?: number;
@@ -29,7 +29,7 @@ export function causalMask(queries: Dim, keys: Dim): Tensor {
     return constant(fromNumbers("bool", [queries, keys], allowed));
   }
   const columns = arange(keys);
-  // A free number of keys more than queries is known when it runs: by the last place of both.
+  // A free number of keys more than queries is known when it runs: by the last position of both.
   const rows =
     typeof offset === "number" ? arange(queries, offset) : arange(queries).add(lastOf(columns).sub(lastOf(arange(queries))));
   return rows.unsqueeze(1).greaterOrEqual(columns);
@@ -49,7 +49,7 @@ export function mergeHeads(x: Tensor): Tensor {
   return x.transpose([0, 2, 1, 3]).reshape([n, t, heads * width]);
 }
 
-/** True where a key of [N, S] is no padding, as attention's mask [N, 1, 1, S]; bool as it is, numbers where not 0. */
+/** True where a key of [N, S] is no padding, as attention's mask [N, 1, 1, S]; bool as it is, numeric where not 0. */
 export const paddingMask = (keys: Tensor): Tensor =>
   (keys.dtype === "bool" ? keys : keys.cast("int32").greater(0)).unsqueeze(1, 2);
 

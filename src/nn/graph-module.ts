@@ -40,7 +40,7 @@ function substitutes(graph: Graph, formal: Tensor, value: Tensor): [Tensor, Tens
 export class GraphModule extends Module {
   static override readonly pathNames = { weights: "" };
   readonly weights: ReadonlyMap<string, Parameter>;
-  /** The parameters' numbers in the file. */
+  /** The parameters' values in the file. */
   readonly values: ReadonlyMap<string, TensorData>;
   readonly metadata: ReadonlyMap<string, string>;
   readonly #model: OnnxModel;
@@ -56,7 +56,7 @@ export class GraphModule extends Module {
     const { parameters, values, metadata } = this.#model.trace({ shapes });
     if (![...parameters.values()].some((parameter) => parameter.trainable))
       throw new ConfigError(
-        `${where}: expected a model with weights, got one without a parameter; descent inspect ${where} shows what its numbers are taken for`,
+        `${where}: expected a model with weights, got one without a parameter; descent inspect ${where} shows how its tensors are classified`,
       );
     this.weights = parameters;
     this.values = new Map([...parameters].map(([name, parameter]) => [name, values.get(parameter) as TensorData]));

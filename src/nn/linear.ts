@@ -93,7 +93,7 @@ export class Flatten extends Module {
 }
 
 /**
- * Layers and functions one after another. Paths are their places, as in PyTorch: `0.weight`, `2.weight`.
+ * Layers and functions one after another. Paths are their indices, as in PyTorch: `0.weight`, `2.weight`.
  */
 export class Sequential extends Module {
   static override readonly pathNames = { stages: "" };

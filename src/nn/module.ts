@@ -1,6 +1,6 @@
 /**
- * @module `Module`: a class with a `forward`, whose parameters are found by the names of its fields. It holds no numbers and
- * has no mode: numbers appear when a seed and a device are given, and `resolveMode` makes a trace one for training or for use.
+ * @module `Module`: a class with a `forward`, whose parameters are found by the names of its fields. It holds no values and
+ * has no mode: values appear when a seed and a device are given, and `resolveMode` makes a trace one for training or for use.
  */
 import { currentScope, Parameter, withScope } from "../graph/index.js";
 import { ConfigError } from "../util/errors.js";
@@ -63,7 +63,7 @@ const isPlain = (value: object): boolean => Object.getPrototypeOf(value) === Obj
 
 type Member = readonly [path: string, value: Module | Parameter];
 
-/** Modules and parameters in a field: the value itself, the items of a list by their place, those of a plain object or a map by key. */
+/** Modules and parameters in a field: the value itself, the items of a list by their index, those of a plain object or a map by key. */
 function* membersOf(value: unknown, path: string): Generator<Member> {
   if (value instanceof Module || value instanceof Parameter) yield [path, value];
   else if (Array.isArray(value)) {
@@ -170,7 +170,7 @@ export abstract class Module {
   }
 
   /**
-   * All numbers that the model owns, trained and not, by dotted path. Tied parameters appear once, under their first path.
+   * Everything that the model owns, trainable or not, by dotted path. Tied parameters appear once, under their first path.
    *
    * Errors: ConfigError if two parts have one path.
    */

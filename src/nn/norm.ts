@@ -151,7 +151,7 @@ export class BatchNorm2d extends BatchNorm {
 }
 
 /**
- * Each example normalized over groups of its channels and all places.
+ * Each example normalized over groups of its channels and all positions.
  *
  * Shapes: x [N, C, ..] → the same; weight, bias [C].
  * Errors: ConfigError if the groups do not divide the channels.
@@ -185,7 +185,7 @@ export class GroupNorm extends Module {
 }
 
 /**
- * Each channel of each example normalized over its places.
+ * Each channel of each example normalized over its positions.
  *
  * Shapes: x [N, C, H, W] → the same; weight, bias [C] where affine.
  * Source: Ulyanov et al. 2016, arXiv:1607.08022; like PyTorch's without running statistics, and not affine by default.

@@ -49,7 +49,7 @@ export class AvgPool2d extends Module {
   }
 }
 
-/** The mean over all places: x [N, C, ..] → [N, C, 1, ..]. */
+/** The mean over all positions: x [N, C, ..] → [N, C, 1, ..]. */
 export class GlobalAvgPool2d extends Module {
   override forward(x: Tensor): Tensor {
     return globalAveragePool(x);
@@ -84,7 +84,7 @@ export class AdaptiveAvgPool2d extends Module {
   }
 }
 
-/** [windows, length]: each row has 1/n at the n places of its window. */
+/** [windows, length]: each row has 1/n at the n positions of its window. */
 function windowMeans(length: number, windows: number, like: Tensor): Tensor {
   const weights = new Float64Array(windows * length);
   for (let i = 0; i < windows; i++) {

@@ -1,5 +1,5 @@
 /**
- * @module Rotary positions: queries and keys turned by angles that grow with their place, so that their products know distances.
+ * @module Rotary positions: queries and keys rotated by angles that grow with their position, so that their products depend on distances.
  */
 import type { Tensor } from "../graph/index.js";
 import { constant, fromNumbers } from "../graph/index.js";
@@ -44,13 +44,13 @@ export function rotaryFrequencies({ headSize, theta = 10_000, scaling }: RotaryO
   });
 }
 
-/** Cosines and sines of the angles: [T, d/2] for places [T], [N, 1, T, d/2] for places [N, T]. */
+/** Cosines and sines of the angles: [T, d/2] for positions [T], [N, 1, T, d/2] for positions [N, T]. */
 export interface RotaryAngles {
   readonly cos: Tensor;
   readonly sin: Tensor;
 }
 
-/** The angles at places (integers). */
+/** The angles at positions (integers). */
 export function rotaryAngles(positions: Tensor, options: RotaryOptions): RotaryAngles {
   const frequencies = constant(fromNumbers("float32", [options.headSize / 2], rotaryFrequencies(options)));
   const angles = positions.cast("float32").unsqueeze(-1).mul(frequencies);
@@ -58,7 +58,7 @@ export function rotaryAngles(positions: Tensor, options: RotaryOptions): RotaryA
   return { cos: each.cos(), sin: each.sin() };
 }
 
-/** The places 0 … T − 1 of x [N, h, T, d] or tokens [N, T], at axis `axis`. */
+/** The positions 0 … T − 1 of x [N, h, T, d] or tokens [N, T], at axis `axis`. */
 export const placesOf = (x: Tensor, axis: number): Tensor => arange(x.shape[axis] ?? 1);
 
 /**

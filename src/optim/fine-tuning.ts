@@ -1,5 +1,5 @@
 /**
- * @module Fine-tuning: which parameters of a trained model are learned on, and how fast. It says so as groups of an optimizer, so that what is frozen
+ * @module Fine-tuning: which parameters of a trained model are trainable, and at which learning rate. It says so as groups of an optimizer, so that what is frozen
  * has no gradient in the graph and no slots.
  */
 import { expectOption } from "../util/described.js";

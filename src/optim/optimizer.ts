@@ -1,6 +1,6 @@
 /**
  * @module Optimizers: a chain of small parts, each of which changes the updates of all parameters and emits graph ops,
- * so that a whole training step is one graph. It holds no numbers: the state belongs to whoever runs the step.
+ * so that a whole training step is one graph. It holds no values: the state belongs to whoever runs the step.
  */
 import type { DType, Parameter, Tensor } from "../graph/index.js";
 import { asTensor } from "../ops/index.js";

@@ -80,7 +80,7 @@ export class CheckpointWriter {
     await this.#prune(step);
   }
 
-  /** Points to a checkpoint that a run goes on from, and to the best that it knew of; a better one of a later step does not count any more. */
+  /** Points to a checkpoint that a run is resumed from, and to the best that it knew of; a better one of a later step does not count any more. */
   async goBackTo({ step, manifest: { best: known } }: Checkpoint): Promise<void> {
     const best = await this.#folder.pointer("best");
     if (known !== undefined && known !== best && (await exists(join(this.#root, `step-${known}`))))
@@ -94,7 +94,7 @@ export class CheckpointWriter {
     const whole = (await this.#folder.checkpoints().catch(() => []))[0];
     return whole === undefined
       ? ""
-      : `; the checkpoint of step ${whole} is whole: make room, then go on with --resume ${this.#folder.path}`;
+      : `; the checkpoint of step ${whole} is whole: make room, then resume with --resume ${this.#folder.path}`;
   }
 
   async #point(pointer: "last" | "best", name: string): Promise<void> {

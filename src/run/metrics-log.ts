@@ -1,5 +1,5 @@
 /**
- * @module `metrics.jsonl`: one JSON object a line, appended while a run goes on. JSON has no NaN and no infinity; they are
+ * @module `metrics.jsonl`: one JSON object per line, appended during a run. JSON has no NaN and no infinity; they are
  * written as the strings "NaN", "Infinity", "-Infinity".
  */
 import * as z from "zod";

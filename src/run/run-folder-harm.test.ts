@@ -166,7 +166,7 @@ test("a run that another live process writes is refused; a dead one's lock is ta
   (await resumeRun(path)).writer[Symbol.dispose]();
 });
 
-test("a process killed at any moment leaves whole checkpoints, whole logs, and a run to go on with", async (t) => {
+test("a process killed at any moment leaves whole checkpoints, whole logs, and a run that can be resumed", async (t) => {
   const path = scratch(t);
   const module = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href);
   const script = `

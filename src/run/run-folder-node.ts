@@ -61,7 +61,7 @@ export async function createRun(
   }
 }
 
-/** ConfigError if no run can be written to `path`: it holds one, or something else, another process writes it, or nobody may. */
+/** ConfigError if no run can be written to `path`: it holds one, or something else, another process writes it, or it is not writable. */
 export function checkPlace(path: string, overwrite: boolean): void {
   checkFree(path, overwrite);
   let place = resolve(path);
@@ -84,7 +84,7 @@ function checkFree(path: string, overwrite: boolean): readonly string[] {
   if (present.length > 0 && !(overwrite && (isRun || isLeftOver(path, names)))) {
     throw new ConfigError(
       isRun
-        ? `${path}: expected a new folder, got one that holds a run; go on with --resume, replace it with --overwrite, or choose another --out`
+        ? `${path}: expected a new folder, got one that holds a run; resume it with --resume, replace it with --overwrite, or choose another --out`
         : `${path}: expected a new or empty folder, got one with ${present.length} files in it; choose another --out`,
     );
   }
@@ -105,7 +105,7 @@ function isLeftOver(path: string, names: readonly string[]): boolean {
 }
 
 /**
- * Locks a run to go on with it: reads the checkpoint (checked), and cuts the logs back to where they were when it was
+ * Locks a run to resume it: reads the checkpoint (checked), and cuts the logs back to where they were when it was
  * written. `path` is a run, or one of its checkpoints.
  */
 export async function resumeRun(

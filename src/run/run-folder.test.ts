@@ -99,7 +99,7 @@ test("a checkpoint written twice at one step is whole, whether its bytes changed
 test("a folder is refused that holds a run, other files, or nothing to resume", async (t) => {
   const path = scratch(t);
   (await createRun(path, { config }))[Symbol.dispose]();
-  await assert.rejects(createRun(path, { config }), /expected a new folder, got one that holds a run; go on with --resume/);
+  await assert.rejects(createRun(path, { config }), /expected a new folder, got one that holds a run; resume it with --resume/);
   await assert.rejects(resumeRun(path), /expected a checkpoint, got none; train it anew with --overwrite/);
   writeFileSync(join(path, "old"), "x");
   (await createRun(path, { config, overwrite: true }))[Symbol.dispose]();
@@ -135,7 +135,7 @@ test("what a killed process left of a run is replaced with overwrite: a lock, or
   }
 });
 
-test("the pointer to the best checkpoint is that of the checkpoint that a run goes on from", async (t) => {
+test("the pointer to the best checkpoint is that of the checkpoint from which a run is resumed", async (t) => {
   const path = scratch(t);
   {
     using writer = await createRun(path, { config, keepCheckpoints: 9 });

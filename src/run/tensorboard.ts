@@ -1,6 +1,6 @@
 /**
  * @module TensorBoard's event files, written by hand: records of Event protobufs (scalars, histograms, images), so that
- * TensorBoard shows a run while it goes on. Concatenate what these functions return; `firstEvent` comes first.
+ * TensorBoard shows a run while it lasts. Concatenate what these functions return; `firstEvent` comes first.
  *
  * Source: TensorFlow's `core/util/event.proto`, `core/framework/summary.proto` and `core/lib/io/record_writer.cc`.
  */

@@ -1,5 +1,5 @@
 /**
- * @module The interface of tasks: how data become numbers, what a model computes from them, what is minimized and measured, and how an
+ * @module The interface of tasks: how data become tensors, what a model computes from them, what is minimized and measured, and how an
  * answer reads. The command line, the server and the report know tasks through this interface alone.
  */
 import type { Batch, Dataset, TableSchema } from "../data/index.js";
@@ -53,7 +53,7 @@ export interface ModelChoice<I extends TaskInfo> {
   readonly defaults: (examples: number) => TrainingDefaults;
 }
 
-/** Data as numbers, with all that the task learned from the training part. */
+/** Data as tensors, with all that the task learned from the training part. */
 export interface Prepared<I extends TaskInfo> {
   readonly info: I;
   readonly train: Dataset;
@@ -105,7 +105,7 @@ export interface TaskOptions {
   readonly labelSmoothing?: number;
 }
 
-/** Names of the places along an axis of a parameter, which come from data: its features, the categories of one, its classes. */
+/** Names of the positions along an axis of a parameter, which come from data: its features, the categories of one, its classes. */
 export interface NamedAxis {
   readonly of: "feature" | "category" | "class";
   readonly names: readonly string[];
@@ -119,7 +119,7 @@ export interface NamedParameter {
   readonly axes: readonly (NamedAxis | undefined)[];
 }
 
-/** All that a task is told when it describes a graph or a batch. */
+/** The context in which a task describes a graph or a batch. */
 export interface TaskContext<I extends TaskInfo> {
   readonly info: I;
   readonly use: Use;
@@ -172,7 +172,7 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   loading?(info: I): Pick<LoadOptions, "imageShape">;
   /**
    * Parameters some of whose axes follow the data, by path: a training that starts from another run of the task takes these over by the names of features
-   * and classes, not by their places. `modelName` is the name of the choice that the model was built by.
+   * and classes, not by their positions. `modelName` is the name of the choice that the model was built by.
    */
   namedParameters?(info: I, model: Module, modelName: string): ReadonlyMap<string, NamedParameter>;
   /** Returns the schema of its tables, as training has learned it; left out, or undefined, where none is kept. */

@@ -134,7 +134,7 @@ class Side {
 /** Symbols in a row per word, from which pairs are cut out; a merged pair's right symbol is gone. */
 class Words {
   readonly #symbols: Int32Array;
-  /** The next place in the word; −1 at its end, −2 where the symbol is gone. */
+  /** The next position in the word; −1 at its end, −2 where the symbol is gone. */
   readonly #next: Int32Array;
   readonly #previous: Int32Array;
   readonly #weights: Int32Array;
@@ -159,7 +159,7 @@ class Words {
     this.#findPairs();
   }
 
-  /** All pairs to begin with: their places are counted first, so that each has an array of its size. */
+  /** All pairs to begin with: their positions are counted first, so that each has an array of its size. */
   #findPairs(): void {
     const [symbols, next] = [this.#symbols, this.#next];
     let kinds = 0;
@@ -173,7 +173,7 @@ class Words {
       else sizes.set(left * SHIFT + right, (sizes.get(left * SHIFT + right) ?? 0) + 1);
     }
     dense?.forEach((size, k) => size > 0 && sizes.set(Math.floor(k / kinds) * SHIFT + (k % kinds), size));
-    // From here on `dense` holds where a pair's next place goes.
+    // From here on `dense` holds where a pair's next position goes.
     dense?.fill(0);
     const filled = new Map<number, number>();
     const byDense: PairPlaces[] = [];
@@ -206,7 +206,7 @@ class Words {
     for (let p = 0; p < inOrder.length; p++) {
       const at = inOrder[p] as number;
       const second = nexts[at] as number;
-      // The left symbol of an old place may be gone, or be another by now.
+      // The left symbol of an old position may be gone, or be another by now.
       if (second < 0 || symbols[at] !== left || symbols[second] !== right) continue;
       const [before, after, weight] = [previous[at] as number, nexts[second] as number, weights[at] as number];
       symbols[at] = merged;
@@ -258,7 +258,7 @@ class Words {
  * Errors: ConfigError if there are more symbols to begin with than asked for.
  * Cost: 16 thousand merges of 30 MB of text in 7 to 10 seconds (docs/text.md).
  * Source: Sennrich, Haddow, Birch, Neural machine translation of rare words with subword units, 2016, arXiv:1508.07909.
- * Differs from the source: pairs keep their places, so that a merge touches only the words that have it. Ties go to the
+ * Differs from the source: pairs keep their positions, so that a merge touches only the words that have it. Ties go to the
  * smaller symbols, as in Hugging Face's trainer, whose merges these are.
  * Checked against: tokenizers 0.23 (Python), all merges, in train.test.ts.
  */

@@ -1,6 +1,6 @@
 /**
  * @module The normalizers of a `tokenizer.json`, on tracked text: cleaning, case, accents, Unicode forms. They follow the Rust
- * library, whose JavaScript counterpart lower-cases whole words (a final sigma comes out otherwise) and keeps no places.
+ * library, whose JavaScript counterpart lower-cases whole words (a final sigma comes out otherwise) and keeps no offsets.
  */
 import * as z from "zod";
 import { toByteCharacters } from "./byte-level.js";

@@ -1,5 +1,5 @@
 /**
- * @module Regular expressions of strangers: a pattern such as `(a+)+$` takes 2^n steps on n characters, in which the native library ends
+ * @module Checks of untrusted regular expressions: a pattern such as `(a+)+$` takes 2^n steps on n characters, in which the native library ends
  * the process and JavaScript's engine hangs. A pattern is taken only if matching it goes forward: each way of cutting a text is tried once.
  *
  * It refuses the patterns that backtracking engines are known to fail on: repeats of something that matches the same text in two ways, and

@@ -2,7 +2,7 @@
  * @module SentencePiece's precompiled table of replacements, checked before it is used: the native library follows its numbers without a
  * look, and ends the process where one of them points outside.
  *
- * The table: 4 bytes of length, a double-array trie (units of 4 bytes) from characters' bytes to places, then the replacements, each ended
+ * The table: 4 bytes of length, a double-array trie (units of 4 bytes) from characters' bytes to offsets, then the replacements, each ended
  * by a zero. Source: sentencepiece, `normalizer.cc`; darts-clone, `darts.h`. Checked against: the tables of sentencepiece 0.2's four rules, which pass.
  */
 
@@ -11,11 +11,11 @@ const MAX_REPLACEMENT = 256;
 
 /** The offset of a unit's children, relative to the unit. */
 const offsetOf = (unit: number): number => (unit >>> 10) << ((unit & 512) >>> 6);
-/** The byte that leads to a unit; above 255 for the place of a replacement. */
+/** The byte that leads to a unit; above 255 for the offset of a replacement. */
 const labelOf = (unit: number): number => (unit & 0x800000ff) >>> 0;
 const hasLeaf = (unit: number): boolean => (unit & 256) !== 0;
 
-/** Why the places of the replacements are none of `replacements`' own, or undefined. */
+/** Explains why the offsets of the replacements are not within `replacements`, or undefined. */
 function whyBadTrie(units: Uint32Array, replacements: Uint8Array): string | undefined {
   const seen = new Uint8Array(units.length);
   const pending = [0];
@@ -44,7 +44,7 @@ function whyBadTrie(units: Uint32Array, replacements: Uint8Array): string | unde
   return undefined;
 }
 
-/** Why a `precompiled_charsmap` (base64) is not whole, or undefined if it is. */
+/** Explains why a `precompiled_charsmap` (base64) is not valid, or undefined if it is. */
 export function whyBadPrecompiled(base64: string): string | undefined {
   if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(base64)) return "text that is no base64";
   const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));

@@ -41,7 +41,7 @@ function wordFeatures(word: string, first: boolean): string[] {
 export const FEATURE_SLOTS: Readonly<Record<TokenUnit, number>> = { words: 8, characters: 4 };
 
 /**
- * Features of each token of a text. Words: in small letters, as written, shape, length, ends and beginnings of two and three letters (of one and two ideographs). Characters: itself,
+ * Features of each token of a text. Words: in lower case, as written, shape, length, ends and beginnings of two and three letters (of one and two ideographs). Characters: itself,
  * its kind, and the pairs with its neighbours.
  */
 export function featuresOf(tokens: readonly string[], unit: TokenUnit): TokenFeatures[] {

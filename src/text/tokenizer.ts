@@ -1,5 +1,5 @@
 /**
- * @module `Tokenizer`: texts to token ids and back, with every token's place in the original text. The work is done by an
+ * @module `Tokenizer`: texts to token ids and back, with every token's offsets in the original text. The work is done by an
  * engine: Hugging Face's Rust library in Node (`native-node.ts`), their JavaScript one anywhere (`web.ts`).
  */
 import type { AssembleOptions, Encoding, TextTokens } from "./assemble.js";

@@ -1,11 +1,11 @@
 /**
- * @module Places in a text: code points, as the Rust library counts, and UTF-16 units, as JavaScript strings do.
+ * @module Offsets in a text: code points, as the Rust library counts, and UTF-16 units, as JavaScript strings do.
  */
 
 /** Tells whether some character takes two units. A lone surrogate counts as one character here and in the library. */
 const hasPairs = (text: string): boolean => /[\uD800-\uDBFF][\uDC00-\uDFFF]/.test(text);
 
-/** Turns places in code points into places in UTF-16 units, in place. */
+/** Converts offsets in code points to offsets in UTF-16 units, in place. */
 export function toUtf16(text: string, places: Int32Array): Int32Array {
   if (!hasPairs(text)) return places;
   const unitAt = new Int32Array(text.length + 1);

@@ -1,6 +1,6 @@
 /**
  * @module The engine that runs anywhere: Hugging Face's JavaScript tokenizers for models and decoders, with normalizers and
- * pre-tokenizers of our own, which keep each token's place and follow the Rust library where theirs does not.
+ * pre-tokenizers of our own, which keep each token's offsets and follow the Rust library where theirs does not.
  */
 import * as z from "zod";
 import { AddedTokens } from "./added-tokens.js";
@@ -35,7 +35,7 @@ function followRust(decoder: LibraryDecoder): void {
   for (const step of decoder.decoders ?? []) followRust(step);
 }
 
-/** Spaces at a token's ends are left out of its place; one before the first token may be the tokenizer's own. */
+/** Spaces at a token's ends are left out of its offsets; one before the first token may be the tokenizer's own. */
 function trim(text: string, tokens: readonly string[], offsets: Int32Array, addPrefixSpace: boolean): void {
   const isSpace = (c: string): boolean => c === BYTE_CHARACTERS[32] || /\p{White_Space}/u.test(c);
   for (const [t, token] of tokens.entries()) {
@@ -131,7 +131,7 @@ class WebEngine implements TokenizerEngine {
  * Errors: ConfigError if it is no tokenizer, or uses a step that only the native engine knows.
  * Differs from the native engine: SentencePiece's precompiled table is approximated by NFKC; BPE with dropout drops nothing;
  * some hundred rare characters are punctuation, marks or format characters in one version of Unicode only.
- * Checked against: the native engine and Python's, ids and places, in tokenizer.test.ts.
+ * Checked against: the native engine and Python's, ids and offsets, in tokenizer.test.ts.
  */
 export function tokenizerFrom(
   json: unknown,

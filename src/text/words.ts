@@ -1,5 +1,5 @@
 /**
- * @module Texts cut into words or characters, with their places, as corpora with a tag for each token have them. It is no tokenizer with a
+ * @module Texts cut into words or characters, with their offsets, as corpora with a tag for each token have them. It is no tokenizer with a
  * vocabulary (`tokenizer.ts`): nothing is learned, and nothing is unknown.
  */
 

@@ -23,7 +23,7 @@ const TENSORS = "adapter_model.safetensors";
  * Writes the adapters of a model, and the modules that are trained whole, as a folder that PEFT (and `loadAdapters`) reads. `base` is the name or path of the
  * model that they belong to.
  *
- * Errors: ConfigError for numbers that are missing.
+ * Errors: ConfigError for missing weights.
  */
 export async function saveAdapters(
   folder: string,
@@ -34,7 +34,7 @@ export async function saveAdapters(
 ): Promise<void> {
   const tensors = adaptedParts(model, lora.modulesToSave).trained.map((path): readonly [string, TensorData] => {
     const data = numbers.get(path);
-    if (data === undefined) throw new ConfigError(`${folder}: expected numbers for ${path}, got none`);
+    if (data === undefined) throw new ConfigError(`${folder}: expected weights for ${path}, got none`);
     return [PEFT_PREFIX + path, data];
   });
   makeFolders(folder);
@@ -50,7 +50,7 @@ export interface LoadedAdapters {
 }
 
 /**
- * Puts the adapters of a folder into a model, in place, and reads their numbers: `new Map([...base, ...numbers])` are those of the whole.
+ * Puts the adapters of a folder into a model, in place, and reads their weights: `new Map([...base, ...numbers])` are those of the whole.
  *
  * Errors: DataError for files that cannot be read; ConfigError for a configuration that is not supported, and for tensors that do not fit the model (each
  * is named).

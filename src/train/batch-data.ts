@@ -1,5 +1,5 @@
 /**
- * @module The numbers of a batch: whether they are what a step takes.
+ * @module The tensors of a batch, and the check that a step accepts them.
  */
 import type { TensorData } from "../graph/index.js";
 import { checkData, formatShape, inputsOf, sameShape } from "../graph/index.js";

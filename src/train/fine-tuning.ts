@@ -7,7 +7,7 @@ import type { FineTuning, Optimizer } from "../optim/index.js";
 import { withFineTuning } from "../optim/index.js";
 
 export interface FineTuneOptions extends FineTuning {
-  /** Adapters that are learned in the place of the model, which is frozen but for them. */
+  /** Adapters that are trained; the rest of the model is frozen. */
   readonly adapters?: Lora;
 }
 

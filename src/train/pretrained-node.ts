@@ -20,7 +20,7 @@ import { readRegularFile } from "../util/regular-file-node.js";
 import { parseJsonWith } from "../util/schema.js";
 import { setOwn } from "../util/record.js";
 
-/** A model and its numbers, as they were read. */
+/** A model and its weights, as they were read. */
 export interface Pretrained<A extends ArchitectureName = ArchitectureName> {
   readonly architecture: A;
   readonly model: PretrainedModel<A>;
@@ -30,7 +30,7 @@ export interface Pretrained<A extends ArchitectureName = ArchitectureName> {
   readonly config: Json;
   /** The text of `tokenizer.json`, where there is one. */
   readonly tokenizer: string | undefined;
-  /** Parameters of a new head: an initializer gives them their numbers. */
+  /** Parameters of a new head: their values come from an initializer. */
   readonly fresh: readonly string[];
   /** Tensors that belong to another head. */
   readonly unused: readonly string[];
@@ -169,7 +169,7 @@ export interface SavePretrainedOptions {
   readonly maxShardBytes?: number;
 }
 
-/** Writes a model as a folder that Hugging Face's libraries (and `loadPretrained`) read. Errors: ConfigError for numbers that are missing. */
+/** Writes a model as a folder that Hugging Face's libraries (and `loadPretrained`) read. Errors: ConfigError for missing weights. */
 export async function savePretrained(
   folder: string,
   model: Module,
@@ -179,7 +179,7 @@ export async function savePretrained(
   const own = configOf(model).config as Readonly<Record<string, Json>>;
   const tensors = [...model.state().keys()].map((path): readonly [string, TensorData] => {
     const data = numbers.get(path);
-    if (data === undefined) throw new ConfigError(`${folder}: expected numbers for ${path}, got none`);
+    if (data === undefined) throw new ConfigError(`${folder}: expected weights for ${path}, got none`);
     return [path, data];
   });
   makeFolders(folder);

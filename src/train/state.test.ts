@@ -113,7 +113,7 @@ test("disposing comes after what is under way; then everything is refused in one
   assert.throws(() => state.restore(new Map()), /expected no step under way|disposed/);
 });
 
-test("numbers are not replaced under a step", async () => {
+test("values are not replaced during a step", async () => {
   await using state = await stateOf();
   const running = state.run(batchAt(0));
   assert.throws(() => state.restore(new Map()), /await each run first/);
@@ -126,7 +126,7 @@ const withLabels = (...labels: number[]): BatchData => ({
   label: fromNumbers("int64", [labels.length], labels),
 });
 
-test("labels outside the classes are refused before a step, with the example; the state goes on", async () => {
+test("labels outside the classes are refused before a step, with the example; the state stays usable", async () => {
   await using state = await stateOf();
   const before = await state.parameters();
   await assert.rejects(state.run(withLabels(0, 2, -1)), {

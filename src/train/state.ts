@@ -1,5 +1,5 @@
 /**
- * @module `TrainingState`: the numbers of a training, where the engine keeps them. On the CPU each entry has two memories
+ * @module `TrainingState`: the values of a training, where the engine keeps them. On the CPU each entry has two memories
  * that take turns, so that a step allocates nothing; on a GPU new buffers replace old ones, and nothing comes back unasked.
  */
 import type { Tensor, TensorData, TensorType } from "../graph/index.js";
@@ -20,7 +20,7 @@ export interface InitOptions {
   readonly device?: DeviceChoice;
   readonly threads?: number;
   readonly runtime?: Runtime;
-  /** Numbers by path in place of the initializers': a checkpoint's, or a pretrained model's. */
+  /** Weights by path in place of the initializers': a checkpoint's, or a pretrained model's. */
   readonly numbers?: ReadonlyMap<string, TensorData>;
 }
 
@@ -67,7 +67,7 @@ export class TrainingState implements AsyncDisposable {
     this.#compileOptions = { device, runtime, names, threads: options.threads };
   }
 
-  /** Numbers for a step, on a device. Errors: ShapeError, naming each, if given numbers do not fit. */
+  /** Creates the values of a step, on a device. Errors: ShapeError, naming each, if given values do not fit. */
   static async create(step: TrainingStep, options: InitOptions = {}): Promise<TrainingState> {
     const runtime = options.runtime ?? (await platformRuntime());
     const state = new TrainingState(step, runtime, await resolveDevice(runtime, options.device ?? "cpu"), options);
@@ -81,10 +81,10 @@ export class TrainingState implements AsyncDisposable {
     return this.#queue.run(task);
   }
 
-  /** Replaces numbers by name; entries that are not given stay. Errors: ConfigError while steps are under way. */
+  /** Replaces values by name; entries that are not given stay. Errors: ConfigError while steps are under way. */
   restore(numbers: ReadonlyMap<string, TensorData>): void {
     if (this.#disposed !== undefined || !this.#queue.isIdle)
-      throw new ConfigError("training state: expected no step under way while numbers are replaced; await each run first");
+      throw new ConfigError("training state: expected no step under way while values are replaced; await each run first");
     const problems: string[] = [];
     for (const [name, type] of this.#entryTypes()) {
       const given = numbers.get(name);
@@ -290,8 +290,8 @@ export class TrainingState implements AsyncDisposable {
   }
 
   /**
-   * Runs a batch once more on the numbers before the last update, with every value in sight: the first input, parameter or op
-   * (by its layer's path) whose value is not finite. CPU only, where the earlier numbers still lie in the other memory.
+   * Runs a batch once more on the values before the last update, with every value in sight: the first input, parameter or op
+   * (by its layer's path) whose value is not finite. CPU only, where the earlier values still lie in the other memory.
    */
   firstNotFinite(batch: BatchData): Promise<string | undefined> {
     return this.#inTurn(() => this.#firstNotFinite(batch));

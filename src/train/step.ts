@@ -1,5 +1,5 @@
 /**
- * @module One training step as one graph: (state, batch, scalars) → (state', metrics). A `TrainingState` owns the numbers and
+ * @module One training step as one graph: (state, batch, scalars) → (state', metrics). A `TrainingState` owns the values and
  * runs it; nothing that is trained crosses to JavaScript unless somebody asks.
  */
 import { vjpOf } from "../autodiff/index.js";
@@ -61,7 +61,7 @@ export interface StepGraph {
   readonly metrics: readonly string[];
 }
 
-/** A step described: pure, without numbers. `TrainingState.create` gives it some. */
+/** The description of a step: pure, without values. `TrainingState.create` adds them. */
 export interface TrainingStep extends TrainingStepOptions {
   readonly types: StateTypes;
   /** The graph for batches of these types: one for the whole step, or one for gradients where batches are accumulated. */
@@ -189,7 +189,7 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
 }
 
 /**
- * Initial numbers: those given, by path; each other parameter from its own stream, so that adding a layer changes no other.
+ * Initial values: those given, by path; each other parameter from its own stream, so that adding a layer changes no other.
  * Slots that begin as their parameter (averages of the weights) begin as the given one.
  */
 export function initialNumbers(

@@ -86,7 +86,7 @@ export function withInput(data: Dataset, names: readonly string[]): { readonly d
   return { data: data.with({ features: { dtype: "float32", shape: [data.length, width], data: joined } }), input: "features" };
 }
 
-/** The classes of a target of texts or truth values, in the order of their numbers; undefined for one of numbers. */
+/** The classes of a target of texts or truth values, in the order of their indices; undefined for one of numbers. */
 export function targetClasses(train: Dataset, target: string): readonly string[] | undefined {
   const column = train.column(target);
   return isText(column) || column.dtype === "bool" ? classesOf(column, `column "${target}"`) : undefined;

@@ -9,7 +9,7 @@ import type { TrainingState } from "./state.js";
 import type { BatchTypes, FromBatch } from "./step.js";
 
 /**
- * The bytes of an ONNX file that computes `forward` in use mode, with the state's numbers as its constants.
+ * The bytes of an ONNX file that computes `forward` in use mode, with the state's weights as its constants.
  *
  * Shapes: a dimension of an input may be free, `symbol("N")`. Parameters are named by their paths.
  * Errors: those of `forward`; UnsupportedOpError for an op that ONNX has no form for.

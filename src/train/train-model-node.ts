@@ -50,7 +50,7 @@ export interface TrainOptions {
   readonly data: string | TableLike | DataParts<TableLike>;
   readonly loss: Loss;
   readonly optimizer: Optimizer;
-  /** Numbers to start from, by path, in place of the initializers': a checkpoint's. */
+  /** Weights to start from, by path, in place of the initializers': a checkpoint's. */
   readonly numbers?: ReadonlyMap<string, TensorData>;
   /** Frozen parts, and learning rates of parts; adapters are put into the model. */
   readonly fineTuning?: FineTuneOptions;
@@ -84,7 +84,7 @@ export interface TrainOptions {
 /** A finished training. Owned: dispose it. */
 export interface TrainedModelRun extends AsyncDisposable {
   readonly summary: RunSummary;
-  /** The trained numbers, where the engine keeps them. */
+  /** The trained weights, where the engine keeps them. */
   readonly state: TrainingState;
   /** The folder, where there is one. */
   readonly path: string | undefined;
@@ -149,7 +149,7 @@ function tableColumns(data: LoadedData): Columns {
   };
 }
 
-/** Who makes batches of changed images. ConfigError if the data have none. */
+/** Creates the fetcher of batches of augmented images. ConfigError if the data have none. */
 function changing(rows: Dataset, list: string): WorkerFetcher {
   const image = rows.has("image") ? rows.tensor("image") : undefined;
   const [, channels, height = 0, width = 0] = image?.shape ?? [];

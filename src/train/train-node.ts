@@ -48,7 +48,7 @@ export interface TrainRunOptions {
   readonly writer?: RunWriter;
   /** The checkpoint to resume from. */
   readonly checkpoint?: Checkpoint;
-  /** Numbers to start from in place of the initializers'. */
+  /** Weights to start from in place of the initializers'. */
   readonly numbers?: ReadonlyMap<string, TensorData>;
   /** Weighted or balanced sampling and the like; batchSize, seed, shuffle and dropLast are set here. */
   readonly loader?: Partial<ConstructorParameters<typeof DataLoader>[1]>;
@@ -145,7 +145,7 @@ function show(progress: Progress, start: number): Callback {
   };
 }
 
-/** Trains, or goes on training. Errors: those of `fit` and of the run folder; the last whole checkpoint stays in any case. */
+/** Trains, or resumes a training. Errors: those of `fit` and of the run folder; the last whole checkpoint stays in any case. */
 export async function trainRun(options: TrainRunOptions): Promise<TrainedRun> {
   const { step, train, batchSize, seed, checkpoint, writer, progress } = options;
   const resumed = checkpoint === undefined ? undefined : readTraining(checkpoint);

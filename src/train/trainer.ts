@@ -1,6 +1,6 @@
 /**
  * @module The training loop: batches, steps, evaluations, early stopping, checkpoints. It owns no files: what is to be kept is
- * handed to callbacks, and what it must remember to go on is one JSON value.
+ * handed to callbacks, and the state that it needs to resume is one JSON value.
  */
 import * as z from "zod";
 import type { DataLoader } from "../data/index.js";

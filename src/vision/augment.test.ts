@@ -21,7 +21,7 @@ import {
 const SMALL = { height: 32, width: 32 };
 const LARGE = { height: 160, width: 224 };
 
-/** Every pixel tells its place. */
+/** Every pixel encodes its position. */
 const image: Pixels = {
   channels: 3,
   height: 32,

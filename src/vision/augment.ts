@@ -66,7 +66,7 @@ export function randomBox(random: Random, height: number, width: number, least: 
   return { top: Math.floor((height - side) / 2), left: Math.floor((width - side) / 2), height: side, width: side };
 }
 
-/** Cut to a random place after `padding` rows and columns of black on each side. He et al. 2016, arXiv:1512.03385, section 4.2. */
+/** Crops at a random position after `padding` rows and columns of black on each side. He et al. 2016, arXiv:1512.03385, section 4.2. */
 function paddedCrop(image: Pixels, random: Random, padding: number): Pixels {
   const offset = (): number => random.integer(2 * padding + 1) - padding;
   return crop(image, { top: offset(), left: offset(), height: image.height, width: image.width });

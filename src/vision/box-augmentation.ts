@@ -1,5 +1,5 @@
 /**
- * @module Images with boxes made to fit a model, and changed at random: mirrored, enlarged or shrunk about a random place, recoloured.
+ * @module Images with boxes made to fit a model, and changed at random: mirrored, enlarged or shrunk about a random point, recoloured.
  * Pure functions of pixels and a random stream; boxes go where their pixels go.
  */
 import { ConfigError } from "../util/errors.js";

@@ -12,7 +12,7 @@ export interface BoxMark {
   readonly dashed?: boolean;
 }
 
-/** Colours that are told apart on most images, by class. */
+/** Colours that can be told apart on most images, by class. */
 const COLORS = ["#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#f032e6", "#9a6324", "#808000", "#000075"];
 export const classColor = (k: number): string => COLORS[k % COLORS.length] as string;
 

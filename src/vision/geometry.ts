@@ -70,7 +70,7 @@ export function affine(image: Pixels, map: Affine, fill?: Fill): Pixels {
   const { channels, height, width, data } = image;
   const radians = (d: number): number => (d * Math.PI) / 180;
   const [turn, sx, sy] = [radians(degrees), radians(shearX), radians(shearY)];
-  // The inverse of [a b; c d]: from a place in the result to the place in the image.
+  // The inverse of [a b; c d]: from a position in the result to the one in the image.
   const a = Math.cos(turn - sy) / Math.cos(sy);
   const b = (-Math.cos(turn - sy) * Math.tan(sx)) / Math.cos(sy) - Math.sin(turn);
   const c = Math.sin(turn - sy) / Math.cos(sy);

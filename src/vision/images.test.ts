@@ -23,7 +23,7 @@ for (let y = 0; y < HEIGHT; y++)
   for (let x = 0; x < WIDTH; x++) raw.set(x < WIDTH / 2 ? [250, 10, 20] : [15, 30, 240], (y * WIDTH + x) * 3);
 const picture = (): Sharp => sharp(raw, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } });
 
-/** The colour at a place. */
+/** The colour at a position. */
 const color = ({ channels, height, width, data }: Pixels, x: number, y: number): number[] =>
   Array.from({ length: channels }, (_, c) => data[(c * height + y) * width + x] as number);
 const near = (got: readonly number[], wanted: readonly number[], apart: number, where: string): void =>

@@ -4,7 +4,7 @@
  */
 import type { Box, Pixels } from "./pixels.js";
 
-/** For each place of the result: where its source pixels begin, and their weights, `taps` of them. */
+/** For each pixel of the result: the start of its source pixels, and their weights, `taps` of them. */
 interface Filter {
   readonly first: Int32Array;
   readonly weights: Float32Array;

@@ -161,7 +161,7 @@ test("checkpoints that are truncated or altered are refused, and the last whole 
 
 test("a run folder that is taken, in use by another process, or no place to write to: refused before anything is said", async () => {
   const loud = DIGITS.replace(" --quiet", "");
-  await refused(`${loud} --out run`, 2, /run: expected a new folder, got one that holds a run; go on with --resume/);
+  await refused(`${loud} --out run`, 2, /run: expected a new folder, got one that holds a run; resume it with --resume/);
   await refused(`${loud} --out good.csv/run`, 2, /run: expected a folder to write to, got a part of its path is not a folder/);
   await refused(
     "predict table a=1 b=2 --out nowhere/x.csv",

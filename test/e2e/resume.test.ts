@@ -28,7 +28,7 @@ test("a run interrupted by Ctrl-C, and one killed with SIGKILL, go on to the sam
   stopped.kill("SIGINT");
   const first = await stopped.ended;
   assert.equal(first.status, 130, first.stderr);
-  assert.match(first.stderr, /go on with: descent train --resume stopped/);
+  assert.match(first.stderr, /resume with: descent train --resume stopped/);
   t.diagnostic(`interrupted at step ${lastStep(path("stopped"))}`);
   const resumed = await run(folder, ["train", "--resume", "stopped"]);
   assert.equal(resumed.status, 0, resumed.stderr);

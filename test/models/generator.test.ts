@@ -241,7 +241,7 @@ test("prompts that cannot be are refused, and a full model stops", async () => {
   const controller = new AbortController();
   controller.abort();
   await assert.rejects(generator.generate([[1]], { signal: controller.signal }), { name: "AbortError" });
-  await assert.rejects(Generator.create(model, new Map()), /expected numbers for transformer\.wte\.weight, got none/);
+  await assert.rejects(Generator.create(model, new Map()), /expected weights for transformer\.wte\.weight, got none/);
   assert.deepEqual(
     await generator.generate([[1, 5]], { maxTokens: 5, seed: 3 }),
     await generator.generate([[1, 5]], { maxTokens: 5, seed: 3 }),

@@ -1,5 +1,5 @@
 /**
- * @module `descent explain MODEL INPUT…`: why a model answered as it did, in pictures, in numbers, and with how far the numbers can be believed.
+ * @module `descent explain MODEL INPUT…`: explanations of predictions, in pictures and attributions, with measures of their faithfulness.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";

@@ -59,7 +59,7 @@ async function checkpoint(paths: readonly string[], all: boolean): Promise<{ lin
   const parts: readonly Part[] = partsOf(tensors);
   const numbers = parts.reduce((sum, part) => sum + part.numbers, 0);
   const types = [...new Set(tensors.map(({ dtype }) => dtype))];
-  const lines = [`${formatInteger(numbers)} numbers in ${tensors.length} tensors of ${types.join(", ")}`, partsTable(parts, all)];
+  const lines = [`${formatInteger(numbers)} values in ${tensors.length} tensors of ${types.join(", ")}`, partsTable(parts, all)];
   if (Object.keys(metadata).length > 0) lines.push(formatTable(["metadata", ""], Object.entries(metadata)));
   return { lines, found: { numbers, parts, tensors, metadata } };
 }

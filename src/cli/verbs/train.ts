@@ -91,7 +91,7 @@ export const verb = defineVerb({
       },
     );
     if (result.summary === undefined) {
-      context.note(`interrupted; go on with: descent train --resume ${result.path}`);
+      context.note(`interrupted; resume with: descent train --resume ${result.path}`);
       return { run: result.path, interrupted: true };
     }
     print(metricsTable(result.summary.metrics));

@@ -15,7 +15,7 @@ export interface DialectOptions {
   readonly delimiter?: string;
   /** The quote around a field that holds a delimiter; "" for none. */
   readonly quote?: string;
-  /** Whether the first line names the columns; seen in the file if left out. */
+  /** Whether the first line names the columns; detected if left out. */
   readonly header?: boolean;
 }
 

@@ -19,7 +19,7 @@ export interface CsvRecord {
   readonly problem?: string;
 }
 
-/** Characters in a record beyond which a quote is taken for one that nobody closed. */
+/** Characters in a record beyond which a quote counts as unclosed. */
 const LONGEST = 1 << 24;
 
 const UNCLOSED = "expected a closing quote right before a delimiter, got none";

@@ -16,7 +16,7 @@ import { brokenGzip, mostUnpackedBytes, unpacksTooMuch, unreadable } from "../fi
 import { DataError } from "../../util/errors.js";
 
 export interface CsvOptions extends DialectOptions {
-  /** The encoding of the text; seen in the file if left out: UTF-8, what a mark says, or what the bytes look like. */
+  /** The encoding of the text; detected if left out: UTF-8, what a mark says, or what the bytes look like. */
   readonly encoding?: string;
   readonly skipBadRows?: boolean;
   /** Ends reading. */

@@ -22,7 +22,7 @@ const parsedSchema = z.union([
   z.object({ error: z.literal(false), statements: z.array(z.unknown()) }),
 ]);
 
-/** Longer queries are no queries: nobody writes them. */
+/** The longest query, in characters; nobody writes longer ones. */
 const MOST_CHARACTERS = 1_000_000;
 
 const shownLine = (text: string): string => text.split("\n")[0] ?? text;
@@ -82,7 +82,7 @@ const callSchema = z.object({
 const textSchema = z.object({ type: z.literal("VALUE_CONSTANT"), value: z.object({ value: z.string() }) });
 const listSchema = z.object({ function_name: z.literal("list_value"), children: z.array(z.unknown()) });
 
-/** A text in quotes, or those of a list. What is put together by an expression is named by nobody. */
+/** A text in quotes, or those of a list. The result of an expression names no file. */
 function textsIn(argument: unknown): string[] {
   const text = textSchema.safeParse(argument).data?.value.value;
   return text === undefined ? (listSchema.safeParse(argument).data?.children.flatMap(textsIn) ?? []) : [text];

@@ -1,5 +1,5 @@
 /**
- * @module A table file by its name, and JSON lines and Parquet as DuckDB is told to read them.
+ * @module A table file by its name, and JSON lines and Parquet as DuckDB reads them for us.
  */
 import { open } from "node:fs/promises";
 import type { DuckDBConnection } from "@duckdb/node-api";

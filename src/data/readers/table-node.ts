@@ -132,7 +132,7 @@ function overruled(schema: TableSchema, { decimal, dateOrder, missing }: TableOp
   return { ...schema, fields, ...(missing === undefined ? {} : { missing: [...missing] }) };
 }
 
-/** The format of a file: as it is told, or as its name says. DataError where neither does. */
+/** Finds the format of a file: as given, or from its name. DataError where neither tells it. */
 function formatFor(path: string, options: TableOptions): TableFormat {
   const format = options.format ?? tableFormat(path);
   if (format === undefined)

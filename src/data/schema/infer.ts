@@ -17,9 +17,9 @@ export type ColumnType = "text" | "category" | "number" | "integer" | "boolean" 
 
 /** The user's options for a table's cells. */
 export interface CellOptions {
-  /** The sign before decimals; seen in the file if left out. */
+  /** The sign before decimals; detected if left out. */
   readonly decimal?: Decimal;
-  /** The order of day, month and year in dates of numbers alone; seen in the file if left out. */
+  /** The order of day, month and year in dates of numbers alone; detected if left out. */
   readonly dateOrder?: DateOrder;
   /** Cells that mean "no value", besides empty ones; the usual marks if left out. */
   readonly missing?: readonly string[];
@@ -289,7 +289,7 @@ function asText(profile: ColumnProfile, isCode: boolean, options: CellOptions): 
   return { field: { type, name }, remarks: [...remarks, ...more] };
 }
 
-/** Why a column whose values are numbers but for a few is none of numbers. */
+/** Explains why a column with numbers but for a few values is not numeric. */
 function almostNumbers({ conventions, numbers, certain, neither, dates }: ColumnProfile): string[] {
   const [point, comma] = [conventions["."].example, conventions[","].example];
   if (numbers === 0 || numbers < certain * 0.9) return [];

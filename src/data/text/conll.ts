@@ -9,7 +9,7 @@ import { DataError } from "../../util/errors.js";
 import { findBrokenTag, schemeOf, spansOfTags } from "../../util/tags.js";
 
 export interface ConllOptions {
-  /** Read tags that break their scheme with patience, as conlleval does, in place of refusing them. */
+  /** Accepts tags that break their scheme, as conlleval does, instead of refusing them. */
   readonly repair?: boolean;
   /** The text between tokens; guessed from the script if left out. */
   readonly joiner?: string;
@@ -83,7 +83,7 @@ function checkTags(sentences: readonly Sentence[], where: string, repair: boolea
   for (const { tags, lines } of sentences) {
     const found = findBrokenTag(tags, scheme);
     if (found === undefined) continue;
-    const remedy = "mend the tag, or read such tags with patience (repair, --repair)";
+    const remedy = "correct the tag, or accept such tags as conlleval does (repair, --repair)";
     if (!repair)
       throw new DataError(`${where}, line ${lines[Math.min(found.at, lines.length - 1)]}: ${found.problem}; ${remedy}`);
     broken++;

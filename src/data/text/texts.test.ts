@@ -48,7 +48,7 @@ test("a tag that breaks the scheme is named with its line, or repaired when aske
   assert.throws(() => parseConll(broken, "f.conll"), {
     name: "DataError",
     message:
-      "f.conll, line 2: expected B-PER before I-PER, got O; mend the tag, or read such tags with patience (repair, --repair)",
+      "f.conll, line 2: expected B-PER before I-PER, got O; correct the tag, or accept such tags as conlleval does (repair, --repair)",
   });
   const { texts, notes } = parseConll(broken, "f.conll", { repair: true });
   assert.deepEqual(texts.map(marked), [["PER:b"], ["LOC:c", "PER:d"]]);

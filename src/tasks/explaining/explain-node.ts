@@ -112,7 +112,7 @@ export function measuresNamed(text: string): readonly MeasureName[] {
 }
 
 /**
- * Explains inputs. With several methods, those that a model cannot have are told of; a single one is an error.
+ * Explains inputs. With several methods, those that do not suit a model are reported; a single one is an error.
  *
  * Errors: ConfigError for a task whose answers cannot be explained; those of `Explainer.explain`.
  */

@@ -17,7 +17,7 @@ import type { View, ViewParts } from "../view.js";
 /** Categories that stand for no value: `encodeIndices` has 0 for others and 1 for none. */
 const NO_CATEGORY = 1;
 
-/** Numbers of the model's parameters. */
+/** Weights of the model. */
 export const valuesOf = ({ model, numbers }: TrainedModel): Map<Tensor, TensorData> =>
   new Map([...model.state()].map(([path, p]) => [p, numbers.get(path) as TensorData]));
 

@@ -62,7 +62,7 @@ export async function judgeQuantities({ used, test }: ReportSources): Promise<Ju
   return judged;
 }
 
-/** The most confident mistakes, and right ones of as many classes as there are places. */
+/** The most confident mistakes, and correct predictions of as many classes as there is room for. */
 function choose(judged: readonly Judged[]): Judged[] {
   const mistakes = judged
     .filter((j) => !j.correct)

@@ -14,7 +14,7 @@ const MOST_POINTS = 200;
 /** The largest number of curves; of more classes, those with the lowest scores are shown. */
 const MOST_CURVES = 5;
 
-/** Evenly over the places of a curve, its ends among them. */
+/** Picks points evenly along a curve, with its ends. */
 function thinned({ recall, precision }: PrecisionRecall): [number, number][] {
   const count = Math.min(recall.length, MOST_POINTS);
   const places = Array.from({ length: count }, (_, i) => Math.round((i * (recall.length - 1)) / Math.max(1, count - 1)));

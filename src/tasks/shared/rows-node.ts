@@ -5,7 +5,7 @@ import type { Dataset } from "../../data/node.js";
 import { WorkerFetcher } from "../../data/node.js";
 import type { AnyTask, TaskContext, TaskInfo } from "../task.js";
 
-/** Who makes batches of rows, where the columns as they lie are not one. Owned: dispose it. */
+/** Creates the fetcher of batches, where the columns do not make one as they are. Owned: dispose it. */
 export function fetcherFor(task: AnyTask, context: TaskContext<TaskInfo>, rows: Dataset): WorkerFetcher | undefined {
   const collate = task.collate?.(context, rows);
   return collate === undefined ? undefined : new WorkerFetcher(rows, collate);

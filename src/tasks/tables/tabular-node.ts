@@ -90,7 +90,7 @@ async function readRowsOf(path: string, reader: RowReader, options: InputOptions
   return { raw, data, where: path, badRows };
 }
 
-/** Rows as the user gave them: his own text, but for numbers that are written as everybody writes them. */
+/** Rows as the user gave them: the original text, except for numbers in the usual form. */
 function asGiven({ raw, data }: ReadRows): Dataset {
   return new Dataset(
     raw.entries().map(([name, column]): [string, Column] => {

@@ -5,7 +5,7 @@ import { escapeXml } from "../../charts/charts.js";
 import type { LabelSpan } from "../../util/tags.js";
 import { classColor } from "../../vision/index.js";
 
-/** A span, and what a reader is told who rests on it. */
+/** A span, and its tooltip. */
 export interface Mark extends LabelSpan {
   readonly title?: string;
 }
@@ -19,7 +19,7 @@ export function labelColor(label: string, labels: readonly string[]): string {
   return place < 0 ? UNKNOWN : classColor(place);
 }
 
-/** Markup of a text; of spans that overlap the first stands. Colours are those of the labels' places in `labels`. */
+/** Markup of a text; of spans that overlap the first stands. Colours follow the labels' order in `labels`. */
 export function markedText(text: string, marks: readonly Mark[], labels: readonly string[]): string {
   const parts: string[] = [];
   let at = 0;

@@ -1,5 +1,5 @@
 /**
- * @module Running text for language models: all tokens one after another in one array, cut into rows for measuring, and windows at random places for
+ * @module Running text for language models: all tokens one after another in one array, cut into rows for measuring, and windows at random positions for
  * training.
  */
 import type { WorkerCollate } from "../../data/node.js";
@@ -105,7 +105,7 @@ export async function packedRows(
 
 /** Settings by which windows become a model's input. Plain data, so that it can be sent to a loader's thread. */
 export interface WindowOptions {
-  /** At random places, in place of the rows as they are. */
+  /** At random positions, instead of the rows as they are. */
   readonly random: boolean;
   readonly padId: number;
   /** Left out, each token is predicted from those before it. */
@@ -142,7 +142,7 @@ export const mostChosen = (tokens: number): number =>
   Math.min(tokens, Math.ceil(CHOSEN * tokens + SPREADS * Math.sqrt(CHOSEN * (1 - CHOSEN) * tokens)));
 
 /**
- * The chosen tokens alone: `places` int32 [M] among all tokens of the batch, and `labels` [M]; behind the last, places 0 and labels that are
+ * The chosen tokens alone: `places` int32 [M] among all tokens of the batch, and `labels` [M]; behind the last, positions 0 and labels that are
  * `IGNORED`.
  */
 function chosenAlone(labels: Int32Array): Batch {

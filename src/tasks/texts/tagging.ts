@@ -113,7 +113,7 @@ export const UNKNOWN_LABEL = "?";
 export const overlapping = ({ features, spans = [] }: TaggedRow): readonly LabelSpan[] =>
   tagsOfSpans(spans, features.length, "BIO").dropped;
 
-/** Numbers of the tags of each row, and the spans themselves as `gold` [N, M, 3] (start, end, label; −1 behind the last). */
+/** Indices of the tags of each row, and the spans themselves as `gold` [N, M, 3] (start, end, label; −1 behind the last). */
 export function tagTargets(
   rows: readonly SpanRow[],
   info: Pick<TagInfo, "tags" | "labels">,

@@ -6,7 +6,7 @@ import type { View } from "../view.js";
 import type { TextInfo } from "./texts.js";
 import { tokenizerOf } from "./texts.js";
 
-/** The place of the last element that begins at or before `at`; −1 where none does. */
+/** Finds the index of the last element that begins at or before `at`; −1 where none does. */
 function indexAt(places: readonly (readonly [number, number])[], at: number): number {
   let [low, high] = [0, places.length];
   while (low < high) {

@@ -33,7 +33,7 @@ const into = (features: readonly string[], classes: readonly string[]) =>
 const numbers = (carried: ReturnType<typeof into>, path: string): number[] =>
   Array.from(carried.numbers.get(path)?.data ?? [], Number);
 
-test("numbers go by names, whatever the order of features and classes", () => {
+test("weights go by names, whatever the order of features and classes", () => {
   const carried = into(["c", "a", "b"], ["low", "high"]);
   assert.deepEqual(numbers(carried, "weight"), [6, 4, 5, 3, 1, 2]);
   assert.deepEqual(numbers(carried, "bias"), [8, 7]);

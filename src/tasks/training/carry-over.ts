@@ -1,5 +1,5 @@
 /**
- * @module Numbers of one run in the model of another, whose data have other columns, categories or classes: they go by the names of these, and what has
+ * @module Weights of one run in the model of another, whose data have other columns, categories or classes: they go by the names of these, and what has
  * no partner starts anew.
  */
 import type { Parameter, TensorData } from "../../graph/index.js";
@@ -7,7 +7,7 @@ import { fromNumbers, sameShape, toNumbers } from "../../graph/index.js";
 import { Random } from "../../util/random.js";
 import type { NamedAxis, NamedParameter } from "../task.js";
 
-/** The named parameters of a model by their paths, and its numbers. */
+/** The named parameters of a model by their paths, and its weights. */
 export interface NamedSide {
   readonly named: ReadonlyMap<string, NamedParameter>;
   readonly numbers: ReadonlyMap<string, TensorData>;
@@ -51,7 +51,7 @@ function filled(
 }
 
 /**
- * Fills the named parameters of a model with those of another under the same names. Places that have no partner get what the initializer gives.
+ * Fills the named parameters of a model with those of another under the same names. Positions without a partner get the initializer's values.
  */
 export function carryOver(
   parameters: ReadonlyMap<string, Parameter>,

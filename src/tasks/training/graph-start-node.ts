@@ -1,5 +1,5 @@
 /**
- * @module Training that starts from an ONNX file of somebody else's: their graph goes on, with a head for the task's classes.
+ * @module Training that starts from somebody else's ONNX file: their graph is fine-tuned, with a head for the task's classes.
  */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -35,7 +35,7 @@ export interface GraphStartOptions {
   readonly seed?: number;
 }
 
-/** The graph that goes on. */
+/** The graph to fine-tune. */
 export interface GraphStart {
   /** Options that data must be loaded with. */
   readonly loading: Pick<LoadOptions, "imageShape">;
@@ -131,7 +131,7 @@ export async function openGraph(path: string, task: AnyTask, options: GraphStart
   };
 }
 
-/** The graph of a run that goes on: its file has the head already. */
+/** The graph of a resumed run: its file has the head already. */
 export function graphOfRun(
   config: { readonly [extra: string]: unknown },
   file: ModelFile,

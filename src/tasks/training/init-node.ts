@@ -1,5 +1,5 @@
 /**
- * @module Numbers that go from one training to another: those of another run, or of a file, matched by name and shape with those of a model.
+ * @module Weights that start a training: those of another run, or of a file, matched by name and shape with those of a model.
  */
 import { loadOnnxWeights, loadSafetensors } from "../../data/node.js";
 import type { Parameter, TensorData } from "../../graph/index.js";
@@ -7,7 +7,7 @@ import { formatShape, isFloat, sameShape } from "../../graph/index.js";
 import { ConfigError } from "../../util/errors.js";
 
 /**
- * Numbers to start from, by name; a head for other classes is left out, and said.
+ * Reads the weights to start from, by name; a head for other classes is left out, with a note.
  *
  * Errors: ConfigError that names each tensor that is missing, superfluous, or of another shape.
  */
@@ -20,7 +20,7 @@ export function numbersFrom(
   // PyTorch's batch norm counts its batches, which nothing reads.
   const numbers = new Map([...given].filter(([name]) => !name.endsWith(".num_batches_tracked")));
   const others = [...numbers].filter(([name]) => !parameters.has(name));
-  // An ONNX file has constants among its numbers: vectors may be such, and are superfluous only where something else does not fit.
+  // An ONNX file has constants among its tensors: vectors may be such, and are superfluous only where something else does not fit.
   const isOnnx = path.endsWith(".onnx");
   const weights = others.filter(([, { dtype, shape }]) => !isOnnx || (isFloat(dtype) && shape.length > 0));
   const superfluous = weights.filter(([, { shape }]) => !isOnnx || shape.length > 1);
@@ -57,6 +57,6 @@ function headsOfOtherClasses(
   return classes.size === 1 && firstOnly && isRestThere ? unfit.map(({ name }) => name) : [];
 }
 
-/** The numbers of a safetensors or ONNX file. */
+/** Reads the tensors of a safetensors or ONNX file. */
 export const readWeights = async (path: string): Promise<ReadonlyMap<string, TensorData>> =>
   path.endsWith(".onnx") ? loadOnnxWeights(path) : (await loadSafetensors(path)).tensors;

@@ -48,7 +48,7 @@ export async function checkOneBatch(setup: TrainingSetup, device: DeviceChoice, 
     // Contradictory copies of one example cannot be learned: only a loss that hardly moves is a fault.
     if (!(best < 0.7 * first)) {
       throw new DescentError(
-        `check: expected one batch of ${rows.length} examples to be overfit, got a loss of ${best.toPrecision(3)} after ${CHECK_STEPS} steps from ${first.toPrecision(3)}; ${suspects(prepared)}, or go on with --no-check`,
+        `check: expected one batch of ${rows.length} examples to be overfit, got a loss of ${best.toPrecision(3)} after ${CHECK_STEPS} steps from ${first.toPrecision(3)}; ${suspects(prepared)}, or skip the check with --no-check`,
       );
     }
   } finally {

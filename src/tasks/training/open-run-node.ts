@@ -1,5 +1,5 @@
 /**
- * @module The run that a training goes on with.
+ * @module The run that a training resumes.
  */
 import { join } from "node:path";
 import { checkRepeated } from "../../data/node.js";
@@ -21,7 +21,7 @@ export interface Opened {
   readonly resumed?: Resumed;
 }
 
-/** Opens the run to go on with, if any. ConfigError where other data, or another task, are asked for besides. */
+/** Opens the run to resume, if any. ConfigError where other data, or another task, are given besides. */
 export async function openFolder(options: TrainTaskOptions, context: { readonly resume?: string }): Promise<Opened> {
   if (context.resume === undefined) return { options };
   const config = await (await openRun(splitRunPath(context.resume).run)).config();

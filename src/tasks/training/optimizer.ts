@@ -1,5 +1,5 @@
 /**
- * @module An optimizer from the words of a command line: names and numbers.
+ * @module An optimizer from the options of a command line: names and numbers.
  */
 import type { Json, Optimizer } from "../../optim/index.js";
 import type { OptimizerChoice } from "../options.js";

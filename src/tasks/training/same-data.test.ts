@@ -4,7 +4,7 @@ import { checkSameData } from "./same-data.js";
 
 const config = (info: object) => ({ descent: "0", task: "t", options: {}, info });
 
-test("a run goes on with what it wrote down; what an earlier version did not write down is no difference", () => {
+test("a run is resumed with what it recorded; what an earlier version did not record is no difference", () => {
   const began = config({ classes: ["a", "b"], preprocessing: { mean: 1, target: { name: "y" } } });
   checkSameData(
     began,

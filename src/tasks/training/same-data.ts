@@ -15,7 +15,7 @@ function agrees(now: Json, before: Json): boolean {
   return Object.is(now, before);
 }
 
-/** ConfigError that names what differs where a run goes on with data that are no longer those it began with. */
+/** Throws a ConfigError that names the difference where a run is resumed with data other than those it began with. */
 export function checkSameData(config: RunConfig, info: TaskInfo, run: string): void {
   const began = config["info"] as Readonly<Record<string, Json>>;
   const now = Object.entries(JSON.parse(JSON.stringify(info)) as Record<string, Json>);

@@ -69,7 +69,7 @@ export interface TrainingSetup {
   readonly resolved: TrainTaskOptions;
 }
 
-/** A run that goes on. */
+/** A resumed run. */
 export type Resumed = RunConfig & { readonly adapters?: Lora; readonly graph?: ModelFile };
 
 const SEED = 1;
@@ -242,13 +242,13 @@ function makeStep(
   return trainingStep({ model, optimizer, accumulate, loss: (batch) => task.loss(outputs(batch), batch, training) });
 }
 
-/** Who is told, and who ends it. */
+/** Reports notes, and ends the training. */
 interface SetupContext {
   readonly note: (text: string) => void;
   readonly signal?: AbortSignal;
 }
 
-/** Sets up a training, or one that goes on: data → model → schedule → step. Errors: DataError, ConfigError for what was given. */
+/** Sets up a training, or a resumed one: data → model → schedule → step. Errors: DataError, ConfigError for what was given. */
 export async function setUpTraining(options: TrainTaskOptions, context: SetupContext, resumed?: Resumed): Promise<TrainingSetup> {
   const task = taskNamed(options.task);
   checkOptions(task, options, resumed === undefined ? "" : "config.json: ");

@@ -1,6 +1,6 @@
 /**
  * @module The start of a training: another run, a checkpoint's folder in Hugging Face's form, or a file of weights. It says which model and which
- * vocabulary go on, and gives the model's numbers; what is new begins from its initializer.
+ * vocabulary are used, and provides the model's weights; new parameters begin from their initializers.
  */
 import { targetRules } from "../../generate/index.js";
 import type { TensorData } from "../../graph/index.js";
@@ -45,7 +45,7 @@ export interface Start {
   /** The vocabulary that the model knows, where it reads texts. */
   readonly tokenizer?: string;
   readonly inherited?: Inherited;
-  /** The task's own model that goes on. */
+  /** The task's own model to continue with. */
   readonly modelName?: string;
   /** Or the checkpoint's, with the head that the task needs. */
   readonly pretrained?: PretrainedInfo;
@@ -71,7 +71,7 @@ function inheritedFrom(model: PretrainedModel, labels?: readonly string[]): Inhe
   };
 }
 
-/** Numbers of the task's own model, and a note where its head is for other classes. */
+/** Weights of the task's own model, and a note where its head is for other classes. */
 const ownNumbers =
   (path: string, numbers: ReadonlyMap<string, TensorData>, note: (text: string) => void): Start["numbersFor"] =>
   (model) => {
@@ -80,7 +80,7 @@ const ownNumbers =
     return { numbers: found, fresh: [...parameters.keys()].filter((name) => !found.has(name)) };
   };
 
-/** Numbers of a run of the same task: those that follow its data by the names in them, the others as they are. */
+/** Weights of a run of the same task: those that follow its data by the names in them, the others as they are. */
 const namedNumbers =
   (path: string, task: AnyTask, trained: TrainedModel, note: (text: string) => void): Start["numbersFor"] =>
   (model, labels, made) => {
@@ -131,7 +131,7 @@ function headRows(tensor: TensorData, before: readonly string[], labels: readonl
   );
 }
 
-/** Numbers of a trunk with the task's head; the head's own too, where it knows the labels, or nobody says which it is for. */
+/** Weights of a trunk with the task's head; the head's own too, where it knows the labels, or no labels are given for it. */
 function headedNumbers(
   architecture: ArchitectureName,
   given: ReadonlyMap<string, TensorData>,
@@ -182,7 +182,7 @@ async function fromCheckpoint(path: string, config: Json, task: AnyTask): Promis
   };
 }
 
-/** A run: of the same task its model goes on; of another one its trunk, where Hugging Face has a class for it. */
+/** Starts from a run: of the same task with its model; of another one with its trunk, where Hugging Face has a class for it. */
 async function fromRun(path: string, task: AnyTask, note: (text: string) => void): Promise<Start> {
   const { run, checkpoint } = splitRunPath(path);
   const folder = await openRun(run);

@@ -241,7 +241,7 @@ async function finish(
 }
 
 /**
- * Trains a task, or goes on training it, and leaves a whole run folder behind.
+ * Trains a task, or resumes its training, and leaves a complete run folder behind.
  *
  * Errors: DataError, ConfigError for what was given; DescentError for a loss that is not finite, for a batch that cannot be
  * overfit, and for too little memory.

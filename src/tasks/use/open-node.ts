@@ -1,5 +1,5 @@
 /**
- * @module A model by its place: a run folder, one of its checkpoints, or an ONNX file that somebody else wrote.
+ * @module A model by its path: a run folder, one of its checkpoints, or an ONNX file that somebody else wrote.
  */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";

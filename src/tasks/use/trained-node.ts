@@ -40,7 +40,7 @@ export const bestOrLast = async (folder: RunFolder): Promise<CheckpointName> =>
 /** Rows that are computed at once unless the task says less; a single input is computed alone. */
 export const BATCH = 256;
 
-/** The numbers of the model without its adapters, which is faster. */
+/** The weights of the model without its adapters, which is faster. */
 function merged(model: Module, adapters: Lora, numbers: ReadonlyMap<string, TensorData>): ReadonlyMap<string, TensorData> {
   addAdapters(model, adapters);
   return mergeAdapters(model, numbers);
@@ -73,7 +73,7 @@ export class TracedModel implements Trained {
   readonly #executables = new Map<string, Promise<Executable>>();
   #isDisposed = false;
 
-  /** Errors: ConfigError, naming each tensor, if the numbers are not those of the model. */
+  /** Errors: ConfigError, naming each tensor, if the weights are not those of the model. */
   constructor(
     task: AnyTask,
     modelName: string,
@@ -145,7 +145,7 @@ export class TracedModel implements Trained {
     return executable;
   }
 
-  /** Another graph of the model with its numbers, for batches of these columns, as `TrainingState.evaluator` makes one. */
+  /** Compiles another graph of the model with its weights, for batches of these columns, as `TrainingState.evaluator` makes one. */
   async evaluator(types: ColumnTypes, forward: (batch: Tensors) => Tensors): Promise<(batch: Batch) => Promise<Outputs>> {
     const executable = await this.#compiled(`evaluator ${this.#executables.size}`, () => {
       return resolveForUse(forward(inputsOf(types)));

@@ -77,7 +77,7 @@ const writes = (model: Module): model is WritingModel => isDecoder(model) || mod
 export class Writer implements AsyncDisposable {
   readonly #source: Source;
   readonly #generator: Generator;
-  /** Reads a source and writes another text, in place of going on with the given one. */
+  /** Reads a source and generates another text, instead of continuing the given one. */
   readonly translates: boolean;
 
   private constructor(source: Source, generator: Generator) {
@@ -106,7 +106,7 @@ export class Writer implements AsyncDisposable {
   }
 
   /**
-   * The tokens of a prompt; of one that is too long the end, for it is what the model goes on from. A conversation has its own special tokens.
+   * The tokens of a prompt; of one that is too long the end, which the model continues. A conversation has its own special tokens.
    * ConfigError for an empty prompt, and for a source that is too long.
    */
   async prompt(text: string, kind: "text" | "conversation" = "text"): Promise<{ ids: readonly number[]; left: number }> {

@@ -59,7 +59,7 @@ function classesOf(
 }
 
 /**
- * All images of a file with their boxes. With `skip`, which is told what is wrong, bad annotations are left out.
+ * All images of a file with their boxes. With `skip`, which is called with each fault, bad annotations are left out.
  *
  * Errors: ConfigError, naming `where`, for another format; DataError for a box of an image or a category that is not listed, and
  * for two images or categories of one id.

@@ -105,7 +105,7 @@ function scaleOfMetadata({ metadata }: ModelProto, channels: number, layout: Pix
   return pixelScale({ ...(own(PIXEL_SCALES, named) as PixelScale), colors }, channels, layout);
 }
 
-/** The numbers of a constant that a node reads. */
+/** The values of a constant that a node reads. */
 function constantOf(graph: GraphProto, name: string): Float32Array | undefined {
   const node = graph.nodes.find((other) => other.opType === "Constant" && other.outputs.includes(name));
   const value = node?.attributes.find((a) => a.name === "value")?.value as TensorProto | undefined;
@@ -140,7 +140,7 @@ function reader(graph: GraphProto, name: string): NodeProto | undefined {
   return readers.length === 1 ? readers[0] : undefined;
 }
 
-/** The pixels that a file wants: as it is told, by its metadata, or guessed; and which it was. */
+/** Finds the pixels that a file expects: as given, from its metadata, or guessed; and says which. */
 function scaleOf(file: GraphFile, channels: number, layout: PixelScale["layout"], preprocess?: string): [PixelScale, string] {
   if (preprocess !== undefined) return [parsePixelScale(preprocess, channels, layout), "as --preprocess says"];
   const beside = scaleBeside(file.beside["preprocessor_config.json"], channels, layout);

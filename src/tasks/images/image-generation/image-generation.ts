@@ -15,7 +15,7 @@ import type { ColumnTypes, ModelChoice, Prepared, Task, Tensors } from "../../ta
 import { generationOptions, generationPredictOptions } from "./options.js";
 
 export interface GenerationInfo extends ImageInfo {
-  /** Numbers that an image is made from, normally distributed. */
+  /** Length of the noise vector that an image is generated from, normally distributed. */
   readonly latentSize: number;
 }
 

@@ -35,7 +35,7 @@ export interface Gallery {
   readonly entries: readonly GalleryEntry[];
 }
 
-/** Names a model by its numbers and by how it reads images. */
+/** Identifies a model by its weights and by how it reads images. */
 export const modelHash = (model: TrainedModel): string =>
   sha256(
     writeSafetensors(

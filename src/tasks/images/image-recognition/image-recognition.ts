@@ -1,5 +1,5 @@
 /**
- * @module Image recognition: who or what is this, among things that may be enrolled at any time, or nobody known. A network learns
+ * @module Image recognition: which of the things enrolled so far an image shows, or none of them. A network learns
  * embeddings by metric learning; a gallery of embeddings with names (`gallery-node.ts`) does the rest. Some classes are held out of
  * training, so that what is measured is recognition of things never trained on.
  */

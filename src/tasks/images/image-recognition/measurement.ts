@@ -12,7 +12,7 @@ import type { Measurement } from "../../task.js";
 /** Number of examples of each class to enroll, but no more than half of them. */
 const ENROLLED = 10;
 
-/** Examples in the order of `rows`, which are their numbers in what was measured. */
+/** Examples in the order of `rows`, their indices in the measured data. */
 export interface EmbeddedRows extends Labelled {
   readonly rows: readonly number[];
 }

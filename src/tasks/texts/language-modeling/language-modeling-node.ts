@@ -28,7 +28,7 @@ type Evaluator = (
   forward: (batch: Tensors) => Tensors,
 ) => Promise<(batch: Batch) => Promise<Readonly<Record<string, TensorData>>>>;
 
-/** Logits of a batch take no more numbers than this. */
+/** The largest number of logits in a batch. */
 const MOST_LOGITS = 1 << 24;
 
 /** A closure that measures rows of running text from end to end. */

@@ -31,7 +31,7 @@ export const windowOptions = ({ info, use }: Pick<TaskContext<LanguageInfo>, "in
 export const windowWidth = ({ maxLength, masked }: Pick<LanguageInfo, "maxLength" | "masked">): number =>
   maxLength - (masked?.around.length ?? 0);
 
-/** Tokens [N, T] and what is no padding → logits [N, T, V]; of a masked model [M, V] where the batch says which places are asked for. */
+/** Tokens [N, T] and what is no padding → logits [N, T, V]; of a masked model [M, V] where the batch gives the positions. */
 export function languageLogits(model: Module, batch: Tensors): Tensor {
   const { attention_mask: mask, places } = batch;
   const ids = batch["input_ids"] as Tensor;
@@ -132,7 +132,7 @@ function judged(logits: TensorData, { input_ids: ids, attention_mask: mask, char
 const KEEP = { keep: ["characters", "left"] };
 const GUESSES = 5;
 
-/** The likeliest tokens at each hidden place. */
+/** The likeliest tokens at each masked position. */
 function filled(logits: TensorData, { input_ids: ids }: Batch, info: LanguageInfo): Answer[] {
   const [n, t, v] = logits.shape as [number, number, number];
   const names = tokenNames(info);

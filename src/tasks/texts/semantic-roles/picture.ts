@@ -73,7 +73,7 @@ function band(
 }
 
 /**
- * The picture of a sentence: a band for each predicate, or the bare sentence where there is none. Colours are those of the roles' places in `labels`.
+ * The picture of a sentence: a band for each predicate, or the bare sentence where there is none. Colours follow the roles' order in `labels`.
  *
  * Differs from what is usual: words stand in one line however long the sentence is; a page scrolls it.
  */

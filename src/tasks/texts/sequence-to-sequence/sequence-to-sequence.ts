@@ -86,7 +86,7 @@ const transformer = (
   }),
 });
 
-/** Places of a target: what is read, a row of which begins with the start token, and what is to be written. */
+/** Rows of a target: the decoder's input, which begins with the start token, and the labels. */
 function targetRows(targets: readonly ArrayLike<number>[], widths: readonly number[], { padId, startId = padId }: SequenceInfo) {
   const filled = (row: readonly number[], width: number, fill: number): number[] => [
     ...row,

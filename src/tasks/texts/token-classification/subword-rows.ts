@@ -1,5 +1,5 @@
 /**
- * @module Texts as rows of sub-words: words are found among them by their places, a word's tag is at its first sub-word, and long texts are windows.
+ * @module Texts as rows of sub-words: words are found among them by their offsets, a word's tag is at its first sub-word, and long texts are windows.
  */
 import type { Dataset, LabelledText, Place } from "../../../data/index.js";
 import { labelledTexts, raggedColumn } from "../../../data/index.js";
@@ -29,7 +29,7 @@ const asWords = ({ text }: LabelledText, places: readonly Place[]) =>
     " ",
   );
 
-/** Places in an encoding that are of the text, and no template's. */
+/** Positions in an encoding that belong to the text, not to the template. */
 const ownPlaces = ({ textOf }: Encoding): number[] => [...textOf.keys()].filter((t) => textOf[t] === 0);
 
 /** Finds the index of each word's first sub-word in the text; −1 for a word without any. */
@@ -48,13 +48,16 @@ export function firstSubwords({ offsets, ...encoding }: Encoding, words: readonl
 /** A part of a text that a model reads at once: words `from` … `to` − 1; the predictions for `own` count. */
 interface Window {
   readonly ids: Int32Array;
-  /** Places of the words' first sub-words in `ids`. */
+  /** Positions of the words' first sub-words in `ids`. */
   readonly first: readonly number[];
   readonly from: number;
   readonly own: readonly [start: number, end: number];
 }
 
-/** Windows by the places of words in them. Two that overlap share the words there in halves, so that each word is read with text on both sides. */
+/**
+ * Divides a text into windows by the positions of its words. Two that overlap share the words there in halves, so that each word is read with
+ * text on both sides.
+ */
 function windowsOf(pieces: readonly Encoding[], first: readonly number[], stride: number): Window[] {
   const own = pieces.map(ownPlaces);
   const step = (own[0] as number[]).length - stride;
@@ -108,7 +111,7 @@ async function readTexts(texts: readonly LabelledText[], info: SubwordInfo, long
 
 /**
  * Texts as rows, each a text or a window of one: `input_ids` [N, T] of sub-words; `first` [N, T], where the first of each word stands, the rest −1; `words`
- * [N], how many words those are; `window` [N, 3], the first word in the text, and the words that this row answers for; `text` and `tokens`, the
+ * [N], how many words those are; `window` [N, 3], the first word in the text, and the words whose predictions this row gives; `text` and `tokens`, the
  * words of the whole text. Where spans are known, `tags` [N, T] of words, the rest −100, and `gold` [N, M, 3] of the whole text.
  *
  * A text without a word is a row of one, of which nothing is learned. Words that the tokenizer has nothing for are left out.

@@ -156,7 +156,7 @@ test("a long text is read in windows that share its words between them; in train
   assert.equal(cut, LONG - 5);
 });
 
-test("what windows say is put together: of each the words that it answers for, and the best tags of all of them", () => {
+test("windows are merged: each window's own words, and the best tags of all of them", () => {
   // Scores of the second tag; it may not follow itself.
   const window = (from: number, start: number, end: number, ...scores: number[]): RowOutputs => ({
     outputs: {
