@@ -22,7 +22,7 @@ Times training steps of Descent and of its peers in one run, and prints ratios (
 Peers from npm are installed by: npm ci --prefix bench
 PyTorch is used where DESCENT_BENCH_PYTHON names a Python that has it.`;
 
-/** What the command line asks for. */
+/** The options of the command line. */
 export interface BenchArguments {
   readonly cases: readonly BenchCase[];
   readonly peers?: readonly string[];

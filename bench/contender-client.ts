@@ -12,7 +12,7 @@ const REPLY_TIMEOUT_MS = 120_000;
 /** The folder bench of the repository (this file runs as dist/bench/contender-client.js): Python scripts lie there. */
 const SOURCE_FOLDER = new URL("../../bench/", import.meta.url);
 
-/** How a contender is shown: `pytorch (compile)`. */
+/** Writes a contender's name: `pytorch (compile)`. */
 export function labelOf({ name, variant }: { readonly name: string; readonly variant?: string }): string {
   return variant === undefined ? name : `${name} (${variant})`;
 }

@@ -12,7 +12,7 @@ import { createInterface } from "node:readline";
 import type { ContenderModule, SetupOptions } from "./cases/types.js";
 import { NotAvailable } from "./cases/types.js";
 
-/** What the harness asks. */
+/** A request of the harness. */
 export type Request =
   | ({ readonly do: "setup" } & SetupOptions)
   | { readonly do: "steps"; readonly n: number }

@@ -1,5 +1,5 @@
 /**
- * @module Which Descent, on which engine.
+ * @module The versions of Descent and its engine.
  */
 import { createRequire } from "node:module";
 

@@ -1,5 +1,5 @@
 /**
- * @module What makes a comparison fair, apart from processes and files: medians, turns, the check that all contenders compute the same thing, and
+ * @module The rules of a fair comparison, apart from processes and files: medians, turns, the check that all contenders compute the same thing, and
  * the ratios.
  */
 
@@ -16,13 +16,13 @@ export function* turns<T>(contenders: readonly T[], rounds: number): Generator<{
   for (let round = 0; round < rounds; round++) for (const contender of contenders) yield { round, contender };
 }
 
-/** How many steps fill a turn of `sliceMs`: at least 1, at most 500. */
+/** Counts the steps that fill a turn of `sliceMs`: at least 1, at most 500. */
 export function stepsPerTurn(msPerStep: number, sliceMs: number): number {
   return Math.max(1, Math.min(500, Math.round(sliceMs / Math.max(msPerStep, 1e-3))));
 }
 
 /**
- * Which contenders do not compute what the others do. One agrees with another if at every step their losses differ by at most `tolerance`; who does
+ * Finds the contenders that do not compute what the others do. One agrees with another if at every step their losses differ by at most `tolerance`; who does
  * not agree with more than half of all (itself included) is named, with a reason. So of two that differ, both are; a single one never is, unless
  * its loss is not a number.
  */

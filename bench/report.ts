@@ -9,7 +9,7 @@ import { formatTable } from "../src/util/text.js";
 import { labelOf } from "./contender-client.js";
 import type { CaseResult, ContenderResult } from "./run-case.js";
 
-/** What the times depend on, and nothing that names the machine. */
+/** The properties of a machine that times depend on, and nothing that names it. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;

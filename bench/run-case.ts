@@ -9,11 +9,11 @@ import { ContenderClient, labelOf } from "./contender-client.js";
 import { compare, disagreements, median, stepsPerTurn, turns, type Comparison } from "./harness.js";
 import { writeTensors } from "./tensor-file.js";
 
-/** How a case is run. */
+/** Options for running a case. */
 export interface RunOptions {
   readonly threads: number;
   readonly rounds: number;
-  /** How long one turn lasts, about. */
+  /** Approximate length of one turn, in milliseconds. */
   readonly sliceMs: number;
   /** Only these peers; Descent always takes part. */
   readonly peers?: readonly string[];
@@ -21,7 +21,7 @@ export interface RunOptions {
   readonly log: (line: string) => void;
 }
 
-/** What came of one contender. */
+/** The result of one contender. */
 export interface ContenderResult {
   readonly name: string;
   readonly variant?: string;
@@ -30,19 +30,19 @@ export interface ContenderResult {
   readonly reason?: string;
   readonly version?: string;
   readonly notes?: string;
-  /** Of the steps that counted. */
+  /** Number of the steps that counted. */
   readonly steps?: number;
   readonly medianMs?: number;
   readonly minMs?: number;
   readonly maxMs?: number;
-  /** Of cases about rates: work over the median time, and its share of the rate of the variant that is the base. */
+  /** For cases about rates: work over the median time, and its share of the base variant's rate. */
   readonly gflops?: number;
   readonly shareOfBase?: number;
   /** Losses of the first steps, which were compared. */
   readonly losses?: readonly number[];
 }
 
-/** What came of a case. */
+/** The result of a case. */
 export interface CaseResult {
   readonly case: string;
   readonly title: string;

@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 
 type Target = string | Readonly<Record<string, string>>;
 
-/** What `package.json` says of the entry points. */
+/** The entry points in `package.json`. */
 export interface Manifest {
   readonly name: string;
   readonly bin: Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
 /**
- * @module What freezing and adapters save: `node dist/scripts/fine-tuning-steps.js [ROUNDS]`. Training steps of one BERT classifier (4 layers, 256 wide, 16 texts
+ * @module The savings of freezing and adapters: `node dist/scripts/fine-tuning-steps.js [ROUNDS]`. Training steps of one BERT classifier (4 layers, 256 wide, 16 texts
  * of 128 tokens, AdamW), whole, in part and by adapters, in turns on one thread; the median time of each, its graph's nodes, and what the
  * optimizer keeps. Prints a table for `benchmarks/fine-tuning.md`.
  */

@@ -1,5 +1,5 @@
 /**
- * @module What pre-training and fine-tuning give with few labels: `DESCENT_DATA=… node dist/scripts/fine-tuning.js FOLDER`. A small BERT learns to fill in
+ * @module The gain of pre-training and fine-tuning with few labels: `DESCENT_DATA=… node dist/scripts/fine-tuning.js FOLDER`. A small BERT learns to fill in
  * hidden words of shop reviews without labels (those of hotels left out), and is then learned on with 500 labelled hotel reviews: whole, with slower
  * lower layers, with its trunk frozen, by adapters; beside it the same model and the task's default one from scratch. On one core; each training is
  * a command of `descent`, and its run lies in FOLDER. Prints a table for `benchmarks/fine-tuning.md`.

@@ -1,5 +1,5 @@
 /**
- * @module How near writing comes to the bound of memory: `node dist/scripts/generation-speed.js [THREADS]`. GPT-2, 12 layers, 768 wide, random weights, one
+ * @module The speed of generation against the bound of memory: `node dist/scripts/generation-speed.js [THREADS]`. GPT-2, 12 layers, 768 wide, random weights, one
  * text. Each token reads every weight once, so the bound is the rate at which the engine reads memory: a vector times one matrix of 1 GiB.
  * Both take turns, a few products before every ten tokens, since the rate of a shared machine changes by the second; medians count. Prints JSON.
  */

@@ -1,5 +1,5 @@
 /**
- * @module How long training waits for images: `node dist/scripts/image-loading.js [STEPS] [--size 224] [--threads 2] [--augment LIST]`.
+ * @module The time that training waits for images: `node dist/scripts/image-loading.js [STEPS] [--size 224] [--threads 2] [--augment LIST]`.
  * JPEG files of 500×375 are made (photographs of $DESCENT_DATA where there are some, scenes of shapes and noise otherwise), decoded
  * and augmented for each batch while a small network trains. The same steps on one batch that is there already show what loading
  * costs on top.

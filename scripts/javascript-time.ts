@@ -1,5 +1,5 @@
 /**
- * @module How much of a training step passes in JavaScript: `node dist/scripts/javascript-time.js [STEPS] [uint8|float32]`. The engine's native
+ * @module The share of a training step that passes in JavaScript: `node dist/scripts/javascript-time.js [STEPS] [uint8|float32]`. The engine's native
  * run is timed by itself; what is left of the step is ours. The step is that of an MLP 784-512-512-10, batch 128, SGD.
  */
 import { Dataset } from "../src/data/index.js";

@@ -30,7 +30,7 @@ interface Case {
   /** A known name, or what `writeData` writes. */
   readonly data: string;
   readonly options: Options;
-  /** What of a large model is frozen, in weights of a pattern; left out, the model is small and trained as a whole. */
+  /** Pattern of the frozen weights of a large model; left out, the model is small and trained as a whole. */
   readonly frozen?: string;
   readonly inputs: readonly string[];
 }
@@ -270,7 +270,7 @@ const inProcess = (...args: readonly string[]): string =>
 
 const scratch = (): string => mkdtempSync(join(tmpdir(), "descent-kept-"));
 
-/** What a packed run need not have: data that its task does not read, files for people. */
+/** Removes what a packed run does not need: data that its task does not read, files for people. */
 function prune(folder: string, { task, data, options, inputs }: Case): void {
   const read = [data, options.features ?? "", ...inputs].map((name) => name.replace(`${DATA}/`, "").split("/")[0]);
   for (const name of readdirSync(join(folder, "data")))

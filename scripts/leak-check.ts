@@ -12,7 +12,7 @@ import { TrainingState, trainingStep } from "../src/train/index.js";
 import { Random } from "../src/util/random.js";
 import { heldMiB } from "./held-memory.js";
 
-/** What is leaked on purpose. */
+/** The object to leak on purpose. */
 export type Kept = "nothing" | "batch" | "native" | "state";
 
 const ROWS = 32;

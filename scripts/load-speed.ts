@@ -1,5 +1,5 @@
 /**
- * @module How long a model of 100 MB takes from its file to the first run, and how much memory, beside the engine alone: fresh processes, in turn,
+ * @module The time and memory of a model of 100 MB from its file to the first run, beside the engine alone: fresh processes, in turn,
  * the median of each.
  *
  *     node dist/scripts/load-speed.js FILE.onnx… [--rounds 5] [--out benchmarks/load.json]
@@ -18,7 +18,7 @@ interface Measured {
   readonly peakMiB: number;
 }
 
-/** What is measured, each in a process of its own. */
+/** The ways to measure, each in a process of its own. */
 const WAYS: Readonly<Record<string, (path: string) => Promise<void>>> = {
   engine: async (path) => {
     const ort = await import("onnxruntime-node");

@@ -9,7 +9,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const RECORD = String.raw`(?:Readonly<\s*|Partial<\s*)*Record<string,|\{ readonly \[\w+: string\]:`;
-/** Where a name is given the type of a record: a variable, parameter or field, or a table that satisfies one. */
+/** Matches a declaration with the type of a record: a variable, parameter or field, or a table that satisfies one. */
 const DECLARED = new RegExp(
   String.raw`(export const |const |let |readonly |[({,]\s*)(#?[A-Za-z_$][\w$]*)\??: (?:${RECORD})`,
   "g",

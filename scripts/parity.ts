@@ -48,7 +48,7 @@ const gradientOf = (op: TableOp): string =>
 /** Element types that graphs for a GPU are made of; int64 besides, where it is an index. */
 const ON_GPU: ReadonlySet<string> = new Set(["float32", "float16", "int32", "uint32", "bool"]);
 
-/** What a device runs for the op: its own kernel, other nodes, or nodes on the CPU. */
+/** Names what a device runs for the op: its own kernel, other nodes, or nodes on the CPU. */
 function onDevice(op: TableOp, device: "cpu" | "webgpu"): string {
   const seen = new Set<string>();
   let others = false;
@@ -142,7 +142,7 @@ A file that has one of these is refused with an error that lists all of them, wi
 ${nodeTests()}`;
 }
 
-/** What came of ONNX's own node tests, as `npm run onnx-tests -- --record` keeps it. */
+/** Summarizes the results of ONNX's own node tests, as `npm run onnx-tests -- --record` keeps them. */
 function nodeTests(): string {
   const { source, all, early, exceptions } = JSON.parse(readFileSync(RESULT_FILE, "utf8")) as Recorded;
   const line = (label: string, c: Counts): string =>
@@ -178,7 +178,7 @@ ${reasons.map(([op, e]) => row([op, String(e.engine), cut(e.reason.replace(/^\w+
 `;
 }
 
-/** Where the document is, from the repository's root. */
+/** Path of the document, from the repository's root. */
 export const PARITY_FILE = "docs/onnx-ops.md";
 
 if (process.argv[1]?.endsWith("parity.js")) {

@@ -21,7 +21,7 @@ import { TrainingState, trainingStep } from "../src/train/index.js";
 
 type Feeds = Readonly<Record<string, TensorData>>;
 
-/** What came of a model; an error's text where something did not. */
+/** The results of a model; an error's text where something failed. */
 interface Result {
   readonly name: string;
   /** Largest difference of the outputs, run as the file that it is, from the expected ones. */

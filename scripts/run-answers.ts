@@ -1,5 +1,5 @@
 /**
- * @module What a run gives for inputs, for whoever compares: `node dist/scripts/run-answers.js RUN OUT.safetensors INPUT…`. Tensors
+ * @module A run's outputs for inputs, for comparisons: `node dist/scripts/run-answers.js RUN OUT.safetensors INPUT…`. Tensors
  * `0.in.NAME` and `0.out.NAME` of batch 0, and so on: as the model's file takes and gives them. `scripts/golden/check-run.py` reads it.
  */
 import { saveSafetensors } from "../src/data/node.js";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { formatTable } from "../src/util/text.js";
 import { browserBundle, entryPoints, readManifest } from "./browser-bundle.js";
 
-/** What is counted, by name. */
+/** Counts by name. */
 type Sizes = Readonly<Record<string, number>>;
 interface Budget {
   /** Lines with code, without tests, of each folder of src (`.` for the files beside them). */

@@ -1,5 +1,5 @@
 /**
- * @module What `npm test` prints where no person watches a terminal, as a reporter of Node's test runner: a line for each file,
+ * @module The output of `npm test` where no person watches a terminal, as a reporter of Node's test runner: a line for each file,
  * then each failed test with its error, then the counts, so that the end of a log always says what failed.
  */
 import { relative, resolve } from "node:path";
@@ -21,7 +21,7 @@ function oneLine(value) {
   return text.length <= 400 ? text : `${text.slice(0, 400)} …`;
 }
 
-/** What was thrown: message, the two sides of an assertion, the first frames outside Node, and the same of its cause. */
+/** The thrown error: message, the two sides of an assertion, the first frames outside Node, and the same of its cause. */
 function describe(thrown) {
   if (!(thrown instanceof Error)) return head(typeof thrown === "string" ? thrown : oneLine(thrown), 20);
   const lines = head(`${thrown.name}: ${thrown.message}`, 20);
@@ -32,7 +32,7 @@ function describe(thrown) {
   return lines;
 }
 
-/** What the tests of one file did. */
+/** The results of one file's tests. */
 class File {
   passed = 0;
   failures = [];

@@ -1,5 +1,5 @@
 /**
- * @module What the cache is worth to a model with an encoder: `node dist/scripts/translation-speed.js [THREADS]`. The Transformer as published (6 + 6 layers,
+ * @module The gain from the cache for a model with an encoder: `node dist/scripts/translation-speed.js [THREADS]`. The Transformer as published (6 + 6 layers,
  * 512 wide, 8 heads), random weights, sources of 64 tokens, 64 tokens written: by `Generator`, and by the whole model (what `model.onnx` is), which
  * reads the source and all that is written so far anew for each token. Both take turns; the best of three counts. Both must write the same. Prints JSON.
  */

@@ -10,7 +10,7 @@ import { test } from "node:test";
 import * as tasks from "../src/tasks/node.js";
 import { behaviour, keptRuns, lastLoss, unpack } from "./kept-runs.js";
 
-/** Of a figure's size, or of 1 where it is smaller. */
+/** The tolerance, as a fraction of a figure's size, or of 1 where it is smaller. */
 const TOLERANCE = 1e-3;
 
 /** Pixels and boxes are rounded: one step of them is a last bit. */

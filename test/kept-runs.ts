@@ -12,7 +12,7 @@ export const FIXTURES = "test/fixtures/runs";
 /** In options and inputs, stands for the folder that the data lie in. */
 export const DATA = "@";
 
-/** What a trained model says: answers of a few inputs, and figures of the test part. */
+/** The behaviour of a trained model: answers for a few inputs, and figures of the test part. */
 export interface Behaviour {
   readonly answers: readonly unknown[];
   readonly metrics: Readonly<Record<string, number>>;
@@ -25,7 +25,7 @@ export interface KeptRun {
   /** The commit whose code wrote it. */
   readonly commit: string;
   readonly inputs: readonly string[];
-  /** Of the interrupted run as it is, and of what it came to when it went on. */
+  /** Behaviour of the interrupted run, and of the same run resumed. */
   readonly half: Behaviour;
   readonly whole: Behaviour & { readonly trainLoss: number };
   /** Base64 by path: the run below `run/`, the data below `data/`. */
@@ -72,7 +72,7 @@ export function unpack({ files }: KeptRun, folder: string): void {
   writeFileSync(config, readFileSync(config, "utf8").replaceAll(`"${DATA}/`, `"${join(folder, "data")}/`));
 }
 
-/** What a run's model answers to inputs, and how it does on the test part of its data. */
+/** Runs a model on inputs, and on the test part of its data. */
 export async function behaviour(tasks: typeof Tasks, run: string, inputs: readonly string[], data: string): Promise<Behaviour> {
   const { model, config } = await tasks.TrainedModel.open(run, { device: "cpu", threads: 1 });
   try {

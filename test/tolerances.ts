@@ -37,7 +37,7 @@ export const TOLERANCES = {
   engineGraph: { absolute: 1e-5, relative: 1e-4 },
 } as const;
 
-/** How near the engine must be for results of `dtype`: integers and truth values exactly. */
+/** Returns the engine's tolerance for results of `dtype`: integers and truth values exactly. */
 export function engineTolerance(dtype: DType): Tolerance {
   if (dtype === "float64" || dtype === "float32" || dtype === "float16") return TOLERANCES.engine[dtype];
   return { absolute: 0, relative: 0 };

@@ -1,7 +1,7 @@
 /**
  * @module `integrated-gradients`: Integrated Gradients of ResNet-18 at 224², one image, 50 gradients by Gauss–Legendre, with the gap.
  *
- * What is reported as the loss is Σ |attributions|. Inputs file: parameters and running statistics by torchvision's paths and in its layouts;
+ * Σ |attributions| is reported as the loss. Inputs file: parameters and running statistics by torchvision's paths and in its layouts;
  * `images` [images, 1, 3, 224, 224].
  */
 import { resNet18 } from "../../src/models/index.js";

@@ -1,16 +1,16 @@
 /**
- * @module What a benchmark case and a contender are. This is the whole interface between the harness and whoever is measured.
+ * @module The interface of benchmark cases and contenders. This is the whole interface between the harness and whoever is measured.
  *
  * To plug a contender in: write a module that exports `createContender` (see ContenderModule), name it in the case's list, done. It runs in a
  * process of its own, is set up once, and is then asked, turn by turn with the others, for a few steps at a time.
  */
 import type { NamedTensor } from "../tensor-file.js";
 
-/** What a contender gets before its first step. */
+/** The setup of a contender, passed before its first step. */
 export interface SetupOptions {
   /** A safetensors file with the case's inputs, the same for all contenders; read it with `readTensors`. */
   readonly inputsFile: string;
-  /** How many threads to compute with. */
+  /** Number of threads to compute with. */
   readonly threads: number;
   /** The case's numbers: learning rate, sizes, whatever is not a tensor. */
   readonly settings: Readonly<Record<string, number>>;
@@ -30,12 +30,12 @@ export interface Contender {
   close(): Promise<void>;
 }
 
-/** What the module of a contender exports. `variant` is that of its ContenderSpec. */
+/** The exports of a contender's module. `variant` is that of its ContenderSpec. */
 export interface ContenderModule {
   createContender(variant: string | undefined): Contender;
 }
 
-/** How a case names a contender. */
+/** A case's reference to a contender. */
 export interface ContenderSpec {
   /** `descent`, or a peer's name as `--peers` takes it. */
   readonly name: string;

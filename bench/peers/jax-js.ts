@@ -1,5 +1,5 @@
 /**
- * @module What the benchmarks use of jax-js (`@jax-js/jax`), typed by hand because its package is not part of the main install, and how it is started.
+ * @module The part of jax-js (`@jax-js/jax`) that the benchmarks use, typed by hand because its package is not part of the main install, and its start.
  *
  * Its arrays are counted by hand: passing one to a function gives it away, `.ref` keeps it.
  */

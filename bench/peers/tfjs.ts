@@ -1,5 +1,5 @@
 /**
- * @module What the benchmarks use of TensorFlow.js, typed by hand because its packages are not part of the main install, and how it is started.
+ * @module The part of TensorFlow.js that the benchmarks use, typed by hand because its packages are not part of the main install, and its start.
  */
 import { fileURLToPath } from "node:url";
 import type { NamedTensor } from "../tensor-file.js";
@@ -17,7 +17,7 @@ export interface TfVariable extends TfTensor {
   assign(value: TfTensor): void;
 }
 
-/** What minimizes. */
+/** An optimizer. */
 export interface TfOptimizer {
   minimize(f: () => TfTensor, returnCost: true): TfTensor;
 }

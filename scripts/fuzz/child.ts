@@ -20,7 +20,7 @@ export function inputOf(reader: FuzzReader, valid: readonly Uint8Array[], seed: 
   return number % 3 === 0 ? anyBytes(reader.kept)(bytes, random) : reader.structured(bytes, random);
 }
 
-/** What is wrong with an error: undefined for one line of the library's own. */
+/** Explains what is wrong with an error: undefined for one line of the library's own. */
 export function whyRaw(error: unknown): string | undefined {
   if (error instanceof DescentError && !error.message.includes("\n")) return undefined;
   if (error instanceof Error)

@@ -40,7 +40,7 @@ export interface FuzzReader {
   readonly read: (bytes: Uint8Array, scratch: Scratch) => unknown;
 }
 
-/** What most readers get. */
+/** Limits of most readers. */
 export const QUICK = { inputs: 20_000, short: 600 } as const;
-/** Of readers that take a millisecond and more. */
+/** Limits of readers that take a millisecond and more. */
 export const SLOW = { inputs: 20_000, short: 100 } as const;

@@ -20,9 +20,9 @@ export interface Differentiated {
 const DIRECTIONS = 4;
 /** From steps that rounding hardly touches to ones that a kink is seldom inside. */
 const STEPS = [6.4e-2, 1.6e-2, 4e-3, 1e-3];
-/** How far a gradient may be from a difference quotient, as a part of the larger of the two. */
+/** The largest distance of a gradient from a difference quotient, as a fraction of the larger of the two. */
 const LIMIT = 0.01;
-/** How near two quotients, each better than its step by Richardson's rule, have to be to be believed. */
+/** The largest distance between two quotients, each improved by Richardson's rule, at which they are trusted. */
 const AGREEMENT = 0.002;
 
 /** Compares along random directions: all inputs moved at once, and then one by one. */

@@ -18,7 +18,7 @@ export function engineValue(written: WrittenValue): OrtTensor | undefined {
 export const engineTensor = ({ dtype, data, shape }: TensorData): OrtTensor =>
   new ort.Tensor(dtype as "float32", data as Float32Array, shape);
 
-/** What the engine gives as Descent holds it. */
+/** Converts the engine's tensor to Descent's. */
 export const dataOf = (t: OrtTensor): TensorData => ({ dtype: t.type as DType, shape: t.dims, data: t.data as TypedArray });
 
 export const openSession = (bytes: Uint8Array): Promise<InferenceSession> =>

@@ -1,5 +1,5 @@
 /**
- * @module What came of ONNX's node tests: counts, and the reason of each exception by op.
+ * @module The results of ONNX's node tests: counts, and the reason of each exception by op.
  */
 import { writeFileSync } from "node:fs";
 import type { NodeTest } from "./cases.js";
@@ -25,11 +25,11 @@ export interface Counts {
   readonly gradients: Readonly<Record<"pass" | "wrong" | "kink" | "none" | "failed", number>>;
 }
 
-/** What is kept of a run. */
+/** The record of a run. */
 export interface Recorded {
   readonly source: string;
   readonly all: Counts;
-  /** Of tests up to the last opset of the targets. */
+  /** Counts of tests up to the last opset of the targets. */
   readonly early: Counts;
   /** By op: how many tests are not traced, how many of them the engine passes, and why the first is not. */
   readonly exceptions: Readonly<Record<string, Exception>>;

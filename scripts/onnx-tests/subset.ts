@@ -9,7 +9,7 @@ import type { TestResult } from "./run.js";
 export const SUBSET_FILE = "test/onnx/node-tests/cases.jsonl.gz";
 
 const LIMIT_BYTES = 900_000;
-/** Of an op with a hundred tests that differ in an element type these are enough. */
+/** Number of tests of one op that are enough, where a hundred differ only in an element type. */
 const MOST_OF_AN_OP = 24;
 
 /** Chooses in rounds, one test of every op in each, from the smallest on, among those that the engine passes; writes them. */

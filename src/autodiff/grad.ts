@@ -51,7 +51,7 @@ export function valueAndGrad(
   return { value: y, gradients: grad(y, xs, options) };
 }
 
-/** What a node sends back to its inputs. */
+/** The gradients that a node sends back to its inputs. */
 export type NodeRule = GradientRule<Attributes, readonly OptionalTensor[]>;
 
 /** Another rule for a node than its op's own; undefined keeps that. What else than gradients is propagated so: relevance, multipliers. */
@@ -160,7 +160,7 @@ function deferredGradients(
   return needs.map((isNeeded, i) => (isNeeded ? (made[needed.indexOf(i)] as Tensor) : null));
 }
 
-/** What free dimensions became, by the tensors that had them. */
+/** Collects the sizes bound to free dimensions, by the tensors that had them. */
 function bindingsOf(free: readonly Tensor[], bound: readonly Tensor[]): ReadonlyMap<string, number> {
   const bindings = new Map<string, number>();
   free.forEach((t, i) => {

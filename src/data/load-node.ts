@@ -8,8 +8,8 @@ import { Dataset } from "./dataset.js";
 import { namesIn, readFileBytes, unwrapGzip } from "./files-node.js";
 import type { ColumnRoles, RoleOptions } from "./guess.js";
 import { guessRoles, guessTask, joinTexts, joinedColumns, pairRoles, roleNotes } from "./guess.js";
-import type { HoldBackOptions } from "./hold-back.js";
-import { holdBack } from "./hold-back.js";
+import type { HoldOutOptions } from "./hold-out.js";
+import { holdOut } from "./hold-out.js";
 import { archiveFiles, isArchiveName } from "./images/archive-node.js";
 import { boxedImages } from "./images/boxes-node.js";
 import type { ImageOptions } from "./images/decode-node.js";
@@ -40,7 +40,7 @@ import { DataError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 
 export interface LoadOptions
-  extends RoleOptions, FindOptions, Omit<TableOptions, "columns">, ImageOptions, TextOptions, HoldBackOptions {
+  extends RoleOptions, FindOptions, Omit<TableOptions, "columns">, ImageOptions, TextOptions, HoldOutOptions {
   /** The data are pairs of texts, a source and a target: columns stay the texts that they are in the file. */
   readonly pairs?: boolean;
   /** A file is a table whatever its name says (`.txt`, `.data`): of rows, in which no column is a text to read, or of texts with labels. */
@@ -95,7 +95,7 @@ interface Source {
  * Loads data into memory and splits it: `loadData("fashion-mnist")`, `loadData("reviews.csv", { labelColumn: "stars" })`,
  * `loadData("SELECT … FROM 'a.parquet'")`.
  *
- * Without a test split, a seeded tenth is held back as test, and a tenth of the rest for validation, stratified by
+ * Without a test split, a seeded tenth is held out as test, and a tenth of the rest for validation, stratified by
  * class; `notes` reports it. Images come as uint8 [N, C, H, W], or, where they are too large to lie decoded in memory, as
  * paths or bytes that `imageBatch` decodes; labels as int32 [N] with their classes; tables and texts as they are in the file.
  *
@@ -122,7 +122,7 @@ export async function loadData(spec: string, options: LoadOptions = {}): Promise
       ? opened.task
       : guessTask(given.train, roles);
   const parts = labelled(withTexts(joined(given, roles.text), roles.text, notes), roles.target, notes);
-  const held = holdBack(parts, isClassification(task) ? roles.target : undefined, options, notes);
+  const held = holdOut(parts, isClassification(task) ? roles.target : undefined, options, notes);
   const decoded = inspected === undefined ? undefined : await decodeParts(held, inspected.form, options);
   notes.push(...(decoded?.notes ?? []));
   const badRows = opened.badRows + (inspected?.badRows ?? 0) + (decoded?.badRows ?? 0);

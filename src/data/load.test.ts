@@ -27,7 +27,7 @@ test("the bundled digits load without a network, split by class", async () => {
   assert.deepEqual([data.train.length, data.validation.length, data.test.length], [1455, 162, 180]);
   assert.deepEqual(data.train.tensor("image").shape, [1455, 1, 8, 8]);
   assert.deepEqual([data.task, data.maximum, data.roles], ["image-classification", 16, { image: "image", target: "label" }]);
-  assert.match(data.notes.join("; "), /test: 180 of 1797 examples held back \(stratified, seed 0\)/);
+  assert.match(data.notes.join("; "), /test: 180 of 1797 examples held out \(stratified, seed 0\)/);
   const perClass = new Array<number>(10).fill(0);
   for (const label of data.test.tensor("label").data) (perClass[Number(label)] as number)++;
   for (const count of perClass) assert.ok(count >= 17 && count <= 19, `${count}`);
@@ -142,7 +142,7 @@ test("bad input is refused in one line", async () => {
   );
   const path = join(folder, "small.csv");
   await writeFile(path, "x,y\n1,2\n3,4\n");
-  await assert.rejects(loadData(path), oneLine(/expected enough rows to hold back 0\.1 of them as test, got 2/));
+  await assert.rejects(loadData(path), oneLine(/expected enough rows to hold out 0\.1 of them as test, got 2/));
   await assert.rejects(loadData(path, { labelColumn: "yy" }), oneLine(/unknown column "yy"; did you mean "y"/));
 });
 

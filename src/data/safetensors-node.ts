@@ -45,7 +45,7 @@ async function writeAll(file: FileHandle, piece: Uint8Array): Promise<void> {
   }
 }
 
-/** An open file from which single tensors are read: for models of which a part is wanted, or larger than memory. */
+/** An open file from which single tensors are read: for models of which only a part is needed, or larger than memory. */
 export class SafetensorsReader implements AsyncDisposable {
   readonly header: SafetensorsHeader;
   readonly #file: FileHandle;

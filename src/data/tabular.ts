@@ -114,8 +114,8 @@ export class TabularPreprocessor {
     const task = options.task ?? (isCategorical(targetColumn) ? "classification" : "regression");
     const warnings: string[] = [...learned.notes];
     const encoders: Encoder[] = [];
-    const wanted = options.features ?? train.names;
-    for (const name of wanted.filter((candidate) => candidate !== target && !exclude.includes(candidate))) {
+    const requested = options.features ?? train.names;
+    for (const name of requested.filter((candidate) => candidate !== target && !exclude.includes(candidate))) {
       const column = train.column(name);
       const encoder = looksLikeId(name, column)
         ? { useless: "it numbers the rows" }

@@ -126,14 +126,14 @@ export async function unzip(bytes: Uint8Array, where: string, name?: string): Pr
   return contentOf(bytes, entry, where);
 }
 
-/** The files of a zip archive, in the order of its directory, those that `wanted` asks for. Errors: those of `unzip`. */
+/** The files of a zip archive, in the order of its directory, those that `isRequested` chooses. Errors: those of `unzip`. */
 export async function zipFiles(
   bytes: Uint8Array,
   where: string,
-  wanted: (name: string) => boolean = () => true,
+  isRequested: (name: string) => boolean = () => true,
 ): Promise<ZippedFile[]> {
   const files: ZippedFile[] = [];
   for (const entry of entriesOf(bytes, where))
-    if (wanted(entry.name)) files.push({ name: entry.name, bytes: await contentOf(bytes, entry, where) });
+    if (isRequested(entry.name)) files.push({ name: entry.name, bytes: await contentOf(bytes, entry, where) });
   return files;
 }

@@ -99,11 +99,11 @@ export function sourceInputs(
  * The token that a target begins with, and those that are never written: the padding, which Marian's checkpoints give a logit that may be the
  * largest.
  */
-export function targetRules({ config }: Transformer): { readonly startToken: number; readonly unwritten: readonly number[] } {
+export function targetRules({ config }: Transformer): { readonly startToken: number; readonly suppressed: readonly number[] } {
   const { startToken, padToken, endToken } = config;
   return {
     startToken: startToken ?? padToken ?? 0,
-    unwritten: padToken === undefined || padToken === endToken ? [] : [padToken],
+    suppressed: padToken === undefined || padToken === endToken ? [] : [padToken],
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * @module A model that writes, with its cache of keys and values, as ONNX files for whoever writes text with another runtime: a decoder is one file, a
+ * @module A generating model, with its cache of keys and values, as ONNX files for text generation with another runtime: a decoder is one file, a
  * model with an encoder two.
  */
 import type { Tensor, TensorData } from "../graph/index.js";

@@ -1,5 +1,5 @@
 /**
- * @module `Generator`: a decoder (or an encoder with one) compiled for writing, token by token, with a cache of keys and values.
+ * @module `Generator`: a decoder (or an encoder with one) compiled for generation, token by token, with a cache of keys and values.
  */
 import type { Tensor, TensorData } from "../graph/index.js";
 import { fromNumbers } from "../graph/index.js";
@@ -77,7 +77,7 @@ export class Generator implements AsyncDisposable {
   readonly #step: Executable;
   /** The token that a target begins with, for a model with an encoder. */
   readonly #startToken: number | undefined;
-  readonly #unwritten: readonly number[];
+  readonly #suppressed: readonly number[];
   #isDisposed = false;
 
   private constructor(parts: {
@@ -91,7 +91,7 @@ export class Generator implements AsyncDisposable {
     this.#prompt = parts.prompt;
     this.#step = parts.step;
     this.#startToken = parts.rules?.startToken;
-    this.#unwritten = parts.rules?.unwritten ?? [];
+    this.#suppressed = parts.rules?.suppressed ?? [];
     this.maxPositions = parts.maxPositions;
   }
 
@@ -166,7 +166,7 @@ export class Generator implements AsyncDisposable {
     if (Object.keys(present).length === 0) store.advance(counts);
     else store.append(present, counts);
     const rows = rowsOf(logits as TensorData);
-    for (const row of rows) for (const token of this.#unwritten) row[token] = -Infinity;
+    for (const row of rows) for (const token of this.#suppressed) row[token] = -Infinity;
     return rows;
   }
 

@@ -1,5 +1,5 @@
 /**
- * @module Writing with language models: decoders compiled with a cache, choosing tokens, beams, text as it comes.
+ * @module Text generation with language models: decoders compiled with a cache, choosing tokens, beams, text as it comes.
  */
 export * from "./beam.js";
 export type { DecoderShape } from "../models/index.js";

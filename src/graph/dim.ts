@@ -18,7 +18,7 @@ export class Quotient {
   }
 }
 
-/** What a term multiplies: a symbol by its name, or a quotient's whole part. */
+/** A factor of a term: a symbol by its name, or a quotient's whole part. */
 export type Factor = string | Quotient;
 
 const keyOf = (factor: Factor): string => (typeof factor === "string" ? factor : factor.key);

@@ -80,7 +80,7 @@ export interface StringData {
   readonly data: readonly string[];
 }
 
-/** Whether the elements are texts. */
+/** Tells whether the elements are texts. */
 export const isStringData = (data: TensorData | StringData): data is StringData =>
   data.dtype === "string" && Array.isArray(data.data);
 
@@ -125,7 +125,7 @@ export function elementAt(values: TensorData, i: number): number {
 /** An empty array of each element type. */
 const ARRAYS: ReadonlyMap<string, TypedArray> = new Map(Object.entries(DTYPES).map(([dtype, { create }]) => [dtype, create(0)]));
 
-/** How a value that should have been numbers is called in a message. */
+/** Names in a message a value that should have been numeric. */
 const kindOf = (value: unknown): string =>
   value === null || typeof value !== "object" ? typeof value : Array.isArray(value) ? "an array" : value.constructor.name;
 

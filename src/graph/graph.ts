@@ -40,7 +40,7 @@ export class Graph {
   }
 }
 
-/** What a rewrite does with a node whose inputs are already rewritten: its new outputs, or undefined to keep it. */
+/** Rewrites a node whose inputs are already rewritten: returns its new outputs, or undefined to keep it. */
 export type Rewrite = (node: Node, inputs: readonly (Tensor | null)[]) => readonly Tensor[] | undefined;
 
 /** Rebuilds whatever `outputs` need, node by node; returns the map from old tensors to new ones. */

@@ -5,16 +5,16 @@ import type { TensorData } from "./dtype.js";
 import type { Dim } from "./shape.js";
 import type { Tensor } from "./tensor.js";
 
-/** How the gradient of a custom op is made: from the arriving gradient, the output and the inputs; null where there is none. */
+/** The gradient of a custom op: made from the arriving gradient, the output and the inputs; null where there is none. */
 export type CustomRule = (dy: Tensor, y: Tensor, inputs: readonly Tensor[]) => readonly (Tensor | null)[];
 
 /**
- * What an op with a body does in each step, from stand-ins for what the step is given. It takes nothing else (but constants), and reads sizes off
+ * The body of an op, which runs in each step on stand-ins for the step's inputs. It reads nothing else (but constants), and takes sizes from
  * what it is given: it is traced again when free dimensions get numbers.
  */
 export type Body = (inputs: readonly Tensor[]) => readonly Tensor[];
 
-/** What an attribute may hold. A list of dimensions may have symbols in it (the target of a Reshape). */
+/** The value of an attribute. A list of dimensions may have symbols in it (the target of a Reshape). */
 export type AttributeValue =
   | number
   | string

@@ -11,7 +11,7 @@ import { formatShape, sizeOf } from "./shape.js";
 import { ShapeError } from "../util/errors.js";
 import type { Random } from "../util/random.js";
 
-/** What is known of a tensor before it is computed. */
+/** The type of a tensor, known before it is computed. */
 export interface TensorType {
   readonly shape: Shape;
   readonly dtype: DType;
@@ -19,7 +19,7 @@ export interface TensorType {
 
 export class Tensor implements TensorType {
   readonly node: Node;
-  /** Which output of the node. */
+  /** Index of the node's output. */
   readonly index: number;
   readonly shape: Shape;
   readonly dtype: DType;

@@ -51,10 +51,10 @@ export const crossEntropy = defineLoss<CrossEntropyOptions>("crossEntropy", (out
       throw new ShapeError(`${place}: expected probabilities ${formatShape(logits.shape)}, got ${formatShape(target.shape)}`);
     if (ignoreIndex !== undefined)
       throw new ConfigError(`${place}: expected labels with ignoreIndex, got probabilities; give them zero rows instead`);
-    let wanted = target.cast(logits.dtype);
-    if (labelSmoothing !== 0) wanted = wanted.mul(1 - labelSmoothing).add(labelSmoothing / classes);
-    if (weights !== null) wanted = wanted.mul(weights);
-    return reduce(logits.logSoftmax().mul(wanted).sum(-1).neg(), reduction);
+    let smoothed = target.cast(logits.dtype);
+    if (labelSmoothing !== 0) smoothed = smoothed.mul(1 - labelSmoothing).add(labelSmoothing / classes);
+    if (weights !== null) smoothed = smoothed.mul(weights);
+    return reduce(logits.logSoftmax().mul(smoothed).sum(-1).neg(), reduction);
   }
 
   if (!isInteger(target.dtype)) throw new DTypeError(`${place}: expected integer labels or probabilities, got ${target.dtype}`);

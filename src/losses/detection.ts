@@ -58,7 +58,7 @@ export function assignTaskAligned(inputs: DetectionLossInputs): Assignment {
   const hot = side(4)
     .equal(vector(Array.from({ length: classes }, (_, k) => k)))
     .cast(dtype); // [N, M, K]
-  const wanted = truth.slice(2, 0, 4); // [N, M, 4]
+  const targetBoxes = truth.slice(2, 0, 4); // [N, M, 4]
 
   const [x, y] = [0, 1].map((axis) => vector(points.map((point) => point[axis] as number))) as [Tensor, Tensor]; // [A]
   const margin = x
@@ -66,7 +66,7 @@ export function assignTaskAligned(inputs: DetectionLossInputs): Assignment {
     .min(side(2).sub(x))
     .min(y.sub(side(1)))
     .min(side(3).sub(y)); // [N, M, A]
-  const iou = pairwiseIou(wanted, stopGradient(boxes)); // [N, M, A]
+  const iou = pairwiseIou(targetBoxes, stopGradient(boxes)); // [N, M, A]
   const score = hot.matMul(stopGradient(logits).sigmoid().transpose([0, 2, 1])); // [N, M, A]
   const alignment = score.sqrt().mul(iou.square().mul(iou).square()).mul(margin.greater(0).cast(dtype));
 
@@ -83,7 +83,7 @@ export function assignTaskAligned(inputs: DetectionLossInputs): Assignment {
   const scaled = relative.mul(iou.mul(share).reduceMax(2, true)); // [N, M, A]
   return {
     scores: scaled.transpose([0, 2, 1]).matMul(hot),
-    boxes: share.transpose([0, 2, 1]).matMul(wanted),
+    boxes: share.transpose([0, 2, 1]).matMul(targetBoxes),
     weight: relative.sum(1).reshape([n, places]),
   };
 }
@@ -111,10 +111,10 @@ export interface DetectionLossOptions {
  */
 export function taskAlignedLoss(inputs: DetectionLossInputs, { boxWeight = 2 }: DetectionLossOptions = {}): DetectionLoss {
   const { logits, boxes } = inputs;
-  const wanted = assignTaskAligned(inputs);
-  const classLoss = binaryCrossEntropyWithLogits(logits, wanted.scores, { reduction: "sum" }).div(wanted.scores.sum().max(1));
-  const distances = completeIouLoss(boxes, wanted.boxes, { reduction: "none" }).mul(wanted.weight); // [N, A]
-  const boxLoss = distances.sum().div(wanted.weight.sum().max(1));
+  const targets = assignTaskAligned(inputs);
+  const classLoss = binaryCrossEntropyWithLogits(logits, targets.scores, { reduction: "sum" }).div(targets.scores.sum().max(1));
+  const distances = completeIouLoss(boxes, targets.boxes, { reduction: "none" }).mul(targets.weight); // [N, A]
+  const boxLoss = distances.sum().div(targets.weight.sum().max(1));
   return { loss: classLoss.add(boxLoss.mul(boxWeight)), classLoss, boxLoss };
 }
 

@@ -35,7 +35,7 @@ export function defineLoss<O extends object>(
   function loss(output: Tensor, target: Tensor, options?: O): Tensor;
   function loss(first?: O | Tensor, target?: Tensor, options?: O): Loss | Tensor {
     if (!(first instanceof Tensor)) {
-      const made = (output: Tensor, wanted: Tensor): Tensor => formula(output, wanted, first ?? ({} as O));
+      const made = (output: Tensor, target: Tensor): Tensor => formula(output, target, first ?? ({} as O));
       const ignored = (first as { ignoreIndex?: number } | undefined)?.ignoreIndex;
       return ignored === undefined ? made : Object.assign(made, { ignoreIndex: ignored });
     }

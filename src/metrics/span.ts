@@ -46,12 +46,12 @@ export class SpanMetric {
   readonly #counts = new Map<string, Counts>();
 
   add(actual: readonly LabelSpan[], predicted: readonly LabelSpan[]): void {
-    const [wanted, given] = [new Map(actual.map((s) => [keyOf(s), s])), new Map(predicted.map((s) => [keyOf(s), s]))];
-    for (const span of wanted.values()) this.#of(span.label).actual++;
+    const [truth, given] = [new Map(actual.map((s) => [keyOf(s), s])), new Map(predicted.map((s) => [keyOf(s), s]))];
+    for (const span of truth.values()) this.#of(span.label).actual++;
     for (const [key, span] of given) {
       const counts = this.#of(span.label);
       counts.predicted++;
-      if (wanted.has(key)) counts.right++;
+      if (truth.has(key)) counts.right++;
     }
   }
 

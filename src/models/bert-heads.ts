@@ -84,8 +84,8 @@ export class BertForMaskedLm extends Module {
 
   override forward(tokens: Tensor, { places, ...inputs }: MaskedLmInputs = {}): Tensor {
     const states = this.bert.forward(tokens, inputs);
-    const wanted = places === undefined ? states : states.reshape([-1, this.config.hiddenSize]).gather(places);
-    return this.cls.forward(wanted, this.bert.embeddings.wordEmbeddings.weight);
+    const selected = places === undefined ? states : states.reshape([-1, this.config.hiddenSize]).gather(places);
+    return this.cls.forward(selected, this.bert.embeddings.wordEmbeddings.weight);
   }
 }
 

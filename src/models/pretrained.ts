@@ -104,11 +104,11 @@ export type ArchitectureName = keyof typeof ARCHITECTURES;
 /** The class of an architecture. */
 export type PretrainedModel<A extends ArchitectureName = ArchitectureName> = ReturnType<(typeof ARCHITECTURES)[A]["make"]>;
 
-/** The architecture that a configuration names (or `wanted`). ConfigError, with those supported, if there is none such. */
-export function architectureOf(config: Json, wanted?: string, where = "config.json"): ArchitectureName {
+/** The architecture that a configuration names (or `requested`). ConfigError, with those supported, if there is none such. */
+export function architectureOf(config: Json, requested?: string, where = "config.json"): ArchitectureName {
   if (!isRecord(config)) throw new ConfigError(`${where}: expected a JSON object`);
   const { model_type: type, architectures } = config;
-  const named = wanted ?? (Array.isArray(architectures) ? architectures[0] : undefined);
+  const named = requested ?? (Array.isArray(architectures) ? architectures[0] : undefined);
   const known = Object.keys(ARCHITECTURES);
   if (typeof named !== "string" || !known.includes(named))
     throw new ConfigError(

@@ -89,13 +89,13 @@ export function addAdapters(model: Module, { rank, alpha, dropout, targets, modu
   const layers =
     targets === undefined ? linear.filter((path) => chosen(USUAL_TARGETS, path)) : choose("lora: targets", targets, linear);
   const saved = savedModules(model, modulesToSave);
-  const wanted = new Set(layers.filter((path) => !saved.some((module) => isBelow(path, module))));
-  if (wanted.size === 0)
+  const selected = new Set(layers.filter((path) => !saved.some((module) => isBelow(path, module))));
+  if (selected.size === 0)
     throw new ConfigError(
       `lora: expected linear layers named ${USUAL_TARGETS.join(", ")}, got none; give targets among ${linear.join(", ") || "linear layers, of which the model has none"}`,
     );
   model.replaceParts((module, path) =>
-    module instanceof Linear && wanted.has(path) ? new LoraLinear(module, { rank, alpha, dropout }) : undefined,
+    module instanceof Linear && selected.has(path) ? new LoraLinear(module, { rank, alpha, dropout }) : undefined,
   );
   return adaptedParts(model, modulesToSave);
 }

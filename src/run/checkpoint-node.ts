@@ -101,7 +101,7 @@ export class CheckpointWriter {
     await writeWhole(this.#files, join(this.#root, pointer), `${name}\n`);
   }
 
-  /** Removes what is no longer wanted; later steps than the newest belong to a course that was cut back. */
+  /** Removes what is no longer needed; later steps than the newest belong to a course that was cut back. */
   async #prune(newest: number): Promise<void> {
     const best = await this.#folder.pointer("best");
     const steps = (await readdir(this.#root)).flatMap((name) => STEP_FOLDER.exec(name)?.[1] ?? []).map(Number);

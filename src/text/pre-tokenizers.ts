@@ -67,8 +67,8 @@ function metaspace(component: Component): PreTokenize {
   const sign = regexOf({ String: replacement });
   return (text) => {
     let marked = text.replace(/ /g, replacement);
-    const wanted = scheme === "always" || (scheme === "first" && text.length > 0 && text.start(0) === 0);
-    if (wanted && !marked.text.startsWith(replacement)) marked = marked.prepend(replacement);
+    const isNeeded = scheme === "always" || (scheme === "first" && text.length > 0 && text.start(0) === 0);
+    if (isNeeded && !marked.text.startsWith(replacement)) marked = marked.prepend(replacement);
     return options.split ? splitText(marked, sign, "merged_with_next") : [marked];
   };
 }

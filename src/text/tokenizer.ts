@@ -39,7 +39,7 @@ const textsOf = (input: TokenizerInput): readonly string[] => (typeof input === 
 /**
  * Texts to token ids and back. Made by `tokenizerFrom` (a `tokenizer.json`), or `loadTokenizer` (a file or folder).
  *
- * The file's own truncation and padding settings are not followed: `maxLength` and `padTokens` say what is wanted.
+ * The file's own truncation and padding settings are not followed: `maxLength` and `padTokens` decide.
  *
  * Errors: ConfigError for a file that is no tokenizer, or that the engine cannot run.
  */

@@ -94,7 +94,7 @@ export async function loadVectors(
 ): Promise<LoadedVectors> {
   const { seed = 0, lowercase = false, signal } = options;
   const size = options.size ?? [...vocabulary.values()].reduce((most, id) => Math.max(most, id + 1), 0);
-  const wanted = wantedRows(vocabulary, lowercase);
+  const requested = requestedRows(vocabulary, lowercase);
   let dimension = 0;
   let data = new Float32Array(0);
   const filled = new Uint8Array(size);
@@ -112,7 +112,7 @@ export async function loadVectors(
     const fields = splitLine(line, dimension);
     if (fields === undefined || dimension < 1)
       throw new DataError(`${path}, line ${number}: expected a word and ${dimension} numbers, got "${line.slice(0, 40)}"`);
-    for (const { row, exact } of wanted.get(fields[0]) ?? []) {
+    for (const { row, exact } of requested.get(fields[0]) ?? []) {
       // 1: by the word in lower case, 2: by the word itself, which nothing takes the place of.
       if ((filled[row] as number) >= (exact ? 2 : 1)) continue;
       for (const [d, field] of fields[1].entries()) {
@@ -145,18 +145,21 @@ export async function widthOfVectors(path: string): Promise<number> {
 const widthIn = (line: string): number => Number(/^\d+ (\d+)\s*$/.exec(line)?.[1] ?? line.trimEnd().split(" ").length - 1);
 
 /** The rows that want a word's vector. */
-function wantedRows(vocabulary: ReadonlyMap<string, number>, lowercase: boolean): Map<string, { row: number; exact: boolean }[]> {
-  const wanted = new Map<string, { row: number; exact: boolean }[]>();
+function requestedRows(
+  vocabulary: ReadonlyMap<string, number>,
+  lowercase: boolean,
+): Map<string, { row: number; exact: boolean }[]> {
+  const requested = new Map<string, { row: number; exact: boolean }[]>();
   const want = (word: string, row: number, exact: boolean): void => {
-    const rows = wanted.get(word);
-    if (rows === undefined) wanted.set(word, [{ row, exact }]);
+    const rows = requested.get(word);
+    if (rows === undefined) requested.set(word, [{ row, exact }]);
     else rows.push({ row, exact });
   };
   for (const [word, row] of vocabulary) {
     want(word, row, true);
     if (lowercase && word.toLowerCase() !== word) want(word.toLowerCase(), row, false);
   }
-  return wanted;
+  return requested;
 }
 
 /** Rows without a vector, as wide as those with one; each from its own stream, so that it depends on nothing else. */

@@ -52,8 +52,8 @@ export function partsOf(data: TableLike | DataParts<TableLike>): DataParts {
 }
 
 /** Names the columns that the model reads: those given; else `image`, `features` or `x`; else all but the target. */
-export function inputNames(train: Dataset, target: string, wanted: string | readonly string[] | undefined): readonly string[] {
-  if (wanted !== undefined) return typeof wanted === "string" ? [wanted] : wanted;
+export function inputNames(train: Dataset, target: string, requested: string | readonly string[] | undefined): readonly string[] {
+  if (requested !== undefined) return typeof requested === "string" ? [requested] : requested;
   const known = ["image", "features", "x"].find((name) => train.has(name));
   const rest = train.names.filter((name) => name !== target);
   if (known === undefined && rest.length === 0)

@@ -127,7 +127,7 @@ export function augmentBoxes(
   random: Random,
 ): { readonly image: Pixels; readonly boxes: readonly BoxRow[] } {
   const { width, height } = image;
-  const isFlipped = (wanted: boolean): boolean => random.uniform() < 0.5 && wanted;
+  const isFlipped = (isEnabled: boolean): boolean => random.uniform() < 0.5 && isEnabled;
   const [mirror, upsideDown] = [isFlipped(options.flipHorizontal), isFlipped(options.flipVertical)];
   // As often enlarged as shrunk.
   const factor = Math.exp(random.uniform(-1, 1) * Math.log(1 + options.scale));

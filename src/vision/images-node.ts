@@ -40,7 +40,7 @@ export interface DecodeOptions extends HeaderOptions {
   readonly height?: number;
   readonly width?: number;
   /**
-   * The part of the upright image that is wanted, or how it is chosen from the image's size; left out, the largest one in the middle
+   * The requested part of the upright image, or how it is chosen from the image's size; left out, the largest one in the middle
    * with the proportions asked for.
    */
   readonly box?: Box | ((header: ImageHeader) => Box);
@@ -82,7 +82,7 @@ function opened(bytes: Uint8Array, where: string, maxMegapixels: number): Sharp 
   return sharp(data, { raw: { width, height, channels }, limitInputPixels: false });
 }
 
-/** DataError for an image with more pixels than are wanted. */
+/** DataError for an image with more pixels than allowed. */
 function checkSize(size: { readonly width: number; readonly height: number }, where: string, maxMegapixels: number): void {
   const { width, height } = size;
   if (width * height > maxMegapixels * 1e6)
@@ -139,10 +139,10 @@ export async function decodeImage(source: ImageSource, options: DecodeOptions): 
   try {
     const image = opened(await bytesOf(source), where, maxMegapixels);
     const header = options.header ?? (await headerOf(image, where, maxMegapixels));
-    const wanted = typeof options.box === "function" ? options.box(header) : options.box;
-    const height = options.height ?? Math.round(wanted?.height ?? header.height);
-    const width = options.width ?? Math.round(wanted?.width ?? header.width);
-    const box = wanted ?? middleBox(header.height, header.width, height, width);
+    const requested = typeof options.box === "function" ? options.box(header) : options.box;
+    const height = options.height ?? Math.round(requested?.height ?? header.height);
+    const width = options.width ?? Math.round(requested?.width ?? header.width);
+    const box = requested ?? middleBox(header.height, header.width, height, width);
     const upright = image
       .autoOrient()
       .flatten({ background: "white" })

@@ -52,7 +52,7 @@ async function bundle(): Promise<Map<string, Uint8Array>> {
 export interface Browser extends AsyncDisposable {
   /** Calls a function of `page.ts` in the page. */
   call<K extends keyof Page>(name: K, ...args: Parameters<Page[K]>): Promise<Awaited<ReturnType<Page[K]>>>;
-  /** What the page wrote to its console as an error, or raised without anyone catching it. */
+  /** Errors that the page wrote to its console, or did not catch. */
   readonly complaints: readonly string[];
 }
 

@@ -1,5 +1,5 @@
 /**
- * @module What the browser tests run inside the page: each function is called from Node by name.
+ * @module The code that the browser tests run inside the page: each function is called from Node by name.
  */
 import type { Device, DeviceChoice, Runtime } from "../../src/runtime/index.js";
 import { createWorkerRuntime, platformRuntime, resolveDevice } from "../../src/runtime/index.js";

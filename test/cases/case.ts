@@ -1,5 +1,5 @@
 /**
- * @module What a row of the op cases says, and the domains that its numbers are drawn from.
+ * @module The rows of the op cases, and the domains that their values are drawn from.
  */
 import type { Attributes, DType, Tensor } from "../../src/graph/index.js";
 import type { Mode } from "../../src/ops/index.js";

@@ -1,4 +1,4 @@
-/** @module What the documents show is true: programs compile and run, command lines parse, links lead somewhere. */
+/** @module The documents are true: programs compile and run, command lines parse, links lead somewhere. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -87,7 +87,7 @@ test("every program in the documents compiles, and runs", async (t) => {
   }
 });
 
-/** What a block says that it prints: comments behind `console.log(…);` that quote output, up to a colon or an ellipsis. */
+/** The output that a block promises: comments behind `console.log(…);` that quote output, up to a colon or an ellipsis. */
 const printed = ({ code }: Block): string[] =>
   [...code.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)]
     .map((match) => (match[1] as string).trim())

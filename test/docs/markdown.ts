@@ -9,7 +9,7 @@ export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 export interface Block {
   /** Relative to the repository. */
   readonly file: string;
-  /** Of the first line of code, from 1. */
+  /** Number of the first line of code, from 1. */
   readonly line: number;
   readonly language: string;
   /** Words after the language: `no-run`, `continued`. */

@@ -10,7 +10,7 @@ import { modelNamed, MODELS } from "../../src/models/index.js";
 import { formatCount, formatInteger } from "../../src/util/text.js";
 import { ROOT } from "./markdown.js";
 
-/** How the tables say what a model takes; the words around a number differ by language. */
+/** Makes the pattern of a model's input in the tables; the words around a number differ by language. */
 function takes(input: ModelEntry["input"]): RegExp {
   if (input === "any" || ("least" in input && input.least === 1)) return /^(any|任意)$/;
   if ("exactly" in input) return new RegExp(`^${input.exactly}²$`);

@@ -1,5 +1,5 @@
 /**
- * @module What a stranger looks for is in a file that its words suggest: of the source files whose paths match the words, one of the first two holds it.
+ * @module A stranger finds things in files that their words suggest: of the source files whose paths match the words, one of the first two holds it.
  */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";

@@ -1,5 +1,5 @@
 /**
- * @module What cannot work is refused in one line that says what, where, and what was expected; with an exit status, without
+ * @module Bad input is refused in one line that says what, where, and what was expected; with an exit status, without
  * a stack, and with nothing lost.
  */
 import assert from "node:assert/strict";

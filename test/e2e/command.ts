@@ -103,7 +103,7 @@ export function idx(shape: readonly number[], values: ArrayLike<number>): Buffer
   return Buffer.concat([head, Buffer.from(Array.from(values))]);
 }
 
-/** What must be equal in two runs: numbers of the last checkpoint, where the loop stood, the log and the figures without their times. */
+/** Reads what must be equal in two runs: values of the last checkpoint, the loop's progress, the log and the figures without their times. */
 export function traceOf(path: string): unknown {
   const step = lastStep(path);
   const file = (name: string): Buffer => readFileSync(join(path, "checkpoints", `step-${step}`, name));

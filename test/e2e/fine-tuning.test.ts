@@ -142,7 +142,7 @@ test("what cannot be: one line each, exit 2", async () => {
   const refused = async (line: string, message: RegExp): Promise<void> => {
     const { status, stderr } = await run(folder, line.split(" "));
     assert.equal(status, 2, stderr);
-    assert.match(stderr, /^(.*examples held back.*\n|.*start anew.*\n)*descent: [^\n]+\n$/);
+    assert.match(stderr, /^(.*examples held out.*\n|.*start anew.*\n)*descent: [^\n]+\n$/);
     assert.match(stderr, message);
   };
   const line = `${LINE.replace(" --quiet", "")} --data two.csv`;

@@ -1,5 +1,5 @@
 /**
- * @module What people's machines and strangers' files do to a command: terminals that fail, folders that vanish or cannot be made,
+ * @module Hostile machines and files, and what they do to a command: terminals that fail, folders that vanish or cannot be made,
  * few open files, interrupts anywhere; queries in a run's own files, and names that steer a terminal.
  */
 import assert from "node:assert/strict";

@@ -73,7 +73,7 @@ test("a masked model fills in what is hidden", async () => {
   const none = await run(folder, ["predict", "masked", "the cat"]);
   assert.match(none.stderr, /input 1: expected a text with \[MASK\], got "the cat"/);
   const written = await run(folder, ["generate", "masked", "the cat"]);
-  assert.match(written.stderr, /expected a model that writes .*got BertForMaskedLm/);
+  assert.match(written.stderr, /expected a model that generates text .*got BertForMaskedLm/);
 });
 
 test("a checkpoint's folder writes, also in conversations", async () => {

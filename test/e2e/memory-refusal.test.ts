@@ -13,7 +13,7 @@ import { idx, scratchFolder } from "./command.js";
 const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 const LIMIT_MIB = 500;
 
-/** Where groups with a memory limit are made, in the first and the second version of the interface, and the file that limits. */
+/** Folders in which groups with a memory limit are made, in the first and the second version of the interface, and the file that limits. */
 const PLACES = [
   { parent: "/sys/fs/cgroup/memory", limit: "memory.limit_in_bytes" },
   { parent: "/sys/fs/cgroup", limit: "memory.max" },

@@ -15,7 +15,7 @@ const folder = scratchFolder();
 const MONTHS = "January February March April May June July August September October November December".split(" ");
 const two = (n: number): string => String(n).padStart(2, "0");
 
-/** Days of a year in two ways of writing; what is wanted looks like a number to whoever guesses types. */
+/** Days of a year in two notations; the target looks like a number to a guess of types. */
 const DAYS = MONTHS.flatMap((month, m) =>
   Array.from({ length: 28 }, (_, d) => [
     [`${d + 1} ${month}`, `${two(m + 1)}${two(d + 1)}`],

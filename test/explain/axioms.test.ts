@@ -1,5 +1,5 @@
 /**
- * What must hold of methods whatever the model: one table × all methods, the papers' worked examples, and properties of random graphs.
+ * Properties that hold for methods whatever the model: one table × all methods, the papers' worked examples, and properties of random graphs.
  */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
@@ -115,7 +115,7 @@ suite("what attributions sum to", () => {
   });
 });
 
-/** What the gap of Integrated Gradients may be, at the default settings. */
+/** Asserts that the gap of Integrated Gradients is small, at the default settings. */
 async function assertSmallGap(model: Explainable, x: TensorData, options: ExplainOptions = {}): Promise<void> {
   const { examples } = await explain(model, x, { method: "integrated-gradients", ...options });
   for (const { gap = Infinity, score, baselineScore = 0, figures } of examples) {

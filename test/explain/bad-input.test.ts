@@ -1,5 +1,5 @@
 /**
- * What is refused, and in which words: one line, with what was expected, what came, and what to do.
+ * Refused inputs and their messages: one line, with what was expected, what came, and what to do.
  */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";

@@ -37,7 +37,7 @@ interface Case {
   readonly model: Explainable;
   readonly x: TensorData;
   readonly options: ExplainOptions;
-  /** Of a method that looks at a layer, its map before enlarging. */
+  /** For a method that looks at a layer, its map before enlarging. */
   readonly layer?: boolean;
 }
 

@@ -15,7 +15,7 @@ interface Row {
   readonly model: Module & { forward(x: Tensor): Tensor };
   readonly shape: readonly number[];
   readonly classes: number;
-  /** What Grad-CAM looks at. */
+  /** The layer of Grad-CAM. */
   readonly layer: RegExp;
   /** Most steps of a path; more would take long. */
   readonly maxSteps: number;

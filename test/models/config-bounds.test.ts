@@ -1,5 +1,5 @@
 /**
- * What a stranger's `config.json` says is bounded before anything is made of it.
+ * Values of an untrusted `config.json` are bounded before anything is made of them.
  */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";

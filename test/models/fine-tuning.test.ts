@@ -21,7 +21,7 @@ interface Golden {
   readonly layerDecay: number;
   readonly weightDecay: number;
   readonly losses: readonly number[];
-  /** Of each parameter's change, the sum and the norm. */
+  /** The sum and the norm of each parameter's change. */
   readonly changes: Readonly<Record<string, readonly [number, number]>>;
 }
 const golden = JSON.parse(readFileSync(join(root, "golden/fine-tuning.json"), "utf8")) as Golden;

@@ -145,7 +145,7 @@ for (const name of ["marian", "pegasus"]) {
   test(`${name}: the encoder and the decoder as files write the same tokens, two texts at once`, async () => {
     const { model, numbers } = await load(name);
     assert.ok(model instanceof Transformer);
-    const { startToken, unwritten } = targetRules(model);
+    const { startToken, suppressed } = targetRules(model);
     await using encoder = await opened(encoderOnnx(model, numbers));
     await using decoder = await opened(decoderOnnx(model, numbers));
     const mask = fromNumbers("int64", [2, 5], [1, 1, 1, 0, 0, 1, 1, 1, 1, 1]);
@@ -175,7 +175,7 @@ for (const name of ["marian", "pegasus"]) {
       const chosen = rows.map((row, n) =>
         row.map((_, t) => {
           const at = Array.from(numbersOf.subarray((n * row.length + t) * width, (n * row.length + t + 1) * width));
-          for (const token of unwritten) at[token] = -Infinity;
+          for (const token of suppressed) at[token] = -Infinity;
           return argMax(at);
         }),
       );

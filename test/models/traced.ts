@@ -1,5 +1,5 @@
 /**
- * @module What the tests of language models share: the fixtures' inputs traced through a model, and numbers compared.
+ * @module The common part of the tests of language models: the fixtures' inputs traced through a model, and values compared.
  */
 import assert from "node:assert/strict";
 import { vjpOf } from "../../src/autodiff/index.js";

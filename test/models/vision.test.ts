@@ -39,7 +39,7 @@ const golden = JSON.parse(readFileSync(new URL("../../../test/golden/vision-mode
 const BATCH = 3;
 
 /**
- * How far single gradients may be off, of their root mean square. GoogLeNet's last stages normalize over a few pixels, where a picture
+ * The tolerance of single gradients, as a fraction of their root mean square. GoogLeNet's last stages normalize over a few pixels, where a picture
  * that differs by 10⁻⁷ moves them by 2 %.
  */
 const gradientTolerance = (name: string): number => (name === "googlenet" ? 5e-2 : 5e-3);
@@ -195,7 +195,7 @@ interface Fit extends Pick<Numbers, "side" | "options"> {
   readonly learningRate?: number;
   /** Plain steps in place of Adam's: what the engine takes to prepare the graph of a large network is half as long. */
   readonly sgd?: boolean;
-  /** What the loss falls to, of the first; left out, half. */
+  /** The fraction of the first loss that the last one falls below; left out, half. */
   readonly to?: number;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a node says is honoured or refused, and nodes are read in whatever order a file has them.
+ * Attributes of a node are honoured or refused, and nodes are read in whatever order a file has them.
  */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";

@@ -80,7 +80,7 @@ export interface OnnxFile {
   readonly constants?: Readonly<Record<string, TensorData>>;
   readonly outputs?: readonly string[];
   readonly functions?: readonly FunctionProto[];
-  /** What free dimensions are in the run. */
+  /** Sizes of free dimensions in the run. */
   readonly sizes?: Readonly<Record<string, number>>;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What importing says about a file beside its graph, and the files it refuses.
+ * The facts that importing reports about a file beside its graph, and the files it refuses.
  */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";

@@ -1,5 +1,5 @@
 /**
- * What differs between opsets, what a file may leave out, and what is put together from other ops: small files, each run by
+ * Differences between opsets, parts that a file may leave out, and ops composed from others: small files, each run by
  * the engine as it is and as the graph that was read from it.
  */
 import assert from "node:assert/strict";

@@ -1,5 +1,5 @@
 /**
- * What of a file's numbers is taken for a parameter, by what reads it and what it looks like.
+ * The tensors of a file that count as parameters, by the nodes that read them and by their form.
  */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";

@@ -1,5 +1,5 @@
 /**
- * @module What is published, as a program outside the repository meets it: the packed tarball, unpacked beside its dependencies,
+ * @module The published package, as a program outside the repository meets it: the packed tarball, unpacked beside its dependencies,
  * in fresh processes.
  */
 import assert from "node:assert/strict";

@@ -49,7 +49,7 @@ function slice(
   );
 }
 
-/** Where a padded position comes from: a position of x, or undefined for the constant border. */
+/** Finds the source of a padded position: a position of x, or undefined for the constant border. */
 function padSource(position: number, length: number, mode: string): number | undefined {
   if (position >= 0 && position < length) return position;
   if (mode === "edge") return position < 0 ? 0 : length - 1;

@@ -146,7 +146,7 @@ const convolution: Readonly<Record<string, Kernel>> = {
   },
 };
 
-/** What each window over x sees: the positions inside x, as offsets; and how many taps lie inside the padded x. */
+/** Folds what each window over x sees: the positions inside x, as offsets; and how many taps lie inside the padded x. */
 function pooled(call: Call, x: RefValue, f: (seen: readonly number[], padded: number, y: number) => void): readonly number[] {
   const lengths = x.shape.slice(2);
   const w = windowOf(call, lengths, call.list("kernel_shape"));
@@ -169,7 +169,7 @@ function pooled(call: Call, x: RefValue, f: (seen: readonly number[], padded: nu
 
 const zerosOf = (x: RefValue, shape: readonly number[] = x.shape): RefValue => build(x.dtype, shape, () => 0);
 
-/** What `pooled` tells about a tensor of the given shape, without its numbers. */
+/** Makes the result of `pooled` for a tensor of the given shape, without its values. */
 const shaped = (dy: RefValue, spatial: readonly number[]): RefValue => zerosOf(dy, [...dy.shape.slice(0, 2), ...spatial]);
 
 const global =
@@ -238,7 +238,7 @@ const pooling: Readonly<Record<string, Kernel>> = {
 /** The weight of each position of x in each output place along one axis. */
 type AxisWeights = readonly (readonly { readonly position: number; readonly weight: number }[])[];
 
-/** Where output place `place` lies on the input's axis. */
+/** Finds the position on the input's axis of output position `place`. */
 function originalPlace(mode: string, place: number, scale: number, input: number, output: number): number {
   switch (mode) {
     case "half_pixel":

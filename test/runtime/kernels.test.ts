@@ -25,7 +25,7 @@ const STAYS: ReadonlyMap<string, string> = new Map([
   ["BitwiseXor", "as BitwiseAnd"],
 ]);
 
-/** Whether the engine places every node of the graph on WebGPU. */
+/** Tells whether the engine places every node of the graph on WebGPU. */
 async function engineTakes(graph: Graph): Promise<boolean> {
   const runtime = await platformRuntime();
   try {

@@ -10,7 +10,7 @@ import { buildMlp, trainMlp } from "../suites/mlp.js";
 
 const [loop = "", count = "100", flag] = process.argv.slice(2);
 const kept: unknown[] = [];
-/** Whether it stays; told what would. */
+/** Tells whether it stays; told what would. */
 const keep = (what: unknown): boolean => flag === "keep" && kept.push(what) > 0;
 const rounds = Number(count);
 const collect = (globalThis as { gc?: () => void }).gc;

@@ -1,5 +1,5 @@
 /**
- * @module What the suites share: numbers for a row, comparison, difference quotients.
+ * @module The common part of the suites: values for a row, comparison, difference quotients.
  */
 import assert from "node:assert/strict";
 import type { DType, Tensor } from "../../src/graph/index.js";
@@ -46,7 +46,7 @@ export function resolved(row: OpCase, tensors: readonly Tensor[]): readonly Tens
   return tensors.map(map);
 }
 
-/** Whether the row's op has a gradient for its attributes: a rule, or the rules of its definition. */
+/** Tells whether the row's op has a gradient for its attributes: a rule, or the rules of its definition. */
 export function hasGradient(row: OpCase): boolean {
   const op = opNamed(row.op);
   return row.noGradient === undefined && (typeof op.gradient === "function" || op.expand !== undefined);

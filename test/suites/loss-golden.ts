@@ -33,7 +33,7 @@ export const readGolden = (name: string): { readonly cases: LossCase[]; readonly
 export const stored = ({ dtype, shape, data }: Stored): TensorData => fromNumbers(dtype, shape, data);
 export const exact = (s: Stored): RefValue => ({ dtype: s.dtype, shape: s.shape, data: Float64Array.from(s.data) });
 
-/** What constant tensors are, in float64. */
+/** Evaluates constant tensors, in float64. */
 export const valuesOf = (...tensors: Tensor[]): number[][] => evaluateReference(tensors, new Map()).map(({ data }) => [...data]);
 
 export function assertClose(actual: ArrayLike<number>, expected: readonly number[], tolerance: number, what: string): void {

@@ -74,7 +74,7 @@ export function buildMlp(widths: readonly number[], batchSize: number): Mlp {
 
 export interface Trained {
   readonly losses: number[];
-  /** Where the state was after the last step. */
+  /** Locations of the state after the last step. */
   readonly locations: readonly Value["location"][];
   /** The last weights, read back. */
   readonly weights: ReadonlyMap<string, TensorData>;

@@ -42,7 +42,7 @@ export interface RandomGraph {
   readonly nodes: number;
 }
 
-/** What a rule may draw from. */
+/** The context in which a rule draws. */
 interface Draw {
   readonly random: Random;
   readonly dtype: "float32" | "float64";
@@ -76,7 +76,7 @@ const indices = ({ random }: Draw, shape: readonly number[], below: number): Ten
 /** Far enough from every kink that difference quotients stay on one side. */
 const MARGIN = 0.1;
 const clear = (values: Iterable<number>): boolean => [...values].every((v) => Math.abs(v) > MARGIN);
-/** Whether neighbours in order are apart in every group, so that the order survives small steps. */
+/** Tells whether neighbours in order are apart in every group, so that the order survives small steps. */
 const apart = (values: readonly number[]): boolean => {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted.every((v, i) => i === 0 || v - (sorted[i - 1] as number) > MARGIN);

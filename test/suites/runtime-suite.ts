@@ -1,5 +1,5 @@
 /**
- * @module What every home of the engine must do: the same cases in Node, in a worker, and in a browser, on each device.
+ * @module The requirements on every platform of the engine: the same cases in Node, in a worker, and in a browser, on each device.
  * Needs no test runner, so that it runs in a page as well.
  */
 import { Graph, input, symbol, tensor } from "../../src/graph/index.js";

@@ -18,7 +18,7 @@ export const isOwn = (path: readonly string[]): boolean =>
 
 export type PartName = keyof typeof SPLITS;
 
-/** Parts of a data set; what is left out is held back from the training part. */
+/** Parts of a data set; what is left out is held out from the training part. */
 export interface ImageParts {
   readonly train: Dataset;
   readonly validation?: Dataset;

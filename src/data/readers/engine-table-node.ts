@@ -30,18 +30,19 @@ interface EngineSource {
   readonly explain: (error: unknown) => Promise<Error>;
 }
 
-/** Finds the columns of a source (those wanted, or all), and how to read them. */
+/** Finds the columns of a source (those requested, or all), and how to read them. */
 export async function openEngineTable(
   { where, access, describe, explain }: EngineSource,
-  wanted?: readonly string[],
+  requested?: readonly string[],
 ): Promise<RawTable> {
   const { source, plans, names, all } = await withConnection(access, async (connection) => {
     try {
       const source = await describe(connection);
       const described = await rowsOf(connection, `DESCRIBE SELECT * FROM ${source.from}`);
       const columns = new Map(described.map((row) => [String(row["column_name"]), String(row["column_type"])]));
-      for (const name of wanted ?? []) if (!columns.has(name)) throw new DataError(unknownName("column", name, columns.keys()));
-      const plans = (wanted ?? [...columns.keys()]).map((name) => planColumn(name, columns.get(name) as string));
+      for (const name of requested ?? [])
+        if (!columns.has(name)) throw new DataError(unknownName("column", name, columns.keys()));
+      const plans = (requested ?? [...columns.keys()]).map((name) => planColumn(name, columns.get(name) as string));
       return { source, plans, names: plans.map(({ name }) => name), all: [...columns.keys()] };
     } catch (error) {
       access.signal?.throwIfAborted();

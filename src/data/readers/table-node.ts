@@ -110,10 +110,10 @@ async function learn(where: string, raw: RawTable, options: TableOptions): Promi
   const kept: Dataset[] = [];
   let cells = 0;
   for await (const chunk of raw.chunks()) {
-    const wanted = options.columns === undefined ? chunk : chunk.pick(...options.columns);
-    builder.add(wanted);
-    cells += wanted.length * wanted.names.length;
-    if (cells <= MOST_KEPT) kept.push(wanted);
+    const picked = options.columns === undefined ? chunk : chunk.pick(...options.columns);
+    builder.add(picked);
+    cells += picked.length * picked.names.length;
+    if (cells <= MOST_KEPT) kept.push(picked);
   }
   const learned = builder.finish({
     header: raw.header,

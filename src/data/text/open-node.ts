@@ -199,7 +199,7 @@ export async function knownTexts(
   if (layout.lastTenth === true) {
     const whole = (await read(layout.train)).texts("text")[0] as string;
     const [train, held] = cutText(whole, [0.9], name).map(textRow) as [Dataset, Dataset];
-    notes.push("the last tenth of the text is held back, as is usual for this set: validation and test are the same");
+    notes.push("the last tenth of the text is held out, as is usual for this set: validation and test are the same");
     return { name, parts: { train, validation: held, test: held }, roles, task, badRows, notes };
   }
   const parts: Parts = {

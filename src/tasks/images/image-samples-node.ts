@@ -96,7 +96,7 @@ async function sampleGrid(from: SampledImages): Promise<string> {
   const shown = from.classes.length > MOST_CLASSES ? MOST_CLASSES : from.classes.length;
   return table(rows, {
     en: `Training images of ${shown} of ${from.classes.length} classes, at the size that the network gets.`,
-    zh: `训练图像,${from.classes.length} 个类别中的 ${shown} 个,尺寸为网络的输入尺寸。`,
+    zh: `训练图像，${from.classes.length} 个类别中的 ${shown} 个，尺寸为网络的输入尺寸。`,
   });
 }
 
@@ -127,7 +127,7 @@ async function changedGrid(from: SampledImages): Promise<string> {
   const isMixed = mixes(parseAugment(from.augment, { height, width }));
   return table(rows, {
     en: `The image itself, then as the network saw it in the first ${DRAWS} epochs: ${from.augment}.${isMixed ? " The label of a mixed image is in its title." : ""}`,
-    zh: `最左为原图,其余为网络在前 ${DRAWS} 轮中看到的样子:${from.augment}。${isMixed ? "混合图像的标签见其标题。" : ""}`,
+    zh: `最左为原图，其余为网络在前 ${DRAWS} 轮中看到的样子：${from.augment}。${isMixed ? "混合图像的标签见其标题。" : ""}`,
   });
 }
 

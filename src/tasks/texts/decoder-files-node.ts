@@ -8,13 +8,13 @@ import { keepTokenizer } from "./texts-node.js";
 
 /** Makes the settings for generating with the files, under the names of Hugging Face's `generation_config.json`. */
 function generationConfig(model: Transformer): string {
-  const { startToken, unwritten } = targetRules(model);
+  const { startToken, suppressed } = targetRules(model);
   const { endToken, padToken } = model.config;
   return JSON.stringify({
     decoder_start_token_id: startToken,
     eos_token_id: endToken,
     pad_token_id: padToken,
-    bad_words_ids: unwritten.map((token) => [token]),
+    bad_words_ids: suppressed.map((token) => [token]),
   });
 }
 

@@ -147,14 +147,14 @@ export const mostChosen = (tokens: number): number =>
  */
 function chosenAlone(labels: Int32Array): Batch {
   const shape = [mostChosen(labels.length)];
-  const [places, wanted] = [new Int32Array(shape[0] as number), new Int32Array(shape[0] as number).fill(IGNORED)];
+  const [places, targets] = [new Int32Array(shape[0] as number), new Int32Array(shape[0] as number).fill(IGNORED)];
   let count = 0;
   for (const [at, label] of labels.entries()) {
     if (label === IGNORED || count === places.length) continue;
     places[count] = at;
-    wanted[count++] = label;
+    targets[count++] = label;
   }
-  return { places: { dtype: "int32", shape, data: places }, labels: { dtype: "int32", shape, data: wanted } };
+  return { places: { dtype: "int32", shape, data: places }, labels: { dtype: "int32", shape, data: targets } };
 }
 
 /**
@@ -198,9 +198,9 @@ export function windowBatch(dataset: Dataset, { indices, seed, epoch }: BatchReq
     if (last !== undefined) put(before + count, last);
   }
   const shape = [indices.length, length];
-  const wanted: Batch =
+  const targets: Batch =
     isRandom && masked !== undefined ? chosenAlone(labels) : { labels: { dtype: "int32", shape, data: labels } };
-  return { input_ids: ids.tensor, attention_mask: mask.tensor, ...wanted };
+  return { input_ids: ids.tensor, attention_mask: mask.tensor, ...targets };
 }
 
 function hidden(id: number, { maskId, vocabularySize }: MaskOptions, random: Random): number {

@@ -44,7 +44,7 @@ export interface TrainTaskContext {
   readonly signal?: AbortSignal;
   /** Held while an interrupt is answered with a checkpoint. */
   readonly hold?: () => Disposable;
-  /** `always`: also where remarks are not wanted. */
+  /** `always`: even with --quiet. */
   readonly note?: (text: string, always?: boolean) => void;
   readonly progress?: (options: ProgressOptions) => Progress;
   readonly checkpointEvery?: number;

@@ -64,7 +64,7 @@ export async function loadExamples(
     ...schemaReading(task, info, labelColumn),
     ...(usualText === undefined ? {} : { usualText }),
     ...task.loading?.(info),
-    // Nothing is held back of a file that is there to be measured on.
+    // Nothing is held out of a file that is given to be measured on.
     ...(isTrainingData || isKnown ? {} : { testFraction: 0, validationFraction: 0 }),
     ...(labelColumn === undefined ? {} : { labelColumn }),
     ...(options.textColumn === undefined ? {} : { textColumn: options.textColumn }),

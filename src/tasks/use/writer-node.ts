@@ -1,5 +1,5 @@
 /**
- * @module A model that writes, from a run or a checkpoint's folder: prompts and conversations in, text out as it comes.
+ * @module A generating model, from a run or a checkpoint's folder: prompts and conversations in, text out as it comes.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -73,7 +73,7 @@ async function openRunFolder(path: string, options: UseOptions): Promise<Source>
 
 const writes = (model: Module): model is WritingModel => isDecoder(model) || model instanceof Transformer;
 
-/** Writes with a run or a checkpoint. Owned: dispose it. */
+/** Generates text with a run or a checkpoint. Owned: dispose it. */
 export class Writer implements AsyncDisposable {
   readonly #source: Source;
   readonly #generator: Generator;
@@ -93,7 +93,7 @@ export class Writer implements AsyncDisposable {
     const { model } = source;
     if (!writes(model))
       throw new ConfigError(
-        `${path}: expected a model that writes (GPT-2, Llama, Mistral, Qwen2, or the Transformer, as Marian and Pegasus), got ${model.constructor.name}`,
+        `${path}: expected a model that generates text (GPT-2, Llama, Mistral, Qwen2, or the Transformer, as Marian and Pegasus), got ${model.constructor.name}`,
       );
     return new Writer(source, await Generator.create(model, source.numbers, options));
   }

@@ -67,13 +67,13 @@ function geometry(file: GraphFile, imageSize: GraphOptions["imageSize"]): { shap
   const layout = !isChannels(a) && isChannels(c) ? "NHWC" : "NCHW";
   const [channels, height, width] = layout === "NCHW" ? [a, b, c] : [c, a, b];
   const [asked, wide] = imageSize ?? [];
-  const size = (given: number | string | null | undefined, wanted: number | undefined, axis: string): number => {
+  const size = (given: number | string | null | undefined, requested: number | undefined, axis: string): number => {
     if (typeof given === "number" && given > 0) {
-      if (wanted !== undefined && wanted !== given)
-        throw new ConfigError(`--image-size: expected ${axis} ${given}, which ${file.where} is made for, got ${wanted}`);
+      if (requested !== undefined && requested !== given)
+        throw new ConfigError(`--image-size: expected ${axis} ${given}, which ${file.where} is made for, got ${requested}`);
       return given;
     }
-    if (wanted !== undefined) return wanted;
+    if (requested !== undefined) return requested;
     return USUAL_SIDE;
   };
   if (!isChannels(channels)) throw new ConfigError(`${file.where}: expected images of 1 or 3 channels, got ${describe(input)}`);

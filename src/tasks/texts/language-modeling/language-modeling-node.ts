@@ -126,7 +126,7 @@ async function report({ used, writer }: ReportSources): Promise<TaskReport> {
         : [
             {
               title: { en: "Generated text", zh: "模型生成的文字" },
-              html: `${paragraph("The bold words are given; the number is the step. Drawn at temperature 0.8.", "粗体为给定的开头;数字为步数;温度 0.8。", "soft")}${[...shown].reverse().join("")}`,
+              html: `${paragraph("The bold words are given; the number is the step. Drawn at temperature 0.8.", "粗体为给定的开头；数字为步数；温度 0.8。", "soft")}${[...shown].reverse().join("")}`,
             },
           ],
   };

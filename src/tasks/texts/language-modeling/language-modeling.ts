@@ -95,8 +95,8 @@ async function encode(rows: Dataset, info: LanguageInfo): Promise<Dataset> {
   const encodings = await tokenizer.encodeBatch(texts, { maxLength: info.maxLength, specialTokens: info.masked !== null });
   for (const [i, { ids }] of encodings.entries()) {
     const isAsked = info.masked === null ? ids.length > 1 : ids.includes(info.masked.maskId);
-    const wanted = info.masked === null ? "at least two tokens" : (tokenizer.idToToken(info.masked.maskId) ?? "a hidden token");
-    if (!isAsked) throw new DataError(`input ${i + 1}: expected a text with ${wanted}, got "${texts[i]}"`);
+    const expected = info.masked === null ? "at least two tokens" : (tokenizer.idToToken(info.masked.maskId) ?? "a hidden token");
+    if (!isAsked) throw new DataError(`input ${i + 1}: expected a text with ${expected}, got "${texts[i]}"`);
   }
   const column = (values: readonly number[]): TensorData => fromNumbers("int32", [values.length], values);
   return encodedRows(encodings, info).with({

@@ -110,8 +110,8 @@ async function pairRows(
   const { maxLength, padId } = info;
   const encode = async (texts: readonly string[]) => tokenizer.encodeBatch(texts, { maxLength });
   const [from, to] = [await encode(sources), targets && (await encode(targets))];
-  const wanted = to?.map(({ ids }) => ids) ?? from.map(() => Int32Array.of(IGNORED));
-  const widths = from.map(({ ids }, i) => Math.max(1, ids.length, (wanted[i] as Int32Array).length));
+  const targetIds = to?.map(({ ids }) => ids) ?? from.map(() => Int32Array.of(IGNORED));
+  const widths = from.map(({ ids }, i) => Math.max(1, ids.length, (targetIds[i] as Int32Array).length));
   const source = encodedRows(
     from.map(({ ids }, i) => ({ ids: Int32Array.from({ length: widths[i] as number }, (_, t) => ids[t] ?? padId) })),
     info,
@@ -120,7 +120,7 @@ async function pairRows(
     from.map(({ ids }, i) => Array.from({ length: widths[i] as number }, (_, t) => (t < ids.length ? 1 : 0))),
   );
   return {
-    rows: source.with({ source_mask: mask, ...targetRows(wanted, widths, info) }),
+    rows: source.with({ source_mask: mask, ...targetRows(targetIds, widths, info) }),
     cut: [...from, ...(to ?? [])].filter((encoding) => encoding.cut > 0).length,
   };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Dataset } from "./dataset.js";
-import { holdBack, parseFold } from "./hold-back.js";
+import { holdOut, parseFold } from "./hold-out.js";
 
 const N = 53;
 const data = new Dataset({
@@ -14,7 +14,7 @@ test("every example is in the test part of one fold, in the proportions of the c
   const seen: number[] = [];
   for (let number = 1; number <= 5; number++) {
     const notes: string[] = [];
-    const { train, validation, test } = holdBack({ train: data }, "label", { seed: 3, fold: { number, count: 5 } }, notes);
+    const { train, validation, test } = holdOut({ train: data }, "label", { seed: 3, fold: { number, count: 5 } }, notes);
     assert.match(notes[0] ?? "", new RegExp(`^test: fold ${number} of 5, 1[01] of 53 examples \\(stratified, seed 3\\)$`));
     assert.deepEqual(
       [...idsOf(train), ...idsOf(validation), ...idsOf(test)].sort((a, b) => a - b),
@@ -29,7 +29,7 @@ test("every example is in the test part of one fold, in the proportions of the c
 });
 
 test("a fold of data that have a test part, and a fold that is none, are refused", () => {
-  assert.throws(() => holdBack({ train: data, test: data.take(3) }, "label", { fold: { number: 1, count: 5 } }, []), {
+  assert.throws(() => holdOut({ train: data, test: data.take(3) }, "label", { fold: { number: 1, count: 5 } }, []), {
     message: "fold 1/5: expected data without a test part of its own, got one of 3 examples",
   });
   assert.deepEqual(parseFold("2/10", "--fold"), { number: 2, count: 10 });

@@ -1,5 +1,5 @@
 /**
- * @module Validation and test parts held back from the training part: a share of it, or one fold of a cross-validation.
+ * @module Validation and test parts held out from the training part: a share of it, or one fold of a cross-validation.
  */
 import type { Column } from "./column.js";
 import { isMissing } from "./column.js";
@@ -15,12 +15,12 @@ export interface Fold {
   readonly count: number;
 }
 
-export interface HoldBackOptions {
+export interface HoldOutOptions {
   /** Seed of the splits. */
   readonly seed?: number;
-  /** Share of the examples held back as test, where the data has no test split. */
+  /** Share of the examples held out as test, where the data has no test split. */
   readonly testFraction?: number;
-  /** Share of what is then left for training, held back for validation, where there is no such split. 0: none. */
+  /** Share of what is then left for training, held out for validation, where there is no such split. 0: none. */
   readonly validationFraction?: number;
   /** The part of a cross-validation that is the test part. Runs of one seed over all folds test each example once. */
   readonly fold?: Fold;
@@ -61,7 +61,7 @@ function loneNote(column: Column, rows: readonly number[], name: string): string
  *
  * Errors: DataError for too few rows, and for a fold of data that have a test part.
  */
-export function holdBack(parts: Parts, target: string | undefined, options: HoldBackOptions, notes: string[]): Required<Parts> {
+export function holdOut(parts: Parts, target: string | undefined, options: HoldOutOptions, notes: string[]): Required<Parts> {
   const { seed = 0, testFraction = 0.1, validationFraction = 0.1, fold } = options;
   const stratify = target !== undefined && isCategorical(parts.train.column(target)) ? { stratify: target } : {};
   const kind = stratify.stratify === undefined ? "random" : "stratified";
@@ -75,8 +75,8 @@ export function holdBack(parts: Parts, target: string | undefined, options: Hold
     const kept = stratify.stratify === undefined ? [] : loneRows(train.column(stratify.stratify), train.length);
     const { rest, held } = split(without(train, kept), { rest: 1 - fraction, held: fraction }, { seed, ...stratify });
     if (rest.length === 0 || held.length === 0)
-      throw new DataError(`data: expected enough rows to hold back ${fraction} of them as ${name}, got ${train.length}`);
-    notes.push(`${name}: ${held.length} of ${train.length} examples held back (${kind}, seed ${seed})`);
+      throw new DataError(`data: expected enough rows to hold out ${fraction} of them as ${name}, got ${train.length}`);
+    notes.push(`${name}: ${held.length} of ${train.length} examples held out (${kind}, seed ${seed})`);
     train = kept.length === 0 ? rest : rest.concat(train.select(kept));
     return held;
   };
