@@ -9,7 +9,7 @@ import { MEASURES, METHODS } from "../src/explain/index.js";
 const cell = (text: string): string => text.replaceAll("|", "\\|");
 const row = (cells: readonly string[]): string => `| ${cells.map(cell).join(" | ")} |`;
 
-/** What a method's attributions sum to, as a word. */
+/** The names of the sums of attributions. */
 const SUMS = { difference: "score − baseline's", score: "score" } as const;
 
 const settingsOf = ({ defaults }: Method | Measure): string =>

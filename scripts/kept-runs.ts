@@ -25,7 +25,7 @@ type Options = Omit<Tasks.TrainTaskOptions, "data" | "task">;
 /** A run to keep. */
 interface Case {
   readonly task: string;
-  /** What it is called, where a task has several. */
+  /** Its name, where a task has several. */
   readonly name?: string;
   /** A known name, or what `writeData` writes. */
   readonly data: string;

@@ -47,5 +47,5 @@ const MEASURES: Readonly<Record<string, Bilingual>> = {
   deletion: { en: "deletion, less is better:", zh: "删除（越小越好）：" },
 };
 
-/** What a measure of faithfulness is called, and which way it is read. */
+/** Returns the title of a measure of faithfulness, with its better direction. */
 export const measureTitle = (measure: string): Bilingual => own(MEASURES, measure) ?? `${measure}:`;

@@ -71,7 +71,7 @@ export interface TableFacts {
   readonly labels: readonly string[];
   /** Whether scores are distances from a boundary, and no probabilities whatever they add up to. */
   readonly distances: boolean;
-  /** What keeps the file from being differentiated. */
+  /** The reason why the file cannot be differentiated. */
   readonly reason: string;
 }
 

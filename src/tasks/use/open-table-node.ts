@@ -30,7 +30,7 @@ function areDistances({ proto }: OnnxModel, scores: string | undefined): boolean
   return /^(Linear|SVM)Classifier$/.test(producer?.opType ?? "") && transform === "NONE";
 }
 
-/** What keeps a file from being differentiated, in words. */
+/** Describes why a file cannot be differentiated. */
 export function obstacleOf(file: OnnxModel): string {
   try {
     file.trace({});
