@@ -51,10 +51,10 @@ export function attributionGraph(
     Object.entries(samples.draw(0, count)).map(([name, data]) => [name, constant(data)]),
   );
   const { scale, baseline: from } = drawn;
-  if (scale !== undefined)
-    drawn["scale"] = rangeOf(inputs.x)
-      .mul(settings.noise)
-      .reshape([1, inputs.x.shape[0] ?? 1, ...scale.shape.slice(2)]);
+  if (scale !== undefined) {
+    const width = rangeOf(inputs.x).mul(settings.noise).cast(scale.dtype);
+    drawn["scale"] = width.reshape([1, inputs.x.shape[0] ?? 1, ...scale.shape.slice(2)]);
+  }
   if (from !== undefined) drawn["baseline"] = from.expand([from.shape[0] ?? 1, from.shape[1] ?? 1, ...inputs.x.shape.slice(1)]);
   const sums = rowSums(
     model,
@@ -80,8 +80,8 @@ function standIn(x: Tensor, { noise }: Settings, { method, baseline, background 
   return fromNumbers("float32", [1, ...sizes], new Float64Array(sizeOf(sizes)));
 }
 
-/** Highest − lowest of each example: [N]. */
+/** Highest − lowest of each example, float64 [N] as methods compute it: where a unit is near its kink, the last bit of the noise decides. */
 function rangeOf(x: Tensor): Tensor {
   const axes = x.shape.slice(1).map((_, i) => i + 1);
-  return x.reduceMax(axes).sub(x.reduceMin(axes));
+  return x.reduceMax(axes).cast("float64").sub(x.reduceMin(axes).cast("float64"));
 }
