@@ -28,7 +28,7 @@ const FLOORS: readonly (readonly string[])[] = [
  */
 const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   tasks: [
-    ["options.ts", "graph-use.ts", "task.ts", "task-node.ts", "trained-model.ts"],
+    ["options.ts", "graph-use.ts", "task.ts", "task-node.ts", "trained-model.ts", "view.ts"],
     ["shared"],
     ["texts", "images", "tables"],
     ["table.ts", "table-node.ts"],

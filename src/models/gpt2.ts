@@ -49,6 +49,8 @@ export interface DecoderInputs {
   /** The position of each token in its text: [T] or [N, T]; left out, 0, 1, 2, …. */
   readonly positions?: Tensor;
   readonly cache?: AttentionCache;
+  /** Vectors in place of the embeddings of the tokens: [N, T, D]. */
+  readonly inputsEmbeds?: Tensor;
   /** The one position of each text to compute logits for, int32 or int64 [N]: logits [N, 1, V] in place of all. */
   readonly at?: Tensor;
 }
@@ -172,7 +174,8 @@ export class Gpt2Model extends Module {
   }
 
   override forward(tokens: Tensor, inputs: DecoderInputs = {}): Tensor {
-    const x = this.wte.forward(tokens).add(learnedPositions(this.wpe, tokens, inputs.positions)); // [N, T, D]
+    const { inputsEmbeds = this.wte.forward(tokens) } = inputs;
+    const x = inputsEmbeds.add(learnedPositions(this.wpe, tokens, inputs.positions)); // [N, T, D]
     let h = this.drop.forward(x);
     for (const block of this.h) h = block.forward(h, inputs);
     return this.lnF.forward(h);

@@ -172,7 +172,7 @@ export class LlamaModel extends Module {
       ...(theta === undefined ? {} : { theta }),
       ...(scaling === undefined ? {} : { scaling }),
     });
-    let h = this.embedTokens.forward(tokens); // [N, T, D]
+    let h = inputs.inputsEmbeds ?? this.embedTokens.forward(tokens); // [N, T, D]
     for (const layer of this.layers) h = layer.forward(h, angles, inputs);
     return this.norm.forward(h);
   }

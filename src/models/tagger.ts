@@ -30,6 +30,8 @@ export interface TaggerInputs {
   readonly mask: Tensor;
   /** Vectors of the features, where they are already computed. */
   readonly vectors?: Tensor;
+  /** Direct scores of the features, [N, T, F, (2·window + 1)·K], where they are already computed. */
+  readonly direct?: Tensor;
 }
 
 /**
@@ -84,8 +86,10 @@ export class Tagger extends Module {
     return table.forward(features).reshape([n, t, slots * (table.weight.dims[1] as number)]);
   }
 
-  override forward(features: Tensor, { mask, vectors = this.vectors(features) }: TaggerInputs): Tensor {
-    const parts = [this.#read(vectors, mask), this.#direct(features, mask)].filter((part) => part !== undefined);
+  override forward(features: Tensor, { mask, vectors = this.vectors(features), direct }: TaggerInputs): Tensor {
+    const parts = [this.#read(vectors, mask), this.#direct(direct ?? this.scores?.forward(features), mask)].filter(
+      (part) => part !== undefined,
+    );
     return parts.reduce((sum, part) => sum.add(part)); // [N, T, K]
   }
 
@@ -103,11 +107,11 @@ export class Tagger extends Module {
     return output.pipe(this.dropout, this.classifier); // [N, T, K]
   }
 
-  /** Scores tags from the features of a token and of its neighbours alone. Shapes: features [N, T, F], mask [N, T] → [N, T, K]. */
-  #direct(features: Tensor, mask: Tensor): Tensor | undefined {
-    if (this.scores === undefined) return undefined;
+  /** Scores tags from the features of a token and of its neighbours alone. Shapes: direct scores, mask [N, T] → [N, T, K]. */
+  #direct(direct: Tensor | undefined, mask: Tensor): Tensor | undefined {
+    if (direct === undefined) return undefined;
     const { numLabels, window = 1 } = this.config;
-    const all = this.embeddingDropout.forward(this.scores.forward(features)).sum(2).mul(mask.cast("float32").unsqueeze(-1)); // [N, T, (2·w + 1)·K]
+    const all = this.embeddingDropout.forward(direct).sum(2).mul(mask.cast("float32").unsqueeze(-1)); // [N, T, (2·w + 1)·K]
     const places = Array.from({ length: 2 * window + 1 }, (_, i) =>
       shifted(all.slice(2, i * numLabels, (i + 1) * numLabels), i - window),
     );

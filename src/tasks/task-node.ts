@@ -12,6 +12,7 @@ import type { RunWriter } from "../run/run-folder-node.js";
 import type { TensorData } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
 import type { Answer, Inherited, Measurement, Prepared, TaskInfo, TaskOptions } from "./task.js";
+import type { Target } from "../explain/index.js";
 import type { View } from "./view.js";
 import type { OpenTrained, TrainedModel } from "./trained-model.js";
 
@@ -25,6 +26,17 @@ export interface NamedInputs {
   readonly badRows: number;
   /** Notes for the user: texts that were cut. */
   readonly notes?: readonly string[];
+}
+
+/** The question of which score to explain, in the words of the command line; a task takes those that `Explained.options` lists. */
+export interface ScoreQuestion {
+  /** The run, or the file, of the model. */
+  readonly run: string;
+  readonly target?: Target;
+  readonly token?: number;
+  readonly box?: number;
+  readonly against?: string;
+  readonly gallery?: string;
 }
 
 /** Options for reading inputs. */
@@ -157,8 +169,8 @@ export interface NodeTask {
   ) => Promise<InitialWeights | undefined>;
   /** Errors: DataError, ConfigError. */
   readInputs(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs>;
-  /** One of the inputs as explanations show it; left out where answers cannot be explained. */
-  readonly view?: (model: TrainedModel, inputs: NamedInputs, row: number, name: string) => Promise<View>;
+  /** One of the inputs as explanations show it, and the part of its answer that is asked about; left out where answers cannot be explained. */
+  readonly view?: (model: TrainedModel, inputs: NamedInputs, row: number, name: string, question: ScoreQuestion) => Promise<View>;
   report(sources: ReportSources): Promise<TaskReport>;
   /** Measures a state on the way, where the task's own measurement does not: figures of many answers together. */
   readonly evaluate?: (watched: Watched) => Promise<() => Promise<Metrics>>;

@@ -8,7 +8,7 @@ import type { Dim, DType, Tensor, TensorData, TensorType } from "../graph/index.
 import type { ArchitectureName } from "../models/index.js";
 import type { Metrics } from "../metrics/index.js";
 import type { Monitor, Objective } from "../train/index.js";
-import type { Features } from "../explain/index.js";
+import type { Features, MethodName } from "../explain/index.js";
 import type { GraphUse } from "./graph-use.js";
 import type { Module } from "../nn/index.js";
 import type { Bilingual } from "../charts/charts.js";
@@ -142,14 +142,32 @@ export type Tensors = Readonly<Record<string, Tensor>>;
 /** Types of columns, for batches of N examples. */
 export type ColumnTypes = Readonly<Record<string, TensorType>>;
 
+/** The part of an answer that an explanation is about, where an answer has several; a task's `view` finds it. */
+export interface Asked {
+  /** The place among the outputs: a token, an anchor of a detector. */
+  readonly position?: number;
+  /** The embedding to be like, and whose it is. */
+  readonly like?: { readonly name: string; readonly embedding: Float32Array };
+}
+
 /** The subject of a task's explanations. */
 export interface Explained<I extends TaskInfo> {
   /** The meaning of the features' axes. */
   readonly kind: Features["kind"];
+  /** The method where none is asked for; left out, the one that suits the kind. */
+  readonly method?: MethodName;
+  /** Whether an answer has scores at many places, one of which has to be asked about. */
+  readonly inParts?: true;
+  /** Options of `descent explain` that say which part of an answer is asked about. */
+  readonly options?: OptionTable;
+  /** The features, where the model takes in more than those it is trained through: floating-point numbers; left out, the task's. */
+  features?(batch: Tensors, context: TaskContext<I>, model: Module): Tensor;
+  /** The outputs that scores are read from, where those of use are decided already; left out, the task's. */
+  outputs?(model: Module, features: Tensor, batch: Tensors, context: TaskContext<I>): Tensors;
   /** The scores [N, K] that can be asked about. */
-  scores(outputs: Tensors, info: I): Tensor;
+  scores(outputs: Tensors, info: I, asked: Asked): Tensor;
   /** Their names. */
-  labels(info: I): readonly string[];
+  labels(info: I, asked: Asked): readonly string[];
 }
 
 export interface Task<I extends TaskInfo = TaskInfo> {

@@ -1,7 +1,9 @@
 /**
  * @module An example as a person sees it, and the parts that explanations speak of: words, columns. Tasks give it, pictures are drawn of it.
  */
+import type { Target } from "../explain/index.js";
 import type { ExampleInput } from "../report/examples.js";
+import type { Asked } from "./task.js";
 
 /** Elements that are present or absent together. */
 export interface ViewParts {
@@ -16,4 +18,12 @@ export interface View {
   readonly name: string;
   readonly input: ExampleInput;
   readonly parts?: ViewParts;
+  /** The row of the encoded examples, where it is another than the input's: one of its windows. */
+  readonly row?: number;
+  /** The part of the answer that is asked about, where there are several. */
+  readonly asked?: Asked;
+  /** The score's place or label, where the question needed the model's answer. */
+  readonly target?: Target;
+  /** Sentences on what was decided for the user. */
+  readonly remarks?: readonly string[];
 }

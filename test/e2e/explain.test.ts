@@ -2,11 +2,13 @@
  * @module `descent explain`: rows, texts and images explained through the command line, as pictures, as a page, and as numbers that add up.
  */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import sharp from "sharp";
+import { writeVoc } from "../../src/vision/annotations/index.js";
 import { isRefused, scratchFolder, succeeds } from "./command.js";
+import { conll, facts } from "./people.js";
 
 const folder = scratchFolder();
 const path = (...names: string[]): string => join(folder, ...names);
@@ -180,4 +182,112 @@ test("what cannot be explained is refused in one line", async () => {
   );
   await refused(["views", "good", "--method", "grad-cam"], /grad-cam|at: expected features that are an image/);
   await refused(["nothing", "one.png"], /nothing: expected a run folder/);
+});
+
+const learn = (task: string, ...args: string[]): Promise<unknown> =>
+  descent("train", task, ...args, "--device", "cpu", "--no-check", "--quiet");
+
+test("a tag: of a word and a label, by number, or the first that is found; sub-words are joined to words", async () => {
+  writeFileSync(path("people.conll"), conll(facts));
+  await learn("token-classification", "--data", "people.conll", "--epochs", "8", "--batch-size", "8", "--out", "tags");
+  const small = ["--model", "bert", "--max-length", "16", "--vocabulary-size", "120", "--steps", "60"];
+  await learn("token-classification", "--data", "people.conll", ...small, "--out", "subwords");
+  const text = "Bob Lee visits New York.";
+  for (const [run, args, label, said] of [
+    ["tags", [], "B-PER", /word 1, "Bob"/],
+    ["tags", ["--target", "York:LOC"], "E-LOC", /the tag E-LOC of word 5, "York"/],
+    ["tags", ["--token", "3", "--target", "O"], "O", /word 3, "visits"/],
+    ["subwords", ["--target", "Lee:E-PER"], "E-PER", /word 2, "Lee"/],
+  ] as const) {
+    const { explanations } = await explained(run, text, ...args, "--draw", "tag.svg");
+    const [one] = explanations;
+    assert.equal(one?.label, label);
+    assert.ok(
+      one?.remarks.some((remark) => said.test(remark)),
+      one?.remarks.join(),
+    );
+    const difference = (one?.score ?? 0) - (one?.baselineScore ?? 0);
+    assert.ok(Math.abs(sum(one?.values ?? []) - difference) < 1e-3 * Math.max(1, Math.abs(difference)), run);
+    assert.match(readFileSync(path("tag.svg"), "utf8"), /York/);
+  }
+  const refused = (args: string[], expected: RegExp): Promise<void> => isRefused(folder, ["explain", "tags", ...args], expected);
+  await refused([text, "--target", "Ann:PER"], /--target: expected a word of "Bob Lee .*" before the colon, got "Ann"/);
+  await refused([text, "--target", "Bob:PERS"], /--target: unknown label "PERS"; did you mean "PER/);
+  await refused([text, "--token", "7"], /--token: expected a word of .*, which has 6, got 7/);
+  await refused([text, "--box", "1"], /--box: expected a run of object-detection, got token-classification/);
+});
+
+test("the next token: the likeliest, or one that is named", async () => {
+  writeFileSync(path("verse.txt"), "the cat sat on the mat and the dog sat on the log\n".repeat(20));
+  const small = ["--max-length", "16", "--steps", "60", "--batch-size", "8"];
+  await learn("language-modeling", "--data", "verse.txt", ...small, "--out", "verse");
+  const [likeliest] = (await explained("verse", "the do", "--draw", "next.png")).explanations;
+  assert.equal(likeliest?.label, "g");
+  assert.ok(Math.abs(likeliest?.gap ?? 1) < 1e-2, String(likeliest?.gap));
+  const [other] = (await explained("verse", "the do", "--target", "t", "--draw", "next.png")).explanations;
+  assert.equal(other?.label, "t");
+  assert.ok((other?.score ?? 0) < (likeliest?.score ?? 0));
+  await isRefused(
+    folder,
+    ["explain", "verse", "the do", "--target", "dog"],
+    /--target: expected one token .*, which is 3 tokens/,
+  );
+});
+
+test("a found box: its score rests on its own square", async () => {
+  const side = 24;
+  const scene = async (file: string, x: number, y: number): Promise<void> => {
+    const square = sharp({ create: { width: side, height: side, channels: 3, background: "#d02020" } });
+    await sharp({ create: { width: 64, height: 64, channels: 3, background: "#b0b0a8" } })
+      .composite([{ input: await square.png().toBuffer(), left: x, top: y }])
+      .png()
+      .toFile(path("squares", file));
+    const box = [x, y, x + side, y + side] as const;
+    const xml = writeVoc({ image: file, width: 64, height: 64, boxes: [{ label: "red", box }] });
+    writeFileSync(path("squares", file.replace(".png", ".xml")), xml);
+  };
+  for (const [part, count] of [
+    ["train", 12],
+    ["val", 2],
+    ["test", 2],
+  ] as const) {
+    mkdirSync(path("squares", part), { recursive: true });
+    for (let i = 0; i < count; i++) await scene(join(part, `${i}.png`), (i * 17) % 40, (i * 11) % 40);
+  }
+  const small = ["--image-size", "64x64", "--steps", "60", "--seed", "2", "--augment", "none"];
+  await learn("object-detection", "--data", "squares", ...small, "--out", "boxes");
+  const file = join("squares", "train", "1.png");
+  const [found] = JSON.parse((await descent("predict", "boxes", file, "--json")).stdout) as [{ objects: { score: number }[] }];
+  const [one] = (await explained("boxes", file, "--draw", "box.png")).explanations;
+  assert.equal(one?.label, "red");
+  const score = 1 / (1 + Math.exp(-(one?.score ?? 0)));
+  assert.ok(Math.abs(score - (found.objects[0]?.score ?? 0)) < 1e-4, `${score}, ${found.objects[0]?.score}`);
+  const isInside = (i: number): boolean => {
+    const [x, y] = [i % 64, Math.floor(i / 64) % 64];
+    return x >= 17 && x < 17 + side && y >= 11 && y < 11 + side;
+  };
+  const mean = (values: readonly number[]): number => sum(values.map(Math.abs)) / values.length;
+  const inside = mean((one?.values ?? []).filter((_, i) => isInside(i)));
+  const outside = mean((one?.values ?? []).filter((_, i) => !isInside(i)));
+  assert.ok(inside > 2 * outside, `${inside}, ${outside}`);
+  await isRefused(
+    folder,
+    ["explain", "boxes", file, "--box", "90"],
+    /--box: expected at most \d+, since there .* in 1\.png, got 90/,
+  );
+});
+
+test("a likeness: to an image, or to what is enrolled", async () => {
+  await learn("image-recognition", "--data", "digits", "--steps", "20", "--batch-size", "32", "--out", "alike");
+  await isRefused(folder, ["explain", "alike", "one.png"], /--against: expected an image to compare with, got none/);
+  const [same] = (await explained("alike", "one.png", "--against", "one.png", "--draw", "alike.png")).explanations;
+  assert.ok(Math.abs((same?.score ?? 0) - 1) < 1e-5, String(same?.score));
+  await descent("enroll", "alike", "one.png", "--name", "stroke", "--quiet");
+  const [enrolled] = (await explained("alike", "one.png", "--draw", "alike.png")).explanations;
+  assert.equal(enrolled?.label, "like stroke");
+  await isRefused(
+    folder,
+    ["explain", "alike", "one.png", "--against", "strike"],
+    /--against: unknown name "strike"; did you mean "stroke/,
+  );
 });

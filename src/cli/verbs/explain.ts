@@ -9,10 +9,22 @@ import { checkWritable } from "../../run/run-folder-files-node.js";
 import type { Explanation, Unexplained } from "../../tasks/explaining/explain-node.js";
 import { choice, integer, text } from "../../util/option.js";
 import { deviceOptions, onnxOptions } from "../../tasks/options.js";
+import { recognitionExplainOptions } from "../../tasks/images/image-recognition/options.js";
+import { detectionExplainOptions } from "../../tasks/images/object-detection/options.js";
+import type { ScoreQuestion } from "../../tasks/task-node.js";
+import { tokenExplainOptions } from "../../tasks/texts/token-classification/options.js";
+import type { TaskTables } from "../task-options.js";
+import { expectOwn, ofTask } from "../task-options.js";
 import { defineVerb } from "../verb.js";
 
 const FORMATS = [".png", ".svg", ".html"];
 const TOP = 6;
+
+const TASK_TABLES: TaskTables = [
+  ["token-classification", tokenExplainOptions],
+  ["object-detection", detectionExplainOptions],
+  ["image-recognition", recognitionExplainOptions],
+];
 
 /** The strongest parts of an explanation, as one cell. */
 const topText = (parts: readonly { readonly label: unknown; readonly value: number }[]): string =>
@@ -36,6 +48,24 @@ const asJson = ({ view, method, example, faithfulness, settings, remarks, values
   values: [...values],
 });
 
+/** The options that say which score is asked about. */
+interface QuestionOptions {
+  readonly target: string | undefined;
+  readonly token: number | undefined;
+  readonly box: number | undefined;
+  readonly against: string | undefined;
+  readonly gallery: string | undefined;
+}
+
+const questionOf = (run: string, { target, token, box, against, gallery }: QuestionOptions): ScoreQuestion => ({
+  run,
+  ...(target === undefined ? {} : { target }),
+  ...(token === undefined ? {} : { token }),
+  ...(box === undefined ? {} : { box }),
+  ...(against === undefined ? {} : { against }),
+  ...(gallery === undefined ? {} : { gallery }),
+});
+
 export const verb = defineVerb({
   engine: true,
   positionals: [
@@ -44,7 +74,14 @@ export const verb = defineVerb({
   ],
   options: {
     method: text({ help: "methods, separated by commas, or all", placeholder: "NAME", defaultText: "what suits the input" }),
-    target: text({ help: "the score to explain: a label, or its index", placeholder: "LABEL", defaultText: "the answer" }),
+    target: text({
+      help: "the score to explain: a label, or its index; of a word's tag, WORD:LABEL; of a language model, the next token",
+      placeholder: "LABEL",
+      defaultText: "the answer",
+    }),
+    ...ofTask("token-classification", tokenExplainOptions),
+    ...ofTask("object-detection", detectionExplainOptions),
+    ...ofTask("image-recognition", recognitionExplainOptions),
     at: text({
       help: "the layer for methods that need one: a module's path, or a node's name",
       placeholder: "LAYER",
@@ -92,6 +129,7 @@ export const verb = defineVerb({
     const { device, threads, preprocess, imageSize, labels, tokenizer } = options;
     const opened = await openModel(path, { device, threads, preprocess, imageSize, labels, tokenizer });
     await using model = opened.model;
+    expectOwn(model.task.name, model.task.explained?.options, TASK_TABLES, options);
     for (const remark of opened.remarks) note(remark);
     const read = await readInputs(model, inputs, {});
     for (const remark of read.notes ?? []) note(remark);
@@ -99,7 +137,7 @@ export const verb = defineVerb({
     const { explanations, unexplained } = await explainInputs(model, read, {
       methods,
       measures,
-      ...(options.target === undefined ? {} : { target: options.target }),
+      question: questionOf(path, options),
       ...(options.at === undefined ? {} : { at: options.at }),
       ...(options.baseline === undefined ? {} : { baseline: options.baseline }),
       ...(options.samples === undefined ? {} : { samples: options.samples }),

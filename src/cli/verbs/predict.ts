@@ -9,15 +9,14 @@ import { formatTable } from "../../util/text.js";
 import { number, flag, text } from "../../util/option.js";
 import { dataOptions, deviceOptions, onnxOptions, tableOptions, tableOptionsOf } from "../../tasks/options.js";
 import { defineVerb } from "../verb.js";
-import type { OptionTable } from "../../util/option.js";
-import { kebabCase } from "../../util/option.js";
+import type { TaskTables } from "../task-options.js";
+import { expectOwn, ofTask } from "../task-options.js";
 import { strideOption } from "../../tasks/texts/options.js";
 import { recognitionPredictOptions } from "../../tasks/images/image-recognition/options.js";
 import { generationPredictOptions } from "../../tasks/images/image-generation/options.js";
-import type { Answer, AnyTask } from "../../tasks/task.js";
+import type { Answer } from "../../tasks/task.js";
 import type { Pictures } from "../../tasks/task-node.js";
 import type { TrainedModel } from "../../tasks/trained-model.js";
-import { own } from "../../util/record.js";
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -39,22 +38,10 @@ function toCsv(rows: readonly Row[], names: readonly string[]): string {
     .join("");
 }
 
-/** Options of one task, which the help says. */
-const ofTask = <O extends OptionTable>(task: string, table: O): O =>
-  Object.fromEntries(Object.entries(table).map(([name, option]) => [name, { ...option, help: `${task}: ${option.help}` }])) as O;
-
-/** ConfigError for an option of another task. */
-function expectOwn({ name, predictOptions = {} }: AnyTask, options: Readonly<Record<string, unknown>>): void {
-  for (const [owner, table] of [
-    ["image-recognition", recognitionPredictOptions],
-    ["image-generation", generationPredictOptions],
-  ] as const) {
-    const wrong = Object.keys(table).find(
-      (option) => own(options, option) !== undefined && !Object.hasOwn(predictOptions, option),
-    );
-    if (wrong !== undefined) throw new ConfigError(`--${kebabCase(wrong)}: expected a run of ${owner}, got ${name}`);
-  }
-}
+const TASK_TABLES: TaskTables = [
+  ["image-recognition", recognitionPredictOptions],
+  ["image-generation", generationPredictOptions],
+];
 
 /** Writes a picture of each answer into a folder, or one of all into a .png file; says what was written. */
 async function writePictures(
@@ -125,7 +112,7 @@ export const verb = defineVerb({
     await using model = opened.model;
     const { nodeTaskNamed } = await import("../../tasks/table-node.js");
     const { present = {} } = nodeTaskNamed(model.task.name);
-    expectOwn(model.task, options);
+    expectOwn(model.task.name, model.task.predictOptions, TASK_TABLES, options);
     if (options.draw !== undefined && present.pictures === undefined)
       throw new ConfigError(`--draw: expected a task whose answers are drawn on pictures, got ${model.task.name}`);
     const {

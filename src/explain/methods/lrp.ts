@@ -71,7 +71,8 @@ function relevanceRules(context: RowContext, y: Tensor, ledger: Ledger): RuleCho
   return () => (given) => {
     const { node } = given;
     if (merged.has(node)) return passOn(given);
-    const isLayer = WEIGHTED.has(node.op) && dependents(given) === 1;
+    // Where only the summand of a Gemm depends on the input, as in the first step of a recurrence, there is nothing to weigh.
+    const isLayer = WEIGHTED.has(node.op) && dependents(given) === 1 && given.needs[2] !== true;
     const rule = isLayer ? weighted(weightsOf(given, norms.get(node)), node === first) : unweightedRule(given);
     return MOVING.has(node.op) ? rule(given) : ledger.audited(rule)(given);
   };

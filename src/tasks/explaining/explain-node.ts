@@ -17,15 +17,17 @@ import { toNumbers } from "../../graph/index.js";
 import type { DeviceChoice } from "../../runtime/index.js";
 import { ConfigError, NoGradientError } from "../../util/errors.js";
 import { unknownName } from "../../util/nearest.js";
-import type { NamedInputs } from "../task-node.js";
+import type { NamedInputs, ScoreQuestion } from "../task-node.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { TrainedModel } from "../trained-model.js";
 import { explainableExample } from "./explainable-node.js";
 import type { View } from "../view.js";
 
 /** A request for explanations; names are those of the command line. */
-export interface ExplainRequest extends Omit<ExplainOptions, "method" | "onProgress"> {
+export interface ExplainRequest extends Omit<ExplainOptions, "method" | "onProgress" | "target"> {
   readonly methods: readonly MethodName[];
+  /** The score asked about. */
+  readonly question: ScoreQuestion;
   readonly device?: DeviceChoice;
   readonly threads?: number;
   /** Measures of how far each explanation can be believed; none where left out. */
@@ -121,7 +123,7 @@ export async function explainInputs(
   inputs: NamedInputs,
   request: ExplainRequest,
 ): Promise<{ readonly explanations: readonly Explanation[]; readonly unexplained: readonly Unexplained[] }> {
-  const { methods, device, threads, measures = [], onProgress, ...options } = request;
+  const { methods, question, device, threads, measures = [], onProgress, ...settings } = request;
   const side = nodeTaskNamed(trained.task.name);
   if (side.view === undefined)
     throw new ConfigError(`explain: expected a task whose answers can be explained, got ${trained.task.name}`);
@@ -129,10 +131,13 @@ export async function explainInputs(
   const unexplained: Unexplained[] = [];
   const total = inputs.names.length * Math.max(1, methods.length);
   for (const [row, name] of inputs.names.entries()) {
-    const view = await side.view(trained, inputs, row, name);
-    const { model, input } = await explainableExample(trained, inputs.examples.select([row]), view);
+    const view = await side.view(trained, inputs, row, name, question);
+    const target = view.target ?? question.target;
+    const options = { ...settings, ...(target === undefined ? {} : { target }) };
+    const { model, input } = await explainableExample(trained, inputs.examples.select([view.row ?? row]), view);
     await using explainer = new Explainer(model, { ...(device && { device }), ...(threads && { threads }) });
-    const chosen = methods.length === 0 ? [usualMethod(view.input.kind, model.forward === undefined)] : methods;
+    const usual = trained.task.explained?.method ?? usualMethod(view.input.kind, model.forward === undefined);
+    const chosen = methods.length === 0 ? [usual] : methods;
     for (const method of chosen) {
       try {
         const asked = chosen.length === 1 ? options : takenBy(method, options);

@@ -10,7 +10,7 @@ import { randomInputs, resolveMode } from "../../ops/index.js";
 import { evaluate } from "../../runtime/index.js";
 import { ConfigError } from "../../util/errors.js";
 import { fetcherFor } from "../shared/rows-node.js";
-import type { AnyTask, Explained, TaskContext, TaskInfo, Tensors } from "../task.js";
+import type { AnyTask, Asked, Explained, TaskContext, TaskInfo, Tensors } from "../task.js";
 import type { TrainedModel } from "../trained-model.js";
 import type { View, ViewParts } from "../view.js";
 
@@ -83,25 +83,47 @@ export interface ExplainedGraph {
   readonly model: Explainable;
 }
 
+/** What an explanation of one example knows besides. */
+export interface OfExample {
+  readonly asked?: Asked;
+  /** The example's own columns, whose sizes stand for free ones. */
+  readonly sizes?: Batch;
+}
+
 /**
  * A trained model cut at its features.
  *
- * Errors: ConfigError for a task whose answers cannot be explained.
+ * Errors: ConfigError for a task whose answers cannot be explained, and, where nothing is asked, for one whose answers have many parts.
  */
-export function explainedGraph(trained: TrainedModel, context: TaskContext<TaskInfo>, batch: Dim): ExplainedGraph {
+export function explainedGraph(
+  trained: TrainedModel,
+  context: TaskContext<TaskInfo>,
+  batch: Dim,
+  { asked, sizes = {} }: OfExample = {},
+): ExplainedGraph {
   const { task, info, model } = trained;
   const explained = explainedOf(trained);
-  const types = Object.entries(task.inputs(context, 1));
+  if (explained.inParts === true && asked === undefined)
+    throw new ConfigError(
+      `explain: expected a task with one score for each label, got ${task.name}, which has them at each place`,
+    );
+  const part = asked ?? {};
+  const types = Object.entries(task.inputs(context, 1)).map(
+    ([name, { dtype, shape }]) => [name, { dtype, shape: sizes[name]?.shape ?? shape }] as const,
+  );
   const tensors = (rows: Dim, given: Tensors = {}): Tensors =>
     Object.fromEntries(
       types.map(([name, { shape, dtype }]) => [name, given[name] ?? input(name, [rows, ...shape.slice(1)], dtype)]),
     );
   const columns = tensors(batch);
-  const { features } = inUse({ features: task.features(columns, context, model).mul(1) });
+  const taken = explained.features?.(columns, context, model) ?? task.features(columns, context, model);
+  const { features } = inUse({ features: taken.mul(1) });
   const forward = (x: Tensor, others: Tensors): Tensor => {
-    const outputs = task.outputs(model, x, tensors(x.shape[0] ?? 1, others), context);
-    return inUse({ scores: explained.scores(outputs, info) }).scores;
+    const given = tensors(x.shape[0] ?? 1, others);
+    const outputs = explained.outputs?.(model, x, given, context) ?? task.outputs(model, x, given, context);
+    return inUse({ scores: explained.scores(outputs, info, part) }).scores;
   };
+  const labels = explained.labels(info, part);
   const scores = forward(input("features", features.shape, features.dtype), columns);
   const read = new Set(new Graph({ scores }).inputs.map((t) => t.node.attributes["name"]));
   const others = types.filter(([name]) => read.has(name));
@@ -117,8 +139,8 @@ export function explainedGraph(trained: TrainedModel, context: TaskContext<TaskI
         ...(explained.kind === "tokens" ? { standsFor: "the vectors of its tokens" } : {}),
       },
       others: Object.fromEntries(others.map(([name, { shape, dtype }]) => [name, { shape: shape.slice(1), dtype }])),
-      scoreCount: explained.labels(info).length,
-      labels: explained.labels(info),
+      scoreCount: labels.length,
+      labels,
       forward,
       values: valuesOf(trained),
     },
@@ -145,17 +167,18 @@ export async function explainableExample(trained: TrainedModel, example: Dataset
   const [first = ""] = Object.keys(task.inputs(base, 1));
   const length = task.buckets === undefined ? undefined : batch[first]?.shape[1];
   const context: TaskContext<TaskInfo> = length === undefined ? base : { ...base, length };
-  const { features, model } = explainedGraph(trained, context, 1);
+  const { parts, remarks, asked } = view;
+  const { features, model } = explainedGraph(trained, context, 1, { ...(asked && { asked }), sizes: batch });
   const feedsOf = (names: Iterable<string>): Record<string, TensorData> =>
     Object.fromEntries([...names].map((name) => [name, batch[name] as TensorData]));
   const needed = new Graph({ seen: features }).inputs.map((t) => String(t.node.attributes["name"]));
   const { seen } = await evaluate({ seen: features }, feedsOf(needed), { values: valuesOf(trained), names: pathsOf(trained) });
-  const { parts } = view;
   const named = parts === undefined || parts.names.length !== parts.partOf.length ? {} : { names: parts.names };
   return {
     model: {
       ...model,
       features: { ...model.features, shape: seen.shape.slice(1), ...named },
+      ...(remarks && { remarks }),
       ...(parts === undefined ? {} : { parts: (one: ExplainInput) => partsOf(parts, one) }),
     },
     input: { features: seen, others: feedsOf(Object.keys(model.others ?? {})) },

@@ -185,6 +185,29 @@ function taggingCollate(context: TaskContext<TaggingInfo>, rows: Dataset): Worke
 const taggingFeatures = (batch: Tensors, _context: unknown, model: Module): Tensor =>
   (model as Tagger).vectors(batch["input_ids"] as Tensor);
 
+/** All that a tagger looks up for a token, side by side: the vectors of its features, and their direct scores where it has such. [N, T, F·(D + S)]. */
+export function allVectors(batch: Tensors, _context: unknown, model: Module): Tensor {
+  const tagger = model as Tagger;
+  const ids = batch["input_ids"] as Tensor;
+  const vectors = tagger.vectors(ids);
+  if (tagger.embedding === undefined || tagger.scores === undefined) return vectors;
+  const [n, t] = ids.shape as [Dim, Dim];
+  return concat([vectors, tagger.scores.forward(ids).reshape([n, t, -1])], 2);
+}
+
+/** The emissions [N, T, K] from all that was looked up. */
+export function emissionsOf(model: Module, all: Tensor, batch: Tensors): Tensors {
+  const tagger = model as Tagger;
+  const { slots } = tagger.config;
+  const [n, t, width] = all.shape as [Dim, Dim, number];
+  const own = tagger.embedding === undefined ? 0 : slots * (tagger.embedding.weight.dims[1] as number);
+  const given = {
+    ...(own === 0 ? {} : { vectors: all.slice(2, 0, own) }),
+    ...(tagger.scores === undefined ? {} : { direct: all.slice(2, own, width).reshape([n, t, slots, (width - own) / slots]) }),
+  };
+  return { emissions: tagger.forward(batch["input_ids"] as Tensor, { mask: batch["attention_mask"] as Tensor, ...given }) };
+}
+
 /**
  * `emissions` [N, T, K]. In training with the three kinds of scores of the CRF; in use with the best `tags` [N, T], 0 at padding, and with all scores
  * in one, for each row: `transitions` [N, K + 2, K], the last two rows being those of beginning and of ending with a tag.

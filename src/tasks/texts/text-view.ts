@@ -18,8 +18,12 @@ function indexAt(places: readonly (readonly [number, number])[], at: number): nu
 }
 
 /** The words of a text, and which one each of its tokens belongs to; tokens of the template, as [CLS], to none. */
-export async function viewOfText(info: TextInfo, text: string): Promise<View> {
-  const { offsets } = await (await tokenizerOf(info)).encode(text, { maxLength: info.maxLength });
+export async function viewOfText(
+  info: TextInfo,
+  text: string,
+  options: { readonly specialTokens?: boolean } = {},
+): Promise<View> {
+  const { offsets } = await (await tokenizerOf(info)).encode(text, { maxLength: info.maxLength, ...options });
   const words = tokenPlaces(text, "words");
   const partOf = Int32Array.from({ length: offsets.length / 2 }, (_, t) => {
     const [start, end] = [offsets[2 * t] as number, offsets[2 * t + 1] as number];

@@ -209,7 +209,7 @@ export class OpaqueGraph implements TrainedModel {
     const prepared = await this.#compiled("features", () => ({ seen: seenBy.mul(1) }));
     const { seen } = (await prepared.call(picked(batch, prepared.inputs))) as { seen: TensorData };
     const shape = seen.shape.slice(1);
-    const labels = explained.labels(info);
+    const labels = explained.labels(info, {});
     return {
       model: {
         name: this.modelName,

@@ -13,6 +13,7 @@ import { parseJsonWith } from "../../../util/schema.js";
 import { galleryOf, nearestEntries, readGallery } from "./gallery-node.js";
 import { readImageInputs } from "../image-inputs-node.js";
 import type { RecognitionInfo } from "./image-recognition.js";
+import { viewOfLikeness } from "./likeness-view-node.js";
 import { RecognitionMeasurement } from "./measurement.js";
 import { picturesOf } from "../pictures-node.js";
 import { likenessSection, neighboursSection } from "./report.js";
@@ -128,6 +129,7 @@ async function report({ used, measurement, test, writer }: ReportSources): Promi
 
 export const imageRecognitionNode: NodeTask = {
   readInputs: readImageInputs,
+  view: viewOfLikeness,
   finish,
   measure,
   present: { answers: namedAnswers },

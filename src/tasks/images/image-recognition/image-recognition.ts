@@ -6,6 +6,7 @@
 import type { Dataset } from "../../../data/index.js";
 import type { LoadedData } from "../../../data/node.js";
 import type { Layer, Tensor, TensorData } from "../../../graph/index.js";
+import { constant, fromNumbers } from "../../../graph/index.js";
 import type { Loss } from "../../../losses/index.js";
 import { arcFace, batchHardTriplet, cosFace, supervisedContrastive } from "../../../losses/index.js";
 import { Embedder } from "../../../models/index.js";
@@ -32,7 +33,7 @@ import {
 import { IMAGE_MODELS } from "../image-models.js";
 import { RecognitionMeasurement } from "./measurement.js";
 import type { ModelChoice, Prepared, Task, Tensors } from "../../task.js";
-import { recognitionOptions, recognitionPredictOptions } from "./options.js";
+import { recognitionExplainOptions, recognitionOptions, recognitionPredictOptions } from "./options.js";
 
 export interface RecognitionInfo extends ImageInfo {
   /** So many of `classes`, the first ones, are trained on; the others are held out. */
@@ -162,6 +163,17 @@ export const imageRecognition: Task<RecognitionInfo> = {
     return loss(outputs[of] as Tensor, batch["label"] as Tensor);
   },
 
+  explained: {
+    kind: "image",
+    inParts: true,
+    options: recognitionExplainOptions,
+    scores: ({ embedding }, { embeddingSize }, { like }) =>
+      (embedding as Tensor)
+        .mul(constant(fromNumbers("float32", [1, embeddingSize], like?.embedding ?? new Float32Array(embeddingSize))))
+        .sum(1)
+        .unsqueeze(1),
+    labels: (_info, { like }) => [`like ${like?.name ?? ""}`],
+  },
   measurement: (info) => new RecognitionMeasurement(info),
   answers: (outputs) => rowsOf(outputs["embedding"] as TensorData).map((row) => ({ embedding: [...row] })),
 

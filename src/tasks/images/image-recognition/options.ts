@@ -28,9 +28,19 @@ const own = {
 
 export const recognitionOptions = { ...labelledImageOptions, ...own } satisfies OptionTable;
 
+const gallery = text({ help: "the file of enrolled images", placeholder: "FILE", defaultText: "RUN/gallery.safetensors" });
+
 /** Options of `descent predict`. */
-export const recognitionPredictOptions = {
-  gallery: text({ help: "the file of enrolled images", placeholder: "FILE", defaultText: "RUN/gallery.safetensors" }),
+export const recognitionPredictOptions = { gallery } satisfies OptionTable;
+
+/** Options of `descent explain`. */
+export const recognitionExplainOptions = {
+  against: text({
+    help: "what to compare with: an image file, or an enrolled name",
+    placeholder: "FILE",
+    defaultText: "the nearest in the gallery",
+  }),
+  gallery,
 } satisfies OptionTable;
 
 declare module "../../task.js" {

@@ -11,6 +11,7 @@ import type { FoundImage } from "./report-node.js";
 import { classTable, curvesSection, imagesSection, judgeImage } from "./report-node.js";
 import { expectInputs } from "../../shared/inputs.js";
 import { imageFiles } from "../image-inputs-node.js";
+import { viewOfBox } from "./box-view-node.js";
 import type { DetectionInfo } from "./object-detection.js";
 import { ANSWER_THRESHOLD, detectedIn, DetectionMeasurement, trueBoxesIn } from "./object-detection.js";
 import type { InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "../../task-node.js";
@@ -154,6 +155,7 @@ async function report(sources: ReportSources): Promise<TaskReport> {
 
 export const objectDetectionNode: NodeTask = {
   readInputs: readImages,
+  view: viewOfBox,
   report,
   present: { pictures: { format: "png", draw } },
 };

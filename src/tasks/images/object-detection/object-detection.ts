@@ -20,7 +20,8 @@ import { namedByClasses } from "../../shared/class-axes.js";
 import type { ImageInfo } from "../images.js";
 import { channelStatistics, imageLoading, imagePreprocessing, imageTypes, normalizedPixels } from "../images.js";
 import type { Answer, Measurement, ModelChoice, Prepared, Task, Tensors, TrainingDefaults } from "../../task.js";
-import { detectionOptions } from "./options.js";
+import { scoresAt } from "../../shared/scores-at.js";
+import { detectionExplainOptions, detectionOptions } from "./options.js";
 
 /** The info of images with boxes. */
 export interface DetectionInfo extends ImageInfo {
@@ -248,6 +249,16 @@ export const objectDetection: Task<DetectionInfo> = {
     return { loss, metrics: { classLoss, boxLoss } };
   },
 
+  explained: {
+    kind: "image",
+    inParts: true,
+    // A box is of one place: Grad-CAM's mean over all places would not see it.
+    method: "integrated-gradients",
+    options: detectionExplainOptions,
+    outputs: (model, features) => ({ ...(model as Detector).forward(features) }),
+    scores: ({ logits }, _info, asked) => scoresAt(logits as Tensor, asked),
+    labels: ({ classes }) => classes,
+  },
   measurement: ({ classes }) => new DetectionMeasurement(classes),
 
   answers(outputs, { classes }, batch): Answer[] {

@@ -17,6 +17,7 @@ import { exists } from "../../../run/run-folder-reader-node.js";
 import { keepGenerationFiles } from "../decoder-files-node.js";
 import type { LanguageInfo } from "./info.js";
 import { languageLogits, windowOptions } from "./language-modeling.js";
+import { viewOfNextToken } from "./next-token-view.js";
 import { IGNORED, windowBatch } from "../packed-text.js";
 import type { Measured, NodeTask, ReportSources, TaskReport, Watched } from "../../task-node.js";
 import type { ColumnTypes, Tensors } from "../../task.js";
@@ -135,6 +136,7 @@ async function report({ used, writer }: ReportSources): Promise<TaskReport> {
 export const languageModelingNode: NodeTask = {
   readOptions: readTextOptions,
   readInputs: textInputsFrom(),
+  view: viewOfNextToken,
   evaluate,
   measure,
   watch,

@@ -16,6 +16,7 @@ import type { LanguageInfo } from "./info.js";
 import { languageModels, MASKED_MODELS } from "./models.js";
 import type { MaskOptions, WindowOptions } from "../packed-text.js";
 import { expectWindow, IGNORED, mostChosen, packedRows, windowCollate } from "../packed-text.js";
+import { scoresAt } from "../../shared/scores-at.js";
 import type { Answer, ColumnTypes, Prepared, Task, TaskContext, TaskOptions, Tensors, Inherited } from "../../task.js";
 import { encodedRows, textCollate, tokenNames, textTokenizer, tokenizerInfo, tokenizerOf } from "../texts.js";
 import { tokenizerOptions } from "../options.js";
@@ -31,13 +32,25 @@ export const windowOptions = ({ info, use }: Pick<TaskContext<LanguageInfo>, "in
 export const windowWidth = ({ maxLength, masked }: Pick<LanguageInfo, "maxLength" | "masked">): number =>
   maxLength - (masked?.around.length ?? 0);
 
-/** Tokens [N, T] and what is no padding → logits [N, T, V]; of a masked model [M, V] where the batch gives the positions. */
-export function languageLogits(model: Module, batch: Tensors): Tensor {
+/**
+ * Tokens [N, T] and what is no padding → logits [N, T, V]; of a masked model [M, V] where the batch gives the positions. Vectors in place of the
+ * tokens' embeddings may be given.
+ */
+export function languageLogits(model: Module, batch: Tensors, inputsEmbeds?: Tensor): Tensor {
   const { attention_mask: mask, places } = batch;
   const ids = batch["input_ids"] as Tensor;
   // What is behind a token does not matter to a decoder; texts are filled up behind.
-  if (model instanceof Gpt2 || model instanceof Llama) return model.forward(ids);
-  if (model instanceof BertForMaskedLm) return model.forward(ids, { ...(mask && { mask }), ...(places && { places }) });
+  const given = inputsEmbeds && { inputsEmbeds };
+  if (model instanceof Gpt2 || model instanceof Llama) return model.forward(ids, given);
+  if (model instanceof BertForMaskedLm) return model.forward(ids, { ...(mask && { mask }), ...(places && { places }), ...given });
+  throw new ConfigError(`language-modeling: expected a language model, got ${model.constructor.name}`);
+}
+
+/** The vectors of the tokens [N, T, D]. */
+function tokenVectors(model: Module, tokens: Tensor): Tensor {
+  if (model instanceof Gpt2) return model.transformer.wte.forward(tokens);
+  if (model instanceof Llama) return model.model.embedTokens.forward(tokens);
+  if (model instanceof BertForMaskedLm) return model.bert.embeddings.wordEmbeddings.forward(tokens);
   throw new ConfigError(`language-modeling: expected a language model, got ${model.constructor.name}`);
 }
 
@@ -185,6 +198,19 @@ export const languageModeling: Task<LanguageInfo> = {
   outputs: (model, _features, batch) => ({ logits: languageLogits(model, batch) }),
   loss: ({ logits }, { labels }, { info }) =>
     crossEntropy(logits as Tensor, labels as Tensor, info.masked === null ? {} : { ignoreIndex: IGNORED }),
+  explained: {
+    kind: "tokens",
+    inParts: true,
+    features: (batch, _context, model) => tokenVectors(model, batch["input_ids"] as Tensor),
+    outputs: (model, vectors, batch) => ({ logits: languageLogits(model, batch, vectors) }),
+    scores: ({ logits }, _info, asked) => scoresAt(logits as Tensor, asked),
+    labels: (info) => {
+      const names = tokenNames(info);
+      // A token of blanks alone could not be seen.
+      const shown = (name: string): string => (name.trim() === "" ? JSON.stringify(name) : name);
+      return Array.from({ length: info.vocabularySize }, (_, id) => shown(names.get(id) ?? String(id)));
+    },
+  },
   answers: ({ logits }, info, batch) =>
     info.masked === null ? judged(logits as TensorData, batch) : filled(logits as TensorData, batch, info),
   examples: async (_data, part, info) => rowsOf(part, await tokenizerOf(info), info, "text"),

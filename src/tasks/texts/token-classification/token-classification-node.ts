@@ -21,6 +21,7 @@ import { lengthNotes } from "../texts.js";
 import { keepTokenizer, readTextOptions } from "../texts-node.js";
 import type { Entity } from "./token-classification.js";
 import type { TrainedModel } from "../../trained-model.js";
+import { viewOfTag } from "./token-view.js";
 
 async function readInputs(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs> {
   const read = await readTaggingInputs(model, inputs, options);
@@ -92,6 +93,7 @@ async function finish(finished: Finished): Promise<void> {
 export const tokenClassificationNode: NodeTask = {
   readOptions: readTextOptions,
   readInputs,
+  view: viewOfTag,
   remarks,
   report,
   finish,

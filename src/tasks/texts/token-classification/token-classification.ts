@@ -2,6 +2,7 @@
  * @module Token classification: named entities and other spans of a text, from columns of tags or from spans.
  */
 import { labelledTextAt } from "../../../data/index.js";
+import type { Tensor } from "../../../graph/index.js";
 import { entityRows, prepareEntities } from "./entity-rows.js";
 import { expectSpans, textsOf } from "./entities.js";
 import type { SubwordInfo } from "./subword-rows.js";
@@ -16,10 +17,11 @@ import {
   subwordOutputs,
 } from "./subword-tagging.js";
 import type { TaggingInfo, TagInfo } from "../tagging.js";
-import { decodeRows, placesOf, settleTagging, TaggingMeasurement, taggingTask } from "../tagging.js";
+import { allVectors, decodeRows, emissionsOf, placesOf, settleTagging, TaggingMeasurement, taggingTask } from "../tagging.js";
 import { taggingModels } from "../tagging-models.js";
 import type { Answer, ModelChoice, Task, TaskContext } from "../../task.js";
-import { tokenClassificationOptions } from "./options.js";
+import { scoresAt } from "../../shared/scores-at.js";
+import { tokenClassificationOptions, tokenExplainOptions } from "./options.js";
 
 /** An entity of an answer: `text.slice(start, end)`. */
 export interface Entity {
@@ -73,6 +75,17 @@ export const tokenClassification: Task<TagInfo> = {
         }
       : undefined,
   merge: mergedWords,
+  explained: {
+    kind: "tokens",
+    inParts: true,
+    options: tokenExplainOptions,
+    features: (batch, context, model) =>
+      isSubword(context) ? subwordFeatures(batch, context, model) : allVectors(batch, context, model),
+    outputs: (model, features, batch, context) =>
+      isSubword(context) ? subwordOutputs(model, features, batch, context) : emissionsOf(model, features, batch),
+    scores: ({ emissions }, _info, asked) => scoresAt(emissions as Tensor, asked),
+    labels: ({ tags }) => tags,
+  },
   measurement: (info) => new TaggingMeasurement(info),
   answers: (outputs, info, batch, given) =>
     decodeRows(outputs, batch, info, true).map(({ spans, scores }, n): Answer => {

@@ -1,0 +1,52 @@
+/**
+ * @module The next token as explanations ask about it, or, of a masked model, the hidden one.
+ */
+import type { Target } from "../../../explain/index.js";
+import { ConfigError } from "../../../util/errors.js";
+import type { NamedInputs, ScoreQuestion } from "../../task-node.js";
+import type { TrainedModel } from "../../trained-model.js";
+import type { View } from "../../view.js";
+import { viewOfText } from "../text-view.js";
+import { tokenNames, tokenizerOf } from "../texts.js";
+import type { LanguageInfo } from "./info.js";
+
+/** The id of a token: as the vocabulary writes it, or a text that is one token, with a space before it or without. ConfigError for another. */
+async function tokenNamed(info: LanguageInfo, target: Target): Promise<Target> {
+  if (typeof target === "number") return target;
+  for (const [id, name] of tokenNames(info)) if (name === target) return id;
+  const tokenizer = await tokenizerOf(info);
+  const encoded = await tokenizer.encodeBatch([target, ` ${target}`], { specialTokens: false });
+  const single = encoded.find(({ ids }) => ids.length === 1);
+  if (single === undefined)
+    throw new ConfigError(
+      `--target: expected one token of the vocabulary, got "${target}", which is ${encoded[0]?.ids.length ?? 0} tokens`,
+    );
+  if (single.ids[0] === tokenizer.special.unk)
+    throw new ConfigError(`--target: expected a token of the vocabulary, got "${target}", which is not in it`);
+  return single.ids[0] as number;
+}
+
+/** A text whose words are the parts, and the place at which a token is predicted: behind the text, or the first hidden one. */
+export async function viewOfNextToken(
+  model: TrainedModel,
+  { examples }: NamedInputs,
+  row: number,
+  name: string,
+  { target }: ScoreQuestion,
+): Promise<View> {
+  const info = model.info as LanguageInfo;
+  const one = examples.select([row]);
+  const ids = Array.from(one.tensor("input_ids").data, Number).slice(0, Number(one.tensor("length").data[0]));
+  const position = info.masked === null ? ids.length - 1 : ids.indexOf(info.masked.maskId);
+  const left = Number(one.tensor("left").data[0]);
+  return {
+    ...(await viewOfText(info, name, { specialTokens: info.masked !== null })),
+    asked: { position },
+    ...(target === undefined ? {} : { target: await tokenNamed(info, target) }),
+    remarks: [
+      info.masked === null
+        ? `Asked about: the token behind the text${left > 0 ? ` as far as the model reads it: ${left} tokens were left out` : ""}.`
+        : "Asked about: the first hidden token.",
+    ],
+  };
+}
