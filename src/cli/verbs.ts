@@ -27,7 +27,7 @@ export const VERBS: readonly VerbRow[] = [
   },
   {
     name: "export",
-    summary: "a run's model as an ONNX file, with an explanation of its answers if asked for",
+    summary: "export a run's model as an ONNX file, with explanations of its predictions on request",
     load: () => import("./verbs/export.js"),
   },
   {

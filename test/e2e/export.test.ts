@@ -37,7 +37,7 @@ before(async () => {
     await descent("train", ...args, "--device", "cpu", "--no-check", "--quiet", "--out", run);
 });
 
-/** What ONNX Runtime makes of a file. */
+/** Runs a file with ONNX Runtime. */
 async function answersOf(file: string, feeds: Feeds): Promise<Readonly<Record<string, Tensor>>> {
   const session = await InferenceSession.create(file);
   try {

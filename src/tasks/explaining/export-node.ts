@@ -24,7 +24,7 @@ export interface ExportRequest extends Partial<Settings> {
 /** A file, and what was decided on the way. */
 export interface ExportedExplanation {
   readonly bytes: Uint8Array;
-  /** Of the attribution, `[N, 1, 28, 28]`. */
+  /** Shape of the attribution, `[N, 1, 28, 28]`. */
   readonly shape: string;
   readonly remarks: readonly string[];
 }
@@ -32,7 +32,7 @@ export interface ExportedExplanation {
 /** The name of the output beside the answer, and of the input beside the model's own. */
 export const [ATTRIBUTION, TARGET] = ["attribution", "target"];
 
-/** What cannot be said of an input, which is all that an exported graph is given. */
+/** Refuses methods that an exported graph, which gets inputs alone, cannot compute. */
 function refuseOthers(method: MethodName): void {
   const { kind, needs } = methodNamed(method);
   const remedy = "take integrated-gradients, grad-cam, or another gradient method";

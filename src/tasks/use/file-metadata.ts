@@ -3,7 +3,7 @@
  */
 import type { TrainedModel } from "../trained-model.js";
 
-/** What the task knows, for whoever has the file alone: keys `descent.…`, values as text or JSON. */
+/** The task's info, for whoever has the file alone: keys `descent.…`, values as text or JSON. */
 export function fileMetadata({ task, modelName, info }: Pick<TrainedModel, "task" | "modelName" | "info">): [string, string][] {
   const preprocessing = task.preprocessing?.(info);
   return [

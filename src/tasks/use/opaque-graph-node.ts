@@ -59,7 +59,7 @@ class StandIn extends Module {
 export interface GraphFacts {
   /** The file, with scores as its output. */
   readonly file: OnnxModel;
-  /** What keeps it from being differentiated. */
+  /** The reason why it cannot be differentiated. */
   readonly reason: string;
 }
 
