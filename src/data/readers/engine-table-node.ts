@@ -28,11 +28,13 @@ interface EngineSource {
   readonly describe: (connection: DuckDBConnection) => Promise<FileSource>;
   /** Makes errors of the engine ours. */
   readonly explain: (error: unknown) => Promise<Error>;
+  /** What should be said of columns that come as dates; left out, nothing. */
+  readonly ofDates?: (names: readonly string[]) => readonly string[];
 }
 
 /** Finds the columns of a source (those requested, or all), and how to read them. */
 export async function openEngineTable(
-  { where, access, describe, explain }: EngineSource,
+  { where, access, describe, explain, ofDates = () => [] }: EngineSource,
   requested?: readonly string[],
 ): Promise<RawTable> {
   const { source, plans, names, all } = await withConnection(access, async (connection) => {
@@ -49,6 +51,7 @@ export async function openEngineTable(
       throw error instanceof DataError ? new DataError(`${where}: ${error.message}`, { cause: error }) : await explain(error);
     }
   });
+  const dates = plans.filter(({ unit }) => unit === "date").map(({ name }) => name);
   let badRows = 0;
   const filter = source.skip === true ? ` WHERE ${anyValue(all)}` : "";
   async function* chunks(): AsyncGenerator<Dataset> {
@@ -74,5 +77,5 @@ export async function openEngineTable(
       throw await explain(error);
     }
   }
-  return { names, header: true, notes: () => [], chunks, badRows: () => badRows };
+  return { names, header: true, notes: () => ofDates(dates), chunks, badRows: () => badRows };
 }

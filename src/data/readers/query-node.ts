@@ -64,6 +64,19 @@ export async function parseQuery(text: string, where = "query"): Promise<ParsedQ
   };
 }
 
+/**
+ * Says that DuckDB guesses how dates in files of text are written, for each file anew: what day 3/4 is may change from one to the next. Nothing is said
+ * where the query has no such file, or names a format itself.
+ */
+export function guessedDates({ sql, access: { files = [], folders = [] } }: ParsedQuery, dates: readonly string[]): string[] {
+  const isText = folders.length > 0 || files.some((name) => !/\.parquet$/i.test(name));
+  if (!isText || dates.length === 0 || /\b(date_?format|timestamp_?format|strptime)\b/i.test(sql)) return [];
+  const columns = dates.map((name) => `"${name}"`).join(", ");
+  return [
+    `query: ${dates.length === 1 ? `column ${columns} comes` : `columns ${columns} come`} as dates, whose order of day and month DuckDB guesses in each file anew; say it in the query: read_csv('FILE', dateformat = '%d/%m/%Y')`,
+  ];
+}
+
 /** The names in quotes that a parsed query reads from: tables, and first arguments of table functions. */
 function* namesIn(tree: unknown): Generator<string> {
   if (typeof tree !== "object" || tree === null) return;

@@ -33,6 +33,23 @@ test("files with quotes and patterns in their names are read by name as well", a
   for (const name of NAMES) assert.equal(await rowsIn(join(folder, name)), 2, name);
 });
 
+test("dates that DuckDB guesses out of text are said, unless the query says how they are written", async () => {
+  writeFileSync(join(folder, "days.csv"), "day,y\n03/04/2023,1\n05/04/2023,2\n");
+  const days = quoted("days.csv");
+  const remarks = async (sql: string): Promise<readonly string[]> =>
+    (await readTable(sql)).notes.filter((note) => /DuckDB/.test(note));
+  const [said = ""] = await remarks(`SELECT * FROM ${days}`);
+  assert.match(
+    said,
+    /^query: column "day" comes as dates, whose order of day and month DuckDB guesses in each file anew; .*dateformat/,
+  );
+  assert.deepEqual(await remarks(`SELECT y FROM ${days}`), []);
+  assert.deepEqual(await remarks("SELECT DATE '2023-04-03' AS day"), []);
+  const given = `FROM read_csv(${days}, dateformat = '%d/%m/%Y')`;
+  assert.deepEqual(await remarks(given), []);
+  assert.deepEqual((await readTable(given)).data.row(0)["day"], new Date("2023-04-03"));
+});
+
 const refused: [string, string][] = [
   ["a second statement", `SELECT 1; COPY (SELECT 1) TO '${written}'`],
   ["a second SELECT", "SELECT 1; SELECT 2"],

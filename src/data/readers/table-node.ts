@@ -19,7 +19,7 @@ import type { RawTable } from "./csv-node.js";
 import { openCsv } from "./csv-node.js";
 import { openEngineTable } from "./engine-table-node.js";
 import { checkJsonDepth } from "./json-depth-node.js";
-import { isQuery, parseQuery } from "./query-node.js";
+import { guessedDates, isQuery, parseQuery } from "./query-node.js";
 import type { FileSource, TableFormat, TableOptions } from "./table-file-node.js";
 import { describeFile, readHead, tableFormat } from "./table-file-node.js";
 
@@ -191,7 +191,10 @@ export async function openQuery(
   };
   const access = { ...query.access, signal: options.signal };
   const describe = (): Promise<FileSource> => Promise.resolve({ from: `(\n${query.sql}\n)` });
-  const raw = await openEngineTable({ where: "query", access, describe, explain }, options.columns);
+  const raw = await openEngineTable(
+    { where: "query", access, describe, explain, ofDates: (names) => guessedDates(query, names) },
+    options.columns,
+  );
   return new Table("query", raw, await learn("query", raw, options), options);
 }
 
