@@ -189,6 +189,7 @@ async function runVerb(
     note: (text, always = false) => void ((quiet && !always) || io.stderr.write(`${printableLine(text)}\n`)),
     progress: (options) => new Progress(quiet ? undefined : streamSink(io.stderr, io.env), { peakMemoryMiB, ...options }),
   };
+  for (const remark of parsed.renamed) context.note(remark);
   return verb.run(context);
 }
 

@@ -6,7 +6,7 @@ import { choice, flag, integer, list, number, text } from "../util/option.js";
 
 const table = {
   batchSize: integer({ help: "…", minimum: 1, default: 32, short: "b" }),
-  lr: number({ help: "…", above: 0 }),
+  lr: number({ help: "…", above: 0, aliases: ["learningRate"] }),
   device: choice(["cpu", "webgpu"], { help: "…", default: "cpu", env: "X_DEVICE" }),
   check: flag({ help: "…", default: true }),
   column: list(text({ help: "…" })),
@@ -41,6 +41,17 @@ test("the command line stands above the environment, the environment above a con
   assert.deepEqual(configOf(table, merged.values), { batchSize: 16, lr: 0.1, device: "webgpu", check: true, column: ["c"] });
   const besides = { ...merged.values, help: false, json: true };
   assert.deepEqual(configOf(table, besides), configOf(table, merged.values), "the frame's own options are no configuration");
+});
+
+test("a former name is taken, and said once; the current one comes first", () => {
+  const { values, renamed, given } = parse("--learning-rate 0.1 --learning-rate 0.2");
+  assert.deepEqual([values.lr, given.get("lr"), renamed], [0.2, "command line", ["--learning-rate is now called --lr"]]);
+  const config = { learningRate: 0.5, batchSize: 2 };
+  const applied = applyConfig(table, parse(""), config, "config.json");
+  assert.deepEqual([applied.values.lr, applied.renamed], [0.5, ["config.json: learningRate is now called lr"]]);
+  assert.equal(applyConfig(table, parse(""), { lr: 0.3, ...config }, "config.json").values.lr, 0.3);
+  assert.equal(applyConfig(table, parse("--lr 0.1"), config, "config.json").values.lr, 0.1);
+  assert.throws(() => parse("--learning-rat 1"), /unknown option "--learning-rat"; --help lists all/);
 });
 
 test("what is wrong is said in one line, with the nearest right name", () => {

@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { ConfigError } from "../util/errors.js";
 import { nearest, unknownName } from "../util/nearest.js";
 import type { Option, OptionTable, OptionValues } from "../util/option.js";
-import { checkValue, kebabCase } from "../util/option.js";
+import { checkValue, currentName, kebabCase, withCurrentNames } from "../util/option.js";
 import { own, setOwn } from "../util/record.js";
 
 /** The source of a value; a name that is missing here has its default. */
@@ -16,6 +16,33 @@ export interface ParsedOptions<O extends OptionTable> {
   readonly values: OptionValues<O>;
   readonly given: ReadonlyMap<string, Source>;
   readonly positionals: readonly string[];
+  /** Former names that were used, with the current ones, in sentences for the user. */
+  readonly renamed: readonly string[];
+}
+
+interface Flag {
+  readonly name: string;
+  readonly option: Option;
+  readonly negated: boolean;
+}
+
+/** The flags of a table, as `parseArgs` takes them; `former` are those of former names. */
+function flagsOf(table: OptionTable) {
+  const [byFlag, former] = [new Map<string, Flag>(), new Map<string, Flag>()];
+  const known: Record<string, { type: "string" | "boolean"; short?: string }> = {};
+  for (const [name, option] of Object.entries(table)) {
+    const type = option.kind === "flag" ? "boolean" : "string";
+    const add = (flags: Map<string, Flag>, spelled: string, negated: boolean): void => {
+      flags.set(spelled, { name, option, negated });
+      setOwn(known, spelled, { type });
+    };
+    const spelled = kebabCase(name);
+    for (const alias of option.aliases ?? []) add(former, kebabCase(alias), false);
+    add(byFlag, spelled, false);
+    if (option.short !== undefined) setOwn(known, spelled, { type, short: option.short });
+    if (option.kind === "flag") add(byFlag, `no-${spelled}`, true);
+  }
+  return { byFlag, former, known };
 }
 
 /**
@@ -28,17 +55,8 @@ export function parseOptions<O extends OptionTable>(
   env: Readonly<Record<string, string | undefined>>,
   where: string,
 ): ParsedOptions<O> {
-  const byFlag = new Map<string, { name: string; option: Option; negated: boolean }>();
-  const known: Record<string, { type: "string" | "boolean"; short?: string }> = {};
-  for (const [name, option] of Object.entries(table)) {
-    const spelled = kebabCase(name);
-    byFlag.set(spelled, { name, option, negated: false });
-    const short = option.short === undefined ? {} : { short: option.short };
-    setOwn(known, spelled, { type: option.kind === "flag" ? "boolean" : "string", ...short });
-    if (option.kind !== "flag") continue;
-    byFlag.set(`no-${spelled}`, { name, option, negated: true });
-    known[`no-${spelled}`] = { type: "boolean" };
-  }
+  const { byFlag, former, known } = flagsOf(table);
+  const renamed = new Set<string>();
   const { tokens } = parseArgs({ args: [...args], options: known, strict: false, allowPositionals: true, tokens: true });
 
   const values: Record<string, unknown> = {};
@@ -47,9 +65,10 @@ export function parseOptions<O extends OptionTable>(
   for (const token of tokens) {
     if (token.kind === "positional") positionals.push(token.value);
     if (token.kind !== "option") continue;
-    const entry = byFlag.get(token.name);
+    const entry = byFlag.get(token.name) ?? former.get(token.name);
     if (entry === undefined) throw new ConfigError(`${where}: ${unknownOption(token.rawName, byFlag.keys())}`);
     const { name, option, negated } = entry;
+    if (former.has(token.name)) renamed.add(isNow(token.rawName, `--${kebabCase(name)}`));
     const at = `${where}: ${token.rawName}`;
     if (option.kind === "flag") {
       if (token.value !== undefined) throw new ConfigError(`${at}: expected no value, got "${token.value}"`);
@@ -76,8 +95,10 @@ export function parseOptions<O extends OptionTable>(
     setOwn(values, name, option.many === true ? [parsed] : parsed);
     given.set(name, "environment");
   }
-  return { values: values as OptionValues<O>, given, positionals };
+  return { values: values as OptionValues<O>, given, positionals, renamed: [...renamed] };
 }
+
+const isNow = (former: string, current: string): string => `${former} is now called ${current}`;
 
 function unknownOption(rawName: string, flags: Iterable<string>): string {
   const near = nearest(rawName.replace(/^-+/, ""), flags);
@@ -98,7 +119,11 @@ export function applyConfig<O extends OptionTable>(
   if (!isRecord(inner)) throw new ConfigError(`${where}: expected an object of options, got ${JSON.stringify(inner)}`);
   const values: Record<string, unknown> = { ...parsed.values };
   const given = new Map(parsed.given);
-  for (const [name, value] of Object.entries(inner)) {
+  const renamed = Object.keys(inner).flatMap((key) => {
+    const name = currentName(table, key);
+    return name === undefined || name === key ? [] : [isNow(`${where}: ${key}`, name)];
+  });
+  for (const [name, value] of Object.entries(withCurrentNames(table, inner))) {
     const option = Object.hasOwn(table, name) ? table[name] : undefined;
     if (option === undefined) throw new ConfigError(`${where}: ${unknownName("option", name, Object.keys(table))}`);
     if (option.local === true || value === null || parsed.given.has(name)) continue;
@@ -106,7 +131,7 @@ export function applyConfig<O extends OptionTable>(
     setOwn(values, name, checkValue(option, value, at));
     given.set(name, "config");
   }
-  return { values: values as OptionValues<O>, given, positionals: parsed.positionals };
+  return { values: values as OptionValues<O>, given, positionals: parsed.positionals, renamed: [...parsed.renamed, ...renamed] };
 }
 
 /** The values that a run's `config.json` keeps: all that were set or have a default, without the local ones. */

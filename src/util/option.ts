@@ -12,6 +12,8 @@ export interface Option<T = unknown> {
   /** The placeholder of the value in `--help`; a flag has none. */
   readonly placeholder?: string;
   readonly short?: string;
+  /** Former names, in camelCase: still taken, and not shown. */
+  readonly aliases?: readonly string[];
   /** Environment variable that is read where the command line does not say it. */
   readonly env?: string;
   readonly default: T;
@@ -39,6 +41,7 @@ interface Spec<D> {
   readonly unit?: string;
   readonly placeholder?: string;
   readonly short?: string;
+  readonly aliases?: readonly string[];
   readonly env?: string;
   readonly local?: boolean;
 }
@@ -130,6 +133,23 @@ export const list = <T>(item: Option<T>): Option<readonly Exclude<T, undefined>[
 
 /** `batchSize` → `batch-size`. */
 export const kebabCase = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** The name of a table's option that a name stands for: its own, or a former one; undefined where there is none. */
+export function currentName(table: OptionTable, name: string): string | undefined {
+  if (Object.hasOwn(table, name)) return name;
+  return Object.keys(table).find((candidate) => table[candidate]?.aliases?.includes(name));
+}
+
+/** Values with former names of options replaced by the current ones, which come first where both are given. */
+export function withCurrentNames(table: OptionTable, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const entries = Object.entries(values);
+  const renamed = entries.flatMap(([key, value]): [string, unknown][] => {
+    const name = currentName(table, key);
+    return name === undefined || name === key ? [] : [[name, value]];
+  });
+  const kept = entries.filter(([key]) => (currentName(table, key) ?? key) === key);
+  return { ...Object.fromEntries(renamed), ...Object.fromEntries(kept) };
+}
 
 /** Checks a value of a JSON file, or of a caller of the library. ConfigError, beginning with `where`, for one of another type or out of range. */
 export function checkValue(option: Option, value: unknown, where: string): unknown {

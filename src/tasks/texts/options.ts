@@ -38,7 +38,8 @@ export const strideOption = (otherwise: string) =>
 /** Options of tasks that tag tokens. */
 export const taggingOptions = {
   scheme: choice(["bio", "bioes"], { help: "tagging scheme for spans", placeholder: "NAME", defaultText: "bioes" }),
-  missCost: number({
+  falseNegativeCost: number({
+    aliases: ["missCost"],
     help: "false-negative cost: how much more it costs to miss a token of a span, in logarithms",
     minimum: 0,
     placeholder: "X",

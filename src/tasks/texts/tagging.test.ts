@@ -40,8 +40,8 @@ test("the loss is the CRF's, with the false-negative cost where a span is called
   const scores = { start: tensor([2], [0.1, 0]), transitions: tensor([2, 2], [0.3, 0, 0.2, 0.1]), end: tensor([2], [0, 0.4]) };
   const batch = { tags: tensor([1, 2], [0, 1], "int64"), attention_mask: tensor([1, 2], [1, 1], "int64") };
   const info = { tags: ["O", "S-X"], usualMissCost: 9 } as unknown as TaggingInfo;
-  const loss = (missCost: number): Tensor =>
-    taggingLoss({ emissions, ...scores }, batch, { info, use: "train", options: { missCost } });
+  const loss = (falseNegativeCost: number): Tensor =>
+    taggingLoss({ emissions, ...scores }, batch, { info, use: "train", options: { falseNegativeCost } });
   // Outside at the second token, where a span is, costs more.
   const costed = tensor([1, 2, 2], [1, 0.5, 1.25, 2]);
   const executable = await compile({

@@ -161,7 +161,7 @@ export function schemeNamed(scheme = "bioes"): TagScheme {
 export const settleTagging = (options: TaskOptions, { tags, usualMissCost }: TagInfo): TaskOptions => ({
   ...options,
   scheme: options.scheme ?? (schemeOf(tags) === "BIO" ? "bio" : "bioes"),
-  missCost: options.missCost ?? usualMissCost,
+  falseNegativeCost: options.falseNegativeCost ?? usualMissCost,
 });
 
 const taggingInputs = (context: TaskContext<TaggingInfo>, batch: Dim): ColumnTypes => {
@@ -235,7 +235,7 @@ export function addFalseNegativeCost(emissions: Tensor, tags: Tensor, cost: numb
 }
 
 /**
- * The negative log likelihood of the tags, with the false-negative cost `missCost` on tokens of spans, so that fewer of them are missed.
+ * The negative log likelihood of the tags, with the false-negative cost `falseNegativeCost` on tokens of spans, so that fewer of them are missed.
  * Left out, it is ln(tokens outside / tokens inside), within 0…3.
  *
  * Source: softmax-margin, Gimpel and Smith 2010; for the recall of entities Mohit et al. 2012, section 4.
@@ -243,7 +243,7 @@ export function addFalseNegativeCost(emissions: Tensor, tags: Tensor, cost: numb
 export function taggingLoss(outputs: Tensors, batch: Tensors, { info, options }: TaskContext<TaggingInfo>): Tensor {
   const tags = batch["tags"] as Tensor;
   const mask = (batch["attention_mask"] as Tensor).cast("int32").greater(0);
-  const costed = addFalseNegativeCost(outputs["emissions"] as Tensor, tags, options.missCost ?? info.usualMissCost);
+  const costed = addFalseNegativeCost(outputs["emissions"] as Tensor, tags, options.falseNegativeCost ?? info.usualMissCost);
   const { start, transitions, end } = outputs as Record<keyof CrfScores, Tensor>;
   return crfNegativeLogLikelihood(costed, tags, { start, transitions, end }, { mask });
 }

@@ -10,7 +10,9 @@ import { ConfigError } from "../../util/errors.js";
 import { graphInfo } from "../graph-use.js";
 import type { TaskInfo } from "../task.js";
 import { graphFile } from "../use/trained-node.js";
+import { taskNamed } from "../table.js";
 import type { Resumed, TrainTaskOptions } from "./setup-node.js";
+import { currentOptions } from "./setup-node.js";
 
 /** The start of a training: options alone, or a run to resume, whose own configuration then counts. */
 export interface Opened {
@@ -40,7 +42,11 @@ export async function openFolder(options: TrainTaskOptions, context: { readonly 
     graphInfo(config["info"] as TaskInfo) === undefined ? config : { ...config, graph: await graphFile(writer.folder) };
   return {
     // What this command wrote itself when the run began.
-    options: { ...(config.options as unknown as TrainTaskOptions), task, threads: options.threads },
+    options: {
+      ...(currentOptions(taskNamed(task), config.options) as unknown as TrainTaskOptions),
+      task,
+      threads: options.threads,
+    },
     writer,
     checkpoint,
     config,

@@ -23,7 +23,7 @@ import { openStart, startOfRun } from "./start-node.js";
 import { modelNamed, taskNamed, TASKS } from "../table.js";
 import { dataOptions, trainingOptions } from "../options.js";
 import type { OptionTable, OptionValues } from "../../util/option.js";
-import { checkValue, kebabCase } from "../../util/option.js";
+import { checkValue, kebabCase, withCurrentNames } from "../../util/option.js";
 import { schemaReading } from "../use/examples-node.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { AnyTask, Buckets, Prepared, TaskContext, TaskInfo, TaskOptions, Tensors, TrainingDefaults } from "../task.js";
@@ -312,12 +312,18 @@ function taskOptions(task: AnyTask, options: TrainTaskOptions): TaskOptions {
   return Object.fromEntries(given);
 }
 
+const tableOf = (task: AnyTask): OptionTable => ({ ...dataOptions, ...trainingOptions, ...task.options });
+
+/** Options of a run's `config.json` by their current names. */
+export const currentOptions = (task: AnyTask, options: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  withCurrentNames(tableOf(task), options);
+
 /**
  * Checks options against their declarations: those of the `config.json` at `where`, which somebody may have edited, or of a caller of the library.
  * ConfigError for a value of another type or out of range; names that are no option are the run's own.
  */
 export function checkOptions(task: AnyTask, options: object, where: string): void {
-  const table: OptionTable = { ...dataOptions, ...trainingOptions, ...task.options };
+  const table = tableOf(task);
   for (const [name, value] of Object.entries(options)) {
     const option = Object.hasOwn(table, name) ? table[name] : undefined;
     if (option !== undefined && value !== undefined && value !== null)

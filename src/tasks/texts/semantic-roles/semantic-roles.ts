@@ -152,7 +152,7 @@ export const semanticRoles: Task<TaggingInfo> = {
     lr: 3e-3,
     epochs: 5,
   }),
-  settle: (options, info) => settleTagging({ missCost: FALSE_NEGATIVE_COST, ...options }, info),
+  settle: (options, info) => settleTagging({ falseNegativeCost: FALSE_NEGATIVE_COST, ...options }, info),
   prepare,
   measurement: (info) => new RolesMeasurement(info),
   // Of a row: what a person is told of a text takes two passes (semantic-roles-node.ts).

@@ -119,8 +119,8 @@ test("the loss and the scores of words are those of transformers", async () => {
   using fetcher = fetcherFor(task, context, rows);
   const batch = await fetcher?.fetch({ indices: Uint32Array.of(0, 1, 2), seed: 0, epoch: 0, offset: 0 });
   const types = { ...task.inputs(context, 3), ...task.targets(context, 3) };
-  const lossOf = async (missCost?: number): Promise<number> => {
-    const options = missCost === undefined ? {} : { missCost };
+  const lossOf = async (falseNegativeCost?: number): Promise<number> => {
+    const options = falseNegativeCost === undefined ? {} : { falseNegativeCost };
     const run = await model.evaluator(types, (columns) => {
       const outputs = task.outputs(model.model, task.features(columns, context, model.model), columns, context);
       return { loss: task.loss(outputs, columns, { ...context, options }) as never };

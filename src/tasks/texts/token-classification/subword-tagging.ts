@@ -63,7 +63,7 @@ export function subwordOutputs(model: Module, vectors: Tensor, batch: Tensors, {
 /** The cross-entropy of the words' tags. */
 export function subwordLoss(outputs: Tensors, batch: Tensors, { info, options }: TaskContext<SubwordInfo>): Tensor {
   const tags = batch["tags"] as Tensor;
-  const emissions = addFalseNegativeCost(outputs["emissions"] as Tensor, tags, options.missCost ?? info.usualMissCost);
+  const emissions = addFalseNegativeCost(outputs["emissions"] as Tensor, tags, options.falseNegativeCost ?? info.usualMissCost);
   return crossEntropy(emissions, tags, { ignoreIndex: IGNORED });
 }
 
