@@ -95,6 +95,11 @@ test("the help of each task names all of its models, with one marked as the defa
     const shown = help.stdout.slice(help.stdout.indexOf("model (* default)"));
     for (const { name } of task.models) assert.ok(shown.includes(`\n${name} `), `${task.name}: ${name}`);
     assert.ok(shown.includes(`\n${task.defaultModel} * `), task.name);
+    const examples = shown.match(/^ {2}descent train .*$/gm) ?? [];
+    assert.ok(
+      examples.length > 0 && examples.every((line) => line.startsWith(`  descent train ${task.name} --data `)),
+      task.name,
+    );
   }
 });
 

@@ -35,8 +35,9 @@ export async function verbHelp(row: VerbRow, verb: Verb, globals: OptionTable, p
   if (Object.keys(options).length > 0) sections.push(`${title}:\n${optionLines(options)}`);
   sections.push(`Options of every verb:\n${optionLines(globals)}`);
   if (more !== undefined) sections.push(more.text);
-  if (verb.examples !== undefined && verb.examples.length > 0) {
-    sections.push(`Examples:\n${verb.examples.map((example) => `  ${example}`).join("\n")}`);
+  const examples = more?.examples ?? verb.examples ?? [];
+  if (examples.length > 0) {
+    sections.push(`Examples:\n${examples.map((example) => `  ${example}`).join("\n")}`);
   }
   return sections.join("\n\n");
 }

@@ -64,6 +64,8 @@ export interface MoreHelp {
   readonly text: string;
   /** Options that are listed in place of all of the verb's, with what they are called. */
   readonly listed?: { readonly title: string; readonly options: OptionTable };
+  /** Examples in place of the verb's own. */
+  readonly examples?: readonly string[];
 }
 
 export interface Verb<O extends OptionTable = OptionTable> {

@@ -176,6 +176,8 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   readonly label: Bilingual;
   /** One line for `--help`. */
   readonly summary: string;
+  /** What `descent train TASK` may be given, for its help. */
+  readonly usage?: readonly string[];
   readonly models: readonly ModelChoice<I>[];
   readonly defaultModel: string;
   /** The metric that says which checkpoint is better; left out, the last one is used. */

@@ -57,6 +57,7 @@ export const verb = defineVerb({
     return {
       text: `${modelTable(task)}\n\n\`descent train --help\` lists the options that all tasks share.`,
       listed: { title: `Options of ${task.name}`, options: task.options },
+      examples: (task.usage ?? []).map((example) => `descent train ${task.name} ${example}`),
     };
   },
   async run(context) {

@@ -32,6 +32,10 @@ export const imageClassification: Task<ImageInfo> = {
   name: "image-classification",
   label: { en: "Image classification", zh: "图像分类" },
   summary: "predict one label for an image",
+  usage: [
+    "--data fashion-mnist --model mlp --out runs/fashion",
+    "--data photos/ --model mobilenet-v3-small --image-size 160 --out runs/photos",
+  ],
   options: labelledImageOptions,
   checksOneBatch: true,
   models: IMAGE_MODELS,

@@ -50,6 +50,7 @@ export const imageGeneration: Task<GenerationInfo> = {
   name: "image-generation",
   label: { en: "Image generation", zh: "图像生成" },
   summary: "generate new images like those of a data set",
+  usage: ["--data fashion-mnist --out runs/clothes"],
   options: generationOptions,
   predictOptions: generationPredictOptions,
   checksOneBatch: false,

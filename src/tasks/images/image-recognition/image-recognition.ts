@@ -96,6 +96,7 @@ export const imageRecognition: Task<RecognitionInfo> = {
   name: "image-recognition",
   label: { en: "Image recognition", zh: "图像识别" },
   summary: "recognize people or things that were enrolled at any time, or none of them",
+  usage: ["--data people/ --out runs/people"],
   options: recognitionOptions,
   predictOptions: recognitionPredictOptions,
   checksOneBatch: true,

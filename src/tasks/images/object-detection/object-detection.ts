@@ -177,6 +177,7 @@ export const objectDetection: Task<DetectionInfo> = {
   name: "object-detection",
   label: { en: "Object detection", zh: "目标检测" },
   summary: "find the boxes and classes of objects in an image",
+  usage: ["--data bccd --out runs/cells"],
   options: detectionOptions,
   checksOneBatch: true,
   models: MODELS,

@@ -179,6 +179,7 @@ export const languageModeling: Task<LanguageInfo> = {
   name: "language-modeling",
   label: { en: "Language modeling", zh: "语言建模" },
   summary: "predict the next token of a text, or masked ones; for descent generate",
+  usage: ["--data tinyshakespeare --out runs/shakespeare"],
   options: tokenizerOptions,
   models: languageModels,
   defaultModel: "gpt-nano",

@@ -143,6 +143,7 @@ export const semanticRoles: Task<TaggingInfo> = {
   name: "semantic-role-labeling",
   label: { en: "Semantic roles", zh: "语义角色标注" },
   summary: "find predicates and the roles of their arguments: who did what to whom",
+  usage: ["--data up-english-ewt --out runs/roles"],
   options: taggingOptions,
   models: taggingModels({
     embeddingSize: () => 32,

@@ -223,6 +223,7 @@ export const sequenceToSequence: Task<SequenceInfo> = {
   name: "sequence-to-sequence",
   label: { en: "Sequence to sequence", zh: "序列到序列" },
   summary: "generate a target text from a source text: translation, normalization",
+  usage: ["--data dates.tsv --out runs/dates"],
   options: tokenizerOptions,
   models: [
     transformer(

@@ -173,6 +173,7 @@ export const textClassification: Task<TextClassInfo> = {
   name: "text-classification",
   label: { en: "Text classification", zh: "文本分类" },
   summary: "predict a class for a text (sentiment, topic), or several labels",
+  usage: ["--data reviews.csv --out runs/reviews", "--data reviews.csv --init path/to/bert --lora 8 --out runs/adapted"],
   options: textClassificationOptions,
   checksOneBatch: true,
   models: TEXT_MODELS,

@@ -51,6 +51,7 @@ export const tokenClassification: Task<TagInfo> = {
   name: "token-classification",
   label: { en: "Token classification", zh: "序列标注" },
   summary: "find named entities and other spans of a text",
+  usage: ["--data wnut17 --out runs/entities", "--data resume-ner-zh --init bert-base-chinese --out runs/tuned"],
   options: tokenClassificationOptions,
   models: [...(FEATURE_MODELS as readonly ModelChoice<TagInfo>[]), bertTagger],
   pretrained: { architectures: ["BertForTokenClassification"], labels: ({ tags }) => tags },
