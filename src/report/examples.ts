@@ -4,6 +4,7 @@ import { barChart, escapeXml } from "../charts/charts.js";
 import type { PixelImage } from "../charts/image.js";
 import { attributionPng, imagePng, pngDataUrl } from "../charts/image.js";
 import { shadedText } from "./text.js";
+import { measureTitle } from "./explanation-words.js";
 import { both, formatPercent } from "./words.js";
 
 /** An input as a person would look at it. */
@@ -17,6 +18,8 @@ export interface ReportExample {
   readonly input: ExampleInput;
   /** One value a pixel (summed over channels), one a feature, or one a token. Positive speaks for the prediction, or raises it. */
   readonly attribution?: ArrayLike<number>;
+  /** Measures of how far the attribution can be believed, by name. */
+  readonly faithfulness?: Readonly<Record<string, number>>;
   readonly truth: string;
   readonly prediction: string;
   /** For regression: near enough, by the caller's measure. */
@@ -39,7 +42,7 @@ export async function exampleCards(examples: readonly ReportExample[], language:
 }
 
 async function exampleCard(example: ReportExample, language: Language): Promise<string> {
-  const { input, attribution, truth, prediction, correct, scores = [], name } = example;
+  const { input, attribution, faithfulness = {}, truth, prediction, correct, scores = [], name } = example;
   const picture =
     input.kind === "image"
       ? await pair(input.image, attribution, truth)
@@ -54,10 +57,14 @@ async function exampleCard(example: ReportExample, language: Language): Promise<
     ({ label, probability }) =>
       `<span>${escapeXml(label)}</span><i style="width:${Math.max(1, probability * 100).toFixed(1)}%"></i><span>${formatPercent(probability)}</span>`,
   );
+  const measured = Object.entries(faithfulness)
+    .map(([measure, value]) => `${both(measureTitle(measure))} ${value.toFixed(2)}`)
+    .join(" · ");
+  const believed = measured === "" ? "" : `<div class="soft">${measured}</div>`;
   const which = name === undefined ? "" : `<div class="soft">${escapeXml(name)}</div>`;
   return `<figure class="${correct ? "right" : "wrong"}">${picture}<figcaption>${verdict}${
     rows.length === 0 ? "" : `<div class="scores">${rows.join("")}</div>`
-  }${which}</figcaption></figure>`;
+  }${believed}${which}</figcaption></figure>`;
 }
 
 async function pair(image: PixelImage, attribution: ArrayLike<number> | undefined, truth: string): Promise<string> {

@@ -12,7 +12,7 @@ import type { RunWriter } from "../run/run-folder-node.js";
 import type { TensorData } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
 import type { Answer, Inherited, Measurement, Prepared, TaskInfo, TaskOptions } from "./task.js";
-import type { Target } from "../explain/index.js";
+import type { Faithfulness, MethodName, Target } from "../explain/index.js";
 import type { View } from "./view.js";
 import type { OpenTrained, TrainedModel } from "./trained-model.js";
 
@@ -55,8 +55,21 @@ export interface InputOptions extends TableReading {
   readonly signal?: AbortSignal;
 }
 
+/** Rows of a test part explained together. */
+export interface ExplainedRows {
+  readonly method: MethodName;
+  /** The features that the model saw, [N, …]. */
+  readonly features: TensorData;
+  /** [N, …] of the features' shape, or [N, 1, H, W] of a map. */
+  readonly attribution: TensorData;
+  /** Of each row, how far its attribution can be believed. */
+  readonly faithfulness: readonly Faithfulness[];
+}
+
 /** The sources of a report. */
 export interface ReportSources {
+  /** Explains rows of the test part; `targets` [N] are the scores asked about. */
+  readonly explain: (rows: Dataset, targets: Int32Array) => Promise<ExplainedRows>;
   readonly writer: RunWriter;
   readonly used: TrainedModel;
   readonly summary: RunSummary;

@@ -245,8 +245,6 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   loss(outputs: Tensors, batch: Tensors, context: TaskContext<I>): Tensor | Objective;
   /** The subject of explanations; left out where answers cannot be explained. */
   readonly explained?: Explained<I>;
-  /** The number of each example [N] that explanations are about; `target` [N] is the class asked about, where there are classes. */
-  readonly score?: (outputs: Tensors, target: Tensor) => Tensor;
   /** Left out where there is nothing to compare with the truth. */
   measurement?(info: I): Measurement;
   /** Answers for a batch of outputs, one per row; `batch` is what they were computed from, and `given` the rows that it was made of. */

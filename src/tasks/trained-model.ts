@@ -45,12 +45,6 @@ export interface TrainedModel extends AsyncDisposable {
   measure(examples: Dataset): Promise<Measurement | undefined>;
 
   /**
-   * Input × gradient of each example's answer: features [N, …] and attributions of the same shape. `targets` are the classes asked
-   * about, where there are classes.
-   */
-  attributions(examples: Dataset, targets: Int32Array): Promise<{ features: TensorData; attribution: TensorData }>;
-
-  /**
    * An encoded example as explainers take it, by the model's answers alone: of an opaque model, which has no graph. Left out of others.
    */
   explainable?(example: Dataset): Promise<{ readonly model: Explainable; readonly input: ExplainInput }>;

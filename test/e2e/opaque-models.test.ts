@@ -180,7 +180,6 @@ test("what needs a graph says what keeps it from one", async () => {
   await assert.rejects(opened.evaluator({}, (batch) => batch), reason); // prettier-ignore
   const { examples } = await import("../../src/tasks/use/examples-node.js").then((m) => m.readInputs(opened, ["a=1", "b=2"]));
   await assert.rejects(opened.features(examples, () => undefined), reason); // prettier-ignore
-  await assert.rejects(opened.attributions(examples, Int32Array.of(0)), reason);
   await isRefused(
     folder,
     ["explain", "zipped.onnx", "a=1", "b=2", "--method", "saliency"],

@@ -67,11 +67,11 @@ function explainedOf({ task }: TrainedModel): Explained<TaskInfo> {
   return task.explained;
 }
 
-/** An example as a batch of one. */
-async function batchOf(task: AnyTask, context: TaskContext<TaskInfo>, example: Dataset): Promise<Batch> {
-  using fetcher = fetcherFor(task, context, example);
-  const indices = Uint32Array.of(0);
-  return (await fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: 0 })) ?? example.gather(indices);
+/** Examples as one batch. */
+async function batchOf(task: AnyTask, context: TaskContext<TaskInfo>, examples: Dataset): Promise<Batch> {
+  using fetcher = fetcherFor(task, context, examples);
+  const indices = Uint32Array.from({ length: examples.length }, (_, i) => i);
+  return (await fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: 0 })) ?? examples.gather(indices);
 }
 
 /** A model's inputs, and how explainers see what is behind them. */
@@ -151,24 +151,21 @@ export function explainedGraph(
 export const pathsOf = ({ model }: TrainedModel): Map<Tensor, string> =>
   new Map([...model.state()].map(([path, p]) => [p, path]));
 
-/**
- * One encoded example as explainers take it.
- *
- * Errors: ConfigError for a task whose answers cannot be explained.
- */
-export async function explainableExample(trained: TrainedModel, example: Dataset, view: View): Promise<ExplainableExample> {
-  const opaque = await trained.explainable?.(example);
-  if (opaque !== undefined) return { ...opaque, view };
+/** Encoded examples as explainers take them. ConfigError for a task whose answers cannot be explained. */
+export async function explainableRows(
+  trained: TrainedModel,
+  examples: Dataset,
+  { parts, remarks, asked }: Pick<View, "parts" | "remarks" | "asked"> = {},
+): Promise<Omit<ExplainableExample, "view">> {
   const { task, info } = trained;
   explainedOf(trained);
   const base: TaskContext<TaskInfo> = { info, use: "eval", options: {} };
-  const batch = await batchOf(task, base, example);
+  const batch = await batchOf(task, base, examples);
   // Gradients through recurrences and slices need known lengths.
   const [first = ""] = Object.keys(task.inputs(base, 1));
   const length = task.buckets === undefined ? undefined : batch[first]?.shape[1];
   const context: TaskContext<TaskInfo> = length === undefined ? base : { ...base, length };
-  const { parts, remarks, asked } = view;
-  const { features, model } = explainedGraph(trained, context, 1, { ...(asked && { asked }), sizes: batch });
+  const { features, model } = explainedGraph(trained, context, examples.length, { ...(asked && { asked }), sizes: batch });
   const feedsOf = (names: Iterable<string>): Record<string, TensorData> =>
     Object.fromEntries([...names].map((name) => [name, batch[name] as TensorData]));
   const needed = new Graph({ seen: features }).inputs.map((t) => String(t.node.attributes["name"]));
@@ -182,6 +179,11 @@ export async function explainableExample(trained: TrainedModel, example: Dataset
       ...(parts === undefined ? {} : { parts: (one: ExplainInput) => partsOf(parts, one) }),
     },
     input: { features: seen, others: feedsOf(Object.keys(model.others ?? {})) },
-    view,
   };
+}
+
+/** One encoded example as explainers take it; of an opaque model, by its answers alone. Errors as of `explainableRows`. */
+export async function explainableExample(trained: TrainedModel, example: Dataset, view: View): Promise<ExplainableExample> {
+  const made = (await trained.explainable?.(example)) ?? (await explainableRows(trained, example, view));
+  return { ...made, view };
 }

@@ -2,7 +2,6 @@
  * @module The common part of classification tasks: logits, their loss and metrics, and answers with probabilities.
  */
 import type { Batch } from "../../data/index.js";
-import { targetScores } from "../../explain/index.js";
 import type { Dim, Tensor, TensorData } from "../../graph/index.js";
 import { toNumbers } from "../../graph/index.js";
 import { crossEntropy } from "../../losses/index.js";
@@ -47,9 +46,6 @@ export const labelTypes = (_context: unknown, batch: Dim): ColumnTypes => ({ lab
 
 export const classificationLoss = (outputs: Tensors, batch: Tensors, { options }: { readonly options: TaskOptions }): Tensor =>
   crossEntropy(outputs["logits"] as Tensor, batch["label"] as Tensor, options);
-
-/** The logit of the class asked about, of each example. */
-export const classScore = (outputs: Tensors, target: Tensor): Tensor => targetScores(outputs["logits"] as Tensor, target);
 
 /** Accuracy, macro F1, loss, and top 5 where there are more than 10 classes; the confusion matrix beside them. */
 export class ClassificationMeasurement implements Measurement {

@@ -7,7 +7,8 @@ import type { TensorData } from "../../graph/index.js";
 import { elementAt, toNumbers } from "../../graph/index.js";
 import type { ReportExample } from "../../report/report.js";
 import { rowsOf, softmaxRow } from "./classification.js";
-import type { ReportSources } from "../task-node.js";
+import { methodTitle } from "../../report/explanation-words.js";
+import type { ReportSources, TaskReport } from "../task-node.js";
 
 const MISTAKES = 12;
 const RIGHT_ONES = 8;
@@ -80,32 +81,35 @@ export type ShowExample = (
   row: {
     readonly rows: Dataset;
     readonly index: number;
-    /** Shape of `features` and `attribution`. */
+    /** Shape of `attribution`: that of `features`, or [1, H, W]. */
     readonly shape: readonly number[];
     readonly features: Float64Array;
     readonly attribution: Float64Array;
   },
 ) => ReportExample | Promise<ReportExample>;
 
-/** Chosen rows as a report shows them. */
+/** Chosen rows as a report shows them, with the method that says what moved their predictions. */
 export async function judgedExamples(
-  { used, test }: ReportSources,
+  { explain, test }: ReportSources,
   judged: readonly Judged[],
   show: ShowExample,
-): Promise<ReportExample[]> {
+): Promise<Pick<TaskReport, "examples" | "attributionMethod">> {
   const chosen = choose(judged);
-  if (chosen.length === 0) return [];
+  if (chosen.length === 0) return { examples: [] };
   const rows = test.select(chosen.map((j) => j.row));
   const targets = Int32Array.from(chosen, (j) => (j.probabilities === undefined ? 0 : j.predicted));
-  const { features, attribution } = await used.attributions(rows, targets);
-  const size = attribution.data.length / chosen.length;
+  const { method, features, attribution, faithfulness } = await explain(rows, targets);
   const [seen, weights] = [toNumbers(features), toNumbers(attribution)];
   const shape = attribution.shape.slice(1);
   const shown = chosen.map(async (j, index) => {
-    const of = (values: Float64Array): Float64Array => values.subarray(index * size, (index + 1) * size);
-    return show(j, { rows, index, shape, features: of(seen), attribution: of(weights) });
+    const of = (values: Float64Array): Float64Array => {
+      const size = values.length / chosen.length;
+      return values.subarray(index * size, (index + 1) * size);
+    };
+    const example = await show(j, { rows, index, shape, features: of(seen), attribution: of(weights) });
+    return { ...example, faithfulness: faithfulness[index] ?? {} };
   });
-  return Promise.all(shown);
+  return { examples: await Promise.all(shown), attributionMethod: methodTitle(method) };
 }
 
 /** Truth, answer and the likeliest classes, by name. */

@@ -163,8 +163,7 @@ async function report(sources: ReportSources): Promise<TaskReport> {
     ...(measurement instanceof RegressionMeasurement
       ? { regression: { target: info.target, truth: measurement.truth, prediction: measurement.prediction } }
       : {}),
-    examples: testRows === undefined ? [] : await judgedExamples(sources, judged, showRow(info, testRows)),
-    attributionMethod: { en: "input × gradient", zh: "输入 × 梯度" },
+    ...(testRows === undefined ? {} : await judgedExamples(sources, judged, showRow(info, testRows))),
     ...(info.classes.length > 0 ? { sections: classCurves(judged, info.classes) } : {}),
   };
 }

@@ -17,7 +17,6 @@ import {
   classAnswers,
   ClassificationMeasurement,
   classificationLoss,
-  classScore,
   explainedClasses,
   labelTypes,
 } from "../shared/classification.js";
@@ -180,7 +179,6 @@ export const tabularClassification: Task<TableInfo> = {
   outputs: (model, features, batch) => ({ logits: applyTable(model, features, batch) }),
   loss: classificationLoss,
   explained: explainedClasses("table"),
-  score: classScore,
   measurement: (info) => new ClassificationMeasurement(info.classes.length),
   answers: (outputs, info) => classAnswers(outputs, info.classes),
   examples: (data, part, info) => encodeExamples(data, part, info, "label"),
@@ -245,7 +243,6 @@ export const tabularRegression: Task<TableInfo> = {
       (outputs["prediction"] as Tensor).mul(targetDeviation).add(targetMean).unsqueeze(1),
     labels: ({ target }) => [target],
   },
-  score: (outputs) => outputs["prediction"] as Tensor,
   loss: (outputs, batch) => meanSquaredError(outputs["prediction"] as Tensor, batch["target"] as Tensor),
   measurement: (info) => new RegressionMeasurement(info),
   answers: (outputs, info) =>

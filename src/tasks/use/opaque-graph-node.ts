@@ -252,10 +252,6 @@ export class OpaqueGraph implements TrainedModel {
     return Promise.reject(this.#refused("another graph"));
   }
 
-  attributions(): Promise<never> {
-    return Promise.reject(this.#refused("gradients"));
-  }
-
   toOnnx(): Uint8Array {
     throw this.#refused("another ONNX file");
   }

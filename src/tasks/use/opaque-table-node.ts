@@ -223,10 +223,6 @@ export class OpaqueTable implements TrainedModel {
     return Promise.reject(this.#refused("another graph"));
   }
 
-  attributions(): Promise<never> {
-    return Promise.reject(this.#refused("gradients"));
-  }
-
   measure(): Promise<Measurement | undefined> {
     return Promise.resolve(undefined);
   }

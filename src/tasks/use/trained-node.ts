@@ -1,12 +1,11 @@
 /**
- * @module A trained model in use: from a run folder to answers, metrics and attributions. Parameters are constants of the
+ * @module A trained model in use: from a run folder to answers and metrics. Parameters are constants of the
  * compiled graphs, which is faster than giving them at each run.
  */
 import { join } from "node:path";
-import type { Batch, BatchFetcher, Dataset, WorkerFetcher } from "../../data/node.js";
-import { inputTimesGradient } from "../../explain/index.js";
+import type { Batch, Dataset, WorkerFetcher } from "../../data/node.js";
 import type { Parameter, Tensor, TensorData } from "../../graph/index.js";
-import { Graph, input, inputsOf, symbol } from "../../graph/index.js";
+import { Graph, inputsOf, symbol } from "../../graph/index.js";
 import type { Lora, Module } from "../../nn/index.js";
 import { addAdapters, mergeAdapters } from "../../nn/index.js";
 import { exportGraph } from "../../onnx/index.js";
@@ -48,9 +47,6 @@ function merged(model: Module, adapters: Lora, numbers: ReadonlyMap<string, Tens
 
 const pick = (batch: Batch, columns: readonly string[]): Batch =>
   Object.fromEntries(columns.map((name) => [name, batch[name] as TensorData]));
-
-const firstBatch = async (examples: Dataset, indices: Uint32Array, fetcher: BatchFetcher | undefined): Promise<Batch> =>
-  (await fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: 0 })) ?? examples.gather(indices);
 
 /** The matrix that the nearest product before `output` takes: an output's features. */
 function beforeLastLinear(output: Tensor): Tensor | undefined {
@@ -209,35 +205,6 @@ export class TracedModel implements Trained {
     if (measurement === undefined) return undefined;
     await this.run(examples, (outputs, _rows, batch) => measurement.update(outputs, batch));
     return measurement;
-  }
-
-  /**
-   * Input × gradient of each example's answer: features [N, …] and attributions of the same shape. `targets` are the classes asked
-   * about, where there are classes.
-   */
-  async attributions(examples: Dataset, targets: Int32Array): Promise<{ features: TensorData; attribution: TensorData }> {
-    const n = examples.length;
-    const { score } = this.task;
-    if (score === undefined) throw new ConfigError(`${this.task.name}: expected a task whose answers can be explained`);
-    using fetcher = this.#fetcher(examples);
-    const indices = Uint32Array.from({ length: n }, (_, i) => i);
-    const batch = await firstBatch(examples, indices, fetcher);
-    // Gradients through recurrences and slices need known lengths.
-    const length = this.task.buckets === undefined ? undefined : batch[this.#columns[0] as string]?.shape[1];
-    const executable = await this.#compiled(`attributions ${n} ${length ?? ""}`, () => {
-      const { features, outputs } = this.#trace(n, { ...this.#context, ...(length === undefined ? {} : { length }) });
-      // Of a table the features are an input, and outputs need names of their own.
-      return {
-        seen: features.mul(1),
-        attribution: inputTimesGradient(score(outputs, input("target", [n], "int32")), features),
-      };
-    });
-    const feeds: Record<string, TensorData> = { ...batch, target: { dtype: "int32", shape: [n], data: targets } };
-    const { seen, attribution } = (await executable.call(pick(feeds, executable.inputs))) as {
-      seen: TensorData;
-      attribution: TensorData;
-    };
-    return { features: seen, attribution };
   }
 
   /** The model as a portable ONNX file with N free, preprocessing inside, and what the task knows in its metadata. */

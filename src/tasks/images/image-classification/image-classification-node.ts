@@ -25,7 +25,7 @@ function overChannels(values: Float64Array, [channels = 1, height = 1, width = 1
 
 const showImage =
   ({ imageShape, maximum, classes, mean, deviation }: ImageInfo): ShowExample =>
-  (judged, { rows, index, features, attribution }) => {
+  (judged, { rows, index, shape, features, attribution }) => {
     const [channels = 1, height = 1, width = 1] = imageShape;
     // What the model saw, as pixels again: the row itself may be a file.
     const data = features.map((value, i) => {
@@ -34,7 +34,7 @@ const showImage =
     });
     return {
       input: { kind: "image", image: { width, height, channels: channels === 3 ? 3 : 1, data, maximum } },
-      attribution: overChannels(attribution, imageShape),
+      attribution: overChannels(attribution, shape),
       ...classResult(judged, classes),
       ...(rows.has("file") ? { name: basename(imageName(rows, index)) } : {}),
     };
@@ -49,8 +49,7 @@ async function report(sources: ReportSources): Promise<TaskReport> {
     ...(sources.measurement instanceof ClassificationMeasurement
       ? { confusion: { labels: info.classes, counts: sources.measurement.report().matrix } }
       : {}),
-    examples: await judgedExamples(sources, judged, showImage(info)),
-    attributionMethod: { en: "input × gradient", zh: "输入 × 梯度" },
+    ...(await judgedExamples(sources, judged, showImage(info))),
     sections: [
       ...classCurves(judged, info.classes),
       ...(await sampleSections({

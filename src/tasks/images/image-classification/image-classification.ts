@@ -2,13 +2,7 @@
  * @module Image classification: one label for an image.
  */
 import { addAuxiliaryLosses, outputsWithAuxiliary } from "./auxiliary.js";
-import {
-  classAnswers,
-  ClassificationMeasurement,
-  classificationLoss,
-  classScore,
-  explainedClasses,
-} from "../../shared/classification.js";
+import { classAnswers, ClassificationMeasurement, classificationLoss, explainedClasses } from "../../shared/classification.js";
 import { namedByClasses } from "../../shared/class-axes.js";
 import { imageGraph } from "./graph.js";
 import { IMAGE_MODELS } from "../image-models.js";
@@ -59,7 +53,6 @@ export const imageClassification: Task<ImageInfo> = {
   outputs: outputsWithAuxiliary,
   loss: (outputs, batch, context) => addAuxiliaryLosses(outputs, (each) => classificationLoss(each, batch, context)),
   explained: explainedClasses("image"),
-  score: classScore,
   measurement: (info) => new ClassificationMeasurement(info.classes.length),
   answers: (outputs, info) => classAnswers(outputs, info.classes),
   examples: labelledImages,

@@ -83,8 +83,7 @@ async function report(sources: ReportSources): Promise<TaskReport> {
     ...(measurement instanceof ClassificationMeasurement
       ? { confusion: { labels: classes, counts: measurement.report().matrix } }
       : {}),
-    examples: await judgedExamples(sources, judged, showText(sources)),
-    attributionMethod: { en: "input × gradient of the token vectors", zh: "词元向量的输入 × 梯度" },
+    ...(await judgedExamples(sources, judged, showText(sources))),
     ...(multiLabel ? {} : { sections: classCurves(judged, classes) }),
   };
 }

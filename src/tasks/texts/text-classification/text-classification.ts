@@ -22,7 +22,6 @@ import {
   classAnswers,
   classificationLoss,
   ClassificationMeasurement,
-  classScore,
   explainedClasses,
   labelTypes,
   rowsOf as logitRows,
@@ -204,7 +203,6 @@ export const textClassification: Task<TextClassInfo> = {
   loss: (outputs, batch, context) =>
     context.info.multiLabel ? labelSetLoss(outputs, batch) : classificationLoss(outputs, batch, context),
   explained: explainedClasses("tokens"),
-  score: classScore,
   measurement: ({ classes, multiLabel }) =>
     multiLabel ? new LabelSetMeasurement(classes.length) : new ClassificationMeasurement(classes.length),
   answers: (outputs, { classes, multiLabel }) =>
