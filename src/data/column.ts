@@ -2,7 +2,7 @@
  * @module Columns: numbers or texts, one row for each example, and how they are made of plain arrays and copied.
  */
 import type { DType, TensorData, TypedArray } from "../graph/index.js";
-import { elementAt, fromNumbers } from "../graph/index.js";
+import { elementAt, fromNumbers, sizeOf } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import { own } from "../util/record.js";
 
@@ -67,7 +67,7 @@ export const isMissing = (column: Column, i: number): boolean =>
   isText(column) ? column.values[i] === null : column.missing?.[i] === 1;
 
 /** Counts the values in one row of a column. */
-export const rowSize = (column: TensorColumn): number => column.shape.slice(1).reduce((product, d) => product * d, 1);
+export const rowSize = (column: TensorColumn): number => sizeOf(column.shape.slice(1));
 
 export const lengthOf = (column: Column): number => (isText(column) ? column.values.length : (column.shape[0] as number));
 
@@ -149,7 +149,7 @@ const blockShape = (block: unknown): number[] => (isBlock(block) ? [block.length
 /** One block of numbers a row, all of one shape. DataError, with the example, for another shape or what is no number. */
 function blockColumn(name: string, blocks: readonly unknown[]): TensorColumn {
   const shape = blockShape(blocks[0]);
-  const size = shape.reduce((product, d) => product * d, 1);
+  const size = sizeOf(shape);
   const kinds = new Set(
     blocks.map((block) => (ArrayBuffer.isView(block) ? (own(DTYPE_OF, block.constructor.name) ?? "float64") : "float64")),
   );

@@ -6,7 +6,7 @@ import type { TensorColumn } from "./column.js";
 import type { Batch, Dataset } from "./dataset.js";
 import type { BatchRequest } from "./loader.js";
 import type { WorkerCollate } from "./loader-worker-node.js";
-import { DTYPES } from "../graph/index.js";
+import { DTYPES, sizeOf } from "../graph/index.js";
 import type { TensorData } from "../graph/index.js";
 import { ConfigError, DataError } from "../util/errors.js";
 import type { Random } from "../util/random.js";
@@ -104,7 +104,7 @@ export function raggedBatch(dataset: Dataset, request: BatchRequest, options: Ra
     const column = dataset.tensor(from);
     const source = column.data as Int32Array;
     const [, longestRow = 1, ...rest] = column.shape;
-    const inner = rest.reduce((product, d) => product * d, 1);
+    const inner = sizeOf(rest);
     const [stride, wide] = [longestRow * inner, width * inner];
     const data = DTYPES[dtype].create(indices.length * wide);
     const [into, step] = data instanceof BigInt64Array ? [asWords(data), 2] : [data as Int32Array, 1];

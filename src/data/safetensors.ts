@@ -6,7 +6,7 @@
  * Differs from the source: bfloat16 is widened to float32 on reading (no such type here), 8-bit floats are refused by name.
  */
 import type { DType, TensorData, TypedArray } from "../graph/index.js";
-import { DTYPES } from "../graph/index.js";
+import { DTYPES, sizeOf } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import { own, setOwn } from "../util/record.js";
 
@@ -171,7 +171,7 @@ export function* safetensorsPieces(
   for (const [name, { dtype, shape, data }] of sorted) {
     const type = NAMES.get(dtype);
     if (type === undefined) throw new DataError(`safetensors: tensor "${name}": expected numbers, got ${dtype}`);
-    const expected = shape.reduce((product, d) => product * d, 1);
+    const expected = sizeOf(shape);
     if (data.length !== expected)
       throw new DataError(`safetensors: tensor "${name}": expected ${expected} numbers, got ${data.length}`);
     if (name === METADATA) throw new DataError(`safetensors: expected names of tensors, got ${METADATA}, which the format keeps`);

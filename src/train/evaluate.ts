@@ -2,6 +2,7 @@
  * @module Running a graph over a whole data set in batches of one size: the last batch is filled up with its own rows, and
  * the rows that filled it are cut from the answers.
  */
+import { sizeOf } from "../graph/index.js";
 import type { Batch, BatchFetcher, Dataset } from "../data/index.js";
 import type { TensorData } from "../graph/index.js";
 
@@ -12,7 +13,7 @@ export type BatchRunner = (batch: Batch) => Promise<Readonly<Record<string, Tens
 function firstRows(values: TensorData, rows: number): TensorData {
   const [count = 0, ...rest] = values.shape;
   if (count === rows) return values;
-  const size = rest.reduce((product, d) => product * d, 1);
+  const size = sizeOf(rest);
   return { dtype: values.dtype, shape: [rows, ...rest], data: values.data.subarray(0, rows * size) };
 }
 

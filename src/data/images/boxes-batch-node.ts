@@ -2,6 +2,7 @@
  * @module A batch of images with their boxes: decoded, made to fit the model's input, changed at random for training. Runs in the
  * loader's threads; what is drawn is keyed by (seed, epoch, row).
  */
+import { sizeOf } from "../../graph/index.js";
 import type { BoxRow, Pixels } from "../../vision/index.js";
 import { augmentBoxes, fitFactor, onCanvas } from "../../vision/index.js";
 import { decodeImage, imageHeader } from "../../vision/images-node.js";
@@ -57,7 +58,7 @@ async function fitted(dataset: Dataset, row: number, [channels = 3, height = 1, 
 export async function boxBatch(dataset: Dataset, request: BatchRequest, options: BoxBatchOptions): Promise<Batch> {
   const { indices, seed, epoch } = request;
   const { shape, augmentation } = options;
-  const size = shape.reduce((product, d) => product * d, 1);
+  const size = sizeOf(shape);
   const count = indices.length;
   const hasBoxes = dataset.has("boxes");
   const most = options.mostBoxes ?? (hasBoxes ? (dataset.tensor("boxes").shape[1] ?? 0) : 0);

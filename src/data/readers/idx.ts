@@ -5,7 +5,7 @@
  * Source: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits", section "File formats".
  */
 import type { DType, TensorData } from "../../graph/index.js";
-import { DTYPES } from "../../graph/index.js";
+import { DTYPES, sizeOf } from "../../graph/index.js";
 import { DataError } from "../../util/errors.js";
 
 const TYPES: ReadonlyMap<number, DType> = new Map<number, DType>([
@@ -36,7 +36,7 @@ export function parseIdx(bytes: Uint8Array, where: string): TensorData {
     throw new DataError(`${where}: expected ${rank} dimensions, got ${bytes.length} bytes; it is truncated`);
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
   const { bytes: width, create } = DTYPES[dtype];
-  const count = shape.reduce((product, d) => product * d, 1);
+  const count = sizeOf(shape);
   if (bytes.length !== start + count * width) {
     const what = bytes.length < start + count * width ? "it is truncated" : "it has bytes after its end";
     throw new DataError(

@@ -5,7 +5,7 @@
 import type { Batch, Dataset } from "../../data/node.js";
 import type { Explainable, ExplainInput, Parts } from "../../explain/index.js";
 import type { Dim, Tensor, TensorData } from "../../graph/index.js";
-import { fromNumbers, Graph, input, toNumbers } from "../../graph/index.js";
+import { fromNumbers, Graph, input, toNumbers, sizeOf } from "../../graph/index.js";
 import { randomInputs, resolveMode } from "../../ops/index.js";
 import { evaluate } from "../../runtime/index.js";
 import { ConfigError } from "../../util/errors.js";
@@ -31,7 +31,7 @@ export function inUse<T extends Readonly<Record<string, Tensor>>>(tensors: T): T
 function partsOf(view: ViewParts, given: ExplainInput): Parts {
   const { names, partOf, categoryPartOf } = view;
   const [, ...shape] = given.features.shape;
-  const size = shape.reduce((product, d) => product * d, 1);
+  const size = sizeOf(shape);
   const each = size / (shape[0] ?? 1);
   const own = toNumbers(given.features);
   const compose = (coalitions: Uint8Array, count: number): ExplainInput => {

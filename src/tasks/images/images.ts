@@ -5,7 +5,7 @@
 import type { LoadedData, LoadOptions, WorkerCollate } from "../../data/node.js";
 import { Dataset, imageCollate, isEncoded, isText, refuseGaps } from "../../data/index.js";
 import type { Dim, Tensor } from "../../graph/index.js";
-import { constant, fromNumbers } from "../../graph/index.js";
+import { constant, fromNumbers, sizeOf } from "../../graph/index.js";
 import { DataError } from "../../util/errors.js";
 import type { Augmentation } from "../../vision/index.js";
 import { formatAugment, mixes, parseAugment } from "../../vision/index.js";
@@ -30,7 +30,7 @@ export function channelStatistics(
   maximum: number,
 ): { mean: number[]; deviation: number[] } {
   const [channels = 1, ...size] = shape;
-  const plane = size.reduce((product, d) => product * d, 1);
+  const plane = sizeOf(size);
   const pixels = dataset.tensor("image").data as Uint8Array;
   // How often each value occurs: sums of whole numbers are exact, and one count a pixel is quick.
   const counts = Array.from({ length: channels }, () => new Float64Array(256));

@@ -3,7 +3,7 @@
  * no partner starts anew.
  */
 import type { Parameter, TensorData } from "../../graph/index.js";
-import { fromNumbers, sameShape, toNumbers } from "../../graph/index.js";
+import { fromNumbers, sameShape, toNumbers, sizeOf } from "../../graph/index.js";
 import { Random } from "../../util/random.js";
 import type { NamedAxis, NamedParameter } from "../task.js";
 
@@ -36,7 +36,7 @@ function filled(
 ): TensorData | undefined {
   if (places.some((axis) => axis.every((place) => place < 0))) return undefined;
   const [rows = [0], columns = [0]] = places;
-  const rest = parameter.dims.slice(2).reduce((product, d) => product * d, 1);
+  const rest = sizeOf(parameter.dims.slice(2));
   const width = (given.shape[1] ?? 1) * rest;
   const source = toNumbers(given);
   const isWhole = places.every((axis) => axis.every((place) => place >= 0));

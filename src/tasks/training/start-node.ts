@@ -4,7 +4,7 @@
  */
 import { targetRules } from "../../generate/index.js";
 import type { TensorData } from "../../graph/index.js";
-import { fromNumbers, sameShape, toNumbers } from "../../graph/index.js";
+import { fromNumbers, sameShape, toNumbers, sizeOf } from "../../graph/index.js";
 import type { ArchitectureName, PretrainedModel } from "../../models/index.js";
 import {
   ARCHITECTURES,
@@ -122,7 +122,7 @@ function headRows(tensor: TensorData, before: readonly string[], labels: readonl
   const rows = labels.map((label) => before.indexOf(label));
   const { shape } = tensor;
   if (rows.includes(-1) || shape[0] !== before.length) return undefined;
-  const width = shape.slice(1).reduce((product, d) => product * d, 1);
+  const width = sizeOf(shape.slice(1));
   const values = toNumbers(tensor);
   return fromNumbers(
     tensor.dtype,
