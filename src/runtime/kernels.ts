@@ -11,7 +11,7 @@ import { own } from "../util/record.js";
 const WEBGPU_LACKS: ReadonlySet<string> = new Set(
   `Sign Round Mod Or Xor IsNaN IsInf Sum Selu LogSoftmax GroupNormalization FusedMatMul BitwiseAnd BitwiseOr BitwiseXor BitwiseNot BitShift
   OneHot NonZero ConstantOfShape NonMaxSuppression MaxUnpool LRN Loop Scan Dropout RandomUniform RandomNormal Bernoulli
-  QuantizeLinear DynamicQuantizeLinear MatMulInteger`.split(/\s+/),
+  QuantizeLinear DynamicQuantizeLinear MatMulInteger RNN`.split(/\s+/),
 );
 
 /** Kernels for floating point only. */

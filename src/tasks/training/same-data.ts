@@ -7,11 +7,15 @@ import { isRecord } from "../../util/described.js";
 import { ConfigError } from "../../util/errors.js";
 import type { TaskInfo } from "../task.js";
 
+/** Statistics of the same data may differ so much, relatively, where a version sums in another order. */
+const LAST_BITS = 1e-9;
+
 /** Tells whether a value agrees with the one recorded before; an entry that an earlier version did not record is no difference. */
 function agrees(now: Json, before: Json): boolean {
   if (isRecord(now) && isRecord(before)) return Object.entries(before).every(([name, value]) => agrees(now[name] ?? null, value));
   if (Array.isArray(now) && Array.isArray(before))
     return now.length === before.length && now.every((value, i) => agrees(value as Json, before[i] as Json));
+  if (typeof now === "number" && typeof before === "number") return Math.abs(now - before) <= LAST_BITS * Math.abs(before);
   return Object.is(now, before);
 }
 
