@@ -85,7 +85,9 @@ const namedNumbers =
   (path: string, task: AnyTask, trained: TrainedModel, note: (text: string) => void): Start["numbersFor"] =>
   (model, labels, made) => {
     const { info, modelName, seed } = made;
-    if (task.namedParameters === undefined) return ownNumbers(path, trained.numbers, note)(model, labels, made);
+    // Another model is refused with each tensor that does not fit.
+    const isOther = trained.modelName !== modelName;
+    if (task.namedParameters === undefined || isOther) return ownNumbers(path, trained.numbers, note)(model, labels, made);
     const before = task.namedParameters(trained.info, trained.model, trained.modelName);
     const named = task.namedParameters(info, model, modelName);
     const parameters = model.state();
