@@ -87,7 +87,7 @@ test("the tarball holds what runs, and nothing else", () => {
     assert.ok((map.sourcesContent?.[0]?.length ?? 0) > 0, `${name}.map points at a source that is not there`);
   }
   const { size } = statSync(tarball);
-  // Two thirds are source maps with their sources, which is what makes a stack trace of a user's readable.
+  // 2.84 MB on 2026-11-29, of which 1.69 MB are source maps with their sources: what makes a stack trace of a user's readable.
   assert.ok(size < 3 * 2 ** 20, `the tarball has ${size} bytes`);
 });
 
