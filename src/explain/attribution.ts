@@ -24,7 +24,7 @@ export interface PartAttribution {
   readonly interactions?: Float64Array;
 }
 
-/** Of one example. */
+/** Attribution of one example. */
 export interface ExampleAttribution {
   /** The score asked about: a place among the model's scores, and its name. */
   readonly target: number;
@@ -38,7 +38,7 @@ export interface ExampleAttribution {
    * that promise no sum.
    */
   readonly gap?: number;
-  /** What did not arrive at the inputs, by the op where it was lost: for methods whose rules propagate a sum. */
+  /** Relevance that did not reach the inputs, by the op that lost it; only for methods whose rules propagate a sum. */
   readonly residuals?: Readonly<Record<string, number>>;
   readonly parts?: PartAttribution;
   /** Figures of the method: `stability`, `r2`, `distance`, `steps`, …. */
@@ -54,6 +54,6 @@ export interface Attribution {
   readonly layerValues?: TensorData;
   /** The settings that were used, defaults included. */
   readonly settings: Readonly<Record<string, string | number | boolean>>;
-  /** What was decided for the user, one sentence each: the layer, the baseline, what attributions belong to. */
+  /** Decisions made for the user, one sentence each: the layer, the baseline, the features that attributions belong to. */
   readonly remarks: readonly string[];
 }

@@ -25,7 +25,7 @@ export interface BaselineOptions {
 export interface Baselines {
   /** [M, 1 or N, ..features]. */
   readonly values: TensorData;
-  /** What was chosen, as a sentence. */
+  /** The choice as a sentence. */
   readonly remark: string;
 }
 

@@ -31,7 +31,7 @@ export interface ExplainOptions extends Partial<Settings>, BaselineOptions, Scor
   readonly signal?: AbortSignal;
 }
 
-/** What sampling and gradient methods alike start from. */
+/** The common starting point of sampling and gradient methods. */
 export interface Question {
   readonly input: ExplainInput;
   readonly targets: Int32Array<ArrayBuffer>;
@@ -198,7 +198,7 @@ async function backgroundScores(model: Model, { input: given, targets, baselines
   return mean;
 }
 
-/** What a method draws; one sample with the first baseline where it draws nothing. */
+/** Draws a method's samples; one sample with the first baseline where the method draws none. */
 export function samplesOf(
   method: GradientMethod,
   { input: given, baselines, random }: Pick<Question, "input" | "baselines" | "random">,

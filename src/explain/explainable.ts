@@ -9,11 +9,11 @@ import { own } from "../util/record.js";
 
 /** The part of an input that attributions are given for: floating-point numbers, between which a path can be walked. */
 export interface Features {
-  /** What messages call it: the input's name, or the node behind it. */
+  /** Name in messages: that of the input, or of the node that computes the features. */
   readonly name: string;
-  /** Of one example: [C, H, W], [T, D], [F]. A free dimension takes any length. */
+  /** Shape of one example: [C, H, W], [T, D], [F]. A free dimension takes any length. */
   readonly shape: Shape;
-  /** What the axes mean, for superpixels, token grids and pictures. `image` is [C, H, W], `pixels` [H, W, C], `tokens` [T, D], `table` [F]. */
+  /** Meaning of the axes, for superpixels, token grids and pictures. `image` is [C, H, W], `pixels` [H, W, C], `tokens` [T, D], `table` [F]. */
   readonly kind: "image" | "pixels" | "tokens" | "table" | "tensor";
   /** Names of the elements along the first axis: a table's columns, a text's tokens. */
   readonly names?: readonly string[];
@@ -42,7 +42,7 @@ export interface OtherInput {
 export interface Parts {
   /** One name a part, for pictures and tables. */
   readonly names: readonly string[];
-  /** Of coalitions [S, F], 1 for a part that is present, row-major: the inputs that they stand for, S examples. */
+  /** Makes the S inputs that coalitions stand for. Coalitions are [S, parts], row-major, 1 for a part that is present. */
   readonly compose: (coalitions: Uint8Array, count: number) => ExplainInput;
 }
 
@@ -68,13 +68,13 @@ export interface Explainable {
   readonly answer?: (input: ExplainInput) => Promise<TensorData>;
   /** Whether the answers of an opaque model are probabilities already; left out, scores. */
   readonly gives?: "scores" | "probabilities";
-  /** Of an opaque model, what keeps it from being differentiated: said by methods that need gradients. */
+  /** Why an opaque model cannot be differentiated; quoted by methods that need gradients. */
   readonly opaque?: string;
   /** Parts of one example, in place of those found in its features. */
   readonly parts?: (input: ExplainInput) => Parts;
-  /** What an absent feature is replaced by unless the user says otherwise: numbers that broadcast to the features' shape. */
+  /** Default replacement of absent features: values that broadcast to the features' shape. */
   readonly baseline?: TensorData;
-  /** What was decided when the model was taken up, one sentence each: said with every attribution. */
+  /** Decisions made when the model was loaded, one sentence each; reported with every attribution. */
   readonly remarks?: readonly string[];
 }
 
@@ -111,7 +111,7 @@ export function explainableOf(
   };
 }
 
-/** What axes mean where nobody says so: [C, H, W] with at most 4 channels is an image, as is [H, W, C]; [F] is a row of a table. */
+/** Guesses the meaning of axes from a shape: [C, H, W] and [H, W, C] with 1, 3 or 4 channels are images, [F] is a row of a table. */
 export function kindOf(shape: Shape): Features["kind"] {
   if (shape.length === 1) return "table";
   if (shape.length === 2) return "tokens";

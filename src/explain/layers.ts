@@ -14,7 +14,7 @@ export interface GridLayer {
   readonly tensor: Tensor;
   /** [B, C, h, w]. */
   readonly grid: (t: Tensor) => Tensor;
-  /** What was chosen. */
+  /** The choice in words. */
   readonly remark: string;
 }
 
@@ -151,7 +151,7 @@ function gridOf(t: Tensor, aspect: number): ((t: Tensor) => Tensor) | undefined 
   return inner && ((v) => inner(v.squeeze(1)));
 }
 
-/** Of [B, C, h, w], [B, h, w, C] or [B, T, C]. */
+/** Returns how to read [B, C, h, w], [B, h, w, C] or [B, T, C] as a grid of channels; undefined for other shapes. */
 function plainGrid(t: Pick<Tensor, "rank" | "shape">, aspect: number): ((t: Tensor) => Tensor) | undefined {
   const fits = (h: unknown, w: unknown): boolean =>
     typeof h === "number" && typeof w === "number" && h * w > 1 && Math.abs(h / w / aspect - 1) < 0.5;

@@ -8,7 +8,7 @@ import type { PartAttribution } from "./attribution.js";
 import type { Explainable, Features } from "./explainable.js";
 import type { Game } from "./game.js";
 
-/** What a method cannot do without. */
+/** Requirements of a method. */
 export type Need = "gradients" | "baseline" | "background" | "layer" | "attention" | "image" | "parts" | "concept";
 
 /** Settings of methods. Each method takes those that its row has a default for; all others are refused. */
@@ -57,7 +57,7 @@ export interface Settings {
 /** Where a layer is: a module path, a node's name, or found from the graph. */
 export type LayerName = string;
 
-/** What the rows of a gradient method are made of. Rows are samples × examples, sample-major: R = S·N. */
+/** Arguments of a gradient method. Rows are samples × examples, sample-major: R = S·N. */
 export interface RowContext {
   /** [R, …features]. */
   readonly x: Tensor;
@@ -75,13 +75,13 @@ export interface RowContext {
   readonly of: GradientMethod | undefined;
 }
 
-/** What the rows give; all but `residuals` are averaged over samples. */
+/** Results of a gradient method for all rows; all but `residuals` are averaged over samples. */
 export interface Rows {
   /** [R, …features], or [R, 1, H, W]. */
   readonly attribution: Tensor;
   /** [R, 1, h, w], of methods that look at a layer. */
   readonly layer?: Tensor;
-  /** What was lost on the way to the inputs, by op: [R] each. */
+  /** Relevance that did not reach the inputs, by the op that lost it: [R] each. */
   readonly residuals?: Readonly<Record<string, Tensor>>;
   /** Further sums that `finish` needs. */
   readonly moments?: Tensor;
@@ -94,7 +94,7 @@ export interface Samples {
   readonly draw: (from: number, to: number) => Readonly<Record<string, TensorData>>;
 }
 
-/** What samples are drawn from. */
+/** Arguments of a method's sampler. */
 export interface SampleContext {
   readonly settings: Settings;
   /** [N, …features]. */
@@ -109,14 +109,14 @@ export interface SampleContext {
 
 interface Row {
   readonly name: string;
-  /** What an attribution by it asserts, in one sentence. */
+  /** The claim that an attribution by this method makes, in one sentence. */
   readonly asserts: string;
   /** When it misleads, in one sentence. */
   readonly misleads: string;
   /** Authors, year, title, section, arXiv number. */
   readonly source: string;
   readonly needs: readonly Need[];
-  /** What attributions sum to, if anything. */
+  /** The quantity that attributions sum to, if any: the score, or its difference from the baseline's. */
   readonly sumsTo?: "difference" | "score";
   /** The settings that the method takes, with what they are if left out. */
   readonly defaults: Partial<Settings>;
@@ -134,7 +134,7 @@ export interface GradientMethod extends Row {
   readonly refines?: boolean;
 }
 
-/** What a sampling method works with: one example. */
+/** Arguments of a sampling method, which explains one example at a time. */
 export interface SamplingContext {
   readonly model: Explainable;
   /** [1, …features]. */
@@ -160,7 +160,7 @@ export interface SamplingContext {
   readonly signal: AbortSignal | undefined;
 }
 
-/** What a sampling method gives of one example. */
+/** Result of a sampling method for one example. */
 export interface Sampled {
   /** [1, …features] or [1, 1, H, W]; left out, that of the parts. */
   readonly values?: TensorData;

@@ -71,7 +71,7 @@ export function methodNamed(name: string): Method {
   return METHODS[name as MethodName];
 }
 
-/** What settings are that no method says anything about; a method reads those of its row only. */
+/** Values for settings that a method's row has no default for; the method never reads them. */
 const ANY: Settings = {
   samples: 1,
   steps: 1,

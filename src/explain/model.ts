@@ -101,7 +101,7 @@ export class Model implements AsyncDisposable {
     return asGrid ? grid(tensor) : tensor;
   }
 
-  /** What was found in the graph for a method that looks at a layer. */
+  /** Says which layer was found in the graph for a method that reads one. */
   layerRemark(given: ExplainInput, at: string | undefined): string {
     const { x, others } = this.#leaves(takeInput(given, 0, 1), 1);
     return gridLayer(scoresOf(this.explainable, x, others), x, this.explainable.features, at).remark;

@@ -16,7 +16,7 @@ import { substitution } from "./substitution.js";
 import { own } from "../util/record.js";
 
 export interface OnnxExplainableOptions {
-  /** What messages call the file. */
+  /** The file's name in messages. */
   readonly where?: string;
   readonly externalData?: ExternalData;
   /** The input that is explained; left out, the file's first. */

@@ -45,7 +45,7 @@ export const dependents = ({ needs }: RuleContext): number => needs.filter(Boole
 export const isLinear = (node: Node, needs: readonly boolean[]): boolean =>
   LINEAR.has(node.op) || (BILINEAR.has(node.op) && needs.filter(Boolean).length === 1);
 
-/** What the op's own gradient passes on. Errors: NoGradientError, with the table's reason. */
+/** Applies the op's own gradient rule. Errors: NoGradientError, with the table's reason. */
 export function ownGradient(context: RuleContext): Passed {
   const { gradient, name } = opOf(context.node);
   if (typeof gradient === "function") return gradient(context);
@@ -54,7 +54,7 @@ export function ownGradient(context: RuleContext): Passed {
   );
 }
 
-/** What the op's own gradient passes on of something else than arrived, or at other operands. */
+/** Applies the op's own gradient rule to another incoming gradient, or at other operands. */
 export const ownGradientOf = (context: RuleContext, changes: Partial<RuleContext>): Passed => {
   const dy = changes.dy ?? context.dy;
   return ownGradient({ ...context, dys: [dy, ...context.dys.slice(1)], ...changes, dy });
@@ -102,6 +102,6 @@ export class Ledger {
   }
 }
 
-/** What arrives at x of what starts at y, by the rules chosen. */
+/** Propagates `start` from y back to x by the chosen rules. */
 export const propagate = (y: Tensor, start: Tensor, x: Tensor, choose: RuleChoice): Tensor =>
   vjpOf([y], [start], [x], choose)[0] as Tensor;

@@ -5,7 +5,7 @@ import type { Settings } from "./method.js";
 
 export interface Quadrature {
   readonly points: Float64Array;
-  /** Of sum 1. */
+  /** One weight per point; they sum to 1. */
   readonly weights: Float64Array;
 }
 

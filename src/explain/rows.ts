@@ -18,14 +18,14 @@ export interface Neuron {
   readonly index: readonly number[];
 }
 
-/** What is explained of a model's scores. */
+/** The score to explain. */
 export interface ScoreChoice {
   /** `probability` takes the softmax of all scores first. */
   readonly output?: "score" | "probability";
   readonly neuron?: Neuron;
 }
 
-/** What the graph of an attribution is made of. */
+/** Inputs of the graph that computes attributions. */
 export interface RowInputs {
   /** [N, …features]. */
   readonly x: Tensor;

@@ -20,7 +20,7 @@ export interface SampledExample {
   readonly remarks: readonly string[];
 }
 
-/** What a sampling method works with, for example i of a question. */
+/** Arguments of a sampling method for example i of a question. */
 export function samplingContext(model: Model, question: Question, i: number): SamplingContext {
   const { input, targets, baselines, settings, options, random } = question;
   const { explainable } = model;

@@ -63,5 +63,5 @@ export function highest(numbers: ArrayLike<number>): number {
   return best;
 }
 
-/** What a score is called: its label, or its place. */
+/** Name of a score: its label, or else its index. */
 export const labelOf = (model: Explainable, place: number): string => model.labels?.[place] ?? String(place);

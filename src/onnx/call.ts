@@ -18,7 +18,7 @@ export interface Operand extends TensorType {
   readonly known?: Known | undefined;
   /** Its elements, where they are fixed in the file at all (weights too). */
   readonly fixed?: (() => Known) | undefined;
-  /** Of integers that real numbers were rounded to: the same numbers in floating point, with a gradient straight through the rounding. */
+  /** For integers that were rounded from real numbers: the same values in floating point, with a straight-through gradient. */
   readonly straight?: (() => Tensor) | undefined;
   /** Where the file has fewer bits than the type. */
   readonly bits?: 4 | undefined;
@@ -38,7 +38,7 @@ export function operandOfKnown(known: Known, make: () => Tensor = () => tensorOf
   };
 }
 
-/** What a node stands in. */
+/** The surroundings of a node. */
 interface CallContext {
   opset: number;
   where: string;
@@ -59,7 +59,7 @@ export class Call implements Reader {
   readonly free: readonly string[];
   /** The values of a branch, computed in place of the node. */
   readonly inline: (graph: GraphProto, given?: ReadonlyMap<string, Operand>) => readonly Operand[];
-  /** What a branch or body can take by name: values around it, and its own weights. */
+  /** Values that a branch or body can take by name: those around it, and its own weights. */
   readonly visible: (graph: GraphProto) => ReadonlyMap<string, Operand>;
   readonly #context: CallContext;
   readonly #attributes: ReadonlyMap<string, AttributeProto>;
@@ -199,7 +199,7 @@ export class Call implements Reader {
     return value;
   }
 
-  /** What a node asks for that Descent has no op for. */
+  /** Refuses a node that asks for something Descent has no op for. Errors: UnsupportedOpError. */
   unsupported(what: string): never {
     throw new UnsupportedOpError(`${this.where}: ${what} is not supported`);
   }

@@ -57,7 +57,7 @@ function loop(c: Call): ReturnType<Conversion> {
   return [...carried, ...outputs.map((list) => stack(list, 0))];
 }
 
-/** What a body takes from around it becomes a state that every step hands on; numbers that shapes are computed from stay what they are. */
+/** Values that the body takes from around it become states that every step hands on, except constants that shapes are computed from. */
 function scan(c: Call): ReturnType<Conversion> {
   if (c.opset < 9) return c.unsupported("its form of opset 8, with a batch axis");
   const body = c.graph("body");

@@ -91,7 +91,7 @@ function embedNormalization(c: Call): readonly Tensor[] {
   return [y as Tensor, shown, sum];
 }
 
-/** What a mask adds to scores [N, h, T, S]: of lengths [N], or of marks [N, S] or [N, T, S], 1 for what is seen. */
+/** The bias that a mask adds to scores [N, h, T, S]. The mask holds lengths [N], or 1 for visible positions, [N, S] or [N, T, S]. */
 function maskBias(c: Call, mask: Tensor, s: Dim, dtype: Tensor["dtype"]): Tensor {
   const least = constant(c.float("mask_filter_value", -10000), dtype);
   const n = mask.shape[0] as Dim;

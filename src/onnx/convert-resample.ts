@@ -15,7 +15,7 @@ export interface Resampling {
   readonly cubicCoefficient: number;
   readonly antialias: boolean;
   readonly excludeOutside: boolean;
-  /** What a place outside x is, for crops. */
+  /** The value of positions outside x, for crops. */
   readonly extrapolation: number;
 }
 

@@ -56,7 +56,7 @@ interface Asked {
   readonly policy: string;
 }
 
-/** What one of a list is, by name; what is not among them is refused. */
+/** Returns `given` as one of the `allowed` names, or refuses it as unsupported. */
 function oneOf<T extends string>(c: Call, what: string, given: string, allowed: readonly T[]): T {
   return allowed.find((name) => name === given) ?? c.unsupported(`${what} ${given}`);
 }

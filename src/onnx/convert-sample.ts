@@ -43,7 +43,7 @@ function cubicWeights(t: Tensor): readonly Tensor[] {
   return [far(t.add(1)), near(t), near(back), far(back.add(1))];
 }
 
-/** What is read along one axis around places that are counted in elements. */
+/** Taps to read along one axis for positions counted in elements: one for nearest, two for linear, four for cubic. */
 function tapsOf(c: Call, mode: string, place: Tensor, length: number, border: Border): readonly Tap[] {
   if (mode === "nearest") return [{ place: kept(place, length, border).round(), weight: null }];
   if (mode === "cubic") {
@@ -121,7 +121,7 @@ function affineGrid(c: Call): readonly Tensor[] {
   return [grid.matMul(theta.swapAxes(-1, -2)).reshape([theta.shape[0] as Dim, ...lengths, lengths.length])];
 }
 
-/** What maximum pooling took put back where it stood, among zeros. */
+/** Puts the values that maximum pooling kept back at their positions, with zeros elsewhere. */
 function maxUnpool(c: Call): readonly Tensor[] {
   const [x, places] = [c.x(0), c.x(1)];
   const kernel = c.ints("kernel_shape") ?? c.unsupported("a window without kernel_shape");

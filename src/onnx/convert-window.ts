@@ -59,7 +59,7 @@ const conv: Conversion = (c) => {
   return emit(opNamed("Conv"), [x, w, c.optional(2)], { ...convWindow(c, x, w), group: c.int("group") });
 };
 
-/** What `pads` and `output_padding` of a ConvTranspose are, where the file asks for lengths or names the padding. */
+/** Computes `pads` and `output_padding` of a ConvTranspose that gives `output_shape` or `auto_pad` instead. */
 function transposedPads(c: Call, x: Tensor, w: Window): { pads: readonly number[]; output_padding: readonly number[] } {
   const given = c.ints("pads");
   const extra = c.ints("output_padding") ?? w.kernel_shape.map(() => 0);

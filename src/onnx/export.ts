@@ -230,7 +230,7 @@ class Exporter {
     this.#push(op.engineName ?? op.name, op.domain, inputs, outputs, attributes, node.scope);
   }
 
-  /** What a node does in each step, in nodes of any target's. */
+  /** The body that a Scan node runs in each step, in ops that every target has. */
   #body(node: Node): GraphProto {
     const prefix = `${this.#fresh("body")}.`;
     const { inputs, outputs } = traceBody(node.inputs as readonly Tensor[], node.attributes as ScanAttributes, prefix);

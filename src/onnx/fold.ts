@@ -273,7 +273,7 @@ const FOLDS: Readonly<Record<string, Fold>> = {
   ReduceMin: reduction((a, b) => BINARY["Min"]?.(a, b, "int64")),
 };
 
-/** What an op gives on known inputs, where that is known as well: undefined leaves the node to the graph. */
+/** Result of an op on known inputs; undefined where it cannot be computed here, so that the node stays in the graph. */
 export function fold(op: string, inputs: readonly Known[], reader: Reader): Known | undefined {
   const result = folded(op, inputs, reader);
   return result !== undefined && inputs.some((k) => k.ofShape) ? { ...result, ofShape: true } : result;

@@ -18,9 +18,9 @@ import type { StoredTensor } from "./parameters.js";
 import { reconciled } from "./reconcile.js";
 import { sortedNodes } from "./sort.js";
 
-/** What a graph is made of and for. */
+/** Everything that a graph is made from: the file's weights, and the shapes and modes to make it for. */
 export interface GraphOptions {
-  /** What messages call the file. */
+  /** The file's name in messages. */
   readonly where: string;
   /** The bytes of files beside the model, for numbers that are stored there. */
   readonly externalData?: ExternalData | undefined;
@@ -30,7 +30,7 @@ export interface GraphOptions {
   readonly shapes?: Readonly<Record<string, Shape>> | undefined;
   /** Whether batch normalization and dropout are kept as nodes that differ between training and use. */
   readonly modes?: boolean | undefined;
-  /** What the file's tensors are taken for. */
+  /** The role of each of the file's tensors: parameter, buffer or constant. */
   readonly stored: ReadonlyMap<TensorProto, StoredTensor>;
   readonly numbersOf: (tensor: TensorProto) => TensorData;
   /** The same for whoever uses the graph, and may change them. */
@@ -70,7 +70,7 @@ export const importGraph = (model: ModelProto, options: GraphOptions): ImportedM
 
 type Values = Map<string, Operand>;
 
-/** What a node belongs to: the graph, a branch of it, or a function's body. */
+/** The graph, branch or function body that a node belongs to. */
 interface Context {
   readonly values: Values;
   readonly opsets: ReadonlyMap<string, number>;
@@ -270,7 +270,7 @@ class Importer {
     }
   }
 
-  /** What the nodes of a branch or body can take by name: the values around it, and its own weights. */
+  /** Values that the nodes of a branch or body can take by name: those around it, and its own weights. */
   #visible(branch: GraphProto, context: Context): ReadonlyMap<string, Operand> {
     this.#refuseUnsupported(branch.nodes);
     const values: Values = new Map(context.values);

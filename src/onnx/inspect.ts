@@ -78,7 +78,7 @@ export interface OnnxInspection {
     readonly obstacles: readonly Obstacle[];
     /** Ops that round, and whose gradients go straight through the rounding: 0 where a number was held at the end of its range. */
     readonly straightThrough: readonly string[];
-    /** What keeps the graph from being made at all. */
+    /** Why no graph can be made, where that is so. */
     readonly error?: string;
   };
 }
@@ -241,7 +241,7 @@ function gradientsOf(
   }
 }
 
-/** What a model is. Errors: ConfigError for a pattern of its `parameters` that fits nothing. */
+/** Describes a model: inputs, outputs, ops, parameters, gaps. Errors: ConfigError for a pattern of its `parameters` that matches nothing. */
 export function inspectModel(model: OnnxModel): OnnxInspection {
   const { proto } = model;
   const { ops, calls, subgraphs, missing } = walk(model);

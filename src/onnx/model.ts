@@ -16,7 +16,7 @@ import { type ParameterChoice, type ReadNumbers, type StoredTensor, storedTensor
 import { withoutZipMap } from "./zip-map.js";
 
 export interface OnnxModelOptions {
-  /** What messages call the file. */
+  /** The file's name in messages. */
   readonly where?: string;
   /** The bytes of files beside the model, for numbers that are stored there. */
   readonly externalData?: ExternalData;
@@ -30,7 +30,7 @@ export interface OnnxModelOptions {
   readonly modes?: boolean;
 }
 
-/** What a graph is made for. */
+/** Shapes, sizes and modes that a graph is made for. */
 export type TraceOptions = Pick<OnnxModelOptions, "bindings" | "shapes" | "modes">;
 
 /** An input or output as the file declares it. */
@@ -62,7 +62,7 @@ export const sourceOf = (graph: Graph): OnnxSource | undefined => sources.get(gr
 /**
  * A model of an ONNX file.
  *
- * What the file says of itself is there at once. `graph`, `inputs`, `parameters`, `values` and `names` are those of the graph with the file's
+ * The file's own declarations are available at once. `graph`, `inputs`, `parameters`, `values` and `names` are those of the graph with the file's
  * axes free (but for `bindings` and `shapes`), made when they are first asked for; `trace` gives graphs for other lengths, which share the
  * parameters. `compile(model)` of `descentjs/runtime` runs the file itself.
  *
@@ -77,7 +77,7 @@ export class OnnxModel implements ImportedModel {
   readonly opsets: ReadonlyMap<string, number>;
   readonly opset: number;
   readonly producer: string;
-  /** What a run has to be given, by name. */
+  /** Inputs that a run must be fed, by name. */
   readonly declaredInputs: ReadonlyMap<string, DeclaredValue>;
   readonly declaredOutputs: ReadonlyMap<string, DeclaredValue>;
   readonly #options: OnnxModelOptions;
@@ -221,7 +221,7 @@ export class OnnxModel implements ImportedModel {
   }
 
   /**
-   * What free dimensions are, by the shapes of inputs and by name.
+   * Sizes of the free dimensions, by the shapes of inputs and by name.
    *
    * Errors: ShapeError for an input or a dimension that the file does not have, and for lengths that contradict each other.
    */

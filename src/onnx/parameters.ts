@@ -23,7 +23,7 @@ export interface StoredTensor {
   readonly tensor: TensorProto;
   readonly dtype: DType | undefined;
   readonly role: Role;
-  /** What decided it, in words: "weight of Conv", "read by Where only". */
+  /** Reason for the decision, in words: "weight of Conv", "read by Where only". */
   readonly why: string;
 }
 
@@ -245,7 +245,7 @@ function tensorsOf(scopes: readonly Scope[]): [TensorProto, Named][] {
 }
 
 /**
- * What each tensor of a file is taken for. A tensor that a function's body or several calls share is listed once.
+ * The role of each tensor of a file: parameter, buffer or constant. A tensor that a function's body or several calls share is listed once.
  *
  * Errors: ConfigError for a pattern that fits no name, or an included tensor that holds no floating-point numbers.
  */

@@ -23,7 +23,7 @@ export class Scope {
   readonly #producers = new Map<string, NodeProto>();
   /** Values that depend on what the inputs hold, not only on their shapes. */
   readonly #dynamic = new Set<string>();
-  /** What its results are called around it, and its inputs inside of the functions that are called. */
+  /** Other names of values: of results in the scope around this one, of inputs inside the functions that are called. */
   readonly #leads = new Map<string, Named[]>();
   readonly #around: Scope | undefined;
   readonly nodes: readonly NodeProto[];
@@ -42,7 +42,7 @@ export class Scope {
     return this.#uses.get(name) ?? [];
   }
 
-  /** What else the value is called: a function's input by its inner name, a result by the name around it. */
+  /** Other names of the value: a function's input by its inner name, a result by its name in the scope around. */
   leadsOf(name: string): readonly Named[] {
     return this.#leads.get(name) ?? [];
   }

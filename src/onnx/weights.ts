@@ -7,7 +7,7 @@ import type { ExternalData } from "./numbers.js";
 import { dtypeOf, numbersOfTensor } from "./numbers.js";
 
 export interface WeightsOptions {
-  /** What messages call the file. */
+  /** The file's name in messages. */
   readonly where?: string;
   /** The bytes of files beside the model, for numbers that are stored there. */
   readonly externalData?: ExternalData;

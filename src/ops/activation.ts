@@ -62,7 +62,7 @@ export const Selu = unary<{ alpha: number; gamma: number }>("Selu", {
 /** Φ(x): the share of a standard normal distribution below x. */
 const normalShare = (x: Tensor): Tensor => x.mul(Math.SQRT1_2).erf().add(1).mul(0.5);
 
-/** What stands for erf in gelu's approximation: tanh(√(2/π)·(x + 0.044715·x³)). */
+/** The approximation that stands in for erf in gelu: tanh(√(2/π)·(x + 0.044715·x³)). */
 const geluTanh = (x: Tensor): Tensor =>
   x
     .add(x.square().mul(x).mul(0.044715))

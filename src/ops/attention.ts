@@ -13,7 +13,7 @@ interface GroupAttributes {
   readonly [name: string]: number;
   readonly num_heads: number;
   readonly kv_num_heads: number;
-  /** What products of queries and keys are multiplied by; 0 for 1/√d. */
+  /** Factor for the products of queries and keys; 0 stands for 1/√d. */
   readonly scale: number;
 }
 

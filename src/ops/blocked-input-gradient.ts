@@ -45,7 +45,7 @@ export function blockedDepthwiseInputGradient(
   return emitOne(BlockedConv, [spread, blockedDepthwise(turned(w)), null, null], attributes);
 }
 
-/** What of the kernel's reach is left as padding when it slides over dy; undefined where it reaches less far than x was padded. */
+/** The padding of dy for the turned kernel: its reach less x's own padding. Undefined where that is negative. */
 function paddingOf(dy: Tensor, { kernel_shape, pads, dilations }: Omit<Window, "strides">, shape: Picture): number[] | undefined {
   const reach = kernel_shape.map((k, i) => (dilations[i] as number) * (k - 1));
   const before = reach.map((r, i) => r - (pads[i] as number));

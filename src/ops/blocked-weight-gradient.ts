@@ -67,7 +67,7 @@ function partsOf(n: number, outputs: number, dyElements: number, pieces: number)
   for (let parts = Math.min(n, Math.ceil(PIECES / pieces)); ; parts--) if (n % parts === 0) return parts;
 }
 
-/** What the window's places see along one axis, for a stride of 1: place `i` sees x at `i·dilation − before`. */
+/** One axis of a window with stride 1: position `i` of the window reads x at `i·dilation − before`. */
 export interface Axis {
   readonly places: number;
   readonly dilation: number;

@@ -90,7 +90,7 @@ declare module "../graph/tensor.js" {
     isInf(): Tensor;
     clip(low: TensorLike | null, high: TensorLike | null): Tensor;
     cast(to: DType): Tensor;
-    /** Of a bool tensor: elements of `a` where it holds, else of `b`. */
+    /** Elements of `a` where this bool tensor is true, of `b` elsewhere. */
     where(a: TensorLike, b: TensorLike): Tensor;
   }
 }

@@ -48,7 +48,7 @@ function expectElementwise(x: Tensor, indices: Tensor, axis: number, where: stri
 
 export type ScatterReduction = "none" | "add" | "mul" | "max" | "min";
 
-/** What a scatter with a reduction was given, and gave; the indices count along `axis`. */
+/** Inputs and output of a scatter with a reduction; the indices count along `axis`. */
 export interface Scattered {
   readonly x: Tensor;
   readonly indices: Tensor;

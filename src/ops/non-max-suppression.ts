@@ -70,9 +70,9 @@ export const detection = [NonMaxSuppression] as const;
 // --- builders ---------------------------------------------------------------------------------------------------------
 
 export interface SuppressionOptions {
-  /** Of one image and class. */
+  /** The most boxes kept for one image and class. */
   readonly maxPerClass: number;
-  /** Of two boxes of one class that overlap more, the better one stays. */
+  /** The largest overlap allowed between boxes of one class; where two overlap more, the one with the lower score is dropped. */
   readonly iouThreshold: number;
   /** Boxes at or below it are left out. */
   readonly scoreThreshold: number;

@@ -26,13 +26,13 @@ export type Target = "cpu" | "wasm" | "webgpu" | "cuda" | "onnx";
 
 export type OptionalTensor = Tensor | null;
 
-/** What an op costs once: floating-point operations (a multiply-add is two) and bytes read and written. */
+/** Cost of one run of an op: floating-point operations (a multiply-add counts as two) and bytes read and written. */
 export interface Cost {
   readonly flops: number;
   readonly bytes: number;
 }
 
-/** What a gradient rule is given. `dy` arrives; what is returned leaves: one gradient per input, null where there is none. */
+/** Arguments of a gradient rule. `dy` is the gradient that arrives; the rule returns one gradient per input, null where there is none. */
 export interface GradientContext<A extends Attributes, I extends readonly OptionalTensor[]> {
   readonly node: Node;
   readonly inputs: I;
@@ -56,7 +56,7 @@ export type GradientRule<A extends Attributes, I extends readonly OptionalTensor
   context: GradientContext<A, I>,
 ) => readonly OptionalTensor[];
 
-/** What a batching rule is given: inputs whose axis 0 is the mapped one where `mapped` says so. Outputs are all mapped at 0. */
+/** Arguments of a batching rule. Inputs marked in `mapped` have the mapped axis as axis 0; all outputs must have it as axis 0. */
 export interface BatchContext<A extends Attributes, I extends readonly OptionalTensor[]> {
   readonly inputs: I;
   readonly mapped: readonly boolean[];
@@ -69,7 +69,7 @@ export type BatchRule<A extends Attributes, I extends readonly OptionalTensor[]>
   context: BatchContext<A, I>,
 ) => readonly Tensor[];
 
-/** What a lowering is given: inputs that are already lowered, and for whom. */
+/** Arguments of a lowering: the node's inputs, already lowered, and the target. */
 export interface LowerContext<A extends Attributes, I extends readonly OptionalTensor[]> {
   readonly node: Node;
   readonly inputs: I;
@@ -92,13 +92,13 @@ export interface ResolveContext<A extends Attributes, I extends readonly Optiona
   readonly step: Tensor;
 }
 
-/** What an expansion is given. */
+/** Arguments of an expansion. */
 export interface ExpandContext<A extends Attributes, I extends readonly OptionalTensor[]> {
   readonly inputs: I;
   readonly attributes: A;
 }
 
-/** What the rule for operands without elements is given: inputs of which one has none, and the outputs' types, which have some. */
+/** Arguments of the rule for empty operands: inputs, at least one of which has no elements, and the types of outputs, which have some. */
 export interface EmptyContext<A extends Attributes, I extends readonly OptionalTensor[]> {
   readonly inputs: I;
   readonly attributes: A;

@@ -72,7 +72,7 @@ export const part = (t: OptionalTensor | undefined, d: number): OptionalTensor =
 /** The next state from the step's own share of the gates, x·Wᵀ + bias, and the state before; its first part is put out. */
 type Step = (fromInput: Tensor, state: readonly Tensor[]) => readonly Tensor[];
 
-/** What a direction needs: the bias that goes with the input, and the step. */
+/** Makes the parts of direction `d`: the bias added to the input's product, and the step function. */
 type MakeStep = (d: number) => { readonly bias: Tensor | null; readonly step: Step };
 
 /**

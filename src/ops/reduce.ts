@@ -67,7 +67,7 @@ function reduction(
   return op;
 }
 
-/** What a fold gives for no elements, as ONNX has it. */
+/** The result of reducing no elements, as ONNX defines it. */
 const zero = (): number => 0;
 const lowest = (dtype: DType): number => (isFloat(dtype) ? -Infinity : integerRange(dtype)[0]);
 const highest = (dtype: DType): number => (isFloat(dtype) ? Infinity : integerRange(dtype)[1]);

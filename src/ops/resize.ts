@@ -89,7 +89,7 @@ function scaled(length: Dim, scale: number, where: string): Dim {
   throw new FreeDimensionError(`${where}: expected a known length to scale by ${scale}, got ${length}; bind it first`);
 }
 
-/** What happens along one axis. */
+/** How one axis is resampled. */
 interface AxisPlan {
   readonly axis: number;
   readonly input: number;

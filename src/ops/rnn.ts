@@ -20,7 +20,7 @@ interface RnnAttributes {
 
 interface Activation {
   readonly f: (x: Tensor, alpha: number, beta: number) => Tensor;
-  /** What α and β are where they are left out; missing where the activation takes none. */
+  /** Defaults of α and β; missing where the activation takes none. */
   readonly alpha?: number;
   readonly beta?: number;
 }

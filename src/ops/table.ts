@@ -72,5 +72,5 @@ export function opNamed(name: string): TableOp {
 /** The entry of a node that is no leaf. */
 export const opOf = (node: Node): TableOp => opNamed(node.op);
 
-/** What running a node that is no leaf once costs. */
+/** Cost of running a node once. The node must not be a leaf. */
 export const costOf = (node: Node): Cost => opOf(node).cost(node, costOf);

@@ -89,7 +89,7 @@ export function windowTaps(kernel_shape: readonly number[]): number[][] {
   );
 }
 
-/** What place `tap` of the window sees as it slides over the padded x: [N, C, …output lengths]. */
+/** The elements of the padded x that position `tap` of the window reads as it slides: [N, C, …output lengths]. */
 export function tapOf(padded: Tensor, tap: readonly number[], w: Window, slid: readonly number[]): Tensor {
   const ranges = tap.map((k, i) => {
     const start = k * (w.dilations[i] as number);

@@ -37,7 +37,7 @@ async function probe(runtime: Runtime): Promise<number> {
   }
 }
 
-/** What stands at a place of the blocked form of [1, C, 1, 2] filled with 0, 1, 2, …: [C/size, 2, size]. */
+/** The element at `place` of the blocked form [C/size, 2, size] of a [1, C, 1, 2] tensor filled with 0, 1, 2, …. */
 function numberAt(place: number, size: number): number {
   const [outer, pixel, inner] = [Math.floor(place / (2 * size)), Math.floor(place / size) % 2, place % size];
   return 2 * (outer * size + inner) + pixel;

@@ -128,7 +128,7 @@ type Settled = CompileOptions & { readonly runtime: Runtime; readonly device: De
 
 const inputName = (t: Tensor): string => String(t.node.attributes["name"]);
 
-/** What is fed, by name: inputs and parameters. */
+/** Names and types of the tensors to feed: inputs and parameters. */
 const typesOf = (inputs: readonly Tensor[], names: ReadonlyMap<Tensor, string>): [string, Tensor][] => [
   ...inputs.map((t): [string, Tensor] => [inputName(t), t]),
   ...[...names].map(([t, name]): [string, Tensor] => [name, t]),
@@ -210,7 +210,7 @@ async function openSource(graph: Graph, options: Settled): Promise<Executable | 
   }
 }
 
-/** What the engine says where the system does not know a locale. */
+/** Matches the engine's error for a locale that the system does not know. */
 const LOCALE = /locale/;
 
 async function openModel(model: OnnxModel, options: Settled): Promise<Executable> {

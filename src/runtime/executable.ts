@@ -12,15 +12,15 @@ import type { Device, Runtime, Session, Value } from "./runtime.js";
 import { own, setOwn } from "../util/record.js";
 import { SpecializingSession } from "./specialize.js";
 
-/** What an executable is made of. */
+/** The parts of an executable. */
 interface Compiled {
-  /** What the engine runs. */
+  /** The graph that the engine runs, after lowering and resolving. */
   readonly graph: Graph;
   /** The graph as it was described. */
   readonly traced: Graph;
   readonly runtime: Runtime;
   readonly session: Session;
-  /** What is fed, by name. */
+  /** The types of the values to feed, by name. */
   readonly types: Iterable<readonly [string, TensorType]>;
   readonly release: () => Promise<void>;
   readonly inPlace?: Readonly<Record<string, string>> | undefined;
@@ -55,7 +55,7 @@ export class Executable implements AsyncDisposable {
     this.#ranges = indexRanges(traced);
   }
 
-  /** What a run reads; an input on which nothing depends is not among them. */
+  /** Names of the inputs that a run reads; those on which no output depends are not among them. */
   get inputs(): readonly string[] {
     return this.#session.inputs;
   }

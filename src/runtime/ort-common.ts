@@ -63,7 +63,7 @@ export function fromOrtData(dtype: DType, data: unknown): TypedArray {
   return new Uint16Array(array.buffer, array.byteOffset, array.length);
 }
 
-/** What the engine says, in one line, without its error codes and the place in its own source. */
+/** The engine's error message in one line, without its error codes and source locations. */
 export function engineMessage(cause: unknown): string {
   const line = (cause instanceof Error ? cause.message : String(cause)).split("\n", 1)[0] as string;
   const locale = /Failed to construct locale with name:([^:]+)/.exec(line)?.[1];

@@ -69,7 +69,7 @@ interface KoffiLibrary {
   func(definition: string): () => bigint | null;
 }
 
-/** What of koffi is used. */
+/** The part of koffi's interface that is used here. */
 interface Koffi {
   load(path: string): KoffiLibrary;
   array(type: string, length: number): unknown;
@@ -100,7 +100,7 @@ export class DirectEngine {
   readonly #environment: Pointer;
   readonly #memory: Pointer;
   readonly #allocator: Pointer;
-  /** What the runs of this thread are told, where they can be stopped: as long-lived as the thread, a few bytes. */
+  /** The run options of this thread, by which its runs are interrupted. Never freed: a few bytes that live as long as the thread. */
   #runOptions: Pointer | undefined;
 
   private constructor(koffi: Koffi, library: KoffiLibrary, table: readonly bigint[]) {

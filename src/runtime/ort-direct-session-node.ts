@@ -12,7 +12,7 @@ import { engineMessage, refuseSharedMemory, toOrtTensor } from "./ort-common.js"
 import type { Device, Session, Value } from "./runtime.js";
 import { own, setOwn } from "../util/record.js";
 
-/** What was dropped without being disposed of is freed some time after its owner's collection. */
+/** Frees native memory whose owner was collected without being disposed of, some time later. */
 const dropped = new FinalizationRegistry<() => void>((free) => free());
 
 /** Numbers in an array, for the binding's sessions and for direct ones. */
@@ -69,7 +69,7 @@ export class HostValue implements EngineValue {
   }
 }
 
-/** What the engine says of a run that it was told to end. */
+/** Matches the engine's error for a run that was interrupted. */
 const STOPPED = /terminate flag/;
 
 /** How long timers and signals may wait while runs follow each other. */

@@ -11,7 +11,7 @@ import type { Device, Runtime, Session, SessionOptions, Value } from "./runtime.
 
 type Ort = typeof OrtModule;
 
-/** What a page sees of a GPU. */
+/** The part of WebGPU's `GPUAdapter` that is read here. */
 interface Adapter {
   readonly info?: { readonly isFallbackAdapter?: boolean; readonly [field: string]: unknown };
   readonly isFallbackAdapter?: boolean;

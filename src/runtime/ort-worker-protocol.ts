@@ -40,7 +40,7 @@ export type Request =
   | { readonly kind: "resume" }
   | { readonly kind: "close" };
 
-/** What needs no answer; done in order with the rest. */
+/** Messages that need no reply. They are handled in order with the others. */
 export type Notice =
   | { readonly kind: "upload"; readonly value: number; readonly data: TensorData }
   | { readonly kind: "allocate"; readonly value: number; readonly dtype: DType; readonly shape: readonly number[] }

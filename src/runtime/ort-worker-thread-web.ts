@@ -4,7 +4,7 @@
 import { createWebRuntime } from "./ort-web.js";
 import { serveRuntime } from "./ort-worker-serve.js";
 
-/** What a worker's global scope has of a port. */
+/** The worker's global scope, typed as the port that it is. */
 const scope = globalThis as { postMessage(message: unknown, transfer: ArrayBuffer[]): void };
 const receive = serveRuntime({ post: (message, transfer) => scope.postMessage(message, transfer) }, createWebRuntime);
 globalThis.addEventListener("message", (event) => receive(event.data));

@@ -83,7 +83,7 @@ export class WorkerRuntime implements Runtime, AsyncDisposable {
   readonly #waiting = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void; keep: unknown }>();
   /** Frees in the worker what was dropped here without being disposed. */
   readonly #dropped: FinalizationRegistry<number>;
-  /** What ends the worker's runs, where they can be ended. */
+  /** The engine's handle for interrupting the worker's runs; undefined where it has none. */
   #interruption: bigint | undefined;
   #count = 0;
   #failure: Error | undefined;

@@ -53,7 +53,7 @@ export interface Session extends AsyncDisposable {
 
 /** How another thread of the process ends this one's runs. */
 export interface Interruption {
-  /** What `interrupt` of the asking thread takes. */
+  /** The handle to pass to `interrupt` on the thread that asks. */
   readonly handle: bigint;
   /** Lets runs go on after an interruption, which refuses them all. */
   resume(): void;

@@ -62,7 +62,7 @@ export interface ExplainedRows {
   readonly features: TensorData;
   /** [N, …] of the features' shape, or [N, 1, H, W] of a map. */
   readonly attribution: TensorData;
-  /** Of each row, how far its attribution can be believed. */
+  /** Insertion and deletion scores of each row's attribution. */
   readonly faithfulness: readonly Faithfulness[];
 }
 

@@ -176,7 +176,7 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   readonly label: Bilingual;
   /** One line for `--help`. */
   readonly summary: string;
-  /** What `descent train TASK` may be given, for its help. */
+  /** Example arguments of `descent train TASK`, a line each, for its help. */
   readonly usage?: readonly string[];
   readonly models: readonly ModelChoice<I>[];
   readonly defaultModel: string;

@@ -28,7 +28,7 @@ interface EngineSource {
   readonly describe: (connection: DuckDBConnection) => Promise<FileSource>;
   /** Makes errors of the engine ours. */
   readonly explain: (error: unknown) => Promise<Error>;
-  /** What should be said of columns that come as dates; left out, nothing. */
+  /** Remarks about columns that come as dates; none if left out. */
   readonly ofDates?: (names: readonly string[]) => readonly string[];
 }
 

@@ -135,7 +135,7 @@ export function featureValues(
   );
 }
 
-/** What is taken away at once. */
+/** Groups the features that are removed together: a pixel's channels, a token's embedding, a single column. */
 export function unitsOf(model: Explainable, shape: readonly number[]): { readonly unitOf: Int32Array; readonly units: number } {
   const size = sizeOf(shape);
   const { features } = model;

@@ -33,7 +33,7 @@ export interface MeasureContext {
 
 export interface Measure {
   readonly name: string;
-  /** What the number says, in one sentence. */
+  /** The meaning of the number, in one sentence. */
   readonly says: string;
   readonly better: "low" | "high";
   readonly source: string;

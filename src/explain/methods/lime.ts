@@ -104,7 +104,7 @@ async function tableNeighbours({ x, baselines, model, settings, random, score }:
   return { switches, scores: await score(neighbours), names, partOf: Int32Array.from({ length: columns }, (_, c) => c) };
 }
 
-/** What the fit would have been of other draws of the same neighbours. */
+/** Refits on bootstrap resamples of the same neighbours, to measure how far the fit depends on the draw. */
 function resampled(
   fit: RidgeFit,
   switches: Uint8Array,

@@ -32,7 +32,7 @@ const softmaxRule: NodeRule = ({ node, inputs, y, dy }) => {
   return [(inputs[0] as Tensor).mul(dy.sub(y.mul(dy.sum([axis], true))))];
 };
 
-/** What keeps quotients finite where a rule has no ε of its own. */
+/** Keeps quotients finite where a rule has no ε of its own. */
 const STABILIZER = 1e-6;
 
 function unweightedRule(context: RuleContext): NodeRule {

@@ -92,7 +92,7 @@ function noisySamples(context: SampleContext): Samples {
   };
 }
 
-/** What was drawn for one sample at a time, as one. */
+/** Concatenates what was drawn for each sample. */
 function joined(drawn: readonly Readonly<Record<string, TensorData>>[]): Record<string, TensorData> {
   return Object.fromEntries(
     Object.keys(drawn[0] ?? {}).map((name) => [

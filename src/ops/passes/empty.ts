@@ -10,7 +10,7 @@ import { opOf } from "../table.js";
 /** Whether a tensor is known to have no elements. */
 const isEmpty = ({ shape }: TensorType): boolean => shape.includes(0);
 
-/** What a node is in a graph without empty tensors; undefined where it may stay. */
+/** Outputs to put in place of a node with empty operands; undefined where the node may stay. */
 function replacement(node: Node, inputs: readonly (Tensor | null)[]): readonly Tensor[] | undefined {
   if (isLeaf(node)) return undefined;
   const shapes = node.outputs.map(({ shape }) => shape);

@@ -7,7 +7,7 @@ import type { Graph, Node, Tensor, TensorData } from "../../graph/index.js";
 import { isLeaf } from "../../graph/index.js";
 import { DataError } from "../../util/errors.js";
 
-/** What an input's numbers have to be: 0 … size − 1, or `ignored`. */
+/** The values that an integer input may hold: 0 … size − 1, or `ignored`. */
 export interface IndexRange {
   readonly kind: "label" | "index";
   readonly size: number;

@@ -16,7 +16,7 @@ export interface Resolved {
   readonly updates: ReadonlyMap<Parameter, Tensor>;
 }
 
-/** What one op becomes may have to be resolved in turn; deeper than this is a cycle in the table. */
+/** The result of one expansion may have to be resolved in turn; more rounds than this mean a cycle in the table. */
 const MAX_ROUNDS = 8;
 
 /**

@@ -83,7 +83,7 @@ export interface ExplainedGraph {
   readonly model: Explainable;
 }
 
-/** What an explanation of one example knows besides. */
+/** Further knowledge about the one example that is explained. */
 export interface OfExample {
   readonly asked?: Asked;
   /** The example's own columns, whose sizes stand for free ones. */
