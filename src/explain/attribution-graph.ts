@@ -1,5 +1,5 @@
 /**
- * @module An attribution as one graph, whole: what an exported explanation is made of.
+ * @module An attribution as one graph, for export.
  */
 import type { Tensor, TensorData } from "../graph/index.js";
 import { constant, formatShape, fromNumbers, isStatic, sizeOf } from "../graph/index.js";

@@ -1,5 +1,5 @@
 /**
- * @module `Attribution`: what every explainer gives.
+ * @module `Attribution`: the result of every explainer.
  */
 import type { TensorData } from "../graph/index.js";
 import type { MethodName } from "./methods.js";

@@ -1,5 +1,5 @@
 /**
- * @module Baselines: what "absent" means. They are chosen by name or given, the same for a seed, and said with every attribution.
+ * @module Baselines: the values that stand for absent features. They are chosen by name or given, the same for a seed, and reported with every attribution.
  */
 import type { TensorData } from "../graph/index.js";
 import { formatShape, fromNumbers, sizeOf, toNumbers } from "../graph/index.js";
@@ -99,7 +99,7 @@ function fitted(given: TensorData, x: TensorData): TensorData {
   return fromNumbers(x.dtype, [1, rows, ...shape], data);
 }
 
-/** Where element e of `shape` is in numbers of a shape that broadcasts to it. */
+/** The index of element e of `shape` in an array whose shape broadcasts to it. */
 function broadcastPlace(e: number, shape: readonly number[], own: readonly number[]): number {
   let place = 0;
   let stride = 1;

@@ -1,5 +1,5 @@
 /**
- * @module Rows of numbers: taken, repeated and joined along axis 0.
+ * @module Rows of arrays: sliced, repeated and concatenated along axis 0.
  */
 import type { TensorData } from "../graph/index.js";
 import { DTYPES, sizeOf } from "../graph/index.js";
@@ -19,10 +19,10 @@ export function takeRows(data: TensorData, from: number, to: number, count = to 
   return { ...data, shape, data: result };
 }
 
-/** One row `count` times. */
+/** Repeats one row `count` times. */
 export const repeatRow = (data: TensorData, row: number, count: number): TensorData => takeRows(data, row, row + 1, count);
 
-/** The same of all that an example is given as. */
+/** Takes the same rows of every array of an input. */
 export const takeInput = ({ features, others }: ExplainInput, from: number, to: number, count = to - from): ExplainInput => ({
   features: takeRows(features, from, to, count),
   ...(others && {

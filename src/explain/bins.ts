@@ -5,7 +5,7 @@ import { formatNumber } from "../util/text.js";
 
 export interface Bins {
   readonly binOf: (value: number) => number;
-  /** `5 < income ≤ 7`: the bin of a value, in words. */
+  /** The bin of a value in words: `5 < income ≤ 7`. */
   readonly nameOf: (value: number, column: string) => string;
 }
 

@@ -1,5 +1,5 @@
 /**
- * @module Coalitions that are played to estimate Shapley values: whole sizes where they are affordable, pairs drawn where not.
+ * @module Coalitions for estimating Shapley values: all of a size where they are affordable, random pairs where not.
  */
 import type { Random } from "../util/random.js";
 import { binomial, eachSubset } from "./subsets.js";
@@ -77,7 +77,7 @@ function addPair(
   return at + 2;
 }
 
-/** A place, with chances as given. */
+/** Draws an index with the given probabilities. */
 function pick(chances: Float64Array, total: number, random: Random): number {
   let u = random.uniform() * total;
   let i = 0;
@@ -85,7 +85,7 @@ function pick(chances: Float64Array, total: number, random: Random): number {
   return i;
 }
 
-/** The first `size` of an order that is shuffled as far. */
+/** The first `size` elements of a random order (partial Fisher–Yates shuffle). */
 function drawSubset(order: Uint32Array, size: number, random: Random): Uint32Array {
   for (let i = 0; i < size; i++) {
     const j = i + random.integer(order.length - i);

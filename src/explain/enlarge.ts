@@ -1,5 +1,5 @@
 /**
- * @module Maps enlarged in numbers.
+ * @module Resizing of maps outside a graph.
  */
 
 /** A map [h, w] at another size, by linear interpolation between the middles of its cells. */

@@ -22,11 +22,11 @@ import { labelOf, type Target, targetsOf } from "./target.js";
 
 export interface ExplainOptions extends Partial<Settings>, BaselineOptions, ScoreChoice {
   readonly method?: MethodName;
-  /** The score asked about: its place or label, one for all examples or one for each; left out, each example's answer. */
+  /** The score to explain: its index or label, one for all examples or one for each; left out, each example's answer. */
   readonly target?: Target | readonly Target[];
-  /** The layer to look at, by its module's path; left out, the features, or what the graph shows for methods that need a layer. */
+  /** The layer to attribute to, by its module's path; left out, the features, or for methods that need a layer the one found in the graph. */
   readonly at?: string;
-  /** Told how far it is: a fraction. */
+  /** Called with the fraction that is done. */
   readonly onProgress?: (fraction: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -250,7 +250,7 @@ function examplesOf(
   });
 }
 
-/** `finish` in numbers. */
+/** Evaluates a method's `finish`. */
 async function finished(finish: NonNullable<GradientMethod["finish"]>, sums: Record<string, TensorData>): Promise<TensorData> {
   const { attribution, moments } = sums;
   if (attribution === undefined || moments === undefined)

@@ -17,7 +17,7 @@ export interface Features {
   readonly kind: "image" | "pixels" | "tokens" | "table" | "tensor";
   /** Names of the elements along the first axis: a table's columns, a text's tokens. */
   readonly names?: readonly string[];
-  /** Said with every attribution where the features are not the input itself: "the embeddings of input_ids". */
+  /** Reported with every attribution where the features are not the input itself: "the embeddings of input_ids". */
   readonly standsFor?: string;
 }
 
@@ -29,7 +29,7 @@ export interface ExplainInput {
   readonly others?: Readonly<Record<string, TensorData>>;
 }
 
-/** A model's other inputs: what follows the batch. */
+/** Shapes of a model's other inputs, without the batch. */
 export interface OtherInput {
   readonly shape: Shape;
   readonly dtype: DType;
@@ -62,11 +62,11 @@ export interface Explainable {
   readonly labels?: readonly string[];
   /** The graph: features [B, …] and the other inputs [B, …] → scores [B, K]. Called anew for each batch size. */
   readonly forward?: (features: Tensor, others: Readonly<Record<string, Tensor>>) => Tensor;
-  /** Numbers of the parameters that `forward` uses. */
+  /** Values of the parameters that `forward` uses. */
   readonly values?: ReadonlyMap<Tensor, TensorData>;
   /** Scores [B, K] of an opaque model. */
   readonly answer?: (input: ExplainInput) => Promise<TensorData>;
-  /** Whether the answers of an opaque model are probabilities already; left out, scores. */
+  /** Whether an opaque model answers with probabilities; left out, its answers are scores. */
   readonly gives?: "scores" | "probabilities";
   /** Why an opaque model cannot be differentiated; quoted by methods that need gradients. */
   readonly opaque?: string;
@@ -78,7 +78,7 @@ export interface Explainable {
   readonly remarks?: readonly string[];
 }
 
-/** How a function of tensors is described. */
+/** Description of a function of tensors. */
 export interface FunctionOptions {
   readonly name?: string;
   readonly kind?: Features["kind"];

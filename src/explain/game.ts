@@ -65,7 +65,7 @@ export function elementGame(
   return { players, names, partOf, play };
 }
 
-/** Numbers of a floating type, as JavaScript holds them. Features are float32 or float64. */
+/** The values of a floating-point array. Features are float32 or float64. */
 function arrayOf(dtype: DType, length: number): Float32Array | Float64Array {
   const made = DTYPES[dtype].create(length);
   return made instanceof Float64Array || made instanceof Float32Array ? made : new Float32Array(length);

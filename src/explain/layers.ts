@@ -1,5 +1,5 @@
 /**
- * @module Layers: the place in a model that an explanation looks at, by a module's path, or found from the graph: the last convolution, or the last
+ * @module Layers: the part of a model that an explanation looks at, by a module's path, or found from the graph: the last convolution, or the last
  * grid of tokens.
  */
 import type { Node, Tensor } from "../graph/index.js";
@@ -143,7 +143,7 @@ export function tokenGrid(t: number, aspect: number): { rows: number; columns: n
   return undefined;
 }
 
-/** How a layer's values become a grid, with or without an axis of 1 behind the batch, which mapped examples keep; undefined where they are none. */
+/** Returns how to read a layer's values as a grid, with or without the axis of 1 that mapped examples keep; undefined where they are none. */
 function gridOf(t: Tensor, aspect: number): ((t: Tensor) => Tensor) | undefined {
   const grid = plainGrid(t, aspect);
   if (grid !== undefined || t.shape[1] !== 1 || t.rank < 4) return grid;

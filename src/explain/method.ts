@@ -1,5 +1,5 @@
 /**
- * @module What an explainer is: one of two kinds. A *gradient method* is a function from tensors to tensors, a mean over rows, and therefore a graph
+ * @module `Method`: an explainer, of one of two kinds. A *gradient method* is a function from tensors to tensors, a mean over rows, and therefore a graph
  * that can be run, exported, and differentiated; a *sampling method* asks a model for answers, and needs no more of it.
  */
 import type { Tensor, TensorData } from "../graph/index.js";

@@ -98,7 +98,7 @@ const ANY: Settings = {
   signed: false,
 };
 
-/** Settings that every method takes: parts and seeds are chosen before it begins. */
+/** Settings that every method takes, since parts and seeds are chosen before it begins. */
 const COMMON: ReadonlySet<keyof Settings> = new Set(["seed"]);
 
 /** A method's settings, from its row and what the user says. Errors: ConfigError for one that the method does not take, or that is no number of its kind. */

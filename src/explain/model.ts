@@ -16,7 +16,7 @@ import { highest } from "./target.js";
 
 type Named = Readonly<Record<string, TensorData>>;
 
-/** The leaves of a graph for so many examples. */
+/** The input tensors of a graph for a given number of examples. */
 interface Leaves {
   readonly x: Tensor;
   readonly target: Tensor;
@@ -221,7 +221,7 @@ const namesOf = (drawn: Named): string =>
     .map(([name, d]) => `${name} ${d.shape.slice(0, 2).join("×")}`)
     .join(" ");
 
-/** Drawn arrays for one row. */
+/** The drawn arrays of one row. */
 const one = (drawn: Named): Named =>
   Object.fromEntries(Object.entries(drawn).map(([name, d]) => [name, { ...d, shape: [1, 1, ...d.shape.slice(2)] }]));
 

@@ -18,7 +18,7 @@ export function normalizationNodes(node: Node, x: Tensor): Tensor | undefined {
   return bias === null ? scaled : scaled.add(bias);
 }
 
-/** The ops that it knows. */
+/** Ops that `normalizationNodes` spells out. */
 normalizationNodes.ops = new Set([
   "LayerNormalization",
   "RMSNormalization",

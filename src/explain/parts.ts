@@ -1,5 +1,5 @@
 /**
- * @module Parts: what an example is made of, for methods that switch parts on and off: superpixels of an image, tokens of a text, columns of a table.
+ * @module Parts of an example, for methods that switch parts on and off: superpixels of an image, tokens of a text, columns of a table.
  */
 import type { TensorData } from "../graph/index.js";
 import { sizeOf, toNumbers } from "../graph/index.js";
@@ -13,7 +13,7 @@ export interface ElementParts {
   readonly names: readonly string[];
 }
 
-/** From how many elements on a tensor without meaning is cut into blocks instead of single elements. */
+/** Number of elements above which a tensor of no known kind is cut into blocks instead of single elements. */
 const MOST_ELEMENTS = 64;
 
 /** The parts of one example x [1, …features]: superpixels, tokens, columns, or equal blocks. */

@@ -1,5 +1,5 @@
 /**
- * @module Propagation by other rules than gradients: what the methods that carry multipliers or relevance from a score to its input share. Rules attach to
+ * @module Propagation by other rules than gradients, for methods that carry multipliers or relevance from a score to its input. Rules attach to
  * nodes of the graph by their op, so that residual connections, activations used twice and functional calls are right by construction; the walk is that
  * of `autodiff/`; what a rule does not pass on is written into a ledger, by op.
  */
@@ -38,7 +38,7 @@ export const UNARY: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** How many operands the rule has to pass something on to. */
+/** Number of operands that the rule has to pass relevance to. */
 export const dependents = ({ needs }: RuleContext): number => needs.filter(Boolean).length;
 
 /** Whether the op passes on differences without loss by its own gradient. */
@@ -72,7 +72,7 @@ export class Ledger {
     this.#amount = amount;
   }
 
-  /** The rule, with its losses written down. */
+  /** Wraps a rule so that its losses are recorded. */
   audited(rule: NodeRule): NodeRule {
     return (context) => {
       const passed = rule(context);

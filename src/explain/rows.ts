@@ -192,7 +192,7 @@ function weightedSum(t: Tensor, weights: Tensor, examples: Dim): Tensor {
     .sum(0);
 }
 
-/** All rows' shape is known: what `rowSums` gives, as named outputs of a graph. */
+/** Names the results of `rowSums` as outputs of a graph. All rows' shapes must be known. */
 export function namedSums({ attribution, layer, moments, residuals }: RowSums): Record<string, Tensor> {
   return {
     attribution,
@@ -202,5 +202,5 @@ export function namedSums({ attribution, layer, moments, residuals }: RowSums): 
   };
 }
 
-/** Rows for methods that are plain. */
+/** The result of a method that has nothing but an attribution. */
 export const plain = (attribution: Tensor): Rows => ({ attribution });

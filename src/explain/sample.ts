@@ -1,5 +1,5 @@
 /**
- * @module One example through a sampling method.
+ * @module Runs a sampling method on one example.
  */
 import type { TensorData } from "../graph/index.js";
 import { sizeOf } from "../graph/index.js";

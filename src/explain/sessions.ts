@@ -15,7 +15,7 @@ export interface SessionOptions {
   readonly memoryMiB?: number;
 }
 
-/** Most rows of a batch, however small they are: beyond it nothing is gained. */
+/** The most rows of a batch, however small they are: larger batches gain nothing. */
 const MOST_ROWS = 256;
 
 /** Compiled graphs by name. Owned: dispose it. */

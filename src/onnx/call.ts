@@ -14,7 +14,7 @@ import type { AttributeProto, GraphProto, NodeProto } from "./messages.js";
 /** A value of the file. It enters the graph only if something needs it as a tensor. */
 export interface Operand extends TensorType {
   readonly tensor: () => Tensor;
-  /** Its elements, where later nodes may be computed at once from them. */
+  /** Its elements, where later nodes may be folded from them. */
   readonly known?: Known | undefined;
   /** Its elements, where they are fixed in the file at all (weights too). */
   readonly fixed?: (() => Known) | undefined;
@@ -26,7 +26,7 @@ export interface Operand extends TensorType {
 
 export const operandOf = (tensor: Tensor): Operand => ({ shape: tensor.shape, dtype: tensor.dtype, tensor: () => tensor });
 
-/** `make` gives the tensor where its elements are more than JavaScript's numbers can say. */
+/** `make` gives the tensor where JavaScript's numbers cannot hold its elements. */
 export function operandOfKnown(known: Known, make: () => Tensor = () => tensorOfKnown(known)): Operand {
   let made: Tensor | undefined;
   return {
@@ -144,7 +144,7 @@ export class Call implements Reader {
     return this.#attributes.get(name);
   }
 
-  /** Attributes of the node that nothing has asked for: what they say would be lost. */
+  /** Attributes of the node that its conversion has not read, and would thus ignore. */
   unread(): readonly AttributeProto[] {
     return this.node.attributes.filter(({ name }) => !this.#read.has(name));
   }

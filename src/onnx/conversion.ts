@@ -1,5 +1,5 @@
 /**
- * @module What a conversion of a node is, and how the table of ops converts one whose entry says everything.
+ * @module The type of a node's conversion, and the conversion that follows from an entry in the table of ops.
  */
 import type { AttributeValue, Tensor } from "../graph/index.js";
 import type { AttributeKind, TableOp } from "../ops/index.js";
@@ -16,7 +16,7 @@ export type Conversion = (c: Call) => readonly (Tensor | Operand)[];
 /** Attributes as a node of the graph holds them. */
 export type GivenAttributes = Record<string, AttributeValue | undefined>;
 
-/** The op's entry applied to tensors, whatever it takes. */
+/** Applies an op's entry to tensors, whatever its types. */
 export const apply = (name: string, inputs: readonly (Tensor | null)[], attributes: GivenAttributes): readonly Tensor[] =>
   emit(ops.opNamed(name), inputs, attributes);
 
@@ -63,7 +63,7 @@ export function plainAttributes(c: Call, op: TableOp): GivenAttributes {
   return attributes;
 }
 
-/** A node whose entry in the table says everything. */
+/** Converts a node by the entry in the table alone. */
 export function byTable(c: Call, op: TableOp): readonly Tensor[] {
   const attributes: GivenAttributes = {};
   const slots = new Set<number>();

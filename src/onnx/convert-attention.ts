@@ -8,7 +8,7 @@ import type { Call } from "./call.js";
 import type { Conversion } from "./conversion.js";
 import { dtypeOf } from "./numbers.js";
 
-/** [N, T, h·d] → [N, h, T, d]; with four axes it is as it should be. */
+/** [N, T, h·d] → [N, h, T, d]; tensors of four axes are returned as they are. */
 export function toHeads(x: Tensor, heads: number): Tensor {
   if (x.rank === 4) return x;
   const [n, t, width] = x.shape as [Dim, Dim, Dim];
@@ -21,7 +21,7 @@ export function fromHeads(x: Tensor): Tensor {
   return x.transpose([0, 2, 1, 3]).reshape([n, t, h * d]);
 }
 
-/** Each head of keys or values for as many heads of queries as share it. */
+/** Repeats each head of keys or values for the heads of queries that share it. */
 export function repeatHeads(x: Tensor, heads: number): Tensor {
   const [n, groups, s, d] = x.shape as [Dim, number, Dim, Dim];
   const each = heads / groups;
@@ -34,7 +34,7 @@ export const biasOf = (allowed: Tensor, dtype: Tensor["dtype"]): Tensor =>
 
 const both = (a: Tensor | null, b: Tensor | null): Tensor | null => (a === null ? b : b === null ? a : a.and(b));
 
-/** Which keys a query may see by its place: not after it, and inside a window around it. */
+/** The keys that a query may see by its position: none after it, and only those inside a window around it. */
 function byPlace(c: Call, t: Dim, s: Dim, offset: Tensor | null): Tensor | null {
   const causal = c.flag("is_causal", false);
   const [left, right] = [c.int("left_window_size", -1), c.int("right_window_size", -1)];
@@ -152,7 +152,7 @@ const swiGlu: Conversion = (c) => {
   return [a.mul(a.mul(c.float("alpha", 1)).sigmoid()).mul(b)];
 };
 
-/** A cache with new values written from a place on, which may differ by example. */
+/** Writes new values into a cache from a position on, which may differ by example. */
 function tensorScatter(c: Call): readonly Tensor[] {
   const [past, update, from] = [c.x(0), c.x(1), c.optional(2)];
   const axis = c.int("axis", -2) < 0 ? c.int("axis", -2) + past.rank : c.int("axis", -2);

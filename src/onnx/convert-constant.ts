@@ -1,5 +1,5 @@
 /**
- * @module Constants as files write them, and what counts: values in any attribute, shapes, ranges, one-hot rows.
+ * @module Constants as files write them, and ops that make constants: shapes, ranges, one-hot rows.
  */
 import type { Dim, DType, Tensor } from "../graph/index.js";
 import { constant, dimCeilDiv, dimSub, fromNumbers, sizeOf, staticDim, symbolicSize } from "../graph/index.js";

@@ -9,7 +9,7 @@ import { fixedNumbers, operandOf, operandOfKnown } from "./call.js";
 import { type Conversion, apply } from "./conversion.js";
 import { namesTaken } from "./sort.js";
 
-/** The branch that is taken; where that shows only while the model runs, both are computed and one result is chosen. */
+/** Converts the branch that is taken; where that is known only at run time, both are computed and one result is selected. */
 const ifNode: Conversion = (c) => {
   const condition = fixedNumbers(c.operand(0))?.[0];
   const [then, otherwise] = [c.graph("then_branch"), c.graph("else_branch")];
@@ -27,10 +27,10 @@ const ifNode: Conversion = (c) => {
   });
 };
 
-/** A loop of more steps than this is not written out. */
+/** The most steps that a loop is unrolled for. */
 const MOST_STEPS = 1024;
 
-/** A loop whose number of steps is known, step by step: what it carries, then what it puts out, stacked. */
+/** Unrolls a loop whose number of steps is known. Returns its carried values, then its stacked outputs. */
 function loop(c: Call): ReturnType<Conversion> {
   const body = c.graph("body");
   const most = c.has(0) ? fixedNumbers(c.operand(0))?.[0] : Infinity;

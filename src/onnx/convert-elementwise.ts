@@ -70,7 +70,7 @@ function isInf(c: Call): readonly Tensor[] {
   return [below ? x.equal(-Infinity) : above ? x.equal(Infinity) : constant(0, "bool").expand(x.shape)];
 }
 
-/** The softmax that a tensor is, through changes of its type; null if it is none over its last axis. */
+/** The softmax over the last axis that a tensor comes from, through changes of its type; null if there is none. */
 function softmaxBehind(t: Tensor): { readonly x: Tensor; readonly types: readonly DType[] } | null {
   const types: DType[] = [];
   let at = t;

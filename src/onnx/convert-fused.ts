@@ -1,5 +1,5 @@
 /**
- * @module Ops that the engine's optimizers write in place of several of ONNX's (com.microsoft), as what they stand for.
+ * @module Fused ops that the engine's optimizers write (com.microsoft), converted to the ops that they stand for.
  * Source: onnxruntime 1.30, docs/ContribOperators.md.
  */
 import type { Dim, Tensor } from "../graph/index.js";
@@ -13,7 +13,7 @@ import { activation, apply, plainAttributes } from "./conversion.js";
 import { biasOf, fromHeads, maskedSoftmax, repeatHeads, rotate, toHeads } from "./convert-attention.js";
 import { convWindow } from "./convert-window.js";
 
-/** The activation that a fused node ends in, with its numbers. */
+/** Applies the activation that a fused node ends in, with its parameters. */
 function activated(c: Call, x: Tensor, numbers: readonly number[]): Tensor {
   const name = c.string("activation", "");
   const [a, b] = numbers;
@@ -78,7 +78,7 @@ function skipNormalization(c: Call): readonly Tensor[] {
   return [y as Tensor, mean, spread.add(epsilon).sqrt().reciprocal(), sum];
 }
 
-/** Words, places and segments as vectors, summed and normalized; then how many places the mask shows. */
+/** Sums and normalizes the embeddings of words, positions and segments; counts the positions that the mask shows. */
 function embedNormalization(c: Call): readonly Tensor[] {
   const [ids, segments, words, places] = [c.x(0), c.optional(1), c.x(2), c.x(3)];
   const at = c.optional(8) ?? ops.arange(ids.shape[1] as Dim);

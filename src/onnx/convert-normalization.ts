@@ -1,5 +1,5 @@
 /**
- * @module Normalizations and dropout as files write them: modes, momentum the other way round, numbers for groups.
+ * @module Normalizations and dropout as files write them: modes, ONNX's meaning of momentum, scales per group.
  */
 import type { Tensor } from "../graph/index.js";
 import { constant, normalizeAxis, staticDim } from "../graph/index.js";
@@ -55,7 +55,7 @@ function layerNorm(c: Call): readonly Tensor[] {
   return apply("LayerNormalization", [x, full(c.x(1)), full(c.optional(2))], attributes);
 }
 
-/** A line of zeros stays one: it is divided by 1, so that its gradient is finite too. */
+/** Normalizes lines by their p-norm. A line of zeros is divided by 1, so that its gradient is finite. */
 function lpNormalization(c: Call): readonly Tensor[] {
   const x = c.x(0);
   const axis = normalizeAxis(c.int("axis", -1), x.rank, c.where);

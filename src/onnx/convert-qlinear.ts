@@ -1,5 +1,5 @@
 /**
- * @module Ops of quantized numbers that the engine's quantization tools write (com.microsoft): what they stand for between real numbers, with the same
+ * @module Quantized ops that the engine's quantization tools write (com.microsoft), converted to ops on real numbers, with the same
  * straight-through gradients as ONNX's own.
  * Source: onnxruntime 1.30, docs/ContribOperators.md.
  */
@@ -11,7 +11,7 @@ import type { Conversion } from "./conversion.js";
 import { requantized, QUANTIZING, wholeOf } from "./convert-quantize.js";
 import { WINDOWED } from "./convert-window.js";
 
-/** The real numbers that input i stands for, by its scale and zero point after it. */
+/** Dequantizes input i by the scale and zero point that follow it. */
 function realOf(c: Call, i: number, scaleAt = i + 1, zeroAt = i + 2): Tensor {
   const zero = c.optional(zeroAt);
   const whole = wholeOf(c, i);
@@ -73,7 +73,7 @@ function matMulIntegerToFloat(c: Call): readonly Tensor[] {
   return [c.has(6) ? product.add(c.x(6)) : product];
 }
 
-/** Real rows times quantized columns; the rows are quantized on the way, by what they hold. */
+/** Real rows times quantized columns; the rows are quantized dynamically, by their own range. */
 function dynamicQuantizeMatMul(c: Call): readonly Tensor[] {
   const quantize = QUANTIZING.find(([name]) => name === "DynamicQuantizeLinear")?.[1] as Conversion;
   const [whole, scale, zero] = quantize(c.with([c.operand(0)])) as [Operand, Tensor, Tensor];

@@ -1,5 +1,5 @@
 /**
- * @module Quantized numbers as files write them: to and from them, and products and convolutions of them. Values are those of the integers; gradients go
+ * @module Quantization as files write it: quantizing, dequantizing, and products and convolutions of integers. Values are those of the integers; gradients go
  * straight through the rounding, and are 0 where a number was held at the end of its range. Bengio et al. 2013, arXiv:1308.3432.
  */
 import type { Dim, DType, Tensor } from "../graph/index.js";
@@ -24,7 +24,7 @@ export const through = (exact: Tensor, smooth: Tensor): Tensor =>
 
 const rounded = (x: Tensor): Tensor => through(x.round(), x);
 
-/** Whole numbers of a floating-point type as integers that remember what they were. */
+/** Casts whole floating-point values to integers that keep the originals, for straight-through gradients. */
 function integers(whole: Tensor, dtype: DType): Operand {
   let made: Tensor | undefined;
   return {
@@ -35,7 +35,7 @@ function integers(whole: Tensor, dtype: DType): Operand {
   };
 }
 
-/** An integer input in real numbers: what it remembers, or itself. */
+/** An integer input in real numbers: those that it was rounded from, or itself. */
 export function wholeOf(c: Call, i: number, dtype: DType = "float32"): Tensor {
   const operand = c.operand(i);
   const exact = operand.tensor().cast(dtype);
@@ -90,7 +90,7 @@ function quantize(c: Call): readonly Operand[] {
   return [integers(shifted.clip(...limits), dtype)];
 }
 
-/** Real numbers as the nearest of those that scale and zero point can say. */
+/** Quantizes: the nearest integers by scale and zero point. */
 export function requantized(real: Tensor, scale: Tensor, zero: Operand | null): Operand {
   const dtype = zero?.dtype ?? "uint8";
   const steps = rounded(real.div(scale));
@@ -98,7 +98,7 @@ export function requantized(real: Tensor, scale: Tensor, zero: Operand | null): 
   return integers(shifted.clip(...(LIMITS[dtype] ?? [0, 255])), dtype);
 }
 
-/** Scale and zero point are found from the numbers themselves: 0 is among those that can be said. */
+/** Quantizes with scale and zero point found from the values themselves, so that 0 is exact. */
 function dynamicQuantize(c: Call): readonly (Tensor | Operand)[] {
   const x = c.x(0);
   const [low, high] = [x.reduceMin().min(0), x.reduceMax().max(0)];
@@ -129,7 +129,7 @@ function integerProduct(c: Call, b: number, [zeroA, zeroB]: readonly [number, nu
   return through(left.exact.matMul(right.exact).cast("float32"), left.smooth.matMul(right.smooth));
 }
 
-/** Integers as the engine gives them, which remember their real form. */
+/** Integers as the engine gives them, which keep their real form. */
 function int32(product: Tensor): Operand {
   return integers(product, "int32");
 }
@@ -175,11 +175,11 @@ function qLinearConv(c: Call): readonly Operand[] {
   return [integers(rounded(whole.mul(factor)).add(zero.tensor().cast("float32")).clip(...limits), zero.dtype)]; // prettier-ignore
 }
 
-/** To a floating-point type, from integers that remember what they were. */
+/** Casts to a floating-point type; integers that were rounded from real numbers give those. */
 export const castThrough = (x: Operand, to: DType): Tensor =>
   x.straight === undefined || !isFloat(to) ? x.tensor().cast(to) : through(x.tensor().cast(to), x.straight().cast(to));
 
-/** Quantized numbers. */
+/** Quantization, and ops on quantized tensors. */
 export const QUANTIZING: readonly (readonly [string, Conversion])[] = [
   ["DequantizeLinear", dequantize],
   ["QuantizeLinear", quantize],

@@ -28,7 +28,7 @@ export interface ResampledAxis {
   readonly crop: readonly [number, number];
 }
 
-/** Where output place i lies on the input. */
+/** The input coordinate of output position i. */
 function positionOf(i: number, { input, output, scale, crop }: ResampledAxis, { coordinates }: Resampling): number {
   if (coordinates !== "tf_crop_and_resize") return sourcePosition(coordinates, i, scale, input, output);
   const [first, last] = crop;

@@ -20,7 +20,7 @@ interface Border {
   readonly isAligned: boolean;
 }
 
-/** A place folded back at the borders as often as it takes. */
+/** Reflects a coordinate at the borders as often as it takes. */
 function reflected(place: Tensor, length: number, { isAligned }: Border): Tensor {
   const [low, span] = isAligned ? [0, length - 1] : [-0.5, length];
   if (span === 0) return place.mul(0);
@@ -157,7 +157,7 @@ function centerCropPad(c: Call): readonly Tensor[] {
   return [[...before, ...after].every((d) => d === 0) ? cut : cut.pad(before, after)];
 }
 
-/** Columns of windows summed where they overlap: what unfolding a picture is the transpose of. */
+/** Col2Im: sums columns of windows where they overlap, the transpose of unfolding a picture. */
 function col2Im(c: Call): readonly Tensor[] {
   const x = c.x(0);
   const [image, block] = [c.numbers(1, "image_shape"), c.numbers(2, "block_shape")];

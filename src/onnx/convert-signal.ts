@@ -49,7 +49,7 @@ function melWeightMatrix(c: Call): readonly Operand[] {
   return [operandOfKnown({ dtype, shape: [rows, bins], values })];
 }
 
-/** Above this a matrix of a transform takes more memory than is sensible. */
+/** The longest transform: a longer one's matrix takes more memory than is sensible. */
 const LONGEST_TRANSFORM = 4096;
 
 /** Cosines and sines of the first `bins` frequencies over `length` samples of a transform of `n`: [length, bins] each. */

@@ -1,5 +1,5 @@
 /**
- * @module What each ONNX node becomes: by the table of ops where its entry says enough, by a conversion of its own where
+ * @module Conversion of ONNX nodes: by the table of ops where its entry says enough, by a conversion of its own where
  * opsets differ, where the file may leave things out, or where it is put together from other ops.
  */
 import type { Tensor } from "../graph/index.js";
@@ -75,7 +75,7 @@ export function conversionOf(domain: string, opType: string): Conversion | undef
   return op !== undefined && op.domain === domain && !NEVER_READ.has(domain) ? (c) => byTable(c, op) : undefined;
 }
 
-/** Arrays of floats up to this many join the computation of a shape (scales); elsewhere they are weights. */
+/** Arrays of up to this many floats join the computation of shapes (scales); larger ones are weights. */
 const FEW = 8;
 
 /** The node's inputs, if all are known. */
@@ -91,10 +91,10 @@ function foldable(c: Call): readonly Known[] | undefined {
   return known;
 }
 
-/** Attributes of every op that change no value: what opsets before 6 said about memory. */
+/** Attributes of every op that change no value: hints about memory in opsets before 6. */
 const HARMLESS: ReadonlySet<string> = new Set(["consumed_inputs"]);
 
-/** Whether all that a node's attributes say has been asked for by what converted it, or is what the table does anyway. */
+/** Whether the conversion has read every attribute of a node, or those left have the table's defaults. */
 function unheeded(c: Call): AttributeProto | undefined {
   const fixed = own(FIXED, c.node.opType) ?? {};
   return c
@@ -107,14 +107,14 @@ function unheeded(c: Call): AttributeProto | undefined {
 
 const asOperand = (value: Tensor | Operand): Operand => ("tensor" in value ? value : operandOf(value));
 
-/** Ops that move numbers or choose among them, and so do the same to those that integers were rounded from. */
+/** Ops that only move or select elements, and so apply alike to the real numbers that integers were rounded from. */
 const MOVING: ReadonlySet<string> = new Set(
   "Concat DepthToSpace Expand Flatten Gather Identity MaxPool Pad Reshape Slice SpaceToDepth Split Squeeze Tile Transpose Unsqueeze".split(
     " ",
   ),
 );
 
-/** Integers that a node moves still remember the real numbers that they were rounded from. */
+/** Carries the real numbers that integers were rounded from through a node that moves them. */
 function straightened(c: Call, conversion: Conversion, values: readonly Operand[]): readonly Operand[] {
   if (!MOVING.has(c.node.opType) || !c.inputs.some((operand) => operand?.straight !== undefined)) return values;
   const smooth = c.inputs.map((operand) => (operand?.straight === undefined ? operand : operandOf(operand.straight())));

@@ -1,5 +1,5 @@
 /**
- * @module What the ONNX specification says where a node says nothing: values of attributes, and how many inputs an op has.
+ * @module Defaults of the ONNX specification: values of attributes that a node leaves out, and how many inputs an op has.
  * Source: onnx/docs/Operators.md and Changelog.md, opsets 1 to 24.
  */
 import type { AttributeValue } from "../graph/index.js";
@@ -73,7 +73,7 @@ export const DEFAULTS: Readonly<Record<string, Values>> = {
   Trilu: { upper: true, k: 0 },
 };
 
-/** Ops with inputs that may be left out at the end: how many the table's entry takes. */
+/** Number of inputs that the table's entry takes, for ops whose last inputs may be left out. */
 export const INPUT_COUNT: Readonly<Record<string, number>> = {
   Clip: 3,
   Conv: 3,

@@ -17,10 +17,10 @@ const IR_VERSION = 10;
 export interface ExportOptions {
   /** Names of parameters (paths). One without a name here is refused. */
   readonly names?: ReadonlyMap<Tensor, string>;
-  /** Numbers of parameters that become constants of the file; the others become inputs. */
+  /** Values of parameters that become constants of the file; the other parameters become inputs. */
   readonly values?: ReadonlyMap<Tensor, TensorData>;
   readonly graphName?: string;
-  /** Goes into the file's metadata. */
+  /** Entries for the file's metadata. */
   readonly metadata?: ReadonlyMap<string, string>;
   /** Inputs in this order come first; an input that nothing needs is still declared. */
   readonly inputs?: readonly Tensor[];
@@ -98,7 +98,7 @@ class Exporter {
   readonly #domains = new Set<string>([""]);
   /** Names that values of the graph bring along: no made-up name may be one of them. */
   readonly #taken: ReadonlySet<string>;
-  /** Before every made-up name: a body's names are none of those around it. */
+  /** Prefix of every generated name, so that a body's names differ from those around it. */
   readonly #prefix: string;
   #count = 0;
   /** Every tensor that a node or an output takes. */

@@ -1,5 +1,5 @@
 /**
- * @module What an op gives on known values, computed while a file is read: arithmetic, which free dimensions take part in as far
+ * @module Constant folding while a file is read: arithmetic on known values, which free dimensions take part in as far
  * as it stays linear, and ops that move elements.
  */
 import type { Dim, DType } from "../graph/index.js";

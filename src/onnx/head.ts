@@ -1,5 +1,5 @@
 /**
- * @module The head of somebody else's model: the last linear layer before an output, which is made anew for other classes. The rest of the file stays
+ * @module The head of an imported model: the last linear layer before an output, which is replaced for other classes. The rest of the file stays
  * as it is, node by node.
  */
 import type { Random } from "../util/random.js";
@@ -36,7 +36,7 @@ const nameOf = (node: NodeProto): string => (node.name === "" ? (node.outputs[0]
 const attribute = (node: NodeProto | undefined, name: string): AttributeProto["value"] | undefined =>
   node?.attributes.find((a) => a.name === name)?.value;
 
-/** Who makes each value, and which values are numbers of the file. */
+/** The producer of each value, and the values that the file stores. */
 class Producers {
   readonly #nodes = new Map<string, NodeProto>();
   readonly #fixed = new Map<string, TensorProto>();
@@ -274,7 +274,7 @@ const positionShape = (graph: GraphProto, head: Head, outFeatures: number): Valu
   return before === undefined ? undefined : [...before.slice(0, -1), outFeatures];
 };
 
-/** Without nodes and numbers that no output needs. */
+/** The model without nodes and weights that no output needs. */
 function pruned(graph: GraphProto): GraphProto {
   const producers = new Producers(graph);
   const needed = new Set<string>();

@@ -1,5 +1,5 @@
 /**
- * @module ONNX files in: any model becomes the same graph as one that was described here, so that it can be trained,
+ * @module ONNX import: any model becomes the same kind of graph as one that was traced here, so that it can be trained,
  * explained, compressed and written again.
  */
 import type { Dim, Parameter, Shape, Tensor, TensorData } from "../graph/index.js";
@@ -33,7 +33,7 @@ export interface GraphOptions {
   /** The role of each of the file's tensors: parameter, buffer or constant. */
   readonly stored: ReadonlyMap<TensorProto, StoredTensor>;
   readonly numbersOf: (tensor: TensorProto) => TensorData;
-  /** The same for whoever uses the graph, and may change them. */
+  /** The values as handed to the graph's user, who may change them. */
   readonly handedOut: (tensor: TensorProto) => TensorData;
   /** The parameter or buffer that a tensor is, the same in every graph. */
   readonly parameterOf: (tensor: TensorProto) => Parameter;
@@ -46,7 +46,7 @@ export interface ImportedModel {
   readonly inputs: ReadonlyMap<string, Tensor>;
   /** Weights by their names in the file. */
   readonly parameters: ReadonlyMap<string, Parameter>;
-  /** The weights' numbers. */
+  /** Values of the weights. */
   readonly values: ReadonlyMap<Parameter, TensorData>;
   /** The weights' names, as `compile` and `exportGraph` take them. */
   readonly names: ReadonlyMap<Tensor, string>;

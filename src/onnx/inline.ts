@@ -1,4 +1,4 @@
-/** @module A model whose numbers lie in files beside it, as one that holds them all. */
+/** @module Turns a model with external data into one that holds all its weights. */
 import type { ModelProto, TensorProto } from "./messages.js";
 import type { ExternalData } from "./numbers.js";
 import { numbersOfTensor } from "./numbers.js";

@@ -1,5 +1,5 @@
 /**
- * @module What a model is, in data: for people who were given a file.
+ * @module Describes a model as data: for people who were given a file.
  */
 import type { Graph, Node, Tensor } from "../graph/index.js";
 import { isFloat, isLeaf, sizeOf } from "../graph/index.js";
@@ -71,7 +71,7 @@ export interface OnnxInspection {
   readonly buffers: readonly InspectedTensor[];
   readonly constants: readonly InspectedTensor[];
   readonly gradients: {
-    /** Parameters that an output depends on smoothly, of all of them. */
+    /** How many parameters receive gradients from an output, of all of them. */
     readonly reached: number;
     readonly parameters: number;
     /** Nodes in between that gradients do not pass, and ops that Descent does not have. */
@@ -100,10 +100,10 @@ const tensorOf = ({ name, dtype, tensor, why }: StoredTensor): InspectedTensor =
   why,
 });
 
-/** Up to as many parts a person reads. */
+/** The most groups that a person will read. */
 const MOST_PARTS = 16;
 
-/** Tensors by how their names begin: as deep as there are not too many parts. */
+/** Groups tensors by the prefix of their names, as deep as there are not too many groups. */
 export function partsOf(tensors: readonly { readonly name: string; readonly shape: readonly number[] }[]): readonly Part[] {
   const split = tensors.map(({ name, shape }) => ({
     path: name
@@ -130,7 +130,7 @@ export function partsOf(tensors: readonly { readonly name: string; readonly shap
   return [...best].map(([part, group]) => ({ part, ...group }));
 }
 
-/** Everything that stands in nodes and functions, each function once. */
+/** Counts everything in nodes and functions, each function once. */
 interface Walked {
   readonly ops: Map<string, number>;
   readonly calls: Map<string, number>;
@@ -188,7 +188,7 @@ function reach(
   return { reached: [...parameters].filter((p) => seen.has(p.node)).length, obstacles };
 }
 
-/** Lengths to try a graph with that cannot be made with free axes: sides of pictures, and few of everything else. */
+/** Sizes to try where a graph cannot be made with free axes: sides of pictures, and small numbers for everything else. */
 const SIDE = 64;
 const FEW = 2;
 

@@ -11,7 +11,7 @@ const PARTICULAR = /^(tr|az|lt)/i;
 const localeOf = (node: NodeProto): AttributeProto | undefined =>
   node.opType === "StringNormalizer" ? node.attributes.find(({ name }) => name === "locale") : undefined;
 
-/** The model with the locale that every system has where it asks for another; undefined where that would change what it computes, or nothing. */
+/** The model with its locales replaced by the one that every system has; undefined where nothing would change, or the results would. */
 export function withUniversalLocale(model: ModelProto): ModelProto | undefined {
   const asked = model.graph.nodes.flatMap((node) => localeOf(node) ?? (node.opType === "StringNormalizer" ? [undefined] : []));
   if (asked.length === 0 || asked.some((a) => PARTICULAR.test(String(a?.value)) || a?.value === UNIVERSAL)) return undefined;

@@ -1,5 +1,5 @@
 /**
- * @module A model of a file: what it says of itself, its weights, and its graph, with the axes free that the file leaves free or for the
+ * @module `OnnxModel`: a file's declarations, its weights, and its graph, with the axes free that the file leaves free or for the
  * lengths of a call. All graphs of one model share its parameters.
  */
 import type { DType, Graph, Shape, Tensor, TensorData } from "../graph/index.js";
@@ -20,13 +20,13 @@ export interface OnnxModelOptions {
   readonly where?: string;
   /** The bytes of files beside the model, for numbers that are stored there. */
   readonly externalData?: ExternalData;
-  /** Corrections of what is taken for a parameter: by what reads it, weights of Conv, MatMul, Gemm, normalizations, embeddings and the like. */
+  /** Corrections of which tensors are parameters; by default the weights of Conv, MatMul, Gemm, normalizations, embeddings and the like. */
   readonly parameters?: ParameterChoice;
   /** Numbers for free dimensions of its graph, by name: `{ N: 1 }`. The others stay free. */
   readonly bindings?: Readonly<Record<string, number>>;
   /** Shapes of inputs in place of the file's, for its graph. */
   readonly shapes?: Readonly<Record<string, Shape>>;
-  /** Whether batch normalization and dropout are kept as nodes that differ between training and use, to be resolved; left out, they are what they are in use. */
+  /** Whether batch normalization and dropout are kept as nodes that differ between training and use, to be resolved; left out, they are imported for use. */
   readonly modes?: boolean;
 }
 
@@ -45,13 +45,13 @@ export interface DeclaredValue {
 export interface OnnxSource {
   /** The whole file, or where it is, with the files beside it. */
   readonly file: Uint8Array | string;
-  /** The weights' numbers, as the file has them. */
+  /** Values of the weights, as stored in the file. */
   readonly values: ReadonlyMap<Tensor, TensorData>;
   /** Whether the file is still the one that was read. */
   readonly isCurrent: () => boolean;
 }
 
-/** Graphs of files, by sets of lengths, that are kept. */
+/** The most graphs that are kept, one for each set of lengths. */
 const KEPT_TRACES = 8;
 
 const sources = new WeakMap<Graph, OnnxSource>();
@@ -133,7 +133,7 @@ export class OnnxModel implements ImportedModel {
     return [...names];
   }
 
-  /** Every tensor that the file holds, and what it is taken for. Errors: ConfigError for a pattern of `parameters` that fits nothing. */
+  /** Every tensor that the file holds, and its role. Errors: ConfigError for a pattern of `parameters` that fits nothing. */
   get stored(): readonly StoredTensor[] {
     return [...this.#storedTensors().values()];
   }
@@ -261,7 +261,7 @@ export class OnnxModel implements ImportedModel {
     return lengths;
   }
 
-  /** The file as an engine opens it. Numbers that were handed out may have been changed: it is no longer what the model is. */
+  /** The file as an engine opens it. It stops being current once values were handed out, since they may have been changed. */
   get source(): OnnxSource {
     const isCurrent = (): boolean => !this.#isRead && this.#isOpenable && this.#isCurrent();
     return { file: this.#file, values: new Map(), isCurrent };

@@ -44,7 +44,7 @@ export function dtypeOf(code: number, where: string): DType {
   );
 }
 
-/** Types that numbers may be stored in, though graphs have none of them: what they become, which holds each of them exactly. */
+/** Storage types that graphs do not have, and the types that they become, which hold every value exactly. */
 const STORED: ReadonlyMap<number, DType> = new Map([
   [16, "float32"],
   [21, "uint8"],
@@ -57,7 +57,7 @@ export const storedTypeOf = (code: number, where: string): DType => STORED.get(c
 /** Whether stored numbers have four bits each. */
 export const hasFourBits = (code: number): boolean => code === 21 || code === 22;
 
-/** Stored numbers as those that they become: bfloat16 is the upper half of float32, and of two with four bits the lower ones come first. */
+/** Widens stored numbers: bfloat16 is the upper half of float32, and of two with four bits the lower ones come first. */
 function widened(code: number, bytes: Uint8Array, size: number): TypedArray {
   if (code === 16) {
     const wide = new Uint32Array(size);

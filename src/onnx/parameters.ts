@@ -1,5 +1,5 @@
 /**
- * @module Which numbers of a file are parameters: by what reads them, and what they look like, since files only have names and numbers.
+ * @module Decides which tensors of a file are parameters, by the nodes that read them and by their values, since a file does not say.
  */
 import { type DType, isFloat, sizeOf } from "../graph/index.js";
 import { ConfigError } from "../util/errors.js";
@@ -8,7 +8,7 @@ import type { ModelProto, TensorProto } from "./messages.js";
 import { storedTypeNamed } from "./numbers.js";
 import { type Named, type Scope, scopesOf, type Use } from "./uses.js";
 
-/** Corrections of what is taken for a parameter, by patterns of names (`*.bias`, `/regular expression/`). */
+/** Corrections of which tensors are parameters, by patterns of names (`*.bias`, `/regular expression/`). */
 export interface ParameterChoice {
   readonly include?: string | readonly string[];
   readonly exclude?: string | readonly string[];
@@ -17,7 +17,7 @@ export interface ParameterChoice {
 /** `buffer`: numbers that belong to the model but are not trained, such as running statistics. */
 export type Role = "parameter" | "buffer" | "constant";
 
-/** A tensor of numbers in the file, and what it is taken for. */
+/** A stored tensor of the file, and its role. */
 export interface StoredTensor {
   readonly name: string;
   readonly tensor: TensorProto;
@@ -30,7 +30,7 @@ export interface StoredTensor {
 /** Gives the first numbers of a tensor, up to `limit`, for what only they can tell. */
 export type ReadNumbers = (tensor: TensorProto, limit: number) => ArrayLike<number>;
 
-/** As many numbers tell a mask or a table from a weight. */
+/** How many values are read to tell a mask or a table from a weight. */
 const LOOKED_AT = 4096;
 
 interface Verdict {
@@ -78,10 +78,10 @@ const isGenerated = (name: string): boolean =>
 const FIXED_NAME =
   /(^|[._/])(inv_freq|cos|sin|cos_cached|sin_cached|rotary\w*|attn_mask|causal_mask|mask|position_ids|anchors?)$/i;
 
-/** Up to as many numbers are one for each channel of a picture: they prepare it. */
+/** Tensors of up to this many values may hold one for each channel of a picture, and prepare it. */
 const PIXEL = 4;
 
-/** Numbers beyond this are there to be added to what is masked, not to be learned. */
+/** Values beyond this are added to masked scores, and are not learned. */
 const MASKING = 5e3;
 
 /** Axes of more than one element. */
@@ -102,7 +102,7 @@ class Judge {
     return weight ?? found("buffer") ?? verdicts[0] ?? constant("read by nothing");
   }
 
-  /** Where a value is read in the end: past what only passes it on. */
+  /** The final readers of a value, past nodes that only pass it on. */
   #places({ scope, name }: Named, seen: Set<string>): Use[] {
     const inside = scope.leadsOf(name).flatMap((to) => this.#places(to, seen));
     const here = scope.usesOf(name).flatMap((use): Use[] => {

@@ -1,5 +1,5 @@
 /**
- * @module Who reads a value of a file, followed into functions and branches and out of them again.
+ * @module Finds the readers of a value in a file, followed into functions and branches and out of them again.
  */
 import { calledBy, type Functions, functionsOf } from "./functions.js";
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from "./messages.js";

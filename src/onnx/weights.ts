@@ -1,5 +1,5 @@
 /**
- * @module The numbers of an ONNX file by name, without its graph: for weights that go into a model described elsewhere.
+ * @module The weights of an ONNX file by name, without its graph: for a model that is defined elsewhere.
  */
 import type { TensorData } from "../graph/index.js";
 import { decodeModel } from "./decode.js";

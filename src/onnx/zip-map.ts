@@ -1,6 +1,6 @@
 /**
- * @module scikit-learn's converters end in `ZipMap`, which makes a sequence of maps of a matrix of probabilities. Engines for JavaScript cannot return
- * one: the node is cut, the matrix takes its name, and the names of its columns go to the metadata.
+ * @module Removes `ZipMap`, the last node of scikit-learn's converters, which turns a matrix of probabilities into a sequence of maps. Engines for JavaScript cannot return
+ * one: the node is removed, the matrix takes its name, and the names of its columns go to the metadata.
  */
 import type { GraphProto, ModelProto, NodeProto } from "./messages.js";
 

@@ -1,5 +1,5 @@
 /**
- * @module Attention of one new token to those before it, as the engine has it in one kernel.
+ * @module Attention of one new token to those before it, in one kernel of the engine.
  */
 import type { Dim, Tensor } from "../graph/index.js";
 import { constant, dimEquals, formatShape, fromNumbers, isFloat, sameShape } from "../graph/index.js";
@@ -28,7 +28,7 @@ type GroupInputs = readonly [
 ];
 
 /**
- * Writes a token's key and value behind those that the past has, and mixes the values by how well their keys fit the token's queries. A head of keys
+ * Appends a token's key and value to those of the past, and computes the attention of its query over all of them. A head of keys
  * serves h/g heads of queries.
  *
  * Shapes: query [N, 1, h·d], key and value [N, 1, g·d], past of each [N, g, C, d], lengths int32 [N] (filled places of the past), total int32 [] or
@@ -117,7 +117,7 @@ export interface GroupQueryInputs {
   readonly total: Tensor;
 }
 
-/** The mixture, and keys and values with the new token's. Shapes as at `GroupQueryAttention`. */
+/** The attention output, and keys and values with the new token's. Shapes as at `GroupQueryAttention`. */
 export const groupQueryAttention = (
   { query, key, value, pastKey, pastValue, lengths, total }: GroupQueryInputs,
   { heads, groups, scale = 0 }: { readonly heads: number; readonly groups: number; readonly scale?: number },

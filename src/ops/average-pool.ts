@@ -1,5 +1,5 @@
 /**
- * @module AveragePool and its gradient, which are transposes of each other, so that gradients of every order stay among them.
+ * @module AveragePool and its gradient. They are transposes of each other, so gradients of every order stay among them.
  */
 import type { Dim, Tensor } from "../graph/index.js";
 import { constant, fromNumbers, staticDim } from "../graph/index.js";
@@ -12,7 +12,7 @@ import { padSpatial, spreadSpatial } from "./window.js";
 type AverageAttributes = PoolAttributes & { readonly count_include_pad: boolean };
 const AVERAGE_ATTRIBUTES = { ...POOL_ATTRIBUTES, count_include_pad: "bool" } as const;
 
-/** The mean of what the window sees; padding counts as zeros only with `count_include_pad`. */
+/** The mean of each window; padding counts as zeros only with `count_include_pad`. */
 export const AveragePool: Op<AverageAttributes, One> = {
   name: "AveragePool",
   domain: "",
@@ -37,7 +37,7 @@ const averageOnly = (a: AverageAttributes): AverageAttributes => ({
 
 type AverageGradientAttributes = AverageAttributes & { readonly input_shape: readonly Dim[] };
 
-/** dy shared out evenly over what each window saw; `input_shape` holds the spatial lengths of x. */
+/** Spreads dy evenly over the elements of each window; `input_shape` holds the spatial lengths of x. */
 export const AveragePoolGradient: Op<AverageGradientAttributes, One> = {
   name: "AveragePoolGradient",
   domain: "descent",

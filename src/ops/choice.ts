@@ -1,5 +1,5 @@
 /**
- * @module Choice, limits and conversion, element by element, and the value itself as a node of its own.
+ * @module Where, Clip, Cast, and identities, element by element.
  */
 import type { DType } from "../graph/index.js";
 import { broadcastShapes, formatShape, isFloat, Tensor } from "../graph/index.js";

@@ -1,5 +1,5 @@
 /**
- * @module What convolutions have in common: attributes, cost, checks of weights and bias, and how they take a mapped axis.
+ * @module Common parts of convolutions: attributes, cost, checks of weights and bias, and how they take a mapped axis.
  */
 import type { Attributes, Dim, Node, Shape, Tensor, TensorType } from "../graph/index.js";
 import { dimEquals, dimMul, formatShape, staticDim } from "../graph/index.js";

@@ -1,5 +1,5 @@
 /**
- * @module Counts of elements as factors, whether they are known or wait for free dimensions.
+ * @module Counts of elements as factors, whether their dimensions are known or free.
  */
 import { constant, type Dim, type DType } from "../graph/index.js";
 import type { TensorLike } from "./op.js";

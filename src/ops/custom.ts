@@ -1,5 +1,5 @@
 /**
- * @module Gradients by hand: an op whose forward is any graph and whose gradient is a given rule.
+ * @module Custom gradients: an op whose forward is any graph and whose gradient is a given rule.
  */
 import type { CustomRule, Tensor } from "../graph/index.js";
 import type { Op } from "./op.js";

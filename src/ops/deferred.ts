@@ -1,5 +1,5 @@
 /**
- * @module Rules that wait for their shapes: where a gradient's rule needs numbers and dimensions are still free, a node keeps the rule, and
+ * @module Deferred rules: where a gradient's rule needs to know dimensions that are still free, a node keeps the rule, and
  * applies it once they are bound.
  */
 import type { Body, Tensor } from "../graph/index.js";
@@ -22,7 +22,7 @@ export const Deferred: Op<DeferredAttributes, readonly Tensor[]> = {
   lower: ({ inputs, attributes: { rule } }) => rule(inputs),
 };
 
-/** Its first input. The second one is there for its shape: whoever runs the graph is asked for it, and free dimensions are read off it. */
+/** Identity of the first input. The second is there for its shape alone: it makes it an input of the graph, so that free dimensions can be read off it. */
 export const Sized: Op<Record<never, never>, readonly [Tensor, Tensor]> = {
   name: "Sized",
   domain: "descent",
@@ -36,7 +36,7 @@ export const Sized: Op<Record<never, never>, readonly [Tensor, Tensor]> = {
 
 export const deferring = [Deferred, Sized] as const;
 
-/** The tensor, with an input of its graph that its free dimensions are read off. */
+/** Ties a tensor to an input of its graph from which its free dimensions are read. */
 export const sizedBy = (y: Tensor, input: Tensor): Tensor => emitOne(Sized, [y, input], {});
 
 /**

@@ -18,7 +18,7 @@ interface Equation {
 
 const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-/** Labels that `taken` does not have. */
+/** Fresh labels, none of which is in `taken`. */
 const freshLabels = (taken: string, count: number): string =>
   LETTERS.split("")
     .filter((l) => !taken.includes(l))

@@ -1,5 +1,5 @@
 /**
- * @module What ops that treat each element by itself have in common: entries of one and of two operands, which broadcast as in
+ * @module Common parts of elementwise ops: entries of one and of two operands, which broadcast as in
  * NumPy (the gradient walk sums a broadcast gradient back down), and how they are built.
  */
 import type { Attributes, DType } from "../graph/index.js";

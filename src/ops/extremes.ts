@@ -1,5 +1,5 @@
 /**
- * @module Where the largest or smallest elements along an axis are, and which they are.
+ * @module The largest or smallest elements along an axis, and their indices: ArgMax, ArgMin, TopK.
  */
 import type { Dim } from "../graph/index.js";
 import { formatShape, normalizeAxis, type Tensor } from "../graph/index.js";
@@ -37,7 +37,7 @@ function argExtreme(name: string): Op<ArgAttributes, Unary> {
   return op;
 }
 
-/** Where the largest element along `axis` is: the first of several, or the last on request. */
+/** Index of the largest element along `axis`: the first of several equal ones, or the last on request. */
 export const ArgMax = argExtreme("ArgMax");
 export const ArgMin = argExtreme("ArgMin");
 
@@ -50,7 +50,7 @@ export interface TopKAttributes {
   readonly sorted: boolean;
 }
 
-/** The k largest (or smallest) elements along `axis`, and where they are; of equal ones the lower index comes first. */
+/** The k largest (or smallest) elements along `axis`, and their indices; of equal ones the lower index comes first. */
 export const TopK: Op<TopKAttributes, Unary> = {
   name: "TopK",
   domain: "",
@@ -85,7 +85,7 @@ export const argMax = (x: Tensor, axis = -1, keepdims = false): Tensor =>
 export const argMin = (x: Tensor, axis = -1, keepdims = false): Tensor =>
   emitOne(ArgMin, [x], { axis: normalizeAxis(axis, x.rank, "ArgMin"), keepdims, select_last_index: false });
 
-/** The k largest elements along an axis, in descending order, and their places. */
+/** The k largest elements along an axis, in descending order, and their indices. */
 export function topK(
   x: Tensor,
   k: number,

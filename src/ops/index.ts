@@ -1,5 +1,5 @@
 /**
- * @module The ops: importing this gives tensors their methods.
+ * @module The ops. Importing this module gives tensors their methods.
  */
 export * from "./op.js";
 export * from "./elementwise.js";

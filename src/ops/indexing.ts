@@ -47,7 +47,7 @@ declare module "../graph/tensor.js" {
     argMax(axis?: number, keepdims?: boolean): Tensor;
     argMin(axis?: number, keepdims?: boolean): Tensor;
     cumSum(axis?: number, options?: { exclusive?: boolean; reverse?: boolean }): Tensor;
-    /** Indices as rows of zeros with a one. */
+    /** One-hot encoding of indices. */
     oneHot(depth: number, options?: { axis?: number; dtype?: DType; on?: number; off?: number }): Tensor;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * @module What ops on indices have in common: their element types, counting from the end, and places under a mapped axis.
+ * @module Common parts of ops on indices: element types, counting from the end, and positions under a mapped axis.
  */
 import type { Dim, DType, Tensor } from "../graph/index.js";
 import { constant, fromNumbers } from "../graph/index.js";

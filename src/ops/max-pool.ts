@@ -140,7 +140,7 @@ function firstHits(x: Tensor, y: Tensor, w: Window, f: (hit: Tensor, tap: readon
   });
 }
 
-/** For devices without the places: each tap's share of dy, put where the tap was. */
+/** For devices without indices of the maxima: sends each tap's share of dy to the tap's position. */
 function spreadToFirst(dy: Tensor, x: Tensor, y: Tensor, w: Window): Tensor {
   const lengths = lengthsOf(x);
   const pads = fullPads(w, lengths, lengthsOf(y));

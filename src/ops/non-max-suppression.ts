@@ -1,5 +1,5 @@
 /**
- * @module Choosing among boxes: non-maximum suppression, which a detector's file does by itself.
+ * @module Non-maximum suppression, as files of detectors have it.
  */
 import type { Dim, Tensor } from "../graph/index.js";
 import { dimEquals, formatShape, sameShape, symbol } from "../graph/index.js";
@@ -11,7 +11,7 @@ import { zeros } from "./shape.js";
 
 interface SuppressionAttributes {
   readonly [name: string]: number | readonly number[];
-  /** 0: corners; 1: middle, width and height. */
+  /** 0: corners; 1: centre, width and height. */
   readonly center_point_box: number;
   /** One number each, in a list as ONNX wants it. */
   readonly max_output_boxes_per_class: readonly number[];
@@ -74,7 +74,7 @@ export interface SuppressionOptions {
   readonly maxPerClass: number;
   /** The largest overlap allowed between boxes of one class; where two overlap more, the one with the lower score is dropped. */
   readonly iouThreshold: number;
-  /** Boxes at or below it are left out. */
+  /** Boxes whose score is at or below it are dropped. */
   readonly scoreThreshold: number;
 }
 

@@ -1,5 +1,5 @@
 /**
- * @module Where a tensor is not zero: a list whose length only the numbers decide, behind which nothing is differentiated by it.
+ * @module Positions of nonzero elements: a list whose length depends on the values. No gradient passes through it.
  */
 import { symbol, type Tensor } from "../graph/index.js";
 import { anyDType, type None, type Unary } from "./elementwise-op.js";

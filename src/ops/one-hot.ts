@@ -1,5 +1,5 @@
 /**
- * @module Indices as rows of zeros with a one.
+ * @module One-hot encoding of indices.
  */
 import type { DType, Tensor } from "../graph/index.js";
 import { constant, formatShape, fromNumbers, normalizeAxis, sameShape } from "../graph/index.js";

@@ -1,5 +1,5 @@
 /**
- * @module What an entry of the op table says: name, attributes, shape rule, gradient, cost, batching, and how it is put
+ * @module The type of an entry in the op table: name, attributes, shape rule, gradient, cost, batching, and how it is put
  * into other ops where a device has no kernel for it. An entry without a gradient gives the reason in its place.
  */
 import type { Attributes, Dim, DType, Node, Shape, Tensor, TensorType } from "../graph/index.js";
@@ -21,7 +21,7 @@ export type AttributeKind =
   | "rule"
   | "body";
 
-/** For whom a graph is lowered. `onnx` is a portable file: standard ops only, no assumption about the device. */
+/** The target that a graph is lowered for. `onnx` is a portable file: standard ops only, no assumption about the device. */
 export type Target = "cpu" | "wasm" | "webgpu" | "cuda" | "onnx";
 
 export type OptionalTensor = Tensor | null;
@@ -124,7 +124,7 @@ export interface Op<A extends Attributes = Attributes, I extends readonly Option
   readonly batch: BatchRule<A, I> | { readonly unroll: string };
   /** The same value in other ops, for targets without a kernel or with a faster way; undefined keeps the node. */
   readonly lower?: (context: LowerContext<A, I>) => readonly Tensor[] | undefined;
-  /** For ops that differ between training and use: what they become. Runs before differentiation. */
+  /** Replacement of an op that differs between training and use. Runs before differentiation. */
   readonly resolve?: (context: ResolveContext<A, I>) => readonly Tensor[];
   /** The same outputs in ops with gradients: what a fused op is differentiated by, and becomes in training. */
   readonly expand?: (context: ExpandContext<A, I>) => readonly Tensor[];
@@ -136,7 +136,7 @@ export interface Op<A extends Attributes = Attributes, I extends readonly Option
   readonly random?: boolean;
 }
 
-/** An entry whose attribute and input types have been forgotten, as the table keeps it. */
+/** An entry with its attribute and input types erased, as the table keeps it. */
 // Method parameters are bivariant in TypeScript only for methods; a table of entries needs one common type.
 export type AnyOp = Op<never, never>;
 
@@ -227,7 +227,7 @@ export const perElement =
 /** The cost of an op that only moves or names data. */
 export const moves = perElement(0);
 
-/** For an op that must have been replaced before it reached this place. */
+/** Throws, for an op that must have been replaced by an earlier pass. */
 export function unreachableOp(name: string, stage: string): never {
   throw new UnsupportedOpError(`${name}: expected to be replaced before ${stage}; this is a fault in Descent`);
 }

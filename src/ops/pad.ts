@@ -1,5 +1,5 @@
 /**
- * @module Borders around a tensor, and zeros between its elements.
+ * @module Padding around a tensor, and zeros between its elements.
  */
 import { type Dim, dimAdd, dimMul, formatShape, type Shape, staticShape, type Tensor, type TensorType } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";

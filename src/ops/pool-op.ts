@@ -1,5 +1,5 @@
 /**
- * @module What pooling ops have in common: their window, shape, cost, and how they take a mapped axis.
+ * @module Common parts of pooling ops: window, shape, cost, and how they take a mapped axis.
  */
 import type { Attributes, Dim, Node, Tensor } from "../graph/index.js";
 import { dimMul, isFloat } from "../graph/index.js";

@@ -96,7 +96,7 @@ const unit = (bits: Tensor): Tensor =>
     .cast("float32")
     .mul(2 ** -24);
 
-/** The stable number of a random node: its module path, its op, and the how-manieth of them it is. */
+/** The stable key of a random node: a hash of its module path, its op, and its ordinal among such nodes there. */
 const keyOf = ({ node, callIndex }: { node: Node; callIndex: number }): number =>
   hashString(`${node.scope}/${node.op}/${callIndex}`);
 

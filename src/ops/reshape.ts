@@ -1,5 +1,5 @@
 /**
- * @module Axes renamed, reordered, added and dropped, and repetition by broadcasting. They move data and compute nothing.
+ * @module Reshape, transpose, squeeze, unsqueeze and expand. They move data and compute nothing.
  */
 import type { Dim, DType, Shape } from "../graph/index.js";
 import {

@@ -54,7 +54,7 @@ export interface SliceRange {
   readonly step?: number;
 }
 
-/** From here on an end is "to the end" of an axis of free length, as exporters write it (INT32_MAX, 1e9, …). */
+/** Ends from here on mean "to the end" of an axis of free length, as exporters write it (INT32_MAX, 1e9, …). */
 const OPEN_END = 1e8;
 
 /** Whether a place counts from the end: a negative number, or a length subtracted. */

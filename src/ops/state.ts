@@ -7,7 +7,7 @@ import type { Op } from "./op.js";
 import { emitOne, expectSameDType, moves, unreachableOp } from "./op.js";
 
 /**
- * Its first input; besides, the buffer has the new value after the run. `resolveMode` takes it out of the graph: in training
+ * Identity of the first input, with a side effect: the buffer has the new value after the run. `resolveMode` takes it out of the graph: in training
  * the new value becomes an output, in use nothing is assigned.
  */
 export const Assign: Op<Record<never, never>, readonly [Tensor, Tensor, Tensor]> = {

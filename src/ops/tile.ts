@@ -1,5 +1,5 @@
 /**
- * @module Repetition of a tensor, and its triangles.
+ * @module Tile (repetition), and Trilu (upper and lower triangles).
  */
 import { type Dim, dimMul, formatShape, type Shape, type Tensor } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";

@@ -1,5 +1,5 @@
 /**
- * @module What a legal graph looks like, checked by machine: after every rewrite in tests, and before every compile.
+ * @module Checks that a graph is legal: after every rewrite in tests, and before every compile.
  */
 import type { Graph, Tensor } from "../graph/index.js";
 import { formatShape, isLeaf, sameShape } from "../graph/index.js";

@@ -1,5 +1,5 @@
 /**
- * @module Sessions by what they compute: equal files with equal options share one. The engine has leaked memory on every
+ * @module A cache of sessions: equal files with equal options share one. The engine has leaked memory on every
  * creation and release, so a few idle sessions are kept for whoever asks for the same again.
  */
 import type { Runtime, Session, SessionOptions } from "./runtime.js";

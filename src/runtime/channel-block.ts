@@ -1,6 +1,6 @@
 /**
- * @module How many channels the engine's CPU kernels take in a block: a property of the processor's vectors that the engine
- * does not tell, so it is read off what it does.
+ * @module The number of channels in a block of the engine's CPU kernels: a property of the processor's vectors that the engine
+ * does not report, so it is inferred from the result of a reordering.
  */
 import { fromNumbers, Graph, input } from "../graph/index.js";
 import { exportGraph } from "../onnx/index.js";

@@ -25,14 +25,14 @@ export interface CompileOptions {
   readonly bindings?: ReadonlyMap<string, number>;
   /** Paths of parameters; left out, `parameter0`, … in trace order. */
   readonly names?: ReadonlyMap<Tensor, string>;
-  /** Numbers of parameters that become constants: faster, for a graph that is used without being trained. */
+  /** Values of parameters that become constants: faster, for a graph that is used without being trained. */
   readonly values?: ReadonlyMap<Tensor, TensorData>;
   /** Outputs that stay on the device. */
   readonly deviceOutputs?: readonly string[];
   /** Refuse nodes that would fall back to the CPU. */
   readonly requireDevice?: boolean;
   readonly spin?: boolean;
-  /** Whether the engine keeps memory from run to run; left out, by how much the graph's values take, as far as it is known. */
+  /** Whether the engine keeps memory from run to run; left out, decided by the size of the graph's values, as far as it is known. */
   readonly arena?: boolean;
   /** By output name, the input whose memory a run may write it into; see `SessionOptions`. */
   readonly inPlace?: Readonly<Record<string, string>>;
@@ -49,7 +49,7 @@ export function prepareGraph(graph: Graph, device: Device, bindings: ReadonlyMap
   return verifyGraph(mergeCommonSubexpressions(lowerGraph(fused, device)), `lowering for ${device}`);
 }
 
-/** Names for parameters that were given none. */
+/** Names for parameters without one. */
 function completeNames(graph: Graph, names: ReadonlyMap<Tensor, string> | undefined): ReadonlyMap<Tensor, string> {
   const complete = new Map(names);
   graph.parameters.forEach((t, i) => {
@@ -229,7 +229,7 @@ async function openModel(model: OnnxModel, options: Settled): Promise<Executable
   return new Executable({ graph, traced: graph, runtime: options.runtime, session, types, release, inPlace: options.inPlace });
 }
 
-/** Runs what the tensors need, and gives their numbers: all that "eager" means here. */
+/** Computes tensors and returns their values: the eager mode. */
 export async function evaluate<T extends Readonly<Record<string, Tensor>>>(
   outputs: T,
   feeds: Readonly<Record<string, TensorData>> = {},

@@ -1,5 +1,5 @@
 /**
- * @module Which device a graph runs on: what was asked for, or the best one that really starts and is worth it.
+ * @module Choice of the device that a graph runs on: the one asked for, or the best one that starts and is faster than the CPU.
  */
 import { Graph, input } from "../graph/index.js";
 import { exportGraph } from "../onnx/index.js";
@@ -9,7 +9,7 @@ import { identityModel } from "./identity.js";
 import type { Device, DeviceChoice, Runtime, Value } from "./runtime.js";
 import { DEVICES } from "./runtime.js";
 
-/** A device name from outside; ConfigError with the nearest right one. */
+/** Parses a device name. Errors: ConfigError, with the nearest known name. */
 export function parseDevice(name: string): DeviceChoice {
   if ((DEVICES as readonly string[]).includes(name)) return name as DeviceChoice;
   throw new ConfigError(`--device: ${unknownName("device", name, DEVICES)}`);
@@ -17,7 +17,7 @@ export function parseDevice(name: string): DeviceChoice {
 
 const found = new WeakMap<Runtime, Promise<Device>>();
 
-/** Tries the home's devices, best first; a GPU that is slower than the processor counts as none. */
+/** Tries the runtime's devices, best first; a GPU that is slower than the processor is passed over. */
 async function findBest(runtime: Runtime): Promise<Device> {
   const host = runtime.devices.at(-1) as Device;
   for (const device of runtime.devices) {
@@ -26,13 +26,13 @@ async function findBest(runtime: Runtime): Promise<Device> {
   throw new SessionError(`device auto: none of ${runtime.devices.join(", ")} starts here`);
 }
 
-/** Side lengths of the products that a GPU is tried with: a driver in software fails at the small one, and costs little. */
+/** Side lengths of the matrix products that a GPU is timed with. A software driver already loses at the small one, which costs little. */
 const PRODUCT_SIZES = [128, 512];
 /** How much slower than the host a GPU may be on them: it waits for its answer, and gains on larger ones. */
 const SLACK = { factor: 5, milliseconds: 5 };
 
 /**
- * Whether a GPU is one: drivers in software (SwiftShader, llvmpipe, WARP) start like any other and give right numbers, 10 to
+ * Whether a GPU is real hardware: software drivers (SwiftShader, llvmpipe, WARP) start like any other and give right numbers, 10 to
  * 1,000 times later than the processor itself.
  */
 export async function isFaster(runtime: Runtime, device: Device, host: Device): Promise<boolean> {
@@ -74,12 +74,12 @@ export async function starts(runtime: Runtime, device: Device): Promise<boolean>
     y[Symbol.dispose]();
     return data[3] === 4;
   } catch {
-    // Whatever the engine says, the answer is the same: this device is not to be had.
+    // Whatever the engine says, the answer is the same: this device cannot be used.
     return false;
   }
 }
 
-/** The device that a choice means here; `auto` is found out once per engine. */
+/** The device that a choice stands for here; `auto` is resolved once per engine. */
 export async function resolveDevice(runtime: Runtime, choice: DeviceChoice): Promise<Device> {
   if (choice !== "auto") return choice;
   let best = found.get(runtime);

@@ -1,5 +1,5 @@
 /**
- * @module Whether a device can start at all, found out without asking the engine: its libraries write their complaints past
+ * @module Checks whether a device can start at all, without asking the engine: its libraries write their complaints past
  * us, straight to the terminal.
  */
 import { existsSync, readFileSync } from "node:fs";

@@ -1,5 +1,5 @@
 /**
- * @module What the engine's library is told through the environment before it starts. From 1.29 on the builds for Linux and macOS report each session and its model to
+ * @module Environment variables that are set before the engine's library is loaded. From 1.29 on the builds for Linux and macOS report each session and its model to
  * Microsoft, keep a device id, and, on the way, read the process's command line with a recursive search that overflows the stack (a crash without a word) from some
  * 9,000 characters on. `ORT_DISABLE_TELEMETRY=1`, read once with the first session, keeps it from all of that (onnxruntime pull request 29843).
  */

@@ -1,5 +1,5 @@
 /**
- * @module What a graph becomes when it is compiled: a session of the engine whose feeds are checked.
+ * @module `Executable`: a compiled graph, which is a session of the engine whose feeds are checked.
  */
 import type { Graph, StringData, TensorData, TensorType } from "../graph/index.js";
 import { bindFromLength, checkData, formatShape, isStringData, sizeOf } from "../graph/index.js";
@@ -64,7 +64,7 @@ export class Executable implements AsyncDisposable {
     return this.#session.outputs;
   }
 
-  /** Runs on values; nothing is checked or copied. What training steps use. */
+  /** Runs on values without checks or copies, as training steps do. */
   run(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Promise<Record<string, Value>> {
     if (this.#isDisposed)
       return Promise.reject(new SessionError("run: expected an executable that is open, got one that was disposed"));
@@ -79,7 +79,7 @@ export class Executable implements AsyncDisposable {
     }
   }
 
-  /** Runs on numbers, checked against the graph, and gives numbers back. SessionError for outputs of texts: `callWithTexts` gives them. */
+  /** Runs on arrays, checked against the graph, and returns arrays. Errors: SessionError for string outputs, which `callWithTexts` returns. */
   async call(feeds: Readonly<Record<string, TensorData>>): Promise<Record<string, TensorData>> {
     const results = await this.callWithTexts(feeds);
     for (const [name, data] of Object.entries(results)) {
@@ -88,7 +88,7 @@ export class Executable implements AsyncDisposable {
     return results as Record<string, TensorData>;
   }
 
-  /** Runs on numbers and texts, checked against the file, and gives numbers and texts back: for files whose inputs or outputs hold texts. */
+  /** Runs on arrays and strings, checked against the file, and returns arrays and strings: for files with string inputs or outputs. */
   async callWithTexts(
     feeds: Readonly<Record<string, TensorData | StringData>>,
   ): Promise<Record<string, TensorData | StringData>> {

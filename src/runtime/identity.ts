@@ -1,5 +1,5 @@
 /**
- * @module The smallest model: a copy. It tries a device out, and brings values back from one.
+ * @module The smallest model, a copy: to try a device out, and to read values back from one.
  */
 import type { DType } from "../graph/index.js";
 import { Graph, input, symbol } from "../graph/index.js";

@@ -1,5 +1,5 @@
 /**
- * @module Which nodes a device has no kernel for. Read off ONNX Runtime 1.30's kernel registrations; `requireDevice` at
+ * @module Finds nodes that a device has no kernel for. From ONNX Runtime 1.30's kernel registrations; `requireDevice` at
  * session creation is the engine's own word on it, and test/runtime/kernels.test.ts holds the two together.
  */
 import type { DType, Graph, Node, Tensor } from "../graph/index.js";

@@ -1,5 +1,5 @@
 /**
- * @module What onnxruntime-node and onnxruntime-web have in common: values and sessions over `onnxruntime-common`'s types.
+ * @module Common code for onnxruntime-node and onnxruntime-web: values and sessions over `onnxruntime-common`'s types.
  */
 import type { InferenceSession, Tensor as OrtTensor, TensorConstructor } from "onnxruntime-common";
 import type { DType, StringData, TensorData, TypedArray } from "../graph/index.js";
@@ -44,11 +44,11 @@ export function toOrtTensor(Tensor: TensorConstructor, { dtype, shape, data }: T
   return new Tensor(dtype as "float32", data as Float32Array, [...shape]);
 }
 
-/** Texts as the binding takes them. */
+/** Strings as a value of the binding. */
 export const toOrtTexts = (Tensor: TensorConstructor, { shape, data }: StringData): OrtValue =>
   new OrtValue(new Tensor("string", [...data], [...shape]));
 
-/** The texts of the binding's value. SessionError for one of numbers. */
+/** The strings of the binding's value. Errors: SessionError for a value of numbers. */
 export function fromOrtTexts(value: Value): StringData {
   const { dtype, shape } = value;
   if (dtype !== "string") throw new SessionError(`session: expected a value of texts, got ${dtype}`);

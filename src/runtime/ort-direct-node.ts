@@ -10,7 +10,7 @@ import { DTYPES, sizeOf } from "../graph/index.js";
 import { SessionError } from "../util/errors.js";
 import type { SessionOptions } from "./runtime.js";
 
-/** The interface's functions by their place in `struct OrtApi`, which only ever grows at its end, and what each takes. */
+/** The interface's functions by their index in `struct OrtApi`, which only ever grows at its end, and their signatures. */
 const FUNCTIONS = {
   getErrorMessage: [2, "str", "void *"],
   createEnv: [3, "void *", "int, const char *, void *"],
@@ -116,7 +116,7 @@ export class DirectEngine {
     this.#allocator = this.#made("getAllocator");
   }
 
-  /** Errors: any, where koffi or this engine is not to be had. */
+  /** Throws any error where koffi or this engine is not available. */
   static async #load(): Promise<DirectEngine> {
     const koffi = (await import("koffi")).default as Koffi;
     const library = koffi.load(libraryPath());
@@ -129,7 +129,7 @@ export class DirectEngine {
     return new DirectEngine(koffi, library, koffi.decode(api, koffi.array("void *", size)) as bigint[]);
   }
 
-  /** The engine of this thread; undefined where it cannot be called so, and the binding has to do. */
+  /** The engine of this thread; undefined where its C interface cannot be called, so that the binding is used. */
   static load(): Promise<DirectEngine | undefined> {
     return (DirectEngine.#loaded ??= DirectEngine.#load().catch(() => undefined));
   }
@@ -192,7 +192,7 @@ export class DirectEngine {
     return { texts, addresses: BigUint64Array.from(texts, (text) => this.#addressOf(text)) };
   }
 
-  /** Where an array's numbers lie. Asking for `buffer` moves those of a small array out of the heap that collections move. */
+  /** The address of an array's data. Reading `buffer` moves a small array's data out of the heap that collections move. */
   #addressOf(array: ArrayBufferView): Pointer {
     return this.#koffi.address(array.buffer) + BigInt(array.byteOffset);
   }
@@ -206,7 +206,7 @@ export class DirectEngine {
     return this.#made("createTensorWithData", this.#memory, address, bytes, dims, rank, DTYPES[dtype].onnx);
   }
 
-  /** The numbers of a value that the engine made, copied; the value is released. */
+  /** Copies the data of a value that the engine made, and releases the value. */
   take(value: Pointer): TensorData {
     const info = this.#made("getTypeAndShape", value);
     const code = Number(this.#made("getElementType", info) & 0xffffffffn);
@@ -238,12 +238,12 @@ export class DirectEngine {
     this.#check("run", session, options, inputNames, inputs, inputs.length, outputNames, outputs.length, outputs);
   }
 
-  /** Makes this thread's runs ones that `stop` can end, from any thread of the process; what it takes. */
+  /** Makes this thread's runs interruptible from any thread of the process. Returns the handle that `stop` takes. */
   stoppable(): Pointer {
     return (this.#runOptions ??= this.#made("createRunOptions"));
   }
 
-  /** Ends a thread's run under way before its next node, and each further one at once, until `resume`. */
+  /** Ends a thread's current run before its next node, and each further one at once, until `resume`. */
   stop(runs: Pointer): void {
     this.#check("setTerminate", runs);
   }

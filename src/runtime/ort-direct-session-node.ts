@@ -1,6 +1,6 @@
 /**
  * @module Sessions on the CPU that copy nothing. The engine's own binding for Node copies every output into new memory, also those that
- * it was given memory for, and what is thrown away so keeps the garbage collector busy; here the engine writes where the caller says.
+ * it was given memory for, and the discarded arrays keep the garbage collector busy; here the engine writes where the caller says.
  */
 import type { Tensor as OrtTensor, TensorConstructor } from "onnxruntime-common";
 import type { DType, TensorData, TypedArray } from "../graph/index.js";
@@ -72,7 +72,7 @@ export class HostValue implements EngineValue {
 /** Matches the engine's error for a run that was interrupted. */
 const STOPPED = /terminate flag/;
 
-/** How long timers and signals may wait while runs follow each other. */
+/** The longest that timers and signals wait while runs follow each other. */
 const TURN_MS = 8;
 let turnAt = 0;
 
@@ -111,7 +111,7 @@ export class DirectSession implements Session {
     dropped.register(this, this.#free, this);
   }
 
-  /** Computes at once, in this thread; then lets the event loop have its turn where it had none for long. */
+  /** Runs synchronously in this thread, then yields to the event loop if it has not had a turn for TURN_MS. */
   async run(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Promise<Record<string, Value>> {
     const values = this.#runNow(feeds, into);
     if (performance.now() - turnAt > TURN_MS) {

@@ -24,7 +24,7 @@ const TRAITS: EngineTraits = { fillsHostOutputs: true, enter: (call) => call() }
 /** How long an idle thread of a pool spins before it sleeps. Steps follow each other faster than this. */
 const SPIN_MICROSECONDS = 1000;
 
-/** Whether the machine has a GPU at all, as far as Linux tells; elsewhere that is found out by trying. */
+/** Whether the machine has a GPU at all, as far as Linux reports; on other systems the device has to be tried. */
 function mayHaveGpu(): boolean {
   if (process.platform !== "linux") return true;
   const dri = existsSync("/dev/dri") && readdirSync("/dev/dri").some((name) => name.startsWith("renderD"));
@@ -156,7 +156,7 @@ function withoutFloat16Array(body: () => void): void {
 }
 
 export interface NodeRuntimeOptions {
-  /** Whether CPU sessions go by the engine's C interface, where that can be had; left out, unless `DESCENT_ENGINE=binding` is set. */
+  /** Whether CPU sessions use the engine's C interface where it is available; left out, they do unless `DESCENT_ENGINE=binding` is set. */
   readonly direct?: boolean;
 }
 

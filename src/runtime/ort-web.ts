@@ -17,7 +17,7 @@ interface Adapter {
   readonly isFallbackAdapter?: boolean;
 }
 
-/** Whether the browser has a GPU that is none in software. */
+/** Whether the browser has a hardware GPU. */
 async function hasGpu(): Promise<boolean> {
   const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<Adapter | null> } };
   const adapter = await gpu?.requestAdapter().catch(() => null);
@@ -33,7 +33,7 @@ class WebRuntime implements Runtime {
   readonly opensFiles = false;
   readonly devices: readonly Device[];
   readonly #ort: Ort;
-  /** The call of the engine that was asked for last. */
+  /** The last call of the engine, which the next one waits for. */
   #last: Promise<unknown> = Promise.resolve();
   /** One call of the engine after another: a second one while the first is suspended (waiting for the GPU) never returns. */
   readonly #enter = <T>(call: () => Promise<T>): Promise<T> => {

@@ -1,11 +1,11 @@
 /**
- * @module What a runtime in a worker and the thread that asks say to each other, over a port that `ort-worker-node.ts` and
+ * @module Messages between a runtime in a worker and the thread that uses it, over a port that `ort-worker-node.ts` and
  * `ort-worker-web.ts` make of their platform's workers.
  */
 import type { DType, TensorData } from "../graph/index.js";
 import type { Device, SessionOptions, Value } from "./runtime.js";
 
-/** One end of a channel. What is in `transfer` is handed over without a copy. */
+/** One end of a channel. Buffers in `transfer` are handed over without a copy. */
 export interface Port {
   post(message: unknown, transfer: ArrayBuffer[]): void;
 }
@@ -67,5 +67,5 @@ export interface Answer {
   readonly error?: { readonly message: string; readonly config: boolean };
 }
 
-/** A view on numbers with a buffer of their own, fit to be transferred; the original stays usable. */
+/** A copy of an array with a buffer of its own, which can be transferred; the original stays usable. */
 export const detachable = ({ dtype, shape, data }: TensorData): TensorData => ({ dtype, shape: [...shape], data: data.slice() });

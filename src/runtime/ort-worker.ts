@@ -10,7 +10,7 @@ import type { Answer, Created, Notice, Request, Started, ValueType, WorkerPort }
 import { detachable } from "./ort-worker-protocol.js";
 import { own, setOwn } from "../util/record.js";
 
-/** A number of the worker's table of values. */
+/** A handle into the worker's table of values. */
 class WorkerValue implements Value {
   readonly location = "device";
   readonly dtype: DType;
@@ -81,7 +81,7 @@ export class WorkerRuntime implements Runtime, AsyncDisposable {
   readonly #port: WorkerPort;
   /** Answers that are awaited. `keep` holds the values of a run, so that none is collected before it is over. */
   readonly #waiting = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void; keep: unknown }>();
-  /** Frees in the worker what was dropped here without being disposed. */
+  /** Frees values in the worker that were collected here without being disposed. */
   readonly #dropped: FinalizationRegistry<number>;
   /** The engine's handle for interrupting the worker's runs; undefined where it has none. */
   #interruption: bigint | undefined;

@@ -1,5 +1,5 @@
 /**
- * @module What `#platform` means in Node.
+ * @module `#platform` in Node.
  */
 import { availableParallelism } from "node:os";
 import { createNodeRuntime } from "./ort-node.js";

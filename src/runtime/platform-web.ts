@@ -1,5 +1,5 @@
 /**
- * @module What `#platform` means in a browser.
+ * @module `#platform` in a browser.
  */
 import type { Runtime } from "./runtime.js";
 import { createWebRuntime } from "./ort-web.js";

@@ -1,11 +1,11 @@
 /**
- * @module Outputs whose names inputs have too: a file cannot say that, so the engine knows them by other names.
+ * @module Outputs that share a name with an input: a file cannot express that, so the engine knows them by other names.
  */
 import type { Device, Session, Value } from "./runtime.js";
 
 type Values = Readonly<Record<string, Value>>;
 
-/** For each output that has the name of something that is fed, a name that nothing has. */
+/** A fresh name for each output that shares its name with a fed value. */
 export function clashing(outputs: Iterable<string>, fed: ReadonlySet<string>): ReadonlyMap<string, string> {
   const names = [...outputs];
   const taken = new Set([...names, ...fed]);
@@ -20,7 +20,7 @@ export function clashing(outputs: Iterable<string>, fed: ReadonlySet<string>): R
   return renamed;
 }
 
-/** A session under the names that it was asked for. Outputs that are written in place are not renamed: they are a training's own. */
+/** Wraps a session so that its outputs have the names asked for. Outputs that are written in place belong to a training step and are not renamed. */
 export class RenamingSession implements Session {
   readonly device: Device;
   readonly inputs: readonly string[];

@@ -1,6 +1,6 @@
 /**
  * @module The engine behind an interface: sessions that run ONNX files, and values that live where the engine keeps them.
- * Three homes implement it: `ort-node.ts`, `ort-web.ts`, and either of them inside a worker (`ort-worker.ts`).
+ * Three files implement it: `ort-node.ts`, `ort-web.ts`, and either of them inside a worker (`ort-worker.ts`).
  */
 import type { DType, StringData, TensorData } from "../graph/index.js";
 
@@ -51,7 +51,7 @@ export interface Session extends AsyncDisposable {
   run(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Promise<Record<string, Value>>;
 }
 
-/** How another thread of the process ends this one's runs. */
+/** Lets another thread of the process end this one's runs. */
 export interface Interruption {
   /** The handle to pass to `interrupt` on the thread that asks. */
   readonly handle: bigint;
@@ -67,11 +67,11 @@ export interface Runtime {
   readonly writesInPlace: boolean;
   /** Whether sessions are made from paths too. */
   readonly opensFiles: boolean;
-  /** From a file's bytes, or from where it is, in a runtime that `opensFiles`: numbers are then never in JavaScript's memory. */
+  /** Opens a model from its bytes, or from its path in a runtime that `opensFiles`: weights then never enter JavaScript's memory. */
   createSession(model: Uint8Array | string, options: SessionOptions): Promise<Session>;
   /** A value that shares the array's memory where the engine allows it, and copies it otherwise. */
   upload(data: TensorData): Value;
-  /** Texts for a session whose options say so; left out in workers. */
+  /** A value of strings, for a session whose options allow it; undefined in workers. */
   uploadTexts?(data: StringData): Value;
   /** Memory for an output, zeroed. */
   allocate(dtype: DType, shape: readonly number[]): Value;
@@ -79,6 +79,6 @@ export interface Runtime {
   read(value: Value): Promise<TensorData>;
   /** The texts of a value whose type is `string`. */
   readTexts?(value: Value): StringData;
-  /** Makes the CPU's runs ones that another thread can end, where the engine has a way. */
+  /** Makes runs on the CPU interruptible by another thread, where the engine has a way. */
   interruptible?(): Interruption | undefined;
 }

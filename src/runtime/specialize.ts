@@ -1,5 +1,5 @@
 /**
- * @module A graph with free dimensions that its nodes have to know: it is compiled for the lengths of a run, once for each set of them.
+ * @module Graphs whose nodes need to know dimensions that are free: they are compiled for the lengths of a run, once for each set of them.
  */
 import { bindFromLength, formatShape, type Graph } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
@@ -13,7 +13,7 @@ interface Compiled extends AsyncDisposable {
   run(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Promise<Record<string, Value>>;
 }
 
-/** A session that makes a session of its own for each set of lengths, and keeps the latest few. */
+/** A session that compiles a session for each set of lengths, and keeps the latest few. */
 export class SpecializingSession implements Session {
   readonly device: Device;
   readonly inputs: readonly string[];

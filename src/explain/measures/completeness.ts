@@ -1,5 +1,5 @@
 /**
- * @module Completeness: whether an attribution gives out the whole of what it explains.
+ * @module Completeness: whether attributions sum to the difference of scores that they explain.
  */
 import type { Measure } from "./measure.js";
 

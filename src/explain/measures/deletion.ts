@@ -7,7 +7,7 @@ import { unitSums, without } from "./measure.js";
 export interface Curve {
   /** Shares of all units, from 0 to 1. */
   readonly shares: Float64Array;
-  /** Scores at them. */
+  /** Scores at these shares. */
   readonly scores: Float64Array;
 }
 

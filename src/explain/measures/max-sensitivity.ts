@@ -1,5 +1,5 @@
 /**
- * @module Max-sensitivity: how far an attribution changes when the input hardly does.
+ * @module Max-sensitivity: how far an attribution changes under small changes of the input.
  */
 import type { Measure } from "./measure.js";
 import { rangeOf } from "./measure.js";

@@ -1,5 +1,5 @@
 /**
- * @module What a measure of faithfulness is: one number for one example's attribution, from the model's answers alone.
+ * @module `Measure`: a measure of faithfulness, one number for one example's attribution, from the model's answers alone.
  */
 import type { TensorData } from "../../graph/index.js";
 import type { Random } from "../../util/random.js";
@@ -16,7 +16,7 @@ export interface MeasureSettings {
 export interface MeasureContext {
   /** [1, …features]. */
   readonly x: TensorData;
-  /** [1, …features]: what is taken away becomes this. */
+  /** [1, …features]: the replacement of features that are removed. */
   readonly baseline: TensorData;
   /** One value for each element of the features. */
   readonly values: Float64Array;

@@ -1,5 +1,5 @@
 /**
- * @module Attacks as explanations: which small change turns the answer, and how small it can be.
+ * @module Adversarial attacks as explanations: a small change that flips the answer, and how small it can be.
  */
 import type { TensorData } from "../../graph/index.js";
 import { toNumbers } from "../../graph/index.js";

@@ -14,7 +14,7 @@ import { backgroundSamples } from "./expected-gradients.js";
 /** Differences smaller than this have the gradient in place of a quotient, as in Captum. */
 const SMALLEST = 1e-10;
 
-/** From tensors to what they are at the reference. */
+/** Maps tensors to their values at the reference. */
 type Reference = (t: Tensor) => Tensor;
 
 /** Δy/Δx in place of the derivative. */

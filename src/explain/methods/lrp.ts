@@ -1,5 +1,5 @@
 /**
- * @module Layer-wise relevance propagation: the score is passed back, node by node, and none of it is lost on purpose.
+ * @module Layer-wise relevance propagation: the score is passed back node by node, by rules that conserve its sum.
  */
 import type { NodeRule, RuleChoice } from "../../autodiff/index.js";
 import type { Node, Tensor } from "../../graph/index.js";

@@ -1,5 +1,5 @@
 /**
- * @module Occlusion and ablation: how far the score falls when something is taken away.
+ * @module Occlusion and ablation: how far the score falls when a part of the input is replaced by the baseline.
  */
 import type { TensorData } from "../../graph/index.js";
 import { DTYPES, sizeOf, toNumbers } from "../../graph/index.js";

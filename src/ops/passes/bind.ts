@@ -1,5 +1,5 @@
 /**
- * @module Binding: free dimensions become numbers, and every shape is inferred again.
+ * @module Binding: gives free dimensions their sizes, and infers every shape again.
  */
 import type { Attributes, AttributeValue, Dim, Shape, Tensor } from "../../graph/index.js";
 import { bindDim, Graph, input, isStatic, rewriteTensors, SymbolicDim, withScope } from "../../graph/index.js";

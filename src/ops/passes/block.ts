@@ -49,7 +49,7 @@ class Blocking {
   readonly #graph: Graph;
   readonly #block: number;
   readonly #uses: ReadonlyMap<Tensor, number>;
-  /** From plain tensors to what they are in blocks. */
+  /** Maps plain tensors to their blocked form. */
   readonly #twins = new Map<Tensor, Tensor>();
 
   constructor(graph: Graph, block: number) {

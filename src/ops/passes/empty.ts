@@ -26,9 +26,9 @@ function replacement(node: Node, inputs: readonly (Tensor | null)[]): readonly T
   );
 }
 
-/** Ops whose kernels die, never return or refuse where an operand has no elements, though nothing follows from none. */
+/** Ops whose kernels crash, hang or refuse where an operand has no elements, though their result is then empty as well. */
 const FATAL: ReadonlySet<string> = new Set(["TopK", "Conv", "ConvTranspose", "GroupQueryAttention"]);
-/** Ops whose kernels do the right thing with such operands, though their result has elements. */
+/** Ops whose kernels handle such operands correctly, though their result has elements. */
 const RIGHT: ReadonlySet<string> = new Set(["Concat", "ReduceSum", "Shape", "Size", "NonMaxSuppression", "NonZero"]);
 
 /**

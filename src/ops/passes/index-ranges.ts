@@ -1,6 +1,6 @@
 /**
- * @module Which inputs of a graph are indices, and into how much: labels of a cross-entropy, rows of a table of parameters. The engine counts a negative
- * index from the end (label −1 would train as the last class, without a word) and refuses one that is too large in words of its own, so both are looked
+ * @module Finds the inputs of a graph that are indices, and their ranges: labels of a cross-entropy, rows of an embedding table. The engine counts a negative
+ * index from the end (label −1 would silently train as the last class) and refuses one that is too large in words of its own, so both are looked
  * for before a run.
  */
 import type { Graph, Node, Tensor, TensorData } from "../../graph/index.js";

@@ -1,5 +1,5 @@
 /**
- * @module Lowering: rules say what they mean; here each node becomes nodes that a device has kernels for, by the table's
+ * @module Lowering: replaces each node by nodes that a device has kernels for, by the table's
  * `lower`, again and again until nothing changes.
  */
 import type { Graph } from "../../graph/index.js";

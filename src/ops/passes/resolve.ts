@@ -10,7 +10,7 @@ import { randomInputs } from "../random.js";
 import { opOf } from "../table.js";
 
 export interface Resolved {
-  /** From tensors of the trace to those of the resolved graph. */
+  /** Maps tensors of the trace to those of the resolved graph. */
   readonly map: (tensor: Tensor) => Tensor;
   /** The value that each buffer has after the run; empty in `eval`. */
   readonly updates: ReadonlyMap<Parameter, Tensor>;
