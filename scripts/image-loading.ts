@@ -15,7 +15,7 @@ import { DataLoader, loadData, WorkerFetcher } from "../src/data/node.js";
 import type { Batch } from "../src/data/node.js";
 import { TrainingState, trainingStep } from "../src/train/index.js";
 import { makeOptimizer } from "../src/tasks/training/optimizer.js";
-import { modelNamed, taskNamed } from "../src/tasks/table.js";
+import { builtNamed, taskNamed } from "../src/tasks/table.js";
 import type { TaskContext, TaskInfo } from "../src/tasks/task.js";
 import { Random } from "../src/util/random.js";
 
@@ -80,7 +80,7 @@ try {
   });
   const { info, train } = await task.prepare(data, { seed: 1, ignore: [], model: values.model });
   const context: TaskContext<TaskInfo> = { info, use: "train", options: { augment: values.augment } };
-  const model = modelNamed(task, values.model).build(info);
+  const model = builtNamed(task, values.model).build(info);
   const step = trainingStep({
     model,
     optimizer: makeOptimizer({ optimizer: "adamw", schedule: "constant", lr: 1e-3, weightDecay: 0.02, totalSteps: steps }),

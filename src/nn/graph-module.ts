@@ -15,6 +15,8 @@ export interface GraphModuleOptions {
   readonly externalData?: ExternalData;
   /** Corrections of what is taken for a parameter. */
   readonly parameters?: ParameterChoice;
+  /** Takes a graph without a parameter as well: one that is used, and never trained. */
+  readonly weightless?: boolean;
 }
 
 /**
@@ -35,7 +37,7 @@ function substitutes(graph: Graph, formal: Tensor, value: Tensor): [Tensor, Tens
  * Each `forward` makes the graph for the shapes of its inputs, so that axes that the file leaves free may be numbers in training and free in use;
  * all graphs share the parameters. Batch normalization and dropout are what the mode makes of them.
  *
- * Errors: those of `OnnxModel.trace`; ConfigError where the file has no parameter.
+ * Errors: those of `OnnxModel.trace`; ConfigError where the file has no parameter, unless it may be `weightless`.
  */
 export class GraphModule extends Module {
   static override readonly pathNames = { weights: "" };
@@ -45,8 +47,9 @@ export class GraphModule extends Module {
   readonly metadata: ReadonlyMap<string, string>;
   readonly #model: OnnxModel;
 
-  constructor(file: Uint8Array, { shapes, where = "ONNX model", externalData, parameters: choice }: GraphModuleOptions) {
+  constructor(file: Uint8Array, options: GraphModuleOptions) {
     super();
+    const { shapes, where = "ONNX model", externalData, parameters: choice, weightless = false } = options;
     this.#model = new OnnxModel(file, {
       where,
       modes: true,
@@ -54,7 +57,7 @@ export class GraphModule extends Module {
       ...(choice && { parameters: choice }),
     });
     const { parameters, values, metadata } = this.#model.trace({ shapes });
-    if (![...parameters.values()].some((parameter) => parameter.trainable))
+    if (!weightless && ![...parameters.values()].some((parameter) => parameter.trainable))
       throw new ConfigError(
         `${where}: expected a model with weights, got one without a parameter; descent inspect ${where} shows how its tensors are classified`,
       );

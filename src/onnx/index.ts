@@ -23,6 +23,7 @@ export { conversionOf, FOREIGN_OPS } from "./convert.js";
 export * from "./head.js";
 export { withUniversalLocale } from "./locale.js";
 export { labelsKey } from "./zip-map.js";
+export { chained, withNames } from "./chain.js";
 export { inlined } from "./inline.js";
 export { readersOf } from "./readers.js";
 export { onnxWeights } from "./weights.js";

@@ -245,20 +245,30 @@ async function examplesSection({ examples = [], attributionMethod, regression, l
   return `${heading("What it looked at", "它看到了什么")}${explained ? what : ""}${await group(titles[0], wrong)}${await group(titles[1], right)}`;
 }
 
+/** Steps, their time and their work, where the model was trained in steps. */
+function stepRows({ steps, stepMs, flopsPerStep }: RunSummary): [Bilingual, Bilingual][] {
+  if (steps === 0) return [];
+  const perSecond = flopsPerStep / (stepMs / 1000);
+  const rate = Number.isFinite(perSecond) ? ` (${formatCount(perSecond)}FLOP/s)` : "";
+  return [
+    [{ en: "steps", zh: "训练步数" }, formatInteger(steps)],
+    [{ en: "time per step (median)", zh: "每步用时（中位数）" }, formatDuration(stepMs / 1000)],
+    ...(flopsPerStep === 0
+      ? []
+      : [
+          [{ en: "work per step", zh: "每步计算量" }, `${formatCount(flopsPerStep)}FLOP${rate}`] satisfies [Bilingual, Bilingual],
+        ]),
+  ];
+}
+
 function makingSection({ summary, task, facts = [], command, descent }: ReportData): string {
-  const perSecond = summary.flopsPerStep / (summary.stepMs / 1000);
   const rows: [Bilingual, Bilingual][] = [
     [{ en: "task", zh: "任务" }, task],
     [{ en: "model", zh: "模型" }, summary.model],
     [{ en: "data", zh: "数据" }, summary.data],
     ...facts.map(({ label, value }): [Bilingual, Bilingual] => [label, value]),
     [{ en: "parameters", zh: "参数量" }, formatInteger(summary.parameters)],
-    [{ en: "steps", zh: "训练步数" }, formatInteger(summary.steps)],
-    [{ en: "time per step (median)", zh: "每步用时（中位数）" }, formatDuration(summary.stepMs / 1000)],
-    [
-      { en: "work per step", zh: "每步计算量" },
-      `${formatCount(summary.flopsPerStep)}FLOP${Number.isFinite(perSecond) ? ` (${formatCount(perSecond)}FLOP/s)` : ""}`,
-    ],
+    ...stepRows(summary),
     [{ en: "training time", zh: "训练用时" }, formatDuration(summary.trainSeconds)],
     [{ en: "peak memory", zh: "内存峰值" }, `${formatInteger(summary.peakMemoryMiB)} MiB`],
     [{ en: "device", zh: "设备" }, summary.device],

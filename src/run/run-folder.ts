@@ -46,9 +46,11 @@ export interface RunSummary {
   readonly parameters: number;
   /** Number of them that were trained, where not all were. */
   readonly trainedParameters?: number;
+  /** 0 of a model that is fitted at once. */
   readonly flopsPerStep: number;
+  /** 0 of a model that is fitted at once, unless its method has rounds. */
   readonly steps: number;
-  /** Median time of a step. */
+  /** Median time of a step; 0 where there are none. */
   readonly stepMs: number;
   readonly trainSeconds: number;
   readonly peakMemoryMiB: number;

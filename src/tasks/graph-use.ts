@@ -10,7 +10,7 @@ import type { Json } from "../util/described.js";
 
 /** A task's use of a graph: plain JSON, `info.graph` of a run. */
 export interface GraphInfo {
-  /** The file's inputs by what they take: `image`, `input_ids`, `attention_mask`, `token_type_ids`. */
+  /** The file's inputs by what they take: `image`, `features`, `categories`, `input_ids`, `attention_mask`, `token_type_ids`. */
   readonly inputs: Readonly<Record<string, string>>;
   /** The output that holds the scores. */
   readonly output: string;
@@ -55,8 +55,8 @@ export interface GraphLike extends Module {
 
 /** A task's support of graphs. `I` is its info, with `graph` in it. */
 export interface GraphUse<I> {
-  /** Reads what a file wants. Errors: ConfigError for a file whose inputs are not the task's. */
-  readonly plan: (file: GraphFile, options: GraphOptions) => GraphPlan;
+  /** Reads what a file wants; left out where only graphs of the task's own kind are used. Errors: ConfigError for a file whose inputs are not the task's. */
+  readonly plan?: (file: GraphFile, options: GraphOptions) => GraphPlan;
   /** Shapes of the file's inputs for a first trace. */
   readonly shapes: (info: I) => Readonly<Record<string, Shape>>;
   /** Returns the number of scores that the head gives. */

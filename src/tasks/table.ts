@@ -13,7 +13,7 @@ import { sequenceToSequence } from "./texts/sequence-to-sequence/sequence-to-seq
 import { tabularClassification, tabularRegression } from "./tables/tabular.js";
 import { tokenClassification } from "./texts/token-classification/token-classification.js";
 import { textClassification } from "./texts/text-classification/text-classification.js";
-import type { AnyTask, ModelChoice, TaskInfo } from "./task.js";
+import type { AnyTask, BuiltChoice, ModelChoice, TaskInfo } from "./task.js";
 
 export const TASKS: readonly AnyTask[] = [
   imageClassification,
@@ -54,5 +54,13 @@ export function modelNamed(task: AnyTask, name: string): ModelChoice<TaskInfo> {
         task.models.map((m) => m.name),
       )}`,
     );
+  return model;
+}
+
+/** A task's model of layers by name; ConfigError with the nearest one, and for one that is fitted. */
+export function builtNamed(task: AnyTask, name: string): BuiltChoice<TaskInfo> {
+  const model = modelNamed(task, name);
+  if (model.build === undefined)
+    throw new ConfigError(`${task.name}: expected a model that is trained in steps, got ${name}, which is fitted at once`);
   return model;
 }

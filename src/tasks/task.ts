@@ -9,8 +9,9 @@ import type { ArchitectureName } from "../models/index.js";
 import type { Metrics } from "../metrics/index.js";
 import type { Monitor, Objective } from "../train/index.js";
 import type { Features, MethodName } from "../explain/index.js";
-import type { GraphUse } from "./graph-use.js";
+import type { GraphInfo, GraphUse } from "./graph-use.js";
 import type { Module } from "../nn/index.js";
+import type { Progress, ProgressOptions } from "../run/progress.js";
 import type { Bilingual } from "../charts/charts.js";
 import type { OptionTable } from "../util/option.js";
 import type { OptimizerChoice, ScheduleChoice } from "./options.js";
@@ -41,16 +42,73 @@ export interface TrainingDefaults {
   readonly augment?: string;
 }
 
-/** A model that a task can train, by the name of its paper. */
-export interface ModelChoice<I extends TaskInfo> {
+/** A model that a task can train, by the name of its paper or its method: one that is built and trained in steps, or one that is fitted. */
+export type ModelChoice<I extends TaskInfo> = BuiltChoice<I> | FittedChoice<I>;
+
+interface NamedChoice {
   readonly name: string;
   /** One line for `--help`. */
   readonly summary: string;
+}
+
+/** A model of layers, which gradient steps train. */
+export interface BuiltChoice<I extends TaskInfo> extends NamedChoice {
   readonly build: (info: I) => Module;
+  readonly fit?: undefined;
   /** On data as in its paper: what `--help` counts parameters and FLOPs for. */
   readonly usual?: { readonly inputShape: readonly number[]; readonly dtype?: DType; readonly build: () => Module };
   /** `examples` in the training part: small data need more passes. */
   readonly defaults: (examples: number) => TrainingDefaults;
+}
+
+/** A model that an algorithm of its own makes from the data at once: trees, neighbours, a linear model in closed form. */
+export interface FittedChoice<I extends TaskInfo> extends NamedChoice {
+  readonly build?: undefined;
+  readonly usual?: undefined;
+  readonly fit: (data: FitData<I>, options: FitOptions) => Awaitable<Fitted>;
+}
+
+/** The data that a model is fitted to. */
+export interface FitData<I extends TaskInfo> {
+  readonly info: I;
+  /** Encoded rows with their targets, as the columns of `inputs` and `targets` of the task. */
+  readonly train: Dataset;
+  readonly validation: Dataset;
+  /**
+   * Computes what a fitted graph is given of such rows as its features, in their order: floats [N, …]; of images the scaled pixels. ConfigError for
+   * texts, whose models read the token ids themselves.
+   */
+  readonly features: (rows: Dataset) => Promise<TensorData>;
+}
+
+/** Options of a fit. */
+export interface FitOptions {
+  readonly seed: number;
+  readonly threads?: number;
+  /** The options of the task's own. */
+  readonly own: TaskOptions;
+  readonly note: (text: string) => void;
+  /** A progress line for what takes long. */
+  readonly progress?: (options: ProgressOptions) => Progress;
+  /** Ends the fit: it rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** A fitted model. */
+export interface Fitted {
+  /**
+   * An ONNX file of the opset that `exportGraph` writes, with N free: from the task's inputs by their roles (`graph.inputs`: `features` and
+   * `categories` of a table, `image`, `input_ids` and `attention_mask`) to scores (`graph.output`), float32 [N, K]. Of classes these are logits,
+   * whose softmax is the probability; of a quantity the standardized value, K = 1.
+   */
+  readonly file: Uint8Array;
+  readonly graph: GraphInfo;
+  /** Count of the numbers that it learned. */
+  readonly parameters: number;
+  /** Number of rounds, of a method that has some. */
+  readonly steps?: number;
+  /** Remarks for the user. */
+  readonly notes?: readonly string[];
 }
 
 /** Data as tensors, with all that the task learned from the training part. */

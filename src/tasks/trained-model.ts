@@ -44,10 +44,8 @@ export interface TrainedModel extends AsyncDisposable {
   /** Measures on encoded examples that have their targets; undefined where the task has nothing to compare. */
   measure(examples: Dataset): Promise<Measurement | undefined>;
 
-  /**
-   * An encoded example as explainers take it, by the model's answers alone: of an opaque model, which has no graph. Left out of others.
-   */
-  explainable?(example: Dataset): Promise<{ readonly model: Explainable; readonly input: ExplainInput }>;
+  /** Encoded examples as explainers take them, by the model's answers alone: of an opaque model, which has no graph. Left out of others. */
+  explainable?(examples: Dataset): Promise<{ readonly model: Explainable; readonly input: ExplainInput }>;
 
   /** The model as a portable ONNX file with N free, preprocessing inside, and the task's info in its metadata. */
   toOnnx(): Uint8Array;

@@ -184,6 +184,9 @@ export async function explainableRows(
 
 /** One encoded example as explainers take it; of an opaque model, by its answers alone. Errors as of `explainableRows`. */
 export async function explainableExample(trained: TrainedModel, example: Dataset, view: View): Promise<ExplainableExample> {
-  const made = (await trained.explainable?.(example)) ?? (await explainableRows(trained, example, view));
-  return { ...made, view };
+  const opaque = await trained.explainable?.(example);
+  if (opaque === undefined) return { ...(await explainableRows(trained, example, view)), view };
+  const { parts } = view;
+  const model = parts === undefined ? opaque.model : { ...opaque.model, parts: (one: ExplainInput) => partsOf(parts, one) };
+  return { ...opaque, model, view };
 }

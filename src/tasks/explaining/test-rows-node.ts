@@ -7,26 +7,33 @@ import { Explainer, faithfulness } from "../../explain/index.js";
 import { ConfigError } from "../../util/errors.js";
 import type { ExplainedRows } from "../task-node.js";
 import type { TrainedModel } from "../trained-model.js";
+import { usualMethod } from "./explain-node.js";
 import { explainableRows } from "./explainable-node.js";
 
 /** A report is made after every training: a few points of a path and of a curve say enough. */
 const PATH: ExplainOptions = { steps: 16, maxSteps: 32 };
 const CURVES: FaithfulnessOptions = { measures: ["insertion", "deletion"], samples: 8 };
 
-/** By Grad-CAM where an image's model has convolutions, otherwise by Integrated Gradients; `targets` [N] are the scores asked about. */
+/** Answers for an example of an opaque model, which is explained by nothing else. */
+const ANSWERS = 256;
+
+/** By Grad-CAM where an image's model has convolutions, otherwise by Integrated Gradients; of an opaque model by its answers; `targets` [N] are the scores asked about. */
 export async function explainRows(trained: TrainedModel, rows: Dataset, targets: Int32Array): Promise<ExplainedRows> {
-  const { model, input } = await explainableRows(trained, rows);
+  const opaque = await trained.explainable?.(rows);
+  const { model, input } = opaque ?? (await explainableRows(trained, rows));
   await using explainer = new Explainer(model);
   const by = (method: MethodName, options: ExplainOptions): Promise<Attribution> =>
     explainer.explain(input, { ...options, method, target: [...targets] });
   const alongPath = (): Promise<Attribution> => by("integrated-gradients", PATH);
   const attribution =
-    model.features.kind === "image"
-      ? await by("grad-cam", {}).catch((error: unknown) => {
-          if (!(error instanceof ConfigError)) throw error;
-          return alongPath();
-        })
-      : await alongPath();
+    opaque !== undefined
+      ? await by(usualMethod(model.features.kind === "image" ? "image" : "features", true), { samples: ANSWERS })
+      : model.features.kind === "image"
+        ? await by("grad-cam", {}).catch((error: unknown) => {
+            if (!(error instanceof ConfigError)) throw error;
+            return alongPath();
+          })
+        : await alongPath();
   return {
     method: attribution.method,
     features: input.features,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { modelNamed, taskNamed } from "../table.js";
+import { builtNamed, taskNamed } from "../table.js";
 
 /** The parameters with a row for each class; of those models that have more than a last layer, and of one of each other kind. */
 const ROWS: readonly [task: string, model: string, side: number, paths: string][] = [
@@ -31,7 +31,7 @@ for (const [taskName, modelName, side, paths] of ROWS)
       deviation: [1, 1, 1],
       maximum: 255,
     };
-    const model = modelNamed(task, modelName).build(info);
+    const model = builtNamed(task, modelName).build(info);
     const named = task.namedParameters?.(info, model, modelName) ?? new Map();
     assert.deepEqual([...named.keys()], paths.split(" "));
     for (const [path, { axes }] of named) {

@@ -4,7 +4,7 @@
 import type { ModelEntry, ModelName } from "../../models/index.js";
 import { modelNamed, MODELS } from "../../models/index.js";
 import type { Module } from "../../nn/index.js";
-import type { ModelChoice, TaskInfo, TrainingDefaults } from "../task.js";
+import type { BuiltChoice, TaskInfo, TrainingDefaults } from "../task.js";
 
 /** The part of an image task's info that decides on the model. */
 interface ImagesOfClasses extends TaskInfo {
@@ -81,7 +81,7 @@ const RECIPES: Readonly<Record<ModelName, Recipe>> = {
 };
 
 /** A choice that other tasks take as their backbone. */
-export interface ImageModelChoice extends ModelChoice<ImagesOfClasses> {
+export interface ImageModelChoice extends BuiltChoice<ImagesOfClasses> {
   /** The same network with any number of outputs. */
   readonly make: (imageShape: readonly number[], outFeatures: number) => Module;
 }

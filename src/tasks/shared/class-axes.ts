@@ -31,5 +31,5 @@ export const namedByClasses =
   (info: I, model: Module, modelName: string): ReadonlyMap<string, NamedParameter> => {
     // A graph that somebody else made is none of them: its head goes by the number of classes.
     const choice = models.find(({ name }) => name === modelName);
-    return choice === undefined ? new Map() : axesOf(model, choice.build(withClass(info, ANOTHER)), namesOf(info));
+    return choice?.build === undefined ? new Map() : axesOf(model, choice.build(withClass(info, ANOTHER)), namesOf(info));
   };

@@ -4,6 +4,7 @@ import { Dataset } from "../../data/index.js";
 import type { TensorData } from "../../graph/index.js";
 import { RegressionMeasurement, tabularClassification, tabularRegression } from "./tabular.js";
 import type { TableInfo } from "./tabular.js";
+import { builtNamed, taskNamed } from "../table.js";
 
 const info: TableInfo = {
   preprocessing: null,
@@ -38,12 +39,12 @@ test("an answer is named as its column and in its unit", () => {
 });
 
 test("small tables are passed often enough for 1,500 updates, large ones 20 times", () => {
-  const mlp = tabularClassification.models.find(({ name }) => name === tabularClassification.defaultModel);
+  const mlp = builtNamed(taskNamed("tabular-classification"), tabularClassification.defaultModel);
   const updates = (examples: number): number => {
-    const { epochs, batchSize } = mlp?.defaults(examples) ?? assert.fail("no default model");
+    const { epochs, batchSize } = mlp.defaults(examples);
     return epochs * Math.max(1, Math.floor(examples / batchSize));
   };
   for (const examples of [10, 198, 1_999, 2_000])
     assert.ok(updates(examples) >= 1500 && updates(examples) < 3_200, `${examples}`);
-  assert.equal(mlp?.defaults(50_000).epochs, 20);
+  assert.equal(mlp.defaults(50_000).epochs, 20);
 });

@@ -13,6 +13,7 @@ import { TabularMlp } from "../../models/index.js";
 import type { Module } from "../../nn/index.js";
 import type { Metrics } from "../../metrics/index.js";
 import { DataError } from "../../util/errors.js";
+import { tableGraph } from "./graph.js";
 import {
   classAnswers,
   ClassificationMeasurement,
@@ -121,7 +122,8 @@ function prepareTable(data: LoadedData, kind: "classification" | "regression", e
 
 /** The first layer by its features, the last by its classes, and each embedding by its categories. */
 function namedParameters(info: TableInfo, model: Module): ReadonlyMap<string, NamedParameter> {
-  const { embeddings, mlp } = model as TabularMlp;
+  if (!(model instanceof TabularMlp)) return new Map();
+  const { embeddings, mlp } = model;
   const { encoders } = TabularPreprocessor.fromJSON(info.preprocessing).spec;
   const indexed = encoders.filter((encoder) => encoder.kind === "index");
   const widths = embeddings.map(({ weight }) => Number(weight.dims[1]));
@@ -151,8 +153,11 @@ const inputs = ({ info }: TaskContext<TableInfo>, batch: Dim): ColumnTypes => ({
   ...(info.categories.length === 0 ? {} : { categories: { shape: [batch, info.categories.length], dtype: "int32" } }),
 });
 
+/** A network of ours, or a graph (`graph.ts`). */
+type TableModel = Module & { forward(features: Tensor, categories: Tensor | null): Tensor };
+
 const applyTable = (model: Module, features: Tensor, batch: Readonly<Record<string, Tensor>>): Tensor =>
-  (model as TabularMlp).forward(features, batch["categories"] ?? null);
+  (model as TableModel).forward(features, batch["categories"] ?? null);
 
 const encodeExamples = (data: LoadedData, part: Dataset, info: TableInfo, label: string): Dataset =>
   TabularPreprocessor.fromJSON(info.preprocessing).apply(part, { withTarget: true, where: data.name }).rename({ target: label });
@@ -169,6 +174,7 @@ export const tabularClassification: Task<TableInfo> = {
   reads: { tableOf: "rows" },
   schema: schemaOf,
   namedParameters,
+  graphs: tableGraph,
   models: MODELS,
   defaultModel: "mlp",
   monitor: { metric: "loss", mode: "min" },
@@ -228,6 +234,7 @@ export const tabularRegression: Task<TableInfo> = {
   reads: { tableOf: "rows" },
   schema: schemaOf,
   namedParameters,
+  graphs: tableGraph,
   models: MODELS,
   defaultModel: "mlp",
   monitor: { metric: "loss", mode: "min" },

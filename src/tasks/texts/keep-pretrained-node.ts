@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { labelConfig, nameOfArchitecture } from "../../models/index.js";
 import type { Json } from "../../optim/index.js";
 import { savePretrained } from "../../train/node.js";
+import { graphInfo } from "../graph-use.js";
 import type { Finished } from "../task-node.js";
 import type { TextInfo } from "./texts.js";
 
@@ -13,7 +14,7 @@ import type { TextInfo } from "./texts.js";
  * their libraries have no class for it.
  */
 export async function keepPretrained({ used, writer }: Finished, more: Readonly<Record<string, Json>> = {}): Promise<void> {
-  if (nameOfArchitecture(used.model) === undefined) return;
+  if (graphInfo(used.info) !== undefined || nameOfArchitecture(used.model) === undefined) return;
   const { tokenizer } = used.info as TextInfo;
   const labels = used.task.pretrained?.labels?.(used.info);
   const config = { ...(labels === undefined ? {} : labelConfig(labels)), ...more };

@@ -2,7 +2,7 @@
  * @module The models that tagging tasks train: a BiLSTM with a CRF, and the linear CRF that it is compared with.
  */
 import { Tagger } from "../../models/index.js";
-import type { ModelChoice, TrainingDefaults } from "../task.js";
+import type { BuiltChoice, TrainingDefaults } from "../task.js";
 import type { TaggingInfo } from "./tagging.js";
 
 /** Sizes found in a task's own experiments. */
@@ -21,7 +21,7 @@ export interface TaggingSizes {
 const SEEN = 34_000;
 const MOST_EPOCHS = 40;
 
-export function taggingModels(sizes: TaggingSizes): readonly ModelChoice<TaggingInfo>[] {
+export function taggingModels(sizes: TaggingSizes): readonly BuiltChoice<TaggingInfo>[] {
   const { embeddingSize, window: neighbours, dropout, featureDropout, lr, epochs } = sizes;
   const build = (hiddenSize: number, window: number) => (info: TaggingInfo) =>
     new Tagger({

@@ -7,7 +7,6 @@ import { basename, dirname, join } from "node:path";
 import type { LoadOptions } from "../../data/node.js";
 import { readBeside } from "../../data/onnx-node.js";
 import type { TensorData } from "../../graph/index.js";
-import { GraphModule } from "../../nn/index.js";
 import type { Module } from "../../nn/index.js";
 import type { Headed, ModelProto } from "../../onnx/index.js";
 import { decodeModel, encodeModel, headOf, inlined, withHead } from "../../onnx/index.js";
@@ -18,6 +17,7 @@ import type { GraphInfo, GraphPlan } from "../graph-use.js";
 import type { AnyTask, Inherited, TaskInfo } from "../task.js";
 import { TASKS } from "../table.js";
 import type { ModelFile } from "../use/model.js";
+import { graphIn } from "../use/model.js";
 import { graphFileOf, graphOptionsOf } from "../use/open-node.js";
 
 export interface GraphStartOptions {
@@ -43,10 +43,6 @@ export interface GraphStart {
   readonly made: (info: TaskInfo) => { readonly file: ModelFile; readonly info: TaskInfo };
   readonly notes: readonly string[];
 }
-
-/** Finds the module that holds a wrapped graph's weights. */
-const graphIn = (model: Module): GraphModule | undefined =>
-  [...model.modules().values()].find((module): module is GraphModule => module instanceof GraphModule);
 
 /** Reads the user's choice of parameters. */
 function choiceOf({ parameters, constants }: GraphStartOptions): Pick<GraphInfo, "parameters"> {
@@ -96,8 +92,8 @@ export async function openGraph(path: string, task: AnyTask, options: GraphStart
   );
   if (isOurs(model, task)) return undefined;
   const { graphs } = task;
-  if (graphs === undefined) {
-    const takers = TASKS.filter((other) => other.graphs !== undefined).map((other) => other.name);
+  if (graphs?.plan === undefined) {
+    const takers = TASKS.filter((other) => other.graphs?.plan !== undefined).map((other) => other.name);
     throw new ConfigError(
       `--init ${path}: expected weights of a model of ${task.name}; graphs of others are trained by ${takers.join(", ")}. Name the model that takes its weights with --model`,
     );

@@ -20,7 +20,7 @@ import type { Optimizer } from "../../optim/index.js";
 import { countSteps } from "../../train/step-count.js";
 import type { Start } from "./start-node.js";
 import { openStart, startOfRun } from "./start-node.js";
-import { modelNamed, taskNamed, TASKS } from "../table.js";
+import { builtNamed, taskNamed, TASKS } from "../table.js";
 import { dataOptions, trainingOptions } from "../options.js";
 import type { OptionTable, OptionValues } from "../../util/option.js";
 import { checkValue, kebabCase, withCurrentNames } from "../../util/option.js";
@@ -72,7 +72,7 @@ export interface TrainingSetup {
 /** A resumed run. */
 export type Resumed = RunConfig & { readonly adapters?: Lora; readonly graph?: ModelFile };
 
-const SEED = 1;
+export const SEED = 1;
 const MOST_EVALUATIONS = 20;
 
 /** A network that is trained at small rates learns sooner at a small one. */
@@ -104,7 +104,7 @@ function choiceFor(
   if (start?.graph !== undefined) return { modelName: start.modelName ?? "onnx", defaults: () => GRAPH_DEFAULTS };
   if (pretrained === undefined) {
     const modelName = options.model ?? start?.modelName ?? task.defaultModel;
-    return { modelName, defaults: modelNamed(task, modelName).defaults };
+    return { modelName, defaults: builtNamed(task, modelName).defaults };
   }
   const { hiddenSize } = modelFromConfig(pretrained.architecture, pretrained.config).config;
   const defaults = fineTuningDefaults(hiddenSize, options.lora !== undefined);
@@ -112,7 +112,7 @@ function choiceFor(
 }
 
 /** The data that were asked for, as the task reads them. Errors: DataError, ConfigError. */
-function readData(
+export function readData(
   options: TrainTaskOptions,
   task: AnyTask,
   start: Start | undefined,
@@ -243,7 +243,7 @@ function makeStep(
 }
 
 /** Reports notes, and ends the training. */
-interface SetupContext {
+export interface SetupContext {
   readonly note: (text: string) => void;
   readonly signal?: AbortSignal;
 }
@@ -302,7 +302,7 @@ const startNotes = (path: string, { architecture }: PretrainedInfo, fresh: reado
 ];
 
 /** The options of its own that a task is given. ConfigError for one that it does not take. */
-function taskOptions(task: AnyTask, options: TrainTaskOptions): TaskOptions {
+export function taskOptions(task: AnyTask, options: TrainTaskOptions): TaskOptions {
   const known = new Set(TASKS.flatMap((each) => Object.keys(each.options)));
   const given = Object.entries(options).filter(
     ([name, value]) => known.has(name) && value !== undefined && !(Array.isArray(value) && value.length === 0),

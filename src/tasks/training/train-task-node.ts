@@ -2,7 +2,7 @@
  * @module A task trained into a run folder, from a data set's name to a report: what `descent train` does.
  */
 import { join } from "node:path";
-import type { Dataset, WorkerFetcher } from "../../data/node.js";
+import type { WorkerFetcher } from "../../data/node.js";
 import { constant, symbol } from "../../graph/index.js";
 import type { Lora, Module } from "../../nn/index.js";
 import type { Device } from "../../runtime/index.js";
@@ -25,11 +25,12 @@ import { checkMemory, measureStep } from "./memory-node.js";
 import { checkOneBatch } from "./one-batch-node.js";
 import type { TrainingSetup, TrainTaskOptions } from "./setup-node.js";
 import { definedOnly, setUpTraining, trainingTypes } from "./setup-node.js";
-import { writeReport } from "./report-node.js";
-import { byLength, evenly, fetcherFor } from "../shared/rows-node.js";
+import { completeRun } from "./complete-node.js";
+import { fitTask, fittedChoice } from "./fit-task-node.js";
+import { byLength, fetcherFor } from "../shared/rows-node.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { Watched } from "../task-node.js";
-import type { Measurement, TaskContext, TaskInfo } from "../task.js";
+import type { TaskContext, TaskInfo } from "../task.js";
 import { BATCH, bestOrLast, GRAPH_FILE, openTrained } from "../use/trained-node.js";
 import { descentVersion } from "../../util/version-node.js";
 import { textByText, textCount } from "../shared/windows.js";
@@ -55,7 +56,7 @@ export interface TrainTaskResult {
   readonly path: string;
   /** Undefined where the run was interrupted. */
   readonly summary?: RunSummary;
-  readonly ended: "steps" | "early stopping" | "interrupted";
+  readonly ended: "steps" | "early stopping" | "interrupted" | "fitted";
 }
 
 /** Makes the context of a graph that measures: sequences of any length. */
@@ -184,60 +185,35 @@ async function trainInto(
   });
 }
 
-/** Measures the model that is used, sums up, and leaves what a run has besides checkpoints: files for others, the report. */
+/** Opens the checkpoint that is used, and completes the run. */
 async function finish(
   writer: RunWriter,
   { setup, device, config, flopsPerStep }: Begun,
   trained: TrainedRun,
 ): Promise<RunSummary> {
   const { task, prepared, model, resolved, dataName } = setup;
-  const side = nodeTaskNamed(task.name);
   const { model: best } = await openTrained(writer.path, { device, threads: resolved.threads });
   await using used = best;
   if (setup.adapters !== undefined) await keepAdapters(writer.path, model, setup.adapters, resolved.init);
-  await side.finish?.({ used, writer, prepared, options: setup.training.options });
-  const run = writer.path;
-  const wholly = async (examples: Dataset, measurement: Measurement | undefined): Promise<Metrics> => ({
-    ...measurement?.result(),
-    ...(await side.measure?.({ model: used, run, open: openTrained, examples, measurement, train: prepared.train })),
-  });
-  const measurement = await used.measure(prepared.test);
-  const summary = summarize(
-    trained,
-    {
-      task: task.name,
-      model: setup.modelName,
-      data: dataName,
-      seed: resolved.seed ?? 1,
-      device,
-      parameters: model.parameterCount,
-      trained: setup.trained,
-      flopsPerStep,
-    },
-    {
-      train: (await used.measure(evenly(prepared.train, MOST_MEASURED)))?.result() ?? {},
-      validation: await wholly(prepared.validation, await used.measure(prepared.validation)),
-      test: await wholly(prepared.test, measurement),
-    },
-  );
-  await writer.writeSummary(summary);
-  await writer.write("model.onnx", used.toOnnx());
-  const { train, test, testRows } = prepared;
-  const language = resolved.lang ?? "en";
-  await writeReport({
-    writer,
+  const about = {
+    task: task.name,
+    model: setup.modelName,
+    data: dataName,
+    seed: resolved.seed ?? 1,
+    device,
+    parameters: model.parameterCount,
+    trained: setup.trained,
+    flopsPerStep,
+  };
+  return await completeRun(writer, {
     used,
-    summary,
-    measurement,
-    train,
-    test,
-    testRows,
+    prepared,
+    options: setup.training.options,
     config,
-    language,
+    language: resolved.lang ?? "en",
     notes: setup.notes,
-    open: openTrained,
+    summarize: (metrics) => summarize(trained, about, metrics),
   });
-  return summary;
 }
 
 /**
@@ -255,6 +231,8 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     if (resume === undefined) checkPlace(context.out, context.overwrite === true);
     const device = await resolveDevice(await platformRuntime(), opened.options.device ?? "auto");
     await evaluate({ one: constant(1) }, {}, { device });
+    const fitted = resume === undefined ? fittedChoice(opened.options) : undefined;
+    if (fitted !== undefined) return await fitTask(fitted, opened.options, device, context);
     const setup = await setUpTraining(opened.options, { note, signal }, opened.resumed);
     if (opened.config !== undefined) checkSameData(opened.config, setup.prepared.info, resume as string);
     const flopsPerStep = await announce({ setup, device }, context);
@@ -271,9 +249,6 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     writer?.[Symbol.dispose]();
   }
 }
-
-/** The largest number of examples of the training part to measure; more would only cost time. */
-const MOST_MEASURED = 10_000;
 
 /** Often enough that a kill costs little; evaluations write checkpoints besides. */
 const checkpointInterval = (totalSteps: number): number => Math.max(200, Math.ceil(totalSteps / 20));

@@ -6,9 +6,9 @@ import { modelFromConfig } from "../../models/index.js";
 import type { Module } from "../../nn/index.js";
 import { GraphModule } from "../../nn/index.js";
 import type { Json } from "../../optim/index.js";
-import { ConfigError } from "../../util/errors.js";
+import { ConfigError, UnsupportedOpError } from "../../util/errors.js";
 import { graphInfo } from "../graph-use.js";
-import { modelNamed } from "../table.js";
+import { builtNamed } from "../table.js";
 import type { AnyTask, TaskInfo, TrainingDefaults } from "../task.js";
 
 /** A model in Hugging Face's form: what `info.pretrained` of a run holds that began with such a checkpoint. */
@@ -25,6 +25,8 @@ export const pretrainedInfo = (info: TaskInfo): PretrainedInfo | undefined => in
 export interface ModelFile {
   readonly bytes: Uint8Array;
   readonly where: string;
+  /** Whether it was fitted at once: it has its numbers, and needs none that can be trained. */
+  readonly isFitted?: boolean;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface ModelFile {
 export function modelOf(task: AnyTask, name: string, info: TaskInfo, file?: ModelFile): Module {
   if (graphInfo(info) !== undefined) return graphModel(task, info, file);
   const pretrained = pretrainedInfo(info);
-  if (pretrained === undefined) return modelNamed(task, name).build(info);
+  if (pretrained === undefined) return builtNamed(task, name).build(info);
   const labels = task.pretrained?.labels?.(info);
   return modelFromConfig(pretrained.architecture, pretrained.config, labels === undefined ? {} : { numLabels: labels.length });
 }
@@ -45,9 +47,28 @@ function graphModel(task: AnyTask, info: TaskInfo, file: ModelFile | undefined):
   if (file === undefined) throw new ConfigError(`${task.name}: expected the run's graph.onnx, got none`);
   const parameters = graphInfo(info)?.parameters;
   const shapes = task.graphs.shapes(info);
-  const module = new GraphModule(file.bytes, { shapes, where: file.where, ...(parameters && { parameters }) });
+  const module = new GraphModule(file.bytes, {
+    shapes,
+    where: file.where,
+    weightless: file.isFitted === true,
+    ...(parameters && { parameters }),
+  });
   return task.graphs.wrap(module, info);
 }
+
+/** Makes a model of a file; of one that has ops that Descent does not have, the reason why there is none. */
+export function orReason<M extends Module>(where: string, make: () => M): M | { readonly reason: string } {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof UnsupportedOpError) return { reason: error.message.replace(`${where}: `, "it ") };
+    throw error;
+  }
+}
+
+/** Finds the module that holds a wrapped graph's weights. */
+export const graphIn = (model: Module): GraphModule | undefined =>
+  [...model.modules().values()].find((module): module is GraphModule => module instanceof GraphModule);
 
 /** The rate at which BERT of 768 wide is fine-tuned. Devlin et al. 2019, arXiv:1810.04805, appendix A.3. */
 const RATE = 5e-5;

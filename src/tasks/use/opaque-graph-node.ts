@@ -5,24 +5,28 @@
 import type { Batch, Dataset } from "../../data/index.js";
 import type { Explainable, ExplainInput } from "../../explain/index.js";
 import type { Dim, Tensor, TensorData } from "../../graph/index.js";
-import { fromNumbers, input, inputsOf, sizeOf, symbol, toNumbers } from "../../graph/index.js";
+import { fromNumbers, Graph, input, inputsOf, sizeOf, symbol, toNumbers } from "../../graph/index.js";
 import { Module } from "../../nn/index.js";
-import { OnnxModel } from "../../onnx/index.js";
-import { randomInputs, resolveMode } from "../../ops/index.js";
+import type { ModelProto } from "../../onnx/index.js";
+import { chained, decodeModel, encodeModel, exportGraph, OnnxModel, withNames } from "../../onnx/index.js";
+import { lowerGraph, randomInputs, resolveMode } from "../../ops/index.js";
 import type { Executable } from "../../runtime/index.js";
 import { compile } from "../../runtime/index.js";
 import { forEachBatch } from "../../train/evaluate.js";
 import { ConfigError, NoGradientError } from "../../util/errors.js";
+import { own } from "../../util/record.js";
 import type { GraphUse } from "../graph-use.js";
 import { graphInfo } from "../graph-use.js";
+import { fileMetadata } from "./file-metadata.js";
 import { byLength, fetcherFor } from "../shared/rows-node.js";
 import { textAt, textByText } from "../shared/windows.js";
-import type { Answer, AnyTask, Measurement, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
+import type { Answer, AnyTask, Explained, Measurement, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
 import type { TrainedModel, UseOptions } from "../trained-model.js";
 
 /** Rows that are computed at once where the file leaves their number free. */
 const ROWS = 64;
 const SCORES = "scores of the file";
+const FEATURES = "features of the task";
 
 /** Stands where a task has a graph: keeps what it is given, and takes the engine's scores for the result. */
 class StandIn extends Module {
@@ -61,6 +65,18 @@ export interface GraphFacts {
   readonly file: OnnxModel;
   /** The reason why it cannot be differentiated. */
   readonly reason: string;
+  /** The model's name; left out, the file's. */
+  readonly name?: string;
+}
+
+/** The task's part of a model: what it makes of its columns for the file, and of the file's scores. */
+interface Around {
+  readonly columns: Tensors;
+  /** Undefined where the features are inside the file. */
+  readonly features: Tensor | undefined;
+  /** The file's inputs by name. */
+  readonly given: Tensors;
+  readonly outputs: Tensors;
 }
 
 /** Opens the engine on a file and counts its scores, on inputs of zeros. ConfigError where they are not [N, K]. */
@@ -93,13 +109,14 @@ export class OpaqueGraph implements TrainedModel {
   readonly #options: UseOptions;
   readonly #executables = new Map<string, Promise<Executable>>();
 
-  /** `info.classes` are the names of the scores. */
-  constructor(task: AnyTask, info: TaskInfo & { readonly classes: readonly string[] }, facts: GraphFacts, options: UseOptions) {
+  /** Errors: ConfigError for a task that takes no graphs. */
+  constructor(task: AnyTask, info: TaskInfo, facts: GraphFacts, options: UseOptions) {
+    if (task.graphs === undefined) throw new ConfigError(`${task.name}: expected a model of its own, got a graph`);
     this.task = task;
-    this.modelName = facts.file.where.replace(/\.onnx$/, "");
+    this.modelName = facts.name ?? facts.file.where.replace(/\.onnx$/, "");
     this.info = info;
     this.#facts = facts;
-    this.#count = info.classes.length;
+    this.#count = task.graphs.outFeatures(info);
     this.#options = options;
   }
 
@@ -137,35 +154,37 @@ export class OpaqueGraph implements TrainedModel {
   }
 
   /** The task around the file for so many rows, of a batch or of features. */
-  #around(
-    rows: number,
-    features?: Tensor,
-  ): { readonly features: Tensor | undefined; readonly given: Tensors; readonly outputs: Tensors } {
+  #around(rows: Dim, features?: Tensor): Around {
     const { task, info } = this;
     if (task.graphs === undefined) throw new ConfigError(`${task.name}: expected a model of its own, got a graph`);
     const stand = new StandIn(this.#facts.file, graphInfo(info)?.output ?? "", this.#count);
     const model = task.graphs.wrap(stand, info);
-    const batch = inputsOf(task.inputs(this.#context, rows));
+    const columns = inputsOf(task.inputs(this.#context, rows));
     if (task.graphs.outputs !== undefined) {
-      const outputs = task.graphs.outputs(model, batch);
-      return { features: undefined, given: stand.given, outputs };
+      const outputs = task.graphs.outputs(model, columns);
+      return { columns, features: undefined, given: stand.given, outputs };
     }
-    const seen = features ?? task.features(batch, this.#context, model);
-    const outputs = task.outputs(model, seen, batch, this.#context);
-    return { features: seen, given: stand.given, outputs };
+    const seen = features ?? task.features(columns, this.#context, model);
+    const outputs = task.outputs(model, seen, columns, this.#context);
+    return { columns, features: seen, given: stand.given, outputs };
   }
 
   /** Runs the file on what the task gives it, and makes the task's outputs of its scores. */
   async #finish(rows: number, given: Readonly<Record<string, TensorData>>): Promise<Record<string, TensorData>> {
+    const after = await this.#compiled(`after ${rows}`, () => named(this.#around(rows).outputs));
+    return after.call(await this.#scores(rows, given));
+  }
+
+  /** Runs the file on what the task gives it. */
+  async #scores(rows: number, given: Readonly<Record<string, TensorData>>): Promise<Record<string, TensorData>> {
     const file = await this.#compiled("file", () => this.#facts.file);
     const scores = (await file.call(given))[graphInfo(this.info)?.output ?? ""] as TensorData;
-    const after = await this.#compiled(`after ${rows}`, () => named(this.#around(rows).outputs));
-    return after.call({ [SCORES]: { ...scores, shape: [rows, this.#count] } });
+    return { [SCORES]: { ...scores, shape: [rows, this.#count] } };
   }
 
   async run(examples: Dataset, each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void): Promise<void> {
     const rows = this.#rows;
-    const before = await this.#compiled(`before ${rows}`, () => this.#around(rows).given);
+    const before = await this.#compiled(`before ${rows}`, () => named(this.#around(rows).given));
     using fetcher = fetcherFor(this.task, this.#context, examples);
     await forEachBatch(
       examples,
@@ -192,56 +211,103 @@ export class OpaqueGraph implements TrainedModel {
     return measurement;
   }
 
-  /** Scores by the features that the task makes of an example, for methods that sample. */
-  async explainable(example: Dataset): Promise<{ readonly model: Explainable; readonly input: ExplainInput }> {
-    const { task, info } = this;
-    const { explained } = task;
-    if (explained === undefined)
+  /** Scores by the features that the task makes of examples, or by the presence of their tokens, for methods that sample. */
+  async explainable(examples: Dataset): Promise<{ readonly model: Explainable; readonly input: ExplainInput }> {
+    const { task } = this;
+    if (task.explained === undefined || task.explained.inParts === true)
       throw new ConfigError(`explain: expected a task whose answers can be explained, got ${task.name}`);
-    const { features: seenBy } = this.#around(1);
-    if (seenBy === undefined)
-      throw new ConfigError(
-        `${this.#facts.file.where}: expected features outside the graph to explain, got those of ${task.name}, which are inside; ${this.#facts.reason}`,
-      );
-    using fetcher = fetcherFor(task, this.#context, example);
-    const indices = Uint32Array.of(0);
-    const batch = (await fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: 0 })) ?? example.gather(indices);
-    const prepared = await this.#compiled("features", () => ({ seen: seenBy.mul(1) }));
+    using fetcher = fetcherFor(task, this.#context, examples);
+    const indices = Uint32Array.from({ length: examples.length }, (_, i) => i);
+    const batch = (await fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: 0 })) ?? examples.gather(indices);
+    return task.graphs?.outputs === undefined ? this.#byFeatures(batch, task.explained) : this.#byTokens(batch, task.explained);
+  }
+
+  #explained(
+    explained: Explained<TaskInfo>,
+    features: Pick<Explainable["features"], "name" | "shape"> & Partial<Explainable["features"]>,
+  ): Omit<Explainable, "answer"> {
+    const { kind } = explained;
+    const labels = explained.labels(this.info, {});
+    const opaque = this.#facts.reason;
+    return { name: this.modelName, features: { kind, ...features }, scoreCount: labels.length, labels, opaque };
+  }
+
+  async #byFeatures(
+    batch: Batch,
+    explained: Explained<TaskInfo>,
+  ): Promise<{ readonly model: Explainable; readonly input: ExplainInput }> {
+    const [first = ""] = Object.keys(batch);
+    const count = batch[first]?.shape[0] ?? 1;
+    const { features } = this.#around(count);
+    const prepared = await this.#compiled(`features ${count}`, () => ({ seen: (features as Tensor).mul(1) }));
     const { seen } = (await prepared.call(picked(batch, prepared.inputs))) as { seen: TensorData };
     const shape = seen.shape.slice(1);
-    const labels = explained.labels(info, {});
+    const before = await this.#compiled(`from features ${this.#rows}`, () => {
+      return named(this.#around(this.#rows, input(FEATURES, [this.#rows, ...shape])).given);
+    });
+    const others = picked(
+      batch,
+      before.inputs.filter((name) => name !== FEATURES),
+    );
+    const types = Object.entries(others).map(([name, t]) => [name, { shape: t.shape.slice(1), dtype: t.dtype }] as const);
+    const answer = (given: ExplainInput): Promise<TensorData> =>
+      this.#scoresOf({ [FEATURES]: given.features, ...given.others }, before, explained);
+    const model = { ...this.#explained(explained, { name: first, shape }), others: Object.fromEntries(types), answer };
+    return { model, input: { features: seen, others } };
+  }
+
+  /** Features are 1 for a token that is there; one that is not is padding, which the model is not to attend to. */
+  async #byTokens(
+    batch: Batch,
+    explained: Explained<TaskInfo>,
+  ): Promise<{ readonly model: Explainable; readonly input: ExplainInput }> {
+    const [ids = "", mask = ""] = Object.keys(this.task.inputs(this.#context, 1));
+    const { shape: [count = 1, length = 1] = [] } = batch[ids] ?? {};
+    const before = await this.#compiled(`before ${this.#rows}`, () => named(this.#around(this.#rows).given));
+    const { padId = 0 } = this.info as { readonly padId?: number };
+    const answer = ({ features, others = {} }: ExplainInput): Promise<TensorData> => {
+      const isPresent = toNumbers(features);
+      const taken = (name: string, otherwise: number): TensorData => {
+        const { dtype, shape, data } = own(others, name) as TensorData;
+        return fromNumbers(
+          dtype,
+          shape,
+          Float64Array.from(isPresent, (p, i) => (p > 0.5 ? Number(data[i]) : otherwise)),
+        );
+      };
+      return this.#scoresOf({ [ids]: taken(ids, padId), [mask]: taken(mask, 0) }, before, explained);
+    };
+    const others = picked(batch, [ids, mask]);
+    const types = Object.entries(others).map(([name, t]) => [name, { shape: [length], dtype: t.dtype }] as const);
+    const baseline = fromNumbers("float32", [1, length], new Float64Array(length));
+    const features = { name: ids, shape: [length], kind: "table", standsFor: "the presence of its tokens" } as const;
+    const model = { ...this.#explained(explained, features), others: Object.fromEntries(types), baseline, answer };
     return {
-      model: {
-        name: this.modelName,
-        features: { name: Object.keys(task.inputs(this.#context, 1))[0] ?? "", shape, kind: explained.kind },
-        scoreCount: labels.length,
-        labels,
-        answer: ({ features }) => this.#scoresOf(features),
-        opaque: this.#facts.reason,
-      },
-      input: { features: seen },
+      model,
+      input: { features: fromNumbers("float32", [count, length], new Float64Array(count * length).fill(1)), others },
     };
   }
 
-  /** Scores [B, K] of features [B, …], so many rows at once as the file takes. */
-  async #scoresOf(features: TensorData): Promise<TensorData> {
-    const [count = 0, ...shape] = features.shape;
-    const [rows, size] = [this.#rows, sizeOf(shape)];
-    const numbers = toNumbers(features);
-    const before = await this.#compiled(
-      `from features ${rows}`,
-      () => this.#around(rows, input("features", [rows, ...shape])).given,
-    );
-    const all = new Float64Array(count * this.#count);
+  /** Scores [B, K] of rows of `before`'s inputs [B, …], so many at once as the file takes. */
+  async #scoresOf(
+    given: Readonly<Record<string, TensorData>>,
+    before: Executable,
+    explained: Explained<TaskInfo>,
+  ): Promise<TensorData> {
+    const count = Object.values(given)[0]?.shape[0] ?? 0;
+    const rows = this.#rows;
+    const after = await this.#compiled(`scores ${rows}`, () => {
+      return { scores: explained.scores(this.#around(rows).outputs, this.info, {}).mul(1) };
+    });
+    const all: number[] = [];
     for (let from = 0; from < count; from += rows) {
-      const part = new Float64Array(rows * size);
-      part.set(numbers.subarray(from * size, Math.min(count, from + rows) * size));
-      const given = await before.call({ features: fromNumbers("float32", [rows, ...shape], part) });
-      const { logits } = await this.#finish(rows, given);
-      const kept = Math.min(rows, count - from) * this.#count;
-      all.set(toNumbers(logits as TensorData).subarray(0, kept), from * this.#count);
+      const kept = Math.min(rows, count - from);
+      const part = Object.fromEntries(before.inputs.map((name) => [name, rowsFrom(own(given, name) as TensorData, from, rows)]));
+      const file = await this.#scores(rows, await before.call(part));
+      const scores = toNumbers((await after.call(file))["scores"] as TensorData);
+      all.push(...scores.subarray(0, (scores.length / rows) * kept));
     }
-    return fromNumbers("float32", [count, this.#count], all);
+    return fromNumbers("float32", [count, all.length / Math.max(1, count)], all);
   }
 
   features(): Promise<void> {
@@ -252,8 +318,25 @@ export class OpaqueGraph implements TrainedModel {
     return Promise.reject(this.#refused("another graph"));
   }
 
+  /** The file's own nodes between the task's preparation of its inputs and the task's outputs. ConfigError for a file of another opset than Descent writes. */
   toOnnx(): Uint8Array {
-    throw this.#refused("another ONNX file");
+    const { file } = this.#facts;
+    const { columns, given, outputs } = this.#around(symbol("N"));
+    const written = (part: string, tensors: Tensors, inputs: readonly Tensor[] = []): ModelProto => {
+      const graph = lowerGraph(new Graph(inUse(named(tensors))), "onnx");
+      const model = decodeModel(exportGraph(graph, { inputs }), file.where);
+      const nodes = model.graph.nodes.map((node) => ({ ...node, name: `${part}/${node.name}` }));
+      return { ...model, graph: { ...model.graph, nodes } };
+    };
+    // Columns may be called as the file's inputs, and its output as the task's.
+    const links = new Map(Object.keys(given).map((name) => [name, `${name} of the task`]));
+    const prepared = Object.fromEntries(Object.entries(given).map(([name, t]) => [links.get(name) ?? name, t]));
+    const output = graphInfo(this.info)?.output ?? "";
+    const scored = file.proto.graph.outputs.filter(({ name }) => name === output);
+    const only: ModelProto = { ...file.proto, graph: { ...file.proto.graph, outputs: scored } };
+    const inner = withNames(only, new Map([...links, [output, SCORES]]));
+    const whole = chained([written("before", prepared, Object.values(columns)), inner, written("after", outputs)], file.where);
+    return encodeModel({ ...whole, metadata: new Map([...file.metadata, ...fileMetadata(this)]) });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -265,6 +348,17 @@ export class OpaqueGraph implements TrainedModel {
   dispose(): Promise<void> {
     return this[Symbol.asyncDispose]();
   }
+}
+
+/** Rows of a tensor from one on, of which the last fills up what is missing. */
+function rowsFrom({ dtype, shape: [n = 1, ...shape], data }: TensorData, from: number, count: number): TensorData {
+  const size = sizeOf(shape);
+  const numbers = toNumbers({ dtype, shape: [n, ...shape], data });
+  const part = Float64Array.from({ length: count * size }, (_, i) => {
+    const row = Math.min(n - 1, from + Math.floor(i / Math.max(1, size)));
+    return numbers[row * size + (i % Math.max(1, size))] as number;
+  });
+  return fromNumbers(dtype, [count, ...shape], part);
 }
 
 /** Outputs with names of their own: a graph's input cannot be its output. */

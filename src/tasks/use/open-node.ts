@@ -9,7 +9,6 @@ import { readBeside } from "../../data/onnx-node.js";
 import { GraphModule } from "../../nn/index.js";
 import type { ModelProto } from "../../onnx/index.js";
 import { encodeModel, inlined, OnnxModel, withScores } from "../../onnx/index.js";
-import type { Shape } from "../../graph/index.js";
 import { input, isStatic } from "../../graph/index.js";
 import type { Json } from "../../util/described.js";
 import { ConfigError, UnsupportedOpError } from "../../util/errors.js";
@@ -21,6 +20,7 @@ import { lengthFor, tokenizerInfo, tokenizerOf } from "../texts/texts.js";
 import type { TrainedModel, UseOptions } from "../trained-model.js";
 import { labelsFor } from "./labels-node.js";
 import { countScores, OpaqueGraph } from "./opaque-graph-node.js";
+import { orReason } from "./model.js";
 import { openTable } from "./open-table-node.js";
 import { openTrained, TracedModel } from "./trained-node.js";
 
@@ -88,7 +88,7 @@ function taskFor(
 ): { readonly task: AnyTask; readonly plan: GraphPlan } | { readonly reasons: readonly string[] } {
   const reasons: string[] = [];
   for (const task of TASKS) {
-    if (task.graphs === undefined) continue;
+    if (task.graphs?.plan === undefined) continue;
     try {
       return { task, plan: task.graphs.plan(file, options) };
     } catch (error) {
@@ -146,20 +146,6 @@ async function openAsTable(
   }
 }
 
-/** The graph as a module, or the ops that keep it from being one. */
-function tracedModule(
-  bytes: Uint8Array,
-  shapes: Readonly<Record<string, Shape>>,
-  where: string,
-): GraphModule | { readonly reason: string } {
-  try {
-    return new GraphModule(bytes, { shapes, where });
-  } catch (error) {
-    if (error instanceof UnsupportedOpError) return { reason: error.message.replace(`${where}: `, "it ") };
-    throw error;
-  }
-}
-
 /** A file of a task, as it is being opened. */
 interface Opening {
   readonly task: AnyTask;
@@ -204,7 +190,8 @@ async function openOnnx(path: string, options: UseOptions & OnnxUseOptions): Pro
   const graph = { ...plan.info.graph, output };
   const texts = graph.inputs["input_ids"] === undefined ? {} : await textInfo(path, plan, options.tokenizer);
   const known: TaskInfo = { ...texts, maximum: WHITE, ...plan.info, ...plan.loading, graph, classes: [] };
-  const module = tracedModule(bytes, task.graphs?.shapes(known) ?? {}, where);
+  const shapes = task.graphs?.shapes(known) ?? {};
+  const module = orReason(where, () => new GraphModule(bytes, { shapes, where }));
   if (!(module instanceof GraphModule))
     return openAsOpaque(onnx, path, { task, known, bytes, notes: plan.notes, reason: module.reason }, options);
   const count = scoreCount(module, task, known, output, onnx);

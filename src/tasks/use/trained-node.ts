@@ -8,7 +8,7 @@ import type { Parameter, Tensor, TensorData } from "../../graph/index.js";
 import { Graph, inputsOf, symbol } from "../../graph/index.js";
 import type { Lora, Module } from "../../nn/index.js";
 import { addAdapters, mergeAdapters } from "../../nn/index.js";
-import { exportGraph } from "../../onnx/index.js";
+import { exportGraph, OnnxModel } from "../../onnx/index.js";
 import { lowerGraph, randomInputs, resolveForUse, resolveMode } from "../../ops/index.js";
 import type { Executable } from "../../runtime/index.js";
 import { compile } from "../../runtime/index.js";
@@ -22,7 +22,8 @@ import { afterDispose, ConfigError, DescentError } from "../../util/errors.js";
 import { byLength, fetcherFor } from "../shared/rows-node.js";
 import { fileMetadata } from "./file-metadata.js";
 import type { ModelFile } from "./model.js";
-import { modelOf } from "./model.js";
+import { graphIn, modelOf, orReason } from "./model.js";
+import { OpaqueGraph } from "./opaque-graph-node.js";
 import { graphInfo } from "../graph-use.js";
 import { taskNamed } from "../table.js";
 import type { Answer, AnyTask, ColumnTypes, Measurement, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
@@ -234,15 +235,34 @@ export const graphFile = async (folder: RunFolder): Promise<ModelFile> => ({
   where: join(folder.path, GRAPH_FILE),
 });
 
+/** What a run's config.json says of its model. ConfigError for a run of no task. */
+function describedModel(run: string, config: RunConfig): { readonly model: string; readonly info: TaskInfo } {
+  const { model, info } = config as RunConfig & { model?: string; info?: TaskInfo };
+  if (typeof model !== "string" || typeof info !== "object" || info === null || Array.isArray(info))
+    throw new ConfigError(`${run}: expected a run of a task, got a config.json without model and info`);
+  return { model, info };
+}
+
+/** Opens a run whose model was fitted at once: its graph has its numbers, and may have ops that only the engine has. */
+async function openFitted(folder: RunFolder, config: RunConfig, options: UseOptions): Promise<Trained> {
+  const { model: name, info } = describedModel(folder.path, config);
+  const task = taskNamed(config.task);
+  const file: ModelFile = { ...(await graphFile(folder)), isFitted: true };
+  const made = orReason(file.where, () => modelOf(task, name, info, file));
+  if (!("reason" in made)) return new TracedModel(task, name, info, graphIn(made)?.values ?? new Map(), options, file);
+  const onnx = new OnnxModel(file.bytes, { where: file.where });
+  return new OpaqueGraph(task, info, { file: onnx, reason: made.reason, name }, options);
+}
+
 /** Opens a run folder (its best checkpoint, or its last), or one of its checkpoints. ConfigError for a run of no task. */
 export async function openTrained(path: string, options: UseOptions = {}): Promise<{ model: Trained; config: RunConfig }> {
   const { run, checkpoint: name } = splitRunPath(path);
   const folder = await openRun(run);
   const config = await folder.config();
+  if (config["fitted"] === true) return { model: await openFitted(folder, config, options), config };
   const checkpoint = await folder.readCheckpoint(name ?? (await bestOrLast(folder)));
-  const { model, info, adapters } = config as RunConfig & { model?: string; info?: TaskInfo; adapters?: Lora };
-  if (typeof model !== "string" || typeof info !== "object" || info === null || Array.isArray(info))
-    throw new ConfigError(`${run}: expected a run of a task, got a config.json without model and info`);
+  const { adapters } = config as RunConfig & { adapters?: Lora };
+  const { model, info } = describedModel(run, config);
   const task = taskNamed(config.task);
   const numbers = checkpointParameters(checkpoint);
   const file = graphInfo(info) === undefined ? undefined : await graphFile(folder);

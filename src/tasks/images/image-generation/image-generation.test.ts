@@ -14,7 +14,7 @@ import { TrainingState, trainingStep } from "../../../train/index.js";
 import { ConfigError } from "../../../util/errors.js";
 import { imageGeneration } from "./image-generation.js";
 import type { GenerationInfo } from "./image-generation.js";
-import { modelNamed, taskNamed } from "../../table.js";
+import { builtNamed, taskNamed } from "../../table.js";
 import type { TaskContext } from "../../task.js";
 
 const golden = JSON.parse(readFileSync(new URL("../../../../../test/golden/dcgan.json", import.meta.url), "utf8")) as {
@@ -75,7 +75,7 @@ test("a step of the GAN as PyTorch's: both losses, each network's gradients, bot
 });
 
 test("one training step updates both networks; noise is new at each step and the same for equal seeds", async () => {
-  const model = modelNamed(taskNamed("image-generation"), "dcgan-small").build(info);
+  const model = builtNamed(taskNamed("image-generation"), "dcgan-small").build(info);
   const step = trainingStep({
     model,
     optimizer: adam({ learningRate: 2e-4, beta1: 0.5 }),
@@ -109,7 +109,7 @@ test("one training step updates both networks; noise is new at each step and the
 test("in use: noise of any number of rows to uint8 pixels; images that no DCGAN makes are refused", () => {
   const context: TaskContext<GenerationInfo> = { info, use: "eval", options: {} };
   const build = (imageShape: readonly number[]): unknown =>
-    modelNamed(taskNamed("image-generation"), "dcgan").build({ ...info, imageShape });
+    builtNamed(taskNamed("image-generation"), "dcgan").build({ ...info, imageShape });
   const latent = input("latent", [symbol("N"), 3]);
   const model = build([3, 16, 16]) as Dcgan;
   const { image } = imageGeneration.outputs(model, imageGeneration.features({ latent }, context, model), {}, context);

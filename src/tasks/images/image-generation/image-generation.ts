@@ -11,7 +11,7 @@ import { ones, randomNormal } from "../../../ops/index.js";
 import { ConfigError, DataError } from "../../../util/errors.js";
 import type { ImageInfo } from "../images.js";
 import { collateImages, encodeImages, imageLoading, imageTypes, prepareImages } from "../images.js";
-import type { ColumnTypes, ModelChoice, Prepared, Task, Tensors } from "../../task.js";
+import type { ColumnTypes, BuiltChoice, Prepared, Task, Tensors } from "../../task.js";
 import { generationOptions, generationPredictOptions } from "./options.js";
 
 export interface GenerationInfo extends ImageInfo {
@@ -24,7 +24,7 @@ const LATENT_SIZE = 100;
 const REAL = 0.9;
 
 /** A DCGAN of some width; examples decide how long it trains. */
-const dcgan = (name: string, summary: string, width: number): ModelChoice<GenerationInfo> => ({
+const dcgan = (name: string, summary: string, width: number): BuiltChoice<GenerationInfo> => ({
   name,
   summary,
   build: ({ imageShape: [channels = 1, height = 0, side = 0], latentSize }) => {

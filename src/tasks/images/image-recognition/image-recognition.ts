@@ -32,7 +32,7 @@ import {
 } from "../images.js";
 import { IMAGE_MODELS } from "../image-models.js";
 import { RecognitionMeasurement } from "./measurement.js";
-import type { ModelChoice, Prepared, Task, Tensors } from "../../task.js";
+import type { BuiltChoice, Prepared, Task, Tensors } from "../../task.js";
 import { recognitionExplainOptions, recognitionOptions, recognitionPredictOptions } from "./options.js";
 
 export interface RecognitionInfo extends ImageInfo {
@@ -84,7 +84,7 @@ function ofClasses(part: Dataset, target: string, kept: readonly string[], class
   return part.select(rows).with({ [target]: { dtype: "int32", shape: [rows.length], data, classes } });
 }
 
-const MODELS: readonly ModelChoice<RecognitionInfo>[] = IMAGE_MODELS.map(({ name, summary, defaults, make }) => ({
+const MODELS: readonly BuiltChoice<RecognitionInfo>[] = IMAGE_MODELS.map(({ name, summary, defaults, make }) => ({
   name,
   summary,
   defaults,

@@ -19,7 +19,7 @@ import { BORDER, formatBoxAugment, parseBoxAugment } from "../../../vision/index
 import { namedByClasses } from "../../shared/class-axes.js";
 import type { ImageInfo } from "../images.js";
 import { channelStatistics, imageLoading, imagePreprocessing, imageTypes, normalizedPixels } from "../images.js";
-import type { Answer, Measurement, ModelChoice, Prepared, Task, Tensors, TrainingDefaults } from "../../task.js";
+import type { Answer, Measurement, BuiltChoice, Prepared, Task, Tensors, TrainingDefaults } from "../../task.js";
 import { scoresAt } from "../../shared/scores-at.js";
 import { detectionExplainOptions, detectionOptions } from "./options.js";
 
@@ -50,7 +50,7 @@ const defaults = (examples: number): TrainingDefaults => ({
   augment: "auto",
 });
 
-const MODELS: readonly ModelChoice<DetectionInfo>[] = [
+const MODELS: readonly BuiltChoice<DetectionInfo>[] = [
   {
     name: "fcos-small",
     summary: "one-stage, without anchors, on a backbone of 0.5 million parameters, for a CPU",

@@ -3,7 +3,7 @@
  */
 import { BertForMaskedLm, Gpt2, Llama } from "../../../models/index.js";
 import type { LanguageInfo } from "./info.js";
-import type { ModelChoice, TrainingDefaults } from "../../task.js";
+import type { BuiltChoice, TrainingDefaults } from "../../task.js";
 
 type Sizes = Pick<LanguageInfo, "vocabularySize" | "maxLength">;
 
@@ -34,8 +34,8 @@ const row = (
   name: string,
   summary: string,
   make: (sizes: Sizes) => Gpt2 | Llama | BertForMaskedLm,
-  defaults: ModelChoice<LanguageInfo>["defaults"],
-): ModelChoice<LanguageInfo> => ({
+  defaults: BuiltChoice<LanguageInfo>["defaults"],
+): BuiltChoice<LanguageInfo> => ({
   name,
   summary,
   build: make,
@@ -57,7 +57,7 @@ const gpt = ({ vocabularySize, maxLength }: Sizes, numLayers: number, numHeads: 
 /** Models whose tokens are hidden, in place of the next one. */
 export const MASKED_MODELS: readonly string[] = ["bert-tiny", "bert"];
 
-export const languageModels: readonly ModelChoice<LanguageInfo>[] = [
+export const languageModels: readonly BuiltChoice<LanguageInfo>[] = [
   row(
     "gpt-nano",
     "GPT-2 with 4 layers and heads, 128 wide: nanoGPT's configuration for a CPU",

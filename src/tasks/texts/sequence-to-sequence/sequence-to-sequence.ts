@@ -16,7 +16,7 @@ import { IGNORED } from "../packed-text.js";
 import type {
   ColumnTypes,
   Measurement,
-  ModelChoice,
+  BuiltChoice,
   Prepared,
   Task,
   TaskContext,
@@ -51,7 +51,7 @@ const transformer = (
   summary: string,
   sizes: { readonly layers: number; readonly width: number; readonly heads: number; readonly dropout: number },
   lr: number,
-): ModelChoice<SequenceInfo> => ({
+): BuiltChoice<SequenceInfo> => ({
   name,
   summary,
   build: ({ vocabularySize, maxLength, padId, endId }) =>

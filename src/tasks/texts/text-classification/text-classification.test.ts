@@ -12,6 +12,7 @@ import { textClassification } from "./text-classification.js";
 import { textClassificationNode } from "./text-classification-node.js";
 import type { Prepared, RowOutputs } from "../../task.js";
 import { tokenizerOf } from "../texts.js";
+import { builtNamed, taskNamed } from "../../table.js";
 import type { TrainedModel } from "../../trained-model.js";
 import { vectorWeights, vectorSize } from "../vectors-node.js";
 import { textAt } from "../../shared/windows.js";
@@ -39,8 +40,7 @@ const prepared = async (
   options: Partial<Parameters<typeof textClassification.prepare>[1]> = {},
 ): Promise<Prepared<TextClassInfo>> => textClassification.prepare(data, { seed: 1, ignore: [], model: "ngram-cnn", ...options });
 
-const build = (name: string, info: TextClassInfo): Module =>
-  (textClassification.models.find((model) => model.name === name) as (typeof textClassification.models)[number]).build(info);
+const build = (name: string, info: TextClassInfo): Module => builtNamed(taskNamed("text-classification"), name).build(info);
 
 test("one class for each text: words in English, characters in Chinese, WordPiece for BERT; what is cut is said", async () => {
   const { info, train, notes } = await prepared(loaded(["good", "bad", "good", "bad"]), { maxLength: 5 });

@@ -16,7 +16,7 @@ import { IGNORED, readsSubwords } from "./subword-rows.js";
 import { moveScores } from "./tag-moves.js";
 import type { TagInfo } from "../tagging.js";
 import { addFalseNegativeCost, scoresOf } from "../tagging.js";
-import type { ColumnTypes, ModelChoice, RowOutputs, TaskContext, Tensors } from "../../task.js";
+import type { ColumnTypes, BuiltChoice, RowOutputs, TaskContext, Tensors } from "../../task.js";
 import { textCollate, textInputs } from "../texts.js";
 
 export const subwordInputs = (context: TaskContext<SubwordInfo>, batch: Dim): ColumnTypes => ({
@@ -91,7 +91,7 @@ export function mergedWords(windows: readonly RowOutputs[]): RowOutputs {
 }
 
 /** BERT in small, without pre-training. */
-export const bertTagger: ModelChoice<TagInfo> = {
+export const bertTagger: BuiltChoice<TagInfo> = {
   name: "bert",
   summary:
     "Devlin et al. 2018 in small (2 layers, 128 wide) over sub-words, without pre-training; --init FOLDER takes a pretrained one",

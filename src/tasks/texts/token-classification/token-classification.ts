@@ -19,7 +19,7 @@ import {
 import type { TaggingInfo, TagInfo } from "../tagging.js";
 import { allVectors, decodeRows, emissionsOf, placesOf, settleTagging, TaggingMeasurement, taggingTask } from "../tagging.js";
 import { taggingModels } from "../tagging-models.js";
-import type { Answer, ModelChoice, Task, TaskContext } from "../../task.js";
+import type { Answer, BuiltChoice, Task, TaskContext } from "../../task.js";
 import { scoresAt } from "../../shared/scores-at.js";
 import { tokenClassificationOptions, tokenExplainOptions } from "./options.js";
 
@@ -53,7 +53,7 @@ export const tokenClassification: Task<TagInfo> = {
   summary: "find named entities and other spans of a text",
   usage: ["--data wnut17 --out runs/entities", "--data resume-ner-zh --init bert-base-chinese --out runs/tuned"],
   options: tokenClassificationOptions,
-  models: [...(FEATURE_MODELS as readonly ModelChoice<TagInfo>[]), bertTagger],
+  models: [...(FEATURE_MODELS as readonly BuiltChoice<TagInfo>[]), bertTagger],
   pretrained: { architectures: ["BertForTokenClassification"], labels: ({ tags }) => tags },
   settle: settleTagging,
   prepare: prepareEntities,

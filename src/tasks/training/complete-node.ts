@@ -1,0 +1,52 @@
+/**
+ * @module The end of every training: the model that is used is measured, and the run gets its summary, its file for others and its report.
+ */
+import type { Dataset } from "../../data/node.js";
+import type { Metrics } from "../../metrics/index.js";
+import type { RunConfig, RunSummary } from "../../run/run-folder.js";
+import type { RunWriter } from "../../run/run-folder-node.js";
+import { evenly } from "../shared/rows-node.js";
+import { nodeTaskNamed } from "../table-node.js";
+import type { Measurement, Prepared, TaskInfo, TaskOptions } from "../task.js";
+import type { TrainedModel } from "../trained-model.js";
+import { openTrained } from "../use/trained-node.js";
+import { writeReport } from "./report-node.js";
+
+/** A run whose model is there. */
+export interface Completed {
+  readonly used: TrainedModel;
+  readonly prepared: Prepared<TaskInfo>;
+  /** The task's own options. */
+  readonly options: TaskOptions;
+  readonly config: RunConfig;
+  readonly language: "en" | "zh";
+  readonly notes: readonly string[];
+  /** Sums up the training with these metrics. */
+  readonly summarize: (metrics: RunSummary["metrics"]) => RunSummary;
+}
+
+/** The largest number of examples of the training part to measure; more would only cost time. */
+const MOST_MEASURED = 10_000;
+
+/** Measures the model, sums up, and leaves what a run has besides checkpoints: files for others, the report. */
+export async function completeRun(writer: RunWriter, completed: Completed): Promise<RunSummary> {
+  const { used, prepared, options, config, language, notes, summarize } = completed;
+  const side = nodeTaskNamed(used.task.name);
+  await side.finish?.({ used, writer, prepared, options });
+  const run = writer.path;
+  const wholly = async (examples: Dataset, measurement: Measurement | undefined): Promise<Metrics> => ({
+    ...measurement?.result(),
+    ...(await side.measure?.({ model: used, run, open: openTrained, examples, measurement, train: prepared.train })),
+  });
+  const measurement = await used.measure(prepared.test);
+  const summary = summarize({
+    train: (await used.measure(evenly(prepared.train, MOST_MEASURED)))?.result() ?? {},
+    validation: await wholly(prepared.validation, await used.measure(prepared.validation)),
+    test: await wholly(prepared.test, measurement),
+  });
+  await writer.writeSummary(summary);
+  await writer.write("model.onnx", used.toOnnx());
+  const { train, test, testRows } = prepared;
+  await writeReport({ writer, used, summary, measurement, train, test, testRows, config, language, notes, open: openTrained });
+  return summary;
+}
