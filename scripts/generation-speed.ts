@@ -9,7 +9,7 @@ import { constant, input } from "../src/graph/index.js";
 import { Gpt2 } from "../src/models/index.js";
 import { adamW } from "../src/optim/index.js";
 import { compile } from "../src/runtime/index.js";
-import { initialNumbers, trainingStep } from "../src/train/index.js";
+import { initialValues, trainingStep } from "../src/train/index.js";
 
 const threads = Number(process.argv[2] ?? 2);
 
@@ -42,7 +42,7 @@ async function reader(): Promise<{ bytes: number; read: (times: number) => Promi
 
 const model = new Gpt2({ vocabSize: 1024, maxPositions: 1024, hiddenSize: 768, numLayers: 12, numHeads: 12 });
 const { types } = trainingStep({ model, loss: ({ t }) => model.forward(t!).mean(), optimizer: adamW() });
-const numbers = initialNumbers(types, 1);
+const numbers = initialValues(types, 1);
 // Keys and values of 12 layers are read as well, and are no part of the bound.
 const bytes = [...model.state()]
   .filter(([path]) => !path.endsWith("wpe.weight"))

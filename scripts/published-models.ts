@@ -142,7 +142,7 @@ async function trains(path: string, calls: readonly Call[], result: Result): Pro
     (Object.values(module.forward(batch))[0] as Tensor).square().mean();
   const step = trainingStep({ model: module, loss, optimizer: adamW({ learningRate: 1e-4 }) });
   const losses: (readonly [number, number])[] = [];
-  await using state = await TrainingState.create(step, { seed: 1, device: "cpu", numbers: module.values });
+  await using state = await TrainingState.create(step, { seed: 1, device: "cpu", weights: module.values });
   for (const { feeds } of calls) {
     const all: number[] = [];
     for (let i = 0; i < STEPS; i++) all.push((await state.run(feeds)).loss);

@@ -4,13 +4,13 @@
  * reads the source and all that is written so far anew for each token. Both take turns; the best of three counts. Both must write the same. Prints JSON.
  */
 import { deepEqual } from "node:assert/strict";
-import { argMax, boundNumbers, Generator } from "../src/generate/index.js";
+import { argMax, boundWeights, Generator } from "../src/generate/index.js";
 import { fromNumbers, input, symbol } from "../src/graph/index.js";
 import { Transformer } from "../src/models/index.js";
 import { resolveMode, seedInput, stepInput } from "../src/ops/index.js";
 import { adamW } from "../src/optim/index.js";
 import { compile } from "../src/runtime/index.js";
-import { initialNumbers, trainingStep } from "../src/train/index.js";
+import { initialValues, trainingStep } from "../src/train/index.js";
 
 const threads = Number(process.argv[2] ?? 2);
 const [LENGTH, COUNT, TURNS] = [64, 64, 3];
@@ -19,13 +19,13 @@ const sides = { encoderLayers: 6, decoderLayers: 6, encoderHeads: 8, decoderHead
 const inner = { encoderIntermediateSize: 2048, decoderIntermediateSize: 2048 };
 const model = new Transformer({ vocabSize: width, hiddenSize: 512, ...sides, ...inner, maxPositions: 128, normFirst: true });
 const step = trainingStep({ model, loss: ({ x }) => model.forward(x!, { target: x! }).mean(), optimizer: adamW() });
-const numbers = initialNumbers(step.types, 1);
+const numbers = initialValues(step.types, 1);
 
 await using generator = await Generator.create(model, numbers, { threads });
 const [source, target] = [input("source", [symbol("N"), LENGTH], "int32"), input("target", [symbol("N"), symbol("T")], "int32")];
 const logits = model.forward(source, { target });
 const traced = resolveMode([logits], "eval", { seed: seedInput(), step: stepInput() }).map(logits);
-await using whole = await compile({ logits: traced }, { ...boundNumbers(model, numbers), threads });
+await using whole = await compile({ logits: traced }, { ...boundWeights(model, numbers), threads });
 
 const sourcesOf = (texts: number): number[][] =>
   Array.from({ length: texts }, (_, n) => Array.from({ length: LENGTH }, (_, t) => (31 * n + 7 * t + 3) % width));

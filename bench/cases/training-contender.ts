@@ -28,7 +28,7 @@ export function trainingContender(
     name: "descent",
     async setup({ inputsFile, threads, settings }) {
       const { step, numbers, batches } = prepare(readTensors(inputsFile), settings);
-      state = await TrainingState.create(step, { threads, numbers });
+      state = await TrainingState.create(step, { threads, weights: numbers });
       let at = 0;
       next = async () => {
         const batch = batches[at++ % batches.length];

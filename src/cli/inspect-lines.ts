@@ -20,7 +20,7 @@ export function listed(titles: readonly string[], rows: readonly (readonly strin
 export const partsTable = (parts: readonly Part[], all: boolean): string =>
   listed(
     ["part", "tensors", "values"],
-    parts.map(({ part, tensors, numbers }) => [part, String(tensors), formatInteger(numbers)]),
+    parts.map(({ part, tensors, elements }) => [part, String(tensors), formatInteger(elements)]),
     all,
   );
 
@@ -70,7 +70,7 @@ export function onnxLines(found: OnnxInspection, all: boolean): readonly string[
     ...found.functions.map((f) => [`function ${f.name}`, f.nodes, f.calls] as const),
     ...found.subgraphs.map((g) => [g.name, g.nodes, 1] as const),
   ];
-  const numbers = formatInteger(found.parameters.numbers);
+  const elements = formatInteger(found.parameters.elements);
   return [
     `ONNX model by ${found.producer === "" ? "an unnamed program" : found.producer}: ${opsets}, ${found.nodes} nodes`,
     valuesTable("input", found.inputs),
@@ -83,7 +83,7 @@ export function onnxLines(found: OnnxInspection, all: boolean): readonly string[
     ...(inner.length === 0
       ? []
       : [listed(["graph inside", "nodes", "calls"], inner.map(([name, nodes, calls]) => [name, String(nodes), String(calls ?? 1)]), all)]), // prettier-ignore
-    `parameters: ${numbers} values in ${found.parameters.tensors.length} tensors`,
+    `parameters: ${elements} values in ${found.parameters.tensors.length} tensors`,
     ...(found.parameters.tensors.length === 0
       ? []
       : [partsTable(found.parameters.parts, all), tensorsTable("parameter", found.parameters.tensors, all)]),

@@ -18,14 +18,14 @@ export interface DecoderModel extends Module {
 export const isDecoder = (model: Module): model is DecoderModel => model instanceof Gpt2 || model instanceof Llama;
 
 /** A model's parameters with their paths and weights. ConfigError for missing weights. */
-export function boundNumbers(
+export function boundWeights(
   model: Module,
-  numbers: ReadonlyMap<string, TensorData>,
+  weights: ReadonlyMap<string, TensorData>,
 ): { readonly names: Map<Tensor, string>; readonly values: Map<Tensor, TensorData> } {
   const names = new Map<Tensor, string>();
   const values = new Map<Tensor, TensorData>();
   for (const [path, parameter] of model.state()) {
-    const data = numbers.get(path);
+    const data = weights.get(path);
     if (data === undefined) throw new ConfigError(`generator: expected weights for ${path}, got none`);
     names.set(parameter, path);
     values.set(parameter, data);

@@ -10,7 +10,7 @@ import type { Module } from "../nn/index.js";
 import { exportGraph } from "../onnx/index.js";
 import { lowerGraph, resolveForUse } from "../ops/index.js";
 import type { DecoderModel } from "./decoder-model.js";
-import { boundNumbers, readSource, sourceInputs } from "./decoder-model.js";
+import { boundWeights, readSource, sourceInputs } from "./decoder-model.js";
 
 export interface DecoderOnnxOptions {
   readonly metadata?: ReadonlyMap<string, string>;
@@ -22,14 +22,14 @@ const [N, T, S, P] = [symbol("N"), symbol("T"), symbol("S"), symbol("P")];
 /** The bytes of a graph of the model with its weights, for use. */
 function bytesOf(
   model: Module,
-  numbers: ReadonlyMap<string, TensorData>,
+  weights: ReadonlyMap<string, TensorData>,
   inputs: readonly Tensor[],
   traced: Readonly<Record<string, Tensor>>,
   options: DecoderOnnxOptions,
 ): Uint8Array {
   return exportGraph(lowerGraph(new Graph(resolveForUse(traced)), "onnx"), {
     ...options,
-    ...boundNumbers(model, numbers),
+    ...boundWeights(model, weights),
     inputs,
   });
 }
@@ -46,7 +46,7 @@ function bytesOf(
  */
 export function decoderOnnx(
   model: DecoderModel | Transformer,
-  numbers: ReadonlyMap<string, TensorData>,
+  weights: ReadonlyMap<string, TensorData>,
   options: DecoderOnnxOptions = {},
 ): Uint8Array {
   const tokens = input("input_ids", [N, T], "int64");
@@ -60,7 +60,7 @@ export function decoderOnnx(
     logits = model.decode(tokens, { ...given, positions, cache });
     inputs.push(given.sourceMask, ...flat(given.source));
   } else logits = model.forward(tokens, { positions, cache });
-  return bytesOf(model, numbers, inputs, { logits, ...cache.outputs }, options);
+  return bytesOf(model, weights, inputs, { logits, ...cache.outputs }, options);
 }
 
 /**
@@ -73,11 +73,11 @@ export function decoderOnnx(
  */
 export function encoderOnnx(
   model: Transformer,
-  numbers: ReadonlyMap<string, TensorData>,
+  weights: ReadonlyMap<string, TensorData>,
   options: DecoderOnnxOptions = {},
 ): Uint8Array {
   const tokens = input("input_ids", [N, S], "int64");
   const mask = input("attention_mask", [N, S], "int64");
   const { states, present } = readSource(model, tokens, mask);
-  return bytesOf(model, numbers, [tokens, mask], { last_hidden_state: states, ...present }, options);
+  return bytesOf(model, weights, [tokens, mask], { last_hidden_state: states, ...present }, options);
 }

@@ -13,7 +13,7 @@ import { Random } from "../util/random.js";
 import type { BeamOptions } from "./beam.js";
 import { BeamSearch } from "./beam.js";
 import type { DecoderModel } from "./decoder-model.js";
-import { boundNumbers, continuer, fitsInPlace, SOURCE_MASK, targetRules, translator } from "./decoder-model.js";
+import { boundWeights, continuer, fitsInPlace, SOURCE_MASK, targetRules, translator } from "./decoder-model.js";
 import { KeyValueStore } from "./key-value-store.js";
 import type { SamplingOptions } from "./sampling.js";
 import { checkSampling, chooseToken, logProbability } from "./sampling.js";
@@ -41,7 +41,7 @@ export interface GeneratedToken {
 
 type Rows = readonly Float32Array[];
 
-const int32 = (shape: readonly number[], numbers: ArrayLike<number>): TensorData => fromNumbers("int32", shape, numbers);
+const int32 = (shape: readonly number[], values: ArrayLike<number>): TensorData => fromNumbers("int32", shape, values);
 
 /** Rows of numbers of equal length, filled with 0 behind: [N, T]. */
 function padded(rows: readonly (readonly number[])[]): TensorData {
@@ -98,10 +98,10 @@ export class Generator implements AsyncDisposable {
   /** Compiles a model with its weights, by parameter path. */
   static async create(
     model: DecoderModel | Transformer,
-    numbers: ReadonlyMap<string, TensorData>,
+    weights: ReadonlyMap<string, TensorData>,
     options: Pick<CompileOptions, "device" | "threads" | "runtime"> = {},
   ): Promise<Generator> {
-    const { names, values } = boundNumbers(model, numbers);
+    const { names, values } = boundWeights(model, weights);
     const runtime = options.runtime ?? (await platformRuntime());
     const device = await resolveDevice(runtime, options.device ?? "cpu");
     const compiled = (outputs: Record<string, Tensor>, more: CompileOptions = {}): Promise<Executable> => {

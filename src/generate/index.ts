@@ -3,7 +3,7 @@
  */
 export * from "./beam.js";
 export type { DecoderShape } from "../models/index.js";
-export { boundNumbers, type DecoderModel, isDecoder, targetRules } from "./decoder-model.js";
+export { boundWeights, type DecoderModel, isDecoder, targetRules } from "./decoder-model.js";
 export * from "./decoder-onnx.js";
 export * from "./generator.js";
 export * from "./sampling.js";

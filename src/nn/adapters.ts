@@ -130,8 +130,8 @@ export function removeAdapters(model: Module): void {
   model.replaceParts((module) => (module instanceof LoraLinear ? module.base : undefined));
 }
 
-function numbersAt(numbers: ReadonlyMap<string, TensorData>, path: string): TensorData {
-  const found = numbers.get(path);
+function weightsAt(weights: ReadonlyMap<string, TensorData>, path: string): TensorData {
+  const found = weights.get(path);
   if (found === undefined) throw new ConfigError(`adapters: expected weights for ${path}, got none`);
   return found;
 }
@@ -160,12 +160,12 @@ function shifted(layer: LoraLinear, weight: TensorData, a: TensorData, b: Tensor
  *
  * Errors: ConfigError for missing weights.
  */
-export function mergeAdapters(model: Module, numbers: ReadonlyMap<string, TensorData>): Map<string, TensorData> {
-  const merged = new Map(numbers);
+export function mergeAdapters(model: Module, weights: ReadonlyMap<string, TensorData>): Map<string, TensorData> {
+  const merged = new Map(weights);
   for (const [path, layer] of adaptersOf(model)) {
     const [a, b] = namesOf(path);
     const weight = joinPath(path, "weight");
-    merged.set(weight, shifted(layer, numbersAt(numbers, weight), numbersAt(numbers, a), numbersAt(numbers, b), 1));
+    merged.set(weight, shifted(layer, weightsAt(weights, weight), weightsAt(weights, a), weightsAt(weights, b), 1));
     merged.delete(a);
     merged.delete(b);
   }
@@ -183,12 +183,12 @@ export function unmergeAdapters(
   merged: ReadonlyMap<string, TensorData>,
   adapters: ReadonlyMap<string, TensorData>,
 ): Map<string, TensorData> {
-  const numbers = new Map(merged);
+  const weights = new Map(merged);
   for (const [path, layer] of adaptersOf(model)) {
     const [a, b] = namesOf(path);
     const weight = joinPath(path, "weight");
-    numbers.set(weight, shifted(layer, numbersAt(merged, weight), numbersAt(adapters, a), numbersAt(adapters, b), -1));
-    numbers.set(a, numbersAt(adapters, a)).set(b, numbersAt(adapters, b));
+    weights.set(weight, shifted(layer, weightsAt(merged, weight), weightsAt(adapters, a), weightsAt(adapters, b), -1));
+    weights.set(a, weightsAt(adapters, a)).set(b, weightsAt(adapters, b));
   }
-  return numbers;
+  return weights;
 }

@@ -31,7 +31,7 @@ export interface InspectedTensor {
 export interface Part {
   readonly part: string;
   readonly tensors: number;
-  readonly numbers: number;
+  readonly elements: number;
 }
 
 /** A node that gradients do not pass. */
@@ -64,7 +64,7 @@ export interface OnnxInspection {
   readonly functions: readonly InnerGraph[];
   readonly subgraphs: readonly InnerGraph[];
   readonly parameters: {
-    readonly numbers: number;
+    readonly elements: number;
     readonly parts: readonly Part[];
     readonly tensors: readonly InspectedTensor[];
   };
@@ -112,12 +112,12 @@ export function partsOf(tensors: readonly { readonly name: string; readonly shap
       .filter((part) => part !== ""),
     size: sizeOf(shape),
   }));
-  const grouped = (depth: number): Map<string, { tensors: number; numbers: number }> => {
-    const groups = new Map<string, { tensors: number; numbers: number }>();
+  const grouped = (depth: number): Map<string, { tensors: number; elements: number }> => {
+    const groups = new Map<string, { tensors: number; elements: number }>();
     for (const { path, size } of split) {
       const part = path.slice(0, Math.max(1, Math.min(depth, path.length - 1))).join(".");
-      const group = groups.get(part) ?? { tensors: 0, numbers: 0 };
-      groups.set(part, { tensors: group.tensors + 1, numbers: group.numbers + size });
+      const group = groups.get(part) ?? { tensors: 0, elements: 0 };
+      groups.set(part, { tensors: group.tensors + 1, elements: group.elements + size });
     }
     return groups;
   };
@@ -264,7 +264,7 @@ export function inspectModel(model: OnnxModel): OnnxInspection {
     }),
     subgraphs,
     parameters: {
-      numbers: parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
+      elements: parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
       parts: partsOf(parameters),
       tensors: parameters,
     },

@@ -166,7 +166,7 @@ export type ReadOptions = TaskOptions & Inherited & { readonly vectorSize?: numb
 
 /** Weights that a model begins with in place of its initializers', and what the user should know of them. */
 export interface InitialWeights {
-  readonly numbers: ReadonlyMap<string, TensorData>;
+  readonly weights: ReadonlyMap<string, TensorData>;
   readonly notes: readonly string[];
 }
 

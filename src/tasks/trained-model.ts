@@ -24,7 +24,7 @@ export interface TrainedModel extends AsyncDisposable {
   readonly info: TaskInfo;
   readonly model: Module;
   /** Weights and buffers by path. */
-  readonly numbers: ReadonlyMap<string, TensorData>;
+  readonly weights: ReadonlyMap<string, TensorData>;
 
   /** Compiles another graph of the model with its weights, for batches of these columns, as `TrainingState.evaluator` does. */
   evaluator(types: ColumnTypes, forward: (batch: Tensors) => Tensors): Promise<(batch: Batch) => Promise<Outputs>>;

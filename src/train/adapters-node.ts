@@ -28,12 +28,12 @@ const TENSORS = "adapter_model.safetensors";
 export async function saveAdapters(
   folder: string,
   model: Module,
-  numbers: ReadonlyMap<string, TensorData>,
+  weights: ReadonlyMap<string, TensorData>,
   lora: Lora,
   { base }: { readonly base?: string } = {},
 ): Promise<void> {
   const tensors = adaptedParts(model, lora.modulesToSave).trained.map((path): readonly [string, TensorData] => {
-    const data = numbers.get(path);
+    const data = weights.get(path);
     if (data === undefined) throw new ConfigError(`${folder}: expected weights for ${path}, got none`);
     return [PEFT_PREFIX + path, data];
   });
@@ -46,7 +46,7 @@ export interface LoadedAdapters {
   readonly lora: Lora;
   readonly adapted: Adapted;
   /** Weights of the adapters and of the modules that are trained whole, by path. */
-  readonly numbers: Map<string, TensorData>;
+  readonly weights: Map<string, TensorData>;
 }
 
 /**
@@ -62,7 +62,7 @@ export async function loadAdapters(folder: string, model: Module): Promise<Loade
   const { tensors } = await loadSafetensors(join(folder, TENSORS));
   const adapted = addAdapters(model, lora);
   const parameters = model.state();
-  const numbers = new Map<string, TensorData>();
+  const weights = new Map<string, TensorData>();
   const problems: string[] = [];
   for (const path of adapted.trained) {
     const dims = parameters.get(path)?.dims ?? [];
@@ -70,7 +70,7 @@ export async function loadAdapters(folder: string, model: Module): Promise<Loade
     if (given === undefined) problems.push(`${path} ${formatShape(dims)} is missing`);
     else if (!sameShape(given.shape, dims))
       problems.push(`${path}: expected ${formatShape(dims)}, got ${formatShape(given.shape)}`);
-    else numbers.set(path, widened(given));
+    else weights.set(path, widened(given));
   }
   for (const [name, { shape }] of tensors) {
     if (!adapted.trained.includes(name.slice(PEFT_PREFIX.length))) problems.push(`${name} ${formatShape(shape)} is unknown`);
@@ -79,5 +79,5 @@ export async function loadAdapters(folder: string, model: Module): Promise<Loade
     throw new ConfigError(
       `${folder}: expected the adapters of this model as ${CONFIG} describes them, got ${problems.join("; ")}`,
     );
-  return { lora, adapted, numbers };
+  return { lora, adapted, weights };
 }

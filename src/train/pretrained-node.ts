@@ -25,7 +25,7 @@ export interface Pretrained<A extends ArchitectureName = ArchitectureName> {
   readonly architecture: A;
   readonly model: PretrainedModel<A>;
   /** By parameter path, for `TrainingState.create`, `Predictor` or `compile`; a new head's are not among them. */
-  readonly numbers: Map<string, TensorData>;
+  readonly weights: Map<string, TensorData>;
   /** The whole of `config.json`. */
   readonly config: Json;
   /** The text of `tokenizer.json`, where there is one. */
@@ -114,12 +114,12 @@ export async function loadPretrained<A extends ArchitectureName = ArchitectureNa
   try {
     const shapes = new Map(readers.flatMap(({ header }) => header.entries.map((entry) => [entry.name, entry.shape] as const)));
     const match = matchCheckpoint(model, own, shapes, { newHead: as !== undefined, where: folder });
-    const numbers = new Map<string, TensorData>();
+    const weights = new Map<string, TensorData>();
     for (const [path, name] of match.sources) {
       const reader = readers.find((candidate) => candidate.has(name)) as SafetensorsReader;
-      numbers.set(path, widened(await reader.read(name)));
+      weights.set(path, widened(await reader.read(name)));
     }
-    return { architecture: own, model, numbers, config, tokenizer, fresh: match.fresh, unused: match.unused };
+    return { architecture: own, model, weights, config, tokenizer, fresh: match.fresh, unused: match.unused };
   } finally {
     for (const reader of readers) await reader.close();
   }
@@ -173,12 +173,12 @@ export interface SavePretrainedOptions {
 export async function savePretrained(
   folder: string,
   model: Module,
-  numbers: ReadonlyMap<string, TensorData>,
+  weights: ReadonlyMap<string, TensorData>,
   { tokenizer, config = {}, maxShardBytes = 5e9 }: SavePretrainedOptions = {},
 ): Promise<void> {
   const own = configOf(model).config as Readonly<Record<string, Json>>;
   const tensors = [...model.state().keys()].map((path): readonly [string, TensorData] => {
-    const data = numbers.get(path);
+    const data = weights.get(path);
     if (data === undefined) throw new ConfigError(`${folder}: expected weights for ${path}, got none`);
     return [path, data];
   });

@@ -13,15 +13,15 @@ import { own, setOwn } from "../util/record.js";
 import { TaskQueue } from "../util/task-queue.js";
 import { checkBatch, copyBatch, sameTypes, traceBatch } from "./batch-data.js";
 import type { BatchData, BatchTypes, FromBatch, StepGraph, TrainingStep } from "./step.js";
-import { gradientName, initialNumbers, nextName, trainingStep } from "./step.js";
+import { gradientName, initialValues, nextName, trainingStep } from "./step.js";
 
 export interface InitOptions {
   readonly seed?: number;
   readonly device?: DeviceChoice;
   readonly threads?: number;
   readonly runtime?: Runtime;
-  /** Weights by path in place of the initializers': a checkpoint's, or a pretrained model's. */
-  readonly numbers?: ReadonlyMap<string, TensorData>;
+  /** Weights by path, and a checkpoint's optimizer slots, in place of the initializers'. */
+  readonly weights?: ReadonlyMap<string, TensorData>;
 }
 
 /** A step's scalars by name: `loss`, the metrics, and what the optimizer reports. */
@@ -71,7 +71,7 @@ export class TrainingState implements AsyncDisposable {
   static async create(step: TrainingStep, options: InitOptions = {}): Promise<TrainingState> {
     const runtime = options.runtime ?? (await platformRuntime());
     const state = new TrainingState(step, runtime, await resolveDevice(runtime, options.device ?? "cpu"), options);
-    state.restore(initialNumbers(step.types, state.seed, options.numbers));
+    state.restore(initialValues(step.types, state.seed, options.weights));
     return state;
   }
 
@@ -82,12 +82,12 @@ export class TrainingState implements AsyncDisposable {
   }
 
   /** Replaces values by name; entries that are not given stay. Errors: ConfigError while steps are under way. */
-  restore(numbers: ReadonlyMap<string, TensorData>): void {
+  restore(values: ReadonlyMap<string, TensorData>): void {
     if (this.#disposed !== undefined || !this.#queue.isIdle)
       throw new ConfigError("training state: expected no step under way while values are replaced; await each run first");
     const problems: string[] = [];
     for (const [name, type] of this.#entryTypes()) {
-      const given = numbers.get(name);
+      const given = values.get(name);
       if (given === undefined) continue;
       if (given.dtype !== type.dtype || !sameShape(given.shape, type.shape)) {
         problems.push(
@@ -97,7 +97,7 @@ export class TrainingState implements AsyncDisposable {
     }
     if (problems.length > 0) throw new ShapeError(`state: ${problems.join("; ")}`);
     for (const [name] of this.#entryTypes()) {
-      const given = numbers.get(name);
+      const given = values.get(name);
       if (given === undefined) continue;
       this.#current.get(name)?.[Symbol.dispose]();
       // A copy: the engine writes into this memory at the second step.
@@ -342,12 +342,12 @@ export class TrainingState implements AsyncDisposable {
   }
 
   async #copyOf(names: readonly string[]): Promise<Map<string, TensorData>> {
-    const numbers = new Map<string, TensorData>();
+    const values = new Map<string, TensorData>();
     for (const name of names) {
       const { dtype, shape, data } = await this.runtime.read(this.#current.get(name) as Value);
-      numbers.set(name, { dtype, shape, data: data.slice() });
+      values.set(name, { dtype, shape, data: data.slice() });
     }
-    return numbers;
+    return values;
   }
 
   /** Comes after what is under way; whatever is asked later is refused. */

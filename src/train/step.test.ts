@@ -19,7 +19,7 @@ class Pair extends Module {
   }
 }
 
-const numbers = new Map(
+const weights = new Map(
   [
     ["a.weight", 3],
     ["b.weight", 5],
@@ -33,7 +33,7 @@ async function after(loss: (model: Pair, x: Tensor) => Objective): Promise<Recor
     loss: ({ x }: { x: Tensor }) => loss(model, x),
     optimizer: sgd({ learningRate: 1 }),
   });
-  await using state = await TrainingState.create(step, { numbers });
+  await using state = await TrainingState.create(step, { weights });
   await state.run({ x: fromNumbers("float32", [1, 1], [2]) });
   return Object.fromEntries([...(await state.parameters())].map(([path, value]) => [path, toNumbers(value)[0] as number]));
 }

@@ -192,27 +192,27 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
  * Initial values: those given, by path; each other parameter from its own stream, so that adding a layer changes no other.
  * Slots that begin as their parameter (averages of the weights) begin as the given one.
  */
-export function initialNumbers(
+export function initialValues(
   types: StateTypes,
   seed: number,
   given: ReadonlyMap<string, TensorData> = new Map(),
 ): Map<string, TensorData> {
-  const numbers = new Map<string, TensorData>();
+  const values = new Map<string, TensorData>();
   for (const [path, p] of types.parameters) {
     const made = given.get(path) ?? fromNumbers(p.dtype, p.dims, p.initializer(p.dims, new Random(seed, "init", path)));
-    numbers.set(path, made);
+    values.set(path, made);
   }
-  for (const [key, slot] of types.slots) numbers.set(key, given.get(key) ?? initialSlot(slot, numbers));
-  return numbers;
+  for (const [key, slot] of types.slots) values.set(key, given.get(key) ?? initialSlot(slot, values));
+  return values;
 }
 
 function initialSlot(
   slot: TensorType & { readonly initial: number | "parameter"; readonly path: string },
-  numbers: ReadonlyMap<string, TensorData>,
+  values: ReadonlyMap<string, TensorData>,
 ): TensorData {
   const shape = slot.shape as readonly number[];
   if (slot.initial === "parameter") {
-    const source = numbers.get(slot.path) as TensorData;
+    const source = values.get(slot.path) as TensorData;
     return { dtype: slot.dtype, shape, data: source.data.slice() };
   }
   const size = shape.reduce((n, d) => n * d, 1);

@@ -51,7 +51,7 @@ export interface TrainOptions {
   readonly loss: Loss;
   readonly optimizer: Optimizer;
   /** Weights to start from, by path, in place of the initializers': a checkpoint's. */
-  readonly numbers?: ReadonlyMap<string, TensorData>;
+  readonly weights?: ReadonlyMap<string, TensorData>;
   /** Frozen parts, and learning rates of parts; adapters are put into the model. */
   readonly fineTuning?: FineTuneOptions;
   /** Measured after each epoch and at the end, beside the loss. */
@@ -365,7 +365,7 @@ export async function train(model: Module & Layer, options: TrainOptions): Promi
     signal: options.signal,
     progress: progressOf(columns, totalSteps, options.quiet),
     writer,
-    numbers: options.numbers,
+    weights: options.weights,
   });
   const { state } = trained;
   const summary = await summaryOf(model, trained, described, options, { seed, device, flopsPerStep });

@@ -49,7 +49,7 @@ export interface TrainRunOptions {
   /** The checkpoint to resume from. */
   readonly checkpoint?: Checkpoint;
   /** Weights to start from in place of the initializers'. */
-  readonly numbers?: ReadonlyMap<string, TensorData>;
+  readonly weights?: ReadonlyMap<string, TensorData>;
   /** Weighted or balanced sampling and the like; batchSize, seed, shuffle and dropLast are set here. */
   readonly loader?: Partial<ConstructorParameters<typeof DataLoader>[1]>;
   readonly callbacks?: readonly Callback[];
@@ -68,7 +68,7 @@ export const checkpointParameters = (checkpoint: Checkpoint): ReadonlyMap<string
 
 /** Everything that a checkpoint holds. ConfigError if it was made with another seed. */
 export function readTraining(checkpoint: Checkpoint): {
-  numbers: Map<string, TensorData>;
+  values: Map<string, TensorData>;
   progress: TrainerProgress;
   seed: number;
 } {
@@ -80,7 +80,7 @@ export function readTraining(checkpoint: Checkpoint): {
       );
     return bytes;
   };
-  const numbers = new Map<string, TensorData>([
+  const values = new Map<string, TensorData>([
     ...readSafetensors(file(CHECKPOINT_FILES.model), `${checkpoint.path}/${CHECKPOINT_FILES.model}`).tensors,
     ...readSafetensors(file(CHECKPOINT_FILES.optimizer), `${checkpoint.path}/${CHECKPOINT_FILES.optimizer}`).tensors,
   ]);
@@ -89,14 +89,14 @@ export function readTraining(checkpoint: Checkpoint): {
     new TextDecoder().decode(file(CHECKPOINT_FILES.trainer)),
     `${checkpoint.path}/${CHECKPOINT_FILES.trainer}`,
   );
-  return { numbers, progress, seed };
+  return { values, progress, seed };
 }
 
 /** The files of a checkpoint of this state. */
 export async function checkpointFiles(state: TrainingState, progress: TrainerProgress): Promise<Record<string, Uint8Array>> {
-  const numbers = await state.snapshot();
+  const values = await state.snapshot();
   const pick = (names: Iterable<string>): Map<string, TensorData> =>
-    new Map([...names].map((name) => [name, numbers.get(name) as TensorData]));
+    new Map([...names].map((name) => [name, values.get(name) as TensorData]));
   return {
     [CHECKPOINT_FILES.model]: writeSafetensors(pick(state.step.types.parameters.keys())),
     [CHECKPOINT_FILES.optimizer]: writeSafetensors(pick(state.step.types.slots.keys())),
@@ -149,13 +149,13 @@ function show(progress: Progress, start: number): Callback {
 export async function trainRun(options: TrainRunOptions): Promise<TrainedRun> {
   const { step, train, batchSize, seed, checkpoint, writer, progress } = options;
   const resumed = checkpoint === undefined ? undefined : readTraining(checkpoint);
-  const numbers = resumed?.numbers ?? options.numbers;
+  const weights = resumed?.values ?? options.weights;
   const state = await TrainingState.create(step, {
     seed: resumed?.seed ?? seed,
     device: options.device,
     threads: options.threads,
     runtime: options.runtime,
-    numbers,
+    weights,
   });
   try {
     const loader = new DataLoader(train, {

@@ -104,8 +104,8 @@ test("layers, the loss and SGD in float32 make the same step, to 1e-6", async ()
     optimizer: sgd({ learningRate: ETA }),
   });
   const paths: Record<Name, string> = { W1: "one.weight", b1: "one.bias", W2: "two.weight", b2: "two.bias" };
-  const numbers = new Map(NAMES.map((name) => [paths[name], fromNumbers("float32", shapes[name], flat(net, name))]));
-  const state = await TrainingState.create(step, { numbers, device: "cpu" });
+  const weights = new Map(NAMES.map((name) => [paths[name], fromNumbers("float32", shapes[name], flat(net, name))]));
+  const state = await TrainingState.create(step, { weights, device: "cpu" });
   try {
     const metrics = await state.run(batch("float32"));
     near([metrics.loss], [loss], 1e-6, "loss");

@@ -22,7 +22,7 @@ interface Inspected {
   readonly kind: string;
   readonly freeDimensions: readonly string[];
   readonly ops: Readonly<Record<string, number>>;
-  readonly parameters: { readonly numbers: number; readonly tensors: readonly { readonly name: string }[] };
+  readonly parameters: { readonly elements: number; readonly tensors: readonly { readonly name: string }[] };
   readonly constants: readonly { readonly name: string; readonly why: string }[];
   readonly gradients: {
     readonly reached: number;

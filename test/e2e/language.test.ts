@@ -5,7 +5,7 @@ import { before, test } from "node:test";
 import { Gpt2 } from "../../src/models/index.js";
 import { adamW } from "../../src/optim/index.js";
 import { tokenizerFrom, trainCharacters } from "../../src/text/node.js";
-import { initialNumbers, savePretrained, trainingStep } from "../../src/train/node.js";
+import { initialValues, savePretrained, trainingStep } from "../../src/train/node.js";
 import { run, scratchFolder, succeeds } from "./command.js";
 
 const folder = scratchFolder();
@@ -87,7 +87,7 @@ test("a checkpoint's folder writes, also in conversations", async () => {
     numHeads: 2,
   });
   const { types } = trainingStep({ model, loss: ({ x }) => model.forward(x!).mean(), optimizer: adamW() });
-  await savePretrained(path, model, initialNumbers(types, 1), { tokenizer: JSON.stringify(json) });
+  await savePretrained(path, model, initialValues(types, 1), { tokenizer: JSON.stringify(json) });
   const talk = JSON.stringify([{ role: "user", content: "the cat" }]);
   writeFileSync(join(folder, "talk.json"), talk);
   const without = await run(folder, ["generate", "checkpoint", "the cat", "--chat"]);

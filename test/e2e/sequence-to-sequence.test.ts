@@ -8,7 +8,7 @@ import { importOnnx } from "../../src/onnx/index.js";
 import { adamW } from "../../src/optim/index.js";
 import { sequenceToSequence, type SequenceInfo } from "../../src/tasks/texts/sequence-to-sequence/sequence-to-sequence.js";
 import { learnTokenizer } from "../../src/tasks/texts/texts.js";
-import { initialNumbers, loadPretrained, savePretrained, trainingStep } from "../../src/train/node.js";
+import { initialValues, loadPretrained, savePretrained, trainingStep } from "../../src/train/node.js";
 import { run, scratchFolder } from "./command.js";
 
 const folder = scratchFolder();
@@ -125,7 +125,7 @@ async function saveCheckpoint(path: string, { normFirst }: { readonly normFirst:
     endToken: special.eos,
   });
   const step = trainingStep({ model, loss: ({ x }) => model.forward(x!, { target: x! }).mean(), optimizer: adamW() });
-  await savePretrained(path, model, initialNumbers(step.types, 1), { tokenizer: tokenizer.toJson() });
+  await savePretrained(path, model, initialValues(step.types, 1), { tokenizer: tokenizer.toJson() });
 }
 
 for (const [name, normFirst, architecture] of [

@@ -19,7 +19,7 @@ import {
   unmergeAdapters,
 } from "../../src/nn/index.js";
 import { adamW, withFineTuning } from "../../src/optim/index.js";
-import { initialNumbers, loadAdapters, loadPretrained, saveAdapters, trainingStep, TrainingState } from "../../src/train/node.js";
+import { initialValues, loadAdapters, loadPretrained, saveAdapters, trainingStep, TrainingState } from "../../src/train/node.js";
 import type { Traced } from "./traced.js";
 import { assertClose, causal, computed, labelled } from "./traced.js";
 
@@ -38,10 +38,10 @@ const CASES: Readonly<Record<string, Traced>> = {
 
 /** A fixture's model with the adapters that PEFT wrote for it. */
 async function adapted(name: string) {
-  const { model, numbers } = await loadPretrained(join(fixtures, "language-models", name));
+  const { model, weights } = await loadPretrained(join(fixtures, "language-models", name));
   const { tensors: expected } = await loadSafetensors(join(adapterFolder(name), "expected.safetensors"));
   const loaded = await loadAdapters(adapterFolder(name), model);
-  return { model, base: numbers, expected, loaded, numbers: new Map([...numbers, ...loaded.numbers]) };
+  return { model, base: weights, expected, loaded, weights: new Map([...weights, ...loaded.weights]) };
 }
 
 const withPrefix = (prefix: string, all: ReadonlyMap<string, TensorData>): [string, TensorData][] =>
@@ -51,28 +51,28 @@ const withPrefix = (prefix: string, all: ReadonlyMap<string, TensorData>): [stri
 
 for (const [name, trace] of Object.entries(CASES)) {
   test(`${name}: adapters of PEFT give its outputs, gradients and merged weights`, async () => {
-    const { model, base, expected, loaded, numbers } = await adapted(name);
-    const actual = await computed({ model, numbers }, trace, expected, loaded.adapted.trained);
+    const { model, base, expected, loaded, weights } = await adapted(name);
+    const actual = await computed({ model, weights }, trace, expected, loaded.adapted.trained);
     for (const [key, data] of withPrefix("output.", expected)) assertClose(actual[`output.${key}`], data, key);
     const gradients = withPrefix(`gradient.${PEFT_PREFIX}`, expected);
     assert.deepEqual(new Set(gradients.map(([path]) => path)), new Set(loaded.adapted.trained));
     for (const [path, data] of gradients) assertClose(actual[`gradient.${path}`], data, path);
 
-    const merged = mergeAdapters(model, numbers);
+    const merged = mergeAdapters(model, weights);
     for (const [path, data] of withPrefix("merged.", expected)) assertClose(merged.get(path), data, path);
-    const back = unmergeAdapters(model, merged, loaded.numbers);
-    assert.deepEqual(new Set(back.keys()), new Set(numbers.keys()));
-    for (const [path, data] of numbers) assertClose(back.get(path), data, path);
+    const back = unmergeAdapters(model, merged, loaded.weights);
+    assert.deepEqual(new Set(back.keys()), new Set(weights.keys()));
+    for (const [path, data] of weights) assertClose(back.get(path), data, path);
     removeAdapters(model);
     assert.deepEqual(new Set(model.state().keys()), new Set(base.keys()));
-    const plain = await computed({ model, numbers: merged }, trace, expected, []);
+    const plain = await computed({ model, weights: merged }, trace, expected, []);
     for (const [key, data] of withPrefix("output.", expected)) assertClose(plain[`output.${key}`], data, `merged: ${key}`);
   });
 
   test(`${name}: written in PEFT's layout, the adapters are the same`, async () => {
-    const { model, loaded, numbers } = await adapted(name);
+    const { model, loaded, weights } = await adapted(name);
     const folder = join(scratch, name);
-    await saveAdapters(folder, model, numbers, loaded.lora, { base: name });
+    await saveAdapters(folder, model, weights, loaded.lora, { base: name });
     const [ours, theirs] = [folder, adapterFolder(name)].map(
       (at) => JSON.parse(readFileSync(join(at, "adapter_config.json"), "utf8")) as Record<string, unknown>,
     ) as [Record<string, unknown>, Record<string, unknown>];
@@ -80,7 +80,7 @@ for (const [name, trace] of Object.entries(CASES)) {
       assert.deepEqual(ours[key], theirs[key], key);
     const again = await loadPretrained(join(fixtures, "language-models", name));
     const read = await loadAdapters(folder, again.model);
-    assert.deepEqual(read.numbers, loaded.numbers);
+    assert.deepEqual(read.weights, loaded.weights);
     assert.deepEqual(read.adapted, loaded.adapted);
     const { tensors, metadata } = await loadSafetensors(join(folder, "adapter_model.safetensors"));
     assert.deepEqual(tensors, (await loadSafetensors(join(adapterFolder(name), "adapter_model.safetensors"))).tensors);
@@ -89,7 +89,7 @@ for (const [name, trace] of Object.entries(CASES)) {
 }
 
 test("new adapters change nothing, learn alone, and keep a head that is named", async () => {
-  const { model, numbers } = await loadPretrained(join(fixtures, "language-models/bert-sequence"), {
+  const { model, weights } = await loadPretrained(join(fixtures, "language-models/bert-sequence"), {
     as: "BertForSequenceClassification",
     numLabels: 3,
   });
@@ -106,11 +106,11 @@ test("new adapters change nothing, learn alone, and keep a head that is named", 
     loss: ({ tokens, mask, types, labels }: { tokens: Tensor; mask: Tensor; types: Tensor; labels: Tensor }) =>
       crossEntropy(model.forward(tokens, { mask, tokenTypes: types }), labels),
   });
-  const before = initialNumbers(step.types, 3, numbers);
-  const actual = await computed({ model, numbers: before }, labelled, expected, []);
+  const before = initialValues(step.types, 3, weights);
+  const actual = await computed({ model, weights: before }, labelled, expected, []);
   for (const [key, data] of withPrefix("output.", expected)) assertClose(actual[`output.${key}`], data, key);
 
-  await using state = await TrainingState.create(step, { seed: 3, numbers: before });
+  await using state = await TrainingState.create(step, { seed: 3, weights: before });
   const batch = Object.fromEntries(withPrefix("input.", expected));
   const { loss: first } = await state.run(batch);
   let last = first;

@@ -30,7 +30,7 @@ const { tensors } = await loadSafetensors(join(folder, "expected.safetensors"));
 const batch: BatchData = Object.fromEntries(
   [...tensors].filter(([name]) => name.startsWith("input.")).map(([name, data]) => [name.slice(6), data]),
 );
-const { numbers, config } = await loadPretrained(folder);
+const { weights, config } = await loadPretrained(folder);
 
 /** A step of the fixture's classifier without dropout. */
 function stepOf(tuning: Parameters<typeof withFineTuning>[2]): TrainingStep {
@@ -57,7 +57,7 @@ const tuning = {
 
 test("frozen embeddings, decay from layer to layer and a faster head: six steps as PyTorch's parameter groups", async () => {
   const step = stepOf(tuning);
-  await using state = await TrainingState.create(step, { seed: 1, numbers });
+  await using state = await TrainingState.create(step, { seed: 1, weights });
   for (const [i, expected] of golden.losses.entries()) {
     const { loss } = await state.run(batch);
     assert.ok(Math.abs(loss - expected) < 2e-5, `loss ${i}: expected ${expected}, got ${loss}`);
@@ -65,7 +65,7 @@ test("frozen embeddings, decay from layer to layer and a faster head: six steps 
   const after = await state.parameters();
   assert.deepEqual(new Set(after.keys()), new Set(Object.keys(golden.changes)));
   for (const [path, [sum, norm]] of Object.entries(golden.changes)) {
-    const [then, now] = [numbers, after].map((all) => toNumbers(all.get(path) ?? assert.fail(path))) as [
+    const [then, now] = [weights, after].map((all) => toNumbers(all.get(path) ?? assert.fail(path))) as [
       Float64Array,
       Float64Array,
     ];

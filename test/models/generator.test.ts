@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { BeamOptions } from "../../src/generate/index.js";
-import { argMax, boundNumbers, decoderOnnx, encoderOnnx, Generator, targetRules } from "../../src/generate/index.js";
+import { argMax, boundWeights, decoderOnnx, encoderOnnx, Generator, targetRules } from "../../src/generate/index.js";
 import type { TensorData } from "../../src/graph/index.js";
 import { fromNumbers, input, symbol, toNumbers } from "../../src/graph/index.js";
 import { cacheNames, Gpt2, Llama, pastOf, Transformer } from "../../src/models/index.js";
@@ -29,16 +29,16 @@ const golden = JSON.parse(read("golden/generation.json")) as Golden;
 const fixtures = fileURLToPath(new URL("../../../test/fixtures/language-models/", import.meta.url));
 const limits = { maxTokens: 7, endTokens: [2] };
 
-async function load(name: string): Promise<{ model: Gpt2 | Llama | Transformer; numbers: Map<string, TensorData> }> {
-  const { model, numbers } = await loadPretrained(join(fixtures, name));
+async function load(name: string): Promise<{ model: Gpt2 | Llama | Transformer; weights: Map<string, TensorData> }> {
+  const { model, weights } = await loadPretrained(join(fixtures, name));
   assert.ok(model instanceof Gpt2 || model instanceof Llama || model instanceof Transformer);
-  return { model, numbers };
+  return { model, weights };
 }
 
 for (const name of new Set(golden.texts.map(({ model }) => model))) {
   test(`${name}: writes what transformers writes, greedily and with beams, one text or many`, async () => {
-    const { model, numbers } = await load(name);
-    await using generator = await Generator.create(model, numbers);
+    const { model, weights } = await load(name);
+    await using generator = await Generator.create(model, weights);
     const own = golden.texts.filter((text) => text.model === name);
     for (const { prompt, settings, tokens, scores } of own) {
       const { repetition_penalty: repetitionPenalty = 1, num_beams: beams, length_penalty: lengthPenalty = 1 } = settings;
@@ -77,10 +77,10 @@ for (const name of new Set(golden.texts.map(({ model }) => model))) {
 }
 
 test("a long text crosses the cache's room, and is what the whole model gives", async () => {
-  const { model, numbers } = await load("llama");
+  const { model, weights } = await load("llama");
   assert.ok(model instanceof Llama);
   const wide = new Llama({ ...model.config, maxPositions: 200 });
-  await using generator = await Generator.create(wide, numbers);
+  await using generator = await Generator.create(wide, weights);
   const [tokens = []] = await generator.generate([[4, 7]], { maxTokens: 150, temperature: 0 });
   assert.equal(tokens.length, 150);
   const all = [4, 7, ...tokens];
@@ -88,7 +88,7 @@ test("a long text crosses the cache's room, and is what the whole model gives", 
   const logits = wide.forward(input("tokens", [1, symbol("T")], "int32"));
   await using executable = await compile(
     { logits },
-    { names, values: new Map([...names].map(([p, path]) => [p, numbers.get(path) as TensorData])) },
+    { names, values: new Map([...names].map(([p, path]) => [p, weights.get(path) as TensorData])) },
   );
   const { logits: found } = await executable.call({ tokens: fromNumbers("int32", [1, all.length], all) });
   const width = wide.config.vocabSize;
@@ -111,9 +111,9 @@ function emptyPast({ decoderShape }: Gpt2 | Transformer, texts: number): Record<
 }
 
 test("the decoder as a file, with a cache of free length, gives the same logits", async () => {
-  const { model, numbers } = await load("gpt2");
+  const { model, weights } = await load("gpt2");
   assert.ok(model instanceof Gpt2);
-  await using grown = await opened(decoderOnnx(model, numbers));
+  await using grown = await opened(decoderOnnx(model, weights));
   const text = [5, 9, 14, 3, 22, 8, 30];
   const feed = (from: number, to: number): Record<string, TensorData> => ({
     input_ids: fromNumbers("int64", [1, to - from], text.slice(from, to)),
@@ -136,18 +136,18 @@ test("the decoder as a file, with a cache of free length, gives the same logits"
   }
   const direct = model.forward(input("tokens", [1, 7], "int32"));
   const resolved = resolveMode([direct], "eval", { seed: seedInput(), step: stepInput() }).map(direct);
-  await using whole = await compile({ logits: resolved }, boundNumbers(model, numbers));
+  await using whole = await compile({ logits: resolved }, boundWeights(model, weights));
   const { logits } = await whole.call({ tokens: fromNumbers("int32", [1, 7], text) });
   rows.forEach((value, i) => assert.ok(Math.abs(value - Number(logits?.data[i])) < 1e-4, `logit ${i}`));
 });
 
 for (const name of ["marian", "pegasus"]) {
   test(`${name}: the encoder and the decoder as files write the same tokens, two texts at once`, async () => {
-    const { model, numbers } = await load(name);
+    const { model, weights } = await load(name);
     assert.ok(model instanceof Transformer);
     const { startToken, suppressed } = targetRules(model);
-    await using encoder = await opened(encoderOnnx(model, numbers));
-    await using decoder = await opened(decoderOnnx(model, numbers));
+    await using encoder = await opened(encoderOnnx(model, weights));
+    await using decoder = await opened(decoderOnnx(model, weights));
     const mask = fromNumbers("int64", [2, 5], [1, 1, 1, 0, 0, 1, 1, 1, 1, 1]);
     const sources = [
       [5, 9, 14],
@@ -192,7 +192,7 @@ for (const name of ["marian", "pegasus"]) {
       past = step.past;
       step.chosen.forEach(([token], n) => written[n]?.push(token as number));
     }
-    await using generator = await Generator.create(model, numbers);
+    await using generator = await Generator.create(model, weights);
     const tokens = written.map((row) => row.slice(1));
     assert.deepEqual(await generator.generate(sources, { maxTokens: 8, temperature: 0 }), tokens);
     // All at once, the decoder reads what it wrote one by one.
@@ -206,19 +206,19 @@ for (const name of ["marian", "pegasus"]) {
 }
 
 test("padding is never written, however likely it is", async () => {
-  const { model, numbers } = await load("marian");
-  const bias = numbers.get("final_logits_bias") as TensorData;
+  const { model, weights } = await load("marian");
+  const bias = weights.get("final_logits_bias") as TensorData;
   const raised = fromNumbers("float32", bias.shape, toNumbers(bias));
   raised.data[0] = 1000;
-  await using generator = await Generator.create(model, numbers);
-  await using padding = await Generator.create(model, new Map([...numbers, ["final_logits_bias", raised]]));
+  await using generator = await Generator.create(model, weights);
+  await using padding = await Generator.create(model, new Map([...weights, ["final_logits_bias", raised]]));
   assert.deepEqual(await padding.generate([[5]], { temperature: 0 }), await generator.generate([[5]], { temperature: 0 }));
   assert.deepEqual(await padding.beamSearch([5], { beams: 2 }), await generator.beamSearch([5], { beams: 2 }));
 });
 
 test("after dispose every way to write is refused in one line", async () => {
-  const { model, numbers } = await load("gpt2");
-  const generator = await Generator.create(model, numbers);
+  const { model, weights } = await load("gpt2");
+  const generator = await Generator.create(model, weights);
   const stream = generator.stream([1], { maxTokens: 3 });
   await generator.dispose();
   await generator.dispose();
@@ -229,8 +229,8 @@ test("after dispose every way to write is refused in one line", async () => {
 });
 
 test("prompts that cannot be are refused, and a full model stops", async () => {
-  const { model, numbers } = await load("gpt2");
-  await using generator = await Generator.create(model, numbers);
+  const { model, weights } = await load("gpt2");
+  await using generator = await Generator.create(model, weights);
   await assert.rejects(
     generator.generate([[]]),
     (error: Error) => error instanceof ConfigError && /at least one token/.test(error.message),

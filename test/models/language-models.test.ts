@@ -83,13 +83,13 @@ for (const [name, trace] of Object.entries(CASES)) {
   test(`${name}: written back, it is the same checkpoint`, async () => {
     const folder = mkdtempSync(join(tmpdir(), "descent-pretrained-"));
     try {
-      const { model, numbers, architecture } = await loadPretrained(join(fixtures, name));
-      await savePretrained(folder, model, numbers, { maxShardBytes: name === "gpt2-untied" ? 10_000 : 5e9 });
+      const { model, weights, architecture } = await loadPretrained(join(fixtures, name));
+      await savePretrained(folder, model, weights, { maxShardBytes: name === "gpt2-untied" ? 10_000 : 5e9 });
       const again = await loadPretrained(folder);
       // Without a window Mistral is Llama.
       assert.equal(again.architecture, architecture === "MistralForCausalLM" ? "LlamaForCausalLM" : architecture);
       assert.deepEqual(again.model.config, model.config);
-      assert.deepEqual(Object.fromEntries(again.numbers), Object.fromEntries(numbers));
+      assert.deepEqual(Object.fromEntries(again.weights), Object.fromEntries(weights));
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -104,11 +104,11 @@ test("a trunk takes the numbers of a headed checkpoint, a new head begins fresh"
   assert.deepEqual(headed.model.classifier.weight.dims, [4, 16]);
   const masked = await loadPretrained(join(fixtures, "bert-masked-lm"), { as: "BertForSequenceClassification" });
   assert.deepEqual(masked.fresh, ["bert.pooler.dense.weight", "bert.pooler.dense.bias", "classifier.weight", "classifier.bias"]);
-  for (const [path, data] of trunk.numbers) assert.deepEqual(headed.numbers.get(`bert.${path}`), data);
+  for (const [path, data] of trunk.weights) assert.deepEqual(headed.weights.get(`bert.${path}`), data);
   // The other way: a head on a checkpoint that was saved without one.
   const folder = mkdtempSync(join(tmpdir(), "descent-pretrained-"));
   try {
-    await savePretrained(folder, trunk.model, trunk.numbers);
+    await savePretrained(folder, trunk.model, trunk.weights);
     const again = await loadPretrained(folder, { as: "BertForTokenClassification" });
     assert.deepEqual(again.fresh, ["classifier.weight", "classifier.bias"]);
     assert.deepEqual(again.unused, ["pooler.dense.weight", "pooler.dense.bias"].sort());

@@ -55,7 +55,7 @@ export function assertClose(actual: TensorData | undefined, expected: TensorData
 
 /** Outputs of a case on the engine, and gradients of the parameters that are wanted. */
 export async function computed(
-  { model, numbers }: Pick<Pretrained, "model" | "numbers">,
+  { model, weights }: Pick<Pretrained, "model" | "weights">,
   trace: Traced,
   expected: ReadonlyMap<string, TensorData>,
   wanted: readonly string[] = [...model.parameters().keys()],
@@ -77,6 +77,6 @@ export async function computed(
     outputs[`gradient.${path}`] = gradients[i] as Tensor;
   });
   await using executable = await compile(outputs, { names: new Map([...model.state()].map(([path, p]) => [p, path])) });
-  const all = new Map<string, TensorData>([...feeds, ...numbers]);
+  const all = new Map<string, TensorData>([...feeds, ...weights]);
   return executable.call(Object.fromEntries(executable.inputs.map((name) => [name, all.get(name) as TensorData])));
 }

@@ -57,11 +57,11 @@ async function checkpoint(paths: readonly string[], all: boolean): Promise<{ lin
   const { partsOf } = await import("../../onnx/index.js");
   const { tensors, metadata } = await tensorsIn(paths);
   const parts: readonly Part[] = partsOf(tensors);
-  const numbers = parts.reduce((sum, part) => sum + part.numbers, 0);
+  const elements = parts.reduce((sum, part) => sum + part.elements, 0);
   const types = [...new Set(tensors.map(({ dtype }) => dtype))];
-  const lines = [`${formatInteger(numbers)} values in ${tensors.length} tensors of ${types.join(", ")}`, partsTable(parts, all)];
+  const lines = [`${formatInteger(elements)} values in ${tensors.length} tensors of ${types.join(", ")}`, partsTable(parts, all)];
   if (Object.keys(metadata).length > 0) lines.push(formatTable(["metadata", ""], Object.entries(metadata)));
-  return { lines, found: { numbers, parts, tensors, metadata } };
+  return { lines, found: { elements, parts, tensors, metadata } };
 }
 
 /** A JSON file's entries; ConfigError where it holds something else. */

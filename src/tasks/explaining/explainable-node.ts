@@ -18,8 +18,8 @@ import type { View, ViewParts } from "../view.js";
 const NO_CATEGORY = 1;
 
 /** Weights of the model. */
-export const valuesOf = ({ model, numbers }: TrainedModel): Map<Tensor, TensorData> =>
-  new Map([...model.state()].map(([path, p]) => [p, numbers.get(path) as TensorData]));
+export const valuesOf = ({ model, weights }: TrainedModel): Map<Tensor, TensorData> =>
+  new Map([...model.state()].map(([path, p]) => [p, weights.get(path) as TensorData]));
 
 /** Tensors in use mode. */
 export function inUse<T extends Readonly<Record<string, Tensor>>>(tensors: T): T {

@@ -21,12 +21,12 @@ function generationConfig(model: Transformer): string {
 /** Writes `tokenizer.json`; of a decoder `decoder.onnx`, of an encoder with a decoder `encoder.onnx` besides. */
 export async function keepGenerationFiles(finished: Finished): Promise<void> {
   await keepTokenizer(finished);
-  const { model, numbers, modelName, task } = finished.used;
+  const { model, weights, modelName, task } = finished.used;
   const metadata = new Map([["descent.task", task.name]]);
   if (model instanceof Transformer) {
     metadata.set("descent.generation", generationConfig(model));
-    await finished.writer.write("encoder.onnx", encoderOnnx(model, numbers, { metadata, graphName: `${modelName}-encoder` }));
+    await finished.writer.write("encoder.onnx", encoderOnnx(model, weights, { metadata, graphName: `${modelName}-encoder` }));
   }
   if (model instanceof Transformer || isDecoder(model))
-    await finished.writer.write("decoder.onnx", decoderOnnx(model, numbers, { metadata, graphName: modelName }));
+    await finished.writer.write("decoder.onnx", decoderOnnx(model, weights, { metadata, graphName: modelName }));
 }

@@ -18,5 +18,5 @@ export async function keepPretrained({ used, writer }: Finished, more: Readonly<
   const { tokenizer } = used.info as TextInfo;
   const labels = used.task.pretrained?.labels?.(used.info);
   const config = { ...(labels === undefined ? {} : labelConfig(labels)), ...more };
-  await savePretrained(join(writer.path, "pretrained"), used.model, used.numbers, { tokenizer, config });
+  await savePretrained(join(writer.path, "pretrained"), used.model, used.weights, { tokenizer, config });
 }

@@ -36,5 +36,5 @@ export async function vectorWeights(
     throw new ConfigError(
       `--vectors ${vectors}: expected vectors of ${table.dims[1]} numbers for this model, got ${weight.shape[1]}`,
     );
-  return { numbers: new Map([[path, weight]]), notes: [`--vectors ${vectors}: ${found} of ${size} rows have a vector`] };
+  return { weights: new Map([[path, weight]]), notes: [`--vectors ${vectors}: ${found} of ${size} rows have a vector`] };
 }

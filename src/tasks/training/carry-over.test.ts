@@ -23,7 +23,7 @@ const weight: TensorData = { dtype: "float32", shape: [2, 3], data: Float32Array
 const bias: TensorData = { dtype: "float32", shape: [2], data: Float32Array.of(7, 8) };
 const before = {
   named: named(["a", "b", "c"], ["high", "low"]),
-  numbers: new Map([
+  weights: new Map([
     ["weight", weight],
     ["bias", bias],
   ]),
@@ -31,7 +31,7 @@ const before = {
 const into = (features: readonly string[], classes: readonly string[]) =>
   carryOver(new Linear(features.length, classes.length).state(), named(features, classes), before, 1);
 const numbers = (carried: ReturnType<typeof into>, path: string): number[] =>
-  Array.from(carried.numbers.get(path)?.data ?? [], Number);
+  Array.from(carried.weights.get(path)?.data ?? [], Number);
 
 test("weights go by names, whatever the order of features and classes", () => {
   const carried = into(["c", "a", "b"], ["low", "high"]);

@@ -10,12 +10,12 @@ import type { NamedAxis, NamedParameter } from "../task.js";
 /** The named parameters of a model by their paths, and its weights. */
 export interface NamedSide {
   readonly named: ReadonlyMap<string, NamedParameter>;
-  readonly numbers: ReadonlyMap<string, TensorData>;
+  readonly weights: ReadonlyMap<string, TensorData>;
 }
 
 /** The result of taking over weights: those taken, parameters that start anew, and names without a partner, by what they name. */
 export interface CarriedOver {
-  readonly numbers: ReadonlyMap<string, TensorData>;
+  readonly weights: ReadonlyMap<string, TensorData>;
   readonly fresh: readonly string[];
   readonly withoutPartner: ReadonlyMap<NamedAxis["of"], ReadonlySet<string>>;
 }
@@ -60,7 +60,7 @@ export function carryOver(
   seed: number,
 ): CarriedOver {
   const sources = new Map([...before.named].map(([path, parameter]) => [parameter.as ?? path, { path, ...parameter }]));
-  const numbers = new Map<string, TensorData>();
+  const weights = new Map<string, TensorData>();
   const fresh: string[] = [];
   const withoutPartner = new Map<NamedAxis["of"], Set<string>>();
   for (const [path, { as = path, axes }] of named) {
@@ -69,10 +69,10 @@ export function carryOver(
     const initial = (): ArrayLike<number> => parameter.initializer(parameter.dims, new Random(seed, "init anew", path));
     const begin = (): void => {
       fresh.push(path);
-      numbers.set(path, fromNumbers(parameter.dtype, parameter.dims, initial()));
+      weights.set(path, fromNumbers(parameter.dtype, parameter.dims, initial()));
     };
     const source = sources.get(as);
-    const given = source === undefined ? undefined : before.numbers.get(source.path);
+    const given = source === undefined ? undefined : before.weights.get(source.path);
     if (source === undefined || given === undefined || given.shape.length !== parameter.dims.length) {
       begin();
       continue;
@@ -89,9 +89,9 @@ export function carryOver(
     const restFits = sameShape(given.shape.slice(2), parameter.dims.slice(2));
     const tensor = restFits ? filled(parameter, given, places, initial) : undefined;
     if (tensor === undefined) begin();
-    else numbers.set(path, tensor);
+    else weights.set(path, tensor);
   }
-  return { numbers, fresh, withoutPartner };
+  return { weights, fresh, withoutPartner };
 }
 
 const PLURALS: Readonly<Record<NamedAxis["of"], string>> = { feature: "features", category: "categories", class: "classes" };

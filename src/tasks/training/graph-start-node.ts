@@ -120,8 +120,8 @@ export async function openGraph(path: string, task: AnyTask, options: GraphStart
     ...texts,
     graph,
     modelName: where.replace(/\.onnx$/, ""),
-    numbersFor: (wrapped: Module) => ({
-      numbers: graphIn(wrapped)?.values ?? new Map<string, TensorData>(),
+    weightsFor: (wrapped: Module) => ({
+      weights: graphIn(wrapped)?.values ?? new Map<string, TensorData>(),
       fresh: headed === undefined ? [] : [headed.weight, headed.bias],
     }),
   };

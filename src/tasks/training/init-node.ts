@@ -11,32 +11,32 @@ import { ConfigError } from "../../util/errors.js";
  *
  * Errors: ConfigError that names each tensor that is missing, superfluous, or of another shape.
  */
-export function numbersFrom(
+export function weightsFrom(
   path: string,
   given: ReadonlyMap<string, TensorData>,
   parameters: ReadonlyMap<string, Parameter>,
   note: (text: string) => void,
 ): ReadonlyMap<string, TensorData> {
   // PyTorch's batch norm counts its batches, which nothing reads.
-  const numbers = new Map([...given].filter(([name]) => !name.endsWith(".num_batches_tracked")));
-  const others = [...numbers].filter(([name]) => !parameters.has(name));
+  const weights = new Map([...given].filter(([name]) => !name.endsWith(".num_batches_tracked")));
+  const others = [...weights].filter(([name]) => !parameters.has(name));
   // An ONNX file has constants among its tensors: vectors may be such, and are superfluous only where something else does not fit.
   const isOnnx = path.endsWith(".onnx");
-  const weights = others.filter(([, { dtype, shape }]) => !isOnnx || (isFloat(dtype) && shape.length > 0));
-  const superfluous = weights.filter(([, { shape }]) => !isOnnx || shape.length > 1);
-  const heads = superfluous.length > 0 ? [] : headsOfOtherClasses(numbers, parameters);
+  const candidates = others.filter(([, { dtype, shape }]) => !isOnnx || (isFloat(dtype) && shape.length > 0));
+  const superfluous = candidates.filter(([, { shape }]) => !isOnnx || shape.length > 1);
+  const heads = superfluous.length > 0 ? [] : headsOfOtherClasses(weights, parameters);
   if (heads.length > 0) note(`--init ${path}: made for other classes, so these start anew: ${heads.join(", ")}`);
-  for (const name of [...heads, ...others.map(([other]) => other)]) numbers.delete(name);
+  for (const name of [...heads, ...others.map(([other]) => other)]) weights.delete(name);
   const problems = [...parameters].flatMap(([name, p]) => {
-    const given = numbers.get(name);
+    const given = weights.get(name);
     if (given === undefined) return heads.includes(name) ? [] : [`${name} ${formatShape(p.dims)} is missing`];
     const fits = given.dtype === p.dtype && sameShape(given.shape, p.dims);
     return fits ? [] : [`${name}: expected ${p.dtype} ${formatShape(p.dims)}, got ${given.dtype} ${formatShape(given.shape)}`];
   });
-  for (const [name, { shape }] of problems.length > 0 ? weights : superfluous)
+  for (const [name, { shape }] of problems.length > 0 ? candidates : superfluous)
     problems.push(`${name} ${formatShape(shape)} is not in this model`);
   if (problems.length > 0) throw new ConfigError(`--init ${path}: expected the weights of this model; ${problems.join("; ")}`);
-  return numbers;
+  return weights;
 }
 
 /**
@@ -44,16 +44,16 @@ export function numbersFrom(
  * and another in the model, and all the rest is there and fits.
  */
 function headsOfOtherClasses(
-  numbers: ReadonlyMap<string, TensorData>,
+  weights: ReadonlyMap<string, TensorData>,
   parameters: ReadonlyMap<string, Parameter>,
 ): readonly string[] {
   const unfit = [...parameters].flatMap(([name, p]) => {
-    const given = numbers.get(name);
+    const given = weights.get(name);
     return given === undefined || sameShape(given.shape, p.dims) ? [] : [{ name, given: given.shape, dims: p.dims }];
   });
   const classes = new Set(unfit.map(({ given, dims }) => `${given[0]} ${dims[0]}`));
   const firstOnly = unfit.every(({ given, dims }) => sameShape(given.slice(1), dims.slice(1)));
-  const isRestThere = [...parameters.keys()].every((name) => numbers.has(name)) && unfit.length < parameters.size;
+  const isRestThere = [...parameters.keys()].every((name) => weights.has(name)) && unfit.length < parameters.size;
   return classes.size === 1 && firstOnly && isRestThere ? unfit.map(({ name }) => name) : [];
 }
 

@@ -23,7 +23,7 @@ function suspects({ unused = [] }: Pick<TrainingSetup["prepared"], "unused">): s
 
 /** Overfits one batch, which any sound model can; a faulty label, loss or model shows here and not after an hour. */
 export async function checkOneBatch(setup: TrainingSetup, device: DeviceChoice, signal: AbortSignal | undefined): Promise<void> {
-  const { numbers, prepared, step, checkRate, task, training, batchSize, resolved } = setup;
+  const { weights, prepared, step, checkRate, task, training, batchSize, resolved } = setup;
   const rows = prepared.train.take(Math.min(batchSize, 32));
   const indices = Uint32Array.from({ length: rows.length }, (_, i) => i);
   // Without augmentation: the batch to overfit must be the same each time, and its examples of one class each.
@@ -36,7 +36,7 @@ export async function checkOneBatch(setup: TrainingSetup, device: DeviceChoice, 
     seed: resolved.seed,
     device,
     threads: resolved.threads,
-    ...(numbers === undefined ? {} : { numbers }),
+    ...(weights === undefined ? {} : { weights }),
   });
   try {
     const first = (await state.run(batch)).loss;

@@ -48,7 +48,7 @@ export interface TrainingSetup {
   readonly training: TaskContext<TaskInfo>;
   readonly step: TrainingStep;
   /** Initial weights of the model, where its initializers do not make them all. */
-  readonly numbers: ReadonlyMap<string, TensorData> | undefined;
+  readonly weights: ReadonlyMap<string, TensorData> | undefined;
   /** Somebody else's graph that is trained: its file, with the head. */
   readonly graph: ModelFile | undefined;
   /** Number of trainable weights. */
@@ -141,7 +141,7 @@ export function readData(
 }
 
 /** A model with what it begins with. */
-interface MadeModel extends Pick<TrainingSetup, "model" | "prepared" | "numbers" | "adapters" | "graph"> {
+interface MadeModel extends Pick<TrainingSetup, "model" | "prepared" | "weights" | "adapters" | "graph"> {
   readonly notes: readonly string[];
 }
 
@@ -166,7 +166,7 @@ async function makeModel(
   const prepared = graph === undefined ? learned : { ...learned, info: graph.info };
   const model = modelOf(task, modelName, prepared.info, graph?.file);
   const labels = task.pretrained?.labels?.(prepared.info);
-  const starting = start?.numbersFor(model, labels, { info: prepared.info, modelName, seed });
+  const starting = start?.weightsFor(model, labels, { info: prepared.info, modelName, seed });
   const initial = await side.initialWeights?.(own, model, prepared.info, seed);
   const adapters =
     resumed === undefined
@@ -176,7 +176,7 @@ async function makeModel(
     model,
     prepared,
     graph: graph?.file,
-    numbers: starting?.numbers ?? initial?.numbers,
+    weights: starting?.weights ?? initial?.weights,
     adapters,
     notes: [
       ...(start?.graph?.notes ?? []),

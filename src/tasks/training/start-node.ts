@@ -23,7 +23,7 @@ import { tokenizerOfCheckpoint } from "../../train/pretrained-node.js";
 import { checkpointParameters } from "../../train/train-node.js";
 import { isRecord } from "../../util/described.js";
 import { ConfigError } from "../../util/errors.js";
-import { numbersFrom, readWeights } from "./init-node.js";
+import { weightsFrom, readWeights } from "./init-node.js";
 import type { GraphStart, GraphStartOptions } from "./graph-start-node.js";
 import { graphOfRun, openGraph } from "./graph-start-node.js";
 import type { ModelFile, PretrainedInfo } from "../use/model.js";
@@ -36,7 +36,7 @@ import { bestOrLast, openTrained } from "../use/trained-node.js";
 /** The weights that a model begins with. */
 export interface StartingNumbers {
   /** By parameter path. */
-  readonly numbers: ReadonlyMap<string, TensorData>;
+  readonly weights: ReadonlyMap<string, TensorData>;
   /** Parameters that begin from their initializers. */
   readonly fresh: readonly string[];
 }
@@ -52,7 +52,7 @@ export interface Start {
   /** Or somebody else's graph, with a head for the task's classes. */
   readonly graph?: GraphStart;
   /** Errors: ConfigError that names each tensor that does not fit. */
-  readonly numbersFor: (model: Module, labels: readonly string[] | undefined, made: MadeFor) => StartingNumbers;
+  readonly weightsFor: (model: Module, labels: readonly string[] | undefined, made: MadeFor) => StartingNumbers;
 }
 
 /** The data that a model is made for, where weights go by names in it. */
@@ -72,36 +72,36 @@ function inheritedFrom(model: PretrainedModel, labels?: readonly string[]): Inhe
 }
 
 /** Weights of the task's own model, and a note where its head is for other classes. */
-const ownNumbers =
-  (path: string, numbers: ReadonlyMap<string, TensorData>, note: (text: string) => void): Start["numbersFor"] =>
+const ownWeights =
+  (path: string, weights: ReadonlyMap<string, TensorData>, note: (text: string) => void): Start["weightsFor"] =>
   (model) => {
     const parameters = model.state();
-    const found = numbersFrom(path, numbers, parameters, note);
-    return { numbers: found, fresh: [...parameters.keys()].filter((name) => !found.has(name)) };
+    const found = weightsFrom(path, weights, parameters, note);
+    return { weights: found, fresh: [...parameters.keys()].filter((name) => !found.has(name)) };
   };
 
 /** Weights of a run of the same task: those that follow its data by the names in them, the others as they are. */
-const namedNumbers =
-  (path: string, task: AnyTask, trained: TrainedModel, note: (text: string) => void): Start["numbersFor"] =>
+const namedWeights =
+  (path: string, task: AnyTask, trained: TrainedModel, note: (text: string) => void): Start["weightsFor"] =>
   (model, labels, made) => {
     const { info, modelName, seed } = made;
     // Another model is refused with each tensor that does not fit.
     const isOther = trained.modelName !== modelName;
-    if (task.namedParameters === undefined || isOther) return ownNumbers(path, trained.numbers, note)(model, labels, made);
+    if (task.namedParameters === undefined || isOther) return ownWeights(path, trained.weights, note)(model, labels, made);
     const before = task.namedParameters(trained.info, trained.model, trained.modelName);
     const named = task.namedParameters(info, model, modelName);
     const parameters = model.state();
-    const carried = carryOver(parameters, named, { named: before, numbers: trained.numbers }, seed);
+    const carried = carryOver(parameters, named, { named: before, weights: trained.weights }, seed);
     const isNamed = (name: string): boolean => before.has(name) || named.has(name);
-    const others = numbersFrom(
+    const others = weightsFrom(
       path,
-      new Map([...trained.numbers].filter(([name]) => !isNamed(name))),
+      new Map([...trained.weights].filter(([name]) => !isNamed(name))),
       new Map([...parameters].filter(([name]) => !isNamed(name))),
       note,
     );
     const lonely = lonelyNote(carried);
     if (lonely !== undefined) note(`--init ${path}: ${lonely}`);
-    return { numbers: new Map([...others, ...carried.numbers]), fresh: carried.fresh };
+    return { weights: new Map([...others, ...carried.weights]), fresh: carried.fresh };
   };
 
 /** The class with the task's head on such a trunk. ConfigError where there is none. */
@@ -134,36 +134,36 @@ function headRows(tensor: TensorData, before: readonly string[], labels: readonl
 }
 
 /** Weights of a trunk with the task's head; the head's own too, where it knows the labels, or no labels are given for it. */
-function headedNumbers(
+function headedWeights(
   architecture: ArchitectureName,
   given: ReadonlyMap<string, TensorData>,
   before: readonly string[] | undefined,
-): Start["numbersFor"] {
+): Start["weightsFor"] {
   const { base } = ARCHITECTURES[architecture];
   return (model, labels) => {
-    const numbers = new Map<string, TensorData>();
+    const weights = new Map<string, TensorData>();
     const fresh: string[] = [];
     for (const [path, parameter] of model.state()) {
       const named = given.get(path);
       const isNamed = labels !== undefined && before !== undefined && !path.startsWith(`${base}.`);
       const found = named !== undefined && isNamed ? headRows(named, before, labels) : named;
-      if (found !== undefined && sameShape(found.shape, parameter.dims)) numbers.set(path, found);
+      if (found !== undefined && sameShape(found.shape, parameter.dims)) weights.set(path, found);
       else fresh.push(path);
     }
-    return { numbers, fresh };
+    return { weights, fresh };
   };
 }
 
 /** Without the head of a checkpoint that is of another class than the task's, and has labels of its own. */
 function trunkOf(
-  numbers: ReadonlyMap<string, TensorData>,
+  weights: ReadonlyMap<string, TensorData>,
   architecture: ArchitectureName,
   task: AnyTask,
   config: Json,
 ): ReadonlyMap<string, TensorData> {
   const classes = isRecord(config) && Array.isArray(config["architectures"]) ? config["architectures"] : [];
-  if (task.pretrained?.labels === undefined || classes.length === 0 || classes.includes(architecture)) return numbers;
-  return new Map([...numbers].filter(([path]) => path.startsWith(`${ARCHITECTURES[architecture].base}.`)));
+  if (task.pretrained?.labels === undefined || classes.length === 0 || classes.includes(architecture)) return weights;
+  return new Map([...weights].filter(([path]) => path.startsWith(`${ARCHITECTURES[architecture].base}.`)));
 }
 
 /** A folder of Hugging Face's: the class that it names must be one that is supported, whatever the task makes of it. */
@@ -180,7 +180,7 @@ async function fromCheckpoint(path: string, config: Json, task: AnyTask): Promis
     tokenizer: await tokenizerOfCheckpoint(path, loaded, where),
     inherited: inheritedFrom(loaded.model, labels),
     pretrained: { architecture, config },
-    numbersFor: headedNumbers(architecture, trunkOf(loaded.numbers, architecture, task, config), labels),
+    weightsFor: headedWeights(architecture, trunkOf(loaded.weights, architecture, task, config), labels),
   };
 }
 
@@ -191,7 +191,7 @@ async function fromRun(path: string, task: AnyTask, note: (text: string) => void
   const config = await folder.config();
   if (config["model"] === undefined || config["info"] === undefined) {
     const read = await folder.readCheckpoint(checkpoint ?? (await bestOrLast(folder)));
-    return { numbersFor: ownNumbers(path, checkpointParameters(read), note) };
+    return { weightsFor: ownWeights(path, checkpointParameters(read), note) };
   }
   const { model: trained } = await openTrained(path);
   const { tokenizer } = trained.info as TaskInfo & { readonly tokenizer?: string };
@@ -202,20 +202,20 @@ async function fromRun(path: string, task: AnyTask, note: (text: string) => void
     return {
       ...vocabulary,
       ...(config.task === task.name ? { modelName: trained.modelName } : {}),
-      numbersFor: config.task === task.name ? namedNumbers(path, task, trained, note) : ownNumbers(path, trained.numbers, note),
+      weightsFor: config.task === task.name ? namedWeights(path, task, trained, note) : ownWeights(path, trained.weights, note),
     };
   const own = configOf(trained.model).config;
   const architecture = architectureFor(task, ARCHITECTURES[named].modelType, `--init ${path}`);
   const headed = modelFromConfig(architecture, own);
-  const shapes = new Map([...trained.numbers].map(([name, { shape }]) => [name, shape]));
+  const shapes = new Map([...trained.weights].map(([name, { shape }]) => [name, shape]));
   const { sources } = matchCheckpoint(headed, architecture, shapes, { newHead: true, where: `--init ${path}` });
-  const numbers = new Map([...sources].map(([name, source]) => [name, trained.numbers.get(source) as TensorData]));
+  const weights = new Map([...sources].map(([name, source]) => [name, trained.weights.get(source) as TensorData]));
   const before = trained.task.pretrained?.labels?.(trained.info);
   return {
     ...vocabulary,
     inherited: inheritedFrom(headed, before),
     pretrained: { architecture, config: own },
-    numbersFor: headedNumbers(architecture, numbers, before),
+    weightsFor: headedWeights(architecture, weights, before),
   };
 }
 
@@ -238,7 +238,7 @@ export async function openStart(
   const choice = (["parameters", "constants"] as const).find((name) => options[name] !== undefined);
   if (choice !== undefined)
     throw new ConfigError(`--${choice}: expected --init FILE.onnx whose own graph is trained, got ${path}; leave it out`);
-  if (/\.(safetensors|onnx)$/.test(path)) return { numbersFor: ownNumbers(path, await readWeights(path), note) };
+  if (/\.(safetensors|onnx)$/.test(path)) return { weightsFor: ownWeights(path, await readWeights(path), note) };
   const config = await pretrainedConfig(path);
   return config === undefined ? fromRun(path, task, note) : fromCheckpoint(path, config, task);
 }
@@ -252,6 +252,6 @@ export function startOfRun(config: { readonly [extra: string]: unknown }, file?:
     ...(pretrained === undefined
       ? { modelName: config["model"] as string }
       : { pretrained, inherited: inheritedFrom(modelFromConfig(pretrained.architecture, pretrained.config)) }),
-    numbersFor: () => ({ numbers: new Map(), fresh: [] }),
+    weightsFor: () => ({ weights: new Map(), fresh: [] }),
   };
 }

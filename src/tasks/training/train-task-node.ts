@@ -91,8 +91,8 @@ function measurerOf(
 /** The adapters of the checkpoint that is used, in PEFT's layout. */
 async function keepAdapters(run: string, model: Module, adapters: Lora, base: string | undefined): Promise<void> {
   const folder = await openRun(run);
-  const numbers = checkpointParameters(await folder.readCheckpoint(await bestOrLast(folder)));
-  await saveAdapters(join(run, "adapter"), model, numbers, adapters, base === undefined ? {} : { base });
+  const weights = checkpointParameters(await folder.readCheckpoint(await bestOrLast(folder)));
+  await saveAdapters(join(run, "adapter"), model, weights, adapters, base === undefined ? {} : { base });
 }
 
 /** A training that is set up, where it runs, and the run that it goes into. */
@@ -181,7 +181,7 @@ async function trainInto(
     callbacks: onStep === undefined ? [] : [{ onStep }],
     watch: watch === undefined ? undefined : (state) => watch(watched(state)),
     checkpoint,
-    numbers: setup.numbers,
+    weights: setup.weights,
   });
 }
 

@@ -128,7 +128,7 @@ export class OpaqueGraph implements TrainedModel {
     throw this.#refused("its layers");
   }
 
-  get numbers(): ReadonlyMap<string, TensorData> {
+  get weights(): ReadonlyMap<string, TensorData> {
     return new Map();
   }
 

@@ -104,7 +104,7 @@ export class OpaqueTable implements TrainedModel {
     throw this.#refused("its layers");
   }
 
-  get numbers(): ReadonlyMap<string, TensorData> {
+  get weights(): ReadonlyMap<string, TensorData> {
     return new Map();
   }
 

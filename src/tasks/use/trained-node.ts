@@ -41,9 +41,9 @@ export const bestOrLast = async (folder: RunFolder): Promise<CheckpointName> =>
 export const BATCH = 256;
 
 /** The weights of the model without its adapters, which is faster. */
-function merged(model: Module, adapters: Lora, numbers: ReadonlyMap<string, TensorData>): ReadonlyMap<string, TensorData> {
+function merged(model: Module, adapters: Lora, weights: ReadonlyMap<string, TensorData>): ReadonlyMap<string, TensorData> {
   addAdapters(model, adapters);
-  return mergeAdapters(model, numbers);
+  return mergeAdapters(model, weights);
 }
 
 const pick = (batch: Batch, columns: readonly string[]): Batch =>
@@ -65,7 +65,7 @@ export class TracedModel implements Trained {
   readonly modelName: string;
   readonly info: TaskInfo;
   readonly model: Module;
-  readonly numbers: ReadonlyMap<string, TensorData>;
+  readonly weights: ReadonlyMap<string, TensorData>;
   readonly #options: UseOptions;
   readonly #executables = new Map<string, Promise<Executable>>();
   #isDisposed = false;
@@ -75,7 +75,7 @@ export class TracedModel implements Trained {
     task: AnyTask,
     modelName: string,
     info: TaskInfo,
-    numbers: ReadonlyMap<string, TensorData>,
+    weights: ReadonlyMap<string, TensorData>,
     options: UseOptions = {},
     file?: ModelFile,
   ) {
@@ -83,10 +83,10 @@ export class TracedModel implements Trained {
     this.modelName = modelName;
     this.info = info;
     this.model = modelOf(task, modelName, info, file);
-    this.numbers = numbers;
+    this.weights = weights;
     this.#options = options;
     const problems = [...this.model.state()].flatMap(([path, p]) => {
-      const given = numbers.get(path);
+      const given = weights.get(path);
       if (given === undefined) return [`${path} is missing`];
       const fits = given.dtype === p.dtype && given.shape.join() === p.dims.join();
       return fits ? [] : [`${path}: expected ${p.dtype} [${p.dims.join(", ")}], got ${given.dtype} [${given.shape.join(", ")}]`];
@@ -123,7 +123,7 @@ export class TracedModel implements Trained {
 
   #values(): Map<Tensor, TensorData> {
     return new Map(
-      [...this.model.state()].map(([path, p]): [Parameter, TensorData] => [p, this.numbers.get(path) as TensorData]),
+      [...this.model.state()].map(([path, p]): [Parameter, TensorData] => [p, this.weights.get(path) as TensorData]),
     );
   }
 
@@ -264,10 +264,10 @@ export async function openTrained(path: string, options: UseOptions = {}): Promi
   const { adapters } = config as RunConfig & { adapters?: Lora };
   const { model, info } = describedModel(run, config);
   const task = taskNamed(config.task);
-  const numbers = checkpointParameters(checkpoint);
+  const weights = checkpointParameters(checkpoint);
   const file = graphInfo(info) === undefined ? undefined : await graphFile(folder);
   try {
-    const plain = adapters === undefined ? numbers : merged(modelOf(task, model, info, file), adapters, numbers);
+    const plain = adapters === undefined ? weights : merged(modelOf(task, model, info, file), adapters, weights);
     return { model: new TracedModel(task, model, info, plain, options, file), config };
   } catch (cause) {
     if (cause instanceof DescentError) throw cause;

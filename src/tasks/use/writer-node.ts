@@ -25,7 +25,7 @@ type WritingModel = DecoderModel | Transformer;
 /** A model, and what surrounds it. */
 interface Source {
   readonly model: Module;
-  readonly numbers: ReadonlyMap<string, TensorData>;
+  readonly weights: ReadonlyMap<string, TensorData>;
   readonly tokenizer: Tokenizer;
   readonly endTokens: readonly number[];
   readonly chat?: ChatTemplate;
@@ -52,12 +52,12 @@ async function endTokensIn(folder: string, tokenizer: Tokenizer): Promise<readon
 }
 
 async function openFolder(folder: string): Promise<Source> {
-  const { model, numbers, tokenizer } = await loadPretrained(folder);
+  const { model, weights, tokenizer } = await loadPretrained(folder);
   await tokenizerOfCheckpoint(folder, { tokenizer });
   const read = await loadTokenizer(folder);
   const chat = await loadChatTemplate(folder);
   const endTokens = await endTokensIn(folder, read);
-  return { model, numbers, tokenizer: read, endTokens, isTemplated: true, ...(chat === undefined ? {} : { chat }) };
+  return { model, weights, tokenizer: read, endTokens, isTemplated: true, ...(chat === undefined ? {} : { chat }) };
 }
 
 async function openRunFolder(path: string, options: UseOptions): Promise<Source> {
@@ -68,7 +68,7 @@ async function openRunFolder(path: string, options: UseOptions): Promise<Source>
   const tokenizer = await tokenizerOf(info);
   const end = (info as TextInfo & { readonly endId?: number }).endId ?? tokenizer.special.eos;
   const isTemplated = model.model instanceof Transformer;
-  return { model: model.model, numbers: model.numbers, tokenizer, endTokens: end === undefined ? [] : [end], isTemplated };
+  return { model: model.model, weights: model.weights, tokenizer, endTokens: end === undefined ? [] : [end], isTemplated };
 }
 
 const writes = (model: Module): model is WritingModel => isDecoder(model) || model instanceof Transformer;
@@ -95,7 +95,7 @@ export class Writer implements AsyncDisposable {
       throw new ConfigError(
         `${path}: expected a model that generates text (GPT-2, Llama, Mistral, Qwen2, or the Transformer, as Marian and Pegasus), got ${model.constructor.name}`,
       );
-    return new Writer(source, await Generator.create(model, source.numbers, options));
+    return new Writer(source, await Generator.create(model, source.weights, options));
   }
 
   /** The text that a conversation is to this model. ConfigError if it has no chat template. */

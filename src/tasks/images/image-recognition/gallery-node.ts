@@ -39,7 +39,7 @@ export interface Gallery {
 export const modelHash = (model: TrainedModel): string =>
   sha256(
     writeSafetensors(
-      [...model.numbers].sort(([a], [b]) => (a < b ? -1 : 1)),
+      [...model.weights].sort(([a], [b]) => (a < b ? -1 : 1)),
       { info: JSON.stringify(model.info) },
     ),
   );

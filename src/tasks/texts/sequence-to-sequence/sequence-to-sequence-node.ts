@@ -31,7 +31,7 @@ async function generate(model: TrainedModel, sources: readonly (readonly number[
   if (!(model.model instanceof Transformer))
     throw new ConfigError(`${model.modelName}: expected an encoder with a decoder, got ${model.model.constructor.name}`);
   const tokenizer = await tokenizerOf({ tokenizer: json });
-  await using generator = await Generator.create(model.model, model.numbers);
+  await using generator = await Generator.create(model.model, model.weights);
   // Those of about one length together: the shorter are filled up.
   const order = Array.from(sources.keys()).sort((a, b) => (sources[a]?.length ?? 0) - (sources[b]?.length ?? 0));
   const texts: string[] = [];

@@ -167,8 +167,8 @@ test("an embedding begins with the vectors of a file, as wide as they are", asyn
     ["text-cnn", "embedding.weight"],
     ["bilstm", "embedding.weight"],
   ] as const) {
-    const { numbers, notes } = (await vectorWeights(asked, build(name, info), info, 1)) ?? { notes: [] };
-    assert.deepEqual([...(numbers?.get(tensor)?.data.subarray(3 * row, 3 * row + 3) ?? [])], [1, 2, 3], name);
+    const { weights, notes } = (await vectorWeights(asked, build(name, info), info, 1)) ?? { notes: [] };
+    assert.deepEqual([...(weights?.get(tensor)?.data.subarray(3 * row, 3 * row + 3) ?? [])], [1, 2, 3], name);
     assert.match(notes[0] ?? "", /: 2 of \d+ rows have a vector$/);
   }
   await assert.rejects(

@@ -78,7 +78,7 @@ test("words are found among sub-words, and have their tag at the first, as in tr
 });
 
 test("a trained model is refused in one line once it was disposed", async () => {
-  const { numbers: parameters, config } = await loadPretrained(join(root, "fixtures/language-models/bert-token"));
+  const { weights: parameters, config } = await loadPretrained(join(root, "fixtures/language-models/bert-token"));
   const trained = { ...info, pretrained: { architecture: "BertForTokenClassification", config } };
   const model = new TracedModel(taskNamed("token-classification"), "bert", trained, parameters, { device: "cpu" });
   const rows = (await subwordRows(texts, info, "windows")).take(1);
@@ -100,7 +100,7 @@ test("a trained model is refused in one line once it was disposed", async () => 
 });
 
 test("the loss and the scores of words are those of transformers", async () => {
-  const { numbers: parameters, config } = await loadPretrained(join(root, "fixtures/language-models/bert-token"));
+  const { weights: parameters, config } = await loadPretrained(join(root, "fixtures/language-models/bert-token"));
   const trained = { ...info, pretrained: { architecture: "BertForTokenClassification", config } };
   const task = taskNamed("token-classification");
   await using model = new TracedModel(task, "bert", trained, parameters, { device: "cpu" });
