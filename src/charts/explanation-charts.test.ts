@@ -94,8 +94,8 @@ test("a token matrix has a cell for each pair, and escapes tokens", () => {
 
 test("words stand on grounds of their values, wrapped into lines; right to left where the text runs so", () => {
   const text = "the very good film";
-  const places = [0, 3, 4, 8, 9, 13, 14, 18];
-  const svg = shadedTextChart({ title: "t", text, places, values: [0, -0.5, 1, 0.1], width: 150 });
+  const offsets = [0, 3, 4, 8, 9, 13, 14, 18];
+  const svg = shadedTextChart({ title: "t", text, offsets, values: [0, -0.5, 1, 0.1], width: 150 });
   checkMarkup(svg);
   assert.equal(svg.match(/<rect [^>]*height="24"/g)?.length, 4);
   assert.match(svg, /<title>good: 1<\/title>/);
@@ -103,7 +103,7 @@ test("words stand on grounds of their values, wrapped into lines; right to left 
   assert.ok(lines.size > 1, "one line only");
   const left = (markup: string): number[] =>
     [...markup.matchAll(/<rect x="([\d.-]+)"[^>]*height="24"/g)].map(([, x]) => Number(x));
-  const hebrew = left(shadedTextChart({ title: "t", text: "שלום עולם", places: [0, 4, 5, 9], values: [1, 1] }));
+  const hebrew = left(shadedTextChart({ title: "t", text: "שלום עולם", offsets: [0, 4, 5, 9], values: [1, 1] }));
   assert.ok((hebrew[0] as number) > (hebrew[1] as number), String(hebrew));
 });
 

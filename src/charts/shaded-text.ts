@@ -7,7 +7,7 @@ import { colorLegend, LEGEND_HEIGHT } from "./legend.js";
 export interface ShadedTextOptions extends ChartOptions {
   readonly text: string;
   /** Start and end of each word, in UTF-16 units. */
-  readonly places: ArrayLike<number>;
+  readonly offsets: ArrayLike<number>;
   /** The attribution of each word. */
   readonly values: ArrayLike<number>;
   readonly caption?: Bilingual;
@@ -25,11 +25,11 @@ interface Piece {
 }
 
 /** Words with their values, and what stands between them. */
-function piecesOf(text: string, places: ArrayLike<number>, values: ArrayLike<number>): Piece[] {
+function piecesOf(text: string, offsets: ArrayLike<number>, values: ArrayLike<number>): Piece[] {
   const pieces: Piece[] = [];
   let at = 0;
-  for (let w = 0; 2 * w < places.length; w++) {
-    const [start, end] = [places[2 * w] as number, places[2 * w + 1] as number];
+  for (let w = 0; 2 * w < offsets.length; w++) {
+    const [start, end] = [offsets[2 * w] as number, offsets[2 * w + 1] as number];
     if (start > at) pieces.push({ text: text.slice(at, start), value: undefined });
     pieces.push({ text: text.slice(Math.max(at, start), end), value: values[w] ?? 0 });
     at = end;
@@ -39,13 +39,13 @@ function piecesOf(text: string, places: ArrayLike<number>, values: ArrayLike<num
 
 /** Orange where a word spoke for the answer, blue where it spoke against it. */
 export function shadedTextChart(options: ShadedTextOptions): string {
-  const { text, places, values, width = 640, language } = options;
+  const { text, offsets, values, width = 640, language } = options;
   const scale = Math.max(...Array.from(values, Math.abs), Number.MIN_VALUE);
   const isReversed = (text.match(RIGHT_TO_LEFT)?.length ?? 0) > text.length / 3;
   const top = options.caption === undefined ? 8 : 30;
   let [x, line] = [10, 0];
   const parts: string[] = [];
-  for (const { text: piece, value } of piecesOf(text.replaceAll("\n", " "), places, values)) {
+  for (const { text: piece, value } of piecesOf(text.replaceAll("\n", " "), offsets, values)) {
     const wide = textWidth(piece) * SCALE * 1.12;
     if (value !== undefined && x > 10 && x + wide > width - 10) [x, line] = [10, line + 1];
     const left = isReversed ? width - x - wide : x;

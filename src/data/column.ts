@@ -7,7 +7,7 @@ import { DataError } from "../util/errors.js";
 import { own } from "../util/record.js";
 
 /** Positions of rows in their file: numbers from 1, a header not included, and the line on which each begins. */
-export interface RowPlaces {
+export interface RowPositions {
   readonly rows: Uint32Array;
   readonly lines?: Uint32Array;
 }
@@ -22,14 +22,14 @@ export interface TensorColumn extends TensorData {
   readonly classes?: readonly string[];
   /** Files, one after another, where each row is [start, length] of one in here: images that are not decoded yet. */
   readonly encoded?: Uint8Array;
-  readonly places?: RowPlaces;
+  readonly positions?: RowPositions;
 }
 
 /** Texts, or null where one is missing. */
 export interface TextColumn {
   readonly dtype: "string";
   readonly values: readonly (string | null)[];
-  readonly places?: RowPlaces;
+  readonly positions?: RowPositions;
 }
 
 export type Column = TensorColumn | TextColumn;
@@ -46,18 +46,18 @@ export const exampleAt = (i: number): string => `example ${i + 1}`;
 export const fileRow = (row: number, line: number = row): string => (line === row ? `row ${row}` : `row ${row} (line ${line})`);
 
 /** Names row i of a column in messages: by its place in the file, where that is known. */
-export const placeAt = ({ places }: Column, i: number): string =>
-  places === undefined ? exampleAt(i) : fileRow(places.rows[i] as number, places.lines?.[i]);
+export const placeAt = ({ positions }: Column, i: number): string =>
+  positions === undefined ? exampleAt(i) : fileRow(positions.rows[i] as number, positions.lines?.[i]);
 
 /** The places of some of the rows, made once for all columns that share them. */
-export function selectPlaces(indices: ArrayLike<number>): (places: RowPlaces) => RowPlaces {
-  const made = new Map<RowPlaces, RowPlaces>();
-  return (places) => {
-    const found = made.get(places);
+export function selectPositions(indices: ArrayLike<number>): (positions: RowPositions) => RowPositions {
+  const made = new Map<RowPositions, RowPositions>();
+  return (positions) => {
+    const found = made.get(positions);
     if (found !== undefined) return found;
     const of = (numbers: Uint32Array): Uint32Array => Uint32Array.from(indices, (i) => numbers[i] as number);
-    const selected = { rows: of(places.rows), ...(places.lines === undefined ? {} : { lines: of(places.lines) }) };
-    made.set(places, selected);
+    const selected = { rows: of(positions.rows), ...(positions.lines === undefined ? {} : { lines: of(positions.lines) }) };
+    made.set(positions, selected);
     return selected;
   };
 }
@@ -183,13 +183,13 @@ export const resized = (
   column: TensorColumn,
   length: number,
   data: TypedArray,
-  { missing, places }: Pick<TensorColumn, "missing" | "places"> = {},
+  { missing, positions }: Pick<TensorColumn, "missing" | "positions"> = {},
 ): TensorColumn => ({
   dtype: column.dtype,
   shape: [length, ...column.shape.slice(1)],
   data,
   ...(missing === undefined ? {} : { missing }),
-  ...(places === undefined ? {} : { places }),
+  ...(positions === undefined ? {} : { positions }),
   ...(column.unit === undefined ? {} : { unit: column.unit }),
   ...(column.classes === undefined ? {} : { classes: column.classes }),
   ...(column.encoded === undefined ? {} : { encoded: column.encoded }),

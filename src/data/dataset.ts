@@ -6,8 +6,8 @@ import type { TensorData } from "../graph/index.js";
 import { DTYPES } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
-import type { CellValue, Column, ColumnLike, RowPlaces, TensorColumn, TextColumn } from "./column.js";
-import { cell, columnOf, copyRows, isMissing, isText, lengthOf, resized, rowSize, selectPlaces } from "./column.js";
+import type { CellValue, Column, ColumnLike, RowPositions, TensorColumn, TextColumn } from "./column.js";
+import { cell, columnOf, copyRows, isMissing, isText, lengthOf, resized, rowSize, selectPositions } from "./column.js";
 import { own } from "../util/record.js";
 
 /** Examples side by side, by input name: what one training step is given. */
@@ -80,14 +80,14 @@ export class Dataset {
     const from = Math.max(0, Math.min(start, this.length));
     const to = Math.max(from, Math.min(end, this.length));
     return this.#map((column) => {
-      const { rows, lines } = column.places ?? {};
-      const places = rows && { rows: rows.subarray(from, to), ...(lines && { lines: lines.subarray(from, to) }) };
-      if (isText(column)) return { dtype: "string", values: column.values.slice(from, to), ...(places && { places }) };
+      const { rows, lines } = column.positions ?? {};
+      const positions = rows && { rows: rows.subarray(from, to), ...(lines && { lines: lines.subarray(from, to) }) };
+      if (isText(column)) return { dtype: "string", values: column.values.slice(from, to), ...(positions && { positions }) };
       const size = rowSize(column);
       const missing = column.missing?.subarray(from, to);
       return resized(column, to - from, column.data.subarray(from * size, to * size), {
         ...(missing && { missing }),
-        ...(places && { places }),
+        ...(positions && { positions }),
       });
     });
   }
@@ -105,15 +105,15 @@ export class Dataset {
   /** The rows `indices`, in that order, repeated where an index repeats. RangeError if one is outside. */
   select(indices: ArrayLike<number>): Dataset {
     this.#checkIndices(indices);
-    const placesOf = selectPlaces(indices);
+    const positionsOf = selectPositions(indices);
     return this.#map((column) => {
-      const places = column.places && { places: placesOf(column.places) };
-      if (isText(column)) return { dtype: "string", values: Array.from(indices, (i) => column.values[i] ?? null), ...places };
+      const positions = column.positions && { positions: positionsOf(column.positions) };
+      if (isText(column)) return { dtype: "string", values: Array.from(indices, (i) => column.values[i] ?? null), ...positions };
       const data = DTYPES[column.dtype].create(indices.length * rowSize(column));
       copyRows(column.data, rowSize(column), indices, data);
       const { missing } = column;
       const mask = missing && { missing: Uint8Array.from(indices, (i) => missing[i] as number) };
-      return resized(column, indices.length, data, { ...mask, ...places });
+      return resized(column, indices.length, data, { ...mask, ...positions });
     });
   }
 
@@ -218,7 +218,7 @@ export function concatenate(parts: readonly Dataset[]): Dataset {
   if (parts.length === 1) return first;
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   const columns = new Map<string, Column>();
-  const placesOf = joinPlaces(length);
+  const positionsOf = joinPositions(length);
   for (const name of first.names) {
     const pieces = parts.map((part) => part.column(name));
     const head = pieces[0] as Column;
@@ -228,9 +228,9 @@ export function concatenate(parts: readonly Dataset[]): Dataset {
       if (!isText(piece) && !isText(head) && piece.encoded !== head.encoded)
         throw new DataError(`column "${name}": expected rows of one file or archive, got some of another`);
     }
-    const places = placesOf(pieces);
+    const positions = positionsOf(pieces);
     if (isText(head)) {
-      columns.set(name, { dtype: "string", values: pieces.flatMap((piece) => (piece as TextColumn).values), ...places });
+      columns.set(name, { dtype: "string", values: pieces.flatMap((piece) => (piece as TextColumn).values), ...positions });
       continue;
     }
     const size = rowSize(head);
@@ -243,36 +243,36 @@ export function concatenate(parts: readonly Dataset[]): Dataset {
       if (piece.missing) missing?.set(piece.missing, row);
       row += piece.shape[0] as number;
     }
-    columns.set(name, resized(head, length, data, { ...(missing && { missing }), ...places }));
+    columns.set(name, resized(head, length, data, { ...(missing && { missing }), ...positions }));
   }
   return new Dataset(columns);
 }
 
 /** The places of columns that are put one after another, made once for columns that share those of their first part. */
-function joinPlaces(length: number): (pieces: readonly Column[]) => Pick<Column, "places"> {
-  const made = new Map<RowPlaces, RowPlaces>();
+function joinPositions(length: number): (pieces: readonly Column[]) => Pick<Column, "positions"> {
+  const made = new Map<RowPositions, RowPositions>();
   return (pieces) => {
-    const [first] = pieces.map(({ places }) => places);
-    if (first === undefined || pieces.some(({ places }) => places === undefined)) return {};
+    const [first] = pieces.map(({ positions }) => positions);
+    if (first === undefined || pieces.some(({ positions }) => positions === undefined)) return {};
     const found = made.get(first);
-    if (found !== undefined) return { places: found };
-    const joined = (of: (places: RowPlaces) => Uint32Array): Uint32Array => {
+    if (found !== undefined) return { positions: found };
+    const joined = (of: (positions: RowPositions) => Uint32Array): Uint32Array => {
       const all = new Uint32Array(length);
       let at = 0;
-      for (const { places } of pieces) {
-        const part = of(places as RowPlaces);
+      for (const { positions } of pieces) {
+        const part = of(positions as RowPositions);
         all.set(part, at);
         at += part.length;
       }
       return all;
     };
-    const hasLines = pieces.every(({ places }) => places?.lines !== undefined);
-    const places = {
+    const hasLines = pieces.every(({ positions }) => positions?.lines !== undefined);
+    const positions = {
       rows: joined(({ rows }) => rows),
       ...(hasLines ? { lines: joined(({ lines }) => lines as Uint32Array) } : {}),
     };
-    made.set(first, places);
-    return { places };
+    made.set(first, positions);
+    return { positions };
   };
 }
 

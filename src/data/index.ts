@@ -2,7 +2,7 @@
  * @module Data sets, loaders, splits and formats that work anywhere. What needs a file system is in `descentjs/data/node`.
  */
 export { cell, exampleAt, isMissing, isText, placeAt, rowSize } from "./column.js";
-export type { CellValue, Column, ColumnLike, NumberBlock, RowPlaces, TensorColumn, TextColumn } from "./column.js";
+export type { CellValue, Column, ColumnLike, NumberBlock, RowPositions, TensorColumn, TextColumn } from "./column.js";
 export * from "./dataset.js";
 export * from "./loader.js";
 export * from "./ragged.js";
@@ -24,7 +24,7 @@ export { BOX_COLUMNS, boxCollate } from "./images/boxes.js";
 export { imageCollate, isEncoded } from "./images/encoded.js";
 export type { ImageBatchOptions } from "./images/encoded.js";
 export { labelledTextAt, labelledTexts } from "./text/labelled-text.js";
-export type { LabelledText, Place, Proposition } from "./text/labelled-text.js";
+export type { LabelledText, Offsets, Proposition } from "./text/labelled-text.js";
 export { parseConll } from "./text/conll.js";
 export { parsePropositions } from "./text/propositions.js";
 export { parseSpanLines } from "./text/span-lines.js";

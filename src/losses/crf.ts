@@ -58,11 +58,11 @@ function stepsOf(
 ): { readonly first: Tensor; readonly scanned: readonly [Tensor, Tensor] } {
   const { n, length } = expectChain(at(name), emissions, scores, { mask });
   const counted = mask?.cast("float32") ?? ones([n, length]);
-  const places = counted.cumSum(1).mul(counted).unsqueeze(-1);
+  const positions = counted.cumSum(1).mul(counted).unsqueeze(-1);
   const isCut = differentiated && typeof length === "number" && length > 1;
   const parts = (t: Tensor): readonly Tensor[] => (isCut ? t.split([1, length - 1], 1) : [t.slice(1, 0, 1), t]);
   const [head, rest] = parts(emissions) as [Tensor, Tensor];
-  return { first: head.squeeze(1).add(scores.start), scanned: [rest, parts(places)[1] as Tensor] };
+  return { first: head.squeeze(1).add(scores.start), scanned: [rest, parts(positions)[1] as Tensor] };
 }
 
 /** Tells whether a path goes on to an element, rather than beginning there or having ended: [N, 1]. */
@@ -162,9 +162,9 @@ export interface BestPath {
 export function viterbi(emissions: Tensor, scores: CrfScores, options: CrfOptions = {}): BestPath {
   const { first, scanned } = stepsOf("viterbi", emissions, scores, options, false);
   const { states, outputs } = scan(bestStep, [first, scores.transitions], scanned, { axis: 1 });
-  const places = scanned[1];
+  const positions = scanned[1];
   const final = (states[0] as Tensor).add(scores.end);
   const last = final.argMax(1, true).cast("int32"); // [N, 1]
-  const path = scan(backStep, [last], [outputs[0] as Tensor, places], { axis: 1, reverse: true }).outputs[0] as Tensor; // [N, T, 1]
-  return { tags: places.greater(0).where(path, 0).squeeze(-1), score: final.reduceMax(1) };
+  const path = scan(backStep, [last], [outputs[0] as Tensor, positions], { axis: 1, reverse: true }).outputs[0] as Tensor; // [N, T, 1]
+  return { tags: positions.greater(0).where(path, 0).squeeze(-1), score: final.reduceMax(1) };
 }

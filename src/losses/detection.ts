@@ -50,7 +50,7 @@ const EPSILON = 1e-20;
 export function assignTaskAligned(inputs: DetectionLossInputs): Assignment {
   const { logits, boxes, points, truth } = inputs;
   expectFitting(inputs);
-  const [n, places, classes] = logits.shape as [Tensor["shape"][number], number, number];
+  const [n, anchors, classes] = logits.shape as [Tensor["shape"][number], number, number];
   const { dtype } = logits;
   const vector = (values: readonly number[]): Tensor => constant(fromNumbers(dtype, [values.length], values));
   const side = (i: number): Tensor => truth.slice(2, i, i + 1); // [N, M, 1]
@@ -70,7 +70,7 @@ export function assignTaskAligned(inputs: DetectionLossInputs): Assignment {
   const score = hot.matMul(stopGradient(logits).sigmoid().transpose([0, 2, 1])); // [N, M, A]
   const alignment = score.sqrt().mul(iou.square().mul(iou).square()).mul(margin.greater(0).cast(dtype));
 
-  const candidates = Math.min(CANDIDATES, places);
+  const candidates = Math.min(CANDIDATES, anchors);
   const least = topK(alignment, candidates, { axis: 2 }).values.slice(2, candidates - 1); // [N, M, 1]
   const chosen = alignment.greaterOrEqual(least).and(alignment.greater(0)).cast(dtype);
   const claims = iou.mul(chosen);
@@ -84,7 +84,7 @@ export function assignTaskAligned(inputs: DetectionLossInputs): Assignment {
   return {
     scores: scaled.transpose([0, 2, 1]).matMul(hot),
     boxes: share.transpose([0, 2, 1]).matMul(targetBoxes),
-    weight: relative.sum(1).reshape([n, places]),
+    weight: relative.sum(1).reshape([n, anchors]),
   };
 }
 
@@ -119,11 +119,11 @@ export function taskAlignedLoss(inputs: DetectionLossInputs, { boxWeight = 2 }: 
 }
 
 function expectFitting({ logits, boxes, points, truth }: DetectionLossInputs): void {
-  const [n, places] = logits.shape;
+  const [n, anchors] = logits.shape;
   const fits =
     logits.rank === 3 &&
-    places === points.length &&
-    sameShape(boxes.shape, [n as number, places, 4]) &&
+    anchors === points.length &&
+    sameShape(boxes.shape, [n as number, anchors, 4]) &&
     truth.rank === 3 &&
     sameShape([truth.shape[0] as number, truth.shape[2] as number], [n as number, 5]);
   if (!fits)

@@ -157,7 +157,7 @@ export class GrowingCache implements AttentionCache {
 }
 
 /** int32 [N]: filled positions of each text. */
-const filledPlaces = ({ batch }: CacheShape): Tensor => input("cache.length", [batch], "int32");
+const filledLengths = ({ batch }: CacheShape): Tensor => input("cache.length", [batch], "int32");
 
 /**
  * A past with room for more, of which the first `cache.length` positions are filled: what is kept are the new tokens' keys and values alone,
@@ -169,7 +169,7 @@ export class RoomyCache implements AttentionCache {
 
   constructor(shape: CacheShape) {
     this.#layers = new CachedLayers(shape);
-    const lengths = filledPlaces(shape);
+    const lengths = filledLengths(shape);
     const filled = arange(shape.past)
       .cast("int32")
       .less(lengths.reshape([shape.batch, 1, 1, 1]));
@@ -206,7 +206,7 @@ export class InPlaceCache implements AttentionCache {
 
   constructor(shape: CacheShape) {
     this.#layers = new CachedLayers(shape);
-    this.#lengths = filledPlaces(shape);
+    this.#lengths = filledLengths(shape);
     this.#total = this.#lengths.reduceMax().add(1);
   }
 

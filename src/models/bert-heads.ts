@@ -62,7 +62,7 @@ class PreTrainingHeads extends Module {
 
 export interface MaskedLmInputs extends BertInputs {
   /** Positions to compute logits for, among all tokens, row after row: [M]; left out, all. */
-  readonly places?: Tensor;
+  readonly positions?: Tensor;
 }
 
 /**
@@ -82,9 +82,9 @@ export class BertForMaskedLm extends Module {
     this.cls = new PreTrainingHeads(options, false);
   }
 
-  override forward(tokens: Tensor, { places, ...inputs }: MaskedLmInputs = {}): Tensor {
+  override forward(tokens: Tensor, { positions, ...inputs }: MaskedLmInputs = {}): Tensor {
     const states = this.bert.forward(tokens, inputs);
-    const selected = places === undefined ? states : states.reshape([-1, this.config.hiddenSize]).gather(places);
+    const selected = positions === undefined ? states : states.reshape([-1, this.config.hiddenSize]).gather(positions);
     return this.cls.forward(selected, this.bert.embeddings.wordEmbeddings.weight);
   }
 }

@@ -13,7 +13,7 @@ import {
   Module,
   normalInit,
   paddingMask,
-  placesOf,
+  positionsOf,
   RMSNorm,
   rotaryAngles,
   rotate,
@@ -167,7 +167,7 @@ export class LlamaModel extends Module {
 
   override forward(tokens: Tensor, inputs: DecoderInputs = {}): Tensor {
     const { theta, scaling } = this.config;
-    const angles = rotaryAngles(inputs.positions ?? placesOf(tokens, 1), {
+    const angles = rotaryAngles(inputs.positions ?? positionsOf(tokens, 1), {
       headSize: headsOf(this.config).size,
       ...(theta === undefined ? {} : { theta }),
       ...(scaling === undefined ? {} : { scaling }),

@@ -112,10 +112,10 @@ export class Tagger extends Module {
     if (direct === undefined) return undefined;
     const { numLabels, window = 1 } = this.config;
     const all = this.embeddingDropout.forward(direct).sum(2).mul(mask.cast("float32").unsqueeze(-1)); // [N, T, (2·w + 1)·K]
-    const places = Array.from({ length: 2 * window + 1 }, (_, i) =>
+    const positions = Array.from({ length: 2 * window + 1 }, (_, i) =>
       shifted(all.slice(2, i * numLabels, (i + 1) * numLabels), i - window),
     );
-    return places.reduce((sum, place) => sum.add(place)); // [N, T, K]
+    return positions.reduce((sum, place) => sum.add(place)); // [N, T, K]
   }
 }
 

@@ -59,7 +59,7 @@ export function rotaryAngles(positions: Tensor, options: RotaryOptions): RotaryA
 }
 
 /** The positions 0 … T − 1 of x [N, h, T, d] or tokens [N, T], at axis `axis`. */
-export const placesOf = (x: Tensor, axis: number): Tensor => arange(x.shape[axis] ?? 1);
+export const positionsOf = (x: Tensor, axis: number): Tensor => arange(x.shape[axis] ?? 1);
 
 /**
  * x with element i of its first half and of its second turned by one angle.

@@ -12,7 +12,7 @@ export type ExampleInput =
   | { readonly kind: "image"; readonly image: PixelImage }
   | { readonly kind: "features"; readonly names: readonly string[]; readonly values: readonly string[] }
   /** `places`: start and end of each token. */
-  | { readonly kind: "text"; readonly text: string; readonly places: ArrayLike<number> };
+  | { readonly kind: "text"; readonly text: string; readonly offsets: ArrayLike<number> };
 
 export interface ReportExample {
   readonly input: ExampleInput;
@@ -47,7 +47,7 @@ async function exampleCard(example: ReportExample, language: Language): Promise<
     input.kind === "image"
       ? await pair(input.image, attribution, truth)
       : input.kind === "text"
-        ? shadedText(input.text, input.places, attribution)
+        ? shadedText(input.text, input.offsets, attribution)
         : featureBars(input, attribution, language);
   const verdict =
     prediction === truth

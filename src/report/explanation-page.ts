@@ -30,7 +30,7 @@ export interface PageInput {
   readonly name: string;
   readonly shown:
     | { readonly kind: "image"; readonly image: PixelImage }
-    | { readonly kind: "text"; readonly text: string; readonly places: ArrayLike<number> }
+    | { readonly kind: "text"; readonly text: string; readonly offsets: ArrayLike<number> }
     | { readonly kind: "features"; readonly names: readonly string[]; readonly values: readonly string[] };
   readonly maps: readonly PageMap[];
   /** Methods that could not be had, with the reason. */
@@ -90,7 +90,7 @@ async function inputData({ name, shown, maps, missing }: PageInput): Promise<obj
     shown.kind === "image"
       ? { kind: "image", width: shown.image.width, height: shown.image.height, png: pngDataUrl(await imagePng(shown.image)) }
       : shown.kind === "text"
-        ? { kind: "text", text: shown.text, places: Array.from(shown.places) }
+        ? { kind: "text", text: shown.text, offsets: Array.from(shown.offsets) }
         : { kind: "features", names: shown.names.map((label, i) => `${label} = ${shown.values[i]}`) };
   return {
     name,

@@ -94,8 +94,8 @@ function textCard(input, map) {
   const probe = make("div", { className: "probe", ariaLive: "polite" });
   const words = [];
   let at = 0;
-  for (let w = 0; 2 * w < input.places.length; w++) {
-    const [start, end] = [input.places[2 * w], input.places[2 * w + 1]];
+  for (let w = 0; 2 * w < input.offsets.length; w++) {
+    const [start, end] = [input.offsets[2 * w], input.offsets[2 * w + 1]];
     body.append(input.text.slice(at, start));
     const word = make("span", { textContent: input.text.slice(start, end), tabIndex: 0 });
     const tell = () => { probe.textContent = word.textContent + ": " + format(values[w] / 127 * map.scale); };

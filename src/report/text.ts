@@ -10,12 +10,12 @@ const LEAST = 0.06;
  * Markup of a text. `places` are start and end of each token, `attribution` one number for each; what is behind the last token is left
  * out, since the model did not see it.
  */
-export function shadedText(text: string, places: ArrayLike<number>, attribution: ArrayLike<number> = []): string {
+export function shadedText(text: string, offsets: ArrayLike<number>, attribution: ArrayLike<number> = []): string {
   const largest = Array.from(attribution).reduce((most, x) => Math.max(most, Math.abs(x)), 0);
   const parts: string[] = [];
   let at = 0;
-  for (let t = 0; 2 * t < places.length; t++) {
-    const [start, end] = [places[2 * t] as number, places[2 * t + 1] as number];
+  for (let t = 0; 2 * t < offsets.length; t++) {
+    const [start, end] = [offsets[2 * t] as number, offsets[2 * t + 1] as number];
     if (end <= at) continue;
     const weight = largest === 0 ? 0 : (attribution[t] ?? 0) / largest;
     const word = escapeXml(text.slice(Math.max(start, at), end));
@@ -27,5 +27,5 @@ export function shadedText(text: string, places: ArrayLike<number>, attribution:
     at = end;
   }
   const rest = text.slice(at);
-  return `<div class="text">${parts.join("")}${rest.trim() === "" || places.length === 0 ? escapeXml(rest) : " …"}</div>`;
+  return `<div class="text">${parts.join("")}${rest.trim() === "" || offsets.length === 0 ? escapeXml(rest) : " …"}</div>`;
 }

@@ -76,9 +76,9 @@ class PairHeap {
 }
 
 /** The count of a pair, and the positions at which it began when it was seen: some of them are out of date. */
-interface PairPlaces {
+interface PairPositions {
   count: number;
-  places: number[] | Int32Array;
+  positions: number[] | Int32Array;
 }
 
 // Both symbols in one number that a map takes as a key, in the order of (left, right).
@@ -86,7 +86,7 @@ const SHIFT = 2 ** 26;
 
 /** One neighbour's side of a merge: by the neighbour's symbol, the pair that is new, and what the old pair loses. */
 class Side {
-  readonly fresh: (PairPlaces | undefined)[] = [];
+  readonly fresh: (PairPositions | undefined)[] = [];
   readonly #lost: number[] = [];
   /** Neighbours that this merge has met. */
   #met: number[] = [];
@@ -104,11 +104,11 @@ class Side {
     this.#meet(symbol);
     const pair = this.fresh[symbol];
     if (pair === undefined) {
-      this.fresh[symbol] = { count: weight, places: [at] };
+      this.fresh[symbol] = { count: weight, positions: [at] };
       this.#met.push(symbol);
     } else {
       pair.count += weight;
-      (pair.places as number[]).push(at);
+      (pair.positions as number[]).push(at);
     }
   }
 
@@ -119,7 +119,7 @@ class Side {
   }
 
   /** Hands over what was gathered, and begins anew. */
-  drain(visit: (symbol: number, fresh: PairPlaces | undefined, lost: number) => void): void {
+  drain(visit: (symbol: number, fresh: PairPositions | undefined, lost: number) => void): void {
     const met = this.#met;
     this.#met = [];
     for (const symbol of met) {
@@ -140,7 +140,7 @@ class Words {
   readonly #weights: Int32Array;
   readonly #before = new Side();
   readonly #after = new Side();
-  readonly pairs = new Map<number, PairPlaces>();
+  readonly pairs = new Map<number, PairPositions>();
 
   constructor({ symbols, starts, counts }: WordCounts) {
     this.#symbols = symbols.slice();
@@ -176,9 +176,9 @@ class Words {
     // From here on `dense` holds where a pair's next position goes.
     dense?.fill(0);
     const filled = new Map<number, number>();
-    const byDense: PairPlaces[] = [];
+    const byDense: PairPositions[] = [];
     for (const [key, size] of sizes) {
-      const pair: PairPlaces = { count: 0, places: new Int32Array(size) };
+      const pair: PairPositions = { count: 0, positions: new Int32Array(size) };
       this.pairs.set(key, pair);
       if (dense !== undefined) dense[Math.floor(key / SHIFT) * kinds + (key % SHIFT)] = byDense.push(pair) - 1;
       else filled.set(key, byDense.push(pair) - 1);
@@ -188,21 +188,21 @@ class Words {
       if (next[i] === -1) continue;
       const [left, right] = [symbols[i] as number, symbols[i + 1] as number];
       const slot = (dense === undefined ? filled.get(left * SHIFT + right) : dense[left * kinds + right]) as number;
-      const pair = byDense[slot] as PairPlaces;
+      const pair = byDense[slot] as PairPositions;
       pair.count += this.#weights[i] as number;
-      pair.places[used[slot] as number] = i;
+      pair.positions[used[slot] as number] = i;
       used[slot] = (used[slot] as number) + 1;
     }
   }
 
   /** Puts `merged` in place of a pair everywhere; tells of each pair that is new, or more frequent, through it. */
   merge(key: number, merged: number, onGrown: (key: number, count: number) => void): void {
-    const { places } = this.pairs.get(key) as PairPlaces;
+    const { positions } = this.pairs.get(key) as PairPositions;
     this.pairs.delete(key);
     const [symbols, nexts, previous, weights] = [this.#symbols, this.#next, this.#previous, this.#weights];
     const [left, right] = [Math.floor(key / SHIFT), key % SHIFT];
     // Of overlapping pairs (aaa) the first in the word counts; where left and right differ, order makes no difference.
-    const inOrder = left === right ? Int32Array.from(places).sort() : places;
+    const inOrder = left === right ? Int32Array.from(positions).sort() : positions;
     for (let p = 0; p < inOrder.length; p++) {
       const at = inOrder[p] as number;
       const second = nexts[at] as number;
@@ -227,7 +227,7 @@ class Words {
       }
     }
     const losses: [key: number, lost: number][] = [];
-    const settle = (fresh: PairPlaces | undefined, freshKey: number, oldKey: number, lost: number): void => {
+    const settle = (fresh: PairPositions | undefined, freshKey: number, oldKey: number, lost: number): void => {
       if (fresh !== undefined) onGrown(freshKey, this.#grow(freshKey, fresh));
       if (lost > 0) losses.push([oldKey, lost]);
     };
@@ -240,14 +240,14 @@ class Words {
     }
   }
 
-  #grow(key: number, fresh: PairPlaces): number {
+  #grow(key: number, fresh: PairPositions): number {
     const pair = this.pairs.get(key);
     if (pair === undefined) {
       this.pairs.set(key, fresh);
       return fresh.count;
     }
     pair.count += fresh.count;
-    pair.places = [...pair.places, ...fresh.places];
+    pair.positions = [...pair.positions, ...fresh.positions];
     return pair.count;
   }
 }

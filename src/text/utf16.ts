@@ -6,8 +6,8 @@
 const hasPairs = (text: string): boolean => /[\uD800-\uDBFF][\uDC00-\uDFFF]/.test(text);
 
 /** Converts offsets in code points to offsets in UTF-16 units, in place. */
-export function toUtf16(text: string, places: Int32Array): Int32Array {
-  if (!hasPairs(text)) return places;
+export function toUtf16(text: string, offsets: Int32Array): Int32Array {
+  if (!hasPairs(text)) return offsets;
   const unitAt = new Int32Array(text.length + 1);
   let unit = 0;
   let point = 0;
@@ -16,6 +16,6 @@ export function toUtf16(text: string, places: Int32Array): Int32Array {
     unit += character.length;
   }
   unitAt[point] = unit;
-  for (let i = 0; i < places.length; i++) places[i] = unitAt[places[i] as number] as number;
-  return places;
+  for (let i = 0; i < offsets.length; i++) offsets[i] = unitAt[offsets[i] as number] as number;
+  return offsets;
 }

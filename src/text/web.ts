@@ -88,14 +88,14 @@ class WebEngine implements TokenizerEngine {
 
   #tokens(text: string): TextTokens {
     const ids: number[] = [];
-    const places: number[] = [];
+    const ends: number[] = [];
     /** Tokens as they are written: for an added one, with the spaces that it took. */
     const written: string[] = [];
     const push = (id: number, start: number, end: number, as?: string): void => {
       // A character that the vocabulary has no token for, nor an unknown one.
       if (id < 0) return;
       ids.push(id);
-      places.push(start, end);
+      ends.push(start, end);
       written.push(as ?? this.#tokenOf[id] ?? "");
     };
     // A surrogate without its other half becomes the replacement character, as on the way to the Rust library.
@@ -112,7 +112,7 @@ class WebEngine implements TokenizerEngine {
           }
         }
     }
-    const offsets = Int32Array.from(places);
+    const offsets = Int32Array.from(ends);
     for (const { add_prefix_space } of this.#trims) trim(text, written, offsets, add_prefix_space);
     return { ids: Int32Array.from(ids), offsets };
   }

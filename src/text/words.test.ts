@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FeatureVocabulary } from "./feature-vocabulary.js";
 import { FEATURE_SLOTS, featuresOf, wordShape } from "./token-features.js";
-import { tokenPlaces } from "./words.js";
+import { tokenOffsets } from "./words.js";
 
 const cut = (text: string, unit: "words" | "characters" = "words"): string[] =>
-  tokenPlaces(text, unit).map(([start, end]) => text.slice(start, end));
+  tokenOffsets(text, unit).map(([start, end]) => text.slice(start, end));
 
 test("words are cut as treebanks and corpora of short messages cut them", () => {
   assert.deepEqual(cut("I don't think it's 3,000.50 dollars."), [

@@ -25,22 +25,22 @@ const WORD = new RegExp(
  * Finds the offsets of a text's tokens, in UTF-16 units. Characters are code points; spaces are no tokens. Words in scripts without spaces are those of the
  * platform's `Intl.Segmenter`.
  */
-export function tokenPlaces(text: string, unit: TokenUnit): [start: number, end: number][] {
-  const places: [number, number][] = [];
+export function tokenOffsets(text: string, unit: TokenUnit): [start: number, end: number][] {
+  const offsets: [number, number][] = [];
   if (unit === "characters") {
     let at = 0;
     for (const character of text) {
-      if (character.trim() !== "") places.push([at, at + character.length]);
+      if (character.trim() !== "") offsets.push([at, at + character.length]);
       at += character.length;
     }
-    return places;
+    return offsets;
   }
   const segmenter = new Intl.Segmenter("zh", { granularity: "word" });
   for (const { 0: word, index } of text.matchAll(WORD)) {
-    if (!HAN.test(word)) places.push([index, index + word.length]);
+    if (!HAN.test(word)) offsets.push([index, index + word.length]);
     else
       for (const { segment, index: inside } of segmenter.segment(word))
-        places.push([index + inside, index + inside + segment.length]);
+        offsets.push([index + inside, index + inside + segment.length]);
   }
-  return places;
+  return offsets;
 }

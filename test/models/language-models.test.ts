@@ -28,9 +28,9 @@ const ASKED = [2, 5, 8, 14, 0];
 
 const askedAlone: Traced = (model, inputs) => {
   assert.ok(model instanceof models.BertForMaskedLm);
-  const places = constant(fromNumbers("int32", [ASKED.length], ASKED));
-  const logits = model.forward(given(inputs, "tokens"), { ...bertInputs(inputs), places });
-  return { loss: crossEntropy(logits, given(inputs, "labels").reshape([-1]).gather(places), { ignoreIndex: -100 }) };
+  const positions = constant(fromNumbers("int32", [ASKED.length], ASKED));
+  const logits = model.forward(given(inputs, "tokens"), { ...bertInputs(inputs), positions });
+  return { loss: crossEntropy(logits, given(inputs, "labels").reshape([-1]).gather(positions), { ignoreIndex: -100 }) };
 };
 
 test("bert-masked-lm: with logits at the asked places alone, the loss and gradients are those of transformers", async () => {

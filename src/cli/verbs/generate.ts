@@ -67,25 +67,25 @@ export const verb = defineVerb({
       throw new ConfigError(
         `--beams: expected no drawing of tokens beside it, got --${drawing}`.replace(/[A-Z]/, (c) => `-${c.toLowerCase()}`),
       );
-    const { Writer } = await import("../../tasks/use/writer-node.js");
-    await using writer = await Writer.open(path, { device: options.device, threads: options.threads });
+    const { TextGenerator } = await import("../../tasks/use/text-generator-node.js");
+    await using generator = await TextGenerator.open(path, { device: options.device, threads: options.threads });
     const asked = options.chat
-      ? writer.conversation(await readMessages(given, options.system), { where: path })
+      ? generator.conversation(await readMessages(given, options.system), { where: path })
       : await readPrompt(given);
-    const { ids, left } = await writer.prompt(asked, options.chat ? "conversation" : "text");
+    const { ids, left } = await generator.prompt(asked, options.chat ? "conversation" : "text");
     if (left > 0) note(`the prompt has ${ids.length + left} tokens; the model reads the last ${ids.length}`);
     const { maxTokens, topK, topP, repetitionPenalty, beams, stop, seed } = options;
     const common = { maxTokens, stop, signal, ...(repetitionPenalty === undefined ? {} : { repetitionPenalty }) };
     if (beams !== undefined) {
-      const found = await writer.beams(ids, { ...common, beams });
+      const found = await generator.beams(ids, { ...common, beams });
       for (const [i, each] of found.entries()) print(i === 0 ? each.text : `(${each.score.toFixed(3)}) ${each.text}`);
       return { model: path, prompt: asked, texts: found };
     }
     const begun = performance.now();
-    const pieces = writer.write(ids, {
+    const pieces = generator.generate(ids, {
       ...common,
       seed,
-      temperature: options.temperature ?? (writer.translates ? 0 : 0.8),
+      temperature: options.temperature ?? (generator.translates ? 0 : 0.8),
       ...(topK === undefined ? {} : { topK }),
       ...(topP === undefined ? {} : { topP }),
     });

@@ -4,7 +4,7 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createGunzip } from "node:zlib";
-import type { RowPlaces } from "../column.js";
+import type { RowPositions } from "../column.js";
 import { fileRow } from "../column.js";
 import type { DialectOptions } from "../csv/dialect.js";
 import { checkDelimiter, guessDialect } from "../csv/dialect.js";
@@ -258,8 +258,8 @@ class ChunkBuilder {
 
   /** Returns the rows that were added since the last call, and forgets them. */
   take(): Dataset {
-    const places: RowPlaces = { rows: Uint32Array.from(this.#rows), lines: Uint32Array.from(this.#lines) };
-    const columns = this.#names.map((name, at) => [name, { dtype: "string", values: this.#cells[at] ?? [], places }] as const);
+    const positions: RowPositions = { rows: Uint32Array.from(this.#rows), lines: Uint32Array.from(this.#lines) };
+    const columns = this.#names.map((name, at) => [name, { dtype: "string", values: this.#cells[at] ?? [], positions }] as const);
     this.#cells = this.#names.map(() => []);
     this.#rows = [];
     this.#lines = [];

@@ -15,9 +15,9 @@ import type { FileSource } from "./table-file-node.js";
 const anyValue = (names: readonly string[]): string => names.map((name) => `${quoteName(name)} IS NOT NULL`).join(" OR ");
 
 /** The same rows with their numbers in the file, `before` of which came earlier. */
-function withPlaces(chunk: Dataset, before: number): Dataset {
-  const places = { rows: Uint32Array.from({ length: chunk.length }, (_, i) => before + i + 1) };
-  return new Dataset(chunk.entries().map(([name, column]): [string, Column] => [name, { ...column, places }]));
+function withPositions(chunk: Dataset, before: number): Dataset {
+  const positions = { rows: Uint32Array.from({ length: chunk.length }, (_, i) => before + i + 1) };
+  return new Dataset(chunk.entries().map(([name, column]): [string, Column] => [name, { ...column, positions }]));
 }
 
 /** A source, and how it is described and complained of. */
@@ -66,7 +66,7 @@ export async function openEngineTable(
         if (chunk === null || chunk.rowCount === 0) break;
         const data = chunkToDataset(chunk, plans, lengths);
         // Where rows are left out, their numbers in the file are not known.
-        yield source.skip === true ? data : withPlaces(data, rows);
+        yield source.skip === true ? data : withPositions(data, rows);
         rows += data.length;
       }
       if (source.skip !== true) return;

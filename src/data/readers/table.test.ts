@@ -106,7 +106,7 @@ test("lists of numbers become rows of a tensor; other nested values JSON text", 
     dtype: "float64",
     shape: [2, 2],
     data: Float64Array.of(1, 2.5, 3, 4),
-    places: { rows: Uint32Array.of(1, 2) },
+    positions: { rows: Uint32Array.of(1, 2) },
   });
   assert.deepEqual(JSON.parse(data.texts("tokens")[1] ?? ""), ["c"]);
   assert.deepEqual(data.texts("o")[0], '{"k":1}');

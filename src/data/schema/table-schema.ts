@@ -131,10 +131,10 @@ function readTexts(
     bad.add(i);
     return null;
   });
-  const places = column.places === undefined ? {} : { places: column.places };
+  const positions = column.positions === undefined ? {} : { positions: column.positions };
   if (field.type === "category" || field.type === "text")
-    return { dtype: "string", values: cells as (string | null)[], ...places };
-  return { ...numberColumn(cells as (number | null)[], field), ...places };
+    return { dtype: "string", values: cells as (string | null)[], ...positions };
+  return { ...numberColumn(cells as (number | null)[], field), ...positions };
 }
 
 /** The words of a file for false and true; JavaScript's own need none. */

@@ -54,8 +54,8 @@ export function parseConll(content: string, where: string, options: ConllOptions
   const repaired = checkTags(sentences, where, options.repair === true);
   const joiner = options.joiner ?? joinerOf(allTokens(sentences));
   const texts = sentences.map(({ tokens, tags }): LabelledText => {
-    const { text, places } = joinTokens(tokens, joiner);
-    return { text, tokens: places, spans: inText(spansOfTags(tags), places) };
+    const { text, offsets } = joinTokens(tokens, joiner);
+    return { text, tokens: offsets, spans: inText(spansOfTags(tags), offsets) };
   });
   return {
     texts,

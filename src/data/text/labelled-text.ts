@@ -9,7 +9,7 @@ import { DataError } from "../../util/errors.js";
 import type { LabelSpan } from "../../util/tags.js";
 
 /** Start and end in a text, in UTF-16 units. */
-export type Place = readonly [start: number, end: number];
+export type Offsets = readonly [start: number, end: number];
 
 /** A predicate and its arguments, all counted in tokens. */
 export interface Proposition {
@@ -22,7 +22,7 @@ export interface Proposition {
 export interface LabelledText {
   readonly text: string;
   /** Offsets of the source's tokens, if it had any. */
-  readonly tokens?: readonly Place[];
+  readonly tokens?: readonly Offsets[];
   /** Labelled spans, in UTF-16 units of the text. */
   readonly spans?: readonly LabelSpan[];
   readonly propositions?: readonly Proposition[];
@@ -108,34 +108,34 @@ export function joinerOf(tokens: Iterable<string>): "" | " " {
 }
 
 /** Tokens as one text, and where each stands in it. */
-export function joinTokens(tokens: readonly string[], joiner: string): { text: string; places: Place[] } {
+export function joinTokens(tokens: readonly string[], joiner: string): { text: string; offsets: Offsets[] } {
   let at = 0;
-  const places = tokens.map((token): Place => {
+  const offsets = tokens.map((token): Offsets => {
     const start = at;
     at += token.length + joiner.length;
     return [start, start + token.length];
   });
-  return { text: tokens.join(joiner), places };
+  return { text: tokens.join(joiner), offsets };
 }
 
 /** Finds the offsets of tokens in the text that they were cut from; undefined if they are not all there, in order. */
-export function findTokens(text: string, tokens: readonly string[]): Place[] | undefined {
+export function findTokens(text: string, tokens: readonly string[]): Offsets[] | undefined {
   let at = 0;
-  const places: Place[] = [];
+  const offsets: Offsets[] = [];
   for (const token of tokens) {
     const start = text.indexOf(token, at);
     // Only spaces may stand between.
     if (start < 0 || text.slice(at, start).trim() !== "") return undefined;
     at = start + token.length;
-    places.push([start, at]);
+    offsets.push([start, at]);
   }
-  return places;
+  return offsets;
 }
 
 /** Spans of tokens as spans of the text. */
-export const inText = (spans: readonly LabelSpan[], places: readonly Place[]): LabelSpan[] =>
+export const inText = (spans: readonly LabelSpan[], offsets: readonly Offsets[]): LabelSpan[] =>
   spans.map(({ start, end, label }) => ({
-    start: (places[start] as Place)[0],
-    end: (places[end - 1] as Place)[1],
+    start: (offsets[start] as Offsets)[0],
+    end: (offsets[end - 1] as Offsets)[1],
     label,
   }));

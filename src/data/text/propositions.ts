@@ -4,7 +4,7 @@
  * brackets over spans (`(A0*`, `*)`, CoNLL-2005).
  */
 import type { ReadTexts } from "./conll.js";
-import type { LabelledText, Place, Proposition } from "./labelled-text.js";
+import type { LabelledText, Offsets, Proposition } from "./labelled-text.js";
 import { findTokens, joinerOf, joinTokens } from "./labelled-text.js";
 import type { Line } from "./lines.js";
 import { blocks } from "./lines.js";
@@ -109,10 +109,10 @@ export function parsePropositions(content: string, where: string): ReadTexts {
   if (sentences.length === 0) throw new DataError(`${where}: expected at least one sentence, got an empty file`);
   const joiner = joinerOf(sentences.flatMap(({ words }) => words));
   const texts = sentences.map(({ words, written, propositions }): LabelledText => {
-    const places: Place[] | undefined = written === undefined ? undefined : findTokens(written, words);
-    if (written !== undefined && places !== undefined) return { text: written, tokens: places, propositions };
+    const offsets: Offsets[] | undefined = written === undefined ? undefined : findTokens(written, words);
+    if (written !== undefined && offsets !== undefined) return { text: written, tokens: offsets, propositions };
     const joined = joinTokens(words, joiner);
-    return { text: joined.text, tokens: joined.places, propositions };
+    return { text: joined.text, tokens: joined.offsets, propositions };
   });
   return { texts, notes: left === 0 ? [] : [`${where}: ${left} sentences without marked arguments (no-up) were left out`] };
 }

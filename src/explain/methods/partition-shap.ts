@@ -20,16 +20,16 @@ export function balancedTree(members: readonly number[]): Branch {
 }
 
 /** Places near each other belong together: cut across the longer side, again and again. */
-export function spatialTree(members: readonly number[], places: readonly (readonly [number, number])[]): Branch {
+export function spatialTree(members: readonly number[], positions: readonly (readonly [number, number])[]): Branch {
   if (members.length <= 1) return { members };
   const spreadOf = (axis: 0 | 1): number => {
-    const along = members.map((i) => places[i]?.[axis] ?? 0);
+    const along = members.map((i) => positions[i]?.[axis] ?? 0);
     return Math.max(...along) - Math.min(...along);
   };
   const axis = spreadOf(0) >= spreadOf(1) ? 0 : 1;
-  const sorted = [...members].sort((a, b) => (places[a]?.[axis] ?? 0) - (places[b]?.[axis] ?? 0) || a - b);
+  const sorted = [...members].sort((a, b) => (positions[a]?.[axis] ?? 0) - (positions[b]?.[axis] ?? 0) || a - b);
   const middle = Math.ceil(sorted.length / 2);
-  return { members, halves: [spatialTree(sorted.slice(0, middle), places), spatialTree(sorted.slice(middle), places)] };
+  return { members, halves: [spatialTree(sorted.slice(0, middle), positions), spatialTree(sorted.slice(middle), positions)] };
 }
 
 /** A branch whose value is to be shared out, with what else is present while it is, and the scores without and with it. */

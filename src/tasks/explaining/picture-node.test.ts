@@ -12,7 +12,7 @@ const words = TEXT.split(" ");
 const explanation = (method: Explanation["method"]): Explanation => ({
   view: {
     name: TEXT,
-    input: { kind: "text", text: TEXT, places: PLACES },
+    input: { kind: "text", text: TEXT, offsets: PLACES },
     parts: { names: words, partOf: Int32Array.from(words.keys()) },
   },
   method,

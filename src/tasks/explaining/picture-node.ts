@@ -33,7 +33,7 @@ export async function explanationSvg(explanations: readonly Explanation[], langu
         title,
         language,
         text: input.text,
-        places: input.places,
+        offsets: input.offsets,
         values: given.map(({ value }) => value),
       });
     const sum = given.reduce((total, { value }) => total + value, 0);

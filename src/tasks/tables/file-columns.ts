@@ -62,13 +62,13 @@ function columnsFor({ name, dtype, width, columns }: FileInput, rows: Dataset, w
 
 /** A column as the type of its input: texts, or float64 with NaN for what is missing. */
 function typed(column: Column, dtype: FileInput["dtype"], length: number, name: string): Column {
-  const places = column.places === undefined ? {} : { places: column.places };
+  const positions = column.positions === undefined ? {} : { positions: column.positions };
   if (dtype === "string")
-    return { dtype: "string", values: Array.from({ length }, (_, i) => valueText(column, i) ?? ""), ...places };
+    return { dtype: "string", values: Array.from({ length }, (_, i) => valueText(column, i) ?? ""), ...positions };
   const data = Float64Array.from({ length }, (_, i) => numberAt(column, i, name));
   const missing = isFloat(dtype) ? -1 : data.findIndex(Number.isNaN);
   if (missing >= 0) throw new DataError(`column "${name}", ${placeAt(column, missing)}: expected a whole number, got no value`);
-  return { dtype: "float64", shape: [length], data, ...places };
+  return { dtype: "float64", shape: [length], data, ...positions };
 }
 
 /** Numbers among the texts of a row that was typed in. */

@@ -58,13 +58,13 @@ test("in training the chosen tokens stand alone, as many in each batch, with the
   const { cls, sep, mask } = tokenizer.special;
   const masked = { maskId: mask as number, vocabularySize: tokenizer.size, around: [cls as number, sep as number] };
   const all = request([...Array(rows.length).keys()]);
-  const { input_ids: ids, places, labels } = windowBatch(rows, all, { random: true, padId: 0, masked });
+  const { input_ids: ids, positions, labels } = windowBatch(rows, all, { random: true, padId: 0, masked });
   assert.equal(rows.length, 35);
   // 35 · 32 · 0.15 = 168, and six times √(35 · 32 · 0.15 · 0.85) = 11.95.
-  assert.deepEqual([places?.shape, labels?.shape, mostChosen(35 * 32)], [[240], [240], 240]);
+  assert.deepEqual([positions?.shape, labels?.shape, mostChosen(35 * 32)], [[240], [240], 240]);
   const tokens = toNumbers(ids!);
   const asked = [...toNumbers(labels!)].filter((label) => label !== IGNORED);
-  const at = [...toNumbers(places!)].slice(0, asked.length);
+  const at = [...toNumbers(positions!)].slice(0, asked.length);
   assert.ok(Math.abs(asked.length - 0.15 * 35 * 30) < 40, `${asked.length} tokens`);
   assert.deepEqual(
     at,

@@ -147,14 +147,14 @@ export const mostChosen = (tokens: number): number =>
  */
 function chosenAlone(labels: Int32Array): Batch {
   const shape = [mostChosen(labels.length)];
-  const [places, targets] = [new Int32Array(shape[0] as number), new Int32Array(shape[0] as number).fill(IGNORED)];
+  const [positions, targets] = [new Int32Array(shape[0] as number), new Int32Array(shape[0] as number).fill(IGNORED)];
   let count = 0;
   for (const [at, label] of labels.entries()) {
-    if (label === IGNORED || count === places.length) continue;
-    places[count] = at;
+    if (label === IGNORED || count === positions.length) continue;
+    positions[count] = at;
     targets[count++] = label;
   }
-  return { places: { dtype: "int32", shape, data: places }, labels: { dtype: "int32", shape, data: targets } };
+  return { positions: { dtype: "int32", shape, data: positions }, labels: { dtype: "int32", shape, data: targets } };
 }
 
 /**

@@ -12,7 +12,7 @@ import { SpanMetric } from "../../metrics/index.js";
 import type { Module } from "../../nn/index.js";
 import { concat, zeros } from "../../ops/index.js";
 import type { FeatureVocabularyJson, TokenFeatures, TokenUnit } from "../../text/index.js";
-import { FeatureVocabulary, tokenPlaces } from "../../text/index.js";
+import { FeatureVocabulary, tokenOffsets } from "../../text/index.js";
 import type { Metrics } from "../../metrics/index.js";
 import { ConfigError } from "../../util/errors.js";
 import type { LabelSpan, TagScheme } from "../../util/tags.js";
@@ -51,8 +51,8 @@ export interface TaggedRow {
 }
 
 /** Returns the offsets of a text's tokens: as its source cut it, or by rule. */
-export const placesOf = ({ text, tokens }: LabelledText, unit: TokenUnit): readonly (readonly [number, number])[] =>
-  tokens ?? tokenPlaces(text, unit);
+export const tokenOffsetsOf = ({ text, tokens }: LabelledText, unit: TokenUnit): readonly (readonly [number, number])[] =>
+  tokens ?? tokenOffsets(text, unit);
 
 const vocabularies = new WeakMap<FeatureVocabularyJson, FeatureVocabulary>();
 

@@ -1,17 +1,17 @@
 /**
  * @module A text as explanations show it: its tokens, joined to words.
  */
-import { tokenPlaces } from "../../text/words.js";
+import { tokenOffsets } from "../../text/words.js";
 import type { View } from "../view.js";
 import type { TextInfo } from "./texts.js";
 import { tokenizerOf } from "./texts.js";
 
 /** Finds the index of the last element that begins at or before `at`; −1 where none does. */
-function indexAt(places: readonly (readonly [number, number])[], at: number): number {
-  let [low, high] = [0, places.length];
+function indexAt(offsets: readonly (readonly [number, number])[], at: number): number {
+  let [low, high] = [0, offsets.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((places[middle] as readonly [number, number])[0] <= at) low = middle + 1;
+    if ((offsets[middle] as readonly [number, number])[0] <= at) low = middle + 1;
     else high = middle;
   }
   return low - 1;
@@ -24,7 +24,7 @@ export async function viewOfText(
   options: { readonly specialTokens?: boolean } = {},
 ): Promise<View> {
   const { offsets } = await (await tokenizerOf(info)).encode(text, { maxLength: info.maxLength, ...options });
-  const words = tokenPlaces(text, "words");
+  const words = tokenOffsets(text, "words");
   const partOf = Int32Array.from({ length: offsets.length / 2 }, (_, t) => {
     const [start, end] = [offsets[2 * t] as number, offsets[2 * t + 1] as number];
     if (end <= start) return -1;
@@ -38,7 +38,7 @@ export async function viewOfText(
   const seen = words.slice(0, count);
   return {
     name: text,
-    input: { kind: "text", text, places: seen.flat() },
+    input: { kind: "text", text, offsets: seen.flat() },
     parts: { names: seen.map(([start, end]) => text.slice(start, end)), partOf },
   };
 }

@@ -31,15 +31,15 @@ function placesAlong(size: number, other: number, after: NamedAxis | undefined, 
 function filled(
   parameter: Parameter,
   given: TensorData,
-  places: readonly (readonly number[])[],
+  positions: readonly (readonly number[])[],
   initial: () => ArrayLike<number>,
 ): TensorData | undefined {
-  if (places.some((axis) => axis.every((place) => place < 0))) return undefined;
-  const [rows = [0], columns = [0]] = places;
+  if (positions.some((axis) => axis.every((place) => place < 0))) return undefined;
+  const [rows = [0], columns = [0]] = positions;
   const rest = sizeOf(parameter.dims.slice(2));
   const width = (given.shape[1] ?? 1) * rest;
   const source = toNumbers(given);
-  const isWhole = places.every((axis) => axis.every((place) => place >= 0));
+  const isWhole = positions.every((axis) => axis.every((place) => place >= 0));
   const data = Float64Array.from(isWhole ? { length: rows.length * columns.length * rest } : initial());
   for (const [i, row] of rows.entries())
     for (const [j, column] of columns.entries()) {
@@ -77,17 +77,17 @@ export function carryOver(
       begin();
       continue;
     }
-    const places = parameter.dims
+    const positions = parameter.dims
       .slice(0, 2)
       .map((size, axis) => placesAlong(size, given.shape[axis] ?? 0, axes[axis], source.axes[axis]));
-    for (const [axis, found] of places.entries()) {
+    for (const [axis, found] of positions.entries()) {
       const names = axes[axis];
       if (names === undefined) continue;
       const lonely = names.names.filter((_, i) => (found[i] as number) < 0);
       withoutPartner.set(names.of, new Set([...(withoutPartner.get(names.of) ?? []), ...lonely]));
     }
     const restFits = sameShape(given.shape.slice(2), parameter.dims.slice(2));
-    const tensor = restFits ? filled(parameter, given, places, initial) : undefined;
+    const tensor = restFits ? filled(parameter, given, positions, initial) : undefined;
     if (tensor === undefined) begin();
     else weights.set(path, tensor);
   }

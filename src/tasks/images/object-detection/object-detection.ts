@@ -85,19 +85,19 @@ function objects(
   [, height = 1, width = 1]: readonly number[],
 ): Tensors {
   const { logits } = raw;
-  const [n, places, classes] = logits.shape as [Dim, number, number];
+  const [n, anchors, classes] = logits.shape as [Dim, number, number];
   const corner = constant(fromNumbers("float32", [4], [width, height, width, height]));
   const boxes = raw.boxes.max(0).min(corner); // [N, A, 4]
   const scores = logits.sigmoid().transpose([0, 2, 1]); // [N, K, A]
   const options = { maxPerClass: MOST_OBJECTS, iouThreshold: IOU_THRESHOLD, scoreThreshold: SCORE_THRESHOLD };
-  const kept = scores.mul(keptBoxes(boxes, scores, options)).reshape([n, classes * places]); // [N, K·A]
-  const count = Math.min(MOST_OBJECTS, classes * places);
+  const kept = scores.mul(keptBoxes(boxes, scores, options)).reshape([n, classes * anchors]); // [N, K·A]
+  const count = Math.min(MOST_OBJECTS, classes * anchors);
   const { values, indices } = topK(kept, count, { axis: 1 }); // [N, D]
-  const place = mod(indices, places).unsqueeze(2).expand([n, count, 4]); // [N, D, 4]
+  const anchor = mod(indices, anchors).unsqueeze(2).expand([n, count, 4]); // [N, D, 4]
   return {
-    boxes: gatherElements(boxes, place, 1),
+    boxes: gatherElements(boxes, anchor, 1),
     scores: values,
-    classes: indices.div(places).cast("int32"),
+    classes: indices.div(anchors).cast("int32"),
   };
 }
 

@@ -37,12 +37,13 @@ export const windowWidth = ({ maxLength, masked }: Pick<LanguageInfo, "maxLength
  * tokens' embeddings may be given.
  */
 export function languageLogits(model: Module, batch: Tensors, inputsEmbeds?: Tensor): Tensor {
-  const { attention_mask: mask, places } = batch;
+  const { attention_mask: mask, positions } = batch;
   const ids = batch["input_ids"] as Tensor;
   // What is behind a token does not matter to a decoder; texts are filled up behind.
   const given = inputsEmbeds && { inputsEmbeds };
   if (model instanceof Gpt2 || model instanceof Llama) return model.forward(ids, given);
-  if (model instanceof BertForMaskedLm) return model.forward(ids, { ...(mask && { mask }), ...(places && { places }), ...given });
+  if (model instanceof BertForMaskedLm)
+    return model.forward(ids, { ...(mask && { mask }), ...(positions && { positions }), ...given });
   throw new ConfigError(`language-modeling: expected a language model, got ${model.constructor.name}`);
 }
 
@@ -167,7 +168,7 @@ function inputs({ info, use }: TaskContext<LanguageInfo>, batch: Dim): ColumnTyp
   const shape = [batch, use === "train" ? info.maxLength : symbol("T")];
   const ids = { input_ids: { shape, dtype: "int64" } } as const;
   // Logits of 85 of 100 tokens would be computed for nothing.
-  if (info.masked !== null && use === "train") return { ...ids, places: { shape: [chosenOf(info, batch)], dtype: "int32" } };
+  if (info.masked !== null && use === "train") return { ...ids, positions: { shape: [chosenOf(info, batch)], dtype: "int32" } };
   // Windows are full in training, and decoders do not look behind.
   return info.masked === null ? ids : { ...ids, attention_mask: { shape, dtype: "int64" } };
 }

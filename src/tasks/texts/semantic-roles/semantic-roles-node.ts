@@ -13,7 +13,7 @@ import { argumentRows, PREDICATE, RolesMeasurement, roleRows } from "./semantic-
 import type { JudgedRow } from "../tagging-report.js";
 import { judgedRows, labelTable, lacking } from "../tagging-report.js";
 import type { TaggingInfo } from "../tagging.js";
-import { placesOf } from "../tagging.js";
+import { tokenOffsetsOf } from "../tagging.js";
 import type { NodeTask, ReportSources, TaskReport } from "../../task-node.js";
 import type { Answer } from "../../task.js";
 import { readTaggingInputs } from "../tagging-inputs-node.js";
@@ -50,12 +50,12 @@ async function rolesOf(
   let next = 0;
   return found.map((predicates, i): Answer => {
     const text = texts[i] as string;
-    const places = placesOf({ text }, "words");
+    const offsets = tokenOffsetsOf({ text }, "words");
     const roles = predicates.flatMap((predicate, p) => {
       const spans = answers[next++]?.["spans"] as readonly ScoredSpan[];
       const inText = ({ start, end, label, score }: ScoredSpan): Role => {
-        const [from, to] = [places[start]?.[0] ?? 0, places[end - 1]?.[1] ?? 0];
-        const word = places[predicate.start] ?? [0, 0];
+        const [from, to] = [offsets[start]?.[0] ?? 0, offsets[end - 1]?.[1] ?? 0];
+        const word = offsets[predicate.start] ?? [0, 0];
         return {
           proposition: p + 1,
           predicate: text.slice(...word),
@@ -73,9 +73,9 @@ async function rolesOf(
 }
 
 function draw(model: TrainedModel, input: string, answer: Answer): Promise<Uint8Array> {
-  const places = placesOf({ text: input }, "words");
+  const offsets = tokenOffsetsOf({ text: input }, "words");
   const wordAt = (place: number, from: boolean): number =>
-    from ? places.findIndex(([start]) => start === place) : places.findIndex(([, end]) => end === place) + 1;
+    from ? offsets.findIndex(([start]) => start === place) : offsets.findIndex(([, end]) => end === place) + 1;
   const roles = answer["roles"] as readonly Role[];
   const propositions = [...new Set(roles.map(({ proposition }) => proposition))].map((which): PicturedProposition => {
     const spans = roles
@@ -86,7 +86,7 @@ function draw(model: TrainedModel, input: string, answer: Answer): Promise<Uint8
       arguments: spans.filter(({ label }) => label !== PREDICATE),
     };
   });
-  const words = places.map(([start, end]) => input.slice(start, end));
+  const words = offsets.map(([start, end]) => input.slice(start, end));
   return Promise.resolve(new TextEncoder().encode(rolesSvg(words, propositions, (model.info as TaggingInfo).labels)));
 }
 
@@ -104,7 +104,7 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   const shown = ({ row, found, gold }: JudgedRow): string => {
     const at = marked[row] as number;
     const given = labelledTextAt(testRows, Number(sentences[at]));
-    const words = placesOf(given, "words").map(([start, end]) => given.text.slice(start, end));
+    const words = tokenOffsetsOf(given, "words").map(([start, end]) => given.text.slice(start, end));
     const picture = (en: string, zh: string, spans: readonly LabelSpan[]): string =>
       `<p class="soft">${both({ en, zh })}</p>${rolesSvg(words, [{ predicate: Number(predicates[at]), arguments: spans }], labels)}`;
     const roles = found.filter(({ label }) => label !== PREDICATE);

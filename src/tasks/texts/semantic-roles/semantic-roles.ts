@@ -18,7 +18,7 @@ import {
   goldSpans,
   learnTagging,
   overlapping,
-  placesOf,
+  tokenOffsetsOf,
   schemeNamed,
   settleTagging,
   taggedRows,
@@ -39,7 +39,8 @@ export interface RoleRow extends TaggedRow {
   readonly predicate: number;
 }
 
-const wordsOf = (given: LabelledText): string[] => placesOf(given, "words").map(([start, end]) => given.text.slice(start, end));
+const wordsOf = (given: LabelledText): string[] =>
+  tokenOffsetsOf(given, "words").map(([start, end]) => given.text.slice(start, end));
 
 /** Rows of the predicates of a sentence at the given words. */
 export const argumentRows = (given: LabelledText, sentence: number, predicates: readonly number[]): RoleRow[] =>

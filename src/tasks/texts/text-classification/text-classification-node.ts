@@ -70,7 +70,7 @@ function showText({ used, test, testRows }: ReportSources): ShowExample {
             truth: namesOf((k) => (truths[j.row * info.classes.length + k] as number) > 0.5),
             prediction: namesOf((k) => (j.probabilities?.[k] as number) > THRESHOLD),
           };
-    return { ...classResult(j, info.classes), ...sets, input: { kind: "text", text, places: offsets }, attribution: sums };
+    return { ...classResult(j, info.classes), ...sets, input: { kind: "text", text, offsets: offsets }, attribution: sums };
   };
 }
 

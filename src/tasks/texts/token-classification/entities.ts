@@ -9,7 +9,7 @@ import { DataError } from "../../../util/errors.js";
 import type { LabelSpan } from "../../../util/tags.js";
 import { tagsOfSpans } from "../../../util/tags.js";
 import type { TagInfo } from "../tagging.js";
-import { placesOf } from "../tagging.js";
+import { tokenOffsetsOf } from "../tagging.js";
 import { usualTokenizer } from "../texts.js";
 
 /** The parts of a data set as labelled texts. */
@@ -23,17 +23,17 @@ export const textsOf = (data: Dataset): LabelledText[] => Array.from({ length: d
 
 /** Characters where the source's tokens are such, or where a text without tokens is written in them. */
 export function unitOf(texts: readonly LabelledText[]): TokenUnit {
-  const places = texts.flatMap(({ tokens = [] }) => tokens);
-  if (places.length === 0) return usualTokenizer(texts.map(({ text }) => text)) === "characters" ? "characters" : "words";
-  const long = places.filter(([start, end]) => end - start > 1).length;
-  return long * 20 < places.length ? "characters" : "words";
+  const offsets = texts.flatMap(({ tokens = [] }) => tokens);
+  if (offsets.length === 0) return usualTokenizer(texts.map(({ text }) => text)) === "characters" ? "characters" : "words";
+  const long = offsets.filter(([start, end]) => end - start > 1).length;
+  return long * 20 < offsets.length ? "characters" : "words";
 }
 
 /** The tokens that spans of a text are made of; a span that cuts a token takes all of it. */
-export function tokenSpans(spans: readonly LabelSpan[], places: readonly (readonly [number, number])[]): LabelSpan[] {
+export function tokenSpans(spans: readonly LabelSpan[], offsets: readonly (readonly [number, number])[]): LabelSpan[] {
   return spans.flatMap(({ start, end, label }) => {
-    const first = places.findIndex(([, tokenEnd]) => tokenEnd > start);
-    const last = places.findLastIndex(([tokenStart]) => tokenStart < end);
+    const first = offsets.findIndex(([, tokenEnd]) => tokenEnd > start);
+    const last = offsets.findLastIndex(([tokenStart]) => tokenStart < end);
     return first < 0 || last < first ? [] : [{ start: first, end: last + 1, label }];
   });
 }
@@ -49,8 +49,8 @@ const count = (texts: readonly LabelledText[], is: (span: LabelSpan, text: Label
 
 /** Spans of a text that overlap earlier ones, and so cannot be said by tags. */
 const overlaps = (text: LabelledText, unit: TokenUnit): number => {
-  const places = placesOf(text, unit);
-  return tagsOfSpans(tokenSpans(text.spans ?? [], places), places.length, "BIO").dropped.length;
+  const offsets = tokenOffsetsOf(text, unit);
+  return tagsOfSpans(tokenSpans(text.spans ?? [], offsets), offsets.length, "BIO").dropped.length;
 };
 
 /** Makes the notes for the user: labels, and spans that are not learned or measured as they stand. */
@@ -59,8 +59,8 @@ export function entityNotes({ train, validation, test }: TextParts, { labels, un
   const unknown = count([...validation, ...test], ({ label }) => !known.has(label));
   const overlapping = train.reduce((sum, text) => sum + overlaps(text, unit), 0);
   const cut = count(train, (span, text) => {
-    const places = placesOf(text, unit);
-    return !places.some(([start]) => start === span.start) || !places.some(([, end]) => end === span.end);
+    const offsets = tokenOffsetsOf(text, unit);
+    return !offsets.some(([start]) => start === span.start) || !offsets.some(([, end]) => end === span.end);
   });
   return [
     `${labels.length} labels (${labels.join(", ")}), tokens are ${unit}`,

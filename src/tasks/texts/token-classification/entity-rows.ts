@@ -14,7 +14,7 @@ import type { SubwordInfo } from "./subword-rows.js";
 import { readsSubwords, subwordRows } from "./subword-rows.js";
 import { bertTagger } from "./subword-tagging.js";
 import type { SpanRow, TaggedRow, TaggingInfo, TagInfo } from "../tagging.js";
-import { learnTagging, learnTags, placesOf, schemeNamed, taggedRows } from "../tagging.js";
+import { learnTagging, learnTags, tokenOffsetsOf, schemeNamed, taggedRows } from "../tagging.js";
 import type { Awaitable, Prepared, Task } from "../../task.js";
 import { lengthFor, lengthNotes, textTokenizer, tokenizerInfo } from "../texts.js";
 import { tokenClassificationOptions } from "./options.js";
@@ -22,12 +22,12 @@ import { inWindows } from "../../shared/windows.js";
 
 /** A text as features of its tokens. */
 export function taggedText(given: LabelledText, unit: TokenUnit): TaggedRow {
-  const places = placesOf(given, unit);
+  const offsets = tokenOffsetsOf(given, unit);
   const features = featuresOf(
-    places.map(([start, end]) => given.text.slice(start, end)),
+    offsets.map(([start, end]) => given.text.slice(start, end)),
     unit,
   );
-  return { features, ...(given.spans === undefined ? {} : { spans: tokenSpans(given.spans, places) }) };
+  return { features, ...(given.spans === undefined ? {} : { spans: tokenSpans(given.spans, offsets) }) };
 }
 
 type Preparing = Parameters<Task["prepare"]>[1];
@@ -83,7 +83,7 @@ async function prepareSubwords(
 ): Promise<Prepared<SubwordInfo>> {
   const tokenizer = await textTokenizer(
     texts.train.map((text) =>
-      placesOf(text, unit)
+      tokenOffsetsOf(text, unit)
         .map(([start, end]) => text.text.slice(start, end))
         .join(" "),
     ),
@@ -91,8 +91,8 @@ async function prepareSubwords(
     { kind: "wordpiece", vocabularySize: 8192 },
   );
   const rows = texts.train.map((text): SpanRow => {
-    const places = placesOf(text, unit);
-    return { length: places.length, spans: tokenSpans(text.spans ?? [], places) };
+    const offsets = tokenOffsetsOf(text, unit);
+    return { length: offsets.length, spans: tokenSpans(text.spans ?? [], offsets) };
   });
   const read = tokenizerInfo(tokenizer, lengthFor(options, MAX_LENGTH));
   // As where BERT was first tuned for entities: every word counts alike.

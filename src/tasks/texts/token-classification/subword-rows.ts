@@ -1,14 +1,14 @@
 /**
  * @module Texts as rows of sub-words: words are found among them by their offsets, a word's tag is at its first sub-word, and long texts are windows.
  */
-import type { Dataset, LabelledText, Place } from "../../../data/index.js";
+import type { Dataset, LabelledText, Offsets } from "../../../data/index.js";
 import { labelledTexts, raggedColumn } from "../../../data/index.js";
 import { joinTokens } from "../../../data/text/labelled-text.js";
 import type { TensorData } from "../../../graph/index.js";
 import type { Encoding } from "../../../text/index.js";
 import { tokenSpans } from "./entities.js";
 import type { TagInfo } from "../tagging.js";
-import { placesOf, tagTargets } from "../tagging.js";
+import { tokenOffsetsOf, tagTargets } from "../tagging.js";
 import type { TextInfo } from "../texts.js";
 import { encodedRows, tokenizerOf } from "../texts.js";
 import { asWindows, textAt } from "../../shared/windows.js";
@@ -23,18 +23,18 @@ export const readsSubwords = (info: TagInfo): info is SubwordInfo => "tokenizer"
 export const IGNORED = -100;
 
 /** Words of a text, one after another, are what the tokenizer reads: so no sub-word is of two words, whatever stood between them. */
-const asWords = ({ text }: LabelledText, places: readonly Place[]) =>
+const asWords = ({ text }: LabelledText, offsets: readonly Offsets[]) =>
   joinTokens(
-    places.map(([start, end]) => text.slice(start, end)),
+    offsets.map(([start, end]) => text.slice(start, end)),
     " ",
   );
 
 /** Positions in an encoding that belong to the text, not to the template. */
-const ownPlaces = ({ textOf }: Encoding): number[] => [...textOf.keys()].filter((t) => textOf[t] === 0);
+const textPositions = ({ textOf }: Encoding): number[] => [...textOf.keys()].filter((t) => textOf[t] === 0);
 
 /** Finds the index of each word's first sub-word in the text; −1 for a word without any. */
-export function firstSubwords({ offsets, ...encoding }: Encoding, words: readonly Place[]): number[] {
-  const own = ownPlaces({ offsets, ...encoding });
+export function firstSubwords({ offsets, ...encoding }: Encoding, words: readonly Offsets[]): number[] {
+  const own = textPositions({ offsets, ...encoding });
   let [at, last] = [0, -1];
   return words.map(([start, end]) => {
     while (at < own.length && (offsets[2 * (own[at] as number) + 1] as number) <= start) at++;
@@ -59,10 +59,10 @@ interface Window {
  * text on both sides.
  */
 function windowsOf(pieces: readonly Encoding[], first: readonly number[], stride: number): Window[] {
-  const own = pieces.map(ownPlaces);
+  const own = pieces.map(textPositions);
   const step = (own[0] as number[]).length - stride;
-  const ranges = own.map((places, k) => {
-    const inside = first.flatMap((at, word) => (at >= k * step && at < k * step + places.length ? [word] : []));
+  const ranges = own.map((offsets, k) => {
+    const inside = first.flatMap((at, word) => (at >= k * step && at < k * step + offsets.length ? [word] : []));
     return { from: inside[0] ?? 0, to: (inside.at(-1) ?? -1) + 1 };
   });
   const filled = [...ranges.keys()].filter((k) => k === 0 || (ranges[k] as { from: number; to: number }).to > 0);
@@ -71,8 +71,8 @@ function windowsOf(pieces: readonly Encoding[], first: readonly number[], stride
     const { from, to } = ranges[k] as { from: number; to: number };
     const next = ranges[filled[i + 1] ?? -1];
     const end = Math.max(start, next === undefined ? to : Math.ceil((next.from + to) / 2));
-    const places = first.slice(from, to).map((at) => own[k]?.[at - k * step] as number);
-    const window: Window = { ids: (pieces[k] as Encoding).ids, first: places, from, own: [start, end] };
+    const offsets = first.slice(from, to).map((at) => own[k]?.[at - k * step] as number);
+    const window: Window = { ids: (pieces[k] as Encoding).ids, first: offsets, from, own: [start, end] };
     start = end;
     return window;
   });
@@ -80,7 +80,7 @@ function windowsOf(pieces: readonly Encoding[], first: readonly number[], stride
 
 /** Texts as a tokenizer sees them: the words that it has something for, and their windows. */
 interface ReadText {
-  readonly places: readonly Place[];
+  readonly offsets: readonly Offsets[];
   readonly windows: readonly Window[];
   /** Words of the text that are in no window. */
   readonly cut: number;
@@ -89,13 +89,13 @@ interface ReadText {
 async function readTexts(texts: readonly LabelledText[], info: SubwordInfo, long: "cut" | "windows"): Promise<ReadText[]> {
   const { maxLength, stride } = info;
   const tokenizer = await tokenizerOf(info);
-  const all = texts.map((text) => placesOf(text, info.unit));
-  const joined = texts.map((text, i) => asWords(text, all[i] as readonly Place[]));
+  const all = texts.map((text) => tokenOffsetsOf(text, info.unit));
+  const joined = texts.map((text, i) => asWords(text, all[i] as readonly Offsets[]));
   const whole = await tokenizer.encodeBatch(joined.map(({ text }) => text));
   return Promise.all(
     whole.map(async (encoding, i): Promise<ReadText> => {
-      const { text, places } = joined[i] as { text: string; places: Place[] };
-      const given = firstSubwords(encoding, places);
+      const { text, offsets } = joined[i] as { text: string; offsets: Offsets[] };
+      const given = firstSubwords(encoding, offsets);
       const words = [...given.keys()].filter((word) => (given[word] as number) >= 0);
       const pieces = encoding.ids.length <= maxLength ? [encoding] : await tokenizer.encodeWindows(text, { maxLength, stride });
       const windows = windowsOf(
@@ -104,7 +104,7 @@ async function readTexts(texts: readonly LabelledText[], info: SubwordInfo, long
         stride,
       );
       const read = windows.at(-1)?.own[1] ?? 0;
-      return { places: words.map((word) => all[i]?.[word] as Place), windows, cut: words.length - read };
+      return { offsets: words.map((word) => all[i]?.[word] as Offsets), windows, cut: words.length - read };
     }),
   );
 }
@@ -144,12 +144,12 @@ export async function subwordRows(texts: readonly LabelledText[], info: SubwordI
   );
   const ofRows = Array.from({ length: rows.length }, (_, row) => textAt(rows, row));
   const named = rows.with(
-    labelledTexts(read.map(({ places }, i) => ({ text: (texts[i] as LabelledText).text, tokens: places }))).select(ofRows)
+    labelledTexts(read.map(({ offsets }, i) => ({ text: (texts[i] as LabelledText).text, tokens: offsets }))).select(ofRows)
       .columns,
   );
   if (texts.some(({ spans }) => spans === undefined)) return named;
   const { tags, gold } = tagTargets(
-    read.map(({ places }, i) => ({ length: places.length, spans: tokenSpans(texts[i]?.spans ?? [], places) })),
+    read.map(({ offsets }, i) => ({ length: offsets.length, spans: tokenSpans(texts[i]?.spans ?? [], offsets) })),
     info,
   );
   const tagRows = flat.map((window) => {

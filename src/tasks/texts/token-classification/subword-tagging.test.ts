@@ -46,16 +46,16 @@ const info: SubwordInfo = {
 };
 
 const texts = golden.sentences.map((sentence): LabelledText => {
-  const { text, places } = joinTokens(
+  const { text, offsets } = joinTokens(
     sentence.map(([word]) => word),
     " ",
   );
   const spans = spansOfTags(sentence.map(([, tag]) => tag)).map(({ start, end, label }) => ({
-    start: places[start]?.[0] ?? 0,
-    end: places[end - 1]?.[1] ?? 0,
+    start: offsets[start]?.[0] ?? 0,
+    end: offsets[end - 1]?.[1] ?? 0,
     label,
   }));
-  return { text, tokens: places, spans };
+  return { text, tokens: offsets, spans };
 });
 
 const numbers = (values: TensorData | undefined): number[] => [...toNumbers(values ?? assert.fail("no such tensor"))];

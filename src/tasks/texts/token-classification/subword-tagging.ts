@@ -69,13 +69,15 @@ export function subwordLoss(outputs: Tensors, batch: Tensors, { info, options }:
 
 /** Joins each window's own words into one text, and finds the best tags of the whole. */
 export function mergedWords(windows: readonly RowOutputs[]): RowOutputs {
-  const places = windows.map(({ batch }) => Array.from((batch["window"] as TensorData).data, Number) as [number, number, number]);
-  const words = (places.at(-1) as [number, number, number])[2];
+  const offsets = windows.map(
+    ({ batch }) => Array.from((batch["window"] as TensorData).data, Number) as [number, number, number],
+  );
+  const words = (offsets.at(-1) as [number, number, number])[2];
   const { outputs, batch } = windows[0] as RowOutputs;
   const { emissions, transitions } = outputs as Record<"emissions" | "transitions", TensorData>;
   const count = emissions.shape[2] as number;
   const joined = new Float64Array(words * count);
-  for (const [i, [from, start, end]] of places.entries()) {
+  for (const [i, [from, start, end]] of offsets.entries()) {
     const given = toNumbers((windows[i] as RowOutputs).outputs["emissions"] as TensorData);
     joined.set(given.subarray((start - from) * count, (end - from) * count), start * count);
   }

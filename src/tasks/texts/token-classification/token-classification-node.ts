@@ -14,7 +14,7 @@ import { judgedRows, labelTable } from "../tagging-report.js";
 import type { SubwordInfo } from "./subword-rows.js";
 import { readsSubwords } from "./subword-rows.js";
 import type { TagInfo } from "../tagging.js";
-import { placesOf, TaggingMeasurement } from "../tagging.js";
+import { tokenOffsetsOf, TaggingMeasurement } from "../tagging.js";
 import type { Finished, InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "../../task-node.js";
 import type { Answer, TaskInfo } from "../../task.js";
 import { lengthNotes } from "../texts.js";
@@ -56,11 +56,11 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   const shown = ({ row, found, gold }: JudgedRow): string => {
     // Rows of sub-words know which words of the text the model saw.
     const given = labelledTextAt(test.has("tokens") ? test : testRows, row);
-    const places = placesOf(given, unit);
+    const offsets = tokenOffsetsOf(given, unit);
     const marked = (spans: readonly LabelSpan[]): string =>
       markedText(
         given.text,
-        spans.map(({ start, end, label }) => ({ start: places[start]?.[0] ?? 0, end: places[end - 1]?.[1] ?? 0, label })),
+        spans.map(({ start, end, label }) => ({ start: offsets[start]?.[0] ?? 0, end: offsets[end - 1]?.[1] ?? 0, label })),
         labels,
       );
     const line = (en: string, zh: string, spans: readonly LabelSpan[]): string =>

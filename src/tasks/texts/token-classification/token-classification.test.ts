@@ -22,7 +22,7 @@ const loaded = (train: readonly LabelledText[], test_: readonly LabelledText[]):
 const settings = { seed: 1, ignore: [], model: "bilstm-crf" };
 
 test("spans of a text become tokens; one that cuts a token takes all of it", () => {
-  const places = [
+  const offsets = [
     [0, 3],
     [4, 7],
     [8, 10],
@@ -32,7 +32,7 @@ test("spans of a text become tokens; one that cuts a token takes all of it", () 
     { start: 9, end: 10, label: "B" },
     { start: 3, end: 4, label: "C" },
   ];
-  assert.deepEqual(tokenSpans(spans, places), [
+  assert.deepEqual(tokenSpans(spans, offsets), [
     { start: 0, end: 2, label: "A" },
     { start: 2, end: 3, label: "B" },
   ]);

@@ -17,7 +17,15 @@ import {
   subwordOutputs,
 } from "./subword-tagging.js";
 import type { TaggingInfo, TagInfo } from "../tagging.js";
-import { allVectors, decodeRows, emissionsOf, placesOf, settleTagging, TaggingMeasurement, taggingTask } from "../tagging.js";
+import {
+  allVectors,
+  decodeRows,
+  emissionsOf,
+  tokenOffsetsOf,
+  settleTagging,
+  TaggingMeasurement,
+  taggingTask,
+} from "../tagging.js";
 import { taggingModels } from "../tagging-models.js";
 import type { Answer, BuiltChoice, Task, TaskContext } from "../../task.js";
 import { scoresAt } from "../../shared/scores-at.js";
@@ -91,9 +99,9 @@ export const tokenClassification: Task<TagInfo> = {
   answers: (outputs, info, batch, given) =>
     decodeRows(outputs, batch, info, true).map(({ spans, scores }, n): Answer => {
       const text = labelledTextAt(given, n);
-      const places = placesOf(text, info.unit);
+      const offsets = tokenOffsetsOf(text, info.unit);
       const entities = spans.map(({ start, end, label }, i): Entity => {
-        const [from, to] = [(places[start] ?? [0, 0])[0], (places[end - 1] ?? [0, 0])[1]];
+        const [from, to] = [(offsets[start] ?? [0, 0])[0], (offsets[end - 1] ?? [0, 0])[1]];
         return { text: text.text.slice(from, to), start: from, end: to, label, score: scores[i] as number };
       });
       return { entities };

@@ -14,7 +14,7 @@ import type { NamedInputs, ScoreQuestion } from "../../task-node.js";
 import type { TrainedModel } from "../../trained-model.js";
 import type { View, ViewParts } from "../../view.js";
 import type { TagInfo } from "../tagging.js";
-import { placesOf } from "../tagging.js";
+import { tokenOffsetsOf } from "../tagging.js";
 import { tokenizerOf } from "../texts.js";
 import type { SubwordInfo } from "./subword-rows.js";
 import { readsSubwords } from "./subword-rows.js";
@@ -108,8 +108,8 @@ export async function viewOfTag(
   const info = model.info as TagInfo;
   const rows = Array.from({ length: examples.length }, (_, row) => row).filter((row) => textAt(examples, row) === text);
   const given = labelledTextAt(examples, rows[0] as number);
-  const places = placesOf(given, info.unit);
-  const words = places.map(([start, end]) => given.text.slice(start, end));
+  const offsets = tokenOffsetsOf(given, info.unit);
+  const words = offsets.map(([start, end]) => given.text.slice(start, end));
   const scored = await scoresOf(model, examples.select(rows), words);
   const word = wordAsked(name, scored, question);
   const { label } = halves(question.target);
@@ -127,7 +127,7 @@ export async function viewOfTag(
   return {
     name,
     row,
-    input: { kind: "text", text: given.text, places: places.slice(from, to).flat() },
+    input: { kind: "text", text: given.text, offsets: offsets.slice(from, to).flat() },
     parts: readsSubwords(info) ? await subwordParts(info, one, names) : { names, partOf: Int32Array.from(names, (_, i) => i) },
     asked: { position: word - from },
     target: tag,

@@ -20,7 +20,7 @@ import { tokenizerOf } from "../texts/texts.js";
 import type { UseOptions } from "../trained-model.js";
 import { openTrained } from "./trained-node.js";
 
-type WritingModel = DecoderModel | Transformer;
+type GeneratingModel = DecoderModel | Transformer;
 
 /** A model, and what surrounds it. */
 interface Source {
@@ -33,8 +33,8 @@ interface Source {
   readonly isTemplated: boolean;
 }
 
-export interface WriteOptions extends Omit<StreamOptions, "endTokens" | "slide"> {
-  /** Texts that end what is written; they are not part of it. */
+export interface TextGenerationOptions extends Omit<StreamOptions, "endTokens" | "slide"> {
+  /** Texts that end the generation; they are not part of the result. */
   readonly stop?: readonly string[];
 }
 
@@ -71,10 +71,10 @@ async function openRunFolder(path: string, options: UseOptions): Promise<Source>
   return { model: model.model, weights: model.weights, tokenizer, endTokens: end === undefined ? [] : [end], isTemplated };
 }
 
-const writes = (model: Module): model is WritingModel => isDecoder(model) || model instanceof Transformer;
+const canGenerate = (model: Module): model is GeneratingModel => isDecoder(model) || model instanceof Transformer;
 
 /** Generates text with a run or a checkpoint. Owned: dispose it. */
-export class Writer implements AsyncDisposable {
+export class TextGenerator implements AsyncDisposable {
   readonly #source: Source;
   readonly #generator: Generator;
   /** Reads a source and generates another text, instead of continuing the given one. */
@@ -86,16 +86,16 @@ export class Writer implements AsyncDisposable {
     this.translates = source.model instanceof Transformer;
   }
 
-  /** Errors: those of `loadPretrained` and of run folders; ConfigError for a model that does not write. */
-  static async open(path: string, options: UseOptions = {}): Promise<Writer> {
+  /** Errors: those of `loadPretrained` and of run folders; ConfigError for a model that does not generate text. */
+  static async open(path: string, options: UseOptions = {}): Promise<TextGenerator> {
     const isCheckpoint = (await pretrainedConfig(path)) !== undefined;
     const source = isCheckpoint ? await openFolder(path) : await openRunFolder(path, options);
     const { model } = source;
-    if (!writes(model))
+    if (!canGenerate(model))
       throw new ConfigError(
         `${path}: expected a model that generates text (GPT-2, Llama, Mistral, Qwen2, or the Transformer, as Marian and Pegasus), got ${model.constructor.name}`,
       );
-    return new Writer(source, await Generator.create(model, source.weights, options));
+    return new TextGenerator(source, await Generator.create(model, source.weights, options));
   }
 
   /** The text that a conversation is to this model. ConfigError if it has no chat template. */
@@ -120,9 +120,9 @@ export class Writer implements AsyncDisposable {
   }
 
   /** Generates the continuation, piece by piece. */
-  async *write(
+  async *generate(
     prompt: readonly number[],
-    { stop = [], ...options }: WriteOptions = {},
+    { stop = [], ...options }: TextGenerationOptions = {},
   ): AsyncGenerator<string, { tokens: number }> {
     const { tokenizer, endTokens } = this.#source;
     const text = new TextStream((ids) => tokenizer.decode(ids), stop);
@@ -142,7 +142,7 @@ export class Writer implements AsyncDisposable {
   /** The likeliest texts that beam search finds, the best first. */
   async beams(
     prompt: readonly number[],
-    options: BeamOptions & Pick<WriteOptions, "maxTokens" | "signal" | "stop">,
+    options: BeamOptions & Pick<TextGenerationOptions, "maxTokens" | "signal" | "stop">,
   ): Promise<{ readonly text: string; readonly tokens: number; readonly score: number }[]> {
     const { tokenizer, endTokens } = this.#source;
     const found = await this.#generator.beamSearch(prompt, { ...options, endTokens });
