@@ -34,93 +34,164 @@ export interface RecurrentOutput {
   readonly states: readonly Tensor[];
 }
 
-/** One step: from what the input contributes to the gates, and the states, to new states; the first is the hidden one. */
-type Step = (gates: Tensor, states: readonly Tensor[], weightHh: Tensor, biasHh: Tensor | null) => readonly Tensor[];
+// --- the equations ------------------------------------------------------------------------------------------------------
 
 interface Cell {
-  readonly step: Step;
-  /** Both biases enter as one sum: added once for all elements. */
+  readonly gates: number;
+  readonly stateCount: number;
+  /** One step: from x·Wᵀ + b, the input's share of the gates, and the states, to the next states; the first is the hidden one. */
+  step(input: Tensor, states: readonly Tensor[], weightHh: Tensor, biasHh: Tensor | null): readonly Tensor[];
+  /** Whether both biases enter as one sum: they are then added once for all steps, and `step` gets none. */
   readonly mergesBiases: boolean;
   /** The engine's node, in its layout: Y [T, D, N, H], and the last states [D, N, H]. */
-  readonly node: (
-    x: Tensor,
-    w: Tensor,
-    r: Tensor,
-    options: NodeOptions,
-  ) => { readonly y: Tensor; readonly states: readonly Tensor[] };
-  /** The PyTorch gate that stands first, second, … there. */
+  node(x: Tensor, w: Tensor, r: Tensor, options: NodeOptions): { readonly y: Tensor; readonly states: readonly Tensor[] };
+  /** The PyTorch gate that stands first, second, … in the node's weights. */
   readonly nodeGates: readonly number[];
 }
 
 type NodeOptions = Omit<NodeInputs, "initialHidden"> & { readonly initial: readonly Tensor[] };
 
-/** The common part of LSTM and GRU: parameters, layers, directions, time. */
-class Recurrence {
-  readonly name: string;
-  readonly inputSize: number;
-  readonly hiddenSize: number;
-  readonly layers: number;
-  readonly suffixes: readonly string[];
-  readonly dropout: number;
-  readonly stateCount: number;
-  readonly parameters: Record<string, Parameter> = {};
+const LSTM_CELL: Cell = {
+  gates: 4,
+  stateCount: 2,
+  step(input, states, weightHh) {
+    const [h, c] = states as [Tensor, Tensor];
+    const [i, f, g, o] = gatesOf(gemm(h, weightHh, input, { transB: true }), 4) as [Tensor, Tensor, Tensor, Tensor];
+    const cell = f.sigmoid().mul(c).add(i.sigmoid().mul(g.tanh()));
+    return [o.sigmoid().mul(cell.tanh()), cell];
+  },
+  mergesBiases: true,
+  node(x, w, r, { initial: [initialHidden, initialCell], ...options }) {
+    const { y, hidden, cell } = lstm(x, w, r, { ...options, initialHidden, initialCell });
+    return { y, states: [hidden, cell] };
+  },
+  nodeGates: [0, 3, 1, 2],
+};
 
-  constructor(
-    name: string,
-    sizes: { inputSize: number; hiddenSize: number },
-    gates: number,
-    states: number,
-    o: RecurrentOptions,
-  ) {
+const GRU_CELL: Cell = {
+  gates: 3,
+  stateCount: 1,
+  step(input, states, weightHh, biasHh) {
+    const [h] = states as [Tensor];
+    const [rx, zx, nx] = gatesOf(input, 3) as [Tensor, Tensor, Tensor];
+    const [rh, zh, nh] = gatesOf(gemm(h, weightHh, biasHh, { transB: true }), 3) as [Tensor, Tensor, Tensor];
+    const n = nx.add(rx.add(rh).sigmoid().mul(nh)).tanh();
+    const z = zx.add(zh).sigmoid();
+    return [n.add(z.mul(h.sub(n)))]; // (1 − z)·n + z·h
+  },
+  mergesBiases: false,
+  node(x, w, r, { initial: [initialHidden], ...options }) {
+    const { y, hidden } = gru(x, w, r, { ...options, initialHidden });
+    return { y, states: [hidden] };
+  },
+  nodeGates: [1, 0, 2],
+};
+
+// --- the loop over time ---------------------------------------------------------------------------------------------------
+
+/** Weights of one layer in one direction. */
+interface Weights {
+  readonly weightIh: Tensor;
+  readonly weightHh: Tensor;
+  readonly biasIh: Tensor | undefined;
+  readonly biasHh: Tensor | undefined;
+}
+
+/** The course of one layer in one direction: states to begin with, steps that count, the order of time. */
+interface Course {
+  readonly start: readonly Tensor[];
+  /** [N, 1] for each step; where false, the states stay. */
+  readonly masks: readonly Tensor[] | undefined;
+  readonly reverse: boolean;
+}
+
+/** Runs a cell over x [N, T, in]. Returns the hidden states of all steps, [N, T, H], and the last states. */
+function unroll(
+  cell: Cell,
+  x: Tensor,
+  { weightIh, weightHh, biasIh, biasHh }: Weights,
+  { start, masks, reverse }: Course,
+): { readonly output: Tensor; readonly states: readonly Tensor[] } {
+  const merged = cell.mergesBiases && biasIh !== undefined && biasHh !== undefined;
+  const bias = merged ? biasIh.add(biasHh) : (biasIh ?? null);
+  // The input's share of all steps in one product.
+  const inputs = stepsOf(affine(x, weightIh, bias).swapAxes(0, 1)); // [N, gates·H] each
+  const order = reverse ? [...inputs.keys()].reverse() : [...inputs.keys()];
+  const outputs: Tensor[] = [];
+  let states = start;
+  for (const t of order) {
+    const next = cell.step(inputs[t] as Tensor, states, weightHh, merged ? null : (biasHh ?? null));
+    const isStep = masks?.[t];
+    states = isStep === undefined ? next : next.map((state, k) => where(isStep, state, states[k] as Tensor));
+    outputs[t] = states[0] as Tensor;
+  }
+  return { output: stack(outputs, 1), states };
+}
+
+// --- layers and directions ------------------------------------------------------------------------------------------------
+
+/** The common part of LSTM and GRU: parameters, layers, directions. */
+class Recurrence {
+  readonly parameters: Record<string, Parameter> = {};
+  readonly #cell: Cell;
+  readonly #inputSize: number;
+  readonly #hiddenSize: number;
+  readonly #layers: number;
+  readonly #suffixes: readonly string[];
+  readonly #dropout: number;
+
+  constructor(name: string, cell: Cell, sizes: { inputSize: number; hiddenSize: number }, options: RecurrentOptions) {
     const { inputSize, hiddenSize } = sizes;
-    const { numLayers = 1, bidirectional = false, bias = true, dropout = 0 } = o;
+    const { numLayers = 1, bidirectional = false, bias = true, dropout = 0 } = options;
     expectSizes(name, { inputSize, hiddenSize, numLayers });
-    this.name = name;
-    this.inputSize = inputSize;
-    this.hiddenSize = hiddenSize;
-    this.layers = numLayers;
-    this.suffixes = bidirectional ? ["", "_reverse"] : [""];
-    this.dropout = dropout;
-    this.stateCount = states;
+    this.#cell = cell;
+    this.#inputSize = inputSize;
+    this.#hiddenSize = hiddenSize;
+    this.#layers = numLayers;
+    this.#suffixes = bidirectional ? ["", "_reverse"] : [""];
+    this.#dropout = dropout;
     const initializer = defaultBiasInit(hiddenSize); // all of them ±1/√H, as PyTorch's
+    const rows = cell.gates * hiddenSize;
     for (let layer = 0; layer < numLayers; layer++) {
-      for (const suffix of this.suffixes) {
-        const width = layer === 0 ? inputSize : hiddenSize * this.suffixes.length;
+      const width = layer === 0 ? inputSize : hiddenSize * this.#suffixes.length;
+      for (const suffix of this.#suffixes) {
         const parameter = (what: string, shape: readonly number[]): void => {
           this.parameters[`${what}_l${layer}${suffix}`] = new Parameter(shape, { initializer });
         };
-        parameter("weight_ih", [gates * hiddenSize, width]);
-        parameter("weight_hh", [gates * hiddenSize, hiddenSize]);
+        parameter("weight_ih", [rows, width]);
+        parameter("weight_hh", [rows, hiddenSize]);
         if (!bias) continue;
-        parameter("bias_ih", [gates * hiddenSize]);
-        parameter("bias_hh", [gates * hiddenSize]);
+        parameter("bias_ih", [rows]);
+        parameter("bias_hh", [rows]);
       }
     }
   }
 
-  run(module: Module, x: Tensor, { mask, initial }: RecurrentInputs, cell: Cell): RecurrentOutput {
-    expectLast(module, x, this.inputSize);
+  run(module: Module, x: Tensor, inputs: RecurrentInputs): RecurrentOutput {
+    expectLast(module, x, this.#inputSize);
     if (x.rank !== 3)
-      throw new ShapeError(`${layerName(module)}: expected [N, T, ${this.inputSize}], got ${formatShape(x.shape)}`);
-    const [n, length] = x.shape as [Dim, Dim];
-    if (typeof length !== "number") return this.#asNodes(x, { mask, initial }, cell);
-    const steps = length;
+      throw new ShapeError(`${layerName(module)}: expected [N, T, ${this.#inputSize}], got ${formatShape(x.shape)}`);
+    return typeof x.shape[1] === "number" ? this.#unrolled(x, inputs) : this.#asNodes(x, inputs);
+  }
+
+  /** Each layer step by step, over a known length. */
+  #unrolled(x: Tensor, { mask, initial }: RecurrentInputs): RecurrentOutput {
+    const [n, length] = x.shape as [Dim, number];
     // WebGPU splits numbers, not truth values.
-    const kept = mask === undefined ? undefined : split(mask.unsqueeze(-1).cast(x.dtype), ones(steps), 1);
-    const masks = kept?.map((m) => m.reshape([n, 1]).greater(0));
-    const finals: Tensor[][] = Array.from({ length: this.stateCount }, () => []);
+    const masks = mask && split(mask.unsqueeze(-1).cast(x.dtype), ones(length), 1).map((m) => m.reshape([n, 1]).greater(0));
+    const finals: Tensor[][] = Array.from({ length: this.#cell.stateCount }, () => []);
     let h = x;
-    for (let layer = 0; layer < this.layers; layer++) {
-      if (layer > 0) h = drop(h, this.dropout);
-      const directions = this.suffixes.map((suffix, d) => {
-        const place = layer * this.suffixes.length + d;
-        const start = Array.from({ length: this.stateCount }, (_, i) => {
-          const given = initial?.[i];
-          return given === undefined ? zeros([n, this.hiddenSize], x.dtype) : given.slice(0, place, place + 1).squeeze(0);
-        });
-        const { outputs, states } = this.#direction(h, `l${layer}${suffix}`, suffix !== "", start, masks, cell);
+    for (let layer = 0; layer < this.#layers; layer++) {
+      if (layer > 0) h = drop(h, this.#dropout);
+      const directions = this.#suffixes.map((suffix, d) => {
+        const index = layer * this.#suffixes.length + d;
+        const start = finals.map(
+          (_, i) => initial?.[i]?.slice(0, index, index + 1).squeeze(0) ?? zeros([n, this.#hiddenSize], x.dtype),
+        );
+        const course = { start, masks, reverse: suffix !== "" };
+        const { output, states } = unroll(this.#cell, h, this.#weights(layer, suffix), course);
         states.forEach((state, i) => finals[i]?.push(state));
-        return stack(outputs, 1); // [N, T, H]
+        return output; // [N, T, H]
       });
       h = concat(directions, -1);
     }
@@ -128,75 +199,58 @@ class Recurrence {
     return { output: h, states: finals.map((list) => stack(list)) };
   }
 
-  /** Each layer as one node. */
-  #asNodes(
-    x: Tensor,
-    { mask, initial }: { mask: Tensor | undefined; initial: readonly Tensor[] | undefined },
-    cell: Cell,
-  ): RecurrentOutput {
+  /** Each layer as one node, over a free length. */
+  #asNodes(x: Tensor, { mask, initial = [] }: RecurrentInputs): RecurrentOutput {
     const [n, length] = x.shape as [Dim, Dim];
     const lengths = mask?.cast("int32").sum(1);
-    const directions = this.suffixes.length;
-    const finals: Tensor[][] = Array.from({ length: this.stateCount }, () => []);
+    const directions = this.#suffixes.length;
+    const finals: Tensor[][] = Array.from({ length: this.#cell.stateCount }, () => []);
     let h = x.swapAxes(0, 1); // [T, N, D]
-    for (let layer = 0; layer < this.layers; layer++) {
-      if (layer > 0) h = drop(h, this.dropout);
-      const stacked = (what: string): Tensor | undefined => {
-        const each = this.suffixes.map((suffix) => this.parameters[`${what}_l${layer}${suffix}`]);
-        if (each.some((weight) => weight === undefined)) return undefined;
-        return stack(each.map((weight) => reordered(weight as Tensor, cell.nodeGates, this.hiddenSize)));
+    for (let layer = 0; layer < this.#layers; layer++) {
+      if (layer > 0) h = drop(h, this.#dropout);
+      const weights = this.#suffixes.map((suffix) => this.#weights(layer, suffix));
+      const stacked = (what: keyof Weights): Tensor | undefined => {
+        const each = weights.flatMap((w) => w[what] ?? []);
+        return each.length === 0 ? undefined : stack(each.map((w) => this.#inNodeOrder(w)));
       };
-      const biases = [stacked("bias_ih"), stacked("bias_hh")].filter((b) => b !== undefined);
-      const { y, states } = cell.node(h, stacked("weight_ih") as Tensor, stacked("weight_hh") as Tensor, {
+      const biases = [stacked("biasIh"), stacked("biasHh")].filter((b) => b !== undefined);
+      const { y, states } = this.#cell.node(h, stacked("weightIh") as Tensor, stacked("weightHh") as Tensor, {
         direction: directions === 2 ? "bidirectional" : "forward",
-        initial: (initial ?? []).map((state) => state.slice(0, layer * directions, (layer + 1) * directions)),
-        ...(biases.length === 0 ? {} : { bias: concat(biases, 1) }),
-        ...(lengths === undefined ? {} : { lengths }),
+        initial: initial.map((state) => state.slice(0, layer * directions, (layer + 1) * directions)),
+        bias: biases.length === 0 ? undefined : concat(biases, 1),
+        lengths,
       });
       states.forEach((state, i) => finals[i]?.push(state));
-      h = y.transpose([0, 2, 1, 3]).reshape([length, n, directions * this.hiddenSize]);
+      h = y.transpose([0, 2, 1, 3]).reshape([length, n, directions * this.#hiddenSize]);
     }
     return { output: h.swapAxes(0, 1), states: finals.map((list) => concat(list)) };
   }
 
-  #direction(
-    x: Tensor,
-    suffix: string,
-    reverse: boolean,
-    start: readonly Tensor[],
-    masks: readonly Tensor[] | undefined,
-    cell: Cell,
-  ): { outputs: Tensor[]; states: readonly Tensor[] } {
-    const [weightIh, weightHh, biasIh, biasHh] = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"].map(
-      (what) => this.parameters[`${what}_${suffix}`],
-    );
-    // What the inputs contribute, for all elements in one product.
-    const merged = cell.mergesBiases && biasIh !== undefined && biasHh !== undefined;
-    const bias = merged ? biasIh.add(biasHh) : (biasIh ?? null);
-    const all = affine(x, weightIh as Tensor, bias).swapAxes(0, 1); // [T, N, gates·H]
-    const steps = all.shape[0] as number;
-    const gates = split(all, ones(steps)).map((g) => g.squeeze(0));
-    const outputs: Tensor[] = [];
-    let states = start;
-    for (let i = 0; i < steps; i++) {
-      const t = reverse ? steps - 1 - i : i;
-      const next = cell.step(gates[t] as Tensor, states, weightHh as Tensor, merged ? null : (biasHh ?? null));
-      const kept = masks?.[t];
-      states = kept === undefined ? next : next.map((state, k) => where(kept, state, states[k] as Tensor));
-      outputs[t] = states[0] as Tensor;
-    }
-    return { outputs, states };
+  #weights(layer: number, suffix: string): Weights {
+    const named = (what: string): Parameter | undefined => this.parameters[`${what}_l${layer}${suffix}`];
+    return {
+      weightIh: named("weight_ih") as Parameter,
+      weightHh: named("weight_hh") as Parameter,
+      biasIh: named("bias_ih"),
+      biasHh: named("bias_hh"),
+    };
+  }
+
+  /** The rows of the gates in the order of the engine's node. */
+  #inNodeOrder(weight: Tensor): Tensor {
+    const gates = split(weight, new Array<number>(this.#cell.gates).fill(this.#hiddenSize));
+    return concat(this.#cell.nodeGates.map((gate) => gates[gate] as Tensor));
   }
 }
 
-/** The gates' rows in another order. */
-const reordered = (weight: Tensor, order: readonly number[], hidden: number): Tensor => {
-  const gates = split(weight, new Array<number>(order.length).fill(hidden));
-  return concat(order.map((gate) => gates[gate] as Tensor));
-};
-
 const ones = (count: number): number[] => new Array<number>(count).fill(1);
-const partsOf = (x: Tensor, parts: number, size: number): readonly Tensor[] => split(x, new Array<number>(parts).fill(size), -1);
+
+/** [T, N, …] → T tensors [N, …]. */
+const stepsOf = (x: Tensor): readonly Tensor[] => split(x, ones(x.shape[0] as number)).map((step) => step.squeeze(0));
+
+/** [N, gates·H] → `count` tensors [N, H]. */
+const gatesOf = (x: Tensor, count: number): readonly Tensor[] =>
+  split(x, new Array<number>(count).fill((x.shape[1] as number) / count), -1);
 
 /**
  * Long short-term memory.
@@ -217,30 +271,12 @@ export class LSTM extends Module {
 
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
     super();
-    this.#recurrence = new Recurrence("LSTM", { inputSize, hiddenSize }, 4, 2, options);
+    this.#recurrence = new Recurrence("LSTM", LSTM_CELL, { inputSize, hiddenSize }, options);
     this.weights = this.#recurrence.parameters;
   }
 
   override forward(x: Tensor, inputs: RecurrentInputs = {}): RecurrentOutput {
-    const { hiddenSize } = this.#recurrence;
-    const step: Step = (gates, [h, c], weightHh) => {
-      const sum = gemm(h as Tensor, weightHh, gates, { transB: true });
-      const [i, f, g, o] = partsOf(sum, 4, hiddenSize) as [Tensor, Tensor, Tensor, Tensor];
-      const cell = f
-        .sigmoid()
-        .mul(c as Tensor)
-        .add(i.sigmoid().mul(g.tanh()));
-      return [o.sigmoid().mul(cell.tanh()), cell];
-    };
-    const node: Cell["node"] = (t, w, r, { initial: [initialHidden, initialCell], ...rest }) => {
-      const given = {
-        ...(initialHidden === undefined ? {} : { initialHidden }),
-        ...(initialCell === undefined ? {} : { initialCell }),
-      };
-      const { y, hidden, cell } = lstm(t, w, r, { ...rest, ...given });
-      return { y, states: [hidden, cell] };
-    };
-    return this.#recurrence.run(this, x, inputs, { step, mergesBiases: true, node, nodeGates: [0, 3, 1, 2] });
+    return this.#recurrence.run(this, x, inputs);
   }
 }
 
@@ -260,25 +296,11 @@ export class GRU extends Module {
 
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
     super();
-    this.#recurrence = new Recurrence("GRU", { inputSize, hiddenSize }, 3, 1, options);
+    this.#recurrence = new Recurrence("GRU", GRU_CELL, { inputSize, hiddenSize }, options);
     this.weights = this.#recurrence.parameters;
   }
 
   override forward(x: Tensor, inputs: RecurrentInputs = {}): RecurrentOutput {
-    const { hiddenSize } = this.#recurrence;
-    const step: Step = (gates, [h], weightHh, biasHh) => {
-      const hidden = h as Tensor;
-      const [ri, zi, ni] = partsOf(gates, 3, hiddenSize) as [Tensor, Tensor, Tensor];
-      const [rh, zh, nh] = partsOf(gemm(hidden, weightHh, biasHh, { transB: true }), 3, hiddenSize) as [Tensor, Tensor, Tensor];
-      const n = ni.add(ri.add(rh).sigmoid().mul(nh)).tanh();
-      const z = zi.add(zh).sigmoid();
-      // (1 − z)·n + z·h = n + z·(h − n)
-      return [n.add(z.mul(hidden.sub(n)))];
-    };
-    const node: Cell["node"] = (t, w, r, { initial: [initialHidden], ...rest }) => {
-      const { y, hidden } = gru(t, w, r, { ...rest, ...(initialHidden === undefined ? {} : { initialHidden }) });
-      return { y, states: [hidden] };
-    };
-    return this.#recurrence.run(this, x, inputs, { step, mergesBiases: false, node, nodeGates: [1, 0, 2] });
+    return this.#recurrence.run(this, x, inputs);
   }
 }
