@@ -1,7 +1,7 @@
 /**
  * @module Normalization layers: batch, layer, group, instance and root-mean-square.
  */
-import type { Tensor } from "../graph/index.js";
+import type { DType, Tensor } from "../graph/index.js";
 import { dimEquals, formatShape, Parameter } from "../graph/index.js";
 import { batchNorm, groupNorm, instanceNorm, layerNorm, ones, rmsNorm, zeros } from "../ops/index.js";
 import { ConfigError, ShapeError } from "../util/errors.js";
@@ -15,8 +15,23 @@ export interface NormOptions {
   readonly affine?: boolean;
 }
 
-const scaleParameter = (shape: readonly number[]): Parameter => new Parameter(shape, { initializer: onesInit });
-const shiftParameter = (shape: readonly number[]): Parameter => new Parameter(shape, { initializer: zerosInit });
+/** The learned scale and shift of a normalization: y = x̂ · weight + bias. */
+interface Affine {
+  readonly weight: Parameter | null;
+  readonly bias: Parameter | null;
+}
+
+/** Makes a scale of ones and a shift of zeros; null where they are not learned. */
+const affineParameters = (shape: readonly number[], affine: boolean, bias = affine): Affine => ({
+  weight: affine ? new Parameter(shape, { initializer: onesInit }) : null,
+  bias: bias ? new Parameter(shape, { initializer: zerosInit }) : null,
+});
+
+/** The scale and shift to compute with: constants where they are not learned. */
+const affineTensors = ({ weight, bias }: Affine, size: number, dtype: DType): [weight: Tensor, bias: Tensor] => [
+  weight ?? ones([size], dtype),
+  bias ?? zeros([size], dtype),
+];
 
 export interface LayerNormOptions extends NormOptions {
   readonly bias?: boolean;
@@ -50,8 +65,7 @@ export class LayerNorm extends Module {
     for (const size of shape) expectSizes("LayerNorm", { normalizedShape: size });
     this.normalizedShape = shape;
     this.epsilon = epsilon;
-    this.weight = affine ? scaleParameter(shape) : null;
-    this.bias = bias ? shiftParameter(shape) : null;
+    ({ weight: this.weight, bias: this.bias } = affineParameters(shape, affine, bias));
   }
 
   override forward(x: Tensor): Tensor {
@@ -78,7 +92,7 @@ export class RMSNorm extends Module {
     expectSizes("RMSNorm", { size });
     this.size = size;
     this.epsilon = epsilon;
-    this.weight = affine ? scaleParameter([size]) : null;
+    this.weight = affineParameters([size], affine, false).weight;
   }
 
   override forward(x: Tensor): Tensor {
@@ -113,16 +127,14 @@ abstract class BatchNorm extends Module {
     this.numFeatures = numFeatures;
     this.epsilon = epsilon;
     this.momentum = momentum;
-    this.weight = affine ? scaleParameter([numFeatures]) : null;
-    this.bias = affine ? shiftParameter([numFeatures]) : null;
+    ({ weight: this.weight, bias: this.bias } = affineParameters([numFeatures], affine));
     this.runningMean = new Parameter([numFeatures], { initializer: zerosInit, trainable: false });
     this.runningVar = new Parameter([numFeatures], { initializer: onesInit, trainable: false });
   }
 
   protected normalize(x: Tensor): Tensor {
     const { numFeatures, epsilon, momentum } = this;
-    const weight = this.weight ?? ones([numFeatures], x.dtype);
-    const bias = this.bias ?? zeros([numFeatures], x.dtype);
+    const [weight, bias] = affineTensors(this, numFeatures, x.dtype);
     return batchNorm(x, weight, bias, this.runningMean, this.runningVar, { epsilon, momentum });
   }
 }
@@ -172,14 +184,12 @@ export class GroupNorm extends Module {
     this.numGroups = numGroups;
     this.numChannels = numChannels;
     this.epsilon = epsilon;
-    this.weight = affine ? scaleParameter([numChannels]) : null;
-    this.bias = affine ? shiftParameter([numChannels]) : null;
+    ({ weight: this.weight, bias: this.bias } = affineParameters([numChannels], affine));
   }
 
   override forward(x: Tensor): Tensor {
     expectChannels(this, x, this.numChannels);
-    const weight = this.weight ?? ones([this.numChannels], x.dtype);
-    const bias = this.bias ?? zeros([this.numChannels], x.dtype);
+    const [weight, bias] = affineTensors(this, this.numChannels, x.dtype);
     return groupNorm(x, this.numGroups, weight, bias, this.epsilon);
   }
 }
@@ -201,14 +211,12 @@ export class InstanceNorm2d extends Module {
     expectSizes("InstanceNorm2d", { numFeatures });
     this.numFeatures = numFeatures;
     this.epsilon = epsilon;
-    this.weight = affine ? scaleParameter([numFeatures]) : null;
-    this.bias = affine ? shiftParameter([numFeatures]) : null;
+    ({ weight: this.weight, bias: this.bias } = affineParameters([numFeatures], affine));
   }
 
   override forward(x: Tensor): Tensor {
     expectChannels(this, x, this.numFeatures, 2);
-    const weight = this.weight ?? ones([this.numFeatures], x.dtype);
-    const bias = this.bias ?? zeros([this.numFeatures], x.dtype);
+    const [weight, bias] = affineTensors(this, this.numFeatures, x.dtype);
     return instanceNorm(x, weight, bias, this.epsilon);
   }
 }
