@@ -65,47 +65,51 @@ export interface MaskedLmInputs extends BertInputs {
   readonly positions?: Tensor;
 }
 
-/**
- * BERT with the head of masked-language modelling, tied to the token embeddings.
- *
- * Shapes: tokens [N, T] → logits [N, T, V]; with `places` [M] → [M, V].
- */
-export class BertForMaskedLm extends Module {
+/** The common part of BERT with the heads of its pre-training, which are tied to the token embeddings. */
+abstract class BertWithPredictions extends Module {
   readonly config: BertOptions;
   readonly bert: BertModel;
   readonly cls: PreTrainingHeads;
 
-  constructor(options: BertOptions) {
+  constructor(options: BertOptions, nextSentence: boolean) {
     super();
     this.config = options;
-    this.bert = new BertModel(options, { pooler: false });
-    this.cls = new PreTrainingHeads(options, false);
+    this.bert = new BertModel(options, { pooler: nextSentence });
+    this.cls = new PreTrainingHeads(options, nextSentence);
+  }
+
+  protected tokenLogits(states: Tensor): Tensor {
+    return this.cls.forward(states, this.bert.embeddings.wordEmbeddings.weight);
+  }
+}
+
+/**
+ * BERT with the head of masked-language modelling.
+ *
+ * Shapes: tokens [N, T] → logits [N, T, V]; with `positions` [M] → [M, V].
+ */
+export class BertForMaskedLm extends BertWithPredictions {
+  constructor(options: BertOptions) {
+    super(options, false);
   }
 
   override forward(tokens: Tensor, { positions, ...inputs }: MaskedLmInputs = {}): Tensor {
     const states = this.bert.forward(tokens, inputs);
     const selected = positions === undefined ? states : states.reshape([-1, this.config.hiddenSize]).gather(positions);
-    return this.cls.forward(selected, this.bert.embeddings.wordEmbeddings.weight);
+    return this.tokenLogits(selected);
   }
 }
 
 /** BERT with both heads of the paper's pre-training. Shapes: tokens [N, T] → logits [N, T, V] of tokens and [N, 2] of "follows", "does not". */
-export class BertForPreTraining extends Module {
-  readonly config: BertOptions;
-  readonly bert: BertModel;
-  readonly cls: PreTrainingHeads;
-
+export class BertForPreTraining extends BertWithPredictions {
   constructor(options: BertOptions) {
-    super();
-    this.config = options;
-    this.bert = new BertModel(options);
-    this.cls = new PreTrainingHeads(options, true);
+    super(options, true);
   }
 
   override forward(tokens: Tensor, inputs: BertInputs = {}): { readonly tokens: Tensor; readonly nextSentence: Tensor } {
     const states = this.bert.forward(tokens, inputs);
     const nextSentence = (this.cls.seqRelationship as Linear).forward(this.bert.pool(states)); // [N, 2]
-    return { tokens: this.cls.forward(states, this.bert.embeddings.wordEmbeddings.weight), nextSentence };
+    return { tokens: this.tokenLogits(states), nextSentence };
   }
 }
 
@@ -115,23 +119,26 @@ export interface BertHeadOptions extends BertOptions {
   readonly classifierDropout?: number;
 }
 
-const classifierOf = (options: BertHeadOptions): { readonly dropout: Dropout; readonly classifier: Linear } => ({
-  dropout: new Dropout(options.classifierDropout ?? options.dropout ?? 0.1),
-  classifier: bertLinear(options.hiddenSize, options.numLabels),
-});
-
-/** BERT with a classifier of whole texts on the pooled first token. Shapes: tokens [N, T] → logits [N, K]. */
-export class BertForSequenceClassification extends Module implements TextModel {
+/** The common part of BERT's classifiers: dropout and a linear layer over its states. */
+abstract class BertClassifier extends Module {
   readonly config: BertHeadOptions;
   readonly bert: BertModel;
   readonly dropout: Dropout;
   readonly classifier: Linear;
 
-  constructor(options: BertHeadOptions) {
+  constructor(options: BertHeadOptions, pooler: boolean) {
     super();
     this.config = options;
-    this.bert = new BertModel(options);
-    ({ dropout: this.dropout, classifier: this.classifier } = classifierOf(options));
+    this.bert = new BertModel(options, { pooler });
+    this.dropout = new Dropout(options.classifierDropout ?? options.dropout ?? 0.1);
+    this.classifier = bertLinear(options.hiddenSize, options.numLabels);
+  }
+}
+
+/** BERT with a classifier of whole texts on the pooled first token. Shapes: tokens [N, T] → logits [N, K]. */
+export class BertForSequenceClassification extends BertClassifier implements TextModel {
+  constructor(options: BertHeadOptions) {
+    super(options, true);
   }
 
   get wordEmbedding(): Embedding {
@@ -148,17 +155,9 @@ export class BertForSequenceClassification extends Module implements TextModel {
 }
 
 /** BERT with a classifier of each token. Shapes: tokens [N, T] → logits [N, T, K]. */
-export class BertForTokenClassification extends Module {
-  readonly config: BertHeadOptions;
-  readonly bert: BertModel;
-  readonly dropout: Dropout;
-  readonly classifier: Linear;
-
+export class BertForTokenClassification extends BertClassifier {
   constructor(options: BertHeadOptions) {
-    super();
-    this.config = options;
-    this.bert = new BertModel(options, { pooler: false });
-    ({ dropout: this.dropout, classifier: this.classifier } = classifierOf(options));
+    super(options, false);
   }
 
   override forward(tokens: Tensor, inputs: BertInputs = {}): Tensor {

@@ -19,8 +19,9 @@ import {
 } from "../nn/index.js";
 import { split } from "../ops/index.js";
 import { ConfigError } from "../util/errors.js";
-import type { AttentionCache, DecoderShape } from "./attention-cache.js";
+import type { DecoderShape } from "./attention-cache.js";
 import { attend } from "./attention-cache.js";
+import { type DecoderInputs, selectedStates } from "./decoder-inputs.js";
 import { learnedPositions } from "./learned-positions.js";
 
 export interface Gpt2Options {
@@ -40,26 +41,6 @@ export interface Gpt2Options {
   readonly epsilon?: number;
   /** Output logits by the transposed table of token embeddings. */
   readonly tied?: boolean;
-}
-
-/** Inputs of a decoder besides its tokens. */
-export interface DecoderInputs {
-  /** True at tokens that are no padding, those of the past included: [N, S]. */
-  readonly mask?: Tensor;
-  /** The position of each token in its text: [T] or [N, T]; left out, 0, 1, 2, …. */
-  readonly positions?: Tensor;
-  readonly cache?: AttentionCache;
-  /** Vectors in place of the embeddings of the tokens: [N, T, D]. */
-  readonly inputsEmbeds?: Tensor;
-  /** The one position of each text to compute logits for, int32 or int64 [N]: logits [N, 1, V] in place of all. */
-  readonly at?: Tensor;
-}
-
-/** The states of all positions, [N, T, D], or of the given ones, [N, 1, D]. */
-export function wantedStates(states: Tensor, { at }: DecoderInputs): Tensor {
-  if (at === undefined) return states;
-  const [n, , width] = states.shape as [Dim, Dim, Dim];
-  return states.gatherElements(at.reshape([n, 1, 1]).expand([n, 1, width]), 1);
 }
 
 const initial = normalInit(0.02);
@@ -210,7 +191,7 @@ export class Gpt2 extends Module {
   }
 
   override forward(tokens: Tensor, inputs: DecoderInputs = {}): Tensor {
-    const h = wantedStates(this.transformer.forward(tokens, inputs), inputs); // [N, T, D]
+    const h = selectedStates(this.transformer.forward(tokens, inputs), inputs); // [N, T, D]
     return affine(h, this.lmHead?.weight ?? this.transformer.wte.weight, null); // [N, T, V]
   }
 }

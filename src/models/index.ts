@@ -16,6 +16,7 @@ export * from "./densenet.js";
 export * from "./detector.js";
 export * from "./embedder.js";
 export * from "./googlenet.js";
+export type { DecoderInputs } from "./decoder-inputs.js";
 export * from "./gpt2.js";
 export * from "./inception-v3.js";
 export * from "./lenet.js";

@@ -23,8 +23,7 @@ import {
 import { ConfigError } from "../util/errors.js";
 import type { DecoderShape } from "./attention-cache.js";
 import { attend } from "./attention-cache.js";
-import type { DecoderInputs } from "./gpt2.js";
-import { wantedStates } from "./gpt2.js";
+import { type DecoderInputs, selectedStates } from "./decoder-inputs.js";
 
 export interface LlamaOptions {
   readonly vocabSize: number;
@@ -208,7 +207,7 @@ export class Llama extends Module {
   }
 
   override forward(tokens: Tensor, inputs: DecoderInputs = {}): Tensor {
-    const h = wantedStates(this.model.forward(tokens, inputs), inputs); // [N, T, D]
+    const h = selectedStates(this.model.forward(tokens, inputs), inputs); // [N, T, D]
     return affine(h, this.lmHead?.weight ?? this.model.embedTokens.weight, null); // [N, T, V]
   }
 }

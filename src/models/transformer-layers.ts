@@ -18,7 +18,7 @@ import {
   zerosInit,
 } from "../nn/index.js";
 import { ConfigError } from "../util/errors.js";
-import type { AttentionCache, KeyValues } from "./attention-cache.js";
+import type { AttentionCache, CacheSide, KeyValues } from "./attention-cache.js";
 import { attend } from "./attention-cache.js";
 
 export interface TransformerOptions {
@@ -144,69 +144,54 @@ class Residual {
   }
 }
 
-/** A layer of the encoder: tokens of the source look at each other. */
-export class EncoderLayer extends Module {
-  readonly selfAttn: Attention;
-  readonly selfAttnLayerNorm: LayerNorm;
-  readonly fc1: Linear;
-  readonly fc2: Linear;
-  readonly finalLayerNorm: LayerNorm;
-  readonly #residual: Residual;
-  readonly #perceptron: Perceptron;
-
-  constructor(options: TransformerOptions) {
-    super();
-    const { hiddenSize, encoderHeads, encoderIntermediateSize, attentionDropout = 0 } = options;
-    this.selfAttn = new Attention(hiddenSize, encoderHeads, attentionDropout);
-    this.selfAttnLayerNorm = new LayerNorm(hiddenSize);
-    this.fc1 = linear(hiddenSize, encoderIntermediateSize);
-    this.fc2 = linear(encoderIntermediateSize, hiddenSize);
-    this.finalLayerNorm = new LayerNorm(hiddenSize);
-    this.#residual = new Residual(options);
-    this.#perceptron = new Perceptron(options);
-  }
-
-  override forward(x: Tensor, mask?: Tensor): Tensor {
-    const h = this.#residual.around(x, this.selfAttnLayerNorm, (t) =>
-      this.selfAttn.forward(t, this.selfAttn.keyValues(t), { mask }),
-    );
-    return this.#residual.around(h, this.finalLayerNorm, (t) => this.#perceptron.of(t, this)); // [N, S, D]
-  }
+/** Inputs of a layer besides its states; the source is the decoder's. */
+export interface LayerInputs extends Omit<TargetInputs, "source" | "positions"> {
+  readonly source?: KeyValues | undefined;
 }
 
-/** A layer of the decoder: tokens of the target look at those before them, and at the source. */
-export class DecoderLayer extends Module {
+/** A layer: in the encoder tokens look at each other, in the decoder at those before them and then at the source. */
+export class TransformerLayer extends Module {
   readonly selfAttn: Attention;
   readonly selfAttnLayerNorm: LayerNorm;
-  readonly encoderAttn: Attention;
-  readonly encoderAttnLayerNorm: LayerNorm;
+  readonly encoderAttn: Attention | null;
+  readonly encoderAttnLayerNorm: LayerNorm | null;
   readonly fc1: Linear;
   readonly fc2: Linear;
   readonly finalLayerNorm: LayerNorm;
   readonly #residual: Residual;
   readonly #perceptron: Perceptron;
 
-  constructor(options: TransformerOptions) {
+  constructor(options: TransformerOptions, side: CacheSide) {
     super();
-    const { hiddenSize, decoderHeads, decoderIntermediateSize, attentionDropout = 0 } = options;
-    this.selfAttn = new Attention(hiddenSize, decoderHeads, attentionDropout);
+    const { hiddenSize, attentionDropout = 0 } = options;
+    const isDecoder = side === "decoder";
+    const heads = isDecoder ? options.decoderHeads : options.encoderHeads;
+    const innerSize = isDecoder ? options.decoderIntermediateSize : options.encoderIntermediateSize;
+    this.selfAttn = new Attention(hiddenSize, heads, attentionDropout);
     this.selfAttnLayerNorm = new LayerNorm(hiddenSize);
-    this.encoderAttn = new Attention(hiddenSize, decoderHeads, attentionDropout);
-    this.encoderAttnLayerNorm = new LayerNorm(hiddenSize);
-    this.fc1 = linear(hiddenSize, decoderIntermediateSize);
-    this.fc2 = linear(decoderIntermediateSize, hiddenSize);
+    this.encoderAttn = isDecoder ? new Attention(hiddenSize, heads, attentionDropout) : null;
+    this.encoderAttnLayerNorm = isDecoder ? new LayerNorm(hiddenSize) : null;
+    this.fc1 = linear(hiddenSize, innerSize);
+    this.fc2 = linear(innerSize, hiddenSize);
     this.finalLayerNorm = new LayerNorm(hiddenSize);
     this.#residual = new Residual(options);
     this.#perceptron = new Perceptron(options);
   }
 
-  override forward(x: Tensor, source: KeyValues, { mask, sourceMask, cache }: Omit<TargetInputs, "source"> = {}): Tensor {
-    const seen = this.#residual.around(x, this.selfAttnLayerNorm, (t) =>
-      this.selfAttn.forward(t, this.selfAttn.keyValues(t), { mask, causal: true, cache }),
+  /** Keys and values of the encoder's states, for a layer of the decoder. Errors: ConfigError for one of the encoder. */
+  sourceKeyValues(states: Tensor): KeyValues {
+    if (this.encoderAttn === null) throw new ConfigError("transformer: expected a layer of the decoder, got one of the encoder");
+    return this.encoderAttn.keyValues(states);
+  }
+
+  override forward(x: Tensor, { mask, source, sourceMask, cache }: LayerInputs = {}): Tensor {
+    const { selfAttn, encoderAttn, encoderAttnLayerNorm } = this;
+    const causal = encoderAttn !== null;
+    let h = this.#residual.around(x, this.selfAttnLayerNorm, (t) =>
+      selfAttn.forward(t, selfAttn.keyValues(t), { mask, causal, cache }),
     );
-    const h = this.#residual.around(seen, this.encoderAttnLayerNorm, (t) =>
-      this.encoderAttn.forward(t, source, { mask: sourceMask }),
-    );
+    if (encoderAttn !== null && encoderAttnLayerNorm !== null && source !== undefined)
+      h = this.#residual.around(h, encoderAttnLayerNorm, (t) => encoderAttn.forward(t, source, { mask: sourceMask }));
     return this.#residual.around(h, this.finalLayerNorm, (t) => this.#perceptron.of(t, this)); // [N, T, D]
   }
 }

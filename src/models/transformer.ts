@@ -8,9 +8,9 @@ import { constant, fromNumbers, Parameter } from "../graph/index.js";
 import { affine, Dropout, Embedding, LayerNorm, Module, zerosInit } from "../nn/index.js";
 import { arange } from "../ops/index.js";
 import { ConfigError, ShapeError } from "../util/errors.js";
-import type { DecoderShape, KeyValues } from "./attention-cache.js";
+import type { CacheSide, DecoderShape, KeyValues } from "./attention-cache.js";
 import type { TargetInputs, TransformerInputs, TransformerOptions } from "./transformer-layers.js";
-import { DecoderLayer, EncoderLayer, weightInit } from "./transformer-layers.js";
+import { TransformerLayer, weightInit } from "./transformer-layers.js";
 
 /** The largest size of a table of positions, made before any tensor of a checkpoint is seen: 131,072 positions of width 1,024. */
 const MAX_TABLE = 2 ** 27;
@@ -18,7 +18,9 @@ const MAX_TABLE = 2 ** 27;
 /** sin in the first half, cos in the second, of p / 10000^(2i/D): [length, D]. */
 function sinusoids(length: number, width: number): Tensor {
   if (length * width > MAX_TABLE)
-    throw new ConfigError(`positions: expected a table of up to ${MAX_TABLE} numbers, got ${length} positions of width ${width}`);
+    throw new ConfigError(
+      `positions: expected a table of up to ${MAX_TABLE} elements, got ${length} positions of width ${width}`,
+    );
   const table = new Float32Array(length * width);
   const half = Math.ceil(width / 2);
   for (let p = 0; p < length; p++) {
@@ -62,57 +64,41 @@ class Embeddings {
   }
 }
 
-class Encoder extends Module {
-  readonly layers: readonly EncoderLayer[];
+/** The encoder, or the decoder: embeddings, layers, and after those of a pre-norm model a last norm. */
+class Stack extends Module {
+  readonly layers: readonly TransformerLayer[];
   readonly layerNorm: LayerNorm | null;
   readonly #embeddings: Embeddings;
 
-  constructor(options: TransformerOptions, shared: Embedding) {
+  constructor(options: TransformerOptions, side: CacheSide, shared: Embedding) {
     super();
-    this.layers = Array.from({ length: options.encoderLayers }, () => new EncoderLayer(options));
+    const count = side === "encoder" ? options.encoderLayers : options.decoderLayers;
+    this.layers = Array.from({ length: count }, () => new TransformerLayer(options, side));
     this.layerNorm = options.normFirst === true ? new LayerNorm(options.hiddenSize) : null;
     this.#embeddings = new Embeddings(options, shared);
   }
 
-  override forward(tokens: Tensor, mask?: Tensor): Tensor {
-    const h = this.layers.reduce((x, layer) => layer.forward(x, mask), this.#embeddings.of(tokens));
-    return this.layerNorm?.forward(h) ?? h; // [N, S, D]
-  }
-}
-
-class Decoder extends Module {
-  readonly layers: readonly DecoderLayer[];
-  readonly layerNorm: LayerNorm | null;
-  readonly #embeddings: Embeddings;
-
-  constructor(options: TransformerOptions, shared: Embedding) {
-    super();
-    this.layers = Array.from({ length: options.decoderLayers }, () => new DecoderLayer(options));
-    this.layerNorm = options.normFirst === true ? new LayerNorm(options.hiddenSize) : null;
-    this.#embeddings = new Embeddings(options, shared);
-  }
-
-  override forward(tokens: Tensor, { source, positions, ...inputs }: TargetInputs): Tensor {
+  override forward(tokens: Tensor, { source, positions, ...inputs }: Partial<TargetInputs> = {}): Tensor {
     let h = this.#embeddings.of(tokens, positions);
-    for (const [i, layer] of this.layers.entries()) h = layer.forward(h, source[i] as KeyValues, inputs);
+    for (const [i, layer] of this.layers.entries()) h = layer.forward(h, { ...inputs, source: source?.[i] });
     return this.layerNorm?.forward(h) ?? h; // [N, T, D]
   }
 }
 
 class Parts extends Module {
   readonly shared: Embedding;
-  readonly encoder: Encoder;
-  readonly decoder: Decoder;
+  readonly encoder: Stack;
+  readonly decoder: Stack;
 
   constructor(options: TransformerOptions) {
     super();
     this.shared = new Embedding(options.vocabSize, options.hiddenSize, { weightInit });
-    this.encoder = new Encoder(options, this.shared);
-    this.decoder = new Decoder(options, this.shared);
+    this.encoder = new Stack(options, "encoder", this.shared);
+    this.decoder = new Stack(options, "decoder", this.shared);
   }
 
   override forward(source: Tensor, mask?: Tensor): Tensor {
-    return this.encoder.forward(source, mask);
+    return this.encoder.forward(source, { mask });
   }
 }
 
@@ -149,14 +135,14 @@ export class Transformer extends Module {
     const states = this.model.forward(source, sourceMask); // [N, S, D]
     return this.decode(target, {
       source: this.sourceKeyValues(states),
-      ...(sourceMask === undefined ? {} : { sourceMask }),
-      ...(targetMask === undefined ? {} : { mask: targetMask }),
+      sourceMask,
+      mask: targetMask,
     });
   }
 
   /** Keys and values of the source for each layer of the decoder, from the encoder's states: computed once for a text that is written. */
   sourceKeyValues(states: Tensor): KeyValues[] {
-    return this.model.decoder.layers.map((layer) => layer.encoderAttn.keyValues(states));
+    return this.model.decoder.layers.map((layer) => layer.sourceKeyValues(states));
   }
 
   /** Logits of the next token at each position of the target: [N, T, V]. */
