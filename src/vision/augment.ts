@@ -2,9 +2,8 @@
  * @module Random changes of an image that leave its meaning: named, with few numbers each, so that one line of text says them all
  * (`crop:4,flip,color:0.3`). What is drawn depends on the generator alone, which the caller keys by (seed, epoch, sample).
  */
-import { ConfigError } from "../util/errors.js";
-import { unknownName } from "../util/nearest.js";
 import type { Random } from "../util/random.js";
+import { type Augmentation, type ListParameter, parseAugmentList } from "./augment-list.js";
 import { changeColors } from "./color.js";
 import type { Fill } from "./geometry.js";
 import { affine, crop, erase } from "./geometry.js";
@@ -12,12 +11,6 @@ import type { Box, Pixels } from "./pixels.js";
 import { randAugment } from "./rand-augment.js";
 import { resizeBox } from "./resize.js";
 import { own } from "../util/record.js";
-
-/** One change, with its numbers. */
-export interface Augmentation {
-  readonly name: string;
-  readonly values: readonly number[];
-}
 
 /** Size of the images that are changed, and what lies outside them. */
 export interface AugmentSettings {
@@ -27,11 +20,8 @@ export interface AugmentSettings {
   readonly mean?: Fill;
 }
 
-interface Parameter {
-  readonly name: string;
-  readonly minimum: number;
-  readonly maximum: number;
-  /** Left out, this; a function of the size. */
+interface Parameter extends Omit<ListParameter, "default"> {
+  /** Its value where it is left out. */
   readonly default: (size: { readonly height: number; readonly width: number }) => number;
 }
 
@@ -181,37 +171,20 @@ export function parseAugment(
   where = "--augment",
 ): Augmentation[] {
   const isSmall = Math.max(size.height, size.width) <= SMALL_SIDE;
-  return text
-    .split(",")
-    .map((item) => item.trim())
-    .filter((item) => item !== "")
-    .flatMap((item): Augmentation[] => {
-      const preset = own(AUGMENT_PRESETS, item);
-      if (preset !== undefined)
-        return parseAugment(preset.list(isSmall), size, where).filter(({ name }) => name !== "flip" || size.mirrors !== false);
-      const [name = "", ...numbers] = item.split(":");
-      const operation = own(AUGMENTATIONS, name);
-      if (operation === undefined)
-        throw new ConfigError(
-          `${where}: ${unknownName("augmentation", name, [...Object.keys(AUGMENT_PRESETS), ...Object.keys(AUGMENTATIONS)])}`,
-        );
-      const { parameters } = operation;
-      if (numbers.length > parameters.length)
-        throw new ConfigError(`${where}: ${name}: expected at most ${parameters.length} numbers, got ${numbers.length}`);
-      const values = parameters.map((p, i) => {
-        const given = numbers[i];
-        const value = given === undefined ? p.default(size) : Number(given);
-        if (given?.trim() === "" || !(value >= p.minimum && value <= p.maximum))
-          throw new ConfigError(`${where}: ${name}: expected ${p.name} in ${p.minimum} … ${p.maximum}, got "${given}"`);
-        return value;
-      });
-      return [{ name, values }];
-    });
+  const withoutFlips = (list: string): string =>
+    list
+      .split(",")
+      .filter((name) => name !== "flip")
+      .join(",");
+  const presetList = ({ list }: { readonly list: (isSmall: boolean) => string }): string =>
+    size.mirrors === false ? withoutFlips(list(isSmall)) : list(isSmall);
+  const changes = Object.entries(AUGMENTATIONS).map(([name, { parameters }]): [string, readonly ListParameter[]] => [
+    name,
+    parameters.map((p) => ({ ...p, default: p.default(size) })),
+  ]);
+  const presets = Object.entries(AUGMENT_PRESETS).map(([name, preset]): [string, string] => [name, presetList(preset)]);
+  return parseAugmentList(text, { changes: new Map(changes), presets: new Map(presets) }, where);
 }
-
-/** The list as text with every number, as a run's `config.json` keeps it; "none" where it is empty. */
-export const formatAugment = (list: readonly Augmentation[]): string =>
-  list.length === 0 ? "none" : list.map(({ name, values }) => [name, ...values].join(":")).join(",");
 
 /** Applies the changes of single images, one after another. */
 export function augment(image: Pixels, list: readonly Augmentation[], random: Random, settings: AugmentSettings): Pixels {

@@ -2,9 +2,8 @@
  * @module Images with boxes made to fit a model, and changed at random: mirrored, enlarged or shrunk about a random point, recoloured.
  * Pure functions of pixels and a random stream; boxes go where their pixels go.
  */
-import { ConfigError } from "../util/errors.js";
-import { unknownName } from "../util/nearest.js";
 import type { Random } from "../util/random.js";
+import { type Augmentation, formatAugment, type ListParameter, parseAugmentList } from "./augment-list.js";
 import { adjustBrightness, adjustContrast, adjustSaturation } from "./color.js";
 import { crop, flipVertical } from "./geometry.js";
 import type { Box, Pixels } from "./pixels.js";
@@ -29,14 +28,18 @@ export interface BoxAugmentation {
 /** Nothing is changed. */
 const UNCHANGED: BoxAugmentation = { flipHorizontal: false, flipVertical: false, scale: 0, translate: 0, color: 0 };
 
-/** Changes by the name that a command line has for them: the field, its usual number, and the largest that makes sense. */
-const CHANGES = {
-  flip: { field: "flipHorizontal" },
-  "vertical-flip": { field: "flipVertical" },
-  scale: { field: "scale", usual: 0.3, most: 3 },
-  translate: { field: "translate", usual: 0.1, most: 0.5 },
-  color: { field: "color", usual: 0.2, most: 1 },
-} as const;
+/** Changes by the name that a command line has for them: the field, and its number where it has one. */
+const CHANGES: readonly {
+  readonly name: string;
+  readonly field: keyof BoxAugmentation;
+  readonly parameters: readonly ListParameter[];
+}[] = [
+  { name: "flip", field: "flipHorizontal", parameters: [] },
+  { name: "vertical-flip", field: "flipVertical", parameters: [] },
+  { name: "scale", field: "scale", parameters: [{ name: "S", default: 0.3, minimum: 0, maximum: 3 }] },
+  { name: "translate", field: "translate", parameters: [{ name: "T", default: 0.1, minimum: 0, maximum: 0.5 }] },
+  { name: "color", field: "color", parameters: [{ name: "S", default: 0.2, minimum: 0, maximum: 1 }] },
+];
 
 /**
  * Reads a list of changes, `NAME[:NUMBER],…`: flip, vertical-flip, scale, translate, color; `auto` is all but vertical-flip, which it
@@ -49,39 +52,25 @@ export function parseBoxAugment(
   { mirrors = true, flipsVertically = false }: { readonly mirrors?: boolean; readonly flipsVertically?: boolean } = {},
   where = "--augment",
 ): BoxAugmentation {
-  let result = UNCHANGED;
-  for (const item of text.split(",").map((part) => part.trim())) {
-    if (item === "" || item === "none") continue;
-    if (item === "auto") {
-      const list = [...(mirrors ? ["flip"] : []), ...(flipsVertically ? ["vertical-flip"] : []), "scale,translate,color"];
-      result = parseBoxAugment(list.join(","), {}, where);
-      continue;
-    }
-    const [word = "", given, ...more] = item.split(":");
-    const name = word === "overturn" ? "vertical-flip" : word;
-    const change = CHANGES[name as keyof typeof CHANGES] as (typeof CHANGES)[keyof typeof CHANGES] | undefined;
-    if (change === undefined)
-      throw new ConfigError(`${where}: ${unknownName("augmentation", name, ["auto", "none", ...Object.keys(CHANGES)])}`);
-    if (more.length > 0 || (given !== undefined && !("most" in change)))
-      throw new ConfigError(`${where}: expected ${"most" in change ? `${name}:NUMBER` : name}, got "${item}"`);
-    if (!("most" in change)) result = { ...result, [change.field]: true };
-    else {
-      const value = given === undefined ? change.usual : Number(given);
-      if (given?.trim() === "" || !(value >= 0 && value <= change.most))
-        throw new ConfigError(`${where}: ${name}: expected a number in 0 … ${change.most}, got "${given}"`);
-      result = { ...result, [change.field]: value };
-    }
-  }
-  return result;
+  const auto = [...(mirrors ? ["flip"] : []), ...(flipsVertically ? ["vertical-flip"] : []), "scale,translate,color"].join(",");
+  const grammar = {
+    changes: new Map(CHANGES.map(({ name, parameters }) => [name, parameters])),
+    presets: new Map(Object.entries({ auto, none: "" })),
+  };
+  const list = parseAugmentList(text.replaceAll("overturn", "vertical-flip"), grammar, where);
+  const fields = list.map(({ name, values: [value = true] }) => [CHANGES.find((change) => change.name === name)?.field, value]);
+  return { ...UNCHANGED, ...Object.fromEntries(fields) };
 }
 
 /** The changes as text with every number, as a run's `config.json` keeps them; "none" where there are none. */
 export function formatBoxAugment(augmentation: BoxAugmentation): string {
-  const items = Object.entries(CHANGES).flatMap(([name, { field }]) => {
-    const value = augmentation[field];
-    return value === true ? [name] : typeof value === "number" && value > 0 ? [`${name}:${value}`] : [];
-  });
-  return items.length === 0 ? "none" : items.join(",");
+  return formatAugment(
+    CHANGES.flatMap(({ name, field }): Augmentation[] => {
+      const value = augmentation[field];
+      if (value === true) return [{ name, values: [] }];
+      return typeof value === "number" && value > 0 ? [{ name, values: [value] }] : [];
+    }),
+  );
 }
 
 /** The grey around an image that does not fill the model's input: about as far from black as from white. */

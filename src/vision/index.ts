@@ -7,6 +7,7 @@ export * from "./pixel-scale.js";
 export * from "./geometry.js";
 export * from "./resize.js";
 export * from "./color.js";
+export { type Augmentation, formatAugment } from "./augment-list.js";
 export * from "./augment.js";
 export * from "./box-augmentation.js";
 export * from "./draw.js";

@@ -5,7 +5,7 @@
  * Differs from the sources: each image has its own share, not each batch; its partner is the next image of the batch.
  */
 import type { Random } from "../util/random.js";
-import type { Augmentation } from "./augment.js";
+import type { Augmentation } from "./augment-list.js";
 
 /** A batch to mix: images [N, C, H, W], labels as indices. */
 export interface MixBatch {
