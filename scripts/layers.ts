@@ -35,6 +35,7 @@ const ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["use"],
     ["explaining"],
     ["training"],
+    ["compressing"],
     ["index.ts", "node.ts"],
   ],
 };

@@ -31,7 +31,8 @@ import { byLength, fetcherFor } from "../shared/rows-node.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { Watched } from "../task-node.js";
 import type { TaskContext, TaskInfo } from "../task.js";
-import { BATCH, bestOrLast, GRAPH_FILE, openTrained } from "../use/trained-node.js";
+import { BATCH } from "../use/traced-graph.js";
+import { bestOrLast, GRAPH_FILE, openTrained } from "../use/trained-node.js";
 import { descentVersion } from "../../util/version-node.js";
 import { textByText, textCount } from "../shared/windows.js";
 

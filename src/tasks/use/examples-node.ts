@@ -20,6 +20,8 @@ export interface ExamplesOptions extends TableReading {
   readonly maxMegapixels?: number;
   /** Tokens that windows of a longer text share; left out, as the model was measured in training. */
   readonly stride?: number;
+  /** The part of data that are split; left out, the test part. Of other data, all rows are either. */
+  readonly part?: "test" | "train";
   /** Ends reading. */
   readonly signal?: AbortSignal;
 }
@@ -74,7 +76,8 @@ export async function loadExamples(
     repair: options.repair === true,
     ...(options.maxMegapixels === undefined ? {} : { maxMegapixels: options.maxMegapixels }),
   });
-  const part = data.test.length > 0 ? data.test : data.train.concat(data.validation);
+  const wanted = options.part === "train" ? data.train : data.test;
+  const part = wanted.length > 0 ? wanted : data.train.concat(data.validation);
   const examples = await task.examples(data, part, info);
   const remarks = nodeTaskNamed(task.name).remarks?.(examples, info, part) ?? [];
   return { examples, notes: [...data.notes, ...remarks], leftOut: data.leftOut };

@@ -19,9 +19,10 @@ import type { GraphUse } from "../graph-use.js";
 import { graphInfo } from "../graph-use.js";
 import { fileMetadata } from "./file-metadata.js";
 import { byLength, fetcherFor } from "../shared/rows-node.js";
-import { textAt, textByText } from "../shared/windows.js";
+import { textByText } from "../shared/windows.js";
 import type { Answer, AnyTask, Explained, Measurement, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
 import type { TrainedModel, UseOptions } from "../trained-model.js";
+import { answersOf, measurementOf } from "./answering-node.js";
 
 /** Rows that are computed at once where the file leaves their number free. */
 const ROWS = 64;
@@ -196,19 +197,12 @@ export class OpaqueGraph implements TrainedModel {
     );
   }
 
-  async answers(examples: Dataset): Promise<Answer[]> {
-    const answers: Answer[] = [];
-    await this.run(examples, (outputs, rows, batch) => {
-      const given = this.task.answers(outputs, this.info, batch, examples.select(rows));
-      for (const [i, answer] of given.entries()) answers[textAt(examples, rows[i] as number)] = answer;
-    });
-    return answers;
+  answers(examples: Dataset): Promise<Answer[]> {
+    return answersOf(this, examples);
   }
 
-  async measure(examples: Dataset): Promise<Measurement | undefined> {
-    const measurement = this.task.measurement?.(this.info);
-    if (measurement !== undefined) await this.run(examples, (outputs, _rows, batch) => measurement.update(outputs, batch));
-    return measurement;
+  measure(examples: Dataset): Promise<Measurement | undefined> {
+    return measurementOf(this, examples);
   }
 
   /** Scores by the features that the task makes of examples, or by the presence of their tokens, for methods that sample. */

@@ -5,11 +5,12 @@
 import { join } from "node:path";
 import type { Batch, Dataset, WorkerFetcher } from "../../data/node.js";
 import type { Parameter, Tensor, TensorData } from "../../graph/index.js";
-import { Graph, inputsOf, symbol } from "../../graph/index.js";
+import { inputsOf, symbol } from "../../graph/index.js";
 import type { Lora, Module } from "../../nn/index.js";
 import { addAdapters, mergeAdapters } from "../../nn/index.js";
-import { exportGraph, OnnxModel } from "../../onnx/index.js";
-import { lowerGraph, randomInputs, resolveForUse, resolveMode } from "../../ops/index.js";
+import type { ModelProto } from "../../onnx/index.js";
+import { encodeModel, OnnxModel } from "../../onnx/index.js";
+import { randomInputs, resolveForUse, resolveMode } from "../../ops/index.js";
 import type { Executable } from "../../runtime/index.js";
 import { compile } from "../../runtime/index.js";
 import { checkpointParameters } from "../../train/train-node.js";
@@ -20,15 +21,19 @@ import { openRun, splitRunPath } from "../../run/run-folder-node.js";
 import { forEachBatch } from "../../train/evaluate.js";
 import { afterDispose, ConfigError, DescentError } from "../../util/errors.js";
 import { byLength, fetcherFor } from "../shared/rows-node.js";
-import { fileMetadata } from "./file-metadata.js";
+import { answersOf, measurementOf } from "./answering-node.js";
 import type { ModelFile } from "./model.js";
 import { graphIn, modelOf, orReason } from "./model.js";
+import { isCompressed, MODEL_FILE } from "./compression.js";
+import { FileModel } from "./file-model-node.js";
 import { OpaqueGraph } from "./opaque-graph-node.js";
+import { BATCH, beforeLastLinear, pick } from "./traced-graph.js";
+import { useFile } from "./use-file.js";
 import { graphInfo } from "../graph-use.js";
 import { taskNamed } from "../table.js";
 import type { Answer, AnyTask, ColumnTypes, Measurement, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
 import type { TrainedModel as Trained, UseOptions } from "../trained-model.js";
-import { textAt, textByText } from "../shared/windows.js";
+import { textByText } from "../shared/windows.js";
 
 /** Beside the checkpoints of a run whose graph somebody else made. */
 export const GRAPH_FILE = "graph.onnx";
@@ -37,26 +42,10 @@ export const GRAPH_FILE = "graph.onnx";
 export const bestOrLast = async (folder: RunFolder): Promise<CheckpointName> =>
   (await folder.pointer("best")) === undefined ? "last" : "best";
 
-/** Rows that are computed at once unless the task says less; a single input is computed alone. */
-export const BATCH = 256;
-
 /** The weights of the model without its adapters, which is faster. */
 function merged(model: Module, adapters: Lora, weights: ReadonlyMap<string, TensorData>): ReadonlyMap<string, TensorData> {
   addAdapters(model, adapters);
   return mergeAdapters(model, weights);
-}
-
-const pick = (batch: Batch, columns: readonly string[]): Batch =>
-  Object.fromEntries(columns.map((name) => [name, batch[name] as TensorData]));
-
-/** The matrix that the nearest product before `output` takes: an output's features. */
-function beforeLastLinear(output: Tensor): Tensor | undefined {
-  for (let node = output.node; ;) {
-    const [first] = node.inputs;
-    if (first === undefined || first === null) return undefined;
-    if (/^(Gemm|MatMul|FusedMatMul)$/.test(node.op) && first.rank === 2) return first;
-    node = first.node;
-  }
 }
 
 /** A model that Descent traces: a module of ours with its weights. Owned: dispose it. */
@@ -108,17 +97,23 @@ export class TracedModel implements Trained {
     return fetcherFor(this.task, this.#context, examples);
   }
 
-  /** The inputs, the features that the model sees, and its outputs; in use mode. */
+  /** The features that the model sees, those that explanations are about where they are others, and the outputs; in use mode. */
   #trace(
     batch: number | ReturnType<typeof symbol>,
     context: TaskContext<TaskInfo> = this.#context,
-  ): { features: Tensor; outputs: Readonly<Record<string, Tensor>> } {
+  ): { features: Tensor; seen: Tensor | undefined; outputs: Readonly<Record<string, Tensor>> } {
     const types = this.task.inputs(context, batch);
     const tensors = inputsOf(types);
     const features = this.task.features(tensors, context, this.model);
     const outputs = this.task.outputs(this.model, features, tensors, context);
-    const { map } = resolveMode([features, ...Object.values(outputs)], "eval", randomInputs());
-    return { features: map(features), outputs: Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, map(t)])) };
+    const seen = this.task.explained?.features?.(tensors, context, this.model);
+    const all = [features, ...(seen === undefined ? [] : [seen]), ...Object.values(outputs)];
+    const { map } = resolveMode(all, "eval", randomInputs());
+    return {
+      features: map(features),
+      seen: seen && map(seen),
+      outputs: Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, map(t)])),
+    };
   }
 
   #values(): Map<Tensor, TensorData> {
@@ -190,30 +185,25 @@ export class TracedModel implements Trained {
     );
   }
 
-  /** One answer for each encoded example; for each text, where examples are windows. */
-  async answers(examples: Dataset): Promise<Answer[]> {
-    const answers: Answer[] = [];
-    await this.run(examples, (outputs, rows, batch) => {
-      const given = this.task.answers(outputs, this.info, batch, examples.select(rows));
-      for (const [i, answer] of given.entries()) answers[textAt(examples, rows[i] as number)] = answer;
-    });
-    return answers;
+  answers(examples: Dataset): Promise<Answer[]> {
+    return answersOf(this, examples);
   }
 
-  /** Measures on encoded examples that have their targets; undefined where the task has nothing to compare. */
-  async measure(examples: Dataset): Promise<Measurement | undefined> {
-    const measurement = this.task.measurement?.(this.info);
-    if (measurement === undefined) return undefined;
-    await this.run(examples, (outputs, _rows, batch) => measurement.update(outputs, batch));
-    return measurement;
+  measure(examples: Dataset): Promise<Measurement | undefined> {
+    return measurementOf(this, examples);
   }
 
   /** The model as a portable ONNX file with N free, preprocessing inside, and what the task knows in its metadata. */
   toOnnx(): Uint8Array {
-    const { outputs } = this.#trace(symbol("N"));
-    const graph = lowerGraph(new Graph(outputs), "onnx");
-    const metadata = new Map(fileMetadata(this));
-    return exportGraph(graph, { names: this.#names(), values: this.#values(), graphName: this.modelName, metadata });
+    return encodeModel(this.toFile());
+  }
+
+  /** `toOnnx` as messages. */
+  toFile(): ModelProto {
+    const { features, outputs, seen } = this.#trace(symbol("N"));
+    const { task, modelName, info } = this;
+    const about = { task, modelName, info, names: this.#names(), values: this.#values() };
+    return useFile({ ...about, outputs, ...(task.explained === undefined ? {} : { features: seen ?? features }) });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -235,6 +225,13 @@ export const graphFile = async (folder: RunFolder): Promise<ModelFile> => ({
   where: join(folder.path, GRAPH_FILE),
 });
 
+/** Opens a compressed run by its file. */
+async function openCompressed(folder: RunFolder, config: RunConfig, options: UseOptions): Promise<FileModel> {
+  const { model, info } = describedModel(folder.path, config);
+  const file = { bytes: await folder.read(MODEL_FILE), where: join(folder.path, MODEL_FILE) };
+  return new FileModel(taskNamed(config.task), model, info, file, options);
+}
+
 /** What a run's config.json says of its model. ConfigError for a run of no task. */
 function describedModel(run: string, config: RunConfig): { readonly model: string; readonly info: TaskInfo } {
   const { model, info } = config as RunConfig & { model?: string; info?: TaskInfo };
@@ -254,11 +251,12 @@ async function openFitted(folder: RunFolder, config: RunConfig, options: UseOpti
   return new OpaqueGraph(task, info, { file: onnx, reason: made.reason, name }, options);
 }
 
-/** Opens a run folder (its best checkpoint, or its last), or one of its checkpoints. ConfigError for a run of no task. */
+/** Opens a run folder (its best checkpoint, or its last; the file of a compressed one), or a checkpoint. ConfigError for a run of no task. */
 export async function openTrained(path: string, options: UseOptions = {}): Promise<{ model: Trained; config: RunConfig }> {
   const { run, checkpoint: name } = splitRunPath(path);
   const folder = await openRun(run);
   const config = await folder.config();
+  if (isCompressed(config)) return { model: await openCompressed(folder, config, options), config };
   if (config["fitted"] === true) return { model: await openFitted(folder, config, options), config };
   const checkpoint = await folder.readCheckpoint(name ?? (await bestOrLast(folder)));
   const { adapters } = config as RunConfig & { adapters?: Lora };

@@ -7,7 +7,6 @@ import type { Batch, Dataset } from "../../../data/node.js";
 import { Generator, isDecoder, TextStream } from "../../../generate/index.js";
 import type { Tensor, TensorData } from "../../../graph/index.js";
 import { crossEntropy } from "../../../losses/index.js";
-import type { Module } from "../../../nn/index.js";
 import { escapeXml } from "../../../charts/charts.js";
 import { forEachBatch } from "../../../train/evaluate.js";
 import type { Callback } from "../../../train/index.js";
@@ -20,7 +19,7 @@ import { languageLogits, windowOptions } from "./language-modeling.js";
 import { viewOfNextToken } from "./next-token-view.js";
 import { IGNORED, windowBatch } from "../packed-text.js";
 import type { Measured, NodeTask, ReportSources, TaskReport, Watched } from "../../task-node.js";
-import type { ColumnTypes, Tensors } from "../../task.js";
+import type { ColumnTypes, TaskContext, Tensors } from "../../task.js";
 import { readTextOptions, textInputsFrom } from "../texts-node.js";
 import { tokenizerOf } from "../texts.js";
 
@@ -33,7 +32,12 @@ type Evaluator = (
 const MOST_LOGITS = 1 << 24;
 
 /** A closure that measures rows of running text from end to end. */
-async function measurer(info: LanguageInfo, model: Module, rows: Dataset, evaluator: Evaluator): Promise<() => Promise<Metrics>> {
+async function measurer(
+  info: LanguageInfo,
+  logitsOf: (batch: Tensors) => Tensor,
+  rows: Dataset,
+  evaluator: Evaluator,
+): Promise<() => Promise<Metrics>> {
   const most = Math.floor(MOST_LOGITS / (info.maxLength * info.vocabularySize));
   const size = Math.max(1, Math.min(128, rows.length, most));
   const shape = [size, info.maxLength];
@@ -43,7 +47,7 @@ async function measurer(info: LanguageInfo, model: Module, rows: Dataset, evalua
     ...(info.masked === null ? {} : { attention_mask: { shape, dtype: "int64" } }),
   };
   const run = await evaluator(types, (batch) => ({
-    losses: crossEntropy(languageLogits(model, batch), batch["labels"] as Tensor, {
+    losses: crossEntropy(logitsOf(batch), batch["labels"] as Tensor, {
       ignoreIndex: IGNORED,
       reduction: "none",
     }).sum(-1),
@@ -73,14 +77,21 @@ async function measurer(info: LanguageInfo, model: Module, rows: Dataset, evalua
 }
 
 const evaluate = ({ state, prepared }: Watched): Promise<() => Promise<Metrics>> =>
-  measurer(prepared.info as LanguageInfo, state.step.model, prepared.validation, (types, forward) =>
-    state.evaluator(types, forward),
+  measurer(
+    prepared.info as LanguageInfo,
+    (batch) => languageLogits(state.step.model, batch),
+    prepared.validation,
+    (types, forward) => state.evaluator(types, forward),
   );
 
 async function measure({ model, examples }: Measured): Promise<Metrics> {
-  const run = await measurer(model.info as LanguageInfo, model.model, examples, (types, forward) =>
-    model.evaluator(types, forward),
-  );
+  const info = model.info as LanguageInfo;
+  const context: TaskContext<LanguageInfo> = { info, use: "eval", options: {} };
+  const logitsOf = (batch: Tensors): Tensor => {
+    const features = model.task.features(batch, context, model.model);
+    return model.task.outputs(model.model, features, batch, context)["logits"] as Tensor;
+  };
+  const run = await measurer(info, logitsOf, examples, (types, forward) => model.evaluator(types, forward));
   return run();
 }
 

@@ -1,0 +1,90 @@
+/**
+ * @module A model before and after it was made smaller: size, speed and metrics, measured in one process, taking turns.
+ */
+import type { Batch, Dataset } from "../../data/node.js";
+import { timeInTurns } from "../../compress/timing.js";
+import { symbol } from "../../graph/index.js";
+import type { Metrics } from "../../metrics/index.js";
+import { OnnxModel } from "../../onnx/index.js";
+import { compile } from "../../runtime/index.js";
+import { fetcherFor } from "../shared/rows-node.js";
+import { nodeTaskNamed } from "../table-node.js";
+import type { TaskContext, TaskInfo } from "../task.js";
+import type { TrainedModel, UseOptions } from "../trained-model.js";
+import { pick } from "../use/traced-graph.js";
+import { openTrained } from "../use/trained-node.js";
+
+/** One of the two models as the table shows it. */
+export interface Side {
+  readonly sizeBytes: number;
+  readonly parameters: number;
+  /** Median milliseconds of a batch, by its number of examples. */
+  readonly batchMs: Readonly<Record<string, number>>;
+  /** Figures on the test data. */
+  readonly metrics: Metrics;
+}
+
+/** The table of before and after. */
+export interface BeforeAfter {
+  readonly before: Side;
+  readonly after: Side;
+}
+
+/** A model with its size. */
+export interface Sized {
+  readonly model: TrainedModel;
+  readonly file: Uint8Array;
+  readonly parameters: number;
+  /** The folder of the run. */
+  readonly run: string;
+}
+
+/** Batches that are timed. */
+const BATCHES = [1, 32];
+
+/** The first rows of a data set, repeated where there are fewer, as a batch. */
+export async function batchOf({ task, info }: TrainedModel, examples: Dataset, size: number): Promise<Batch> {
+  const context: TaskContext<TaskInfo> = {
+    info,
+    use: "eval",
+    options: {},
+    ...(task.buckets === undefined ? {} : { length: symbol("T") }),
+  };
+  using fetcher = fetcherFor(task, context, examples);
+  const indices = Uint32Array.from({ length: size }, (_, i) => i % examples.length);
+  return (await fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: 0 })) ?? examples.gather(indices);
+}
+
+async function metricsOf({ model, run }: Sized, examples: Dataset): Promise<Metrics> {
+  const measurement = await model.measure(examples);
+  const measured = await nodeTaskNamed(model.task.name).measure?.({ model, run, examples, measurement, open: openTrained });
+  return { ...measurement?.result(), ...measured };
+}
+
+/** Measures two models on the same examples. */
+export async function measureBeforeAfter(
+  before: Sized,
+  after: Sized,
+  examples: Dataset,
+  options: UseOptions = {},
+): Promise<BeforeAfter> {
+  const sessions = [before, after].map(({ file }) => compile(new OnnxModel(file), { ...options }));
+  await using first = await (sessions[0] as (typeof sessions)[number]);
+  await using second = await (sessions[1] as (typeof sessions)[number]);
+  const times: [number, number][] = [];
+  for (const size of BATCHES) {
+    const batch = await batchOf(before.model, examples, size);
+    const runs = [first, second].map((session) => () => session.call(pick(batch, session.inputs)));
+    times.push((await timeInTurns(runs)) as [number, number]);
+  }
+  const side = (sized: Sized, i: 0 | 1, metrics: Metrics): Side => ({
+    sizeBytes: sized.file.length,
+    parameters: sized.parameters,
+    batchMs: Object.fromEntries(BATCHES.map((size, b) => [size, times[b]?.[i] ?? NaN])),
+    metrics,
+  });
+  return {
+    before: side(before, 0, await metricsOf(before, examples)),
+    after: side(after, 1, await metricsOf(after, examples)),
+  };
+}

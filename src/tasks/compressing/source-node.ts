@@ -1,0 +1,68 @@
+/**
+ * @module The run that is made smaller: its model as a file, and the data that it was trained on.
+ */
+import { isAbsolute } from "node:path";
+import type { Dataset } from "../../data/node.js";
+import type { ModelProto } from "../../onnx/index.js";
+import { decodeModel } from "../../onnx/index.js";
+import type { RunConfig, RunSummary } from "../../run/run-folder.js";
+import { RUN_FILES } from "../../run/run-folder.js";
+import { openRun, splitRunPath } from "../../run/run-folder-node.js";
+import { ConfigError } from "../../util/errors.js";
+import type { TrainedModel, UseOptions } from "../trained-model.js";
+import type { ExamplesOptions } from "../use/examples-node.js";
+import { loadExamples } from "../use/examples-node.js";
+import { TracedModel, openTrained } from "../use/trained-node.js";
+
+/** A run as it is before anything is done to it. Owned: dispose of its model. */
+export interface CompressionSource {
+  /** As the user named it. */
+  readonly path: string;
+  readonly model: TrainedModel;
+  readonly config: RunConfig;
+  readonly summary: RunSummary | undefined;
+  /** The model as a file: from the task's columns to its outputs. */
+  readonly file: ModelProto;
+}
+
+/** Opens a run, with or without checkpoints. Errors: those of `openTrained`. */
+export async function openSource(path: string, options: UseOptions = {}): Promise<CompressionSource> {
+  const { model, config } = await openTrained(path, options);
+  const folder = await openRun(splitRunPath(path).run);
+  const summary = (await folder.has(RUN_FILES.summary)) ? await folder.summary() : undefined;
+  const file = model instanceof TracedModel ? model.toFile() : decodeModel(model.toOnnx(), path);
+  return { path, model, config, summary, file };
+}
+
+/** Data to look at while a model is made smaller, and other data to judge the result on. */
+export interface CompressionData {
+  /** The name or path of the data. */
+  readonly name: string;
+  /** Rows that models may be fitted to: the training part, encoded, with targets. */
+  readonly calibration: Dataset;
+  readonly test: Dataset;
+  readonly notes: readonly string[];
+}
+
+/**
+ * Loads the training and the test part of the data that a run was trained on, or of other data. Of data without parts, both are all rows, which is said.
+ *
+ * Errors: ConfigError where no data are known; DataError for data of another form.
+ */
+export async function loadCompressionData(
+  { path, model, config }: CompressionSource,
+  { data: given, ...options }: Partial<ExamplesOptions> = {},
+): Promise<CompressionData> {
+  const trainedOn = config.options["data"];
+  const data = given ?? (typeof trainedOn === "string" ? trainedOn : undefined);
+  if (data === undefined) throw new ConfigError(`${path}: expected --data, since the run does not name its own, got none`);
+  const asked: ExamplesOptions = { ...options, data };
+  const test = await loadExamples(model, config, asked);
+  const calibration = await loadExamples(model, config, { ...asked, part: "train" });
+  if (calibration.examples.length === 0 || test.examples.length === 0)
+    throw new ConfigError(`--data ${data}: expected examples to calibrate and to measure on, got none`);
+  return { name: data, calibration: calibration.examples, test: test.examples, notes: test.notes };
+}
+
+/** A path for messages and files that others read: machine paths are left out. */
+export const shownPath = (path: string): string => (isAbsolute(path) ? (path.split(/[/\\]/).at(-1) ?? path) : path);

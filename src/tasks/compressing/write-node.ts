@@ -1,0 +1,137 @@
+/**
+ * @module A compressed run: a run folder whose model is its `model.onnx`, with the table of before and after in its summary and its report.
+ */
+import { join } from "node:path";
+import type { Bilingual } from "../../charts/charts.js";
+import type { ModelProto } from "../../onnx/index.js";
+import { encodeModel } from "../../onnx/index.js";
+import { renderCompression } from "../../report/compression.js";
+import type { RunConfig, RunSummary } from "../../run/run-folder.js";
+import type { RunWriter } from "../../run/run-folder-node.js";
+import { createRun } from "../../run/run-folder-node.js";
+import { peakMemoryMiB } from "../../run/progress-node.js";
+import { descentVersion } from "../../util/version-node.js";
+import type { Compression, CompressionStep } from "../use/compression.js";
+import { compressionOf, MODEL_FILE } from "../use/compression.js";
+import { FileModel } from "../use/file-model-node.js";
+import type { UseOptions } from "../trained-model.js";
+import type { BeforeAfter } from "./before-after-node.js";
+import { measureBeforeAfter } from "./before-after-node.js";
+import type { CompressionData, CompressionSource } from "./source-node.js";
+import { shownPath } from "./source-node.js";
+
+/** A smaller model that becomes a run. */
+export interface CompressedModel {
+  readonly source: CompressionSource;
+  readonly data: CompressionData;
+  /** From the task's columns to its outputs, as `TracedModel.toFile` gives it. */
+  readonly file: ModelProto;
+  /** What was done, after what had been done to the source. */
+  readonly step: CompressionStep;
+  readonly parameters: number;
+  /** Facts for `summary.json`, under `compression`: layers, a certificate. */
+  readonly facts?: Readonly<Record<string, unknown>>;
+  /** Parts of the report behind the table of before and after. */
+  readonly sections?: (table: BeforeAfter) => readonly { readonly title: Bilingual; readonly html: string }[];
+  readonly notes?: readonly Bilingual[];
+}
+
+/** Where and how a run is written. */
+export interface WriteOptions extends UseOptions {
+  readonly out: string;
+  readonly overwrite?: boolean;
+  readonly command?: string;
+  readonly language?: "en" | "zh";
+}
+
+/** `summary.json` of a compressed run. */
+export interface CompressedSummary extends RunSummary {
+  readonly compression: Compression & BeforeAfter & Readonly<Record<string, unknown>>;
+}
+
+/** Makes the configuration: that of the source, with what was done. */
+async function configOf({ source, step }: CompressedModel, command: string | undefined): Promise<RunConfig> {
+  const earlier = compressionOf(source.config);
+  const compression: Compression = {
+    of: earlier?.of ?? shownPath(source.path),
+    steps: [...(earlier?.steps ?? []), step],
+  };
+  const { adapters: _adapters, command: _command, ...config } = source.config;
+  return {
+    ...(config as RunConfig),
+    descent: await descentVersion(),
+    ...(command === undefined ? {} : { command }),
+    compression,
+  };
+}
+
+/** Writes the folder of a smaller model. Errors: those of `createRun`. */
+export async function writeCompressed(made: CompressedModel, options: WriteOptions): Promise<CompressedSummary> {
+  const { source, data, file, parameters, facts = {} } = made;
+  const { out, overwrite, command, device, threads } = options;
+  const use: UseOptions = { ...(device && { device }), ...(threads && { threads }) };
+  const config = await configOf(made, command);
+  const bytes = encodeModel(file);
+  using writer = await createRun(out, { config, overwrite: overwrite === true });
+  await writer.write(MODEL_FILE, bytes);
+  const { task, modelName, info } = source.model;
+  await using model = new FileModel(task, modelName, info, { bytes, where: join(out, MODEL_FILE) }, use);
+  const before = { model: source.model, file: encodeModel(source.file), parameters: parametersOf(source), run: source.path };
+  const table = await measureBeforeAfter(before, { model, file: bytes, parameters, run: out }, data.test, use);
+  const summary: CompressedSummary = {
+    ...summaryOf(source, data),
+    device: device ?? "auto",
+    parameters,
+    peakMemoryMiB: peakMemoryMiB(),
+    metrics: { test: table.after.metrics },
+    compression: { ...(compressionOf(config) as Compression), ...table, ...facts },
+  };
+  await writer.writeSummary(summary);
+  await writeReport(writer, made, table, config, options.language ?? "en");
+  return summary;
+}
+
+/** Counts the numbers that the source's model has. */
+export const parametersOf = ({ summary, model }: CompressionSource): number => summary?.parameters ?? model.model.parameterCount;
+
+/** The summary of the source, or of a model that was not trained here. */
+function summaryOf({ summary, model, config }: CompressionSource, data: CompressionData): RunSummary {
+  if (summary !== undefined) return summary;
+  const { seed } = config.options;
+  return {
+    task: model.task.name,
+    model: model.modelName,
+    data: data.name,
+    seed: typeof seed === "number" ? seed : 1,
+    device: "cpu",
+    parameters: 0,
+    flopsPerStep: 0,
+    steps: 0,
+    stepMs: 0,
+    trainSeconds: 0,
+    peakMemoryMiB: 0,
+    metrics: {},
+  };
+}
+
+async function writeReport(
+  writer: RunWriter,
+  { source, data, sections, notes }: CompressedModel,
+  table: BeforeAfter,
+  config: RunConfig,
+  language: "en" | "zh",
+): Promise<void> {
+  const page = renderCompression({
+    task: source.model.task.label,
+    model: source.model.modelName,
+    data: data.name,
+    ...table,
+    sections: sections?.(table) ?? [],
+    notes: notes ?? [],
+    command: config.command ?? "",
+    descent: config.descent,
+    createdAt: new Date().toISOString(),
+    language,
+  });
+  await writer.write("report.html", page);
+}

@@ -1,0 +1,161 @@
+/**
+ * @module The model of a compressed run: its `model.onnx`, which the engine runs as it is, and which Descent traces where a graph is asked for.
+ */
+import type { Batch, Dataset } from "../../data/node.js";
+import type { Tensor, TensorData } from "../../graph/index.js";
+import { inputsOf, symbol } from "../../graph/index.js";
+import type { Module } from "../../nn/index.js";
+import { OnnxModel } from "../../onnx/index.js";
+import { resolveForUse } from "../../ops/index.js";
+import type { Executable } from "../../runtime/index.js";
+import { compile } from "../../runtime/index.js";
+import { forEachBatch } from "../../train/evaluate.js";
+import { afterDispose, ConfigError } from "../../util/errors.js";
+import { byLength, fetcherFor } from "../shared/rows-node.js";
+import { textByText } from "../shared/windows.js";
+import type { Answer, AnyTask, ColumnTypes, Measurement, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
+import type { TrainedModel, UseOptions } from "../trained-model.js";
+import { answersOf, measurementOf } from "./answering-node.js";
+import type { ModelFile } from "./model.js";
+import { BATCH, beforeLastLinear, pick } from "./traced-graph.js";
+import { OUTPUT, taskOfFile, UseFileModule } from "./use-file.js";
+
+/** A task's model in the form of `toOnnx`. Owned: dispose it. */
+export class FileModel implements TrainedModel {
+  readonly task: AnyTask;
+  readonly modelName: string;
+  readonly info: TaskInfo;
+  /** The file. */
+  readonly file: OnnxModel;
+  readonly #bytes: Uint8Array;
+  readonly #options: UseOptions;
+  readonly #executables = new Map<string, Promise<Executable>>();
+  #module: UseFileModule | undefined;
+  #isDisposed = false;
+
+  /** Errors: DataError for bytes that are no model; ConfigError for a file that does not take the task's columns. */
+  constructor(task: AnyTask, modelName: string, info: TaskInfo, { bytes, where }: ModelFile, options: UseOptions = {}) {
+    this.task = taskOfFile(task);
+    this.modelName = modelName;
+    this.info = info;
+    this.file = new OnnxModel(bytes, { where });
+    this.#bytes = bytes;
+    this.#options = options;
+    const columns = Object.keys(task.inputs(this.#context, 1));
+    const stray = [...this.file.declaredInputs.keys()].filter((name) => !columns.includes(name));
+    if (stray.length > 0)
+      throw new ConfigError(`${where}: expected the columns of ${task.name}, ${columns.join(", ")}, got ${stray.join(", ")}`);
+  }
+
+  get #context(): TaskContext<TaskInfo> {
+    const length = this.task.buckets === undefined ? {} : { length: symbol("T") };
+    return { info: this.info, use: "eval", options: {}, ...length };
+  }
+
+  /** The file as a module from columns to outputs. Errors: those of `GraphModule`. */
+  get model(): Module {
+    const shapes = (): Readonly<Record<string, Tensor["shape"]>> =>
+      Object.fromEntries(
+        Object.entries(this.task.inputs(this.#context, 1)).flatMap(([name, { shape }]) =>
+          this.file.declaredInputs.has(name) ? [[name, shape]] : [],
+        ),
+      );
+    return (this.#module ??= new UseFileModule(this.file.proto, shapes(), this.file.where));
+  }
+
+  get weights(): ReadonlyMap<string, TensorData> {
+    return (this.model as UseFileModule).graph.values;
+  }
+
+  /** Errors: SessionError once the model has been disposed. */
+  #compiled(key: string, make: () => OnnxModel | Tensors): Promise<Executable> {
+    if (this.#isDisposed) return Promise.reject(afterDispose(this.modelName));
+    let executable = this.#executables.get(key);
+    if (executable === undefined) {
+      const made = make();
+      executable =
+        made instanceof OnnxModel ? compile(made, this.#options) : compile(made, { ...this.#options, ...this.#constants });
+      this.#executables.set(key, executable);
+    }
+    return executable;
+  }
+
+  get #constants(): { readonly names: Map<Tensor, string>; readonly values: Map<Tensor, TensorData> } {
+    const state = [...this.model.state()];
+    return {
+      names: new Map(state.map(([path, p]) => [p, path])),
+      values: new Map(state.map(([path, p]) => [p, this.weights.get(path) as TensorData])),
+    };
+  }
+
+  /** The file's own outputs come from the file, as the engine runs it; the rest is computed of them. */
+  async evaluator(types: ColumnTypes, forward: (batch: Tensors) => Tensors): Promise<(batch: Batch) => Promise<Outputs>> {
+    const key = `evaluator ${this.#executables.size}`;
+    const traced = resolveForUse(forward(inputsOf(types)));
+    const behind = (this.model as UseFileModule).behind(traced);
+    const executable = await this.#compiled(key, () => behind ?? traced);
+    if (behind === undefined) return (batch) => executable.call(pick(batch, executable.inputs));
+    const file = await this.#compiled("file", () => this.file);
+    return async (batch) => {
+      const given = Object.entries(await file.call(pick(batch, file.inputs))).map(
+        ([name, t]) => [`${OUTPUT}${name}`, t] as const,
+      );
+      return executable.call(pick({ ...batch, ...Object.fromEntries(given) }, executable.inputs));
+    };
+  }
+
+  async run(examples: Dataset, each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void): Promise<void> {
+    const executable = await this.#compiled("file", () => this.file);
+    using fetcher = fetcherFor(this.task, this.#context, examples);
+    await forEachBatch(
+      examples,
+      examples.length === 1 ? 1 : (this.task.mostAtOnce ?? BATCH),
+      (batch) => executable.call(pick(batch, executable.inputs)),
+      textByText(this.task, this.info, examples, (outputs, batch, rows) => each(outputs, rows, batch)),
+      fetcher,
+      byLength(this.task, this.info, examples),
+    );
+  }
+
+  async features(examples: Dataset, each: (features: TensorData, rows: number) => void): Promise<void> {
+    const executable = await this.#compiled("features", () => {
+      const columns = inputsOf(this.task.inputs(this.#context, symbol("N")));
+      const outputs = resolveForUse((this.model as UseFileModule).forward(columns));
+      const features = beforeLastLinear(Object.values(outputs)[0] as Tensor);
+      if (features === undefined) throw new ConfigError(`${this.modelName}: expected a linear layer before its output, got none`);
+      return { features };
+    });
+    using fetcher = fetcherFor(this.task, this.#context, examples);
+    await forEachBatch(
+      examples,
+      BATCH,
+      (batch) => executable.call(pick(batch, executable.inputs)),
+      (outputs, batch) => each(outputs["features"] as TensorData, batch[executable.inputs[0] as string]?.shape[0] as number),
+      fetcher,
+    );
+  }
+
+  answers(examples: Dataset): Promise<Answer[]> {
+    return answersOf(this, examples);
+  }
+
+  measure(examples: Dataset): Promise<Measurement | undefined> {
+    return measurementOf(this, examples);
+  }
+
+  /** The file as it is. */
+  toOnnx(): Uint8Array {
+    return this.#bytes;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
+    // What could not be compiled has nothing to dispose of, and has said so.
+    for (const executable of this.#executables.values()) await (await executable.catch(() => undefined))?.dispose();
+    this.#executables.clear();
+  }
+
+  dispose(): Promise<void> {
+    return this[Symbol.asyncDispose]();
+  }
+}
