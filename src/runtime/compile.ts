@@ -6,10 +6,21 @@ import { platformRuntime, defaultThreads } from "#platform";
 import type { Tensor, TensorData, TensorType } from "../graph/index.js";
 import { DTYPES, FreeDimensionError, Graph, isLeaf, isStatic, mergeCommonSubexpressions, sizeOf } from "../graph/index.js";
 import { encodeModel, exportGraph, OnnxModel, withUniversalLocale, type OnnxSource, sourceOf } from "../onnx/index.js";
-import { bindGraph, blockChannels, fuseGraph, lowerGraph, removeEmpty, simplifyGraph, verifyGraph } from "../ops/index.js";
+import {
+  bindGraph,
+  blockChannels,
+  foldNorms,
+  fuseGraph,
+  lowerGraph,
+  poolRectified,
+  removeEmpty,
+  simplifyGraph,
+  verifyGraph,
+} from "../ops/index.js";
 import { SessionError } from "../util/errors.js";
 import { channelBlock } from "./channel-block.js";
 import { cachedSession } from "./cache.js";
+import { computeWeights } from "./constant-weights.js";
 import { resolveDevice } from "./device.js";
 import { Executable } from "./executable.js";
 import { clashing, RenamingSession } from "./renaming.js";
@@ -42,7 +53,7 @@ export interface CompileOptions {
 /** The passes between a traced graph and the engine's, in order. `block`: channels in a block of the engine's kernels, 1 for none. */
 export function prepareGraph(graph: Graph, device: Device, bindings: ReadonlyMap<string, number> = new Map(), block = 1): Graph {
   const bound = removeEmpty(bindGraph(graph, bindings));
-  const merged = mergeCommonSubexpressions(simplifyGraph(bound));
+  const merged = poolRectified(mergeCommonSubexpressions(simplifyGraph(bound)));
   const lowered = lowerGraph(blockChannels(merged, block), device);
   const fused = fuseGraph(mergeCommonSubexpressions(lowered), device);
   // Fusion gives portable nodes with a kernel on the device; whatever it made is lowered like the rest.
@@ -76,6 +87,8 @@ const bytesOf = (t: Tensor): number => (isStatic(t.shape) ? sizeOf(t.shape) * DT
 const CONVOLUTIONS: ReadonlySet<string> = new Set(["Conv", "ConvInputGradient", "ConvWeightGradient"]);
 
 const isConvolving = (graph: Graph): boolean => graph.nodes.some((node) => CONVOLUTIONS.has(node.op));
+
+const differentiatesConvolutions = (graph: Graph): boolean => graph.nodes.some((node) => node.op === "ConvInputGradient");
 
 /** Whether memory is kept from run to run: `prepared` is what runs, `convolves` whether it was made of convolutions. */
 function usesArena(prepared: Graph, convolves: boolean): boolean {
@@ -148,17 +161,20 @@ const sessionOptions = (options: Settled, arena: boolean): SessionOptions => ({
 /** Makes a graph executable as it is. Errors: FreeDimensionError where a node has to know a dimension that is free. */
 async function compileFor(whole: Graph, options: Settled & { readonly names: ReadonlyMap<Tensor, string> }): Promise<Executable> {
   const { runtime, device, names } = options;
-  // Where weights are constants the engine does this by itself.
   const convolves = isConvolving(whole);
-  const block = convolves && device === "cpu" && options.values === undefined ? await channelBlock(runtime) : 1;
-  const prepared = prepareGraph(whole, device, undefined, block);
+  const isConstant = options.values !== undefined;
+  // Where weights are constants the engine does this by itself, but for gradients.
+  const isBlocked = convolves && device === "cpu" && (!isConstant || differentiatesConvolutions(whole));
+  const block = isBlocked ? await channelBlock(runtime) : 1;
+  const prepared = prepareGraph(isConstant ? foldNorms(whole) : whole, device, undefined, block);
   // Inputs that only tell a free dimension are given all the same.
   const kept = new Set(prepared.inputs.map(inputName));
   const sizing = whole.inputs.filter((t) => !isStatic(t.shape) && !kept.has(inputName(t)));
   const fed = new Map([...names].filter(([t]) => options.values?.has(t) !== true));
   const renamed = clashing(whole.outputs.keys(), new Set([...whole.inputs.map(inputName), ...fed.values()]));
-  const written = renamed.size === 0 ? prepared : withOutputNames(prepared, renamed);
-  const model = exportGraph(written, { names, values: options.values, inputs: sizing });
+  const renamedGraph = renamed.size === 0 ? prepared : withOutputNames(prepared, renamed);
+  const written = await withWeights(renamedGraph, block > 1, options);
+  const model = exportGraph(written.graph, { names: written.names, values: written.values, inputs: sizing });
   const made = await cachedSession(runtime, model, sessionOptions(options, usesArena(prepared, convolves)));
   const session = renamed.size === 0 ? made.session : new RenamingSession(made.session, renamed);
   const types = typesOf([...whole.inputs, ...prepared.inputs], fed);
@@ -171,6 +187,22 @@ async function compileFor(whole: Graph, options: Settled & { readonly names: Rea
     release: made.release,
     inPlace: options.inPlace,
   });
+}
+
+/** The graph as it is written: what is made of constant weights for blocks of channels is computed here, since the engine would do it in every run. */
+async function withWeights(
+  graph: Graph,
+  isBlocked: boolean,
+  options: Settled & { readonly names: ReadonlyMap<Tensor, string> },
+): Promise<{
+  readonly graph: Graph;
+  readonly names: ReadonlyMap<Tensor, string>;
+  readonly values: ReadonlyMap<Tensor, TensorData> | undefined;
+}> {
+  const { names, values, runtime } = options;
+  return values === undefined || !isBlocked
+    ? { graph, names, values }
+    : computeWeights({ graph, names, values }, runtime, sessionOptions(options, false));
 }
 
 const withOutputNames = (graph: Graph, names: ReadonlyMap<string, string>): Graph =>
