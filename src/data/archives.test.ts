@@ -154,6 +154,22 @@ suite("tars and gzip", () => {
   });
 });
 
+test("archives of many empty entries are refused before their entries are followed", async () => {
+  const many = 250_001;
+  const one = zip([["a", new Uint8Array(0)]]);
+  const start = one.indexOf("PK\u0001\u0002");
+  const end = one.indexOf("PK\u0005\u0006");
+  const entries = Array.from({ length: many }, () => one.subarray(start, end));
+  const zipped = Buffer.concat([one.subarray(0, start), ...entries, one.subarray(end)]);
+  const header = tarHeader("a", "0");
+  const tarred = Buffer.concat(Array.from({ length: many }, () => header));
+  for (const bytes of [zipped, tarred])
+    await assert.rejects(
+      archiveFiles(bytes, "a"),
+      /^DataError: a: expected at most 250,000 entries in an archive, got more; unpack it/,
+    );
+});
+
 test("a pipe or a device in place of a file is refused, not waited for", { skip: process.platform === "win32" }, async () => {
   const pipe = join(root, "pipe.csv");
   execFileSync("mkfifo", [pipe]);

@@ -7,6 +7,7 @@
 import { promisify } from "node:util";
 import { crc32, inflateRaw } from "node:zlib";
 import { DataError } from "../util/errors.js";
+import { checkEntries } from "./archive-entries.js";
 import { mostUnpackedBytes, unpacksTooMuch } from "./files-node.js";
 
 const inflate = promisify(inflateRaw);
@@ -62,7 +63,9 @@ function entriesOf(bytes: Uint8Array, where: string): Entry[] {
   const { start, end } = directoryOf(bytes, view, where);
   const entries: Entry[] = [];
   // By its place and not by its count, which has 16 bits and overflows.
+  let count = 0;
   for (let at = start; at < end;) {
+    checkEntries(++count, where);
     if (at + 46 > bytes.length || view.getUint32(at, true) !== DIRECTORY_ENTRY) {
       // What stands between the last entry and the end is somebody's signature, unless there is no entry at all.
       if (entries.length > 0) break;

@@ -4,6 +4,7 @@
  * Source: IEEE Std 1003.1-2017, pax, "ustar Interchange Format".
  */
 import { DataError } from "../../util/errors.js";
+import { checkEntries } from "../archive-entries.js";
 
 export interface TarFile {
   readonly name: string;
@@ -13,12 +14,13 @@ export interface TarFile {
 
 const BLOCK = 512;
 
-/** Errors: DataError, naming `where`, if a header's checksum is wrong or the archive ends within a file. */
+/** Errors: DataError, naming `where`, if a header's checksum is wrong the archive ends within a file, or it has too many entries. */
 export function* tarFiles(archive: Uint8Array, where: string): Generator<TarFile> {
   const decoder = new TextDecoder();
   let longName: string | undefined;
-  let at = 0;
+  let [at, count] = [0, 0];
   while (at < archive.length) {
+    checkEntries(++count, where);
     const header = archive.subarray(at, at + BLOCK);
     if (header.length < BLOCK) throw new DataError(`${where}: expected a header at byte ${at}, got the end; it is truncated`);
     if (header.every((byte) => byte === 0)) return;
