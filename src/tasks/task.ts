@@ -163,9 +163,9 @@ export interface TaskOptions {
   readonly labelSmoothing?: number;
 }
 
-/** Names of the positions along an axis of a parameter, which come from data: its features, the categories of one, its classes. */
+/** Names of the positions along an axis of a parameter, which come from data: its features, the categories of one, its classes, its tags. */
 export interface NamedAxis {
-  readonly of: "feature" | "category" | "class";
+  readonly of: "feature" | "category" | "class" | "tag";
   readonly names: readonly string[];
 }
 

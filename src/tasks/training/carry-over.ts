@@ -94,7 +94,12 @@ export function carryOver(
   return { weights, fresh, withoutPartner };
 }
 
-const PLURALS: Readonly<Record<NamedAxis["of"], string>> = { feature: "features", category: "categories", class: "classes" };
+const PLURALS: Readonly<Record<NamedAxis["of"], string>> = {
+  feature: "features",
+  category: "categories",
+  class: "classes",
+  tag: "tags",
+};
 
 /** Makes the note on names without a partner; undefined where each has one. */
 export function lonelyNote({ withoutPartner }: Pick<CarriedOver, "withoutPartner">): string | undefined {

@@ -25,6 +25,7 @@ import {
   taggingTask,
 } from "../tagging.js";
 import { taggingModels } from "../tagging-models.js";
+import { namedByTags } from "../tagging-names.js";
 import { taggingOptions } from "../options.js";
 
 /** The label of predicates themselves, as in CoNLL-2005. */
@@ -155,6 +156,7 @@ export const semanticRoles: Task<TaggingInfo> = {
     epochs: 5,
   }),
   settle: (options, info) => settleTagging({ falseNegativeCost: FALSE_NEGATIVE_COST, ...options }, info),
+  namedParameters: namedByTags,
   prepare,
   measurement: (info) => new RolesMeasurement(info),
   // Of a row: what a person is told of a text takes two passes (semantic-roles-node.ts).

@@ -27,6 +27,7 @@ import {
   taggingTask,
 } from "../tagging.js";
 import { taggingModels } from "../tagging-models.js";
+import { namedByTags } from "../tagging-names.js";
 import type { Answer, BuiltChoice, Task, TaskContext } from "../../task.js";
 import { scoresAt } from "../../shared/scores-at.js";
 import { tokenClassificationOptions, tokenExplainOptions } from "./options.js";
@@ -64,6 +65,7 @@ export const tokenClassification: Task<TagInfo> = {
   models: [...(FEATURE_MODELS as readonly BuiltChoice<TagInfo>[]), bertTagger],
   pretrained: { architectures: ["BertForTokenClassification"], labels: ({ tags }) => tags },
   settle: settleTagging,
+  namedParameters: namedByTags,
   prepare: prepareEntities,
   inputs: (context, batch) => (isSubword(context) ? subwordInputs(context, batch) : taggingTask.inputs(of(context), batch)),
   collate: (context, rows) => (isSubword(context) ? subwordCollate(context, rows) : taggingTask.collate(of(context), rows)),
