@@ -19,11 +19,11 @@ const REASONS: Readonly<Record<string, string>> = {
   ENAMETOOLONG: "a name that is too long",
 };
 
-/** The system's error in words, or its own message where there are none. */
 /** Tells whether an error is a file error of the system for which we have words. */
 export const isFileError = (error: unknown): boolean =>
   error instanceof Error && "code" in error && typeof error.code === "string" && error.code in REASONS;
 
+/** The system's error in words, or its own message where there are none. */
 export function fileReason(cause: unknown): string {
   const { code, message } = cause as NodeJS.ErrnoException;
   return own(REASONS, code ?? "") ?? message;

@@ -41,9 +41,11 @@ test("a place where no folder can be made is refused in one line", { skip: !isLi
 });
 
 test("too few open files are said in one line", { skip: !isLinux }, () => {
-  const { status, stderr } = shell(`ulimit -n 48; DESCENT ${LINEAR.join(" ")} --epochs 1 --quiet --out few`);
-  assert.equal(status, 1);
-  assert.match(stderr, /^descent: [^\n]*too many open files; raise the limit \(ulimit -n\)[^\n]*\n$/);
+  for (const most of [48, 24]) {
+    const { status, stderr } = shell(`ulimit -n ${most}; DESCENT ${LINEAR.join(" ")} --epochs 1 --quiet --out few`);
+    assert.equal(status, 1);
+    assert.match(stderr, /^descent: [^\n]*too many open files; raise the limit \(ulimit -n\)[^\n]*\n$/, `${most}`);
+  }
 });
 
 test("a folder that a killed process left is taken with --overwrite, and not without; other folders are not", async () => {

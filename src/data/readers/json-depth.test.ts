@@ -43,3 +43,16 @@ test("brackets in texts, long rows and deep ones within the bound are read", asy
   ] as const)
     assert.equal((await readTable(file(name, content))).data.length, content.trimEnd().split("\n").length);
 });
+
+test("rows that nest too deep are left out and counted where bad rows are to be skipped; the others keep their values", async () => {
+  const row = (i: number): string => `{"a":${i},"label":"ü${i}"}\n`;
+  const content = row(1) + lists(100_000) + row(2) + objects(DEEPEST + 1) + row(3);
+  for (const [name, bytes] of [
+    ["skipped.jsonl", content],
+    ["skipped.jsonl.gz", gzipSync(content)],
+    ["without an end.jsonl", content.trimEnd()],
+  ] as const) {
+    const { data, badRows } = await readTable(file(name, bytes), { skipBadRows: true });
+    assert.deepEqual([data.texts("label"), badRows], [["ü1", "ü2", "ü3"], 2], name);
+  }
+});

@@ -18,7 +18,7 @@ import { explainFailure, isEngineError } from "./complaints-node.js";
 import type { RawTable } from "./csv-node.js";
 import { openCsv } from "./csv-node.js";
 import { openEngineTable } from "./engine-table-node.js";
-import { checkJsonDepth } from "./json-depth-node.js";
+import { shallowLines } from "./json-depth-node.js";
 import { guessedDates, isQuery, parseQuery } from "./query-node.js";
 import type { FileSource, TableFormat, TableOptions } from "./table-file-node.js";
 import { describeFile, readHead, tableFormat } from "./table-file-node.js";
@@ -168,10 +168,12 @@ async function openEngineFile(
 ): Promise<RawTable> {
   // DuckDB takes the readable part of a truncated gzip file for the whole.
   if (zipped) await verifyGzip(path);
-  if (format === "jsonl") await checkJsonDepth(path, zipped);
+  const { skipBadRows = false } = options;
+  const read = format === "jsonl" ? await shallowLines(path, zipped, skipBadRows) : { path, zipped };
   const explain = (error: unknown): Promise<Error> => explainFailure(path, format, zipped, error);
-  const access = { files: [path], signal: options.signal };
-  const describe = (connection: DuckDBConnection): Promise<FileSource> => describeFile(connection, path, format, zipped, options);
+  const access = { files: [read.path], signal: options.signal };
+  const describe = (connection: DuckDBConnection): Promise<FileSource> =>
+    describeFile(connection, read.path, format, read.zipped, options);
   return openEngineTable({ where: path, access, describe, explain }, options.columns);
 }
 

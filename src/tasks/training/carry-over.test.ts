@@ -84,8 +84,8 @@ test("taggers go by the features and tags of their data, in whatever order these
       ["Ana", "Bob"],
     ],
   );
-  const carried = carryOver(other.model.state(), other.named, { named: first.named, numbers }, 1);
-  const values = (path: string): number[] => Array.from(carried.numbers.get(path)?.data ?? [], Number);
+  const carried = carryOver(other.model.state(), other.named, { named: first.named, weights: numbers }, 1);
+  const values = (path: string): number[] => Array.from(carried.weights.get(path)?.data ?? [], Number);
   // Padding and what is unknown in either slot, then the words: Ana before Rome, and Bob is new.
   assert.deepEqual(values("embedding.weight").slice(0, 7), [0, 1, 2, 4, 3, 5, 7]);
   assert.deepEqual(values("crf.start_transitions"), [0, 2, 1]);

@@ -1,0 +1,26 @@
+/** @module The command `descent` as a process: its arguments, streams and signals. */
+import { runCommandLine } from "./command.js";
+import { VERBS } from "./verbs.js";
+
+// A reader that has seen enough (`descent … | head`) is no failure; another one has to be told, if there is anybody.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") process.stderr.write(`descent: standard output: ${error.message}\n`);
+  process.exit(error.code === "EPIPE" ? 0 : 1);
+});
+// Remarks that nobody reads, or that a full disk does not take, are no reason to stop a training.
+process.stderr.on("error", () => undefined);
+
+process.exitCode = await runCommandLine(process.argv.slice(2), VERBS, {
+  env: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  onInterrupt: (callback) => {
+    process.on("SIGINT", callback);
+    process.on("SIGTERM", callback);
+    return () => {
+      process.off("SIGINT", callback);
+      process.off("SIGTERM", callback);
+    };
+  },
+  exit: (status) => process.exit(status),
+});
