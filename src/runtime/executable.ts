@@ -64,10 +64,20 @@ export class Executable implements AsyncDisposable {
     return this.#session.outputs;
   }
 
-  /** Runs on values without checks or copies, as training steps do. */
-  run(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Promise<Record<string, Value>> {
-    if (this.#isDisposed)
-      return Promise.reject(new SessionError("run: expected an executable that is open, got one that was disposed"));
+  /**
+   * Runs on values that the engine holds, whose numbers are neither read nor copied, as training steps do.
+   *
+   * Errors: ShapeError, DTypeError for a value that is missing or is none of the graph's type.
+   */
+  async run(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Promise<Record<string, Value>> {
+    if (this.#isDisposed) throw new SessionError("run: expected an executable that is open, got one that was disposed");
+    for (const name of this.inputs) {
+      const value = own(feeds, name);
+      if (value === undefined) throw new ShapeError(`run: expected a value for input "${name}", got none`);
+      if (value.location === undefined)
+        throw new DTypeError(`run: input "${name}": expected a value that the engine holds, got plain numbers; use call`);
+      this.#checkType(name, value);
+    }
     return this.#session.run(feeds, into);
   }
 
@@ -155,7 +165,7 @@ export class Executable implements AsyncDisposable {
     return data;
   }
 
-  #checkType(name: string, data: TensorData | StringData): void {
+  #checkType(name: string, data: Pick<Value, "dtype" | "shape">): void {
     const type = this.#types.get(name);
     if (type === undefined && this.inputs.includes(name)) return;
     if (type === undefined) throw new ShapeError(`run: ${unknownName("input", name, this.inputs)}`);

@@ -1,6 +1,7 @@
 /**
  * @module Features of a few slots as numbers: 0 is padding, then come a number for what is unknown in each slot, and those that were learned.
  */
+import { ConfigError } from "../util/errors.js";
 import type { TokenFeatures } from "./token-features.js";
 
 /** A vocabulary as JSON keeps it: the known values of each slot. */
@@ -46,7 +47,11 @@ export class FeatureVocabulary {
     );
   }
 
+  /** Errors: ConfigError for anything but a list of texts for each slot, as in a run that somebody has changed. */
   static fromJson(json: FeatureVocabularyJson): FeatureVocabulary {
+    const isListOf = (value: unknown, isItem: (item: unknown) => boolean): boolean => Array.isArray(value) && value.every(isItem);
+    if (!isListOf(json, (slot) => isListOf(slot, (value) => typeof value === "string")))
+      throw new ConfigError("vocabulary: expected a list of texts for each slot, got something else");
     return new FeatureVocabulary(json);
   }
 

@@ -264,3 +264,17 @@ test("--debug shows where, and --json says it as JSON", async () => {
   const json = await run(folder, words("eval nowhere --json"));
   assert.deepEqual(Object.keys(JSON.parse(json.stdout) as object), ["error", "exitStatus"]);
 });
+
+test("a batch that cannot be learned: columns that were left out are named, and the labels alone where there are none", async () => {
+  const noise = (i: number): string => `${Math.floor(i / 40)},${(i * 37) % 83}`;
+  const rows = (row: (i: number) => string): string => Array.from({ length: 80 }, (_, i) => row(i)).join("\n");
+  writeFileSync(path("codes.csv"), `code,n,y\n${rows((i) => `k${i}x,${noise(i)}`)}\n`);
+  writeFileSync(path("noise.csv"), `n,y\n${rows(noise)}\n`);
+  const check = /check: expected one batch of 32 examples to be overfit, got a loss of [\d.]+ after 200 steps from [\d.]+; /
+    .source;
+  for (const [file, advice] of [
+    ["codes.csv", 'column "code" was left out: look at what is left of the data, and at the labels, or skip the check'],
+    ["noise.csv", "look at the labels, or skip the check"],
+  ] as const)
+    await refused(`train tabular-regression --data ${file} --device cpu --quiet`, 1, new RegExp(`${check}${advice}`));
+});

@@ -86,6 +86,22 @@ test("values of another runtime are refused, and so is whatever comes after the 
   await executable.dispose();
 });
 
+test("values that are missing, plain numbers, or of another shape or type are refused before the engine sees them", async () => {
+  const executable = await compile(new Graph({ y: input("x", [2]).relu() }));
+  const { runtime } = executable;
+  using wide = runtime.upload({ dtype: "float32", shape: [3], data: new Float32Array(3) });
+  using whole = runtime.upload({ dtype: "int32", shape: [2], data: new Int32Array(2) });
+  const plain = { dtype: "float32", shape: [2], data: new Float32Array(2) } as unknown as Value;
+  for (const [feeds, expected] of [
+    [{}, /^ShapeError: run: expected a value for input "x", got none/],
+    [{ x: plain }, /^DTypeError: run: input "x": expected a value that the engine holds, got plain numbers; use call/],
+    [{ x: wide }, /^ShapeError: run: input "x": expected \[2\], got \[3\]/],
+    [{ x: whole }, /^DTypeError: run: input "x": expected float32, got int32/],
+  ] as const)
+    await assert.rejects(executable.run(feeds), expected);
+  await executable.dispose();
+});
+
 test("a disposed value is gone, and a feed may be disposed of while its run is under way", async () => {
   const runtime = await worker;
   const y = input("x", [2]).add(constant(1));

@@ -10,6 +10,7 @@ import type { InputOptions, NamedInputs } from "../task-node.js";
 import type { TrainedModel } from "../trained-model.js";
 import type { AnyTask, TaskInfo } from "../task.js";
 import { inWindows } from "../shared/windows.js";
+import { readingInfo } from "./checked-info.js";
 
 export interface ExamplesOptions extends TableReading {
   readonly data: string;
@@ -40,15 +41,22 @@ export function schemaReading(
   return { schema, plainBooleans: isPlain && target !== undefined ? [target] : [] };
 }
 
+/** Rows with targets, and what was decided on the way. */
+interface LoadedExamples {
+  readonly examples: Dataset;
+  readonly notes: readonly string[];
+  readonly leftOut: readonly string[];
+}
+
 /**
  * Data with targets. Of the data that the model was trained on, and of known data, the test part by the run's own seed; of a folder with
  * a test part, that; of another file, all rows.
  */
-export async function loadExamples(
-  model: TrainedModel,
-  config: RunConfig,
-  options: ExamplesOptions,
-): Promise<{ examples: Dataset; notes: readonly string[]; leftOut: readonly string[] }> {
+export function loadExamples(model: TrainedModel, config: RunConfig, options: ExamplesOptions): Promise<LoadedExamples> {
+  return readingInfo("config.json", model.task.name, () => load(model, config, options));
+}
+
+async function load(model: TrainedModel, config: RunConfig, options: ExamplesOptions): Promise<LoadedExamples> {
   const { task } = model;
   const info = inWindows(task, model.info, options.stride);
   const seed = typeof config.options["seed"] === "number" ? config.options["seed"] : 1;
@@ -89,5 +97,6 @@ export async function readInputs(
   inputs: readonly string[],
   options: InputOptions = {},
 ): Promise<NamedInputs> {
-  return nodeTaskNamed(model.task.name).readInputs(model, inputs, options);
+  const { name } = model.task;
+  return readingInfo("config.json", name, () => nodeTaskNamed(name).readInputs(model, inputs, options));
 }

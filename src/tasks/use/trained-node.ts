@@ -19,10 +19,11 @@ import { RUN_FILES } from "../../run/run-folder.js";
 import type { CheckpointName, RunFolder } from "../../run/run-folder-node.js";
 import { openRun, splitRunPath } from "../../run/run-folder-node.js";
 import { forEachBatch } from "../../train/evaluate.js";
-import { afterDispose, ConfigError, DescentError } from "../../util/errors.js";
+import { afterDispose, ConfigError } from "../../util/errors.js";
 import { byLength, fetcherFor } from "../shared/rows-node.js";
 import { answersOf, measurementOf } from "./answering-node.js";
 import type { ModelFile } from "./model.js";
+import { readingInfo } from "./checked-info.js";
 import { graphIn, modelOf, orReason } from "./model.js";
 import { isCompressed, MODEL_FILE } from "./compression.js";
 import { FileModel } from "./file-model-node.js";
@@ -149,7 +150,11 @@ export class TracedModel implements Trained {
    * Runs over encoded examples; `each` is given outputs, their rows and the batch: rows in order, but sequences by their length, and windows of a text
    * as one, by the row of the first.
    */
-  async run(examples: Dataset, each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void): Promise<void> {
+  run(examples: Dataset, each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void): Promise<void> {
+    return readingInfo("config.json", this.task.name, () => this.#run(examples, each));
+  }
+
+  async #run(examples: Dataset, each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void): Promise<void> {
     const size = examples.length === 1 ? 1 : (this.task.mostAtOnce ?? BATCH);
     const executable = await this.#compiled(`outputs ${size}`, () => this.#trace(size).outputs);
     const columns = this.#columns;
@@ -264,15 +269,10 @@ export async function openTrained(path: string, options: UseOptions = {}): Promi
   const task = taskNamed(config.task);
   const weights = checkpointParameters(checkpoint);
   const file = graphInfo(info) === undefined ? undefined : await graphFile(folder);
-  try {
+  return readingInfo(join(run, RUN_FILES.config), task.name, () => {
     const plain = adapters === undefined ? weights : merged(modelOf(task, model, info, file), adapters, weights);
     return { model: new TracedModel(task, model, info, plain, options, file), config };
-  } catch (cause) {
-    if (cause instanceof DescentError) throw cause;
-    // The task's info is what it wrote itself; where somebody changed it, whatever reads it first fails.
-    const what = `expected the info that a training of ${task.name} writes, got one that fails: ${(cause as Error).message}`;
-    throw new ConfigError(`${join(run, RUN_FILES.config)}: ${what}`, { cause });
-  }
+  });
 }
 
 export type TrainedModel = Trained;
