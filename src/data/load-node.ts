@@ -30,7 +30,7 @@ import { holdsImages, readParquetImages } from "./readers/parquet-images-node.js
 import type { TableOptions } from "./readers/table-file-node.js";
 import type { ReadTable } from "./readers/table-node.js";
 import type { TableSchema } from "./schema/table-schema.js";
-import { tableFormat } from "./readers/table-file-node.js";
+import { isTableName, tableFormat } from "./readers/table-file-node.js";
 import { isQuery } from "./readers/query-node.js";
 import { readTable } from "./readers/table-node.js";
 import type { TextOptions } from "./text/open-node.js";
@@ -255,7 +255,7 @@ async function openFolder(folder: string, options: LoadOptions): Promise<Source>
   }
   const boxes = await boxSource(name, await folderTree(folder), options);
   if (boxes !== undefined) return boxes;
-  const tables = files.filter((file) => tableFormat(file) !== undefined);
+  const tables = files.filter(isTableName);
   const imageParts = await imageFolderParts(folder, files, options);
   if (imageParts !== undefined) return { name, parts: imageParts, ...IMAGES, badRows: 0 };
   const texts = await openTextFolder(folder, files, options);

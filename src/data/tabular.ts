@@ -128,7 +128,13 @@ export class TabularPreprocessor {
       const suspicion = leakage(name, column, target, targetColumn, train.length, task);
       if (suspicion !== undefined) warnings.push(suspicion);
     }
-    if (encoders.length === 0) throw new DataError(`table: expected a column to predict "${target}" from, found none of use`);
+    if (encoders.length === 0)
+      throw new DataError(
+        `table: expected a column to predict "${target}" from, found none of use${warnings
+          .slice(0, 5)
+          .map((warning) => `; ${warning}`)
+          .join("")}`,
+      );
     return new TabularPreprocessor(
       {
         version: 1,
@@ -333,7 +339,9 @@ function fitTarget(name: string, column: Column, length: number, task: "classifi
   if (task === "classification") {
     const classes = classesOf(column, `column "${name}"`);
     if (classes.length < 2)
-      throw new DataError(`column "${name}": expected at least two classes, got ${classes.join(", ") || "none"}`);
+      throw new DataError(
+        `column "${name}": expected at least two classes, got ${classes.length === 0 ? "none" : `"${classes[0]}" alone`}`,
+      );
     if (classes.length > Math.max(50, length / 2))
       throw new DataError(
         `column "${name}": expected classes that rows share, got ${classes.length} of ${length} rows; tabular-regression predicts a quantity`,

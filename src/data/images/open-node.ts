@@ -6,7 +6,7 @@ import { Dataset } from "../dataset.js";
 import { readFileBytes } from "../files-node.js";
 import { checkLabels } from "../labels.js";
 import { holdsImages, readParquetImages } from "../readers/parquet-images-node.js";
-import { tableFormat } from "../readers/table-file-node.js";
+import { isTableName, tableFormat } from "../readers/table-file-node.js";
 import type { ArchivesLayout, KnownDataset, KnownFile } from "../registry.js";
 import type { FindOptions } from "../registry-node.js";
 import { cacheFolder, findKnownFile } from "../registry-node.js";
@@ -42,7 +42,7 @@ export async function imageFolderParts(
     const batches = files.filter((file) => cifarPart(file) !== undefined || isCifarNames(file)).map((file) => join(folder, file));
     return parseCifar(await Promise.all(batches.map(async (file) => [file, await readFileBytes(file)] as const)));
   }
-  const tables = files.filter((file) => tableFormat(file) !== undefined);
+  const tables = files.filter(isTableName);
   return tables.length === 0 ? readImageFolder(folder) : parquetParts(folder, tables, options);
 }
 

@@ -4,6 +4,7 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { createGunzip } from "node:zlib";
+import { readFileBytes, unwrapGzip } from "../files-node.js";
 import { ROW_REMEDY } from "./csv-node.js";
 import type { TableFormat } from "./table-file-node.js";
 import { DataError } from "../../util/errors.js";
@@ -47,6 +48,14 @@ export async function explainFailure(path: string, format: TableFormat, zipped: 
         return fail(`row ${row}: expected JSON, got text that does not parse (${(cause as Error).message}); ${ROW_REMEDY}`);
       }
     }
+  }
+  if (format === "json") {
+    try {
+      JSON.parse(new TextDecoder().decode(await unwrapGzip(await readFileBytes(path), path)));
+    } catch (cause) {
+      return fail(`expected JSON, got text that does not parse (${(cause as Error).message})`);
+    }
+    return fail("expected a list of JSON objects, got a list of something else");
   }
   return fail(`expected a ${format} file that DuckDB can read, got an error: ${message.split("\n")[0]}`);
 }

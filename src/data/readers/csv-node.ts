@@ -47,7 +47,8 @@ const HEAD = 1 << 18;
 /** Bytes that an encoding is guessed from. */
 const SAMPLE = 1 << 16;
 
-export const ROW_REMEDY = "mend the row, or leave out such rows (skipBadRows, --skip-bad-rows)";
+const SKIP_REMEDY = "leave out such rows (skipBadRows, --skip-bad-rows)";
+export const ROW_REMEDY = `mend the row, or ${SKIP_REMEDY}`;
 
 /** The bytes of a file, unzipped. */
 async function* bytesOf(path: string, zipped: boolean): AsyncGenerator<Uint8Array> {
@@ -271,7 +272,7 @@ class ChunkBuilder {
 function problemOf({ fields, problem }: CsvRecord, columns: number, broken: boolean): string | undefined {
   if (problem !== undefined) return problem;
   if (broken && fields.some((field) => field.includes("\ufffd")))
-    return "expected UTF-8, got other bytes; save the file as UTF-8";
+    return `expected UTF-8, got other bytes; save the file as UTF-8, name its encoding (--encoding), or ${SKIP_REMEDY}`;
   const count = fields.length;
   const isFit = count === columns || (count > columns && fields.slice(columns).every((field) => field.trim() === ""));
   return isFit ? undefined : `expected ${columns} columns, got ${count}`;

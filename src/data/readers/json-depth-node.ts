@@ -9,6 +9,7 @@ import { finished } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { DataError } from "../../util/errors.js";
 import { ROW_REMEDY } from "./csv-node.js";
+import { isJsonList } from "./table-file-node.js";
 
 /** Deeper than any data that people write, and far from where a parser's stack ends. */
 export const DEEPEST = 200;
@@ -27,17 +28,25 @@ class DepthScan {
   #isText = false;
   #isEscaped = false;
   #row = 1;
+  readonly #isLines: boolean;
+
+  /** `isLines` says that each line begins anew. */
+  constructor(isLines: boolean) {
+    this.#isLines = isLines;
+  }
 
   /** The row that nests too deep, or undefined. */
   next(bytes: Uint8Array): number | undefined {
     for (let at = 0; at < bytes.length;) {
       const end = bytes.indexOf(NEWLINE, at);
-      const isWholeLine = end >= 0 && this.#depth === 0 && !this.#isText;
+      const isWholeLine = this.#isLines && end >= 0 && this.#depth === 0 && !this.#isText;
       // A line that is shorter than the bound cannot nest deeper, and most are.
       if (!(isWholeLine && end - at <= DEEPEST) && this.#follow(bytes, at, end < 0 ? bytes.length : end)) return this.#row;
       if (end < 0) return undefined;
-      this.#depth = 0;
-      this.#isText = false;
+      if (this.#isLines) {
+        this.#depth = 0;
+        this.#isText = false;
+      }
       this.#isEscaped = false;
       this.#row++;
       at = end + 1;
@@ -70,26 +79,31 @@ async function* pieces(path: string, zipped: boolean): AsyncGenerator<Uint8Array
   }
 }
 
-/** Finds the first row of a file of JSON lines that nests deeper than `DEEPEST`; undefined where there is none. Reads it once, from end to end. */
-async function deepRow(path: string, zipped: boolean): Promise<number | undefined> {
-  const scan = new DepthScan();
+/** Finds the first line of a file of JSON that nests deeper than `DEEPEST`; undefined where there is none. Reads it once, from end to end. */
+async function deepLine(path: string, zipped: boolean, isLines: boolean): Promise<number | undefined> {
+  const scan = new DepthScan(isLines);
   for await (const piece of pieces(path, zipped)) {
-    const row = scan.next(piece);
-    if (row !== undefined) return row;
+    const line = scan.next(piece);
+    if (line !== undefined) return line;
   }
   return undefined;
 }
 
-/** Copies a file with each line that nests too deep made one that does not parse, so that rows keep their numbers; the copy goes with the process. */
-async function copyWithoutDeepLines(path: string, zipped: boolean): Promise<string> {
+const isMarked = (bytes: Uint8Array): boolean => bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+
+/** Copies a file without the mark at its beginning, each line that nests too deep made one that does not parse, so that rows keep their numbers. */
+async function cleanCopy(path: string, zipped: boolean): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "descent-rows-"));
+  // The table is read until the process ends, and any number of times.
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const copy = join(folder, "rows.jsonl");
   const out = createWriteStream(copy);
   let line: Uint8Array[] = [];
+  let count = 0;
   const end = (): void => {
     const bytes = Buffer.concat(line);
-    out.write(new DepthScan().next(bytes) === undefined ? bytes : "!");
+    const text = count++ === 0 && isMarked(bytes) ? bytes.subarray(3) : bytes;
+    out.write(new DepthScan(true).next(text) === undefined ? text : "!");
     line = [];
   };
   for await (const piece of pieces(path, zipped)) {
@@ -109,18 +123,35 @@ async function copyWithoutDeepLines(path: string, zipped: boolean): Promise<stri
   return copy;
 }
 
+/** The first bytes of a file, unzipped. */
+async function firstBytes(path: string, zipped: boolean): Promise<Uint8Array> {
+  for await (const piece of pieces(path, zipped)) return piece;
+  return new Uint8Array();
+}
+
+/** A file of JSON that a parser can be given. */
+export interface CheckedJson {
+  readonly path: string;
+  readonly zipped: boolean;
+  /** A list of objects, or an object a line. */
+  readonly format: "json" | "jsonl";
+}
+
 /**
- * A file of JSON lines that a parser can be given: the file itself, or, where rows that nest too deep are to be skipped, a copy with such rows broken.
+ * Checks a file of JSON before a parser is given it: the file itself, or a copy without what the parser fails on: a byte order mark, and, where bad rows
+ * are to be skipped, lines that nest too deep.
  *
- * Errors: DataError, naming the row, if one nests deeper than `DEEPEST` and is not to be skipped.
+ * Errors: DataError, naming the line, if one nests deeper than `DEEPEST` and is not to be skipped.
  */
-export async function shallowLines(
-  path: string,
-  zipped: boolean,
-  skipBadRows: boolean,
-): Promise<{ readonly path: string; readonly zipped: boolean }> {
-  const row = await deepRow(path, zipped);
-  if (row === undefined) return { path, zipped };
-  if (skipBadRows) return { path: await copyWithoutDeepLines(path, zipped), zipped: false };
-  throw new DataError(`${path}: row ${row}: expected JSON that nests at most ${DEEPEST} deep, got a deeper one; ${ROW_REMEDY}`);
+export async function checkJson(path: string, zipped: boolean, skipBadRows: boolean): Promise<CheckedJson> {
+  const head = await firstBytes(path, zipped);
+  const format = isJsonList(head) ? "json" : "jsonl";
+  const isLines = format === "jsonl";
+  const line = await deepLine(path, zipped, isLines);
+  if (line !== undefined && !(skipBadRows && isLines))
+    throw new DataError(
+      `${path}: ${isLines ? "row" : "line"} ${line}: expected JSON that nests at most ${DEEPEST} deep, got a deeper one; ${isLines ? ROW_REMEDY : "flatten it"}`,
+    );
+  if (line === undefined && !isMarked(head)) return { path, zipped, format };
+  return { path: await cleanCopy(path, zipped), zipped: false, format };
 }

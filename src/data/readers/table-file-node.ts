@@ -6,12 +6,13 @@ import type { DuckDBConnection } from "@duckdb/node-api";
 import { unreadable } from "../files-node.js";
 import type { CellOptions } from "../schema/infer.js";
 import type { TableSchema } from "../schema/table-schema.js";
+import { DataError } from "../../util/errors.js";
 import { checkRegular } from "../../util/regular-file-node.js";
 import { quoteText } from "./columns-node.js";
 import type { CsvOptions } from "./csv-node.js";
 import { literalPath, rowsOf } from "./duckdb-node.js";
 
-export type TableFormat = "csv" | "tsv" | "jsonl" | "parquet";
+export type TableFormat = "csv" | "tsv" | "jsonl" | "json" | "parquet";
 
 export interface TableOptions extends CellOptions, Omit<CsvOptions, "names" | "hadHeader" | "usual"> {
   /** Taken from the file's name if left out. */
@@ -52,10 +53,14 @@ export function tableFormat(path: string): TableFormat | undefined {
     ["tab", "tsv"],
     ["jsonl", "jsonl"],
     ["ndjson", "jsonl"],
+    ["json", "json"],
     ["parquet", "parquet"],
   ]);
   return formats.get(extension);
 }
+
+/** Tells whether a file among others is a table; JSON files beside images and texts hold facts about them. */
+export const isTableName = (path: string): boolean => ![undefined, "json"].includes(tableFormat(path));
 
 const struct = (entries: readonly (readonly [string, string])[]): string =>
   `{${entries.map(([name, type]) => `${quoteText(name)}: ${quoteText(type)}`).join(", ")}}`;
@@ -76,6 +81,21 @@ export async function readHead(path: string): Promise<Uint8Array> {
   }
 }
 
+/** Files that are often found where a table was meant, by how they begin. */
+const FOREIGN: readonly (readonly [begin: RegExp, what: string])[] = [
+  [/^\s*<(?:!doctype\s+html|html)[\s>]/i, "a web page, as a download gives it where it failed; look at it in a browser"],
+  [/^version https:\/\/git-lfs\./, "a pointer of Git LFS; fetch the file itself (git lfs pull)"],
+  [/^%PDF-/, "a PDF; export the table from where it was made"],
+  [/^\xD0\xCF\x11\xE0/, "a workbook of Excel before 2007; save it as .xlsx or .csv"],
+];
+
+/** Errors: DataError if a file begins as one that is no table, whatever its name says. */
+export function refuseForeign(path: string, head: Uint8Array): void {
+  const begin = new TextDecoder("latin1").decode(head.subarray(0, 200)).replace(/^ï»¿/, "");
+  const found = FOREIGN.find(([pattern]) => pattern.test(begin));
+  if (found !== undefined) throw new DataError(`${path}: expected a table, got ${found[1]}`);
+}
+
 export interface FileSource {
   /** The SQL after FROM. */
   readonly from: string;
@@ -87,18 +107,28 @@ export interface FileSource {
 const jsonType = (type: string, asText: boolean): string =>
   /^(DATE|TIME|TIMESTAMP|UUID)/.test(type) || (asText && !/STRUCT|MAP|\[\]/.test(type)) ? "VARCHAR" : type;
 
-/** A file of JSON lines or Parquet as DuckDB reads it: texts stay texts. */
+/** Tells whether the JSON of a file is a list of objects, and not an object a line. */
+export const isJsonList = (head: Uint8Array): boolean => /^\uFEFF?\s*\[/.test(new TextDecoder().decode(head.subarray(0, 4096)));
+
+/** A file of JSON or Parquet as DuckDB reads it: texts stay texts. `json` is a list of objects, `jsonl` an object a line. */
 export async function describeFile(
   connection: DuckDBConnection,
   path: string,
-  format: "jsonl" | "parquet",
+  format: "jsonl" | "json" | "parquet",
   zipped: boolean,
   { skipBadRows = false, asText = false }: TableOptions,
 ): Promise<FileSource> {
   const place = literalPath(path);
   if (format === "parquet") return { from: `read_parquet(${place})` };
   const compression = zipped ? ["compression='gzip'"] : [];
-  const settings = [place, "format='newline_delimited'", `ignore_errors=${skipBadRows}`, ...compression];
+  // In a list an error ends the reading.
+  const skip = skipBadRows && format === "jsonl";
+  const settings = [
+    place,
+    `format='${format === "json" ? "array" : "newline_delimited"}'`,
+    `ignore_errors=${skip}`,
+    ...compression,
+  ];
   const reader = `read_json(${settings.join(", ")}`;
   const described = await rowsOf(connection, `DESCRIBE SELECT * FROM ${reader})`);
   const types = described.map((row): [string, string] => [
@@ -109,5 +139,5 @@ export async function describeFile(
   if (types.length === 1 && types[0]?.[1] === "JSON") throw new Error("JSON values that are not objects");
   // Values of several kinds, texts and numbers, are texts.
   const plain = types.map(([name, type]): [string, string] => [name, type === "JSON" ? "VARCHAR" : type]);
-  return { from: `${reader}, columns=${struct(plain)})`, ...(skipBadRows ? { skip: true as const } : {}) };
+  return { from: `${reader}, columns=${struct(plain)})`, ...(skip ? { skip: true as const } : {}) };
 }

@@ -18,10 +18,10 @@ import { explainFailure, isEngineError } from "./complaints-node.js";
 import type { RawTable } from "./csv-node.js";
 import { openCsv } from "./csv-node.js";
 import { openEngineTable } from "./engine-table-node.js";
-import { shallowLines } from "./json-depth-node.js";
+import { checkJson } from "./json-depth-node.js";
 import { guessedDates, isQuery, parseQuery } from "./query-node.js";
 import type { FileSource, TableFormat, TableOptions } from "./table-file-node.js";
-import { describeFile, readHead, tableFormat } from "./table-file-node.js";
+import { describeFile, readHead, refuseForeign, tableFormat } from "./table-file-node.js";
 
 /** Cells of a table that are kept from the pass that learns the schema, so that small tables are read once. */
 const MOST_KEPT = 4_000_000;
@@ -136,7 +136,7 @@ function overruled(schema: TableSchema, { decimal, dateOrder, missing }: TableOp
 function formatFor(path: string, options: TableOptions): TableFormat {
   const format = options.format ?? tableFormat(path);
   if (format === undefined)
-    throw new DataError(`${path}: expected a .csv, .tsv, .jsonl or .parquet file (also .gz); name its format`);
+    throw new DataError(`${path}: expected a .csv, .tsv, .jsonl, .json or .parquet file (also .gz); name its format`);
   return format;
 }
 
@@ -145,6 +145,7 @@ export async function openTable(path: string, options: TableOptions = {}): Promi
   const head = await readHead(path);
   const format = formatFor(path, options);
   if (head.length === 0) throw new DataError(`${path}: expected at least one row, got an empty file`);
+  refuseForeign(path, head);
   const zipped = isGzip(head);
   if (!zipped && path.endsWith(".gz")) throw new DataError(`${path}: expected a gzip file, got other bytes`);
   const { schema } = options;
@@ -159,21 +160,21 @@ export async function openTable(path: string, options: TableOptions = {}): Promi
   return new Table(path, raw, await learn(path, raw, options), options);
 }
 
-/** A file of JSON lines or Parquet. */
+/** A file of JSON (a list of objects, or an object a line, whatever it is called) or Parquet. */
 async function openEngineFile(
   path: string,
-  format: "jsonl" | "parquet",
+  format: "jsonl" | "json" | "parquet",
   zipped: boolean,
   options: TableOptions,
 ): Promise<RawTable> {
   // DuckDB takes the readable part of a truncated gzip file for the whole.
   if (zipped) await verifyGzip(path);
   const { skipBadRows = false } = options;
-  const read = format === "jsonl" ? await shallowLines(path, zipped, skipBadRows) : { path, zipped };
-  const explain = (error: unknown): Promise<Error> => explainFailure(path, format, zipped, error);
+  const read = format === "parquet" ? { path, zipped, format } : await checkJson(path, zipped, skipBadRows);
+  const explain = (error: unknown): Promise<Error> => explainFailure(path, read.format, zipped, error);
   const access = { files: [read.path], signal: options.signal };
   const describe = (connection: DuckDBConnection): Promise<FileSource> =>
-    describeFile(connection, read.path, format, read.zipped, options);
+    describeFile(connection, read.path, read.format, read.zipped, options);
   return openEngineTable({ where: path, access, describe, explain }, options.columns);
 }
 

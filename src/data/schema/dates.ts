@@ -42,6 +42,7 @@ const DAY_NAME = pattern(
   String.raw`${WEEKDAY}(\d{1,2})(?:st|nd|rd|th|er|\.|º)?[\-\s]+(?:de\s+)?(\p{L}{3,10})\.?,?[\-\s]+(?:de\s+)?(\d{4}|\d{2})`,
 );
 const NAME_DAY = pattern(String.raw`${WEEKDAY}(\p{L}{3,10})\.?[\-\s]+(\d{1,2})(?:st|nd|rd|th)?,?[\-\s]+(\d{4})`);
+const COMPACT = /^((?:19|20)\d{2})(\d{2})(\d{2})$/;
 const EASTERN = pattern(String.raw`(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일]`);
 
 /** Two digits stand for a year of 1969 … 2068, as POSIX has it. */
@@ -76,6 +77,8 @@ const monthNamed = (name: string): number => MONTHS.get(name.toLowerCase()) ?? 0
 function certainDate(text: string): number | undefined {
   const first = YEAR_FIRST.exec(text);
   if (first !== null) return instant(Number(first[1]), Number(first[3]), Number(first[4]), first.slice(5));
+  const compact = COMPACT.exec(text);
+  if (compact !== null) return instant(Number(compact[1]), Number(compact[2]), Number(compact[3]), []);
   const eastern = EASTERN.exec(text);
   if (eastern !== null) return instant(Number(eastern[1]), Number(eastern[2]), Number(eastern[3]), eastern.slice(4));
   const named = DAY_NAME.exec(text);
@@ -86,6 +89,9 @@ function certainDate(text: string): number | undefined {
     return instant(Number(american[3]), monthNamed(american[1] as string), Number(american[2]), american.slice(4));
   return undefined;
 }
+
+/** Tells whether digits alone are a day of the last or this century, year first: 20240131. */
+export const isCompactDate = (text: string): boolean => COMPACT.test(text) && certainDate(text) !== undefined;
 
 /** Reads a date in an order that is known, or one whose order is seen. Milliseconds since 1970-01-01 UTC; undefined for what is none. */
 export function readDate(text: string, order: DateOrder): number | undefined {

@@ -157,6 +157,10 @@ const isNumeric = (profile: ColumnProfile): boolean =>
 const isDated = (profile: ColumnProfile): boolean =>
   profile.dates > 0 && profile.dates === profile.certain && fitting(profile).length > 0;
 
+/** Tells whether all values are days that are written without signs between; a few rows, or one day alone, could be anything. */
+const isCompact = (profile: ColumnProfile): boolean =>
+  profile.compactDates >= 10 && profile.compactDates === profile.certain && profile.values.size > 2;
+
 /** The orders that all dates of a column fit. */
 const fitting = (profile: ColumnProfile): readonly DateOrder[] =>
   ORDERS.filter((order) => profile.orders[order].fits === profile.dates);
@@ -169,6 +173,7 @@ function decide(
   delimiter: string | undefined,
 ): Decided {
   const { name } = profile;
+  if (asked === undefined && isCompact(profile)) return asCompactDate(profile, options);
   if (asked === "text" || asked === "category") return { field: { type: asked, name }, remarks: [] };
   const isCode =
     profile.tooLong !== undefined ||
@@ -243,6 +248,16 @@ function likeliestOrder(profile: ColumnProfile, fits: readonly DateOrder[], evid
   return fits[0] ?? "ymd";
 }
 
+function asCompactDate(profile: ColumnProfile, options: CellOptions): Decided {
+  const { name, compact } = profile;
+  const example = compact?.text ?? "20240131";
+  const day = new Date(readDate(example, "ymd") as number).toISOString().slice(0, 10);
+  return {
+    field: { type: "date", name, order: "ymd", example },
+    remarks: [`numbers such as ${quoted(example)} are read as days (${day})`, ...markRemarks(profile, "date", options)],
+  };
+}
+
 function asDate(profile: ColumnProfile, options: CellOptions, evidence: FileEvidence): Decided {
   const fits = fitting(profile);
   const order = options.dateOrder ?? likeliestOrder(profile, fits, evidence);
@@ -290,7 +305,9 @@ function asText(profile: ColumnProfile, isCode: boolean, options: CellOptions): 
 }
 
 /** Explains why a column with numbers but for a few values is not numeric. */
-function almostNumbers({ conventions, numbers, certain, neither, dates }: ColumnProfile): string[] {
+function almostNumbers(profile: ColumnProfile): string[] {
+  const { conventions, numbers, certain, neither, dates } = profile;
+  if (dates > 0 && dates === certain) return contradictoryDates(profile);
   const [point, comma] = [conventions["."].example, conventions[","].example];
   if (numbers === 0 || numbers < certain * 0.9) return [];
   if (neither !== undefined)
@@ -300,6 +317,15 @@ function almostNumbers({ conventions, numbers, certain, neither, dates }: Column
   if (point === undefined || comma === undefined || dates > 0) return [];
   return [
     `some numbers have a decimal point (${quoted(point.text)}, ${point.at}) and some a comma (${quoted(comma.text)}, ${comma.at}), so all are read as text`,
+  ];
+}
+
+/** Explains why a column of dates has none of the orders. */
+function contradictoryDates({ orders }: ColumnProfile): string[] {
+  const [day, month] = [orders.dmy.misfit, orders.mdy.misfit];
+  if (day === undefined || month === undefined) return [];
+  return [
+    `${quoted(day.text)} (${day.at}) is no date with the day first, ${quoted(month.text)} (${month.at}) none with the month first, so all are read as text`,
   ];
 }
 

@@ -4,7 +4,7 @@
 import { placeAt } from "../column.js";
 import type { TextColumn } from "../column.js";
 import type { DateOrder } from "./dates.js";
-import { ORDERS, possibleOrders, readDate } from "./dates.js";
+import { isCompactDate, ORDERS, possibleOrders, readDate } from "./dates.js";
 import { isMark } from "./missing.js";
 import type { Core, Decimal } from "./numbers.js";
 import { coreOf, INFINITE, PLAIN, readDigits } from "./numbers.js";
@@ -38,6 +38,8 @@ interface OrderFit {
   ascending: boolean;
   descending: boolean;
   last: number | undefined;
+  /** The first date that is none in this order. */
+  misfit: Seen | undefined;
 }
 
 const orderFit = (): OrderFit => ({
@@ -47,6 +49,7 @@ const orderFit = (): OrderFit => ({
   ascending: true,
   descending: true,
   last: undefined,
+  misfit: undefined,
 });
 const convention = (): Convention => ({ only: 0, example: undefined, grouped: 0, whole: true });
 
@@ -84,6 +87,9 @@ export class ColumnProfile {
   dates = 0;
   certainDates = 0;
   date: Seen | undefined;
+  /** Whole numbers of eight digits that are days of the last or this century: 20240131. */
+  compactDates = 0;
+  compact: Seen | undefined;
   readonly orders: Readonly<Record<DateOrder, OrderFit>> = { dmy: orderFit(), mdy: orderFit(), ymd: orderFit() };
 
   constructor(name: string, missing: readonly string[] | undefined) {
@@ -131,6 +137,10 @@ export class ColumnProfile {
       const digits = value.startsWith("-") ? value.length - 1 : value.length;
       this.lengths.add(digits);
       if (digits > 15) this.tooLong ??= seen();
+      if (isCompactDate(value)) {
+        this.compactDates++;
+        this.compact ??= seen();
+      }
       if (digits > 1 && value.startsWith("0")) this.zeroLed ??= seen();
       return;
     }
@@ -143,7 +153,8 @@ export class ColumnProfile {
       this.infinite = { count: (this.infinite?.count ?? 0) + 1, first: this.infinite?.first ?? seen() };
       return;
     }
-    const short = value.length <= LONGEST && /\d/.test(value);
+    // Digits are also written as wide as ideographs.
+    const short = value.length <= LONGEST && /[\d０-９]/.test(value);
     const core = short ? coreOf(value) : undefined;
     if (core !== undefined && this.#both(core, seen)) {
       this.numbers++;
@@ -179,6 +190,7 @@ export class ColumnProfile {
     this.dates++;
     if (possible === undefined) this.certainDates++;
     else this.date ??= seen();
+    for (const order of ORDERS) if (possible?.includes(order) === false) this.orders[order].misfit ??= seen();
     for (const order of possible ?? ORDERS) {
       const fit = this.orders[order];
       const time = readDate(value, order) as number;

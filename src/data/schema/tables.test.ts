@@ -51,6 +51,61 @@ const WINDOWS_1251 = Uint8Array.from([
 
 const KINDS: readonly Kind[] = [
   {
+    what: "digits as wide as ideographs",
+    content: `age,spend\n${lines(9, (i) => `３${"０１２３４５６７８"[i]},${i}`)}`,
+    columns: /age int/,
+    first: { age: 30, spend: 0 },
+    notes: [/column "age": numbers such as "３０" are read as 30/],
+  },
+  {
+    what: "days without signs between",
+    content: `day,n\n${lines(12, (i) => `2024${String(i + 1).padStart(2, "0")}15,${i}`)}`,
+    columns: /day date/,
+    first: { day: new Date(Date.UTC(2024, 0, 15)), n: 0 },
+    notes: [/column "day": numbers such as "20240115" are read as days \(2024-01-15\)/],
+  },
+  {
+    what: "numbers of eight digits that are no days",
+    content: `code,n\n${lines(12, (i) => `2024${String(i + 2).padStart(2, "0")}15,${i}`)}`,
+    columns: /code int/,
+    first: { code: 20240215, n: 0 },
+    notes: [],
+  },
+  {
+    what: "dates that contradict each other",
+    content: `day,n\n${lines(12, (i) => `${i % 2 ? "03/25/2024" : "25/03/2024"},${i}`)}`,
+    columns: /day text/,
+    first: { day: "25/03/2024", n: 0 },
+    notes: [
+      /column "day": "03\/25\/2024" \(row 2 .*\) is no date with the day first, "25\/03\/2024" \(row 1 .*\) none with the month first/,
+    ],
+  },
+  {
+    what: "a list of objects in one JSON file",
+    name: "list.json",
+    content: JSON.stringify(
+      Array.from({ length: 9 }, (_, i) => ({ age: 30 + i, plan: i % 2 ? "a" : "b" })),
+      null,
+      2,
+    ),
+    columns: /age int64, plan text/,
+    first: { age: 30, plan: "b" },
+  },
+  {
+    what: "an object a line, called .json",
+    name: "lines.json",
+    content: lines(9, (i) => JSON.stringify({ age: 30 + i, plan: i % 2 ? "a" : "b" })),
+    columns: /age int64, plan text/,
+    first: { age: 30, plan: "b" },
+  },
+  {
+    what: "JSON lines behind a byte order mark",
+    name: "marked.jsonl",
+    content: `\uFEFF${lines(9, (i) => JSON.stringify({ age: 30 + i, plan: i % 2 ? "a" : "b" }))}`,
+    columns: /age int64, plan text/,
+    first: { age: 30, plan: "b" },
+  },
+  {
     what: "decimal commas between semicolons",
     content: `age;spend;plan\n${lines(9, (i) => `3${i},9;180${i},86;${i % 2 ? "a" : "b"}`)}`,
     columns: /age float64, spend float64, plan text/,
@@ -478,4 +533,42 @@ test("a schema is learned from rows of the library as from a file", () => {
     ["number", "date", "boolean"],
   );
   assert.ok(table.warnings.some((warning) => /"\$1,800\.50" are read as 1800\.5/.test(warning)));
+});
+
+test("files that are no tables are called by what they are", async () => {
+  for (const [content, expected] of [
+    ["<!DOCTYPE html>\n<html><body>Not found</body></html>\n", /expected a table, got a web page/],
+    ["\uFEFF\n<HTML><body>", /expected a table, got a web page/],
+    [
+      "version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 12345\n",
+      /got a pointer of Git LFS; fetch the file itself/,
+    ],
+    ["%PDF-1.7\n1 0 obj\n", /got a PDF/],
+    [Uint8Array.from([0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, 0]), /got a workbook of Excel before 2007/],
+  ] as const)
+    await assert.rejects(readTable(file("foreign.csv", content)), expected);
+  assert.equal((await readTable(file("tags.csv", `<p>a</p>,y\n${lines(9, (i) => `<p>${i}</p>,${i}`)}`))).data.length > 8, true);
+});
+
+test("JSON that is no table is refused in one line", async () => {
+  const rows = Array.from({ length: 9 }, (_, i) => ({ a: i }));
+  for (const [content, expected] of [
+    [JSON.stringify(rows).slice(0, -5), /broken\.json: expected JSON, got text that does not parse/],
+    [
+      `[${'{"a":'.repeat(300)}1${"}".repeat(300)}]`,
+      /line 1: expected JSON that nests at most 200 deep, got a deeper one; flatten it/,
+    ],
+    [`[\n${"[\n".repeat(50_000)}`, /line \d+: expected JSON that nests at most 200 deep/],
+  ] as const)
+    await assert.rejects(readTable(file("broken.json", content)), expected);
+});
+
+test("where nothing is left to predict from, it is said why", async () => {
+  const { data, schema } = await readTable(
+    file("codes.csv", `code,n,y\n${lines(200, (i) => `k${i}x,5,${i % 2 ? "yes" : "no"}`)}`),
+  );
+  assert.throws(
+    () => TabularPreprocessor.fit(data, { target: "y", task: "classification", ...(schema === undefined ? {} : { schema }) }),
+    /found none of use; column "code" is left out: most rows have a value of their own.*; column "n" is left out: all its values are equal/,
+  );
 });
