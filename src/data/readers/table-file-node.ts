@@ -86,7 +86,7 @@ const FOREIGN: readonly (readonly [begin: RegExp, what: string])[] = [
   [/^\s*<(?:!doctype\s+html|html)[\s>]/i, "a web page, as a download gives it where it failed; look at it in a browser"],
   [/^version https:\/\/git-lfs\./, "a pointer of Git LFS; fetch the file itself (git lfs pull)"],
   [/^%PDF-/, "a PDF; export the table from where it was made"],
-  [/^\xD0\xCF\x11\xE0/, "a workbook of Excel before 2007; save it as .xlsx or .csv"],
+  [/^ÐÏ.à/s, "a workbook of Excel before 2007; save it as .xlsx or .csv"],
 ];
 
 /** Errors: DataError if a file begins as one that is no table, whatever its name says. */
