@@ -1,6 +1,6 @@
 /** @module An image, and over it where attribution lies: the colour of each pixel by its value, with a legend. */
 import type { ChartOptions, Bilingual } from "./frame.js";
-import { short, svgLabel, svgRoot, textAt } from "./frame.js";
+import { escapeXml, short, svgLabel, svgRoot, textAt } from "./frame.js";
 import { colorLegend, LEGEND_HEIGHT } from "./legend.js";
 import type { PixelImage } from "./image.js";
 import { attributionPng, attributionScale, imagePng, pngDataUrl } from "./image.js";
@@ -46,7 +46,9 @@ export async function heatMapChart(options: HeatMapOptions): Promise<string> {
       );
     }),
   );
-  const body = picture(await imagePng(image), 0) + overlays.join("");
+  const outlined = boxes.map((box) => outline(box, PADDING, factor)).join("");
+  const named = boxes.flatMap(({ label }) => (label === undefined ? [] : [label])).join(" · ");
+  const body = textAt(PADDING, 17, escapeXml(named)) + picture(await imagePng(image), 0) + outlined + overlays.join("");
   const width = PADDING + (maps.length + 1) * (wide + PADDING);
   return svgRoot(body, { ...options, width, height: 26 + high + 8 + LEGEND_HEIGHT });
 }

@@ -19,7 +19,7 @@ export interface TokenMatrixOptions extends ChartOptions {
 const MOST_COLUMNS = 16;
 
 /** A token as it can be seen: blanks and line ends are shown. */
-const visible = (token: string): string => truncateToWidth(token.replaceAll("\n", "⏎").replace(/^ +$/, "␠"), MOST_COLUMNS);
+const visible = (token: string): string => truncateToWidth(token.replaceAll("\n", "⏎").replace(/^ +$/, "·"), MOST_COLUMNS);
 
 /** Orange where a source token raised the score of a target token, blue where it lowered it. */
 export function tokenMatrixChart(options: TokenMatrixOptions): string {

@@ -16,6 +16,7 @@ import type { MethodName } from "./methods.js";
 import { methodNamed, settingsFor, smoothedBy } from "./methods.js";
 import { Model } from "./model.js";
 import type { ScoreChoice } from "./rows.js";
+import { canBeCut, type PathContext, pieceSettings, refinedPath } from "./refine.js";
 import { sampleOne } from "./sample.js";
 import type { SessionOptions } from "./sessions.js";
 import { labelOf, type Target, targetsOf } from "./target.js";
@@ -40,6 +41,12 @@ export interface Question {
   readonly settings: Settings;
   readonly options: ExplainOptions;
   readonly random: (...key: readonly (number | string)[]) => Random;
+}
+
+/** Sums over samples, and how many points each example's path has. */
+interface Answer {
+  readonly sums: Readonly<Record<string, TensorData>>;
+  readonly steps: readonly number[];
 }
 
 /** A model with its sessions, for many explanations. Owned: dispose it. */
@@ -110,27 +117,70 @@ export class Explainer implements AsyncDisposable {
 
   async #gradient(method: GradientMethod, question: Question): Promise<Omit<Attribution, "method" | "settings">> {
     const { input: given, settings, options } = question;
-    let samples = samplesOf(method, question, settings);
-    let sums = await this.#sums(method, question, samples);
+    const samples = samplesOf(method, question, settings);
+    const sums = await this.#sums(method, question, samples);
     const background = method.sumsTo === "difference" ? await backgroundScores(this.#model, question) : undefined;
-    let examples = examplesOf(this.model, method, question, sums, background);
-    let { steps } = settings;
-    for (let off = excess(examples, settings); method.refines && 2 * steps <= settings.maxSteps && off > 1;) {
-      // The error falls at least as 1 / steps: as many more as the gap is too wide, at least twice as many.
-      steps = Math.min(2 ** Math.ceil(Math.log2(steps * Math.max(2, off))), settings.maxSteps);
-      samples = samplesOf(method, question, { ...settings, steps });
-      sums = await this.#sums(method, question, samples);
-      examples = examplesOf(this.model, method, question, sums, background);
-      off = excess(examples, settings);
-    }
-    const { attribution: values, layer } = sums as { attribution: TensorData; layer?: TensorData };
-    const figures = method.refines ? { steps } : undefined;
+    const first: Answer = { sums, steps: new Array<number>(question.targets.length).fill(settings.steps) };
+    const wide = method.refines === true && excess(examplesOf(this.model, method, question, sums, background), settings) > 1;
+    const refined = !wide
+      ? first
+      : canBeCut(question, options.at, samples)
+        ? await this.#cut(method, question, first, background)
+        : await this.#doubled(method, question, first, background);
+    const examples = examplesOf(this.model, method, question, refined.sums, background);
+    const { attribution: values, layer } = refined.sums as { attribution: TensorData; layer?: TensorData };
     return {
-      values: method.finish === undefined ? values : await finished(method.finish, sums),
+      values: method.finish === undefined ? values : await finished(method.finish, refined.sums),
       ...(layer && { layerValues: layer }),
-      examples: examples.map((one) => ({ ...one, ...(figures && { figures }) })),
+      examples: method.refines
+        ? examples.map((one, i) => ({ ...one, figures: { steps: refined.steps[i] as number } }))
+        : examples,
       remarks: method.needs.includes("layer") ? [this.#model.layerRemark(given, options.at)] : [],
     };
+  }
+
+  /** Examples whose gap is too wide, by paths that are cut where they are curved. */
+  async #cut(method: GradientMethod, question: Question, first: Answer, background?: Float64Array): Promise<Answer> {
+    const { input: given, targets, baselines, settings, options } = question;
+    const pieces = pieceSettings(settings);
+    const context: PathContext = {
+      input: given,
+      targets,
+      baselines,
+      settings,
+      score: (points, own) => this.#model.chosen(points, own, options),
+      attribute: async (points, own, from) => {
+        const asked = { ...question, input: points, targets: own, baselines: { ...baselines, values: from }, settings: pieces };
+        return (await this.#sums(method, asked, samplesOf(method, asked, pieces)))["attribution"] as TensorData;
+      },
+    };
+    const values = Float32Array.from((first.sums["attribution"] as TensorData).data as Float32Array);
+    const steps = [...first.steps];
+    const size = values.length / targets.length;
+    for (const [example, one] of examplesOf(this.model, method, question, first.sums, background).entries()) {
+      if (excess([one], settings) <= 1) continue;
+      const path = await refinedPath(context, { example, allowed: allowedGap(one, settings) });
+      values.set(path.values, example * size);
+      steps[example] = path.steps;
+    }
+    return { sums: { ...first.sums, attribution: { ...(first.sums["attribution"] as TensorData), data: values } }, steps };
+  }
+
+  /** All examples again, with more points: of several baselines, of layers, and by rules whose points lie evenly. */
+  async #doubled(method: GradientMethod, question: Question, first: Answer, background?: Float64Array): Promise<Answer> {
+    const { settings } = question;
+    let { sums } = first;
+    let { steps } = settings;
+    for (
+      let off = excess(examplesOf(this.model, method, question, sums, background), settings);
+      2 * steps <= settings.maxSteps && off > 1;
+    ) {
+      // The error falls at least as 1 / steps: as many more as the gap is too wide, at least twice as many.
+      steps = Math.min(2 ** Math.ceil(Math.log2(steps * Math.max(2, off))), settings.maxSteps);
+      sums = await this.#sums(method, question, samplesOf(method, question, { ...settings, steps }));
+      off = excess(examplesOf(this.model, method, question, sums, background), settings);
+    }
+    return { sums, steps: first.steps.map(() => steps) };
   }
 
   #sums(method: GradientMethod, question: Question, samples: Samples): Promise<Record<string, TensorData>> {
@@ -211,14 +261,13 @@ export function samplesOf(
   return { weights: Float64Array.of(1), draw: () => ({ baseline: one }) };
 }
 
+/** The gap that is aimed at. */
+const allowedGap = ({ score, baselineScore = 0 }: ExampleAttribution, { tolerance }: Settings): number =>
+  tolerance * Math.max(Math.abs(score - baselineScore), 0.01 * Math.abs(score));
+
 /** How many times too wide the widest gap is: at most 1 where all are within the tolerance. */
-function excess(examples: readonly ExampleAttribution[], { tolerance }: Settings): number {
-  const ratios = examples.map(({ gap = 0, score, baselineScore = 0 }) => {
-    const difference = Math.max(Math.abs(score - baselineScore), 0.01 * Math.abs(score));
-    return gap === 0 ? 0 : Math.abs(gap) / (tolerance * difference);
-  });
-  return Math.max(...ratios);
-}
+const excess = (examples: readonly ExampleAttribution[], settings: Settings): number =>
+  Math.max(...examples.map((one) => (one.gap ? Math.abs(one.gap) / allowedGap(one, settings) : 0)));
 
 function examplesOf(
   model: Explainable,
@@ -251,7 +300,10 @@ function examplesOf(
 }
 
 /** Evaluates a method's `finish`. */
-async function finished(finish: NonNullable<GradientMethod["finish"]>, sums: Record<string, TensorData>): Promise<TensorData> {
+async function finished(
+  finish: NonNullable<GradientMethod["finish"]>,
+  sums: Readonly<Record<string, TensorData>>,
+): Promise<TensorData> {
   const { attribution, moments } = sums;
   if (attribution === undefined || moments === undefined)
     throw new ConfigError("finish: expected attribution and moments, got none");

@@ -57,6 +57,8 @@ export interface TransformerInputs {
   readonly sourceMask?: Tensor;
   /** True at tokens of the target that are no padding: [N, T]. */
   readonly targetMask?: Tensor;
+  /** In place of the vectors of the source's tokens: [N, S, D]. */
+  readonly sourceVectors?: Tensor | undefined;
 }
 
 /** Inputs of the decoder besides its tokens. */
@@ -67,6 +69,8 @@ export interface TargetInputs {
   readonly mask?: Tensor;
   readonly positions?: Tensor;
   readonly cache?: AttentionCache;
+  /** In place of the vectors of the tokens: [N, T, D]. */
+  readonly vectors?: Tensor | undefined;
 }
 
 /** Initializer of matrices. */

@@ -57,8 +57,9 @@ class Embeddings {
     this.#dropout = new Dropout(dropout);
   }
 
-  of(tokens: Tensor, positions?: Tensor): Tensor {
-    const x = this.#table.forward(tokens); // [N, T, D]
+  /** `vectors` [N, T, D] stand in place of the tokens' own. */
+  of(tokens: Tensor, positions?: Tensor, vectors?: Tensor): Tensor {
+    const x = vectors ?? this.#table.forward(tokens); // [N, T, D]
     const placed = (this.#scale === 1 ? x : x.mul(this.#scale)).add(rowsAt(this.#positions, tokens.shape[1] ?? 1, positions));
     return this.#dropout.forward(placed);
   }
@@ -78,8 +79,8 @@ class Stack extends Module {
     this.#embeddings = new Embeddings(options, shared);
   }
 
-  override forward(tokens: Tensor, { source, positions, ...inputs }: Partial<TargetInputs> = {}): Tensor {
-    let h = this.#embeddings.of(tokens, positions);
+  override forward(tokens: Tensor, { source, positions, vectors, ...inputs }: Partial<TargetInputs> = {}): Tensor {
+    let h = this.#embeddings.of(tokens, positions, vectors);
     for (const [i, layer] of this.layers.entries()) h = layer.forward(h, { ...inputs, source: source?.[i] });
     return this.layerNorm?.forward(h) ?? h; // [N, T, D]
   }
@@ -97,8 +98,8 @@ class Parts extends Module {
     this.decoder = new Stack(options, "decoder", this.shared);
   }
 
-  override forward(source: Tensor, mask?: Tensor): Tensor {
-    return this.encoder.forward(source, { mask });
+  override forward(source: Tensor, mask?: Tensor, vectors?: Tensor): Tensor {
+    return this.encoder.forward(source, { mask, vectors });
   }
 }
 
@@ -131,8 +132,8 @@ export class Transformer extends Module {
     return { layers: decoderLayers, groups: decoderHeads, headSize: hiddenSize / decoderHeads, side: "decoder" };
   }
 
-  override forward(source: Tensor, { target, sourceMask, targetMask }: TransformerInputs): Tensor {
-    const states = this.model.forward(source, sourceMask); // [N, S, D]
+  override forward(source: Tensor, { target, sourceMask, targetMask, sourceVectors }: TransformerInputs): Tensor {
+    const states = this.model.forward(source, sourceMask, sourceVectors); // [N, S, D]
     return this.decode(target, {
       source: this.sourceKeyValues(states),
       sourceMask,

@@ -5,6 +5,7 @@
 import type { Bilingual, Language } from "../charts/charts.js";
 import { cssColor, divergingColor, sequentialColor } from "../charts/color-map.js";
 import { escapeXml } from "../charts/charts.js";
+import type { HeatMapBox } from "../charts/heat-map.js";
 import type { PixelImage } from "../charts/image.js";
 import { attributionScale, imagePng, pngDataUrl } from "../charts/image.js";
 import { page } from "./page.js";
@@ -18,7 +19,7 @@ export interface PageMap {
   /** The score that was asked about. */
   readonly target: string;
   readonly score: number;
-  /** One value a pixel, a word or a column. */
+  /** One value a pixel, a word or a column; of a matrix row by row, a row for each token that was written. */
   readonly values: ArrayLike<number>;
   /** Figures beside the method's name, such as how far its sum is from the score's change. */
   readonly figures: readonly { readonly name: Bilingual; readonly value: string }[];
@@ -29,7 +30,9 @@ export interface PageMap {
 export interface PageInput {
   readonly name: string;
   readonly shown:
-    | { readonly kind: "image"; readonly image: PixelImage }
+    | { readonly kind: "image"; readonly image: PixelImage; readonly boxes?: readonly HeatMapBox[] }
+    /** Tokens that were read, and those that were written of them. */
+    | { readonly kind: "matrix"; readonly sources: readonly string[]; readonly targets: readonly string[] }
     | { readonly kind: "text"; readonly text: string; readonly offsets: ArrayLike<number> }
     | { readonly kind: "features"; readonly names: readonly string[]; readonly values: readonly string[] };
   readonly maps: readonly PageMap[];
@@ -43,12 +46,20 @@ const STYLE = `<style>
 .ask label{display:flex;gap:8px;align-items:center;font-size:14px}
 .maps{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,300px),1fr));gap:14px}
 .maps.wide{grid-template-columns:repeat(auto-fill,minmax(min(100%,460px),1fr))}
+.maps.whole{grid-template-columns:1fr}
 .maps canvas{width:100%;height:auto;border-radius:6px;display:block;cursor:crosshair;touch-action:none}
 .maps canvas.small{image-rendering:pixelated}
 .maps canvas:focus-visible{outline:2px solid var(--accent)}
 .probe{font-variant-numeric:tabular-nums;min-height:1.5em;font-size:14px}
 .shaded{line-height:2.1;font-size:17px}
 .shaded span{border-radius:4px;padding:2px 3px}
+.matrix{overflow:auto;max-height:75vh}
+.matrix table{border-collapse:collapse;font-size:13px}
+.matrix th{font-weight:400;white-space:pre;padding:2px 5px;text-align:end}
+.matrix thead th{writing-mode:vertical-rl;text-align:start;vertical-align:bottom}
+.matrix td{min-width:15px;height:15px;padding:0;border:1px solid transparent}
+.matrix td.at{border-color:var(--accent)}
+.matrix th.at{font-weight:700}
 .bars{display:grid;grid-template-columns:max-content 1fr max-content;gap:3px 10px;align-items:center;font-size:14px}
 .bars i{display:block;height:12px;border-radius:3px}
 .legend{display:flex;align-items:center;gap:8px;font-size:13px;font-variant-numeric:tabular-nums}
@@ -88,10 +99,18 @@ function mapData({ title, target, score, values, figures, remarks }: PageMap, ki
 async function inputData({ name, shown, maps, missing }: PageInput): Promise<object> {
   const what =
     shown.kind === "image"
-      ? { kind: "image", width: shown.image.width, height: shown.image.height, png: pngDataUrl(await imagePng(shown.image)) }
+      ? {
+          kind: "image",
+          width: shown.image.width,
+          height: shown.image.height,
+          png: pngDataUrl(await imagePng(shown.image)),
+          boxes: shown.boxes ?? [],
+        }
       : shown.kind === "text"
         ? { kind: "text", text: shown.text, offsets: Array.from(shown.offsets) }
-        : { kind: "features", names: shown.names.map((label, i) => `${label} = ${shown.values[i]}`) };
+        : shown.kind === "matrix"
+          ? shown
+          : { kind: "features", names: shown.names.map((label, i) => `${label} = ${shown.values[i]}`) };
   return {
     name,
     ...what,

@@ -84,6 +84,9 @@ function imageCard(input, map, picture) {
       }
     }
     context.putImageData(pixels, 0, 0);
+    context.strokeStyle = "#0d9488";
+    context.lineWidth = Math.max(1, Math.max(width, height) / 150);
+    for (const box of input.boxes) context.strokeRect(box.left, box.top, box.width, box.height);
   };
   return { body: [canvas, probe], draw };
 }
@@ -115,6 +118,47 @@ function textCard(input, map) {
   return { body: [body, probe], draw };
 }
 
+function matrixCard(input, map) {
+  const values = unpack(map.values);
+  const { sources, targets } = input;
+  const visible = (token) => token.replaceAll("\\n", "⏎").replace(/^ +$/, "·");
+  const probe = make("div", { className: "probe", ariaLive: "polite" });
+  const at = { row: 0, column: 0 };
+  const columns = sources.map((token) => make("th", { textContent: visible(token), scope: "col" }));
+  const lines = targets.map((token, t) => {
+    const head = make("th", { textContent: visible(token), scope: "row" });
+    const cells = sources.map((_, s) => {
+      const cell = make("td");
+      cell.addEventListener("pointerenter", () => move(t, s));
+      return cell;
+    });
+    return { head, cells };
+  });
+  const move = (row, column) => {
+    for (const one of body.querySelectorAll(".at")) one.classList.remove("at");
+    at.row = Math.max(0, Math.min(targets.length - 1, row));
+    at.column = Math.max(0, Math.min(sources.length - 1, column));
+    const line = lines[at.row];
+    if (line === undefined || columns[at.column] === undefined) return;
+    for (const one of [line.head, columns[at.column], line.cells[at.column]]) one.classList.add("at");
+    probe.textContent = visible(sources[at.column]) + " → " + visible(targets[at.row]) + ": " + format(values[at.row * sources.length + at.column] / 127 * map.scale);
+  };
+  const table = make("table", {}, make("thead", {}, make("tr", {}, make("th"), ...columns)),
+    make("tbody", {}, ...lines.map(({ head, cells }) => make("tr", {}, head, ...cells))));
+  const body = make("div", { className: "matrix", tabIndex: 0, ariaLabel: input.name + ", " + map.title.en }, table);
+  body.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    move(at.row + step[0], at.column + step[1]);
+  });
+  const draw = ({ threshold }) => lines.forEach(({ cells }, t) => cells.forEach((cell, s) => {
+    const share = values[t * sources.length + s] / 127;
+    cell.style.background = Math.abs(share) >= threshold ? colorOf(map, share) : "";
+  }));
+  return { body: [body, probe], draw };
+}
+
 function barCard(input, map) {
   const values = unpack(map.values);
   const order = input.names.map((_, i) => i).sort((a, b) => Math.abs(values[b]) - Math.abs(values[a]));
@@ -134,9 +178,10 @@ async function show(input) {
     return new Blob([bytes], { type: "image/png" });
   })()) : undefined;
   const section = make("section");
-  const grid = make("div", { className: input.kind === "image" ? "maps" : "maps wide" });
+  const grid = make("div", { className: input.kind === "image" ? "maps" : input.kind === "matrix" ? "maps whole" : "maps wide" });
   const cards = input.maps.map((map) => {
-    const made = input.kind === "image" ? imageCard(input, map, picture) : input.kind === "text" ? textCard(input, map) : barCard(input, map);
+    const made = input.kind === "image" ? imageCard(input, map, picture) : input.kind === "text" ? textCard(input, map)
+      : input.kind === "matrix" ? matrixCard(input, map) : barCard(input, map);
     const figures = map.figures.flatMap(({ name, value }) => [make("br"), both(name), " " + value]);
     const about = make("p", { className: "soft" }, map.target + ": " + format(map.score), ...figures);
     const more = map.remarks.length === 0 ? [] : [make("details", {}, make("summary", {}, say("how it was made", "如何得出")), ...map.remarks.map((text) => make("p", { textContent: text })))];

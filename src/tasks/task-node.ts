@@ -35,6 +35,9 @@ export interface ScoreQuestion {
   readonly target?: Target;
   readonly token?: number;
   readonly box?: number;
+  readonly side?: string;
+  readonly predicate?: string;
+  readonly tokens?: number;
   readonly against?: string;
   readonly gallery?: string;
 }

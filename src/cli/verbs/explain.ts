@@ -11,6 +11,8 @@ import { choice, integer, text } from "../../util/option.js";
 import { deviceOptions, onnxOptions } from "../../tasks/options.js";
 import { recognitionExplainOptions } from "../../tasks/images/image-recognition/options.js";
 import { detectionExplainOptions } from "../../tasks/images/object-detection/options.js";
+import { writtenExplainOptions } from "../../tasks/texts/options.js";
+import { rolesExplainOptions } from "../../tasks/texts/semantic-roles/options.js";
 import type { ScoreQuestion } from "../../tasks/task-node.js";
 import { tokenExplainOptions } from "../../tasks/texts/token-classification/options.js";
 import type { TaskTables } from "../task-options.js";
@@ -22,6 +24,8 @@ const TOP = 6;
 
 const TASK_TABLES: TaskTables = [
   ["token-classification", tokenExplainOptions],
+  ["semantic-role-labeling", rolesExplainOptions],
+  ["language-modeling, sequence-to-sequence", writtenExplainOptions],
   ["object-detection", detectionExplainOptions],
   ["image-recognition", recognitionExplainOptions],
 ];
@@ -53,18 +57,18 @@ interface QuestionOptions {
   readonly target: string | undefined;
   readonly token: number | undefined;
   readonly box: number | undefined;
+  readonly side: string | undefined;
+  readonly predicate: string | undefined;
+  readonly tokens: number | undefined;
   readonly against: string | undefined;
   readonly gallery: string | undefined;
 }
 
-const questionOf = (run: string, { target, token, box, against, gallery }: QuestionOptions): ScoreQuestion => ({
-  run,
-  ...(target === undefined ? {} : { target }),
-  ...(token === undefined ? {} : { token }),
-  ...(box === undefined ? {} : { box }),
-  ...(against === undefined ? {} : { against }),
-  ...(gallery === undefined ? {} : { gallery }),
-});
+const questionOf = (run: string, given: QuestionOptions): ScoreQuestion => {
+  const { target, token, box, side, predicate, tokens, against, gallery } = given;
+  const asked = Object.entries({ target, token, box, side, predicate, tokens, against, gallery });
+  return { run, ...Object.fromEntries(asked.filter(([, value]) => value !== undefined)) };
+};
 
 export const verb = defineVerb({
   engine: true,
@@ -79,7 +83,9 @@ export const verb = defineVerb({
       placeholder: "LABEL",
       defaultText: "the answer",
     }),
-    ...ofTask("token-classification", tokenExplainOptions),
+    ...ofTask("semantic-role-labeling", rolesExplainOptions),
+    ...ofTask("token-classification, semantic-role-labeling", tokenExplainOptions),
+    ...ofTask("language-modeling, sequence-to-sequence", writtenExplainOptions),
     ...ofTask("object-detection", detectionExplainOptions),
     ...ofTask("image-recognition", recognitionExplainOptions),
     at: text({

@@ -14,11 +14,12 @@ import { substitution } from "../substitution.js";
  * (x − b) ⊙ ∫₀¹ ∂f(b + α(x − b))/∂x dα, the mean over several baselines b.
  *
  * The integral is a weighted sum over `steps` points, by Gauss–Legendre or a Riemann rule. The gap, Σ attributions − (f(x) − f(b)), is always reported;
- * points are doubled, up to `maxSteps`, until it is at most `tolerance` · max(|f(x) − f(b)|, 0.01 · |f(x)|).
+ * where it is more than `tolerance` · max(|f(x) − f(b)|, 0.01 · |f(x)|), the path is cut in four, and then in two wherever the part's own gap is wide,
+ * until their sum is met or the path has `maxSteps` points (`refine.ts`). Several baselines, layers and Riemann rules take twice as many points instead.
  * Shapes: x [N, …], baselines [M, 1 or N, …] → [N, …]; with `at`, of a layer's shape (the paths are then those of the layer's values).
- * Cost:   `steps` · M forward and backward passes.
+ * Cost:   `steps` · M forward and backward passes; where the path is cut, up to 2 · `maxSteps` more.
  * Source: Sundararajan et al., Axiomatic attribution for deep networks, 2017, equations 1 and 3, arXiv:1703.01365.
- * Differs from the source: it has one baseline, and a fixed number of points.
+ * Differs from the source: it has one baseline, and a fixed number of points that lie evenly.
  * Checked against: Captum 0.9, IntegratedGradients, LayerIntegratedGradients, NeuronIntegratedGradients.
  */
 export const integratedGradients: GradientMethod = {

@@ -12,8 +12,8 @@ import type {
   MethodName,
 } from "../../explain/index.js";
 import { Explainer, faithfulness, MEASURE_NAMES, METHOD_NAMES, methodNamed } from "../../explain/index.js";
-import type { TensorData } from "../../graph/index.js";
 import { toNumbers } from "../../graph/index.js";
+import type { Dataset } from "../../data/node.js";
 import type { DeviceChoice } from "../../runtime/index.js";
 import { ConfigError, NoGradientError } from "../../util/errors.js";
 import { unknownName } from "../../util/nearest.js";
@@ -44,6 +44,8 @@ export interface Explanation {
   readonly values: Float64Array;
   readonly shape: readonly number[];
   readonly example: ExampleAttribution;
+  /** Of a text that was written, each of its tokens; `values` and `shape` then begin with them, and `example` is of their sum. */
+  readonly tokens?: readonly ExampleAttribution[];
   readonly settings: Attribution["settings"];
   readonly remarks: readonly string[];
   /** By measure; empty where none was asked for, or where the method gives parts that cannot be measured. */
@@ -69,27 +71,43 @@ export function usualMethod(kind: View["input"]["kind"], isOpaque = false): Meth
   return kind === "image" ? "grad-cam" : "integrated-gradients";
 }
 
-/** Points of a path, at most, where several methods are compared: the gap that is left is reported. */
+/** Points of a path, at most, where several methods or tokens are compared: the gap that is left is reported. */
 const MOST_STEPS = 128;
+
+/** A gap of a hundredth changes no picture of a matrix, and its tokens are many. */
+const MATRIX: ExplainOptions = { tolerance: 0.01, maxSteps: 64 };
 
 /** The options without settings that a method does not take: one list is for all of several. */
 function takenBy(method: MethodName, options: Omit<ExplainOptions, "method">): Omit<ExplainOptions, "method"> {
-  const { samples, steps, maxSteps = MOST_STEPS, ...rest } = options;
+  const { samples, steps, tolerance, maxSteps = MOST_STEPS, ...rest } = options;
   const { defaults } = methodNamed(method);
   return {
     ...rest,
     ...(samples === undefined || defaults.samples === undefined ? {} : { samples }),
-    ...(defaults.maxSteps === undefined ? {} : { maxSteps }),
+    ...(defaults.maxSteps === undefined ? {} : { maxSteps, ...(tolerance !== undefined && { tolerance }) }),
     ...(steps === undefined || defaults.steps === undefined ? {} : { steps }),
   };
 }
 
-const one = ({ shape, data }: TensorData): { values: Float64Array; shape: readonly number[] } => ({
-  values: toNumbers({ dtype: "float32", shape, data }),
-  shape: shape.slice(1),
-});
+/** What an attribution says of one example, or of the tokens of one text together. */
+function summaryOf(view: View, { values, examples }: Attribution): Pick<Explanation, "values" | "shape" | "example" | "tokens"> {
+  const numbers = toNumbers(values);
+  const [first] = examples as readonly [ExampleAttribution];
+  if (view.written === undefined) return { values: numbers, shape: values.shape.slice(1), example: first };
+  const sum = (of: (one: ExampleAttribution) => number | undefined): number | undefined =>
+    of(first) === undefined ? undefined : examples.reduce((total, one) => total + (of(one) ?? 0), 0);
+  const [baselineScore, gap] = [sum(({ baselineScore }) => baselineScore), sum(({ gap }) => gap)];
+  const example: ExampleAttribution = {
+    target: first.target,
+    label: view.written.tokens.join(""),
+    score: sum(({ score }) => score) ?? 0,
+    ...(baselineScore !== undefined && { baselineScore }),
+    ...(gap !== undefined && { gap }),
+  };
+  return { values: numbers, shape: values.shape, example, tokens: examples };
+}
 
-/** Measures one example; nothing where its attributions are to parts that are no sets of features. */
+/** Measures one example, or the mean of several; nothing where its attributions are to parts that are no sets of features. */
 async function measuredOf(
   explainer: Explainer,
   input: ExplainInput,
@@ -98,8 +116,10 @@ async function measuredOf(
 ): Promise<Faithfulness> {
   const [parts] = attribution.examples.map((example) => example.parts);
   if (options.measures.length === 0 || (parts !== undefined && parts.partOf === undefined)) return {};
-  const [measured] = await faithfulness(explainer, input, attribution, options);
-  return measured ?? {};
+  const measured = await faithfulness(explainer, input, attribution, options);
+  const mean = (name: MeasureName): number =>
+    measured.reduce((sum, one) => sum + (one[name] ?? NaN), 0) / Math.max(1, measured.length);
+  return Object.fromEntries(Object.keys(measured[0] ?? {}).map((name) => [name, mean(name as MeasureName)]));
 }
 
 /** The measures of a list of names, parted by commas; `all` and `none` are lists too. ConfigError for a name that there is not. */
@@ -111,6 +131,12 @@ export function measuresNamed(text: string): readonly MeasureName[] {
     if (found === undefined) throw new ConfigError(unknownName("measure", part.trim(), MEASURE_NAMES));
     return found;
   });
+}
+
+/** The rows that are explained: the input's, or one for each token that was written. */
+function encodedOf(view: View, { examples }: NamedInputs, row: number): Dataset {
+  const example = view.example ?? examples.select([view.row ?? row]);
+  return view.written === undefined ? example : example.select(view.written.ids.map(() => 0));
 }
 
 /**
@@ -132,23 +158,25 @@ export async function explainInputs(
   const total = inputs.names.length * Math.max(1, methods.length);
   for (const [row, name] of inputs.names.entries()) {
     const view = await side.view(trained, inputs, row, name, question);
-    const target = view.target ?? question.target;
+    const target = view.written?.ids ?? view.target ?? question.target;
     const options = { ...settings, ...(target === undefined ? {} : { target }) };
-    const { model, input } = await explainableExample(trained, inputs.examples.select([view.row ?? row]), view);
+    const { model, input } = await explainableExample(trained, encodedOf(view, inputs, row), view);
     await using explainer = new Explainer(model, { ...(device && { device }), ...(threads && { threads }) });
     const usual = trained.task.explained?.method ?? usualMethod(view.input.kind, model.forward === undefined);
     const chosen = methods.length === 0 ? [usual] : methods;
     for (const method of chosen) {
       try {
-        const asked = chosen.length === 1 ? options : takenBy(method, options);
+        const asked =
+          chosen.length === 1 && view.written === undefined
+            ? options
+            : takenBy(method, { ...(view.written && MATRIX), ...options });
         const attribution = await explainer.explain(input, { ...asked, method });
-        const { values, examples, settings, remarks } = attribution;
+        const { settings, remarks } = attribution;
         const measured = await measuredOf(explainer, input, attribution, { measures, explain: asked });
         explanations.push({
           view,
           method,
-          ...one(values),
-          example: examples[0] as ExampleAttribution,
+          ...summaryOf(view, attribution),
           settings,
           remarks,
           faithfulness: measured,

@@ -17,6 +17,9 @@ import type { View, ViewParts } from "../view.js";
 /** Categories that stand for no value: `encodeIndices` has 0 for others and 1 for none. */
 const NO_CATEGORY = 1;
 
+/** The input that says for each row which place is asked about. */
+const PLACES = "asked places";
+
 /** Weights of the model. */
 export const valuesOf = ({ model, weights }: TrainedModel): Map<Tensor, TensorData> =>
   new Map([...model.state()].map(([path, p]) => [p, weights.get(path) as TensorData]));
@@ -108,7 +111,8 @@ export function explainedGraph(
       `explain: expected a task with one score for each label, got ${task.name}, which has them at each place`,
     );
   const part = asked ?? {};
-  const types = Object.entries(task.inputs(context, 1)).map(
+  const place = part.positions === undefined ? {} : { [PLACES]: { dtype: "int32", shape: [1] } as const };
+  const types = Object.entries({ ...task.inputs(context, 1), ...place }).map(
     ([name, { dtype, shape }]) => [name, { dtype, shape: sizes[name]?.shape ?? shape }] as const,
   );
   const tensors = (rows: Dim, given: Tensors = {}): Tensors =>
@@ -121,7 +125,8 @@ export function explainedGraph(
   const forward = (x: Tensor, others: Tensors): Tensor => {
     const given = tensors(x.shape[0] ?? 1, others);
     const outputs = explained.outputs?.(model, x, given, context) ?? task.outputs(model, x, given, context);
-    return inUse({ scores: explained.scores(outputs, info, part) }).scores;
+    const at = given[PLACES];
+    return inUse({ scores: explained.scores(outputs, info, { ...part, ...(at && { at }) }) }).scores;
   };
   const labels = explained.labels(info, part);
   const scores = forward(input("features", features.shape, features.dtype), columns);
@@ -160,7 +165,12 @@ export async function explainableRows(
   const { task, info } = trained;
   explainedOf(trained);
   const base: TaskContext<TaskInfo> = { info, use: "eval", options: {} };
-  const batch = await batchOf(task, base, examples);
+  const encoded = await batchOf(task, base, examples);
+  const places = asked?.positions;
+  const batch: Batch =
+    places === undefined
+      ? encoded
+      : { ...encoded, [PLACES]: { dtype: "int32", shape: [places.length], data: Int32Array.from(places) } };
   // Gradients through recurrences and slices need known lengths.
   const [first = ""] = Object.keys(task.inputs(base, 1));
   const length = task.buckets === undefined ? undefined : batch[first]?.shape[1];

@@ -5,12 +5,26 @@ import { explanationPage } from "../../report/explanation-page.js";
 import { measureTitle, methodTitle } from "../../report/explanation-words.js";
 import type { View } from "../view.js";
 import type { Explanation, Unexplained } from "./explain-node.js";
-import { contributions, pixelMap } from "./summary.js";
+import { contributions, pixelMap, tokenRows } from "./summary.js";
 
 const GAP: Bilingual = { en: "gap to the sum that is promised:", zh: "与应有之和相差：" };
 const LOST: Bilingual = { en: "lost on the way:", zh: "途中损失：" };
 
 const short = (value: number): string => String(Number(value.toPrecision(3)));
+
+/** One value a pixel, a part, or a cell of a matrix. */
+function valuesOf(one: Explanation): ArrayLike<number> {
+  if (one.view.input.kind === "image") return pixelMap(one);
+  return one.tokens === undefined
+    ? contributions(one).map(({ value }) => value)
+    : tokenRows(one).flatMap((row) => Array.from(row));
+}
+
+/** An input as the page shows it. */
+function shownOf({ input, boxes, parts, written }: View): PageInput["shown"] {
+  if (written !== undefined) return { kind: "matrix", sources: parts?.names ?? [], targets: written.tokens };
+  return input.kind === "image" ? { ...input, ...(boxes && { boxes }) } : input;
+}
 
 function mapOf(one: Explanation): PageMap {
   const { method, example, remarks, faithfulness } = one;
@@ -20,7 +34,7 @@ function mapOf(one: Explanation): PageMap {
     title: methodTitle(method),
     target: example.label,
     score: example.score,
-    values: one.view.input.kind === "image" ? pixelMap(one) : contributions(one).map(({ value }) => value),
+    values: valuesOf(one),
     figures: [
       ...(example.gap === undefined ? [] : [{ name: GAP, value: short(example.gap) }]),
       ...(lost.length === 0 ? [] : [{ name: LOST, value: lost.join(", ") }]),
@@ -41,7 +55,7 @@ export async function pageOf(
   const views = [...new Set(explanations.map(({ view }) => view))];
   const inputOf = (view: View): PageInput => ({
     name: view.name,
-    shown: view.input,
+    shown: shownOf(view),
     maps: explanations.filter((one) => one.view === view).map(mapOf),
     missing: unexplained.filter((one) => one.view === view).map(({ method, reason }) => ({ title: methodTitle(method), reason })),
   });

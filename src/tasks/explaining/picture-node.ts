@@ -6,10 +6,11 @@ import { barChart, escapeXml, inLanguage } from "../../charts/charts.js";
 import type { Bilingual, Language } from "../../charts/charts.js";
 import { heatMapChart } from "../../charts/heat-map.js";
 import { shadedTextChart } from "../../charts/shaded-text.js";
+import { tokenMatrixChart } from "../../charts/token-matrix.js";
 import { waterfallChart } from "../../charts/waterfall.js";
 import { methodTitle } from "../../report/explanation-words.js";
 import type { Explanation } from "./explain-node.js";
-import { contributions, pixelMap } from "./summary.js";
+import { contributions, pixelMap, tokenRows } from "./summary.js";
 
 /** Makes the title of an input's picture. */
 const titleOf = ({ view, example }: Explanation): Bilingual => ({
@@ -24,9 +25,10 @@ export async function explanationSvg(explanations: readonly Explanation[], langu
   const title = titleOf(first);
   if (input.kind === "image") {
     const maps = explanations.map((one) => ({ attribution: pixelMap(one), label: methodTitle(one.method) }));
-    return heatMapChart({ title, language, image: input.image, maps });
+    return heatMapChart({ title, language, image: input.image, maps, ...(first.view.boxes && { boxes: first.view.boxes }) });
   }
   const parts = explanations.map((one) => {
+    if (one.tokens !== undefined) return matrixOf(one, title, language);
     const given = contributions(one);
     if (input.kind === "text")
       return shadedTextChart({
@@ -48,6 +50,18 @@ export async function explanationSvg(explanations: readonly Explanation[], langu
     inLanguage(title, language),
   );
 }
+
+/** The matrix of a text that was written: a row for each of its tokens, a column for each that was read. */
+const matrixOf = (one: Explanation, title: Bilingual, language: Language): string =>
+  tokenMatrixChart({
+    title,
+    language,
+    sources: one.view.parts?.names ?? [],
+    targets: one.view.written?.tokens ?? [],
+    values: tokenRows(one),
+    sourceLabel: { en: "read", zh: "读入" },
+    targetLabel: { en: "written", zh: "写出" },
+  });
 
 const MOST_BARS = 12;
 const CAPTION = 24;

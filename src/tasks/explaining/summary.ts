@@ -1,27 +1,52 @@
 /**
  * @module Summaries of explanations by part of an example, for tables and charts: words, columns; of images, their superpixels where the method
- * has them.
+ * has them; of texts that were written, a row of parts for each token.
  */
 import type { Contribution } from "../../charts/waterfall.js";
+import type { ExampleAttribution } from "../../explain/index.js";
+import type { View, ViewParts } from "../view.js";
 import type { Explanation } from "./explain-node.js";
 
-/** The sum of a part's elements, and its name. */
-export function contributions({ view, values, shape, example }: Explanation): Contribution[] {
-  const { parts: found } = example;
-  const { parts, input } = view;
-  const titled = (names: readonly string[]): readonly string[] =>
-    input.kind === "features" && names.length === input.names.length
-      ? input.names.map((name, i) => `${name} = ${input.values[i]}`)
-      : names;
-  if (found !== undefined) return titled(found.names).map((label, i) => ({ label, value: found.values[i] as number }));
-  if (parts === undefined) return [];
-  const each = values.length / (shape[0] ?? 1);
-  const sums = parts.names.map(() => 0);
+/** A part's sum of its elements, of attributions of one example whose first axis has `length` places. */
+function partSums({ names, partOf }: ViewParts, values: Float64Array, length: number): number[] {
+  const each = values.length / length;
+  const sums = names.map(() => 0);
   values.forEach((value, e) => {
-    const part = parts.partOf[Math.floor(e / each)] ?? -1;
+    const part = partOf[Math.floor(e / each)] ?? -1;
     if (part >= 0) sums[part] = (sums[part] as number) + value;
   });
-  return titled(parts.names).map((label, i) => ({ label, value: sums[i] as number }));
+  return sums;
+}
+
+const titled = ({ input }: View, names: readonly string[]): readonly string[] =>
+  input.kind === "features" && names.length === input.names.length
+    ? input.names.map((name, i) => `${name} = ${input.values[i]}`)
+    : names;
+
+/** The sum of a part's elements, and its name; of a text that was written, over all of its tokens. */
+export function contributions(explanation: Explanation): Contribution[] {
+  const { view, values, shape, example, tokens } = explanation;
+  if (tokens !== undefined) {
+    const rows = tokenRows(explanation);
+    return (view.parts?.names ?? []).map((label, i) => ({ label, value: rows.reduce((sum, row) => sum + (row[i] ?? 0), 0) }));
+  }
+  const { parts: found } = example;
+  const { parts } = view;
+  if (found !== undefined) return titled(view, found.names).map((label, i) => ({ label, value: found.values[i] as number }));
+  if (parts === undefined) return [];
+  const sums = partSums(parts, values, shape[0] ?? 1);
+  return titled(view, parts.names).map((label, i) => ({ label, value: sums[i] as number }));
+}
+
+/** For each token that was written, the sum of each part of what was read. */
+export function tokenRows({ view: { parts }, values, shape, tokens = [] }: Explanation): ArrayLike<number>[] {
+  if (parts === undefined) return [];
+  const [count = 1, length = 1] = shape;
+  const each = values.length / count;
+  return tokens.map(
+    ({ parts: found }: ExampleAttribution, t) =>
+      found?.values ?? partSums(parts, values.subarray(t * each, (t + 1) * each), length),
+  );
 }
 
 /** One value a pixel, summed over channels: [H, W] of attributions [C, H, W]. */

@@ -47,6 +47,20 @@ export const taggingOptions = {
   }),
 } satisfies OptionTable;
 
+/** Tokens of a written text that are explained, at most, unless more are asked for. */
+export const MOST_WRITTEN = 64;
+
+/** The option of `descent explain` for models that write texts. */
+export const writtenExplainOptions = {
+  tokens: integer({
+    help: "explain the first N tokens that the model writes, each by the tokens that it read",
+    unit: "tokens",
+    minimum: 1,
+    placeholder: "N",
+    defaultText: `pairs ${MOST_WRITTEN}; language models the next token alone`,
+  }),
+} satisfies OptionTable;
+
 declare module "../task.js" {
   interface TaskOptions extends Partial<OptionValues<typeof tokenizerOptions>>, Partial<OptionValues<typeof taggingOptions>> {
     readonly stride?: number;

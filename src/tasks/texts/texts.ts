@@ -43,6 +43,33 @@ export function tokenNames({ tokenizer }: Pick<TextInfo, "tokenizer">): Readonly
   return new Map([...vocabularyOf(parseTokenizerJson(tokenizer, "tokenizer.json"))].map(([token, id]) => [id, token]));
 }
 
+/** A token that could not be seen, as one of blanks alone, between quotes. */
+const shown = (name: string): string => (name.trim() === "" ? JSON.stringify(name) : name);
+
+/** Names of all tokens of the vocabulary, in the order of their ids. */
+export function tokenLabels(info: TextInfo): string[] {
+  const names = tokenNames(info);
+  return Array.from({ length: info.vocabularySize }, (_, id) => shown(names.get(id) ?? String(id)));
+}
+
+/**
+ * What each token stands for, as a person reads it; what stands for part of a character, or for nothing, as the vocabulary names it. Tokens that are
+ * those of `text`, at its beginning, are parts of it, also where the vocabulary does not know them.
+ */
+export async function tokenPieces(info: TextInfo, ids: readonly number[], text = ""): Promise<string[]> {
+  const [tokenizer, names] = [await tokenizerOf(info), tokenNames(info)];
+  const { ids: own, offsets } = await tokenizer.encode(text, { maxLength: info.maxLength, specialTokens: false });
+  const begins = own.length <= ids.length && own.every((id, t) => id === ids[t]);
+  const pieces = await Promise.all(
+    ids.map(async (id, t) =>
+      begins && t < own.length ? text.slice(offsets[2 * t], offsets[2 * t + 1]) : await tokenizer.decode([id]),
+    ),
+  );
+  return pieces.map((piece, t) =>
+    piece === "" || piece.includes("\uFFFD") ? (names.get(ids[t] as number) ?? String(ids[t])) : piece,
+  );
+}
+
 /** The kinds of vocabulary. */
 export const TOKENIZERS = {
   words: (texts: readonly string[], vocabularySize: number) => trainWords(texts, { vocabularySize }),

@@ -88,14 +88,20 @@ export async function viewOfBox(
   const number = boxAsked(basename(name), found, info.classes, question);
   const box = found[number] as DetectedBox;
   const pictures = await picturesOf(info, model.task, examples, [row]);
-  const sides = box.box.map((side) => Math.round(side)).join(", ");
+  const sides = box.box.map((at) => Math.round(at)).join(", ");
+  const [left, top, right, bottom] = box.box;
+  const { side } = question;
+  const asked = side === undefined ? "its score before the sigmoid" : `where its ${side} side is`;
   return {
     name: basename(name),
     input: { kind: "image", image: pictures.get(row) as PixelImage },
-    asked: { position: placeOf(box, await rawOutputs(model, one), info) },
-    target: question.target ?? box.class,
+    boxes: [
+      { left, top, width: right - left, height: bottom - top, label: `${info.classes[box.class]} ${box.score.toFixed(2)}` },
+    ],
+    asked: { position: placeOf(box, await rawOutputs(model, one), info), ...(side === undefined ? {} : { sides: true }) },
+    target: side ?? question.target ?? box.class,
     remarks: [
-      `Asked about: box ${number + 1} of ${found.length}, ${info.classes[box.class]} ${box.score.toFixed(2)}, at ${sides} in pixels of the model's input; its score before the sigmoid.`,
+      `Asked about: box ${number + 1} of ${found.length}, ${info.classes[box.class]} ${box.score.toFixed(2)}, at ${sides} in pixels of the model's input; ${asked}.`,
     ],
   };
 }

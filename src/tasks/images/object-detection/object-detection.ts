@@ -173,6 +173,9 @@ function renumbered(part: Dataset, { classes }: DetectionInfo, where: string): D
   return part.with({ boxes: { ...boxes, data, classes } });
 }
 
+/** The sides of a box, in the order of its numbers. */
+const SIDES = ["left", "top", "right", "bottom"] as const;
+
 export const objectDetection: Task<DetectionInfo> = {
   name: "object-detection",
   label: { en: "Object detection", zh: "目标检测" },
@@ -257,8 +260,8 @@ export const objectDetection: Task<DetectionInfo> = {
     method: "integrated-gradients",
     options: detectionExplainOptions,
     outputs: (model, features) => ({ ...(model as Detector).forward(features) }),
-    scores: ({ logits }, _info, asked) => scoresAt(logits as Tensor, asked),
-    labels: ({ classes }) => classes,
+    scores: ({ logits, boxes }, _info, asked) => scoresAt((asked.sides === true ? boxes : logits) as Tensor, asked),
+    labels: ({ classes }, { sides }) => (sides === true ? SIDES : classes),
   },
   measurement: ({ classes }) => new DetectionMeasurement(classes),
 

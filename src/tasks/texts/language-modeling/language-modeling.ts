@@ -18,8 +18,8 @@ import type { MaskOptions, WindowOptions } from "../packed-text.js";
 import { expectWindow, IGNORED, mostChosen, packedRows, windowCollate } from "../packed-text.js";
 import { scoresAt } from "../../shared/scores-at.js";
 import type { Answer, ColumnTypes, Prepared, Task, TaskContext, TaskOptions, Tensors, Inherited } from "../../task.js";
-import { encodedRows, textCollate, tokenNames, textTokenizer, tokenizerInfo, tokenizerOf } from "../texts.js";
-import { tokenizerOptions } from "../options.js";
+import { encodedRows, textCollate, tokenLabels, tokenNames, textTokenizer, tokenizerInfo, tokenizerOf } from "../texts.js";
+import { tokenizerOptions, writtenExplainOptions } from "../options.js";
 
 /** Returns the options of windows for a use. */
 export const windowOptions = ({ info, use }: Pick<TaskContext<LanguageInfo>, "info" | "use">): WindowOptions => ({
@@ -203,15 +203,11 @@ export const languageModeling: Task<LanguageInfo> = {
   explained: {
     kind: "tokens",
     inParts: true,
+    options: writtenExplainOptions,
     features: (batch, _context, model) => tokenVectors(model, batch["input_ids"] as Tensor),
     outputs: (model, vectors, batch) => ({ logits: languageLogits(model, batch, vectors) }),
     scores: ({ logits }, _info, asked) => scoresAt(logits as Tensor, asked),
-    labels: (info) => {
-      const names = tokenNames(info);
-      // A token of blanks alone could not be seen.
-      const shown = (name: string): string => (name.trim() === "" ? JSON.stringify(name) : name);
-      return Array.from({ length: info.vocabularySize }, (_, id) => shown(names.get(id) ?? String(id)));
-    },
+    labels: tokenLabels,
   },
   answers: ({ logits }, info, batch) =>
     info.masked === null ? judged(logits as TensorData, batch) : filled(logits as TensorData, batch, info),

@@ -8,6 +8,7 @@ import { both } from "../../../report/words.js";
 import type { LabelSpan } from "../../../util/tags.js";
 import type { PicturedProposition } from "./picture.js";
 import { rolesSvg } from "./picture.js";
+import { viewOfRole } from "./role-view.js";
 import type { ScoredSpan } from "./semantic-roles.js";
 import { argumentRows, PREDICATE, RolesMeasurement, roleRows } from "./semantic-roles.js";
 import type { JudgedRow } from "../tagging-report.js";
@@ -134,6 +135,7 @@ async function report(sources: ReportSources): Promise<TaskReport> {
 
 export const semanticRolesNode: NodeTask = {
   readInputs: readTaggingInputs,
+  view: viewOfRole,
   report,
   present: { answers: rolesOf, pictures: { format: "svg", draw } },
 };

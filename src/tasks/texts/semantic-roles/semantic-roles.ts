@@ -5,7 +5,7 @@
 import type { LabelledText, LoadedData } from "../../../data/node.js";
 import { labelledTextAt } from "../../../data/index.js";
 import type { Batch, Dataset } from "../../../data/index.js";
-import type { TensorData } from "../../../graph/index.js";
+import type { Tensor, TensorData } from "../../../graph/index.js";
 import { SpanMetric } from "../../../metrics/index.js";
 import { predicateFeatures } from "../../../text/index.js";
 import type { Metrics } from "../../../metrics/index.js";
@@ -14,7 +14,9 @@ import type { LabelSpan } from "../../../util/tags.js";
 import type { Answer, Measurement, Prepared, Task, TaskOptions } from "../../task.js";
 import type { TaggedRow, TaggingInfo } from "../tagging.js";
 import {
+  allVectors,
   decodeRows,
+  emissionsOf,
   goldSpans,
   learnTagging,
   overlapping,
@@ -27,6 +29,8 @@ import {
 import { taggingModels } from "../tagging-models.js";
 import { namedByTags } from "../tagging-names.js";
 import { taggingOptions } from "../options.js";
+import { scoresAt } from "../../shared/scores-at.js";
+import { rolesExplainOptions } from "./options.js";
 
 /** The label of predicates themselves, as in CoNLL-2005. */
 export const PREDICATE = "V";
@@ -158,6 +162,15 @@ export const semanticRoles: Task<TaggingInfo> = {
   settle: (options, info) => settleTagging({ falseNegativeCost: FALSE_NEGATIVE_COST, ...options }, info),
   namedParameters: namedByTags,
   prepare,
+  explained: {
+    kind: "tokens",
+    inParts: true,
+    options: rolesExplainOptions,
+    features: allVectors,
+    outputs: emissionsOf,
+    scores: ({ emissions }, _info, asked) => scoresAt(emissions as Tensor, asked),
+    labels: ({ tags }) => tags,
+  },
   measurement: (info) => new RolesMeasurement(info),
   // Of a row: what a person is told of a text takes two passes (semantic-roles-node.ts).
   answers: (outputs, info, batch) => {

@@ -3,17 +3,17 @@
  */
 import type { Dataset } from "../../../data/node.js";
 import { Generator } from "../../../generate/index.js";
-import { Transformer } from "../../../models/index.js";
 import { TranslationMetric } from "../../../metrics/index.js";
 import { escapeXml } from "../../../charts/charts.js";
 import type { Metrics } from "../../../metrics/index.js";
 import { paragraph } from "../../../report/page.js";
 import { both } from "../../../report/words.js";
-import { ConfigError } from "../../../util/errors.js";
 import { keepGenerationFiles } from "../decoder-files-node.js";
 import { IGNORED } from "../packed-text.js";
 import { evenly } from "../../shared/rows-node.js";
 import type { SequenceInfo } from "./sequence-to-sequence.js";
+import { translatorOf } from "./sequence-to-sequence.js";
+import { viewOfTranslation } from "./translation-view.js";
 import type { Measured, NodeTask, ReportSources, TaskReport } from "../../task-node.js";
 import type { Answer } from "../../task.js";
 import { readTextOptions, textInputsFrom } from "../texts-node.js";
@@ -28,10 +28,8 @@ const MOST_GENERATED = 1000;
 /** Generates the likeliest text for each source, token by token. */
 async function generate(model: TrainedModel, sources: readonly (readonly number[])[]): Promise<string[]> {
   const { tokenizer: json, maxLength, endId } = model.info as SequenceInfo;
-  if (!(model.model instanceof Transformer))
-    throw new ConfigError(`${model.modelName}: expected an encoder with a decoder, got ${model.model.constructor.name}`);
   const tokenizer = await tokenizerOf({ tokenizer: json });
-  await using generator = await Generator.create(model.model, model.weights);
+  await using generator = await Generator.create(translatorOf(model.model), model.weights);
   // Those of about one length together: the shorter are filled up.
   const order = Array.from(sources.keys()).sort((a, b) => (sources[a]?.length ?? 0) - (sources[b]?.length ?? 0));
   const texts: string[] = [];
@@ -124,6 +122,7 @@ async function report({ used, test }: ReportSources): Promise<TaskReport> {
 export const sequenceToSequenceNode: NodeTask = {
   readOptions: readTextOptions,
   readInputs: textInputsFrom("source"),
+  view: viewOfTranslation,
   measure,
   present: { answers: translated },
   report,

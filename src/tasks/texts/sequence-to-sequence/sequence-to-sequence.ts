@@ -32,10 +32,12 @@ import {
   textBuckets,
   textInputs,
   textTokenizer,
+  tokenLabels,
   tokenizerInfo,
   tokenizerOf,
 } from "../texts.js";
-import { tokenizerOptions } from "../options.js";
+import { tokenizerOptions, writtenExplainOptions } from "../options.js";
+import { scoresAt } from "../../shared/scores-at.js";
 
 export interface SequenceInfo extends TextInfo {
   readonly endId: number;
@@ -100,27 +102,35 @@ function targetRows(targets: readonly ArrayLike<number>[], widths: readonly numb
   };
 }
 
-/** Pairs as rows as long as the longer text; a source that is to be answered has no target, of which the start alone is read. */
+/** Pairs of encoded texts as rows as long as the longer one; a source that is to be answered has no target, of which the start alone is read. */
+export function pairsOfIds(
+  sources: readonly ArrayLike<number>[],
+  targets: readonly ArrayLike<number>[] | undefined,
+  info: SequenceInfo,
+): Dataset {
+  const targetIds = targets ?? sources.map(() => Int32Array.of(IGNORED));
+  const widths = sources.map((ids, i) => Math.max(1, ids.length, (targetIds[i] as ArrayLike<number>).length));
+  const source = encodedRows(
+    sources.map((ids, i) => ({ ids: Int32Array.from({ length: widths[i] as number }, (_, t) => ids[t] ?? info.padId) })),
+    info,
+  );
+  const mask = raggedColumn(
+    sources.map((ids, i) => Array.from({ length: widths[i] as number }, (_, t) => (t < ids.length ? 1 : 0))),
+  );
+  return source.with({ source_mask: mask, ...targetRows(targetIds, widths, info) });
+}
+
 async function pairRows(
   sources: readonly string[],
   targets: readonly string[] | undefined,
   info: SequenceInfo,
 ): Promise<{ readonly rows: Dataset; readonly cut: number }> {
   const tokenizer = await tokenizerOf(info);
-  const { maxLength, padId } = info;
-  const encode = async (texts: readonly string[]) => tokenizer.encodeBatch(texts, { maxLength });
+  const encode = async (texts: readonly string[]) => tokenizer.encodeBatch(texts, { maxLength: info.maxLength });
   const [from, to] = [await encode(sources), targets && (await encode(targets))];
-  const targetIds = to?.map(({ ids }) => ids) ?? from.map(() => Int32Array.of(IGNORED));
-  const widths = from.map(({ ids }, i) => Math.max(1, ids.length, (targetIds[i] as Int32Array).length));
-  const source = encodedRows(
-    from.map(({ ids }, i) => ({ ids: Int32Array.from({ length: widths[i] as number }, (_, t) => ids[t] ?? padId) })),
-    info,
-  );
-  const mask = raggedColumn(
-    from.map(({ ids }, i) => Array.from({ length: widths[i] as number }, (_, t) => (t < ids.length ? 1 : 0))),
-  );
+  const idsOf = (encodings: typeof from): Int32Array[] => encodings.map(({ ids }) => ids);
   return {
-    rows: source.with({ source_mask: mask, ...targetRows(targetIds, widths, info) }),
+    rows: pairsOfIds(idsOf(from), to && idsOf(to), info),
     cut: [...from, ...(to ?? [])].filter((encoding) => encoding.cut > 0).length,
   };
 }
@@ -187,13 +197,17 @@ function collate(context: TaskContext<SequenceInfo>, rows: Dataset) {
   });
 }
 
-function outputs(model: Module, _features: Tensor, batch: Tensors): Tensors {
-  if (!(model instanceof Transformer))
-    throw new ConfigError(`sequence-to-sequence: expected an encoder with a decoder, got ${model.constructor.name}`);
+/** The model, if it is one of pairs. ConfigError for another. */
+export function translatorOf(model: Module): Transformer {
+  if (model instanceof Transformer) return model;
+  throw new ConfigError(`sequence-to-sequence: expected an encoder with a decoder, got ${model.constructor.name}`);
+}
+
+function outputs(model: Module, batch: Tensors, sourceVectors?: Tensor): Tensors {
   const [source, sourceMask, target] = ["input_ids", "attention_mask", "decoder_input_ids"].map(
     (name) => batch[name] as Tensor,
   ) as [Tensor, Tensor, Tensor];
-  return { logits: model.forward(source, { sourceMask, target }) }; // [N, T, V]
+  return { logits: translatorOf(model).forward(source, { sourceMask, target, ...(sourceVectors && { sourceVectors }) }) }; // [N, T, V]
 }
 
 /** Loss and accuracy of each token after the right ones before it. */
@@ -251,7 +265,16 @@ export const sequenceToSequence: Task<SequenceInfo> = {
   collate,
   buckets: textBuckets,
   features: (batch) => batch["input_ids"] as Tensor,
-  outputs,
+  outputs: (model, _features, batch) => outputs(model, batch),
+  explained: {
+    kind: "tokens",
+    inParts: true,
+    options: writtenExplainOptions,
+    features: (batch, _context, model) => translatorOf(model).model.shared.forward(batch["input_ids"] as Tensor),
+    outputs: (model, vectors, batch) => outputs(model, batch, vectors),
+    scores: ({ logits }, _info, asked) => scoresAt(logits as Tensor, asked),
+    labels: tokenLabels,
+  },
   loss: ({ logits }, { labels }, { options: { labelSmoothing = 0 } }) =>
     crossEntropy(logits as Tensor, labels as Tensor, { ignoreIndex: IGNORED, labelSmoothing }),
   measurement: () => new TokenMeasurement(),

@@ -1,0 +1,102 @@
+/**
+ * One part of an answer explained, task by task, on the runs that an earlier version wrote: a role, a box's side, each token of a text that is written.
+ */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import type { Explanation } from "../../src/tasks/explaining/explain-node.js";
+import { explainInputs } from "../../src/tasks/explaining/explain-node.js";
+import { pageOf } from "../../src/tasks/explaining/page-node.js";
+import { explanationSvg } from "../../src/tasks/explaining/picture-node.js";
+import { contributions, tokenRows } from "../../src/tasks/explaining/summary.js";
+import { openModel } from "../../src/tasks/use/open-node.js";
+import { readInputs } from "../../src/tasks/use/examples-node.js";
+import type { ScoreQuestion } from "../../src/tasks/task-node.js";
+import { keptRuns, unpack } from "../kept-runs.js";
+
+const folder = mkdtempSync(join(tmpdir(), "descent-explain-"));
+after(() => rmSync(folder, { recursive: true }));
+
+async function explained(
+  task: string,
+  given: string,
+  question: Omit<ScoreQuestion, "run"> = {},
+  method: Explanation["method"] = "integrated-gradients",
+): Promise<Explanation> {
+  const kept = keptRuns().find((run) => run.task === task && run.name === undefined);
+  assert.ok(kept, task);
+  const place = join(folder, task);
+  unpack(kept, place);
+  const run = join(place, "run");
+  await using model = (await openModel(run, { threads: 1 })).model;
+  const inputs = await readInputs(model, [given.replace("@", join(place, "data"))], {});
+  const { explanations } = await explainInputs(model, inputs, { methods: [method], question: { run, ...question }, threads: 1 });
+  const [one] = explanations;
+  assert.ok(one);
+  return one;
+}
+
+const sum = (numbers: ArrayLike<number>): number => Array.from(numbers).reduce((a, b) => a + b, 0);
+
+test("an argument of a predicate, named or found", async () => {
+  const one = await explained("semantic-role-labeling", "Ann likes Rome .", { predicate: "likes", target: "Ann:A0" });
+  assert.match(one.example.label, /A0$/);
+  assert.match(one.remarks.join(" "), /word 1, "Ann", for the predicate "likes" \(word 2\)/);
+  assert.deepEqual(
+    contributions(one).map(({ label }) => label),
+    ["Ann", "likes", "Rome", "."],
+  );
+  await assert.rejects(
+    explained("semantic-role-labeling", "Ann likes Rome .", { predicate: "hates" }),
+    /--predicate: expected a word/,
+  );
+});
+
+test("a side of a box is explained in pixels, and the box outlined", async () => {
+  const one = await explained("object-detection", "@/squares/test/10.png", { side: "right" });
+  const [box] = one.view.boxes ?? [];
+  assert.ok(box);
+  assert.equal(one.example.label, "right");
+  assert.ok(Math.abs(one.example.score - (box.left + box.width)) <= 1, `${one.example.score} beside ${box.left + box.width}`);
+  assert.match(await explanationSvg([one], "en"), /<rect [^>]*class="s3"/);
+});
+
+for (const method of ["integrated-gradients", "partition-shap"] as const) {
+  test(`${method}: each token that a language model writes, by those before it alone`, async () => {
+    const one = await explained("language-modeling", "the cat", { tokens: 4 }, method);
+    const rows = tokenRows(one);
+    assert.equal(rows.length, 4);
+    const columns = one.view.parts?.names ?? [];
+    assert.equal(columns.slice(0, 7).join(""), "the cat");
+    rows.forEach((row, t) => {
+      const later = Array.from(row).slice(columns.length - 3 + t);
+      assert.ok(
+        later.every((v) => Math.abs(v) <= 1e-4),
+        `token ${t}: ${later.join(" ")}`,
+      );
+      const { score, baselineScore = 0 } = one.tokens?.[t] ?? { score: NaN };
+      const scale = Math.max(Math.abs(score), Math.abs(score - baselineScore), 1);
+      assert.ok(
+        Math.abs(sum(row) - (score - baselineScore)) <= 0.05 * scale,
+        `token ${t}: ${sum(row)} of ${score - baselineScore}`,
+      );
+    });
+    assert.ok(Math.abs(sum(contributions(one).map(({ value }) => value)) - sum(rows.map((row) => sum(row)))) <= 1e-3);
+  });
+}
+
+test("each token of a translation, by the source's tokens: a matrix in the picture and on the page", async () => {
+  const one = await explained("sequence-to-sequence", "3 March", { tokens: 3 });
+  const { written, parts } = one.view;
+  assert.equal(written?.tokens.length, 3);
+  assert.equal(parts?.names.join("").startsWith("3 March"), true);
+  assert.deepEqual(
+    tokenRows(one).map((row) => row.length),
+    [parts?.names.length, parts?.names.length, parts?.names.length],
+  );
+  assert.match(await explanationSvg([one], "en"), /read → written/);
+  const page = await pageOf("run", [one], [], "en");
+  assert.match(page, /"kind":"matrix"/);
+});
