@@ -2,7 +2,7 @@
  * @module Parts that limit: gradients by value, by norm or by global norm, weights by value; and the moving average of weights.
  */
 import type { Tensor } from "../graph/index.js";
-import { sumSquare } from "../ops/index.js";
+import { sumSquare, topK } from "../ops/index.js";
 import { ConfigError } from "../util/errors.js";
 import type { Factor, Part, Update } from "./optimizer.js";
 import { eachParameter } from "./parts.js";
@@ -62,12 +62,42 @@ export function clipByGlobalNorm(limit: number): Part {
   };
 }
 
-/** After each step, weights beyond ±limit become ±limit. Source: Arjovsky et al. 2017, arXiv:1701.07875, algorithm 1. */
-export function weightClipping(limit: number): Part {
-  expectOption("weightClipping", limit, 0);
+/** The bound on weights: a number, or the percentile of each tensor's |w| (99 clips the largest hundredth). */
+export type WeightBound = number | { readonly percentile: number };
+
+/** The magnitude below which `percentile` of 100 elements lie: a scalar. */
+function percentileOf(w: Tensor, percentile: number): Tensor {
+  const size = w.shape.reduce<number>((product, d) => product * Number(d), 1);
+  const above = Math.max(1, Math.ceil(size * (1 - percentile / 100)));
+  return topK(w.abs().reshape([size]), above)
+    .values.slice(0, above - 1)
+    .reshape([]);
+}
+
+/**
+ * After each step, weights beyond ±bound become ±bound.
+ *
+ * Source: Arjovsky et al. 2017, arXiv:1701.07875, algorithm 1, for a number.
+ */
+export function weightClipping(bound: WeightBound): Part {
+  if (typeof bound === "number") {
+    expectOption("weightClipping", bound, 0);
+    return {
+      description: { name: "weightClipping", limit: bound },
+      finish: (values) => new Map([...values].map(([path, value]) => [path, value.clip(-bound, bound)])),
+    };
+  }
+  const { percentile } = bound;
+  expectOption("weightClipping: percentile", percentile, 0, 100);
   return {
-    description: { name: "weightClipping", limit },
-    finish: (values) => new Map([...values].map(([path, value]) => [path, value.clip(-limit, limit)])),
+    description: { name: "weightClipping", percentile },
+    finish: (values) =>
+      new Map(
+        [...values].map(([path, value]) => {
+          const limit = percentileOf(value, percentile);
+          return [path, value.min(limit).max(limit.neg())];
+        }),
+      ),
   };
 }
 

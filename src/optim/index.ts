@@ -9,6 +9,7 @@ export type { AdagradScaleOptions, AdamScaleOptions, LionScaleOptions, MomentumO
 export * from "./clip.js";
 export * from "./fine-tuning.js";
 export * from "./optimizers.js";
+export * from "./saliency.js";
 export type { ScheduleName, ScheduleRun, ScheduleState, Schedule, ScheduleOptions, EndingOptions } from "./schedule.js";
 export type { OneCycleOptions, ReduceOnPlateauOptions } from "./schedule.js";
 export {

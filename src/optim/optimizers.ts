@@ -14,6 +14,8 @@ import {
   scaleByRms,
   weightDecay as weightDecayPart,
 } from "./parts.js";
+import type { SaliencyKind } from "./saliency.js";
+import { saliency, weightMask } from "./saliency.js";
 import type { Schedule } from "./schedule.js";
 import { scheduleFrom } from "./schedule.js";
 import type { Json, Table } from "../util/described.js";
@@ -134,7 +136,13 @@ const PARTS: Table<Part> = {
   clipByValue: { make: ({ limit }: Limit) => clipByValue(limit), options: ["limit"] },
   clipByNorm: { make: ({ limit }: Limit) => clipByNorm(limit), options: ["limit"] },
   clipByGlobalNorm: { make: ({ limit }: Limit) => clipByGlobalNorm(limit), options: ["limit"] },
-  weightClipping: { make: ({ limit }: Limit) => weightClipping(limit), options: ["limit"] },
+  weightClipping: {
+    make: ({ limit, percentile }: { readonly limit?: number; readonly percentile?: number }) =>
+      weightClipping(percentile === undefined ? (limit ?? NaN) : { percentile }),
+    options: ["limit", "percentile"],
+  },
+  weightMask: { make: weightMask, options: [] },
+  saliency: { make: ({ kind }: { readonly kind: SaliencyKind }) => saliency(kind), options: ["kind"] },
   average: { make: ({ decay }: { decay: number }) => exponentialMovingAverage(decay), options: ["decay"] },
 };
 

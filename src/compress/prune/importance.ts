@@ -29,13 +29,11 @@ export function sumOverUnits({ units, axes, set }: Group, valuesOf: (t: Tensor) 
   return sums;
 }
 
-const mapped = (t: TensorData, f: (v: number, i: number) => number): TensorData => ({
+const mapped = (t: TensorData, f: (v: number) => number): TensorData => ({
   dtype: "float64",
   shape: t.shape,
-  data: Float64Array.from({ length: t.data.length }, (_, i) => f(elementAt(t, i), i)),
+  data: Float64Array.from({ length: t.data.length }, (_, i) => f(elementAt(t, i))),
 });
-
-const product = (a: TensorData, b: TensorData): TensorData => mapped(a, (v, i) => v * elementAt(b, i));
 
 /** Whether a tensor is a weight with inputs and outputs, not a bias or a statistic. */
 const isMatrix = ({ rank }: Tensor): boolean => rank > 1;
@@ -43,10 +41,8 @@ const isMatrix = ({ rank }: Tensor): boolean => rank > 1;
 /** What scores are made of; each kind takes its own. */
 export interface ImportanceSources {
   readonly weights: ReadonlyMap<Tensor, TensorData>;
-  /** ∂loss/∂weight, the mean over batches. */
-  readonly gradients?: ReadonlyMap<Tensor, TensorData>;
-  /** −Σ over steps of weight · gradient, as training has gone. */
-  readonly movements?: ReadonlyMap<Tensor, TensorData>;
+  /** What a training recorded of each weight (`saliency` of `optim`), for `taylor` and `movement`. */
+  readonly recorded?: ReadonlyMap<Tensor, TensorData>;
   /** Mean absolute activation of each unit, by its group. */
   readonly activations?: ReadonlyMap<Group, Float64Array>;
   readonly seed?: number;
@@ -59,12 +55,12 @@ export type IsScale = (t: Tensor) => boolean;
  * The score of each unit of a group; the least are cut first.
  *
  * magnitude: the norm of its slices of all weights (Li et al. 2017, arXiv:1608.08710; over the group: Fang et al. 2023, arXiv:2301.12900).
- * taylor: |Σ g·w|, the first-order change of the loss (Molchanov et al. 2019, arXiv:1906.10771, equation 8).
+ * taylor: Σ (g·w)² over weights and batches, the squared first-order change of the loss (Molchanov et al. 2019, arXiv:1906.10771).
  * movement: −Σ over steps g·w, which is high where training moves weights away from 0 (Sanh et al. 2020, arXiv:2005.07683).
  * batch-norm: |γ| (Liu et al. 2017, arXiv:1708.06519). activation: the mean |activation| that its readers see (Hu et al. 2016, arXiv:1607.03250).
  */
 export function unitScores(group: Group, kind: Importance, sources: ImportanceSources, isScale: IsScale): Float64Array {
-  const { weights, gradients, movements, activations, seed = 1 } = sources;
+  const { weights, recorded, activations, seed = 1 } = sources;
   const squares = (): Float64Array =>
     sumOverUnits(group, (t) => {
       const w = isMatrix(t) ? weights.get(t) : undefined;
@@ -74,12 +70,8 @@ export function unitScores(group: Group, kind: Importance, sources: ImportanceSo
     case "magnitude":
       return squares();
     case "taylor":
-      return sumOverUnits(group, (t) => {
-        const [w, g] = [weights.get(t), gradients?.get(t)];
-        return w && g && product(w, g);
-      }).map(Math.abs);
     case "movement":
-      return sumOverUnits(group, (t) => movements?.get(t));
+      return sumOverUnits(group, (t) => recorded?.get(t));
     case "batch-norm": {
       const scales = sumOverUnits(group, (t) => {
         const w = isScale(t) ? weights.get(t) : undefined;

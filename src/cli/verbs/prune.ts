@@ -1,0 +1,102 @@
+/** @module `descent prune RUN`. */
+import { IMPORTANCES } from "../../compress/prune/importance.js";
+import { tableOptionsOf } from "../../tasks/options.js";
+import { compressingOptions, smallTrainingOf } from "../../tasks/compressing/options.js";
+import { splitPatterns } from "../../util/patterns.js";
+import { choice, flag, integer, number, text } from "../../util/option.js";
+import { compressionTable } from "../compression-table.js";
+import { defineVerb } from "../verb.js";
+
+const pruneOptions = {
+  macs: number({ help: "share of the multiply-adds that is left, such as 0.5", above: 0, maximum: 1, placeholder: "SHARE" }),
+  parameters: number({
+    help: "share of the parameters that is left, in place of --macs",
+    above: 0,
+    maximum: 1,
+    placeholder: "SHARE",
+  }),
+  layers: integer({ help: "whole layers (encoder.layer.0, …) that stay; the others are cut out", minimum: 1, placeholder: "N" }),
+  importance: choice(IMPORTANCES, {
+    help: `what units are judged by: ${IMPORTANCES.join(", ")}`,
+    placeholder: "NAME",
+    default: "magnitude",
+  }),
+  scope: choice(["global", "layer"], { help: "compare units over the whole model, or cut each layer alike", default: "global" }),
+  cuts: choice(["one-shot", "gradual", "iterative"], {
+    help: "one cut; several while it trains, the first ones larger (cubic); several with a training from the run's own weights after each",
+    default: "one-shot",
+  }),
+  rounds: integer({ help: "cuts of --cuts gradual and iterative", minimum: 2, defaultText: "4" }),
+  multipleOf: integer({
+    help: "widths are multiples of N",
+    minimum: 1,
+    placeholder: "N",
+    defaultText: "measured on this machine",
+  }),
+  only: text({ help: "weights whose units may go: patterns of their paths", placeholder: "PATTERNS" }),
+  except: text({ help: "weights whose units stay", placeholder: "PATTERNS" }),
+  width: flag({ help: "cut the width of normalized residual streams as well, which changes what is left" }),
+  fineTune: flag({ help: "train after cutting", default: true }),
+};
+
+export const verb = defineVerb({
+  positionals: [{ name: "RUN", help: "the run to make smaller" }],
+  options: { ...pruneOptions, ...compressingOptions },
+  examples: [
+    "descent prune runs/fashion --macs 0.5 --out runs/fashion-half",
+    "descent prune runs/reviews --layers 3 --macs 0.6 --importance taylor --out runs/reviews-small",
+  ],
+  engine: true,
+  async run({ positionals: [path = ""], options, command, signal, progress, note, print }) {
+    const { ConfigError } = await import("../../util/errors.js");
+    if (options.macs === undefined && options.parameters === undefined && options.layers === undefined)
+      throw new ConfigError("prune: expected a target, --macs SHARE, --parameters SHARE or --layers N, got none");
+    if (options.macs !== undefined && options.parameters !== undefined)
+      throw new ConfigError("prune: expected --macs or --parameters, got both");
+    const { pruneRun } = await import("../../tasks/compressing/prune-run-node.js");
+    const { macs, parameters, layers, importance, scope, rounds, multipleOf, width } = options;
+    const chosen = { macs, parameters, layers, rounds, multipleOf };
+    const out = options.out ?? `${path.replace(/\/+$/, "")}-pruned`;
+    const summary = await pruneRun(
+      path,
+      {
+        ...(Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined)) as Partial<
+          typeof chosen
+        > as object),
+        importance,
+        scope,
+        width,
+        schedule: options.cuts,
+        train: options.fineTune,
+        ...(options.only === undefined ? {} : { only: splitPatterns(options.only) }),
+        ...(options.except === undefined ? {} : { except: splitPatterns(options.except) }),
+      },
+      smallTrainingOf(options),
+      {
+        out,
+        overwrite: options.overwrite,
+        command,
+        language: options.lang,
+        signal,
+        progress,
+        note,
+        device: options.device,
+        ...(options.threads === undefined ? {} : { threads: options.threads }),
+        data: {
+          ...(options.data === undefined ? {} : { data: options.data }),
+          ...(options.labelColumn === undefined ? {} : { labelColumn: options.labelColumn }),
+          ...(options.textColumn === undefined ? {} : { textColumn: options.textColumn }),
+          ...tableOptionsOf(options),
+          skipBadRows: options.skipBadRows,
+          repair: options.repair,
+          ...(options.maxMegapixels === undefined ? {} : { maxMegapixels: options.maxMegapixels }),
+          signal,
+        },
+      },
+    );
+    print(compressionTable(summary.compression));
+    print(`run ${out}`);
+    print(`report ${out}/report.html`);
+    return { run: out, ...summary };
+  },
+});

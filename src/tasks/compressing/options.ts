@@ -1,0 +1,46 @@
+/**
+ * @module Options that the verbs share that make models smaller and train them: the data, and how the training goes.
+ */
+import type { OptionTable, OptionValues } from "../../util/option.js";
+import { choice, flag, integer, number, text } from "../../util/option.js";
+import { dataOptions, deviceOptions, trainingOptions } from "../options.js";
+import type { SmallTraining } from "./train-smaller-node.js";
+
+/** The run that is made, and its report. */
+export const outOptions = {
+  out: text({ help: "the run folder to make", placeholder: "RUN", short: "o", defaultText: "RUN-VERB" }),
+  overwrite: flag({ help: "replace the run that is already in --out" }),
+  lang: choice(["en", "zh"], { help: "language of the report", default: "en", env: "DESCENT_LANG" }),
+} satisfies OptionTable;
+
+const ownSetting = "the run's own";
+
+/** Training, by the run's own settings where nothing is said. */
+export const smallTrainingOptions = {
+  epochs: number({ help: "passes over the training data", above: 0, defaultText: "a third of the run's" }),
+  steps: integer({ help: "training steps, in place of --epochs", minimum: 1 }),
+  batchSize: { ...trainingOptions.batchSize, defaultText: ownSetting },
+  lr: { ...trainingOptions.lr, defaultText: "half of the run's" },
+  optimizer: { ...trainingOptions.optimizer, defaultText: ownSetting },
+  schedule: { ...trainingOptions.schedule, defaultText: "cosine" },
+  weightDecay: { ...trainingOptions.weightDecay, defaultText: ownSetting },
+  clipNorm: { ...trainingOptions.clipNorm, defaultText: ownSetting },
+  seed: trainingOptions.seed,
+} satisfies OptionTable;
+
+/** All that a verb takes which trains a smaller model. */
+export const compressingOptions = {
+  ...outOptions,
+  ...dataOptions,
+  ...smallTrainingOptions,
+  ...deviceOptions,
+} satisfies OptionTable;
+
+type Given = OptionValues<typeof smallTrainingOptions & typeof deviceOptions>;
+
+/** Picks the settings of training from a verb's options. */
+export function smallTrainingOf(options: Given): SmallTraining {
+  const { epochs, steps, batchSize, lr, optimizer, schedule, weightDecay, clipNorm, seed, device, threads } = options;
+  const all = { epochs, steps, batchSize, lr, optimizer, schedule, weightDecay, clipNorm, seed, device, threads };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}

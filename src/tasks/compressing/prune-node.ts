@@ -1,0 +1,283 @@
+/**
+ * @module Pruning of a run: units cut out of its graph until a target is met, or weights set to zero, and training that makes up for it.
+ */
+import type { Group } from "../../compress/prune/groups.js";
+import { groupsOf } from "../../compress/prune/groups.js";
+import type { Kept } from "../../compress/prune/cut.js";
+import { cutting, cutUnits, weightCuts } from "../../compress/prune/cut.js";
+import type { Importance, ImportanceSources } from "../../compress/prune/importance.js";
+import { unitScores } from "../../compress/prune/importance.js";
+import { droppingLayers, findLayers } from "../../compress/prune/layers.js";
+import type { ScoredGroup, Selection } from "../../compress/prune/select.js";
+import { selectForCost, selectUnits } from "../../compress/prune/select.js";
+import type { Couplings } from "../../compress/prune/coupling.js";
+import type { Rewrite } from "../../compress/rewrite.js";
+import type { Dataset } from "../../data/node.js";
+import type { Tensor, TensorData } from "../../graph/index.js";
+import { Parameter, toNumbers } from "../../graph/index.js";
+import type { SaliencyKind } from "../../optim/index.js";
+import { saliency, saliencyKey } from "../../optim/index.js";
+import type { RunConfig } from "../../run/run-folder.js";
+import { ConfigError } from "../../util/errors.js";
+import { matchesPath } from "../../util/patterns.js";
+import { meanActivations } from "./activations-node.js";
+import type { BaseModel } from "./smaller-model.js";
+import { multiplyAddsOf, SmallerModel } from "./smaller-model.js";
+import type { SmallTraining, TrainingAround } from "./train-smaller-node.js";
+import { trainingContextOf, trainSmaller } from "./train-smaller-node.js";
+import { widthStep } from "./width-step-node.js";
+
+export const PRUNE_SCHEDULES = ["one-shot", "gradual", "iterative"] as const;
+
+export interface PruneOptions {
+  /** The share of multiply-adds that is left. */
+  readonly macs?: number;
+  /** The share of parameters that is left, in place of `macs`. */
+  readonly parameters?: number;
+  readonly importance: Importance;
+  readonly scope: Selection["scope"];
+  readonly schedule: (typeof PRUNE_SCHEDULES)[number];
+  /** Cuts, one after another, for a schedule of several. */
+  readonly rounds?: number;
+  /** Widths are multiples of this; left out, of the blocks of the engine's kernels on this machine. */
+  readonly multipleOf?: number;
+  /** Weights whose units may go, or may not: patterns of paths. */
+  readonly only?: readonly string[];
+  readonly except?: readonly string[];
+  /** Whether the width of a residual stream with normalization may be cut too. */
+  readonly width?: boolean;
+  /** Layers that are cut out as a whole: how many of them stay. */
+  readonly layers?: number;
+  /** Whether training makes up for what was cut; left out, it does. */
+  readonly train?: boolean;
+}
+
+/** What pruning did. */
+export interface Pruned {
+  readonly smaller: SmallerModel;
+  readonly weights: ReadonlyMap<string, TensorData>;
+  readonly groups: readonly PrunedGroup[];
+  readonly macs: { readonly before: number; readonly after: number };
+  readonly layers: readonly string[];
+}
+
+/** One group before and after. */
+export interface PrunedGroup {
+  /** The first weight of the group. */
+  readonly path: string;
+  readonly before: number;
+  readonly after: number;
+}
+
+/** Everything that does not change while a model is pruned round by round. */
+interface Pruning {
+  readonly base: BaseModel;
+  readonly config: RunConfig;
+  readonly rows: Dataset;
+  readonly options: PruneOptions;
+  readonly training: SmallTraining;
+  readonly around: TrainingAround;
+  readonly note: (text: string) => void;
+}
+
+/** Batches that Taylor scores are gathered over. */
+const SALIENCY_STEPS = 16;
+const FEW_ROUNDS = 4;
+
+/** What a short training records of each weight; that for Taylor changes nothing. */
+async function recordedSaliency(
+  p: Pruning,
+  smaller: SmallerModel,
+  weights: ReadonlyMap<string, TensorData>,
+  kind: SaliencyKind,
+): Promise<ReadonlyMap<string, TensorData>> {
+  const still: SmallTraining = { optimizer: "sgd", schedule: "constant", lr: Number.MIN_VALUE, weightDecay: 0 };
+  const choice = { ...p.training, steps: SALIENCY_STEPS, ...(kind === "taylor" ? still : {}) };
+  const more = { before: [saliency(kind)], weights };
+  const { state } = await trainSmaller(smaller, p.config, p.rows, choice, { ...p.around, label: "score" }, more);
+  const paths = [...smaller.module.parameters().keys()];
+  return new Map(paths.map((path) => [path, state.get(saliencyKey(path)) as TensorData]));
+}
+
+/** Tells the scales of batch normalizations. */
+function scalesOf({ graph }: Couplings): (t: Tensor) => boolean {
+  const scales = new Set(graph.nodes.flatMap(({ op, inputs }) => (op.startsWith("BatchNorm") && inputs[1] ? [inputs[1]] : [])));
+  return (t) => scales.has(t);
+}
+
+/** Groups whose units may go. ConfigError where none may. */
+function prunable(
+  groups: readonly Group[],
+  paths: ReadonlyMap<Tensor, string>,
+  { only, except = [], width }: PruneOptions,
+): Group[] {
+  const named = (group: Group, patterns: readonly string[]): boolean =>
+    group.axes.some(({ tensor }) => patterns.some((pattern) => matchesPath(pattern, paths.get(tensor) ?? "")));
+  const chosen = groups.filter(
+    (group) => (width === true || !group.isMixed) && (only === undefined || named(group, only)) && !named(group, except),
+  );
+  if (chosen.length === 0)
+    throw new ConfigError(
+      `prune: expected layers whose units can go, got none of ${groups.length} groups${groups.length > 0 ? "; --only and --except choose among them, --width adds those that normalizations mix" : ""}`,
+    );
+  return chosen;
+}
+
+/** Costs of the graph of a model with other units: multiply-adds, or trained elements. */
+function costIn(couplings: Couplings, { parameters }: PruneOptions): (kept: Kept) => number {
+  return (kept) => {
+    const { graph } = cutUnits(couplings, kept);
+    if (parameters === undefined) return multiplyAddsOf(graph);
+    return graph.parameters.reduce((sum, t) => (t instanceof Parameter && t.trainable ? sum + t.size : sum), 0);
+  };
+}
+
+/** Refuses a target that would take a layer whole. */
+function checkReach(smaller: SmallerModel, target: number, multipleOf: number, options: PruneOptions): void {
+  const { couplings, groups } = groupsOf(smaller.named.graph);
+  const scored = prunable(groups, smaller.named.paths, options).map((group) => ({
+    group,
+    scores: new Float64Array(group.units),
+  }));
+  const costOf = costIn(couplings, options);
+  const least = costOf(selectUnits(scored, 0, { scope: "layer", multipleOf })) / costOf(new Map());
+  if (least <= target) return;
+  const what = options.parameters === undefined ? "--macs" : "--parameters";
+  const units = multipleOf > 1 ? `the ${multipleOf} units that this machine computes at once (--multiple-of)` : "one unit";
+  throw new ConfigError(
+    `${what} ${target}: expected a target that leaves ${units} of each layer, which is ${least.toFixed(3)}, got less`,
+  );
+}
+
+/** What units are judged by. */
+async function sourcesFor(
+  p: Pruning,
+  smaller: SmallerModel,
+  weights: ReadonlyMap<string, TensorData>,
+  couplings: Couplings,
+  groups: readonly Group[],
+): Promise<ImportanceSources> {
+  const { importance } = p.options;
+  const byTensor = (values: ReadonlyMap<string, TensorData>): Map<Tensor, TensorData> =>
+    new Map(
+      [...smaller.named.paths].flatMap(([t, path]): [Tensor, TensorData][] => {
+        const value = values.get(path);
+        return value === undefined ? [] : [[t, value]];
+      }),
+    );
+  const plain = { weights: byTensor(weights), seed: p.training.seed ?? 1 };
+  if (importance === "taylor" || importance === "movement")
+    return { ...plain, recorded: byTensor(await recordedSaliency(p, smaller, weights, importance)) };
+  if (importance === "activation")
+    return { ...plain, activations: await meanActivations({ smaller, weights, couplings, groups, rows: p.rows }) };
+  return plain;
+}
+
+/** The cut of one round: the widest one that costs no more than the target. */
+async function cutOnce(
+  p: Pruning,
+  smaller: SmallerModel,
+  weights: ReadonlyMap<string, TensorData>,
+  share: number,
+  multipleOf: number,
+): Promise<Rewrite> {
+  const { options } = p;
+  const { couplings, groups } = groupsOf(smaller.named.graph);
+  const chosen = prunable(groups, smaller.named.paths, options);
+  const sources = await sourcesFor(p, smaller, weights, couplings, chosen);
+  const isScale = scalesOf(couplings);
+  const scored: ScoredGroup[] = chosen.map((group) => ({
+    group,
+    scores: unitScores(group, options.importance, sources, isScale),
+  }));
+  const costOf = costIn(couplings, options);
+  const selection: Selection = { scope: options.scope, multipleOf };
+  const kept = selectForCost(scored, selection, costOf, share * costOf(new Map())) ?? selectUnits(scored, 0, selection);
+  return cutting(weightCuts(couplings, kept, smaller.named.paths));
+}
+
+/** The shares of cost that are left after each round, of what the round before left: cubic as Zhu and Gupta 2017 (arXiv:1710.01878), or equal factors. */
+export function sharesOf(target: number, { schedule, rounds }: Pick<PruneOptions, "schedule" | "rounds">): number[] {
+  const count = schedule === "one-shot" ? 1 : (rounds ?? FEW_ROUNDS);
+  const left = Array.from({ length: count }, (_, i) =>
+    schedule === "gradual" ? target + (1 - target) * (1 - (i + 1) / count) ** 3 : target ** ((i + 1) / count),
+  );
+  return left.map((share, i) => share / (left[i - 1] ?? 1));
+}
+
+/** Layers that go, so that those that stay are spread over the model. ConfigError for more than there are. */
+function droppedLayers(smaller: SmallerModel, staying: number): string[] {
+  const found = findLayers(smaller.named.graph).map(({ path }) => path);
+  if (found.length === 0) throw new ConfigError(`--layers ${staying}: expected a model with layers that can go, got none`);
+  if (staying > found.length || staying < 1)
+    throw new ConfigError(
+      `--layers ${staying}: expected 1 to ${found.length} of the layers that can go (${found.join(", ")}), got ${staying}`,
+    );
+  const kept = new Set(Array.from({ length: staying }, (_, i) => Math.floor((i * found.length) / staying)));
+  return found.filter((_, i) => !kept.has(i));
+}
+
+/** Widths by the first weight of each group. */
+const widthsOf = ({ named }: SmallerModel): Map<string, number> =>
+  new Map(
+    groupsOf(named.graph).groups.map(({ axes, units }) => [
+      axes.map(({ tensor }) => named.paths.get(tensor)).find((path) => path !== undefined) ?? "",
+      units,
+    ]),
+  );
+
+/**
+ * Prunes a model, in rounds where the schedule has several, and trains after each cut.
+ *
+ * Errors: ConfigError for a target that would take all units of a layer, before anything runs; those of `trainSmaller`.
+ */
+export async function prune(p: Pruning): Promise<Pruned> {
+  const { base, config, rows, options, note } = p;
+  const context = trainingContextOf(base.task, base.info, config, rows);
+  const whole = new SmallerModel(base, [], context);
+  const layers = options.layers === undefined ? [] : droppedLayers(whole, options.layers);
+  let rewrites: Rewrite[] = layers.length === 0 ? [] : [droppingLayers(layers)];
+  let smaller = new SmallerModel(base, rewrites, context);
+  let { weights } = smaller;
+  const before = whole.multiplyAdds();
+  const target = options.macs ?? options.parameters;
+  const block = target === undefined ? 1 : (options.multipleOf ?? (await widthStep(whole.named.graph, note)));
+  if (target !== undefined) checkReach(smaller, target, block, options);
+  const shares = target === undefined ? [1] : sharesOf(target, options);
+  for (const [round, share] of shares.entries()) {
+    if (target !== undefined) {
+      const rewrite = await cutOnce(p, smaller, weights, share, block);
+      rewrites = [...rewrites, rewrite];
+      weights = rewrite.weights(weights);
+      smaller = new SmallerModel(base, rewrites, context);
+      note(
+        `round ${round + 1} of ${shares.length}: ${(smaller.multiplyAdds() / before).toFixed(3)} of the multiply-adds are left`,
+      );
+    }
+    if (options.train === false) continue;
+    // Rewinding: each round trains the weights that the run had, in the form that is left (Renda et al. 2020, arXiv:2003.02389).
+    const begin = options.schedule === "iterative" ? smaller.weights : weights;
+    const length = options.schedule === "gradual" ? 1 / shares.length : 1;
+    weights = (await trainSmaller(smaller, config, rows, shortened(p.training, length), p.around, { weights: begin })).weights;
+  }
+  const [wide, narrow] = [widthsOf(whole), widthsOf(smaller)];
+  const groups = [...wide].map(([path, width]): PrunedGroup => ({ path, before: width, after: narrow.get(path) ?? 0 }));
+  return { smaller, weights, groups, layers, macs: { before, after: smaller.multiplyAdds() } };
+}
+
+/** A training of a share of the epochs. */
+const shortened = (training: SmallTraining, share: number): SmallTraining => ({
+  ...training,
+  ...(training.epochs === undefined ? {} : { epochs: training.epochs * share }),
+  ...(training.steps === undefined ? {} : { steps: Math.max(1, Math.round(training.steps * share)) }),
+});
+
+/** The share of a model's weights that is zero. */
+export function zeroShare(weights: Iterable<TensorData>): number {
+  let [zeros, all] = [0, 0];
+  for (const t of weights) {
+    for (const v of toNumbers(t)) if (v === 0) zeros++;
+    all += t.data.length;
+  }
+  return zeros / all;
+}

@@ -1,0 +1,85 @@
+/**
+ * @module `descent prune`: a run in, a smaller run out.
+ */
+import type { Bilingual } from "../../charts/charts.js";
+import { textTable } from "../../report/compression.js";
+import { checkPlace } from "../../run/run-folder-node.js";
+import { formatInteger } from "../../util/text.js";
+import type { ExamplesOptions } from "../use/examples-node.js";
+import type { Pruned, PruneOptions } from "./prune-node.js";
+import { prune } from "./prune-node.js";
+import { loadCompressionData, openSource } from "./source-node.js";
+import type { SmallTraining, TrainingAround } from "./train-smaller-node.js";
+import type { CompressedSummary, WriteOptions } from "./write-node.js";
+import { writeCompressed } from "./write-node.js";
+
+/** Everything around a verb that makes a run smaller. */
+export interface CompressingContext extends TrainingAround, WriteOptions {
+  readonly data?: Partial<ExamplesOptions>;
+  readonly note: (text: string, always?: boolean) => void;
+}
+
+/** Opens a run, prunes it, and writes what is left. Errors: those of `prune` and of the run's data. */
+export async function pruneRun(
+  path: string,
+  options: PruneOptions,
+  training: SmallTraining,
+  context: CompressingContext,
+): Promise<CompressedSummary> {
+  checkPlace(context.out, context.overwrite === true);
+  const source = await openSource(path, training);
+  await using model = source.model;
+  const data = await loadCompressionData(source, context.data);
+  for (const text of data.notes) context.note(text);
+  const { task, modelName, info, weights } = model;
+  const base = { task, modelName, info, weights, model: model.model };
+  const pruned = await prune({
+    base,
+    config: source.config,
+    rows: data.calibration,
+    options,
+    training,
+    around: context,
+    note: context.note,
+  });
+  return await writeCompressed(
+    {
+      source,
+      data,
+      file: pruned.smaller.toFile(pruned.weights),
+      step: { verb: "prune", options: { ...options, ...training } },
+      parameters: pruned.smaller.parameterCount,
+      facts: factsOf(pruned),
+      sections: () => [{ title: { en: "What was cut", zh: "剪掉的部分" }, html: widthsTable(pruned) }],
+    },
+    context,
+  );
+}
+
+/** What pruning says of itself in `summary.json`. */
+export const factsOf = ({ groups, macs, layers }: Pruned): Readonly<Record<string, unknown>> => ({
+  multiplyAdds: macs,
+  widths: groups,
+  ...(layers.length === 0 ? {} : { layers }),
+});
+
+/** Widths of layers before and after. */
+export function widthsTable({ groups, macs, layers }: Pruned): string {
+  const rows = groups
+    .filter(({ before, after }) => before !== after)
+    .map(({ path, before, after }): Bilingual[] => [path, formatInteger(before), formatInteger(after)]);
+  const gone = layers.map((path): Bilingual[] => [path, { en: "a layer", zh: "一层" }, { en: "cut out", zh: "整层剪掉" }]);
+  const work: Bilingual[] = [
+    { en: "multiply-adds of one example", zh: "单个样本的乘加次数" },
+    formatInteger(Math.round(macs.before)),
+    formatInteger(Math.round(macs.after)),
+  ];
+  return textTable(
+    [
+      { en: "first weight of the group", zh: "该组的首个权重" },
+      { en: "before", zh: "剪枝前" },
+      { en: "after", zh: "剪枝后" },
+    ],
+    [work, ...gone, ...rows],
+  );
+}

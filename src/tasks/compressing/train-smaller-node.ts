@@ -1,0 +1,182 @@
+/**
+ * @module The training of a smaller model: on the data of the run that it was made from, by the settings of that run where nothing else is said.
+ */
+import type { BatchFetcher, Dataset } from "../../data/node.js";
+import type { TensorData } from "../../graph/index.js";
+import type { Part } from "../../optim/index.js";
+import { chain } from "../../optim/index.js";
+import type { Progress, ProgressOptions } from "../../run/progress.js";
+import { peakMemoryMiB } from "../../run/progress-node.js";
+import type { RunConfig } from "../../run/run-folder.js";
+import type { Callback, TrainingState } from "../../train/index.js";
+import { trainingStep } from "../../train/index.js";
+import { countSteps } from "../../train/step-count.js";
+import { trainRun } from "../../train/train-node.js";
+import { DescentError } from "../../util/errors.js";
+import type { OptimizerChoice, ScheduleChoice } from "../options.js";
+import { fetcherFor } from "../shared/rows-node.js";
+import type { AnyTask, ColumnTypes, TaskContext, TaskInfo, Tensors } from "../task.js";
+import { makeOptimizer } from "../training/optimizer.js";
+import { currentOptions } from "../training/setup-node.js";
+import { taskNamed } from "../table.js";
+import type { UseOptions } from "../trained-model.js";
+import type { SmallerModel } from "./smaller-model.js";
+import type { Tensor } from "../../graph/index.js";
+
+/** Settings of a training, as the command line names them. */
+export interface SmallTraining extends UseOptions {
+  readonly epochs?: number;
+  readonly steps?: number;
+  readonly batchSize?: number;
+  readonly lr?: number;
+  readonly optimizer?: OptimizerChoice;
+  readonly schedule?: ScheduleChoice;
+  readonly weightDecay?: number;
+  readonly clipNorm?: number;
+  readonly seed?: number;
+}
+
+/** What goes on around a training. */
+export interface TrainingAround {
+  readonly signal?: AbortSignal;
+  readonly progress?: (options: ProgressOptions) => Progress;
+  readonly label?: string;
+}
+
+/** What a training does besides minimizing the task's loss. */
+export interface TrainingMore {
+  /** Parts of the optimizer: those before it, and behind it. */
+  readonly before?: readonly Part[];
+  readonly behind?: readonly Part[];
+  /** The loss in place of the task's; it is given the outputs of the model, and the batch with the columns of `columns`. */
+  readonly loss?: (outputs: Tensors, batch: Tensors, context: TaskContext<TaskInfo>) => Tensor;
+  /** Columns beside those of the rows, row by row. */
+  readonly columns?: Dataset;
+  readonly watch?: (state: TrainingState, totalSteps: number) => Callback | Promise<Callback>;
+  /** Weights to begin with in place of the model's. */
+  readonly weights?: ReadonlyMap<string, TensorData>;
+}
+
+/** A training that has ended. */
+export interface SmallTrained {
+  readonly weights: ReadonlyMap<string, TensorData>;
+  /** All entries of the state, those of the optimizer too. */
+  readonly state: ReadonlyMap<string, TensorData>;
+  readonly steps: number;
+  readonly seconds: number;
+}
+
+/** A smaller model without the rest of its class: what training needs. */
+export type Trainable = Pick<SmallerModel, "base" | "module" | "outputs" | "trainingContext" | "weights">;
+
+/** The context in which a model of a run was trained, for these rows. */
+export function trainingContextOf(task: AnyTask, info: TaskInfo, config: RunConfig, rows: Dataset): TaskContext<TaskInfo> {
+  const all = currentOptions(taskNamed(task.name), config.options);
+  const names = ["labelSmoothing", "augment", ...Object.keys(task.options)];
+  const options = Object.fromEntries(Object.entries(all).filter(([name, value]) => names.includes(name) && value !== undefined));
+  const length = task.buckets?.(info, rows).bounds.at(-1);
+  return { info, use: "train", options, ...(length === undefined ? {} : { length }) };
+}
+
+/** Columns of the rows of each batch beside it. */
+class WithColumns implements BatchFetcher {
+  readonly #inner: BatchFetcher;
+  readonly #columns: Dataset;
+
+  constructor(inner: BatchFetcher, columns: Dataset) {
+    this.#inner = inner;
+    this.#columns = columns;
+  }
+
+  async fetch(request: Parameters<BatchFetcher["fetch"]>[0]): Promise<Awaited<ReturnType<BatchFetcher["fetch"]>>> {
+    return { ...(await this.#inner.fetch(request)), ...this.#columns.gather(request.indices) };
+  }
+}
+
+const numberIn = (config: RunConfig, name: string): number | undefined => {
+  const value = config.options[name];
+  return typeof value === "number" ? value : undefined;
+};
+
+/** The settings of a run, with others in their place where they are given. */
+function settingsOf(config: RunConfig, choice: SmallTraining) {
+  const named = (name: "optimizer" | "schedule", usual: string): string => {
+    const own = config.options[name];
+    return choice[name] ?? (typeof own === "string" ? own : usual);
+  };
+  const optional = { weightDecay: 0, clipNorm: undefined, beta1: undefined, beta2: undefined, finalLrFraction: undefined };
+  const rest = Object.fromEntries(
+    Object.entries(optional).map(([name, usual]) => [
+      name,
+      (choice as Record<string, unknown>)[name] ?? numberIn(config, name) ?? usual,
+    ]),
+  ) as { readonly weightDecay: number; readonly clipNorm?: number };
+  return {
+    optimizer: named("optimizer", "adamw"),
+    schedule: choice.schedule ?? "cosine",
+    lr: choice.lr ?? (numberIn(config, "lr") ?? 1e-3) / 2,
+    ...rest,
+  };
+}
+
+/** Epochs where none are given: a third of the run's. */
+const epochsOf = (config: RunConfig, { epochs }: SmallTraining): number =>
+  epochs ?? Math.max(1, Math.round((numberIn(config, "epochs") ?? 3) / 3));
+
+/**
+ * Trains a smaller model on encoded rows with targets.
+ *
+ * Errors: those of `trainRun`; DescentError where it was interrupted.
+ */
+export async function trainSmaller(
+  smaller: Trainable,
+  config: RunConfig,
+  rows: Dataset,
+  choice: SmallTraining,
+  around: TrainingAround,
+  more: TrainingMore = {},
+): Promise<SmallTrained> {
+  const { base, module, trainingContext: training } = smaller;
+  const { task, info } = base;
+  const loss = more.loss ?? ((outputs, batch, context) => task.loss(outputs, batch, context));
+  const batchSize = Math.min(choice.batchSize ?? numberIn(config, "batchSize") ?? 64, rows.length);
+  const { totalSteps } = countSteps({
+    examples: rows.length,
+    batchSize,
+    accumulate: 1,
+    epochs: epochsOf(config, choice),
+    ...(choice.steps === undefined ? {} : { steps: choice.steps }),
+  });
+  const optimizer = makeOptimizer({ ...settingsOf(config, choice), totalSteps });
+  const step = trainingStep({
+    model: module,
+    optimizer: chain(...(more.before ?? []), optimizer, ...(more.behind ?? [])),
+    loss: (batch) => loss(smaller.outputs(batch, training), batch, training),
+  });
+  const columns = Object.keys({ ...task.inputs(training, 1), ...task.targets(training, 1) } satisfies ColumnTypes);
+  using made = fetcherFor(task, training, rows);
+  const plain = made === undefined ? rows.pick(...columns) : rows;
+  const extra = more.columns;
+  const fetcher = made === undefined || extra === undefined ? made : new WithColumns(made, extra);
+  const { watch } = more;
+  const run = await trainRun({
+    step,
+    train: made === undefined && extra !== undefined ? plain.with(extra.columns) : plain,
+    batchSize,
+    totalSteps,
+    seed: choice.seed ?? 1,
+    device: choice.device ?? "cpu",
+    threads: choice.threads,
+    loader: { fetcher, buckets: task.buckets?.(info, rows) },
+    signal: around.signal,
+    progress: around.progress?.({ label: around.label ?? "train", total: totalSteps, unit: "examples", peakMemoryMiB }),
+    weights: more.weights ?? smaller.weights,
+    watch: watch === undefined ? undefined : (state) => watch(state, totalSteps),
+  });
+  await using state = run.state;
+  if (run.ended === "interrupted")
+    throw new DescentError("interrupted before the smaller model was trained; nothing was written");
+  const all = await state.snapshot();
+  const weights = new Map([...module.state().keys()].map((path) => [path, all.get(path) as TensorData]));
+  return { weights, state: all, steps: run.progress.step, seconds: run.progress.seconds };
+}

@@ -1,0 +1,58 @@
+/**
+ * @module Widths that this machine computes well: how the time of a layer grows with its width is measured, and where it has its steps.
+ */
+import { timeInTurns } from "../../compress/timing.js";
+import type { Graph, Tensor } from "../../graph/index.js";
+import { fromNumbers, input, sizeOf } from "../../graph/index.js";
+import { conv } from "../../ops/index.js";
+import { compile } from "../../runtime/index.js";
+
+const WIDE = 48;
+/** Steps that are tried, the finest first. */
+const STEPS = [4, 8] as const;
+const COARSEST = 16;
+/** How much more a channel may cost at a width for the width to count as a good one. */
+const TOLERANCE = 1.12;
+
+interface Probe {
+  readonly run: () => Promise<unknown>;
+  readonly dispose: () => Promise<void>;
+}
+
+/** A layer from `width` to `width` units, of the kind that the graph is made of. */
+async function probe(width: number, isConvolution: boolean): Promise<Probe> {
+  const shape = isConvolution ? [1, width, 28, 28] : [64, width];
+  const weights = isConvolution ? [width, width, 3, 3] : [width, width];
+  const x = input("x", shape);
+  const w = input("w", weights);
+  const y: Tensor = isConvolution ? convolved(x, w) : x.matMul(w);
+  const zeros = (dims: readonly number[]) => fromNumbers("float32", dims, new Float64Array(sizeOf(dims)).fill(0.01));
+  const executable = await compile({ y }, { device: "cpu", threads: 1 });
+  return { run: () => executable.call({ x: zeros(shape), w: zeros(weights) }), dispose: () => executable.dispose() };
+}
+
+const convolved = (x: Tensor, w: Tensor): Tensor => conv(x, w, { padding: 1 });
+
+/**
+ * The number that widths should be multiples of: the finest one at which a unit costs about what it costs at 32 and 48.
+ *
+ * Tells the user what was measured.
+ */
+export async function widthStep(graph: Graph, note: (text: string) => void): Promise<number> {
+  const isConvolution = graph.nodes.some(({ op }) => op === "Conv");
+  const widths = [WIDE - COARSEST, ...STEPS.map((step) => WIDE - COARSEST + step), WIDE];
+  const probes = await Promise.all(widths.map((width) => probe(width, isConvolution)));
+  const times = await timeInTurns(
+    probes.map(({ run }) => run),
+    { budgetMs: 300 },
+  );
+  for (const { dispose } of probes) await dispose();
+  const perUnit = times.map((ms, i) => ms / (widths[i] as number) ** 2);
+  const usual = Math.max(perUnit[0] as number, perUnit.at(-1) as number);
+  const step = STEPS.find((_, i) => (perUnit[i + 1] as number) <= TOLERANCE * usual) ?? COARSEST;
+  const measured = widths.map((width, i) => `${width}: ${(times[i] as number).toFixed(3)} ms`).join(", ");
+  note(
+    `widths are multiples of ${step}, by the times of a ${isConvolution ? "convolution" : "product"} of so many units here (${measured}); --multiple-of N says otherwise`,
+  );
+  return step;
+}

@@ -1,0 +1,118 @@
+/**
+ * The verbs that make runs smaller, through the command line: what they write is a run that is evaluated, predicts and runs in the engine alone with the
+ * figures of its table; what cannot be done is refused.
+ */
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { InferenceSession, Tensor as EngineTensor } from "onnxruntime-node";
+import { Dataset } from "../../src/data/index.js";
+import { TrainedModel } from "../../src/tasks/use/trained-node.js";
+import { Random } from "../../src/util/random.js";
+import { isRefused, scratchFolder, succeeds } from "../e2e/command.js";
+
+const folder = scratchFolder();
+const path = (...names: string[]): string => join(folder, ...names);
+const descent = (line: string) => succeeds(folder, line.split(" "), { DESCENT_THREADS: "1" });
+const refused = (line: string, expected: RegExp): Promise<void> => isRefused(folder, line.split(" "), expected);
+
+interface Written {
+  readonly parameters: number;
+  readonly metrics: { readonly test: Readonly<Record<string, number>> };
+  readonly compression: Readonly<Record<string, unknown>>;
+}
+const summaryOf = (run: string): Written => JSON.parse(readFileSync(path(run, "summary.json"), "utf8")) as Written;
+
+/** Two classes apart in the sum of three of five numbers. */
+function points(seed: number, count: number): string {
+  const random = new Random(seed, "points");
+  const rows = Array.from({ length: count }, () => {
+    const x = Array.from({ length: 5 }, () => random.normal());
+    const isIn = (x[0] as number) + (x[1] as number) * (x[2] as number) > 0.2;
+    return [...x.map((v) => v.toFixed(3)), isIn ? "in" : "out"].join(",");
+  });
+  return ["a,b,c,d,e,class", ...rows, ""].join("\n");
+}
+
+before(async () => {
+  writeFileSync(path("points.csv"), points(1, 400));
+  await descent(
+    "train tabular-classification --data points.csv --label-column class --steps 300 --no-check --quiet --out points",
+  );
+});
+
+/** Evaluates a run again, and compares with its table. */
+async function assertMeasuredAgain(run: string): Promise<void> {
+  const again = JSON.parse((await descent(`eval ${run} --json`)).stdout) as {
+    readonly metrics: Readonly<Record<string, number>>;
+  };
+  for (const [name, value] of Object.entries(summaryOf(run).metrics.test))
+    assert.ok(
+      Math.abs((again.metrics[name] ?? NaN) - value) < 1e-6,
+      `${run}: ${name}: expected ${value}, got ${again.metrics[name]}`,
+    );
+}
+
+/** The answers of a run's file in plain onnxruntime, against Descent's. */
+async function assertRunsAlone(run: string): Promise<void> {
+  const session = await InferenceSession.create(readFileSync(path(run, "model.onnx")));
+  const [name = ""] = session.inputNames;
+  const random = new Random(5, "rows");
+  const rows = Float32Array.from({ length: 8 * 5 }, () => random.normal());
+  const alone = await session.run({ [name]: new EngineTensor("float32", rows, [8, 5]) });
+  const { model } = await TrainedModel.open(path(run));
+  await using opened = model;
+  await opened.run(new Dataset({ [name]: { dtype: "float32", shape: [8, 5], data: rows } }), (outputs) => {
+    const expected = outputs["logits"]?.data as Float32Array;
+    const got = alone["logits"]?.data as Float32Array;
+    got.forEach((v, i) => assert.ok(Math.abs(v - (expected[i] as number)) < 1e-6));
+  });
+}
+
+test("prune: half of the multiply-adds, one cut, trained again", async () => {
+  const { stdout } = await descent("prune points --macs 0.5 --multiple-of 1 --steps 60 --out half");
+  assert.match(stdout, /parameters/);
+  const { parameters, compression } = summaryOf("half");
+  const { before: whole, after } = compression["multiplyAdds"] as { readonly before: number; readonly after: number };
+  assert.ok(after <= 0.5 * whole);
+  assert.ok(parameters < summaryOf("points").parameters);
+  assert.ok(existsSync(path("half", "report.html")));
+  await assertMeasuredAgain("half");
+  await assertRunsAlone("half");
+});
+
+test("prune: a pruned run is pruned further, in rounds", async () => {
+  await descent(
+    "prune half --parameters 0.6 --cuts gradual --rounds 2 --importance taylor --multiple-of 1 --steps 40 --out quarter",
+  );
+  assert.ok(summaryOf("quarter").parameters <= 0.6 * summaryOf("half").parameters);
+  const { steps } = (
+    JSON.parse(readFileSync(path("quarter", "config.json"), "utf8")) as {
+      readonly compression: { readonly steps: readonly unknown[] };
+    }
+  ).compression;
+  assert.equal(steps.length, 2);
+  await assertMeasuredAgain("quarter");
+});
+
+test("prune: every importance, and rewinding", async () => {
+  for (const importance of ["movement", "batch-norm", "activation", "random"]) {
+    await descent(
+      `prune points --macs 0.5 --multiple-of 1 --importance ${importance} --scope layer --cuts iterative --rounds 2 --steps 10 --overwrite --quiet --out any`,
+    );
+    assert.ok(summaryOf("any").parameters < summaryOf("points").parameters, importance);
+  }
+});
+
+test("prune: what cannot be done is refused before anything runs", async () => {
+  await refused("prune points --out no", /prune: expected a target/);
+  await refused(
+    "prune points --macs 0.0001 --multiple-of 1 --out no",
+    /--macs 0.0001: expected a target that leaves one unit of each layer, which is 0\.\d+, got less/,
+  );
+  await refused("prune points --macs 0.5 --only nothing.* --out no", /expected layers whose units can go, got none of 2 groups/);
+  await refused("prune points --layers 1 --out no", /expected a model with layers that can go/);
+  await refused("prune points --macs 0.5 --out half", /half/);
+  assert.ok(!existsSync(path("no")));
+});
