@@ -18,6 +18,7 @@ import { isEncoded } from "./images/encoded.js";
 import type { FileTree } from "./images/file-tree-node.js";
 import { archiveTree, fileTree, folderTree } from "./images/file-tree-node.js";
 import { imageColumn, manifestParts } from "./images/manifest.js";
+import { withMasks } from "./images/masks-node.js";
 import { archiveParts, imageFolderParts, knownArchives } from "./images/open-node.js";
 import { SPLITS } from "./images/parts.js";
 import { checkLabels } from "./labels.js";
@@ -45,6 +46,8 @@ export interface LoadOptions
   readonly pairs?: boolean;
   /** A file is a table whatever its name says (`.txt`, `.data`): of rows, in which no column is a text to read, or of texts with labels. */
   readonly tableOf?: "rows" | "texts";
+  /** Masks of images (`withMasks`), or a column of marked spans, which plays no other role. */
+  readonly evidence?: string;
 }
 
 export interface LoadedData {
@@ -108,13 +111,14 @@ export async function loadData(spec: string, options: LoadOptions = {}): Promise
   const inspected = isImages && opened.images === undefined ? await inspectParts(opened.parts, options) : undefined;
   // Images that are not decoded have the columns that their reader gave them.
   const asked = isImages ? undefined : (options.textColumn ?? options.labelColumn ?? options.targetColumn);
-  const given = inspected?.parts ?? opened.parts;
+  const notes: string[] = [...(opened.notes ?? []), ...(inspected?.notes ?? [])];
+  const read = inspected?.parts ?? opened.parts;
   const roles: ColumnRoles = pairs
-    ? pairRoles(given.train, options)
+    ? pairRoles(read.train, options)
     : opened.roles !== undefined && asked === undefined
       ? opened.roles
-      : guessRoles(given.train, options);
-  const notes: string[] = [...(opened.notes ?? []), ...(inspected?.notes ?? [])];
+      : guessRoles(withoutEvidence(read.train, options), options);
+  const given = await marked(read, roles, inspected?.form.shape, options, notes);
   if (!pairs && opened.roles === undefined) notes.push(...roleNotes(given.train, roles, options));
   const task = pairs
     ? "sequence-to-sequence"
@@ -150,6 +154,27 @@ export async function loadData(spec: string, options: LoadOptions = {}): Promise
     ...(maximum === undefined ? {} : { maximum }),
   };
 }
+
+/** The parts with the masks of their images, where images have some; a column of marked spans must be there. */
+async function marked(
+  parts: Parts,
+  { image }: ColumnRoles,
+  shape: readonly number[] | undefined,
+  { evidence }: LoadOptions,
+  notes: string[],
+): Promise<Parts> {
+  if (evidence === undefined) return parts;
+  if (image === undefined) {
+    parts.train.column(evidence);
+    return parts;
+  }
+  const { train, note } = await withMasks(parts, evidence, shape);
+  notes.push(note);
+  return { ...parts, train };
+}
+
+const withoutEvidence = (rows: Dataset, { evidence }: LoadOptions): Dataset =>
+  evidence !== undefined && rows.has(evidence) ? rows.drop(evidence) : rows;
 
 /** Chooses how a table is read: columns of texts keep the texts of the file. */
 function readingOptions(options: LoadOptions): LoadOptions {

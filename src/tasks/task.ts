@@ -161,6 +161,9 @@ export interface Inherited {
  */
 export interface TaskOptions {
   readonly labelSmoothing?: number;
+  /** Where the evidence of training examples is marked: masks of images, a column of spans of texts. */
+  readonly evidence?: string | undefined;
+  readonly evidenceWeight?: number | undefined;
 }
 
 /** Names of the positions along an axis of a parameter, which come from data: its features, the categories of one, its classes, its tags. */
@@ -307,6 +310,11 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   /** Named outputs: what the loss reads in training, what is measured, answered and exported otherwise. */
   outputs(model: Module, features: Tensor, batch: Tensors, context: TaskContext<I>): Tensors;
   loss(outputs: Tensors, batch: Tensors, context: TaskContext<I>): Tensor | Objective;
+  /**
+   * Of a training batch with marked evidence (`--evidence`), 1 where a gradient to the features is penalized and 0 elsewhere; broadcasts to the features, and is
+   * [N, T] of tokens. Left out where the task takes no evidence; where it does, its outputs have `logits`.
+   */
+  outsideEvidence?(batch: Tensors): Tensor;
   /** The subject of explanations; left out where answers cannot be explained. */
   readonly explained?: Explained<I>;
   /** Left out where there is nothing to compare with the truth. */

@@ -10,7 +10,7 @@ import { augment, mixBatch, mixes, parseAugment, pixelsOf, randomBox } from "../
 import type { ImageHeader } from "../../vision/images-node.js";
 import { decodeImage } from "../../vision/images-node.js";
 import type { ImageBatchOptions } from "./encoded.js";
-import { imageName, imageSource, isEncoded } from "./encoded.js";
+import { EVIDENCE, imageName, imageSource, isEncoded } from "./encoded.js";
 
 /** Makes an image of the batch from one of the data set. */
 type Draw = (row: number, random: Random) => Pixels | Promise<Pixels>;
@@ -37,6 +37,19 @@ function drawing(dataset: Dataset, list: readonly Augmentation[], options: Image
   };
 }
 
+/** Masks of the rows, moved as their images are: what is drawn is the same, so that changes of place are as well. */
+function evidenceOf(dataset: Dataset, request: BatchRequest, list: readonly Augmentation[], { shape }: ImageBatchOptions): Batch {
+  if (!dataset.has(EVIDENCE)) return {};
+  const masks = dataset.tensor(EVIDENCE);
+  const [, height = 1, width = 1] = shape;
+  const data = new Uint8Array(request.indices.length * height * width);
+  request.indices.forEach((row, i) => {
+    const random = new Random(request.seed, "augment", request.epoch, row);
+    data.set(augment(pixelsOf(masks, row), list, random, { height, width }).data, i * height * width);
+  });
+  return { [EVIDENCE]: { dtype: "uint8", shape: [request.indices.length, 1, height, width], data } };
+}
+
 /** The rows of a request: `image` uint8 [N, C, H, W], `label` int32 [N], or float32 [N, K] where images are mixed. */
 export async function imageBatch(dataset: Dataset, request: BatchRequest, options: ImageBatchOptions): Promise<Batch> {
   const [channels = 3, height = 1, width = 1] = options.shape;
@@ -51,12 +64,13 @@ export async function imageBatch(dataset: Dataset, request: BatchRequest, option
     if (!(pixels instanceof Promise)) return images.set(pixels.data, i * size);
     return pixels.then(({ data }) => images.set(data, i * size));
   };
+  const evidence = evidenceOf(dataset, request, list, options);
   const pending = Array.from(indices, (_, i) => place(i)).filter((done) => done instanceof Promise);
   if (pending.length > 0) await Promise.all(pending);
   const shape = [indices.length, channels, height, width];
   const label = dataset.has("label") ? dataset.pick("label").gather(indices)["label"] : undefined;
   if (label === undefined || !mixes(list))
-    return { image: { dtype: "uint8", shape, data: images }, ...(label === undefined ? {} : { label }) };
+    return { image: { dtype: "uint8", shape, data: images }, ...(label === undefined ? {} : { label }), ...evidence };
   const mixed = mixBatch(
     { images, labels: Array.from(label.data, Number), channels, height, width, classes: options.classes },
     list,

@@ -6,6 +6,9 @@ import { exampleAt, isText } from "../column.js";
 import { Dataset } from "../dataset.js";
 import { DataError } from "../../util/errors.js";
 
+/** The column of masks: uint8 [N, 1, H, W], 255 where an image's evidence lies, and everywhere in images without a mask. */
+export const EVIDENCE = "evidence";
+
 /** Tells whether a column of images has yet to be decoded. */
 export const isEncoded = (column: Column): boolean => isText(column) || column.encoded !== undefined;
 

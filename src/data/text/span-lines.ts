@@ -71,7 +71,7 @@ function placed(
   offsets: "code-points" | "utf-16",
   fail: (problem: string) => DataError,
 ): LabelSpan {
-  const units = offsets === "utf-16" ? undefined : unitsOf(text);
+  const units = offsets === "utf-16" ? undefined : characterOffsets(text);
   const [start, end] = units === undefined ? [span.start, span.end] : [units[span.start], units[span.end]];
   if (start === undefined || end === undefined || start < 0 || end <= start || end > text.length)
     throw fail(
@@ -80,8 +80,8 @@ function placed(
   return { start, end, label: span.label };
 }
 
-/** Lists the offset of each code point, and the end of the text. */
-function unitsOf(text: string): number[] {
+/** Lists the offset of each code point in UTF-16 units, and the end of the text. */
+export function characterOffsets(text: string): number[] {
   const units: number[] = [];
   let at = 0;
   for (const character of text) {

@@ -3,10 +3,10 @@
  */
 import type { LoadedData } from "../../data/node.js";
 import { loadData, parseFold, tableReading } from "../../data/node.js";
-import type { TensorData } from "../../graph/index.js";
+import type { Tensor, TensorData } from "../../graph/index.js";
 import { ARCHITECTURES, modelFromConfig } from "../../models/index.js";
 import type { Lora, Module } from "../../nn/index.js";
-import type { BatchTypes, TrainingStep } from "../../train/index.js";
+import type { BatchTypes, Objective, TrainingStep } from "../../train/index.js";
 import { trainingStep } from "../../train/index.js";
 import type { RunConfig } from "../../run/run-folder.js";
 import { ConfigError } from "../../util/errors.js";
@@ -24,6 +24,7 @@ import { builtNamed, taskNamed, TASKS } from "../table.js";
 import { dataOptions, trainingOptions } from "../options.js";
 import type { OptionTable, OptionValues } from "../../util/option.js";
 import { checkValue, kebabCase, withCurrentNames } from "../../util/option.js";
+import { withEvidence } from "../shared/evidence.js";
 import { schemaReading } from "../use/examples-node.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { AnyTask, Buckets, Prepared, TaskContext, TaskInfo, TaskOptions, Tensors, TrainingDefaults } from "../task.js";
@@ -134,6 +135,7 @@ export function readData(
     signal,
     labelColumn: options.labelColumn,
     textColumn: options.textColumn,
+    evidence: options.evidence,
     fold: fold === undefined ? undefined : parseFold(fold, "--fold"),
     skipBadRows: options.skipBadRows,
     repair: options.repair,
@@ -238,8 +240,12 @@ function makeStep(
   optimizer: Optimizer,
   accumulate: number,
 ): TrainingStep {
-  const outputs = (batch: Tensors): Tensors => task.outputs(model, task.features(batch, training, model), batch, training);
-  return trainingStep({ model, optimizer, accumulate, loss: (batch) => task.loss(outputs(batch), batch, training) });
+  const loss = (batch: Tensors): Tensor | Objective => {
+    const features = task.features(batch, training, model);
+    const own = task.loss(task.outputs(model, features, batch, training), batch, training);
+    return withEvidence(own, task, model, features, batch, training);
+  };
+  return trainingStep({ model, optimizer, accumulate, loss });
 }
 
 /** Reports notes, and ends the training. */

@@ -19,8 +19,13 @@ import {
   prepareImages,
   settleAugment,
 } from "../images.js";
+import { EVIDENCE } from "../../../data/index.js";
+import type { Tensor } from "../../../graph/index.js";
 import type { Task } from "../../task.js";
-import { labelledImageOptions } from "../options.js";
+import { checkMasked, evidenceTypes, imageClassificationOptions } from "./options.js";
+
+/** Of a mask's 0…255: what is brighter is evidence. */
+const HALF = 128;
 
 export const imageClassification: Task<ImageInfo> = {
   name: "image-classification",
@@ -30,7 +35,7 @@ export const imageClassification: Task<ImageInfo> = {
     "--data fashion-mnist --model mlp --out runs/fashion",
     "--data photos/ --model mobilenet-v3-small --image-size 160 --out runs/photos",
   ],
-  options: labelledImageOptions,
+  options: imageClassificationOptions,
   checksOneBatch: true,
   models: IMAGE_MODELS,
   defaultModel: "mlp",
@@ -44,10 +49,11 @@ export const imageClassification: Task<ImageInfo> = {
   prepare: prepareImages,
   graphs: imageGraph,
   inputs: imageTypes,
-  targets: imageTargets,
+  targets: (context, batch) => ({ ...imageTargets(context, batch), ...evidenceTypes(context, batch) }),
+  outsideEvidence: (batch) => (batch[EVIDENCE] as Tensor).less(HALF).cast("float32"),
   preprocessing: imagePreprocessing,
   loading: imageLoading,
-  settle: settleAugment,
+  settle: (options, info, data) => checkMasked(settleAugment(options, info, data), info),
   collate: collateImages,
   features: normalizedPixels,
   outputs: outputsWithAuxiliary,

@@ -3,6 +3,7 @@
  */
 import type { OptionTable, OptionValues } from "../../../util/option.js";
 import { text } from "../../../util/option.js";
+import { evidenceOptions } from "../../shared/evidence.js";
 import { strideOption, tokenizerOptions } from "../options.js";
 
 const own = {
@@ -20,6 +21,7 @@ export const textClassificationOptions = {
   ...tokenizerOptions,
   stride: strideOption("longer texts are cut"),
   ...own,
+  ...evidenceOptions("the column of spans, as [[START, END], …] in characters, that hold a text's evidence", "COLUMN"),
 } satisfies OptionTable;
 
 declare module "../../task.js" {

@@ -5,6 +5,7 @@ import {
   classesOf,
   encodeLabels,
   encodeLabelSets,
+  EVIDENCE,
   isText,
   joinedColumns,
   joinTexts,
@@ -17,7 +18,7 @@ import type { LoadedData } from "../../../data/node.js";
 import type { Tensor, TensorData } from "../../../graph/index.js";
 import { fromNumbers } from "../../../graph/index.js";
 import type { TextModel } from "../../../models/index.js";
-import { DataError } from "../../../util/errors.js";
+import { ConfigError, DataError } from "../../../util/errors.js";
 import {
   classAnswers,
   classificationLoss,
@@ -43,7 +44,9 @@ import {
   tokenizerInfo,
   usualTokenizer,
 } from "../texts.js";
+import { checkEvidence } from "../../shared/evidence.js";
 import { inWindows, textAt } from "../../shared/windows.js";
+import { outsideSpans } from "./evidence.js";
 import { textClassificationOptions } from "./options.js";
 
 const MAX_LENGTH = 256;
@@ -131,9 +134,15 @@ async function prepare(data: LoadedData, options: Parameters<Task["prepare"]>[1]
     ...(vectorSize === undefined ? {} : { embeddingSize: vectorSize }),
   };
   const columns = { text, label: target };
+  checkEvidence(options);
+  const { evidence } = options;
+  if (evidence !== undefined && multiLabel)
+    throw new ConfigError(`--evidence ${evidence}: expected texts of one class each, got several labels`);
+  const learned = await encode(data.train, info, columns);
+  const marked = evidence === undefined ? undefined : await outsideSpans(data.train, text, evidence, info);
   const used = inWindows(textClassification, info, options.stride);
   const [train, validation, test] = [
-    await encode(data.train, info, columns),
+    marked === undefined ? learned : learned.with({ [EVIDENCE]: marked.column }),
     await encode(data.validation, used, columns),
     await encode(data.test, used, columns),
   ];
@@ -144,7 +153,7 @@ async function prepare(data: LoadedData, options: Parameters<Task["prepare"]>[1]
     validation,
     test,
     testRows: data.test,
-    notes: lengthNotes([train, validation, test], info, remedy),
+    notes: [...lengthNotes([train, validation, test], info, remedy), ...(marked === undefined ? [] : [marked.note])],
   };
 }
 
@@ -182,10 +191,18 @@ export const textClassification: Task<TextClassInfo> = {
   graphs: textGraph,
   prepare,
   inputs: textInputs,
-  targets: ({ info }, batch) => (info.multiLabel ? labelSetTypes(info.classes.length, batch) : labelTypes(info, batch)),
+  targets: ({ info, use, options, length }, batch) => ({
+    ...(info.multiLabel ? labelSetTypes(info.classes.length, batch) : labelTypes(info, batch)),
+    ...(use === "train" && options.evidence !== undefined ? { [EVIDENCE]: { shape: [batch, length ?? 1], dtype: "int32" } } : {}),
+  }),
+  outsideEvidence: (batch) => (batch[EVIDENCE] as Tensor).cast("float32"),
   collate: (context, rows) => {
     const keep = [targetOf(context.info)].filter((name) => rows.has(name));
-    return textCollate(context, rows, keep.length === 0 ? {} : { keep });
+    const isMarked = context.use === "train" && rows.has(EVIDENCE);
+    return textCollate(context, rows, {
+      ...(keep.length === 0 ? {} : { keep }),
+      ...(isMarked ? { columns: { [EVIDENCE]: { from: EVIDENCE, dtype: "int32", pad: 0 } } } : {}),
+    });
   },
   buckets: textBuckets,
   preprocessing: ({ maxLength, padId }) => ({
