@@ -17,6 +17,7 @@ export class CheckpointWriter {
   readonly #files: FileSystem;
   readonly #keep: number;
   readonly #root: string;
+  #every = Infinity;
 
   /** `keep` of the newest stay, besides the best. */
   constructor(folder: RunFolder, files: FileSystem, keep: number) {
@@ -24,6 +25,11 @@ export class CheckpointWriter {
     this.#files = files;
     this.#keep = keep;
     this.#root = join(folder.path, RUN_FILES.checkpoints);
+  }
+
+  /** Keeps the checkpoints of steps that are multiples of `steps`, too. */
+  keepEvery(steps: number): void {
+    this.#every = steps;
   }
 
   /**
@@ -111,6 +117,8 @@ export class CheckpointWriter {
         .sort((a, b) => b - a)
         .slice(0, Math.max(1, this.#keep)),
     );
-    for (const step of steps) if (!kept.has(step) && step !== best) await this.#files.remove(join(this.#root, `step-${step}`));
+    const isSpread = (step: number): boolean => step <= newest && step % this.#every === 0;
+    for (const step of steps)
+      if (!kept.has(step) && step !== best && !isSpread(step)) await this.#files.remove(join(this.#root, `step-${step}`));
   }
 }

@@ -191,6 +191,11 @@ export class RunWriter {
     });
   }
 
+  /** Keeps the checkpoints of steps that are multiples of `steps`, besides the newest and the best: the whole course of a training. */
+  keepEvery(steps: number): void {
+    this.#checkpoints.keepEvery(steps);
+  }
+
   /** Cuts the logs back to where they were at the checkpoint, and removes what a killed writer left half-written. */
   async cutBackTo(checkpoint: Checkpoint): Promise<void> {
     const { metrics, events } = checkpoint.manifest.logBytes;

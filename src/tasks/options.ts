@@ -187,6 +187,11 @@ export const trainingOptions = {
   weightDecay: number({ help: "decoupled weight decay", minimum: 0, defaultText: "the model's own" }),
   clipNorm: number({ help: "clip the gradient to this global norm", above: 0, defaultText: "the model's own" }),
   accumulate: integer({ help: "number of batches whose gradients are accumulated for one update", minimum: 1, default: 1 }),
+  keepCheckpoints: integer({
+    help: "checkpoints to keep, spread over the training: descent explain --influence goes through them",
+    minimum: 1,
+    defaultText: "the two newest and the best",
+  }),
   earlyStopping: integer({ help: "stop after N evaluations without improvement", minimum: 1, placeholder: "N" }),
   fold: text({ help: "cross-validation: part K of N is the test part", placeholder: "K/N" }),
   seed: integer({ help: "seed of all random choices; the same seed gives the same run", minimum: 0, default: 1 }),

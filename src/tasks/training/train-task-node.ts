@@ -175,7 +175,7 @@ async function trainInto(
     monitor: task.monitor,
     evaluateEvery: setup.evaluateEvery,
     patience: resolved.earlyStopping,
-    checkpointEvery: context.checkpointEvery ?? checkpointInterval(totalSteps),
+    checkpointEvery: context.checkpointEvery ?? checkpointsApart(setup) ?? checkpointInterval(totalSteps),
     signal,
     progress: progress?.({ label: "train", total: totalSteps, unit: "examples", start: checkpoint?.step ?? 0, peakMemoryMiB }),
     writer,
@@ -240,6 +240,8 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     const config = opened.config ?? (await configOf(setup, context.command));
     const begun: Begun = { setup, device, config, flopsPerStep };
     writer ??= await createRun(context.out, { config, overwrite: context.overwrite });
+    const apart = checkpointsApart(setup);
+    if (apart !== undefined) writer.keepEvery(apart);
     if (opened.config === undefined && setup.graph !== undefined) await writer.write(GRAPH_FILE, setup.graph.bytes);
     const trained = await trainInto(writer, begun, opened.checkpoint, context);
     await trained.state.dispose();
@@ -250,6 +252,10 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     writer?.[Symbol.dispose]();
   }
 }
+
+/** Steps between the checkpoints that `--keep-checkpoints` keeps; undefined without it. */
+const checkpointsApart = ({ resolved: { keepCheckpoints }, totalSteps }: TrainingSetup): number | undefined =>
+  keepCheckpoints === undefined ? undefined : Math.max(1, Math.floor(totalSteps / keepCheckpoints));
 
 /** Often enough that a kill costs little; evaluations write checkpoints besides. */
 const checkpointInterval = (totalSteps: number): number => Math.max(200, Math.ceil(totalSteps / 20));

@@ -44,6 +44,8 @@ export function schemaReading(
 /** Rows with targets, and what was decided on the way. */
 interface LoadedExamples {
   readonly examples: Dataset;
+  /** The same examples as they were read. */
+  readonly rows: Dataset;
   readonly notes: readonly string[];
   readonly leftOut: readonly string[];
 }
@@ -88,7 +90,7 @@ async function load(model: TrainedModel, config: RunConfig, options: ExamplesOpt
   const part = wanted.length > 0 ? wanted : data.train.concat(data.validation);
   const examples = await task.examples(data, part, info);
   const remarks = nodeTaskNamed(task.name).remarks?.(examples, info, part) ?? [];
-  return { examples, notes: [...data.notes, ...remarks], leftOut: data.leftOut };
+  return { examples, rows: part, notes: [...data.notes, ...remarks], leftOut: data.leftOut };
 }
 
 /** Inputs from a command line: image files, IDX files, tables, or one row as `name=value` pairs. Errors: DataError, ConfigError. */
