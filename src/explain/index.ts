@@ -22,7 +22,15 @@ export { slic, type SlicOptions } from "./slic.js";
 export { type Target, targetScores } from "./target.js";
 export { faithfulness, type Faithfulness, type FaithfulnessOptions } from "./measures/faithfulness.js";
 export { answerGradient, influence } from "./influence.js";
-export { type Slice, type SliceCondition, type SliceErrors, type SliceFeature, type SliceOptions, sliceText, worstSlices } from "./slices.js";
+export {
+  type Slice,
+  type SliceCondition,
+  type SliceErrors,
+  type SliceFeature,
+  type SliceOptions,
+  sliceText,
+  worstSlices,
+} from "./slices.js";
 export { areaUnder, type Curve } from "./measures/deletion.js";
 export { infidelityOf } from "./measures/infidelity.js";
 export type { Measure, MeasureSettings } from "./measures/measure.js";

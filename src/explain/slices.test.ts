@@ -6,13 +6,24 @@ import { sliceText, worstSlices } from "./slices.js";
 import type { SliceFeature } from "./slices.js";
 
 /** Examples of three features, and errors whose chance `rate` says. */
-function drawn(n: number, seed: number, rate: (plan: string, age: number) => number): { features: SliceFeature[]; errors: number[] } {
+function drawn(
+  n: number,
+  seed: number,
+  rate: (plan: string, age: number) => number,
+): { features: SliceFeature[]; errors: number[] } {
   const random = new Random(seed, "slices test");
   const plans = Array.from({ length: n }, () => ["basic", "plus", "team"][random.integer(3)] as string);
   const ages = Float64Array.from({ length: n }, () => random.uniform(18, 80));
   const noise = Float64Array.from({ length: n }, () => random.normal());
   const errors = plans.map((plan, i) => Number(random.uniform() < rate(plan, ages[i] as number)));
-  return { features: [{ name: "plan", values: plans }, { name: "age", values: ages }, { name: "noise", values: noise }], errors };
+  return {
+    features: [
+      { name: "plan", values: plans },
+      { name: "age", values: ages },
+      { name: "noise", values: noise },
+    ],
+    errors,
+  };
 }
 
 test("a slice of two conditions is found, and is significant in the half that was not searched", () => {

@@ -64,7 +64,8 @@ interface Candidate {
 
 /** Conditions on one feature, each with enough examples, and which of the examples meet it. */
 function conditionsOn({ name, values }: SliceFeature): { readonly condition: SliceCondition; readonly rows: Uint8Array }[] {
-  const where = (holds: (i: number) => boolean): Uint8Array => Uint8Array.from({ length: values.length }, (_, i) => Number(holds(i)));
+  const where = (holds: (i: number) => boolean): Uint8Array =>
+    Uint8Array.from({ length: values.length }, (_, i) => Number(holds(i)));
   const isMissing = (i: number): boolean => (values instanceof Float64Array ? Number.isNaN(values[i]) : values[i] === null);
   const missing = { condition: { feature: name, is: "missing" } as const, rows: where(isMissing) };
   if (!(values instanceof Float64Array)) {
@@ -165,7 +166,8 @@ export function worstSlices(features: readonly SliceFeature[], errors: ArrayLike
   const { most = 10, least = Math.max(10, Math.ceil(n / 100)), seed = 0 } = options;
   if (n < 4 * least) throw new ConfigError(`slices: expected at least ${4 * least} examples, got ${n}`);
   const wrong = features.find(({ values }) => values.length !== n);
-  if (wrong !== undefined) throw new ConfigError(`slices: feature "${wrong.name}": expected ${n} values, got ${wrong.values.length}`);
+  if (wrong !== undefined)
+    throw new ConfigError(`slices: feature "${wrong.name}": expected ${n} values, got ${wrong.values.length}`);
   const order = new Random(seed, "slices").permutation(n);
   const [searched, heldOut] = [order.subarray(0, n >> 1), order.subarray(n >> 1)];
   const chosen: Candidate[] = [];
@@ -179,7 +181,11 @@ export function worstSlices(features: readonly SliceFeature[], errors: ArrayLike
   const isRate = Array.from(errors).every((e) => e === 0 || e === 1);
   const tested = chosen.map(({ conditions, rows }) => {
     const [before, after] = [errorsOf(rows, errors, searched), errorsOf(rows, errors, heldOut)];
-    const of = ({ inside, outside }: typeof before): SliceErrors => ({ count: inside.length, error: meanOf(inside), rest: meanOf(outside) });
+    const of = ({ inside, outside }: typeof before): SliceErrors => ({
+      count: inside.length,
+      error: meanOf(inside),
+      rest: meanOf(outside),
+    });
     const hits = after.inside.filter((e) => e === 1).length;
     const p = isRate
       ? fisherTail(hits, after.inside.length, hits + after.outside.filter((e) => e === 1).length, heldOut.length)

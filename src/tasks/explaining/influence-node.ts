@@ -103,7 +103,11 @@ class InfluenceGraphs implements AsyncDisposable {
     return { columns, outputs: inUse(task.outputs(model, task.features(columns, use, model), columns, use)) };
   }
 
-  #run(key: string, build: () => Tensors, feeds: Readonly<Record<string, TensorData>>): Promise<Readonly<Record<string, TensorData>>> {
+  #run(
+    key: string,
+    build: () => Tensors,
+    feeds: Readonly<Record<string, TensorData>>,
+  ): Promise<Readonly<Record<string, TensorData>>> {
     const { device, threads } = this.#options;
     const made =
       this.#made.get(key) ??
@@ -115,7 +119,12 @@ class InfluenceGraphs implements AsyncDisposable {
   }
 
   /** The gradient of an answer's log-probability, or of a quantity, by parameter. */
-  async direction(batch: Batch, target: number, width: number | undefined, numbers: ReadonlyMap<string, TensorData>): Promise<Record<string, TensorData>> {
+  async direction(
+    batch: Batch,
+    target: number,
+    width: number | undefined,
+    numbers: ReadonlyMap<string, TensorData>,
+  ): Promise<Record<string, TensorData>> {
     const paths = [...this.parameters.keys()];
     const build = (): Tensors => {
       const { outputs } = this.#outputs(1, width);
@@ -178,11 +187,16 @@ async function checkpointsOf(folder: RunFolder): Promise<{ readonly step: number
 }
 
 /** The place of the class that is asked about, or of the answer. ConfigError for a label that there is not. */
-async function targetOf(trained: TrainedModel, example: Dataset, asked: string | undefined): Promise<{ target: number; label: string }> {
+async function targetOf(
+  trained: TrainedModel,
+  example: Dataset,
+  asked: string | undefined,
+): Promise<{ target: number; label: string }> {
   const classes = (trained.info["classes"] ?? []) as readonly string[];
   const [answer] = await trained.answers(example);
   const label = asked ?? (typeof answer?.["label"] === "string" ? answer["label"] : undefined);
-  if (classes.length === 0 || label === undefined) return { target: 0, label: String((trained.info["target"] as string | undefined) ?? "") };
+  if (classes.length === 0 || label === undefined)
+    return { target: 0, label: String((trained.info["target"] as string | undefined) ?? "") };
   const target = classes.indexOf(label);
   if (target < 0) throw new ConfigError(`--target: expected one of ${classes.join(", ")}, got "${label}"`);
   return { target, label };
@@ -197,10 +211,19 @@ function labelAt({ info }: TrainedModel, rows: Dataset, row: number): string {
 }
 
 /** The training part of a run, as loaded and as encoded. Errors: ConfigError for a query that is not repeated; DataError. */
-async function trainingPart(trained: TrainedModel, run: string, request: InfluenceRequest): Promise<{ rows: Dataset; examples: Dataset }> {
+async function trainingPart(
+  trained: TrainedModel,
+  run: string,
+  request: InfluenceRequest,
+): Promise<{ rows: Dataset; examples: Dataset }> {
   const config = await (await openRun(run)).config();
   const stored = config.options["data"];
-  checkRepeated(stored, request.data, join(run, RUN_FILES.config), `descent explain ${run} … --influence ${request.count} --data`);
+  checkRepeated(
+    stored,
+    request.data,
+    join(run, RUN_FILES.config),
+    `descent explain ${run} … --influence ${request.count} --data`,
+  );
   const data = request.data ?? stored;
   if (typeof data !== "string") throw new ConfigError(`${run}: expected a run that names its data, got none; give --data`);
   return loadExamples(trained, config, { data, part: "train", ...(request.signal && { signal: request.signal }) });
@@ -216,7 +239,7 @@ async function addCheckpoint(
   into: Float64Array,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { numbers } = trained;
+  const { weights: numbers } = trained;
   const direction = await graphs.direction(query.batch, query.target, query.width, numbers);
   const size = Math.min(BATCH, examples.length);
   const context = graphs.context(undefined);
@@ -266,10 +289,13 @@ export async function traceInfluence(
   const checkpoints = await checkpointsOf(await openRun(run));
   const { rows, examples: all } = await trainingPart(trained, run, request);
   const most = request.examples ?? MOST_EXAMPLES;
-  const places = all.length <= most ? undefined : new Random(request.seed, "influence").permutation(all.length).subarray(0, most).sort();
+  const places =
+    all.length <= most ? undefined : new Random(request.seed, "influence").permutation(all.length).subarray(0, most).sort();
   const examples = places === undefined ? all : all.select(places);
   const isFlat = checkpoints.every(({ learningRate }) => learningRate === 0);
-  const queries = await Promise.all(inputs.names.map((_, row) => queryOf(trained, inputs.examples.select([row]), request.target)));
+  const queries = await Promise.all(
+    inputs.names.map((_, row) => queryOf(trained, inputs.examples.select([row]), request.target)),
+  );
   const sums = queries.map(() => new Float64Array(examples.length));
   await using graphs = new InfluenceGraphs(trained, request);
   for (const [k, { step, learningRate }] of checkpoints.entries()) {
@@ -304,7 +330,8 @@ async function viewOf(trained: TrainedModel, inputs: NamedInputs, row: number, r
   const side = nodeTaskNamed(trained.task.name);
   const at = textAt(inputs.examples, row);
   const view = await side.view?.(trained, inputs, row, inputs.names[at] ?? `#${row}`, { run });
-  if (view === undefined) throw new ConfigError(`--influence: expected a task whose inputs can be shown, got ${trained.task.name}`);
+  if (view === undefined)
+    throw new ConfigError(`--influence: expected a task whose inputs can be shown, got ${trained.task.name}`);
   return view;
 }
 
