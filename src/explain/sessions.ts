@@ -4,9 +4,8 @@
 import { peakIntermediateBytes } from "../cost/index.js";
 import type { Tensor, TensorData } from "../graph/index.js";
 import { Graph } from "../graph/index.js";
-import type { DeviceChoice, Executable } from "../runtime/index.js";
-import { compile, memoryFactor, prepareGraph } from "../runtime/index.js";
-import { afterDispose } from "../util/errors.js";
+import type { DeviceChoice } from "../runtime/index.js";
+import { compile, Executables, memoryFactor, prepareGraph } from "../runtime/index.js";
 
 export interface SessionOptions {
   readonly device?: DeviceChoice;
@@ -22,9 +21,8 @@ const MOST_ROWS = 256;
 export class Sessions implements AsyncDisposable {
   readonly #options: SessionOptions;
   readonly #values: ReadonlyMap<Tensor, TensorData> | undefined;
-  readonly #made = new Map<string, Promise<Executable>>();
+  readonly #executables = new Executables("explainer");
   readonly #rows = new Map<string, number>();
-  #isDisposed = false;
 
   constructor(values: ReadonlyMap<Tensor, TensorData> | undefined, options: SessionOptions) {
     this.#values = values;
@@ -33,7 +31,7 @@ export class Sessions implements AsyncDisposable {
 
   /** Errors: SessionError once these have been disposed. */
   checkInUse(): void {
-    if (this.#isDisposed) throw afterDispose("explainer");
+    this.#executables.checkInUse();
   }
 
   /** Runs a graph, compiled the first time that its key is seen. Errors: SessionError once these have been disposed. */
@@ -42,20 +40,10 @@ export class Sessions implements AsyncDisposable {
     build: () => Readonly<Record<string, Tensor>>,
     feeds: Readonly<Record<string, TensorData>>,
   ): Promise<Record<string, TensorData>> {
-    this.checkInUse();
-    let executable = this.#made.get(key);
-    if (executable === undefined) {
-      const { device, threads } = this.#options;
-      executable = compile(build(), {
-        ...(device !== undefined && { device }),
-        ...(threads !== undefined && { threads }),
-        ...(this.#values !== undefined && { values: this.#values }),
-      });
-      this.#made.set(key, executable);
-    }
-    const ready = await executable;
-    const needed = Object.fromEntries(Object.entries(feeds).filter(([name]) => ready.inputs.includes(name)));
-    return ready.call(needed);
+    const { device, threads } = this.#options;
+    const executable = await this.#executables.get(key, () => compile(build(), { device, threads, values: this.#values }));
+    const needed = Object.fromEntries(Object.entries(feeds).filter(([name]) => executable.inputs.includes(name)));
+    return executable.call(needed);
   }
 
   /** How many rows fit the memory plan at once: `build` makes the graph of so many. */
@@ -72,11 +60,8 @@ export class Sessions implements AsyncDisposable {
     return rows;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#isDisposed = true;
-    // What could not be compiled has nothing to dispose of, and has said so.
-    for (const executable of this.#made.values()) await (await executable.catch(() => undefined))?.dispose();
-    this.#made.clear();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#executables[Symbol.asyncDispose]();
   }
 }
 

@@ -33,24 +33,14 @@ class Reader extends Module {
 
   override forward(tokens: Tensor, { mask, inputsEmbeds = this.embedding.forward(tokens) }: TextModelInputs = {}): Tensor {
     const x = this.embeddingDropout.forward(inputsEmbeds); // [N, T, D]
-    return this.lstm.forward(x, mask === undefined ? {} : { mask: asTruth(mask) }).output; // [N, T, 2·H]
+    return this.lstm.forward(x, { mask: mask && asTruth(mask) }).output; // [N, T, 2·H]
   }
 }
 
 const asTruth = (mask: Tensor): Tensor => (mask.dtype === "bool" ? mask : mask.cast("int32").greater(0));
 
-const classifierOf = ({ hiddenSize = 128, numLabels, dropout = 0.5 }: BiLstmOptions) => ({
-  dropout: new Dropout(dropout),
-  classifier: new Linear(2 * hiddenSize, numLabels),
-});
-
-/**
- * A BiLSTM that classifies texts: the strongest state of each unit over all tokens decides.
- *
- * Shapes: tokens [N, T] → logits [N, K]. With T free the network is one native node.
- * Source: Graves and Schmidhuber 2005; the maximum over time: Conneau et al. 2017, arXiv:1705.02364, section 3.2.
- */
-export class BiLstm extends Module implements TextModel {
+/** The common base of both models: the reader, and a linear layer over its states. */
+abstract class BiLstmReader extends Module {
   static override readonly pathNames = { reader: "" };
   readonly config: BiLstmOptions;
   readonly reader: Reader;
@@ -59,11 +49,21 @@ export class BiLstm extends Module implements TextModel {
 
   constructor(options: BiLstmOptions) {
     super();
+    const { hiddenSize = 128, numLabels, dropout = 0.5 } = options;
     this.config = options;
     this.reader = new Reader(options);
-    ({ dropout: this.dropout, classifier: this.classifier } = classifierOf(options));
+    this.dropout = new Dropout(dropout);
+    this.classifier = new Linear(2 * hiddenSize, numLabels);
   }
+}
 
+/**
+ * A BiLSTM that classifies texts: the strongest state of each unit over all tokens decides.
+ *
+ * Shapes: tokens [N, T] → logits [N, K]. With T free the network is one native node.
+ * Source: Graves and Schmidhuber 2005; the maximum over time: Conneau et al. 2017, arXiv:1705.02364, section 3.2.
+ */
+export class BiLstm extends BiLstmReader implements TextModel {
   get wordEmbedding(): Embedding {
     return this.reader.embedding;
   }
@@ -87,19 +87,11 @@ export class BiLstm extends Module implements TextModel {
  * model.crf.forward(), { mask })` is the loss, `viterbi(emissions, model.crf.forward(), { mask })` the best tags.
  * Source: Huang, Xu and Yu 2015, arXiv:1508.01991.
  */
-export class BiLstmCrf extends Module {
-  static override readonly pathNames = { reader: "" };
-  readonly config: BiLstmOptions;
-  readonly reader: Reader;
-  readonly dropout: Dropout;
-  readonly classifier: Linear;
+export class BiLstmCrf extends BiLstmReader {
   readonly crf: Crf;
 
   constructor(options: BiLstmOptions) {
-    super();
-    this.config = options;
-    this.reader = new Reader(options);
-    ({ dropout: this.dropout, classifier: this.classifier } = classifierOf(options));
+    super(options);
     this.crf = new Crf(options.numLabels);
   }
 

@@ -36,12 +36,6 @@ function kernelOf(layer: string, axes: number, inChannels: number, outChannels: 
   return kernel;
 }
 
-/** Weight and bias of a convolution of `axes` axes. */
-function convParameters(layer: string, axes: number, inChannels: number, outChannels: number, o: ConvLayerOptions) {
-  const kernel = kernelOf(layer, axes, inChannels, outChannels, o);
-  return makeParameters([outChannels, inChannels / (o.groups ?? 1), ...kernel], outChannels, o);
-}
-
 function makeParameters(shape: readonly number[], outChannels: number, o: ConvLayerOptions): [Parameter, Parameter | null] {
   const { bias = true, weightInit = defaultWeightInit, biasInit = defaultBiasInit(fans(shape).fanIn) } = o;
   return [
@@ -63,6 +57,31 @@ function convolve(x: Tensor, weight: Tensor, bias: Tensor | null, o: ConvLayerOp
   return conv(pad(x, before, after, PAD_MODES[paddingMode]), weight, { bias, stride, dilation, groups });
 }
 
+/** The common base of `Conv1d` and `Conv2d`. */
+abstract class Conv extends Module {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly options: ConvLayerOptions;
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+  readonly #axes: number;
+
+  constructor(layer: string, axes: number, inChannels: number, outChannels: number, options: ConvLayerOptions) {
+    super();
+    const kernel = kernelOf(layer, axes, inChannels, outChannels, options);
+    this.inChannels = inChannels;
+    this.outChannels = outChannels;
+    this.options = options;
+    [this.weight, this.bias] = makeParameters([outChannels, inChannels / (options.groups ?? 1), ...kernel], outChannels, options);
+    this.#axes = axes;
+  }
+
+  override forward(x: Tensor): Tensor {
+    expectChannels(this, x, this.inChannels, this.#axes);
+    return convolve(x, this.weight, this.bias, this.options);
+  }
+}
+
 /**
  * Convolution over one axis.
  *
@@ -70,24 +89,9 @@ function convolve(x: Tensor, weight: Tensor, bias: Tensor | null, o: ConvLayerOp
  * Errors: ShapeError if x does not have `inChannels` channels and one axis.
  * Checked against: PyTorch 2.13, `nn.Conv1d`, 1e-6, layers.test.ts.
  */
-export class Conv1d extends Module {
-  readonly inChannels: number;
-  readonly outChannels: number;
-  readonly options: ConvLayerOptions;
-  readonly weight: Parameter;
-  readonly bias: Parameter | null;
-
+export class Conv1d extends Conv {
   constructor(inChannels: number, outChannels: number, options: ConvLayerOptions) {
-    super();
-    this.inChannels = inChannels;
-    this.outChannels = outChannels;
-    this.options = options;
-    [this.weight, this.bias] = convParameters("Conv1d", 1, inChannels, outChannels, options);
-  }
-
-  override forward(x: Tensor): Tensor {
-    expectChannels(this, x, this.inChannels, 1);
-    return convolve(x, this.weight, this.bias, this.options);
+    super("Conv1d", 1, inChannels, outChannels, options);
   }
 }
 
@@ -101,24 +105,9 @@ export class Conv1d extends Module {
  * Errors: ShapeError if x does not have `inChannels` channels and two axes; ConfigError if the groups do not divide the channels.
  * Checked against: PyTorch 2.13, `nn.Conv2d`, 1e-6, layers.test.ts.
  */
-export class Conv2d extends Module {
-  readonly inChannels: number;
-  readonly outChannels: number;
-  readonly options: ConvLayerOptions;
-  readonly weight: Parameter;
-  readonly bias: Parameter | null;
-
+export class Conv2d extends Conv {
   constructor(inChannels: number, outChannels: number, options: ConvLayerOptions) {
-    super();
-    this.inChannels = inChannels;
-    this.outChannels = outChannels;
-    this.options = options;
-    [this.weight, this.bias] = convParameters("Conv2d", 2, inChannels, outChannels, options);
-  }
-
-  override forward(x: Tensor): Tensor {
-    expectChannels(this, x, this.inChannels, 2);
-    return convolve(x, this.weight, this.bias, this.options);
+    super("Conv2d", 2, inChannels, outChannels, options);
   }
 }
 

@@ -4,9 +4,10 @@
  */
 import type { LoadOptions } from "../data/node.js";
 import type { Shape, Tensor } from "../graph/index.js";
-import type { Module } from "../nn/index.js";
+import { Module } from "../nn/index.js";
 import type { ModelProto, ParameterChoice } from "../onnx/index.js";
 import type { Json } from "../util/described.js";
+import { own } from "../util/record.js";
 
 /** A task's use of a graph: plain JSON, `info.graph` of a run. */
 export interface GraphInfo {
@@ -51,6 +52,30 @@ export interface GraphPlan {
 /** A graph from named inputs to named outputs: a `GraphModule`, or what stands for a file that the engine runs. */
 export interface GraphLike extends Module {
   readonly forward: (inputs: Readonly<Record<string, Tensor>>) => Readonly<Record<string, Tensor>>;
+}
+
+/** The module that stands in the place of a task's own model: a graph, whose parameters keep their names in the file. */
+export abstract class WrappedGraph extends Module {
+  static override readonly pathNames = { graph: "" };
+  readonly graph: GraphLike;
+  readonly #info: GraphInfo;
+
+  constructor(graph: GraphLike, info: GraphInfo) {
+    super();
+    this.graph = graph;
+    this.#info = info;
+  }
+
+  protected get info(): GraphInfo {
+    return this.#info;
+  }
+
+  /** The graph's scores; `values` makes its inputs by what they take. */
+  protected scores(values: Readonly<Record<string, () => Tensor>>): Tensor {
+    const { inputs, output } = this.#info;
+    const feeds = Object.entries(inputs).map(([role, name]) => [name, (own(values, role) as () => Tensor)()] as const);
+    return this.graph.forward(Object.fromEntries(feeds))[output] as Tensor;
+  }
 }
 
 /** A task's support of graphs. `I` is its info, with `graph` in it. */

@@ -164,11 +164,8 @@ const encodeExamples = (data: LoadedData, part: Dataset, info: TableInfo, label:
 
 const encodeRows = (rows: Dataset, info: TableInfo): Dataset => TabularPreprocessor.fromJSON(info.preprocessing).apply(rows);
 
-export const tabularClassification: Task<TableInfo> = {
-  name: "tabular-classification",
-  label: { en: "Tabular classification", zh: "表格分类" },
-  summary: "predict a class for a row of a table",
-  usage: ["--data customers.csv --label-column churned --out runs/churn"],
+/** The part that both tasks share. */
+const COMMON = {
   options: {},
   checksOneBatch: true,
   reads: { tableOf: "rows" },
@@ -178,18 +175,26 @@ export const tabularClassification: Task<TableInfo> = {
   models: MODELS,
   defaultModel: "mlp",
   monitor: { metric: "loss", mode: "min" },
-  prepare: (data, { ignore }) => prepareTable(data, "classification", ignore),
   inputs,
-  targets: labelTypes,
   features: (batch) => batch["features"] as Tensor,
+  targetColumn: (info) => info.target,
+  encode: encodeRows,
+} satisfies Partial<Task<TableInfo>>;
+
+export const tabularClassification: Task<TableInfo> = {
+  name: "tabular-classification",
+  label: { en: "Tabular classification", zh: "表格分类" },
+  summary: "predict a class for a row of a table",
+  usage: ["--data customers.csv --label-column churned --out runs/churn"],
+  ...COMMON,
+  prepare: (data, { ignore }) => prepareTable(data, "classification", ignore),
+  targets: labelTypes,
   outputs: (model, features, batch) => ({ logits: applyTable(model, features, batch) }),
   loss: classificationLoss,
   explained: explainedClasses("table"),
   measurement: (info) => new ClassificationMeasurement(info.classes.length),
   answers: (outputs, info) => classAnswers(outputs, info.classes),
   examples: (data, part, info) => encodeExamples(data, part, info, "label"),
-  targetColumn: (info) => info.target,
-  encode: encodeRows,
 };
 
 /** Errors in the target's own unit, R², and the loss on the standardized scale. */
@@ -229,19 +234,9 @@ export const tabularRegression: Task<TableInfo> = {
   label: { en: "Tabular regression", zh: "表格回归" },
   summary: "predict a quantity for a row of a table",
   usage: ["--data houses.csv --label-column price --out runs/houses"],
-  options: {},
-  checksOneBatch: true,
-  reads: { tableOf: "rows" },
-  schema: schemaOf,
-  namedParameters,
-  graphs: tableGraph,
-  models: MODELS,
-  defaultModel: "mlp",
-  monitor: { metric: "loss", mode: "min" },
+  ...COMMON,
   prepare: (data, { ignore }) => prepareTable(data, "regression", ignore),
-  inputs,
   targets: (_context, batch) => ({ target: { shape: [batch], dtype: "float32" } }),
-  features: (batch) => batch["features"] as Tensor,
   outputs: (model, features, batch) => ({ prediction: applyTable(model, features, batch).squeeze(1) }),
   explained: {
     kind: "table",
@@ -257,6 +252,4 @@ export const tabularRegression: Task<TableInfo> = {
       [info.target]: x * info.targetDeviation + info.targetMean,
     })),
   examples: (data, part, info) => encodeExamples(data, part, info, "target"),
-  targetColumn: (info) => info.target,
-  encode: encodeRows,
 };

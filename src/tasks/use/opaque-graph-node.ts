@@ -11,7 +11,7 @@ import type { ModelProto } from "../../onnx/index.js";
 import { chained, decodeModel, encodeModel, exportGraph, OnnxModel, withNames } from "../../onnx/index.js";
 import { lowerGraph, randomInputs, resolveMode } from "../../ops/index.js";
 import type { Executable } from "../../runtime/index.js";
-import { compile } from "../../runtime/index.js";
+import { compile, Executables } from "../../runtime/index.js";
 import { forEachBatch } from "../../train/evaluate.js";
 import { ConfigError, NoGradientError } from "../../util/errors.js";
 import { own } from "../../util/record.js";
@@ -108,7 +108,7 @@ export class OpaqueGraph implements TrainedModel {
   readonly #facts: GraphFacts;
   readonly #count: number;
   readonly #options: UseOptions;
-  readonly #executables = new Map<string, Promise<Executable>>();
+  readonly #executables: Executables;
 
   /** Errors: ConfigError for a task that takes no graphs. */
   constructor(task: AnyTask, info: TaskInfo, facts: GraphFacts, options: UseOptions) {
@@ -119,6 +119,7 @@ export class OpaqueGraph implements TrainedModel {
     this.#facts = facts;
     this.#count = task.graphs.outFeatures(info);
     this.#options = options;
+    this.#executables = new Executables(this.modelName);
   }
 
   #refused(what: string): NoGradientError {
@@ -145,13 +146,10 @@ export class OpaqueGraph implements TrainedModel {
   }
 
   #compiled(key: string, make: () => Tensors | OnnxModel): Promise<Executable> {
-    let executable = this.#executables.get(key);
-    if (executable === undefined) {
+    return this.#executables.get(key, () => {
       const made = make();
-      executable = made instanceof OnnxModel ? compile(made, this.#options) : compile(inUse(made), this.#options);
-      this.#executables.set(key, executable);
-    }
-    return executable;
+      return made instanceof OnnxModel ? compile(made, this.#options) : compile(inUse(made), this.#options);
+    });
   }
 
   /** The task around the file for so many rows, of a batch or of features. */
@@ -333,10 +331,8 @@ export class OpaqueGraph implements TrainedModel {
     return encodeModel({ ...whole, metadata: new Map([...file.metadata, ...fileMetadata(this)]) });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    // What could not be compiled has nothing to dispose of, and has said so.
-    for (const executable of this.#executables.values()) await (await executable.catch(() => undefined))?.dispose();
-    this.#executables.clear();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#executables[Symbol.asyncDispose]();
   }
 
   dispose(): Promise<void> {

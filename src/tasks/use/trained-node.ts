@@ -12,14 +12,14 @@ import type { ModelProto } from "../../onnx/index.js";
 import { encodeModel, OnnxModel } from "../../onnx/index.js";
 import { randomInputs, resolveForUse, resolveMode } from "../../ops/index.js";
 import type { Executable } from "../../runtime/index.js";
-import { compile } from "../../runtime/index.js";
+import { compile, Executables } from "../../runtime/index.js";
 import { checkpointParameters } from "../../train/train-node.js";
 import type { RunConfig } from "../../run/run-folder.js";
 import { RUN_FILES } from "../../run/run-folder.js";
 import type { CheckpointName, RunFolder } from "../../run/run-folder-node.js";
 import { openRun, splitRunPath } from "../../run/run-folder-node.js";
 import { forEachBatch } from "../../train/evaluate.js";
-import { afterDispose, ConfigError } from "../../util/errors.js";
+import { ConfigError } from "../../util/errors.js";
 import { byLength, fetcherFor } from "../shared/rows-node.js";
 import { answersOf, measurementOf } from "./answering-node.js";
 import type { ModelFile } from "./model.js";
@@ -57,8 +57,7 @@ export class TracedModel implements Trained {
   readonly model: Module;
   readonly weights: ReadonlyMap<string, TensorData>;
   readonly #options: UseOptions;
-  readonly #executables = new Map<string, Promise<Executable>>();
-  #isDisposed = false;
+  readonly #executables: Executables;
 
   /** Errors: ConfigError, naming each tensor, if the weights are not those of the model. */
   constructor(
@@ -75,6 +74,7 @@ export class TracedModel implements Trained {
     this.model = modelOf(task, modelName, info, file);
     this.weights = weights;
     this.#options = options;
+    this.#executables = new Executables(modelName);
     const problems = [...this.model.state()].flatMap(([path, p]) => {
       const given = weights.get(path);
       if (given === undefined) return [`${path} is missing`];
@@ -129,13 +129,7 @@ export class TracedModel implements Trained {
 
   /** Errors: SessionError once the model has been disposed. */
   #compiled(key: string, make: () => Readonly<Record<string, Tensor>>): Promise<Executable> {
-    if (this.#isDisposed) return Promise.reject(afterDispose(this.modelName));
-    let executable = this.#executables.get(key);
-    if (executable === undefined) {
-      executable = compile(make(), { ...this.#options, names: this.#names(), values: this.#values() });
-      this.#executables.set(key, executable);
-    }
-    return executable;
+    return this.#executables.get(key, () => compile(make(), { ...this.#options, names: this.#names(), values: this.#values() }));
   }
 
   /** Compiles another graph of the model with its weights, for batches of these columns, as `TrainingState.evaluator` makes one. */
@@ -211,11 +205,8 @@ export class TracedModel implements Trained {
     return useFile({ ...about, outputs, ...(task.explained === undefined ? {} : { features: seen ?? features }) });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#isDisposed = true;
-    // What could not be compiled has nothing to dispose of, and has said so.
-    for (const executable of this.#executables.values()) await (await executable.catch(() => undefined))?.dispose();
-    this.#executables.clear();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#executables[Symbol.asyncDispose]();
   }
 
   /** For code without `await using`. */

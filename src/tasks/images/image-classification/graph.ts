@@ -2,7 +2,6 @@
  * @module Somebody else's graph as a classifier of images: its input's size, and what its pixels must be.
  */
 import type { Dim, Tensor } from "../../../graph/index.js";
-import { Module } from "../../../nn/index.js";
 import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "../../../onnx/index.js";
 import { concat } from "../../../ops/index.js";
 import type { Json } from "../../../util/described.js";
@@ -10,27 +9,17 @@ import { isRecord } from "../../../util/described.js";
 import { ConfigError } from "../../../util/errors.js";
 import type { PixelScale } from "../../../vision/index.js";
 import { formatPixelScale, parsePixelScale, PIXEL_SCALES, pixelScale } from "../../../vision/index.js";
-import type { GraphFile, GraphInfo, GraphLike, GraphOptions, GraphPlan, GraphUse } from "../../graph-use.js";
+import type { GraphFile, GraphInfo, GraphOptions, GraphPlan, GraphUse } from "../../graph-use.js";
+import { WrappedGraph } from "../../graph-use.js";
 import type { ImageInfo } from "../images.js";
 import { own } from "../../../util/record.js";
 
 /** The file's graph: images [N, C, H, W], scaled → logits [N, K]. */
-class ImageGraph extends Module {
-  static override readonly pathNames = { graph: "" };
-  readonly graph: GraphLike;
-  readonly #info: GraphInfo;
-
-  constructor(graph: GraphLike, info: GraphInfo) {
-    super();
-    this.graph = graph;
-    this.#info = info;
-  }
-
+class ImageGraph extends WrappedGraph {
   override forward(image: Tensor): Tensor {
-    const { inputs, output, layout, colors } = this.#info;
+    const { layout, colors } = this.info;
     const ordered = colors === "BGR" ? reversedColors(image) : image;
-    const x = layout === "NHWC" ? ordered.transpose([0, 2, 3, 1]) : ordered;
-    const logits = this.graph.forward({ [inputs["image"] as string]: x })[output] as Tensor;
+    const logits = this.scores({ image: () => (layout === "NHWC" ? ordered.transpose([0, 2, 3, 1]) : ordered) });
     return logits.rank === 2 ? logits : logits.reshape([logits.shape[0] as Dim, logits.shape[1] as Dim]);
   }
 }

@@ -4,13 +4,13 @@
 import type { Node, Shape, Tensor } from "../../../graph/index.js";
 import { constant, Parameter, reachableNodes, rewriteTensors } from "../../../graph/index.js";
 import type { TextModel, TextModelInputs } from "../../../models/index.js";
-import { Module } from "../../../nn/index.js";
 import { gather } from "../../../ops/index.js";
 import type { ModelProto } from "../../../onnx/index.js";
 import type { Json } from "../../../util/described.js";
 import { isRecord } from "../../../util/described.js";
 import { ConfigError } from "../../../util/errors.js";
-import type { GraphFile, GraphInfo, GraphLike, GraphPlan, GraphUse } from "../../graph-use.js";
+import type { GraphFile, GraphInfo, GraphPlan, GraphUse } from "../../graph-use.js";
+import { WrappedGraph } from "../../graph-use.js";
 import type { TextClassInfo } from "./info.js";
 import { own, setOwn } from "../../../util/record.js";
 
@@ -29,27 +29,14 @@ function sourceOf(tensor: Tensor): Tensor {
 }
 
 /** The file's graph: token ids [N, T] → logits [N, K]. */
-class TextGraph extends Module implements TextModel {
-  static override readonly pathNames = { graph: "" };
-  readonly graph: GraphLike;
-  readonly #info: GraphInfo;
-
-  constructor(graph: GraphLike, info: GraphInfo) {
-    super();
-    this.graph = graph;
-    this.#info = info;
-  }
-
+class TextGraph extends WrappedGraph implements TextModel {
   #scores(tokens: Tensor, mask: Tensor | undefined): Tensor {
-    const { inputs, output } = this.#info;
     const ones = (): Tensor => constant(1, "int64").expand(tokens.shape);
-    const values: Readonly<Record<string, () => Tensor>> = {
+    const scores = this.scores({
       input_ids: () => tokens,
       attention_mask: () => mask ?? ones(),
       token_type_ids: () => ones().mul(0),
-    };
-    const feeds = Object.entries(inputs).map(([role, name]) => [name, (own(values, role) as () => Tensor)()] as const);
-    const scores = this.graph.forward(Object.fromEntries(feeds))[output] as Tensor;
+    });
     if (scores.rank !== 2)
       throw new ConfigError(
         `text-classification: expected a head that gives scores [N, K] for a text, got [${scores.shape.join(", ")}], scores of each token; name another with --head`,
