@@ -3,6 +3,7 @@
  * little-endian values), which takes a dozen lines to read anywhere.
  */
 import { readFileSync, writeFileSync } from "node:fs";
+import { sizeOf } from "../src/graph/index.js";
 
 /** A tensor with a name, as a case makes it and a contender reads it. */
 export interface NamedTensor {
@@ -18,7 +19,7 @@ export function writeTensors(path: string, tensors: readonly NamedTensor[]): voi
   const header: Record<string, { dtype: keyof typeof DTYPES; shape: readonly number[]; data_offsets: [number, number] }> = {};
   let offset = 0;
   for (const { name, shape, values } of tensors) {
-    const size = shape.reduce((a, b) => a * b, 1);
+    const size = sizeOf(shape);
     if (size !== values.length)
       throw new Error(`writeTensors: ${name}: expected ${size} values for shape [${shape}], got ${values.length}`);
     header[name] = {
@@ -75,6 +76,6 @@ export function tensorOf(tensors: ReadonlyMap<string, NamedTensor>, name: string
 
 /** Slices [count, …] into its `count` rows, as views: one batch each. */
 export function rowsOf({ name, shape: [count = 0, ...rest], values }: NamedTensor): NamedTensor[] {
-  const size = rest.reduce((a, b) => a * b, 1);
+  const size = sizeOf(rest);
   return Array.from({ length: count }, (_, i) => ({ name, shape: rest, values: values.subarray(i * size, (i + 1) * size) }));
 }

@@ -12,6 +12,7 @@ import { adamW } from "../src/optim/index.js";
 import type { FineTuneOptions } from "../src/train/index.js";
 import { fineTune, TrainingState, trainingStep } from "../src/train/index.js";
 import { formatInteger } from "../src/util/text.js";
+import { median } from "../src/util/median.js";
 
 const ROUNDS = Number(process.argv[2] ?? 10);
 const [N, T, VOCABULARY] = [16, 128, 5000];
@@ -84,7 +85,6 @@ for (let round = 0; round < ROUNDS; round++) {
 }
 console.log("| learned | trained parameters | nodes of the step | kept by AdamW, MiB | median ms a step | of the whole |");
 console.log("|---|---:|---:|---:|---:|---:|");
-const median = (times: readonly number[]): number => [...times].sort((a, b) => a - b)[times.length >> 1] ?? NaN;
 const whole = median(contenders[0]?.times ?? []);
 for (const { way, state, trained, kept, times } of contenders) {
   const { nodes } = await state.graphFor(batch);

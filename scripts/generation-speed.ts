@@ -10,6 +10,7 @@ import { Gpt2 } from "../src/models/index.js";
 import { adamW } from "../src/optim/index.js";
 import { compile } from "../src/runtime/index.js";
 import { initialValues, trainingStep } from "../src/train/index.js";
+import { median } from "../src/util/median.js";
 
 const threads = Number(process.argv[2] ?? 2);
 
@@ -18,8 +19,6 @@ const PLACES = [50, 200, 500] as const;
 const AROUND = 20;
 const TURN = 10;
 const TEXTS = 3;
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 
 /** A product that reads 1 GiB: milliseconds of each of some. Owned: dispose it. */
 async function reader(): Promise<{ bytes: number; read: (times: number) => Promise<number[]>; dispose: () => Promise<void> }> {

@@ -14,6 +14,7 @@ import { Progress } from "../src/run/progress.js";
 import { peakMemoryMiB } from "../src/run/progress-node.js";
 import { trainRun } from "../src/train/train-node.js";
 import { Random } from "../src/util/random.js";
+import { median } from "../src/util/median.js";
 
 /** Counts the time inside the engine's run. */
 function timeNative(): { milliseconds: number } {
@@ -30,8 +31,6 @@ function timeNative(): { milliseconds: number } {
   };
   return spent;
 }
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
 
 /** Milliseconds of a step, and of its part outside the engine: medians. */
 export interface StepTime {

@@ -11,6 +11,7 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
+import { median } from "../src/util/median.js";
 
 interface Measured {
   /** From the file's name to a session that runs, modules loaded before. */
@@ -57,8 +58,6 @@ function measure(way: string, path: string): Measured {
   if (status !== 0) throw new Error(stderr);
   return JSON.parse(stdout) as Measured;
 }
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -7,7 +7,7 @@ import { deepEqual } from "node:assert/strict";
 import { argMax, boundWeights, Generator } from "../src/generate/index.js";
 import { fromNumbers, input, symbol } from "../src/graph/index.js";
 import { Transformer } from "../src/models/index.js";
-import { resolveMode, seedInput, stepInput } from "../src/ops/index.js";
+import { randomInputs, resolveMode } from "../src/ops/index.js";
 import { adamW } from "../src/optim/index.js";
 import { compile } from "../src/runtime/index.js";
 import { initialValues, trainingStep } from "../src/train/index.js";
@@ -24,7 +24,7 @@ const numbers = initialValues(step.types, 1);
 await using generator = await Generator.create(model, numbers, { threads });
 const [source, target] = [input("source", [symbol("N"), LENGTH], "int32"), input("target", [symbol("N"), symbol("T")], "int32")];
 const logits = model.forward(source, { target });
-const traced = resolveMode([logits], "eval", { seed: seedInput(), step: stepInput() }).map(logits);
+const traced = resolveMode([logits], "eval", randomInputs()).map(logits);
 await using whole = await compile({ logits: traced }, { ...boundWeights(model, numbers), threads });
 
 const sourcesOf = (texts: number): number[][] =>

@@ -5,7 +5,7 @@ import { grad } from "../../src/autodiff/index.js";
 import type { TensorData } from "../../src/graph/index.js";
 import { Graph, input, Parameter } from "../../src/graph/index.js";
 import { Module, BatchNorm2d, Conv2d } from "../../src/nn/index.js";
-import { relu, resolveMode } from "../../src/ops/index.js";
+import { randomInputs, relu, resolveMode } from "../../src/ops/index.js";
 import type { Tensor } from "../../src/graph/index.js";
 import type { Executable, Value } from "../../src/runtime/index.js";
 import { compile } from "../../src/runtime/index.js";
@@ -35,7 +35,7 @@ export function createContender(): Contender {
       const image = input("image", [32, 64, 28, 28]);
       const upstream = input("upstream", [32, 64, 28, 28]);
       const loss = model.forward(image).mul(upstream).sum().div(32);
-      const { map } = resolveMode([loss], "train", { seed: input("seed", [], "uint32"), step: input("step", [], "uint32") });
+      const { map } = resolveMode([loss], "train", randomInputs());
       const trained = [...model.parameters()].map(([path, p]) => [path, p] as const);
       const gradients = grad(map(loss), [image, ...trained.map(([, p]) => p)]);
       const outputs = new Map<string, Tensor>([

@@ -8,12 +8,13 @@ import { resNet18 } from "../../src/models/index.js";
 import type { NamedTensor } from "../tensor-file.js";
 import { constantTensor, uniformTensor } from "./random-tensors.js";
 import type { BenchCase } from "./types.js";
+import { sizeOf } from "../../src/graph/index.js";
 
 /** Weights as large as keeps activations; batch norm is the identity. */
 function state(): NamedTensor[] {
   return [...resNet18().state()].map(([path, { dims }]) => {
     if (dims.length === 1) return constantTensor(path, dims, path.endsWith("weight") || path.endsWith("running_var") ? 1 : 0);
-    const fanIn = dims.slice(1).reduce((a, b) => a * b, 1);
+    const fanIn = sizeOf(dims.slice(1));
     return uniformTensor(path, dims, Math.sqrt((path === "fc.weight" ? 1 : 3) / fanIn));
   });
 }

@@ -3,24 +3,25 @@
  */
 import { Random } from "../../src/util/random.js";
 import type { NamedTensor } from "../tensor-file.js";
+import { sizeOf } from "../../src/graph/index.js";
 
 /** Uniform in [−bound, bound), keyed by the tensor's name. */
 export function uniformTensor(name: string, shape: readonly number[], bound: number): NamedTensor {
   const random = new Random(1, "bench", name);
-  const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.uniform(-bound, bound));
+  const values = Float32Array.from({ length: sizeOf(shape) }, () => random.uniform(-bound, bound));
   return { name, shape, values };
 }
 
 /** Normal with mean 0, keyed by the tensor's name. */
 export function normalTensor(name: string, shape: readonly number[], standardDeviation: number): NamedTensor {
   const random = new Random(1, "bench", name);
-  const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal(0, standardDeviation));
+  const values = Float32Array.from({ length: sizeOf(shape) }, () => random.normal(0, standardDeviation));
   return { name, shape, values };
 }
 
 /** Every value the same: biases of 0, scales of 1. */
 export function constantTensor(name: string, shape: readonly number[], value: number): NamedTensor {
-  return { name, shape, values: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(value) };
+  return { name, shape, values: new Float32Array(sizeOf(shape)).fill(value) };
 }
 
 /**
@@ -30,7 +31,7 @@ export function constantTensor(name: string, shape: readonly number[], value: nu
 export function learnablePictures(caseName: string, shape: readonly number[], classes: number, low = 0): NamedTensor[] {
   const random = new Random(1, caseName, "pictures");
   const [batches = 0, batch = 0, ...picture] = shape;
-  const pixels = picture.reduce((a, b) => a * b, 1);
+  const pixels = sizeOf(picture);
   const prototypes = Array.from({ length: classes * pixels }, () => random.uniform(low, 1));
   const images = new Float32Array(batches * batch * pixels);
   const labels = new Int32Array(batches * batch);

@@ -8,6 +8,7 @@ import { resNet18Cifar } from "../../src/models/index.js";
 import type { NamedTensor } from "../tensor-file.js";
 import { constantTensor, learnablePictures, uniformTensor } from "./random-tensors.js";
 import type { BenchCase } from "./types.js";
+import { sizeOf } from "../../src/graph/index.js";
 
 const BATCHES = 4;
 const BATCH = 32;
@@ -17,7 +18,7 @@ const CLASSES = 10;
 function parameters(): NamedTensor[] {
   return [...resNet18Cifar().parameters()].map(([path, { dims }]) => {
     if (dims.length === 1) return constantTensor(path, dims, path.endsWith("weight") ? 1 : 0);
-    const fanIn = dims.slice(1).reduce((a, b) => a * b, 1);
+    const fanIn = sizeOf(dims.slice(1));
     return uniformTensor(path, dims, Math.sqrt((path === "fc.weight" ? 1 : 6) / fanIn));
   });
 }

@@ -19,6 +19,7 @@ import { anyBytes, anyJson, anyJsonLines, anyLines, anyTokens, bytesOf, textOf }
 import { anyTar, anyZip, inGzip, zipOf } from "./mutate-binary.js";
 import type { FuzzReader } from "./reader.js";
 import { QUICK, SLOW } from "./reader.js";
+import { sizeOf } from "../../src/graph/index.js";
 
 const CSV = [
   'date,amount,name,label\n2024-01-31,"1,806.86","O\'Neil, ""Bob""",yes\n2024-02-28,$7.5,é,no\n2024-03-01,,x,yes\n2024-03-02,10%,"a\nb",no\n',
@@ -74,7 +75,7 @@ const FILES = [
 ] as const;
 
 function idx(shape: readonly number[], code: number, width: number): Uint8Array {
-  const size = shape.reduce((a, b) => a * b, 1);
+  const size = sizeOf(shape);
   const bytes = Buffer.alloc(4 + 4 * shape.length + size * width, 1);
   bytes.set([0, 0, code, shape.length]);
   shape.forEach((d, i) => bytes.writeUInt32BE(d, 4 + 4 * i));

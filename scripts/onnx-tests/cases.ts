@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import type { DType, TensorData } from "../../src/graph/index.js";
-import { DTYPES } from "../../src/graph/index.js";
+import { DTYPES, sizeOf } from "../../src/graph/index.js";
 import { decodeModel } from "../../src/onnx/index.js";
 
 /** A value as it is written: bytes in base64, or text. A dtype that Descent has none for, or the kind of what is no tensor, stands as it is. */
@@ -39,7 +39,7 @@ export const modelBytes = (test: NodeTest): Uint8Array => new Uint8Array(Buffer.
 /** A written value as numbers; undefined where Descent has no such type. */
 export function tensorOf({ dtype, shape, data }: WrittenValue): TensorData | undefined {
   if (typeof data !== "string" || !(dtype in DTYPES) || dtype === "string") return undefined;
-  const array = DTYPES[dtype as DType].create(shape.reduce((a, b) => a * b, 1));
+  const array = DTYPES[dtype as DType].create(sizeOf(shape));
   const bytes = Buffer.from(data, "base64");
   if (bytes.length !== array.byteLength) return undefined;
   new Uint8Array(array.buffer).set(bytes);

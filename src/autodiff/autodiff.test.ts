@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Tensor } from "../graph/index.js";
-import { constant, fromNumbers, input, tensor } from "../graph/index.js";
-import { customGradient, dropout, resolveMode, seedInput, silu, softmaxCrossEntropy, stepInput } from "../ops/index.js";
+import { constant, fromNumbers, input, sizeOf, tensor } from "../graph/index.js";
+import { customGradient, dropout, randomInputs, resolveMode, silu, softmaxCrossEntropy } from "../ops/index.js";
 import { evaluate } from "../runtime/index.js";
 import type { RefValue } from "../../test/reference/index.js";
 import { evaluateReference } from "../../test/reference/index.js";
@@ -11,7 +11,7 @@ import { checkpoint, grad, hessian, hessianVectorProduct, jacobian, jvp, vmap } 
 
 const random = new Random("autodiff.test");
 const draw = (shape: readonly number[], name = "x"): [Tensor, RefValue] => {
-  const data = Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal());
+  const data = Float64Array.from({ length: sizeOf(shape) }, () => random.normal());
   return [input(name, shape, "float64"), { dtype: "float64", shape, data }];
 };
 const run = (outputs: readonly Tensor[], ...feeds: readonly (readonly [Tensor, RefValue])[]): number[][] =>
@@ -126,7 +126,7 @@ test("per-example gradients equal those of one example at a time", async () => {
       fromNumbers(
         "float32",
         shape,
-        Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => new Random(key, i).normal()),
+        Array.from({ length: sizeOf(shape) }, (_, i) => new Random(key, i).normal()),
       ),
     );
   const [x, w, b] = [data([n, 3], "x"), data([3, 5], "w"), data([5], "b")];
@@ -202,7 +202,7 @@ test("a checkpointed part computes its inner values again, with the same dropout
   const part = checkpoint((h) => dropout(h.exp(), 0.5).square());
   const y = part(x);
   const gradient = grad(y.sum(), x);
-  const { map } = resolveMode([y, gradient], "train", { seed: seedInput(), step: stepInput() });
+  const { map } = resolveMode([y, gradient], "train", randomInputs());
   const scalar = (value: number) => ({ dtype: "uint32" as const, shape: [], data: Uint32Array.of(value) });
   const got = await evaluate({ y: map(y), gradient: map(gradient) }, { seed: scalar(3), step: scalar(1) });
   // y = (m·eˣ)², dy/dx = 2y.

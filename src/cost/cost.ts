@@ -4,10 +4,10 @@
  */
 import { vjpOf } from "../autodiff/index.js";
 import type { Node, Shape, Tensor as SymbolicTensor } from "../graph/index.js";
-import { constant, DTYPES, formatShape, Graph, input, isLeaf, symbolsOf, Tensor } from "../graph/index.js";
+import { constant, DTYPES, formatShape, Graph, input, isLeaf, sizeOf, symbolsOf, Tensor } from "../graph/index.js";
 import type { Module, Summary, SummaryInput } from "../nn/index.js";
 import type { Mode } from "../ops/index.js";
-import { bindGraph, costOf, resolveMode, seedInput, stepInput } from "../ops/index.js";
+import { bindGraph, costOf, randomInputs, resolveMode } from "../ops/index.js";
 import type { Optimizer } from "../optim/index.js";
 import { prepareGraph } from "../runtime/index.js";
 import { ShapeError } from "../util/errors.js";
@@ -132,7 +132,7 @@ function graphFor(
   options: CostOptions,
 ): { graph: Graph; updates: ReadonlyMap<Tensor, Tensor> } {
   const bound = withNumbers(new Graph(outputs), options);
-  const resolved = resolveMode(bound.outputs.values(), mode, { seed: seedInput(), step: stepInput() });
+  const resolved = resolveMode(bound.outputs.values(), mode, randomInputs());
   return {
     graph: new Graph(new Map([...bound.outputs].map(([name, t]) => [name, resolved.map(t)]))),
     updates: resolved.updates,
@@ -169,10 +169,7 @@ function trainingGraph(model: Module, loss: Tensor, options: CostOptions): { gra
     scalars: new Map(optimizer.scalarNames.map((name) => [name, input(name, [])])),
   });
   for (const [name, t] of [...updated.parameters, ...updated.state, ...updated.metrics]) outputs.set(name, t);
-  const optimizerState = [...slots.values()].reduce(
-    (sum, { shape, dtype }) => sum + shape.reduce((n, d) => n * d, 1) * DTYPES[dtype].bytes,
-    0,
-  );
+  const optimizerState = [...slots.values()].reduce((sum, { shape, dtype }) => sum + sizeOf(shape) * DTYPES[dtype].bytes, 0);
   return { graph: new Graph(outputs), optimizerState };
 }
 

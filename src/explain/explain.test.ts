@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { Tensor, TensorData } from "../graph/index.js";
-import { constant, fromNumbers, toNumbers } from "../graph/index.js";
+import { constant, fromNumbers, sizeOf, toNumbers } from "../graph/index.js";
 import { Random } from "../util/random.js";
 import { baselinesFor } from "./baseline.js";
 import { binsOf } from "./bins.js";
@@ -30,7 +30,7 @@ const normals = (...shape: readonly number[]): TensorData =>
   fromNumbers(
     "float32",
     shape,
-    Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal()),
+    Float64Array.from({ length: sizeOf(shape) }, () => random.normal()),
   );
 
 suite("quadrature", () => {

@@ -18,7 +18,7 @@ const random = new Random(7, "crf");
 const draw = (shape: readonly number[], scale = 1): RefValue => ({
   dtype: "float32",
   shape,
-  data: Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => scale * random.normal()),
+  data: Float64Array.from({ length: sizeOf(shape) }, () => scale * random.normal()),
 });
 const emissions = input("emissions", [N, T, K]);
 const mask = input("mask", [N, T], "bool");

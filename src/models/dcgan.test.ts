@@ -5,7 +5,7 @@ import { vjpOf } from "../autodiff/index.js";
 import type { Parameter, Tensor } from "../graph/index.js";
 import { constant, fromNumbers, symbol } from "../graph/index.js";
 import { binaryCrossEntropyWithLogits } from "../losses/index.js";
-import { ones, resolveMode, seedInput, stepInput } from "../ops/index.js";
+import { ones, randomInputs, resolveMode } from "../ops/index.js";
 import type { RefValue } from "../../test/reference/index.js";
 import { evaluateReference } from "../../test/reference/index.js";
 import { ConfigError } from "../util/errors.js";
@@ -56,7 +56,7 @@ for (const c of golden.cases)
       assert.deepEqual(image.shape, [3, c.channels, c.imageSize, c.imageSize]);
       const logits = model.discriminator.forward(image);
       const loss = binaryCrossEntropyWithLogits(logits, ones([3], "float32"));
-      const { map } = resolveMode([image, logits, loss], mode, { seed: seedInput(), step: stepInput() });
+      const { map } = resolveMode([image, logits, loss], mode, randomInputs());
       const parameters: Parameter[] = [...model.parameters().values()];
       const gradients = vjpOf([map(loss)], [constant(1, "float32")], parameters);
       const [images, logit, ...dw] = evaluateReference([map(image), map(logits), ...gradients], filled(model));

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fromNumbers, input, symbol } from "../graph/index.js";
+import { fromNumbers, input, sizeOf, symbol } from "../graph/index.js";
 import { compile } from "../runtime/index.js";
 import type { TensorData } from "../graph/index.js";
-import { resolveMode } from "../ops/index.js";
+import { randomInputs, resolveMode } from "../ops/index.js";
 import { Random } from "../util/random.js";
 import { Tagger } from "./tagger.js";
 
@@ -22,11 +22,11 @@ async function emissions(
   const features = input("features", [1, t, SLOTS], "int64");
   const mask = input("mask", [1, t], "int64");
   const output = model.forward(features, { mask });
-  const { map } = resolveMode([output], "eval", { seed: input("seed", [], "uint32"), step: input("step", [], "uint32") });
+  const { map } = resolveMode([output], "eval", randomInputs());
   const values = new Map(
     [...model.state()].map(([path, p]) => {
       const random = new Random(3, path);
-      const size = p.dims.reduce((a, b) => a * b, 1);
+      const size = sizeOf(p.dims);
       return [
         p,
         fromNumbers(

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { vjpOf } from "../autodiff/index.js";
 import type { Dim, DType, Tensor, TensorData } from "../graph/index.js";
-import { constant, fromNumbers, input, isFloat, symbol } from "../graph/index.js";
-import { concat, resolveMode, seedInput, stepInput } from "../ops/index.js";
+import { constant, fromNumbers, input, isFloat, sizeOf, symbol } from "../graph/index.js";
+import { concat, randomInputs, resolveMode, seedInput, stepInput } from "../ops/index.js";
 import type { RefValue } from "../../test/reference/index.js";
 import { evaluateReference } from "../../test/reference/index.js";
 import { compile } from "../runtime/index.js";
@@ -72,7 +72,7 @@ function traced(c: Case): {
     const states = result.states.map((state) => state.unsqueeze(0)) as [Tensor, ...Tensor[]];
     y = take === "states" ? states.slice(1).reduce((a, b) => concat([a, b]), states[0]) : result.output;
   } else y = result;
-  const resolved = resolveMode([y], c.mode, { seed: seedInput(), step: stepInput() });
+  const resolved = resolveMode([y], c.mode, randomInputs());
   y = resolved.map(y);
   assert.deepEqual(y.shape, c.output.shape);
 
@@ -145,7 +145,7 @@ test("over a free length LSTM and GRU are the engine's nodes, with the same outp
     fromNumbers(
       "float32",
       shape,
-      Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal()),
+      Array.from({ length: sizeOf(shape) }, () => random.normal()),
     );
   for (const Layer of [nn.LSTM, nn.GRU]) {
     const layer = new Layer(3, 4, { numLayers: 2, bidirectional: true });

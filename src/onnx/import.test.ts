@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { suite, test } from "node:test";
 import { grad } from "../autodiff/index.js";
 import type { Tensor, TensorData } from "../graph/index.js";
-import { fromNumbers, toNumbers } from "../graph/index.js";
+import { fromNumbers, sizeOf, toNumbers } from "../graph/index.js";
 import { evaluate, platformRuntime } from "../runtime/index.js";
 import { Random } from "../util/random.js";
 import { importOnnx } from "./model.js";
@@ -47,7 +47,7 @@ suite("files of other programs", () => {
       const image = fromNumbers(
         "float32",
         shape,
-        Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.uniform(0, 1)),
+        Float32Array.from({ length: sizeOf(shape) }, () => random.uniform(0, 1)),
       );
       const expected = await original(bytes, { [name]: image });
       const options = { values: model.values, names: model.names };

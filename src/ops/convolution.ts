@@ -11,6 +11,7 @@ import {
   formatShape,
   isFloat,
   isStatic,
+  sizeOf,
   staticDim,
   staticShape,
   symbolicSize,
@@ -278,7 +279,7 @@ function weightGradientOfTiles(x: Tensor, dy: Tensor, { kernel_shape }: Window, 
   const split = x.reshape([n, group, c, ...slid.flatMap((d, i) => [d, kernel_shape[i] as number])]);
   const [outside, inside] = [slid.map((_, i) => 3 + 2 * i), slid.map((_, i) => 4 + 2 * i)];
   const places = symbolicSize(slid);
-  const size = kernel_shape.reduce((a, b) => a * b, 1);
+  const size = sizeOf(kernel_shape);
   const seen = split.transpose([0, 1, ...outside, 2, ...inside]).reshape([n, group, places, c * size]);
   return dy
     .reshape([n, group, m, places])
@@ -297,11 +298,11 @@ const isTiled = (x: Tensor, dy: Tensor, { kernel_shape, strides, pads, dilations
 /** dw from what each place in the kernel sees of x, by the way that was measured fastest (docs/performance.md). */
 function weightGradient(x: Tensor, dy: Tensor, window: Window, group: number): Tensor {
   const where = "gradient of Conv";
-  if (window.kernel_shape.reduce((a, b) => a * b, 1) > MANY_PLACES)
+  if (sizeOf(window.kernel_shape) > MANY_PLACES)
     return (isTiled(x, dy, window) ? weightGradientOfTiles : weightGradientByConv)(x, dy, window, group);
   const slid = dy.shape.slice(2).map((d) => staticDim(d, where));
   const n = x.shape[0] as Dim;
-  const places = slid.reduce((a, b) => a * b, 1);
+  const places = sizeOf(slid);
   const [m, c] = [staticDim(dy.shape[1], where) / group, staticDim(x.shape[1], where) / group];
   const padded = padSpatial(x, window.pads);
   const seen = windowTaps(window.kernel_shape).map((tap) => tapOf(padded, tap, window, slid));

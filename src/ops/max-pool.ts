@@ -3,7 +3,7 @@
  * every order stay among them.
  */
 import type { Tensor } from "../graph/index.js";
-import { constant, formatShape, fromNumbers, sameShape, staticDim, staticShape, symbolicSize } from "../graph/index.js";
+import { constant, formatShape, fromNumbers, sameShape, sizeOf, staticDim, staticShape, symbolicSize } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
 import type { Op } from "./op.js";
 import { emitOne, expectSameDType } from "./op.js";
@@ -38,7 +38,7 @@ export const MaxPool: Op<PoolAttributes, One> = {
     const [values, places] = mergeMapped(MaxPool, c) as readonly [Tensor, Tensor];
     // Places count from the start of the example, so they lose what the examples before them hold.
     const each = staticShape(c.inputs[0].shape, "vmap of MaxPool").slice(1);
-    const length = each.reduce((a, b) => a * b, 1);
+    const length = sizeOf(each);
     const before = Array.from({ length: staticDim(c.size, "vmap of MaxPool") }, (_, i) => i * length);
     const offsets = constant(fromNumbers("int64", [before.length, ...each.map(() => 1)], before));
     return [values, places.sub(offsets)];

@@ -2,7 +2,7 @@
  * @module Common parts of pooling ops: window, shape, cost, and how they take a mapped axis.
  */
 import type { Attributes, Dim, Node, Tensor } from "../graph/index.js";
-import { dimMul, isFloat } from "../graph/index.js";
+import { dimMul, isFloat, sizeOf } from "../graph/index.js";
 import type { BatchContext, Cost, Op } from "./op.js";
 import { bytesMoved, elementCount, emit, expectDType } from "./op.js";
 import type { Window } from "./window.js";
@@ -12,7 +12,7 @@ export type One = readonly [Tensor];
 export type PoolAttributes = Window & { readonly ceil_mode: boolean };
 export const POOL_ATTRIBUTES = { ...WINDOW_ATTRIBUTES, ceil_mode: "bool" } as const;
 
-export const windowSize = (w: Window): number => w.kernel_shape.reduce((a, b) => a * b, 1);
+export const windowSize = (w: Window): number => sizeOf(w.kernel_shape);
 
 /** One operation for each element that a window sees. */
 export function poolCost(larger: (node: Node) => Tensor): (node: Node) => Cost {

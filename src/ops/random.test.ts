@@ -5,7 +5,18 @@ import { input, symbol, withScope } from "../graph/index.js";
 import { grad } from "../autodiff/index.js";
 import { evaluate } from "../runtime/index.js";
 import { mix32 } from "../util/random.js";
-import { assign, dropout, emitOne, randomNormal, RandomBits, randomUniform, resolveMode, seedInput, stepInput } from "./index.js";
+import {
+  assign,
+  dropout,
+  emitOne,
+  RandomBits,
+  randomInputs,
+  randomNormal,
+  randomUniform,
+  resolveMode,
+  seedInput,
+  stepInput,
+} from "./index.js";
 import { Parameter } from "../graph/index.js";
 
 const scalar = (value: number): TensorData => ({ dtype: "uint32", shape: [], data: Uint32Array.of(value) });
@@ -112,7 +123,7 @@ test("random bits pass the tests that a plain counter or a linear mix fails", as
 test("uniform and normal numbers have their moments", async () => {
   const n = 200 * 500;
   const outputs = [randomUniform([200, 500], -1, 3), randomNormal([200, 500], 2, 0.5)];
-  const { map } = resolveMode(outputs, "eval", { seed: seedInput(), step: stepInput() });
+  const { map } = resolveMode(outputs, "eval", randomInputs());
   const got = await evaluate(
     { uniform: map(outputs[0] as Tensor), normal: map(outputs[1] as Tensor) },
     { seed: scalar(1), step: scalar(0) },
@@ -144,7 +155,7 @@ test("dropout: identity in use; in training it keeps 1 − p, scaled, with one m
   const dx = grad(y.square().sum(), x);
   const ddx = grad(dx.square().sum(), x);
   const data = { dtype: "float32" as const, shape: [128, 64], data: new Float32Array(128 * 64).fill(2) };
-  const random = { seed: seedInput(), step: stepInput() };
+  const random = randomInputs();
   const used = resolveMode([y], "eval", random);
   assert.equal(used.map(y), x);
   // Free dimensions are bound before a graph is resolved for training.
@@ -176,7 +187,7 @@ test("dropout: identity in use; in training it keeps 1 − p, scaled, with one m
 test("each dropout has its own numbers: by module path and by how often it is called", async () => {
   const x = input("x", [64, 64]);
   const outputs = [withScope("a", () => dropout(x)), withScope("a", () => dropout(x)), withScope("b", () => dropout(x))];
-  const { map } = resolveMode(outputs, "train", { seed: seedInput(), step: stepInput() });
+  const { map } = resolveMode(outputs, "train", randomInputs());
   const ones = { dtype: "float32" as const, shape: [64, 64], data: new Float32Array(4096).fill(1) };
   const got = await evaluate(
     { p: map(outputs[0] as Tensor), q: map(outputs[1] as Tensor), r: map(outputs[2] as Tensor) },
@@ -197,7 +208,7 @@ test("a buffer assigned twice chains in training, and is left alone in use", asy
   const x = input("x", [2]);
   const first = assign(x, buffer, buffer.mul(0.5).add(x));
   const second = assign(first.mul(2), buffer, buffer.mul(0.5).add(first.mul(10)));
-  const random = { seed: seedInput(), step: stepInput() };
+  const random = randomInputs();
   const { map, updates } = resolveMode([second], "train", random);
   const update = updates.get(buffer) as Tensor;
   const got = await evaluate(

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Tensor } from "../graph/index.js";
-import { input } from "../graph/index.js";
+import { input, sizeOf } from "../graph/index.js";
 import { grad } from "../autodiff/index.js";
 import { evaluate } from "../runtime/index.js";
 import type { RefValue } from "../../test/reference/index.js";
 import { evaluateReference, fromReference } from "../../test/reference/index.js";
 import { Random } from "../util/random.js";
 import type { Direction } from "./index.js";
-import { gru, lstm, resolveMode, seedInput, stepInput } from "./index.js";
+import { gru, lstm, randomInputs, resolveMode } from "./index.js";
 
 const [T, N, I, H] = [5, 3, 4, 2];
 
@@ -16,7 +16,7 @@ type Feeds = Map<Tensor, RefValue>;
 
 function operand(feeds: Feeds, name: string, shape: readonly number[], dtype: "float32" | "float64"): Tensor {
   const random = new Random("recurrent", name);
-  const data = Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => Math.fround(random.normal() * 0.7));
+  const data = Float64Array.from({ length: sizeOf(shape) }, () => Math.fround(random.normal() * 0.7));
   const leaf = input(name, shape, dtype);
   feeds.set(leaf, { dtype, shape, data });
   return leaf;
@@ -81,7 +81,7 @@ function scalarOf(outputs: readonly Tensor[]): Tensor {
   return parts.reduce((a, b) => a.add(b));
 }
 
-const random = { seed: seedInput(), step: stepInput() };
+const random = randomInputs();
 function near(got: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number, what: string): void {
   assert.equal(got.length, expected.length);
   for (let i = 0; i < got.length; i++) {

@@ -14,6 +14,7 @@ import { card, chartStyle, heading, page, paragraph } from "./page.js";
 import { confusionSection, regressionSection } from "./results.js";
 import { both, bothMarkup, formatDuration, formatMetric, formatPercent, isFraction, metricLabel, moreIsBetter } from "./words.js";
 import type { RunSummary } from "../run/run-folder.js";
+import { median } from "../util/median.js";
 
 export type { ReportData } from "./data.js";
 export type { ExampleInput, ReportExample } from "./examples.js";
@@ -104,15 +105,13 @@ function lead({ confusion, regression }: ReportData): string {
     );
   }
   if (regression !== undefined && regression.truth.length > 0) {
-    const errors = regression.truth
-      .map((truth, i) => Math.abs((regression.prediction[i] as number) - truth))
-      .sort((a, b) => a - b);
+    const errors = regression.truth.map((truth, i) => Math.abs((regression.prediction[i] as number) - truth));
     const unit = regression.unit === undefined ? "" : ` ${regression.unit}`;
-    const median = formatNumber(errors[Math.floor(errors.length / 2)] as number) + unit;
+    const typical = formatNumber(median(errors)) + unit;
     const n = formatInteger(errors.length);
     return paragraph(
-      `On ${n} examples that it had not seen, half of its predictions of ${quoted(regression.target)} are off by less than ${median}.`,
-      `在 ${n} 个从未见过的样本上，对${quoted(regression.target)}的预测有一半误差小于 ${median}。`,
+      `On ${n} examples that it had not seen, half of its predictions of ${quoted(regression.target)} are off by less than ${typical}.`,
+      `在 ${n} 个从未见过的样本上，对${quoted(regression.target)}的预测有一半误差小于 ${typical}。`,
       "lead",
     );
   }

@@ -4,7 +4,7 @@
  */
 import { vjpOf } from "../autodiff/index.js";
 import type { Parameter, TensorData, TensorType } from "../graph/index.js";
-import { fromNumbers, constant, Graph, input, Tensor } from "../graph/index.js";
+import { constant, fromNumbers, Graph, input, sizeOf, Tensor } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
 import { randomInputs, resolveMode } from "../ops/index.js";
 import type { Optimizer } from "../optim/index.js";
@@ -215,7 +215,7 @@ function initialSlot(
     const source = values.get(slot.path) as TensorData;
     return { dtype: slot.dtype, shape, data: source.data.slice() };
   }
-  const size = shape.reduce((n, d) => n * d, 1);
+  const size = sizeOf(shape);
   const fill = slot.initial;
   return fromNumbers(slot.dtype, shape, new Float64Array(size).fill(fill));
 }

@@ -3,7 +3,7 @@
  */
 import type { MethodName } from "../../src/explain/index.js";
 import { attributionGraph, explain, methodNamed } from "../../src/explain/index.js";
-import { fromNumbers, Graph, input, symbol, toNumbers } from "../../src/graph/index.js";
+import { fromNumbers, Graph, input, sizeOf, symbol, toNumbers } from "../../src/graph/index.js";
 import { exportGraph } from "../../src/onnx/index.js";
 import { lowerGraph } from "../../src/ops/index.js";
 import { Random } from "../../src/util/random.js";
@@ -32,7 +32,7 @@ export async function exportedCase(
   const expected: number[][] = [];
   for (const n of [1, 7]) {
     const dims = [n, ...shape.map(Number)];
-    const numbers = Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => Math.fround(random.normal()));
+    const numbers = Array.from({ length: sizeOf(dims) }, () => Math.fround(random.normal()));
     const targets = Array.from({ length: n }, (_, i) => (i % 2 === 0 ? -1 : i % conv.scoreCount));
     batches.push({ shape: dims, x: numbers, target: targets });
     const found = await explain(conv, fromNumbers("float32", dims, numbers), { method, target: targets, ...steps });

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import sharp from "sharp";
 import type { TensorData } from "../../src/graph/index.js";
-import { fromNumbers, toNumbers } from "../../src/graph/index.js";
+import { fromNumbers, sizeOf, toNumbers } from "../../src/graph/index.js";
 import type { Value } from "../../src/runtime/index.js";
 import { platformRuntime } from "#platform";
 import { loadSafetensors } from "../../src/data/node.js";
@@ -33,7 +33,7 @@ const refused = (line: string, expected: RegExp): Promise<void> => isRefused(fol
 /** Numbers as a trained layer might have them. */
 function weight(name: string, shape: readonly number[]): TensorData {
   const random = new Random("graph-fine-tuning", name);
-  const size = shape.reduce((a, b) => a * b, 1);
+  const size = sizeOf(shape);
   return fromNumbers(
     "float32",
     shape,

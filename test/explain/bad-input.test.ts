@@ -9,6 +9,7 @@ import type { TensorData } from "../../src/graph/index.js";
 import { DescentError } from "../../src/util/errors.js";
 import { conv, float32, golden, mlp } from "./golden-models.js";
 import { tokenModel } from "./token-model.js";
+import { sizeOf } from "../../src/graph/index.js";
 
 const image = float32(golden.inputs.image);
 const row = float32(golden.inputs.row);
@@ -23,7 +24,7 @@ const rounding = explainableOf((x) => x.round().sum([1], true), [6], 1);
 const tensor = (shape: readonly number[], dtype: "float32" | "float16" | "int32" = "float32"): TensorData => ({
   dtype,
   shape: [...shape],
-  data: new (dtype === "int32" ? Int32Array : dtype === "float16" ? Uint16Array : Float32Array)(shape.reduce((a, b) => a * b, 1)),
+  data: new (dtype === "int32" ? Int32Array : dtype === "float16" ? Uint16Array : Float32Array)(sizeOf(shape)),
 });
 
 const cases: readonly (readonly [

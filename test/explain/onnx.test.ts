@@ -6,7 +6,7 @@ import { suite, test } from "node:test";
 import type { MethodName } from "../../src/explain/index.js";
 import { attributionGraph, explain, explainableOf, explainableOnnx, METHOD_NAMES, METHODS } from "../../src/explain/index.js";
 import type { Tensor, TensorData } from "../../src/graph/index.js";
-import { constant, fromNumbers, Graph, input, Parameter, symbol, toNumbers } from "../../src/graph/index.js";
+import { constant, fromNumbers, Graph, input, Parameter, sizeOf, symbol, toNumbers } from "../../src/graph/index.js";
 import { exportGraph } from "../../src/onnx/index.js";
 import { conv as convolve, lowerGraph } from "../../src/ops/index.js";
 import { compile } from "../../src/runtime/index.js";
@@ -18,7 +18,7 @@ const numbers = (...shape: readonly number[]): TensorData =>
   fromNumbers(
     "float32",
     shape,
-    Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal()),
+    Float64Array.from({ length: sizeOf(shape) }, () => random.normal()),
   );
 const weights = { kernel: numbers(3, 1, 3, 3), head: numbers(48, 4), table: numbers(10, 6), out: numbers(6, 2) };
 

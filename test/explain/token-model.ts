@@ -4,7 +4,7 @@
 import type { Explainable } from "../../src/explain/index.js";
 import { explainableOf } from "../../src/explain/index.js";
 import type { Tensor, TensorData } from "../../src/graph/index.js";
-import { constant, fromNumbers, input } from "../../src/graph/index.js";
+import { constant, fromNumbers, input, sizeOf } from "../../src/graph/index.js";
 import { layerNorm } from "../../src/ops/index.js";
 import { evaluate } from "../../src/runtime/index.js";
 import { Random } from "../../src/util/random.js";
@@ -27,7 +27,7 @@ export function tokenModel(): TokenModel {
       fromNumbers(
         "float32",
         shape,
-        Float64Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal()),
+        Float64Array.from({ length: sizeOf(shape) }, () => random.normal()),
       ),
     );
   const [q, k, v, head] = [weight(D, D), weight(D, D), weight(D, D), weight(D, 3)] as const;

@@ -69,7 +69,7 @@ const ROWS: readonly Row[] = [
 function numbersOf(path: string, p: Parameter): TensorData {
   const random = new Random(7, path);
   const isScale = p.dims.length === 1 && (path.endsWith("weight") || path.endsWith("running_var"));
-  const fanIn = p.dims.slice(1).reduce((a, b) => a * b, 1);
+  const fanIn = sizeOf(p.dims.slice(1));
   const draw = (): number =>
     p.dims.length > 1 ? random.normal() / Math.sqrt(fanIn / 2) : (isScale ? 1 : 0) + random.uniform(-0.1, 0.1);
   return fromNumbers("float32", p.dims, Float64Array.from({ length: p.size }, draw));

@@ -9,7 +9,7 @@ import type { TensorData } from "../../src/graph/index.js";
 import { fromNumbers, input, symbol, toNumbers } from "../../src/graph/index.js";
 import { cacheNames, Gpt2, Llama, pastOf, Transformer } from "../../src/models/index.js";
 import { importOnnx } from "../../src/onnx/index.js";
-import { resolveMode, seedInput, stepInput } from "../../src/ops/index.js";
+import { randomInputs, resolveMode } from "../../src/ops/index.js";
 import type { Executable } from "../../src/runtime/index.js";
 import { compile } from "../../src/runtime/index.js";
 import { loadPretrained } from "../../src/train/node.js";
@@ -135,7 +135,7 @@ test("the decoder as a file, with a cache of free length, gives the same logits"
     past = pastOf(present);
   }
   const direct = model.forward(input("tokens", [1, 7], "int32"));
-  const resolved = resolveMode([direct], "eval", { seed: seedInput(), step: stepInput() }).map(direct);
+  const resolved = resolveMode([direct], "eval", randomInputs()).map(direct);
   await using whole = await compile({ logits: resolved }, boundWeights(model, weights));
   const { logits } = await whole.call({ tokens: fromNumbers("int32", [1, 7], text) });
   rows.forEach((value, i) => assert.ok(Math.abs(value - Number(logits?.data[i])) < 1e-4, `logit ${i}`));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Tensor, TensorData } from "../../src/graph/index.js";
-import { fromNumbers, input, symbol } from "../../src/graph/index.js";
+import { fromNumbers, input, sizeOf, symbol } from "../../src/graph/index.js";
 import { crossEntropy } from "../../src/losses/index.js";
 import type { ModelEntry, ModelName } from "../../src/models/index.js";
 import { MODELS, modelNamed } from "../../src/models/index.js";
@@ -93,7 +93,7 @@ for (const name of Object.keys(MODELS) as ModelName[]) {
   test(`${name}: the loss falls when it is fitted to one batch; equal seeds, equal losses`, async () => {
     const random = new Random(1, name);
     const n = 16;
-    const size = inputShape.reduce((a, b) => a * b, 1);
+    const size = sizeOf(inputShape);
     const numbers = (count: number, next: () => number): number[] => Array.from({ length: count }, next);
     const batch: Record<string, TensorData> = {
       x: fromNumbers(

@@ -8,7 +8,7 @@ import type { Tensor, TensorData } from "../../src/graph/index.js";
 import { constant, fromNumbers, input, symbol, toNumbers } from "../../src/graph/index.js";
 import { crfNegativeLogLikelihood, crossEntropy, viterbi } from "../../src/losses/index.js";
 import { BagOfNgrams, BiLstm, BiLstmCrf, NgramCnn, TextCnn } from "../../src/models/index.js";
-import { resolveMode, seedInput, stepInput } from "../../src/ops/index.js";
+import { randomInputs, resolveMode } from "../../src/ops/index.js";
 import { compile } from "../../src/runtime/index.js";
 
 const folder = fileURLToPath(new URL("../../../test/fixtures/text-models/", import.meta.url));
@@ -70,7 +70,7 @@ for (const [name, { model, trace }] of Object.entries(CASES)) {
     const given = part("input");
     const inputs = Object.fromEntries([...given].map(([key, { shape, dtype }]) => [key, input(key, shape, dtype)]));
     const traced = trace(inputs);
-    const { map } = resolveMode(Object.values(traced), "eval", { seed: seedInput(), step: stepInput() });
+    const { map } = resolveMode(Object.values(traced), "eval", randomInputs());
     const outputs: Record<string, Tensor> = Object.fromEntries(
       Object.entries(traced).map(([key, x]) => [`output.${key}`, map(x)]),
     );
@@ -91,7 +91,7 @@ for (const [name, { model, trace }] of Object.entries(CASES)) {
     const mask = input("mask", shape, "int32");
     const traced = model.forward(tokens, { mask });
     const best = model instanceof BiLstmCrf ? { best: viterbi(traced, model.crf.forward(), { mask }).tags } : {};
-    const { map } = resolveMode([traced, ...Object.values(best)], "eval", { seed: seedInput(), step: stepInput() });
+    const { map } = resolveMode([traced, ...Object.values(best)], "eval", randomInputs());
     await using executable = await compile(
       Object.fromEntries(Object.entries({ y: traced, ...best }).map(([key, x]) => [key, map(x)])),
       { names, values: new Map([...names].map(([p, path]) => [p, part("state").get(path) as TensorData])) },

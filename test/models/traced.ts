@@ -7,7 +7,7 @@ import type { Tensor, TensorData } from "../../src/graph/index.js";
 import { constant, input, toNumbers } from "../../src/graph/index.js";
 import { crossEntropy } from "../../src/losses/index.js";
 import * as models from "../../src/models/index.js";
-import { resolveMode, seedInput, stepInput } from "../../src/ops/index.js";
+import { randomInputs, resolveMode } from "../../src/ops/index.js";
 import { compile } from "../../src/runtime/index.js";
 import type { Pretrained } from "../../src/train/node.js";
 
@@ -63,7 +63,7 @@ export async function computed(
   const feeds = new Map([...expected].filter(([name]) => name.startsWith("input.")).map(([name, data]) => [name.slice(6), data]));
   const inputs = Object.fromEntries([...feeds].map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]));
   const traced = trace(model, inputs);
-  const { map } = resolveMode(Object.values(traced), "eval", { seed: seedInput(), step: stepInput() });
+  const { map } = resolveMode(Object.values(traced), "eval", randomInputs());
   const outputs: Record<string, Tensor> = Object.fromEntries(
     Object.entries(traced).map(([name, t]) => [`output.${name}`, map(t)]),
   );

@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { InferenceSession, Tensor as EngineTensor } from "onnxruntime-node";
 import { vjpOf } from "../../src/autodiff/index.js";
 import type { Layer, Tensor, TensorData } from "../../src/graph/index.js";
-import { constant, fromNumbers, Graph, input, symbol } from "../../src/graph/index.js";
+import { constant, fromNumbers, Graph, input, sizeOf, symbol } from "../../src/graph/index.js";
 import { crossEntropy } from "../../src/losses/index.js";
 import type { ModelName } from "../../src/models/index.js";
 import { hasAuxiliary, modelNamed, MODELS } from "../../src/models/index.js";
@@ -58,11 +58,8 @@ function uniform(name: string, size: number): Float32Array {
 
 /** As `number` in the script: of a size that keeps activations in range. */
 function weights(name: string, shape: readonly number[]): TensorData {
-  const data = uniform(
-    name,
-    shape.reduce((a, b) => a * b, 1),
-  );
-  const fanIn = shape.slice(1).reduce((a, b) => a * b, 1);
+  const data = uniform(name, sizeOf(shape));
+  const fanIn = sizeOf(shape.slice(1));
   const [scale, shift] = name.endsWith("running_var")
     ? [0.5, 1]
     : shape.length > 1

@@ -176,7 +176,7 @@ test("a module called on two batches leaves PyTorch's running statistics", async
   const buffer = (value: number): Parameter => new Parameter([3], { initializer: () => [value, value, value], trainable: false });
   const [runningMean, runningVariance, ones] = [buffer(0), buffer(1), ops.ones([3])];
   const ys = batches.map((b) => ops.batchNorm(constant(float32(b)), ones, ones, runningMean, runningVariance, { momentum: 0.3 }));
-  const random = { seed: input("seed", [], "uint32"), step: input("step", [], "uint32") };
+  const random = ops.randomInputs();
   const { updates } = ops.resolveMode(ys, "train", random);
   const next = { mean: updates.get(runningMean) as Tensor, variance: updates.get(runningVariance) as Tensor };
   const values = new Map([runningMean, runningVariance].map((p, i) => [p, fromNumbers("float32", [3], [i, i, i])]));

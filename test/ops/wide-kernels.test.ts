@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { grad } from "../../src/autodiff/index.js";
-import { fromNumbers, Graph, input, type TensorData } from "../../src/graph/index.js";
+import { fromNumbers, Graph, input, type TensorData, sizeOf } from "../../src/graph/index.js";
 import * as ops from "../../src/ops/index.js";
 import { compile, prepareGraph } from "../../src/runtime/index.js";
 
@@ -30,7 +30,6 @@ const ROWS: readonly Row[] = [
   { name: "patches that leave a rest", x: [2, 3, 20, 18], w: [4, 3, 9, 9], stride: 9 },
 ];
 
-const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 const numbers = (shape: readonly number[], seed: number): TensorData =>
   fromNumbers(
     "float32",

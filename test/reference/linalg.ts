@@ -3,6 +3,7 @@
  */
 import type { Kernel, RefValue } from "./value.js";
 import { at, atBroadcast, broadcastShape, build, buildAt, forEachIndex } from "./value.js";
+import { sizeOf } from "../../src/graph/index.js";
 
 const reshaped = (x: RefValue, shape: readonly number[]): RefValue => ({ ...x, shape });
 
@@ -24,7 +25,7 @@ export function matMul(a: RefValue, b: RefValue): RefValue {
   const [m, k] = left.shape.slice(-2) as [number, number];
   const n = right.shape.at(-1) as number;
   const batch = broadcastShape(left.shape.slice(0, -2), right.shape.slice(0, -2));
-  const data = new Float64Array(batch.reduce((p, d) => p * d, 1) * m * n);
+  const data = new Float64Array(sizeOf(batch) * m * n);
   const matrices = (x: RefValue, size: number): RefValue => {
     const shape = x.shape.slice(0, -2);
     return build("int64", shape, (i) => i * size);

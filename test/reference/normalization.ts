@@ -3,6 +3,7 @@
  */
 import type { Call, Kernel, RefValue } from "./value.js";
 import { atBroadcast, build, buildAt, forEachIndex, offsetOf } from "./value.js";
+import { sizeOf } from "../../src/graph/index.js";
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 function moments(values: readonly number[]): { mean: number; variance: number } {
@@ -92,7 +93,7 @@ function overLastAxes(call: Call, centered: boolean): readonly RefValue[] {
     );
   });
   if (!centered) return [y];
-  const size = x.data.length / lead.reduce((a, b) => a * b, 1);
+  const size = x.data.length / sizeOf(lead);
   const kept = x.shape.map((d, i) => (i < axis ? d : 1));
   const rows = (i: number): { center: number; inverse: number } => statistics([...x.data.subarray(i * size, (i + 1) * size)]);
   return [y, build(x.dtype, kept, (i) => rows(i).center), build(x.dtype, kept, (i) => rows(i).inverse)];

@@ -3,6 +3,7 @@
  */
 import type { Call, Kernel, RefValue } from "./value.js";
 import { at, build, buildAt, forEachIndex, offsetOf } from "./value.js";
+import { sizeOf } from "../../src/graph/index.js";
 
 interface Window {
   readonly kernel: readonly number[];
@@ -84,7 +85,7 @@ const convolution: Readonly<Record<string, Kernel>> = {
     const [x, weight, bias] = [call.x(0), call.x(1), call.optional(2)];
     const w = windowOf(call, x.shape.slice(2), weight.shape.slice(2));
     const shape = [x.shape[0] as number, weight.shape[0] as number, ...w.slid];
-    const channel = w.slid.reduce((a, b) => a * b, 1);
+    const channel = sizeOf(w.slid);
     const y = build(x.dtype, shape, (i) =>
       bias === null ? 0 : (bias.data[Math.floor(i / channel) % bias.data.length] as number),
     );
@@ -133,7 +134,7 @@ const convolution: Readonly<Record<string, Kernel>> = {
       return (strides[i] as number) * (length - 1) + (extra[i] as number) + reach - cut;
     });
     const shape = [x.shape[0] as number, (weight.shape[1] as number) * group, ...lengths];
-    const channel = lengths.reduce((a, b) => a * b, 1);
+    const channel = sizeOf(lengths);
     const y = build(x.dtype, shape, (i) =>
       bias === null ? 0 : (bias.data[Math.floor(i / channel) % bias.data.length] as number),
     );
@@ -176,7 +177,7 @@ const global =
   (fold: (values: readonly number[]) => number): Kernel =>
   (call) => {
     const x = call.x();
-    const size = x.shape.slice(2).reduce((a, b) => a * b, 1);
+    const size = sizeOf(x.shape.slice(2));
     return [
       build(
         x.dtype,

@@ -10,6 +10,7 @@ import {
   Graph,
   input,
   type Shape,
+  sizeOf,
   symbol,
   symbolsOf,
   type Tensor,
@@ -92,7 +93,7 @@ const ROWS: readonly Row[] = [
 
 /** Numbers that differ, without ties. */
 const numbers = (shape: readonly number[], seed: number): TensorData => {
-  const size = shape.reduce((a, b) => a * b, 1);
+  const size = sizeOf(shape);
   return fromNumbers(
     "float32",
     shape,

@@ -2,6 +2,7 @@
  * @module Rows of the op cases with nothing in them: axes of no length, wherever an op's rule takes them.
  */
 import type { OpCase, Operand } from "../cases/case.js";
+import { sizeOf } from "../../src/graph/index.js";
 
 /** An axis of an operand. */
 type Axis = readonly [operand: number, axis: number];
@@ -11,7 +12,7 @@ function emptied(row: OpCase, axes: readonly Axis[]): OpCase {
   const operands = row.operands.map((operand, i): Operand | null => {
     if (operand === null) return null;
     const shape = operand.shape.map((d, a) => (axes.some(([o, axis]) => o === i && axis === a) ? 0 : d));
-    const count = shape.reduce((n, d) => n * d, 1);
+    const count = sizeOf(shape);
     // Numbers that are listed one by one are too many now.
     const { domain } = operand;
     return { ...operand, shape, ...(domain === undefined ? {} : { domain: (random, n) => domain(random, n).slice(0, count) }) };

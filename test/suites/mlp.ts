@@ -3,7 +3,7 @@
  */
 import { grad } from "../../src/autodiff/index.js";
 import type { Tensor, TensorData } from "../../src/graph/index.js";
-import { Graph, input } from "../../src/graph/index.js";
+import { Graph, input, sizeOf } from "../../src/graph/index.js";
 import { crossEntropy } from "../../src/losses/index.js";
 import { Dropout, LayerNorm, Linear, Sequential } from "../../src/nn/index.js";
 import { relu } from "../../src/ops/index.js";
@@ -32,7 +32,7 @@ export function buildMlp(widths: readonly number[], batchSize: number): Mlp {
   const weights = new Map<string, TensorData>();
   const random = new Random("mlp");
   const parameter = (name: string, shape: number[], scale: number): Tensor => {
-    const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => scale * random.normal());
+    const data = Float32Array.from({ length: sizeOf(shape) }, () => scale * random.normal());
     weights.set(name, { dtype: "float32", shape, data });
     const t = input(name, shape);
     parameters.push(t);

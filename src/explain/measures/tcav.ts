@@ -2,7 +2,7 @@
  * @module TCAV: whether a concept, given by examples of it, moves a score.
  */
 import type { TensorData } from "../../graph/index.js";
-import { toNumbers } from "../../graph/index.js";
+import { sizeOf, toNumbers } from "../../graph/index.js";
 import { ConfigError } from "../../util/errors.js";
 import { ridgeFit } from "../../util/least-squares.js";
 import { Random } from "../../util/random.js";
@@ -84,7 +84,7 @@ interface Pooled {
 /** Means over space: [M, C, h, w] → [M, C]; rows of anything else as they are. */
 function pooled(values: TensorData): Pooled {
   const [rows = 1, , ...space] = values.shape;
-  const area = values.shape.length === 4 ? space.reduce((a, b) => a * b, 1) : 1;
+  const area = values.shape.length === 4 ? sizeOf(space) : 1;
   const width = values.data.length / rows / area;
   const numbers = toNumbers(values);
   const data = new Float64Array(rows * width);

@@ -4,7 +4,7 @@
  * for before a run.
  */
 import type { Graph, Node, Tensor, TensorData } from "../../graph/index.js";
-import { isLeaf } from "../../graph/index.js";
+import { isLeaf, sizeOf } from "../../graph/index.js";
 import { DataError } from "../../util/errors.js";
 
 /** The values that an integer input may hold: 0 … size − 1, or `ignored`. */
@@ -68,7 +68,7 @@ export function checkIndexRange(name: string, { shape, data }: TensorData, { kin
   for (let i = 0; i < data.length; i++) {
     const value = Number(data[i]);
     if ((value >= 0 && value < size) || value === ignored) continue;
-    const perExample = shape.slice(1).reduce((n, d) => n * d, 1);
+    const perExample = sizeOf(shape.slice(1));
     const place = perExample === 1 ? "" : `, position ${(i % perExample) + 1}`;
     const except = ignored === undefined ? "" : `, or ${ignored}, which the loss ignores`;
     const remedy = kind === "label" && value === size ? "; labels begin at 0" : "";

@@ -40,9 +40,9 @@ export function resolveMode(
 }
 
 /** Traced outputs as they are in use: without dropout, and normalized by running statistics. */
-export function resolveForUse(traced: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+export function resolveForUse<T extends Readonly<Record<string, Tensor>>>(traced: T): { readonly [K in keyof T]: Tensor } {
   const { map } = resolveMode(Object.values(traced), "eval", randomInputs());
-  return Object.fromEntries(Object.entries(traced).map(([name, tensor]) => [name, map(tensor)]));
+  return Object.fromEntries(Object.entries(traced).map(([name, tensor]) => [name, map(tensor)])) as Record<keyof T, Tensor>;
 }
 
 function resolveOnce(

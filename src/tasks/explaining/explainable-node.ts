@@ -6,7 +6,7 @@ import type { Batch, Dataset } from "../../data/node.js";
 import type { Explainable, ExplainInput, Parts } from "../../explain/index.js";
 import type { Dim, Tensor, TensorData } from "../../graph/index.js";
 import { fromNumbers, Graph, input, toNumbers, sizeOf } from "../../graph/index.js";
-import { randomInputs, resolveMode } from "../../ops/index.js";
+import { resolveForUse } from "../../ops/index.js";
 import { evaluate } from "../../runtime/index.js";
 import { ConfigError } from "../../util/errors.js";
 import { fetcherFor } from "../shared/rows-node.js";
@@ -23,12 +23,6 @@ const PLACES = "asked places";
 /** Weights of the model. */
 export const valuesOf = ({ model, weights }: TrainedModel): Map<Tensor, TensorData> =>
   new Map([...model.state()].map(([path, p]) => [p, weights.get(path) as TensorData]));
-
-/** Tensors in use mode. */
-export function inUse<T extends Readonly<Record<string, Tensor>>>(tensors: T): T {
-  const { map } = resolveMode(Object.values(tensors), "eval", randomInputs());
-  return Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, map(t)])) as T;
-}
 
 /** Composes inputs of coalitions: elements of absent parts are 0, as the baseline is, and their categories none. */
 function partsOf(view: ViewParts, given: ExplainInput): Parts {
@@ -121,12 +115,12 @@ export function explainedGraph(
     );
   const columns = tensors(batch);
   const taken = explained.features?.(columns, context, model) ?? task.features(columns, context, model);
-  const { features } = inUse({ features: taken.mul(1) });
+  const { features } = resolveForUse({ features: taken.mul(1) });
   const forward = (x: Tensor, others: Tensors): Tensor => {
     const given = tensors(x.shape[0] ?? 1, others);
     const outputs = explained.outputs?.(model, x, given, context) ?? task.outputs(model, x, given, context);
     const at = given[PLACES];
-    return inUse({ scores: explained.scores(outputs, info, { ...part, ...(at && { at }) }) }).scores;
+    return resolveForUse({ scores: explained.scores(outputs, info, { ...part, ...(at && { at }) }) }).scores;
   };
   const labels = explained.labels(info, part);
   const scores = forward(input("features", features.shape, features.dtype), columns);

@@ -6,12 +6,12 @@ import { attributionGraph, methodNamed, settingsFor } from "../../explain/index.
 import type { Dim, Tensor } from "../../graph/index.js";
 import { formatShape, Graph, input, symbol } from "../../graph/index.js";
 import { exportGraph } from "../../onnx/index.js";
-import { lowerGraph } from "../../ops/index.js";
+import { lowerGraph, resolveForUse } from "../../ops/index.js";
 import { ConfigError, DescentError } from "../../util/errors.js";
 import type { TaskContext, TaskInfo } from "../task.js";
 import type { TrainedModel } from "../trained-model.js";
 import { fileMetadata } from "../use/file-metadata.js";
-import { explainedGraph, inUse, pathsOf, valuesOf } from "./explainable-node.js";
+import { explainedGraph, pathsOf, valuesOf } from "./explainable-node.js";
 
 /** A request for a file; names are those of the command line. */
 export interface ExportRequest extends Partial<Settings> {
@@ -51,14 +51,14 @@ function tracedFile(trained: TrainedModel, request: ExportRequest, length: Dim |
   const { method, maxLength: _, ...options } = request;
   const context: TaskContext<TaskInfo> = { info, use: "eval", options: {}, ...(length === undefined ? {} : { length }) };
   const { columns, features, model } = explainedGraph(trained, context, symbol("N"));
-  const answers = inUse(task.outputs(trained.model, features, columns, context));
+  const answers = resolveForUse(task.outputs(trained.model, features, columns, context));
   const target = input(TARGET, [symbol("N")], "int32");
   const others = Object.fromEntries(Object.keys(model.others ?? {}).map((name) => [name, columns[name] as Tensor]));
   const asked: AttributionGraphOptions = { ...options, method, baseline: "zero" };
   const sums = attributionGraph(model, { x: features, target, others }, asked).attribution;
   // A token's part is that of its vector.
   const attribution = model.features.kind === "tokens" && sums.rank === 3 ? sums.sum(2) : sums;
-  const outputs = { ...answers, [ATTRIBUTION]: inUse({ attribution }).attribution };
+  const outputs = { ...answers, [ATTRIBUTION]: resolveForUse({ attribution }).attribution };
   const row = methodNamed(method);
   const isRefined = row.kind === "gradient" && row.refines === true;
   const settings = settingsFor(row, options);

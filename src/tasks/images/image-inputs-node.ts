@@ -13,6 +13,7 @@ import { expectInputs } from "../shared/inputs.js";
 import type { ImageInfo } from "./images.js";
 import type { InputOptions, NamedInputs } from "../task-node.js";
 import type { TrainedModel } from "../trained-model.js";
+import { sizeOf } from "../../graph/index.js";
 
 /** The image files that are meant: a folder stands for those in it. */
 export async function imageFiles(path: string): Promise<string[]> {
@@ -27,8 +28,8 @@ export async function imageFiles(path: string): Promise<string[]> {
 async function idxImages(path: string, { imageShape }: ImageInfo): Promise<Dataset> {
   const image = parseIdx(await unwrapGzip(await readFileBytes(path), path), path);
   const [count = 0, ...rest] = image.shape;
-  const size = (shape: readonly number[]): number => shape.reduce((product, d) => product * d, 1);
-  if (size(rest) !== size(imageShape))
+
+  if (sizeOf(rest) !== sizeOf(imageShape))
     throw new DataError(`${path}: expected images of ${imageShape.join("×")}, got ${rest.join("×")}`);
   const names = Array.from({ length: count }, (_, i) => `${path}#${i}`);
   return new Dataset({ image: { ...image, shape: [count, ...imageShape] }, file: names });

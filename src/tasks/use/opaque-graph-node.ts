@@ -9,7 +9,7 @@ import { fromNumbers, Graph, input, inputsOf, sizeOf, symbol, toNumbers } from "
 import { Module } from "../../nn/index.js";
 import type { ModelProto } from "../../onnx/index.js";
 import { chained, decodeModel, encodeModel, exportGraph, OnnxModel, withNames } from "../../onnx/index.js";
-import { lowerGraph, randomInputs, resolveMode } from "../../ops/index.js";
+import { lowerGraph, resolveForUse } from "../../ops/index.js";
 import type { Executable } from "../../runtime/index.js";
 import { compile, Executables } from "../../runtime/index.js";
 import { forEachBatch } from "../../train/evaluate.js";
@@ -148,7 +148,7 @@ export class OpaqueGraph implements TrainedModel {
   #compiled(key: string, make: () => Tensors | OnnxModel): Promise<Executable> {
     return this.#executables.get(key, () => {
       const made = make();
-      return made instanceof OnnxModel ? compile(made, this.#options) : compile(inUse(made), this.#options);
+      return made instanceof OnnxModel ? compile(made, this.#options) : compile(resolveForUse(made), this.#options);
     });
   }
 
@@ -315,7 +315,7 @@ export class OpaqueGraph implements TrainedModel {
     const { file } = this.#facts;
     const { columns, given, outputs } = this.#around(symbol("N"));
     const written = (part: string, tensors: Tensors, inputs: readonly Tensor[] = []): ModelProto => {
-      const graph = lowerGraph(new Graph(inUse(named(tensors))), "onnx");
+      const graph = lowerGraph(new Graph(resolveForUse(named(tensors))), "onnx");
       const model = decodeModel(exportGraph(graph, { inputs }), file.where);
       const nodes = model.graph.nodes.map((node) => ({ ...node, name: `${part}/${node.name}` }));
       return { ...model, graph: { ...model.graph, nodes } };
@@ -356,9 +356,3 @@ const named = (outputs: Tensors): Tensors => Object.fromEntries(Object.entries(o
 
 const picked = (batch: Batch, names: readonly string[]): Batch =>
   Object.fromEntries(names.map((name) => [name, batch[name] as TensorData]));
-
-/** Tensors in use mode. */
-function inUse(tensors: Tensors): Tensors {
-  const { map } = resolveMode(Object.values(tensors), "eval", randomInputs());
-  return Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, map(t)]));
-}

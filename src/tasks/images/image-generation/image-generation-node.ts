@@ -23,6 +23,7 @@ import { picturesOf } from "../pictures-node.js";
 import type { InputOptions, Measured, NamedInputs, NodeTask, ReportSources, TaskReport, Watched } from "../../task-node.js";
 import type { Answer, TaskContext } from "../../task.js";
 import type { OpenTrained, TrainedModel } from "../../trained-model.js";
+import { sizeOf } from "../../../graph/index.js";
 
 /** Samples of a grid. */
 const GRID = 64;
@@ -44,7 +45,7 @@ const pictureOf = ({ imageShape, maximum }: GenerationInfo, data: ArrayLike<numb
 /** Images in a row as pictures. */
 function picturesIn(info: GenerationInfo, image: TensorData): PixelImage[] {
   const [count = 0, ...shape] = image.shape;
-  const size = shape.reduce((product, d) => product * d, 1);
+  const size = sizeOf(shape);
   return Array.from({ length: count }, (_, i) => pictureOf(info, image.data.subarray(i * size, (i + 1) * size) as Uint8Array));
 }
 

@@ -6,7 +6,7 @@ import type { Tensor } from "../../../graph/index.js";
 import { constant, fromNumbers, input, symbol } from "../../../graph/index.js";
 import { Dcgan } from "../../../models/index.js";
 import { adam } from "../../../optim/index.js";
-import { resolveMode, seedInput, stepInput } from "../../../ops/index.js";
+import { randomInputs, resolveMode } from "../../../ops/index.js";
 import type { RefValue } from "../../../../test/reference/index.js";
 import { evaluateReference } from "../../../../test/reference/index.js";
 import type { Objective } from "../../../train/index.js";
@@ -55,7 +55,7 @@ test("a step of the GAN as PyTorch's: both losses, each network's gradients, bot
   const made = model.discriminator.forward(model.generator.forward(constant(fromNumbers("float32", [3, 3], wave(0, 9, 1)))));
   const { losses = {} } = imageGeneration.loss({ real, made }, {}, training) as Objective;
   const [g, d] = [losses["generator"], losses["discriminator"]] as [Tensor, Tensor];
-  const resolved = resolveMode([g, d], "train", { seed: seedInput(), step: stepInput() });
+  const resolved = resolveMode([g, d], "train", randomInputs());
   const gradients = (
     [
       [g, model.generator],

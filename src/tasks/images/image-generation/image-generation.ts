@@ -4,7 +4,7 @@
  */
 import type { LoadedData } from "../../../data/node.js";
 import type { Dim, Tensor, TensorData } from "../../../graph/index.js";
-import { toNumbers } from "../../../graph/index.js";
+import { sizeOf, toNumbers } from "../../../graph/index.js";
 import { binaryCrossEntropyWithLogits } from "../../../losses/index.js";
 import { Dcgan } from "../../../models/index.js";
 import { ones, randomNormal } from "../../../ops/index.js";
@@ -121,7 +121,7 @@ export const imageGeneration: Task<GenerationInfo> = {
   answers(outputs) {
     const image = outputs["image"] as TensorData;
     const [count = 0, ...shape] = image.shape;
-    const size = shape.reduce((product, d) => product * d, 1);
+    const size = sizeOf(shape);
     const numbers = toNumbers(image);
     return Array.from({ length: count }, (_, i) => ({ shape, pixels: [...numbers.subarray(i * size, (i + 1) * size)] }));
   },
