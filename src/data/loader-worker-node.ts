@@ -66,7 +66,7 @@ export class WorkerFetcher implements BatchFetcher, Disposable {
       if (!isText(column)) setOwn(columns, name, { ...column, data: shared(column.data, DTYPES[column.dtype].create) });
       else if (collate !== undefined) setOwn(columns, name, column);
     }
-    const workerData: WorkerSetup = { columns, ...(collate === undefined ? {} : { collate }) };
+    const workerData: WorkerSetup = { columns, collate };
     this.#workers = Array.from({ length: threads }, () => this.#start(workerData));
   }
 

@@ -102,12 +102,12 @@ export function explainableOf(
   const { name = "function", kind = kindOf(shape), names, labels, values, baseline } = options;
   return {
     name,
-    features: { name: "x", shape, kind, ...(names && { names }) },
+    features: { name: "x", shape, kind, names },
     scoreCount,
     forward: f,
-    ...(labels && { labels }),
-    ...(values && { values }),
-    ...(baseline && { baseline }),
+    labels,
+    values,
+    baseline,
   };
 }
 

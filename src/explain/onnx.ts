@@ -62,8 +62,8 @@ export function explainableOnnx(bytes: Uint8Array, options: OnnxExplainableOptio
   const read = (shapes: Readonly<Record<string, Shape>> = {}): ImportedModel =>
     importOnnx(bytes, {
       where,
-      ...(options.externalData && { externalData: options.externalData }),
-      ...(options.bindings && { bindings: options.bindings }),
+      externalData: options.externalData,
+      bindings: options.bindings,
       shapes: { ...options.shapes, ...shapes },
     });
   const model = read();
@@ -84,12 +84,12 @@ export function explainableOnnx(bytes: Uint8Array, options: OnnxExplainableOptio
       name: isInput ? name : `${name} → ${first.features.node.op}`,
       shape,
       kind: options.kind ?? kindOf(shape),
-      ...(options.names && { names: options.names }),
-      ...(!isInput && { standsFor: `what ${first.features.node.op} makes of ${name}` }),
+      names: options.names,
+      standsFor: isInput ? undefined : `what ${first.features.node.op} makes of ${name}`,
     },
     others: Object.fromEntries([...first.others].map(([other, t]) => [other, { shape: t.shape.slice(1), dtype: t.dtype }])),
     scoreCount: k as number,
-    ...(options.labels && { labels: options.labels }),
+    labels: options.labels,
     values: model.values,
     remarks,
     forward,

@@ -168,8 +168,8 @@ export class LlamaModel extends Module {
     const { theta, scaling } = this.config;
     const angles = rotaryAngles(inputs.positions ?? positionsOf(tokens, 1), {
       headSize: headsOf(this.config).size,
-      ...(theta === undefined ? {} : { theta }),
-      ...(scaling === undefined ? {} : { scaling }),
+      theta,
+      scaling,
     });
     let h = inputs.inputsEmbeds ?? this.embedTokens.forward(tokens); // [N, T, D]
     for (const layer of this.layers) h = layer.forward(h, angles, inputs);

@@ -165,7 +165,7 @@ export class MultiheadAttention extends Module {
     const y = scaledDotProductAttention(q, k, v, {
       causal,
       dropout: this.dropout,
-      ...(allowed === undefined ? {} : { mask: allowed }),
+      mask: allowed,
     });
     return this.outProj.forward(mergeHeads(y));
   }

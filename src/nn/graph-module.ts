@@ -53,8 +53,8 @@ export class GraphModule extends Module {
     this.#model = new OnnxModel(file, {
       where,
       modes: true,
-      ...(externalData && { externalData }),
-      ...(choice && { parameters: choice }),
+      externalData,
+      parameters: choice,
     });
     const { parameters, values, metadata } = this.#model.trace({ shapes });
     if (!weightless && ![...parameters.values()].some((parameter) => parameter.trainable))

@@ -80,7 +80,7 @@ const learnOptions = (options: TrainTokenizerOptions, join: (left: string, right
     minFrequency,
     join,
     onMerge: (count: number) => onProgress?.({ stage: "learning", count }),
-    ...(signal === undefined ? {} : { signal }),
+    signal,
   };
 };
 

@@ -75,7 +75,7 @@ export const verb = defineVerb({
     const { ids, left } = await generator.prompt(asked, options.chat ? "conversation" : "text");
     if (left > 0) note(`the prompt has ${ids.length + left} tokens; the model reads the last ${ids.length}`);
     const { maxTokens, topK, topP, repetitionPenalty, beams, stop, seed } = options;
-    const common = { maxTokens, stop, signal, ...(repetitionPenalty === undefined ? {} : { repetitionPenalty }) };
+    const common = { maxTokens, stop, signal, repetitionPenalty };
     if (beams !== undefined) {
       const found = await generator.beams(ids, { ...common, beams });
       for (const [i, each] of found.entries()) print(i === 0 ? each.text : `(${each.score.toFixed(3)}) ${each.text}`);
@@ -86,8 +86,8 @@ export const verb = defineVerb({
       ...common,
       seed,
       temperature: options.temperature ?? (generator.translates ? 0 : 0.8),
-      ...(topK === undefined ? {} : { topK }),
-      ...(topP === undefined ? {} : { topP }),
+      topK,
+      topP,
     });
     let whole = "";
     let next = await pieces.next();

@@ -17,7 +17,7 @@ type Draw = (row: number, random: Random) => Pixels | Promise<Pixels>;
 
 function drawing(dataset: Dataset, list: readonly Augmentation[], options: ImageBatchOptions): Draw {
   const [channels = 3, height = 1, width = 1] = options.shape;
-  const settings: AugmentSettings = { height, width, ...(options.mean === undefined ? {} : { mean: options.mean }) };
+  const settings: AugmentSettings = { height, width, mean: options.mean };
   const image = dataset.column("image");
   if (!isEncoded(image)) {
     const pixels = dataset.tensor("image");

@@ -48,7 +48,7 @@ interface Looked {
 async function look(tree: FileTree, entry: AnnotatedImage, { maxMegapixels }: ImageOptions): Promise<Looked> {
   const where = tree.locate(entry.image);
   const source = tree.source(entry.image);
-  const header = await imageHeader(source, { where, ...(maxMegapixels === undefined ? {} : { maxMegapixels }) });
+  const header = await imageHeader(source, { where, maxMegapixels });
   if (!(await endsWhole(source))) throw new DataError(`${where}: expected a whole image, got a truncated one`);
   const { size } = entry;
   if (size !== undefined && (size.width !== header.width || size.height !== header.height))

@@ -166,7 +166,7 @@ export async function decodeRows(
   const image = rows.column("image");
   const data = new Uint8Array(new SharedArrayBuffer(rows.length * size));
   const { maxMegapixels } = options;
-  const known = { ...(maxMegapixels === undefined ? {} : { maxMegapixels }), ...(header === undefined ? {} : { header }) };
+  const known = { maxMegapixels, header };
   if (rows.length >= MANY) options.note?.(`decoding ${rows.length} images`);
   const decode = async (i: number): Promise<void> => {
     const pixels = await decodeImage(imageSource(image, i), { channels, height, width, where: imageName(rows, i), ...known });

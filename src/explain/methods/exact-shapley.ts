@@ -110,7 +110,7 @@ export const exactShapley: SamplingMethod = {
         names,
         values: shapleyValues(scores, players),
         interactions: shapleyInteractions(scores, players),
-        ...(partOf && { partOf }),
+        partOf,
       },
       figures: { coalitions: scores.length },
     };

@@ -55,6 +55,6 @@ export const guidedGradCam: GradientMethod = {
     const { attribution, layer } = gradCam.rows(context);
     const gradient = guidedGradient(context);
     const map = context.features.kind === "pixels" ? attribution.transpose([0, 2, 3, 1]) : attribution;
-    return { attribution: gradient.mul(map), ...(layer && { layer }) };
+    return { attribution: gradient.mul(map), layer };
   },
 };

@@ -74,7 +74,7 @@ export const kernelShap: SamplingMethod = {
     const scores = await play(coalitions.masks, coalitions.count, progress);
     return {
       baselineScore: ends.empty,
-      parts: { names, values: shapleyRegression(coalitions, players, scores, ends), ...(partOf && { partOf }) },
+      parts: { names, values: shapleyRegression(coalitions, players, scores, ends), partOf },
       figures: { coalitions: coalitions.count },
     };
   },

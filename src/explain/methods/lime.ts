@@ -66,7 +66,7 @@ export const lime: SamplingMethod = {
     const fit = ridgeFit(switches, scores, weights, players, settings.ridge);
     const { intervals, stability } = resampled(fit, switches, scores, weights, players, settings, random("bootstrap"));
     return {
-      parts: { names, values: fit.coefficients, ...(intervals && { intervals }), ...(partOf && { partOf }) },
+      parts: { names, values: fit.coefficients, intervals, partOf },
       figures: { r2: fit.r2, intercept: fit.intercept, ...(stability !== undefined && { stability }) },
     };
   },
@@ -78,7 +78,7 @@ async function partNeighbours({ game, settings, random, progress }: SamplingCont
   const draw = random("lime");
   const switches = Uint8Array.from({ length: settings.samples * players }, (_, i) => (i < players ? 1 : draw.bits() >>> 31));
   const scores = await play(switches, settings.samples, progress);
-  return { switches, scores, names, ...(partOf && { partOf }) };
+  return { switches, scores, names, partOf };
 }
 
 /** The example itself, and rows whose columns are drawn one by one from the background. */

@@ -129,6 +129,6 @@ export const featureAblation: SamplingMethod = {
     for (let i = 0; i < players; i++) masks[(i + 1) * players + i] = 0;
     const scores = await play(masks, players + 1, progress);
     const values = Float64Array.from({ length: players }, (_, i) => (scores[0] as number) - (scores[i + 1] as number));
-    return { parts: { names, values, ...(partOf && { partOf }) } };
+    return { parts: { names, values, partOf } };
   },
 };

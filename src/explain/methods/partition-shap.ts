@@ -86,7 +86,7 @@ export const partitionShap: SamplingMethod = {
       progress(Math.min(1, used / settings.samples));
     }
     for (const rest of open) share(rest, values);
-    return { baselineScore: without, parts: { names, values, ...(partOf && { partOf }) }, figures: { coalitions: used } };
+    return { baselineScore: without, parts: { names, values, partOf }, figures: { coalitions: used } };
   },
 };
 

@@ -161,7 +161,7 @@ export async function explainInputs(
     const target = view.written?.ids ?? view.target ?? question.target;
     const options = { ...settings, ...(target === undefined ? {} : { target }) };
     const { model, input } = await explainableExample(trained, encodedOf(view, inputs, row), view);
-    await using explainer = new Explainer(model, { ...(device && { device }), ...(threads && { threads }) });
+    await using explainer = new Explainer(model, { device, threads });
     const usual = trained.task.explained?.method ?? usualMethod(view.input.kind, model.forward === undefined);
     const chosen = methods.length === 0 ? [usual] : methods;
     for (const method of chosen) {

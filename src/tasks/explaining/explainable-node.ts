@@ -169,7 +169,7 @@ export async function explainableRows(
   const [first = ""] = Object.keys(task.inputs(base, 1));
   const length = task.buckets === undefined ? undefined : batch[first]?.shape[1];
   const context: TaskContext<TaskInfo> = length === undefined ? base : { ...base, length };
-  const { features, model } = explainedGraph(trained, context, examples.length, { ...(asked && { asked }), sizes: batch });
+  const { features, model } = explainedGraph(trained, context, examples.length, { asked, sizes: batch });
   const feedsOf = (names: Iterable<string>): Record<string, TensorData> =>
     Object.fromEntries([...names].map((name) => [name, batch[name] as TensorData]));
   const needed = new Graph({ seen: features }).inputs.map((t) => String(t.node.attributes["name"]));
@@ -179,8 +179,8 @@ export async function explainableRows(
     model: {
       ...model,
       features: { ...model.features, shape: seen.shape.slice(1), ...named },
-      ...(remarks && { remarks }),
-      ...(parts === undefined ? {} : { parts: (one: ExplainInput) => partsOf(parts, one) }),
+      remarks,
+      parts: parts && ((one: ExplainInput) => partsOf(parts, one)),
     },
     input: { features: seen, others: feedsOf(Object.keys(model.others ?? {})) },
   };

@@ -49,7 +49,7 @@ function refuseOthers(method: MethodName): void {
 function tracedFile(trained: TrainedModel, request: ExportRequest, length: Dim | undefined): ExportedExplanation {
   const { task, info, modelName } = trained;
   const { method, maxLength: _, ...options } = request;
-  const context: TaskContext<TaskInfo> = { info, use: "eval", options: {}, ...(length === undefined ? {} : { length }) };
+  const context: TaskContext<TaskInfo> = { info, use: "eval", options: {}, length };
   const { columns, features, model } = explainedGraph(trained, context, symbol("N"));
   const answers = resolveForUse(task.outputs(trained.model, features, columns, context));
   const target = input(TARGET, [symbol("N")], "int32");

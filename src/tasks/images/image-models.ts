@@ -90,7 +90,7 @@ export interface ImageModelChoice extends BuiltChoice<ImagesOfClasses> {
 export const IMAGE_MODELS: readonly ImageModelChoice[] = Object.entries(RECIPES).map(([name, { defaults, options }]) => {
   const { about: summary, usual }: ModelEntry = MODELS[name as ModelName];
   const build = (inputShape: readonly number[], outFeatures: number): Module =>
-    modelNamed(name, { inputShape, outFeatures, ...(options === undefined ? {} : { options }) });
+    modelNamed(name, { inputShape, outFeatures, options });
   return {
     name,
     summary,

@@ -36,7 +36,7 @@ export async function checkOneBatch(setup: TrainingSetup, device: DeviceChoice, 
     seed: resolved.seed,
     device,
     threads: resolved.threads,
-    ...(weights === undefined ? {} : { weights }),
+    weights,
   });
   try {
     const first = (await state.run(batch)).loss;

@@ -231,7 +231,7 @@ function trainingContext(
   const labelSmoothing = options.labelSmoothing ?? defaults.labelSmoothing;
   const asked = definedOnly({ ...own, labelSmoothing, augment: options.augment ?? defaults.augment }) as TaskOptions;
   const length = buckets?.bounds.at(-1);
-  return { info, use: "train", options: task.settle?.(asked, info, data) ?? asked, ...(length === undefined ? {} : { length }) };
+  return { info, use: "train", options: task.settle?.(asked, info, data) ?? asked, length };
 }
 
 /** The training step of a task's model. */

@@ -156,7 +156,7 @@ async function trainInto(
     seed,
     open: openTrained,
     note,
-    ...(progress === undefined ? {} : { progress }),
+    progress,
   });
   const measureState = (state: TrainingState): Promise<() => Promise<Metrics>> =>
     side.evaluate?.(watched(state)) ?? measurerOf(state, setup, measuring);

@@ -166,7 +166,7 @@ async function openAsOpaque(
   const { where } = onnx;
   if (task.graphs === undefined)
     throw new UnsupportedOpError(`${where}: expected ops that Descent has, for ${task.name}; ${reason}`);
-  const use: UseOptions = { ...(device && { device }), ...(threads && { threads }) };
+  const use: UseOptions = { device, threads };
   const file = new OnnxModel(bytes, { where });
   const count = await countScores(file, task.graphs, known, use);
   const { names, remark } = await labelsFor(onnx, path, count, labels);
@@ -182,7 +182,7 @@ async function openOnnx(path: string, options: UseOptions & OnnxUseOptions): Pro
   );
   const found = taskFor(await graphFileOf(path, whole), graphOptionsOf(options));
   const { device, threads } = options;
-  const use: UseOptions = { ...(device && { device }), ...(threads && { threads }) };
+  const use: UseOptions = { device, threads };
   if ("reasons" in found) return openAsTable(onnx, path, { ...use, labels: options.labels }, found.reasons);
   const { task, plan } = found;
   const { model: scored, output } = withScores(whole);

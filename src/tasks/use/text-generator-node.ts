@@ -57,7 +57,7 @@ async function openFolder(folder: string): Promise<Source> {
   const read = await loadTokenizer(folder);
   const chat = await loadChatTemplate(folder);
   const endTokens = await endTokensIn(folder, read);
-  return { model, weights, tokenizer: read, endTokens, isTemplated: true, ...(chat === undefined ? {} : { chat }) };
+  return { model, weights, tokenizer: read, endTokens, isTemplated: true, chat };
 }
 
 async function openRunFolder(path: string, options: UseOptions): Promise<Source> {

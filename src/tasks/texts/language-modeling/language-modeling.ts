@@ -42,8 +42,7 @@ export function languageLogits(model: Module, batch: Tensors, inputsEmbeds?: Ten
   // What is behind a token does not matter to a decoder; texts are filled up behind.
   const given = inputsEmbeds && { inputsEmbeds };
   if (model instanceof Gpt2 || model instanceof Llama) return model.forward(ids, given);
-  if (model instanceof BertForMaskedLm)
-    return model.forward(ids, { ...(mask && { mask }), ...(positions && { positions }), ...given });
+  if (model instanceof BertForMaskedLm) return model.forward(ids, { mask, positions, ...given });
   throw new ConfigError(`language-modeling: expected a language model, got ${model.constructor.name}`);
 }
 
