@@ -7,6 +7,7 @@ export { chain, withGroups } from "./chain.js";
 export { momentum, scaleByAdagrad, scaleByAdam, scaleByLearningRate, scaleByLion, scaleByRms, weightDecay } from "./parts.js";
 export type { AdagradScaleOptions, AdamScaleOptions, LionScaleOptions, MomentumOptions, RmsScaleOptions } from "./parts.js";
 export * from "./clip.js";
+export * from "./moving-average.js";
 export * from "./fine-tuning.js";
 export * from "./optimizers.js";
 export * from "./saliency.js";

@@ -3,7 +3,8 @@
  */
 import { chain, withGroups } from "./chain.js";
 import type { Optimizer, ParameterGroup, Part } from "./optimizer.js";
-import { clipByGlobalNorm, clipByNorm, clipByValue, exponentialMovingAverage, weightClipping } from "./clip.js";
+import { clipByGlobalNorm, clipByNorm, clipByValue, weightClipping } from "./clip.js";
+import { exponentialMovingAverage } from "./moving-average.js";
 import type { AdagradScaleOptions, AdamScaleOptions, LionScaleOptions, MomentumOptions, RmsScaleOptions } from "./parts.js";
 import {
   momentum,

@@ -1,5 +1,5 @@
 /**
- * @module A chat template comes with somebody else's checkpoint and is a program: it is run with limits on what it does, on the lengths
+ * @module A chat template comes with a checkpoint from elsewhere and is a program: it is run with limits on what it does, on the lengths
  * of its values and on its output, so that no template can hang or fill the memory.
  */
 import * as library from "@huggingface/jinja";

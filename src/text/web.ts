@@ -16,8 +16,8 @@ import { Tokenizer } from "./tokenizer.js";
 import type { TokenizerJson } from "./tokenizer-json.js";
 import { flatten, parseTokenizerJson, vocabularyOf } from "./tokenizer-json.js";
 import { TrackedText } from "./tracked-text.js";
-import type { WordModel } from "./web-models.js";
-import { wordModelOf } from "./web-models.js";
+import type { WordModel } from "./subword-models.js";
+import { wordModelOf } from "./subword-models.js";
 import { ConfigError, DescentError } from "../util/errors.js";
 import { parseWith } from "../util/schema.js";
 
