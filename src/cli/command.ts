@@ -36,7 +36,7 @@ export interface Io {
   readonly exit: (status: number) => void;
 }
 
-export const INTERRUPTED = 130;
+const INTERRUPTED = 130;
 
 /** Time that a verb that holds nothing has to end by itself after an interrupt, in milliseconds. */
 const GRACE_MS = 1500;
@@ -225,7 +225,7 @@ const isAbort = (error: unknown, signal: AbortSignal): boolean =>
   error === signal.reason || (error instanceof Error && error.name === "AbortError");
 
 /** An error as one line: ours as it is; a system error by its own words; for any other, how to learn more. */
-export function errorLine(error: unknown): string {
+function errorLine(error: unknown): string {
   const message = (error instanceof Error ? error.message : String(error)).trim();
   if (error instanceof DescentError) return message;
   const text = printableLine(message.split("\n")[0]?.trim() ?? "");

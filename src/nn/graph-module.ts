@@ -1,5 +1,5 @@
 /**
- * @module A graph that somebody else made, as a module: it is traced, trained and written like one that was described here.
+ * @module An imported graph as a module: it is traced, trained and written like one that was defined here.
  */
 import type { Graph, Parameter, Shape, Tensor, TensorData } from "../graph/index.js";
 import { constant, isFloat, rewriteTensors } from "../graph/index.js";

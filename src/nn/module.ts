@@ -8,7 +8,7 @@ import type { Summary, SummaryInput } from "./summary.js";
 import { summarize } from "./summary.js";
 
 /** `selfAttention` → `self_attention`: fields are camelCase, paths are snake_case as in PyTorch. */
-export const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** A path and a further segment, either of which may be empty. */
 export const joinPath = (path: string, segment: string): string =>
@@ -69,7 +69,7 @@ function* membersOf(value: unknown, path: string): Generator<Member> {
   else if (Array.isArray(value)) {
     for (const [i, item] of value.entries()) yield* membersOf(item, joinPath(path, String(i)));
   } else if (value instanceof Map) {
-    // Keys of a map are names as they stand: those of a file that somebody else wrote.
+    // Keys of a map are names as they stand: those of an imported file.
     for (const [key, item] of value as ReadonlyMap<unknown, unknown>) yield* membersOf(item, joinPath(path, String(key)));
   } else if (value !== null && typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype) {
     for (const [key, item] of Object.entries(value)) yield* membersOf(item, joinPath(path, snakeCase(key)));

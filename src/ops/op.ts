@@ -3,7 +3,7 @@
  * into other ops where a device has no kernel for it. An entry without a gradient gives the reason in its place.
  */
 import type { Attributes, Dim, DType, Node, Shape, Tensor, TensorType } from "../graph/index.js";
-import { constant, createNode, currentScope, fromNumbers, isStatic, sizeOf } from "../graph/index.js";
+import { constant, createNode, currentScope, isStatic, sizeOf } from "../graph/index.js";
 import { DTypeError, UnsupportedOpError } from "../util/errors.js";
 
 /** How an attribute is written in an ONNX file. `shape` is a list of dimensions in which symbols may stand; a `body` becomes a graph. */
@@ -172,9 +172,6 @@ export const filled = ({ dtype, shape }: TensorType, value: number): Tensor => c
 /** An `empty` rule: a sum of no products. */
 export const zerosForNothing = ({ outputs }: { readonly outputs: readonly TensorType[] }): Tensor[] =>
   outputs.map((type) => filled(type, 0));
-
-/** A constant int64 vector, as ONNX wants its shapes and axes. */
-export const int64Vector = (values: readonly number[]): Tensor => constant(fromNumbers("int64", [values.length], values));
 
 /** A DTypeError unless `dtype` is among the allowed ones. */
 export function expectDType(

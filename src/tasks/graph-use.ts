@@ -1,5 +1,5 @@
 /**
- * @module The use of an ONNX file that somebody else wrote: the roles of its inputs, the form of its pixels or tokens, and the module that the
+ * @module The use of an imported ONNX file: the roles of its inputs, the form of its pixels or tokens, and the module that the
  * task's functions call in the place of a model of ours.
  */
 import type { LoadOptions } from "../data/node.js";

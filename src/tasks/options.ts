@@ -102,8 +102,8 @@ export const dataOptions = {
   maxMegapixels: number({ help: "refuse larger images before decoding them", above: 0, placeholder: "N", defaultText: "100" }),
 } satisfies OptionTable;
 
-/** Options of the pixel scale of somebody else's ONNX file. */
-export const graphOptions = {
+/** Options of the pixel scale of an imported ONNX file. */
+const graphOptions = {
   preprocess: text({
     help: "for an ONNX file of an image model: imagenet, 0..1, -1..1, 0..255, caffe, or mean=…;std=…;max=…;colors=RGB|BGR;layout=NCHW|NHWC",
     placeholder: "SCALE",
@@ -111,7 +111,7 @@ export const graphOptions = {
   }),
 } satisfies OptionTable;
 
-/** Options of a verb that uses somebody else's ONNX file. */
+/** Options of a verb that uses an imported ONNX file. */
 export const onnxOptions = {
   ...graphOptions,
   imageSize: text({

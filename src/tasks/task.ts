@@ -292,7 +292,7 @@ export interface Task<I extends TaskInfo = TaskInfo> {
     /** The labels of the head, which is new where the checkpoint has others; left out where it has none. */
     readonly labels?: (info: I) => readonly string[];
   };
-  /** Support of graphs that somebody else made; left out where the task takes none. */
+  /** Support of imported graphs; left out where the task takes none. */
   readonly graphs?: GraphUse<I>;
   /** Types of the columns that a model reads. */
   inputs(context: TaskContext<I>, batch: Dim): ColumnTypes;

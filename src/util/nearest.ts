@@ -3,7 +3,7 @@
  */
 
 /** The number of single-character edits between two words (Levenshtein 1966), adjacent swaps counting once. */
-export function editDistance(a: string, b: string): number {
+function editDistance(a: string, b: string): number {
   let beforePrevious: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {

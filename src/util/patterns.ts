@@ -36,7 +36,7 @@ const compiled = new Map<string, RegExp>();
  *
  * Errors: ConfigError for a regular expression that is none.
  */
-export function patternExpression(pattern: string): RegExp {
+function patternExpression(pattern: string): RegExp {
   let expression = compiled.get(pattern);
   if (expression === undefined) {
     const regular = /^\/(.+)\/$/.exec(pattern)?.[1];

@@ -1,5 +1,5 @@
 /**
- * @module The pixels that somebody else's model expects: their scale, the order of channels and axes. Given with `--preprocess`, by
+ * @module The pixels that an imported model expects: their scale, the order of channels and axes. Given with `--preprocess`, by
  * a file's metadata, or guessed.
  */
 import { ConfigError } from "../util/errors.js";

@@ -41,7 +41,7 @@ const baseName = (path: string): string => path.split(/[/\\]/).at(-1) ?? path;
 const stemOf = (path: string): string => baseName(path).replace(/\.[^.]*$/, "");
 
 /** The part that a path speaks of: `train/…`, `instances_val2017.json`. */
-export function partOfPath(path: string): PartName | undefined {
+function partOfPath(path: string): PartName | undefined {
   for (const step of path.split("/").toReversed())
     for (const word of step.split(/[^A-Za-z]+/)) {
       const part = partNamed(word);

@@ -107,7 +107,7 @@ function chooseShape(headers: readonly ImageHeader[], { imageSize, imageShape }:
  *
  * Errors: DataError, naming the first image that cannot be read.
  */
-export async function inspectImages(
+async function inspectImages(
   rows: Dataset,
   options: ImageOptions,
 ): Promise<{ rows: Dataset; form: ImageForm; bad: readonly string[] }> {
@@ -180,7 +180,7 @@ export async function decodeRows(
 }
 
 /** At most `most` rows from all over, decoded: what statistics are taken from where the images stay files. */
-export async function sampleRows(rows: Dataset, form: ImageForm, options: ImageOptions, most: number): Promise<Dataset> {
+async function sampleRows(rows: Dataset, form: ImageForm, options: ImageOptions, most: number): Promise<Dataset> {
   const count = Math.min(most, rows.length);
   const chosen = rows.select(Uint32Array.from({ length: count }, (_, i) => Math.floor((i * rows.length) / count)));
   return (await decodeRows(chosen, form, options)).rows;

@@ -26,7 +26,7 @@ const name = z.string();
  * - category: one of some values, by their spelling without blanks around; labels too.
  * - text: running text, as it is.
  */
-export const fieldSchema = z.discriminatedUnion("type", [
+const fieldSchema = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("number"),
     name,

@@ -29,7 +29,7 @@ export const namedByClasses =
     withClass: (info: I, name: string) => I,
   ) =>
   (info: I, model: Module, modelName: string): ReadonlyMap<string, NamedParameter> => {
-    // A graph that somebody else made is none of them: its head goes by the number of classes.
+    // An imported graph is none of them: its head goes by the number of classes.
     const choice = models.find(({ name }) => name === modelName);
     return choice?.build === undefined ? new Map() : axesOf(model, choice.build(withClass(info, ANOTHER)), namesOf(info));
   };

@@ -37,7 +37,7 @@ export function rowsOf(matrix: TensorData): Float64Array[] {
 }
 
 /** A model of one input and one output, which classifiers and regressors are. */
-export const applyModel = (model: Module, features: Tensor): Tensor => (model as Module & Layer).forward(features);
+const applyModel = (model: Module, features: Tensor): Tensor => (model as Module & Layer).forward(features);
 
 export const logitsOf = (model: Module, features: Tensor): Tensors => ({ logits: applyModel(model, features) });
 
@@ -82,7 +82,7 @@ export class ClassificationMeasurement implements Measurement {
 }
 
 /** The likeliest class (of equal ones the first), its probability, and all probabilities. */
-export function classAnswer(probabilities: Readonly<Record<string, number>>): Answer {
+function classAnswer(probabilities: Readonly<Record<string, number>>): Answer {
   const [label, score] = Object.entries(probabilities).reduce((best, each) => (each[1] > best[1] ? each : best));
   return { label, score, probabilities };
 }

@@ -1,5 +1,5 @@
 /**
- * @module Columns of a table as the inputs of somebody else's file: columns of numbers side by side, or each by the name of its input.
+ * @module Columns of a table as the inputs of an imported file: columns of numbers side by side, or each by the name of its input.
  */
 import type { Column, TableSchema } from "../../data/index.js";
 import { cell, Dataset, isText, numberAt, placeAt, valueText } from "../../data/index.js";
@@ -21,7 +21,7 @@ export interface FileInput {
   readonly columns?: readonly string[];
 }
 
-/** The info of a table's model that somebody else made. */
+/** The info of an imported model of tables. */
 export interface FileTableInfo extends TaskInfo {
   readonly fileInputs: readonly FileInput[];
   /** Empty for a quantity. */
@@ -38,7 +38,7 @@ export interface RowReader {
   apply(rows: Dataset, options?: { readonly where?: string }): Dataset;
 }
 
-/** Returns the inputs of a file that somebody else made; undefined for a model of ours. */
+/** Returns the inputs of an imported file; undefined for a model of ours. */
 export const fileInputsOf = (info: TaskInfo): readonly FileInput[] | undefined => (info as Partial<FileTableInfo>).fileInputs;
 
 const isNumeric = (column: Column): boolean => !isText(column) && column.shape.length === 1 && column.unit !== "date";

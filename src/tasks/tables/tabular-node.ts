@@ -27,7 +27,7 @@ interface ReadRows {
   readonly badRows: number;
 }
 
-/** The reader of rows for a model: as its training has learned it, or as somebody else's file takes them. */
+/** The reader of rows for a model: as its training has learned it, or as an imported file takes them. */
 function readerOf({ info }: TrainedModel): RowReader {
   const inputs = fileInputsOf(info);
   return inputs === undefined ? TabularPreprocessor.fromJSON((info as TableInfo).preprocessing) : fileRows(inputs);

@@ -107,7 +107,7 @@ export function learnTagging(
 }
 
 /** The label that a span of an unknown label is counted as: it cannot be found, and counts as missed. */
-export const UNKNOWN_LABEL = "?";
+const UNKNOWN_LABEL = "?";
 
 /** Finds the spans of a row that overlap earlier ones, and so cannot be expressed in tags. */
 export const overlapping = ({ features, spans = [] }: TaggedRow): readonly LabelSpan[] =>

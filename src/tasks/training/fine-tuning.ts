@@ -59,12 +59,12 @@ export function adaptersFor(
 const sizeOf = (parameters: ReadonlyMap<string, Parameter>): number =>
   [...parameters.values()].reduce((sum, { size }) => sum + size, 0);
 
-/** Finds the module that holds somebody else's graph. */
+/** Finds the module that holds an imported graph. */
 const graphIn = (model: Module): GraphModule | undefined =>
   [...model.modules().values()].find((module): module is GraphModule => module instanceof GraphModule);
 
 /**
- * The rates of layers. In somebody else's graph they go by the order in which nodes read the weights, and by the numbers in the scope of the node
+ * The rates of layers. In an imported graph they go by the order in which nodes read the weights, and by the numbers in the scope of the node
  * (`/layer1/layer1.0/conv1/Conv`) where the weight's own name has none.
  */
 function layerRates(model: Module, layerDecay: number): Pick<FineTuneOptions, "layerDecay" | "learningRates"> {
@@ -80,7 +80,7 @@ function layerRates(model: Module, layerDecay: number): Pick<FineTuneOptions, "l
   return { learningRates: Object.fromEntries([...paths].map((path) => [path, factors.get(placeOf(path)) ?? 1])) };
 }
 
-/** Patterns of paths, where those that name nodes of somebody else's file become the paths of the weights that the nodes read. */
+/** Patterns of paths, where those that name nodes of an imported file become the paths of the weights that the nodes read. */
 function byNodes(model: Module, patterns: readonly string[]): string[] {
   const graph = graphIn(model);
   if (graph === undefined) return [...patterns];

@@ -1,5 +1,5 @@
 /**
- * @module Training that starts from somebody else's ONNX file: their graph is fine-tuned, with a head for the task's classes.
+ * @module Training that starts from an imported ONNX file: their graph is fine-tuned, with a head for the task's classes.
  */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -73,7 +73,7 @@ async function textParts(
 }
 
 /** Returns what a task of texts takes over from a graph. */
-export const inheritedFromGraph = ({ maxPositions }: Pick<GraphInfo, "maxPositions">): Inherited =>
+const inheritedFromGraph = ({ maxPositions }: Pick<GraphInfo, "maxPositions">): Inherited =>
   maxPositions === undefined ? {} : { maxPositions };
 
 /** Tells whether a task reads texts: its graphs take token ids. */

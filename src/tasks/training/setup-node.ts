@@ -50,7 +50,7 @@ export interface TrainingSetup {
   readonly step: TrainingStep;
   /** Initial weights of the model, where its initializers do not make them all. */
   readonly weights: ReadonlyMap<string, TensorData> | undefined;
-  /** Somebody else's graph that is trained: its file, with the head. */
+  /** An imported graph that is trained: its file, with the head. */
   readonly graph: ModelFile | undefined;
   /** Number of trainable weights. */
   readonly trained: number;

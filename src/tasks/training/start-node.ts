@@ -49,7 +49,7 @@ export interface Start {
   readonly modelName?: string;
   /** Or the checkpoint's, with the head that the task needs. */
   readonly pretrained?: PretrainedInfo;
-  /** Or somebody else's graph, with a head for the task's classes. */
+  /** Or an imported graph, with a head for the task's classes. */
   readonly graph?: GraphStart;
   /** Errors: ConfigError that names each tensor that does not fit. */
   readonly weightsFor: (model: Module, labels: readonly string[] | undefined, made: MadeFor) => StartingNumbers;

@@ -1,5 +1,5 @@
 /**
- * @module Names for the scores of somebody else's file: from its metadata, from files beside it, from a list that the user names.
+ * @module Names for the scores of an imported file: from its metadata, from files beside it, from a list that the user names.
  */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";

@@ -19,7 +19,7 @@ export interface PretrainedInfo {
 }
 
 /** Returns the checkpoint that a run began with; undefined where its model is one of the task's own. */
-export const pretrainedInfo = (info: TaskInfo): PretrainedInfo | undefined => info["pretrained"] as PretrainedInfo | undefined;
+const pretrainedInfo = (info: TaskInfo): PretrainedInfo | undefined => info["pretrained"] as PretrainedInfo | undefined;
 
 /** A file that is the model's structure, and what messages call it. */
 export interface ModelFile {
@@ -30,7 +30,7 @@ export interface ModelFile {
 }
 
 /**
- * The model of a run, without weights and without adapters; `file` is `graph.onnx` of a run whose graph somebody else made.
+ * The model of a run, without weights and without adapters; `file` is `graph.onnx` of a run whose graph was imported.
  *
  * Errors: ConfigError for a name that the task does not have; those of `GraphModule`.
  */
@@ -76,7 +76,7 @@ const RATE_WIDTH = 768;
 /** Adapters learn at higher rates: Hu et al. 2021, arXiv:2106.09685, table 9, has about ten times those of the whole model. */
 const ADAPTER_FACTOR = 10;
 
-/** Defaults for fine-tuning somebody else's graph: gentle, since nothing is known of how it was trained. */
+/** Defaults for fine-tuning an imported graph: gentle, since nothing is known of how it was trained. */
 export const GRAPH_DEFAULTS: TrainingDefaults = {
   epochs: 8,
   batchSize: 32,

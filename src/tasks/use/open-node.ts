@@ -1,5 +1,5 @@
 /**
- * @module A model by its path: a run folder, one of its checkpoints, or an ONNX file that somebody else wrote.
+ * @module A model by its path: a run folder, one of its checkpoints, or an imported ONNX file.
  */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -24,7 +24,7 @@ import { orReason } from "./model.js";
 import { openTable } from "./open-table-node.js";
 import { openTrained, TracedModel } from "./trained-node.js";
 
-/** Facts that somebody else's file does not state itself. */
+/** Facts that an imported file does not state itself. */
 export interface OnnxUseOptions {
   /** The scale of pixels (`parsePixelScale`). */
   readonly preprocess?: string;

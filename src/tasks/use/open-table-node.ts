@@ -31,7 +31,7 @@ function areDistances({ proto }: OnnxModel, scores: string | undefined): boolean
 }
 
 /** Describes why a file cannot be differentiated. */
-export function obstacleOf(file: OnnxModel): string {
+function obstacleOf(file: OnnxModel): string {
   try {
     file.trace({});
     return "its inputs are columns of a table";

@@ -1,5 +1,5 @@
 /**
- * @module Somebody else's graph as a classifier of images: its input's size, and what its pixels must be.
+ * @module An imported graph as a classifier of images: its input's size, and what its pixels must be.
  */
 import type { Dim, Tensor } from "../../../graph/index.js";
 import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "../../../onnx/index.js";

@@ -31,7 +31,7 @@ const BATCH = 256;
 const SAMPLES = "samples";
 
 /** Rows of noise, the same for the same seed. */
-export function latents({ latentSize }: GenerationInfo, count: number, seed: number): Dataset {
+function latents({ latentSize }: GenerationInfo, count: number, seed: number): Dataset {
   const random = new Random(seed, "latent");
   const data = Float32Array.from({ length: count * latentSize }, () => random.normal());
   return new Dataset({ latent: { dtype: "float32", shape: [count, latentSize], data } });

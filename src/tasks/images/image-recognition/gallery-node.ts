@@ -36,7 +36,7 @@ export interface Gallery {
 }
 
 /** Identifies a model by its weights and by how it reads images. */
-export const modelHash = (model: TrainedModel): string =>
+const modelHash = (model: TrainedModel): string =>
   sha256(
     writeSafetensors(
       [...model.weights].sort(([a], [b]) => (a < b ? -1 : 1)),

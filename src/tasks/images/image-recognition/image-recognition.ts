@@ -55,7 +55,7 @@ interface RecognitionLoss {
 }
 
 /** Losses by the command line's name: of the cosines to the classes' centres, or of the embeddings themselves. */
-export const RECOGNITION_LOSSES: Readonly<Record<string, RecognitionLoss>> = {
+const RECOGNITION_LOSSES: Readonly<Record<string, RecognitionLoss>> = {
   arcface: { of: "cosines", loss: arcFace({ scale: 16, margin: 0.3 }) },
   cosface: { of: "cosines", loss: cosFace({ scale: 16, margin: 0.2 }) },
   contrastive: { of: "embedding", loss: supervisedContrastive() },

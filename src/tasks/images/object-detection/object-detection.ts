@@ -30,7 +30,7 @@ export interface DetectionInfo extends ImageInfo {
 }
 
 /** Objects that an image is answered with, at most, all classes together. */
-export const MOST_OBJECTS = 100;
+const MOST_OBJECTS = 100;
 /** The overlap (IoU) above which only the better of two boxes of one class stays. */
 const IOU_THRESHOLD = 0.6;
 /** Below it nothing is listed; average precision needs the unsure ones too. */

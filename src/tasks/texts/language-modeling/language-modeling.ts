@@ -29,7 +29,7 @@ export const windowOptions = ({ info, use }: Pick<TaskContext<LanguageInfo>, "in
 });
 
 /** Counts the tokens of a window that are text. */
-export const windowWidth = ({ maxLength, masked }: Pick<LanguageInfo, "maxLength" | "masked">): number =>
+const windowWidth = ({ maxLength, masked }: Pick<LanguageInfo, "maxLength" | "masked">): number =>
   maxLength - (masked?.around.length ?? 0);
 
 /**

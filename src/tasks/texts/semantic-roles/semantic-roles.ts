@@ -52,7 +52,7 @@ export const argumentRows = (given: LabelledText, sentence: number, predicates: 
   predicates.map((predicate) => ({ features: predicateFeatures(wordsOf(given), predicate), sentence, predicate }));
 
 /** The row of a sentence in which predicates are looked for. */
-export const searchRow = (given: LabelledText, sentence: number): RoleRow => ({
+const searchRow = (given: LabelledText, sentence: number): RoleRow => ({
   features: predicateFeatures(wordsOf(given)),
   sentence,
   predicate: -1,

@@ -1,5 +1,5 @@
 /**
- * @module Somebody else's graph as a classifier of texts: token ids in, scores out, as exporters of Hugging Face's models write them.
+ * @module An imported graph as a classifier of texts: token ids in, scores out, as exporters of Hugging Face's models write them.
  */
 import type { Node, Shape, Tensor } from "../../../graph/index.js";
 import { constant, Parameter, reachableNodes, rewriteTensors } from "../../../graph/index.js";

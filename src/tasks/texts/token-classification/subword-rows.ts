@@ -33,7 +33,7 @@ const asWords = ({ text }: LabelledText, offsets: readonly Offsets[]) =>
 const textPositions = ({ textOf }: Encoding): number[] => [...textOf.keys()].filter((t) => textOf[t] === 0);
 
 /** Finds the index of each word's first sub-word in the text; −1 for a word without any. */
-export function firstSubwords({ offsets, ...encoding }: Encoding, words: readonly Offsets[]): number[] {
+function firstSubwords({ offsets, ...encoding }: Encoding, words: readonly Offsets[]): number[] {
   const own = textPositions({ offsets, ...encoding });
   let [at, last] = [0, -1];
   return words.map(([start, end]) => {
