@@ -8,9 +8,9 @@ import type { Module } from "../../nn/index.js";
 import { OnnxModel } from "../../onnx/index.js";
 import { resolveForUse } from "../../ops/index.js";
 import type { Executable } from "../../runtime/index.js";
-import { compile } from "../../runtime/index.js";
+import { compile, Executables } from "../../runtime/index.js";
 import { forEachBatch } from "../../train/evaluate.js";
-import { afterDispose, ConfigError } from "../../util/errors.js";
+import { ConfigError } from "../../util/errors.js";
 import { byLength, fetcherFor } from "../shared/rows-node.js";
 import { textByText } from "../shared/windows.js";
 import type { Answer, AnyTask, ColumnTypes, Measurement, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
@@ -29,9 +29,8 @@ export class FileModel implements TrainedModel {
   readonly file: OnnxModel;
   readonly #bytes: Uint8Array;
   readonly #options: UseOptions;
-  readonly #executables = new Map<string, Promise<Executable>>();
+  readonly #executables: Executables;
   #module: UseFileModule | undefined;
-  #isDisposed = false;
 
   /** Errors: DataError for bytes that are no model; ConfigError for a file that does not take the task's columns. */
   constructor(task: AnyTask, modelName: string, info: TaskInfo, { bytes, where }: ModelFile, options: UseOptions = {}) {
@@ -41,6 +40,7 @@ export class FileModel implements TrainedModel {
     this.file = new OnnxModel(bytes, { where });
     this.#bytes = bytes;
     this.#options = options;
+    this.#executables = new Executables(modelName);
     const columns = Object.keys(task.inputs(this.#context, 1));
     const stray = [...this.file.declaredInputs.keys()].filter((name) => !columns.includes(name));
     if (stray.length > 0)
@@ -69,15 +69,10 @@ export class FileModel implements TrainedModel {
 
   /** Errors: SessionError once the model has been disposed. */
   #compiled(key: string, make: () => OnnxModel | Tensors): Promise<Executable> {
-    if (this.#isDisposed) return Promise.reject(afterDispose(this.modelName));
-    let executable = this.#executables.get(key);
-    if (executable === undefined) {
+    return this.#executables.get(key, () => {
       const made = make();
-      executable =
-        made instanceof OnnxModel ? compile(made, this.#options) : compile(made, { ...this.#options, ...this.#constants });
-      this.#executables.set(key, executable);
-    }
-    return executable;
+      return made instanceof OnnxModel ? compile(made, this.#options) : compile(made, { ...this.#options, ...this.#constants });
+    });
   }
 
   get #constants(): { readonly names: Map<Tensor, string>; readonly values: Map<Tensor, TensorData> } {
@@ -148,11 +143,8 @@ export class FileModel implements TrainedModel {
     return this.#bytes;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#isDisposed = true;
-    // What could not be compiled has nothing to dispose of, and has said so.
-    for (const executable of this.#executables.values()) await (await executable.catch(() => undefined))?.dispose();
-    this.#executables.clear();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#executables[Symbol.asyncDispose]();
   }
 
   dispose(): Promise<void> {
