@@ -2,16 +2,12 @@
  * @module Tests of whether a difference is more than chance, and their correction where there are several.
  */
 
-/** ln Γ(x) for x > 0. Lanczos 1964, with the coefficients of Numerical Recipes (3rd edition, section 6.1). */
+/** ln Γ(x) for x > 0: Stirling's series, from x ≥ 12 on. Abramowitz and Stegun 1964, 6.1.41. */
 export function logGamma(x: number): number {
-  const coefficients = [
-    57.1562356658629235, -59.5979603554754912, 14.1360979747417471, -0.491913816097620199, 0.339946499848118887e-4,
-    0.465236289270485756e-4, -0.983744753048795646e-4, 0.158088703224912494e-3, -0.210264441724104883e-3, 0.217439618115212643e-3,
-    -0.16431810653676389e-3, 0.844182239838527433e-4, -0.261908384015814087e-4, 0.368991826595316234e-5,
-  ];
-  const t = x + 5.2421875;
-  const sum = coefficients.reduce((total, c, i) => total + c / (x + 1 + i), 0.999999999999997092);
-  return (x + 0.5) * Math.log(t) - t + Math.log((2.5066282746310005 * sum) / x);
+  if (x < 12) return logGamma(x + 1) - Math.log(x);
+  const square = 1 / (x * x);
+  const series = (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square * (1 / 1680 - square / 1188)))) / x;
+  return (x - 0.5) * Math.log(x) - x + 0.5 * Math.log(2 * Math.PI) + series;
 }
 
 const logChoose = (n: number, k: number): number => logGamma(n + 1) - logGamma(k + 1) - logGamma(n - k + 1);

@@ -196,7 +196,7 @@ async function targetOf(
   const [answer] = await trained.answers(example);
   const label = asked ?? (typeof answer?.["label"] === "string" ? answer["label"] : undefined);
   if (classes.length === 0 || label === undefined)
-    return { target: 0, label: String((trained.info["target"] as string | undefined) ?? "") };
+    return { target: 0, label: (trained.info["target"] as string | undefined) ?? "" };
   const target = classes.indexOf(label);
   if (target < 0) throw new ConfigError(`--target: expected one of ${classes.join(", ")}, got "${label}"`);
   return { target, label };
