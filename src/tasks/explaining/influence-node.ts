@@ -8,6 +8,7 @@ import { answerGradient, influence } from "../../explain/index.js";
 import type { Tensor, TensorData } from "../../graph/index.js";
 import { elementAt, input, toNumbers } from "../../graph/index.js";
 import { crossEntropy } from "../../losses/index.js";
+import { resolveForUse } from "../../ops/index.js";
 import type { RunFolder } from "../../run/run-folder-node.js";
 import { openRun, splitRunPath } from "../../run/run-folder-node.js";
 import { RUN_FILES } from "../../run/run-folder.js";
@@ -24,7 +25,7 @@ import type { TrainedModel, UseOptions } from "../trained-model.js";
 import { loadExamples } from "../use/examples-node.js";
 import { openTrained } from "../use/trained-node.js";
 import type { View } from "../view.js";
-import { inUse, pathsOf } from "./explainable-node.js";
+import { pathsOf } from "./explainable-node.js";
 
 export interface InfluenceRequest extends UseOptions {
   /** Training examples to name on each side. */
@@ -100,7 +101,7 @@ class InfluenceGraphs implements AsyncDisposable {
     const types = { ...task.inputs(context, rows), ...task.targets(context, rows) };
     const columns = Object.fromEntries(Object.entries(types).map(([name, t]) => [name, input(name, t.shape, t.dtype)]));
     const use: TaskContext<TaskInfo> = { ...context, use: "eval" };
-    return { columns, outputs: inUse(task.outputs(model, task.features(columns, use, model), columns, use)) };
+    return { columns, outputs: resolveForUse(task.outputs(model, task.features(columns, use, model), columns, use)) };
   }
 
   #run(
