@@ -41,6 +41,11 @@ export const VERBS: readonly VerbRow[] = [
     load: () => import("./verbs/enroll.js"),
   },
   {
+    name: "quantize",
+    summary: "make a run smaller and faster with weights and activations of fewer bits",
+    load: () => import("./verbs/quantize.js"),
+  },
+  {
     name: "inspect",
     summary: "show the contents of an ONNX file, a checkpoint or a run",
     load: () => import("./verbs/inspect.js"),

@@ -65,6 +65,12 @@ interface Session {
   fixed: Record<string, TensorData>;
 }
 
+/** Changes of the two files that the engine is given: for kernels of quantized weights. */
+export interface Rewrites {
+  readonly prompt?: NonNullable<CompileOptions["rewrite"]>;
+  readonly step?: NonNullable<CompileOptions["rewrite"]>;
+}
+
 /**
  * Generates texts with a model whose weights are constants: compiled once, for any number and length of texts. Owned: dispose it.
  *
@@ -99,7 +105,7 @@ export class Generator implements AsyncDisposable {
   static async create(
     model: DecoderModel | Transformer,
     weights: ReadonlyMap<string, TensorData>,
-    options: Pick<CompileOptions, "device" | "threads" | "runtime"> = {},
+    { rewrites = {}, ...options }: Pick<CompileOptions, "device" | "threads" | "runtime"> & { readonly rewrites?: Rewrites } = {},
   ): Promise<Generator> {
     const { names, values } = boundWeights(model, weights);
     const runtime = options.runtime ?? (await platformRuntime());
@@ -111,9 +117,13 @@ export class Generator implements AsyncDisposable {
     const traced = model instanceof Transformer ? translator(model, isInPlace) : continuer(model, isInPlace);
     return new Generator({
       shape: model.decoderShape,
-      prompt: await compiled(traced.prompt),
+      prompt: await compiled(traced.prompt, { ...(rewrites.prompt && { rewrite: rewrites.prompt }) }),
       // A token makes some hundred small tensors, the same each time.
-      step: await compiled(traced.step, { arena: true, inPlace: traced.inPlace }),
+      step: await compiled(traced.step, {
+        arena: true,
+        inPlace: traced.inPlace,
+        ...(rewrites.step && { rewrite: rewrites.step }),
+      }),
       maxPositions: model.config.maxPositions ?? Infinity,
       rules: model instanceof Transformer ? targetRules(model) : undefined,
     });

@@ -4,6 +4,7 @@
  * Source: onnxruntime 1.30, docs/ContribOperators.md.
  */
 import type { Dim, Tensor } from "../graph/index.js";
+import { staticDim } from "../graph/index.js";
 import * as ops from "../ops/index.js";
 import { range } from "../util/range.js";
 import type { Call, Operand } from "./call.js";
@@ -82,9 +83,9 @@ function dynamicQuantizeMatMul(c: Call): readonly Tensor[] {
   return [c.has(4) ? product.add(c.x(4)) : product];
 }
 
-/** Weights in blocks of 4 or 8 bits [N, blocks, bytes], each with a scale: as real numbers [K, N]. */
-function blockWeights(c: Call): Tensor {
-  const [n, k, bits, block] = [c.int("N"), c.int("K"), c.int("bits", 4), c.int("block_size")];
+/** Weights in blocks of 4 or 8 bits [N, blocks, bytes], each with a scale, and maybe zero points, at these inputs: as real numbers [N, K]. */
+function blockWeights(c: Call, n: number, k: number, [codes, scaling, zeros]: readonly [number, number, number]): Tensor {
+  const [bits, block] = [c.int("bits", 4), c.int("block_size", 128)];
   if (bits !== 4 && bits !== 8) return c.unsupported(`bits ${bits} (only 4 and 8)`);
   const blocks = Math.ceil(k / block);
   /** The lower half of each byte comes first. */
@@ -93,9 +94,9 @@ function blockWeights(c: Call): Tensor {
     const whole = bits === 8 ? wide : ops.stack([wide.mod(16), wide.div(16)], wide.rank);
     return whole.reshape(shape).cast("float32");
   };
-  const weights = halves(c.x(1), [n, blocks, block]);
-  const scales = c.x(2).reshape([n, blocks, 1]);
-  const given = c.optional(3);
+  const weights = halves(c.x(codes), [n, blocks, block]);
+  const scales = c.x(scaling).reshape([n, blocks, 1]);
+  const given = c.optional(zeros);
   let zero: Tensor | number = bits === 4 ? 8 : 128;
   if (given !== null && given.dtype === "uint8") {
     const across = bits === 4 ? 2 * Math.ceil(blocks / 2) : blocks;
@@ -106,15 +107,28 @@ function blockWeights(c: Call): Tensor {
     .sub(zero)
     .mul(scales.cast("float32"))
     .reshape([n, blocks * block]);
-  return (blocks * block === k ? real : real.slice(1, 0, k)).transpose();
+  return blocks * block === k ? real : real.slice(1, 0, k);
 }
 
 function matMulNBits(c: Call): readonly Tensor[] {
   for (const name of ["accuracy_level", "weight_prepacked"]) c.attribute(name);
   if (c.has(4)) return c.unsupported("g_idx");
   const x = c.x(0);
-  const product = x.matMul(blockWeights(c).cast(x.dtype));
+  const weights = blockWeights(c, c.int("N"), c.int("K"), [1, 2, 3]);
+  const product = x.matMul(weights.transpose().cast(x.dtype));
   return [c.has(5) ? product.add(c.x(5)) : product];
+}
+
+/** Rows of a table in blocks, as real numbers. */
+function gatherBlockQuantized(c: Call): readonly Tensor[] {
+  const table = c.operand(0);
+  const [rows, bytes] = [staticDim(table.shape[0], c.where), staticDim(table.shape[1], c.where)];
+  const axis = c.int("quantize_axis", 1);
+  if (table.shape.length !== 2 || table.dtype !== "uint8" || c.int("gather_axis", 0) !== 0 || (axis !== 1 && axis !== -1))
+    c.unsupported("tables other than uint8 [rows, bytes] whose rows are gathered");
+  const scale = c.x(2);
+  const real = blockWeights(c, rows, (bytes * 8) / c.int("bits", 4), [0, 2, 3]);
+  return [ops.gather(real.cast(scale.dtype), c.x(1))];
 }
 
 /** Quantized ops by `domain::name`. */
@@ -140,4 +154,5 @@ export const QLINEAR: readonly (readonly [string, Conversion])[] = [
   ["com.microsoft::MatMulIntegerToFloat", matMulIntegerToFloat],
   ["com.microsoft::DynamicQuantizeMatMul", dynamicQuantizeMatMul],
   ["com.microsoft::MatMulNBits", matMulNBits],
+  ["com.microsoft::GatherBlockQuantized", gatherBlockQuantized],
 ];

@@ -74,6 +74,8 @@ function writeNode(w: WireWriter, n: NodeProto): void {
 
 function writeValueInfo(w: WireWriter, v: ValueInfoProto): void {
   w.string(1, v.name);
+  // A value of a type that is not said: the engine finds it.
+  if (v.elementType === 0) return;
   w.message(2, (type) =>
     type.message(1, (tensor) => {
       tensor.int(1, v.elementType);

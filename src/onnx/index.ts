@@ -18,7 +18,7 @@ export {
 } from "./model.js";
 export * from "./inspect.js";
 export type { ParameterChoice, Role, StoredTensor } from "./parameters.js";
-export type { ExternalData } from "./numbers.js";
+export { type ExternalData, numbersOfTensor } from "./numbers.js";
 export { conversionOf, FOREIGN_OPS } from "./convert.js";
 export * from "./head.js";
 export { withUniversalLocale } from "./locale.js";

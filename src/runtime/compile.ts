@@ -5,7 +5,15 @@
 import { platformRuntime, defaultThreads } from "#platform";
 import type { Tensor, TensorData, TensorType } from "../graph/index.js";
 import { DTYPES, FreeDimensionError, Graph, isLeaf, isStatic, mergeCommonSubexpressions, sizeOf } from "../graph/index.js";
-import { encodeModel, exportGraph, OnnxModel, withUniversalLocale, type OnnxSource, sourceOf } from "../onnx/index.js";
+import {
+  encodeModel,
+  graphToModel,
+  type ModelProto,
+  OnnxModel,
+  withUniversalLocale,
+  type OnnxSource,
+  sourceOf,
+} from "../onnx/index.js";
 import {
   bindGraph,
   blockChannels,
@@ -48,6 +56,8 @@ export interface CompileOptions {
   /** By output name, the input whose memory a run may write it into; see `SessionOptions`. */
   readonly inPlace?: Readonly<Record<string, string>>;
   readonly profile?: string;
+  /** Changes the file that the engine is given: for kernels of quantized weights, which graphs have no ops for. */
+  readonly rewrite?: (file: ModelProto) => ModelProto;
 }
 
 /** The passes between a traced graph and the engine's, in order. `block`: channels in a block of the engine's kernels, 1 for none. */
@@ -174,7 +184,8 @@ async function compileFor(whole: Graph, options: Settled & { readonly names: Rea
   const renamed = clashing(whole.outputs.keys(), new Set([...whole.inputs.map(inputName), ...fed.values()]));
   const renamedGraph = renamed.size === 0 ? prepared : withOutputNames(prepared, renamed);
   const written = await withWeights(renamedGraph, block > 1, options);
-  const model = exportGraph(written.graph, { names: written.names, values: written.values, inputs: sizing });
+  const plain = graphToModel(written.graph, { names: written.names, values: written.values, inputs: sizing });
+  const model = encodeModel(options.rewrite?.(plain) ?? plain);
   const made = await cachedSession(runtime, model, sessionOptions(options, usesArena(prepared, convolves)));
   const session = renamed.size === 0 ? made.session : new RenamingSession(made.session, renamed);
   const types = typesOf([...whole.inputs, ...prepared.inputs], fed);

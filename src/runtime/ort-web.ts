@@ -27,7 +27,8 @@ async function hasGpu(): Promise<boolean> {
   return !(isFallbackAdapter ?? info?.isFallbackAdapter) && !/swiftshader|llvmpipe|lavapipe|basic render/i.test(words);
 }
 
-class WebRuntime implements Runtime {
+/** The engine in WebAssembly and on WebGPU. */
+export class WebRuntime implements Runtime {
   readonly name = "web";
   readonly writesInPlace = false;
   readonly opensFiles = false;

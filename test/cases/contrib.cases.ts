@@ -139,6 +139,9 @@ const QUANTIZED_FILES: Readonly<Record<string, OnnxFile>> = {
   DynamicQuantizeMatMul: contrib("DynamicQuantizeMatMul", [[2, 3]], {}, { k: bytes("k", [3, 4], "int8"), s2, z2: z(0, "int8"), b: w([4]) }), // prettier-ignore
   "MatMulNBits of 4": contrib("MatMulNBits", [[2, 32]], { K: 32, N: 3, bits: 4, block_size: 16 }, { k: bytes("k", [3, 2, 8]), s: numbers("s", [6]) }), // prettier-ignore
   "MatMulNBits of 4 with zero points": contrib("MatMulNBits", [[2, 48]], { K: 48, N: 3, bits: 4, block_size: 16 }, { k: bytes("k", [3, 3, 8]), s: numbers("s", [9]), zp: bytes("z", [6]) }), // prettier-ignore
+  "GatherBlockQuantized of 4": contrib("GatherBlockQuantized", [small([3], "int64")], { bits: 4, block_size: 16, gather_axis: 0, quantize_axis: 1 }, { t: bytes("k", [6, 16]), s: numbers("s", [6, 2]) }, ["y"], ["t", "x0", "s"]), // prettier-ignore
+  "GatherBlockQuantized of 4 with zero points": contrib("GatherBlockQuantized", [small([3], "int64")], { bits: 4, block_size: 16, gather_axis: 0, quantize_axis: 1 }, { t: bytes("k", [6, 16]), s: numbers("s", [6, 2]), zp: bytes("z", [6, 1]) }, ["y"], ["t", "x0", "s", "zp"]), // prettier-ignore
+  "GatherBlockQuantized of 8": contrib("GatherBlockQuantized", [small([3], "int64")], { bits: 8, block_size: 16, gather_axis: 0, quantize_axis: 1 }, { t: bytes("k", [6, 32]), s: numbers("s", [6, 2]) }, ["y"], ["t", "x0", "s"]), // prettier-ignore
   "MatMulNBits of 8": contrib("MatMulNBits", [[2, 32]], { K: 32, N: 3, bits: 8, block_size: 16 }, { k: bytes("k", [3, 2, 16]), s: numbers("s", [6]) }), // prettier-ignore
 };
 

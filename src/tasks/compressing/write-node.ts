@@ -29,6 +29,8 @@ export interface CompressedModel {
   /** What was done, after what had been done to the source. */
   readonly step: CompressionStep;
   readonly parameters: number;
+  /** Outputs' deviations, for the file's metadata. */
+  readonly certificate?: unknown;
   /** Facts for `summary.json`, under `compression`: layers, a certificate. */
   readonly facts?: Readonly<Record<string, unknown>>;
   /** Parts of the report behind the table of before and after. */
@@ -67,17 +69,26 @@ async function configOf({ source, step }: CompressedModel, command: string | und
 
 /** Writes the folder of a smaller model. Errors: those of `createRun`. */
 export async function writeCompressed(made: CompressedModel, options: WriteOptions): Promise<CompressedSummary> {
-  const { source, data, file, parameters, facts = {} } = made;
+  const { source, data, file, parameters, certificate, facts = {} } = made;
   const { out, overwrite, command, device, threads } = options;
   const use: UseOptions = { ...(device && { device }), ...(threads && { threads }) };
   const config = await configOf(made, command);
-  const bytes = encodeModel(file);
-  using writer = await createRun(out, { config, overwrite: overwrite === true });
-  await writer.write(MODEL_FILE, bytes);
+  const measured = encodeModel(file);
   const { task, modelName, info } = source.model;
-  await using model = new FileModel(task, modelName, info, { bytes, where: join(out, MODEL_FILE) }, use);
+  await using model = new FileModel(task, modelName, info, { bytes: measured, where: join(out, MODEL_FILE) }, use);
   const before = { model: source.model, file: encodeModel(source.file), parameters: parametersOf(source), run: source.path };
-  const table = await measureBeforeAfter(before, { model, file: bytes, parameters, run: out }, data.test, use);
+  const table = await measureBeforeAfter(before, { model, file: measured, parameters, run: out }, data.test, use);
+  using writer = await createRun(out, { config, overwrite: overwrite === true });
+  await writer.write(
+    MODEL_FILE,
+    encodeModel(
+      certified(file, {
+        ...compressionOf(config),
+        ...metricsOf(table),
+        ...(certificate === undefined ? {} : { parity: certificate }),
+      }),
+    ),
+  );
   const summary: CompressedSummary = {
     ...summaryOf(source, data),
     device: device ?? "auto",
@@ -90,6 +101,15 @@ export async function writeCompressed(made: CompressedModel, options: WriteOptio
   await writeReport(writer, made, table, config, options.language ?? "en");
   return summary;
 }
+
+/** The file with its certificate: what it was made from, how, and what was measured of both. */
+function certified(file: ModelProto, certificate: Readonly<Record<string, unknown>>): ModelProto {
+  return { ...file, metadata: new Map([...file.metadata, ["descent.compression", JSON.stringify(certificate)]]) };
+}
+
+const metricsOf = ({ before, after }: BeforeAfter): Readonly<Record<string, unknown>> => ({
+  metrics: { before: before.metrics, after: after.metrics },
+});
 
 /** Counts the numbers that the source's model has. */
 export const parametersOf = ({ summary, model }: CompressionSource): number => summary?.parameters ?? model.model.parameterCount;

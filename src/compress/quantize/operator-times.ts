@@ -1,0 +1,108 @@
+/**
+ * @module The time of one layer in each form on this machine: a file of the layer alone, with inputs as large as it is given in use.
+ */
+import type { TensorData } from "../../graph/index.js";
+import { DTYPES, fromNumbers, sizeOf } from "../../graph/index.js";
+import type { ModelProto } from "../../onnx/index.js";
+import { OnnxModel } from "../../onnx/index.js";
+import { encodeModel } from "../../onnx/index.js";
+import type { CompileOptions } from "../../runtime/index.js";
+import { compile } from "../../runtime/index.js";
+import { Random } from "../../util/random.js";
+import { FileGraph } from "../file-graph.js";
+import { layersOf } from "../layers.js";
+import type { Layer } from "../layers.js";
+import { timeInTurns } from "../timing.js";
+import type { TimingOptions } from "../timing.js";
+
+/** A layer in another form: a change of a file that holds it alone. */
+export type LayerRewrite = (file: ModelProto) => ModelProto;
+
+/** A change of the one layer of a file as a change of the file. */
+export const ofLayer =
+  (rewrite: (graph: FileGraph, layer: Layer) => void): LayerRewrite =>
+  (file) => {
+    const graph = new FileGraph(file);
+    const [layer] = layersOf(graph);
+    if (layer !== undefined) rewrite(graph, layer);
+    return graph.model();
+  };
+
+/** The opsets of a file of one layer. */
+const OPSETS = new Map([
+  ["", 21],
+  ["com.microsoft", 1],
+]);
+
+/** A file that computes one layer and nothing else. */
+export function layerFile(graph: FileGraph, layer: Layer, inputShape: readonly number[]): ModelProto {
+  const { node, weight, bias, kind } = layer;
+  const constants = [weight, ...(bias === undefined ? [] : [bias])].flatMap((name) => {
+    const stored = graph.constant(name);
+    return stored === undefined ? [] : [stored];
+  });
+  const inputs = node.inputs.map((name) => (name === layer.input ? "x" : name));
+  const dtype = kind === "lookup" ? "int64" : "float32";
+  return {
+    irVersion: 10,
+    producerName: "descent",
+    producerVersion: "",
+    opsets: OPSETS,
+    metadata: new Map(),
+    functions: [],
+    graph: {
+      name: layer.name,
+      nodes: [{ ...node, inputs, outputs: ["y"] }],
+      initializers: constants,
+      inputs: [{ name: "x", elementType: DTYPES[dtype].onnx, shape: [...inputShape] }],
+      outputs: [{ name: "y", elementType: 1, shape: undefined }],
+    },
+  };
+}
+
+/** Names the layers that take the same time: those of one op, one shape, one input's shape. */
+export function timeKey(layer: Layer, inputShape: readonly number[]): string {
+  const { node, weightShape, isTransposed, bias } = layer;
+  const attributes = node.attributes.map(({ name, value }) => `${name}=${JSON.stringify(value)}`);
+  return [node.opType, weightShape.join("×"), isTransposed, bias !== undefined, inputShape.join("×"), ...attributes].join(" ");
+}
+
+/**
+ * Returns the median milliseconds of a layer as it stands, and after each rewrite; NaN where the engine refuses a form.
+ */
+export async function layerTimes(
+  graph: FileGraph,
+  layer: Layer,
+  inputShape: readonly number[],
+  rewrites: readonly LayerRewrite[],
+  { budgetMs = 80, ...options }: CompileOptions & TimingOptions = {},
+): Promise<number[]> {
+  const plain = layerFile(graph, layer, inputShape);
+  const files = [plain, ...rewrites.map((rewrite) => rewrite(plain))];
+  const sessions = await Promise.all(
+    files.map((file) => compile(new OnnxModel(encodeModel(file)), options).catch(() => undefined)),
+  );
+  try {
+    const x = inputFor(layer, inputShape);
+    const codes = { dtype: "uint8", shape: x.shape, data: new Uint8Array(x.data.length).fill(128) } as const;
+    const runs = sessions.flatMap((session) => {
+      if (session === undefined) return [];
+      const feeds: Record<string, TensorData> = session.inputs.includes("x") ? { x } : { "x.uint8": codes };
+      return [() => session.call(feeds)];
+    });
+    const times = await timeInTurns(runs, { budgetMs: budgetMs * files.length, rounds: 2 });
+    let at = 0;
+    return sessions.map((session) => (session === undefined ? NaN : (times[at++] as number)));
+  } finally {
+    for (const session of sessions) await session?.dispose();
+  }
+}
+
+function inputFor({ kind, weightShape }: Layer, shape: readonly number[]): ReturnType<typeof fromNumbers> {
+  const random = new Random(1, "operator-times");
+  const rows = weightShape[0] ?? 1;
+  const numbers = Float64Array.from({ length: sizeOf(shape) }, () =>
+    kind === "lookup" ? random.integer(rows) : random.normal(),
+  );
+  return fromNumbers(kind === "lookup" ? "int64" : "float32", shape, numbers);
+}

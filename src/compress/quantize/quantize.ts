@@ -1,0 +1,252 @@
+/**
+ * @module Quantization of a whole file: which layers there are, which form each gets by what was measured on this machine, and the file of it.
+ */
+import { sizeOf } from "../../graph/index.js";
+import type { ModelProto } from "../../onnx/index.js";
+import type { CompileOptions } from "../../runtime/index.js";
+import type { Feeds } from "../activations.js";
+import { activationShapes } from "../activations.js";
+import { FileGraph } from "../file-graph.js";
+import { folded } from "../fold.js";
+import type { Layer } from "../layers.js";
+import { layersOf, outputRows, widthsOf } from "../layers.js";
+import type { BlockedWeights } from "./blocks.js";
+import { blockwise } from "./blocks.js";
+import type { Calibration } from "./calibration.js";
+import { calibrate } from "./calibration.js";
+import type { SharedActivations, WeightForm } from "./forms.js";
+import { applyForm, dynamicWeights, rowWeights } from "./forms.js";
+import type { LayerRewrite } from "./operator-times.js";
+import { layerTimes, ofLayer, timeKey } from "./operator-times.js";
+import type { Refined, Refinement } from "./refine.js";
+import { refine } from "./refine.js";
+import type { PromptForm } from "./stored.js";
+import { weightNotes } from "./stored.js";
+import { applyStatic, plainWeights, staticLayerFile, staticLayers, staticPlan } from "./static.js";
+
+export const FORMS = ["int8-dynamic", "int8-static", "int8", "int4", "float16"] as const;
+/** A form of weights, and of the activations that they meet. */
+export type Form = (typeof FORMS)[number];
+
+/** What is asked for. */
+export interface QuantizeOptions extends CompileOptions {
+  readonly form: Form;
+  /** Numbers that share a scale: of `int4` and `int8`. */
+  readonly blockSize?: number;
+  /** How ranges of activations are chosen: of `int8-static`. */
+  readonly calibration?: Calibration;
+  /** How weights are chosen besides rounding them. */
+  readonly refinement?: Refinement;
+  /** Layers that stay as they are, by name. */
+  readonly keep?: ReadonlySet<string>;
+  /** Gains below this are none. */
+  readonly leastSpeedup?: number;
+  /** Whether layers that gain nothing are quantized all the same: for their size. */
+  readonly evenIfSlower?: boolean;
+  /** Called as layers are measured. */
+  readonly onLayer?: (done: number, total: number) => void;
+}
+
+/** What became of a layer. */
+export interface LayerResult {
+  readonly name: string;
+  readonly op: string;
+  readonly shape: readonly number[];
+  /** The form, or `float32` for a layer that stayed as it was. */
+  readonly form: Form | "float32";
+  /** Why it stayed as it was; undefined for one that was quantized. */
+  readonly reason?: string;
+  /** Milliseconds in float32 and in the form that was tried, on an input of this shape. */
+  readonly inputShape?: readonly number[];
+  readonly floatMs?: number;
+  readonly formMs?: number;
+}
+
+/** A quantized file, and what became of its layers. */
+export interface Quantized {
+  readonly model: ModelProto;
+  readonly layers: readonly LayerResult[];
+  /** The form in which prompts are computed, of weights in blocks. */
+  readonly prompt?: PromptForm;
+}
+
+/** Examples for measuring and calibrating. */
+export interface QuantizeData {
+  /** One example, as it is used: the shapes that layers are measured with. */
+  readonly one: Feeds;
+  /** Batches to calibrate on. */
+  readonly calibration: readonly Feeds[];
+}
+
+/** Weights of fewer numbers are not worth a form of their own; between whole numbers small ones are as well. */
+const LEAST_NUMBERS = 1024;
+const LEAST_SPEEDUP = 1.05;
+const BLOCK_SIZE = 64;
+
+/** Rows that are looked up for tokens have to be whole blocks. */
+const fitsBlocks = (layer: Layer, blockSize: number): boolean =>
+  layer.kind !== "lookup" || (layer.weightShape[1] ?? 0) % blockSize === 0;
+
+/** The layers that a form is for. */
+function candidates(graph: FileGraph, { form, blockSize = BLOCK_SIZE }: QuantizeOptions): Layer[] {
+  if (form === "int8-static") return staticLayers(graph);
+  const layers = layersOf(graph);
+  if (form === "float16") return layers;
+  if (form === "int8-dynamic") return layers.filter(({ kind }) => kind !== "convolution");
+  const products = layers.filter(({ kind }) => kind === "product");
+  const shared = new Set(products.map(({ name }) => name));
+  // A table of its own, such as that of positions, is not worth another kernel.
+  const lookups = layers.filter((layer) => layer.kind === "lookup" && shared.has(layer.name) && fitsBlocks(layer, blockSize));
+  return [...lookups, ...products];
+}
+
+/** A form of a layer, made of its weights as refined. */
+function weightForm(graph: FileGraph, layer: Layer, options: QuantizeOptions, refined?: Refined): WeightForm {
+  const data = graph.floatsOf(layer.weight)?.data ?? new Float32Array();
+  const { k, n } = widthsOf(layer);
+  const [first = 1, second = 1] = layer.weightShape;
+  if (options.form === "float16") return { form: "float16" };
+  if (options.form === "int8-dynamic")
+    return layer.kind === "lookup" ? rowWeights(data, first, second) : dynamicWeights(outputRows(layer, data), n, k);
+  return { form: "blocks", blocks: refined?.blocks.get(layer.name) ?? blocksOf(layer, data, options) };
+}
+
+function blocksOf(layer: Layer, data: Float32Array, { form, blockSize = BLOCK_SIZE }: QuantizeOptions): BlockedWeights {
+  const bits = form === "int4" ? 4 : 8;
+  if (layer.kind === "lookup") {
+    const [rows = 1, width = 1] = layer.weightShape;
+    return blockwise(data, rows, width, { bits, blockSize });
+  }
+  const { k, n } = widthsOf(layer);
+  return blockwise(outputRows(layer, data), n, k, { bits, blockSize });
+}
+
+/** The rewrite that measures a layer in its form. */
+const rewriteFor = (options: QuantizeOptions): LayerRewrite =>
+  options.form === "int8-static"
+    ? staticLayerFile
+    : ofLayer((graph, layer) => applyForm(graph, layer, weightForm(graph, layer, { ...options })));
+
+/** Measures layers, those of one shape once, and says which gain. */
+async function measured(
+  graph: FileGraph,
+  layers: readonly Layer[],
+  shapes: ReadonlyMap<string, readonly number[]>,
+  options: QuantizeOptions,
+): Promise<LayerResult[]> {
+  const { form, leastSpeedup = LEAST_SPEEDUP, evenIfSlower = false, keep, onLayer } = options;
+  const known = new Map<string, readonly [number, number]>();
+  const results: LayerResult[] = [];
+  for (const [i, layer] of layers.entries()) {
+    const about = { name: layer.name, op: layer.node.opType, shape: layer.weightShape };
+    const inputShape = shapes.get(layer.input);
+    onLayer?.(i, layers.length);
+    if (keep?.has(layer.name) === true) results.push({ ...about, form: "float32", reason: "kept" });
+    else if (form !== "int8-static" && sizeOf(layer.weightShape) < LEAST_NUMBERS)
+      results.push({ ...about, form: "float32", reason: "too small" });
+    else if (inputShape === undefined || form === "float16") results.push({ ...about, form });
+    else {
+      const key = timeKey(layer, inputShape);
+      const times = known.get(key) ?? (await pairOfTimes(graph, layer, inputShape, options));
+      known.set(key, times);
+      const [floatMs, formMs] = times;
+      const more = { ...about, inputShape, floatMs, formMs };
+      // Rows are looked up in no time to speak of: what counts is the size of their table.
+      const gains = layer.kind === "lookup" || floatMs / formMs >= leastSpeedup;
+      if (Number.isNaN(formMs)) results.push({ ...about, form: "float32", reason: "the engine has no kernel for it" });
+      else if (gains || evenIfSlower) results.push({ ...more, form });
+      else results.push({ ...more, form: "float32", reason: `no faster: ${(floatMs / formMs).toFixed(2)} ×` });
+    }
+  }
+  return results;
+}
+
+async function pairOfTimes(
+  graph: FileGraph,
+  layer: Layer,
+  inputShape: readonly number[],
+  options: QuantizeOptions,
+): Promise<readonly [number, number]> {
+  const { device, threads, runtime } = options;
+  const use: CompileOptions = { ...(device && { device }), ...(threads && { threads }), ...(runtime && { runtime }) };
+  const [floatMs = NaN, formMs = NaN] = await layerTimes(graph, layer, inputShape, [rewriteFor(options)], use);
+  return [floatMs, formMs];
+}
+
+/** Quantizes the layers of a file that gain by it. What a file computes apart from them stays as it is. */
+export async function quantizeFile(source: ModelProto, data: QuantizeData, options: QuantizeOptions): Promise<Quantized> {
+  const plain = folded(source);
+  const found = new FileGraph(plain);
+  const layers = candidates(found, options);
+  const shapes = await activationShapes(
+    plain,
+    layers.map(({ input }) => input),
+    data.one,
+    onlyUse(options),
+  );
+  const results = await measured(found, layers, shapes, options);
+  const chosen = layers.filter((_, i) => results[i]?.form !== "float32");
+  if (chosen.length === 0) return { model: source, layers: results };
+  const names = new Set(chosen.map(({ name }) => name));
+  const refined = await refine(plain, (graph) => candidates(graph, options).filter(({ name }) => names.has(name)), data, options);
+  const graph = new FileGraph(refined.model);
+  const taken = candidates(graph, options).filter(({ name }) => names.has(name));
+  if (options.form === "int8-static") await applyStaticForm(graph, refined, taken, data, options);
+  else {
+    const shared: SharedActivations = new Map();
+    for (const layer of taken) applyForm(graph, layer, weightForm(graph, layer, options, refined), shared);
+  }
+  const isBlocked = options.form === "int8" || options.form === "int4";
+  const prompt = isBlocked ? await promptForm(found, chosen, options) : "as tokens";
+  return { model: graph.model(new Map([weightNotes(chosen, prompt)])), layers: results, ...(isBlocked && { prompt }) };
+}
+
+/** Tokens of a prompt that forms are measured with, and how many shapes of layers. */
+const [PROMPT_TOKENS, PROMPT_SHAPES] = [128, 6];
+
+/** Measures which form is fastest where many tokens are computed at once: blocks gain only where one token is. */
+async function promptForm(graph: FileGraph, layers: readonly Layer[], options: QuantizeOptions): Promise<PromptForm> {
+  const lookups = new Set(layers.filter(({ kind }) => kind === "lookup").map(({ name }) => name));
+  const shapes = new Map<string, { readonly layer: Layer; count: number }>();
+  // The table of tokens is multiplied with the last token alone.
+  for (const layer of layers.filter(({ kind, name }) => kind === "product" && !lookups.has(name))) {
+    const key = timeKey(layer, []);
+    const known = shapes.get(key);
+    if (known === undefined) shapes.set(key, { layer, count: 1 });
+    else known.count++;
+  }
+  const totals = [0, 0, 0];
+  for (const { layer, count } of [...shapes.values()].sort((a, b) => b.count - a.count).slice(0, PROMPT_SHAPES)) {
+    const { k } = widthsOf(layer);
+    const dynamic = ofLayer((file, each) => applyForm(file, each, weightForm(file, each, { ...options, form: "int8-dynamic" })));
+    const times = await layerTimes(graph, layer, [1, PROMPT_TOKENS, k], [rewriteFor(options), dynamic], onlyUse(options));
+    times.forEach((ms, i) => (totals[i] = (totals[i] ?? 0) + count * (Number.isNaN(ms) ? Infinity : ms)));
+  }
+  const [plain = 0, blocks = 0, dynamic = 0] = totals;
+  if (dynamic * LEAST_SPEEDUP < Math.min(plain, blocks)) return "int8-dynamic";
+  return plain * LEAST_SPEEDUP < blocks ? "float32" : "as tokens";
+}
+
+/** The options of the engine alone. */
+export const onlyUse = ({ device, threads, runtime }: CompileOptions): CompileOptions => ({
+  ...(device && { device }),
+  ...(threads && { threads }),
+  ...(runtime && { runtime }),
+});
+
+async function applyStaticForm(
+  graph: FileGraph,
+  refined: Refined,
+  layers: readonly Layer[],
+  data: QuantizeData,
+  options: QuantizeOptions,
+): Promise<void> {
+  const plan = staticPlan(graph, layers);
+  const { calibration = "min-max" } = options;
+  const ranges = await calibrate(refined.model, plan.activations, data.calibration, calibration, onlyUse(options));
+  applyStatic(graph, plan, ranges, (layer) => refined.channels.get(layer.name) ?? plainWeights(graph, layer));
+}
+
+/** Counts the bytes of a file's numbers. */
+export const bytesOfNumbers = (model: ModelProto): number =>
+  model.graph.initializers.reduce((sum, { rawData }) => sum + rawData.length, 0);
