@@ -13,7 +13,6 @@ import type { RunFolder } from "../../run/run-folder-node.js";
 import { openRun, splitRunPath } from "../../run/run-folder-node.js";
 import { RUN_FILES } from "../../run/run-folder.js";
 import type { Executable } from "../../runtime/index.js";
-import { resolveForUse } from "../../ops/index.js";
 import { compile } from "../../runtime/index.js";
 import { ConfigError } from "../../util/errors.js";
 import { Random } from "../../util/random.js";
