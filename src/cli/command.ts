@@ -45,9 +45,9 @@ const GRACE_MS = 1500;
 export async function runCommandLine(args: readonly string[], verbs: readonly VerbRow[], io: Io): Promise<number> {
   // Before options are parsed, and where parsing itself fails, the switches count that change how failure is told.
   const before = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
-  const frame = { json: before.includes("--json"), debug: before.includes("--debug") || (io.env["DESCENT_DEBUG"] ?? "") !== "" };
+  const shown = { json: before.includes("--json"), debug: before.includes("--debug") || (io.env["DESCENT_DEBUG"] ?? "") !== "" };
   const interrupts = new AbortController();
-  const patience = new Patience();
+  const grace = new GracePeriod();
   const stopListening = io.onInterrupt(() => {
     if (interrupts.signal.aborted) {
       io.exit(INTERRUPTED);
@@ -55,48 +55,48 @@ export async function runCommandLine(args: readonly string[], verbs: readonly Ve
     }
     io.stderr.write("\ndescent: stopping; once more to leave at once\n");
     interrupts.abort(new DescentError("interrupted"));
-    patience.interrupt();
+    grace.interrupt();
   });
   try {
-    const working = dispatch(args, verbs, io, interrupts.signal, patience);
-    const result = await Promise.race([working, patience.spent]);
-    if (result === SPENT) {
+    const working = dispatch(args, { verbs, io, signal: interrupts.signal, grace });
+    const result = await Promise.race([working, grace.expired]);
+    if (result === EXPIRED) {
       // Whatever goes on is left behind.
       setImmediate(() => io.exit(INTERRUPTED));
       throw interrupts.signal.reason;
     }
-    if (frame.json && result !== SHOWN) io.stdout.write(`${printableJson(result ?? null)}\n`);
+    if (shown.json && result !== SHOWN) io.stdout.write(`${printableJson(result ?? null)}\n`);
     return interrupts.signal.aborted ? INTERRUPTED : 0;
   } catch (error) {
     const status = interrupts.signal.aborted ? INTERRUPTED : error instanceof DescentError ? error.exitCode : 1;
     const message = interrupts.signal.aborted && isAbort(error, interrupts.signal) ? "interrupted" : errorLine(error);
-    io.stderr.write(`descent: ${frame.debug && error instanceof Error ? printable(stackOf(error)) : message}\n`);
-    if (frame.json) io.stdout.write(`${printableJson({ error: message, exitStatus: status })}\n`);
+    io.stderr.write(`descent: ${shown.debug && error instanceof Error ? printable(stackOf(error)) : message}\n`);
+    if (shown.json) io.stdout.write(`${printableJson({ error: message, exitStatus: status })}\n`);
     return status;
   } finally {
     stopListening();
-    patience.end();
+    grace.end();
   }
 }
 
-/** Comes in place of a result where an interrupted verb has not ended in time. */
-const SPENT = Symbol("spent");
+/** Returned in place of a result where an interrupted verb has not ended in time. */
+const EXPIRED = Symbol("expired");
 
-/** Waits for an interrupted verb: a while, and as long as something holds it. */
-class Patience {
-  readonly spent: Promise<typeof SPENT>;
-  #resolve: (value: typeof SPENT) => void = () => undefined;
+/** The time that an interrupted verb has to end by itself: `GRACE_MS`, and as long as something holds it. */
+class GracePeriod {
+  readonly expired: Promise<typeof EXPIRED>;
+  #resolve: (value: typeof EXPIRED) => void = () => undefined;
   #timer: NodeJS.Timeout | undefined;
   #holds = 0;
   #isInterrupted = false;
 
   constructor() {
-    this.spent = new Promise((resolve) => (this.#resolve = resolve));
+    this.expired = new Promise((resolve) => (this.#resolve = resolve));
   }
 
   interrupt(): void {
     this.#isInterrupted = true;
-    if (this.#holds === 0) this.#timer ??= setTimeout(() => this.#resolve(SPENT), GRACE_MS);
+    if (this.#holds === 0) this.#timer ??= setTimeout(() => this.#resolve(EXPIRED), GRACE_MS);
   }
 
   /** While it is held, the verb ends by itself. */
@@ -120,19 +120,22 @@ class Patience {
 /** Returned in place of a result where text has been written already. */
 const SHOWN = Symbol("shown");
 
-async function dispatch(
-  args: readonly string[],
-  verbs: readonly VerbRow[],
-  io: Io,
-  signal: AbortSignal,
-  patience: Patience,
-): Promise<unknown> {
+/** The surroundings of a command. */
+interface Frame {
+  readonly verbs: readonly VerbRow[];
+  readonly io: Io;
+  readonly signal: AbortSignal;
+  readonly grace: GracePeriod;
+}
+
+async function dispatch(args: readonly string[], frame: Frame): Promise<unknown> {
+  const { verbs, io } = frame;
   const [first, ...rest] = args;
   if (first === undefined || first === "--help" || first === "-h") {
     io.stdout.write(`${overallHelp(verbs, GLOBAL_OPTIONS)}\n`);
     return SHOWN;
   }
-  if (first === "--version" || first === "-v") return dispatch(["version", ...rest], verbs, io, signal, patience);
+  if (first === "--version" || first === "-v") return dispatch(["version", ...rest], frame);
   const row = verbs.find((candidate) => candidate.name === first);
   if (row === undefined) {
     const names = verbs.map((candidate) => candidate.name);
@@ -141,18 +144,14 @@ async function dispatch(
     throw new ConfigError(`unknown ${first.startsWith("-") ? "option" : "verb"} "${first}"; ${hint}`);
   }
   const { verb } = await row.load();
-  return runVerb(row, verb, rest, args, verbs, io, signal, patience);
+  return runVerb(row, verb, { args: rest, wholeLine: args }, frame);
 }
 
 async function runVerb(
   row: VerbRow,
   verb: Verb,
-  args: readonly string[],
-  wholeLine: readonly string[],
-  verbs: readonly VerbRow[],
-  io: Io,
-  signal: AbortSignal,
-  patience: Patience,
+  { args, wholeLine }: { readonly args: readonly string[]; readonly wholeLine: readonly string[] },
+  { verbs, io, signal, grace }: Frame,
 ): Promise<unknown> {
   if (wantsHelp(args)) {
     const positionals = args.filter((argument) => !argument.startsWith("-"));
@@ -178,7 +177,7 @@ async function runVerb(
     positionals: parsed.positionals,
     config,
     signal,
-    hold: () => patience.hold(),
+    hold: () => grace.hold(),
     command: ["descent", ...wholeLine].map(shellQuote).join(" "),
     json,
     quiet,

@@ -115,7 +115,7 @@ async function fit(
   const seed = options.seed ?? SEED;
   const threads = options.threads === undefined ? {} : { threads: options.threads };
   const ending = signal === undefined ? {} : { signal };
-  const data = await readData(options, task, undefined, undefined, { note, ...ending }, undefined);
+  const data = await readData({ options, task }, { note, signal });
   const read = await nodeTaskNamed(task.name).readOptions?.(own, {});
   const prepared = await task.prepare(data, { ...own, ...read, seed, ignore: options.ignoreColumn ?? [], model: choice.name });
   const { info, train, validation, test } = prepared;

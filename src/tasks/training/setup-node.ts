@@ -112,14 +112,21 @@ function choiceFor(
   return { modelName: ARCHITECTURES[pretrained.architecture].modelType, defaults: () => defaults };
 }
 
+/** A request for a training, its options checked. */
+interface TrainingRequest {
+  readonly options: TrainTaskOptions;
+  readonly task: AnyTask;
+  /** The task's own options among them. */
+  readonly own: TaskOptions;
+  readonly start?: Start | undefined;
+  readonly resumed?: Resumed | undefined;
+}
+
 /** The data that were asked for, as the task reads them. Errors: DataError, ConfigError. */
 export function readData(
-  options: TrainTaskOptions,
-  task: AnyTask,
-  start: Start | undefined,
-  usualAugment: string | undefined,
+  { options, task, start, resumed }: Omit<TrainingRequest, "own">,
   { note, signal }: SetupContext,
-  resumed: Resumed | undefined,
+  usualAugment?: string,
 ): Promise<LoadedData> {
   const { imageSize, fold } = options;
   return loadData(options.data, {
@@ -149,13 +156,9 @@ interface MadeModel extends Pick<TrainingSetup, "model" | "prepared" | "weights"
 
 /** Prepares the data for a model, and makes it: the task's own, or the one that training starts from. */
 async function makeModel(
-  options: TrainTaskOptions,
-  task: AnyTask,
+  { options, task, own, start, resumed }: TrainingRequest,
   modelName: string,
-  own: TaskOptions,
   data: LoadedData,
-  start: Start | undefined,
-  resumed: Resumed | undefined,
 ): Promise<MadeModel> {
   const side = nodeTaskNamed(task.name);
   const seed = options.seed ?? SEED;
@@ -220,9 +223,7 @@ function scheduleFor(options: TrainTaskOptions, defaults: TrainingDefaults, exam
 
 /** Makes the task's context while it trains: its options spelled out, and the length of sequences. */
 function trainingContext(
-  options: TrainTaskOptions,
-  task: AnyTask,
-  own: TaskOptions,
+  { options, task, own }: TrainingRequest,
   defaults: TrainingDefaults,
   info: TaskInfo,
   data: LoadedData,
@@ -261,9 +262,10 @@ export async function setUpTraining(options: TrainTaskOptions, context: SetupCon
   const own = taskOptions(task, options);
   const start = await startFor(options, task, resumed, context.note);
   const { modelName, defaults: defaultsFor } = choiceFor(task, options, start);
+  const request: TrainingRequest = { options, task, own, start, resumed };
 
-  const data = await readData(options, task, start, defaultsFor(0).augment, context, resumed);
-  const made = await makeModel(options, task, modelName, own, data, start, resumed);
+  const data = await readData(request, context, defaultsFor(0).augment);
+  const made = await makeModel(request, modelName, data);
   const { model, prepared, adapters } = made;
 
   const defaults = defaultsFor(prepared.train.length);
@@ -271,7 +273,7 @@ export async function setUpTraining(options: TrainTaskOptions, context: SetupCon
   const { batchSize, totalSteps } = schedule;
 
   const buckets = task.buckets?.(prepared.info, prepared.train);
-  const training = trainingContext(options, task, own, defaults, prepared.info, data, buckets);
+  const training = trainingContext(request, defaults, prepared.info, data, buckets);
   const { optimizer, trained } = fineTuned(model, makeOptimizer({ ...settings, totalSteps }), options, adapters);
   return {
     ...made,
