@@ -1,5 +1,5 @@
 /**
- * @module `MobileNetV3`: a small network for small machines.
+ * @module `MobileNetV3`: networks for small devices.
  */
 import type { Layer, Tensor } from "../graph/index.js";
 import { Parameter } from "../graph/index.js";

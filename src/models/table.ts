@@ -165,8 +165,8 @@ export const MODELS = {
     densenet.denseNet100Cifar,
     ["dropout"],
   ),
-  "mobilenet-v3-small": row("Howard et al. 2019, for small machines", anySize, IMAGENET, mobilenet.mobileNetV3Small, mobile),
-  "mobilenet-v3-large": row("Howard et al. 2019, for less small ones", anySize, IMAGENET, mobilenet.mobileNetV3Large, mobile),
+  "mobilenet-v3-small": row("Howard et al. 2019, for small devices", anySize, IMAGENET, mobilenet.mobileNetV3Small, mobile),
+  "mobilenet-v3-large": row("Howard et al. 2019, the larger of the two", anySize, IMAGENET, mobilenet.mobileNetV3Large, mobile),
   "vit-b-16": row("Dosovitskiy et al. 2020, patches of 16×16", { multipleOf: 16 }, IMAGENET, vit.vitB16, ["dropout"]),
   "vit-tiny": row("Touvron et al. 2020, patches of 4×4, for small images", { multipleOf: 4 }, CIFAR, vit.vitTiny, ["dropout"]),
 } as const satisfies Readonly<Record<string, ModelEntry>>;

@@ -17,7 +17,12 @@ export const verb = defineVerb({
   ],
   options: {
     name: text({ help: "name of the images", placeholder: "NAME", short: "n" }),
-    gallery: text({ help: "the file that keeps them", placeholder: "FILE", short: "g", defaultText: "RUN/gallery.safetensors" }),
+    gallery: text({
+      help: "the file of enrolled images",
+      placeholder: "FILE",
+      short: "g",
+      defaultText: "RUN/gallery.safetensors",
+    }),
     remove: text({ help: "remove all images of this name", placeholder: "NAME" }),
     ...deviceOptions,
   },

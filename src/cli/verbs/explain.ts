@@ -77,7 +77,7 @@ export const verb = defineVerb({
     { name: "INPUT", help: "images, texts, tables, or column=value pairs, as `descent predict` takes them", many: true },
   ],
   options: {
-    method: text({ help: "methods, separated by commas, or all", placeholder: "NAME", defaultText: "what suits the input" }),
+    method: text({ help: "methods, separated by commas, or all", placeholder: "NAME", defaultText: "one that suits the input" }),
     target: text({
       help: "the score to explain: a label, or its index; of a word's tag, WORD:LABEL; of a language model, the next token",
       placeholder: "LABEL",
@@ -91,7 +91,7 @@ export const verb = defineVerb({
     at: text({
       help: "the layer for methods that need one: a module's path, or a node's name",
       placeholder: "LAYER",
-      defaultText: "found",
+      defaultText: "found in the graph",
     }),
     measure: text({
       help: "measures of faithfulness: all, none, or completeness, sensitivity-n, infidelity, max-sensitivity, insertion, deletion",

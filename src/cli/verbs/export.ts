@@ -14,26 +14,35 @@ export const verb = defineVerb({
   engine: true,
   positionals: [{ name: "RUN", help: "a run folder, or one of its checkpoints" }],
   options: {
-    format: choice(["onnx"], { help: "what kind of file", default: "onnx" }),
-    out: text({ help: "the file to write", placeholder: "FILE", defaultText: "none: it has to be named" }),
+    format: choice(["onnx"], { help: "file format", default: "onnx" }),
+    out: text({ help: "the file to write", placeholder: "FILE", defaultText: "none; required" }),
     explain: text({
       help: "a method whose attribution is an output of the file: integrated-gradients, grad-cam, or another gradient method",
       placeholder: "METHOD",
     }),
-    at: text({ help: "the layer that the method looks at, by its module's path", placeholder: "LAYER", defaultText: "found" }),
-    steps: integer({ help: "points of a path", minimum: 1, placeholder: "N", defaultText: "the method's own" }),
-    samples: integer({
-      help: "draws of methods that average over noise",
+    at: text({
+      help: "the layer for methods that need one, by its module's path",
+      placeholder: "LAYER",
+      defaultText: "found in the graph",
+    }),
+    steps: integer({
+      help: "number of steps along a path, for methods that integrate",
       minimum: 1,
       placeholder: "N",
       defaultText: "the method's own",
     }),
-    seed: integer({ help: "names every random choice", minimum: 0, placeholder: "N", defaultText: "the method's own" }),
+    samples: integer({
+      help: "number of samples, for methods that average over noise",
+      minimum: 1,
+      placeholder: "N",
+      defaultText: "the method's own",
+    }),
+    seed: integer({ help: "seed of all random choices", minimum: 0, placeholder: "N", defaultText: "the method's own" }),
     maxLength: integer({
-      help: "texts: tokens that every batch of the explaining file has",
+      help: "texts: the length of the file's inputs",
       minimum: 1,
       unit: "tokens",
-      defaultText: "any number if it can be",
+      defaultText: "any length, if the method allows it",
     }),
   },
   examples: [

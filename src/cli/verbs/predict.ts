@@ -69,7 +69,7 @@ export const verb = defineVerb({
     { name: "MODEL", help: "a run folder, one of its checkpoints, or an ONNX file" },
     {
       name: "INPUT",
-      help: "images or folders of them, an IDX file, a table (.csv, .tsv, .jsonl, .json, .parquet), one row as name=value …, a text, a .txt with a text a line, or -",
+      help: "images or folders of them, an IDX file, a table (.csv, .tsv, .jsonl, .json, .parquet), one row as name=value …, a text, a .txt file with one text per line, or -",
       many: true,
       optional: true,
     },

@@ -8,22 +8,22 @@ import { compressionTable } from "../compression-table.js";
 import { defineVerb } from "../verb.js";
 
 const pruneOptions = {
-  macs: number({ help: "share of the multiply-adds that is left, such as 0.5", above: 0, maximum: 1, placeholder: "SHARE" }),
+  macs: number({ help: "fraction of the multiply-adds to keep, such as 0.5", above: 0, maximum: 1, placeholder: "SHARE" }),
   parameters: number({
-    help: "share of the parameters that is left, in place of --macs",
+    help: "fraction of the parameters to keep, in place of --macs",
     above: 0,
     maximum: 1,
     placeholder: "SHARE",
   }),
   layers: integer({ help: "whole layers (encoder.layer.0, …) that stay; the others are cut out", minimum: 1, placeholder: "N" }),
   importance: choice(IMPORTANCES, {
-    help: `what units are judged by: ${IMPORTANCES.join(", ")}`,
+    help: `how units are ranked: ${IMPORTANCES.join(", ")}`,
     placeholder: "NAME",
     default: "magnitude",
   }),
   scope: choice(["global", "layer"], { help: "compare units over the whole model, or cut each layer alike", default: "global" }),
   cuts: choice(["one-shot", "gradual", "iterative"], {
-    help: "one cut; several while it trains, the first ones larger (cubic); several with a training from the run's own weights after each",
+    help: "cut once; in several steps during training (cubic schedule); or in several steps, each followed by training from the run's weights",
     default: "one-shot",
   }),
   rounds: integer({ help: "cuts of --cuts gradual and iterative", minimum: 2, defaultText: "4" }),

@@ -9,10 +9,10 @@ export const tokenizerOptions = {
   tokenizer: text({
     help: "words, wordpiece, characters, bpe, or a tokenizer.json (or its folder)",
     placeholder: "NAME",
-    defaultText: "what suits the language and the task",
+    defaultText: "one that suits the language and the task",
   }),
   vocabularySize: integer({
-    help: "largest size of a vocabulary that is learned",
+    help: "largest size of the learned vocabulary",
     unit: "tokens",
     minimum: 1,
     defaultText: "the task's own",
@@ -40,7 +40,7 @@ export const taggingOptions = {
   scheme: choice(["bio", "bioes"], { help: "tagging scheme for spans", placeholder: "NAME", defaultText: "bioes" }),
   falseNegativeCost: number({
     aliases: ["missCost"],
-    help: "false-negative cost: how much more it costs to miss a token of a span, in logarithms",
+    help: "cost of missing a token of a span, added to the score of O there in training (softmax-margin)",
     minimum: 0,
     placeholder: "X",
     defaultText: "ln(tokens outside / tokens inside), 0 to 3",
@@ -53,11 +53,11 @@ export const MOST_WRITTEN = 64;
 /** The option of `descent explain` for models that write texts. */
 export const writtenExplainOptions = {
   tokens: integer({
-    help: "explain the first N tokens that the model writes, each by the tokens that it read",
+    help: "explain the first N generated tokens, each by the tokens that it depends on",
     unit: "tokens",
     minimum: 1,
     placeholder: "N",
-    defaultText: `pairs ${MOST_WRITTEN}; language models the next token alone`,
+    defaultText: `${MOST_WRITTEN} of a sequence-to-sequence model, the next token of a language model`,
   }),
 } satisfies OptionTable;
 
