@@ -25,14 +25,14 @@ export const GLOBAL_OPTIONS = {
   debug: flag({ help: "show the stack of an error", local: true, env: "DESCENT_DEBUG" }),
 } satisfies OptionTable;
 
-/** The process, as far as the frame needs it. */
+/** The parts of the process that the command line uses. */
 export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number };
   /** Calls back at each Ctrl-C or SIGTERM, until the returned function is called. */
   readonly onInterrupt: (callback: () => void) => () => void;
-  /** Leaves at once. */
+  /** Ends the process at once. */
   readonly exit: (status: number) => void;
 }
 
@@ -43,7 +43,7 @@ const GRACE_MS = 1500;
 
 /** Runs one command line (without `node` and the script) and returns its exit status; it never rejects. */
 export async function runCommandLine(args: readonly string[], verbs: readonly VerbRow[], io: Io): Promise<number> {
-  // Before options are parsed, and where parsing itself fails, the switches count that change how failure is told.
+  // Switches that change how errors are reported count even before options are parsed, and where parsing fails.
   const before = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
   const shown = { json: before.includes("--json"), debug: before.includes("--debug") || (io.env["DESCENT_DEBUG"] ?? "") !== "" };
   const interrupts = new AbortController();
@@ -61,7 +61,7 @@ export async function runCommandLine(args: readonly string[], verbs: readonly Ve
     const working = dispatch(args, { verbs, io, signal: interrupts.signal, grace });
     const result = await Promise.race([working, grace.expired]);
     if (result === EXPIRED) {
-      // Whatever goes on is left behind.
+      // Work that is still running is abandoned.
       setImmediate(() => io.exit(INTERRUPTED));
       throw interrupts.signal.reason;
     }

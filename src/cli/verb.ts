@@ -29,7 +29,7 @@ export interface Positional {
   readonly many?: boolean;
 }
 
-/** All that a verb is given. */
+/** The arguments of a verb's `run`. */
 export interface VerbContext<O extends OptionTable = OptionTable> {
   /** Checked values by the table's names. */
   readonly options: OptionValues<O>;
@@ -53,7 +53,7 @@ export interface VerbContext<O extends OptionTable = OptionTable> {
   readonly print: (text: string) => void;
   /** A piece of the answer as it comes, without a line end. */
   readonly write: (text: string) => void;
-  /** A remark on the way: standard error, nothing with `--quiet`, unless it is one that `always` has to be read. */
+  /** Prints a note to standard error; with `--quiet` only if `always`. */
   readonly note: (text: string, always?: boolean) => void;
   /** A progress line on standard error, nothing with `--quiet`. */
   readonly progress: (options: ProgressOptions) => Progress;
@@ -77,7 +77,7 @@ export interface Verb<O extends OptionTable = OptionTable> {
   readonly engine?: boolean;
   /** More for `--help`, which may depend on the positionals (`descent train TASK --help` lists that task's options and models). */
   readonly more?: (positionals: readonly string[]) => Promise<MoreHelp>;
-  /** Does it, and returns what `--json` prints. Raise a DescentError for what the user should read. */
+  /** Runs the verb, and returns what `--json` prints. Throw a DescentError for messages to the user. */
   run(context: VerbContext<O>): Promise<unknown>;
 }
 

@@ -45,11 +45,11 @@ export const exampleAt = (i: number): string => `example ${i + 1}`;
 /** Names a row of a file in messages, with the line on which it begins where that is another number. */
 export const fileRow = (row: number, line: number = row): string => (line === row ? `row ${row}` : `row ${row} (line ${line})`);
 
-/** Names row i of a column in messages: by its place in the file, where that is known. */
+/** Names row i of a column in messages: by its position in the file, where that is known. */
 export const placeAt = ({ positions }: Column, i: number): string =>
   positions === undefined ? exampleAt(i) : fileRow(positions.rows[i] as number, positions.lines?.[i]);
 
-/** The places of some of the rows, made once for all columns that share them. */
+/** Selects the positions of rows, once for all columns that share them. */
 export function selectPositions(indices: ArrayLike<number>): (positions: RowPositions) => RowPositions {
   const made = new Map<RowPositions, RowPositions>();
   return (positions) => {

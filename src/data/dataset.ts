@@ -248,7 +248,7 @@ export function concatenate(parts: readonly Dataset[]): Dataset {
   return new Dataset(columns);
 }
 
-/** The places of columns that are put one after another, made once for columns that share those of their first part. */
+/** Joins the positions of columns that are concatenated, once for columns that share those of their first part. */
 function joinPositions(length: number): (pieces: readonly Column[]) => Pick<Column, "positions"> {
   const made = new Map<RowPositions, RowPositions>();
   return (pieces) => {

@@ -1,5 +1,5 @@
 /**
- * @module Files as bytes: what cannot be read is said in one line; gzip is undone and checked to its end.
+ * @module Files as bytes: read errors become one line; gzip is decompressed and checked to its end.
  */
 import { createHash } from "node:crypto";
 import type { Dirent } from "node:fs";

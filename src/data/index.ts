@@ -1,5 +1,5 @@
 /**
- * @module Data sets, loaders, splits and formats that work anywhere. What needs a file system is in `descentjs/data/node`.
+ * @module Data sets, loaders, splits and formats that work anywhere. Code that needs a file system is in `descentjs/data/node`.
  */
 export { cell, exampleAt, isMissing, isText, placeAt, rowSize } from "./column.js";
 export type { CellValue, Column, ColumnLike, NumberBlock, RowPositions, TensorColumn, TextColumn } from "./column.js";

@@ -33,7 +33,7 @@ export interface WorkerAnswer {
   readonly error?: string;
 }
 
-/** The same numbers in memory that threads share. */
+/** Copies an array into memory that threads share. */
 function shared(array: TypedArray, create: (length: number) => TypedArray): TypedArray {
   if (array.buffer instanceof SharedArrayBuffer) return array;
   const Kind = create(0).constructor as new (buffer: SharedArrayBuffer) => TypedArray;

@@ -1,5 +1,5 @@
 /**
- * @module ONNX models on disk, with the files beside them that hold their numbers.
+ * @module ONNX models on disk, with the files beside them that hold their weights.
  */
 import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, isAbsolute, relative, resolve, sep } from "node:path";
@@ -45,7 +45,7 @@ function versionOf(path: string): string | undefined {
   }
 }
 
-/** The numbers that are stored in an ONNX file, by name. Errors: DataError if it is missing, or no whole model. */
+/** The weights that are stored in an ONNX file, by name. Errors: DataError if it is missing, or no whole model. */
 export async function loadOnnxWeights(path: string): Promise<Map<string, TensorData>> {
   const where = basename(path);
   const bytes = await readFileBytes(path);

@@ -1,6 +1,6 @@
 /**
- * @module The outline of a large ONNX file: its messages without the numbers of its large tensors, which stay in the file and are named there
- * as numbers in a file beside the model are. A model of gigabytes is known after reading a few kilobytes.
+ * @module The outline of a large ONNX file: its messages without the values of its large tensors, which stay in the file and are referenced there
+ * as external data is. Reading a few kilobytes of a model of gigabytes is enough.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { basename } from "node:path";

@@ -28,7 +28,7 @@ export interface FindOptions {
 export interface DownloadProgress {
   readonly file: string;
   readonly receivedBytes: number;
-  /** Absent where the server does not say. */
+  /** Undefined where the server does not state it. */
   readonly totalBytes?: number;
 }
 

@@ -97,7 +97,7 @@ export interface FitOptions {
   readonly minCount: number;
 }
 
-/** An encoder for a column, or the reason why the column is of no use. */
+/** An encoder for a column, or the reason why the column cannot be used. */
 export function fitEncoder(name: string, column: Column, length: number, options: FitOptions): Encoder | { useless: string } {
   if (!isText(column) && column.shape.length > 1)
     return { useless: `each row holds [${column.shape.slice(1).join(", ")}] numbers` };

@@ -1,5 +1,5 @@
 /**
- * @module BLEU and chrF: how near hypotheses are to their references, by the n-grams that both have, of words and of characters.
+ * @module BLEU and chrF: similarity of hypotheses to their references, by the n-grams of words and of characters that both have.
  */
 
 /** Counts the n-grams of a list of items. */

@@ -84,7 +84,7 @@ interface PairPositions {
 // Both symbols in one number that a map takes as a key, in the order of (left, right).
 const SHIFT = 2 ** 26;
 
-/** One neighbour's side of a merge: by the neighbour's symbol, the pair that is new, and what the old pair loses. */
+/** Pair counts on one side of a merge, by the neighbouring symbol: the new pair, and the decrease of the old one. */
 class Side {
   readonly fresh: (PairPositions | undefined)[] = [];
   readonly #lost: number[] = [];
@@ -118,7 +118,7 @@ class Side {
     this.#lost[symbol] = (this.#lost[symbol] as number) + weight;
   }
 
-  /** Hands over what was gathered, and begins anew. */
+  /** Returns the counts so far, and resets them. */
   drain(visit: (symbol: number, fresh: PairPositions | undefined, lost: number) => void): void {
     const met = this.#met;
     this.#met = [];

@@ -1,5 +1,5 @@
 /**
- * @module A `tokenizer.json` comes from a stranger, and the native library ends the process on what its makers never wrote: a merge without
+ * @module Checks of a `tokenizer.json` from an unknown source. The native library ends the process on invalid content: a merge without
  * its result, a table of replacements that points outside, a length of zero. So either engine gets only what was checked here first.
  */
 import { whySlow } from "./pattern-bounds.js";

@@ -14,7 +14,7 @@ export interface TokenizerEngine {
   detokenize(ids: readonly number[], skipSpecialTokens: boolean): Promise<string>;
 }
 
-/** The parts that special tokens play. */
+/** The roles of special tokens. */
 export type SpecialRole = "pad" | "unk" | "bos" | "eos" | "cls" | "sep" | "mask";
 
 /** By role, the content of a special token, as `tokenizer_config.json` names them. */

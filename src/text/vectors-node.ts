@@ -144,7 +144,7 @@ export async function widthOfVectors(path: string): Promise<number> {
 /** Numbers of a vector by the first line of a file: its second count, or one less than its fields. */
 const widthIn = (line: string): number => Number(/^\d+ (\d+)\s*$/.exec(line)?.[1] ?? line.trimEnd().split(" ").length - 1);
 
-/** The rows that want a word's vector. */
+/** The rows that a word's vector fills. */
 function requestedRows(
   vocabulary: ReadonlyMap<string, number>,
   lowercase: boolean,

@@ -1,5 +1,5 @@
 /**
- * @module Random changes of an image that leave its meaning: named, with few numbers each, so that one line of text says them all
+ * @module Random changes of an image that keep its meaning: named, with few numbers each, so that one line of text describes them all
  * (`crop:4,flip,color:0.3`). What is drawn depends on the generator alone, which the caller keys by (seed, epoch, sample).
  */
 import type { Random } from "../util/random.js";

@@ -1,5 +1,5 @@
 /**
- * @module Images as planes of numbers and what is done to them, anywhere: cut, resized, turned, recoloured. Decoding of files
+ * @module Images as planes of values, and operations on them, anywhere: cropping, resizing, rotation, colours. Decoding of files
  * is in `images-node.ts`.
  */
 export * from "./pixels.js";

@@ -1,5 +1,5 @@
 /**
- * @module Images as numbers: planes of 8-bit values, channel after channel, as a model reads them. Pure functions on such
+ * @module Images as arrays: planes of 8-bit values, channel after channel, as a model reads them. Pure functions on such
  * planes are in `geometry.ts`, `resize.ts` and `color.ts`; files become planes in `images-node.ts`.
  */
 import type { TensorData } from "../graph/index.js";

@@ -36,7 +36,7 @@ export const verb = defineVerb({
       if (child.exitCode !== null) resolve(child.exitCode);
       else child.on("close", (code) => resolve(code ?? 1));
     });
-    // The harness has said what was wrong.
+    // The harness has already printed what was wrong.
     if (status !== 0) throw new DescentError(`bench: ended with status ${status}`, { exitCode: status === 2 ? 2 : 1 });
     return json ? (JSON.parse(output) as unknown) : undefined;
   },

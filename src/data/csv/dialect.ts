@@ -9,7 +9,7 @@ import { isMark } from "../schema/missing.js";
 import type { CsvRecord, Delimiters } from "./records.js";
 import { recordsOf } from "./records.js";
 
-/** A dialect that the user gives as far as he does. */
+/** The parts of a dialect that the user states. */
 export interface DialectOptions {
   /** The delimiter of fields; detected if left out. */
   readonly delimiter?: string;
@@ -28,7 +28,7 @@ export interface Dialect extends Delimiters {
 }
 
 const CANDIDATES = ["\t", ";", "|", ","] as const;
-/** Records that are looked at. */
+/** The number of records to examine. */
 const SAMPLE = 200;
 
 /** Excel's hint: a first line `sep=;`. */
@@ -137,7 +137,7 @@ const valuesAt = (records: readonly CsvRecord[], at: number): string[] =>
 const isNameOf = (cell: string, column: readonly string[]): boolean =>
   kindOf(cell) === "text" && column.length > 0 && column.every((value) => kindOf(value) !== "text");
 
-/** Whether columns speak for names in the first record, rather than for a row like the others. */
+/** Whether the columns suggest that the first record holds names rather than values. */
 function votesForHeader(cells: readonly string[], rest: readonly CsvRecord[]): boolean {
   const filled = cells.filter((cell) => cell !== "");
   const areYears = namesYears(cells, rest);

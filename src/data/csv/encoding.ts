@@ -45,7 +45,7 @@ export function streamDecoder(encoding: string): (bytes: Uint8Array, last: boole
     decode(bytes, last).replaceAll(/[\u0080-\u009f]/g, (sign) => WINDOWS_1252[sign.charCodeAt(0) - 0x80] as string);
 }
 
-/** The encoding that a mark at the beginning of a file tells, or undefined. */
+/** The encoding given by a byte order mark, or undefined. */
 export function markedEncoding(head: Uint8Array): string | undefined {
   if (head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf) return "utf-8";
   if (head[0] === 0xff && head[1] === 0xfe) return "utf-16le";
@@ -137,7 +137,7 @@ function doubleByteEncoding(bytes: Uint8Array): string | undefined {
   return shareOf(likeliest) > 0.7 ? likeliest : undefined;
 }
 
-/** Encodings of one byte a character that are told apart: alphabets of their own, and Latin ones with more letters. */
+/** The single-byte encodings that are distinguished: alphabets of their own, and Latin ones with more letters. */
 const ALPHABETS = {
   "windows-1251": "оеаинтсрвлкмдпу",
   "koi8-r": "оеаинтсрвлкмдпу",

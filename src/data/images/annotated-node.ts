@@ -32,7 +32,7 @@ export interface AnnotatedImages {
   readonly notes?: readonly string[];
 }
 
-/** Leaving out what cannot be read, in place of refusing it. */
+/** Handling of unreadable files: skip them instead of refusing the data. */
 export interface AnnotationOptions {
   readonly skipBadRows?: boolean;
 }
@@ -40,7 +40,7 @@ export interface AnnotationOptions {
 const baseName = (path: string): string => path.split(/[/\\]/).at(-1) ?? path;
 const stemOf = (path: string): string => baseName(path).replace(/\.[^.]*$/, "");
 
-/** The part that a path speaks of: `train/…`, `instances_val2017.json`. */
+/** The part that a path names: `train/…`, `instances_val2017.json`. */
 function partOfPath(path: string): PartName | undefined {
   for (const step of path.split("/").toReversed())
     for (const word of step.split(/[^A-Za-z]+/)) {

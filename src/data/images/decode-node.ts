@@ -30,7 +30,7 @@ export interface ImageOptions {
   readonly imageMemoryMiB?: number;
   /** Leave out images that cannot be read, and count them. */
   readonly skipBadRows?: boolean;
-  /** Told what takes long, before it begins. */
+  /** Called before a step that takes long. */
   readonly note?: (text: string) => void;
 }
 
@@ -38,11 +38,11 @@ export interface ImageOptions {
 export interface ImageForm {
   /** [C, H, W] of each decoded image. */
   readonly shape: readonly number[];
-  /** Pixels of the images as they are, in the middle. */
+  /** Median number of pixels of the original images. */
   readonly medianPixels: number;
 }
 
-/** Images under way at a time: sharp decodes each in a thread of its pool. */
+/** The number of images decoded concurrently: sharp decodes each in a thread of its pool. */
 const AT_ONCE = 8;
 /** Decoding so many takes long enough to be mentioned. */
 const MANY = 5000;

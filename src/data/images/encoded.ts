@@ -1,5 +1,5 @@
 /**
- * @module Images that are not decoded yet, as a column: paths of files, or places in bytes that threads share.
+ * @module Images that are not decoded yet, as a column: paths of files, or ranges of bytes that threads share.
  */
 import type { Column, TensorColumn } from "../column.js";
 import { exampleAt, isText } from "../column.js";

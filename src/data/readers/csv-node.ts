@@ -19,12 +19,12 @@ export interface CsvOptions extends DialectOptions {
   /** The encoding of the text; detected if left out: UTF-8, what a mark says, or what the bytes look like. */
   readonly encoding?: string;
   readonly skipBadRows?: boolean;
-  /** Ends reading. */
+  /** Aborts reading. */
   readonly signal?: AbortSignal | undefined;
   /** Columns that the table should have, as training data had them, and whether these were named there. */
   readonly names?: readonly string[];
   readonly hadHeader?: boolean;
-  /** The delimiter where nothing else is said. */
+  /** The delimiter to assume unless the user or the file states another. */
   readonly usual?: string;
 }
 
@@ -126,7 +126,7 @@ class Sample {
   }
 }
 
-/** Sees in which encoding a file is, from all its bytes; a gzip file is checked on the way. */
+/** Detects a file's encoding from all its bytes; a gzip file is checked on the way. */
 async function detectEncoding(path: string, zipped: boolean, asked: string | undefined): Promise<Encoding> {
   const decode = streamDecoder("utf-8");
   const sample = new Sample();

@@ -15,9 +15,9 @@ export interface Access {
   readonly files?: readonly string[];
   /** All files below these folders. */
   readonly folders?: readonly string[];
-  /** Most memory; half of what is free where it is left out. */
+  /** The memory limit; half of the free memory if left out. */
   readonly memoryMiB?: number;
-  /** Ends what runs, within milliseconds. */
+  /** Aborts a running query within milliseconds. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -14,19 +14,19 @@ import type { FileSource } from "./table-file-node.js";
 
 const anyValue = (names: readonly string[]): string => names.map((name) => `${quoteName(name)} IS NOT NULL`).join(" OR ");
 
-/** The same rows with their numbers in the file, `before` of which came earlier. */
+/** Adds the positions in the file to a chunk's rows; `before` rows came earlier. */
 function withPositions(chunk: Dataset, before: number): Dataset {
   const positions = { rows: Uint32Array.from({ length: chunk.length }, (_, i) => before + i + 1) };
   return new Dataset(chunk.entries().map(([name, column]): [string, Column] => [name, { ...column, positions }]));
 }
 
-/** A source, and how it is described and complained of. */
+/** A source, with its description and its error messages. */
 interface EngineSource {
   /** The source's name in messages. */
   readonly where: string;
   readonly access: Access;
   readonly describe: (connection: DuckDBConnection) => Promise<FileSource>;
-  /** Makes errors of the engine ours. */
+  /** Turns an error of the engine into one of ours. */
   readonly explain: (error: unknown) => Promise<Error>;
   /** Remarks about columns that come as dates; none if left out. */
   readonly ofDates?: (names: readonly string[]) => readonly string[];

@@ -16,7 +16,7 @@ export interface ParsedQuery {
   readonly access: Access;
 }
 
-/** DuckDB's own account of a text: an error, or its statements. */
+/** DuckDB's parse of a text: an error, or its statements. */
 const parsedSchema = z.union([
   z.object({ error: z.literal(true), error_message: z.string() }),
   z.object({ error: z.literal(false), statements: z.array(z.unknown()) }),

@@ -27,7 +27,7 @@ export interface TableOptions extends CellOptions, Omit<CsvOptions, "names" | "h
   readonly textColumns?: readonly string[];
   /** The schema of the cells, learned from other data; learned from these if left out. */
   readonly schema?: TableSchema;
-  /** Ends reading. */
+  /** Aborts reading. */
   readonly signal?: AbortSignal | undefined;
 }
 

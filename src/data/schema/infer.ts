@@ -1,5 +1,5 @@
 /**
- * @module A table's schema, learned from all its rows, and what should be said of it: each decision that was not obvious, once.
+ * @module A table's schema, learned from all its rows, and a note on each decision that was not obvious.
  */
 import type { Column } from "../column.js";
 import { isText, rowSize } from "../column.js";
@@ -42,7 +42,7 @@ const WORDS: readonly (readonly [no: string, yes: string])[] = [
   ["f", "t"],
 ];
 
-/** A text of a file in a sentence: not more of it than a line holds. */
+/** Quotes a text of a file in a message, cut to what fits in a line. */
 const quoted = (text: string): string => `"${text.length > 40 ? `${text.slice(0, 39)}…` : text}"`;
 const inQuotes = (texts: readonly string[]): string =>
   texts.length > 8 ? `${texts.slice(0, 7).map(quoted).join(", ")} and ${texts.length - 7} more` : texts.map(quoted).join(", ");
@@ -120,7 +120,7 @@ export class SchemaBuilder {
     return { schema: { version: 1, fields, header, ...missing }, notes: joined(remarks) };
   }
 
-  /** The decimal sign and the date order that some column leaves no doubt about. */
+  /** The decimal sign and the date order that are certain from at least one column. */
   #evidence(delimiter: string | undefined): FileEvidence {
     const profiles = [...this.#profiles.values()];
     const decimals = ([".", ","] as const).filter((decimal) =>
@@ -353,7 +353,7 @@ function markRemarks({ marks }: ColumnProfile, type: TableField["type"], { missi
   ];
 }
 
-/** One sentence for all columns of which the same is to be said. */
+/** Joins equal remarks on several columns into one sentence. */
 function joined(remarks: readonly Remark[]): string[] {
   const byText = new Map<string, string[]>();
   for (const { column, text } of remarks) byText.set(text, [...(byText.get(text) ?? []), column]);
