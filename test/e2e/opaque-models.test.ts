@@ -197,3 +197,27 @@ test("rows that do not fit are refused in one line", async () => {
   await refused("predict zipped.onnx a=1 b=two", /input: expected 2 columns of numbers.* got 1 \(a\) of a, b/);
   await refused("explain mixed.onnx people.csv", /expected columns of fractions to explain, got input "city" of texts/);
 });
+
+test("a file is measured on a table with the truth, by its labels or its quantities", async () => {
+  writeFileSync(path("truth.csv"), "a,b,answer,cost\n1,2,yes,24\n3,-1,no,0\n2,2,yes,30\n");
+  const measured = async (...line: string[]): Promise<Record<string, number>> => {
+    const { stdout } = await descent("eval", ...line, "--json");
+    return (JSON.parse(stdout) as { metrics: Record<string, number> }).metrics;
+  };
+  const zipped = await measured("zipped.onnx", "--data", "truth.csv", "--label-column", "answer", "--ignore-column", "cost");
+  assert.equal(zipped["accuracy"], 2 / 3);
+  const truths = [1 - softmax(1, 2), softmax(3, -1), 1 - softmax(2, 2)];
+  near(zipped["loss"], -truths.reduce((sum, p) => sum + Math.log(p), 0) / 3);
+  // Distances from a boundary have no loss.
+  const scored = await measured("scores.onnx", "--data", "truth.csv", "--label-column", "answer", "--ignore-column", "cost");
+  assert.deepEqual(Object.keys(scored), ["accuracy", "macroF1"]);
+  // Answers 24, 0 and 27.
+  const price = await measured("price.onnx", "--data", "truth.csv", "--label-column", "cost", "--ignore-column", "answer");
+  near(price["mae"], 1);
+  near(price["rmse"], Math.sqrt(3));
+  await isRefused(
+    folder,
+    ["eval", "price.onnx", "--data", "truth.csv", "--label-column", "b"],
+    /truth\.csv: expected 2 columns of numbers, as many as input "X" takes, got 2? ?.*a/,
+  );
+});

@@ -1,37 +1,55 @@
-/** @module `descent eval RUN`. */
+/** @module `descent eval MODEL`. */
 import { ConfigError } from "../../util/errors.js";
-import { dataOptions, deviceOptions, tableOptionsOf } from "../../tasks/options.js";
+import { dataOptions, deviceOptions, onnxOptions, tableOptionsOf } from "../../tasks/options.js";
 import { strideOption } from "../../tasks/texts/options.js";
 import { defineVerb } from "../verb.js";
 import { metricsTable } from "../metrics-table.js";
 
 export const verb = defineVerb({
-  positionals: [{ name: "RUN", help: "a run folder, or one of its checkpoints" }],
-  options: { ...dataOptions, stride: strideOption("as the model was measured in training"), ...deviceOptions },
-  examples: ["descent eval runs/fashion", "descent eval runs/houses --data new-houses.csv"],
+  positionals: [{ name: "MODEL", help: "a run folder, one of its checkpoints, or an ONNX file" }],
+  options: {
+    ...dataOptions,
+    stride: strideOption("as the model was measured in training"),
+    ...onnxOptions,
+    ...deviceOptions,
+  },
+  examples: [
+    "descent eval runs/fashion",
+    "descent eval runs/houses --data new-houses.csv",
+    "descent eval their-model.onnx --data photos/ --labels labels.txt",
+  ],
   engine: true,
   async run({ positionals: [path = ""], options, print, note, signal }) {
     const { TrainedModel } = await import("../../tasks/use/trained-node.js");
     const { splitRunPath } = await import("../../run/run-folder-node.js");
     const { loadExamples } = await import("../../tasks/use/examples-node.js");
-    const opened = await TrainedModel.open(path, { device: options.device, threads: options.threads });
+    const { openModel } = await import("../../tasks/use/open-node.js");
+    const { device, threads, preprocess, imageSize, labels, tokenizer } = options;
+    const opened = await openModel(path, { device, threads, preprocess, imageSize, labels, tokenizer });
     await using model = opened.model;
-    const trainedOn = opened.config.options["data"];
+    for (const remark of opened.remarks) note(remark);
+    const trainedWith: Readonly<Record<string, unknown>> = opened.config?.options ?? {};
+    const trainedOn = trainedWith["data"];
     const { checkRepeated } = await import("../../data/node.js");
     if (options.data === undefined) checkRepeated(trainedOn, undefined, `${path}/config.json`, `descent eval ${path} --data`);
     const data = options.data ?? (typeof trainedOn === "string" ? trainedOn : undefined);
     if (data === undefined) throw new ConfigError(`eval ${path}: expected --data, got none`);
-    const { examples, notes, leftOut } = await loadExamples(model, opened.config, {
-      data,
-      labelColumn: options.labelColumn,
-      textColumn: options.textColumn,
-      ...tableOptionsOf(options),
-      skipBadRows: options.skipBadRows,
-      repair: options.repair,
-      maxMegapixels: options.maxMegapixels,
-      stride: options.stride,
-      signal,
-    });
+    const { examples, notes, leftOut } = await loadExamples(
+      model,
+      { options: trainedWith },
+      {
+        data,
+        labelColumn: options.labelColumn,
+        textColumn: options.textColumn,
+        ignoreColumn: options.ignoreColumn,
+        ...tableOptionsOf(options),
+        skipBadRows: options.skipBadRows,
+        repair: options.repair,
+        maxMegapixels: options.maxMegapixels,
+        stride: options.stride,
+        signal,
+      },
+    );
     for (const text of notes) note(text, leftOut.includes(text));
     const { nodeTaskNamed } = await import("../../tasks/table-node.js");
     const { measure } = nodeTaskNamed(model.task.name);

@@ -2,7 +2,8 @@
  * @module Columns of a table as the inputs of an imported file: columns of numbers side by side, or each by the name of its input.
  */
 import type { Column, TableSchema } from "../../data/index.js";
-import { cell, Dataset, isText, numberAt, placeAt, valueText } from "../../data/index.js";
+import type { LoadedData } from "../../data/node.js";
+import { cell, Dataset, encodeLabels, isText, numberAt, placeAt, valueText } from "../../data/index.js";
 import type { DType, StringData, TensorData } from "../../graph/index.js";
 import { fromNumbers, isFloat, toNumbers } from "../../graph/index.js";
 import { DataError } from "../../util/errors.js";
@@ -98,6 +99,29 @@ export const fileRows = (inputs: readonly FileInput[]): RowReader => ({
       ),
     ),
 });
+
+/**
+ * Rows with their targets as examples of a file: its columns, and `label`, the place among its classes, or `target`, the quantity, behind them.
+ *
+ * Errors: DataError for data without a column to predict, for columns that are not the file's, and for a label that is no class of its.
+ */
+export function fileExamples(
+  inputs: readonly FileInput[],
+  { name, roles }: LoadedData,
+  part: Dataset,
+  classes: readonly string[] | undefined,
+): Dataset {
+  const { target } = roles;
+  if (target === undefined) throw new DataError(`${name}: expected a column to predict; name it with --label-column`);
+  const rows = fileRows(inputs).apply(part.pick(...part.names.filter((column) => column !== target)), { where: name });
+  const [column, where] = [part.column(target), `${name}, column "${target}"`];
+  const key = classes === undefined ? "target" : "label";
+  // A column that is called so goes in by its place.
+  const features = rows.has(key) ? rows.rename({ [key]: `${key} (input)` }) : rows;
+  return features.with({
+    [key]: classes === undefined ? typed(column, "float64", part.length, target) : encodeLabels(column, classes, where),
+  });
+}
 
 /** Examples as the values of a file's inputs. */
 export function feedsOf(inputs: readonly FileInput[], examples: Dataset): Record<string, TensorData | StringData> {

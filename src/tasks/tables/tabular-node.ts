@@ -195,5 +195,7 @@ export const tabularNode: NodeTask = {
   view,
   report,
   remarks: (_examples, info, rows) =>
-    rows === undefined ? [] : TabularPreprocessor.fromJSON((info as TableInfo).preprocessing).remarks(rows, "data"),
+    rows === undefined || fileInputsOf(info) !== undefined
+      ? []
+      : TabularPreprocessor.fromJSON((info as TableInfo).preprocessing).remarks(rows, "data"),
 };

@@ -13,6 +13,7 @@ import { TabularMlp } from "../../models/index.js";
 import type { Module } from "../../nn/index.js";
 import type { Metrics } from "../../metrics/index.js";
 import { DataError } from "../../util/errors.js";
+import { fileExamples, fileInputsOf } from "./file-columns.js";
 import { tableGraph } from "./graph.js";
 import {
   classAnswers,
@@ -146,7 +147,11 @@ function namedParameters(info: TableInfo, model: Module): ReadonlyMap<string, Na
   ]);
 }
 
-const schemaOf = (info: TableInfo): TableSchema | undefined => TabularPreprocessor.fromJSON(info.preprocessing).spec.schema;
+const schemaOf = (info: TableInfo): TableSchema | undefined =>
+  fileInputsOf(info) === undefined ? TabularPreprocessor.fromJSON(info.preprocessing).spec.schema : undefined;
+
+/** The column to predict; of a file that somebody else made, whose output has a name of its own, guessed. */
+const targetColumn = (info: TableInfo): string | undefined => (fileInputsOf(info) === undefined ? info.target : undefined);
 
 const inputs = ({ info }: TaskContext<TableInfo>, batch: Dim): ColumnTypes => ({
   features: { shape: [batch, info.featureNames.length], dtype: "float32" },
@@ -159,8 +164,13 @@ type TableModel = Module & { forward(features: Tensor, categories: Tensor | null
 const applyTable = (model: Module, features: Tensor, batch: Readonly<Record<string, Tensor>>): Tensor =>
   (model as TableModel).forward(features, batch["categories"] ?? null);
 
-const encodeExamples = (data: LoadedData, part: Dataset, info: TableInfo, label: string): Dataset =>
-  TabularPreprocessor.fromJSON(info.preprocessing).apply(part, { withTarget: true, where: data.name }).rename({ target: label });
+function encodeExamples(data: LoadedData, part: Dataset, info: TableInfo, label: "label" | "target"): Dataset {
+  const inputs = fileInputsOf(info);
+  if (inputs !== undefined) return fileExamples(inputs, data, part, label === "label" ? info.classes : undefined);
+  return TabularPreprocessor.fromJSON(info.preprocessing)
+    .apply(part, { withTarget: true, where: data.name })
+    .rename({ target: label });
+}
 
 const encodeRows = (rows: Dataset, info: TableInfo): Dataset => TabularPreprocessor.fromJSON(info.preprocessing).apply(rows);
 
@@ -177,7 +187,7 @@ const COMMON = {
   monitor: { metric: "loss", mode: "min" },
   inputs,
   features: (batch) => batch["features"] as Tensor,
-  targetColumn: (info) => info.target,
+  targetColumn,
   encode: encodeRows,
 } satisfies Partial<Task<TableInfo>>;
 
@@ -199,13 +209,13 @@ export const tabularClassification: Task<TableInfo> = {
 
 /** Errors in the target's own unit, R², and the loss on the standardized scale. */
 export class RegressionMeasurement implements Measurement {
-  readonly #info: TableInfo;
+  readonly #info: Pick<TableInfo, "targetMean" | "targetDeviation">;
   readonly #metrics = { rmse: rootMeanSquaredError(), mae: meanAbsoluteError(), r2: r2() };
   readonly #loss = squaredError();
   readonly truth: number[] = [];
   readonly prediction: number[] = [];
 
-  constructor(info: TableInfo) {
+  constructor(info: Pick<TableInfo, "targetMean" | "targetDeviation">) {
     this.#info = info;
   }
 

@@ -5,6 +5,8 @@ import type { Dataset } from "../../data/node.js";
 import type { LoadOptions, TableReading } from "../../data/node.js";
 import { KNOWN_DATASETS, loadData, parseFold, tableReading } from "../../data/node.js";
 import type { RunConfig } from "../../run/run-folder.js";
+import { ConfigError } from "../../util/errors.js";
+import { unknownName } from "../../util/nearest.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { InputOptions, NamedInputs } from "../task-node.js";
 import type { TrainedModel } from "../trained-model.js";
@@ -16,6 +18,8 @@ export interface ExamplesOptions extends TableReading {
   readonly data: string;
   readonly labelColumn?: string;
   readonly textColumn?: string;
+  /** Columns that are no inputs of a file: a run knows its own. */
+  readonly ignoreColumn?: readonly string[];
   readonly skipBadRows?: boolean;
   readonly repair?: boolean;
   readonly maxMegapixels?: number;
@@ -54,11 +58,11 @@ interface LoadedExamples {
  * Data with targets. Of the data that the model was trained on, and of known data, the test part by the run's own seed; of a folder with
  * a test part, that; of another file, all rows.
  */
-export function loadExamples(model: TrainedModel, config: RunConfig, options: ExamplesOptions): Promise<LoadedExamples> {
+export function loadExamples(model: TrainedModel, config: Pick<RunConfig, "options">, options: ExamplesOptions): Promise<LoadedExamples> {
   return readingInfo("config.json", model.task.name, () => load(model, config, options));
 }
 
-async function load(model: TrainedModel, config: RunConfig, options: ExamplesOptions): Promise<LoadedExamples> {
+async function load(model: TrainedModel, config: Pick<RunConfig, "options">, options: ExamplesOptions): Promise<LoadedExamples> {
   const { task } = model;
   const info = inWindows(task, model.info, options.stride);
   const seed = typeof config.options["seed"] === "number" ? config.options["seed"] : 1;
@@ -87,7 +91,10 @@ async function load(model: TrainedModel, config: RunConfig, options: ExamplesOpt
     ...(options.maxMegapixels === undefined ? {} : { maxMegapixels: options.maxMegapixels }),
   });
   const wanted = options.part === "train" ? data.train : data.test;
-  const part = wanted.length > 0 ? wanted : data.train.concat(data.validation);
+  const whole = wanted.length > 0 ? wanted : data.train.concat(data.validation);
+  const unknown = options.ignoreColumn?.find((name) => !whole.has(name));
+  if (unknown !== undefined) throw new ConfigError(`--ignore-column: ${unknownName("column", unknown, whole.names)}`);
+  const part = whole.drop(...(options.ignoreColumn ?? []));
   const examples = await task.examples(data, part, info);
   const remarks = nodeTaskNamed(task.name).remarks?.(examples, info, part) ?? [];
   return { examples, rows: part, notes: [...data.notes, ...remarks], leftOut: data.leftOut };

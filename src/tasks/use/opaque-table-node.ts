@@ -11,10 +11,11 @@ import type { OnnxModel } from "../../onnx/index.js";
 import type { Executable } from "../../runtime/index.js";
 import { compile } from "../../runtime/index.js";
 import { ConfigError, NoGradientError } from "../../util/errors.js";
-import { rowsOf } from "../shared/classification.js";
+import { ClassificationMeasurement, rowsOf } from "../shared/classification.js";
 import { taskNamed } from "../table.js";
 import type { FileInput, FileTableInfo } from "../tables/file-columns.js";
 import { feedsOf } from "../tables/file-columns.js";
+import { RegressionMeasurement } from "../tables/tabular.js";
 import type { Answer, AnyTask, Measurement, Outputs } from "../task.js";
 import type { TrainedModel, UseOptions } from "../trained-model.js";
 
@@ -30,6 +31,11 @@ export interface TableOutputs {
 const ROWS = 256;
 /** Probabilities add up to 1 within this. */
 const ROUNDING = 1e-3;
+
+/** The smallest probability whose logarithm is taken. */
+const LEAST = 1e-12;
+/** A quantity that is not standardized. */
+const IN_UNITS = { targetMean: 0, targetDeviation: 1 };
 
 type Named = Readonly<Record<string, TensorData | StringData>>;
 
@@ -223,8 +229,50 @@ export class OpaqueTable implements TrainedModel {
     return Promise.reject(this.#refused("another graph"));
   }
 
-  measure(): Promise<Measurement | undefined> {
-    return Promise.resolve(undefined);
+  /** Measures on examples with their targets (`fileExamples`): quantities in their own unit; of labels alone, accuracy and F1. */
+  async measure(examples: Dataset): Promise<Measurement> {
+    const { classes } = this.info;
+    const isClasses = examples.has("label");
+    const target = isClasses ? "label" : "target";
+    const measurement = isClasses ? new ClassificationMeasurement(classes.length) : new RegressionMeasurement(IN_UNITS);
+    let areSure = true;
+    await this.#each(examples, (outputs, from, count) => {
+      const rows = Uint32Array.from({ length: count }, (_, i) => from + i);
+      const batch = examples.select(rows).pick(target).batch();
+      const { label, scores } = this.#facts.outputs;
+      const numbers = scores === undefined ? undefined : matrixRows(outputs[scores] as TensorData).slice(0, count);
+      if (!isClasses) {
+        const prediction = fromNumbers(
+          "float64",
+          [count],
+          (numbers ?? []).map(([value = NaN]) => value),
+        );
+        return measurement.update({ prediction }, batch);
+      }
+      const areProbabilities = numbers?.every((row) => this.#areProbabilities(row) && row.length === classes.length) === true;
+      areSure &&= areProbabilities;
+      const places = label === undefined ? undefined : textsIn(outputs[label] as TensorData | StringData);
+      const logits = Array.from({ length: count }, (_, i): Float64Array => {
+        const row = numbers?.[i] as Float64Array;
+        if (areProbabilities) return row.map((p) => Math.log(Math.max(p, LEAST)));
+        const place = places === undefined ? undefined : this.#facts.labels.indexOf(places[i] as string);
+        return place === undefined ? row : Float64Array.from(classes, (_name, k) => (k === place ? 1 : 0));
+      });
+      measurement.update(
+        {
+          logits: fromNumbers(
+            "float64",
+            [count, classes.length],
+            logits.flatMap((row) => [...row]),
+          ),
+        },
+        batch,
+      );
+    });
+    if (!isClasses || areSure) return measurement;
+    // A loss is one of probabilities.
+    const { loss: _, ...metrics } = measurement.result();
+    return { update: (outputs, batch) => measurement.update(outputs, batch), result: () => metrics };
   }
 
   toOnnx(): Uint8Array {

@@ -10,6 +10,7 @@ import { GraphModule } from "../../nn/index.js";
 import type { ModelProto } from "../../onnx/index.js";
 import { encodeModel, inlined, OnnxModel, withScores } from "../../onnx/index.js";
 import { input, isStatic } from "../../graph/index.js";
+import type { RunConfig } from "../../run/run-folder.js";
 import type { Json } from "../../util/described.js";
 import { ConfigError, UnsupportedOpError } from "../../util/errors.js";
 import { parseImageSize } from "../../vision/index.js";
@@ -39,6 +40,8 @@ export interface OnnxUseOptions {
 /** A model that was opened, and what was decided on the way. */
 export interface OpenedModel {
   readonly model: TrainedModel;
+  /** Of a run. */
+  readonly config?: RunConfig;
   readonly remarks: readonly string[];
 }
 
@@ -53,8 +56,7 @@ export async function openModel(path: string, options: UseOptions & OnnxUseOptio
   const { preprocess, imageSize, labels, tokenizer, ...use } = options;
   const stray = Object.entries({ preprocess, "image-size": imageSize, labels, tokenizer }).find(([, v]) => v !== undefined);
   if (stray !== undefined) throw new ConfigError(`--${stray[0]}: expected an ONNX file, got the run ${path}, which knows it`);
-  const { model } = await openTrained(path, use);
-  return { model, remarks: [] };
+  return { ...(await openTrained(path, use)), remarks: [] };
 }
 
 async function jsonBeside(path: string, name: string): Promise<Json | undefined> {
