@@ -6,6 +6,8 @@ import { fromNumbers, toNumbers } from "../graph/index.js";
 import { expectInteger, expectOption } from "../util/described.js";
 import { ConfigError } from "../util/errors.js";
 import { expectMatches, matchesPath } from "../util/patterns.js";
+import { GraphAdapter } from "./graph-adapter.js";
+import { GraphModule } from "./graph-module.js";
 import { Linear } from "./linear.js";
 import { LoraLinear } from "./lora-linear.js";
 import type { Module } from "./module.js";
@@ -55,12 +57,22 @@ const endsOf = (path: string): string[] => path.split(".").map((_, i, segments) 
 const chosen = (patterns: readonly string[], path: string): boolean =>
   patterns.some((pattern) => (pattern.startsWith("/") ? [path] : endsOf(path)).some((end) => matchesPath(pattern, end)));
 
+/** A layer or module as patterns may name it. */
+interface Named {
+  readonly path: string;
+  /** Other names: those of nodes. */
+  readonly names?: readonly string[];
+}
+
+const namesOfPart = ({ path, names = [] }: Named): readonly string[] => [path, ...names];
+
+const isChosen = (patterns: readonly string[], part: Named): boolean => namesOfPart(part).some((name) => chosen(patterns, name));
+
 /** The paths that patterns choose. ConfigError for a pattern that chooses none. */
-function choose(where: string, patterns: readonly string[], paths: readonly string[]): string[] {
-  for (const pattern of patterns) {
-    if (!paths.some((path) => chosen([pattern], path))) expectMatches(where, [pattern], paths);
-  }
-  return paths.filter((path) => chosen(patterns, path));
+function choose(where: string, patterns: readonly string[], parts: readonly Named[]): string[] {
+  for (const pattern of patterns)
+    if (!parts.some((part) => isChosen([pattern], part))) expectMatches(where, [pattern], parts.flatMap(namesOfPart));
+  return parts.filter((part) => isChosen(patterns, part)).map(({ path }) => path);
 }
 
 /** The trainable and frozen parts of an adapted model. */
@@ -82,23 +94,41 @@ export interface Adapted {
  * Errors: ConfigError for targets that match no linear layer, and where nothing is said and the model has no layers of the usual names.
  */
 export function addAdapters(model: Module, { rank, alpha, dropout, targets, modulesToSave }: Lora): Adapted {
-  const modules = [...model.modules()];
-  if (modules.some(([, module]) => module instanceof LoraLinear))
+  if (adaptersOf(model).size > 0)
     throw new ConfigError("lora: expected a model without adapters, got one that has some; merge or remove them first");
-  const linear = modules.flatMap(([path, module]) => (module instanceof Linear ? [path] : []));
+  const linear = linearLayers(model);
   const layers =
-    targets === undefined ? linear.filter((path) => chosen(USUAL_TARGETS, path)) : choose("lora: targets", targets, linear);
+    targets === undefined
+      ? linear.filter((part) => isChosen(USUAL_TARGETS, part)).map(({ path }) => path)
+      : choose("lora: targets", targets, linear);
   const saved = savedModules(model, modulesToSave);
   const selected = new Set(layers.filter((path) => !saved.some((module) => isBelow(path, module))));
   if (selected.size === 0)
     throw new ConfigError(
-      `lora: expected linear layers named ${USUAL_TARGETS.join(", ")}, got none; give targets among ${linear.join(", ") || "linear layers, of which the model has none"}`,
+      `lora: expected linear layers named ${USUAL_TARGETS.join(", ")}, got none; give targets among ${linear.map(({ path }) => path).join(", ") || "linear layers, of which the model has none"}`,
     );
   model.replaceParts((module, path) =>
     module instanceof Linear && selected.has(path) ? new LoraLinear(module, { rank, alpha, dropout }) : undefined,
   );
+  for (const [path, graph] of graphsIn(model))
+    graph.adaptLayers(
+      [...graph.layers.keys()].filter((layer) => selected.has(joinPath(path, layer))),
+      { rank, alpha, dropout },
+    );
   return adaptedParts(model, modulesToSave);
 }
+
+/** Graphs of others inside a model, by path. */
+const graphsIn = (model: Module): [string, GraphModule][] =>
+  [...model.modules()].filter((entry): entry is [string, GraphModule] => entry[1] instanceof GraphModule);
+
+/** Every linear layer of a model: modules, and those inside of graphs. */
+const linearLayers = (model: Module): Named[] => [
+  ...[...model.modules()].flatMap(([path, module]) => (module instanceof Linear ? [{ path }] : [])),
+  ...graphsIn(model).flatMap(([path, graph]) =>
+    [...graph.layers].map(([layer, { names }]) => ({ path: joinPath(path, layer), names })),
+  ),
+];
 
 /** Lists the trainable and frozen parts of a model with adapters; `modulesToSave` as for `lora`. */
 export function adaptedParts(model: Module, modulesToSave: readonly string[]): Adapted {
@@ -111,7 +141,14 @@ export function adaptedParts(model: Module, modulesToSave: readonly string[]): A
 }
 
 const savedModules = (model: Module, patterns: readonly string[]): string[] =>
-  outermost(choose("lora: modules to save", patterns, [...model.modules().keys()].slice(1)));
+  outermost(
+    choose("lora: modules to save", patterns, [
+      ...[...model.modules().keys()].filter((path) => path !== "").map((path) => ({ path })),
+      ...graphsIn(model).flatMap(([path, graph]) =>
+        [...graph.weights.keys()].map((name) => ({ path: joinPath(path, name.replace(/\.[^.]*$/, "")) })),
+      ),
+    ]),
+  );
 
 const isBelow = (path: string, module: string): boolean => path === module || path.startsWith(`${module}.`);
 
@@ -121,12 +158,26 @@ const outermost = (paths: readonly string[]): string[] =>
 
 const namesOf = (path: string): [string, string] => [`${path}.lora_A.weight`, `${path}.lora_B.weight`];
 
+type Adapter = LoraLinear | GraphAdapter;
+
 /** The layers of a model that have an adapter, by path. */
-export const adaptersOf = (model: Module): Map<string, LoraLinear> =>
-  new Map([...model.modules()].filter((entry): entry is [string, LoraLinear] => entry[1] instanceof LoraLinear));
+export const adaptersOf = (model: Module): Map<string, Adapter> =>
+  new Map(
+    [...model.modules()].filter(
+      (entry): entry is [string, Adapter] => entry[1] instanceof LoraLinear || entry[1] instanceof GraphAdapter,
+    ),
+  );
+
+/** The path of the weight that an adapter changes. */
+function weightOf(model: Module, path: string, adapter: Adapter): string {
+  if (adapter instanceof LoraLinear) return joinPath(path, "weight");
+  const [graph = ""] = graphsIn(model).find(([, module]) => [...module.adapters.values()].includes(adapter)) ?? [];
+  return joinPath(graph, adapter.weightName);
+}
 
 /** Takes the adapters out of a model, in place: the layers are as they were, for weights from `mergeAdapters`. */
 export function removeAdapters(model: Module): void {
+  for (const [, graph] of graphsIn(model)) graph.adapters.clear();
   model.replaceParts((module) => (module instanceof LoraLinear ? module.base : undefined));
 }
 
@@ -137,7 +188,7 @@ function weightsAt(weights: ReadonlyMap<string, TensorData>, path: string): Tens
 }
 
 /** sign · alpha/rank · B·A added to a weight, in its own layout. */
-function shifted(layer: LoraLinear, weight: TensorData, a: TensorData, b: TensorData, sign: 1 | -1): TensorData {
+function shifted(layer: Adapter, weight: TensorData, a: TensorData, b: TensorData, sign: 1 | -1): TensorData {
   const { inFeatures, outFeatures, stored, scale } = layer;
   const [down, up] = [toNumbers(a), toNumbers(b)];
   const rank = down.length / inFeatures;
@@ -164,7 +215,7 @@ export function mergeAdapters(model: Module, weights: ReadonlyMap<string, Tensor
   const merged = new Map(weights);
   for (const [path, layer] of adaptersOf(model)) {
     const [a, b] = namesOf(path);
-    const weight = joinPath(path, "weight");
+    const weight = weightOf(model, path, layer);
     merged.set(weight, shifted(layer, weightsAt(weights, weight), weightsAt(weights, a), weightsAt(weights, b), 1));
     merged.delete(a);
     merged.delete(b);
@@ -186,7 +237,7 @@ export function unmergeAdapters(
   const weights = new Map(merged);
   for (const [path, layer] of adaptersOf(model)) {
     const [a, b] = namesOf(path);
-    const weight = joinPath(path, "weight");
+    const weight = weightOf(model, path, layer);
     weights.set(weight, shifted(layer, weightsAt(merged, weight), weightsAt(adapters, a), weightsAt(adapters, b), -1));
     weights.set(a, weightsAt(adapters, a)).set(b, weightsAt(adapters, b));
   }

@@ -1,10 +1,13 @@
 /**
  * @module An imported graph as a module: it is traced, trained and written like one that was defined here.
  */
-import type { Graph, Parameter, Shape, Tensor, TensorData } from "../graph/index.js";
-import { constant, isFloat, rewriteTensors } from "../graph/index.js";
+import type { Graph, Node, Parameter, Shape, Tensor, TensorData } from "../graph/index.js";
+import { constant, createNode, isFloat, rewriteTensors } from "../graph/index.js";
 import { type ExternalData, OnnxModel, type ParameterChoice, readersOf } from "../onnx/index.js";
 import { ConfigError, ShapeError } from "../util/errors.js";
+import { GraphAdapter, linearRead, linearReads } from "./graph-adapter.js";
+import type { StoredWeight } from "./linear.js";
+import type { LoraLinearOptions } from "./lora-linear.js";
 import { Module } from "./module.js";
 
 export interface GraphModuleOptions {
@@ -40,12 +43,16 @@ function substitutes(graph: Graph, formal: Tensor, value: Tensor): [Tensor, Tens
  * Errors: those of `OnnxModel.trace`; ConfigError where the file has no parameter, unless it may be `weightless`.
  */
 export class GraphModule extends Module {
-  static override readonly pathNames = { weights: "" };
+  static override readonly pathNames = { weights: "", adapters: "" };
   readonly weights: ReadonlyMap<string, Parameter>;
+  /** Low-rank changes of its linear layers, by the paths of the layers (`adaptLayers`). */
+  readonly adapters = new Map<string, GraphAdapter>();
   /** The parameters' values in the file. */
   readonly values: ReadonlyMap<string, TensorData>;
   readonly metadata: ReadonlyMap<string, string>;
   readonly #model: OnnxModel;
+  /** Weights of linear layers, by name. */
+  readonly #linear: ReadonlyMap<string, StoredWeight>;
 
   constructor(file: Uint8Array, options: GraphModuleOptions) {
     super();
@@ -56,7 +63,7 @@ export class GraphModule extends Module {
       externalData,
       parameters: choice,
     });
-    const { parameters, values, metadata } = this.#model.trace({ shapes });
+    const { graph, parameters, values, metadata } = this.#model.trace({ shapes });
     if (!weightless && ![...parameters.values()].some((parameter) => parameter.trainable))
       throw new ConfigError(
         `${where}: expected a model with weights, got one without a parameter; descent inspect ${where} shows how its tensors are classified`,
@@ -64,6 +71,53 @@ export class GraphModule extends Module {
     this.weights = parameters;
     this.values = new Map([...parameters].map(([name, parameter]) => [name, values.get(parameter) as TensorData]));
     this.metadata = metadata;
+    const reads = linearReads(graph);
+    this.#linear = new Map(
+      [...parameters].flatMap(([name, weight]) => {
+        const stored = reads.get(weight);
+        return stored === undefined ? [] : [[name, stored]];
+      }),
+    );
+  }
+
+  /**
+   * Its linear layers: paths, each with the weight's name in the file and the names by which patterns may know the layer: the weight's without
+   * `.weight`, and those of the nodes that read it, as paths.
+   */
+  get layers(): ReadonlyMap<string, { readonly weight: string; readonly names: readonly string[] }> {
+    return new Map(
+      [...this.#linear.keys()].map((weight) => {
+        const own = weight.replace(/\.weight$/, "");
+        const nodes = this.readers.get(weight) ?? [];
+        const scopes = nodes.flatMap((node) =>
+          node.includes("/") ? [node.split("/").filter(Boolean).slice(0, -1).join(".")] : [],
+        );
+        // A path of its own where the weight has no such end.
+        return [own === weight ? `${weight}.layer` : own, { weight, names: [own, ...nodes, ...scopes] }];
+      }),
+    );
+  }
+
+  /** Puts low-rank changes beside the layers of these paths, in place. */
+  adaptLayers(paths: Iterable<string>, options: LoraLinearOptions): void {
+    const { layers } = this;
+    for (const path of paths) {
+      const name = layers.get(path)?.weight ?? "";
+      const [weight, stored] = [this.weights.get(name), this.#linear.get(name)];
+      if (weight === undefined || stored === undefined)
+        throw new ConfigError(`${this.#model.where}: expected a linear layer, got ${path}`);
+      this.adapters.set(path, new GraphAdapter(name, { weight, stored }, options));
+    }
+  }
+
+  /** The result of a linear layer with its change; undefined for another node, or one without. */
+  #adapted(node: Node, inputs: readonly (Tensor | null)[]): Tensor[] | undefined {
+    if (this.adapters.size === 0) return undefined;
+    const weight = linearRead(node)?.weight;
+    const adapter = [...this.adapters.values()].find(({ weightName }) => this.weights.get(weightName) === weight);
+    if (weight === undefined || adapter === undefined) return undefined;
+    const [result] = createNode(node.op, inputs, node.attributes, node.outputs, node.scope).outputs;
+    return [(result as Tensor).add(adapter.forward(inputs[0] as Tensor))];
   }
 
   /** Names of the file's nodes that read each parameter. */
@@ -88,9 +142,9 @@ export class GraphModule extends Module {
     // What only these shapes need was not there to be trained.
     for (const [name, parameter] of parameters)
       if (!this.weights.has(name)) actual.set(parameter, constant(values.get(parameter) as TensorData));
-    const map = rewriteTensors(graph.outputs.values(), (node) => {
+    const map = rewriteTensors(graph.outputs.values(), (node, rewritten) => {
       const replaced = actual.get(node.outputs[0] as Tensor);
-      return replaced === undefined ? undefined : [replaced];
+      return replaced === undefined ? this.#adapted(node, rewritten) : [replaced];
     });
     return Object.fromEntries([...graph.outputs].map(([name, output]) => [name, map(output)]));
   }

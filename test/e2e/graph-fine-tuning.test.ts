@@ -314,3 +314,19 @@ test("what does not fit is refused in one line", async () => {
     /graphs of others are trained by image-classification, text-classification/,
   );
 });
+
+test("adapters of a file's layers are learned, and the run answers with them merged", async () => {
+  const { stderr } = await descent(`${LINE} --lora 4 --lora-targets hidden --steps 240 --lr 1e-2 --out lora`);
+  // Two matrices of rank 4 beside [32, 128], and the new head.
+  assert.match(stderr, /trains 970 of 5,178 parameters/);
+  const { stdout } = await descent("eval lora --data digits --json");
+  const { metrics } = JSON.parse(stdout) as { metrics: { accuracy: number } };
+  assert.ok(metrics.accuracy > 0.7, stdout);
+  await descent("train --resume lora");
+  const whole = await loadSafetensors(path("lora", "checkpoints", `step-${lastStep(path("lora"))}`, "model.safetensors"));
+  assert.ok(whole.tensors.has("hidden.lora_A.weight") && whole.tensors.has("hidden.weight"));
+  await refused(
+    `${LINE} --lora 4 --steps 2 --out none`,
+    /lora: expected linear layers named .*; give targets among hidden, head/,
+  );
+});

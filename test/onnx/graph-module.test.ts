@@ -4,10 +4,10 @@ import { test } from "node:test";
 import { grad } from "../../src/autodiff/index.js";
 import type { Tensor, TensorData } from "../../src/graph/index.js";
 import { input, symbol, toNumbers } from "../../src/graph/index.js";
-import { GraphModule } from "../../src/nn/index.js";
+import { addAdapters, GraphModule, lora, mergeAdapters, removeAdapters } from "../../src/nn/index.js";
 import { encodeModel } from "../../src/onnx/index.js";
 import { evaluate } from "../../src/runtime/index.js";
-import { node, modelOf, w } from "./file.js";
+import { ints, node, modelOf, numbers, w } from "./file.js";
 
 const bytes = encodeModel(
   modelOf({
@@ -72,5 +72,67 @@ test("a file without weights is refused", () => {
   assert.throws(() => new GraphModule(plain, { shapes: { x0: [2] }, where: "their.onnx" }), {
     name: "ConfigError",
     message: /^their\.onnx: expected a model with weights, got one without a parameter; /,
+  });
+});
+
+/** Queries as MatMul behind a node with the layer's name, keys as Gemm with a transposed weight, a table that is also looked up. */
+const ATTENTION = encodeModel(
+  modelOf({
+    opset: 17,
+    inputs: [["batch", 4], { shape: ["batch"], dtype: "int64" }],
+    nodes: [
+      { ...node("MatMul", ["x0", "onnx::MatMul_7"], ["q"]), name: "/encoder/layer.0/query/MatMul" },
+      node("Gemm", ["x0", "encoder.key.weight", "bias"], ["k"], { transB: 1 }),
+      node("Gather", ["table", "x1"], ["t"]),
+      node("MatMul", ["x0", "table"], ["u"]),
+      node("Add", ["q", "k"], ["s"]),
+      node("Tanh", ["s"], ["r"]),
+      node("Concat", ["r", "t", "u"], ["y"], { axis: 1 }),
+    ],
+    constants: { "onnx::MatMul_7": w([4, 3]), "encoder.key.weight": w([3, 4]), bias: w([3]), table: w([4, 5]) },
+  }),
+);
+
+const adapters = (targets?: readonly string[]) => lora({ rank: 2, alpha: 3, ...(targets && { targets }) });
+const attention = (): GraphModule => new GraphModule(ATTENTION, { shapes: { x0: [2, 4], x1: [2] }, where: "their.onnx" });
+
+/** Outputs for two rows, with these numbers. */
+async function outputsOf(module: GraphModule, numbers: ReadonlyMap<string, TensorData>): Promise<Float64Array> {
+  const { y } = module.forward({ x0: input("x0", [2, 4]), x1: input("x1", [2], "int64") }) as { y: Tensor };
+  const values = new Map<Tensor, TensorData>([...module.state()].map(([name, p]) => [p, numbers.get(name) as TensorData]));
+  const { y: out } = await evaluate({ y }, { x0: w([2, 4]), x1: ints(0, 3) }, { values });
+  return toNumbers(out);
+}
+
+test("adapters stand beside linear layers by the names of weights and of nodes, and merge into the weights", async () => {
+  for (const [targets, layers] of [
+    [undefined, ["onnx::MatMul_7.layer"]],
+    [["key"], ["encoder.key"]],
+    [
+      ["encoder.layer.*.query", "key"],
+      ["onnx::MatMul_7.layer", "encoder.key"],
+    ],
+  ] as const) {
+    const module = attention();
+    const before = await outputsOf(module, module.values);
+    const adapted = addAdapters(module, adapters(targets));
+    assert.deepEqual(adapted.layers, layers);
+    assert.deepEqual(adapted.trained.length, 2 * layers.length);
+    const learned = new Map(adapted.trained.map((path) => [path, numbers(path, module.state().get(path)?.dims ?? [])] as const));
+    const whole = new Map([...module.values, ...learned]);
+    const changed = await outputsOf(module, whole);
+    assert.ok(changed.some((value, i) => Math.abs(value - (before[i] as number)) > 1e-2));
+    const merged = mergeAdapters(module, whole);
+    removeAdapters(module);
+    assert.deepEqual([...merged.keys()], [...module.values.keys()]);
+    const after = await outputsOf(module, merged);
+    changed.forEach((value, i) => assert.ok(Math.abs(value - (after[i] as number)) < 1e-5));
+  }
+});
+
+test("a weight that is looked up as well has no adapter; layers that there are not are named", () => {
+  assert.throws(() => addAdapters(attention(), adapters(["table"])), { name: "ConfigError", message: /lora: targets.*"table"/ });
+  assert.throws(() => addAdapters(open(), adapters()), {
+    message: /lora: expected linear layers named query, .* got none; give targets among layer\.0$/,
   });
 });

@@ -5,7 +5,7 @@ import { formatInteger } from "../../util/text.js";
 import type { Parameter } from "../../graph/index.js";
 import { nameOfArchitecture, ARCHITECTURES } from "../../models/index.js";
 import type { Lora, Module } from "../../nn/index.js";
-import { GraphModule, lora } from "../../nn/index.js";
+import { lora } from "../../nn/index.js";
 import type { Optimizer } from "../../optim/index.js";
 import { layerFactors, matchesPath, splitPatterns } from "../../optim/index.js";
 import type { FineTuneOptions } from "../../train/index.js";
@@ -13,6 +13,7 @@ import { fineTune } from "../../train/index.js";
 import { ConfigError } from "../../util/errors.js";
 import type { OptionValues } from "../../util/option.js";
 import type { fineTuningOptions } from "../options.js";
+import { graphIn } from "../use/model.js";
 
 /** As the command line names them. */
 export type FineTuningOptions = Partial<OptionValues<typeof fineTuningOptions>>;
@@ -58,10 +59,6 @@ export function adaptersFor(
 
 const sizeOf = (parameters: ReadonlyMap<string, Parameter>): number =>
   [...parameters.values()].reduce((sum, { size }) => sum + size, 0);
-
-/** Finds the module that holds an imported graph. */
-const graphIn = (model: Module): GraphModule | undefined =>
-  [...model.modules().values()].find((module): module is GraphModule => module instanceof GraphModule);
 
 /**
  * The rates of layers. In an imported graph they go by the order in which nodes read the weights, and by the numbers in the scope of the node

@@ -195,7 +195,9 @@ async function finish(
   const { task, prepared, model, resolved, dataName } = setup;
   const { model: best } = await openTrained(writer.path, { device, threads: resolved.threads });
   await using used = best;
-  if (setup.adapters !== undefined) await keepAdapters(writer.path, model, setup.adapters, resolved.init);
+  // PEFT knows no graph.
+  if (setup.adapters !== undefined && setup.graph === undefined)
+    await keepAdapters(writer.path, model, setup.adapters, resolved.init);
   const about = {
     task: task.name,
     model: setup.modelName,
