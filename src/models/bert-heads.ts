@@ -133,13 +133,6 @@ abstract class BertClassifier extends Module {
     this.dropout = new Dropout(options.classifierDropout ?? options.dropout ?? 0.1);
     this.classifier = bertLinear(options.hiddenSize, options.numLabels);
   }
-}
-
-/** BERT with a classifier of whole texts on the pooled first token. Shapes: tokens [N, T] → logits [N, K]. */
-export class BertForSequenceClassification extends BertClassifier implements TextModel {
-  constructor(options: BertHeadOptions) {
-    super(options, true);
-  }
 
   get wordEmbedding(): Embedding {
     return this.bert.embeddings.wordEmbeddings;
@@ -148,6 +141,13 @@ export class BertForSequenceClassification extends BertClassifier implements Tex
   embed(tokens: Tensor): Tensor {
     return this.wordEmbedding.forward(tokens);
   }
+}
+
+/** BERT with a classifier of whole texts on the pooled first token. Shapes: tokens [N, T] → logits [N, K]. */
+export class BertForSequenceClassification extends BertClassifier implements TextModel {
+  constructor(options: BertHeadOptions) {
+    super(options, true);
+  }
 
   override forward(tokens: Tensor, inputs: BertInputs = {}): Tensor {
     return this.bert.pool(this.bert.forward(tokens, inputs)).pipe(this.dropout, this.classifier);
@@ -155,7 +155,7 @@ export class BertForSequenceClassification extends BertClassifier implements Tex
 }
 
 /** BERT with a classifier of each token. Shapes: tokens [N, T] → logits [N, T, K]. */
-export class BertForTokenClassification extends BertClassifier {
+export class BertForTokenClassification extends BertClassifier implements TextModel {
   constructor(options: BertHeadOptions) {
     super(options, false);
   }

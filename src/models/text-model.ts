@@ -11,7 +11,7 @@ export interface TextModelInputs {
   readonly inputsEmbeds?: Tensor;
 }
 
-/** Shapes: tokens [N, T] → logits [N, K]. */
+/** Shapes: tokens [N, T] → logits [N, K], or of each token [N, T, K]. */
 export interface TextModel extends Module {
   /** One vector for each token, which depends on little else: [N, T, E]. */
   embed(tokens: Tensor): Tensor;

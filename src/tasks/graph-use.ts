@@ -84,6 +84,10 @@ export interface GraphUse<I> {
   readonly plan?: (file: GraphFile, options: GraphOptions) => GraphPlan;
   /** Shapes of the file's inputs for a first trace. */
   readonly shapes: (info: I) => Readonly<Record<string, Shape>>;
+  /** Number of axes of the scores: 2 for [N, K], which is what is left out; 3 for [N, T, K]. */
+  readonly axes?: 3;
+  /** The entries of info that names of the scores give; left out, `classes`. ConfigError for names that are none of the task's. */
+  readonly named?: (names: readonly string[], info: I) => Readonly<Record<string, unknown>>;
   /** Returns the number of scores that the head gives. */
   readonly outFeatures: (info: I) => number;
   /** The module that stands in the place of a model of the task's. */

@@ -154,6 +154,8 @@ export interface Inherited {
   readonly startToken?: number;
   /** The names of its head's labels. */
   readonly labels?: readonly string[];
+  /** Whether its model reads the tokens of its tokenizer, whatever the model is called. */
+  readonly readsTokens?: boolean;
 }
 
 /**

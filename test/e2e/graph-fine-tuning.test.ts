@@ -330,3 +330,51 @@ test("adapters of a file's layers are learned, and the run answers with them mer
     /lora: expected linear layers named .*; give targets among hidden, head/,
   );
 });
+
+/** Token ids: vectors, and the scores of each token. */
+function taggerFile(): Uint8Array {
+  const nodes = [
+    node("Gather", ["words", "input_ids"], ["v"]),
+    node("Cast", ["attention_mask"], ["m"], { to: 1 }),
+    node("Unsqueeze", ["m", "last"], ["kept"]),
+    node("Mul", ["v", "kept"], ["seen"]),
+    node("MatMul", ["seen", "head"], ["s"]),
+    node("Add", ["s", "bias"], ["y"]),
+  ];
+  const constants = {
+    words: weight("words", [40, 16]),
+    head: weight("tags", [16, 3]),
+    bias: weight("tg", [3]),
+    last: fromNumbers("int64", [1], [-1]),
+  };
+  const model = modelOf({ opset: 17, inputs: [], nodes, constants });
+  const value = (name: string, elementType: number, shape: (string | number)[]) => ({ name, elementType, shape });
+  const inputs = ["input_ids", "attention_mask"].map((name) => value(name, 7, ["N", "T"]));
+  const metadata = new Map([["id2label", '{"0": "O", "1": "B-PET", "2": "I-PET"}']]);
+  return encodeModel({ ...model, metadata, graph: { ...model.graph, inputs, outputs: [value("y", 1, ["N", "T", 3])] } });
+}
+
+test("tokens: a file's graph learns other tags, by the tokenizer of a folder; as it is, it finds its own", async () => {
+  writeFileSync(path("texts", "tagger.onnx"), taggerFile());
+  const sentences = [
+    ["the", "cat", "sat", "on", "the", "mat"],
+    ["the", "dog", "sat", "on", "the", "log"],
+  ];
+  const tagOf = (word: string): string => (word === "cat" || word === "dog" ? "B-ANIMAL" : word === "mat" ? "B-THING" : "O");
+  const lines = Array.from({ length: 60 }, (_, i) =>
+    (sentences[i % 2] as string[]).map((word) => `${word} ${tagOf(word)}`).join("\n"),
+  );
+  writeFileSync(path("pets.conll"), `${lines.join("\n\n")}\n`);
+  const { stderr } = await descent(
+    "train token-classification --data pets.conll --device cpu --init texts/tagger.onnx --steps 60 --lr 3e-2 --out tags",
+  );
+  assert.match(stderr, /its head path\/to\/MatMul_s \(16 → 3\) starts anew/);
+  const measured = JSON.parse((await descent("eval tags --json")).stdout) as { metrics: { f1: number } };
+  assert.equal(measured.metrics.f1, 1);
+  const answered = await succeeds(folder, ["predict", "tags", "a dog on a mat", "--json"]);
+  const [{ entities }] = JSON.parse(answered.stdout) as [{ entities: { text: string; label: string }[] }];
+  assert.deepEqual(entities.map(({ text, label }) => [text, label]), [["dog", "ANIMAL"], ["mat", "THING"]]); // prettier-ignore
+  const own = await succeeds(folder, ["predict", "texts/tagger.onnx", "the cat sat", "--json"]);
+  assert.match(own.stderr, /tagger\.onnx: labels from its metadata \(id2label\)/);
+  assert.ok(Array.isArray((JSON.parse(own.stdout) as [{ entities: unknown }])[0].entities));
+});

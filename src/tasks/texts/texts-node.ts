@@ -121,7 +121,7 @@ async function tokenizerFile({ tokenizer }: Pick<TaskOptions, "tokenizer">): Pro
 
 /** The tokenizer of the model that training starts from, or of the file that was asked for. ConfigError for both. */
 export async function readTextOptions(own: TaskOptions, { tokenizer, inherited }: Started): Promise<ReadOptions> {
-  if (tokenizer === undefined) return tokenizerFile(own);
+  if (tokenizer === undefined) return { ...(await tokenizerFile(own)), ...inherited };
   const asked = own.tokenizer !== undefined ? "--tokenizer" : own.vocabularySize !== undefined ? "--vocabulary-size" : undefined;
   if (asked !== undefined) throw new ConfigError(`${asked}: expected none beside --init, whose model has its own tokenizer`);
   return { tokenizer, ...inherited };

@@ -73,8 +73,10 @@ async function textParts(
 }
 
 /** Returns what a task of texts takes over from a graph. */
-const inheritedFromGraph = ({ maxPositions }: Pick<GraphInfo, "maxPositions">): Inherited =>
-  maxPositions === undefined ? {} : { maxPositions };
+const inheritedFromGraph = ({ maxPositions, inputs }: Pick<GraphInfo, "maxPositions" | "inputs">): Inherited => ({
+  ...(maxPositions === undefined ? {} : { maxPositions }),
+  ...(inputs["input_ids"] === undefined ? {} : { readsTokens: true }),
+});
 
 /** Tells whether a task reads texts: its graphs take token ids. */
 const readsTexts = (plan: GraphPlan): boolean => plan.info.graph.inputs["input_ids"] !== undefined;

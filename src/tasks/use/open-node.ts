@@ -92,7 +92,12 @@ function taskFor(
   for (const task of TASKS) {
     if (task.graphs?.plan === undefined) continue;
     try {
-      return { task, plan: task.graphs.plan(file, options) };
+      const plan = task.graphs.plan(file, options);
+      const { axes = 2 } = task.graphs;
+      const given = scoreAxes(file);
+      // Of texts and of their tokens the inputs are the same.
+      if (plan.info.graph.inputs["input_ids"] === undefined || given === undefined || given === axes) return { task, plan };
+      reasons.push(`${file.where}: expected scores of ${axes} axes for ${task.name}, got ${given}`);
     } catch (error) {
       if (!(error instanceof ConfigError) || error.message.startsWith("--")) throw error;
       reasons.push(error.message);
@@ -100,6 +105,13 @@ function taskFor(
   }
   return { reasons };
 }
+
+/** The number of axes of a file's first output of floats, where the file says so. */
+const scoreAxes = ({ model }: GraphFile): number | undefined =>
+  (model.graph.outputs.find(({ elementType }) => FLOATS.has(elementType)) ?? model.graph.outputs[0])?.shape?.length;
+
+/** float32, float16, float64. */
+const FLOATS: ReadonlySet<number> = new Set([1, 10, 11]);
 
 /** Makes the info of a task of texts: the tokenizer beside the file. */
 async function textInfo(path: string, plan: GraphPlan, given: string | undefined): Promise<TaskInfo> {
@@ -127,9 +139,12 @@ function scoreCount(module: GraphModule, task: AnyTask, info: TaskInfo, output: 
     return [name, input(name, shape, dtype)] as const;
   });
   const scores = module.forward(Object.fromEntries(inputs))[output];
-  const [, count] = scores?.shape ?? [];
-  if (scores === undefined || typeof count !== "number" || !isStatic(scores.shape))
-    throw new ConfigError(`${onnx.where}: expected an output of scores [N, K], got [${scores?.shape.join(", ") ?? ""}]`);
+  const { axes = 2 } = task.graphs ?? {};
+  const count = scores?.shape[axes - 1];
+  if (scores === undefined || typeof count !== "number" || !isStatic(scores.shape)) {
+    const expected = axes === 2 ? "[N, K]" : "[N, T, K]";
+    throw new ConfigError(`${onnx.where}: expected an output of scores ${expected}, got [${scores?.shape.join(", ") ?? ""}]`);
+  }
   return count;
 }
 
@@ -199,7 +214,8 @@ async function openOnnx(path: string, options: UseOptions & OnnxUseOptions): Pro
   const count = scoreCount(module, task, known, output, onnx);
   const { names, remark } = await labelsFor(onnx, path, count, options.labels);
   const name = where.replace(/\.onnx$/, "");
-  const model = new TracedModel(task, name, { ...known, classes: names }, module.values, use, { bytes, where });
+  const named = task.graphs?.named?.(names, known) ?? { classes: names };
+  const model = new TracedModel(task, name, { ...known, ...named }, module.values, use, { bytes, where });
   return { model, remarks: [...plan.notes, remark] };
 }
 

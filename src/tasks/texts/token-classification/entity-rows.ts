@@ -127,7 +127,7 @@ export function prepareEntities(data: LoadedData, options: Preparing): Awaitable
   const texts = { train: textsOf(data.train), validation: textsOf(data.validation), test: textsOf(data.test) };
   expectSpans(texts.train, data.name);
   const unit = unitOf(texts.train);
-  return options.model === bertTagger.name
+  return options.model === bertTagger.name || options.readsTokens === true
     ? prepareSubwords(data, texts, unit, options)
     : prepareFeatures(data, texts, unit, options);
 }

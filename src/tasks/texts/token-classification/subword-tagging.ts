@@ -7,6 +7,7 @@ import type { Dataset } from "../../../data/index.js";
 import type { Dim, Tensor, TensorData } from "../../../graph/index.js";
 import { constant, fromNumbers, toNumbers } from "../../../graph/index.js";
 import { crossEntropy, viterbi, viterbiPath } from "../../../losses/index.js";
+import type { TextModel } from "../../../models/index.js";
 import { BertForTokenClassification } from "../../../models/index.js";
 import type { Module } from "../../../nn/index.js";
 import { zeros } from "../../../ops/index.js";
@@ -17,6 +18,7 @@ import { moveScores } from "./tag-moves.js";
 import type { TagInfo } from "../tagging.js";
 import { addFalseNegativeCost, scoresOf } from "../tagging.js";
 import type { ColumnTypes, BuiltChoice, RowOutputs, TaskContext, Tensors } from "../../task.js";
+import { TextGraph } from "../text-graph.js";
 import { textCollate, textInputs } from "../texts.js";
 
 export const subwordInputs = (context: TaskContext<SubwordInfo>, batch: Dim): ColumnTypes => ({
@@ -34,14 +36,15 @@ export function subwordCollate(context: TaskContext<SubwordInfo>, rows: Dataset)
   });
 }
 
-const bertOf = (model: Module): BertForTokenClassification => {
-  if (model instanceof BertForTokenClassification) return model;
+/** A classifier of tokens: BERT, or somebody else's graph. */
+const scorerOf = (model: Module): TextModel => {
+  if (model instanceof BertForTokenClassification || model instanceof TextGraph) return model;
   throw new ConfigError(`token-classification: expected BERT with a classifier of tokens, got ${model.constructor.name}`);
 };
 
 /** The vectors of the sub-words: [N, T, D]. */
 export const subwordFeatures = (batch: Tensors, _context: unknown, model: Module): Tensor =>
-  bertOf(model).bert.embeddings.wordEmbeddings.forward(batch["input_ids"] as Tensor);
+  scorerOf(model).embed(batch["input_ids"] as Tensor);
 
 /**
  * `emissions` [N, T, K] of words: the logits of their first sub-words; behind the last word those of the first sub-word. In use with the best `tags` and
@@ -49,7 +52,7 @@ export const subwordFeatures = (batch: Tensors, _context: unknown, model: Module
  */
 export function subwordOutputs(model: Module, vectors: Tensor, batch: Tensors, { info, use }: TaskContext<SubwordInfo>): Tensors {
   const ids = batch["input_ids"] as Tensor;
-  const logits = bertOf(model).forward(ids, { mask: batch["attention_mask"] as Tensor, inputsEmbeds: vectors }); // [N, T, K]
+  const logits = scorerOf(model).forward(ids, { mask: batch["attention_mask"] as Tensor, inputsEmbeds: vectors }); // [N, T, K]
   const first = batch["first"] as Tensor;
   const emissions = logits.gatherElements(first.max(0).unsqueeze(-1).expand(logits.shape), 1);
   if (use === "train") return { emissions };

@@ -5,6 +5,8 @@ import { labelledTextAt } from "../../../data/index.js";
 import type { Tensor } from "../../../graph/index.js";
 import { entityRows, prepareEntities } from "./entity-rows.js";
 import { expectSpans, textsOf } from "./entities.js";
+import type { GraphUse } from "../../graph-use.js";
+import { tokenGraph } from "./graph.js";
 import type { SubwordInfo } from "./subword-rows.js";
 import { readsSubwords } from "./subword-rows.js";
 import {
@@ -63,6 +65,7 @@ export const tokenClassification: Task<TagInfo> = {
   usage: ["--data wnut17 --out runs/entities", "--data resume-ner-zh --init bert-base-chinese --out runs/tuned"],
   options: tokenClassificationOptions,
   models: [...(FEATURE_MODELS as readonly BuiltChoice<TagInfo>[]), bertTagger],
+  graphs: tokenGraph as GraphUse<TagInfo>,
   pretrained: { architectures: ["BertForTokenClassification"], labels: ({ tags }) => tags },
   settle: settleTagging,
   namedParameters: namedByTags,
