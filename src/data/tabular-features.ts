@@ -133,6 +133,12 @@ export function fitEncoder(name: string, column: Column, length: number, options
   return { kind: "oneHot", name, categories, other: kept.length < counts.size, missing: missing > 0 };
 }
 
+/** An encoder that leaves a column of numbers as it is, or the reason why it is none. */
+export const plainEncoder = (name: string, column: Column): Encoder | { useless: string } =>
+  isText(column) || column.shape.length > 1 || column.unit === "date"
+    ? { useless: "it is no column of numbers" }
+    : { kind: "number", name, mean: 0, sd: 1, indicator: false };
+
 /** Names of the numbers that an encoder gives for a row; none for an index. */
 export function featureNames(encoder: Encoder): string[] {
   const { name } = encoder;

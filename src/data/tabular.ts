@@ -18,6 +18,7 @@ import {
   encoderSchema,
   featureNames,
   fitEncoder,
+  plainEncoder,
   indexSize,
   measureScale,
   numberAt,
@@ -56,6 +57,8 @@ export interface TabularOptions {
   readonly maxOneHot?: number;
   /** Categories with fewer training rows count as "other". */
   readonly minCount?: number;
+  /** Numbers go in as they are, neither standardized nor with an indicator, and texts not at all: for a model that has its own preparation. */
+  readonly asGiven?: boolean;
   /** The schema of the file that the rows come from (`LoadedData.schema`); learned from the rows if left out. */
   readonly schema?: TableSchema;
 }
@@ -117,9 +120,12 @@ export class TabularPreprocessor {
     const requested = options.features ?? train.names;
     for (const name of requested.filter((candidate) => candidate !== target && !exclude.includes(candidate))) {
       const column = train.column(name);
-      const encoder = looksLikeId(name, column)
-        ? { useless: "it numbers the rows" }
-        : fitEncoder(name, column, train.length, { maxOneHot, minCount });
+      const encoder =
+        options.asGiven === true
+          ? plainEncoder(name, column)
+          : looksLikeId(name, column)
+            ? { useless: "it numbers the rows" }
+            : fitEncoder(name, column, train.length, { maxOneHot, minCount });
       if ("useless" in encoder) {
         warnings.push(`column "${name}" is left out: ${encoder.useless}`);
         continue;

@@ -7,6 +7,7 @@ import type { Shape, Tensor } from "../graph/index.js";
 import { Module } from "../nn/index.js";
 import type { ModelProto, ParameterChoice } from "../onnx/index.js";
 import type { Json } from "../util/described.js";
+import type { TrainingDefaults } from "./task.js";
 import { own } from "../util/record.js";
 
 /** A task's use of a graph: plain JSON, `info.graph` of a run. */
@@ -18,10 +19,20 @@ export interface GraphInfo {
   /** Layout of images. */
   readonly layout?: "NCHW" | "NHWC";
   readonly colors?: "RGB" | "BGR";
+  /** For tables: the columns that go in as they are, in this order where they have names. */
+  readonly columns?: FileColumns;
   /** For texts: the longest that it takes, in tokens, where its tables say so. */
   readonly maxPositions?: number;
   /** Corrections of what is taken for a parameter, by the file's names. */
   readonly parameters?: ParameterChoice;
+}
+
+/** The columns of numbers that a file takes side by side. */
+export interface FileColumns {
+  /** The file's name in messages. */
+  readonly where: string;
+  readonly count: number;
+  readonly names?: readonly string[];
 }
 
 /** A file that training starts from. */
@@ -84,6 +95,10 @@ export interface GraphUse<I> {
   readonly plan?: (file: GraphFile, options: GraphOptions) => GraphPlan;
   /** Shapes of the file's inputs for a first trace. */
   readonly shapes: (info: I) => Readonly<Record<string, Shape>>;
+  /** Whether files are graphs of the task in training alone: to answer they are opened as tables of any kind. */
+  readonly trainsOnly?: true;
+  /** Hyperparameters by the number of training examples; left out, those of a deep graph that has been trained before. */
+  readonly defaults?: (examples: number) => TrainingDefaults;
   /** Number of axes of the scores: 2 for [N, K], which is what is left out; 3 for [N, T, K]. */
   readonly axes?: 3;
   /** The entries of info that names of the scores give; left out, `classes`. ConfigError for names that are none of the task's. */

@@ -9,7 +9,7 @@ import type { ArchitectureName } from "../models/index.js";
 import type { Metrics } from "../metrics/index.js";
 import type { Monitor, Objective } from "../train/index.js";
 import type { Features, MethodName } from "../explain/index.js";
-import type { GraphInfo, GraphUse } from "./graph-use.js";
+import type { FileColumns, GraphInfo, GraphUse } from "./graph-use.js";
 import type { Module } from "../nn/index.js";
 import type { Progress, ProgressOptions } from "../run/progress.js";
 import type { Bilingual } from "../charts/charts.js";
@@ -154,6 +154,8 @@ export interface Inherited {
   readonly startToken?: number;
   /** The names of its head's labels. */
   readonly labels?: readonly string[];
+  /** The columns that its model takes as they are. */
+  readonly columns?: FileColumns;
   /** Whether its model reads the tokens of its tokenizer, whatever the model is called. */
   readonly readsTokens?: boolean;
 }

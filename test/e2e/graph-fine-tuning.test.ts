@@ -378,3 +378,36 @@ test("tokens: a file's graph learns other tags, by the tokenizer of a folder; as
   assert.match(own.stderr, /tagger\.onnx: labels from its metadata \(id2label\)/);
   assert.ok(Array.isArray((JSON.parse(own.stdout) as [{ entities: unknown }])[0].entities));
 });
+
+test("tables: a file's graph learns other classes from columns as they are, and is used like any run", async () => {
+  const nodes = [
+    node("Gemm", ["x0", "hidden", "hb"], ["h"]),
+    node("Tanh", ["h"], ["t"]),
+    node("Gemm", ["t", "out", "ob"], ["s"]),
+    node("Softmax", ["s"], ["y"], { axis: 1 }),
+  ];
+  const constants = { hidden: weight("in", [2, 8]), hb: weight("ib", [8]), out: weight("out", [8, 2]), ob: weight("ob", [2]) };
+  const model = modelOf({ opset: 15, inputs: [["N", 2]], nodes, constants });
+  writeFileSync(path("table.onnx"), encodeModel({ ...model, metadata: new Map([["feature_names", '["b","a"]']]) }));
+  const rows = Array.from({ length: 90 }, (_, i) => {
+    const [a, b] = [(i % 9) / 4 - 1, ((i * 5) % 7) / 3 - 1];
+    return `${a},${b},row ${i},${a > b ? "more" : a < b - 0.5 ? "less" : "near"},${2 * a - b}`;
+  });
+  writeFileSync(path("rows.csv"), `a,b,note,kind,amount\n${rows.join("\n")}\n`);
+  const line = "train tabular-classification --data rows.csv --label-column kind --device cpu --init table.onnx";
+  const { stderr } = await descent(`${line} --ignore-column amount --steps 400 --lr 3e-2 --no-check --out table`);
+  assert.match(stderr, /table\.onnx: takes 2 columns of numbers as they are, by their names; a missing value counts as 0/);
+  assert.match(stderr, /its head path\/to\/Gemm_s \(8 → 2\) starts anew/);
+  const measured = JSON.parse((await descent("eval table --json")).stdout) as { metrics: { accuracy: number } };
+  assert.ok(measured.metrics.accuracy > 0.7, JSON.stringify(measured));
+  const { stdout } = await descent("predict table a=1 b=-1 --json");
+  assert.equal((JSON.parse(stdout) as [{ prediction: string }])[0].prediction, "more");
+  await descent("explain table a=1 b=-1 --method integrated-gradients --draw table.svg");
+  const amount = "train tabular-regression --data rows.csv --label-column amount --device cpu --init table.onnx";
+  await descent(`${amount} --steps 8 --no-check --out amount`);
+  await descent("train --resume amount");
+  await refused(
+    "train tabular-regression --data rows.csv --label-column amount --ignore-column b --init table.onnx --out no",
+    /rows\.csv: expected 2 columns of numbers, as many as table\.onnx takes, got 1 \(a\); --ignore-column leaves some out/,
+  );
+});

@@ -8,6 +8,7 @@ import type { DType, StringData, TensorData } from "../../graph/index.js";
 import { fromNumbers, isFloat, toNumbers } from "../../graph/index.js";
 import { DataError } from "../../util/errors.js";
 import { unknownName } from "../../util/nearest.js";
+import { namesIn } from "../shared/names.js";
 import type { TaskInfo } from "../task.js";
 
 /** An input of a file, and the columns that go into it. */
@@ -30,6 +31,13 @@ export interface FileTableInfo extends TaskInfo {
   /** The name of the answer. */
   readonly target: string;
 }
+
+/** Keys under which exporters keep the names of columns in a file's metadata. */
+const COLUMN_KEYS = ["feature_names", "columns", "features", "input_columns"];
+
+/** The names of a file's columns in their order, where its metadata has them. */
+export const columnNames = (metadata: ReadonlyMap<string, string>): readonly string[] | undefined =>
+  COLUMN_KEYS.map((key) => namesIn(metadata.get(key) ?? "")).find((names) => names !== undefined);
 
 /** How rows become examples. `TabularPreprocessor` is one. */
 export interface RowReader {

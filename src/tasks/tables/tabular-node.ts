@@ -191,6 +191,7 @@ function view(model: TrainedModel, { rows, examples }: NamedInputs, row: number,
 }
 
 export const tabularNode: NodeTask = {
+  readOptions: (_options, { inherited }) => Promise.resolve({ ...inherited }),
   readInputs: readRows,
   view,
   report,

@@ -13,8 +13,10 @@ import { TabularMlp } from "../../models/index.js";
 import type { Module } from "../../nn/index.js";
 import type { Metrics } from "../../metrics/index.js";
 import { DataError } from "../../util/errors.js";
+import type { FileColumns } from "../graph-use.js";
 import { fileExamples, fileInputsOf } from "./file-columns.js";
 import { tableGraph } from "./graph.js";
+import { tableDefaults } from "./defaults.js";
 import {
   classAnswers,
   ClassificationMeasurement,
@@ -22,17 +24,7 @@ import {
   explainedClasses,
   labelTypes,
 } from "../shared/classification.js";
-import type {
-  ColumnTypes,
-  Measurement,
-  ModelChoice,
-  NamedParameter,
-  Prepared,
-  Task,
-  TaskContext,
-  TaskInfo,
-  TrainingDefaults,
-} from "../task.js";
+import type { ColumnTypes, Measurement, ModelChoice, NamedParameter, Prepared, Task, TaskContext, TaskInfo } from "../task.js";
 
 export interface TableInfo extends TaskInfo {
   /** The fitted `TabularPreprocessor`, as JSON. */
@@ -46,21 +38,6 @@ export interface TableInfo extends TaskInfo {
   /** Mean of a quantity, in its own unit. */
   readonly targetMean: number;
   readonly targetDeviation: number;
-}
-
-/** Enough updates whatever the number of rows: small tables are passed many times. */
-function defaults(examples: number, lr: number): TrainingDefaults {
-  const batchSize = examples < 2_000 ? 32 : examples < 20_000 ? 128 : 256;
-  const stepsPerEpoch = Math.max(1, Math.floor(examples / batchSize));
-  return {
-    epochs: Math.max(20, Math.ceil(1500 / stepsPerEpoch)),
-    batchSize,
-    lr,
-    optimizer: "adamw",
-    schedule: "cosine",
-    weightDecay: 0.05,
-    warmupSteps: 50,
-  };
 }
 
 const build = (info: TableInfo, hidden: readonly number[], dropout: number): Module =>
@@ -77,17 +54,29 @@ const MODELS: readonly ModelChoice<TableInfo>[] = [
     name: "mlp",
     summary: "multilayer perceptron, two hidden layers of 64 units; embeddings for columns of many categories",
     build: (info) => build(info, [64, 64], 0.1),
-    defaults: (examples) => defaults(examples, 3e-3),
+    defaults: (examples) => tableDefaults(examples, 3e-3),
   },
   {
     name: "linear",
     summary: "one layer: logistic or linear regression, the baseline",
     build: (info) => build(info, [], 0),
-    defaults: (examples) => defaults(examples, 1e-2),
+    defaults: (examples) => tableDefaults(examples, 1e-2),
   },
 ];
 
-function prepareTable(data: LoadedData, kind: "classification" | "regression", exclude: readonly string[]): Prepared<TableInfo> {
+/** The columns that go into a file as they are: by its names, or all of numbers. DataError for more or fewer than it takes. */
+function expectColumns({ where, count }: FileColumns, { featureNames }: TabularPreprocessor, name: string): void {
+  if (featureNames.length !== count)
+    throw new DataError(
+      `${name}: expected ${count} columns of numbers, as many as ${where} takes, got ${featureNames.length} (${featureNames.join(", ")}); --ignore-column leaves some out`,
+    );
+}
+
+function prepareTable(
+  data: LoadedData,
+  kind: "classification" | "regression",
+  { ignore: exclude, columns }: Parameters<Task["prepare"]>[1],
+): Prepared<TableInfo> {
   const target = data.roles.target;
   if (target === undefined) throw new DataError(`${data.name}: expected a column to predict; name it with --label-column`);
   if (data.roles.image !== undefined) throw new DataError(`${data.name}: expected a table, got images; use image-classification`);
@@ -96,8 +85,10 @@ function prepareTable(data: LoadedData, kind: "classification" | "regression", e
     target,
     task: kind,
     exclude,
+    ...(columns === undefined ? {} : { asGiven: true, ...(columns.names && { features: columns.names }) }),
     ...(schema === undefined ? {} : { schema }),
   });
+  if (columns !== undefined) expectColumns(columns, preprocessor, data.name);
   const { target: learned } = preprocessor;
   const label = kind === "classification" ? "label" : "target";
   const encode = (part: Dataset): Dataset => preprocessor.apply(part, { withTarget: true }).rename({ target: label });
@@ -197,7 +188,7 @@ export const tabularClassification: Task<TableInfo> = {
   summary: "predict a class for a row of a table",
   usage: ["--data customers.csv --label-column churned --out runs/churn"],
   ...COMMON,
-  prepare: (data, { ignore }) => prepareTable(data, "classification", ignore),
+  prepare: (data, options) => prepareTable(data, "classification", options),
   targets: labelTypes,
   outputs: (model, features, batch) => ({ logits: applyTable(model, features, batch) }),
   loss: classificationLoss,
@@ -245,7 +236,7 @@ export const tabularRegression: Task<TableInfo> = {
   summary: "predict a quantity for a row of a table",
   usage: ["--data houses.csv --label-column price --out runs/houses"],
   ...COMMON,
-  prepare: (data, { ignore }) => prepareTable(data, "regression", ignore),
+  prepare: (data, options) => prepareTable(data, "regression", options),
   targets: (_context, batch) => ({ target: { shape: [batch], dtype: "float32" } }),
   outputs: (model, features, batch) => ({ prediction: applyTable(model, features, batch).squeeze(1) }),
   explained: {

@@ -62,7 +62,7 @@ async function textParts(
   path: string,
   { info: { graph } }: GraphPlan,
   options: GraphStartOptions,
-): Promise<{ readonly tokenizer?: string; readonly inherited?: Inherited }> {
+): Promise<{ readonly tokenizer?: string; readonly inherited: Inherited }> {
   const file = join(dirname(path), "tokenizer.json");
   if (options.tokenizer === undefined && !existsSync(file))
     throw new ConfigError(`--init ${path}: expected a tokenizer.json beside it, got none; name one with --tokenizer`);
@@ -72,10 +72,11 @@ async function textParts(
   };
 }
 
-/** Returns what a task of texts takes over from a graph. */
-const inheritedFromGraph = ({ maxPositions, inputs }: Pick<GraphInfo, "maxPositions" | "inputs">): Inherited => ({
+/** Returns what a task takes over from a graph. */
+const inheritedFromGraph = ({ maxPositions, inputs, columns }: Omit<GraphInfo, "output">): Inherited => ({
   ...(maxPositions === undefined ? {} : { maxPositions }),
   ...(inputs["input_ids"] === undefined ? {} : { readsTokens: true }),
+  ...(columns === undefined ? {} : { columns }),
 });
 
 /** Tells whether a task reads texts: its graphs take token ids. */
@@ -102,7 +103,7 @@ export async function openGraph(path: string, task: AnyTask, options: GraphStart
   }
   const plan = graphs.plan(await graphFileOf(path, model), graphOptionsOf(options));
   const head = headOf(model, where, options.head);
-  const texts = readsTexts(plan) ? await textParts(path, plan, options) : {};
+  const texts = readsTexts(plan) ? await textParts(path, plan, options) : { inherited: inheritedFromGraph(plan.info.graph) };
   let headed: Headed | undefined;
   const graph: GraphStart = {
     loading: plan.loading ?? {},

@@ -102,7 +102,8 @@ function choiceFor(
   start: Start | undefined,
 ): { readonly modelName: string; readonly defaults: (examples: number) => TrainingDefaults } {
   const pretrained = start?.pretrained;
-  if (start?.graph !== undefined) return { modelName: start.modelName ?? "onnx", defaults: () => GRAPH_DEFAULTS };
+  if (start?.graph !== undefined)
+    return { modelName: start.modelName ?? "onnx", defaults: task.graphs?.defaults ?? (() => GRAPH_DEFAULTS) };
   if (pretrained === undefined) {
     const modelName = options.model ?? start?.modelName ?? task.defaultModel;
     return { modelName, defaults: builtNamed(task, modelName).defaults };
@@ -284,7 +285,7 @@ export async function setUpTraining(options: TrainTaskOptions, context: SetupCon
     step: makeStep({ task, model, training }, optimizer, accumulate),
     trained,
     buckets,
-    checkRate: defaults.optimizer.startsWith("adam") ? Math.min(CHECK_RATE, 2 * defaults.lr) : CHECK_RATE,
+    checkRate: defaults.optimizer.startsWith("adam") ? Math.min(CHECK_RATE, 2 * (options.lr ?? defaults.lr)) : CHECK_RATE,
     notes: [...data.notes, ...prepared.notes, ...made.notes, ...trainedNote(model, trained)],
     leftOut: data.leftOut,
     dataName: data.name,

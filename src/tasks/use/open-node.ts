@@ -90,7 +90,7 @@ function taskFor(
 ): { readonly task: AnyTask; readonly plan: GraphPlan } | { readonly reasons: readonly string[] } {
   const reasons: string[] = [];
   for (const task of TASKS) {
-    if (task.graphs?.plan === undefined) continue;
+    if (task.graphs?.plan === undefined || task.graphs.trainsOnly === true) continue;
     try {
       const plan = task.graphs.plan(file, options);
       const { axes = 2 } = task.graphs;

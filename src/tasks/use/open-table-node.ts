@@ -6,12 +6,11 @@ import type { OnnxModel } from "../../onnx/index.js";
 import { labelsKey } from "../../onnx/index.js";
 import { DescentError } from "../../util/errors.js";
 import type { FileTableInfo } from "../tables/file-columns.js";
+import { columnNames } from "../tables/file-columns.js";
 import type { UseOptions } from "../trained-model.js";
-import { labelsFor, namesIn } from "./labels-node.js";
+import { namesIn } from "../shared/names.js";
+import { labelsFor } from "./labels-node.js";
 import { OpaqueTable, tableInputs, tableOutputs } from "./opaque-table-node.js";
-
-/** Keys under which exporters keep the names of columns in a file's metadata. */
-const COLUMN_KEYS = ["feature_names", "columns", "features", "input_columns"];
 
 /** Classes as a node of ai.onnx.ml has them: those of the last classifier with so many. */
 function classesIn({ proto }: OnnxModel, count: number | undefined): readonly string[] | undefined {
@@ -52,7 +51,7 @@ export async function openTable(
   { labels: given, ...use }: UseOptions & { readonly labels?: string | undefined },
 ): Promise<{ readonly model: OpaqueTable; readonly remarks: readonly string[] }> {
   const where = basename(path);
-  const columns = COLUMN_KEYS.map((key) => namesIn(file.metadata.get(key) ?? "")).find((names) => names !== undefined);
+  const columns = columnNames(file.metadata);
   const inputs = tableInputs(file, columns);
   const outputs = tableOutputs(file);
   const width = outputs.scores === undefined ? undefined : file.declaredOutputs.get(outputs.scores)?.shape?.[1];
