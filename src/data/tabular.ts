@@ -134,7 +134,7 @@ export class TabularPreprocessor {
       const suspicion = leakage(name, column, target, targetColumn, train.length, task);
       if (suspicion !== undefined) warnings.push(suspicion);
     }
-    if (encoders.length === 0)
+    if (encoders.length === 0 && options.asGiven !== true)
       throw new DataError(
         `table: expected a column to predict "${target}" from, found none of use${warnings
           .slice(0, 5)

@@ -3,7 +3,7 @@
  * task's functions call in the place of a model of ours.
  */
 import type { LoadOptions } from "../data/node.js";
-import type { Shape, Tensor } from "../graph/index.js";
+import type { DType, Shape, Tensor } from "../graph/index.js";
 import { Module } from "../nn/index.js";
 import type { ModelProto, ParameterChoice } from "../onnx/index.js";
 import type { Json } from "../util/described.js";
@@ -21,10 +21,33 @@ export interface GraphInfo {
   readonly colors?: "RGB" | "BGR";
   /** For tables: the columns that go in as they are, in this order where they have names. */
   readonly columns?: FileColumns;
+  /** For tables: what is in front of the graph. */
+  readonly prefix?: FilePrefix;
   /** For texts: the longest that it takes, in tokens, where its tables say so. */
   readonly maxPositions?: number;
   /** Corrections of what is taken for a parameter, by the file's names. */
   readonly parameters?: ParameterChoice;
+}
+
+/** An input of a file, and the columns that go into it. */
+export interface FileInput {
+  readonly name: string;
+  readonly dtype: DType | "string";
+  /** Number of columns. */
+  readonly width: number;
+  /** 1 for [N], 2 for [N, width]. */
+  readonly rank: 1 | 2;
+  /** Their names, where the file says so; left out, the table's columns of this type, in order. */
+  readonly columns?: readonly string[];
+}
+
+/** The part of a file that only the engine runs, in front of the graph that is trained: from columns of a table to rows of numbers. */
+export interface FilePrefix {
+  /** The ONNX file of the part, as base64. */
+  readonly file: string;
+  readonly inputs: readonly FileInput[];
+  /** What it gives for the graph: float32 [N, …shape] each. */
+  readonly outputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
 }
 
 /** The columns of numbers that a file takes side by side. */
@@ -33,6 +56,8 @@ export interface FileColumns {
   readonly where: string;
   readonly count: number;
   readonly names?: readonly string[];
+  /** Makes them of other columns. */
+  readonly prefix?: FilePrefix;
 }
 
 /** A file that training starts from. */
@@ -40,6 +65,8 @@ export interface GraphFile {
   /** Its name in messages. */
   readonly where: string;
   readonly model: ModelProto;
+  /** The part that only the engine runs, where `model` is the rest of the file behind it. */
+  readonly prefix?: FilePrefix;
   /** Files of Hugging Face's beside it, parsed, where they are there. */
   readonly beside: { readonly "preprocessor_config.json"?: Json; readonly "config.json"?: Json };
 }
@@ -97,6 +124,8 @@ export interface GraphUse<I> {
   readonly shapes: (info: I) => Readonly<Record<string, Shape>>;
   /** Whether files are graphs of the task in training alone: to answer they are opened as tables of any kind. */
   readonly trainsOnly?: true;
+  /** Whether a part that only the engine runs may stand in front of the graph. */
+  readonly takesPrefix?: true;
   /** Hyperparameters by the number of training examples; left out, those of a deep graph that has been trained before. */
   readonly defaults?: (examples: number) => TrainingDefaults;
   /** Number of axes of the scores: 2 for [N, K], which is what is left out; 3 for [N, T, K]. */

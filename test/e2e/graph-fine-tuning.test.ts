@@ -3,7 +3,7 @@
  * files that do not fit are refused.
  */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
@@ -13,7 +13,9 @@ import { fromNumbers, sizeOf, toNumbers } from "../../src/graph/index.js";
 import type { Value } from "../../src/runtime/index.js";
 import { platformRuntime } from "#platform";
 import { loadSafetensors } from "../../src/data/node.js";
-import { decodeModel, encodeModel } from "../../src/onnx/index.js";
+import type { NodeProto, ValueInfoProto } from "../../src/onnx/index.js";
+import { decodeModel, encodeModel, OnnxModel } from "../../src/onnx/index.js";
+import { compile } from "../../src/runtime/index.js";
 import { adamW } from "../../src/optim/index.js";
 import { GraphModule } from "../../src/nn/index.js";
 import type { TrainTaskOptions } from "../../src/tasks/node.js";
@@ -311,17 +313,21 @@ test("what does not fit is refused in one line", async () => {
   await refused("predict no-weights.onnx one.png", /no-weights\.onnx: expected a model with weights/);
   await refused(
     "train tabular-classification --data pets.csv --label-column animal --steps 1 --out refused --init their.onnx",
-    /graphs of others are trained by image-classification, text-classification/,
+    /their\.onnx: expected one input of columns \[N, F\] of float32 to train on, got other inputs/,
+  );
+  await refused(
+    "train language-modeling --data pets.csv --steps 1 --out refused --init their.onnx",
+    /graphs of others are trained by image-classification, text-classification, token-classification, tabular-classification/,
   );
 });
 
 test("adapters of a file's layers are learned, and the run answers with them merged", async () => {
-  const { stderr } = await descent(`${LINE} --lora 4 --lora-targets hidden --steps 240 --lr 1e-2 --out lora`);
+  const { stderr } = await descent(`${LINE} --lora 4 --lora-targets hidden --steps 100 --lr 2e-2 --no-check --out lora`);
   // Two matrices of rank 4 beside [32, 128], and the new head.
   assert.match(stderr, /trains 970 of 5,178 parameters/);
   const { stdout } = await descent("eval lora --data digits --json");
   const { metrics } = JSON.parse(stdout) as { metrics: { accuracy: number } };
-  assert.ok(metrics.accuracy > 0.7, stdout);
+  assert.ok(metrics.accuracy > 0.6, stdout);
   await descent("train --resume lora");
   const whole = await loadSafetensors(path("lora", "checkpoints", `step-${lastStep(path("lora"))}`, "model.safetensors"));
   assert.ok(whole.tensors.has("hidden.lora_A.weight") && whole.tensors.has("hidden.weight"));
@@ -410,4 +416,90 @@ test("tables: a file's graph learns other classes from columns as they are, and 
     "train tabular-regression --data rows.csv --label-column amount --ignore-column b --init table.onnx --out no",
     /rows\.csv: expected 2 columns of numbers, as many as table\.onnx takes, got 1 \(a\); --ignore-column leaves some out/,
   );
+});
+
+/** A file whose first nodes are of ops that only the engine has: texts become counts of words, columns are scaled, before two layers. */
+function behindOthers(inputs: ValueInfoProto[], front: NodeProto[], values: string[], width: number): Uint8Array {
+  const nodes = [
+    ...front,
+    ...(values.length === 1 ? [] : [node("Concat", values, ["all"], { axis: 1 })]),
+    node("Gemm", [values.length === 1 ? (values[0] as string) : "all", "hidden", "hb"], ["h"]),
+    node("Relu", ["h"], ["r"]),
+    node("Gemm", ["r", "out", "ob"], ["s"]),
+    node("Softmax", ["s"], ["y"], { axis: 1 }),
+  ];
+  const constants = { hidden: weight("w", [width, 8]), hb: weight("wb", [8]), out: weight("v", [8, 3]), ob: weight("vb", [3]) };
+  const model = modelOf({ opset: 15, inputs: [], nodes, constants });
+  const opsets = new Map([...model.opsets].map(([domain, version]) => [domain, domain === "" ? version : 2]));
+  return encodeModel({ ...model, opsets, graph: { ...model.graph, inputs } });
+}
+
+const columnOf = (name: string, elementType: number, width: number): ValueInfoProto => ({
+  name,
+  elementType,
+  shape: ["N", width],
+});
+
+test("a graph behind ops that only the engine has is tuned, and written with its own nodes", async () => {
+  const words = ["cat", "dog", "mat", "log"];
+  const counted = {
+    mode: "TF",
+    min_gram_length: 1,
+    max_gram_length: 1,
+    max_skip_count: 0,
+    ngram_counts: [0],
+    ngram_indexes: [0, 1, 2, 3],
+    pool_strings: words,
+  };
+  const ml = "ai.onnx.ml";
+  writeFileSync(
+    path("words.onnx"),
+    behindOthers([columnOf("words", 8, 5)], [node("TfIdfVectorizer", ["words"], ["counts"], counted)], ["counts"], 4),
+  );
+  const scaler = node("Scaler", ["x"], ["scaled"], { offset: { floats: [10, 0] }, scale: { floats: [0.1, 1] } }, ml);
+  const encoder = node("OneHotEncoder", ["city"], ["hot"], { cats_strings: ["ulm", "bonn"], zeros: 1 }, ml);
+  const flat = node("Reshape", ["hot", "two"], ["flat"]);
+  const two = node("Constant", [], ["two"], { value_ints: [-1, 2] });
+  writeFileSync(
+    path("scaled.onnx"),
+    behindOthers(
+      [columnOf("x", 1, 1), columnOf("city", 8, 1)],
+      [
+        { ...scaler, attributes: scaler.attributes.map((a) => (a.type === "floats" ? { ...a, value: a.value.slice(0, 1) } : a)) },
+        encoder,
+        two,
+        flat,
+      ],
+      ["scaled", "flat"],
+      3,
+    ),
+  );
+  const rows = Array.from(
+    { length: 80 },
+    (_, i) => `${i % 20},${i % 3 === 0 ? "ulm" : "bonn"},${i % 3 === 0 ? "south" : i % 20 > 9 ? "old" : "young"}`,
+  );
+  writeFileSync(path("cities.csv"), `x,city,group\n${rows.join("\n")}\n`);
+  const { stderr } = await descent(
+    "train tabular-classification --data cities.csv --label-column group --device cpu --init scaled.onnx --steps 300 --lr 2e-2 --no-check --out cities",
+  );
+  assert.match(stderr, /scaled\.onnx: its first part, from x, city to 3 numbers, runs on the engine and stays as it is/);
+  const measured = JSON.parse((await descent("eval cities --json")).stdout) as { metrics: { accuracy: number } };
+  assert.ok(measured.metrics.accuracy > 0.8, JSON.stringify(measured));
+  const [answer] = JSON.parse((await descent("predict cities x=15 city=bonn --json")).stdout) as [
+    { prediction: string; probabilities: Record<string, number> },
+  ];
+  assert.equal(answer.prediction, "old");
+  await descent("explain cities x=15 city=bonn --method integrated-gradients --draw cities.svg");
+  await descent("export cities --out cities.onnx");
+  const written = decodeModel(readFileSync(path("cities.onnx")), "cities.onnx");
+  assert.deepEqual(written.graph.nodes.map(({ opType }) => opType), ["Scaler", "OneHotEncoder", "Constant", "Reshape", "Concat", "Gemm", "Relu", "Gemm"]); // prettier-ignore
+  await using session = await compile(new OnnxModel(encodeModel(written)));
+  const { [written.graph.outputs[0]?.name ?? ""]: logits } = await session.callWithTexts({
+    x: fromNumbers("float32", [1, 1], [15]),
+    city: { dtype: "string", shape: [1, 1], data: ["bonn"] },
+  });
+  const given = toNumbers(logits as TensorData).map(Math.exp);
+  const total = given.reduce((sum, x) => sum + x, 0);
+  Object.values(answer.probabilities).forEach((p, k) => assert.ok(Math.abs(p - (given[k] as number) / total) < 1e-5));
+  await refused("train image-classification --data digits --init words.onnx --out no", /expected one input of four dimensions/);
 });

@@ -4,24 +4,14 @@
 import type { Column, TableSchema } from "../../data/index.js";
 import type { LoadedData } from "../../data/node.js";
 import { cell, Dataset, encodeLabels, isText, numberAt, placeAt, valueText } from "../../data/index.js";
-import type { DType, StringData, TensorData } from "../../graph/index.js";
+import type { StringData, TensorData } from "../../graph/index.js";
 import { fromNumbers, isFloat, toNumbers } from "../../graph/index.js";
-import { DataError } from "../../util/errors.js";
+import type { OnnxModel } from "../../onnx/index.js";
+import { ConfigError, DataError } from "../../util/errors.js";
 import { unknownName } from "../../util/nearest.js";
 import { namesIn } from "../shared/names.js";
-import type { TaskInfo } from "../task.js";
-
-/** An input of a file, and the columns that go into it. */
-export interface FileInput {
-  readonly name: string;
-  readonly dtype: DType | "string";
-  /** Number of columns. */
-  readonly width: number;
-  /** 1 for [N], 2 for [N, width]. */
-  readonly rank: 1 | 2;
-  /** Their names, where the file says so; left out, the table's columns of this type, in order. */
-  readonly columns?: readonly string[];
-}
+import type { FileInput } from "../graph-use.js";
+import type { Awaitable, TaskInfo } from "../task.js";
 
 /** The info of an imported model of tables. */
 export interface FileTableInfo extends TaskInfo {
@@ -39,11 +29,35 @@ const COLUMN_KEYS = ["feature_names", "columns", "features", "input_columns"];
 export const columnNames = (metadata: ReadonlyMap<string, string>): readonly string[] | undefined =>
   COLUMN_KEYS.map((key) => namesIn(metadata.get(key) ?? "")).find((names) => names !== undefined);
 
+/** The inputs of a file as columns of a table. ConfigError, naming the input, where they are none. */
+export function tableInputs({ declaredInputs, where }: OnnxModel, names: readonly string[] | undefined): FileInput[] {
+  const inputs = [...declaredInputs];
+  return inputs.map(([name, { dtype, shape }]) => {
+    const width = shape?.length === 1 ? 1 : shape?.[1];
+    const isRows = shape !== undefined && (shape.length === 1 || shape.length === 2);
+    if (!isRows || dtype === undefined || typeof width !== "number")
+      throw new ConfigError(
+        `${where}: expected inputs of columns, [N, F] or [N], for a table, got ${name} [${(shape ?? ["?"]).map(String).join(", ")}]`,
+      );
+    if (inputs.length > 1 && width > 1)
+      throw new ConfigError(
+        `${where}: expected one input of several columns, or several of one, got ${name} of ${width} among others`,
+      );
+    const columns = inputs.length > 1 ? [name] : names?.length === width ? names : undefined;
+    return { name, dtype, width, rank: shape.length === 1 ? 1 : 2, ...(columns && { columns }) };
+  });
+}
+
 /** How rows become examples. `TabularPreprocessor` is one. */
 export interface RowReader {
   readonly schema: TableSchema | undefined;
   read(rows: Dataset, where?: string): Dataset;
   remarks(rows: Dataset, where?: string): string[];
+  apply(rows: Dataset, options?: { readonly where?: string }): Awaitable<Dataset>;
+}
+
+/** A reader that only arranges columns. */
+interface FileReader extends RowReader {
   apply(rows: Dataset, options?: { readonly where?: string }): Dataset;
 }
 
@@ -89,7 +103,7 @@ const numbersIn = (column: Column, length: number): Column | readonly (number | 
 };
 
 /** A reader of rows for the inputs of a file: its examples have the table's columns under their own names, in the order of the inputs. */
-export const fileRows = (inputs: readonly FileInput[]): RowReader => ({
+export const fileRows = (inputs: readonly FileInput[]): FileReader => ({
   schema: undefined,
   read: (rows) => new Dataset(rows.entries().map(([name, column]) => [name, numbersIn(column, rows.length)])),
   remarks: (rows, where = "table") =>

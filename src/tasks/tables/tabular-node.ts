@@ -7,7 +7,10 @@ import { concatenate, Dataset, fromRows, isQuery, isText, readBoth, tableFormat,
 import { TabularPreprocessor, valueText } from "../../data/node.js";
 import type { ReportExample } from "../../report/report.js";
 import type { RowReader } from "./file-columns.js";
-import { fileInputsOf, fileRows } from "./file-columns.js";
+import { fileInputsOf } from "./file-columns.js";
+import { tableReader } from "./reader.js";
+import { graphInfo } from "../graph-use.js";
+import { elementAt } from "../../graph/index.js";
 import { ClassificationMeasurement } from "../shared/classification.js";
 import { expectInputs } from "../shared/inputs.js";
 import type { ShowExample } from "../shared/judged-node.js";
@@ -27,16 +30,10 @@ interface ReadRows {
   readonly badRows: number;
 }
 
-/** The reader of rows for a model: as its training has learned it, or as an imported file takes them. */
-function readerOf({ info }: TrainedModel): RowReader {
-  const inputs = fileInputsOf(info);
-  return inputs === undefined ? TabularPreprocessor.fromJSON((info as TableInfo).preprocessing) : fileRows(inputs);
-}
-
 /** Tables, or one row as `name=value` pairs. */
 async function readRows(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs> {
   expectInputs(inputs);
-  const reader = readerOf(model);
+  const reader = tableReader(model.info);
   const isText = readsText(model) && !inputs.some((text) => existsSync(text));
   const isRow = inputs.every((text) => /^[^=]+=/.test(text) && tableFormat(text) === undefined && !isQuery(text));
   const read = isText
@@ -45,7 +42,7 @@ async function readRows(model: TrainedModel, inputs: readonly string[], options:
       ? [givenRow(inputs, reader)]
       : await Promise.all(inputs.map((path) => readRowsOf(path, reader, options)));
   const notes = read.flatMap(({ data, where }) => reader.remarks(data, where));
-  const examples = concatenate(read.map(({ data, where }) => reader.apply(data, { where })));
+  const examples = concatenate(await Promise.all(read.map(({ data, where }) => reader.apply(data, { where }))));
   const rows = together(read.map(asGiven));
   const names = Array.from({ length: rows.length }, (_, i) => String(i));
   return { examples, names, rows, badRows: read.reduce((sum, { badRows }) => sum + badRows, 0), notes };
@@ -136,10 +133,22 @@ export function rowByColumn(
   return { input: { kind: "features", names, values }, attribution: [...sums.values()] };
 }
 
+/** A row as a report shows it: by its columns, or by what the first part of a file makes of them. */
+function shownRow(
+  info: TableInfo,
+  read: Dataset,
+  row: number,
+  { features, attribution }: Pick<Parameters<ShowExample>[1], "features" | "attribution">,
+): ReturnType<typeof rowByColumn> {
+  if (graphInfo(info)?.prefix === undefined) return rowByColumn(info, read, row, attribution);
+  const values = [...features].map((value) => String(Number(value.toPrecision(4))));
+  return { input: { kind: "features", names: info.featureNames, values }, attribution: [...attribution] };
+}
+
 const showRow =
   (info: TableInfo, read: Dataset): ShowExample =>
-  (judged, { attribution }) => {
-    const row = rowByColumn(info, read, judged.row, attribution);
+  (judged, { features, attribution }) => {
+    const row = shownRow(info, read, judged.row, { features, attribution });
     if (judged.probabilities !== undefined) return { ...row, ...classResult(judged, info.classes) };
     const quantity = (x: number): string => String(Number((x * info.targetDeviation + info.targetMean).toPrecision(5)));
     return {
@@ -168,6 +177,15 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   };
 }
 
+/** A row by what the first part of a file makes of it. */
+function viewBehindPrefix({ featureNames }: TableInfo, examples: Dataset, row: number, name: string): View {
+  const features = examples.tensor("features");
+  const values = featureNames.map((_, i) => String(Number(elementAt(features, row * featureNames.length + i).toPrecision(4))));
+  const parts = { names: featureNames, partOf: Int32Array.from(featureNames, (_, i) => i) };
+  const remark = "Attributions belong to what the first part of the file, which only the engine runs, makes of the columns.";
+  return { name, input: { kind: "features", names: featureNames, values }, parts, remarks: [remark] };
+}
+
 /** A row by its columns: the numbers that encode one belong together, and so does its embedded category. */
 function view(model: TrainedModel, { rows, examples }: NamedInputs, row: number, name: string): Promise<View> {
   if (fileInputsOf(model.info) !== undefined) {
@@ -175,6 +193,8 @@ function view(model: TrainedModel, { rows, examples }: NamedInputs, row: number,
     const parts = { names: examples.names, partOf: Int32Array.from(examples.names, (_, i) => i) };
     return Promise.resolve({ name, input: { kind: "features", names: examples.names, values }, parts });
   }
+  if (graphInfo(model.info)?.prefix !== undefined)
+    return Promise.resolve(viewBehindPrefix(model.info as TableInfo, examples, row, name));
   const preprocessor = TabularPreprocessor.fromJSON((model.info as TableInfo).preprocessing);
   const { columns, featureColumns, embeddings } = preprocessor;
   const partOf = (names: readonly string[]): Int32Array => Int32Array.from(names, (column) => columns.indexOf(column));
@@ -196,7 +216,7 @@ export const tabularNode: NodeTask = {
   view,
   report,
   remarks: (_examples, info, rows) =>
-    rows === undefined || fileInputsOf(info) !== undefined
+    rows === undefined || fileInputsOf(info) !== undefined || graphInfo(info)?.prefix !== undefined
       ? []
       : TabularPreprocessor.fromJSON((info as TableInfo).preprocessing).remarks(rows, "data"),
 };

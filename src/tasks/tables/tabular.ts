@@ -14,7 +14,10 @@ import type { Module } from "../../nn/index.js";
 import type { Metrics } from "../../metrics/index.js";
 import { DataError } from "../../util/errors.js";
 import type { FileColumns } from "../graph-use.js";
-import { fileExamples, fileInputsOf } from "./file-columns.js";
+import { graphInfo } from "../graph-use.js";
+import { fileExamples, fileInputsOf, fileRows } from "./file-columns.js";
+import { prefixNames, throughPrefix } from "./prefix.js";
+import { tableReader } from "./reader.js";
 import { tableGraph } from "./graph.js";
 import { tableDefaults } from "./defaults.js";
 import {
@@ -24,7 +27,17 @@ import {
   explainedClasses,
   labelTypes,
 } from "../shared/classification.js";
-import type { ColumnTypes, Measurement, ModelChoice, NamedParameter, Prepared, Task, TaskContext, TaskInfo } from "../task.js";
+import type {
+  Awaitable,
+  ColumnTypes,
+  Measurement,
+  ModelChoice,
+  NamedParameter,
+  Prepared,
+  Task,
+  TaskContext,
+  TaskInfo,
+} from "../task.js";
 
 export interface TableInfo extends TaskInfo {
   /** The fitted `TabularPreprocessor`, as JSON. */
@@ -72,11 +85,11 @@ function expectColumns({ where, count }: FileColumns, { featureNames }: TabularP
     );
 }
 
-function prepareTable(
+async function prepareTable(
   data: LoadedData,
   kind: "classification" | "regression",
   { ignore: exclude, columns }: Parameters<Task["prepare"]>[1],
-): Prepared<TableInfo> {
+): Promise<Prepared<TableInfo>> {
   const target = data.roles.target;
   if (target === undefined) throw new DataError(`${data.name}: expected a column to predict; name it with --label-column`);
   if (data.roles.image !== undefined) throw new DataError(`${data.name}: expected a table, got images; use image-classification`);
@@ -88,13 +101,19 @@ function prepareTable(
     ...(columns === undefined ? {} : { asGiven: true, ...(columns.names && { features: columns.names }) }),
     ...(schema === undefined ? {} : { schema }),
   });
-  if (columns !== undefined) expectColumns(columns, preprocessor, data.name);
+  const prefix = columns?.prefix;
+  if (columns !== undefined && prefix === undefined) expectColumns(columns, preprocessor, data.name);
   const { target: learned } = preprocessor;
   const label = kind === "classification" ? "label" : "target";
-  const encode = (part: Dataset): Dataset => preprocessor.apply(part, { withTarget: true }).rename({ target: label });
+  const encode = async (part: Dataset): Promise<Dataset> => {
+    const encoded = preprocessor.apply(part, { withTarget: true }).rename({ target: label });
+    if (prefix === undefined) return encoded;
+    const rows = fileRows(prefix.inputs).apply(part.drop(target, ...exclude), { where: data.name });
+    return encoded.with({ features: await throughPrefix(prefix, rows) });
+  };
   const info: TableInfo = {
     preprocessing: preprocessor.toJSON(),
-    featureNames: preprocessor.featureNames,
+    featureNames: prefix === undefined ? preprocessor.featureNames : prefixNames(prefix),
     categories: preprocessor.embeddings.map(({ size }) => size),
     classes: learned.kind === "classes" ? learned.classes : [],
     target,
@@ -103,12 +122,13 @@ function prepareTable(
   };
   return {
     info,
-    train: encode(data.train),
-    validation: encode(data.validation),
-    test: encode(data.test),
+    train: await encode(data.train),
+    validation: await encode(data.validation),
+    test: await encode(data.test),
     testRows: data.test,
-    unused: data.train.names.filter((name) => name !== target && !preprocessor.columns.includes(name)),
-    notes: preprocessor.warnings,
+    unused:
+      prefix === undefined ? data.train.names.filter((name) => name !== target && !preprocessor.columns.includes(name)) : [],
+    notes: prefix === undefined ? preprocessor.warnings : [],
   };
 }
 
@@ -155,15 +175,19 @@ type TableModel = Module & { forward(features: Tensor, categories: Tensor | null
 const applyTable = (model: Module, features: Tensor, batch: Readonly<Record<string, Tensor>>): Tensor =>
   (model as TableModel).forward(features, batch["categories"] ?? null);
 
-function encodeExamples(data: LoadedData, part: Dataset, info: TableInfo, label: "label" | "target"): Dataset {
+async function encodeExamples(data: LoadedData, part: Dataset, info: TableInfo, label: "label" | "target"): Promise<Dataset> {
   const inputs = fileInputsOf(info);
   if (inputs !== undefined) return fileExamples(inputs, data, part, label === "label" ? info.classes : undefined);
-  return TabularPreprocessor.fromJSON(info.preprocessing)
+  const encoded = TabularPreprocessor.fromJSON(info.preprocessing)
     .apply(part, { withTarget: true, where: data.name })
     .rename({ target: label });
+  const prefix = graphInfo(info)?.prefix;
+  if (prefix === undefined) return encoded;
+  const rows = fileRows(prefix.inputs).apply(part.drop(info.target), { where: data.name });
+  return encoded.with({ features: await throughPrefix(prefix, rows) });
 }
 
-const encodeRows = (rows: Dataset, info: TableInfo): Dataset => TabularPreprocessor.fromJSON(info.preprocessing).apply(rows);
+const encodeRows = (rows: Dataset, info: TableInfo): Awaitable<Dataset> => tableReader(info).apply(rows);
 
 /** The part that both tasks share. */
 const COMMON = {

@@ -9,13 +9,14 @@ import { readBeside } from "../../data/onnx-node.js";
 import type { TensorData } from "../../graph/index.js";
 import type { Module } from "../../nn/index.js";
 import type { Headed, ModelProto } from "../../onnx/index.js";
-import { decodeModel, encodeModel, headOf, inlined, withHead } from "../../onnx/index.js";
+import { decodeModel, encodeModel, headOf, inlined, splitPrefix, withHead } from "../../onnx/index.js";
 import { ConfigError } from "../../util/errors.js";
 import { splitPatterns } from "../../util/patterns.js";
 import { Random } from "../../util/random.js";
 import type { GraphInfo, GraphPlan } from "../graph-use.js";
 import type { AnyTask, Inherited, TaskInfo } from "../task.js";
 import { TASKS } from "../table.js";
+import { prefixOf } from "../tables/prefix.js";
 import type { ModelFile } from "../use/model.js";
 import { graphIn } from "../use/model.js";
 import { graphFileOf, graphOptionsOf } from "../use/open-node.js";
@@ -101,8 +102,13 @@ export async function openGraph(path: string, task: AnyTask, options: GraphStart
       `--init ${path}: expected weights of a model of ${task.name}; graphs of others are trained by ${takers.join(", ")}. Name the model that takes its weights with --model`,
     );
   }
-  const plan = graphs.plan(await graphFileOf(path, model), graphOptionsOf(options));
   const head = headOf(model, where, options.head);
+  // Of the head's own output alone: what other outputs need is left out.
+  const whole = graphs.takesPrefix === true ? withHead(model, head, head.outFeatures, new Random(1)).model : undefined;
+  const split = whole && splitPrefix(whole);
+  const found = await graphFileOf(path, split?.rest ?? model);
+  const file = split === undefined ? found : { ...found, prefix: await prefixOf(split.prefix, where) };
+  const plan = graphs.plan(file, graphOptionsOf(options));
   const texts = readsTexts(plan) ? await textParts(path, plan, options) : { inherited: inheritedFromGraph(plan.info.graph) };
   let headed: Headed | undefined;
   const graph: GraphStart = {

@@ -5,6 +5,7 @@ import type { ArchitectureName } from "../../models/index.js";
 import { modelFromConfig } from "../../models/index.js";
 import type { Module } from "../../nn/index.js";
 import { GraphModule } from "../../nn/index.js";
+import { decodeModel, encodeModel, splitPrefix } from "../../onnx/index.js";
 import type { Json } from "../../optim/index.js";
 import { ConfigError, UnsupportedOpError } from "../../util/errors.js";
 import { graphInfo } from "../graph-use.js";
@@ -47,13 +48,21 @@ function graphModel(task: AnyTask, info: TaskInfo, file: ModelFile | undefined):
   if (file === undefined) throw new ConfigError(`${task.name}: expected the run's graph.onnx, got none`);
   const parameters = graphInfo(info)?.parameters;
   const shapes = task.graphs.shapes(info);
-  const module = new GraphModule(file.bytes, {
+  const bytes = graphInfo(info)?.prefix === undefined ? file.bytes : behindPrefix(file);
+  const module = new GraphModule(bytes, {
     shapes,
     where: file.where,
     weightless: file.isFitted === true,
     ...(parameters && { parameters }),
   });
   return task.graphs.wrap(module, info);
+}
+
+/** The part of a file behind the ops that only the engine has. ConfigError for a file without such a part. */
+function behindPrefix({ bytes, where }: ModelFile): Uint8Array {
+  const split = splitPrefix(decodeModel(bytes, where));
+  if (split === undefined) throw new ConfigError(`${where}: expected ops that only the engine has before the graph, got none`);
+  return encodeModel(split.rest);
 }
 
 /** Makes a model of a file; of one that has ops that Descent does not have, the reason why there is none. */

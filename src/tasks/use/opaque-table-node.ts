@@ -13,7 +13,7 @@ import { compile } from "../../runtime/index.js";
 import { ConfigError, NoGradientError } from "../../util/errors.js";
 import { ClassificationMeasurement, rowsOf } from "../shared/classification.js";
 import { taskNamed } from "../table.js";
-import type { FileInput, FileTableInfo } from "../tables/file-columns.js";
+import type { FileTableInfo } from "../tables/file-columns.js";
 import { feedsOf } from "../tables/file-columns.js";
 import { RegressionMeasurement } from "../tables/tabular.js";
 import type { Answer, AnyTask, Measurement, Outputs } from "../task.js";
@@ -38,25 +38,6 @@ const LEAST = 1e-12;
 const IN_UNITS = { targetMean: 0, targetDeviation: 1 };
 
 type Named = Readonly<Record<string, TensorData | StringData>>;
-
-/** The inputs of a file as columns of a table. ConfigError, naming the input, where they are none. */
-export function tableInputs({ declaredInputs, where }: OnnxModel, names: readonly string[] | undefined): FileInput[] {
-  const inputs = [...declaredInputs];
-  return inputs.map(([name, { dtype, shape }]) => {
-    const width = shape?.length === 1 ? 1 : shape?.[1];
-    const isRows = shape !== undefined && (shape.length === 1 || shape.length === 2);
-    if (!isRows || dtype === undefined || typeof width !== "number")
-      throw new ConfigError(
-        `${where}: expected inputs of columns, [N, F] or [N], for a table, got ${name} [${(shape ?? ["?"]).map(String).join(", ")}]`,
-      );
-    if (inputs.length > 1 && width > 1)
-      throw new ConfigError(
-        `${where}: expected one input of several columns, or several of one, got ${name} of ${width} among others`,
-      );
-    const columns = inputs.length > 1 ? [name] : names?.length === width ? names : undefined;
-    return { name, dtype, width, rank: shape.length === 1 ? 1 : 2, ...(columns && { columns }) };
-  });
-}
 
 /** The outputs that answers are made of. ConfigError where there is neither a label nor a number. */
 export function tableOutputs({ declaredOutputs, where }: OnnxModel): TableOutputs {

@@ -6,11 +6,11 @@ import type { OnnxModel } from "../../onnx/index.js";
 import { labelsKey } from "../../onnx/index.js";
 import { DescentError } from "../../util/errors.js";
 import type { FileTableInfo } from "../tables/file-columns.js";
-import { columnNames } from "../tables/file-columns.js";
+import { columnNames, tableInputs } from "../tables/file-columns.js";
 import type { UseOptions } from "../trained-model.js";
 import { namesIn } from "../shared/names.js";
 import { labelsFor } from "./labels-node.js";
-import { OpaqueTable, tableInputs, tableOutputs } from "./opaque-table-node.js";
+import { OpaqueTable, tableOutputs } from "./opaque-table-node.js";
 
 /** Classes as a node of ai.onnx.ml has them: those of the last classifier with so many. */
 function classesIn({ proto }: OnnxModel, count: number | undefined): readonly string[] | undefined {

@@ -9,7 +9,7 @@ import { inputsOf, symbol } from "../../graph/index.js";
 import type { Lora, Module } from "../../nn/index.js";
 import { addAdapters, mergeAdapters } from "../../nn/index.js";
 import type { ModelProto } from "../../onnx/index.js";
-import { encodeModel, OnnxModel } from "../../onnx/index.js";
+import { decodeModel, encodeModel, OnnxModel, withNumbers } from "../../onnx/index.js";
 import { randomInputs, resolveForUse, resolveMode } from "../../ops/index.js";
 import type { Executable } from "../../runtime/index.js";
 import { compile, Executables } from "../../runtime/index.js";
@@ -58,6 +58,7 @@ export class TracedModel implements Trained {
   readonly weights: ReadonlyMap<string, TensorData>;
   readonly #options: UseOptions;
   readonly #executables: Executables;
+  readonly #file: ModelFile | undefined;
 
   /** Errors: ConfigError, naming each tensor, if the weights are not those of the model. */
   constructor(
@@ -75,6 +76,7 @@ export class TracedModel implements Trained {
     this.weights = weights;
     this.#options = options;
     this.#executables = new Executables(modelName);
+    this.#file = file;
     const problems = [...this.model.state()].flatMap(([path, p]) => {
       const given = weights.get(path);
       if (given === undefined) return [`${path} is missing`];
@@ -199,10 +201,18 @@ export class TracedModel implements Trained {
 
   /** `toOnnx` as messages. */
   toFile(): ModelProto {
+    if (this.#file !== undefined && graphInfo(this.info)?.prefix !== undefined) return this.#wholeFile(this.#file);
     const { features, outputs, seen } = this.#trace(symbol("N"));
     const { task, modelName, info } = this;
     const about = { task, modelName, info, names: this.#names(), values: this.#values() };
     return useFile({ ...about, outputs, ...(task.explained === undefined ? {} : { features: seen ?? features }) });
+  }
+
+  /** The file with its own nodes and the weights that were learned: what is in front of the graph cannot be written anew. */
+  #wholeFile({ bytes, where }: ModelFile): ModelProto {
+    const model = decodeModel(bytes, where);
+    const metadata = new Map([...model.metadata, ...fileMetadata(this)]);
+    return { ...withNumbers(model, this.weights, where), metadata };
   }
 
   [Symbol.asyncDispose](): Promise<void> {
