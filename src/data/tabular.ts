@@ -185,7 +185,8 @@ export class TabularPreprocessor {
     const absent = this.columns.filter((name) => !dataset.has(name));
     const others = dataset.names.filter((name) => !this.columns.includes(name) && name !== this.spec.target.name);
     const near = absent.flatMap((name) => nearest(name, others) ?? []);
-    if (near.length === 0 && absent.length < this.columns.length) return absent;
+    // A model with a preparation of its own may read none.
+    if (near.length === 0 && (absent.length < this.columns.length || this.columns.length === 0)) return absent;
     const hint = near.length === 0 ? `got ${dataset.names.join(", ")}` : `did you mean "${near[0]}"?`;
     throw new DataError(`${where}: expected a column ${absent.map((name) => `"${name}"`).join(", ")}; ${hint}`);
   }

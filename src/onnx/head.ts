@@ -91,6 +91,13 @@ function linearOf(node: NodeProto, producers: Producers): Pick<Head, "op" | "inF
   return undefined;
 }
 
+/** The one probability of which a node makes two, [1 − p, p], as scikit-learn's converter writes them. */
+function onePart({ opType, inputs }: NodeProto, producers: Producers): string | undefined {
+  const [other = "", own = ""] = inputs;
+  const rest = producers.of(other);
+  return opType === "Concat" && inputs.length === 2 && rest?.opType === "Sub" && rest.inputs.includes(own) ? own : undefined;
+}
+
 /** The nearest linear layer before an output, through what only changes the form of its scores. */
 function headBefore(output: string, producers: Producers): Head | undefined {
   let [name, last]: [string, NodeProto | undefined] = [output, undefined];
@@ -101,6 +108,11 @@ function headBefore(output: string, producers: Producers): Head | undefined {
     if (linear !== undefined) {
       const bias = linear.op === "MatMul" && last?.opType === "Add" ? last : undefined;
       return { ...linear, name: nameOf(node), output, node, bias };
+    }
+    const single = onePart(node, producers);
+    if (single !== undefined) {
+      [name, last] = [single, undefined];
+      continue;
     }
     if (!PASSED.has(node.opType)) return undefined;
     // Of a sum or a product the one operand that is not fixed leads on.

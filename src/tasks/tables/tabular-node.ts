@@ -42,7 +42,9 @@ async function readRows(model: TrainedModel, inputs: readonly string[], options:
       ? [givenRow(inputs, reader)]
       : await Promise.all(inputs.map((path) => readRowsOf(path, reader, options)));
   const notes = read.flatMap(({ data, where }) => reader.remarks(data, where));
-  const examples = concatenate(await Promise.all(read.map(({ data, where }) => reader.apply(data, { where }))));
+  const parts: Dataset[] = [];
+  for (const { data, where } of read) parts.push(await reader.apply(data, { where }));
+  const examples = concatenate(parts);
   const rows = together(read.map(asGiven));
   const names = Array.from({ length: rows.length }, (_, i) => String(i));
   return { examples, names, rows, badRows: read.reduce((sum, { badRows }) => sum + badRows, 0), notes };
