@@ -58,7 +58,11 @@ interface LoadedExamples {
  * Data with targets. Of the data that the model was trained on, and of known data, the test part by the run's own seed; of a folder with
  * a test part, that; of another file, all rows.
  */
-export function loadExamples(model: TrainedModel, config: Pick<RunConfig, "options">, options: ExamplesOptions): Promise<LoadedExamples> {
+export function loadExamples(
+  model: TrainedModel,
+  config: Pick<RunConfig, "options">,
+  options: ExamplesOptions,
+): Promise<LoadedExamples> {
   return readingInfo("config.json", model.task.name, () => load(model, config, options));
 }
 

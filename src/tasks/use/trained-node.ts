@@ -29,6 +29,7 @@ import { isCompressed, MODEL_FILE } from "./compression.js";
 import { FileModel } from "./file-model-node.js";
 import { OpaqueGraph } from "./opaque-graph-node.js";
 import { BATCH, beforeLastLinear, pick } from "./traced-graph.js";
+import { fileMetadata } from "./file-metadata.js";
 import { useFile } from "./use-file.js";
 import { graphInfo } from "../graph-use.js";
 import { taskNamed } from "../table.js";
