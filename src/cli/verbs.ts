@@ -56,6 +56,11 @@ export const VERBS: readonly VerbRow[] = [
     load: () => import("./verbs/cost.js"),
   },
   {
+    name: "distill",
+    summary: "teach a smaller model what a larger one answers",
+    load: () => import("./verbs/distill.js"),
+  },
+  {
     name: "prune",
     summary: "cut channels, heads, neurons or layers out of a run's model, and train what is left",
     load: () => import("./verbs/prune.js"),

@@ -8,6 +8,7 @@ export * from "./crf-numbers.js";
 export * from "./cross-entropy.js";
 export * from "./detection.js";
 export * from "./distance.js";
+export * from "./distillation.js";
 export * from "./evidence.js";
 export * from "./metric-learning.js";
 export * from "./regression.js";

@@ -3,11 +3,12 @@
  * figures of its table; what cannot be done is refused.
  */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { InferenceSession, Tensor as EngineTensor } from "onnxruntime-node";
-import { Dataset } from "../../src/data/index.js";
+import { Dataset, writeSafetensors } from "../../src/data/index.js";
+import { fromNumbers } from "../../src/graph/index.js";
 import { TrainedModel } from "../../src/tasks/use/trained-node.js";
 import { Random } from "../../src/util/random.js";
 import { isRefused, scratchFolder, succeeds } from "../e2e/command.js";
@@ -115,4 +116,83 @@ test("prune: what cannot be done is refused before anything runs", async () => {
   await refused("prune points --layers 1 --out no", /expected a model with layers that can go/);
   await refused("prune points --macs 0.5 --out half", /half/);
   assert.ok(!existsSync(path("no")));
+});
+
+test("distill: a student of another model learns from two teachers, whose answers are kept", async () => {
+  await descent(
+    "train tabular-classification --data points.csv --label-column class --seed 2 --steps 200 --no-check --quiet --out other",
+  );
+  const line = "distill points other --student linear --steps 50 --temperature 2 --cache kept --overwrite --out taught";
+  await descent(line);
+  assert.equal(readdirSync(path("kept")).length, 2);
+  const { stderr } = await descent(line);
+  assert.equal(stderr.match(/were kept in/g)?.length, 2);
+  const config = JSON.parse(readFileSync(path("taught", "config.json"), "utf8")) as { readonly model: string };
+  assert.equal(config.model, "linear");
+  assert.ok(summaryOf("taught").parameters < 20);
+  await assertMeasuredAgain("taught");
+  await assertRunsAlone("taught");
+});
+
+test("distill: from stored outputs, from the largest logits, and from inputs without labels", async () => {
+  const [stored = ""] = readdirSync(path("kept"));
+  await descent(`distill kept/${stored} --student points --steps 20 --out from-file`);
+  await assertMeasuredAgain("from-file");
+  await descent("distill points --student linear --top-k 1 --alpha 1 --steps 20 --cache kept --out top");
+  writeFileSync(path("inputs.csv"), points(9, 100).replaceAll(/,(in|out|class)$/gm, ""));
+  await descent("distill points --student mlp --unlabelled inputs.csv --examples 1 --steps 20 --cache kept --out unlabelled");
+  await assertMeasuredAgain("unlabelled");
+});
+
+test("distill: what does not fit is refused", async () => {
+  writeFileSync(path("others.csv"), points(3, 200).replaceAll(/in$/gm, "within"));
+  await descent("train tabular-classification --data others.csv --label-column class --steps 20 --no-check --quiet --out others");
+  await descent("train tabular-regression --data points.csv --label-column a --steps 20 --no-check --quiet --out quantity");
+  await refused("distill others --student points --out no", /expected a teacher with the classes in, out, got others with/);
+  await refused(
+    "distill points quantity --student linear --out no",
+    /expected teachers of tabular-classification, got quantity of tabular-regression/,
+  );
+  await refused(
+    "distill points --out no",
+    /--student every-second-layer: expected a teacher of several layers in a row, got one/,
+  );
+  await refused("distill points --student larch --out no", /larch/);
+  await refused(
+    "distill points --student linear --hidden 1 --out no",
+    /expected models with hidden states of layers to learn from/,
+  );
+  writeFileSync(
+    path("wrong.safetensors"),
+    writeSafetensors(new Map([["logits", fromNumbers("float32", [3, 2], [0, 1, 2, 3, 4, 5])]])),
+  );
+  await refused(
+    "distill wrong.safetensors --student points --out no",
+    /wrong.safetensors: expected logits \[\d+, 2\], a row for each training row, got logits \[3, 2\]/,
+  );
+  await refused("distill wrong.safetensors --student linear --out no", /expected --student RUN with stored outputs/);
+  assert.ok(!existsSync(path("no")));
+});
+
+test("distill: every second layer of a text classifier, with what lies within it", async () => {
+  const random = new Random(7, "texts");
+  const word = (k: number): string => `w${k}`;
+  const lines = Array.from({ length: 120 }, (_, i) => {
+    const words = Array.from({ length: 6 }, () => random.integer(20));
+    if (i % 2 === 0) words[random.integer(6)] = 30;
+    return `${words.map(word).join(" ")},${i % 2 === 0 ? "yes" : "no"}`;
+  });
+  writeFileSync(path("texts.csv"), `text,label\n${lines.join("\n")}\n`);
+  await descent(
+    "train text-classification --data texts.csv --model bert --steps 30 --batch-size 8 --no-check --quiet --out bert",
+  );
+  await descent(
+    "distill bert --hidden 1 --attention 1 --relations 1 --cosine 1 --examples 1 --steps 10 --batch-size 8 --cache kept --quiet --out bert-half",
+  );
+  const { layers } = summaryOf("bert-half").compression as { readonly layers: readonly string[] };
+  assert.ok(layers.length > 0 && layers.every((layer) => /layer\.\d+$/.test(layer)), layers.join());
+  assert.ok(summaryOf("bert-half").parameters < summaryOf("bert").parameters);
+  await assertMeasuredAgain("bert-half");
+  await descent("prune bert --layers 1 --macs 0.6 --multiple-of 1 --steps 10 --batch-size 8 --quiet --out bert-cut");
+  await assertMeasuredAgain("bert-cut");
 });

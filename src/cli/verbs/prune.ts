@@ -1,9 +1,9 @@
 /** @module `descent prune RUN`. */
 import { IMPORTANCES } from "../../compress/prune/importance.js";
-import { tableOptionsOf } from "../../tasks/options.js";
 import { compressingOptions, smallTrainingOf } from "../../tasks/compressing/options.js";
 import { splitPatterns } from "../../util/patterns.js";
 import { choice, flag, integer, number, text } from "../../util/option.js";
+import { compressingContext } from "../compressing-context.js";
 import { compressionTable } from "../compression-table.js";
 import { defineVerb } from "../verb.js";
 
@@ -72,27 +72,7 @@ export const verb = defineVerb({
         ...(options.except === undefined ? {} : { except: splitPatterns(options.except) }),
       },
       smallTrainingOf(options),
-      {
-        out,
-        overwrite: options.overwrite,
-        command,
-        language: options.lang,
-        signal,
-        progress,
-        note,
-        device: options.device,
-        ...(options.threads === undefined ? {} : { threads: options.threads }),
-        data: {
-          ...(options.data === undefined ? {} : { data: options.data }),
-          ...(options.labelColumn === undefined ? {} : { labelColumn: options.labelColumn }),
-          ...(options.textColumn === undefined ? {} : { textColumn: options.textColumn }),
-          ...tableOptionsOf(options),
-          skipBadRows: options.skipBadRows,
-          repair: options.repair,
-          ...(options.maxMegapixels === undefined ? {} : { maxMegapixels: options.maxMegapixels }),
-          signal,
-        },
-      },
+      compressingContext({ options, command, signal, progress, note }, out),
     );
     print(compressionTable(summary.compression));
     print(`run ${out}`);

@@ -3,7 +3,7 @@
  * in with. Readers of what comes out read what went in.
  */
 import type { Graph as GraphType, Node, Tensor } from "../../graph/index.js";
-import { Graph, isLeaf, rewriteTensors, sameShape } from "../../graph/index.js";
+import { Graph, isLeaf, reachableNodes, rewriteTensors, sameShape } from "../../graph/index.js";
 import { ConfigError } from "../../util/errors.js";
 import type { NamedGraph, Rewrite } from "../rewrite.js";
 
@@ -20,8 +20,26 @@ function numberedPaths(scope: string): string[] {
   return [...scope.matchAll(/[./_]\d+(?=[./]|$)/g)].map((match) => scope.slice(0, match.index + match[0].length));
 }
 
-/** Finds the numbered blocks that one tensor runs through, the outermost ones, in order. */
-export function findLayers(graph: GraphType): Layer[] {
+/** The graphs of outputs that share no node: traces of one model, which share its parameters alone. */
+function traces(graph: GraphType): Graph[] {
+  const found: { readonly outputs: [string, Tensor][]; readonly nodes: Set<Node> }[] = [];
+  for (const [name, t] of graph.outputs) {
+    const nodes = new Set(reachableNodes([t]).filter((node) => !isLeaf(node)));
+    const shared = found.filter((trace) => [...nodes].some((node) => trace.nodes.has(node)));
+    const outputs: [string, Tensor][] = [...shared.flatMap((trace) => trace.outputs), [name, t]];
+    for (const trace of shared) {
+      found.splice(found.indexOf(trace), 1);
+      for (const node of trace.nodes) nodes.add(node);
+    }
+    found.push({ outputs, nodes });
+  }
+  return found.map(({ outputs }) => new Graph(new Map(outputs)));
+}
+
+/** Finds the numbered blocks that one tensor runs through, the outermost ones, in order; those of each trace where there are several. */
+export const findLayers = (graph: GraphType): Layer[] => traces(graph).flatMap(layersOf);
+
+function layersOf(graph: GraphType): Layer[] {
   const members = new Map<string, Set<Node>>();
   for (const node of graph.nodes) {
     if (isLeaf(node)) continue;
@@ -80,12 +98,12 @@ export const droppingLayers = (paths: readonly string[]): Rewrite => ({
     const layers = findLayers(graph);
     const gone = new Map<Tensor, Tensor>();
     for (const path of paths) {
-      const layer = layers.find((each) => each.path === path);
-      if (layer === undefined)
+      const found = layers.filter((each) => each.path === path);
+      if (found.length === 0)
         throw new ConfigError(
           `layers: expected some of ${layers.map((each) => each.path).join(", ") || "a model with layers that can go"}, got ${path}`,
         );
-      gone.set(layer.output, layer.input);
+      for (const { input, output } of found) gone.set(output, input);
     }
     const through = (t: Tensor): Tensor => {
       let at = t;
@@ -98,9 +116,9 @@ export const droppingLayers = (paths: readonly string[]): Rewrite => ({
       node.inputs.forEach((t, i) => {
         if (t !== null && inputs[i] !== t) made.set(t, inputs[i] as Tensor);
       });
-      const [first] = node.outputs;
-      const source = first === undefined ? undefined : gone.get(first);
-      return source === undefined || node.outputs.length > 1 ? undefined : [made.get(through(source)) ?? through(source)];
+      // What else a node gives, such as a normalization's statistics, nobody outside the layer reads.
+      if (!node.outputs.some((t) => gone.has(t))) return undefined;
+      return node.outputs.map((t) => (gone.has(t) ? (made.get(through(t)) ?? through(t)) : t));
     });
     const rewritten = new Graph(new Map([...graph.outputs].map(([name, t]) => [name, map(t)])));
     const left = new Set(rewritten.parameters);

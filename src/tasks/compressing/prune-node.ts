@@ -207,7 +207,7 @@ export function sharesOf(target: number, { schedule, rounds }: Pick<PruneOptions
 
 /** Layers that go, so that those that stay are spread over the model. ConfigError for more than there are. */
 function droppedLayers(smaller: SmallerModel, staying: number): string[] {
-  const found = findLayers(smaller.named.graph).map(({ path }) => path);
+  const found = [...new Set(findLayers(smaller.named.graph).map(({ path }) => path))];
   if (found.length === 0) throw new ConfigError(`--layers ${staying}: expected a model with layers that can go, got none`);
   if (staying > found.length || staying < 1)
     throw new ConfigError(

@@ -23,7 +23,7 @@ export interface BaseModel {
 const FEATURES = "features of the model";
 
 /** The weights of a rewritten model, under the paths that they had. */
-class RewrittenModule extends Module {
+export class PartsModule extends Module {
   static override readonly pathNames = { parts: "" };
   readonly parts: ReadonlyMap<string, Parameter>;
 
@@ -45,8 +45,8 @@ export const usingContext = (task: AnyTask, info: TaskInfo): TaskContext<TaskInf
   ...(task.buckets === undefined ? {} : { length: symbol("T") }),
 });
 
-/** What a model of a task computes of a batch, with its features under a name of their own. */
-function traced({ task, model }: BaseModel, batch: Tensors, context: TaskContext<TaskInfo>): Tensors {
+/** What a model of a task computes of a batch. */
+export function traced({ task, model }: BaseModel, batch: Tensors, context: TaskContext<TaskInfo>): Tensors {
   // A file has its features inside.
   if (model instanceof UseFileModule) return model.forward(batch);
   const features = task.features(batch, context, model);
@@ -77,14 +77,9 @@ export class SmallerModel {
     this.named = this.#rewritten(new Graph(both));
     const parameters = new Map<string, Parameter>();
     for (const [t, path] of this.named.paths) if (t instanceof Parameter) parameters.set(path, t);
-    this.module = new RewrittenModule(parameters);
+    this.module = new PartsModule(parameters);
     const all = rewrites.reduce((weights, rewrite) => rewrite.weights(weights), base.weights);
     this.weights = new Map([...parameters.keys()].map((path) => [path, all.get(path) as TensorData]));
-  }
-
-  /** The same model with other weights. */
-  withWeights(weights: ReadonlyMap<string, TensorData>): TrainedSmaller {
-    return { smaller: this, weights };
   }
 
   /** The task's outputs for a batch, in training or in use. */
@@ -161,12 +156,6 @@ export class SmallerModel {
       return parameter;
     };
   }
-}
-
-/** A smaller model after training. */
-export interface TrainedSmaller {
-  readonly smaller: SmallerModel;
-  readonly weights: ReadonlyMap<string, TensorData>;
 }
 
 /** Tokens of the example that multiply-adds are counted for, where examples are sequences. */

@@ -2,13 +2,13 @@
  * @module The training of a smaller model: on the data of the run that it was made from, by the settings of that run where nothing else is said.
  */
 import type { BatchFetcher, Dataset } from "../../data/node.js";
-import type { TensorData } from "../../graph/index.js";
+import type { Parameter, Tensor, TensorData } from "../../graph/index.js";
 import type { Part } from "../../optim/index.js";
 import { chain } from "../../optim/index.js";
 import type { Progress, ProgressOptions } from "../../run/progress.js";
 import { peakMemoryMiB } from "../../run/progress-node.js";
 import type { RunConfig } from "../../run/run-folder.js";
-import type { Callback, TrainingState } from "../../train/index.js";
+import type { Callback, Objective, TrainingState } from "../../train/index.js";
 import { trainingStep } from "../../train/index.js";
 import { countSteps } from "../../train/step-count.js";
 import { trainRun } from "../../train/train-node.js";
@@ -21,7 +21,7 @@ import { currentOptions } from "../training/setup-node.js";
 import { taskNamed } from "../table.js";
 import type { UseOptions } from "../trained-model.js";
 import type { SmallerModel } from "./smaller-model.js";
-import type { Tensor } from "../../graph/index.js";
+import { PartsModule } from "./smaller-model.js";
 
 /** Settings of a training, as the command line names them. */
 export interface SmallTraining extends UseOptions {
@@ -49,7 +49,11 @@ export interface TrainingMore {
   readonly before?: readonly Part[];
   readonly behind?: readonly Part[];
   /** The loss in place of the task's; it is given the outputs of the model, and the batch with the columns of `columns`. */
-  readonly loss?: (outputs: Tensors, batch: Tensors, context: TaskContext<TaskInfo>) => Tensor;
+  readonly loss?: (outputs: Tensors, batch: Tensors, context: TaskContext<TaskInfo>) => Tensor | Objective;
+  /** Parameters that are trained besides and thrown away: projections. */
+  readonly parameters?: ReadonlyMap<string, Parameter>;
+  /** Whether rows have targets; left out, they do. */
+  readonly targets?: boolean;
   /** Columns beside those of the rows, row by row. */
   readonly columns?: Dataset;
   readonly watch?: (state: TrainingState, totalSteps: number) => Callback | Promise<Callback>;
@@ -148,12 +152,16 @@ export async function trainSmaller(
     ...(choice.steps === undefined ? {} : { steps: choice.steps }),
   });
   const optimizer = makeOptimizer({ ...settingsOf(config, choice), totalSteps });
+  const helpers = more.parameters ?? new Map<string, Parameter>();
   const step = trainingStep({
-    model: module,
+    model: helpers.size === 0 ? module : new PartsModule(new Map([...module.state(), ...helpers])),
     optimizer: chain(...(more.before ?? []), optimizer, ...(more.behind ?? [])),
     loss: (batch) => loss(smaller.outputs(batch, training), batch, training),
   });
-  const columns = Object.keys({ ...task.inputs(training, 1), ...task.targets(training, 1) } satisfies ColumnTypes);
+  const columns = Object.keys({
+    ...task.inputs(training, 1),
+    ...(more.targets === false ? {} : task.targets(training, 1)),
+  } satisfies ColumnTypes);
   using made = fetcherFor(task, training, rows);
   const plain = made === undefined ? rows.pick(...columns) : rows;
   const extra = more.columns;

@@ -31,6 +31,8 @@ export interface CompressedModel {
   readonly parameters: number;
   /** Outputs' deviations, for the file's metadata. */
   readonly certificate?: unknown;
+  /** The model's name, where it is another one than the source's: a student. */
+  readonly modelName?: string;
   /** Facts for `summary.json`, under `compression`: layers, a certificate. */
   readonly facts?: Readonly<Record<string, unknown>>;
   /** Parts of the report behind the table of before and after. */
@@ -52,7 +54,7 @@ export interface CompressedSummary extends RunSummary {
 }
 
 /** Makes the configuration: that of the source, with what was done. */
-async function configOf({ source, step }: CompressedModel, command: string | undefined): Promise<RunConfig> {
+async function configOf({ source, step, modelName }: CompressedModel, command: string | undefined): Promise<RunConfig> {
   const earlier = compressionOf(source.config);
   const compression: Compression = {
     of: earlier?.of ?? shownPath(source.path),
@@ -61,6 +63,7 @@ async function configOf({ source, step }: CompressedModel, command: string | und
   const { adapters: _adapters, command: _command, ...config } = source.config;
   return {
     ...(config as RunConfig),
+    ...(modelName === undefined ? {} : { model: modelName }),
     descent: await descentVersion(),
     ...(command === undefined ? {} : { command }),
     compression,
@@ -74,7 +77,8 @@ export async function writeCompressed(made: CompressedModel, options: WriteOptio
   const use: UseOptions = { ...(device && { device }), ...(threads && { threads }) };
   const config = await configOf(made, command);
   const measured = encodeModel(file);
-  const { task, modelName, info } = source.model;
+  const { task, info } = source.model;
+  const modelName = made.modelName ?? source.model.modelName;
   await using model = new FileModel(task, modelName, info, { bytes: measured, where: join(out, MODEL_FILE) }, use);
   const before = { model: source.model, file: encodeModel(source.file), parameters: parametersOf(source), run: source.path };
   const table = await measureBeforeAfter(before, { model, file: measured, parameters, run: out }, data.test, use);
@@ -91,6 +95,7 @@ export async function writeCompressed(made: CompressedModel, options: WriteOptio
   );
   const summary: CompressedSummary = {
     ...summaryOf(source, data),
+    model: modelName,
     device: device ?? "auto",
     parameters,
     peakMemoryMiB: peakMemoryMiB(),

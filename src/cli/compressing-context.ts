@@ -1,0 +1,35 @@
+/** @module What the verbs that make runs smaller hand on: where to write, the data, who is told. */
+import type { compressingOptions } from "../tasks/compressing/options.js";
+import type { CompressingContext } from "../tasks/compressing/prune-run-node.js";
+import { tableOptionsOf } from "../tasks/options.js";
+import type { OptionValues } from "../util/option.js";
+import type { VerbContext } from "./verb.js";
+
+/** Makes it of a verb's options. */
+export function compressingContext(
+  {
+    options,
+    ...around
+  }: Pick<VerbContext, "command" | "signal" | "progress" | "note"> & {
+    readonly options: OptionValues<typeof compressingOptions>;
+  },
+  out: string,
+): CompressingContext {
+  const { overwrite, lang, device, threads, data, labelColumn, textColumn, skipBadRows, repair, maxMegapixels } = options;
+  const named = { data, labelColumn, textColumn, maxMegapixels };
+  return {
+    ...around,
+    out,
+    overwrite,
+    language: lang,
+    device,
+    ...(threads === undefined ? {} : { threads }),
+    data: {
+      ...Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined)),
+      ...tableOptionsOf(options),
+      skipBadRows,
+      repair,
+      signal: around.signal,
+    },
+  };
+}

@@ -1,0 +1,90 @@
+/** @module `descent distill TEACHER…`. */
+import { compressingOptions, smallTrainingOf } from "../../tasks/compressing/options.js";
+import { integer, number, text } from "../../util/option.js";
+import { compressingContext } from "../compressing-context.js";
+import { compressionTable } from "../compression-table.js";
+import { defineVerb } from "../verb.js";
+
+const weight = (help: string, placeholder = "WEIGHT") => number({ help, minimum: 0, placeholder, default: 0 });
+
+const distillOptions = {
+  student: text({
+    help: "the model that learns: a model of the task, a run that goes on learning, or every-second-layer of the teacher",
+    placeholder: "STUDENT",
+    defaultText: "every-second-layer",
+  }),
+  temperature: number({ help: "divides logits before they are compared", above: 0, placeholder: "T", default: 4 }),
+  alpha: number({
+    help: "share of the teachers' answers in the loss; labels have the rest",
+    minimum: 0,
+    maximum: 1,
+    placeholder: "SHARE",
+    default: 0.7,
+  }),
+  hidden: weight("weight of hidden states, through learned projections (TinyBERT)"),
+  attention: weight("weight of attention maps (TinyBERT)"),
+  cosine: weight("weight of the direction of the last hidden states (DistilBERT)"),
+  relations: weight("weight of relations between values (MiniLM)"),
+  examples: weight("weight of distances and angles between examples (RKD)"),
+  topK: integer({ help: "learn from the K largest logits of each row alone", minimum: 1, placeholder: "K" }),
+  unlabelled: text({ help: "learn from these inputs, which need no labels", placeholder: "DATA" }),
+  cache: text({ help: "folder for the teachers' answers", placeholder: "FOLDER", defaultText: "the user's cache" }),
+};
+
+export const verb = defineVerb({
+  positionals: [
+    {
+      name: "TEACHER",
+      help: "runs, or stored outputs (FILE.safetensors: logits, or values and indices, for each training row)",
+      many: true,
+    },
+  ],
+  options: { ...distillOptions, ...compressingOptions },
+  examples: [
+    "descent distill runs/reviews --student every-second-layer --hidden 1 --out runs/reviews-half",
+    "descent distill runs/large runs/other --student lenet-5 --temperature 8 --out runs/small",
+    "descent distill big-model-logits.safetensors --student runs/small --out runs/taught",
+  ],
+  engine: true,
+  async run({ positionals, options, command, signal, progress, note, print }) {
+    const { ConfigError } = await import("../../util/errors.js");
+    const [first] = positionals;
+    if (first === undefined) throw new ConfigError("distill: expected a teacher, a run or stored outputs, got none");
+    const { distillRun, EVERY_SECOND } = await import("../../tasks/compressing/distill-run-node.js");
+    const {
+      student = EVERY_SECOND,
+      temperature,
+      alpha,
+      hidden,
+      attention,
+      cosine,
+      relations,
+      examples,
+      topK,
+      unlabelled,
+      cache,
+    } = options;
+    const optional = { topK, unlabelled, cache };
+    const out = options.out ?? `${first.replace(/(\.safetensors|\/+)$/, "")}-student`;
+    const summary = await distillRun(
+      positionals,
+      {
+        student,
+        temperature,
+        alpha,
+        hidden,
+        attention,
+        cosine,
+        relations,
+        examples,
+        ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),
+      },
+      smallTrainingOf(options),
+      compressingContext({ options, command, signal, progress, note }, out),
+    );
+    print(compressionTable(summary.compression));
+    print(`run ${out}`);
+    print(`report ${out}/report.html`);
+    return { run: out, ...summary };
+  },
+});
