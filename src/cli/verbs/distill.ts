@@ -1,8 +1,9 @@
 /** @module `descent distill TEACHER…`. */
 import { compressingOptions, smallTrainingOf } from "../../tasks/compressing/options.js";
 import { integer, number, text } from "../../util/option.js";
+import { printableLine } from "../../util/terminal.js";
 import { compressingContext } from "../compressing-context.js";
-import { compressionTable } from "../compression-table.js";
+import { beforeAfterTable } from "../before-after-table.js";
 import { defineVerb } from "../verb.js";
 
 const weight = (help: string, placeholder = "WEIGHT") => number({ help, minimum: 0, placeholder, default: 0 });
@@ -82,9 +83,9 @@ export const verb = defineVerb({
       smallTrainingOf(options),
       compressingContext({ options, command, signal, progress, note }, out),
     );
-    print(compressionTable(summary.compression));
-    print(`run ${out}`);
-    print(`report ${out}/report.html`);
+    print(beforeAfterTable(summary.compression));
+    print(printableLine(`run ${out}`));
+    print(printableLine(`report ${out}/report.html`));
     return { run: out, ...summary };
   },
 });

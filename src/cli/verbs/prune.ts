@@ -3,8 +3,9 @@ import { IMPORTANCES } from "../../compress/prune/importance.js";
 import { compressingOptions, smallTrainingOf } from "../../tasks/compressing/options.js";
 import { splitPatterns } from "../../util/patterns.js";
 import { choice, flag, integer, number, text } from "../../util/option.js";
+import { printableLine } from "../../util/terminal.js";
 import { compressingContext } from "../compressing-context.js";
-import { compressionTable } from "../compression-table.js";
+import { beforeAfterTable } from "../before-after-table.js";
 import { defineVerb } from "../verb.js";
 
 const pruneOptions = {
@@ -74,9 +75,9 @@ export const verb = defineVerb({
       smallTrainingOf(options),
       compressingContext({ options, command, signal, progress, note }, out),
     );
-    print(compressionTable(summary.compression));
-    print(`run ${out}`);
-    print(`report ${out}/report.html`);
+    print(beforeAfterTable(summary.compression));
+    print(printableLine(`run ${out}`));
+    print(printableLine(`report ${out}/report.html`));
     return { run: out, ...summary };
   },
 });
