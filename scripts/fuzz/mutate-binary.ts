@@ -227,3 +227,16 @@ function changedPiece({ key, bytes = new Uint8Array() }: Field, random: Random):
   if (isMessage && random.integer(8) > 0) return anyProtobuf(bytes, random);
   return random.integer(2) === 0 ? anyBytes()(bytes, random) : bytesOf(pick([...TEXTS, textOf(bytes.subarray(0, 40))], random));
 }
+
+/** A GGUF file with a number of its header changed: counts, lengths, types, axes and offsets, which stand among the first kilobytes. */
+export const anyGguf: Mutate = (bytes, random) => {
+  const result = new Uint8Array(bytes);
+  const view = new DataView(result.buffer);
+  const header = Math.min(result.length, 8192) - 12;
+  for (let left = 1 + random.integer(3); left > 0; left--) {
+    const at = 8 + random.integer(header);
+    if (random.integer(2) === 0) view.setUint32(at, random.integer(64), true);
+    else view.setBigUint64(at, BigInt(random.integer(1 << 30)) << BigInt(random.integer(34)), true);
+  }
+  return result;
+};

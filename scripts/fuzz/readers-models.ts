@@ -8,6 +8,8 @@ import sharp from "sharp";
 import { loadOnnx, readSafetensors, SafetensorsReader } from "../../src/data/node.js";
 import { encodeModel } from "../../src/onnx/encode.js";
 import { importOnnx } from "../../src/onnx/index.js";
+import { readGguf } from "../../src/models/gguf.js";
+import { ggufModel } from "../../src/models/gguf-model.js";
 import { openRun } from "../../src/run/run-folder-reader-node.js";
 import { parseMetricsLog } from "../../src/run/index.js";
 import type { Tokenizer } from "../../src/text/index.js";
@@ -22,7 +24,7 @@ import { OPS_BY_OPSET } from "../../test/cases/opset-ops.cases.js";
 import { modelOf, node } from "../../test/onnx/file.js";
 import type { Mutate } from "./mutate.js";
 import { anyBytes, anyJson, anyJsonLines, anyTokens, bytesOf, textOf } from "./mutate.js";
-import { anyPng, anyProtobuf, anySafetensors } from "./mutate-binary.js";
+import { anyGguf, anyPng, anyProtobuf, anySafetensors } from "./mutate-binary.js";
 import type { FuzzReader, Scratch } from "./reader.js";
 import { QUICK, SLOW } from "./reader.js";
 
@@ -203,6 +205,14 @@ export const MODEL_READERS: readonly FuzzReader[] = [
     structured: anySafetensors,
     kept: 8,
     read: (b) => readSafetensors(b, "f"),
+  },
+  {
+    name: "gguf",
+    ...SLOW,
+    valid: () => Object.values(golden("gguf.json") as Record<string, { file: string }>).flatMap(({ file }) => (file === undefined ? [] : [new Uint8Array(Buffer.from(file, "base64"))])), // prettier-ignore
+    structured: anyGguf,
+    kept: 8,
+    read: (b) => ggufModel(readGguf(b, "f"), "f"),
   },
   {
     name: "safetensors-file",

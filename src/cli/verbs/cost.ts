@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Graph, Tensor } from "../../graph/index.js";
 import type { Executable } from "../../runtime/index.js";
 import type { ModelName } from "../../models/index.js";
-import type { ImportedModel } from "../../onnx/index.js";
+import type { ImportedModel, OnnxModel } from "../../onnx/index.js";
 import { median } from "../../util/median.js";
 import { formatCount, formatInteger, formatTable } from "../../util/text.js";
 import { integer, number } from "../../util/option.js";
@@ -55,15 +55,27 @@ async function costedModel(path: string): Promise<Costable> {
       graphFor: (lengths) => ({ ...costed, graph: bindGraph(graph, lengths) }),
     };
   }
-  const { loadOnnx } = await import("../../data/node.js");
-  const inRun = join(path, "model.onnx");
-  const model = await loadOnnx(existsSync(inRun) ? inRun : path);
+  const model = await fileOf(path);
   return {
     dimensions: model.freeDimensions,
     inputs: [...model.declaredInputs.keys()],
     lengthsOf: ({ shapes, bindings }) => model.lengthsOf(shapes, bindings),
     graphFor: (lengths) => model.trace({ bindings: Object.fromEntries(lengths) }),
   };
+}
+
+/** The model of a run, or of a file. */
+async function fileOf(path: string): Promise<OnnxModel> {
+  if (path.endsWith(".gguf")) {
+    const { TrainedModel } = await import("../../tasks/use/trained-node.js");
+    const onnx = await import("../../onnx/index.js");
+    const { model } = await TrainedModel.open(path);
+    await using opened = model;
+    return new onnx.OnnxModel(opened.toOnnx(), { where: path });
+  }
+  const { loadOnnx } = await import("../../data/node.js");
+  const inRun = join(path, "model.onnx");
+  return loadOnnx(existsSync(inRun) ? inRun : path);
 }
 
 /** Milliseconds of each run on inputs of zeros, after a few that do not count. */
@@ -87,7 +99,7 @@ async function timesOf(executable: Executable, graph: Graph, runs: number): Prom
 }
 
 export const verb = defineVerb({
-  positionals: [{ name: "MODEL", help: "a run folder, an ONNX file, or the name of an image model, as in its paper" }],
+  positionals: [{ name: "MODEL", help: "a run folder, an ONNX or GGUF file, or the name of an image model, as in its paper" }],
   options: {
     batch: integer({
       help: "batch size: the length of every free dimension that --shape leaves out",

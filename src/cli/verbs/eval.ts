@@ -6,7 +6,7 @@ import { defineVerb } from "../verb.js";
 import { metricsTable } from "../metrics-table.js";
 
 export const verb = defineVerb({
-  positionals: [{ name: "MODEL", help: "a run folder, one of its checkpoints, or an ONNX file" }],
+  positionals: [{ name: "MODEL", help: "a run folder, one of its checkpoints, an ONNX file or a GGUF file" }],
   options: {
     ...dataOptions,
     stride: strideOption("as the model was measured in training"),

@@ -33,7 +33,7 @@ export const verb = defineVerb({
   positionals: [
     {
       name: "MODEL",
-      help: "a run of language-modeling or sequence-to-sequence, or a folder with config.json and model.safetensors",
+      help: "a run of language-modeling or sequence-to-sequence, a GGUF file, or a folder with config.json and model.safetensors",
     },
     { name: "PROMPT", help: "the text to continue (or the source text); - reads standard input" },
   ],

@@ -1,4 +1,4 @@
-/** @module `descent inspect FILE`: what an ONNX file, a checkpoint's folder, a safetensors file or a run is. */
+/** @module `descent inspect FILE`: what an ONNX file, a GGUF file, a checkpoint's folder, a safetensors file or a run is. */
 import { existsSync, statSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -18,7 +18,7 @@ interface Choice {
 
 /** The findings of `inspect`, and their texts. */
 interface Found {
-  readonly kind: "onnx" | "safetensors" | "checkpoint" | "run";
+  readonly kind: "onnx" | "gguf" | "safetensors" | "checkpoint" | "run";
   readonly lines: readonly string[];
   readonly found: Readonly<Record<string, unknown>>;
 }
@@ -114,10 +114,34 @@ async function runFolder(path: string, all: boolean, choice: Choice): Promise<Fo
   };
 }
 
+/** Metadata, but for the lists of tokens, and tensors by the parts that they belong to. */
+async function ggufFile(path: string, all: boolean): Promise<Found> {
+  const { loadGguf } = await import("../../tasks/use/gguf-node.js");
+  const { partsOf } = await import("../../onnx/index.js");
+  const { version, metadata, tensors } = await loadGguf(path);
+  const listed = [...tensors.values()].map(({ name, type, shape }) => ({ name, dtype: type, shape }));
+  const parts: readonly Part[] = partsOf(listed);
+  const elements = parts.reduce((sum, part) => sum + part.elements, 0);
+  const types = [...new Set(listed.map(({ dtype }) => dtype))].join(", ");
+  const entries = [...metadata].map(([name, value]): [string, string] => [
+    name,
+    Array.isArray(value) ? `a list of ${value.length}` : shown(value),
+  ]);
+  const lines = [
+    `GGUF version ${version}, ${formatInteger(elements)} values in ${listed.length} tensors of ${types}`,
+    formatTable(["metadata", ""], entries),
+    partsTable(parts, all),
+  ];
+  return { kind: "gguf", lines, found: { version, elements, parts, tensors: listed, metadata: Object.fromEntries(entries) } };
+}
+
 async function inspected(path: string, all: boolean, choice: Choice): Promise<Found> {
   if (!existsSync(path))
-    throw new DataError(`${path}: expected an ONNX file, a safetensors file, a checkpoint's folder or a run, got nothing there`);
+    throw new DataError(
+      `${path}: expected an ONNX file, a GGUF file, a safetensors file, a checkpoint's folder or a run, got nothing there`,
+    );
   if (!statSync(path).isDirectory()) {
+    if (path.endsWith(".gguf")) return ggufFile(path, all);
     if (path.endsWith(".safetensors")) return { kind: "safetensors", ...(await checkpoint([path], all)) };
     return onnxFile(path, all, choice);
   }
@@ -130,7 +154,9 @@ async function inspected(path: string, all: boolean, choice: Choice): Promise<Fo
 }
 
 export const verb = defineVerb({
-  positionals: [{ name: "FILE", help: "an ONNX file, a safetensors file, the folder of a checkpoint (Hugging Face), or a run" }],
+  positionals: [
+    { name: "FILE", help: "an ONNX file, a GGUF file, a safetensors file, the folder of a checkpoint (Hugging Face), or a run" },
+  ],
   options: {
     all: flag({ help: "show every row of every list" }),
     parameters: text({

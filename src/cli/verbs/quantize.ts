@@ -9,7 +9,7 @@ import { defineVerb } from "../verb.js";
 
 export const verb = defineVerb({
   engine: true,
-  positionals: [{ name: "RUN", help: "a run folder" }],
+  positionals: [{ name: "RUN", help: "a run folder, or a GGUF file" }],
   options: {
     out: text({ help: "the run folder to make", placeholder: "RUN", short: "o", defaultText: "RUN-quantized" }),
     overwrite: flag({ help: "replace the run that is already in --out" }),

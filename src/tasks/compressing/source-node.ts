@@ -12,6 +12,7 @@ import { ConfigError } from "../../util/errors.js";
 import type { TrainedModel, UseOptions } from "../trained-model.js";
 import type { ExamplesOptions } from "../use/examples-node.js";
 import { loadExamples } from "../use/examples-node.js";
+import { isGguf } from "../use/gguf-node.js";
 import { TracedModel, openTrained } from "../use/trained-node.js";
 
 /** A run as it is before anything is done to it. Owned: dispose of its model. */
@@ -25,13 +26,17 @@ export interface CompressionSource {
   readonly file: ModelProto;
 }
 
-/** Opens a run, with or without checkpoints. Errors: those of `openTrained`. */
+/** Opens a run, with or without checkpoints, or a GGUF file. Errors: those of `openTrained`. */
 export async function openSource(path: string, options: UseOptions = {}): Promise<CompressionSource> {
   const { model, config } = await openTrained(path, options);
-  const folder = await openRun(splitRunPath(path).run);
-  const summary = (await folder.has(RUN_FILES.summary)) ? await folder.summary() : undefined;
+  const summary = isGguf(path) ? undefined : await summaryIn(path);
   const file = model instanceof TracedModel ? model.toFile() : decodeModel(model.toOnnx(), path);
   return { path, model, config, summary, file };
+}
+
+async function summaryIn(path: string): Promise<RunSummary | undefined> {
+  const folder = await openRun(splitRunPath(path).run);
+  return (await folder.has(RUN_FILES.summary)) ? folder.summary() : undefined;
 }
 
 /** Data to look at while a model is made smaller, and other data to judge the result on. */

@@ -22,6 +22,7 @@ import { tokenizerOf } from "../texts/texts.js";
 import type { UseOptions } from "../trained-model.js";
 import { taskNamed } from "../table.js";
 import { FileModel } from "./file-model-node.js";
+import { chatTemplateIn } from "./gguf-node.js";
 import { modelOf } from "./model.js";
 import { openTrained } from "./trained-node.js";
 
@@ -94,7 +95,8 @@ async function openRunFolder(path: string, options: UseOptions): Promise<Source>
   const end = (info as TextInfo & { readonly endId?: number }).endId ?? tokenizer.special.eos;
   const used = model instanceof FileModel ? decoderOf(model, path) : { model: model.model, weights: model.weights };
   const isTemplated = used.model instanceof Transformer;
-  return { ...used, tokenizer, endTokens: end === undefined ? [] : [end], isTemplated };
+  const chat = chatTemplateIn(info, path);
+  return { ...used, tokenizer, endTokens: end === undefined ? [] : [end], isTemplated, ...(chat && { chat }) };
 }
 
 const canGenerate = (model: Module): model is GeneratingModel => isDecoder(model) || model instanceof Transformer;

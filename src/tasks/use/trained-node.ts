@@ -27,6 +27,7 @@ import { readingInfo } from "./checked-info.js";
 import { graphIn, modelOf, orReason } from "./model.js";
 import { isCompressed, MODEL_FILE } from "./compression.js";
 import { FileModel } from "./file-model-node.js";
+import { isGguf, openGguf } from "./gguf-node.js";
 import { OpaqueGraph } from "./opaque-graph-node.js";
 import { BATCH, beforeLastLinear, pick } from "./traced-graph.js";
 import { fileMetadata } from "./file-metadata.js";
@@ -258,8 +259,15 @@ async function openFitted(folder: RunFolder, config: RunConfig, options: UseOpti
   return new OpaqueGraph(task, info, { file: onnx, reason: made.reason, name }, options);
 }
 
-/** Opens a run folder (its best checkpoint, or its last; the file of a compressed one), or a checkpoint. ConfigError for a run of no task. */
+/** Opens a language model that llama.cpp would run. */
+async function openGgufFile(path: string, options: UseOptions): Promise<{ model: Trained; config: RunConfig }> {
+  const { config, weights } = await openGguf(path);
+  return { model: new TracedModel(taskNamed(config.task), config.model, config.info, weights, options), config };
+}
+
+/** Opens a run folder (its best checkpoint, or its last; the file of a compressed one), a checkpoint, or a GGUF file. ConfigError for a run of no task. */
 export async function openTrained(path: string, options: UseOptions = {}): Promise<{ model: Trained; config: RunConfig }> {
+  if (isGguf(path)) return openGgufFile(path, options);
   const { run, checkpoint: name } = splitRunPath(path);
   const folder = await openRun(run);
   const config = await folder.config();
