@@ -130,7 +130,7 @@ const kindOf = (value: unknown): string =>
   value === null || typeof value !== "object" ? typeof value : Array.isArray(value) ? "an array" : value.constructor.name;
 
 /**
- * Refuses what is no tensor's numbers: other objects, a typed array of another element type, another count than the shape says.
+ * Refuses anything but a tensor's data: other objects, a typed array of another element type, another count than the shape says.
  *
  * Errors: DTypeError or ShapeError, beginning with `where`.
  */

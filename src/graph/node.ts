@@ -10,7 +10,7 @@ export type CustomRule = (dy: Tensor, y: Tensor, inputs: readonly Tensor[]) => r
 
 /**
  * The body of an op, which runs in each step on stand-ins for the step's inputs. It reads nothing else (but constants), and takes sizes from
- * what it is given: it is traced again when free dimensions get numbers.
+ * what it is given: it is traced again when free dimensions get sizes.
  */
 export type Body = (inputs: readonly Tensor[]) => readonly Tensor[];
 

@@ -1,5 +1,5 @@
 /**
- * @module `Tensor`, a symbolic value: its shape, its element type, and the node that makes it. It holds no numbers;
+ * @module `Tensor`, a symbolic value: its shape, its element type, and the node that makes it. It holds no data;
  * methods (`add`, `matMul`, …) are added where the ops are defined, in `ops/`.
  */
 import type { DType, TensorData } from "./dtype.js";
@@ -95,7 +95,7 @@ export function constant(value: TensorData | number, dtype?: DType): Tensor {
 /** Numbers in lists, as deep as there are dimensions. */
 export type NestedNumbers = number | boolean | readonly NestedNumbers[];
 
-/** Nested lists as numbers with a shape: `[[1, 2], [3, 4]]` → float32 [2, 2]; booleans → bool. ShapeError where ragged. */
+/** Nested lists as data with a shape: `[[1, 2], [3, 4]]` → float32 [2, 2]; booleans → bool. ShapeError where ragged. */
 export function toTensorData(nested: NestedNumbers, dtype?: DType): TensorData {
   const shape: number[] = [];
   for (let level: NestedNumbers | undefined = nested; Array.isArray(level); level = (level as readonly NestedNumbers[])[0])
@@ -119,7 +119,7 @@ export function toTensorData(nested: NestedNumbers, dtype?: DType): TensorData {
 /** A constant tensor from nested lists: `tensor([[1, 2], [3, 4]])`. */
 export const tensor = (nested: NestedNumbers, dtype?: DType): Tensor => constant(toTensorData(nested, dtype));
 
-/** Fills a parameter's numbers, given its shape and a stream of its own. */
+/** Makes a parameter's initial values, given its shape and a random stream of its own. */
 export type Initializer = (shape: readonly number[], random: Random) => ArrayLike<number>;
 
 /** A named number array that a model owns: trained (`trainable`), or a buffer such as running statistics. */

@@ -1,5 +1,5 @@
 /**
- * @module `TabularMlp`: a multilayer perceptron over a table's numbers, with an embedding for each column of many categories.
+ * @module `TabularMlp`: a multilayer perceptron over a table's numeric features, with an embedding for each column of many categories.
  */
 import type { Tensor } from "../graph/index.js";
 import { Embedding, Module } from "../nn/index.js";
@@ -8,7 +8,7 @@ import type { MlpOptions } from "./mlp.js";
 import { Mlp } from "./mlp.js";
 
 export interface TabularMlpOptions extends MlpOptions {
-  /** Number of indices of each categorical column; `inFeatures` counts the numbers alone. */
+  /** Number of indices of each categorical column; `inFeatures` counts the numeric features alone. */
   readonly categories: readonly number[];
 }
 
@@ -16,7 +16,7 @@ export interface TabularMlpOptions extends MlpOptions {
 const embeddingWidth = (n: number): number => Math.min(64, Math.round(1.6 * n ** 0.56));
 
 /**
- * Embeddings of the categories beside the numbers, then an Mlp.
+ * Embeddings of the categories beside the numeric features, then an Mlp.
  *
  * Shapes: features [N, F] float32, categories [N, C] int32 → [N, outFeatures].
  * Source: Guo and Berkhahn 2016, arXiv:1604.06737; widths as in fast.ai's tabular learner.

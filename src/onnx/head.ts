@@ -76,7 +76,7 @@ class Producers {
   }
 }
 
-/** The node as a linear layer; undefined where it is none with numbers of the file. */
+/** The node as a linear layer; undefined where it is none, or its weights are not in the file. */
 function linearOf(node: NodeProto, producers: Producers): Pick<Head, "op" | "inFeatures" | "outFeatures"> | undefined {
   const weight = producers.dims(node.inputs[1] ?? "");
   if (weight === undefined) return undefined;

@@ -22,7 +22,7 @@ import { sortedNodes } from "./sort.js";
 export interface GraphOptions {
   /** The file's name in messages. */
   readonly where: string;
-  /** The bytes of files beside the model, for numbers that are stored there. */
+  /** The bytes of files beside the model, for tensors that are stored there. */
   readonly externalData?: ExternalData | undefined;
   /** Numbers for free dimensions, by name: `{ N: 1 }`. The others stay symbols. */
   readonly bindings?: Readonly<Record<string, number>> | undefined;
@@ -322,7 +322,7 @@ export const declaredDims = (info: ValueInfoProto, bindings: Readonly<Record<str
     return bound(typeof d === "string" && d !== "?" ? d : `${info.name}_${axis}`, bindings);
   });
 
-/** A free dimension by its name, which may be linear in others (`T + P`, `2*N`), with numbers for what is bound. */
+/** A free dimension by its name, which may be linear in others (`T + P`, `2*N`), with sizes for those that are bound. */
 function bound(name: string, bindings: Readonly<Record<string, number>>): Dim {
   const whole = own(bindings, name);
   if (whole !== undefined) return whole;

@@ -3,7 +3,7 @@ import type { ModelProto, TensorProto } from "./messages.js";
 import type { ExternalData } from "./numbers.js";
 import { numbersOfTensor } from "./numbers.js";
 
-/** The model with the numbers of its initializers inside. Errors: DataError where a file beside it is missing or too short. */
+/** The model with the values of its initializers inside. Errors: DataError where a file beside it is missing or too short. */
 export function inlined(model: ModelProto, where: string, externalData: ExternalData): ModelProto {
   const inline = (tensor: TensorProto): TensorProto => {
     if (tensor.external === undefined) return tensor;

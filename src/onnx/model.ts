@@ -18,7 +18,7 @@ import { withoutZipMap } from "./zip-map.js";
 export interface OnnxModelOptions {
   /** The file's name in messages. */
   readonly where?: string;
-  /** The bytes of files beside the model, for numbers that are stored there. */
+  /** The bytes of files beside the model, for tensors that are stored there. */
   readonly externalData?: ExternalData;
   /** Corrections of which tensors are parameters; by default the weights of Conv, MatMul, Gemm, normalizations, embeddings and the like. */
   readonly parameters?: ParameterChoice;
@@ -93,7 +93,7 @@ export class OnnxModel implements ImportedModel {
 
   /**
    * `file`: where the bytes come from, if an engine can open it there; `isCurrent` says whether it still is the same.
-   * `bytes` may lack numbers that `externalData` gives.
+   * `bytes` may lack tensors that `externalData` gives.
    */
   constructor(
     bytes: Uint8Array,
@@ -158,7 +158,7 @@ export class OnnxModel implements ImportedModel {
     return this.#own().names;
   }
 
-  /** The numbers of a tensor of the file, from `stored`. */
+  /** The values of a tensor of the file, from `stored`. */
   numbersOf(tensor: TensorProto): TensorData {
     const numbers = this.#numbersOf(tensor);
     const read = (): void => {
@@ -320,7 +320,7 @@ export class OnnxModel implements ImportedModel {
 export type ImportOptions = OnnxModelOptions;
 
 /**
- * Reads an ONNX model at once: weights become parameters, other numbers constants, computations of shapes attributes, free dimensions symbols.
+ * Reads an ONNX model at once: weights become parameters, other tensors constants, computations of shapes attributes, free dimensions symbols.
  *
  * Errors: those of `OnnxModel` and its graph.
  */

@@ -1,5 +1,5 @@
 /**
- * @module The numbers of an ONNX file's tensors as typed arrays, wherever they are stored.
+ * @module The data of an ONNX file's tensors as typed arrays, wherever it is stored.
  */
 import type { DType, TensorData, TypedArray } from "../graph/index.js";
 import { DTYPES, sizeOf, toNumbers } from "../graph/index.js";
@@ -74,7 +74,7 @@ function widened(code: number, bytes: Uint8Array, size: number): TypedArray {
 const bytesStored = (code: number, dtype: DType, size: number): number =>
   hasFourBits(code) ? Math.ceil(size / 2) : size * (code === 16 ? 2 : DTYPES[dtype].bytes);
 
-/** The numbers of a tensor. Errors: DataError where their count does not fit the shape, or a file beside the model is missing. */
+/** The values of a tensor. Errors: DataError where their count does not fit the shape, or a file beside the model is missing. */
 export function numbersOfTensor(t: TensorProto, where: string, externalData?: ExternalData): TensorData {
   const place = `${where}: tensor "${t.name}"`;
   const dtype = storedTypeOf(t.dataType, place);
@@ -106,7 +106,7 @@ function viewOf(like: TypedArray, buffer: ArrayBufferLike, offset: number, lengt
   return new make(buffer, offset, length);
 }
 
-/** Checks that a tensor's numbers are there, as many as its shape says, without reading them. Errors: those of `numbersOfTensor`. */
+/** Checks that a tensor's values are there, as many as its shape says, without reading them. Errors: those of `numbersOfTensor`. */
 export function checkNumbers(t: TensorProto, where: string, externalData?: ExternalData): void {
   const dtype = storedTypeOf(t.dataType, `${where}: tensor "${t.name}"`);
   if (dtype === "string") return;
@@ -124,7 +124,7 @@ export function checkNumbers(t: TensorProto, where: string, externalData?: Exter
   numbersOfTensor(t, where, externalData);
 }
 
-/** The same numbers, read when they are first asked for. */
+/** The values of a tensor, read when they are first accessed. */
 export function lazyNumbers(t: TensorProto, where: string, externalData?: ExternalData): TensorData {
   let numbers: TensorData | undefined;
   return {
@@ -136,7 +136,7 @@ export function lazyNumbers(t: TensorProto, where: string, externalData?: Extern
   };
 }
 
-/** The first numbers of a tensor, up to `limit`. */
+/** The first values of a tensor, up to `limit`. */
 export function headOfTensor(t: TensorProto, limit: number, where: string, externalData?: ExternalData): ArrayLike<number> {
   const dtype = storedTypeOf(t.dataType, where);
   const count = Math.min(limit, sizeOf(t.dims));

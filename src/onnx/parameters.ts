@@ -14,7 +14,7 @@ export interface ParameterChoice {
   readonly exclude?: string | readonly string[];
 }
 
-/** `buffer`: numbers that belong to the model but are not trained, such as running statistics. */
+/** `buffer`: values that belong to the model but are not trained, such as running statistics. */
 export type Role = "parameter" | "buffer" | "constant";
 
 /** A stored tensor of the file, and its role. */
@@ -27,7 +27,7 @@ export interface StoredTensor {
   readonly why: string;
 }
 
-/** Gives the first numbers of a tensor, up to `limit`, for what only they can tell. */
+/** Gives the first values of a tensor, up to `limit`, to decide by them. */
 export type ReadNumbers = (tensor: TensorProto, limit: number) => ArrayLike<number>;
 
 /** How many values are read to tell a mask or a table from a weight. */
@@ -230,7 +230,7 @@ class Judge {
 const parameter = (why: string): Verdict => ({ role: "parameter", why });
 const constant = (why: string): Verdict => ({ role: "constant", why });
 
-/** Every tensor of numbers in a model with the place where it stands: initializers, then Constant nodes. */
+/** Every stored tensor of a model with its name and scope: initializers, then Constant nodes. */
 function tensorsOf(scopes: readonly Scope[]): [TensorProto, Named][] {
   const found: [TensorProto, Named][] = [];
   for (const scope of scopes) {

@@ -12,12 +12,12 @@ import { dtypeOf, numbersOfTensor } from "./numbers.js";
 export interface WeightsOptions {
   /** The file's name in messages. */
   readonly where?: string;
-  /** The bytes of files beside the model, for numbers that are stored there. */
+  /** The bytes of files beside the model, for tensors that are stored there. */
   readonly externalData?: ExternalData;
 }
 
 /**
- * The numbers that are stored in a file (its initializers), by name.
+ * The tensors that are stored in a file (its initializers), by name.
  *
  * Errors: DataError if the bytes are no whole model, or a file beside it is missing.
  */

@@ -46,7 +46,7 @@ export class HostValue implements EngineValue {
     return (this.#tensor ??= toOrtTensor(this.#Tensor, { dtype, shape, data }));
   }
 
-  /** The engine's view of the numbers, made at the first use. */
+  /** The engine's view of the data, made at the first use. */
   pointerFor(engine: DirectEngine): Pointer {
     const { dtype, shape, data } = this;
     if (this.#pointer !== undefined) return this.#pointer;

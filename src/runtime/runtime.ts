@@ -46,7 +46,7 @@ export interface Session extends AsyncDisposable {
   readonly outputs: readonly string[];
   /**
    * Runs once. Outputs named in `into` are written there, without allocating; they must not share memory with a feed
-   * (the engine then computes wrong numbers without a word, so this is checked), but for pairs of `inPlace`. The others come back as new values.
+   * (the engine would silently compute wrong results, so this is checked), but for pairs of `inPlace`. The others come back as new values.
    */
   run(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Promise<Record<string, Value>>;
 }
@@ -75,7 +75,7 @@ export interface Runtime {
   uploadTexts?(data: StringData): Value;
   /** Memory for an output, zeroed. */
   allocate(dtype: DType, shape: readonly number[]): Value;
-  /** The numbers: for host values a view without copying, for device values a copy. */
+  /** Reads the data: for host values a view without copying, for device values a copy. */
   read(value: Value): Promise<TensorData>;
   /** The texts of a value whose type is `string`. */
   readTexts?(value: Value): StringData;

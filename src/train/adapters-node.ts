@@ -50,7 +50,7 @@ export interface LoadedAdapters {
 }
 
 /**
- * Puts the adapters of a folder into a model, in place, and reads their weights: `new Map([...base, ...numbers])` are those of the whole.
+ * Puts the adapters of a folder into a model, in place, and reads their weights: `new Map([...base, ...weights])` are those of the whole.
  *
  * Errors: DataError for files that cannot be read; ConfigError for a configuration that is not supported, and for tensors that do not fit the model (each
  * is named).

@@ -1,5 +1,5 @@
 /**
- * @module Data for `train` that lies in memory: data sets, rows with named values, columns of numbers. What a model of one input reads becomes one column, and
+ * @module Data for `train` that lies in memory: data sets, rows with named values, columns of numbers. The inputs of a model become one column, and
  * the target what the loss compares with.
  */
 import type { CellValue, ColumnLike, NumberBlock, TensorColumn } from "../data/index.js";
