@@ -90,6 +90,15 @@ function mlp({ inputShape, outFeatures, options = {} }: ModelRequest): Module {
   return new Mlp({ ...rest, hidden, inFeatures: sizeOf(inputShape), outFeatures });
 }
 
+/** A perceptron of given widths, under the name that a paper made known. */
+const perceptron = (about: string, hidden: readonly number[], dropout = 0): ModelEntry => ({
+  about,
+  input: "any",
+  usual: MNIST,
+  options: ["dropout"],
+  make: (request) => mlp({ ...request, options: { hidden, dropout, ...request.options } }),
+});
+
 const anySize = { least: 1 };
 const width = ["width"];
 const mobile = ["width", "dropout"];
@@ -110,6 +119,9 @@ export const MODELS = {
     options: ["hidden", "activation", "dropout"],
     make: mlp,
   },
+  "lenet-300-100": perceptron("LeCun et al. 1998, two layers of 300 and 100 units", [300, 100]),
+  "mlp-800": perceptron("Hinton et al. 2015, two layers of 800 units: the student", [800, 800]),
+  "mlp-1200": perceptron("Hinton et al. 2015, two layers of 1200 units with dropout: the teacher", [1200, 1200], 0.5),
   "lenet-5": row("LeCun et al. 1998, for digits", { exactly: 28 }, MNIST, (o) => new LeNet5(o)),
   "conv-net": {
     about: "plain 3×3 convolutions in miniature, for images of any size",

@@ -17,6 +17,13 @@ const pruneOptions = {
     placeholder: "SHARE",
   }),
   layers: integer({ help: "whole layers (encoder.layer.0, …) that stay; the others are cut out", minimum: 1, placeholder: "N" }),
+  sparsity: number({
+    help: "share of single weights that become 0, in place of units that are cut out; the file stays as large",
+    above: 0,
+    maximum: 0.999,
+    placeholder: "SHARE",
+  }),
+  clusters: integer({ help: "with --sparsity: values that the weights of a layer share", minimum: 2, placeholder: "N" }),
   importance: choice(IMPORTANCES, {
     help: `how units are ranked: ${IMPORTANCES.join(", ")}`,
     placeholder: "NAME",
@@ -50,13 +57,18 @@ export const verb = defineVerb({
   engine: true,
   async run({ positionals: [path = ""], options, command, signal, progress, note, print }) {
     const { ConfigError } = await import("../../util/errors.js");
-    if (options.macs === undefined && options.parameters === undefined && options.layers === undefined)
-      throw new ConfigError("prune: expected a target, --macs SHARE, --parameters SHARE or --layers N, got none");
+    const targets = [options.macs, options.parameters, options.layers, options.sparsity];
+    if (targets.every((target) => target === undefined))
+      throw new ConfigError(
+        "prune: expected a target, --macs SHARE, --parameters SHARE, --layers N or --sparsity SHARE, got none",
+      );
+    if (options.clusters !== undefined && options.sparsity === undefined)
+      throw new ConfigError("--clusters: expected --sparsity with it, got none");
     if (options.macs !== undefined && options.parameters !== undefined)
       throw new ConfigError("prune: expected --macs or --parameters, got both");
     const { pruneRun } = await import("../../tasks/compressing/prune-run-node.js");
-    const { macs, parameters, layers, importance, scope, rounds, multipleOf, width } = options;
-    const chosen = { macs, parameters, layers, rounds, multipleOf };
+    const { macs, parameters, layers, sparsity, clusters, importance, scope, rounds, multipleOf, width } = options;
+    const chosen = { macs, parameters, layers, sparsity, clusters, rounds, multipleOf };
     const out = options.out ?? `${path.replace(/\/+$/, "")}-pruned`;
     const summary = await pruneRun(
       path,

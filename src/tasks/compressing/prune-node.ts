@@ -14,7 +14,7 @@ import type { Couplings } from "../../compress/prune/coupling.js";
 import type { Rewrite } from "../../compress/rewrite.js";
 import type { Dataset } from "../../data/node.js";
 import type { Tensor, TensorData } from "../../graph/index.js";
-import { Parameter, toNumbers } from "../../graph/index.js";
+import { Parameter } from "../../graph/index.js";
 import type { SaliencyKind } from "../../optim/index.js";
 import { saliency, saliencyKey } from "../../optim/index.js";
 import type { RunConfig } from "../../run/run-folder.js";
@@ -24,6 +24,8 @@ import { meanActivations } from "./activations-node.js";
 import type { BaseModel } from "./smaller-model.js";
 import { multiplyAddsOf, SmallerModel } from "./smaller-model.js";
 import type { SmallTraining, TrainingAround } from "./train-smaller-node.js";
+import type { SparseResult } from "./sparse-node.js";
+import { pruneWeights } from "./sparse-node.js";
 import { trainingContextOf, trainSmaller } from "./train-smaller-node.js";
 import { widthStep } from "./width-step-node.js";
 
@@ -48,6 +50,10 @@ export interface PruneOptions {
   readonly width?: boolean;
   /** Layers that are cut out as a whole: how many of them stay. */
   readonly layers?: number;
+  /** The share of single weights that become 0, instead of units that are cut out. */
+  readonly sparsity?: number;
+  /** Values that the weights of a tensor share, with `sparsity`. */
+  readonly clusters?: number;
   /** Whether training makes up for what was cut; left out, it does. */
   readonly train?: boolean;
 }
@@ -59,6 +65,8 @@ export interface Pruned {
   readonly groups: readonly PrunedGroup[];
   readonly macs: { readonly before: number; readonly after: number };
   readonly layers: readonly string[];
+  /** What is known of single weights. */
+  readonly sparse?: SparseResult["facts"];
 }
 
 /** One group before and after. */
@@ -240,6 +248,7 @@ export async function prune(p: Pruning): Promise<Pruned> {
   let smaller = new SmallerModel(base, rewrites, context);
   let { weights } = smaller;
   const before = whole.multiplyAdds();
+  if (options.sparsity !== undefined) return sparse(p, smaller, layers, options.sparsity);
   const target = options.macs ?? options.parameters;
   const block = target === undefined ? 1 : (options.multipleOf ?? (await widthStep(whole.named.graph, note)));
   if (target !== undefined) checkReach(smaller, target, block, options);
@@ -265,19 +274,21 @@ export async function prune(p: Pruning): Promise<Pruned> {
   return { smaller, weights, groups, layers, macs: { before, after: smaller.multiplyAdds() } };
 }
 
+/** A model with single weights at 0. */
+async function sparse(p: Pruning, smaller: SmallerModel, layers: readonly string[], sparsity: number): Promise<Pruned> {
+  const { scope, schedule, clusters } = p.options;
+  const options = { sparsity, scope, gradual: schedule === "gradual", ...(clusters === undefined ? {} : { clusters }) };
+  const { weights, facts } = await pruneWeights(smaller, p.config, p.rows, options, p.training, p.around);
+  const macs = smaller.multiplyAdds();
+  p.note(
+    `${facts.fewer.toFixed(1)} × fewer parameters are not 0; the file and its speed stay as they are, since the engine computes with zeros`,
+  );
+  return { smaller, weights, groups: [], layers, macs: { before: macs, after: macs }, sparse: facts };
+}
+
 /** A training of a share of the epochs. */
 const shortened = (training: SmallTraining, share: number): SmallTraining => ({
   ...training,
   ...(training.epochs === undefined ? {} : { epochs: training.epochs * share }),
   ...(training.steps === undefined ? {} : { steps: Math.max(1, Math.round(training.steps * share)) }),
 });
-
-/** The share of a model's weights that is zero. */
-export function zeroShare(weights: Iterable<TensorData>): number {
-  let [zeros, all] = [0, 0];
-  for (const t of weights) {
-    for (const v of toNumbers(t)) if (v === 0) zeros++;
-    all += t.data.length;
-  }
-  return zeros / all;
-}

@@ -57,10 +57,11 @@ export async function pruneRun(
 }
 
 /** What pruning says of itself in `summary.json`. */
-export const factsOf = ({ groups, macs, layers }: Pruned): Readonly<Record<string, unknown>> => ({
+export const factsOf = ({ groups, macs, layers, sparse }: Pruned): Readonly<Record<string, unknown>> => ({
   multiplyAdds: macs,
   widths: groups,
   ...(layers.length === 0 ? {} : { layers }),
+  ...(sparse === undefined ? {} : { sparse }),
 });
 
 /** Widths of layers before and after. */

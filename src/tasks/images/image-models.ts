@@ -50,6 +50,9 @@ const sgd =
 const RECIPES: Readonly<Record<ModelName, Recipe>> = {
   mlp: { defaults: adamW("one-cycle", 3000, 15, { augment: "none" }), options: { hidden: [256, 256], dropout: 0.2 } },
   linear: { defaults: adamW("cosine", 2000, 10, { weightDecay: 0.01, augment: "none" }) },
+  "lenet-300-100": { defaults: adamW("one-cycle", 3000, 15, { augment: "none" }) },
+  "mlp-800": { defaults: adamW("one-cycle", 3000, 15, { augment: "none" }) },
+  "mlp-1200": { defaults: adamW("one-cycle", 3000, 20, { augment: "none" }) },
   "lenet-5": { defaults: adamW("one-cycle", 3000, 10, { batchSize: 128, lr: 3e-3, augment: "none" }) },
   "conv-net": { defaults: adamW("one-cycle", 3000, 8, { batchSize: 128, lr: 5e-3, augment: "none" }) },
   alexnet: { defaults: adamW("one-cycle", 3000, 20, { lr: 3e-4 }) },
