@@ -159,6 +159,7 @@ function tensorOf(bytes: Uint8Array, { name, type, shape, offset }: Entry, start
   const place = `${where}: tensor "${name}"`;
   if (!isReadable(type))
     throw new DataError(`${place}: expected ${Object.keys(STORAGE).join(", ")}, got ${type}; convert the file to one of them`);
+  // own key: `isReadable` asks for it.
   const storage: Storage = STORAGE[type];
   const row = shape.at(-1) ?? 1;
   if (row % storage.numbers !== 0)
@@ -200,6 +201,7 @@ export function readGguf(bytes: Uint8Array, where = "GGUF"): GgufFile {
 
 /** The numbers of a tensor as float32, exactly those that its blocks stand for. */
 export function ggufNumbers({ type, shape, bytes }: GgufTensor): TensorData {
+  // own key: `tensorOf` has checked the type.
   const { numbers, bytes: width }: Storage = STORAGE[type];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const data = new Float32Array((bytes.length / width) * numbers);
