@@ -11,6 +11,8 @@ import { DataError } from "../util/errors.js";
 
 const scale = z.object({ mean: z.number(), sd: z.number().positive() });
 
+const gaps = z.boolean().optional();
+
 /** Mean and population standard deviation. */
 export type Scale = z.infer<typeof scale>;
 
@@ -22,11 +24,14 @@ export type Scale = z.infer<typeof scale>;
  * - date: days (standardized), sine and cosine of the month and the weekday, and of the hour where it varies.
  * - oneHot: a 1 at the category's place. `other` stands for rare ones and those never seen, `missing` for none.
  * - index: a number for an embedding: 0 other, 1 missing, then the categories.
+ * - code: the same number among the features, for models that split categories themselves.
+ *
+ * `gaps`: a missing number stays one, as NaN, for models that know what to do with it.
  */
 export const encoderSchema = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("number"), name: z.string(), ...scale.shape, indicator: z.boolean() }),
-  z.object({ kind: z.literal("boolean"), name: z.string(), mean: z.number(), indicator: z.boolean() }),
-  z.object({ kind: z.literal("date"), name: z.string(), ...scale.shape, hours: z.boolean(), indicator: z.boolean() }),
+  z.object({ kind: z.literal("number"), name: z.string(), ...scale.shape, indicator: z.boolean(), gaps }),
+  z.object({ kind: z.literal("boolean"), name: z.string(), mean: z.number(), indicator: z.boolean(), gaps }),
+  z.object({ kind: z.literal("date"), name: z.string(), ...scale.shape, hours: z.boolean(), indicator: z.boolean(), gaps }),
   z.object({
     kind: z.literal("oneHot"),
     name: z.string(),
@@ -35,6 +40,7 @@ export const encoderSchema = z.discriminatedUnion("kind", [
     missing: z.boolean(),
   }),
   z.object({ kind: z.literal("index"), name: z.string(), categories: z.array(z.string()) }),
+  z.object({ kind: z.literal("code"), name: z.string(), categories: z.array(z.string()) }),
 ]);
 export type Encoder = z.infer<typeof encoderSchema>;
 
@@ -95,10 +101,20 @@ export interface FitOptions {
   readonly maxOneHot: number;
   /** Categories with fewer training rows count as "other". */
   readonly minCount: number;
+  /** Missing numbers stay NaN, and categories become codes: for trees. */
+  readonly forTrees?: boolean;
 }
 
 /** An encoder for a column, or the reason why the column cannot be used. */
 export function fitEncoder(name: string, column: Column, length: number, options: FitOptions): Encoder | { useless: string } {
+  const encoder = fitUsual(name, column, length, options);
+  if (options.forTrees !== true || "useless" in encoder) return encoder;
+  if (encoder.kind === "oneHot" || encoder.kind === "index") return { kind: "code", name, categories: encoder.categories };
+  return encoder.kind === "code" ? encoder : { ...encoder, indicator: false, gaps: true };
+}
+
+/** An encoder for a network. */
+function fitUsual(name: string, column: Column, length: number, options: FitOptions): Encoder | { useless: string } {
   if (!isText(column) && column.shape.length > 1)
     return { useless: `each row holds [${column.shape.slice(1).join(", ")}] numbers` };
   if (!isText(column) && column.unit === "date") {
@@ -160,6 +176,8 @@ export function featureNames(encoder: Encoder): string[] {
       ];
     case "index":
       return [];
+    case "code":
+      return [name];
   }
 }
 
@@ -174,6 +192,10 @@ export function encodeNumbers(
 ): void {
   const { name } = encoder;
   if (encoder.kind === "index") return;
+  if (encoder.kind === "code") {
+    encodeCodes(encoder, column, length, into, width, start);
+    return;
+  }
   if (encoder.kind === "oneHot") {
     const place = new Map(encoder.categories.map((category, k) => [category, k]));
     const other = encoder.other ? encoder.categories.length : undefined;
@@ -191,7 +213,8 @@ export function encodeNumbers(
   for (let i = 0; i < length; i++) {
     const value = at(column, i, name);
     const row = i * width;
-    if (Number.isNaN(value)) {
+    if (Number.isNaN(value) && encoder.gaps === true) into.fill(Number.NaN, row + start, row + indicatorAt + 1);
+    else if (Number.isNaN(value)) {
       into[row + start] = encoder.kind === "boolean" ? encoder.mean : 0;
       if (encoder.indicator) into[row + indicatorAt] = 1;
     } else if (encoder.kind === "date") {
@@ -206,15 +229,17 @@ export function encodeNumbers(
   }
 }
 
-/** Counts the indices of an index column: its categories, other, and missing. */
-export const indexSize = (encoder: Encoder & { kind: "index" }): number => encoder.categories.length + 2;
+type Indexed = Encoder & { kind: "index" | "code" };
 
-/** Writes a column's category indices into rows of `width`, at place `at`. */
-export function encodeIndices(
-  encoder: Encoder & { kind: "index" },
+/** Counts the indices of an index column: its categories, other, and missing. */
+export const indexSize = (encoder: Indexed): number => encoder.categories.length + 2;
+
+/** Writes a column's category numbers into rows of `width`, at place `at`. */
+export function encodeCodes(
+  encoder: Indexed,
   column: Column,
   length: number,
-  into: Int32Array,
+  into: Int32Array | Float32Array,
   width: number,
   at: number,
 ): void {

@@ -13,7 +13,7 @@ import type { TableSchema } from "./schema/table-schema.js";
 import { readColumn, readWith, tableSchemaSchema } from "./schema/table-schema.js";
 import type { Encoder } from "./tabular-features.js";
 import {
-  encodeIndices,
+  encodeCodes,
   encodeNumbers,
   encoderSchema,
   featureNames,
@@ -59,6 +59,8 @@ export interface TabularOptions {
   readonly minCount?: number;
   /** Numbers go in as they are, neither standardized nor with an indicator, and texts not at all: for a model that has its own preparation. */
   readonly asGiven?: boolean;
+  /** Missing numbers stay NaN, and categories become codes among the features: for trees. */
+  readonly forTrees?: boolean;
   /** The schema of the file that the rows come from (`LoadedData.schema`); learned from the rows if left out. */
   readonly schema?: TableSchema;
 }
@@ -107,7 +109,7 @@ export class TabularPreprocessor {
 
   /** Learns from training rows. DataError if a column is absent, or nothing is left to predict from. */
   static fit(rows: Dataset, options: TabularOptions): TabularPreprocessor {
-    const { target, exclude = [], maxOneHot = 16, minCount = 2 } = options;
+    const { target, exclude = [], maxOneHot = 16, minCount = 2, forTrees = false } = options;
     if (rows.length === 0) throw new DataError("table: expected at least one training row, got none");
     const learned = options.schema === undefined ? inferSchema(rows) : { schema: options.schema, notes: [] };
     const { schema } = learned;
@@ -125,7 +127,7 @@ export class TabularPreprocessor {
           ? plainEncoder(name, column)
           : looksLikeId(name, column)
             ? { useless: "it numbers the rows" }
-            : fitEncoder(name, column, train.length, { maxOneHot, minCount });
+            : fitEncoder(name, column, train.length, { maxOneHot, minCount, forTrees });
       if ("useless" in encoder) {
         warnings.push(`column "${name}" is left out: ${encoder.useless}`);
         continue;
@@ -169,6 +171,12 @@ export class TabularPreprocessor {
   get schema(): TableSchema | undefined {
     const { schema, target } = this.spec;
     return schema && { ...schema, fields: schema.fields.filter(({ name }) => name !== target.name) };
+  }
+
+  /** Places of the features that are codes of categories. */
+  get codes(): ReadonlySet<number> {
+    const names = new Set(this.spec.encoders.flatMap((encoder) => (encoder.kind === "code" ? [encoder.name] : [])));
+    return new Set(this.featureColumns.flatMap((name, f) => (names.has(name) ? [f] : [])));
   }
 
   /** The columns that become indices, in the order of `categories`, each with the number of its indices. */
@@ -236,7 +244,7 @@ export class TabularPreprocessor {
     if (indexed.length > 0) {
       const indices = new Int32Array(length * indexed.length);
       for (const [at, encoder] of indexed.entries())
-        encodeIndices(encoder, rows.column(encoder.name), length, indices, indexed.length, at);
+        encodeCodes(encoder, rows.column(encoder.name), length, indices, indexed.length, at);
       columns["categories"] = { dtype: "int32", shape: [length, indexed.length], data: indices };
     }
     if (withTarget) columns["target"] = this.encodeTarget(dataset);
@@ -290,7 +298,10 @@ const countOf = (count: number, noun: string): string => `${count} ${noun}${coun
 
 /** Describes the values of a column that training did not have; undefined where it had all. */
 function strangeness(encoder: Encoder, column: Column): string | undefined {
-  const hasPlace = encoder.kind === "index" || (encoder.kind === "oneHot" ? encoder.missing : encoder.indicator);
+  const hasPlace =
+    encoder.kind === "index" ||
+    encoder.kind === "code" ||
+    (encoder.kind === "oneHot" ? encoder.missing : encoder.indicator || encoder.gaps === true);
   const known = "categories" in encoder ? new Set(encoder.categories) : undefined;
   const unseen = new Set<string>();
   let [strange, missing] = [0, 0];

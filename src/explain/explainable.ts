@@ -2,6 +2,7 @@
  * @module `Explainable`: what can be explained, whoever made it. Tasks, imported graphs and plain functions of tensors give one;
  * explainers see nothing else.
  */
+import type { TreeEnsemble } from "../classical/index.js";
 import type { Dim, DType, Shape, Tensor, TensorData } from "../graph/index.js";
 import { formatShape, isFloat } from "../graph/index.js";
 import { ConfigError, DTypeError, ShapeError } from "../util/errors.js";
@@ -70,6 +71,8 @@ export interface Explainable {
   readonly gives?: "scores" | "probabilities";
   /** Why an opaque model cannot be differentiated; quoted by methods that need gradients. */
   readonly opaque?: string;
+  /** The trees that the scores are made of, where the model is of trees. */
+  readonly trees?: () => TreeEnsemble;
   /** Parts of one example, in place of those found in its features. */
   readonly parts?: (input: ExplainInput) => Parts;
   /** Default replacement of absent features: values that broadcast to the features' shape. */

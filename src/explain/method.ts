@@ -9,7 +9,7 @@ import type { Explainable, Features } from "./explainable.js";
 import type { Game } from "./game.js";
 
 /** Requirements of a method. */
-export type Need = "gradients" | "baseline" | "background" | "layer" | "attention" | "image" | "parts" | "concept";
+export type Need = "gradients" | "baseline" | "background" | "layer" | "attention" | "image" | "parts" | "concept" | "trees";
 
 /** Settings of methods. Each method takes those that its row has a default for; all others are refused. */
 export interface Settings {
@@ -180,6 +180,8 @@ export interface Sampled {
   /** [1, …features] or [1, 1, H, W]; left out, that of the parts. */
   readonly values?: TensorData;
   readonly parts?: PartAttribution;
+  /** The score that attributions add up to, where it is another than the one asked about. */
+  readonly score?: number;
   readonly baselineScore?: number;
   readonly figures?: Readonly<Record<string, number>>;
   readonly remarks?: readonly string[];

@@ -25,6 +25,7 @@ import { rise } from "./methods/rise.js";
 import { saliency } from "./methods/saliency.js";
 import { scoreCam } from "./methods/score-cam.js";
 import { smoothGrad, varGrad } from "./methods/smooth-grad.js";
+import { treeShap, treeShapPath } from "./methods/tree-shap.js";
 
 export const METHODS = {
   saliency,
@@ -54,6 +55,8 @@ export const METHODS = {
   "permutation-shap": permutationShap,
   "partition-shap": partitionShap,
   "linear-shap": linearShap,
+  "tree-shap": treeShap,
+  "tree-shap-path": treeShapPath,
   fgsm,
   pgd,
   "smallest-change": smallestChange,

@@ -91,8 +91,9 @@ function gameOf(
 /** Runs a sampling method on example i. */
 export async function sampleOne(model: Model, method: SamplingMethod, question: Question, i: number): Promise<SampledExample> {
   const context = samplingContext(model, question, i);
-  const { values, parts, baselineScore, figures, remarks = [] } = await method.run(context);
-  const score = question.scores[i] as number;
+  const sampled = await method.run(context);
+  const { values, parts, baselineScore, figures, remarks = [] } = sampled;
+  const score = sampled.score ?? question.scores[i] ?? Number.NaN;
   const spreadOut = values ?? spreadAll(parts, context.x.shape);
   const sum = parts?.values.reduce((a, b) => a + b, 0) ?? sumOf(spreadOut);
   return {

@@ -39,6 +39,17 @@ const valuesOf = (graph: GraphProto): string[] => [
   ]),
 ];
 
+/** Nodes with a name each: the engine refuses a file in which two have one. */
+function namedApart(nodes: readonly NodeProto[]): NodeProto[] {
+  const taken = new Set<string>();
+  return nodes.map((node) => {
+    let { name } = node;
+    for (let n = 2; name !== "" && taken.has(name); n++) name = `${node.name}.${n}`;
+    taken.add(name);
+    return { ...node, name };
+  });
+}
+
 /** Versions of all ops. ConfigError where two files want different ones: one file cannot say that. */
 function opsetsOf(models: readonly ModelProto[], where: string): Map<string, number> {
   const opsets = new Map<string, number>();
@@ -64,6 +75,7 @@ export function chained(models: readonly [ModelProto, ...ModelProto[]], where: s
   const [first] = models;
   const last = models.at(-1) ?? first;
   const kept = new Set([...first.graph.inputs, ...last.graph.outputs].map(({ name }) => name));
+  const taken = new Set(kept);
   // Values by the names under which the next file asks for them.
   let given = new Map(first.graph.inputs.map(({ name }) => [name, name]));
   const graphs = models.map((model, i) => {
@@ -71,9 +83,13 @@ export function chained(models: readonly [ModelProto, ...ModelProto[]], where: s
     const asked = model.graph.inputs.filter(({ name }) => !initializers.has(name));
     const names = new Map<string, string>();
     const outputs = new Set(model.graph.outputs.map(({ name }) => name));
-    for (const name of valuesOf(model.graph)) {
-      const isFinal = model === last && outputs.has(name);
-      if (name !== "" && !isFinal && (i > 0 || kept.has(name))) names.set(name, `${name}.${i + 1}`);
+    for (const name of new Set(valuesOf(model.graph))) {
+      if (name === "" || (model === last && outputs.has(name))) continue;
+      let free = i > 0 || kept.has(name) ? `${name}.${i + 1}` : name;
+      // A file that is a chain itself has such names already.
+      while (taken.has(free)) free = `${free}.${i + 1}`;
+      taken.add(free);
+      if (free !== name) names.set(name, free);
     }
     for (const { name } of asked) {
       const source = given.get(name);
@@ -90,7 +106,7 @@ export function chained(models: readonly [ModelProto, ...ModelProto[]], where: s
     functions: models.flatMap(({ functions }) => functions),
     graph: {
       name: last.graph.name,
-      nodes: graphs.flatMap(({ nodes }) => nodes),
+      nodes: namedApart(graphs.flatMap(({ nodes }) => nodes)),
       initializers: graphs.flatMap(({ initializers }) => initializers),
       inputs: first.graph.inputs,
       outputs: last.graph.outputs,

@@ -4,12 +4,14 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { vmap } from "../../src/autodiff/index.js";
-import type { Explainable, ExplainOptions, MethodName } from "../../src/explain/index.js";
+import { denseMatrix, fitGradientBoosting, treeScores } from "../../src/classical/index.js";
+import type { Explainable, ExplainInput, ExplainOptions, MethodName } from "../../src/explain/index.js";
 import { explain, Explainer, explainableOf, METHOD_NAMES, METHODS } from "../../src/explain/index.js";
 import { substitution } from "../../src/explain/substitution.js";
 import type { Tensor, TensorData } from "../../src/graph/index.js";
 import { constant, fromNumbers, toNumbers } from "../../src/graph/index.js";
 import { concat } from "../../src/ops/index.js";
+import { Random } from "../../src/util/random.js";
 import { randomGraph } from "../suites/random-graphs.js";
 import { conv, float32, golden, mlp } from "./golden-models.js";
 import { tokenModel } from "./token-model.js";
@@ -37,10 +39,36 @@ const image = float32(golden.inputs.image);
 const blank = float32(golden.inputs.blank);
 const tokens = tokenModel();
 
+/** Trees on four columns, of which one has gaps, and two rows. */
+function treeModel(): { readonly model: Explainable; readonly x: TensorData } {
+  const random = new Random(4, "trees");
+  const rows = Float32Array.from({ length: 4 * 200 }, (_, i) =>
+    i % 4 === 3 && random.uniform() < 0.2 ? Number.NaN : random.normal(),
+  );
+  const values = Float64Array.from(
+    { length: 200 },
+    (_, i) => (rows[4 * i] as number) * (rows[4 * i + 1] as number) + Math.sin(rows[4 * i + 2] as number),
+  );
+  const { ensemble } = fitGradientBoosting(denseMatrix(rows, 4), { kind: "quantity", values }, { rounds: 10, leaves: 8 });
+  const answer = ({ features }: ExplainInput): Promise<TensorData> => {
+    const scores = treeScores(ensemble, Float32Array.from(toNumbers(features)));
+    return Promise.resolve(fromNumbers("float32", [scores.length, 1], scores));
+  };
+  const model: Explainable = {
+    name: "trees",
+    features: { name: "x", shape: [4], kind: "table" },
+    scoreCount: 1,
+    answer,
+    trees: () => ensemble,
+  };
+  return { model, x: fromNumbers("float32", [2, 4], rows.subarray(0, 8)) };
+}
+
 /** The model and input that a method is tried on. */
 const trial = (name: MethodName): { model: Explainable; x: TensorData; options: ExplainOptions } => {
   const { needs } = METHODS[name];
   const options = { method: name, baseline: blank, ...SHORT[name] };
+  if ((needs as readonly string[]).includes("trees")) return { ...treeModel(), options: { method: name } };
   return (needs as readonly string[]).includes("attention")
     ? { model: tokens.model, x: tokens.x, options: { method: name } }
     : { model: conv, x: image, options };
@@ -83,6 +111,8 @@ suite("what attributions sum to", () => {
     "kernel-shap",
     "permutation-shap",
     "partition-shap",
+    "tree-shap",
+    "tree-shap-path",
   ];
   for (const name of exact) {
     test(`${name}: the difference of scores, to 1e-5`, async () => {

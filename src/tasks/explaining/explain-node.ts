@@ -4,6 +4,7 @@
 import type {
   Attribution,
   ExampleAttribution,
+  Explainable,
   ExplainInput,
   ExplainOptions,
   Faithfulness,
@@ -65,9 +66,16 @@ export function methodsNamed(text: string): readonly MethodName[] {
   return text.split(",").map((name) => methodNamed(name.trim()).name as MethodName);
 }
 
-/** The method that suits what is explained, where none is asked for; of an opaque model one that samples. */
-export function usualMethod(kind: View["input"]["kind"], isOpaque = false): MethodName {
-  if (isOpaque) return kind === "image" ? "rise" : "kernel-shap";
+/** Tells whether a model is of trees on its features, whose file says how many training rows reached each leaf. */
+const knowsRows = ({ trees, features: { standsFor } }: Explainable): boolean =>
+  standsFor === undefined && trees?.().leafCover.every((cover) => cover > 0) === true;
+
+/** The method that suits what is explained, where none is asked for; of a model that only answers one that samples, of trees on columns theirs. */
+export function usualMethod(kind: View["input"]["kind"], answering?: Explainable): MethodName {
+  if (answering !== undefined) {
+    if (kind === "features" && knowsRows(answering)) return "tree-shap-path";
+    return kind === "image" ? "rise" : "kernel-shap";
+  }
   return kind === "image" ? "grad-cam" : "integrated-gradients";
 }
 
@@ -162,7 +170,7 @@ export async function explainInputs(
     const options = { ...settings, ...(target === undefined ? {} : { target }) };
     const { model, input } = await explainableExample(trained, encodedOf(view, inputs, row), view);
     await using explainer = new Explainer(model, { device, threads });
-    const usual = trained.task.explained?.method ?? usualMethod(view.input.kind, model.forward === undefined);
+    const usual = trained.task.explained?.method ?? usualMethod(view.input.kind, model.forward === undefined ? model : undefined);
     const chosen = methods.length === 0 ? [usual] : methods;
     for (const method of chosen) {
       try {

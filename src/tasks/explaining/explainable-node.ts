@@ -14,7 +14,7 @@ import type { AnyTask, Asked, Explained, TaskContext, TaskInfo, Tensors } from "
 import type { TrainedModel } from "../trained-model.js";
 import type { View, ViewParts } from "../view.js";
 
-/** Categories that stand for no value: `encodeIndices` has 0 for others and 1 for none. */
+/** Categories that stand for no value: `encodeCodes` has 0 for others and 1 for none. */
 const NO_CATEGORY = 1;
 
 /** The input that says for each row which place is asked about. */

@@ -4,7 +4,7 @@
 import type { Dataset } from "../../data/node.js";
 import type { Attribution, ExplainOptions, FaithfulnessOptions, MethodName } from "../../explain/index.js";
 import { Explainer, faithfulness } from "../../explain/index.js";
-import { ConfigError } from "../../util/errors.js";
+import { ConfigError, NoGradientError } from "../../util/errors.js";
 import type { ExplainedRows } from "../task-node.js";
 import type { TrainedModel } from "../trained-model.js";
 import { usualMethod } from "./explain-node.js";
@@ -24,13 +24,22 @@ export async function explainRows(trained: TrainedModel, rows: Dataset, targets:
   await using explainer = new Explainer(model);
   const by = (method: MethodName, options: ExplainOptions): Promise<Attribution> =>
     explainer.explain(input, { ...options, method, target: [...targets] });
-  const alongPath = (): Promise<Attribution> => by("integrated-gradients", PATH);
+  const byAnswers = (): Promise<Attribution> => {
+    const method = usualMethod(model.features.kind === "image" ? "image" : "features", model);
+    return by(method, method === "tree-shap-path" ? {} : { samples: ANSWERS });
+  };
+  // Answers that are counts, as neighbours' votes, have no gradient.
+  const alongPath = (): Promise<Attribution> =>
+    by("integrated-gradients", PATH).catch((error: unknown) => {
+      if (!(error instanceof NoGradientError)) throw error;
+      return byAnswers();
+    });
   const attribution =
     opaque !== undefined
-      ? await by(usualMethod(model.features.kind === "image" ? "image" : "features", true), { samples: ANSWERS })
+      ? await byAnswers()
       : model.features.kind === "image"
         ? await by("grad-cam", {}).catch((error: unknown) => {
-            if (!(error instanceof ConfigError)) throw error;
+            if (!(error instanceof ConfigError || error instanceof NoGradientError)) throw error;
             return alongPath();
           })
         : await alongPath();

@@ -18,6 +18,7 @@ import { graphInfo } from "../graph-use.js";
 import { fileExamples, fileInputsOf, fileRows } from "./file-columns.js";
 import { prefixNames, throughPrefix } from "./prefix.js";
 import { tableReader } from "./reader.js";
+import { fittedTables, readsTrees } from "./fitted-models.js";
 import { tableGraph } from "./graph.js";
 import { tableDefaults } from "./defaults.js";
 import {
@@ -88,7 +89,7 @@ function expectColumns({ where, count }: FileColumns, { featureNames }: TabularP
 async function prepareTable(
   data: LoadedData,
   kind: "classification" | "regression",
-  { ignore: exclude, columns }: Parameters<Task["prepare"]>[1],
+  { ignore: exclude, columns, model }: Parameters<Task["prepare"]>[1],
 ): Promise<Prepared<TableInfo>> {
   const target = data.roles.target;
   if (target === undefined) throw new DataError(`${data.name}: expected a column to predict; name it with --label-column`);
@@ -98,6 +99,7 @@ async function prepareTable(
     target,
     task: kind,
     exclude,
+    forTrees: columns === undefined && readsTrees(model),
     ...(columns === undefined ? {} : { asGiven: true, ...(columns.names && { features: columns.names }) }),
     ...(schema === undefined ? {} : { schema }),
   });
@@ -197,7 +199,6 @@ const COMMON = {
   schema: schemaOf,
   namedParameters,
   graphs: tableGraph,
-  models: MODELS,
   defaultModel: "mlp",
   monitor: { metric: "loss", mode: "min" },
   inputs,
@@ -212,6 +213,7 @@ export const tabularClassification: Task<TableInfo> = {
   summary: "predict a class for a row of a table",
   usage: ["--data customers.csv --label-column churned --out runs/churn"],
   ...COMMON,
+  models: [...MODELS, ...fittedTables("classes")],
   prepare: (data, options) => prepareTable(data, "classification", options),
   targets: labelTypes,
   outputs: (model, features, batch) => ({ logits: applyTable(model, features, batch) }),
@@ -260,6 +262,7 @@ export const tabularRegression: Task<TableInfo> = {
   summary: "predict a quantity for a row of a table",
   usage: ["--data houses.csv --label-column price --out runs/houses"],
   ...COMMON,
+  models: [...MODELS, ...fittedTables("quantity")],
   prepare: (data, options) => prepareTable(data, "regression", options),
   targets: (_context, batch) => ({ target: { shape: [batch], dtype: "float32" } }),
   outputs: (model, features, batch) => ({ prediction: applyTable(model, features, batch).squeeze(1) }),

@@ -2,6 +2,7 @@
  * @module An opaque model of a task: a graph with ops that Descent does not have, which the engine runs between the task's preparation of its inputs
  * and the task's answers.
  */
+import { treeNodeOf, treesFromModel } from "../../classical/index.js";
 import type { Batch, Dataset } from "../../data/index.js";
 import type { Explainable, ExplainInput } from "../../explain/index.js";
 import type { Dim, Tensor, TensorData } from "../../graph/index.js";
@@ -221,7 +222,17 @@ export class OpaqueGraph implements TrainedModel {
     const { kind } = explained;
     const labels = explained.labels(this.info, {});
     const opaque = this.#facts.reason;
-    return { name: this.modelName, features: { kind, ...features }, scoreCount: labels.length, labels, opaque };
+    const { proto, where } = this.#facts.file;
+    const hasTrees = treeNodeOf(proto) !== undefined;
+    const width = sizeOf(features.shape.map(Number));
+    return {
+      name: this.modelName,
+      features: { kind, ...features },
+      scoreCount: labels.length,
+      labels,
+      opaque,
+      ...(hasTrees ? { trees: () => treesFromModel(proto, width, where) } : {}),
+    };
   }
 
   async #byFeatures(

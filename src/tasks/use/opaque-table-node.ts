@@ -1,6 +1,7 @@
 /**
  * @module An opaque model of tables: a file of scikit-learn's kind, which the engine runs as it is.
  */
+import { treeNodeOf, treesFromModel } from "../../classical/index.js";
 import type { Batch, Column } from "../../data/index.js";
 import { Dataset } from "../../data/index.js";
 import type { Explainable, ExplainInput } from "../../explain/index.js";
@@ -195,6 +196,9 @@ export class OpaqueTable implements TrainedModel {
         scoreCount: count,
         labels,
         answer: ({ features }) => this.scores(columns(features)),
+        ...(treeNodeOf(this.#file.proto) === undefined
+          ? {}
+          : { trees: () => treesFromModel(this.#file.proto, names.length, this.#file.where) }),
         gives: rowsOf(first).every((row) => this.#areProbabilities(row)) ? "probabilities" : "scores",
         opaque: this.#facts.reason,
       },

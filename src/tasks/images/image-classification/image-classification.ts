@@ -5,6 +5,7 @@ import { addAuxiliaryLosses, outputsWithAuxiliary } from "./auxiliary.js";
 import { classAnswers, ClassificationMeasurement, classificationLoss, explainedClasses } from "../../shared/classification.js";
 import { namedByClasses } from "../../shared/class-axes.js";
 import { imageGraph } from "./graph.js";
+import { FITTED_IMAGES } from "../fitted-models.js";
 import { IMAGE_MODELS } from "../image-models.js";
 import type { ImageInfo } from "../images.js";
 import {
@@ -37,7 +38,7 @@ export const imageClassification: Task<ImageInfo> = {
   ],
   options: imageClassificationOptions,
   checksOneBatch: true,
-  models: IMAGE_MODELS,
+  models: [...IMAGE_MODELS, ...FITTED_IMAGES],
   defaultModel: "mlp",
   namedParameters: namedByClasses<ImageInfo>(
     IMAGE_MODELS,

@@ -32,8 +32,10 @@ import { labelSetAnswers, labelSetLoss, LabelSetMeasurement, labelSetTypes, sigm
 import type { Prepared, RowOutputs, Task } from "../../task.js";
 import type { TextClassInfo } from "./info.js";
 import { textGraph } from "./graph.js";
+import { FITTED_LENGTH, FITTED_TEXTS, FITTED_VOCABULARY } from "./fitted-models.js";
 import { TEXT_MODELS } from "./models.js";
 import {
+  type LearnOptions,
   encodeTexts,
   lengthFor,
   lengthNotes,
@@ -121,10 +123,15 @@ async function prepare(data: LoadedData, options: Parameters<Task["prepare"]>[1]
   const multiLabel = labelSeparator !== undefined || holdsLists(label);
   const texts = textsOf(data.train, text);
   // BERT's vector of a text is that of a token in front of it, which WordPiece's template has.
-  const kind = model === "bert" ? "wordpiece" : usualTokenizer(texts) === "wordpiece" ? "words" : "characters";
-  const tokenizer = await textTokenizer(texts, options, { kind });
+  const kind: LearnOptions["kind"] =
+    model === "bert" ? "wordpiece" : usualTokenizer(texts) === "wordpiece" ? "words" : "characters";
+  const isFitted = FITTED_TEXTS.some(({ name }) => name === model);
+  if (isFitted && multiLabel)
+    throw new ConfigError(`--model ${model}: expected one label for each text, got several; take bag-of-ngrams`);
+  const usual: LearnOptions = { kind, ...(isFitted ? { vocabularySize: FITTED_VOCABULARY } : {}) };
+  const tokenizer = await textTokenizer(texts, options, usual);
   const info: TextClassInfo = {
-    ...tokenizerInfo(tokenizer, lengthFor(options, MAX_LENGTH)),
+    ...tokenizerInfo(tokenizer, lengthFor(options, isFitted ? FITTED_LENGTH : MAX_LENGTH)),
     classes: learnClasses(label, data.train.length, multiLabel, separated, where),
     multiLabel,
     ...separated,
@@ -184,7 +191,7 @@ export const textClassification: Task<TextClassInfo> = {
   usage: ["--data reviews.csv --out runs/reviews", "--data reviews.csv --init path/to/bert --lora 8 --out runs/adapted"],
   options: textClassificationOptions,
   checksOneBatch: true,
-  models: TEXT_MODELS,
+  models: [...TEXT_MODELS, ...FITTED_TEXTS],
   defaultModel: "ngram-cnn",
   monitor: { metric: "accuracy", mode: "max" },
   pretrained: { architectures: ["BertForSequenceClassification"], labels: ({ classes }) => classes },

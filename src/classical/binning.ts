@@ -1,0 +1,156 @@
+/**
+ * @module Bins: each column's values as small whole numbers, so that trees look at counts of bins in place of sorted rows.
+ */
+import type { DenseMatrix } from "./matrix.js";
+
+/** One column's bins. */
+export interface BinColumn {
+  /** Bin b of a column of numbers holds values ≤ thresholds[b] that no lower bin has; the last bin, what lies above all. */
+  readonly thresholds: Float32Array;
+  /** The category of each bin; undefined of a column of numbers. */
+  readonly categories: Float32Array | undefined;
+  /** Bins, one for missing values included where the column has any: it is the last. */
+  readonly count: number;
+  readonly hasMissing: boolean;
+}
+
+/** Rows in bins. */
+export interface BinnedMatrix {
+  readonly rows: number;
+  readonly columns: readonly BinColumn[];
+  /** [F, N], column by column. */
+  readonly bins: Uint8Array;
+  /** [F + 1]: the place of each column's first bin among all. */
+  readonly offsets: Uint32Array;
+}
+
+export interface BinOptions {
+  readonly maxBins?: number;
+  /** Columns of category codes. */
+  readonly categorical?: ReadonlySet<number>;
+  /** Memory for the bins, where threads share it. */
+  readonly allocate?: (bytes: number) => Uint8Array;
+}
+
+/** Rows that thresholds are found from, at most. */
+const MOST_SAMPLED = 200_000;
+/** Rows that a bin holds at least, where a column has few values (LightGBM's min_data_in_bin). */
+const LEAST_IN_BIN = 3;
+
+/** A number from a inclusive to b exclusive that float32 holds, near their middle. */
+function between(a: number, b: number): number {
+  const middle = Math.fround((a + b) / 2);
+  return middle >= a && middle < b ? middle : Math.fround(a);
+}
+
+/** Distinct values of a sorted column, without missing ones, and how often each occurs. */
+function distinct(sorted: Float32Array): { readonly values: number[]; readonly counts: number[] } {
+  const [values, counts]: [number[], number[]] = [[], []];
+  for (const value of sorted) {
+    if (Number.isNaN(value)) break; // NaN sorts last
+    if (values.at(-1) === value) counts[counts.length - 1] = (counts.at(-1) as number) + 1;
+    else {
+      values.push(value);
+      counts.push(1);
+    }
+  }
+  return { values, counts };
+}
+
+/**
+ * Thresholds between bins of about equal numbers of rows; a value that would fill a bin gets one of its own.
+ *
+ * Source: Ke et al., LightGBM, 2017; its GreedyFindBin in outline.
+ */
+export function findThresholds(values: readonly number[], counts: readonly number[], mostBins: number): Float32Array {
+  const thresholds: number[] = [];
+  const cut = (i: number): void => {
+    thresholds.push(between(values[i] as number, values[i + 1] as number));
+  };
+  let total = counts.reduce((a, b) => a + b, 0);
+  let filled = 0;
+  if (values.length <= mostBins) {
+    for (let i = 0; i + 1 < values.length; i++) {
+      filled += counts[i] as number;
+      if (filled < LEAST_IN_BIN) continue;
+      cut(i);
+      filled = 0;
+    }
+    return Float32Array.from(thresholds);
+  }
+  const large = counts.map((count) => count >= total / mostBins);
+  const alone = large.filter(Boolean).length;
+  let left = mostBins - alone;
+  total -= counts.reduce((sum, count, i) => sum + (large[i] === true ? count : 0), 0);
+  let size = total / Math.max(1, left);
+  for (let i = 0; i + 1 < values.length && thresholds.length < mostBins - 1; i++) {
+    filled += counts[i] as number;
+    if (large[i] !== true) total -= counts[i] as number;
+    const isFull = large[i] === true || filled >= size || (large[i + 1] === true && filled >= Math.max(1, size / 2));
+    if (!isFull) continue;
+    cut(i);
+    filled = 0;
+    if (large[i] !== true) {
+      left--;
+      size = total / Math.max(1, left);
+    }
+  }
+  return Float32Array.from(thresholds);
+}
+
+/** Every n-th value of a column, so that at most so many are looked at. */
+function sample(x: DenseMatrix, column: number): Float32Array {
+  const stride = Math.max(1, Math.ceil(x.rows / MOST_SAMPLED));
+  return Float32Array.from({ length: Math.ceil(x.rows / stride) }, (_, i) => x.values[i * stride * x.columns + column] as number);
+}
+
+function binColumn(x: DenseMatrix, column: number, maxBins: number, isCategorical: boolean): BinColumn {
+  const sorted = sample(x, column).sort();
+  const { values, counts } = distinct(sorted);
+  const hasMissing = Number.isNaN(sorted.at(-1) ?? 0);
+  if (isCategorical) {
+    const order = values.map((_, i) => i).sort((a, b) => (counts[b] as number) - (counts[a] as number));
+    const categories = Float32Array.from(order.slice(0, maxBins - 1), (i) => values[i] as number);
+    // What is rarer, or was never seen, shares the last bin.
+    return { thresholds: new Float32Array(), categories, count: categories.length + 1, hasMissing: true };
+  }
+  const thresholds = findThresholds(values, counts, hasMissing ? maxBins - 1 : maxBins);
+  return { thresholds, categories: undefined, count: thresholds.length + 1 + (hasMissing ? 1 : 0), hasMissing };
+}
+
+/** The first threshold that is not below a value: its bin. */
+function binOf(thresholds: Float32Array, value: number): number {
+  let [low, high] = [0, thresholds.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (value <= (thresholds[middle] as number)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** Finds the bins of each column. */
+export function findBins(x: DenseMatrix, { maxBins = 255, categorical = new Set() }: BinOptions = {}): readonly BinColumn[] {
+  return Array.from({ length: x.columns }, (_, j) => binColumn(x, j, maxBins, categorical.has(j)));
+}
+
+/** Rows in bins that are known: those of `findBins`. A missing value in a column that had none lies in the last bin. */
+export function applyBins(
+  x: DenseMatrix,
+  columns: readonly BinColumn[],
+  { allocate }: Pick<BinOptions, "allocate"> = {},
+): BinnedMatrix {
+  const { rows } = x;
+  const bins = allocate?.(rows * columns.length) ?? new Uint8Array(rows * columns.length);
+  for (const [j, { thresholds, categories, count }] of columns.entries()) {
+    const places = categories && new Map([...categories].map((category, b) => [category, b]));
+    for (let i = 0; i < rows; i++) {
+      const value = x.values[i * x.columns + j] as number;
+      bins[j * rows + i] =
+        places?.get(value) ?? (places !== undefined || Number.isNaN(value) ? count - 1 : binOf(thresholds, value));
+    }
+  }
+  const offsets = new Uint32Array(columns.length + 1);
+  for (const [j, { count }] of columns.entries()) offsets[j + 1] = (offsets[j] as number) + count;
+  return { rows, columns, bins, offsets };
+}

@@ -1,0 +1,183 @@
+/**
+ * @module TF-IDF: counts of tokens and of their n-grams, weighted by how few texts have them.
+ */
+import { DTYPES, input, symbol } from "../graph/index.js";
+import { constant, fromNumbers } from "../graph/index.js";
+import type { ModelProto } from "../onnx/index.js";
+import { chained, OPSET } from "../onnx/index.js";
+import type { SparseMatrix } from "./matrix.js";
+import { plainModel } from "./score-graphs.js";
+
+/** Texts as token ids, [N, width] with padding behind each. */
+export interface TokenRows {
+  readonly ids: ArrayLike<number>;
+  readonly width: number;
+  readonly lengths: ArrayLike<number>;
+}
+
+/** N-grams that count, and their weights. */
+export interface TfIdf {
+  /** N-grams by length, each a list of ids: the columns of the matrix. */
+  readonly grams: readonly (readonly number[])[];
+  readonly idf: Float64Array;
+}
+
+export interface TfIdfOptions {
+  /** The longest n-gram. */
+  readonly longest?: number;
+  /** Texts that an n-gram must be in. */
+  readonly minTexts?: number;
+  /** N-grams that are kept at most: those of the most texts. */
+  readonly most?: number;
+  /** Ids that count for nothing, and that no n-gram spans: padding, marks of the tokenizer. */
+  readonly ignored?: ReadonlySet<number>;
+}
+
+/** Calls `visit` with a number for each n-gram of a row, shorter ones first, and where it begins. */
+function forEachGram(
+  { ids, width, lengths }: TokenRows,
+  row: number,
+  longest: number,
+  base: number,
+  ignored: ReadonlySet<number>,
+  visit: (key: number, start: number, length: number) => void,
+): void {
+  const [begin, end] = [row * width, row * width + (lengths[row] as number)];
+  for (let start = begin; start < end; start++) {
+    let key = 0;
+    for (let n = 1; n <= longest && start + n <= end; n++) {
+      const id = ids[start + n - 1] as number;
+      if (ignored.has(id)) break;
+      // Ids count from 1, so that lengths differ.
+      key = key * base + id + 1;
+      visit(key, start, n);
+    }
+  }
+}
+
+/** The number that n-grams' keys are built on: one more than the largest id. */
+function baseOf(ids: ArrayLike<number>): number {
+  let most = 0;
+  for (let i = 0; i < ids.length; i++) most = Math.max(most, ids[i] as number);
+  return most + 2;
+}
+
+/**
+ * Learns the n-grams of texts.
+ *
+ *     idf = ln((1 + N) / (1 + texts that have it)) + 1
+ *
+ * Source: Manning, Raghavan, Schütze, Introduction to Information Retrieval, 2008, section 6.2; smoothed as in scikit-learn.
+ */
+export function fitTfIdf(rows: TokenRows, options: TfIdfOptions = {}): TfIdf {
+  const { longest = 2, minTexts = 2, most = 30_000, ignored = new Set() } = options;
+  const texts = rows.lengths.length;
+  const base = baseOf(rows.ids);
+  const found = new Map<number, { texts: number; last: number; readonly start: number; readonly length: number }>();
+  for (let i = 0; i < texts; i++)
+    forEachGram(rows, i, longest, base, ignored, (key, start, length) => {
+      const gram = found.get(key);
+      if (gram === undefined) found.set(key, { texts: 1, last: i, start, length });
+      else if (gram.last !== i) {
+        gram.texts++;
+        gram.last = i;
+      }
+    });
+  const kept = [...found.values()]
+    .filter((gram) => gram.texts >= minTexts)
+    .sort((a, b) => b.texts - a.texts)
+    .slice(0, most)
+    .sort((a, b) => a.length - b.length);
+  return {
+    grams: kept.map(({ start, length }) => Array.from({ length }, (_, n) => rows.ids[start + n] as number)),
+    idf: Float64Array.from(kept, (gram) => Math.log((1 + texts) / (1 + gram.texts)) + 1),
+  };
+}
+
+/**
+ * Rows of (1 + ln count)·idf, of length 1.
+ *
+ * Shapes: N texts, V n-grams → [N, V].
+ * Checked against: scikit-learn, TfidfVectorizer(sublinear_tf=True), classical.test.ts.
+ */
+export function applyTfIdf({ grams, idf }: TfIdf, rows: TokenRows, ignored: ReadonlySet<number> = new Set()): SparseMatrix {
+  const base = Math.max(baseOf(rows.ids), baseOf(grams.flat()));
+  const places = new Map(grams.map((gram, g) => [gram.reduce((key, id) => key * base + id + 1, 0), g]));
+  const longest = grams.reduce((most, gram) => Math.max(most, gram.length), 1);
+  const count = rows.lengths.length;
+  const starts = new Uint32Array(count + 1);
+  const [indices, values]: [number[], number[]] = [[], []];
+  for (let i = 0; i < count; i++) {
+    const counts = new Map<number, number>();
+    forEachGram(rows, i, longest, base, ignored, (key) => {
+      const g = places.get(key);
+      if (g !== undefined) counts.set(g, (counts.get(g) ?? 0) + 1);
+    });
+    const own = [...counts].map(([g, times]) => [g, (1 + Math.log(times)) * (idf[g] as number)] as const);
+    const norm = Math.sqrt(own.reduce((sum, [, w]) => sum + w * w, 0));
+    for (const [g, w] of own.sort(([a], [b]) => a - b)) {
+      indices.push(g);
+      values.push(w / norm);
+    }
+    starts[i + 1] = indices.length;
+  }
+  return {
+    kind: "sparse",
+    rows: count,
+    columns: grams.length,
+    starts,
+    indices: Uint32Array.from(indices),
+    values: Float32Array.from(values),
+  };
+}
+
+/** From `input_ids` [N, T] to `x` [N, V]: ONNX's TfIdfVectorizer counts, the weights are plain ops. */
+export function tfIdfModel({ grams, idf }: TfIdf): ModelProto {
+  const longest = grams.at(-1)?.length ?? 1;
+  const lengths = Array.from({ length: longest }, (_, n) =>
+    grams.filter((gram) => gram.length <= n).reduce((sum, gram) => sum + gram.length, 0),
+  );
+  const ints = (name: string, value: readonly number[]) => ({ name, type: "ints" as const, value: [...value] });
+  const int = (name: string, value: number) => ({ name, type: "int" as const, value });
+  const counting: ModelProto = {
+    irVersion: 10,
+    producerName: "descent",
+    producerVersion: "0.1.0",
+    opsets: new Map([["", OPSET]]),
+    metadata: new Map(),
+    functions: [],
+    graph: {
+      name: "tf-idf",
+      nodes: [
+        {
+          name: "counts",
+          opType: "TfIdfVectorizer",
+          domain: "",
+          inputs: ["input_ids"],
+          outputs: ["counts"],
+          attributes: [
+            { name: "mode", type: "string", value: "TF" },
+            int("min_gram_length", 1),
+            int("max_gram_length", longest),
+            int("max_skip_count", 0),
+            ints("ngram_counts", lengths),
+            ints(
+              "ngram_indexes",
+              grams.map((_, g) => g),
+            ),
+            ints("pool_int64s", grams.flat()),
+          ],
+        },
+      ],
+      initializers: [],
+      inputs: [{ name: "input_ids", elementType: DTYPES.int64.onnx, shape: ["N", "T"] }],
+      outputs: [{ name: "counts", elementType: DTYPES.float32.onnx, shape: ["N", grams.length] }],
+    },
+  };
+  const counts = input("counts", [symbol("N"), grams.length]);
+  // Of a count c ≥ 1 this is 1 + ln c, and of 0 it is 0.
+  const damped = counts.clip(1, null).log().add(counts.clip(null, 1));
+  const weighted = damped.mul(constant(fromNumbers("float32", [grams.length], idf)));
+  const norm = weighted.square().sum(1, true).sqrt().clip(1e-12, null);
+  return chained([counting, plainModel({ x: weighted.div(norm) }, [counts])], "tf-idf");
+}

@@ -1,0 +1,24 @@
+/**
+ * @module Threads for the work on trees, where there are some.
+ */
+import type { ForestData } from "./random-forest.js";
+import type { Allocate, SplitFinder, TreeArrays } from "./split-work.js";
+import type { TreeEnsemble } from "./tree-ensemble.js";
+
+export interface TreeThreads {
+  /** Memory that all threads see. */
+  readonly allocate: Allocate;
+  /** Tells whether so much data is worth the threads' start. */
+  readonly isWorthwhile: (rows: number, columns: number) => boolean;
+  readonly splits: (arrays: TreeArrays, threads: number) => SplitFinder & Disposable;
+  /** Trees of a forest in the order of their numbers; it rejects with the signal's reason. */
+  readonly forest: (
+    forest: ForestData,
+    threads: number,
+    onTree: (done: number) => void,
+    signal?: AbortSignal,
+  ) => Promise<TreeEnsemble[]>;
+}
+
+/** Where threads share no memory, all is done in one. */
+export const treeThreads: TreeThreads | undefined = undefined;
