@@ -43,7 +43,9 @@ export interface OtherInput {
 export interface Parts {
   /** One name a part, for pictures and tables. */
   readonly names: readonly string[];
-  /** Makes the S inputs that coalitions stand for. Coalitions are [S, parts], row-major, 1 for a part that is present. */
+  /** M: how many examples of a background stand for each coalition, whose mean score counts; left out, 1. */
+  readonly backgrounds?: number;
+  /** Makes the S · M inputs that coalitions stand for, those of one together. Coalitions are [S, parts], row-major, 1 for a part that is present. */
   readonly compose: (coalitions: Uint8Array, count: number) => ExplainInput;
 }
 

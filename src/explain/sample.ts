@@ -79,13 +79,36 @@ function gameOf(
 ): Game {
   const own: Parts | undefined = model.explainable.parts?.(given);
   if (own !== undefined) {
-    const { names, compose } = own;
-    const play: Game["play"] = (coalitions, count) =>
-      count === 0 ? Promise.resolve(new Float64Array(0)) : score(compose(coalitions, count));
+    const { names } = own;
+    const play: Game["play"] = (coalitions, count, progress) => playParts(own, coalitions, count, score, progress);
     return { players: names.length, names, play };
   }
   const { partOf, names } = partsOf(model.explainable.features, given.features, superpixels);
   return elementGame(given.features, baselines, partOf, names, (features) => score(rowsOf(features)));
+}
+
+/** Examples of coalitions that are made at once. */
+const COMPOSED = 16_384;
+
+/** Scores of coalitions of parts, the mean over their backgrounds. */
+async function playParts(
+  { names, compose, backgrounds = 1 }: Parts,
+  coalitions: Uint8Array,
+  count: number,
+  score: (all: ExplainInput) => Promise<Float64Array>,
+  progress: (fraction: number) => void = () => undefined,
+): Promise<Float64Array> {
+  const scores = new Float64Array(count);
+  const atOnce = Math.max(1, Math.floor(COMPOSED / backgrounds));
+  for (let from = 0; from < count; from += atOnce) {
+    const rows = Math.min(atOnce, count - from);
+    const given = await score(compose(coalitions.subarray(from * names.length, (from + rows) * names.length), rows));
+    for (let s = 0; s < rows; s++)
+      for (let m = 0; m < backgrounds; m++)
+        scores[from + s] = (scores[from + s] as number) + (given[s * backgrounds + m] as number) / backgrounds;
+    progress((from + rows) / count);
+  }
+  return scores;
 }
 
 /** Runs a sampling method on example i. */

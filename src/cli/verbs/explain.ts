@@ -99,6 +99,11 @@ export const verb = defineVerb({
       default: "insertion,deletion",
     }),
     baseline: choice(["zero", "mean", "blurred", "uniform"], { help: "the values of absent features" }),
+    background: text({
+      help: "for tables: rows that stand for absent columns, in methods that take a background",
+      placeholder: "FILE",
+      defaultText: "a sample of the run's training rows",
+    }),
     samples: integer({
       help: "number of samples of sampling methods",
       minimum: 1,
@@ -129,6 +134,7 @@ export const verb = defineVerb({
     const { openModel } = await import("../../tasks/use/open-node.js");
     const { readInputs } = await import("../../tasks/use/examples-node.js");
     const { explainInputs, measuresNamed, methodsNamed } = await import("../../tasks/explaining/explain-node.js");
+    const { backgroundOf } = await import("../../tasks/explaining/background-node.js");
     const { contributions } = await import("../../tasks/explaining/summary.js");
     const methods = options.method === undefined ? [] : methodsNamed(options.method);
     const measures = measuresNamed(options.measure);
@@ -139,11 +145,13 @@ export const verb = defineVerb({
     for (const remark of opened.remarks) note(remark);
     const read = await readInputs(model, inputs, {});
     for (const remark of read.notes ?? []) note(remark);
+    const behind = await backgroundOf(model, path, options.background, options.seed);
     const bar = progress({ label: "explain", total: read.names.length * Math.max(1, methods.length), unit: "explanations" });
     const { explanations, unexplained } = await explainInputs(model, read, {
       methods,
       measures,
       question: questionOf(path, options),
+      ...(behind === undefined ? {} : { rows: behind }),
       ...(options.at === undefined ? {} : { at: options.at }),
       ...(options.baseline === undefined ? {} : { baseline: options.baseline }),
       ...(options.samples === undefined ? {} : { samples: options.samples }),

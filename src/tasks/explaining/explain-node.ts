@@ -21,8 +21,10 @@ import { unknownName } from "../../util/nearest.js";
 import type { NamedInputs, ScoreQuestion } from "../task-node.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { TrainedModel } from "../trained-model.js";
-import { explainableExample } from "./explainable-node.js";
+import { BACKGROUND_ROWS } from "./background-node.js";
+import { backgroundInput, explainableExample } from "./explainable-node.js";
 import type { View } from "../view.js";
+import type { Background } from "./background-node.js";
 
 /** A request for explanations; names are those of the command line. */
 export interface ExplainRequest extends Omit<ExplainOptions, "method" | "onProgress" | "target"> {
@@ -33,6 +35,8 @@ export interface ExplainRequest extends Omit<ExplainOptions, "method" | "onProgr
   readonly threads?: number;
   /** Measures of how far each explanation can be believed; none where left out. */
   readonly measures?: readonly MeasureName[];
+  /** Rows that stand for absent columns in methods that take a background. */
+  readonly rows?: Background;
   /** Told of each method of each input. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -141,6 +145,10 @@ export function measuresNamed(text: string): readonly MeasureName[] {
   });
 }
 
+/** Remarks that say where the background is from. */
+const withOrigin = (remarks: readonly string[], { remark }: Background): string[] =>
+  remarks.map((each) => (each.startsWith("Background: ") ? remark : each));
+
 /** The rows that are explained: the input's, or one for each token that was written. */
 function encodedOf(view: View, { examples }: NamedInputs, row: number): Dataset {
   const example = view.example ?? examples.select([view.row ?? row]);
@@ -157,10 +165,11 @@ export async function explainInputs(
   inputs: NamedInputs,
   request: ExplainRequest,
 ): Promise<{ readonly explanations: readonly Explanation[]; readonly unexplained: readonly Unexplained[] }> {
-  const { methods, question, device, threads, measures = [], onProgress, ...settings } = request;
+  const { methods, question, device, threads, measures = [], rows, onProgress, ...settings } = request;
   const side = nodeTaskNamed(trained.task.name);
   if (side.view === undefined)
     throw new ConfigError(`explain: expected a task whose answers can be explained, got ${trained.task.name}`);
+  const background = rows === undefined || settings.baseline !== undefined ? undefined : await backgroundInput(trained, rows.examples);
   const explanations: Explanation[] = [];
   const unexplained: Unexplained[] = [];
   const total = inputs.names.length * Math.max(1, methods.length);
@@ -168,7 +177,7 @@ export async function explainInputs(
     const view = await side.view(trained, inputs, row, name, question);
     const target = view.written?.ids ?? view.target ?? question.target;
     const options = { ...settings, ...(target === undefined ? {} : { target }) };
-    const { model, input } = await explainableExample(trained, encodedOf(view, inputs, row), view);
+    const { model, input } = await explainableExample(trained, encodedOf(view, inputs, row), view, background);
     await using explainer = new Explainer(model, { device, threads });
     const usual = trained.task.explained?.method ?? usualMethod(view.input.kind, model.forward === undefined ? model : undefined);
     const chosen = methods.length === 0 ? [usual] : methods;
@@ -178,8 +187,11 @@ export async function explainInputs(
           chosen.length === 1 && view.written === undefined
             ? options
             : takenBy(method, { ...(view.written && MATRIX), ...options });
-        const attribution = await explainer.explain(input, { ...asked, method });
-        const { settings, remarks } = attribution;
+        const isBehind = background !== undefined && methodNamed(method).needs.includes("background");
+        const behind = isBehind ? { background: background.features, backgroundSize: BACKGROUND_ROWS } : {};
+        const attribution = await explainer.explain(input, { ...asked, ...behind, method });
+        const { settings } = attribution;
+        const remarks = isBehind && rows !== undefined ? withOrigin(attribution.remarks, rows) : attribution.remarks;
         const measured = await measuredOf(explainer, input, attribution, { measures, explain: asked });
         explanations.push({
           view,

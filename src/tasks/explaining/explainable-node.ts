@@ -24,30 +24,42 @@ const PLACES = "asked places";
 export const valuesOf = ({ model, weights }: TrainedModel): Map<Tensor, TensorData> =>
   new Map([...model.state()].map(([path, p]) => [p, weights.get(path) as TensorData]));
 
-/** Composes inputs of coalitions: elements of absent parts are 0, as the baseline is, and their categories none. */
-function partsOf(view: ViewParts, given: ExplainInput): Parts {
+/**
+ * Composes inputs of coalitions: elements of absent parts are those of each row of the background in turn; without one they are 0, as the baseline is, and
+ * their categories none.
+ */
+function partsOf(view: ViewParts, given: ExplainInput, background?: ExplainInput): Parts {
   const { names, partOf, categoryPartOf } = view;
   const [, ...shape] = given.features.shape;
   const size = sizeOf(shape);
   const each = size / (shape[0] ?? 1);
   const own = toNumbers(given.features);
+  const absent = background === undefined ? new Float64Array(size) : toNumbers(background.features);
+  const backgrounds = absent.length / size;
   const compose = (coalitions: Uint8Array, count: number): ExplainInput => {
     const isPresent = (s: number, part: number): boolean => part < 0 || coalitions[s * names.length + part] === 1;
-    const data = new Float64Array(count * size);
-    for (let s = 0; s < count; s++)
-      for (let e = 0; e < size; e++) if (isPresent(s, partOf[Math.floor(e / each)] ?? -1)) data[s * size + e] = own[e] as number;
+    const rows = count * backgrounds;
+    const data = new Float64Array(rows * size);
+    for (let r = 0; r < rows; r++) {
+      const [s, m] = [Math.floor(r / backgrounds), r % backgrounds];
+      for (let e = 0; e < size; e++)
+        data[r * size + e] = (isPresent(s, partOf[Math.floor(e / each)] ?? -1) ? own[e] : absent[m * size + e]) as number;
+    }
     const others = Object.entries(given.others ?? {}).map(([name, other]): [string, TensorData] => {
       const row = toNumbers(other);
-      const repeated = Float64Array.from({ length: count * row.length }, (_, i) => {
-        const [s, c] = [Math.floor(i / row.length), i % row.length];
-        const isAbsent = name === "categories" && categoryPartOf !== undefined && !isPresent(s, categoryPartOf[c] ?? -1);
-        return isAbsent ? NO_CATEGORY : (row[c] as number);
+      const behind = background?.others?.[name];
+      const away = behind === undefined ? undefined : toNumbers(behind);
+      const repeated = Float64Array.from({ length: rows * row.length }, (_, i) => {
+        const [r, c] = [Math.floor(i / row.length), i % row.length];
+        const part = categoryPartOf?.[c] ?? -1;
+        if (name !== "categories" || isPresent(Math.floor(r / backgrounds), part)) return row[c] as number;
+        return away === undefined ? NO_CATEGORY : (away[(r % backgrounds) * row.length + c] as number);
       });
-      return [name, fromNumbers(other.dtype, [count, ...other.shape.slice(1)], repeated)];
+      return [name, fromNumbers(other.dtype, [rows, ...other.shape.slice(1)], repeated)];
     });
-    return { features: fromNumbers(given.features.dtype, [count, ...shape], data), others: Object.fromEntries(others) };
+    return { features: fromNumbers(given.features.dtype, [rows, ...shape], data), others: Object.fromEntries(others) };
   };
-  return { names, compose };
+  return { names, backgrounds, compose };
 }
 
 /** An example that can be explained. */
@@ -155,6 +167,7 @@ export async function explainableRows(
   trained: TrainedModel,
   examples: Dataset,
   { parts, remarks, asked }: Pick<View, "parts" | "remarks" | "asked"> = {},
+  background?: ExplainInput,
 ): Promise<Omit<ExplainableExample, "view">> {
   const { task, info } = trained;
   explainedOf(trained);
@@ -180,17 +193,31 @@ export async function explainableRows(
       ...model,
       features: { ...model.features, shape: seen.shape.slice(1), ...named },
       remarks,
-      parts: parts && ((one: ExplainInput) => partsOf(parts, one)),
+      parts: parts && ((one: ExplainInput) => partsOf(parts, one, background)),
     },
     input: { features: seen, others: feedsOf(Object.keys(model.others ?? {})) },
   };
 }
 
-/** One encoded example as explainers take it; of an opaque model, by its answers alone. Errors as of `explainableRows`. */
-export async function explainableExample(trained: TrainedModel, example: Dataset, view: View): Promise<ExplainableExample> {
+/**
+ * One encoded example as explainers take it; of an opaque model, by its answers alone. Parts that are absent are those of the background, if there is one.
+ * Errors as of `explainableRows`.
+ */
+export async function explainableExample(
+  trained: TrainedModel,
+  example: Dataset,
+  view: View,
+  background?: ExplainInput,
+): Promise<ExplainableExample> {
   const opaque = await trained.explainable?.(example);
-  if (opaque === undefined) return { ...(await explainableRows(trained, example, view)), view };
+  if (opaque === undefined) return { ...(await explainableRows(trained, example, view, background)), view };
   const { parts } = view;
-  const model = parts === undefined ? opaque.model : { ...opaque.model, parts: (one: ExplainInput) => partsOf(parts, one) };
+  const model =
+    parts === undefined ? opaque.model : { ...opaque.model, parts: (one: ExplainInput) => partsOf(parts, one, background) };
   return { ...opaque, model, view };
+}
+
+/** Encoded rows as the features and other inputs that a model of tables sees. */
+export async function backgroundInput(trained: TrainedModel, rows: Dataset): Promise<ExplainInput> {
+  return (await (trained.explainable?.(rows) ?? explainableRows(trained, rows))).input;
 }

@@ -5,6 +5,7 @@ import type { Dataset } from "../../data/node.js";
 import type { Metrics } from "../../metrics/index.js";
 import type { RunConfig, RunSummary } from "../../run/run-folder.js";
 import type { RunWriter } from "../../run/run-folder-node.js";
+import { keepBackground } from "../explaining/background-node.js";
 import { evenly } from "../shared/rows-node.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { Measurement, Prepared, TaskInfo, TaskOptions } from "../task.js";
@@ -32,6 +33,8 @@ const MOST_MEASURED = 10_000;
 export async function completeRun(writer: RunWriter, completed: Completed): Promise<RunSummary> {
   const { used, prepared, options, config, language, notes, summarize } = completed;
   const side = nodeTaskNamed(used.task.name);
+  const { seed } = config.options;
+  await keepBackground(writer, used, prepared.train, typeof seed === "number" ? seed : 1);
   await side.finish?.({ used, writer, prepared, options });
   const run = writer.path;
   const wholly = async (examples: Dataset, measurement: Measurement | undefined): Promise<Metrics> => ({

@@ -167,15 +167,15 @@ export class OpaqueTable implements TrainedModel {
   }
 
   /** Scores by the columns of an example, for methods that sample. ConfigError where a column holds texts. */
-  async explainable(example: Dataset): Promise<{ readonly model: Explainable; readonly input: ExplainInput }> {
+  async explainable(examples: Dataset): Promise<{ readonly model: Explainable; readonly input: ExplainInput }> {
     const { fileInputs, classes, target } = this.info;
     const text = fileInputs.find(({ dtype }) => !isFloat(dtype));
     if (text !== undefined)
       throw new ConfigError(
         `${this.#file.where}: expected columns of fractions to explain, got input "${text.name}" of ${text.dtype === "string" ? "texts" : text.dtype}`,
       );
-    const { names } = example;
-    const first = await this.scores(example);
+    const { names } = examples;
+    const first = await this.scores(examples);
     const count = first.shape[1] ?? 1;
     const labels =
       classes.length === count ? classes : count === 1 ? [target] : Array.from({ length: count }, (_, k) => String(k));
@@ -188,7 +188,8 @@ export class OpaqueTable implements TrainedModel {
       });
       return new Dataset(names.map((name, c) => [name, values(c)]));
     };
-    const own = names.map((name) => toNumbers(example.tensor(name))[0] as number);
+    const values = names.map((name) => toNumbers(examples.tensor(name)));
+    const own = Array.from({ length: examples.length }, (_, i) => values.map((column) => column[i] as number)).flat();
     return {
       model: {
         name: this.modelName,
@@ -202,7 +203,7 @@ export class OpaqueTable implements TrainedModel {
         gives: rowsOf(first).every((row) => this.#areProbabilities(row)) ? "probabilities" : "scores",
         opaque: this.#facts.reason,
       },
-      input: { features: fromNumbers("float32", [1, names.length], own) },
+      input: { features: fromNumbers("float32", [examples.length, names.length], own) },
     };
   }
 
