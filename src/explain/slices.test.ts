@@ -57,6 +57,14 @@ test("of data in which errors are chance, hardly one in twenty gives a significa
   assert.ok(found <= 11, `${found} of ${seeds}`);
 });
 
+test("what examples may have or not is a condition where they have it", () => {
+  const values = Array.from({ length: 400 }, (_, i) => i % 5 === 0);
+  const [worst, ...others] = worstSlices([{ name: '"not"', values }], values.map(Number), { seed: 1 });
+  assert.equal(sliceText(worst ?? { conditions: [] }), 'contains "not"');
+  assert.equal(sliceText(worst ?? { conditions: [] }, "zh"), '含有 "not"');
+  assert.equal(others.length, 0);
+});
+
 test("too few examples, and features of another length, are refused", () => {
   assert.throws(() => worstSlices([], new Array(20).fill(0)), /slices: expected at least 40 examples, got 20/);
   const short: SliceFeature = { name: "plan", values: ["basic"] };

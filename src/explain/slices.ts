@@ -5,16 +5,18 @@ import { ConfigError } from "../util/errors.js";
 import { Random } from "../util/random.js";
 import { fisherTail, holm, momentsOf, welchTail } from "../util/significance.js";
 
-/** A property of examples by which they are sliced: a number each (NaN where it is missing), or a text each (null where it is missing). */
+/** A property of examples by which they are sliced. */
 export interface SliceFeature {
   readonly name: string;
-  readonly values: readonly (string | null)[] | Float64Array;
+  /** A number each (NaN where it is missing), a text each (null where it is missing), or whether each has it: being without it is no condition then. */
+  readonly values: readonly (string | null)[] | Float64Array | readonly boolean[];
 }
 
 /** A condition on one feature. `from` is exclusive and `to` inclusive, as quantiles cut. */
 export type SliceCondition =
   | { readonly feature: string; readonly is: "equal"; readonly value: string }
   | { readonly feature: string; readonly is: "missing" }
+  | { readonly feature: string; readonly is: "present" }
   | { readonly feature: string; readonly is: "between"; readonly from: number; readonly to: number };
 
 /** How often, or how far, a model errs in a slice and outside. */
@@ -62,10 +64,14 @@ interface Candidate {
   readonly score: number;
 }
 
+const isPresence = (values: SliceFeature["values"]): values is readonly boolean[] =>
+  !(values instanceof Float64Array) && typeof values[0] === "boolean";
+
 /** Conditions on one feature, each with enough examples, and which of the examples meet it. */
 function conditionsOn({ name, values }: SliceFeature): { readonly condition: SliceCondition; readonly rows: Uint8Array }[] {
   const where = (holds: (i: number) => boolean): Uint8Array =>
     Uint8Array.from({ length: values.length }, (_, i) => Number(holds(i)));
+  if (isPresence(values)) return [{ condition: { feature: name, is: "present" }, rows: where((i) => values[i] === true) }];
   const isMissing = (i: number): boolean => (values instanceof Float64Array ? Number.isNaN(values[i]) : values[i] === null);
   const missing = { condition: { feature: name, is: "missing" } as const, rows: where(isMissing) };
   if (!(values instanceof Float64Array)) {
@@ -200,12 +206,17 @@ export function worstSlices(features: readonly SliceFeature[], errors: ArrayLike
 
 const short = (value: number): string => String(Number(value.toPrecision(4)));
 
-/** A slice in words: `age ≤ 30 and plan = basic`. */
-export function sliceText({ conditions }: Pick<Slice, "conditions">, language: "en" | "zh" = "en"): string {
+/** A slice in words: `age ≤ 30 and plan = basic`. `names` are those of features in that language, where they are not their own. */
+export function sliceText(
+  { conditions }: Pick<Slice, "conditions">,
+  language: "en" | "zh" = "en",
+  names: ReadonlyMap<string, string> = new Map(),
+): string {
   const text = (condition: SliceCondition): string => {
-    const { feature } = condition;
+    const feature = names.get(condition.feature) ?? condition.feature;
     if (condition.is === "equal") return `${feature} = ${condition.value}`;
     if (condition.is === "missing") return language === "zh" ? `${feature} 缺失` : `${feature} is missing`;
+    if (condition.is === "present") return language === "zh" ? `含有 ${feature}` : `contains ${feature}`;
     const { from, to } = condition;
     if (from === -Infinity) return `${feature} ≤ ${short(to)}`;
     return to === Infinity ? `${feature} > ${short(from)}` : `${short(from)} < ${feature} ≤ ${short(to)}`;

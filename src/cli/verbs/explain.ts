@@ -8,7 +8,7 @@ import { formatTable } from "../../util/text.js";
 import { checkWritable } from "../../run/run-folder-files-node.js";
 import type { Explanation, Unexplained } from "../../tasks/explaining/explain-node.js";
 import { choice, integer, text } from "../../util/option.js";
-import { deviceOptions, onnxOptions } from "../../tasks/options.js";
+import { dataOptions, deviceOptions, onnxOptions } from "../../tasks/options.js";
 import { recognitionExplainOptions } from "../../tasks/images/image-recognition/options.js";
 import { detectionExplainOptions } from "../../tasks/images/object-detection/options.js";
 import { writtenExplainOptions } from "../../tasks/texts/options.js";
@@ -16,6 +16,11 @@ import { rolesExplainOptions } from "../../tasks/texts/semantic-roles/options.js
 import type { ScoreQuestion } from "../../tasks/task-node.js";
 import { tokenExplainOptions } from "../../tasks/texts/token-classification/options.js";
 import type { TaskTables } from "../task-options.js";
+import type { MeasureName, MethodName } from "../../explain/index.js";
+import type { DeviceChoice } from "../../runtime/index.js";
+import type { NamedInputs } from "../../tasks/task-node.js";
+import type { TrainedModel } from "../../tasks/trained-model.js";
+import type { Telling } from "../explain-data.js";
 import { expectOwn, ofTask } from "../task-options.js";
 import { defineVerb } from "../verb.js";
 
@@ -74,7 +79,12 @@ export const verb = defineVerb({
   engine: true,
   positionals: [
     { name: "MODEL", help: "a run folder, or an ONNX file" },
-    { name: "INPUT", help: "images, texts, tables, or column=value pairs, as `descent predict` takes them", many: true },
+    {
+      name: "INPUT",
+      help: "images, texts, tables, or column=value pairs, as `descent predict` takes them; none with --data",
+      many: true,
+      optional: true,
+    },
   ],
   options: {
     method: text({ help: "methods, separated by commas, or all", placeholder: "NAME", defaultText: "one that suits the input" }),
@@ -99,6 +109,23 @@ export const verb = defineVerb({
       default: "insertion,deletion",
     }),
     baseline: choice(["zero", "mean", "blurred", "uniform"], { help: "the values of absent features" }),
+    data: text({
+      help: "explain the whole model over a data set: what its scores hang on, and the slices where it is worst",
+      placeholder: "DATA",
+      short: "d",
+    }),
+    labelColumn: dataOptions.labelColumn,
+    textColumn: dataOptions.textColumn,
+    examples: integer({
+      help: "with --data or --influence: number of examples to go through, drawn by the seed",
+      minimum: 1,
+      defaultText: "256 rows or texts, 512 images; 10000 training examples",
+    }),
+    influence: integer({
+      help: "name the N training examples that raised an answer most, and those that lowered it",
+      minimum: 1,
+      placeholder: "N",
+    }),
     background: text({
       help: "for tables: rows that stand for absent columns, in methods that take a background",
       placeholder: "FILE",
@@ -124,8 +151,10 @@ export const verb = defineVerb({
     "descent explain runs/fashion shoe.png",
     "descent explain runs/reviews 'Clean rooms, slow service.' --method integrated-gradients,partition-shap",
     "descent explain their-model.onnx their-photo.jpg --method all --draw why.html",
+    "descent explain runs/churn --data customers.csv",
+    "descent explain runs/fashion shoe.png --influence 8",
   ],
-  async run({ positionals: [path = "", ...inputs], options, print, note, progress }) {
+  async run({ positionals: [path = "", ...inputs], options, signal, print, note, progress }) {
     const extension = extname(options.draw).toLowerCase();
     const isFile = FORMATS.includes(extension);
     if (extension !== "" && !isFile)
@@ -133,9 +162,7 @@ export const verb = defineVerb({
     checkWritable(dirname(options.draw), `--draw ${options.draw}`);
     const { openModel } = await import("../../tasks/use/open-node.js");
     const { readInputs } = await import("../../tasks/use/examples-node.js");
-    const { explainInputs, measuresNamed, methodsNamed } = await import("../../tasks/explaining/explain-node.js");
-    const { backgroundOf } = await import("../../tasks/explaining/background-node.js");
-    const { contributions } = await import("../../tasks/explaining/summary.js");
+    const { measuresNamed, methodsNamed } = await import("../../tasks/explaining/explain-node.js");
     const methods = options.method === undefined ? [] : methodsNamed(options.method);
     const measures = measuresNamed(options.measure);
     const { device, threads, preprocess, imageSize, labels, tokenizer } = options;
@@ -143,45 +170,84 @@ export const verb = defineVerb({
     await using model = opened.model;
     expectOwn(model.task.name, model.task.explained?.options, TASK_TABLES, options);
     for (const remark of opened.remarks) note(remark);
+    const asked = { ...options, methods, place: options.draw, extension, language: options.lang, signal };
+    const telling = { print, note, progress };
+    if (inputs.length === 0 && options.data !== undefined) {
+      const { explainData } = await import("../explain-data.js");
+      return await explainData(model, path, { ...asked, data: options.data }, telling);
+    }
     const read = await readInputs(model, inputs, {});
     for (const remark of read.notes ?? []) note(remark);
-    const behind = await backgroundOf(model, path, options.background, options.seed);
-    const bar = progress({ label: "explain", total: read.names.length * Math.max(1, methods.length), unit: "explanations" });
-    const { explanations, unexplained } = await explainInputs(model, read, {
-      methods,
-      measures,
-      question: questionOf(path, options),
-      ...(behind === undefined ? {} : { rows: behind }),
-      ...(options.at === undefined ? {} : { at: options.at }),
-      ...(options.baseline === undefined ? {} : { baseline: options.baseline }),
-      ...(options.samples === undefined ? {} : { samples: options.samples }),
-      seed: options.seed,
-      ...(options.device === undefined ? {} : { device: options.device }),
-      ...(options.threads === undefined ? {} : { threads: options.threads }),
-      onProgress: (done) => bar.update(done),
-    });
-    bar.finish();
-    for (const { view, method, reason } of unexplained) note(`${view.name}, ${method}: left out: ${reason}`);
-    for (const remark of new Set(explanations.flatMap(({ remarks }) => remarks))) note(remark);
-    const rows = explanations.map((one) => [
-      basename(one.view.name).slice(0, 40),
-      one.method,
-      one.example.label,
-      number(one.example.score),
-      number(one.example.gap),
-      ...measures.map((name) => number(one.faithfulness[name])),
-      one.view.input.kind === "image" ? "" : topText(contributions(one)),
-    ]);
-    print(formatTable(["input", "method", "target", "score", "gap", ...measures, "strongest"], rows));
-    const files = await drawn({ path, place: options.draw, extension, language: options.lang, explanations, unexplained });
-    note(files.length === 1 ? `picture in ${files[0]}` : `${files.length} files in ${options.draw}`);
-    return {
-      explanations: explanations.map(asJson),
-      unexplained: unexplained.map(({ view, method, reason }) => ({ input: view.name, method, reason })),
-      files,
-    };
+    if (options.influence !== undefined) {
+      const { explainInfluence } = await import("../explain-influence.js");
+      return await explainInfluence(model, path, read, { ...asked, count: options.influence }, telling);
+    }
+    return await explainEach(model, path, read, { ...asked, measures, question: questionOf(path, options) }, telling);
   },
 });
+
+/** What is asked about single inputs. */
+interface EachOptions extends Omit<Drawing, "path" | "explanations" | "unexplained"> {
+  readonly methods: readonly MethodName[];
+  readonly measures: readonly MeasureName[];
+  readonly question: ScoreQuestion;
+  readonly background: string | undefined;
+  readonly at: string | undefined;
+  readonly baseline: "zero" | "mean" | "blurred" | "uniform" | undefined;
+  readonly samples: number | undefined;
+  readonly seed: number;
+  readonly device: DeviceChoice;
+  readonly threads: number | undefined;
+}
+
+/** Explains inputs one by one, draws them, and returns what `--json` prints. */
+async function explainEach(
+  model: TrainedModel,
+  path: string,
+  read: NamedInputs,
+  options: EachOptions,
+  { print, note, progress }: Telling,
+): Promise<object> {
+  const { explainInputs } = await import("../../tasks/explaining/explain-node.js");
+  const { backgroundOf } = await import("../../tasks/explaining/background-node.js");
+  const { contributions } = await import("../../tasks/explaining/summary.js");
+  const { methods, measures, question, seed, device, at, baseline, samples, threads, ...drawing } = options;
+  const behind = await backgroundOf(model, path, options.background, seed);
+  const bar = progress({ label: "explain", total: read.names.length * Math.max(1, methods.length), unit: "explanations" });
+  const { explanations, unexplained } = await explainInputs(model, read, {
+    methods,
+    measures,
+    question,
+    seed,
+    device,
+    ...(behind === undefined ? {} : { rows: behind }),
+    ...(at === undefined ? {} : { at }),
+    ...(baseline === undefined ? {} : { baseline }),
+    ...(samples === undefined ? {} : { samples }),
+    ...(threads === undefined ? {} : { threads }),
+    onProgress: (done) => bar.update(done),
+  });
+  bar.finish();
+  for (const { view, method, reason } of unexplained) note(`${view.name}, ${method}: left out: ${reason}`);
+  for (const remark of new Set(explanations.flatMap(({ remarks }) => remarks))) note(remark);
+  const rows = explanations.map((one) => [
+    basename(one.view.name).slice(0, 40),
+    one.method,
+    one.example.label,
+    number(one.example.score),
+    number(one.example.gap),
+    ...measures.map((name) => number(one.faithfulness[name])),
+    one.view.input.kind === "image" ? "" : topText(contributions(one)),
+  ]);
+  print(formatTable(["input", "method", "target", "score", "gap", ...measures, "strongest"], rows));
+  const files = await drawn({ path, ...drawing, explanations, unexplained });
+  note(files.length === 1 ? `picture in ${files[0]}` : `${files.length} files in ${drawing.place}`);
+  return {
+    explanations: explanations.map(asJson),
+    unexplained: unexplained.map(({ view, method, reason }) => ({ input: view.name, method, reason })),
+    files,
+  };
+}
 
 interface Drawing {
   readonly path: string;

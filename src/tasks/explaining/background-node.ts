@@ -33,7 +33,12 @@ const drawn = (rows: Dataset, seed: number): Dataset =>
     : rows.select(new Random(seed, "background").permutation(rows.length).subarray(0, BACKGROUND_ROWS));
 
 /** Keeps a sample of the training rows with a run of a table, for the columns that its model reads. */
-export async function keepBackground(writer: RunWriter, { task, info }: TrainedModel, train: Dataset, seed: number): Promise<void> {
+export async function keepBackground(
+  writer: RunWriter,
+  { task, info }: TrainedModel,
+  train: Dataset,
+  seed: number,
+): Promise<void> {
   if (task.explained?.kind !== "table") return;
   const context: TaskContext<TaskInfo> = { info, use: "eval", options: {} };
   const columns = Object.keys(task.inputs(context, 1)).filter((name) => train.has(name) && !isText(train.column(name)));
@@ -47,7 +52,12 @@ export async function keepBackground(writer: RunWriter, { task, info }: TrainedM
  *
  * Errors: ConfigError for a file without rows, or beside a model of other inputs; DataError for rows that are not the model's.
  */
-export async function backgroundOf(trained: TrainedModel, path: string, file: string | undefined, seed: number): Promise<Background | undefined> {
+export async function backgroundOf(
+  trained: TrainedModel,
+  path: string,
+  file: string | undefined,
+  seed: number,
+): Promise<Background | undefined> {
   const isTable = trained.task.explained?.kind === "table";
   if (file !== undefined) {
     if (!isTable) throw new ConfigError(`--background ${file}: expected a model of tables, got one of ${trained.task.name}`);

@@ -169,7 +169,8 @@ export async function explainInputs(
   const side = nodeTaskNamed(trained.task.name);
   if (side.view === undefined)
     throw new ConfigError(`explain: expected a task whose answers can be explained, got ${trained.task.name}`);
-  const background = rows === undefined || settings.baseline !== undefined ? undefined : await backgroundInput(trained, rows.examples);
+  const background =
+    rows === undefined || settings.baseline !== undefined ? undefined : await backgroundInput(trained, rows.examples);
   const explanations: Explanation[] = [];
   const unexplained: Unexplained[] = [];
   const total = inputs.names.length * Math.max(1, methods.length);

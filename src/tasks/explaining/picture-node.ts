@@ -67,7 +67,7 @@ const MOST_BARS = 12;
 const CAPTION = 24;
 
 /** Pictures one below the other, each under its caption. */
-function stacked(parts: readonly string[], captions: readonly string[], title: string): string {
+export function stacked(parts: readonly string[], captions: readonly string[], title: string): string {
   let height = 0;
   let width = 0;
   const body = parts.map((part, i) => {

@@ -26,7 +26,7 @@ export interface Judged {
 }
 
 /** Each row of logits against its label. */
-export async function judgeClasses({ used, test }: ReportSources): Promise<Judged[]> {
+export async function judgeClasses({ used, test }: Pick<ReportSources, "used" | "test">): Promise<Judged[]> {
   const judged: Judged[] = [];
   const truth = test.tensor("label");
   await used.run(test, (outputs, rows) => {
@@ -49,7 +49,7 @@ export async function judgeClasses({ used, test }: ReportSources): Promise<Judge
 }
 
 /** Each predicted quantity against the true one, in standard deviations: within half of one counts as near. */
-export async function judgeQuantities({ used, test }: ReportSources): Promise<Judged[]> {
+export async function judgeQuantities({ used, test }: Pick<ReportSources, "used" | "test">): Promise<Judged[]> {
   const judged: Judged[] = [];
   const target = test.tensor("target");
   await used.run(test, (outputs, rows) => {

@@ -1,0 +1,176 @@
+/**
+ * @module `descent explain RUN --data DATA`: a whole model over a data set, and the slices where it is worst.
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { MethodName } from "../explain/index.js";
+import type { Progress, ProgressOptions } from "../run/progress.js";
+import type { DeviceChoice } from "../runtime/index.js";
+import type { GlobalExplanation, GlobalTarget } from "../tasks/explaining/global-node.js";
+import type { FoundSlices } from "../tasks/explaining/slices-node.js";
+import type { TrainedModel } from "../tasks/trained-model.js";
+import { ConfigError } from "../util/errors.js";
+import { formatTable } from "../util/text.js";
+
+/** What the command line asks for. */
+export interface DataOptions {
+  readonly data: string;
+  readonly labelColumn: string | undefined;
+  readonly textColumn: string | undefined;
+  readonly examples: number | undefined;
+  readonly methods: readonly MethodName[];
+  readonly target: string | undefined;
+  readonly samples: number | undefined;
+  readonly background: string | undefined;
+  readonly seed: number;
+  readonly place: string;
+  readonly extension: string;
+  readonly language: "en" | "zh";
+  readonly device: DeviceChoice;
+  readonly threads?: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** How results are told. */
+export interface Telling {
+  readonly print: (text: string) => void;
+  readonly note: (text: string) => void;
+  readonly progress: (options: ProgressOptions) => Progress;
+}
+
+const MOST_TOLD = 8;
+const number = (value: number): string => String(Number(value.toPrecision(3)));
+
+/** Explains a run over data, draws it, and returns what `--json` prints. */
+export async function explainData(model: TrainedModel, path: string, options: DataOptions, telling: Telling): Promise<object> {
+  const { explainGlobally } = await import("../tasks/explaining/global-node.js");
+  const { backgroundOf } = await import("../tasks/explaining/background-node.js");
+  const { slicesOf } = await import("../tasks/explaining/slices-node.js");
+  const { loadExamples } = await import("../tasks/use/examples-node.js");
+  const { openRun, splitRunPath } = await import("../run/node.js");
+  const { print, note, progress } = telling;
+  if (path.endsWith(".onnx"))
+    throw new ConfigError(`explain --data: expected a run, which knows how its data are read, got ${path}`);
+  const config = await (await openRun(splitRunPath(path).run)).config();
+  const { labelColumn, textColumn, data, signal } = options;
+  const { examples, rows, notes } = await loadExamples(model, config, {
+    data,
+    signal,
+    ...(labelColumn === undefined ? {} : { labelColumn }),
+    ...(textColumn === undefined ? {} : { textColumn }),
+  });
+  for (const each of notes) note(each);
+  const texts = model.task.textColumn?.(model.info);
+  const names = texts === undefined ? [] : rows.texts(texts).map((text) => text ?? "");
+  const background = await backgroundOf(model, path, options.background, options.seed);
+  let bar: Progress | undefined;
+  const [method, ...others] = options.methods;
+  if (others.length > 0) throw new ConfigError("--method: expected one method with --data, got several");
+  const found = await explainGlobally(model, { examples, rows, names, badRows: 0 }, path, {
+    ...options,
+    method,
+    background,
+    onProgress: (done, total) => {
+      bar ??= progress({ label: "explain", total, unit: "examples" });
+      bar.update(done);
+    },
+  });
+  bar?.finish();
+  for (const remark of found.remarks) note(remark);
+  for (const target of found.targets) print(targetTable(target));
+  const slices = await slicesOf(model, examples, rows, options.seed).catch((error: unknown) => {
+    if (!(error instanceof ConfigError)) throw error;
+    note(`slices left out: ${error.message}`);
+    return undefined;
+  });
+  if (slices !== undefined) print(await slicesTable(slices));
+  const files = await drawn(path, found, slices, options);
+  note(files.length === 1 ? `picture in ${files[0]}` : `${files.length} files in ${options.place}`);
+  return { ...asJson(found), ...(slices === undefined ? {} : { slices }), files };
+}
+
+const targetTable = ({ label, count, features, map }: GlobalTarget): string =>
+  map === undefined
+    ? formatTable(
+        [label, "mean |attribution|", "examples"],
+        features.slice(0, MOST_TOLD).map(({ name, meanAbsolute, points }) => [name, number(meanAbsolute), String(points.length)]),
+      )
+    : `${label}: ${count} images`;
+
+async function slicesTable({ slices, of }: FoundSlices): Promise<string> {
+  const { sliceText } = await import("../explain/index.js");
+  const { errorText } = await import("../tasks/explaining/global-page.js");
+  const rows = slices.map((slice) => [
+    `${slice.isSignificant ? "* " : "  "}${sliceText(slice)}`,
+    errorText(slice.heldOut.error, of),
+    errorText(slice.heldOut.rest, of),
+    String(slice.heldOut.count),
+    number(slice.adjustedP),
+  ]);
+  return formatTable(["  worst slices (* beyond chance)", "error there", "elsewhere", "held out", "p, corrected"], rows);
+}
+
+/** Makes the `--json` output: every value, images as numbers. */
+const asJson = ({ targets, ...rest }: GlobalExplanation): object => ({
+  ...rest,
+  targets: targets.map(({ map, ...target }) => ({
+    ...target,
+    ...(map === undefined ? {} : { width: map.image.width, height: map.image.height, attribution: [...map.attribution] }),
+  })),
+});
+
+const fileName = (text: string): string => text.replaceAll(/[^\p{L}\p{N}_-]+/gu, "-").slice(0, 40) || "score";
+
+/** Writes the pictures and the page; the files, by name. */
+async function drawn(
+  path: string,
+  found: GlobalExplanation,
+  slices: FoundSlices | undefined,
+  { place, extension, language, data }: DataOptions,
+): Promise<string[]> {
+  const { dependenceOf, dependent, globalPage, importanceChart, mapChart, swarmChart } =
+    await import("../tasks/explaining/global-page.js");
+  const { stacked, svgToPng } = await import("../tasks/explaining/picture-node.js");
+  const { methodTitle } = await import("../report/explanation-words.js");
+  const whole = (): Promise<string> => globalPage(path, data, found, slices, language);
+  const chartsOf = async (target: GlobalTarget): Promise<[string, string][]> => {
+    if (target.map !== undefined) return [["map", await mapChart(target, methodTitle(found.method), language)]];
+    const dependence = found.kind === "table" ? dependent(target) : [];
+    return [
+      ["importance", importanceChart(target, { language })],
+      ["beeswarm", swarmChart(target, { language })],
+      ...dependence.map((feature): [string, string] => [
+        `dependence-${fileName(feature.name)}`,
+        dependenceOf(target, feature, { language }),
+      ]),
+    ];
+  };
+  if (extension === ".html") {
+    await writeFile(place, await whole());
+    return [place];
+  }
+  if (extension !== "") {
+    const parts = await Promise.all(
+      found.targets.map(async (target) => (await chartsOf(target)).slice(0, 2).map(([, svg]) => [target.label, svg] as const)),
+    );
+    const all = parts.flat();
+    const svg = stacked(
+      all.map(([, each]) => each),
+      all.map(([label]) => label),
+      `${path}: ${data}`,
+    );
+    await writeFile(place, extension === ".svg" ? svg : await svgToPng(svg));
+    return [place];
+  }
+  await mkdir(place, { recursive: true });
+  const files: string[] = [];
+  for (const target of found.targets)
+    for (const [name, svg] of await chartsOf(target)) {
+      const file = join(place, `${fileName(target.label)}-${name}.png`);
+      await writeFile(file, await svgToPng(svg));
+      files.push(file);
+    }
+  const html = join(place, "index.html");
+  await writeFile(html, await whole());
+  return [...files, html];
+}

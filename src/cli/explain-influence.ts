@@ -1,0 +1,92 @@
+/**
+ * @module `descent explain RUN INPUT… --influence N`: the training examples that answers lean on.
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { InfluenceRequest, InfluenceResult, InfluentialExample } from "../tasks/explaining/influence-node.js";
+import type { NamedInputs } from "../tasks/task-node.js";
+import type { TrainedModel } from "../tasks/trained-model.js";
+import { ConfigError } from "../util/errors.js";
+import { formatTable } from "../util/text.js";
+import type { Telling } from "./explain-data.js";
+
+export interface InfluenceOptions extends InfluenceRequest {
+  readonly place: string;
+  readonly extension: string;
+  readonly language: "en" | "zh";
+}
+
+/** Names the training examples, draws them, and returns what `--json` prints. */
+export async function explainInfluence(
+  model: TrainedModel,
+  path: string,
+  inputs: NamedInputs,
+  options: InfluenceOptions,
+  { print, note, progress }: Telling,
+): Promise<object> {
+  const { traceInfluence } = await import("../tasks/explaining/influence-node.js");
+  const { exampleText } = await import("../tasks/explaining/influence-page.js");
+  const bar = progress({ label: "influence", total: 100, unit: "%" });
+  const found = await traceInfluence(model, inputs, path, {
+    ...options,
+    onProgress: (fraction) => bar.update(Math.round(100 * fraction)),
+  });
+  bar.finish();
+  for (const remark of found.remarks) note(remark);
+  const row = ({ view, label, value, row: place }: InfluentialExample): string[] => [
+    String(Number(value.toPrecision(3))),
+    label,
+    exampleText(view, 60),
+    String(place),
+  ];
+  for (const { view, label, raising, lowering } of found.influences)
+    print(
+      formatTable(
+        ["influence", "label", `training examples for "${label}": ${exampleText(view, 40)}`, "place"],
+        [...raising.map(row), ...[...lowering].reverse().map(row)],
+      ),
+    );
+  const files = await drawn(path, found, options);
+  note(files.length === 1 ? `picture in ${files[0]}` : `${files.length} files in ${options.place}`);
+  const example = ({ view, ...rest }: InfluentialExample): object => ({ ...rest, example: exampleText(view, 400) });
+  return {
+    influences: found.influences.map(({ view, label, raising, lowering }) => ({
+      input: view.name,
+      label,
+      raising: raising.map(example),
+      lowering: lowering.map(example),
+    })),
+    checkpoints: found.checkpoints,
+    remarks: found.remarks,
+    files,
+  };
+}
+
+async function drawn(path: string, found: InfluenceResult, { place, extension, language }: InfluenceOptions): Promise<string[]> {
+  const { influenceChart, influencePage } = await import("../tasks/explaining/influence-page.js");
+  const { svgToPng } = await import("../tasks/explaining/picture-node.js");
+  if (extension === ".html") {
+    await writeFile(place, await influencePage(path, found, language));
+    return [place];
+  }
+  if (extension !== "") {
+    const [first, ...others] = found.influences;
+    if (first === undefined || others.length > 0)
+      throw new ConfigError(
+        `--draw ${place}: expected one input for one picture, got ${found.influences.length}; name a folder, or a .html file`,
+      );
+    const svg = await influenceChart(first, { language });
+    await writeFile(place, extension === ".svg" ? svg : await svgToPng(svg));
+    return [place];
+  }
+  await mkdir(place, { recursive: true });
+  const files: string[] = [];
+  for (const [i, one] of found.influences.entries()) {
+    const file = join(place, `influence-${i + 1}.png`);
+    await writeFile(file, await svgToPng(await influenceChart(one, { language })));
+    files.push(file);
+  }
+  const html = join(place, "index.html");
+  await writeFile(html, await influencePage(path, found, language));
+  return [...files, html];
+}
