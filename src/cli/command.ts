@@ -166,7 +166,7 @@ async function runVerb(
   const configPath = configOption === undefined ? undefined : parsed.values[configOption];
   if (typeof configPath === "string") {
     config = await readConfig(configPath);
-    parsed = applyConfig(table, parsed, config, configPath);
+    parsed = applyConfig(table, parsed, config, configPath, verb.configNames);
   }
   if (verb.engine === true) checkEnginePlatform();
 

@@ -107,13 +107,14 @@ function unknownOption(rawName: string, flags: Iterable<string>): string {
 
 /**
  * Lays the entries of a configuration (a run's `config.json`, or its `options` alone) under what was given otherwise. Keys
- * are the table's names; local options in it are left aside. ConfigError for an unknown key or a value of the wrong type.
+ * are the table's names; local options in it are left aside, as are the entries `others`, which are none. ConfigError for an unknown key or a value of the wrong type.
  */
 export function applyConfig<O extends OptionTable>(
   table: O,
   parsed: ParsedOptions<O>,
   config: unknown,
   where: string,
+  others: readonly string[] = [],
 ): ParsedOptions<O> {
   const inner = isRecord(config) && isRecord(config["options"]) ? config["options"] : config;
   if (!isRecord(inner)) throw new ConfigError(`${where}: expected an object of options, got ${JSON.stringify(inner)}`);
@@ -124,6 +125,7 @@ export function applyConfig<O extends OptionTable>(
     return name === undefined || name === key ? [] : [isNow(`${where}: ${key}`, name)];
   });
   for (const [name, value] of Object.entries(withCurrentNames(table, inner))) {
+    if (others.includes(name)) continue;
     const option = Object.hasOwn(table, name) ? table[name] : undefined;
     if (option === undefined) throw new ConfigError(`${where}: ${unknownName("option", name, Object.keys(table))}`);
     if (option.local === true || value === null || parsed.given.has(name)) continue;

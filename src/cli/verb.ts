@@ -73,6 +73,8 @@ export interface Verb<O extends OptionTable = OptionTable> {
   readonly options: O;
   /** Whole command lines, shown by `--help`. */
   readonly examples?: readonly string[];
+  /** Entries of a --config file beside its options, which the verb reads itself. */
+  readonly configNames?: readonly string[];
   /** Needs ONNX Runtime: on a platform without its binary the verb is refused in one line. */
   readonly engine?: boolean;
   /** More for `--help`, which may depend on the positionals (`descent train TASK --help` lists that task's options and models). */

@@ -30,10 +30,14 @@ const ratio = (a: number, b: number): number => (b === 0 ? 0 : a / b);
 
 const f1Of = (precision: number, recall: number): number => ratio(2 * precision * recall, precision + recall);
 
-/** Counts of (true class, predicted class), and the figures that follow from them. */
+/** Pairs of classes as one number: class indices stay below it, and products of two within the whole numbers of a float64. */
+const MOST_CLASSES = 2 ** 26;
+
+/** Counts of (true class, predicted class), and the figures that follow from them. Memory goes with the pairs that occur, not with the classes squared. */
 export class ConfusionMatrix {
   readonly #options: MetricOptions;
-  #counts: number[][] = [];
+  readonly #cells = new Map<number, number>();
+  #size = 0;
   #total = 0;
 
   constructor(options: MetricOptions = {}) {
@@ -42,7 +46,7 @@ export class ConfusionMatrix {
 
   update(prediction: TensorData, target: TensorData): void {
     forEachExample(prediction, target, this.#options, (scores, label) => {
-      this.#grow(scores.length);
+      this.#size = Math.max(this.#size, scores.length);
       // A score that is NaN wins no comparison; argMax then gives class 0, and the loss tells of it.
       this.add(label, argMax(scores));
     });
@@ -50,36 +54,34 @@ export class ConfusionMatrix {
 
   /** Counts one example. */
   add(trueClass: number, predictedClass: number): void {
-    this.#grow(Math.max(trueClass, predictedClass) + 1);
-    const row = this.#counts[trueClass] as number[];
-    row[predictedClass] = (row[predictedClass] as number) + 1;
+    this.#size = Math.max(this.#size, trueClass + 1, predictedClass + 1);
+    const cell = trueClass * MOST_CLASSES + predictedClass;
+    this.#cells.set(cell, (this.#cells.get(cell) ?? 0) + 1);
     this.#total++;
   }
 
   reset(): void {
-    this.#counts = [];
+    this.#cells.clear();
+    this.#size = 0;
     this.#total = 0;
   }
 
   /** matrix[true class][predicted class]. */
   get matrix(): number[][] {
-    return this.#counts.map((row) => [...row]);
+    const matrix = Array.from({ length: this.#size }, () => new Array<number>(this.#size).fill(0));
+    for (const [cell, count] of this.#cells) (matrix[Math.floor(cell / MOST_CLASSES)] as number[])[cell % MOST_CLASSES] = count;
+    return matrix;
   }
 
   report(): ClassificationReport {
-    const K = this.#counts.length;
+    const [support, predicted, hits] = this.#sums();
     let correct = 0;
-    const perClass: ClassScores[] = [];
-    const seen: boolean[] = [];
-    for (let k = 0; k < K; k++) {
-      const hit = this.#counts[k]?.[k] ?? 0;
-      const support = (this.#counts[k] as number[]).reduce((a, b) => a + b, 0);
-      const predicted = this.#counts.reduce((sum, row) => sum + (row[k] as number), 0);
-      const [precision, recall] = [ratio(hit, predicted), ratio(hit, support)];
-      perClass.push({ precision, recall, f1: f1Of(precision, recall), support });
-      seen.push(support + predicted > 0);
+    const perClass = Array.from(support, (of, k): ClassScores => {
+      const hit = hits[k] as number;
       correct += hit;
-    }
+      const [precision, recall] = [ratio(hit, predicted[k] as number), ratio(hit, of)];
+      return { precision, recall, f1: f1Of(precision, recall), support: of };
+    });
     const accuracy = this.#total === 0 ? Number.NaN : correct / this.#total;
     const average = (weight: (scores: ClassScores, k: number) => number): ClassScores => {
       const sum = perClass.reduce((total, scores, k) => total + weight(scores, k), 0);
@@ -87,21 +89,34 @@ export class ConfusionMatrix {
         perClass.reduce((total, scores, k) => total + (weight(scores, k) / sum) * of(scores), 0);
       return { precision: mean((s) => s.precision), recall: mean((s) => s.recall), f1: mean((s) => s.f1), support: this.#total };
     };
+    const dense = (): number[][] => this.matrix;
     return {
       accuracy,
       perClass,
-      macro: this.#total === 0 ? NOTHING : average((_, k) => (seen[k] === true ? 1 : 0)),
+      macro: this.#total === 0 ? NOTHING : average((s, k) => (s.support + (predicted[k] as number) > 0 ? 1 : 0)),
       // With one label per example every false positive is another class's false negative: all three are the accuracy.
       micro: { precision: accuracy, recall: accuracy, f1: accuracy, support: this.#total },
       weighted: this.#total === 0 ? NOTHING : average((scores) => scores.support),
-      matrix: this.matrix,
+      get matrix() {
+        return dense();
+      },
     };
   }
 
-  #grow(size: number): void {
-    if (this.#counts.length >= size) return;
-    for (const row of this.#counts) while (row.length < size) row.push(0);
-    while (this.#counts.length < size) this.#counts.push(new Array<number>(size).fill(0));
+  /** By class: its examples, its predictions, and those of them that are right. */
+  #sums(): readonly [support: Float64Array, predicted: Float64Array, hits: Float64Array] {
+    const [support, predicted, hits] = [0, 1, 2].map(() => new Float64Array(this.#size)) as [
+      Float64Array,
+      Float64Array,
+      Float64Array,
+    ];
+    for (const [cell, count] of this.#cells) {
+      const [k, other] = [Math.floor(cell / MOST_CLASSES), cell % MOST_CLASSES];
+      support[k] = (support[k] as number) + count;
+      predicted[other] = (predicted[other] as number) + count;
+      if (k === other) hits[k] = (hits[k] as number) + count;
+    }
+    return [support, predicted, hits];
   }
 }
 
@@ -168,6 +183,27 @@ export const logLoss: MetricFactory = meanOf(false, (scores, label, options) => 
   const p = toProbabilities(scores, options)[label] as number;
   return -Math.log(Math.max(p, Number.EPSILON));
 });
+
+/** The log loss with a weight wₖ for the examples of each class: Σ wₖ·loss / Σ wₖ, as the weighted cross-entropy. */
+export const weightedLogLoss =
+  (weights: readonly number[]): MetricFactory =>
+  (options = {}) => {
+    let [sum, total] = [0, 0];
+    return {
+      higherIsBetter: false,
+      update(prediction, target) {
+        forEachExample(prediction, target, options, (scores, label) => {
+          const weight = weights[label] ?? 1;
+          sum -= weight * Math.log(Math.max(toProbabilities(scores, options)[label] as number, Number.EPSILON));
+          total += weight;
+        });
+      },
+      result: () => (total === 0 ? Number.NaN : sum / total),
+      reset() {
+        [sum, total] = [0, 0];
+      },
+    };
+  };
 
 /** Area under the receiver operating characteristic of one score, positives against negatives; ties count half (Mann–Whitney). */
 export function areaUnderRoc(scores: ArrayLike<number>, positive: ArrayLike<boolean | number>): number {

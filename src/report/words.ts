@@ -40,6 +40,10 @@ const METRICS: Readonly<Record<string, Bilingual>> = {
   bitsPerCharacter: { en: "bits per character", zh: "每字符比特数" },
   recallAt1: { en: "recall@1", zh: "recall@1" },
   unseenRecallAt1: { en: "recall@1, classes never trained on", zh: "recall@1（训练中未见的类别）" },
+  rocAuc: { en: "area under ROC", zh: "ROC 曲线下面积" },
+  macroRocAuc: { en: "macro area under ROC", zh: "宏平均 ROC 曲线下面积" },
+  averagePrecision: { en: "average precision", zh: "平均精确率" },
+  macroAveragePrecision: { en: "macro average precision", zh: "宏平均的平均精确率" },
   auroc: { en: "AUROC, known against unknown", zh: "AUROC（已知对未知）" },
   falseAcceptRate: { en: "unknown images that get a name", zh: "未知图像的误认率" },
   identificationRate: { en: "known images that get their name", zh: "已知图像的识别率" },
@@ -51,7 +55,7 @@ const METRICS: Readonly<Record<string, Bilingual>> = {
 export const metricLabel = (name: string): Bilingual => own(METRICS, name) ?? name;
 
 const FRACTION =
-  /^(accuracy|balancedAccuracy|(macro|micro|weighted|predicate)?(precision|recall|f1)|top\d+|auc|auroc|(unseen)?recallAt\d+|falseAcceptRate|identificationRate|map\d*|ap50 .+|iou)$/i;
+  /^(accuracy|balancedAccuracy|(macro|micro|weighted|predicate)?(precision|recall|f1)|top\d+|auc|(macro)?(rocauc|averageprecision)|auroc|(unseen)?recallAt\d+|falseAcceptRate|identificationRate|map\d*|ap50 .+|iou)$/i;
 
 /** Tells whether a metric is a fraction in 0…1, which people read in percent. */
 export const isFraction = (name: string): boolean => FRACTION.test(name);

@@ -170,6 +170,10 @@ export class RunWriter {
     await writeWhole(this.#files, join(this.path, name), content);
   }
 
+  writeConfig(config: RunConfig): Promise<void> {
+    return this.write(RUN_FILES.config, `${JSON.stringify(config, undefined, 2)}\n`);
+  }
+
   writeSummary(summary: RunSummary): Promise<void> {
     return this.write(RUN_FILES.summary, `${JSON.stringify(summary, undefined, 2)}\n`);
   }

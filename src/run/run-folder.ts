@@ -37,6 +37,22 @@ export const runConfigSchema: z.ZodType<RunConfig> = z.looseObject({
 });
 
 /** `summary.json`. */
+/** A threshold of one class's probability, and what comes of naming the class from there on. */
+export interface OperatingPoint {
+  /** The wish that it fulfils: "best F1", "precision ≥ 0.9". */
+  readonly name: string;
+  readonly threshold: number;
+  readonly precision: number;
+  readonly recall: number;
+  readonly f1: number;
+}
+
+/** The points of a classifier of two classes, for the second. */
+export interface OperatingPoints {
+  readonly class: string;
+  readonly points: readonly OperatingPoint[];
+}
+
 export interface RunSummary {
   readonly task: string;
   readonly model: string;
@@ -56,6 +72,8 @@ export interface RunSummary {
   readonly peakMemoryMiB: number;
   /** By split, then by name: `accuracy`, `f1`, `loss`, …; fractions in 0…1. */
   readonly metrics: { readonly train?: Metrics; readonly validation?: Metrics; readonly test?: Metrics };
+  /** On the test part. */
+  readonly operatingPoints?: OperatingPoints;
 }
 
 const metricsSchema = z.record(z.string(), z.number()).optional();
@@ -73,6 +91,14 @@ export const runSummarySchema: z.ZodType<RunSummary> = z.looseObject({
   trainSeconds: z.number(),
   peakMemoryMiB: z.number(),
   metrics: z.object({ train: metricsSchema, validation: metricsSchema, test: metricsSchema }),
+  operatingPoints: z
+    .object({
+      class: z.string(),
+      points: z.array(
+        z.object({ name: z.string(), threshold: z.number(), precision: z.number(), recall: z.number(), f1: z.number() }),
+      ),
+    })
+    .optional(),
 });
 
 /** `checkpoints/step-N/manifest.json`: what makes a checkpoint whole. */

@@ -7,6 +7,7 @@ import type { LoadedData, LoaderOptions, LoadOptions, WorkerCollate } from "../d
 import type { Dim, DType, Tensor, TensorData, TensorType } from "../graph/index.js";
 import type { ArchitectureName } from "../models/index.js";
 import type { Metrics } from "../metrics/index.js";
+import type { OperatingPoint } from "../run/run-folder.js";
 import type { Monitor, Objective } from "../train/index.js";
 import type { Features, MethodName } from "../explain/index.js";
 import type { FileColumns, GraphInfo, GraphUse } from "./graph-use.js";
@@ -129,6 +130,10 @@ export interface Prepared<I extends TaskInfo> {
 export interface Measurement {
   update(outputs: Readonly<Record<string, TensorData>>, batch: Batch): void;
   result(): Metrics;
+  /** Figures that are told once, at the end. */
+  details?(): Metrics;
+  /** The points at which the second of two classes may be named. */
+  operatingPoints?(): readonly OperatingPoint[];
 }
 
 /** Named values that a graph gave for a batch. */

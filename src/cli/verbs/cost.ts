@@ -5,6 +5,7 @@ import type { Graph, Tensor } from "../../graph/index.js";
 import type { Executable } from "../../runtime/index.js";
 import type { ModelName } from "../../models/index.js";
 import type { ImportedModel, OnnxModel } from "../../onnx/index.js";
+import { ConfigError } from "../../util/errors.js";
 import { median } from "../../util/median.js";
 import { formatCount, formatInteger, formatTable } from "../../util/text.js";
 import { integer, number } from "../../util/option.js";
@@ -55,6 +56,10 @@ async function costedModel(path: string): Promise<Costable> {
       graphFor: (lengths) => ({ ...costed, graph: bindGraph(graph, lengths) }),
     };
   }
+  if (!existsSync(path) && !/[/\\.]/.test(path))
+    throw new ConfigError(
+      `cost: unknown model "${path}"; expected a run, an ONNX file, or one of ${Object.keys(MODELS).join(", ")}`,
+    );
   const model = await fileOf(path);
   return {
     dimensions: model.freeDimensions,

@@ -3,7 +3,7 @@ import { ConfigError } from "../../util/errors.js";
 import { dataOptions, deviceOptions, onnxOptions, tableOptionsOf } from "../../tasks/options.js";
 import { strideOption } from "../../tasks/texts/options.js";
 import { defineVerb } from "../verb.js";
-import { metricsTable } from "../metrics-table.js";
+import { metricsTable, operatingTable } from "../metrics-table.js";
 
 export const verb = defineVerb({
   positionals: [{ name: "MODEL", help: "a run folder, one of its checkpoints, an ONNX file or a GGUF file" }],
@@ -59,11 +59,22 @@ export const verb = defineVerb({
     const { run } = splitRunPath(path);
     const metrics = {
       ...measurement?.result(),
+      ...measurement?.details?.(),
       ...(await measure?.({ model, run, examples, measurement, open: TrainedModel.open })),
     };
     const { textCount } = await import("../../tasks/shared/windows.js");
     const count = textCount(examples);
     print(metricsTable({ [`${count} examples`]: metrics }));
-    return { run: path, data, examples: count, metrics };
+    const points = measurement?.operatingPoints?.() ?? [];
+    const [, second] = (model.info as { readonly classes?: readonly string[] }).classes ?? [];
+    const operating = points.length === 0 || second === undefined ? undefined : { class: second, points };
+    if (operating !== undefined) print(`\n${operatingTable(operating)}`);
+    return {
+      run: path,
+      data,
+      examples: count,
+      metrics,
+      ...(operating === undefined ? {} : { operatingPoints: operating }),
+    };
   },
 });

@@ -10,7 +10,7 @@ import { TASKS, taskNamed } from "../../tasks/table.js";
 import type { AnyTask } from "../../tasks/task.js";
 import type { TrainTaskOptions } from "../../tasks/training/setup-node.js";
 import { input } from "../../graph/index.js";
-import { metricsTable } from "../metrics-table.js";
+import { metricsTable, operatingTable } from "../metrics-table.js";
 import { defineVerb } from "../verb.js";
 
 /** The models of a task; parameters and FLOPs are those of one example as in the model's paper. */
@@ -26,6 +26,17 @@ function modelTable(task: AnyTask): string {
   return formatTable(sized ? ["model (* default)", "parameters", "FLOPs", "for", ""] : ["model (* default)", ""], rows);
 }
 
+/** The task that is named, or that of a recipe; "" where neither names one. ConfigError where they differ. */
+function taskOf(named: string | undefined, config: unknown, path: string): string {
+  const given = typeof config === "object" && config !== null && "task" in config ? config.task : undefined;
+  if (given === undefined) return named ?? "";
+  if (typeof given !== "string")
+    throw new ConfigError(`--config ${path}: task: expected the name of a task, got ${JSON.stringify(given)}`);
+  if (named !== undefined && named !== given)
+    throw new ConfigError(`train: expected the task of --config ${path}, ${given}, got ${named}; name none, or another file`);
+  return given;
+}
+
 /** The options that all tasks share. */
 const sharedOptions = { ...dataOptions, ...trainingOptions };
 /** With what any task takes besides: a task refuses what is another's. */
@@ -39,8 +50,11 @@ export const verb = defineVerb({
     "descent train image-classification --data fashion-mnist --model mlp --out runs/fashion",
     "descent train text-classification --data reviews.csv --out runs/reviews",
     "descent train tabular-regression --data houses.csv --label-column price",
+    "descent train --config runs/fashion/config.json --seed 2 --out runs/again",
     "descent train --resume runs/fashion",
+    "descent train --resume runs/fashion --epochs 20",
   ],
+  configNames: ["task"],
   engine: true,
   async more([name]) {
     if (name === undefined) {
@@ -63,7 +77,7 @@ export const verb = defineVerb({
   async run(context) {
     const { options, given, positionals, signal, print } = context;
     checkTrainingOptions({ options, given }, "train");
-    const task = positionals[0] ?? "";
+    const task = taskOf(positionals[0], context.config, options.config ?? "");
     if (options.resume === undefined) {
       if (task === "") throw new ConfigError("train: expected a task, got none; see descent train --help");
       taskNamed(task);
@@ -96,6 +110,7 @@ export const verb = defineVerb({
       return { run: result.path, interrupted: true };
     }
     print(metricsTable(result.summary.metrics));
+    if (result.summary.operatingPoints !== undefined) print(`\n${operatingTable(result.summary.operatingPoints)}\n`);
     print(printableLine(`run ${result.path}`));
     print(printableLine(`report ${result.path}/report.html`));
     return { run: result.path, ended: result.ended, ...result.summary };

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TensorData } from "../../graph/index.js";
-import { classAnswers, ClassificationMeasurement, softmaxRow } from "./classification.js";
+import { classAnswers, ClassificationMeasurement } from "./classification.js";
+import { softmaxRow } from "./softmax.js";
 
 const matrix = (rows: number[][]): TensorData => ({
   dtype: "float32",

@@ -3,14 +3,18 @@
  */
 import type { Batch } from "../../data/index.js";
 import type { Dim, Tensor, TensorData } from "../../graph/index.js";
-import { toNumbers } from "../../graph/index.js";
 import { crossEntropy } from "../../losses/index.js";
-import type { ClassificationReport } from "../../metrics/index.js";
-import { ConfusionMatrix, logLoss, topKAccuracy } from "../../metrics/index.js";
+import type { ClassificationReport, Metric } from "../../metrics/index.js";
+import { ConfusionMatrix, logLoss, topKAccuracy, weightedLogLoss } from "../../metrics/index.js";
 import type { Layer } from "../../graph/index.js";
 import type { Module } from "../../nn/index.js";
 import type { Metrics } from "../../metrics/index.js";
 import type { Answer, ColumnTypes, Explained, Measurement, TaskInfo, TaskOptions, Tensors } from "../task.js";
+import { ClassFigures } from "./class-figures.js";
+import { rowsOf, softmaxRow } from "./softmax.js";
+import type { OperatingPoint } from "../../run/run-folder.js";
+import type { WeightedClasses } from "./weighting.js";
+import { meanOverWeights, weightsOfLabels } from "./weighting.js";
 
 /** Explanations of a classification: the logit of a class. */
 export const explainedClasses = <I extends TaskInfo & { readonly classes: readonly string[] }>(
@@ -21,21 +25,6 @@ export const explainedClasses = <I extends TaskInfo & { readonly classes: readon
   labels: ({ classes }) => classes,
 });
 
-/** Softmax of one row of logits. */
-export function softmaxRow(logits: Float64Array): Float64Array {
-  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
-  const exponentials = logits.map((x) => Math.exp(x - largest));
-  const sum = exponentials.reduce((a, b) => a + b, 0);
-  return exponentials.map((x) => x / sum);
-}
-
-/** Rows of a matrix [N, K]. */
-export function rowsOf(matrix: TensorData): Float64Array[] {
-  const [rows = 0, columns = 0] = matrix.shape;
-  const numbers = toNumbers(matrix);
-  return Array.from({ length: rows }, (_, i) => numbers.subarray(i * columns, (i + 1) * columns));
-}
-
 /** A model of one input and one output, which classifiers and regressors are. */
 const applyModel = (model: Module, features: Tensor): Tensor => (model as Module & Layer).forward(features);
 
@@ -44,18 +33,34 @@ export const logitsOf = (model: Module, features: Tensor): Tensors => ({ logits:
 /** The column that a classification compares with: class indices. */
 export const labelTypes = (_context: unknown, batch: Dim): ColumnTypes => ({ label: { shape: [batch], dtype: "int32" } });
 
-export const classificationLoss = (outputs: Tensors, batch: Tensors, { options }: { readonly options: TaskOptions }): Tensor =>
-  crossEntropy(outputs["logits"] as Tensor, batch["label"] as Tensor, options);
+/** The cross-entropy of the labels, each example with the weights of its class and of itself, where there are any. */
+export function classificationLoss(
+  outputs: Tensors,
+  batch: Tensors,
+  { info, options }: { readonly info: WeightedClasses; readonly options: TaskOptions },
+): Tensor {
+  const { classWeights } = info;
+  const { labelSmoothing } = options;
+  const [logits, label, weight] = [outputs["logits"], batch["label"], batch["weight"]] as [Tensor, Tensor, Tensor | undefined];
+  const smoothing = labelSmoothing === undefined ? {} : { labelSmoothing };
+  if (weight === undefined) return crossEntropy(logits, label, { ...smoothing, ...(classWeights && { classWeights }) });
+  const each = classWeights === undefined ? weight : weight.mul(weightsOfLabels(classWeights, label));
+  return meanOverWeights(crossEntropy(logits, label, { ...smoothing, reduction: "none" }), each);
+}
 
-/** Accuracy, macro F1, loss, and top 5 where there are more than 10 classes; the confusion matrix beside them. */
+/** Accuracy, macro F1, loss, and top 5 where there are more than 10 classes; the confusion matrix and areas under curves beside them. */
 export class ClassificationMeasurement implements Measurement {
   readonly #confusion = new ConfusionMatrix();
-  readonly #loss = logLoss();
+  readonly #loss: Metric;
   readonly #top5 = topKAccuracy(5)();
   readonly #classes: number;
+  readonly #figures: ClassFigures;
 
-  constructor(classes: number) {
+  /** The loss weighs examples as training does, where its classes have weights. */
+  constructor(classes: number, { classWeights }: WeightedClasses = {}) {
     this.#classes = classes;
+    this.#loss = (classWeights === undefined ? logLoss : weightedLogLoss(classWeights))();
+    this.#figures = new ClassFigures(classes);
   }
 
   update(outputs: Readonly<Record<string, TensorData>>, batch: Batch): void {
@@ -64,6 +69,7 @@ export class ClassificationMeasurement implements Measurement {
     this.#confusion.update(logits, label);
     this.#loss.update(logits, label);
     if (this.#classes > 10) this.#top5.update(logits, label);
+    this.#figures.update(logits, label);
   }
 
   result(): Metrics {
@@ -74,6 +80,21 @@ export class ClassificationMeasurement implements Measurement {
       ...(this.#classes > 10 ? { top5Accuracy: this.#top5.result() } : {}),
       loss: this.#loss.result(),
     };
+  }
+
+  details(): Metrics {
+    const { perClass, macro } = this.report();
+    const second = this.#classes === 2 ? perClass[1] : undefined;
+    return {
+      ...(second === undefined
+        ? { macroPrecision: macro.precision, macroRecall: macro.recall }
+        : { precision: second.precision, recall: second.recall, f1: second.f1 }),
+      ...this.#figures.areas(),
+    };
+  }
+
+  operatingPoints(): readonly OperatingPoint[] {
+    return this.#figures.points();
   }
 
   report(): ClassificationReport {

@@ -6,7 +6,7 @@ import type { Dataset } from "../../data/node.js";
 import type { TensorData } from "../../graph/index.js";
 import { elementAt, toNumbers } from "../../graph/index.js";
 import type { ReportExample } from "../../report/report.js";
-import { rowsOf, softmaxRow } from "./classification.js";
+import { rowsOf, softmaxRow } from "./softmax.js";
 import { methodTitle } from "../../report/explanation-words.js";
 import type { ReportSources, TaskReport } from "../task-node.js";
 

@@ -28,6 +28,7 @@ import {
   explainedClasses,
   labelTypes,
 } from "../shared/classification.js";
+import { classWeightOption, exampleWeightOption, meanOverWeights, weightTypes } from "../shared/weighting.js";
 import type {
   Awaitable,
   ColumnTypes,
@@ -193,7 +194,6 @@ const encodeRows = (rows: Dataset, info: TableInfo): Awaitable<Dataset> => table
 
 /** The part that both tasks share. */
 const COMMON = {
-  options: {},
   checksOneBatch: true,
   reads: { tableOf: "rows" },
   schema: schemaOf,
@@ -214,12 +214,13 @@ export const tabularClassification: Task<TableInfo> = {
   usage: ["--data customers.csv --label-column churned --out runs/churn"],
   ...COMMON,
   models: [...MODELS, ...fittedTables("classes")],
+  options: { ...classWeightOption, ...exampleWeightOption },
   prepare: (data, options) => prepareTable(data, "classification", options),
-  targets: labelTypes,
+  targets: (context, batch) => ({ ...labelTypes(context, batch), ...weightTypes(context, batch) }),
   outputs: (model, features, batch) => ({ logits: applyTable(model, features, batch) }),
   loss: classificationLoss,
   explained: explainedClasses("table"),
-  measurement: (info) => new ClassificationMeasurement(info.classes.length),
+  measurement: (info) => new ClassificationMeasurement(info.classes.length, info),
   answers: (outputs, info) => classAnswers(outputs, info.classes),
   examples: (data, part, info) => encodeExamples(data, part, info, "label"),
 };
@@ -263,8 +264,9 @@ export const tabularRegression: Task<TableInfo> = {
   usage: ["--data houses.csv --label-column price --out runs/houses"],
   ...COMMON,
   models: [...MODELS, ...fittedTables("quantity")],
+  options: exampleWeightOption,
   prepare: (data, options) => prepareTable(data, "regression", options),
-  targets: (_context, batch) => ({ target: { shape: [batch], dtype: "float32" } }),
+  targets: (context, batch) => ({ target: { shape: [batch], dtype: "float32" }, ...weightTypes(context, batch) }),
   outputs: (model, features, batch) => ({ prediction: applyTable(model, features, batch).squeeze(1) }),
   explained: {
     kind: "table",
@@ -273,7 +275,10 @@ export const tabularRegression: Task<TableInfo> = {
       (outputs["prediction"] as Tensor).mul(targetDeviation).add(targetMean).unsqueeze(1),
     labels: ({ target }) => [target],
   },
-  loss: (outputs, batch) => meanSquaredError(outputs["prediction"] as Tensor, batch["target"] as Tensor),
+  loss: ({ prediction }, { target, weight }) =>
+    weight === undefined
+      ? meanSquaredError(prediction as Tensor, target as Tensor)
+      : meanOverWeights(meanSquaredError(prediction as Tensor, target as Tensor, { reduction: "none" }), weight),
   measurement: (info) => new RegressionMeasurement(info),
   answers: (outputs, info) =>
     [...toNumbers(outputs["prediction"] as TensorData)].map((x) => ({

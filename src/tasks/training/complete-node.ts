@@ -39,14 +39,19 @@ export async function completeRun(writer: RunWriter, completed: Completed): Prom
   const run = writer.path;
   const wholly = async (examples: Dataset, measurement: Measurement | undefined): Promise<Metrics> => ({
     ...measurement?.result(),
+    ...measurement?.details?.(),
     ...(await side.measure?.({ model: used, run, open: openTrained, examples, measurement, train: prepared.train })),
   });
   const measurement = await used.measure(prepared.test);
-  const summary = summarize({
+  const measured = summarize({
     train: (await used.measure(evenly(prepared.train, MOST_MEASURED)))?.result() ?? {},
     validation: await wholly(prepared.validation, await used.measure(prepared.validation)),
     test: await wholly(prepared.test, measurement),
   });
+  const points = measurement?.operatingPoints?.() ?? [];
+  const [, second] = (prepared.info as { readonly classes?: readonly string[] }).classes ?? [];
+  const summary =
+    points.length === 0 || second === undefined ? measured : { ...measured, operatingPoints: { class: second, points } };
   await writer.writeSummary(summary);
   await writer.write("model.onnx", used.toOnnx());
   const { train, test, testRows } = prepared;

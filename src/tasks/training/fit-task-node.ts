@@ -46,6 +46,10 @@ export function fittedChoice(options: TrainTaskOptions): FittedChoice<TaskInfo> 
     const value = options[name as keyof TrainTaskOptions];
     return !TAKEN.has(name) && value !== undefined && value !== ("default" in option ? option.default : undefined);
   });
+  const own = options as TaskOptions;
+  const weights = own.classWeights === undefined ? own.weightColumn && "weightColumn" : "classWeights";
+  if (weights !== undefined)
+    throw new ConfigError(`--${kebabCase(weights)}: expected a model that is trained in steps, got ${choice.name}; leave it out`);
   if (stray !== undefined)
     throw new ConfigError(
       `--${kebabCase(stray[0])}: expected a model that is trained in steps, got ${choice.name}, which is fitted at once; leave it out`,

@@ -23,6 +23,10 @@ export interface Opened {
   readonly resumed?: Resumed;
 }
 
+/** The length of a training as it is asked for anew, in one of two units; nothing where it is not. */
+export const longerTraining = ({ epochs, steps }: TrainTaskOptions): Pick<TrainTaskOptions, "epochs" | "steps"> =>
+  epochs === undefined && steps === undefined ? {} : { epochs, steps };
+
 /** Opens the run to resume, if any. ConfigError where other data, or another task, are given besides. */
 export async function openFolder(options: TrainTaskOptions, context: { readonly resume?: string }): Promise<Opened> {
   if (context.resume === undefined) return { options };
@@ -40,13 +44,10 @@ export async function openFolder(options: TrainTaskOptions, context: { readonly 
   const { writer, checkpoint } = await resumeRun(context.resume);
   const resumed: Resumed =
     graphInfo(config["info"] as TaskInfo) === undefined ? config : { ...config, graph: await graphFile(writer.folder) };
+  // What this command wrote itself when the run began.
+  const own = currentOptions(taskNamed(task), config.options) as unknown as TrainTaskOptions;
   return {
-    // What this command wrote itself when the run began.
-    options: {
-      ...(currentOptions(taskNamed(task), config.options) as unknown as TrainTaskOptions),
-      task,
-      threads: options.threads,
-    },
+    options: { ...own, ...longerTraining(options), task, threads: options.threads },
     writer,
     checkpoint,
     config,

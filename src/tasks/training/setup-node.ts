@@ -20,6 +20,7 @@ import type { Optimizer } from "../../optim/index.js";
 import { countSteps } from "../../train/step-count.js";
 import type { Start } from "./start-node.js";
 import { openStart, startOfRun } from "./start-node.js";
+import { notFeatures, weighted } from "./weighted.js";
 import { builtNamed, taskNamed, TASKS } from "../table.js";
 import { dataOptions, trainingOptions } from "../options.js";
 import type { OptionTable, OptionValues } from "../../util/option.js";
@@ -165,7 +166,11 @@ async function makeModel(
   const seed = options.seed ?? SEED;
   const read = await side.readOptions?.(own, { init: options.init, tokenizer: start?.tokenizer, inherited: start?.inherited });
   const learned = withPretrained(
-    await task.prepare(data, { ...own, ...read, seed, ignore: options.ignoreColumn ?? [], model: modelName }),
+    weighted(
+      await task.prepare(data, { ...own, ...read, seed, ignore: notFeatures(options.ignoreColumn, own), model: modelName }),
+      data,
+      own,
+    ),
     start?.pretrained,
   );
   const graph = start?.graph?.made(learned.info);

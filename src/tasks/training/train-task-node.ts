@@ -19,7 +19,7 @@ import type { Checkpoint, RunWriter } from "../../run/run-folder-node.js";
 import { checkPlace, createRun, openRun } from "../../run/run-folder-node.js";
 import type { TrainedRun } from "../../train/train-node.js";
 import { checkpointParameters, trainRun } from "../../train/train-node.js";
-import { openFolder } from "./open-run-node.js";
+import { longerTraining, openFolder } from "./open-run-node.js";
 import { checkSameData } from "./same-data.js";
 import { checkMemory, measureStep } from "./memory-node.js";
 import { checkOneBatch } from "./one-batch-node.js";
@@ -35,6 +35,7 @@ import { BATCH } from "../use/traced-graph.js";
 import { bestOrLast, GRAPH_FILE, openTrained } from "../use/trained-node.js";
 import { descentVersion } from "../../util/version-node.js";
 import { textByText, textCount } from "../shared/windows.js";
+import { ConfigError } from "../../util/errors.js";
 
 /** The run's folder, progress and signals. */
 export interface TrainTaskContext {
@@ -132,6 +133,28 @@ const configOf = async (setup: TrainingSetup, command: string | undefined): Prom
   ...(setup.adapters === undefined ? {} : { adapters: setup.adapters }),
   notes: setup.notes,
 });
+
+/** Refuses a training that is to be no longer than it is already. ConfigError. */
+function checkLonger(asked: TrainTaskOptions, totalSteps: number, done: number): void {
+  const { epochs, steps } = longerTraining(asked);
+  if (epochs === undefined && steps === undefined) return;
+  if (totalSteps <= done)
+    throw new ConfigError(
+      `--resume: expected a longer training than the ${done} steps of the run, got ${steps === undefined ? `${epochs} epochs, which are ${totalSteps}` : totalSteps}`,
+    );
+}
+
+/** The configuration of a run: its own where it is resumed, with the length of the training where that is asked for anew. */
+async function configFor(
+  setup: TrainingSetup,
+  own: RunConfig | undefined,
+  asked: TrainTaskOptions,
+  command: string | undefined,
+): Promise<RunConfig> {
+  if (own === undefined) return configOf(setup, command);
+  const length = longerTraining(asked);
+  return Object.keys(length).length === 0 ? own : { ...own, options: definedOnly({ ...own.options, ...length }) };
+}
 
 /** Trains into the run folder, until the end or an interruption. */
 async function trainInto(
@@ -238,10 +261,12 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     if (fitted !== undefined) return await fitTask(fitted, opened.options, device, context);
     const setup = await setUpTraining(opened.options, { note, signal }, opened.resumed);
     if (opened.config !== undefined) checkSameData(opened.config, setup.prepared.info, resume as string);
+    if (opened.checkpoint !== undefined) checkLonger(asked, setup.totalSteps, opened.checkpoint.step);
     const flopsPerStep = await announce({ setup, device }, context);
-    const config = opened.config ?? (await configOf(setup, context.command));
+    const config = await configFor(setup, opened.config, asked, context.command);
     const begun: Begun = { setup, device, config, flopsPerStep };
     writer ??= await createRun(context.out, { config, overwrite: context.overwrite });
+    if (opened.config !== config && opened.config !== undefined) await writer.writeConfig(config);
     const apart = checkpointsApart(setup);
     if (apart !== undefined) writer.keepEvery(apart);
     if (opened.config === undefined && setup.graph !== undefined) await writer.write(GRAPH_FILE, setup.graph.bytes);

@@ -60,7 +60,7 @@ export const imageClassification: Task<ImageInfo> = {
   outputs: outputsWithAuxiliary,
   loss: (outputs, batch, context) => addAuxiliaryLosses(outputs, (each) => classificationLoss(each, batch, context)),
   explained: explainedClasses("image"),
-  measurement: (info) => new ClassificationMeasurement(info.classes.length),
+  measurement: (info) => new ClassificationMeasurement(info.classes.length, info),
   answers: (outputs, info) => classAnswers(outputs, info.classes),
   examples: labelledImages,
   targetColumn: () => undefined,

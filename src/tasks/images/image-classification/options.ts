@@ -7,6 +7,7 @@ import { ConfigError } from "../../../util/errors.js";
 import type { OptionTable } from "../../../util/option.js";
 import { parseAugment } from "../../../vision/index.js";
 import { checkEvidence, evidenceOptions } from "../../shared/evidence.js";
+import { classWeightOption } from "../../shared/weighting.js";
 import type { ColumnTypes, TaskContext, TaskOptions } from "../../task.js";
 import type { ImageInfo } from "../images.js";
 import { labelledImageOptions } from "../options.js";
@@ -17,6 +18,7 @@ export const imageClassificationOptions = {
     "a folder of masks named after the images, white where an image's evidence lies (or an IDX file of them)",
     "MASKS",
   ),
+  ...classWeightOption,
 } satisfies OptionTable;
 
 /** Changes of place, which a mask can follow. */

@@ -16,7 +16,7 @@ import { ConfigError, DataError } from "../../../util/errors.js";
 import { nameIn } from "../../../util/described.js";
 import { unknownName } from "../../../util/nearest.js";
 import { Random } from "../../../util/random.js";
-import { rowsOf } from "../../shared/classification.js";
+import { rowsOf } from "../../shared/softmax.js";
 import { namedByClasses } from "../../shared/class-axes.js";
 import type { ImageInfo } from "../images.js";
 import {

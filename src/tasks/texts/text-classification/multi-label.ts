@@ -6,8 +6,9 @@ import type { Dim, Tensor, TensorData } from "../../../graph/index.js";
 import { toNumbers } from "../../../graph/index.js";
 import { binaryCrossEntropyWithLogits } from "../../../losses/index.js";
 import type { Metrics } from "../../../metrics/index.js";
-import { rowsOf } from "../../shared/classification.js";
+import { rowsOf } from "../../shared/softmax.js";
 import type { Answer, ColumnTypes, Measurement, Tensors } from "../../task.js";
+import { meanOverWeights } from "../../shared/weighting.js";
 
 export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
@@ -19,8 +20,11 @@ export const labelSetTypes = (classes: number, batch: Dim): ColumnTypes => ({
   labels: { shape: [batch, classes], dtype: "float32" },
 });
 
-export const labelSetLoss = (outputs: Tensors, batch: Tensors): Tensor =>
-  binaryCrossEntropyWithLogits(outputs["logits"] as Tensor, batch["labels"] as Tensor);
+export function labelSetLoss({ logits }: Tensors, { labels, weight }: Tensors): Tensor {
+  if (weight === undefined) return binaryCrossEntropyWithLogits(logits as Tensor, labels as Tensor);
+  const each = binaryCrossEntropyWithLogits(logits as Tensor, labels as Tensor, { reduction: "none" }).mean(1);
+  return meanOverWeights(each, weight);
+}
 
 /** Returns the labels of a row, by their probabilities. */
 export const labelsAbove = (probabilities: Readonly<Record<string, number>>, threshold: number = THRESHOLD): readonly string[] =>

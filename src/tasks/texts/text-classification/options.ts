@@ -4,6 +4,7 @@
 import type { OptionTable, OptionValues } from "../../../util/option.js";
 import { text } from "../../../util/option.js";
 import { evidenceOptions } from "../../shared/evidence.js";
+import { classWeightOption, exampleWeightOption } from "../../shared/weighting.js";
 import { strideOption, tokenizerOptions } from "../options.js";
 
 const own = {
@@ -22,6 +23,8 @@ export const textClassificationOptions = {
   stride: strideOption("longer texts are cut"),
   ...own,
   ...evidenceOptions("the column of spans, as [[START, END], …] in characters, that hold a text's evidence", "COLUMN"),
+  ...classWeightOption,
+  ...exampleWeightOption,
 } satisfies OptionTable;
 
 declare module "../../task.js" {

@@ -3,7 +3,8 @@
  */
 import { elementAt, toNumbers } from "../../../graph/index.js";
 import type { TensorData } from "../../../graph/index.js";
-import { ClassificationMeasurement, rowsOf } from "../../shared/classification.js";
+import { ClassificationMeasurement } from "../../shared/classification.js";
+import { rowsOf } from "../../shared/softmax.js";
 import { keepPretrained } from "../keep-pretrained-node.js";
 import type { Judged, ShowExample } from "../../shared/judged-node.js";
 import { classResult, judgeClasses, judgedExamples } from "../../shared/judged-node.js";

@@ -25,11 +25,11 @@ import {
   ClassificationMeasurement,
   explainedClasses,
   labelTypes,
-  rowsOf as logitRows,
-  softmaxRow,
 } from "../../shared/classification.js";
+import { rowsOf as logitRows, softmaxRow } from "../../shared/softmax.js";
 import { labelSetAnswers, labelSetLoss, LabelSetMeasurement, labelSetTypes, sigmoid } from "./multi-label.js";
 import type { Prepared, RowOutputs, Task } from "../../task.js";
+import { weightTypes } from "../../shared/weighting.js";
 import type { TextClassInfo } from "./info.js";
 import { textGraph } from "./graph.js";
 import { FITTED_LENGTH, FITTED_TEXTS, FITTED_VOCABULARY } from "./fitted-models.js";
@@ -198,13 +198,16 @@ export const textClassification: Task<TextClassInfo> = {
   graphs: textGraph,
   prepare,
   inputs: textInputs,
-  targets: ({ info, use, options, length }, batch) => ({
-    ...(info.multiLabel ? labelSetTypes(info.classes.length, batch) : labelTypes(info, batch)),
-    ...(use === "train" && options.evidence !== undefined ? { [EVIDENCE]: { shape: [batch, length ?? 1], dtype: "int32" } } : {}),
+  targets: (context, batch) => ({
+    ...(context.info.multiLabel ? labelSetTypes(context.info.classes.length, batch) : labelTypes(context, batch)),
+    ...weightTypes(context, batch),
+    ...(context.use === "train" && context.options.evidence !== undefined
+      ? { [EVIDENCE]: { shape: [batch, context.length ?? 1], dtype: "int32" } }
+      : {}),
   }),
   outsideEvidence: (batch) => (batch[EVIDENCE] as Tensor).cast("float32"),
   collate: (context, rows) => {
-    const keep = [targetOf(context.info)].filter((name) => rows.has(name));
+    const keep = [targetOf(context.info), ...Object.keys(weightTypes(context, 1))].filter((name) => rows.has(name));
     const isMarked = context.use === "train" && rows.has(EVIDENCE);
     return textCollate(context, rows, {
       ...(keep.length === 0 ? {} : { keep }),
@@ -227,8 +230,8 @@ export const textClassification: Task<TextClassInfo> = {
   loss: (outputs, batch, context) =>
     context.info.multiLabel ? labelSetLoss(outputs, batch) : classificationLoss(outputs, batch, context),
   explained: explainedClasses("tokens"),
-  measurement: ({ classes, multiLabel }) =>
-    multiLabel ? new LabelSetMeasurement(classes.length) : new ClassificationMeasurement(classes.length),
+  measurement: (info) =>
+    info.multiLabel ? new LabelSetMeasurement(info.classes.length) : new ClassificationMeasurement(info.classes.length, info),
   answers: (outputs, { classes, multiLabel }) =>
     multiLabel ? labelSetAnswers(outputs, classes) : classAnswers(outputs, classes),
   merge: mergedWindows,
