@@ -1,5 +1,5 @@
 /**
- * @module Descent: train, fine-tune, explain and export neural networks. This entry is for exploring: tensors,
+ * @module Descent: train, fine-tune, explain and compress neural networks. This entry is for exploring: tensors,
  * gradients, and their numbers; the layers below have entries of their own (`descentjs/nn`, `descentjs/train`, …).
  */
 import type { NestedNumbers, TensorData, TypedArray } from "./graph/index.js";

@@ -10,7 +10,7 @@ const COLUMNS = 100;
 /** `descent --help`. */
 export function overallHelp(verbs: readonly VerbRow[], globals: OptionTable): string {
   return [
-    "descent: train, fine-tune and explain neural networks",
+    "descent: train, fine-tune, explain and compress neural networks",
     "",
     "Usage: descent VERB [ARGUMENTS] [OPTIONS]",
     "",
