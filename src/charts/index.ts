@@ -3,6 +3,7 @@
  */
 export * from "./charts.js";
 export * from "./image.js";
+export * from "./pareto.js";
 export * from "./beeswarm.js";
 export * from "./color-map.js";
 export * from "./heat-map.js";

@@ -65,6 +65,11 @@ export const VERBS: readonly VerbRow[] = [
     summary: "cut channels, heads, neurons or layers out of a run's model, and train what is left",
     load: () => import("./verbs/prune.js"),
   },
+  {
+    name: "compress",
+    summary: "search for a smaller model within a budget: distillation, pruning, quantization",
+    load: () => import("./verbs/compress.js"),
+  },
   { name: "bench", summary: "benchmark Descent against its peers", load: () => import("./verbs/bench.js") },
   { name: "help", summary: "show help for descent or one of its verbs", load: () => import("./verbs/help.js") },
   { name: "version", summary: "show the versions of descent, Node and the engine", load: () => import("./verbs/version.js") },

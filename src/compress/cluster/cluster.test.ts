@@ -5,7 +5,7 @@ import { cubicSparsity, magnitudeMasks } from "../prune/masks.js";
 import { clustered, clusterValues, storedBits } from "./cluster.js";
 
 test("clusters of numbers that lie in three heaps are the heaps' means", () => {
-  const numbers = Float64Array.of(-1.1, -0.9, 0.1, 0.2, 0.3, 5, 5.2);
+  const numbers = Float64Array.of(-1.1, -0.9, 1.9, 2, 2.1, 5, 5.2);
   assert.deepEqual(
     [...clusterValues(numbers, 3)].map((v) => Number(v.toFixed(6))),
     [-1, 0.2, 5.1],

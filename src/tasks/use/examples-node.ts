@@ -26,7 +26,7 @@ export interface ExamplesOptions extends TableReading {
   /** Tokens that windows of a longer text share; left out, as the model was measured in training. */
   readonly stride?: number;
   /** The part of data that are split; left out, the test part. Of other data, all rows are either. */
-  readonly part?: "test" | "train";
+  readonly part?: "test" | "train" | "validation";
   /** Ends reading. */
   readonly signal?: AbortSignal;
 }
@@ -94,7 +94,7 @@ async function load(model: TrainedModel, config: Pick<RunConfig, "options">, opt
     repair: options.repair === true,
     ...(options.maxMegapixels === undefined ? {} : { maxMegapixels: options.maxMegapixels }),
   });
-  const wanted = options.part === "train" ? data.train : data.test;
+  const wanted = data[options.part ?? "test"];
   const whole = wanted.length > 0 ? wanted : data.train.concat(data.validation);
   const unknown = options.ignoreColumn?.find((name) => !whole.has(name));
   if (unknown !== undefined) throw new ConfigError(`--ignore-column: ${unknownName("column", unknown, whole.names)}`);

@@ -1,0 +1,57 @@
+/** @module `descent compress RUN`. */
+import { compressingOptions, smallTrainingOf } from "../../tasks/compressing/options.js";
+import { integer, number, text } from "../../util/option.js";
+import { printableLine } from "../../util/terminal.js";
+import { formatTable } from "../../util/text.js";
+import { compressingContext } from "../compressing-context.js";
+import { defineVerb } from "../verb.js";
+
+export const verb = defineVerb({
+  positionals: [{ name: "RUN", help: "the run to make smaller" }],
+  options: {
+    budget: text({
+      help: "what may be lost and must be saved: 'accuracy -0.5pp, latency 0.5x, size 0.25x'; also parameters",
+      placeholder: "BUDGET",
+      default: "size 0.5x, latency 1x",
+    }),
+    shortEpochs: number({ help: "passes of the first, short trainings", above: 0, placeholder: "N", default: 1 }),
+    longer: integer({ help: "points that are trained longer, with --epochs", minimum: 0, placeholder: "N", default: 2 }),
+    ...compressingOptions,
+  },
+  examples: ["descent compress runs/fashion --budget 'accuracy -0.5pp, latency 0.5x, size 0.25x' --out runs/fashion-search"],
+  engine: true,
+  async run({ positionals: [path = ""], options, command, signal, progress, note, print }) {
+    const { parseBudget } = await import("../../tasks/compressing/budget.js");
+    const budget = parseBudget(options.budget);
+    const { compressRun } = await import("../../tasks/compressing/search-node.js");
+    const out = options.out ?? `${path.replace(/[/\\]+$/, "")}-search`;
+    const { shortEpochs, longer } = options;
+    const context = compressingContext({ options, command, signal, progress, note }, out);
+    const asked = { budget, budgetText: options.budget, shortEpochs, longer };
+    const { points, gaps, best, isMet } = await compressRun(path, asked, smallTrainingOf(options), context);
+    print(
+      formatTable(
+        ["", "steps", "time", "size", "parameters", "metric", "before"],
+        points.map(({ name, shares, metric }, i) => [
+          `${i + 1}${name === best.name ? " *" : ""}`,
+          name,
+          `× ${shares.latency.toFixed(3)}`,
+          `× ${shares.size.toFixed(3)}`,
+          `× ${shares.parameters.toFixed(3)}`,
+          metric.after.toPrecision(4),
+          metric.before.toPrecision(4),
+        ]),
+      ),
+    );
+    for (const { name, reason } of gaps) note(`${name}: left out: ${reason}`);
+    print(printableLine(`report ${out}/report.html`));
+    if (!isMet) {
+      const { DescentError } = await import("../../util/errors.js");
+      throw new DescentError(
+        `compress ${path}: expected a point within "${options.budget}", got none; the nearest is ${best.run}`,
+      );
+    }
+    print(printableLine(`run ${best.run}`));
+    return { run: best.run, best, points, gaps };
+  },
+});
