@@ -156,6 +156,11 @@ export class FileGraph {
     return free;
   }
 
+  /** Gives a float32 constant other numbers. */
+  setConstant(name: string, dims: readonly number[], data: Float32Array): void {
+    this.#constants.set(name, tensorProto(name, "float32", dims, data));
+  }
+
   /** Puts nodes in the place of another. */
   replace(node: NodeProto, made: readonly NodeProto[]): void {
     const at = this.#nodes.indexOf(node);

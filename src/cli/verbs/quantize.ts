@@ -1,7 +1,7 @@
-/** @module `descent quantize RUN`. */
+/** @module `descent quantize MODEL`. */
 import { CALIBRATIONS } from "../../compress/quantize/calibration.js";
-import { FORMS } from "../../compress/quantize/quantize.js";
-import { dataOptions, deviceOptions, tableOptionsOf } from "../../tasks/options.js";
+import { FORMS, REFINEMENTS } from "../../compress/quantize/options.js";
+import { dataOptions, deviceOptions, onnxOptions, tableOptionsOf } from "../../tasks/options.js";
 import { choice, flag, integer, list, number, text } from "../../util/option.js";
 import { printableLine } from "../../util/terminal.js";
 import { beforeAfterTable } from "../before-after-table.js";
@@ -9,9 +9,9 @@ import { defineVerb } from "../verb.js";
 
 export const verb = defineVerb({
   engine: true,
-  positionals: [{ name: "RUN", help: "a run folder, or a GGUF file" }],
+  positionals: [{ name: "MODEL", help: "a run folder, an ONNX file, or a GGUF file" }],
   options: {
-    out: text({ help: "the run folder to make", placeholder: "RUN", short: "o", defaultText: "RUN-quantized" }),
+    out: text({ help: "the run folder to make", placeholder: "RUN", short: "o", defaultText: "MODEL-quantized" }),
     overwrite: flag({ help: "replace the run that is already in --out" }),
     form: choice(FORMS, {
       help: "int8-dynamic: activations as they come; int8-static: activations calibrated; int8, int4: weights alone, in blocks; float16: stored in half the bytes",
@@ -20,21 +20,45 @@ export const verb = defineVerb({
     blockSize: choice(["16", "32", "64", "128", "256"], { help: "int8, int4: weights that share a scale", default: "64" }),
     calibration: choice(CALIBRATIONS, { help: "int8-static: how ranges of activations are chosen", default: "min-max" }),
     calibrationExamples: integer({ help: "training examples to look at", minimum: 1, default: 128 }),
+    refine: choice(REFINEMENTS, {
+      help: "how weights are chosen besides rounding them: gptq, awq of int4 and int8; smoothquant of int8-dynamic and int8-static; bias-correction of int8-static",
+      default: "none",
+    }),
     keep: list(text({ help: "layers that stay in float32; * stands for anything", placeholder: "PATTERN" })),
+    mostLoss: number({
+      help: "keep layers in float32 until no more of the task's metric is lost than this: 0.005 is half a point of accuracy, or 0.5 % of a loss",
+      minimum: 0,
+      placeholder: "FRACTION",
+    }),
+    sensitivity: flag({ help: "measure what is lost by each layer alone" }),
     leastSpeedup: number({ help: "a layer that gains less stays in float32", above: 0, default: 1.05 }),
     evenIfSlower: flag({ help: "quantize layers that gain nothing as well, for their size" }),
     ...dataOptions,
+    ...onnxOptions,
     lang: choice(["en", "zh"], { help: "language of the report", default: "en", env: "DESCENT_LANG" }),
     ...deviceOptions,
   },
   examples: [
     "descent quantize runs/fashion",
+    "descent quantize their-model.onnx --data photos/ --labels labels.txt",
     "descent quantize runs/shakespeare --form int4 --block-size 32 --out runs/shakespeare-int4",
   ],
   async run({ positionals: [path = ""], options, print, note, command, progress }) {
     const { quantizeRun } = await import("../../tasks/compressing/quantize-node.js");
-    const { form, blockSize, calibration, calibrationExamples, keep, leastSpeedup, evenIfSlower, threads } = options;
-    const out = options.out ?? `${path.replace(/[/\\]+$/, "")}-quantized`;
+    const {
+      form,
+      blockSize,
+      calibration,
+      calibrationExamples,
+      refine,
+      keep,
+      leastSpeedup,
+      evenIfSlower,
+      mostLoss,
+      sensitivity,
+      threads,
+    } = options;
+    const out = options.out ?? `${path.replace(/[/\\]+$/, "").replace(/\.(onnx|gguf)$/, "")}-quantized`;
     const summary = await quantizeRun(
       path,
       {
@@ -42,7 +66,10 @@ export const verb = defineVerb({
         blockSize: Number(blockSize),
         calibration,
         calibrationExamples,
+        refinement: refine,
         keep,
+        ...(mostLoss === undefined ? {} : { mostLoss }),
+        sensitivity,
         leastSpeedup,
         evenIfSlower,
       },
@@ -53,6 +80,12 @@ export const verb = defineVerb({
         language: options.lang,
         device: options.device,
         ...(threads && { threads }),
+        onnx: {
+          ...(options.preprocess === undefined ? {} : { preprocess: options.preprocess }),
+          ...(options.imageSize === undefined ? {} : { imageSize: options.imageSize }),
+          ...(options.labels === undefined ? {} : { labels: options.labels }),
+          ...(options.tokenizer === undefined ? {} : { tokenizer: options.tokenizer }),
+        },
         data: {
           ...(options.data === undefined ? {} : { data: options.data }),
           ...(options.labelColumn === undefined ? {} : { labelColumn: options.labelColumn }),

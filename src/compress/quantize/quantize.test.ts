@@ -15,7 +15,7 @@ import { deviation } from "../certificate.js";
 import { FileGraph } from "../file-graph.js";
 import { folded } from "../fold.js";
 import { blockwise, dequantized, packed, packedZeros, unpacked, unpackedZeros } from "./blocks.js";
-import type { QuantizeOptions } from "./quantize.js";
+import type { QuantizeOptions } from "./options.js";
 import { bytesOfNumbers, quantizeFile } from "./quantize.js";
 import { storedWeights } from "./stored.js";
 

@@ -4,7 +4,6 @@
 import { sizeOf } from "../../graph/index.js";
 import type { ModelProto } from "../../onnx/index.js";
 import type { CompileOptions } from "../../runtime/index.js";
-import type { Feeds } from "../activations.js";
 import { activationShapes } from "../activations.js";
 import { FileGraph } from "../file-graph.js";
 import { folded } from "../fold.js";
@@ -12,40 +11,18 @@ import type { Layer } from "../layers.js";
 import { layersOf, outputRows, widthsOf } from "../layers.js";
 import type { BlockedWeights } from "./blocks.js";
 import { blockwise } from "./blocks.js";
-import type { Calibration } from "./calibration.js";
 import { calibrate } from "./calibration.js";
 import type { SharedActivations, WeightForm } from "./forms.js";
 import { applyForm, dynamicWeights, rowWeights } from "./forms.js";
 import type { LayerRewrite } from "./operator-times.js";
 import { layerTimes, ofLayer, timeKey } from "./operator-times.js";
-import type { Refined, Refinement } from "./refine.js";
+import type { Form, QuantizeData, QuantizeOptions } from "./options.js";
+import { onlyUse } from "./options.js";
+import type { Refined } from "./refine.js";
 import { refine } from "./refine.js";
 import type { PromptForm } from "./stored.js";
 import { weightNotes } from "./stored.js";
 import { applyStatic, plainWeights, staticLayerFile, staticLayers, staticPlan } from "./static.js";
-
-export const FORMS = ["int8-dynamic", "int8-static", "int8", "int4", "float16"] as const;
-/** A form of weights, and of the activations that they meet. */
-export type Form = (typeof FORMS)[number];
-
-/** What is asked for. */
-export interface QuantizeOptions extends CompileOptions {
-  readonly form: Form;
-  /** Numbers that share a scale: of `int4` and `int8`. */
-  readonly blockSize?: number;
-  /** How ranges of activations are chosen: of `int8-static`. */
-  readonly calibration?: Calibration;
-  /** How weights are chosen besides rounding them. */
-  readonly refinement?: Refinement;
-  /** Layers that stay as they are, by name. */
-  readonly keep?: ReadonlySet<string>;
-  /** Gains below this are none. */
-  readonly leastSpeedup?: number;
-  /** Whether layers that gain nothing are quantized all the same: for their size. */
-  readonly evenIfSlower?: boolean;
-  /** Called as layers are measured. */
-  readonly onLayer?: (done: number, total: number) => void;
-}
 
 /** What became of a layer. */
 export interface LayerResult {
@@ -68,14 +45,6 @@ export interface Quantized {
   readonly layers: readonly LayerResult[];
   /** The form in which prompts are computed, of weights in blocks. */
   readonly prompt?: PromptForm;
-}
-
-/** Examples for measuring and calibrating. */
-export interface QuantizeData {
-  /** One example, as it is used: the shapes that layers are measured with. */
-  readonly one: Feeds;
-  /** Batches to calibrate on. */
-  readonly calibration: readonly Feeds[];
 }
 
 /** Weights of fewer numbers are not worth a form of their own; between whole numbers small ones are as well. */
@@ -173,32 +142,69 @@ async function pairOfTimes(
   return [floatMs, formMs];
 }
 
-/** Quantizes the layers of a file that gain by it. What a file computes apart from them stays as it is. */
-export async function quantizeFile(source: ModelProto, data: QuantizeData, options: QuantizeOptions): Promise<Quantized> {
+/** A file that is ready to be quantized, and which of its layers gain by it. */
+export interface QuantizePlan {
+  /** The file with its constants folded. */
+  readonly plain: ModelProto;
+  readonly source: ModelProto;
+  readonly layers: readonly LayerResult[];
+}
+
+/** Measures the layers of a file. */
+export async function planQuantization(source: ModelProto, data: QuantizeData, options: QuantizeOptions): Promise<QuantizePlan> {
   const plain = folded(source);
-  const found = new FileGraph(plain);
-  const layers = candidates(found, options);
-  const shapes = await activationShapes(
-    plain,
-    layers.map(({ input }) => input),
-    data.one,
-    onlyUse(options),
-  );
-  const results = await measured(found, layers, shapes, options);
-  const chosen = layers.filter((_, i) => results[i]?.form !== "float32");
-  if (chosen.length === 0) return { model: source, layers: results };
-  const names = new Set(chosen.map(({ name }) => name));
-  const refined = await refine(plain, (graph) => candidates(graph, options).filter(({ name }) => names.has(name)), data, options);
+  const graph = new FileGraph(plain);
+  const layers = candidates(graph, options);
+  const inputs = layers.map(({ input }) => input);
+  const shapes = await activationShapes(plain, inputs, data.one, onlyUse(options));
+  return { plain, source, layers: await measured(graph, layers, shapes, options) };
+}
+
+/** Names of the layers that a plan quantizes. */
+export const chosenLayers = ({ layers }: Pick<QuantizePlan, "layers">): string[] => [
+  ...new Set(layers.flatMap(({ name, form }) => (form === "float32" ? [] : [name]))),
+];
+
+/** Quantizes the layers of these names; what a file computes apart from them stays as it is. */
+export async function quantizeLayers(
+  { plain, source }: QuantizePlan,
+  names: ReadonlySet<string>,
+  data: QuantizeData,
+  options: QuantizeOptions,
+): Promise<ModelProto> {
+  if (names.size === 0) return source;
+  const among = (graph: FileGraph): Layer[] => candidates(graph, options).filter(({ name }) => names.has(name));
+  const refined = await refine(plain, among, data, options);
   const graph = new FileGraph(refined.model);
-  const taken = candidates(graph, options).filter(({ name }) => names.has(name));
-  if (options.form === "int8-static") await applyStaticForm(graph, refined, taken, data, options);
+  const layers = among(graph);
+  if (options.form === "int8-static") await applyStaticForm(graph, refined, layers, data, options);
   else {
     const shared: SharedActivations = new Map();
-    for (const layer of taken) applyForm(graph, layer, weightForm(graph, layer, options, refined), shared);
+    for (const layer of layers) applyForm(graph, layer, weightForm(graph, layer, options, refined), shared);
   }
+  return graph.model();
+}
+
+/** Quantizes the layers of a file that gain by it. */
+export async function quantizeFile(source: ModelProto, data: QuantizeData, options: QuantizeOptions): Promise<Quantized> {
+  const plan = await planQuantization(source, data, options);
+  return finishQuantization(plan, await quantizeLayers(plan, new Set(chosenLayers(plan)), data, options), options);
+}
+
+/** Adds to a quantized file what is needed to read its weights again. `layers`: what became of them in the end. */
+export async function finishQuantization(
+  { plain, layers }: Omit<QuantizePlan, "source">,
+  model: ModelProto,
+  options: QuantizeOptions,
+): Promise<Quantized> {
+  const names = new Set(chosenLayers({ layers }));
+  if (names.size === 0) return { model, layers };
+  const graph = new FileGraph(plain);
+  const taken = candidates(graph, options).filter(({ name }) => names.has(name));
   const isBlocked = options.form === "int8" || options.form === "int4";
-  const prompt = isBlocked ? await promptForm(found, chosen, options) : "as tokens";
-  return { model: graph.model(new Map([weightNotes(chosen, prompt)])), layers: results, ...(isBlocked && { prompt }) };
+  const prompt = isBlocked ? await promptForm(graph, taken, options) : "as tokens";
+  const metadata = new Map([...model.metadata, weightNotes(taken, prompt)]);
+  return { model: { ...model, metadata }, layers, ...(isBlocked && { prompt }) };
 }
 
 /** Tokens of a prompt that forms are measured with, and how many shapes of layers. */
@@ -226,13 +232,6 @@ async function promptForm(graph: FileGraph, layers: readonly Layer[], options: Q
   if (dynamic * LEAST_SPEEDUP < Math.min(plain, blocks)) return "int8-dynamic";
   return plain * LEAST_SPEEDUP < blocks ? "float32" : "as tokens";
 }
-
-/** The options of the engine alone. */
-export const onlyUse = ({ device, threads, runtime }: CompileOptions): CompileOptions => ({
-  ...(device && { device }),
-  ...(threads && { threads }),
-  ...(runtime && { runtime }),
-});
 
 async function applyStaticForm(
   graph: FileGraph,

@@ -3,22 +3,34 @@
  */
 import type { Bilingual } from "../../charts/charts.js";
 import type { Feeds } from "../../compress/activations.js";
+import { eachActivation } from "../../compress/activations.js";
 import type { Parity, Place } from "../../compress/certificate.js";
 import { agrees, firstDeviating, parityOf } from "../../compress/certificate.js";
 import { FileGraph } from "../../compress/file-graph.js";
 import { layerName, layersOf } from "../../compress/layers.js";
-import type { Form, LayerResult, Quantized, QuantizeOptions } from "../../compress/quantize/quantize.js";
-import { quantizeFile } from "../../compress/quantize/quantize.js";
+import type { Form, QuantizeOptions } from "../../compress/quantize/options.js";
+import type { LayerResult, Quantized } from "../../compress/quantize/quantize.js";
+import { chosenLayers, finishQuantization, planQuantization } from "../../compress/quantize/quantize.js";
+import { checkRefinement } from "../../compress/quantize/refine.js";
+import { mixedPrecision, sensitivities } from "../../compress/quantize/sensitivity.js";
 import { isDecoder } from "../../generate/index.js";
 import { sizeOf } from "../../graph/index.js";
 import type { ModelProto } from "../../onnx/index.js";
+import { encodeModel } from "../../onnx/index.js";
 import { textTable } from "../../report/compression.js";
 import type { Progress, ProgressOptions } from "../../run/progress.js";
 import { checkPlace } from "../../run/run-folder-node.js";
 import { platformRuntime } from "../../runtime/index.js";
 import { wasmRuntime } from "../../runtime/ort-wasm-node.js";
-import { ConfigError } from "../../util/errors.js";
+import { ConfigError, SessionError } from "../../util/errors.js";
+import { own } from "../../util/record.js";
+import { evenly } from "../shared/rows-node.js";
+import { nodeTaskNamed } from "../table-node.js";
+import type { TrainedModel } from "../trained-model.js";
 import type { ExamplesOptions } from "../use/examples-node.js";
+import { FileModel } from "../use/file-model-node.js";
+import type { OnnxUseOptions } from "../use/open-node.js";
+import { openTrained } from "../use/trained-node.js";
 import { batchOf } from "./before-after-node.js";
 import type { CompressionData, CompressionSource } from "./source-node.js";
 import { loadCompressionData, openSource } from "./source-node.js";
@@ -31,6 +43,10 @@ export interface QuantizeRequest extends Omit<QuantizeOptions, "form" | "keep" |
   readonly form?: Form;
   /** Patterns of layers that stay in float32. */
   readonly keep?: readonly string[];
+  /** The largest loss of the task's metric; layers stay in float32 for it. */
+  readonly mostLoss?: number;
+  /** Whether the report shows each layer's own part in what is lost. */
+  readonly sensitivity?: boolean;
   /** Examples to calibrate on. */
   readonly calibrationExamples?: number;
 }
@@ -38,6 +54,8 @@ export interface QuantizeRequest extends Omit<QuantizeOptions, "form" | "keep" |
 /** What goes on around it. */
 export interface QuantizeContext extends WriteOptions {
   readonly data?: Partial<ExamplesOptions>;
+  /** Facts that an ONNX file of others does not state itself. */
+  readonly onnx?: OnnxUseOptions;
   readonly note: (text: string, always?: boolean) => void;
   readonly progress?: (options: ProgressOptions) => Progress;
 }
@@ -111,25 +129,94 @@ async function placesHere(): Promise<readonly [Place, ...Place[]]> {
 /** The most layers that are taken back one by one. */
 const MOST_TAKEN_BACK = 8;
 
-/** Quantizes a file, and takes back the layers that a device computes otherwise. */
-async function quantizedWithParity(
-  source: ModelProto,
-  data: { readonly one: Feeds; readonly calibration: readonly Feeds[] },
-  compared: readonly Feeds[],
-  options: QuantizeOptions,
-): Promise<{ readonly quantized: Quantized; readonly parity: Parity }> {
+/** What quantizing needs besides the file. */
+interface Around {
+  readonly data: { readonly one: Feeds; readonly calibration: readonly Feeds[] };
+  /** Batches whose outputs are compared. */
+  readonly compared: readonly Feeds[];
+  /** Whether a model is good enough; left out, every one is. */
+  readonly accepts?: (model: ModelProto) => Promise<boolean>;
+  /** Whether each layer's own part in what is lost is measured. */
+  readonly sensitivity: boolean;
+}
+
+/** A quantized file with what was found on the way. */
+interface Made {
+  readonly quantized: Quantized;
+  readonly parity: Parity;
+  /** Relative error of the outputs by the layer that alone is quantized. */
+  readonly sensitivity: ReadonlyMap<string, number>;
+}
+
+/** Quantizes a file: as few layers as are needed stay in float32 for it to be accepted, and those that a device computes otherwise. */
+async function quantizedWithParity(source: ModelProto, around: Around, options: QuantizeOptions): Promise<Made> {
   const places = await placesHere();
+  const plan = await planQuantization(source, around.data, options);
+  const isRanked = around.sensitivity || around.accepts !== undefined;
+  const sensitivity = isRanked ? await sensitivities(plan, around.data, options) : new Map<string, number>();
+  const reasons = new Map<string, string>();
   const keptInFloat: string[] = [];
   for (;;) {
-    const keep = new Set([...(options.keep ?? []), ...keptInFloat]);
-    const quantized = await quantizeFile(source, data, { ...options, keep });
-    const parity = await parityOf(source, quantized.model, compared, places);
+    const order = [...(isRanked ? sensitivity.keys() : chosenLayers(plan))].filter((name) => !reasons.has(name));
+    const accepts = around.accepts ?? (() => Promise.resolve(true));
+    const mixed = await mixedPrecision(plan, order, accepts, around.data, options);
+    for (const name of mixed.kept) reasons.set(name, "among the most sensitive");
+    const parity = await parityOf(source, mixed.model, around.compared, places);
     const wrong = parity.devices.find((device) => !agrees(device));
     const place = places.find(({ device }) => device === wrong?.device);
-    const layer = place === undefined ? undefined : await deviatingLayer(source, quantized, compared[0] ?? {}, places[0], place);
-    if (layer === undefined || keptInFloat.length >= MOST_TAKEN_BACK) return { quantized, parity: { ...parity, keptInFloat } };
+    const layers = plan.layers.map((layer) => withReason(layer, reasons.get(layer.name)));
+    const layer =
+      place === undefined
+        ? undefined
+        : await deviatingLayer(source, { model: mixed.model, layers }, around.compared[0] ?? {}, places[0], place);
+    if (layer === undefined || keptInFloat.length >= MOST_TAKEN_BACK)
+      return {
+        quantized: await finishQuantization({ plain: plan.plain, layers }, mixed.model, options),
+        parity: { ...parity, keptInFloat },
+        sensitivity,
+      };
     keptInFloat.push(layer);
+    reasons.set(layer, `computed otherwise on ${wrong?.device ?? "another device"}`);
   }
+}
+
+const withReason = (layer: LayerResult, reason: string | undefined): LayerResult =>
+  reason === undefined || layer.form === "float32" ? layer : { ...layer, form: "float32", reason };
+
+/** Examples that a model is judged on while layers are chosen. */
+const JUDGED = 1000;
+
+/**
+ * Judges models by the metric that the task's trainings are judged by, on training examples: a fraction may fall by `most`, a loss may grow by that share.
+ * ConfigError for a task without such a metric.
+ */
+async function judgeOf(
+  source: CompressionSource,
+  { calibration }: CompressionData,
+  most: number,
+): Promise<(model: ModelProto) => Promise<boolean>> {
+  const { task, modelName, info } = source.model;
+  const rows = evenly(calibration, JUDGED);
+  const valueOf = async (model: TrainedModel): Promise<number> => {
+    const measurement = await model.measure(rows);
+    const measured = await nodeTaskNamed(task.name).measure?.({
+      model,
+      run: source.path,
+      examples: rows,
+      measurement,
+      open: openTrained,
+    });
+    const value = own({ ...measurement?.result(), ...measured }, task.monitor?.metric ?? "loss");
+    if (value === undefined)
+      throw new ConfigError(`--most-loss: expected a task that is measured by one metric, got ${task.name}`);
+    return value;
+  };
+  const before = await valueOf(source.model);
+  return async (file) => {
+    await using model = new FileModel(task, modelName, info, { bytes: encodeModel(file), where: source.path });
+    const after = await valueOf(model);
+    return task.monitor?.mode === "max" ? before - after <= most : after <= before * (1 + most);
+  };
 }
 
 /** The first quantized layer that a device computes otherwise than the CPU. */
@@ -161,24 +248,25 @@ async function deviatingLayer(
 export async function quantizeRun(path: string, request: QuantizeRequest, context: QuantizeContext): Promise<CompressedSummary> {
   const { note, progress } = context;
   checkPlace(context.out, context.overwrite === true);
-  const source = await openSource(path, { device: "cpu", ...(context.threads && { threads: context.threads }) });
+  const source = await openSource(path, { device: "cpu", ...(context.threads && { threads: context.threads }), ...context.onnx });
   await using _ = source.model;
+  for (const remark of source.remarks ?? []) note(remark);
   const data = await loadCompressionData(source, context.data);
   for (const text of data.notes) note(text);
   const suited = formFor(source.file, writesText(source));
   const form = request.form ?? suited.form;
   if (request.form === undefined) note(`${form}: ${suited.reason}; --form says otherwise`);
-  const { calibrationExamples = CALIBRATION_EXAMPLES, keep = [], ...options } = request;
+  checkRefinement({ form, ...(request.refinement && { refinement: request.refinement }) });
+  const { calibrationExamples = CALIBRATION_EXAMPLES, keep = [], mostLoss, sensitivity = false, ...options } = request;
   const prepared = await quantizeData(source, data, form, calibrationExamples);
   const compared = [await batchOf(source.model, data.test, Math.min(COMPARED, data.test.length))];
+  if (path.endsWith(".onnx")) await expectAnyBatch(source, prepared.calibration);
+  const accepts = mostLoss === undefined ? undefined : await judgeOf(source, data, mostLoss);
   const line = progress?.({ label: "measure layers", total: 1, unit: "layers" });
   const onLayer = (done: number, total: number): void => line?.update(done / total);
-  const { quantized, parity } = await quantizedWithParity(source.file, prepared, compared, {
-    ...options,
-    form,
-    keep: keptLayers(source.file, keep),
-    onLayer,
-  });
+  const around: Around = { data: prepared, compared, sensitivity, ...(accepts && { accepts }) };
+  const asked: QuantizeOptions = { ...options, form, keep: keptLayers(source.file, keep), onLayer };
+  const { quantized, parity, sensitivity: found } = await quantizedWithParity(source.file, around, asked);
   line?.finish();
   if (quantized.prompt !== undefined)
     note(
@@ -193,12 +281,35 @@ export async function quantizeRun(path: string, request: QuantizeRequest, contex
       file: quantized.model,
       step: { verb: "quantize", options: { ...request, form } },
       parameters: parametersOf(source),
-      facts: { form, layers: quantized.layers, ...(quantized.prompt && { prompts: quantized.prompt }), parity },
+      facts: {
+        form,
+        layers: quantized.layers.map((layer) => withSensitivity(layer, found)),
+        ...(quantized.prompt && { prompts: quantized.prompt }),
+        parity,
+      },
       certificate: parity,
-      sections: () => [...layerSection(quantized.layers), ...paritySection(parity)],
+      sections: () => [...layerSection(quantized.layers, found), ...paritySection(parity)],
     },
     context,
   );
+}
+
+/** ConfigError for a file whose nodes have the number of examples in them. */
+async function expectAnyBatch({ path, file }: CompressionSource, batches: readonly Feeds[]): Promise<void> {
+  try {
+    await eachActivation(
+      file,
+      file.graph.outputs.map(({ name }) => name),
+      batches.slice(0, 1),
+      () => undefined,
+    );
+  } catch (cause) {
+    if (!(cause instanceof SessionError)) throw cause;
+    throw new ConfigError(
+      `${path}: expected a file that takes any number of examples, got one made for a fixed number; export it with that axis free`,
+      { cause },
+    );
+  }
 }
 
 /** Tells whether a model writes token by token. */
@@ -219,8 +330,19 @@ const FORM_NAMES: Readonly<Record<Form | "float32", Bilingual>> = {
   float32: "float32",
 };
 
+const withSensitivity = (
+  layer: LayerResult,
+  found: ReadonlyMap<string, number>,
+): LayerResult & { readonly sensitivity?: number } => {
+  const sensitivity = found.get(layer.name);
+  return sensitivity === undefined ? layer : { ...layer, sensitivity };
+};
+
 /** The table of layers. */
-function layerSection(layers: readonly LayerResult[]): { readonly title: Bilingual; readonly html: string }[] {
+function layerSection(
+  layers: readonly LayerResult[],
+  sensitivity: ReadonlyMap<string, number>,
+): { readonly title: Bilingual; readonly html: string }[] {
   const milliseconds = (ms: number | undefined): string => (ms === undefined ? "" : `${ms.toFixed(3)} ms`);
   const rows = layers.map(({ name, op, shape, form, reason, floatMs, formMs }): Bilingual[] => [
     name,
@@ -229,6 +351,7 @@ function layerSection(layers: readonly LayerResult[]): { readonly title: Bilingu
     milliseconds(formMs),
     FORM_NAMES[form],
     reason ?? "",
+    ...(sensitivity.size === 0 ? [] : [sensitivity.get(name)?.toExponential(2) ?? ""]),
   ]);
   const head: Bilingual[] = [
     { en: "layer", zh: "层" },
@@ -237,6 +360,7 @@ function layerSection(layers: readonly LayerResult[]): { readonly title: Bilingu
     { en: "quantized", zh: "量化后" },
     { en: "form", zh: "采用的形式" },
     { en: "why not", zh: "未量化的原因" },
+    ...(sensitivity.size === 0 ? [] : [{ en: "error of the outputs by it alone", zh: "仅量化该层时的输出误差" }]),
   ];
   return [
     { title: { en: "Layer by layer, as measured on this machine", zh: "逐层结果（本机测得）" }, html: textTable(head, rows) },

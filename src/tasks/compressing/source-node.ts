@@ -13,7 +13,10 @@ import type { TrainedModel, UseOptions } from "../trained-model.js";
 import type { ExamplesOptions } from "../use/examples-node.js";
 import { loadExamples } from "../use/examples-node.js";
 import { isGguf } from "../use/gguf-node.js";
-import { TracedModel, openTrained } from "../use/trained-node.js";
+import type { OnnxUseOptions } from "../use/open-node.js";
+import { openModel } from "../use/open-node.js";
+import { descentVersion } from "../../util/version-node.js";
+import { TracedModel } from "../use/trained-node.js";
 
 /** A run as it is before anything is done to it. Owned: dispose of its model. */
 export interface CompressionSource {
@@ -24,15 +27,37 @@ export interface CompressionSource {
   readonly summary: RunSummary | undefined;
   /** The model as a file: from the task's columns to its outputs. */
   readonly file: ModelProto;
+  /** Notes for the user on what was decided as it was opened. */
+  readonly remarks?: readonly string[];
 }
 
-/** Opens a run, with or without checkpoints, or a GGUF file. Errors: those of `openTrained`. */
-export async function openSource(path: string, options: UseOptions = {}): Promise<CompressionSource> {
-  const { model, config } = await openTrained(path, options);
-  const summary = isGguf(path) ? undefined : await summaryIn(path);
+/**
+ * Opens a run, with or without checkpoints, a GGUF file, or an ONNX file of others that is a task's.
+ *
+ * Errors: those of `openModel`; UnsupportedOpError for an ONNX file with ops that Descent does not have.
+ */
+export async function openSource(path: string, options: UseOptions & OnnxUseOptions = {}): Promise<CompressionSource> {
+  const { model, config, remarks } = await openModel(path, options);
+  const isFile = config === undefined || isGguf(path);
   const file = model instanceof TracedModel ? model.toFile() : decodeModel(model.toOnnx(), path);
-  return { path, model, config, summary, file };
+  return {
+    path,
+    model,
+    config: config ?? (await configOf(model)),
+    summary: isFile ? undefined : await summaryIn(path),
+    file,
+    remarks,
+  };
 }
+
+/** The configuration that a run of a file has. */
+const configOf = async ({ task, modelName, info }: TrainedModel): Promise<RunConfig> => ({
+  descent: await descentVersion(),
+  task: task.name,
+  options: {},
+  model: modelName,
+  info,
+});
 
 async function summaryIn(path: string): Promise<RunSummary | undefined> {
   const folder = await openRun(splitRunPath(path).run);

@@ -1,0 +1,32 @@
+"""GPTQ written down in torch from algorithm 1 of the paper (groups of 16, 4 bits, asymmetric), on seeded weights and inputs.
+
+    python scripts/golden/quantization.py       # writes test/golden/quantization.json
+"""
+import json, torch
+torch.manual_seed(0); torch.set_default_dtype(torch.float64)
+N, K, ROWS, GROUP, BITS = 6, 48, 200, 16, 4
+mix = torch.randn(K, K) * 0.4 + torch.eye(K)
+x = (torch.randn(ROWS, K) @ mix).float().double()
+w = torch.randn(N, K).float().double()
+
+def quantize(v, scale, zero):
+    return (torch.clamp(torch.round(v / scale) + zero, 0, 2**BITS - 1) - zero) * scale
+
+def grid(block):  # [N, GROUP]
+    low, high = block.min(1).values.clamp(max=0), block.max(1).values.clamp(min=0)
+    scale = ((high - low) / (2**BITS - 1)).float().double()
+    return scale, torch.round(-low / scale)
+
+H = x.T @ x
+H += 0.01 * H.diag().mean() * torch.eye(K)
+U = torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(H)), upper=True)
+W, Q = w.clone(), torch.zeros_like(w)
+for i in range(K):
+    if i % GROUP == 0: scale, zero = grid(W[:, i:i + GROUP])
+    Q[:, i] = quantize(W[:, i], scale, zero)
+    error = (W[:, i] - Q[:, i]) / U[i, i]
+    W[:, i + 1:] -= error[:, None] * U[i, i + 1:][None]
+plain = torch.cat([quantize(w[:, i:i + GROUP], *[t[:, None] for t in grid(w[:, i:i + GROUP])]) for i in range(0, K, GROUP)], 1)
+loss = lambda q: float((((w - q) @ x.T) ** 2).sum())
+json.dump({"about": f"torch {torch.__version__}", "n": N, "k": K, "group": GROUP, "x": x.flatten().tolist(), "w": w.flatten().tolist(),
+           "gptq": Q.flatten().tolist(), "plain": plain.flatten().tolist(), "loss": {"gptq": loss(Q), "plain": loss(plain)}}, open("test/golden/quantization.json", "w"))
