@@ -61,6 +61,7 @@ class NodeRuntime implements Runtime {
       graphOptimizationLevel: "all",
       // Small tensors were measured faster without the arena, and memory flatter; large ones the other way round.
       enableCpuMemArena: options.arena === true,
+      ...(options.memoryPattern === false ? { enableMemPattern: false } : {}),
       logSeverityLevel: 4,
       ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
       ...(device !== "cpu" && options.deviceOutputs !== undefined && options.deviceOutputs.length > 0

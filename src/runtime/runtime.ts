@@ -31,6 +31,8 @@ export interface SessionOptions {
   readonly spin?: boolean;
   /** Whether the CPU keeps the memory of one run for the next, instead of asking the system for it each time. */
   readonly arena?: boolean;
+  /** Whether the engine lays out all results in one block before a run; left out, it does. */
+  readonly memoryPattern?: boolean;
   /** By output name, the input whose memory a run may write it into: for kernels that are made for it, in a runtime that `writesInPlace`. */
   readonly inPlace?: Readonly<Record<string, string>> | undefined;
   /** Whether inputs or outputs hold texts. */

@@ -31,7 +31,7 @@ import { byLength, fetcherFor } from "../shared/rows-node.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { Watched } from "../task-node.js";
 import type { TaskContext, TaskInfo } from "../task.js";
-import { BATCH } from "../use/traced-graph.js";
+import { rowsAtOnce } from "../use/traced-graph.js";
 import { bestOrLast, GRAPH_FILE, openTrained } from "../use/trained-node.js";
 import { descentVersion } from "../../util/version-node.js";
 import { textByText, textCount } from "../shared/windows.js";
@@ -76,7 +76,7 @@ function measurerOf(
 ): Promise<() => Promise<Metrics>> {
   const { info, validation: part } = prepared;
   const context = inUse(training);
-  const batchSize = Math.min(task.mostAtOnce ?? BATCH, part.length);
+  const batchSize = Math.min(rowsAtOnce(task, info), part.length);
   const { model } = state.step;
   return measurer(state, {
     part,

@@ -17,7 +17,7 @@ import type { Answer, AnyTask, ColumnTypes, Measurement, Outputs, TaskContext, T
 import type { TrainedModel, UseOptions } from "../trained-model.js";
 import { answersOf, measurementOf } from "./answering-node.js";
 import type { ModelFile } from "./model.js";
-import { BATCH, beforeLastLinear, pick } from "./traced-graph.js";
+import { beforeLastLinear, pick, rowsAtOnce } from "./traced-graph.js";
 import { OUTPUT, taskOfFile, UseFileModule } from "./use-file.js";
 
 /** A task's model in the form of `toOnnx`. Owned: dispose it. */
@@ -104,7 +104,7 @@ export class FileModel implements TrainedModel {
     using fetcher = fetcherFor(this.task, this.#context, examples);
     await forEachBatch(
       examples,
-      examples.length === 1 ? 1 : (this.task.mostAtOnce ?? BATCH),
+      examples.length === 1 ? 1 : rowsAtOnce(this.task, this.info),
       (batch) => executable.call(pick(batch, executable.inputs)),
       textByText(this.task, this.info, examples, (outputs, batch, rows) => each(outputs, rows, batch)),
       fetcher,
@@ -123,7 +123,7 @@ export class FileModel implements TrainedModel {
     using fetcher = fetcherFor(this.task, this.#context, examples);
     await forEachBatch(
       examples,
-      BATCH,
+      rowsAtOnce(this.task, this.info),
       (batch) => executable.call(pick(batch, executable.inputs)),
       (outputs, batch) => each(outputs["features"] as TensorData, batch[executable.inputs[0] as string]?.shape[0] as number),
       fetcher,

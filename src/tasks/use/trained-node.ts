@@ -29,7 +29,7 @@ import { isCompressed, MODEL_FILE } from "./compression.js";
 import { FileModel } from "./file-model-node.js";
 import { isGguf, openGguf } from "./gguf-node.js";
 import { OpaqueGraph } from "./opaque-graph-node.js";
-import { BATCH, beforeLastLinear, pick } from "./traced-graph.js";
+import { beforeLastLinear, pick, rowsAtOnce } from "./traced-graph.js";
 import { fileMetadata } from "./file-metadata.js";
 import { useFile } from "./use-file.js";
 import { graphInfo } from "../graph-use.js";
@@ -153,7 +153,7 @@ export class TracedModel implements Trained {
   }
 
   async #run(examples: Dataset, each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void): Promise<void> {
-    const size = examples.length === 1 ? 1 : (this.task.mostAtOnce ?? BATCH);
+    const size = examples.length === 1 ? 1 : rowsAtOnce(this.task, this.info);
     const executable = await this.#compiled(`outputs ${size}`, () => this.#trace(size).outputs);
     const columns = this.#columns;
     using fetcher = this.#fetcher(examples);
@@ -171,8 +171,9 @@ export class TracedModel implements Trained {
    * The features of encoded examples: what goes into the model's last linear layer, [N, D]. ConfigError if it has none.
    */
   async features(examples: Dataset, each: (features: TensorData, rows: number) => void): Promise<void> {
+    const size = rowsAtOnce(this.task, this.info);
     const executable = await this.#compiled("features", () => {
-      const first = Object.values(this.#trace(BATCH).outputs)[0] as Tensor;
+      const first = Object.values(this.#trace(size).outputs)[0] as Tensor;
       const features = beforeLastLinear(first);
       if (features === undefined) throw new ConfigError(`${this.modelName}: expected a linear layer before its output, got none`);
       return { features };
@@ -181,7 +182,7 @@ export class TracedModel implements Trained {
     using fetcher = this.#fetcher(examples);
     await forEachBatch(
       examples,
-      BATCH,
+      size,
       (batch) => executable.call(pick(batch, columns)),
       (outputs, batch) => each(outputs["features"] as TensorData, batch[columns[0] as string]?.shape[0] as number),
       fetcher,
