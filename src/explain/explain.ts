@@ -121,7 +121,8 @@ export class Explainer implements AsyncDisposable {
     const sums = await this.#sums(method, question, samples);
     const background = method.sumsTo === "difference" ? await backgroundScores(this.#model, question) : undefined;
     const first: Answer = { sums, steps: new Array<number>(question.targets.length).fill(settings.steps) };
-    const wide = method.refines === true && excess(examplesOf(this.model, method, question, sums, background), settings) > 1;
+    const mayRefine = method.refines === true && 2 * settings.steps <= settings.maxSteps;
+    const wide = mayRefine && excess(examplesOf(this.model, method, question, sums, background), settings) > 1;
     const refined = !wide
       ? first
       : canBeCut(question, options.at, samples)

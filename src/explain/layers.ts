@@ -32,10 +32,29 @@ export function nodesBetween(y: Tensor, x: Tensor): Node[] {
 
 const inScope = (node: Node, path: string): boolean => node.scope === path || node.scope.startsWith(`${path}.`);
 
-/** The output of a module: the last value that is made in it. Errors: ConfigError, with paths that there are. */
+/** What a layer may be meant by: its path, the name of a node of a file (`/layer4/layer4.1/conv2/Conv`), or that without its op. */
+function pathsMeant(name: string): string[] {
+  const parts = name.split("/").filter((part) => part !== "");
+  if (parts.length === 1) return [name];
+  // PyTorch repeats a list's name before its elements'.
+  const kept = parts.filter((part, i) => !(parts[i + 1] ?? "").startsWith(`${part}.`));
+  return [kept.join("."), kept.slice(0, -1).join(".")];
+}
+
+/** The last node of a module; of one whose path's beginning was left out, where there is no other. */
+function nodeNamed(between: readonly Node[], name: string): Node | undefined {
+  for (const path of pathsMeant(name)) {
+    const own = between.findLast((n) => inScope(n, path));
+    const node = own ?? between.findLast((n) => `.${n.scope}.`.includes(`.${path}.`));
+    if (node !== undefined) return node;
+  }
+  return undefined;
+}
+
+/** The output of a module, or of a file's node: the last value that is made in it. Errors: ConfigError, with paths that there are. */
 export function layerNamed(y: Tensor, x: Tensor, path: string): Tensor {
   const between = nodesBetween(y, x);
-  const node = between.findLast((n) => inScope(n, path));
+  const node = nodeNamed(between, path);
   if (node !== undefined) return node.outputs[0] as Tensor;
   const paths = pathsOf(between);
   const near = nearest(path, paths);

@@ -155,7 +155,7 @@ export async function refinedPath(context: PathContext, { example, allowed }: Pa
 /** The samples of pieces: their points, whatever the first pass had. */
 export const pieceSettings = (settings: Settings): Settings => ({ ...settings, steps: PIECE_POINTS });
 
-/** Whether the paths of a question can be cut: one baseline each, of the features themselves, and points that integrate smoothly. */
+/** Whether the paths of a question can be cut: one baseline each, of the features themselves, by Gauss–Legendre, with points enough. */
 export const canBeCut = (
   { baselines, settings }: Pick<PathContext, "baselines" | "settings">,
   at: string | undefined,
@@ -164,4 +164,5 @@ export const canBeCut = (
   at === undefined &&
   baselines.values.shape[0] === 1 &&
   settings.rule === "gauss-legendre" &&
+  settings.maxSteps >= FIRST_PIECES * PIECE_POINTS &&
   samples.weights.length === settings.steps;

@@ -297,11 +297,11 @@ const withoutMissing = (node: NodeProto, formal: readonly string[], values: Valu
 
 /**
  * The path of a node by its name: `/layer1/layer1.0/conv1/Conv` (PyTorch's) and `layer1.0.conv1/Conv_5` (ours) are at
- * `layer1.0.conv1`; a name without a path is at none.
+ * `layer1.0.conv1`; a name without a path (`Conv_12`) is a path of its own, by which the node can be asked for.
  */
 function scopeOf(name: string): string {
   const parts = name.split("/").filter((part) => part !== "");
-  parts.pop();
+  if (parts.length > 1) parts.pop();
   const path: string[] = [];
   for (const part of parts) {
     // PyTorch repeats a list's name before its elements'.

@@ -7,7 +7,7 @@ import type { MethodName } from "../../src/explain/index.js";
 import { attributionGraph, explain, explainableOf, explainableOnnx, METHOD_NAMES, METHODS } from "../../src/explain/index.js";
 import type { Tensor, TensorData } from "../../src/graph/index.js";
 import { constant, fromNumbers, Graph, input, Parameter, sizeOf, symbol, toNumbers } from "../../src/graph/index.js";
-import { exportGraph } from "../../src/onnx/index.js";
+import { decodeModel, encodeModel, exportGraph } from "../../src/onnx/index.js";
 import { conv as convolve, lowerGraph } from "../../src/ops/index.js";
 import { compile } from "../../src/runtime/index.js";
 import { Random } from "../../src/util/random.js";
@@ -132,3 +132,38 @@ async function assertGraph(method: MethodName, model: typeof conv, x: TensorData
     );
   }
 }
+
+suite("a layer by the name of a file's node", () => {
+  const x = numbers(1, 1, 6, 6);
+  const bytes = fileOf({ scores: network(input("x", [symbol("N"), 1, 6, 6])) });
+  /** The file with other names of its nodes. */
+  const renamed = (nameOf: (op: string, i: number) => string): Uint8Array => {
+    const model = decodeModel(bytes);
+    const nodes = model.graph.nodes.map((node, i) => ({ ...node, name: nameOf(node.opType, i) }));
+    return encodeModel({ ...model, graph: { ...model.graph, nodes } });
+  };
+  const cases: readonly (readonly [style: string, nameOf: (op: string, i: number) => string, at: readonly string[]])[] = [
+    ["flat, as PyTorch once wrote", (op, i) => `${op}_${i}`, ["Relu_1"]],
+    ["flat, as torch.export writes", (op) => `node_${op.toLowerCase()}`, ["node_relu"]],
+    [
+      "paths of modules",
+      (op) => `/body/body.0/${op.toLowerCase()}/${op}`,
+      ["/body/body.0/relu/Relu", "body.0.relu", "/body/body.0/relu"],
+    ],
+    [
+      "paths of Keras",
+      (op) => `StatefulPartitionedCall/model/${op.toLowerCase()}_1/${op}`,
+      ["model/relu_1/Relu", "model.relu_1", "relu_1"],
+    ],
+  ];
+  for (const [style, nameOf, names] of cases) {
+    test(style, async () => {
+      const model = explainableOnnx(renamed(nameOf));
+      const expected = await explain(model, x, { method: "grad-cam" });
+      for (const at of names) {
+        const { values } = await explain(model, x, { method: "grad-cam", at });
+        assert.deepEqual(values.data, expected.values.data, at);
+      }
+    });
+  }
+});
