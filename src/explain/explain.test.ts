@@ -288,3 +288,16 @@ suite("measures", () => {
     assert.ok(driving.accuracy > 0.9, String(driving.accuracy));
   });
 });
+
+test("a mask's parts are switched together: a table's columns, an image's pixels", async () => {
+  const ones = (...shape: readonly number[]): TensorData =>
+    fromNumbers("float32", shape, new Array<number>(sizeOf(shape)).fill(1));
+  const numbers = (values: readonly number[], ...shape: readonly number[]): TensorData => fromNumbers("int32", shape, values);
+  const table = explainableOf((x) => x.mul(constant(fromNumbers("float32", [4], [1, 2, 3, 4]))).sum([1], true), [4], 1);
+  const rows = await explain(table, ones(1, 4), { method: "exact-shapley", mask: numbers([7, 5, 7, 5], 4) });
+  assert.deepEqual(rows.examples[0]?.parts?.names, ["part 5", "part 7"]);
+  assert.deepEqual(Array.from(rows.examples[0]?.parts?.values ?? [], Math.round), [6, 4]);
+  const pixels = explainableOf((x) => x.sum([1, 2, 3]).unsqueeze(1), [3, 2, 2], 1);
+  const { examples } = await explain(pixels, ones(1, 3, 2, 2), { method: "feature-ablation", mask: numbers([0, 0, 0, 1], 2, 2) });
+  assert.deepEqual(Array.from(examples[0]?.parts?.values ?? [], Math.round), [9, 3]);
+});

@@ -27,6 +27,11 @@ export interface ExplainOptions extends Partial<Settings>, BaselineOptions, Scor
   readonly target?: Target | readonly Target[];
   /** The layer to attribute to, by its module's path; left out, the features, or for methods that need a layer the one found in the graph. */
   readonly at?: string;
+  /**
+   * Parts for methods that switch parts on and off, in place of superpixels, tokens and columns: elements with the same whole number belong together. Of
+   * the features' shape, or of an image's pixels [H, W].
+   */
+  readonly mask?: TensorData;
   /** Called with the fraction that is done. */
   readonly onProgress?: (fraction: number) => void;
   readonly signal?: AbortSignal;

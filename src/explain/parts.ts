@@ -2,7 +2,8 @@
  * @module Parts of an example, for methods that switch parts on and off: superpixels of an image, tokens of a text, columns of a table.
  */
 import type { TensorData } from "../graph/index.js";
-import { sizeOf, toNumbers } from "../graph/index.js";
+import { formatShape, sizeOf, toNumbers } from "../graph/index.js";
+import { ShapeError } from "../util/errors.js";
 import type { Features } from "./explainable.js";
 import { imageAxes } from "./explainable.js";
 import { slic } from "./slic.js";
@@ -34,6 +35,29 @@ export function partsOf(features: Features, x: TensorData, superpixels: number):
   return {
     partOf: Int32Array.from({ length: size }, (_, e) => Math.floor((e * count) / size)),
     names: Array.from({ length: count }, (_, i) => (count === size ? `element ${i}` : `block ${i}`)),
+  };
+}
+
+/**
+ * The parts of a mask: elements with the same number belong together. `mask` has the features' shape, or that of an image's pixels [H, W].
+ *
+ * Errors: ShapeError for a mask of another size.
+ */
+export function maskedParts(features: Features, shape: readonly number[], mask: TensorData): ElementParts {
+  const size = sizeOf(shape);
+  const isImage = imageAxes(features) !== undefined;
+  const { rows, columns, pixelOf } = planesOf(features, shape);
+  const isPlane = isImage && mask.shape.length === 2 && mask.shape[0] === rows && mask.shape[1] === columns;
+  if (!isPlane && formatShape(mask.shape) !== formatShape(shape)) {
+    const expected = isImage ? `${formatShape([rows, columns])}, a part's number for each pixel` : formatShape(shape);
+    throw new ShapeError(`mask: expected ${expected}, got ${formatShape(mask.shape)}`);
+  }
+  const numbers = toNumbers(mask);
+  const kinds = [...new Set(numbers)].sort((a, b) => a - b);
+  const places = new Map(kinds.map((kind, i) => [kind, i]));
+  return {
+    partOf: Int32Array.from({ length: size }, (_, e) => places.get(numbers[isPlane ? pixelOf(e) : e] as number) as number),
+    names: kinds.map((kind) => `part ${kind}`),
   };
 }
 

@@ -11,7 +11,7 @@ import type { Game } from "./game.js";
 import { elementGame, spreadParts } from "./game.js";
 import type { SamplingContext, SamplingMethod } from "./method.js";
 import type { Model } from "./model.js";
-import { partsOf } from "./parts.js";
+import { maskedParts, partsOf } from "./parts.js";
 import { labelOf } from "./target.js";
 
 export interface SampledExample {
@@ -47,7 +47,10 @@ export function samplingContext(model: Model, question: Question, i: number): Sa
     settings,
     random,
     at: options.at,
-    game: () => (game ??= Promise.resolve().then(() => gameOf(model, given, own, settings.superpixels, score, rowsOf))),
+    game: () =>
+      (game ??= Promise.resolve().then(() =>
+        gameOf(model, given, own, { superpixels: settings.superpixels, mask: options.mask }, score, rowsOf),
+      )),
     score: (features) => score(rowsOf(features)),
     answers: (features) => model.scores(rowsOf(features), options.output),
     gradient: (features, other = target) =>
@@ -73,17 +76,21 @@ function gameOf(
   model: Model,
   given: ExplainInput,
   baselines: TensorData,
-  superpixels: number,
+  { superpixels, mask }: { readonly superpixels: number; readonly mask: TensorData | undefined },
   score: (all: ExplainInput) => Promise<Float64Array>,
   rowsOf: (features: TensorData) => ExplainInput,
 ): Game {
-  const own: Parts | undefined = model.explainable.parts?.(given);
+  const own: Parts | undefined = mask === undefined ? model.explainable.parts?.(given) : undefined;
   if (own !== undefined) {
     const { names } = own;
     const play: Game["play"] = (coalitions, count, progress) => playParts(own, coalitions, count, score, progress);
     return { players: names.length, names, play };
   }
-  const { partOf, names } = partsOf(model.explainable.features, given.features, superpixels);
+  const { features } = model.explainable;
+  const { partOf, names } =
+    mask === undefined
+      ? partsOf(features, given.features, superpixels)
+      : maskedParts(features, given.features.shape.slice(1), mask);
   return elementGame(given.features, baselines, partOf, names, (features) => score(rowsOf(features)));
 }
 

@@ -98,6 +98,14 @@ const cases: readonly (readonly [
     /baseline: expected one of zero.*did you mean blurred\?/,
   ],
   [
+    "a mask of another size",
+    conv,
+    image,
+    { method: "kernel-shap", mask: tensor([9, 8], "int32") },
+    /mask: expected \[8, 8\], a part's number for each pixel, got \[9, 8\]/,
+  ],
+  ["a mask of other columns", mlp, row, { method: "lime", mask: tensor([5], "int32") }, /mask: expected \[6\], got \[5\]/],
+  [
     "an empty background",
     mlp,
     row,

@@ -3,6 +3,7 @@
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
+import type { TensorData } from "../../graph/index.js";
 import { ConfigError } from "../../util/errors.js";
 import { formatTable } from "../../util/text.js";
 import { checkWritable } from "../../run/run-folder-files-node.js";
@@ -108,6 +109,11 @@ export const verb = defineVerb({
       placeholder: "NAME",
       default: "insertion,deletion",
     }),
+    mask: text({
+      help: "images: a picture of the model's input size, one colour for each part that lime, SHAP and ablation switch on and off",
+      placeholder: "FILE",
+      defaultText: "superpixels",
+    }),
     baseline: choice(["zero", "mean", "blurred", "uniform"], { help: "the values of absent features" }),
     data: text({
       help: "explain the whole model over a data set: what its scores hang on, and the slices where it is worst",
@@ -163,7 +169,9 @@ export const verb = defineVerb({
     const { openModel } = await import("../../tasks/use/open-node.js");
     const { readInputs } = await import("../../tasks/use/examples-node.js");
     const { measuresNamed, methodsNamed } = await import("../../tasks/explaining/explain-node.js");
+    const { readMask } = await import("../../tasks/explaining/mask-node.js");
     const methods = options.method === undefined ? [] : methodsNamed(options.method);
+    const mask = options.mask === undefined ? undefined : await readMask(options.mask);
     const measures = measuresNamed(options.measure);
     const { device, threads, preprocess, imageSize, labels, tokenizer } = options;
     const opened = await openModel(path, { device, threads, preprocess, imageSize, labels, tokenizer });
@@ -182,7 +190,7 @@ export const verb = defineVerb({
       const { explainInfluence } = await import("../explain-influence.js");
       return await explainInfluence(model, path, read, { ...asked, count: options.influence }, telling);
     }
-    return await explainEach(model, path, read, { ...asked, measures, question: questionOf(path, options) }, telling);
+    return await explainEach(model, path, read, { ...asked, measures, mask, question: questionOf(path, options) }, telling);
   },
 });
 
@@ -193,6 +201,7 @@ interface EachOptions extends Omit<Drawing, "path" | "explanations" | "unexplain
   readonly question: ScoreQuestion;
   readonly background: string | undefined;
   readonly at: string | undefined;
+  readonly mask: TensorData | undefined;
   readonly baseline: "zero" | "mean" | "blurred" | "uniform" | undefined;
   readonly samples: number | undefined;
   readonly seed: number;
@@ -211,7 +220,7 @@ async function explainEach(
   const { explainInputs } = await import("../../tasks/explaining/explain-node.js");
   const { backgroundOf } = await import("../../tasks/explaining/background-node.js");
   const { contributions } = await import("../../tasks/explaining/summary.js");
-  const { methods, measures, question, seed, device, at, baseline, samples, threads, ...drawing } = options;
+  const { methods, measures, question, seed, device, at, mask, baseline, samples, threads, ...drawing } = options;
   const behind = await backgroundOf(model, path, options.background, seed);
   const bar = progress({ label: "explain", total: read.names.length * Math.max(1, methods.length), unit: "explanations" });
   const { explanations, unexplained } = await explainInputs(model, read, {
@@ -222,6 +231,7 @@ async function explainEach(
     device,
     ...(behind === undefined ? {} : { rows: behind }),
     ...(at === undefined ? {} : { at }),
+    ...(mask === undefined ? {} : { mask }),
     ...(baseline === undefined ? {} : { baseline }),
     ...(samples === undefined ? {} : { samples }),
     ...(threads === undefined ? {} : { threads }),
