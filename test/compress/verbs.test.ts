@@ -11,7 +11,7 @@ import { Dataset, writeSafetensors } from "../../src/data/index.js";
 import { fromNumbers } from "../../src/graph/index.js";
 import { TrainedModel } from "../../src/tasks/use/trained-node.js";
 import { Random } from "../../src/util/random.js";
-import { isRefused, scratchFolder, succeeds } from "../e2e/command.js";
+import { isRefused, run, scratchFolder, succeeds } from "../e2e/command.js";
 
 const folder = scratchFolder();
 const path = (...names: string[]): string => join(folder, ...names);
@@ -195,4 +195,66 @@ test("distill: every second layer of a text classifier, with what lies within it
   await assertMeasuredAgain("bert-half");
   await descent("prune bert --layers 1 --macs 0.6 --multiple-of 1 --steps 10 --batch-size 8 --quiet --out bert-cut");
   await assertMeasuredAgain("bert-cut");
+});
+
+test("prune: linear layers as two of lower rank, after units were cut", async () => {
+  await descent("prune points --macs 0.8 --energy 0.8 --multiple-of 1 --steps 20 --out thin");
+  const { ranks } = summaryOf("thin").compression as {
+    readonly ranks: readonly { readonly before: number; readonly after: number }[];
+  };
+  assert.ok(ranks.length > 0 && ranks.every(({ before: full, after }) => after < full));
+  await assertMeasuredAgain("thin");
+  await assertRunsAlone("thin");
+});
+
+test("prune: single weights at zero, a few values for the others", async () => {
+  await descent("prune points --sparsity 0.8 --clusters 8 --cuts gradual --steps 60 --out sparse");
+  const { sparse } = summaryOf("sparse").compression as {
+    readonly sparse: { readonly fewer: number; readonly fewerBits: number };
+  };
+  assert.ok(sparse.fewer > 3 && sparse.fewerBits > sparse.fewer);
+  await assertMeasuredAgain("sparse");
+  await refused("prune points --macs 0.5 --clusters 8 --out no", /--clusters: expected --sparsity/);
+});
+
+test("compress: a search within a budget, gone on with, and one that nothing meets", async () => {
+  const line = [
+    "compress",
+    "points",
+    "--budget",
+    "accuracy -40pp, size 0.8x",
+    "--short-epochs",
+    "0.5",
+    "--longer",
+    "1",
+    "--epochs",
+    "1",
+    "--try",
+    "quantize,prune50,prune50+quantize,rank95",
+    "--out",
+    "search",
+  ];
+  const args = line;
+  const { stdout } = await succeeds(folder, [...args, "--json"], { DESCENT_THREADS: "1" });
+  const { best, points: found } = JSON.parse(stdout) as {
+    readonly best: { readonly run: string; readonly shares: { readonly size: number } };
+    readonly points: readonly unknown[];
+  };
+  assert.ok(best.shares.size <= 0.8);
+  await assertMeasuredAgain(best.run);
+  assert.match(readFileSync(path("search", "report.html"), "utf8"), /<svg[^>]*class="chart"/);
+  // What a killed search has done is taken up: a point without its record is not gone through again.
+  const state = JSON.parse(readFileSync(path("search", "search.json"), "utf8")) as { readonly points: readonly unknown[] };
+  writeFileSync(path("search", "search.json"), JSON.stringify({ ...state, points: state.points.slice(0, 2) }));
+  const again = await succeeds(folder, args, { DESCENT_THREADS: "1" });
+  assert.match(again.stderr, /goes on with 2 points/);
+  assert.doesNotMatch(again.stderr, /train {2}\d+%/);
+  assert.equal((JSON.parse(readFileSync(path("search", "search.json"), "utf8")) as typeof state).points.length, found.length);
+  const missed = await run(folder, [...args.slice(0, 3), "size 0.001x", ...args.slice(4), "--overwrite"], {
+    DESCENT_THREADS: "1",
+  });
+  assert.equal(missed.status, 1);
+  assert.match(missed.stderr, /expected a point within "size 0.001x", got none; the nearest is search.points./);
+  await refused("compress points --budget size", /--budget: expected NAME/);
+  await refused("compress points --try prune51 --out no", /unknown pipeline "prune51"/);
 });

@@ -15,6 +15,11 @@ export const verb = defineVerb({
       default: "size 0.5x, latency 1x",
     }),
     shortEpochs: number({ help: "passes of the first, short trainings", above: 0, placeholder: "N", default: 1 }),
+    try: text({
+      help: "pipelines to try, such as prune50,prune50+quantize",
+      placeholder: "NAMES",
+      defaultText: "all: quantize, rank95, prune70, prune50, prune35, distill, and these together",
+    }),
     longer: integer({ help: "points that are trained longer, with --epochs", minimum: 0, placeholder: "N", default: 2 }),
     ...compressingOptions,
   },
@@ -27,7 +32,13 @@ export const verb = defineVerb({
     const out = options.out ?? `${path.replace(/[/\\]+$/, "")}-search`;
     const { shortEpochs, longer } = options;
     const context = compressingContext({ options, command, signal, progress, note }, out);
-    const asked = { budget, budgetText: options.budget, shortEpochs, longer };
+    const asked = {
+      budget,
+      budgetText: options.budget,
+      shortEpochs,
+      longer,
+      ...(options.try === undefined ? {} : { pipelines: options.try.split(",").map((name) => name.trim()) }),
+    };
     const { points, gaps, best, isMet } = await compressRun(path, asked, smallTrainingOf(options), context);
     print(
       formatTable(

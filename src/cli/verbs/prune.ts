@@ -17,6 +17,12 @@ const pruneOptions = {
     placeholder: "SHARE",
   }),
   layers: integer({ help: "whole layers (encoder.layer.0, …) that stay; the others are cut out", minimum: 1, placeholder: "N" }),
+  energy: number({
+    help: "low rank: two thinner layers in the place of a linear one, which keep this share of its outputs' energy, such as 0.95",
+    above: 0,
+    maximum: 0.9999,
+    placeholder: "SHARE",
+  }),
   sparsity: number({
     help: "share of single weights that become 0, in place of units that are cut out; the file stays as large",
     above: 0,
@@ -57,18 +63,18 @@ export const verb = defineVerb({
   engine: true,
   async run({ positionals: [path = ""], options, command, signal, progress, note, print }) {
     const { ConfigError } = await import("../../util/errors.js");
-    const targets = [options.macs, options.parameters, options.layers, options.sparsity];
+    const targets = [options.macs, options.parameters, options.layers, options.sparsity, options.energy];
     if (targets.every((target) => target === undefined))
       throw new ConfigError(
-        "prune: expected a target, --macs SHARE, --parameters SHARE, --layers N or --sparsity SHARE, got none",
+        "prune: expected a target, --macs SHARE, --parameters SHARE, --layers N, --energy SHARE or --sparsity SHARE, got none",
       );
     if (options.clusters !== undefined && options.sparsity === undefined)
       throw new ConfigError("--clusters: expected --sparsity with it, got none");
     if (options.macs !== undefined && options.parameters !== undefined)
       throw new ConfigError("prune: expected --macs or --parameters, got both");
     const { pruneRun } = await import("../../tasks/compressing/prune-run-node.js");
-    const { macs, parameters, layers, sparsity, clusters, importance, scope, rounds, multipleOf, width } = options;
-    const chosen = { macs, parameters, layers, sparsity, clusters, rounds, multipleOf };
+    const { macs, parameters, layers, sparsity, clusters, energy, importance, scope, rounds, multipleOf, width } = options;
+    const chosen = { macs, parameters, layers, sparsity, clusters, energy, rounds, multipleOf };
     const out = options.out ?? `${path.replace(/\/+$/, "")}-pruned`;
     const summary = await pruneRun(
       path,

@@ -42,42 +42,49 @@ function readBy(
   return undefined;
 }
 
+/** Means over some batches of tensors of the graph in use, each a vector. */
+export async function batchMeans(
+  { smaller, weights, rows }: Pick<Source, "smaller" | "weights" | "rows">,
+  vectors: readonly Tensor[],
+): Promise<Float64Array[]> {
+  const { task, info } = smaller.base;
+  const values = new Map([...smaller.named.paths].map(([t, path]) => [t, weights.get(path) as TensorData]));
+  const outputs = Object.fromEntries(vectors.map((t, i): [string, Tensor] => [`mean ${i}`, t]));
+  await using executable = await compile(resolveForUse(outputs), { values });
+  using fetcher = fetcherFor(task, usingContext(task, info), rows);
+  const batchSize = Math.min(BATCH, rows.length);
+  const loader = new DataLoader(rows, { batchSize, shuffle: true, seed: 1, dropLast: true, fetcher });
+  const sums = vectors.map((t) => new Float64Array(t.shape[0] as number));
+  let batches = 0;
+  for await (const batch of loader) {
+    const got = await executable.call(pick(batch, executable.inputs));
+    sums.forEach((sum, i) => toNumbers(got[`mean ${i}`] as TensorData).forEach((v, k) => (sum[k] = (sum[k] as number) + v)));
+    if (++batches === BATCHES) break;
+  }
+  return sums.map((sum) => sum.map((v) => v / batches));
+}
+
+/** The mean over all axes but one. */
+export const meanAlong = (t: Tensor, axis: number): Tensor => t.mean(range(0, t.rank).filter((other) => other !== axis));
+
 /** Mean |x| of each unit over some batches; groups that no layer reads are left out. */
 export async function meanActivations(source: Source): Promise<Map<Group, Float64Array>> {
-  const { smaller, weights, couplings, groups, rows } = source;
-  const { task, info } = smaller.base;
-  const outputs = [...smaller.named.graph.outputs].filter(([name]) => name.startsWith("use: "));
-  const inUse = new Set(new Graph(new Map(outputs)).nodes.flatMap((node) => node.outputs));
+  const { smaller, couplings, groups } = source;
+  const inUse = new Set(new Graph(smaller.outputsInUse).nodes.flatMap((node) => node.outputs));
   const read = groups.flatMap((group) => {
     const found = readBy(group, source, inUse);
     return found === undefined ? [] : [{ group, ...found }];
   });
-  const means = read.map(({ t, axis }, i): [string, Tensor] => [
-    `mean ${i}`,
-    t.abs().mean(range(0, t.rank).filter((other) => other !== axis)),
-  ]);
-  const values = new Map([...smaller.named.paths].map(([t, path]) => [t, weights.get(path) as TensorData]));
-  await using executable = await compile(resolveForUse(Object.fromEntries(means)), { values });
-  using fetcher = fetcherFor(task, usingContext(task, info), rows);
-  const loader = new DataLoader(rows, {
-    batchSize: Math.min(BATCH, rows.length),
-    shuffle: true,
-    seed: 1,
-    dropLast: true,
-    fetcher,
-  });
-  const sums = read.map(({ group }) => new Float64Array(group.units));
-  let batches = 0;
-  for await (const batch of loader) {
-    const got = await executable.call(pick(batch, executable.inputs));
-    read.forEach(({ group, t, axis }, i) => {
-      const numbers = toNumbers(got[`mean ${i}`] as TensorData);
+  const means = await batchMeans(
+    source,
+    read.map(({ t, axis }) => meanAlong(t.abs(), axis)),
+  );
+  return new Map(
+    read.map(({ group, t, axis }, i) => {
       const positions = couplings.axesOf(t)[axis];
-      for (let unit = 0; unit < group.units; unit++)
-        for (const at of positions === undefined ? [] : positionsOf(positions, group.set, unit))
-          (sums[i] as Float64Array)[unit] = (sums[i]?.[unit] ?? 0) + (numbers[at] ?? 0);
-    });
-    if (++batches === BATCHES) break;
-  }
-  return new Map(read.map(({ group }, i) => [group, sums[i] as Float64Array]));
+      const of = (unit: number): number =>
+        positions === undefined ? 0 : positionsOf(positions, group.set, unit).reduce((sum, at) => sum + (means[i]?.[at] ?? 0), 0);
+      return [group, Float64Array.from({ length: group.units }, (_, unit) => of(unit))];
+    }),
+  );
 }

@@ -21,6 +21,8 @@ import type { RunConfig } from "../../run/run-folder.js";
 import { ConfigError } from "../../util/errors.js";
 import { matchesPath } from "../../util/patterns.js";
 import { meanActivations } from "./activations-node.js";
+import type { RankChange } from "./low-rank-node.js";
+import { lowRank } from "./low-rank-node.js";
 import type { BaseModel } from "./smaller-model.js";
 import { multiplyAddsOf, SmallerModel } from "./smaller-model.js";
 import type { SmallTraining, TrainingAround } from "./train-smaller-node.js";
@@ -52,6 +54,8 @@ export interface PruneOptions {
   readonly layers?: number;
   /** The share of single weights that become 0, instead of units that are cut out. */
   readonly sparsity?: number;
+  /** The share of the energy of linear layers' outputs that two thinner layers in the place of each keep. */
+  readonly energy?: number;
   /** Values that the weights of a tensor share, with `sparsity`. */
   readonly clusters?: number;
   /** Whether training makes up for what was cut; left out, it does. */
@@ -65,6 +69,8 @@ export interface Pruned {
   readonly groups: readonly PrunedGroup[];
   readonly macs: { readonly before: number; readonly after: number };
   readonly layers: readonly string[];
+  /** Layers that became two, with their ranks. */
+  readonly ranks?: readonly RankChange[];
   /** What is known of single weights. */
   readonly sparse?: SparseResult["facts"];
 }
@@ -253,6 +259,7 @@ export async function prune(p: Pruning): Promise<Pruned> {
   const block = target === undefined ? 1 : (options.multipleOf ?? (await widthStep(whole.named.graph, note)));
   if (target !== undefined) checkReach(smaller, target, block, options);
   const shares = target === undefined ? [1] : sharesOf(target, options);
+  let ranks: readonly RankChange[] = [];
   for (const [round, share] of shares.entries()) {
     if (target !== undefined) {
       const rewrite = await cutOnce(p, smaller, weights, share, block);
@@ -263,6 +270,16 @@ export async function prune(p: Pruning): Promise<Pruned> {
         `round ${round + 1} of ${shares.length}: ${(smaller.multiplyAdds() / before).toFixed(3)} of the multiply-adds are left`,
       );
     }
+    if (options.energy !== undefined && round === shares.length - 1) {
+      const found = await lowRank(smaller, weights, rows, { ...options, energy: options.energy });
+      ranks = found.ranks;
+      rewrites = [...rewrites, found.rewrite];
+      weights = found.rewrite.weights(weights);
+      smaller = new SmallerModel(base, rewrites, context);
+      note(
+        `${ranks.length} layers became two of lower rank; ${(smaller.multiplyAdds() / before).toFixed(3)} of the multiply-adds are left`,
+      );
+    }
     if (options.train === false) continue;
     // Rewinding: each round trains the weights that the run had, in the form that is left (Renda et al. 2020, arXiv:2003.02389).
     const begin = options.schedule === "iterative" ? smaller.weights : weights;
@@ -271,7 +288,8 @@ export async function prune(p: Pruning): Promise<Pruned> {
   }
   const [wide, narrow] = [widthsOf(whole), widthsOf(smaller)];
   const groups = [...wide].map(([path, width]): PrunedGroup => ({ path, before: width, after: narrow.get(path) ?? 0 }));
-  return { smaller, weights, groups, layers, macs: { before, after: smaller.multiplyAdds() } };
+  const macs = { before, after: smaller.multiplyAdds() };
+  return { smaller, weights, groups, layers, macs, ...(ranks.length === 0 ? {} : { ranks }) };
 }
 
 /** A model with single weights at 0. */

@@ -57,19 +57,25 @@ export async function pruneRun(
 }
 
 /** What pruning says of itself in `summary.json`. */
-export const factsOf = ({ groups, macs, layers, sparse }: Pruned): Readonly<Record<string, unknown>> => ({
+export const factsOf = ({ groups, macs, layers, ranks, sparse }: Pruned): Readonly<Record<string, unknown>> => ({
   multiplyAdds: macs,
   widths: groups,
   ...(layers.length === 0 ? {} : { layers }),
+  ...(ranks === undefined ? {} : { ranks }),
   ...(sparse === undefined ? {} : { sparse }),
 });
 
 /** Widths of layers before and after. */
-export function widthsTable({ groups, macs, layers }: Pruned): string {
+export function widthsTable({ groups, macs, layers, ranks = [] }: Pruned): string {
   const rows = groups
     .filter(({ before, after }) => before !== after)
     .map(({ path, before, after }): Bilingual[] => [path, formatInteger(before), formatInteger(after)]);
   const gone = layers.map((path): Bilingual[] => [path, { en: "a layer", zh: "一层" }, { en: "cut out", zh: "整层剪掉" }]);
+  const thinner = ranks.map(({ path, before, after }): Bilingual[] => [
+    path,
+    { en: `rank ${before}`, zh: `秩 ${before}` },
+    { en: `rank ${after}`, zh: `秩 ${after}` },
+  ]);
   const work: Bilingual[] = [
     { en: "multiply-adds of one example", zh: "单个样本的乘加次数" },
     formatInteger(Math.round(macs.before)),
@@ -81,6 +87,6 @@ export function widthsTable({ groups, macs, layers }: Pruned): string {
       { en: "before", zh: "剪枝前" },
       { en: "after", zh: "剪枝后" },
     ],
-    [work, ...gone, ...rows],
+    [work, ...gone, ...rows, ...thinner],
   );
 }

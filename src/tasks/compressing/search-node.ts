@@ -11,6 +11,7 @@ import { RUN_FILES } from "../../run/run-folder.js";
 import { nodeFileSystem, writeWhole } from "../../run/run-folder-files-node.js";
 import { compile } from "../../runtime/index.js";
 import { ConfigError, DescentError } from "../../util/errors.js";
+import { unknownName } from "../../util/nearest.js";
 import { loadExamples } from "../use/examples-node.js";
 import type { Dataset } from "../../data/node.js";
 import type { Monitor } from "../../train/index.js";
@@ -58,12 +59,25 @@ const quantizing: Stage = {
   run: (from, out, _training, context) => quantizeRun(from, {}, { ...context, out }),
 };
 
+/** Two thinner layers in the place of each linear one that has many numbers. */
+const thinning: Stage = {
+  name: "rank95",
+  trains: true,
+  run: (from, out, training, context) =>
+    pruneRun(from, { energy: 0.95, importance: "magnitude", scope: "global", schedule: "one-shot" }, training, {
+      ...context,
+      out,
+    }),
+};
+
 /** Shares of multiply-adds that are tried. */
 const CUTS = [0.7, 0.5, 0.35];
 
-/** What is tried, in orders that make sense: fewer layers, then narrower ones, then fewer bits; the least change first. */
+/** What is tried, in orders that make sense: fewer layers, then narrower ones, then lower ranks, then fewer bits; the least change first. */
 const PIPELINES: readonly (readonly Stage[])[] = [
   [quantizing],
+  [thinning],
+  [pruning(0.7), thinning],
   ...[[], ...CUTS.map((macs) => [pruning(macs)])].flatMap((cut) =>
     [[], [distilling]].map((taught): Stage[] => [...taught, ...cut]),
   ),
@@ -104,6 +118,8 @@ export interface SearchOptions {
   readonly shortEpochs: number;
   /** Points that are trained longer. */
   readonly longer: number;
+  /** Pipelines that are tried, by name; left out, all. */
+  readonly pipelines?: readonly string[];
 }
 
 export interface SearchResult {
@@ -232,6 +248,13 @@ export function ranked(points: readonly SearchPoint[], budget: Budget, mode: "mi
   return [...points].sort((a, b) => distance(a) - distance(b) || left(a) - left(b));
 }
 
+/** The pipelines of these names. ConfigError for one that is none. */
+function pipelinesNamed(names: readonly string[] | undefined): readonly (readonly Stage[])[] {
+  const stray = names?.find((name) => !PIPELINES.some((stages) => nameOf(stages) === name));
+  if (stray !== undefined) throw new ConfigError(`--try: ${unknownName("pipeline", stray, PIPELINES.map(nameOf))}`);
+  return PIPELINES.filter((stages) => names === undefined || names.includes(nameOf(stages)));
+}
+
 /** How much more of the metric a short training may lose than the budget allows for its point to be trained longer. */
 const PATIENCE = 0.05;
 
@@ -258,6 +281,7 @@ export async function compressRun(
   training: SmallTraining,
   context: CompressingContext,
 ): Promise<SearchResult> {
+  const chosen = pipelinesNamed(options.pipelines);
   const source = await openSource(path, training);
   await using model = source.model;
   const trainedOn = context.data?.data ?? source.config.options["data"];
@@ -282,7 +306,7 @@ export async function compressRun(
   );
   await mkdir(join(context.out, "points"), { recursive: true });
   const search = new Search(source, { rows, monitor, before }, options, training, context, state);
-  for (const stages of PIPELINES) await search.go(stages, false);
+  for (const stages of chosen) await search.go(stages, false);
   for (const name of promising(search.state.points, options, monitor.mode)) {
     const stages = PIPELINES.find((each) => nameOf(each) === name);
     if (stages?.some(({ trains }) => trains) === true) await search.go(stages, true);

@@ -21,6 +21,7 @@ export interface BaseModel {
 }
 
 const FEATURES = "features of the model";
+const USE = "use";
 
 /** The weights of a rewritten model, under the paths that they had. */
 export class PartsModule extends Module {
@@ -73,7 +74,7 @@ export class SmallerModel {
     const using = usingContext(task, info);
     const inUse = traced(base, inputsOf(task.inputs(using, symbol("N"))), using);
     const inTraining = traced(base, inputsOf(task.inputs(training, 8)), training);
-    const both = { ...prefixed("use", inUse), ...prefixed("training", inTraining) };
+    const both = { ...prefixed(USE, inUse), ...prefixed("training", inTraining) };
     this.named = this.#rewritten(new Graph(both));
     const parameters = new Map<string, Parameter>();
     for (const [t, path] of this.named.paths) if (t instanceof Parameter) parameters.set(path, t);
@@ -85,6 +86,11 @@ export class SmallerModel {
   /** The task's outputs for a batch, in training or in use. */
   outputs(batch: Tensors, context: TaskContext<TaskInfo>): Tensors {
     return Object.fromEntries(this.#rewritten(new Graph(traced(this.base, batch, context))).graph.outputs);
+  }
+
+  /** The outputs in use, with N free, as they are in `named`. */
+  get outputsInUse(): Map<string, Tensor> {
+    return new Map([...this.named.graph.outputs].filter(([name]) => name.startsWith(USE)));
   }
 
   get trainingContext(): TaskContext<TaskInfo> {
