@@ -202,10 +202,11 @@ class Attributes {
 }
 
 function numbersOf({ rawData, dataType }: TensorProto): readonly number[] {
-  const { buffer, byteOffset, byteLength } = rawData.slice();
+  // A copy begins where numbers may begin; a view into a file need not.
+  const { buffer } = Uint8Array.from(rawData);
   if (dataType === DTYPES.uint8.onnx) return [...rawData];
-  if (dataType === DTYPES.float64.onnx) return [...new Float64Array(buffer, byteOffset, byteLength / 8)];
-  return [...new Float32Array(buffer, byteOffset, byteLength / 4)];
+  if (dataType === DTYPES.float64.onnx) return [...new Float64Array(buffer)];
+  return [...new Float32Array(buffer)];
 }
 
 /** The first node of trees in a file. */

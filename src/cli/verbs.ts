@@ -46,6 +46,11 @@ export const VERBS: readonly VerbRow[] = [
     load: () => import("./verbs/quantize.js"),
   },
   {
+    name: "compare",
+    summary: "compare large, small and traditional models on the same data",
+    load: () => import("./verbs/compare.js"),
+  },
+  {
     name: "inspect",
     summary: "show the contents of an ONNX file, a checkpoint or a run",
     load: () => import("./verbs/inspect.js"),

@@ -11,7 +11,12 @@ interface Case {
   readonly high: number;
 }
 const golden = JSON.parse(readFileSync(new URL("../../../test/golden/comparison.json", import.meta.url), "utf8")) as {
-  readonly mcnemar: readonly { readonly first: number[]; readonly second: number[]; readonly exact: number; readonly corrected: number }[];
+  readonly mcnemar: readonly {
+    readonly first: number[];
+    readonly second: number[];
+    readonly exact: number;
+    readonly corrected: number;
+  }[];
   readonly bootstrap: Case;
   readonly paired: Case & { readonly other: number[]; readonly difference: number; readonly p: number };
 };
@@ -32,7 +37,10 @@ test("bootstrap intervals are scipy's for the same resamples", () => {
   near(interval.low, low);
   near(interval.high, high);
   const paired = golden.paired;
-  const result = pairedBootstrap(paired.values, paired.other, { resamples: paired.rows.length, draw: (b) => paired.rows[b] as number[] });
+  const result = pairedBootstrap(paired.values, paired.other, {
+    resamples: paired.rows.length,
+    draw: (b) => paired.rows[b] as number[],
+  });
   near(result.difference, paired.difference);
   near(result.low, paired.low);
   near(result.high, paired.high);

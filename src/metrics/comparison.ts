@@ -30,7 +30,8 @@ export function mcNemar(first: ArrayLike<number | boolean>, second: ArrayLike<nu
   }
   const n = onlyFirst + onlySecond;
   if (n === 0) return { onlyFirst, onlySecond, p: 1 };
-  if (exact ?? n <= MOST_EXACT) return { onlyFirst, onlySecond, p: Math.min(1, 2 * binomialHalf(Math.min(onlyFirst, onlySecond), n)) };
+  if (exact ?? n <= MOST_EXACT)
+    return { onlyFirst, onlySecond, p: Math.min(1, 2 * binomialHalf(Math.min(onlyFirst, onlySecond), n)) };
   const statistic = (Math.abs(onlyFirst - onlySecond) - 1) ** 2 / n;
   return { onlyFirst, onlySecond, p: erfc(Math.sqrt(statistic / 2)) };
 }
@@ -123,7 +124,11 @@ export interface PairedBootstrap extends ResampledInterval {
  *
  * Source: Koehn, Statistical significance tests for machine translation evaluation, 2004; Efron and Tibshirani 1993, section 16.
  */
-export function pairedBootstrap(first: ArrayLike<number>, second: ArrayLike<number>, options: ResamplingOptions = {}): PairedBootstrap {
+export function pairedBootstrap(
+  first: ArrayLike<number>,
+  second: ArrayLike<number>,
+  options: ResamplingOptions = {},
+): PairedBootstrap {
   const { level = 0.95 } = options;
   const differences = Float64Array.from({ length: first.length }, (_, i) => (first[i] as number) - (second[i] as number));
   const means = resampledMeans(differences, options);
@@ -132,6 +137,13 @@ export function pairedBootstrap(first: ArrayLike<number>, second: ArrayLike<numb
     difference: differences.reduce((a, b) => a + b, 0) / differences.length,
     low: quantile(means, (1 - level) / 2),
     high: quantile(means, (1 + level) / 2),
-    p: Math.min(1, 2 * Math.min(share((mean) => mean <= 0), share((mean) => mean >= 0))),
+    p: Math.min(
+      1,
+      2 *
+        Math.min(
+          share((mean) => mean <= 0),
+          share((mean) => mean >= 0),
+        ),
+    ),
   };
 }

@@ -194,6 +194,12 @@ export const trainingOptions = {
   }),
   earlyStopping: integer({ help: "stop after N evaluations without improvement", minimum: 1, placeholder: "N" }),
   fold: text({ help: "cross-validation: part K of N is the test part", placeholder: "K/N" }),
+  trainFraction: number({
+    help: "share of the training part to train on, drawn by the seed: for learning curves",
+    above: 0,
+    maximum: 1,
+    placeholder: "SHARE",
+  }),
   seed: integer({ help: "seed of all random choices; the same seed gives the same run", minimum: 0, default: 1 }),
   ...deviceOptions,
   init: text({

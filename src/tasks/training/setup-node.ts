@@ -10,6 +10,7 @@ import type { BatchTypes, Objective, TrainingStep } from "../../train/index.js";
 import { trainingStep } from "../../train/index.js";
 import type { RunConfig } from "../../run/run-folder.js";
 import { ConfigError } from "../../util/errors.js";
+import { Random } from "../../util/random.js";
 import { cropsParts, parseImageSize } from "../../vision/index.js";
 import { adaptersFor, fineTuned, trainedNote } from "./fine-tuning.js";
 import type { ModelFile, PretrainedInfo } from "../use/model.js";
@@ -124,15 +125,24 @@ interface TrainingRequest {
   readonly resumed?: Resumed | undefined;
 }
 
+/** Part of the training examples, drawn by the seed; all other parts stay. */
+function portionOf(data: LoadedData, fraction: number | undefined, seed: number): LoadedData {
+  if (fraction === undefined || fraction === 1) return data;
+  const { length } = data.train;
+  const kept = new Random(seed, "train fraction").permutation(length).subarray(0, Math.max(1, Math.round(fraction * length)));
+  return { ...data, train: data.train.select(kept.sort()) };
+}
+
 /** The data that were asked for, as the task reads them. Errors: DataError, ConfigError. */
-export function readData(
+export async function readData(
   { options, task, start, resumed }: Omit<TrainingRequest, "own">,
   { note, signal }: SetupContext,
   usualAugment?: string,
 ): Promise<LoadedData> {
-  const { imageSize, fold } = options;
-  return loadData(options.data, {
-    seed: options.seed ?? SEED,
+  const { imageSize, fold, trainFraction } = options;
+  const seed = options.seed ?? SEED;
+  const data = await loadData(options.data, {
+    seed,
     ...task.reads,
     ...tableReading(options),
     ...(resumed === undefined ? {} : schemaReading(task, resumed["info"] as TaskInfo)),
@@ -149,6 +159,7 @@ export function readData(
     skipBadRows: options.skipBadRows,
     repair: options.repair,
   });
+  return portionOf(data, trainFraction, seed);
 }
 
 /** A model with what it begins with. */

@@ -1,0 +1,77 @@
+/** @module `descent compare [MODEL…]`. */
+import { dataOptions, deviceOptions, tableOptionsOf } from "../../tasks/options.js";
+import { choice, flag, integer, text } from "../../util/option.js";
+import { printableLine } from "../../util/terminal.js";
+import { formatTable } from "../../util/text.js";
+import { defineVerb } from "../verb.js";
+
+export const verb = defineVerb({
+  positionals: [
+    { name: "MODEL", help: "names of models, and folders of runs; left out, the task's usual ones", optional: true, many: true },
+  ],
+  options: {
+    ...dataOptions,
+    task: text({ help: "the task", placeholder: "TASK", defaultText: "what the data suggest" }),
+    out: text({
+      help: "folder of the comparison; the same command goes on with what is in it",
+      placeholder: "FOLDER",
+      defaultText: "comparisons/DATA",
+    }),
+    budget: text({
+      help: 'the most that a model may take: "latency 5ms, size 1MB, training 60s, memory 100MiB"',
+      placeholder: "LIST",
+    }),
+    curve: flag({ help: "learning curves: train on parts of the data as well", default: true }),
+    seed: integer({ help: "seed of the split and of all trainings", minimum: 0, default: 1 }),
+    threads: deviceOptions.threads,
+    lang: choice(["en", "zh"], { help: "language in which the report opens", default: "en" }),
+  },
+  examples: [
+    "descent compare --data titanic.csv --label-column survived --ignore-column alive",
+    "descent compare --data sst2 ngram-cnn logistic-regression runs/bert-reviews",
+    'descent compare --data diamonds.csv --label-column price --budget "latency 1ms, size 1MB"',
+  ],
+  engine: true,
+  async run({ positionals, options, signal, hold, note, print }) {
+    const { ConfigError } = await import("../../util/errors.js");
+    if (options.data === undefined)
+      throw new ConfigError("compare: expected --data, got none; give a known name, a file, a folder or a query");
+    const { compare } = await import("../../compare/compare-node.js");
+    const { columnsOf } = await import("../../compare/page-node.js");
+    const { findings, parseBudget } = await import("../../compare/verdict.js");
+    const { data, task, labelColumn, textColumn, seed, threads, curve, lang } = options;
+    const name = data.split("/").findLast((part) => part !== "") ?? "data";
+    const comparison = await compare(
+      {
+        data,
+        task,
+        models: positionals,
+        ...tableOptionsOf(options),
+        labelColumn,
+        textColumn,
+        ignoreColumn: options.ignoreColumn?.length ? options.ignoreColumn : undefined,
+        seed,
+        threads,
+        curve,
+        budget: parseBudget(options.budget),
+        out: options.out ?? `comparisons/${name.replaceAll(/[^\w.-]+/g, "-").slice(0, 60)}`,
+        lang,
+      },
+      { signal, hold, note },
+    );
+    const out = options.out ?? `comparisons/${name.replaceAll(/[^\w.-]+/g, "-").slice(0, 60)}`;
+    const columns = columnsOf(comparison);
+    const english = (label: string | { readonly en: string }): string => (typeof label === "string" ? label : label.en);
+    print(
+      formatTable(
+        ["model", ...columns.map(({ title }) => english(title))],
+        comparison.models.map((model) => [model.name, ...columns.map(({ cell }) => cell(model))]),
+      ),
+    );
+    for (const finding of findings(comparison)) print(english(finding));
+    if (comparison.models.some(({ energy }) => energy === "modelled"))
+      note("* energy is modelled: busy processor seconds times 8 watts");
+    print(printableLine(`report ${out}/report.html`));
+    return comparison;
+  },
+});

@@ -1,0 +1,321 @@
+/**
+ * @module `descent compare`: models of all kinds on one split, with one seed and one metric. What has been done is kept, so that a comparison goes on
+ * after a kill.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { TableReading } from "../data/node.js";
+import { loadData, tableReading } from "../data/node.js";
+import type { McNemar, PairedBootstrap } from "../metrics/index.js";
+import { bootstrapInterval, mcNemar, pairedBootstrap } from "../metrics/index.js";
+import type { RunConfig, RunSummary } from "../run/run-folder.js";
+import { RUN_FILES } from "../run/run-folder.js";
+import { loadExamples } from "../tasks/use/examples-node.js";
+import { isCompressed } from "../tasks/use/compression.js";
+import { openTrained } from "../tasks/use/trained-node.js";
+import { modelNamed, taskNamed } from "../tasks/table.js";
+import type { AnyTask } from "../tasks/task.js";
+import { trainTask } from "../tasks/training/train-task-node.js";
+import { ConfigError, DataError, DescentError } from "../util/errors.js";
+import type { Budget, Comparison, CurvePoint, Difference, ModelFigures } from "./figures.js";
+import type { Judged } from "./judge-node.js";
+import { fileFigures, judge, MODEL_FILE, someInputs } from "./judge-node.js";
+import { writePage } from "./page-node.js";
+import { standInFor } from "./stand-in-node.js";
+import { measureUse } from "./use-figures-node.js";
+import { ranked, recommend } from "./verdict.js";
+
+/** The models that are compared where none is named: a network or two, and what a network has to beat. */
+const USUAL: Readonly<Record<string, readonly string[]>> = {
+  "tabular-classification": ["mlp", "logistic-regression", "random-forest", "gradient-boosting"],
+  "tabular-regression": ["mlp", "linear", "random-forest", "gradient-boosting"],
+  "text-classification": ["ngram-cnn", "bag-of-ngrams", "logistic-regression", "naive-bayes"],
+  "image-classification": ["lenet-5", "mlp", "logistic-regression", "naive-bayes"],
+};
+/** Shares of the training part at which learning curves are measured, besides all of it. */
+const SHARES = [0.1, 0.32];
+/** Above this chance, a difference may be one. */
+const SIGNIFICANCE = 0.05;
+
+export interface CompareOptions extends TableReading {
+  readonly data: string;
+  readonly task: string | undefined;
+  /** Names of models, and folders of runs; left out, the task's usual ones. */
+  readonly models: readonly string[];
+  readonly labelColumn: string | undefined;
+  readonly textColumn: string | undefined;
+  readonly ignoreColumn: readonly string[] | undefined;
+  readonly seed: number;
+  readonly threads: number | undefined;
+  readonly curve: boolean;
+  readonly budget: Budget;
+  readonly out: string;
+  readonly lang: "en" | "zh";
+}
+
+export interface CompareContext {
+  readonly note: (text: string, always?: boolean) => void;
+  readonly signal: AbortSignal;
+  readonly hold: () => Disposable;
+}
+
+/** A model to be compared: the folder that it is in, or is to be trained into. */
+interface Candidate {
+  readonly name: string;
+  readonly run: string;
+  /** The choice that is trained; undefined of a run that is there. */
+  readonly choice: string | undefined;
+}
+
+/** The training's options of a comparison. */
+const trainingOf = (o: CompareOptions, task: AnyTask) => ({
+  task: task.name,
+  data: o.data,
+  ...tableReading(o),
+  labelColumn: o.labelColumn,
+  textColumn: o.textColumn,
+  ignoreColumn: o.ignoreColumn === undefined ? undefined : [...o.ignoreColumn],
+  seed: o.seed,
+  threads: o.threads,
+  lang: o.lang,
+});
+
+async function taskFor(o: CompareOptions, { note, signal }: CompareContext): Promise<AnyTask> {
+  if (o.task !== undefined) return taskNamed(o.task);
+  const { labelColumn, textColumn } = o;
+  const { task, name } = await loadData(o.data, { ...tableReading(o), labelColumn, textColumn, signal });
+  note(`${name}: compared as ${task}; --task names another`);
+  return taskNamed(task);
+}
+
+/** The candidates by name. ConfigError for a name that is neither a model of the task nor a run of it. */
+function candidatesOf(o: CompareOptions, task: AnyTask): readonly Candidate[] {
+  const usual = USUAL[task.name];
+  if (usual === undefined)
+    throw new ConfigError(
+      `compare: expected a task of one class or one quantity (${Object.keys(USUAL).join(", ")}), got ${task.name}`,
+    );
+  const names = o.models.length === 0 ? usual : o.models;
+  const candidates = names.map((name): Candidate => {
+    if (existsSync(join(name, RUN_FILES.config)))
+      return { name: name.split("/").findLast((part) => part !== "") ?? name, run: name, choice: undefined };
+    modelNamed(task, name);
+    return { name, run: join(o.out, "runs", name), choice: name };
+  });
+  const twice = candidates.find(({ name }, i) => candidates.findIndex((other) => other.name === name) !== i);
+  if (twice !== undefined) throw new ConfigError(`compare: expected models of different names, got ${twice.name} twice`);
+  if (candidates.length < 2) throw new ConfigError(`compare: expected at least two models, got ${candidates.length}`);
+  return candidates;
+}
+
+const jsonIn = (path: string): unknown => JSON.parse(readFileSync(path, "utf8"));
+
+/** Trains a candidate, unless that was done before; the folder of one that was interrupted is begun anew. */
+async function train(
+  o: CompareOptions,
+  task: AnyTask,
+  run: string,
+  choice: string,
+  context: CompareContext,
+  trainFraction?: number,
+): Promise<void> {
+  if (existsSync(join(run, RUN_FILES.summary)) && existsSync(join(run, MODEL_FILE))) {
+    const { options } = jsonIn(join(run, RUN_FILES.config)) as RunConfig;
+    if (options["data"] === o.data && (options["seed"] ?? 1) === o.seed) return;
+  }
+  const quiet = { note: () => undefined, signal: context.signal, hold: context.hold };
+  const result = await trainTask(
+    { ...trainingOf(o, task), model: choice, ...(trainFraction === undefined ? {} : { trainFraction }), check: false },
+    { out: run, overwrite: true, ...quiet },
+  );
+  if (result.summary === undefined) throw new DescentError(`compare: interrupted; the same command goes on`);
+}
+
+/** A model's figures, and its answers row by row. */
+interface Compared {
+  readonly figures: ModelFigures;
+  readonly judged: Judged;
+}
+
+/** Remarks on a run that was not trained here. ConfigError where its task or its classes are others. */
+function remarksOn(
+  o: CompareOptions,
+  task: AnyTask,
+  name: string,
+  config: RunConfig,
+  choice: string | undefined,
+): readonly string[] {
+  if (config.task !== task.name)
+    throw new ConfigError(`compare: ${name}: expected a run of ${task.name}, got one of ${config.task}`);
+  const { data, seed = 1 } = config.options;
+  if (choice !== undefined || (data === o.data && seed === o.seed)) return [];
+  return [
+    `${name} was trained on another split (${String(data)}, seed ${String(seed)}): it is measured again here, and may have seen test examples`,
+  ];
+}
+
+const kindOf = (config: RunConfig): ModelFigures["kind"] =>
+  isCompressed(config) ? "compressed" : config["fitted"] === true ? "traditional" : "network";
+
+/** The metric of judged values: the share of right answers, or the root of the mean squared error. */
+const metricOf = (judged: Pick<Judged, "values" | "calibrationError">, mean: number): number =>
+  judged.calibrationError === undefined ? Math.sqrt(mean) : mean;
+const meanOf = (values: Float64Array): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+/** Opens a run, judges it, and measures what it takes. */
+async function measure(
+  o: CompareOptions,
+  task: AnyTask,
+  { name, run, choice }: Candidate,
+  curve: readonly CurvePoint[],
+): Promise<Compared> {
+  const { model, config } = await openTrained(run, o.threads === undefined ? {} : { threads: o.threads });
+  await using used = model;
+  const remarks = remarksOn(o, task, name, config, choice);
+  const { labelColumn, ignoreColumn } = o;
+  const split = { options: { ...config.options, data: o.data, seed: o.seed } };
+  const reading = {
+    data: o.data,
+    ...tableReading(o),
+    ...(labelColumn === undefined ? {} : { labelColumn }),
+    ...(ignoreColumn === undefined ? {} : { ignoreColumn }),
+  };
+  const { examples } = await loadExamples(used, split, reading);
+  if (examples.length < 2) throw new DataError(`${o.data}: expected at least 2 test examples, got ${examples.length}`);
+  const judged = await judge(used, examples);
+  const columns = await someInputs(used, examples);
+  const interval = bootstrapInterval(judged.values, { seed: o.seed });
+  const summary = jsonIn(join(run, RUN_FILES.summary)) as RunSummary;
+  const use = await measureUse({ file: join(run, MODEL_FILE), columns, threads: o.threads });
+  const value = metricOf(judged, meanOf(judged.values));
+  const whole: CurvePoint = { examples: trainedOn(summary, curve), value };
+  const figures: ModelFigures = {
+    name,
+    run,
+    kind: kindOf(config),
+    parameters: summary.parameters,
+    ...(await fileFigures(run)),
+    trainSeconds: summary.trainSeconds,
+    ...use,
+    value,
+    low: metricOf(judged, interval.low),
+    high: metricOf(judged, interval.high),
+    calibrationError: judged.calibrationError,
+    curve: curve.length === 0 ? [] : [...curve, whole],
+    remarks,
+  };
+  return { figures, judged };
+}
+
+/** Training examples of the whole part, from those of the curve's smallest share. */
+const trainedOn = (_summary: RunSummary, curve: readonly CurvePoint[]): number =>
+  Math.round((curve[0]?.examples ?? 0) / (SHARES[0] as number));
+
+/** Trains a choice on shares of the training part. A share that lacks a class, say, leaves its point out. */
+async function curveOf(
+  o: CompareOptions,
+  task: AnyTask,
+  { name, choice }: Candidate,
+  examples: number,
+  context: CompareContext,
+): Promise<readonly CurvePoint[]> {
+  if (choice === undefined || !o.curve) return [];
+  const points: CurvePoint[] = [];
+  for (const share of SHARES) {
+    const run = join(o.out, "curves", `${name}-${share}`);
+    try {
+      await train(o, task, run, choice, context, share);
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      context.note(`${name}, ${share} of the training part: left out of the learning curve: ${error.message}`);
+      continue;
+    }
+    const { metrics } = jsonIn(join(run, RUN_FILES.summary)) as RunSummary;
+    const value = metrics.test?.["accuracy"] ?? metrics.test?.["rmse"];
+    if (value !== undefined) points.push({ examples: Math.round(share * examples), value });
+  }
+  return points;
+}
+
+/** The best model beside another, where more is better. */
+function differenceOf(best: Compared, other: Compared): Difference {
+  const isClasses = best.judged.calibrationError !== undefined;
+  const sign = isClasses ? 1 : -1;
+  const bootstrap: PairedBootstrap = pairedBootstrap(
+    best.judged.values.map((v) => v * sign),
+    other.judged.values.map((v) => v * sign),
+  );
+  const test: McNemar | undefined = isClasses ? mcNemar(best.judged.values, other.judged.values) : undefined;
+  const shownDifference = isClasses ? bootstrap : { ...bootstrap, difference: other.figures.value - best.figures.value };
+  return {
+    name: other.figures.name,
+    bootstrap: shownDifference,
+    mcNemar: test,
+    isNoise: (test?.p ?? bootstrap.p) >= SIGNIFICANCE,
+  };
+}
+
+/** The training part's size. */
+async function trainingSize(o: CompareOptions, task: AnyTask, signal: AbortSignal): Promise<number> {
+  const { labelColumn, textColumn } = o;
+  const { train: part } = await loadData(o.data, {
+    seed: o.seed,
+    ...task.reads,
+    ...tableReading(o),
+    labelColumn,
+    textColumn,
+    signal,
+  });
+  return part.length;
+}
+
+/**
+ * Compares models, and leaves `compare.json` and `report.html` in the folder.
+ *
+ * Errors: ConfigError, DataError for what was given; those of trainings.
+ */
+export async function compare(o: CompareOptions, context: CompareContext): Promise<Comparison> {
+  const task = await taskFor(o, context);
+  const candidates = candidatesOf(o, task);
+  mkdirSync(o.out, { recursive: true });
+  const examples = await trainingSize(o, task, context.signal);
+  const compared: Compared[] = [];
+  for (const candidate of candidates) {
+    context.signal.throwIfAborted();
+    context.note(
+      `${candidate.name}: ${candidate.choice === undefined ? "measured" : "trained and measured"} (${compared.length + 1} of ${candidates.length})`,
+    );
+    if (candidate.choice !== undefined) await train(o, task, candidate.run, candidate.choice, context);
+    const curve = await curveOf(o, task, candidate, examples, context);
+    const one = await measure(o, task, candidate, curve);
+    for (const remark of one.figures.remarks) context.note(remark, true);
+    compared.push(one);
+  }
+  const counts = new Set(compared.map(({ judged }) => judged.values.length));
+  if (counts.size > 1)
+    throw new ConfigError(`compare: expected the same test examples for all models, got ${[...counts].join(" and ")}`);
+  const metric = compared[0]?.judged.calibrationError === undefined ? "rmse" : "accuracy";
+  const models = ranked(
+    compared.map(({ figures }) => figures),
+    metric,
+  );
+  const of = (figures: ModelFigures): Compared => compared.find((one) => one.figures === figures) as Compared;
+  const [best, ...others] = models.map(of) as [Compared, ...Compared[]];
+  const result: Comparison = {
+    task: task.name,
+    data: o.data,
+    seed: o.seed,
+    examples: { train: examples, test: best.judged.values.length },
+    metric,
+    models,
+    differences: others.map((other) => differenceOf(best, other)),
+    budget: o.budget,
+    recommended: recommend(models, metric, o.budget, (a, b) => differenceOf(of(a), of(b)).isNoise)?.name,
+    standIn: await standInFor(o, task, models),
+  };
+  const path = join(o.out, "compare.json");
+  writeFileSync(`${path}.new`, `${JSON.stringify(result, undefined, 2)}\n`);
+  renameSync(`${path}.new`, path);
+  await writePage(o.out, result, o.lang);
+  return result;
+}
