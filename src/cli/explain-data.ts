@@ -31,24 +31,24 @@ export interface DataOptions {
   readonly signal: AbortSignal;
 }
 
-/** How results are told. */
-export interface Telling {
+/** Where results, notes and progress go. */
+export interface Reporter {
   readonly print: (text: string) => void;
   readonly note: (text: string) => void;
   readonly progress: (options: ProgressOptions) => Progress;
 }
 
-const MOST_TOLD = 8;
+const MOST_LISTED = 8;
 const number = (value: number): string => String(Number(value.toPrecision(3)));
 
 /** Explains a run over data, draws it, and returns what `--json` prints. */
-export async function explainData(model: TrainedModel, path: string, options: DataOptions, telling: Telling): Promise<object> {
+export async function explainData(model: TrainedModel, path: string, options: DataOptions, reporter: Reporter): Promise<object> {
   const { explainGlobally } = await import("../tasks/explaining/global-node.js");
   const { backgroundOf } = await import("../tasks/explaining/background-node.js");
   const { slicesOf } = await import("../tasks/explaining/slices-node.js");
   const { loadExamples } = await import("../tasks/use/examples-node.js");
   const { openRun, splitRunPath } = await import("../run/node.js");
-  const { print, note, progress } = telling;
+  const { print, note, progress } = reporter;
   if (path.endsWith(".onnx"))
     throw new ConfigError(`explain --data: expected a run, which knows how its data are read, got ${path}`);
   const config = await (await openRun(splitRunPath(path).run)).config();
@@ -93,7 +93,9 @@ const targetTable = ({ label, count, features, map }: GlobalTarget): string =>
   map === undefined
     ? formatTable(
         [label, "mean |attribution|", "examples"],
-        features.slice(0, MOST_TOLD).map(({ name, meanAbsolute, points }) => [name, number(meanAbsolute), String(points.length)]),
+        features
+          .slice(0, MOST_LISTED)
+          .map(({ name, meanAbsolute, points }) => [name, number(meanAbsolute), String(points.length)]),
       )
     : `${label}: ${count} images`;
 

@@ -8,7 +8,7 @@ import type { NamedInputs } from "../tasks/task-node.js";
 import type { TrainedModel } from "../tasks/trained-model.js";
 import { ConfigError } from "../util/errors.js";
 import { formatTable } from "../util/text.js";
-import type { Telling } from "./explain-data.js";
+import type { Reporter } from "./explain-data.js";
 
 export interface InfluenceOptions extends InfluenceRequest {
   readonly place: string;
@@ -22,7 +22,7 @@ export async function explainInfluence(
   path: string,
   inputs: NamedInputs,
   options: InfluenceOptions,
-  { print, note, progress }: Telling,
+  { print, note, progress }: Reporter,
 ): Promise<object> {
   const { traceInfluence } = await import("../tasks/explaining/influence-node.js");
   const { exampleText } = await import("../tasks/explaining/influence-page.js");

@@ -4,7 +4,7 @@
 import type { Dim, Tensor, TensorData } from "../graph/index.js";
 import { input, symbol } from "../graph/index.js";
 import type { DecoderInputs, DecoderShape, TargetInputs, Transformer } from "../models/index.js";
-import { Gpt2, InPlaceCache, Llama, pastInputs, presentOutputs, PromptCache, RoomyCache } from "../models/index.js";
+import { Gpt2, InPlaceCache, Llama, pastInputs, presentOutputs, PromptCache, PreallocatedCache } from "../models/index.js";
 import type { Module } from "../nn/index.js";
 import { ConfigError } from "../util/errors.js";
 
@@ -48,8 +48,8 @@ const stepInputs = (): { tokens: Tensor; positions: Tensor } => ({
 });
 
 /** Chooses the cache of a step: all of it in place, or the new keys and values alone. */
-const stepCache = (shape: DecoderShape, inPlace: boolean): InPlaceCache | RoomyCache =>
-  new (inPlace ? InPlaceCache : RoomyCache)({ ...shape, batch: N, past: C });
+const stepCache = (shape: DecoderShape, inPlace: boolean): InPlaceCache | PreallocatedCache =>
+  new (inPlace ? InPlaceCache : PreallocatedCache)({ ...shape, batch: N, past: C });
 
 /** The engine's kernel takes heads of such sizes alone. */
 const HEAD_MULTIPLE = 8;
@@ -58,7 +58,7 @@ const HEAD_MULTIPLE = 8;
 export const fitsInPlace = ({ headSize }: DecoderShape): boolean => headSize % HEAD_MULTIPLE === 0;
 
 /** The step's graph with what its cache says. */
-const stepWith = (logits: Tensor, cache: InPlaceCache | RoomyCache): Pick<Traces, "step" | "inPlace"> => ({
+const stepWith = (logits: Tensor, cache: InPlaceCache | PreallocatedCache): Pick<Traces, "step" | "inPlace"> => ({
   step: { logits, ...cache.outputs },
   inPlace: cache instanceof InPlaceCache ? cache.inPlace : {},
 });

@@ -1,5 +1,5 @@
 /**
- * @module The values behind a `RoomyCache` or an `InPlaceCache`: keys and values of all layers and texts, in memory with room to grow.
+ * @module The values behind a `PreallocatedCache` or an `InPlaceCache`: keys and values of all layers and texts, in memory with room to grow.
  */
 import type { TensorData } from "../graph/index.js";
 import type { DecoderShape } from "../models/index.js";

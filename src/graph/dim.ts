@@ -195,7 +195,7 @@ export const dimEquals = (a: Dim, b: Dim): boolean =>
   typeof a === "number" || typeof b === "number" ? a === b : a.key === b.key;
 
 /** The least that a dimension can be, where symbols are at least 0; undefined where something is subtracted. */
-export function leastOf(dim: Dim): number | undefined {
+export function minimumOf(dim: Dim): number | undefined {
   if (typeof dim === "number") return dim;
   return [...dim.terms.values()].every((term) => term.coefficient > 0) ? dim.constant : undefined;
 }

@@ -5,7 +5,7 @@ export { weightedMean } from "./loss.js";
 export type { Loss, LossFunction, Reduction, ReductionOptions } from "./loss.js";
 export * from "./boxes.js";
 export * from "./crf.js";
-export * from "./crf-numbers.js";
+export * from "./crf-arrays.js";
 export * from "./cross-entropy.js";
 export * from "./detection.js";
 export * from "./distance.js";

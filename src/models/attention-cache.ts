@@ -163,7 +163,7 @@ const filledLengths = ({ batch }: CacheShape): Tensor => input("cache.length", [
  * A past with room for more, of which the first `cache.length` positions are filled: what is kept are the new tokens' keys and values alone,
  * and their owner writes them behind the others. Nothing of the past is copied.
  */
-export class RoomyCache implements AttentionCache {
+export class PreallocatedCache implements AttentionCache {
   readonly #layers: CachedLayers;
   readonly #room: Tensor;
 
@@ -195,7 +195,7 @@ export class RoomyCache implements AttentionCache {
 }
 
 /**
- * A past with room for one more token at least, as `RoomyCache`'s: what is kept is the past with the new token's keys and values, which the kernel
+ * A past with room for one more token at least, as `PreallocatedCache`'s: what is kept is the past with the new token's keys and values, which the kernel
  * writes where they belong if a run has the same memory for both. One token at a time.
  */
 export class InPlaceCache implements AttentionCache {

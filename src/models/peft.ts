@@ -5,7 +5,7 @@ import * as z from "zod";
 import type { Adapted, Lora, Module } from "../nn/index.js";
 import { adaptedParts, adaptersOf, lora } from "../nn/index.js";
 import type { Json } from "../util/described.js";
-import { whySlow } from "../text/pattern-bounds.js";
+import { slowPatternReason } from "../text/pattern-bounds.js";
 import { ConfigError } from "../util/errors.js";
 import { parseWith } from "../util/schema.js";
 import type { ArchitectureName } from "./pretrained.js";
@@ -55,7 +55,7 @@ const peftSchema = z.looseObject({
  */
 export function readPeftConfig(json: Json, model: Module, where = "adapter_config.json"): Lora {
   const c = parseWith(peftSchema, json, where);
-  const slow = typeof c.target_modules === "string" ? whySlow(c.target_modules, REPEATS) : undefined;
+  const slow = typeof c.target_modules === "string" ? slowPatternReason(c.target_modules, REPEATS) : undefined;
   if (slow !== undefined)
     throw new ConfigError(`${where}: target_modules: expected a pattern that is matched in few steps, got ${slow}`);
   const targets =

@@ -11,7 +11,7 @@ import {
   dimMul,
   dimSub,
   isFloat,
-  leastOf,
+  minimumOf,
   normalizeAxes,
   normalizeAxis,
   sizeOf,
@@ -33,9 +33,9 @@ function compare(a: Dim, b: Dim): number | undefined {
   if (typeof a === "number" && typeof b === "number") return Math.sign(a - b);
   const difference = dimSub(a, b);
   if (typeof difference === "number") return Math.sign(difference);
-  const above = leastOf(difference);
+  const above = minimumOf(difference);
   if (above !== undefined && above > 0) return 1;
-  const below = leastOf(dimSub(b, a));
+  const below = minimumOf(dimSub(b, a));
   return below !== undefined && below > 0 ? -1 : undefined;
 }
 
@@ -62,7 +62,7 @@ function quotient(a: Dim, b: Dim, dtype: DType): Maybe {
   const whole = dimDiv(a, b);
   if (whole !== undefined || isFloat(dtype)) return whole;
   // Integers are truncated, which is rounding down where nothing is negative.
-  return typeof b === "number" && b > 0 && (leastOf(a) ?? -1) >= 0 ? dimFloorDiv(a, b) : undefined;
+  return typeof b === "number" && b > 0 && (minimumOf(a) ?? -1) >= 0 ? dimFloorDiv(a, b) : undefined;
 }
 
 const BINARY: Readonly<Record<string, (a: Dim, b: Dim, dtype: DType) => Maybe>> = {
@@ -97,7 +97,7 @@ const roundToEven = (x: number): number => (Math.abs(x % 1) === 0.5 ? 2 * Math.r
 const UNARY: Readonly<Record<string, (x: Dim) => Maybe>> = {
   Identity: (x) => x,
   Neg: (x) => dimMul(x, -1),
-  Abs: (x) => (typeof x === "number" ? Math.abs(x) : (leastOf(x) ?? -1) >= 0 ? x : undefined),
+  Abs: (x) => (typeof x === "number" ? Math.abs(x) : (minimumOf(x) ?? -1) >= 0 ? x : undefined),
   Floor: rounding(Math.floor),
   Ceil: rounding(Math.ceil),
   Round: rounding(roundToEven),

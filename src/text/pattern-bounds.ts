@@ -172,7 +172,7 @@ const waysOf = (path: readonly Element[]): number => path.reduce((product, { way
  * Why matching a pattern (in Oniguruma's syntax) may take very long, or undefined if it goes forward. `sharing` repeats may share characters: n of them
  * take L^n steps on L characters, so that more than one is for short names only.
  */
-export function whySlow(pattern: string, sharing = 1): string | undefined {
+export function slowPatternReason(pattern: string, sharing = 1): string | undefined {
   try {
     const { part, sets } = parsePattern(pattern);
     const analysis = new Analysis(sets, sharing);

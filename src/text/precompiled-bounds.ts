@@ -16,7 +16,7 @@ const labelOf = (unit: number): number => (unit & 0x800000ff) >>> 0;
 const hasLeaf = (unit: number): boolean => (unit & 256) !== 0;
 
 /** Explains why the offsets of the replacements are not within `replacements`, or undefined. */
-function whyBadTrie(units: Uint32Array, replacements: Uint8Array): string | undefined {
+function trieFault(units: Uint32Array, replacements: Uint8Array): string | undefined {
   const seen = new Uint8Array(units.length);
   const pending = [0];
   while (pending.length > 0) {
@@ -45,7 +45,7 @@ function whyBadTrie(units: Uint32Array, replacements: Uint8Array): string | unde
 }
 
 /** Explains why a `precompiled_charsmap` (base64) is not valid, or undefined if it is. */
-export function whyBadPrecompiled(base64: string): string | undefined {
+export function precompiledFault(base64: string): string | undefined {
   if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(base64)) return "text that is no base64";
   const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
   if (bytes.length < 8) return `${bytes.length} bytes`;
@@ -58,7 +58,7 @@ export function whyBadPrecompiled(base64: string): string | undefined {
   } catch {
     return "replacements that are no UTF-8";
   }
-  return whyBadTrie(
+  return trieFault(
     Uint32Array.from({ length: size / 4 }, (_, i) => view.getUint32(4 + 4 * i, true)),
     replacements,
   );

@@ -2,8 +2,8 @@
  * @module Checks of a `tokenizer.json` from an unknown source. The native library ends the process on invalid content: a merge without
  * its result, a table of replacements that points outside, a length of zero. So either engine gets only what was checked here first.
  */
-import { whySlow } from "./pattern-bounds.js";
-import { whyBadPrecompiled } from "./precompiled-bounds.js";
+import { slowPatternReason } from "./pattern-bounds.js";
+import { precompiledFault } from "./precompiled-bounds.js";
 import type { TokenizerJson } from "./tokenizer-json.js";
 import { ConfigError } from "../util/errors.js";
 
@@ -80,10 +80,10 @@ interface Totals {
 /** One field of a step, whatever the step is: a library may take a step for another than its type says. */
 function checkField(key: string, value: unknown, where: string, totals: Totals): void {
   if (key === "Regex") {
-    const why = typeof value === "string" ? whySlow(value) : "none";
+    const why = typeof value === "string" ? slowPatternReason(value) : "none";
     if (why !== undefined) refuse(where, `expected a pattern that is matched in few steps, got ${why} in ${shown(value)}`);
   } else if (key === "precompiled_charsmap") {
-    const why = typeof value === "string" ? whyBadPrecompiled(value) : "none";
+    const why = typeof value === "string" ? precompiledFault(value) : "none";
     if (why !== undefined) refuse(where, `precompiled_charsmap: expected SentencePiece's table, got ${why}`);
   } else if (key === "length" && !(Number.isInteger(value) && (value as number) >= 1 && (value as number) < 2 ** 31))
     refuse(where, `length: expected a whole number ≥ 1, got ${shown(value)}`);

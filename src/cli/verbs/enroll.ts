@@ -43,7 +43,7 @@ export const verb = defineVerb({
     if (model.task.name !== "image-recognition")
       throw new ConfigError(`enroll ${run}: expected a run of image-recognition, got one of ${model.task.name}`);
     const path = options.gallery ?? galleries.galleryOf(run);
-    let gallery = await galleries.readOrBeginGallery(path, model);
+    let gallery = await galleries.readOrCreateGallery(path, model);
     if (options.remove !== undefined) gallery = galleries.withoutName(gallery, options.remove);
     if (inputs.length > 0) {
       const images = await imagesToEnroll(inputs, options.name);

@@ -21,7 +21,7 @@ import type { MeasureName, MethodName } from "../../explain/index.js";
 import type { DeviceChoice } from "../../runtime/index.js";
 import type { NamedInputs } from "../../tasks/task-node.js";
 import type { TrainedModel } from "../../tasks/trained-model.js";
-import type { Telling } from "../explain-data.js";
+import type { Reporter } from "../explain-data.js";
 import { expectOwn, ofTask } from "../task-options.js";
 import { defineVerb } from "../verb.js";
 
@@ -179,18 +179,18 @@ export const verb = defineVerb({
     expectOwn(model.task.name, model.task.explained?.options, TASK_TABLES, options);
     for (const remark of opened.remarks) note(remark);
     const asked = { ...options, methods, place: options.draw, extension, language: options.lang, signal };
-    const telling = { print, note, progress };
+    const reporter = { print, note, progress };
     if (inputs.length === 0 && options.data !== undefined) {
       const { explainData } = await import("../explain-data.js");
-      return await explainData(model, path, { ...asked, data: options.data }, telling);
+      return await explainData(model, path, { ...asked, data: options.data }, reporter);
     }
     const read = await readInputs(model, inputs, {});
     for (const remark of read.notes ?? []) note(remark);
     if (options.influence !== undefined) {
       const { explainInfluence } = await import("../explain-influence.js");
-      return await explainInfluence(model, path, read, { ...asked, count: options.influence }, telling);
+      return await explainInfluence(model, path, read, { ...asked, count: options.influence }, reporter);
     }
-    return await explainEach(model, path, read, { ...asked, measures, mask, question: questionOf(path, options) }, telling);
+    return await explainEach(model, path, read, { ...asked, measures, mask, question: questionOf(path, options) }, reporter);
   },
 });
 
@@ -215,7 +215,7 @@ async function explainEach(
   path: string,
   read: NamedInputs,
   options: EachOptions,
-  { print, note, progress }: Telling,
+  { print, note, progress }: Reporter,
 ): Promise<object> {
   const { explainInputs } = await import("../../tasks/explaining/explain-node.js");
   const { backgroundOf } = await import("../../tasks/explaining/background-node.js");

@@ -5,7 +5,7 @@ import type { Batch, LabelledText, WorkerCollate } from "../../data/node.js";
 import { Dataset, raggedColumn } from "../../data/index.js";
 import type { Dim, Tensor, TensorData } from "../../graph/index.js";
 import { constant, fromNumbers, toNumbers } from "../../graph/index.js";
-import type { CrfNumbers, CrfScores } from "../../losses/index.js";
+import type { CrfArrays, CrfScores } from "../../losses/index.js";
 import { crfNegativeLogLikelihood, spanProbabilities, viterbi } from "../../losses/index.js";
 import type { Tagger } from "../../models/index.js";
 import { SpanMetric } from "../../metrics/index.js";
@@ -272,7 +272,7 @@ export interface TaggedAnswer {
 }
 
 /** The scores of a CRF out of `transitions`, whose rows are all the same. */
-export function scoresOf({ shape, data }: TensorData): CrfNumbers {
+export function scoresOf({ shape, data }: TensorData): CrfArrays {
   const [, , count = 0] = shape;
   const all = Float64Array.from(data.subarray(0, (count + 2) * count), Number);
   return {

@@ -5,7 +5,7 @@ import { Tagger } from "../../models/index.js";
 import { Linear } from "../../nn/index.js";
 import { taskNamed } from "../table.js";
 import type { NamedParameter } from "../task.js";
-import { carryOver, lonelyNote } from "./carry-over.js";
+import { carryOver, unmatchedNote } from "./carry-over.js";
 
 /** A linear layer's parameters by features and classes. */
 const named = (features: readonly string[], classes: readonly string[]): ReadonlyMap<string, NamedParameter> =>
@@ -40,7 +40,7 @@ test("weights go by names, whatever the order of features and classes", () => {
   assert.deepEqual(numbers(carried, "weight"), [6, 4, 5, 3, 1, 2]);
   assert.deepEqual(numbers(carried, "bias"), [8, 7]);
   assert.deepEqual(carried.fresh, []);
-  assert.equal(lonelyNote(carried), undefined);
+  assert.equal(unmatchedNote(carried), undefined);
 });
 
 test("what has no partner starts anew, and is named", () => {
@@ -49,13 +49,13 @@ test("what has no partner starts anew, and is named", () => {
   assert.equal(highB, 2);
   for (const value of [highD, middleB, middleD]) assert.ok(Math.abs(value ?? Infinity) < 1, `${value}`);
   assert.equal(numbers(carried, "bias")[0], 7);
-  assert.equal(lonelyNote(carried), 'class "middle" and feature "d" of these data are not in it, and start anew');
+  assert.equal(unmatchedNote(carried), 'class "middle" and feature "d" of these data are not in it, and start anew');
 });
 
 test("a head whose classes are all others starts anew as a whole", () => {
   const carried = into(["a", "b", "c"], ["A-safe", "B-risky"]);
   assert.deepEqual(carried.fresh, ["weight", "bias"]);
-  assert.match(lonelyNote(carried) ?? "", /^classes "A-safe", "B-risky" of these data are not in it, and start anew$/);
+  assert.match(unmatchedNote(carried) ?? "", /^classes "A-safe", "B-risky" of these data are not in it, and start anew$/);
 });
 
 test("taggers go by the features and tags of their data, in whatever order these come", () => {
@@ -93,5 +93,5 @@ test("taggers go by the features and tags of their data, in whatever order these
   assert.deepEqual(values("classifier.bias"), [0, 2, 1]);
   // Nine scores of a feature: three tags at each of three positions.
   assert.deepEqual(values("scores.weight").slice(27, 36), [36, 38, 37, 39, 41, 40, 42, 44, 43]);
-  assert.equal(lonelyNote(carried), 'feature "Bob in slot 2 of 2" of these data is not in it, and starts anew');
+  assert.equal(unmatchedNote(carried), 'feature "Bob in slot 2 of 2" of these data is not in it, and starts anew');
 });

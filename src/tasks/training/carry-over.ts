@@ -102,7 +102,7 @@ const PLURALS: Readonly<Record<NamedAxis["of"], string>> = {
 };
 
 /** Makes the note on names without a partner; undefined where each has one. */
-export function lonelyNote({ withoutPartner }: Pick<CarriedOver, "withoutPartner">): string | undefined {
+export function unmatchedNote({ withoutPartner }: Pick<CarriedOver, "withoutPartner">): string | undefined {
   const parts = [...withoutPartner].flatMap(([of, names]) => {
     if (names.size === 0) return [];
     const shown = [...names].slice(0, 6).map((name) => `"${name}"`);

@@ -27,14 +27,14 @@ import { weightsFrom, readWeights } from "./init-node.js";
 import type { GraphStart, GraphStartOptions } from "./graph-start-node.js";
 import { graphOfRun, openGraph } from "./graph-start-node.js";
 import type { ModelFile, PretrainedInfo } from "../use/model.js";
-import { carryOver, lonelyNote } from "./carry-over.js";
+import { carryOver, unmatchedNote } from "./carry-over.js";
 import { TASKS } from "../table.js";
 import type { AnyTask, TaskInfo, Inherited } from "../task.js";
 import type { TrainedModel } from "../trained-model.js";
 import { bestOrLast, openTrained } from "../use/trained-node.js";
 
 /** The weights that a model begins with. */
-export interface StartingNumbers {
+export interface StartingWeights {
   /** By parameter path. */
   readonly weights: ReadonlyMap<string, TensorData>;
   /** Parameters that begin from their initializers. */
@@ -52,7 +52,7 @@ export interface Start {
   /** Or an imported graph, with a head for the task's classes. */
   readonly graph?: GraphStart;
   /** Errors: ConfigError that names each tensor that does not fit. */
-  readonly weightsFor: (model: Module, labels: readonly string[] | undefined, made: MadeFor) => StartingNumbers;
+  readonly weightsFor: (model: Module, labels: readonly string[] | undefined, made: MadeFor) => StartingWeights;
 }
 
 /** The data that a model is made for, where weights go by names in it. */
@@ -99,7 +99,7 @@ const namedWeights =
       new Map([...parameters].filter(([name]) => !isNamed(name))),
       note,
     );
-    const lonely = lonelyNote(carried);
+    const lonely = unmatchedNote(carried);
     if (lonely !== undefined) note(`--init ${path}: ${lonely}`);
     return { weights: new Map([...others, ...carried.weights]), fresh: carried.fresh };
   };

@@ -66,7 +66,7 @@ function behindPrefix({ bytes, where }: ModelFile): Uint8Array {
 }
 
 /** Makes a model of a file; of one that has ops that Descent does not have, the reason why there is none. */
-export function orReason<M extends Module>(where: string, make: () => M): M | { readonly reason: string } {
+export function modelOrReason<M extends Module>(where: string, make: () => M): M | { readonly reason: string } {
   try {
     return make();
   } catch (error) {

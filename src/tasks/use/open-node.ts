@@ -21,7 +21,7 @@ import { lengthFor, tokenizerInfo, tokenizerOf } from "../texts/texts.js";
 import type { TrainedModel, UseOptions } from "../trained-model.js";
 import { labelsFor } from "./labels-node.js";
 import { countScores, OpaqueGraph } from "./opaque-graph-node.js";
-import { orReason } from "./model.js";
+import { modelOrReason } from "./model.js";
 import { openTable } from "./open-table-node.js";
 import { openTrained, TracedModel } from "./trained-node.js";
 
@@ -208,7 +208,7 @@ async function openOnnx(path: string, options: UseOptions & OnnxUseOptions): Pro
   const texts = graph.inputs["input_ids"] === undefined ? {} : await textInfo(path, plan, options.tokenizer);
   const known: TaskInfo = { ...texts, maximum: WHITE, ...plan.info, ...plan.loading, graph, classes: [] };
   const shapes = task.graphs?.shapes(known) ?? {};
-  const module = orReason(where, () => new GraphModule(bytes, { shapes, where }));
+  const module = modelOrReason(where, () => new GraphModule(bytes, { shapes, where }));
   if (!(module instanceof GraphModule))
     return openAsOpaque(onnx, path, { task, known, bytes, notes: plan.notes, reason: module.reason }, options);
   const count = scoreCount(module, task, known, output, onnx);

@@ -24,7 +24,7 @@ import { byLength, fetcherFor } from "../shared/rows-node.js";
 import { answersOf, measurementOf } from "./answering-node.js";
 import type { ModelFile } from "./model.js";
 import { readingInfo } from "./checked-info.js";
-import { graphIn, modelOf, orReason } from "./model.js";
+import { graphIn, modelOf, modelOrReason } from "./model.js";
 import { isCompressed, MODEL_FILE } from "./compression.js";
 import { FileModel } from "./file-model-node.js";
 import { isGguf, openGguf } from "./gguf-node.js";
@@ -254,7 +254,7 @@ async function openFitted(folder: RunFolder, config: RunConfig, options: UseOpti
   const { model: name, info } = describedModel(folder.path, config);
   const task = taskNamed(config.task);
   const file: ModelFile = { ...(await graphFile(folder)), isFitted: true };
-  const made = orReason(file.where, () => modelOf(task, name, info, file));
+  const made = modelOrReason(file.where, () => modelOf(task, name, info, file));
   if (!("reason" in made)) return new TracedModel(task, name, info, graphIn(made)?.values ?? new Map(), options, file);
   const onnx = new OnnxModel(file.bytes, { where: file.where });
   return new OpaqueGraph(task, info, { file: onnx, reason: made.reason, name }, options);

@@ -141,7 +141,7 @@ async function trainClassifier(
 const MOST_IMAGES = 5000;
 
 /** At most so many rows, from all over a data set. */
-export function someOf(data: Dataset, most = MOST_IMAGES): Dataset {
+export function subsetOf(data: Dataset, most = MOST_IMAGES): Dataset {
   if (data.length <= most) return data;
   return data.select(Uint32Array.from({ length: most }, (_, i) => Math.floor((i * data.length) / most)));
 }

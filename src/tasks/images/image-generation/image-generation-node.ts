@@ -16,7 +16,7 @@ import { exists } from "../../../run/run-folder-reader-node.js";
 import { makeFolders } from "../../../util/folders-node.js";
 import { ConfigError } from "../../../util/errors.js";
 import { Random } from "../../../util/random.js";
-import { featuresOf, FeatureSpace, prepareFeatures, someOf } from "./features-node.js";
+import { featuresOf, FeatureSpace, prepareFeatures, subsetOf } from "./features-node.js";
 import type { GenerationInfo } from "./image-generation.js";
 import { imageGeneration } from "./image-generation.js";
 import { picturesOf } from "../pictures-node.js";
@@ -73,7 +73,7 @@ async function generatorOf({ state, prepared }: Watched, size: number): Promise<
 async function evaluate(watched: Watched): Promise<() => Promise<Metrics>> {
   const path = await prepareFeatures(watched);
   if (path === undefined) return () => Promise.resolve({});
-  const real = someOf(watched.prepared.validation);
+  const real = subsetOf(watched.prepared.validation);
   const generate = await generatorOf(watched, BATCH);
   const noise = latents(watched.prepared.info as GenerationInfo, Math.ceil(real.length / BATCH) * BATCH, watched.seed);
   await using space = await FeatureSpace.open(path, watched.open);
@@ -107,13 +107,13 @@ async function measure({ model, run, examples, train, open }: Measured): Promise
   const path = featuresOf(run);
   if (!(await exists(path)) || examples.length < 2) return {};
   await using space = await FeatureSpace.open(path, open);
-  const real = someOf(examples);
+  const real = subsetOf(examples);
   const truth = await space.moments(real);
   const images: TensorData[] = [];
   await model.run(latents(model.info as GenerationInfo, real.length, 1), ({ image }) => images.push(image as TensorData));
   const distance = frechetDistance(await space.moments(asImages(images)), truth);
   if (train === undefined) return { frechetDistance: distance };
-  return { frechetDistance: distance, frechetFloor: frechetDistance(await space.moments(someOf(train, real.length)), truth) };
+  return { frechetDistance: distance, frechetFloor: frechetDistance(await space.moments(subsetOf(train, real.length)), truth) };
 }
 
 /** Noise in place of inputs. */

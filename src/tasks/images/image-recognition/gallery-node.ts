@@ -75,7 +75,7 @@ export async function readGallery(path: string, model: TrainedModel): Promise<Ga
 }
 
 /** The gallery at a path, or an empty one for this model where there is none yet. */
-export const readOrBeginGallery = async (path: string, model: TrainedModel): Promise<Gallery> =>
+export const readOrCreateGallery = async (path: string, model: TrainedModel): Promise<Gallery> =>
   (await exists(path)) ? readGallery(path, model) : { model: modelHash(model), entries: [] };
 
 /** Writes aside and renames: readers see the old gallery or the new one. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Random } from "../util/random.js";
 import { ShapeError } from "../util/errors.js";
-import { spanProbabilities, viterbiPath } from "./crf-numbers.js";
+import { spanProbabilities, viterbiPath } from "./crf-arrays.js";
 
 const K = 3;
 const T = 4;

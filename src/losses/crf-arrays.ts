@@ -4,8 +4,8 @@
  */
 import { ShapeError } from "../util/errors.js";
 
-/** Scores of tags beside those of each element, as numbers: those of `CrfScores`, row-major. */
-export interface CrfNumbers {
+/** Scores of tags beside those of each element, as plain arrays: those of `CrfScores`, row-major. */
+export interface CrfArrays {
   readonly start: ArrayLike<number>;
   readonly transitions: ArrayLike<number>;
   readonly end: ArrayLike<number>;
@@ -16,7 +16,7 @@ export interface CrfNumbers {
  *
  * Errors: ShapeError if emissions are not whole rows of K. Source: Viterbi 1967.
  */
-export function viterbiPath(emissions: ArrayLike<number>, scores: CrfNumbers): { tags: Int32Array; score: number } {
+export function viterbiPath(emissions: ArrayLike<number>, scores: CrfArrays): { tags: Int32Array; score: number } {
   const count = scores.start.length;
   if (emissions.length === 0 || emissions.length % count !== 0)
     throw new ShapeError(`viterbiPath: expected rows of ${count} emissions, got ${emissions.length} numbers`);
@@ -64,7 +64,7 @@ function logSum(values: Float64Array): number {
 }
 
 /** ln Σ exp(score) over all beginnings (or, backwards, all rests) of a path, by the tag at each element: row-major [T, K]. */
-function sums(emissions: ArrayLike<number>, { start, transitions, end }: CrfNumbers, backward: boolean): Float64Array {
+function sums(emissions: ArrayLike<number>, { start, transitions, end }: CrfArrays, backward: boolean): Float64Array {
   const count = start.length;
   const length = emissions.length / count;
   const table = new Float64Array(length * count);
@@ -93,11 +93,11 @@ function sums(emissions: ArrayLike<number>, { start, transitions, end }: CrfNumb
  *
  * Shapes: emissions row-major [T, K], tags [T] → one number in 0…1 for each span.
  * Source: Rabiner 1989, section III.A, forward and backward variables, in logarithms.
- * Checked against: the sum over all paths, crf-numbers.test.ts.
+ * Checked against: the sum over all paths, crf-arrays.test.ts.
  */
 export function spanProbabilities(
   emissions: ArrayLike<number>,
-  scores: CrfNumbers,
+  scores: CrfArrays,
   tags: ArrayLike<number>,
   spans: readonly Span[],
 ): number[] {
