@@ -1,5 +1,5 @@
 /**
- * @module The values inside a file while it runs on examples: the file with more outputs, and what looks at them batch by batch.
+ * @module The values inside a file while it runs on examples: adds them to its outputs and visits them batch by batch.
  */
 import type { TensorData } from "../graph/index.js";
 import type { ModelProto } from "../onnx/index.js";
@@ -10,13 +10,13 @@ import { compile } from "../runtime/index.js";
 /** Inputs of a run, by name. */
 export type Feeds = Readonly<Record<string, TensorData>>;
 
-/** The file with values inside it as outputs, and no others. */
+/** Makes a file whose outputs are the given inner values, and no others. */
 export function withOutputs(model: ModelProto, names: readonly string[]): ModelProto {
   const outputs = names.map((name) => ({ name, elementType: 0, shape: undefined }));
   return { ...model, graph: { ...model.graph, nodes: model.graph.nodes, outputs } };
 }
 
-/** Runs a file on batches, and gives the values of the named tensors of each. They are the engine's own memory, until the next batch. */
+/** Runs a file on batches, and yields the named tensors of each. They lie in the engine's own memory, valid until the next batch. */
 export async function eachActivation(
   model: ModelProto,
   names: readonly string[],

@@ -13,7 +13,7 @@ import { eachActivation } from "./activations.js";
 
 /** The distance of two sets of outputs. */
 export interface Deviation {
-  /** Of all numbers as one vector: 1 is the same direction. */
+  /** Cosine of all values as one vector: 1 is the same direction. */
   readonly cosine: number;
   /** √(Σ(a − b)² / Σa²). */
   readonly relativeError: number;
@@ -23,17 +23,17 @@ export interface Deviation {
 /** Outputs on one device. */
 export interface DeviceParity {
   readonly device: Device;
-  /** From the outputs of the original on the CPU. */
+  /** Distance from the outputs of the original on the CPU. */
   readonly fromOriginal: Deviation;
-  /** From the compressed file's own outputs on the CPU. */
+  /** Distance from the compressed file's own outputs on the CPU. */
   readonly fromCpu: Deviation;
 }
 
-/** The certificate's part that outputs are compared for. */
+/** The part of the certificate that compares outputs. */
 export interface Parity {
   readonly examples: number;
   readonly devices: readonly DeviceParity[];
-  /** Layers that stayed in float32 since a device computed something else with them, by name. */
+  /** Names of layers that stayed in float32 because a device computed them differently. */
   readonly keptInFloat: readonly string[];
 }
 
@@ -43,7 +43,7 @@ export interface Place {
   readonly device: Device;
 }
 
-/** Below this devices do not agree. */
+/** The cosine below which devices do not agree. */
 const AGREEMENT = 0.999;
 
 /** Compares numbers. */
@@ -79,7 +79,7 @@ async function outputsOn(file: ModelProto, { runtime, device }: Place, batches: 
   return all;
 }
 
-/** Compares a compressed file with its original: on the first place, which is the CPU, and on all others. */
+/** Compares a compressed file with its original on the first engine, which is the CPU, and on all others. */
 export async function parityOf(
   original: ModelProto,
   compressed: ModelProto,
@@ -101,7 +101,7 @@ export async function parityOf(
 export const agrees = ({ fromCpu }: DeviceParity): boolean => fromCpu.cosine >= AGREEMENT;
 
 /**
- * Finds the first value, in the order given, that a device computes otherwise than the CPU; undefined where all agree. Values behind it are wrong because
+ * Finds the first value, in the order given, that a device computes differently from the CPU; undefined if all agree. Later values are wrong because
  * it is, so one is found at a time.
  */
 export async function firstDeviating(

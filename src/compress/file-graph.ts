@@ -30,9 +30,9 @@ export const nodeProto = (
   attributes: [...attributes],
 });
 
-/** An attribute of one whole number. */
+/** Makes an attribute of one integer. */
 export const intAttribute = (name: string, value: number): AttributeProto => ({ name, type: "int", value });
-/** An attribute of one fraction. */
+/** Makes an attribute of one float. */
 export const floatAttribute = (name: string, value: number): AttributeProto => ({ name, type: "float", value });
 
 /** The value of a numeric attribute. */
@@ -41,7 +41,7 @@ export function numberAttribute(node: NodeProto, name: string, otherwise: number
   return typeof found?.value === "number" ? found.value : otherwise;
 }
 
-/** The values of an attribute that is a list of whole numbers. */
+/** The values of an attribute that is a list of integers. */
 export function intsAttribute(node: NodeProto, name: string): readonly number[] | undefined {
   const found = node.attributes.find((attribute) => attribute.name === name);
   return found?.type === "ints" ? found.value : undefined;
@@ -140,7 +140,7 @@ export class FileGraph {
     return { shape: numbers.shape, data };
   }
 
-  /** A name that nothing has. */
+  /** Makes a name that nothing has. */
   fresh(name: string): string {
     let free = name;
     for (let n = 2; this.#taken.has(free); n++) free = `${name}.${n}`;
@@ -165,7 +165,7 @@ export class FileGraph {
   replace(node: NodeProto, made: readonly NodeProto[]): void {
     const at = this.#nodes.indexOf(node);
     if (at < 0) throw new RangeError(`rewrite: expected a node of the graph, got "${node.name}"`);
-    // Whoever goes through the nodes goes through those of before.
+    // Iterations under way see the nodes of before.
     this.#nodes = this.#nodes.toSpliced(at, 1, ...made);
     for (const each of made) {
       if (each.domain !== "") this.#domains.add(each.domain);

@@ -11,7 +11,7 @@ export interface Layer {
   readonly node: NodeProto;
   /** The name that tables show: the weight's. */
   readonly name: string;
-  /** The value that it is applied to; of a lookup the indices. */
+  /** The input value; of a lookup, the indices. */
   readonly input: string;
   /** The constant. */
   readonly weight: string;
@@ -94,7 +94,7 @@ function layerOf(graph: FileGraph, node: NodeProto): Layer | undefined {
 
 const FLOAT = 1;
 
-/** The path of the parameter that folding made a constant of. */
+/** The path of the parameter from which folding made a constant. */
 export const layerName = (weight: string): string => weight.replace(/(\.T|\.folded)+$/, "");
 
 /** The columns that a layer multiplies (K) and those that it makes (N). */

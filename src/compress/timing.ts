@@ -1,17 +1,17 @@
 /**
- * @module Times of things that are compared: they take turns, so that what else the machine does falls on all of them.
+ * @module Times of things that are compared: they take turns, so that other load on the machine affects all of them alike.
  */
 import { median } from "../util/median.js";
 
-/** How long to measure. */
+/** The duration of a measurement. */
 export interface TimingOptions {
-  /** Milliseconds for all of them together, about. */
+  /** Approximate milliseconds for all of them together. */
   readonly budgetMs?: number;
-  /** Rounds at least. */
+  /** The smallest number of rounds. */
   readonly rounds?: number;
 }
 
-/** Runs in a row of each turn: the first one finds other data in the caches, and does not count. */
+/** Consecutive runs in each turn: the first one finds other data in the caches, and does not count. */
 const IN_A_ROW = 4;
 
 /** Returns the median milliseconds of each of several things that take turns. */

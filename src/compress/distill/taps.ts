@@ -5,9 +5,9 @@
 import type { Graph, Node, Tensor } from "../../graph/index.js";
 import { findLayers } from "../prune/layers.js";
 
-/** What a model computes on the way. */
+/** Inner tensors of a model. */
 export interface Taps {
-  /** What comes out of each layer, the first one first. */
+  /** The output of each layer, in order. */
   readonly hidden: readonly Tensor[];
   /** Attention of each layer [N, h, T, T], where it has one. */
   readonly attentions: readonly Tensor[];
@@ -15,14 +15,14 @@ export interface Taps {
   readonly values: readonly Tensor[];
 }
 
-/** The softmax behind a tensor, through dropout. */
+/** The softmax that a tensor comes from, through dropout. */
 function softmaxOf(t: Tensor | null | undefined): Node | undefined {
   let node = t?.node;
   while (node?.op === "Dropout" || node?.op === "Cast" || node?.op === "Mul") node = node.inputs[0]?.node;
   return node?.op === "Softmax" ? node : undefined;
 }
 
-/** Finds them. */
+/** Finds the inner tensors of a traced model. */
 export function tapsOf(graph: Graph): Taps {
   const layers = findLayers(graph);
   const mixed = graph.nodes.flatMap((node): { readonly attention: Tensor; readonly values: Tensor }[] => {

@@ -28,7 +28,7 @@ const shapeOf = (node: Node, i: number): readonly Dim[] => node.inputs[i]?.shape
 const outShape = (node: Node, i = 0): readonly Dim[] => (node.outputs[i] as Tensor).shape;
 const isOne = (d: Dim | undefined): boolean => d === 1;
 
-/** Keeps all positions: what a rule cannot say. */
+/** Keeps all positions: for cases that a rule cannot express. */
 function fixAll({ node, input, output }: Coupling): undefined {
   node.inputs.forEach((_, i) => fix(...input(i)));
   node.outputs.forEach((_, i) => fix(...output(i)));
@@ -49,7 +49,7 @@ const broadcasting: CouplingRule = (c) => {
   return undefined;
 };
 
-/** All axes stay as they are but those given, whose positions are mixed. */
+/** Passes all axes through except those given, whose positions are mixed. */
 const mixing =
   (axesOf: (node: Node) => readonly number[]): CouplingRule =>
   (c) => {
@@ -143,7 +143,7 @@ function reshapeBlocks(
     const block: [number[], number[]] = [[], []];
     let [left, right]: [Dim, Dim] = [1, 1];
     do {
-      // The side that is smaller grows; of free lengths, the one that divides the other.
+      // Extend the smaller side; with free lengths, the one that divides the other.
       const isShorter = typeof left === "number" && typeof right === "number" ? left < right : dimDiv(right, left) !== undefined;
       const isLeft = i < from.length && (j >= to.length || block[0].length === 0 || (block[1].length > 0 && isShorter));
       if (isLeft) {
@@ -326,7 +326,7 @@ const perChannel: CouplingRule = (c) => {
   return undefined;
 };
 
-/** Whatever stands behind the channels keeps its positions: pooling, resizing. */
+/** Axes after the channels keep all positions: pooling, resizing. */
 const spatial: CouplingRule = (c) => {
   c.node.outputs.forEach((_, i) => {
     equateAll(c.input(0).slice(0, 2), c.output(i).slice(0, 2));

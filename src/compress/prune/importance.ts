@@ -1,5 +1,5 @@
 /**
- * @module How much a unit matters: by its weights, by what a loss would lose without it, by how training moves it, by the scale of its batch normalization,
+ * @module The importance of a unit: by its weights, by the change of the loss without it, by how training moves it, by the scale of its batch normalization,
  * by its activations, or at random.
  */
 import type { Tensor, TensorData } from "../../graph/index.js";
@@ -38,7 +38,7 @@ const mapped = (t: TensorData, f: (v: number) => number): TensorData => ({
 /** Whether a tensor is a weight with inputs and outputs, not a bias or a statistic. */
 const isMatrix = ({ rank }: Tensor): boolean => rank > 1;
 
-/** What scores are made of; each kind takes its own. */
+/** Inputs of the scores; each kind of importance takes its own. */
 export interface ImportanceSources {
   readonly weights: ReadonlyMap<Tensor, TensorData>;
   /** What a training recorded of each weight (`saliency` of `optim`), for `taylor` and `movement`. */

@@ -7,7 +7,7 @@ import { Graph, isLeaf, reachableNodes, rewriteTensors, sameShape } from "../../
 import { ConfigError } from "../../util/errors.js";
 import type { NamedGraph, Rewrite } from "../rewrite.js";
 
-/** A block that can go. */
+/** A block that can be cut out. */
 export interface Layer {
   /** The path of the block's module, or the scope of its nodes in a file. */
   readonly path: string;
@@ -116,7 +116,7 @@ export const droppingLayers = (paths: readonly string[]): Rewrite => ({
       node.inputs.forEach((t, i) => {
         if (t !== null && inputs[i] !== t) made.set(t, inputs[i] as Tensor);
       });
-      // What else a node gives, such as a normalization's statistics, nobody outside the layer reads.
+      // A node's other outputs, such as a normalization's statistics, are not read outside the layer.
       if (!node.outputs.some((t) => gone.has(t))) return undefined;
       return node.outputs.map((t) => (gone.has(t) ? (made.get(through(t)) ?? through(t)) : t));
     });
@@ -124,6 +124,6 @@ export const droppingLayers = (paths: readonly string[]): Rewrite => ({
     const left = new Set(rewritten.parameters);
     return { graph: rewritten, paths: new Map([...names].filter(([t]) => left.has(t))) };
   },
-  // What is not in the graph any more is left out of the files as well.
+  // Weights that left the graph are left out of the files as well.
   weights: (before) => new Map(before),
 });

@@ -7,7 +7,7 @@ import { fromNumbers, toNumbers } from "../../graph/index.js";
 /** Whether a weight's elements are pruned one by one: matrices and kernels, not biases and scales. */
 export const isMasked = ({ shape }: { readonly shape: readonly number[] }): boolean => shape.length > 1;
 
-/** The value that a share of the numbers lies below. */
+/** The quantile of numbers: the value that a share of them lies below. */
 function quantile(numbers: Float64Array, share: number): number {
   const sorted = numbers.slice().sort();
   const at = Math.round(sorted.length * share);

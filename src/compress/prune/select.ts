@@ -1,10 +1,10 @@
 /**
- * @module Which units stay: so many of each group, or those above one threshold for all groups, in numbers that the machine computes well.
+ * @module The choice of units that stay: a number of each group, or those above one threshold for all groups, in widths that the machine computes efficiently.
  */
 import type { Group } from "./groups.js";
 import type { Kept } from "./cut.js";
 
-/** How units are chosen. */
+/** Options of the choice of units. */
 export interface Selection {
   /** Scores are compared within each group, or, divided by the group's mean, over all groups. */
   readonly scope: "layer" | "global";

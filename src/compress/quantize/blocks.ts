@@ -12,7 +12,7 @@ export interface BlockedWeights {
   readonly blockSize: number;
   readonly n: number;
   readonly k: number;
-  /** One number a byte, [N, blocks · blockSize]; what lies behind K is the zero point. */
+  /** One code a byte, [N, blocks · blockSize]; positions beyond K hold the zero point. */
   readonly codes: Uint8Array;
   /** [N, blocks]. */
   readonly scales: Float32Array;
@@ -20,7 +20,7 @@ export interface BlockedWeights {
   readonly zeros: Uint8Array;
 }
 
-/** How blocks are made. */
+/** Options of making blocks. */
 export interface BlockOptions {
   readonly bits: 4 | 8;
   readonly blockSize: number;
@@ -31,7 +31,7 @@ export interface BlockOptions {
 /** Counts the blocks of a row. */
 export const blockCount = ({ k, blockSize }: Pick<BlockedWeights, "k" | "blockSize">): number => Math.ceil(k / blockSize);
 
-/** Scale and zero point of numbers from `low` to `high`; 0 is always among what can be said. */
+/** Scale and zero point of numbers from `low` to `high`; 0 can always be represented. */
 export function rangeToScale(low: number, high: number, bits: 4 | 8, symmetric: boolean): { scale: number; zero: number } {
   const levels = 2 ** bits - 1;
   const middle = 2 ** (bits - 1);
@@ -51,7 +51,7 @@ export function rangeToScale(low: number, high: number, bits: 4 | 8, symmetric: 
 export const codeOf = (value: number, scale: number, zero: number, bits: 4 | 8): number =>
   Math.min(2 ** bits - 1, Math.max(0, roundHalfEven(value / scale) + zero));
 
-/** Rounds to the nearest whole number, and halves to the even one, as the engine does. */
+/** Rounds to the nearest integer, and halves to the even one, as the engine does. */
 export function roundHalfEven(x: number): number {
   const rounded = Math.round(x);
   return rounded - x === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;

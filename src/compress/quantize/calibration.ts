@@ -1,5 +1,5 @@
 /**
- * @module Ranges of activations: where to cut what is far out, so that 256 steps say the rest well.
+ * @module Ranges of activations: where to clip outliers, so that 256 steps represent the rest well.
  *
  * Sources: min–max and percentile as usual; entropy after Migacz, "8-bit inference with TensorRT", GTC 2017; mean squared error after Sung et al. 2015,
  * arXiv:1511.06488.
@@ -14,7 +14,7 @@ export const CALIBRATIONS = ["min-max", "percentile", "entropy", "mse"] as const
 /** The rule by which a range is chosen. */
 export type Calibration = (typeof CALIBRATIONS)[number];
 
-/** The smallest and the largest number that can be said. */
+/** The smallest and the largest number that can be represented. */
 export interface Range {
   readonly low: number;
   readonly high: number;
@@ -54,7 +54,7 @@ export class Histogram {
   }
 }
 
-/** The extremes of numbers; 0 is between them, as it must be sayable. */
+/** The extremes of numbers; 0 is between them, since it must be representable. */
 function extended({ low, high }: Range, values: ArrayLike<number>): Range {
   let [least, most] = [low, high];
   for (let i = 0; i < values.length; i++) {
@@ -88,13 +88,13 @@ function squaredError(histogram: Histogram, { low, high }: Range): number {
   return error;
 }
 
-/** The Kullback–Leibler divergence of what 256 steps of a range can say from what was counted in it. */
+/** The Kullback–Leibler divergence of the histogram in 256 steps of a range from the original one. */
 function divergence(histogram: Histogram, { low, high }: Range): number {
   const { counts, range, width } = histogram;
   const first = Math.max(0, Math.round((low - range.low) / width));
   const last = Math.min(BINS, Math.max(first + 1, Math.round((high - range.low) / width)));
   const reference = counts.slice(first, last);
-  // What is cut counts as the ends of the range.
+  // Clipped numbers count as the ends of the range.
   for (let bin = 0; bin < first; bin++) reference[0] = (reference[0] as number) + (counts[bin] as number);
   for (let bin = last; bin < BINS; bin++)
     reference[reference.length - 1] = (reference[reference.length - 1] as number) + (counts[bin] as number);
@@ -139,7 +139,7 @@ export function rangeBy(calibration: Calibration, histogram: Histogram): Range {
   return best;
 }
 
-/** Finds the ranges of values inside a file on batches of examples; every other rule than min–max goes through them twice. */
+/** Finds the ranges of values inside a file on batches of examples; all rules but min–max pass over them twice. */
 export async function calibrate(
   model: ModelProto,
   names: readonly string[],

@@ -1,5 +1,5 @@
 /**
- * @module The forms that a layer's weights can have in a file, and the nodes that compute with each: where they stand in the file they can be found again.
+ * @module The forms that a layer's weights can have in a file, and the nodes that compute with each.
  */
 import { fromNumbers, sizeOf } from "../../graph/index.js";
 import type { NodeProto } from "../../onnx/index.js";
@@ -10,7 +10,7 @@ import { widthsOf } from "../layers.js";
 import type { BlockedWeights } from "./blocks.js";
 import { blockCount, dequantized, isSymmetric, packed, packedZeros, unpacked, unpackedZeros } from "./blocks.js";
 
-/** 8-bit weights of a product whose activations are quantized as they come. */
+/** 8-bit weights of a product whose activations are quantized dynamically. */
 export interface DynamicWeights {
   readonly form: "int8";
   /** [K, N], −127…127. */
@@ -35,7 +35,7 @@ export type WeightForm = DynamicWeights | BlockForm | HalfForm;
 
 /** Kernels of com.microsoft are of its first version. */
 const MICROSOFT = "com.microsoft";
-/** Activations of 8 bits, the only fast one: other levels were measured at half of its speed. */
+/** The accuracy level of 8-bit activations, the only fast one: other levels ran at half its speed. */
 const ACCURACY_LEVEL = 4;
 
 /** Weights [N, K] as 8-bit columns, each with the scale of its largest number. */
@@ -65,10 +65,10 @@ export function rowWeights(rows: Float32Array, count: number, width: number): Dy
   return { form: "int8", codes, scales };
 }
 
-/** Quantized activations that several layers read, by the value that they are of. */
+/** Quantized activations that several layers share, by their original value. */
 export type SharedActivations = Map<string, { readonly codes: string; readonly scale: string; readonly zero: string }>;
 
-/** Puts a layer's form in the place of its node. */
+/** Replaces a layer's node by those of its form. */
 export function applyForm(graph: FileGraph, layer: Layer, form: WeightForm, shared: SharedActivations = new Map()): void {
   if (form.form === "int8" && layer.kind === "lookup") applyRows(graph, layer, form);
   else if (form.form === "int8") applyDynamic(graph, layer, form, shared);

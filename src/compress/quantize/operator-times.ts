@@ -1,5 +1,5 @@
 /**
- * @module The time of one layer in each form on this machine: a file of the layer alone, with inputs as large as it is given in use.
+ * @module The time of one layer in each form on this machine: measured in a file of the layer alone, with inputs as large as in use.
  */
 import type { TensorData } from "../../graph/index.js";
 import { DTYPES, fromNumbers, sizeOf } from "../../graph/index.js";
@@ -18,7 +18,7 @@ import type { TimingOptions } from "../timing.js";
 /** A layer in another form: a change of a file that holds it alone. */
 export type LayerRewrite = (file: ModelProto) => ModelProto;
 
-/** A change of the one layer of a file as a change of the file. */
+/** Turns a change of a file's only layer into a change of the file. */
 export const ofLayer =
   (rewrite: (graph: FileGraph, layer: Layer) => void): LayerRewrite =>
   (file) => {

@@ -1,6 +1,6 @@
 /**
  * @module Static quantization: activations as uint8 with ranges that were calibrated, weights as int8 with a scale for each channel, written as pairs of
- * QuantizeLinear and DequantizeLinear around ops, which the engine joins into kernels of whole numbers.
+ * QuantizeLinear and DequantizeLinear around ops, which the engine fuses into integer kernels.
  *
  * Activations are unsigned: with int8 activations ResNet-18 ran 0.73 times as fast as in float32, with uint8 three times.
  */
@@ -11,21 +11,21 @@ import { layersOf } from "../layers.js";
 import type { Range } from "./calibration.js";
 import { rangeToScale } from "./blocks.js";
 
-/** Ops without weights that have kernels of whole numbers; they are quantized where all that they read is. */
+/** Ops without weights that have integer kernels; they are quantized if all their inputs are. */
 const CARRIERS = new Set(["Add", "MaxPool", "AveragePool", "GlobalAveragePool", "Concat", "Pad"]);
-/** Ops that give some of the numbers they are given: their results need no range of their own where they are read by quantized ops. */
+/** Ops whose results lie within their input's range: where quantized ops read them, they need no range of their own. */
 const RELUS = new Set(["Relu"]);
 
-/** What is quantized. */
+/** The plan of a quantization. */
 export interface StaticPlan {
   readonly layers: readonly Layer[];
   /** Ops without weights. */
   readonly carriers: readonly NodeProto[];
-  /** Values that become whole numbers. */
+  /** Values that become integers. */
   readonly activations: readonly string[];
 }
 
-/** The value behind a layer, after the Relu that reads it alone. */
+/** The output value of a layer, after a Relu that is its only reader. */
 function resultOf(graph: FileGraph, node: NodeProto): string {
   const [output = ""] = node.outputs;
   const readers = graph.readersOf(output);
@@ -40,7 +40,7 @@ export function staticPlan(graph: FileGraph, layers: readonly Layer[]): StaticPl
   for (const layer of layers) activations.add(layer.input).add(resultOf(graph, layer.node));
   const carriers: NodeProto[] = [];
   for (const node of graph.nodes) {
-    // What a Pad is given besides are its lengths.
+    // A Pad's further inputs are its lengths.
     const read = node.opType === "Pad" ? node.inputs.slice(0, 1) : node.inputs;
     if (!CARRIERS.has(node.opType) || !read.every((name) => activations.has(name))) continue;
     carriers.push(node);
@@ -84,14 +84,14 @@ export function channelWeights(layer: Layer, data: Float32Array): ChannelWeights
   return { codes, scales };
 }
 
-/** The numbers that whole-numbered weights stand for. */
+/** The numbers that integer weights stand for. */
 export function channelNumbers(layer: Layer, { codes, scales }: ChannelWeights): Float32Array {
   const axis = channelAxis(layer);
   const inner = axis === 0 ? codes.length / scales.length : 1;
   return Float32Array.from(codes, (code, i) => code * (scales[axis === 0 ? Math.floor(i / inner) : i % scales.length] as number));
 }
 
-/** Adds the pair behind a value: whoever reads it then reads the rounded one, under its own name. */
+/** Adds the pair after a value: its readers then read the rounded one, under its own name. */
 function roundActivation(graph: FileGraph, name: string, range: Range): void {
   const { scale, zero } = scaleOfRange(range);
   const s = graph.addConstant(`${name}.scale`, "float32", [], [scale]);
@@ -116,7 +116,7 @@ function roundActivation(graph: FileGraph, name: string, range: Range): void {
   graph.replace(producer, [renamed, ...pair(raw, name)]);
 }
 
-/** Replaces the constants of a layer by whole numbers. `inputScale`: what its bias is counted in, with the weights' own. */
+/** Replaces the constants of a layer by integers. `inputScale`: with the weights' own, the unit of the bias. */
 function roundWeights(
   graph: FileGraph,
   layer: Layer,
@@ -148,7 +148,7 @@ function roundWeights(
   graph.replace(node, [...made, { ...node, inputs }]);
 }
 
-/** A layer alone between whole numbers, for measuring it: the pair before it and the pair behind it are there, floats are not. */
+/** A layer alone between integers, for measuring: with the pairs before and after it, but without floats. */
 export function staticLayerFile(file: ModelProto): ModelProto {
   const graph = new FileGraph(file);
   const layers = staticLayers(graph);
@@ -156,7 +156,7 @@ export function staticLayerFile(file: ModelProto): ModelProto {
   const plan = staticPlan(graph, layers);
   applyStatic(graph, plan, new Map(plan.activations.map((name) => [name, range])), (layer) => plainWeights(graph, layer));
   const made = graph.model();
-  // The first and the last of these nodes only lead from floats to whole numbers and back.
+  // The first and the last of these nodes only convert from floats to integers and back.
   const nodes = made.graph.nodes.filter(({ inputs, outputs }) => !inputs.includes("x") && !outputs.includes("y"));
   const inputs = made.graph.inputs.map((each) => ({ ...each, name: "x.uint8", elementType: UINT8 }));
   const outputs = made.graph.outputs.map((each) => ({ ...each, name: "y.uint8", elementType: UINT8 }));
@@ -190,7 +190,7 @@ export function applyStatic(
     const range = ranges.get(layer.input) ?? { low: 0, high: 0 };
     roundWeights(graph, layer, weights, scaleOfRange(range).scale, bias);
   }
-  // The kernel of whole numbers does not know this attribute, whatever it says.
+  // The integer kernel rejects this attribute, whatever its value.
   for (const node of graph.nodes)
     if (node.opType === "AveragePool" && (intsAttribute(node, "dilations") ?? []).every((d) => d === 1))
       graph.replace(node, [{ ...node, attributes: node.attributes.filter(({ name }) => name !== "dilations") }]);

@@ -26,7 +26,7 @@ const CURRENCY = `(?:${CODES}|\\p{Sc})`;
 const BEFORE = new RegExp(`^([-+−]?)\\s*(${CURRENCY})\\s*(.*)$`, "u");
 const BEHIND = new RegExp(`^(.*?\\d[.,]?)\\s*(${CURRENCY})$`, "u");
 
-/** Blanks and apostrophes that part groups of digits whatever the decimal sign is. */
+/** Blanks and apostrophes, which separate groups of digits under any decimal sign. */
 const NEUTRAL = " \\u00a0\\u2009\\u202f'’";
 
 const grouped = (separators: string, decimal: string): RegExp =>
@@ -66,7 +66,7 @@ export function readDigits({ digits, negative }: Core, decimal: Decimal): Writte
   return { value: negative ? -value : value, grouped: isGrouped };
 }
 
-/** A number that is written as most programs write it: read without further ado. */
+/** A number in the usual form of programs, which needs no convention. */
 export const PLAIN = /^-?\d+(?:\.\d+)?$/;
 
 export const INFINITE = /^[-+−]?(?:inf|infinity|∞)$/i;

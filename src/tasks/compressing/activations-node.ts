@@ -1,5 +1,5 @@
 /**
- * @module The mean activation of each unit, as the layers see it that read it.
+ * @module The mean activation of each unit, measured at the inputs of the layers that read it.
  */
 import type { Couplings } from "../../compress/prune/coupling.js";
 import type { Group } from "../../compress/prune/groups.js";
@@ -27,7 +27,7 @@ const READERS: ReadonlySet<string> = new Set(["Conv", "MatMul", "Gemm"]);
 const BATCH = 64;
 const BATCHES = 4;
 
-/** A tensor that a layer reads, and the axis of it that a group's units lie along. */
+/** A tensor that a layer reads, and the axis along which a group's units lie. */
 function readBy(
   group: Group,
   { couplings }: Source,

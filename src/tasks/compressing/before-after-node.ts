@@ -1,5 +1,5 @@
 /**
- * @module A model before and after it was made smaller: size, speed and metrics, measured in one process, taking turns.
+ * @module Compares a model before and after compression: size, speed and metrics, measured in one process by turns.
  */
 import type { Batch, Dataset } from "../../data/node.js";
 import { timeInTurns } from "../../compress/timing.js";
@@ -39,10 +39,10 @@ export interface Sized {
   readonly run: string;
 }
 
-/** Batches that are timed. */
+/** Batch sizes that are timed. */
 const BATCHES = [1, 32];
 
-/** The first rows of a data set, repeated where there are fewer, as a batch. */
+/** Makes a batch of the first rows of a data set, repeated where there are too few. */
 export async function batchOf({ task, info }: TrainedModel, examples: Dataset, size: number): Promise<Batch> {
   const context: TaskContext<TaskInfo> = {
     info,

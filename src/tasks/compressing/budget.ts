@@ -1,5 +1,5 @@
 /**
- * @module What a search for a smaller model may cost and must save: `accuracy -0.5pp, latency 0.5x, size 0.25x`.
+ * @module The budget of a search for a smaller model, what it may lose and must save: `accuracy -0.5pp, latency 0.5x, size 0.25x`.
  */
 import { ConfigError } from "../../util/errors.js";
 
@@ -7,16 +7,16 @@ export const SAVED = ["latency", "size", "parameters"] as const;
 export type Saved = (typeof SAVED)[number];
 
 export interface Budget {
-  /** How much of the metric may be lost: a difference of fractions, or a share of what there was. */
+  /** The loss of the metric that is allowed: a difference of fractions, or a share of the original value. */
   readonly metric?: { readonly name: string; readonly loss: number; readonly isShare: boolean };
-  /** Shares of what there was that may be left. */
+  /** The largest shares of the original that are allowed. */
   readonly most: Readonly<Partial<Record<Saved, number>>>;
 }
 
 const isSaved = (name: string): name is Saved => SAVED.some((known) => known === name);
 const SYNTAX = "NAME -POINTSpp or NAME -PERCENT% for a metric, latency, size or parameters SHAREx";
 
-/** Reads a budget. ConfigError for what is none. */
+/** Reads a budget. ConfigError for text that is not one. */
 export function parseBudget(text: string): Budget {
   const most = new Map<Saved, number>();
   let metric: Budget["metric"];
@@ -31,13 +31,13 @@ export function parseBudget(text: string): Budget {
   return { ...(metric === undefined ? {} : { metric }), most: Object.fromEntries(most) };
 }
 
-/** What is compared with a budget: shares of the original, and the metric before and after. */
+/** Figures to compare with a budget: shares of the original, and the metric before and after. */
 export interface Measured {
   readonly shares: Readonly<Record<Saved, number>>;
   readonly metric: { readonly before: number; readonly after: number };
 }
 
-/** By how much each part of a budget is missed, relative to what it allows; none are above 0 where it is met. */
+/** The relative excess over each limit of a budget; none is above 0 if the budget is met. */
 export function violations(
   { metric, most }: Budget,
   { shares, metric: got }: Measured,
@@ -56,11 +56,11 @@ export function violations(
   return missed;
 }
 
-/** How far a point is from a budget: 0 where it is met. */
+/** The distance of a point from a budget: 0 if the budget is met. */
 export const distanceFrom = (missed: ReadonlyMap<string, number>): number =>
   [...missed.values()].reduce((sum, v) => sum + Math.max(0, v), 0);
 
-/** Points that no other one beats in both the metric and what is saved. */
+/** Finds the Pareto front: points that no other point beats in both the metric and the savings. */
 export function paretoFront<P extends Measured>(points: readonly P[], saved: Saved, mode: "min" | "max"): P[] {
   const better = (a: number, b: number): boolean => (mode === "max" ? a >= b : a <= b);
   return points.filter(

@@ -1,5 +1,5 @@
 /**
- * @module Distillation: a student learns what teachers answer, beside the labels, and what they compute on the way where that is asked for.
+ * @module Distillation: a student learns from teachers' answers beside the labels and, on request, from their hidden states and attention.
  */
 import { matchingLayers, tapsOf } from "../../compress/distill/taps.js";
 import type { Dataset } from "../../data/node.js";
@@ -38,7 +38,7 @@ import { indicesColumn, logitsColumn, valuesColumn } from "./teacher-node.js";
 import type { SmallTrained, SmallTraining, TrainingAround } from "./train-smaller-node.js";
 import { trainSmaller } from "./train-smaller-node.js";
 
-/** What a student learns from, with the weight of each loss; those at 0 are left out. */
+/** The weights of the distillation losses; a loss with weight 0 is left out. */
 export interface DistillLosses {
   readonly temperature: number;
   /** The share of the soft targets; the labels have the rest. */
@@ -53,15 +53,15 @@ export interface DistillLosses {
   readonly examples: number;
 }
 
-/** The losses that need the teacher's graph, not its answers alone. */
+/** Losses that need the teacher's graph, not its answers alone. */
 export const needsGraph = ({ hidden, attention, cosine, relations, examples }: DistillLosses): boolean =>
   hidden + attention + cosine + relations + examples > 0;
 
 export interface Distilling {
   readonly student: SmallerModel;
-  /** A teacher whose graph is computed beside the student's, for what lies within it, or where answers are no rows of logits. */
+  /** A teacher whose graph runs beside the student's: for tensors inside it, or if its answers are not rows of logits. */
   readonly inside?: BaseModel;
-  /** Kept answers, row by row. */
+  /** Answers computed before, row by row. */
   readonly answers?: Dataset;
   readonly teachers: number;
   readonly config: RunConfig;
@@ -73,7 +73,7 @@ export interface Distilling {
   readonly around: TrainingAround;
 }
 
-/** A model's outputs for a batch in use, its weights as numbers, together with what lies on the way. */
+/** Traces a model in use, with its weights as constants: its outputs for a batch, and tensors inside it. */
 function frozen(base: BaseModel, batch: Tensors, context: TaskContext<TaskInfo>): Graph {
   const outputs = resolveForUse(traced(base, batch, context));
   const paths = new Map<Tensor, string>([...base.model.state()].map(([path, p]) => [p, path]));
@@ -85,7 +85,7 @@ function frozen(base: BaseModel, batch: Tensors, context: TaskContext<TaskInfo>)
   return new Graph(Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, map(t)])));
 }
 
-/** Soft targets of the answers that are kept, the mean over teachers; undefined where none are. */
+/** The loss against answers computed before, the mean over teachers; undefined if there are none. */
 function fromAnswers(
   logits: Tensor,
   batch: Tensors,
@@ -107,12 +107,12 @@ function fromAnswers(
   return first === undefined ? undefined : rest.reduce((sum, term) => sum.add(term), first).div(terms.length);
 }
 
-/** Soft targets of a teacher that is computed beside: logits as distributions, other outputs by their squares. */
+/** The loss against a teacher that runs beside the student: logits as distributions, other outputs by squared differences. */
 function fromOutputs(student: Tensors, teacher: ReadonlyMap<string, Tensor>, temperature: number): Tensor {
   const terms = Object.entries(student).flatMap(([name, t]): Tensor[] => {
     const target = teacher.get(name);
     if (target === undefined || t.dtype !== "float32" || t.rank === 0 || !sameShape(t.shape, target.shape)) return [];
-    // Scores of places, of which each is judged alone, are no distribution over the classes.
+    // Scores of positions are judged one by one: they are no distribution over the classes.
     const isDistribution = name === "logits" && student["boxes"] === undefined;
     return [isDistribution ? softTargets(t, target, { temperature }) : meanSquaredError(t, target)];
   });
@@ -128,7 +128,7 @@ function fromOutputs(student: Tensors, teacher: ReadonlyMap<string, Tensor>, tem
 class Projections {
   readonly parameters = new Map<string, Parameter>();
 
-  /** A hidden state [.., D] as wide as the teacher's. */
+  /** Projects a hidden state [.., D] to the teacher's width. */
   apply(layer: number, hidden: Tensor, teacher: Tensor): Tensor {
     const [from, to] = [hidden, teacher].map((t) => staticDim(t.shape.at(-1), "distill: hidden states")) as [number, number];
     const path = `projections.${layer}.weight`;
@@ -141,7 +141,7 @@ class Projections {
   }
 }
 
-/** The weighted losses of what lies on the way. ConfigError where a model has nothing of that kind. */
+/** The weighted losses on tensors inside the models. ConfigError if a model has no tensors of that kind. */
 function within(student: Graph, teacher: Graph, losses: DistillLosses, projections: Projections): Tensor[] {
   const [own, theirs] = [tapsOf(student), tapsOf(teacher)];
   const terms: Tensor[] = [];

@@ -1,5 +1,5 @@
 /**
- * @module `descent distill`: teachers and the name of a student in, the student's run out.
+ * @module `descent distill`: trains a student from teachers and writes its run.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -41,11 +41,11 @@ export const EVERY_SECOND = "every-second-layer";
 export interface DistillOptions extends DistillLosses {
   /** A model of the task by its name, a run whose model goes on learning, or `every-second-layer` of the first teacher. */
   readonly student: string;
-  /** Keeps the k largest logits of a teacher alone. */
+  /** Number of largest logits of a teacher to keep; left out, all. */
   readonly topK?: number;
   /** Inputs without labels to learn from, in place of the training rows. */
   readonly unlabelled?: string;
-  /** The folder of kept answers, in place of the user's cache. */
+  /** The folder for teachers' answers, in place of the user's cache. */
   readonly cache?: string;
 }
 
@@ -58,7 +58,7 @@ const baseOf = ({ model }: CompressionSource, task = model.task): BaseModel => {
   return { task, modelName, info, weights, model: model.model };
 };
 
-/** A student, and the settings that it is trained with where nothing else is said. */
+/** A student, and its default training settings. */
 interface Student {
   readonly base: BaseModel;
   readonly dropped: readonly string[];
@@ -80,7 +80,7 @@ function newStudent(name: string, teacher: CompressionSource, examples: number, 
   };
 }
 
-/** The teacher without every second of its layers, the last of each pair left (Sanh et al. 2019, arXiv:1910.01108, section 3). */
+/** Removes every second layer of the teacher, keeping the last of each pair (Sanh et al. 2019, arXiv:1910.01108, section 3). */
 function halved(teacher: CompressionSource): Student {
   const base = baseOf(teacher);
   const context = usingContext(base.task, base.info);
@@ -94,7 +94,7 @@ function halved(teacher: CompressionSource): Student {
   return { base: { ...base, modelName: `${base.modelName}-half` }, dropped: layers.filter((_, i) => i % 2 === 1), usual: {} };
 }
 
-/** The rows that a student learns from: labelled ones, or inputs alone. */
+/** Loads the rows that a student learns from: labelled ones, or inputs alone. */
 async function rowsFor(source: CompressionSource, labelled: Dataset, unlabelled: string | undefined): Promise<Dataset> {
   if (unlabelled === undefined) return labelled;
   const { examples } = await readInputs(source.model, [unlabelled]);
@@ -102,7 +102,7 @@ async function rowsFor(source: CompressionSource, labelled: Dataset, unlabelled:
   return examples;
 }
 
-/** What the teachers say of the rows. Errors: those of `teacherLogits`, `storedOutputs`, `inOrder`. */
+/** Gathers the teachers' answers for the rows. Errors: those of `teacherLogits`, `storedOutputs`, `inOrder`. */
 async function answersOf(
   teachers: readonly (CompressionSource | string)[],
   rowsOf: (teacher: CompressionSource) => Promise<Dataset>,
@@ -136,7 +136,7 @@ async function answersOf(
   return parts.reduce((all, part) => all.with(part.columns));
 }
 
-/** Teachers, stored outputs by their path, and the run whose rows and info the student has. Owned: dispose it. */
+/** Teachers, stored outputs by path, and the run whose rows and info the student shares. Owned: dispose it. */
 class Opened implements AsyncDisposable {
   readonly teachers: readonly (CompressionSource | string)[];
   readonly models: readonly CompressionSource[];
@@ -202,7 +202,7 @@ export async function distillRun(
   const rows = await rowsFor(source, data.calibration, options.unlabelled);
   const fitted = trainingContextOf(base.task, base.info, source.config, data.calibration);
   const student = new SmallerModel(base, dropped.length === 0 ? [] : [droppingLayers(dropped)], fitted);
-  // Answers that are one row of logits are kept; others are computed beside the student.
+  // Answers that are one row of logits are cached; others are computed beside the student.
   const isClassifier = classesOf(base.info).length > 0 && student.named.graph.outputs.get("use: logits")?.rank === 2;
   const [first] = models;
   const inside = first !== undefined && (needsGraph(options) || !isClassifier) ? baseOf(first) : undefined;

@@ -1,5 +1,5 @@
 /**
- * @module Options that the verbs share that make models smaller and train them: the data, and how the training goes.
+ * @module Options shared by the verbs that make models smaller and train them: the data and the training.
  */
 import type { OptionTable, OptionValues } from "../../util/option.js";
 import { choice, flag, integer, number, text } from "../../util/option.js";
@@ -15,7 +15,7 @@ export const outOptions = {
 
 const ownSetting = "the run's own";
 
-/** Training, by the run's own settings where nothing is said. */
+/** Training; the defaults are the run's own settings. */
 export const smallTrainingOptions = {
   epochs: number({ help: "passes over the training data", above: 0, defaultText: "a third of the run's" }),
   steps: integer({ help: "training steps, in place of --epochs", minimum: 1 }),
@@ -28,7 +28,7 @@ export const smallTrainingOptions = {
   seed: trainingOptions.seed,
 } satisfies OptionTable;
 
-/** All that a verb takes which trains a smaller model. */
+/** All options of a verb that trains a smaller model. */
 export const compressingOptions = {
   ...outOptions,
   ...dataOptions,

@@ -1,5 +1,5 @@
 /**
- * @module Pruning of a run: units cut out of its graph until a target is met, or weights set to zero, and training that makes up for it.
+ * @module Pruning of a run: cuts units out of its graph until a target is met, or sets single weights to zero, then trains to recover.
  */
 import type { Group } from "../../compress/prune/groups.js";
 import { groupsOf } from "../../compress/prune/groups.js";
@@ -41,28 +41,28 @@ export interface PruneOptions {
   readonly importance: Importance;
   readonly scope: Selection["scope"];
   readonly schedule: (typeof PRUNE_SCHEDULES)[number];
-  /** Cuts, one after another, for a schedule of several. */
+  /** Number of cuts, for schedules with several. */
   readonly rounds?: number;
-  /** Widths are multiples of this; left out, of the blocks of the engine's kernels on this machine. */
+  /** Widths are multiples of this; left out, of the block size of the engine's kernels on this machine. */
   readonly multipleOf?: number;
-  /** Weights whose units may go, or may not: patterns of paths. */
+  /** Weights whose units may be cut, and weights whose units may not: patterns of paths. */
   readonly only?: readonly string[];
   readonly except?: readonly string[];
   /** Whether the width of a residual stream with normalization may be cut too. */
   readonly width?: boolean;
-  /** Layers that are cut out as a whole: how many of them stay. */
+  /** Number of whole layers to keep; the others are cut out. */
   readonly layers?: number;
-  /** The share of single weights that become 0, instead of units that are cut out. */
+  /** The share of single weights to set to 0, in place of cutting units. */
   readonly sparsity?: number;
   /** The share of the energy of linear layers' outputs that two thinner layers in the place of each keep. */
   readonly energy?: number;
   /** Values that the weights of a tensor share, with `sparsity`. */
   readonly clusters?: number;
-  /** Whether training makes up for what was cut; left out, it does. */
+  /** Whether to train after cutting; true if left out. */
   readonly train?: boolean;
 }
 
-/** What pruning did. */
+/** The result of pruning. */
 export interface Pruned {
   readonly smaller: SmallerModel;
   readonly weights: ReadonlyMap<string, TensorData>;
@@ -83,7 +83,7 @@ export interface PrunedGroup {
   readonly after: number;
 }
 
-/** Everything that does not change while a model is pruned round by round. */
+/** The inputs of all rounds of a pruning; they do not change. */
 interface Pruning {
   readonly base: BaseModel;
   readonly config: RunConfig;
@@ -98,7 +98,7 @@ interface Pruning {
 const SALIENCY_STEPS = 16;
 const FEW_ROUNDS = 4;
 
-/** What a short training records of each weight; that for Taylor changes nothing. */
+/** Records the saliency of each weight during a short training; the one for Taylor leaves the weights as they are. */
 async function recordedSaliency(
   p: Pruning,
   smaller: SmallerModel,
@@ -113,13 +113,13 @@ async function recordedSaliency(
   return new Map(paths.map((path) => [path, state.get(saliencyKey(path)) as TensorData]));
 }
 
-/** Tells the scales of batch normalizations. */
+/** Finds the scales of batch normalizations. */
 function scalesOf({ graph }: Couplings): (t: Tensor) => boolean {
   const scales = new Set(graph.nodes.flatMap(({ op, inputs }) => (op.startsWith("BatchNorm") && inputs[1] ? [inputs[1]] : [])));
   return (t) => scales.has(t);
 }
 
-/** Groups whose units may go. ConfigError where none may. */
+/** Finds the groups whose units may be cut. ConfigError if there are none. */
 function prunable(
   groups: readonly Group[],
   paths: ReadonlyMap<Tensor, string>,
@@ -137,7 +137,7 @@ function prunable(
   return chosen;
 }
 
-/** Costs of the graph of a model with other units: multiply-adds, or trained elements. */
+/** The cost of a model's graph after cutting: multiply-adds, or trained elements. */
 function costIn(couplings: Couplings, { parameters }: PruneOptions): (kept: Kept) => number {
   return (kept) => {
     const { graph } = cutUnits(couplings, kept);
@@ -146,7 +146,7 @@ function costIn(couplings: Couplings, { parameters }: PruneOptions): (kept: Kept
   };
 }
 
-/** Refuses a target that would take a layer whole. */
+/** Refuses a target that would remove all units of a layer. */
 function checkReach(smaller: SmallerModel, target: number, multipleOf: number, options: PruneOptions): void {
   const { couplings, groups } = groupsOf(smaller.named.graph);
   const scored = prunable(groups, smaller.named.paths, options).map((group) => ({
@@ -163,7 +163,7 @@ function checkReach(smaller: SmallerModel, target: number, multipleOf: number, o
   );
 }
 
-/** What units are judged by. */
+/** Gathers what units are ranked by. */
 async function sourcesFor(
   p: Pruning,
   smaller: SmallerModel,
@@ -187,7 +187,7 @@ async function sourcesFor(
   return plain;
 }
 
-/** The cut of one round: the widest one that costs no more than the target. */
+/** Chooses the cut of one round: the widest one that costs no more than the target. */
 async function cutOnce(
   p: Pruning,
   smaller: SmallerModel,
@@ -210,7 +210,7 @@ async function cutOnce(
   return cutting(weightCuts(couplings, kept, smaller.named.paths));
 }
 
-/** The shares of cost that are left after each round, of what the round before left: cubic as Zhu and Gupta 2017 (arXiv:1710.01878), or equal factors. */
+/** The factor by which each round lowers the cost: cubic after Zhu and Gupta 2017 (arXiv:1710.01878), or equal ones. */
 export function sharesOf(target: number, { schedule, rounds }: Pick<PruneOptions, "schedule" | "rounds">): number[] {
   const count = schedule === "one-shot" ? 1 : (rounds ?? FEW_ROUNDS);
   const left = Array.from({ length: count }, (_, i) =>
@@ -219,7 +219,7 @@ export function sharesOf(target: number, { schedule, rounds }: Pick<PruneOptions
   return left.map((share, i) => share / (left[i - 1] ?? 1));
 }
 
-/** Layers that go, so that those that stay are spread over the model. ConfigError for more than there are. */
+/** Chooses the layers to cut, so that the remaining ones are spread over the model. ConfigError for more layers than there are. */
 function droppedLayers(smaller: SmallerModel, staying: number): string[] {
   const found = [...new Set(findLayers(smaller.named.graph).map(({ path }) => path))];
   if (found.length === 0) throw new ConfigError(`--layers ${staying}: expected a model with layers that can go, got none`);
@@ -243,7 +243,7 @@ const widthsOf = ({ named }: SmallerModel): Map<string, number> =>
 /**
  * Prunes a model, in rounds where the schedule has several, and trains after each cut.
  *
- * Errors: ConfigError for a target that would take all units of a layer, before anything runs; those of `trainSmaller`.
+ * Errors: ConfigError, before anything runs, for a target that would remove all units of a layer; those of `trainSmaller`.
  */
 export async function prune(p: Pruning): Promise<Pruned> {
   const { base, config, rows, options, note } = p;
@@ -281,7 +281,7 @@ export async function prune(p: Pruning): Promise<Pruned> {
       );
     }
     if (options.train === false) continue;
-    // Rewinding: each round trains the weights that the run had, in the form that is left (Renda et al. 2020, arXiv:2003.02389).
+    // Rewinding: each round trains the run's own weights again, in the shape that is left (Renda et al. 2020, arXiv:2003.02389).
     const begin = options.schedule === "iterative" ? smaller.weights : weights;
     const length = options.schedule === "gradual" ? 1 / shares.length : 1;
     weights = (await trainSmaller(smaller, config, rows, shortened(p.training, length), p.around, { weights: begin })).weights;
@@ -292,7 +292,7 @@ export async function prune(p: Pruning): Promise<Pruned> {
   return { smaller, weights, groups, layers, macs, ...(ranks.length === 0 ? {} : { ranks }) };
 }
 
-/** A model with single weights at 0. */
+/** Sets single weights of a model to 0. */
 async function sparse(p: Pruning, smaller: SmallerModel, layers: readonly string[], sparsity: number): Promise<Pruned> {
   const { scope, schedule, clusters } = p.options;
   const options = { sparsity, scope, gradual: schedule === "gradual", ...(clusters === undefined ? {} : { clusters }) };
@@ -304,7 +304,7 @@ async function sparse(p: Pruning, smaller: SmallerModel, layers: readonly string
   return { smaller, weights, groups: [], layers, macs: { before: macs, after: macs }, sparse: facts };
 }
 
-/** A training of a share of the epochs. */
+/** Settings of a training with a share of the epochs. */
 const shortened = (training: SmallTraining, share: number): SmallTraining => ({
   ...training,
   ...(training.epochs === undefined ? {} : { epochs: training.epochs * share }),

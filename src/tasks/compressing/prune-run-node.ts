@@ -1,5 +1,5 @@
 /**
- * @module `descent prune`: a run in, a smaller run out.
+ * @module `descent prune`: reads a run, prunes it and writes a smaller run.
  */
 import type { Bilingual } from "../../charts/charts.js";
 import { textTable } from "../../report/compression.js";
@@ -13,13 +13,13 @@ import type { SmallTraining, TrainingAround } from "./train-smaller-node.js";
 import type { CompressedSummary, WriteOptions } from "./write-node.js";
 import { writeCompressed } from "./write-node.js";
 
-/** Everything around a verb that makes a run smaller. */
+/** The surroundings of a verb that makes a run smaller: options, output, interruption. */
 export interface CompressingContext extends TrainingAround, WriteOptions {
   readonly data?: Partial<ExamplesOptions>;
   readonly note: (text: string, always?: boolean) => void;
 }
 
-/** Opens a run, prunes it, and writes what is left. Errors: those of `prune` and of the run's data. */
+/** Opens a run, prunes it, and writes the smaller one. Errors: those of `prune` and of the run's data. */
 export async function pruneRun(
   path: string,
   options: PruneOptions,

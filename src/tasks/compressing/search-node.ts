@@ -93,11 +93,11 @@ function nameOf(stages: readonly Stage[]): string {
 export interface SearchPoint extends Measured {
   readonly name: string;
   readonly run: string;
-  /** Whether its trainings were long ones. */
+  /** Whether its trainings were long. */
   readonly isLong: boolean;
 }
 
-/** A pipeline that could not be gone through, and why. */
+/** A pipeline that failed, and why. */
 export interface SearchGap {
   readonly name: string;
   readonly reason: string;
@@ -114,9 +114,9 @@ interface SearchState {
 export interface SearchOptions {
   readonly budget: Budget;
   readonly budgetText: string;
-  /** Epochs of the first trainings; the later ones have those of `training`. */
+  /** Epochs of the first, short trainings; long ones take those of `training`. */
   readonly shortEpochs: number;
-  /** Points that are trained longer. */
+  /** Number of points that are trained longer. */
   readonly longer: number;
   /** Pipelines that are tried, by name; left out, all. */
   readonly pipelines?: readonly string[];
@@ -170,7 +170,7 @@ class Search {
     await writeWhole(nodeFileSystem, join(this.#context.out, STATE), `${JSON.stringify(this.#state, undefined, 2)}\n`);
   }
 
-  /** Goes through a pipeline; what is there already, of this search or of one that was killed, is taken. */
+  /** Runs a pipeline, reusing points that this search, or an interrupted one, has already made. */
   async go(stages: readonly Stage[], isLong: boolean): Promise<void> {
     const { note, signal, out } = this.#context;
     const name = `${nameOf(stages)}${isLong ? "-long" : ""}`;
@@ -196,7 +196,7 @@ class Search {
     await this.#keep({ points: [...this.#state.points, { name, run: from, isLong, ...(await this.#measured(from)) }] });
   }
 
-  /** A point beside the original: times in turns, and the metric on rows that neither trained on nor are reported on. */
+  /** Measures a point beside the original: times by turns, and the metric on rows used for neither training nor the report. */
   async #measured(path: string): Promise<Measured> {
     const opened = await openSource(path, this.#training);
     await using model = opened.model;
@@ -219,7 +219,7 @@ class Search {
   }
 }
 
-/** What is there of the same search, or a new one. ConfigError for a folder with something else in it. */
+/** Continues the same search in a folder, or begins a new one. ConfigError for a folder with other contents. */
 async function openState(
   out: string,
   fresh: SearchState,
@@ -239,7 +239,7 @@ async function openState(
   return kept;
 }
 
-/** Points by how far they are from the budget; of those that meet it, by what they save. */
+/** Sorts points by their distance from the budget; those that meet it, by their savings. */
 export function ranked(points: readonly SearchPoint[], budget: Budget, mode: "min" | "max"): SearchPoint[] {
   const asked = SAVED.filter((name) => budget.most[name] !== undefined);
   const saved: readonly Saved[] = asked.length === 0 ? ["size", "latency"] : asked;
@@ -258,7 +258,7 @@ function pipelinesNamed(names: readonly string[] | undefined): readonly (readonl
 /** How much more of the metric a short training may lose than the budget allows for its point to be trained longer. */
 const PATIENCE = 0.05;
 
-/** Pipelines that are worth long trainings: those that save enough, the nearest first. */
+/** Chooses the pipelines worth long trainings: those that save enough, the nearest to the budget first. */
 function promising(points: readonly SearchPoint[], { budget, longer }: SearchOptions, mode: "min" | "max"): string[] {
   const saves = points.filter((point) => SAVED.every((name) => point.shares[name] <= (budget.most[name] ?? Infinity)));
   const close = saves.filter(

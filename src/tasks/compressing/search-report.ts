@@ -30,7 +30,7 @@ const SAVED_LABELS: Readonly<Record<Saved, Bilingual>> = {
   parameters: { en: "parameters, share of before", zh: "参数量（与压缩前之比）" },
 };
 
-/** What a point is compared by: the first thing that the budget asks for. */
+/** The measure on the horizontal axis: the first saving that the budget asks for. */
 const savedBy = ({ most }: Budget): Saved => SAVED.find((name) => most[name] !== undefined) ?? "size";
 
 function chart({ points, budget, monitor, language }: SearchReport): string {

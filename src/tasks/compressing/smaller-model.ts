@@ -1,5 +1,5 @@
 /**
- * @module A model of a task after rewrites: traced, trained and written like the one that it was made from.
+ * @module A task's model after rewrites: traced, trained and exported like the original.
  */
 import type { Dim, Tensor, TensorData } from "../../graph/index.js";
 import { Graph, inputsOf, Parameter, symbol } from "../../graph/index.js";
@@ -11,7 +11,7 @@ import { DescentError } from "../../util/errors.js";
 import type { AnyTask, TaskContext, TaskInfo, Tensors } from "../task.js";
 import { useFile, UseFileModule } from "../use/use-file.js";
 
-/** The model that is rewritten, and its weights. */
+/** The original model, and its weights. */
 export interface BaseModel {
   readonly task: AnyTask;
   readonly modelName: string;
@@ -46,9 +46,9 @@ export const usingContext = (task: AnyTask, info: TaskInfo): TaskContext<TaskInf
   ...(task.buckets === undefined ? {} : { length: symbol("T") }),
 });
 
-/** What a model of a task computes of a batch. */
+/** Traces a task's model on a batch. */
 export function traced({ task, model }: BaseModel, batch: Tensors, context: TaskContext<TaskInfo>): Tensors {
-  // A file has its features inside.
+  // An imported file computes its features inside.
   if (model instanceof UseFileModule) return model.forward(batch);
   const features = task.features(batch, context, model);
   return task.outputs(model, features, batch, context);
@@ -57,7 +57,7 @@ export function traced({ task, model }: BaseModel, batch: Tensors, context: Task
 export class SmallerModel {
   readonly base: BaseModel;
   readonly rewrites: readonly Rewrite[];
-  /** Owns the parameters; it has no forward of its own. */
+  /** Owns the parameters; has no forward of its own. */
   readonly module: Module;
   readonly weights: ReadonlyMap<string, TensorData>;
   /** The outputs in training and in use, with N free, after all rewrites. */
@@ -97,7 +97,7 @@ export class SmallerModel {
     return this.#training;
   }
 
-  /** Trained elements that use needs. */
+  /** Counts the trained elements that inference needs. */
   get parameterCount(): number {
     const { task, info } = this.base;
     const context = usingContext(task, info);
@@ -182,5 +182,5 @@ export function multiplyAddsOf(graph: Graph, tokens = TOKENS): number {
   return flops / 2;
 }
 
-/** Ops that multiply and add; what others do is not counted, as in the literature. */
+/** Ops whose multiply-adds count; others are ignored, as in the literature. */
 const PRODUCTS: ReadonlySet<string> = new Set(["Conv", "ConvTranspose", "MatMul", "Gemm", "Einsum", "LSTM", "GRU", "RNN"]);

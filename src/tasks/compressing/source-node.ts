@@ -1,5 +1,5 @@
 /**
- * @module The run that is made smaller: its model as a file, and the data that it was trained on.
+ * @module The run to make smaller: its model as a file, and its training data.
  */
 import { isAbsolute } from "node:path";
 import type { Dataset } from "../../data/node.js";
@@ -19,7 +19,7 @@ import { openModel } from "../use/open-node.js";
 import { descentVersion } from "../../util/version-node.js";
 import { TracedModel } from "../use/trained-node.js";
 
-/** A run as it is before anything is done to it. Owned: dispose of its model. */
+/** A run before compression. Owned: dispose of its model. */
 export interface CompressionSource {
   /** As the user named it. */
   readonly path: string;
@@ -67,7 +67,7 @@ async function summaryIn(path: string): Promise<RunSummary | undefined> {
   return (await folder.has(RUN_FILES.summary)) ? folder.summary() : undefined;
 }
 
-/** Data to look at while a model is made smaller, and other data to judge the result on. */
+/** Data for making a model smaller, and other data for judging the result. */
 export interface CompressionData {
   /** The name or path of the data. */
   readonly name: string;
@@ -78,7 +78,7 @@ export interface CompressionData {
 }
 
 /**
- * Loads the training and the test part of the data that a run was trained on, or of other data. Of data without parts, both are all rows, which is said.
+ * Loads the training and the test part of a run's data, or of other data. For data without parts both are all rows, and a note says so.
  *
  * Errors: ConfigError where no data are known; DataError for data of another form.
  */
@@ -97,5 +97,5 @@ export async function loadCompressionData(
   return { name: data, calibration: calibration.examples, test: test.examples, notes: test.notes };
 }
 
-/** A path for messages and files that others read: machine paths are left out. */
+/** Shortens a path for messages and published files: folders of this machine are left out. */
 export const shownPath = (path: string): string => (isAbsolute(path) ? (path.split(/[/\\]/).at(-1) ?? path) : path);

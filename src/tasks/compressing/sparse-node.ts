@@ -1,5 +1,5 @@
 /**
- * @module Unstructured pruning: single weights are set to zero while a model trains, and kept there by masks; what is left may share a few values.
+ * @module Unstructured pruning: sets single weights to zero while a model trains, and masks keep them there; the others may share a few values.
  */
 import { clustered, storedBits } from "../../compress/cluster/cluster.js";
 import { cubicSparsity, isMasked, magnitudeMasks } from "../../compress/prune/masks.js";
@@ -16,26 +16,26 @@ export interface SparseOptions {
   /** The share of weights that become 0. */
   readonly sparsity: number;
   readonly scope: "global" | "layer";
-  /** All at the start of training, or more and more of them. */
+  /** All at the start of the training, or gradually. */
   readonly gradual: boolean;
   /** Values that the weights of a tensor share. */
   readonly clusters?: number;
 }
 
-/** What is left. */
+/** The model and its figures after pruning. */
 export interface SparseResult {
   readonly weights: ReadonlyMap<string, TensorData>;
   readonly facts: {
     readonly zeros: number;
     readonly left: number;
-    /** How many times fewer parameters are not 0. */
+    /** The ratio of all parameters to those that are not 0. */
     readonly fewer: number;
-    /** How many times fewer bits Deep Compression's storage takes, where weights are clustered. */
+    /** The ratio of float32's bits to those of Deep Compression's storage; only with clusters. */
     readonly fewerBits?: number;
   };
 }
 
-/** Masks are drawn anew so often while the share of zeros rises. */
+/** Number of times that masks are renewed while the share of zeros rises. */
 const EVENTS = 50;
 
 const product = (a: TensorData, b: TensorData): TensorData => {
@@ -47,7 +47,7 @@ const product = (a: TensorData, b: TensorData): TensorData => {
   );
 };
 
-/** Sets masks, and the weights that they leave. */
+/** Applies masks to the weights. */
 async function mask(
   state: TrainingState,
   paths: readonly string[],
@@ -67,7 +67,7 @@ async function mask(
   );
 }
 
-/** Draws masks while the model trains. */
+/** Renews the masks during training. */
 function masking({ sparsity, scope, gradual }: SparseOptions, paths: readonly string[]) {
   return async (state: TrainingState, totalSteps: number): Promise<Callback> => {
     if (!gradual) await mask(state, paths, sparsity, scope);

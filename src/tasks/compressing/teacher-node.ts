@@ -1,5 +1,5 @@
 /**
- * @module Teachers: what they say of the rows that a student learns from, computed once and kept on disk by the contents of model and rows, or read from a
+ * @module Teachers' answers for the rows that a student learns from: computed once and cached by a hash of model and rows, or read from a
  * file that somebody with the big model made.
  */
 import { createHash } from "node:crypto";
@@ -14,15 +14,15 @@ import { nodeFileSystem, writeWhole } from "../../run/run-folder-files-node.js";
 import { ConfigError, DataError } from "../../util/errors.js";
 import type { TrainedModel } from "../trained-model.js";
 
-/** The column of the k-th teacher's logits; of stored ones only the largest may be known, with their places. */
+/** Names the column of the k-th teacher's logits; stored ones may hold only the largest, with their classes. */
 export const logitsColumn = (k: number): string => `teacher ${k}: logits`;
 export const valuesColumn = (k: number): string => `teacher ${k}: values`;
 export const indicesColumn = (k: number): string => `teacher ${k}: indices`;
 
-/** The output that soft targets are made of. */
+/** The output from which soft targets are made. */
 const LOGITS = "logits";
 
-/** A hash of what is computed: the model's file, and every column of the rows. */
+/** Hashes the model's file and every column of the rows: the key of the cache. */
 function keyOf(model: TrainedModel, rows: Dataset): string {
   const hash = createHash("sha256").update(model.toOnnx());
   for (const [name, column] of rows.entries()) {
@@ -61,7 +61,7 @@ async function computed(model: TrainedModel, rows: Dataset): Promise<TensorData>
   return { dtype: "float32", shape: [rows.length, classes], data: all };
 }
 
-/** A teacher's logits of rows, from the cache where they are there. `folder` stands in place of the user's cache. */
+/** Gets a teacher's logits for rows, from the cache if it has them. `folder` replaces the user's cache. */
 export async function teacherLogits(
   model: TrainedModel,
   rows: Dataset,
@@ -81,7 +81,7 @@ export async function teacherLogits(
   return logits;
 }
 
-/** The k largest of each row, and their places. */
+/** Keeps the k largest of each row, with their columns. */
 export function largest(logits: TensorData, k: number): { readonly values: TensorData; readonly indices: TensorData } {
   const [rows = 0, classes = 0] = logits.shape;
   const numbers = toNumbers(logits);
@@ -129,7 +129,7 @@ export function checkClasses(from: readonly string[], to: readonly string[], who
   throw new ConfigError(`distill: expected a teacher with the classes ${to.join(", ")}, got ${who} with ${from.join(", ")}`);
 }
 
-/** A teacher's logits in the order of the student's classes. */
+/** Reorders a teacher's logits to the student's classes. */
 export function inOrder(logits: TensorData, from: readonly string[], to: readonly string[]): TensorData {
   if (from.join("\n") === to.join("\n")) return logits;
   const places = to.map((name) => from.indexOf(name));

@@ -1,5 +1,5 @@
 /**
- * @module The training of a smaller model: on the data of the run that it was made from, by the settings of that run where nothing else is said.
+ * @module The training of a smaller model: on the data and with the settings of its original run, unless others are given.
  */
 import type { BatchFetcher, Dataset } from "../../data/node.js";
 import type { Parameter, Tensor, TensorData } from "../../graph/index.js";
@@ -36,41 +36,41 @@ export interface SmallTraining extends UseOptions {
   readonly seed?: number;
 }
 
-/** What goes on around a training. */
+/** Progress and interruption of a training. */
 export interface TrainingAround {
   readonly signal?: AbortSignal;
   readonly progress?: (options: ProgressOptions) => Progress;
   readonly label?: string;
 }
 
-/** What a training does besides minimizing the task's loss. */
+/** Additions to minimizing the task's loss. */
 export interface TrainingMore {
-  /** Parts of the optimizer: those before it, and behind it. */
+  /** Additional parts of the optimizer: before it, and after it. */
   readonly before?: readonly Part[];
   readonly behind?: readonly Part[];
-  /** The loss in place of the task's; it is given the outputs of the model, and the batch with the columns of `columns`. */
+  /** Replaces the task's loss; gets the model's outputs, and the batch with the columns of `columns`. */
   readonly loss?: (outputs: Tensors, batch: Tensors, context: TaskContext<TaskInfo>) => Tensor | Objective;
-  /** Parameters that are trained besides and thrown away: projections. */
+  /** Further parameters to train and then discard: projections. */
   readonly parameters?: ReadonlyMap<string, Parameter>;
-  /** Whether rows have targets; left out, they do. */
+  /** Whether rows have targets; true if left out. */
   readonly targets?: boolean;
-  /** Columns beside those of the rows, row by row. */
+  /** Further columns, row by row. */
   readonly columns?: Dataset;
   readonly watch?: (state: TrainingState, totalSteps: number) => Callback | Promise<Callback>;
-  /** Weights to begin with in place of the model's. */
+  /** Initial weights, in place of the model's. */
   readonly weights?: ReadonlyMap<string, TensorData>;
 }
 
 /** A training that has ended. */
 export interface SmallTrained {
   readonly weights: ReadonlyMap<string, TensorData>;
-  /** All entries of the state, those of the optimizer too. */
+  /** All entries of the training state, including the optimizer's. */
   readonly state: ReadonlyMap<string, TensorData>;
   readonly steps: number;
   readonly seconds: number;
 }
 
-/** A smaller model without the rest of its class: what training needs. */
+/** The part of a smaller model that training needs. */
 export type Trainable = Pick<SmallerModel, "base" | "module" | "outputs" | "trainingContext" | "weights">;
 
 /** The context in which a model of a run was trained, for these rows. */
@@ -102,7 +102,7 @@ const numberIn = (config: RunConfig, name: string): number | undefined => {
   return typeof value === "number" ? value : undefined;
 };
 
-/** The settings of a run, with others in their place where they are given. */
+/** The settings of a run, overridden by the given ones. */
 function settingsOf(config: RunConfig, choice: SmallTraining) {
   const named = (name: "optimizer" | "schedule", usual: string): string => {
     const own = config.options[name];
@@ -123,7 +123,7 @@ function settingsOf(config: RunConfig, choice: SmallTraining) {
   };
 }
 
-/** Epochs where none are given: a third of the run's. */
+/** Default epochs: a third of the run's. */
 const epochsOf = (config: RunConfig, { epochs }: SmallTraining): number =>
   epochs ?? Math.max(1, Math.round((numberIn(config, "epochs") ?? 3) / 3));
 

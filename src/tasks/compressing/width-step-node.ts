@@ -1,5 +1,5 @@
 /**
- * @module Widths that this machine computes well: how the time of a layer grows with its width is measured, and where it has its steps.
+ * @module Widths that run efficiently on this machine: measures how the time of a layer grows with its width, and where it steps.
  */
 import { timeInTurns } from "../../compress/timing.js";
 import type { Graph, Tensor } from "../../graph/index.js";
@@ -8,10 +8,10 @@ import { conv } from "../../ops/index.js";
 import { compile } from "../../runtime/index.js";
 
 const WIDE = 48;
-/** Steps that are tried, the finest first. */
+/** Candidate step sizes, the finest first. */
 const STEPS = [4, 8] as const;
 const COARSEST = 16;
-/** How much more a channel may cost at a width for the width to count as a good one. */
+/** The largest ratio of a channel's time to the best at which a width still counts as efficient. */
 const TOLERANCE = 1.12;
 
 interface Probe {

@@ -1,5 +1,5 @@
 /**
- * @module A compressed run: a run folder whose model is its `model.onnx`, with the table of before and after in its summary and its report.
+ * @module Writes a compressed run: a folder around a `model.onnx`, with figures of before and after in its summary and report.
  */
 import { join } from "node:path";
 import type { Bilingual } from "../../charts/charts.js";
@@ -20,27 +20,27 @@ import { measureBeforeAfter } from "./before-after-node.js";
 import type { CompressionData, CompressionSource } from "./source-node.js";
 import { shownPath } from "./source-node.js";
 
-/** A smaller model that becomes a run. */
+/** A smaller model to write as a run. */
 export interface CompressedModel {
   readonly source: CompressionSource;
   readonly data: CompressionData;
   /** From the task's columns to its outputs, as `TracedModel.toFile` gives it. */
   readonly file: ModelProto;
-  /** What was done, after what had been done to the source. */
+  /** The compression steps, after those already applied to the source. */
   readonly step: CompressionStep;
   readonly parameters: number;
-  /** Outputs' deviations, for the file's metadata. */
+  /** Deviations of the outputs, for the file's metadata. */
   readonly certificate?: unknown;
-  /** The model's name, where it is another one than the source's: a student. */
+  /** The model's name if it differs from the source's, as a student's does. */
   readonly modelName?: string;
   /** Facts for `summary.json`, under `compression`: layers, a certificate. */
   readonly facts?: Readonly<Record<string, unknown>>;
-  /** Parts of the report behind the table of before and after. */
+  /** Report sections after the table of before and after. */
   readonly sections?: (table: BeforeAfter) => readonly { readonly title: Bilingual; readonly html: string }[];
   readonly notes?: readonly Bilingual[];
 }
 
-/** Where and how a run is written. */
+/** The destination of a run, and its surroundings. */
 export interface WriteOptions extends UseOptions {
   readonly out: string;
   readonly overwrite?: boolean;
@@ -53,7 +53,7 @@ export interface CompressedSummary extends RunSummary {
   readonly compression: Compression & BeforeAfter & Readonly<Record<string, unknown>>;
 }
 
-/** Makes the configuration: that of the source, with what was done. */
+/** Makes the configuration: the source's, plus the compression steps. */
 async function configOf({ source, step, modelName }: CompressedModel, command: string | undefined): Promise<RunConfig> {
   const earlier = compressionOf(source.config);
   const compression: Compression = {
@@ -107,7 +107,7 @@ export async function writeCompressed(made: CompressedModel, options: WriteOptio
   return summary;
 }
 
-/** The file with its certificate: what it was made from, how, and what was measured of both. */
+/** Adds the certificate to the file's metadata: its origin, the steps, and measurements of both. */
 function certified(file: ModelProto, certificate: Readonly<Record<string, unknown>>): ModelProto {
   return { ...file, metadata: new Map([...file.metadata, ["descent.compression", JSON.stringify(certificate)]]) };
 }

@@ -37,7 +37,7 @@ export interface ExplainRequest extends Omit<ExplainOptions, "method" | "onProgr
   readonly measures?: readonly MeasureName[];
   /** Rows that stand for absent columns in methods that take a background. */
   readonly rows?: Background;
-  /** Told of each method of each input. */
+  /** Called after each method of each input. */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -49,32 +49,32 @@ export interface Explanation {
   readonly values: Float64Array;
   readonly shape: readonly number[];
   readonly example: ExampleAttribution;
-  /** Of a text that was written, each of its tokens; `values` and `shape` then begin with them, and `example` is of their sum. */
+  /** The tokens of a generated text; `values` and `shape` then begin with them, and `example` is about their sum. */
   readonly tokens?: readonly ExampleAttribution[];
   readonly settings: Attribution["settings"];
   readonly remarks: readonly string[];
-  /** By measure; empty where none was asked for, or where the method gives parts that cannot be measured. */
+  /** Results by measure; empty if none was requested, or if the method gives parts that cannot be measured. */
   readonly faithfulness: Faithfulness;
 }
 
-/** An input that a method could not explain, and why. */
+/** An input that a method could not explain, with the reason. */
 export interface Unexplained {
   readonly view: View;
   readonly method: MethodName;
   readonly reason: string;
 }
 
-/** The methods of a list of names, parted by commas; `all` is every one that there is. ConfigError for a name that there is not. */
+/** Parses a comma-separated list of methods; `all` is every method. ConfigError for an unknown name. */
 export function methodsNamed(text: string): readonly MethodName[] {
   if (text === "all") return METHOD_NAMES;
   return text.split(",").map((name) => methodNamed(name.trim()).name as MethodName);
 }
 
-/** Tells whether a model is of trees on its features, whose file says how many training rows reached each leaf. */
+/** Tells whether a model is a tree ensemble whose file says how many training rows reached each leaf. */
 const knowsRows = ({ trees, features: { standsFor } }: Explainable): boolean =>
   standsFor === undefined && trees?.().leafCover.every((cover) => cover > 0) === true;
 
-/** The method that suits what is explained, where none is asked for; of a model that only answers one that samples, of trees on columns theirs. */
+/** The default method for a kind of input: one that samples for a model without gradients, TreeSHAP for trees on columns. */
 export function usualMethod(kind: View["input"]["kind"], answering?: Explainable): MethodName {
   if (answering !== undefined) {
     if (kind === "features" && knowsRows(answering)) return "tree-shap-path";
@@ -83,7 +83,7 @@ export function usualMethod(kind: View["input"]["kind"], answering?: Explainable
   return kind === "image" ? "grad-cam" : "integrated-gradients";
 }
 
-/** Points of a path, at most, where several methods or tokens are compared: the gap that is left is reported. */
+/** The largest number of points on a path when several methods or tokens are compared; the remaining gap is reported. */
 const MOST_STEPS = 128;
 
 /**
@@ -106,7 +106,7 @@ const FEWER = "All methods are compared, so those that sample take fewer samples
 /** A gap of a hundredth changes no picture of a matrix, and its tokens are many. */
 const MATRIX: ExplainOptions = { tolerance: 0.01, maxSteps: 64 };
 
-/** The options without settings that a method does not take: one list is for all of several. */
+/** Leaves out settings that a method does not take: several methods share one list. */
 function takenBy(method: MethodName, options: Omit<ExplainOptions, "method">): Omit<ExplainOptions, "method"> {
   const { samples, steps, tolerance, maxSteps = MOST_STEPS, ...rest } = options;
   const { defaults } = methodNamed(method);
@@ -118,7 +118,7 @@ function takenBy(method: MethodName, options: Omit<ExplainOptions, "method">): O
   };
 }
 
-/** What an attribution says of one example, or of the tokens of one text together. */
+/** The attribution of one example, or of the tokens of one text together. */
 function summaryOf(view: View, { values, examples }: Attribution): Pick<Explanation, "values" | "shape" | "example" | "tokens"> {
   const numbers = toNumbers(values);
   const [first] = examples as readonly [ExampleAttribution];
@@ -136,7 +136,7 @@ function summaryOf(view: View, { values, examples }: Attribution): Pick<Explanat
   return { values: numbers, shape: values.shape, example, tokens: examples };
 }
 
-/** Measures one example, or the mean of several; nothing where its attributions are to parts that are no sets of features. */
+/** Measures one example, or the mean of several; gives nothing if attributions belong to parts that are not sets of features. */
 async function measuredOf(
   explainer: Explainer,
   input: ExplainInput,
@@ -151,7 +151,7 @@ async function measuredOf(
   return Object.fromEntries(Object.keys(measured[0] ?? {}).map((name) => [name, mean(name as MeasureName)]));
 }
 
-/** The measures of a list of names, parted by commas; `all` and `none` are lists too. ConfigError for a name that there is not. */
+/** Parses a comma-separated list of measures, `all` or `none`. ConfigError for an unknown name. */
 export function measuresNamed(text: string): readonly MeasureName[] {
   if (text === "all") return MEASURE_NAMES;
   if (text === "none") return [];
@@ -162,11 +162,11 @@ export function measuresNamed(text: string): readonly MeasureName[] {
   });
 }
 
-/** Remarks that say where the background is from. */
+/** Notes on the origin of the background. */
 const withOrigin = (remarks: readonly string[], { remark }: Background): string[] =>
   remarks.map((each) => (each.startsWith("Background: ") ? remark : each));
 
-/** The rows that are explained: the input's, or one for each token that was written. */
+/** The rows to explain: the input's, or one for each generated token. */
 function encodedOf(view: View, { examples }: NamedInputs, row: number): Dataset {
   const example = view.example ?? examples.select([view.row ?? row]);
   return view.written === undefined ? example : example.select(view.written.ids.map(() => 0));

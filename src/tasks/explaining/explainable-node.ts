@@ -1,5 +1,5 @@
 /**
- * @module A trained model as explainers see it: the features that its task computes, the scores that can be asked about, and parts that are words or
+ * @module A trained model as explainers see it: the features that its task computes, the scores that can be explained, and parts that are words or
  * columns.
  */
 import type { Batch, Dataset } from "../../data/node.js";
@@ -14,10 +14,10 @@ import type { AnyTask, Asked, Explained, TaskContext, TaskInfo, Tensors } from "
 import type { TrainedModel } from "../trained-model.js";
 import type { View, ViewParts } from "../view.js";
 
-/** Categories that stand for no value: `encodeCodes` has 0 for others and 1 for none. */
+/** The category of a missing value: `encodeCodes` has 0 for unknown values and 1 for missing ones. */
 const NO_CATEGORY = 1;
 
-/** The input that says for each row which place is asked about. */
+/** The input with the position to explain in each row. */
 const PLACES = "asked places";
 
 /** Weights of the model. */
@@ -87,12 +87,12 @@ async function batchOf(task: AnyTask, context: TaskContext<TaskInfo>, examples: 
 export interface ExplainedGraph {
   /** The columns that the task's model reads: [batch, …] each. */
   readonly columns: Tensors;
-  /** Made of the columns; in use mode. */
+  /** Computed from the columns; in use mode. */
   readonly features: Tensor;
   readonly model: Explainable;
 }
 
-/** Further knowledge about the one example that is explained. */
+/** Further knowledge about a single example that is explained. */
 export interface OfExample {
   readonly asked?: Asked;
   /** The example's own columns, whose sizes stand for free ones. */
@@ -158,7 +158,7 @@ export function explainedGraph(
   };
 }
 
-/** A model's numbers by their paths. */
+/** A model's weights by path. */
 export const pathsOf = ({ model }: TrainedModel): Map<Tensor, string> =>
   new Map([...model.state()].map(([path, p]) => [p, path]));
 

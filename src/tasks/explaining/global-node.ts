@@ -1,5 +1,5 @@
 /**
- * @module A model explained over a data set: what its scores hang on as a whole, in place of one answer.
+ * @module A model explained over a data set: the features that move its scores on the whole, in place of one answer.
  */
 import type { Column, Dataset } from "../../data/node.js";
 import { isText, numberAt, valueText } from "../../data/node.js";
@@ -21,7 +21,7 @@ import { usualMethod } from "./explain-node.js";
 
 export interface GlobalRequest extends UseOptions {
   readonly method?: MethodName | undefined;
-  /** The score asked about; left out, each class of a few, or the quantity. */
+  /** The score to explain; left out, each class if there are few, or the quantity. */
   readonly target?: string;
   /** Examples that are explained, at most; drawn by the seed. */
   readonly examples?: number;
@@ -31,7 +31,7 @@ export interface GlobalRequest extends UseOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** What a feature did to one example's score. */
+/** The effect of a feature on one example's score. */
 export interface GlobalPoint {
   /** The example's place in the data set. */
   readonly row: number;
@@ -50,7 +50,7 @@ export interface GlobalFeature {
   readonly points: readonly GlobalPoint[];
 }
 
-/** Where images of one answer were looked at. */
+/** A heat map over the images of one answer. */
 export interface GlobalMap {
   readonly image: PixelImage;
   /** One value a pixel: the mean of the attributions' sizes. */
@@ -75,21 +75,21 @@ export interface GlobalExplanation {
 }
 
 const MOST_EXAMPLES: Readonly<Record<GlobalExplanation["kind"], number>> = { table: 256, tokens: 256, image: 512 };
-/** Classes that are explained unless one is named. */
+/** The largest number of classes that are explained unless one is named. */
 const MOST_CLASSES = 6;
-/** Up to so many columns all coalitions are played. */
+/** The largest number of columns for which all coalitions are evaluated. */
 const EXACT_COLUMNS = 8;
 /** Points of a path: thousands of gradients are taken, and their mean is steadier than each. */
 const STEPS = { steps: 16, maxSteps: 64 } as const;
 const PERMUTATIONS = 4;
 
-/** The method that suits a data set of a kind. */
+/** The default method for a kind of data set. */
 function methodFor(kind: GlobalExplanation["kind"], columns: number): MethodName {
   if (kind !== "table") return usualMethod(kind === "image" ? "image" : "text");
   return columns <= EXACT_COLUMNS ? "exact-shapley" : "permutation-shap";
 }
 
-/** The settings that a method is given here. */
+/** The settings of a method for a whole data set. */
 function settingsOf(method: MethodName, samples: number | undefined) {
   const { defaults } = methodNamed(method);
   if (samples !== undefined && defaults.samples !== undefined) return { samples };
@@ -97,7 +97,7 @@ function settingsOf(method: MethodName, samples: number | undefined) {
   return defaults.maxSteps === undefined ? {} : STEPS;
 }
 
-/** The scores that are asked about: the one named; of two classes the second, whose logit the first's mirrors; of more, each. */
+/** The scores to explain: the one named; for two classes the second, which the first mirrors; for more, each. */
 function targetsOf(labels: readonly string[], asked: string | undefined): { targets: number[]; remarks: string[] } {
   if (asked !== undefined) {
     const place = labels.includes(asked) ? labels.indexOf(asked) : Number(asked);
@@ -157,10 +157,10 @@ function columnFeatures(attribution: Attribution, view: View, rows: Dataset, pla
   return sorted(features);
 }
 
-/** Texts with fewer of a word say little about it. */
+/** The smallest number of texts with a word: fewer say little about it. */
 const LEAST_TEXTS = 3;
 
-/** Words over the texts, whatever their case; each text counts a word once, with the sum of what its places did. */
+/** Sums attributions by word, ignoring case; each text counts a word once, with the sum over its occurrences. */
 function wordFeatures(attribution: Attribution, views: readonly View[], places: Uint32Array): GlobalFeature[] {
   const words = new Map<string, GlobalPoint[]>();
   for (const [i, { parts }] of views.entries()) {
@@ -212,7 +212,7 @@ function meanMap(attribution: Attribution, views: readonly View[], chosen: reado
   return { image: { ...first, data }, attribution: sums };
 }
 
-/** Images by the answer that they get: each is asked about its own. */
+/** Groups images by the answer that they get; each is explained for its own answer. */
 async function imageTargets(
   trained: TrainedModel,
   examples: Dataset,
@@ -256,7 +256,7 @@ function kindOf(trained: TrainedModel): GlobalExplanation["kind"] {
   return kind;
 }
 
-/** Examples drawn from all, and their places. */
+/** Draws examples from all, with their positions. */
 interface Chosen {
   readonly inputs: NamedInputs;
   readonly places: Uint32Array;

@@ -20,7 +20,7 @@ const LEAST_VALUES = 5;
 
 const short = (value: number): string => String(Number(value.toPrecision(3)));
 
-/** Places of a feature's values among their ranks, 0…1; NaN where it is no number. */
+/** Ranks of a feature's values, scaled to 0…1; NaN for values that are not numbers. */
 function ranked({ points }: GlobalFeature): number[] {
   const values = [...new Set(points.flatMap(({ value }) => (Number.isNaN(value) ? [] : [value])))].sort((a, b) => a - b);
   const place = new Map(values.map((value, i) => [value, values.length < 2 ? 0.5 : i / (values.length - 1)]));
@@ -45,7 +45,7 @@ export const importanceChart = ({ label, features }: GlobalTarget, look: Look): 
     width: 560,
   });
 
-/** Each example a dot. */
+/** A beeswarm chart: each example is a dot. */
 export const swarmChart = ({ label, features }: GlobalTarget, look: Look): string =>
   beeswarmChart({
     title: { en: `What each feature added to ${label}, example by example`, zh: `每个样本里各特征对 ${label} 的贡献` },
@@ -176,7 +176,7 @@ ${slices === undefined ? "" : slicesSection(slices)}`;
   return page(title, body, language);
 }
 
-/** How the section's charts came about, and how to read them. */
+/** Notes on how the section's charts were made and how to read them. */
 function howText(found: GlobalExplanation): string {
   const { kind, examples } = found;
   const en =

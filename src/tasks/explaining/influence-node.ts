@@ -1,5 +1,5 @@
 /**
- * @module The training examples that an answer leans on: TracIn over a run's checkpoints.
+ * @module The training examples behind an answer: TracIn over a run's checkpoints.
  */
 import { join } from "node:path";
 import type { Batch, Dataset, WorkerFetcher } from "../../data/node.js";
@@ -32,16 +32,16 @@ export interface InfluenceRequest extends UseOptions {
   readonly count: number;
   /** Training examples to look at, at most; drawn from all over the training part. */
   readonly examples?: number;
-  /** The score asked about: a class; left out, the answer. */
+  /** The class to explain; left out, the answer. */
   readonly target?: string;
   readonly seed: number;
-  /** The training data, where they are to be repeated. */
+  /** The training data, to be given again if the run's came from a query. */
   readonly data?: string;
   readonly onProgress?: (fraction: number) => void;
   readonly signal?: AbortSignal;
 }
 
-/** A training example, and how far steps on it raised the answer; below 0, lowered it. */
+/** A training example, and how far training steps on it raised the answer; negative values lowered it. */
 export interface InfluentialExample {
   readonly view: View;
   readonly label: string;
@@ -50,7 +50,7 @@ export interface InfluentialExample {
   readonly row: number;
 }
 
-/** What one answer leans on. */
+/** The most influential training examples of one answer. */
 export interface Influences {
   readonly view: View;
   readonly label: string;
@@ -203,7 +203,7 @@ async function targetOf(
   return { target, label };
 }
 
-/** What a training row is labelled with, for people. */
+/** The label of a training row, for display. */
 function labelAt({ info }: TrainedModel, rows: Dataset, row: number): string {
   const classes = (info["classes"] ?? []) as readonly string[];
   if (rows.has("label")) return classes[elementAt(rows.tensor("label"), row)] ?? "";
@@ -262,7 +262,7 @@ function strongest(values: Float64Array, sign: 1 | -1, count: number): number[] 
     .slice(0, count);
 }
 
-/** How a training row is called where it is shown: texts by themselves, others by their place. */
+/** The displayed name of a training row: texts by themselves, others by their position. */
 function rowNames({ task, info }: TrainedModel, rows: Dataset, count: number): string[] {
   const column = task.textColumn?.(info);
   if (column === undefined || !rows.has(column)) return Array.from({ length: count }, (_, i) => `#${i}`);
@@ -270,9 +270,9 @@ function rowNames({ task, info }: TrainedModel, rows: Dataset, count: number): s
 }
 
 /**
- * The training examples that answers lean on: those on which steps of training raised an answer most, and those on which they lowered it.
+ * Finds the training examples behind answers: those on which training steps raised an answer most, and those on which they lowered it.
  *
- * Gone through are all checkpoints that the run kept (`--keep-checkpoints`); the parameters are all those of the model, without approximation.
+ * Uses all checkpoints that the run kept (`--keep-checkpoints`) and all parameters of the model, without approximation.
  * Errors: ConfigError for a model that is no run, or that predicts neither a class nor a quantity; those of loading the training data.
  * Cost: for each checkpoint and input, about three forward passes over the training examples.
  * Source: Pruthi et al. 2020, arXiv:2002.08484 (TracInCP).
@@ -359,5 +359,5 @@ function remarksOn(checkpoints: InfluenceResult["checkpoints"], all: number, use
   ];
 }
 
-/** Fewer checkpoints than this leave most of a training out. */
+/** With fewer checkpoints than this, most of the training is left out. */
 const FEW = 4;

@@ -1,5 +1,5 @@
 /**
- * @module The training examples that answers lean on, as pictures and as a page.
+ * @module The training examples behind answers, as pictures and as a page.
  */
 import type { Bilingual, ChartOptions, Language } from "../../charts/charts.js";
 import { barChart, escapeXml } from "../../charts/charts.js";
@@ -65,7 +65,7 @@ async function imagesChart(one: Influences, look: Partial<ChartOptions>): Promis
   return svgRoot(body, { title: titleOf(one), ...look, width: left + Math.max(most * (SIDE + GAP), 280), height: 22 + 2 * ROW });
 }
 
-/** What one answer leans on: thumbnails of images, bars of texts and rows. */
+/** The most influential examples of one answer: thumbnails of images, bars for texts and rows. */
 export async function influenceChart(one: Influences, look: Partial<ChartOptions>): Promise<string> {
   if (one.view.input.kind === "image") return imagesChart(one, look);
   const all = [...one.raising, ...[...one.lowering].reverse()];

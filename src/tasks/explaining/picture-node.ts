@@ -66,7 +66,7 @@ const matrixOf = (one: Explanation, title: Bilingual, language: Language): strin
 const MOST_BARS = 12;
 const CAPTION = 24;
 
-/** Pictures one below the other, each under its caption. */
+/** Stacks pictures, each below its caption. */
 export function stacked(parts: readonly string[], captions: readonly string[], title: string): string {
   let height = 0;
   let width = 0;

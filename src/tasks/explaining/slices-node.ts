@@ -1,5 +1,5 @@
 /**
- * @module The slices of a data set where a model is worst: properties of rows, texts and images, and the errors to hold against them.
+ * @module The slices of a data set where a model is worst: properties of rows, texts and images, and the error of each example.
  */
 import type { Dataset } from "../../data/node.js";
 import { isText, labelText, numberAt } from "../../data/node.js";
@@ -12,7 +12,7 @@ import { judgeClasses, judgeQuantities } from "../shared/judged-node.js";
 import { textAt } from "../shared/windows.js";
 import type { TrainedModel } from "../trained-model.js";
 
-/** Slices, and what an error is. */
+/** Slices, and the kind of error. */
 export interface FoundSlices {
   readonly slices: readonly Slice[];
   /** `rate`: of wrong answers; otherwise the size of an error, in the target's unit. */
@@ -22,9 +22,9 @@ export interface FoundSlices {
   readonly examples: number;
 }
 
-/** Words that are asked about: the most frequent, but for those that are everywhere. */
+/** Number of words used as properties: the most frequent ones, except those in nearly every text. */
 const MOST_WORDS = 150;
-/** Texts of which at least a share has a word. */
+/** The smallest share of texts that have a word. */
 const LEAST_SHARE = 0.02;
 
 /** Columns of a table as they were read; of numbers their values, of others their texts. */

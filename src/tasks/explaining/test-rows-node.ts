@@ -14,10 +14,10 @@ import { explainableRows } from "./explainable-node.js";
 const PATH: ExplainOptions = { steps: 16, maxSteps: 32 };
 const CURVES: FaithfulnessOptions = { measures: ["insertion", "deletion"], samples: 8 };
 
-/** Answers for an example of an opaque model, which is explained by nothing else. */
+/** Number of answers to sample for each example of a model without gradients. */
 const ANSWERS = 256;
 
-/** By Grad-CAM where an image's model has convolutions, otherwise by Integrated Gradients; of an opaque model by its answers; `targets` [N] are the scores asked about. */
+/** Explains rows: by Grad-CAM if an image's model has convolutions, otherwise by Integrated Gradients; an opaque model by sampling. `targets` [N]: scores. */
 export async function explainRows(trained: TrainedModel, rows: Dataset, targets: Int32Array): Promise<ExplainedRows> {
   const opaque = await trained.explainable?.(rows);
   const { model, input } = opaque ?? (await explainableRows(trained, rows));
@@ -28,7 +28,7 @@ export async function explainRows(trained: TrainedModel, rows: Dataset, targets:
     const method = usualMethod(model.features.kind === "image" ? "image" : "features", model);
     return by(method, method === "tree-shap-path" ? {} : { samples: ANSWERS });
   };
-  // Answers that are counts, as neighbours' votes, have no gradient.
+  // Answers that are counts, such as votes of neighbours, have no gradient.
   const alongPath = (): Promise<Attribution> =>
     by("integrated-gradients", PATH).catch((error: unknown) => {
       if (!(error instanceof NoGradientError)) throw error;

@@ -1,5 +1,5 @@
 /**
- * @module Figures of a classification that no single threshold gives: areas under curves, and the points at which one may work.
+ * @module Figures of a classification beyond a single threshold: areas under curves, and operating points.
  */
 import type { TensorData } from "../../graph/index.js";
 import type { Metrics } from "../../metrics/index.js";
@@ -7,7 +7,7 @@ import { areaUnderRoc, averagePrecision, precisionRecallCurve } from "../../metr
 import type { OperatingPoint } from "../../run/run-folder.js";
 import { rowsOf, softmaxRow } from "./softmax.js";
 
-/** Of more classes the scores of all examples are not kept. */
+/** The largest number of classes for which the scores of all examples are kept. */
 const MOST_CLASSES = 20;
 
 const WISHED = 0.9;
@@ -15,7 +15,7 @@ const f1Of = (precision: number, recall: number): number =>
   precision + recall === 0 ? 0 : (2 * precision * recall) / (precision + recall);
 
 /**
- * The points of a class's scores at which one may work: the best F1, the most recall with a precision of at least 0.9, the most precision with a recall of
+ * Operating points of a class's scores: the best F1, the most recall with a precision of at least 0.9, the most precision with a recall of
  * at least 0.9; those that there are.
  */
 export function operatingPoints(scores: ArrayLike<number>, positive: ArrayLike<boolean>): OperatingPoint[] {
@@ -58,7 +58,7 @@ export class ClassFigures {
     }
   }
 
-  /** Of two classes the second against the first; of more the means over the classes that occur; none where there is nothing to compare. */
+  /** Two classes: the second against the first; more: means over the classes that occur; nothing if there is nothing to compare. */
   areas(): Metrics {
     if (this.#probabilities.length === 0) return {};
     const asked = this.#classes === 2 ? [1] : [...this.#probabilities.keys()];
@@ -77,7 +77,7 @@ export class ClassFigures {
       : { macroRocAuc: roc, macroAveragePrecision: precision };
   }
 
-  /** The points at which the second of two classes may be named; none of more classes. */
+  /** Operating points for the second of two classes; none for more classes. */
   points(): readonly OperatingPoint[] {
     return this.#classes === 2 && this.#probabilities.length === 2 ? operatingPoints(...this.#against(1)) : [];
   }

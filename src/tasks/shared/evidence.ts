@@ -37,7 +37,7 @@ const meanOver = (shares: readonly number[], of: (share: number) => Tensor): Ten
     .reduce((sum, each) => sum.add(each))
     .div(shares.length);
 
-/** `--evidence` of a task, whose own words say what it names. */
+/** The option `--evidence`, with a task's own help text. */
 export const evidenceOptions = (what: string, placeholder: string) =>
   ({
     evidence: text({ help: `${what}: training penalizes input gradients outside it`, placeholder }),

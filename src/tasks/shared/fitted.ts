@@ -1,5 +1,5 @@
 /**
- * @module Traditional methods as models of tasks: a room says how its rows become features, and what of that is in the file.
+ * @module Traditional methods as models of tasks: a task family says how its rows become features, and which part of that is in the file.
  */
 import type { FittedMethod, Method, Rows, Target } from "../../classical/index.js";
 import { SCORES } from "../../classical/index.js";
@@ -28,7 +28,7 @@ export function targetOf(rows: Dataset, classes: number): Target {
   return { kind: "classes", labels: toNumbers(rows.tensor("label")), classes };
 }
 
-/** Threads where nobody says how many: the machine's. */
+/** Default number of threads: the machine's. */
 const usualThreads = (): number => globalThis.navigator?.hardwareConcurrency ?? 1;
 
 async function fitDesign(method: Method, design: Design, { seed, threads, signal, progress }: FitOptions): Promise<FittedMethod> {
