@@ -18,7 +18,7 @@ export interface BaselineOptions {
   readonly baseline?: BaselineName | TensorData;
   /** The data that stands for "no evidence": [M, ..features]. */
   readonly background?: TensorData;
-  /** How many examples of the background are used; drawn without replacement where it has more. */
+  /** The number of background examples to use, drawn without replacement if there are more. */
   readonly backgroundSize?: number;
 }
 

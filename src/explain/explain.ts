@@ -271,7 +271,7 @@ export function samplesOf(
 const allowedGap = ({ score, baselineScore = 0 }: ExampleAttribution, { tolerance }: Settings): number =>
   tolerance * Math.max(Math.abs(score - baselineScore), 0.01 * Math.abs(score));
 
-/** How many times too wide the widest gap is: at most 1 where all are within the tolerance. */
+/** The ratio of the widest gap to its tolerance: at most 1 if all are within it. */
 const excess = (examples: readonly ExampleAttribution[], settings: Settings): number =>
   Math.max(...examples.map((one) => (one.gap ? Math.abs(one.gap) / allowedGap(one, settings) : 0)));
 

@@ -22,7 +22,7 @@ export interface Features {
   readonly standsFor?: string;
 }
 
-/** Numbers that an example is given as: its features, and whatever else the model reads, which stays as it is. */
+/** The tensors of an example: its features, and the model's other inputs, which stay as they are. */
 export interface ExplainInput {
   /** [N, …]. */
   readonly features: TensorData;

@@ -54,7 +54,7 @@ export interface Settings {
   readonly signed: boolean;
 }
 
-/** Where a layer is: a module path, a node's name, or found from the graph. */
+/** The way to find a layer: a module path, a node's name, or a search of the graph. */
 export type LayerName = string;
 
 /** Rows that are points of one line for each example: every sample has the same baseline. */

@@ -37,7 +37,7 @@ export interface OnnxExplainableOptions {
 
 /** An imported graph as an explainable. */
 export interface OnnxExplainable extends Explainable {
-  /** The file's inputs by name, [N, …] each, as what is explained: where the graph is cut behind the input, what arrives there. */
+  /** Turns the file's inputs by name, [N, …] each, into those to explain: if the graph is cut behind the input, the tensors that arrive there. */
   readonly encode: (inputs: Readonly<Record<string, TensorData>>) => Promise<ExplainInput>;
 }
 
@@ -198,7 +198,7 @@ function scoresIn(model: ImportedModel, where: string, options: OnnxExplainableO
 
 type Forward = NonNullable<Explainable["forward"]>;
 
-/** Replaces the cut's leaves by what is given. */
+/** Replaces the leaves of the cut by the given tensors. */
 function applied({ scores, features, others, weights }: Cut, x: Tensor, given: Readonly<Record<string, Tensor>>): Tensor {
   const pairs = [...others].map(([name, t]): [Tensor, Tensor] => [t, own(given, name) as Tensor]);
   return substitution(new Map([...weights, [features, x], ...pairs]))(scores);

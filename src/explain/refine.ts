@@ -152,7 +152,7 @@ export async function refinedPath(context: PathContext, { example, allowed }: Pa
   return { example, values, steps: PIECE_POINTS * pieces.length };
 }
 
-/** The samples of pieces: their points, whatever the first pass had. */
+/** Settings of pieces: a fixed number of points, whatever the first pass had. */
 export const pieceSettings = (settings: Settings): Settings => ({ ...settings, steps: PIECE_POINTS });
 
 /** Whether the paths of a question can be cut: one baseline each, of the features themselves, by Gauss–Legendre, with points enough. */

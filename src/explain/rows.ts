@@ -76,7 +76,7 @@ export function scoresOf(model: Explainable, x: Tensor, others: Readonly<Record<
   return resolveMode([scores], "eval", random).map(scores);
 }
 
-/** How many times the examples stand in a batch: as many as there are samples, or any number of times where all is known. */
+/** The number of copies of the examples in a batch: the number of samples, or any number if everything is known beforehand. */
 function repeatsOf(batch: Dim, examples: Dim, samples: Dim): Dim | undefined {
   if (dimEquals(batch, dimMul(examples, samples))) return samples;
   if (dimEquals(batch, examples)) return 1;

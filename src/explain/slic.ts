@@ -11,9 +11,9 @@ export interface Pixels {
 }
 
 export interface SlicOptions {
-  /** How many superpixels are aimed at; there may be fewer. */
+  /** The number of superpixels to aim at; there may be fewer. */
   readonly superpixels?: number;
-  /** How much place weighs against colour: colours are scaled to the image's range, and 0.1 is a tenth of it. */
+  /** The weight of distance against colour: colours are scaled to the image's range, and 0.1 is a tenth of it. */
   readonly compactness?: number;
   readonly iterations?: number;
 }

@@ -149,7 +149,7 @@ const PARTS: Table<Part> = {
 
 /**
  * The optimizer that a description gives: one by name (`{ name: "adamW", learningRate: { name: "cosine", peak: 1e-3 } }`), or
- * an optimizer's own `description`, a list of parts. ConfigError for what is wrong in it.
+ * an optimizer's own `description`, a list of parts. ConfigError for a wrong name or value in it.
  */
 export function optimizerFrom(description: Json): Optimizer {
   if (isRecord(description) && Array.isArray(description["parts"])) {

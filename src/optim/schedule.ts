@@ -235,7 +235,7 @@ export const SCHEDULES = {
 
 export type ScheduleName = keyof typeof SCHEDULES;
 
-/** The schedule that a description names: `{ name: "cosine", peak: 1e-3, warmupSteps: 100 }`. ConfigError for what is wrong in it. */
+/** The schedule that a description names: `{ name: "cosine", peak: 1e-3, warmupSteps: 100 }`. ConfigError for a wrong name or value in it. */
 export const scheduleFrom = (description: Json): Schedule => fromTable("schedule", SCHEDULES as Table<Schedule>, description);
 
 /** A number is a constant learning rate. */

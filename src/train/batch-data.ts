@@ -18,7 +18,7 @@ export function sameTypes(types: BatchTypes, batch: BatchData): boolean {
   return columns === Object.keys(types).length;
 }
 
-/** Refuses what is no batch. Errors: ConfigError, DTypeError or ShapeError with the column. */
+/** Refuses anything that is not a batch. Errors: ConfigError, DTypeError or ShapeError with the column. */
 export function checkBatch(where: string, batch: BatchData): void {
   if (typeof batch !== "object" || batch === null || Array.isArray(batch))
     throw new ConfigError(

@@ -300,7 +300,7 @@ export class TrainingState implements AsyncDisposable {
   async #firstNotFinite(batch: BatchData): Promise<string | undefined> {
     if (this.device !== "cpu" && this.device !== "wasm") return undefined;
     const { executable, changes } = await this.#stepFor(batch);
-    // What makes the loss, in order: gradients and updates come after it, whatever their place in the whole step.
+    // The nodes of the loss, in order: gradients and updates come after it, wherever they stand in the whole step.
     const loss = new Graph(new Map([["loss", executable.graph.outputs.get("loss") as Tensor]]));
     const probes = loss.nodes.flatMap((node) => node.outputs.filter((t) => isFloat(t.dtype)).map((t) => [t, node] as const));
     const accumulate = this.step.accumulate ?? 1;
@@ -350,7 +350,7 @@ export class TrainingState implements AsyncDisposable {
     return values;
   }
 
-  /** Comes after what is under way; whatever is asked later is refused. */
+  /** Waits for calls under way; later ones are refused. */
   [Symbol.asyncDispose](): Promise<void> {
     return (this.#disposed ??= this.#queue.run(() => this.#release()));
   }

@@ -98,7 +98,7 @@ function parametersByLoss(
 /** The traced loss of a batch in training. */
 interface TracedLoss {
   readonly loss: Tensor;
-  /** Besides, what is watched. */
+  /** Further scalars to watch. */
   readonly watched: ReadonlyMap<string, Tensor>;
   /** The value that each buffer has after the step, by path. */
   readonly updates: ReadonlyMap<string, Tensor>;

@@ -23,7 +23,7 @@ export interface DataParts<Table = Dataset> {
 
 const isRows = (table: TableLike): table is readonly Row[] => Array.isArray(table);
 
-/** A table as a data set. Errors: ConfigError for what is none, with the row; DataError for a column that does not fit. */
+/** Makes a data set of a table. Errors: ConfigError for anything else, with the row; DataError for a column that does not fit. */
 export function datasetOf(where: string, table: TableLike): Dataset {
   if (table instanceof Dataset) return table;
   if (typeof table !== "object" || table === null || ArrayBuffer.isView(table))
@@ -39,7 +39,7 @@ export function datasetOf(where: string, table: TableLike): Dataset {
   return fromRows(table);
 }
 
-/** The parts that were given: one table is what is trained on. */
+/** Normalizes the given parts: a single table is the training part. */
 export function partsOf(data: TableLike | DataParts<TableLike>): DataParts {
   const isParts = typeof data === "object" && data !== null && !(data instanceof Dataset) && "train" in data;
   if (!isParts) return { train: datasetOf("train: data", data) };
@@ -69,7 +69,7 @@ function complete(data: Dataset, name: string): TensorColumn {
   return column;
 }
 
-/** The one column that the model reads: the only one as it is, several joined in order as `features`, float32 [N, F]. */
+/** The single column that the model reads: an only column itself, several joined in order as `features`, float32 [N, F]. */
 export function withInput(data: Dataset, names: readonly string[]): { readonly data: Dataset; readonly input: string } {
   const columns = names.map((name) => complete(data, name));
   const [first] = names;

@@ -51,7 +51,7 @@ export class SessionError extends DescentError {}
 export const afterDispose = (what: string): SessionError =>
   new SessionError(`${what}: expected one in use, got one that was disposed`);
 
-/** An option, file or value from outside that is not what was expected. */
+/** An option, file or value from outside that is not as expected. */
 export class ConfigError extends DescentError {
   constructor(message: string, options?: { cause?: unknown }) {
     super(message, { ...options, exitCode: 2 });

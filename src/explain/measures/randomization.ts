@@ -14,7 +14,7 @@ import type { SessionOptions } from "../sessions.js";
 import { spearman } from "./measure.js";
 
 export interface RandomizationStep {
-  /** How many of the parameters, from the score backwards, are random. */
+  /** The number of parameters, from the score backwards, that are random. */
   readonly randomized: number;
   readonly of: number;
   /** Spearman's correlation of the values, and of their magnitudes, with those of the model as it is: near 0 is right. */

@@ -64,7 +64,7 @@ export const occlusion: SamplingMethod = {
   },
 };
 
-/** By axis, the places from … to − 1. */
+/** Hidden positions by axis, from … to − 1. */
 type Box = readonly (readonly [from: number, to: number])[];
 
 function boxesOf({ x, model, settings }: SamplingContext): Box[] {

@@ -14,9 +14,9 @@ import type { Sampled, SamplingContext, SamplingMethod } from "../method.js";
 const PROBES = 16;
 const TOLERANCE = 1e-4;
 
-/** How a score follows from a sum of trees. */
+/** The link from a sum of trees to a score. */
 interface Link {
-  /** The trees' sum that it follows from. */
+  /** The index of the sum among the outputs. */
   readonly output: number;
   /** The factor on the sum. */
   readonly scale: number;
