@@ -1,5 +1,5 @@
 /**
- * @module GPTQ: weights are rounded column by column, and what each rounding takes from a layer's outputs is given back by the columns behind it.
+ * @module GPTQ: weights are rounded column by column, and later columns compensate the error of each rounding in a layer's outputs.
  *
  *     minimize ‖(W − Ŵ) X‖²,  H = X Xᵀ
  *
@@ -11,7 +11,7 @@ import type { BlockedWeights, BlockOptions } from "./blocks.js";
 import { blockwise, emptyBlocks, setCode, setRange } from "./blocks.js";
 import type { Moments } from "./moments.js";
 
-/** A share of the mean of H's diagonal is added to it. */
+/** Damping: the share of the mean of H's diagonal that is added to it. */
 const DAMPING = 0.01;
 
 /** Returns the upper factor U of H⁻¹ = Uᵀ U; undefined where H has none. */
@@ -30,7 +30,7 @@ function upperFactor({ k, products }: Moments): Float64Array | undefined {
 }
 
 /**
- * Quantizes rows of weights [N, K] by the moments of what they are multiplied with.
+ * Quantizes rows of weights [N, K] by the second moments of their inputs.
  *
  * Cost: O(K³ + N·K²).
  */
@@ -43,7 +43,7 @@ export function gptq(rows: Float32Array, n: number, moments: Moments, options: B
   for (let row = 0; row < n; row++) {
     const w = left.subarray(row * k, (row + 1) * k);
     for (let i = 0; i < k; i++) {
-      // The range of a block is that of what is left of its weights as it begins.
+      // The range of a block covers its weights as compensated so far.
       if (i % made.blockSize === 0) setRange(made, left, row, i / made.blockSize, options.symmetric === true);
       const error = ((w[i] as number) - setCode(made, row, i, w[i] as number)) / (upper[i * k + i] as number);
       for (let j = i + 1; j < k; j++) w[j] = (w[j] as number) - error * (upper[i * k + j] as number);

@@ -1,5 +1,5 @@
 /**
- * @module What quantization is asked for, and what it is given.
+ * @module The options and the data of a quantization.
  */
 import type { CompileOptions } from "../../runtime/index.js";
 import type { Feeds } from "../activations.js";
@@ -13,20 +13,20 @@ export const FORMS = ["int8-dynamic", "int8-static", "int8", "int4", "float16"] 
 /** A form of weights, and of the activations that they meet. */
 export type Form = (typeof FORMS)[number];
 
-/** What is asked for. */
+/** Options of quantization. */
 export interface QuantizeOptions extends CompileOptions {
   readonly form: Form;
-  /** Numbers that share a scale: of `int4` and `int8`. */
+  /** Number of weights that share a scale, for `int4` and `int8`. */
   readonly blockSize?: number;
-  /** How ranges of activations are chosen: of `int8-static`. */
+  /** The rule for ranges of activations, for `int8-static`. */
   readonly calibration?: Calibration;
-  /** How weights are chosen besides rounding them. */
+  /** A refinement of weights before they are rounded. */
   readonly refinement?: Refinement;
   /** Layers that stay as they are, by name. */
   readonly keep?: ReadonlySet<string>;
-  /** Gains below this are none. */
+  /** The smallest speedup that counts as a gain. */
   readonly leastSpeedup?: number;
-  /** Whether layers that gain nothing are quantized all the same: for their size. */
+  /** Whether layers that gain nothing are quantized as well, for their size. */
   readonly evenIfSlower?: boolean;
   /** Called as layers are measured. */
   readonly onLayer?: (done: number, total: number) => void;
@@ -34,13 +34,13 @@ export interface QuantizeOptions extends CompileOptions {
 
 /** Examples for measuring and calibrating. */
 export interface QuantizeData {
-  /** One example, as it is used: the shapes that layers are measured with. */
+  /** One example with the shapes of use, with which layers are measured. */
   readonly one: Feeds;
   /** Batches to calibrate on. */
   readonly calibration: readonly Feeds[];
 }
 
-/** The options of the engine alone. */
+/** Picks the options of the engine. */
 export const onlyUse = ({ device, threads, runtime }: CompileOptions): CompileOptions => ({
   ...(device && { device }),
   ...(threads && { threads }),

@@ -1,5 +1,5 @@
 /**
- * @module Quantization of a whole file: which layers there are, which form each gets by what was measured on this machine, and the file of it.
+ * @module Quantization of a whole file: finds the layers, measures each form on this machine, and writes the chosen ones.
  */
 import { sizeOf } from "../../graph/index.js";
 import type { ModelProto } from "../../onnx/index.js";
@@ -24,7 +24,7 @@ import type { PromptForm } from "./stored.js";
 import { weightNotes } from "./stored.js";
 import { applyStatic, plainWeights, staticLayerFile, staticLayers, staticPlan } from "./static.js";
 
-/** What became of a layer. */
+/** The outcome for a layer. */
 export interface LayerResult {
   readonly name: string;
   readonly op: string;
@@ -39,7 +39,7 @@ export interface LayerResult {
   readonly formMs?: number;
 }
 
-/** A quantized file, and what became of its layers. */
+/** A quantized file, and the outcome for each layer. */
 export interface Quantized {
   readonly model: ModelProto;
   readonly layers: readonly LayerResult[];
@@ -47,7 +47,7 @@ export interface Quantized {
   readonly prompt?: PromptForm;
 }
 
-/** Weights of fewer numbers are not worth a form of their own; between whole numbers small ones are as well. */
+/** The smallest weights that are worth quantizing alone; between integer kernels, smaller ones are as well. */
 const LEAST_NUMBERS = 1024;
 const LEAST_SPEEDUP = 1.05;
 const BLOCK_SIZE = 64;
@@ -120,7 +120,7 @@ async function measured(
       known.set(key, times);
       const [floatMs, formMs] = times;
       const more = { ...about, inputShape, floatMs, formMs };
-      // Rows are looked up in no time to speak of: what counts is the size of their table.
+      // Lookups take hardly any time: the size of their table is what counts.
       const gains = layer.kind === "lookup" || floatMs / formMs >= leastSpeedup;
       if (Number.isNaN(formMs)) results.push({ ...about, form: "float32", reason: "the engine has no kernel for it" });
       else if (gains || evenIfSlower) results.push({ ...more, form });
@@ -142,7 +142,7 @@ async function pairOfTimes(
   return [floatMs, formMs];
 }
 
-/** A file that is ready to be quantized, and which of its layers gain by it. */
+/** A file ready to be quantized, and the measured gain of each layer. */
 export interface QuantizePlan {
   /** The file with its constants folded. */
   readonly plain: ModelProto;

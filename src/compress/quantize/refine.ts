@@ -1,5 +1,5 @@
 /**
- * @module What is done to weights besides rounding them to the nearest, by what the layers are given on examples.
+ * @module Refinement of weights beyond rounding to the nearest, by the layers' inputs on examples.
  */
 import { toNumbers } from "../../graph/index.js";
 import type { ModelProto } from "../../onnx/index.js";
@@ -79,7 +79,7 @@ async function gptqBlocks(
   const graph = new FileGraph(model);
   const layers = layersOf(graph);
   const shared = new Set(layers.filter(({ kind }) => kind === "lookup").map(({ name }) => name));
-  // A table that is looked up too has to be itself: its rows are no sums.
+  // A table that is looked up as well has to stay as it is: its rows are not summed.
   const products = layers.filter(({ kind, name }) => kind === "product" && !shared.has(name));
   const made = new Map<string, BlockedWeights>();
   for (let from = 0; from < products.length; from += AT_ONCE) {
@@ -116,7 +116,7 @@ async function scaled(model: ModelProto, layersOf: LayersOf, data: QuantizeData,
 }
 
 /**
- * The mean of what rounding takes from each output channel, on examples, is given back by the bias.
+ * Bias correction: the bias makes up for the mean error of rounding in each output channel, on examples.
  * Source: Nagel et al. 2019, arXiv:1906.04721, section 4.2, with measured means.
  */
 async function corrected(
@@ -137,7 +137,7 @@ async function corrected(
   return made;
 }
 
-/** The means of a layer's output channels where it has other weights and no bias. */
+/** The means of a layer's output channels with other weights and without bias. */
 async function meanOutputs(
   model: ModelProto,
   graph: FileGraph,

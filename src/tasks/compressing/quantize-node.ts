@@ -1,5 +1,5 @@
 /**
- * @module `descent quantize`: a run, or a file of others, with weights and activations of fewer bits, where that makes it faster on this machine.
+ * @module `descent quantize`: stores and computes a run or a GGUF file with fewer bits, in the layers where that is faster on this machine.
  */
 import type { Bilingual } from "../../charts/charts.js";
 import type { Feeds } from "../../compress/activations.js";
@@ -37,9 +37,9 @@ import { loadCompressionData, openSource } from "./source-node.js";
 import type { CompressedSummary, WriteOptions } from "./write-node.js";
 import { parametersOf, writeCompressed } from "./write-node.js";
 
-/** What is asked for, by the command line's names. */
+/** The request, by the command line's names. */
 export interface QuantizeRequest extends Omit<QuantizeOptions, "form" | "keep" | "onLayer"> {
-  /** Left out, the one that suits the model, which is said. */
+  /** Left out, the one that suits the model; a note says which. */
   readonly form?: Form;
   /** Patterns of layers that stay in float32. */
   readonly keep?: readonly string[];
@@ -51,7 +51,7 @@ export interface QuantizeRequest extends Omit<QuantizeOptions, "form" | "keep" |
   readonly calibrationExamples?: number;
 }
 
-/** What goes on around it. */
+/** Surroundings: output, progress, interruption. */
 export interface QuantizeContext extends WriteOptions {
   readonly data?: Partial<ExamplesOptions>;
   /** Facts that an ONNX file of others does not state itself. */
@@ -62,7 +62,7 @@ export interface QuantizeContext extends WriteOptions {
 
 const CALIBRATION_EXAMPLES = 128;
 const CALIBRATION_BATCH = 16;
-/** Examples whose outputs are compared. */
+/** Number of examples whose outputs are compared. */
 const COMPARED = 16;
 
 /** Picks the form that suits a model, and why. */
@@ -76,7 +76,7 @@ export function formFor(file: ModelProto, isGenerator: boolean): { readonly form
     : { form: "int8-dynamic", reason: "most of its weights are those of products" };
 }
 
-/** Batches for calibration, and one example. */
+/** Loads batches for calibration, and one example. */
 async function quantizeData(
   { model }: CompressionSource,
   { calibration }: CompressionData,
@@ -95,7 +95,7 @@ async function quantizeData(
   return { one: form === "int4" || form === "int8" ? oneToken(one) : one, calibration: batches };
 }
 
-/** The first token of a text: what a decoder is given at each step. */
+/** Makes inputs of one token, as a decoder gets at each step. */
 function oneToken(batch: Feeds): Feeds {
   return Object.fromEntries(
     Object.entries(batch).map(([name, tensor]) => {
@@ -119,7 +119,7 @@ function keptLayers(file: ModelProto, patterns: readonly string[]): ReadonlySet<
   return kept;
 }
 
-/** Places where the file is compared: the CPU, WebAssembly, and WebGPU where there is one. */
+/** Finds the engines on which the file is compared: the CPU, WebAssembly, and WebGPU if there is one. */
 async function placesHere(): Promise<readonly [Place, ...Place[]]> {
   const runtime = await platformRuntime();
   const gpu: Place[] = runtime.devices.includes("webgpu") ? [{ runtime, device: "webgpu" }] : [];
@@ -129,7 +129,7 @@ async function placesHere(): Promise<readonly [Place, ...Place[]]> {
 /** The most layers that are taken back one by one. */
 const MOST_TAKEN_BACK = 8;
 
-/** What quantizing needs besides the file. */
+/** The data and conditions of a quantization. */
 interface Around {
   readonly data: { readonly one: Feeds; readonly calibration: readonly Feeds[] };
   /** Batches whose outputs are compared. */
@@ -140,7 +140,7 @@ interface Around {
   readonly sensitivity: boolean;
 }
 
-/** A quantized file with what was found on the way. */
+/** A quantized file, its parity and the layers' sensitivity. */
 interface Made {
   readonly quantized: Quantized;
   readonly parity: Parity;
@@ -219,7 +219,7 @@ async function judgeOf(
   };
 }
 
-/** The first quantized layer that a device computes otherwise than the CPU. */
+/** Finds the first quantized layer that a device computes differently from the CPU. */
 async function deviatingLayer(
   source: ModelProto,
   { model, layers }: Quantized,
