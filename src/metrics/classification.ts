@@ -174,7 +174,10 @@ export const topKAccuracy = (k: number): MetricFactory =>
   meanOf(true, (scores, label) => {
     const own = scores[label] as number;
     let before = 0;
-    for (const [c, score] of scores.entries()) if (score > own || (score === own && c < label)) before++;
+    for (let c = 0; c < scores.length; c++) {
+      const score = scores[c] as number;
+      if (score > own || (score === own && c < label)) before++;
+    }
     return before < k ? 1 : 0;
   });
 

@@ -12,6 +12,7 @@ import type { Metrics } from "../../metrics/index.js";
 import type { Answer, ColumnTypes, Explained, Measurement, TaskInfo, TaskOptions, Tensors } from "../task.js";
 import { ClassFigures } from "./class-figures.js";
 import { rowsOf, softmaxRow } from "./softmax.js";
+import type { ReportData } from "../../report/data.js";
 import type { OperatingPoint } from "../../run/run-folder.js";
 import type { WeightedClasses } from "./weighting.js";
 import { meanOverWeights, weightsOfLabels } from "./weighting.js";
@@ -47,6 +48,9 @@ export function classificationLoss(
   const each = classWeights === undefined ? weight : weight.mul(weightsOfLabels(classWeights, label));
   return meanOverWeights(crossEntropy(logits, label, { ...smoothing, reduction: "none" }), each);
 }
+
+/** Classes of which a report has a row and a column each. */
+const MOST_SHOWN = 200;
 
 /** Accuracy, macro F1, loss, and top 5 where there are more than 10 classes; the confusion matrix and areas under curves beside them. */
 export class ClassificationMeasurement implements Measurement {
@@ -99,6 +103,11 @@ export class ClassificationMeasurement implements Measurement {
 
   report(): ClassificationReport {
     return this.#confusion.report();
+  }
+
+  /** The report's part on which class is taken for which; nothing where there are more classes than anybody would look through. */
+  confusionOf(labels: readonly string[]): Pick<ReportData, "confusion"> {
+    return labels.length > MOST_SHOWN ? {} : { confusion: { labels, counts: this.report().matrix } };
   }
 }
 

@@ -43,8 +43,12 @@ export function precisionRecallChart(
   );
 }
 
+/** Of more classes the hardest are not looked for. */
+const MOST_COMPARED = 200;
+
 /** The section of a classifier: each class against the rest, the hardest first; of two classes the second alone. */
 export function classCurves(judged: readonly Judged[], classes: readonly string[]): { title: Bilingual; html: string }[] {
+  if (classes.length > MOST_COMPARED) return [];
   const asked = classes.length === 2 ? [1] : [...classes.keys()];
   const curves = asked
     .map((k) => {

@@ -169,7 +169,7 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   return {
     primaryMetric: info.classes.length > 0 ? "accuracy" : "r2",
     ...(measurement instanceof ClassificationMeasurement
-      ? { confusion: { labels: info.classes, counts: measurement.report().matrix } }
+      ? measurement.confusionOf(info.classes)
       : {}),
     ...(measurement instanceof RegressionMeasurement
       ? { regression: { target: info.target, truth: measurement.truth, prediction: measurement.prediction } }

@@ -47,7 +47,7 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   return {
     primaryMetric: "accuracy",
     ...(sources.measurement instanceof ClassificationMeasurement
-      ? { confusion: { labels: info.classes, counts: sources.measurement.report().matrix } }
+      ? sources.measurement.confusionOf(info.classes)
       : {}),
     ...(await judgedExamples(sources, judged, showImage(info))),
     sections: [

@@ -82,7 +82,7 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   return {
     primaryMetric: multiLabel ? "microF1" : "accuracy",
     ...(measurement instanceof ClassificationMeasurement
-      ? { confusion: { labels: classes, counts: measurement.report().matrix } }
+      ? measurement.confusionOf(classes)
       : {}),
     ...(await judgedExamples(sources, judged, showText(sources))),
     ...(multiLabel ? {} : { sections: classCurves(judged, classes) }),
