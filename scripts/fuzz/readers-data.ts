@@ -5,6 +5,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { jsonRows } from "../../src/data/text/json-rows.js";
+import { parseTokenRows } from "../../src/data/text/token-rows.js";
 import { loadData, parseConll, parseIdx, parsePropositions, parseSpanLines, readTable } from "../../src/data/node.js";
 import { archiveFiles } from "../../src/data/images/archive-node.js";
 import { parseCifar } from "../../src/data/images/cifar.js";
@@ -243,6 +245,17 @@ export const DATA_READERS: readonly FuzzReader[] = [
     valid: () => SPANS,
     structured: anyJsonLines,
     read: (b) => parseSpanLines(text(b), "f", { offsets: b.length % 2 === 0 ? "utf-16" : "code-points" }),
+  },
+  {
+    name: "token-rows",
+    ...QUICK,
+    valid: () =>
+      [
+        '{"tokens":["Ana","in","Rome"],"ner_tags":["B-PER","O","B-LOC"]}\n{"words":["a"],"labels":["O"]}\n',
+        '[{"tokens":["Ana"],"ner_tags":[1]},{"tokens":"[\'a\' \'b\']","tags":"[0, 0]"}]',
+      ].map(bytesOf),
+    structured: anyJsonLines,
+    read: (b) => parseTokenRows(jsonRows(text(b), "f"), "f", () => ["O", "B-PER"], { repair: b.length % 2 === 0 }),
   },
   {
     name: "text-file",

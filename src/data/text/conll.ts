@@ -1,92 +1,119 @@
 /**
- * @module Named entities in columns, as CoNLL's shared tasks have them: one token a line, its tag in the last column, an empty
- * line after each sentence. BIO, BIOES, BMES and BILOU are told apart by their letters.
+ * @module Named entities in columns, as CoNLL's shared tasks have them: one token a line, its tag in a column, an empty line after each sentence.
+ * BIO, BIOES, BMES and BILOU are told apart by their letters; the columns of tokens and tags by what stands in them.
  */
-import type { LabelledText } from "./labelled-text.js";
-import { inText, joinerOf, joinTokens } from "./labelled-text.js";
 import { blocks } from "./lines.js";
+import type { ReadTexts, Sentence, TaggingOptions } from "./tagged-sentences.js";
+import { isTag, textsOfSentences } from "./tagged-sentences.js";
 import { DataError } from "../../util/errors.js";
-import { findBrokenTag, schemeOf, spansOfTags } from "../../util/tags.js";
+import { parseTag } from "../../util/tags.js";
 
-export interface ConllOptions {
-  /** Accepts tags that break their scheme, as conlleval does, instead of refusing them. */
-  readonly repair?: boolean;
-  /** The text between tokens; guessed from the script if left out. */
-  readonly joiner?: string;
+/** A line's columns, and its number. */
+interface Row {
+  readonly fields: readonly string[];
+  readonly line: number;
 }
 
-/** Texts that were read, and what was done to them. */
-export interface ReadTexts {
-  readonly texts: LabelledText[];
-  /** In sentences for the user. */
-  readonly notes: readonly string[];
+/** The place of tokens and tags among the columns; tags are counted from the end where lines differ in length. */
+interface Layout {
+  readonly token: number;
+  readonly tag: number;
 }
 
-interface Sentence {
-  readonly tokens: string[];
-  readonly tags: string[];
-  readonly lines: number[];
+/** Lines that columns are found by. */
+const SAMPLE = 5000;
+
+/** Columns parted by tabs where there are any, or else by blanks; blanks at the end are nobody's. */
+const fieldsOf = (text: string): string[] => {
+  const line = text.replace(/[ \t]+$/, "");
+  return line.includes("\t")
+    ? line.split("\t").map((field) => field.replace(/^ +| +$/g, ""))
+    : line.replace(/^ +/, "").split(/ +/);
+};
+
+/** A line that says something of what follows: `# sent_id = 3`. A token `#` has a tag behind it. */
+const isComment = (fields: readonly string[]): boolean =>
+  (fields[0] ?? "").startsWith("#") && (!isTag(fields.at(-1) ?? "") || fields.includes("="));
+
+/** Tells whether the beginning of a file, whatever it is called, has tokens with tags in lines, and empty lines between sentences. */
+export function looksTagged(head: string): boolean {
+  // The last line may be cut.
+  const all = [...blocks(head.slice(0, head.lastIndexOf("\n") + 1))];
+  const rows = all
+    .flatMap((block) => block.map(({ text }) => ({ fields: fieldsOf(text), text })))
+    .filter(({ text, fields }) => !text.startsWith("-DOCSTART-") && !isComment(fields));
+  const tags = rows.map(({ fields }) => (fields.length < 2 ? "" : (fields.at(-1) as string)));
+  return all.length > 1 && tags.every((tag) => parseTag(tag) !== undefined) && tags.some((tag) => tag[1] === "-");
+}
+
+/** Tells whether a column counts the tokens of each sentence, from 0 or 1. */
+function isIndex(sentences: readonly (readonly Row[])[], column: number): boolean {
+  const first = sentences[0]?.[0]?.fields[column];
+  if (first !== "0" && first !== "1") return false;
+  return (
+    sentences.some((rows) => rows.length > 1) &&
+    sentences.every((rows) => rows.every(({ fields }, i) => fields[column] === String(i + Number(first))))
+  );
 }
 
 /**
- * Reads CoNLL columns: the first is the token, the last its tag.
+ * Finds the columns. Tags are in the last one that holds nothing else and not `O` alone, tokens in the first of the others that does not count them; where none
+ * holds tags alone, tags are in the last one.
+ */
+function layoutOf(sentences: readonly (readonly Row[])[]): Layout {
+  const sample: Row[] = [];
+  for (const rows of sentences) {
+    if (sample.length >= SAMPLE) break;
+    sample.push(...rows);
+  }
+  const width = Math.min(...sample.map(({ fields }) => fields.length));
+  const isSame = sample.every(({ fields }) => fields.length === width);
+  const columns = Array.from({ length: width }, (_, column) => column);
+  const valuesOf = (column: number): string[] => sample.map(({ fields }) => fields[column] as string);
+  const holdsTags = (column: number): boolean => {
+    const values = valuesOf(column);
+    return values.every(isTag) && values.some((tag) => !/^o$/i.test(tag));
+  };
+  const tag = isSame ? (columns.findLast(holdsTags) ?? width - 1) : -1;
+  const token = columns.find((column) => column !== tag && !(width > 2 && isIndex(sentences, column))) ?? 0;
+  return { token, tag };
+}
+
+/** Says which columns are read, where these are not the first and the last. */
+function layoutNotes({ token, tag }: Layout, width: number, where: string): string[] {
+  if (token === 0 && (tag === width - 1 || tag < 0)) return [];
+  return [`${where}: tokens are read from column ${token + 1}, tags from column ${tag < 0 ? width : tag + 1}`];
+}
+
+/**
+ * Reads CoNLL columns: the first is the token, the last its tag, unless others hold such.
  *
  * Errors: DataError, with the line, for a line without two columns and for a tag that breaks the scheme (unless `repair`), and
  * for a file without a sentence.
  */
-export function parseConll(content: string, where: string, options: ConllOptions = {}): ReadTexts {
-  const sentences: Sentence[] = [];
+export function parseConll(content: string, where: string, options: TaggingOptions = {}): ReadTexts {
+  const sentences: Row[][] = [];
   for (const block of blocks(content)) {
-    const sentence: Sentence = { tokens: [], tags: [], lines: [] };
-    for (const { number, text } of block) {
-      if (text.startsWith("-DOCSTART-")) continue;
-      const token = text.slice(0, firstGap(text));
-      const tag = text.slice(Math.max(text.lastIndexOf("\t"), text.lastIndexOf(" ")) + 1);
-      if (token === "" || tag === "" || token.length === text.length)
-        throw new DataError(`${where}, line ${number}: expected a token and a tag, got "${text.slice(0, 40)}"`);
-      sentence.tokens.push(token);
-      sentence.tags.push(tag);
-      sentence.lines.push(number);
-    }
-    if (sentence.tokens.length > 0) sentences.push(sentence);
+    const rows = block
+      .filter(({ text }) => !text.startsWith("-DOCSTART-"))
+      .map(({ number, text }): Row & { text: string } => ({ fields: fieldsOf(text), line: number, text }))
+      .filter(({ fields }) => !isComment(fields));
+    const short = rows.find(({ fields }) => fields.length < 2 || fields[0] === "" || fields.at(-1) === "");
+    if (short !== undefined)
+      throw new DataError(`${where}, line ${short.line}: expected a token and a tag, got "${short.text.slice(0, 40)}"`);
+    if (rows.length > 0) sentences.push(rows);
   }
   if (sentences.length === 0) throw new DataError(`${where}: expected at least one sentence, got an empty file`);
-  const repaired = checkTags(sentences, where, options.repair === true);
-  const joiner = options.joiner ?? joinerOf(allTokens(sentences));
-  const texts = sentences.map(({ tokens, tags }): LabelledText => {
-    const { text, offsets } = joinTokens(tokens, joiner);
-    return { text, tokens: offsets, spans: inText(spansOfTags(tags), offsets) };
-  });
-  return {
-    texts,
-    notes: repaired === 0 ? [] : [`${where}: the tags of ${repaired} sentences broke their scheme and were repaired`],
-  };
-}
-
-/** Finds the end of the first column. */
-function firstGap(line: string): number {
-  const [tab, space] = [line.indexOf("\t"), line.indexOf(" ")];
-  if (tab < 0 || space < 0) return Math.max(tab, space) < 0 ? line.length : Math.max(tab, space);
-  return Math.min(tab, space);
-}
-
-function* allTokens(sentences: readonly Sentence[]): Generator<string> {
-  for (const { tokens } of sentences) yield* tokens;
-}
-
-/** Sentences whose tags break the scheme. */
-function checkTags(sentences: readonly Sentence[], where: string, repair: boolean): number {
-  const seen = new Set<string>();
-  for (const { tags } of sentences) for (const tag of tags) seen.add(tag);
-  const scheme = schemeOf(seen);
-  let broken = 0;
-  for (const { tags, lines } of sentences) {
-    const found = findBrokenTag(tags, scheme);
-    if (found === undefined) continue;
-    const remedy = "correct the tag, or accept such tags as conlleval does (repair, --repair)";
-    if (!repair)
-      throw new DataError(`${where}, line ${lines[Math.min(found.at, lines.length - 1)]}: ${found.problem}; ${remedy}`);
-    broken++;
-  }
-  return broken;
+  const layout = layoutOf(sentences);
+  const { token, tag } = layout;
+  const { texts, notes } = textsOfSentences(
+    sentences.map((rows): Sentence => ({
+      tokens: rows.map(({ fields }) => fields[token] as string),
+      tags: rows.map(({ fields }) => fields.at(tag) as string),
+      placeOf: (at) => `line ${rows[at]?.line ?? 0}`,
+    })),
+    where,
+    options,
+  );
+  return { texts, notes: [...layoutNotes(layout, sentences[0]?.[0]?.fields.length ?? 0, where), ...notes] };
 }

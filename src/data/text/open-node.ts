@@ -20,20 +20,26 @@ import type { DataTask, KnownDataset, KnownFile, TextsLayout } from "../registry
 import type { FindOptions } from "../registry-node.js";
 import { findKnownFile } from "../registry-node.js";
 import { isZip, unzip } from "../zip-node.js";
-import type { ConllOptions, ReadTexts } from "./conll.js";
-import { parseConll } from "./conll.js";
+import { looksTagged, parseConll } from "./conll.js";
+import { jsonRows } from "./json-rows.js";
 import { labelledTexts } from "./labelled-text.js";
 import { decodeUtf8 } from "./lines.js";
 import { cutText, textRow } from "./plain.js";
 import { parsePropositions } from "./propositions.js";
 import type { SpanLinesOptions } from "./span-lines.js";
 import { hasSpans, parseSpanLines } from "./span-lines.js";
+import { tagNamesBeside } from "./tag-names-node.js";
+import type { ReadTexts, TaggingOptions } from "./tagged-sentences.js";
+import { hasTokens, parseTokenRows, parseTokenTable, tokenColumns } from "./token-rows.js";
 import { own } from "../../util/record.js";
 
-export interface TextOptions extends Pick<ConllOptions, "repair">, SpanLinesOptions {
+export interface TextOptions
+  extends Pick<TaggingOptions, "repair">, Pick<TableOptions, "encoding" | "delimiter" | "skipBadRows">, SpanLinesOptions {
   /** Shares of a running text that are cut off its end. */
   readonly testFraction?: number;
   readonly validationFraction?: number;
+  /** The kind of table that is asked for; left out, tables of tokens are texts with tags. */
+  readonly tableOf?: "rows" | "texts";
 }
 
 /** A text data set as it was read. */
@@ -46,7 +52,7 @@ export interface TextSource {
   readonly notes: readonly string[];
 }
 
-type Format = "conll" | "propositions" | "spans" | "plain";
+type Format = "conll" | "propositions" | "spans" | "tokens" | "token-table" | "plain";
 
 const EXTENSIONS: Readonly<Record<string, Format>> = {
   conll: "conll",
@@ -62,31 +68,80 @@ const EXTENSIONS: Readonly<Record<string, Format>> = {
 const ROLES: Readonly<Record<Format, { roles: ColumnRoles; task: DataTask }>> = {
   conll: { roles: { text: "text", target: "spans" }, task: "token-classification" },
   spans: { roles: { text: "text", target: "spans" }, task: "token-classification" },
+  tokens: { roles: { text: "text", target: "spans" }, task: "token-classification" },
+  "token-table": { roles: { text: "text", target: "spans" }, task: "token-classification" },
   propositions: { roles: { text: "text", target: "propositions" }, task: "semantic-role-labeling" },
   plain: { roles: { text: "text" }, task: "language-modeling" },
 };
 
-/** The format of a text file by its name; JSON lines are looked into for spans. */
-async function formatOf(path: string): Promise<Format | undefined> {
-  const extension = /\.(\w+?)(\.gz)?$/i.exec(basename(path))?.[1]?.toLowerCase() ?? "";
-  const known = own(EXTENSIONS, extension);
-  if (known !== undefined || (extension !== "jsonl" && extension !== "ndjson")) return known;
-  const first = await firstLine(path, isGzip(await readHead(path)));
+/** The first value of a file of JSON: of a list its first item, or the first line's; undefined where it does not parse. */
+async function firstValue(path: string, extension: string): Promise<unknown> {
   try {
-    return hasSpans(JSON.parse(first)) ? "spans" : undefined;
+    const isWhole = extension === "json";
+    const content = isWhole ? await readText(path) : await firstLine(path, isGzip(await readHead(path)));
+    for (const { value } of jsonRows(content.replace(/^\uFEFF/, ""), path)) return value;
   } catch {
     // A broken line is the table reader's to complain of.
-    return undefined;
   }
+  return undefined;
+}
+
+/** The format of a text file by its name; JSON is looked into for spans and tags, tables for a token in each row, unless a table is asked for. */
+async function formatOf(path: string, { tableOf, ...options }: TextOptions): Promise<Format | undefined> {
+  const extension = /\.(\w+?)(\.gz)?$/i.exec(basename(path))?.[1]?.toLowerCase() ?? "";
+  const known = own(EXTENSIONS, extension);
+  if (known !== undefined && known !== "plain") return known;
+  if (tableOf === undefined && ["txt", "tsv", "train", "dev", "test", "testa", "testb"].includes(extension)) {
+    const head = await readHead(path);
+    if (!isGzip(head) && looksTagged(new TextDecoder().decode(head).replace(/^\uFEFF/, ""))) return "conll";
+  }
+  if (known !== undefined) return known;
+  if (["jsonl", "ndjson", "json"].includes(extension)) {
+    const first = await firstValue(path, extension);
+    return hasSpans(first) ? "spans" : tableOf === undefined && hasTokens(first) ? "tokens" : undefined;
+  }
+  if (tableOf !== undefined || !["csv", "tsv"].includes(extension)) return undefined;
+  const head = (await firstLine(path, isGzip(await readHead(path)))).replace(/^\uFEFF/, "");
+  const names = head.split(/[,;\t]/).map((name) => name.replaceAll(/^\s*"|"\s*$/g, ""));
+  if (tokenColumns(names) !== undefined) return "token-table";
+  if (!names.some((name) => /^(tokens|words)$/i.test(name.trim()))) return undefined;
+  const { data } = await readTable(path, { ...options, asText: true });
+  return data.length > 0 && hasTokens(data.row(0)) ? "tokens" : undefined;
 }
 
 async function readText(path: string): Promise<string> {
   return decodeUtf8(await unwrapGzip(await readFileBytes(path), path), path);
 }
 
-function parse(content: string, format: Exclude<Format, "plain">, where: string, options: TextOptions): ReadTexts {
+function parse(
+  content: string,
+  format: Extract<Format, "conll" | "propositions" | "spans">,
+  where: string,
+  options: TextOptions,
+): ReadTexts {
   if (format === "conll") return parseConll(content, where, options);
   return format === "propositions" ? parsePropositions(content, where) : parseSpanLines(content, where, options);
+}
+
+/** The labelled texts of a file. */
+async function readLabelled(path: string, format: Exclude<Format, "plain">, options: TextOptions): Promise<ReadTexts> {
+  if (format !== "tokens" && format !== "token-table") return parse(await readText(path), format, path, options);
+  const namesOf = await tagNamesBeside(path);
+  const isJson = /\.(jsonl|ndjson|json)(\.gz)?$/i.test(path);
+  if (format === "tokens" && isJson) return parseTokenRows(jsonRows(await readText(path), path), path, namesOf, options);
+  const { encoding, delimiter, skipBadRows } = options;
+  const table = await readTable(path, {
+    asText: true,
+    // No word is a missing value: `null` and `NA` are words.
+    missing: [],
+    ...(encoding === undefined ? {} : { encoding }),
+    ...(delimiter === undefined ? {} : { delimiter }),
+    ...(skipBadRows === undefined ? {} : { skipBadRows }),
+  });
+  const rows = Array.from({ length: table.data.length }, (_, i) => ({ value: table.data.row(i), place: `row ${i + 1}` }));
+  const read =
+    format === "token-table" ? parseTokenTable(table.data, path, options) : parseTokenRows(rows, path, namesOf, options);
+  return { ...read, notes: [...table.notes, ...read.notes] };
 }
 
 /** A running text in parts: the first to learn from, then one to choose and one to measure by. */
@@ -108,12 +163,11 @@ function cutParts(text: string, where: string, options: TextOptions): { parts: R
 
 /** A file of texts, or undefined where it is something else. */
 export async function openTextFile(path: string, options: TextOptions): Promise<TextSource | undefined> {
-  const format = await formatOf(path);
+  const format = await formatOf(path, options);
   if (format === undefined) return undefined;
-  const content = await readText(path);
   const name = basename(path);
-  if (format === "plain") return { name, ...cutParts(content, path, options), ...ROLES.plain, badRows: 0 };
-  const { texts, notes } = parse(content, format, path, options);
+  if (format === "plain") return { name, ...cutParts(await readText(path), path, options), ...ROLES.plain, badRows: 0 };
+  const { texts, notes } = await readLabelled(path, format, options);
   return { name, parts: { train: labelledTexts(texts) }, ...ROLES[format], badRows: 0, notes };
 }
 
@@ -127,17 +181,16 @@ export async function openTextFolder(
   for (const file of files) {
     const part = partNamed(file.split(/[-_.]/)[0] ?? "");
     const path = join(folder, file);
-    if (part !== undefined && !found.has(part) && (await formatOf(path)) !== undefined) found.set(part, path);
+    if (part !== undefined && !found.has(part) && (await formatOf(path, options)) !== undefined) found.set(part, path);
   }
   const first = found.get("train");
   if (first === undefined) return undefined;
-  const format = (await formatOf(first)) as Format;
+  const format = (await formatOf(first, options)) as Format;
   const notes: string[] = [];
   const read = async (path: string | undefined): Promise<Dataset | undefined> => {
     if (path === undefined) return undefined;
-    const content = await readText(path);
-    if (format === "plain") return textRow(content);
-    const { texts, notes: said } = parse(content, format, path, options);
+    if (format === "plain") return textRow(await readText(path));
+    const { texts, notes: said } = await readLabelled(path, format, options);
     notes.push(...said);
     return labelledTexts(texts);
   };

@@ -3,7 +3,7 @@
  * CoNLL-X with `Y` and the frame behind its eight (Universal PropBank, Chinese; CoNLL-2009). Roles stand on head words, or in
  * brackets over spans (`(A0*`, `*)`, CoNLL-2005).
  */
-import type { ReadTexts } from "./conll.js";
+import type { ReadTexts } from "./tagged-sentences.js";
 import type { LabelledText, Offsets, Proposition } from "./labelled-text.js";
 import { findTokens, joinerOf, joinTokens } from "./labelled-text.js";
 import type { Line } from "./lines.js";

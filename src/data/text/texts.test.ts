@@ -246,3 +246,177 @@ test("zip: stored and deflated files; a cut archive and an absent name are refus
   );
   await assert.rejects(unzip(archive, "z.zip", "b.txt"), /z\.zip: expected b\.txt in the archive, got a\.txt/);
 });
+
+/** One sentence after another in which Ana and Bob are persons and New York is a place, as each tool writes it. */
+const SENTENCES = Array.from({ length: 24 }, (_, i) => {
+  const [name, place] = [i % 2 ? "Ana" : "Bob", i % 3 ? ["Rome"] : ["New", "York"]];
+  const tags = ["B-PER", "O", "O", ...place.map((_, k) => (k === 0 ? "B-LOC" : "I-LOC")), "O"];
+  return { tokens: [name, "lives", "in", ...place, "."], tags };
+});
+type Line = (token: string, tag: string, i: number) => string;
+const columns = (line: Line, before = ""): string =>
+  SENTENCES.map(({ tokens, tags }) => before + tokens.map((token, i) => `${line(token, tags[i] as string, i)}\n`).join("")).join(
+    "\n",
+  );
+const NAMES = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"];
+const each = (row: (sentence: (typeof SENTENCES)[number], k: number) => unknown): string =>
+  SENTENCES.map((sentence, k) => `${JSON.stringify(row(sentence, k))}\n`).join("");
+const inspans = ({ tokens, tags }: (typeof SENTENCES)[number]): { text: string; spans: [number, number, string][] } => {
+  const { texts } = parseConll(tokens.map((token, i) => `${token}\t${tags[i]}\n`).join(""), "x");
+  const [{ text, spans = [] }] = texts as [LabelledText];
+  return { text, spans: spans.map(({ start, end, label }) => [start, end, label]) };
+};
+const studio = (k: number, result: readonly unknown[], text: string) => ({
+  id: k,
+  data: { text },
+  annotations: [{ id: 1, result }],
+});
+
+const WRITTEN: readonly [what: string, name: string, content: string, note?: RegExp][] = [
+  ["four columns of CoNLL-2003", "a.conll", `-DOCSTART- -X- -X- O\n\n${columns((token, tag) => `${token} NN I-NP ${tag}`)}`],
+  ["CoNLL-2003 as .txt", "train.txt", columns((token, tag) => `${token} NN I-NP ${tag}`)],
+  ["two columns as .tsv", "a.tsv", columns((token, tag) => `${token}\t${tag}`)],
+  ["blanks at the ends", "b.conll", columns((token, tag) => `${token}\t${tag} `)],
+  [
+    "tags before tokens",
+    "c.conll",
+    columns((token, tag) => `${tag}\t${token}`),
+    /tokens are read from column 2, tags from column 1/,
+  ],
+  [
+    "counted tokens",
+    "d.conll",
+    columns((token, tag, i) => `${i + 1}\t${token}\t${tag}`),
+    /tokens are read from column 2, tags from column 3/,
+  ],
+  ["comments", "e.conll", columns((token, tag) => `${token}\t${tag}`, "# sent_id = 0\n# text = O\n")],
+  ["IOB1", "f.conll", columns((token, tag) => `${token} ${tag.replace("B-", "I-")}`), /stretches begin with I-, .*\(IOB1\)/],
+  ["underscores", "g.conll", columns((token, tag) => `${token} ${tag.replace("-", "_")}`)],
+  [
+    "small letters",
+    "h.conll",
+    columns((token, tag) => `${token} ${tag === "O" ? "o" : `${tag[0]?.toLowerCase()}${tag.slice(1)}`}`),
+  ],
+  ["labels alone", "i.conll", columns((token, tag) => `${token} ${tag.slice(2) || "O"}`), /tags are labels alone/],
+  ["lists of tokens and tags", "a.jsonl", each(({ tokens, tags }, k) => ({ id: k, tokens, ner_tags: tags }))],
+  ["lists called words and labels", "b.jsonl", each(({ tokens, tags }) => ({ words: tokens, labels: tags }))],
+  [
+    "lists in a table, as Python prints them",
+    "lists.csv",
+    `tokens,ner_tags\n${SENTENCES.map(({ tokens, tags }) => `"['${tokens.join("', '")}']","['${tags.join("' '")}']"\n`).join("")}`,
+  ],
+  [
+    "a token a row, sentences numbered once",
+    "kaggle.csv",
+    `Sentence #,Word,POS,Tag\n${SENTENCES.map(({ tokens, tags }, k) => tokens.map((token, i) => `${i ? "" : `Sentence: ${k + 1}`},${token},NN,${tags[i]}\n`).join("")).join("")}`,
+  ],
+  [
+    "a token a row, sentences numbered in each",
+    "rows.tsv",
+    `sentence_id\twords\tlabels\n${SENTENCES.map(({ tokens, tags }, k) => tokens.map((token, i) => `${k}\t${token}\t${tags[i]}\n`).join("")).join("")}`,
+  ],
+  ["doccano", "c.jsonl", each((s, id) => ({ id, text: inspans(s).text, label: inspans(s).spans }))],
+  [
+    "doccano's entities",
+    "d.jsonl",
+    each((s, id) => ({
+      id,
+      text: inspans(s).text,
+      entities: inspans(s).spans.map(([a, b, label]) => ({ id: 1, start_offset: a, end_offset: b, label })),
+      relations: [],
+    })),
+  ],
+  ["spaCy's pairs", "spacy.json", JSON.stringify(SENTENCES.map((s) => [inspans(s).text, { entities: inspans(s).spans }]))],
+  [
+    "Label Studio",
+    "studio.json",
+    JSON.stringify(
+      SENTENCES.map((s, k) =>
+        studio(
+          k,
+          inspans(s).spans.map(([start, end, label]) => ({
+            type: "labels",
+            from_name: "label",
+            value: { start, end, text: inspans(s).text.slice(start, end), labels: [label] },
+          })),
+          inspans(s).text,
+        ),
+      ),
+    ),
+  ],
+  [
+    "Label Studio's short form",
+    "short.json",
+    JSON.stringify(
+      SENTENCES.map((s, id) => ({
+        id,
+        text: inspans(s).text,
+        label: inspans(s).spans.map(([start, end, label]) => ({
+          start,
+          end,
+          text: inspans(s).text.slice(start, end),
+          labels: [label],
+        })),
+      })),
+    ),
+  ],
+];
+
+for (const [what, name, content, note] of WRITTEN)
+  test(`texts with spans as ${what} writes them`, async () => {
+    const data = await loadData(await file(name, content), { testFraction: 0, validationFraction: 0 });
+    assert.equal(data.task, "token-classification");
+    assert.equal(data.train.length, 24);
+    assert.deepEqual(
+      [0, 1].map((i) => marked(labelledTextAt(data.train, i))),
+      [
+        ["PER:Bob", "LOC:New York"],
+        ["PER:Ana", "LOC:Rome"],
+      ],
+    );
+    if (note === undefined) assert.deepEqual(data.notes, []);
+    else assert.match(data.notes.join("\n"), note);
+  });
+
+test("tags that are numbers need names beside them", async () => {
+  const content = each(({ tokens, tags }) => ({ tokens, ner_tags: tags.map((tag) => NAMES.indexOf(tag)) }));
+  await assert.rejects(
+    loadData(await file("numbers.jsonl", content)),
+    /numbers\.jsonl: column "ner_tags": expected names of tags, got numbers; put the names into labels\.txt beside the file/,
+  );
+  for (const [name, names] of [
+    ["labels.txt", NAMES.join("\n")],
+    ["id2label.json", JSON.stringify(Object.fromEntries(NAMES.map((tag, i) => [i, tag])))],
+    [
+      "dataset_info.json",
+      JSON.stringify({ features: { tokens: {}, ner_tags: { feature: { names: NAMES, _type: "ClassLabel" } } } }),
+    ],
+  ] as const) {
+    const here = join(folder, name.replace(".", "-"));
+    await mkdir(here, { recursive: true });
+    await writeFile(join(here, "train.jsonl"), content);
+    await writeFile(join(here, name), names);
+    const data = await loadData(join(here, "train.jsonl"), { testFraction: 0, validationFraction: 0 });
+    assert.deepEqual(marked(labelledTextAt(data.train, 0)), ["PER:Bob", "LOC:New York"], name);
+  }
+  const here = join(folder, "labels-txt");
+  await writeFile(join(here, "train.jsonl"), '{"tokens":["a"],"ner_tags":[9]}\n');
+  await assert.rejects(loadData(join(here, "train.jsonl")), /expected a number below 5, the names of tags, got 9/);
+});
+
+test("Label Studio counts as JavaScript does where what it covers says so", () => {
+  const text = "😀 Ana";
+  const row = { text, label: [{ start: 3, end: 6, text: "Ana", labels: ["PER"] }] };
+  assert.deepEqual(marked(parseSpanLines(JSON.stringify(row), "f").texts[0] as LabelledText), ["PER:Ana"]);
+});
+
+test("rows of tokens that do not fit are refused with their place", async () => {
+  const good = '{"tokens":["a","b"],"ner_tags":["B-X","O"]}\n';
+  for (const [bad, expected] of [
+    ['{"tokens":["a","b"],"ner_tags":["O"]}\n', /line 2: expected a tag for each of 2 tokens, got 1/],
+    ['{"text":"a"}\n', /line 2: expected lists of tokens and tags, got another row/],
+    ['{"tokens":["a"],"ner_tags":["I-X"]}\n', /line 2: expected B-X before I-X, got nothing/],
+    ['{"tokens":["a"]', /line 2: expected JSON, got text that does not parse/],
+  ] as const)
+    await assert.rejects(loadData(await file("bad.jsonl", good + bad)), expected);
+});

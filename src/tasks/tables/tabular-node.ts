@@ -168,9 +168,7 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   const judged = await (info.classes.length > 0 ? judgeClasses(sources) : judgeQuantities(sources));
   return {
     primaryMetric: info.classes.length > 0 ? "accuracy" : "r2",
-    ...(measurement instanceof ClassificationMeasurement
-      ? measurement.confusionOf(info.classes)
-      : {}),
+    ...(measurement instanceof ClassificationMeasurement ? measurement.confusionOf(info.classes) : {}),
     ...(measurement instanceof RegressionMeasurement
       ? { regression: { target: info.target, truth: measurement.truth, prediction: measurement.prediction } }
       : {}),

@@ -46,9 +46,7 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   const judged = await judgeClasses(sources);
   return {
     primaryMetric: "accuracy",
-    ...(sources.measurement instanceof ClassificationMeasurement
-      ? sources.measurement.confusionOf(info.classes)
-      : {}),
+    ...(sources.measurement instanceof ClassificationMeasurement ? sources.measurement.confusionOf(info.classes) : {}),
     ...(await judgedExamples(sources, judged, showImage(info))),
     sections: [
       ...classCurves(judged, info.classes),

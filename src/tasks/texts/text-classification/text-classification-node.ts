@@ -81,9 +81,7 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   const judged = await (multiLabel ? judgeSets(sources) : judgeClasses(sources));
   return {
     primaryMetric: multiLabel ? "microF1" : "accuracy",
-    ...(measurement instanceof ClassificationMeasurement
-      ? measurement.confusionOf(classes)
-      : {}),
+    ...(measurement instanceof ClassificationMeasurement ? measurement.confusionOf(classes) : {}),
     ...(await judgedExamples(sources, judged, showText(sources))),
     ...(multiLabel ? {} : { sections: classCurves(judged, classes) }),
   };

@@ -1,0 +1,131 @@
+/**
+ * @module Tokens and tags in rows: lists in JSON, as Hugging Face's data sets have them (`tokens`, `ner_tags`), or a token in each row of a table, as
+ * Kaggle's `ner_dataset.csv`.
+ */
+import type { Dataset } from "../dataset.js";
+import type { JsonRow } from "./json-rows.js";
+import type { ReadTexts, Sentence, TaggingOptions } from "./tagged-sentences.js";
+import { textsOfSentences } from "./tagged-sentences.js";
+import { DataError } from "../../util/errors.js";
+
+const TOKENS = ["tokens", "words"];
+const TAGS = ["ner_tags", "tags", "labels", "ner", "label", "ner_labels"];
+const SENTENCES = ["sentence #", "sentence_id", "sentence_idx", "sentence", "sent_id", "sentid", "sentence_number"];
+const WORDS = ["word", "words", "token", "tokens"];
+const TAG_NAMES = ["tag", "tags", "ner_tag", "ner_tags", "ner", "label", "labels"];
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** A list out of a cell: of JSON, or as Python and NumPy print one, with commas between the items or none. */
+function listOf(value: unknown): readonly unknown[] | undefined {
+  if (Array.isArray(value)) return value;
+  if (typeof value !== "string" || !/^\s*\[.*\]\s*$/s.test(value)) return undefined;
+  try {
+    const list: unknown = JSON.parse(value);
+    return Array.isArray(list) ? list : undefined;
+  } catch {
+    const quoted = [...value.matchAll(/'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"/g)];
+    if (quoted.length === 0) return value.match(/\d+/g)?.map(Number) ?? [];
+    return quoted.map(([, single, double]) => (single ?? double ?? "").replaceAll(/\\(.)/g, "$1"));
+  }
+}
+
+/** The fields of a row that hold its tokens and its tags. */
+function fieldsOf(row: Readonly<Record<string, unknown>>): readonly [tokens: string, tags: string] | undefined {
+  const tokens = TOKENS.find((name) => listOf(row[name]) !== undefined);
+  const tags = TAGS.find((name) => listOf(row[name]) !== undefined);
+  if (tokens === undefined || tags === undefined) return undefined;
+  const isFit = listOf(row[tokens])?.length === listOf(row[tags])?.length;
+  const items = listOf(row[tags]) ?? [];
+  return isFit && items.every((tag) => typeof tag === "string" || Number.isInteger(tag)) ? [tokens, tags] : undefined;
+}
+
+/** Tells whether a row has lists of tokens and of tags. */
+export const hasTokens = (row: unknown): boolean => isObject(row) && fieldsOf(row) !== undefined;
+
+/** The names of tags that are given as numbers, in the order of the numbers; undefined where there are none beside the file. */
+export type TagNames = (field: string) => readonly string[] | undefined;
+
+/**
+ * Reads rows of tokens and tags.
+ *
+ * Errors: DataError, with the place, for a row without both, for lists of different lengths, for numbers of tags without names, and those of `textsOfSentences`.
+ */
+export function parseTokenRows(rows: Iterable<JsonRow>, where: string, namesOf: TagNames, options: TaggingOptions): ReadTexts {
+  const sentences: Sentence[] = [];
+  for (const { value, place } of rows) {
+    const fields = isObject(value) ? (fieldsOf(value) ?? fieldsByName(value)) : undefined;
+    if (fields === undefined) throw new DataError(`${where}, ${place}: expected lists of tokens and tags, got another row`);
+    const [tokens, tags] = fields.map((field) => listOf((value as Readonly<Record<string, unknown>>)[field]) ?? []) as [
+      readonly unknown[],
+      readonly unknown[],
+    ];
+    if (tokens.length !== tags.length)
+      throw new DataError(`${where}, ${place}: expected a tag for each of ${tokens.length} tokens, got ${tags.length}`);
+    const odd = tokens.find((token) => typeof token !== "string" && typeof token !== "number");
+    if (odd !== undefined) throw new DataError(`${where}, ${place}: expected texts as tokens, got ${JSON.stringify(odd)}`);
+    if (tokens.length === 0) continue;
+    sentences.push({ tokens: tokens.map(String), tags: namedTags(tags, fields[1], where, namesOf), placeOf: () => place });
+  }
+  return textsOfSentences(sentences, where, options);
+}
+
+const fieldsByName = (row: Readonly<Record<string, unknown>>): readonly [string, string] | undefined => {
+  const [tokens, tags] = [TOKENS, TAGS].map((names) => names.find((name) => Object.hasOwn(row, name)));
+  return tokens === undefined || tags === undefined ? undefined : [tokens, tags];
+};
+
+function namedTags(tags: readonly unknown[], field: string, where: string, namesOf: TagNames): readonly string[] {
+  if (tags.every((tag) => typeof tag === "string")) return tags;
+  const names = namesOf(field);
+  if (names === undefined)
+    throw new DataError(
+      `${where}: column "${field}": expected names of tags, got numbers; put the names into labels.txt beside the file, one a line, in the order of the numbers`,
+    );
+  return tags.map((tag) => {
+    const name = names[Number(tag)];
+    if (name === undefined)
+      throw new DataError(
+        `${where}: column "${field}": expected a number below ${names.length}, the names of tags, got ${String(tag)}`,
+      );
+    return name;
+  });
+}
+
+/** The columns of a table with a token in each row: sentence, token and tag; undefined for another table. */
+export function tokenColumns(names: readonly string[]): readonly [sentence: string, word: string, tag: string] | undefined {
+  const find = (known: readonly string[], others: readonly (string | undefined)[]): string | undefined =>
+    names.find((name) => known.includes(name.trim().toLowerCase()) && !others.includes(name));
+  const sentence = find(SENTENCES, []);
+  const word = find(WORDS, [sentence]);
+  const tag = find(TAG_NAMES, [sentence, word]);
+  return sentence === undefined || word === undefined || tag === undefined ? undefined : [sentence, word, tag];
+}
+
+/** Reads a table with a token in each row; a sentence has its number in each of its rows, or in the first alone. */
+export function parseTokenTable(table: Dataset, where: string, options: TaggingOptions): ReadTexts {
+  const columns = tokenColumns(table.names);
+  if (columns === undefined)
+    throw new DataError(`${where}: expected columns of sentences, words and tags, got ${table.names.join(", ")}`);
+  const [numbers, words, tags] = columns.map((name) => table.texts(name)) as [
+    readonly (string | null)[],
+    readonly (string | null)[],
+    readonly (string | null)[],
+  ];
+  const sentences: { tokens: string[]; tags: string[]; first: number; number: string | null }[] = [];
+  for (const [i, number] of numbers.entries()) {
+    const last = sentences.at(-1);
+    const goesOn = last !== undefined && (number === null || number === last.number);
+    const sentence = goesOn ? last : { tokens: [], tags: [], first: i, number };
+    if (!goesOn) sentences.push(sentence);
+    // A cell without anything in it is a token that the table's writer took for a missing value: null, NA.
+    sentence.tokens.push(words[i] ?? "null");
+    sentence.tags.push(tags[i] ?? "O");
+  }
+  return textsOfSentences(
+    sentences.map(({ first, tokens, tags: own }) => ({ tokens, tags: own, placeOf: (at) => `row ${first + at + 1}` })),
+    where,
+    options,
+  );
+}
