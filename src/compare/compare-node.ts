@@ -17,6 +17,7 @@ import { modelNamed, taskNamed } from "../tasks/table.js";
 import type { AnyTask } from "../tasks/task.js";
 import { trainTask } from "../tasks/training/train-task-node.js";
 import { ConfigError, DataError, DescentError } from "../util/errors.js";
+import { own } from "../util/record.js";
 import type { Budget, Comparison, CurvePoint, Difference, ModelFigures } from "./figures.js";
 import type { Judged } from "./judge-node.js";
 import { fileFigures, judge, MODEL_FILE, someInputs } from "./judge-node.js";
@@ -90,7 +91,7 @@ async function taskFor(o: CompareOptions, { note, signal }: CompareContext): Pro
 
 /** The candidates by name. ConfigError for a name that is neither a model of the task nor a run of it. */
 function candidatesOf(o: CompareOptions, task: AnyTask): readonly Candidate[] {
-  const usual = USUAL[task.name];
+  const usual = own(USUAL, task.name);
   if (usual === undefined)
     throw new ConfigError(
       `compare: expected a task of one class or one quantity (${Object.keys(USUAL).join(", ")}), got ${task.name}`,

@@ -3,6 +3,7 @@
  */
 import type { Bilingual } from "../charts/charts.js";
 import { ConfigError } from "../util/errors.js";
+import { own } from "../util/record.js";
 import type { Budget, Comparison, Difference, ModelFigures } from "./figures.js";
 
 const UNITS: Readonly<Record<string, { readonly key: keyof Budget; readonly factor: Readonly<Record<string, number>> }>> = {
@@ -17,8 +18,8 @@ export function parseBudget(text: string | undefined): Budget {
   if (text === undefined) return {};
   const entries = text.split(",").map((part): [keyof Budget, number] => {
     const [, name = "", amount = "", unit = ""] = /^\s*(\w+)\s+(\d+(?:\.\d+)?)\s*(\w+)\s*$/.exec(part) ?? [];
-    const known = Object.hasOwn(UNITS, name) ? UNITS[name] : undefined;
-    const factor = known !== undefined && Object.hasOwn(known.factor, unit) ? known.factor[unit] : undefined;
+    const known = own(UNITS, name);
+    const factor = known && own(known.factor, unit);
     if (known === undefined || factor === undefined)
       throw new ConfigError(
         `--budget: expected a list such as "latency 5ms, size 1MB, training 60s, memory 100MiB", got "${part.trim()}"`,
