@@ -1,7 +1,7 @@
 """A tiny Llama and a tiny Qwen2 as GGUF files (Q4_0, Q4_1, Q8_0 and F16 tensors), with the logits that transformers gives for the dequantized weights.
 
-    PYTHONPATH=… python scripts/golden/gguf-files.py          # needs torch, transformers and gguf; writes test/golden/gguf.json
-    python scripts/golden/gguf-files.py FILE.gguf TOKENS      # logits of a real file's last token, as JSON, for `node dist/scripts/gguf-logits.js`
+    PYTHONPATH=… python scripts/golden/gguf-files.py          # needs torch, transformers, gguf and accelerate; writes test/golden/gguf.json
+    python scripts/golden/gguf-files.py FILE.gguf TOKENS      # logits of a real file's last token, as JSON
 """
 import base64, json, os, sys, tempfile
 import numpy as np, torch, transformers, gguf
@@ -62,7 +62,7 @@ def make(family):
 
 if len(sys.argv) > 2:
     folder, name = os.path.split(os.path.abspath(sys.argv[1]))
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder, gguf_file=name).float().eval()
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder, gguf_file=name).eval()
     with torch.no_grad(): logits = model(torch.tensor([json.loads(sys.argv[2])])).logits[0, -1]
     print(json.dumps(logits.tolist()))
 else:
