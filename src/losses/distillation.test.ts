@@ -15,7 +15,7 @@ import {
   valueRelation,
 } from "./distillation.js";
 
-const value = async (t: Tensor): Promise<number> => toNumbers((await evaluate({ t }))["t"] as never)[0] as number;
+const value = async (t: Tensor): Promise<number> => toNumbers((await evaluate({ t }))["t"])[0] as number;
 const softmax = (row: readonly number[]): number[] => {
   const sum = row.reduce((s, v) => s + Math.exp(v), 0);
   return row.map((v) => Math.exp(v) / sum);
@@ -45,7 +45,7 @@ test("soft targets at high temperature have the gradient of squared differences 
   const x = input("x", [3, 4]);
   const g = grad(softTargets(x, tensor(centred(t)), { temperature: 1000 }), x);
   const got = toNumbers(
-    (await evaluate({ g }, { x: { dtype: "float32", shape: [3, 4], data: Float32Array.from(centred(s).flat()) } }))["g"] as never,
+    (await evaluate({ g }, { x: { dtype: "float32", shape: [3, 4], data: Float32Array.from(centred(s).flat()) } }))["g"],
   );
   centred(s)
     .flat()
@@ -89,7 +89,7 @@ test("relations between examples do not see the scale, and have finite gradients
   const x = input("x", [3, 4]);
   const g = grad(relationalDistance(x, tensor(t)).add(relationalAngle(x, tensor(t))), x);
   const got = toNumbers(
-    (await evaluate({ g }, { x: { dtype: "float32", shape: [3, 4], data: Float32Array.from(s.flat()) } }))["g"] as never,
+    (await evaluate({ g }, { x: { dtype: "float32", shape: [3, 4], data: Float32Array.from(s.flat()) } }))["g"],
   );
   assert.ok(got.every(Number.isFinite) && got.some((v) => v !== 0));
 });
