@@ -3,6 +3,7 @@ import type { compressingOptions } from "../tasks/compressing/options.js";
 import type { CompressingContext } from "../tasks/compressing/prune-run-node.js";
 import { tableOptionsOf } from "../tasks/options.js";
 import type { OptionValues } from "../util/option.js";
+import { defined } from "../util/record.js";
 import type { VerbContext } from "./verb.js";
 
 /** Makes it of a verb's options. */
@@ -25,7 +26,7 @@ export function compressingContext(
     device,
     ...(threads === undefined ? {} : { threads }),
     data: {
-      ...Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined)),
+      ...defined(named),
       ...tableOptionsOf(options),
       skipBadRows,
       repair,

@@ -12,3 +12,10 @@ export const own = <T>(record: Readonly<Record<string, T>> | undefined, name: st
 export function setOwn<T>(record: Record<string, T>, name: string, value: T): void {
   Object.defineProperty(record, name, { value, writable: true, enumerable: true, configurable: true });
 }
+
+/** A record without the entries that are undefined. */
+export const defined = <T extends object>(record: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+  // own key: kept or left out, none is looked up.
+  Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };

@@ -1,6 +1,7 @@
 /** @module `descent distill TEACHER…`. */
 import { compressingOptions, smallTrainingOf } from "../../tasks/compressing/options.js";
 import { integer, number, text } from "../../util/option.js";
+import { defined } from "../../util/record.js";
 import { printableLine } from "../../util/terminal.js";
 import { compressingContext } from "../compressing-context.js";
 import { beforeAfterTable } from "../before-after-table.js";
@@ -78,7 +79,7 @@ export const verb = defineVerb({
         cosine,
         relations,
         examples,
-        ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),
+        ...defined(optional),
       },
       smallTrainingOf(options),
       compressingContext({ options, command, signal, progress, note }, out),

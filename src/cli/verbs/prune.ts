@@ -2,6 +2,7 @@
 import { IMPORTANCES } from "../../compress/prune/importance.js";
 import { compressingOptions, smallTrainingOf } from "../../tasks/compressing/options.js";
 import { splitPatterns } from "../../util/patterns.js";
+import { defined } from "../../util/record.js";
 import { choice, flag, integer, number, text } from "../../util/option.js";
 import { printableLine } from "../../util/terminal.js";
 import { compressingContext } from "../compressing-context.js";
@@ -79,9 +80,7 @@ export const verb = defineVerb({
     const summary = await pruneRun(
       path,
       {
-        ...(Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined)) as Partial<
-          typeof chosen
-        > as object),
+        ...defined(chosen),
         importance,
         scope,
         width,

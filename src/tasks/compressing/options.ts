@@ -3,6 +3,7 @@
  */
 import type { OptionTable, OptionValues } from "../../util/option.js";
 import { choice, flag, integer, number, text } from "../../util/option.js";
+import { defined } from "../../util/record.js";
 import { dataOptions, deviceOptions, trainingOptions } from "../options.js";
 import type { SmallTraining } from "./train-smaller-node.js";
 
@@ -42,5 +43,5 @@ type Given = OptionValues<typeof smallTrainingOptions & typeof deviceOptions>;
 export function smallTrainingOf(options: Given): SmallTraining {
   const { epochs, steps, batchSize, lr, optimizer, schedule, weightDecay, clipNorm, seed, device, threads } = options;
   const all = { epochs, steps, batchSize, lr, optimizer, schedule, weightDecay, clipNorm, seed, device, threads };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+  return defined(all);
 }
