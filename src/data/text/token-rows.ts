@@ -7,6 +7,7 @@ import type { JsonRow } from "./json-rows.js";
 import type { ReadTexts, Sentence, TaggingOptions } from "./tagged-sentences.js";
 import { textsOfSentences } from "./tagged-sentences.js";
 import { DataError } from "../../util/errors.js";
+import { own } from "../../util/record.js";
 
 const TOKENS = ["tokens", "words"];
 const TAGS = ["ner_tags", "tags", "labels", "ner", "label", "ner_labels"];
@@ -33,11 +34,11 @@ function listOf(value: unknown): readonly unknown[] | undefined {
 
 /** The fields of a row that hold its tokens and its tags. */
 function fieldsOf(row: Readonly<Record<string, unknown>>): readonly [tokens: string, tags: string] | undefined {
-  const tokens = TOKENS.find((name) => listOf(row[name]) !== undefined);
-  const tags = TAGS.find((name) => listOf(row[name]) !== undefined);
+  const tokens = TOKENS.find((name) => listOf(own(row, name)) !== undefined);
+  const tags = TAGS.find((name) => listOf(own(row, name)) !== undefined);
   if (tokens === undefined || tags === undefined) return undefined;
-  const isFit = listOf(row[tokens])?.length === listOf(row[tags])?.length;
-  const items = listOf(row[tags]) ?? [];
+  const isFit = listOf(own(row, tokens))?.length === listOf(own(row, tags))?.length;
+  const items = listOf(own(row, tags)) ?? [];
   return isFit && items.every((tag) => typeof tag === "string" || Number.isInteger(tag)) ? [tokens, tags] : undefined;
 }
 
