@@ -222,10 +222,13 @@ export function sharesOf(target: number, { schedule, rounds }: Pick<PruneOptions
 /** Chooses the layers to cut, so that the remaining ones are spread over the model. ConfigError for more layers than there are. */
 function droppedLayers(smaller: SmallerModel, staying: number): string[] {
   const found = [...new Set(findLayers(smaller.named.graph).map(({ path }) => path))];
-  if (found.length === 0) throw new ConfigError(`--layers ${staying}: expected a model with layers that can go, got none`);
-  if (staying > found.length || staying < 1)
+  if (found.length < 2)
     throw new ConfigError(
-      `--layers ${staying}: expected 1 to ${found.length} of the layers that can go (${found.join(", ")}), got ${staying}`,
+      `--layers ${staying}: expected a model with several layers that can go, got ${found.length === 0 ? "none" : "one"}`,
+    );
+  if (staying >= found.length)
+    throw new ConfigError(
+      `--layers ${staying}: expected 1 to ${found.length - 1} of the layers that can go (${found.join(", ")})`,
     );
   const kept = new Set(Array.from({ length: staying }, (_, i) => Math.floor((i * found.length) / staying)));
   return found.filter((_, i) => !kept.has(i));
