@@ -21,11 +21,32 @@ const WORD = new RegExp(
   "giu",
 );
 
+/** Signs of several code points, as readers see them: joined emoji, flags, letters with marks behind them. */
+const JOINED = /[\u200d\ufe0f\u20e3\p{M}\p{Emoji_Modifier}\p{Regional_Indicator}]/u;
+
+/** Joins tokens that are parts of one sign. */
+function wholeSigns(text: string, offsets: readonly [number, number][]): [number, number][] {
+  if (!JOINED.test(text)) return [...offsets];
+  const begins = new Set([text.length]);
+  for (const { index } of new Intl.Segmenter("en", { granularity: "grapheme" }).segment(text)) begins.add(index);
+  const joined: [number, number][] = [];
+  for (const [start, end] of offsets) {
+    const last = joined.at(-1);
+    if (last !== undefined && last[1] === start && !begins.has(start)) last[1] = end;
+    else joined.push([start, end]);
+  }
+  return joined;
+}
+
 /**
- * Finds the offsets of a text's tokens, in UTF-16 units. Characters are code points; spaces are no tokens. Words in scripts without spaces are those of the
- * platform's `Intl.Segmenter`.
+ * Finds the offsets of a text's tokens, in UTF-16 units. Characters are signs as readers see them (grapheme clusters), and no word ends within one; spaces are no
+ * tokens. Words in scripts without spaces are those of the platform's `Intl.Segmenter`.
  */
 export function tokenOffsets(text: string, unit: TokenUnit): [start: number, end: number][] {
+  return wholeSigns(text, plainOffsets(text, unit));
+}
+
+function plainOffsets(text: string, unit: TokenUnit): [start: number, end: number][] {
   const offsets: [number, number][] = [];
   if (unit === "characters") {
     let at = 0;
@@ -43,4 +64,13 @@ export function tokenOffsets(text: string, unit: TokenUnit): [start: number, end
         offsets.push([index + inside, index + inside + segment.length]);
   }
   return offsets;
+}
+
+/** Tokens that a source has cut, where characters are wanted: a word of several ideographs becomes its characters, others stay. */
+export function cutWords(text: string, tokens: readonly (readonly [number, number])[]): (readonly [number, number])[] {
+  return tokens.flatMap(([start, end]) => {
+    const word = text.slice(start, end);
+    if (end - start < 2 || !HAN.test(word)) return [[start, end] as const];
+    return tokenOffsets(word, "characters").map(([from, to]) => [start + from, start + to] as const);
+  });
 }

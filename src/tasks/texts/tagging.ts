@@ -12,7 +12,7 @@ import { SpanMetric } from "../../metrics/index.js";
 import type { Module } from "../../nn/index.js";
 import { concat, zeros } from "../../ops/index.js";
 import type { FeatureVocabularyJson, TokenFeatures, TokenUnit } from "../../text/index.js";
-import { FeatureVocabulary, tokenOffsets } from "../../text/index.js";
+import { cutWords, FeatureVocabulary, tokenOffsets } from "../../text/index.js";
 import type { Metrics } from "../../metrics/index.js";
 import { ConfigError } from "../../util/errors.js";
 import type { LabelSpan, TagScheme } from "../../util/tags.js";
@@ -52,7 +52,7 @@ export interface TaggedRow {
 
 /** Returns the offsets of a text's tokens: as its source cut it, or by rule. */
 export const tokenOffsetsOf = ({ text, tokens }: LabelledText, unit: TokenUnit): readonly (readonly [number, number])[] =>
-  tokens ?? tokenOffsets(text, unit);
+  tokens === undefined ? tokenOffsets(text, unit) : unit === "characters" ? cutWords(text, tokens) : tokens;
 
 const vocabularies = new WeakMap<FeatureVocabularyJson, FeatureVocabulary>();
 

@@ -4,6 +4,7 @@
  */
 import type { Dataset, LabelledText } from "../../../data/index.js";
 import { labelledTextAt } from "../../../data/index.js";
+import { joinerOf } from "../../../data/text/labelled-text.js";
 import type { TokenUnit } from "../../../text/index.js";
 import { DataError } from "../../../util/errors.js";
 import type { LabelSpan } from "../../../util/tags.js";
@@ -21,10 +22,15 @@ export interface TextParts {
 
 export const textsOf = (data: Dataset): LabelledText[] => Array.from({ length: data.length }, (_, i) => labelledTextAt(data, i));
 
-/** Characters where the source's tokens are such, or where a text without tokens is written in them. */
+/**
+ * Characters where the source's tokens are such, or where a text is written in them: words of Chinese and Japanese are cut in many ways, and a text that comes later in
+ * none, so that only characters are the same in both.
+ */
 export function unitOf(texts: readonly LabelledText[]): TokenUnit {
   const offsets = texts.flatMap(({ tokens = [] }) => tokens);
   if (offsets.length === 0) return usualTokenizer(texts.map(({ text }) => text)) === "characters" ? "characters" : "words";
+  const words = texts.slice(0, 1000).flatMap(({ text, tokens = [] }) => tokens.map(([start, end]) => text.slice(start, end)));
+  if (joinerOf(words) === "") return "characters";
   const long = offsets.filter(([start, end]) => end - start > 1).length;
   return long * 20 < offsets.length ? "characters" : "words";
 }
