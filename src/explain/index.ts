@@ -31,6 +31,8 @@ export {
   sliceText,
   worstSlices,
 } from "./slices.js";
+export { featureValues, unitsOf } from "./measures/faithfulness.js";
+export { agreementOf, foundEvidence, type Found, LEAST_AGREEMENT, reproducibility } from "./measures/planted.js";
 export { areaUnder, type Curve } from "./measures/deletion.js";
 export { infidelityOf } from "./measures/infidelity.js";
 export type { Measure, MeasureSettings } from "./measures/measure.js";

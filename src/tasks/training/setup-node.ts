@@ -269,6 +269,8 @@ function makeStep(
 /** Reports notes, and ends the training. */
 export interface SetupContext {
   readonly note: (text: string) => void;
+  /** Changes the data once they are loaded: a twin of a model learns from others. */
+  readonly change?: ((data: LoadedData) => Promise<LoadedData>) | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -281,7 +283,8 @@ export async function setUpTraining(options: TrainTaskOptions, context: SetupCon
   const { modelName, defaults: defaultsFor } = choiceFor(task, options, start);
   const request: TrainingRequest = { options, task, own, start, resumed };
 
-  const data = await readData(request, context, defaultsFor(0).augment);
+  const loaded = await readData(request, context, defaultsFor(0).augment);
+  const data = (await context.change?.(loaded)) ?? loaded;
   const made = await makeModel(request, modelName, data);
   const { model, prepared, adapters } = made;
 

@@ -2,7 +2,7 @@
  * @module A task trained into a run folder, from a data set's name to a report: what `descent train` does.
  */
 import { join } from "node:path";
-import type { WorkerFetcher } from "../../data/node.js";
+import type { LoadedData, WorkerFetcher } from "../../data/node.js";
 import { constant, symbol } from "../../graph/index.js";
 import type { Lora, Module } from "../../nn/index.js";
 import type { Device } from "../../runtime/index.js";
@@ -51,6 +51,7 @@ export interface TrainTaskContext {
   readonly note?: (text: string, always?: boolean) => void;
   readonly progress?: (options: ProgressOptions) => Progress;
   readonly checkpointEvery?: number;
+  readonly change?: ((data: LoadedData) => Promise<LoadedData>) | undefined;
   readonly onStep?: Callback["onStep"];
 }
 
@@ -259,7 +260,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     await evaluate({ one: constant(1) }, {}, { device });
     const fitted = resume === undefined ? fittedChoice(opened.options) : undefined;
     if (fitted !== undefined) return await fitTask(fitted, opened.options, device, context);
-    const setup = await setUpTraining(opened.options, { note, signal }, opened.resumed);
+    const setup = await setUpTraining(opened.options, { note, signal, change: context.change }, opened.resumed);
     if (opened.config !== undefined) checkSameData(opened.config, setup.prepared.info, resume as string);
     if (opened.checkpoint !== undefined) checkLonger(asked, setup.totalSteps, opened.checkpoint.step);
     const flopsPerStep = await announce({ setup, device }, context);

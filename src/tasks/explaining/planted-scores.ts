@@ -1,0 +1,28 @@
+/**
+ * @module What was found on twins with planted evidence, as a run keeps it.
+ */
+import * as z from "zod";
+import { parseJsonWith } from "../../util/schema.js";
+
+/** The file of a run that holds them. */
+export const PLANTED_FILE = "planted.json";
+
+const schema = z.object({
+  /** What the twins were measured by. */
+  of: z.enum(["accuracy", "r2"]),
+  withEvidence: z.number(),
+  /** On the same examples without the evidence: chance, if the twin uses nothing else. */
+  withoutEvidence: z.number(),
+  seeds: z.int().positive(),
+  /** How far the methods' rankings on twins of different seeds agree, from −1 to 1. */
+  reproducibility: z.number(),
+  /** The best first. `first`: in how many examples the evidence has the highest attribution; `mass`: its share of the attributions' sizes. */
+  methods: z.array(z.object({ name: z.string(), first: z.number(), mass: z.number(), measures: z.record(z.string(), z.number()) })),
+  /** How far each measure's ranking of the methods agrees with the truth's, from −1 to 1. */
+  measures: z.array(z.object({ name: z.string(), agreement: z.number(), methods: z.number(), isEvidence: z.boolean() })),
+});
+
+export type PlantedScores = z.infer<typeof schema>;
+
+/** Errors: ConfigError, naming the file, for another content. */
+export const parsePlanted = (json: string, where: string): PlantedScores => parseJsonWith(schema, json, where);
