@@ -3,6 +3,7 @@ import type { Language } from "../charts/charts.js";
 import { barChart, escapeXml } from "../charts/charts.js";
 import type { PixelImage } from "../charts/image.js";
 import { attributionPng, imagePng, pngDataUrl } from "../charts/image.js";
+import { waterfallChart } from "../charts/waterfall.js";
 import { shadedText } from "./text.js";
 import { measureTitle } from "./explanation-words.js";
 import { both, formatPercent } from "./words.js";
@@ -18,6 +19,8 @@ export interface ReportExample {
   readonly input: ExampleInput;
   /** One value a pixel (summed over channels), one a feature, or one a token. Positive speaks for the prediction, or raises it. */
   readonly attribution?: ArrayLike<number>;
+  /** The score of the baseline, where the attributions begin from one: they are drawn as stairs then. */
+  readonly base?: number;
   /** Measures of how far the attribution can be believed, by name. */
   readonly faithfulness?: Readonly<Record<string, number>>;
   readonly truth: string;
@@ -48,7 +51,7 @@ async function exampleCard(example: ReportExample, language: Language): Promise<
       ? await pair(input.image, attribution, truth)
       : input.kind === "text"
         ? shadedText(input.text, input.offsets, attribution)
-        : featureBars(input, attribution, language);
+        : featureSteps(input, example, language);
   const verdict =
     prediction === truth
       ? `<b>${escapeXml(prediction)}</b> <span class="soft">${both({ en: "correct", zh: "正确" })}</span>`
@@ -77,9 +80,9 @@ async function pair(image: PixelImage, attribution: ArrayLike<number> | undefine
 }
 
 /** The features that mattered most, with their values; or simply the first ones. */
-function featureBars(
+function featureSteps(
   { names, values }: Extract<ExampleInput, { kind: "features" }>,
-  attribution: ArrayLike<number> | undefined,
+  { attribution, base }: ReportExample,
   language: Language,
 ): string {
   const label = (i: number): string => `${names[i]} = ${values[i]}`;
@@ -89,9 +92,14 @@ function featureBars(
       .map((_, i) => escapeXml(label(i)))
       .join("<br>")}</div>`;
   }
+  const title = { en: "what moved the prediction", zh: "影响预测的特征" };
+  if (base !== undefined) {
+    const contributions = names.map((_, i) => ({ label: label(i), value: attribution[i] as number }));
+    return waterfallChart({ title, language, base, contributions, most: MOST_FEATURES, standalone: false, width: 400 });
+  }
   const order = names.map((_, i) => i).sort((a, b) => Math.abs(attribution[b] as number) - Math.abs(attribution[a] as number));
   return barChart({
-    title: { en: "what moved the prediction", zh: "影响预测的特征" },
+    title,
     language,
     bars: order.slice(0, MOST_FEATURES).map((i) => ({ label: label(i), value: attribution[i] as number })),
     format: (value) => `${value > 0 ? "+" : ""}${Number(value.toPrecision(3))}`,

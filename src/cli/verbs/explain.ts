@@ -8,7 +8,7 @@ import { ConfigError } from "../../util/errors.js";
 import { formatTable } from "../../util/text.js";
 import { checkWritable } from "../../run/run-folder-files-node.js";
 import type { Explanation, Unexplained } from "../../tasks/explaining/explain-node.js";
-import { choice, integer, text } from "../../util/option.js";
+import { choice, flag, integer, text } from "../../util/option.js";
 import { dataOptions, deviceOptions, onnxOptions } from "../../tasks/options.js";
 import { recognitionExplainOptions } from "../../tasks/images/image-recognition/options.js";
 import { detectionExplainOptions } from "../../tasks/images/object-detection/options.js";
@@ -132,6 +132,8 @@ export const verb = defineVerb({
       minimum: 1,
       placeholder: "N",
     }),
+    plant: flag({ help: "score the methods and measures on twins of the run, trained on its data with planted evidence" }),
+    seeds: integer({ help: "with --plant: number of twins, each with its own seed", minimum: 1, default: 1 }),
     background: text({
       help: "for tables: rows that stand for absent columns, in methods that take a background",
       placeholder: "FILE",
@@ -159,8 +161,9 @@ export const verb = defineVerb({
     "descent explain their-model.onnx their-photo.jpg --method all --draw why.html",
     "descent explain runs/churn --data customers.csv",
     "descent explain runs/fashion shoe.png --influence 8",
+    "descent explain runs/fashion --plant --seeds 3",
   ],
-  async run({ positionals: [path = "", ...inputs], options, signal, print, note, progress }) {
+  async run({ positionals: [path = "", ...inputs], options, given, signal, print, note, progress }) {
     const extension = extname(options.draw).toLowerCase();
     const isFile = FORMATS.includes(extension);
     if (extension !== "" && !isFile)
@@ -180,6 +183,10 @@ export const verb = defineVerb({
     for (const remark of opened.remarks) note(remark);
     const asked = { ...options, methods, place: options.draw, extension, language: options.lang, signal };
     const reporter = { print, note, progress };
+    if (options.plant) {
+      const { explainPlanted } = await import("../explain-plant.js");
+      return await explainPlanted(path, asked, reporter);
+    }
     if (inputs.length === 0 && options.data !== undefined) {
       const { explainData } = await import("../explain-data.js");
       return await explainData(model, path, { ...asked, data: options.data }, reporter);
@@ -190,7 +197,11 @@ export const verb = defineVerb({
       const { explainInfluence } = await import("../explain-influence.js");
       return await explainInfluence(model, path, read, { ...asked, count: options.influence }, reporter);
     }
-    return await explainEach(model, path, read, { ...asked, measures, mask, question: questionOf(path, options) }, reporter);
+    const { plantedOf, trusted } = await import("../../tasks/explaining/planted-node.js");
+    const judged = given.has("measure") ? { measures, remarks: [] } : trusted(measures, await plantedOf(path));
+    for (const remark of judged.remarks) note(remark);
+    const question = questionOf(path, options);
+    return await explainEach(model, path, read, { ...asked, measures: judged.measures, mask, question }, reporter);
   },
 });
 

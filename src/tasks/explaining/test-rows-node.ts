@@ -47,6 +47,7 @@ export async function explainRows(trained: TrainedModel, rows: Dataset, targets:
     method: attribution.method,
     features: input.features,
     attribution: attribution.values,
+    bases: attribution.examples.map(({ baselineScore, gap }) => (gap === undefined ? undefined : baselineScore)),
     faithfulness: await faithfulness(explainer, input, attribution, CURVES),
   };
 }

@@ -98,7 +98,7 @@ export async function judgedExamples(
   if (chosen.length === 0) return { examples: [] };
   const rows = test.select(chosen.map((j) => j.row));
   const targets = Int32Array.from(chosen, (j) => (j.probabilities === undefined ? 0 : j.predicted));
-  const { method, features, attribution, faithfulness } = await explain(rows, targets);
+  const { method, features, attribution, bases, faithfulness } = await explain(rows, targets);
   const [seen, weights] = [toNumbers(features), toNumbers(attribution)];
   const shape = attribution.shape.slice(1);
   const shown = chosen.map(async (j, index) => {
@@ -107,7 +107,8 @@ export async function judgedExamples(
       return values.subarray(index * size, (index + 1) * size);
     };
     const example = await show(j, { rows, index, shape, features: of(seen), attribution: of(weights) });
-    return { ...example, faithfulness: faithfulness[index] ?? {} };
+    const base = bases[index];
+    return { ...example, ...(base === undefined ? {} : { base }), faithfulness: faithfulness[index] ?? {} };
   });
   return { examples: await Promise.all(shown), attributionMethod: methodTitle(method) };
 }

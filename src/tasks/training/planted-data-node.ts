@@ -33,7 +33,9 @@ type Part = keyof typeof MOST;
 
 function someOf(rows: Dataset, part: Part, seed: number): Dataset {
   const most = MOST[part];
-  return rows.length <= most ? rows : rows.select(new Random(seed, "twin", part).permutation(rows.length).subarray(0, most).sort());
+  return rows.length <= most
+    ? rows
+    : rows.select(new Random(seed, "twin", part).permutation(rows.length).subarray(0, most).sort());
 }
 
 const drawnLabels = (rows: Dataset, part: Part, seed: number): Uint8Array => {
@@ -53,7 +55,9 @@ async function plantedImages(given: Dataset, data: LoadedData, part: Part, seed:
   const column = rows.column(image);
   const shape = data.images?.shape;
   const decoded =
-    isEncoded(column) && shape !== undefined ? (await decodeRows(rows.rename({ [image]: "image" }), { shape, medianPixels: 0 }, {})).rows : rows;
+    isEncoded(column) && shape !== undefined
+      ? (await decodeRows(rows.rename({ [image]: "image" }), { shape, medianPixels: 0 }, {})).rows
+      : rows;
   const pixels = decoded.tensor(isEncoded(column) ? "image" : image);
   const [n = 0, channels = 1, height = 1, width = 1] = pixels.shape;
   const labels = drawnLabels(rows, part, seed);
@@ -67,11 +71,14 @@ async function plantedImages(given: Dataset, data: LoadedData, part: Part, seed:
     for (let c = 0; c < channels; c++)
       for (let y = 0; y < side; y++)
         for (let x = 0; x < side; x++)
-          changed[(i * channels + c) * plane + (top + y) * width + left + x] = isBright(labels[i] as number, y, x) ? (data.maximum ?? 255) : 0;
+          changed[(i * channels + c) * plane + (top + y) * width + left + x] = isBright(labels[i] as number, y, x)
+            ? (data.maximum ?? 255)
+            : 0;
     return { top, left, side };
   });
   const label: TensorColumn = { dtype: "int32", shape: [n], data: Int32Array.from(labels), classes: CLASSES };
-  const made = (values: Uint8Array): Dataset => decoded.with({ [image]: { dtype: "uint8", shape: pixels.shape, data: values }, [target]: label });
+  const made = (values: Uint8Array): Dataset =>
+    decoded.with({ [image]: { dtype: "uint8", shape: pixels.shape, data: values }, [target]: label });
   return { rows: made(changed), bare: made(Uint8Array.from(pixels.data as Uint8Array)), patches };
 }
 
@@ -103,8 +110,14 @@ function plantedRows(given: Dataset, data: LoadedData, part: Part, seed: number,
   const random = new Random(seed, "column", part);
   const numbers = (values: Float64Array): TensorColumn => ({ dtype: "float64", shape: [rows.length], data: values });
   const quantity = Float64Array.from(labels, () => random.normal());
-  const evidence = Float64Array.from(labels, (label, i) => (isQuantity ? (quantity[i] as number) : 2 * label - 1) + 0.1 * random.normal());
-  const noise = Float64Array.from(labels, () => (isQuantity ? random.normal() : 2 * random.integer(2) - 1) + 0.1 * random.normal());
+  const evidence = Float64Array.from(
+    labels,
+    (label, i) => (isQuantity ? (quantity[i] as number) : 2 * label - 1) + 0.1 * random.normal(),
+  );
+  const noise = Float64Array.from(
+    labels,
+    () => (isQuantity ? random.normal() : 2 * random.integer(2) - 1) + 0.1 * random.normal(),
+  );
   const label = isQuantity ? numbers(quantity) : classColumn(labels);
   const made = (values: Float64Array): Dataset => rows.with({ [COLUMN]: numbers(values), [target]: label });
   return { rows: made(evidence), bare: made(noise), patches: [] };
@@ -127,15 +140,17 @@ function schemaOf({ schema, roles }: LoadedData): Pick<LoadedData, "schema"> {
  */
 export async function plantEvidence(data: LoadedData, isQuantity: boolean, seed: number): Promise<Planted> {
   const { roles } = data;
-  const kind = roles.image !== undefined ? "image" : roles.text !== undefined && data.task === "text-classification" ? "text" : "table";
-  if (roles.target === undefined) throw new ConfigError(`--plant: expected data with a label, got ${data.train.names.join(", ")}`);
+  const kind =
+    roles.image !== undefined ? "image" : roles.text !== undefined && data.task === "text-classification" ? "text" : "table";
+  if (roles.target === undefined)
+    throw new ConfigError(`--plant: expected data with a label, got ${data.train.names.join(", ")}`);
   const of = (part: Part) =>
     kind === "image"
       ? plantedImages(data[part], data, part, seed)
       : kind === "text"
         ? plantedTexts(data[part], data, part, seed)
         : plantedRows(data[part], data, part, seed, isQuantity);
-  const [train, validation, test] = await Promise.all(PARTS.map(of));
+  const [train, validation, test] = await Promise.all(PARTS.map(async (part) => of(part)));
   if (train === undefined || validation === undefined || test === undefined || sizeOf([train.rows.length]) === 0)
     throw new ConfigError("--plant: expected training data, got none");
   const { schema: _, images: __, ...rest } = data;

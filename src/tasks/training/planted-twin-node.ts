@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Dataset } from "../../data/node.js";
 import { checkRepeated } from "../../data/node.js";
-import type { Attribution, Explainable, ExplainInput, MeasureName, MethodName } from "../../explain/index.js";
+import type { Attribution, Explainable, ExplainInput, Measure, MeasureName, MethodName } from "../../explain/index.js";
 import {
   agreementOf,
   Explainer,
@@ -58,15 +58,31 @@ const STEPS = 600;
 
 /** Options of the run that the twin's training does without: of its length, its own evidence, and whatever would move or hide what is planted. */
 const LEFT_OUT: readonly string[] = [
-  ...["epochs", "steps", "earlyStopping", "fold", "evidence", "evidenceWeight", "keepCheckpoints", "labelSeparator", "stride", "lora", "freeze"],
-  ...["warmupSteps", "data", "task"],
+  "epochs",
+  "steps",
+  "earlyStopping",
+  "fold",
+  "evidence",
+  "evidenceWeight",
+  "keepCheckpoints",
+  "labelSeparator",
+  "stride",
+  "lora",
+  "freeze",
+  "warmupSteps",
+  "data",
+  "task",
 ];
 
 /** Methods whose answer is a change of the input, which says where it came from least of all. */
 const CHANGES: readonly string[] = ["fgsm", "pgd", "smallest-change"];
 
 /** The measures that say how faithful an attribution is, without making it anew. */
-const JUDGED = MEASURE_NAMES.filter((name) => !("explains" in MEASURES[name]));
+const JUDGED = MEASURE_NAMES.filter((name) => {
+  // own key: one of a closed list.
+  const measure: Measure = MEASURES[name];
+  return measure.explains !== true;
+});
 
 /** A twin, and the examples of it that are explained. */
 interface Twin {
@@ -107,9 +123,11 @@ async function trainTwin(path: string, folder: string, seed: number, request: Pl
       },
     },
   );
-  if (planted === undefined) throw new ConfigError(`--plant: expected a model that is trained in steps, got ${String(config["model"])}`);
+  if (planted === undefined)
+    throw new ConfigError(`--plant: expected a model that is trained in steps, got ${String(config["model"])}`);
   const { model } = await openTrained(out);
-  const encoded = (rows: Dataset): Promise<Dataset> => Promise.resolve(model.task.examples((planted as Planted).data, rows, model.info));
+  const encoded = (rows: Dataset): Promise<Dataset> =>
+    Promise.resolve(model.task.examples((planted as Planted).data, rows, model.info));
   const test = await encoded(planted.data.test);
   const accuracy = figureOf(await model.measure(test));
   const bareAccuracy = figureOf(await model.measure(await encoded(planted.bare)));
@@ -131,7 +149,8 @@ function evidenceOf({ planted }: Twin, view: View | undefined, i: number, units:
   const evidence = new Uint8Array(units);
   const patch = planted.patches[i];
   if (patch !== undefined)
-    for (let y = 0; y < patch.side; y++) for (let x = 0; x < patch.side; x++) evidence[(patch.top + y) * width + patch.left + x] = 1;
+    for (let y = 0; y < patch.side; y++)
+      for (let x = 0; x < patch.side; x++) evidence[(patch.top + y) * width + patch.left + x] = 1;
   const { names = [], partOf = new Int32Array() } = view?.parts ?? {};
   const isEvidence = names.map((name) => name === COLUMN || WORDS.some((word) => name.toLowerCase() === word));
   partOf.forEach((part, u) => (evidence[u] = Number(part >= 0 && isEvidence[part] === true)));
@@ -139,7 +158,13 @@ function evidenceOf({ planted }: Twin, view: View | undefined, i: number, units:
 }
 
 /** One value a unit of one example; of parts that a task made, one a part. */
-function unitValues(model: Explainable, attribution: Attribution, i: number, shape: readonly number[], partOf: Int32Array | undefined): Float64Array {
+function unitValues(
+  model: Explainable,
+  attribution: Attribution,
+  i: number,
+  shape: readonly number[],
+  partOf: Int32Array | undefined,
+): Float64Array {
   const own = attribution.examples[i]?.parts;
   if (own !== undefined && own.partOf === undefined && partOf !== undefined) {
     const counts = new Map<number, number>();
@@ -197,11 +222,21 @@ async function scoreMethod(
 
 /** Measures of the first examples. */
 async function measuredOf(explainer: Explainer, input: ExplainInput, attribution: Attribution) {
-  return faithfulness(explainer, input, { ...attribution, examples: attribution.examples.slice(0, MEASURED) }, { measures: JUDGED });
+  return faithfulness(
+    explainer,
+    input,
+    { ...attribution, examples: attribution.examples.slice(0, MEASURED) },
+    { measures: JUDGED },
+  );
 }
 
 /** All methods on one twin. */
-async function scoreTwin(twin: Twin, seed: number, request: PlantRequest, told: (done: number) => void): Promise<Map<MethodName, MethodScore>> {
+async function scoreTwin(
+  twin: Twin,
+  seed: number,
+  request: PlantRequest,
+  told: (done: number) => void,
+): Promise<Map<MethodName, MethodScore>> {
   const count = Math.min(request.examples ?? EXAMPLES, twin.test.length);
   const examples = twin.test.slice(0, count);
   const views = await viewsOf(twin, count);
@@ -231,7 +266,8 @@ export const plantedMethods = (): readonly MethodName[] => METHOD_NAMES.filter((
 export async function scoreOnTwins(path: string, request: PlantRequest): Promise<PlantedScores> {
   const folder = await mkdtemp(join(tmpdir(), "descent-twin-"));
   try {
-    const twins: { readonly accuracy: number; readonly bareAccuracy: number; readonly scores: Map<MethodName, MethodScore> }[] = [];
+    const twins: { readonly accuracy: number; readonly bareAccuracy: number; readonly scores: Map<MethodName, MethodScore> }[] =
+      [];
     let isQuantity = false;
     for (let k = 0; k < request.seeds; k++) {
       const seed = request.seed + k;
@@ -239,9 +275,13 @@ export async function scoreOnTwins(path: string, request: PlantRequest): Promise
       await using model = twin.model;
       isQuantity = model.task.name === "tabular-regression";
       const total = request.seeds * request.methods.length;
-      const scores = await scoreTwin(twin, seed, request, (done) => request.onProgress?.(k * request.methods.length + done, total));
+      const scores = await scoreTwin(twin, seed, request, (done) =>
+        request.onProgress?.(k * request.methods.length + done, total),
+      );
       twins.push({ accuracy: twin.accuracy, bareAccuracy: twin.bareAccuracy, scores });
-      request.note(`twin ${k + 1} of ${request.seeds}: with the evidence ${twin.accuracy.toFixed(3)}, without it ${twin.bareAccuracy.toFixed(3)}`);
+      request.note(
+        `twin ${k + 1} of ${request.seeds}: with the evidence ${twin.accuracy.toFixed(3)}, without it ${twin.bareAccuracy.toFixed(3)}`,
+      );
     }
     return summarized(twins, isQuantity);
   } finally {
@@ -250,7 +290,11 @@ export async function scoreOnTwins(path: string, request: PlantRequest): Promise
 }
 
 function summarized(
-  twins: readonly { readonly accuracy: number; readonly bareAccuracy: number; readonly scores: ReadonlyMap<MethodName, MethodScore> }[],
+  twins: readonly {
+    readonly accuracy: number;
+    readonly bareAccuracy: number;
+    readonly scores: ReadonlyMap<MethodName, MethodScore>;
+  }[],
   isQuantity: boolean,
 ): PlantedScores {
   const names = [...(twins[0]?.scores.keys() ?? [])].filter((name) => twins.every(({ scores }) => scores.has(name)));
@@ -270,10 +314,12 @@ function summarized(
     .sort((a, b) => b.first - a.first || b.mass - a.mass);
   const measures = JUDGED.map((name) => {
     const judged = methods.filter((method) => Number.isFinite(method.measures[name]));
+    // own key: one of a closed list.
+    const { better } = MEASURES[name];
     const agreement = agreementOf(
       judged.map(({ mass }) => mass),
       judged.map((method) => method.measures[name] as number),
-      MEASURES[name].better,
+      better,
     );
     return { name, agreement, methods: judged.length, isEvidence: agreement >= LEAST_AGREEMENT };
   });

@@ -1,0 +1,67 @@
+/**
+ * @module `descent explain RUN --plant`: methods and measures scored on twins of a run with planted evidence.
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { MethodName } from "../explain/index.js";
+import type { PlantedScores } from "../tasks/explaining/planted-scores.js";
+import { ConfigError } from "../util/errors.js";
+import { formatTable } from "../util/text.js";
+import type { Telling } from "./explain-data.js";
+
+export interface PlantOptions {
+  readonly methods: readonly MethodName[];
+  readonly seeds: number;
+  readonly seed: number;
+  readonly examples: number | undefined;
+  readonly data: string | undefined;
+  readonly place: string;
+  readonly extension: string;
+  readonly language: "en" | "zh";
+  readonly signal: AbortSignal;
+}
+
+const number = (value: number | undefined): string => (value === undefined ? "" : value.toFixed(2));
+
+/** The tables of what was found, for a terminal. */
+export function plantedTables({ methods, measures }: PlantedScores): string {
+  const judged = measures.map(({ name }) => name);
+  const byMethod = methods.map(({ name, first, mass, measures: own }) => [
+    name,
+    `${(100 * first).toFixed(0)} %`,
+    number(mass),
+    ...judged.map((measure) => number(own[measure])),
+  ]);
+  const byMeasure = measures.map(({ name, agreement, isEvidence }) => [name, number(agreement), isEvidence ? "yes" : "no"]);
+  return `${formatTable(["method", "first", "share", ...judged], byMethod)}\n${formatTable(["measure", "agrees with the truth", "shown as evidence"], byMeasure)}`;
+}
+
+/** Scores on twins, keeps the scores with the run, draws them, and returns what `--json` prints. */
+export async function explainPlanted(path: string, options: PlantOptions, { print, note, progress }: Telling): Promise<object> {
+  const { plantedMethods, scoreOnTwins } = await import("../tasks/training/planted-twin-node.js");
+  const { PLANTED_FILE } = await import("../tasks/explaining/planted-scores.js");
+  const { plantedChart, plantedPage } = await import("../tasks/explaining/planted-page.js");
+  const { svgToPng } = await import("../tasks/explaining/picture-node.js");
+  const { splitRunPath } = await import("../run/node.js");
+  if (path.endsWith(".onnx"))
+    throw new ConfigError(`--plant: expected a run, whose training is done again on planted data, got ${path}`);
+  const methods = options.methods.length === 0 ? plantedMethods() : options.methods;
+  const bar = progress({ label: "score", total: options.seeds * methods.length, unit: "methods" });
+  const found = await scoreOnTwins(path, { ...options, methods, note, onProgress: (done) => bar.update(done) });
+  bar.finish();
+  note(`with the evidence: ${found.of} ${number(found.withEvidence)}; without it: ${number(found.withoutEvidence)}`);
+  if (found.seeds > 1) note(`the methods' ranking over ${found.seeds} seeds agrees to ${number(found.reproducibility)}`);
+  print(plantedTables(found));
+  const { run } = splitRunPath(path);
+  await writeFile(join(run, PLANTED_FILE), `${JSON.stringify(found, undefined, 2)}\n`);
+  const { place, extension, language } = options;
+  if (extension === "") await mkdir(place, { recursive: true });
+  const file = extension === "" ? join(place, "methods.html") : place;
+  const svg = (): string => plantedChart(found, { language });
+  await writeFile(
+    file,
+    extension === ".svg" ? svg() : extension === ".png" ? await svgToPng(svg()) : plantedPage(path, found, language),
+  );
+  note(`kept in ${join(run, PLANTED_FILE)}; picture in ${file}`);
+  return { ...found, files: [file] };
+}
