@@ -7,7 +7,7 @@ import type { MethodName } from "../explain/index.js";
 import type { PlantedScores } from "../tasks/explaining/planted-scores.js";
 import { ConfigError } from "../util/errors.js";
 import { formatTable } from "../util/text.js";
-import type { Telling } from "./explain-data.js";
+import type { Reporter } from "./explain-data.js";
 
 export interface PlantOptions {
   readonly methods: readonly MethodName[];
@@ -37,7 +37,7 @@ export function plantedTables({ methods, measures }: PlantedScores): string {
 }
 
 /** Scores on twins, keeps the scores with the run, draws them, and returns what `--json` prints. */
-export async function explainPlanted(path: string, options: PlantOptions, { print, note, progress }: Telling): Promise<object> {
+export async function explainPlanted(path: string, options: PlantOptions, { print, note, progress }: Reporter): Promise<object> {
   const { plantedMethods, scoreOnTwins } = await import("../tasks/training/planted-twin-node.js");
   const { PLANTED_FILE } = await import("../tasks/explaining/planted-scores.js");
   const { plantedChart, plantedPage } = await import("../tasks/explaining/planted-page.js");
