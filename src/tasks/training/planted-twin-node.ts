@@ -178,6 +178,24 @@ function unitValues(
   return sums;
 }
 
+/**
+ * Pixels summed by cells as large as the patch, of which one is the evidence's: methods of fine and of coarse maps are asked the same question.
+ */
+function inCells(values: Float64Array, evidence: Uint8Array, width: number, side: number): [Float64Array, Uint8Array] {
+  const height = values.length / width;
+  const [rows, columns] = [Math.round(height / side), Math.round(width / side)];
+  const sums = new Float64Array(rows * columns);
+  const covered = new Float64Array(rows * columns);
+  values.forEach((value, p) => {
+    const [y, x] = [Math.floor(p / width), p % width];
+    const cell = Math.floor((y * rows) / height) * columns + Math.floor((x * columns) / width);
+    sums[cell] = (sums[cell] as number) + value;
+    covered[cell] = (covered[cell] as number) + (evidence[p] as number);
+  });
+  const most = covered.reduce((a, b) => Math.max(a, b), 0);
+  return [sums, Uint8Array.from(covered, (count) => Number(count === most))];
+}
+
 /** One method on a twin. */
 interface MethodScore {
   readonly first: number;
@@ -210,7 +228,9 @@ async function scoreMethod(
   const width = shape.at(-1) ?? 1;
   const found = targets.map((_, i) => {
     const values = unitValues(explainer.model, attribution, i, shape, views[i]?.parts?.partOf);
-    return foundEvidence(values, evidenceOf(twin, views[i], i, values.length, width));
+    const evidence = evidenceOf(twin, views[i], i, values.length, width);
+    const side = twin.planted.patches[i]?.side;
+    return side === undefined ? foundEvidence(values, evidence) : foundEvidence(...inCells(values, evidence, width, side));
   });
   const isMeasured = attribution.examples[0]?.parts === undefined || attribution.examples[0].parts.partOf !== undefined;
   const measured = isMeasured ? await measuredOf(explainer, input, attribution) : [];
