@@ -12,6 +12,7 @@ import type {
 } from "./messages.js";
 import { ATTRIBUTE_TYPE } from "./messages.js";
 import { DataError } from "../util/errors.js";
+import { dense } from "./sparse.js";
 import type { WireField } from "./wire.js";
 import { readFields, readVarints, signed, text } from "./wire.js";
 
@@ -52,6 +53,19 @@ function readTensor(bytes: Uint8Array, where: string): TensorProto {
   return tensor;
 }
 
+/** A sparse tensor as the dense one that it stands for. */
+function readSparse(bytes: Uint8Array, where: string): TensorProto {
+  const empty = (): TensorProto => ({ name: "", dims: [], dataType: 0, rawData: new Uint8Array(0) });
+  let [values, indices] = [empty(), empty()];
+  const dims: number[] = [];
+  for (const f of readFields(bytes, where)) {
+    if (f.field === 1) values = readTensor(f.bytes, where);
+    else if (f.field === 2) indices = readTensor(f.bytes, where);
+    else if (f.field === 3) readVarints(f, dims, where);
+  }
+  return dense(values, indices, dims, where);
+}
+
 function joined(pieces: readonly Uint8Array[]): Uint8Array {
   const result = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0));
   let at = 0;
@@ -84,6 +98,7 @@ function readAttribute(bytes: Uint8Array, where: string, depth = 0): AttributePr
   let string = "";
   let reference = "";
   let tensor: TensorProto | undefined;
+  let sparse: TensorProto | undefined;
   let graph: GraphProto | undefined;
   const floats: number[] = [];
   const ints: number[] = [];
@@ -98,10 +113,13 @@ function readAttribute(bytes: Uint8Array, where: string, depth = 0): AttributePr
     else if (f.field === 7) pushFloats(f, floats);
     else if (f.field === 8) readVarints(f, ints, where);
     else if (f.field === 9) strings.push(text(f.bytes));
+    else if (f.field === 22) sparse = readSparse(f.bytes, where);
     else if (f.field === 20) type = Number(f.varint);
     else if (f.field === 21) reference = text(f.bytes);
   }
   if (reference !== "") return { name, type: "reference", value: reference };
+  // The one attribute of this kind is a Constant's, which says the same as `value`.
+  if (sparse !== undefined) return { name: name === "sparse_value" ? "value" : name, type: "tensor", value: sparse };
   if (type === ATTRIBUTE_TYPE.float) return { name, type: "float", value: float };
   if (type === ATTRIBUTE_TYPE.int) return { name, type: "int", value: int };
   if (type === ATTRIBUTE_TYPE.string) return { name, type: "string", value: string };
@@ -170,6 +188,7 @@ function readGraph(bytes: Uint8Array, where: string, depth = 0): GraphProto {
     if (f.field === 1) pieces.push(f.bytes);
     else if (f.field === 2) graph.name = text(f.bytes);
     else if (f.field === 5) graph.initializers.push(readTensor(f.bytes, where));
+    else if (f.field === 15) graph.initializers.push(readSparse(f.bytes, where));
     else if (f.field === 11) graph.inputs.push(readValueInfo(f.bytes, where));
     else if (f.field === 12) graph.outputs.push(readValueInfo(f.bytes, where));
   }
