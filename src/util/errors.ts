@@ -51,6 +51,10 @@ export class SessionError extends DescentError {}
 export const afterDispose = (what: string): SessionError =>
   new SessionError(`${what}: expected one in use, got one that was disposed`);
 
+/** An error's message about a file as a clause of a sentence about it: "it uses an op …", "its node …". */
+export const reasonOf = ({ message }: Error, where: string): string =>
+  message.replace(`${where}: node `, "its node ").replace(`${where}: `, "it ");
+
 /** An option, file or value from outside that is not as expected. */
 export class ConfigError extends DescentError {
   constructor(message: string, options?: { cause?: unknown }) {

@@ -221,3 +221,13 @@ test("a file is measured on a table with the truth, by its labels or its quantit
     /truth\.csv: expected 2 columns of numbers, as many as input "X" takes, got 2? ?.*a/,
   );
 });
+
+test("its cost is given as far as it is known", async () => {
+  const { stdout, stderr } = await descent("cost", "mixed.onnx", "--runs", "2", "--json");
+  assert.match(
+    stderr,
+    /mixed\.onnx: FLOPs and intermediate results are not known; it uses ops that Descent does not have: .*LabelEncoder/,
+  );
+  const { parameters, milliseconds, flops } = JSON.parse(stdout) as Record<string, unknown>;
+  assert.deepEqual([parameters, typeof milliseconds, flops], [0, "number", undefined]);
+});

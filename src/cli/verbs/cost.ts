@@ -5,7 +5,7 @@ import type { Graph, Tensor } from "../../graph/index.js";
 import type { Executable } from "../../runtime/index.js";
 import type { ModelName } from "../../models/index.js";
 import type { ImportedModel, OnnxModel } from "../../onnx/index.js";
-import { ConfigError } from "../../util/errors.js";
+import { ConfigError, reasonOf, UnsupportedOpError } from "../../util/errors.js";
 import { median } from "../../util/median.js";
 import { formatCount, formatInteger, formatTable } from "../../util/text.js";
 import { integer, number } from "../../util/option.js";
@@ -27,6 +27,8 @@ interface Costable {
   /** Errors: ShapeError where shapes contradict each other. */
   readonly lengthsOf: (given: GivenShapes) => ReadonlyMap<string, number>;
   readonly graphFor: (lengths: ReadonlyMap<string, number>) => Costed;
+  /** The file, which the engine may run where there is no graph. */
+  readonly file?: OnnxModel;
 }
 
 /** Loads the graph to measure: of a run or a file, or of a model by name. Such a model's weights are zeros, which take the same time. */
@@ -66,6 +68,7 @@ async function costedModel(path: string): Promise<Costable> {
     inputs: [...model.declaredInputs.keys()],
     lengthsOf: ({ shapes, bindings }) => model.lengthsOf(shapes, bindings),
     graphFor: (lengths) => model.trace({ bindings: Object.fromEntries(lengths) }),
+    file: model,
   };
 }
 
@@ -81,6 +84,19 @@ async function fileOf(path: string): Promise<OnnxModel> {
   const { loadOnnx } = await import("../../data/node.js");
   const inRun = join(path, "model.onnx");
   return loadOnnx(existsSync(inRun) ? inRun : path);
+}
+
+/** The graph for lengths; of a file with ops that Descent does not have, the file and the reason. */
+function graphOrReason(
+  { graphFor, file }: Costable,
+  lengths: ReadonlyMap<string, number>,
+): Costed | { readonly file: OnnxModel; readonly reason: string } {
+  try {
+    return graphFor(lengths);
+  } catch (error) {
+    if (!(error instanceof UnsupportedOpError) || file === undefined) throw error;
+    return { file, reason: reasonOf(error, file.where) };
+  }
 }
 
 /** Milliseconds of each run on inputs of zeros, after a few that do not count. */
@@ -129,11 +145,32 @@ export const verb = defineVerb({
     const costable = await costedModel(path);
     const given = costable.lengthsOf(parseShapes(options.shape, costable.dimensions, costable.inputs));
     const lengths = new Map(costable.dimensions.map((name) => [name, given.get(name) ?? options.batch]));
-    const model = costable.graphFor(lengths);
-    const { graph } = model;
     const guessed = costable.dimensions.filter((name) => !given.has(name));
     if (guessed.length > 1)
       note(`${path}: ${guessed.join(", ")} are taken to be ${options.batch}; --shape NAME=N says otherwise`);
+    const title = [path, ...[...lengths].map(([name, length]) => `${name} ${length}`)].join(", ");
+    const model = graphOrReason(costable, lengths);
+    if ("reason" in model) {
+      note(`${path}: FLOPs and intermediate results are not known; ${model.reason}`);
+      const { opaqueCost } = await import("../opaque-cost.js");
+      const found = await opaqueCost(model.file, lengths, options);
+      const energy = options.watts === undefined ? {} : { joules: (options.watts * found.milliseconds) / 1000 };
+      print(
+        formatTable(
+          [title, ""],
+          [
+            ["parameters in tensors", formatInteger(found.parameters)],
+            ["memory: parameters", mebibytes(found.parameterBytes)],
+            [`time on ${found.device}, median of ${options.runs}`, `${found.milliseconds.toFixed(3)} ms`],
+            ...(energy.joules === undefined
+              ? []
+              : [[`energy at ${options.watts} W`, `${energy.joules.toPrecision(3)} J`] satisfies [string, string]]),
+          ],
+        ),
+      );
+      return { model: path, batch: options.batch, shape: Object.fromEntries(lengths), ...found, ...energy };
+    }
+    const { graph } = model;
     const cost = passCost(graph.nodes);
     const parameters = [...model.parameters.values()].reduce((sum, p) => sum + p.size, 0);
     const parameterBytes = [...model.values.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
@@ -149,7 +186,7 @@ export const verb = defineVerb({
     const joules = options.watts === undefined ? undefined : (options.watts * milliseconds) / 1000;
     print(
       formatTable(
-        [[path, ...[...lengths].map(([name, length]) => `${name} ${length}`)].join(", "), ""],
+        [title, ""],
         [
           ["parameters", formatInteger(parameters)],
           ["FLOPs", formatCount(cost.flops)],

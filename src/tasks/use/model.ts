@@ -7,7 +7,7 @@ import type { Module } from "../../nn/index.js";
 import { GraphModule } from "../../nn/index.js";
 import { decodeModel, encodeModel, splitPrefix } from "../../onnx/index.js";
 import type { Json } from "../../optim/index.js";
-import { ConfigError, UnsupportedOpError } from "../../util/errors.js";
+import { ConfigError, reasonOf, UnsupportedOpError } from "../../util/errors.js";
 import { graphInfo } from "../graph-use.js";
 import { builtNamed } from "../table.js";
 import type { AnyTask, TaskInfo, TrainingDefaults } from "../task.js";
@@ -70,7 +70,7 @@ export function modelOrReason<M extends Module>(where: string, make: () => M): M
   try {
     return make();
   } catch (error) {
-    if (error instanceof UnsupportedOpError) return { reason: error.message.replace(`${where}: `, "it ") };
+    if (error instanceof UnsupportedOpError) return { reason: reasonOf(error, where) };
     throw error;
   }
 }

@@ -4,7 +4,7 @@
 import { basename } from "node:path";
 import type { OnnxModel } from "../../onnx/index.js";
 import { labelsKey } from "../../onnx/index.js";
-import { DescentError } from "../../util/errors.js";
+import { DescentError, reasonOf } from "../../util/errors.js";
 import type { FileTableInfo } from "../tables/file-columns.js";
 import { columnNames, tableInputs } from "../tables/file-columns.js";
 import type { UseOptions } from "../trained-model.js";
@@ -35,7 +35,7 @@ function obstacleOf(file: OnnxModel): string {
     file.trace({});
     return "its inputs are columns of a table";
   } catch (error) {
-    if (error instanceof DescentError) return error.message.replace(`${file.where}: `, "it ");
+    if (error instanceof DescentError) return reasonOf(error, file.where);
     throw error;
   }
 }
