@@ -2,10 +2,16 @@
  * One part of an answer explained, task by task, on the runs that an earlier version wrote: a role, a box's side, each token of a text that is written.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import sharp from "sharp";
+import type { Tensor } from "../../src/graph/index.js";
+import { constant, fromNumbers, Graph, input, sizeOf } from "../../src/graph/index.js";
+import { exportGraph } from "../../src/onnx/index.js";
+import { conv, lowerGraph } from "../../src/ops/index.js";
+import { Random } from "../../src/util/random.js";
 import type { Explanation } from "../../src/tasks/explaining/explain-node.js";
 import { explainInputs } from "../../src/tasks/explaining/explain-node.js";
 import { pageOf } from "../../src/tasks/explaining/page-node.js";
@@ -99,4 +105,39 @@ test("each token of a translation, by the source's tokens: a matrix in the pictu
   assert.match(await explanationSvg([one], "en"), /read → written/);
   const page = await pageOf("run", [one], [], "en");
   assert.match(page, /"kind":"matrix"/);
+});
+
+test("a file whose batch of 1 is baked in is explained by methods that ask about many inputs at once", async () => {
+  const random = new Random(3, "baked");
+  const draw = (shape: readonly number[]): Tensor =>
+    constant(
+      fromNumbers(
+        "float32",
+        shape,
+        Float64Array.from({ length: sizeOf(shape) }, () => random.normal()),
+      ),
+    );
+  const x = input("image", [1, 1, 8, 8]);
+  const scores = conv(x, draw([2, 1, 3, 3]))
+    .relu()
+    .reshape([1, 72])
+    .matMul(draw([72, 3]));
+  const file = join(folder, "baked.onnx");
+  writeFileSync(file, exportGraph(lowerGraph(new Graph({ scores }), "onnx"), {}));
+  const picture = join(folder, "spot.png");
+  await sharp(
+    Uint8Array.from({ length: 64 }, (_, i) => (i * 37) % 256),
+    { raw: { width: 8, height: 8, channels: 1 } },
+  ).toFile(picture);
+  await using model = (await openModel(file, { threads: 1, preprocess: "0..1" })).model;
+  const methods = ["integrated-gradients", "kernel-shap"] as const;
+  const { explanations, unexplained } = await explainInputs(model, await readInputs(model, [picture], {}), {
+    methods,
+    question: { run: file },
+    samples: 40,
+    threads: 1,
+  });
+  assert.deepEqual(unexplained, []);
+  for (const { example, method } of explanations)
+    assert.ok(Math.abs(example.gap ?? NaN) <= 0.02 * Math.max(1, Math.abs(example.score)), `${method}: gap ${example.gap}`);
 });

@@ -3,6 +3,7 @@
  */
 import { grad, vjpOf } from "../../autodiff/index.js";
 import type { Tensor, TensorData } from "../../graph/index.js";
+import { sameShape } from "../../graph/index.js";
 import { ConfigError } from "../../util/errors.js";
 import { affineEnd } from "../affine.js";
 import { takeRows } from "../batch.js";
@@ -48,7 +49,8 @@ function alongLine({ x, line, score, samples }: RowContext): Rows | undefined {
   const end = affineEnd(score(line.x), line.x);
   const y = score(x);
   const rowEnd = affineEnd(y, x);
-  if (end === undefined || rowEnd === undefined) return undefined;
+  // A single example may be computed as it is, and several mapped, with an axis more.
+  if (end === undefined || rowEnd === undefined || !sameShape(end.shape.slice(1), rowEnd.shape.slice(1))) return undefined;
   const from = substitution(new Map([[line.x, line.baseline]]))(end);
   const difference = line.spread(end.sub(from));
   const points = line.spread(from).add(difference.mul(perRow(alpha, difference)));

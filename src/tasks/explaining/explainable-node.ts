@@ -4,11 +4,12 @@
  */
 import type { Batch, Dataset } from "../../data/node.js";
 import type { Explainable, ExplainInput, Parts } from "../../explain/index.js";
+import { vmap } from "../../autodiff/index.js";
 import type { Dim, Tensor, TensorData } from "../../graph/index.js";
 import { fromNumbers, Graph, input, toNumbers, sizeOf } from "../../graph/index.js";
 import { resolveForUse } from "../../ops/index.js";
 import { evaluate } from "../../runtime/index.js";
-import { ConfigError } from "../../util/errors.js";
+import { ConfigError, DescentError } from "../../util/errors.js";
 import { fetcherFor } from "../shared/rows-node.js";
 import type { AnyTask, Asked, Explained, TaskContext, TaskInfo, Tensors } from "../task.js";
 import type { TrainedModel } from "../trained-model.js";
@@ -99,6 +100,20 @@ export interface OfExample {
   readonly sizes?: Batch;
 }
 
+/** A file whose batch of 1 is baked in, one example at a time, mapped over all in one graph. Errors: the given one where that does not do either. */
+function mapped(f: (x: Tensor, others: Tensors) => Tensor, x: Tensor, others: Tensors, error: DescentError): Tensor {
+  const names = Object.keys(others);
+  const one = (...examples: readonly Tensor[]): Tensor => {
+    const [first, ...rest] = examples.map((t) => t.unsqueeze(0)) as [Tensor, ...Tensor[]];
+    return f(first, Object.fromEntries(names.map((name, i) => [name, rest[i] as Tensor]))).squeeze(0);
+  };
+  try {
+    return vmap(one)(x, ...names.map((name) => others[name] as Tensor));
+  } catch (second) {
+    throw second instanceof DescentError ? error : second;
+  }
+}
+
 /**
  * A trained model cut at its features.
  *
@@ -128,11 +143,19 @@ export function explainedGraph(
   const columns = tensors(batch);
   const taken = explained.features?.(columns, context, model) ?? task.features(columns, context, model);
   const { features } = resolveForUse({ features: taken.mul(1) });
-  const forward = (x: Tensor, others: Tensors): Tensor => {
+  const together = (x: Tensor, others: Tensors): Tensor => {
     const given = tensors(x.shape[0] ?? 1, others);
     const outputs = explained.outputs?.(model, x, given, context) ?? task.outputs(model, x, given, context);
     const at = given[PLACES];
     return resolveForUse({ scores: explained.scores(outputs, info, { ...part, ...(at && { at }) }) }).scores;
+  };
+  const forward = (x: Tensor, others: Tensors): Tensor => {
+    try {
+      return together(x, others);
+    } catch (error) {
+      if (!(error instanceof DescentError) || x.shape[0] === 1) throw error;
+      return mapped(together, x, others, error);
+    }
   };
   const labels = explained.labels(info, part);
   const scores = forward(input("features", features.shape, features.dtype), columns);
