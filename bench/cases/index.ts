@@ -6,6 +6,7 @@ import { convGradients } from "./conv-gradients.js";
 import { convStep } from "./conv-step.js";
 import { gptNanoStep } from "./gpt-nano-step.js";
 import { integratedGradients } from "./integrated-gradients.js";
+import { kernelShapCase } from "./kernel-shap.js";
 import { mlpStep } from "./mlp-step.js";
 import { resnet18CifarStep } from "./resnet-18-cifar-step.js";
 import type { BenchCase } from "./types.js";
@@ -18,4 +19,5 @@ export const CASES: readonly BenchCase[] = [
   convGradients,
   resnet18CifarStep,
   integratedGradients,
+  kernelShapCase,
 ];
