@@ -22,7 +22,7 @@ const WORD = new RegExp(
 );
 
 /** Signs of several code points, as readers see them: joined emoji, flags, letters with marks behind them. */
-const JOINED = /[\u200d\ufe0f\u20e3\p{M}\p{Emoji_Modifier}\p{Regional_Indicator}]/u;
+const JOINED = /\u200d|[\p{M}\p{Emoji_Modifier}\p{Regional_Indicator}]/u;
 
 /** Joins tokens that are parts of one sign. */
 function wholeSigns(text: string, offsets: readonly [number, number][]): [number, number][] {
