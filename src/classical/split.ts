@@ -180,11 +180,40 @@ export function buildHistogram(
   to: number,
 ): void {
   histogram.fill(0, 2 * (data.offsets[from] as number), 2 * (data.offsets[to] as number));
+  if (data.rowBins !== undefined) {
+    sumRows(data.rowBins, data.columns.length, order, gradients, hessians, begin, end, histogram, from, to);
+    return;
+  }
   for (let j = from; j < to; j++) {
     const column = data.bins.subarray(j * data.rows, (j + 1) * data.rows);
     const own = histogram.subarray(2 * (data.offsets[j] as number), 2 * (data.offsets[j + 1] as number));
     if (hessians === undefined) countColumn(column, order, gradients, begin, end, own);
     else sumColumn(column, order, gradients, hessians, begin, end, own);
+  }
+}
+
+/** Row by row: each row's gradient is read once, for all its columns. */
+function sumRows(
+  places: Uint16Array,
+  width: number,
+  order: Uint32Array,
+  gradients: Float32Array,
+  hessians: Float32Array | undefined,
+  begin: number,
+  end: number,
+  into: Float64Array,
+  from: number,
+  to: number,
+): void {
+  for (let i = begin; i < end; i++) {
+    const g = gradients[i] as number;
+    const h = hessians === undefined ? 1 : (hessians[i] as number);
+    const row = (order[i] as number) * width;
+    for (let p = row + from; p < row + to; p++) {
+      const b = 2 * (places[p] as number);
+      into[b] = (into[b] as number) + g;
+      into[b + 1] = (into[b + 1] as number) + h;
+    }
   }
 }
 
