@@ -72,14 +72,23 @@ function bayesScores(x: DenseMatrix, labels: readonly number[], classes: number,
     let sum = logPriors[k] as number;
     for (let j = 0; j < test.columns; j++) {
       const variance = variances[k * test.columns + j] as number;
-      sum -= 0.5 * (Math.log(variance) + ((test.values[i * test.columns + j] as number) - (means[k * test.columns + j] as number)) ** 2 / variance);
+      sum -=
+        0.5 *
+        (Math.log(variance) +
+          ((test.values[i * test.columns + j] as number) - (means[k * test.columns + j] as number)) ** 2 / variance);
     }
     return sum;
   });
 }
 
 /** The scores of a method on test rows. */
-function scoresOf(method: string, table: Table, dense: DenseMatrix, codes: DenseMatrix, { train, test }: Split): ArrayLike<number> | undefined {
+function scoresOf(
+  method: string,
+  table: Table,
+  dense: DenseMatrix,
+  codes: DenseMatrix,
+  { train, test }: Split,
+): ArrayLike<number> | undefined {
   const classes = table.kind === "classes" ? Math.max(...table.y) + 1 : 0;
   const y = train.map((row) => table.y[row] as number);
   const target: Target = classes > 0 ? { kind: "classes", labels: y, classes } : { kind: "quantity", values: y };
@@ -105,12 +114,18 @@ function scoresOf(method: string, table: Table, dense: DenseMatrix, codes: Dense
 function scoreOf(kind: Table["kind"], truth: readonly number[], answers: readonly number[]): number {
   if (kind === "classes") return truth.filter((t, i) => t === answers[i]).length / truth.length;
   const mean = truth.reduce((a, b) => a + b, 0) / truth.length;
-  return 1 - truth.reduce((sum, t, i) => sum + (t - (answers[i] as number)) ** 2, 0) / truth.reduce((sum, t) => sum + (t - mean) ** 2, 0);
+  return (
+    1 -
+    truth.reduce((sum, t, i) => sum + (t - (answers[i] as number)) ** 2, 0) / truth.reduce((sum, t) => sum + (t - mean) ** 2, 0)
+  );
 }
 
 const meanOf = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
-const { tables, madeBy } = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")) as { readonly tables: Table[]; readonly madeBy: string };
+const { tables, madeBy } = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")) as {
+  readonly tables: Table[];
+  readonly madeBy: string;
+};
 console.log(`Beside ${madeBy}; classes: accuracy, quantities: R²; means over 10 splits; seconds of processor time over all.`);
 const lines: string[][] = [];
 for (const table of tables) {
@@ -123,7 +138,11 @@ for (const table of tables) {
       const scores = scoresOf(method, table, dense, codes, split);
       if (scores === undefined) return Number.NaN;
       const answers = answersOf(scores, split.test.length, table.kind);
-      return scoreOf(table.kind, split.test.map((row) => table.y[row] as number), answers);
+      return scoreOf(
+        table.kind,
+        split.test.map((row) => table.y[row] as number),
+        answers,
+      );
     });
     if (own.some(Number.isNaN)) continue;
     const { user, system } = process.cpuUsage(began);
@@ -133,7 +152,15 @@ for (const table of tables) {
     const difference = meanOf(own) - mean;
     const seconds = table.splits.reduce((sum, { scores }) => sum + (scores[method]?.seconds ?? 0), 0);
     const inErrors = error === 0 ? (difference === 0 ? 0 : Infinity) : difference / error;
-    lines.push([table.name, method, meanOf(own).toFixed(4), mean.toFixed(4), inErrors.toFixed(2), ((user + system) / 1e6).toFixed(2), seconds.toFixed(2)]);
+    lines.push([
+      table.name,
+      method,
+      meanOf(own).toFixed(4),
+      mean.toFixed(4),
+      inErrors.toFixed(2),
+      ((user + system) / 1e6).toFixed(2),
+      seconds.toFixed(2),
+    ]);
   }
 }
 console.log(formatTable(["table", "method", "Descent", "peer", "difference in standard errors", "seconds", "peer's"], lines));

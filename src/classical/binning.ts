@@ -172,7 +172,12 @@ export function applyBins(
 }
 
 /** Bins row by row: a row's columns lie side by side, so that its gradient is read once. */
-function rowwise(bins: Uint8Array, rows: number, offsets: Uint32Array, allocate: BinOptions["allocate"]): Uint16Array | undefined {
+function rowwise(
+  bins: Uint8Array,
+  rows: number,
+  offsets: Uint32Array,
+  allocate: BinOptions["allocate"],
+): Uint16Array | undefined {
   if ((offsets.at(-1) ?? 0) > MOST_ROWWISE) return undefined;
   const width = offsets.length - 1;
   const memory = allocate?.(2 * rows * width) ?? new Uint8Array(2 * rows * width);

@@ -138,7 +138,22 @@ class ForestTree {
     }
     // As good as the leaf itself is no gain; a quantity of one value has none.
     const own = sums.reduce((sum, v) => sum + v * v, 0) / (end - begin);
-    return best.column < 0 || !(best.gain > own + 1e-12 * Math.abs(own)) ? undefined : best;
+    if (best.column < 0 || !(best.gain > own + 1e-12 * Math.abs(own))) return undefined;
+    return { ...best, bin: this.#middleBin(best, begin, end) };
+  }
+
+  /** The bin half-way to the next one that has rows here, so that the threshold lies between the two sides and not beside the left one. */
+  #middleBin({ column, bin }: ForestSplit, begin: number, end: number): number {
+    const { data } = this.#forest;
+    const { categories, hasMissing, count } = data.columns[column] as BinColumn;
+    if (categories !== undefined) return bin;
+    const last = hasMissing ? count - 1 : count;
+    let next = last;
+    for (let i = begin; i < end; i++) {
+      const b = data.bins[column * data.rows + (this.#rows[i] as number)] as number;
+      if (b > bin && b < next) next = b;
+    }
+    return next === last ? bin : (bin + next - 1) >> 1;
   }
 
   /** Looks at one column; returns whether it has more than one value here. */
