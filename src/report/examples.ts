@@ -95,7 +95,7 @@ function featureSteps(
   const title = { en: "what moved the prediction", zh: "影响预测的特征" };
   if (base !== undefined) {
     const contributions = names.map((_, i) => ({ label: label(i), value: attribution[i] as number }));
-    return waterfallChart({ title, language, base, contributions, most: MOST_FEATURES, standalone: false, width: 400 });
+    return waterfallChart({ title, language, base, contributions, most: MOST_FEATURES, standalone: false, width: 460 });
   }
   const order = names.map((_, i) => i).sort((a, b) => Math.abs(attribution[b] as number) - Math.abs(attribution[a] as number));
   return barChart({

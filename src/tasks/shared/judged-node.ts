@@ -7,7 +7,7 @@ import type { TensorData } from "../../graph/index.js";
 import { elementAt, toNumbers } from "../../graph/index.js";
 import type { ReportExample } from "../../report/report.js";
 import { rowsOf, softmaxRow } from "./softmax.js";
-import { methodTitle } from "../../report/explanation-words.js";
+import { scoredTitle } from "./planted-results.js";
 import type { ReportSources, TaskReport } from "../task-node.js";
 
 const MISTAKES = 12;
@@ -110,7 +110,8 @@ export async function judgedExamples(
     const base = bases[index];
     return { ...example, ...(base === undefined ? {} : { base }), faithfulness: faithfulness[index] ?? {} };
   });
-  return { examples: await Promise.all(shown), attributionMethod: methodTitle(method) };
+  const examples = await Promise.all(shown);
+  return { examples, attributionMethod: scoredTitle(method, examples[0]?.input.kind ?? "features") };
 }
 
 /** Truth, answer and the likeliest classes, by name. */
