@@ -114,6 +114,18 @@ function mapped(f: (x: Tensor, others: Tensors) => Tensor, x: Tensor, others: Te
   }
 }
 
+/** The same function, mapped where the examples do not go together. */
+const orMapped =
+  (f: (x: Tensor, others: Tensors) => Tensor) =>
+  (x: Tensor, others: Tensors): Tensor => {
+    try {
+      return f(x, others);
+    } catch (error) {
+      if (!(error instanceof DescentError) || x.shape[0] === 1) throw error;
+      return mapped(f, x, others, error);
+    }
+  };
+
 /**
  * A trained model cut at its features.
  *
@@ -149,14 +161,7 @@ export function explainedGraph(
     const at = given[PLACES];
     return resolveForUse({ scores: explained.scores(outputs, info, { ...part, ...(at && { at }) }) }).scores;
   };
-  const forward = (x: Tensor, others: Tensors): Tensor => {
-    try {
-      return together(x, others);
-    } catch (error) {
-      if (!(error instanceof DescentError) || x.shape[0] === 1) throw error;
-      return mapped(together, x, others, error);
-    }
-  };
+  const forward = orMapped(together);
   const labels = explained.labels(info, part);
   const scores = forward(input("features", features.shape, features.dtype), columns);
   const read = new Set(new Graph({ scores }).inputs.map((t) => t.node.attributes["name"]));
