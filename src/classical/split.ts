@@ -51,7 +51,7 @@ const LEAST_ROWS_IN_GROUP = 100;
 /** A gain below this is rounding. */
 const LEAST_GAIN = 1e-10;
 
-/** What the scan of one leaf looks at. */
+/** The input of the scan of one leaf. */
 interface Scan {
   readonly histogram: Float64Array;
   readonly sums: LeafSums;

@@ -21,7 +21,7 @@ export interface TreeEnsemble {
   readonly treeOutputs: Int32Array;
   /** Number of scores that a leaf adds to, side by side. */
   readonly width: number;
-  /** Of each node: */
+  /** Arrays over the nodes: */
   readonly feature: Int32Array;
   readonly threshold: Float32Array;
   readonly left: Int32Array;

@@ -213,7 +213,7 @@ function numbersOf({ rawData, dataType }: TensorProto): readonly number[] {
 export const treeNodeOf = ({ graph }: ModelProto): NodeProto | undefined =>
   graph.nodes.find(({ domain, opType }) => domain === "ai.onnx.ml" && /^TreeEnsemble(Regressor|Classifier)?$/.test(opType));
 
-/** What reading collects: a tree's children point at nodes (≥ 0) or leaves (−1 − leaf). */
+/** The arrays that reading fills: a tree's children point at nodes (≥ 0) or leaves (−1 − leaf). */
 interface Read {
   readonly features: number;
   readonly outputs: number;

@@ -25,7 +25,7 @@ interface PathEntry {
 const treesOf = ({ roots, treeOutputs, width }: TreeEnsemble, output: number): number[] =>
   [...roots.keys()].filter((t) => output >= (treeOutputs[t] as number) && output < (treeOutputs[t] as number) + width);
 
-/** What a leaf of a tree adds to a score. */
+/** The contribution of a leaf to a score. */
 const leafValue = (e: TreeEnsemble, tree: number, child: number, output: number): number =>
   e.leafValues[(-1 - child) * e.width + output - (e.treeOutputs[tree] as number)] as number;
 

@@ -115,7 +115,7 @@ class SharedSplits implements SplitFinder, Disposable {
     return [this.#best(own[0], 0), own[1] === undefined ? undefined : this.#best(own[1], 1)];
   }
 
-  /** Of equal gains the lower column's counts, as in one thread. */
+  /** Breaks ties of gain by the lower column, as in one thread. */
   #best(own: Split, which: 0 | 1): Split {
     let best = own;
     for (let index = 1; index < this.#threads; index++) {

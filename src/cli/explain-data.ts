@@ -12,7 +12,7 @@ import type { TrainedModel } from "../tasks/trained-model.js";
 import { ConfigError } from "../util/errors.js";
 import { formatTable } from "../util/text.js";
 
-/** What the command line asks for. */
+/** The request of the command line. */
 export interface DataOptions {
   readonly data: string;
   readonly labelColumn: string | undefined;

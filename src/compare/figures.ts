@@ -9,9 +9,9 @@ export interface Latency {
   readonly p95: number;
 }
 
-/** What a model takes in use, measured in a process of its own. */
+/** The costs of a model in use, measured in a process of its own. */
 export interface UseFigures {
-  /** Of one row at a time, and of 32 at once. */
+  /** For one row at a time, and for 32 at once. */
   readonly one: Latency;
   readonly many: Latency;
   /** The process's growth by the model and its answers. */
@@ -34,7 +34,7 @@ export interface ModelFigures extends UseFigures {
   readonly kind: "network" | "traditional" | "compressed";
   readonly parameters: number;
   readonly sizeBytes: number;
-  /** Of one row; undefined where a file has ops of unknown cost. */
+  /** For one row; undefined if a file has ops of unknown cost. */
   readonly flops: number | undefined;
   readonly trainSeconds: number;
   /** On the test part, with its 95 % interval. */
@@ -44,7 +44,7 @@ export interface ModelFigures extends UseFigures {
   /** Expected calibration error; undefined of a quantity. */
   readonly calibrationError: number | undefined;
   readonly curve: readonly CurvePoint[];
-  /** What has to be known of it: trained on another split, say. */
+  /** A caveat, such as training on another split. */
   readonly remarks: readonly string[];
 }
 

@@ -22,7 +22,7 @@ export interface Path {
   readonly allowed: number;
 }
 
-/** What paths are computed with. */
+/** The inputs of computations along paths. */
 export interface PathContext {
   readonly input: ExplainInput;
   readonly targets: Int32Array<ArrayBuffer>;

@@ -65,7 +65,7 @@ export interface ExplainedRows {
   readonly features: TensorData;
   /** [N, …] of the features' shape, or [N, 1, H, W] of a map. */
   readonly attribution: TensorData;
-  /** Of each row the baseline's score, where the method's values are steps from it. */
+  /** The baseline's score for each row, if the method's values are steps from it. */
   readonly bases: readonly (number | undefined)[];
   /** Insertion and deletion scores of each row's attribution. */
   readonly faithfulness: readonly Faithfulness[];

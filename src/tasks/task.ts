@@ -216,11 +216,11 @@ export type ColumnTypes = Readonly<Record<string, TensorType>>;
 export interface Asked {
   /** The place among the outputs: a token, an anchor of a detector. */
   readonly position?: number;
-  /** Of each row a place of its own, where one text is asked about token by token. */
+  /** A position for each row, for explaining one text token by token. */
   readonly positions?: readonly number[];
   /** Those places in a graph: int32 [N]. */
   readonly at?: Tensor;
-  /** Of a detected box, its sides in place of its score. */
+  /** Explains the sides of a detected box in place of its score. */
   readonly sides?: true;
   /** The embedding to be like, and whose it is. */
   readonly like?: { readonly name: string; readonly embedding: Float32Array };

@@ -5,7 +5,7 @@
  */
 import { ConfigError } from "../util/errors.js";
 
-/** What a file says of its tokens. */
+/** The tokens and their settings in a file. */
 export interface GgufTokens {
   /** The kind: `gpt2` is byte-level BPE. */
   readonly model: string;

@@ -7,7 +7,7 @@ import type { FollowingAttributes } from "./coupling-rules.js";
 import { ruleFor } from "./coupling-rules.js";
 import { fix, type Positions, PositionSet } from "./positions.js";
 
-/** What is known of a graph's axes. */
+/** The positions of a graph's axes. */
 export interface Couplings {
   readonly graph: Graph;
   readonly axesOf: (t: Tensor) => readonly Positions[];

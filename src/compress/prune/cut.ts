@@ -121,10 +121,10 @@ const smaller = (old: Parameter, dims: readonly number[], numbersOf: CutGraph["n
     },
   });
 
-/** What weights keep, by path: the positions of each axis in ascending order, undefined for an axis that keeps all. It outlives the trace it was found on. */
+/** The positions that weights keep, by path: those of each axis in ascending order, undefined for an axis that keeps all. It outlives the trace it was found on. */
 export type WeightCuts = ReadonlyMap<string, readonly (readonly number[] | undefined)[]>;
 
-/** What the weights of a graph keep where groups keep these units. */
+/** Finds the positions that the weights of a graph keep if groups keep these units. */
 export function weightCuts(couplings: Couplings, kept: Kept, pathOf: ReadonlyMap<Tensor, string>): WeightCuts {
   const cuts = new Map<string, readonly (readonly number[] | undefined)[]>();
   for (const t of couplings.graph.parameters) {

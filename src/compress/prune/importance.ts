@@ -41,7 +41,7 @@ const isMatrix = ({ rank }: Tensor): boolean => rank > 1;
 /** Inputs of the scores; each kind of importance takes its own. */
 export interface ImportanceSources {
   readonly weights: ReadonlyMap<Tensor, TensorData>;
-  /** What a training recorded of each weight (`saliency` of `optim`), for `taylor` and `movement`. */
+  /** Saliency of each weight, recorded during training (`saliency` of `optim`), for `taylor` and `movement`. */
   readonly recorded?: ReadonlyMap<Tensor, TensorData>;
   /** Mean absolute activation of each unit, by its group. */
   readonly activations?: ReadonlyMap<Group, Float64Array>;

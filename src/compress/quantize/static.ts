@@ -171,7 +171,7 @@ export function plainWeights(graph: FileGraph, layer: Layer): StaticLayerWeights
   return { weights, bias: layer.bias === undefined ? undefined : graph.floatsOf(layer.bias)?.data };
 }
 
-/** What a layer is given besides its rounded weights. */
+/** The parts of a layer besides its rounded weights. */
 export interface StaticLayerWeights {
   readonly weights: ChannelWeights;
   /** [N]; undefined for none. */

@@ -16,9 +16,9 @@ import { applyForm, blocksIn, dynamicWeights } from "./forms.js";
 /** The form that the prompts of a decoder are computed in, many tokens at once. */
 export type PromptForm = "as tokens" | "int8-dynamic" | "float32";
 
-/** What a file says of its weights. */
+/** The description of a file's weights in its metadata. */
 interface WeightNotes {
-  /** Of each quantized weight: whether its parameter is [N, K], rows of outputs, or [K, N]. */
+  /** For each quantized weight, whether its parameter is [N, K], rows of outputs, or [K, N]. */
   readonly layouts: Readonly<Record<string, "nk" | "kn">>;
   readonly prompt: PromptForm;
 }

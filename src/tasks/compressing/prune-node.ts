@@ -71,7 +71,7 @@ export interface Pruned {
   readonly layers: readonly string[];
   /** Layers that became two, with their ranks. */
   readonly ranks?: readonly RankChange[];
-  /** What is known of single weights. */
+  /** Zeros and clusters of single weights. */
   readonly sparse?: SparseResult["facts"];
 }
 

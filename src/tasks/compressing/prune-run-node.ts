@@ -56,7 +56,7 @@ export async function pruneRun(
   );
 }
 
-/** What pruning says of itself in `summary.json`. */
+/** The figures of pruning in `summary.json`. */
 export const factsOf = ({ groups, macs, layers, ranks, sparse }: Pruned): Readonly<Record<string, unknown>> => ({
   multiplyAdds: macs,
   widths: groups,

@@ -43,7 +43,7 @@ export function precisionRecallChart(
   );
 }
 
-/** Of more classes the hardest are not looked for. */
+/** The largest number of classes among which the hardest are searched. */
 const MOST_COMPARED = 200;
 
 /** The section of a classifier: each class against the rest, the hardest first; of two classes the second alone. */

@@ -54,7 +54,7 @@ export async function prefixOf(model: ModelProto, where: string): Promise<FilePr
   return { file: toBase64(encodeModel(model)), inputs, outputs };
 }
 
-/** What a file's first part makes of examples: float32 [N, F], its outputs side by side. */
+/** The outputs of a file's first part for examples, side by side: float32 [N, F]. */
 export async function throughPrefix(prefix: FilePrefix, examples: Dataset): Promise<Column> {
   const { file, inputs, outputs } = prefix;
   const width = prefixWidth(prefix);

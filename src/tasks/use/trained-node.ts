@@ -241,7 +241,7 @@ async function openCompressed(folder: RunFolder, config: RunConfig, options: Use
   return new FileModel(taskNamed(config.task), model, info, file, options);
 }
 
-/** What a run's config.json says of its model. ConfigError for a run of no task. */
+/** Reads the description of the model in a run's config.json. ConfigError for a run of no task. */
 function describedModel(run: string, config: RunConfig): { readonly model: string; readonly info: TaskInfo } {
   const { model, info } = config as RunConfig & { model?: string; info?: TaskInfo };
   if (typeof model !== "string" || typeof info !== "object" || info === null || Array.isArray(info))

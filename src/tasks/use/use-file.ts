@@ -26,7 +26,7 @@ export interface UseGraph {
   readonly info: TaskInfo;
   /** Made of inputs that are named as the task's columns. */
   readonly outputs: Tensors;
-  /** What explanations are about; left out where answers cannot be explained. */
+  /** The output that explanations are about; left out if answers cannot be explained. */
   readonly features?: Tensor;
   /** Paths of the parameters, and their numbers. */
   readonly names: ReadonlyMap<Tensor, string>;
@@ -81,7 +81,7 @@ export class UseFileModule extends Module {
     return this.#traced(columns).outputs;
   }
 
-  /** What explanations are about: [N, …]. ConfigError where the file does not name it. */
+  /** Finds the output that explanations are about: [N, …]. ConfigError if the file does not name it. */
   features(columns: Tensors): Tensor {
     const { features, outputs } = this.#traced(columns);
     if (features === undefined) throw new ConfigError("explain: expected a file that names its features, got one that does not");

@@ -25,7 +25,7 @@ import type { Tensor } from "../../../graph/index.js";
 import type { Task } from "../../task.js";
 import { checkMasked, evidenceTypes, imageClassificationOptions } from "./options.js";
 
-/** Of a mask's 0…255: what is brighter is evidence. */
+/** The threshold of a mask's 0…255: brighter pixels are evidence. */
 const HALF = 128;
 
 export const imageClassification: Task<ImageInfo> = {
