@@ -7,6 +7,7 @@ import type { OnnxModel } from "../onnx/index.js";
 import type { DeviceChoice } from "../runtime/index.js";
 import { compile } from "../runtime/index.js";
 import { median } from "../util/median.js";
+import { formatInteger } from "../util/text.js";
 
 const WARMUP_RUNS = 5;
 
@@ -16,7 +17,20 @@ export interface OpaqueCost {
   readonly parameterBytes: number;
   readonly device: string;
   readonly milliseconds: number;
+  /** Energy of a run, where the machine's power is given. */
+  readonly joules?: number;
 }
+
+/** The cost as rows of a table. */
+export const opaqueRows = (
+  { parameters, parameterBytes, device, milliseconds, joules }: OpaqueCost,
+  runs: number,
+): string[][] => [
+  ["parameters in tensors", formatInteger(parameters)],
+  ["memory: parameters", `${(parameterBytes / 2 ** 20).toFixed(2)} MiB`],
+  [`time on ${device}, median of ${runs}`, `${milliseconds.toFixed(3)} ms`],
+  ...(joules === undefined ? [] : [["energy", `${joules.toPrecision(3)} J`]]),
+];
 
 /** Inputs of zeros, and of empty texts. */
 function feedsOf(model: OnnxModel, lengths: ReadonlyMap<string, number>, batch: number): Record<string, TensorData | StringData> {
@@ -41,9 +55,10 @@ export async function opaqueCost(
     readonly runs: number;
     readonly device: DeviceChoice;
     readonly threads?: number | undefined;
+    readonly watts?: number | undefined;
   },
 ): Promise<OpaqueCost> {
-  const { batch, runs, device, threads } = options;
+  const { batch, runs, device, threads, watts } = options;
   const weights = model.stored.filter(({ role }) => role === "parameter");
   const feeds = feedsOf(model, lengths, batch);
   await using executable = await compile(model, { device, ...(threads === undefined ? {} : { threads }) });
@@ -53,10 +68,12 @@ export async function opaqueCost(
     await executable.callWithTexts(feeds);
     if (i >= WARMUP_RUNS) times.push(performance.now() - start);
   }
+  const milliseconds = median(times);
   return {
     parameters: weights.reduce((sum, { tensor }) => sum + sizeOf(tensor.dims), 0),
     parameterBytes: weights.reduce((sum, { tensor }) => sum + tensor.rawData.byteLength, 0),
     device: executable.device,
-    milliseconds: median(times),
+    milliseconds,
+    ...(watts === undefined ? {} : { joules: (watts * milliseconds) / 1000 }),
   };
 }

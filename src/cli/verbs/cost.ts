@@ -1,6 +1,7 @@
 /** @module `descent cost MODEL`: what a model costs, predicted from its graph and measured here. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { PassCost } from "../../cost/index.js";
 import type { Graph, Tensor } from "../../graph/index.js";
 import type { Executable } from "../../runtime/index.js";
 import type { ModelName } from "../../models/index.js";
@@ -86,6 +87,24 @@ async function fileOf(path: string): Promise<OnnxModel> {
   return loadOnnx(existsSync(inRun) ? inRun : path);
 }
 
+/** The ops that take the most. */
+const opsTable = ({ ops }: PassCost): string =>
+  formatTable(
+    ["op", "nodes", "FLOPs", "bytes moved"],
+    ops.slice(0, SHOWN_OPS).map((op) => [op.op, String(op.nodes), formatCount(op.flops), mebibytes(op.bytes)]),
+  );
+
+/** The length of each free dimension, and those that nobody named. */
+function settledLengths(
+  costable: Costable,
+  { shape, batch }: { readonly shape: readonly string[]; readonly batch: number },
+): { readonly lengths: ReadonlyMap<string, number>; readonly guessed: readonly string[] } {
+  const { dimensions, inputs } = costable;
+  const given = costable.lengthsOf(parseShapes(shape, dimensions, inputs));
+  const lengths = new Map(dimensions.map((name) => [name, given.get(name) ?? batch]));
+  return { lengths, guessed: dimensions.filter((name) => !given.has(name)) };
+}
+
 /** The graph for lengths; of a file with ops that Descent does not have, the file and the reason. */
 function graphOrReason(
   { graphFor, file }: Costable,
@@ -143,32 +162,17 @@ export const verb = defineVerb({
     const { passCost, peakIntermediateBytes } = await import("../../cost/index.js");
     const { compile } = await import("../../runtime/index.js");
     const costable = await costedModel(path);
-    const given = costable.lengthsOf(parseShapes(options.shape, costable.dimensions, costable.inputs));
-    const lengths = new Map(costable.dimensions.map((name) => [name, given.get(name) ?? options.batch]));
-    const guessed = costable.dimensions.filter((name) => !given.has(name));
+    const { lengths, guessed } = settledLengths(costable, options);
     if (guessed.length > 1)
       note(`${path}: ${guessed.join(", ")} are taken to be ${options.batch}; --shape NAME=N says otherwise`);
     const title = [path, ...[...lengths].map(([name, length]) => `${name} ${length}`)].join(", ");
     const model = graphOrReason(costable, lengths);
     if ("reason" in model) {
       note(`${path}: FLOPs and intermediate results are not known; ${model.reason}`);
-      const { opaqueCost } = await import("../opaque-cost.js");
+      const { opaqueCost, opaqueRows } = await import("../opaque-cost.js");
       const found = await opaqueCost(model.file, lengths, options);
-      const energy = options.watts === undefined ? {} : { joules: (options.watts * found.milliseconds) / 1000 };
-      print(
-        formatTable(
-          [title, ""],
-          [
-            ["parameters in tensors", formatInteger(found.parameters)],
-            ["memory: parameters", mebibytes(found.parameterBytes)],
-            [`time on ${found.device}, median of ${options.runs}`, `${found.milliseconds.toFixed(3)} ms`],
-            ...(energy.joules === undefined
-              ? []
-              : [[`energy at ${options.watts} W`, `${energy.joules.toPrecision(3)} J`] satisfies [string, string]]),
-          ],
-        ),
-      );
-      return { model: path, batch: options.batch, shape: Object.fromEntries(lengths), ...found, ...energy };
+      print(formatTable([title, ""], opaqueRows(found, options.runs)));
+      return { model: path, batch: options.batch, shape: Object.fromEntries(lengths), ...found };
     }
     const { graph } = model;
     const cost = passCost(graph.nodes);
@@ -199,12 +203,7 @@ export const verb = defineVerb({
         ],
       ),
     );
-    print(
-      `\n${formatTable(
-        ["op", "nodes", "FLOPs", "bytes moved"],
-        cost.ops.slice(0, SHOWN_OPS).map((op) => [op.op, String(op.nodes), formatCount(op.flops), mebibytes(op.bytes)]),
-      )}`,
-    );
+    print(`\n${opsTable(cost)}`);
     const { device } = executable;
     return {
       model: path,
