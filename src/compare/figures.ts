@@ -44,7 +44,7 @@ export interface ModelFigures extends UseFigures {
   /** Expected calibration error; undefined of a quantity. */
   readonly calibrationError: number | undefined;
   readonly curve: readonly CurvePoint[];
-  /** A caveat, such as training on another split. */
+  /** Caveats, such as training on another split. */
   readonly remarks: readonly string[];
 }
 

@@ -46,7 +46,7 @@ export interface FilePrefix {
   /** The ONNX file of the part, as base64. */
   readonly file: string;
   readonly inputs: readonly FileInput[];
-  /** The inputs of the graph: float32 [N, …shape] each. */
+  /** The outputs that feed the graph: float32 [N, …shape] each. */
   readonly outputs: readonly { readonly name: string; readonly shape: readonly number[] }[];
 }
 

@@ -171,7 +171,7 @@ export function plainWeights(graph: FileGraph, layer: Layer): StaticLayerWeights
   return { weights, bias: layer.bias === undefined ? undefined : graph.floatsOf(layer.bias)?.data };
 }
 
-/** The parts of a layer besides its rounded weights. */
+/** The rounded weights of a layer, and its bias. */
 export interface StaticLayerWeights {
   readonly weights: ChannelWeights;
   /** [N]; undefined for none. */
