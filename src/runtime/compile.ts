@@ -63,7 +63,7 @@ export interface CompileOptions {
 /** The passes between a traced graph and the engine's, in order. `block`: channels in a block of the engine's kernels, 1 for none. */
 export function prepareGraph(graph: Graph, device: Device, bindings: ReadonlyMap<string, number> = new Map(), block = 1): Graph {
   const bound = removeEmpty(bindGraph(graph, bindings));
-  const merged = poolRectified(mergeCommonSubexpressions(simplifyGraph(bound)));
+  const merged = mergeCommonSubexpressions(simplifyGraph(bound));
   const lowered = lowerGraph(blockChannels(merged, block), device);
   const fused = fuseGraph(mergeCommonSubexpressions(lowered), device);
   // Fusion gives portable nodes with a kernel on the device; whatever it made is lowered like the rest.
@@ -199,7 +199,7 @@ async function compileFor(whole: Graph, options: Settled & { readonly names: Rea
   // Where weights are constants the engine does this by itself, but for gradients.
   const isBlocked = convolves && device === "cpu" && (!isConstant || differentiatesConvolutions(whole));
   const block = isBlocked ? await channelBlock(runtime) : 1;
-  const prepared = prepareGraph(isConstant ? foldNorms(whole) : whole, device, undefined, block);
+  const prepared = prepareGraph(isConstant ? poolRectified(foldNorms(whole)) : whole, device, undefined, block);
   // Inputs that only tell a free dimension are given all the same.
   const kept = new Set(prepared.inputs.map(inputName));
   const sizing = whole.inputs.filter((t) => !isStatic(t.shape) && !kept.has(inputName(t)));
