@@ -7,7 +7,7 @@ import { expectInteger, expectOption } from "../util/described.js";
 import { ConfigError } from "../util/errors.js";
 import { expectMatches, matchesPath } from "../util/patterns.js";
 import { GraphAdapter } from "./graph-adapter.js";
-import { GraphModule } from "./graph-module.js";
+import type { GraphModule } from "./graph-module.js";
 import { Linear } from "./linear.js";
 import { LoraLinear } from "./lora-linear.js";
 import type { Module } from "./module.js";
@@ -118,9 +118,9 @@ export function addAdapters(model: Module, { rank, alpha, dropout, targets, modu
   return adaptedParts(model, modulesToSave);
 }
 
-/** Graphs of others inside a model, by path. */
+/** Graphs of others inside a model, by path; told by what they can do, since their class would bring the ONNX reader into every page. */
 const graphsIn = (model: Module): [string, GraphModule][] =>
-  [...model.modules()].filter((entry): entry is [string, GraphModule] => entry[1] instanceof GraphModule);
+  [...model.modules()].filter((entry): entry is [string, GraphModule] => "adaptLayers" in entry[1]);
 
 /** Every linear layer of a model: modules, and those inside of graphs. */
 const linearLayers = (model: Module): Named[] => [
