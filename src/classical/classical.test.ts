@@ -78,7 +78,7 @@ const matrixOf = ({ x, columns }: { readonly x: readonly (number | null)[]; read
     columns,
   );
 
-/** What the engine makes of rows. */
+/** The engine's answers for rows. */
 async function engineScores(model: ModelProto, x: DenseMatrix, output = SCORES): Promise<Float64Array> {
   await using session = await compile(new OnnxModel(encodeModel(model)), { device: "cpu" });
   return toNumbers((await session.call({ x: fromNumbers("float32", [x.rows, x.columns], x.values) }))[output] as TensorData);

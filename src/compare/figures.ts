@@ -53,7 +53,7 @@ export interface Difference {
   readonly name: string;
   /** Best − other, where more is better; in the metric's unit. */
   readonly bootstrap: PairedBootstrap;
-  /** Of classes. */
+  /** Given for classes only. */
   readonly mcNemar: McNemar | undefined;
   /** Whether chance alone may have made it: p ≥ 0.05. */
   readonly isNoise: boolean;

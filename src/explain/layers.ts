@@ -32,7 +32,7 @@ export function nodesBetween(y: Tensor, x: Tensor): Node[] {
 
 const inScope = (node: Node, path: string): boolean => node.scope === path || node.scope.startsWith(`${path}.`);
 
-/** What a layer may be meant by: its path, the name of a node of a file (`/layer4/layer4.1/conv2/Conv`), or that without its op. */
+/** Lists the paths that a name may stand for: its own, or that of a node of a file (`/layer4/layer4.1/conv2/Conv`), with and without its op. */
 function pathsMeant(name: string): string[] {
   const parts = name.split("/").filter((part) => part !== "");
   if (parts.length === 1) return [name];

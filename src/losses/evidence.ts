@@ -8,7 +8,7 @@ import { ShapeError } from "../util/errors.js";
 
 export interface EvidencePenaltyOptions {
   /**
-   * Of features [N, T, D], penalizes the gradient to the presence of each of the T vectors, Σ_d xₙₜ_d · ∂/∂xₙₜ_d, in place of those to their numbers: a
+   * Penalizes, for features [N, T, D], the gradient to the presence of each of the T vectors, Σ_d xₙₜ_d · ∂/∂xₙₜ_d, in place of those to their numbers: a
    * vector that grows while its gradient shrinks evades the latter.
    */
   readonly presence?: boolean;

@@ -320,7 +320,7 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   outputs(model: Module, features: Tensor, batch: Tensors, context: TaskContext<I>): Tensors;
   loss(outputs: Tensors, batch: Tensors, context: TaskContext<I>): Tensor | Objective;
   /**
-   * Of a training batch with marked evidence (`--evidence`), 1 where a gradient to the features is penalized and 0 elsewhere; broadcasts to the features, and is
+   * Returns, for a training batch with marked evidence (`--evidence`), 1 where a gradient to the features is penalized and 0 elsewhere; broadcasts to the features, and is
    * [N, T] of tokens. Left out where the task takes no evidence; where it does, its outputs have `logits`.
    */
   outsideEvidence?(batch: Tensors): Tensor;

@@ -59,3 +59,10 @@ for (const { what, guesses, holds } of LOOKED_FOR)
     const found = guessed.filter((path) => holds.test(readFileSync(path, "utf8")));
     assert.equal(found.length, 1, `${guessed.join(", ")} hold nothing of it`);
   });
+
+test("docstrings begin with a verb or a noun", () => {
+  const vague = sources.flatMap((path) =>
+    [...readFileSync(path, "utf8").matchAll(/\/\*\*\s+(?:\* )?(?:What|Of) [^\n]*/g)].map(([found]) => `${path}: ${found}`),
+  );
+  assert.deepEqual(vague, []);
+});

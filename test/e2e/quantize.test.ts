@@ -88,7 +88,7 @@ test("a quantized decoder writes, and what it is quantized from stays as it was"
   assert.equal(readFileSync(join(folder, "run", "config.json"), "utf8"), config);
 });
 
-/** What is asked for, and what is said. */
+/** Requests that are refused, each with its message. */
 const REFUSED = [
   [["quantize", "nothing-there"], /nothing-there: expected a run folder, got nothing there/],
   [

@@ -205,7 +205,7 @@ export const verb = defineVerb({
   },
 });
 
-/** What is asked about single inputs. */
+/** The questions about single inputs. */
 interface EachOptions extends Omit<Drawing, "path" | "explanations" | "unexplained"> {
   readonly methods: readonly MethodName[];
   readonly measures: readonly MeasureName[];

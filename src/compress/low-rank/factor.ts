@@ -14,7 +14,7 @@ export interface LinearWeight {
   readonly isOutIn: boolean;
   readonly inFeatures: number;
   readonly outFeatures: number;
-  /** What the layer reads. */
+  /** The layer's input. */
   readonly reads: Tensor;
   /** Axis of it that the layer sums over. */
   readonly axis: number;

@@ -73,7 +73,7 @@ const thinning: Stage = {
 /** Shares of multiply-adds that are tried. */
 const CUTS = [0.7, 0.5, 0.35];
 
-/** What is tried, in orders that make sense: fewer layers, then narrower ones, then lower ranks, then fewer bits; the least change first. */
+/** Lists the candidates in an order that makes sense: fewer layers, then narrower ones, then lower ranks, then fewer bits; the least change first. */
 const PIPELINES: readonly (readonly Stage[])[] = [
   [quantizing],
   [thinning],

@@ -8,7 +8,7 @@ import { parseJsonWith } from "../../util/schema.js";
 export const PLANTED_FILE = "planted.json";
 
 const schema = z.object({
-  /** What the twins were measured by. */
+  /** The metric of the twins. */
   of: z.enum(["accuracy", "r2"]),
   withEvidence: z.number(),
   /** On the same examples without the evidence: chance, if the twin uses nothing else. */

@@ -53,7 +53,7 @@ export function tokenLabels(info: TextInfo): string[] {
 }
 
 /**
- * What each token stands for, as a person reads it; what stands for part of a character, or for nothing, as the vocabulary names it. Tokens that are
+ * Lists the text of each token as a person reads it; what stands for part of a character, or for nothing, as the vocabulary names it. Tokens that are
  * those of `text`, at its beginning, are parts of it, also where the vocabulary does not know them.
  */
 export async function tokenPieces(info: TextInfo, ids: readonly number[], text = ""): Promise<string[]> {

@@ -8,14 +8,14 @@ import { sizeOf } from "../../graph/index.js";
 import { ConfigError } from "../../util/errors.js";
 import { Random } from "../../util/random.js";
 
-/** What was added to one example. */
+/** The evidence added to one example. */
 export interface Planted {
   /** The data with the evidence. */
   readonly data: LoadedData;
   /** The test part with the drawn labels, but without the evidence. */
   readonly bare: Dataset;
   readonly kind: "image" | "text" | "table";
-  /** Of images the patch of each test example: its first row and column, and its side. */
+  /** The patch of each test example of images: its first row and column, and its side. */
   readonly patches: readonly { readonly top: number; readonly left: number; readonly side: number }[];
 }
 

@@ -40,7 +40,7 @@ export interface OnnxUseOptions {
 /** A model that was opened, and what was decided on the way. */
 export interface OpenedModel {
   readonly model: TrainedModel;
-  /** Of a run. */
+  /** Set for a run alone. */
   readonly config?: RunConfig;
   readonly remarks: readonly string[];
 }

@@ -99,8 +99,8 @@ export class UseFileModule extends Module {
   }
 
   /**
-   * What is computed of the file's outputs, as a graph that is given them under their names; undefined where something is computed of what lies inside
-   * the file.
+   * Returns the graph that computes answers from the file's outputs, which it is given under their names; undefined where something is computed of
+   * what lies inside the file.
    */
   behind(results: Tensors): Tensors | undefined {
     const map = rewriteTensors(Object.values(results), (node) => {
