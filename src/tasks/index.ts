@@ -4,4 +4,5 @@
 export * from "./task.js";
 export * from "./table.js";
 export { imageClassification } from "./images/image-classification/image-classification.js";
-export { tabularClassification, tabularRegression } from "./tables/tabular.js";
+export { tabularClassification } from "./tables/tabular-classification/tabular-classification.js";
+export { tabularRegression } from "./tables/tabular-regression/tabular-regression.js";

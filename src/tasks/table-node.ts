@@ -10,7 +10,8 @@ import { objectDetectionNode } from "./images/object-detection/object-detection-
 import { semanticRolesNode } from "./texts/semantic-roles/semantic-roles-node.js";
 import { sequenceToSequenceNode } from "./texts/sequence-to-sequence/sequence-to-sequence-node.js";
 import { tokenClassificationNode } from "./texts/token-classification/token-classification-node.js";
-import { tabularNode } from "./tables/tabular-node.js";
+import { tabularClassificationNode } from "./tables/tabular-classification/tabular-classification-node.js";
+import { tabularRegressionNode } from "./tables/tabular-regression/tabular-regression-node.js";
 import { textClassificationNode } from "./texts/text-classification/text-classification-node.js";
 import type { NodeTask } from "./task-node.js";
 
@@ -23,8 +24,8 @@ const NODE_TASKS: ReadonlyMap<string, NodeTask> = new Map([
   ["token-classification", tokenClassificationNode],
   ["language-modeling", languageModelingNode],
   ["sequence-to-sequence", sequenceToSequenceNode],
-  ["tabular-classification", tabularNode],
-  ["tabular-regression", tabularNode],
+  ["tabular-classification", tabularClassificationNode],
+  ["tabular-regression", tabularRegressionNode],
   ["text-classification", textClassificationNode],
 ]);
 

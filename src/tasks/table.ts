@@ -10,7 +10,8 @@ import { languageModeling } from "./texts/language-modeling/language-modeling.js
 import { objectDetection } from "./images/object-detection/object-detection.js";
 import { semanticRoles } from "./texts/semantic-roles/semantic-roles.js";
 import { sequenceToSequence } from "./texts/sequence-to-sequence/sequence-to-sequence.js";
-import { tabularClassification, tabularRegression } from "./tables/tabular.js";
+import { tabularClassification } from "./tables/tabular-classification/tabular-classification.js";
+import { tabularRegression } from "./tables/tabular-regression/tabular-regression.js";
 import { tokenClassification } from "./texts/token-classification/token-classification.js";
 import { textClassification } from "./texts/text-classification/text-classification.js";
 import type { AnyTask, BuiltChoice, ModelChoice, TaskInfo } from "./task.js";

@@ -11,7 +11,7 @@ import { concat, oneHot } from "../../ops/index.js";
 import type { Design } from "../shared/fitted.js";
 import { fittedMethod, targetOf } from "../shared/fitted.js";
 import type { FitData, FittedChoice } from "../task.js";
-import type { TableInfo } from "./tabular.js";
+import type { TableInfo } from "./tables.js";
 
 /** Tells whether a model of tables is made of trees, whose columns are encoded otherwise. */
 export const readsTrees = (name: string): boolean => METHODS.some((method) => method.name === name && method.trees);

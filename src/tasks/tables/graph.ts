@@ -10,7 +10,7 @@ import { WrappedGraph } from "../graph-use.js";
 import { tableDefaults } from "./defaults.js";
 import { columnNames } from "./file-columns.js";
 import { prefixWidth } from "./prefix.js";
-import type { TableInfo } from "./tabular.js";
+import type { TableInfo } from "./tables.js";
 import { own } from "../../util/record.js";
 
 /** The file's graph: features [N, F] and categories [N, C] → logits [N, K], or a standardized quantity [N, 1]. */

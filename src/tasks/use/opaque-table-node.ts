@@ -17,7 +17,7 @@ import { rowsOf } from "../shared/softmax.js";
 import { taskNamed } from "../table.js";
 import type { FileTableInfo } from "../tables/file-columns.js";
 import { feedsOf } from "../tables/file-columns.js";
-import { RegressionMeasurement } from "../tables/tabular.js";
+import { RegressionMeasurement } from "../tables/regression-measurement.js";
 import type { Answer, AnyTask, Measurement, Outputs } from "../task.js";
 import type { TrainedModel, UseOptions } from "../trained-model.js";
 

@@ -1,45 +1,23 @@
 /**
- * @module Tables: a class or a quantity for a row of numbers, categories and dates. Preprocessing is fitted on the training
- * part and saved with the model.
+ * @module The part that the two tasks of tables share: a row of numbers, categories and dates as features, and the networks. Preprocessing is fitted on
+ * the training part and saved with the model.
  */
-import type { Batch, Dataset, TableSchema } from "../../data/index.js";
+import type { Dataset, TableSchema } from "../../data/index.js";
 import type { LoadedData } from "../../data/node.js";
 import { TabularPreprocessor } from "../../data/index.js";
-import type { Dim, Tensor, TensorData } from "../../graph/index.js";
-import { toNumbers } from "../../graph/index.js";
-import { meanSquaredError } from "../../losses/index.js";
-import { meanAbsoluteError, meanSquaredError as squaredError, r2, rootMeanSquaredError } from "../../metrics/index.js";
+import type { Dim, Tensor } from "../../graph/index.js";
 import { TabularMlp } from "../../models/index.js";
 import type { Module } from "../../nn/index.js";
-import type { Metrics } from "../../metrics/index.js";
 import { DataError } from "../../util/errors.js";
 import type { FileColumns } from "../graph-use.js";
 import { graphInfo } from "../graph-use.js";
 import { fileExamples, fileInputsOf, fileRows } from "./file-columns.js";
 import { prefixNames, throughPrefix } from "./prefix.js";
 import { tableReader } from "./reader.js";
-import { fittedTables, readsTrees } from "./fitted-models.js";
+import { readsTrees } from "./fitted-models.js";
 import { tableGraph } from "./graph.js";
 import { tableDefaults } from "./defaults.js";
-import {
-  classAnswers,
-  ClassificationMeasurement,
-  classificationLoss,
-  explainedClasses,
-  labelTypes,
-} from "../shared/classification.js";
-import { classWeightOption, exampleWeightOption, meanOverWeights, weightTypes } from "../shared/weighting.js";
-import type {
-  Awaitable,
-  ColumnTypes,
-  Measurement,
-  ModelChoice,
-  NamedParameter,
-  Prepared,
-  Task,
-  TaskContext,
-  TaskInfo,
-} from "../task.js";
+import type { Awaitable, ColumnTypes, ModelChoice, NamedParameter, Prepared, Task, TaskContext, TaskInfo } from "../task.js";
 
 export interface TableInfo extends TaskInfo {
   /** The fitted `TabularPreprocessor`, as JSON. */
@@ -64,7 +42,8 @@ const build = (info: TableInfo, hidden: readonly number[], dropout: number): Mod
     dropout,
   });
 
-const MODELS: readonly ModelChoice<TableInfo>[] = [
+/** The networks of both tasks. */
+export const TABLE_NETWORKS: readonly ModelChoice<TableInfo>[] = [
   {
     name: "mlp",
     summary: "multilayer perceptron, two hidden layers of 64 units; embeddings for columns of many categories",
@@ -87,7 +66,8 @@ function expectColumns({ where, count }: FileColumns, { featureNames }: TabularP
     );
 }
 
-async function prepareTable(
+/** Splits and encodes a table for one of the two tasks. */
+export async function prepareTable(
   data: LoadedData,
   kind: "classification" | "regression",
   { ignore: exclude, columns, model }: Parameters<Task["prepare"]>[1],
@@ -175,10 +155,17 @@ const inputs = ({ info }: TaskContext<TableInfo>, batch: Dim): ColumnTypes => ({
 /** A network of ours, or a graph (`graph.ts`). */
 type TableModel = Module & { forward(features: Tensor, categories: Tensor | null): Tensor };
 
-const applyTable = (model: Module, features: Tensor, batch: Readonly<Record<string, Tensor>>): Tensor =>
+/** The scores of rows: [N, classes], or [N, 1] of a quantity. */
+export const applyTable = (model: Module, features: Tensor, batch: Readonly<Record<string, Tensor>>): Tensor =>
   (model as TableModel).forward(features, batch["categories"] ?? null);
 
-async function encodeExamples(data: LoadedData, part: Dataset, info: TableInfo, label: "label" | "target"): Promise<Dataset> {
+/** Encodes rows with their labels. */
+export async function encodeExamples(
+  data: LoadedData,
+  part: Dataset,
+  info: TableInfo,
+  label: "label" | "target",
+): Promise<Dataset> {
   const inputs = fileInputsOf(info);
   if (inputs !== undefined) return fileExamples(inputs, data, part, label === "label" ? info.classes : undefined);
   const encoded = TabularPreprocessor.fromJSON(info.preprocessing)
@@ -193,7 +180,7 @@ async function encodeExamples(data: LoadedData, part: Dataset, info: TableInfo, 
 const encodeRows = (rows: Dataset, info: TableInfo): Awaitable<Dataset> => tableReader(info).apply(rows);
 
 /** The part that both tasks share. */
-const COMMON = {
+export const tableTask = {
   checksOneBatch: true,
   reads: { tableOf: "rows" },
   schema: schemaOf,
@@ -206,83 +193,3 @@ const COMMON = {
   targetColumn,
   encode: encodeRows,
 } satisfies Partial<Task<TableInfo>>;
-
-export const tabularClassification: Task<TableInfo> = {
-  name: "tabular-classification",
-  label: { en: "Tabular classification", zh: "表格分类" },
-  summary: "predict a class for a row of a table",
-  usage: ["--data customers.csv --label-column churned --out runs/churn"],
-  ...COMMON,
-  models: [...MODELS, ...fittedTables("classes")],
-  options: { ...classWeightOption, ...exampleWeightOption },
-  prepare: (data, options) => prepareTable(data, "classification", options),
-  targets: (context, batch) => ({ ...labelTypes(context, batch), ...weightTypes(context, batch) }),
-  outputs: (model, features, batch) => ({ logits: applyTable(model, features, batch) }),
-  loss: classificationLoss,
-  explained: explainedClasses("table"),
-  measurement: (info) => new ClassificationMeasurement(info.classes.length, info),
-  answers: (outputs, info) => classAnswers(outputs, info.classes),
-  examples: (data, part, info) => encodeExamples(data, part, info, "label"),
-};
-
-/** Errors in the target's own unit, R², and the loss on the standardized scale. */
-export class RegressionMeasurement implements Measurement {
-  readonly #info: Pick<TableInfo, "targetMean" | "targetDeviation">;
-  readonly #metrics = { rmse: rootMeanSquaredError(), mae: meanAbsoluteError(), r2: r2() };
-  readonly #loss = squaredError();
-  readonly truth: number[] = [];
-  readonly prediction: number[] = [];
-
-  constructor(info: Pick<TableInfo, "targetMean" | "targetDeviation">) {
-    this.#info = info;
-  }
-
-  update(outputs: Readonly<Record<string, TensorData>>, batch: Batch): void {
-    const [prediction, target] = [outputs["prediction"] as TensorData, batch["target"] as TensorData];
-    this.#loss.update(prediction, target);
-    const [p, t] = [this.#inUnits(prediction), this.#inUnits(target)];
-    for (const metric of Object.values(this.#metrics)) metric.update(p, t);
-    this.prediction.push(...toNumbers(p));
-    this.truth.push(...toNumbers(t));
-  }
-
-  #inUnits(values: TensorData): TensorData {
-    const data = toNumbers(values).map((x) => x * this.#info.targetDeviation + this.#info.targetMean);
-    return { dtype: "float64", shape: values.shape, data };
-  }
-
-  result(): Metrics {
-    const { rmse, mae, r2: determination } = this.#metrics;
-    return { rmse: rmse.result(), mae: mae.result(), r2: determination.result(), loss: this.#loss.result() };
-  }
-}
-
-export const tabularRegression: Task<TableInfo> = {
-  name: "tabular-regression",
-  label: { en: "Tabular regression", zh: "表格回归" },
-  summary: "predict a quantity for a row of a table",
-  usage: ["--data houses.csv --label-column price --out runs/houses"],
-  ...COMMON,
-  models: [...MODELS, ...fittedTables("quantity")],
-  options: exampleWeightOption,
-  prepare: (data, options) => prepareTable(data, "regression", options),
-  targets: (context, batch) => ({ target: { shape: [batch], dtype: "float32" }, ...weightTypes(context, batch) }),
-  outputs: (model, features, batch) => ({ prediction: applyTable(model, features, batch).squeeze(1) }),
-  explained: {
-    kind: "table",
-    // In the target's own unit, as the answer is.
-    scores: (outputs, { targetMean, targetDeviation }) =>
-      (outputs["prediction"] as Tensor).mul(targetDeviation).add(targetMean).unsqueeze(1),
-    labels: ({ target }) => [target],
-  },
-  loss: ({ prediction }, { target, weight }) =>
-    weight === undefined
-      ? meanSquaredError(prediction as Tensor, target as Tensor)
-      : meanOverWeights(meanSquaredError(prediction as Tensor, target as Tensor, { reduction: "none" }), weight),
-  measurement: (info) => new RegressionMeasurement(info),
-  answers: (outputs, info) =>
-    [...toNumbers(outputs["prediction"] as TensorData)].map((x) => ({
-      [info.target]: x * info.targetDeviation + info.targetMean,
-    })),
-  examples: (data, part, info) => encodeExamples(data, part, info, "target"),
-};

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Dataset } from "../../data/index.js";
-import type { TensorData } from "../../graph/index.js";
-import { RegressionMeasurement, tabularClassification, tabularRegression } from "./tabular.js";
-import type { TableInfo } from "./tabular.js";
-import { builtNamed, taskNamed } from "../table.js";
+import { Dataset } from "../../../data/index.js";
+import type { TensorData } from "../../../graph/index.js";
+import { RegressionMeasurement } from "../regression-measurement.js";
+import { tabularClassification } from "../tabular-classification/tabular-classification.js";
+import { tabularRegression } from "./tabular-regression.js";
+import type { TableInfo } from "../tables.js";
+import { builtNamed, taskNamed } from "../../table.js";
 
 const info: TableInfo = {
   preprocessing: null,

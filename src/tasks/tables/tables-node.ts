@@ -1,5 +1,5 @@
 /**
- * @module Tables with files: rows from a command line, and their part of a report.
+ * @module Tables with files: rows from a command line, and how a report shows one.
  */
 import { existsSync } from "node:fs";
 import type { Column } from "../../data/node.js";
@@ -11,14 +11,11 @@ import { fileInputsOf } from "./file-columns.js";
 import { tableReader } from "./reader.js";
 import { graphInfo } from "../graph-use.js";
 import { elementAt } from "../../graph/index.js";
-import { ClassificationMeasurement } from "../shared/classification.js";
 import { expectInputs } from "../shared/inputs.js";
 import type { ShowExample } from "../shared/judged-node.js";
-import { classResult, judgeClasses, judgedExamples, judgeQuantities } from "../shared/judged-node.js";
-import { classCurves } from "../shared/precision-recall-report.js";
-import type { TableInfo } from "./tabular.js";
-import { RegressionMeasurement } from "./tabular.js";
-import type { InputOptions, NamedInputs, NodeTask, ReportSources, TaskReport } from "../task-node.js";
+import { classResult } from "../shared/judged-node.js";
+import type { TableInfo } from "./tables.js";
+import type { InputOptions, NamedInputs, NodeTask } from "../task-node.js";
 import type { TrainedModel } from "../trained-model.js";
 import type { View } from "../view.js";
 
@@ -147,7 +144,8 @@ function shownRow(
   return { input: { kind: "features", names: info.featureNames, values }, attribution: [...attribution] };
 }
 
-const showRow =
+/** Shows a row with what its columns contributed, its truth and its prediction. */
+export const showRow =
   (info: TableInfo, read: Dataset): ShowExample =>
   (judged, { features, attribution }) => {
     const row = shownRow(info, read, judged.row, { features, attribution });
@@ -161,21 +159,6 @@ const showRow =
       name: `#${judged.row}`,
     };
   };
-
-async function report(sources: ReportSources): Promise<TaskReport> {
-  const { measurement, testRows } = sources;
-  const info = sources.used.info as TableInfo;
-  const judged = await (info.classes.length > 0 ? judgeClasses(sources) : judgeQuantities(sources));
-  return {
-    primaryMetric: info.classes.length > 0 ? "accuracy" : "r2",
-    ...(measurement instanceof ClassificationMeasurement ? measurement.confusionOf(info.classes) : {}),
-    ...(measurement instanceof RegressionMeasurement
-      ? { regression: { target: info.target, truth: measurement.truth, prediction: measurement.prediction } }
-      : {}),
-    ...(testRows === undefined ? {} : await judgedExamples(sources, judged, showRow(info, testRows))),
-    ...(info.classes.length > 0 ? { sections: classCurves(judged, info.classes) } : {}),
-  };
-}
 
 /** A row by what the first part of a file makes of it. */
 function viewBehindPrefix({ featureNames }: TableInfo, examples: Dataset, row: number, name: string): View {
@@ -210,13 +193,13 @@ function view(model: TrainedModel, { rows, examples }: NamedInputs, row: number,
   });
 }
 
-export const tabularNode: NodeTask = {
+/** The part that both tasks share; each has a report of its own. */
+export const tableNode = {
   readOptions: (_options, { inherited }) => Promise.resolve({ ...inherited }),
   readInputs: readRows,
   view,
-  report,
   remarks: (_examples, info, rows) =>
     rows === undefined || fileInputsOf(info) !== undefined || graphInfo(info)?.prefix !== undefined
       ? []
       : TabularPreprocessor.fromJSON((info as TableInfo).preprocessing).remarks(rows, "data"),
-};
+} satisfies Omit<NodeTask, "report">;

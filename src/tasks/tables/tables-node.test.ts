@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Dataset, TabularPreprocessor } from "../../data/index.js";
-import { rowByColumn } from "./tabular-node.js";
+import { rowByColumn } from "./tables-node.js";
 
 const read = new Dataset({
   age: [20, 30, 41.5, null],
