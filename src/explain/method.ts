@@ -57,25 +57,12 @@ export interface Settings {
 /** The way to find a layer: a module path, a node's name, or a search of the graph. */
 export type LayerName = string;
 
-/** Rows that are points of one line for each example: every sample has the same baseline. */
-export interface Line {
-  /** [N, …features], both. */
-  readonly x: Tensor;
-  readonly baseline: Tensor;
-  /** [N, …] → [R, …]. */
-  readonly spread: (t: Tensor) => Tensor;
-  /** The mean over samples: [R, …] → [N, …]. */
-  readonly mean: (t: Tensor) => Tensor;
-}
-
 /** Arguments of a gradient method. Rows are samples × examples, sample-major: R = S·N. */
 export interface RowContext {
   /** [R, …features]. */
   readonly x: Tensor;
   /** [R, …features]; zeros unless the method needs a baseline. */
   readonly baseline: Tensor;
-  /** Where x and the baseline are those of a line, that line. */
-  readonly line: Line | undefined;
   /** The score asked about [R'] of features [R', …], where R' is R (or R times as many rows, in whole repeats). */
   readonly score: (x: Tensor) => Tensor;
   /** Numbers drawn for each sample, by name, spread to rows: [R, …] each. */
@@ -92,8 +79,6 @@ export interface RowContext {
 export interface Rows {
   /** [R, …features], or [R, 1, H, W]. */
   readonly attribution: Tensor;
-  /** Whether that is the mean over samples already, [N, …]. */
-  readonly isMean?: true;
   /** [R, 1, h, w], of methods that look at a layer. */
   readonly layer?: Tensor;
   /** Relevance that did not reach the inputs, by the op that lost it: [R] each. */

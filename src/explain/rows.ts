@@ -7,7 +7,7 @@ import { resolveMode, where } from "../ops/index.js";
 import { ConfigError, NoGradientError, ShapeError } from "../util/errors.js";
 import type { Explainable } from "./explainable.js";
 import { layerNamed, nodesBetween } from "./layers.js";
-import type { GradientMethod, Line, Rows, Settings } from "./method.js";
+import type { GradientMethod, Rows, Settings } from "./method.js";
 import { substitution } from "./substitution.js";
 import { targetScores } from "./target.js";
 
@@ -79,7 +79,6 @@ export function scoresOf(model: Explainable, x: Tensor, others: Readonly<Record<
 /** The number of copies of the examples in a batch: the number of samples, or any number if everything is known beforehand. */
 function repeatsOf(batch: Dim, examples: Dim, samples: Dim): Dim | undefined {
   if (dimEquals(batch, dimMul(examples, samples))) return samples;
-  if (dimEquals(batch, examples)) return 1;
   return typeof examples === "number" ? dimDiv(batch, examples) : undefined;
 }
 
@@ -145,16 +144,11 @@ export function rowSums(model: Explainable, method: GradientMethod, inputs: RowI
   const score = (features: Tensor): Tensor =>
     differentiable(scoreOf(model, features, examples, samples, inputs, options), features);
   const { settings, at, of } = options;
-  const sum = (t: Tensor): Tensor => weightedSum(t, inputs.weights, examples);
-  const from = inputs.samples["baseline"];
-  const line: Line | undefined =
-    from?.shape[0] === 1
-      ? { x: inputs.x, baseline: spread(from, 1, examples), spread: (t) => spreadOut(t.unsqueeze(0)), mean: sum }
-      : undefined;
-  const context: Context = { x, baseline, line, score, samples: drawn, features: model.features, settings, at, of };
+  const context: Context = { x, baseline, score, samples: drawn, features: model.features, settings, at, of };
   const rows = method.rows(options.at === undefined || method.needs.includes("layer") ? context : atLayer(context, options.at));
+  const sum = (t: Tensor): Tensor => weightedSum(t, inputs.weights, examples);
   return {
-    attribution: rows.isMean === true ? rows.attribution : sum(rows.attribution),
+    attribution: sum(rows.attribution),
     ...(rows.layer && { layer: sum(rows.layer) }),
     ...(rows.moments && { moments: sum(rows.moments) }),
     residuals: Object.fromEntries(Object.entries(rows.residuals ?? {}).map(([op, t]) => [op, sum(t)])),
@@ -183,14 +177,7 @@ function atLayer(context: Context, at: string): Context {
   const y = context.score(context.x);
   const layer = layerNamed(y, context.x, at);
   const baseline = substitution(new Map([[context.x, context.baseline]]))(layer);
-  return {
-    ...context,
-    x: layer,
-    baseline,
-    line: undefined,
-    at: undefined,
-    score: (values) => substitution(new Map([[layer, values]]))(y),
-  };
+  return { ...context, x: layer, baseline, at: undefined, score: (values) => substitution(new Map([[layer, values]]))(y) };
 }
 
 /** [S·N, …] → [N, …]. */

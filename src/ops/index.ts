@@ -32,7 +32,6 @@ export { toBlocks } from "./blocked.js";
 export { blockChannels } from "./passes/block.js";
 export { bindAttributes, bindGraph } from "./passes/bind.js";
 export { refuseEmpty, removeEmpty } from "./passes/empty.js";
-export { foldNorms, poolRectified } from "./passes/fold.js";
 export { fuseGraph } from "./passes/fuse.js";
 export { checkIndexRange, indexRanges, type IndexRange } from "./passes/index-ranges.js";
 export { lowerGraph } from "./passes/lower.js";

@@ -14,21 +14,10 @@ import {
   type OnnxSource,
   sourceOf,
 } from "../onnx/index.js";
-import {
-  bindGraph,
-  blockChannels,
-  foldNorms,
-  fuseGraph,
-  lowerGraph,
-  poolRectified,
-  removeEmpty,
-  simplifyGraph,
-  verifyGraph,
-} from "../ops/index.js";
+import { bindGraph, blockChannels, fuseGraph, lowerGraph, removeEmpty, simplifyGraph, verifyGraph } from "../ops/index.js";
 import { SessionError } from "../util/errors.js";
 import { channelBlock } from "./channel-block.js";
 import { cachedSession } from "./cache.js";
-import { computeWeights } from "./constant-weights.js";
 import { resolveDevice } from "./device.js";
 import { Executable } from "./executable.js";
 import { clashing, RenamingSession } from "./renaming.js";
@@ -104,8 +93,6 @@ const bytesOf = (t: Tensor): number => (isStatic(t.shape) ? sizeOf(t.shape) * DT
 const CONVOLUTIONS: ReadonlySet<string> = new Set(["Conv", "ConvInputGradient", "ConvWeightGradient"]);
 
 const isConvolving = (graph: Graph): boolean => graph.nodes.some((node) => CONVOLUTIONS.has(node.op));
-
-const differentiatesConvolutions = (graph: Graph): boolean => graph.nodes.some((node) => node.op === "ConvInputGradient");
 
 /** Sizes of a graph's results. */
 const resultSizes = (prepared: Graph): number[] =>
@@ -194,20 +181,17 @@ const sessionOptions = (options: Settled, { arena, memoryPattern }: MemoryOption
 /** Makes a graph executable as it is. Errors: FreeDimensionError where a node has to know a dimension that is free. */
 async function compileFor(whole: Graph, options: Settled & { readonly names: ReadonlyMap<Tensor, string> }): Promise<Executable> {
   const { runtime, device, names } = options;
+  // Where weights are constants the engine does this by itself.
   const convolves = isConvolving(whole);
-  const isConstant = options.values !== undefined;
-  // Where weights are constants the engine does this by itself, but for gradients.
-  const isBlocked = convolves && device === "cpu" && (!isConstant || differentiatesConvolutions(whole));
-  const block = isBlocked ? await channelBlock(runtime) : 1;
-  const prepared = prepareGraph(isConstant ? poolRectified(foldNorms(whole)) : whole, device, undefined, block);
+  const block = convolves && device === "cpu" && options.values === undefined ? await channelBlock(runtime) : 1;
+  const prepared = prepareGraph(whole, device, undefined, block);
   // Inputs that only tell a free dimension are given all the same.
   const kept = new Set(prepared.inputs.map(inputName));
   const sizing = whole.inputs.filter((t) => !isStatic(t.shape) && !kept.has(inputName(t)));
   const fed = new Map([...names].filter(([t]) => options.values?.has(t) !== true));
   const renamed = clashing(whole.outputs.keys(), new Set([...whole.inputs.map(inputName), ...fed.values()]));
-  const renamedGraph = renamed.size === 0 ? prepared : withOutputNames(prepared, renamed);
-  const written = await withWeights(renamedGraph, block > 1, options);
-  const plain = graphToModel(written.graph, { names: written.names, values: written.values, inputs: sizing });
+  const written = renamed.size === 0 ? prepared : withOutputNames(prepared, renamed);
+  const plain = graphToModel(written, { names, values: options.values, inputs: sizing });
   const model = encodeModel(options.rewrite?.(plain) ?? plain);
   const made = await cachedSession(runtime, model, sessionOptions(options, memoryOptions(prepared, convolves)));
   const session = renamed.size === 0 ? made.session : new RenamingSession(made.session, renamed);
@@ -221,22 +205,6 @@ async function compileFor(whole: Graph, options: Settled & { readonly names: Rea
     release: made.release,
     inPlace: options.inPlace,
   });
-}
-
-/** The graph as it is written: what is made of constant weights for blocks of channels is computed here, since the engine would do it in every run. */
-async function withWeights(
-  graph: Graph,
-  isBlocked: boolean,
-  options: Settled & { readonly names: ReadonlyMap<Tensor, string> },
-): Promise<{
-  readonly graph: Graph;
-  readonly names: ReadonlyMap<Tensor, string>;
-  readonly values: ReadonlyMap<Tensor, TensorData> | undefined;
-}> {
-  const { names, values, runtime } = options;
-  return values === undefined || !isBlocked
-    ? { graph, names, values }
-    : computeWeights({ graph, names, values }, runtime, sessionOptions(options, WITHOUT_ARENA));
 }
 
 const withOutputNames = (graph: Graph, names: ReadonlyMap<string, string>): Graph =>

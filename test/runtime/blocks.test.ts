@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { grad } from "../../src/autodiff/index.js";
 import type { Tensor, TensorData } from "../../src/graph/index.js";
-import { constant, fromNumbers, Graph, input, Parameter, sizeOf } from "../../src/graph/index.js";
+import { constant, fromNumbers, Graph, input, sizeOf } from "../../src/graph/index.js";
 import type { Mode } from "../../src/ops/index.js";
 import * as ops from "../../src/ops/index.js";
 import { channelBlock } from "../../src/runtime/channel-block.js";
@@ -155,55 +155,4 @@ test("batch norm of values far from zero keeps its digits", withoutBlocks, () =>
     (i) => ops.batchNorm(ops.conv(at(i, "x").add(100), at(i, "w")), at(i, "scale"), at(i, "bias"), at(i, "mean"), at(i, "var")),
     { blocks: 3, gradients: false },
   ),
-);
-
-test(
-  "the gradient to the input of a graph in use: norms are in the weights, which are computed once",
-  withoutBlocks,
-  async () => {
-    const numbers = (key: string, shape: readonly number[], positive = false): TensorData => {
-      const random = new Random(5, key);
-      const draw = (): number => (positive ? 0.5 + random.uniform(0, 1) : random.normal() / 4);
-      return fromNumbers("float32", shape, Array.from({ length: sizeOf(shape) }, draw));
-    };
-    const values = new Map<Tensor, TensorData>();
-    const parameter = (name: string, shape: readonly number[], positive = false): Tensor => {
-      const made = new Parameter(shape, { initializer: () => new Float32Array(sizeOf(shape)) });
-      values.set(made, numbers(name, shape, positive));
-      return made;
-    };
-    const normed = (x: Tensor, name: string, shape: readonly number[], options: ops.ConvOptions): Tensor => {
-      const m = shape[0] as number;
-      const bias = name === "stem" ? parameter(`${name}.b`, [m]) : null;
-      const y = ops.conv(x, parameter(`${name}.w`, shape), { ...options, bias });
-      const [scale, shift, mean] = ["scale", "shift", "mean"].map((part) => parameter(`${name}.${part}`, [m])) as [
-        Tensor,
-        Tensor,
-        Tensor,
-      ];
-      return ops.batchNorm(y, scale, shift, mean, parameter(`${name}.var`, [m], true));
-    };
-    const x = input("x", [2, 3, 16, 16]);
-    const stem = ops.maxPool(normed(x, "stem", [16, 3, 7, 7], { padding: 3, stride: 2 }).relu(), 3, { padding: 1, stride: 2 });
-    const first = normed(stem, "first", [32, 16, 3, 3], { padding: 1, stride: 2 }).relu();
-    const second = normed(first, "second", [32, 32, 3, 3], { padding: 1 });
-    const short = normed(stem, "short", [32, 16, 1, 1], { stride: 2 });
-    const traced = second.add(short).relu().mean([2, 3]).square().sum(1);
-    const { map } = ops.resolveMode([traced], "eval", { seed: constant(1, "uint32"), step: constant(2, "uint32") });
-    const y = map(traced);
-    const graph = new Graph({ y, dx: grad(y.sum(), x) });
-    await using executable = await compile(graph, { values, threads: 2 });
-    const ran = executable.graph.nodes.map((node) => node.op);
-    assert.ok(ran.includes("BlockedConv") && !ran.includes("BatchNormalization"), ran.join(" "));
-    const given = numbers("x", [2, 3, 16, 16]);
-    const got = await executable.call({ x: given });
-    const wide = new Map(
-      [...values, [x, given] as const].map(([t, v]) => [t, { ...v, data: Float64Array.from(v.data as Float32Array) }]),
-    );
-    const expected = evaluateReference([...graph.outputs.values()], wide);
-    ["y", "dx"].forEach((name, i) => {
-      const { dtype, shape, data } = got[name] as { dtype: "float32"; shape: readonly number[]; data: Float32Array };
-      assertClose({ dtype, shape, data: Float64Array.from(data) }, expected[i] as RefValue, TOLERANCES.engineGraph, name);
-    });
-  },
 );

@@ -90,7 +90,7 @@ export const gradientShap: GradientMethod = {
   rows: (context) => {
     const { noise, scale } = context.samples;
     const x = noise === undefined || scale === undefined ? context.x : context.x.add(noise.mul(scale));
-    return { attribution: alongPath({ ...context, x, line: undefined }) };
+    return { attribution: alongPath({ ...context, x }) };
   },
 };
 

@@ -1,15 +1,12 @@
 /**
  * @module Integrated Gradients: gradients along the straight way from a baseline to the input.
  */
-import { grad, vjpOf } from "../../autodiff/index.js";
+import { grad } from "../../autodiff/index.js";
 import type { Tensor, TensorData } from "../../graph/index.js";
-import { sameShape } from "../../graph/index.js";
 import { ConfigError } from "../../util/errors.js";
-import { affineEnd } from "../affine.js";
 import { takeRows } from "../batch.js";
-import type { GradientMethod, RowContext, Rows, SampleContext, Samples } from "../method.js";
+import type { GradientMethod, RowContext, SampleContext, Samples } from "../method.js";
 import { quadrature } from "../quadrature.js";
-import { substitution } from "../substitution.js";
 
 /**
  * (x − b) ⊙ ∫₀¹ ∂f(b + α(x − b))/∂x dα, the mean over several baselines b.
@@ -36,28 +33,8 @@ export const integratedGradients: GradientMethod = {
   refines: true,
   defaults: { steps: 32, maxSteps: 1024, tolerance: 1e-3, rule: "gauss-legendre" },
   samples: pathSamples,
-  rows: (context) => alongLine(context) ?? { attribution: alongPath(context) },
+  rows: (context) => ({ attribution: alongPath(context) }),
 };
-
-/**
- * The same where all points lie on one line and the score begins with an affine map z = A(x), a first convolution: z's points lie on a line
- * too, and its transpose is applied to the mean of z's gradients, once. Undefined where it does not.
- */
-function alongLine({ x, line, score, samples }: RowContext): Rows | undefined {
-  const alpha = samples["alpha"];
-  if (line === undefined || alpha === undefined) return undefined;
-  const end = affineEnd(score(line.x), line.x);
-  const y = score(x);
-  const rowEnd = affineEnd(y, x);
-  // A single example may be computed as it is, and several mapped, with an axis more.
-  if (end === undefined || rowEnd === undefined || !sameShape(end.shape.slice(1), rowEnd.shape.slice(1))) return undefined;
-  const from = substitution(new Map([[line.x, line.baseline]]))(end);
-  const difference = line.spread(end.sub(from));
-  const points = line.spread(from).add(difference.mul(perRow(alpha, difference)));
-  const slope = grad(substitution(new Map([[rowEnd, points]]))(y).sum(), points);
-  const [gradient] = vjpOf([end], [line.mean(slope)], [line.x]) as [Tensor];
-  return { attribution: line.x.sub(line.baseline).mul(gradient), isMean: true };
-}
 
 /** (x − b) ⊙ ∂f/∂x at the point that the sample `alpha` [R] says. */
 export function alongPath({ x, baseline, score, samples }: RowContext): Tensor {

@@ -53,7 +53,7 @@ function noisyRows(context: RowContext): Rows {
   const { noise, scale, ...samples } = context.samples;
   if (noise === undefined || scale === undefined) throw new ConfigError("smooth-grad: expected noise, got none");
   const x = context.x.add(noise.mul(perRow(scale, context.x)));
-  const { attribution } = smoothed(context.of).rows({ ...context, x, samples, line: undefined });
+  const { attribution } = smoothed(context.of).rows({ ...context, x, samples });
   return { attribution };
 }
 
