@@ -58,7 +58,7 @@ const FLOAT = 1;
 
 /**
  * Cuts a model behind its ops that Descent does not have; undefined where it has none, and where nothing is left behind them.
- * What goes over the cut is taken for float32 of any shape: the file does not say.
+ * Values over the cut are taken for float32 of any shape: the file does not say.
  */
 export function splitPrefix(model: ModelProto): SplitModel | undefined {
   const { graph } = model;
