@@ -12,3 +12,4 @@ export * from "./retrieval.js";
 export * from "./span.js";
 export * from "./bleu.js";
 export * from "./precision-recall.js";
+export * from "./agreement.js";
