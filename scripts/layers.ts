@@ -46,7 +46,7 @@ const OPENERS = new Set(["table.ts", "table-node.ts", "index.ts", "node.ts"]);
 const ONLY: Readonly<Record<string, readonly string[]>> = { charts: ["util"] };
 
 /** Folders that only Node runs. */
-const NODE_FOLDERS = new Set(["parallel", "store", "http", "label", "serve", "cli"]);
+const NODE_FOLDERS = new Set(["parallel", "store", "label", "cli"]);
 
 const floorOf = (folder: string): number => FLOORS.findIndex((folders) => folders.includes(folder));
 

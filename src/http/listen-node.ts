@@ -1,0 +1,124 @@
+/**
+ * @module A handler on a port: with TLS from files, bounds on headers, time and connections, and an end that answers what was accepted.
+ */
+import { createServer as createPlainServer, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { createAdaptorServer } from "@hono/node-server";
+import { ConfigError } from "../util/errors.js";
+import { fileReason } from "../util/file-reason.js";
+import { readRegularFile } from "../util/regular-file-node.js";
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** PEM files. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
+  /** Connections at once; more are closed as they come. */
+  readonly maxConnections?: number;
+}
+
+/** A server that listens. */
+export interface Listening {
+  /** `http://127.0.0.1:8000`. */
+  readonly url: string;
+  readonly port: number;
+  /** Takes no more, answers what it has accepted, and ends; after `graceMs` it closes what is left. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** A slow sender of headers is closed after so long. */
+const HEADERS_MS = 15_000;
+/** A request has to have arrived by then. */
+const REQUEST_MS = 120_000;
+const KEEP_ALIVE_MS = 5_000;
+const MAX_HEADER_BYTES = 32 * 1024;
+const MAX_CONNECTIONS = 4096;
+
+async function pem(path: string, option: string): Promise<Buffer> {
+  try {
+    return await readRegularFile(path);
+  } catch (cause) {
+    throw new ConfigError(`${option} ${path}: expected a PEM file, got ${fileReason(cause)}`, { cause });
+  }
+}
+
+const LIMITS = {
+  headersTimeout: HEADERS_MS,
+  requestTimeout: REQUEST_MS,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  maxHeaderSize: MAX_HEADER_BYTES,
+  connectionsCheckingInterval: 2_000,
+};
+
+type Fetch = (request: Request) => Response | Promise<Response>;
+
+async function makeServer(fetch: Fetch, tls: ListenOptions["tls"]): Promise<Server> {
+  const common = { fetch, overrideGlobalObjects: false };
+  if (tls === undefined)
+    return createAdaptorServer({ ...common, createServer: createPlainServer, serverOptions: LIMITS }) as Server;
+  const [cert, key] = [await pem(tls.certificate, "--tls-cert"), await pem(tls.key, "--tls-key")];
+  try {
+    return createAdaptorServer({
+      ...common,
+      createServer: createTlsServer,
+      serverOptions: { ...LIMITS, cert, key, minVersion: "TLSv1.2" },
+    }) as Server;
+  } catch (cause) {
+    throw new ConfigError(`--tls-cert: expected a certificate and its key, got files that are none`, { cause });
+  }
+}
+
+/** A system error of listening in our words. */
+function refused(error: NodeJS.ErrnoException, { host, port }: ListenOptions): Error {
+  const reasons = new Map([
+    ["EADDRINUSE", "one that is in use; choose another with --port"],
+    ["EACCES", "one that needs more rights; choose one from 1024 on"],
+    ["EADDRNOTAVAIL", "an address that this machine does not have"],
+    ["ENOTFOUND", "a name that has no address"],
+  ]);
+  const reason = reasons.get(error.code ?? "");
+  return reason === undefined
+    ? error
+    : new ConfigError(`serve: expected a free port at ${host}:${port}, got ${reason}`, { cause: error });
+}
+
+/** Ends a server. */
+function closing(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
+
+/** Listens. Errors: ConfigError for a port that cannot be had, and for files that are no certificate. */
+export async function listen(fetch: Fetch, options: ListenOptions): Promise<Listening> {
+  let isClosing = false;
+  const answer: Fetch = async (request) => {
+    const response = await fetch(request);
+    // A connection that is kept would hold the end up.
+    if (isClosing) response.headers.set("connection", "close");
+    return response;
+  };
+  const server = await makeServer(answer, options.tls);
+  server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => reject(refused(error, options)));
+    server.listen(options.port, options.host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const shownHost = options.host.includes(":") ? `[${options.host}]` : options.host;
+  return {
+    url: `${options.tls === undefined ? "http" : "https"}://${shownHost}:${port}`,
+    port,
+    close: (graceMs) => {
+      isClosing = true;
+      return closing(server, graceMs);
+    },
+  };
+}

@@ -1,0 +1,9 @@
+/**
+ * @module What a sender wrote, quoted in an answer: short, whatever its length.
+ */
+
+/** Characters of a quotation. */
+const MOST = 60;
+
+/** A text in quotes, cut. */
+export const shown = (text: string): string => JSON.stringify(text.length > MOST ? `${text.slice(0, MOST)}…` : text);
