@@ -1,0 +1,244 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { STORES } from "../store/store.test.util.js";
+import { openStore } from "../store/store.js";
+import type { Store } from "../store/store.js";
+import { Accounts, LockedError } from "./accounts.js";
+import { ConflictError, decide, setGold, submit, undo } from "./answers.js";
+import { finalValue, progress, reviewItems } from "./review.js";
+import { checkValue } from "./scheme.js";
+import type { Scheme, Value } from "./scheme.js";
+import { Workspace } from "./workspace.js";
+
+const scheme: Scheme = { kind: "text-classes", labels: [{ name: "good" }, { name: "bad" }], several: false, overlap: "none" };
+const texts = ["one", "two", "three", "four"];
+const classes = (label: string): Value => ({ classes: [label] });
+const answer = (label: string, revision = 0, state: "submitted" | "skipped" = "submitted") => ({
+  action: randomUUID(),
+  value: classes(label),
+  state,
+  seconds: 1,
+  revision,
+});
+
+for (const { name, open } of STORES) {
+  describe(`labelling over ${name}`, () => {
+    let store: Store;
+    before(async () => {
+      store = await open();
+    });
+    after(() => store.close());
+
+    const begin = async (overlap = 1): Promise<Workspace> => {
+      const workspace = await Workspace.open(store, { id: randomUUID(), name: "p", scheme, overlap });
+      await workspace.addItems(texts.map((text) => ({ payload: { text } })));
+      return workspace;
+    };
+    const people = (): Accounts => new Accounts(store, { N: 2, r: 8, p: 1 });
+
+    test("items are given to one person each, in their order, until all are answered", async () => {
+      const workspace = await begin();
+      const [a] = await workspace.next("ann");
+      const [b] = await workspace.next("bob");
+      assert.deepEqual([a?.position, b?.position], [0, 1]);
+      await submit(workspace, "ann", 0, answer("good"));
+      assert.deepEqual(
+        (await workspace.next("ann", 5)).map(({ position }) => position),
+        [2, 3],
+      );
+      await submit(workspace, "bob", 1, answer("bad"));
+      await submit(workspace, "ann", 2, answer("bad"));
+      await submit(workspace, "ann", 3, answer("bad", 0, "skipped"));
+      assert.deepEqual(await workspace.next("bob"), []);
+      const all = await progress(workspace);
+      assert.deepEqual([all.items, all.finished], [4, 4]);
+    });
+
+    test("the item that teaches most is next, and with an overlap of two two people get it", async () => {
+      const workspace = await begin(2);
+      await workspace.db.updateTable("item").set({ priority: 1 }).where("position", "=", 2).execute();
+      for (const person of ["ann", "bob"]) assert.equal((await workspace.next(person))[0]?.position, 2);
+      assert.equal((await workspace.next("cho"))[0]?.position, 0);
+    });
+
+    test("an answer that is sent twice is stored once; one to another revision is refused", async () => {
+      const workspace = await begin();
+      const first = answer("good");
+      assert.equal((await submit(workspace, "ann", 0, first)).revision, 1);
+      assert.equal((await submit(workspace, "ann", 0, first)).revision, 1);
+      await assert.rejects(submit(workspace, "ann", 0, answer("bad")), ConflictError);
+      assert.equal((await submit(workspace, "ann", 0, answer("bad", 1))).revision, 2);
+      const { length } = await workspace.db
+        .selectFrom("action")
+        .selectAll()
+        .where("project", "=", workspace.project.id)
+        .execute();
+      assert.equal(length, 2);
+    });
+
+    test("undo goes back action by action", async () => {
+      const workspace = await begin();
+      await submit(workspace, "ann", 0, answer("good"));
+      await submit(workspace, "ann", 0, answer("bad", 1));
+      const once = await undo(workspace, "ann");
+      assert.deepEqual(once?.annotation?.value, classes("good"));
+      assert.equal(once?.annotation?.revision, 3);
+      assert.deepEqual(await undo(workspace, "ann"), { position: 0, annotation: undefined });
+      assert.equal(await undo(workspace, "ann"), undefined);
+      assert.equal((await progress(workspace)).finished, 0);
+    });
+
+    test("two people who answer at once lose nothing", async () => {
+      const workspace = await begin(2);
+      const all = texts.flatMap((_, position) =>
+        ["ann", "bob"].map((person) => submit(workspace, person, position, answer(person === "ann" ? "good" : "bad"))),
+      );
+      await Promise.all(all);
+      const items = await reviewItems(workspace, { from: 0, count: 10 });
+      assert.deepEqual(
+        items.map(({ annotations }) => annotations.length),
+        [2, 2, 2, 2],
+      );
+      assert.equal((await progress(workspace)).finished, 4);
+    });
+
+    test("disputed items are shown, and an adjudicator's answer is final", async () => {
+      const workspace = await begin(2);
+      for (const [position, label] of [
+        [0, "good"],
+        [1, "bad"],
+      ] as const) {
+        await submit(workspace, "ann", position, answer("good"));
+        await submit(workspace, "bob", position, answer(label));
+      }
+      const [disputed, ...others] = await reviewItems(workspace, { from: 0, count: 10, disputed: true });
+      assert.deepEqual([disputed?.position, others.length], [1, 0]);
+      assert.equal(disputed && finalValue(disputed), undefined);
+      await decide(workspace, "owner", 1, classes("bad"));
+      const items = await reviewItems(workspace, { from: 0, count: 10 });
+      assert.deepEqual(items.map(finalValue), [classes("good"), classes("bad"), undefined, undefined]);
+      await setGold(workspace, 0, classes("bad"));
+      await assert.rejects(setGold(workspace, 9, classes("bad")), /item 10: expected one of the project's items/);
+    });
+
+    test("an invitation works once, and names are one person's", async () => {
+      const accounts = people();
+      const secret = await accounts.invite("annotator");
+      assert.equal(await accounts.invitation(secret), "annotator");
+      const { person, secret: cookie, token } = await accounts.accept(secret, "Ann", "correct horse battery");
+      assert.deepEqual(await accounts.person(cookie), { person, token });
+      await assert.rejects(accounts.accept(secret, "Bob", "correct horse battery"), /used or is too old/);
+      await assert.rejects(accounts.accept(await accounts.invite("owner"), "Ann", "correct horse battery"), /nobody has yet/);
+      await assert.rejects(accounts.accept(await accounts.invite("owner"), "Cho", "short"), /10 characters or more, got 5/);
+      await accounts.signOut(cookie);
+      assert.equal(await accounts.person(cookie), undefined);
+      const kept = await store.db.selectFrom("sign_in").selectAll().execute();
+      assert.ok(!JSON.stringify([kept, await store.db.selectFrom("person").selectAll().execute()]).includes("horse"));
+    });
+
+    test("attempts at the same time are counted, and lock even the right password", async () => {
+      const accounts = people();
+      await accounts.accept(await accounts.invite("annotator"), "Dee", "correct horse battery");
+      await store.db.insertInto("attempt").values({ key: "name Dee", failures: 8, since: new Date().toISOString() }).execute();
+      const results = await Promise.allSettled(Array.from({ length: 4 }, () => accounts.signIn("Dee", "wrong", "1.2.3.4")));
+      const locked = results.filter((result) => result.status === "rejected" && result.reason instanceof LockedError);
+      assert.equal(locked.length, 2);
+      await assert.rejects(accounts.signIn("Dee", "correct horse battery", "9.9.9.9"), LockedError);
+    });
+  });
+}
+
+test("a database of a newer version, and one of something else, are refused", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "descent-store-"));
+  try {
+    const path = join(folder, "labels.db");
+    {
+      await using store = await openStore(path);
+      await store.db
+        .insertInto("kysely_migration" as never)
+        .values({ name: "999-later", timestamp: "2030" })
+        .execute();
+    }
+    await assert.rejects(openStore(path), /one with the migration "999-later"; update descentjs/);
+    await assert.rejects(openStore(import.meta.filename), /expected a SQLite database/);
+    await assert.rejects(openStore("postgres://ann:secret@127.0.0.1:1/labels"), (error: Error) => {
+      assert.match(error.message, /expected a PostgreSQL server that answers/);
+      assert.ok(!error.message.includes("secret"));
+      return true;
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+describe("values", () => {
+  const spans: Scheme = { kind: "spans", labels: [{ name: "A" }, { name: "B" }], several: false, overlap: "none" };
+  const text = { text: "a 👍 b c" };
+  const check = (overlap: Scheme["overlap"], ...parts: readonly (readonly [number, number])[]) =>
+    checkValue({ ...spans, overlap }, text, { spans: parts.map(([start, end]) => ({ start, end, label: "A" })) });
+
+  for (const [overlap, parts, wrong] of [
+    [
+      "none",
+      [
+        [0, 1],
+        [2, 4],
+      ],
+      undefined,
+    ],
+    [
+      "none",
+      [
+        [0, 4],
+        [2, 4],
+      ],
+      /do not overlap, got 0 to 4 and 2 to 4/,
+    ],
+    [
+      "nested",
+      [
+        [0, 4],
+        [2, 4],
+      ],
+      undefined,
+    ],
+    [
+      "nested",
+      [
+        [0, 4],
+        [2, 6],
+      ],
+      /inside another or beside it/,
+    ],
+    [
+      "any",
+      [
+        [0, 4],
+        [2, 6],
+      ],
+      undefined,
+    ],
+    ["any", [[0, 3]], /whole characters/],
+    ["any", [[6, 99]], /within the text's 8 characters, got 6 to 99/],
+    ["any", [[2, 2]], /within the text's/],
+  ] as const) {
+    test(`${overlap} ${JSON.stringify(parts)}`, () => {
+      if (wrong === undefined) check(overlap, ...parts);
+      else assert.throws(() => check(overlap, ...parts), wrong);
+    });
+  }
+
+  test("a label that isn't there, two classes where one is asked for, a box outside", () => {
+    assert.throws(() => checkValue(scheme, text, classes("ugly")), /one of the labels "good", "bad", got "ugly"/);
+    assert.throws(() => checkValue(scheme, text, { classes: ["good", "bad"] }), /expected one class, got 2/);
+    assert.throws(() => checkValue(scheme, text, { spans: [] }), /expected classes, got spans/);
+    const boxes: Scheme = { ...scheme, kind: "boxes" };
+    const image = { image: { file: "a.png", width: 10, height: 10 } };
+    const box = { x: 5, y: 5, width: 6, height: 2, label: "good" };
+    assert.throws(() => checkValue(boxes, image, { boxes: [box] }), /within the image's 10 × 10 pixels/);
+  });
+});

@@ -1,0 +1,142 @@
+/**
+ * @module A project as a whole: how far it is, what was answered item by item, and the final answers.
+ */
+import type { Role } from "../store/tables.js";
+import { sameValue } from "./same-value.js";
+import { payloadSchema, valueSchema } from "./scheme.js";
+import type { Payload, Value } from "./scheme.js";
+import { annotationOf } from "./workspace.js";
+import type { Annotation, Workspace } from "./workspace.js";
+
+/** How far a project is. */
+export interface Progress {
+  readonly items: number;
+  /** Items with as many answers as the project asks for. */
+  readonly finished: number;
+  readonly people: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly role: Role;
+    readonly submitted: number;
+    readonly skipped: number;
+    /** Median time of an item. */
+    readonly seconds: number;
+    /** Items with a known answer: how many the person answered, and how many as is known. */
+    readonly gold: { readonly answered: number; readonly right: number };
+  }[];
+}
+
+/** An item with everything that was said about it. */
+export interface ReviewedItem {
+  readonly position: number;
+  readonly payload: Payload;
+  readonly annotations: readonly Annotation[];
+  readonly gold: Value | undefined;
+  readonly decision: Value | undefined;
+  /** Whether two submitted answers differ. */
+  readonly disputed: boolean;
+}
+
+const median = (sorted: readonly number[]): number => sorted[Math.floor(sorted.length / 2)] ?? 0;
+
+export async function progress({ db, project }: Workspace): Promise<Progress> {
+  const items = await db
+    .selectFrom("item")
+    .select(({ fn }) => [fn.countAll<number | string>().as("all"), fn.sum<number | string>("open").as("open")])
+    .where("project", "=", project.id)
+    .executeTakeFirstOrThrow();
+  const people = await db.selectFrom("person").select(["id", "name", "role"]).orderBy("created_at").execute();
+  const rows = await db
+    .selectFrom("annotation")
+    .innerJoin("item", (join) =>
+      join.onRef("item.project", "=", "annotation.project").onRef("item.position", "=", "annotation.position"),
+    )
+    .select(["annotation.person", "annotation.state", "annotation.seconds", "annotation.value", "item.gold"])
+    .where("annotation.project", "=", project.id)
+    .execute();
+  return {
+    items: Number(items.all),
+    finished: Number(items.all) - Number(items.open ?? 0),
+    people: people.map(({ id, name, role }) => {
+      const own = rows.filter(({ person }) => person === id);
+      const submitted = own.filter(({ state }) => state === "submitted");
+      const checked = submitted.filter(({ gold }) => gold !== null);
+      return {
+        id,
+        name,
+        role,
+        submitted: submitted.length,
+        skipped: own.length - submitted.length,
+        seconds: median(submitted.map(({ seconds }) => seconds).sort((a, b) => a - b)),
+        gold: {
+          answered: checked.length,
+          right: checked.filter(({ value, gold }) =>
+            sameValue(valueSchema.parse(JSON.parse(value)), valueSchema.parse(JSON.parse(gold as string))),
+          ).length,
+        },
+      };
+    }),
+  };
+}
+
+/** Items `from` … `from + count − 1` of the project, or of those that people answered differently, with all answers. */
+export async function reviewItems(
+  { db, project }: Workspace,
+  { from, count, disputed = false }: { readonly from: number; readonly count: number; readonly disputed?: boolean },
+): Promise<ReviewedItem[]> {
+  // Who disagrees is found by reading: values that are equal may be written in another order.
+  const rows = await db
+    .selectFrom("item")
+    .leftJoin("decision", (join) =>
+      join.onRef("decision.project", "=", "item.project").onRef("decision.position", "=", "item.position"),
+    )
+    .select(["item.position", "item.payload", "item.gold", "decision.value as decision"])
+    .where("item.project", "=", project.id)
+    .$if(disputed, (query) => query.where("item.done", ">", 1))
+    .orderBy("item.position")
+    .$if(!disputed, (query) => query.offset(from).limit(count))
+    .execute();
+  const positions = rows.map(({ position }) => position);
+  const annotations = new Map<number, Annotation[]>(positions.map((position) => [position, []]));
+  for (let first = 0; first < positions.length; first += 500) {
+    const found = await db
+      .selectFrom("annotation")
+      .selectAll()
+      .where("project", "=", project.id)
+      .where("position", "in", positions.slice(first, first + 500))
+      .orderBy("person")
+      .execute();
+    for (const row of found) annotations.get(row.position)?.push(annotationOf(row));
+  }
+  const all = rows.map(({ position, payload, gold, decision }): ReviewedItem => {
+    const own = annotations.get(position) ?? [];
+    const submitted = own.filter(({ state }) => state === "submitted");
+    return {
+      position,
+      payload: payloadSchema.parse(JSON.parse(payload)),
+      annotations: own,
+      gold: gold === null ? undefined : valueSchema.parse(JSON.parse(gold)),
+      decision: decision === null ? undefined : valueSchema.parse(JSON.parse(decision)),
+      disputed: submitted.some(({ value }) => !sameValue(value, (submitted[0] as Annotation).value)),
+    };
+  });
+  return disputed ? all.filter((item) => item.disputed).slice(from, from + count) : all;
+}
+
+/**
+ * The final answer of each item: the adjudicator's, otherwise the known one, otherwise the one that most people gave; undefined where
+ * nobody answered, or as many people answered one way as another.
+ */
+export function finalValue({ annotations, gold, decision }: ReviewedItem): Value | undefined {
+  if (decision !== undefined) return decision;
+  if (gold !== undefined) return gold;
+  const counts: { readonly value: Value; count: number }[] = [];
+  for (const { value, state } of annotations) {
+    if (state !== "submitted") continue;
+    const same = counts.find((one) => sameValue(one.value, value));
+    if (same === undefined) counts.push({ value, count: 1 });
+    else same.count++;
+  }
+  const [first, second] = counts.sort((a, b) => b.count - a.count);
+  return first !== undefined && first.count !== second?.count ? first.value : undefined;
+}

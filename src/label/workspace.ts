@@ -1,0 +1,266 @@
+/**
+ * @module The work on one project: which item comes next, what people answered, what was undone, who disagrees. Every change is stored
+ * before it is reported.
+ */
+import { sql } from "kysely";
+import type { Kysely, Transaction } from "kysely";
+import { z } from "zod";
+import type { Store } from "../store/store.js";
+import type { AnnotationTable, PredictionTable, Tables } from "../store/tables.js";
+import { ConfigError, DataError } from "../util/errors.js";
+import { checkValue, payloadSchema, schemeSchema, valueSchema } from "./scheme.js";
+import type { Payload, Scheme, Value } from "./scheme.js";
+
+/** How long an item is kept for the person who has it before him, in milliseconds. */
+const RESERVED_MS = 10 * 60_000;
+/** Rows of one insert: PostgreSQL takes 65,535 parameters. */
+const INSERT_ROWS = 1000;
+
+export interface ProjectOptions {
+  readonly id: string;
+  readonly name: string;
+  readonly scheme: Scheme;
+  readonly instructions?: string;
+  /** People who label each item. Default: 1. */
+  readonly overlap?: number;
+}
+
+/** An item as people see it. */
+export interface Item {
+  readonly position: number;
+  readonly payload: Payload;
+  readonly prediction: Prediction | undefined;
+  /** The person's own answer. */
+  readonly own: Annotation | undefined;
+}
+
+export interface Annotation {
+  readonly person: string;
+  readonly value: Value;
+  readonly state: "submitted" | "skipped";
+  readonly seconds: number;
+  readonly revision: number;
+}
+
+/** A model's answer to an item. */
+export interface Prediction {
+  readonly value: Value;
+  /** Probability of the answer, 0 to 1. */
+  readonly confidence: number;
+  readonly source: string;
+  /** Spans of the text, and how much each speaks for (or, negative, against) the answer. */
+  readonly explanation: z.infer<typeof explanationSchema> | undefined;
+}
+
+const explanationSchema = z.array(z.strictObject({ start: z.int(), end: z.int(), weight: z.number() }));
+
+/** A database, or a transaction in it. */
+export type Handle = Kysely<Tables> | Transaction<Tables>;
+
+/** The time, as the database keeps it. */
+export const now = (): string => new Date().toISOString();
+
+/** The work on one project of a store. */
+export class Workspace {
+  readonly project: { readonly id: string; readonly name: string; readonly instructions: string; readonly overlap: number };
+  readonly scheme: Scheme;
+  readonly store: Store;
+
+  private constructor(store: Store, project: Workspace["project"], scheme: Scheme) {
+    this.store = store;
+    this.project = project;
+    this.scheme = scheme;
+  }
+
+  /** Opens a project, or makes it; one that is there must have the same scheme. */
+  static async open(store: Store, options: ProjectOptions): Promise<Workspace> {
+    const scheme = JSON.stringify(schemeSchema.parse(options.scheme));
+    await store.db
+      .insertInto("project")
+      .values({
+        id: options.id,
+        name: options.name,
+        scheme,
+        instructions: options.instructions ?? "",
+        overlap: options.overlap ?? 1,
+        created_at: now(),
+      })
+      .onConflict((conflict) => conflict.column("id").doNothing())
+      .execute();
+    const row = await store.db.selectFrom("project").selectAll().where("id", "=", options.id).executeTakeFirstOrThrow();
+    if (row.scheme !== scheme)
+      throw new ConfigError(
+        `${options.id}: expected the kind and labels that the project was begun with, got others; give another --store, or the same --kind and --labels`,
+      );
+    return new Workspace(store, row, schemeSchema.parse(JSON.parse(row.scheme)));
+  }
+
+  get db(): Kysely<Tables> {
+    return this.store.db;
+  }
+
+  /** Adds items behind those that are there; nothing is done for positions that are there already. */
+  async addItems(items: readonly { readonly payload: Payload; readonly gold?: Value }[]): Promise<void> {
+    for (let from = 0; from < items.length; from += INSERT_ROWS) {
+      const rows = items.slice(from, from + INSERT_ROWS).map(({ payload, gold }, i) => ({
+        project: this.project.id,
+        position: from + i,
+        payload: JSON.stringify(payload),
+        gold: gold === undefined ? null : JSON.stringify(checkValue(this.scheme, payload, gold, `item ${from + i + 1}`)),
+        done: 0,
+        open: 1,
+        priority: 0,
+      }));
+      await this.db
+        .insertInto("item")
+        .values(rows)
+        .onConflict((conflict) => conflict.columns(["project", "position"]).doNothing())
+        .execute();
+    }
+  }
+
+  /** The number of items. */
+  async count(): Promise<number> {
+    const { count } = await this.db
+      .selectFrom("item")
+      .where("project", "=", this.project.id)
+      .select(({ fn }) => fn.countAll<number | string>().as("count"))
+      .executeTakeFirstOrThrow();
+    return Number(count);
+  }
+
+  /**
+   * The next items for a person, reserved for him: the ones that teach most first, then in the order of the data. Items that enough
+   * others have answered or have before them are passed over. `after` are positions that the page has already.
+   */
+  async next(person: string, count = 1, after: readonly number[] = []): Promise<Item[]> {
+    const at = now();
+    const positions = await this.db.transaction().execute(async (transaction) => {
+      if (this.store.dialect === "postgres")
+        await sql`select pg_advisory_xact_lock(hashtext(${this.project.id}))`.execute(transaction);
+      const rows = await transaction
+        .selectFrom("item")
+        .select("position")
+        .where("project", "=", this.project.id)
+        .where("open", "=", 1)
+        .$if(after.length > 0, (query) => query.where("position", "not in", [...after]))
+        .where((eb) =>
+          eb.not(
+            eb.exists(
+              eb
+                .selectFrom("annotation")
+                .select("annotation.position")
+                .whereRef("annotation.project", "=", "item.project")
+                .whereRef("annotation.position", "=", "item.position")
+                .where("annotation.person", "=", person),
+            ),
+          ),
+        )
+        .where((eb) =>
+          eb(
+            eb(
+              "done",
+              "+",
+              eb
+                .selectFrom("reservation")
+                .select(({ fn }) => fn.countAll<number>().as("held"))
+                .whereRef("reservation.project", "=", "item.project")
+                .whereRef("reservation.position", "=", "item.position")
+                .where("reservation.person", "!=", person)
+                .where("reservation.until", ">", at),
+            ),
+            "<",
+            this.project.overlap,
+          ),
+        )
+        .orderBy("priority", "desc")
+        .orderBy("position")
+        .limit(count)
+        .execute();
+      const found = rows.map(({ position }) => position);
+      for (const position of found) await this.#reserve(transaction, position, person);
+      return found;
+    });
+    return Promise.all(positions.map((position) => this.item(person, position)));
+  }
+
+  async #reserve(db: Handle, position: number, person: string): Promise<void> {
+    const until = new Date(Date.now() + RESERVED_MS).toISOString();
+    await db
+      .insertInto("reservation")
+      .values({ project: this.project.id, position, person, until })
+      .onConflict((conflict) => conflict.columns(["project", "position", "person"]).doUpdateSet({ until }))
+      .execute();
+  }
+
+  /** Whether a person has an item before him, or answered it: an annotator sees no others. */
+  async mayAnswer(person: string, position: number): Promise<boolean> {
+    const own = (table: "reservation" | "annotation") =>
+      this.db
+        .selectFrom(table)
+        .select("position")
+        .where("project", "=", this.project.id)
+        .where("position", "=", position)
+        .where("person", "=", person)
+        .executeTakeFirst();
+    return (await own("reservation")) !== undefined || (await own("annotation")) !== undefined;
+  }
+
+  /** One item, as a person sees it. */
+  async item(person: string, position: number): Promise<Item> {
+    const payload = await this.payload(position);
+    const own = await annotationBy(this.db, this.project.id, position, person);
+    const prediction = await this.db
+      .selectFrom("prediction")
+      .selectAll()
+      .where("project", "=", this.project.id)
+      .where("position", "=", position)
+      .executeTakeFirst();
+    return { position, payload, own, prediction: prediction && predictionOf(prediction) };
+  }
+
+  /** The contents of an item; throws a DataError for a position without one. */
+  async payload(position: number): Promise<Payload> {
+    const row = await this.db
+      .selectFrom("item")
+      .select("payload")
+      .where("project", "=", this.project.id)
+      .where("position", "=", position)
+      .executeTakeFirst();
+    if (row === undefined) throw new DataError(`item ${position + 1}: expected one of the project's items, got none`);
+    return payloadSchema.parse(JSON.parse(row.payload));
+  }
+}
+
+const predictionOf = ({ value, confidence, source, explanation }: PredictionTable): Prediction => ({
+  value: valueSchema.parse(JSON.parse(value)),
+  confidence,
+  source,
+  explanation: explanation === null ? undefined : explanationSchema.parse(JSON.parse(explanation)),
+});
+
+/** An annotation of the database as its readers see it. */
+export const annotationOf = ({ person, value, state, seconds, revision }: AnnotationTable): Annotation => ({
+  person,
+  value: valueSchema.parse(JSON.parse(value)),
+  state,
+  seconds,
+  revision,
+});
+
+/** A person's answer to an item. */
+export async function annotationBy(
+  db: Handle,
+  project: string,
+  position: number,
+  person: string,
+): Promise<Annotation | undefined> {
+  const row = await db
+    .selectFrom("annotation")
+    .selectAll()
+    .where("project", "=", project)
+    .where("position", "=", position)
+    .where("person", "=", person)
+    .executeTakeFirst();
+  return row && annotationOf(row);
+}

@@ -1,0 +1,96 @@
+/**
+ * @module Opens an annotation database: SQLite in a file, or PostgreSQL by its connection string, with the same tables on both.
+ */
+import { mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname } from "node:path";
+import { Kysely, Migrator, PostgresDialect, SqliteDialect } from "kysely";
+import type { PostgresPool, SqliteDatabase } from "kysely";
+import { ConfigError, DescentError } from "../util/errors.js";
+import { migrationsOf } from "./migrations.js";
+import type { Dialect } from "./migrations.js";
+import type { Tables } from "./tables.js";
+
+/** An open database. Close it with `using`, or by `close`. */
+export interface Store extends AsyncDisposable {
+  readonly db: Kysely<Tables>;
+  readonly dialect: Dialect;
+  close(): Promise<void>;
+}
+
+/** Whether a text is the connection string of a PostgreSQL database. */
+export const isPostgres = (where: string): boolean => /^postgres(ql)?:\/\//.test(where);
+
+/** A connection string without its password, for messages. */
+const withoutPassword = (where: string): string => where.replace(/^(\w+:\/\/[^:/@]*):[^@]*@/, "$1:…@");
+
+/**
+ * Opens a database and brings its tables to this version.
+ *
+ * `where` is the path of a SQLite file, which is made with its folder if there is none, or `postgres://…`.
+ * Errors: a file that is no database; a server that does not answer; a database of a newer version.
+ */
+export async function openStore(where: string): Promise<Store> {
+  if (!isPostgres(where)) return storeOf(new Kysely<Tables>({ dialect: sqliteDialect(where) }), "sqlite", where);
+  const { Pool } = (await import("pg")).default;
+  // A server that is gone is an error of the next query, not of the process.
+  const pool = new Pool({ connectionString: where, max: 8, connectionTimeoutMillis: 5000 }).on("error", () => undefined);
+  return storeOver(pool, withoutPassword(where));
+}
+
+/** The tables of a PostgreSQL that is reached through a pool of connections. */
+export const storeOver = (pool: PostgresPool, where: string): Promise<Store> =>
+  storeOf(new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }), "postgres", where);
+
+function sqliteDialect(path: string): SqliteDialect {
+  const Database = createRequire(import.meta.url)("libsql") as new (path: string) => SqliteDatabase & {
+    exec(statements: string): void;
+  };
+  try {
+    if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
+    const database = new Database(path);
+    // Write-ahead logging with a sync at each commit: what was answered is on the disk, also when the power goes.
+    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;");
+    return new SqliteDialect({ database });
+  } catch (error) {
+    throw new ConfigError(
+      `${path}: expected a SQLite database, or a path where one can be made, got "${(error as Error).message}"`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+async function storeOf(db: Kysely<Tables>, dialect: Dialect, where: string): Promise<Store> {
+  const close = (): Promise<void> => db.destroy();
+  try {
+    await migrate(db, dialect, where);
+  } catch (error) {
+    await close();
+    if (error instanceof DescentError) throw error;
+    const what = dialect === "sqlite" ? "a SQLite database" : "a PostgreSQL server that answers";
+    throw new ConfigError(`${where}: expected ${what}, got "${(error as Error).message}"`, { cause: error });
+  }
+  return { db, dialect, close, [Symbol.asyncDispose]: close };
+}
+
+async function migrate(db: Kysely<Tables>, dialect: Dialect, where: string): Promise<void> {
+  const known = migrationsOf(dialect);
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
+  if (tables.some(({ name }) => name === "kysely_migration")) {
+    const applied = await (db as unknown as Kysely<{ kysely_migration: { name: string } }>)
+      .selectFrom("kysely_migration")
+      .select("name")
+      .execute();
+    const unknown = applied.find(({ name }) => !Object.hasOwn(known, name));
+    if (unknown !== undefined)
+      throw new ConfigError(
+        `${where}: expected a database of this version or an earlier one, got one with the migration "${unknown.name}"; update descentjs`,
+      );
+  } else if (tables.some(({ name }) => name === "item" || name === "project")) {
+    throw new ConfigError(`${where}: expected a database of Descent, got one with tables of something else; give another place`);
+  }
+  const { error } = await new Migrator({ db, provider: { getMigrations: () => Promise.resolve(known) } }).migrateToLatest();
+  if (error !== undefined) throw error;
+}
