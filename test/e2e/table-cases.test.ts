@@ -1,6 +1,6 @@
 /**
  * @module The tables in `../shared/cases` through the command line: each comes out as its README says is right. The folder lies beside the repository where it is
- * developed; elsewhere the kinds are tested by `src/data/schema/tables.test.ts` alone.
+ * developed; elsewhere the kinds are tested by `src/data/schema/cells.test.ts` and `src/data/csv/files.test.ts` alone.
  */
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";

@@ -4,7 +4,7 @@
 import { ConfigError } from "../../util/errors.js";
 import { isRoleName } from "../guess.js";
 import { coreOf, readDigits } from "../schema/numbers.js";
-import { possibleOrders } from "../schema/dates.js";
+import { isMonthAlone, possibleOrders } from "../schema/dates.js";
 import { isMark } from "../schema/missing.js";
 import type { CsvRecord, Delimiters } from "./records.js";
 import { recordsOf } from "./records.js";
@@ -49,6 +49,12 @@ function guessQuote(head: string, delimiter: string): string {
   return /(^|\t)"[^\t]*"(\t|$)/.test(first) ? '"' : "";
 }
 
+/** Tells whether quotes inside of fields stand behind backslashes, not twice: where that makes more records whole. */
+function isEscaped(head: string, delimiters: Delimiters, whole: boolean): boolean {
+  if (delimiters.quote === "" || !head.includes(`\\${delimiters.quote}`)) return false;
+  return fitOf(sample(head, { ...delimiters, escaped: true }, whole)).share > fitOf(sample(head, delimiters, whole)).share;
+}
+
 /** Records of a beginning of a text, without the last, which may be cut. */
 function sample(head: string, delimiters: Delimiters, whole: boolean): CsvRecord[] {
   return recordsOf(head, delimiters, whole).slice(0, SAMPLE);
@@ -65,10 +71,10 @@ function fitOf(records: readonly CsvRecord[]): { readonly share: number; readonl
 
 /** The delimiter that makes records of one length; commas last, which stand in numbers and sentences as well. */
 function guessDelimiter(head: string, whole: boolean): string {
-  const fits = CANDIDATES.map((delimiter) => ({
-    delimiter,
-    ...fitOf(sample(head, { delimiter, quote: guessQuote(head, delimiter) }, whole)),
-  }));
+  const fits = CANDIDATES.map((delimiter) => {
+    const delimiters = { delimiter, quote: guessQuote(head, delimiter) };
+    return { delimiter, ...fitOf(sample(head, { ...delimiters, escaped: isEscaped(head, delimiters, whole) }, whole)) };
+  });
   const regular = fits.find(({ share }) => share === 1);
   if (regular !== undefined) return regular.delimiter;
   const best = fits.reduce((a, b) => (b.share > a.share + 0.05 ? b : a));
@@ -86,9 +92,10 @@ export function guessDialect(
   const text = head.slice(skip);
   const delimiter = options.delimiter ?? hint?.[1] ?? options.usual ?? guessDelimiter(text, whole);
   const quote = options.quote ?? guessQuote(text, delimiter);
-  const records = sample(text, { delimiter, quote }, whole).filter(({ problem }) => problem === undefined);
+  const escaped = isEscaped(text, { delimiter, quote }, whole);
+  const records = sample(text, { delimiter, quote, escaped }, whole).filter(({ problem }) => problem === undefined);
   const titles = titlesBefore(records);
-  return { delimiter, quote, skip, titles, header: options.header ?? hasHeader(records.slice(titles), options) };
+  return { delimiter, quote, escaped, skip, titles, header: options.header ?? hasHeader(records.slice(titles), options) };
 }
 
 /** Titles and remarks at most before a table. */
@@ -108,8 +115,10 @@ function kindOf(text: string): Kind {
   const value = text.trim();
   if (isMark(value, "number")) return "none";
   const core = coreOf(value);
-  if (readDigits(core, ".") !== undefined || readDigits(core, ",") !== undefined) return "number";
-  return possibleOrders(value)?.length === 0 ? "text" : "date";
+  // Names of columns have words behind numbers: 30 days.
+  const isNumber = core.unit === undefined && (readDigits(core, ".") !== undefined || readDigits(core, ",") !== undefined);
+  if (isNumber) return "number";
+  return possibleOrders(value)?.length === 0 || isMonthAlone(value) ? "text" : "date";
 }
 
 /** Tells whether the first record names the columns. */
@@ -169,7 +178,8 @@ function voteOf(cell: string, column: readonly string[]): number {
   const kind = kindOf(cell);
   const kinds = column.map(kindOf);
   const most = kinds.filter((each) => each !== "text").length > column.length * 0.9;
-  if (most) return kind === "text" ? 2 : -2;
+  // A date over numbers names a column: the cases of that day.
+  if (most) return kind === "text" || (kind === "date" && !kinds.includes("date")) ? 2 : -2;
   if (kind === "number" || kind === "date") return kinds.includes(kind) ? -1 : 0;
   const values = new Set(column);
   if (values.has(cell)) return -2;

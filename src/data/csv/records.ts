@@ -1,7 +1,8 @@
 /**
  * @module Delimited text (CSV, TSV) taken apart into records, piece by piece. Line ends of any kind may be mixed; quotes enclose delimiters and line ends.
  *
- * Source: RFC 4180. Differs from it: blanks around an enclosed field do not count, and lone carriage returns end records as well.
+ * Source: RFC 4180. Differs from it: blanks around an enclosed field do not count, lone carriage returns end records as well, and quotes may stand
+ * behind backslashes.
  */
 
 /** The delimiter and the quote of fields. */
@@ -9,6 +10,8 @@ export interface Delimiters {
   readonly delimiter: string;
   /** Doubled inside a field, it stands for itself; "" where nothing encloses fields. */
   readonly quote: string;
+  /** Whether a backslash inside an enclosed field takes the meaning off the character behind it. */
+  readonly escaped?: boolean;
 }
 
 /** A record, or what is wrong with it. */
@@ -53,12 +56,20 @@ const skipBlanks = (text: string, from: number, delimiter: string): number => {
 function enclosed(
   text: string,
   open: number,
-  quote: string,
+  { quote, escaped = false }: Delimiters,
   last: boolean,
 ): { value: string; next: number } | "unclosed" | undefined {
   let [value, from] = ["", open + 1];
   for (;;) {
     const close = text.indexOf(quote, from);
+    const backslash = escaped ? text.indexOf("\\", from) : -1;
+    if (backslash >= 0 && backslash + 1 < text.length && (close < 0 || backslash < close)) {
+      // What databases write for line ends and tabs stays as it is.
+      const isPlain = text[backslash + 1] === quote || text[backslash + 1] === "\\";
+      value += text.slice(from, isPlain ? backslash : backslash + 1) + (text[backslash + 1] as string);
+      from = backslash + 2;
+      continue;
+    }
     if (close < 0) return last || text.length - open > LONGEST ? "unclosed" : undefined;
     if (close + 1 === text.length && !last) return undefined;
     value += text.slice(from, close);
@@ -69,7 +80,8 @@ function enclosed(
 }
 
 /** The record at `start`, or undefined where the text ends before the record does. */
-function parseRecord(text: string, start: number, { delimiter, quote }: Delimiters, last: boolean): Parsed | undefined {
+function parseRecord(text: string, start: number, delimiters: Delimiters, last: boolean): Parsed | undefined {
+  const { delimiter, quote } = delimiters;
   const fields: string[] = [];
   const separator = delimiter.charCodeAt(0);
   const broken = (problem: string): Parsed | undefined => {
@@ -79,7 +91,7 @@ function parseRecord(text: string, start: number, { delimiter, quote }: Delimite
   for (let at = start; ;) {
     const open = quote === "" ? at : skipBlanks(text, at, delimiter);
     if (quote !== "" && text[open] === quote) {
-      const field = enclosed(text, open, quote, last);
+      const field = enclosed(text, open, delimiters, last);
       if (field === undefined) return undefined;
       if (field === "unclosed") return broken(UNCLOSED);
       fields.push(field.value);

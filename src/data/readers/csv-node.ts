@@ -286,13 +286,14 @@ export async function openCsv(path: string, zipped: boolean, options: CsvOptions
   const given = options.delimiter === undefined ? {} : { delimiter: checkDelimiter(options.delimiter, "--delimiter") };
   const dialect = guessDialect(head, whole, { ...options, ...given });
   const table: Opened = { ...dialect, path, zipped, encoding };
-  const { delimiter, quote, skip, titles, header } = dialect;
-  const first = [...new RecordReader({ delimiter, quote }).read(head.slice(skip), true)][titles];
+  const { delimiter, escaped = false, skip, titles, header } = dialect;
+  const first = [...new RecordReader(dialect).read(head.slice(skip), true)][titles];
   if (first === undefined || first.problem !== undefined)
     throw new DataError(`${path}: row 1: ${first?.problem ?? "expected names of columns, got none"}; ${ROW_REMEDY}`);
   const { names, twice } = header ? columnNames(first.fields) : unnamed(first.fields.length, options);
   const notes = [
     ...(encoding.note === undefined ? [] : [encoding.note]),
+    ...(escaped ? [`${path}: a backslash stands before quotes inside of fields`] : []),
     ...(encoding.broken === undefined ? [] : [`${path}: some rows are not UTF-8`]),
     ...(header || options.header === false || options.hadHeader === false
       ? []

@@ -15,42 +15,61 @@ export const ORDER_NAMES: Readonly<Record<DateOrder, string>> = {
   ymd: "year first",
 };
 
-/** Names of months, in the languages of Western Europe, and how they are cut short. */
+/** Names of months in languages of Europe, and how they are cut short. */
 const MONTHS: ReadonlyMap<string, number> = new Map(
   [
-    "january jan janvier janv januar jänner januari enero ene gennaio gen janeiro",
-    "february feb février févr februar februari febrero febbraio fevereiro fev",
-    "march mar mars märz mrz maart mrt marzo março",
-    "april apr avril avr abril abr aprile",
-    "may mai mei mayo maggio mag maio",
-    "june jun juin juni junio giugno giu junho",
-    "july jul juillet juil juli julio luglio lug julho",
-    "august aug août aout augustus agosto ago",
-    "september sept sep septembre septiembre settembre set setembro",
-    "october oct octobre oktober okt octubre ottobre ott outubro out",
-    "november nov novembre noviembre novembro",
-    "december dec décembre déc dezember dez diciembre dic dicembre dezembro",
+    "january jan janvier janv januar jänner januari enero ene gennaio gen janeiro stycznia styczeń января январь янв",
+    "february feb février févr februar februari febrero febbraio fevereiro fev lutego luty февраля февраль фев",
+    "march mar mars märz mrz maart mrt marzo março marts marca marzec марта март мар",
+    "april apr avril avr abril abr aprile kwietnia kwiecień апреля апрель апр",
+    "may mai mei mayo maggio mag maio maj maja мая май",
+    "june jun juin juni junio giugno giu junho czerwca czerwiec июня июнь июн",
+    "july jul juillet juil juli julio luglio lug julho lipca lipiec июля июль июл",
+    "august aug août aout augustus augusti agosto ago sierpnia sierpień августа август авг",
+    "september sept sep septembre septiembre settembre set setembro września wrzesień сентября сентябрь сен",
+    "october oct octobre oktober okt octubre ottobre ott outubro out października październik октября октябрь окт",
+    "november nov novembre noviembre novembro listopada listopad ноября ноябрь ноя",
+    "december dec décembre déc dezember dez diciembre dic dicembre dezembro grudnia grudzień декабря декабрь дек",
   ].flatMap((names, month) => names.split(" ").map((name) => [name, month + 1] as const)),
 );
-const TIME = String.raw`(?:[T,]?\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([ap])?\.?m?\.?\s*(z|utc|gmt|[\-+]\d{2}:?\d{2})?)?`;
+const TIME = String.raw`(?:[T,]?\s*(?<hour>\d{1,2}):(?<minute>\d{2})(?::(?<second>\d{2})(?:[.,](?<fraction>\d{1,9}))?)?\s*(?<half>[ap])?\.?m?\.?\s*(?<zone>z|utc|gmt|[\-+]\d{2}:?\d{2})?)?`;
 const pattern = (date: string): RegExp => new RegExp(`^${date}${TIME}$`, "iu");
 
-const YEAR_FIRST = pattern(String.raw`(\d{4})([\-\/.])(\d{1,2})\2(\d{1,2})`);
 const NUMBERS = pattern(String.raw`(\d{1,2})([\-\/.])\s?(\d{1,2})\2\s?(\d{4}|\d{2})`);
-const WEEKDAY = String.raw`(?:\p{L}{2,10}\.?,?\s+)?`;
-const DAY_NAME = pattern(
-  String.raw`${WEEKDAY}(\d{1,2})(?:st|nd|rd|th|er|\.|º)?[\-\s]+(?:de\s+)?(\p{L}{3,10})\.?,?[\-\s]+(?:de\s+)?(\d{4}|\d{2})`,
-);
-const NAME_DAY = pattern(String.raw`${WEEKDAY}(\p{L}{3,10})\.?[\-\s]+(\d{1,2})(?:st|nd|rd|th)?,?[\-\s]+(\d{4})`);
-const COMPACT = /^((?:19|20)\d{2})(\d{2})(\d{2})$/;
-const EASTERN = pattern(String.raw`(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일]`);
+const WEEKDAY = String.raw`(?:\p{L}{2,12}\.?,?\s+)?`;
+const COMPACT = /^(?<y>(?:19|20)\d{2})(?<m>\d{2})(?<d>\d{2})$/;
+
+/** Forms in which the order is seen, since the year has four digits and is first, or the month has its name; groups `y`, `m`, `d` and the time. */
+const CERTAIN: readonly RegExp[] = [
+  pattern(String.raw`(?<y>\d{4})(?<s>[\-\/.])(?<m>\d{1,2})\k<s>(?<d>\d{1,2})`),
+  COMPACT,
+  pattern(String.raw`(?<y>\d{4})\s*[年년]\s*(?<m>\d{1,2})\s*[月월]\s*(?<d>\d{1,2})\s*[日일]`),
+  pattern(
+    String.raw`${WEEKDAY}(?<d>\d{1,2})(?:st|nd|rd|th|er|\.|º)?[\-\s]+(?:(?:de|of)\s+)?(?<m>\p{L}{3,12})\.?,?[\-\s]+(?:de\s+)?(?<y>\d{4}|\d{2})`,
+  ),
+  pattern(String.raw`${WEEKDAY}(?<m>\p{L}{3,12})\.?[\-\s]+(?<d>\d{1,2})(?:st|nd|rd|th)?,?[\-\s]+(?<y>\d{4})`),
+  pattern(String.raw`(?<y>\d{4})[\-\s]+(?<m>\p{L}{3,12})\.?[\-\s]+(?<d>\d{1,2})`),
+];
+
+/** Months without a day, of which the first is meant; quarters by their first month. */
+const MONTH_ALONE: readonly RegExp[] = [
+  /^(?<m>\p{L}{3,12})\.?,?[\s\-/]+(?:de\s+)?(?<y>\d{4})$/u,
+  /^(?<y>\d{4})[\s\-/]+(?<m>\p{L}{3,12})\.?$/u,
+  /^(?<y>\d{4})-(?<m>\d{2})$/,
+  /^(?<m>\d{1,2})\/(?<y>\d{4})$/,
+  /^(?<y>\d{4})\s*[年년]\s*(?<m>\d{1,2})\s*[月월]$/,
+  /^(?<y>\d{4})[\s\-/]?Q(?<q>[1-4])$/i,
+  /^Q(?<q>[1-4])[\s\-/]?(?<y>\d{4})$/i,
+];
 
 /** Two digits stand for a year of 1969 … 2068, as POSIX has it. */
 const fullYear = (text: string): number => (text.length > 2 ? Number(text) : Number(text) + (Number(text) < 69 ? 2000 : 1900));
 
+type Groups = Readonly<Record<string, string | undefined>>;
+
 /** Milliseconds since 1970-01-01 UTC, or undefined where there is no such day or hour. */
-function instant(year: number, month: number, day: number, time: readonly (string | undefined)[]): number | undefined {
-  const [hours, minutes = "0", seconds = "0", fraction = "0", half, zone] = time;
+function instant(year: number, month: number, day: number, time: Groups = {}): number | undefined {
+  const { hour: hours, minute: minutes = "0", second: seconds = "0", fraction = "0", half, zone } = time;
   const last = new Date(Date.UTC(year, month, 0)).getUTCDate();
   if (!(month >= 1 && month <= 12 && day >= 1 && day <= last)) return undefined;
   let hour = Number(hours ?? 0);
@@ -71,23 +90,30 @@ function instant(year: number, month: number, day: number, time: readonly (strin
   );
 }
 
-const monthNamed = (name: string): number => MONTHS.get(name.toLowerCase()) ?? 0;
+/** The number of a month that is given as one or by its name; 0 for what is none. */
+const monthOf = (text: string): number => (/^\d/.test(text) ? Number(text) : (MONTHS.get(text.toLowerCase()) ?? 0));
+
+/** The first of a month that is written without a day. */
+function monthAlone(text: string): number | undefined {
+  for (const form of MONTH_ALONE) {
+    const { y = "", m, q } = form.exec(text)?.groups ?? {};
+    if (y !== "") return instant(Number(y), m === undefined ? 3 * Number(q) - 2 : monthOf(m), 1);
+  }
+  return undefined;
+}
+
+/** Tells whether a text is a month, and no day of it. */
+export const isMonthAlone = (text: string): boolean => monthAlone(text) !== undefined;
 
 /** A date whose order is seen: the year in four digits first, or a month by its name. */
 function certainDate(text: string): number | undefined {
-  const first = YEAR_FIRST.exec(text);
-  if (first !== null) return instant(Number(first[1]), Number(first[3]), Number(first[4]), first.slice(5));
-  const compact = COMPACT.exec(text);
-  if (compact !== null) return instant(Number(compact[1]), Number(compact[2]), Number(compact[3]), []);
-  const eastern = EASTERN.exec(text);
-  if (eastern !== null) return instant(Number(eastern[1]), Number(eastern[2]), Number(eastern[3]), eastern.slice(4));
-  const named = DAY_NAME.exec(text);
-  if (named !== null)
-    return instant(fullYear(named[3] as string), monthNamed(named[2] as string), Number(named[1]), named.slice(4));
-  const american = NAME_DAY.exec(text);
-  if (american !== null)
-    return instant(Number(american[3]), monthNamed(american[1] as string), Number(american[2]), american.slice(4));
-  return undefined;
+  for (const form of CERTAIN) {
+    const found = form.exec(text);
+    if (found === null) continue;
+    const groups: Groups = found.groups ?? {};
+    return instant(fullYear(groups["y"] ?? ""), monthOf(groups["m"] ?? ""), Number(groups["d"]), groups);
+  }
+  return monthAlone(text);
 }
 
 /** Tells whether digits alone are a day of the last or this century, year first: 20240131. */
@@ -98,7 +124,7 @@ export function readDate(text: string, order: DateOrder): number | undefined {
   const numbers = NUMBERS.exec(text);
   if (numbers === null) return certainDate(text);
   const [, a = "", , b = "", c = ""] = numbers;
-  const time = numbers.slice(5);
+  const time: Groups = numbers.groups ?? {};
   if (order === "dmy") return instant(fullYear(c), Number(b), Number(a), time);
   if (order === "mdy") return instant(fullYear(c), Number(a), Number(b), time);
   return a.length === 2 && c.length === 2 ? instant(fullYear(a), Number(b), Number(c), time) : undefined;

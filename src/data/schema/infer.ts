@@ -9,6 +9,7 @@ import { ORDER_NAMES, ORDERS, readDate } from "./dates.js";
 import { isMark } from "./missing.js";
 import type { Decimal } from "./numbers.js";
 import { readNumber } from "./numbers.js";
+import type { Seen } from "./profile.js";
 import { ColumnProfile } from "./profile.js";
 import type { TableField, TableSchema } from "./table-schema.js";
 import { placeOf } from "./table-schema.js";
@@ -150,9 +151,22 @@ function typedField(name: string, column: Column): TableField | undefined {
 
 /** Tells whether all values of a column are numbers, under one convention or the other. */
 const isNumeric = (profile: ColumnProfile): boolean =>
-  profile.numbers > 0 &&
-  profile.numbers + (profile.infinite?.count ?? 0) === profile.certain &&
-  !(profile.conventions["."].only > 0 && profile.conventions[","].only > 0);
+  areNumbers(profile) && hasOneUnit(profile) && !(profile.conventions["."].only > 0 && profile.conventions[","].only > 0);
+
+const areNumbers = ({ numbers, infinite, certain }: ColumnProfile): boolean =>
+  numbers > 0 && numbers + (infinite?.count ?? 0) === certain;
+
+/**
+ * Tells whether numbers can be read without what stands behind them: no unit at all, or one on most of them, and neither amounts nor percentages between.
+ * Few values that many rows share, such as `5 stars`, are rather categories.
+ */
+const hasOneUnit = ({ units, numbers, bareAmounts, percent, values }: ColumnProfile): boolean => {
+  const [unit, ...others] = units.values();
+  if (unit === undefined) return true;
+  return (
+    others.length === 0 && unit.count * 2 > numbers && bareAmounts + percent === 0 && values.size > Math.min(10, numbers / 5)
+  );
+};
 
 const isDated = (profile: ColumnProfile): boolean =>
   profile.dates > 0 && profile.dates === profile.certain && fitting(profile).length > 0;
@@ -193,7 +207,8 @@ function decide(
 const hasDecimals = ({ conventions }: ColumnProfile): boolean => !conventions["."].whole || !conventions[","].whole;
 
 function asNumber(profile: ColumnProfile, options: CellOptions, evidence: FileEvidence, delimiter: string | undefined): Decided {
-  const { name, conventions, infinite, percent } = profile;
+  const { name, conventions, infinite, percent, multiplied } = profile;
+  const [unit] = profile.units;
   const own = conventions[","].only > 0 ? "," : conventions["."].only > 0 ? "." : undefined;
   const decimal = options.decimal ?? own ?? evidence.decimal ?? ".";
   const field = {
@@ -201,6 +216,8 @@ function asNumber(profile: ColumnProfile, options: CellOptions, evidence: FileEv
     name,
     decimal,
     ...(percent > 0 ? { percent: true } : {}),
+    ...(unit === undefined ? {} : { unit: unit[0] }),
+    ...(multiplied > 0 ? { multipliers: true } : {}),
     integer: conventions[decimal].whole,
   };
   const example = profile.conventions[decimal].example ?? profile.written ?? profile.ambiguous;
@@ -214,7 +231,8 @@ function asNumber(profile: ColumnProfile, options: CellOptions, evidence: FileEv
   const shown = isOpen ? profile.ambiguous : written;
   const value = shown === undefined ? undefined : readNumber(shown.text, field);
   const remedy = isOpen && evidence.decimal === undefined ? `; --decimal ${decimal === "." ? "," : "."} says otherwise` : "";
-  const mixed = percent > 0 && percent < profile.numbers ? `; ${profile.numbers - percent} without % count alike` : "";
+  const [sign, marked] = unit === undefined ? ["%", percent] : [unit[0], unit[1].count];
+  const mixed = marked > 0 && marked < profile.numbers ? `; ${profile.numbers - marked} without ${sign} count alike` : "";
   return {
     field: { ...field, ...(shown === undefined ? {} : { example: shown.text }) },
     remarks: [
@@ -264,18 +282,20 @@ function asDate(profile: ColumnProfile, options: CellOptions, evidence: FileEvid
   const { date } = profile;
   const field: TableField = { type: "date", name: profile.name, order, example: date?.text ?? "2024-01-31" };
   const time = date === undefined ? undefined : readDate(date.text, order);
+  const { month } = profile;
+  const dayOf = (text: string): string => new Date(readDate(text, order) ?? 0).toISOString().slice(0, 10);
+  const remarks = [
+    ...(month === undefined ? [] : [`months such as ${quoted(month.text)} count as their first day (${dayOf(month.text)})`]),
+    ...markRemarks(profile, "date", options),
+  ];
   const isSeen = profile.certainDates === profile.dates;
-  if (date === undefined || time === undefined || isSeen) return { field, remarks: markRemarks(profile, "date", options) };
+  if (date === undefined || time === undefined || isSeen) return { field, remarks };
   const others = options.dateOrder === undefined ? fits.filter((other) => other !== order) : [];
   const remedy =
     others.length === 0 ? "" : `; ${ORDER_NAMES[others[0] as DateOrder]} fits as well: --date-order ${others[0]} says otherwise`;
-  const day = new Date(time).toISOString().slice(0, 10);
   return {
     field,
-    remarks: [
-      `dates such as ${quoted(date.text)} are read ${ORDER_NAMES[order]} (${day})${remedy}`,
-      ...markRemarks(profile, "date", options),
-    ],
+    remarks: [`dates such as ${quoted(date.text)} are read ${ORDER_NAMES[order]} (${dayOf(date.text)})${remedy}`, ...remarks],
   };
 }
 
@@ -307,17 +327,37 @@ function asText(profile: ColumnProfile, isCode: boolean, options: CellOptions): 
 /** Explains why a column with numbers but for a few values is not numeric. */
 function almostNumbers(profile: ColumnProfile): string[] {
   const { conventions, numbers, certain, neither, dates } = profile;
+  const few = oddUnit(profile);
+  if (areNumbers(profile) && !hasOneUnit(profile) && few === undefined) return severalUnits(profile);
   if (dates > 0 && dates === certain) return contradictoryDates(profile);
   const [point, comma] = [conventions["."].example, conventions[","].example];
   if (numbers === 0 || numbers < certain * 0.9) return [];
-  if (neither !== undefined)
+  const odd = neither ?? few;
+  if (odd !== undefined)
     return [
-      `${quoted(neither.text)} (${neither.at}) is no number, so all are read as text; --missing ${quoted(neither.text)} says if it means "no value"`,
+      `${quoted(odd.text)} (${odd.at}) is no number, so all are read as text; --missing ${quoted(odd.text)} says if it means "no value"`,
     ];
   if (point === undefined || comma === undefined || dates > 0) return [];
   return [
     `some numbers have a decimal point (${quoted(point.text)}, ${point.at}) and some a comma (${quoted(comma.text)}, ${comma.at}), so all are read as text`,
   ];
+}
+
+/** The first number with a unit, where hardly any has one. */
+function oddUnit({ units, numbers }: ColumnProfile): Seen | undefined {
+  const [first, ...others] = units.values();
+  return first !== undefined && others.length === 0 && first.count < numbers / 10 ? first.first : undefined;
+}
+
+/** Explains why numbers with units are not numeric: which units there are, and where. */
+function severalUnits({ units, numbers }: ColumnProfile): string[] {
+  const shown = [...units].slice(0, 3).map(([unit, { first }]) => `in ${unit} (${quoted(first.text)}, ${first.at})`);
+  const counted = [...units.values()].reduce((sum, { count }) => sum + count, 0);
+  // So many are codes or addresses.
+  if (units.size > 8) return [];
+  const others = [...shown, ...(counted < numbers ? ["in none"] : [])];
+  if (others.length < 2) return [];
+  return [`some numbers are ${others.join(", some ")}, so all are read as text`];
 }
 
 /** Explains why a column of dates has none of the orders. */

@@ -1,6 +1,7 @@
 /**
- * @module Numbers as people write them: decimal points and commas, groups of thousands, currency and percent signs.
+ * @module Numbers as people write them: decimal points and commas, groups of thousands, currency and percent signs, units and multipliers.
  */
+import { MULTIPLIERS, sameUnit, unitBehind } from "./units.js";
 
 /** The sign before decimals. */
 export type Decimal = "." | ",";
@@ -18,13 +19,16 @@ export interface Core {
   readonly negative: boolean;
   readonly currency?: string;
   readonly percent: boolean;
+  /** The unit behind it, or the power of ten that a multiplier stands for. */
+  readonly unit?: string;
+  readonly power?: number;
 }
 
 const CODES =
   "USD|EUR|GBP|CHF|JPY|CNY|RMB|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RUB|BRL|MXN|ZAR|KRW|SGD|HKD|TWD|TRY|THB|US\\$|R\\$|A\\$|C\\$|HK\\$|NT\\$|kr\\.?|zł|Kč|Ft|Fr\\.?|руб\\.?|元|円|원|Rs\\.?";
 const CURRENCY = `(?:${CODES}|\\p{Sc})`;
 const BEFORE = new RegExp(`^([-+−]?)\\s*(${CURRENCY})\\s*(.*)$`, "u");
-const BEHIND = new RegExp(`^(.*?\\d[.,]?)\\s*(${CURRENCY})$`, "u");
+const BEHIND = new RegExp(`^(.*?\\d[.,]?(?:\\s*(?:${MULTIPLIERS}))?)\\s*(${CURRENCY})$`, "u");
 
 /** Blanks and apostrophes, which separate groups of digits under any decimal sign. */
 const NEUTRAL = " \\u00a0\\u2009\\u202f'’";
@@ -36,7 +40,7 @@ const PATTERNS: Readonly<Record<Decimal, { readonly plain: RegExp; readonly grou
   ",": { plain: /^(?:\d+,?\d*|,\d+)(?:[eE][-+]?\d+)?$/, grouped: grouped(`.${NEUTRAL}`, ",") },
 };
 
-/** Takes off sign, currency and percent sign; parentheses mean below zero, as accountants write it. */
+/** Takes off sign, currency, percent sign and unit; parentheses mean below zero, as accountants write it. */
 export function coreOf(text: string): Core {
   let rest = /\P{ASCII}/u.test(text) ? text.normalize("NFKC").trim() : text.trim();
   let negative = false;
@@ -53,16 +57,18 @@ export function coreOf(text: string): Core {
     rest = rest.slice(sign[0].length);
     if (!sign[0].startsWith("+")) negative = !negative;
   }
-  return { digits: rest, negative, percent, ...(currency === undefined ? {} : { currency }) };
+  return { ...unitBehind(rest), negative, percent, ...(currency === undefined ? {} : { currency }) };
 }
 
 /** The number that digits are under a convention, or undefined. */
-export function readDigits({ digits, negative }: Core, decimal: Decimal): WrittenNumber | undefined {
+export function readDigits({ digits, negative, power }: Core, decimal: Decimal): WrittenNumber | undefined {
   const { plain, grouped: inGroups } = PATTERNS[decimal];
   const isGrouped = inGroups.test(digits);
   if (!isGrouped && !plain.test(digits)) return undefined;
   const bare = isGrouped ? digits.replaceAll(decimal === "." ? /[^\d.]/g : /[^\d,]/g, "") : digits;
-  const value = Number(bare.replace(",", "."));
+  // The power goes into the text: 3.3 times a million is not 3,300,000 in binary.
+  const value = Number(`${bare.replace(",", ".")}${power === undefined ? "" : `e${power}`}`);
+  if (Number.isNaN(value)) return undefined;
   return { value: negative ? -value : value, grouped: isGrouped };
 }
 
@@ -71,13 +77,21 @@ export const PLAIN = /^-?\d+(?:\.\d+)?$/;
 
 export const INFINITE = /^[-+−]?(?:inf|infinity|∞)$/i;
 
-/** Reads a number; percent signs only where `percent` says so. Undefined for what is none. */
-export function readNumber(
-  text: string,
-  format: { readonly decimal: Decimal; readonly percent?: boolean | undefined },
-): number | undefined {
+/** What may be written around the numbers of a column. */
+export interface NumberFormat {
+  readonly decimal: Decimal;
+  readonly percent?: boolean | undefined;
+  /** The one unit that may stand behind numbers. */
+  readonly unit?: string | undefined;
+  readonly multipliers?: boolean | undefined;
+}
+
+/** Reads a number; percent signs, a unit and multipliers only where the format has them. Undefined for what is none. */
+export function readNumber(text: string, format: NumberFormat): number | undefined {
   if (format.decimal === "." && PLAIN.test(text)) return Number(text);
   const core = coreOf(text);
   if (core.percent && format.percent !== true) return undefined;
+  if (core.power !== undefined && format.multipliers !== true) return undefined;
+  if (core.unit !== undefined && (format.unit === undefined || !sameUnit(core.unit, format.unit))) return undefined;
   return readDigits(core, format.decimal)?.value;
 }

@@ -4,16 +4,19 @@
 import { placeAt } from "../column.js";
 import type { TextColumn } from "../column.js";
 import type { DateOrder } from "./dates.js";
-import { isCompactDate, ORDERS, possibleOrders, readDate } from "./dates.js";
+import { isCompactDate, isMonthAlone, ORDERS, possibleOrders, readDate } from "./dates.js";
 import { isMark } from "./missing.js";
 import type { Core, Decimal } from "./numbers.js";
 import { coreOf, INFINITE, PLAIN, readDigits } from "./numbers.js";
 import { spelled } from "./table-schema.js";
+import { sameUnit } from "./units.js";
 
 /** Beyond so many values a column is not one of categories. */
 const MOST_VALUES = 20_000;
 /** A longer text is neither a number nor a date. */
 const LONGEST = 48;
+/** Beyond so many units what stands behind the digits is none. */
+const MOST_UNITS = 16;
 
 /** A text, and the row where it first was seen. */
 export interface Seen {
@@ -73,6 +76,10 @@ export class ColumnProfile {
   readonly conventions: Readonly<Record<Decimal, Convention>> = { ".": convention(), ",": convention() };
   percent = 0;
   readonly currencies = new Set<string>();
+  /** Numbers with a multiplier behind them, those with a unit by their unit, and those with a currency and no unit. */
+  multiplied = 0;
+  readonly units = new Map<string, { count: number; readonly first: Seen }>();
+  bareAmounts = 0;
   infinite: { count: number; first: Seen } | undefined;
   /** The first number that is not written in the plain way. */
   written: Seen | undefined;
@@ -85,6 +92,8 @@ export class ColumnProfile {
   neither: Seen | undefined;
 
   dates = 0;
+  /** The first month without a day. */
+  month: Seen | undefined;
   certainDates = 0;
   date: Seen | undefined;
   /** Whole numbers of eight digits that are days of the last or this century: 20240131. */
@@ -161,9 +170,22 @@ export class ColumnProfile {
       this.written ??= seen();
       if (core.percent) this.percent++;
       if (core.currency !== undefined) this.currencies.add(core.currency);
+      this.#behind(core, seen);
       return;
     }
     if (!short || !this.#dates(value, seen)) this.neither ??= seen();
+  }
+
+  #behind({ unit, power, currency }: Core, seen: () => Seen): void {
+    if (power !== undefined) this.multiplied++;
+    if (unit === undefined) {
+      if (currency !== undefined) this.bareAmounts++;
+      return;
+    }
+    const same = [...this.units.keys()].find((known) => sameUnit(known, unit));
+    const found = same === undefined ? undefined : this.units.get(same);
+    if (found !== undefined) found.count++;
+    else if (this.units.size < MOST_UNITS) this.units.set(unit, { count: 1, first: seen() });
   }
 
   /** Reads digits under both conventions; false where they are a number under none. */
@@ -189,6 +211,7 @@ export class ColumnProfile {
     if (possible?.length === 0) return false;
     this.dates++;
     if (possible === undefined) this.certainDates++;
+    if (possible === undefined && isMonthAlone(value)) this.month ??= seen();
     else this.date ??= seen();
     for (const order of ORDERS) if (possible?.includes(order) === false) this.orders[order].misfit ??= seen();
     for (const order of possible ?? ORDERS) {

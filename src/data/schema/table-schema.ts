@@ -20,7 +20,8 @@ const name = z.string();
 /**
  * The meaning of the cells of one column.
  *
- * - number: `decimal` is the sign before decimals; with `percent`, `13%` is 13; `integer` where all are whole.
+ * - number: `decimal` is the sign before decimals; with `percent`, `13%` is 13; with `unit` kg, `70 kg` is 70; with `multipliers`, `1.2k` is 1200;
+ *   `integer` where all are whole.
  * - boolean: the two words as the file writes them.
  * - date: the order of dates of numbers alone, and one of them as it was given.
  * - category: one of some values, by their spelling without blanks around; labels too.
@@ -32,6 +33,8 @@ const fieldSchema = z.discriminatedUnion("type", [
     name,
     decimal: z.enum([".", ","]),
     percent: z.boolean().optional(),
+    unit: z.string().optional(),
+    multipliers: z.boolean().optional(),
     integer: z.boolean(),
     example: z.string().optional(),
   }),
@@ -88,7 +91,7 @@ function readCell(text: string, field: TableField, missing: readonly string[] | 
 function expected(field: TableField): string {
   switch (field.type) {
     case "number":
-      return field.decimal === "," ? "a number with a decimal comma" : "a number";
+      return `a number${field.decimal === "," ? " with a decimal comma" : ""}${field.unit === undefined ? "" : ` in ${field.unit}`}`;
     case "date":
       return `a date, ${ORDER_NAMES[field.order]} as in ${field.example}`;
     case "boolean":
@@ -123,7 +126,7 @@ function readTexts(
     const cell = readCell(text, field, missing);
     if (cell !== undefined) return cell;
     if (bad === undefined) {
-      const remedy = REMEDY[field.type];
+      const remedy = field.type === "number" && field.unit !== undefined ? `write it in ${field.unit}` : REMEDY[field.type];
       throw new DataError(
         `${where === undefined ? "" : `${where}: `}column "${field.name}", ${placeAt(column, i)}: expected ${expected(field)}, got "${text}"${remedy === undefined ? "" : `; ${remedy}`}`,
       );
