@@ -84,11 +84,14 @@ export function vjpOf(ys: readonly Tensor[], dys: readonly Tensor[], xs: readonl
     if (!needs.includes(true)) continue;
     const outputs = node.outputs.map(total);
     if (outputs.every((dy) => dy === null)) continue;
-    const gradients = gradientsOrDeferred(node, outputs, needs, choose);
-    node.inputs.forEach((input, i) => {
-      const dx = gradients[i] ?? null;
-      if (input !== null && dx !== null && needs[i])
-        arrive(input, checked(sumTo(dx, input.shape), input, `gradient of ${node.op}`));
+    // A gradient belongs to the layer whose gradient it is: costs and profiles go by that.
+    withScope(node.scope, () => {
+      const gradients = gradientsOrDeferred(node, outputs, needs, choose);
+      node.inputs.forEach((input, i) => {
+        const dx = gradients[i] ?? null;
+        if (input !== null && dx !== null && needs[i])
+          arrive(input, checked(sumTo(dx, input.shape), input, `gradient of ${node.op}`));
+      });
     });
   }
   return xs.map((x) => withInputs(total(x) ?? zerosLike(x), x));

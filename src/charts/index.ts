@@ -2,6 +2,7 @@
  * @module Charts as SVG: lines, bars, histograms, matrices, and PNG pictures in a page.
  */
 export * from "./charts.js";
+export * from "./icicle.js";
 export * from "./image.js";
 export * from "./pareto.js";
 export * from "./beeswarm.js";

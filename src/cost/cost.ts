@@ -2,35 +2,25 @@
  * @module The cost of a model, predicted from its graph alone: parameters, floating-point operations, bytes moved, memory in use and
  * in training. Nothing runs.
  */
-import { vjpOf } from "../autodiff/index.js";
-import type { Node, Shape, Tensor as SymbolicTensor } from "../graph/index.js";
-import { constant, DTYPES, formatShape, Graph, input, isLeaf, sizeOf, symbolsOf, Tensor } from "../graph/index.js";
+import type { Parameter, Shape, Tensor as SymbolicTensor } from "../graph/index.js";
+import { DTYPES, formatShape, Graph, input, symbolsOf, Tensor } from "../graph/index.js";
 import type { Module, Summary, SummaryInput } from "../nn/index.js";
 import type { Mode } from "../ops/index.js";
-import { bindGraph, costOf, randomInputs, resolveMode } from "../ops/index.js";
+import { bindGraph, randomInputs, resolveMode } from "../ops/index.js";
 import type { Optimizer } from "../optim/index.js";
 import { prepareGraph } from "../runtime/index.js";
 import { ShapeError } from "../util/errors.js";
 import { formatCount, formatInteger, formatTable } from "../util/text.js";
+import type { LayerCost } from "./layers.js";
+import { layersOf, shownLayers, withTimes } from "./layers.js";
+import type { Machine } from "./machine.js";
 import { peakIntermediateBytes } from "./memory.js";
+import { timesOf } from "./roofline.js";
+import type { StepGraph } from "./step-graph.js";
+import { stepGraph } from "./step-graph.js";
+import type { PassCost, Work } from "./work.js";
+import { addWork, NO_WORK, passCost } from "./work.js";
 import { own } from "../util/record.js";
-
-/** The cost of all nodes of one op together. */
-export interface OpCost {
-  readonly op: string;
-  readonly nodes: number;
-  readonly flops: number;
-  /** Read and written, each operand once. */
-  readonly bytes: number;
-}
-
-/** The cost of running a graph once. */
-export interface PassCost {
-  readonly flops: number;
-  readonly bytes: number;
-  /** The ops with the most work first. */
-  readonly ops: readonly OpCost[];
-}
 
 /** Bytes, by what they hold. */
 export interface MemoryCost {
@@ -46,18 +36,46 @@ export interface MemoryCost {
   readonly total: number;
 }
 
-export interface ModelCost {
+/** What one training step takes. */
+export interface TrainingCost {
+  /** All of the step. */
+  readonly step: PassCost;
+  /** Its parts: the forward pass in training mode, the gradients, the optimizer's update. */
+  readonly forward: Work;
+  readonly backward: Work;
+  readonly update: Work;
+  readonly memory: MemoryCost;
+}
+
+/** Predicted milliseconds on a machine, nodes one after the other. */
+export interface TimeCost {
+  /** An answer for the whole batch. */
+  readonly useMs: number;
+  /** A training step. */
+  readonly stepMs: number;
+}
+
+/** The cost of a graph: FLOPs are those of the graph as it is written, bytes and times those of the graph as it runs. */
+export interface GraphCost {
+  /** One forward pass in use. */
+  readonly forward: PassCost;
+  readonly memory: MemoryCost;
+  /** Forward, gradients, and the optimizer's update if one was given. */
+  readonly training: TrainingCost;
+  /** By layer, in the order of computation. */
+  readonly layers: readonly LayerCost[];
+  /** Where a machine is given. */
+  readonly time?: TimeCost;
+}
+
+export interface ModelCost extends GraphCost {
   readonly name: string;
   readonly inputShapes: readonly Shape[];
   /** Trained elements. */
   readonly parameters: number;
   /** By layer, for one forward pass. */
   readonly summary: Summary;
-  readonly forward: PassCost;
-  readonly memory: MemoryCost;
-  /** Forward, gradients, and the optimizer's update if one was given. */
-  readonly training: { readonly step: PassCost; readonly memory: MemoryCost };
-  /** All of it for people: quantities, and the ops of a training step. */
+  /** All of it for people: quantities, layers, and the ops of a training step. */
   readonly table: () => string;
 }
 
@@ -68,6 +86,8 @@ export interface CostOptions {
   readonly loss?: (output: unknown) => Tensor;
   /** Numbers for free dimensions; those that are left out count as 1. */
   readonly bindings?: Readonly<Record<string, number>>;
+  /** Rates of a machine (`thisMachine`, `measureMachine`), for predicted times. */
+  readonly machine?: Machine;
 }
 
 const bytesOfAll = (tensors: Iterable<{ readonly size: number; readonly dtype: SymbolicTensor["dtype"] }>): number =>
@@ -80,8 +100,10 @@ const isInputList = (inputs: SummaryInput | readonly SummaryInput[]): inputs is 
  * The predicted cost of a model for inputs of the given shapes: `cost(model, [32, 1, 28, 28])`, or a list of shapes and symbolic
  * tensors for several inputs.
  *
- * Units: FLOPs, where a multiply-add is two; bytes.
+ * Units: FLOPs, where a multiply-add is two (published figures often count multiply-adds: these stand beside); bytes; milliseconds.
  * Errors: ShapeError if the inputs do not fit the model, or it gives no tensor.
+ * Source: reverse mode costs each product twice more, once for each operand that has a gradient; Griewank and Walther 2008, §3.
+ * Checked against: PyTorch's FlopCounterMode, equal for the products and convolutions of 12 models, test/models/flops.test.ts.
  */
 export function cost(model: Module, inputs: SummaryInput | readonly SummaryInput[], options: CostOptions = {}): ModelCost {
   const list = isInputList(inputs) ? inputs : [inputs];
@@ -92,27 +114,69 @@ export function cost(model: Module, inputs: SummaryInput | readonly SummaryInput
   const result = firstTensor(output);
   if (loss === undefined || result === undefined)
     throw new ShapeError(`cost: expected ${model.constructor.name} to give a tensor, got none`);
-
-  const forward = graphFor({ output: result }, "eval", options).graph;
-  const step = trainingGraph(model, loss, options);
-
-  const owned = { parameters: bytesOfAll(model.parameters().values()), buffers: bytesOfAll(model.buffers().values()) };
-  const memory = (graph: Graph, optimizerState: number, copies: number): MemoryCost => {
-    const kept = owned.parameters + owned.buffers + optimizerState;
-    const working = peakIntermediateBytes(prepareGraph(graph, "cpu"));
-    const secondCopy = (copies - 1) * kept;
-    return { ...owned, optimizerState, secondCopy, working, total: kept + secondCopy + working };
-  };
   const cost: Omit<ModelCost, "table"> = {
     name: model.constructor.name,
     inputShapes: xs.map((x) => x.shape),
     parameters: model.parameterCount,
     summary,
-    forward: passCost(forward.nodes),
-    memory: memory(forward, 0, 1),
-    training: { step: passCost(step.graph.nodes), memory: memory(step.graph, step.optimizerState, 2) },
+    ...graphCost({ result, loss, parameters: model.parameters(), buffers: model.buffers() }, options),
   };
   return { ...cost, table: () => tableOf(cost) };
+}
+
+/** The tensors of a model that is costed. */
+export interface CostedTensors {
+  /** What it gives in use. */
+  readonly result: Tensor;
+  /** What training minimizes. */
+  readonly loss: Tensor;
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  readonly buffers?: ReadonlyMap<string, Parameter>;
+}
+
+/** The cost of a model by its tensors: of a graph that came from a file, as `cost` gives it of a module. NoGradientError where an op has no gradient. */
+export function graphCost(tensors: CostedTensors, options: CostOptions = {}): GraphCost {
+  const { result, loss, parameters, buffers = new Map<string, Parameter>() } = tensors;
+  const { machine } = options;
+  const forward = graphFor({ output: result }, "eval", options).graph;
+  const { graph, updates } = graphFor({ loss }, "train", options);
+  const step = stepGraph(graph.outputs.get("loss") as Tensor, parameters, { ...options, buffers: updates.values() });
+  const device = machine?.device ?? "cpu";
+  const [used, run] = [prepareGraph(forward, device), prepareGraph(step.graph, device)];
+  const owned = { parameters: bytesOfAll(parameters.values()), buffers: bytesOfAll(buffers.values()) };
+  const memory = (prepared: Graph, optimizerState: number, copies: number): MemoryCost => {
+    const kept = owned.parameters + owned.buffers + optimizerState;
+    const working = peakIntermediateBytes(prepared);
+    const secondCopy = (copies - 1) * kept;
+    return { ...owned, optimizerState, secondCopy, working, total: kept + secondCopy + working };
+  };
+  const layers = layersOf(step.graph.nodes, step.phaseOf);
+  return {
+    forward: passCost(forward.nodes),
+    memory: memory(used, 0, 1),
+    training: { ...stepCost(step), memory: memory(run, step.optimizerState, 2) },
+    ...timed(layers, used, run, machine),
+  };
+}
+
+function stepCost({ graph, phaseOf }: StepGraph): Omit<TrainingCost, "memory"> {
+  const parts = { forward: NO_WORK, backward: NO_WORK, update: NO_WORK };
+  for (const layer of layersOf(graph.nodes, phaseOf)) {
+    for (const phase of ["forward", "backward", "update"] as const) parts[phase] = addWork(parts[phase], layer[phase]);
+  }
+  return { step: passCost(graph.nodes), ...parts };
+}
+
+function timed(
+  layers: readonly LayerCost[],
+  used: Graph,
+  run: Graph,
+  machine: Machine | undefined,
+): Pick<GraphCost, "layers" | "time"> {
+  if (machine === undefined) return { layers };
+  const [use, step] = [timesOf(used, machine), timesOf(run, machine)];
+  const sum = (times: typeof use): number => times.reduce((ms, { seconds }) => ms + 1000 * seconds, 0);
+  return { layers: withTimes(layers, use, step), time: { useMs: sum(use), stepMs: sum(step) } };
 }
 
 function firstTensor(value: unknown): Tensor | undefined {
@@ -147,66 +211,64 @@ function withNumbers(graph: Graph, { bindings = {} }: CostOptions): Graph {
   return bindGraph(graph, numbers);
 }
 
-/** Loss, gradients, and the update: what one training step computes. */
-function trainingGraph(model: Module, loss: Tensor, options: CostOptions): { graph: Graph; optimizerState: number } {
-  const { graph, updates } = graphFor({ loss }, "train", options);
-  const { optimizer } = options;
-  const all = model.parameters();
-  const trained = optimizer?.trained(all) ?? all;
-  const total = graph.outputs.get("loss") as Tensor;
-  const gradients = vjpOf([total], [constant(1, total.dtype)], [...trained.values()]);
-  const outputs = new Map<string, Tensor>([["loss", total]]);
-  for (const [i, value] of [...updates.values()].entries()) outputs.set(`buffer ${i}`, value);
-  if (optimizer === undefined) {
-    [...trained.keys()].forEach((path, i) => outputs.set(`gradient ${path}`, gradients[i] as Tensor));
-    return { graph: new Graph(outputs), optimizerState: 0 };
-  }
-  const slots = optimizer.slots(all);
-  const updated = optimizer.update({
-    parameters: trained,
-    gradients: new Map([...trained.keys()].map((path, i) => [path, gradients[i] as Tensor])),
-    state: new Map([...slots].map(([key, slot]) => [key, input(key, slot.shape, slot.dtype)])),
-    scalars: new Map(optimizer.scalarNames.map((name) => [name, input(name, [])])),
-  });
-  for (const [name, t] of [...updated.parameters, ...updated.state, ...updated.metrics]) outputs.set(name, t);
-  const optimizerState = [...slots.values()].reduce((sum, { shape, dtype }) => sum + sizeOf(shape) * DTYPES[dtype].bytes, 0);
-  return { graph: new Graph(outputs), optimizerState };
-}
-
-/** Sums the cost of running nodes once, by op. */
-export function passCost(nodes: readonly Node[]): PassCost {
-  const ops = new Map<string, OpCost>();
-  for (const node of nodes) {
-    if (isLeaf(node)) continue;
-    const { flops, bytes } = costOf(node);
-    const sum = ops.get(node.op) ?? { op: node.op, nodes: 0, flops: 0, bytes: 0 };
-    ops.set(node.op, { op: node.op, nodes: sum.nodes + 1, flops: sum.flops + flops, bytes: sum.bytes + bytes });
-  }
-  const list = [...ops.values()].sort((a, b) => b.flops - a.flops || b.bytes - a.bytes);
-  const total = (of: (op: OpCost) => number): number => list.reduce((sum, op) => sum + of(op), 0);
-  return { flops: total((op) => op.flops), bytes: total((op) => op.bytes), ops: list };
-}
-
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(bytes < 100 * 2 ** 20 ? 2 : 0)} MiB`;
 
+/** Rows of the table by layer at most. */
+const SHOWN_LAYERS = 24;
+
+const withMultiplyAdds = ({ flops, multiplyAdds }: Work): string => `${formatCount(flops)} (${formatCount(multiplyAdds)})`;
+
+/** Quantities in use and in training, as rows of a table. */
+export function quantityRows({ forward, memory, training, time }: GraphCost, parameters: number): string[][] {
+  const both = (name: string, of: (m: MemoryCost) => number): string[] => [
+    name,
+    ...[memory, training.memory].map((m) => mebibytes(of(m))),
+  ];
+  const ms = (value: number): string => `${value.toPrecision(3)} ms`;
+  return [
+    ["parameters", formatInteger(parameters), formatInteger(parameters)],
+    ["FLOPs (multiply-adds)", withMultiplyAdds(forward), withMultiplyAdds(training.step)],
+    ["  forward", withMultiplyAdds(forward), withMultiplyAdds(training.forward)],
+    ["  backward", "", withMultiplyAdds(training.backward)],
+    ["  update", "", withMultiplyAdds(training.update)],
+    ["bytes moved", mebibytes(forward.bytes), mebibytes(training.step.bytes)],
+    ["FLOPs a byte", forward.intensity.toPrecision(3), training.step.intensity.toPrecision(3)],
+    both("memory: parameters and buffers", (m) => m.parameters + m.buffers),
+    both("memory: optimizer", (m) => m.optimizerState),
+    both("memory: second copy of these", (m) => m.secondCopy),
+    both("memory: activations, gradients", (m) => m.working),
+    both("memory: in all", (m) => m.total),
+    ...(time === undefined ? [] : [["time, predicted", ms(time.useMs), ms(time.stepMs)]]),
+  ];
+}
+
+/** The layers with the work and time of each, summed up so that a person can read them. */
+export function layerTable(layers: readonly LayerCost[]): string {
+  const shown = shownLayers(layers, SHOWN_LAYERS);
+  const hasTimes = shown.some(({ time }) => time !== undefined);
+  const all = shown.reduce((sum, { time }) => sum + (time?.stepMs ?? 0), 0);
+  const rows = shown.map(({ path, forward, backward, update, time }) => [
+    path,
+    formatCount(forward.multiplyAdds),
+    formatCount(forward.flops),
+    formatCount(backward.flops + update.flops),
+    mebibytes(forward.bytes + backward.bytes + update.bytes),
+    ...(time === undefined
+      ? []
+      : [time.useMs.toFixed(2), time.stepMs.toFixed(2), `${((100 * time.stepMs) / all).toFixed(1)} %`, time.bound]),
+  ]);
+  const titles = ["layer", "multiply-adds", "FLOPs forward", "FLOPs backward", "bytes moved"];
+  return formatTable([...titles, ...(hasTimes ? ["ms in use", "ms in a step", "share", "bound by"] : [])], rows);
+}
+
 function tableOf(cost: Omit<ModelCost, "table">): string {
-  const { forward, training } = cost;
   const quantities = formatTable(
     [`${cost.name} ${cost.inputShapes.map(formatShape).join(" ")}`, "in use", "in training"],
-    [
-      ["parameters", formatInteger(cost.parameters), formatInteger(cost.parameters)],
-      ["FLOPs", formatCount(forward.flops), formatCount(training.step.flops)],
-      ["bytes moved", mebibytes(forward.bytes), mebibytes(training.step.bytes)],
-      ["memory: parameters and buffers", ...[cost, training].map(({ memory: m }) => mebibytes(m.parameters + m.buffers))],
-      ["memory: optimizer", ...[cost, training].map(({ memory: m }) => mebibytes(m.optimizerState))],
-      ["memory: second copy of these", ...[cost, training].map(({ memory: m }) => mebibytes(m.secondCopy))],
-      ["memory: activations, gradients", ...[cost, training].map(({ memory: m }) => mebibytes(m.working))],
-      ["memory: in all", ...[cost, training].map(({ memory: m }) => mebibytes(m.total))],
-    ],
+    quantityRows(cost, cost.parameters),
   );
   const ops = formatTable(
     ["ops of a training step", "nodes", "FLOPs", "bytes moved"],
-    training.step.ops.map((op) => [op.op, formatInteger(op.nodes), formatCount(op.flops), mebibytes(op.bytes)]),
+    cost.training.step.ops.map((op) => [op.op, formatInteger(op.nodes), formatCount(op.flops), mebibytes(op.bytes)]),
   );
-  return `${quantities}\n\n${ops}`;
+  return `${quantities}\n\n${layerTable(cost.layers)}\n\n${ops}`;
 }

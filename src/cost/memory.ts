@@ -8,7 +8,7 @@ import { DTYPES, isLeaf, staticShape, sizeOf } from "../graph/index.js";
 export const bytesOf = (t: Tensor): number => sizeOf(staticShape(t.shape, "memory")) * DTYPES[t.dtype].bytes;
 
 /** Ops whose result is their input's memory under another shape. */
-const VIEWS = new Set(["Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"]);
+export const VIEWS: ReadonlySet<string> = new Set(["Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"]);
 
 /** Maps each tensor to the one whose memory it shares. */
 function storages(graph: Graph): Map<Tensor, Tensor> {

@@ -6,5 +6,5 @@ export * from "./shape.js";
 export * from "./node.js";
 export * from "./tensor.js";
 export * from "./graph.js";
-export { currentScope, withScope } from "./scope.js";
+export { currentScope, OPTIMIZER_SCOPE, withScope } from "./scope.js";
 export { mergeCommonSubexpressions } from "./passes/cse.js";

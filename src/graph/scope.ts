@@ -16,3 +16,6 @@ export function withScope<T>(path: string, body: () => T): T {
     stack.pop();
   }
 }
+
+/** The scope of an optimizer's update: no module's path, since these have no parentheses. */
+export const OPTIMIZER_SCOPE = "(optimizer)";

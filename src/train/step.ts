@@ -4,7 +4,7 @@
  */
 import { vjpOf } from "../autodiff/index.js";
 import type { Parameter, TensorData, TensorType } from "../graph/index.js";
-import { constant, fromNumbers, Graph, input, sizeOf, Tensor } from "../graph/index.js";
+import { constant, fromNumbers, Graph, input, OPTIMIZER_SCOPE, sizeOf, Tensor, withScope } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
 import { randomInputs, resolveMode } from "../ops/index.js";
 import type { Optimizer } from "../optim/index.js";
@@ -150,7 +150,9 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
   ): { outputs: Map<string, Tensor>; changes: string[]; metrics: Map<string, Tensor> } => {
     const state = new Map([...types.slots].map(([key, slot]) => [key, input(key, slot.shape, slot.dtype)]));
     const scalars = new Map(optimizer.scalarNames.map((name) => [name, input(name, [], "float32")]));
-    const updated = optimizer.update({ parameters: trainable, gradients, scaledGradients, state, scalars });
+    const updated = withScope(OPTIMIZER_SCOPE, () =>
+      optimizer.update({ parameters: trainable, gradients, scaledGradients, state, scalars }),
+    );
     const outputs = new Map<string, Tensor>();
     for (const [name, value] of [...updated.parameters, ...updated.state]) outputs.set(nextName(name), value);
     return { outputs, changes: [...updated.parameters.keys(), ...updated.state.keys()], metrics: updated.metrics };

@@ -2,7 +2,7 @@
  * @module `descent cost`: figures of a graph that are known by hand.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -59,6 +59,65 @@ test("cost: parameters, FLOPs and energy of one matrix product, by batch", () =>
     assert.equal(wrong.status, 2);
     assert.match(wrong.stderr, /^descent: none\.onnx: |none\.onnx: expected/);
     assert.equal(wrong.stderr.trim().split("\n").length, 1);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("cost: training, layers, memory by batch and a picture of a model by name; a modelled energy is called so", () => {
+  const folder = mkdtempSync(join(tmpdir(), "descent-cost-"));
+  try {
+    const picture = join(folder, "lenet.svg");
+    const env = { ...process.env, XDG_CACHE_HOME: folder };
+    const cost = (...more: readonly string[]) =>
+      spawnSync(
+        process.execPath,
+        [main, "cost", "lenet-5", "--batch", "4", "--runs", "1", "--device", "cpu", "--json", ...more],
+        {
+          encoding: "utf8",
+          env,
+        },
+      );
+    const ran = cost("--draw", picture);
+    assert.equal(ran.status, 0, ran.stderr);
+    assert.match(ran.stderr, /measuring this machine/);
+    const found = JSON.parse(ran.stdout) as {
+      readonly multiplyAdds: number;
+      readonly energy: string;
+      readonly training: {
+        readonly forward: { readonly multiplyAdds: number };
+        readonly backward: { readonly multiplyAdds: number };
+      };
+      readonly layers: readonly { readonly path: string; readonly time: { readonly stepMs: number } }[];
+      readonly byBatch: readonly { readonly batch: number; readonly training: { readonly working: number } }[];
+      readonly machine: { readonly productFlops: number };
+    };
+    // 416,520 multiply-adds an image; backward twice that, but for the gradient to the images.
+    assert.equal(found.multiplyAdds, 4 * 416_520);
+    assert.equal(found.training.backward.multiplyAdds, 4 * (2 * 416_520 - 28 * 28 * 6 * 25));
+    assert.deepEqual(
+      found.layers.map(({ path }) => path).filter((path) => !path.startsWith("(")),
+      ["conv1", "pool", "conv2", "fc1", "fc2", "fc3"],
+    );
+    assert.ok(found.layers.every(({ time }) => time.stepMs >= 0));
+    assert.deepEqual(
+      found.byBatch.map(({ batch }) => batch),
+      [1, 4, 8, 32, 128],
+    );
+    const working = found.byBatch.map(({ training }) => training.working);
+    assert.deepEqual(
+      working,
+      [...working].sort((a, b) => a - b),
+    );
+    assert.match(found.energy, /^(modelled|measured)$/);
+    assert.match(readFileSync(picture, "utf8"), /conv1/);
+    // The second time the machine is known.
+    const again = cost();
+    assert.doesNotMatch(again.stderr, /measuring this machine/);
+    assert.deepEqual((JSON.parse(again.stdout) as typeof found).machine, found.machine);
+    const wrong = cost("--draw", join(folder, "lenet.jpg"));
+    assert.equal(wrong.status, 2);
+    assert.match(wrong.stderr, /--draw \S+: expected a file that ends in \.svg/);
   } finally {
     rmSync(folder, { recursive: true });
   }
