@@ -138,6 +138,35 @@ const XML_MORE = [
 ];
 const text = (bytes: Uint8Array): string => decodeUtf8(bytes, "f");
 
+/** A workbook of one sheet, with texts of its own, shared ones, a date, a formula and an empty row. */
+const BOOK = (
+  [
+    ["xl/workbook.xml", '<workbook><sheets><sheet name="S" sheetId="1" r:id="r1"/></sheets></workbook>'],
+    [
+      "xl/_rels/workbook.xml.rels",
+      '<Relationships><Relationship Id="r1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/><Relationship Id="r2" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings" Target="sharedStrings.xml"/><Relationship Id="r3" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/styles" Target="styles.xml"/></Relationships>',
+    ],
+    ["xl/sharedStrings.xml", "<sst><si><t>n</t></si><si><r><t>da</t></r><r><t>y</t></r></si></sst>"],
+    ["xl/styles.xml", '<styleSheet><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>'],
+    [
+      "xl/worksheets/sheet1.xml",
+      '<worksheet><dimension ref="A1:C4"/><sheetData><row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c><c r="C1" t="inlineStr"><is><t>y</t></is></c></row><row r="2"><c r="A2"><v>1.5</v></c><c r="B2" s="1"><v>45322</v></c><c r="C2" t="b"><v>1</v></c></row><row r="4"><c r="A4"><f>A2*2</f><v>3</v></c><c r="B4" s="1"><v>45323</v></c><c r="C4" t="e"><v>#N/A</v></c></row></sheetData></worksheet>',
+    ],
+  ] as const
+).map(([name, xml]) => [name, bytesOf(xml)] as const);
+const BOOK_MORE = [
+  ' r="A99999999999"',
+  "</row>",
+  '<row r="-1">',
+  "<v></v>",
+  "<f>1</f>",
+  '<c t="s">',
+  "<!ENTITY a>",
+  "<sheetData>",
+  "&x;",
+  "__proto__",
+];
+
 export const DATA_READERS: readonly FuzzReader[] = [
   {
     name: "csv",
@@ -177,6 +206,14 @@ export const DATA_READERS: readonly FuzzReader[] = [
     structured: anyBytes(4),
     kept: 4,
     read: (b, s) => readTable(s.write("a.parquet", b)),
+  },
+  {
+    name: "xlsx",
+    ...SLOW,
+    valid: () => [zipOf(BOOK)],
+    structured: anyZip(BOOK, anyTokens(/<[^<>]*>|[^<>]+|"\d+"/g, BOOK_MORE)),
+    kept: 4,
+    read: (b, s) => readTable(s.write("a.xlsx", b)),
   },
   {
     name: "table-of-texts",

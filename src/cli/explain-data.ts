@@ -3,6 +3,7 @@
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { TableReading } from "../data/node.js";
 import type { MethodName } from "../explain/index.js";
 import type { Progress, ProgressOptions } from "../run/progress.js";
 import type { DeviceChoice } from "../runtime/index.js";
@@ -13,7 +14,7 @@ import { ConfigError } from "../util/errors.js";
 import { formatTable } from "../util/text.js";
 
 /** The request of the command line. */
-export interface DataOptions {
+export interface DataOptions extends TableReading {
   readonly data: string;
   readonly labelColumn: string | undefined;
   readonly textColumn: string | undefined;
@@ -48,6 +49,7 @@ export async function explainData(model: TrainedModel, path: string, options: Da
   const { slicesOf } = await import("../tasks/explaining/slices-node.js");
   const { loadExamples } = await import("../tasks/use/examples-node.js");
   const { openRun, splitRunPath } = await import("../run/node.js");
+  const { tableReading } = await import("../data/node.js");
   const { print, note, progress } = reporter;
   if (path.endsWith(".onnx"))
     throw new ConfigError(`explain --data: expected a run, which knows how its data are read, got ${path}`);
@@ -56,6 +58,7 @@ export async function explainData(model: TrainedModel, path: string, options: Da
   const { examples, rows, notes } = await loadExamples(model, config, {
     data,
     signal,
+    ...tableReading(options),
     ...(labelColumn === undefined ? {} : { labelColumn }),
     ...(textColumn === undefined ? {} : { textColumn }),
   });

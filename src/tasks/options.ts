@@ -53,6 +53,7 @@ export const tableOptions = {
     placeholder: "SIGN",
     defaultText: "detected",
   }),
+  sheet: text({ help: "tables: the sheet of an Excel workbook", placeholder: "NAME", defaultText: "the only one with rows" }),
   decimal: choice([".", ","], { help: "tables: the decimal separator", defaultText: "detected in training data" }),
   missing: list(
     text({
@@ -71,12 +72,14 @@ export const tableOptions = {
 export const tableOptionsOf = ({
   encoding,
   delimiter,
+  sheet,
   decimal,
   missing,
   dateOrder,
 }: OptionValues<typeof tableOptions>): OptionValues<typeof tableOptions> => ({
   encoding,
   delimiter,
+  sheet,
   decimal,
   missing,
   dateOrder,

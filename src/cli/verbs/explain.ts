@@ -9,7 +9,7 @@ import { formatTable } from "../../util/text.js";
 import { checkWritable } from "../../run/run-folder-files-node.js";
 import type { Explanation, Unexplained } from "../../tasks/explaining/explain-node.js";
 import { choice, flag, integer, text } from "../../util/option.js";
-import { dataOptions, deviceOptions, onnxOptions } from "../../tasks/options.js";
+import { dataOptions, deviceOptions, onnxOptions, tableOptions, tableOptionsOf } from "../../tasks/options.js";
 import { recognitionExplainOptions } from "../../tasks/images/image-recognition/options.js";
 import { detectionExplainOptions } from "../../tasks/images/object-detection/options.js";
 import { writtenExplainOptions } from "../../tasks/texts/options.js";
@@ -122,6 +122,7 @@ export const verb = defineVerb({
     }),
     labelColumn: dataOptions.labelColumn,
     textColumn: dataOptions.textColumn,
+    ...tableOptions,
     examples: integer({
       help: "with --data or --influence: number of examples to go through, drawn by the seed",
       minimum: 1,
@@ -191,7 +192,7 @@ export const verb = defineVerb({
       const { explainData } = await import("../explain-data.js");
       return await explainData(model, path, { ...asked, data: options.data }, reporter);
     }
-    const read = await readInputs(model, inputs, {});
+    const read = await readInputs(model, inputs, tableOptionsOf(options));
     for (const remark of read.notes ?? []) note(remark);
     if (options.influence !== undefined) {
       const { explainInfluence } = await import("../explain-influence.js");

@@ -94,8 +94,16 @@ export function guessDialect(
   const quote = options.quote ?? guessQuote(text, delimiter);
   const escaped = isEscaped(text, { delimiter, quote }, whole);
   const records = sample(text, { delimiter, quote, escaped }, whole).filter(({ problem }) => problem === undefined);
+  return { delimiter, quote, escaped, skip, ...guessLayout(records, options) };
+}
+
+/** Guesses which of the first records are titles, and whether the one after these names the columns. */
+export function guessLayout(
+  records: readonly CsvRecord[],
+  options: { readonly header?: boolean; readonly names?: readonly string[]; readonly hadHeader?: boolean },
+): Pick<Dialect, "titles" | "header"> {
   const titles = titlesBefore(records);
-  return { delimiter, quote, escaped, skip, titles, header: options.header ?? hasHeader(records.slice(titles), options) };
+  return { titles, header: options.header ?? hasHeader(records.slice(titles), options) };
 }
 
 /** Titles and remarks at most before a table. */

@@ -4,26 +4,25 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createGunzip } from "node:zlib";
-import type { RowPositions } from "../column.js";
 import { fileRow } from "../column.js";
 import type { DialectOptions } from "../csv/dialect.js";
 import { checkDelimiter, guessDialect } from "../csv/dialect.js";
 import { checkEncoding, encodingName, guessEncoding, markedEncoding, streamDecoder } from "../csv/encoding.js";
 import type { CsvRecord, Delimiters } from "../csv/records.js";
 import { RecordReader } from "../csv/records.js";
-import { Dataset } from "../dataset.js";
+import type { Dataset } from "../dataset.js";
 import { brokenGzip, mostUnpackedBytes, unpacksTooMuch, unreadable } from "../files-node.js";
+import type { Decimal } from "../schema/numbers.js";
 import { DataError } from "../../util/errors.js";
+import type { RowNaming } from "./text-rows.js";
+import { CHUNK_ROWS, ChunkBuilder, nameColumns } from "./text-rows.js";
 
-export interface CsvOptions extends DialectOptions {
+export interface CsvOptions extends DialectOptions, RowNaming {
   /** The encoding of the text; detected if left out: UTF-8, what a mark says, or what the bytes look like. */
   readonly encoding?: string;
   readonly skipBadRows?: boolean;
   /** Aborts reading. */
   readonly signal?: AbortSignal | undefined;
-  /** Columns that the table should have, as training data had them, and whether these were named there. */
-  readonly names?: readonly string[];
-  readonly hadHeader?: boolean;
   /** The delimiter to assume unless the user or the file states another. */
   readonly usual?: string;
 }
@@ -33,6 +32,8 @@ export interface RawTable {
   readonly names: readonly string[];
   readonly header: boolean;
   readonly delimiter?: string;
+  /** The decimal sign, where the file itself says it. */
+  readonly decimal?: Decimal;
   /** Decisions on the file, in sentences for the user; after a reading that came to its end, all of them. */
   readonly notes: () => readonly string[];
   /** The rows, chunk by chunk. */
@@ -41,7 +42,6 @@ export interface RawTable {
   readonly badRows: () => number;
 }
 
-const CHUNK_ROWS = 4096;
 /** Bytes of a file that its dialect is seen in. */
 const HEAD = 1 << 18;
 /** Bytes that an encoding is guessed from. */
@@ -192,20 +192,6 @@ async function headOf(path: string, zipped: boolean, encoding: Encoding): Promis
   return { head, whole: false };
 }
 
-/** Names of columns: without blanks around, none of them twice, `column2` where there is none. */
-function columnNames(fields: readonly string[]): { names: string[]; twice: string[] } {
-  const names: string[] = [];
-  const twice: string[] = [];
-  for (const [at, field] of fields.entries()) {
-    const given = field.trim() === "" ? `column${at}` : field.trim().normalize("NFC");
-    let name = given;
-    for (let k = 1; names.includes(name); k++) name = `${given}_${k}`;
-    if (name !== given) twice.push(`"${given}"`);
-    names.push(name);
-  }
-  return { names, twice };
-}
-
 interface Opened extends Delimiters {
   readonly path: string;
   readonly zipped: boolean;
@@ -232,42 +218,6 @@ async function* recordsIn(table: Opened): AsyncGenerator<CsvRecord> {
   }
 }
 
-/** Rows of a chunk that is being filled. */
-class ChunkBuilder {
-  #cells: (string | null)[][];
-  #rows: number[] = [];
-  #lines: number[] = [];
-  readonly #names: readonly string[];
-
-  constructor(names: readonly string[]) {
-    this.#names = names;
-    this.#cells = names.map(() => []);
-  }
-
-  get length(): number {
-    return this.#rows.length;
-  }
-
-  add(fields: readonly string[], row: number, line: number): void {
-    for (const [at, cells] of this.#cells.entries()) {
-      const field = fields[at] as string;
-      cells.push(field === "" ? null : field);
-    }
-    this.#rows.push(row);
-    this.#lines.push(line);
-  }
-
-  /** Returns the rows that were added since the last call, and forgets them. */
-  take(): Dataset {
-    const positions: RowPositions = { rows: Uint32Array.from(this.#rows), lines: Uint32Array.from(this.#lines) };
-    const columns = this.#names.map((name, at) => [name, { dtype: "string", values: this.#cells[at] ?? [], positions }] as const);
-    this.#cells = this.#names.map(() => []);
-    this.#rows = [];
-    this.#lines = [];
-    return new Dataset(columns);
-  }
-}
-
 /** Describes the fault of a record that should have so many columns; undefined if it has none. Extra empty fields at its end are no fault. */
 function problemOf({ fields, problem }: CsvRecord, columns: number, broken: boolean): string | undefined {
   if (problem !== undefined) return problem;
@@ -290,18 +240,13 @@ export async function openCsv(path: string, zipped: boolean, options: CsvOptions
   const first = [...new RecordReader(dialect).read(head.slice(skip), true)][titles];
   if (first === undefined || first.problem !== undefined)
     throw new DataError(`${path}: row 1: ${first?.problem ?? "expected names of columns, got none"}; ${ROW_REMEDY}`);
-  const { names, twice } = header ? columnNames(first.fields) : unnamed(first.fields.length, options);
+  const named = nameColumns(path, first.fields, { header, titles }, options);
+  const { names } = named;
   const notes = [
     ...(encoding.note === undefined ? [] : [encoding.note]),
     ...(escaped ? [`${path}: a backslash stands before quotes inside of fields`] : []),
     ...(encoding.broken === undefined ? [] : [`${path}: some rows are not UTF-8`]),
-    ...(header || options.header === false || options.hadHeader === false
-      ? []
-      : [
-          `${path}: the first row is no header, so columns are called ${names.slice(0, 8).join(", ")}${names.length > 8 ? ", …" : ""}`,
-        ]),
-    ...(titles === 0 ? [] : [`${path}: the first ${titles === 1 ? "line is" : `${titles} lines are`} no part of the table`]),
-    ...(twice.length === 0 ? [] : [`${path}: several columns are called ${twice.join(", ")}; all but the first got a number`]),
+    ...named.notes,
   ];
   // Files that were joined have their header again and again.
   const isHeader = ({ fields }: CsvRecord): boolean =>
@@ -339,10 +284,4 @@ export async function openCsv(path: string, zipped: boolean, options: CsvOptions
   const repeated = (): string[] =>
     repeats === 0 ? [] : [`${path}: ${repeats === 1 ? "a line repeats" : `${repeats} lines repeat`} the header and are no rows`];
   return { names, header, delimiter, notes: () => [...notes, ...repeated()], chunks, badRows: () => badRows };
-}
-
-/** Names for columns without any: as in training where they are as many, or as many but for the one to predict. */
-function unnamed(count: number, { names = [], hadHeader }: CsvOptions): { names: string[]; twice: string[] } {
-  if (hadHeader === false && names.length === count) return { names: [...names], twice: [] };
-  return { names: Array.from({ length: count }, (_, at) => `column${at}`), twice: [] };
 }

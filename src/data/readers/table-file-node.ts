@@ -3,7 +3,7 @@
  */
 import { open } from "node:fs/promises";
 import type { DuckDBConnection } from "@duckdb/node-api";
-import { unreadable } from "../files-node.js";
+import { readFileBytes, unreadable } from "../files-node.js";
 import type { CellOptions } from "../schema/infer.js";
 import type { TableSchema } from "../schema/table-schema.js";
 import { DataError } from "../../util/errors.js";
@@ -12,11 +12,13 @@ import { quoteText } from "./columns-node.js";
 import type { CsvOptions } from "./csv-node.js";
 import { literalPath, rowsOf } from "./duckdb-node.js";
 
-export type TableFormat = "csv" | "tsv" | "jsonl" | "json" | "parquet";
+export type TableFormat = "csv" | "tsv" | "jsonl" | "json" | "parquet" | "xlsx";
 
 export interface TableOptions extends CellOptions, Omit<CsvOptions, "names" | "hadHeader" | "usual"> {
   /** Taken from the file's name if left out. */
   readonly format?: TableFormat;
+  /** The sheet of an Excel workbook; the only one that is not empty if left out. */
+  readonly sheet?: string;
   /** Leave out rows that do not parse, and count them. */
   readonly skipBadRows?: boolean;
   /** Only these columns. */
@@ -32,9 +34,9 @@ export interface TableOptions extends CellOptions, Omit<CsvOptions, "names" | "h
 }
 
 /** Options for how tables are written, where the detected or learned settings would be wrong. */
-export type TableReading = Pick<TableOptions, "encoding" | "delimiter" | "decimal" | "missing" | "dateOrder">;
+export type TableReading = Pick<TableOptions, "encoding" | "delimiter" | "sheet" | "decimal" | "missing" | "dateOrder">;
 
-const READING = ["encoding", "delimiter", "decimal", "missing", "dateOrder"] as const;
+const READING = ["encoding", "delimiter", "sheet", "decimal", "missing", "dateOrder"] as const;
 
 /** Those options that are there, of any others; an empty list of marks says nothing. */
 export const tableReading = (options: TableReading): TableReading =>
@@ -55,6 +57,8 @@ export function tableFormat(path: string): TableFormat | undefined {
     ["ndjson", "jsonl"],
     ["json", "json"],
     ["parquet", "parquet"],
+    ["xlsx", "xlsx"],
+    ["xlsm", "xlsx"],
   ]);
   return formats.get(extension);
 }
@@ -87,11 +91,17 @@ const FOREIGN: readonly (readonly [begin: RegExp, what: string])[] = [
   [/^version https:\/\/git-lfs\./, "a pointer of Git LFS; fetch the file itself (git lfs pull)"],
   [/^%PDF-/, "a PDF; export the table from where it was made"],
   [/^ÐÏ.à/s, "a workbook of Excel before 2007; save it as .xlsx or .csv"],
+  [/^PK.*mimetypeapplication\/vnd\.oasis/s, "an OpenDocument file; save it as .xlsx or .csv"],
 ];
 
+/** The name of the stream in which Excel puts what is encrypted, UTF-16. */
+const ENCRYPTED = Buffer.from("EncryptedPackage", "utf16le");
+
 /** Errors: DataError if a file begins as one that is no table, whatever its name says. */
-export function refuseForeign(path: string, head: Uint8Array): void {
+export async function refuseForeign(path: string, head: Uint8Array): Promise<void> {
   const begin = new TextDecoder("latin1").decode(head.subarray(0, 200)).replace(/^ï»¿/, "");
+  if (/^ÐÏ.à/s.test(begin) && Buffer.from(await readFileBytes(path)).includes(ENCRYPTED))
+    throw new DataError(`${path}: expected a table, got a workbook with a password; save it without one`);
   const found = FOREIGN.find(([pattern]) => pattern.test(begin));
   if (found !== undefined) throw new DataError(`${path}: expected a table, got ${found[1]}`);
 }

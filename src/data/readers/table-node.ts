@@ -1,5 +1,5 @@
 /**
- * @module Tables from files and queries: CSV and TSV by our own reader, JSON lines, Parquet (the first three also gzipped) and SQL by DuckDB.
+ * @module Tables from files and queries: CSV and TSV by our own reader, Excel workbooks, JSON lines, Parquet and SQL by DuckDB; texts also gzipped.
  * A table is a stream of chunks, so that it may be larger than memory; `readTable` collects it.
  *
  * A schema tells the meaning of its cells; it is learned from all rows, or given where other data have taught it. A row that does not parse is
@@ -10,10 +10,13 @@ import type { Dataset, DatasetStream } from "../dataset.js";
 import { concatenate } from "../dataset.js";
 import { isGzip, verifyGzip } from "../files-node.js";
 import { SchemaBuilder } from "../schema/infer.js";
+import type { Decimal } from "../schema/numbers.js";
 import type { TableSchema } from "../schema/table-schema.js";
 import { readWith } from "../schema/table-schema.js";
+import { isZip } from "../zip-node.js";
 import { ConfigError, DataError } from "../../util/errors.js";
 import { unknownName } from "../../util/nearest.js";
+import { openExcel } from "./excel-node.js";
 import { explainFailure, isEngineError } from "./complaints-node.js";
 import type { RawTable } from "./csv-node.js";
 import { openCsv } from "./csv-node.js";
@@ -106,7 +109,11 @@ async function learn(where: string, raw: RawTable, options: TableOptions): Promi
   if (options.schema !== undefined) return { schema: overruled(options.schema, options), notes: [] };
   const texts = (options.textColumns ?? []).filter((name) => raw.names.includes(name));
   const types = { ...Object.fromEntries(texts.map((name) => [name, "text" as const])), ...options.columnTypes };
-  const builder = new SchemaBuilder({ ...options, columnTypes: types });
+  const builder = new SchemaBuilder({
+    ...(raw.decimal === undefined ? {} : { decimal: raw.decimal }),
+    ...options,
+    columnTypes: types,
+  });
   const kept: Dataset[] = [];
   let cells = 0;
   for await (const chunk of raw.chunks()) {
@@ -136,27 +143,47 @@ function overruled(schema: TableSchema, { decimal, dateOrder, missing }: TableOp
 function formatFor(path: string, options: TableOptions): TableFormat {
   const format = options.format ?? tableFormat(path);
   if (format === undefined)
-    throw new DataError(`${path}: expected a .csv, .tsv, .jsonl, .json or .parquet file (also .gz); name its format`);
+    throw new DataError(`${path}: expected a .csv, .tsv, .xlsx, .jsonl, .json or .parquet file (also .gz); name its format`);
   return format;
+}
+
+const decimalsOf = ({ fields }: TableSchema): Map<string, Decimal> =>
+  new Map(fields.flatMap((field) => (field.type === "number" ? [[field.name, field.decimal]] : [])));
+
+/** Options that say how the text of a CSV file is written, and one of workbooks. */
+const TEXT_OPTIONS = ["encoding", "delimiter", "quote"] as const;
+
+/** Errors: ConfigError for an option that says something of files of another kind. */
+function refuseOptions(where: string, format: TableFormat | "query", options: TableOptions): void {
+  const isText = format === "csv" || format === "tsv";
+  const refuse = (name: string, kind: string): never => {
+    throw new ConfigError(
+      `${where}: expected no --${name}, which is for ${kind}, got "${options[name as "encoding"]}"; leave it out`,
+    );
+  };
+  if (!isText) for (const name of TEXT_OPTIONS) if (options[name] !== undefined) refuse(name, "CSV and TSV files");
+  if (format !== "xlsx" && options.sheet !== undefined) refuse("sheet", "Excel workbooks");
 }
 
 /** Opens a table file and learns what its cells mean, for which all of it is read; nothing is kept of a large one. */
 export async function openTable(path: string, options: TableOptions = {}): Promise<Table> {
   const head = await readHead(path);
+  if (head.length > 0) await refuseForeign(path, head);
   const format = formatFor(path, options);
   if (head.length === 0) throw new DataError(`${path}: expected at least one row, got an empty file`);
-  refuseForeign(path, head);
   const zipped = isGzip(head);
   if (!zipped && path.endsWith(".gz")) throw new DataError(`${path}: expected a gzip file, got other bytes`);
+  if (format !== "xlsx" && isZip(head))
+    throw new DataError(`${path}: expected a table, got a zip file; unpack it, or name a workbook .xlsx`);
+  refuseOptions(path, format, options);
   const { schema } = options;
+  const known = schema === undefined ? {} : { names: schema.fields.map(({ name }) => name), hadHeader: schema.header };
   const raw =
-    format === "csv" || format === "tsv"
-      ? await openCsv(path, zipped, {
-          ...options,
-          ...(format === "tsv" ? { usual: "\t" } : {}),
-          ...(schema === undefined ? {} : { names: schema.fields.map(({ name }) => name), hadHeader: schema.header }),
-        })
-      : await openEngineFile(path, format, zipped, options);
+    format === "xlsx"
+      ? await openExcel(path, { ...options, ...known, ...(schema === undefined ? {} : { decimals: decimalsOf(schema) }) })
+      : format === "csv" || format === "tsv"
+        ? await openCsv(path, zipped, { ...options, ...(format === "tsv" ? { usual: "\t" } : {}), ...known })
+        : await openEngineFile(path, format, zipped, options);
   return new Table(path, raw, await learn(path, raw, options), options);
 }
 
@@ -181,8 +208,9 @@ async function openEngineFile(
 /** Opens a query: one SELECT of DuckDB's SQL, over the files that it names (`FROM 'a.parquet'`). */
 export async function openQuery(
   sql: string,
-  options: Omit<TableOptions, "format" | "encoding" | "delimiter" | "quote" | "header"> = {},
+  options: Omit<TableOptions, "format" | "encoding" | "delimiter" | "sheet" | "quote" | "header"> = {},
 ): Promise<Table> {
+  refuseOptions("query", "query", options);
   const query = await parseQuery(sql);
   const explain = (error: unknown): Promise<Error> => {
     if (!isEngineError(error)) return Promise.resolve(error as Error);

@@ -102,8 +102,8 @@ function expected(field: TableField): string {
 }
 
 const REMEDY: Readonly<Partial<Record<TableField["type"], string>>> = {
-  number: "mend it, name it as a mark of missing values (--missing), or say --decimal",
-  date: "mend it, name it as a mark of missing values (--missing), or say --date-order",
+  number: "mend it, name it as a mark of missing values (--missing), say --decimal, or leave out such rows (--skip-bad-rows)",
+  date: "mend it, name it as a mark of missing values (--missing), say --date-order, or leave out such rows (--skip-bad-rows)",
 };
 
 export interface ReadOptions {

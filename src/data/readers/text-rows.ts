@@ -1,0 +1,93 @@
+/**
+ * @module Rows of texts on their way to a data set: names for their columns, and chunks of them.
+ */
+import type { RowPositions } from "../column.js";
+import { Dataset } from "../dataset.js";
+
+/** Rows of a chunk, at most. */
+export const CHUNK_ROWS = 4096;
+
+/** Columns that a table should have. */
+export interface RowNaming {
+  /** Whether the first row names the columns; detected if left out. */
+  readonly header?: boolean;
+  /** Columns that the table should have, as training data had them, and whether these were named there. */
+  readonly names?: readonly string[];
+  readonly hadHeader?: boolean;
+}
+
+/** Names of columns: without blanks around, none of them twice, `column2` where there is none. */
+function columnNames(fields: readonly string[]): { names: string[]; twice: string[] } {
+  const names: string[] = [];
+  const twice: string[] = [];
+  for (const [at, field] of fields.entries()) {
+    const given = field.trim() === "" ? `column${at}` : field.trim().normalize("NFC");
+    let name = given;
+    for (let k = 1; names.includes(name); k++) name = `${given}_${k}`;
+    if (name !== given) twice.push(`"${given}"`);
+    names.push(name);
+  }
+  return { names, twice };
+}
+
+/** Names for columns without any: as in training where they are as many, or as many but for the one to predict. */
+function unnamed(count: number, { names = [], hadHeader }: RowNaming): { names: string[]; twice: string[] } {
+  if (hadHeader === false && names.length === count) return { names: [...names], twice: [] };
+  return { names: Array.from({ length: count }, (_, at) => `column${at}`), twice: [] };
+}
+
+/** Names the columns of a table by its first row, with what is to be said of that. */
+export function nameColumns(
+  where: string,
+  first: readonly string[],
+  { header, titles }: { readonly header: boolean; readonly titles: number },
+  options: RowNaming,
+): { readonly names: readonly string[]; readonly notes: readonly string[] } {
+  const { names, twice } = header ? columnNames(first) : unnamed(first.length, options);
+  const notes = [
+    ...(header || options.header === false || options.hadHeader === false
+      ? []
+      : [
+          `${where}: the first row is no header, so columns are called ${names.slice(0, 8).join(", ")}${names.length > 8 ? ", …" : ""}`,
+        ]),
+    ...(titles === 0 ? [] : [`${where}: the first ${titles === 1 ? "line is" : `${titles} lines are`} no part of the table`]),
+    ...(twice.length === 0 ? [] : [`${where}: several columns are called ${twice.join(", ")}; all but the first got a number`]),
+  ];
+  return { names, notes };
+}
+
+/** Rows of a chunk that is being filled. */
+export class ChunkBuilder {
+  #cells: (string | null)[][];
+  #rows: number[] = [];
+  #lines: number[] = [];
+  readonly #names: readonly string[];
+
+  constructor(names: readonly string[]) {
+    this.#names = names;
+    this.#cells = names.map(() => []);
+  }
+
+  get length(): number {
+    return this.#rows.length;
+  }
+
+  add(fields: readonly string[], row: number, line: number): void {
+    for (const [at, cells] of this.#cells.entries()) {
+      const field = fields[at] as string;
+      cells.push(field === "" ? null : field);
+    }
+    this.#rows.push(row);
+    this.#lines.push(line);
+  }
+
+  /** Returns the rows that were added since the last call, and forgets them. */
+  take(): Dataset {
+    const positions: RowPositions = { rows: Uint32Array.from(this.#rows), lines: Uint32Array.from(this.#lines) };
+    const columns = this.#names.map((name, at) => [name, { dtype: "string", values: this.#cells[at] ?? [], positions }] as const);
+    this.#cells = this.#names.map(() => []);
+    this.#rows = [];
+    this.#lines = [];
+    return new Dataset(columns);
+  }
+}
