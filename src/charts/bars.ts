@@ -61,18 +61,22 @@ export function barChart(options: BarChartOptions): string {
 }
 
 export interface HistogramOptions extends ChartOptions {
-  readonly values: readonly number[];
+  /** Values to be counted; or `counted`, where they are. */
+  readonly values?: readonly number[];
   readonly buckets?: number;
+  /** Counts in equal ranges between `low` and `high`. */
+  readonly counted?: { readonly low: number; readonly high: number; readonly counts: readonly number[] };
   readonly xLabel: Bilingual;
   readonly yLabel: Bilingual;
 }
 
 /** Draws how often values fall in each of `buckets` equal ranges. */
 export function histogramChart(options: HistogramOptions): string {
-  const { values, buckets = 30, width = 420, height = 300, language } = options;
-  const [low, high] = extent(values) ?? [0, 1];
+  const { values = [], width = 420, height = 300, language, counted } = options;
+  const buckets = counted?.counts.length ?? options.buckets ?? 30;
+  const [low, high] = counted === undefined ? (extent(values) ?? [0, 1]) : [counted.low, counted.high];
   const span = high - low || Math.abs(low) || 1;
-  const counts = Array.from({ length: buckets }, () => 0);
+  const counts = counted === undefined ? Array.from({ length: buckets }, () => 0) : [...counted.counts];
   for (const value of values) {
     if (!Number.isFinite(value)) continue;
     const bucket = Math.min(buckets - 1, Math.floor(((value - low) / span) * buckets));

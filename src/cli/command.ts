@@ -9,7 +9,7 @@ import { fileReason, isFileError } from "../util/file-reason.js";
 import { nearest } from "../util/nearest.js";
 import { readRegularFile } from "../util/regular-file-node.js";
 import { printable, printableJson, printableLine } from "../util/terminal.js";
-import { overallHelp, usage, verbHelp } from "./help.js";
+import { groupHelp, overallHelp, usage, verbHelp } from "./help.js";
 import type { OptionTable } from "../util/option.js";
 import { applyConfig, parseOptions } from "./options.js";
 import { flag } from "../util/option.js";
@@ -137,14 +137,39 @@ async function dispatch(args: readonly string[], frame: Frame): Promise<unknown>
   }
   if (first === "--version" || first === "-v") return dispatch(["version", ...rest], frame);
   const row = verbs.find((candidate) => candidate.name === first);
-  if (row === undefined) {
-    const names = verbs.map((candidate) => candidate.name);
-    const near = nearest(first, names);
-    const hint = near === undefined ? `expected one of ${names.join(", ")}` : `did you mean "${near}"?`;
-    throw new ConfigError(`unknown ${first.startsWith("-") ? "option" : "verb"} "${first}"; ${hint}`);
-  }
+  if (row === undefined) throw unknownVerb(first, verbs, "verb");
   const { verb } = await row.load();
+  if (verb.verbs !== undefined) return dispatchWithin(row, verb, verb.verbs, { args: rest, wholeLine: args }, frame);
   return runVerb(row, verb, { args: rest, wholeLine: args }, frame);
+}
+
+function unknownVerb(name: string, verbs: readonly VerbRow[], what: string): ConfigError {
+  const names = verbs.map((candidate) => candidate.name);
+  const near = nearest(name, names);
+  const hint = near === undefined ? `expected one of ${names.join(", ")}` : `did you mean "${near}"?`;
+  return new ConfigError(`unknown ${name.startsWith("-") ? "option" : what} "${name}"; ${hint}`);
+}
+
+/** A verb that has verbs of its own: the one that the next argument names. */
+async function dispatchWithin(
+  row: VerbRow,
+  verb: Verb,
+  verbs: readonly VerbRow[],
+  { args, wholeLine }: { readonly args: readonly string[]; readonly wholeLine: readonly string[] },
+  frame: Frame,
+): Promise<unknown> {
+  const [first, ...rest] = args;
+  if (first === "--help" || first === "-h") {
+    frame.io.stdout.write(`${groupHelp(row, verb, verbs, GLOBAL_OPTIONS)}\n`);
+    return SHOWN;
+  }
+  const names = verbs.map(({ name }) => name).join(", ");
+  if (first === undefined)
+    throw new ConfigError(`${row.name}: expected one of ${names}, got nothing; see descent ${row.name} --help`);
+  const inner = verbs.find(({ name }) => name === first);
+  if (inner === undefined) throw unknownVerb(first, verbs, `verb of ${row.name}`);
+  const loaded = await inner.load();
+  return runVerb({ ...inner, name: `${row.name} ${inner.name}` }, loaded.verb, { args: rest, wholeLine }, frame);
 }
 
 async function runVerb(

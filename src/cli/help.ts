@@ -24,6 +24,19 @@ export function overallHelp(verbs: readonly VerbRow[], globals: OptionTable): st
   ].join("\n");
 }
 
+/** `descent data --help`: a verb that has verbs of its own. */
+export function groupHelp(row: VerbRow, verb: Verb, verbs: readonly VerbRow[], globals: OptionTable): string {
+  const sections = [
+    `descent ${row.name}: ${row.summary}`,
+    `Usage: descent ${row.name} VERB [ARGUMENTS] [OPTIONS]`,
+    `Verbs:\n${definitions(verbs.map(({ name, summary }) => [name, summary]))}`,
+    `Options of every verb:\n${optionLines(globals)}`,
+    `\`descent ${row.name} VERB --help\` shows more.`,
+  ];
+  if (verb.examples !== undefined) sections.push(`Examples:\n${verb.examples.map((example) => `  ${example}`).join("\n")}`);
+  return sections.join("\n\n");
+}
+
 /** `descent VERB --help`, with what the verb itself has to say of the positionals. */
 export async function verbHelp(row: VerbRow, verb: Verb, globals: OptionTable, positionals: readonly string[]): Promise<string> {
   const more = await verb.more?.(positionals);

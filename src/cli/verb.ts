@@ -75,6 +75,8 @@ export interface Verb<O extends OptionTable = OptionTable> {
   readonly examples?: readonly string[];
   /** Entries of a --config file beside its options, which the verb reads itself. */
   readonly configNames?: readonly string[];
+  /** Verbs of its own, which its first argument names (`descent data inspect`); it does nothing itself then. */
+  readonly verbs?: readonly VerbRow[];
   /** Needs ONNX Runtime: on a platform without its binary the verb is refused in one line. */
   readonly engine?: boolean;
   /** More for `--help`, which may depend on the positionals (`descent train TASK --help` lists that task's options and models). */

@@ -51,6 +51,11 @@ export const VERBS: readonly VerbRow[] = [
     load: () => import("./verbs/compare.js"),
   },
   {
+    name: "data",
+    summary: "prepare data: import, inspect, clean, find wrong labels, split",
+    load: () => import("./verbs/data.js"),
+  },
+  {
     name: "inspect",
     summary: "show the contents of an ONNX file, a checkpoint or a run",
     load: () => import("./verbs/inspect.js"),

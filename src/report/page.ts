@@ -48,6 +48,9 @@ figure{margin:0;background:var(--card);border:1px solid var(--rule);border-radiu
 figure .pair{display:flex;gap:8px}
 figure img{width:calc(50% - 4px);height:auto;aspect-ratio:var(--ratio,1);border-radius:4px;background:#8884}
 figure img.small{image-rendering:pixelated}
+figure img.whole{width:100%;aspect-ratio:auto;max-height:160px;object-fit:contain}
+.examples.thumbs{grid-template-columns:repeat(auto-fill,minmax(130px,1fr))}
+.thumbs figcaption{overflow-wrap:anywhere}
 figcaption{font-size:14px;line-height:1.5;margin-top:8px}
 figcaption b{font-weight:650}
 .wrong b{color:var(--bad)}

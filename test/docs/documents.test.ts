@@ -118,7 +118,13 @@ async function checkCommand(line: string, where: string): Promise<void> {
   if (first.startsWith("--")) return assert.match(first, /^--(help|version)$/, where);
   const row = VERBS.find(({ name }) => name === first);
   assert.ok(row !== undefined, `${where}: no such verb: ${line}`);
-  const { verb } = await row.load();
+  let { verb } = await row.load();
+  if (verb.verbs !== undefined && rest[0] !== "--help") {
+    const inner = verb.verbs.find(({ name }) => name === rest[0]);
+    assert.ok(inner !== undefined, `${where}: no such verb of ${first}: ${line}`);
+    rest.shift();
+    ({ verb } = await inner.load());
+  }
   const { positionals } = parseOptions({ ...verb.options, ...GLOBAL_OPTIONS }, rest, {}, where);
   const required = verb.positionals.filter(({ optional }) => optional !== true).length;
   const most = verb.positionals.at(-1)?.many === true ? Infinity : verb.positionals.length;

@@ -1,6 +1,7 @@
 /**
  * @module Delimited text files (CSV, TSV, also gzipped, in any encoding) as tables of texts: every cell as it stands in the file.
  */
+import { isAscii, isUtf8 as isWholeUtf8 } from "node:buffer";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createGunzip } from "node:zlib";
@@ -44,6 +45,8 @@ export interface RawTable {
 
 /** Bytes of a file that its dialect is seen in. */
 const HEAD = 1 << 18;
+/** Bytes of a file that are read at once. */
+const PIECE = 1 << 18;
 /** Bytes that an encoding is guessed from. */
 const SAMPLE = 1 << 16;
 
@@ -52,7 +55,7 @@ export const ROW_REMEDY = `mend the row, or ${SKIP_REMEDY}`;
 
 /** The bytes of a file, unzipped. */
 async function* bytesOf(path: string, zipped: boolean): AsyncGenerator<Uint8Array> {
-  const file = createReadStream(path);
+  const file = createReadStream(path, { highWaterMark: PIECE });
   try {
     if (!zipped) yield* file as AsyncIterable<Uint8Array>;
     else {
@@ -92,6 +95,33 @@ const isUtf8 = (bytes: Uint8Array): boolean => {
   }
 };
 
+/** Tells piece by piece whether bytes are UTF-8, without making texts of them. */
+class Utf8Validator {
+  #cut = new Uint8Array();
+
+  /** False from the first piece on that is not UTF-8. */
+  add(chunk: Uint8Array): boolean {
+    const bytes = this.#cut.length === 0 ? chunk : Buffer.concat([this.#cut, chunk]);
+    // A character may be cut at the end: its first byte is one of the last three.
+    let end = bytes.length;
+    for (let at = end - 1; at >= Math.max(0, end - 3); at--) {
+      const byte = bytes[at] as number;
+      if (byte < 0x80) break;
+      if (byte < 0xc0) continue;
+      const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+      if (at + length > bytes.length) end = at;
+      break;
+    }
+    this.#cut = bytes.slice(end);
+    return isWholeUtf8(bytes.subarray(0, end));
+  }
+
+  /** Whether no character is cut off at the end. */
+  get ended(): boolean {
+    return this.#cut.length === 0;
+  }
+}
+
 /** Collects lines with bytes above 127, and counts those that are UTF-8. */
 class Sample {
   readonly #lines: Uint8Array[] = [];
@@ -128,7 +158,7 @@ class Sample {
 
 /** Detects a file's encoding from all its bytes; a gzip file is checked on the way. */
 async function detectEncoding(path: string, zipped: boolean, asked: string | undefined): Promise<Encoding> {
-  const decode = streamDecoder("utf-8");
+  const validator = new Utf8Validator();
   const sample = new Sample();
   let [first, isValid] = [true, true];
   for await (const chunk of bytesOf(path, zipped)) {
@@ -136,14 +166,11 @@ async function detectEncoding(path: string, zipped: boolean, asked: string | und
     if (marked !== undefined && marked !== "utf-8" && !zipped) return { encoding: marked };
     if (marked !== undefined && marked !== "utf-8") asked = marked;
     if (first) sample.add(withBreak(chunk));
-    else sample.add(chunk);
+    else if (!isAscii(chunk)) sample.add(chunk);
     first = false;
-    try {
-      if (isValid) decode(chunk, false);
-    } catch {
-      isValid = false;
-    }
+    isValid &&= validator.add(chunk);
   }
+  isValid &&= validator.ended;
   if (asked !== undefined) return { encoding: checkEncoding(asked, "--encoding") };
   if (isValid) return { encoding: "utf-8" };
   if (sample.valid > sample.invalid) return { encoding: "utf-8", broken: true };
@@ -228,20 +255,54 @@ function problemOf({ fields, problem }: CsvRecord, columns: number, broken: bool
   return isFit ? undefined : `expected ${columns} columns, got ${count}`;
 }
 
-/** Opens a delimited text file. Errors: DataError for what cannot be read; a row that does not parse is refused when it is read, or counted. */
-export async function openCsv(path: string, zipped: boolean, options: CsvOptions): Promise<RawTable> {
+/** A delimited text file as it is written: what `openCsv` reads it by. */
+export interface CsvForm {
+  readonly encoding: string;
+  /** Some rows are not of that encoding. */
+  readonly broken: boolean;
+  readonly delimiter: string;
+  readonly quote: string;
+  readonly header: boolean;
+  /** Begins with the first record of the table, not with titles or a hint. */
+  readonly plain: boolean;
+  readonly names: readonly string[];
+}
+
+/** Finds out how a delimited text file is written. Errors: DataError for what cannot be read. */
+export async function csvForm(path: string, zipped: boolean, options: CsvOptions): Promise<CsvForm> {
+  const { table, names, escaped } = await describeCsv(path, zipped, options);
+  const { encoding, delimiter, quote, header, skip, titles } = table;
+  const broken = encoding.broken === true;
+  const plain = skip === 0 && titles === 0 && !escaped;
+  return { encoding: encoding.encoding, broken, delimiter, quote, header, plain, names };
+}
+
+interface DescribedCsv {
+  readonly table: Opened;
+  readonly first: CsvRecord;
+  readonly names: readonly string[];
+  readonly notes: readonly string[];
+  readonly escaped: boolean;
+}
+
+async function describeCsv(path: string, zipped: boolean, options: CsvOptions): Promise<DescribedCsv> {
   const encoding = await detectEncoding(path, zipped, options.encoding);
   const { head, whole } = await headOf(path, zipped, encoding);
   if (head.trim() === "") throw new DataError(`${path}: expected at least one row, got an empty file`);
   const given = options.delimiter === undefined ? {} : { delimiter: checkDelimiter(options.delimiter, "--delimiter") };
   const dialect = guessDialect(head, whole, { ...options, ...given });
   const table: Opened = { ...dialect, path, zipped, encoding };
-  const { delimiter, escaped = false, skip, titles, header } = dialect;
+  const { escaped = false, skip, titles, header } = dialect;
   const first = [...new RecordReader(dialect).read(head.slice(skip), true)][titles];
   if (first === undefined || first.problem !== undefined)
     throw new DataError(`${path}: row 1: ${first?.problem ?? "expected names of columns, got none"}; ${ROW_REMEDY}`);
-  const named = nameColumns(path, first.fields, { header, titles }, options);
-  const { names } = named;
+  return { table, first, ...nameColumns(path, first.fields, { header, titles }, options), escaped };
+}
+
+/** Opens a delimited text file. Errors: DataError for what cannot be read; a row that does not parse is refused when it is read, or counted. */
+export async function openCsv(path: string, zipped: boolean, options: CsvOptions): Promise<RawTable> {
+  const { table, first, names, escaped, ...named } = await describeCsv(path, zipped, options);
+  const { encoding, header, delimiter } = table;
   const notes = [
     ...(encoding.note === undefined ? [] : [encoding.note]),
     ...(escaped ? [`${path}: a backslash stands before quotes inside of fields`] : []),
