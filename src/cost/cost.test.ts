@@ -44,6 +44,9 @@ test("the peak of results that are alive at once, by hand", () => {
   assert.equal(peakIntermediateBytes(new Graph({ y })), 120);
   const chain = x.exp().exp().exp().exp();
   assert.equal(peakIntermediateBytes(new Graph({ chain })), 80);
+  // The engine makes what one output needs after the other, whatever was traced first.
+  const [one, two] = [x.exp(), x.neg()];
+  assert.equal(peakIntermediateBytes(new Graph({ one: one.sum(), two: two.sum() })), 40);
   // Outputs are the caller's memory.
   assert.equal(peakIntermediateBytes(new Graph({ y: x.exp() })), 0);
 });

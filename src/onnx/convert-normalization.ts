@@ -3,12 +3,15 @@
  */
 import type { Tensor } from "../graph/index.js";
 import { constant, normalizeAxis, staticDim } from "../graph/index.js";
-import type { Call } from "./call.js";
+import { type Call, fixedNumbers } from "./call.js";
 import { type Conversion, apply } from "./conversion.js";
 
+/** Drops in training; in use passes on. A file that drops in use as well (`training_mode`) has no one value there to trace. */
 function dropout(c: Call): readonly Tensor[] {
   const x = c.x(0);
   const p = c.has(1) ? (c.numbers(1, "ratio")[0] as number) : c.float("ratio", 0.5);
+  const dropsInUse = c.has(2) && fixedNumbers(c.operand(2))?.[0] !== 0;
+  if (dropsInUse && p > 0 && !c.modes) return c.unsupported("a training_mode that drops at random while the model is used");
   const y = c.modes && p > 0 ? x.dropout(p) : x;
   return c.node.outputs.length < 2 ? [y] : [y, constant(1, "bool").expand(x.shape)];
 }

@@ -23,6 +23,16 @@ suite("attributes are honoured or refused", () => {
       "attribute temperature 0.5",
     ],
     ["a mode that is no mode", one(13, "DepthToSpace", [[1, 8, 2, 3]], { blocksize: 2, mode: "RCD" }), "mode RCD"],
+    [
+      "a dropout that is on in use",
+      {
+        opset: 13,
+        inputs: [[2, 3]],
+        constants: { ratio: scalar(0.5), on: scalar(1, "bool") },
+        nodes: [node("Dropout", ["x0", "ratio", "on"], ["y"])],
+      },
+      "a training_mode that drops at random while the model is used",
+    ],
     ["a norm that there is none of", one(22, "LpNormalization", [[2, 5]], { p: 3 }), "p 3 (only 1 and 2)"],
   ];
   for (const [name, file, what] of refused) {
