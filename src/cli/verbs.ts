@@ -80,6 +80,11 @@ export const VERBS: readonly VerbRow[] = [
     summary: "search for a smaller model within a budget: distillation, pruning, quantization",
     load: () => import("./verbs/compress.js"),
   },
+  {
+    name: "serve",
+    summary: "serve models over HTTP: predictions, explanations, the interfaces of OpenAI and KServe",
+    load: () => import("./verbs/serve.js"),
+  },
   { name: "bench", summary: "benchmark Descent against its peers", load: () => import("./verbs/bench.js") },
   { name: "help", summary: "show help for descent or one of its verbs", load: () => import("./verbs/help.js") },
   { name: "version", summary: "show the versions of descent, Node and the engine", load: () => import("./verbs/version.js") },

@@ -1,7 +1,8 @@
 /**
  * @module Rows on their way to a model: who makes batches of them, and in which order they are gone through.
  */
-import type { Dataset } from "../../data/node.js";
+import type { Batch, BatchFetcher, BatchRequest } from "../../data/index.js";
+import type { Dataset, WorkerCollate } from "../../data/node.js";
 import { WorkerFetcher } from "../../data/node.js";
 import type { AnyTask, TaskContext, TaskInfo } from "../task.js";
 
@@ -9,6 +10,37 @@ import type { AnyTask, TaskContext, TaskInfo } from "../task.js";
 export function fetcherFor(task: AnyTask, context: TaskContext<TaskInfo>, rows: Dataset): WorkerFetcher | undefined {
   const collate = task.collate?.(context, rows);
   return collate === undefined ? undefined : new WorkerFetcher(rows, collate);
+}
+
+/** Makes batches in this thread: starting another takes longer than a batch or two. */
+class InlineFetcher implements BatchFetcher, Disposable {
+  readonly #rows: Dataset;
+  readonly #collate: WorkerCollate;
+
+  constructor(rows: Dataset, collate: WorkerCollate) {
+    this.#rows = rows;
+    this.#collate = collate;
+  }
+
+  async fetch(request: BatchRequest): Promise<Batch> {
+    const { module, name, options } = this.#collate;
+    const made = ((await import(module)) as Readonly<Record<string, Collate>>)[name];
+    return (made as Collate)(this.#rows, request, options);
+  }
+
+  [Symbol.dispose](): void {}
+}
+
+type Collate = (rows: Dataset, request: BatchRequest, options: unknown) => Batch | Promise<Batch>;
+
+/** As `fetcherFor`, for rows that are one batch: without a thread of its own. */
+export function fetcherForOne(
+  task: AnyTask,
+  context: TaskContext<TaskInfo>,
+  rows: Dataset,
+): (BatchFetcher & Disposable) | undefined {
+  const collate = task.collate?.(context, rows);
+  return collate === undefined ? undefined : new InlineFetcher(rows, collate);
 }
 
 /** Sequences from the shortest to the longest, so that batches hold little padding; undefined where rows are no sequences. */

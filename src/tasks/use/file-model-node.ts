@@ -11,7 +11,7 @@ import type { Executable } from "../../runtime/index.js";
 import { compile, Executables } from "../../runtime/index.js";
 import { forEachBatch } from "../../train/evaluate.js";
 import { ConfigError } from "../../util/errors.js";
-import { byLength, fetcherFor } from "../shared/rows-node.js";
+import { byLength, fetcherFor, fetcherForOne } from "../shared/rows-node.js";
 import { textByText } from "../shared/windows.js";
 import type { Answer, AnyTask, ColumnTypes, Measurement, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
 import type { TrainedModel, UseOptions } from "../trained-model.js";
@@ -101,15 +101,22 @@ export class FileModel implements TrainedModel {
 
   async run(examples: Dataset, each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void): Promise<void> {
     const executable = await this.#compiled("file", () => this.file);
-    using fetcher = fetcherFor(this.task, this.#context, examples);
+    const atOnce = rowsAtOnce(this.task, this.info);
+    using fetcher = (examples.length <= atOnce ? fetcherForOne : fetcherFor)(this.task, this.#context, examples);
     await forEachBatch(
       examples,
-      examples.length === 1 ? 1 : rowsAtOnce(this.task, this.info),
+      // The file leaves the number of rows free.
+      Math.min(examples.length, atOnce),
       (batch) => executable.call(pick(batch, executable.inputs)),
       textByText(this.task, this.info, examples, (outputs, batch, rows) => each(outputs, rows, batch)),
       fetcher,
       byLength(this.task, this.info, examples),
     );
+  }
+
+  /** The file's own outputs for its own inputs. Errors: ShapeError, DTypeError for inputs that are not the file's. */
+  async call(inputs: Batch): Promise<Outputs> {
+    return (await this.#compiled("file", () => this.file)).call(inputs);
   }
 
   async features(examples: Dataset, each: (features: TensorData, rows: number) => void): Promise<void> {

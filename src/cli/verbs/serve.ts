@@ -1,0 +1,163 @@
+/** @module `descent serve MODEL…`. */
+import { appendFile } from "node:fs/promises";
+import { ConfigError, DescentError } from "../../util/errors.js";
+import { choice, flag, integer, list, number, text } from "../../util/option.js";
+import { defined } from "../../util/record.js";
+import { deviceOptions } from "../../tasks/options.js";
+import { defineVerb, type VerbContext } from "../verb.js";
+
+const MIB = 2 ** 20;
+const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+
+const options = {
+  host: text({ help: "address to listen on; 0.0.0.0 is all of this machine's", default: "127.0.0.1" }),
+  port: integer({ help: "port; 0 takes a free one", minimum: 0, maximum: 65_535, default: 8000 }),
+  keys: text({ help: "only for owners of keys: a file with NAME and SHA-256 a line", placeholder: "FILE" }),
+  newKey: text({
+    help: "make a key for NAME, show it once, add its SHA-256 to the file of --keys, and end",
+    placeholder: "NAME",
+  }),
+  allowHost: list(text({ help: "also answer requests to this host name", placeholder: "NAME" })),
+  allowOrigin: list(text({ help: "also answer pages of this origin, as https://app.example; * is any", placeholder: "ORIGIN" })),
+  tlsCert: text({ help: "serve HTTPS with this certificate (PEM)", placeholder: "FILE" }),
+  tlsKey: text({ help: "the certificate's key (PEM)", placeholder: "FILE" }),
+  maxConcurrent: integer({ help: "requests to models at once; more get 429 with Retry-After", minimum: 1, default: 64 }),
+  requestsPerMinute: integer({ help: "requests a minute for each key (or for everybody)", minimum: 1, defaultText: "no limit" }),
+  maxBody: number({ help: "largest body of a request", above: 0, maximum: 1024, default: 16, unit: "MiB" }),
+  maxMegapixels: number({ help: "refuse larger images before they are decoded", above: 0, default: 20 }),
+  timeout: number({ help: "give a request up after this", above: 0, default: 120, unit: "seconds" }),
+  maxBatchTokens: integer({ help: "tokens of texts that run together, with their padding", minimum: 1, default: 4096 }),
+  maxDelay: number({
+    help: "longest wait of an input for others to run with",
+    minimum: 0,
+    maximum: 1000,
+    default: 1,
+    unit: "milliseconds",
+  }),
+  memoryLimit: integer({
+    help: "memory of all models; the one unused for longest is put away",
+    minimum: 1,
+    unit: "MiB",
+    defaultText: "no limit",
+  }),
+  grace: number({ help: "time to finish what was accepted, once it is told to end", minimum: 0, default: 30, unit: "seconds" }),
+  logLevel: choice(LOG_LEVELS, { help: "what is logged, as JSON lines on standard error", default: "info" }),
+  reload: flag({ help: "ask the server on --port to load its models (or those named) anew, without losing a request" }),
+  ...deviceOptions,
+};
+
+type Context = VerbContext<typeof options>;
+
+/** Makes a key and adds its line to the file. */
+async function makeKey(
+  owner: string,
+  { options: { keys }, print }: Context,
+): Promise<{ readonly name: string; readonly key: string }> {
+  if (keys === undefined) throw new ConfigError("--new-key: expected --keys FILE as well, got none");
+  const { newApiKey } = await import("../../http/keys.js");
+  const { key, line } = await newApiKey(owner);
+  await appendFile(keys, `${line}\n`, { mode: 0o600 });
+  print(`${key}\nkeep it: it is shown this once; ${keys} has its SHA-256 alone`);
+  return { name: owner, key };
+}
+
+/** Asks a server to load models anew. */
+async function reload({
+  options: { host, port, tlsCert },
+  positionals,
+  print,
+}: Context): Promise<{ readonly reloaded: readonly string[] }> {
+  const base = `${tlsCert === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const key = process.env["DESCENT_API_KEY"];
+  const headers: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
+  const ask = async (path: string, method: "GET" | "POST"): Promise<unknown> => {
+    const response = await fetch(`${base}${path}`, { method, headers }).catch((cause: unknown) => {
+      throw new ConfigError(`--reload: expected a server at ${base}, got none`, { cause });
+    });
+    const body = (await response.json()) as { readonly error?: string };
+    if (!response.ok) throw new DescentError(`--reload: ${body.error ?? response.statusText}`);
+    return body;
+  };
+  const all = (await ask("/models", "GET")) as { readonly models: readonly { readonly name: string }[] };
+  const names = positionals.length > 0 ? positionals : [...new Set(all.models.map(({ name }) => name))];
+  for (const name of names) await ask(`/v2/repository/models/${encodeURIComponent(name)}/load`, "POST");
+  print(`loaded anew: ${names.join(", ")}`);
+  return { reloaded: names };
+}
+
+/** Listens until it is told to end. */
+async function serve(context: Context): Promise<object> {
+  const { positionals, options: given, signal, print, note, hold } = context;
+  if (positionals.length === 0) throw new ConfigError("serve: expected a MODEL, got none");
+  if ((given.tlsCert === undefined) !== (given.tlsKey === undefined))
+    throw new ConfigError("--tls-cert: expected --tls-key as well, or neither, got one");
+  const { parseModelSpec } = await import("../../serve/engine-pool-node.js");
+  const { startServer } = await import("../../serve/serve-node.js");
+  const { isLoopback } = await import("../../http/origin.js");
+  const server = await startServer(positionals.map(parseModelSpec), {
+    host: given.host,
+    port: given.port,
+    allowHosts: given.allowHost,
+    allowOrigins: given.allowOrigin,
+    http: {
+      maxBodyBytes: Math.floor(given.maxBody * MIB),
+      requestTimeoutMs: given.timeout * 1000,
+      maxConcurrent: given.maxConcurrent,
+      ...defined({ requestsPerMinute: given.requestsPerMinute }),
+    },
+    engines: { maxMegapixels: given.maxMegapixels, maxBatchTokens: given.maxBatchTokens, maxDelayMs: given.maxDelay },
+    device: given.device,
+    logLevel: given.logLevel,
+    ...defined({ keys: given.keys, threads: given.threads }),
+    ...(given.memoryLimit === undefined ? {} : { memoryLimitBytes: given.memoryLimit * MIB }),
+    ...(given.tlsCert === undefined ? {} : { tls: { certificate: given.tlsCert, key: given.tlsKey ?? "" } }),
+  });
+  const held = hold();
+  for (const { name, failure } of server.failures()) note(`${name} is not served: ${failure}`, true);
+  for (const { name, engine } of server.pool.list())
+    for (const remark of engine?.description.remarks ?? []) note(`${name}: ${remark}`);
+  if (!isLoopback(given.host) && given.keys === undefined)
+    note(`${given.host} may be reached by others, and no --keys are set: everybody who reaches it is answered`, true);
+  print(
+    `serving ${server.pool
+      .list()
+      .map(({ name }) => name)
+      .join(", ")} at ${server.url}`,
+  );
+  const onReload = (): void => {
+    server.reload().catch((error: unknown) => note(`reload: ${(error as Error).message}`, true));
+  };
+  process.on("SIGHUP", onReload);
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  await server.close(given.grace * 1000);
+  process.off("SIGHUP", onReload);
+  held[Symbol.dispose]();
+  return { url: server.url };
+}
+
+export const verb = defineVerb({
+  positionals: [
+    {
+      name: "MODEL",
+      help: "a run folder, one of its checkpoints, an ONNX or GGUF file, or a folder of a Hugging Face checkpoint; NAME=PATH or NAME@VERSION=PATH names it",
+      many: true,
+      optional: true,
+    },
+  ],
+  options,
+  examples: [
+    "descent serve runs/reviews",
+    "descent serve reviews=runs/reviews shoes=runs/fashion model.onnx --port 8080",
+    "descent serve --new-key alice --keys keys.txt",
+    "descent serve runs/reviews --host 0.0.0.0 --keys keys.txt --tls-cert cert.pem --tls-key key.pem",
+    "descent serve --reload --port 8080",
+  ],
+  engine: true,
+  run(context) {
+    if (context.options.newKey !== undefined) return makeKey(context.options.newKey, context);
+    return context.options.reload ? reload(context) : serve(context);
+  },
+});

@@ -1,0 +1,140 @@
+/**
+ * @module The handler of a server, `fetch(Request) → Response`: the same in Node, in Bun, and inside a page, where clients take it as their `fetch`.
+ */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { MiddlewareHandler } from "hono";
+import { matchedRoutes } from "hono/route";
+import type { FailureBody } from "../http/http-error.js";
+import { answerErrors, type Guarded, guards, notFound } from "../http/guards.js";
+import type { ApiKeys } from "../http/keys.js";
+import type { OriginRules } from "../http/origin.js";
+import { failureOf } from "../http/http-error.js";
+import type { ModelSource } from "./models.js";
+import { addPageRoutes, PAGE_PATHS } from "./page.js";
+import { type HttpLimits, HTTP_LIMITS, notesOf, type Observer, RouteScope } from "./route.js";
+import { addOwnRoutes } from "./routes-own.js";
+import { addV2Routes } from "./routes-v2.js";
+
+export interface HandlerOptions {
+  readonly models: ModelSource;
+  readonly limits?: Partial<HttpLimits>;
+  /** Left out, any host and the server's own origin. */
+  readonly rules?: OriginRules;
+  readonly keys?: ApiKeys;
+  readonly observer?: Observer;
+  /** Descent's version. */
+  readonly version?: string;
+}
+
+/** A handler, with what its owner watches. */
+export interface Handler {
+  readonly fetch: (request: Request) => Promise<Response>;
+  /** Requests to models under way. */
+  readonly underWay: () => number;
+}
+
+/** Failures as OpenAI's clients, KServe's, and people read them. */
+const failureBody = (path: string): FailureBody => {
+  if (path.startsWith("/v1/"))
+    return ({ message, code, status }) => ({
+      error: {
+        message,
+        type:
+          status === 429
+            ? "rate_limit_error"
+            : status === 401
+              ? "authentication_error"
+              : status < 500
+                ? "invalid_request_error"
+                : "server_error",
+        param: null,
+        code,
+      },
+    });
+  if (path.startsWith("/v2")) return ({ message }) => ({ error: message });
+  return ({ message, code }) => ({ error: message, code });
+};
+
+/** Paths that need no key: those that load balancers ask, and the page. */
+const OPEN: ReadonlySet<string> = new Set(["/health", "/v2/health/live", "/v2/health/ready", "/openapi.json", ...PAGE_PATHS]);
+
+/** Times each request, for logs and counts. */
+const observed =
+  (observer: Observer): MiddlewareHandler<Guarded> =>
+  async (c, next) => {
+    const start = performance.now();
+    await next();
+    const { status } = c.res;
+    const end = (): void =>
+      observer.request({
+        id: c.get("requestId"),
+        method: c.req.method,
+        route:
+          matchedRoutes(c)
+            .at(-1)
+            ?.path.replace(/^\/?\*$/, "other") ?? "other",
+        status,
+        ms: performance.now() - start,
+        owner: c.get("owner").name,
+        ...notesOf(c.req.raw),
+      });
+    // A stream ends later than its handler.
+    if (!isStream(c.res)) end();
+    else c.res = whenRead(c.res, end);
+  };
+
+const isStream = (response: Response): boolean => response.headers.get("content-type")?.startsWith("text/event-stream") === true;
+
+/** The response, with a note at the end of its body. */
+function whenRead(response: Response, end: () => void): Response {
+  const body = response.body?.pipeThrough(new TransformStream({ flush: end }));
+  return new Response(body, response);
+}
+
+/** Makes the handler. */
+export function createHandler(options: HandlerOptions): Handler {
+  const { models, observer, rules = {}, keys, version = "0" } = options;
+  const limits: HttpLimits = { ...HTTP_LIMITS, ...options.limits };
+  const app = new OpenAPIHono<Guarded>();
+  const scope = new RouteScope(app, models, limits);
+  if (observer !== undefined) app.use(observed(observer));
+  app.use(
+    guards({
+      rules,
+      isOpen: (path) => OPEN.has(path),
+      ...(keys === undefined ? {} : { keys }),
+      ...(limits.requestsPerMinute === undefined ? {} : { requestsPerMinute: limits.requestsPerMinute }),
+    }),
+  );
+  addOwnRoutes(scope);
+  addV2Routes(scope, version);
+  addPageRoutes(app);
+  app.get("/openapi.json", (c) =>
+    c.json(
+      app.getOpenAPI31Document({
+        openapi: "3.1.0",
+        info: {
+          title: "descent serve",
+          version,
+          description: "Models behind Descent's own routes, the Open Inference Protocol, and OpenAI's.",
+        },
+      }),
+    ),
+  );
+  if (observer?.metrics !== undefined) {
+    app.get("/metrics", async (c) => {
+      const { contentType, text } = (await observer.metrics?.()) ?? { contentType: "text/plain", text: "" };
+      return c.body(text, 200, { "content-type": contentType });
+    });
+  }
+  app.notFound((c) => {
+    throw notFound(c.req.path);
+  });
+  app.onError(
+    answerErrors<Guarded>(failureBody, (error, id) => {
+      // A server that is full, or whose engine was started again, has said so in its own words.
+      if (failureOf(error).status === 500) observer?.failure(error, id);
+    }),
+  );
+  return { fetch: async (request) => app.fetch(request), underWay: () => scope.underWay };
+}

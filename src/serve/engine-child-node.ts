@@ -1,0 +1,70 @@
+/**
+ * @module The process of one engine: it opens a model, answers calls, and ends with the process that started it.
+ */
+import { failureOf } from "../http/http-error.js";
+import type { DeviceChoice } from "../runtime/index.js";
+import { DescentError } from "../util/errors.js";
+import { defined } from "../util/record.js";
+import type { EngineMethod } from "./engine.js";
+import type { FromEngine, OpenMessage, SentFailure, ToEngine } from "./engine-messages.js";
+import type { OwnedEngine } from "./model-engine-node.js";
+import { openEngine } from "./open-engine-node.js";
+
+const MEMORY_EVERY_MS = 2000;
+
+const send = (message: FromEngine): void => {
+  if (process.connected) process.send?.(message);
+};
+
+// Ctrl-C goes to the whole group: the HTTP process decides when an engine ends, which is when the channel is closed.
+process.on("SIGINT", () => undefined);
+process.on("SIGTERM", () => undefined);
+process.on("disconnect", () => process.exit(0));
+
+const running = new Map<number, AbortController>();
+let engine: OwnedEngine | undefined;
+
+function sentFailure(error: unknown): SentFailure {
+  const { status, code, message } = failureOf(error);
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return status >= 500 ? { status, code, message, detail } : { status, code, message };
+}
+
+async function open({ path, device, threads, limits }: OpenMessage): Promise<void> {
+  try {
+    engine = await openEngine(path, {
+      ...defined({ device: device as DeviceChoice | undefined, threads }),
+      limits,
+      observe: (batch) => send({ type: "observed", batch }),
+    });
+    send({ type: "ready", description: engine.description });
+  } catch (error) {
+    send({ type: "failed", message: error instanceof DescentError ? error.message : String((error as Error).stack ?? error) });
+  }
+}
+
+async function call(id: number, method: EngineMethod, params: unknown): Promise<void> {
+  const controller = new AbortController();
+  running.set(id, controller);
+  try {
+    if (engine === undefined) throw new Error("engine: expected one that is open");
+    const result = await engine.call(method, params as never, {
+      signal: controller.signal,
+      onEvent: (event) => send({ type: "event", id, event }),
+    });
+    send({ type: "result", id, result });
+  } catch (error) {
+    send({ type: "error", id, failure: sentFailure(error) });
+  } finally {
+    running.delete(id);
+  }
+}
+
+process.on("message", (message: ToEngine) => {
+  if (message.type === "open") void open(message);
+  else if (message.type === "cancel") running.get(message.id)?.abort();
+  else void call(message.id, message.method, message.params);
+});
+
+const memory = setInterval(() => send({ type: "memory", rssBytes: process.memoryUsage.rss() }), MEMORY_EVERY_MS);
+memory.unref();

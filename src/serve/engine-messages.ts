@@ -1,0 +1,45 @@
+/**
+ * @module Messages between the HTTP process and an engine's: structured clones, so that arrays of numbers cross as they are.
+ */
+import type { EngineLimits, EngineMethod, ModelDescription, ObservedBatch } from "./engine.js";
+
+/** The first message to an engine's process. */
+export interface OpenMessage {
+  readonly type: "open";
+  readonly path: string;
+  readonly device?: string;
+  readonly threads?: number;
+  readonly limits: Partial<EngineLimits>;
+}
+
+export interface CallMessage {
+  readonly type: "call";
+  readonly id: number;
+  readonly method: EngineMethod;
+  readonly params: unknown;
+}
+
+export interface CancelMessage {
+  readonly type: "cancel";
+  readonly id: number;
+}
+
+export type ToEngine = OpenMessage | CallMessage | CancelMessage;
+
+/** A failure as it crosses: what its sender is told, and what the log is. */
+export interface SentFailure {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  /** Of failures of the inside alone. */
+  readonly detail?: string;
+}
+
+export type FromEngine =
+  | { readonly type: "ready"; readonly description: ModelDescription }
+  | { readonly type: "failed"; readonly message: string }
+  | { readonly type: "result"; readonly id: number; readonly result: unknown }
+  | { readonly type: "error"; readonly id: number; readonly failure: SentFailure }
+  | { readonly type: "event"; readonly id: number; readonly event: unknown }
+  | { readonly type: "observed"; readonly batch: ObservedBatch }
+  | { readonly type: "memory"; readonly rssBytes: number };

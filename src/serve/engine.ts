@@ -1,0 +1,219 @@
+/**
+ * @module An engine as the HTTP side knows it: a model that is described in plain JSON, and calls that cross the border of a process. What is behind it
+ * may be a child process, the same process, or a page.
+ */
+import type { DType, StringData, TensorData } from "../graph/index.js";
+
+/** One input: a text, an image's bytes (or its base64), a row of a table. */
+export type Instance = string | Uint8Array | Readonly<Record<string, unknown>>;
+
+/** A tensor of a model's file: −1 is a free dimension. */
+export interface TensorSpec {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
+/** The calls that a model answers. */
+export type Capability = "predict" | "explain" | "infer" | "complete" | "chat" | "embed";
+
+/** A model in plain JSON. */
+export interface ModelDescription {
+  readonly task: string;
+  /** The kind of its inputs. */
+  readonly takes: "text" | "image" | "table" | "tensors" | "prompt";
+  readonly capabilities: readonly Capability[];
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  readonly classes?: readonly string[];
+  /** Names of a table's columns. */
+  readonly columns?: readonly string[];
+  /** Tokens of a prompt and its answer together. */
+  readonly contextLength?: number;
+  /** What was decided when it was opened. */
+  readonly remarks: readonly string[];
+}
+
+export interface PredictParams {
+  readonly instances: readonly Instance[];
+}
+
+export interface PredictResult {
+  readonly answers: readonly Readonly<Record<string, unknown>>[];
+  /** Sentences on what was decided for the sender: texts that were cut. */
+  readonly notes: readonly string[];
+}
+
+export interface ExplainParams {
+  readonly instances: readonly Instance[];
+  readonly method?: string;
+  readonly target?: string;
+  readonly samples?: number;
+  readonly seed?: number;
+  readonly picture?: boolean;
+}
+
+/** The share of one part of an input: a word, a column. */
+export interface Share {
+  readonly label: string;
+  readonly value: number;
+}
+
+export interface ExplainedInstance {
+  readonly method: string;
+  readonly target: string;
+  readonly score: number;
+  /** The difference between the sum of all shares and what it should be. */
+  readonly gap?: number;
+  readonly contributions?: readonly Share[];
+  /** One value a pixel, of an image. */
+  readonly map?: { readonly height: number; readonly width: number; readonly values: readonly number[] };
+  readonly remarks: readonly string[];
+  /** An SVG document, on request. */
+  readonly picture?: string;
+}
+
+export interface NamedTensor {
+  readonly name: string;
+  readonly data: TensorData | StringData;
+}
+
+export interface InferParams {
+  readonly inputs: readonly NamedTensor[];
+}
+
+export interface InferResult {
+  readonly outputs: readonly NamedTensor[];
+}
+
+/** Sampling and ends of a generated text. */
+export interface GenerateParams {
+  readonly prompt: string | readonly number[];
+  /** A conversation's text has its special tokens already. */
+  readonly isConversation: boolean;
+  readonly maxTokens?: number;
+  readonly temperature: number;
+  readonly topP?: number;
+  readonly topK?: number;
+  readonly frequencyPenalty?: number;
+  readonly presencePenalty?: number;
+  readonly seed: number;
+  readonly stop: readonly string[];
+  /** How many likeliest tokens are told beside each; left out, no log-probabilities at all. */
+  readonly logprobs?: number;
+  /** A JSON schema that the text has to follow; `true` is any JSON object. */
+  readonly schema?: unknown;
+  /** Whose prompts may be reused: one cache for each. */
+  readonly owner: string;
+  /** Added to logits of tokens by id. */
+  readonly logitBias?: Readonly<Record<string, number>>;
+}
+
+export interface TokenLogprob {
+  readonly token: string;
+  readonly bytes: readonly number[];
+  readonly logprob: number;
+  readonly top: readonly { readonly token: string; readonly bytes: readonly number[]; readonly logprob: number }[];
+}
+
+/** A piece of a text as it comes. */
+export interface GenerateEvent {
+  readonly text: string;
+  readonly logprobs?: readonly TokenLogprob[];
+}
+
+export interface GenerateResult {
+  readonly finish: "stop" | "length";
+  readonly promptTokens: number;
+  /** Of these, how many were in the cache. */
+  readonly cachedTokens: number;
+  readonly tokens: number;
+}
+
+/** A conversation as text, by the model's own template. */
+export interface ConversationParams {
+  readonly messages: readonly Readonly<Record<string, unknown>>[];
+  readonly tools?: readonly unknown[];
+}
+
+export interface EmbedParams {
+  readonly inputs: readonly (string | readonly number[])[];
+}
+
+export interface EmbedResult {
+  readonly embeddings: readonly Float32Array[];
+  readonly tokens: number;
+}
+
+/** Calls by name, with what they take and give. */
+export interface EngineCalls {
+  readonly predict: { readonly params: PredictParams; readonly result: PredictResult; readonly event: never };
+  readonly explain: { readonly params: ExplainParams; readonly result: readonly ExplainedInstance[]; readonly event: never };
+  readonly infer: { readonly params: InferParams; readonly result: InferResult; readonly event: never };
+  readonly generate: { readonly params: GenerateParams; readonly result: GenerateResult; readonly event: GenerateEvent };
+  readonly conversation: { readonly params: ConversationParams; readonly result: string; readonly event: never };
+  readonly embed: { readonly params: EmbedParams; readonly result: EmbedResult; readonly event: never };
+}
+
+export type EngineMethod = keyof EngineCalls;
+
+export interface CallOptions<M extends EngineMethod = EngineMethod> {
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: EngineCalls[M]["event"]) => void;
+}
+
+/** A model that answers calls. */
+export interface Engine {
+  readonly description: ModelDescription;
+  call<M extends EngineMethod>(
+    method: M,
+    params: EngineCalls[M]["params"],
+    options?: CallOptions<M>,
+  ): Promise<EngineCalls[M]["result"]>;
+}
+
+/** A batch that an engine ran, for metrics. */
+export interface ObservedBatch {
+  readonly kind: "predict" | "prompt" | "token";
+  /** Rows that ran together. */
+  readonly rows: number;
+  /** Rows still waiting. */
+  readonly waiting: number;
+  /** Milliseconds that the oldest row waited, and that the run took. */
+  readonly waitMs: number;
+  readonly runMs: number;
+}
+
+/** Limits of one request to an engine, and of batches. */
+export interface EngineLimits {
+  /** Inputs of one request. */
+  readonly maxInstances: number;
+  readonly maxMegapixels: number;
+  /** Tokens, or pixels, of one batch with its padding. */
+  readonly maxBatchTokens: number;
+  readonly maxBatchPixels: number;
+  /** An input that waits for others waits no longer. */
+  readonly maxDelayMs: number;
+  /** Inputs, and samples of a method, of one request for explanations. */
+  readonly maxExplained: number;
+  readonly maxSamples: number;
+  /** Texts that are written at once. */
+  readonly maxStreams: number;
+  /** Tokens of a prompt that are read between two tokens of others. */
+  readonly promptChunk: number;
+  /** Tokens of prompts that are kept, for each key. */
+  readonly prefixCacheTokens: number;
+}
+
+export const ENGINE_LIMITS: EngineLimits = {
+  maxInstances: 256,
+  maxMegapixels: 20,
+  maxBatchTokens: 4096,
+  maxBatchPixels: 32 * 224 * 224,
+  maxDelayMs: 1,
+  maxExplained: 4,
+  maxSamples: 1024,
+  maxStreams: 8,
+  promptChunk: 128,
+  prefixCacheTokens: 2048,
+};

@@ -1,0 +1,187 @@
+/**
+ * @module A route, declared once: its schema validates the body, documents it, and types what the handler gets.
+ */
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { ZodType } from "zod";
+import { type BodyLimits, readBody } from "../http/body.js";
+import type { Guarded } from "../http/guards.js";
+import { parseBody } from "../http/json.js";
+import { Admission, RateLimiter } from "../http/rate-limit.js";
+import type { CallOptions, Engine, EngineCalls, EngineMethod } from "./engine.js";
+import type { ModelSource, ServedModel } from "./models.js";
+import { modelNamed } from "./models.js";
+
+export type App = OpenAPIHono<Guarded>;
+export type RouteContext = Context<Guarded>;
+
+/** Bounds on the requests of a server. */
+export interface HttpLimits extends BodyLimits {
+  /** A request that takes longer is given up. */
+  readonly requestTimeoutMs: number;
+  /** Requests to models under way at once; more get 429. */
+  readonly maxConcurrent: number;
+  /** Of a key, or of everybody; left out, no limit. */
+  readonly requestsPerMinute?: number;
+}
+
+export const HTTP_LIMITS: HttpLimits = {
+  maxBodyBytes: 16 * 2 ** 20,
+  bodyTimeoutMs: 30_000,
+  requestTimeoutMs: 120_000,
+  maxConcurrent: 64,
+};
+
+/** A request that has ended. */
+export interface ObservedRequest {
+  readonly id: string;
+  readonly method: string;
+  /** The route's pattern, or "other": what senders choose is no label. */
+  readonly route: string;
+  readonly status: number;
+  readonly ms: number;
+  readonly owner: string;
+  readonly model?: string;
+  readonly promptTokens?: number;
+  readonly tokens?: number;
+}
+
+/** Whoever keeps logs and counts. */
+export interface Observer {
+  request(request: ObservedRequest): void;
+  failure(error: unknown, id: string): void;
+  /** Metrics as text; left out, there is no such route. */
+  metrics?(): Promise<{ readonly contentType: string; readonly text: string }>;
+}
+
+const DAY = 24 * 60 * 60 * 1000;
+
+/** Notes of a request, for its log line. */
+const notes = new WeakMap<Request, { model?: string; promptTokens?: number; tokens?: number }>();
+export const notesOf = (request: Request): { model?: string; promptTokens?: number; tokens?: number } => {
+  const known = notes.get(request);
+  if (known !== undefined) return known;
+  const made = {};
+  notes.set(request, made);
+  return made;
+};
+
+/** What all routes of a server share. */
+export class RouteScope {
+  readonly app: App;
+  readonly models: ModelSource;
+  readonly limits: HttpLimits;
+  readonly #admission: Admission;
+  readonly #tokens = new RateLimiter("tokens a day", DAY);
+
+  constructor(app: App, models: ModelSource, limits: HttpLimits) {
+    this.app = app;
+    this.models = models;
+    this.limits = limits;
+    this.#admission = new Admission(limits.maxConcurrent, "requests");
+  }
+
+  /** Requests to models under way. */
+  get underWay(): number {
+    return this.#admission.used;
+  }
+
+  /** Lets a request in, until it is disposed. HttpError 429 where too many are under way. */
+  enter(): Disposable {
+    return this.#admission.enter();
+  }
+
+  /** A body against its schema. */
+  async body<T>(c: RouteContext, schema: ZodType<T>): Promise<T> {
+    return parseBody(schema, await readBody(c.req.raw, this.limits));
+  }
+
+  /** The end of a request: its sender hangs up, or its time is over. */
+  signal(c: RouteContext): AbortSignal {
+    return AbortSignal.any([c.req.raw.signal, AbortSignal.timeout(this.limits.requestTimeoutMs)]);
+  }
+
+  /** The model that a request names, noted for its log line. */
+  find(c: RouteContext, name?: string, version?: string): ServedModel {
+    const model = modelNamed(this.models, name, version);
+    notesOf(c.req.raw).model = model.name;
+    return model;
+  }
+
+  async engine(model: ServedModel): Promise<Engine> {
+    return this.models.engineFor(model);
+  }
+
+  /** A call to a model: let in, and ended with the request. */
+  async call<M extends EngineMethod>(
+    c: RouteContext,
+    model: ServedModel,
+    method: M,
+    params: EngineCalls[M]["params"],
+    options: CallOptions<M> = {},
+  ): Promise<EngineCalls[M]["result"]> {
+    const inside = this.enter();
+    try {
+      const engine = await this.engine(model);
+      return await engine.call(method, params, { signal: this.signal(c), ...options });
+    } finally {
+      inside[Symbol.dispose]();
+    }
+  }
+
+  /** HttpError 429 for an owner who has used up his tokens. */
+  expectTokens(c: RouteContext): void {
+    const { name, tokensPerDay } = c.get("owner");
+    if (tokensPerDay !== undefined) this.#tokens.expect(name, tokensPerDay);
+  }
+
+  /** Counts the tokens of a request for its owner. */
+  spend(c: RouteContext, promptTokens: number, tokens: number): void {
+    const noted = notesOf(c.req.raw);
+    noted.promptTokens = (noted.promptTokens ?? 0) + promptTokens;
+    noted.tokens = (noted.tokens ?? 0) + tokens;
+    const { name, tokensPerDay } = c.get("owner");
+    if (tokensPerDay !== undefined) this.#tokens.spend(name, tokensPerDay, promptTokens + tokens);
+  }
+}
+
+/** What a route is, for the document. */
+export interface RouteAbout {
+  readonly method: "get" | "post";
+  /** With parameters in braces. */
+  readonly path: string;
+  readonly summary: string;
+  readonly tag: string;
+  readonly body?: ZodType;
+  readonly response?: ZodType;
+  /** Of answers that are no JSON. */
+  readonly contentType?: string;
+}
+
+/** Adds a route, and its description to the document. */
+export function addRoute(scope: RouteScope, about: RouteAbout, handler: (c: RouteContext) => Response | Promise<Response>): void {
+  const { method, path, summary, tag, body, response, contentType = "application/json" } = about;
+  const parameters = [...path.matchAll(/\{(\w+)\}/g)].map(([, parameter = ""]) => parameter);
+  scope.app.openAPIRegistry.registerPath({
+    method,
+    path,
+    summary,
+    tags: [tag],
+    ...(parameters.length === 0
+      ? {}
+      : {
+          parameters: parameters.map((parameter) => ({
+            name: parameter,
+            in: "path" as const,
+            required: true,
+            schema: { type: "string" as const },
+          })),
+        }),
+    ...(body === undefined ? {} : { request: { body: { required: true, content: { "application/json": { schema: body } } } } }),
+    responses: {
+      200: { description: summary, ...(response === undefined ? {} : { content: { [contentType]: { schema: response } } }) },
+      default: { description: "a failure, said in one line" },
+    },
+  });
+  scope.app.on(method.toUpperCase(), path.replaceAll(/\{(\w+)\}/g, ":$1"), handler);
+}

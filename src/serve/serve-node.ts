@@ -1,0 +1,109 @@
+/**
+ * @module A server as a whole: engines in processes of their own, the handler on a port, and an end that loses no request.
+ */
+import { readFile } from "node:fs/promises";
+import { ApiKeys } from "../http/keys.js";
+import { listen } from "../http/listen-node.js";
+import { isLoopback, LOOPBACK_HOSTS, type OriginRules } from "../http/origin.js";
+import { ConfigError } from "../util/errors.js";
+import { fileReason } from "../util/file-reason.js";
+import { defined } from "../util/record.js";
+import { descentVersion } from "../util/version-node.js";
+import { createHandler } from "./app.js";
+import type { EngineLimits } from "./engine.js";
+import { EnginePool, type ModelSpec } from "./engine-pool-node.js";
+import { type LogLevel, NodeObserver } from "./observe-node.js";
+import type { HttpLimits } from "./route.js";
+
+export interface ServeOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: { readonly certificate: string; readonly key: string };
+  /** A file of keys (`ApiKeys.parse`). */
+  readonly keys?: string;
+  readonly allowHosts?: readonly string[];
+  readonly allowOrigins?: readonly string[];
+  readonly http?: Partial<HttpLimits>;
+  readonly engines?: Partial<EngineLimits>;
+  readonly device?: string;
+  readonly threads?: number;
+  readonly memoryLimitBytes?: number;
+  readonly logLevel?: LogLevel;
+}
+
+/** A server at work. */
+export interface Server {
+  readonly url: string;
+  readonly pool: EnginePool;
+  readonly failures: EnginePool["failures"];
+  /** Loads all models anew. */
+  reload(): Promise<void>;
+  /** Takes no more requests, answers those that it has accepted, and ends; after `graceMs` what is left fails. */
+  close(graceMs: number): Promise<void>;
+}
+
+async function keysIn(path: string): Promise<ApiKeys> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (cause) {
+    throw new ConfigError(`--keys ${path}: expected a file that can be read, got ${fileReason(cause)}`, { cause });
+  }
+  return ApiKeys.parse(text, path);
+}
+
+/** On the loopback interface only this machine's names are answered. */
+function rulesFor({ host, allowHosts = [], allowOrigins = [] }: ServeOptions): OriginRules {
+  const own = isLoopback(host) ? LOOPBACK_HOSTS : [];
+  const hosts = [...own, ...allowHosts.map((name) => name.toLowerCase())];
+  return { origins: allowOrigins, ...(hosts.length === 0 ? {} : { hosts: isLoopback(host) ? hosts : [...hosts, host] }) };
+}
+
+/** Starts a server; it answers that it is not ready while models load. Errors: those of `EnginePool`, `ApiKeys.parse` and `listen`. */
+export async function startServer(specs: readonly ModelSpec[], options: ServeOptions): Promise<Server> {
+  const keys = options.keys === undefined ? undefined : await keysIn(options.keys);
+  const state = { underWay: () => 0, models: (): ReturnType<EnginePool["list"]> => [] };
+  const observer = new NodeObserver(options.logLevel ?? "info", {
+    models: () => state.models(),
+    underWay: () => state.underWay(),
+  });
+  const pool = new EnginePool(specs, {
+    ...defined({
+      limits: options.engines,
+      device: options.device,
+      threads: options.threads,
+      memoryLimitBytes: options.memoryLimitBytes,
+    }),
+    observe: (model, batch) => observer.batch(model, batch),
+    log: (event, details) => observer.event(event, details),
+  });
+  const handler = createHandler({
+    models: pool,
+    rules: rulesFor(options),
+    observer,
+    version: await descentVersion(),
+    ...defined({ limits: options.http, keys }),
+  });
+  state.models = () => pool.list();
+  state.underWay = handler.underWay;
+  const { host, port, tls } = options;
+  const listening = await listen(handler.fetch, { host, port, ...defined({ tls }) });
+  try {
+    await pool.start();
+  } catch (error) {
+    await listening.close(0);
+    await pool.stop(0);
+    throw error;
+  }
+  return {
+    url: listening.url,
+    pool,
+    failures: () => pool.failures(),
+    reload: () => pool.reload(),
+    close: async (graceMs) => {
+      // Engines end last: requests that were accepted still need them.
+      await listening.close(graceMs);
+      await pool.stop(1000);
+    },
+  };
+}
