@@ -34,6 +34,7 @@ import type { TableSchema } from "./schema/table-schema.js";
 import { isTableName, tableFormat } from "./readers/table-file-node.js";
 import { isQuery } from "./readers/query-node.js";
 import { readTable } from "./readers/table-node.js";
+import { readTextFolders, textArchive } from "./text/class-texts-node.js";
 import type { TextOptions } from "./text/open-node.js";
 import { knownTexts, openTextFile, openTextFolder } from "./text/open-node.js";
 import type { TensorData } from "../graph/index.js";
@@ -199,6 +200,9 @@ function joined(parts: Parts, text: string | undefined): Parts {
 /** Roles and task of images that a reader of ours has put into columns. */
 const IMAGES = { roles: { image: "image", target: "label" }, task: "image-classification" } as const;
 
+/** Roles and task of texts in folders that are called by their class. */
+const TEXTS = { roles: { text: "text", target: "label" }, task: "text-classification" } as const;
+
 /** Images with boxes in a folder or an archive, or undefined where there are no annotations. */
 async function boxSource(name: string, tree: FileTree, options: LoadOptions): Promise<Source | undefined> {
   const found = await boxedImages(tree, options);
@@ -230,14 +234,19 @@ async function openFile(path: string, options: LoadOptions): Promise<Source> {
   if (isArchiveName(path)) {
     const files = await archiveFiles(await unwrapGzip(await readFileBytes(path), path), path);
     const boxes = await boxSource(name, archiveTree(files, path), options);
-    return boxes ?? { name, parts: archiveParts(files, path), ...IMAGES, badRows: 0 };
+    if (boxes !== undefined) return boxes;
+    const images = await archiveParts(files, path);
+    if (images !== undefined) return { name, parts: images, ...IMAGES, badRows: 0 };
+    const texts = await textArchive(files, path, options.encoding);
+    if (texts !== undefined) return { name, ...texts, ...TEXTS, badRows: 0 };
+    throw new DataError(`${path}: expected images or texts in folders (CLASS/…), found none`);
   }
   if (/\.json$/i.test(path)) {
     const boxes = await boxSource(name, await fileTree(path), options);
     if (boxes !== undefined) return boxes;
   }
   const isOtherTable = options.tableOf !== undefined && !KNOWN_EXTENSION.test(name);
-  const texts = options.format === undefined && !isOtherTable ? await openTextFile(path, options) : undefined;
+  const texts = options.format === undefined ? await openTextFile(path, options) : undefined;
   if (texts !== undefined) return texts;
   const format = options.format ?? tableFormat(path) ?? (isOtherTable ? "csv" : undefined);
   if (format === "parquet" && (await holdsImages(path)))
@@ -286,6 +295,9 @@ async function openFolder(folder: string, options: LoadOptions): Promise<Source>
   const texts = await openTextFolder(folder, files, options);
   if (texts !== undefined) return texts;
   const part = (names: readonly string[]): string | undefined => tables.find((file) => names.includes(file.split(".")[0] ?? ""));
+  const classes =
+    options.tableOf === "rows" || part(SPLITS.train) !== undefined ? undefined : await readTextFolders(folder, options.encoding);
+  if (classes !== undefined) return { name, ...classes, ...TEXTS, badRows: 0 };
   const train = part(SPLITS.train) ?? (tables.length === 1 ? tables[0] : undefined);
   if (train === undefined) {
     const found = tables.length === 0 ? "none" : tables.join(", ");

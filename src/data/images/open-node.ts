@@ -18,18 +18,16 @@ import { archiveFiles } from "./archive-node.js";
 import { cifarPart, isCifarNames, parseCifar } from "./cifar.js";
 import type { ImageOptions } from "./decode-node.js";
 import { decodeRows } from "./decode-node.js";
-import { imageArchive, readImageFolder } from "./folders-node.js";
+import { imageArchive, readImageFolder } from "./class-images-node.js";
 import type { ImageParts } from "./parts.js";
 import { SPLITS } from "./parts.js";
 import type { TarFile } from "./tar.js";
 
-/** The parts of an archive: CIFAR's batches, or files in folders. DataError if it holds neither. */
-export function archiveParts(files: readonly TarFile[], where: string): ImageParts {
+/** The parts of an archive: CIFAR's batches, or files in folders; undefined where it holds neither. */
+export async function archiveParts(files: readonly TarFile[], where: string): Promise<ImageParts | undefined> {
   if (files.some(({ name }) => cifarPart(name) !== undefined))
     return parseCifar(files.map(({ name, bytes }) => [`${where}: ${name}`, bytes] as const));
-  const parts = imageArchive(files, where);
-  if (parts === undefined) throw new DataError(`${where}: expected images in folders (CLASS/…), found none`);
-  return parts;
+  return imageArchive(files, where);
 }
 
 /** The parts of a folder of images, or undefined where it holds something else; `files` are those directly in it. */
@@ -97,9 +95,10 @@ export async function knownArchives(
   const [channels, height = 1, width = 1] = layout.shape;
   const decoded = async (file: KnownFile): Promise<Dataset> => {
     const { content, path } = await findKnownFile(known, file, options);
-    const { train } = archiveParts(await archiveFiles(content, path), path);
+    const parts = await archiveParts(await archiveFiles(content, path), path);
+    if (parts === undefined) throw new DataError(`${path}: expected images in folders (CLASS/…), found none`);
     const header = { height, width, channels: channels === 1 ? 1 : 3 } as const;
-    return (await decodeRows(train, { shape: layout.shape, medianPixels: height * width }, options, header)).rows;
+    return (await decodeRows(parts.train, { shape: layout.shape, medianPixels: height * width }, options, header)).rows;
   };
   const [train, test] = [await decoded(layout.train), await decoded(layout.test)];
   const tensors = Object.entries({ train, test }).flatMap(([name, rows]) => [

@@ -37,8 +37,8 @@ export interface ColumnPlan {
 export const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 export const quoteText = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
-/** Chooses how to read a column of a DuckDB type. Nested values that are not lists of numbers become JSON text. */
-export function planColumn(name: string, type: string): ColumnPlan {
+/** Chooses how to read a column of a DuckDB type. Nested values that are not lists of numbers become JSON text, and these too with `asText`. */
+export function planColumn(name: string, type: string, asText = false): ColumnPlan {
   const sql = quoteName(name);
   const direct = own(DIRECT, type);
   if (direct !== undefined) return { name, sql, dtype: direct };
@@ -52,7 +52,7 @@ export function planColumn(name: string, type: string): ColumnPlan {
   const list = /^([A-Z]+|DECIMAL\(\d+,\d+\))\[(\d*)\]$/.exec(type);
   const element = list?.[1]?.startsWith("DECIMAL") ? "DOUBLE" : (list?.[1] ?? "");
   const elementType = own(DIRECT, element);
-  if (list !== null && elementType !== undefined)
+  if (list !== null && elementType !== undefined && !asText)
     return { name, sql: `${sql}::${element}[] AS ${sql}`, dtype: elementType, list: true };
   if (type === "BLOB")
     throw new DataError(`column "${name}": expected numbers, texts or dates, got ${type}; leave it out in a query`);

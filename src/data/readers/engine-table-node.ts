@@ -28,13 +28,15 @@ interface EngineSource {
   readonly describe: (connection: DuckDBConnection) => Promise<FileSource>;
   /** Turns an error of the engine into one of ours. */
   readonly explain: (error: unknown) => Promise<Error>;
+  /** Lists of numbers come as text. */
+  readonly asText?: boolean;
   /** Remarks about columns that come as dates; none if left out. */
   readonly ofDates?: (names: readonly string[]) => readonly string[];
 }
 
 /** Finds the columns of a source (those requested, or all), and how to read them. */
 export async function openEngineTable(
-  { where, access, describe, explain, ofDates = () => [] }: EngineSource,
+  { where, access, describe, explain, asText = false, ofDates = () => [] }: EngineSource,
   requested?: readonly string[],
 ): Promise<RawTable> {
   const { source, plans, names, all } = await withConnection(access, async (connection) => {
@@ -44,7 +46,7 @@ export async function openEngineTable(
       const columns = new Map(described.map((row) => [String(row["column_name"]), String(row["column_type"])]));
       for (const name of requested ?? [])
         if (!columns.has(name)) throw new DataError(unknownName("column", name, columns.keys()));
-      const plans = (requested ?? [...columns.keys()]).map((name) => planColumn(name, columns.get(name) as string));
+      const plans = (requested ?? [...columns.keys()]).map((name) => planColumn(name, columns.get(name) as string, asText));
       return { source, plans, names: plans.map(({ name }) => name), all: [...columns.keys()] };
     } catch (error) {
       access.signal?.throwIfAborted();

@@ -11,6 +11,7 @@ import { entriesDataset } from "../images/encoded.js";
 import { classesOf, encodeLabels } from "../labels.js";
 import { DataError } from "../../util/errors.js";
 import { quoteName } from "./columns-node.js";
+import { hubMetadata } from "./parquet-hub-node.js";
 import { literalPath, rowsOf, withConnection } from "./duckdb-node.js";
 import { readTable } from "./table-node.js";
 
@@ -42,17 +43,6 @@ export const holdsImages = (path: string): Promise<boolean> =>
     }
   });
 
-async function classNames(connection: DuckDBConnection, path: string, column: string): Promise<readonly string[] | undefined> {
-  const rows = await rowsOf(
-    connection,
-    `SELECT decode(value) AS value FROM parquet_kv_metadata(${literalPath(path)}) WHERE decode(key) = 'huggingface'`,
-  );
-  const text = rows[0]?.["value"];
-  if (typeof text !== "string") return undefined;
-  const parsed = hubSchema.safeParse(JSON.parse(text));
-  return parsed.data?.info.features[column]?.names;
-}
-
 /**
  * The images of Parquet files of one part, not decoded, with their labels as indices of `classes` or of those that the files name or
  * hold.
@@ -82,7 +72,7 @@ export async function readParquetImages(
     target ??= guessRoles(data).target;
     if (target === undefined) throw new DataError(`${path}: expected a column of labels, found none; name it (--label-column)`);
     const column = target;
-    named ??= await withConnection({ files: [path] }, (connection) => classNames(connection, path, column));
+    named ??= hubSchema.safeParse(await hubMetadata(path)).data?.info.features[column]?.names;
     parts.push({ entries: found.entries, label: data.pick(target).rename({ [target]: "label" }) });
   }
   const label = concatenate(parts.map((part) => part.label)).column("label");

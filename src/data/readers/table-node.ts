@@ -202,7 +202,7 @@ async function openEngineFile(
   const access = { files: [read.path], signal: options.signal };
   const describe = (connection: DuckDBConnection): Promise<FileSource> =>
     describeFile(connection, read.path, read.format, read.zipped, options);
-  return openEngineTable({ where: path, access, describe, explain }, options.columns);
+  return openEngineTable({ where: path, access, describe, explain, asText: options.asText === true }, options.columns);
 }
 
 /** Opens a query: one SELECT of DuckDB's SQL, over the files that it names (`FROM 'a.parquet'`). */

@@ -56,9 +56,18 @@ function isIndex(sentences: readonly (readonly Row[])[], column: number): boolea
   );
 }
 
+/** Tells whether some tags are those of entities around others: of the same labels, and nearly never without a tag where the others have one. */
+function surrounds(outer: readonly string[], inner: readonly string[]): boolean {
+  const isOutside = (tag: string): boolean => /^o$/i.test(tag);
+  const labels = new Set(outer.map((tag) => tag.slice(2)));
+  const inside = inner.flatMap((tag, i) => (isOutside(tag) ? [] : [{ tag, around: outer[i] as string }]));
+  const known = inside.filter(({ tag, around }) => labels.has(tag.slice(2)) && !isOutside(around));
+  return known.length >= inside.length * 0.8 && inside.length < outer.filter((tag) => !isOutside(tag)).length;
+}
+
 /**
- * Finds the columns. Tags are in the last one that holds nothing else and not `O` alone, tokens in the first of the others that does not count them; where none
- * holds tags alone, tags are in the last one.
+ * Finds the columns. Tags are in the last one that holds nothing else and not `O` alone, but for nested entities, which stand behind those around them;
+ * tokens are in the first of the others that does not count them. Where none holds tags alone, tags are in the last one.
  */
 function layoutOf(sentences: readonly (readonly Row[])[]): Layout {
   const sample: Row[] = [];
@@ -74,12 +83,15 @@ function layoutOf(sentences: readonly (readonly Row[])[]): Layout {
     const values = valuesOf(column);
     return values.every(isTag) && values.some((tag) => !/^o$/i.test(tag));
   };
-  const tag = isSame ? (columns.findLast(holdsTags) ?? width - 1) : -1;
+  const last = columns.findLast(holdsTags) ?? width - 1;
+  const tag = isSame
+    ? (columns.find((column) => column < last && holdsTags(column) && surrounds(valuesOf(column), valuesOf(last))) ?? last)
+    : -1;
   const token = columns.find((column) => column !== tag && !(width > 2 && isIndex(sentences, column))) ?? 0;
   return { token, tag };
 }
 
-/** Says which columns are read, where these are not the first and the last. */
+/** Says which columns are read, where these are not the first and the last; of those behind the tags, nested ones are not read. */
 function layoutNotes({ token, tag }: Layout, width: number, where: string): string[] {
   if (token === 0 && (tag === width - 1 || tag < 0)) return [];
   return [`${where}: tokens are read from column ${token + 1}, tags from column ${tag < 0 ? width : tag + 1}`];

@@ -14,6 +14,7 @@ import { checkLabels } from "../labels.js";
 import type { TableOptions } from "../readers/table-file-node.js";
 import type { ReadTable } from "../readers/table-node.js";
 import { firstLine } from "../readers/complaints-node.js";
+import { holdsTokenLists, hubMetadata } from "../readers/parquet-hub-node.js";
 import { readHead, tableFormat } from "../readers/table-file-node.js";
 import { readTable } from "../readers/table-node.js";
 import type { DataTask, KnownDataset, KnownFile, TextsLayout } from "../registry.js";
@@ -22,13 +23,14 @@ import { findKnownFile } from "../registry-node.js";
 import { isZip, unzip } from "../zip-node.js";
 import { looksTagged, parseConll } from "./conll.js";
 import { jsonRows } from "./json-rows.js";
+import { looksLabelled, parseLabelledLines } from "./fasttext.js";
 import { labelledTexts } from "./labelled-text.js";
 import { decodeUtf8 } from "./lines.js";
 import { cutText, textRow } from "./plain.js";
 import { parsePropositions } from "./propositions.js";
 import type { SpanLinesOptions } from "./span-lines.js";
 import { hasSpans, parseSpanLines } from "./span-lines.js";
-import { tagNamesBeside } from "./tag-names-node.js";
+import { tagNames } from "./tag-names-node.js";
 import type { ReadTexts, TaggingOptions } from "./tagged-sentences.js";
 import { hasTokens, parseTokenRows, parseTokenTable, tokenColumns } from "./token-rows.js";
 import { own } from "../../util/record.js";
@@ -52,7 +54,7 @@ export interface TextSource {
   readonly notes: readonly string[];
 }
 
-type Format = "conll" | "propositions" | "spans" | "tokens" | "token-table" | "plain";
+type Format = "conll" | "propositions" | "spans" | "tokens" | "token-table" | "labelled-lines" | "plain";
 
 const EXTENSIONS: Readonly<Record<string, Format>> = {
   conll: "conll",
@@ -71,6 +73,7 @@ const ROLES: Readonly<Record<Format, { roles: ColumnRoles; task: DataTask }>> = 
   tokens: { roles: { text: "text", target: "spans" }, task: "token-classification" },
   "token-table": { roles: { text: "text", target: "spans" }, task: "token-classification" },
   propositions: { roles: { text: "text", target: "propositions" }, task: "semantic-role-labeling" },
+  "labelled-lines": { roles: { text: "text", target: "label" }, task: "text-classification" },
   plain: { roles: { text: "text" }, task: "language-modeling" },
 };
 
@@ -86,20 +89,26 @@ async function firstValue(path: string, extension: string): Promise<unknown> {
   return undefined;
 }
 
+/** Endings of names that leave open what is in the file. */
+const OPEN_ENDINGS = ["txt", "tsv", "csv", "train", "valid", "dev", "test", "testa", "testb"];
+
 /** The format of a text file by its name; JSON is looked into for spans and tags, tables for a token in each row, unless a table is asked for. */
 async function formatOf(path: string, { tableOf, ...options }: TextOptions): Promise<Format | undefined> {
   const extension = /\.(\w+?)(\.gz)?$/i.exec(basename(path))?.[1]?.toLowerCase() ?? "";
   const known = own(EXTENSIONS, extension);
   if (known !== undefined && known !== "plain") return known;
-  if (tableOf === undefined && ["txt", "tsv", "train", "dev", "test", "testa", "testb"].includes(extension)) {
-    const head = await readHead(path);
-    if (!isGzip(head) && looksTagged(new TextDecoder().decode(head).replace(/^\uFEFF/, ""))) return "conll";
+  if (tableOf !== "rows" && OPEN_ENDINGS.includes(extension)) {
+    const bytes = await readHead(path);
+    const head = isGzip(bytes) ? "" : new TextDecoder().decode(bytes).replace(/^\uFEFF/, "");
+    if (looksLabelled(head)) return "labelled-lines";
+    if (tableOf === undefined && looksTagged(head)) return "conll";
   }
-  if (known !== undefined) return known;
+  if (known !== undefined) return tableOf === undefined ? known : undefined;
   if (["jsonl", "ndjson", "json"].includes(extension)) {
     const first = await firstValue(path, extension);
     return hasSpans(first) ? "spans" : tableOf === undefined && hasTokens(first) ? "tokens" : undefined;
   }
+  if (tableOf === undefined && extension === "parquet") return (await holdsTokenLists(path)) ? "tokens" : undefined;
   if (tableOf !== undefined || !["csv", "tsv"].includes(extension)) return undefined;
   const head = (await firstLine(path, isGzip(await readHead(path)))).replace(/^\uFEFF/, "");
   const names = head.split(/[,;\t]/).map((name) => name.replaceAll(/^\s*"|"\s*$/g, ""));
@@ -124,9 +133,14 @@ function parse(
 }
 
 /** The labelled texts of a file. */
-async function readLabelled(path: string, format: Exclude<Format, "plain">, options: TextOptions): Promise<ReadTexts> {
+async function readTagged(
+  path: string,
+  format: Exclude<Format, "plain" | "labelled-lines">,
+  options: TextOptions,
+): Promise<ReadTexts> {
   if (format !== "tokens" && format !== "token-table") return parse(await readText(path), format, path, options);
-  const namesOf = await tagNamesBeside(path);
+  const isParquet = tableFormat(path) === "parquet";
+  const namesOf = await tagNames(path, isParquet ? await hubMetadata(path) : undefined);
   const isJson = /\.(jsonl|ndjson|json)(\.gz)?$/i.test(path);
   if (format === "tokens" && isJson) return parseTokenRows(jsonRows(await readText(path), path), path, namesOf, options);
   const { encoding, delimiter, skipBadRows } = options;
@@ -161,14 +175,26 @@ function cutParts(text: string, where: string, options: TextOptions): { parts: R
   return { parts: { train, validation, test }, notes: given.length === 1 ? [] : notes };
 }
 
+/** The texts of a file as rows, and how many lines were left out. */
+async function readTextRows(
+  path: string,
+  format: Format,
+  options: TextOptions,
+): Promise<{ readonly data: Dataset; readonly badRows: number; readonly notes: readonly string[] }> {
+  if (format === "plain") return { data: textRow(await readText(path)), badRows: 0, notes: [] };
+  if (format === "labelled-lines") return { ...parseLabelledLines(await readText(path), path, options), notes: [] };
+  const { texts, notes } = await readTagged(path, format, options);
+  return { data: labelledTexts(texts), badRows: 0, notes };
+}
+
 /** A file of texts, or undefined where it is something else. */
 export async function openTextFile(path: string, options: TextOptions): Promise<TextSource | undefined> {
   const format = await formatOf(path, options);
   if (format === undefined) return undefined;
   const name = basename(path);
   if (format === "plain") return { name, ...cutParts(await readText(path), path, options), ...ROLES.plain, badRows: 0 };
-  const { texts, notes } = await readLabelled(path, format, options);
-  return { name, parts: { train: labelledTexts(texts) }, ...ROLES[format], badRows: 0, notes };
+  const { data, ...read } = await readTextRows(path, format, options);
+  return { name, parts: { train: data }, ...ROLES[format], ...read };
 }
 
 /** A folder with a text file for each part (`train.conll`, `dev.conll`, `test.conll`), or undefined where it holds something else. */
@@ -187,17 +213,18 @@ export async function openTextFolder(
   if (first === undefined) return undefined;
   const format = (await formatOf(first, options)) as Format;
   const notes: string[] = [];
+  let badRows = 0;
   const read = async (path: string | undefined): Promise<Dataset | undefined> => {
     if (path === undefined) return undefined;
-    if (format === "plain") return textRow(await readText(path));
-    const { texts, notes: said } = await readLabelled(path, format, options);
-    notes.push(...said);
-    return labelledTexts(texts);
+    const rows = await readTextRows(path, format, options);
+    notes.push(...rows.notes);
+    badRows += rows.badRows;
+    return rows.data;
   };
   const train = (await read(first)) as Dataset;
   const [validation, test] = [await read(found.get("validation")), await read(found.get("test"))];
   const parts: Parts = { train, ...(validation && { validation }), ...(test && { test }) };
-  return { name: basename(folder), parts, ...ROLES[format], badRows: 0, notes };
+  return { name: basename(folder), parts, ...ROLES[format], badRows, notes };
 }
 
 /** A table in a file, or in a zip file. */

@@ -49,15 +49,15 @@ function namesIn(value: Json, field: string): readonly string[] | undefined {
   return describedIn(value, field);
 }
 
-/** Reads what lies beside a file. Errors: ConfigError for JSON that does not parse. */
-export async function tagNamesBeside(path: string): Promise<TagNames> {
+/** Names out of what a file says of itself, or of what lies beside it. Errors: ConfigError for JSON that does not parse. */
+export async function tagNames(path: string, own: Json): Promise<TagNames> {
   const folder = dirname(path);
   const lines = join(folder, "labels.txt");
   if (existsSync(lines)) {
     const names = (await readFile(lines, "utf8")).split(/\r?\n/).filter((line) => line.trim() !== "");
     return () => names;
   }
-  const found: Json[] = [];
+  const found: Json[] = own === undefined ? [] : [own];
   for (const name of JSON_FILES) {
     const file = join(folder, name);
     if (!existsSync(file)) continue;

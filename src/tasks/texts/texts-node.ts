@@ -6,6 +6,8 @@ import { text as wholeText } from "node:stream/consumers";
 import type { TableOptions } from "../../data/node.js";
 import { Dataset, guessRoles, joinedColumns, joinTexts, placeAt, readBoth, tableFormat, tableReading } from "../../data/node.js";
 import { decodeUtf8 } from "../../data/text/lines.js";
+import { textsBelow } from "../../data/text/class-texts-node.js";
+import { looksLabelled, withoutLabels } from "../../data/text/fasttext.js";
 import { ConfigError, DataError } from "../../util/errors.js";
 import { expectInputs } from "../shared/inputs.js";
 import type { Finished, InputOptions, NodeTask, ReadOptions, Started } from "../task-node.js";
@@ -63,8 +65,13 @@ async function readInput(given: string, options: TextReading): Promise<ReadTextI
     return { texts, names: texts, badRows: 0 };
   }
   const found = await stat(given).catch(() => undefined);
+  if (found?.isDirectory() === true) {
+    const read = await textsBelow(given);
+    if (read.texts.length === 0) throw new DataError(`${given}: expected .txt files of a text each, found none`);
+    return { ...read, badRows: 0 };
+  }
   const isFile = found?.isFile() === true;
-  if (found !== undefined && !isFile && !found.isDirectory())
+  if (found !== undefined && !isFile)
     throw new DataError(`${given}: expected a text or a file that can be read, got neither: it is a pipe or a device`);
   if (!isFile && !isFileName(given)) {
     if (given.trim() === "") throw new DataError("input: expected a text, got an empty one");
@@ -72,7 +79,8 @@ async function readInput(given: string, options: TextReading): Promise<ReadTextI
   }
   if (!isFile) throw new DataError(`${given}: expected a file that can be read, got no such file`);
   if (tableFormat(given) === undefined) {
-    const texts = linesOf(decodeUtf8(await readFile(given), given));
+    const lines = linesOf(decodeUtf8(await readFile(given), given));
+    const texts = looksLabelled(lines.join("\n"), true) ? lines.map(withoutLabels) : lines;
     return { texts, names: texts, badRows: 0 };
   }
   return readTableTexts(given, options);

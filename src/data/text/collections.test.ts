@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, test } from "node:test";
+import { DuckDBInstance } from "@duckdb/node-api";
+import { zip } from "../archives.test.util.js";
+import { classesOf } from "../labels.js";
+import { loadData } from "../load-node.js";
+import { parseConll } from "./conll.js";
+import { looksLabelled } from "./fasttext.js";
+
+const root = mkdtempSync(join(tmpdir(), "descent-collections-"));
+after(() => rmSync(root, { recursive: true }));
+
+/** Writes files below a folder of that name. */
+function folder(name: string, files: Readonly<Record<string, string | Uint8Array>>): string {
+  for (const [file, content] of Object.entries(files)) {
+    const path = join(root, name, file);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+  }
+  return join(root, name);
+}
+const numbered = (
+  count: number,
+  entry: (i: number) => readonly [string, string | Uint8Array],
+): Record<string, string | Uint8Array> => Object.fromEntries(Array.from({ length: count }, (_, i) => entry(i)));
+const file = (name: string, content: string): string => join(folder("files", { [name]: content }), name);
+
+test("folders of text files are classes, as IMDB has them: parts, texts of no class, lists beside them", async () => {
+  const path = folder("aclImdb", {
+    ...numbered(20, (i) => [`train/${i % 2 ? "pos" : "neg"}/${i}_${i % 2 ? 9 : 1}.txt`, `A film, "number ${i}"\nof two lines\n`]),
+    ...numbered(6, (i) => [`test/${i % 2 ? "pos" : "neg"}/${i}_5.txt`, `Another, ${i}`]),
+    ...numbered(4, (i) => [`train/unsup/${i}_0.txt`, "of no class"]),
+    "train/urls_pos.txt": "http://a\n",
+    README: "What this is",
+    "imdb.vocab": "the\n",
+  });
+  const { roles, task, train, validation, test: held, notes } = await loadData(path, { tableOf: "texts" });
+  assert.deepEqual([roles, task], [{ text: "text", target: "label" }, "text-classification"]);
+  assert.deepEqual([train.length + validation.length, held.length], [20, 6]);
+  assert.deepEqual(classesOf(train.column("label"), "label"), ["neg", "pos"]);
+  assert.match(train.texts("text")[0] ?? "", /^A film, "number \d+"\nof two lines$/);
+  assert.match(notes.join("\n"), /aclImdb: 4 texts without a class were left out/);
+});
+
+test("folders of text files: names without endings, other encodings, archives", async () => {
+  const latin = Buffer.from("Très bien, à demain, ça va être prêt", "latin1");
+  const files = numbered(20, (i) => [`${i % 2 ? "sci.space" : "rec.autos"}/${1000 + i}`, i < 6 ? latin : `Übung ${i}`]);
+  const { train, notes } = await loadData(folder("20news", files), { tableOf: "texts", testFraction: 0, validationFraction: 0 });
+  assert.deepEqual([train.length, train.texts("text").filter((text) => text?.startsWith("Très bien, à")).length], [20, 6]);
+  assert.match(notes.join("\n"), /not all UTF-8, others read as Windows-1252; --encoding says otherwise/);
+  const entries = Array.from({ length: 8 }, (_, i) => [`texts/${i % 2 ? "a" : "b"}/${i}.txt`, Buffer.from(`text ${i}`)] as const);
+  writeFileSync(join(root, "texts.zip"), zip(entries));
+  const zipped = await loadData(join(root, "texts.zip"), { testFraction: 0, validationFraction: 0 });
+  assert.deepEqual([zipped.task, zipped.train.length], ["text-classification", 8]);
+});
+
+test("folders of text files that do not fit are refused in one line", async () => {
+  for (const [files, expected] of [
+    [{ "a/1.txt": "x", "a/2.txt": "y" }, /at least two classes, one folder each, got one: a/],
+    [{ "train/a/1.txt": "x", "train/b/1.txt": "y", "test/c/1.txt": "z" }, /expected the classes of train in test, got c as well/],
+    [{ "train/a/1.txt": "x", "train/b/1.txt": "y", "train/c/x.pdf": "z" }, /train\/c: expected texts of a class, found none/],
+  ] as const)
+    await assert.rejects(
+      loadData(folder(`broken-${Object.keys(files).join("-").replaceAll("/", "_")}`, files), { tableOf: "texts" }),
+      {
+        name: "DataError",
+        message: expected,
+      },
+    );
+});
+
+test("lines with fastText's labels, whatever stands in the texts; several labels are a list", async () => {
+  const lines = (line: (i: number) => string): string => Array.from({ length: 20 }, (_, i) => `${line(i)}\n`).join("");
+  const whole = { tableOf: "texts", testFraction: 0, validationFraction: 0 } as const;
+  const one = await loadData(
+    file(
+      "one.txt",
+      lines((i) => `__label__${i % 2 ? "good" : "bad"} a text, with commas; and "quotes ${i}`),
+    ),
+    whole,
+  );
+  assert.deepEqual(one.train.row(0), { text: 'a text, with commas; and "quotes 0', label: "bad" });
+  const many = await loadData(
+    file(
+      "many.train",
+      lines((i) => `__label__a ${i % 2 ? "__label__b " : ""}text ${i}`),
+    ),
+    whole,
+  );
+  assert.deepEqual(many.train.texts("label").slice(0, 2), ['["a"]', '["a","b"]']);
+  const behind = await loadData(
+    file(
+      "behind.csv",
+      lines((i) => `text, ${i} __label__${i % 2}`),
+    ),
+    whole,
+  );
+  assert.deepEqual(behind.train.row(1), { text: "text, 1", label: "1" });
+  const broken = file("broken.txt", `${lines((i) => `__label__${i % 2} text`)}${"__label__0 text\n".repeat(6000)}no label\n`);
+  await assert.rejects(loadData(broken, whole), /broken\.txt, line 6021: expected __label__NAME and a text, got "no label"/);
+  assert.equal((await loadData(broken, { ...whole, skipBadRows: true })).badRows, 1);
+  assert.equal(looksLabelled("a __label__x\nb\n"), false);
+});
+
+test("columns of nested entities: those around are read, as GermEval has them", () => {
+  const sentence = (i: number): string =>
+    `#\thttp://de.wikipedia.org/wiki/${i}\t[2009-10-17]\n1\tUniversität\tB-ORG\tO\n2\tKöln\tI-ORG\tB-LOC\n3\tlobt\tO\tO\n4\tBonn\tB-LOC\tO\n\n`;
+  const { texts, notes } = parseConll(Array.from({ length: 9 }, (_, i) => sentence(i)).join(""), "g.tsv");
+  assert.deepEqual(
+    texts[0]?.spans?.map(({ label }) => label),
+    ["ORG", "LOC"],
+  );
+  assert.match(notes.join("\n"), /tokens are read from column 2, tags from column 3/);
+  // Chunks stand before entities, but their labels are others.
+  const chunks = parseConll("EU NNP B-NP B-ORG\nsees VBZ B-VP O\nGermans NNS B-NP B-MISC\n\nHe PRP B-NP O\n", "c.txt");
+  assert.deepEqual(
+    chunks.texts[0]?.spans?.map(({ label }) => label),
+    ["ORG", "MISC"],
+  );
+});
+
+test("Parquet with lists of tokens, and of tags as names, as numbers, with the names inside", async () => {
+  const instance = await DuckDBInstance.create(":memory:");
+  const connection = await instance.connect();
+  const write = async (name: string, tags: string, metadata = ""): Promise<string> => {
+    const path = join(root, name);
+    await connection.run(
+      `COPY (SELECT CASE WHEN i % 2 = 0 THEN ['EU', 'sees', 'Germans'] ELSE ['He', 'sleeps'] END AS tokens, CASE WHEN i % 2 = 0 THEN ${tags} END AS ner_tags FROM range(20) r(i)) TO '${path}' (FORMAT parquet${metadata})`,
+    );
+    return path;
+  };
+  const features = { tokens: {}, ner_tags: { feature: { names: ["O", "B-ORG", "I-ORG", "B-MISC"] } } };
+  const hub = `, KV_METADATA {huggingface: '${JSON.stringify({ info: { features } })}'}`;
+  const whole = { testFraction: 0, validationFraction: 0 };
+  for (const path of [
+    await write("names.parquet", "['B-ORG', 'O', 'B-MISC'] ELSE ['O', 'O']"),
+    await write("numbers.parquet", "[1, 0, 3] ELSE [0, 0]", hub),
+  ]) {
+    const { train, task } = await loadData(path, whole);
+    assert.deepEqual([task, train.row(0)["text"]], ["token-classification", "EU sees Germans"]);
+    assert.deepEqual(JSON.parse(String(train.row(0)["spans"])), [
+      [0, 2, "ORG"],
+      [8, 15, "MISC"],
+    ]);
+  }
+  await assert.rejects(
+    loadData(await write("unnamed.parquet", "[1, 0, 3] ELSE [0, 0]"), whole),
+    /expected names of tags, got numbers/,
+  );
+  connection.closeSync();
+  instance.closeSync();
+});
