@@ -37,8 +37,33 @@ export interface BrowserBundle {
  * @param folder where `import entry` is resolved from: the repository (a package may import itself) or a program that uses it
  */
 export async function browserBundle(entry: string, folder: string): Promise<BrowserBundle> {
-  const result = await build({
-    stdin: { contents: `export * from ${JSON.stringify(entry)};`, resolveDir: folder },
+  const result = await bundled(`export * from ${JSON.stringify(entry)};`, folder);
+  const imports = Object.values(result.metafile.outputs).flatMap((output) => output.imports.map(({ path }) => path));
+  const nodeModules = imports.filter((path) => path.startsWith("node:") || builtinModules.includes(path.split("/", 1)[0] ?? ""));
+  return { bytes: sum(result.outputFiles), nodeModules: [...new Set(nodeModules)] };
+}
+
+/** A page that trains a small network on rows, or on a file. */
+const PAGE = `import { crossEntropy } from "descentjs/losses";
+import { Linear, relu, Sequential } from "descentjs/nn";
+import { adamW } from "descentjs/optim";
+import { train } from "descentjs/train";
+globalThis.learn = (data) => train(new Sequential(new Linear(2, 16), relu, new Linear(16, 2)), { data, loss: crossEntropy(), optimizer: adamW() });`;
+
+/** Bytes that such a page downloads of ours: at the start, and in all where it is given a file. */
+export async function pageBundle(folder: string): Promise<{ readonly start: number; readonly all: number }> {
+  const { outputFiles } = await bundled(PAGE, folder);
+  return { start: sum(outputFiles.filter(({ path }) => path.endsWith("stdin.js"))), all: sum(outputFiles) };
+}
+
+const sum = (files: readonly { readonly contents: Uint8Array }[]): number =>
+  files.reduce((bytes, file) => bytes + gzipSync(file.contents).length, 0);
+
+function bundled(contents: string, folder: string) {
+  return build({
+    stdin: { contents, resolveDir: folder },
+    splitting: true,
+    outdir: "/",
     bundle: true,
     write: false,
     minify: true,
@@ -51,8 +76,4 @@ export async function browserBundle(entry: string, folder: string): Promise<Brow
     external: ["onnxruntime-web", "onnxruntime-common", "node:*", ...builtinModules],
     logLevel: "silent",
   });
-  const imports = Object.values(result.metafile.outputs).flatMap((output) => output.imports.map(({ path }) => path));
-  const nodeModules = imports.filter((path) => path.startsWith("node:") || builtinModules.includes(path.split("/", 1)[0] ?? ""));
-  const bytes = result.outputFiles.reduce((sum, file) => sum + gzipSync(file.contents).length, 0);
-  return { bytes, nodeModules: [...new Set(nodeModules)] };
 }

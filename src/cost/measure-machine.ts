@@ -102,7 +102,7 @@ async function leastSeconds(
 /** Measures this machine, in about three seconds: the best of many runs of each probe. */
 export async function measureMachine(options: { readonly device?: DeviceChoice; readonly threads: number }): Promise<Machine> {
   const { threads } = options;
-  const device = await resolveDevice(await platformRuntime(), options.device ?? "cpu");
+  const device = await resolveDevice(await platformRuntime(), options.device);
   const rates: Partial<Record<keyof Machine, number>> = {};
   for (let round = 0; round < ROUNDS; round++) {
     for (const [name, probe] of Object.entries(probes()) as [Exclude<keyof Machine, "device" | "threads">, Probe][]) {

@@ -109,7 +109,7 @@ export class Generator implements AsyncDisposable {
   ): Promise<Generator> {
     const { names, values } = boundWeights(model, weights);
     const runtime = options.runtime ?? (await platformRuntime());
-    const device = await resolveDevice(runtime, options.device ?? "cpu");
+    const device = await resolveDevice(runtime, options.device);
     const compiled = (outputs: Record<string, Tensor>, more: CompileOptions = {}): Promise<Executable> => {
       return compile(resolveForUse(outputs), { ...options, device, runtime, ...more, names, values });
     };

@@ -130,7 +130,7 @@ export async function compile(
   options: CompileOptions = {},
 ): Promise<Executable> {
   const runtime = options.runtime ?? (await platformRuntime());
-  const device = await resolveDevice(runtime, options.device ?? "cpu");
+  const device = await resolveDevice(runtime, options.device);
   const settled = { ...options, runtime, device };
   if (what instanceof OnnxModel) return openModel(what, settled);
   const whole = what instanceof Graph ? what : new Graph(what);

@@ -19,7 +19,7 @@ const found = new WeakMap<Runtime, Promise<Device>>();
 
 /** Tries the runtime's devices, best first; a GPU that is slower than the processor is passed over. */
 async function findBest(runtime: Runtime): Promise<Device> {
-  const host = runtime.devices.at(-1) as Device;
+  const host = hostDevice(runtime);
   for (const device of runtime.devices) {
     if ((await starts(runtime, device)) && (device === host || (await isFaster(runtime, device, host)))) return device;
   }
@@ -79,8 +79,12 @@ export async function starts(runtime: Runtime, device: Device): Promise<boolean>
   }
 }
 
-/** The device that a choice stands for here; `auto` is resolved once per engine. */
-export async function resolveDevice(runtime: Runtime, choice: DeviceChoice): Promise<Device> {
+/** The device of an engine that always starts: the processor, `cpu` in Node and `wasm` in a browser. */
+export const hostDevice = (runtime: Runtime): Device => runtime.devices.at(-1) as Device;
+
+/** The device that a choice stands for here; `auto` is resolved once per engine; none is the processor. */
+export async function resolveDevice(runtime: Runtime, choice: DeviceChoice | undefined): Promise<Device> {
+  if (choice === undefined) return hostDevice(runtime);
   if (choice !== "auto") return choice;
   let best = found.get(runtime);
   if (best === undefined) {

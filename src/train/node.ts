@@ -5,5 +5,5 @@ export * from "./index.js";
 export * from "./adapters-node.js";
 export { loadPretrained, pretrainedConfig, savePretrained } from "./pretrained-node.js";
 export type { LoadPretrainedOptions, Pretrained, SavePretrainedOptions } from "./pretrained-node.js";
-export * from "./train-node.js";
-export * from "./train-model-node.js";
+export { train } from "./train-model-node.js";
+export type { TrainedModelRun, TrainOptions } from "./train-model-node.js";

@@ -70,7 +70,7 @@ export class TrainingState implements AsyncDisposable {
   /** Creates the values of a step, on a device. Errors: ShapeError, naming each, if given values do not fit. */
   static async create(step: TrainingStep, options: InitOptions = {}): Promise<TrainingState> {
     const runtime = options.runtime ?? (await platformRuntime());
-    const state = new TrainingState(step, runtime, await resolveDevice(runtime, options.device ?? "cpu"), options);
+    const state = new TrainingState(step, runtime, await resolveDevice(runtime, options.device), options);
     state.restore(initialValues(step.types, state.seed, options.weights));
     return state;
   }

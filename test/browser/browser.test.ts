@@ -8,6 +8,7 @@ import { after, test } from "node:test";
 import { openBrowser, withoutChromium } from "./chromium.js";
 import type { Place } from "./page.js";
 import type { Device } from "../../src/runtime/index.js";
+import { documented } from "./documented.js";
 import { exportedCase } from "./exported-case.js";
 import { buildMlp, trainMlp, trainModel } from "../suites/mlp.js";
 import { RUNTIME_CASES } from "../suites/runtime-suite.js";
@@ -73,6 +74,18 @@ else {
       assert.equal(losses.length, steps);
     });
   }
+
+  test("what the documents show works as it stands: no call names a device, rows, files and answers of fetch train", async () => {
+    const { device, loss, ...page } = await (await browser).call("documented");
+    const node = await documented();
+    assert.equal(device, "wasm");
+    assert.equal(node.device, "cpu");
+    assert.ok(Math.abs(loss - node.loss) < 1e-4, `${loss}, ${node.loss}`);
+    assert.deepEqual(page.gradient, [2, 4, 6, -8]);
+    assert.deepEqual(page.fields, ["a number", "b number", "label category"]);
+    for (const [name, value = 0] of Object.entries(page.accuracies)) assert.ok(value > 0.95, `${name}: ${value}`);
+    assert.deepEqual(Object.keys(page.accuracies), ["rows", "columns", "file", "fetched"]);
+  });
 
   for (const { name, tokenizer, cases } of golden.tokenizers) {
     test(`tokenizer ${name}: ids and places of Python's tokenizers`, async () => {

@@ -7,6 +7,7 @@ import type { TokenizerInput } from "../../src/text/index.js";
 import { tokenizerFrom } from "../../src/text/index.js";
 import { buildMlp, trainMlp, trainModel } from "../suites/mlp.js";
 import { RUNTIME_CASES } from "../suites/runtime-suite.js";
+import { documented } from "./documented.js";
 
 /** The page itself, or a web worker of it. */
 export type Place = "page" | "worker";
@@ -58,6 +59,9 @@ const page = {
   async resolve(choice: DeviceChoice): Promise<Device> {
     return resolveDevice(await platformRuntime(), choice);
   },
+
+  /** What the documents say, without a device: a gradient, a state, a training on rows, on a file, on an answer of `fetch`. */
+  documented: () => documented(),
 
   isolated: async (): Promise<boolean> => globalThis.crossOriginIsolated,
 };

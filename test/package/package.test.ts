@@ -164,12 +164,60 @@ for (const [module, moduleResolution] of [
         `// @ts-expect-error -- a number is no tensor\ne0.grad(1, "w");\n`,
     );
     const lib = ["es2023", "esnext.disposable", "dom", "dom.iterable", "dom.asynciterable"];
-    const compilerOptions = { module, moduleResolution, target: "es2022", lib, types: ["node"], strict: true, noEmit: true };
+    // A program for Node whose compiler resolves as a bundler does says so: docs/how-to/types.md.
+    const conditions = moduleResolution === "bundler" ? { customConditions: ["node"] } : {};
+    const compilerOptions = {
+      module,
+      moduleResolution,
+      target: "es2022",
+      lib,
+      types: ["node"],
+      strict: true,
+      noEmit: true,
+      ...conditions,
+    };
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }));
     const { status, stdout } = node(join(MODULES, "typescript", "bin", "tsc"), "-p", folder);
     assert.equal(status, 0, stdout);
   });
 }
+
+test("a bundler's types are those of the files that it takes: what a page has, and nothing of Node's", () => {
+  const folder = join(CONSUMER, "types-page");
+  mkdirSync(folder);
+  writeFileSync(
+    join(folder, "page.ts"),
+    `import { parseTable } from "descentjs/data";
+import { crossEntropy } from "descentjs/losses";
+import { Linear } from "descentjs/nn";
+import { adamW } from "descentjs/optim";
+import { train } from "descentjs/train";
+const options = { loss: crossEntropy(), optimizer: adamW() };
+export const run = train(new Linear(1, 2), { ...options, data: [{ x: [1], label: 0 }] });
+export const read = (file: File) => train(new Linear(1, 2), { ...options, data: file });
+export const table = async () => parseTable(await fetch("a.csv"));
+// @ts-expect-error -- a page has no names of data sets, and no paths
+export const named = train(new Linear(1, 2), { ...options, data: "digits" });
+// @ts-expect-error -- nor a file system
+export { loadData } from "descentjs/data";
+// @ts-expect-error -- nor run folders
+export { openRun } from "descentjs/run";
+`,
+  );
+  const lib = ["es2023", "esnext.disposable", "dom", "dom.iterable", "dom.asynciterable"];
+  const compilerOptions = {
+    module: "esnext",
+    moduleResolution: "bundler",
+    target: "es2022",
+    lib,
+    types: [],
+    strict: true,
+    noEmit: true,
+  };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }));
+  const { status, stdout } = node(join(MODULES, "typescript", "bin", "tsc"), "-p", folder);
+  assert.equal(status, 0, stdout);
+});
 
 test("no entry point for a browser names a module of Node", async () => {
   for (const entry of entryPoints(manifest, { browser: true })) {

@@ -16,7 +16,9 @@ import { brokenGzip, mostUnpackedBytes, unpacksTooMuch, unreadable } from "../fi
 import type { Decimal } from "../schema/numbers.js";
 import { DataError } from "../../util/errors.js";
 import type { RowNaming } from "./text-rows.js";
-import { CHUNK_ROWS, ChunkBuilder, nameColumns } from "./text-rows.js";
+import { CHUNK_ROWS, ChunkBuilder, nameColumns, problemOf, ROW_REMEDY } from "./text-rows.js";
+
+export { ROW_REMEDY };
 
 export interface CsvOptions extends DialectOptions, RowNaming {
   /** The encoding of the text; detected if left out: UTF-8, what a mark says, or what the bytes look like. */
@@ -49,9 +51,6 @@ const HEAD = 1 << 18;
 const PIECE = 1 << 18;
 /** Bytes that an encoding is guessed from. */
 const SAMPLE = 1 << 16;
-
-const SKIP_REMEDY = "leave out such rows (skipBadRows, --skip-bad-rows)";
-export const ROW_REMEDY = `mend the row, or ${SKIP_REMEDY}`;
 
 /** The bytes of a file, unzipped. */
 async function* bytesOf(path: string, zipped: boolean): AsyncGenerator<Uint8Array> {
@@ -243,16 +242,6 @@ async function* recordsIn(table: Opened): AsyncGenerator<CsvRecord> {
     }
     [pending, skip] = ["", 0];
   }
-}
-
-/** Describes the fault of a record that should have so many columns; undefined if it has none. Extra empty fields at its end are no fault. */
-function problemOf({ fields, problem }: CsvRecord, columns: number, broken: boolean): string | undefined {
-  if (problem !== undefined) return problem;
-  if (broken && fields.some((field) => field.includes("\ufffd")))
-    return `expected UTF-8, got other bytes; save the file as UTF-8, name its encoding (--encoding), or ${SKIP_REMEDY}`;
-  const count = fields.length;
-  const isFit = count === columns || (count > columns && fields.slice(columns).every((field) => field.trim() === ""));
-  return isFit ? undefined : `expected ${columns} columns, got ${count}`;
 }
 
 /** A delimited text file as it is written: what `openCsv` reads it by. */

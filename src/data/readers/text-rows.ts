@@ -2,7 +2,11 @@
  * @module Rows of texts on their way to a data set: names for their columns, and chunks of them.
  */
 import type { RowPositions } from "../column.js";
+import type { CsvRecord } from "../csv/records.js";
 import { Dataset } from "../dataset.js";
+
+const SKIP_REMEDY = "leave out such rows (skipBadRows, --skip-bad-rows)";
+export const ROW_REMEDY = `mend the row, or ${SKIP_REMEDY}`;
 
 /** Rows of a chunk, at most. */
 export const CHUNK_ROWS = 4096;
@@ -90,4 +94,14 @@ export class ChunkBuilder {
     this.#lines = [];
     return new Dataset(columns);
   }
+}
+
+/** Describes the fault of a record that should have so many columns; undefined if it has none. Extra empty fields at its end are no fault. */
+export function problemOf({ fields, problem }: CsvRecord, columns: number, broken: boolean): string | undefined {
+  if (problem !== undefined) return problem;
+  if (broken && fields.some((field) => field.includes("\ufffd")))
+    return `expected UTF-8, got other bytes; save the file as UTF-8, name its encoding (--encoding), or ${SKIP_REMEDY}`;
+  const count = fields.length;
+  const isFit = count === columns || (count > columns && fields.slice(columns).every((field) => field.trim() === ""));
+  return isFit ? undefined : `expected ${columns} columns, got ${count}`;
 }

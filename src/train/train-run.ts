@@ -1,0 +1,195 @@
+/**
+ * @module A training, in a run folder where there is one: the loop of `trainer.ts` with metrics, TensorBoard events, checkpoints and a progress
+ * line. What was written last is always whole; resuming goes on from it, bit for bit.
+ */
+import * as z from "zod";
+import type { Dataset } from "../data/index.js";
+import { DataLoader, readSafetensors, writeSafetensors } from "../data/index.js";
+import type { TensorData } from "../graph/index.js";
+import type { DeviceChoice, Runtime } from "../runtime/index.js";
+import { ConfigError } from "../util/errors.js";
+import { parseJsonWith } from "../util/schema.js";
+import type { Progress } from "../run/progress.js";
+import type { Checkpoint, RunWriter } from "../run/run-folder-node.js";
+import { firstEvent, scalarsEvent } from "../run/tensorboard.js";
+import { TrainingState } from "./state.js";
+import type { TrainingStep } from "./step.js";
+import type { Metrics } from "../metrics/index.js";
+import type { Callback, FitResult, Monitor, TrainerProgress } from "./trainer.js";
+import { fit, trainerProgressSchema } from "./trainer.js";
+
+/** Files of a checkpoint. */
+export const CHECKPOINT_FILES = {
+  model: "model.safetensors",
+  optimizer: "optimizer.safetensors",
+  trainer: "trainer.json",
+} as const;
+
+const trainerFileSchema = z.object({ seed: z.number(), progress: trainerProgressSchema });
+
+export interface TrainRunOptions {
+  readonly step: TrainingStep;
+  readonly train: Dataset;
+  readonly batchSize: number;
+  /** Updates in all. */
+  readonly totalSteps: number;
+  readonly seed: number;
+  readonly device?: DeviceChoice;
+  readonly threads?: number;
+  readonly runtime?: Runtime;
+  /** Measures a state, after each epoch and at the end; told the state once. */
+  readonly evaluate?: (state: TrainingState) => Promise<() => Promise<Metrics>>;
+  readonly monitor?: Monitor;
+  readonly patience?: number;
+  readonly evaluateEvery?: number;
+  readonly checkpointEvery?: number;
+  readonly signal?: AbortSignal;
+  readonly progress?: Progress;
+  readonly writer?: RunWriter;
+  /** The checkpoint to resume from. */
+  readonly checkpoint?: Checkpoint;
+  /** Weights to start from in place of the initializers'. */
+  readonly weights?: ReadonlyMap<string, TensorData>;
+  /** Weighted or balanced sampling and the like; batchSize, seed, shuffle and dropLast are set here. */
+  readonly loader?: Partial<ConstructorParameters<typeof DataLoader>[1]>;
+  readonly callbacks?: readonly Callback[];
+  /** One more callback, made once there is a state to look at. */
+  readonly watch?: (state: TrainingState) => Callback | Promise<Callback>;
+}
+
+/** A state and what the loop said of it. Owned: dispose the state. */
+export interface TrainedRun extends FitResult {
+  readonly state: TrainingState;
+}
+
+/** The parameters of a checkpoint, by path. */
+export const checkpointParameters = (checkpoint: Checkpoint): ReadonlyMap<string, TensorData> =>
+  readSafetensors(checkpoint.files[CHECKPOINT_FILES.model] as Uint8Array, `${checkpoint.path}/${CHECKPOINT_FILES.model}`).tensors;
+
+/** Everything that a checkpoint holds. ConfigError if it was made with another seed. */
+export function readTraining(checkpoint: Checkpoint): {
+  values: Map<string, TensorData>;
+  progress: TrainerProgress;
+  seed: number;
+} {
+  const file = (name: string): Uint8Array => {
+    const bytes = checkpoint.files[name];
+    if (bytes === undefined)
+      throw new ConfigError(
+        `${checkpoint.path}: expected a training checkpoint with ${name}, got ${Object.keys(checkpoint.files).join(", ")}`,
+      );
+    return bytes;
+  };
+  const values = new Map<string, TensorData>([
+    ...readSafetensors(file(CHECKPOINT_FILES.model), `${checkpoint.path}/${CHECKPOINT_FILES.model}`).tensors,
+    ...readSafetensors(file(CHECKPOINT_FILES.optimizer), `${checkpoint.path}/${CHECKPOINT_FILES.optimizer}`).tensors,
+  ]);
+  const { progress, seed } = parseJsonWith(
+    trainerFileSchema,
+    new TextDecoder().decode(file(CHECKPOINT_FILES.trainer)),
+    `${checkpoint.path}/${CHECKPOINT_FILES.trainer}`,
+  );
+  return { values, progress, seed };
+}
+
+/** The files of a checkpoint of this state. */
+export async function checkpointFiles(state: TrainingState, progress: TrainerProgress): Promise<Record<string, Uint8Array>> {
+  const values = await state.snapshot();
+  const pick = (names: Iterable<string>): Map<string, TensorData> =>
+    new Map([...names].map((name) => [name, values.get(name) as TensorData]));
+  return {
+    [CHECKPOINT_FILES.model]: writeSafetensors(pick(state.step.types.parameters.keys())),
+    [CHECKPOINT_FILES.optimizer]: writeSafetensors(pick(state.step.types.slots.keys())),
+    [CHECKPOINT_FILES.trainer]: new TextEncoder().encode(`${JSON.stringify({ seed: state.seed, progress }, undefined, 2)}\n`),
+  };
+}
+
+/** Writes metrics, events and checkpoints of a training into its run folder. */
+function recordTo(writer: RunWriter, state: TrainingState): Callback {
+  const wallSeconds = (): number => Date.now() / 1000;
+  if (writer.eventBytes === 0) writer.logEvents(firstEvent(wallSeconds()));
+  return {
+    onEvaluation({ step, epoch, seconds, learningRate, train, validation }) {
+      writer.logMetrics({ step, split: "train", epoch, seconds, learningRate, metrics: train });
+      const scalars: Record<string, number> = { learningRate };
+      for (const [name, value] of Object.entries(train)) scalars[`train/${name}`] = value;
+      if (validation !== undefined) {
+        writer.logMetrics({ step, split: "validation", epoch, seconds, learningRate, metrics: validation });
+        for (const [name, value] of Object.entries(validation)) scalars[`validation/${name}`] = value;
+      }
+      writer.logEvents(scalarsEvent(wallSeconds(), step, scalars));
+    },
+    async onCheckpoint(progress, _reason, isBest) {
+      await writer.saveCheckpoint(progress.step, await checkpointFiles(state, progress), { best: isBest });
+    },
+  };
+}
+
+/** Shows each step and each evaluation. */
+function show(progress: Progress, start: number): Callback {
+  let examples = 0;
+  const rounded = (metrics: Metrics): string =>
+    Object.entries(metrics)
+      .map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`)
+      .join("  ");
+  return {
+    onStep(event) {
+      examples += event.examples;
+      progress.update(Math.max(start, event.step), examples, { loss: event.metrics["loss"] ?? NaN });
+    },
+    onEvaluation({ epoch, train, validation, isBest }) {
+      const isMeasured = validation !== undefined && Object.keys(validation).length > 0;
+      const measured = isMeasured ? `train ${rounded(train)}  validation ${rounded(validation)}` : rounded(train);
+      progress.log(`epoch ${Number(epoch.toFixed(2))}  ${measured}${isBest ? "  *" : ""}`);
+    },
+  };
+}
+
+/** Trains, or resumes a training. Errors: those of `fit` and of the run folder; the last whole checkpoint stays in any case. */
+export async function trainRun(options: TrainRunOptions): Promise<TrainedRun> {
+  const { step, train, batchSize, seed, checkpoint, writer, progress } = options;
+  const resumed = checkpoint === undefined ? undefined : readTraining(checkpoint);
+  const weights = resumed?.values ?? options.weights;
+  const state = await TrainingState.create(step, {
+    seed: resumed?.seed ?? seed,
+    device: options.device,
+    threads: options.threads,
+    runtime: options.runtime,
+    weights,
+  });
+  try {
+    const loader = new DataLoader(train, {
+      shuffle: true,
+      dropLast: train.length > batchSize,
+      reuse: true,
+      ...options.loader,
+      batchSize,
+      seed: state.seed,
+    });
+    const evaluate = await options.evaluate?.(state);
+    const callbacks = [
+      ...(writer === undefined ? [] : [recordTo(writer, state)]),
+      ...(progress === undefined ? [] : [show(progress, resumed?.progress.step ?? 0)]),
+      ...(options.callbacks ?? []),
+      ...(options.watch === undefined ? [] : [await options.watch(state)]),
+    ];
+    const result = await fit({
+      state,
+      loader,
+      totalSteps: options.totalSteps,
+      callbacks,
+      evaluate,
+      monitor: options.monitor,
+      patience: options.patience,
+      evaluateEvery: options.evaluateEvery,
+      checkpointEvery: options.checkpointEvery,
+      signal: options.signal,
+      from: resumed?.progress,
+    });
+    progress?.finish();
+    return { ...result, state };
+  } catch (error) {
+    await state.dispose();
+    throw error;
+  }
+}
