@@ -5,7 +5,7 @@ import { peakIntermediateBytes } from "../cost/index.js";
 import type { Tensor, TensorData } from "../graph/index.js";
 import { Graph } from "../graph/index.js";
 import type { DeviceChoice } from "../runtime/index.js";
-import { compile, Executables, memoryFactor, prepareGraph } from "../runtime/index.js";
+import { compile, Executables, MEMORY_FACTOR, prepareGraph } from "../runtime/index.js";
 
 export interface SessionOptions {
   readonly device?: DeviceChoice;
@@ -53,7 +53,7 @@ export class Sessions implements AsyncDisposable {
       const graph = new Graph(build(1));
       const prepared = prepareGraph(graph, "cpu");
       const outputs = [...prepared.outputs.values()].reduce((sum, t) => sum + bytes(t), 0);
-      const each = (peakIntermediateBytes(prepared) + outputs) * memoryFactor(graph, "cpu");
+      const each = (peakIntermediateBytes(prepared) + outputs) * MEMORY_FACTOR;
       rows = Math.max(1, Math.min(MOST_ROWS, Math.floor(((this.#options.memoryMiB ?? 512) * 2 ** 20) / Math.max(each, 1))));
       this.#rows.set(key, rows);
     }

@@ -4,8 +4,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DescentError } from "../util/errors.js";
-import type { FileSystem } from "./run-folder-files-node.js";
-import { asideOf, sha256, writeError, writeWhole } from "./run-folder-files-node.js";
+import type { FileContent, FileSystem } from "./run-folder-files-node.js";
+import { asideOf, sha256, sizeOfContent, writeError, writeWhole } from "./run-folder-files-node.js";
 import type { Checkpoint, RunFolder } from "./run-folder-reader-node.js";
 import { exists, MANIFEST, STEP_FOLDER } from "./run-folder-reader-node.js";
 import type { Manifest } from "./run-folder.js";
@@ -39,7 +39,7 @@ export class CheckpointWriter {
    */
   async save(
     step: number,
-    contents: Readonly<Record<string, Uint8Array>>,
+    contents: Readonly<Record<string, FileContent>>,
     options: { readonly best?: boolean },
     syncLogs: () => Manifest["logBytes"],
   ): Promise<void> {
@@ -47,7 +47,7 @@ export class CheckpointWriter {
     const path = join(this.#root, name);
     const aside = asideOf(path);
     const entries = Object.entries(contents);
-    const totalBytes = entries.reduce((sum, [, bytes]) => sum + bytes.length, 0);
+    const totalBytes = entries.reduce((sum, [, content]) => sum + sizeOfContent(content), 0);
     try {
       const logBytes = syncLogs();
       const best = options.best === true ? step : await this.#folder.pointer("best");
@@ -56,17 +56,19 @@ export class CheckpointWriter {
         step,
         ...(best === undefined ? {} : { best }),
         createdAt: new Date().toISOString(),
-        files: Object.fromEntries(entries.map(([file, bytes]) => [file, { sizeBytes: bytes.length, sha256: sha256(bytes) }])),
+        files: Object.fromEntries(
+          entries.map(([file, content]) => [file, { sizeBytes: sizeOfContent(content), sha256: sha256(content) }]),
+        ),
         logBytes,
       };
       const text = `${JSON.stringify(manifest, undefined, 2)}\n`;
-      const present = await this.#folder.readCheckpoint(step).catch(() => undefined);
+      const present = await this.#folder.readCheckpoint(step, []).catch(() => undefined);
       if (present !== undefined && JSON.stringify(present.manifest.files) === JSON.stringify(manifest.files)) {
         // A run that goes on from here and stops at once: the same bytes; only the logs may have grown.
         await writeWhole(this.#files, join(path, MANIFEST), text);
       } else {
         await this.#files.mkdir(aside);
-        for (const [file, bytes] of entries) await this.#files.writeFile(join(aside, file), bytes);
+        for (const [file, content] of entries) await this.#files.writeFile(join(aside, file), content);
         await this.#files.writeFile(join(aside, MANIFEST), new TextEncoder().encode(text));
         const replaced = asideOf(path);
         if (await exists(path)) await this.#files.rename(path, replaced);

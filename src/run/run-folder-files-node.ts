@@ -21,10 +21,18 @@ export function checkWritable(folder: string, where: string): void {
   }
 }
 
+/** A file's bytes, whole or in pieces one after the other. */
+export type FileContent = Uint8Array | readonly Uint8Array[];
+
+const piecesOf = (content: FileContent): readonly Uint8Array[] => (content instanceof Uint8Array ? [content] : content);
+
+/** Bytes of a file's content. */
+export const sizeOfContent = (content: FileContent): number => piecesOf(content).reduce((sum, piece) => sum + piece.length, 0);
+
 /** The writes that a run folder makes: a test replaces them to fill the disk or to stop half-way. */
 export interface FileSystem {
   /** Writes a new file and flushes it to the disk. */
-  writeFile(path: string, bytes: Uint8Array): Promise<void>;
+  writeFile(path: string, content: FileContent): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Makes a folder in one that is there. */
   mkdir(path: string): Promise<void>;
@@ -36,11 +44,13 @@ export interface FileSystem {
 const CHUNK_BYTES = 2 ** 30;
 
 export const nodeFileSystem: FileSystem = {
-  async writeFile(path, bytes) {
+  async writeFile(path, content) {
     const file = await open(path, "wx");
     try {
-      for (let at = 0; at < bytes.length;) {
-        at += (await file.write(bytes, at, Math.min(CHUNK_BYTES, bytes.length - at))).bytesWritten;
+      for (const bytes of piecesOf(content)) {
+        for (let at = 0; at < bytes.length;) {
+          at += (await file.write(bytes, at, Math.min(CHUNK_BYTES, bytes.length - at))).bytesWritten;
+        }
       }
       await file.sync();
     } finally {
@@ -119,10 +129,31 @@ export async function readWhole(path: string): Promise<Uint8Array> {
 }
 
 /** SHA-256 in hexadecimal. */
-export function sha256(bytes: Uint8Array): string {
+export function sha256(content: FileContent): string {
   const hash = createHash("sha256");
-  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) hash.update(bytes.subarray(at, at + CHUNK_BYTES));
+  for (const bytes of piecesOf(content))
+    for (let at = 0; at < bytes.length; at += CHUNK_BYTES) hash.update(bytes.subarray(at, at + CHUNK_BYTES));
   return hash.digest("hex");
+}
+
+const READ_BYTES = 2 ** 22;
+
+/** Size and SHA-256 of a file that is read piece by piece, and not kept. */
+export async function digestOf(path: string): Promise<{ readonly sizeBytes: number; readonly sha256: string }> {
+  await checkRegular(path);
+  const file = await open(path, "r");
+  try {
+    const hash = createHash("sha256");
+    const piece = new Uint8Array(READ_BYTES);
+    for (let sizeBytes = 0; ;) {
+      const { bytesRead } = await file.read(piece, 0, READ_BYTES);
+      if (bytesRead === 0) return { sizeBytes, sha256: hash.digest("hex") };
+      hash.update(piece.subarray(0, bytesRead));
+      sizeBytes += bytesRead;
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 /**

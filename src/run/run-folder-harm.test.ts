@@ -71,7 +71,7 @@ test("a full disk while a checkpoint is written leaves the last whole one and no
     };
     const files: FileSystem = {
       ...nodeFileSystem,
-      async writeFile(file, content) {
+      async writeFile(file: string, content: Uint8Array) {
         if (full && file.endsWith(failing)) {
           await nodeFileSystem.writeFile(file, content.subarray(0, content.length / 2));
           noSpace();

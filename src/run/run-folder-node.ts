@@ -11,7 +11,7 @@ import { makeFolders } from "../util/folders-node.js";
 import { CheckpointWriter } from "./checkpoint-node.js";
 import type { MetricsRecord } from "./metrics-log.js";
 import { formatRecord } from "./metrics-log.js";
-import type { FileSystem } from "./run-folder-files-node.js";
+import type { FileContent, FileSystem } from "./run-folder-files-node.js";
 import { AppendOnlyFile, ASIDE, checkWritable, nodeFileSystem, writeWhole } from "./run-folder-files-node.js";
 import { RunLock } from "./run-folder-lock-node.js";
 import type { Checkpoint } from "./run-folder-reader-node.js";
@@ -185,7 +185,7 @@ export class RunWriter {
    */
   async saveCheckpoint(
     step: number,
-    contents: Readonly<Record<string, Uint8Array>>,
+    contents: Readonly<Record<string, FileContent>>,
     options: { readonly best?: boolean } = {},
   ): Promise<void> {
     await this.#checkpoints.save(step, contents, options, () => {

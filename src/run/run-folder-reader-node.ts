@@ -9,7 +9,7 @@ import { fileReason } from "../util/file-reason.js";
 import { parseJsonWith } from "../util/schema.js";
 import type { MetricsRecord } from "./metrics-log.js";
 import { parseMetricsLog } from "./metrics-log.js";
-import { ASIDE, readWhole, sha256 } from "./run-folder-files-node.js";
+import { ASIDE, digestOf, readWhole, sha256 } from "./run-folder-files-node.js";
 import type { Manifest, RunConfig, RunSummary } from "./run-folder.js";
 import { manifestSchema, RUN_FILES, runConfigSchema, runSummarySchema } from "./run-folder.js";
 import { setOwn } from "../util/record.js";
@@ -87,7 +87,7 @@ export class RunFolder {
   /** Steps of the whole checkpoints, newest first. Every byte is checked, so this takes as long as reading them. */
   async checkpoints(): Promise<number[]> {
     const whole: number[] = [];
-    for (const step of await this.#steps()) if ((await this.#load(step)) instanceof Object) whole.push(step);
+    for (const step of await this.#steps()) if ((await this.#load(step, [])) instanceof Object) whole.push(step);
     return whole;
   }
 
@@ -104,16 +104,16 @@ export class RunFolder {
 
   /**
    * A checkpoint's files, each checked against the size and SHA-256 in its manifest. DataError for one that is missing,
-   * truncated or altered; it names the newest whole one.
+   * truncated or altered; it names the newest whole one. Of several files only those of `only` are kept, where it is given.
    */
-  async readCheckpoint(name: CheckpointName = "last"): Promise<Checkpoint> {
+  async readCheckpoint(name: CheckpointName = "last", only?: readonly string[]): Promise<Checkpoint> {
     const steps = await this.#steps();
     const pointed = typeof name === "number" ? name : await this.pointer(name);
     // Killed while a checkpoint was replaced, a run has it under a name aside only: the newest that bears its name counts.
     const isAside = name === "last" && pointed !== undefined && !steps.includes(pointed) && (await this.#isAside(pointed));
     const step = isAside ? steps[0] : (pointed ?? steps[0]);
     if (step === undefined) throw new DataError(`${this.path}: expected a checkpoint, got none; train it anew with --overwrite`);
-    const loaded = await this.#load(step);
+    const loaded = await this.#load(step, only);
     if (typeof loaded !== "string") return loaded;
     const offered = (await this.checkpoints())[0];
     const remedy =
@@ -146,7 +146,7 @@ export class RunFolder {
   }
 
   /** The checkpoint, or a line that says what is wrong with it. */
-  async #load(step: number): Promise<Checkpoint | string> {
+  async #load(step: number, only?: readonly string[]): Promise<Checkpoint | string> {
     const path = join(this.path, RUN_FILES.checkpoints, `step-${step}`);
     let manifest: Manifest;
     try {
@@ -162,18 +162,18 @@ export class RunFolder {
     if (manifest.step !== step) return `${path}: expected the checkpoint of step ${step}, got that of step ${manifest.step}`;
     const files: Record<string, Uint8Array> = {};
     for (const [name, { sizeBytes, sha256: expected }] of Object.entries(manifest.files)) {
-      let bytes: Uint8Array;
+      let read: { readonly sizeBytes: number; readonly sha256: string; readonly bytes?: Uint8Array };
       try {
-        bytes = await readWhole(join(path, name));
+        read = await (only?.includes(name) === false ? digestOf(join(path, name)) : readDigested(join(path, name)));
       } catch (error) {
         return `${join(path, name)}: expected a readable file, got ${fileReason(error)}`;
       }
-      if (bytes.length !== sizeBytes) return `${join(path, name)}: expected ${sizeBytes} bytes, got ${bytes.length}`;
-      const hash = sha256(bytes);
+      if (read.sizeBytes !== sizeBytes) return `${join(path, name)}: expected ${sizeBytes} bytes, got ${read.sizeBytes}`;
+      const hash = read.sha256;
       if (hash !== expected) {
         return `${join(path, name)}: expected sha256 ${expected.slice(0, 12)}…, got ${hash.slice(0, 12)}…: it was altered`;
       }
-      setOwn(files, name, bytes);
+      if (read.bytes !== undefined) setOwn(files, name, read.bytes);
     }
     return { step, path, manifest, files };
   }
@@ -181,6 +181,12 @@ export class RunFolder {
   async #text(name: string): Promise<string> {
     return new TextDecoder().decode(await this.read(name));
   }
+}
+
+/** A whole file with its size and SHA-256. */
+async function readDigested(path: string): Promise<{ sizeBytes: number; sha256: string; bytes: Uint8Array }> {
+  const bytes = await readWhole(path);
+  return { sizeBytes: bytes.length, sha256: sha256(bytes), bytes };
 }
 
 /** Tells whether there is anything at a path. */

@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import type { DType, TensorData, TypedArray } from "../graph/index.js";
 import { DTYPES, sizeOf } from "../graph/index.js";
 import { SessionError } from "../util/errors.js";
+import { SharedArena } from "./ort-arena-node.js";
 import type { SessionOptions } from "./runtime.js";
 
 /** The interface's functions by their index in `struct OrtApi`, which only ever grows at its end, and their signatures. */
@@ -46,6 +47,10 @@ const FUNCTIONS = {
   releaseTypeAndShape: [99, "void", "void *"],
   releaseSessionOptions: [100, "void", "void *"],
   addConfigEntry: [130, "void *", "void *, const char *, const char *"],
+  registerAllocator: [144, "void *", "void *, void *, void *"],
+  releaseArenaConfig: [157, "void", "void *"],
+  createArenaConfig: [164, "void *", "void *, void *, size_t, void *"],
+  addRunConfigEntry: [165, "void *", "void *, const char *, const char *"],
 } as const satisfies Record<string, readonly [place: number, result: string, parameters: string]>;
 
 type FunctionName = keyof typeof FUNCTIONS;
@@ -59,6 +64,9 @@ export interface OpenSession {
   readonly outputs: readonly string[];
 }
 
+/** Takes as much as is asked for (1), and cuts what is free where more than a MiB would be left over. */
+const ARENA_SETTINGS = { arena_extend_strategy: 1, max_dead_bytes_per_chunk: 2 ** 20 } as const;
+
 /** The version of the interface asked for, and of the engine whose table of functions was tried. */
 const API_VERSION = 24;
 const ENGINE_VERSION = /^1\.30\./;
@@ -67,7 +75,7 @@ const DTYPE_OF = new Map<number, DType>(Object.entries(DTYPES).map(([name, { onn
 
 /** A library of functions; koffi unloads it once this is collected. */
 interface KoffiLibrary {
-  func(definition: string): () => bigint | null;
+  func(definition: string): (...args: readonly number[]) => bigint | number | null;
 }
 
 /** The part of koffi's interface that is used here. */
@@ -90,6 +98,17 @@ function libraryPath(): string {
   return join(folder, name);
 }
 
+/** Has glibc give back what it keeps of freed memory: making a session leaves tens of MiB. Elsewhere nothing is to be done. */
+function trimmer(koffi: Koffi): () => void {
+  if (process.platform !== "linux") return () => undefined;
+  try {
+    const trim = koffi.load("libc.so.6").func("int malloc_trim(size_t)");
+    return () => void trim(0);
+  } catch {
+    return () => undefined;
+  }
+}
+
 /** The engine's functions, and what all its sessions share. */
 export class DirectEngine {
   static #loaded: Promise<DirectEngine | undefined> | undefined;
@@ -103,6 +122,10 @@ export class DirectEngine {
   readonly #allocator: Pointer;
   /** The run options of this thread, by which its runs are interrupted. Never freed: a few bytes that live as long as the thread. */
   #runOptions: Pointer | undefined;
+  /** Options of runs that give the arena's free memory back. */
+  #emptyingOptions: Pointer | undefined;
+  #arena: SharedArena | undefined;
+  readonly #trim: () => void;
 
   private constructor(koffi: Koffi, library: KoffiLibrary, table: readonly bigint[]) {
     this.#koffi = koffi;
@@ -111,6 +134,7 @@ export class DirectEngine {
       return [name as FunctionName, [table[place] as bigint, koffi.proto(result, parameters.split(", "))]] as const;
     });
     this.#functions = new Map(functions);
+    this.#trim = trimmer(koffi);
     const [fatal, deviceAllocator, defaultMemory] = [4, 0, 0];
     this.#environment = this.#made("createEnv", fatal, "descent");
     this.#memory = this.#made("createCpuMemoryInfo", deviceAllocator, defaultMemory);
@@ -238,6 +262,39 @@ export class DirectEngine {
   ): void {
     const options = this.#runOptions ?? null;
     this.#check("run", session, options, inputNames, inputs, inputs.length, outputNames, outputs.length, outputs);
+  }
+
+  /** The arena that this engine's sessions share. */
+  get arena(): SharedArena {
+    return (this.#arena ??= new SharedArena(this));
+  }
+
+  /** Gives the system what the shared arena has free. */
+  releaseUnused(): void {
+    this.#arena?.empty();
+  }
+
+  /** Makes the arena that sessions with `SHARED_ARENA` share. */
+  registerArena(): void {
+    const keys = this.names(Object.keys(ARENA_SETTINGS));
+    const values = BigUint64Array.from(Object.values(ARENA_SETTINGS), BigInt);
+    const settings = this.#made("createArenaConfig", keys.addresses, values, values.length);
+    const [arenaAllocator, defaultMemory] = [1, 0];
+    const memory = this.#made("createCpuMemoryInfo", arenaAllocator, defaultMemory);
+    this.#check("registerAllocator", this.#environment, memory, settings);
+    this.#call("releaseArenaConfig", settings);
+  }
+
+  /** Runs a session of the shared arena with one input and one output, `x` and `y`; what the arena has free then goes back to the system. */
+  runEmptying(session: Pointer, input: Pointer, output: Pointer): void {
+    if (this.#emptyingOptions === undefined) {
+      this.#emptyingOptions = this.#made("createRunOptions");
+      this.#check("addRunConfigEntry", this.#emptyingOptions, "memory.enable_memory_arena_shrinkage", "cpu:0");
+    }
+    const [x, y] = [this.names(["x"]), this.names(["y"])];
+    const [given, made] = [BigUint64Array.of(input), BigUint64Array.of(output)];
+    this.#check("run", session, this.#emptyingOptions, x.addresses, given, 1, y.addresses, 1, made);
+    this.#trim();
   }
 
   /** Makes this thread's runs interruptible from any thread of the process. Returns the handle that `stop` takes. */

@@ -6,6 +6,7 @@ import type { Tensor as OrtTensor, TensorConstructor } from "onnxruntime-common"
 import type { DType, TensorData, TypedArray } from "../graph/index.js";
 import { checkData } from "../graph/index.js";
 import { SessionError } from "../util/errors.js";
+import type { SharedArena } from "./ort-arena-node.js";
 import type { DirectEngine, OpenSession, Pointer } from "./ort-direct-node.js";
 import type { EngineValue } from "./ort-common.js";
 import { engineMessage, refuseSharedMemory, toOrtTensor } from "./ort-common.js";
@@ -76,6 +77,17 @@ const STOPPED = /terminate flag/;
 const TURN_MS = 8;
 let turnAt = 0;
 
+/** The shared arena, and the memory that a session's runs take of it, in proportion to others. */
+interface SharedBytes {
+  readonly arena: SharedArena;
+  readonly bytes: number;
+}
+
+export interface DirectSessionOptions {
+  readonly inPlace?: Readonly<Record<string, string>> | undefined;
+  readonly shared?: SharedBytes | undefined;
+}
+
 /** A session of the engine on the CPU. */
 export class DirectSession implements Session {
   readonly device: Device = "cpu";
@@ -89,15 +101,18 @@ export class DirectSession implements Session {
   readonly #inputValues: BigUint64Array;
   readonly #outputValues: BigUint64Array;
   readonly #free: () => void;
+  readonly #shared: SharedBytes | undefined;
   #session: Pointer | undefined;
+  #runs = 0;
 
   constructor(
     engine: DirectEngine,
     Tensor: TensorConstructor,
     { session, inputs, outputs }: OpenSession,
-    inPlace: Readonly<Record<string, string>> = {},
+    { inPlace = {}, shared }: DirectSessionOptions = {},
   ) {
     this.#inPlace = inPlace;
+    this.#shared = shared;
     this.#engine = engine;
     this.#Tensor = Tensor;
     this.#session = session;
@@ -134,6 +149,7 @@ export class DirectSession implements Session {
       this.#outputValues[i] = value === undefined ? 0n : this.#pointerOf(value);
     }
     if (into !== undefined) refuseSharedMemory(feeds, into, this.#inPlace);
+    this.#shared?.arena.beforeRun(this.#shared.bytes, this.#runs++);
     try {
       const [given, made] = [this.#inputNames.addresses, this.#outputNames.addresses];
       this.#engine.run(session, given, this.#inputValues, made, this.#outputValues);

@@ -13,6 +13,7 @@ import { withoutReports } from "./engine-environment-node.js";
 import { identityModel } from "./identity.js";
 import type { EngineTraits, EngineValue } from "./ort-common.js";
 import { engineMessage, fromOrtData, fromOrtTexts, OrtSession, toOrtTexts, zeroed } from "./ort-common.js";
+import { SHARED_ARENA } from "./ort-arena-node.js";
 import { DirectEngine } from "./ort-direct-node.js";
 import { DirectSession, HostValue } from "./ort-direct-session-node.js";
 import type { Device, Interruption, Runtime, Session, SessionOptions, Value } from "./runtime.js";
@@ -94,7 +95,10 @@ class NodeRuntime implements Runtime {
     config: Readonly<Record<string, string>>,
   ): Session {
     try {
-      return new DirectSession(engine, this.#ort.Tensor, engine.open(model, options, config), options.inPlace);
+      const { arenaBytes, inPlace } = options;
+      const shared = arenaBytes === undefined ? undefined : { arena: engine.arena, bytes: arenaBytes };
+      const open = engine.open(model, options, shared === undefined ? config : { ...config, ...SHARED_ARENA });
+      return new DirectSession(engine, this.#ort.Tensor, open, { inPlace, shared });
     } catch (cause) {
       throw new SessionError(`engine on cpu: ${engineMessage(cause)}`, { cause });
     }
@@ -120,6 +124,10 @@ class NodeRuntime implements Runtime {
     const { dtype, shape } = value;
     if (value.location === "host") return { dtype, shape, data: fromOrtData(dtype, (value as EngineValue).data) };
     return this.#readFromDevice(value);
+  }
+
+  releaseUnused(): void {
+    this.#direct?.releaseUnused();
   }
 
   interruptible(): Interruption | undefined {

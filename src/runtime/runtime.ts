@@ -31,6 +31,8 @@ export interface SessionOptions {
   readonly spin?: boolean;
   /** Whether the CPU keeps the memory of one run for the next, instead of asking the system for it each time. */
   readonly arena?: boolean;
+  /** Bytes of all results of a run, where they are known: such sessions share one arena where the runtime has one for all. Only with `arena`. */
+  readonly arenaBytes?: number | undefined;
   /** Whether the engine lays out all results in one block before a run; left out, it does. */
   readonly memoryPattern?: boolean;
   /** By output name, the input whose memory a run may write it into: for kernels that are made for it, in a runtime that `writesInPlace`. */
@@ -81,6 +83,8 @@ export interface Runtime {
   read(value: Value): Promise<TensorData>;
   /** The texts of a value whose type is `string`. */
   readTexts?(value: Value): StringData;
+  /** Gives the system the memory that is kept for runs on the CPU to come. */
+  releaseUnused?(): void;
   /** Makes runs on the CPU interruptible by another thread, where the engine has a way. */
   interruptible?(): Interruption | undefined;
 }

@@ -71,7 +71,7 @@ export class TrainingState implements AsyncDisposable {
   static async create(step: TrainingStep, options: InitOptions = {}): Promise<TrainingState> {
     const runtime = options.runtime ?? (await platformRuntime());
     const state = new TrainingState(step, runtime, await resolveDevice(runtime, options.device), options);
-    state.restore(initialValues(step.types, state.seed, options.weights));
+    state.#restore(initialValues(step.types, state.seed, options.weights), options.weights ?? new Map());
     return state;
   }
 
@@ -83,6 +83,11 @@ export class TrainingState implements AsyncDisposable {
 
   /** Replaces values by name; entries that are not given stay. Errors: ConfigError while steps are under way. */
   restore(values: ReadonlyMap<string, TensorData>): void {
+    this.#restore(values, values);
+  }
+
+  /** Values that are `kept` by somebody are copied: the engine writes into their memory at the second step. */
+  #restore(values: ReadonlyMap<string, TensorData>, kept: ReadonlyMap<string, TensorData>): void {
     if (this.#disposed !== undefined || !this.#queue.isIdle)
       throw new ConfigError("training state: expected no step under way while values are replaced; await each run first");
     const problems: string[] = [];
@@ -100,8 +105,7 @@ export class TrainingState implements AsyncDisposable {
       const given = values.get(name);
       if (given === undefined) continue;
       this.#current.get(name)?.[Symbol.dispose]();
-      // A copy: the engine writes into this memory at the second step.
-      this.#current.set(name, this.runtime.upload({ ...given, data: given.data.slice() }));
+      this.#current.set(name, this.runtime.upload(kept.get(name) === given ? { ...given, data: given.data.slice() } : given));
     }
   }
 
@@ -331,6 +335,18 @@ export class TrainingState implements AsyncDisposable {
     return undefined;
   }
 
+  /**
+   * Calls `use` with every number where it lies, parameters and buffers by path, optimizer slots by key: for writing them without a copy. They are not
+   * to be changed or kept; what is asked of the state meanwhile waits, so `use` must not wait for that.
+   */
+  withValues<T>(use: (values: ReadonlyMap<string, TensorData>) => Promise<T>): Promise<T> {
+    return this.#inTurn(async () => {
+      const values = new Map<string, TensorData>();
+      for (const [name] of this.#entryTypes()) values.set(name, await this.runtime.read(this.#current.get(name) as Value));
+      return use(values);
+    });
+  }
+
   /** A copy of every number: parameters and buffers by path, optimizer slots by key. */
   snapshot(): Promise<Map<string, TensorData>> {
     return this.#inTurn(() => this.#copyOf([...this.#entryTypes()].map(([name]) => name)));
@@ -364,6 +380,7 @@ export class TrainingState implements AsyncDisposable {
     for (const compiled of [...this.#steps.values(), this.#update])
       await (await compiled?.catch(() => undefined))?.executable.dispose();
     for (const executable of this.#evaluators) await executable.dispose();
+    this.runtime.releaseUnused?.();
   }
 
   /** For code without `await using`. */

@@ -4,7 +4,7 @@
  */
 import { vjpOf } from "../autodiff/index.js";
 import type { Parameter, TensorData, TensorType } from "../graph/index.js";
-import { constant, fromNumbers, Graph, input, OPTIMIZER_SCOPE, sizeOf, Tensor, withScope } from "../graph/index.js";
+import { constant, DTYPES, fromNumbers, Graph, input, OPTIMIZER_SCOPE, sizeOf, Tensor, withScope } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
 import { randomInputs, resolveMode } from "../ops/index.js";
 import type { Optimizer } from "../optim/index.js";
@@ -217,7 +217,8 @@ function initialSlot(
     const source = values.get(slot.path) as TensorData;
     return { dtype: slot.dtype, shape, data: source.data.slice() };
   }
-  const size = sizeOf(shape);
-  const fill = slot.initial;
-  return fromNumbers(slot.dtype, shape, new Float64Array(size).fill(fill));
+  const data = DTYPES[slot.dtype].create(sizeOf(shape));
+  const [fill] = fromNumbers(slot.dtype, [1], [slot.initial]).data;
+  if (slot.initial !== 0) (data as Float32Array).fill(fill as number);
+  return { dtype: slot.dtype, shape, data };
 }

@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import type { Dataset } from "../data/index.js";
-import { DataLoader, readSafetensors, writeSafetensors } from "../data/index.js";
+import { DataLoader, readSafetensors, safetensorsPieces } from "../data/index.js";
 import type { TensorData } from "../graph/index.js";
 import type { DeviceChoice, Runtime } from "../runtime/index.js";
 import { ConfigError } from "../util/errors.js";
@@ -92,15 +92,18 @@ export function readTraining(checkpoint: Checkpoint): {
   return { values, progress, seed };
 }
 
-/** The files of a checkpoint of this state. */
-export async function checkpointFiles(state: TrainingState, progress: TrainerProgress): Promise<Record<string, Uint8Array>> {
-  const values = await state.snapshot();
+/** The files of a checkpoint of a state's values, in pieces that share their memory. */
+export function checkpointFiles(
+  { step: { types }, seed }: Pick<TrainingState, "step" | "seed">,
+  values: ReadonlyMap<string, TensorData>,
+  progress: TrainerProgress,
+): Record<string, readonly Uint8Array[]> {
   const pick = (names: Iterable<string>): Map<string, TensorData> =>
     new Map([...names].map((name) => [name, values.get(name) as TensorData]));
   return {
-    [CHECKPOINT_FILES.model]: writeSafetensors(pick(state.step.types.parameters.keys())),
-    [CHECKPOINT_FILES.optimizer]: writeSafetensors(pick(state.step.types.slots.keys())),
-    [CHECKPOINT_FILES.trainer]: new TextEncoder().encode(`${JSON.stringify({ seed: state.seed, progress }, undefined, 2)}\n`),
+    [CHECKPOINT_FILES.model]: [...safetensorsPieces(pick(types.parameters.keys()))],
+    [CHECKPOINT_FILES.optimizer]: [...safetensorsPieces(pick(types.slots.keys()))],
+    [CHECKPOINT_FILES.trainer]: [new TextEncoder().encode(`${JSON.stringify({ seed, progress }, undefined, 2)}\n`)],
   };
 }
 
@@ -120,7 +123,9 @@ function recordTo(writer: RunWriter, state: TrainingState): Callback {
       writer.logEvents(scalarsEvent(wallSeconds(), step, scalars));
     },
     async onCheckpoint(progress, _reason, isBest) {
-      await writer.saveCheckpoint(progress.step, await checkpointFiles(state, progress), { best: isBest });
+      await state.withValues((values) =>
+        writer.saveCheckpoint(progress.step, checkpointFiles(state, values, progress), { best: isBest }),
+      );
     },
   };
 }

@@ -5,7 +5,7 @@ import { bytesOf, passCost, peakIntermediateBytes } from "../../cost/index.js";
 import type { Tensor } from "../../graph/index.js";
 import { isLeaf } from "../../graph/index.js";
 import type { Device } from "../../runtime/index.js";
-import { memoryFactor, prepareGraph } from "../../runtime/index.js";
+import { MEMORY_FACTOR, prepareGraph } from "../../runtime/index.js";
 import type { BatchTypes, TrainingStep } from "../../train/index.js";
 import { DescentError } from "../../util/errors.js";
 
@@ -16,7 +16,7 @@ export function measureStep(step: TrainingStep, batch: BatchTypes, device: Devic
   const leafBytes = graph.nodes.filter(isLeaf).reduce((sum, node) => sum + bytesOf(node.outputs[0] as Tensor), 0);
   return {
     flops: passCost(graph.nodes).flops,
-    bytes: (2 * leafBytes + peakIntermediateBytes(graph)) * memoryFactor(traced, device),
+    bytes: (2 * leafBytes + peakIntermediateBytes(graph)) * MEMORY_FACTOR,
   };
 }
 

@@ -20,7 +20,7 @@ import type { Json } from "../../optim/index.js";
 import { loadPretrained, pretrainedConfig } from "../../train/node.js";
 import { openRun, splitRunPath } from "../../run/node.js";
 import { tokenizerOfCheckpoint } from "../../train/pretrained-node.js";
-import { checkpointParameters } from "../../train/train-node.js";
+import { CHECKPOINT_FILES, checkpointParameters } from "../../train/train-node.js";
 import { isRecord } from "../../util/described.js";
 import { ConfigError } from "../../util/errors.js";
 import { weightsFrom, readWeights } from "./init-node.js";
@@ -190,7 +190,7 @@ async function fromRun(path: string, task: AnyTask, note: (text: string) => void
   const folder = await openRun(run);
   const config = await folder.config();
   if (config["model"] === undefined || config["info"] === undefined) {
-    const read = await folder.readCheckpoint(checkpoint ?? (await bestOrLast(folder)));
+    const read = await folder.readCheckpoint(checkpoint ?? (await bestOrLast(folder)), [CHECKPOINT_FILES.model]);
     return { weightsFor: ownWeights(path, checkpointParameters(read), note) };
   }
   const { model: trained } = await openTrained(path);

@@ -18,7 +18,7 @@ import type { RunConfig, RunSummary } from "../../run/run-folder.js";
 import type { Checkpoint, RunWriter } from "../../run/run-folder-node.js";
 import { checkPlace, createRun, openRun } from "../../run/run-folder-node.js";
 import type { TrainedRun } from "../../train/train-node.js";
-import { checkpointParameters, trainRun } from "../../train/train-node.js";
+import { CHECKPOINT_FILES, checkpointParameters, trainRun } from "../../train/train-node.js";
 import { longerTraining, openFolder } from "./open-run-node.js";
 import { checkSameData } from "./same-data.js";
 import { checkMemory, measureStep } from "./memory-node.js";
@@ -94,7 +94,7 @@ function measurerOf(
 /** The adapters of the checkpoint that is used, in PEFT's layout. */
 async function keepAdapters(run: string, model: Module, adapters: Lora, base: string | undefined): Promise<void> {
   const folder = await openRun(run);
-  const weights = checkpointParameters(await folder.readCheckpoint(await bestOrLast(folder)));
+  const weights = checkpointParameters(await folder.readCheckpoint(await bestOrLast(folder), [CHECKPOINT_FILES.model]));
   await saveAdapters(join(run, "adapter"), model, weights, adapters, base === undefined ? {} : { base });
 }
 

@@ -13,7 +13,7 @@ import { decodeModel, encodeModel, OnnxModel, withNumbers } from "../../onnx/ind
 import { randomInputs, resolveForUse, resolveMode } from "../../ops/index.js";
 import type { Executable } from "../../runtime/index.js";
 import { compile, Executables } from "../../runtime/index.js";
-import { checkpointParameters } from "../../train/train-node.js";
+import { CHECKPOINT_FILES, checkpointParameters } from "../../train/train-node.js";
 import type { RunConfig } from "../../run/run-folder.js";
 import { RUN_FILES } from "../../run/run-folder.js";
 import type { CheckpointName, RunFolder } from "../../run/run-folder-node.js";
@@ -274,7 +274,7 @@ export async function openTrained(path: string, options: UseOptions = {}): Promi
   const config = await folder.config();
   if (isCompressed(config)) return { model: await openCompressed(folder, config, options), config };
   if (config["fitted"] === true) return { model: await openFitted(folder, config, options), config };
-  const checkpoint = await folder.readCheckpoint(name ?? (await bestOrLast(folder)));
+  const checkpoint = await folder.readCheckpoint(name ?? (await bestOrLast(folder)), [CHECKPOINT_FILES.model]);
   const { adapters } = config as RunConfig & { adapters?: Lora };
   const { model, info } = describedModel(run, config);
   const task = taskNamed(config.task);

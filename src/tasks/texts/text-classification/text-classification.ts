@@ -214,6 +214,7 @@ export const textClassification: Task<TextClassInfo> = {
       ...(isMarked ? { columns: { [EVIDENCE]: { from: EVIDENCE, dtype: "int32", pad: 0 } } } : {}),
     });
   },
+  mostAtOnce: 64,
   buckets: textBuckets,
   preprocessing: ({ maxLength, padId }) => ({
     tokenizer: "the text of tokenizer.json: descent.info, tokenizer",
