@@ -2,6 +2,7 @@
  * @module Rows: the graph of a gradient method, samples × examples in one batch. The same graph is run here in pieces, and exported whole.
  */
 import type { Dim, Node, Tensor } from "../graph/index.js";
+import { inFloat32 } from "./float32.js";
 import { constant, dimDiv, dimEquals, dimMul, formatShape, isFloat, isStatic, sizeOf } from "../graph/index.js";
 import { resolveMode, where } from "../ops/index.js";
 import { ConfigError, NoGradientError, ShapeError } from "../util/errors.js";
@@ -73,7 +74,7 @@ export function scoresOf(model: Explainable, x: Tensor, others: Readonly<Record<
   if (scores.rank !== 2 || !expected.every((d, i) => dimEquals(d, scores.shape[i] ?? 0)))
     throw new ShapeError(`${model.name}: expected scores ${formatShape(expected)}, got ${formatShape(scores.shape)}`);
   const random = { seed: constant(0, "uint32"), step: constant(0, "uint32") };
-  return resolveMode([scores], "eval", random).map(scores);
+  return inFloat32(resolveMode([scores], "eval", random).map(scores));
 }
 
 /** The number of copies of the examples in a batch: the number of samples, or any number if everything is known beforehand. */

@@ -4,6 +4,7 @@
 import type { Graph, Node, Parameter, Shape, Tensor, TensorData } from "../graph/index.js";
 import { constant, createNode, isFloat, rewriteTensors } from "../graph/index.js";
 import { type ExternalData, OnnxModel, type ParameterChoice, readersOf } from "../onnx/index.js";
+import { emitOne, opOf } from "../ops/index.js";
 import { ConfigError, ShapeError } from "../util/errors.js";
 import { GraphAdapter, linearRead, linearReads } from "./graph-adapter.js";
 import type { StoredWeight } from "./linear.js";
@@ -22,16 +23,35 @@ export interface GraphModuleOptions {
   readonly weightless?: boolean;
 }
 
+/** Ops that only move numbers, whatever their type. */
+const MOVES: ReadonlySet<string> = new Set(["Transpose", "Reshape", "Squeeze", "Unsqueeze", "Slice", "Identity"]);
+
+/** Floats in place of whole numbers, up to where the file makes floats of them; undefined where it uses the whole numbers themselves. */
+function floatsFor(graph: Graph, formal: Tensor, value: Tensor): [Tensor, Tensor][] | undefined {
+  const pending: [Tensor, Tensor][] = [[formal, value]];
+  const found: [Tensor, Tensor][] = [];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const [whole, real] = next;
+    for (const node of graph.nodes.filter(({ inputs }) => inputs.includes(whole))) {
+      const [output, ...more] = node.outputs as [Tensor, ...Tensor[]];
+      if (node.op === "Cast" && isFloat(output.dtype)) found.push([output, real.cast(output.dtype)]);
+      else if (MOVES.has(node.op) && node.inputs[0] === whole && more.length === 0)
+        pending.push([output, emitOne(opOf(node), [real, ...node.inputs.slice(1)], node.attributes)]);
+      else return undefined;
+    }
+    if ([...graph.outputs.values()].includes(whole)) return undefined;
+  }
+  return found;
+}
+
 /**
- * Substitutes the value for an input, cast where the file reads another type. Where a file turns an input of whole numbers into floats at
- * once, floats take the place of these, so that gradients go through.
+ * Substitutes the value for an input, cast where the file reads another type. Where a file turns an input of whole numbers into floats before it
+ * computes with them, floats take the place of these, so that gradients go through.
  */
 function substitutes(graph: Graph, formal: Tensor, value: Tensor): [Tensor, Tensor][] {
   if (value.dtype === formal.dtype) return [[formal, value]];
-  const readers = graph.nodes.filter((node) => node.inputs.includes(formal));
-  const floats = readers.flatMap((node) => (node.op === "Cast" ? node.outputs : [])).filter(({ dtype }) => isFloat(dtype));
-  if (!isFloat(value.dtype) || floats.length === 0 || floats.length < readers.length) return [[formal, value.cast(formal.dtype)]];
-  return floats.map((cast) => [cast, value.dtype === cast.dtype ? value : value.cast(cast.dtype)]);
+  const floats = isFloat(value.dtype) && !isFloat(formal.dtype) ? floatsFor(graph, formal, value) : undefined;
+  return floats ?? [[formal, value.cast(formal.dtype)]];
 }
 
 /**

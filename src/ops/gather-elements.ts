@@ -116,6 +116,12 @@ export const ScatterElements: Op<{ axis: number; reduction: ScatterReduction }, 
       reduction: c.attributes.reduction,
     }),
   ],
+  // The CPU's kernel adds up no float16.
+  lower: ({ inputs: [x, indices, updates], attributes, target }) => {
+    if (x.dtype !== "float16" || attributes.reduction === "none" || target === "webgpu") return undefined;
+    const [wide, added] = [x.cast("float32"), updates.cast("float32")];
+    return [emitOne(ScatterElements, [wide, indices, added], attributes).cast("float16")];
+  },
 };
 
 /** One element of x along an axis for each place of `indices`, which has x's rank. */

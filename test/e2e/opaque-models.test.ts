@@ -96,6 +96,26 @@ function writePictures(): void {
   writeFileSync(path("halves.onnx"), encodeModel({ ...model, opsets, metadata: new Map([["classes", '["left","right"]']]) }));
 }
 
+/** A file with a graph: 2·a − b + 3·c from two inputs of columns, [a, b] and [c], and a second output. */
+function writeSum(): void {
+  const model = modelOf({
+    opset: 15,
+    inputs: [
+      ["N", 2],
+      ["N", 1],
+    ],
+    outputs: ["y", "z"],
+    nodes: [
+      node("MatMul", ["x0", "v"], ["left"]),
+      node("MatMul", ["x1", "u"], ["right"]),
+      node("Add", ["left", "right"], ["y"]),
+      node("Neg", ["y"], ["z"]),
+    ],
+    constants: { v: fromNumbers("float32", [2, 1], [2, -1]), u: fromNumbers("float32", [1, 1], [3]) },
+  });
+  writeFileSync(path("sum.onnx"), encodeModel(model));
+}
+
 type Row = Readonly<Record<string, unknown>> & { readonly probabilities?: Readonly<Record<string, number>> };
 const answers = async (...line: string[]): Promise<{ rows: Row[]; stderr: string }> => {
   const { stdout, stderr } = await descent("predict", ...line, "--json");
@@ -230,4 +250,16 @@ test("its cost is given as far as it is known", async () => {
   );
   const { parameters, milliseconds, flops } = JSON.parse(stdout) as Record<string, unknown>;
   assert.deepEqual([parameters, typeof milliseconds, flops], [0, "number", undefined]);
+});
+
+test("a table's file with a graph is explained by gradients, its columns shared out among its inputs", async () => {
+  writeSum();
+  const { stdout, stderr } = await descent("explain", "sum.onnx", "wide.csv", "--method", "integrated-gradients", "--json");
+  assert.match(stderr, /sum\.onnx: of its outputs y, z the first is meant/);
+  assert.match(stderr, /wide\.csv: input "x0" takes a, b, in this order/);
+  const { explanations } = JSON.parse(stdout) as { explanations: readonly { values: readonly number[] }[] };
+  assert.deepEqual(
+    explanations[0]?.values.map((v) => Math.round(1e5 * v) / 1e5),
+    [2, -2, 9],
+  );
 });

@@ -8,7 +8,7 @@ import { attributionGraph, explain, explainableOf, explainableOnnx, METHOD_NAMES
 import type { Tensor, TensorData } from "../../src/graph/index.js";
 import { constant, fromNumbers, Graph, input, Parameter, sizeOf, symbol, toNumbers } from "../../src/graph/index.js";
 import { decodeModel, encodeModel, exportGraph } from "../../src/onnx/index.js";
-import { conv as convolve, lowerGraph } from "../../src/ops/index.js";
+import { conv as convolve, lowerGraph, maxPool } from "../../src/ops/index.js";
 import { compile } from "../../src/runtime/index.js";
 import { Random } from "../../src/util/random.js";
 import { conv, float32, golden, mlp } from "./golden-models.js";
@@ -166,4 +166,15 @@ suite("a layer by the name of a file's node", () => {
       }
     });
   }
+});
+
+test("a file of float16 is explained in float32: as the same file of float32", async () => {
+  const half = (t: TensorData): Tensor => constant(t).cast("float16");
+  const head = numbers(27, 4);
+  const pooled = (x: Tensor, kernel: Tensor): Tensor => maxPool(convolve(x, kernel).relu(), [2, 2], { stride: 1 }).flatten(1);
+  const image = input("x", [symbol("N"), 1, 6, 6]).cast("float16");
+  const bytes = fileOf({ scores: pooled(image, half(weights.kernel)).matMul(half(head)) });
+  await assertAlike(bytes, numbers(2, 1, 6, 6), [1, 6, 6], (x) =>
+    pooled(x, half(weights.kernel).cast("float32")).matMul(half(head).cast("float32")),
+  );
 });

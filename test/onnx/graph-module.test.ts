@@ -136,3 +136,26 @@ test("a weight that is looked up as well has no adapter; layers that there are n
     message: /lora: expected linear layers named query, .* got none; give targets among layer\.0$/,
   });
 });
+
+test("pixels of whole numbers that are turned and then cast take floats, so that gradients go through", async () => {
+  const file = modelOf({
+    opset: 17,
+    inputs: [{ shape: ["N", 2, 2, 3], dtype: "uint8" }],
+    nodes: [
+      node("Transpose", ["x0"], ["turned"], { perm: [0, 3, 1, 2] }),
+      node("Cast", ["turned"], ["real"], { to: 1 }),
+      node("Flatten", ["real"], ["flat"]),
+      node("MatMul", ["flat", "weight"], ["y"]),
+    ],
+    constants: { weight: w([12, 2]) },
+  });
+  const module = new GraphModule(encodeModel(file), { shapes: { x0: [1, 2, 2, 3] } });
+  const x = input("x", [1, 2, 2, 3]);
+  const { y } = module.forward({ x0: x }) as { y: Tensor };
+  const values = new Map<Tensor, TensorData>([...module.state()].map(([name, p]) => [p, module.values.get(name) as TensorData]));
+  const { dx } = await evaluate({ dx: grad(y.slice(1, 0, 1).sum(), x) }, {}, { values });
+  const weights = toNumbers(w([12, 2]));
+  // Element (row, column, channel) of x is read at the place (channel, row, column) of the weights.
+  const expected = Array.from({ length: 12 }, (_, i) => weights[2 * ((i % 3) * 4 + Math.floor(i / 3))]);
+  assert.deepEqual([...toNumbers(dx)], expected);
+});

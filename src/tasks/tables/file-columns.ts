@@ -4,7 +4,7 @@
 import type { Column, TableSchema } from "../../data/index.js";
 import type { LoadedData } from "../../data/node.js";
 import { cell, Dataset, encodeLabels, isText, numberAt, placeAt, valueText } from "../../data/index.js";
-import type { StringData, TensorData } from "../../graph/index.js";
+import type { Dim, Shape, StringData, TensorData } from "../../graph/index.js";
 import { fromNumbers, isFloat, toNumbers } from "../../graph/index.js";
 import type { OnnxModel } from "../../onnx/index.js";
 import { ConfigError, DataError } from "../../util/errors.js";
@@ -32,18 +32,16 @@ export const columnNames = (metadata: ReadonlyMap<string, string>): readonly str
 /** The inputs of a file as columns of a table. ConfigError, naming the input, where they are none. */
 export function tableInputs({ declaredInputs, where }: OnnxModel, names: readonly string[] | undefined): FileInput[] {
   const inputs = [...declaredInputs];
+  const widthOf = (shape: Shape | undefined): Dim | undefined => (shape?.length === 1 ? 1 : shape?.[1]);
+  const areSingle = inputs.length > 1 && inputs.every(([, { shape }]) => widthOf(shape) === 1);
   return inputs.map(([name, { dtype, shape }]) => {
-    const width = shape?.length === 1 ? 1 : shape?.[1];
+    const width = widthOf(shape);
     const isRows = shape !== undefined && (shape.length === 1 || shape.length === 2);
     if (!isRows || dtype === undefined || typeof width !== "number")
       throw new ConfigError(
         `${where}: expected inputs of columns, [N, F] or [N], for a table, got ${name} [${(shape ?? ["?"]).map(String).join(", ")}]`,
       );
-    if (inputs.length > 1 && width > 1)
-      throw new ConfigError(
-        `${where}: expected one input of several columns, or several of one, got ${name} of ${width} among others`,
-      );
-    const columns = inputs.length > 1 ? [name] : names?.length === width ? names : undefined;
+    const columns = areSingle ? [name] : inputs.length === 1 && names?.length === width ? names : undefined;
     return { name, dtype, width, rank: shape.length === 1 ? 1 : 2, ...(columns && { columns }) };
   });
 }
@@ -66,21 +64,37 @@ export const fileInputsOf = (info: TaskInfo): readonly FileInput[] | undefined =
 
 const isNumeric = (column: Column): boolean => !isText(column) && column.shape.length === 1 && column.unit !== "date";
 
-/** The columns of the rows that go into an input. DataError where they are not there, or not as many. */
-function columnsFor({ name, dtype, width, columns }: FileInput, rows: Dataset, where: string): readonly string[] {
-  if (columns !== undefined) {
-    const absent = columns.find((column) => !rows.has(column));
-    if (absent !== undefined) throw new DataError(`${where}: ${unknownName("column", absent, rows.names)}`);
-    return columns;
-  }
-  if (width === 1 && rows.has(name)) return [name];
-  const kind = dtype === "string" ? "text" : "numbers";
-  const found = rows.names.filter((column) => (kind === "text" ? isText(rows.column(column)) : isNumeric(rows.column(column))));
-  if (found.length === width) return found;
-  const expected = `${width} column${width === 1 ? "" : "s"} of ${kind}`;
-  throw new DataError(
-    `${where}: expected ${expected}, as many as input "${name}" takes, got ${found.length} (${found.join(", ")}) of ${rows.names.join(", ")}`,
-  );
+/**
+ * The columns of the rows that go into each input: by their names where these are known, otherwise those of its kind in the table's order, one input after
+ * the other. DataError where they are not there, or not as many.
+ */
+function columnsFor(inputs: readonly FileInput[], rows: Dataset, where: string): readonly (readonly string[])[] {
+  const byName = inputs.map(({ name, width, columns }) => columns ?? (width === 1 && rows.has(name) ? [name] : undefined));
+  const taken = new Set(byName.flat());
+  for (const column of taken)
+    if (column !== undefined && !rows.has(column)) throw new DataError(`${where}: ${unknownName("column", column, rows.names)}`);
+  const takesTexts = (input: FileInput): boolean => input.dtype === "string";
+  const starts = { text: 0, numbers: 0 };
+  return inputs.map((input, i) => {
+    const known = byName[i];
+    if (known !== undefined) return known;
+    const kind = takesTexts(input) ? "text" : "numbers";
+    const found = rows.names.filter(
+      (column) => !taken.has(column) && (kind === "text" ? isText(rows.column(column)) : isNumeric(rows.column(column))),
+    );
+    const alike = inputs.filter((other, k) => byName[k] === undefined && takesTexts(other) === takesTexts(input));
+    const total = alike.reduce((sum, { width }) => sum + width, 0);
+    if (found.length !== total) {
+      const expected = `${total} column${total === 1 ? "" : "s"} of ${kind}`;
+      const takers = alike.map(({ name }) => `"${name}"`).join(", ");
+      throw new DataError(
+        `${where}: expected ${expected}, as many as input${alike.length === 1 ? "" : "s"} ${takers} take${alike.length === 1 ? "s" : ""}, got ${found.length} (${found.join(", ")}) of ${rows.names.join(", ")}`,
+      );
+    }
+    const start = starts[kind];
+    starts[kind] += input.width;
+    return found.slice(start, starts[kind]);
+  });
 }
 
 /** A column as the type of its input: texts, or float64 with NaN for what is missing. */
@@ -107,16 +121,17 @@ export const fileRows = (inputs: readonly FileInput[]): FileReader => ({
   schema: undefined,
   read: (rows) => new Dataset(rows.entries().map(([name, column]) => [name, numbersIn(column, rows.length)])),
   remarks: (rows, where = "table") =>
-    inputs.flatMap((input) => {
+    columnsFor(inputs, rows, where).flatMap((columns, i) => {
+      const input = inputs[i] as FileInput;
       if (input.columns !== undefined || input.width === 1) return [];
-      return [`${where}: input "${input.name}" takes ${columnsFor(input, rows, where).join(", ")}, in this order`];
+      return [`${where}: input "${input.name}" takes ${columns.join(", ")}, in this order`];
     }),
   apply: (rows, { where = "table" } = {}) =>
     new Dataset(
-      inputs.flatMap((input) =>
-        columnsFor(input, rows, where).map((name): [string, Column] => [
+      columnsFor(inputs, rows, where).flatMap((columns, i) =>
+        columns.map((name): [string, Column] => [
           name,
-          typed(rows.column(name), input.dtype, rows.length, name),
+          typed(rows.column(name), (inputs[i] as FileInput).dtype, rows.length, name),
         ]),
       ),
     ),

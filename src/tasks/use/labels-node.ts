@@ -47,6 +47,9 @@ export async function labelsFor(model: OnnxModel, path: string, count: number, g
   if (names?.length === count) return { names, remark: `${where}: labels from ${config}` };
   return {
     names: Array.from({ length: count }, (_, k) => String(k)),
-    remark: `${where}: its ${count} scores have no names; --labels FILE gives them, a name a line`,
+    remark:
+      count === 1
+        ? `${where}: its score has no name; --labels FILE gives it one`
+        : `${where}: its ${count} scores have no names; --labels FILE gives them, a name a line`,
   };
 }

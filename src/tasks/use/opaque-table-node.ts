@@ -18,6 +18,7 @@ import { taskNamed } from "../table.js";
 import type { FileTableInfo } from "../tables/file-columns.js";
 import { feedsOf } from "../tables/file-columns.js";
 import { RegressionMeasurement } from "../tables/regression-measurement.js";
+import type { TableGraph } from "./traced-table.js";
 import type { Answer, AnyTask, Measurement, Outputs } from "../task.js";
 import type { TrainedModel, UseOptions } from "../trained-model.js";
 
@@ -41,6 +42,13 @@ const IN_UNITS = { targetMean: 0, targetDeviation: 1 };
 
 type Named = Readonly<Record<string, TensorData | StringData>>;
 
+/** A graph as explainers take it. Probabilities that are no softmax's have their logarithms as scores, whose softmax they are. */
+function traced({ forward, values, isOutput }: TableGraph, areProbabilities: boolean): Partial<Explainable> {
+  if (!areProbabilities || !isOutput) return { values, forward };
+  const remarks = ["Scores: logarithms of the file's probabilities."];
+  return { values, remarks, forward: (columns) => forward(columns).max(LEAST).log() };
+}
+
 /** The outputs that answers are made of. ConfigError where there is neither a label nor a number. */
 export function tableOutputs({ declaredOutputs, where }: OnnxModel): TableOutputs {
   const found = [...declaredOutputs];
@@ -60,11 +68,13 @@ export interface TableFacts {
   readonly labels: readonly string[];
   /** Whether scores are distances from a boundary, and no probabilities whatever they add up to. */
   readonly distances: boolean;
-  /** The reason why the file cannot be differentiated. */
+  /** The reason why the file has no layers to look into. */
   readonly reason: string;
+  /** Its graph, for gradients of its scores, where it has one. */
+  readonly graph?: TableGraph;
 }
 
-/** A model of a table that only the engine runs. Owned: dispose it. */
+/** A model of a table that the engine runs as the file it is; its graph, where it has one, is for explanations. Owned: dispose it. */
 export class OpaqueTable implements TrainedModel {
   readonly task: AnyTask;
   readonly modelName: string;
@@ -191,6 +201,8 @@ export class OpaqueTable implements TrainedModel {
     };
     const values = names.map((name) => toNumbers(examples.tensor(name)));
     const own = Array.from({ length: examples.length }, (_, i) => values.map((column) => column[i] as number)).flat();
+    const areProbabilities = rowsOf(first).every((row) => this.#areProbabilities(row));
+    const { graph, reason } = this.#facts;
     return {
       model: {
         name: this.modelName,
@@ -201,8 +213,8 @@ export class OpaqueTable implements TrainedModel {
         ...(treeNodeOf(this.#file.proto) === undefined
           ? {}
           : { trees: () => treesFromModel(this.#file.proto, names.length, this.#file.where) }),
-        gives: rowsOf(first).every((row) => this.#areProbabilities(row)) ? "probabilities" : "scores",
-        opaque: this.#facts.reason,
+        gives: areProbabilities ? "probabilities" : "scores",
+        ...(graph === undefined ? { opaque: reason } : traced(graph, areProbabilities)),
       },
       input: { features: fromNumbers("float32", [examples.length, names.length], own) },
     };

@@ -113,6 +113,12 @@ const scoreAxes = ({ model }: GraphFile): number | undefined =>
 /** float32, float16, float64. */
 const FLOATS: ReadonlySet<number> = new Set([1, 10, 11]);
 
+/** Says which of several outputs of floats is meant. */
+function outputRemark({ graph }: ModelProto, where: string): readonly string[] {
+  const names = graph.outputs.flatMap(({ name, elementType }) => (FLOATS.has(elementType) ? [name] : []));
+  return names.length < 2 ? [] : [`${where}: of its outputs ${names.join(", ")} the first is meant`];
+}
+
 /** Makes the info of a task of texts: the tokenizer beside the file. */
 async function textInfo(path: string, plan: GraphPlan, given: string | undefined): Promise<TaskInfo> {
   const file = given ?? join(dirname(path), "tokenizer.json");
@@ -141,7 +147,8 @@ function scoreCount(module: GraphModule, task: AnyTask, info: TaskInfo, output: 
   const scores = module.forward(Object.fromEntries(inputs))[output];
   const { axes = 2 } = task.graphs ?? {};
   const count = scores?.shape[axes - 1];
-  if (scores === undefined || typeof count !== "number" || !isStatic(scores.shape)) {
+  const isScores = scores?.shape.slice(axes).every((d) => d === 1) === true;
+  if (scores === undefined || typeof count !== "number" || !isStatic(scores.shape) || !isScores) {
     const expected = axes === 2 ? "[N, K]" : "[N, T, K]";
     throw new ConfigError(`${onnx.where}: expected an output of scores ${expected}, got [${scores?.shape.join(", ") ?? ""}]`);
   }
@@ -152,11 +159,12 @@ function scoreCount(module: GraphModule, task: AnyTask, info: TaskInfo, output: 
 async function openAsTable(
   onnx: OnnxModel,
   path: string,
-  options: Parameters<typeof openTable>[2],
+  whole: ModelProto,
+  options: Parameters<typeof openTable>[3],
   reasons: readonly string[],
 ): Promise<OpenedModel> {
   try {
-    return await openTable(onnx, path, options);
+    return await openTable(onnx, path, whole, options);
   } catch (error) {
     if (!(error instanceof ConfigError) || error.message.startsWith("--")) throw error;
     throw new ConfigError(`${onnx.where}: expected the inputs of a task; ${[...reasons, error.message].join("; ")}`);
@@ -197,10 +205,22 @@ async function openOnnx(path: string, options: UseOptions & OnnxUseOptions): Pro
   const whole = inlined(onnx.proto, where, (location, offset, length) =>
     readBeside(dirname(path), location, offset, length, where),
   );
+  const { model, remarks } = await openGraph(onnx, path, whole, options);
+  return { model, remarks: [...outputRemark(onnx.proto, where), ...remarks] };
+}
+
+/** Opens a file by the task whose inputs it has; `whole` has all its weights inside. */
+async function openGraph(
+  onnx: OnnxModel,
+  path: string,
+  whole: ModelProto,
+  options: UseOptions & OnnxUseOptions,
+): Promise<OpenedModel> {
+  const { where } = onnx;
   const found = taskFor(await graphFileOf(path, whole), graphOptionsOf(options));
   const { device, threads } = options;
   const use: UseOptions = { device, threads };
-  if ("reasons" in found) return openAsTable(onnx, path, { ...use, labels: options.labels }, found.reasons);
+  if ("reasons" in found) return openAsTable(onnx, path, whole, { ...use, labels: options.labels }, found.reasons);
   const { task, plan } = found;
   const { model: scored, output } = withScores(whole);
   const bytes = encodeModel(scored);

@@ -2,14 +2,14 @@
  * @module Files of scikit-learn's kind, opened: what their columns and their classes are called, and what keeps them from being differentiated.
  */
 import { basename } from "node:path";
-import type { OnnxModel } from "../../onnx/index.js";
+import type { ModelProto, OnnxModel } from "../../onnx/index.js";
 import { labelsKey } from "../../onnx/index.js";
-import { DescentError, reasonOf } from "../../util/errors.js";
 import type { FileTableInfo } from "../tables/file-columns.js";
 import { columnNames, tableInputs } from "../tables/file-columns.js";
 import type { UseOptions } from "../trained-model.js";
 import { namesIn } from "../shared/names.js";
 import { labelsFor } from "./labels-node.js";
+import { tableGraphOf } from "./traced-table.js";
 import { OpaqueTable, tableOutputs } from "./opaque-table-node.js";
 
 /** Classes as a node of ai.onnx.ml has them: those of the last classifier with so many. */
@@ -29,17 +29,6 @@ function areDistances({ proto }: OnnxModel, scores: string | undefined): boolean
   return /^(Linear|SVM)Classifier$/.test(producer?.opType ?? "") && transform === "NONE";
 }
 
-/** Describes why a file cannot be differentiated. */
-function obstacleOf(file: OnnxModel): string {
-  try {
-    file.trace({});
-    return "its inputs are columns of a table";
-  } catch (error) {
-    if (error instanceof DescentError) return reasonOf(error, file.where);
-    throw error;
-  }
-}
-
 /**
  * Opens a file whose inputs are columns of a table.
  *
@@ -48,6 +37,8 @@ function obstacleOf(file: OnnxModel): string {
 export async function openTable(
   file: OnnxModel,
   path: string,
+  /** The file with all its weights inside. */
+  whole: ModelProto,
   { labels: given, ...use }: UseOptions & { readonly labels?: string | undefined },
 ): Promise<{ readonly model: OpaqueTable; readonly remarks: readonly string[] }> {
   const where = basename(path);
@@ -63,8 +54,10 @@ export async function openTable(
   const named = isClasses && (given !== undefined || own === undefined) && labels.length > 0;
   const { names, remark } = named ? await labelsFor(file, path, labels.length, given) : { names: labels, remark: undefined };
   const info: FileTableInfo = { fileInputs: inputs, classes: names, target: outputs.scores ?? outputs.label ?? "" };
-  const reason = obstacleOf(file);
+  const graph = outputs.scores === undefined ? "it has no scores" : tableGraphOf(whole, where, inputs);
+  const found = typeof graph === "string" ? { reason: graph } : { reason: "its inputs are columns of a table", graph };
   const distances = areDistances(file, outputs.scores);
-  const model = new OpaqueTable(file, info, { outputs, labels, reason, distances }, use);
-  return { model, remarks: [`${where}: runs on the engine alone; ${reason}`, ...(remark === undefined ? [] : [remark])] };
+  const model = new OpaqueTable(file, info, { outputs, labels, distances, ...found }, use);
+  const alone = typeof graph === "string" ? [`${where}: runs on the engine alone; ${graph}`] : [];
+  return { model, remarks: [...alone, ...(remark === undefined ? [] : [remark])] };
 }
