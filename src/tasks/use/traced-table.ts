@@ -23,7 +23,7 @@ function cut(columns: Tensor, inputs: readonly FileInput[]): Map<string, Tensor>
   return new Map(
     inputs.map(({ name, dtype, rank }, i) => {
       const part = parts[i] as Tensor;
-      return [name, (rank === 1 ? part.squeeze(1) : part).cast(dtype as "float32")];
+      return [name, (rank === 1 ? part.squeeze(1) : part).cast(dtype)];
     }),
   );
 }
