@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { jsonRows } from "../../src/data/text/json-rows.js";
+import { looksLabelled, parseLabelledLines } from "../../src/data/text/fasttext.js";
 import { parseTokenRows } from "../../src/data/text/token-rows.js";
 import { loadData, parseConll, parseIdx, parsePropositions, parseSpanLines, readTable } from "../../src/data/node.js";
 import { archiveFiles } from "../../src/data/images/archive-node.js";
@@ -27,6 +28,8 @@ const CSV = [
   'date,amount,name,label\n2024-01-31,"1,806.86","O\'Neil, ""Bob""",yes\n2024-02-28,$7.5,é,no\n2024-03-01,,x,yes\n2024-03-02,10%,"a\nb",no\n',
   "a;b;c\n1,5;x;T\n2,25;y;F\n-3,0;;T\n",
   "constructor,__proto__,toString\n1,2,a\n3,4,b\n",
+  'w,n,m,t\n70 kg,1.2k,Jan 2023,"say \\"hi\\""\n71.5 kg,3 M,2023年2月,"b, c"\n72 kg,900,Q3 2023,"\\\\"\n',
+  " 1.5  8   307\tred\n 2.5  4   120\tblue\n 3.5  6   99\tred\n",
 ].map(bytesOf);
 const LABELLED = bytesOf(
   `text,n,label\n${Array.from({ length: 24 }, (_, i) => `"${i % 2 === 0 ? "a good film" : "one bad film"} no ${i}",${i * 1.5},${i % 2 === 0 ? "yes" : "no"}`).join("\n")}\n`,
@@ -40,6 +43,7 @@ const CONLL = [
   bytesOf("-DOCSTART- O\n\nEU B-ORG\nrejects O\nGerman B-MISC\ncall I-MISC\n\nPeter B-PER\nBlackburn I-PER\n"),
   bytesOf("张\tB-PER\n三\tE-PER\n在\tO\n北\tS-LOC\n\n李\tO\n"),
 ];
+const LABELLED_LINES = [bytesOf("__label__good a film, seen twice\n__label__bad __label__long no\nlast __label__good\n")];
 const PROPOSITIONS = [
   bytesOf(
     "# text = He goes home\n1\tHe\the\tPRON\t_\t_\t2\tnsubj\t_\t_\t_\tA0\n2\tgoes\tgo\tVERB\t_\t_\t0\troot\t_\t_\tgo.01\tV\n3\thome\thome\tADV\t_\t_\t2\tadvmod\t_\t_\t_\tA4\n\n",
@@ -268,6 +272,13 @@ export const DATA_READERS: readonly FuzzReader[] = [
     valid: () => CONLL,
     structured: anyLines(/[ \t-]/),
     read: (b) => parseConll(text(b), "f", { repair: b.length % 2 === 0 }),
+  },
+  {
+    name: "labelled-lines",
+    ...QUICK,
+    valid: () => LABELLED_LINES,
+    structured: anyLines(/ |__/),
+    read: (b) => looksLabelled(text(b)) && parseLabelledLines(text(b), "f", { skipBadRows: b.length % 2 === 0 }),
   },
   {
     name: "propositions",

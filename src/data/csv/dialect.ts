@@ -69,6 +69,16 @@ function fitOf(records: readonly CsvRecord[]): { readonly share: number; readonl
   return fields > 1 ? { share: count / records.length, fields } : { share: 0, fields };
 }
 
+/** Tells whether blanks part columns, of which most are numbers, as in fixed widths. */
+function areBlankParted(head: string, whole: boolean): boolean {
+  const records = sample(head, { delimiter: " ", quote: '"' }, whole);
+  const { share, fields } = fitOf(records);
+  if (share < 1 || records.length < 3) return false;
+  const columns = Array.from({ length: fields }, (_, at) => valuesAt(records.slice(1), at));
+  const numeric = columns.filter((values) => values.length > 0 && values.every((value) => kindOf(value) === "number"));
+  return numeric.length * 2 > fields;
+}
+
 /** The delimiter that makes records of one length; commas last, which stand in numbers and sentences as well. */
 function guessDelimiter(head: string, whole: boolean): string {
   const fits = CANDIDATES.map((delimiter) => {
@@ -76,6 +86,8 @@ function guessDelimiter(head: string, whole: boolean): string {
     return { delimiter, ...fitOf(sample(head, { ...delimiters, escaped: isEscaped(head, delimiters, whole) }, whole)) };
   });
   const regular = fits.find(({ share }) => share === 1);
+  // A tab or two may stand among blanks.
+  if ((regular === undefined || (regular.delimiter === "\t" && regular.fields === 2)) && areBlankParted(head, whole)) return " ";
   if (regular !== undefined) return regular.delimiter;
   const best = fits.reduce((a, b) => (b.share > a.share + 0.05 ? b : a));
   return best.share > 0 ? best.delimiter : ",";

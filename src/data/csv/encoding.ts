@@ -53,12 +53,15 @@ export function markedEncoding(head: Uint8Array): string | undefined {
   return unmarkedUtf16(head);
 }
 
-/** UTF-16 without a mark: digits, commas and line ends have a zero byte each, on the same side. */
+/** UTF-16 without a mark: digits, commas and line ends have a zero byte each, on the same side, the line ends too. */
 function unmarkedUtf16(head: Uint8Array): string | undefined {
   const zeros = [0, 0];
   for (const [i, byte] of head.entries()) if (byte === 0) zeros[i % 2] = (zeros[i % 2] as number) + 1;
   const [even, odd] = zeros as [number, number];
   const enough = head.length / 20;
+  // Zeros within lines of one byte a character are none of an encoding.
+  const isLine = (byte: number, i: number): boolean => byte === 10 && head[i - 1] !== 0 && head[i + 1] !== 0;
+  if (head.some(isLine) && !head.some((byte, i) => byte === 10 && !isLine(byte, i))) return undefined;
   if (odd > enough && even * 10 < odd) return "utf-16le";
   if (even > enough && odd * 10 < even) return "utf-16be";
   return undefined;

@@ -200,4 +200,24 @@ testKinds([
     first: { a: "C:\\dir, 0\\", b: 0 },
     notes: [],
   },
+  {
+    what: "columns parted by blanks, as in fixed widths, with a tab and a quoted name among them",
+    content: lines(9, (i) => ` ${i}.5   8  ${300 + i}\t"chevrolet chevelle"  `),
+    columns: /column0 float64, column1 int64, column2 int64, column3 text/,
+    first: { column0: 0.5, column1: 8, column2: 300, column3: "chevrolet chevelle" },
+    notes: [/blanks part the columns/, /the first row is no header/],
+  },
+  {
+    what: "sentences of as many words are no columns",
+    content: `text\n${lines(9, (i) => `this is number ${i}`)}`,
+    columns: /of 9 rows: text text/,
+    first: { text: "this is number 0" },
+    notes: [],
+  },
+  {
+    what: "zeros within texts are no encoding",
+    content: `a,b\n${lines(30, (i) => `x\u0000${i},${i}`)}`,
+    columns: /of 30 rows: a text, b int64/,
+    first: { a: "x\u00000", b: 0 },
+  },
 ]);

@@ -7,6 +7,7 @@
 
 /** The delimiter and the quote of fields. */
 export interface Delimiters {
+  /** A blank stands for any number of blanks and tabs, also before the first field. */
   readonly delimiter: string;
   /** Doubled inside a field, it stands for itself; "" where nothing encloses fields. */
   readonly quote: string;
@@ -62,8 +63,9 @@ function enclosed(
   let [value, from] = ["", open + 1];
   for (;;) {
     const close = text.indexOf(quote, from);
-    const backslash = escaped ? text.indexOf("\\", from) : -1;
-    if (backslash >= 0 && backslash + 1 < text.length && (close < 0 || backslash < close)) {
+    const ahead = escaped ? text.slice(from, close < 0 ? text.length : close).indexOf("\\") : -1;
+    const backslash = from + ahead;
+    if (ahead >= 0 && backslash + 1 < text.length) {
       // What databases write for line ends and tabs stays as it is.
       const isPlain = text[backslash + 1] === quote || text[backslash + 1] === "\\";
       value += text.slice(from, isPlain ? backslash : backslash + 1) + (text[backslash + 1] as string);
@@ -83,32 +85,35 @@ function enclosed(
 function parseRecord(text: string, start: number, delimiters: Delimiters, last: boolean): Parsed | undefined {
   const { delimiter, quote } = delimiters;
   const fields: string[] = [];
+  const runs = delimiter === " ";
   const separator = delimiter.charCodeAt(0);
+  const isSeparator = (code: number): boolean => code === separator || (runs && code === 9);
   const broken = (problem: string): Parsed | undefined => {
     const line = lineEnd(text, start, last);
     return line && { fields, next: line.next, problem };
   };
-  for (let at = start; ;) {
+  for (let at = runs ? skipBlanks(text, start, delimiter) : start; ;) {
     const open = quote === "" ? at : skipBlanks(text, at, delimiter);
     if (quote !== "" && text[open] === quote) {
       const field = enclosed(text, open, delimiters, last);
       if (field === undefined) return undefined;
       if (field === "unclosed") return broken(UNCLOSED);
       fields.push(field.value);
-      at = skipBlanks(text, field.next, delimiter);
+      at = runs ? field.next : skipBlanks(text, field.next, delimiter);
       const code = text.charCodeAt(at);
-      if (code !== separator && code !== 10 && code !== 13 && at < text.length) return broken(UNCLOSED);
+      if (!isSeparator(code) && code !== 10 && code !== 13 && at < text.length) return broken(UNCLOSED);
     } else {
       const from = at;
       for (; at < text.length; at++) {
         const code = text.charCodeAt(at);
-        if (code === separator || code === 10 || code === 13) break;
+        if (isSeparator(code) || code === 10 || code === 13) break;
       }
       fields.push(text.slice(from, at));
     }
-    if (at < text.length && text.charCodeAt(at) === separator) {
-      at++;
-      continue;
+    if (at < text.length && isSeparator(text.charCodeAt(at))) {
+      at = runs ? skipBlanks(text, at, delimiter) : at + 1;
+      const isEnd = runs && (at === text.length ? last : [10, 13].includes(text.charCodeAt(at)));
+      if (!isEnd) continue;
     }
     const line = lineEnd(text, at, last);
     return line && { fields, next: line.next };

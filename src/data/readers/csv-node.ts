@@ -294,6 +294,7 @@ export async function openCsv(path: string, zipped: boolean, options: CsvOptions
   const { encoding, header, delimiter } = table;
   const notes = [
     ...(encoding.note === undefined ? [] : [encoding.note]),
+    ...(delimiter === " " && options.delimiter === undefined ? [`${path}: blanks part the columns`] : []),
     ...(escaped ? [`${path}: a backslash stands before quotes inside of fields`] : []),
     ...(encoding.broken === undefined ? [] : [`${path}: some rows are not UTF-8`]),
     ...named.notes,

@@ -207,4 +207,18 @@ testKinds([
     first: Object.fromEntries(["a", "b", "c", "d", "e"].map((name) => [name, new Date("2023-01-10Z")])),
     notes: [],
   },
+  {
+    what: "signs behind numbers, and blanks that nobody sees",
+    content: `a;b\n${lines(9, (i) => `1.80${i},50${i % 2 ? "" : "-"};\u200b${i}`)}`,
+    columns: /a float64, b int64/,
+    first: { a: -1800.5, b: 0 },
+    notes: [/"1\.800,50-" are read as -1800\.5/, /blanks around values do not count/],
+  },
+  {
+    what: "numbers with signs that make them others are named",
+    content: `a,b\n${lines(40, (i) => `${i % 4 ? "" : "~"}${10 + i},${i % 20 ? i % 3 : "3+"}`)}`,
+    columns: /a text, b text/,
+    first: { a: "~10", b: "3+" },
+    notes: [/"~10" \(row 1 \(line 2\)\) is no number, so all are read as text; --missing/, /"3\+" .* is no number/],
+  },
 ]);

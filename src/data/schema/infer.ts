@@ -217,7 +217,7 @@ function asNumber(profile: ColumnProfile, options: CellOptions, evidence: FileEv
     decimal,
     ...(percent > 0 ? { percent: true } : {}),
     ...(unit === undefined ? {} : { unit: unit[0] }),
-    ...(multiplied > 0 ? { multipliers: true } : {}),
+    ...(multiplied === undefined ? {} : { multipliers: true }),
     integer: conventions[decimal].whole,
   };
   const example = profile.conventions[decimal].example ?? profile.written ?? profile.ambiguous;
@@ -280,7 +280,12 @@ function asDate(profile: ColumnProfile, options: CellOptions, evidence: FileEvid
   const fits = fitting(profile);
   const order = options.dateOrder ?? likeliestOrder(profile, fits, evidence);
   const { date } = profile;
-  const field: TableField = { type: "date", name: profile.name, order, example: date?.text ?? "2024-01-31" };
+  const field: TableField = {
+    type: "date",
+    name: profile.name,
+    order,
+    example: (date ?? profile.firstDate)?.text ?? "2024-01-31",
+  };
   const time = date === undefined ? undefined : readDate(date.text, order);
   const { month } = profile;
   const dayOf = (text: string): string => new Date(readDate(text, order) ?? 0).toISOString().slice(0, 10);
@@ -326,12 +331,13 @@ function asText(profile: ColumnProfile, isCode: boolean, options: CellOptions): 
 
 /** Explains why a column with numbers but for a few values is not numeric. */
 function almostNumbers(profile: ColumnProfile): string[] {
-  const { conventions, numbers, certain, neither, dates } = profile;
+  const { conventions, numbers, certain, neither, dates, values } = profile;
   const few = oddUnit(profile);
   if (areNumbers(profile) && !hasOneUnit(profile) && few === undefined) return severalUnits(profile);
   if (dates > 0 && dates === certain) return contradictoryDates(profile);
   const [point, comma] = [conventions["."].example, conventions[","].example];
-  if (numbers === 0 || numbers < certain * 0.9) return [];
+  // In a column of few values these may be what they are called: 0, 1, 2, 3+.
+  if (numbers === 0 || numbers < certain * (values.size > 10 ? 0.5 : 0.9)) return [];
   const odd = neither ?? few;
   if (odd !== undefined)
     return [
@@ -350,12 +356,16 @@ function oddUnit({ units, numbers }: ColumnProfile): Seen | undefined {
 }
 
 /** Explains why numbers with units are not numeric: which units there are, and where. */
-function severalUnits({ units, numbers }: ColumnProfile): string[] {
+function severalUnits({ units, numbers, multiplied }: ColumnProfile): string[] {
   const shown = [...units].slice(0, 3).map(([unit, { first }]) => `in ${unit} (${quoted(first.text)}, ${first.at})`);
-  const counted = [...units.values()].reduce((sum, { count }) => sum + count, 0);
+  const counted = [...units.values()].reduce((sum, { count }) => sum + count, multiplied?.count ?? 0);
   // So many are codes or addresses.
   if (units.size > 8) return [];
-  const others = [...shown, ...(counted < numbers ? ["in none"] : [])];
+  const others = [
+    ...shown,
+    ...(multiplied === undefined ? [] : [`with a multiplier (${quoted(multiplied.first.text)}, ${multiplied.first.at})`]),
+    ...(counted < numbers ? ["in none"] : []),
+  ];
   if (others.length < 2) return [];
   return [`some numbers are ${others.join(", some ")}, so all are read as text`];
 }

@@ -52,6 +52,8 @@ export function coreOf(text: string): Core {
   if (behind !== null) [rest, currency] = [behind[1] as string, behind[2]];
   const percent = /\d\s*%$/.test(rest) || /[.,]\s*%$/.test(rest);
   if (percent) rest = rest.replace(/\s*%$/, "");
+  // Some accounting systems write the sign of what is below zero behind it.
+  if (/\d[-−]$/.test(rest)) rest = `-${rest.slice(0, -1)}`;
   const sign = /^[-+−]\s*(?=[\d.,])/.exec(rest);
   if (sign !== null) {
     rest = rest.slice(sign[0].length);

@@ -77,7 +77,7 @@ export class ColumnProfile {
   percent = 0;
   readonly currencies = new Set<string>();
   /** Numbers with a multiplier behind them, those with a unit by their unit, and those with a currency and no unit. */
-  multiplied = 0;
+  multiplied: { count: number; readonly first: Seen } | undefined;
   readonly units = new Map<string, { count: number; readonly first: Seen }>();
   bareAmounts = 0;
   infinite: { count: number; first: Seen } | undefined;
@@ -96,6 +96,8 @@ export class ColumnProfile {
   month: Seen | undefined;
   certainDates = 0;
   date: Seen | undefined;
+  /** The first date, whatever its form. */
+  firstDate: Seen | undefined;
   /** Whole numbers of eight digits that are days of the last or this century: 20240131. */
   compactDates = 0;
   compact: Seen | undefined;
@@ -177,7 +179,8 @@ export class ColumnProfile {
   }
 
   #behind({ unit, power, currency }: Core, seen: () => Seen): void {
-    if (power !== undefined) this.multiplied++;
+    if (power !== undefined)
+      this.multiplied = { count: (this.multiplied?.count ?? 0) + 1, first: this.multiplied?.first ?? seen() };
     if (unit === undefined) {
       if (currency !== undefined) this.bareAmounts++;
       return;
@@ -210,6 +213,7 @@ export class ColumnProfile {
     const possible = possibleOrders(value);
     if (possible?.length === 0) return false;
     this.dates++;
+    this.firstDate ??= seen();
     if (possible === undefined) this.certainDates++;
     if (possible === undefined && isMonthAlone(value)) this.month ??= seen();
     else this.date ??= seen();

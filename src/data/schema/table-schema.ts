@@ -10,7 +10,7 @@ import { labelText } from "../labels.js";
 import type { TypedArray } from "../../graph/index.js";
 import { elementAt, fromNumbers } from "../../graph/index.js";
 import { DataError } from "../../util/errors.js";
-import { ORDER_NAMES, readDate } from "./dates.js";
+import { ORDER_NAMES, possibleOrders, readDate } from "./dates.js";
 import type { MarkPlace } from "./missing.js";
 import { isMark } from "./missing.js";
 import { INFINITE, readNumber } from "./numbers.js";
@@ -62,8 +62,12 @@ const FALSE = new Set(["false", "no", "n", "f", "0"]);
 export const placeOf = (type: TableField["type"]): MarkPlace =>
   type === "text" ? "text" : type === "number" || type === "date" ? "number" : "category";
 
-/** A category or label without what does not count: blanks around it, and how its accents are put together. */
-export const spelled = (text: string): string => (/\P{ASCII}/u.test(text) ? text.normalize("NFC") : text).trim();
+/** A category or label without what does not count: blanks around it, seen or not, and how its accents are put together. */
+export const spelled = (text: string): string =>
+  /\P{ASCII}/u.test(text) ? text.normalize("NFC").replaceAll(INVISIBLE, "") : text.trim();
+
+/** Blanks around a text, and signs of no width there. */
+const INVISIBLE = /^[\s\u200b\u2060]+|[\s\u200b\u2060]+$/gu;
 
 /** Reads one text as a field: a number, an index, a text; null for a missing value; undefined for an invalid one. */
 function readCell(text: string, field: TableField, missing: readonly string[] | undefined): number | string | null | undefined {
@@ -93,7 +97,8 @@ function expected(field: TableField): string {
     case "number":
       return `a number${field.decimal === "," ? " with a decimal comma" : ""}${field.unit === undefined ? "" : ` in ${field.unit}`}`;
     case "date":
-      return `a date, ${ORDER_NAMES[field.order]} as in ${field.example}`;
+      // A form in which the order is seen names itself.
+      return `a date${possibleOrders(field.example) === undefined ? "" : `, ${ORDER_NAMES[field.order]}`} as in ${field.example}`;
     case "boolean":
       return `${field.true} or ${field.false}`;
     default:
