@@ -69,7 +69,7 @@ const optionLines = (table: OptionTable): string =>
 
 function optionTerm(name: string, option: Option): string {
   const short = option.short === undefined ? "" : `-${option.short}, `;
-  const value = option.kind === "flag" ? "" : ` ${option.placeholder}`;
+  const value = option.kind === "flag" ? "" : ` ${option.metavar}`;
   return `${short}--${option.kind === "flag" && option.default === true ? "[no-]" : ""}${kebabCase(name)}${value}`;
 }
 

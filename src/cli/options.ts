@@ -77,7 +77,7 @@ export function parseOptions<O extends OptionTable>(
       const value = token.value;
       // parseArgs lets `--lr --epochs 3` take "--epochs" as the rate; a value that begins with two dashes needs `--lr=`.
       if (value === undefined || (!token.inlineValue && value.startsWith("--"))) {
-        throw new ConfigError(`${at}: expected ${option.placeholder}, got ${value ?? "nothing"}`);
+        throw new ConfigError(`${at}: expected ${option.metavar}, got ${value ?? "nothing"}`);
       }
       const parsed = option.parse(value, at);
       setOwn(values, name, option.many === true ? [...((own(values, name) as unknown[] | undefined) ?? []), parsed] : parsed);

@@ -7,7 +7,7 @@ import { list, text } from "../util/option.js";
 export const shapeOption = list(
   text({
     help: "the length of a free dimension (batch=8), or the shape of an input (x=8x3x224x224)",
-    placeholder: "NAME=N",
+    metavar: "NAME=N",
   }),
 );
 

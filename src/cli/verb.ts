@@ -5,7 +5,7 @@
  * @example
  * export const verb = defineVerb({
  *   positionals: [{ name: "RUN", help: "a run folder" }],
- *   options: { data: text({ help: "what to measure on", placeholder: "DATA" }) },
+ *   options: { data: text({ help: "what to measure on", metavar: "DATA" }) },
  *   examples: ["descent eval runs/mnist --data mnist"],
  *   async run({ positionals: [run], options, signal, print }) {
  *     const { evaluate } = await import(…);

@@ -76,12 +76,12 @@ for (const known of KNOWN_DATASETS) {
 test("files are looked for in order, downloaded, checked and kept; what is wrong is refused", async () => {
   const right = { name: "t.csv.gz", sha256: sha256(Buffer.from("a,b\n1,2\n")), url: "http://example.invalid/t.csv" };
   const layout = { kind: "table", file: right, target: "b" } as const;
-  const known: KnownDataset = { ...knownDataset("iris"), name: "fake", folder: "fake", layout };
+  const known: KnownDataset = { ...knownDataset("iris"), name: "other", folder: "other", layout };
   const cacheFolder = join(folder, "cache");
   const options = { cacheFolder, dataFolder: join(folder, "data") };
   await assert.rejects(
     findKnownFile(known, right, { ...options, download: false }),
-    oneLine(/fake: expected t\.csv\.gz in \$DESCENT_DATA\/fake/),
+    oneLine(/other: expected t\.csv\.gz in \$DESCENT_DATA\/other/),
   );
 
   const answers: Record<string, () => Response> = {
@@ -109,12 +109,12 @@ test("files are looked for in order, downloaded, checked and kept; what is wrong
   assert.equal((await readFile(found.path))[0], 0x1f, "kept under a .gz name, so gzipped");
   assert.equal((await findKnownFile(known, right, { ...options, download: false })).path, found.path);
 
-  await mkdir(join(folder, "data", "fake"), { recursive: true });
-  const own = join(folder, "data", "fake", "t.csv.gz");
+  await mkdir(join(folder, "data", "other"), { recursive: true });
+  const own = join(folder, "data", "other", "t.csv.gz");
   await writeFile(own, gzipSync("a,b\n1,2\n", { level: 1 }));
   assert.equal((await findKnownFile(known, right, options)).path, own, "another gzip wrapper of the same bytes is accepted");
   await writeFile(own, gzipSync("a,b\n9,9\n"));
-  await assert.rejects(findKnownFile(known, right, options), oneLine(/data\/fake\/t\.csv\.gz: expected sha256 .* delete it/));
+  await assert.rejects(findKnownFile(known, right, options), oneLine(/data\/other\/t\.csv\.gz: expected sha256 .* delete it/));
   await writeFile(own, gzipSync("a,b\n1,2\n").subarray(0, 15));
   await assert.rejects(findKnownFile(known, right, options), oneLine(/expected a whole gzip file, got a truncated/));
 });

@@ -45,20 +45,20 @@ export const deviceOptions = {
 export const tableOptions = {
   encoding: text({
     help: "tables: the encoding of a text file, such as windows-1252, gb18030 or shift_jis",
-    placeholder: "NAME",
+    metavar: "NAME",
     defaultText: "UTF-8, or detected",
   }),
   delimiter: text({
     help: "tables: the delimiter of fields, one character or tab",
-    placeholder: "SIGN",
+    metavar: "SIGN",
     defaultText: "detected",
   }),
-  sheet: text({ help: "tables: the sheet of an Excel workbook", placeholder: "NAME", defaultText: "the only one with rows" }),
+  sheet: text({ help: "tables: the sheet of an Excel workbook", metavar: "NAME", defaultText: "the only one with rows" }),
   decimal: choice([".", ","], { help: "tables: the decimal separator", defaultText: "detected in training data" }),
   missing: list(
     text({
       help: "tables: a cell that stands for a missing value",
-      placeholder: "MARK",
+      metavar: "MARK",
       defaultText: "NA, null, ? and the like",
     }),
   ),
@@ -89,27 +89,27 @@ export const tableOptionsOf = ({
 export const dataOptions = {
   data: text({
     help: "the name of a data set (fashion-mnist, …), a file, a folder, or a SQL query",
-    placeholder: "DATA",
+    metavar: "DATA",
     short: "d",
   }),
-  labelColumn: text({ help: "the column to predict", placeholder: "NAME", defaultText: "guessed from names and types" }),
+  labelColumn: text({ help: "the column to predict", metavar: "NAME", defaultText: "guessed from names and types" }),
   textColumn: text({
     help: "the column of texts, or several separated by commas",
-    placeholder: "NAME",
+    metavar: "NAME",
     defaultText: "guessed from names and types",
   }),
-  ignoreColumn: list(text({ help: "a column to leave out", placeholder: "NAME" })),
+  ignoreColumn: list(text({ help: "a column to leave out", metavar: "NAME" })),
   ...tableOptions,
   skipBadRows: flag({ help: "skip rows and images that cannot be read, and count them" }),
   repair: flag({ help: "accept tags that break their scheme (BIO, BIOES), as conlleval does, instead of refusing them" }),
-  maxMegapixels: number({ help: "refuse larger images before decoding them", above: 0, placeholder: "N", defaultText: "100" }),
+  maxMegapixels: number({ help: "refuse larger images before decoding them", above: 0, metavar: "N", defaultText: "100" }),
 } satisfies OptionTable;
 
 /** Options of the pixel scale of an imported ONNX file. */
 const graphOptions = {
   preprocess: text({
     help: "for an ONNX file of an image model: imagenet, 0..1, -1..1, 0..255, caffe, or mean=…;std=…;max=…;colors=RGB|BGR;layout=NCHW|NHWC",
-    placeholder: "SCALE",
+    metavar: "SCALE",
     defaultText: "as the file says, or a guess that is reported",
   }),
 } satisfies OptionTable;
@@ -119,17 +119,17 @@ export const onnxOptions = {
   ...graphOptions,
   imageSize: text({
     help: "for an ONNX file of an image model with free size: SIDE or WIDTHxHEIGHT",
-    placeholder: "SIZE",
+    metavar: "SIZE",
     defaultText: "224",
   }),
   labels: text({
     help: "for an ONNX file: names of its scores, one per line",
-    placeholder: "FILE",
+    metavar: "FILE",
     defaultText: "its metadata, or labels.txt beside it",
   }),
   tokenizer: text({
     help: "for an ONNX file of a text model: its tokenizer.json",
-    placeholder: "FILE",
+    metavar: "FILE",
     defaultText: "the one beside it",
   }),
 } satisfies OptionTable;
@@ -138,24 +138,24 @@ export const onnxOptions = {
 export const fineTuningOptions = {
   freeze: text({
     help: "parameters to freeze: patterns of their paths, such as 'bert.embeddings.*,bert.encoder.layer.[0-3].*'; of an ONNX file also of the nodes that read them",
-    placeholder: "PATTERNS",
+    metavar: "PATTERNS",
   }),
   layerDecay: number({
     help: "the learning rate of each layer, as a fraction of that of the layer above it",
     above: 0,
     maximum: 1,
-    placeholder: "FRACTION",
+    metavar: "FRACTION",
   }),
   lora: integer({
     help: "train low-rank adapters (LoRA) of this rank, and freeze the rest of --init",
     minimum: 1,
-    placeholder: "RANK",
+    metavar: "RANK",
   }),
   loraAlpha: number({ help: "scale of the adapters, as alpha / rank", minimum: 0, defaultText: "the rank" }),
   loraDropout: number({ help: "dropout before the adapters", minimum: 0, maximum: 0.99, defaultText: "0" }),
   loraTargets: text({
     help: "linear layers that get adapters: patterns of their paths, or of the ends of their paths",
-    placeholder: "PATTERNS",
+    metavar: "PATTERNS",
     defaultText: "queries and values",
   }),
 } satisfies OptionTable;
@@ -164,22 +164,22 @@ export const fineTuningOptions = {
 export const trainingOptions = {
   model: text({
     help: "the model; descent train TASK --help lists them",
-    placeholder: "MODEL",
+    metavar: "MODEL",
     short: "m",
     defaultText: "the task's own",
   }),
   epochs: number({ help: "number of passes over the training data", above: 0, defaultText: "the model's own" }),
   steps: integer({ help: "number of training steps, in place of --epochs", minimum: 1 }),
-  batchSize: integer({ help: "number of examples in a batch", minimum: 1, placeholder: "N", defaultText: "the model's own" }),
-  lr: number({ help: "peak learning rate", above: 0, placeholder: "RATE", defaultText: "the model's own" }),
+  batchSize: integer({ help: "number of examples in a batch", minimum: 1, metavar: "N", defaultText: "the model's own" }),
+  lr: number({ help: "peak learning rate", above: 0, metavar: "RATE", defaultText: "the model's own" }),
   optimizer: choice(namesOf(OPTIMIZERS), {
     help: `optimizer: ${namesOf(OPTIMIZERS).join(", ")}`,
-    placeholder: "NAME",
+    metavar: "NAME",
     defaultText: "the model's own",
   }),
   schedule: choice(namesOf(SCHEDULES), {
     help: `learning rate schedule: ${namesOf(SCHEDULES).join(", ")}`,
-    placeholder: "NAME",
+    metavar: "NAME",
     defaultText: "the model's own",
   }),
   warmupSteps: integer({
@@ -195,31 +195,31 @@ export const trainingOptions = {
     minimum: 1,
     defaultText: "the two newest and the best",
   }),
-  earlyStopping: integer({ help: "stop after N evaluations without improvement", minimum: 1, placeholder: "N" }),
-  fold: text({ help: "cross-validation: part K of N is the test part", placeholder: "K/N" }),
+  earlyStopping: integer({ help: "stop after N evaluations without improvement", minimum: 1, metavar: "N" }),
+  fold: text({ help: "cross-validation: part K of N is the test part", metavar: "K/N" }),
   trainFraction: number({
     help: "share of the training part to train on, drawn by the seed: for learning curves",
     above: 0,
     maximum: 1,
-    placeholder: "SHARE",
+    metavar: "SHARE",
   }),
   seed: integer({ help: "seed of all random choices; the same seed gives the same run", minimum: 0, default: 1 }),
   ...deviceOptions,
   init: text({
     help: "start from these weights: a run, a checkpoint's folder (config.json, model.safetensors, tokenizer.json), safetensors, or ONNX (without --model, the file's own graph is trained)",
-    placeholder: "FILE",
+    metavar: "FILE",
   }),
   ...graphOptions,
   head: text({
     help: "for --init FILE.onnx: the linear layer to replace with the head",
-    placeholder: "NODE",
+    metavar: "NODE",
     defaultText: "the last one before an output",
   }),
   parameters: text({
     help: "for --init FILE.onnx: tensors to train besides those detected as parameters (descent inspect FILE.onnx lists them)",
-    placeholder: "PATTERNS",
+    metavar: "PATTERNS",
   }),
-  constants: text({ help: "for --init FILE.onnx: tensors to treat as constants", placeholder: "PATTERNS" }),
+  constants: text({ help: "for --init FILE.onnx: tensors to treat as constants", metavar: "PATTERNS" }),
   ...fineTuningOptions,
   check: flag({ help: "first check that the model can overfit one batch", default: true, local: true }),
   lang: choice(["en", "zh"], { help: "language of the report", default: "en", env: "DESCENT_LANG", local: true }),

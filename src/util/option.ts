@@ -9,8 +9,8 @@ import { unknownName } from "./nearest.js";
 export interface Option<T = unknown> {
   readonly kind: "text" | "number" | "flag";
   readonly help: string;
-  /** The placeholder of the value in `--help`; a flag has none. */
-  readonly placeholder?: string;
+  /** The name of the value in `--help`; a flag has none. */
+  readonly metavar?: string;
   readonly short?: string;
   /** Former names, in camelCase: still taken, and not shown. */
   readonly aliases?: readonly string[];
@@ -39,7 +39,7 @@ interface Spec<D> {
   readonly default?: D;
   readonly defaultText?: string;
   readonly unit?: string;
-  readonly placeholder?: string;
+  readonly metavar?: string;
   readonly short?: string;
   readonly aliases?: readonly string[];
   readonly env?: string;
@@ -48,7 +48,7 @@ interface Spec<D> {
 
 /** Any text: a name, a path. */
 export const text = <D extends string | undefined = undefined>(spec: Spec<D>): Option<string | D> => ({
-  placeholder: "TEXT",
+  metavar: "TEXT",
   ...spec,
   kind: "text",
   default: spec.default as D,
@@ -60,7 +60,7 @@ export const choice = <const C extends readonly string[], D extends C[number] | 
   choices: C,
   spec: Spec<D>,
 ): Option<C[number] | D> => ({
-  placeholder: choices.join("|"),
+  metavar: choices.join("|"),
   ...spec,
   kind: "text",
   default: spec.default as D,
@@ -90,7 +90,7 @@ function checkRange(value: number, text: string, noun: string, range: Range, whe
 
 /** A finite number, `1e-3` included. */
 export const number = <D extends number | undefined = undefined>(spec: Spec<D> & Range): Option<number | D> => ({
-  placeholder: "NUMBER",
+  metavar: "NUMBER",
   ...spec,
   kind: "number",
   default: spec.default as D,
@@ -103,7 +103,7 @@ export const number = <D extends number | undefined = undefined>(spec: Spec<D> &
 
 /** A whole number; `1e4` and `10_000` are welcome. */
 export const integer = <D extends number | undefined = undefined>(spec: Spec<D> & Range): Option<number | D> => ({
-  placeholder: "N",
+  metavar: "N",
   ...spec,
   kind: "number",
   default: spec.default as D,

@@ -9,7 +9,7 @@ import { defineVerb } from "../verb.js";
 export const verb = defineVerb({
   positionals: [{ name: "CASE", help: "mlp-step, compile-1000, …; all if left out", optional: true, many: true }],
   options: {
-    peers: text({ help: "only these peers, separated by commas", placeholder: "A,B" }),
+    peers: text({ help: "only these peers, separated by commas", metavar: "A,B" }),
     rounds: integer({ help: "rounds per contender", minimum: 1, default: 10 }),
     threads: integer({ help: "threads per contender", minimum: 1, default: 2 }),
     save: flag({ help: "keep the result in benchmarks/", default: true }),

@@ -11,15 +11,15 @@ export const verb = defineVerb({
   ],
   options: {
     ...dataOptions,
-    task: text({ help: "the task", placeholder: "TASK", defaultText: "what the data suggest" }),
+    task: text({ help: "the task", metavar: "TASK", defaultText: "what the data suggest" }),
     out: text({
       help: "folder of the comparison; the same command goes on with what is in it",
-      placeholder: "FOLDER",
+      metavar: "FOLDER",
       defaultText: "comparisons/DATA",
     }),
     budget: text({
       help: 'the most that a model may take: "latency 5ms, size 1MB, training 60s, memory 100MiB"',
-      placeholder: "LIST",
+      metavar: "LIST",
     }),
     curve: flag({ help: "learning curves: train on parts of the data as well", default: true }),
     seed: integer({ help: "seed of the split and of all trainings", minimum: 0, default: 1 }),

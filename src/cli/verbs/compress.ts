@@ -11,16 +11,16 @@ export const verb = defineVerb({
   options: {
     budget: text({
       help: "what may be lost and must be saved: 'accuracy -0.5pp, latency 0.5x, size 0.25x'; also parameters",
-      placeholder: "BUDGET",
+      metavar: "BUDGET",
       default: "size 0.5x, latency 1x",
     }),
-    shortEpochs: number({ help: "passes of the first, short trainings", above: 0, placeholder: "N", default: 1 }),
+    shortEpochs: number({ help: "passes of the first, short trainings", above: 0, metavar: "N", default: 1 }),
     try: text({
       help: "pipelines to try, such as prune50,prune50+quantize",
-      placeholder: "NAMES",
+      metavar: "NAMES",
       defaultText: "all: quantize, rank95, prune70, prune50, prune35, distill, and these together",
     }),
-    longer: integer({ help: "points that are trained longer, with --epochs", minimum: 0, placeholder: "N", default: 2 }),
+    longer: integer({ help: "points that are trained longer, with --epochs", minimum: 0, metavar: "N", default: 2 }),
     ...compressingOptions,
   },
   examples: ["descent compress runs/fashion --budget 'accuracy -0.5pp, latency 0.5x, size 0.25x' --out runs/fashion-search"],

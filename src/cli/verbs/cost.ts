@@ -163,7 +163,7 @@ const costOptions = {
     help: "the optimizer of the training step that is predicted",
     default: "adamw",
   }),
-  draw: text({ help: "write a picture of the layers' cost: .svg", placeholder: "FILE" }),
+  draw: text({ help: "write a picture of the layers' cost: .svg", metavar: "FILE" }),
   runs: integer({ help: "number of timed runs", minimum: 1, default: 50 }),
   watts: number({
     help: "power of the machine under load, in watts, to model energy",

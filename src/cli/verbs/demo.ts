@@ -8,7 +8,7 @@ import { metricsTable } from "../metrics-table.js";
 export const verb = defineVerb({
   positionals: [],
   options: {
-    out: text({ help: "the run folder to make", placeholder: "RUN", default: "runs/demo" }),
+    out: text({ help: "the run folder to make", metavar: "RUN", default: "runs/demo" }),
     seed: integer({ help: "seed of all random choices", minimum: 0, default: 1 }),
     lang: choice(["en", "zh"], { help: "language of the report", default: "en", env: "DESCENT_LANG" }),
   },

@@ -7,20 +7,20 @@ import { compressingContext } from "../compressing-context.js";
 import { beforeAfterTable } from "../before-after-table.js";
 import { defineVerb } from "../verb.js";
 
-const weight = (help: string, placeholder = "WEIGHT") => number({ help, minimum: 0, placeholder, default: 0 });
+const weight = (help: string, metavar = "WEIGHT") => number({ help, minimum: 0, metavar, default: 0 });
 
 const distillOptions = {
   student: text({
     help: "the model that learns: a model of the task, a run that goes on learning, or every-second-layer of the teacher",
-    placeholder: "STUDENT",
+    metavar: "STUDENT",
     defaultText: "every-second-layer",
   }),
-  temperature: number({ help: "divides logits before they are compared", above: 0, placeholder: "T", default: 4 }),
+  temperature: number({ help: "divides logits before they are compared", above: 0, metavar: "T", default: 4 }),
   alpha: number({
     help: "share of the teachers' answers in the loss; labels have the rest",
     minimum: 0,
     maximum: 1,
-    placeholder: "SHARE",
+    metavar: "SHARE",
     default: 0.7,
   }),
   hidden: weight("weight of hidden states, through learned projections (TinyBERT)"),
@@ -28,9 +28,9 @@ const distillOptions = {
   cosine: weight("weight of the direction of the last hidden states (DistilBERT)"),
   relations: weight("weight of relations between values (MiniLM)"),
   examples: weight("weight of distances and angles between examples (RKD)"),
-  topK: integer({ help: "learn from the K largest logits of each row alone", minimum: 1, placeholder: "K" }),
-  unlabelled: text({ help: "learn from these inputs, which need no labels", placeholder: "DATA" }),
-  cache: text({ help: "folder for the teachers' answers", placeholder: "FOLDER", defaultText: "the user's cache" }),
+  topK: integer({ help: "learn from the K largest logits of each row alone", minimum: 1, metavar: "K" }),
+  unlabelled: text({ help: "learn from these inputs, which need no labels", metavar: "DATA" }),
+  cache: text({ help: "folder for the teachers' answers", metavar: "FOLDER", defaultText: "the user's cache" }),
 };
 
 export const verb = defineVerb({

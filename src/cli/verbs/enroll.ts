@@ -16,14 +16,14 @@ export const verb = defineVerb({
     },
   ],
   options: {
-    name: text({ help: "name of the images", placeholder: "NAME", short: "n" }),
+    name: text({ help: "name of the images", metavar: "NAME", short: "n" }),
     gallery: text({
       help: "the file of enrolled images",
-      placeholder: "FILE",
+      metavar: "FILE",
       short: "g",
       defaultText: "RUN/gallery.safetensors",
     }),
-    remove: text({ help: "remove all images of this name", placeholder: "NAME" }),
+    remove: text({ help: "remove all images of this name", metavar: "NAME" }),
     ...deviceOptions,
   },
   examples: [

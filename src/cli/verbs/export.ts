@@ -15,29 +15,29 @@ export const verb = defineVerb({
   positionals: [{ name: "RUN", help: "a run folder, or one of its checkpoints" }],
   options: {
     format: choice(["onnx"], { help: "file format", default: "onnx" }),
-    out: text({ help: "the file to write", placeholder: "FILE", defaultText: "none; required" }),
+    out: text({ help: "the file to write", metavar: "FILE", defaultText: "none; required" }),
     explain: text({
       help: "a method whose attribution is an output of the file: integrated-gradients, grad-cam, or another gradient method",
-      placeholder: "METHOD",
+      metavar: "METHOD",
     }),
     at: text({
       help: "the layer for methods that need one, by its module's path",
-      placeholder: "LAYER",
+      metavar: "LAYER",
       defaultText: "found in the graph",
     }),
     steps: integer({
       help: "number of steps along a path, for methods that integrate",
       minimum: 1,
-      placeholder: "N",
+      metavar: "N",
       defaultText: "the method's own",
     }),
     samples: integer({
       help: "number of samples, for methods that average over noise",
       minimum: 1,
-      placeholder: "N",
+      metavar: "N",
       defaultText: "the method's own",
     }),
-    seed: integer({ help: "seed of all random choices", minimum: 0, placeholder: "N", defaultText: "the method's own" }),
+    seed: integer({ help: "seed of all random choices", minimum: 0, metavar: "N", defaultText: "the method's own" }),
     maxLength: integer({
       help: "texts: the length of the file's inputs",
       minimum: 1,

@@ -44,7 +44,7 @@ export const verb = defineVerb({
       minimum: 0,
       defaultText: "0.8, or 0",
     }),
-    topK: integer({ help: "sample from the K likeliest tokens", minimum: 1, placeholder: "K" }),
+    topK: integer({ help: "sample from the K likeliest tokens", minimum: 1, metavar: "K" }),
     topP: number({ help: "sample from the likeliest tokens that together reach this probability", above: 0, maximum: 1 }),
     repetitionPenalty: number({ help: "above 1: tokens that occurred become less likely", above: 0 }),
     beams: integer({ help: "beam search with this many beams, in place of sampling", minimum: 1 }),

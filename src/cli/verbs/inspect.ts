@@ -161,9 +161,9 @@ export const verb = defineVerb({
     all: flag({ help: "show every row of every list" }),
     parameters: text({
       help: "further tensors to treat as parameters: patterns of their names",
-      placeholder: "PATTERNS",
+      metavar: "PATTERNS",
     }),
-    constants: text({ help: "tensors to treat as constants", placeholder: "PATTERNS" }),
+    constants: text({ help: "tensors to treat as constants", metavar: "PATTERNS" }),
   },
   examples: ["descent inspect model.onnx", "descent inspect model.onnx --constants '*.position_embeddings*' --json"],
   async run({ positionals: [path = ""], options, print }) {

@@ -75,7 +75,7 @@ export const verb = defineVerb({
     },
   ],
   options: {
-    out: text({ help: "write the answers to this .csv or .jsonl file", placeholder: "FILE", short: "o" }),
+    out: text({ help: "write the answers to this .csv or .jsonl file", metavar: "FILE", short: "o" }),
     threshold: number({ help: "give no label below this probability (or similarity)", minimum: 0, maximum: 1 }),
     probabilities: flag({ help: "give the probability of every class", default: true }),
     stride: strideOption("as the model was measured in training"),
@@ -86,7 +86,7 @@ export const verb = defineVerb({
     maxMegapixels: dataOptions.maxMegapixels,
     draw: text({
       help: "write a picture of each input with its answer into this folder, or one of all samples to this .png file",
-      placeholder: "DIR",
+      metavar: "DIR",
     }),
     ...ofTask("image-recognition", recognitionPredictOptions),
     ...ofTask("image-generation", generationPredictOptions),

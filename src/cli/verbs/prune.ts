@@ -10,30 +10,30 @@ import { beforeAfterTable } from "../before-after-table.js";
 import { defineVerb } from "../verb.js";
 
 const pruneOptions = {
-  macs: number({ help: "fraction of the multiply-adds to keep, such as 0.5", above: 0, maximum: 1, placeholder: "SHARE" }),
+  macs: number({ help: "fraction of the multiply-adds to keep, such as 0.5", above: 0, maximum: 1, metavar: "SHARE" }),
   parameters: number({
     help: "fraction of the parameters to keep, in place of --macs",
     above: 0,
     maximum: 1,
-    placeholder: "SHARE",
+    metavar: "SHARE",
   }),
-  layers: integer({ help: "whole layers (encoder.layer.0, …) that stay; the others are cut out", minimum: 1, placeholder: "N" }),
+  layers: integer({ help: "whole layers (encoder.layer.0, …) that stay; the others are cut out", minimum: 1, metavar: "N" }),
   energy: number({
     help: "low rank: two thinner layers in the place of a linear one, which keep this share of its outputs' energy, such as 0.95",
     above: 0,
     maximum: 0.9999,
-    placeholder: "SHARE",
+    metavar: "SHARE",
   }),
   sparsity: number({
     help: "share of single weights that become 0, in place of units that are cut out; the file stays as large",
     above: 0,
     maximum: 0.999,
-    placeholder: "SHARE",
+    metavar: "SHARE",
   }),
-  clusters: integer({ help: "with --sparsity: values that the weights of a layer share", minimum: 2, placeholder: "N" }),
+  clusters: integer({ help: "with --sparsity: values that the weights of a layer share", minimum: 2, metavar: "N" }),
   importance: choice(IMPORTANCES, {
     help: `how units are ranked: ${IMPORTANCES.join(", ")}`,
-    placeholder: "NAME",
+    metavar: "NAME",
     default: "magnitude",
   }),
   scope: choice(["global", "layer"], { help: "compare units over the whole model, or cut each layer alike", default: "global" }),
@@ -45,11 +45,11 @@ const pruneOptions = {
   multipleOf: integer({
     help: "widths are multiples of N",
     minimum: 1,
-    placeholder: "N",
+    metavar: "N",
     defaultText: "measured on this machine",
   }),
-  only: text({ help: "weights whose units may go: patterns of their paths", placeholder: "PATTERNS" }),
-  except: text({ help: "weights whose units stay", placeholder: "PATTERNS" }),
+  only: text({ help: "weights whose units may go: patterns of their paths", metavar: "PATTERNS" }),
+  except: text({ help: "weights whose units stay", metavar: "PATTERNS" }),
   width: flag({ help: "cut the width of normalized residual streams as well, which changes what is left" }),
   fineTune: flag({ help: "train after cutting", default: true }),
 };

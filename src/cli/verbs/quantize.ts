@@ -11,7 +11,7 @@ export const verb = defineVerb({
   engine: true,
   positionals: [{ name: "MODEL", help: "a run folder, an ONNX file, or a GGUF file" }],
   options: {
-    out: text({ help: "the run folder to make", placeholder: "RUN", short: "o", defaultText: "MODEL-quantized" }),
+    out: text({ help: "the run folder to make", metavar: "RUN", short: "o", defaultText: "MODEL-quantized" }),
     overwrite: flag({ help: "replace the run that is already in --out" }),
     form: choice(FORMS, {
       help: "int8-dynamic: activations as they come; int8-static: activations calibrated; int8, int4: weights alone, in blocks; float16: stored in half the bytes",
@@ -24,11 +24,11 @@ export const verb = defineVerb({
       help: "how weights are chosen besides rounding them: gptq, awq of int4 and int8; smoothquant of int8-dynamic and int8-static; bias-correction of int8-static",
       default: "none",
     }),
-    keep: list(text({ help: "layers that stay in float32; * stands for anything", placeholder: "PATTERN" })),
+    keep: list(text({ help: "layers that stay in float32; * stands for anything", metavar: "PATTERN" })),
     mostLoss: number({
       help: "keep layers in float32 until no more of the task's metric is lost than this: 0.005 is half a point of accuracy, or 0.5 % of a loss",
       minimum: 0,
-      placeholder: "FRACTION",
+      metavar: "FRACTION",
     }),
     sensitivity: flag({ help: "measure what is lost by each layer alone" }),
     leastSpeedup: number({ help: "a layer that gains less stays in float32", above: 0, default: 1.05 }),

@@ -35,7 +35,7 @@ import { beforeLastLinear } from "../use/traced-graph.js";
 import type { BaseModel, SmallerModel } from "./smaller-model.js";
 import { traced } from "./smaller-model.js";
 import { indicesColumn, logitsColumn, valuesColumn } from "./teacher-node.js";
-import type { SmallTrained, SmallTraining, TrainingAround } from "./train-smaller-node.js";
+import type { SmallTrained, SmallTraining, TrainingControl } from "./train-smaller-node.js";
 import { trainSmaller } from "./train-smaller-node.js";
 
 /** The weights of the distillation losses; a loss with weight 0 is left out. */
@@ -70,7 +70,7 @@ export interface Distilling {
   readonly labelled: boolean;
   readonly losses: DistillLosses;
   readonly training: SmallTraining;
-  readonly around: TrainingAround;
+  readonly control: TrainingControl;
 }
 
 /** Traces a model in use, with its weights as constants: its outputs for a batch, and tensors inside it. */
@@ -227,7 +227,7 @@ export async function distill(d: Distilling): Promise<SmallTrained> {
   };
   // Projections are known once the losses have been traced.
   if (needsGraph(losses)) lossOf(...sample(d));
-  return await trainSmaller(student, d.config, d.rows, d.training, d.around, {
+  return await trainSmaller(student, d.config, d.rows, d.training, d.control, {
     loss: lossOf,
     targets: labelled,
     parameters: projections.parameters,

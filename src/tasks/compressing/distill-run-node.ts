@@ -224,7 +224,7 @@ export async function distillRun(
     labelled: options.unlabelled === undefined,
     losses: options,
     training: { ...usual, ...training },
-    around: context,
+    control: context,
   });
   const facts = { student: base.modelName, multiplyAdds: { after: student.multiplyAdds() } };
   return await writeCompressed(

@@ -9,7 +9,7 @@ import type { SmallTraining } from "./train-smaller-node.js";
 
 /** The run that is made, and its report. */
 export const outOptions = {
-  out: text({ help: "the run folder to make", placeholder: "RUN", short: "o", defaultText: "RUN-VERB" }),
+  out: text({ help: "the run folder to make", metavar: "RUN", short: "o", defaultText: "RUN-VERB" }),
   overwrite: flag({ help: "replace the run that is already in --out" }),
   lang: choice(["en", "zh"], { help: "language of the report", default: "en", env: "DESCENT_LANG" }),
 } satisfies OptionTable;

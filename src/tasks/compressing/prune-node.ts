@@ -25,7 +25,7 @@ import type { RankChange } from "./low-rank-node.js";
 import { lowRank } from "./low-rank-node.js";
 import type { BaseModel } from "./smaller-model.js";
 import { multiplyAddsOf, SmallerModel } from "./smaller-model.js";
-import type { SmallTraining, TrainingAround } from "./train-smaller-node.js";
+import type { SmallTraining, TrainingControl } from "./train-smaller-node.js";
 import type { SparseResult } from "./sparse-node.js";
 import { pruneWeights } from "./sparse-node.js";
 import { trainingContextOf, trainSmaller } from "./train-smaller-node.js";
@@ -90,7 +90,7 @@ interface Pruning {
   readonly rows: Dataset;
   readonly options: PruneOptions;
   readonly training: SmallTraining;
-  readonly around: TrainingAround;
+  readonly control: TrainingControl;
   readonly note: (text: string) => void;
 }
 
@@ -107,8 +107,8 @@ async function recordedSaliency(
 ): Promise<ReadonlyMap<string, TensorData>> {
   const still: SmallTraining = { optimizer: "sgd", schedule: "constant", lr: Number.MIN_VALUE, weightDecay: 0 };
   const choice = { ...p.training, steps: SALIENCY_STEPS, ...(kind === "taylor" ? still : {}) };
-  const more = { before: [saliency(kind)], weights };
-  const { state } = await trainSmaller(smaller, p.config, p.rows, choice, { ...p.around, label: "score" }, more);
+  const extensions = { before: [saliency(kind)], weights };
+  const { state } = await trainSmaller(smaller, p.config, p.rows, choice, { ...p.control, label: "score" }, extensions);
   const paths = [...smaller.module.parameters().keys()];
   return new Map(paths.map((path) => [path, state.get(saliencyKey(path)) as TensorData]));
 }
@@ -287,7 +287,7 @@ export async function prune(p: Pruning): Promise<Pruned> {
     // Rewinding: each round trains the run's own weights again, in the shape that is left (Renda et al. 2020, arXiv:2003.02389).
     const begin = options.schedule === "iterative" ? smaller.weights : weights;
     const length = options.schedule === "gradual" ? 1 / shares.length : 1;
-    weights = (await trainSmaller(smaller, config, rows, shortened(p.training, length), p.around, { weights: begin })).weights;
+    weights = (await trainSmaller(smaller, config, rows, shortened(p.training, length), p.control, { weights: begin })).weights;
   }
   const [wide, narrow] = [widthsOf(whole), widthsOf(smaller)];
   const groups = [...wide].map(([path, width]): PrunedGroup => ({ path, before: width, after: narrow.get(path) ?? 0 }));
@@ -299,7 +299,7 @@ export async function prune(p: Pruning): Promise<Pruned> {
 async function sparse(p: Pruning, smaller: SmallerModel, layers: readonly string[], sparsity: number): Promise<Pruned> {
   const { scope, schedule, clusters } = p.options;
   const options = { sparsity, scope, gradual: schedule === "gradual", ...(clusters === undefined ? {} : { clusters }) };
-  const { weights, facts } = await pruneWeights(smaller, p.config, p.rows, options, p.training, p.around);
+  const { weights, facts } = await pruneWeights(smaller, p.config, p.rows, options, p.training, p.control);
   const macs = smaller.multiplyAdds();
   p.note(
     `${facts.fewer.toFixed(1)} × fewer parameters are not 0; the file and its speed stay as they are, since the engine computes with zeros`,

@@ -9,12 +9,12 @@ import type { ExamplesOptions } from "../use/examples-node.js";
 import type { Pruned, PruneOptions } from "./prune-node.js";
 import { prune } from "./prune-node.js";
 import { loadCompressionData, openSource } from "./source-node.js";
-import type { SmallTraining, TrainingAround } from "./train-smaller-node.js";
+import type { SmallTraining, TrainingControl } from "./train-smaller-node.js";
 import type { CompressedSummary, WriteOptions } from "./write-node.js";
 import { writeCompressed } from "./write-node.js";
 
 /** The surroundings of a verb that makes a run smaller: options, output, interruption. */
-export interface CompressingContext extends TrainingAround, WriteOptions {
+export interface CompressingContext extends TrainingControl, WriteOptions {
   readonly data?: Partial<ExamplesOptions>;
   readonly note: (text: string, always?: boolean) => void;
 }
@@ -39,7 +39,7 @@ export async function pruneRun(
     rows: data.calibration,
     options,
     training,
-    around: context,
+    control: context,
     note: context.note,
   });
   return await writeCompressed(

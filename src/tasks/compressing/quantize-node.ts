@@ -130,7 +130,7 @@ async function placesHere(): Promise<readonly [Place, ...Place[]]> {
 const MOST_TAKEN_BACK = 8;
 
 /** The data and conditions of a quantization. */
-interface Around {
+interface QuantizationInputs {
   readonly data: { readonly one: Feeds; readonly calibration: readonly Feeds[] };
   /** Batches whose outputs are compared. */
   readonly compared: readonly Feeds[];
@@ -149,26 +149,26 @@ interface Made {
 }
 
 /** Quantizes a file: as few layers as are needed stay in float32 for it to be accepted, and those that a device computes otherwise. */
-async function quantizedWithParity(source: ModelProto, around: Around, options: QuantizeOptions): Promise<Made> {
+async function quantizedWithParity(source: ModelProto, settings: QuantizationInputs, options: QuantizeOptions): Promise<Made> {
   const places = await placesHere();
-  const plan = await planQuantization(source, around.data, options);
-  const isRanked = around.sensitivity || around.accepts !== undefined;
-  const sensitivity = isRanked ? await sensitivities(plan, around.data, options) : new Map<string, number>();
+  const plan = await planQuantization(source, settings.data, options);
+  const isRanked = settings.sensitivity || settings.accepts !== undefined;
+  const sensitivity = isRanked ? await sensitivities(plan, settings.data, options) : new Map<string, number>();
   const reasons = new Map<string, string>();
   const keptInFloat: string[] = [];
   for (;;) {
     const order = [...(isRanked ? sensitivity.keys() : chosenLayers(plan))].filter((name) => !reasons.has(name));
-    const accepts = around.accepts ?? (() => Promise.resolve(true));
-    const mixed = await mixedPrecision(plan, order, accepts, around.data, options);
+    const accepts = settings.accepts ?? (() => Promise.resolve(true));
+    const mixed = await mixedPrecision(plan, order, accepts, settings.data, options);
     for (const name of mixed.kept) reasons.set(name, "among the most sensitive");
-    const parity = await parityOf(source, mixed.model, around.compared, places);
+    const parity = await parityOf(source, mixed.model, settings.compared, places);
     const wrong = parity.devices.find((device) => !agrees(device));
     const place = places.find(({ device }) => device === wrong?.device);
     const layers = plan.layers.map((layer) => withReason(layer, reasons.get(layer.name)));
     const layer =
       place === undefined
         ? undefined
-        : await deviatingLayer(source, { model: mixed.model, layers }, around.compared[0] ?? {}, places[0], place);
+        : await deviatingLayer(source, { model: mixed.model, layers }, settings.compared[0] ?? {}, places[0], place);
     if (layer === undefined || keptInFloat.length >= MOST_TAKEN_BACK)
       return {
         quantized: await finishQuantization({ plain: plan.plain, layers }, mixed.model, options),
@@ -264,9 +264,9 @@ export async function quantizeRun(path: string, request: QuantizeRequest, contex
   const accepts = mostLoss === undefined ? undefined : await judgeOf(source, data, mostLoss);
   const line = progress?.({ label: "measure layers", total: 1, unit: "layers" });
   const onLayer = (done: number, total: number): void => line?.update(done / total);
-  const around: Around = { data: prepared, compared, sensitivity, ...(accepts && { accepts }) };
+  const settings: QuantizationInputs = { data: prepared, compared, sensitivity, ...(accepts && { accepts }) };
   const asked: QuantizeOptions = { ...options, form, keep: keptLayers(source.file, keep), onLayer };
-  const { quantized, parity, sensitivity: found } = await quantizedWithParity(source.file, around, asked);
+  const { quantized, parity, sensitivity: found } = await quantizedWithParity(source.file, settings, asked);
   line?.finish();
   if (quantized.prompt !== undefined)
     note(

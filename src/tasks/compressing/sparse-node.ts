@@ -7,7 +7,7 @@ import type { TensorData } from "../../graph/index.js";
 import { fromNumbers, toNumbers } from "../../graph/index.js";
 import { maskKey, weightMask } from "../../optim/index.js";
 import type { Callback, TrainingState } from "../../train/index.js";
-import type { SmallTraining, Trainable, TrainingAround } from "./train-smaller-node.js";
+import type { SmallTraining, Trainable, TrainingControl } from "./train-smaller-node.js";
 import { trainSmaller } from "./train-smaller-node.js";
 import type { Dataset } from "../../data/node.js";
 import type { RunConfig } from "../../run/run-folder.js";
@@ -91,10 +91,10 @@ export async function pruneWeights(
   rows: Dataset,
   options: SparseOptions,
   training: SmallTraining,
-  around: TrainingAround,
+  control: TrainingControl,
 ): Promise<SparseResult> {
   const paths = [...model.module.parameters()].filter(([, p]) => isMasked({ shape: p.dims })).map(([path]) => path);
-  const trained = await trainSmaller(model, config, rows, training, around, {
+  const trained = await trainSmaller(model, config, rows, training, control, {
     behind: [weightMask()],
     watch: masking(options, paths),
   });

@@ -37,14 +37,14 @@ export interface SmallTraining extends UseOptions {
 }
 
 /** Progress and interruption of a training. */
-export interface TrainingAround {
+export interface TrainingControl {
   readonly signal?: AbortSignal;
   readonly progress?: (options: ProgressOptions) => Progress;
   readonly label?: string;
 }
 
 /** Additions to minimizing the task's loss. */
-export interface TrainingMore {
+export interface TrainingExtensions {
   /** Additional parts of the optimizer: before it, and after it. */
   readonly before?: readonly Part[];
   readonly behind?: readonly Part[];
@@ -137,12 +137,12 @@ export async function trainSmaller(
   config: RunConfig,
   rows: Dataset,
   choice: SmallTraining,
-  around: TrainingAround,
-  more: TrainingMore = {},
+  control: TrainingControl,
+  extensions: TrainingExtensions = {},
 ): Promise<SmallTrained> {
   const { base, module, trainingContext: training } = smaller;
   const { task, info } = base;
-  const loss = more.loss ?? ((outputs, batch, context) => task.loss(outputs, batch, context));
+  const loss = extensions.loss ?? ((outputs, batch, context) => task.loss(outputs, batch, context));
   const batchSize = Math.min(choice.batchSize ?? numberIn(config, "batchSize") ?? 64, rows.length);
   const { totalSteps } = countSteps({
     examples: rows.length,
@@ -152,21 +152,21 @@ export async function trainSmaller(
     ...(choice.steps === undefined ? {} : { steps: choice.steps }),
   });
   const optimizer = makeOptimizer({ ...settingsOf(config, choice), totalSteps });
-  const helpers = more.parameters ?? new Map<string, Parameter>();
+  const helpers = extensions.parameters ?? new Map<string, Parameter>();
   const step = trainingStep({
     model: helpers.size === 0 ? module : new PartsModule(new Map([...module.state(), ...helpers])),
-    optimizer: chain(...(more.before ?? []), optimizer, ...(more.behind ?? [])),
+    optimizer: chain(...(extensions.before ?? []), optimizer, ...(extensions.behind ?? [])),
     loss: (batch) => loss(smaller.outputs(batch, training), batch, training),
   });
   const columns = Object.keys({
     ...task.inputs(training, 1),
-    ...(more.targets === false ? {} : task.targets(training, 1)),
+    ...(extensions.targets === false ? {} : task.targets(training, 1)),
   } satisfies ColumnTypes);
   using made = fetcherFor(task, training, rows);
   const plain = made === undefined ? rows.pick(...columns) : rows;
-  const extra = more.columns;
+  const extra = extensions.columns;
   const fetcher = made === undefined || extra === undefined ? made : new WithColumns(made, extra);
-  const { watch } = more;
+  const { watch } = extensions;
   const run = await trainRun({
     step,
     train: made === undefined && extra !== undefined ? plain.with(extra.columns) : plain,
@@ -176,9 +176,9 @@ export async function trainSmaller(
     device: choice.device ?? "cpu",
     threads: choice.threads,
     loader: { fetcher, buckets: task.buckets?.(info, rows) },
-    signal: around.signal,
-    progress: around.progress?.({ label: around.label ?? "train", total: totalSteps, unit: "examples", peakMemoryMiB }),
-    weights: more.weights ?? smaller.weights,
+    signal: control.signal,
+    progress: control.progress?.({ label: control.label ?? "train", total: totalSteps, unit: "examples", peakMemoryMiB }),
+    weights: extensions.weights ?? smaller.weights,
     watch: watch === undefined ? undefined : (state) => watch(state, totalSteps),
   });
   await using state = run.state;

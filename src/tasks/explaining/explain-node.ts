@@ -75,7 +75,7 @@ const knowsRows = ({ trees, features: { standsFor } }: Explainable): boolean =>
   standsFor === undefined && trees?.().leafCover.every((cover) => cover > 0) === true;
 
 /** The default method for a kind of input: one that samples for a model without gradients, TreeSHAP for trees on columns. */
-export function usualMethod(kind: View["input"]["kind"], answering?: Explainable): MethodName {
+export function defaultMethod(kind: View["input"]["kind"], answering?: Explainable): MethodName {
   if (answering !== undefined) {
     if (kind === "features" && knowsRows(answering)) return "tree-shap-path";
     return kind === "image" ? "rise" : "kernel-shap";
@@ -197,7 +197,8 @@ export async function explainInputs(
     const options = { ...settings, ...(target === undefined ? {} : { target }) };
     const { model, input } = await explainableExample(trained, encodedOf(view, inputs, row), view, background);
     await using explainer = new Explainer(model, { device, threads });
-    const usual = trained.task.explained?.method ?? usualMethod(view.input.kind, model.forward === undefined ? model : undefined);
+    const usual =
+      trained.task.explained?.method ?? defaultMethod(view.input.kind, model.forward === undefined ? model : undefined);
     const chosen = methods.length === 0 ? [usual] : methods;
     const isShort = chosen.length === METHOD_NAMES.length && view.input.kind === "image";
     for (const method of chosen) {

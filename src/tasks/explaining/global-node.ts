@@ -17,7 +17,7 @@ import type { View } from "../view.js";
 import type { Background } from "./background-node.js";
 import { BACKGROUND_ROWS } from "./background-node.js";
 import { backgroundInput, explainableRows } from "./explainable-node.js";
-import { usualMethod } from "./explain-node.js";
+import { defaultMethod } from "./explain-node.js";
 
 export interface GlobalRequest extends UseOptions {
   readonly method?: MethodName | undefined;
@@ -85,7 +85,7 @@ const PERMUTATIONS = 4;
 
 /** The default method for a kind of data set. */
 function methodFor(kind: GlobalExplanation["kind"], columns: number): MethodName {
-  if (kind !== "table") return usualMethod(kind === "image" ? "image" : "text");
+  if (kind !== "table") return defaultMethod(kind === "image" ? "image" : "text");
   return columns <= EXACT_COLUMNS ? "exact-shapley" : "permutation-shap";
 }
 

@@ -7,7 +7,7 @@ import { Explainer, faithfulness } from "../../explain/index.js";
 import { ConfigError, NoGradientError } from "../../util/errors.js";
 import type { ExplainedRows } from "../task-node.js";
 import type { TrainedModel } from "../trained-model.js";
-import { usualMethod } from "./explain-node.js";
+import { defaultMethod } from "./explain-node.js";
 import { explainableRows } from "./explainable-node.js";
 
 /** A report is made after every training: a few points of a path and of a curve say enough. */
@@ -25,7 +25,7 @@ export async function explainRows(trained: TrainedModel, rows: Dataset, targets:
   const by = (method: MethodName, options: ExplainOptions): Promise<Attribution> =>
     explainer.explain(input, { ...options, method, target: [...targets] });
   const byAnswers = (): Promise<Attribution> => {
-    const method = usualMethod(model.features.kind === "image" ? "image" : "features", model);
+    const method = defaultMethod(model.features.kind === "image" ? "image" : "features", model);
     return by(method, method === "tree-shap-path" ? {} : { samples: ANSWERS });
   };
   // Answers that are counts, such as votes of neighbours, have no gradient.

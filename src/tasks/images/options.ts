@@ -8,13 +8,13 @@ import { text } from "../../util/option.js";
 export const augmentOption = (changes: string) =>
   text({
     help: `random changes of training images: ${changes}`,
-    placeholder: "LIST",
+    metavar: "LIST",
     defaultText: "the model's own",
   });
 
 export const imageSizeOption = text({
   help: "size to which all images are resized: SIDE or WIDTHxHEIGHT",
-  placeholder: "SIZE",
+  metavar: "SIZE",
   defaultText: "their own, or one that suits most of them",
 });
 

@@ -38,13 +38,13 @@ const meanOver = (shares: readonly number[], of: (share: number) => Tensor): Ten
     .div(shares.length);
 
 /** The option `--evidence`, with a task's own help text. */
-export const evidenceOptions = (what: string, placeholder: string) =>
+export const evidenceOptions = (what: string, metavar: string) =>
   ({
-    evidence: text({ help: `${what}: training penalizes input gradients outside it`, placeholder }),
+    evidence: text({ help: `${what}: training penalizes input gradients outside it`, metavar }),
     evidenceWeight: number({
       help: "weight of the evidence penalty",
       above: 0,
-      placeholder: "WEIGHT",
+      metavar: "WEIGHT",
       defaultText: `${EVIDENCE_WEIGHT}, with --evidence`,
     }),
   }) satisfies OptionTable;

@@ -15,7 +15,7 @@ import type { ColumnTypes, TaskContext, TaskInfo } from "../task.js";
 export const classWeightOption = {
   classWeights: text({
     help: "weights of classes in the loss: balanced (all classes count alike in all), or NAME=NUMBER,… (others 1)",
-    placeholder: "WEIGHTS",
+    metavar: "WEIGHTS",
     defaultText: "all 1",
   }),
 } satisfies OptionTable;
@@ -24,7 +24,7 @@ export const classWeightOption = {
 export const exampleWeightOption = {
   weightColumn: text({
     help: "a column with the weight of each example in the loss, which is no feature",
-    placeholder: "NAME",
+    metavar: "NAME",
     defaultText: "all 1",
   }),
 } satisfies OptionTable;

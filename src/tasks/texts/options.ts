@@ -8,7 +8,7 @@ import { choice, integer, number, text } from "../../util/option.js";
 export const tokenizerOptions = {
   tokenizer: text({
     help: "words, wordpiece, characters, bpe, or a tokenizer.json (or its folder)",
-    placeholder: "NAME",
+    metavar: "NAME",
     defaultText: "one that suits the language and the task",
   }),
   vocabularySize: integer({
@@ -31,18 +31,18 @@ export const strideOption = (otherwise: string) =>
     help: "evaluate and predict longer texts in windows that overlap by N tokens",
     unit: "tokens",
     minimum: 0,
-    placeholder: "N",
+    metavar: "N",
     defaultText: otherwise,
   });
 
 /** Options of tasks that tag tokens. */
 export const taggingOptions = {
-  scheme: choice(["bio", "bioes"], { help: "tagging scheme for spans", placeholder: "NAME", defaultText: "bioes" }),
+  scheme: choice(["bio", "bioes"], { help: "tagging scheme for spans", metavar: "NAME", defaultText: "bioes" }),
   falseNegativeCost: number({
     aliases: ["missCost"],
     help: "cost of missing a token of a span, added to the score of O there in training (softmax-margin)",
     minimum: 0,
-    placeholder: "X",
+    metavar: "X",
     defaultText: "ln(tokens outside / tokens inside), 0 to 3",
   }),
 } satisfies OptionTable;
@@ -56,7 +56,7 @@ export const writtenExplainOptions = {
     help: "explain the first N generated tokens, each by the tokens that it depends on",
     unit: "tokens",
     minimum: 1,
-    placeholder: "N",
+    metavar: "N",
     defaultText: `${MOST_WRITTEN} of a sequence-to-sequence model, the next token of a language model`,
   }),
 } satisfies OptionTable;

@@ -77,13 +77,13 @@ const asJson = (profile: DataProfile): unknown =>
 export const verb = defineVerb({
   positionals: [{ name: "DATA", help: "the name of a data set, a file, a folder, an archive, or a SQL query" }],
   options: {
-    out: text({ help: "the page to write", placeholder: "FILE", defaultText: "none" }),
-    labelColumn: text({ help: "the column of classes", placeholder: "NAME", defaultText: "guessed from names" }),
+    out: text({ help: "the page to write", metavar: "FILE", defaultText: "none" }),
+    labelColumn: text({ help: "the column of classes", metavar: "NAME", defaultText: "guessed from names" }),
     encoding: tableOptions.encoding,
     delimiter: tableOptions.delimiter,
     seed: integer({ help: "seed of the sample of images", minimum: 0, default: 0 }),
     memory: integer({ help: "the most memory for a table", unit: "MiB", minimum: 64, defaultText: "half of what is free" }),
-    maxMegapixels: number({ help: "refuse larger images before decoding them", above: 0, placeholder: "N", defaultText: "100" }),
+    maxMegapixels: number({ help: "refuse larger images before decoding them", above: 0, metavar: "N", defaultText: "100" }),
     lang: choice(["en", "zh"], { help: "language in which the page opens", default: "en" }),
   },
   examples: [

@@ -8,7 +8,7 @@ import { imageSizeOption } from "../options.js";
 const own = {
   features: text({
     help: "the run of a classifier whose features are compared (Fréchet distance)",
-    placeholder: "RUN",
+    metavar: "RUN",
     defaultText: "a small one that is trained first",
   }),
 } satisfies OptionTable;
@@ -17,7 +17,7 @@ export const generationOptions = { imageSize: imageSizeOption, ...own } satisfie
 
 /** Options of `descent predict`. */
 export const generationPredictOptions = {
-  count: integer({ help: "number of samples", minimum: 1, placeholder: "N", defaultText: "16" }),
+  count: integer({ help: "number of samples", minimum: 1, metavar: "N", defaultText: "16" }),
   seed: integer({ help: "seed of the random numbers", minimum: 0, defaultText: "1" }),
 } satisfies OptionTable;
 

@@ -8,13 +8,13 @@ import { labelledImageOptions } from "../options.js";
 const own = {
   loss: text({
     help: "the loss: cosface, arcface, contrastive or triplet",
-    placeholder: "NAME",
+    metavar: "NAME",
     defaultText: "cosface",
   }),
   holdOut: list(
     text({
       help: "a class to hold out of training, to measure recognition of unknown things",
-      placeholder: "CLASS",
+      metavar: "CLASS",
       defaultText: "four of ten classes",
     }),
   ),
@@ -28,7 +28,7 @@ const own = {
 
 export const recognitionOptions = { ...labelledImageOptions, ...own } satisfies OptionTable;
 
-const gallery = text({ help: "the file of enrolled images", placeholder: "FILE", defaultText: "RUN/gallery.safetensors" });
+const gallery = text({ help: "the file of enrolled images", metavar: "FILE", defaultText: "RUN/gallery.safetensors" });
 
 /** Options of `descent predict`. */
 export const recognitionPredictOptions = { gallery } satisfies OptionTable;
@@ -37,7 +37,7 @@ export const recognitionPredictOptions = { gallery } satisfies OptionTable;
 export const recognitionExplainOptions = {
   against: text({
     help: "what to compare with: an image file, or an enrolled name",
-    placeholder: "FILE",
+    metavar: "FILE",
     defaultText: "the nearest in the gallery",
   }),
   gallery,

@@ -8,7 +8,7 @@ import { integer, text } from "../../../util/option.js";
 export const rolesExplainOptions = {
   predicate: text({
     help: "the predicate whose argument is explained: a word of the text",
-    placeholder: "WORD",
+    metavar: "WORD",
     defaultText: "the first that is found",
   }),
   token: integer({

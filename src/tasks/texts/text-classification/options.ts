@@ -10,11 +10,11 @@ import { strideOption, tokenizerOptions } from "../options.js";
 const own = {
   vectors: text({
     help: "word or character vectors (word2vec's or GloVe's text format) to initialize the embedding with",
-    placeholder: "FILE",
+    metavar: "FILE",
   }),
   labelSeparator: text({
     help: "separator of labels, if a text may have several (a JSON list needs none)",
-    placeholder: "SIGN",
+    metavar: "SIGN",
   }),
 } satisfies OptionTable;
 
