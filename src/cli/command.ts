@@ -4,6 +4,7 @@
  */
 import { streamSink, peakMemoryMiB } from "../run/progress-node.js";
 import { Progress } from "../run/progress.js";
+import { refuseRanks } from "../parallel/launch.js";
 import { ConfigError, DescentError } from "../util/errors.js";
 import { fileReason, isFileError } from "../util/file-reason.js";
 import { nearest } from "../util/nearest.js";
@@ -194,6 +195,7 @@ async function runVerb(
     parsed = applyConfig(table, parsed, config, configPath, verb.configNames);
   }
   if (verb.engine === true) checkEnginePlatform();
+  if (verb.engine === true && verb.ranks !== true) refuseRanks(io.env, row.name);
 
   const { json, quiet, debug } = parsed.values as Record<"json" | "quiet" | "debug", boolean>;
   const context: VerbContext = {

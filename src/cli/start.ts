@@ -1,5 +1,6 @@
 /** @module The command `descent` as a process: its arguments, streams and signals. */
 import { runCommandLine } from "./command.js";
+import { rankIo } from "./ranks.js";
 import { VERBS } from "./verbs.js";
 
 // A reader that has seen enough (`descent … | head`) is no failure; another one has to be told, if there is anybody.
@@ -10,7 +11,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 // Remarks that nobody reads, or that a full disk does not take, are no reason to stop a training.
 process.stderr.on("error", () => undefined);
 
-process.exitCode = await runCommandLine(process.argv.slice(2), VERBS, {
+const { io, end } = rankIo({
   env: process.env,
   stdout: process.stdout,
   stderr: process.stderr,
@@ -24,3 +25,4 @@ process.exitCode = await runCommandLine(process.argv.slice(2), VERBS, {
   },
   exit: (status) => process.exit(status),
 });
+process.exitCode = await end(await runCommandLine(process.argv.slice(2), VERBS, io));

@@ -79,6 +79,8 @@ export interface Verb<O extends OptionTable = OptionTable> {
   readonly verbs?: readonly VerbRow[];
   /** Needs ONNX Runtime: on a platform without its binary the verb is refused in one line. */
   readonly engine?: boolean;
+  /** Several processes that were started together (`mpirun`) run it together; any other verb is refused there. */
+  readonly ranks?: boolean;
   /** More for `--help`, which may depend on the positionals (`descent train TASK --help` lists that task's options and models). */
   readonly more?: (positionals: readonly string[]) => Promise<MoreHelp>;
   /** Runs the verb, and returns what `--json` prints. Throw a DescentError for messages to the user. */

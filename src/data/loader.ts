@@ -64,6 +64,16 @@ export interface LoaderOptions {
   readonly reuse?: boolean;
   /** Rows that a shuffled stream holds and mixes at a time. */
   readonly shuffleBuffer?: number;
+  /** Gives only a share of each batch: that of one of several processes, whose positions are those of the whole. */
+  readonly share?: LoaderShare;
+}
+
+/** The share of one process in each batch: as many rows as the others, in the batch's order. */
+export interface LoaderShare {
+  readonly rank: number;
+  readonly size: number;
+  /** Batches that the share is given in, of equal size. */
+  readonly pieces: number;
 }
 
 /** A batch under way. */
@@ -73,6 +83,21 @@ interface PendingBatch {
   readonly offset: number;
   readonly rows: number;
   readonly batch: Batch | Promise<Batch>;
+}
+
+/** Refuses a share that is not whole rows. ConfigError. */
+function checkShare({ size, pieces }: LoaderShare, batchSize: number, isStreamed: boolean): void {
+  if (isStreamed) throw new ConfigError("loader: expected a data set in memory to share among processes, got a stream");
+  if (batchSize % (size * pieces) !== 0)
+    throw new ConfigError(
+      `loader: expected a batch size that ${size} processes with ${pieces} pieces each divide, got ${batchSize}; ${nearestMultiples(batchSize, size * pieces)}`,
+    );
+}
+
+/** Suggests the multiples of a number around another one. */
+export function nearestMultiples(value: number, of: number): string {
+  const below = value - (value % of);
+  return below === 0 ? `${of} would do` : `${below} or ${below + of} would do`;
 }
 
 /** Draws indices with the given weights, each in constant time (alias method: Walker 1977, Vose 1991). */
@@ -145,6 +170,7 @@ export class DataLoader implements AsyncIterable<Batch> {
       throw new ConfigError("loader: expected a data set in memory to order by length, got a stream");
     else if (weights !== undefined || balance !== undefined)
       throw new ConfigError("loader: expected a data set in memory to draw by weight from, got a stream");
+    if (options.share !== undefined) checkShare(options.share, batchSize, isStream(source));
     this.source = source;
     this.batchSize = batchSize;
     this.seed = seed;
@@ -218,7 +244,7 @@ export class DataLoader implements AsyncIterable<Batch> {
   }
 
   async *#fromMemory(dataset: Dataset): AsyncGenerator<{ batch: Batch; rows: number }> {
-    const { fetcher, collate, reuse = false, prefetch = fetcher === undefined ? 0 : 2 } = this.#options;
+    const { fetcher, collate, reuse = false, prefetch = fetcher === undefined ? 0 : 2, share } = this.#options;
     const epoch = this.#epoch;
     const pending = this.#ahead;
     // What was asked for ahead is of use only where this iteration begins.
@@ -231,13 +257,15 @@ export class DataLoader implements AsyncIterable<Batch> {
     let following: Uint32Array | undefined;
     const request = (): void => {
       if (next.epoch !== epoch) following ??= this.order(epoch + 1);
-      const indices = (following ?? order).subarray(next.offset, next.offset + this.batchSize);
-      const asked: BatchRequest = { indices, seed: this.seed, ...next };
-      const batch = fetcher?.fetch(asked) ?? collate?.(dataset, asked) ?? dataset.gather(indices, spent.pop());
-      // A failure is raised when its turn comes; until then it must not count as unhandled.
-      if (batch instanceof Promise) batch.catch(() => undefined);
-      pending.push({ ...next, batch, rows: indices.length });
-      next = { epoch: next.epoch, offset: next.offset + indices.length };
+      const whole = (following ?? order).subarray(next.offset, next.offset + this.batchSize);
+      for (const { indices, start, rows } of piecesOf(whole, share)) {
+        const asked: BatchRequest = { indices, seed: this.seed, epoch: next.epoch, offset: next.offset + start };
+        const batch = fetcher?.fetch(asked) ?? collate?.(dataset, asked) ?? dataset.gather(indices, spent.pop());
+        // A failure is raised when its turn comes; until then it must not count as unhandled.
+        if (batch instanceof Promise) batch.catch(() => undefined);
+        pending.push({ ...next, batch, rows });
+        next = { epoch: next.epoch, offset: next.offset + rows };
+      }
       // Only who makes batches elsewhere goes on into the next epoch: the first batches are then there when it begins.
       if (next.offset >= order.length && next.epoch === epoch && fetcher !== undefined) next = { epoch: epoch + 1, offset: 0 };
     };
@@ -289,6 +317,23 @@ export class DataLoader implements AsyncIterable<Batch> {
     yield* drain(true);
     if (offset === 0) throw new DataError("loader: expected at least one full batch, got an empty stream");
   }
+}
+
+/**
+ * The pieces of a share of a batch, and by how many rows each takes the position on: the last one by the whole batch, so that no
+ * position lies inside it.
+ */
+function piecesOf(
+  whole: Uint32Array,
+  share: LoaderShare | undefined,
+): { readonly indices: Uint32Array; readonly start: number; readonly rows: number }[] {
+  if (share === undefined) return [{ indices: whole, start: 0, rows: whole.length }];
+  const { rank, size, pieces } = share;
+  const length = whole.length / (size * pieces);
+  return Array.from({ length: pieces }, (_, i) => {
+    const start = (rank * pieces + i) * length;
+    return { indices: whole.subarray(start, start + length), start, rows: i === pieces - 1 ? whole.length : 0 };
+  });
 }
 
 /** The items of a sequence, with up to `depth` of them asked for before they are needed. */

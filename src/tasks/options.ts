@@ -190,6 +190,15 @@ export const trainingOptions = {
   weightDecay: number({ help: "decoupled weight decay", minimum: 0, defaultText: "the model's own" }),
   clipNorm: number({ help: "clip the gradient to this global norm", above: 0, defaultText: "the model's own" }),
   accumulate: integer({ help: "number of batches whose gradients are accumulated for one update", minimum: 1, default: 1 }),
+  exact: flag({
+    help: "the same bits for any number of ranks (mpirun) and any --accumulate with as many examples in an update; slower",
+  }),
+  microBatch: integer({
+    help: "with --exact: number of examples that are computed at a time",
+    minimum: 1,
+    defaultText: "an eighth of an update's",
+  }),
+  shardOptimizer: flag({ help: "under mpirun: keep the optimizer's state of each parameter in one rank alone (ZeRO-1)" }),
   keepCheckpoints: integer({
     help: "checkpoints to keep, spread over the training: descent explain --influence goes through them",
     minimum: 1,

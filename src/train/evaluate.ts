@@ -4,7 +4,9 @@
  */
 import { sizeOf } from "../graph/index.js";
 import type { Batch, BatchFetcher, Dataset } from "../data/index.js";
+import { readSafetensors, writeSafetensors } from "../data/index.js";
 import type { TensorData } from "../graph/index.js";
+import type { ProcessGroup } from "../parallel/index.js";
 
 /** Runs a compiled forward on one batch. */
 export type BatchRunner = (batch: Batch) => Promise<Readonly<Record<string, TensorData>>>;
@@ -22,7 +24,8 @@ const cut = (values: Readonly<Record<string, TensorData>>, rows: number): Record
 
 /**
  * Calls `each` with the outputs, the batch and its rows for every slice of the data, in order. Batches are the columns as they lie,
- * or what `fetcher` makes of the rows; it is asked for the next one while the engine works.
+ * or what `fetcher` makes of the rows; it is asked for the next one while the engine works. The processes of a `group` take turns at the batches,
+ * and each is given all outputs.
  */
 export async function forEachBatch(
   dataset: Dataset,
@@ -31,7 +34,9 @@ export async function forEachBatch(
   each: (outputs: Readonly<Record<string, TensorData>>, batch: Batch, rows: Uint32Array) => void,
   fetcher?: BatchFetcher,
   order: Uint32Array = Uint32Array.from({ length: dataset.length }, (_, i) => i),
+  group?: ProcessGroup,
 ): Promise<void> {
+  const computed = group === undefined || group.size === 1 ? undefined : new SharedOutputs(group, run);
   const fetch = (start: number): { batch: Batch | Promise<Batch>; rows: Uint32Array } => {
     const rows = order.subarray(start, start + batchSize);
     const indices = Uint32Array.from({ length: batchSize }, (_, i) => rows[i % rows.length] as number);
@@ -45,6 +50,37 @@ export async function forEachBatch(
     const { rows } = next;
     const batch = await next.batch;
     next = start + batchSize < order.length ? fetch(start + batchSize) : undefined;
-    each(cut(await run(batch), rows.length), cut(batch, rows.length), rows);
+    const given = (outputs: Readonly<Record<string, TensorData>>): void =>
+      each(cut(outputs, rows.length), cut(batch, rows.length), rows);
+    if (computed === undefined) given(await run(batch));
+    else await computed.take(batch, given, next === undefined);
+  }
+}
+
+/** Batches that processes take turns to compute, and hand over to each other. */
+class SharedOutputs {
+  readonly #group: ProcessGroup;
+  readonly #run: BatchRunner;
+  #waiting: ((outputs: Readonly<Record<string, TensorData>>) => void)[] = [];
+  #own: Uint8Array = new Uint8Array();
+
+  constructor(group: ProcessGroup, run: BatchRunner) {
+    this.#group = group;
+    this.#run = run;
+  }
+
+  /** Takes the next batch, and what is to be done with its outputs: once every process has computed one, or there are no more. */
+  async take(batch: Batch, given: (outputs: Readonly<Record<string, TensorData>>) => void, isLast: boolean): Promise<void> {
+    const { rank, size } = this.#group;
+    if (this.#waiting.length === rank) {
+      const outputs = Object.entries(await this.#run(batch));
+      this.#own = writeSafetensors(new Map(outputs));
+    }
+    this.#waiting.push(given);
+    if (this.#waiting.length < size && !isLast) return;
+    const all = await this.#group.gather(this.#own);
+    this.#waiting.forEach((give, i) => give(Object.fromEntries(readSafetensors(all[i] as Uint8Array, "outputs").tensors)));
+    this.#waiting = [];
+    this.#own = new Uint8Array();
   }
 }

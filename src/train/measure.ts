@@ -3,6 +3,7 @@
  */
 import type { Batch, BatchFetcher, Dataset } from "../data/index.js";
 import type { TensorData } from "../graph/index.js";
+import type { ProcessGroup } from "../parallel/index.js";
 import type { Metrics } from "../metrics/index.js";
 import { forEachBatch } from "./evaluate.js";
 import type { TrainingState } from "./state.js";
@@ -27,6 +28,8 @@ export interface MeasureOptions {
   /** Makes batches, where the columns as they lie are not one. */
   readonly fetcher?: BatchFetcher;
   readonly order?: Uint32Array;
+  /** Several processes that compute a share of the batches each; all of them get the figures of the whole. */
+  readonly group?: ProcessGroup;
   /** Gathers what belongs together before it is measured: the windows of a text. */
   readonly joined?: (each: Each) => Each;
 }
@@ -48,6 +51,7 @@ export async function measurer(
       joined((outputs, batch) => gatherer?.update(outputs, batch)),
       options.fetcher,
       options.order,
+      options.group,
     );
     return gatherer?.result() ?? {};
   };

@@ -5,5 +5,6 @@ export * from "./index.js";
 export * from "./adapters-node.js";
 export { loadPretrained, pretrainedConfig, savePretrained } from "./pretrained-node.js";
 export type { LoadPretrainedOptions, Pretrained, SavePretrainedOptions } from "./pretrained-node.js";
+export type { ParallelOptions } from "./parallel-node.js";
 export { train } from "./train-model-node.js";
 export type { TrainedModelRun, TrainOptions } from "./train-model-node.js";

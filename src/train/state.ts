@@ -3,15 +3,17 @@
  * that take turns, so that a step allocates nothing; on a GPU new buffers replace old ones, and nothing comes back unasked.
  */
 import type { Tensor, TensorData, TensorType } from "../graph/index.js";
-import { formatShape, Graph, isFloat, sameShape, toNumbers } from "../graph/index.js";
+import { formatShape, Graph, sameShape, sizeOf } from "../graph/index.js";
 import { resolveForUse } from "../ops/index.js";
 import type { ScheduleState } from "../optim/index.js";
+import type { Exchange } from "../parallel/index.js";
 import type { CompileOptions, Device, DeviceChoice, Executable, Runtime, Value } from "../runtime/index.js";
 import { compile, platformRuntime, resolveDevice } from "../runtime/index.js";
 import { afterDispose, ConfigError, ShapeError } from "../util/errors.js";
 import { own, setOwn } from "../util/record.js";
 import { TaskQueue } from "../util/task-queue.js";
 import { checkBatch, copyBatch, sameTypes, traceBatch } from "./batch-data.js";
+import { firstNotFinite } from "./not-finite.js";
 import type { BatchData, BatchTypes, FromBatch, StepGraph, TrainingStep } from "./step.js";
 import { gradientName, initialValues, nextName, trainingStep } from "./step.js";
 
@@ -22,6 +24,10 @@ export interface InitOptions {
   readonly runtime?: Runtime;
   /** Weights by path, and a checkpoint's optimizer slots, in place of the initializers'. */
   readonly weights?: ReadonlyMap<string, TensorData>;
+  /** Sums gradients over passes and processes before each update; the step is one of so many `passes`. On the cpu device alone. */
+  readonly exchange?: Exchange;
+  /** The process that keeps the optimizer's slots of each parameter, by path, and updates it; left out, each process does so for all. */
+  readonly owners?: ReadonlyMap<string, number>;
 }
 
 /** A step's scalars by name: `loss`, the metrics, and what the optimizer reports. */
@@ -29,6 +35,8 @@ export type StepMetrics = Record<string, number> & { readonly loss: number };
 
 interface CompiledStep extends StepGraph {
   readonly executable: Executable;
+  /** A pass of several that make an update: gradients alone. */
+  readonly isPass: boolean;
   /** Host memory of the scalar outputs. */
   readonly scalars: ReadonlyMap<string, Value>;
 }
@@ -45,9 +53,15 @@ export class TrainingState implements AsyncDisposable {
   totalSteps: number | undefined;
   /** The state of a schedule with memory. */
   scheduleState: ScheduleState;
+  /** Where the step is shared by several passes or processes: what sums their gradients. */
+  readonly exchange: Exchange | undefined;
+  readonly #owners: ReadonlyMap<string, number> | undefined;
+  /** The metrics of the passes of an update under way. */
+  #passMetrics: Float64Array[] = [];
   readonly #compileOptions: CompileOptions;
   readonly #current = new Map<string, Value>();
   readonly #spare = new Map<string, Value>();
+  readonly #passValues = new Map<string, Value>();
   readonly #steps = new Map<string, Promise<CompiledStep>>();
   readonly #scalarInputs = new Map<string, { readonly number: number; readonly made: Value }>();
   readonly #evaluators = new Set<Executable>();
@@ -62,6 +76,8 @@ export class TrainingState implements AsyncDisposable {
     this.runtime = runtime;
     this.device = device;
     this.seed = options.seed ?? 0;
+    this.exchange = options.exchange;
+    this.#owners = options.owners;
     this.scheduleState = step.optimizer.schedule.memory?.initial ?? {};
     const names = new Map([...step.types.parameters].map(([path, p]) => [p as Tensor, path]));
     this.#compileOptions = { device, runtime, names, threads: options.threads };
@@ -71,7 +87,16 @@ export class TrainingState implements AsyncDisposable {
   static async create(step: TrainingStep, options: InitOptions = {}): Promise<TrainingState> {
     const runtime = options.runtime ?? (await platformRuntime());
     const state = new TrainingState(step, runtime, await resolveDevice(runtime, options.device), options);
-    state.#restore(initialValues(step.types, state.seed, options.weights), options.weights ?? new Map());
+    const { exchange } = state;
+    if (exchange !== undefined && (state.device !== "cpu" || step.passes !== exchange.allPasses))
+      throw new ConfigError(`training state: expected a step of ${exchange.allPasses} passes on cpu, got ${state.device}`);
+    const slots = new Map([...step.types.slots].filter(([, { path }]) => state.#owns(path)));
+    state.#restore(initialValues({ ...step.types, slots }, state.seed, options.weights), options.weights ?? new Map());
+    if (exchange !== undefined)
+      for (const [path, p] of step.optimizer.trained(step.model.parameters())) {
+        const name = gradientName(path);
+        state.#current.set(name, runtime.upload({ dtype: p.dtype, shape: p.dims, data: exchange.total.of(name) }));
+      }
     return state;
   }
 
@@ -109,9 +134,15 @@ export class TrainingState implements AsyncDisposable {
     }
   }
 
+  /** Tells whether this process keeps the slots of a parameter. */
+  #owns(path: string): boolean {
+    const owner = this.#owners?.get(path);
+    return owner === undefined || owner === this.exchange?.group.rank;
+  }
+
   *#entryTypes(): Generator<[string, TensorType]> {
     yield* this.step.types.parameters;
-    yield* this.step.types.slots;
+    for (const [key, slot] of this.step.types.slots) if (this.#owns(slot.path)) yield [key, slot];
   }
 
   /**
@@ -137,15 +168,57 @@ export class TrainingState implements AsyncDisposable {
     for (const name in batch) setOwn(values, name, this.runtime.upload(own(batch, name) as TensorData));
     const metrics = await this.#execute(compiled, values);
     for (const name in values) own(values, name)?.[Symbol.dispose]();
+    if (this.exchange !== undefined) return (await this.#afterPass(this.exchange, compiled, metrics)) as StepMetrics;
     if (this.step.accumulate === undefined || this.step.accumulate === 1) this.updates++;
     else if (++this.#accumulated === this.step.accumulate) {
-      this.#update ??= this.#compile(this.step.updateGraph());
+      this.#update ??= this.#compile(this.step.updateGraph(), false);
       Object.assign(metrics, await this.#execute(await this.#update, {}));
       this.#accumulated = 0;
       this.updates++;
       this.#zeroGradients();
     }
     return metrics as StepMetrics;
+  }
+
+  /** Takes what a pass gave; after the last one of an update, updates by the sums over all processes. Returns means over all of them then. */
+  async #afterPass(exchange: Exchange, compiled: CompiledStep, metrics: Record<string, number>): Promise<Record<string, number>> {
+    exchange.add();
+    this.#passMetrics.push(Float64Array.from(compiled.metrics, (name) => own(metrics, name) as number));
+    if (++this.#accumulated < exchange.passes) return metrics;
+    await exchange.finish();
+    const means = exchange.meansOf(this.#passMetrics);
+    compiled.metrics.forEach((name, i) => setOwn(metrics, name, means[i] as number));
+    for (const name of compiled.changes) {
+      if (!this.step.types.parameters.has(name)) continue;
+      // Running statistics: the mean of what each pass made of those before the update.
+      const { data } = await this.runtime.read(this.#current.get(name) as Value);
+      exchange.total.of(name).forEach((sum, i) => (data[i] = sum / exchange.allPasses));
+    }
+    this.#update ??= this.#compile(this.step.updateGraph(this.#ownPaths()), false);
+    Object.assign(metrics, await this.#execute(await this.#update, {}));
+    await this.#shareParameters(exchange);
+    this.#passMetrics = [];
+    this.#accumulated = 0;
+    this.updates++;
+    return metrics;
+  }
+
+  #ownPaths(): ReadonlySet<string> | undefined {
+    if (this.#owners === undefined) return undefined;
+    return new Set([...this.#owners.keys()].filter((path) => this.#owns(path)));
+  }
+
+  /** Gives each process the parameters that others have updated. */
+  async #shareParameters({ group }: Exchange): Promise<void> {
+    if (this.#owners === undefined) return;
+    for (let rank = 0; rank < group.size; rank++) {
+      const paths = [...this.#owners].flatMap(([path, owner]) => (owner === rank ? [path] : []));
+      const values = await Promise.all(paths.map((path) => this.runtime.read(this.#current.get(path) as Value)));
+      await group.spread(
+        values.map(({ data }) => data as Float32Array),
+        rank,
+      );
+    }
   }
 
   /** The rate that the schedule gives for the next update. */
@@ -163,10 +236,13 @@ export class TrainingState implements AsyncDisposable {
     }
     const into: Record<string, Value> = {};
     for (const [name, value] of scalars) setOwn(into, name, value);
+    // What a pass gives is summed before it is anybody's new value.
+    const exchange = compiled.isPass ? this.exchange : undefined;
     const onHost = this.device === "cpu" || this.device === "wasm";
-    if (onHost) for (const name of changes) setOwn(into, nextName(name), this.#spareFor(name));
+    for (const name of onHost ? changes : [])
+      setOwn(into, nextName(name), exchange === undefined ? this.#spareFor(name) : this.#passValueFor(exchange, name));
     const outputs = await executable.run(feeds, into);
-    for (const name of changes) {
+    for (const name of exchange === undefined ? changes : []) {
       const old = this.#current.get(name) as Value;
       this.#current.set(name, outputs[nextName(name)] as Value);
       if (onHost) this.#spare.set(name, old);
@@ -180,7 +256,11 @@ export class TrainingState implements AsyncDisposable {
   /** Makes a step's scalar inputs: the optimizer's, and the random keys, of which each accumulated batch has its own. */
   #hostScalars(updates: number, accumulated: number): Record<string, number> {
     const info = { step: updates, learningRate: this.#rateAt(updates) };
-    const batches = updates * (this.step.accumulate ?? 1) + accumulated;
+    const { exchange } = this;
+    const batches =
+      exchange === undefined
+        ? updates * (this.step.accumulate ?? 1) + accumulated
+        : updates * exchange.allPasses + exchange.group.rank * exchange.passes + accumulated;
     return { ...this.step.optimizer.scalars(info), seed: this.seed, step: batches };
   }
 
@@ -195,6 +275,16 @@ export class TrainingState implements AsyncDisposable {
       this.#spare.set(name, (spare = this.runtime.allocate(dtype, shape)));
     }
     return spare;
+  }
+
+  /** The memory that a pass writes an entry into. */
+  #passValueFor(exchange: Exchange, name: string): Value {
+    let value = this.#passValues.get(name);
+    if (value === undefined) {
+      const { dtype, shape } = this.#current.get(name) as Value;
+      this.#passValues.set(name, (value = this.runtime.upload({ dtype, shape, data: exchange.part.of(name) })));
+    }
+    return value;
   }
 
   /** A scalar input, made anew where its number has changed. */
@@ -226,19 +316,19 @@ export class TrainingState implements AsyncDisposable {
     const key = JSON.stringify(types);
     let compiled = this.#steps.get(key);
     if (compiled === undefined) {
-      if ((this.step.accumulate ?? 1) > 1 && this.#accumulated === 0) this.#zeroGradients();
-      this.#steps.set(key, (compiled = this.#compile(this.step.graphFor(types))));
+      if (this.exchange === undefined && (this.step.accumulate ?? 1) > 1 && this.#accumulated === 0) this.#zeroGradients();
+      this.#steps.set(key, (compiled = this.#compile(this.step.graphFor(types), this.exchange !== undefined)));
     }
     this.#last = { types, compiled };
     return compiled;
   }
 
-  async #compile(step: StepGraph): Promise<CompiledStep> {
+  async #compile(step: StepGraph, isPass: boolean): Promise<CompiledStep> {
     const executable = await compile(step.graph, { ...this.#compileOptions, deviceOutputs: step.changes.map(nextName) });
     const scalars = new Map(
       step.metrics.map((name) => [name, this.runtime.allocate(step.graph.outputs.get(name)?.dtype ?? "float32", [])]),
     );
-    return { ...step, executable, scalars };
+    return { ...step, executable, isPass, scalars };
   }
 
   /** The graph of the step for batches like this one, as it was compiled: for costs and for looking. */
@@ -304,52 +394,55 @@ export class TrainingState implements AsyncDisposable {
   async #firstNotFinite(batch: BatchData): Promise<string | undefined> {
     if (this.device !== "cpu" && this.device !== "wasm") return undefined;
     const { executable, changes } = await this.#stepFor(batch);
-    // The nodes of the loss, in order: gradients and updates come after it, wherever they stand in the whole step.
-    const loss = new Graph(new Map([["loss", executable.graph.outputs.get("loss") as Tensor]]));
-    const probes = loss.nodes.flatMap((node) => node.outputs.filter((t) => isFloat(t.dtype)).map((t) => [t, node] as const));
-    const accumulate = this.step.accumulate ?? 1;
+    const accumulate = this.exchange?.passes ?? this.step.accumulate ?? 1;
     const updated = this.#accumulated === 0;
-    const before = new Set([...changes, ...(updated && accumulate > 1 ? ((await this.#update)?.changes ?? []) : [])]);
-    const graph = new Graph(new Map(probes.map(([t], i) => [`probe${i}`, t])));
-    await using probing = await compile(graph, this.#compileOptions);
+    const isCut = this.exchange !== undefined || accumulate > 1;
+    const before = new Set([
+      ...(this.exchange === undefined ? changes : []),
+      ...(updated && isCut ? ((await this.#update)?.changes ?? []) : []),
+    ]);
     const hostScalars = updated
       ? this.#hostScalars(Math.max(0, this.updates - 1), accumulate - 1)
       : this.#hostScalars(this.updates, this.#accumulated - 1);
-    const feeds: Record<string, Value> = {};
-    for (const name of probing.inputs) {
+    return firstNotFinite(executable.graph, this.runtime, this.#compileOptions, this.step.types.parameters, (name) => {
       const given = own(batch, name);
+      if (given !== undefined) return this.runtime.upload(given);
       const kept = (before.has(name) ? this.#spare.get(name) : undefined) ?? this.#current.get(name);
-      setOwn(feeds, name, given === undefined ? (kept ?? this.#scalar(name, hostScalars[name])) : this.runtime.upload(given));
-    }
-    const outputs = await probing.run(feeds);
-    for (const [i, [, node]] of probes.entries()) {
-      const value = await this.runtime.read(outputs[`probe${i}`] as Value);
-      if (toNumbers(value).every(Number.isFinite)) continue;
-      if (node.op === "Input") return `the input "${String(node.attributes["name"])}"`;
-      if (node.op === "Parameter") {
-        const path = [...this.step.types.parameters].find(([, p]) => p.node === node)?.[0];
-        return `parameter ${path}, which an earlier update made so`;
-      }
-      return node.scope === "" ? node.op : `${node.op} in ${node.scope}`;
-    }
-    return undefined;
+      return kept ?? this.#scalar(name, hostScalars[name]);
+    });
   }
 
   /**
    * Calls `use` with every number where it lies, parameters and buffers by path, optimizer slots by key: for writing them without a copy. They are not
-   * to be changed or kept; what is asked of the state meanwhile waits, so `use` must not wait for that.
+   * to be changed or kept; what is asked of the state meanwhile waits, so `use` must not wait for that. Where processes own slots, all of them ask at once.
    */
   withValues<T>(use: (values: ReadonlyMap<string, TensorData>) => Promise<T>): Promise<T> {
     return this.#inTurn(async () => {
       const values = new Map<string, TensorData>();
       for (const [name] of this.#entryTypes()) values.set(name, await this.runtime.read(this.#current.get(name) as Value));
+      await this.#addOthers(values);
       return use(values);
     });
   }
 
-  /** A copy of every number: parameters and buffers by path, optimizer slots by key. */
+  /** Adds the slots that other processes own, and hands over those that are owned here. */
+  async #addOthers(values: Map<string, TensorData>): Promise<void> {
+    if (this.exchange === undefined || this.#owners === undefined) return;
+    for (const [key, slot] of this.step.types.slots) {
+      const shape = slot.shape as readonly number[];
+      const value = values.get(key) ?? { dtype: slot.dtype, shape, data: new Float32Array(sizeOf(shape)) };
+      await this.exchange.group.spread([value.data as Float32Array], this.#owners.get(slot.path) as number);
+      values.set(key, value);
+    }
+  }
+
+  /** A copy of every number: parameters and buffers by path, optimizer slots by key. Where processes own slots, all of them ask at once. */
   snapshot(): Promise<Map<string, TensorData>> {
-    return this.#inTurn(() => this.#copyOf([...this.#entryTypes()].map(([name]) => name)));
+    return this.#inTurn(async () => {
+      const values = await this.#copyOf([...this.#entryTypes()].map(([name]) => name));
+      await this.#addOthers(values);
+      return values;
+    });
   }
 
   /** A copy of the parameters and buffers, by path. */
@@ -373,7 +466,8 @@ export class TrainingState implements AsyncDisposable {
 
   async #release(): Promise<void> {
     const scalars = [...this.#scalarInputs.values()].map(({ made }) => made);
-    for (const value of [...this.#current.values(), ...this.#spare.values(), ...scalars]) value[Symbol.dispose]();
+    for (const value of [...this.#current.values(), ...this.#spare.values(), ...this.#passValues.values(), ...scalars])
+      value[Symbol.dispose]();
     this.#current.clear();
     this.#spare.clear();
     // What could not be compiled has nothing to dispose of, and has said so.

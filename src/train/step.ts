@@ -39,6 +39,11 @@ export interface TrainingStepOptions {
   readonly optimizer: Optimizer;
   /** Batches whose gradients are averaged before each update: the step is then cut in two graphs. */
   readonly accumulate?: number;
+  /**
+   * Passes whose gradients something outside the graphs averages before each update, such as those of several processes: the step is cut in two
+   * graphs, and the first one gives the gradients of its pass alone, divided by this number.
+   */
+  readonly passes?: number;
 }
 
 /** Everything that a state holds, by name: parameters and buffers by path, optimizer slots by key. */
@@ -66,8 +71,8 @@ export interface TrainingStep extends TrainingStepOptions {
   readonly types: StateTypes;
   /** The graph for batches of these types: one for the whole step, or one for gradients where batches are accumulated. */
   readonly graphFor: (batch: BatchTypes) => StepGraph;
-  /** The second half of the step where batches are accumulated. */
-  readonly updateGraph: () => StepGraph;
+  /** The second half of the step where it is cut; on request for some of the parameters alone, by path, and their slots. */
+  readonly updateGraph: (only?: ReadonlySet<string>) => StepGraph;
 }
 
 type Trainable = ReadonlyMap<string, Parameter>;
@@ -136,7 +141,7 @@ function traceLoss({ loss: lossOf, model }: TrainingStepOptions, batch: BatchTyp
 
 /** Describes a training step. */
 export function trainingStep(options: TrainingStepOptions): TrainingStep {
-  const { model, optimizer, accumulate = 1 } = options;
+  const { model, optimizer, accumulate = 1, passes } = options;
   const trainable = optimizer.trained(model.parameters());
   if (trainable.size === 0)
     throw new ConfigError(
@@ -160,12 +165,17 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
 
   const graphFor = (batch: BatchTypes): StepGraph => {
     const { loss, watched, updates, gradients } = traceLoss(options, batch, trainable);
-    const byPath = gradients(constant(1, loss.dtype));
+    const byPath = gradients(constant(passes === undefined ? 1 : 1 / passes, loss.dtype));
     const outputs = new Map<string, Tensor>([["loss", loss], ...watched]);
     const metrics = [...outputs.keys()];
     const changes = [...updates.keys()];
     for (const [path, value] of updates) outputs.set(nextName(path), value);
-    if (accumulate > 1) {
+    if (passes !== undefined) {
+      for (const [path, dw] of byPath) {
+        outputs.set(nextName(gradientName(path)), dw);
+        changes.push(gradientName(path));
+      }
+    } else if (accumulate > 1) {
       for (const [path, dw] of byPath) {
         const sum = input(gradientName(path), dw.shape, dw.dtype);
         outputs.set(nextName(gradientName(path)), sum.add(dw.mul(1 / accumulate)));
@@ -180,9 +190,13 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
     return { graph: new Graph(outputs), changes, metrics };
   };
 
-  const updateGraph = (): StepGraph => {
+  const updateGraph = (only?: ReadonlySet<string>): StepGraph => {
     const gradients = new Map([...trainable].map(([path, p]) => [path, input(gradientName(path), p.dims, p.dtype)]));
-    const { outputs, changes, metrics } = applyOptimizer(gradients);
+    const update = applyOptimizer(gradients);
+    const isWanted = (name: string): boolean => only === undefined || only.has(types.slots.get(name)?.path ?? name);
+    const { metrics } = update;
+    const changes = update.changes.filter(isWanted);
+    const outputs = new Map(changes.map((name) => [nextName(name), update.outputs.get(nextName(name)) as Tensor]));
     for (const [name, t] of metrics) outputs.set(name, t);
     return { graph: new Graph(outputs), changes, metrics: [...metrics.keys()] };
   };

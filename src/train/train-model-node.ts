@@ -15,6 +15,8 @@ import { ConfigError } from "../util/errors.js";
 import { printableLine } from "../util/terminal.js";
 import { formatAugment, parseAugment } from "../vision/index.js";
 import { tableColumns } from "./file-columns.js";
+import type { ParallelOptions } from "./parallel-node.js";
+import { planParallel } from "./parallel-node.js";
 import type { Columns, MemoryData, TrainedModelRun as MemoryRun, TrainOptions as MemoryOptions } from "./train-model.js";
 import { memoryColumns, trainOn } from "./train-model.js";
 
@@ -25,6 +27,11 @@ export interface TrainOptions extends Omit<MemoryOptions, "data"> {
   readonly data: string | MemoryData;
   /** Random changes of training images, as `parseAugment` reads them (`auto`, `crop:4,flip`, …); the columns are `image` and `label`. */
   readonly augment?: string;
+  /**
+   * Trains in the processes of a group, as in `{ group: await joinGroup() }` in each of those that `mpirun` starts: each takes its share of every
+   * batch, and rank 0 writes `out`. With `exact` any number of processes gives the same bits. On the cpu device.
+   */
+  readonly parallel?: ParallelOptions;
   /** A run folder; left out, nothing is written. */
   readonly out?: string;
   readonly overwrite?: boolean;
@@ -85,12 +92,16 @@ export async function train(model: Module & Layer, options: TrainOptions): Promi
   const columns = await columnsOf(options);
   using fetcher =
     options.augment === undefined ? undefined : changing(columns.train.pick(columns.input, columns.target), options.augment);
+  const { parallel } = options;
+  const isWriter = parallel === undefined || parallel.group.rank === 0;
   let writer: RunWriter | undefined;
   try {
     const run = await trainOn(model, columns, options, {
+      divide: (asked, examples) => parallel && planParallel(parallel, asked, examples),
       loader: { fetcher },
-      progress: (described, total) => progressOf(described, total, options.quiet),
+      progress: (described, total) => progressOf(described, total, options.quiet === true || !isWriter),
       writer: async ({ options: kept }) => {
+        if (!isWriter) return undefined;
         const config = { descent: "library", task: "custom", options: { ...kept } };
         writer = options.out === undefined ? undefined : await createRun(options.out, { config, overwrite: options.overwrite });
         return writer;

@@ -23,6 +23,7 @@ import { forEachBatch } from "./evaluate.js";
 import type { FineTuneOptions } from "./fine-tuning.js";
 import { fineTune } from "./fine-tuning.js";
 import { measurer, type Gatherer } from "./measure.js";
+import type { ParallelPlan } from "./parallel.js";
 import type { TrainingState } from "./state.js";
 import { countSteps } from "./step-count.js";
 import type { TrainSummary } from "./summary.js";
@@ -196,14 +197,20 @@ interface Described {
   readonly step: TrainingStep;
 }
 
-function describe(model: Module & Layer, given: Columns, options: Omit<TrainOptions, "data">): Described {
+function describe(
+  model: Module & Layer,
+  given: Columns,
+  options: Omit<TrainOptions, "data">,
+  parallel: ParallelPlan | undefined,
+): Described {
   const { input, target, maximum } = given;
   const scale = (x: Tensor): Tensor => (x.dtype === "uint8" ? x.cast("float32").mul(1 / maximum) : x.cast("float32"));
   const outputOf = (x: Tensor): Tensor => model.forward((options.transform ?? scale)(x));
   const step = trainingStep({
     model,
     optimizer: fineTune(model, options.optimizer, options.fineTuning ?? {}),
-    accumulate: options.accumulate ?? 1,
+    accumulate: parallel?.accumulate ?? options.accumulate ?? 1,
+    passes: parallel?.allPasses,
     loss: (batch) => options.loss(outputOf(batch[input] as Tensor), batch[target] as Tensor),
   });
   const columns = withTargets(given, outputOf, options.loss);
@@ -217,6 +224,7 @@ function measureOn(
   part: Dataset,
   { columns: { input, target }, outputOf }: Described,
   options: Pick<TrainOptions, "loss" | "metrics">,
+  parallel: ParallelPlan | undefined,
 ): Promise<() => Promise<Metrics>> {
   const read = part.pick(input, target);
   const batchSize = Math.min(AT_ONCE, part.length);
@@ -229,6 +237,7 @@ function measureOn(
       return { output, loss: options.loss(output, batch[target] as Tensor) };
     },
     gatherer: () => new LossAndMetrics(target, options.metrics),
+    group: parallel?.group,
   });
 }
 
@@ -255,6 +264,11 @@ const flopsOf = (step: TrainingStep, batch: Batch, device: Device): number =>
 
 /** What a platform adds to a training. */
 export interface Around {
+  /** Divides a training among processes. */
+  readonly divide?: (
+    asked: { readonly batchSize: number; readonly accumulate: number },
+    examples: number,
+  ) => ParallelPlan | undefined;
   /** Random changes of images, elsewhere than on this thread. */
   readonly loader?: { readonly fetcher?: BatchFetcher | undefined };
   readonly progress?: ((columns: Columns, totalSteps: number) => Progress) | undefined;
@@ -270,14 +284,16 @@ export async function trainOn(
   options: Omit<TrainOptions, "data">,
   around: Around = {},
 ): Promise<TrainedModelRun> {
-  const described = describe(model, given, options);
+  const { seed = 0, epochs = 10, steps } = options;
+  const examples = given.train.length;
+  const asked = { batchSize: Math.min(options.batchSize ?? 128, examples), accumulate: options.accumulate ?? 1 };
+  const parallel = around.divide?.(asked, examples);
+  const { batchSize, accumulate } = parallel ?? asked;
+  const described = describe(model, given, options, parallel);
   const { columns, step } = described;
   const { input, target, validation } = columns;
-  const { seed = 0, accumulate = 1, epochs = 10, steps } = options;
-  const examples = columns.train.length;
-  const batchSize = Math.min(options.batchSize ?? 128, examples);
   const { totalSteps } = countSteps({ examples, batchSize, accumulate, epochs, steps });
-  const device = await resolveDevice(await platformRuntime(), options.device ?? "auto");
+  const device = await resolveDevice(await platformRuntime(), options.device ?? (parallel === undefined ? "auto" : "cpu"));
   const trainPart = columns.train.pick(input, target);
   const flopsPerStep = flopsOf(step, trainPart.take(batchSize).batch(), device);
   const writer = await around.writer?.({
@@ -292,7 +308,7 @@ export async function trainOn(
     seed,
     device,
     threads: options.threads,
-    evaluate: validation === undefined ? undefined : (state) => measureOn(state, validation, described, options),
+    evaluate: validation === undefined ? undefined : (state) => measureOn(state, validation, described, options, parallel),
     loader: around.loader,
     monitor: options.monitor ?? { metric: "loss", mode: "min" },
     patience: options.patience,
@@ -300,11 +316,12 @@ export async function trainOn(
     progress: around.progress?.(columns, totalSteps),
     callbacks: options.callbacks,
     writer,
+    parallel,
     weights: options.weights,
   });
   const { state } = trained;
   return {
-    summary: await summaryOf(model, trained, described, options, { seed, device, flopsPerStep }),
+    summary: await summaryOf(model, trained, { ...described, parallel }, options, { seed, device, flopsPerStep }),
     state,
     path: writer?.path,
     predict: (dataset) => predictWith(state, described, dataset),
@@ -317,13 +334,13 @@ export async function trainOn(
 async function summaryOf(
   model: Module,
   trained: TrainedRun,
-  described: Described,
+  described: Described & { readonly parallel: ParallelPlan | undefined },
   options: Omit<TrainOptions, "data">,
   about: Pick<TrainSummary, "seed" | "device" | "flopsPerStep">,
 ): Promise<TrainSummary> {
   const { name, train, validation, test } = described.columns;
   const measured = async (part: Dataset | undefined): Promise<Metrics | undefined> =>
-    part === undefined ? undefined : (await measureOn(trained.state, part, described, options))();
+    part === undefined ? undefined : (await measureOn(trained.state, part, described, options, described.parallel))();
   const parameters = model.parameterCount;
   return summarizeFit(
     trained,

@@ -12,6 +12,7 @@ import { parseJsonWith } from "../util/schema.js";
 import type { Progress } from "../run/progress.js";
 import type { Checkpoint, RunWriter } from "../run/run-folder-node.js";
 import { firstEvent, scalarsEvent } from "../run/tensorboard.js";
+import type { ParallelPlan } from "./parallel.js";
 import { TrainingState } from "./state.js";
 import type { TrainingStep } from "./step.js";
 import type { Metrics } from "../metrics/index.js";
@@ -53,6 +54,8 @@ export interface TrainRunOptions {
   /** Weighted or balanced sampling and the like; batchSize, seed, shuffle and dropLast are set here. */
   readonly loader?: Partial<ConstructorParameters<typeof DataLoader>[1]>;
   readonly callbacks?: readonly Callback[];
+  /** How the training is divided among processes; the step is one of its `allPasses`. */
+  readonly parallel?: ParallelPlan;
   /** One more callback, made once there is a state to look at. */
   readonly watch?: (state: TrainingState) => Callback | Promise<Callback>;
 }
@@ -130,6 +133,9 @@ function recordTo(writer: RunWriter, state: TrainingState): Callback {
   };
 }
 
+/** Gives the process that writes a checkpoint the slots that are kept here. */
+const handSlotsOver = (state: TrainingState): Promise<void> => state.withValues(() => Promise.resolve());
+
 /** Shows each step and each evaluation. */
 function show(progress: Progress, start: number): Callback {
   let examples = 0;
@@ -152,7 +158,8 @@ function show(progress: Progress, start: number): Callback {
 
 /** Trains, or resumes a training. Errors: those of `fit` and of the run folder; the last whole checkpoint stays in any case. */
 export async function trainRun(options: TrainRunOptions): Promise<TrainedRun> {
-  const { step, train, batchSize, seed, checkpoint, writer, progress } = options;
+  const { step, train, batchSize, seed, checkpoint, writer, progress, parallel } = options;
+  const owners = parallel?.ownersFor(step);
   const resumed = checkpoint === undefined ? undefined : readTraining(checkpoint);
   const weights = resumed?.values ?? options.weights;
   const state = await TrainingState.create(step, {
@@ -161,6 +168,8 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainedRun> {
     threads: options.threads,
     runtime: options.runtime,
     weights,
+    exchange: parallel?.exchangeFor(step),
+    owners,
   });
   try {
     const loader = new DataLoader(train, {
@@ -168,12 +177,14 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainedRun> {
       dropLast: train.length > batchSize,
       reuse: true,
       ...options.loader,
+      share: parallel?.share,
       batchSize,
       seed: state.seed,
     });
     const evaluate = await options.evaluate?.(state);
     const callbacks = [
       ...(writer === undefined ? [] : [recordTo(writer, state)]),
+      ...(writer === undefined && owners !== undefined ? [{ onCheckpoint: () => handSlotsOver(state) }] : []),
       ...(progress === undefined ? [] : [show(progress, resumed?.progress.step ?? 0)]),
       ...(options.callbacks ?? []),
       ...(options.watch === undefined ? [] : [await options.watch(state)]),

@@ -159,14 +159,19 @@ class Loop {
 
   async run(): Promise<FitResult> {
     const { state, loader, totalSteps, signal } = this.#options;
+    const { exchange } = state;
     if (this.#isPatienceSpent) return this.#result("early stopping");
     while (state.updates < totalSteps) {
       for await (const batch of loader) {
-        if (signal?.aborted === true) return this.#end("interrupted");
+        const wantsToStop = signal?.aborted === true;
+        // Processes stop together: each says what it wants with its part of the update.
+        if (exchange !== undefined) exchange.wantsToStop = wantsToStop;
+        else if (wantsToStop) return this.#end("interrupted");
         await this.#step(batch);
         if (state.isAccumulating) continue;
         if (await this.#afterUpdate()) return this.#end("early stopping");
         this.#boundary = this.#snapshot();
+        if (exchange?.stops === true && state.updates < totalSteps) return this.#end("interrupted");
         if (state.updates >= totalSteps) break;
       }
     }
@@ -182,12 +187,15 @@ class Loop {
     const milliseconds = performance.now() - time;
     this.#stepMs.push(milliseconds);
     if (!Number.isFinite(metrics.loss)) await raiseNotFinite(state, batch, metrics.loss);
-    for (const [name, value] of Object.entries(metrics)) setOwn(this.#sums, name, (own(this.#sums, name) ?? 0) + value);
-    this.#summed++;
+    // Of passes that are averaged, the last one has the mean.
+    if (state.exchange === undefined || !state.isAccumulating) {
+      for (const [name, value] of Object.entries(metrics)) setOwn(this.#sums, name, (own(this.#sums, name) ?? 0) + value);
+      this.#summed++;
+    }
     const event: StepEvent = {
       step: state.updates,
       epoch: loader.position.epoch,
-      examples: firstDimension(batch),
+      examples: firstDimension(batch) * (state.exchange?.group.size ?? 1),
       metrics,
       learningRate,
       milliseconds,

@@ -22,6 +22,7 @@ export interface Ended {
 
 /** A command under way. */
 export interface Running {
+  readonly pid: number | undefined;
   readonly kill: (signal: NodeJS.Signals) => void;
   readonly ended: Promise<Ended>;
 }
@@ -34,7 +35,18 @@ export function start(
   uid?: number,
 ): Running {
   const user = uid === undefined ? {} : { uid, gid: uid };
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd: folder, env: { ...process.env, ...env }, ...user });
+  return startProcess(process.execPath, [MAIN, ...args], folder, env, user);
+}
+
+/** Starts a program in a folder. */
+export function startProcess(
+  program: string,
+  args: readonly string[],
+  folder: string,
+  env: Readonly<Record<string, string>> = {},
+  options: { readonly uid?: number; readonly gid?: number } = {},
+): Running {
+  const child = spawn(program, args, { cwd: folder, env: { ...process.env, ...env }, ...options });
   let [stdout, stderr] = ["", ""];
   child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
@@ -42,7 +54,7 @@ export function start(
     child.on("error", reject);
     child.on("close", (status, signal) => resolve({ status, signal, stdout, stderr }));
   });
-  return { kill: (signal) => void child.kill(signal), ended };
+  return { pid: child.pid, kill: (signal) => void child.kill(signal), ended };
 }
 
 /** Runs a command to its end. */

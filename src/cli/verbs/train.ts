@@ -53,9 +53,11 @@ export const verb = defineVerb({
     "descent train --config runs/fashion/config.json --seed 2 --out runs/again",
     "descent train --resume runs/fashion",
     "descent train --resume runs/fashion --epochs 20",
+    "mpirun -n 4 descent train image-classification --data fashion-mnist --out runs/fashion",
   ],
   configNames: ["task"],
   engine: true,
+  ranks: true,
   async more([name]) {
     if (name === undefined) {
       const tasks = formatTable(
@@ -84,6 +86,8 @@ export const verb = defineVerb({
       if (options.data === undefined)
         throw new ConfigError(`train ${task}: expected --data, got none; give a known name, a file, a folder or a query`);
     }
+    const { joinGroup } = await import("../../parallel/index.js");
+    const group = await joinGroup();
     const { checkRepeated } = await import("../../data/node.js");
     if (given.get("data") === "config") checkRepeated(options.data, undefined, `--config ${options.config}`, "add --data");
     const { trainTask } = await import("../../tasks/training/train-task-node.js");
@@ -98,6 +102,7 @@ export const verb = defineVerb({
         out,
         overwrite: options.overwrite,
         resume,
+        group,
         command: context.command,
         signal,
         hold: context.hold,
@@ -105,6 +110,7 @@ export const verb = defineVerb({
         progress: context.progress,
       },
     );
+    if (group.rank > 0) return undefined;
     if (result.summary === undefined) {
       context.note(`interrupted; resume with: descent train --resume ${result.path}`);
       return { run: result.path, interrupted: true };

@@ -31,7 +31,7 @@ export async function checkOneBatch(setup: TrainingSetup, device: DeviceChoice, 
   const columns = Object.keys(trainingTypes(setup, 1));
   const batch =
     (await fetcher?.fetch({ indices, seed: resolved.seed ?? 1, epoch: 0, offset: 0 })) ?? rows.pick(...columns).batch();
-  const quick = trainingStep({ ...step, accumulate: 1, optimizer: adam({ learningRate: checkRate }) });
+  const quick = trainingStep({ ...step, accumulate: 1, passes: undefined, optimizer: adam({ learningRate: checkRate }) });
   const state = await TrainingState.create(quick, {
     seed: resolved.seed,
     device,

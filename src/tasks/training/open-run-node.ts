@@ -18,6 +18,8 @@ import { currentOptions } from "./setup-node.js";
 export interface Opened {
   readonly options: TrainTaskOptions;
   readonly writer?: RunWriter;
+  /** The folder of a run to resume. */
+  readonly path?: string;
   readonly checkpoint?: Checkpoint;
   readonly config?: RunConfig;
   readonly resumed?: Resumed;
@@ -49,6 +51,7 @@ export async function openFolder(options: TrainTaskOptions, context: { readonly 
   return {
     options: { ...own, ...longerTraining(options), task, threads: options.threads },
     writer,
+    path: writer.path,
     checkpoint,
     config,
     resumed,

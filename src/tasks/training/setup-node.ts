@@ -8,6 +8,10 @@ import { ARCHITECTURES, modelFromConfig } from "../../models/index.js";
 import type { Lora, Module } from "../../nn/index.js";
 import type { BatchTypes, Objective, TrainingStep } from "../../train/index.js";
 import { trainingStep } from "../../train/index.js";
+import type { ProcessGroup } from "../../parallel/index.js";
+import { soleProcess } from "../../parallel/index.js";
+import type { ParallelPlan } from "../../train/parallel.js";
+import { planParallel } from "../../train/parallel-node.js";
 import type { RunConfig } from "../../run/run-folder.js";
 import { ConfigError } from "../../util/errors.js";
 import { Random } from "../../util/random.js";
@@ -62,6 +66,10 @@ export interface TrainingSetup {
   readonly buckets: Buckets | undefined;
   /** Adam's rate, for overfitting one batch. */
   readonly checkRate: number;
+  /** How the training is divided, where it is. */
+  readonly parallel: ParallelPlan | undefined;
+  /** Examples in one run of the step's graph. */
+  readonly passSize: number;
   readonly batchSize: number;
   readonly totalSteps: number;
   readonly evaluateEvery: number;
@@ -209,15 +217,41 @@ async function makeModel(
 }
 
 /** The schedule and the optimizer of a training. */
-interface Schedule extends Pick<TrainingSetup, "batchSize" | "totalSteps" | "evaluateEvery"> {
+interface Schedule extends Pick<TrainingSetup, "batchSize" | "totalSteps" | "evaluateEvery" | "parallel" | "passSize"> {
+  /** As asked for; `step` is what the step's graph has. */
+  readonly asked: { readonly batchSize: number; readonly accumulate: number };
   readonly accumulate: number;
   readonly epochs: number;
   readonly settings: Omit<OptimizerOptions, "totalSteps"> & Pick<TrainingDefaults, "optimizer" | "schedule">;
 }
 
-function scheduleFor(options: TrainTaskOptions, defaults: TrainingDefaults, examples: number): Schedule {
-  const batchSize = Math.min(options.batchSize ?? defaults.batchSize, examples);
-  const { accumulate = 1, epochs = defaults.epochs, steps } = options;
+/** Divides the training, where there are several processes or where it is to be exact. ConfigError where that cannot be. */
+function divided(
+  { exact = false, microBatch, shardOptimizer }: TrainTaskOptions,
+  asked: Schedule["asked"],
+  examples: number,
+  group: ProcessGroup,
+): ParallelPlan | undefined {
+  if (group.size === 1 && !exact) {
+    if (microBatch !== undefined) throw new ConfigError("--micro-batch: expected --exact besides, got none");
+    return undefined;
+  }
+  return planParallel({ group, exact, microBatch, shardOptimizer }, asked, examples);
+}
+
+function scheduleFor(
+  options: TrainTaskOptions,
+  defaults: TrainingDefaults,
+  examples: number,
+  group: ProcessGroup = soleProcess(),
+): Schedule {
+  const asked = {
+    batchSize: Math.min(options.batchSize ?? defaults.batchSize, examples),
+    accumulate: options.accumulate ?? 1,
+  };
+  const parallel = divided(options, asked, examples, group);
+  const { batchSize, accumulate } = parallel ?? asked;
+  const { epochs = defaults.epochs, steps } = options;
   const { stepsPerEpoch, totalSteps } = countSteps({ examples, batchSize, accumulate, epochs, steps });
   // Whole epochs, and not more often than a person would read.
   const evaluateEvery =
@@ -235,7 +269,8 @@ function scheduleFor(options: TrainTaskOptions, defaults: TrainingDefaults, exam
     beta2: options.beta2 ?? defaults.beta2,
     finalLrFraction: options.finalLrFraction ?? defaults.finalLrFraction,
   };
-  return { batchSize, accumulate, epochs, totalSteps, evaluateEvery, settings };
+  const passSize = parallel?.microBatch ?? batchSize;
+  return { batchSize, accumulate, asked, epochs, totalSteps, evaluateEvery, settings, parallel, passSize };
 }
 
 /** Makes the task's context while it trains: its options spelled out, and the length of sequences. */
@@ -256,14 +291,14 @@ function trainingContext(
 function makeStep(
   { task, model, training }: Pick<TrainingSetup, "task" | "model" | "training">,
   optimizer: Optimizer,
-  accumulate: number,
+  { accumulate, parallel }: Pick<Schedule, "accumulate" | "parallel">,
 ): TrainingStep {
   const loss = (batch: Tensors): Tensor | Objective => {
     const features = task.features(batch, training, model);
     const own = task.loss(task.outputs(model, features, batch, training), batch, training);
     return withEvidence(own, task, model, features, batch, training);
   };
-  return trainingStep({ model, optimizer, accumulate, loss });
+  return trainingStep({ model, optimizer, accumulate, passes: parallel?.allPasses, loss });
 }
 
 /** Reports notes, and ends the training. */
@@ -272,6 +307,8 @@ export interface SetupContext {
   /** Changes the data once they are loaded: a twin of a model learns from others. */
   readonly change?: ((data: LoadedData) => Promise<LoadedData>) | undefined;
   readonly signal?: AbortSignal;
+  /** The processes that train together. */
+  readonly group?: ProcessGroup;
 }
 
 /** Sets up a training, or a resumed one: data → model → schedule → step. Errors: DataError, ConfigError for what was given. */
@@ -289,8 +326,9 @@ export async function setUpTraining(options: TrainTaskOptions, context: SetupCon
   const { model, prepared, adapters } = made;
 
   const defaults = defaultsFor(prepared.train.length);
-  const { accumulate, epochs, settings, ...schedule } = scheduleFor(options, defaults, prepared.train.length);
-  const { batchSize, totalSteps } = schedule;
+  const planned = scheduleFor(options, defaults, prepared.train.length, context.group);
+  const { accumulate, asked, epochs, settings, ...schedule } = planned;
+  const { totalSteps, parallel } = schedule;
 
   const buckets = task.buckets?.(prepared.info, prepared.train);
   const training = trainingContext(request, defaults, prepared.info, data, buckets);
@@ -301,7 +339,7 @@ export async function setUpTraining(options: TrainTaskOptions, context: SetupCon
     task,
     modelName,
     training,
-    step: makeStep({ task, model, training }, optimizer, accumulate),
+    step: makeStep({ task, model, training }, optimizer, { accumulate, parallel }),
     trained,
     buckets,
     checkRate: defaults.optimizer.startsWith("adam") ? Math.min(CHECK_RATE, 2 * (options.lr ?? defaults.lr)) : CHECK_RATE,
@@ -313,8 +351,8 @@ export async function setUpTraining(options: TrainTaskOptions, context: SetupCon
       ...settings,
       ...training.options,
       model: modelName,
-      batchSize,
-      accumulate,
+      ...asked,
+      ...(parallel?.exact === true ? { microBatch: parallel.microBatch } : {}),
       seed: options.seed ?? SEED,
       ...(options.steps === undefined ? { epochs } : { steps: totalSteps }),
     },

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import type { LoadedData, WorkerFetcher } from "../../data/node.js";
 import { constant, symbol } from "../../graph/index.js";
 import type { Lora, Module } from "../../nn/index.js";
+import type { ProcessGroup } from "../../parallel/index.js";
+import { broadcastJson, soleProcess, threadsPerRank } from "../../parallel/index.js";
 import type { Device } from "../../runtime/index.js";
 import { evaluate, platformRuntime, resolveDevice } from "../../runtime/index.js";
 import { saveAdapters } from "../../train/adapters-node.js";
@@ -17,8 +19,10 @@ import { peakMemoryMiB } from "../../run/progress-node.js";
 import type { RunConfig, RunSummary } from "../../run/run-folder.js";
 import type { Checkpoint, RunWriter } from "../../run/run-folder-node.js";
 import { checkPlace, createRun, openRun } from "../../run/run-folder-node.js";
+import type { ParallelPlan } from "../../train/parallel.js";
 import type { TrainedRun } from "../../train/train-node.js";
 import { CHECKPOINT_FILES, checkpointParameters, trainRun } from "../../train/train-node.js";
+import type { Opened } from "./open-run-node.js";
 import { longerTraining, openFolder } from "./open-run-node.js";
 import { checkSameData } from "./same-data.js";
 import { checkMemory, measureStep } from "./memory-node.js";
@@ -26,6 +30,7 @@ import { checkOneBatch } from "./one-batch-node.js";
 import type { TrainingSetup, TrainTaskOptions } from "./setup-node.js";
 import { definedOnly, setUpTraining, trainingTypes } from "./setup-node.js";
 import { completeRun } from "./complete-node.js";
+import { checkSameOnRanks, noteUnshared, openTogether, parallelDevice } from "./ranks-node.js";
 import { fitTask, fittedChoice } from "./fit-task-node.js";
 import { byLength, fetcherFor } from "../shared/rows-node.js";
 import { nodeTaskNamed } from "../table-node.js";
@@ -53,6 +58,8 @@ export interface TrainTaskContext {
   readonly checkpointEvery?: number;
   readonly change?: ((data: LoadedData) => Promise<LoadedData>) | undefined;
   readonly onStep?: Callback["onStep"];
+  /** The processes that train together: rank 0 writes the run and says what there is to say. */
+  readonly group?: ProcessGroup;
 }
 
 export interface TrainTaskResult {
@@ -72,7 +79,7 @@ const inUse = (training: TaskContext<TaskInfo>): TaskContext<TaskInfo> => ({
 /** A closure that measures a state on the validation part. */
 function measurerOf(
   state: TrainingState,
-  { task, prepared, training }: TrainingSetup,
+  { task, prepared, training, parallel }: TrainingSetup,
   fetcher: WorkerFetcher | undefined,
 ): Promise<() => Promise<Metrics>> {
   const { info, validation: part } = prepared;
@@ -87,6 +94,7 @@ function measurerOf(
     gatherer: () => task.measurement?.(info),
     fetcher,
     order: byLength(task, info, part),
+    group: parallel?.group,
     joined: (each) => textByText(task, info, part, each),
   });
 }
@@ -111,16 +119,25 @@ async function announce(
   { setup, device }: Pick<Begun, "setup" | "device">,
   { note = () => undefined, resume, signal }: TrainTaskContext,
 ): Promise<number> {
-  const { task, prepared, step, batchSize, totalSteps, model, modelName, dataName, resolved } = setup;
-  const cost = measureStep(step, trainingTypes(setup, batchSize), device);
-  checkMemory((size) => measureStep(step, trainingTypes(setup, size), device).bytes, batchSize, process.availableMemory());
+  const { task, prepared, step, batchSize, passSize, totalSteps, model, modelName, dataName, resolved, parallel } = setup;
+  const cost = measureStep(step, trainingTypes(setup, passSize), device);
+  checkMemory((size) => measureStep(step, trainingTypes(setup, size), device).bytes, passSize, process.availableMemory());
   const counts = `${prepared.train.length} training, ${textCount(prepared.validation)} validation, ${textCount(prepared.test)} test examples`;
   note(
-    `${task.name}: ${dataName}, ${counts}; ${modelName}, ${model.parameterCount} parameters; ${totalSteps} steps of ${batchSize} on ${device}`,
+    `${task.name}: ${dataName}, ${counts}; ${modelName}, ${model.parameterCount} parameters; ${totalSteps} steps of ${batchSize} on ${device}${parallel === undefined ? "" : dividedNote(parallel)}`,
   );
   for (const text of setup.notes) note(text, setup.leftOut.includes(text));
-  if (resume === undefined && resolved.check !== false && task.checksOneBatch) await checkOneBatch(setup, device, signal);
-  return cost.flops;
+  const isFirst = (parallel?.group.rank ?? 0) === 0;
+  if (isFirst && resume === undefined && resolved.check !== false && task.checksOneBatch)
+    await checkOneBatch(setup, device, signal);
+  return (cost.flops * batchSize) / passSize;
+}
+
+/** Says how a training is divided. */
+function dividedNote({ group, exact, microBatch }: ParallelPlan): string {
+  const hosts = new Set(group.hosts).size;
+  const ranks = group.size === 1 ? "" : `, ${group.size} ranks${hosts === 1 ? "" : ` on ${hosts} hosts`} (${group.library})`;
+  return `${ranks}${exact ? `, exact: micro-batches of ${microBatch}` : ""}`;
 }
 
 /** Makes the configuration that repeats a run. */
@@ -159,7 +176,7 @@ async function configFor(
 
 /** Trains into the run folder, until the end or an interruption. */
 async function trainInto(
-  writer: RunWriter,
+  writer: RunWriter | undefined,
   { setup, device }: Begun,
   checkpoint: Checkpoint | undefined,
   context: TrainTaskContext,
@@ -170,10 +187,10 @@ async function trainInto(
   using fetcher = fetcherFor(task, training, prepared.train);
   using measuring = fetcherFor(task, inUse(training), prepared.validation);
   const side = nodeTaskNamed(task.name);
-  const { watch } = side;
+  const group = setup.parallel?.group ?? soleProcess();
   const watched = (state: TrainingState): Watched => ({
     state,
-    writer,
+    writer: writer as RunWriter,
     prepared,
     modelName: setup.modelName,
     options: training.options,
@@ -182,8 +199,13 @@ async function trainInto(
     note,
     progress,
   });
-  const measureState = (state: TrainingState): Promise<() => Promise<Metrics>> =>
-    side.evaluate?.(watched(state)) ?? measurerOf(state, setup, measuring);
+  // What a task measures by itself, or shows on the way, is the writer's to do; all are told the figures.
+  const measureState = async (state: TrainingState): Promise<() => Promise<Metrics>> => {
+    if (side.evaluate === undefined) return measurerOf(state, setup, measuring);
+    const measure = writer === undefined ? undefined : await side.evaluate(watched(state));
+    return () => broadcastJson(group, () => (measure as () => Promise<Metrics>)());
+  };
+  const watch = writer === undefined ? undefined : side.watch;
   using _ = context.hold?.();
   return await trainRun({
     step: setup.step,
@@ -193,7 +215,8 @@ async function trainInto(
     totalSteps,
     seed,
     device,
-    threads: resolved.threads,
+    threads: threadsOf(setup),
+    parallel: setup.parallel,
     evaluate: task.measurement === undefined && side.evaluate === undefined ? undefined : measureState,
     loader: { fetcher, buckets },
     monitor: task.monitor,
@@ -209,6 +232,11 @@ async function trainInto(
     weights: setup.weights,
   });
 }
+
+/** Threads of this process: a rank has its share of the host's cores. */
+const threadsOf = ({ resolved, parallel }: TrainingSetup): number | undefined =>
+  resolved.threads ??
+  (parallel === undefined || parallel.group.size === 1 ? undefined : threadsPerRank(parallel.group.localSize));
 
 /** Opens the checkpoint that is used, and completes the run. */
 async function finish(
@@ -250,35 +278,56 @@ async function finish(
  * overfit, and for too little memory.
  */
 export async function trainTask(asked: TrainTaskOptions, context: TrainTaskContext): Promise<TrainTaskResult> {
-  const { note = () => undefined, signal, resume } = context;
-  const opened = await openFolder(asked, context);
+  const { note = () => undefined, signal, resume, group = soleProcess() } = context;
+  const opened = await openTogether(group, () => openFolder(asked, context));
   let { writer } = opened;
   try {
     // What cannot be had is said before data are read.
-    if (resume === undefined) checkPlace(context.out, context.overwrite === true);
-    const device = await resolveDevice(await platformRuntime(), opened.options.device ?? "auto");
+    if (resume === undefined && group.rank === 0) checkPlace(context.out, context.overwrite === true);
+    const device = await deviceFor(opened.options, group);
     await evaluate({ one: constant(1) }, {}, { device });
     const fitted = resume === undefined ? fittedChoice(opened.options) : undefined;
-    if (fitted !== undefined) return await fitTask(fitted, opened.options, device, context);
-    const setup = await setUpTraining(opened.options, { note, signal, change: context.change }, opened.resumed);
+    if (fitted !== undefined && group.size === 1) return await fitTask(fitted, opened.options, device, context);
+    if (fitted !== undefined)
+      throw new ConfigError(
+        `--model ${fitted.name}: expected one process for a model that is fitted at once, got ${group.size} ranks`,
+      );
+    const setup = await setUpTraining(opened.options, { note, signal, group, change: context.change }, opened.resumed);
+    await checkSameOnRanks(setup, group);
     if (opened.config !== undefined) checkSameData(opened.config, setup.prepared.info, resume as string);
     if (opened.checkpoint !== undefined) checkLonger(asked, setup.totalSteps, opened.checkpoint.step);
     const flopsPerStep = await announce({ setup, device }, context);
     const config = await configFor(setup, opened.config, asked, context.command);
     const begun: Begun = { setup, device, config, flopsPerStep };
-    writer ??= await createRun(context.out, { config, overwrite: context.overwrite });
-    if (opened.config !== config && opened.config !== undefined) await writer.writeConfig(config);
-    const apart = checkpointsApart(setup);
-    if (apart !== undefined) writer.keepEvery(apart);
-    if (opened.config === undefined && setup.graph !== undefined) await writer.write(GRAPH_FILE, setup.graph.bytes);
+    if (group.rank === 0) {
+      writer ??= await createRun(context.out, { config, overwrite: context.overwrite });
+      await begin(writer, begun, opened);
+    }
+    group.follow(writer?.path ?? opened.path ?? context.out);
+    if (resume === undefined && group.size > 1) await noteUnshared(context.out, group, note);
     const trained = await trainInto(writer, begun, opened.checkpoint, context);
     await trained.state.dispose();
     const { ended } = trained;
-    if (ended === "interrupted") return { path: writer.path, ended };
+    if (writer === undefined || ended === "interrupted") return { path: writer?.path ?? context.out, ended };
     return { path: writer.path, summary: await finish(writer, begun, trained), ended };
   } finally {
     writer?.[Symbol.dispose]();
   }
+}
+
+/** The device of a training; several processes, and an exact training, compute on the processor. */
+async function deviceFor({ device = "auto", exact }: TrainTaskOptions, group: ProcessGroup): Promise<Device> {
+  if (group.size > 1) return parallelDevice(device, `for ${group.size} ranks`);
+  if (exact === true) return parallelDevice(device, "with --exact");
+  return resolveDevice(await platformRuntime(), device);
+}
+
+/** Writes what a run has from its first step on. */
+async function begin(writer: RunWriter, { setup, config }: Begun, opened: Opened): Promise<void> {
+  if (opened.config !== config && opened.config !== undefined) await writer.writeConfig(config);
+  const apart = checkpointsApart(setup);
+  if (apart !== undefined) writer.keepEvery(apart);
+  if (opened.config === undefined && setup.graph !== undefined) await writer.write(GRAPH_FILE, setup.graph.bytes);
 }
 
 /** Steps between the checkpoints that `--keep-checkpoints` keeps; undefined without it. */
