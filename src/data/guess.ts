@@ -43,7 +43,11 @@ const named = (dataset: Dataset, names: readonly string[]): string | undefined =
 const SOURCE_NAMES = ["source", "src", "input", "from", "question", "text"];
 const WANTED_NAMES = ["target", "tgt", "output", "to", "answer", "translation", "summary", "label"];
 
+const TARGETS = new Set<string>(TARGET_NAMES);
 const NAMES = new Set([...TARGET_NAMES, ...TEXT_NAMES, ...SOURCE_NAMES, ...WANTED_NAMES].filter((name) => name.length > 1));
+
+/** Whether a text is, in any case, what columns of classes are called. */
+export const isTargetName = (text: string): boolean => TARGETS.has(text.toLowerCase());
 
 /** Whether a text is, in any case, what columns of texts and labels are called. */
 export const isRoleName = (text: string): boolean => NAMES.has(text.toLowerCase());

@@ -5,9 +5,19 @@ import { ConfigError } from "../../util/errors.js";
 
 const DATA_VERBS: readonly VerbRow[] = [
   {
+    name: "import",
+    summary: "copy files, folders, archives or a query into one folder with a data card",
+    load: () => import("./data/import.js"),
+  },
+  {
     name: "inspect",
     summary: "describe data: columns, counts, classes, lengths, languages, images, with a page of pictures",
     load: () => import("./data/inspect.js"),
+  },
+  {
+    name: "clean",
+    summary: "find and leave out duplicates, leaks between parts, broken files; find personal data",
+    load: () => import("./data/clean.js"),
   },
 ];
 
@@ -15,6 +25,10 @@ export const verb = defineVerb({
   positionals: [],
   options: {},
   verbs: DATA_VERBS,
-  examples: ["descent data inspect reviews.csv"],
+  examples: [
+    "descent data import reviews.xlsx --out reviews",
+    "descent data inspect reviews --out reviews.html",
+    "descent data clean reviews --out reviews-clean",
+  ],
   run: () => Promise.reject(new ConfigError(`data: expected one of ${DATA_VERBS.map(({ name }) => name).join(", ")}`)),
 });

@@ -1,6 +1,7 @@
 /**
  * @module The files in an archive, a tar or a zip, without what archivers and file managers leave behind.
  */
+import { DataError } from "../../util/errors.js";
 import { isZip, zipFiles } from "../zip-node.js";
 import { isOwn } from "./parts.js";
 import type { TarFile } from "./tar.js";
@@ -15,8 +16,16 @@ const stepsOf = (name: string): string[] =>
 
 /** The files of an archive (without gzip around it), by their paths. Errors: DataError, naming `where`, for one that is damaged. */
 export async function archiveFiles(archive: Uint8Array, where: string): Promise<TarFile[]> {
+  const isWanted = (name: string): boolean => {
+    const steps = stepsOf(name);
+    if (steps.includes(".."))
+      throw new DataError(
+        `${where}: expected names inside the archive, got ${JSON.stringify(name.slice(0, 80))}, which leads out of it`,
+      );
+    return isOwn(steps);
+  };
   const files = isZip(archive)
-    ? await zipFiles(archive, where, (name) => isOwn(stepsOf(name)))
-    : [...tarFiles(archive, where)].filter(({ name }) => isOwn(stepsOf(name)));
+    ? await zipFiles(archive, where, isWanted)
+    : [...tarFiles(archive, where)].filter(({ name }) => isWanted(name));
   return files.map(({ name, bytes }) => ({ name: stepsOf(name).join("/"), bytes }));
 }

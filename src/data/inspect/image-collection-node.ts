@@ -36,6 +36,8 @@ export interface CollectedImage {
 export interface ImageCollection {
   readonly name: string;
   readonly images: readonly CollectedImage[];
+  /** Other files beside them: annotations, descriptions. */
+  readonly others: readonly { readonly name: string; readonly image: string | Uint8Array }[];
   readonly notes: readonly string[];
 }
 
@@ -76,7 +78,8 @@ async function filesOf(spec: string): Promise<ImageCollection> {
       }
       return { name, image, ...placeOf(name) };
     });
-  return { name: basename(spec), images, notes: [...(annotated?.missing ?? []), ...(annotated?.notes ?? [])] };
+  const others = tree.names.filter((name) => !IMAGE_FILE.test(name)).map((name) => ({ name, image: tree.source(name) }));
+  return { name: basename(spec), images, others, notes: [...(annotated?.missing ?? []), ...(annotated?.notes ?? [])] };
 }
 
 /** A part of a data set of images. */
@@ -126,7 +129,7 @@ export async function collectImages(spec: string, options: LoadOptions = {}): Pr
       ["test", test],
     ] as const
   ).flatMap(([part, rows]) => imagesOfDataset(rows, part, roles.target));
-  return { name, images, notes: notes.filter((note) => !/ held out /.test(note)) };
+  return { name, images, others: [], notes: notes.filter((note) => !/ held out /.test(note)) };
 }
 
 /** Rows of each part, in the order of their first images; none where there is but one. */

@@ -12,6 +12,7 @@ import type { Dataset } from "../dataset.js";
 import { isGzip, namesIn, verifyGzip } from "../files-node.js";
 import type { LoadOptions } from "../load-node.js";
 import { loadData } from "../load-node.js";
+import { KNOWN_DATASETS } from "../registry.js";
 import { partNamed } from "../images/parts.js";
 import { explainFailure, isEngineError } from "../readers/complaints-node.js";
 import { quoteName, quoteText } from "../readers/columns-node.js";
@@ -206,7 +207,8 @@ async function relationsOf(
     const { sql, access } = await parseQuery(spec);
     return [["all", { from: `(\n${sql}\n)`, files: access.files ?? [], folders: access.folders ?? [] }]];
   }
-  const info = await stat(spec).catch(() => undefined);
+  // A known name means the known data, as in training, whatever lies beside.
+  const info = KNOWN_DATASETS.some((known) => known.name === spec) ? undefined : await stat(spec).catch(() => undefined);
   if (info?.isFile() === true && (options.format !== undefined || tableFormat(spec) !== undefined))
     return [["all", await fileRelation(spec, scratch, options, plain)]];
   const tables = info?.isDirectory() === true ? await tablesIn(spec) : undefined;

@@ -3,7 +3,7 @@
  * values are strange, over a table that may be larger than memory.
  */
 import type { DuckDBConnection } from "@duckdb/node-api";
-import { isRoleName } from "../guess.js";
+import { isTargetName } from "../guess.js";
 import { quoteName, quoteText } from "../readers/columns-node.js";
 import { rowsOf } from "../readers/duckdb-node.js";
 import { languageOf } from "./languages.js";
@@ -352,7 +352,7 @@ function labelOf(profiles: readonly ColumnProfile[], { labelColumn }: SourceOpti
       );
     return labelColumn;
   }
-  return profiles.find(({ name, distinct }) => distinct <= MOST_CLASSES && isRoleName(name))?.name;
+  return profiles.find(({ name, distinct }) => distinct <= MOST_CLASSES && isTargetName(name))?.name;
 }
 
 /** Describes a table. Errors: DataError for what cannot be read; the messages name the row. */

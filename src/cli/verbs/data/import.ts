@@ -1,0 +1,58 @@
+/** @module `descent data import SOURCE… --out FOLDER`. */
+import { basename, resolve } from "node:path";
+import { tableOptions } from "../../../tasks/options.js";
+import { choice, flag, text } from "../../../util/option.js";
+import { formatInteger } from "../../../util/text.js";
+import { defineVerb } from "../../verb.js";
+import { ConfigError } from "../../../util/errors.js";
+
+export const verb = defineVerb({
+  positionals: [
+    {
+      name: "SOURCE",
+      help: "tables, Excel workbooks, texts, images, folders, archives, or one SELECT over named files",
+      many: true,
+    },
+  ],
+  options: {
+    out: text({ help: "the folder to make", metavar: "FOLDER" }),
+    licence: text({ help: "the licence of the data, for the card", metavar: "NAME" }),
+    description: text({ help: "what the data are, for the card" }),
+    encoding: tableOptions.encoding,
+    delimiter: tableOptions.delimiter,
+    skipBadRows: flag({ help: "leave out rows that cannot be read, and count them" }),
+    lang: choice(["en", "zh"], { help: "language in which the card's page opens", default: "en" }),
+  },
+  examples: [
+    "descent data import reviews.xlsx --out reviews --licence CC-BY-4.0",
+    "descent data import photos.zip --out photos",
+    "descent data import train.csv test.csv --out reviews",
+    "descent data import \"SELECT text, label FROM 'a.parquet' WHERE label IS NOT NULL\" --out labelled",
+  ],
+  async run({ positionals, options, signal, command, print, note }) {
+    const { out, licence, description, encoding, delimiter, skipBadRows, lang } = options;
+    if (out === undefined) throw new ConfigError("data import: expected --out FOLDER, got none");
+    const { importData } = await import("../../../data/import-node.js");
+    const { addStep } = await import("../../../report/data-card-node.js");
+    const imported = await importData(positionals, {
+      out,
+      signal,
+      skipBadRows,
+      ...(encoding === undefined ? {} : { encoding }),
+      ...(delimiter === undefined ? {} : { delimiter }),
+    });
+    for (const decision of imported.decisions) note(decision, true);
+    const card = await addStep(out, {
+      verb: "import",
+      command,
+      name: basename(resolve(out)),
+      language: lang,
+      ...imported,
+      ...(licence === undefined ? {} : { licence }),
+      ...(description === undefined ? {} : { description }),
+    });
+    const counts = Object.entries(imported.counts).map(([what, count]) => `${formatInteger(count)} ${what}`);
+    print(`${out}: ${counts.join(", ")}; card ${out}/card.html`);
+    return card;
+  },
+});

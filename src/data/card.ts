@@ -1,0 +1,47 @@
+/**
+ * @module A data card: where data came from, what was done to them, step by step, and what is in them now. It lies in the data's folder as `card.json`, and as
+ * a page beside it.
+ */
+import * as z from "zod";
+
+/** The names of a card's files in its folder. */
+export const CARD_FILES = { json: "card.json", page: "card.html" } as const;
+
+const MOST_TEXT = 4000;
+const text = z.string().max(MOST_TEXT);
+const fileSchema = z.object({
+  /** Below the folder for what a step made; as the user named it for a source. */
+  name: text,
+  bytes: z.number().nonnegative(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
+const stepSchema = z.object({
+  /** `import`, `clean`, `split`. */
+  verb: z.string().max(40),
+  /** The command line that repeats it. */
+  command: text,
+  /** ISO 8601. */
+  at: z.string().max(40),
+  /** Version of Descent. */
+  descent: z.string().max(40),
+  inputs: z.array(fileSchema).max(1000),
+  /** Files and their hashes; of many images, one entry for all: the hash of their hashes. */
+  outputs: z.array(fileSchema).max(1000),
+  /** Rows, images, duplicates, …, by name. */
+  counts: z.record(z.string(), z.number()),
+  /** What was decided, by the user or for the user, in sentences. */
+  decisions: z.array(text).max(1000),
+});
+export type CardStep = z.infer<typeof stepSchema>;
+export type CardFile = z.infer<typeof fileSchema>;
+
+export const cardSchema = z.object({
+  format: z.literal("descent-data-card"),
+  version: z.literal(1),
+  name: text,
+  licence: text.optional(),
+  description: text.optional(),
+  steps: z.array(stepSchema).min(1).max(1000),
+});
+export type DataCard = z.infer<typeof cardSchema>;

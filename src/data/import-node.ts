@@ -1,0 +1,260 @@
+/**
+ * @module `importData`: files, folders, archives and queries copied into one folder that trainings read. The sources are never changed; what is a plain
+ * table in UTF-8 is copied byte for byte, anything else becomes one.
+ */
+import { constants, copyFile, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join, relative, sep } from "node:path";
+import { createWriteStream } from "node:fs";
+import { once } from "node:events";
+import { hashAll } from "./card-node.js";
+import type { CardFile } from "./card.js";
+import { CARD_FILES } from "./card.js";
+import { placeIn } from "./clean/clean-images-node.js";
+import { Dataset } from "./dataset.js";
+import { isGzip, namesIn, readFileBytes, unwrapGzip } from "./files-node.js";
+import { archiveFiles, isArchiveName } from "./images/archive-node.js";
+import { IMAGE_FILE } from "./images/manifest.js";
+import { isOwn, partNamed } from "./images/parts.js";
+import { csvLines } from "./inspect/csv-text.js";
+import type { SourceOptions, TableSource } from "./inspect/source-node.js";
+import { withTable } from "./inspect/source-node.js";
+import { csvForm } from "./readers/csv-node.js";
+import { rowsOf } from "./readers/duckdb-node.js";
+import { isQuery, parseQuery } from "./readers/query-node.js";
+import { readHead, tableFormat } from "./readers/table-file-node.js";
+import { rowsIn } from "./inspect/rows-in-node.js";
+import { decodeUtf8 } from "./text/lines.js";
+import { ConfigError, DataError } from "../util/errors.js";
+
+export interface ImportOptions extends SourceOptions {
+  /** The folder to make; it must not be there yet, or be empty. */
+  readonly out: string;
+}
+
+export interface Imported {
+  readonly inputs: readonly CardFile[];
+  readonly counts: Readonly<Record<string, number>>;
+  /** What was decided, in sentences. */
+  readonly decisions: readonly string[];
+}
+
+/** Files beside images that say something of them, and texts in formats of their own. */
+const KEPT = /\.(xml|json|ya?ml|txt|md|csv|tsv|jsonl|ndjson|parquet|conllu?|bio|iob2?|bioes|bmes|gz)$/i;
+const TEXT_FILE = /\.(txt|md|text)$/i;
+
+/** The work of one import. */
+class Importer {
+  readonly #out: string;
+  readonly #options: SourceOptions;
+  readonly decisions: string[] = [];
+  readonly counts = { rows: 0, images: 0, files: 0 };
+  /** Tables that are to become one. */
+  readonly tables: { name: string; spec: string }[] = [];
+
+  constructor(out: string, options: SourceOptions) {
+    this.#out = out;
+    this.#options = options;
+  }
+
+  /** Copies a file, or writes bytes, to a name below the folder. */
+  async #put(name: string, content: string | Uint8Array): Promise<void> {
+    const path = placeIn(this.#out, name);
+    await mkdir(dirname(path), { recursive: true });
+    if (typeof content === "string") await copyFile(content, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    else await writeFile(path, content, { flag: "wx" });
+    if (IMAGE_FILE.test(name)) this.counts.images++;
+    else this.counts.files++;
+  }
+
+  /** Takes files with their names; what is of no known kind is left out, and named. */
+  async files(files: readonly { readonly name: string; readonly content: string | Uint8Array }[], prefix: string): Promise<void> {
+    const left: string[] = [];
+    for (const { name, content } of files) {
+      const isKept = IMAGE_FILE.test(name) || KEPT.test(name);
+      if (!isKept || basename(name) === CARD_FILES.json) left.push(name);
+      else await this.#put(prefix + name, content);
+    }
+    if (left.length === 0) return;
+    const named = left.slice(0, 5).map((name) => JSON.stringify(name));
+    this.decisions.push(`${left.length} files of other kinds were left out: ${named.join(", ")}${left.length > 5 ? ", …" : ""}`);
+  }
+
+  async folder(path: string, prefix: string): Promise<void> {
+    const entries = await readdir(path, { withFileTypes: true, recursive: true });
+    const nameOf = (entry: (typeof entries)[number]): string =>
+      relative(path, join(entry.parentPath, entry.name)).split(sep).join("/");
+    const links = entries.filter((entry) => entry.isSymbolicLink());
+    if (links.length > 0) this.decisions.push(`${path}: ${links.length} symbolic links were not followed`);
+    const names = entries
+      .filter((entry) => entry.isFile())
+      .map(nameOf)
+      .filter((name) => isOwn(name.split("/")))
+      .sort();
+    if (names.length === 0) throw new DataError(`${path}: expected files, found none`);
+    await this.files(
+      names.map((name) => ({ name, content: join(path, name) })),
+      prefix,
+    );
+  }
+
+  async archive(path: string, prefix: string): Promise<void> {
+    const packed = await readFileBytes(path);
+    const bytes = isGzip(packed) ? await unwrapGzip(packed, path) : packed;
+    const files = await archiveFiles(bytes, path);
+    if (files.length === 0) throw new DataError(`${path}: expected files in the archive, found none`);
+    this.decisions.push(`${basename(path)}: unpacked, ${files.length} files`);
+    await this.files(
+      files.map(({ name, bytes: content }) => ({ name, content })),
+      prefix,
+    );
+  }
+
+  /** A text file: a row for each line that is not empty. */
+  async text(path: string): Promise<void> {
+    const bytes = await unwrapGzip(await readFileBytes(path), path);
+    const lines = decodeUtf8(bytes, path)
+      .split(/\r\n|\n|\r/)
+      .filter((line) => line.trim() !== "");
+    if (lines.length === 0) throw new DataError(`${path}: expected lines of text, got none`);
+    const name = `${basename(path).replace(/\.[^.]*$/, "")}.csv`;
+    await this.#write(name, [new Dataset({ text: { dtype: "string", values: lines } })]);
+    this.decisions.push(`${basename(path)}: each line that is not empty is a row`);
+  }
+
+  /** A table under the name that it has there: as it is where it can be read so, else as a CSV in UTF-8. */
+  async table(spec: string, stem: string): Promise<void> {
+    const format = isQuery(spec) ? undefined : (this.#options.format ?? tableFormat(spec));
+    const isPlain = format !== undefined && (await this.#isPlain(spec, format));
+    await withTable(spec, this.#options, async (connection, source) => {
+      this.decisions.push(...source.notes);
+      if (isPlain) {
+        const [row] = await rowsOf(connection, `SELECT count(*) AS n FROM ${source.from}`);
+        this.counts.rows += Number(row?.["n"]);
+        return;
+      }
+      await this.#write(`${stem}.csv`, rowsIn(connection, source, source.from));
+    });
+    if (isPlain) await this.#put(`${stem}${/\.[a-z]+(\.gz)?$/i.exec(spec)?.[0] ?? ""}`, spec);
+    else this.decisions.push(`${isQuery(spec) ? "the query" : basename(spec)}: written as a CSV in UTF-8, as ${stem}.csv`);
+  }
+
+  /** Tells whether a table is copied byte for byte. */
+  async #isPlain(path: string, format: string): Promise<boolean> {
+    if (this.#options.skipBadRows === true) return false;
+    if (format === "parquet" || format === "jsonl" || format === "json") return true;
+    if (format !== "csv" && format !== "tsv") return false;
+    const form = await csvForm(path, isGzip(await readHead(path)), {
+      ...this.#options,
+      ...(format === "tsv" ? { usual: "\t" } : {}),
+    });
+    return form.encoding === "utf-8" && !form.broken && form.plain && form.header;
+  }
+
+  async #write(name: string, chunks: AsyncIterable<Dataset> | Iterable<Dataset>): Promise<void> {
+    const path = placeIn(this.#out, name);
+    const file = createWriteStream(path, { flags: "wx" });
+    await once(file, "open");
+    let rows = 0;
+    for await (const chunk of chunks) {
+      if (!file.write([...csvLines(chunk, rows === 0)].join(""))) await once(file, "drain");
+      rows += chunk.length;
+    }
+    file.end();
+    await once(file, "close");
+    if (rows === 0) throw new DataError(`${name}: expected at least one row, got none`);
+    this.counts.rows += rows;
+    this.counts.files++;
+  }
+
+  /** Several tables of the same columns as one, with a column that names the source of each row. */
+  async joined(): Promise<void> {
+    const { tables } = this;
+    const options = this.#options;
+    const decisions = this.decisions;
+    async function* all(): AsyncGenerator<Dataset> {
+      let expected: string | undefined;
+      for (const { name, spec } of tables) {
+        const chunks: Dataset[] = [];
+        await withTable(spec, options, async (connection, source: TableSource) => {
+          decisions.push(...source.notes);
+          const names = source.columns.map((column) => column.name).join(", ");
+          expected ??= names;
+          if (names !== expected)
+            throw new ConfigError(
+              `${name}: expected the columns ${expected} as in ${tables[0]?.name ?? ""}, got ${names}; import it by itself`,
+            );
+          for await (const chunk of rowsIn(connection, source, source.from))
+            chunks.push(chunk.with({ source: { dtype: "string", values: new Array<string>(chunk.length).fill(name) } }));
+        });
+        yield* chunks;
+      }
+    }
+    await this.#write("data.csv", all());
+    this.decisions.push(
+      `${tables.length} tables of the same columns were joined; the column "source" names where each row is from`,
+    );
+  }
+}
+
+async function takeSource(importer: Importer, spec: string, isOne: boolean): Promise<void> {
+  if (isQuery(spec)) return importer.table(spec, "data");
+  const info = await stat(spec).catch(() => undefined);
+  if (info === undefined)
+    throw new DataError(`${spec}: expected a file, a folder, an archive or a query, got nothing of that name`);
+  const stem = basename(spec).replace(/\.(tar\.gz|[^.]*)$/i, "");
+  const prefix = isOne ? "" : `${stem}/`;
+  if (info.isDirectory()) return importer.folder(spec, prefix);
+  if (isArchiveName(spec)) return importer.archive(spec, prefix);
+  if (IMAGE_FILE.test(spec)) return importer.files([{ name: basename(spec), content: spec }], "");
+  if (tableFormat(spec) !== undefined || /\.xlsx(\.gz)?$/i.test(spec)) {
+    const part = partNamed(basename(spec).split(".")[0] ?? "");
+    if (isOne || part !== undefined) return importer.table(spec, part ?? stem.replace(/\.[a-z]+$/i, ""));
+    importer.tables.push({ name: basename(spec), spec });
+    return;
+  }
+  if (/\.(conllu?|bio|iob2?|bioes|bmes)$/i.test(spec)) return importer.files([{ name: basename(spec), content: spec }], "");
+  if (TEXT_FILE.test(spec)) return importer.text(spec);
+  throw new ConfigError(`${spec}: expected a table, a text, an image, an archive or a folder, got a name of no known kind`);
+}
+
+/** Files that a source is made of, with their hashes. */
+async function inputsOf(spec: string): Promise<CardFile[]> {
+  if (!isQuery(spec)) return hashAll(spec, basename(spec));
+  const { access } = await parseQuery(spec);
+  const files: CardFile[] = [];
+  for (const file of access.files ?? []) files.push(...(await hashAll(file, basename(file))));
+  return files;
+}
+
+/**
+ * Imports sources into a new folder, all or nothing: it is made aside and renamed.
+ *
+ * Errors: DataError for what cannot be read, an archive that leads out of itself or unpacks to too much; ConfigError for a folder that is there.
+ */
+export async function importData(sources: readonly string[], options: ImportOptions): Promise<Imported> {
+  const { out } = options;
+  const there = await stat(out).catch(() => undefined);
+  if (there !== undefined && (!there.isDirectory() || (await namesIn(out)).length > 0))
+    throw new ConfigError(`--out: expected a folder that is new or empty, got ${out}, which holds something`);
+  const aside = `${out.replace(/[/\\]+$/, "")}.${process.pid}.partial`;
+  await mkdir(aside, { recursive: true });
+  try {
+    const importer = new Importer(aside, options);
+    for (const spec of sources) await takeSource(importer, spec, sources.length === 1);
+    if (importer.tables.length === 1) await importer.table(importer.tables[0]?.spec ?? "", "data");
+    else if (importer.tables.length > 1) await importer.joined();
+    const inputs: CardFile[] = [];
+    for (const spec of sources) inputs.push(...(await inputsOf(spec)));
+    if (there !== undefined) await rm(out, { recursive: true });
+    await rename(aside, out);
+    const { rows, images, files } = importer.counts;
+    return {
+      inputs,
+      counts: { ...(rows > 0 ? { rows } : {}), ...(images > 0 ? { images } : {}), files },
+      decisions: importer.decisions,
+    };
+  } catch (error) {
+    await rm(aside, { recursive: true, force: true });
+    throw error;
+  }
+}
