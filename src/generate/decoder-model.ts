@@ -11,7 +11,7 @@ import { ConfigError } from "../util/errors.js";
 /** A model that continues texts: `Gpt2`, `Llama`, or another that takes a cache. */
 export interface DecoderModel extends Module {
   readonly decoderShape: DecoderShape;
-  readonly config: { readonly maxPositions?: number };
+  readonly config: { readonly vocabSize: number; readonly maxPositions?: number };
   forward(tokens: Tensor, inputs?: DecoderInputs): Tensor;
 }
 

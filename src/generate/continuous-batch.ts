@@ -1,0 +1,410 @@
+/**
+ * @module Continuous batching: texts of many senders are written together, a token of each in one run; one that ends makes room for the next at once, and
+ * long prompts are read in pieces between the tokens of others.
+ *
+ * Source: Yu et al. 2022, "Orca" (iteration-level scheduling); prompts in pieces: Agrawal et al. 2023, arXiv:2308.16369.
+ */
+import type { TensorData } from "../graph/index.js";
+import { fromNumbers, input, symbol } from "../graph/index.js";
+import { ChunkCache } from "../models/chunk-cache.js";
+import { resolveForUse } from "../ops/index.js";
+import type { CompileOptions, Executable } from "../runtime/index.js";
+import { compile, platformRuntime, resolveDevice } from "../runtime/index.js";
+import { afterDispose, ConfigError } from "../util/errors.js";
+import { Random } from "../util/random.js";
+import type { TokenConstraint } from "./constraint/automaton.js";
+import type { DecoderModel } from "./decoder-model.js";
+import { boundWeights, continuer, fitsInPlace } from "./decoder-model.js";
+import type { Rewrites } from "./generator.js";
+import { PrefixCache } from "./prefix-cache.js";
+import type { SamplingOptions } from "./sampling.js";
+import { argMax, checkSampling, chooseToken, logSoftmax } from "./sampling.js";
+import { Slots } from "./slots.js";
+import { StepValues } from "./step-values.js";
+
+/** One text to write. */
+export interface SequenceOptions extends SamplingOptions {
+  readonly maxTokens: number;
+  readonly endTokens: readonly number[];
+  readonly seed?: number;
+  readonly signal?: AbortSignal;
+  /** Subtracted from a token's logit for each time it was written, and once if it was. */
+  readonly frequencyPenalty?: number;
+  readonly presencePenalty?: number;
+  /** Added to logits, by token. */
+  readonly logitBias?: ReadonlyMap<number, number>;
+  readonly constraint?: TokenConstraint;
+  /** How many likeliest tokens are told; left out, none, and no log-probability either. */
+  readonly logprobs?: number;
+  /** Whose beginnings may be reused. */
+  readonly owner?: string;
+}
+
+/** A token that was chosen. */
+export interface WrittenToken {
+  readonly token: number;
+  /** ln softmax before sampling's changes, and that of the likeliest. */
+  readonly logprob?: number;
+  readonly top?: readonly { readonly token: number; readonly logprob: number }[];
+}
+
+/** What writes texts: many together, or one after another. */
+export interface SequenceWriter extends AsyncDisposable {
+  readonly maxPositions: number;
+  write(prompt: readonly number[], options: SequenceOptions): WrittenSequence;
+}
+
+/** The text's sender: tokens as they come, and what was known before. */
+export interface WrittenSequence extends AsyncIterable<WrittenToken> {
+  /** Tokens of the prompt that were in the cache; known once the first token is there. */
+  readonly cachedTokens: number;
+}
+
+export interface BatchedOptions extends Pick<CompileOptions, "device" | "threads" | "runtime"> {
+  readonly rewrites?: Rewrites;
+  /** Texts at once. */
+  readonly maxStreams: number;
+  /** Tokens of a prompt between two tokens of others. */
+  readonly promptChunk: number;
+  readonly prefixCacheTokens: number;
+  readonly observe?: (run: {
+    readonly kind: "prompt" | "token";
+    readonly rows: number;
+    readonly waiting: number;
+    readonly runMs: number;
+  }) => void;
+}
+
+const int32 = (shape: readonly number[], values: ArrayLike<number>): TensorData => fromNumbers("int32", shape, values);
+
+/** Lets messages and timers have their turn: in Node without the millisecond that a timer takes. */
+const { setImmediate: soon = (run: () => void) => setTimeout(run, 0) } = globalThis as {
+  setImmediate?: (run: () => void) => unknown;
+};
+const nextTurn = (): Promise<void> => new Promise((resolve) => void soon(resolve));
+
+/** Nobody else waits: a prompt is read in larger pieces. */
+const ALONE_FACTOR = 4;
+
+/** A text under way. */
+class Sequence implements WrittenSequence {
+  readonly prompt: readonly number[];
+  readonly options: SequenceOptions;
+  readonly random: Random;
+  /** The prompt and what was written. */
+  readonly context: number[];
+  readonly counts = new Map<number, number>();
+  cachedTokens = 0;
+  written = 0;
+  isOver = false;
+  #queue: WrittenToken[] = [];
+  #failure: unknown;
+  #wake: (() => void) | undefined;
+
+  constructor(prompt: readonly number[], options: SequenceOptions) {
+    this.prompt = prompt;
+    this.options = options;
+    this.random = new Random(options.seed ?? 0, "generate");
+    this.context = [...prompt];
+  }
+
+  push(token: WrittenToken): void {
+    this.#queue.push(token);
+    this.#wake?.();
+  }
+
+  end(failure?: unknown): void {
+    this.isOver = true;
+    this.#failure = failure;
+    this.#wake?.();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<WrittenToken, void> {
+    try {
+      for (;;) {
+        const next = this.#queue.shift();
+        if (next !== undefined) yield next;
+        else if (this.#failure !== undefined) throw this.#failure;
+        else if (this.isOver) return;
+        else await new Promise<void>((resolve) => (this.#wake = resolve));
+      }
+    } finally {
+      // Whoever stops listening is written to no longer.
+      this.isOver = true;
+    }
+  }
+}
+
+/** Two graphs: of pieces of prompts, and of one token of each text. */
+function traced(model: DecoderModel, isInPlace: boolean) {
+  const [N, T, C] = [symbol("N"), symbol("T"), symbol("C")];
+  const cache = new ChunkCache({ ...model.decoderShape, batch: N, past: C });
+  const logits = model.forward(input("tokens", [N, T], "int32"), {
+    positions: input("positions", [N, T], "int32"),
+    cache,
+    at: input("last", [N], "int32"),
+  });
+  const { step, inPlace } = continuer(model, isInPlace);
+  return { chunk: { logits, ...cache.outputs }, step, inPlace };
+}
+
+/** Writes texts together with a model whose weights are constants. Owned: dispose it. */
+export class ContinuousBatch implements SequenceWriter {
+  readonly maxPositions: number;
+  readonly #vocabSize: number;
+  readonly #options: BatchedOptions;
+  readonly #chunk: Executable;
+  readonly #step: Executable;
+  readonly #values: StepValues;
+  readonly #slots: Slots;
+  readonly #prefixes: PrefixCache;
+  /** Texts that are written, row by row; the one that is read has the row behind them. */
+  #active: Sequence[] = [];
+  #reading: Sequence | undefined;
+  #waiting: Sequence[] = [];
+  #isWorking = false;
+  #isDisposed = false;
+
+  private constructor(parts: { model: DecoderModel; chunk: Executable; step: Executable; options: BatchedOptions }) {
+    this.#options = parts.options;
+    this.#chunk = parts.chunk;
+    this.#step = parts.step;
+    this.#values = new StepValues(parts.step);
+    this.#slots = new Slots(parts.model.decoderShape, parts.options.maxStreams + 1);
+    this.#prefixes = new PrefixCache(parts.options.prefixCacheTokens);
+    this.maxPositions = parts.model.config.maxPositions ?? Infinity;
+    this.#vocabSize = parts.model.config.vocabSize;
+  }
+
+  /** Compiles a model with its weights, by parameter path. */
+  static async create(
+    model: DecoderModel,
+    weights: ReadonlyMap<string, TensorData>,
+    options: BatchedOptions,
+  ): Promise<ContinuousBatch> {
+    const { names, values } = boundWeights(model, weights);
+    const runtime = options.runtime ?? (await platformRuntime());
+    const device = await resolveDevice(runtime, options.device ?? "cpu");
+    const isInPlace = device === "cpu" && runtime.writesInPlace && fitsInPlace(model.decoderShape);
+    const { chunk, step, inPlace } = traced(model, isInPlace);
+    const { threads, rewrites = {} } = options;
+    const common: CompileOptions = { device, runtime, names, values, ...(threads === undefined ? {} : { threads }) };
+    return new ContinuousBatch({
+      model,
+      chunk: await compile(resolveForUse(chunk), { ...common, ...(rewrites.prompt && { rewrite: rewrites.prompt }) }),
+      step: await compile(resolveForUse(step), {
+        ...common,
+        arena: true,
+        inPlace,
+        ...(rewrites.step && { rewrite: rewrites.step }),
+      }),
+      options,
+    });
+  }
+
+  /** Texts that wait for a place. */
+  get waiting(): number {
+    return this.#waiting.length + (this.#reading === undefined ? 0 : 1);
+  }
+
+  /** Texts that are written. */
+  get active(): number {
+    return this.#active.length;
+  }
+
+  /**
+   * Writes a text behind a prompt, together with others.
+   *
+   * Errors: ConfigError for an empty prompt, one that leaves no room for a token, and options out of range; SessionError once this has been disposed.
+   */
+  write(prompt: readonly number[], options: SequenceOptions): WrittenSequence {
+    if (this.#isDisposed) throw afterDispose("generator");
+    checkSampling(options);
+    if (prompt.length === 0) throw new ConfigError("prompt: expected at least one token, got none");
+    if (prompt.length >= this.maxPositions)
+      throw new ConfigError(`prompt: expected fewer than the model's ${this.maxPositions} tokens, got ${prompt.length}; cut it`);
+    const stray = prompt.find((token) => !Number.isInteger(token) || token < 0 || token >= this.#vocabSize);
+    if (stray !== undefined)
+      throw new ConfigError(`prompt: expected tokens of the vocabulary, 0 to ${this.#vocabSize - 1}, got ${stray}`);
+    const sequence = new Sequence(prompt, options);
+    this.#waiting.push(sequence);
+    if (!this.#isWorking) {
+      this.#isWorking = true;
+      void this.#work();
+    }
+    return sequence;
+  }
+
+  async #work(): Promise<void> {
+    try {
+      while (this.#active.length > 0 || this.#reading !== undefined || this.#waiting.length > 0) {
+        this.#leave();
+        await this.#read();
+        await this.#advance();
+        // New texts, and those that are given up, are heard of between steps.
+        await nextTurn();
+      }
+    } catch (error) {
+      for (const sequence of [...this.#active, ...(this.#reading === undefined ? [] : [this.#reading]), ...this.#waiting])
+        sequence.end(error);
+      this.#active = [];
+      this.#reading = undefined;
+      this.#waiting = [];
+    } finally {
+      this.#isWorking = false;
+    }
+  }
+
+  /** Takes out those that have ended, or were given up. */
+  #leave(): void {
+    const isGone = (sequence: Sequence): boolean => {
+      const { signal } = sequence.options;
+      if (!sequence.isOver && signal?.aborted === true) sequence.end(signal.reason);
+      return sequence.isOver;
+    };
+    this.#waiting = this.#waiting.filter((sequence) => !isGone(sequence));
+    for (let row = this.#active.length - 1; row >= 0; row--) {
+      const sequence = this.#active[row] as Sequence;
+      if (!isGone(sequence)) continue;
+      this.#remember(sequence, row);
+      const last = this.#active.length - 1;
+      this.#slots.copy(last, row);
+      this.#active[row] = this.#active[last] as Sequence;
+      this.#active.pop();
+      // The one that is read lies right behind those that are written.
+      if (this.#reading !== undefined) this.#slots.copy(last + 1, last);
+    }
+    if (this.#reading !== undefined && isGone(this.#reading)) this.#reading = undefined;
+  }
+
+  #remember({ context, options: { owner = "" } }: Sequence, row: number): void {
+    const tokens = context.slice(0, this.#slots.lengths[row]);
+    if (this.#prefixes.takes(tokens)) this.#prefixes.add(owner, tokens, this.#slots.take(row, tokens.length));
+  }
+
+  /** Reads a piece of a prompt, if one waits and there is a place for it. */
+  async #read(): Promise<void> {
+    const row = this.#active.length;
+    if (this.#reading === undefined) {
+      const next = row < this.#options.maxStreams ? this.#waiting.shift() : undefined;
+      if (next === undefined) return;
+      this.#reading = next;
+      this.#slots.clear(row);
+      const known = this.#prefixes.find(next.options.owner ?? "", next.prompt);
+      if (known !== undefined) this.#slots.put(row, known.row, known.length);
+      next.cachedTokens = known?.length ?? 0;
+    }
+    const reading = this.#reading;
+    const from = this.#slots.lengths[row] as number;
+    const size = this.#options.promptChunk * (row === 0 ? ALONE_FACTOR : 1);
+    const tokens = reading.prompt.slice(from, from + size);
+    const start = performance.now();
+    const { logits, ...present } = await this.#chunk.call({
+      tokens: int32([1, tokens.length], tokens),
+      positions: int32(
+        [1, tokens.length],
+        Array.from(tokens.keys(), (i) => from + i),
+      ),
+      last: int32([1], [tokens.length - 1]),
+      ...this.#slots.feeds(row, 1),
+    });
+    this.#slots.append(present, row, [tokens.length]);
+    this.#options.observe?.({ kind: "prompt", rows: tokens.length, waiting: this.waiting, runMs: performance.now() - start });
+    if (from + tokens.length < reading.prompt.length) return;
+    this.#reading = undefined;
+    this.#active.push(reading);
+    this.#choose(reading, (logits as TensorData).data as Float32Array);
+  }
+
+  /** One more token of each text. */
+  async #advance(): Promise<void> {
+    const going = this.#active.length;
+    // Those that have just ended are taken out first.
+    if (going === 0 || this.#active.some(({ isOver }) => isOver)) return;
+    const start = performance.now();
+    const slots = this.#slots;
+    const lengths = slots.lengths.slice(0, going);
+    slots.reserve(Math.max(...lengths) + 1);
+    const feeds = {
+      tokens: int32(
+        [going, 1],
+        this.#active.map(({ context }) => context.at(-1) as number),
+      ),
+      positions: int32([going, 1], lengths),
+      ...slots.feeds(0, going),
+    };
+    const { logits, ...present } = await this.#values.run(feeds, going);
+    const ones = new Array<number>(going).fill(1);
+    if (Object.keys(present).length === 0) slots.advance(0, ones);
+    else slots.append(present, 0, ones);
+    this.#options.observe?.({ kind: "token", rows: going, waiting: this.waiting, runMs: performance.now() - start });
+    const data = (logits as TensorData).data as Float32Array;
+    const width = data.length / going;
+    for (const [row, sequence] of this.#active.entries()) this.#choose(sequence, data.subarray(row * width, (row + 1) * width));
+  }
+
+  /** Chooses a text's next token. An error of its constraint ends it alone. */
+  #choose(sequence: Sequence, logits: Float32Array): void {
+    const { options, context, counts } = sequence;
+    try {
+      const token = chosen(logits, sequence);
+      context.push(token);
+      counts.set(token, (counts.get(token) ?? 0) + 1);
+      sequence.written++;
+      options.constraint?.accept(token);
+      sequence.push({ token, ...(options.logprobs === undefined ? {} : told(logits, token, options.logprobs)) });
+      const isFull = context.length >= this.maxPositions;
+      const isWhole = options.constraint?.isComplete === true || options.endTokens.includes(token);
+      if (isWhole || sequence.written >= options.maxTokens || isFull) sequence.end();
+    } catch (error) {
+      sequence.end(error);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
+    for (const sequence of [...this.#active, ...this.#waiting]) sequence.end(afterDispose("generator"));
+    this.#reading?.end(afterDispose("generator"));
+    while (this.#isWorking) await new Promise((resolve) => setTimeout(resolve, 1));
+    this.#values[Symbol.dispose]();
+    await this.#chunk.dispose();
+    await this.#step.dispose();
+  }
+
+  /** For code without `await using`. */
+  dispose(): Promise<void> {
+    return this[Symbol.asyncDispose]();
+  }
+}
+
+/** The next token: logits, biases, penalties and constraint, then sampling. */
+function chosen(logits: Float32Array, { options, context, counts, random }: Sequence): number {
+  const { frequencyPenalty = 0, presencePenalty = 0, logitBias, constraint, temperature = 1, repetitionPenalty = 1 } = options;
+  const isPlain = frequencyPenalty === 0 && presencePenalty === 0 && logitBias === undefined && constraint === undefined;
+  if (isPlain && temperature === 0 && repetitionPenalty === 1) return argMax(logits);
+  if (isPlain) return chooseToken(logits, context, options, random);
+  const changed = new Float64Array(logits);
+  for (const [token, count] of counts) changed[token] = (changed[token] as number) - count * frequencyPenalty - presencePenalty;
+  for (const [token, bias] of logitBias ?? []) if (token < changed.length) changed[token] = (changed[token] as number) + bias;
+  constraint?.apply(changed);
+  return chooseToken(changed, context, options, random);
+}
+
+/** How likely a token was, and which were likeliest. */
+function told(logits: Float32Array, token: number, count: number): Pick<WrittenToken, "logprob" | "top"> {
+  const logarithms = logSoftmax(logits);
+  const found: number[] = [];
+  const most = count === 0 ? 0 : logarithms.length;
+  for (let id = 0; id < most; id++) {
+    const value = logarithms[id] as number;
+    if (found.length === count && value <= (logarithms[found[count - 1] as number] as number)) continue;
+    let at = found.length;
+    while (at > 0 && value > (logarithms[found[at - 1] as number] as number)) at--;
+    found.splice(at, 0, id);
+    found.length = Math.min(found.length, count);
+  }
+  return {
+    logprob: logarithms[token],
+    top: found.map((id) => ({ token: id, logprob: logarithms[id] as number })),
+  };
+}
