@@ -12,6 +12,7 @@ import { failureOf } from "../http/http-error.js";
 import type { ModelSource } from "./models.js";
 import { addPageRoutes, PAGE_PATHS } from "./page.js";
 import { type HttpLimits, HTTP_LIMITS, notesOf, type Observer, RouteScope } from "./route.js";
+import { addOpenAiRoutes } from "./routes-openai.js";
 import { addOwnRoutes } from "./routes-own.js";
 import { addV2Routes } from "./routes-v2.js";
 
@@ -96,7 +97,7 @@ export function createHandler(options: HandlerOptions): Handler {
   const { models, observer, rules = {}, keys, version = "0" } = options;
   const limits: HttpLimits = { ...HTTP_LIMITS, ...options.limits };
   const app = new OpenAPIHono<Guarded>();
-  const scope = new RouteScope(app, models, limits);
+  const scope = new RouteScope(app, models, limits, (error, id) => observer?.failure(error, id));
   if (observer !== undefined) app.use(observed(observer));
   app.use(
     guards({
@@ -108,6 +109,7 @@ export function createHandler(options: HandlerOptions): Handler {
   );
   addOwnRoutes(scope);
   addV2Routes(scope, version);
+  addOpenAiRoutes(scope);
   addPageRoutes(app);
   app.get("/openapi.json", (c) =>
     c.json(

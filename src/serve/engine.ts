@@ -31,8 +31,13 @@ export interface ModelDescription {
   /** Tokens of a prompt and its answer together. */
   readonly contextLength?: number;
   /** What was decided when it was opened. */
+  /** How a chat template writes calls of tools; left out where it takes none. */
+  readonly toolForm?: ToolForm;
   readonly remarks: readonly string[];
 }
+
+/** `<tool_call>{…}</tool_call>`, `[TOOL_CALLS] […]`, or JSON with `name` and `parameters`. */
+export type ToolForm = "tags" | "list" | "json";
 
 export interface PredictParams {
   readonly instances: readonly Instance[];
@@ -101,8 +106,8 @@ export interface GenerateParams {
   readonly stop: readonly string[];
   /** How many likeliest tokens are told beside each; left out, no log-probabilities at all. */
   readonly logprobs?: number;
-  /** A JSON schema that the text has to follow; `true` is any JSON object. */
-  readonly schema?: unknown;
+  /** A JSON schema that the text has to follow (`true` is any JSON object), between two texts. */
+  readonly format?: { readonly schema: unknown; readonly before?: string; readonly after?: string };
   /** Whose prompts may be reused: one cache for each. */
   readonly owner: string;
   /** Added to logits of tokens by id. */

@@ -1,10 +1,33 @@
 /**
  * @module The engine for a path: of a model that generates text, or of any other.
  */
+import { isDecoder } from "../generate/index.js";
+import { Transformer } from "../models/index.js";
+import { openRun, splitRunPath } from "../run/run-folder-node.js";
+import { isGguf } from "../tasks/use/gguf-node.js";
+import { openTextSource } from "../tasks/use/text-generator-node.js";
+import { pretrainedConfig } from "../train/pretrained-node.js";
+import { languageEngine } from "./language-engine-node.js";
 import type { OpenEngineOptions, OwnedEngine } from "./model-engine-node.js";
 import { ModelEngine } from "./model-engine-node.js";
 
-/** Opens a model as an engine. Errors: those of `openModel` and of `TextGenerator.open`. */
-export function openEngine(path: string, options: OpenEngineOptions = {}): Promise<OwnedEngine> {
-  return ModelEngine.open(path, options);
+/** Tasks whose models write texts. */
+const WRITING: ReadonlySet<string> = new Set(["language-modeling", "sequence-to-sequence"]);
+
+/** Whether a path is that of a model that may write texts. */
+async function mayWrite(path: string): Promise<boolean> {
+  if (path.endsWith(".onnx")) return false;
+  if (isGguf(path) || (await pretrainedConfig(path)) !== undefined) return true;
+  const config = await (await openRun(splitRunPath(path).run)).config();
+  return WRITING.has(config.task);
+}
+
+/** Opens a model as an engine. Errors: those of `openModel` and of `openTextSource`. */
+export async function openEngine(path: string, options: OpenEngineOptions = {}): Promise<OwnedEngine> {
+  if (!(await mayWrite(path))) return ModelEngine.open(path, options);
+  const source = await openTextSource(path, options);
+  const writes = isDecoder(source.model) || source.model instanceof Transformer;
+  // A model that fills in masked tokens is of the same task, and answers like any other.
+  const isRun = !isGguf(path) && (await pretrainedConfig(path)) === undefined;
+  return writes || !isRun ? languageEngine(path, source, options) : ModelEngine.open(path, options);
 }

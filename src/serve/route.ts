@@ -71,11 +71,14 @@ export class RouteScope {
   readonly app: App;
   readonly models: ModelSource;
   readonly limits: HttpLimits;
+  /** Keeps a failure that its sender cannot be told of by a status any more. */
+  readonly report: (error: unknown, id: string) => void;
   readonly #admission: Admission;
   readonly #tokens = new RateLimiter("tokens a day", DAY);
 
-  constructor(app: App, models: ModelSource, limits: HttpLimits) {
+  constructor(app: App, models: ModelSource, limits: HttpLimits, report: RouteScope["report"]) {
     this.app = app;
+    this.report = report;
     this.models = models;
     this.limits = limits;
     this.#admission = new Admission(limits.maxConcurrent, "requests");

@@ -8,6 +8,7 @@ import { shown } from "../http/shown.js";
 import { type DType, fromNumbers, isStringData } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import { defined } from "../util/record.js";
+import { parseWith } from "../util/schema.js";
 import type { ModelDescription, NamedTensor, PredictResult, TensorSpec } from "./engine.js";
 import type { ServedModel } from "./models.js";
 import { addRoute, type RouteAbout, type RouteContext, type RouteScope } from "./route.js";
@@ -21,6 +22,7 @@ import {
   readySchema,
   repositoryIndexSchema,
   serverMetadataSchema,
+  writingSchema,
 } from "./schemas.js";
 import { bytesOfTensor, datatypeOf, dtypeNamed, expectSize, jsonOfTensor, tensorOfBytes, tensorOfJson } from "./tensors.js";
 
@@ -150,6 +152,30 @@ function respond(model: ServedModel, request: InferRequest, outputs: readonly Na
   return new Response(body, { headers: { "content-type": "application/octet-stream", [HEADER]: String(head.length) } });
 }
 
+/** Texts that a language model writes behind others: `text_input` to `text_output`, as in Triton's backends of such models. */
+async function continued(
+  scope: RouteScope,
+  c: RouteContext,
+  model: ServedModel,
+  { parameters = {} }: InferRequest,
+  given: readonly NamedTensor[],
+): Promise<NamedTensor[]> {
+  const [only, ...others] = given;
+  if (only === undefined || others.length > 0 || only.name !== "text_input" || !isStringData(only.data))
+    throw new DataError("inputs: expected text_input alone, BYTES, got others");
+  const options = parseWith(writingSchema, parameters, "parameters");
+  const texts = await Promise.all(
+    only.data.data.map(async (prompt) => {
+      const pieces: string[] = [];
+      const { max_tokens: maxTokens, temperature, seed } = options;
+      const params = { prompt, isConversation: false, maxTokens, temperature, seed, stop: [], owner: c.get("owner").name };
+      await scope.call(c, model, "generate", params, { onEvent: ({ text }) => pieces.push(text) });
+      return pieces.join("");
+    }),
+  );
+  return [{ name: "text_output", data: { dtype: "string", shape: [texts.length], data: texts } }];
+}
+
 async function infer(scope: RouteScope, c: RouteContext): Promise<Response> {
   const { model: name = "", version } = c.req.param() as { model?: string; version?: string };
   const model = scope.find(c, name, version);
@@ -157,6 +183,8 @@ async function infer(scope: RouteScope, c: RouteContext): Promise<Response> {
   const request = parseBody(inferSchema, json);
   const given = requestTensors(request, raw);
   const { description } = await scope.engine(model);
+  if (description.takes === "prompt")
+    return respond(model, request, chosen(await continued(scope, c, model, request, given), request));
   const texts = textsOf(given, description);
   if (texts !== undefined)
     return respond(model, request, chosen(answerTensors(await scope.call(c, model, "predict", { instances: texts })), request));

@@ -99,6 +99,13 @@ export const inferSchema = z.object({
     .optional(),
 });
 
+/** Parameters of a language model's texts. */
+export const writingSchema = z.looseObject({
+  max_tokens: z.number().int().min(1).default(64),
+  temperature: z.number().min(0).max(2).default(0),
+  seed: z.number().int().min(0).default(0),
+});
+
 export const inferredSchema = z.object({
   model_name: z.string(),
   model_version: z.string(),

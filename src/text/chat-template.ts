@@ -5,10 +5,11 @@ import { ConfigError } from "../util/errors.js";
 import type { Template } from "./bounded-jinja.js";
 import { parseTemplate, renderTemplate } from "./bounded-jinja.js";
 
-/** One turn of a conversation. */
+/** One turn of a conversation. Templates may know more of it: calls of tools, names. */
 export interface ChatMessage {
   readonly role: string;
   readonly content: string;
+  readonly [field: string]: unknown;
 }
 
 export interface ChatOptions {
@@ -27,12 +28,14 @@ export interface ChatOptions {
  * Checked against: transformers 5.24, the same texts, chat-template.test.ts.
  */
 export class ChatTemplate {
+  readonly source: string;
   readonly #template: Template;
   readonly #tokens: Readonly<Record<string, string>>;
   readonly #where: string;
 
   /** `specialTokens` are the contents that templates know as `bos_token`, `eos_token`, …. */
   constructor(source: string, specialTokens: Readonly<Record<string, string>> = {}, where = "chat template") {
+    this.source = source;
     this.#where = where;
     this.#tokens = specialTokens;
     this.#template = this.#said("a template that parses", () => parseTemplate(source));

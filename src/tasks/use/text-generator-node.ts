@@ -29,7 +29,7 @@ import { openTrained } from "./trained-node.js";
 type GeneratingModel = DecoderModel | Transformer;
 
 /** A model, and what surrounds it. */
-interface Source {
+export interface TextSource {
   readonly model: Module;
   readonly weights: ReadonlyMap<string, TensorData>;
   /** Kernels of quantized weights. */
@@ -59,7 +59,7 @@ async function endTokensIn(folder: string, tokenizer: Tokenizer): Promise<readon
   return tokenizer.special.eos === undefined ? [] : [tokenizer.special.eos];
 }
 
-async function openFolder(folder: string): Promise<Source> {
+async function openFolder(folder: string): Promise<TextSource> {
   const { model, weights, tokenizer } = await loadPretrained(folder);
   await tokenizerOfCheckpoint(folder, { tokenizer });
   const read = await loadTokenizer(folder);
@@ -73,7 +73,7 @@ async function openFolder(folder: string): Promise<Source> {
  *
  * Errors: ConfigError for a file whose weights are not those of the model that the run names: one that was cut.
  */
-function decoderOf(file: FileModel, path: string): Pick<Source, "model" | "weights" | "rewrites"> {
+function decoderOf(file: FileModel, path: string): Pick<TextSource, "model" | "weights" | "rewrites"> {
   const model = modelOf(taskNamed(file.task.name), file.modelName, file.info);
   const parameters = new Map([...model.state()].map(([name, parameter]) => [name, parameter.dims]));
   const stored = storedWeights(file.file.proto, parameters);
@@ -86,7 +86,7 @@ function decoderOf(file: FileModel, path: string): Pick<Source, "model" | "weigh
   return { model, weights: stored.numbers, rewrites };
 }
 
-async function openRunFolder(path: string, options: UseOptions): Promise<Source> {
+async function openRunFolder(path: string, options: UseOptions): Promise<TextSource> {
   const { model } = await openTrained(path, options);
   const info = model.info as TextInfo;
   if (typeof info.tokenizer !== "string")
@@ -101,14 +101,20 @@ async function openRunFolder(path: string, options: UseOptions): Promise<Source>
 
 const canGenerate = (model: Module): model is GeneratingModel => isDecoder(model) || model instanceof Transformer;
 
+/** Opens a run or a checkpoint. Errors: those of `loadPretrained` and of run folders; ConfigError for a run of no task of texts. */
+export async function openTextSource(path: string, options: UseOptions = {}): Promise<TextSource> {
+  const isCheckpoint = (await pretrainedConfig(path)) !== undefined;
+  return isCheckpoint ? openFolder(path) : openRunFolder(path, options);
+}
+
 /** Generates text with a run or a checkpoint. Owned: dispose it. */
 export class TextGenerator implements AsyncDisposable {
-  readonly #source: Source;
+  readonly #source: TextSource;
   readonly #generator: Generator;
   /** Reads a source and generates another text, instead of continuing the given one. */
   readonly translates: boolean;
 
-  private constructor(source: Source, generator: Generator) {
+  private constructor(source: TextSource, generator: Generator) {
     this.#source = source;
     this.#generator = generator;
     this.translates = source.model instanceof Transformer;
@@ -116,8 +122,7 @@ export class TextGenerator implements AsyncDisposable {
 
   /** Errors: those of `loadPretrained` and of run folders; ConfigError for a model that does not generate text. */
   static async open(path: string, options: UseOptions = {}): Promise<TextGenerator> {
-    const isCheckpoint = (await pretrainedConfig(path)) !== undefined;
-    const source = isCheckpoint ? await openFolder(path) : await openRunFolder(path, options);
+    const source = await openTextSource(path, options);
     const { model } = source;
     if (!canGenerate(model))
       throw new ConfigError(

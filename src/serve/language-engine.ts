@@ -1,0 +1,220 @@
+/**
+ * @module A language model as an engine: prompts and conversations in, text out as it comes, with the likelihoods and within the schema that were asked for.
+ */
+import type { SequenceOptions, SequenceWriter, WrittenToken } from "../generate/continuous-batch.js";
+import { TokenConstraint, TokenTree } from "../generate/constraint/automaton.js";
+import { bytes, type GrammarNode, sequence } from "../generate/constraint/grammar.js";
+import { ANY_OBJECT, schemaGrammar } from "../generate/constraint/json-schema.js";
+import { tokenBytes } from "../generate/constraint/token-bytes.js";
+import { TextStream } from "../generate/text-stream.js";
+import type { ChatMessage, ChatTemplate, Tokenizer } from "../text/index.js";
+import { ConfigError } from "../util/errors.js";
+import { defined } from "../util/record.js";
+import type {
+  CallOptions,
+  ConversationParams,
+  EmbedParams,
+  EmbedResult,
+  Engine,
+  EngineCalls,
+  EngineMethod,
+  GenerateEvent,
+  GenerateParams,
+  GenerateResult,
+  ModelDescription,
+  TokenLogprob,
+  ToolForm,
+} from "./engine.js";
+
+/** A language model, and what surrounds it. */
+export interface LanguageParts {
+  readonly name: string;
+  readonly task: string;
+  readonly writer: SequenceWriter;
+  readonly tokenizer: Tokenizer;
+  readonly endTokens: readonly number[];
+  readonly chat?: ChatTemplate;
+  /** Texts begin as the tokenizer's template has it. */
+  readonly isTemplated: boolean;
+  /** The mean of a text's last hidden states; left out where there is no such thing. */
+  readonly embed?: (ids: readonly number[]) => Promise<Float32Array>;
+  readonly remarks?: readonly string[];
+}
+
+/** Tokens where a sender says no number. */
+const USUAL_TOKENS = 1024;
+/** Grammars that are kept: a program sends the same schema with each request. */
+const MOST_GRAMMARS = 16;
+const decoder = new TextDecoder();
+
+/** How a template writes calls of tools. */
+function toolFormOf(chat: ChatTemplate | undefined): ToolForm | undefined {
+  if (chat === undefined || !/\btools\b/.test(chat.source)) return undefined;
+  if (chat.source.includes("<tool_call>")) return "tags";
+  return chat.source.includes("[TOOL_CALLS]") ? "list" : "json";
+}
+
+/** Answers calls with a language model. Owned: dispose it. */
+export class LanguageEngine implements Engine, AsyncDisposable {
+  readonly description: ModelDescription;
+  readonly #parts: LanguageParts;
+  readonly #grammars = new Map<string, GrammarNode>();
+  #bytes: readonly (Uint8Array | undefined)[] | undefined;
+  #tree: TokenTree | undefined;
+
+  constructor(parts: LanguageParts) {
+    this.#parts = parts;
+    const { chat, embed, writer, task, remarks = [] } = parts;
+    const { maxPositions } = writer;
+    this.description = {
+      task,
+      takes: "prompt",
+      capabilities: [
+        "complete",
+        ...(chat === undefined ? [] : (["chat"] as const)),
+        ...(embed === undefined ? [] : (["embed"] as const)),
+      ],
+      inputs: [{ name: "text_input", dtype: "string", shape: [-1] }],
+      outputs: [{ name: "text_output", dtype: "string", shape: [-1] }],
+      ...(Number.isFinite(maxPositions) ? { contextLength: maxPositions } : {}),
+      ...defined({ toolForm: toolFormOf(chat) }),
+      remarks,
+    };
+  }
+
+  call<M extends EngineMethod>(
+    method: M,
+    params: EngineCalls[M]["params"],
+    options: CallOptions<M> = {},
+  ): Promise<EngineCalls[M]["result"]> {
+    return this.#call(method, params as never, options as CallOptions) as Promise<EngineCalls[M]["result"]>;
+  }
+
+  async #call(method: EngineMethod, params: never, { signal, onEvent }: CallOptions): Promise<unknown> {
+    if (method === "generate") return this.#generate(params, onEvent, signal);
+    if (method === "conversation") return this.#conversation(params);
+    if (method === "embed") return this.#embed(params, signal);
+    throw new ConfigError(`model: expected one that can ${method}, got a language model; use /v1/completions`);
+  }
+
+  #conversation({ messages, tools }: ConversationParams): string {
+    const { chat, name } = this.#parts;
+    if (chat === undefined)
+      throw new ConfigError(`model: expected one with a chat template, got ${name}, which has none; use /v1/completions`);
+    if (tools !== undefined && this.description.toolForm === undefined)
+      throw new ConfigError(`tools: expected a model whose chat template takes tools, got ${name}; leave them out`);
+    return chat.render(messages as readonly ChatMessage[], tools === undefined ? {} : { variables: { tools } });
+  }
+
+  async #ids(prompt: string | readonly number[], isConversation: boolean): Promise<readonly number[]> {
+    if (typeof prompt !== "string") return prompt;
+    const { tokenizer, isTemplated } = this.#parts;
+    return Array.from((await tokenizer.encode(prompt, { specialTokens: isTemplated && !isConversation })).ids);
+  }
+
+  /** The bytes of each token. */
+  get #tokenBytes(): readonly (Uint8Array | undefined)[] {
+    return (this.#bytes ??= tokenBytes(this.#parts.tokenizer));
+  }
+
+  #constraint({ schema, before = "", after = "" }: NonNullable<GenerateParams["format"]>): TokenConstraint {
+    const key = JSON.stringify([schema, before, after]);
+    let grammar = this.#grammars.get(key);
+    if (grammar === undefined) {
+      grammar = sequence(bytes(before), schema === true ? ANY_OBJECT : schemaGrammar(schema), bytes(after));
+      if (this.#grammars.size >= MOST_GRAMMARS) this.#grammars.delete(this.#grammars.keys().next().value as string);
+      this.#grammars.set(key, grammar);
+    }
+    this.#tree ??= new TokenTree(this.#tokenBytes);
+    return new TokenConstraint(grammar, this.#tree, this.#tokenBytes, this.#parts.endTokens);
+  }
+
+  #sequenceOptions(params: GenerateParams, room: number, signal: AbortSignal | undefined): SequenceOptions {
+    const {
+      maxTokens = USUAL_TOKENS,
+      temperature,
+      topP,
+      topK,
+      frequencyPenalty,
+      presencePenalty,
+      seed,
+      logprobs,
+      owner,
+      logitBias,
+      format,
+    } = params;
+    return {
+      maxTokens: Math.max(1, Math.min(maxTokens, room)),
+      endTokens: this.#parts.endTokens,
+      temperature,
+      seed,
+      owner,
+      ...defined({ topP, topK, frequencyPenalty, presencePenalty, logprobs, signal }),
+      ...(logitBias === undefined
+        ? {}
+        : { logitBias: new Map(Object.entries(logitBias).map(([id, bias]) => [Number(id), bias])) }),
+      ...(format === undefined ? {} : { constraint: this.#constraint(format) }),
+    };
+  }
+
+  #told({ token, logprob = 0, top = [] }: WrittenToken): TokenLogprob {
+    const shown = (id: number, value: number) => {
+      const found = this.#tokenBytes[id] ?? new TextEncoder().encode(this.#parts.tokenizer.idToToken(id) ?? "");
+      return { token: decoder.decode(found), bytes: Array.from(found), logprob: value };
+    };
+    return { ...shown(token, logprob), top: top.map((each) => shown(each.token, each.logprob)) };
+  }
+
+  async #generate(
+    params: GenerateParams,
+    emit: ((event: GenerateEvent) => void) | undefined,
+    signal?: AbortSignal,
+  ): Promise<GenerateResult> {
+    const { writer, tokenizer, endTokens } = this.#parts;
+    const ids = await this.#ids(params.prompt, params.isConversation);
+    if (ids.length === 0) throw new ConfigError("prompt: expected at least one token, got none");
+    if (ids.length >= writer.maxPositions)
+      throw new ConfigError(`prompt: expected fewer than the model's ${writer.maxPositions} tokens, got ${ids.length}; cut it`);
+    const options = this.#sequenceOptions(params, writer.maxPositions - ids.length, signal);
+    const written = writer.write(ids, options);
+    const text = new TextStream((each) => tokenizer.decode(each), params.stop);
+    let tokens = 0;
+    let isStopped = false;
+    for await (const each of written) {
+      tokens++;
+      isStopped = endTokens.includes(each.token);
+      if (isStopped) break;
+      const piece = await text.push(each.token);
+      if (piece !== "" || params.logprobs !== undefined)
+        emit?.({ text: piece, ...(params.logprobs === undefined ? {} : { logprobs: [this.#told(each)] }) });
+      if (text.stopped) break;
+    }
+    const rest = await text.finish();
+    if (rest !== "") emit?.({ text: rest });
+    const isWhole = isStopped || text.stopped || options.constraint?.isComplete === true;
+    return { finish: isWhole ? "stop" : "length", promptTokens: ids.length, cachedTokens: written.cachedTokens, tokens };
+  }
+
+  async #embed({ inputs }: EmbedParams, signal?: AbortSignal): Promise<EmbedResult> {
+    const { embed, name, writer } = this.#parts;
+    if (embed === undefined) throw new ConfigError(`model: expected one that gives embeddings, got ${name}`);
+    const embeddings: Float32Array[] = [];
+    let tokens = 0;
+    for (const [i, given] of inputs.entries()) {
+      signal?.throwIfAborted();
+      const ids = await this.#ids(given, false);
+      if (ids.length === 0) throw new ConfigError(`input ${i + 1}: expected at least one token, got none`);
+      if (ids.length > writer.maxPositions)
+        throw new ConfigError(
+          `input ${i + 1}: expected at most the model's ${writer.maxPositions} tokens, got ${ids.length}; cut it`,
+        );
+      tokens += ids.length;
+      embeddings.push(await embed(ids));
+    }
+    return { embeddings, tokens };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve(this.#parts.writer[Symbol.asyncDispose]());
+  }
+}
