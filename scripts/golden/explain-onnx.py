@@ -15,7 +15,7 @@ import torch
 import torchvision
 from captum.attr import InputXGradient, IntegratedGradients, LayerGradCam, LayerIntegratedGradients, Saliency
 from torch import nn
-from transformers import BertConfig, BertForSequenceClassification
+from transformers import BertConfig, BertForSequenceClassification, GPT2Config, GPT2LMHeadModel
 
 torch.manual_seed(0)
 rng = np.random.default_rng(0)
@@ -99,6 +99,42 @@ def text_case(name, model, embeddings):
     }
 
 
+def decoder_case(name, model, embeddings):
+    """The next token: the last position of logits [N, T, V], which the file gives whole."""
+    model = coarse(model)
+    ids = torch.from_numpy(rng.integers(5, 40, size=(2, 6)))
+    target = torch.tensor([7, 21])
+
+    class Logits(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, input_ids):
+            return self.model(input_ids=input_ids, attention_mask=torch.ones_like(input_ids)).logits
+
+    logits = Logits().eval()
+    with torch.no_grad():
+        embeddings.weight[0] = 0
+    last = lambda ids: logits(ids)[:, -1]
+    seen = []
+    hook = embeddings.register_forward_hook(lambda _m, _i, out: seen.append(out) or out.retain_grad())
+    last(ids).gather(1, target[:, None]).sum().backward()
+    hook.remove()
+    lig = LayerIntegratedGradients(last, embeddings)
+    return {
+        "name": name,
+        "file": packed(logits, (ids[:1],), ["input_ids"]),
+        "inputs": {"input_ids": ids.tolist()},
+        "target": target.tolist(),
+        "position": ids.shape[1] - 1,
+        "captum": {
+            "saliency": numbers(seen[0].grad.abs()),
+            "integrated-gradients": numbers(lig.attribute(ids, baselines=torch.zeros_like(ids), target=target, n_steps=STEPS)),
+        },
+    }
+
+
 class Keras(nn.Module):
     """A network in the manner of Keras: sigmoid-weighted units, dropout that is off, a dense head."""
 
@@ -158,6 +194,10 @@ cases.append(
         },
     }
 )
+gpt2 = GPT2Config(
+    vocab_size=40, n_positions=16, n_embd=16, n_layer=2, n_head=2, use_cache=False, tie_word_embeddings=False, attn_implementation="eager"
+)
+cases.append(decoder_case("gpt2", (model := GPT2LMHeadModel(gpt2)), model.transformer.wte))
 
 golden = {
     "madeBy": "scripts/golden/explain-onnx.py, " + ", ".join(f"{name} {version(name)}" for name in ("captum", "torch", "torchvision", "transformers")),

@@ -1,6 +1,6 @@
 /**
  * Files of others against Captum on the modules that they were exported from (test/golden/explain-onnx.json): torchvision's ResNet, MobileNetV3 and ViT,
- * transformers' BERT, and a network in the manner of Keras, all small.
+ * transformers' BERT and GPT-2, and a network in the manner of Keras, all small.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { suite, test } from "node:test";
 import { inflateSync } from "node:zlib";
 import type { MethodName } from "../../src/explain/index.js";
 import { explain, explainableOnnx } from "../../src/explain/index.js";
-import type { TensorData } from "../../src/graph/index.js";
+import type { Tensor, TensorData } from "../../src/graph/index.js";
 import type { Numbers } from "./golden-models.js";
 import { float32 } from "./golden-models.js";
 
@@ -19,6 +19,8 @@ interface Case {
   readonly inputs: Readonly<Record<string, Numbers | readonly (readonly number[])[]>>;
   readonly target: readonly number[];
   readonly at?: string;
+  /** Of a decoder the position whose scores are meant. */
+  readonly position?: number;
   readonly captum: Partial<Readonly<Record<MethodName, Numbers>>>;
 }
 
@@ -33,9 +35,10 @@ const ids = (rows: readonly (readonly number[])[]): TensorData => ({
   data: BigInt64Array.from(rows.flat(), BigInt),
 });
 
-for (const { name, file, inputs, target, at, captum } of cases) {
+for (const { name, file, inputs, target, at, position, captum } of cases) {
   suite(`${name}: the file's attributions are Captum's of the module`, () => {
-    const model = explainableOnnx(inflateSync(Buffer.from(file, "base64")), { where: `${name}.onnx` });
+    const select = position === undefined ? {} : { select: (y: Tensor) => y.slice(1, position, position + 1).squeeze(1) };
+    const model = explainableOnnx(inflateSync(Buffer.from(file, "base64")), { where: `${name}.onnx`, ...select });
     const given = Object.fromEntries(
       Object.entries(inputs).map(([key, value]) => [key, "data" in value ? float32(value) : ids(value)]),
     );
