@@ -66,6 +66,11 @@ export const VERBS: readonly VerbRow[] = [
     load: () => import("./verbs/cost.js"),
   },
   {
+    name: "plan",
+    summary: "plan a training: time, devices, memory, energy, CO₂, money, optimal sizes, learning curves",
+    load: () => import("./verbs/plan.js"),
+  },
+  {
     name: "distill",
     summary: "teach a smaller model what a larger one answers",
     load: () => import("./verbs/distill.js"),
