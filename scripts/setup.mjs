@@ -22,13 +22,13 @@ export function run(command, args, options = {}) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-/** Newest change below a folder, in milliseconds. */
-function newest(folder) {
+/** Newest change of files below a folder, in milliseconds. */
+function newest(folder, files = /\.(ts|json)$/) {
   let time = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) time = Math.max(time, newest(path));
-    else if (/\.(ts|json)$/.test(entry.name)) time = Math.max(time, statSync(path).mtimeMs);
+    if (entry.isDirectory()) time = Math.max(time, newest(path, files));
+    else if (files.test(entry.name)) time = Math.max(time, statSync(path).mtimeMs);
   }
   return time;
 }
@@ -74,6 +74,18 @@ function removeOrphans(folder) {
     if (entry.isDirectory()) removeOrphans(path);
     else if (!existsSync(join(root, path.replace(/(\.d\.ts|\.js|\.js\.map)$/, ".ts")))) rmSync(join(root, "dist", path));
   }
+}
+
+/** Builds the page of `descent label` into dist/studio if a source of it is newer than the last build. */
+export function buildStudio() {
+  const stamp = join(root, "dist", "studio", "index.html");
+  const folder = join(root, "studio");
+  const sources = [join(folder, "src"), join(folder, "index.html"), join(folder, "package.json"), join(folder, "vite.config.js")];
+  const newestOf = (path) => (statSync(path).isDirectory() ? newest(path, /\.(tsx?|css)$/) : statSync(path).mtimeMs);
+  if (existsSync(stamp) && sources.every((path) => newestOf(path) < statSync(stamp).mtimeMs)) return;
+  console.error("descent: building the studio …");
+  run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", join(folder, "tsconfig.json")]);
+  run(process.execPath, [join(root, "node_modules", "vite", "bin", "vite.js"), "build", "--logLevel", "warn"], { cwd: folder });
 }
 
 /** Compiles TypeScript if a source is newer than the last build. */

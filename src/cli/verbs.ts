@@ -90,6 +90,11 @@ export const VERBS: readonly VerbRow[] = [
     summary: "serve models over HTTP: predictions, explanations, the interfaces of OpenAI and KServe",
     load: () => import("./verbs/serve.js"),
   },
+  {
+    name: "label",
+    summary: "label texts and images on a page, alone or as a team, with a model that learns along",
+    load: () => import("./verbs/label.js"),
+  },
   { name: "bench", summary: "benchmark Descent against its peers", load: () => import("./verbs/bench.js") },
   { name: "help", summary: "show help for descent or one of its verbs", load: () => import("./verbs/help.js") },
   { name: "version", summary: "show the versions of descent, Node and the engine", load: () => import("./verbs/version.js") },

@@ -4,7 +4,7 @@
 import { createServer as createPlainServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { createAdaptorServer } from "@hono/node-server";
+import { createAdaptorServer, type Http2Bindings, type HttpBindings } from "@hono/node-server";
 import { ConfigError } from "../util/errors.js";
 import { fileReason } from "../util/file-reason.js";
 import { readRegularFile } from "../util/regular-file-node.js";
@@ -52,10 +52,14 @@ const LIMITS = {
   connectionsCheckingInterval: 2_000,
 };
 
-type Fetch = (request: Request) => Response | Promise<Response>;
+/** Answers a request; `address` is its sender's. */
+type Fetch = (request: Request, address?: string) => Response | Promise<Response>;
 
 async function makeServer(fetch: Fetch, tls: ListenOptions["tls"]): Promise<Server> {
-  const common = { fetch, overrideGlobalObjects: false };
+  const common = {
+    fetch: (request: Request, { incoming }: HttpBindings | Http2Bindings) => fetch(request, incoming.socket.remoteAddress),
+    overrideGlobalObjects: false,
+  };
   if (tls === undefined)
     return createAdaptorServer({ ...common, createServer: createPlainServer, serverOptions: LIMITS }) as Server;
   const [cert, key] = [await pem(tls.certificate, "--tls-cert"), await pem(tls.key, "--tls-key")];
@@ -81,7 +85,7 @@ function refused(error: NodeJS.ErrnoException, { host, port }: ListenOptions): E
   const reason = reasons.get(error.code ?? "");
   return reason === undefined
     ? error
-    : new ConfigError(`serve: expected a free port at ${host}:${port}, got ${reason}`, { cause: error });
+    : new ConfigError(`port: expected a free one at ${host}:${port}, got ${reason}`, { cause: error });
 }
 
 /** Ends a server. */
@@ -99,8 +103,8 @@ function closing(server: Server, graceMs: number): Promise<void> {
 /** Listens. Errors: ConfigError for a port that cannot be had, and for files that are no certificate. */
 export async function listen(fetch: Fetch, options: ListenOptions): Promise<Listening> {
   let isClosing = false;
-  const answer: Fetch = async (request) => {
-    const response = await fetch(request);
+  const answer: Fetch = async (request, address) => {
+    const response = await fetch(request, address);
     // A connection that is kept would hold the end up.
     if (isClosing) response.headers.set("connection", "close");
     return response;

@@ -3,7 +3,7 @@
  */
 import { z } from "zod";
 import { DataError, DescentError } from "../util/errors.js";
-import { checkValue, valueSchema } from "./scheme.js";
+import { checkAnswer, valueSchema } from "./scheme.js";
 import type { Value } from "./scheme.js";
 import { annotationBy, now } from "./workspace.js";
 import type { Annotation, Handle, Workspace } from "./workspace.js";
@@ -37,7 +37,7 @@ export async function submit(
   const { id: project } = workspace.project;
   const payload = await workspace.payload(position);
   // What is skipped may be half done.
-  if (submission.state === "submitted") checkValue(workspace.scheme, payload, submission.value, `item ${position + 1}`);
+  if (submission.state === "submitted") checkAnswer(workspace.scheme, payload, submission.value, `item ${position + 1}`);
   return workspace.db.transaction().execute(async (db) => {
     const before = await annotationBy(db, project, position, person);
     const sent = await db.selectFrom("action").select("id").where("id", "=", submission.action).executeTakeFirst();
@@ -150,7 +150,7 @@ async function write(
 /** An adjudicator's final answer to an item. */
 export async function decide(workspace: Workspace, person: string, position: number, value: Value): Promise<void> {
   const { id: project } = workspace.project;
-  checkValue(workspace.scheme, await workspace.payload(position), value, `item ${position + 1}`);
+  checkAnswer(workspace.scheme, await workspace.payload(position), value, `item ${position + 1}`);
   const set = { person, value: JSON.stringify(value), at: now() };
   await workspace.db
     .insertInto("decision")
@@ -161,7 +161,7 @@ export async function decide(workspace: Workspace, person: string, position: num
 
 /** Makes an item one with a known answer that people are checked against, or, with null, an ordinary one again. */
 export async function setGold(workspace: Workspace, position: number, value: Value | null): Promise<void> {
-  if (value !== null) checkValue(workspace.scheme, await workspace.payload(position), value, `item ${position + 1}`);
+  if (value !== null) checkAnswer(workspace.scheme, await workspace.payload(position), value, `item ${position + 1}`);
   const { numUpdatedRows } = await workspace.db
     .updateTable("item")
     .set({ gold: value === null ? null : JSON.stringify(value) })

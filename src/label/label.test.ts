@@ -10,7 +10,7 @@ import type { Store } from "../store/store.js";
 import { Accounts, LockedError } from "./accounts.js";
 import { ConflictError, decide, setGold, submit, undo } from "./answers.js";
 import { finalValue, progress, reviewItems } from "./review.js";
-import { checkValue } from "./scheme.js";
+import { checkAnswer } from "./scheme.js";
 import type { Scheme, Value } from "./scheme.js";
 import { Workspace } from "./workspace.js";
 
@@ -35,7 +35,7 @@ for (const { name, open } of STORES) {
 
     const begin = async (overlap = 1): Promise<Workspace> => {
       const workspace = await Workspace.open(store, { id: randomUUID(), name: "p", scheme, overlap });
-      await workspace.addItems(texts.map((text) => ({ payload: { text } })));
+      await workspace.expectItems(texts.map((text) => ({ text })));
       return workspace;
     };
     const people = (): Accounts => new Accounts(store, { N: 2, r: 8, p: 1 });
@@ -179,7 +179,7 @@ describe("values", () => {
   const spans: Scheme = { kind: "spans", labels: [{ name: "A" }, { name: "B" }], several: false, overlap: "none" };
   const text = { text: "a 👍 b c" };
   const check = (overlap: Scheme["overlap"], ...parts: readonly (readonly [number, number])[]) =>
-    checkValue({ ...spans, overlap }, text, { spans: parts.map(([start, end]) => ({ start, end, label: "A" })) });
+    checkAnswer({ ...spans, overlap }, text, { spans: parts.map(([start, end]) => ({ start, end, label: "A" })) });
 
   for (const [overlap, parts, wrong] of [
     [
@@ -233,12 +233,12 @@ describe("values", () => {
   }
 
   test("a label that isn't there, two classes where one is asked for, a box outside", () => {
-    assert.throws(() => checkValue(scheme, text, classes("ugly")), /one of the labels "good", "bad", got "ugly"/);
-    assert.throws(() => checkValue(scheme, text, { classes: ["good", "bad"] }), /expected one class, got 2/);
-    assert.throws(() => checkValue(scheme, text, { spans: [] }), /expected classes, got spans/);
+    assert.throws(() => checkAnswer(scheme, text, classes("ugly")), /one of the labels "good", "bad", got "ugly"/);
+    assert.throws(() => checkAnswer(scheme, text, { classes: ["good", "bad"] }), /expected one class, got 2/);
+    assert.throws(() => checkAnswer(scheme, text, { spans: [] }), /expected classes, got spans/);
     const boxes: Scheme = { ...scheme, kind: "boxes" };
     const image = { image: { file: "a.png", width: 10, height: 10 } };
     const box = { x: 5, y: 5, width: 6, height: 2, label: "good" };
-    assert.throws(() => checkValue(boxes, image, { boxes: [box] }), /within the image's 10 × 10 pixels/);
+    assert.throws(() => checkAnswer(boxes, image, { boxes: [box] }), /within the image's 10 × 10 pixels/);
   });
 });

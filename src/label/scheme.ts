@@ -12,7 +12,7 @@ export const DATA_KINDS = {
   "image-classes": "image",
   boxes: "image",
   polygons: "image",
-} as const satisfies Readonly<Record<string, "text" | "image">>;
+} as const;
 export type Kind = keyof typeof DATA_KINDS;
 
 const name = z.string().trim().min(1).max(200);
@@ -87,13 +87,13 @@ export const FIELDS = {
   frames: "frames",
   boxes: "boxes",
   polygons: "polygons",
-} as const satisfies Readonly<Record<Kind, string>>;
+} as const satisfies Readonly<{ [K in Kind]: string }>;
 
 /** The value of a kind with nothing in it. */
 export const emptyValue = (kind: Kind): Value => ({ [FIELDS[kind]]: [] }) as unknown as Value;
 
 /** Checks an answer against the scheme and the item, and returns it; throws a DataError that says what is wrong. */
-export function checkValue(scheme: Scheme, payload: Payload, value: Value, where = "annotation"): Value {
+export function checkAnswer(scheme: Scheme, payload: Payload, value: Value, where = "annotation"): Value {
   const field = FIELDS[scheme.kind];
   if (!(field in value)) throw new DataError(`${where}: expected ${field}, got ${Object.keys(value).join(", ")}`);
   if ("classes" in value) checkClasses(scheme, value.classes, where);

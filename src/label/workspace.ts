@@ -8,7 +8,7 @@ import { z } from "zod";
 import type { Store } from "../store/store.js";
 import type { AnnotationTable, PredictionTable, Tables } from "../store/tables.js";
 import { ConfigError, DataError } from "../util/errors.js";
-import { checkValue, payloadSchema, schemeSchema, valueSchema } from "./scheme.js";
+import { payloadSchema, schemeSchema, valueSchema } from "./scheme.js";
 import type { Payload, Scheme, Value } from "./scheme.js";
 
 /** How long an item is kept for the person who has it before him, in milliseconds. */
@@ -99,24 +99,33 @@ export class Workspace {
     return this.store.db;
   }
 
-  /** Adds items behind those that are there; nothing is done for positions that are there already. */
-  async addItems(items: readonly { readonly payload: Payload; readonly gold?: Value }[]): Promise<void> {
-    for (let from = 0; from < items.length; from += INSERT_ROWS) {
-      const rows = items.slice(from, from + INSERT_ROWS).map(({ payload, gold }, i) => ({
+  /**
+   * Adds the items that are not there yet: all of them to a new project, those behind the old ones to a project whose data has grown.
+   *
+   * Errors: ConfigError for data that is no longer what the project was begun with.
+   */
+  async expectItems(items: readonly Payload[]): Promise<{ readonly had: number; readonly added: number }> {
+    const had = await this.count();
+    for (const position of had === 0 ? [] : [0, had - 1]) {
+      const kept = JSON.stringify(await this.payload(position));
+      if (kept !== JSON.stringify(payloadSchema.parse(items[position] ?? {})))
+        throw new ConfigError(
+          `item ${position + 1}: expected the data that the project was begun with, got other data; give another --store`,
+        );
+    }
+    for (let from = had; from < items.length; from += INSERT_ROWS) {
+      const rows = items.slice(from, from + INSERT_ROWS).map((payload, i) => ({
         project: this.project.id,
         position: from + i,
-        payload: JSON.stringify(payload),
-        gold: gold === undefined ? null : JSON.stringify(checkValue(this.scheme, payload, gold, `item ${from + i + 1}`)),
+        payload: JSON.stringify(payloadSchema.parse(payload)),
+        gold: null,
         done: 0,
         open: 1,
         priority: 0,
       }));
-      await this.db
-        .insertInto("item")
-        .values(rows)
-        .onConflict((conflict) => conflict.columns(["project", "position"]).doNothing())
-        .execute();
+      await this.db.insertInto("item").values(rows).execute();
     }
+    return { had, added: items.length - had };
   }
 
   /** The number of items. */
@@ -178,13 +187,14 @@ export class Workspace {
         .limit(count)
         .execute();
       const found = rows.map(({ position }) => position);
-      for (const position of found) await this.#reserve(transaction, position, person);
+      for (const position of found) await this.reserve(transaction, position, person);
       return found;
     });
     return Promise.all(positions.map((position) => this.item(person, position)));
   }
 
-  async #reserve(db: Handle, position: number, person: string): Promise<void> {
+  /** Keeps an item for a person for ten minutes. */
+  async reserve(db: Handle, position: number, person: string): Promise<void> {
     const until = new Date(Date.now() + RESERVED_MS).toISOString();
     await db
       .insertInto("reservation")

@@ -18,7 +18,7 @@ interface Finder {
   HOW_TO_INSTALL: string;
 }
 const finder = (await import(new URL("../../../scripts/chromium.mjs", import.meta.url).href)) as Finder;
-const executablePath = finder.findChromium();
+export const executablePath = finder.findChromium();
 
 /** Why browser tests are skipped, or undefined where they run. */
 export const withoutChromium = executablePath === undefined ? `no Chromium: ${finder.HOW_TO_INSTALL}` : undefined;

@@ -1,0 +1,126 @@
+/** @module `descent label DATA`: a page on which people label texts and images. */
+import { readFile } from "node:fs/promises";
+import { tableOptions, tableOptionsOf } from "../../tasks/options.js";
+import { ConfigError } from "../../util/errors.js";
+import { choice, flag, integer, list, text } from "../../util/option.js";
+import type { OptionValues } from "../../util/option.js";
+import { printableLine } from "../../util/terminal.js";
+import { defineVerb } from "../verb.js";
+
+const KINDS = ["text-classes", "spans", "frames", "image-classes", "boxes", "polygons"] as const;
+
+const options = {
+  kind: choice(KINDS, {
+    help: "what is labelled: classes of texts, spans in texts, predicates with their arguments (frames), classes of images, boxes or polygons in images",
+    defaultText: "text-classes for a file, image-classes for a folder",
+  }),
+  labels: list(text({ help: "a label, or several separated by commas, or a file with one in each line", metavar: "LABEL" })),
+  several: flag({ help: "classes: an item may have several, or none" }),
+  overlapping: choice(["none", "nested", "any"], {
+    help: "spans: whether two may share characters: never, one inside another, or in any way",
+    default: "none",
+  }),
+  instructions: text({ help: "a text file of instructions for those who label", metavar: "FILE" }),
+  store: text({
+    help: "where annotations are kept: a SQLite file, or postgres://USER:PASSWORD@HOST/DATABASE",
+    metavar: "DATABASE",
+    defaultText: "labels.db beside the data",
+    env: "DESCENT_STORE",
+  }),
+  people: integer({ help: "the number of people who label each item", minimum: 1, maximum: 20, default: 1 }),
+  learn: flag({
+    help: "classes: train a model on the labels while people label, propose its answers, and order the items by what teaches it most",
+    default: true,
+  }),
+  team: flag({ help: "people sign in, also on this machine alone; the first one by the link that is printed" }),
+  host: text({ help: "the address to listen on", metavar: "ADDRESS", default: "127.0.0.1" }),
+  port: integer({ help: "the port to listen on; 0 takes a free one", minimum: 0, maximum: 65_535, default: 8100 }),
+  allowHost: list(text({ help: "another name that the server is reached by", metavar: "NAME" })),
+  tlsCert: text({ help: "a PEM file with the server's certificate", metavar: "FILE" }),
+  tlsKey: text({ help: "a PEM file with the certificate's key", metavar: "FILE" }),
+  behindProxy: flag({ help: "another server speaks TLS for this one" }),
+  export: text({ help: "write the final answers to a file in JSON lines, and end", metavar: "FILE" }),
+  textColumn: text({ help: "the column of texts", metavar: "NAME", defaultText: "guessed from names and types" }),
+  ...tableOptions,
+  skipBadRows: flag({ help: "skip rows and images that cannot be read, and count them" }),
+} as const;
+
+type Options = OptionValues<typeof options>;
+
+/** Labels as they were given: names, lists with commas, and files with one in each line. */
+async function labelsOf(given: readonly string[]): Promise<{ name: string }[]> {
+  const names: string[] = [];
+  for (const one of given) {
+    const lines = await readFile(one, "utf8").catch(() => undefined);
+    names.push(...(lines === undefined ? one.split(",") : lines.split(/\r?\n/)));
+  }
+  const labels = [...new Set(names.map((name) => name.trim()).filter((name) => name !== ""))];
+  if (labels.length === 0) throw new ConfigError("label: expected --labels, got none; for example --labels good,bad");
+  return labels.map((name) => ({ name }));
+}
+
+async function textFile(path: string | undefined): Promise<string> {
+  if (path === undefined) return "";
+  return readFile(path, "utf8").catch((cause: unknown) => {
+    throw new ConfigError(`--instructions ${path}: expected a text file, got none`, { cause });
+  });
+}
+
+/** Options of a labelling from those of the command line. */
+async function labellingOptions(data: string, given: Options) {
+  const { isDirectory } = await import("../../label/items.js");
+  const isFolder = await isDirectory(data);
+  const kind = given.kind ?? (isFolder ? "image-classes" : "text-classes");
+  if ((given.tlsCert === undefined) !== (given.tlsKey === undefined))
+    throw new ConfigError("label: expected --tls-cert and --tls-key together, got one of them");
+  const tls = given.tlsCert === undefined ? undefined : { certificate: given.tlsCert, key: given.tlsKey ?? "" };
+  const scheme = { kind, labels: await labelsOf(given.labels), several: given.several, overlap: given.overlapping };
+  const beside = isFolder ? `${data.replace(/[\\/]+$/, "")}.labels.db` : `${data}.labels.db`;
+  return {
+    data,
+    scheme,
+    store: given.store ?? beside,
+    instructions: await textFile(given.instructions),
+    overlap: given.people,
+    learn: given.learn && (kind === "text-classes" || kind === "image-classes"),
+    team: given.team,
+    host: given.host,
+    port: given.port,
+    allowedHosts: given.allowHost,
+    tls,
+    behindProxy: given.behindProxy,
+    textColumn: given.textColumn,
+    skipBadRows: given.skipBadRows,
+    ...tableOptionsOf(given),
+  };
+}
+
+export const verb = defineVerb({
+  positionals: [{ name: "DATA", help: "a file of texts (.txt, .csv, .tsv, .jsonl, .parquet), or a folder of images" }],
+  options,
+  examples: [
+    "descent label reviews.csv --labels good,bad",
+    "descent label photos --kind boxes --labels cat,dog",
+    "descent label news.jsonl --kind spans --labels PERSON,PLACE --overlapping nested --people 2 --team",
+    "descent label reviews.csv --labels good,bad --export labelled.jsonl",
+  ],
+  async run({ positionals: [data = ""], options: given, signal, print, note }) {
+    const settings = await labellingOptions(data, given);
+    if (given.export !== undefined) {
+      const { exportLabels } = await import("../../label/export.js");
+      const written = await exportLabels(settings, given.export);
+      print(printableLine(`${written.items} items, ${written.labelled} with a final answer, in ${given.export}`));
+      return { ...written, file: given.export };
+    }
+    const { startLabelling } = await import("../../label/labelling.js");
+    await using labelling = await startLabelling({ ...settings, note: (message) => note(message, true) });
+    note(`annotations are kept in ${settings.store.replace(/:[^:@/]*@/, ":…@")}`);
+    print(printableLine(`${labelling.items} items to label at ${labelling.url}`));
+    if (labelling.invitation !== undefined) print(printableLine(`sign up as the owner, once: ${labelling.invitation}`));
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    return { url: labelling.url, items: labelling.items };
+  },
+});

@@ -1,0 +1,127 @@
+/** @module A labelling as a whole: data, database, people, the model that learns, and the server. */
+import { randomBytes } from "node:crypto";
+import { listen } from "../http/listen-node.js";
+import type { ListenOptions } from "../http/listen-node.js";
+import { isLoopback, LOOPBACK_HOSTS } from "../http/origin.js";
+import { openStore } from "../store/store.js";
+import { ConfigError } from "../util/errors.js";
+import { Accounts } from "./accounts.js";
+import { readItems } from "./items.js";
+import type { ItemOptions, ReadItems } from "./items.js";
+import type { LearnerData } from "./learner-thread.js";
+import { Learner } from "./learner.js";
+import { projectOf } from "./project-key.js";
+import { labelApp, plainAddress } from "./routes.js";
+import { DATA_KINDS } from "./scheme.js";
+import type { Scheme } from "./scheme.js";
+import { Workspace } from "./workspace.js";
+
+export interface LabellingOptions extends ItemOptions, ListenOptions {
+  /** A file of texts, or a folder of images. */
+  readonly data: string;
+  readonly scheme: Scheme;
+  /** The path of a SQLite file, or `postgres://…`. */
+  readonly store: string;
+  readonly instructions?: string;
+  /** People who label each item. Default: 1. */
+  readonly overlap?: number;
+  /** People sign in, also on this machine alone. */
+  readonly team?: boolean;
+  /** The server stands behind one that speaks TLS. */
+  readonly behindProxy?: boolean;
+  /** Names besides the address that the server is reached by. */
+  readonly allowedHosts?: readonly string[];
+  /** Whether a model learns from the labels. Default: true for classes. */
+  readonly learn?: boolean;
+  readonly note?: (text: string) => void;
+}
+
+/** A labelling that runs. */
+export interface Labelling extends AsyncDisposable {
+  readonly url: string;
+  /** The link that the first person of a team signs up with; undefined where there are people, or nobody signs in. */
+  readonly invitation: string | undefined;
+  readonly items: number;
+}
+
+/** Connections get so long to be answered when a labelling ends, in milliseconds. */
+const GRACE_MS = 5000;
+
+/** Refuses a server that strangers reach without what protects people's passwords. */
+function checkExposure({ host, tls, behindProxy = false }: LabellingOptions): void {
+  if (isLoopback(host) || tls !== undefined || behindProxy) return;
+  throw new ConfigError(
+    `--host ${host}: expected TLS beyond this machine, got none; give --tls-cert and --tls-key, or --behind-proxy if another server speaks TLS for this one`,
+  );
+}
+
+/** Opens the data and the database, and serves the page until the labelling is disposed. */
+export async function startLabelling(options: LabellingOptions): Promise<Labelling> {
+  checkExposure(options);
+  const { data, scheme, note = () => undefined } = options;
+  const read = await readItems(data, DATA_KINDS[scheme.kind], options);
+  if (read.left > 0) note(`${read.left} rows or files were left out`);
+  const store = await openStore(options.store);
+  try {
+    const name = data.split(/[\\/]/).findLast((part) => part !== "") ?? data;
+    const { instructions, overlap } = options;
+    const workspace = await Workspace.open(store, { id: projectOf(options), name, scheme, instructions, overlap });
+    const { added, had } = await workspace.expectItems(read.items);
+    if (had > 0) note(`goes on with the ${had} items of ${options.store}${added > 0 ? `, and ${added} new ones` : ""}`);
+    const learner = learns(options) ? new Learner(workspace, learnerData(scheme, read), note) : undefined;
+    return await serveLabelling(options, { workspace, read, learner });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+const learns = ({ learn, scheme }: LabellingOptions): boolean =>
+  learn ?? (scheme.kind === "text-classes" || scheme.kind === "image-classes");
+
+interface Opened {
+  readonly workspace: Workspace;
+  readonly read: ReadItems;
+  readonly learner: Learner | undefined;
+}
+
+async function serveLabelling(options: LabellingOptions, { workspace, read, learner }: Opened): Promise<Labelling> {
+  const { note = () => undefined, tls, behindProxy = false } = options;
+  const accounts = new Accounts(workspace.store);
+  const isAlone = isLoopback(options.host) && options.team !== true;
+  const addresses = new WeakMap<Request, string>();
+  const app = labelApp({
+    workspace,
+    accounts,
+    rules: { hosts: [...LOOPBACK_HOSTS, options.host, ...(options.allowedHosts ?? [])] },
+    alone: isAlone ? { person: await accounts.alone(), token: randomBytes(32).toString("base64url") } : undefined,
+    folder: read.folder,
+    learner,
+    secure: tls !== undefined || behindProxy,
+    addressOf: (request) => addresses.get(request) ?? "unknown",
+    report: (error, id) => note(`request ${id}: ${(error as Error).message}`),
+  });
+  const server = await listen((request, address) => {
+    addresses.set(request, plainAddress(address));
+    return app.fetch(request);
+  }, options);
+  const people = await accounts.people();
+  const invitation = isAlone || people.length > 0 ? undefined : `${server.url}/join#${await accounts.invite("owner")}`;
+  return {
+    url: server.url,
+    invitation,
+    items: read.items.length,
+    async [Symbol.asyncDispose]() {
+      await server.close(GRACE_MS);
+      await learner?.[Symbol.asyncDispose]();
+      await workspace.store.close();
+    },
+  };
+}
+
+function learnerData({ labels, several }: Scheme, { items, folder }: ReadItems): LearnerData {
+  const options = { classes: labels.length, several };
+  return items[0]?.text === undefined
+    ? { options, images: { folder, files: items.map(({ image }) => image?.file ?? "") } }
+    : { options, texts: items.map(({ text = "" }) => text) };
+}

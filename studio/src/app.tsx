@@ -1,0 +1,129 @@
+/** The frame of the page: who is here, where to go, which language, light or dark, and whether everything is stored. */
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { createRootRoute, createRoute, createRouter, Link, Outlet, RouterProvider, useNavigate } from "@tanstack/react-router";
+import { useEffect, useState } from "react";
+import { useOutbox } from "./outbox.js";
+import { ItemsPage } from "./pages/items.js";
+import { LabelPage } from "./pages/label.js";
+import { JoinPage, SignInPage } from "./pages/sign-in.js";
+import { TeamPage } from "./pages/team.js";
+import { server } from "./server.js";
+import type { Me } from "./server.js";
+import { useLanguage, useWords } from "./words.js";
+
+const useMe = () => useQuery({ queryKey: ["me"], queryFn: server.me, staleTime: 60_000 });
+
+function StoredState() {
+  const words = useWords();
+  const { waiting, offline, refused } = useOutbox();
+  return (
+    <span className={offline || refused !== undefined ? "state bad" : "state"} role="status">
+      {refused === undefined
+        ? offline
+          ? words.offline(waiting)
+          : waiting > 0
+            ? words.sending(waiting)
+            : words.stored
+        : `${words.refused}: ${refused}`}
+    </span>
+  );
+}
+
+function ThemeButton() {
+  const words = useWords();
+  const [theme, setTheme] = useState(() => localStorage.getItem("descent-theme") ?? "");
+  useEffect(() => {
+    if (theme !== "") {
+      document.documentElement.style.colorScheme = theme;
+      localStorage.setItem("descent-theme", theme);
+    }
+  }, [theme]);
+  const isDark = theme === "" ? matchMedia("(prefers-color-scheme: dark)").matches : theme === "dark";
+  return (
+    <button type="button" className="plain" aria-label={words.theme} onClick={() => setTheme(isDark ? "light" : "dark")}>
+      ◐
+    </button>
+  );
+}
+
+function Header({ me }: { readonly me: Me | undefined }) {
+  const words = useWords();
+  const { language, setLanguage } = useLanguage();
+  const queries = useQueryClient();
+  const reviews = me?.person !== undefined && me.person.role !== "annotator";
+  return (
+    <header>
+      <a className="skip" href="#main">
+        {words.skipToMain}
+      </a>
+      <strong>
+        <bdi>{me?.project?.name ?? "Descent"}</bdi>
+      </strong>
+      {me?.person === undefined ? null : (
+        <nav>
+          <Link to="/">{words.label}</Link>
+          {reviews ? <Link to="/items">{words.items}</Link> : null}
+          {reviews ? <Link to="/team">{words.team}</Link> : null}
+        </nav>
+      )}
+      <span className="grow" />
+      {me?.person === undefined ? null : <StoredState />}
+      <button
+        type="button"
+        className="plain"
+        lang={language === "en" ? "zh-CN" : "en"}
+        onClick={() => setLanguage(language === "en" ? "zh" : "en")}
+      >
+        {words.language}
+      </button>
+      <ThemeButton />
+      {me?.team === true && me.person !== undefined ? (
+        <button type="button" className="plain" onClick={() => void server.signOut().then(() => queries.invalidateQueries())}>
+          <bdi>{me.person.name}</bdi> · {words.signOut}
+        </button>
+      ) : null}
+    </header>
+  );
+}
+
+function Frame() {
+  const me = useMe();
+  return (
+    <>
+      <Header me={me.data} />
+      <main id="main">
+        <Outlet />
+      </main>
+    </>
+  );
+}
+
+/** A page for those who are signed in; for others, the sign-in. */
+function Private({ page: Page }: { readonly page: React.ComponentType<{ readonly me: Me }> }) {
+  const words = useWords();
+  const me = useMe();
+  if (me.isError)
+    return (
+      <p role="alert">
+        {words.failed}: {me.error.message}
+      </p>
+    );
+  if (me.data === undefined) return <p>{words.loading}</p>;
+  return me.data.person === undefined ? <SignInPage /> : <Page me={me.data} />;
+}
+
+function Join() {
+  const navigate = useNavigate();
+  return <JoinPage onJoined={() => void navigate({ to: "/", hash: "" })} />;
+}
+
+const root = createRootRoute({ component: Frame, notFoundComponent: () => <Private page={LabelPage} /> });
+const routes = [
+  createRoute({ getParentRoute: () => root, path: "/", component: () => <Private page={LabelPage} /> }),
+  createRoute({ getParentRoute: () => root, path: "/items", component: () => <Private page={ItemsPage} /> }),
+  createRoute({ getParentRoute: () => root, path: "/team", component: () => <Private page={TeamPage} /> }),
+  createRoute({ getParentRoute: () => root, path: "/join", component: Join }),
+];
+const router = createRouter({ routeTree: root.addChildren(routes) });
+
+export const App = () => <RouterProvider router={router} />;
