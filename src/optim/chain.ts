@@ -3,7 +3,7 @@
  */
 import type { Parameter, Tensor } from "../graph/index.js";
 import { ConfigError } from "../util/errors.js";
-import type { GroupSettings, Optimizer, ParameterGroup, Part, PartContext, Update } from "./optimizer.js";
+import type { GroupSettings, Optimizer, ParameterGroup, Part, PartContext, Update, UpdateInputs, Updates } from "./optimizer.js";
 import { factorAlgebra, scaleBy } from "./optimizer.js";
 import { expectOption } from "../util/described.js";
 import { matchesPath } from "../util/patterns.js";
@@ -86,6 +86,33 @@ function build(parts: readonly Part[], groups: readonly ParameterGroup[]): Optim
   const trained = <P>(parameters: ReadonlyMap<string, P>): Map<string, P> =>
     new Map([...parameters].filter(([path]) => group(path).frozen !== true));
 
+  /** The first `count` parts, and the rest of what an update needs of them. */
+  const begin = (
+    count: number,
+    { parameters, gradients, state, scalars }: UpdateInputs,
+  ): {
+    updates: Updates;
+    newState: Map<string, Tensor>;
+    metrics: Map<string, Tensor>;
+    contextOf: (prefix: string) => PartContext;
+  } => {
+    const newState = new Map<string, Tensor>();
+    const metrics = new Map<string, Tensor>();
+    const algebra = factorAlgebra(parameters);
+    const contextOf = (prefix: string): PartContext => ({
+      ...algebra,
+      parameters,
+      group,
+      slot: (slot, path) => given(state, `${prefix}.${slot}/${path}`, "slot"),
+      setSlot: (slot, path, value) => newState.set(`${prefix}.${slot}/${path}`, value),
+      scalar: (name) => given(scalars, `${prefix}.${name}`, "scalar"),
+      report: (name, value) => metrics.set(name, value),
+    });
+    let updates: Updates = new Map([...trained(gradients)].map(([path, direction]) => [path, { direction, scale: 1, decay: 0 }]));
+    for (const { part, prefix } of prefixed.slice(0, count)) updates = part.update?.(updates, contextOf(prefix)) ?? updates;
+    return { updates, newState, metrics, contextOf };
+  };
+
   return {
     parts,
     groups,
@@ -109,24 +136,16 @@ function build(parts: readonly Part[], groups: readonly ParameterGroup[]): Optim
     scalarNames: [...hostScalars.keys()],
     scalars: (info) => Object.fromEntries([...hostScalars].map(([name, value]) => [name, value(info)])),
 
-    update: ({ parameters, gradients, scaledGradients, state, scalars }) => {
-      const newState = new Map<string, Tensor>();
-      const metrics = new Map<string, Tensor>();
-      const algebra = factorAlgebra(parameters);
-      const contextOf = (prefix: string): PartContext => ({
-        ...algebra,
-        parameters,
-        group,
-        slot: (slot, path) => given(state, `${prefix}.${slot}/${path}`, "slot"),
-        setSlot: (slot, path, value) => newState.set(`${prefix}.${slot}/${path}`, value),
-        scalar: (name) => given(scalars, `${prefix}.${name}`, "scalar"),
-        report: (name, value) => metrics.set(name, value),
-      });
+    updatesBefore: (count, inputs) => {
+      const { updates, newState, metrics } = begin(count, inputs);
+      return { updates, state: newState, metrics };
+    },
 
-      let updates: ReadonlyMap<string, Update> = new Map(
-        [...trained(gradients)].map(([path, direction]) => [path, { direction, scale: 1, decay: 0 }]),
-      );
-      for (const { part, prefix } of prefixed) updates = part.update?.(updates, contextOf(prefix)) ?? updates;
+    update: (inputs) => {
+      const { parameters, gradients, scaledGradients } = inputs;
+      const begun = begin(prefixed.length, inputs);
+      const { newState, metrics, contextOf } = begun;
+      let { updates } = begun;
 
       const factor = scaledGradients === undefined ? undefined : commonScale(updates, gradients);
       if (factor !== undefined) {

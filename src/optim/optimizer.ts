@@ -123,6 +123,11 @@ export interface Optimizer {
   /** Those of the parameters that the optimizer changes: not frozen by a group. */
   readonly trained: <P>(parameters: ReadonlyMap<string, P>) => Map<string, P>;
   readonly update: (inputs: UpdateInputs) => UpdateOutputs;
+  /** The updates as the first `count` parts leave them, for a kernel that does the rest (`in-place.ts`). */
+  readonly updatesBefore: (
+    count: number,
+    inputs: UpdateInputs,
+  ) => Pick<UpdateOutputs, "state" | "metrics"> & { readonly updates: Updates };
 }
 
 /** Settings for the parameters whose path matches; the first group that matches counts. */

@@ -101,7 +101,7 @@ function parametersByLoss(
 }
 
 /** The traced loss of a batch in training. */
-interface TracedLoss {
+export interface TracedLoss {
   readonly loss: Tensor;
   /** Further scalars to watch. */
   readonly watched: ReadonlyMap<string, Tensor>;
@@ -111,7 +111,8 @@ interface TracedLoss {
   readonly gradients: (seed: Tensor) => ReadonlyMap<string, Tensor>;
 }
 
-function traceLoss({ loss: lossOf, model }: TrainingStepOptions, batch: BatchTypes, trainable: Trainable): TracedLoss {
+/** Traces the loss of a batch in training, and its gradients with respect to the trainable parameters. */
+export function traceLoss({ loss: lossOf, model }: TrainingStepOptions, batch: BatchTypes, trainable: Trainable): TracedLoss {
   const traced = traceBatch("step", batch, lossOf);
   const { loss, losses = {}, metrics = {} }: Objective = traced instanceof Tensor ? { loss: traced } : traced;
   const resolved = resolveMode([loss, ...Object.values(losses), ...Object.values(metrics)], "train", randomInputs());
