@@ -55,7 +55,7 @@ const row = { source: "Petsiuk et al. 2018, section 4, arXiv:1806.07421", defaul
  * Source: Petsiuk et al., RISE, 2018, section 4.2, arXiv:1806.07421; Samek et al., Evaluating the visualization of what a deep neural network has learned,
  * 2015, arXiv:1509.06321.
  * Differs from the source: scores are scaled to 1 for the example and 0 for the baseline, so that models compare; any score is taken, not probabilities.
- * Checked against: closed forms of additive scores.
+ * Checked against: Quantus 0.6, the curve of PixelFlipping; closed forms of additive scores.
  */
 export const deletion: Measure = {
   ...row,

@@ -104,7 +104,8 @@ function lrpRows(context: RowContext): Rows {
  * doi:10.1371/journal.pone.0130140; Montavon et al., Layer-wise relevance propagation: an overview, 2019; Achtibat et al., AttnLRP, 2024,
  * arXiv:2402.05602.
  * Differs from the source: batch normalization behind a layer is merged with it; sums of two branches share by the ε rule.
- * Checked against: zennit 0.5, of convolutions, dense layers, pooling and batch normalization.
+ * Checked against: zennit 0.5, of convolutions, dense layers, pooling and batch normalization; lxt 2.1, of attention, gates and RMS norms (its LayerNorm
+ * has another rule: the gradient with the deviation held fixed).
  */
 export const lrp: GradientMethod = {
   name: "lrp",
