@@ -13,7 +13,8 @@ import { openEngine } from "./open-engine-node.js";
 const MEMORY_EVERY_MS = 2000;
 
 const send = (message: FromEngine): void => {
-  if (process.connected) process.send?.(message);
+  // A channel that closes meanwhile ends this process anyway.
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 };
 
 // Ctrl-C goes to the whole group: the HTTP process decides when an engine ends, which is when the channel is closed.

@@ -161,6 +161,11 @@ export class EnginePool implements ModelSource {
     return this.#places.flatMap(({ spec, failure }) => (failure === undefined ? [] : [{ ...spec, failure }]));
   }
 
+  /** The process of a model's engine, for whoever watches it. */
+  pidOf(name: string, version = "1"): number | undefined {
+    return this.#placeOf(name, version)?.engine?.pid;
+  }
+
   #placeOf(name: string, version: string): Place | undefined {
     return this.#places.find(({ spec }) => spec.name === name && spec.version === version);
   }

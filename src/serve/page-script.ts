@@ -143,8 +143,10 @@ function answered(body) {
       image.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(one.picture);
       parts.push(image);
     }
-    const most = Math.max(1e-12, ...(one.contributions ?? []).map(({ value }) => Math.abs(value)));
-    for (const { label, value } of one.contributions ?? []) parts.push(bar(label, value, most));
+    // The picture shows the same.
+    const bars = one.picture === undefined ? (one.contributions ?? []) : [];
+    const most = Math.max(1e-12, ...bars.map(({ value }) => Math.abs(value)));
+    for (const { label, value } of bars) parts.push(bar(label, value, most));
     for (const remark of one.remarks) parts.push(make("p", remark));
   }
   for (const note of body.notes ?? []) parts.push(make("p", note));
@@ -215,7 +217,7 @@ $("form").addEventListener("submit", (event) => {
 });
 $("form").addEventListener("input", curl);
 $("explain").addEventListener("click", () => void work(() => post("/explain", { picture: true })));
-$("model").addEventListener("change", show);
+$("model").addEventListener("change", () => { $("answer").replaceChildren(); show(); });
 $("key").addEventListener("change", () => void load());
 $("language").addEventListener("click", () => { language = language === "en" ? "zh" : "en"; speak(); });
 speak();

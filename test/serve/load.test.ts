@@ -1,0 +1,143 @@
+/**
+ * @module A server under load: what is beyond it is refused, what it accepted is answered, whatever ends or is replaced meanwhile. Longer forms:
+ * `npm run serve-load`.
+ */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import test, { after, before } from "node:test";
+import { poissonLoad, summary } from "../../scripts/serve/load.js";
+import { storm } from "../../scripts/serve/malformed.js";
+import { MAIN } from "../e2e/command.js";
+import { languageFolder, linearFile, slowFile, type TestServer, testServer } from "./server.js";
+
+let served: TestServer;
+const TEXTS = "text-classification";
+before(async () => {
+  served = await testServer([TEXTS], { linear: linearFile, tiny: languageFolder });
+});
+after(() => served[Symbol.asyncDispose]());
+
+const predict = (url: string): Promise<Response> =>
+  fetch(`${url}/predict`, {
+    method: "POST",
+    headers: { "content-type": "application/json", connection: "close" },
+    body: JSON.stringify({ model: TEXTS, instances: ["a good film", "a bad one"] }),
+  });
+
+test("Poisson arrivals below capacity: no error", async () => {
+  const outcomes = await poissonLoad(() => predict(served.url), { rate: 30, seconds: 4, seed: 1 });
+  const { statuses, p50, p99, requests } = summary(outcomes);
+  console.log(`${requests} requests, p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`);
+  assert.deepEqual(statuses, { 200: requests });
+});
+
+test("an engine that is killed under load is there again within two seconds, and nobody else notices", async () => {
+  const { pool } = served.server;
+  const pid = pool.pidOf(TEXTS) as number;
+  const load = poissonLoad(() => predict(served.url), { rate: 40, seconds: 4, seed: 2 });
+  const others = poissonLoad(
+    () => served.post("/v2/models/linear/infer", { inputs: [{ name: "x", shape: [1, 2], datatype: "FP32", data: [1, 2] }] }),
+    {
+      rate: 20,
+      seconds: 4,
+      seed: 3,
+    },
+  );
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  process.kill(pid, "SIGKILL");
+  const killed = performance.now();
+  while (pool.pidOf(TEXTS) === pid || !pool.list().every(({ isReady }) => isReady))
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  const back = performance.now() - killed;
+  console.log(`a new engine after ${back.toFixed(0)} ms`);
+  assert.ok(back < 2000, `${back} ms`);
+  // What was under way was run again.
+  assert.deepEqual(Object.keys(summary(await load).statuses), ["200"]);
+  assert.deepEqual(Object.keys(summary(await others).statuses), ["200"]);
+});
+
+test("reloads under load lose no request", async () => {
+  const before = served.server.pool.pidOf(TEXTS);
+  const ending = new AbortController();
+  const load = poissonLoad(() => predict(served.url), { rate: 30, seconds: 60, seed: 4, signal: ending.signal });
+  for (let i = 0; i < 3; i++) assert.equal((await served.post(`/v2/repository/models/${TEXTS}/load`, {})).status, 200);
+  ending.abort();
+  const outcomes = await load;
+  assert.notEqual(served.server.pool.pidOf(TEXTS), before);
+  assert.deepEqual(
+    Object.keys(summary(outcomes).statuses),
+    ["200"],
+    JSON.stringify(outcomes.find(({ status }) => status !== 200)),
+  );
+});
+
+test("more than the server takes gets 429 at once, and the others are answered", async () => {
+  await using small = await testServer([], { slow: (path) => slowFile(path, 4) }, { http: { maxConcurrent: 4 } });
+  const body = { inputs: [{ name: "x", shape: [1], datatype: "FP32", data: [1] }] };
+  const responses = await Promise.all(
+    Array.from({ length: 40 }, async () => {
+      const start = performance.now();
+      const response = await small.post("/v2/models/slow/infer", body);
+      return { status: response.status, after: response.headers.get("retry-after"), ms: performance.now() - start };
+    }),
+  );
+  const refused = responses.filter(({ status }) => status === 429);
+  assert.equal(responses.filter(({ status }) => status === 200).length + refused.length, 40);
+  assert.ok(refused.length >= 30, `${refused.length} were refused`);
+  assert.ok(refused.every(({ after: seconds }) => Number(seconds) >= 1));
+  assert.equal((await small.post("/v2/models/slow/infer", body)).status, 200);
+});
+
+test("kill -TERM under load: every request that was accepted is answered", async () => {
+  const run = join(served.folder, TEXTS, "run");
+  const child = spawn(process.execPath, [
+    MAIN,
+    "serve",
+    `${TEXTS}=${run}`,
+    "--port",
+    "0",
+    "--threads",
+    "1",
+    "--log-level",
+    "silent",
+  ]);
+  let [stdout, stderr] = ["", ""];
+  child.stderr.on("data", (data: Buffer) => (stderr += data.toString()));
+  await new Promise<void>((resolve, reject) => {
+    child.stdout.on("data", (data: Buffer) => {
+      stdout += data.toString();
+      if (stdout.includes("serving")) resolve();
+    });
+    child.once("exit", () => reject(new Error(stderr)));
+  });
+  const url = /http:\S+/.exec(stdout)?.[0] as string;
+  const load = poissonLoad(() => predict(url), { rate: 60, seconds: 3, seed: 5 });
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  const exited = once(child, "exit");
+  child.kill("SIGTERM");
+  const outcomes = await load;
+  const [status] = (await exited) as [number];
+  assert.equal(status, 130);
+  const lost = outcomes.filter((outcome) => outcome.status !== 200);
+  // Those that came later found nobody who listens.
+  assert.ok(
+    lost.every(({ at, error }) => at > 1400 && /ECONNREFUSED|ECONNRESET|other side closed/.test(error ?? "")),
+    JSON.stringify(lost.slice(0, 3)),
+  );
+  assert.ok(outcomes.some((outcome) => outcome.status === 200) && lost.length > 0);
+});
+
+test("5,000 malformed requests: each is answered as the sender's fault, and the server stays", async () => {
+  const port = Number(new URL(served.url).port);
+  const { statuses, wrong } = await storm(port, { count: 5000, seed: 1, model: TEXTS, atOnce: 32 });
+  assert.deepEqual(wrong.slice(0, 5), []);
+  assert.ok(statuses.size > 20);
+  assert.equal((await predict(served.url)).status, 200);
+  // None but the one that was killed above, whose place a reload has taken since.
+  assert.deepEqual(
+    served.server.pool.list().map(({ restarts }) => restarts),
+    [0, 0, 0],
+  );
+});
