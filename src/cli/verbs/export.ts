@@ -12,10 +12,13 @@ const OF_EXPLANATIONS = ["at", "steps", "samples", "seed", "maxLength"] as const
 
 export const verb = defineVerb({
   engine: true,
-  positionals: [{ name: "RUN", help: "a run folder, or one of its checkpoints" }],
+  positionals: [{ name: "RUN", help: "a run folder, or one of its checkpoints; with kserve and triton an ONNX file, too" }],
   options: {
-    format: choice(["onnx"], { help: "file format", default: "onnx" }),
-    out: text({ help: "the file to write", metavar: "FILE", defaultText: "none; required" }),
+    format: choice(["onnx", "kserve", "triton"], {
+      help: "an ONNX file; a folder that KServe or Kubernetes runs with descent serve; a model repository of Triton",
+      default: "onnx",
+    }),
+    out: text({ help: "the file, or the folder, to write", metavar: "FILE", defaultText: "none; required" }),
     explain: text({
       help: "a method whose attribution is an output of the file: integrated-gradients, grad-cam, or another gradient method",
       metavar: "METHOD",
@@ -48,6 +51,8 @@ export const verb = defineVerb({
   examples: [
     "descent export runs/fashion --out fashion.onnx",
     "descent export runs/fashion --explain integrated-gradients --out fashion-explained.onnx",
+    "descent export runs/fashion --format triton --out repository",
+    "descent export runs/reviews --format kserve --out reviews-service",
   ],
   async run({ positionals: [path = ""], options, given, print, note }) {
     const { out, explain, maxLength, at, steps, samples, seed } = options;
@@ -56,6 +61,14 @@ export const verb = defineVerb({
     if (stray !== undefined)
       throw new ConfigError(`--${stray === "maxLength" ? "max-length" : stray}: expected --explain METHOD beside it, got none`);
     checkWritable(dirname(out), `--out ${out}`);
+    if (options.format !== "onnx") {
+      if (explain !== undefined) throw new ConfigError(`--explain: expected --format onnx, got ${options.format}`);
+      const { writeRepository } = await import("../../serve/repository-node.js");
+      const { descentVersion } = await import("../../util/version-node.js");
+      const written = await writeRepository(path, out, options.format, await descentVersion());
+      print(`${out}: ${written.files.join(", ")}`);
+      return { ...written, format: options.format };
+    }
     const { TrainedModel } = await import("../../tasks/use/trained-node.js");
     const opened = await TrainedModel.open(path, { device: "cpu" });
     await using model = opened.model;
