@@ -12,6 +12,7 @@ import type { FoundSlices } from "../tasks/explaining/slices-node.js";
 import type { TrainedModel } from "../tasks/trained-model.js";
 import { ConfigError } from "../util/errors.js";
 import { formatTable } from "../util/text.js";
+import { defined } from "../util/record.js";
 
 /** The request of the command line. */
 export interface DataOptions extends TableReading {
@@ -59,8 +60,7 @@ export async function explainData(model: TrainedModel, path: string, options: Da
     data,
     signal,
     ...tableReading(options),
-    ...(labelColumn === undefined ? {} : { labelColumn }),
-    ...(textColumn === undefined ? {} : { textColumn }),
+    ...defined({ labelColumn, textColumn }),
   });
   for (const each of notes) note(each);
   const texts = model.task.textColumn?.(model.info);

@@ -17,7 +17,7 @@ import { modelNamed, taskNamed } from "../tasks/table.js";
 import type { AnyTask } from "../tasks/task.js";
 import { trainTask } from "../tasks/training/train-task-node.js";
 import { ConfigError, DataError, DescentError } from "../util/errors.js";
-import { own } from "../util/record.js";
+import { defined, own } from "../util/record.js";
 import type { Budget, Comparison, CurvePoint, Difference, ModelFigures } from "./figures.js";
 import type { Judged } from "./judge-node.js";
 import { fileFigures, judge, MODEL_FILE, someInputs } from "./judge-node.js";
@@ -178,8 +178,7 @@ async function measure(
   const reading = {
     data: o.data,
     ...tableReading(o),
-    ...(labelColumn === undefined ? {} : { labelColumn }),
-    ...(ignoreColumn === undefined ? {} : { ignoreColumn }),
+    ...defined({ labelColumn, ignoreColumn }),
   };
   const { examples } = await loadExamples(used, split, reading);
   if (examples.length < 2) throw new DataError(`${o.data}: expected at least 2 test examples, got ${examples.length}`);

@@ -7,6 +7,7 @@ import { isOwn, partNamed } from "./images/parts.js";
 import type { PartName } from "./images/parts.js";
 import type { TarFile } from "./images/tar.js";
 import { DataError } from "../util/errors.js";
+import { defined } from "../util/record.js";
 
 /** The kind of files that examples are. */
 export interface ExampleFiles {
@@ -151,7 +152,6 @@ export async function partsOf<T>(
   const [validation, test] = [await part("validation"), await part("test")];
   return {
     train: await read(byPart.get("train") ?? []),
-    ...(validation === undefined ? {} : { validation }),
-    ...(test === undefined ? {} : { test }),
+    ...defined({ validation, test }),
   };
 }

@@ -40,6 +40,7 @@ import { knownTexts, openTextFile, openTextFolder } from "./text/open-node.js";
 import type { TensorData } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
+import { defined } from "../util/record.js";
 
 export interface LoadOptions
   extends RoleOptions, FindOptions, Omit<TableOptions, "columns">, ImageOptions, TextOptions, HoldOutOptions {
@@ -149,10 +150,7 @@ export async function loadData(spec: string, options: LoadOptions = {}): Promise
     badRows,
     notes,
     leftOut,
-    ...(images === undefined ? {} : { images }),
-    ...(known === undefined ? {} : { known }),
-    ...(schema === undefined ? {} : { schema }),
-    ...(maximum === undefined ? {} : { maximum }),
+    ...defined({ images, known, schema, maximum }),
   };
 }
 

@@ -8,6 +8,7 @@ import { ConfigError } from "../util/errors.js";
 import { parseWith } from "../util/schema.js";
 import type { LlamaOptions } from "./llama.js";
 import { activation, activationName, activationOf, count, layers, share } from "./pretrained-config.js";
+import { defined } from "../util/record.js";
 
 const scalingSchema = z.discriminatedUnion("rope_type", [
   z.looseObject({ rope_type: z.literal("default") }),
@@ -78,8 +79,7 @@ export function readLlamaConfig(json: Json, where = "config.json"): LlamaOptions
     ...(c.num_key_value_heads == null ? {} : { numKeyValueHeads: c.num_key_value_heads }),
     ...(c.head_dim == null ? {} : { headSize: c.head_dim }),
     maxPositions: c.max_position_embeddings,
-    ...(theta === undefined ? {} : { theta }),
-    ...(scaling === undefined ? {} : { scaling }),
+    ...defined({ theta, scaling }),
     activation: activationOf(c.hidden_act),
     epsilon: c.rms_norm_eps,
     tied: c.tie_word_embeddings,

@@ -15,6 +15,7 @@ import { type HttpLimits, HTTP_LIMITS, notesOf, type Observer, RouteScope } from
 import { addOpenAiRoutes } from "./routes-openai.js";
 import { addOwnRoutes } from "./routes-own.js";
 import { addV2Routes } from "./routes-v2.js";
+import { defined } from "../util/record.js";
 
 export interface HandlerOptions {
   readonly models: ModelSource;
@@ -103,8 +104,7 @@ export function createHandler(options: HandlerOptions): Handler {
     guards({
       rules,
       isOpen: (path) => OPEN.has(path),
-      ...(keys === undefined ? {} : { keys }),
-      ...(limits.requestsPerMinute === undefined ? {} : { requestsPerMinute: limits.requestsPerMinute }),
+      ...defined({ keys, requestsPerMinute: limits.requestsPerMinute }),
     }),
   );
   addOwnRoutes(scope);

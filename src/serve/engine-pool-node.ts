@@ -8,6 +8,7 @@ import { ConfigError } from "../util/errors.js";
 import type { CallOptions, Engine, EngineCalls, EngineLimits, EngineMethod, ModelDescription, ObservedBatch } from "./engine.js";
 import { EngineProcess, startChild } from "./engine-process-node.js";
 import type { ModelSource, ServedModel } from "./models.js";
+import { defined } from "../util/record.js";
 
 /** A model to serve. */
 export interface ModelSpec {
@@ -202,8 +203,7 @@ export class EnginePool implements ModelSource {
     return EngineProcess.start({
       path,
       limits,
-      ...(device === undefined ? {} : { device }),
-      ...(threads === undefined ? {} : { threads }),
+      ...defined({ device, threads }),
       takeChild: () => this.#spare.take(),
       observe: (batch) => observe?.(name, batch),
       log: (event, details) => log?.(event, { model: name, ...details }),

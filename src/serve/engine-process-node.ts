@@ -8,6 +8,7 @@ import { HttpError, retryLater } from "../http/http-error.js";
 import { ConfigError } from "../util/errors.js";
 import type { CallOptions, Engine, EngineCalls, EngineLimits, EngineMethod, ModelDescription, ObservedBatch } from "./engine.js";
 import type { FromEngine, OpenMessage, SentFailure, ToEngine } from "./engine-messages.js";
+import { defined } from "../util/record.js";
 
 export interface EngineProcessOptions {
   readonly path: string;
@@ -121,8 +122,7 @@ export class EngineProcess implements Engine {
       type: "open",
       path,
       limits,
-      ...(device === undefined ? {} : { device }),
-      ...(threads === undefined ? {} : { threads }),
+      ...defined({ device, threads }),
     } satisfies OpenMessage);
   }
 

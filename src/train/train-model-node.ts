@@ -19,6 +19,7 @@ import type { ParallelOptions } from "./parallel-node.js";
 import { planParallel } from "./parallel-node.js";
 import type { Columns, MemoryData, TrainedModelRun as MemoryRun, TrainOptions as MemoryOptions } from "./train-model.js";
 import { memoryColumns, trainOn } from "./train-model.js";
+import { defined } from "../util/record.js";
 
 export type { MemoryData };
 
@@ -45,8 +46,7 @@ async function columnsOf(options: TrainOptions): Promise<Columns> {
   if (typeof options.data !== "string") return memoryColumns(options.data, options);
   const data = await loadData(options.data, {
     seed: options.seed ?? 0,
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-    ...(options.target === undefined ? {} : { targetColumn: options.target }),
+    ...defined({ signal: options.signal, targetColumn: options.target }),
   });
   return data.roles.image === undefined ? tableColumns(data) : imageColumns(data, data.roles.image);
 }

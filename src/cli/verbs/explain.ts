@@ -24,6 +24,7 @@ import type { TrainedModel } from "../../tasks/trained-model.js";
 import type { Reporter } from "../explain-data.js";
 import { expectOwn, ofTask } from "../task-options.js";
 import { defineVerb } from "../verb.js";
+import { defined } from "../../util/record.js";
 
 const FORMATS = [".png", ".svg", ".html"];
 const TOP = 6;
@@ -241,12 +242,7 @@ async function explainEach(
     question,
     seed,
     device,
-    ...(behind === undefined ? {} : { rows: behind }),
-    ...(at === undefined ? {} : { at }),
-    ...(mask === undefined ? {} : { mask }),
-    ...(baseline === undefined ? {} : { baseline }),
-    ...(samples === undefined ? {} : { samples }),
-    ...(threads === undefined ? {} : { threads }),
+    ...defined({ rows: behind, at, mask, baseline, samples, threads }),
     onProgress: (done) => bar.update(done),
   });
   bar.finish();

@@ -6,6 +6,7 @@ import { choice, flag, integer, list, number, text } from "../../util/option.js"
 import { printableLine } from "../../util/terminal.js";
 import { beforeAfterTable } from "../before-after-table.js";
 import { defineVerb } from "../verb.js";
+import { defined } from "../../util/record.js";
 
 export const verb = defineVerb({
   engine: true,
@@ -81,15 +82,15 @@ export const verb = defineVerb({
         device: options.device,
         ...(threads && { threads }),
         onnx: {
-          ...(options.preprocess === undefined ? {} : { preprocess: options.preprocess }),
-          ...(options.imageSize === undefined ? {} : { imageSize: options.imageSize }),
-          ...(options.labels === undefined ? {} : { labels: options.labels }),
-          ...(options.tokenizer === undefined ? {} : { tokenizer: options.tokenizer }),
+          ...defined({
+            preprocess: options.preprocess,
+            imageSize: options.imageSize,
+            labels: options.labels,
+            tokenizer: options.tokenizer,
+          }),
         },
         data: {
-          ...(options.data === undefined ? {} : { data: options.data }),
-          ...(options.labelColumn === undefined ? {} : { labelColumn: options.labelColumn }),
-          ...(options.textColumn === undefined ? {} : { textColumn: options.textColumn }),
+          ...defined({ data: options.data, labelColumn: options.labelColumn, textColumn: options.textColumn }),
           ...tableOptionsOf(options),
           skipBadRows: options.skipBadRows,
           repair: options.repair,

@@ -16,6 +16,7 @@ import { entriesDataset } from "./encoded.js";
 import type { FileTree } from "./file-tree-node.js";
 import type { ImageParts, PartName } from "./parts.js";
 import { median } from "../../util/median.js";
+import { defined } from "../../util/record.js";
 
 /** Images with boxes, in parts. */
 export interface BoxedImages {
@@ -158,8 +159,7 @@ export async function boxedImages(tree: FileTree, options: ImageOptions): Promis
   return {
     parts: {
       train: trainPart,
-      ...(validation === undefined ? {} : { validation }),
-      ...(test === undefined ? {} : { test }),
+      ...defined({ validation, test }),
     },
     images: { shape, sample },
     badRows: bad.length,

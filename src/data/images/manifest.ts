@@ -9,6 +9,7 @@ import { classesOf, encodeLabels, labelText } from "../labels.js";
 import { DataError } from "../../util/errors.js";
 import { partNamed } from "./parts.js";
 import type { ImageParts, PartName } from "./parts.js";
+import { defined } from "../../util/record.js";
 
 /** Names that image files have; what else lies in a folder is left alone. */
 export const IMAGE_FILE = /\.(jpe?g|jpe|jfif|png|webp|tiff?|gif|avif|bmp)$/i;
@@ -78,8 +79,7 @@ export function manifestParts(
   const [validation, test] = [part("validation"), part("test")];
   return {
     train: part("train") as Dataset,
-    ...(validation === undefined ? {} : { validation }),
-    ...(test === undefined ? {} : { test }),
+    ...defined({ validation, test }),
   };
 }
 

@@ -22,6 +22,7 @@ import { imageArchive, readImageFolder } from "./class-images-node.js";
 import type { ImageParts } from "./parts.js";
 import { SPLITS } from "./parts.js";
 import type { TarFile } from "./tar.js";
+import { defined } from "../../util/record.js";
 
 /** The parts of an archive: CIFAR's batches, or files in folders; undefined where it holds neither. */
 export async function archiveParts(files: readonly TarFile[], where: string): Promise<ImageParts | undefined> {
@@ -64,8 +65,7 @@ async function parquetParts(
   const [validation, test] = [await others(SPLITS.validation), await others(SPLITS.test)];
   return {
     train: trainPart,
-    ...(validation === undefined ? {} : { validation }),
-    ...(test === undefined ? {} : { test }),
+    ...defined({ validation, test }),
   };
 }
 

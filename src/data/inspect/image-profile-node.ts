@@ -11,6 +11,7 @@ import type { CollectedImage } from "./image-collection-node.js";
 import { collectImages, isPixels, partsOf } from "./image-collection-node.js";
 import type { ImageProfile, ImageSample } from "./profile.js";
 import { countValues, histogramOf } from "./profile.js";
+import { defined } from "../../util/record.js";
 
 export interface InspectImagesOptions extends LoadOptions {
   readonly signal?: AbortSignal;
@@ -107,8 +108,7 @@ async function samplesOf(measured: readonly Measured[]): Promise<ImageSample[]> 
     return {
       name: one.entry.name,
       thumbnail: await encodeJpeg(one.small),
-      ...(one.entry.label === undefined ? {} : { label: one.entry.label }),
-      ...(reason === undefined ? {} : { reason }),
+      ...defined({ label: one.entry.label, reason }),
     };
   };
   return Promise.all([...usual.map((one) => sample(one, false)), ...strange.map((one) => sample(one, true))]);

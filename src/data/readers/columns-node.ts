@@ -8,7 +8,7 @@ import { Dataset } from "../dataset.js";
 import type { DType, TypedArray } from "../../graph/index.js";
 import { DTYPES } from "../../graph/index.js";
 import { DataError } from "../../util/errors.js";
-import { own } from "../../util/record.js";
+import { defined, own } from "../../util/record.js";
 
 const DIRECT: Readonly<Record<string, DType>> = {
   BOOLEAN: "bool",
@@ -126,8 +126,7 @@ export function chunkToDataset(chunk: DuckDBDataChunk, plans: readonly ColumnPla
         dtype: plan.dtype,
         shape: [chunk.rowCount],
         data,
-        ...(missing === undefined ? {} : { missing }),
-        ...(plan.unit === undefined ? {} : { unit: plan.unit }),
+        ...defined({ missing, unit: plan.unit }),
       });
     }
   }

@@ -33,7 +33,7 @@ import { hasSpans, parseSpanLines } from "./span-lines.js";
 import { tagNames } from "./tag-names-node.js";
 import type { ReadTexts, TaggingOptions } from "./tagged-sentences.js";
 import { hasTokens, parseTokenRows, parseTokenTable, tokenColumns } from "./token-rows.js";
-import { own } from "../../util/record.js";
+import { defined, own } from "../../util/record.js";
 
 export interface TextOptions
   extends Pick<TaggingOptions, "repair">, Pick<TableOptions, "encoding" | "delimiter" | "skipBadRows">, SpanLinesOptions {
@@ -148,9 +148,7 @@ async function readTagged(
     asText: true,
     // No word is a missing value: `null` and `NA` are words.
     missing: [],
-    ...(encoding === undefined ? {} : { encoding }),
-    ...(delimiter === undefined ? {} : { delimiter }),
-    ...(skipBadRows === undefined ? {} : { skipBadRows }),
+    ...defined({ encoding, delimiter, skipBadRows }),
   });
   const rows = Array.from({ length: table.data.length }, (_, i) => ({ value: table.data.row(i), place: `row ${i + 1}` }));
   const read =

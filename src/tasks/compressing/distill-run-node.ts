@@ -34,6 +34,7 @@ import type { SmallTraining } from "./train-smaller-node.js";
 import { trainingContextOf } from "./train-smaller-node.js";
 import type { CompressedSummary } from "./write-node.js";
 import { writeCompressed } from "./write-node.js";
+import { defined } from "../../util/record.js";
 
 /** The student that is the teacher without every second layer. */
 export const EVERY_SECOND = "every-second-layer";
@@ -216,8 +217,7 @@ export async function distillRun(
     : undefined;
   const trained = await distill({
     student,
-    ...(inside === undefined ? {} : { inside }),
-    ...(answers === undefined ? {} : { answers }),
+    ...defined({ inside, answers }),
     teachers: teachers.length,
     config: source.config,
     rows,

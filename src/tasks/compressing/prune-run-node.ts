@@ -12,6 +12,7 @@ import { loadCompressionData, openSource } from "./source-node.js";
 import type { SmallTraining, TrainingControl } from "./train-smaller-node.js";
 import type { CompressedSummary, WriteOptions } from "./write-node.js";
 import { writeCompressed } from "./write-node.js";
+import { defined } from "../../util/record.js";
 
 /** The surroundings of a verb that makes a run smaller: options, output, interruption. */
 export interface CompressingContext extends TrainingControl, WriteOptions {
@@ -61,8 +62,7 @@ export const factsOf = ({ groups, macs, layers, ranks, sparse }: Pruned): Readon
   multiplyAdds: macs,
   widths: groups,
   ...(layers.length === 0 ? {} : { layers }),
-  ...(ranks === undefined ? {} : { ranks }),
-  ...(sparse === undefined ? {} : { sparse }),
+  ...defined({ ranks, sparse }),
 });
 
 /** Widths of layers before and after. */

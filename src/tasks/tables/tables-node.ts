@@ -18,6 +18,7 @@ import type { TableInfo } from "./tables.js";
 import type { InputOptions, NamedInputs, NodeTask } from "../task-node.js";
 import type { TrainedModel } from "../trained-model.js";
 import type { View } from "../view.js";
+import { defined } from "../../util/record.js";
 
 /** Rows as they stand in a file, and as they are understood. */
 interface ReadRows {
@@ -80,8 +81,7 @@ async function readRowsOf(path: string, reader: RowReader, options: InputOptions
     skipBadRows,
     signal,
     ...tableReading(options),
-    ...(format === undefined ? {} : { format }),
-    ...(schema === undefined ? {} : { schema }),
+    ...defined({ format, schema }),
   });
   return { raw, data, where: path, badRows };
 }

@@ -15,6 +15,7 @@ import { trainByteLevelBpe, trainCharacters, trainWordPiece, trainWords } from "
 import { ConfigError } from "../../util/errors.js";
 import type { Buckets, ColumnTypes, TaskContext, TaskInfo, TaskOptions, Inherited } from "../task.js";
 import { asWindows, textCount, windowedCount } from "../shared/windows.js";
+import { defined } from "../../util/record.js";
 
 export interface TextInfo extends TaskInfo {
   /** The text of its `tokenizer.json`. */
@@ -130,8 +131,7 @@ export async function textTokenizer(
     throw new ConfigError(`--tokenizer: expected ${kinds.join(", ")}, or a tokenizer.json, got ${tokenizer}`);
   return learnTokenizer(texts, {
     ...usual,
-    ...(kind === undefined ? {} : { kind }),
-    ...(vocabularySize === undefined ? {} : { vocabularySize }),
+    ...defined({ kind, vocabularySize }),
   });
 }
 

@@ -14,6 +14,7 @@ import { ConfigError } from "../../util/errors.js";
 import type { OptionValues } from "../../util/option.js";
 import type { fineTuningOptions } from "../options.js";
 import { graphIn } from "../use/model.js";
+import { defined } from "../../util/record.js";
 
 /** As the command line names them. */
 export type FineTuningOptions = Partial<OptionValues<typeof fineTuningOptions>>;
@@ -50,8 +51,7 @@ export function adaptersFor(
     throw new ConfigError("--lora: expected --init with a trained model that adapters are learned for, got none");
   return lora({
     rank,
-    ...(alpha === undefined ? {} : { alpha }),
-    ...(dropout === undefined ? {} : { dropout }),
+    ...defined({ alpha, dropout }),
     ...(targets === undefined ? {} : { targets: splitPatterns(targets) }),
     modulesToSave: wholeModules(model, start.fresh, start.hasLabels),
   });

@@ -32,6 +32,7 @@ import { TASKS } from "../table.js";
 import type { AnyTask, TaskInfo, Inherited } from "../task.js";
 import type { TrainedModel } from "../trained-model.js";
 import { bestOrLast, openTrained } from "../use/trained-node.js";
+import { defined } from "../../util/record.js";
 
 /** The weights that a model begins with. */
 export interface StartingWeights {
@@ -65,8 +66,7 @@ export interface MadeFor {
 function inheritedFrom(model: PretrainedModel, labels?: readonly string[]): Inherited {
   const { maxPositions } = model.config;
   return {
-    ...(labels === undefined ? {} : { labels }),
-    ...(maxPositions === undefined ? {} : { maxPositions }),
+    ...defined({ labels, maxPositions }),
     ...(model instanceof Transformer ? { startToken: targetRules(model).startToken } : {}),
   };
 }

@@ -13,6 +13,7 @@ import type { TrainedModel } from "../trained-model.js";
 import type { AnyTask, TaskInfo } from "../task.js";
 import { inWindows } from "../shared/windows.js";
 import { readingInfo } from "./checked-info.js";
+import { defined } from "../../util/record.js";
 
 export interface ExamplesOptions extends TableReading {
   readonly data: string;
@@ -86,8 +87,7 @@ async function load(model: TrainedModel, config: Pick<RunConfig, "options">, opt
     ...task.loading?.(info),
     // Nothing is held out of a file that is given to be measured on.
     ...(isTrainingData || isKnown ? {} : { testFraction: 0, validationFraction: 0 }),
-    ...(labelColumn === undefined ? {} : { labelColumn }),
-    ...(options.textColumn === undefined ? {} : { textColumn: options.textColumn }),
+    ...defined({ labelColumn, textColumn: options.textColumn }),
     ...(isTrainingData && typeof fold === "string" ? { fold: parseFold(fold, "--fold") } : {}),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     skipBadRows: options.skipBadRows === true,

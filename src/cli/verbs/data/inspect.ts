@@ -4,6 +4,7 @@ import { tableOptions } from "../../../tasks/options.js";
 import { choice, integer, number, text } from "../../../util/option.js";
 import { formatInteger, formatNumber, formatTable, truncateToWidth } from "../../../util/text.js";
 import { defineVerb } from "../../verb.js";
+import { defined } from "../../../util/record.js";
 
 const percent = (share: number): string => `${(share * 100).toFixed(share > 0 && share < 0.001 ? 2 : 1)} %`;
 
@@ -95,11 +96,7 @@ export const verb = defineVerb({
     const { inspectData } = await import("../../../data/inspect/inspect-node.js");
     const { labelColumn, seed, memory, maxMegapixels, encoding, delimiter } = options;
     const profile = await inspectData(data, {
-      ...(encoding === undefined ? {} : { encoding }),
-      ...(delimiter === undefined ? {} : { delimiter }),
-      ...(labelColumn === undefined ? {} : { labelColumn }),
-      ...(memory === undefined ? {} : { memoryMiB: memory }),
-      ...(maxMegapixels === undefined ? {} : { maxMegapixels }),
+      ...defined({ encoding, delimiter, labelColumn, memoryMiB: memory, maxMegapixels }),
       seed,
       signal,
     });
