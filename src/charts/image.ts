@@ -2,6 +2,7 @@
  * @module Small pictures for reports: an input image, and its attribution over it, as PNG. Pixels come in as a model sees
  * them; sizes are those of thumbnails.
  */
+import { joinBytes } from "../util/join-arrays.js";
 
 import { divergingColor, sequentialColor } from "./color-map.js";
 
@@ -119,19 +120,12 @@ async function encodePng(width: number, height: number, rgb: Uint8Array): Promis
   // Each row begins with its filter: none.
   const rows = new Uint8Array(height * (width * 3 + 1));
   for (let y = 0; y < height; y++) rows.set(rgb.subarray(y * width * 3, (y + 1) * width * 3), y * (width * 3 + 1) + 1);
-  const chunks = [
+  return joinBytes([
     Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
     chunk("IHDR", header),
     chunk("IDAT", await deflate(rows)),
     chunk("IEND", new Uint8Array(0)),
-  ];
-  const file = new Uint8Array(chunks.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of chunks) {
-    file.set(part, at);
-    at += part.length;
-  }
-  return file;
+  ]);
 }
 
 async function deflate(bytes: Uint8Array): Promise<Uint8Array> {

@@ -217,7 +217,7 @@ function sumRows(
   }
 }
 
-/** One column, where every row weighs 1. */
+/** One column, where every row weighs 1: a loop of its own, since a choice within it takes an eighth more time. */
 function countColumn(
   column: Uint8Array,
   order: Uint32Array,

@@ -1,8 +1,6 @@
 /**
  * @module `descent explain RUN --data DATA`: a whole model over a data set, and the slices where it is worst.
  */
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { TableReading } from "../data/node.js";
 import type { MethodName } from "../explain/index.js";
 import type { Progress, ProgressOptions } from "../run/progress.js";
@@ -13,6 +11,7 @@ import type { TrainedModel } from "../tasks/trained-model.js";
 import { ConfigError } from "../util/errors.js";
 import { formatTable } from "../util/text.js";
 import { defined } from "../util/record.js";
+import { writeDrawings } from "./drawing.js";
 
 /** The request of the command line. */
 export interface DataOptions extends TableReading {
@@ -131,13 +130,12 @@ async function drawn(
   path: string,
   found: GlobalExplanation,
   slices: FoundSlices | undefined,
-  { place, extension, language, data }: DataOptions,
+  { language, data, ...drawing }: DataOptions,
 ): Promise<string[]> {
   const { dependenceOf, dependent, globalPage, importanceChart, mapChart, swarmChart } =
     await import("../tasks/explaining/global-page.js");
-  const { stacked, svgToPng } = await import("../tasks/explaining/picture-node.js");
+  const { stacked } = await import("../tasks/explaining/picture-node.js");
   const { methodTitle } = await import("../report/explanation-words.js");
-  const whole = (): Promise<string> => globalPage(path, data, found, slices, language);
   const chartsOf = async (target: GlobalTarget): Promise<[string, string][]> => {
     if (target.map !== undefined) return [["map", await mapChart(target, methodTitle(found.method), language)]];
     const dependence = found.kind === "table" ? dependent(target) : [];
@@ -150,32 +148,26 @@ async function drawn(
       ]),
     ];
   };
-  if (extension === ".html") {
-    await writeFile(place, await whole());
-    return [place];
-  }
-  if (extension !== "") {
-    const parts = await Promise.all(
-      found.targets.map(async (target) => (await chartsOf(target)).slice(0, 2).map(([, svg]) => [target.label, svg] as const)),
-    );
-    const all = parts.flat();
-    const svg = stacked(
-      all.map(([, each]) => each),
-      all.map(([label]) => label),
-      `${path}: ${data}`,
-    );
-    await writeFile(place, extension === ".svg" ? svg : await svgToPng(svg));
-    return [place];
-  }
-  await mkdir(place, { recursive: true });
-  const files: string[] = [];
-  for (const target of found.targets)
-    for (const [name, svg] of await chartsOf(target)) {
-      const file = join(place, `${fileName(target.label)}-${name}.png`);
-      await writeFile(file, await svgToPng(svg));
-      files.push(file);
-    }
-  const html = join(place, "index.html");
-  await writeFile(html, await whole());
-  return [...files, html];
+  return writeDrawings(drawing, {
+    page: () => globalPage(path, data, found, slices, language),
+    picture: async () => {
+      const parts = await Promise.all(
+        found.targets.map(async (target) => (await chartsOf(target)).slice(0, 2).map(([, svg]) => [target.label, svg] as const)),
+      );
+      const all = parts.flat();
+      return stacked(
+        all.map(([, each]) => each),
+        all.map(([label]) => label),
+        `${path}: ${data}`,
+      );
+    },
+    pictures: async () => {
+      const made = await Promise.all(
+        found.targets.map(async (target) =>
+          (await chartsOf(target)).map(([name, svg]) => [`${fileName(target.label)}-${name}`, svg] as const),
+        ),
+      );
+      return made.flat();
+    },
+  });
 }

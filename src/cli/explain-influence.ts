@@ -1,13 +1,11 @@
 /**
  * @module `descent explain RUN INPUT… --influence N`: the training examples that answers lean on.
  */
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { InfluenceRequest, InfluenceResult, InfluentialExample } from "../tasks/explaining/influence-node.js";
 import type { NamedInputs } from "../tasks/task-node.js";
 import type { TrainedModel } from "../tasks/trained-model.js";
-import { ConfigError } from "../util/errors.js";
 import { formatTable } from "../util/text.js";
+import { expectOneInput, writeDrawings } from "./drawing.js";
 import type { Reporter } from "./explain-data.js";
 
 export interface InfluenceOptions extends InfluenceRequest {
@@ -62,31 +60,16 @@ export async function explainInfluence(
   };
 }
 
-async function drawn(path: string, found: InfluenceResult, { place, extension, language }: InfluenceOptions): Promise<string[]> {
+async function drawn(path: string, found: InfluenceResult, { language, ...drawing }: InfluenceOptions): Promise<string[]> {
   const { influenceChart, influencePage } = await import("../tasks/explaining/influence-page.js");
-  const { svgToPng } = await import("../tasks/explaining/picture-node.js");
-  if (extension === ".html") {
-    await writeFile(place, await influencePage(path, found, language));
-    return [place];
-  }
-  if (extension !== "") {
-    const [first, ...others] = found.influences;
-    if (first === undefined || others.length > 0)
-      throw new ConfigError(
-        `--draw ${place}: expected one input for one picture, got ${found.influences.length}; name a folder, or a .html file`,
-      );
-    const svg = await influenceChart(first, { language });
-    await writeFile(place, extension === ".svg" ? svg : await svgToPng(svg));
-    return [place];
-  }
-  await mkdir(place, { recursive: true });
-  const files: string[] = [];
-  for (const [i, one] of found.influences.entries()) {
-    const file = join(place, `influence-${i + 1}.png`);
-    await writeFile(file, await svgToPng(await influenceChart(one, { language })));
-    files.push(file);
-  }
-  const html = join(place, "index.html");
-  await writeFile(html, await influencePage(path, found, language));
-  return [...files, html];
+  const { influences } = found;
+  return writeDrawings(drawing, {
+    page: () => influencePage(path, found, language),
+    picture: () => {
+      expectOneInput(drawing.place, influences.length);
+      return influenceChart(influences[0] as (typeof influences)[number], { language });
+    },
+    pictures: () =>
+      Promise.all(influences.map(async (one, i) => [`influence-${i + 1}`, await influenceChart(one, { language })] as const)),
+  });
 }

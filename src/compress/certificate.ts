@@ -10,6 +10,7 @@ import type { Device, Runtime } from "../runtime/index.js";
 import { compile } from "../runtime/index.js";
 import type { Feeds } from "./activations.js";
 import { eachActivation } from "./activations.js";
+import { joinArrays } from "../util/join-arrays.js";
 
 /** The distance of two sets of outputs. */
 export interface Deviation {
@@ -70,13 +71,7 @@ async function outputsOn(file: ModelProto, { runtime, device }: Place, batches: 
     for (const output of Object.values(await session.call(given)))
       if (DTYPES[output.dtype].kind === "float") parts.push(Float64Array.from(toNumbers(output)));
   }
-  const all = new Float64Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  return joinArrays(parts, (length) => new Float64Array(length));
 }
 
 /** Compares a compressed file with its original on the first engine, which is the CPU, and on all others. */

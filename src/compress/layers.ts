@@ -36,20 +36,13 @@ function layerOf(graph: FileGraph, node: NodeProto): Layer | undefined {
     const stored = graph.constant(name);
     return stored?.dataType === FLOAT ? stored.dims : undefined;
   };
-  const common = { node, bias: third === "" ? undefined : third };
+  const common = { node, input: first, bias: third === "" ? undefined : third };
+  const constantOf = (weight: string) => ({ name: layerName(weight), weight });
   switch (node.opType) {
     case "MatMul": {
       const weightShape = constant(second);
       if (weightShape?.length !== 2) return undefined;
-      return {
-        ...common,
-        kind: "product",
-        name: layerName(second),
-        input: first,
-        weight: second,
-        weightShape,
-        isTransposed: false,
-      };
+      return { ...common, kind: "product", ...constantOf(second), weightShape, isTransposed: false };
     }
     case "FusedMatMul":
     case "Gemm": {
@@ -58,34 +51,17 @@ function layerOf(graph: FileGraph, node: NodeProto): Layer | undefined {
       const isPlain = numberAttribute(node, "alpha", 1) === 1 && numberAttribute(node, "beta", 1) === 1 && !turns;
       if (weightShape?.length !== 2 || !isPlain || numberAttribute(node, "transA", 0) !== 0) return undefined;
       const isTransposed = numberAttribute(node, "transB", 0) === 1;
-      return { ...common, kind: "product", name: layerName(second), input: first, weight: second, weightShape, isTransposed };
+      return { ...common, kind: "product", ...constantOf(second), weightShape, isTransposed };
     }
     case "Conv": {
       const weightShape = constant(second);
       if (weightShape === undefined) return undefined;
-      return {
-        ...common,
-        kind: "convolution",
-        name: layerName(second),
-        input: first,
-        weight: second,
-        weightShape,
-        isTransposed: false,
-      };
+      return { ...common, kind: "convolution", ...constantOf(second), weightShape, isTransposed: false };
     }
     case "Gather": {
       const weightShape = constant(first);
       if (weightShape?.length !== 2 || numberAttribute(node, "axis", 0) !== 0) return undefined;
-      return {
-        ...common,
-        kind: "lookup",
-        name: layerName(first),
-        input: second,
-        weight: first,
-        weightShape,
-        isTransposed: false,
-        bias: undefined,
-      };
+      return { node, bias: undefined, kind: "lookup", ...constantOf(first), input: second, weightShape, isTransposed: false };
     }
     default:
       return undefined;

@@ -9,7 +9,7 @@ import { isLeaf } from "../graph/index.js";
 import { elementCount } from "../ops/index.js";
 import { bytesOf, VIEWS } from "./memory.js";
 import type { Machine } from "./machine.js";
-import { PRODUCTS, workOf } from "./work.js";
+import { CONVOLUTIONS, PRODUCTS, workOf } from "./work.js";
 
 /** The predicted time of one node. */
 export interface NodeTime {
@@ -19,13 +19,6 @@ export interface NodeTime {
   readonly bound: "compute" | "memory" | "overhead";
 }
 
-const CONVOLUTIONS: ReadonlySet<string> = new Set([
-  "Conv",
-  "BlockedConv",
-  "ConvInputGradient",
-  "ConvWeightGradient",
-  "ConvTranspose",
-]);
 /** Ops that compute a function of each element by a polynomial or a table, and how many such functions. */
 const FUNCTIONS = new Map([
   ["Exp", 1],

@@ -31,17 +31,11 @@ export interface PassCost extends Work {
 
 export const NO_WORK: Work = { flops: 0, multiplyAdds: 0, bytes: 0 };
 
+export const CONVOLUTIONS: ReadonlySet<string> = new Set(
+  "Conv BlockedConv ConvInputGradient ConvWeightGradient ConvTranspose".split(" "),
+);
 /** Products of matrices and convolutions: a multiply-add for each term, and nothing else. */
-export const PRODUCTS: ReadonlySet<string> = new Set([
-  "MatMul",
-  "Gemm",
-  "FusedMatMul",
-  "Conv",
-  "BlockedConv",
-  "ConvInputGradient",
-  "ConvWeightGradient",
-  "ConvTranspose",
-]);
+export const PRODUCTS: ReadonlySet<string> = new Set(["MatMul", "Gemm", "FusedMatMul", ...CONVOLUTIONS]);
 
 /** Products per row and unit of recurrent ops. */
 const GATES = new Map([

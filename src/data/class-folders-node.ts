@@ -3,8 +3,8 @@
  */
 import { join, relative, sep } from "node:path";
 import { entriesBelow } from "./files-node.js";
-import { isOwn, partNamed } from "./images/parts.js";
-import type { PartName } from "./images/parts.js";
+import { isOwn, partNamed } from "./parts.js";
+import type { PartName } from "./parts.js";
 import type { TarFile } from "./images/tar.js";
 import { DataError } from "../util/errors.js";
 import { defined } from "../util/record.js";

@@ -3,13 +3,9 @@
  */
 import { isText } from "./column.js";
 import type { Dataset } from "./dataset.js";
+import type { Parts } from "./parts.js";
+import { mapParts } from "./parts.js";
 import { DataError } from "../util/errors.js";
-
-interface Parts {
-  readonly train: Dataset;
-  readonly validation?: Dataset;
-  readonly test?: Dataset;
-}
 
 /** The parts without the rows whose text is empty. */
 export function withTexts(parts: Parts, text: string | undefined, notes: string[]): Parts {
@@ -31,18 +27,15 @@ export function labelled(parts: Parts, target: string | undefined, notes: string
 
 /** The parts without the rows that are marked. */
 function withoutRows(parts: Parts, mark: (part: Dataset) => Uint8Array | undefined, column: string, notes: string[]): Parts {
-  const clean = (part: Dataset, name: string): Dataset => {
+  return mapParts(parts, (part, name) => {
     const marked = mark(part);
     if (marked === undefined || !marked.includes(1)) return part;
     const kept = Uint32Array.from({ length: part.length }, (_, i) => i).filter((i) => marked[i] === 0);
     if (kept.length === 0)
       throw new DataError(`column "${column}": expected at least one value, got ${part.length} missing ones`);
-    notes.push(`${part.length - kept.length} rows of ${name} without a value for "${column}" were left out`);
+    notes.push(
+      `${part.length - kept.length} rows of ${name === "train" ? "the data" : name} without a value for "${column}" were left out`,
+    );
     return part.select(kept);
-  };
-  return {
-    train: clean(parts.train, "the data"),
-    ...(parts.validation === undefined ? {} : { validation: clean(parts.validation, "validation") }),
-    ...(parts.test === undefined ? {} : { test: clean(parts.test, "test") }),
-  };
+  });
 }

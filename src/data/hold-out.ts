@@ -6,6 +6,7 @@ import { isMissing } from "./column.js";
 import type { Dataset } from "./dataset.js";
 import { isCategorical } from "./guess.js";
 import { labelText } from "./labels.js";
+import type { Parts } from "./parts.js";
 import { groupRows, kFold, split } from "./split.js";
 import { ConfigError, DataError } from "../util/errors.js";
 
@@ -32,12 +33,6 @@ export function parseFold(text: string, where: string): Fold {
   if (number < 1 || count < 2 || number > count)
     throw new ConfigError(`${where}: expected K/N with K from 1 to N, such as 1/5, got ${text}`);
   return { number, count };
-}
-
-interface Parts {
-  readonly train: Dataset;
-  readonly validation?: Dataset;
-  readonly test?: Dataset;
 }
 
 /** Rows whose class has no other example; none where that holds for most, which are no classes then. */

@@ -14,7 +14,7 @@ import { Dataset } from "./dataset.js";
 import { isGzip, namesIn, readFileBytes, unwrapGzip } from "./files-node.js";
 import { archiveFiles, isArchiveName } from "./images/archive-node.js";
 import { IMAGE_FILE } from "./images/manifest.js";
-import { isOwn, partNamed } from "./images/parts.js";
+import { isOwn, partNamed } from "./parts.js";
 import { csvLines } from "./inspect/csv-text.js";
 import type { SourceOptions, TableSource } from "./inspect/source-node.js";
 import { withTable } from "./inspect/source-node.js";

@@ -20,7 +20,8 @@ import { archiveTree, fileTree, folderTree } from "./images/file-tree-node.js";
 import { imageColumn, manifestParts } from "./images/manifest.js";
 import { withMasks } from "./images/masks-node.js";
 import { archiveParts, imageFolderParts, knownArchives } from "./images/open-node.js";
-import { SPLITS } from "./images/parts.js";
+import type { Parts } from "./parts.js";
+import { mapParts, SPLITS } from "./parts.js";
 import { checkLabels } from "./labels.js";
 import type { DataTask, IdxLayout, KnownDataset, KnownFile } from "./registry.js";
 import { KNOWN_DATASETS, knownDataset } from "./registry.js";
@@ -74,12 +75,6 @@ export interface LoadedData {
   readonly notes: readonly string[];
   /** Those of the notes that count `badRows`. */
   readonly leftOut: readonly string[];
-}
-
-interface Parts {
-  readonly train: Dataset;
-  readonly validation?: Dataset;
-  readonly test?: Dataset;
 }
 
 interface Source {
@@ -186,13 +181,9 @@ function readingOptions(options: LoadOptions): LoadOptions {
 /** The parts with the texts of several columns as one more column. */
 function joined(parts: Parts, text: string | undefined): Parts {
   if (text === undefined || parts.train.has(text)) return parts;
-  const join = (part: Dataset): Dataset =>
-    part.with({ [text]: { dtype: "string", values: joinTexts(part, joinedColumns(part, text)) } });
-  return {
-    train: join(parts.train),
-    ...(parts.validation === undefined ? {} : { validation: join(parts.validation) }),
-    ...(parts.test === undefined ? {} : { test: join(parts.test) }),
-  };
+  return mapParts(parts, (part) =>
+    part.with({ [text]: { dtype: "string", values: joinTexts(part, joinedColumns(part, text)) } }),
+  );
 }
 
 /** Roles and task of images that a reader of ours has put into columns. */

@@ -43,3 +43,18 @@ export function joinRows(parts: readonly TensorData[], count: number): TensorDat
   }
   return { dtype: first.dtype, shape: [count, ...first.shape.slice(1)], data };
 }
+
+/** The first `count` rows of batches of several tensors, by their names. */
+export const joinNamedRows = (
+  parts: readonly Readonly<Record<string, TensorData>>[],
+  count: number,
+): Record<string, TensorData> =>
+  Object.fromEntries(
+    Object.keys(parts[0] ?? {}).map((name) => [
+      name,
+      joinRows(
+        parts.map((part) => part[name] as TensorData),
+        count,
+      ),
+    ]),
+  );

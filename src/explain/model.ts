@@ -4,7 +4,7 @@
 import { grad } from "../autodiff/index.js";
 import type { Tensor, TensorData } from "../graph/index.js";
 import { fromNumbers, input, toNumbers } from "../graph/index.js";
-import { joinRows, takeInput, takeRows } from "./batch.js";
+import { joinNamedRows, joinRows, takeInput, takeRows } from "./batch.js";
 import type { Explainable, ExplainInput } from "./explainable.js";
 import { gridLayer, layerNamed } from "./layers.js";
 import type { GradientMethod, Samples } from "./method.js";
@@ -159,16 +159,7 @@ export class Model implements AsyncDisposable {
       }
       groups.push(Object.fromEntries(total));
     }
-    const names = Object.keys(groups[0] ?? {});
-    return Object.fromEntries(
-      names.map((name) => [
-        name,
-        joinRows(
-          groups.map((group) => group[name] as TensorData),
-          n,
-        ),
-      ]),
-    );
+    return joinNamedRows(groups, n);
   }
 
   // --- batches --------------------------------------------------------------------------------------------------------------------------
@@ -274,16 +265,7 @@ async function inBatches(
     const to = Math.min(n, from + size);
     parts.push(await run(takeInput(given, from, to, size), from, to));
   }
-  const names = Object.keys(parts[0] ?? {});
-  return Object.fromEntries(
-    names.map((name) => [
-      name,
-      joinRows(
-        parts.map((part) => part[name] as TensorData),
-        n,
-      ),
-    ]),
-  );
+  return joinNamedRows(parts, n);
 }
 
 function softmaxRows(scores: TensorData): TensorData {

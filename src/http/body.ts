@@ -2,6 +2,7 @@
  * @module Bodies of requests, read with bounds: on their size before they are in memory, and on the time that a slow sender may take.
  */
 import { HttpError } from "./http-error.js";
+import { joinBytes } from "../util/join-arrays.js";
 
 /** The bounds of a body. */
 export interface BodyLimits {
@@ -66,17 +67,7 @@ export async function readBody(request: Request, limits: BodyLimits = BODY_LIMIT
   }
   if (announced !== undefined && announced !== length)
     throw new HttpError(400, `body: expected the ${announced} bytes that were announced, got ${length}`);
-  return joined(parts, length);
-}
-
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  return joinBytes(parts);
 }
 
 /** A part of a form: a text, or a file's bytes. */

@@ -23,14 +23,11 @@ export interface SoftTargetOptions {
 export function softTargets(logits: Tensor, teacher: Tensor, { temperature = 1 }: SoftTargetOptions = {}): Tensor {
   expectOption("softTargets: temperature", temperature, 0);
   expectAlike("softTargets", logits, teacher);
-  const [student, target] = [logits.div(temperature).logSoftmax(), teacher.div(temperature).logSoftmax()];
-  return target
-    .exp()
-    .mul(target.sub(student))
-    .sum(-1)
-    .mean()
-    .mul(temperature ** 2);
+  return divergence(logits.div(temperature).logSoftmax(), teacher.div(temperature).logSoftmax()).mul(temperature ** 2);
 }
+
+/** KL(target ‖ student) of logarithms of probabilities, the mean over all but the last axis. */
+const divergence = (student: Tensor, target: Tensor): Tensor => target.exp().mul(target.sub(student)).sum(-1).mean();
 
 /**
  * The same where only the teacher's k largest logits are known: its probabilities are shared among these.
@@ -44,13 +41,7 @@ export function topKSoftTargets(
 ): Tensor {
   expectOption("topKSoftTargets: temperature", temperature, 0);
   const student = logits.div(temperature).logSoftmax().gatherElements(indices, -1);
-  const target = values.div(temperature).logSoftmax();
-  return target
-    .exp()
-    .mul(target.sub(student))
-    .sum(-1)
-    .mean()
-    .mul(temperature ** 2);
+  return divergence(student, values.div(temperature).logSoftmax()).mul(temperature ** 2);
 }
 
 /** 1 − cos of the angle between hidden states, the mean over tokens. Shapes: alike, [.., D]. Source: Sanh et al. 2019, arXiv:1910.01108, section 3. */

@@ -2,7 +2,7 @@
  * @module Calibration, the agreement of probabilities with frequencies: of the predictions made with 80 % confidence, are 80 % right?
  */
 import type { MetricFactory, MetricOptions } from "./metric.js";
-import { argMax, forEachExample, toProbabilities } from "./metric.js";
+import { argMax, exampleMean, forEachExample, toProbabilities } from "./metric.js";
 import type { TensorData } from "../graph/index.js";
 
 /** Predictions whose confidence lies in (low, high]. */
@@ -85,23 +85,8 @@ export const expectedCalibrationError: MetricFactory = (options = {}) => {
  *
  * Source: Brier, Verification of forecasts expressed in terms of probability, 1950, equation 2; halving as scikit-learn.
  */
-export const brierScore: MetricFactory = (options = {}) => {
-  let sum = 0;
-  let count = 0;
-  return {
-    higherIsBetter: false,
-    update(prediction, target) {
-      forEachExample(prediction, target, options, (scores, label) => {
-        let distance = 0;
-        for (const [k, p] of toProbabilities(scores, options).entries()) distance += (p - (k === label ? 1 : 0)) ** 2;
-        sum += scores.length === 2 ? distance / 2 : distance;
-        count++;
-      });
-    },
-    result: () => (count === 0 ? Number.NaN : sum / count),
-    reset() {
-      sum = 0;
-      count = 0;
-    },
-  };
-};
+export const brierScore: MetricFactory = exampleMean(false, (scores, label, options) => {
+  let distance = 0;
+  for (const [k, p] of toProbabilities(scores, options).entries()) distance += (p - (k === label ? 1 : 0)) ** 2;
+  return scores.length === 2 ? distance / 2 : distance;
+});

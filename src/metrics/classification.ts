@@ -2,7 +2,7 @@
  * @module Metrics of classification. Checked against scikit-learn 1.9 in metrics.test.ts.
  */
 import type { Metric, MetricFactory, MetricOptions } from "./metric.js";
-import { argMax, forEachExample, toProbabilities } from "./metric.js";
+import { argMax, exampleMean, forEachExample, toProbabilities } from "./metric.js";
 import type { TensorData } from "../graph/index.js";
 
 /** Precision, recall and F1 of one class, and how many examples have it. */
@@ -147,31 +147,9 @@ export const microF1: MetricFactory = fromMatrix((report) => report.micro.f1);
 /** Mean over classes of F1, weighted by how many examples have the class. */
 export const weightedF1: MetricFactory = fromMatrix((report) => report.weighted.f1);
 
-/** The mean of a figure per example. */
-const meanOf =
-  (higherIsBetter: boolean, figure: (scores: Float64Array, label: number, options: MetricOptions) => number): MetricFactory =>
-  (options = {}) => {
-    let sum = 0;
-    let count = 0;
-    return {
-      higherIsBetter,
-      update(prediction, target) {
-        forEachExample(prediction, target, options, (scores, label) => {
-          sum += figure(scores, label, options);
-          count++;
-        });
-      },
-      result: () => (count === 0 ? Number.NaN : sum / count),
-      reset() {
-        sum = 0;
-        count = 0;
-      },
-    };
-  };
-
 /** Fraction of examples whose true class is among the k highest scores; of equal scores the first classes count. */
 export const topKAccuracy = (k: number): MetricFactory =>
-  meanOf(true, (scores, label) => {
+  exampleMean(true, (scores, label) => {
     const own = scores[label] as number;
     let before = 0;
     for (let c = 0; c < scores.length; c++) {
@@ -182,7 +160,7 @@ export const topKAccuracy = (k: number): MetricFactory =>
   });
 
 /** Mean negative logarithm of the true class's probability (nats); probabilities are clipped at 2⁻⁵² as scikit-learn's. */
-export const logLoss: MetricFactory = meanOf(false, (scores, label, options) => {
+export const logLoss: MetricFactory = exampleMean(false, (scores, label, options) => {
   const p = toProbabilities(scores, options)[label] as number;
   return -Math.log(Math.max(p, Number.EPSILON));
 });

@@ -81,3 +81,25 @@ export function toProbabilities(scores: Float64Array, options: MetricOptions): F
   for (let k = 0; k < scores.length; k++) scores[k] = (scores[k] as number) / sum;
   return scores;
 }
+
+/** The mean of a figure per example. */
+export const exampleMean =
+  (higherIsBetter: boolean, figure: (scores: Float64Array, label: number, options: MetricOptions) => number): MetricFactory =>
+  (options = {}) => {
+    let sum = 0;
+    let count = 0;
+    return {
+      higherIsBetter,
+      update(prediction, target) {
+        forEachExample(prediction, target, options, (scores, label) => {
+          sum += figure(scores, label, options);
+          count++;
+        });
+      },
+      result: () => (count === 0 ? Number.NaN : sum / count),
+      reset() {
+        sum = 0;
+        count = 0;
+      },
+    };
+  };

@@ -4,6 +4,7 @@
  *
  * Source: TensorFlow's `core/util/event.proto`, `core/framework/summary.proto` and `core/lib/io/record_writer.cc`.
  */
+import { joinBytes } from "../util/join-arrays.js";
 
 /** The record with which an event file begins. */
 export const firstEvent = (wallSeconds: number): Uint8Array => record(event(wallSeconds, 0, [text(3, "brain.Event:2")]));
@@ -68,7 +69,7 @@ export function histogramEvent(
 }
 
 const event = (wallSeconds: number, step: number, what: readonly Uint8Array[]): Uint8Array =>
-  concat([double(1, wallSeconds), ...(step === 0 ? [] : [varint(2, step)]), ...what]);
+  joinBytes([double(1, wallSeconds), ...(step === 0 ? [] : [varint(2, step)]), ...what]);
 
 /** TFRecord: length, its checksum, the data, its checksum; all little-endian. */
 function record(data: Uint8Array): Uint8Array {
@@ -132,23 +133,13 @@ function double(field: number, value: number): Uint8Array {
 }
 
 const bytes = (field: number, content: Uint8Array): Uint8Array =>
-  concat([Uint8Array.of(tag(field, LENGTH_DELIMITED), ...varintBytes(content.length)), content]);
+  joinBytes([Uint8Array.of(tag(field, LENGTH_DELIMITED), ...varintBytes(content.length)), content]);
 const text = (field: number, content: string): Uint8Array => bytes(field, new TextEncoder().encode(content));
-const message = (field: number, fields: readonly Uint8Array[]): Uint8Array => bytes(field, concat(fields));
+const message = (field: number, fields: readonly Uint8Array[]): Uint8Array => bytes(field, joinBytes(fields));
 
 function doubles(field: number, values: Float64Array): Uint8Array {
   const packed = new Uint8Array(values.length * 8);
   const view = new DataView(packed.buffer);
   values.forEach((value, i) => view.setFloat64(i * 8, value, true));
   return bytes(field, packed);
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -7,6 +7,7 @@ import { parseBody } from "../http/json.js";
 import { shown } from "../http/shown.js";
 import { type DType, fromNumbers, isStringData } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
+import { joinBytes } from "../util/join-arrays.js";
 import { defined } from "../util/record.js";
 import { parseWith } from "../util/schema.js";
 import type { ModelDescription, NamedTensor, PredictResult, TensorSpec } from "./engine.js";
@@ -143,13 +144,9 @@ function respond(model: ServedModel, request: InferRequest, outputs: readonly Na
   });
   if (raw.length === 0) return new Response(json, { headers: { "content-type": "application/json" } });
   const head = new TextEncoder().encode(json);
-  const body = new Uint8Array(head.length + raw.reduce((sum, bytes) => sum + bytes.length, 0));
-  let at = 0;
-  for (const part of [head, ...raw]) {
-    body.set(part, at);
-    at += part.length;
-  }
-  return new Response(body, { headers: { "content-type": "application/octet-stream", [HEADER]: String(head.length) } });
+  return new Response(joinBytes([head, ...raw]), {
+    headers: { "content-type": "application/octet-stream", [HEADER]: String(head.length) },
+  });
 }
 
 /** Texts that a language model writes behind others: `text_input` to `text_output`, as in Triton's backends of such models. */

@@ -34,6 +34,12 @@ export interface Option<T = unknown> {
 export type OptionTable = Readonly<Record<string, Option>>;
 export type OptionValues<O extends OptionTable> = { readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never };
 
+/** The values of the options that a table declares, out of more; those that are not given are left out. */
+export const valuesOf = <O extends OptionTable>(values: OptionValues<O>, table: O): OptionValues<O> =>
+  Object.fromEntries(
+    Object.entries(values).filter(([name, value]) => Object.hasOwn(table, name) && value !== undefined),
+  ) as OptionValues<O>;
+
 interface Spec<D> {
   readonly help: string;
   readonly default?: D;

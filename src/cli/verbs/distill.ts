@@ -1,7 +1,6 @@
 /** @module `descent distill TEACHER…`. */
 import { compressingOptions, smallTrainingOf } from "../../tasks/compressing/options.js";
-import { integer, number, text } from "../../util/option.js";
-import { defined } from "../../util/record.js";
+import { integer, number, text, valuesOf } from "../../util/option.js";
 import { printableLine } from "../../util/terminal.js";
 import { compressingContext } from "../compressing-context.js";
 import { beforeAfterTable } from "../before-after-table.js";
@@ -53,34 +52,10 @@ export const verb = defineVerb({
     const [first] = positionals;
     if (first === undefined) throw new ConfigError("distill: expected a teacher, a run or stored outputs, got none");
     const { distillRun, EVERY_SECOND } = await import("../../tasks/compressing/distill-run-node.js");
-    const {
-      student = EVERY_SECOND,
-      temperature,
-      alpha,
-      hidden,
-      attention,
-      cosine,
-      relations,
-      examples,
-      topK,
-      unlabelled,
-      cache,
-    } = options;
-    const optional = { topK, unlabelled, cache };
     const out = options.out ?? `${first.replace(/(\.safetensors|\/+)$/, "")}-student`;
     const summary = await distillRun(
       positionals,
-      {
-        student,
-        temperature,
-        alpha,
-        hidden,
-        attention,
-        cosine,
-        relations,
-        examples,
-        ...defined(optional),
-      },
+      { ...valuesOf(options, distillOptions), student: options.student ?? EVERY_SECOND },
       smallTrainingOf(options),
       compressingContext({ options, command, signal, progress, note }, out),
     );

@@ -1,8 +1,8 @@
 /**
  * @module `descent explain MODEL INPUT…`: explanations of predictions, in pictures and attributions, with measures of their faithfulness.
  */
-import { mkdir, writeFile } from "node:fs/promises";
-import { basename, dirname, extname, join } from "node:path";
+
+import { basename, dirname, extname } from "node:path";
 import type { TensorData } from "../../graph/index.js";
 import { ConfigError } from "../../util/errors.js";
 import { formatTable } from "../../util/text.js";
@@ -21,6 +21,7 @@ import type { MeasureName, MethodName } from "../../explain/index.js";
 import type { DeviceChoice } from "../../runtime/index.js";
 import type { NamedInputs } from "../../tasks/task-node.js";
 import type { TrainedModel } from "../../tasks/trained-model.js";
+import { expectOneInput, writeDrawings } from "../drawing.js";
 import type { Reporter } from "../explain-data.js";
 import { expectOwn, ofTask } from "../task-options.js";
 import { defineVerb } from "../verb.js";
@@ -286,33 +287,18 @@ const fileName = (name: string, i: number): string => {
 };
 
 /** Writes the pictures and the page; the files, by name. */
-async function drawn({ path, place, extension, language, explanations, unexplained }: Drawing): Promise<string[]> {
-  const { explanationSvg, svgToPng } = await import("../../tasks/explaining/picture-node.js");
+async function drawn({ path, language, explanations, unexplained, ...drawing }: Drawing): Promise<string[]> {
+  const { explanationSvg } = await import("../../tasks/explaining/picture-node.js");
   const { pageOf } = await import("../../tasks/explaining/page-node.js");
   const views = [...new Set(explanations.map(({ view }) => view))];
   const of = (view: Explanation["view"]): Explanation[] => explanations.filter((one) => one.view === view);
-  if (extension === ".html") {
-    await writeFile(place, await pageOf(path, explanations, unexplained, language));
-    return [place];
-  }
-  if (extension !== "") {
-    if (views.length > 1)
-      throw new ConfigError(
-        `--draw ${place}: expected one input for one picture, got ${views.length}; name a folder, or a .html file`,
-      );
-    const svg = await explanationSvg(explanations, language);
-    await writeFile(place, extension === ".svg" ? svg : await svgToPng(svg));
-    return [place];
-  }
-  await mkdir(place, { recursive: true });
-  const files: string[] = [];
-  for (const [i, view] of views.entries()) {
-    const svg = await explanationSvg(of(view), language);
-    const file = join(place, `${fileName(view.name, i)}.png`);
-    await writeFile(file, await svgToPng(svg));
-    files.push(file);
-  }
-  const page = join(place, "index.html");
-  await writeFile(page, await pageOf(path, explanations, unexplained, language));
-  return [...files, page];
+  return writeDrawings(drawing, {
+    page: () => pageOf(path, explanations, unexplained, language),
+    picture: () => {
+      expectOneInput(drawing.place, views.length);
+      return explanationSvg(explanations, language);
+    },
+    pictures: () =>
+      Promise.all(views.map(async (view, i) => [fileName(view.name, i), await explanationSvg(of(view), language)] as const)),
+  });
 }

@@ -45,6 +45,16 @@ export function streamDecoder(encoding: string): (bytes: Uint8Array, last: boole
     decode(bytes, last).replaceAll(/[\u0080-\u009f]/g, (sign) => WINDOWS_1252[sign.charCodeAt(0) - 0x80] as string);
 }
 
+/** Tells whether bytes are UTF-8 to their end. */
+export const isUtf8 = (bytes: Uint8Array): boolean => {
+  try {
+    streamDecoder("utf-8")(bytes, true);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
 /** The encoding given by a byte order mark, or undefined. */
 export function markedEncoding(head: Uint8Array): string | undefined {
   if (head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf) return "utf-8";

@@ -8,8 +8,8 @@ import { ConfigError, DataError } from "../../util/errors.js";
 import type { FileTree } from "./file-tree-node.js";
 import { textOf } from "./file-tree-node.js";
 import { IMAGE_FILE } from "./manifest.js";
-import type { PartName } from "./parts.js";
-import { partNamed } from "./parts.js";
+import type { PartName } from "../parts.js";
+import { partNamed } from "../parts.js";
 
 /** An image by its name in the tree, and what lies in it. */
 export interface AnnotatedImage {

@@ -3,7 +3,7 @@
  */
 import { DataError } from "../../util/errors.js";
 import { isZip, zipFiles } from "../zip-node.js";
-import { isOwn } from "./parts.js";
+import { isOwn } from "../parts.js";
 import type { TarFile } from "./tar.js";
 import { tarFiles } from "./tar.js";
 

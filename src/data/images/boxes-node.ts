@@ -14,7 +14,7 @@ import type { ImageOptions } from "./decode-node.js";
 import { decodeRows, leftOutNotes } from "./decode-node.js";
 import { entriesDataset } from "./encoded.js";
 import type { FileTree } from "./file-tree-node.js";
-import type { ImageParts, PartName } from "./parts.js";
+import type { Parts, PartName } from "../parts.js";
 import { median } from "../../util/median.js";
 import { defined } from "../../util/record.js";
 
@@ -24,7 +24,7 @@ export interface BoxedImages {
    * Columns: `image` (not decoded), `boxes` float32 [N, M, 6] with rows of −1 where there are fewer than M, its classes the names; `size`
    * int32 [N, 2] (width, height); `file`.
    */
-  readonly parts: ImageParts;
+  readonly parts: Parts;
   /** [C, H, W] that the images are made to fit, and some of the training part decoded. */
   readonly images: { readonly shape: readonly number[]; readonly sample: Dataset };
   readonly badRows: number;

@@ -6,13 +6,13 @@ import { archivedClasses, checkClasses, partsOf, readClassFolders } from "../cla
 import { encodeLabels } from "../labels.js";
 import { entriesDataset } from "./encoded.js";
 import { IMAGE_FILE } from "./manifest.js";
-import type { ImageParts } from "./parts.js";
+import type { Parts } from "../parts.js";
 import type { TarFile } from "./tar.js";
 
 const IMAGES: ExampleFiles = { what: "images", isExample: (file) => IMAGE_FILE.test(file) };
 
 /** Parts from files; labels become indices of the training part's classes. */
-async function imageParts(byPart: FilesByPart, where: string): Promise<ImageParts | undefined> {
+async function imageParts(byPart: FilesByPart, where: string): Promise<Parts | undefined> {
   if (byPart.size === 0) return undefined;
   const classes = checkClasses(byPart, where);
   return partsOf(byPart, (files) => {
@@ -22,9 +22,9 @@ async function imageParts(byPart: FilesByPart, where: string): Promise<ImagePart
 }
 
 /** The parts of a folder of images, or undefined where it is none. Errors: DataError for classes without images, or one class alone. */
-export const readImageFolder = async (folder: string): Promise<ImageParts | undefined> =>
+export const readImageFolder = async (folder: string): Promise<Parts | undefined> =>
   imageParts(await readClassFolders(folder, IMAGES), folder);
 
 /** The parts of an archive of images, or undefined where it has none in folders. */
-export const imageArchive = (files: readonly TarFile[], where: string): Promise<ImageParts | undefined> =>
+export const imageArchive = (files: readonly TarFile[], where: string): Promise<Parts | undefined> =>
   imageParts(archivedClasses(files, where, IMAGES), where);

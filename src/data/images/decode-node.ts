@@ -11,7 +11,7 @@ import { DataError } from "../../util/errors.js";
 import type { ImageHeader } from "../../vision/images-node.js";
 import { decodeImage, endsWhole, imageHeader } from "../../vision/images-node.js";
 import { imageName, imageSource } from "./encoded.js";
-import type { ImageParts } from "./parts.js";
+import type { Parts } from "../parts.js";
 import { median } from "../../util/median.js";
 
 export interface ImageOptions {
@@ -188,9 +188,9 @@ async function sampleRows(rows: Dataset, form: ImageForm, options: ImageOptions,
 
 /** Every part looked at, without the images that cannot be read; the training part decides on the form of all. */
 export async function inspectParts(
-  parts: ImageParts,
+  parts: Parts,
   options: ImageOptions,
-): Promise<{ parts: ImageParts; form: ImageForm; badRows: number; notes: readonly string[] }> {
+): Promise<{ parts: Parts; form: ImageForm; badRows: number; notes: readonly string[] }> {
   const train = await inspectImages(parts.train, options);
   const others = { ...options, imageShape: train.form.shape };
   const bad = [...train.bad];
@@ -199,7 +199,7 @@ export async function inspectParts(
     bad.push(...seen.bad);
     return seen.rows;
   };
-  const seen: ImageParts = {
+  const seen: Parts = {
     train: train.rows,
     ...(parts.validation === undefined ? {} : { validation: await look(parts.validation) }),
     ...(parts.test === undefined ? {} : { test: await look(parts.test) }),
@@ -212,10 +212,10 @@ const SAMPLE = 512;
 
 /** Parts whose images lie decoded in memory, where they fit and crops lose nothing; `sample` where those for training do not. */
 export async function decodeParts(
-  { train, validation, test }: Required<ImageParts>,
+  { train, validation, test }: Required<Parts>,
   form: ImageForm,
   options: ImageOptions,
-): Promise<{ parts: Required<ImageParts>; badRows: number; sample?: Dataset; notes: string[] }> {
+): Promise<{ parts: Required<Parts>; badRows: number; sample?: Dataset; notes: string[] }> {
   let badRows = 0;
   const decode = async (part: Dataset): Promise<Dataset> => {
     const done = await decodeRows(part, form, options);
@@ -247,10 +247,10 @@ function withChannels(image: Pixels, channels: number): Pixels {
 
 /** Parts whose decoded images get another size or number of channels, where one is asked for. */
 export function resizeParts(
-  parts: Required<ImageParts>,
+  parts: Required<Parts>,
   image: string | undefined,
   { imageSize, imageShape }: ImageOptions,
-): Required<ImageParts> {
+): Required<Parts> {
   if (image === undefined || (imageSize === undefined && imageShape === undefined)) return parts;
   const resized = (part: Dataset): Dataset => {
     const column = part.tensor(image);

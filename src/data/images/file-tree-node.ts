@@ -4,7 +4,7 @@
 import { basename, dirname, join, relative, sep } from "node:path";
 import { entriesBelow, readFileBytes, unwrapGzip } from "../files-node.js";
 import { IMAGE_FILE } from "./manifest.js";
-import { isOwn } from "./parts.js";
+import { isOwn } from "../parts.js";
 import type { TarFile } from "./tar.js";
 
 export interface FileTree {

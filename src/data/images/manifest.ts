@@ -7,8 +7,8 @@ import { Dataset } from "../dataset.js";
 import { guessRoles } from "../guess.js";
 import { classesOf, encodeLabels, labelText } from "../labels.js";
 import { DataError } from "../../util/errors.js";
-import { partNamed } from "./parts.js";
-import type { ImageParts, PartName } from "./parts.js";
+import { partNamed } from "../parts.js";
+import type { Parts, PartName } from "../parts.js";
 import { defined } from "../../util/record.js";
 
 /** Names that image files have; what else lies in a folder is left alone. */
@@ -36,7 +36,7 @@ export function manifestParts(
     labelColumn,
     resolve,
   }: { where: string; image: string; labelColumn?: string; resolve: (path: string) => string },
-): ImageParts {
+): Parts {
   const split = table.names.find((name) => SPLIT_NAMES.includes(name.toLowerCase()) && isText(table.column(name)));
   const rest = table.drop(image, ...(split === undefined ? [] : [split]));
   const target = labelColumn ?? guessRoles(rest.length === 0 ? table : rest).target ?? rest.names[0];

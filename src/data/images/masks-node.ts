@@ -11,8 +11,8 @@ import type { Dataset } from "../dataset.js";
 import { parseIdx } from "../readers/idx.js";
 import { EVIDENCE, imageName, imageSource, isEncoded } from "./encoded.js";
 import { IMAGE_FILE } from "./manifest.js";
-import type { ImageParts } from "./parts.js";
-import { isOwn } from "./parts.js";
+import type { Parts } from "../parts.js";
+import { isOwn } from "../parts.js";
 
 const WHITE = 255;
 const HALF = 128;
@@ -75,7 +75,7 @@ async function maskPixels(part: Dataset, i: number, mask: string, shape: readonl
 }
 
 /** Masks of image files, by name. */
-async function fileMasks(parts: ImageParts, folder: string, shape: readonly number[]): Promise<Masks> {
+async function fileMasks(parts: Parts, folder: string, shape: readonly number[]): Promise<Masks> {
   const masks = await masksBelow(folder);
   const { train } = parts;
   const stems = matched(train, masks);
@@ -101,7 +101,7 @@ async function fileMasks(parts: ImageParts, folder: string, shape: readonly numb
 }
 
 /** Masks of an IDX file, in the order of the training images. */
-async function idxMasks({ train }: ImageParts, path: string): Promise<Masks> {
+async function idxMasks({ train }: Parts, path: string): Promise<Masks> {
   const image = train.tensor("image");
   const [n = 0, , height = 1, width = 1] = image.shape;
   const masks = parseIdx(await unwrapGzip(await readFileBytes(path), path), path);
@@ -122,7 +122,7 @@ async function idxMasks({ train }: ImageParts, path: string): Promise<Masks> {
  * Errors: DataError for masks of another size, a mask that no image has, a path without masks.
  */
 export async function withMasks(
-  parts: ImageParts,
+  parts: Parts,
   path: string,
   shape: readonly number[] | undefined,
 ): Promise<{ readonly train: Dataset; readonly note: string }> {

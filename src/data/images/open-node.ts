@@ -19,13 +19,13 @@ import { cifarPart, isCifarNames, parseCifar } from "./cifar.js";
 import type { ImageOptions } from "./decode-node.js";
 import { decodeRows } from "./decode-node.js";
 import { imageArchive, readImageFolder } from "./class-images-node.js";
-import type { ImageParts } from "./parts.js";
-import { SPLITS } from "./parts.js";
+import type { Parts } from "../parts.js";
+import { SPLITS } from "../parts.js";
 import type { TarFile } from "./tar.js";
 import { defined } from "../../util/record.js";
 
 /** The parts of an archive: CIFAR's batches, or files in folders; undefined where it holds neither. */
-export async function archiveParts(files: readonly TarFile[], where: string): Promise<ImageParts | undefined> {
+export async function archiveParts(files: readonly TarFile[], where: string): Promise<Parts | undefined> {
   if (files.some(({ name }) => cifarPart(name) !== undefined))
     return parseCifar(files.map(({ name, bytes }) => [`${where}: ${name}`, bytes] as const));
   return imageArchive(files, where);
@@ -36,7 +36,7 @@ export async function imageFolderParts(
   folder: string,
   files: readonly string[],
   options: { readonly labelColumn?: string },
-): Promise<ImageParts | undefined> {
+): Promise<Parts | undefined> {
   if (files.some((file) => cifarPart(file) === "train")) {
     const batches = files.filter((file) => cifarPart(file) !== undefined || isCifarNames(file)).map((file) => join(folder, file));
     return parseCifar(await Promise.all(batches.map(async (file) => [file, await readFileBytes(file)] as const)));
@@ -50,7 +50,7 @@ async function parquetParts(
   folder: string,
   tables: readonly string[],
   options: { readonly labelColumn?: string },
-): Promise<ImageParts | undefined> {
+): Promise<Parts | undefined> {
   const files = tables.filter((file) => tableFormat(file) === "parquet");
   const part = (names: readonly string[]): string[] =>
     files.filter((file) => names.includes(file.split(/[-_.]/)[0] ?? "")).map((file) => join(folder, file));
@@ -77,7 +77,7 @@ export async function knownArchives(
   known: KnownDataset,
   layout: ArchivesLayout,
   options: FindOptions & ImageOptions,
-): Promise<ImageParts> {
+): Promise<Parts> {
   const key = `${known.name}-${layout.train.sha256.slice(0, 8)}${layout.test.sha256.slice(0, 8)}`;
   const kept = join(options.cacheFolder ?? cacheFolder(), "decoded", `${key}.safetensors`);
   const part = (image: TensorData, label: TensorData): Dataset =>

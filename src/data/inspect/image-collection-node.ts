@@ -14,7 +14,7 @@ import { imageName, imageSource, isEncoded } from "../images/encoded.js";
 import type { FileTree } from "../images/file-tree-node.js";
 import { archiveTree, folderTree } from "../images/file-tree-node.js";
 import { IMAGE_FILE } from "../images/manifest.js";
-import { partNamed } from "../images/parts.js";
+import { partNamed } from "../parts.js";
 import { labelText } from "../labels.js";
 import type { LoadOptions } from "../load-node.js";
 import { loadData } from "../load-node.js";

@@ -13,7 +13,7 @@ import { isGzip, namesIn, verifyGzip } from "../files-node.js";
 import type { LoadOptions } from "../load-node.js";
 import { loadData } from "../load-node.js";
 import { KNOWN_DATASETS } from "../registry.js";
-import { partNamed } from "../images/parts.js";
+import { partNamed } from "../parts.js";
 import { explainFailure, isEngineError } from "../readers/complaints-node.js";
 import { quoteName, quoteText } from "../readers/columns-node.js";
 import type { CsvForm } from "../readers/csv-node.js";

@@ -8,7 +8,7 @@ import { createGunzip } from "node:zlib";
 import { fileRow } from "../column.js";
 import type { DialectOptions } from "../csv/dialect.js";
 import { checkDelimiter, guessDialect } from "../csv/dialect.js";
-import { checkEncoding, encodingName, guessEncoding, markedEncoding, streamDecoder } from "../csv/encoding.js";
+import { checkEncoding, encodingName, guessEncoding, isUtf8, markedEncoding, streamDecoder } from "../csv/encoding.js";
 import type { CsvRecord, Delimiters } from "../csv/records.js";
 import { RecordReader } from "../csv/records.js";
 import type { Dataset } from "../dataset.js";
@@ -84,15 +84,6 @@ interface Encoding {
   /** UTF-8 but for some rows. */
   readonly broken?: true;
 }
-
-const isUtf8 = (bytes: Uint8Array): boolean => {
-  try {
-    streamDecoder("utf-8")(bytes, true);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 /** Tells piece by piece whether bytes are UTF-8, without making texts of them. */
 class Utf8Validator {

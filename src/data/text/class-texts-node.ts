@@ -4,11 +4,11 @@
 import { join } from "node:path";
 import type { ClassFile, ExampleFiles, FilesByPart } from "../class-folders-node.js";
 import { archivedClasses, checkClasses, partsOf, readClassFolders } from "../class-folders-node.js";
-import { checkEncoding, encodingName, guessEncoding, markedEncoding, streamDecoder } from "../csv/encoding.js";
+import { checkEncoding, encodingName, guessEncoding, isUtf8, markedEncoding, streamDecoder } from "../csv/encoding.js";
 import { Dataset } from "../dataset.js";
 import { entriesBelow, readFileBytes } from "../files-node.js";
-import { isOwn } from "../images/parts.js";
-import type { ImageParts as Parts } from "../images/parts.js";
+import { isOwn } from "../parts.js";
+import type { Parts } from "../parts.js";
 import type { TarFile } from "../images/tar.js";
 
 /** Files of texts have `.txt` for an ending, or none; what explains the others is no example. */
@@ -30,15 +30,6 @@ export interface ClassTexts {
   readonly parts: Parts;
   readonly notes: readonly string[];
 }
-
-const isUtf8 = (bytes: Uint8Array): boolean => {
-  try {
-    streamDecoder("utf-8")(bytes, true);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 /** Decodes the files of one collection, those that are not UTF-8 by the one encoding that fits them best. */
 class Decoder {

@@ -7,7 +7,7 @@ import { concatenate, Dataset, parseIdx } from "../../data/node.js";
 import { readFileBytes, unwrapGzip } from "../../data/files-node.js";
 import { decodeRows } from "../../data/images/decode-node.js";
 import { IMAGE_FILE } from "../../data/images/manifest.js";
-import { isOwn } from "../../data/images/parts.js";
+import { isOwn } from "../../data/parts.js";
 import { DataError } from "../../util/errors.js";
 import { expectInputs } from "../shared/inputs.js";
 import type { ImageInfo } from "./images.js";

@@ -2,6 +2,7 @@
  * @module Running text for language models: all tokens one after another in one array, cut into rows for measuring, and windows at random positions for
  * training.
  */
+import { joinArrays } from "../../util/join-arrays.js";
 import type { WorkerCollate } from "../../data/node.js";
 import type { Batch, BatchRequest } from "../../data/index.js";
 import { Dataset } from "../../data/index.js";
@@ -43,15 +44,7 @@ interface Packed {
   readonly characters: Int32Array;
 }
 
-const joined = (parts: readonly Int32Array[]): Int32Array => {
-  const all = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-};
+const joined = (parts: readonly Int32Array[]): Int32Array => joinArrays(parts, (length) => new Int32Array(length));
 
 /** All texts as one sequence; where the tokenizer has a token that ends texts, it stands between them. */
 async function pack(texts: readonly string[], tokenizer: Tokenizer): Promise<Packed> {

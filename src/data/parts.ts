@@ -1,7 +1,7 @@
 /**
  * @module The parts of a data set, by the names that folders, files and columns have for them.
  */
-import type { Dataset } from "../dataset.js";
+import type { Dataset } from "./dataset.js";
 
 export const SPLITS = {
   train: ["train", "training"],
@@ -19,7 +19,7 @@ export const isOwn = (path: readonly string[]): boolean =>
 export type PartName = keyof typeof SPLITS;
 
 /** Parts of a data set; what is left out is held out from the training part. */
-export interface ImageParts {
+export interface Parts {
   readonly train: Dataset;
   readonly validation?: Dataset;
   readonly test?: Dataset;
@@ -28,3 +28,13 @@ export interface ImageParts {
 /** Returns the part that a name stands for, or undefined. */
 export const partNamed = (name: string): PartName | undefined =>
   (Object.keys(SPLITS) as PartName[]).find((part) => (SPLITS[part] as readonly string[]).includes(name.toLowerCase()));
+
+/** The parts that there are, each made into another. */
+export function mapParts<T extends Parts>(parts: T, make: (part: Dataset, name: PartName) => Dataset): T {
+  const made = { train: make(parts.train, "train") } as Record<PartName, Dataset>;
+  for (const name of ["validation", "test"] as const) {
+    const part = parts[name];
+    if (part !== undefined) made[name] = make(part, name);
+  }
+  return made as T;
+}

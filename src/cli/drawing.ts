@@ -1,0 +1,54 @@
+/**
+ * @module Where `descent explain` draws: a page, one picture, or a folder with pictures and the page.
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ConfigError } from "../util/errors.js";
+
+/** The place that the user named, by its ending: `.html`, `.svg`, `.png`, or none for a folder. */
+export interface DrawingPlace {
+  readonly place: string;
+  readonly extension: string;
+}
+
+/** What may be drawn there; only what is asked for is made. */
+export interface Drawings {
+  readonly page: () => Promise<string>;
+  /** The one picture of all, as SVG. */
+  readonly picture: () => Promise<string>;
+  /** Pictures for a folder, as SVG by their names. */
+  readonly pictures: () => Promise<readonly (readonly [name: string, svg: string])[]>;
+}
+
+/** Refuses one picture of several inputs. ConfigError. */
+export function expectOneInput(place: string, count: number): void {
+  if (count !== 1)
+    throw new ConfigError(`--draw ${place}: expected one input for one picture, got ${count}; name a folder, or a .html file`);
+}
+
+/** Writes drawings; returns the files, by name. */
+export async function writeDrawings(
+  { place, extension }: DrawingPlace,
+  { page, picture, pictures }: Drawings,
+): Promise<string[]> {
+  const { svgToPng } = await import("../tasks/explaining/picture-node.js");
+  if (extension === ".html") {
+    await writeFile(place, await page());
+    return [place];
+  }
+  if (extension !== "") {
+    const svg = await picture();
+    await writeFile(place, extension === ".svg" ? svg : await svgToPng(svg));
+    return [place];
+  }
+  await mkdir(place, { recursive: true });
+  const files: string[] = [];
+  for (const [name, svg] of await pictures()) {
+    const file = join(place, `${name}.png`);
+    await writeFile(file, await svgToPng(svg));
+    files.push(file);
+  }
+  const html = join(place, "index.html");
+  await writeFile(html, await page());
+  return [...files, html];
+}
