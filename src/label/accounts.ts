@@ -29,7 +29,7 @@ export class LockedError extends DescentError {
   }
 }
 
-/** What a password's hash takes to compute: RFC 7914. */
+/** The cost of computing a password's hash (RFC 7914). */
 export interface ScryptCost {
   readonly N: number;
   readonly r: number;

@@ -1,5 +1,5 @@
 /**
- * @module What the page and the server of a labelling say to each other: bodies of requests as schemas, answers as types. The page imports
+ * @module Messages between the page and the server of a labelling: bodies of requests as schemas, answers as types. The page imports
  * the types.
  */
 import { z } from "zod";

@@ -115,7 +115,7 @@ for (const { name, open } of STORES) {
         await submit(workspace, "ann", position, answer("good"));
         await submit(workspace, "bob", position, answer(label));
       }
-      const [disputed, ...others] = await reviewItems(workspace, { from: 0, count: 10, disputed: true });
+      const [disputed, ...others] = await reviewItems(workspace, { from: 0, count: 10, which: "disputed" });
       assert.deepEqual([disputed?.position, others.length], [1, 0]);
       assert.equal(disputed && finalValue(disputed), undefined);
       await decide(workspace, "owner", 1, classes("bad"));

@@ -87,8 +87,10 @@ export class Learner implements AsyncDisposable {
         const learned = await new Promise<Learned>((resolve, reject) => {
           this.#answered = resolve;
           this.#failed = reject;
+          // A training holds the process, a thread that waits doesn't.
+          this.#worker.ref();
           this.#worker.postMessage(request);
-        });
+        }).finally(() => this.#worker.unref());
         this.#labels = Math.max(this.#labels, request.labelled.length);
         this.#trainedOn = request.labelled.length;
         this.#seconds = learned.seconds;

@@ -19,7 +19,7 @@ export interface Progress {
     readonly role: Role;
     readonly submitted: number;
     readonly skipped: number;
-    /** Median time of an item. */
+    /** Mean time of a submitted item. */
     readonly seconds: number;
     /** Items with a known answer: how many the person answered, and how many as is known. */
     readonly gold: { readonly answered: number; readonly right: number };
@@ -37,8 +37,7 @@ export interface ReviewedItem {
   readonly disputed: boolean;
 }
 
-const median = (sorted: readonly number[]): number => sorted[Math.floor(sorted.length / 2)] ?? 0;
-
+/** Counts how far a project and its people are. */
 export async function progress({ db, project }: Workspace): Promise<Progress> {
   const items = await db
     .selectFrom("item")
@@ -46,43 +45,50 @@ export async function progress({ db, project }: Workspace): Promise<Progress> {
     .where("project", "=", project.id)
     .executeTakeFirstOrThrow();
   const people = await db.selectFrom("person").select(["id", "name", "role"]).orderBy("created_at").execute();
-  const rows = await db
+  const counts = await db
     .selectFrom("annotation")
-    .innerJoin("item", (join) =>
+    .select(({ fn }) => ["person", "state", fn.countAll<number | string>().as("count"), fn.avg("seconds").as("seconds")])
+    .where("project", "=", project.id)
+    .groupBy(["person", "state"])
+    .execute();
+  const checked = await db
+    .selectFrom("item")
+    .innerJoin("annotation", (join) =>
       join.onRef("item.project", "=", "annotation.project").onRef("item.position", "=", "annotation.position"),
     )
-    .select(["annotation.person", "annotation.state", "annotation.seconds", "annotation.value", "item.gold"])
-    .where("annotation.project", "=", project.id)
+    .select(["annotation.person", "annotation.value", "item.gold"])
+    .where("item.project", "=", project.id)
+    .where("item.gold", "is not", null)
+    .where("annotation.state", "=", "submitted")
     .execute();
+  const isRight = ({ value, gold }: (typeof checked)[number]): boolean =>
+    sameValue(valueSchema.parse(JSON.parse(value)), valueSchema.parse(JSON.parse(gold as string)));
   return {
     items: Number(items.all),
     finished: Number(items.all) - Number(items.open ?? 0),
     people: people.map(({ id, name, role }) => {
-      const own = rows.filter(({ person }) => person === id);
-      const submitted = own.filter(({ state }) => state === "submitted");
-      const checked = submitted.filter(({ gold }) => gold !== null);
+      const of = (wanted: "submitted" | "skipped") => counts.find(({ person, state }) => person === id && state === wanted);
+      const own = checked.filter(({ person }) => person === id);
       return {
         id,
         name,
         role,
-        submitted: submitted.length,
-        skipped: own.length - submitted.length,
-        seconds: median(submitted.map(({ seconds }) => seconds).sort((a, b) => a - b)),
-        gold: {
-          answered: checked.length,
-          right: checked.filter(({ value, gold }) =>
-            sameValue(valueSchema.parse(JSON.parse(value)), valueSchema.parse(JSON.parse(gold as string))),
-          ).length,
-        },
+        submitted: Number(of("submitted")?.count ?? 0),
+        skipped: Number(of("skipped")?.count ?? 0),
+        seconds: Number(of("submitted")?.seconds ?? 0),
+        gold: { answered: own.length, right: own.filter(isRight).length },
       };
     }),
   };
 }
 
-/** Items `from` … `from + count − 1` of the project, or of those that people answered differently, with all answers. */
+/** Items that are reviewed: all, those that several people answered, or those of them where two answers differ. */
+export type Reviewed = "all" | "answered-twice" | "disputed";
+
+/** Items `from` … `from + count − 1` of those that are reviewed, with all answers. */
 export async function reviewItems(
   { db, project }: Workspace,
-  { from, count, disputed = false }: { readonly from: number; readonly count: number; readonly disputed?: boolean },
+  { from, count, which = "all" }: { readonly from: number; readonly count: number; readonly which?: Reviewed },
 ): Promise<ReviewedItem[]> {
   // Who disagrees is found by reading: values that are equal may be written in another order.
   const rows = await db
@@ -92,9 +98,9 @@ export async function reviewItems(
     )
     .select(["item.position", "item.payload", "item.gold", "decision.value as decision"])
     .where("item.project", "=", project.id)
-    .$if(disputed, (query) => query.where("item.done", ">", 1))
+    .$if(which !== "all", (query) => query.where("item.done", ">", 1))
     .orderBy("item.position")
-    .$if(!disputed, (query) => query.offset(from).limit(count))
+    .$if(which !== "disputed", (query) => query.limit(count).offset(from))
     .execute();
   const positions = rows.map(({ position }) => position);
   const annotations = new Map<number, Annotation[]>(positions.map((position) => [position, []]));
@@ -120,7 +126,7 @@ export async function reviewItems(
       disputed: submitted.some(({ value }) => !sameValue(value, (submitted[0] as Annotation).value)),
     };
   });
-  return disputed ? all.filter((item) => item.disputed).slice(from, from + count) : all;
+  return which === "disputed" ? all.filter((item) => item.disputed).slice(from, from + count) : all;
 }
 
 /**

@@ -264,11 +264,11 @@ function addReview(app: Hono<Env>, options: LabelAppOptions): void {
     expectPerson(c, "adjudicator");
     const from = numberOf(c, "from", 0, 1e9);
     const count = numberOf(c, "count", 50, MOST_ITEMS);
-    return c.json(await reviewItems(workspace, { from, count, disputed: c.req.query("disputed") === "true" }));
+    return c.json(await reviewItems(workspace, { from, count, which: c.req.query("disputed") === "true" ? "disputed" : "all" }));
   });
   app.get("/api/agreement", async (c) => {
     expectPerson(c, "adjudicator");
-    const items = await reviewItems(workspace, { from: 0, count: 1e9 });
+    const items = await reviewItems(workspace, { from: 0, count: 1e9, which: "answered-twice" });
     return c.json(agreementOf(workspace.scheme.kind, items));
   });
   app.put("/api/items/:position/decision", async (c) => {

@@ -1,5 +1,5 @@
 /**
- * @module What is labelled, and with what: the scheme of a project, the values that people give, and the check of a value against both.
+ * @module The scheme of a labelling, the values that people give, and the check of a value against both.
  */
 import { z } from "zod";
 import { DataError } from "../util/errors.js";

@@ -47,7 +47,7 @@ export interface AnnotationTable {
   updated_at: string;
 }
 
-/** What a person did, in order: undone by going back. */
+/** Actions of people in their order: undone by going back. */
 export interface ActionTable {
   readonly sequence: Generated<number>;
   /** Chosen by the page, so that what is sent twice is stored once. */

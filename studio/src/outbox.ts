@@ -19,7 +19,7 @@ function stored(): Sent[] {
   }
 }
 
-/** What the page shows of the outbox. */
+/** State of the outbox, as the page shows it. */
 export interface OutboxState {
   readonly waiting: number;
   readonly offline: boolean;

@@ -1,4 +1,4 @@
-/** What every kind of labelling is given, and gives back. */
+/** Props of every kind of labelling. */
 import type { Item, Scheme, Value } from "../server.js";
 
 export interface EditorProps {

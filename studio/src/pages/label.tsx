@@ -248,7 +248,9 @@ function Stage({ item, scheme, onAnswer, onUndo }: StageProps) {
           <button type="button" onClick={accept} aria-keyshortcuts="a">
             {words.accept} <kbd>a</kbd>
           </button>
-          {item.prediction.explanation === undefined ? null : <span className="quiet"> {words.reasons}</span>}
+          {!(item.prediction.explanation ?? []).some(({ weight }) => weight > 0) ? null : (
+            <span className="quiet"> {words.reasons}</span>
+          )}
         </p>
       )}
       <div className="actions">

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { describe, test } from "node:test";
+import { openStore } from "../store/store.js";
+import { submit } from "./answers.js";
+import { TextFeatures } from "./features.js";
+import { chooseDiverse, fitHead, likeliest, probabilities, uncertainty } from "./head.js";
+import { Learner } from "./learner.js";
+import type { Scheme } from "./scheme.js";
+import { Workspace } from "./workspace.js";
+
+const GOOD = ["a lovely film", "lovely and warm", "a warm and lovely story", "truly lovely"];
+const BAD = ["a dull film", "dull and cold", "a cold and dull story", "truly dull"];
+const texts = [...GOOD, ...BAD, "a lovely dull film", "warm"];
+
+describe("the head that learns along", () => {
+  const features = new TextFeatures(texts);
+  const labelled = [
+    { row: 0, classes: [0] },
+    { row: 1, classes: [0] },
+    { row: 4, classes: [1] },
+    { row: 5, classes: [1] },
+  ];
+
+  test("answers what it has not seen, and is least sure where the words disagree", () => {
+    const head = fitHead(features.x, labelled, { classes: 2, several: false });
+    assert.ok(head !== undefined);
+    const p = probabilities(head, features.x);
+    const own = (row: number): Float64Array => p.subarray(2 * row, 2 * row + 2);
+    for (const row of [2, 3]) assert.deepEqual(likeliest(own(row), false).classes, [0], texts[row]);
+    for (const row of [6, 7]) assert.deepEqual(likeliest(own(row), false).classes, [1], texts[row]);
+    const unsure = texts.map((_, row) => uncertainty(own(row), false));
+    assert.equal(unsure.indexOf(Math.max(...unsure)), 8);
+  });
+
+  test("gives the words that speak for its answer, where they are", () => {
+    const head = fitHead(features.x, labelled, { classes: 2, several: false });
+    const weights = head?.model.weights.subarray(features.x.columns) ?? new Float64Array();
+    const reasons = features.reasons(6, weights);
+    const strongest = reasons.reduce((a, b) => (b.weight > a.weight ? b : a));
+    assert.equal(texts[6]?.slice(strongest.start, strongest.end), "dull");
+  });
+
+  test("of several classes each has its own probability; one that all have needs no training", () => {
+    const several = [
+      { row: 0, classes: [0, 2] },
+      { row: 4, classes: [1, 2] },
+      { row: 1, classes: [0, 2] },
+    ];
+    const head = fitHead(features.x, several, { classes: 3, several: true });
+    assert.ok(head !== undefined);
+    const own = probabilities(head, features.x).subarray(9, 12);
+    assert.deepEqual(likeliest(own, true).classes, [0, 2]);
+  });
+
+  test("with one answer only there is nothing to learn", () => {
+    assert.equal(fitHead(features.x, labelled.slice(0, 2), { classes: 2, several: false }), undefined);
+  });
+
+  test("rows that are alike are not chosen together", () => {
+    const { x } = new TextFeatures(["one two", "one two", "three four", "five six"]);
+    const chosen = chooseDiverse(x, [0, 1, 2, 3], [1, 1, 0.9, 0.8], 3);
+    assert.deepEqual(chosen, [0, 2, 3]);
+  });
+});
+
+test("after a few labels the next items have proposals with their reasons", async () => {
+  await using store = await openStore(":memory:");
+  const scheme: Scheme = { kind: "text-classes", labels: [{ name: "good" }, { name: "bad" }], several: false, overlap: "none" };
+  const workspace = await Workspace.open(store, { id: "p", name: "p", scheme });
+  await workspace.expectItems(texts.map((text) => ({ text })));
+  await using learner = new Learner(workspace, { options: { classes: 2, several: false }, texts });
+  await learner.settled();
+  for (const position of [0, 4, 1, 5, 2]) {
+    const value = { classes: [position < 4 ? "good" : "bad"] };
+    await submit(workspace, "me", position, { action: randomUUID(), value, state: "submitted", seconds: 1, revision: 0 });
+    learner.noteLabel(undefined, value);
+  }
+  await learner.settled();
+  assert.equal(learner.state().trainedOn, 5);
+  const all = await workspace.next("me", 10);
+  const byText = new Map(all.map(({ payload, prediction }) => [payload.text, prediction]));
+  assert.deepEqual(byText.get("truly dull")?.value, { classes: ["bad"] });
+  assert.deepEqual(byText.get("truly lovely")?.value, { classes: ["good"] });
+  assert.ok(byText.get("truly dull")?.explanation?.some(({ start, end, weight }) => start === 6 && end === 10 && weight > 0));
+});
