@@ -8,7 +8,7 @@ import { explain, infidelityOf } from "../../src/explain/index.js";
 import { explainableOf } from "../../src/explain/index.js";
 import { relativeDistance } from "../../src/explain/measures/max-sensitivity.js";
 import { shapleyRegression } from "../../src/explain/methods/kernel-shap.js";
-import { neighbourWeights } from "../../src/explain/methods/lime.js";
+import { neighbourWeights } from "../../src/explain/neighbours.js";
 import type { TensorData } from "../../src/graph/index.js";
 import { constant } from "../../src/graph/index.js";
 import { ridgeFit } from "../../src/util/least-squares.js";

@@ -1,38 +1,11 @@
 /**
  * @module LIME: a linear model of the score around one example.
  */
-import type { TensorData } from "../../graph/index.js";
-import { DTYPES, sizeOf, toNumbers } from "../../graph/index.js";
 import { ridgeFit, type RidgeFit } from "../../util/least-squares.js";
 import type { Random } from "../../util/random.js";
 import type { Interval } from "../attribution.js";
-import { binsOf } from "../bins.js";
 import type { SamplingContext, SamplingMethod } from "../method.js";
-
-/** Perturbed copies of an example as switches [S, F], 1 where a part is as in the example, with the scores that they got. */
-interface Neighbours {
-  readonly switches: Uint8Array;
-  readonly scores: Float64Array;
-  readonly names: readonly string[];
-  readonly partOf?: Int32Array;
-}
-
-/** √exp(−d²/width²): how much a neighbour counts. */
-export const limeKernel = (distance: number, width: number): number => Math.sqrt(Math.exp(-((distance / width) ** 2)));
-
-/** Weights [S] of neighbours: by 1 − cosine of their switches and all ones, or by the Euclidean distance of the switches. */
-export function neighbourWeights(
-  switches: Uint8Array,
-  players: number,
-  width: number,
-  distance: "cosine" | "euclidean",
-): Float64Array {
-  return Float64Array.from({ length: switches.length / players }, (_, s) => {
-    let on = 0;
-    for (let i = 0; i < players; i++) on += switches[s * players + i] as number;
-    return limeKernel(distance === "euclidean" ? Math.sqrt(players - on) : on === 0 ? 1 : 1 - Math.sqrt(on / players), width);
-  });
-}
+import { neighbourWeights, partNeighbours, tableNeighbours } from "../neighbours.js";
 
 /**
  * The coefficients of a ridge regression on which parts are as in the example, over neighbours weighted by nearness.
@@ -71,38 +44,6 @@ export const lime: SamplingMethod = {
     };
   },
 };
-
-/** The example itself, and copies with each part off with chance ½. */
-async function partNeighbours({ game, settings, random, progress }: SamplingContext): Promise<Neighbours> {
-  const { players, names, partOf, play } = await game();
-  const draw = random("lime");
-  const switches = Uint8Array.from({ length: settings.samples * players }, (_, i) => (i < players ? 1 : draw.bits() >>> 31));
-  const scores = await play(switches, settings.samples, progress);
-  return { switches, scores, names, partOf };
-}
-
-/** The example itself, and rows whose columns are drawn one by one from the background. */
-async function tableNeighbours({ x, baselines, model, settings, random, score }: SamplingContext): Promise<Neighbours> {
-  const columns = sizeOf(x.shape.slice(1));
-  const rows = baselines.shape[0] ?? 1;
-  const [own, background] = [toNumbers(x), toNumbers(baselines)];
-  const bins = Array.from({ length: columns }, (_, c) =>
-    binsOf(Float64Array.from({ length: rows }, (_, r) => background[r * columns + c] as number)),
-  );
-  const draw = random("lime");
-  const data = DTYPES[x.dtype].create(settings.samples * columns) as Float32Array;
-  const switches = new Uint8Array(settings.samples * columns);
-  for (let s = 0; s < settings.samples; s++) {
-    for (let c = 0; c < columns; c++) {
-      const value = s === 0 ? (own[c] as number) : (background[draw.integer(rows) * columns + c] as number);
-      data[s * columns + c] = value;
-      switches[s * columns + c] = bins[c]?.binOf(value) === bins[c]?.binOf(own[c] as number) ? 1 : 0;
-    }
-  }
-  const neighbours: TensorData = { dtype: x.dtype, shape: [settings.samples, ...x.shape.slice(1)], data };
-  const names = bins.map((bin, c) => bin.nameOf(own[c] as number, model.features.names?.[c] ?? `feature ${c}`));
-  return { switches, scores: await score(neighbours), names, partOf: Int32Array.from({ length: columns }, (_, c) => c) };
-}
 
 /** Refits on bootstrap resamples of the same neighbours, to measure how far the fit depends on the draw. */
 function resampled(

@@ -1,12 +1,9 @@
 /**
  * @module Occlusion and ablation: how far the score falls when a part of the input is replaced by the baseline.
  */
-import type { TensorData } from "../../graph/index.js";
-import { DTYPES, sizeOf, toNumbers } from "../../graph/index.js";
-import { ConfigError } from "../../util/errors.js";
-import { takeRows } from "../batch.js";
-import { imageAxes } from "../explainable.js";
-import type { SamplingContext, SamplingMethod } from "../method.js";
+import { sizeOf } from "../../graph/index.js";
+import type { SamplingMethod } from "../method.js";
+import { boxesOf, elementsIn, occluded } from "../windows.js";
 
 const row = {
   kind: "sampling",
@@ -15,13 +12,6 @@ const row = {
 
 /** Occluded copies whose inputs are made at once. */
 const AT_ONCE = 64;
-
-/** Places of windows along an axis: every `stride`, and one at the end where that leaves a rest. */
-function starts(length: number, window: number, stride: number): number[] {
-  const result: number[] = [];
-  for (let at = 0; at + window < length; at += stride) result.push(at);
-  return [...result, Math.max(0, length - window)];
-}
 
 /**
  * f(x) − f(x with a window replaced by the baseline); every element gets the mean over the windows that hide it.
@@ -63,50 +53,6 @@ export const occlusion: SamplingMethod = {
     return { values: { dtype: "float32", shape: [1, ...shape], data }, figures: { windows: boxes.length } };
   },
 };
-
-/** Hidden positions by axis, from … to − 1. */
-type Box = readonly (readonly [from: number, to: number])[];
-
-function boxesOf({ x, model, settings }: SamplingContext): Box[] {
-  const shape = x.shape.slice(1);
-  const axes = imageAxes(model.features);
-  const slid = axes === undefined ? [0] : [axes.rows, axes.columns];
-  const longest = Math.max(...slid.map((axis) => shape[axis] ?? 1));
-  const window = settings.window || (axes === undefined && longest <= 32 ? 1 : Math.max(1, Math.round(longest / 7)));
-  const stride = settings.stride || Math.max(1, Math.floor(window / 2));
-  if (!Number.isInteger(window) || !Number.isInteger(stride) || window > longest)
-    throw new ConfigError(`occlusion: expected a window of 1 to ${longest} and a whole stride, got ${window} and ${stride}`);
-  let boxes: Box[] = [[]];
-  shape.forEach((length, axis) => {
-    const along = Math.min(window, length);
-    const ranges = slid.includes(axis)
-      ? starts(length, along, stride).map((s): [number, number] => [s, s + along])
-      : [[0, length] as [number, number]];
-    boxes = boxes.flatMap((box) => ranges.map((range) => [...box, range]));
-  });
-  return boxes;
-}
-
-function* elementsIn(box: Box, shape: readonly number[], axis = 0, at = 0): Generator<number> {
-  const range = box[axis];
-  if (range === undefined) {
-    yield at;
-    return;
-  }
-  for (let i = range[0]; i < range[1]; i++) yield* elementsIn(box, shape, axis + 1, at * (shape[axis] ?? 1) + i);
-}
-
-function occluded({ x, baselines }: SamplingContext, boxes: readonly Box[]): TensorData {
-  const shape = x.shape.slice(1);
-  const size = sizeOf(shape);
-  const [own, absent] = [toNumbers(x), toNumbers(takeRows(baselines, 0, 1))];
-  const data = DTYPES[x.dtype].create(boxes.length * size) as Float32Array;
-  boxes.forEach((box, i) => {
-    data.set(own, i * size);
-    for (const e of elementsIn(box, shape)) data[i * size + e] = absent[e] as number;
-  });
-  return { dtype: x.dtype, shape: [boxes.length, ...shape], data };
-}
 
 /**
  * f(x) − f(x without one part).
