@@ -7,7 +7,7 @@ import { escapeXml, inLanguage, short, spokenLanguage, svgLabel, svgRoot, textAt
 /** A part with its own amount, and parts of its own. */
 export interface IciclePart {
   readonly name: string;
-  /** What is not in its parts. */
+  /** The share that is not in its parts. */
   readonly own: number;
   readonly parts: readonly IciclePart[];
   /** Which of the chart's kinds it is, for its colour. */

@@ -30,7 +30,7 @@ export function layerPicture(title: string, layers: readonly LayerCost[]): strin
   });
 }
 
-/** What training and an answer take for several batch sizes. */
+/** The cost of training and of an answer for several batch sizes. */
 export function memoryByBatch(costs: readonly (readonly [batch: number, cost: GraphCost])[]): string {
   return formatTable(
     ["memory by batch size", "activations in use", "in training", "training in all"],

@@ -8,7 +8,7 @@ import type { ImportedModel, OnnxModel } from "../onnx/index.js";
 import { ConfigError, NoGradientError, reasonOf, UnsupportedOpError } from "../util/errors.js";
 import { type GivenShapes, parseShapes } from "./shape-option.js";
 
-/** What is compiled and timed. */
+/** The graph that is compiled and timed. */
 export type Costed = Pick<ImportedModel, "graph" | "parameters" | "names" | "values">;
 
 /** A model whose graph depends on lengths that are still to be said. */

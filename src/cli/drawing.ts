@@ -11,7 +11,7 @@ export interface DrawingPlace {
   readonly extension: string;
 }
 
-/** What may be drawn there; only what is asked for is made. */
+/** Makers of what may be drawn there; only those asked for are called. */
 export interface Drawings {
   readonly page: () => Promise<string>;
   /** The one picture of all, as SVG. */

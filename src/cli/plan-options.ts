@@ -5,6 +5,7 @@ import { ConfigError } from "../util/errors.js";
 import type { OptionTable, OptionValues } from "../util/option.js";
 import { choice, flag, integer, kebabCase, list, number, text } from "../util/option.js";
 import { CURVE_AXES } from "./plan-runs.js";
+import { defined } from "../util/record.js";
 
 export const planOptions = {
   layers: integer({ help: "a decoder by its sizes: number of layers", minimum: 1 }),
@@ -159,8 +160,7 @@ export function settledPlan(model: PlannedModel, hardware: HardwareEntry, amount
     memoryShare: 0.9,
     devices: options.devices,
     fixed: {
-      ...(tensor === undefined ? {} : { tensor }),
-      ...(pipeline === undefined ? {} : { pipeline }),
+      ...defined({ tensor, pipeline }),
       ...(zero === undefined ? {} : { zero: zero as 0 | 1 | 2 | 3 }),
     },
     limits: { days, dollars: money, kilowattHours: energy, kilogramsCo2: co2 },

@@ -2,7 +2,7 @@
 import type { CurvePoint, LossPoint } from "../cost/plan/index.js";
 import { ConfigError, DataError } from "../util/errors.js";
 
-/** What a run was given, and what came of it. */
+/** A run's settings, and its results. */
 export interface PlannedRun {
   readonly path: string;
   readonly parameters: number;

@@ -19,11 +19,11 @@ import { trainTask } from "../tasks/training/train-task-node.js";
 import { ConfigError, DataError, DescentError } from "../util/errors.js";
 import { defined, own } from "../util/record.js";
 import type { Budget, Comparison, CurvePoint, Difference, ModelFigures } from "./figures.js";
-import type { Judged } from "./judge-node.js";
-import { fileFigures, judge, MODEL_FILE, someInputs } from "./judge-node.js";
+import type { Judged } from "./evaluate-node.js";
+import { fileFigures, judge, MODEL_FILE, someInputs } from "./evaluate-node.js";
 import { writePage } from "./page-node.js";
-import { standInFor } from "./stand-in-node.js";
-import { measureUse } from "./use-figures-node.js";
+import { surrogateFor } from "./surrogate-tree-node.js";
+import { measureUse } from "./latency-memory-node.js";
 import { ranked, recommend } from "./verdict.js";
 
 /** The models that are compared where none is named: a network or two, and what a network has to beat. */
@@ -311,7 +311,7 @@ export async function compare(o: CompareOptions, context: CompareContext): Promi
     differences: others.map((other) => differenceOf(best, other)),
     budget: o.budget,
     recommended: recommend(models, metric, o.budget, (a, b) => differenceOf(of(a), of(b)).isNoise)?.name,
-    standIn: await standInFor(o, task, models),
+    standIn: await surrogateFor(o, task, models),
   };
   const path = join(o.out, "compare.json");
   writeFileSync(`${path}.new`, `${JSON.stringify(result, undefined, 2)}\n`);

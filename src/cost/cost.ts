@@ -36,7 +36,7 @@ export interface MemoryCost {
   readonly total: number;
 }
 
-/** What one training step takes. */
+/** The cost of one training step. */
 export interface TrainingCost {
   /** All of the step. */
   readonly step: PassCost;
@@ -126,9 +126,9 @@ export function cost(model: Module, inputs: SummaryInput | readonly SummaryInput
 
 /** The tensors of a model that is costed. */
 export interface CostedTensors {
-  /** What it gives in use. */
+  /** The outputs in use. */
   readonly result: Tensor;
-  /** What training minimizes. */
+  /** The loss that training minimizes. */
   readonly loss: Tensor;
   readonly parameters: ReadonlyMap<string, Parameter>;
   readonly buffers?: ReadonlyMap<string, Parameter>;

@@ -80,7 +80,7 @@ export async function thisMachine(options: MachineOptions = {}): Promise<Machine
   return machine;
 }
 
-/** What the file says, without measuring; undefined where there is none. */
+/** Reads what the file says, without measuring; undefined where there is none. */
 export function knownMachine(
   device: string,
   threads: number = availableParallelism(),

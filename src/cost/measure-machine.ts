@@ -15,7 +15,7 @@ const FEWEST_RUNS = 4;
 
 interface Probe {
   readonly outputs: Tensor;
-  /** What one run does, in the unit of the rate. */
+  /** The work of one run, in the unit of the rate. */
   readonly amount: number;
 }
 

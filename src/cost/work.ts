@@ -5,7 +5,7 @@ import type { Node, Tensor } from "../graph/index.js";
 import { isLeaf } from "../graph/index.js";
 import { costOf, elementCount } from "../ops/index.js";
 
-/** What running nodes once takes. */
+/** The work of running nodes once. */
 export interface Work {
   /** Floating-point operations; a multiply-add is two. */
   readonly flops: number;

@@ -30,7 +30,7 @@ const stepSchema = z.object({
   outputs: z.array(fileSchema).max(1000),
   /** Rows, images, duplicates, …, by name. */
   counts: z.record(z.string(), z.number()),
-  /** What was decided, by the user or for the user, in sentences. */
+  /** Decisions, by the user or for the user, in sentences. */
   decisions: z.array(text).max(1000),
 });
 export type CardStep = z.infer<typeof stepSchema>;

@@ -34,7 +34,7 @@ export interface ImportOptions extends SourceOptions {
 export interface Imported {
   readonly inputs: readonly CardFile[];
   readonly counts: Readonly<Record<string, number>>;
-  /** What was decided, in sentences. */
+  /** Decisions, in sentences. */
   readonly decisions: readonly string[];
 }
 

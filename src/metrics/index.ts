@@ -5,7 +5,7 @@ export type { Metric, MetricFactory, MetricOptions, Metrics } from "./metric.js"
 export * from "./classification.js";
 export * from "./regression.js";
 export * from "./calibration.js";
-export * from "./comparison.js";
+export * from "./paired-tests.js";
 export * from "./detection.js";
 export * from "./frechet.js";
 export * from "./retrieval.js";

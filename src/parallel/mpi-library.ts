@@ -45,7 +45,7 @@ const FUNCTIONS = {
 
 export type MpiFunction = keyof typeof FUNCTIONS;
 
-/** What the two families of MPI call the same things. */
+/** Names of the same things in the two families of MPI. */
 export interface MpiConstants {
   readonly world: Handle;
   readonly float: Handle;

@@ -25,7 +25,7 @@ let token = "";
 
 const tell = (message: FromWatch): void => port.postMessage(message);
 
-/** What is left of the run. */
+/** The rest of the run. */
 function remains(): string {
   if (run === undefined) return "";
   try {

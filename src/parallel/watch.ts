@@ -11,7 +11,7 @@ export interface WatchData {
   readonly rank: number;
 }
 
-/** What the thread is told. */
+/** Messages to the thread. */
 export type ToWatch =
   | { readonly kind: "listen"; readonly token: string }
   | { readonly kind: "connect"; readonly token: string; readonly addresses: readonly string[]; readonly port: number }
@@ -19,7 +19,7 @@ export type ToWatch =
   | { readonly kind: "run"; readonly run: string }
   | { readonly kind: "leave" };
 
-/** What it answers. */
+/** Its answers. */
 export type FromWatch =
   | { readonly kind: "listening"; readonly port: number }
   | { readonly kind: "connected"; readonly isConnected: boolean }

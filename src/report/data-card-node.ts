@@ -10,8 +10,9 @@ import { nodeFileSystem, writeWhole } from "../run/run-folder-files-node.js";
 import { parseWith } from "../util/schema.js";
 import { descentVersion } from "../util/version-node.js";
 import { cardPage } from "./data-card.js";
+import { defined } from "../util/record.js";
 
-/** What a verb knows of its step; the rest is found out here. */
+/** The part of a step that its verb knows; the rest is found out here. */
 export interface NewStep extends Pick<CardStep, "verb" | "command"> {
   readonly inputs: readonly CardFile[];
   readonly counts: Readonly<Record<string, number>>;
@@ -46,8 +47,7 @@ export async function addStep(folder: string, step: NewStep): Promise<DataCard> 
       format: "descent-data-card",
       version: 1,
       name: before?.name ?? step.name,
-      ...(licence === undefined ? {} : { licence }),
-      ...(description === undefined ? {} : { description }),
+      ...defined({ licence, description }),
       steps: [...(before?.steps ?? []), made],
     },
     CARD_FILES.json,

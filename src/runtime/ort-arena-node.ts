@@ -5,7 +5,7 @@
 import { identityModel } from "./identity.js";
 import type { DirectEngine, OpenSession } from "./ort-direct-node.js";
 
-/** What a session of the shared arena is opened with. Its initializers stay outside: they live as long as it, and would hold the arena's blocks apart. */
+/** Options of a session in the shared arena. Its initializers stay outside: they live as long as it, and would hold the arena's blocks apart. */
 export const SHARED_ARENA = {
   "session.use_env_allocators": "1",
   "session.use_device_allocator_for_initializers": "1",

@@ -31,7 +31,7 @@ export interface SentFailure {
   readonly status: number;
   readonly code: string;
   readonly message: string;
-  /** Of failures of the inside alone. */
+  /** For failures of the inside alone. */
   readonly detail?: string;
 }
 

@@ -21,7 +21,7 @@ export interface PoolOptions {
   readonly limits?: Partial<EngineLimits>;
   readonly device?: string;
   readonly threads?: number;
-  /** Of all engines together. */
+  /** Counted over all engines together. */
   readonly memoryLimitBytes?: number;
   readonly observe?: (model: string, batch: ObservedBatch) => void;
   readonly log?: (event: string, details: Readonly<Record<string, unknown>>) => void;

@@ -30,7 +30,7 @@ export interface ModelDescription {
   readonly columns?: readonly string[];
   /** Tokens of a prompt and its answer together. */
   readonly contextLength?: number;
-  /** What was decided when it was opened. */
+  /** Decisions made when it was opened. */
   /** How a chat template writes calls of tools; left out where it takes none. */
   readonly toolForm?: ToolForm;
   readonly remarks: readonly string[];
@@ -130,7 +130,7 @@ export interface GenerateEvent {
 export interface GenerateResult {
   readonly finish: "stop" | "length";
   readonly promptTokens: number;
-  /** Of these, how many were in the cache. */
+  /** The number of these that were in the cache. */
   readonly cachedTokens: number;
   readonly tokens: number;
 }

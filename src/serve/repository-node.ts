@@ -14,7 +14,7 @@ import { datatypeOf } from "./tensors.js";
 export const REPOSITORY_FORMATS = ["kserve", "triton"] as const;
 export type RepositoryFormat = (typeof REPOSITORY_FORMATS)[number];
 
-/** What was written. */
+/** The files that were written. */
 export interface WrittenRepository {
   readonly folder: string;
   readonly files: readonly string[];
@@ -85,7 +85,7 @@ EXPOSE ${PORT}
 ENTRYPOINT ["node", "/app/node_modules/descentjs/dist/src/cli/main.js", "serve", "--host", "0.0.0.0", "--port", "${PORT}"]
 `;
 
-/** What both manifests say of the container. */
+/** The container as both manifests describe it. */
 function container(name: string, file: string, indent: string): string {
   return [
     `- name: ${name}`,

@@ -21,7 +21,7 @@ export interface HttpLimits extends BodyLimits {
   readonly requestTimeoutMs: number;
   /** Requests to models under way at once; more get 429. */
   readonly maxConcurrent: number;
-  /** Of a key, or of everybody; left out, no limit. */
+  /** The limit for a key, or for everybody; left out, none. */
   readonly requestsPerMinute?: number;
 }
 
@@ -66,7 +66,7 @@ export const notesOf = (request: Request): { model?: string; promptTokens?: numb
   return made;
 };
 
-/** What all routes of a server share. */
+/** The state that all routes of a server share. */
 export class RouteScope {
   readonly app: App;
   readonly models: ModelSource;
@@ -148,7 +148,7 @@ export class RouteScope {
   }
 }
 
-/** What a route is, for the document. */
+/** A route as the document describes it. */
 export interface RouteAbout {
   readonly method: "get" | "post";
   /** With parameters in braces. */
@@ -157,7 +157,7 @@ export interface RouteAbout {
   readonly tag: string;
   readonly body?: ZodType;
   readonly response?: ZodType;
-  /** Of answers that are no JSON. */
+  /** The media type of answers that are no JSON. */
   readonly contentType?: string;
 }
 

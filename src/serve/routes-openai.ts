@@ -51,7 +51,7 @@ type Sampling = Pick<
   "stop" | "temperature" | "top_p" | "top_k" | "frequency_penalty" | "presence_penalty" | "logit_bias" | "seed"
 >;
 
-/** What a sender left out, OpenAI's usual: temperature 1, a seed that nobody knows. */
+/** Values for what a sender left out, OpenAI's usual: temperature 1, a seed that nobody knows. */
 function samplingOf(given: Sampling, owner: string): Omit<GenerateParams, "prompt" | "isConversation"> {
   return {
     temperature: given.temperature ?? 1,

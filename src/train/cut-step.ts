@@ -9,7 +9,7 @@ import { inPlaceRule } from "../optim/in-place.js";
 import type { BatchTypes, StepGraph, TrainingStep } from "./step.js";
 import { gradientName, nextName, traceLoss } from "./step.js";
 
-/** What the parts before the kernel multiply by: the gradient by a number or a scalar output, the weights in it by a number. */
+/** Factors of the parts before the kernel: the gradient by a number or a scalar output, the weights in it by a number. */
 export interface Factors {
   readonly scale: number | string;
   readonly decay: number;

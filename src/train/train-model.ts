@@ -262,7 +262,7 @@ const flopsOf = (step: TrainingStep, batch: Batch, device: Device): number =>
     .nodes.filter((node) => node.inputs.length > 0)
     .reduce((sum, node) => sum + costOf(node).flops, 0);
 
-/** What a platform adds to a training. */
+/** Additions of a platform to a training. */
 export interface Around {
   /** Divides a training among processes. */
   readonly divide?: (

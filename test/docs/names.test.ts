@@ -46,6 +46,16 @@ const LOOKED_FOR: readonly { readonly what: string; readonly guesses: readonly R
   { what: "tied embeddings", guesses: [/tied/, /models\/gpt2\.ts/], holds: /tied\?: boolean/ },
   { what: "beam search", guesses: [/beam/], holds: /export class BeamSearch/ },
   { what: "LoRA", guesses: [/lora/], holds: /export class LoraLinear/ },
+  { what: "GPTQ", guesses: [/gptq/], holds: /export function gptq/ },
+  { what: "SmoothQuant", guesses: [/smooth-quant/], holds: /export function smoothFactors/ },
+  { what: "low rank by singular values", guesses: [/svd/, /low-rank/], holds: /singular/ },
+  { what: "Taylor importance of channels", guesses: [/taylor/, /prune\/importance/], holds: /taylor/ },
+  { what: "McNemar's test", guesses: [/mcnemar/, /paired-tests/], holds: /export function mcNemar/ },
+  { what: "surrogate tree of a comparison", guesses: [/surrogate/], holds: /export async function surrogateFor/ },
+  { what: "latency of compared models", guesses: [/latency/], holds: /export (async )?function measureUse/ },
+  { what: "superpixels", guesses: [/superpixel/, /slic\.ts/], holds: /export function slic/ },
+  { what: "training examples behind an answer (TracIn)", guesses: [/tracin/, /explain\/influence/], holds: /TracIn/ },
+  { what: "TF-IDF", guesses: [/tf-idf/], holds: /export function fitTfIdf/ },
 ];
 
 const sources = readdirSync("src", { withFileTypes: true, recursive: true })

@@ -23,6 +23,8 @@ const row = (i: number): string => {
 };
 const HEADER = "width,noise,colour,size";
 
+const words = (line: string): string[] => line.split(" ");
+
 before(async () => {
   writeFileSync(path("sizes.csv"), `${HEADER}\n${Array.from({ length: 200 }, (_, i) => row(i)).join("\n")}\n`);
   // What the model has learned is wrong for blue things alone.
@@ -39,33 +41,10 @@ before(async () => {
   writeFileSync(path("views.csv"), `text,view\n${texts.join("\n")}\n`);
   const train = ["--device", "cpu", "--no-check", "--quiet"];
   await descent(
-    "train",
-    "tabular-classification",
-    "--data",
-    "sizes.csv",
-    "--label-column",
-    "size",
-    "--steps",
-    "200",
-    "--keep-checkpoints",
-    "4",
-    "--out",
-    "sizes",
+    ...words("train tabular-classification --data sizes.csv --label-column size --steps 200 --keep-checkpoints 4 --out sizes"),
     ...train,
   );
-  await descent(
-    "train",
-    "text-classification",
-    "--data",
-    "views.csv",
-    "--model",
-    "bag-of-ngrams",
-    "--steps",
-    "60",
-    "--out",
-    "views",
-    ...train,
-  );
+  await descent(...words("train text-classification --data views.csv --model bag-of-ngrams --steps 60 --out views"), ...train);
 });
 
 interface Global {

@@ -37,6 +37,8 @@ async function explained(...args: string[]): Promise<Explained> {
 
 const sum = (values: readonly number[]): number => values.reduce((total, v) => total + v, 0);
 
+const inWords = (line: string): string[] => line.split(" ");
+
 before(async () => {
   // Only `width` decides; `noise` does not.
   const rows = Array.from({ length: 120 }, (_, i) => `${(i * 7) % 20},${(i * 13) % 17},${(i * 7) % 20 > 9 ? "large" : "small"}`);
@@ -49,45 +51,13 @@ before(async () => {
   writeFileSync(path("views.csv"), `text,view\n${texts.join("\n")}\n`);
   const train = ["--device", "cpu", "--no-check", "--quiet"];
   await descent(
-    "train",
-    "tabular-classification",
-    "--data",
-    "sizes.csv",
-    "--label-column",
-    "size",
-    "--steps",
-    "200",
+    ...inWords("train tabular-classification --data sizes.csv --label-column size --steps 200 --out sizes"),
     ...train,
-    "--out",
-    "sizes",
   );
+  await descent(...inWords("train text-classification --data views.csv --label-column view --steps 80 --out views"), ...train);
   await descent(
-    "train",
-    "text-classification",
-    "--data",
-    "views.csv",
-    "--label-column",
-    "view",
-    "--steps",
-    "80",
+    ...inWords("train image-classification --data digits --model lenet-5 --image-size 28 --steps 20 --out digits"),
     ...train,
-    "--out",
-    "views",
-  );
-  await descent(
-    "train",
-    "image-classification",
-    "--data",
-    "digits",
-    "--model",
-    "lenet-5",
-    "--image-size",
-    "28",
-    "--steps",
-    "20",
-    ...train,
-    "--out",
-    "digits",
   );
   const digit = Buffer.alloc(28 * 28);
   for (let y = 4; y < 24; y++) digit.fill(255, y * 28 + 12, y * 28 + 16);

@@ -77,7 +77,7 @@ async function energyOf(
   return { joules: WATTS_PER_CORE * threads * seconds, energy: "modelled", how };
 }
 
-/** What was measured in use. */
+/** Measurements in use. */
 interface Measured extends Energy {
   readonly device: string;
   readonly milliseconds: number;
@@ -222,7 +222,7 @@ async function printDetails(
   return byBatch;
 }
 
-/** What `--json` prints. */
+/** The `--json` output. */
 function documentOf(
   { costed, cost, forward, machine, measured, workingBytes }: Found,
   byBatch: readonly (readonly [number, GraphCost])[],

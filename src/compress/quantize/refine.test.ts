@@ -21,7 +21,7 @@ import { momentsOf } from "./moments.js";
 import { chosenLayers, planQuantization, quantizeFile } from "./quantize.js";
 import { checkRefinement } from "./refine.js";
 import { mixedPrecision, sensitivities } from "./sensitivity.js";
-import { applyScales, scaledGroups, smoothFactors } from "./scaling.js";
+import { applyScales, scaledGroups, smoothFactors } from "./smooth-quant-awq.js";
 
 interface Golden {
   readonly n: number;

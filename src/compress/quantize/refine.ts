@@ -16,7 +16,7 @@ import { momentsOf } from "./moments.js";
 import { layerFile } from "./operator-times.js";
 import type { QuantizeData, QuantizeOptions, Refinement } from "./options.js";
 import { onlyUse } from "./options.js";
-import { applyScales, awqFactors, scaledGroups, smoothFactors } from "./scaling.js";
+import { applyScales, awqFactors, scaledGroups, smoothFactors } from "./smooth-quant-awq.js";
 import type { StaticLayerWeights } from "./static.js";
 import { channelNumbers, plainWeights } from "./static.js";
 

@@ -7,7 +7,7 @@ import type { Figure } from "./plan.js";
 import type { OptimalSizes } from "./scaling-laws.js";
 import { BESIROGLU, HOFFMANN, kaplanSizes, lossOf, optimalSizes } from "./scaling-laws.js";
 
-/** What one law calls optimal. */
+/** The optimum by one law. */
 export interface Optimum extends OptimalSizes {
   readonly law: string;
   readonly loss?: number;

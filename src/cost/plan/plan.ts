@@ -114,7 +114,7 @@ interface Demand {
   readonly activations: (split: Split) => number;
 }
 
-/** What the model and the data demand, whatever they run on. */
+/** Demands of the model and the data, whatever they run on. */
 function demandOf({ model, amount, batch, dtype, recompute }: PlanOptions): Demand {
   const bytes = isHalf(dtype) ? 2 : 4;
   if (model.kind === "costed") {

@@ -91,14 +91,14 @@ export function decoderActivations(
   };
 }
 
-/** What may be chosen, and what is settled. */
+/** Choices, and what is settled. */
 export interface SplitLimits {
   readonly devices: number;
   readonly devicesPerNode: number;
   readonly memoryBytes: number;
   /** Sequences or examples in a batch, over all devices. */
   readonly batch: number;
-  /** What tensor-parallel devices must divide, and pipeline stages; 1 where a model cannot be split so. */
+  /** Counts that tensor-parallel devices and pipeline stages must divide; 1 where a model cannot be split so. */
   readonly heads: number;
   readonly layers: number;
   readonly fixed: Partial<Split>;

@@ -35,7 +35,7 @@ export const parametersOf = ({ layers, width: d, vocabulary, context }: Transfor
 export const flopsPerToken = ({ layers, width: d, vocabulary, context }: TransformerSizes): number =>
   6 * (12 * layers * d * d + vocabulary * d) + 12 * layers * d * context;
 
-/** What of the activations is kept for the backward pass. */
+/** The activations that are kept for the backward pass. */
 export const RECOMPUTE = ["none", "selective", "full"] as const;
 export type Recompute = (typeof RECOMPUTE)[number];
 

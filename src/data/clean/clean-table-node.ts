@@ -39,7 +39,7 @@ export interface CleanTableOptions extends SourceOptions {
 const WHOLE = "data";
 const SHOWN_ROWS = 3;
 
-/** What is remembered of all rows. */
+/** Facts kept of all rows. */
 class Remembered {
   /** The first row of the same values. */
   readonly firstOf: number[] = [];

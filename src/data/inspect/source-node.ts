@@ -54,7 +54,7 @@ export interface TableSource {
   readonly notes: readonly string[];
 }
 
-/** What stands behind FROM, and what must be readable for it. */
+/** The SQL behind FROM, and what must be readable for it. */
 interface Relation {
   readonly from: string;
   readonly files: readonly string[];
@@ -173,7 +173,7 @@ async function fileRelation(path: string, scratch: Scratch, options: SourceOptio
   return { ...relation, notes: [...table.notes, ...left] };
 }
 
-/** What is no table file: a known data set, tagged texts, a folder of texts. */
+/** A source that is no table file: a known data set, tagged texts, a folder of texts. */
 async function loadedRelations(spec: string, scratch: Scratch, options: SourceOptions): Promise<[string, Relation][]> {
   const { train, validation, test, notes, roles } = await loadData(spec, { ...options, testFraction: 0, validationFraction: 0 });
   if (roles.image !== undefined) throw new DataError(`${spec}: expected a table or texts, got images`);

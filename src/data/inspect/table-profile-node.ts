@@ -119,7 +119,7 @@ function typeOf(column: SourceColumn, found: Aggregates): ProfileType {
   return isShort && (distinct <= 20 || distinct <= count * 0.1) ? "category" : "text";
 }
 
-/** What is counted of a column, by the type that it is thought to have. */
+/** Counts of a column, by the type that it is thought to have. */
 function aggregatesFor(column: SourceColumn, type: ProfileType): readonly (readonly [string, string])[] {
   const name = quoteName(column.name);
   const common = [["count", `count(${name})`] as const, ["distinct", `approx_count_distinct(${name})`] as const];
@@ -254,7 +254,7 @@ function detailsOf(
   return { top: top.slice(0, SHOWN_VALUES) };
 }
 
-/** What only some columns need: values that are no numbers or dates, and those far out, in one more pass. */
+/** Findings that only some columns need: values that are no numbers or dates, and those far out, in one more pass. */
 async function withDetails(
   connection: DuckDBConnection,
   { from, columns }: TableSource,

@@ -79,7 +79,7 @@ export const PLAIN = /^-?\d+(?:\.\d+)?$/;
 
 export const INFINITE = /^[-+−]?(?:inf|infinity|∞)$/i;
 
-/** What may be written around the numbers of a column. */
+/** Signs that may be written around the numbers of a column. */
 export interface NumberFormat {
   readonly decimal: Decimal;
   readonly percent?: boolean | undefined;

@@ -36,7 +36,7 @@ export const MULTIPLIERS = [...POWERS.keys()].sort((a, b) => b.length - a.length
 /** A unit: letters, degrees and marks of minutes, then perhaps powers, what it is per, and a second word. Hexadecimal numbers have none. */
 const UNIT = /^(?!0x)(.*?\d[.,]?)(\s*)(\/?[\p{L}°′″'"µΩ][\p{L}°²³^/·]{0,14}(?:(?<=m)[23])?(?: [\p{L}²³]{1,10})?)\.?$/iu;
 
-/** What stands behind a number. */
+/** A number's digits, and the unit or multiplier behind them. */
 export interface Behind {
   readonly digits: string;
   /** The power of ten that a multiplier stands for. */

@@ -41,7 +41,7 @@ export const isTag = (tag: string): boolean => parseTag(tag) !== undefined || ot
 interface TagReading {
   readonly read: (tag: string) => string;
   readonly note?: string;
-  /** Whether stretches may begin with I. */
+  /** Whether spans may begin with I. */
   readonly lenient?: true;
 }
 
@@ -60,13 +60,13 @@ function readingOf(sentences: readonly Sentence[], repair: boolean): TagReading 
   return { read: (tag) => (tag === "O" ? tag : `I-${tag}`), note: BARE, lenient: true };
 }
 
-const IOB1 = "stretches begin with I-, and B- only parts neighbours (IOB1)";
+const IOB1 = "spans begin with I-, and B- only parts neighbours (IOB1)";
 const BARE = "tags are labels alone, so neighbours of one label are one span";
 
-/** Fewer stretches that begin with I are taken for mistakes. */
+/** Fewer spans that begin with I are taken for mistakes. */
 const ENOUGH = 5;
 
-/** CoNLL-2003's own scheme: stretches begin with I, and each B follows a stretch of its label. */
+/** CoNLL-2003's own scheme: spans begin with I, and each B follows a span of its label. */
 function isIob1(sentences: readonly Sentence[]): boolean {
   let begins = 0;
   for (const { tags } of sentences) {

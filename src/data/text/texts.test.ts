@@ -290,7 +290,7 @@ const WRITTEN: readonly [what: string, name: string, content: string, note?: Reg
     /tokens are read from column 2, tags from column 3/,
   ],
   ["comments", "e.conll", columns((token, tag) => `${token}\t${tag}`, "# sent_id = 0\n# text = O\n")],
-  ["IOB1", "f.conll", columns((token, tag) => `${token} ${tag.replace("B-", "I-")}`), /stretches begin with I-, .*\(IOB1\)/],
+  ["IOB1", "f.conll", columns((token, tag) => `${token} ${tag.replace("B-", "I-")}`), /spans begin with I-, .*\(IOB1\)/],
   ["underscores", "g.conll", columns((token, tag) => `${token} ${tag.replace("-", "_")}`)],
   [
     "small letters",

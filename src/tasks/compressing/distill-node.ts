@@ -1,7 +1,7 @@
 /**
  * @module Distillation: a student learns from teachers' answers beside the labels and, on request, from their hidden states and attention.
  */
-import { matchingLayers, tapsOf } from "../../compress/distill/taps.js";
+import { matchingLayers, tapsOf } from "../../compress/distill/hidden-states.js";
 import type { Dataset } from "../../data/node.js";
 import type { Tensor, TensorData } from "../../graph/index.js";
 import {

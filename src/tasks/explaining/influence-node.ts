@@ -6,7 +6,7 @@ import type { Batch, Dataset, WorkerFetcher } from "../../data/node.js";
 import { checkRepeated } from "../../data/node.js";
 import { answerGradient, influence } from "../../explain/index.js";
 import type { Tensor, TensorData } from "../../graph/index.js";
-import { elementAt, input, toNumbers } from "../../graph/index.js";
+import { elementAt, input, inputsOf, toNumbers } from "../../graph/index.js";
 import { crossEntropy } from "../../losses/index.js";
 import { resolveForUse } from "../../ops/index.js";
 import type { RunFolder } from "../../run/run-folder-node.js";
@@ -99,7 +99,7 @@ class InfluenceGraphs implements AsyncDisposable {
     const { task, model } = this.#trained;
     const context = this.context(width);
     const types = { ...task.inputs(context, rows), ...task.targets(context, rows) };
-    const columns = Object.fromEntries(Object.entries(types).map(([name, t]) => [name, input(name, t.shape, t.dtype)]));
+    const columns = inputsOf(types);
     const use: TaskContext<TaskInfo> = { ...context, use: "eval" };
     return { columns, outputs: resolveForUse(task.outputs(model, task.features(columns, use, model), columns, use)) };
   }

@@ -36,7 +36,7 @@ function* partsOf(dataset: Dataset): Generator<string | Uint8Array> {
   }
 }
 
-/** What must be equal on all ranks, by the name under which a difference is reported. */
+/** Values that must be equal on all ranks, by the name under which a difference is reported. */
 async function fingerprint(setup: TrainingSetup, library: string): Promise<Record<string, string>> {
   const { prepared, resolved, step } = setup;
   const { threads: _threads, device: _device, ...options } = resolved;

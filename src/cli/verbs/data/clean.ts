@@ -4,6 +4,7 @@ import { tableOptions } from "../../../tasks/options.js";
 import { choice, flag, integer, number, text } from "../../../util/option.js";
 import { formatInteger, formatTable } from "../../../util/text.js";
 import { defineVerb } from "../../verb.js";
+import { defined } from "../../../util/record.js";
 
 const SHOWN = 8;
 
@@ -88,12 +89,7 @@ export const verb = defineVerb({
       skipBadRows: options.skipBadRows,
       seed: options.seed,
       signal,
-      ...(out === undefined ? {} : { out }),
-      ...(textColumn === undefined ? {} : { textColumn }),
-      ...(labelColumn === undefined ? {} : { labelColumn }),
-      ...(encoding === undefined ? {} : { encoding }),
-      ...(delimiter === undefined ? {} : { delimiter }),
-      ...(maxMegapixels === undefined ? {} : { maxMegapixels }),
+      ...defined({ out, textColumn, labelColumn, encoding, delimiter, maxMegapixels }),
     });
     for (const line of report.notes) note(line);
     for (const line of linesOf(report)) print(line);
@@ -106,7 +102,7 @@ export const verb = defineVerb({
   },
 });
 
-/** What the options decided, in sentences for the card. */
+/** Decisions of the options, in sentences for the card. */
 function decisionsOf({ threshold, permutations, bits, maskPersonalData }: Readonly<Record<string, unknown>>): string[] {
   return [
     `texts with a Jaccard index of at least ${String(threshold)} are near duplicates (MinHash, ${String(permutations)} permutations)`,

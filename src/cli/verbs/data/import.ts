@@ -5,6 +5,7 @@ import { choice, flag, text } from "../../../util/option.js";
 import { formatInteger } from "../../../util/text.js";
 import { defineVerb } from "../../verb.js";
 import { ConfigError } from "../../../util/errors.js";
+import { defined } from "../../../util/record.js";
 
 export const verb = defineVerb({
   positionals: [
@@ -38,8 +39,7 @@ export const verb = defineVerb({
       out,
       signal,
       skipBadRows,
-      ...(encoding === undefined ? {} : { encoding }),
-      ...(delimiter === undefined ? {} : { delimiter }),
+      ...defined({ encoding, delimiter }),
     });
     for (const decision of imported.decisions) note(decision, true);
     const card = await addStep(out, {
@@ -48,8 +48,7 @@ export const verb = defineVerb({
       name: basename(resolve(out)),
       language: lang,
       ...imported,
-      ...(licence === undefined ? {} : { licence }),
-      ...(description === undefined ? {} : { description }),
+      ...defined({ licence, description }),
     });
     const counts = Object.entries(imported.counts).map(([what, count]) => `${formatInteger(count)} ${what}`);
     print(`${out}: ${counts.join(", ")}; card ${out}/card.html`);

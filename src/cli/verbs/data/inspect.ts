@@ -8,7 +8,7 @@ import { defined } from "../../../util/record.js";
 
 const percent = (share: number): string => `${(share * 100).toFixed(share > 0 && share < 0.001 ? 2 : 1)} %`;
 
-/** What a person wants to know first of a column. */
+/** The facts of a column that a person wants to know first. */
 function gist({ type, number: found, dates, lengths, top = [], languages = [], count }: ColumnProfile): string {
   if (found !== undefined) {
     const far = found.outliers === 0 ? "" : `, ${formatInteger(found.outliers)} far out`;

@@ -29,7 +29,7 @@ export const received = ({ dtype, shape, values }: SentColumn): TensorData => fr
 /** Measures latency, memory and energy. Errors: DescentError, with what the process said. */
 export function measureUse(request: UseRequest): Promise<UseFigures> {
   return new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(new URL("./use-process-node.js", import.meta.url)), {
+    const child = fork(fileURLToPath(new URL("./latency-memory-process-node.js", import.meta.url)), {
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
     const fail = (what: string): void => reject(new DescentError(`compare: ${request.file}: ${what}`));

@@ -13,7 +13,7 @@ import { CalibrationCurve } from "../metrics/index.js";
 import type { OnnxModel } from "../onnx/index.js";
 import type { TrainedModel } from "../tasks/trained-model.js";
 import { ConfigError, DescentError } from "../util/errors.js";
-import type { SentColumn } from "./use-figures-node.js";
+import type { SentColumn } from "./latency-memory-node.js";
 
 /** The file that a run is used from. */
 export const MODEL_FILE = "model.onnx";

@@ -76,7 +76,7 @@ function fidelityOf(given: Float64Array, imitated: Float64Array, isClasses: bool
 }
 
 /** A tree for the best network among the models; undefined where there is none, or its task is not two classes or a quantity of a table. */
-export async function standInFor(
+export async function surrogateFor(
   { data, seed, labelColumn }: { readonly data: string; readonly seed: number; readonly labelColumn: string | undefined },
   task: AnyTask,
   models: readonly ModelFigures[],

@@ -9,8 +9,8 @@ import { quantile } from "../metrics/index.js";
 import { compile } from "../runtime/index.js";
 import type { Executable } from "../runtime/index.js";
 import type { Latency, UseFigures } from "./figures.js";
-import type { UseReply, UseRequest } from "./use-figures-node.js";
-import { received } from "./use-figures-node.js";
+import type { UseReply, UseRequest } from "./latency-memory-node.js";
+import { received } from "./latency-memory-node.js";
 
 /** Runs before any is counted; runs at least and at most; and the time that is enough. */
 const [WARM_UP, LEAST, MOST, ENOUGH_MS] = [5, 30, 2000, 1500];
