@@ -39,6 +39,7 @@ export async function submit(
   // What is skipped may be half done.
   if (submission.state === "submitted") checkAnswer(workspace.scheme, payload, submission.value, `item ${position + 1}`);
   return workspace.db.transaction().execute(async (db) => {
+    await lockItem(db, workspace, position);
     const before = await annotationBy(db, project, position, person);
     const sent = await db.selectFrom("action").select("id").where("id", "=", submission.action).executeTakeFirst();
     if (sent !== undefined && before !== undefined) return before;
@@ -90,6 +91,7 @@ export async function undo(
       .limit(1)
       .executeTakeFirst();
     if (last === undefined) return undefined;
+    await lockItem(db, workspace, last.position);
     const present = await annotationBy(db, project, last.position, person);
     const before = last.before === null ? undefined : (JSON.parse(last.before) as Annotation);
     // Revisions only go up, so that a page with the undone answer notices.
@@ -98,6 +100,18 @@ export async function undo(
     await write(db, workspace, last.position, person, annotation);
     return { position: last.position, annotation };
   });
+}
+
+/** Makes others who change the same item wait, so that answers given at once are all counted. SQLite has one writer anyway. */
+async function lockItem(db: Handle, { store, project }: Workspace, position: number): Promise<void> {
+  if (store.dialect !== "postgres") return;
+  await db
+    .selectFrom("item")
+    .select("position")
+    .where("project", "=", project.id)
+    .where("position", "=", position)
+    .forUpdate()
+    .execute();
 }
 
 const json = (annotation: Annotation | undefined): string | null =>

@@ -1,6 +1,8 @@
 /** @module A PostgreSQL inside the process, for tests. */
+import { randomBytes } from "node:crypto";
 import { PGlite } from "@electric-sql/pglite";
-import { storeOver } from "./store.js";
+import { Client } from "pg";
+import { openStore, storeOver } from "./store.js";
 import type { Store } from "./store.js";
 
 /** Opens the tables over an empty PGlite: one connection, lent to one transaction at a time. */
@@ -36,8 +38,25 @@ export async function openPglite(): Promise<Store> {
   );
 }
 
-/** The two kinds of database that every test of the store runs on. */
+/** Opens the tables in a new database of the server that `DESCENT_POSTGRES` names. */
+async function openPostgres(server: string): Promise<Store> {
+  const name = `descent_${randomBytes(8).toString("hex")}`;
+  const client = new Client({ connectionString: server });
+  await client.connect();
+  await client.query(`CREATE DATABASE ${name}`);
+  await client.end();
+  const address = new URL(server);
+  address.pathname = `/${name}`;
+  return openStore(address.href);
+}
+
+const server = process.env["DESCENT_POSTGRES"];
+if (server === undefined)
+  console.error("descent: DESCENT_POSTGRES is not set: annotations are tried on SQLite and PGlite, not on a PostgreSQL server");
+
+/** Databases that every test of the store runs on. */
 export const STORES: readonly { readonly name: string; readonly open: () => Promise<Store> }[] = [
-  { name: "SQLite", open: async () => (await import("./store.js")).openStore(":memory:") },
-  { name: "PostgreSQL (PGlite)", open: openPglite },
+  { name: "SQLite", open: () => openStore(":memory:") },
+  { name: "PGlite", open: openPglite },
+  ...(server === undefined ? [] : [{ name: "PostgreSQL", open: () => openPostgres(server) }]),
 ];
