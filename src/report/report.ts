@@ -184,7 +184,7 @@ function curves(data: ReportData, primary: string): string {
   return charts === "" ? "" : `${heading("How it learned", "学习过程")}<div class="row">${charts}</div>`;
 }
 
-function metricsTable({ metrics }: RunSummary): string {
+function metricsTable({ metrics, measuredTrainExamples }: RunSummary): string {
   const present = SPLITS.filter(({ split }) => Object.keys(metrics[split] ?? {}).length > 0);
   const names = [...new Set(present.flatMap(({ split }) => Object.keys(metrics[split] ?? {})))];
   if (names.length === 0) return "";
@@ -201,7 +201,15 @@ function metricsTable({ metrics }: RunSummary): string {
     "The test examples were used neither for training nor for choosing the best step. ↑ more is better, ↓ less is better.",
     "测试集既没有参与训练，也没有参与挑选最佳步数。↑ 越大越好，↓ 越小越好。",
     "soft",
-  )}${card(`<table><thead><tr><th></th>${head}</tr></thead><tbody>${rows.join("")}</tbody></table>`, "fit")}`;
+  )}${
+    measuredTrainExamples === undefined
+      ? ""
+      : paragraph(
+          `The training column is measured on a sample of ${formatInteger(measuredTrainExamples)} examples.`,
+          `训练集一列只在 ${formatInteger(measuredTrainExamples)} 个样本上测得。`,
+          "soft",
+        )
+  }${card(`<table><thead><tr><th></th>${head}</tr></thead><tbody>${rows.join("")}</tbody></table>`, "fit")}`;
 }
 
 type Explain = (method: string) => string;
@@ -244,14 +252,29 @@ async function examplesSection({ examples = [], attributionMethod, regression, l
   return `${heading("What it looked at", "它看到了什么")}${explained ? what : ""}${await group(titles[0], wrong)}${await group(titles[1], right)}`;
 }
 
+/** What was measured, with what was predicted before. */
+function beside(measured: Bilingual, predicted: Bilingual | undefined): Bilingual {
+  if (predicted === undefined) return measured;
+  return {
+    en: `${inLanguage(measured, "en")} (predicted: ${inLanguage(predicted, "en")})`,
+    zh: `${inLanguage(measured, "zh")}（预测：${inLanguage(predicted, "zh")}）`,
+  };
+}
+
 /** Steps, their time and their work, where the model was trained in steps. */
-function stepRows({ steps, stepMs, flopsPerStep }: RunSummary): [Bilingual, Bilingual][] {
+function stepRows({ steps, stepMs, flopsPerStep, predicted }: RunSummary): [Bilingual, Bilingual][] {
   if (steps === 0) return [];
   const perSecond = flopsPerStep / (stepMs / 1000);
   const rate = Number.isFinite(perSecond) ? ` (${formatCount(perSecond)}FLOP/s)` : "";
   return [
     [{ en: "steps", zh: "训练步数" }, formatInteger(steps)],
-    [{ en: "time per step (median)", zh: "每步用时（中位数）" }, formatDuration(stepMs / 1000)],
+    [
+      { en: "time per step (median)", zh: "每步用时（中位数）" },
+      beside(
+        formatDuration(stepMs / 1000),
+        predicted?.stepMs === undefined ? undefined : formatDuration(predicted.stepMs / 1000),
+      ),
+    ],
     ...(flopsPerStep === 0
       ? []
       : [
@@ -269,7 +292,13 @@ function makingSection({ summary, task, facts = [], command, descent }: ReportDa
     [{ en: "parameters", zh: "参数量" }, formatInteger(summary.parameters)],
     ...stepRows(summary),
     [{ en: "training time", zh: "训练用时" }, formatDuration(summary.trainSeconds)],
-    [{ en: "peak memory", zh: "内存峰值" }, `${formatInteger(summary.peakMemoryMiB)} MiB`],
+    [
+      { en: "peak memory", zh: "内存峰值" },
+      beside(
+        `${formatInteger(summary.peakMemoryMiB)} MiB`,
+        summary.predicted === undefined ? undefined : `${formatInteger(summary.predicted.peakMemoryMiB)} MiB`,
+      ),
+    ],
     [{ en: "device", zh: "设备" }, summary.device],
     [{ en: "seed", zh: "随机种子" }, String(summary.seed)],
   ];

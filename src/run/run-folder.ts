@@ -70,6 +70,12 @@ export interface RunSummary {
   readonly stepMs: number;
   readonly trainSeconds: number;
   readonly peakMemoryMiB: number;
+  /** What was predicted before the training began; the time where the machine's rates were known. */
+  readonly predicted?: { readonly peakMemoryMiB: number; readonly stepMs?: number };
+  /** The fastest step. */
+  readonly leastStepMs?: number;
+  /** How many examples the metrics of the training part are measured on, where that is a sample of it. */
+  readonly measuredTrainExamples?: number;
   /** By split, then by name: `accuracy`, `f1`, `loss`, …; fractions in 0…1. */
   readonly metrics: { readonly train?: Metrics; readonly validation?: Metrics; readonly test?: Metrics };
   /** On the test part. */
@@ -90,6 +96,9 @@ export const runSummarySchema: z.ZodType<RunSummary> = z.looseObject({
   stepMs: z.number(),
   trainSeconds: z.number(),
   peakMemoryMiB: z.number(),
+  predicted: z.object({ peakMemoryMiB: z.number(), stepMs: z.number().optional() }).optional(),
+  leastStepMs: z.number().optional(),
+  measuredTrainExamples: z.number().optional(),
   metrics: z.object({ train: metricsSchema, validation: metricsSchema, test: metricsSchema }),
   operatingPoints: z
     .object({

@@ -12,7 +12,7 @@ export type TrainSummary = Omit<RunSummary, "peakMemoryMiB"> & Partial<Pick<RunS
 /** Sums up a training that has ended. */
 export function summarizeFit(
   { progress, stepMs }: Pick<FitResult, "progress" | "stepMs">,
-  about: Pick<RunSummary, "task" | "model" | "data" | "seed" | "device" | "parameters" | "flopsPerStep"> & {
+  about: Pick<RunSummary, "task" | "model" | "data" | "seed" | "device" | "parameters" | "flopsPerStep" | "predicted"> & {
     /** Number of parameters that are trained. */
     readonly trained: number;
   },
@@ -24,6 +24,7 @@ export function summarizeFit(
     ...(trained < about.parameters ? { trainedParameters: trained } : {}),
     steps: progress.step,
     stepMs: median(stepMs),
+    ...(stepMs.length === 0 ? {} : { leastStepMs: stepMs.reduce((least, ms) => Math.min(least, ms)) }),
     trainSeconds: progress.seconds,
     metrics,
   };

@@ -1,24 +1,16 @@
 /**
  * @module The cost of a training, estimated before it runs: FLOPs of a step, and memory; a training that needs too much is refused.
  */
-import { bytesOf, passCost, peakIntermediateBytes } from "../../cost/index.js";
-import type { Tensor } from "../../graph/index.js";
-import { isLeaf } from "../../graph/index.js";
+import type { Machine } from "../../cost/index.js";
+import { predictStep } from "../../cost/step-prediction.js";
+import type { StepPrediction } from "../../cost/step-prediction.js";
 import type { Device } from "../../runtime/index.js";
-import { MEMORY_FACTOR, prepareGraph } from "../../runtime/index.js";
 import type { BatchTypes, TrainingStep } from "../../train/index.js";
 import { DescentError } from "../../util/errors.js";
 
-/** Estimates the cost of one step, and the memory that training takes: two copies of the state, the batch, and the live values. */
-export function measureStep(step: TrainingStep, batch: BatchTypes, device: Device): { flops: number; bytes: number } {
-  const traced = step.graphFor(batch).graph;
-  const graph = prepareGraph(traced, device);
-  const leafBytes = graph.nodes.filter(isLeaf).reduce((sum, node) => sum + bytesOf(node.outputs[0] as Tensor), 0);
-  return {
-    flops: passCost(graph.nodes).flops,
-    bytes: (2 * leafBytes + peakIntermediateBytes(graph)) * MEMORY_FACTOR,
-  };
-}
+/** Predicts one step on batches of these types. */
+export const measureStep = (step: TrainingStep, batch: BatchTypes, device: Device, machine?: Machine): StepPrediction =>
+  predictStep(step.graphFor(batch).graph, device, machine);
 
 /** Refuses a training that there is no memory for, with a batch size that would fit: memory is a line over the batch size, or below one. */
 export function checkMemory(bytesFor: (batchSize: number) => number, batchSize: number, free: number): void {

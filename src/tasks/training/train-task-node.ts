@@ -26,6 +26,8 @@ import type { Opened } from "./open-run-node.js";
 import { longerTraining, openFolder } from "./open-run-node.js";
 import { checkSameData } from "./same-data.js";
 import { checkMemory, measureStep } from "./memory-node.js";
+import type { Predicted } from "./predicted-node.js";
+import { predictTraining } from "./predicted-node.js";
 import { checkOneBatch } from "./one-batch-node.js";
 import type { TrainingSetup, TrainTaskOptions } from "./setup-node.js";
 import { definedOnly, setUpTraining, trainingTypes } from "./setup-node.js";
@@ -112,15 +114,16 @@ interface Begun {
   readonly device: Device;
   readonly config: RunConfig;
   readonly flopsPerStep: number;
+  readonly predicted: Predicted;
 }
 
 /** Says what will be trained, and makes sure that it can be: enough memory, one batch that can be overfit. */
 async function announce(
   { setup, device }: Pick<Begun, "setup" | "device">,
   { note = () => undefined, resume, signal }: TrainTaskContext,
-): Promise<number> {
+): Promise<Pick<Begun, "flopsPerStep" | "predicted">> {
   const { task, prepared, step, batchSize, passSize, totalSteps, model, modelName, dataName, resolved, parallel } = setup;
-  const cost = measureStep(step, trainingTypes(setup, passSize), device);
+  const { cost, predicted } = await predictTraining(setup, device, note);
   checkMemory((size) => measureStep(step, trainingTypes(setup, size), device).bytes, passSize, process.availableMemory());
   const counts = `${prepared.train.length} training, ${textCount(prepared.validation)} validation, ${textCount(prepared.test)} test examples`;
   note(
@@ -130,7 +133,7 @@ async function announce(
   const isFirst = (parallel?.group.rank ?? 0) === 0;
   if (isFirst && resume === undefined && resolved.check !== false && task.checksOneBatch)
     await checkOneBatch(setup, device, signal);
-  return (cost.flops * batchSize) / passSize;
+  return { flopsPerStep: (cost.flops * batchSize) / passSize, predicted };
 }
 
 /** Says how a training is divided. */
@@ -241,7 +244,7 @@ const threadsOf = ({ resolved, parallel }: TrainingSetup): number | undefined =>
 /** Opens the checkpoint that is used, and completes the run. */
 async function finish(
   writer: RunWriter,
-  { setup, device, config, flopsPerStep }: Begun,
+  { setup, device, config, flopsPerStep, predicted }: Begun,
   trained: TrainedRun,
 ): Promise<RunSummary> {
   const { task, prepared, model, resolved, dataName } = setup;
@@ -259,6 +262,7 @@ async function finish(
     parameters: model.parameterCount,
     trained: setup.trained,
     flopsPerStep,
+    predicted,
   };
   return await completeRun(writer, {
     used,
@@ -267,6 +271,7 @@ async function finish(
     config,
     language: resolved.lang ?? "en",
     notes: setup.notes,
+    seenExamples: trained.progress.step * setup.batchSize,
     summarize: (metrics) => summarize(trained, about, metrics),
   });
 }
@@ -296,9 +301,9 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     await checkSameOnRanks(setup, group);
     if (opened.config !== undefined) checkSameData(opened.config, setup.prepared.info, resume as string);
     if (opened.checkpoint !== undefined) checkLonger(asked, setup.totalSteps, opened.checkpoint.step);
-    const flopsPerStep = await announce({ setup, device }, context);
+    const announced = await announce({ setup, device }, context);
     const config = await configFor(setup, opened.config, asked, context.command);
-    const begun: Begun = { setup, device, config, flopsPerStep };
+    const begun: Begun = { setup, device, config, ...announced };
     if (group.rank === 0) {
       writer ??= await createRun(context.out, { config, overwrite: context.overwrite });
       await begin(writer, begun, opened);

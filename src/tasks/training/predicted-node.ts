@@ -1,0 +1,56 @@
+/**
+ * @module What a training will take, said before it begins and kept beside what was measured.
+ */
+import { availableParallelism } from "node:os";
+import type { Machine } from "../../cost/index.js";
+import type { StepPrediction } from "../../cost/step-prediction.js";
+import { knownMachine, thisMachine } from "../../cost/machine-node.js";
+import type { Device } from "../../runtime/index.js";
+import type { RunSummary } from "../../run/run-folder.js";
+import { measureStep } from "./memory-node.js";
+import type { TrainingSetup } from "./setup-node.js";
+import { trainingTypes } from "./setup-node.js";
+
+/** The part of a summary that was known before. */
+export type Predicted = NonNullable<RunSummary["predicted"]>;
+
+/** FLOPs of a training from which on measuring the machine, 3 seconds, costs little: half a minute at 100 GFLOP/s. */
+const WORTH_MEASURING = 3e12;
+
+/** The machine's rates: as they are kept, or measured where the training is long enough. */
+async function machineFor(
+  { totalSteps, resolved }: TrainingSetup,
+  { flops }: StepPrediction,
+  device: Device,
+  note: (text: string) => void,
+): Promise<Machine | undefined> {
+  const threads = resolved.threads ?? availableParallelism();
+  const known = knownMachine(device, threads);
+  if (known !== undefined || device !== "cpu" || totalSteps * flops < WORTH_MEASURING) return known;
+  return thisMachine({ device, threads, note });
+}
+
+/** Sequences of the length that half of the examples do not exceed: the step that is typical. */
+function typicalSetup(setup: TrainingSetup): TrainingSetup {
+  const { buckets, training } = setup;
+  if (buckets === undefined) return setup;
+  const middle = Array.from(buckets.lengths).sort((a, b) => a - b)[Math.floor(buckets.lengths.length / 2)] ?? 0;
+  const length = buckets.bounds.find((bound) => bound >= middle) ?? training.length;
+  return { ...setup, training: { ...training, length } };
+}
+
+/** Predicts the step of a training: memory by its largest batches, time by the typical ones. */
+export async function predictTraining(
+  setup: TrainingSetup,
+  device: Device,
+  note: (text: string) => void,
+): Promise<{ readonly cost: StepPrediction; readonly predicted: Predicted }> {
+  const { step, passSize } = setup;
+  const before = process.memoryUsage().rss;
+  const cost = measureStep(step, trainingTypes(setup, passSize), device);
+  const peakMemoryMiB = (before + cost.bytes) / 2 ** 20;
+  const machine = await machineFor(setup, cost, device, note);
+  if (machine === undefined) return { cost, predicted: { peakMemoryMiB } };
+  const { seconds } = measureStep(step, trainingTypes(typicalSetup(setup), passSize), device, machine);
+  return { cost, predicted: { peakMemoryMiB, ...(seconds === undefined ? {} : { stepMs: seconds * 1000 }) } };
+}
