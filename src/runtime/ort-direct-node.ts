@@ -19,6 +19,7 @@ const FUNCTIONS = {
   createSessionFromArray: [8, "void *", "void *, void *, size_t, void *, void *"],
   run: [9, "void *", "void *, void *, void *, void *, size_t, void *, size_t, void *"],
   createSessionOptions: [10, "void *", "void *"],
+  enableProfiling: [14, "void *", "void *, void *"],
   disableMemoryPattern: [17, "void *", "void *"],
   enableArena: [18, "void *", "void *"],
   disableArena: [19, "void *", "void *"],
@@ -188,6 +189,7 @@ export class DirectEngine {
       this.#check("setOptimizationLevel", settings, all);
       this.#check(options.arena === true ? "enableArena" : "disableArena", settings);
       if (options.memoryPattern === false) this.#check("disableMemoryPattern", settings);
+      if (options.profile !== undefined) this.#check("enableProfiling", settings, this.#path(options.profile));
       if (options.threads !== undefined) this.#check("setThreads", settings, options.threads);
       for (const [key, value] of Object.entries(config)) this.#check("addConfigEntry", settings, key, value);
       const session =

@@ -53,7 +53,7 @@ class NodeRuntime implements Runtime {
     if (missing !== undefined) throw new ConfigError(`device ${device}: ${missing}; use --device cpu, or auto`);
     const spinning =
       options.spin === false ? { allow_spinning: "0" } : { allow_spinning: "1", spin_duration_us: String(SPIN_MICROSECONDS) };
-    if (device === "cpu" && this.#direct !== undefined && options.profile === undefined && options.texts !== true) {
+    if (device === "cpu" && this.#direct !== undefined && options.texts !== true) {
       const config = Object.entries(spinning).map(([key, value]) => [`session.intra_op.${key}`, value]);
       return this.#openDirect(this.#direct, model, options, Object.fromEntries(config));
     }

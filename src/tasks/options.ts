@@ -3,7 +3,7 @@
  * that reaches the accuracy the documentation promises. What one task takes besides stands in its own folder.
  */
 import { DEVICES } from "../runtime/runtime.js";
-import type { OptionTable, OptionValues } from "../util/option.js";
+import type { Option, OptionTable, OptionValues } from "../util/option.js";
 import { choice, flag, integer, list, number, text } from "../util/option.js";
 
 /** Optimizers: the command line's name, and the one in `optim`'s table. */
@@ -160,6 +160,16 @@ export const fineTuningOptions = {
   }),
 } satisfies OptionTable;
 
+/** What `auto` and `find` stand for where a number is meant: it is found by trying. */
+export const TO_BE_FOUND = Infinity;
+
+/** A number, or a word that has it found. */
+const orWord = (option: Option<number | undefined>, word: string): Option<number | undefined> => ({
+  ...option,
+  metavar: `${option.metavar}|${word}`,
+  parse: (value, where) => (value === word || value === String(TO_BE_FOUND) ? TO_BE_FOUND : option.parse(value, where)),
+});
+
 /** Options of training: for every verb that trains. */
 export const trainingOptions = {
   model: text({
@@ -170,8 +180,24 @@ export const trainingOptions = {
   }),
   epochs: number({ help: "number of passes over the training data", above: 0, defaultText: "the model's own" }),
   steps: integer({ help: "number of training steps, in place of --epochs", minimum: 1 }),
-  batchSize: integer({ help: "number of examples in a batch", minimum: 1, metavar: "N", defaultText: "the model's own" }),
-  lr: number({ help: "peak learning rate", above: 0, metavar: "RATE", defaultText: "the model's own" }),
+  batchSize: orWord(
+    integer({
+      help: "number of examples in a batch; auto takes the largest that fits the memory and still gains speed",
+      minimum: 1,
+      metavar: "N",
+      defaultText: "the model's own",
+    }),
+    "auto",
+  ),
+  lr: orWord(
+    number({
+      help: "peak learning rate; find takes the one at which the loss falls fastest in a range test",
+      above: 0,
+      metavar: "RATE",
+      defaultText: "the model's own",
+    }),
+    "find",
+  ),
   optimizer: choice(namesOf(OPTIMIZERS), {
     help: `optimizer: ${namesOf(OPTIMIZERS).join(", ")}`,
     metavar: "NAME",
@@ -230,6 +256,7 @@ export const trainingOptions = {
   }),
   constants: text({ help: "for --init FILE.onnx: tensors to treat as constants", metavar: "PATTERNS" }),
   ...fineTuningOptions,
+  profile: flag({ help: "time some steps by layer and op: in the report, and as a trace for Perfetto or Chrome", local: true }),
   check: flag({ help: "first check that the model can overfit one batch", default: true, local: true }),
   lang: choice(["en", "zh"], { help: "language of the report", default: "en", env: "DESCENT_LANG", local: true }),
 } satisfies OptionTable;

@@ -87,6 +87,8 @@ export interface ReportSources {
   readonly config: RunConfig;
   readonly language: "en" | "zh";
   readonly notes: readonly string[];
+  /** Sections beside the task's own. */
+  readonly sections?: ReportData["sections"];
   readonly open: OpenTrained;
 }
 

@@ -389,6 +389,27 @@ export class TrainingState implements AsyncDisposable {
     return { ...step, executable, isPass, places };
   }
 
+  /**
+   * Runs a step on a batch so many times with the engine's profiler, which writes a file that begins with `prefix` when the session ends. The state stays as it is.
+   * On the CPU, whose ops are timed one by one.
+   */
+  profile(batch: BatchData, prefix: string, runs: number): Promise<void> {
+    return this.#inTurn(async () => {
+      const { graph, changes } = await this.#stepFor(batch);
+      await using executable = await compile(graph, { ...this.#compileOptions, profile: prefix });
+      const scalars = this.#hostScalars(this.updates, 0);
+      const feeds: Record<string, Value> = {};
+      const given = Object.entries(batch).map(([name, value]): [string, Value] => [name, this.runtime.upload(value)]);
+      for (const [name, value] of given) setOwn(feeds, name, value);
+      for (const name of executable.inputs)
+        if (own(feeds, name) === undefined) setOwn(feeds, name, this.#current.get(name) ?? this.#scalar(name, scalars[name]));
+      const into: Record<string, Value> = {};
+      for (const name of changes) setOwn(into, nextName(name), this.#spareFor(name));
+      for (let i = 0; i < runs; i++) await executable.run(feeds, into);
+      for (const [, value] of given) value[Symbol.dispose]();
+    });
+  }
+
   /** The graph of the step for batches like this one, as it was compiled: for costs and for looking. */
   graphFor(batch: BatchData): Promise<Graph> {
     return this.#inTurn(async () => (await this.#stepFor(batch)).executable.graph);

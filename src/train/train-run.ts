@@ -56,6 +56,8 @@ export interface TrainRunOptions {
   readonly callbacks?: readonly Callback[];
   /** How the training is divided among processes; the step is one of its `allPasses`. */
   readonly parallel?: ParallelPlan;
+  /** Called with the state that has been trained, before it is given back; not after an interruption. */
+  readonly afterFit?: (state: TrainingState, loader: DataLoader, result: FitResult) => Promise<void>;
   /** One more callback, made once there is a state to look at. */
   readonly watch?: (state: TrainingState) => Callback | Promise<Callback>;
 }
@@ -203,6 +205,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainedRun> {
       from: resumed?.progress,
     });
     progress?.finish();
+    if (result.ended !== "interrupted") await options.afterFit?.(state, loader, result);
     return { ...result, state };
   } catch (error) {
     await state.dispose();

@@ -110,6 +110,8 @@ export interface FitResult {
   readonly ended: "steps" | "early stopping" | "interrupted";
   /** Milliseconds of each step of this session. */
   readonly stepMs: readonly number[];
+  /** Milliseconds that each of them waited for its batch. */
+  readonly loadMs: readonly number[];
 }
 
 export const START: TrainerProgress = {
@@ -130,6 +132,9 @@ class Loop {
   readonly #before: number;
   readonly #startedAt = performance.now();
   readonly #stepMs: number[] = [];
+  readonly #loadMs: number[] = [];
+  /** When the loop last asked for a batch. */
+  #askedAt = performance.now();
   #progress: TrainerProgress;
   /** Progress at the last whole update: a checkpoint never holds half of one. */
   #boundary: TrainerProgress;
@@ -163,14 +168,17 @@ class Loop {
     if (this.#isPatienceSpent) return this.#result("early stopping");
     while (state.updates < totalSteps) {
       for await (const batch of loader) {
+        this.#loadMs.push(performance.now() - this.#askedAt);
         const wantsToStop = signal?.aborted === true;
         // Processes stop together: each says what it wants with its part of the update.
         if (exchange !== undefined) exchange.wantsToStop = wantsToStop;
         else if (wantsToStop) return this.#end("interrupted");
         await this.#step(batch);
+        this.#askedAt = performance.now();
         if (state.isAccumulating) continue;
         if (await this.#afterUpdate()) return this.#end("early stopping");
         this.#boundary = this.#snapshot();
+        this.#askedAt = performance.now();
         if (exchange?.stops === true && state.updates < totalSteps) return this.#end("interrupted");
         if (state.updates >= totalSteps) break;
       }
@@ -285,7 +293,7 @@ class Loop {
   }
 
   #result(ended: FitResult["ended"]): FitResult {
-    return { progress: this.#progress, ended, stepMs: this.#stepMs };
+    return { progress: this.#progress, ended, stepMs: this.#stepMs, loadMs: this.#loadMs };
   }
 }
 

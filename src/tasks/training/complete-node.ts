@@ -8,6 +8,7 @@ import type { RunWriter } from "../../run/run-folder-node.js";
 import { keepBackground } from "../explaining/background-node.js";
 import { evenly } from "../shared/rows-node.js";
 import { nodeTaskNamed } from "../table-node.js";
+import type { ReportSources } from "../task-node.js";
 import type { Measurement, Prepared, TaskInfo, TaskOptions } from "../task.js";
 import type { TrainedModel } from "../trained-model.js";
 import { openTrained } from "../use/trained-node.js";
@@ -22,6 +23,8 @@ export interface Completed {
   readonly config: RunConfig;
   readonly language: "en" | "zh";
   readonly notes: readonly string[];
+  /** Sections of the report beside the task's own. */
+  readonly sections?: ReportSources["sections"];
   /** Examples that the training went through, each as often as it was seen; left out of a fit, which sees all. */
   readonly seenExamples?: number;
   /** Sums up the training with these metrics. */
@@ -69,6 +72,8 @@ export async function completeRun(writer: RunWriter, completed: Completed): Prom
   await writer.writeSummary(summary);
   await writer.write("model.onnx", used.toOnnx());
   const { train, test, testRows } = prepared;
-  await writeReport({ writer, used, summary, measurement, train, test, testRows, config, language, notes, open: openTrained });
+  const { sections } = completed;
+  const about = { config, language, notes, sections, open: openTrained };
+  await writeReport({ writer, used, summary, measurement, train, test, testRows, ...about });
   return summary;
 }

@@ -36,6 +36,10 @@ async function cardFacts(name: string, data: unknown): Promise<NonNullable<Repor
 export async function writeReport(sources: Omit<ReportSources, "explain">): Promise<void> {
   const { writer, used, summary, config, language, notes } = sources;
   const bestStep = await writer.folder.pointer("best");
+  const own = await nodeTaskNamed(used.task.name).report({
+    ...sources,
+    explain: (rows, targets) => explainRows(used, rows, targets),
+  });
   const page = await renderReport({
     task: used.task.label,
     summary,
@@ -47,10 +51,8 @@ export async function writeReport(sources: Omit<ReportSources, "explain">): Prom
     ...(bestStep === undefined ? {} : { bestStep }),
     notes,
     facts: await cardFacts(summary.data, config.options["data"]),
-    ...(await nodeTaskNamed(used.task.name).report({
-      ...sources,
-      explain: (rows, targets) => explainRows(used, rows, targets),
-    })),
+    ...own,
+    sections: [...(own.sections ?? []), ...(sources.sections ?? [])],
   });
   await writer.write("report.html", page);
 }

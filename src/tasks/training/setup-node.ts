@@ -27,7 +27,10 @@ import type { Start } from "./start-node.js";
 import { openStart, startOfRun } from "./start-node.js";
 import { notFeatures, weighted } from "./weighted.js";
 import { builtNamed, taskNamed, TASKS } from "../table.js";
-import { dataOptions, trainingOptions } from "../options.js";
+import { dataOptions, TO_BE_FOUND, trainingOptions } from "../options.js";
+import type { Device } from "../../runtime/index.js";
+import { platformRuntime, resolveDevice } from "../../runtime/index.js";
+import type { RangeTest } from "./found-settings-node.js";
 import type { OptionTable, OptionValues } from "../../util/option.js";
 import { checkValue, kebabCase, withCurrentNames } from "../../util/option.js";
 import { withEvidence } from "../shared/evidence.js";
@@ -77,6 +80,8 @@ export interface TrainingSetup {
   /** Those of the notes that say which data were left out. */
   readonly leftOut: readonly string[];
   readonly dataName: string;
+  /** The test that found the learning rate, where it was to be found. */
+  readonly rangeTest: RangeTest | undefined;
   readonly resolved: TrainTaskOptions;
 }
 
@@ -309,16 +314,56 @@ export interface SetupContext {
   readonly signal?: AbortSignal;
   /** The processes that train together. */
   readonly group?: ProcessGroup;
+  /** The device on which settings that are to be found are tried; left out, the one that the options name. */
+  readonly device?: Device;
+}
+
+/** Finds the batch size and the learning rate, where they are to be found, with steps of the model as it will be trained. ConfigError for several processes. */
+async function findSettings(
+  request: TrainingRequest,
+  made: MadeModel,
+  data: LoadedData,
+  defaults: TrainingDefaults,
+  context: SetupContext,
+): Promise<{ readonly options: TrainTaskOptions; readonly rangeTest?: RangeTest }> {
+  const { options, task } = request;
+  const [findsSize, findsRate] = [options.batchSize === TO_BE_FOUND, options.lr === TO_BE_FOUND];
+  if (!findsSize && !findsRate) return { options };
+  if ((context.group?.size ?? 1) > 1)
+    throw new ConfigError(
+      `${findsSize ? "--batch-size auto" : "--lr find"}: expected one process, got ${context.group?.size} ranks; give a number`,
+    );
+  const { findBatchSize, findLearningRate } = await import("./found-settings-node.js");
+  const { model, prepared, weights } = made;
+  const buckets = task.buckets?.(prepared.info, prepared.train);
+  const training = trainingContext(request, defaults, prepared.info, data, buckets);
+  const withNumbers = {
+    ...options,
+    batchSize: findsSize ? undefined : options.batchSize,
+    lr: findsRate ? undefined : options.lr,
+  };
+  const { settings, batchSize: usual } = scheduleFor(withNumbers, defaults, prepared.train.length);
+  const optimizer = makeOptimizer({ ...settings, schedule: "constant", totalSteps: 1 });
+  const step = makeStep({ task, model, training }, optimizer, { accumulate: 1, parallel: undefined });
+  const trial = { task, model, prepared, training, step, weights, buckets, resolved: options };
+  const device = context.device ?? (await resolveDevice(await platformRuntime(), options.device ?? "auto"));
+  const tried = { device, signal: context.signal, note: context.note };
+  const batchSize = findsSize ? await findBatchSize(trial, tried) : usual;
+  const rangeTest = findsRate ? await findLearningRate(trial, optimizer, batchSize, tried) : undefined;
+  return {
+    options: { ...options, batchSize: findsSize ? batchSize : options.batchSize, lr: rangeTest?.suggestion ?? options.lr },
+    ...(rangeTest === undefined ? {} : { rangeTest }),
+  };
 }
 
 /** Sets up a training, or a resumed one: data → model → schedule → step. Errors: DataError, ConfigError for what was given. */
-export async function setUpTraining(options: TrainTaskOptions, context: SetupContext, resumed?: Resumed): Promise<TrainingSetup> {
-  const task = taskNamed(options.task);
-  checkOptions(task, options, resumed === undefined ? "" : "config.json: ");
-  const own = taskOptions(task, options);
-  const start = await startFor(options, task, resumed, context.note);
-  const { modelName, defaults: defaultsFor } = choiceFor(task, options, start);
-  const request: TrainingRequest = { options, task, own, start, resumed };
+export async function setUpTraining(given: TrainTaskOptions, context: SetupContext, resumed?: Resumed): Promise<TrainingSetup> {
+  const task = taskNamed(given.task);
+  checkOptions(task, given, resumed === undefined ? "" : "config.json: ");
+  const own = taskOptions(task, given);
+  const start = await startFor(given, task, resumed, context.note);
+  const { modelName, defaults: defaultsFor } = choiceFor(task, given, start);
+  const request: TrainingRequest = { options: given, task, own, start, resumed };
 
   const loaded = await readData(request, context, defaultsFor(0).augment);
   const data = (await context.change?.(loaded)) ?? loaded;
@@ -326,6 +371,8 @@ export async function setUpTraining(options: TrainTaskOptions, context: SetupCon
   const { model, prepared, adapters } = made;
 
   const defaults = defaultsFor(prepared.train.length);
+  const found = await findSettings(request, made, data, defaults, context);
+  const options = found.options;
   const planned = scheduleFor(options, defaults, prepared.train.length, context.group);
   const { accumulate, asked, epochs, settings, ...schedule } = planned;
   const { totalSteps, parallel } = schedule;
@@ -346,6 +393,7 @@ export async function setUpTraining(options: TrainTaskOptions, context: SetupCon
     notes: [...data.notes, ...prepared.notes, ...made.notes, ...trainedNote(model, trained)],
     leftOut: data.leftOut,
     dataName: data.name,
+    rangeTest: found.rangeTest,
     resolved: {
       ...options,
       ...settings,

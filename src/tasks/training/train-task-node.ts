@@ -20,7 +20,7 @@ import type { RunConfig, RunSummary } from "../../run/run-folder.js";
 import type { Checkpoint, RunWriter } from "../../run/run-folder-node.js";
 import { checkPlace, createRun, openRun } from "../../run/run-folder-node.js";
 import type { ParallelPlan } from "../../train/parallel.js";
-import type { TrainedRun } from "../../train/train-node.js";
+import type { TrainedRun, TrainRunOptions } from "../../train/train-node.js";
 import { CHECKPOINT_FILES, checkpointParameters, trainRun } from "../../train/train-node.js";
 import type { Opened } from "./open-run-node.js";
 import { longerTraining, openFolder } from "./open-run-node.js";
@@ -36,7 +36,9 @@ import { checkSameOnRanks, noteUnshared, openTogether, parallelDevice } from "./
 import { fitTask, fittedChoice } from "./fit-task-node.js";
 import { byLength, fetcherFor } from "../shared/rows-node.js";
 import { nodeTaskNamed } from "../table-node.js";
-import type { Watched } from "../task-node.js";
+import type { ReportSources, Watched } from "../task-node.js";
+import { rangeChart } from "../../report/lr-range.js";
+import { card, chartStyle } from "../../report/page.js";
 import type { TaskContext, TaskInfo } from "../task.js";
 import { rowsAtOnce } from "../use/traced-graph.js";
 import { bestOrLast, GRAPH_FILE, openTrained } from "../use/trained-node.js";
@@ -182,7 +184,7 @@ async function trainInto(
   writer: RunWriter | undefined,
   { setup, device }: Begun,
   checkpoint: Checkpoint | undefined,
-  context: TrainTaskContext,
+  context: TrainTaskContext & { readonly afterFit?: AfterFit | undefined },
 ): Promise<TrainedRun> {
   const { task, prepared, training, totalSteps, buckets, resolved } = setup;
   const { note = () => undefined, progress, onStep, signal } = context;
@@ -233,7 +235,35 @@ async function trainInto(
     watch: watch === undefined ? undefined : (state) => watch(watched(state)),
     checkpoint,
     weights: setup.weights,
+    afterFit: context.afterFit,
   });
+}
+
+type AfterFit = NonNullable<TrainRunOptions["afterFit"]>;
+type Section = NonNullable<ReportSources["sections"]>[number];
+
+/** ConfigError for a device whose ops cannot be timed one by one. */
+function checkProfile(device: Device, group: ProcessGroup): void {
+  if (device !== "cpu")
+    throw new ConfigError(
+      `--profile: expected the cpu device, whose ops are timed one by one, got ${device}, which computes them later; take --device cpu`,
+    );
+  if (group.size > 1) throw new ConfigError(`--profile: expected one process, got ${group.size} ranks; profile one`);
+}
+
+/** Profiles a training that has ended, into its run; gives the section of its report. */
+async function profiled(run: string, { resolved }: TrainingSetup, ...fit: Parameters<AfterFit>): Promise<Section> {
+  const { profileTraining } = await import("../../train/profile-node.js");
+  const { profileSection } = await import("../../report/profile.js");
+  const [state, loader, result] = fit;
+  return profileSection(await profileTraining(state, loader, result, run), resolved.lang);
+}
+
+/** The picture of the test that found the learning rate. */
+function rangeSection({ rangeTest, resolved }: TrainingSetup): Section[] {
+  if (rangeTest === undefined) return [];
+  const chart = rangeChart(rangeTest.points, rangeTest.suggestion, chartStyle(resolved.lang));
+  return [{ title: { en: "How the learning rate was found", zh: "学习率是怎样找到的" }, html: card(chart) }];
 }
 
 /** Threads of this process: a rank has its share of the host's cores. */
@@ -246,6 +276,7 @@ async function finish(
   writer: RunWriter,
   { setup, device, config, flopsPerStep, predicted }: Begun,
   trained: TrainedRun,
+  sections: readonly Section[],
 ): Promise<RunSummary> {
   const { task, prepared, model, resolved, dataName } = setup;
   const { model: best } = await openTrained(writer.path, { device, threads: resolved.threads });
@@ -271,6 +302,7 @@ async function finish(
     config,
     language: resolved.lang ?? "en",
     notes: setup.notes,
+    sections: [...rangeSection(setup), ...sections],
     seenExamples: trained.progress.step * setup.batchSize,
     summarize: (metrics) => summarize(trained, about, metrics),
   });
@@ -290,6 +322,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     // What cannot be had is said before data are read.
     if (resume === undefined && group.rank === 0) checkPlace(context.out, context.overwrite === true);
     const device = await deviceFor(opened.options, group);
+    if (asked.profile === true) checkProfile(device, group);
     await evaluate({ one: constant(1) }, {}, { device });
     const fitted = resume === undefined ? fittedChoice(opened.options) : undefined;
     if (fitted !== undefined && group.size === 1) return await fitTask(fitted, opened.options, device, context);
@@ -297,7 +330,7 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       throw new ConfigError(
         `--model ${fitted.name}: expected one process for a model that is fitted at once, got ${group.size} ranks`,
       );
-    const setup = await setUpTraining(opened.options, { note, signal, group, change: context.change }, opened.resumed);
+    const setup = await setUpTraining(opened.options, { note, signal, group, device, change: context.change }, opened.resumed);
     await checkSameOnRanks(setup, group);
     if (opened.config !== undefined) checkSameData(opened.config, setup.prepared.info, resume as string);
     if (opened.checkpoint !== undefined) checkLonger(asked, setup.totalSteps, opened.checkpoint.step);
@@ -307,14 +340,20 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
     if (group.rank === 0) {
       writer ??= await createRun(context.out, { config, overwrite: context.overwrite });
       await begin(writer, begun, opened);
+      if (setup.rangeTest !== undefined)
+        await writer.write("lr-range.svg", rangeChart(setup.rangeTest.points, setup.rangeTest.suggestion));
     }
     group.follow(writer?.path ?? opened.path ?? context.out);
     if (resume === undefined && group.size > 1) await noteUnshared(context.out, group, note);
-    const trained = await trainInto(writer, begun, opened.checkpoint, context);
+    const sections: Section[] = [];
+    const profile = asked.profile === true && writer !== undefined ? writer.path : undefined;
+    const afterFit: AfterFit | undefined =
+      profile === undefined ? undefined : async (...fit) => void sections.push(await profiled(profile, setup, ...fit));
+    const trained = await trainInto(writer, begun, opened.checkpoint, { ...context, afterFit });
     await trained.state.dispose();
     const { ended } = trained;
     if (writer === undefined || ended === "interrupted") return { path: writer?.path ?? context.out, ended };
-    return { path: writer.path, summary: await finish(writer, begun, trained), ended };
+    return { path: writer.path, summary: await finish(writer, begun, trained, sections), ended };
   } finally {
     writer?.[Symbol.dispose]();
   }
