@@ -19,6 +19,16 @@ const DATA_VERBS: readonly VerbRow[] = [
     summary: "find and leave out duplicates, leaks between parts, broken files; find personal data",
     load: () => import("./data/clean.js"),
   },
+  {
+    name: "labels",
+    summary: "find labels that are probably wrong, by cross-validation with any model",
+    load: () => import("./data/labels.js"),
+  },
+  {
+    name: "split",
+    summary: "cut a table into train, validation and test parts: stratified, by groups, by time",
+    load: () => import("./data/split.js"),
+  },
 ];
 
 export const verb = defineVerb({
@@ -29,6 +39,8 @@ export const verb = defineVerb({
     "descent data import reviews.xlsx --out reviews",
     "descent data inspect reviews --out reviews.html",
     "descent data clean reviews --out reviews-clean",
+    "descent data labels reviews-clean --out labels.html",
+    "descent data split reviews-clean --out reviews-split",
   ],
   run: () => Promise.reject(new ConfigError(`data: expected one of ${DATA_VERBS.map(({ name }) => name).join(", ")}`)),
 });

@@ -111,7 +111,7 @@ async function fit(
   choice: FittedChoice<TaskInfo>,
   options: TrainTaskOptions,
   device: Device,
-  { note = () => undefined, signal, progress }: TrainTaskContext,
+  { note = () => undefined, signal, progress, change }: TrainTaskContext,
 ): Promise<FittedTask> {
   const task = taskNamed(options.task);
   checkOptions(task, options, "");
@@ -119,7 +119,8 @@ async function fit(
   const seed = options.seed ?? SEED;
   const threads = options.threads === undefined ? {} : { threads: options.threads };
   const ending = signal === undefined ? {} : { signal };
-  const data = await readData({ options, task }, { note, signal });
+  const loaded = await readData({ options, task }, { note, signal });
+  const data = (await change?.(loaded)) ?? loaded;
   const read = await nodeTaskNamed(task.name).readOptions?.(own, {});
   const prepared = await task.prepare(data, { ...own, ...read, seed, ignore: options.ignoreColumn ?? [], model: choice.name });
   const { info, train, validation, test } = prepared;
@@ -178,6 +179,7 @@ export async function fitTask(
   using _ = context.hold?.();
   using writer = await createRun(context.out, { config, overwrite: context.overwrite === true });
   await writer.write(GRAPH_FILE, file);
+  if (context.onlyModel === true) return { path: writer.path, ended: "fitted" };
   const threads = options.threads === undefined ? {} : { threads: options.threads };
   const opened = await openTrained(writer.path, { device, ...threads });
   await using used = opened.model;

@@ -62,13 +62,15 @@ export interface TrainTaskContext {
   readonly checkpointEvery?: number;
   readonly change?: ((data: LoadedData) => Promise<LoadedData>) | undefined;
   readonly onStep?: Callback["onStep"];
+  /** Leave the model alone behind: nothing is measured or explained, there is no summary and no report. */
+  readonly onlyModel?: boolean;
   /** The processes that train together: rank 0 writes the run and says what there is to say. */
   readonly group?: ProcessGroup;
 }
 
 export interface TrainTaskResult {
   readonly path: string;
-  /** Undefined where the run was interrupted. */
+  /** Undefined where the run was interrupted, or leaves its model alone behind. */
   readonly summary?: RunSummary;
   readonly ended: "steps" | "early stopping" | "interrupted" | "fitted";
 }

@@ -1,0 +1,93 @@
+/** @module `descent data split DATA --out FOLDER`. */
+import { basename, resolve } from "node:path";
+import { tableOptions } from "../../../tasks/options.js";
+import { ConfigError } from "../../../util/errors.js";
+import { choice, integer, number, text } from "../../../util/option.js";
+import { formatInteger } from "../../../util/text.js";
+import { defineVerb } from "../../verb.js";
+
+export const verb = defineVerb({
+  positionals: [{ name: "DATA", help: "a table without parts: a file, a folder with one table, or a SQL query" }],
+  options: {
+    out: text({ help: "the folder to make", metavar: "FOLDER" }),
+    test: number({ help: "share of the rows for the test part", minimum: 0, maximum: 0.9, default: 0.1 }),
+    validation: number({ help: "share of the rows for the validation part", minimum: 0, maximum: 0.9, default: 0.1 }),
+    labelColumn: text({
+      help: "the column of classes, which keep their shares in every part",
+      metavar: "NAME",
+      defaultText: "guessed from names",
+    }),
+    groupColumn: text({ help: "rows of one value of this column stay together", metavar: "NAME" }),
+    timeColumn: text({ help: "split by time: the earliest rows are for training, the latest for the test", metavar: "NAME" }),
+    textColumn: text({
+      help: "the column of texts in which near duplicates are looked for",
+      metavar: "NAME",
+      defaultText: "all of running text",
+    }),
+    threshold: number({
+      help: "the Jaccard index of their words from which texts stay on one side; 0 does not look at them",
+      minimum: 0,
+      maximum: 1,
+      default: 0.8,
+    }),
+    encoding: tableOptions.encoding,
+    delimiter: tableOptions.delimiter,
+    seed: integer({ help: "seed of the split", minimum: 0, default: 0 }),
+    lang: choice(["en", "zh"], { help: "language in which the card's page opens", default: "en" }),
+  },
+  examples: [
+    "descent data split reviews.csv --out reviews",
+    "descent data split visits.csv --group-column patient --test 0.2 --out visits",
+    "descent data split sales.csv --time-column date --out sales",
+  ],
+  async run({ positionals: [data = ""], options, signal, command, print, note }) {
+    const {
+      out,
+      test,
+      validation,
+      labelColumn,
+      groupColumn,
+      timeColumn,
+      textColumn,
+      threshold,
+      encoding,
+      delimiter,
+      seed,
+      lang,
+    } = options;
+    if (out === undefined) throw new ConfigError("data split: expected --out FOLDER, got none");
+    if (test + validation >= 1)
+      throw new ConfigError(
+        `--test, --validation: expected shares that leave some rows for training, got ${test} and ${validation}`,
+      );
+    const { splitData } = await import("../../../data/split-data-node.js");
+    const { addStep, inputsOf } = await import("../../../report/data-card-node.js");
+    const split = await splitData(data, {
+      out,
+      fractions: [1 - test - validation, validation, test],
+      threshold,
+      seed,
+      signal,
+      ...(labelColumn === undefined ? {} : { labelColumn }),
+      ...(groupColumn === undefined ? {} : { groupColumn }),
+      ...(timeColumn === undefined ? {} : { timeColumn }),
+      ...(textColumn === undefined ? {} : { textColumn }),
+      ...(encoding === undefined ? {} : { encoding }),
+      ...(delimiter === undefined ? {} : { delimiter }),
+    });
+    for (const decision of split.decisions) note(decision);
+    const inputs = await inputsOf(data);
+    const card = await addStep(out, {
+      verb: "split",
+      command,
+      name: basename(resolve(out)),
+      from: data,
+      inputs,
+      language: lang,
+      ...split,
+    });
+    const counts = Object.entries(split.counts).map(([part, count]) => `${part} ${formatInteger(count)}`);
+    print(`${out}: ${counts.join(", ")}; card ${out}/card.html`);
+    return card;
+  },
+});
