@@ -86,8 +86,8 @@ function assign(
 async function writeParts(chunks: AsyncIterable<Dataset>, parts: Uint8Array, out: string): Promise<number[]> {
   await mkdir(out, { recursive: true });
   const counts = PARTS.map((_, part) => parts.reduce((n, own) => n + Number(own === part), 0));
-  const files = PARTS.map((name, part) =>
-    (counts[part] as number) === 0 ? undefined : createWriteStream(join(out, `${name}.csv`), { flags: "wx" }),
+  const files = PARTS.map((name, k) =>
+    (counts[k] as number) === 0 ? undefined : createWriteStream(join(out, `${name}.csv`), { flags: "wx" }),
   );
   await Promise.all(files.flatMap((file) => (file === undefined ? [] : [once(file, "open")])));
   let row = 0;
@@ -169,7 +169,7 @@ export async function splitData(spec: string, options: SplitDataOptions): Promis
       ...(timeColumn === undefined ? [`seed ${seed}`] : []),
     ];
     return {
-      counts: Object.fromEntries(PARTS.map((name, part) => [name, counts[part] ?? 0])),
+      counts: Object.fromEntries(PARTS.map((name, k) => [name, counts[k] ?? 0])),
       decisions: [...source.notes, ...how],
     };
   });

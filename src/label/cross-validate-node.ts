@@ -41,6 +41,8 @@ export interface CrossValidated {
   readonly target: string;
   /** The column that a person would look at. */
   readonly shown: { readonly image?: string; readonly text?: string };
+  /** The largest value of a pixel. */
+  readonly maximum: number;
   readonly classes: readonly string[];
   readonly labels: Int32Array;
   /** [N, K], row-major. */
@@ -178,5 +180,6 @@ export async function crossValidate(
   const labels = Int32Array.from(encodeLabels(rows.column(target), classes, data).data, Number);
   const { image, text } = first.roles;
   const shown = { ...(image === undefined ? {} : { image }), ...(text === undefined ? {} : { text }) };
-  return { name: first.name, task: task.name, model, rows, target, shown, classes, labels, probabilities };
+  const { maximum = 255 } = first;
+  return { name: first.name, maximum, task: task.name, model, rows, target, shown, classes, labels, probabilities };
 }

@@ -2,7 +2,7 @@
  * @module `findLabelIssues`: examples whose labels are probably wrong, ambiguous or of no class, and classes that are taken for each other.
  */
 import { cell, isText, rowSize } from "../data/node.js";
-import type { Dataset } from "../data/node.js";
+import { brightened } from "../data/inspect/image-collection-node.js";
 import { imageName, imageSource, isEncoded } from "../data/images/encoded.js";
 import { decodeImage, encodeJpeg, imageHeader } from "../vision/images-node.js";
 import { pixelsOf } from "../vision/index.js";
@@ -145,10 +145,10 @@ export async function findLabelIssues(
 const THUMBNAIL = 112;
 
 /** A small JPEG of an example's image; undefined where examples are none. */
-export async function thumbnailOf(rows: Dataset, i: number): Promise<Uint8Array | undefined> {
+export async function thumbnailOf({ rows, maximum }: CrossValidated, i: number): Promise<Uint8Array | undefined> {
   if (!rows.has("image")) return undefined;
   const column = rows.column("image");
-  if (!isEncoded(column)) return isText(column) ? undefined : encodeJpeg(pixelsOf(column, i));
+  if (!isEncoded(column)) return isText(column) ? undefined : encodeJpeg(brightened(pixelsOf(column, i), maximum));
   const source = imageSource(column, i);
   const header = await imageHeader(source, { where: imageName(rows, i) });
   const scale = Math.min(1, THUMBNAIL / Math.max(header.width, header.height));

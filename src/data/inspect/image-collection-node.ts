@@ -20,7 +20,7 @@ import type { LoadOptions } from "../load-node.js";
 import { loadData } from "../load-node.js";
 import { DataError } from "../../util/errors.js";
 import type { Pixels } from "../../vision/index.js";
-import { pixelsOf } from "../../vision/index.js";
+import { pixelsOf, withData } from "../../vision/index.js";
 
 /** One image of a collection. */
 export interface CollectedImage {
@@ -82,8 +82,17 @@ async function filesOf(spec: string): Promise<ImageCollection> {
   return { name: basename(spec), images, others, notes: [...(annotated?.missing ?? []), ...(annotated?.notes ?? [])] };
 }
 
+/** An image whose largest value is `maximum`, from 0 to 255. */
+export const brightened = (image: Pixels, maximum: number): Pixels =>
+  maximum === 255
+    ? image
+    : withData(
+        image,
+        image.data.map((value) => Math.min(255, Math.round((value * 255) / maximum))),
+      );
+
 /** A part of a data set of images. */
-function imagesOfDataset(rows: Dataset, part: string, target: string | undefined): CollectedImage[] {
+function imagesOfDataset(rows: Dataset, part: string, target: string | undefined, maximum: number): CollectedImage[] {
   const column = rows.column("image");
   const label = target !== undefined && rows.has(target) && target !== "boxes" ? rows.column(target) : undefined;
   const boxed = target === "boxes" ? rows.tensor("boxes") : undefined;
@@ -96,7 +105,7 @@ function imagesOfDataset(rows: Dataset, part: string, target: string | undefined
   return Array.from({ length: rows.length }, (_, i): CollectedImage => {
     const text = label === undefined ? null : labelText(label, i);
     const name = encoded ? imageName(rows, i) : `${part}/${i + 1}`;
-    const image = encoded || isText(column) ? imageSource(column, i) : pixelsOf(column, i);
+    const image = encoded || isText(column) ? imageSource(column, i) : brightened(pixelsOf(column, i), maximum);
     return { name, part, image, ...(text === null ? {} : { label: text }), ...(boxed && { boxes: boxesOf(i) }) };
   });
 }
@@ -120,7 +129,7 @@ export async function collectImages(spec: string, options: LoadOptions = {}): Pr
     throw new DataError(`${spec}: expected images, found none`);
   }
   const whole = { ...options, testFraction: 0, validationFraction: 0 };
-  const { name, train, validation, test, roles, notes } = await loadData(spec, whole);
+  const { name, train, validation, test, roles, notes, maximum = 255 } = await loadData(spec, whole);
   if (roles.image === undefined) throw new DataError(`${spec}: expected images, got a table or texts`);
   const images = (
     [
@@ -128,7 +137,7 @@ export async function collectImages(spec: string, options: LoadOptions = {}): Pr
       ["validation", validation],
       ["test", test],
     ] as const
-  ).flatMap(([part, rows]) => imagesOfDataset(rows, part, roles.target));
+  ).flatMap(([part, rows]) => imagesOfDataset(rows, part, roles.target, maximum));
   return { name, images, others: [], notes: notes.filter((note) => !/ held out /.test(note)) };
 }
 

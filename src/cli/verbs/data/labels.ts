@@ -107,7 +107,7 @@ export const verb = defineVerb({
       const { labelPage, indicesShown } = await import("../../../label/label-page.js");
       const thumbnails = new Map<number, Uint8Array>();
       for (const i of indicesShown(report)) {
-        const image = await thumbnailOf(found.rows, i);
+        const image = await thumbnailOf(found, i);
         if (image !== undefined) thumbnails.set(i, image);
       }
       await writeWhole(nodeFileSystem, out, labelPage(report, thumbnails, lang));
