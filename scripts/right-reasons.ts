@@ -5,7 +5,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { loadData } from "../src/data/node.js";
@@ -20,12 +20,13 @@ const { values, positionals } = parseArgs({
     extra: { type: "string", default: "" },
   },
 });
-const [folder] = positionals;
-if (folder === undefined) {
+const [given] = positionals;
+if (given === undefined) {
   console.error("usage: DESCENT_DATA=FOLDER node dist/scripts/right-reasons.js FOLDER [--model NAME,…] [--seeds N]");
   process.exit(2);
 }
 
+const folder = resolve(given);
 const SIDE = 28;
 const PATCH = 4;
 const MAIN = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));

@@ -28,4 +28,5 @@ export { inlined } from "./inline.js";
 export { splitPrefix, type SplitModel } from "./prefix.js";
 export { readersOf } from "./readers.js";
 export { onnxWeights, withNumbers } from "./weights.js";
+export { widened } from "./widen.js";
 export { WireWriter } from "./wire.js";

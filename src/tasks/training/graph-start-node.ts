@@ -9,7 +9,7 @@ import { readBeside } from "../../data/onnx-node.js";
 import type { TensorData } from "../../graph/index.js";
 import type { Module } from "../../nn/index.js";
 import type { Headed, ModelProto } from "../../onnx/index.js";
-import { decodeModel, encodeModel, headOf, inlined, splitPrefix, withHead } from "../../onnx/index.js";
+import { decodeModel, encodeModel, headOf, inlined, splitPrefix, widened, withHead } from "../../onnx/index.js";
 import { ConfigError } from "../../util/errors.js";
 import { splitPatterns } from "../../util/patterns.js";
 import { Random } from "../../util/random.js";
@@ -91,10 +91,12 @@ const readsTexts = (plan: GraphPlan): boolean => plan.info.graph.inputs["input_i
  */
 export async function openGraph(path: string, task: AnyTask, options: GraphStartOptions) {
   const where = basename(path);
-  const model = inlined(decodeModel(await readFile(path), where), where, (location, offset, length) =>
+  const given = inlined(decodeModel(await readFile(path), where), where, (location, offset, length) =>
     readBeside(dirname(path), location, offset, length, where),
   );
-  if (isOurs(model, task)) return undefined;
+  if (isOurs(given, task)) return undefined;
+  const wide = widened(given, where);
+  const model = wide ?? given;
   const { graphs } = task;
   if (graphs?.plan === undefined) {
     const takers = TASKS.filter((other) => other.graphs?.plan !== undefined).map((other) => other.name);
@@ -122,6 +124,7 @@ export async function openGraph(path: string, task: AnyTask, options: GraphStart
     },
     notes: [
       ...plan.notes,
+      ...(wide === undefined ? [] : [`--init ${path}: is of float16, and trained in float32`]),
       `--init ${path}: the graph goes on; its head ${head.name} (${head.inFeatures} → ${head.outFeatures}) starts anew`,
     ],
   };
