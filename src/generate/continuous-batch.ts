@@ -48,7 +48,7 @@ export interface WrittenToken {
   readonly top?: readonly { readonly token: number; readonly logprob: number }[];
 }
 
-/** A writer of texts: many together, or one after another. */
+/** Writes texts: many together, or one after another. */
 export interface SequenceWriter extends AsyncDisposable {
   readonly maxPositions: number;
   write(prompt: readonly number[], options: SequenceOptions): WrittenSequence;

@@ -11,7 +11,7 @@ import { corsHeaders, expectOrigin } from "./origin.js";
 import { RateLimiter } from "./rate-limit.js";
 import { requestId } from "./request-id.js";
 
-/** Variables that the guards set for routes. */
+/** Variables that the guards leave for routes. */
 export interface Guarded {
   readonly Variables: { requestId: string; owner: KeyOwner };
 }

@@ -31,7 +31,7 @@ export interface SentFailure {
   readonly status: number;
   readonly code: string;
   readonly message: string;
-  /** For failures of the inside alone. */
+  /** The stack, of failures of the inside alone. */
   readonly detail?: string;
 }
 

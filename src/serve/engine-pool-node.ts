@@ -21,7 +21,7 @@ export interface PoolOptions {
   readonly limits?: Partial<EngineLimits>;
   readonly device?: string;
   readonly threads?: number;
-  /** Counted over all engines together. */
+  /** Memory of all engines together. */
   readonly memoryLimitBytes?: number;
   readonly observe?: (model: string, batch: ObservedBatch) => void;
   readonly log?: (event: string, details: Readonly<Record<string, unknown>>) => void;
@@ -157,7 +157,7 @@ export class EnginePool implements ModelSource {
     });
   }
 
-  /** Why models did not load. */
+  /** Reasons why models did not load. */
   failures(): readonly (ModelSpec & { readonly failure: string })[] {
     return this.#places.flatMap(({ spec, failure }) => (failure === undefined ? [] : [{ ...spec, failure }]));
   }

@@ -30,8 +30,8 @@ export interface ModelDescription {
   readonly columns?: readonly string[];
   /** Tokens of a prompt and its answer together. */
   readonly contextLength?: number;
-  /** Decisions made when it was opened. */
-  /** How a chat template writes calls of tools; left out where it takes none. */
+  /** Decisions that were made when it was opened. */
+  /** The form in which a chat template writes calls of tools; left out where it takes none. */
   readonly toolForm?: ToolForm;
   readonly remarks: readonly string[];
 }
@@ -104,11 +104,11 @@ export interface GenerateParams {
   readonly presencePenalty?: number;
   readonly seed: number;
   readonly stop: readonly string[];
-  /** How many likeliest tokens are told beside each; left out, no log-probabilities at all. */
+  /** Number of likeliest tokens are told beside each; left out, no log-probabilities at all. */
   readonly logprobs?: number;
   /** A JSON schema that the text has to follow (`true` is any JSON object), between two texts. */
   readonly format?: { readonly schema: unknown; readonly before?: string; readonly after?: string };
-  /** Whose prompts may be reused: one cache for each. */
+  /** The owner whose prompts may be reused: one cache for each. */
   readonly owner: string;
   /** Added to logits of tokens by id. */
   readonly logitBias?: Readonly<Record<string, number>>;
@@ -130,7 +130,7 @@ export interface GenerateEvent {
 export interface GenerateResult {
   readonly finish: "stop" | "length";
   readonly promptTokens: number;
-  /** The number of these that were in the cache. */
+  /** Tokens of the prompt that were in the cache. */
   readonly cachedTokens: number;
   readonly tokens: number;
 }

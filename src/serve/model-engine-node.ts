@@ -130,14 +130,28 @@ export class ModelEngine implements OwnedEngine {
 
   /** Opens a run, a checkpoint or an ONNX file. Errors: those of `openModel`. */
   static async open(path: string, options: OpenEngineOptions = {}): Promise<ModelEngine> {
-    const limits = { ...ENGINE_LIMITS, ...options.limits };
     const use = defined({ device: options.device, threads: options.threads }) as UseOptions;
     const opened = await openModel(path, use).catch((error: unknown) => {
       // A file with inputs of its own is of use all the same.
       if (!path.endsWith(".onnx") || !(error instanceof ConfigError || error instanceof UnsupportedOpError)) throw error;
       return { model: undefined, remarks: [`tensors alone: ${error.message}`] };
     });
-    const { model: trained, remarks } = opened;
+    return ModelEngine.#of(path, opened.model, opened.remarks, options);
+  }
+
+  /** The engine of a model that is open: a classifier of a checkpoint's folder. It is owned from now on. */
+  static ofTrained(path: string, trained: TrainedModel, options: OpenEngineOptions = {}): Promise<ModelEngine> {
+    return ModelEngine.#of(path, trained, [], options);
+  }
+
+  static async #of(
+    path: string,
+    trained: TrainedModel | undefined,
+    remarks: readonly string[],
+    options: OpenEngineOptions,
+  ): Promise<ModelEngine> {
+    const limits = { ...ENGINE_LIMITS, ...options.limits };
+    const use = defined({ device: options.device, threads: options.threads }) as UseOptions;
     const answering = trained === undefined ? undefined : freed(trained, path, use);
     const tensors = path.endsWith(".onnx")
       ? tensorSide(await loadOnnx(path), use)

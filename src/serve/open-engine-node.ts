@@ -4,9 +4,12 @@
 import { isDecoder } from "../generate/index.js";
 import { Transformer } from "../models/index.js";
 import { openRun, splitRunPath } from "../run/run-folder-node.js";
+import { openClassifier } from "../tasks/compressing/classifier-node.js";
 import { isGguf } from "../tasks/use/gguf-node.js";
 import { openTextSource } from "../tasks/use/text-generator-node.js";
 import { pretrainedConfig } from "../train/pretrained-node.js";
+import { isRecord, type Json } from "../util/described.js";
+import { EncoderEngine } from "./encoder-engine-node.js";
 import { languageEngine } from "./language-engine-node.js";
 import type { OpenEngineOptions, OwnedEngine } from "./model-engine-node.js";
 import { ModelEngine } from "./model-engine-node.js";
@@ -22,8 +25,20 @@ async function mayWrite(path: string): Promise<boolean> {
   return WRITING.has(config.task);
 }
 
+/** The classes that a checkpoint's configuration names. */
+const architecturesOf = (config: Json | undefined): readonly string[] =>
+  config !== undefined && isRecord(config) && Array.isArray(config["architectures"])
+    ? config["architectures"].filter((name) => typeof name === "string")
+    : [];
+
 /** Opens a model as an engine. Errors: those of `openModel` and of `openTextSource`. */
 export async function openEngine(path: string, options: OpenEngineOptions = {}): Promise<OwnedEngine> {
+  const classes = architecturesOf(await pretrainedConfig(path));
+  if (classes.includes("BertModel")) return EncoderEngine.open(path, options);
+  if (classes.some((name) => name.startsWith("Bert"))) {
+    const classifier = await openClassifier(path, options);
+    if (classifier !== undefined) return ModelEngine.ofTrained(path, classifier, options);
+  }
   if (!(await mayWrite(path))) return ModelEngine.open(path, options);
   const source = await openTextSource(path, options);
   const writes = isDecoder(source.model) || source.model instanceof Transformer;

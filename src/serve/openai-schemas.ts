@@ -15,7 +15,7 @@ const tokens = z.number().int().min(1).nullish();
 const seed = z.number().int().nullish();
 const logitBias = z.record(z.string().regex(/^\d+$/), z.number().min(-100).max(100)).nullish();
 
-/** The common part of chats and completions. */
+/** Fields that chats and completions share. */
 const sampling = {
   model,
   stop,

@@ -85,7 +85,7 @@ EXPOSE ${PORT}
 ENTRYPOINT ["node", "/app/node_modules/descentjs/dist/src/cli/main.js", "serve", "--host", "0.0.0.0", "--port", "${PORT}"]
 `;
 
-/** The container as both manifests describe it. */
+/** The container, as both manifests have it. */
 function container(name: string, file: string, indent: string): string {
   return [
     `- name: ${name}`,

@@ -21,7 +21,7 @@ export interface HttpLimits extends BodyLimits {
   readonly requestTimeoutMs: number;
   /** Requests to models under way at once; more get 429. */
   readonly maxConcurrent: number;
-  /** The limit for a key, or for everybody; left out, none. */
+  /** Rate of a key, or of everybody; left out, no limit. */
   readonly requestsPerMinute?: number;
 }
 
@@ -46,7 +46,7 @@ export interface ObservedRequest {
   readonly tokens?: number;
 }
 
-/** Whoever keeps logs and counts. */
+/** Keeps logs and counts. */
 export interface Observer {
   request(request: ObservedRequest): void;
   failure(error: unknown, id: string): void;
@@ -66,7 +66,7 @@ export const notesOf = (request: Request): { model?: string; promptTokens?: numb
   return made;
 };
 
-/** The state that all routes of a server share. */
+/** The part that all routes of a server share. */
 export class RouteScope {
   readonly app: App;
   readonly models: ModelSource;
@@ -148,7 +148,7 @@ export class RouteScope {
   }
 }
 
-/** A route as the document describes it. */
+/** The description of a route, for the document. */
 export interface RouteAbout {
   readonly method: "get" | "post";
   /** With parameters in braces. */
@@ -157,7 +157,7 @@ export interface RouteAbout {
   readonly tag: string;
   readonly body?: ZodType;
   readonly response?: ZodType;
-  /** The media type of answers that are no JSON. */
+  /** Type of answers that are no JSON. */
   readonly contentType?: string;
 }
 

@@ -51,7 +51,7 @@ type Sampling = Pick<
   "stop" | "temperature" | "top_p" | "top_k" | "frequency_penalty" | "presence_penalty" | "logit_bias" | "seed"
 >;
 
-/** Values for what a sender left out, OpenAI's usual: temperature 1, a seed that nobody knows. */
+/** Fills in what a sender left out by OpenAI's usual: temperature 1, a seed that nobody knows. */
 function samplingOf(given: Sampling, owner: string): Omit<GenerateParams, "prompt" | "isConversation"> {
   return {
     temperature: given.temperature ?? 1,
@@ -122,7 +122,7 @@ async function written(
   return { index, text: pieces.join(""), logprobs, ...result };
 }
 
-/** How an interface shows choices, whole and in pieces. */
+/** The form in which an interface shows choices, whole and in pieces. */
 interface Shape {
   readonly id: string;
   readonly whole: (choice: Choice) => object;
