@@ -6,6 +6,8 @@ import { submit } from "./answers.js";
 import { TextFeatures } from "./features.js";
 import { chooseDiverse, fitHead, likeliest, probabilities, uncertainty } from "./head.js";
 import { Learner } from "./learner.js";
+import { proposalOf } from "./proposal.js";
+import { Proposals } from "./proposals.js";
 import type { Scheme } from "./scheme.js";
 import { Workspace } from "./workspace.js";
 
@@ -83,4 +85,40 @@ test("after a few labels the next items have proposals with their reasons", asyn
   assert.deepEqual(byText.get("truly dull")?.value, { classes: ["bad"] });
   assert.deepEqual(byText.get("truly lovely")?.value, { classes: ["good"] });
   assert.ok(byText.get("truly dull")?.explanation?.some(({ start, end, weight }) => start === 6 && end === 10 && weight > 0));
+});
+
+test("a trained run proposes classes; parts with labels of its own alone are left out", async () => {
+  await using store = await openStore(":memory:");
+  const scheme: Scheme = {
+    kind: "text-classes",
+    labels: [{ name: "positive" }, { name: "negative" }],
+    several: false,
+    overlap: "none",
+  };
+  const probabilities = { positive: 0.9, negative: 0.1 };
+  assert.deepEqual(proposalOf(scheme, {}, { label: "positive", probabilities }), {
+    value: { classes: ["positive"] },
+    confidence: 0.9,
+  });
+  assert.equal(proposalOf(scheme, {}, { label: "neutral", probabilities: { neutral: 1 } }), undefined);
+  const several = { labels: ["positive", "negative"], probabilities: { positive: 0.9, negative: 0.6 } };
+  assert.deepEqual(proposalOf({ ...scheme, several: true }, {}, several)?.confidence, 0.6);
+  const spans = { ...scheme, kind: "spans" as const };
+  const entities = [
+    { start: 0, end: 2, label: "positive", score: 0.9 },
+    { start: 3, end: 4, label: "other", score: 0.2 },
+  ];
+  const found = { value: { spans: [{ start: 0, end: 2, label: "positive" }] }, confidence: 0.9 };
+  assert.deepEqual(proposalOf(spans, {}, { entities }), found);
+  const boxes = { ...scheme, kind: "boxes" as const };
+  const objects = [{ label: "negative", score: 0.5, box: [-2, 3, 5, 20] }];
+  const image = { file: "a.png", width: 10, height: 10 };
+  assert.deepEqual(proposalOf(boxes, { image }, { objects })?.value, {
+    boxes: [{ x: 0, y: 3, width: 5, height: 7, label: "negative" }],
+  });
+  const workspace = await Workspace.open(store, { id: "p", name: "p", scheme });
+  await assert.rejects(
+    Proposals.start(workspace, { model: "/no/such/run", scheme, folder: "" }, () => undefined),
+    /--model \/no\/such\/run: /,
+  );
 });

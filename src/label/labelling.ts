@@ -11,6 +11,7 @@ import type { ItemOptions, ReadItems } from "./items.js";
 import type { LearnerData } from "./learner-thread.js";
 import { Learner } from "./learner.js";
 import { projectOf } from "./project-key.js";
+import { Proposals } from "./proposals.js";
 import { labelApp, plainAddress } from "./routes.js";
 import { DATA_KINDS } from "./scheme.js";
 import type { Scheme } from "./scheme.js";
@@ -33,6 +34,8 @@ export interface LabellingOptions extends ItemOptions, ListenOptions {
   readonly allowedHosts?: readonly string[];
   /** Whether a model learns from the labels. Default: true for classes. */
   readonly learn?: boolean;
+  /** A run, a checkpoint or an ONNX file whose answers are proposed. */
+  readonly model?: string;
   readonly note?: (text: string) => void;
 }
 
@@ -68,8 +71,12 @@ export async function startLabelling(options: LabellingOptions): Promise<Labelli
     const workspace = await Workspace.open(store, { id: projectOf(options), name, scheme, instructions, overlap });
     const { added, had } = await workspace.expectItems(read.items);
     if (had > 0) note(`goes on with the ${had} items of ${options.store}${added > 0 ? `, and ${added} new ones` : ""}`);
-    const learner = learns(options) ? new Learner(workspace, learnerData(scheme, read), note) : undefined;
-    return await serveLabelling(options, { workspace, read, learner });
+    const { model } = options;
+    const proposals =
+      model === undefined ? undefined : await Proposals.start(workspace, { model, scheme, folder: read.folder }, note);
+    const settings = { note, proposes: proposals === undefined };
+    const learner = learns(options) ? new Learner(workspace, learnerData(scheme, read), settings) : undefined;
+    return await serveLabelling(options, { workspace, read, learner, proposals });
   } catch (error) {
     await store.close();
     throw error;
@@ -83,9 +90,10 @@ interface Opened {
   readonly workspace: Workspace;
   readonly read: ReadItems;
   readonly learner: Learner | undefined;
+  readonly proposals: Proposals | undefined;
 }
 
-async function serveLabelling(options: LabellingOptions, { workspace, read, learner }: Opened): Promise<Labelling> {
+async function serveLabelling(options: LabellingOptions, { workspace, read, learner, proposals }: Opened): Promise<Labelling> {
   const { note = () => undefined, tls, behindProxy = false } = options;
   const accounts = new Accounts(workspace.store);
   const isAlone = isLoopback(options.host) && options.team !== true;
@@ -114,6 +122,7 @@ async function serveLabelling(options: LabellingOptions, { workspace, read, lear
     async [Symbol.asyncDispose]() {
       await server.close(GRACE_MS);
       await learner?.[Symbol.asyncDispose]();
+      await proposals?.[Symbol.asyncDispose]();
       await workspace.store.close();
     },
   };

@@ -16,6 +16,11 @@ const EVERY = 5;
 /** Answers that the model's agreement is counted over. */
 const RECENT = 50;
 
+export interface LearnerOptions {
+  readonly note?: (text: string) => void;
+  readonly proposes?: boolean;
+}
+
 /** The model of a project that learns as people label. */
 export class Learner implements AsyncDisposable {
   readonly #workspace: Workspace;
@@ -23,6 +28,7 @@ export class Learner implements AsyncDisposable {
   readonly #queue = new TaskQueue();
   readonly #recent: boolean[] = [];
   readonly #note: (text: string) => void;
+  readonly #proposes: boolean;
   #answered: ((learned: Learned) => void) | undefined;
   #failed: ((error: Error) => void) | undefined;
   #labels = 0;
@@ -30,9 +36,11 @@ export class Learner implements AsyncDisposable {
   #seconds: number | undefined;
   #closed = false;
 
-  constructor(workspace: Workspace, data: LearnerData, note: (text: string) => void = () => undefined) {
+  /** `proposes` is false where another model proposes answers: this one then only orders the items. */
+  constructor(workspace: Workspace, data: LearnerData, { note = () => undefined, proposes = true }: LearnerOptions = {}) {
     this.#workspace = workspace;
     this.#note = note;
+    this.#proposes = proposes;
     this.#worker = new Worker(new URL("./learner-thread.js", import.meta.url), { workerData: data });
     this.#worker.on("message", (learned: Learned) => this.#answered?.(learned));
     this.#worker.on("error", (error: Error) => this.#end(error));
@@ -143,7 +151,7 @@ export class Learner implements AsyncDisposable {
           .where("project", "=", project.id)
           .where("position", "=", row)
           .execute();
-        if (prediction === undefined) continue;
+        if (prediction === undefined || !this.#proposes) continue;
         const value: Value = { classes: prediction.classes.map((k) => scheme.labels[k]?.name ?? "") };
         const set = {
           value: JSON.stringify(value),

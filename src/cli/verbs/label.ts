@@ -32,6 +32,7 @@ const options = {
     help: "classes: train a model on the labels while people label, propose its answers, and order the items by what teaches it most",
     default: true,
   }),
+  model: text({ help: "a run, a checkpoint or an ONNX file whose answers are proposed", metavar: "MODEL" }),
   team: flag({ help: "people sign in, also on this machine alone; the first one by the link that is printed" }),
   host: text({ help: "the address to listen on", metavar: "ADDRESS", default: "127.0.0.1" }),
   port: integer({ help: "the port to listen on; 0 takes a free one", minimum: 0, maximum: 65_535, default: 8100 }),
@@ -83,6 +84,7 @@ async function labellingOptions(data: string, given: Options) {
     instructions: await textFile(given.instructions),
     overlap: given.people,
     learn: given.learn && (kind === "text-classes" || kind === "image-classes"),
+    model: given.model,
     team: given.team,
     host: given.host,
     port: given.port,
@@ -102,6 +104,7 @@ export const verb = defineVerb({
     "descent label reviews.csv --labels good,bad",
     "descent label photos --kind boxes --labels cat,dog",
     "descent label news.jsonl --kind spans --labels PERSON,PLACE --overlapping nested --people 2 --team",
+    "descent label photos --kind boxes --labels cat,dog --model runs/detector",
     "descent label reviews.csv --labels good,bad --export labelled.jsonl",
   ],
   async run({ positionals: [data = ""], options: given, signal, print, note }) {
