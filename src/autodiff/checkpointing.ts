@@ -29,7 +29,7 @@ export function checkpoint(f: (...xs: readonly Tensor[]) => Tensor): (...xs: rea
 }
 
 /** Gradients of the boundary, through a copy of what lies between it and y. It waits for dy: else it could as well be kept. */
-function recompute(dy: Tensor, y: Tensor, boundary: readonly Tensor[]): (Tensor | null)[] {
+export function recompute(dy: Tensor, y: Tensor, boundary: readonly Tensor[]): (Tensor | null)[] {
   const forward = y.node.inputs[0] as Tensor;
   // Zero whatever dy holds, but the engine cannot know.
   const later = dy.reshape([-1]).slice(0, 0, 1).greater(Infinity).reshape([]);

@@ -216,6 +216,16 @@ export const trainingOptions = {
   weightDecay: number({ help: "decoupled weight decay", minimum: 0, defaultText: "the model's own" }),
   clipNorm: number({ help: "clip the gradient to this global norm", above: 0, defaultText: "the model's own" }),
   accumulate: integer({ help: "number of batches whose gradients are accumulated for one update", minimum: 1, default: 1 }),
+  recompute: integer({
+    help: "parts of the model, from the first, whose inner values are computed again for the gradient: less memory, up to a third more time",
+    minimum: 0,
+    defaultText: "0",
+  }),
+  memory: text({
+    help: "largest memory of the training, such as 2GB: chooses --recompute, and how many examples are computed at a time",
+    metavar: "SIZE",
+    defaultText: "no limit",
+  }),
   exact: flag({
     help: "the same bits for any number of ranks (mpirun) and any --accumulate with as many examples in an update; slower",
   }),

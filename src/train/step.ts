@@ -2,7 +2,8 @@
  * @module One training step as one graph: (state, batch, scalars) → (state', metrics). A `TrainingState` owns the values and
  * runs it; nothing that is trained crosses to JavaScript unless somebody asks.
  */
-import { vjpOf } from "../autodiff/index.js";
+import type { Recomputation } from "../autodiff/index.js";
+import { vjpOf, withRecomputation } from "../autodiff/index.js";
 import type { Parameter, TensorData, TensorType } from "../graph/index.js";
 import { constant, DTYPES, fromNumbers, Graph, input, OPTIMIZER_SCOPE, sizeOf, Tensor, withScope } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
@@ -44,6 +45,8 @@ export interface TrainingStepOptions {
    * graphs, and the first one gives the gradients of its pass alone, divided by this number.
    */
   readonly passes?: number;
+  /** Stretches of the graph whose inner values are computed again for the gradient in place of being kept: less memory for more time. */
+  readonly recompute?: Recomputation;
 }
 
 /** Everything that a state holds, by name: parameters and buffers by path, optimizer slots by key. */
@@ -112,19 +115,25 @@ export interface TracedLoss {
 }
 
 /** Traces the loss of a batch in training, and its gradients with respect to the trainable parameters. */
-export function traceLoss({ loss: lossOf, model }: TrainingStepOptions, batch: BatchTypes, trainable: Trainable): TracedLoss {
+export function traceLoss({ loss: lossOf, model, recompute }: TrainingStepOptions, batch: BatchTypes, trainable: Trainable): TracedLoss {
   const traced = traceBatch("step", batch, lossOf);
   const { loss, losses = {}, metrics = {} }: Objective = traced instanceof Tensor ? { loss: traced } : traced;
   const resolved = resolveMode([loss, ...Object.values(losses), ...Object.values(metrics)], "train", randomInputs());
+  const kept = (t: Tensor): Tensor => t;
+  const all = [...Object.values(losses), ...Object.values(metrics)].map((t) => resolved.map(t));
+  const inRecomputed =
+    recompute === undefined
+      ? kept
+      : withRecomputation(resolved.map(loss), [...all, ...resolved.updates.values()], new Set(trainable.values()), recompute);
   const mapped = (tensors: Readonly<Record<string, Tensor>>): Map<string, Tensor> =>
-    new Map(Object.entries(tensors).map(([name, t]) => [name, resolved.map(t)]));
-  const total = resolved.map(loss);
+    new Map(Object.entries(tensors).map(([name, t]) => [name, inRecomputed(resolved.map(t))]));
+  const total = inRecomputed(resolved.map(loss));
   const byLoss = parametersByLoss(trainable, total, mapped(losses));
   const pathOf = new Map([...model.state()].map(([path, p]) => [p as Tensor, path]));
   return {
     loss: total,
     watched: mapped(metrics),
-    updates: new Map([...resolved.updates].map(([buffer, value]) => [pathOf.get(buffer) as string, value])),
+    updates: new Map([...resolved.updates].map(([buffer, value]) => [pathOf.get(buffer) as string, inRecomputed(value)])),
     gradients: (seed) => {
       const gradients = new Map<string, Tensor>();
       for (const [minimized, paths] of byLoss) {

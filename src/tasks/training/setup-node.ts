@@ -296,14 +296,15 @@ function trainingContext(
 function makeStep(
   { task, model, training }: Pick<TrainingSetup, "task" | "model" | "training">,
   optimizer: Optimizer,
-  { accumulate, parallel }: Pick<Schedule, "accumulate" | "parallel">,
+  { accumulate, parallel, recompute = 0 }: Pick<Schedule, "accumulate" | "parallel"> & { readonly recompute?: number | undefined },
 ): TrainingStep {
   const loss = (batch: Tensors): Tensor | Objective => {
     const features = task.features(batch, training, model);
     const own = task.loss(task.outputs(model, features, batch, training), batch, training);
     return withEvidence(own, task, model, features, batch, training);
   };
-  return trainingStep({ model, optimizer, accumulate, passes: parallel?.allPasses, loss });
+  const again = recompute === 0 ? {} : { recompute: { parts: recompute } };
+  return trainingStep({ model, optimizer, accumulate, passes: parallel?.allPasses, loss, ...again });
 }
 
 /** Reports notes, and ends the training. */
@@ -386,7 +387,7 @@ export async function setUpTraining(given: TrainTaskOptions, context: SetupConte
     task,
     modelName,
     training,
-    step: makeStep({ task, model, training }, optimizer, { accumulate, parallel }),
+    step: makeStep({ task, model, training }, optimizer, { accumulate, parallel, recompute: options.recompute }),
     trained,
     buckets,
     checkRate: defaults.optimizer.startsWith("adam") ? Math.min(CHECK_RATE, 2 * (options.lr ?? defaults.lr)) : CHECK_RATE,

@@ -30,6 +30,7 @@ import type { Predicted } from "./predicted-node.js";
 import { predictTraining } from "./predicted-node.js";
 import { checkOneBatch } from "./one-batch-node.js";
 import type { TrainingSetup, TrainTaskOptions } from "./setup-node.js";
+import { withinMemory } from "./within-memory-node.js";
 import { definedOnly, setUpTraining, trainingTypes } from "./setup-node.js";
 import { completeRun } from "./complete-node.js";
 import { checkSameOnRanks, noteUnshared, openTogether, parallelDevice } from "./ranks-node.js";
@@ -332,7 +333,8 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       throw new ConfigError(
         `--model ${fitted.name}: expected one process for a model that is fitted at once, got ${group.size} ranks`,
       );
-    const setup = await setUpTraining(opened.options, { note, signal, group, device, change: context.change }, opened.resumed);
+    const whole = await setUpTraining(opened.options, { note, signal, group, device, change: context.change }, opened.resumed);
+    const setup = withinMemory(whole, device, note);
     await checkSameOnRanks(setup, group);
     if (opened.config !== undefined) checkSameData(opened.config, setup.prepared.info, resume as string);
     if (opened.checkpoint !== undefined) checkLonger(asked, setup.totalSteps, opened.checkpoint.step);
