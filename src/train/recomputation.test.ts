@@ -33,22 +33,36 @@ function stepWith(numLayers: number, recompute?: Recomputation, dropout = 0): Tr
   return trainingStep({ model, loss, optimizer: sgd({ learningRate: 0.1 }), ...(recompute === undefined ? {} : { recompute }) });
 }
 
-const batch = { text: fromNumbers("int32", [N, T + 1], Int32Array.from({ length: N * (T + 1) }, (_, i) => (i * 7) % VOCABULARY)) };
+const batch = {
+  text: fromNumbers(
+    "int32",
+    [N, T + 1],
+    Int32Array.from({ length: N * (T + 1) }, (_, i) => (i * 7) % VOCABULARY),
+  ),
+};
 
 for (const dropout of [0, 0.2]) {
   test(`the same training with less kept, dropout ${dropout}`, async () => {
     const results = new Map<string, { losses: number[]; weights: Map<string, Float64Array> }>();
-    for (const [name, recompute] of Object.entries({ kept: undefined, again: { parts: 3 }, together: { parts: 3, together: 2 } })) {
+    for (const [name, recompute] of Object.entries({
+      kept: undefined,
+      again: { parts: 3 },
+      together: { parts: 3, together: 2 },
+    })) {
       await using state = await TrainingState.create(stepWith(4, recompute, dropout), { seed: 1, threads: 1 });
       const losses: number[] = [];
       for (let i = 0; i < 3; i++) losses.push((await state.run(batch)).loss);
-      const weights = new Map([...(await state.parameters())].map(([path, value]) => [path, Float64Array.from(toNumbers(value))]));
+      const weights = new Map(
+        [...(await state.parameters())].map(([path, value]) => [path, Float64Array.from(toNumbers(value))]),
+      );
       results.set(name, { losses, weights });
     }
     const kept = results.get("kept");
     for (const name of ["again", "together"]) {
       const other = results.get(name);
-      kept?.losses.forEach((loss, i) => assert.ok(Math.abs(loss - (other?.losses[i] ?? NaN)) < 1e-5, `${name}: loss of step ${i}`));
+      kept?.losses.forEach((loss, i) =>
+        assert.ok(Math.abs(loss - (other?.losses[i] ?? NaN)) < 1e-5, `${name}: loss of step ${i}`),
+      );
       for (const [path, values] of kept?.weights ?? [])
         values.forEach((w, i) => assert.ok(Math.abs(w - (other?.weights.get(path)?.[i] ?? NaN)) < 1e-5, `${name}: ${path}`));
     }

@@ -115,7 +115,11 @@ export interface TracedLoss {
 }
 
 /** Traces the loss of a batch in training, and its gradients with respect to the trainable parameters. */
-export function traceLoss({ loss: lossOf, model, recompute }: TrainingStepOptions, batch: BatchTypes, trainable: Trainable): TracedLoss {
+export function traceLoss(
+  { loss: lossOf, model, recompute }: TrainingStepOptions,
+  batch: BatchTypes,
+  trainable: Trainable,
+): TracedLoss {
   const traced = traceBatch("step", batch, lossOf);
   const { loss, losses = {}, metrics = {} }: Objective = traced instanceof Tensor ? { loss: traced } : traced;
   const resolved = resolveMode([loss, ...Object.values(losses), ...Object.values(metrics)], "train", randomInputs());

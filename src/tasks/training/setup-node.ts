@@ -296,7 +296,11 @@ function trainingContext(
 function makeStep(
   { task, model, training }: Pick<TrainingSetup, "task" | "model" | "training">,
   optimizer: Optimizer,
-  { accumulate, parallel, recompute = 0 }: Pick<Schedule, "accumulate" | "parallel"> & { readonly recompute?: number | undefined },
+  {
+    accumulate,
+    parallel,
+    recompute = 0,
+  }: Pick<Schedule, "accumulate" | "parallel"> & { readonly recompute?: number | undefined },
 ): TrainingStep {
   const loss = (batch: Tensors): Tensor | Objective => {
     const features = task.features(batch, training, model);

@@ -85,7 +85,8 @@ export function withinMemory(setup: TrainingSetup, device: Device, note: (text: 
   const asked = setup.resolved.memory;
   if (asked === undefined) return setup;
   const limit = parseByteSize(asked, "--memory");
-  if (setup.parallel !== undefined) throw new ConfigError("--memory: expected a training of one process without --exact; leave one out");
+  if (setup.parallel !== undefined)
+    throw new ConfigError("--memory: expected a training of one process without --exact; leave one out");
   const present = process.memoryUsage().rss;
   const shown = (bytes: number): string => `${Math.ceil(bytes / MIB)} MiB`;
   let [least, whole]: [Taken | undefined, Taken | undefined] = [undefined, undefined];
@@ -94,7 +95,9 @@ export function withinMemory(setup: TrainingSetup, device: Device, note: (text: 
     whole ??= taken;
     if (least === undefined || taken.bytes < least.bytes) least = taken;
     if (present + taken.bytes > MARGIN * limit) continue;
-    note(`--memory ${asked}: ${described(setup, way, taken, whole)}; ${shown(present + taken.bytes)} predicted, ${shown(present + whole.bytes)} as asked`);
+    note(
+      `--memory ${asked}: ${described(setup, way, taken, whole)}; ${shown(present + taken.bytes)} predicted, ${shown(present + whole.bytes)} as asked`,
+    );
     return chosen(setup, way);
   }
   const needed = (present + (least?.bytes ?? 0)) / MARGIN;
