@@ -153,9 +153,16 @@ export function traceLoss(
   };
 }
 
+/** Refuses options without an optimizer or a loss, which nobody tells those who write JavaScript. ConfigError. */
+function checkGiven({ optimizer, loss }: Partial<TrainingStepOptions>): void {
+  if (optimizer === undefined) throw new ConfigError("training: expected an optimizer such as adamW(), got none");
+  if (typeof loss !== "function") throw new ConfigError("training: expected a loss such as crossEntropy(), got none");
+}
+
 /** Describes a training step. */
 export function trainingStep(options: TrainingStepOptions): TrainingStep {
   const { model, optimizer, accumulate = 1, passes } = options;
+  checkGiven(options);
   const trainable = optimizer.trained(model.parameters());
   if (trainable.size === 0)
     throw new ConfigError(

@@ -193,3 +193,15 @@ test("train: what is no data is refused in one line", async () => {
   await refused([{ x: [1, 2, 3], y: -1 }], 'train: train: column "y", example 1: expected a label in 0 … 1, got -1');
   await refused([{ x: [1, 2, 3], y: 0.5 }], 'column "y", example 1: expected a label, which is a whole number, got 0.5');
 });
+
+test("train: a loss or an optimizer that is left out is asked for in one line", async () => {
+  const without = (name: "loss" | "optimizer"): Promise<unknown> => train(small(), { ...QUICK, data: ROWS, [name]: undefined });
+  await assert.rejects(without("loss"), {
+    name: "ConfigError",
+    message: /^train: expected a loss such as crossEntropy\(\), got none$/,
+  });
+  await assert.rejects(without("optimizer"), {
+    name: "ConfigError",
+    message: /^training: expected an optimizer such as adamW\(\), got none$/,
+  });
+});

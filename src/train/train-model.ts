@@ -206,6 +206,8 @@ function describe(
   const { input, target, maximum } = given;
   const scale = (x: Tensor): Tensor => (x.dtype === "uint8" ? x.cast("float32").mul(1 / maximum) : x.cast("float32"));
   const outputOf = (x: Tensor): Tensor => model.forward((options.transform ?? scale)(x));
+  const { loss }: Partial<Pick<TrainOptions, "loss">> = options;
+  if (typeof loss !== "function") throw new ConfigError("train: expected a loss such as crossEntropy(), got none");
   const step = trainingStep({
     model,
     optimizer: fineTune(model, options.optimizer, options.fineTuning ?? {}),
