@@ -118,7 +118,7 @@ export function likeliest(own: ArrayLike<number>, several: boolean): { readonly 
 }
 
 /** Dot product of two rows. */
-function dot(x: Matrix, a: number, b: number): number {
+export function dot(x: Matrix, a: number, b: number): number {
   let sum = 0;
   if (x.kind === "dense") {
     for (let j = 0; j < x.columns; j++) sum += (x.values[a * x.columns + j] as number) * (x.values[b * x.columns + j] as number);

@@ -5,12 +5,12 @@
  * Differs from the source: coordinates are taken as they are written, as corners of a continuous rectangle. VOC's own files count
  * pixels from 1 with the last one inside; the tools that write the format today count from 0.
  */
-import { XMLBuilder, XMLParser, XMLValidator } from "fast-xml-parser";
+import { XMLBuilder } from "fast-xml-parser";
 import * as z from "zod";
 import { isDecimal } from "../../util/decimal.js";
-import { DataError } from "../../util/errors.js";
 import { parseWith } from "../../util/schema.js";
 import type { Annotation } from "./annotation.js";
+import { parseXml } from "./xml.js";
 
 /** As people write numbers: no empty field, which is an unfinished annotation, and no hexadecimal one. */
 const number = z
@@ -38,29 +38,11 @@ const fileSchema = z.object({
   }),
 });
 
-const parser = new XMLParser({
-  // Names and numbers are for the schema to judge: "007" is a class, not 7.
-  parseTagValue: false,
-  isArray: (name, path) => name === "object" && path === "annotation.object",
-});
-
-function parseXml(xml: string, where: string): unknown {
-  if (/<!ENTITY/i.test(xml)) throw new DataError(`${where}: expected XML without entities of its own, got some`);
-  try {
-    const valid = XMLValidator.validate(xml);
-    if (valid !== true) throw new DataError(`${where}: expected XML, got an error in line ${valid.err.line}: ${valid.err.msg}`);
-    return parser.parse(xml);
-  } catch (cause) {
-    // The parser has plain errors of its own: an unclosed DOCTYPE, elements nested too deep.
-    if (cause instanceof DataError) throw cause;
-    const reason = (cause as Error).message.split("\n")[0];
-    throw new DataError(`${where}: expected XML, got an error: ${reason}`, { cause });
-  }
-}
+const isList = (path: string): boolean => path === "annotation.object";
 
 /** The boxes of one file. DataError, naming `where`, if it is no XML; ConfigError, naming the field, if it is no annotation. */
 export function parseVoc(xml: string, where: string): Annotation {
-  const { filename, size, object } = parseWith(fileSchema, parseXml(xml, where), where).annotation;
+  const { filename, size, object } = parseWith(fileSchema, parseXml(xml, where, { isList }), where).annotation;
   const { width = 0, height = 0 } = size ?? {};
   return {
     image: filename,

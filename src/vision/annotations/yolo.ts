@@ -49,14 +49,19 @@ export function parseYolo(text: string, classes: readonly string[], { width, hei
   });
 }
 
-/** A file that `parseYolo` reads to the same boxes, to six digits of the image's size. DataError for a label that is no class. */
-export function writeYolo(boxes: readonly AnnotatedBox[], classes: readonly string[], { width, height }: ImageSize): string {
+/** A file that `parseYolo` reads to the same boxes, to so many digits of the image's size. DataError for a label that is no class. */
+export function writeYolo(
+  boxes: readonly AnnotatedBox[],
+  classes: readonly string[],
+  { width, height }: ImageSize,
+  digits = 6,
+): string {
   return boxes
     .map(({ box: [x1, y1, x2, y2], label }) => {
       const k = classes.indexOf(label);
       if (k < 0) throw new DataError(`YOLO: expected one of ${classes.join(", ")}, got the label "${label}"`);
       const numbers = [(x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height];
-      return `${k} ${numbers.map((v) => v.toFixed(6)).join(" ")}\n`;
+      return `${k} ${numbers.map((v) => v.toFixed(digits)).join(" ")}\n`;
     })
     .join("");
 }

@@ -1,0 +1,141 @@
+/**
+ * @module Label Studio's JSON: tasks with their data and annotations; places in images are percents. Classes, spans, boxes and polygons.
+ *
+ * Source: labelstud.io/guide/task_format and /guide/export, "Label Studio JSON format of annotated tasks".
+ */
+import * as z from "zod";
+import { ConfigError, DataError } from "../../util/errors.js";
+import { parseJsonWith } from "../../util/schema.js";
+import type { Payload, Value } from "../scheme.js";
+import type { LabelFormat, LabelledItem } from "./format.js";
+import { rounded } from "./format.js";
+
+const result = z.looseObject({
+  type: z.string(),
+  original_width: z.number().positive().optional(),
+  original_height: z.number().positive().optional(),
+  value: z.looseObject({
+    choices: z.array(z.string()).optional(),
+    labels: z.array(z.string()).optional(),
+    rectanglelabels: z.array(z.string()).optional(),
+    polygonlabels: z.array(z.string()).optional(),
+    start: z.number().optional(),
+    end: z.number().optional(),
+    x: z.number().optional(),
+    y: z.number().optional(),
+    width: z.number().optional(),
+    height: z.number().optional(),
+    points: z.array(z.tuple([z.number(), z.number()])).optional(),
+  }),
+});
+type Result = z.infer<typeof result>;
+const tasksSchema = z.array(
+  z.looseObject({
+    data: z.looseObject({ text: z.string().optional(), image: z.string().optional() }),
+    width: z.number().positive().optional(),
+    height: z.number().positive().optional(),
+    annotations: z.array(z.looseObject({ result: z.array(result) })).optional(),
+  }),
+);
+
+type Size = { readonly width: number; readonly height: number };
+
+const named = (payload: Payload): { from_name: string; to_name: string } => ({
+  from_name: "label",
+  to_name: payload.image === undefined ? "text" : "image",
+});
+
+function resultsOf({ payload, value }: LabelledItem): unknown[] {
+  const base = named(payload);
+  if ("classes" in value)
+    return value.classes.length === 0 ? [] : [{ ...base, type: "choices", value: { choices: value.classes } }];
+  if ("spans" in value)
+    return value.spans.map(({ start, end, label }) => ({
+      ...base,
+      type: "labels",
+      value: { start, end, text: (payload.text ?? "").slice(start, end), labels: [label] },
+    }));
+  const { image } = payload;
+  if (image === undefined || "frames" in value)
+    throw new ConfigError("Label Studio: expected classes, spans, boxes or polygons, got something else");
+  const size = { original_width: image.width, original_height: image.height, image_rotation: 0 };
+  const [across, down] = [100 / image.width, 100 / image.height];
+  if ("boxes" in value)
+    return value.boxes.map(({ x, y, width, height, label }) => ({
+      ...base,
+      ...size,
+      type: "rectanglelabels",
+      value: { x: x * across, y: y * down, width: width * across, height: height * down, rotation: 0, rectanglelabels: [label] },
+    }));
+  return value.polygons.map(({ points, label }) => ({
+    ...base,
+    ...size,
+    type: "polygonlabels",
+    value: { points: points.map(([x, y]) => [x * across, y * down]), closed: true, polygonlabels: [label] },
+  }));
+}
+
+function valueOf(kind: string, results: readonly Result[], { width, height }: Size, where: string): Value {
+  const wrong = (expected: string): DataError => new DataError(`${where}: expected ${expected}, got something else`);
+  const first = (list: readonly string[] | undefined, what: string): string => {
+    if (list?.[0] === undefined) throw wrong(what);
+    return list[0];
+  };
+  const [x, y] = [(value: number) => rounded((value * width) / 100), (value: number) => rounded((value * height) / 100)];
+  if (kind === "text-classes" || kind === "image-classes")
+    return { classes: results.flatMap(({ value }) => value.choices ?? []) };
+  if (kind === "spans")
+    return {
+      spans: results.map(({ value: { start, end, labels } }) => {
+        if (start === undefined || end === undefined) throw wrong("start and end of a span");
+        return { start, end, label: first(labels, "labels") };
+      }),
+    };
+  if (kind === "boxes")
+    return {
+      boxes: results.map(({ value }) => {
+        if (value.x === undefined || value.y === undefined || value.width === undefined || value.height === undefined)
+          throw wrong("x, y, width and height of a box");
+        const size = { width: x(value.width), height: y(value.height) };
+        return { x: x(value.x), y: y(value.y), ...size, label: first(value.rectanglelabels, "rectanglelabels") };
+      }),
+    };
+  return {
+    polygons: results.map(({ value: { points, polygonlabels } }) => {
+      if (points === undefined || points.length < 3) throw wrong("at least 3 points of a polygon");
+      return { points: points.map(([px, py]): [number, number] => [x(px), y(py)]), label: first(polygonlabels, "polygonlabels") };
+    }),
+  };
+}
+
+export const labelStudio: LabelFormat = {
+  name: "label-studio",
+  title: "Label Studio JSON",
+  kinds: ["text-classes", "image-classes", "spans", "boxes", "polygons"],
+  write: (items) => {
+    const tasks = items.map((item, i) => {
+      const { text, image } = item.payload;
+      const data = image === undefined ? { text } : { image: image.file };
+      const size = image === undefined ? {} : { width: image.width, height: image.height };
+      return { id: i + 1, data, ...size, annotations: [{ id: i + 1, result: resultsOf(item) }] };
+    });
+    return new Map([["label-studio.json", `${JSON.stringify(tasks, null, 1)}\n`]]);
+  },
+  read: (files, { kind, sizes }) =>
+    [...files].flatMap(([name, content]) =>
+      parseJsonWith(tasksSchema, content, name).map((task, i) => {
+        const where = `${name}, task ${i + 1}`;
+        const results = (task.annotations?.[0]?.result ?? []).filter(({ type }) => type !== "textarea");
+        const { text, image } = task.data;
+        if (image === undefined) {
+          if (text === undefined) throw new DataError(`${where}: expected a text or an image, got neither`);
+          return { payload: { text }, value: valueOf(kind, results, { width: 1, height: 1 }, where) };
+        }
+        const [first] = results;
+        const [width, height] = [first?.original_width ?? task.width, first?.original_height ?? task.height];
+        const size = width === undefined || height === undefined ? sizes?.get(image) : { width, height };
+        if (size === undefined) throw new DataError(`${where}: expected the size of ${image}, got none`);
+        return { payload: { image: { file: image, ...size } }, value: valueOf(kind, results, size, where) };
+      }),
+    ),
+};

@@ -1,0 +1,91 @@
+/**
+ * @module Boxes in Pascal VOC, COCO and YOLO, by the readers and writers that training uses.
+ */
+import type { AnnotatedBox, Annotation } from "../../vision/annotations/index.js";
+import {
+  parseCoco,
+  parseVoc,
+  parseYolo,
+  parseYoloNames,
+  writeCoco,
+  writeVoc,
+  writeYolo,
+} from "../../vision/annotations/index.js";
+import { ConfigError, DataError } from "../../util/errors.js";
+import type { LabelFormat, LabelledItem } from "./format.js";
+import { rounded, stemOf } from "./format.js";
+
+/** As many digits as bring pixels back; YOLO's usual six do not. */
+const DIGITS = 12;
+
+/** An item's boxes by their corners. */
+function annotationOf({ payload: { image, name }, value }: LabelledItem): Required<Annotation> {
+  if (image === undefined) throw new ConfigError(`${name ?? "item"}: expected an image, got a text`);
+  const boxes = "boxes" in value ? value.boxes : [];
+  return {
+    image: image.file,
+    width: image.width,
+    height: image.height,
+    boxes: boxes.map(({ x, y, width, height, label }) => ({
+      box: [x, y, rounded(x + width), rounded(y + height)] as const,
+      label,
+    })),
+  };
+}
+
+function itemOf({ image, width, height, boxes }: Annotation, where: string): LabelledItem {
+  if (width === undefined || height === undefined) throw new DataError(`${where}: expected the size of ${image}, got none`);
+  const asValue = ({ box: [x1, y1, x2, y2], label }: AnnotatedBox) => ({
+    x: rounded(x1),
+    y: rounded(y1),
+    width: rounded(x2 - x1),
+    height: rounded(y2 - y1),
+    label,
+  });
+  return { payload: { image: { file: image, width, height } }, value: { boxes: boxes.map(asValue) } };
+}
+
+export const voc: LabelFormat = {
+  name: "voc",
+  title: "Pascal VOC",
+  kinds: ["boxes"],
+  write: (items) =>
+    new Map(items.map((item) => [`Annotations/${stemOf(annotationOf(item).image)}.xml`, writeVoc(annotationOf(item))] as const)),
+  read: (files) => [...files].map(([name, content]) => itemOf(parseVoc(content, name), name)),
+};
+
+export const coco: LabelFormat = {
+  name: "coco",
+  title: "COCO",
+  kinds: ["boxes"],
+  write: (items, labels) => new Map([["annotations.json", writeCoco({ classes: labels, annotations: items.map(annotationOf) })]]),
+  read: (files) =>
+    [...files].flatMap(([name, content]) => parseCoco(content, name).annotations.map((annotation) => itemOf(annotation, name))),
+};
+
+export const yolo: LabelFormat = {
+  name: "yolo",
+  title: "YOLO",
+  kinds: ["boxes"],
+  write: (items, labels) =>
+    new Map([
+      ["classes.txt", labels.map((label) => `${label}\n`).join("")],
+      ["images.txt", items.map((item) => `${annotationOf(item).image}\n`).join("")],
+      ...items.map((item) => {
+        const { image, boxes, width, height } = annotationOf(item);
+        return [`labels/${stemOf(image)}.txt`, writeYolo(boxes, labels, { width, height }, DIGITS)] as const;
+      }),
+    ]),
+  read: (files, { sizes = new Map() }) => {
+    const names = files.get("classes.txt");
+    if (names === undefined) throw new DataError("YOLO: expected classes.txt, found none");
+    const classes = parseYoloNames(names, "classes.txt");
+    const images = files.get("images.txt")?.split("\n").filter(Boolean) ?? [...sizes.keys()];
+    return images.map((image) => {
+      const size = sizes.get(image);
+      if (size === undefined) throw new DataError(`YOLO: expected the size of ${image} in pixels, got none`);
+      const file = `labels/${stemOf(image)}.txt`;
+      return itemOf({ image, ...size, boxes: parseYolo(files.get(file) ?? "", classes, size, file) }, file);
+    });
+  },
+};
