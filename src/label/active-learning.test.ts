@@ -41,7 +41,11 @@ test("gradient diversity takes none twice and passes by what is certain, and eve
     assert.ok(!two.includes(4), "a certain row teaches nothing");
     for (const strategy of STRATEGIES) {
       const chosen = chooseBatch(strategy, pool, 5);
-      assert.deepEqual([...chosen].sort((a, b) => a - b), [0, 1, 2, 3, 4], strategy);
+      assert.deepEqual(
+        [...chosen].sort((a, b) => a - b),
+        [0, 1, 2, 3, 4],
+        strategy,
+      );
     }
   }
 });

@@ -29,6 +29,11 @@ const DATA_VERBS: readonly VerbRow[] = [
     summary: "cut a table into train, validation and test parts: stratified, by groups, by time",
     load: () => import("./data/split.js"),
   },
+  {
+    name: "convert",
+    summary: "convert labels between the formats of tools: Label Studio, CoNLL, doccano, VOC, COCO, YOLO, CVAT, CSV",
+    load: () => import("./data/convert.js"),
+  },
 ];
 
 export const verb = defineVerb({

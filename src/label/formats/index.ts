@@ -1,6 +1,7 @@
 /** @module The table of label formats. */
 import { ConfigError } from "../../util/errors.js";
 import { unknownName } from "../../util/nearest.js";
+import { descentLines } from "./descent.js";
 import { cvat } from "./cvat.js";
 import type { LabelFormat } from "./format.js";
 import { labelStudio } from "./label-studio.js";
@@ -11,7 +12,19 @@ import { conll, conllu, doccano, spanLines } from "./texts.js";
 export type { LabelFiles, LabelFormat, LabelledItem, ReadFormatOptions } from "./format.js";
 
 /** All formats, in the order in which they are offered. */
-export const LABEL_FORMATS: readonly LabelFormat[] = [labelStudio, spanLines, doccano, conll, conllu, voc, coco, yolo, cvat, csv];
+export const LABEL_FORMATS: readonly LabelFormat[] = [
+  descentLines,
+  labelStudio,
+  spanLines,
+  doccano,
+  conll,
+  conllu,
+  voc,
+  coco,
+  yolo,
+  cvat,
+  csv,
+];
 
 /** A format by its name. ConfigError, with the nearest, for another. */
 export function labelFormat(name: string): LabelFormat {

@@ -1,0 +1,88 @@
+/**
+ * @module `convertLabels`: labels from files of one format into a folder of another.
+ */
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { entriesBelow, namesIn, unreadable } from "../../data/files-node.js";
+import { placeIn } from "../../data/clean/clean-images-node.js";
+import { IMAGE_FILE } from "../../data/images/manifest.js";
+import { ConfigError } from "../../util/errors.js";
+import { imageHeader } from "../../vision/images-node.js";
+import type { Kind } from "../scheme.js";
+import type { LabelledItem } from "./index.js";
+import { labelFormat } from "./index.js";
+
+export interface ConvertOptions {
+  readonly kind: Kind;
+  readonly from: string;
+  readonly to: string;
+  readonly out: string;
+  /** The folder of the images, for formats that do not say their sizes. */
+  readonly images?: string;
+}
+
+/** The files of a source by their names below it: a file, or all of a folder but images. */
+async function filesOf(source: string): Promise<Map<string, string>> {
+  const info = await stat(source).catch((cause: unknown) => {
+    throw unreadable(source, cause);
+  });
+  const read = (path: string): Promise<string> =>
+    readFile(path, "utf8").catch((cause: unknown) => {
+      throw unreadable(path, cause);
+    });
+  if (!info.isDirectory()) return new Map([[basename(source), await read(source)]]);
+  const files = new Map<string, string>();
+  for (const entry of await entriesBelow(source)) {
+    if (!entry.isFile() || IMAGE_FILE.test(entry.name) || entry.name.startsWith(".")) continue;
+    const path = join(entry.parentPath, entry.name);
+    files.set(path.slice(source.replace(/[/\\]+$/, "").length + 1).replaceAll("\\", "/"), await read(path));
+  }
+  return files;
+}
+
+/** Sizes of the images of a folder, by their names in it. */
+async function sizesIn(folder: string): Promise<Map<string, { width: number; height: number }>> {
+  const sizes = new Map<string, { width: number; height: number }>();
+  for (const entry of await entriesBelow(folder)) {
+    if (!entry.isFile() || !IMAGE_FILE.test(entry.name)) continue;
+    const path = join(entry.parentPath, entry.name);
+    const { width, height } = await imageHeader(path, { where: path });
+    sizes.set(path.slice(folder.replace(/[/\\]+$/, "").length + 1).replaceAll("\\", "/"), { width, height });
+  }
+  return sizes;
+}
+
+/** The names of labels in the order of their first use. */
+function labelsIn(items: readonly LabelledItem[]): string[] {
+  const names = items.flatMap(({ value }) => {
+    if ("classes" in value) return value.classes;
+    if ("frames" in value) return value.frames.flatMap((frame) => frame.arguments.map(({ label }) => label));
+    const regions: readonly { readonly label: string }[] =
+      "spans" in value ? value.spans : "boxes" in value ? value.boxes : value.polygons;
+    return regions.map(({ label }) => label);
+  });
+  return [...new Set(names)];
+}
+
+/** Converts labels. Errors: DataError for what is not of the format; ConfigError for what the other cannot say, and for a folder that holds something. */
+export async function convertLabels(
+  source: string,
+  { kind, from, to, out, images }: ConvertOptions,
+): Promise<{ items: number; files: string[] }> {
+  const [reader, writer] = [labelFormat(from), labelFormat(to)];
+  for (const format of [reader, writer])
+    if (!format.kinds.includes(kind))
+      throw new ConfigError(`${format.name}: expected a kind of ${format.kinds.join(", ")}, got ${kind}`);
+  const info = await stat(out).catch(() => undefined);
+  if (info !== undefined && (!info.isDirectory() || (await namesIn(out)).length > 0))
+    throw new ConfigError(`--out: expected a folder that is new or empty, got ${out}, which holds something`);
+  const sizes = images === undefined ? undefined : await sizesIn(images);
+  const items = reader.read(await filesOf(source), { kind, ...(sizes === undefined ? {} : { sizes }) });
+  const files = writer.write(items, labelsIn(items));
+  for (const [name, content] of files) {
+    const path = placeIn(out, name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, content, { flag: "wx" });
+  }
+  return { items: items.length, files: [...files.keys()] };
+}
