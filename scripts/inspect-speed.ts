@@ -1,0 +1,97 @@
+/**
+ * @module `npm run inspect-speed -- [--megabytes N] [--memory MIB]`: the time and memory that inspecting (and importing) a large CSV takes, beside DuckDB's SUMMARIZE of the same file
+ * under the same memory limit, in turns in processes of their own.
+ */
+import { execFileSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { importData } from "../src/data/import-node.js";
+import { inspectTable } from "../src/data/inspect/table-profile-node.js";
+import { median } from "../src/util/median.js";
+import { Random } from "../src/util/random.js";
+
+const { values } = parseArgs({
+  options: {
+    megabytes: { type: "string", default: "1000" },
+    memory: { type: "string", default: "1024" },
+    rounds: { type: "string", default: "3" },
+    work: { type: "string" },
+    file: { type: "string" },
+  },
+});
+const memoryMiB = Number(values.memory);
+
+/** Rows of numbers, days, classes and texts. */
+function writeTable(path: string, bytes: number): void {
+  const random = new Random(1, "rows");
+  const words = Array.from({ length: 2000 }, (_, i) => `w${(i * 7919) % 99_991}`);
+  const file = openSync(path, "w");
+  let written = writeSync(file, "id,day,amount,score,city,label,text,code\n");
+  for (let i = 0; written < bytes;) {
+    let chunk = "";
+    for (let k = 0; k < 10_000; k++, i++) {
+      const text = Array.from({ length: 4 + random.integer(10) }, () => words[random.integer(2000)]).join(" ");
+      const day = `2025-${String(1 + random.integer(12)).padStart(2, "0")}-${String(1 + random.integer(28)).padStart(2, "0")}`;
+      chunk += `${i},${day},${random.normal(100, 30).toFixed(2)},${random.uniform().toFixed(4)},${["Paris", "Oslo", "北京"][random.integer(3)]},${"abcd"[random.integer(4)]},"${text}, ok",${random.integer(1e9)}\n`;
+    }
+    written += writeSync(file, chunk);
+  }
+  closeSync(file);
+}
+
+/** One piece of work in this process, timed. */
+async function work(kind: string, file: string): Promise<void> {
+  const began = performance.now();
+  if (kind === "summarize") {
+    const { DuckDBInstance } = await import("@duckdb/node-api");
+    const instance = await DuckDBInstance.create(":memory:", { memory_limit: `${memoryMiB}MiB` });
+    const connection = await instance.connect();
+    await connection.runAndReadAll(`SUMMARIZE SELECT * FROM read_csv('${file}')`);
+  } else if (kind === "inspect") await inspectTable(file, { memoryMiB });
+  else await importData([file], { out: `${file}.imported`, memoryMiB });
+  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+  console.log(
+    JSON.stringify({
+      seconds: (performance.now() - began) / 1000,
+      cpu: (userCPUTime + systemCPUTime) / 1e6,
+      memoryMiB: maxRSS / 1024,
+    }),
+  );
+}
+
+if (values.work !== undefined) await work(values.work, values.file ?? "");
+else {
+  const folder = mkdtempSync(join(tmpdir(), "inspect-speed-"));
+  try {
+    const file = join(folder, "table.csv");
+    writeTable(file, Number(values.megabytes) * 1e6);
+    const found = new Map<string, { seconds: number; cpu: number; memoryMiB: number }[]>();
+    for (let round = 0; round < Number(values.rounds); round++)
+      for (const kind of ["summarize", "inspect", "import"]) {
+        const args = [process.argv[1] ?? "", "--work", kind, "--file", file, "--memory", String(memoryMiB)];
+        const result = JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8" })) as {
+          seconds: number;
+          cpu: number;
+          memoryMiB: number;
+        };
+        found.set(kind, [...(found.get(kind) ?? []), result]);
+        rmSync(`${file}.imported`, { recursive: true, force: true });
+      }
+    for (const [kind, runs] of found) {
+      const of = (pick: (run: (typeof runs)[number]) => number): number => Math.round(median(runs.map(pick)) * 100) / 100;
+      console.log(
+        JSON.stringify({
+          kind,
+          megabytes: Number(values.megabytes),
+          seconds: of((r) => r.seconds),
+          cpu: of((r) => r.cpu),
+          memoryMiB: of((r) => r.memoryMiB),
+        }),
+      );
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
