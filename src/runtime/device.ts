@@ -20,9 +20,12 @@ const found = new WeakMap<Runtime, Promise<Device>>();
 /** Tries the runtime's devices, best first; a GPU that is slower than the processor is passed over. */
 async function findBest(runtime: Runtime): Promise<Device> {
   const host = hostDevice(runtime);
+  let failure: unknown;
   for (const device of runtime.devices) {
-    if ((await starts(runtime, device)) && (device === host || (await isFaster(runtime, device, host)))) return device;
+    failure = await failureOf(runtime, device);
+    if (failure === undefined && (device === host || (await isFaster(runtime, device, host)))) return device;
   }
+  if (failure instanceof SessionError) throw failure;
   throw new SessionError(`device auto: none of ${runtime.devices.join(", ")} starts here`);
 }
 
@@ -61,7 +64,11 @@ async function timeProduct(runtime: Runtime, device: Device, size: number): Prom
 }
 
 /** Whether a session on the device can be made and gives correct results, without falling back to the CPU. */
-export async function starts(runtime: Runtime, device: Device): Promise<boolean> {
+export const starts = async (runtime: Runtime, device: Device): Promise<boolean> =>
+  (await failureOf(runtime, device)) === undefined;
+
+/** Why a device does not start; undefined where it does. */
+async function failureOf(runtime: Runtime, device: Device): Promise<unknown> {
   try {
     await using session = await runtime.createSession(identityModel("float32", 1), {
       device,
@@ -69,13 +76,12 @@ export async function starts(runtime: Runtime, device: Device): Promise<boolean>
     });
     using x = runtime.upload({ dtype: "float32", shape: [4], data: Float32Array.of(1, 2, 3, 4) });
     const { y } = await session.run({ x });
-    if (y === undefined) return false;
-    const { data } = await runtime.read(y);
-    y[Symbol.dispose]();
-    return data[3] === 4;
-  } catch {
-    // Whatever the engine says, the answer is the same: this device cannot be used.
-    return false;
+    const { data } = await runtime.read(y as Value);
+    y?.[Symbol.dispose]();
+    return data[3] === 4 ? undefined : new SessionError(`device ${device}: gives wrong numbers here`);
+  } catch (error) {
+    // Whatever the engine says, this device cannot be used.
+    return error;
   }
 }
 

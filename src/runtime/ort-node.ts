@@ -7,6 +7,7 @@ import type { InferenceSession } from "onnxruntime-common";
 import type * as OrtModule from "onnxruntime-node";
 import type { DType, StringData, TensorData } from "../graph/index.js";
 import { ConfigError, SessionError } from "../util/errors.js";
+import { optionalPackage } from "../util/optional-package.js";
 import { cachedSession } from "./cache.js";
 import { withoutDriver } from "./drivers-node.js";
 import { withoutReports } from "./engine-environment-node.js";
@@ -174,12 +175,19 @@ export async function createNodeRuntime(options: NodeRuntimeOptions = {}): Promi
   const { direct = process.env["DESCENT_ENGINE"] !== "binding" } = options;
   await withoutReports();
   try {
-    const ort = await import("onnxruntime-node");
+    const ort = await optionalPackage("onnxruntime-node", () => import("onnxruntime-node"));
     // What goes wrong is thrown, in one line; the engine need not print it as well (it reads this with its first session).
     ort.env.logLevel = "fatal";
     withoutFloat16Array(() => new ort.Tensor("float32", new Float32Array(1)).dispose());
     return new NodeRuntime(ort, direct ? await DirectEngine.load() : undefined);
   } catch (cause) {
+    if (cause instanceof ConfigError) throw cause;
+    const reason = (cause as Error).message.split("\n")[0] ?? "";
+    if (process.platform === "linux" && /ld-linux|GLIBC|GLIBCXX|musl/.test(reason))
+      throw new SessionError(
+        `engine: expected a Linux with glibc 2.28 or later, which onnxruntime-node is built for, got one without (${reason}); in Docker use an image of Debian (node:22-slim), not of Alpine`,
+        { cause },
+      );
     throw new SessionError(
       `engine: onnxruntime-node has no binary for ${process.platform} ${process.arch}; it has them for Linux x64 and arm64, Windows x64 and arm64, and macOS arm64`,
       { cause },

@@ -1,5 +1,6 @@
 /**
- * @module ONNX Runtime in a browser (`onnxruntime-web/webgpu`): WebAssembly and WebGPU.
+ * @module ONNX Runtime in a browser: WebAssembly and WebGPU. The build for WebGPU (26 MB, suspended calls) is loaded where there is a GPU, or is asked for
+ * by name; elsewhere that of WebAssembly alone, of half the size.
  */
 import type { InferenceSession } from "onnxruntime-common";
 import type * as OrtModule from "onnxruntime-web/webgpu";
@@ -34,6 +35,8 @@ export class WebRuntime implements Runtime {
   readonly opensFiles = false;
   readonly devices: readonly Device[];
   readonly #ort: Ort;
+  /** Loads the build that has WebGPU. */
+  readonly #gpu: () => Promise<Ort>;
   /** The last call of the engine, which the next one waits for. */
   #last: Promise<unknown> = Promise.resolve();
   /** One call of the engine after another: a second one while the first is suspended (waiting for the GPU) never returns. */
@@ -43,8 +46,9 @@ export class WebRuntime implements Runtime {
     return result;
   };
 
-  constructor(ort: Ort, devices: readonly Device[]) {
+  constructor(ort: Ort, devices: readonly Device[], gpu: () => Promise<Ort> = () => Promise.resolve(ort)) {
     this.#ort = ort;
+    this.#gpu = gpu;
     this.devices = devices;
   }
 
@@ -62,13 +66,16 @@ export class WebRuntime implements Runtime {
       logSeverityLevel: 4,
       extra: { session: options.requireDevice && device !== "wasm" ? { disable_cpu_ep_fallback: "1" } : {} },
     };
-    // The pool is the page's, and is made with the first session.
-    if (options.threads !== undefined) this.#ort.env.wasm.numThreads = options.threads;
     try {
-      const session = await this.#enter(() => this.#ort.InferenceSession.create(model, settings));
+      const ort = device === "webgpu" ? await this.#gpu() : this.#ort;
+      // The pool is the page's, and is made with the first session.
+      if (options.threads !== undefined) ort.env.wasm.numThreads = options.threads;
+      const session = await this.#enter(() => ort.InferenceSession.create(model, settings));
       return new OrtSession(session, device, { fillsHostOutputs: false, enter: this.#enter });
     } catch (cause) {
-      throw new SessionError(`engine on ${device}: ${engineMessage(cause)}`, { cause });
+      throw isUnreachable(cause)
+        ? withoutFiles(device, cause)
+        : new SessionError(`engine on ${device}: ${engineMessage(cause)}`, { cause });
     }
   }
 
@@ -97,8 +104,46 @@ export class WebRuntime implements Runtime {
   }
 }
 
+/** Whether the engine's own files could not be had: its script, or its WebAssembly. */
+const isUnreachable = (cause: unknown): boolean =>
+  /fetching of the wasm failed|prepare wasm|dynamically imported module|Importing a module script failed|no available backend/i.test(
+    String((cause as Error | undefined)?.message),
+  );
+
+/** The error for files that a bundler has left out, with the line that copies them. */
+function withoutFiles(device: Device, cause: unknown): SessionError {
+  const file = device === "webgpu" ? "ort-wasm-simd-threaded.asyncify" : "ort-wasm-simd-threaded";
+  return new SessionError(
+    `engine on ${device}: expected ${file}.wasm beside the page's script, got none; copy it to where the script is served: cp node_modules/onnxruntime-web/dist/${file}.{mjs,wasm} dist/assets/ (docs/browser.md)`,
+    { cause },
+  );
+}
+
+/** A function that adds vectors of 128 bits: what a browser without SIMD does not take. */
+const SIMD_MODULE = Uint8Array.of(
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+); // prettier-ignore
+
+/** Refuses a browser that cannot run the engine. SessionError that says what is missing. */
+export function checkBrowser({
+  WebAssembly: wasm,
+}: { readonly WebAssembly?: Pick<typeof WebAssembly, "validate"> } = globalThis): void {
+  const needs = "Chrome 91, Firefox 89, Safari 16.4 or later";
+  if (wasm === undefined)
+    throw new SessionError(`engine: expected a browser with WebAssembly (${needs}), got one without, or a page that forbids it`);
+  if (!wasm.validate(SIMD_MODULE))
+    throw new SessionError(`engine: expected a browser whose WebAssembly has SIMD (${needs}), got one without`);
+}
+
+const loadGpu = (): Promise<Ort> => import("onnxruntime-web/webgpu");
+
 /** Loads the engine in a page or in a web worker. */
 export async function createWebRuntime(): Promise<Runtime> {
-  const [ort, isOnGpu] = await Promise.all([import("onnxruntime-web/webgpu"), hasGpu()]);
-  return new WebRuntime(ort, isOnGpu ? ["webgpu", "wasm"] : ["wasm"]);
+  checkBrowser();
+  if (await hasGpu()) return new WebRuntime(await loadGpu(), ["webgpu", "wasm"]);
+  // The two builds have one interface, and take each other's tensors.
+  const ort = (await import("onnxruntime-web/wasm").catch((cause: unknown) => {
+    throw withoutFiles("wasm", cause);
+  })) as unknown as Ort;
+  return new WebRuntime(ort, ["wasm"], loadGpu);
 }

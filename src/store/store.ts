@@ -7,6 +7,7 @@ import { dirname } from "node:path";
 import { Kysely, Migrator, PostgresDialect, SqliteDialect } from "kysely";
 import type { PostgresPool, SqliteDatabase } from "kysely";
 import { ConfigError, DescentError } from "../util/errors.js";
+import { loadingError } from "../util/optional-package.js";
 import { migrationsOf } from "./migrations.js";
 import type { Dialect } from "./migrations.js";
 import type { Tables } from "./tables.js";
@@ -42,10 +43,19 @@ export async function openStore(where: string): Promise<Store> {
 export const storeOver = (pool: PostgresPool, where: string): Promise<Store> =>
   storeOf(new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }), "postgres", where);
 
+type Sqlite = new (path: string) => SqliteDatabase & { exec(statements: string): void };
+
+/** Loads the library of SQLite when it is first needed. */
+function loadSqlite(): Sqlite {
+  try {
+    return createRequire(import.meta.url)("libsql") as Sqlite;
+  } catch (error) {
+    throw loadingError("libsql", error);
+  }
+}
+
 function sqliteDialect(path: string): SqliteDialect {
-  const Database = createRequire(import.meta.url)("libsql") as new (path: string) => SqliteDatabase & {
-    exec(statements: string): void;
-  };
+  const Database = loadSqlite();
   try {
     if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
     const database = new Database(path);

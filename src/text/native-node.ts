@@ -7,20 +7,22 @@ import type { SpecialTokens, TokenizerEngine } from "./tokenizer.js";
 import { Tokenizer } from "./tokenizer.js";
 import { parseTokenizerJson, type TokenizerJson } from "./tokenizer-json.js";
 import { toUtf16 } from "./utf16.js";
-import { ConfigError, SessionError } from "../util/errors.js";
+import { tokenizerFrom as tokenizerFromWeb } from "./web.js";
+import { isMissing, OPTIONAL_PACKAGES } from "../util/optional-package.js";
+import { ConfigError } from "../util/errors.js";
 
-/** Loads the library when it is first needed: its binary is 8 MB. */
-async function library(): Promise<typeof Rust> {
-  try {
-    return await import("tokenizers");
-  } catch (cause) {
-    const { platform, arch } = process;
-    throw new SessionError(
-      `tokenizers: expected a binary for ${platform}-${arch}, got an error: ${(cause as Error).message.split("\n")[0]}; use tokenizerFromWeb`,
-      { cause },
-    );
-  }
-}
+let library: Promise<typeof Rust | undefined> | undefined;
+
+/** Loads the library when it is first needed: its binary is 8 MB. Where it is not there, which is said once, the one of pages gives the same tokens. */
+const loadLibrary = (): Promise<typeof Rust | undefined> =>
+  (library ??= import("tokenizers").catch((cause: unknown) => {
+    const { version } = OPTIONAL_PACKAGES.tokenizers;
+    const reason = isMissing(cause, "tokenizers")
+      ? `the package tokenizers does it faster: npm install tokenizers@${version}`
+      : `the package tokenizers did not load: ${(cause as Error).message.split("\n")[0]}`;
+    process.emitWarning(`texts are tokenized in JavaScript; ${reason}`, "DescentWarning");
+    return undefined;
+  }));
 
 class NativeEngine implements TokenizerEngine {
   readonly name = "native";
@@ -71,9 +73,9 @@ function expectLasting({ added_tokens }: TokenizerJson, rust: Rust.Tokenizer, wh
 }
 
 /**
- * A tokenizer from a `tokenizer.json` (text or parsed), run by the Rust library.
+ * A tokenizer from a `tokenizer.json` (text or parsed), run by the Rust library where it is installed.
  *
- * Errors: ConfigError if it is no tokenizer; SessionError if the library has no binary for this platform.
+ * Errors: ConfigError if it is no tokenizer.
  */
 export async function tokenizerFrom(
   json: unknown,
@@ -81,11 +83,12 @@ export async function tokenizerFrom(
 ): Promise<Tokenizer> {
   const { where = "tokenizer.json" } = options;
   const parsed = parseTokenizerJson(json, where);
-  const { Tokenizer: Native } = await library();
+  const native = await loadLibrary();
+  if (native === undefined) return tokenizerFromWeb(json, options);
   let rust: Rust.Tokenizer;
   try {
     // Its own truncation and padding are not followed, and some settings of them end the process.
-    rust = Native.fromString(JSON.stringify({ ...parsed, truncation: null, padding: null }));
+    rust = native.Tokenizer.fromString(JSON.stringify({ ...parsed, truncation: null, padding: null }));
     expectLasting(parsed, rust, where);
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;

@@ -3,14 +3,14 @@
  */
 import { open } from "node:fs/promises";
 import type { Sharp } from "sharp";
-import sharp from "sharp";
 import type { TensorData } from "../graph/index.js";
-import { DataError } from "../util/errors.js";
+import { ConfigError, DataError } from "../util/errors.js";
 import { fileReason } from "../util/file-reason.js";
 import { checkRegular, readRegularFile } from "../util/regular-file-node.js";
 import { bmpHeader, decodeBmp, isBmp } from "./bmp.js";
 import type { Box, Pixels } from "./pixels.js";
 import { interleaved, planesOf } from "./pixels.js";
+import { loadSharp } from "./sharp-node.js";
 import { middleBox, resizeBox } from "./resize.js";
 
 /** An image with more pixels is refused before it is decoded. */
@@ -58,6 +58,7 @@ const nameOf = (source: ImageSource, { where }: HeaderOptions): string =>
 /** sharp's complaint as one line of ours. */
 function unreadable(where: string, cause: unknown): DataError {
   if (cause instanceof DataError) return cause;
+  if (cause instanceof ConfigError) return cause;
   const { code, message } = cause as NodeJS.ErrnoException;
   if (code === "ENOENT") return new DataError(`${where}: expected an image, got no such file`, { cause });
   if (code === "EISDIR") return new DataError(`${where}: expected an image, got a folder`, { cause });
@@ -75,7 +76,8 @@ const bytesOf = (source: ImageSource): Promise<Uint8Array> | Uint8Array =>
   typeof source === "string" ? readRegularFile(source) : source;
 
 /** Opens bytes without decoding them. The limit is ours, with a message of ours; damage is no warning but an error. */
-function opened(bytes: Uint8Array, where: string, maxMegapixels: number): Sharp {
+async function opened(bytes: Uint8Array, where: string, maxMegapixels: number): Promise<Sharp> {
+  const sharp = await loadSharp();
   if (!isBmp(bytes)) return sharp(bytes, { limitInputPixels: false, failOn: "truncated" });
   checkSize(bmpHeader(bytes, where), where, maxMegapixels);
   const { width, height, channels, data } = decodeBmp(bytes, where);
@@ -109,7 +111,7 @@ export async function imageHeader(source: ImageSource, options: HeaderOptions = 
   try {
     const { maxMegapixels = MAX_MEGAPIXELS } = options;
     const bytes = await bytesOf(source);
-    if (!isBmp(bytes)) return await headerOf(opened(bytes, where, maxMegapixels), where, maxMegapixels);
+    if (!isBmp(bytes)) return await headerOf(await opened(bytes, where, maxMegapixels), where, maxMegapixels);
     const header = bmpHeader(bytes, where);
     checkSize(header, where, maxMegapixels);
     return header;
@@ -137,7 +139,7 @@ export async function decodeImage(source: ImageSource, options: DecodeOptions): 
   const where = nameOf(source, options);
   const { channels, maxMegapixels = MAX_MEGAPIXELS } = options;
   try {
-    const image = opened(await bytesOf(source), where, maxMegapixels);
+    const image = await opened(await bytesOf(source), where, maxMegapixels);
     const header = options.header ?? (await headerOf(image, where, maxMegapixels));
     const requested = typeof options.box === "function" ? options.box(header) : options.box;
     const height = options.height ?? Math.round(requested?.height ?? header.height);
@@ -224,7 +226,7 @@ export async function endsWhole(source: ImageSource): Promise<boolean> {
 /** An image file upright with an SVG of its size over it, as a PNG. Errors: those of `decodeImage`. */
 export async function drawOver(path: string, overlay: (size: ImageHeader) => string): Promise<Uint8Array> {
   try {
-    const image = opened(await readRegularFile(path), path, MAX_MEGAPIXELS);
+    const image = await opened(await readRegularFile(path), path, MAX_MEGAPIXELS);
     const header = await headerOf(image, path, MAX_MEGAPIXELS);
     const over = Buffer.from(overlay(header));
     return await image
@@ -240,7 +242,8 @@ export async function drawOver(path: string, overlay: (size: ImageHeader) => str
 }
 
 /** Planes as a JPEG file. */
-export function encodeJpeg(image: Pixels, quality = 82): Promise<Uint8Array> {
+export async function encodeJpeg(image: Pixels, quality = 82): Promise<Uint8Array> {
+  const sharp = await loadSharp();
   const { channels, height, width } = image;
   return sharp(interleaved(image), { raw: { channels: channels === 1 ? 1 : 3, height, width } })
     .jpeg({ quality })

@@ -4,29 +4,16 @@
  */
 import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join, relative, resolve, sep } from "node:path";
-import { after, before, test } from "node:test";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { after, test } from "node:test";
 import { promisify } from "node:util";
-import { browserBundle, entryPoints, readManifest } from "../../scripts/browser-bundle.js";
+import { browserBundle, entryPoints } from "../../scripts/browser-bundle.js";
+import { makeConsumer, manifest, MODULES, ROOT } from "./consumer.js";
 
-const ROOT = resolve(import.meta.dirname, "../../..");
-const MODULES = join(ROOT, "node_modules");
-/** A program's folder, with the package and what it depends on in node_modules. */
-const CONSUMER = mkdtempSync(join(tmpdir(), "descent-package-"));
-const PACKAGE = join(CONSUMER, "node_modules", "descentjs");
-const manifest = readManifest(ROOT);
+/** A program's folder, with the package, what it depends on, and of what is optional the engine alone. */
+const consumer = makeConsumer();
+const { folder: CONSUMER, package: PACKAGE, tarball } = consumer;
 const run = promisify(execFile);
 
 const node = (...args: string[]) => spawnSync(process.execPath, args, { cwd: CONSUMER, encoding: "utf8", timeout: 300_000 });
@@ -35,31 +22,8 @@ const files = (folder: string): string[] =>
     .filter((entry) => entry.isFile())
     .map((entry) => relative(PACKAGE, join(entry.parentPath, entry.name)).replaceAll(sep, "/"));
 
-let tarball: string;
-
-before(() => {
-  // npm is a script of Node's on every platform; npm_execpath names it when npm itself started us.
-  const npm = process.env.npm_execpath;
-  const pack = ["pack", "--json", "--loglevel=error", "--pack-destination", CONSUMER];
-  const packed =
-    npm === undefined
-      ? spawnSync("npm", pack, { cwd: ROOT, encoding: "utf8", shell: process.platform === "win32" })
-      : spawnSync(process.execPath, [npm, ...pack], { cwd: ROOT, encoding: "utf8" });
-  assert.equal(packed.status, 0, packed.stderr);
-  const found = readdirSync(CONSUMER).find((name) => name.endsWith(".tgz"));
-  assert.ok(found !== undefined, packed.stdout);
-  tarball = join(CONSUMER, found);
-  mkdirSync(PACKAGE, { recursive: true });
-  const unpacked = spawnSync("tar", ["-xzf", tarball, "-C", PACKAGE, "--strip-components=1"], { encoding: "utf8" });
-  assert.equal(unpacked.status, 0, unpacked.stderr);
-  for (const name of [...Object.keys(manifest.dependencies), "@types/node"]) {
-    const link = join(CONSUMER, "node_modules", name);
-    mkdirSync(dirname(link), { recursive: true });
-    symlinkSync(join(MODULES, name), link, "junction");
-  }
-  writeFileSync(join(CONSUMER, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
-});
-after(() => rmSync(CONSUMER, { recursive: true, force: true }));
+consumer.link(...Object.keys(manifest.optionalDependencies));
+after(() => consumer.remove());
 
 /** The comments before functions, classes and constants of a source file, but for overloaded functions, whose first signature is a type. */
 function docstrings(path: string): string[] {
@@ -139,6 +103,32 @@ test("the command works outside the repository: version, help, a training run on
   const train = node(bin, ..."train image-classification --data digits --steps 20 --no-check --out run".split(" "));
   assert.equal(train.status, 0, train.stderr);
   for (const name of ["model.onnx", "summary.json", "report.html"]) assert.ok(existsSync(join(CONSUMER, "run", name)), name);
+});
+
+test("without the optional packages tables and texts train, and each that is needed is named with the line that installs it", () => {
+  const bin = join(PACKAGE, String(manifest.bin.descent));
+  const write = (name: string, lines: readonly string[]): void => writeFileSync(join(CONSUMER, name), `${lines.join("\n")}\n`);
+  const rows = Array.from({ length: 60 }, (_, i) => i);
+  write("t.csv", ["a,b,y", ...rows.map((i) => `${i},${(i * 7) % 11},${i > 29 ? "yes" : "no"}`)]);
+  write(
+    "t.jsonl",
+    rows.map((i) => JSON.stringify({ a: i, y: i > 29 ? "yes" : "no" })),
+  );
+  write("s.csv", ["text,label", ...rows.map((i) => `${i % 2 ? "good" : "bad"} film ${i},${i % 2 ? "p" : "n"}`)]);
+  const train = (data: string, task: string) =>
+    node(bin, "train", task, "--data", data, ..."--steps 5 --no-check --overwrite --out other".split(" "));
+  assert.equal(train("t.csv", "tabular-classification").status, 0);
+  const texts = train("s.csv", "text-classification");
+  assert.equal(texts.status, 0, texts.stderr);
+  assert.match(texts.stderr, /texts are tokenized in JavaScript; the package tokenizers does it faster: npm install tokenizers@/);
+  const json = train("t.jsonl", "tabular-classification");
+  assert.equal(json.status, 2);
+  assert.match(
+    json.stderr,
+    /^descent: Parquet, JSON and SQL: expected the package @duckdb\/node-api, got none; npm install @duckdb\/node-api@\S+\n$/,
+  );
+  const image = `import { decodeImage } from "descentjs/vision/node"; await decodeImage(new Uint8Array(64), { width: 8, height: 8 }).catch((e) => console.log(e.message));`;
+  assert.match(node("--input-type=module", "-e", image).stdout, /expected the package sharp, got none; npm install sharp@/);
 });
 
 /** The first TypeScript programs of the packed README. */

@@ -2,24 +2,14 @@
  * @module DuckDB: connections that can read what was named and nothing else, and what its SQL needs.
  */
 import type { DuckDBConnection } from "@duckdb/node-api";
+import { optionalPackage } from "../../util/optional-package.js";
+import type { Access } from "./access.js";
 import { quoteText } from "./columns-node.js";
 
 const escapePattern = (path: string): string => path.replaceAll(/[*?[]/g, "[$&]");
 
 /** A path as DuckDB takes it, which would read `*`, `?` and `[` as patterns. */
 export const literalPath = (path: string): string => quoteText(escapePattern(path));
-
-/** The files that a connection may read; without any, nothing outside itself. */
-export interface Access {
-  /** These files, by their literal names. */
-  readonly files?: readonly string[];
-  /** All files below these folders. */
-  readonly folders?: readonly string[];
-  /** The memory limit; half of the free memory if left out. */
-  readonly memoryMiB?: number;
-  /** Aborts a running query within milliseconds. */
-  readonly signal?: AbortSignal | undefined;
-}
 
 const INTERRUPT_MS = 50;
 
@@ -36,7 +26,7 @@ const halfOfFreeMiB = (): number => Math.max(256, Math.floor(process.availableMe
  */
 export async function connect({ files = [], folders = [], memoryMiB = halfOfFreeMiB(), signal }: Access): Promise<Opened> {
   signal?.throwIfAborted();
-  const { DuckDBInstance } = await import("@duckdb/node-api");
+  const { DuckDBInstance } = await optionalPackage("@duckdb/node-api", () => import("@duckdb/node-api"));
   const instance = await DuckDBInstance.create(":memory:", {
     autoinstall_known_extensions: "false",
     autoload_known_extensions: "false",

@@ -8,9 +8,9 @@ import { DataError } from "../../util/errors.js";
 import { unknownName } from "../../util/nearest.js";
 import { chunkToDataset, planColumn, quoteName } from "./columns-node.js";
 import type { RawTable } from "./csv-node.js";
-import type { Access } from "./duckdb-node.js";
+import type { Access } from "./access.js";
 import { connect, rowsOf, withConnection } from "./duckdb-node.js";
-import type { FileSource } from "./table-file-node.js";
+import type { FileSource } from "./describe-file-node.js";
 
 const anyValue = (names: readonly string[]): string => names.map((name) => `${quoteName(name)} IS NOT NULL`).join(" OR ");
 

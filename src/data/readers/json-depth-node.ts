@@ -9,7 +9,7 @@ import { finished } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { DataError } from "../../util/errors.js";
 import { ROW_REMEDY } from "./csv-node.js";
-import { isJsonList } from "./table-file-node.js";
+import { isJsonList } from "./describe-file-node.js";
 
 /** Deeper than any data that people write, and far from where a parser's stack ends. */
 export const DEEPEST = 200;

@@ -4,7 +4,7 @@
 import * as z from "zod";
 import { ConfigError, DataError } from "../../util/errors.js";
 import { quoteText } from "./columns-node.js";
-import type { Access } from "./duckdb-node.js";
+import type { Access } from "./access.js";
 import { rowsOf, withConnection } from "./duckdb-node.js";
 
 /** A text that begins as a query does. */

@@ -1,16 +1,13 @@
 /**
- * @module A table file by its name, and JSON lines and Parquet as DuckDB reads them for us.
+ * @module A table file by its name and by how it begins, and the options of reading it.
  */
 import { open } from "node:fs/promises";
-import type { DuckDBConnection } from "@duckdb/node-api";
 import { readFileBytes, unreadable } from "../files-node.js";
 import type { CellOptions } from "../schema/infer.js";
 import type { TableSchema } from "../schema/table-schema.js";
 import { DataError } from "../../util/errors.js";
 import { checkRegular } from "../../util/regular-file-node.js";
-import { quoteText } from "./columns-node.js";
 import type { CsvOptions } from "./csv-node.js";
-import { literalPath, rowsOf } from "./duckdb-node.js";
 
 export type TableFormat = "csv" | "tsv" | "jsonl" | "json" | "parquet" | "xlsx";
 
@@ -66,9 +63,6 @@ export function tableFormat(path: string): TableFormat | undefined {
 /** Tells whether a file among others is a table; JSON files beside images and texts hold facts about them. */
 export const isTableName = (path: string): boolean => ![undefined, "json"].includes(tableFormat(path));
 
-const struct = (entries: readonly (readonly [string, string])[]): string =>
-  `{${entries.map(([name, type]) => `${quoteText(name)}: ${quoteText(type)}`).join(", ")}}`;
-
 /** The first 64 KiB of a file. */
 export async function readHead(path: string): Promise<Uint8Array> {
   try {
@@ -104,50 +98,4 @@ export async function refuseForeign(path: string, head: Uint8Array): Promise<voi
     throw new DataError(`${path}: expected a table, got a workbook with a password; save it without one`);
   const found = FOREIGN.find(([pattern]) => pattern.test(begin));
   if (found !== undefined) throw new DataError(`${path}: expected a table, got ${found[1]}`);
-}
-
-export interface FileSource {
-  /** The SQL after FROM. */
-  readonly from: string;
-  /** Lines that do not parse as JSON come as rows without values, which are left out and counted. */
-  readonly skip?: true;
-}
-
-/** JSON's own types; what DuckDB makes of texts (dates, times, identifiers) stays text. */
-const jsonType = (type: string, asText: boolean): string =>
-  /^(DATE|TIME|TIMESTAMP|UUID)/.test(type) || (asText && !/STRUCT|MAP|\[\]/.test(type)) ? "VARCHAR" : type;
-
-/** Tells whether the JSON of a file is a list of objects, and not an object a line. */
-export const isJsonList = (head: Uint8Array): boolean => /^\uFEFF?\s*\[/.test(new TextDecoder().decode(head.subarray(0, 4096)));
-
-/** A file of JSON or Parquet as DuckDB reads it: texts stay texts. `json` is a list of objects, `jsonl` an object a line. */
-export async function describeFile(
-  connection: DuckDBConnection,
-  path: string,
-  format: "jsonl" | "json" | "parquet",
-  zipped: boolean,
-  { skipBadRows = false, asText = false }: TableOptions,
-): Promise<FileSource> {
-  const place = literalPath(path);
-  if (format === "parquet") return { from: `read_parquet(${place})` };
-  const compression = zipped ? ["compression='gzip'"] : [];
-  // In a list an error ends the reading.
-  const skip = skipBadRows && format === "jsonl";
-  const settings = [
-    place,
-    `format='${format === "json" ? "array" : "newline_delimited"}'`,
-    `ignore_errors=${skip}`,
-    ...compression,
-  ];
-  const reader = `read_json(${settings.join(", ")}`;
-  const described = await rowsOf(connection, `DESCRIBE SELECT * FROM ${reader})`);
-  const types = described.map((row): [string, string] => [
-    String(row["column_name"]),
-    jsonType(String(row["column_type"]), asText),
-  ]);
-  // So DuckDB reads a file in which some value is not an object.
-  if (types.length === 1 && types[0]?.[1] === "JSON") throw new Error("JSON values that are not objects");
-  // Values of several kinds, texts and numbers, are texts.
-  const plain = types.map(([name, type]): [string, string] => [name, type === "JSON" ? "VARCHAR" : type]);
-  return { from: `${reader}, columns=${struct(plain)})`, ...(skip ? { skip: true as const } : {}) };
 }

@@ -23,8 +23,10 @@ import { openCsv } from "./csv-node.js";
 import { openEngineTable } from "./engine-table-node.js";
 import { checkJson } from "./json-depth-node.js";
 import { guessedDates, isQuery, parseQuery } from "./query-node.js";
-import type { FileSource, TableFormat, TableOptions } from "./table-file-node.js";
-import { describeFile, readHead, refuseForeign, tableFormat } from "./table-file-node.js";
+import type { FileSource } from "./describe-file-node.js";
+import { describeFile } from "./describe-file-node.js";
+import type { TableFormat, TableOptions } from "./table-file-node.js";
+import { readHead, refuseForeign, tableFormat } from "./table-file-node.js";
 
 /** Cells of a table that are kept from the pass that learns the schema, so that small tables are read once. */
 const MOST_KEPT = 4_000_000;

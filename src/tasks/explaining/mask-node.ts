@@ -1,14 +1,15 @@
 /**
  * @module A mask from a picture: pixels of one colour are one part.
  */
-import sharp from "sharp";
 import type { TensorData } from "../../graph/index.js";
+import { loadSharp } from "../../vision/sharp-node.js";
 import { ConfigError } from "../../util/errors.js";
 import { exists } from "../../run/run-folder-reader-node.js";
 
 /** Parts [H, W] by the colours of a picture, numbered from 0 as they appear. Errors: ConfigError for what is no picture. */
 export async function readMask(path: string): Promise<TensorData> {
   if (!(await exists(path))) throw new ConfigError(`--mask: expected a picture, got ${path}, which is not there`);
+  const sharp = await loadSharp();
   const { data, info } = await sharp(path)
     .toColourspace("srgb")
     .removeAlpha()

@@ -1,13 +1,13 @@
 /**
  * @module Explanations as pictures: heat maps over images, words in colour, stairs of columns; SVG, PNG, and text for a terminal.
  */
-import sharp from "sharp";
 import { barChart, escapeXml, inLanguage } from "../../charts/charts.js";
 import type { Bilingual, Language } from "../../charts/charts.js";
 import { heatMapChart } from "../../charts/heat-map.js";
 import { shadedTextChart } from "../../charts/shaded-text.js";
 import { tokenMatrixChart } from "../../charts/token-matrix.js";
 import { waterfallChart } from "../../charts/waterfall.js";
+import { loadSharp } from "../../vision/sharp-node.js";
 import { methodTitle } from "../../report/explanation-words.js";
 import type { Explanation } from "./explain-node.js";
 import { contributions, pixelMap, tokenRows } from "./summary.js";
@@ -86,5 +86,5 @@ export function stacked(parts: readonly string[], captions: readonly string[], t
 const DENSITY = 144;
 
 /** An SVG as PNG on white, at one and a half times its size. */
-export const svgToPng = (svg: string): Promise<Uint8Array> =>
-  sharp(Buffer.from(svg), { density: DENSITY }).flatten({ background: "#ffffff" }).png().toBuffer();
+export const svgToPng = async (svg: string): Promise<Uint8Array> =>
+  (await loadSharp())(Buffer.from(svg), { density: DENSITY }).flatten({ background: "#ffffff" }).png().toBuffer();
