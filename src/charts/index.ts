@@ -4,6 +4,7 @@
 export * from "./charts.js";
 export * from "./icicle.js";
 export * from "./image.js";
+export * from "./parallel-coordinates.js";
 export * from "./pareto.js";
 export * from "./beeswarm.js";
 export * from "./color-map.js";

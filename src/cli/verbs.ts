@@ -18,6 +18,11 @@ export const VERBS: readonly VerbRow[] = [
     load: () => import("./verbs/demo.js"),
   },
   { name: "train", summary: "train a model for a task", load: () => import("./verbs/train.js") },
+  {
+    name: "sweep",
+    summary: "search the options of a training: many settings, several seeds, and whether the best is luck",
+    load: () => import("./verbs/sweep.js"),
+  },
   { name: "eval", summary: "evaluate a run on data", load: () => import("./verbs/eval.js") },
   { name: "predict", summary: "make predictions for inputs", load: () => import("./verbs/predict.js") },
   {

@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { parseOptions } from "../../src/cli/options.js";
 import { GLOBAL_OPTIONS } from "../../src/cli/command.js";
 import { VERBS } from "../../src/cli/verbs.js";
+import { parseRecipe } from "../../src/sweep/recipe.js";
 import { TASKS } from "../../src/tasks/table.js";
 import type { Block } from "./markdown.js";
 import { blocksOf, documents, linksOf, ROOT, withoutComments } from "./markdown.js";
@@ -101,6 +102,12 @@ async function checkCommand(line: string, where: string): Promise<void> {
   const words = [...line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map((match) => match[1] ?? match[2] ?? (match[3] as string));
   while (/^[A-Z_]+=/.test(words[0] ?? "")) words.shift();
   if (words[0] === "npx" && words[1] === "descent") words.shift();
+  // Launchers of several processes; their own options are theirs.
+  if (["mpirun", "srun"].includes(words[0] ?? ""))
+    words.splice(
+      0,
+      words.findIndex((word) => ["descent", "node"].includes(word)),
+    );
   const [program = "", first = "", ...rest] = words;
   if (program === "npm") {
     const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { scripts: Record<string, string> };
@@ -151,6 +158,12 @@ test("every command line in the documents is one that exists", async () => {
     }
   }
   assert.ok(checked > 5, `only ${checked} command lines found`);
+});
+
+test("every recipe of a sweep in the documents is one", () => {
+  const recipes = BLOCKS.filter(({ language, code }) => language === "yaml" && /^search:/m.test(code));
+  for (const { code, file, line } of recipes) assert.ok(parseRecipe(code, `${file}:${line}`).dimensions.length > 0);
+  assert.ok(recipes.length >= 4, `only ${recipes.length} recipes found`);
 });
 
 test("both languages of a document show the same code", () => {

@@ -51,7 +51,7 @@ export function blocksOf(file: string): Block[] {
 export const withoutComments = (block: Block): string =>
   block.code
     .split("\n")
-    .map((line) => line.replace(block.language === "sh" ? /(^|\s)#.*$/ : /(^|\s)\/\/.*$/, "").trimEnd())
+    .map((line) => line.replace(["sh", "yaml"].includes(block.language) ? /(^|\s)#.*$/ : /(^|\s)\/\/.*$/, "").trimEnd())
     .filter((line) => line !== "")
     .join("\n");
 
