@@ -1,0 +1,112 @@
+/**
+ * @module A process of `scaling.ts`: times training steps, or sums over ranks, in the group that it was started in.
+ */
+import { existsSync, writeFileSync } from "node:fs";
+import type { Tensor } from "../src/graph/index.js";
+import { crossEntropy } from "../src/losses/index.js";
+import { Gpt2 } from "../src/models/index.js";
+import { adamW } from "../src/optim/index.js";
+import { joinGroup, leaveGroup, soleProcess } from "../src/parallel/index.js";
+import { planParallel } from "../src/train/parallel-node.js";
+import { TrainingState, trainingStep } from "../src/train/index.js";
+import { Random } from "../src/util/random.js";
+
+/** What is timed. */
+export interface RankTask {
+  readonly model?: { readonly layers: number; readonly width: number; readonly vocabulary: number; readonly length: number };
+  /** Sequences in a step, of all ranks together. */
+  readonly batch?: number;
+  readonly steps?: number;
+  readonly threads?: number;
+  readonly shardOptimizer?: boolean;
+  /** Trains as one rank of several would, alone: its passes and its update, without the others. */
+  readonly cut?: boolean;
+  /** Lengths in float32 values that are summed. */
+  readonly lengths?: readonly number[];
+  /** A file whose making another process waits for. */
+  readonly ready?: string;
+  readonly waitFor?: string;
+}
+
+/** Milliseconds of each step, or of each sum by length. */
+export interface RankTimes {
+  readonly parameters?: number;
+  readonly stepMs?: readonly number[];
+  readonly sumMs?: Readonly<Record<string, readonly number[]>>;
+}
+
+const SUMS = 12;
+const task = JSON.parse(process.argv[2] as string) as RankTask;
+const group = task.cut === true ? soleProcess() : await joinGroup();
+
+async function stepTimes({ model, batch = 8, steps = 4, threads = 1, shardOptimizer, cut }: RankTask): Promise<RankTimes> {
+  const { layers, width, vocabulary, length } = model as NonNullable<RankTask["model"]>;
+  const gpt = new Gpt2({
+    vocabSize: vocabulary,
+    maxPositions: length,
+    hiddenSize: width,
+    numLayers: layers,
+    numHeads: width / 64,
+    dropout: 0,
+    attentionDropout: 0,
+  });
+  const asked = { batchSize: batch, accumulate: 1 };
+  const plan = group.size === 1 && cut !== true ? undefined : planParallel({ group, shardOptimizer }, asked, 1e9);
+  const loss = crossEntropy();
+  const step = trainingStep({
+    model: gpt,
+    optimizer: adamW({ learningRate: 1e-4 }),
+    passes: plan?.allPasses,
+    loss: ({ ids, next }: { ids: Tensor; next: Tensor }) => loss(gpt.forward(ids).reshape([-1, vocabulary]), next.reshape([-1])),
+  });
+  const state = await TrainingState.create(step, {
+    device: "cpu",
+    threads,
+    seed: 1,
+    exchange: plan?.exchangeFor(step),
+    owners: plan?.ownersFor(step),
+  });
+  const rows = plan?.microBatch ?? batch;
+  const random = new Random(1, "tokens", group.rank);
+  const tokens = (): BigInt64Array => BigInt64Array.from({ length: rows * length }, () => BigInt(random.integer(vocabulary)));
+  const stepMs: number[] = [];
+  for (let i = 0; i <= steps; i++) {
+    const column = { dtype: "int64", shape: [rows, length] } as const;
+    const given = { ids: { ...column, data: tokens() }, next: { ...column, data: tokens() } };
+    await group.meet();
+    if (i === 1) await begin(task);
+    const start = performance.now();
+    await state.run(given);
+    await group.meet();
+    // The first one compiles.
+    if (i > 0) stepMs.push(performance.now() - start);
+  }
+  await state.dispose();
+  return { parameters: gpt.parameterCount, stepMs };
+}
+
+/** Says that this process is ready, and waits until another is. */
+async function begin({ ready, waitFor }: RankTask): Promise<void> {
+  if (ready !== undefined) writeFileSync(ready, "");
+  if (waitFor !== undefined) while (!existsSync(waitFor)) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+async function sumTimes({ lengths = [] }: RankTask): Promise<RankTimes> {
+  const sumMs: Record<string, number[]> = {};
+  for (const length of lengths) {
+    const values = new Float32Array(length).fill(1);
+    const times: number[] = [];
+    for (let i = 0; i <= SUMS; i++) {
+      await group.meet();
+      const start = performance.now();
+      await group.sum(values);
+      if (i > 0) times.push(performance.now() - start);
+    }
+    sumMs[`${length} values`] = times;
+  }
+  return { sumMs };
+}
+
+const times = task.lengths === undefined ? await stepTimes(task) : await sumTimes(task);
+if (group.rank === 0) process.stdout.write(`${JSON.stringify(times)}\n`);
+await leaveGroup();
