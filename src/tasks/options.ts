@@ -227,7 +227,7 @@ export const trainingOptions = {
     defaultText: "no limit",
   }),
   exact: flag({
-    help: "the same bits for any number of ranks (mpirun) and any --accumulate with as many examples in an update; slower",
+    help: "the same bits for any number of ranks (mpirun) and any --accumulate with as many examples in an update; slower, and with one thread where --threads says no other",
   }),
   microBatch: integer({
     help: "with --exact: number of examples that are computed at a time",

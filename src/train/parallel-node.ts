@@ -4,7 +4,7 @@
 import { nearestMultiples } from "../data/index.js";
 import { sizeOf } from "../graph/index.js";
 import type { ExchangePlan, ProcessGroup } from "../parallel/index.js";
-import { Exchange } from "../parallel/index.js";
+import { Exchange, threadsPerRank } from "../parallel/index.js";
 import { ConfigError } from "../util/errors.js";
 import type { ParallelPlan } from "./parallel.js";
 import { gradientName, type TrainingStep } from "./step.js";
@@ -85,6 +85,8 @@ function planOf(
   return {
     group,
     ...sizes,
+    // The engine adds up in another order with another number of threads.
+    threads: exact ? 1 : group.size === 1 ? undefined : threadsPerRank(group.localSize),
     share: { rank: group.rank, size: group.size, pieces: exact ? passes : 1 },
     exchangeFor: (step) => exchangeFor(group, { passes, exact }, step),
     ownersFor: (step) => (shardOptimizer === true && group.size > 1 ? ownersFor(group, step) : undefined),

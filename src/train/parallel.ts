@@ -18,6 +18,8 @@ export interface ParallelPlan {
   readonly allPasses: number;
   /** Examples in a pass. */
   readonly microBatch: number;
+  /** Threads of a process where nobody says a number; all cores where this is left out. */
+  readonly threads: number | undefined;
   /** The share of this process in what the loader gives. */
   readonly share: LoaderShare;
   /** The memory in which gradients and running statistics are summed. ConfigError for parameters that are not float32. */

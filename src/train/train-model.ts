@@ -309,7 +309,7 @@ export async function trainOn(
     totalSteps,
     seed,
     device,
-    threads: options.threads,
+    threads: options.threads ?? parallel?.threads,
     evaluate: validation === undefined ? undefined : (state) => measureOn(state, validation, described, options, parallel),
     loader: around.loader,
     monitor: options.monitor ?? { metric: "loss", mode: "min" },

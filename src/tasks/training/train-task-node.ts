@@ -6,7 +6,7 @@ import type { LoadedData, WorkerFetcher } from "../../data/node.js";
 import { constant, symbol } from "../../graph/index.js";
 import type { Lora, Module } from "../../nn/index.js";
 import type { ProcessGroup } from "../../parallel/index.js";
-import { broadcastJson, soleProcess, threadsPerRank } from "../../parallel/index.js";
+import { broadcastJson, soleProcess } from "../../parallel/index.js";
 import type { Device } from "../../runtime/index.js";
 import { evaluate, platformRuntime, resolveDevice } from "../../runtime/index.js";
 import { saveAdapters } from "../../train/adapters-node.js";
@@ -223,7 +223,7 @@ async function trainInto(
     totalSteps,
     seed,
     device,
-    threads: threadsOf(setup),
+    threads: resolved.threads ?? setup.parallel?.threads,
     parallel: setup.parallel,
     evaluate: task.measurement === undefined && side.evaluate === undefined ? undefined : measureState,
     loader: { fetcher, buckets },
@@ -268,11 +268,6 @@ function rangeSection({ rangeTest, resolved }: TrainingSetup): Section[] {
   const chart = rangeChart(rangeTest.points, rangeTest.suggestion, chartStyle(resolved.lang));
   return [{ title: { en: "How the learning rate was found", zh: "学习率是怎样找到的" }, html: card(chart) }];
 }
-
-/** Threads of this process: a rank has its share of the host's cores. */
-const threadsOf = ({ resolved, parallel }: TrainingSetup): number | undefined =>
-  resolved.threads ??
-  (parallel === undefined || parallel.group.size === 1 ? undefined : threadsPerRank(parallel.group.localSize));
 
 /** Opens the checkpoint that is used, and completes the run. */
 async function finish(
