@@ -4,7 +4,6 @@
 export * from "./charts.js";
 export * from "./icicle.js";
 export * from "./image.js";
-export * from "./parallel-coordinates.js";
 export * from "./pareto.js";
 export * from "./beeswarm.js";
 export * from "./color-map.js";
