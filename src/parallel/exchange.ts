@@ -59,7 +59,8 @@ export class Exchange {
   wantsToStop = false;
   /** Whether one of the processes wanted so at the last update. */
   stops = false;
-  readonly #exact: boolean;
+  /** Whether sums have a fixed order. */
+  readonly exact: boolean;
   readonly #free: Float32Array[] = [];
   #tree: TreeSum<Float32Array>;
   #done = 0;
@@ -68,7 +69,7 @@ export class Exchange {
     this.group = group;
     this.passes = plan.passes;
     this.allPasses = plan.passes * group.size;
-    this.#exact = plan.exact;
+    this.exact = plan.exact;
     this.part = new FlatMemory(lengths);
     // One pass and a sum of any order need no second memory.
     this.total = plan.passes === 1 && !plan.exact ? this.part : new FlatMemory(lengths);
@@ -86,7 +87,7 @@ export class Exchange {
   add(): void {
     const pass = this.#done++;
     const { all } = this.part;
-    if (!this.#exact) {
+    if (!this.exact) {
       if (this.total === this.part) return;
       if (pass === 0) this.total.all.set(all);
       else addTo(this.total.all, all);
@@ -106,7 +107,7 @@ export class Exchange {
   /** Sums over all ranks, into `total`. */
   async finish(): Promise<void> {
     this.#done = 0;
-    if (!this.#exact) return this.group.sum(this.total.all);
+    if (!this.exact) return this.group.sum(this.total.all);
     const { partials } = this.#tree;
     await this.#sumInOrder(partials.map(({ sum }) => sum));
     for (const { sum } of partials) this.#free.push(sum);

@@ -155,7 +155,8 @@ export interface InPlace {
 
 /** The kernel for a step, where it has one and gains by it, or is asked for. */
 export function inPlaceFor(step: TrainingStep, asked: boolean | undefined): InPlace | undefined {
-  const cut = asked === false ? undefined : cutStep(step);
+  // Gradients that are summed elsewhere come to the update as those that are summed in the graph.
+  const cut = asked === false ? undefined : cutStep(step.passes === undefined ? step : { ...step, accumulate: 2 });
   if (cut === undefined) return undefined;
   const numbers = [...cut.trained.values()].reduce((sum, p) => sum + p.size, 0);
   if (asked !== true && numbers < FROM_NUMBERS) return undefined;

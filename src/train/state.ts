@@ -90,8 +90,9 @@ export class TrainingState implements AsyncDisposable {
     this.scheduleState = step.optimizer.schedule.memory?.initial ?? {};
     const names = new Map([...step.types.parameters].map(([path, p]) => [p as Tensor, path]));
     this.#compileOptions = { device, runtime, names, threads: options.threads };
-    if (device === "cpu" && runtime.writesInPlace && options.exchange === undefined)
-      this.#inPlace = inPlaceFor(step, options.updatesInPlace);
+    // An exact training has the same bits with slots in parts, which the graph updates.
+    const isGraphs = options.exchange !== undefined && (options.exchange.exact || options.owners !== undefined);
+    if (device === "cpu" && runtime.writesInPlace && !isGraphs) this.#inPlace = inPlaceFor(step, options.updatesInPlace);
     if (this.#inPlace !== undefined) this.#zeroGradients();
   }
 
@@ -104,7 +105,7 @@ export class TrainingState implements AsyncDisposable {
       throw new ConfigError(`training state: expected a step of ${exchange.allPasses} passes on cpu, got ${state.device}`);
     const slots = new Map([...step.types.slots].filter(([, { path }]) => state.#owns(path)));
     state.#restore(initialValues({ ...step.types, slots }, state.seed, options.weights), options.weights ?? new Map());
-    if (exchange !== undefined)
+    if (exchange !== undefined && state.#inPlace === undefined)
       for (const [path, p] of step.optimizer.trained(step.model.parameters())) {
         const name = gradientName(path);
         state.#current.set(name, runtime.upload({ dtype: p.dtype, shape: p.dims, data: exchange.total.of(name) }));
@@ -222,13 +223,31 @@ export class TrainingState implements AsyncDisposable {
       const { data } = await this.runtime.read(this.#current.get(name) as Value);
       exchange.total.of(name).forEach((sum, i) => (data[i] = sum / exchange.allPasses));
     }
-    this.#update ??= this.#compile(this.step.updateGraph(this.#ownPaths()), false);
-    Object.assign(metrics, await this.#execute(await this.#update, {}));
-    await this.#shareParameters(exchange);
+    if (this.#inPlace !== undefined) Object.assign(metrics, await this.#updateFrom(exchange, this.#inPlace, compiled, metrics));
+    else {
+      this.#update ??= this.#compile(this.step.updateGraph(this.#ownPaths()), false);
+      Object.assign(metrics, await this.#execute(await this.#update, {}));
+      await this.#shareParameters(exchange);
+    }
     this.#passMetrics = [];
     this.#accumulated = 0;
     this.updates++;
     return metrics;
+  }
+
+  /** Runs the kernel on what was summed, which it needs in its own memory. */
+  #updateFrom(
+    exchange: Exchange,
+    inPlace: InPlace,
+    step: CompiledStep,
+    metrics: Record<string, number>,
+  ): Promise<Record<string, number>> {
+    for (const path of inPlace.cut.trained.keys()) {
+      const name = gradientName(path);
+      const flat = inPlace.flat.arrayOf(name) as TensorData;
+      (flat.data as Float32Array).set(exchange.total.of(name));
+    }
+    return this.#updateInPlace(inPlace, step, metrics);
   }
 
   #ownPaths(): ReadonlySet<string> | undefined {
@@ -373,7 +392,7 @@ export class TrainingState implements AsyncDisposable {
     let compiled = this.#steps.get(key);
     if (compiled === undefined) {
       if (this.exchange === undefined && (this.step.accumulate ?? 1) > 1 && this.#accumulated === 0) this.#zeroGradients();
-      const { graphFor } = this.#inPlace?.cut ?? this.step;
+      const { graphFor } = (this.exchange === undefined ? this.#inPlace?.cut : undefined) ?? this.step;
       this.#steps.set(key, (compiled = this.#compile(graphFor(types), this.exchange !== undefined)));
     }
     this.#last = { types, compiled };
