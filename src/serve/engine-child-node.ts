@@ -22,6 +22,8 @@ process.on("SIGINT", () => undefined);
 process.on("SIGTERM", () => undefined);
 process.on("disconnect", () => process.exit(0));
 
+const sendMemory = (): void => send({ type: "memory", rssBytes: process.memoryUsage.rss() });
+
 const running = new Map<number, AbortController>();
 let engine: OwnedEngine | undefined;
 
@@ -38,6 +40,7 @@ async function open({ path, device, threads, limits }: OpenMessage): Promise<voi
       limits,
       observe: (batch) => send({ type: "observed", batch }),
     });
+    sendMemory();
     send({ type: "ready", description: engine.description });
   } catch (error) {
     send({ type: "failed", message: error instanceof DescentError ? error.message : String((error as Error).stack ?? error) });
@@ -67,5 +70,5 @@ process.on("message", (message: ToEngine) => {
   else void call(message.id, message.method, message.params);
 });
 
-const memory = setInterval(() => send({ type: "memory", rssBytes: process.memoryUsage.rss() }), MEMORY_EVERY_MS);
+const memory = setInterval(sendMemory, MEMORY_EVERY_MS);
 memory.unref();

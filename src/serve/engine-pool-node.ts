@@ -191,6 +191,8 @@ export class EnginePool implements ModelSource {
     await this.#makeRoom(place);
     try {
       place.put(await this.#process(place.spec));
+      place.lastUsed = performance.now();
+      await this.#putAway(place);
     } catch (error) {
       place.failure = (error as Error).message;
       this.#options.log?.("model failed", { model: place.spec.name, version: place.spec.version, reason: place.failure });
@@ -222,12 +224,29 @@ export class EnginePool implements ModelSource {
         if (this.#places.every(({ engine }) => engine === undefined)) return;
         throw retryLater(`memory: expected room for ${wanted.spec.name}, got other models at work`, 2, 503);
       }
-      const { engine } = idle;
-      idle.knownBytes = engine?.rssBytes ?? 0;
-      idle.engine = undefined;
-      this.#options.log?.("model put away", { model: idle.spec.name, version: idle.spec.version });
-      await engine?.stop();
+      await this.#evict(idle);
     }
+  }
+
+  /** Puts idle engines away while all together take more than they may: how much a model takes is known once it is there. */
+  async #putAway(kept: Place): Promise<void> {
+    const { memoryLimitBytes = Infinity } = this.#options;
+    for (;;) {
+      const used = this.#places.reduce((sum, { engine }) => sum + (engine?.rssBytes ?? 0), 0);
+      const idle = this.#places
+        .filter((place) => place !== kept && place.engine !== undefined && place.engine.load === 0)
+        .sort((a, b) => a.lastUsed - b.lastUsed)[0];
+      if (used <= memoryLimitBytes || idle === undefined) return;
+      await this.#evict(idle);
+    }
+  }
+
+  async #evict(place: Place): Promise<void> {
+    const { engine } = place;
+    place.knownBytes = engine?.rssBytes ?? 0;
+    place.engine = undefined;
+    this.#options.log?.("model put away", { model: place.spec.name, version: place.spec.version });
+    await engine?.stop();
   }
 
   /** Loads a model's versions anew: each in a new process, which takes over once it is ready; the old one finishes its work. */

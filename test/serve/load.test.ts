@@ -1,6 +1,5 @@
 /**
- * @module A server under load: what is beyond it is refused, what it accepted is answered, whatever ends or is replaced meanwhile. Longer forms:
- * `npm run serve-load`.
+ * @module A server under load: what is beyond it is refused, what it accepted is answered, whatever ends or is replaced meanwhile.
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
