@@ -70,7 +70,7 @@ function joined(found: readonly Stretch[]): Stretch[] {
   return result;
 }
 
-/** What is computed again: the first `parts` stretches, `together` at a time. */
+/** The parts that are computed again: the first `parts` of them, `together` at a time. */
 export interface Recomputation {
   readonly parts: number;
   /** Stretches between two values that are kept; left out, one. */

@@ -51,7 +51,7 @@ const eventSchema = z.looseObject({
   dur: z.number(),
   args: z.looseObject({ op_name: z.string().optional() }).optional(),
 });
-/** What ONNX Runtime writes. */
+/** Events as ONNX Runtime writes them. */
 export const engineProfileSchema = z.array(eventSchema);
 export type EngineEvent = z.infer<typeof eventSchema>;
 

@@ -16,7 +16,7 @@ export interface StepPrediction {
   readonly leafBytes: number;
   /** Results that are alive at once. */
   readonly workingBytes: number;
-  /** What the process grows by: the engine's own, two copies of the state, what is alive at once, and the engine's spare room. */
+  /** The growth of the process: the engine's own, two copies of the state, what is alive at once, and the engine's spare room. */
   readonly bytes: number;
   /** Where the machine's rates are known. */
   readonly seconds?: number;

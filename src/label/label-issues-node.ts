@@ -62,7 +62,7 @@ export interface LabelIssuesOptions extends CrossValidationOptions {
 
 const LONGEST_SHOWN = 300;
 
-/** What a person recognizes an example by. */
+/** Text by which a person recognizes an example. */
 function shownOf({ rows, target, shown }: CrossValidated, i: number): string {
   if (shown.image !== undefined) return isEncoded(rows.column("image")) ? imageName(rows, i) : `image ${i + 1}`;
   const names = shown.text === undefined ? rows.names.filter((name) => name !== target) : [shown.text];

@@ -252,7 +252,7 @@ async function examplesSection({ examples = [], attributionMethod, regression, l
   return `${heading("What it looked at", "它看到了什么")}${explained ? what : ""}${await group(titles[0], wrong)}${await group(titles[1], right)}`;
 }
 
-/** What was measured, with what was predicted before. */
+/** Measurements, with what was predicted before. */
 function beside(measured: Bilingual, predicted: Bilingual | undefined): Bilingual {
   if (predicted === undefined) return measured;
   return {

@@ -70,7 +70,7 @@ export interface RunSummary {
   readonly stepMs: number;
   readonly trainSeconds: number;
   readonly peakMemoryMiB: number;
-  /** What was predicted before the training began; the time where the machine's rates were known. */
+  /** Predictions made before the training began; the time where the machine's rates were known. */
   readonly predicted?: { readonly peakMemoryMiB: number; readonly stepMs?: number };
   /** The fastest step. */
   readonly leastStepMs?: number;

@@ -160,7 +160,7 @@ export const fineTuningOptions = {
   }),
 } satisfies OptionTable;
 
-/** What `auto` and `find` stand for where a number is meant: it is found by trying. */
+/** Words in place of a number that is found by trying. */
 export const TO_BE_FOUND = Infinity;
 
 /** A number, or a word that has it found. */

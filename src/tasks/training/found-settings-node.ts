@@ -97,7 +97,7 @@ export async function findBatchSize(setup: TrialSetup, options: TrialOptions): P
 
 // --- the learning rate --------------------------------------------------------------------------------------------------
 
-/** What a range test measured. */
+/** Measurements of a range test. */
 export interface RangeTest {
   /** Learning rates and the smoothed loss at each. */
   readonly points: readonly { readonly learningRate: number; readonly loss: number }[];

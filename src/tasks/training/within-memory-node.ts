@@ -21,14 +21,14 @@ interface Way {
   readonly recompute: number;
 }
 
-/** What a way takes. */
+/** The memory that a way takes. */
 interface Taken {
   readonly bytes: number;
   /** FLOPs of an update. */
   readonly flops: number;
 }
 
-/** What the engine holds for each graph that is compiled, besides values; measured, MiniLM-L6: 25 MiB, and twice that on the way. */
+/** Memory that the engine holds for each graph that is compiled, besides values; measured, MiniLM-L6: 25 MiB, and twice that on the way. */
 const SESSION_BYTES = 60 * 2 ** 20;
 /** The largest resident memory over what is predicted to be alive, measured (benchmarks/memory.md). */
 const LIVE_FACTOR = 1.4;
