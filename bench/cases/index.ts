@@ -4,6 +4,7 @@
 import { compile1000 } from "./compile-1000.js";
 import { convGradients } from "./conv-gradients.js";
 import { convStep } from "./conv-step.js";
+import { gpt30mStep } from "./gpt-30m-step.js";
 import { gptNanoStep } from "./gpt-nano-step.js";
 import { integratedGradients } from "./integrated-gradients.js";
 import { kernelShapCase } from "./kernel-shap.js";
@@ -15,6 +16,7 @@ export const CASES: readonly BenchCase[] = [
   mlpStep,
   compile1000,
   gptNanoStep,
+  gpt30mStep,
   convStep,
   convGradients,
   resnet18CifarStep,
