@@ -1,7 +1,8 @@
 /**
  * @module Predicted against measured: peak memory and time of a training step over the zoo and the default of every task. `npm run cost-calibration -- --data FOLDER --out FILE.md`.
  *
- * Each model runs in a process of its own. Times are the least of several steps, since other work on the machine only ever slows them.
+ * Each model runs in a process of its own. Times are the least of several steps, since other work on the machine only ever slows them; with DESCENT_THREADS=1 they are the
+ * processor's time, which other work does not stretch, and the times of tasks, which are not known so, are left out.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -10,7 +11,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { thisMachine } from "../src/cost/machine-node.js";
-import { predictStep } from "../src/cost/step-prediction.js";
 import type { Tensor } from "../src/graph/index.js";
 import { fromNumbers, sizeOf } from "../src/graph/index.js";
 import { crossEntropy } from "../src/losses/index.js";
@@ -18,6 +18,7 @@ import type { ModelName } from "../src/models/index.js";
 import { Gpt2, MODELS, modelNamed } from "../src/models/index.js";
 import type { Module } from "../src/nn/index.js";
 import { adamW } from "../src/optim/index.js";
+import { measureStep } from "../src/tasks/training/memory-node.js";
 import type { BatchTypes } from "../src/train/index.js";
 import { TrainingState, trainingStep } from "../src/train/index.js";
 import { median } from "../src/util/median.js";
@@ -114,7 +115,7 @@ async function measureModel(name: string): Promise<Row> {
   const { model, batch, loss, classes } = described(name);
   const step = trainingStep({ model, optimizer: adamW({ learningRate: 1e-3 }), loss: (tensors) => loss(tensors) });
   const machine = await thisMachine({ threads: THREADS });
-  const predicted = predictStep(step.graphFor(batch).graph, "cpu", machine);
+  const predicted = measureStep(step, batch, "cpu", machine);
   const rss = process.memoryUsage().rss;
   const state = await TrainingState.create(step, { threads: THREADS });
   const random = new Random(name);
@@ -128,9 +129,10 @@ async function measureModel(name: string): Promise<Row> {
   let least = Infinity;
   const end = performance.now() + 1000 * SECONDS;
   for (let i = 0; i < STEPS || performance.now() < end; i++) {
-    const start = performance.now();
+    const [start, used] = [performance.now(), process.cpuUsage()];
     await state.run(values);
-    if (i > 0) least = Math.min(least, performance.now() - start);
+    const { user, system } = process.cpuUsage(used);
+    if (i > 0) least = Math.min(least, THREADS === 1 ? (user + system) / 1000 : performance.now() - start);
   }
   await state.dispose();
   return {
@@ -177,7 +179,7 @@ function measureTask(task: string, data: string, folder: string): Row {
       predictedMiB: summary.predicted?.peakMemoryMiB ?? NaN,
       measuredMiB: summary.peakMemoryMiB,
       predictedMs: summary.predicted?.stepMs ?? NaN,
-      measuredMs: summary.leastStepMs ?? summary.stepMs,
+      measuredMs: THREADS === 1 ? NaN : (summary.leastStepMs ?? summary.stepMs),
     };
   } finally {
     rmSync(out, { recursive: true, force: true });
@@ -195,9 +197,8 @@ function markdown(rows: readonly Row[]): string {
       predictedMiB.toFixed(0),
       measuredMiB.toFixed(0),
       percent(off(predictedMiB, measuredMiB)),
-      predictedMs.toFixed(1),
-      measuredMs.toFixed(1),
-      percent(off(predictedMs, measuredMs)),
+      Number.isFinite(predictedMs) ? predictedMs.toFixed(1) : "",
+      ...(Number.isFinite(measuredMs) ? [measuredMs.toFixed(1), percent(off(predictedMs, measuredMs))] : ["", ""]),
     ].join(" | "),
   );
   const sizes = (of: (row: Row) => number): number[] => rows.map((row) => Math.abs(of(row))).filter(Number.isFinite);

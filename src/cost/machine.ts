@@ -7,7 +7,7 @@ import type { Device } from "../runtime/index.js";
 export interface Machine {
   readonly device: Device;
   readonly threads: number;
-  /** FLOP/s of a product [1024, 1024]·[1024, 1024]: the roof. */
+  /** FLOP/s of a product [512, 512]·[512, 512]: the roof. */
   readonly productFlops: number;
   /** FLOP/s of products of small matrices, [128, 128]·[128, 128]. */
   readonly smallProductFlops: number;
@@ -15,7 +15,7 @@ export interface Machine {
   readonly convolutionFlops: number;
   /** FLOP/s of a convolution 3×3 whose groups are single channels. */
   readonly depthwiseFlops: number;
-  /** Bytes/s of adding arrays that lie in main memory, [2²⁴]: the slope of the roof. */
+  /** Bytes/s of adding arrays of 16 MiB, [2²²], which no cache holds: the slope of the roof. */
   readonly memoryBandwidth: number;
   /** Bytes/s of the same in the caches, [2¹⁶]. */
   readonly cacheBandwidth: number;

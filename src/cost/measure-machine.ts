@@ -13,6 +13,7 @@ const PROBE_SECONDS = 0.1;
 const ROUNDS = 3;
 const FEWEST_RUNS = 4;
 
+/** What is run: a few milliseconds, since longer ones are interrupted each time on a busy machine. */
 interface Probe {
   readonly outputs: Tensor;
   /** The work of one run, in the unit of the rate. */
@@ -46,18 +47,18 @@ function probes(): Readonly<Record<Exclude<keyof Machine, "device" | "threads">,
     outputs: chained([size], [size], times, (x, w) => x.add(w)),
     amount: 3 * 4 * size * times,
   });
-  const images = [8, 64, 28, 28] as const;
+  const images = [2, 64, 28, 28] as const;
   const convolution = (groups: number): Probe => ({
     outputs: chained(images, [64, 64 / groups, 3, 3], 2, (x, w) => conv(x, w, { padding: 1, groups })),
     amount: 2 * 2 * sizeOf(images) * (64 / groups) * 9,
   });
   const [rows, columns] = [512, 1024];
   return {
-    productFlops: product(1024, 1),
+    productFlops: product(512, 1),
     smallProductFlops: product(128, 8),
     convolutionFlops: convolution(1),
     depthwiseFlops: convolution(64),
-    memoryBandwidth: added(2 ** 24, 1),
+    memoryBandwidth: added(2 ** 22, 1),
     cacheBandwidth: added(2 ** 16, 32),
     // With a product after each, or two in a row would cancel out.
     transposeBandwidth: {

@@ -25,11 +25,10 @@ export interface StepPrediction {
 /** Memory that the first session of a process takes. */
 const ENGINE_BYTES = 12 * 2 ** 20;
 /**
- * Room that the engine takes on the CPU beside what is alive: fragments of its arena, the kernels' own buffers and packed operands, as shares of the live values and of the
- * largest result. From 14 trainings (perceptrons, convolutional networks, transformers; batches of 2 to 4096), whose growth they give to 14 % of the peak memory at worst;
- * models that had no part in this: benchmarks/cost.md.
+ * Room that the engine takes on the CPU beside what is alive: fragments of its arena, packed operands and the kernels' own buffers, which are more among convolutions; as shares of
+ * the live values and of the largest result. Read off the growth of 16 trainings (perceptrons, convolutional networks, transformers; batches of 2 to 4096); benchmarks/cost.md.
  */
-const [SPARE_SHARE, SPARE_LARGEST] = [0.15, 3];
+const [SPARE_SHARE, CONVOLVING_SHARE, SPARE_LARGEST] = [0.15, 0.6, 3];
 
 /** Seconds that a run takes beside its nodes, and for each tensor that goes in or comes out: measured on small perceptrons. */
 const [RUN_SECONDS, TENSOR_SECONDS] = [1e-4, 1.5e-6];
@@ -37,20 +36,39 @@ const [RUN_SECONDS, TENSOR_SECONDS] = [1e-4, 1.5e-6];
 const largestResult = (graph: Graph): number =>
   graph.nodes.reduce((most, node) => (isLeaf(node) ? most : node.outputs.reduce((m, t) => Math.max(m, bytesOf(t)), most)), 0);
 
+/** Two copies of all, or one with gradients and slots. */
+const stateBytes = (leafBytes: number, update: InPlaceUpdate | undefined): number =>
+  update === undefined ? 2 * leafBytes : leafBytes + update.parameterBytes + update.slotBytes;
+
+const updateSeconds = ({ memoryBandwidth }: Machine, update: InPlaceUpdate | undefined): number =>
+  update === undefined ? 0 : (3 * update.parameterBytes + 2 * update.slotBytes) / memoryBandwidth;
+
 const runSeconds = (graph: Graph): number =>
   RUN_SECONDS + TENSOR_SECONDS * (graph.inputs.length + graph.parameters.length + graph.outputs.size);
 
-/** Predicts a traced step on a device. `block`: channels in a block of the engine's kernels, of `channelBlock`. */
-export function predictStep(traced: Graph, device: Device, machine?: Machine, block = 1): StepPrediction {
-  const graph = prepareGraph(traced, device, undefined, block);
+/** An update that a kernel does in place, after the graph: bytes of trained parameters, and of the optimizer's slots. */
+export interface InPlaceUpdate {
+  readonly parameterBytes: number;
+  readonly slotBytes: number;
+}
+
+/**
+ * Predicts a traced step on a device. With `update`, the graph ends with gradients, and nothing of the state is there twice: a kernel then reads parameters, gradients and slots, and
+ * writes the first and the last.
+ */
+export function predictStep(traced: Graph, device: Device, machine?: Machine, update?: InPlaceUpdate): StepPrediction {
+  const graph = prepareGraph(traced, device);
   const leafBytes = graph.nodes.filter(isLeaf).reduce((sum, node) => sum + bytesOf(node.outputs[0] as Tensor), 0);
   const workingBytes = peakIntermediateBytes(graph);
-  const spare = device === "cpu" ? SPARE_SHARE * workingBytes + SPARE_LARGEST * largestResult(graph) : 0;
+  const share = traced.nodes.some(({ op }) => op === "Conv") ? CONVOLVING_SHARE : SPARE_SHARE;
+  const spare = device === "cpu" ? share * workingBytes + SPARE_LARGEST * largestResult(graph) : 0;
   return {
     flops: passCost(graph.nodes).flops,
     leafBytes,
     workingBytes,
-    bytes: ENGINE_BYTES + 2 * leafBytes + workingBytes + spare,
-    ...(machine === undefined ? {} : { seconds: predictedSeconds(graph, machine) + runSeconds(graph) }),
+    bytes: ENGINE_BYTES + stateBytes(leafBytes, update) + workingBytes + spare,
+    ...(machine === undefined
+      ? {}
+      : { seconds: predictedSeconds(graph, machine) + runSeconds(graph) + updateSeconds(machine, update) }),
   };
 }

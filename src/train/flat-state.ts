@@ -153,12 +153,18 @@ export interface InPlace {
   readonly flat: FlatState;
 }
 
-/** The kernel for a step, where it has one and gains by it, or is asked for. */
-export function inPlaceFor(step: TrainingStep, asked: boolean | undefined): InPlace | undefined {
+/** The step in two parts, where its update has a kernel and gains by it, or it is asked for. */
+export function cutFor(step: TrainingStep, asked?: boolean): CutStep | undefined {
   // Gradients that are summed elsewhere come to the update as those that are summed in the graph.
   const cut = asked === false ? undefined : cutStep(step.passes === undefined ? step : { ...step, accumulate: 2 });
   if (cut === undefined) return undefined;
   const numbers = [...cut.trained.values()].reduce((sum, p) => sum + p.size, 0);
-  if (asked !== true && numbers < FROM_NUMBERS) return undefined;
+  return asked !== true && numbers < FROM_NUMBERS ? undefined : cut;
+}
+
+/** The kernel for a step, where it has one and gains by it, or is asked for. */
+export function inPlaceFor(step: TrainingStep, asked: boolean | undefined): InPlace | undefined {
+  const cut = cutFor(step, asked);
+  if (cut === undefined) return undefined;
   return { cut, flat: new FlatState(cut, step.optimizer, step.types, (step.accumulate ?? 1) > 1) };
 }

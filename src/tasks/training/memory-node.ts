@@ -2,15 +2,31 @@
  * @module The cost of a training, estimated before it runs: FLOPs of a step, and memory; a training that needs too much is refused.
  */
 import type { Machine } from "../../cost/index.js";
+import { passCost } from "../../cost/index.js";
+import type { TensorType } from "../../graph/index.js";
+import { DTYPES, sizeOf } from "../../graph/index.js";
+import { prepareGraph } from "../../runtime/index.js";
+import { cutFor } from "../../train/flat-state.js";
 import { predictStep } from "../../cost/step-prediction.js";
 import type { StepPrediction } from "../../cost/step-prediction.js";
 import type { Device } from "../../runtime/index.js";
 import type { BatchTypes, TrainingStep } from "../../train/index.js";
 import { DescentError } from "../../util/errors.js";
 
-/** Predicts one step on batches of these types. */
-export const measureStep = (step: TrainingStep, batch: BatchTypes, device: Device, machine?: Machine): StepPrediction =>
-  predictStep(step.graphFor(batch).graph, device, machine);
+const bytesOfAll = (tensors: Iterable<TensorType>): number =>
+  [...tensors].reduce((sum, { shape, dtype }) => sum + sizeOf(shape as readonly number[]) * DTYPES[dtype].bytes, 0);
+
+/** Predicts one step on batches of these types, as it is run: with the update in place where there is a kernel for it. */
+export function measureStep(step: TrainingStep, batch: BatchTypes, device: Device, machine?: Machine): StepPrediction {
+  const cut = device === "cpu" ? cutFor(step) : undefined;
+  if (cut === undefined) return predictStep(step.graphFor(batch).graph, device, machine);
+  const update = { parameterBytes: bytesOfAll(cut.trained.values()), slotBytes: bytesOfAll(step.types.slots.values()) };
+  return predictStep(cut.graphFor(batch).graph, device, machine, update);
+}
+
+/** FLOPs of a whole step, the update among them. */
+export const stepFlops = (step: TrainingStep, batch: BatchTypes, device: Device): number =>
+  passCost(prepareGraph(step.graphFor(batch).graph, device).nodes).flops;
 
 /** Refuses a training that there is no memory for, with a batch size that would fit: memory is a line over the batch size, or below one. */
 export function checkMemory(bytesFor: (batchSize: number) => number, batchSize: number, free: number): void {

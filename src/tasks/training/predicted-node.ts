@@ -40,17 +40,13 @@ function typicalSetup(setup: TrainingSetup): TrainingSetup {
 }
 
 /** Predicts the step of a training: memory by its largest batches, time by the typical ones. */
-export async function predictTraining(
-  setup: TrainingSetup,
-  device: Device,
-  note: (text: string) => void,
-): Promise<{ readonly cost: StepPrediction; readonly predicted: Predicted }> {
+export async function predictTraining(setup: TrainingSetup, device: Device, note: (text: string) => void): Promise<Predicted> {
   const { step, passSize } = setup;
   const before = process.memoryUsage().rss;
   const cost = measureStep(step, trainingTypes(setup, passSize), device);
   const peakMemoryMiB = (before + cost.bytes) / 2 ** 20;
   const machine = await machineFor(setup, cost, device, note);
-  if (machine === undefined) return { cost, predicted: { peakMemoryMiB } };
+  if (machine === undefined) return { peakMemoryMiB };
   const { seconds } = measureStep(step, trainingTypes(typicalSetup(setup), passSize), device, machine);
-  return { cost, predicted: { peakMemoryMiB, ...(seconds === undefined ? {} : { stepMs: seconds * 1000 }) } };
+  return { peakMemoryMiB, ...(seconds === undefined ? {} : { stepMs: seconds * 1000 }) };
 }

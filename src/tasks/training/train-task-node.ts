@@ -25,7 +25,7 @@ import { CHECKPOINT_FILES, checkpointParameters, trainRun } from "../../train/tr
 import type { Opened } from "./open-run-node.js";
 import { longerTraining, openFolder } from "./open-run-node.js";
 import { checkSameData } from "./same-data.js";
-import { checkMemory, measureStep } from "./memory-node.js";
+import { checkMemory, measureStep, stepFlops } from "./memory-node.js";
 import type { Predicted } from "./predicted-node.js";
 import { predictTraining } from "./predicted-node.js";
 import { checkOneBatch } from "./one-batch-node.js";
@@ -128,7 +128,8 @@ async function announce(
   { note = () => undefined, resume, signal }: TrainTaskContext,
 ): Promise<Pick<Begun, "flopsPerStep" | "predicted">> {
   const { task, prepared, step, batchSize, passSize, totalSteps, model, modelName, dataName, resolved, parallel } = setup;
-  const { cost, predicted } = await predictTraining(setup, device, note);
+  const predicted = await predictTraining(setup, device, note);
+  const flops = stepFlops(step, trainingTypes(setup, passSize), device);
   checkMemory((size) => measureStep(step, trainingTypes(setup, size), device).bytes, passSize, process.availableMemory());
   const counts = `${prepared.train.length} training, ${textCount(prepared.validation)} validation, ${textCount(prepared.test)} test examples`;
   note(
@@ -138,7 +139,7 @@ async function announce(
   const isFirst = (parallel?.group.rank ?? 0) === 0;
   if (isFirst && resume === undefined && resolved.check !== false && task.checksOneBatch)
     await checkOneBatch(setup, device, signal);
-  return { flopsPerStep: (cost.flops * batchSize) / passSize, predicted };
+  return { flopsPerStep: (flops * batchSize) / passSize, predicted };
 }
 
 /** Says how a training is divided. */
