@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { DataError, ShapeError } from "../util/errors.js";
-import type { KappaWeights, LabelledRegion, MeasurementLevel } from "./index.js";
-import { cohenKappa, fleissKappa, krippendorffAlpha, regionAgreement, regionOverlap, spanAgreement } from "./index.js";
+import type { KappaWeights, LabelledRegion, MeasurementLevel } from "./agreement.js";
+import { cohenKappa, fleissKappa, krippendorffAlpha, regionAgreement, regionOverlap, spanAgreement } from "./agreement.js";
 
 const golden = JSON.parse(readFileSync(new URL("../../../test/golden/agreement.json", import.meta.url), "utf8")) as {
   readonly cohen: readonly ({ readonly first: number[]; readonly second: number[] } & Readonly<Record<KappaWeights, number>>)[];

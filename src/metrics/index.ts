@@ -12,4 +12,3 @@ export * from "./retrieval.js";
 export * from "./span.js";
 export * from "./bleu.js";
 export * from "./precision-recall.js";
-export * from "./agreement.js";
