@@ -4,7 +4,7 @@
  */
 import { ConfigError } from "./errors.js";
 
-/** What is installed beside Descent, with the version that it was tried with; the `peerDependencies` of package.json. */
+/** Packages that are installed beside Descent, with the versions that they were tried with; the `peerDependencies` of package.json. */
 export const OPTIONAL_PACKAGES = {
   "@duckdb/node-api": { version: "1.5.5-r.5", use: "Parquet, JSON and SQL" },
   libsql: { version: "0.5.29", use: "SQLite files" },
