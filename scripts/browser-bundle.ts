@@ -19,14 +19,15 @@ export interface Manifest {
 export const readManifest = (folder: string): Manifest =>
   JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
 
-/** Entries that are for Node alone, though their names do not say so: several processes over MPI. */
-const NODE_ALONE: ReadonlySet<string> = new Set(["./parallel"]);
+/** Whether an entry point is for Node alone. */
+const isForNode = (key: string, target: Target): boolean =>
+  key.endsWith("/node") || (typeof target === "object" && !Object.hasOwn(target, "default"));
 
 /** The names that a program imports: `descentjs`, `descentjs/nn`, …; with `browser`, only those that are meant for a page. */
 export function entryPoints({ name, exports }: Manifest, { browser = false } = {}): string[] {
-  return Object.keys(exports)
-    .filter((key) => key !== "./package.json" && !(browser && (key.endsWith("/node") || NODE_ALONE.has(key))))
-    .map((key) => name + key.slice(1));
+  return Object.entries(exports)
+    .filter(([key, target]) => key !== "./package.json" && !(browser && isForNode(key, target)))
+    .map(([key]) => name + key.slice(1));
 }
 
 export interface BrowserBundle {
