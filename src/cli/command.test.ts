@@ -111,7 +111,7 @@ test("--help needs no valid line, and tells of the task named", async () => {
   assert.equal(status, 0);
   assert.match(stdout, /Usage: descent work TASK \[INPUT…\] \[OPTIONS\]/);
   assert.match(stdout, /Models of images/);
-  assert.match(stdout, /--batch-size N +number of examples in a batch \(default: the model's own\)/);
+  assert.match(stdout, /--batch-size N\|auto +number of examples in a batch; auto takes the largest that fits/);
   assert.match(stdout, /--\[no-\]check/);
 });
 

@@ -13,7 +13,7 @@ const PROBE_SECONDS = 0.1;
 const ROUNDS = 3;
 const FEWEST_RUNS = 4;
 
-/** What is run: a few milliseconds, since longer ones are interrupted each time on a busy machine. */
+/** Work of a few milliseconds, since longer ones are interrupted each time on a busy machine. */
 interface Probe {
   readonly outputs: Tensor;
   /** The work of one run, in the unit of the rate. */

@@ -5,7 +5,7 @@ import { pairedBootstrap } from "../metrics/index.js";
 import { Random } from "../util/random.js";
 import { mean } from "./schedule.js";
 
-/** What several seeds say of the best setting. */
+/** The best setting as several seeds show it. */
 export interface NoiseTest {
   /** The chance of a best mean so good, if settings made no difference. */
   readonly p: number;

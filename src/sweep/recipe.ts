@@ -35,7 +35,7 @@ export interface Recipe {
   /** The figure of the validation part that is compared. */
   readonly metric: string;
   readonly mode: "min" | "max";
-  /** Of the choice of settings. */
+  /** Options of the choice of settings. */
   readonly seed: number;
   readonly halving?: Halving;
 }

@@ -18,7 +18,7 @@ export interface Job {
 export interface Outcome {
   readonly job: Job;
   readonly scores: readonly (number | undefined)[];
-  /** What a training that failed said. */
+  /** The message of a training that failed. */
   readonly remark?: string;
 }
 

@@ -17,7 +17,7 @@ export interface TrialRequest {
   readonly overwrite: boolean;
 }
 
-/** What came of a training: figures of the validation part, or why there are none. */
+/** Result of a training: figures of the validation part, or why there are none. */
 export type TrialReply =
   | { readonly metrics: Readonly<Record<string, number>>; readonly steps: number; readonly seconds: number }
   | { readonly error: string; readonly isExpected: boolean };
@@ -60,7 +60,7 @@ function runTrial(request: TrialRequest, signal: AbortSignal | undefined): Promi
 /** Tells whether a run is still held by a process that is about to end. */
 const isHeld = (reply: TrialReply): boolean => "error" in reply && /held by process|several processes want/.test(reply.error);
 
-/** What is asked of a run that has begun: its own options count, and a length that is new. */
+/** Options for a run that has begun: its own options count, and a length that is new. */
 function onwards(asked: TrainTaskOptions, run: string): TrainTaskOptions {
   const { options } = JSON.parse(readFileSync(join(run, "config.json"), "utf8")) as { options: Partial<TrainTaskOptions> };
   const { task, threads, epochs } = asked;

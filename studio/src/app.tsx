@@ -1,7 +1,7 @@
 /** The frame of the page: who is here, where to go, which language, light or dark, and whether everything is stored. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { createRootRoute, createRoute, createRouter, Link, Outlet, RouterProvider, useNavigate } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
+import { useEffect, useState, useSyncExternalStore } from "react";
+import type { ComponentType, MouseEvent, ReactNode } from "react";
 import { useOutbox } from "./outbox.js";
 import { ItemsPage } from "./pages/items.js";
 import { LabelPage } from "./pages/label.js";
@@ -12,6 +12,34 @@ import type { Me } from "./server.js";
 import { useLanguage, useWords } from "./words.js";
 
 const useMe = () => useQuery({ queryKey: ["me"], queryFn: server.me, staleTime: 60_000 });
+
+const listenToPath = (listener: () => void): (() => void) => {
+  addEventListener("popstate", listener);
+  return () => removeEventListener("popstate", listener);
+};
+
+const usePath = (): string => useSyncExternalStore(listenToPath, () => location.pathname);
+
+/** Shows another page, as a link does. */
+function go(path: string): void {
+  history.pushState(null, "", path);
+  dispatchEvent(new PopStateEvent("popstate"));
+}
+
+/** A link to a page of the studio: a new tab, or a copied address, works as well. */
+function Link({ to, children }: { readonly to: string; readonly children: ReactNode }) {
+  const path = usePath();
+  const follow = (event: MouseEvent): void => {
+    if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    go(to);
+  };
+  return (
+    <a href={to} aria-current={path === to ? "page" : undefined} onClick={follow}>
+      {children}
+    </a>
+  );
+}
 
 function StoredState() {
   const words = useWords();
@@ -86,20 +114,8 @@ function Header({ me }: { readonly me: Me | undefined }) {
   );
 }
 
-function Frame() {
-  const me = useMe();
-  return (
-    <>
-      <Header me={me.data} />
-      <main id="main">
-        <Outlet />
-      </main>
-    </>
-  );
-}
-
 /** A page for those who are signed in; for others, the sign-in. */
-function Private({ page: Page }: { readonly page: React.ComponentType<{ readonly me: Me }> }) {
+function Private({ page: Page }: { readonly page: ComponentType<{ readonly me: Me }> }) {
   const words = useWords();
   const me = useMe();
   if (me.isError)
@@ -112,18 +128,22 @@ function Private({ page: Page }: { readonly page: React.ComponentType<{ readonly
   return me.data.person === undefined ? <SignInPage /> : <Page me={me.data} />;
 }
 
-function Join() {
-  const navigate = useNavigate();
-  return <JoinPage onJoined={() => void navigate({ to: "/", hash: "" })} />;
+/** Pages by path; any other path is the labelling. */
+const PAGES: ReadonlyMap<string, ComponentType<{ readonly me: Me }>> = new Map([
+  ["/", LabelPage],
+  ["/items", ItemsPage],
+  ["/team", TeamPage],
+]);
+
+export function App() {
+  const me = useMe();
+  const path = usePath();
+  return (
+    <>
+      <Header me={me.data} />
+      <main id="main">
+        {path === "/join" ? <JoinPage onJoined={() => go("/")} /> : <Private page={PAGES.get(path) ?? LabelPage} />}
+      </main>
+    </>
+  );
 }
-
-const root = createRootRoute({ component: Frame, notFoundComponent: () => <Private page={LabelPage} /> });
-const routes = [
-  createRoute({ getParentRoute: () => root, path: "/", component: () => <Private page={LabelPage} /> }),
-  createRoute({ getParentRoute: () => root, path: "/items", component: () => <Private page={ItemsPage} /> }),
-  createRoute({ getParentRoute: () => root, path: "/team", component: () => <Private page={TeamPage} /> }),
-  createRoute({ getParentRoute: () => root, path: "/join", component: Join }),
-];
-const router = createRouter({ routeTree: root.addChildren(routes) });
-
-export const App = () => <RouterProvider router={router} />;

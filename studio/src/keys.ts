@@ -20,7 +20,7 @@ export function useKeys(handle: (event: KeyboardEvent) => boolean): void {
     const listener = (event: KeyboardEvent): void => {
       // An editor's key is not the page's as well: its listener came first.
       if (event.defaultPrevented) return;
-      if (isTyping(event.target) || event.ctrlKey || event.metaKey || document.querySelector("[role=dialog]") !== null) return;
+      if (isTyping(event.target) || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]") !== null) return;
       // Enter and Space on a button press the button.
       const onButton = event.target instanceof HTMLElement && event.target.closest("button, a") !== null;
       if ((event.key === "Enter" || event.key === " ") && onButton) return;

@@ -68,8 +68,7 @@ test("the tarball holds what runs, and nothing else", () => {
     assert.doesNotMatch(text, /sourceMappingURL/, `${name} points at a map that is not there`);
   }
   const { size } = statSync(tarball);
-  // 2.02 MiB on 2026-11-29, 0.17 of them the built page of `descent label`.
-  assert.ok(size < 2.25 * 2 ** 20, `the tarball has ${size} bytes`);
+  assert.ok(size < 2 * 2 ** 20, `the tarball has ${size} bytes`);
 });
 
 test("every entry point loads in a fresh process, silently", async () => {

@@ -197,7 +197,7 @@ export const verb = defineVerb({
   positionals: [{ name: "MODEL", help: "a model by name, a run or a file; or its sizes as options", optional: true }],
   options: planOptions,
   examples: [
-    "descent plan --layers 12 --width 768 --heads 12 --vocabulary 50257 --tokens 300e9 --on a100-sxm4-80gb --days 30",
+    "descent plan --layers 12 --width 768 --heads 12 --vocabulary 50257 --tokens 3e9 --on rtx-4090",
     "descent plan resnet-50 --examples 115e6 --on rtx-4090",
     "descent plan --compute 1e21",
     "descent plan --runs runs/tenth --runs runs/fifth --runs runs/half --runs runs/whole --metric accuracy",

@@ -1,5 +1,4 @@
 /** The page on which people label: one item at a time, the next one ready before it is needed. */
-import { Dialog } from "@base-ui/react/dialog";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
 import { ClassesEditor } from "../editors/classes.js";
@@ -298,34 +297,34 @@ function keysOf(kind: Kind, { keys }: Words): readonly (readonly [key: string, d
 
 function KeysDialog({ kind }: { readonly kind: Kind }) {
   const words = useWords();
-  const [open, setOpen] = useState(false);
+  const dialog = useRef<HTMLDialogElement>(null);
+  const open = (): void => dialog.current?.showModal();
   useKeys(({ key }) => {
     if (key !== "?") return false;
-    setOpen(true);
+    open();
     return true;
   });
   return (
-    <Dialog.Root open={open} onOpenChange={setOpen}>
-      <Dialog.Trigger className="plain-button">
+    <>
+      <button type="button" onClick={open}>
         {words.help} <kbd>?</kbd>
-      </Dialog.Trigger>
-      <Dialog.Portal>
-        <Dialog.Backdrop className="backdrop" />
-        <Dialog.Popup className="dialog">
-          <Dialog.Title>{words.help}</Dialog.Title>
-          <dl className="keys">
-            {keysOf(kind, words).map(([key, does]) => (
-              <div key={key}>
-                <dt>
-                  <kbd>{key}</kbd>
-                </dt>
-                <dd>{does}</dd>
-              </div>
-            ))}
-          </dl>
-          <Dialog.Close>{words.close}</Dialog.Close>
-        </Dialog.Popup>
-      </Dialog.Portal>
-    </Dialog.Root>
+      </button>
+      <dialog ref={dialog} className="dialog" aria-labelledby="keys-title">
+        <h2 id="keys-title">{words.help}</h2>
+        <dl className="keys">
+          {keysOf(kind, words).map(([key, does]) => (
+            <div key={key}>
+              <dt>
+                <kbd>{key}</kbd>
+              </dt>
+              <dd>{does}</dd>
+            </div>
+          ))}
+        </dl>
+        <form method="dialog">
+          <button type="submit">{words.close}</button>
+        </form>
+      </dialog>
+    </>
   );
 }
