@@ -16,7 +16,7 @@ import { median } from "../src/util/median.js";
 interface Measured {
   /** From the file's name to a session that runs, modules loaded before. */
   readonly loadMs: number;
-  /** Of all threads, in the system too. */
+  /** Processor time of all threads, in the system too. */
   readonly processorMs: number;
   readonly peakMiB: number;
 }

@@ -8,7 +8,7 @@
  */
 import { formatTable } from "../src/util/text.js";
 
-/** What connects hosts: seconds until a message arrives, and bytes per second. */
+/** The link between hosts: seconds until a message arrives, and bytes per second. */
 export interface Network {
   readonly name: string;
   readonly alpha: number;

@@ -11,7 +11,7 @@ import { planParallel } from "../src/train/parallel-node.js";
 import { TrainingState, trainingStep } from "../src/train/index.js";
 import { Random } from "../src/util/random.js";
 
-/** What is timed. */
+/** Settings of a timing. */
 export interface RankTask {
   readonly model?: { readonly layers: number; readonly width: number; readonly vocabulary: number; readonly length: number };
   /** Sequences in a step, of all ranks together. */

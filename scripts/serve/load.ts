@@ -3,7 +3,7 @@
  */
 import { Random } from "../../src/util/random.js";
 
-/** What one request came to: its status, 0 where there was no answer, and its milliseconds from when it was due. */
+/** Outcome of a request: its status, 0 where there was no answer, and its milliseconds from when it was due. */
 export interface Outcome {
   readonly status: number;
   readonly ms: number;

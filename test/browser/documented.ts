@@ -19,7 +19,7 @@ const options = { loss: crossEntropy(), metrics: { accuracy }, epochs: 20, batch
 const net = (): Sequential => new Sequential(new Linear(2, 16), relu, new Linear(16, 2));
 const optimizer = () => adamW({ learningRate: 0.02 });
 
-/** What the calls computed, for comparison. */
+/** Results of the calls, for comparison. */
 export async function documented() {
   const w = tensor([
     [1, 2],

@@ -60,7 +60,7 @@ const page = {
     return resolveDevice(await platformRuntime(), choice);
   },
 
-  /** What the documents say, without a device: a gradient, a state, a training on rows, on a file, on an answer of `fetch`. */
+  /** Calls of the documents, without a device: a gradient, a state, a training on rows, on a file, on an answer of `fetch`. */
   documented: () => documented(),
 
   isolated: async (): Promise<boolean> => globalThis.crossOriginIsolated,

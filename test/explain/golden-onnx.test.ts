@@ -19,7 +19,7 @@ interface Case {
   readonly inputs: Readonly<Record<string, Numbers | readonly (readonly number[])[]>>;
   readonly target: readonly number[];
   readonly at?: string;
-  /** Of a decoder the position whose scores are meant. */
+  /** Position of a decoder whose scores are meant. */
   readonly position?: number;
   readonly captum: Partial<Readonly<Record<MethodName, Numbers>>>;
 }
