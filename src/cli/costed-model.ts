@@ -73,8 +73,11 @@ export async function costedModel(path: string): Promise<Costable> {
   const { MODELS } = await import("../models/index.js");
   if (!existsSync(path) && Object.hasOwn(MODELS, path)) return namedModel(path as ModelName);
   if (!existsSync(path) && !/[/\\.]/.test(path)) {
-    const { unknownName } = await import("../util/nearest.js");
-    throw new ConfigError(`cost: ${unknownName("model", path, Object.keys(MODELS))}; a run or an ONNX file is named by its path`);
+    const { nearest } = await import("../util/nearest.js");
+    const names = Object.keys(MODELS);
+    const near = nearest(path, names);
+    const hint = near === undefined ? "" : `did you mean "${near}"? `;
+    throw new ConfigError(`cost: unknown model "${path}"; ${hint}expected a run, an ONNX file, or one of ${names.join(", ")}`);
   }
   const model = await fileOf(path);
   const graphFor = (lengths: ReadonlyMap<string, number>): Costed => model.trace({ bindings: Object.fromEntries(lengths) });

@@ -72,7 +72,7 @@ const responseFormat = z.union([
 ]);
 
 /** Things that a sender would miss in the answer. */
-const refused = { functions: z.undefined().optional(), function_call: z.undefined().optional(), audio: z.null().optional() };
+const refused = { functions: z.null().optional(), function_call: z.null().optional(), audio: z.null().optional() };
 
 export const chatSchema = z.looseObject({
   ...sampling,
@@ -109,7 +109,7 @@ export const embeddingSchema = z.looseObject({
   model,
   input: promptSchema,
   encoding_format: z.enum(["float", "base64"]).nullish(),
-  dimensions: z.undefined().optional(),
+  dimensions: z.null().optional(),
 });
 
 const usage = z.object({

@@ -101,6 +101,6 @@ test("a recipe names its task; another task beside it is refused; an unknown mod
   await isRefused(
     folder,
     ["cost", "resnet50"],
-    /unknown model "resnet50"; expected a run, an ONNX file, or one of linear, mlp, .*resnet-50/,
+    /unknown model "resnet50"; did you mean "resnet-50"\? expected a run, an ONNX file, or one of linear, mlp, .*resnet-50/,
   );
 });
