@@ -59,7 +59,11 @@ function shareRoom(first: number, second: number, room: number): [number, number
 }
 
 function join(pieces: readonly TemplatePiece[], texts: readonly TextTokens[], cut: number): Encoding {
-  const length = templateLength(pieces) + texts.reduce((sum, text) => sum + text.ids.length, 0);
+  // A template of a stranger's may name a text twice, or not at all.
+  const length = pieces.reduce(
+    (sum, piece) => sum + ("ids" in piece ? piece.ids : (texts[piece.text] as TextTokens).ids).length,
+    0,
+  );
   const encoding = {
     ids: new Int32Array(length),
     offsets: new Int32Array(2 * length),

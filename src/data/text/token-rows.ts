@@ -2,6 +2,7 @@
  * @module Tokens and tags in rows: lists in JSON, as Hugging Face's data sets have them (`tokens`, `ner_tags`), or a token in each row of a table, as
  * Kaggle's `ner_dataset.csv`.
  */
+import { shown } from "../../util/shown.js";
 import type { Dataset } from "../dataset.js";
 import type { JsonRow } from "./json-rows.js";
 import type { ReadTexts, Sentence, TaggingOptions } from "./tagged-sentences.js";
@@ -85,10 +86,10 @@ function namedTags(tags: readonly unknown[], field: string, where: string, names
       `${where}: column "${field}": expected names of tags, got numbers; put the names into labels.txt beside the file, one a line, in the order of the numbers`,
     );
   return tags.map((tag) => {
-    const name = names[Number(tag)];
+    const name = typeof tag === "object" ? undefined : names[Number(tag)];
     if (name === undefined)
       throw new DataError(
-        `${where}: column "${field}": expected a number below ${names.length}, the names of tags, got ${String(tag)}`,
+        `${where}: column "${field}": expected a number below ${names.length}, the names of tags, got ${shown(tag)}`,
       );
     return name;
   });
