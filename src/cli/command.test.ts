@@ -111,7 +111,10 @@ test("--help needs no valid line, and tells of the task named", async () => {
   assert.equal(status, 0);
   assert.match(stdout, /Usage: descent work TASK \[INPUT…\] \[OPTIONS\]/);
   assert.match(stdout, /Models of images/);
-  assert.match(stdout, /--batch-size N\|auto +number of examples in a batch; auto takes the largest that fits/);
+  assert.match(
+    stdout,
+    /--batch-size N\|auto +number of examples in a batch; auto takes the largest that fits the\s+memory and still gains speed \(default: the model's own\)/,
+  );
   assert.match(stdout, /--\[no-\]check/);
 });
 
