@@ -1,4 +1,5 @@
-/** @module Builds the studio, the page of `descent label`, where its sources have changed. */
-import { buildStudio } from "./setup.mjs";
+/** @module What follows compiling: builds the studio, the page of `descent label`, where its sources have changed, and shortens internal declarations. */
+import { buildStudio, shortenTypes } from "./setup.mjs";
 
 buildStudio();
+shortenTypes();
