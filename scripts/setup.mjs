@@ -3,9 +3,10 @@
  * anything is installed or built. `npm run demo` and `npm test` both begin here.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { keepDocstringsOnce } from "./docstrings-once.mjs";
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -88,44 +89,16 @@ export function buildStudio() {
   run(process.execPath, [join(root, "node_modules", "vite", "bin", "vite.js"), "build", "--logLevel", "warn"], { cwd: folder });
 }
 
-/** Compiles TypeScript if a source is newer than the last build. */
+/** Compiles TypeScript if a source is newer than the last build. Other scripts compile, too: docstrings are looked at in any case. */
 export function build() {
   ["src", "test", "scripts", "examples", "bench"].forEach(removeOrphans);
   const stamp = join(root, "dist", ".tsbuildinfo");
   const sources = ["src", "test", "scripts", "examples", "bench"]
     .map((folder) => join(root, folder))
     .filter((folder) => existsSync(folder));
-  if (existsSync(stamp) && sources.every((folder) => newest(folder) < statSync(stamp).mtimeMs)) return;
-  console.error("descent: compiling …");
-  run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", join(root, "tsconfig.json")]);
-}
-
-/** The declarations that the package's entries reach, which editors show. */
-function reachedTypes() {
-  const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const targets = (value) => (typeof value === "string" ? [value] : Object.values(value).flatMap(targets));
-  const queue = targets(exports).map((target) => join(root, target.replace(/\.js$/, ".d.ts")));
-  const reached = new Set();
-  for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
-    if (reached.has(path) || !path.endsWith(".d.ts") || !existsSync(path)) continue;
-    reached.add(path);
-    for (const [, name] of readFileSync(path, "utf8").matchAll(/(?:from|import\()\s*"(\.[^"]+)"/g))
-      queue.push(resolve(dirname(path), name.replace(/\.js$/, ".d.ts")));
+  if (!existsSync(stamp) || sources.some((folder) => newest(folder) >= statSync(stamp).mtimeMs)) {
+    console.error("descent: compiling …");
+    run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", join(root, "tsconfig.json")]);
   }
-  return reached;
-}
-
-/** Takes the docstrings out of declarations that no entry reaches: they stand in the compiled file beside them, and take 4 % of the tarball. */
-export function shortenTypes() {
-  const reached = reachedTypes();
-  for (const entry of readdirSync(join(root, "dist", "src"), { withFileTypes: true, recursive: true })) {
-    const path = join(entry.parentPath, entry.name);
-    if (!entry.name.endsWith(".d.ts") || reached.has(path)) continue;
-    const text = readFileSync(path, "utf8");
-    const short = text.replaceAll(/^[ \t]*\/\*\*[^]*?\*\/\n/gm, "");
-    if (short === text) continue;
-    // Another process may be packing.
-    writeFileSync(`${path}.${process.pid}`, short);
-    renameSync(`${path}.${process.pid}`, path);
-  }
+  keepDocstringsOnce();
 }

@@ -5,12 +5,11 @@
 import { existsSync, readdirSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { join, relative } from "node:path";
-import { build, buildStudio, install, root, shortenTypes, testReporter } from "./setup.mjs";
+import { build, buildStudio, install, root, testReporter } from "./setup.mjs";
 
 install();
 build();
 buildStudio();
-shortenTypes();
 
 function testFiles(folder) {
   if (!existsSync(folder)) return [];

@@ -15,6 +15,10 @@ import { makeConsumer, manifest, MODULES, ROOT } from "./consumer.js";
 const consumer = makeConsumer();
 const { folder: CONSUMER, package: PACKAGE, tarball } = consumer;
 const run = promisify(execFile);
+/** Plain JavaScript, since it runs as part of a build. */
+const { withoutRepeated } = (await import(new URL("../../../scripts/docstrings-once.mjs", import.meta.url).href)) as {
+  withoutRepeated: (js: string, declarations: string) => string;
+};
 
 const node = (...args: string[]) => spawnSync(process.execPath, args, { cwd: CONSUMER, encoding: "utf8", timeout: 300_000 });
 const files = (folder: string): string[] =>
@@ -61,10 +65,13 @@ test("the tarball holds what runs, and nothing else", () => {
   for (const name of sources) {
     assert.ok(inside.includes(name.replace(/js$/, "d.ts")), `${name} has no types`);
     // A debugger steps into these files themselves: they are the sources without types. Maps to the TypeScript, with the sources inside, took 1.69
-    // of 2.84 MB for the types alone, which lie beside each file.
+    // of 2.84 MB for the types alone, which lie beside each file. A docstring lies in one of the two: in the types where it is of an export.
     const text = readFileSync(join(PACKAGE, name), "utf8");
-    const lost = docstrings(join(ROOT, name.replace(/^dist\/(.*)\.js$/, "$1.ts"))).filter((comment) => !text.includes(comment));
+    const types = readFileSync(join(PACKAGE, name.replace(/js$/, "d.ts")), "utf8");
+    const written = docstrings(join(ROOT, name.replace(/^dist\/(.*)\.js$/, "$1.ts")));
+    const lost = written.filter((comment) => !text.includes(comment) && !types.includes(comment));
     assert.deepEqual(lost, [], `${name} has lost comments`);
+    assert.equal(withoutRepeated(text, types), text, `${name} repeats docstrings of its types`);
     assert.doesNotMatch(text, /sourceMappingURL/, `${name} points at a map that is not there`);
   }
   const { size } = statSync(tarball);

@@ -1,0 +1,57 @@
+/**
+ * @module The last step of a build: the package carries each docstring once. It stands in the declarations where an entry of the package reaches these, since editors
+ * show it from there, and otherwise in the compiled file beside them. What a debugger steps into keeps all other comments.
+ */
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+/** A docstring on lines of its own. */
+const DOCSTRING = /^[ \t]*\/\*\*(?:(?!\*\/)[^])*\*\/[ \t]*\n/gm;
+/** The same docstring wherever it is indented. */
+const unindented = (text) => text.replaceAll(/^[ \t]+/gm, "").trimEnd();
+
+/** The declarations that the package's entries reach. */
+function reachedTypes() {
+  const { exports } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  const targets = (value) => (typeof value === "string" ? [value] : Object.values(value).flatMap(targets));
+  const queue = targets(exports).map((target) => join(ROOT, target.replace(/\.js$/, ".d.ts")));
+  const reached = new Set();
+  for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
+    if (reached.has(path) || !path.endsWith(".d.ts") || !existsSync(path)) continue;
+    reached.add(path);
+    for (const [, name] of readFileSync(path, "utf8").matchAll(/(?:from|import\()\s*"(\.[^"]+)"/g))
+      queue.push(resolve(dirname(path), name.replace(/\.js$/, ".d.ts")));
+  }
+  return reached;
+}
+
+/** The JavaScript without the docstrings that its declarations have; the file's own sentence (`@module`) stays. */
+export function withoutRepeated(js, declarations) {
+  const declared = new Set([...declarations.matchAll(DOCSTRING)].map(([text]) => unindented(text)));
+  return js.replaceAll(DOCSTRING, (text) => (!text.includes("@module") && declared.has(unindented(text)) ? "" : text));
+}
+
+function replace(path, text, by) {
+  if (by === text) return;
+  // Another process may be packing.
+  writeFileSync(`${path}.${process.pid}`, by);
+  renameSync(`${path}.${process.pid}`, path);
+}
+
+/** Leaves each docstring of the package's files in one place. */
+export function keepDocstringsOnce() {
+  const reached = reachedTypes();
+  for (const entry of readdirSync(join(ROOT, "dist", "src"), { withFileTypes: true, recursive: true })) {
+    if (!entry.name.endsWith(".d.ts")) continue;
+    const path = join(entry.parentPath, entry.name);
+    const script = path.replace(/d\.ts$/, "js");
+    const declarations = readFileSync(path, "utf8");
+    if (!reached.has(path)) replace(path, declarations, declarations.replaceAll(DOCSTRING, ""));
+    else if (existsSync(script)) {
+      const js = readFileSync(script, "utf8");
+      replace(script, js, withoutRepeated(js, declarations));
+    }
+  }
+}
