@@ -1,7 +1,7 @@
 /**
  * @module Losses: functions of (output, target) to a scalar.
  */
-export { weightedMean } from "./loss.js";
+export { meanWeight, weightedMean, withMeanWeight } from "./loss.js";
 export type { Loss, LossFunction, Reduction, ReductionOptions } from "./loss.js";
 export * from "./boxes.js";
 export * from "./crf.js";

@@ -53,10 +53,25 @@ export function reduce(values: Tensor, reduction: Reduction = "mean"): Tensor {
   return reduction === "mean" ? values.mean() : values.sum();
 }
 
+/** Σ weights of means, by the mean. */
+const MEAN_WEIGHTS = new WeakMap<Tensor, Tensor>();
+
 /** Σ values / Σ weights, or 0 where nothing has a weight. */
 export function weightedMean(values: Tensor, weights: Tensor): Tensor {
   const total = weights.sum();
-  return values.sum().div(where(total.equal(0), asTensor(1, total.dtype), total));
+  return withMeanWeight(values.sum().div(where(total.equal(0), asTensor(1, total.dtype), total)), total);
+}
+
+/**
+ * The weight of a loss that is a mean: a scalar, the number of tokens that count, or the sum of their weights; undefined for a plain mean over
+ * examples. Losses of parts of a batch, each times its weight, over the sum of the weights, are the loss of the whole batch.
+ */
+export const meanWeight = (loss: Tensor): Tensor | undefined => MEAN_WEIGHTS.get(loss);
+
+/** Gives a loss the weight of a mean: one that adds something to a mean keeps the mean's. */
+export function withMeanWeight(loss: Tensor, weight: Tensor | undefined): Tensor {
+  if (weight !== undefined) MEAN_WEIGHTS.set(loss, weight);
+  return loss;
 }
 
 /** Names the place of an error: the module's path, if one is running, and the loss. */

@@ -21,7 +21,7 @@ export interface CutGraph extends StepGraph {
   readonly filled: readonly string[];
   /** By path. */
   readonly factors: ReadonlyMap<string, Factors>;
-  /** Scalar outputs that `factors` name. */
+  /** Those that `factors` name. */
   readonly scalars: readonly string[];
 }
 

@@ -18,7 +18,7 @@ import type { BatchData, BatchTypes, FromBatch, StepGraph, TrainingStep } from "
 import type { CutGraph, Factors } from "./cut-step.js";
 import type { InPlace } from "./flat-state.js";
 import { factorNumbers, inPlaceFor } from "./flat-state.js";
-import { gradientName, initialValues, nextName, trainingStep } from "./step.js";
+import { gradientName, initialValues, nextName, trainingStep, WEIGHT_NAME } from "./step.js";
 
 export interface InitOptions {
   readonly seed?: number;
@@ -41,7 +41,7 @@ export interface InitOptions {
 /** A step's scalars by name: `loss`, the metrics, and what the optimizer reports. */
 export type StepMetrics = Record<string, number> & { readonly loss: number };
 
-interface CompiledStep extends StepGraph, Partial<Pick<CutGraph, "filled" | "factors" | "scalars">> {
+interface CompiledStep extends StepGraph, Partial<Pick<CutGraph, "filled" | "factors">> {
   readonly executable: Executable;
   /** A pass of several that make an update: gradients alone. */
   readonly isPass: boolean;
@@ -193,7 +193,8 @@ export class TrainingState implements AsyncDisposable {
     const given = await this.#execute(compiled, values);
     for (const name of compiled.metrics) setOwn(metrics, name, own(given, name) as number);
     for (const name in values) own(values, name)?.[Symbol.dispose]();
-    if (this.exchange !== undefined) return (await this.#afterPass(this.exchange, compiled, metrics)) as StepMetrics;
+    if (this.exchange !== undefined)
+      return (await this.#afterPass(this.exchange, compiled, metrics, own(given, WEIGHT_NAME))) as StepMetrics;
     const accumulate = this.step.accumulate ?? 1;
     if (accumulate > 1 && ++this.#accumulated < accumulate) return metrics as StepMetrics;
     if (this.#inPlace !== undefined) Object.assign(metrics, await this.#updateInPlace(this.#inPlace, compiled, given));
@@ -210,13 +211,19 @@ export class TrainingState implements AsyncDisposable {
   }
 
   /** Takes what a pass gave; after the last one of an update, updates by the sums over all processes. Returns means over all of them then. */
-  async #afterPass(exchange: Exchange, compiled: CompiledStep, metrics: Record<string, number>): Promise<Record<string, number>> {
+  async #afterPass(
+    exchange: Exchange,
+    compiled: CompiledStep,
+    metrics: Record<string, number>,
+    weight: number | undefined,
+  ): Promise<Record<string, number>> {
     exchange.add();
-    this.#passMetrics.push(Float64Array.from(compiled.metrics, (name) => own(metrics, name) as number));
+    this.#passMetrics.push(Float64Array.from([...compiled.metrics.map((name) => own(metrics, name) as number), weight ?? 1]));
     if (++this.#accumulated < exchange.passes) return metrics;
     await exchange.finish();
     const means = exchange.meansOf(this.#passMetrics);
     compiled.metrics.forEach((name, i) => setOwn(metrics, name, means[i] as number));
+    if (weight !== undefined) this.#divideGradients(exchange, means.at(-1) as number);
     for (const name of compiled.changes) {
       if (!this.step.types.parameters.has(name)) continue;
       // Running statistics: the mean of what each pass made of those before the update.
@@ -233,6 +240,15 @@ export class TrainingState implements AsyncDisposable {
     this.#accumulated = 0;
     this.updates++;
     return metrics;
+  }
+
+  /** Divides sums of gradients, each of which was multiplied by its pass's weight, by the mean weight. */
+  #divideGradients({ total }: Exchange, weight: number): void {
+    const factor = weight === 0 ? 0 : 1 / weight;
+    for (const path of this.step.optimizer.trained(this.step.model.parameters()).keys()) {
+      const sums = total.of(gradientName(path));
+      for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] as number) * factor;
+    }
   }
 
   /** Runs the kernel on what was summed, which it needs in its own memory. */
@@ -380,6 +396,8 @@ export class TrainingState implements AsyncDisposable {
       this.#current.get(name)?.[Symbol.dispose]();
       this.#current.set(name, flat === undefined ? this.runtime.allocate(p.dtype, p.dims) : this.runtime.upload(flat));
     }
+    this.#current.get(WEIGHT_NAME)?.[Symbol.dispose]();
+    this.#current.set(WEIGHT_NAME, this.runtime.upload({ dtype: "float32", shape: [], data: new Float32Array(1) }));
   }
 
   #stepFor(batch: BatchData): Promise<CompiledStep> {

@@ -6,6 +6,7 @@ import type { Recomputation } from "../autodiff/index.js";
 import { vjpOf, withRecomputation } from "../autodiff/index.js";
 import type { Parameter, TensorData, TensorType } from "../graph/index.js";
 import { constant, DTYPES, fromNumbers, Graph, input, OPTIMIZER_SCOPE, sizeOf, Tensor, withScope } from "../graph/index.js";
+import { meanWeight } from "../losses/index.js";
 import type { Module } from "../nn/index.js";
 import { randomInputs, resolveMode } from "../ops/index.js";
 import type { Optimizer } from "../optim/index.js";
@@ -31,6 +32,11 @@ export interface Objective {
    */
   readonly losses?: Readonly<Record<string, Tensor>>;
   readonly metrics?: Readonly<Record<string, Tensor>>;
+  /**
+   * The weight of the batch among those whose gradients are averaged, a scalar: the number of tokens or examples over which the loss is a mean. Left
+   * out, what the loss was divided by, where it is a weighted mean (`meanWeight`), or the number of examples.
+   */
+  readonly weight?: Tensor;
 }
 
 export interface TrainingStepOptions {
@@ -38,11 +44,11 @@ export interface TrainingStepOptions {
   /** From a batch to the scalar to minimize; traced once for each set of batch shapes. */
   readonly loss: FromBatch<Tensor | Objective>;
   readonly optimizer: Optimizer;
-  /** Batches whose gradients are averaged before each update: the step is then cut in two graphs. */
+  /** Batches whose gradients are averaged by their weights before each update, as one batch's would be: the step is then cut in two graphs. */
   readonly accumulate?: number;
   /**
    * Passes whose gradients something outside the graphs averages before each update, such as those of several processes: the step is cut in two
-   * graphs, and the first one gives the gradients of its pass alone, divided by this number.
+   * graphs, and the first one gives the gradients of its pass alone, divided by this number, and times the weight of its loss where that has one.
    */
   readonly passes?: number;
   /** Stretches of the graph whose inner values are computed again for the gradient in place of being kept: less memory for more time. */
@@ -59,6 +65,10 @@ export interface StateTypes {
 export const nextName = (name: string): string => `next:${name}`;
 /** The input that carries a gradient summed over batches, and (behind `next:`) its output. */
 export const gradientName = (path: string): string => `gradient:${path}`;
+/** The input that carries the weight of the batches summed so far, and (behind `next:`) its output; of a pass, the output with its own weight. */
+export const WEIGHT_NAME = "gradient weight";
+/** Below any weight that counts: the divisor where nothing does. */
+const LEAST_WEIGHT = 1e-30;
 
 /** A graph of a step, and which of its outputs are state. */
 export interface StepGraph {
@@ -67,6 +77,8 @@ export interface StepGraph {
   readonly changes: readonly string[];
   /** Scalar outputs. */
   readonly metrics: readonly string[];
+  /** Scalar outputs that are nobody's metrics. */
+  readonly scalars?: readonly string[];
 }
 
 /** The description of a step: pure, without values. `TrainingState.create` adds them. */
@@ -108,6 +120,8 @@ export interface TracedLoss {
   readonly loss: Tensor;
   /** Further scalars to watch. */
   readonly watched: ReadonlyMap<string, Tensor>;
+  /** The weight of the batch, where the loss has one: float32. */
+  readonly weight: Tensor | undefined;
   /** The value that each buffer has after the step, by path. */
   readonly updates: ReadonlyMap<string, Tensor>;
   /** The gradients of the loss, or of each parameter's own one, times a scalar. */
@@ -121,10 +135,12 @@ export function traceLoss(
   trainable: Trainable,
 ): TracedLoss {
   const traced = traceBatch("step", batch, lossOf);
-  const { loss, losses = {}, metrics = {} }: Objective = traced instanceof Tensor ? { loss: traced } : traced;
-  const resolved = resolveMode([loss, ...Object.values(losses), ...Object.values(metrics)], "train", randomInputs());
+  const objective: Objective = traced instanceof Tensor ? { loss: traced } : traced;
+  const { loss, losses = {}, metrics = {}, weight = meanWeight(loss) } = objective;
+  const others = [...Object.values(losses), ...Object.values(metrics), ...(weight === undefined ? [] : [weight])];
+  const resolved = resolveMode([loss, ...others], "train", randomInputs());
   const kept = (t: Tensor): Tensor => t;
-  const all = [...Object.values(losses), ...Object.values(metrics)].map((t) => resolved.map(t));
+  const all = others.map((t) => resolved.map(t));
   const inRecomputed =
     recompute === undefined
       ? kept
@@ -137,6 +153,7 @@ export function traceLoss(
   return {
     loss: total,
     watched: mapped(metrics),
+    weight: weight === undefined ? undefined : inRecomputed(resolved.map(weight)).cast("float32"),
     updates: new Map([...resolved.updates].map(([buffer, value]) => [pathOf.get(buffer) as string, inRecomputed(value)])),
     gradients: (seed) => {
       const gradients = new Map<string, Tensor>();
@@ -151,6 +168,38 @@ export function traceLoss(
       return new Map([...trainable.keys()].map((path) => [path, gradients.get(path) as Tensor]));
     },
   };
+}
+
+/** Counts the examples of a batch: the first axis of its first column. */
+const examplesOf = (batch: BatchTypes): number => Math.max(1, Number(Object.values(batch)[0]?.shape[0] ?? 1));
+
+/** Outputs of the first half of a step that is cut in two. */
+interface CutOutputs extends Pick<StepGraph, "changes" | "scalars"> {
+  readonly outputs: ReadonlyMap<string, Tensor>;
+}
+
+/** The gradients of one of several passes, divided by their number, times the weight of the loss where it has one. */
+function passGradients({ loss, weight, gradients }: TracedLoss, passes: number): CutOutputs {
+  const byPath = gradients(weight === undefined ? constant(1 / passes, loss.dtype) : weight.mul(1 / passes));
+  const outputs = new Map([...byPath].map(([path, dw]) => [nextName(gradientName(path)), dw]));
+  if (weight !== undefined) outputs.set(WEIGHT_NAME, weight);
+  return { outputs, changes: [...byPath.keys()].map(gradientName), scalars: weight === undefined ? [] : [WEIGHT_NAME] };
+}
+
+/** The mean of the gradients so far and this batch's, each by its share of the weight. */
+function meanGradients({ weight, gradients }: TracedLoss, examples: number): CutOutputs {
+  const before = input(WEIGHT_NAME, [], "float32");
+  const own = weight ?? constant(examples, "float32");
+  const all = before.add(own);
+  const divisor = all.max(LEAST_WEIGHT);
+  const kept = before.div(divisor);
+  const byPath = gradients(own.div(divisor));
+  const outputs = new Map<string, Tensor>([[nextName(WEIGHT_NAME), all]]);
+  for (const [path, dw] of byPath) {
+    const name = gradientName(path);
+    outputs.set(nextName(name), input(name, dw.shape, dw.dtype).mul(kept.cast(dw.dtype)).add(dw));
+  }
+  return { outputs, changes: [...[...byPath.keys()].map(gradientName), WEIGHT_NAME] };
 }
 
 /** Refuses options without an optimizer or a loss, which nobody tells those who write JavaScript. ConfigError. */
@@ -185,29 +234,21 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
   };
 
   const graphFor = (batch: BatchTypes): StepGraph => {
-    const { loss, watched, updates, gradients } = traceLoss(options, batch, trainable);
-    const byPath = gradients(constant(passes === undefined ? 1 : 1 / passes, loss.dtype));
+    const traced = traceLoss(options, batch, trainable);
+    const { loss, watched, updates, gradients } = traced;
     const outputs = new Map<string, Tensor>([["loss", loss], ...watched]);
     const metrics = [...outputs.keys()];
     const changes = [...updates.keys()];
     for (const [path, value] of updates) outputs.set(nextName(path), value);
-    if (passes !== undefined) {
-      for (const [path, dw] of byPath) {
-        outputs.set(nextName(gradientName(path)), dw);
-        changes.push(gradientName(path));
-      }
-    } else if (accumulate > 1) {
-      for (const [path, dw] of byPath) {
-        const sum = input(gradientName(path), dw.shape, dw.dtype);
-        outputs.set(nextName(gradientName(path)), sum.add(dw.mul(1 / accumulate)));
-        changes.push(gradientName(path));
-      }
-    } else {
-      const update = applyOptimizer(byPath, gradients);
-      for (const [name, t] of [...update.outputs, ...update.metrics]) outputs.set(name, t);
-      metrics.push(...update.metrics.keys());
-      changes.push(...update.changes);
+    if (passes !== undefined || accumulate > 1) {
+      const cut = passes === undefined ? meanGradients(traced, examplesOf(batch)) : passGradients(traced, passes);
+      for (const [name, t] of cut.outputs) outputs.set(name, t);
+      return { graph: new Graph(outputs), changes: [...changes, ...cut.changes], metrics, scalars: cut.scalars };
     }
+    const update = applyOptimizer(gradients(constant(1, loss.dtype)), gradients);
+    for (const [name, t] of [...update.outputs, ...update.metrics]) outputs.set(name, t);
+    metrics.push(...update.metrics.keys());
+    changes.push(...update.changes);
     return { graph: new Graph(outputs), changes, metrics };
   };
 

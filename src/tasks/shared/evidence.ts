@@ -2,7 +2,7 @@
  * @module Learning from explanations: a penalty on input gradients outside the evidence that people marked.
  */
 import type { Tensor } from "../../graph/index.js";
-import { evidencePenalty } from "../../losses/index.js";
+import { evidencePenalty, meanWeight } from "../../losses/index.js";
 import type { Module } from "../../nn/index.js";
 import { randomInputs, resolveMode } from "../../ops/index.js";
 import type { Objective } from "../../train/index.js";
@@ -88,6 +88,7 @@ export function withEvidence(
     ? meanOver(PRESENCES, (share) => penaltyAt(faded(features, outside, share)).div(share ** 2))
     : penaltyAt(features);
   return {
+    weight: meanWeight(objective.loss),
     ...objective,
     loss: objective.loss.add(penalty.mul(evidenceWeight)),
     metrics: { ...objective.metrics, evidence: penalty },

@@ -4,6 +4,7 @@
  */
 import type { Tensor } from "../../../graph/index.js";
 import { constant } from "../../../graph/index.js";
+import { meanWeight, withMeanWeight } from "../../../losses/index.js";
 import { hasAuxiliary } from "../../../models/index.js";
 import type { Module } from "../../../nn/index.js";
 import { logitsOf } from "../../shared/classification.js";
@@ -24,5 +25,7 @@ export function addAuxiliaryLosses(outputs: Tensors, loss: (outputs: Tensors) =>
   const { auxiliaryWeight: weight, ...all } = outputs;
   const heads = Object.entries(all).filter(([name]) => name.startsWith(PREFIX));
   const losses = heads.map(([, logits]) => loss({ logits }).mul(weight as Tensor));
-  return losses.reduce((sum, each) => sum.add(each), loss(outputs));
+  const last = loss(outputs);
+  const sum = losses.reduce((all, each) => all.add(each), last);
+  return withMeanWeight(sum, meanWeight(last));
 }
