@@ -1,12 +1,15 @@
 /**
- * @module The gain of quantization on this machine, by model and form: models with random weights, before and after in turns. Accuracy is not measured here.
+ * @module The gain of quantization on this machine, by model and form: models with random weights, before and after in turns, each model in a process of
+ * its own, since what one leaves in the engine's memory slowed the next by up to a half. Accuracy is not measured here.
  *
  *     npm run quantization-speed                      # all
  *     npm run quantization-speed -- bert resnet-18    # these
  *     npm run quantization-speed -- --record          # keeps the result in benchmarks/quantization-speed.json
  */
+import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { fileURLToPath } from "node:url";
 import type { Feeds } from "../src/compress/activations.js";
 import type { Form } from "../src/compress/quantize/options.js";
 import { quantizeFile } from "../src/compress/quantize/quantize.js";
@@ -122,6 +125,8 @@ interface Result {
   readonly speedup: number;
   readonly sizeFraction: number;
   readonly keptInFloat: number;
+  /** Why layers stayed in float32, and how many for each reason. */
+  readonly reasons: Readonly<Record<string, number>>;
 }
 
 async function measure({ name, form, blockSize, batches, make }: Case): Promise<Result[]> {
@@ -131,6 +136,8 @@ async function measure({ name, form, blockSize, batches, make }: Case): Promise<
   const [before, after] = [encodeModel(file), encodeModel(model)];
   await using plain = await compile(new OnnxModel(before));
   await using small = await compile(new OnnxModel(after));
+  const reasons: Record<string, number> = {};
+  for (const { form: made, reason = "" } of layers) if (made === "float32") reasons[reason] = (reasons[reason] ?? 0) + 1;
   const results: Result[] = [];
   for (const batch of batches) {
     const given = feeds(batch);
@@ -145,17 +152,37 @@ async function measure({ name, form, blockSize, batches, make }: Case): Promise<
       quantizedMs,
       speedup: floatMs / quantizedMs,
       sizeFraction: after.length / before.length,
-      keptInFloat: layers.filter((layer) => layer.form === "float32").length,
+      keptInFloat: Object.values(reasons).reduce((sum, count) => sum + count, 0),
+      reasons,
     });
   }
   return results;
+}
+
+/** Measures a case in a process of its own. */
+function measureApart(each: Case): Result[] {
+  const script = fileURLToPath(import.meta.url);
+  const { status, stdout } = spawnSync(process.execPath, [script, `--case=${CASES.indexOf(each)}`], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (status !== 0) throw new Error(`${each.name}: the process ended with ${status}`);
+  return JSON.parse(stdout) as Result[];
+}
+
+const own = process.argv.find((word) => word.startsWith("--case="));
+if (own !== undefined) {
+  const found = CASES[Number(own.slice("--case=".length))];
+  if (found === undefined) throw new Error(`${own}: expected 0 to ${CASES.length - 1}`);
+  console.log(JSON.stringify(await measure(found)));
+  process.exit(0);
 }
 
 const asked = process.argv.slice(2).filter((word) => !word.startsWith("--"));
 const chosen = CASES.filter(({ name }) => asked.length === 0 || asked.includes(name));
 const results: Result[] = [];
 for (const each of chosen) {
-  results.push(...(await measure(each)));
+  results.push(...measureApart(each));
   console.error(`${each.name}, ${each.form}: done`);
 }
 console.log(
@@ -169,7 +196,9 @@ console.log(
       r.quantizedMs.toFixed(2),
       `${r.speedup.toFixed(2)} ×`,
       r.sizeFraction.toFixed(3),
-      String(r.keptInFloat),
+      Object.entries(r.reasons)
+        .map(([reason, count]) => `${count} ${reason}`)
+        .join("; "),
     ]),
   ),
 );

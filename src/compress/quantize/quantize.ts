@@ -14,6 +14,7 @@ import { blockwise } from "./blocks.js";
 import { calibrate } from "./calibration.js";
 import type { SharedActivations, WeightForm } from "./forms.js";
 import { applyForm, dynamicWeights, rowWeights } from "./forms.js";
+import { fastestIslands, islandsOf } from "./islands.js";
 import type { LayerRewrite } from "./operator-times.js";
 import { layerTimes, ofLayer, timeKey } from "./operator-times.js";
 import type { Form, QuantizeData, QuantizeOptions } from "./options.js";
@@ -157,7 +158,30 @@ export async function planQuantization(source: ModelProto, data: QuantizeData, o
   const layers = candidates(graph, options);
   const inputs = layers.map(({ input }) => input);
   const shapes = await activationShapes(plain, inputs, data.one, onlyUse(options));
-  return { plain, source, layers: await measured(graph, layers, shapes, options) };
+  const alone: QuantizePlan = { plain, source, layers: await measured(graph, layers, shapes, options) };
+  const { form, evenIfSlower = false } = options;
+  return evenIfSlower || !form.startsWith("int8-") ? alone : { ...alone, layers: await gaining(alone, data, options) };
+}
+
+/** Takes back the layers without which the whole is faster, of those that gain alone. */
+async function gaining(plan: QuantizePlan, { one }: QuantizeData, options: QuantizeOptions): Promise<readonly LayerResult[]> {
+  const { plain, source, layers } = plan;
+  const names = new Set(chosenLayers(plan));
+  if (names.size === 0) return layers;
+  const use = onlyUse(options);
+  const taken = candidates(new FileGraph(plain), options).filter(({ name }) => names.has(name));
+  const islands =
+    options.form === "int8-static" ? await islandsOf(plain, taken, one, use) : [{ layers: [...names], converted: 0 }];
+  const gains = new Map(layers.map(({ name, floatMs = 0, formMs = 0 }) => [name, floatMs - formMs]));
+  const plainly: QuantizeOptions = { ...options, refinement: "none", calibration: "min-max" };
+  const make = (some: ReadonlySet<string>): Promise<ModelProto> =>
+    quantizeLayers(plan, some, { one, calibration: [one] }, plainly);
+  const { names: best, speedup } = await fastestIslands(source, islands, gains, make, one, use);
+  const reason =
+    best.size === 0 ? `the whole is no faster: ${speedup.toFixed(2)} ×` : "the conversions around it take what it gains";
+  return layers.map((layer) =>
+    layer.form === "float32" || best.has(layer.name) ? layer : { ...layer, form: "float32", reason },
+  );
 }
 
 /** Names of the layers that a plan quantizes. */

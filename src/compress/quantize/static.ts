@@ -26,7 +26,7 @@ export interface StaticPlan {
 }
 
 /** The output value of a layer, after a Relu that is its only reader. */
-function resultOf(graph: FileGraph, node: NodeProto): string {
+export function resultOf(graph: FileGraph, node: NodeProto): string {
   const [output = ""] = node.outputs;
   const readers = graph.readersOf(output);
   const [reader] = readers;

@@ -1,0 +1,102 @@
+/**
+ * @module Islands of integers in a file: layers and ops between which numbers stay integers. What surrounds an island is converted to integers and back, and
+ * loses what the engine joins in float32 (a convolution with its activation), so what layers gain alone may be lost in the whole.
+ */
+import { sizeOf } from "../../graph/index.js";
+import type { ModelProto, NodeProto } from "../../onnx/index.js";
+import { encodeModel, OnnxModel } from "../../onnx/index.js";
+import type { CompileOptions } from "../../runtime/index.js";
+import { compile } from "../../runtime/index.js";
+import type { Feeds } from "../activations.js";
+import { activationShapes } from "../activations.js";
+import { FileGraph } from "../file-graph.js";
+import { timeInTurns } from "../timing.js";
+import { resultOf, staticPlan } from "./static.js";
+import type { Layer } from "../layers.js";
+
+/** Layers that stay or go together, and how many numbers are converted around them. */
+export interface Island {
+  readonly layers: readonly string[];
+  readonly converted: number;
+}
+
+/** Finds the islands that static quantization of these layers makes. */
+export async function islandsOf(model: ModelProto, layers: readonly Layer[], one: Feeds, use: CompileOptions): Promise<Island[]> {
+  const graph = new FileGraph(model);
+  const plan = staticPlan(graph, layers);
+  const sizes = new Map([...(await activationShapes(model, plan.activations, one, use))].map(([name, s]) => [name, sizeOf(s)]));
+  // Values belong together where one op reads or makes them.
+  const root = new Map<string, string>();
+  const find = (name: string): string => {
+    const above = root.get(name) ?? name;
+    return above === name ? name : find(above);
+  };
+  const nodes = [...plan.layers.map(({ node }) => node), ...plan.carriers];
+  const integers = new Set(plan.activations);
+  const valuesOf = (node: NodeProto): string[] => [...node.inputs.filter((name) => integers.has(name)), resultOf(graph, node)];
+  for (const node of nodes) {
+    const [first = "", ...rest] = valuesOf(node);
+    for (const name of rest) root.set(find(name), find(first));
+  }
+  const made = new Set(nodes.map((node) => resultOf(graph, node)));
+  const inside = new Set(nodes);
+  const isRelu = (node: NodeProto): boolean => made.has(node.outputs[0] ?? "");
+  const islands = new Map<string, { layers: string[]; converted: number }>();
+  const islandOf = (name: string): { layers: string[]; converted: number } => {
+    const island = islands.get(find(name)) ?? { layers: [], converted: 0 };
+    islands.set(find(name), island);
+    return island;
+  };
+  for (const { name, node } of plan.layers) islandOf(resultOf(graph, node)).layers.push(name);
+  for (const name of integers) {
+    const size = sizes.get(name) ?? 0;
+    const isLeft = graph.isReadElsewhere(name) || graph.readersOf(name).some((node) => !inside.has(node) && !isRelu(node));
+    islandOf(name).converted += size * (Number(!made.has(name)) + Number(isLeft));
+  }
+  return [...islands.values()];
+}
+
+/** Shares of the islands, the most rewarding first, that are tried. */
+const SHARES = [1, 0.75, 0.5, 0.25];
+const BUDGET_MS = 1500;
+
+/** The layers with which a whole file was fastest, and how much faster than in float32 it is with all of them. */
+export interface Fastest {
+  readonly names: ReadonlySet<string>;
+  readonly speedup: number;
+}
+
+/**
+ * Times a whole file in float32, with all islands, and with those alone whose layers gain most for what is converted; returns the fastest.
+ * `gains`: milliseconds saved by each layer alone.
+ */
+export async function fastestIslands(
+  source: ModelProto,
+  islands: readonly Island[],
+  gains: ReadonlyMap<string, number>,
+  make: (names: ReadonlySet<string>) => Promise<ModelProto>,
+  one: Feeds,
+  use: CompileOptions,
+): Promise<Fastest> {
+  const reward = ({ layers, converted }: Island): number =>
+    layers.reduce((sum, name) => sum + (gains.get(name) ?? 0), 0) / (1 + converted);
+  const order = [...islands].sort((a, b) => reward(b) - reward(a));
+  const counts = [...new Set(SHARES.map((share) => Math.ceil(share * order.length)))];
+  const sets = [...counts.map((count) => new Set(order.slice(0, count).flatMap(({ layers }) => layers))), new Set<string>()];
+  const open = async (names: ReadonlySet<string>) =>
+    compile(new OnnxModel(encodeModel(names.size === 0 ? source : await make(names))), use);
+  const sessions: Awaited<ReturnType<typeof open>>[] = [];
+  try {
+    for (const names of sets) sessions.push(await open(names));
+    const runs = sessions.map((session) => {
+      const feeds = Object.fromEntries(session.inputs.map((name) => [name, one[name] as Feeds[string]]));
+      return () => session.call(feeds);
+    });
+    const times = await timeInTurns(runs, { budgetMs: BUDGET_MS });
+    const plain = times.at(-1) ?? NaN;
+    const best = times.indexOf(Math.min(...times));
+    return { names: sets[best] ?? new Set(), speedup: plain / (times[0] ?? NaN) };
+  } finally {
+    for (const session of sessions) await session.dispose();
+  }
+}
