@@ -2,8 +2,10 @@
  * @module The options that all tasks share, each declared once. Left out, an option without a default here has one that depends on the task and model, and
  * that reaches the accuracy the documentation promises. What one task takes besides stands in its own folder.
  */
+import type { WeightBound } from "../optim/index.js";
 import { DEVICES } from "../runtime/runtime.js";
 import type { Option, OptionTable, OptionValues } from "../util/option.js";
+import { ConfigError } from "../util/errors.js";
 import { choice, flag, integer, list, number, text } from "../util/option.js";
 
 /** Optimizers: the command line's name, and the one in `optim`'s table. */
@@ -170,6 +172,15 @@ const orWord = (option: Option<number | undefined>, word: string): Option<number
   parse: (value, where) => (value === word || value === String(TO_BE_FOUND) ? TO_BE_FOUND : option.parse(value, where)),
 });
 
+/** The bound on weights that a text names: a number, or a percentile of each tensor. ConfigError, beginning with `where`, for another text. */
+export function weightBound(value: string, where: string): WeightBound {
+  const [, digits = "", percent] = /^(.*?)(%?)$/.exec(value.trim()) ?? [];
+  const bound = digits === "" ? NaN : Number(digits);
+  if (!(bound > 0 && bound < Infinity) || (percent === "%" && bound > 100))
+    throw new ConfigError(`${where}: expected a number above 0, or a percentage such as 99%, got "${value}"`);
+  return percent === "%" ? { percentile: bound } : bound;
+}
+
 /** Options of training: for every verb that trains. */
 export const trainingOptions = {
   model: text({
@@ -215,6 +226,17 @@ export const trainingOptions = {
   }),
   weightDecay: number({ help: "decoupled weight decay", minimum: 0, defaultText: "the model's own" }),
   clipNorm: number({ help: "clip the gradient to this global norm", above: 0, defaultText: "the model's own" }),
+  clipWeights: {
+    ...text({
+      help: "after each step, weights beyond ±VALUE become ±VALUE; 99% takes the magnitude below which 99 of 100 weights of a tensor lie",
+      metavar: "VALUE|PERCENT%",
+      defaultText: "no bound",
+    }),
+    parse: (value, where) => {
+      weightBound(value, where);
+      return value;
+    },
+  },
   accumulate: integer({ help: "number of batches whose gradients are accumulated for one update", minimum: 1, default: 1 }),
   recompute: integer({
     help: "parts of the model, from the first, whose inner values are computed again for the gradient: less memory, up to a third more time",

@@ -26,6 +26,7 @@ export const smallTrainingOptions = {
   schedule: { ...trainingOptions.schedule, defaultText: "cosine" },
   weightDecay: { ...trainingOptions.weightDecay, defaultText: ownSetting },
   clipNorm: { ...trainingOptions.clipNorm, defaultText: ownSetting },
+  clipWeights: { ...trainingOptions.clipWeights, defaultText: ownSetting },
   seed: trainingOptions.seed,
 } satisfies OptionTable;
 
@@ -41,7 +42,20 @@ type Given = OptionValues<typeof smallTrainingOptions & typeof deviceOptions>;
 
 /** Picks the settings of training from a verb's options. */
 export function smallTrainingOf(options: Given): SmallTraining {
-  const { epochs, steps, batchSize, lr, optimizer, schedule, weightDecay, clipNorm, seed, device, threads } = options;
-  const all = { epochs, steps, batchSize, lr, optimizer, schedule, weightDecay, clipNorm, seed, device, threads };
-  return defined(all);
+  const { epochs, steps, batchSize, lr, optimizer, schedule, weightDecay, clipNorm, clipWeights, seed, device, threads } =
+    options;
+  return defined({
+    epochs,
+    steps,
+    batchSize,
+    lr,
+    optimizer,
+    schedule,
+    weightDecay,
+    clipNorm,
+    clipWeights,
+    seed,
+    device,
+    threads,
+  });
 }

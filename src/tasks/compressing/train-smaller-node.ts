@@ -13,6 +13,7 @@ import { trainingStep } from "../../train/index.js";
 import { countSteps } from "../../train/step-count.js";
 import { trainRun } from "../../train/train-node.js";
 import { DescentError } from "../../util/errors.js";
+import { defined } from "../../util/record.js";
 import type { OptimizerChoice, ScheduleChoice } from "../options.js";
 import { fetcherFor } from "../shared/rows-node.js";
 import type { AnyTask, ColumnTypes, TaskContext, TaskInfo, Tensors } from "../task.js";
@@ -33,6 +34,7 @@ export interface SmallTraining extends UseOptions {
   readonly schedule?: ScheduleChoice;
   readonly weightDecay?: number;
   readonly clipNorm?: number;
+  readonly clipWeights?: string;
   readonly seed?: number;
 }
 
@@ -102,12 +104,13 @@ const numberIn = (config: RunConfig, name: string): number | undefined => {
   return typeof value === "number" ? value : undefined;
 };
 
+const textIn = (config: RunConfig, name: string): string | undefined => {
+  const value = config.options[name];
+  return typeof value === "string" ? value : undefined;
+};
+
 /** The settings of a run, overridden by the given ones. */
 function settingsOf(config: RunConfig, choice: SmallTraining) {
-  const named = (name: "optimizer" | "schedule", usual: string): string => {
-    const own = config.options[name];
-    return choice[name] ?? (typeof own === "string" ? own : usual);
-  };
   const optional = { weightDecay: 0, clipNorm: undefined, beta1: undefined, beta2: undefined, finalLrFraction: undefined };
   const rest = Object.fromEntries(
     Object.entries(optional).map(([name, usual]) => [
@@ -116,9 +119,10 @@ function settingsOf(config: RunConfig, choice: SmallTraining) {
     ]),
   ) as { readonly weightDecay: number; readonly clipNorm?: number };
   return {
-    optimizer: named("optimizer", "adamw"),
+    optimizer: choice.optimizer ?? textIn(config, "optimizer") ?? "adamw",
     schedule: choice.schedule ?? "cosine",
     lr: choice.lr ?? (numberIn(config, "lr") ?? 1e-3) / 2,
+    ...defined({ clipWeights: choice.clipWeights ?? textIn(config, "clipWeights") }),
     ...rest,
   };
 }

@@ -37,6 +37,18 @@ test("clipping comes first, for it is the gradient that is clipped and not the s
   assert.equal(part("clipByGlobalNorm", {}), undefined);
 });
 
+test("weights are clipped last, by a number or a percentile", () => {
+  const last = (clipWeights: string): unknown =>
+    (makeOptimizer({ ...base, clipNorm: 2, clipWeights }).description as { parts: unknown[] }).parts.at(-1);
+  assert.deepEqual(last("0.5"), { name: "weightClipping", limit: 0.5 });
+  assert.deepEqual(last("99.5%"), { name: "weightClipping", percentile: 99.5 });
+  for (const bad of ["", "%", "0", "-1", "101%", "0%", "half", "Infinity"])
+    assert.throws(() => makeOptimizer({ ...base, clipWeights: bad }), {
+      name: "ConfigError",
+      message: /--clip-weights: expected/,
+    });
+});
+
 test("AdamW's decay is decoupled: after Adam's scaling, where SGD's is before its momentum", () => {
   const order = (optimizer: string): unknown[] =>
     (makeOptimizer({ ...base, optimizer }).description as { parts: { name: string }[] }).parts.map(({ name }) => name);

@@ -3,8 +3,8 @@
  */
 import type { Json, Optimizer } from "../../optim/index.js";
 import type { OptimizerChoice } from "../options.js";
-import { OPTIMIZERS } from "../options.js";
-import { chain, clipByGlobalNorm, optimizerFrom, scheduleFrom } from "../../optim/index.js";
+import { OPTIMIZERS, weightBound } from "../options.js";
+import { chain, clipByGlobalNorm, optimizerFrom, scheduleFrom, weightClipping } from "../../optim/index.js";
 
 export interface OptimizerOptions {
   /** As on the command line: `adamw`, `sgd`, … */
@@ -22,6 +22,8 @@ export interface OptimizerOptions {
   readonly finalLrFraction?: number;
   readonly warmupSteps?: number;
   readonly clipNorm?: number;
+  /** As on the command line: `0.5`, `99%`. */
+  readonly clipWeights?: string;
   /** Updates in all: schedules that need lengths of their own take shares of it. */
   readonly totalSteps: number;
 }
@@ -55,7 +57,7 @@ function scheduleDescription({ schedule, lr: peak, warmupSteps, totalSteps, fina
 
 /** Errors: ConfigError for an unknown name or a number out of range. */
 export function makeOptimizer(options: OptimizerOptions): Optimizer {
-  const { optimizer, weightDecay, clipNorm, beta1, beta2 } = options;
+  const { optimizer, weightDecay, clipNorm, clipWeights, beta1, beta2 } = options;
   const schedule = scheduleFrom(scheduleDescription(options));
   // SGD without momentum is rarely what is meant by the name in a shell.
   const extra: Record<string, Json> = optimizer === "sgd" ? { momentum: 0.9, nesterov: true } : {};
@@ -63,5 +65,7 @@ export function makeOptimizer(options: OptimizerOptions): Optimizer {
   if (beta2 !== undefined && /^(adamw?|lion)$/.test(optimizer)) extra["beta2"] = beta2;
   const name = Object.hasOwn(OPTIMIZERS, optimizer) ? OPTIMIZERS[optimizer as OptimizerChoice] : optimizer;
   const made = optimizerFrom({ name, learningRate: schedule.description, weightDecay, ...extra });
-  return clipNorm === undefined ? made : chain(clipByGlobalNorm(clipNorm), made);
+  const first = clipNorm === undefined ? [] : [clipByGlobalNorm(clipNorm)];
+  const last = clipWeights === undefined ? [] : [weightClipping(weightBound(clipWeights, "--clip-weights"))];
+  return first.length + last.length === 0 ? made : chain(...first, made, ...last);
 }

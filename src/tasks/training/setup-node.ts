@@ -270,6 +270,7 @@ function scheduleFor(
     weightDecay: options.weightDecay ?? defaults.weightDecay,
     warmupSteps: options.warmupSteps ?? defaults.warmupSteps,
     clipNorm: options.clipNorm ?? defaults.clipNorm,
+    clipWeights: options.clipWeights,
     beta1: options.beta1 ?? defaults.beta1,
     beta2: options.beta2 ?? defaults.beta2,
     finalLrFraction: options.finalLrFraction ?? defaults.finalLrFraction,
