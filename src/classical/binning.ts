@@ -50,17 +50,17 @@ function between(a: number, b: number): number {
 }
 
 /** Distinct values of a sorted column, without missing ones, and how often each occurs. */
-function distinct(sorted: Float32Array): { readonly values: number[]; readonly counts: number[] } {
-  const [values, counts]: [number[], number[]] = [[], []];
-  for (const value of sorted) {
+function distinct(sorted: Float32Array): { readonly values: Float32Array; readonly counts: Float64Array } {
+  const values = new Float32Array(sorted.length);
+  const counts = new Float64Array(sorted.length);
+  let last = -1;
+  for (let i = 0; i < sorted.length; i++) {
+    const value = sorted[i] as number;
     if (Number.isNaN(value)) break; // NaN sorts last
-    if (values.at(-1) === value) counts[counts.length - 1] = (counts.at(-1) as number) + 1;
-    else {
-      values.push(value);
-      counts.push(1);
-    }
+    if (last < 0 || values[last] !== value) values[++last] = value;
+    counts[last] = (counts[last] as number) + 1;
   }
-  return { values, counts };
+  return { values: values.subarray(0, last + 1), counts: counts.subarray(0, last + 1) };
 }
 
 /**
@@ -69,8 +69,8 @@ function distinct(sorted: Float32Array): { readonly values: number[]; readonly c
  * Source: Ke et al., LightGBM, 2017; its GreedyFindBin in outline.
  */
 export function findThresholds(
-  values: readonly number[],
-  counts: readonly number[],
+  values: ArrayLike<number>,
+  counts: ArrayLike<number>,
   mostBins: number,
   leastInBin = LEAST_IN_BIN,
 ): Float32Array {
@@ -78,7 +78,8 @@ export function findThresholds(
   const cut = (i: number): void => {
     thresholds.push(between(values[i] as number, values[i + 1] as number));
   };
-  let total = counts.reduce((a, b) => a + b, 0);
+  let total = 0;
+  for (let i = 0; i < counts.length; i++) total += counts[i] as number;
   let filled = 0;
   if (values.length <= mostBins) {
     for (let i = 0; i + 1 < values.length; i++) {
@@ -89,19 +90,25 @@ export function findThresholds(
     }
     return Float32Array.from(thresholds);
   }
-  const large = counts.map((count) => count >= total / mostBins);
-  const alone = large.filter(Boolean).length;
-  let left = mostBins - alone;
-  total -= counts.reduce((sum, count, i) => sum + (large[i] === true ? count : 0), 0);
+  const least = total / mostBins;
+  let left = mostBins;
+  for (let i = 0; i < counts.length; i++) {
+    const count = counts[i] as number;
+    if (count < least) continue;
+    left--;
+    total -= count;
+  }
   let size = total / Math.max(1, left);
   for (let i = 0; i + 1 < values.length && thresholds.length < mostBins - 1; i++) {
-    filled += counts[i] as number;
-    if (large[i] !== true) total -= counts[i] as number;
-    const isFull = large[i] === true || filled >= size || (large[i + 1] === true && filled >= Math.max(1, size / 2));
+    const count = counts[i] as number;
+    const isLarge = count >= least;
+    filled += count;
+    if (!isLarge) total -= count;
+    const isFull = isLarge || filled >= size || ((counts[i + 1] as number) >= least && filled >= Math.max(1, size / 2));
     if (!isFull) continue;
     cut(i);
     filled = 0;
-    if (large[i] !== true) {
+    if (!isLarge) {
       left--;
       size = total / Math.max(1, left);
     }
@@ -112,7 +119,9 @@ export function findThresholds(
 /** Every n-th value of a column, so that at most so many are looked at. */
 function sample(x: DenseMatrix, column: number): Float32Array {
   const stride = Math.max(1, Math.ceil(x.rows / MOST_SAMPLED));
-  return Float32Array.from({ length: Math.ceil(x.rows / stride) }, (_, i) => x.values[i * stride * x.columns + column] as number);
+  const taken = new Float32Array(Math.ceil(x.rows / stride));
+  for (let i = 0; i < taken.length; i++) taken[i] = x.values[i * stride * x.columns + column] as number;
+  return taken;
 }
 
 function binColumn(
@@ -125,7 +134,7 @@ function binColumn(
   const { values, counts } = distinct(sorted);
   const hasMissing = Number.isNaN(sorted.at(-1) ?? 0);
   if (isCategorical) {
-    const order = values.map((_, i) => i).sort((a, b) => (counts[b] as number) - (counts[a] as number));
+    const order = Array.from(values, (_, i) => i).sort((a, b) => (counts[b] as number) - (counts[a] as number));
     const categories = Float32Array.from(order.slice(0, maxBins - 1), (i) => values[i] as number);
     // What is rarer, or was never seen, shares the last bin.
     return { thresholds: new Float32Array(), categories, count: categories.length + 1, hasMissing: true };
@@ -160,10 +169,11 @@ export function applyBins(
   const bins = allocate?.(rows * columns.length) ?? new Uint8Array(rows * columns.length);
   for (const [j, { thresholds, categories, count }] of columns.entries()) {
     const places = categories && new Map([...categories].map((category, b) => [category, b]));
+    const own = bins.subarray(j * rows, (j + 1) * rows);
     for (let i = 0; i < rows; i++) {
       const value = x.values[i * x.columns + j] as number;
-      bins[j * rows + i] =
-        places?.get(value) ?? (places !== undefined || Number.isNaN(value) ? count - 1 : binOf(thresholds, value));
+      if (places !== undefined) own[i] = places.get(value) ?? count - 1;
+      else own[i] = Number.isNaN(value) ? count - 1 : binOf(thresholds, value);
     }
   }
   const offsets = new Uint32Array(columns.length + 1);
@@ -184,7 +194,8 @@ function rowwise(
   const places = new Uint16Array(memory.buffer, memory.byteOffset, rows * width);
   for (let j = 0; j < width; j++) {
     const start = offsets[j] as number;
-    for (let i = 0; i < rows; i++) places[i * width + j] = start + (bins[j * rows + i] as number);
+    const own = bins.subarray(j * rows, (j + 1) * rows);
+    for (let i = 0; i < rows; i++) places[i * width + j] = start + (own[i] as number);
   }
   return places;
 }

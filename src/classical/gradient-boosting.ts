@@ -169,10 +169,6 @@ export function fitGradientBoosting(x: DenseMatrix, target: Target, options: Boo
   const arrays = treeArrays(data, leaves, loss.hasHessians, { minLeafRows, minLeafHessian, l2 }, threads?.allocate);
   using finder = threads?.finder(arrays) ?? splitsHere(arrays);
   const scores = Float64Array.from({ length: x.rows * outputs }, (_, i) => loss.base[i % outputs] as number);
-  const derivatives = {
-    gradients: new Float32Array(x.rows),
-    hessians: loss.hasHessians ? new Float32Array(x.rows) : undefined,
-  };
   const scratch = new Uint32Array(x.rows);
   const stopping = validation && new EarlyStopping(validation, loss.base);
   const grow: GrowOptions = { leaves, maxDepth, learningRate };
@@ -183,8 +179,8 @@ export function fitGradientBoosting(x: DenseMatrix, target: Target, options: Boo
     const before = outputs === 1 ? scores : scores.slice();
     const builder = new EnsembleBuilder(x.columns, outputs);
     for (let k = 0; k < outputs; k++) {
-      loss.derivatives(before, k, derivatives.gradients, derivatives.hessians);
-      const grown = growTree(arrays, finder, derivatives, builder, grow, scratch);
+      loss.derivatives(before, k, arrays.gradients, arrays.hessians);
+      const grown = growTree(arrays, finder, builder, grow, scratch);
       builder.tree(grown.root, k);
       for (const leaf of grown.leaves)
         for (let i = leaf.begin; i < leaf.end; i++) {

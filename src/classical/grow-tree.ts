@@ -13,13 +13,6 @@ export interface GrowOptions {
   readonly learningRate: number;
 }
 
-/** First and second derivatives of the loss by row. */
-export interface Derivatives {
-  readonly gradients: Float32Array;
-  /** Undefined where each is 1. */
-  readonly hessians: Float32Array | undefined;
-}
-
 /** A leaf while the tree grows: rows `order[begin … end − 1]`. */
 interface Leaf {
   readonly begin: number;
@@ -39,22 +32,14 @@ export interface GrownLeaf {
   readonly value: number;
 }
 
-/** Copies the derivatives of a leaf's rows to where its histogram is built from, and sums them. */
-function gather(arrays: TreeArrays, { gradients, hessians }: Derivatives, begin: number, end: number): void {
-  const { order } = arrays;
-  for (let i = begin; i < end; i++) arrays.gradients[i] = gradients[order[i] as number] as number;
-  if (hessians === undefined || arrays.hessians === undefined) return;
-  for (let i = begin; i < end; i++) arrays.hessians[i] = hessians[order[i] as number] as number;
-}
-
 /** Sums over all rows. */
-function sumsOf({ gradients, hessians }: Derivatives, order: Uint32Array): LeafSums {
+function sumsOf({ gradients, hessians }: TreeArrays): LeafSums {
+  const rows = gradients.length;
   let [gradient, hessian] = [0, 0];
-  for (const row of order) {
-    gradient += gradients[row] as number;
-    hessian += hessians === undefined ? 1 : (hessians[row] as number);
-  }
-  return { gradient, hessian, rows: order.length };
+  for (let i = 0; i < rows; i++) gradient += gradients[i] as number;
+  if (hessians === undefined) return { gradient, hessian: rows, rows };
+  for (let i = 0; i < rows; i++) hessian += hessians[i] as number;
+  return { gradient, hessian, rows };
 }
 
 /** Which bins go to the left, as a table of 0 and 1. */
@@ -71,11 +56,16 @@ function leftBins({ column, bin, missingLeft, set }: Split, { count, hasMissing 
 function partition({ order, data }: TreeArrays, leaf: Leaf, scratch: Uint32Array): number {
   const table = leftBins(leaf.split, data.columns[leaf.split.column] as BinColumn);
   const bins = data.bins.subarray(leaf.split.column * data.rows, (leaf.split.column + 1) * data.rows);
-  let [left, right] = [leaf.begin, 0];
+  let left = leaf.begin;
+  let right = 0;
+  // Both are written and one is kept: the processor cannot guess the side of a row.
   for (let i = leaf.begin; i < leaf.end; i++) {
     const row = order[i] as number;
-    if (table[bins[row] as number] === 1) order[left++] = row;
-    else scratch[right++] = row;
+    const isLeft = table[bins[row] as number] as number;
+    order[left] = row;
+    scratch[right] = row;
+    left += isLeft;
+    right += 1 - isLeft;
   }
   order.set(scratch.subarray(0, right), left);
   return left;
@@ -102,7 +92,6 @@ function decision(split: Split, { thresholds, categories }: BinColumn): { thresh
 export function growTree(
   arrays: TreeArrays,
   finder: SplitFinder,
-  derivatives: Derivatives,
   builder: EnsembleBuilder,
   options: GrowOptions,
   scratch: Uint32Array,
@@ -110,8 +99,7 @@ export function growTree(
   const { order, data } = arrays;
   const { l2 } = arrays.options;
   for (let i = 0; i < order.length; i++) order[i] = i;
-  const sums = sumsOf(derivatives, order);
-  gather(arrays, derivatives, 0, order.length);
+  const sums = sumsOf(arrays);
   const [split] = finder.find({ begin: 0, end: order.length, slot: 0, sums, sibling: undefined });
   const leaves: Leaf[] = [{ begin: 0, end: order.length, sums, slot: 0, depth: 0, split, parent: undefined }];
   let root: number | undefined;
@@ -134,7 +122,7 @@ export function growTree(
     });
     sides.set(node, [-1, -1]);
     attach(leaf.parent, node, sides);
-    leaves.splice(at, 1, ...children(arrays, finder, derivatives, leaf, node, leaves.length, scratch));
+    leaves.splice(at, 1, ...children(arrays, finder, leaf, node, leaves.length, scratch));
   }
   const grown = leaves.map((leaf): GrownLeaf => {
     const value = valueOf(leaf.sums, l2, options.learningRate);
@@ -159,7 +147,6 @@ function bestLeaf(leaves: readonly Leaf[], maxDepth: number): number {
 function children(
   arrays: TreeArrays,
   finder: SplitFinder,
-  derivatives: Derivatives,
   leaf: Leaf,
   node: number,
   newSlot: number,
@@ -176,7 +163,6 @@ function children(
   };
   const isLeftSmall = leftRows <= rightRows;
   const [begin, end] = isLeftSmall ? [leaf.begin, middle] : [middle, leaf.end];
-  gather(arrays, derivatives, begin, end);
   const [small, large] = finder.find({
     begin,
     end,

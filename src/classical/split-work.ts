@@ -11,9 +11,9 @@ export interface TreeArrays {
   readonly data: BinnedMatrix;
   /** Rows, those of a leaf side by side. */
   readonly order: Uint32Array;
-  /** Gradients of the leaf whose histogram is built, at the places of its rows in `order`. */
+  /** First derivatives of the loss by row. */
   readonly gradients: Float32Array;
-  /** Second derivatives alike; undefined where each is 1. */
+  /** Second derivatives by row; undefined where each is 1. */
   readonly hessians: Float32Array | undefined;
   /** [slots, bins, 2]. */
   readonly histograms: Float64Array;

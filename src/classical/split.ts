@@ -79,6 +79,7 @@ function offer({ sums, options, own, best }: Scan, g: number, h: number, rows: n
 function scanNumbers(scan: Scan, column: number, start: number, { count, hasMissing }: BinColumn): void {
   const { histogram, sums, options, best } = scan;
   const perHessian = sums.rows / sums.hessian;
+  const { minLeafRows } = options;
   const last = hasMissing ? count - 1 : count;
   const missing = 2 * (start + count - 1);
   for (let side = 0; side < (hasMissing ? 2 : 1); side++) {
@@ -87,10 +88,14 @@ function scanNumbers(scan: Scan, column: number, start: number, { count, hasMiss
     let h = isLeft ? (histogram[missing + 1] as number) : 0;
     // A side with missing values alone is a split as well: all known ones on the other.
     const end = hasMissing && !isLeft ? last : last - 1;
-    for (let b = 0; b < end; b++) {
-      g += histogram[2 * (start + b)] as number;
-      h += histogram[2 * (start + b) + 1] as number;
-      if (!offer(scan, g, h, Math.round(h * perHessian), options.l2)) continue;
+    for (let b = 0, at = 2 * start; b < end; b++, at += 2) {
+      g += histogram[at] as number;
+      h += histogram[at + 1] as number;
+      const rows = Math.round(h * perHessian);
+      // Most bins of small leaves end here.
+      if (rows < minLeafRows) continue;
+      if (sums.rows - rows < minLeafRows) break;
+      if (!offer(scan, g, h, rows, options.l2)) continue;
       best.column = column;
       best.bin = b;
       best.set = undefined;
@@ -164,10 +169,7 @@ export function bestSplit(
   return best;
 }
 
-/**
- * Sums gradients and hessians of rows by bin, over columns from … to − 1. Rows are `order[begin … end − 1]`; their gradients lie in this order in
- * `gradients` and `hessians`.
- */
+/** Sums gradients and hessians of the rows `order[begin … end − 1]` by bin, over columns from … to − 1. */
 export function buildHistogram(
   data: BinnedMatrix,
   order: Uint32Array,
@@ -206,10 +208,11 @@ function sumRows(
   to: number,
 ): void {
   for (let i = begin; i < end; i++) {
-    const g = gradients[i] as number;
-    const h = hessians === undefined ? 1 : (hessians[i] as number);
-    const row = (order[i] as number) * width;
-    for (let p = row + from; p < row + to; p++) {
+    const row = order[i] as number;
+    const g = gradients[row] as number;
+    const h = hessians === undefined ? 1 : (hessians[row] as number);
+    const first = row * width;
+    for (let p = first + from; p < first + to; p++) {
       const b = 2 * (places[p] as number);
       into[b] = (into[b] as number) + g;
       into[b + 1] = (into[b + 1] as number) + h;
@@ -227,8 +230,9 @@ function countColumn(
   into: Float64Array,
 ): void {
   for (let i = begin; i < end; i++) {
-    const b = 2 * (column[order[i] as number] as number);
-    into[b] = (into[b] as number) + (gradients[i] as number);
+    const row = order[i] as number;
+    const b = 2 * (column[row] as number);
+    into[b] = (into[b] as number) + (gradients[row] as number);
     into[b + 1] = (into[b + 1] as number) + 1;
   }
 }
@@ -243,9 +247,10 @@ function sumColumn(
   into: Float64Array,
 ): void {
   for (let i = begin; i < end; i++) {
-    const b = 2 * (column[order[i] as number] as number);
-    into[b] = (into[b] as number) + (gradients[i] as number);
-    into[b + 1] = (into[b + 1] as number) + (hessians[i] as number);
+    const row = order[i] as number;
+    const b = 2 * (column[row] as number);
+    into[b] = (into[b] as number) + (gradients[row] as number);
+    into[b + 1] = (into[b + 1] as number) + (hessians[row] as number);
   }
 }
 
