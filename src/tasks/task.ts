@@ -278,7 +278,7 @@ export interface Task<I extends TaskInfo = TaskInfo> {
   /** Describes the inputs for somebody who has the ONNX file alone: plain JSON, in the file's metadata. */
   preprocessing?(info: I): Readonly<Record<string, unknown>> | undefined;
   /** The options with short forms spelled out, as `config.json` keeps them; left out where a task has none. ConfigError for a wrong one. */
-  settle?(options: TaskOptions, info: I, data: LoadedData): TaskOptions;
+  settle?(options: TaskOptions, info: I, data: Pick<LoadedData, "known">): TaskOptions;
   /** The options of its own, each declared once: `descent train TASK --help` lists them, and other tasks refuse them. */
   readonly options: OptionTable;
   /** Those that `descent predict` takes for its runs. */

@@ -12,7 +12,7 @@ import { initialValues } from "../../train/step.js";
 import { ConfigError } from "../../util/errors.js";
 import { readInputs } from "../use/examples-node.js";
 import { builtNamed, taskNamed } from "../table.js";
-import type { TaskInfo } from "../task.js";
+import type { AnyTask, TaskContext, TaskInfo, TaskOptions } from "../task.js";
 import type { DistillLosses } from "./distill-node.js";
 import { distill, needsGraph } from "./distill-node.js";
 import type { CompressingContext } from "./prune-run-node.js";
@@ -186,6 +186,19 @@ function studentOf({ source, isOwn }: Opened, { student }: DistillOptions, examp
   return student === EVERY_SECOND ? halved(source) : newStudent(student, source, examples, seed);
 }
 
+/**
+ * Tells whether training mixes examples, so that no answer for one of them fits. ConfigError where stored outputs, or several teachers, would have to be mixed.
+ */
+function mixesRows(context: TaskContext<TaskInfo>, task: AnyTask, teachers: readonly (CompressionSource | string)[]): boolean {
+  const width = (options: TaskOptions): string => JSON.stringify(task.targets({ ...context, options }, 1));
+  if (width(context.options) === width({ ...context.options, augment: "none" })) return false;
+  if (teachers.length > 1 || typeof teachers[0] === "string")
+    throw new ConfigError(
+      `distill: expected one teacher that can be run, since ${context.options.augment} mixes images, got ${typeof teachers[0] === "string" ? "stored outputs" : `${teachers.length} teachers`}; --augment none mixes none`,
+    );
+  return true;
+}
+
 /** Teaches a student, and writes its run. Errors: ConfigError for teachers and students of other tasks or classes. */
 export async function distillRun(
   paths: readonly string[],
@@ -201,10 +214,13 @@ export async function distillRun(
   for (const text of data.notes) context.note(text);
   const { base, dropped, usual } = studentOf(opened, options, data.calibration.length, training.seed ?? 1);
   const rows = await rowsFor(source, data.calibration, options.unlabelled);
-  const fitted = trainingContextOf(base.task, base.info, source.config, data.calibration);
+  const fitted = trainingContextOf(base.task, base.info, source.config, data.calibration, training);
   const student = new SmallerModel(base, dropped.length === 0 ? [] : [droppingLayers(dropped)], fitted);
   // Answers that are one row of logits are cached; others are computed beside the student.
-  const isClassifier = classesOf(base.info).length > 0 && student.named.graph.outputs.get("use: logits")?.rank === 2;
+  const isClassifier =
+    classesOf(base.info).length > 0 &&
+    student.named.graph.outputs.get("use: logits")?.rank === 2 &&
+    !mixesRows(fitted, base.task, teachers);
   const [first] = models;
   const inside = first !== undefined && (needsGraph(options) || !isClassifier) ? baseOf(first) : undefined;
   const rowsOf = async (teacher: CompressionSource): Promise<Dataset> => {

@@ -27,6 +27,7 @@ export const smallTrainingOptions = {
   weightDecay: { ...trainingOptions.weightDecay, defaultText: ownSetting },
   clipNorm: { ...trainingOptions.clipNorm, defaultText: ownSetting },
   clipWeights: { ...trainingOptions.clipWeights, defaultText: ownSetting },
+  augment: text({ help: "random changes of training images, as of descent train", metavar: "LIST", defaultText: ownSetting }),
   seed: trainingOptions.seed,
 } satisfies OptionTable;
 
@@ -42,7 +43,7 @@ type Given = OptionValues<typeof smallTrainingOptions & typeof deviceOptions>;
 
 /** Picks the settings of training from a verb's options. */
 export function smallTrainingOf(options: Given): SmallTraining {
-  const { epochs, steps, batchSize, lr, optimizer, schedule, weightDecay, clipNorm, clipWeights, seed, device, threads } =
+  const { epochs, steps, batchSize, lr, optimizer, schedule, weightDecay, clipNorm, clipWeights, augment, seed, device, threads } =
     options;
   return defined({
     epochs,
@@ -54,6 +55,7 @@ export function smallTrainingOf(options: Given): SmallTraining {
     weightDecay,
     clipNorm,
     clipWeights,
+    augment,
     seed,
     device,
     threads,

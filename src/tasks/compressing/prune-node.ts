@@ -250,7 +250,7 @@ const widthsOf = ({ named }: SmallerModel): Map<string, number> =>
  */
 export async function prune(p: Pruning): Promise<Pruned> {
   const { base, config, rows, options, note } = p;
-  const context = trainingContextOf(base.task, base.info, config, rows);
+  const context = trainingContextOf(base.task, base.info, config, rows, p.training);
   const whole = new SmallerModel(base, [], context);
   const layers = options.layers === undefined ? [] : droppedLayers(whole, options.layers);
   let rewrites: Rewrite[] = layers.length === 0 ? [] : [droppingLayers(layers)];

@@ -2,6 +2,7 @@
  * @module The training of a smaller model: on the data and with the settings of its original run, unless others are given.
  */
 import type { BatchFetcher, Dataset } from "../../data/node.js";
+import { KNOWN_DATASETS } from "../../data/node.js";
 import type { Parameter, Tensor, TensorData } from "../../graph/index.js";
 import type { Part } from "../../optim/index.js";
 import { chain } from "../../optim/index.js";
@@ -12,9 +13,9 @@ import type { Callback, Objective, TrainingState } from "../../train/index.js";
 import { trainingStep } from "../../train/index.js";
 import { countSteps } from "../../train/step-count.js";
 import { trainRun } from "../../train/train-node.js";
-import { DescentError } from "../../util/errors.js";
-import { defined } from "../../util/record.js";
+import { ConfigError, DescentError } from "../../util/errors.js";
 import type { OptimizerChoice, ScheduleChoice } from "../options.js";
+import { defined } from "../../util/record.js";
 import { fetcherFor } from "../shared/rows-node.js";
 import type { AnyTask, ColumnTypes, TaskContext, TaskInfo, Tensors } from "../task.js";
 import { makeOptimizer } from "../training/optimizer.js";
@@ -35,6 +36,8 @@ export interface SmallTraining extends UseOptions {
   readonly weightDecay?: number;
   readonly clipNorm?: number;
   readonly clipWeights?: string;
+  /** Random changes of training images, as `--augment` of a training has them. */
+  readonly augment?: string;
   readonly seed?: number;
 }
 
@@ -75,13 +78,27 @@ export interface SmallTrained {
 /** The part of a smaller model that training needs. */
 export type Trainable = Pick<SmallerModel, "base" | "module" | "outputs" | "trainingContext" | "weights">;
 
-/** The context in which a model of a run was trained, for these rows. */
-export function trainingContextOf(task: AnyTask, info: TaskInfo, config: RunConfig, rows: Dataset): TaskContext<TaskInfo> {
+/**
+ * The context in which a model of a run was trained, for these rows; `augment` replaces the run's own.
+ *
+ * Errors: ConfigError for `augment` where the task changes no images.
+ */
+export function trainingContextOf(
+  task: AnyTask,
+  info: TaskInfo,
+  config: RunConfig,
+  rows: Dataset,
+  { augment }: Pick<SmallTraining, "augment"> = {},
+): TaskContext<TaskInfo> {
+  if (augment !== undefined && !("augment" in task.options))
+    throw new ConfigError(`--augment ${augment}: expected a task whose training images are changed, got ${task.name}`);
   const all = currentOptions(taskNamed(task.name), config.options);
   const names = ["labelSmoothing", "augment", ...Object.keys(task.options)];
   const options = Object.fromEntries(Object.entries(all).filter(([name, value]) => names.includes(name) && value !== undefined));
   const length = task.buckets?.(info, rows).bounds.at(-1);
-  return { info, use: "train", options, ...(length === undefined ? {} : { length }) };
+  const known = KNOWN_DATASETS.find(({ name }) => name === config.options["data"]);
+  const settled = augment === undefined ? options : (task.settle?.({ ...options, augment }, info, defined({ known })) ?? options);
+  return { info, use: "train", options: settled, ...(length === undefined ? {} : { length }) };
 }
 
 /** Columns of the rows of each batch beside it. */

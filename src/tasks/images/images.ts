@@ -118,7 +118,7 @@ export const imagePreprocessing = ({ classes, imageShape, maximum, mean, deviati
 export const imageLoading = ({ imageShape }: ImageInfo): Pick<LoadOptions, "imageShape"> => ({ imageShape });
 
 /** `--augment` spelled out. ConfigError for one that is not known. */
-export function settleAugment(options: TaskOptions, info: ImageInfo, { known }: LoadedData): TaskOptions {
+export function settleAugment(options: TaskOptions, info: ImageInfo, { known }: Pick<LoadedData, "known">): TaskOptions {
   const [, height = 1, width = 1] = info.imageShape;
   const list = parseAugment(options.augment ?? "none", { height, width, mirrors: known?.mirrors ?? true });
   return { ...options, augment: formatAugment(list) };
