@@ -1,9 +1,10 @@
 /**
- * @module Figures of compression against the literature, measured through the command line: `node dist/scripts/compression-figures.js NAME… [--folder F] [--data D]`
- * prints one JSON document for each of `lenet`, `hinton`, `resnet` and `text`, for benchmarks/compression.md. Minutes to an hour each, with DESCENT_DATA set.
+ * @module Figures of compression against the literature, measured through the command line: `node dist/scripts/compression-figures.js NAME… [--folder F] [--seeds 1,2,3] [--minutes M]`
+ * prints one JSON document for each of `lenet`, `hinton`, `resnet` and `text`, for benchmarks/compression.md. With DESCENT_DATA set; `text` needs --init FOLDER, a sentence encoder in Hugging
+ * Face's form. Runs that are finished are kept and not made again, so that a command that was killed, or that ended after --minutes, goes on where it was.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
@@ -11,82 +12,116 @@ import { fileURLToPath } from "node:url";
 const MAIN = fileURLToPath(new URL("../src/cli/main.js", import.meta.url));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { folder: { type: "string", default: "runs/compression" }, teacher: { type: "string" } },
+  options: {
+    folder: { type: "string", default: "runs/compression" },
+    init: { type: "string" },
+    rows: { type: "string", default: "3000" },
+    seeds: { type: "string", default: "1,2,3" },
+    minutes: { type: "string", default: "1000" },
+  },
 });
-const folder = values.folder;
+const { folder } = values;
 mkdirSync(folder, { recursive: true });
 const path = (name: string): string => join(folder, name);
+const SEEDS = values.seeds.split(",").map(Number);
+const END = Date.now() + 60_000 * Number(values.minutes);
 
 interface Summary {
   readonly parameters: number;
+  readonly trainSeconds?: number;
   readonly metrics: { readonly test: Readonly<Record<string, number>> };
   readonly compression?: Readonly<Record<string, unknown>>;
 }
 
-/** Runs `descent` and returns what it prints with --json. */
-function descent(line: string): Summary {
-  console.error(`descent ${line}`);
-  const { status, stdout } = spawnSync(process.execPath, [MAIN, ...line.split(" "), "--json", "--overwrite"], {
-    encoding: "utf8",
-    maxBuffer: 2 ** 28,
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  if (status !== 0) throw new Error(`descent ${line}: ended with ${status}`);
-  return JSON.parse(stdout) as Summary;
+/** Makes a run with `descent`, unless it is there already, and returns its summary. */
+function descent(name: string, line: string): Summary {
+  const summary = join(path(name), "summary.json");
+  if (!existsSync(summary)) {
+    if (Date.now() > END) throw new Error(`the time is up before ${name}; the same command goes on`);
+    const verb = line.split(" ")[0];
+    const goesOn = verb === "train" && existsSync(join(path(name), "checkpoints"));
+    const args = goesOn ? ["train", "--resume", path(name)] : [...line.split(" "), "--out", path(name), "--overwrite"];
+    console.error(`descent ${args.join(" ")}`);
+    const { status } = spawnSync(process.execPath, [MAIN, ...args, "--json"], { stdio: ["ignore", "ignore", "inherit"] });
+    if (status !== 0) throw new Error(`descent ${line}: ended with ${status}`);
+  }
+  return JSON.parse(readFileSync(summary, "utf8")) as Summary;
 }
 
 /** Errors among MNIST's 10,000 test images. */
 const errors = ({ metrics }: Summary): number => Math.round((1 - (metrics.test["accuracy"] ?? NaN)) * 10_000);
-const SEEDS = [1, 2, 3];
+const mean = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0) / numbers.length;
 
 /** Han et al. 2015, table 1, and Han et al. 2016, table 2: LeNet-300-100. */
 function lenet(): unknown {
-  const whole = descent(`train image-classification --data mnist --model lenet-300-100 --no-check --out ${path("lenet")}`);
-  const training = "--sparsity 0.925 --cuts gradual --epochs 20 --lr 0.001";
-  const sparse = descent(`prune ${path("lenet")} ${training} --out ${path("lenet-sparse")}`);
-  const shared = descent(`prune ${path("lenet")} ${training} --clusters 64 --out ${path("lenet-shared")}`);
-  const facts = (s: Summary): unknown => ({ errors: errors(s), ...(s.compression?.["sparse"] as object) });
-  return { errors: errors(whole), sparse: facts(sparse), shared: facts(shared) };
+  const each = SEEDS.map((seed) => {
+    const whole = descent(
+      `lenet-${seed}`,
+      `train image-classification --data mnist --model lenet-300-100 --seed ${seed} --no-check`,
+    );
+    const training = `${path(`lenet-${seed}`)} --sparsity 0.925 --cuts gradual --epochs 20 --lr 0.001 --seed ${seed}`;
+    const sparse = descent(`lenet-sparse-${seed}`, `prune ${training}`);
+    const shared = descent(`lenet-shared-${seed}`, `prune ${training} --clusters 64`);
+    const facts = (s: Summary): object => ({ errors: errors(s), ...(s.compression?.["sparse"] as object) });
+    return { seed, errors: errors(whole), sparse: facts(sparse), shared: facts(shared) };
+  });
+  return { each };
 }
 
-/** Hinton et al. 2015, section 3: 146, 74 and 67 errors. */
+/** Hinton et al. 2015, section 3: 146 errors of the student alone, 74 of the taught one, 67 of the teacher, which saw images moved by up to two pixels. */
 function hinton(): unknown {
   const teacher = descent(
-    `train image-classification --data mnist --model mlp-1200 --epochs 40 --no-check --out ${path("teacher")}`,
+    "teacher",
+    "train image-classification --data mnist --model mlp-1200 --augment crop:2 --epochs 25 --no-check",
   );
   const each = SEEDS.map((seed) => {
-    const alone = descent(
-      `train image-classification --data mnist --model mlp-800 --seed ${seed} --no-check --out ${path(`alone-${seed}`)}`,
-    );
+    const alone = descent(`alone-${seed}`, `train image-classification --data mnist --model mlp-800 --seed ${seed} --no-check`);
     const taught = descent(
-      `distill ${path("teacher")} --student mlp-800 --seed ${seed} --temperature 8 --alpha 0.9 --out ${path(`taught-${seed}`)}`,
+      `taught-${seed}`,
+      `distill ${path("teacher")} --student mlp-800 --augment none --seed ${seed} --temperature 8 --alpha 0.9`,
     );
     return { seed, alone: errors(alone), taught: errors(taught) };
   });
-  return { teacher: errors(teacher), each };
+  const halfway = (errors(teacher) + mean(each.map(({ alone }) => alone))) / 2;
+  return { teacher: errors(teacher), each, halfway, taught: mean(each.map(({ taught }) => taught)) };
 }
 
 /** ResNet-20 on Fashion-MNIST, half of the multiply-adds. */
 function resnet(): unknown {
-  const whole = descent(
-    `train image-classification --data fashion-mnist --model resnet-20-cifar --no-check --out ${path("resnet")}`,
-  );
-  const cut = descent(
-    `prune ${path("resnet")} --macs 0.47 --cuts gradual --rounds 3 --epochs 12 --lr 0.05 --out ${path("resnet-cut")}`,
-  );
+  const whole = descent("resnet", "train image-classification --data fashion-mnist --model resnet-20-cifar --no-check");
+  const cut = descent("resnet-cut", `prune ${path("resnet")} --macs 0.47 --cuts gradual --rounds 3 --epochs 12 --lr 0.05`);
   return { before: whole.metrics.test, after: cut.metrics.test, compression: cut.compression };
 }
 
-/** SST-2: a fine-tuned run (--teacher) taught to half of its layers, and the same student alone. */
+/** A part of SST-2 with fewer training rows, spread over all of them: its folder. */
+function fewerRows(count: number): string {
+  const [from, to] = [join(process.env["DESCENT_DATA"] ?? "", "sst2"), path(`sst2-${count}`)];
+  if (existsSync(join(to, "test.tsv"))) return to;
+  mkdirSync(to, { recursive: true });
+  for (const part of ["train", "dev", "test"]) {
+    const lines = readFileSync(join(from, `${part}.tsv`), "utf8")
+      .split("\n")
+      .filter((line) => line.trim() !== "");
+    const kept =
+      part === "train" ? Array.from({ length: count }, (_, i) => lines[Math.floor((i * lines.length) / count)]) : lines;
+    writeFileSync(join(to, `${part}.tsv`), `${kept.join("\n")}\n`);
+  }
+  return to;
+}
+
+/** SST-2: a fine-tuned sentence encoder taught to half of its layers, and the same student alone. */
 function text(): unknown {
-  const { teacher } = values;
-  if (teacher === undefined) throw new Error("text: expected --teacher RUN, a text classifier of several layers");
+  const { init } = values;
+  if (init === undefined) throw new Error("text: expected --init FOLDER, a sentence encoder");
+  const data = fewerRows(Number(values.rows));
+  const teacher = descent("sst2-teacher", `train text-classification --data ${data} --init ${init} --epochs 2 --no-check`);
   const each = SEEDS.map((seed) => {
-    const taught = descent(`distill ${teacher} --hidden 1 --attention 1 --epochs 3 --seed ${seed} --out ${path(`half-${seed}`)}`);
-    const alone = descent(`distill ${teacher} --alpha 0 --epochs 3 --seed ${seed} --out ${path(`half-alone-${seed}`)}`);
+    const own = `distill ${path("sst2-teacher")} --epochs 3 --seed ${seed}`;
+    const taught = descent(`half-${seed}`, `${own} --hidden 1 --attention 1`);
+    const alone = descent(`half-alone-${seed}`, `${own} --alpha 0`);
     return { seed, taught: taught.metrics.test, alone: alone.metrics.test, compression: taught.compression };
   });
-  return { each };
+  return { teacher: teacher.metrics.test, each };
 }
 
 const FIGURES: ReadonlyMap<string, () => unknown> = new Map([

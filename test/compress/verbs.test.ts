@@ -175,7 +175,9 @@ test("distill: what does not fit is refused", async () => {
 });
 
 test("distill: images that are mixed get the teacher's answers to the mixed ones, from one that runs beside the student", async () => {
-  await descent("train image-classification --data digits --model linear --augment mixup --steps 40 --no-check --quiet --out mixed");
+  await descent(
+    "train image-classification --data digits --model linear --augment mixup --steps 40 --no-check --quiet --out mixed",
+  );
   await descent("distill mixed --student mlp --steps 4 --cache mixed-kept --out from-mixed");
   assert.ok(!existsSync(path("mixed-kept")));
   await descent("distill mixed --student mlp --augment none --steps 4 --cache mixed-kept --out from-plain");
@@ -184,8 +186,14 @@ test("distill: images that are mixed get the teacher's answers to the mixed ones
     `distill mixed-kept/${stored} --student mixed --out no`,
     /expected one teacher that can be run, since mixup:0\.2 mixes images, got stored outputs; --augment none mixes none/,
   );
-  await refused("distill mixed --student mlp --augment flipp --out no", /--augment: unknown augmentation "flipp"; did you mean "flip"\?/);
-  await refused("distill points --student linear --augment flip --out no", /expected a task whose training images are changed, got tabular/);
+  await refused(
+    "distill mixed --student mlp --augment flipp --out no",
+    /--augment: unknown augmentation "flipp"; did you mean "flip"\?/,
+  );
+  await refused(
+    "distill points --student linear --augment flip --out no",
+    /expected a task whose training images are changed, got tabular/,
+  );
 });
 
 test("distill: every second layer of a text classifier, with what lies within it", async () => {

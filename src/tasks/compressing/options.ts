@@ -43,8 +43,21 @@ type Given = OptionValues<typeof smallTrainingOptions & typeof deviceOptions>;
 
 /** Picks the settings of training from a verb's options. */
 export function smallTrainingOf(options: Given): SmallTraining {
-  const { epochs, steps, batchSize, lr, optimizer, schedule, weightDecay, clipNorm, clipWeights, augment, seed, device, threads } =
-    options;
+  const {
+    epochs,
+    steps,
+    batchSize,
+    lr,
+    optimizer,
+    schedule,
+    weightDecay,
+    clipNorm,
+    clipWeights,
+    augment,
+    seed,
+    device,
+    threads,
+  } = options;
   return defined({
     epochs,
     steps,
