@@ -12,6 +12,7 @@ import { vjpOf } from "./grad.js";
  * arXiv:1604.06174. The value and the gradient are those of f; dropout draws the same masks both times.
  *
  * The gradient goes to the arguments and to every parameter and tensor that f captures.
+ * Shapes are those of f.
  */
 export function checkpoint(f: (...xs: readonly Tensor[]) => Tensor): (...xs: readonly Tensor[]) => Tensor {
   return (...xs) => {

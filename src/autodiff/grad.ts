@@ -20,6 +20,7 @@ import type { GradientRule, OptionalTensor } from "../ops/index.js";
 import { bindAttributes, deferred, identity, onesLike, opOf, sizedBy, sumTo, zerosLike } from "../ops/index.js";
 import { DTypeError, NoGradientError, ShapeError } from "../util/errors.js";
 
+/** Options of `grad`: the gradient that arrives at y, of y's shape; 1 for a scalar y. */
 export interface GradOptions {
   /** Gradient that arrives at y, of y's shape; left out, y must be a scalar, and it is 1. */
   readonly dy?: Tensor;
@@ -30,6 +31,11 @@ export interface GradOptions {
  *
  * Errors: ShapeError if y is no scalar and no `dy` is given; NoGradientError if a path from x to y passes an op without one.
  * Differs from PyTorch: an x that y does not depend on has the gradient 0.
+ *
+ * @example
+ * import { grad, tensor } from "descentjs";
+ * const x = tensor([1, 2, 3]);
+ * console.log(await grad(x.square().sum(), x).data()); // Float32Array(3) [ 2, 4, 6 ]
  */
 export function grad(y: Tensor, x: Tensor, options?: GradOptions): Tensor;
 export function grad(y: Tensor, xs: readonly Tensor[], options?: GradOptions): Tensor[];
@@ -42,7 +48,7 @@ export function grad(y: Tensor, xs: Tensor | readonly Tensor[], options: GradOpt
   return xs instanceof Tensor ? (gradients[0] as Tensor) : gradients;
 }
 
-/** The value and its gradients, as one graph would share them. */
+/** The value and its gradients, as one graph would share them. y is a scalar, or `dy` has its shape; each gradient has the shape of its x. */
 export function valueAndGrad(
   y: Tensor,
   xs: readonly Tensor[],
@@ -57,7 +63,10 @@ export type NodeRule = GradientRule<Attributes, readonly OptionalTensor[]>;
 /** Another rule for a node than its op's own; undefined keeps that. What else than gradients is propagated so: relevance, multipliers. */
 export type RuleChoice = (node: Node) => NodeRule | undefined;
 
-/** Σ dyᵢ·∂yᵢ/∂x for several outputs at once; by other rules, where `choose` gives one. */
+/**
+ * Σ dyᵢ·∂yᵢ/∂x for several outputs at once; by other rules, where `choose` gives one. Each dy has the shape of its y, each result that of its x.
+ * DTypeError for integers.
+ */
 export function vjpOf(ys: readonly Tensor[], dys: readonly Tensor[], xs: readonly Tensor[], choose?: RuleChoice): Tensor[] {
   for (const x of xs) {
     if (!isFloat(x.dtype)) throw new DTypeError(`grad: expected a floating-point tensor to differentiate by, got ${x.dtype}`);

@@ -7,7 +7,14 @@ import { ShapeError } from "../util/errors.js";
 import { grad, vjpOf } from "./grad.js";
 import { vmap } from "./vmap.js";
 
-/** ∂y/∂x of shape [y.., x..]: one backward pass per element of y, all of them batched. y must have known dimensions. */
+/**
+ * ∂y/∂x of shape [y.., x..]: one backward pass per element of y, all of them batched. y must have known dimensions.
+ *
+ * @example
+ * import { jacobian, tensor } from "descentjs";
+ * const x = tensor([1, 2]);
+ * console.log(await jacobian(x.square(), x).data()); // Float32Array(4) [ 2, 0, 0, 4 ]
+ */
 export function jacobian(y: Tensor, x: Tensor): Tensor {
   const shape = staticShape(y.shape, "jacobian");
   const size = sizeOf(shape);
@@ -20,7 +27,7 @@ export function jacobian(y: Tensor, x: Tensor): Tensor {
 /** ∂²y/∂x² of the scalar y, of shape [x.., x..]. */
 export const hessian = (y: Tensor, x: Tensor): Tensor => jacobian(grad(y, x), x);
 
-/** ∂²y/∂x² · v of the scalar y, of x's shape, for the price of two gradients (Pearlmutter 1994). */
+/** ∂²y/∂x² · v of the scalar y, of x's shape, for the price of two gradients (Pearlmutter 1994). ShapeError if v has not the shape of x. */
 export function hessianVectorProduct(y: Tensor, x: Tensor, v: Tensor): Tensor {
   if (!sameShape(x.shape, v.shape))
     throw new ShapeError(`hessianVectorProduct: expected a vector ${formatShape(x.shape)}, got ${formatShape(v.shape)}`);

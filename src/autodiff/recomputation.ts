@@ -26,6 +26,7 @@ const LEAST_CUT_BYTES = 1024;
 /**
  * The stretches of a loss, in order: a cut is where a single float tensor of all that depends on the parameters is still to be used, such as the
  * residual stream between two blocks. What lies before the first cut and behind the last is in none.
+ * The loss is a scalar.
  */
 export function stretches(loss: Tensor, parameters: ReadonlySet<Tensor>): Stretch[] {
   const nodes = reachableNodes([loss]).filter((node) => !isLeaf(node));
@@ -83,6 +84,7 @@ export interface Recomputation {
  *
  * Source: Chen et al. 2016, arXiv:1604.06174. Differs from the source: where to cut is found from the graph, and only the first stretches are computed
  * again: the last ones are needed at once.
+ * The loss is a scalar; all tensors keep their shapes.
  */
 export function withRecomputation(
   loss: Tensor,

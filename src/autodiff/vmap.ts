@@ -17,6 +17,7 @@ import {
 import { emit, opOf, stack } from "../ops/index.js";
 import { ShapeError } from "../util/errors.js";
 
+/** Axis of each argument that is mapped; null where all examples share it. */
 export interface VmapOptions {
   /** The axis of each argument that holds the examples; null for an argument that all examples share. Left out, 0 for all. */
   readonly axes?: readonly (number | null)[];
@@ -28,6 +29,11 @@ export interface VmapOptions {
  * An op whose entry says "unroll" is applied example by example. Tensors that f captures are shared; so are random masks.
  * Gradients inside f are per example: `vmap((x, t) => grad(loss(x, t), weight))`.
  * Errors: ShapeError if no argument is mapped, or if mapped axes differ in length.
+ *
+ * @example
+ * import { tensor, vmap } from "descentjs";
+ * const lengths = vmap((...[x]) => x!.square().sum().sqrt());
+ * console.log(await lengths(tensor([[3, 4], [6, 8]])).data()); // Float32Array(2) [ 5, 10 ]
  */
 export function vmap<T extends Tensor | readonly Tensor[]>(
   f: (...xs: readonly Tensor[]) => T,

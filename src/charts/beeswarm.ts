@@ -14,6 +14,7 @@ export interface SwarmPoint {
   readonly value: number;
 }
 
+/** Options of a beeswarm. */
 export interface BeeswarmOptions extends ChartOptions {
   /** Drawn in this order. */
   readonly features: readonly { readonly label: Bilingual; readonly points: readonly SwarmPoint[] }[];
@@ -90,6 +91,7 @@ function valueLegend(x: number, y: number, language: ChartOptions["language"]): 
   );
 }
 
+/** Options of a dependence chart. */
 export interface DependenceOptions extends ChartOptions {
   /** The feature's value, its attribution, and another feature's value as 0…1, which decides the colour. */
   readonly points: readonly { readonly x: number; readonly y: number; readonly color?: number }[];

@@ -25,8 +25,10 @@ export { CHART_CSS, escapeXml, inLanguage } from "./frame.js";
 export { barChart, histogramChart, scatterChart } from "./bars.js";
 export { confusionChart } from "./matrix.js";
 
+/** A point of a line, in the units of its axes. */
 export type Point = readonly [x: number, y: number];
 
+/** A line of a chart, named in both languages. */
 export interface Series {
   /** Shown in the legend, unless empty. */
   readonly name: Bilingual;
@@ -36,6 +38,7 @@ export interface Series {
   readonly smooth?: boolean;
 }
 
+/** Options of a line chart. */
 export interface LineChartOptions extends ChartOptions {
   readonly series: readonly Series[];
   readonly xLabel: Bilingual;
@@ -52,7 +55,16 @@ export interface LineChartOptions extends ChartOptions {
 const MOST_POINTS = 500;
 const MARKED_POINTS = 40;
 
-/** Curves over steps, with a legend, ticks and a grid. */
+/**
+ * Curves over steps, with a legend, ticks and a grid.
+ *
+ * @example
+ * import { lineChart } from "descentjs/charts";
+ * const both = (en: string, zh: string) => ({ en, zh });
+ * const series = [{ name: both("training", "训练"), points: [[0, 1], [1, 0.5]] as const }];
+ * const svg = lineChart({ title: both("Loss", "损失"), series, xLabel: both("step", "步数"), yLabel: both("loss", "损失") });
+ * console.log(svg.startsWith("<svg")); // true
+ */
 export function lineChart(options: LineChartOptions): string {
   const { width = 640, height = 300, logY = false, language } = options;
   const series = options.series.slice(0, SERIES_COLORS).map((one) => ({

@@ -5,6 +5,7 @@
  */
 import { formatNumber } from "../util/text.js";
 
+/** Languages of charts and reports. */
 export type Language = "en" | "zh";
 /** A word that is the same in both languages (a name, a number), or one for each. */
 export type Bilingual = string | { readonly en: string; readonly zh: string };

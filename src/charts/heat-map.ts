@@ -14,6 +14,7 @@ export interface HeatMapBox {
   readonly label?: string;
 }
 
+/** Options of a heat map: an image, and attributions of its pixels. */
 export interface HeatMapOptions extends ChartOptions {
   readonly image: PixelImage;
   /** One value a pixel, row by row; several maps stand side by side. */

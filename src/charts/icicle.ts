@@ -14,6 +14,7 @@ export interface IciclePart {
   readonly kind?: number;
 }
 
+/** Options of an icicle. */
 export interface IcicleOptions extends ChartOptions {
   readonly root: IciclePart;
   readonly format: (amount: number) => string;

@@ -17,6 +17,7 @@ import {
 } from "./frame.js";
 import { axes } from "./charts.js";
 
+/** A point of a Pareto chart: on the front or behind, within the limits or not. */
 export interface ParetoPoint {
   readonly name: Bilingual;
   readonly x: number;
@@ -27,6 +28,7 @@ export interface ParetoPoint {
   readonly isMet: boolean;
 }
 
+/** Options of a Pareto chart. */
 export interface ParetoOptions extends ChartOptions {
   readonly points: readonly ParetoPoint[];
   readonly xLabel: Bilingual;

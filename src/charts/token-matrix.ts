@@ -5,6 +5,7 @@ import type { ChartOptions, Bilingual } from "./frame.js";
 import { escapeXml, short, svgLabel, svgRoot, textAt, textWidth } from "./frame.js";
 import { colorLegend, LEGEND_HEIGHT } from "./legend.js";
 
+/** Options of a matrix of tokens by tokens. */
 export interface TokenMatrixOptions extends ChartOptions {
   /** Tokens that were written: one row each. */
   readonly targets: readonly string[];

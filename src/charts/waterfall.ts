@@ -28,6 +28,7 @@ export interface Contribution {
   readonly value: number;
 }
 
+/** Options of a waterfall of contributions. */
 export interface ContributionOptions extends ChartOptions {
   /** The score without any of them. */
   readonly base: number;

@@ -68,6 +68,7 @@ export interface GraphCost {
   readonly time?: TimeCost;
 }
 
+/** Cost of a model: FLOPs, bytes and parameters, by layer. */
 export interface ModelCost extends GraphCost {
   readonly name: string;
   readonly inputShapes: readonly Shape[];
@@ -79,6 +80,7 @@ export interface ModelCost extends GraphCost {
   readonly table: () => string;
 }
 
+/** Options of `cost`. */
 export interface CostOptions {
   /** The optimizer that trains the model; left out, plain gradients. */
   readonly optimizer?: Optimizer;
@@ -104,6 +106,11 @@ const isInputList = (inputs: SummaryInput | readonly SummaryInput[]): inputs is 
  * Errors: ShapeError if the inputs do not fit the model, or it gives no tensor.
  * Source: reverse mode costs each product twice more, once for each operand that has a gradient; Griewank and Walther 2008, §3.
  * Checked against: PyTorch's FlopCounterMode, equal for the products and convolutions of 12 models, test/models/flops.test.ts.
+ *
+ * @example
+ * import { cost } from "descentjs/cost";
+ * import { LeNet5 } from "descentjs/models";
+ * console.log(cost(new LeNet5(), [1, 1, 28, 28]).forward.multiplyAdds); // 416520
  */
 export function cost(model: Module, inputs: SummaryInput | readonly SummaryInput[], options: CostOptions = {}): ModelCost {
   const list = isInputList(inputs) ? inputs : [inputs];

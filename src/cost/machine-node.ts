@@ -57,6 +57,7 @@ function writeMachine(path: string, machine: Machine): void {
   }
 }
 
+/** Options of measuring a machine. */
 export interface MachineOptions {
   readonly device?: DeviceChoice;
   readonly threads?: number | undefined;

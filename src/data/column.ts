@@ -32,11 +32,13 @@ export interface TextColumn {
   readonly positions?: RowPositions;
 }
 
+/** A column of a data set: numbers of one shape for each example, or texts. */
 export type Column = TensorColumn | TextColumn;
 
 /** A value of one row, as a person would write it. */
 export type CellValue = number | boolean | string | Date | null | readonly number[];
 
+/** True for a column of texts, which has no tensor. */
 export const isText = (column: Column): column is TextColumn => column.dtype === "string";
 
 /** Names row i of a data set in messages, counted from 1. A "row" in a message is one of a file. */

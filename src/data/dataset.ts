@@ -287,6 +287,7 @@ export interface DatasetStream {
   [Symbol.asyncIterator](): AsyncIterator<Dataset>;
 }
 
+/** True for a stream of examples, which has no length. */
 export const isStream = (source: Dataset | DatasetStream): source is DatasetStream => Symbol.asyncIterator in source;
 
 /** Reads a stream to its end into memory. */

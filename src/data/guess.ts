@@ -18,6 +18,7 @@ export interface ColumnRoles {
   readonly target?: string;
 }
 
+/** Names of the columns that are the text, the label or the target. */
 export interface RoleOptions {
   /** The column of texts, or several with commas between them, whose texts are read one after another. */
   readonly textColumn?: string;
@@ -46,13 +47,13 @@ const WANTED_NAMES = ["target", "tgt", "output", "to", "answer", "translation", 
 const TARGETS = new Set<string>(TARGET_NAMES);
 const NAMES = new Set([...TARGET_NAMES, ...TEXT_NAMES, ...SOURCE_NAMES, ...WANTED_NAMES].filter((name) => name.length > 1));
 
-/** Whether a text is, in any case, what columns of classes are called. */
+/** Tells if a text is, in any case, what columns of classes are called. */
 export const isTargetName = (text: string): boolean => TARGETS.has(text.toLowerCase());
 
-/** Whether a text is, in any case, what columns of texts and labels are called. */
+/** Tells if a text is, in any case, what columns of texts and labels are called. */
 export const isRoleName = (text: string): boolean => NAMES.has(text.toLowerCase());
 
-/** The columns of pairs of texts: by what the user says, by name, or the first and the second. */
+/** The columns of pairs of texts: by what the user says, by name, or the first and the second. DataError if columns are not found. */
 export function pairRoles(dataset: Dataset, options: RoleOptions = {}): Required<Pick<ColumnRoles, "text" | "target">> {
   const asked = options.labelColumn ?? options.targetColumn;
   for (const name of [asked, options.textColumn]) if (name !== undefined) dataset.texts(name);

@@ -16,6 +16,7 @@ export interface Fold {
   readonly count: number;
 }
 
+/** Parts of the data that are held out for test and validation, as fractions. */
 export interface HoldOutOptions {
   /** Seed of the splits. */
   readonly seed?: number;

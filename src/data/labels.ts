@@ -26,7 +26,10 @@ export function valueText(column: Column, i: number): string | null {
   return String(Number(value.toPrecision(7)));
 }
 
-/** The classes of a column, those it names or those it holds: numbers in their order, texts in code point order. */
+/**
+ * The classes of a column, those it names or those it holds: numbers in their order, texts in code point order. DataError for columns of several values
+ * a row.
+ */
 export function classesOf(column: Column, where: string): string[] {
   if (isText(column)) return [...new Set(column.values.filter((value) => value !== null))].sort();
   if (column.classes !== undefined) return [...column.classes];
@@ -58,7 +61,7 @@ export function encodeLabels(column: Column, classes: readonly string[], where: 
   return { dtype: "int32", shape: [length], data, classes };
 }
 
-/** Refuses a label that is no class index and not the ignored one. DataError, with the example. */
+/** Refuses a label that is no class index and not the ignored one. DataError, with the example. Any shape with the examples along axis 0. */
 export function checkLabelRange(labels: TensorData, classes: number, where: string, ignored?: number): void {
   for (let i = 0; i < labels.data.length; i++) {
     const label = elementAt(labels, i);
@@ -76,6 +79,7 @@ export function checkLabels(column: TensorColumn, classes: readonly string[], wh
 /**
  * Refuses a class that no example has between classes that have some: in numbered labels it is the trace of one wrong label far
  * above the others. Numbers may begin at 1.
+ * Labels have shape [N].
  */
 export function refuseGaps(classes: readonly string[], labels: readonly TensorData[], where: string): void {
   const used = new Set(labels.flatMap((part) => Array.from(part.data, Number)));

@@ -43,6 +43,7 @@ import { DataError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import { defined } from "../util/record.js";
 
+/** Options of `loadData`: columns, format, parts that are held out. */
 export interface LoadOptions
   extends RoleOptions, FindOptions, Omit<TableOptions, "columns">, ImageOptions, TextOptions, HoldOutOptions {
   /** The data are pairs of texts, a source and a target: columns stay the texts that they are in the file. */
@@ -53,6 +54,7 @@ export interface LoadOptions
   readonly evidence?: string;
 }
 
+/** Data in three parts, with what its columns are for. */
 export interface LoadedData {
   /** The known name, or the file's. */
   readonly name: string;
@@ -100,6 +102,11 @@ interface Source {
  * paths or bytes that `imageBatch` decodes; labels as int32 [N] with their classes; tables and texts as they are in the file.
  *
  * Errors: DataError, in one line, if something is missing, empty, broken, or not what its checksum says.
+ *
+ * @example
+ * import { loadData } from "descentjs/data/node";
+ * const { train, validation, test } = await loadData("digits");
+ * console.log(train.length, validation.length, test.length); // 1455 162 180
  */
 export async function loadData(spec: string, options: LoadOptions = {}): Promise<LoadedData> {
   const { pairs = false } = options;

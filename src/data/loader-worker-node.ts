@@ -27,6 +27,7 @@ export interface WorkerSetup {
   readonly collate?: WorkerCollate;
 }
 
+/** A worker's answer: a batch or an error. */
 export interface WorkerAnswer {
   readonly id: number;
   readonly batch?: Batch;
@@ -42,6 +43,7 @@ function shared(array: TypedArray, create: (length: number) => TypedArray): Type
   return copy;
 }
 
+/** Number of threads that prepare batches. */
 export interface WorkerOptions {
   /** Worker threads; requests go to each in turn. What a batch holds does not depend on it. */
   readonly threads?: number;

@@ -34,6 +34,7 @@ export interface LoaderPosition {
   readonly offset: number;
 }
 
+/** Options of batches: their size, order, weights and balance of examples, lengths that go together. */
 export interface LoaderOptions {
   readonly batchSize: number;
   readonly shuffle?: boolean;
@@ -100,7 +101,10 @@ export function nearestMultiples(value: number, of: number): string {
   return below === 0 ? `${of} would do` : `${below} or ${below + of} would do`;
 }
 
-/** Draws indices with the given weights, each in constant time (alias method: Walker 1977, Vose 1991). */
+/**
+ * Draws indices with the given weights, each in constant time (alias method: Walker 1977, Vose 1991). ConfigError for weights that are negative or all
+ * 0.
+ */
 export function weightedSampler(weights: ArrayLike<number>): (random: Random) => number {
   const n = weights.length;
   let sum = 0;
@@ -141,6 +145,11 @@ export function balancedWeights(dataset: Dataset, column: string): Float64Array 
  * Batches of a data set, one epoch per `for await`, from `position` on. After the last batch of an epoch the position is
  * (epoch, all); when the loop ends it is (epoch + 1, 0), so that a checkpoint taken inside the loop's body resumes with the
  * batch after it, bit for bit.
+ *
+ * @example
+ * import { DataLoader, Dataset } from "descentjs/data";
+ * const data = new Dataset({ x: Float32Array.of(1, 2, 3, 4), label: Int32Array.of(0, 1, 0, 1) });
+ * for await (const batch of new DataLoader(data, { batchSize: 2, shuffle: true, seed: 1 })) console.log(batch["x"]?.shape); // [ 2 ]
  */
 export class DataLoader implements AsyncIterable<Batch> {
   readonly source: Dataset | DatasetStream;

@@ -14,6 +14,14 @@ import { outlineOf } from "./onnx-outline-node.js";
  *
  * Errors: DataError if it is missing, no whole model, or names numbers outside its own folder; on asking for its graph UnsupportedOpError
  * with all ops that Descent does not have.
+ *
+ * @example
+ * import { compile } from "descentjs";
+ * import { loadOnnx } from "descentjs/data/node";
+ * const model = await loadOnnx("their.onnx");
+ * console.log(model.graph.inputs.map(({ shape }) => shape.length)); // [ 4 ]
+ * const session = await compile(model); // the engine opens the file itself
+ * await session.dispose();
  */
 export async function loadOnnx(path: string, options: Omit<OnnxModelOptions, "externalData"> = {}): Promise<OnnxModel> {
   const where = options.where ?? basename(path);

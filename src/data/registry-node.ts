@@ -12,6 +12,7 @@ import type { KnownDataset, KnownFile } from "./registry.js";
 import { makeFolders } from "../util/folders-node.js";
 import { DataError } from "../util/errors.js";
 
+/** Folders in which known data sets are looked for, and whether they may be downloaded. */
 export interface FindOptions {
   /** In place of the environment's `DESCENT_DATA`. */
   readonly dataFolder?: string;
@@ -25,6 +26,7 @@ export interface FindOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Bytes of a download so far. */
 export interface DownloadProgress {
   readonly file: string;
   readonly receivedBytes: number;
@@ -49,7 +51,7 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** The content of a known data set's file, from wherever it is first found. */
+/** The content of a known data set's file, from wherever it is first found. DataError if it is nowhere, or has another checksum. */
 export async function findKnownFile(known: KnownDataset, file: KnownFile, options: FindOptions = {}): Promise<FoundFile> {
   const { dataFolder = process.env["DESCENT_DATA"], download = true } = options;
   const cache = options.cacheFolder ?? cacheFolder();

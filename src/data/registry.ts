@@ -6,6 +6,7 @@ import { KNOWN_TEXTS } from "./registry-texts.js";
 import { DataError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 
+/** Tasks that data can be for. */
 export type DataTask =
   | "image-classification"
   | "object-detection"
@@ -17,6 +18,7 @@ export type DataTask =
   | "language-modeling"
   | "sequence-to-sequence";
 
+/** A file of a known data set, with its checksum and address. */
 export interface KnownFile {
   readonly name: string;
   /** sha256 of the content, without a gzip wrapper: the same bytes may be wrapped in different ways. */
@@ -81,6 +83,7 @@ export interface TextsLayout {
   readonly lastTenth?: true;
 }
 
+/** A data set that is known by name: its task, licence, source and files. */
 export interface KnownDataset {
   readonly name: string;
   readonly title: string;
@@ -140,6 +143,7 @@ function table(
   };
 }
 
+/** Data sets that are known by name. */
 export const KNOWN_DATASETS: readonly KnownDataset[] = [
   {
     name: "digits",

@@ -31,6 +31,7 @@ const MAX_HEADER_BYTES = 100_000_000;
 
 const METADATA = "__metadata__";
 
+/** Contents of a safetensors file. */
 export interface SafetensorsFile {
   readonly tensors: Map<string, TensorData>;
   /** Texts by any name. */
@@ -46,6 +47,7 @@ export interface SafetensorsEntry {
   readonly end: number;
 }
 
+/** Header of a safetensors file: where each tensor lies, in bytes. */
 export interface SafetensorsHeader {
   /** In the order in which they lie in the file. */
   readonly entries: readonly SafetensorsEntry[];
@@ -66,7 +68,10 @@ export function headerLength(bytes: Uint8Array, where = "safetensors"): number {
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isCounts = (value: unknown): value is number[] => Array.isArray(value) && value.every(isCount);
 
-/** Parses and checks a header: every tensor's bytes are where its shape says, without gaps or overlaps, within `fileBytes`. */
+/**
+ * Parses and checks a header: every tensor's bytes are where its shape says, without gaps or overlaps, within `fileBytes`. DataError if it is no whole
+ * header.
+ */
 export function parseSafetensorsHeader(json: Uint8Array, fileBytes: number, where = "safetensors"): SafetensorsHeader {
   let header: unknown;
   try {
@@ -121,7 +126,7 @@ export function parseSafetensorsHeader(json: Uint8Array, fileBytes: number, wher
   return { entries, metadata, dataStart };
 }
 
-/** Bytes of one tensor as numbers; copied only where they are not aligned, or are bfloat16. */
+/** Bytes of one tensor as numbers; copied only where they are not aligned, or are bfloat16. The entry says shape and type. */
 export function decodeTensor(entry: Pick<SafetensorsEntry, "type" | "shape">, bytes: Uint8Array): TensorData {
   const { type, shape } = entry;
   if (type === "BF16") {
@@ -159,7 +164,10 @@ export function readSafetensors(bytes: Uint8Array, where = "safetensors"): Safet
 
 const bytesOf = (array: TypedArray): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
-/** The file in pieces, to be written one after another: no second copy of the numbers is made. */
+/**
+ * The file in pieces, to be written one after another: no second copy of the numbers is made. DataError for a name that stands twice, or data that do
+ * not fill the shape.
+ */
 export function* safetensorsPieces(
   tensors: Iterable<readonly [string, TensorData]>,
   metadata: Readonly<Record<string, string>> = {},

@@ -8,13 +8,17 @@ import { elementAt } from "../graph/index.js";
 import { ConfigError, DataError } from "../util/errors.js";
 import { Random } from "../util/random.js";
 
+/** Options of a split: the seed, and the column whose classes keep their shares. */
 export interface SplitOptions {
   readonly seed?: number;
   /** Column whose values keep their proportions in every part: class labels. */
   readonly stratify?: string;
 }
 
-/** Row numbers by the value of a column, in order of first appearance; missing values are a group of their own. */
+/**
+ * Row numbers by the value of a column, in order of first appearance; missing values are a group of their own. DataError for a column of several values
+ * a row.
+ */
 export function groupRows(column: Column, length: number): number[][] {
   if (!isText(column) && rowSize(column) !== 1)
     throw new DataError(`stratify: expected one value per row, got ${rowSize(column)}`);
@@ -45,6 +49,7 @@ function apportion(total: number, shares: readonly number[]): number[] {
  * Row numbers of each part, ascending. Rows are put in a random order (within each stratum), and all strata's
  * sequences are merged evenly before they are cut, so that both the parts' sizes and the proportions in them are exact to
  * one row.
+ * ConfigError for fractions that do not sum to 1.
  */
 export function splitIndices(dataset: Dataset, fractions: readonly number[], options: SplitOptions = {}): Uint32Array[] {
   const { seed = 0, stratify } = options;
@@ -90,7 +95,7 @@ export function split<K extends string>(
   return Object.fromEntries(names.map((name, i) => [name, dataset.select(parts[i] as Uint32Array)])) as Record<K, Dataset>;
 }
 
-/** k pairs of (train, validation): each row is in exactly one validation part. */
+/** k pairs of (train, validation): each row is in exactly one validation part. ConfigError for fewer than 2 folds, or more than examples. */
 export function kFold(dataset: Dataset, k: number, options: SplitOptions = {}): { train: Dataset; validation: Dataset }[] {
   if (!Number.isInteger(k) || k < 2 || k > dataset.length)
     throw new ConfigError(`kFold: expected between 2 and ${dataset.length} folds, got ${k}`);

@@ -43,8 +43,10 @@ const specSchema = z.object({
 
 /** All that preprocessing has learnt, as JSON. */
 export type TabularSpec = z.infer<typeof specSchema>;
+/** Column to predict, as it was learnt: its classes, or its mean and deviation. */
 export type TabularTarget = TabularSpec["target"];
 
+/** Options of a table's preprocessing: target, columns, when categories are embedded. */
 export interface TabularOptions {
   /** The column to predict. */
   readonly target: string;

@@ -15,6 +15,7 @@ import { methodNamed, settingsFor, smoothedBy } from "./methods.js";
 import type { RowInputs, RowSums, ScoreChoice } from "./rows.js";
 import { answeredTarget, rowSums } from "./rows.js";
 
+/** Options of an explanation as a graph. */
 export interface AttributionGraphOptions extends Partial<Settings>, BaselineOptions, ScoreChoice {
   readonly method: MethodName;
   readonly at?: string;

@@ -45,6 +45,7 @@ export interface ExampleAttribution {
   readonly figures?: Readonly<Record<string, number>>;
 }
 
+/** Attributions of a batch, of the inputs' shape, with the gap of each example to what they should sum to. */
 export interface Attribution {
   readonly method: MethodName;
   /** [N, …features], or [N, 1, H, W] of a method that makes maps of images; signed unless the method has no sign. */

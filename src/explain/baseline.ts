@@ -11,8 +11,10 @@ import { imageAxes } from "./explainable.js";
 
 /** Names of baselines that are made: `data` is drawn from the background set. */
 export const BASELINES = ["zero", "mean", "blurred", "uniform", "data"] as const;
+/** Baselines by name. */
 export type BaselineName = (typeof BASELINES)[number];
 
+/** Input that stands for "nothing": by name, as values, or as a set of examples. */
 export interface BaselineOptions {
   /** A name, or numbers of an example's shape: [..features], or [1 or N, ..features]. Left out, the background, else the model's own, else zero. */
   readonly baseline?: BaselineName | TensorData;

@@ -21,6 +21,7 @@ import { sampleOne } from "./sample.js";
 import type { SessionOptions } from "./sessions.js";
 import { labelOf, type Target, targetsOf } from "./target.js";
 
+/** Options of `explain`: method, target, layer, baseline, samples. */
 export interface ExplainOptions extends Partial<Settings>, BaselineOptions, ScoreChoice {
   readonly method?: MethodName;
   /** The score to explain: its index or label, one for all examples or one for each; left out, each example's answer. */
@@ -54,7 +55,17 @@ interface Answer {
   readonly steps: readonly number[];
 }
 
-/** A model with its sessions, for many explanations. Owned: dispose it. */
+/**
+ * A model with its sessions, for many explanations. Owned: dispose it.
+ *
+ * @example
+ * import { fromNumbers } from "descentjs";
+ * import { Explainer, explainableOf } from "descentjs/explain";
+ * const explainer = new Explainer(explainableOf((x) => x.sum(1, true), [2], 1));
+ * for (const method of ["saliency", "exact-shapley"] as const)
+ *   console.log((await explainer.explain(fromNumbers("float32", [1, 2], [3, 4]), { method })).values.shape); // [ 1, 2 ]
+ * await explainer.dispose();
+ */
 export class Explainer implements AsyncDisposable {
   readonly model: Explainable;
   readonly #model: Model;
@@ -224,7 +235,16 @@ export class Explainer implements AsyncDisposable {
   }
 }
 
-/** One explanation: `explain(model, image, { method: "grad-cam", target: "daisy" })`. Errors as of `Explainer.explain`. */
+/**
+ * One explanation: `explain(model, image, { method: "grad-cam", target: "daisy" })`. Errors as of `Explainer.explain`. `given` is a batch, [N, ..] as the model takes it; `values` of the answer have its shape.
+ *
+ * @example
+ * import { fromNumbers } from "descentjs";
+ * import { explain, explainableOf } from "descentjs/explain";
+ * const model = explainableOf((x) => x.square().sum(1, true), [2], 1); // [N, 2] → [N, 1]
+ * const { values } = await explain(model, fromNumbers("float32", [1, 2], [3, 4]), { method: "integrated-gradients" });
+ * console.log(values.data); // Float32Array(2) [ 9…, 16… ]
+ */
 export async function explain(
   model: Explainable,
   given: TensorData | ExplainInput,

@@ -133,7 +133,10 @@ export function imageAxes(
   return features.kind === "pixels" ? { channels: 2, rows: 0, columns: 1 } : undefined;
 }
 
-/** An input checked against what the model takes. Errors: ShapeError, DTypeError, ConfigError, naming the input. */
+/**
+ * An input checked against what the model takes. Errors: ShapeError, DTypeError, ConfigError, naming the input. Shapes are those that the model takes,
+ * [N, ..].
+ */
 export function checkedInput(model: Explainable, given: TensorData | ExplainInput): ExplainInput {
   const input: ExplainInput = "features" in given ? given : { features: given };
   const n = input.features.shape[0] ?? 0;

@@ -5,6 +5,7 @@
 import type { DType, TensorData } from "../graph/index.js";
 import { DTYPES, sizeOf, toNumbers } from "../graph/index.js";
 
+/** A game of Shapley values: players, and the value of each coalition. */
 export interface Game {
   /** F: how many parts there are. */
   readonly players: number;

@@ -178,4 +178,5 @@ export interface SamplingMethod extends Row {
   readonly run: (context: SamplingContext) => Promise<Sampled>;
 }
 
+/** A way to explain: by gradients, or by answers alone. */
 export type Method = GradientMethod | SamplingMethod;

@@ -27,6 +27,7 @@ import { scoreCam } from "./methods/score-cam.js";
 import { smoothGrad, varGrad } from "./methods/smooth-grad.js";
 import { treeShap, treeShapPath } from "./methods/tree-shap.js";
 
+/** Methods that explain an answer, by name. */
 export const METHODS = {
   saliency,
   "input-x-gradient": inputXGradient,
@@ -62,6 +63,7 @@ export const METHODS = {
   "smallest-change": smallestChange,
 } as const satisfies Readonly<Record<string, Method>>;
 
+/** Methods by name. */
 export type MethodName = keyof typeof METHODS;
 
 /** Every method's name, in the table's order. */
@@ -104,7 +106,9 @@ const ANY: Settings = {
 /** Settings that every method takes, since parts and seeds are chosen before it begins. */
 const COMMON: ReadonlySet<keyof Settings> = new Set(["seed"]);
 
-/** A method's settings, from its row and what the user says. Errors: ConfigError for one that the method does not take, or that is no number of its kind. */
+/**
+ * A method's settings, from its row and what the user says. Errors: ConfigError for one that the method does not take, or that is no number of its kind.
+ */
 export function settingsFor(method: Method, given: Partial<Settings>): Settings {
   const { of = method.defaults.of } = given;
   const below = of === undefined ? {} : methodNamed(of).defaults;

@@ -15,6 +15,7 @@ import { kindOf } from "./explainable.js";
 import { substitution } from "./substitution.js";
 import { own } from "../util/record.js";
 
+/** Options of an ONNX file that is explained: which input, output and labels. */
 export interface OnnxExplainableOptions {
   /** The file's name in messages. */
   readonly where?: string;

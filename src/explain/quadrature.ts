@@ -3,6 +3,7 @@
  */
 import type { Settings } from "./method.js";
 
+/** Places between 0 and 1, and their weights, for an integral. */
 export interface Quadrature {
   readonly points: Float64Array;
   /** One weight per point; they sum to 1. */

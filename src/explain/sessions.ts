@@ -7,6 +7,7 @@ import { Graph } from "../graph/index.js";
 import type { DeviceChoice } from "../runtime/index.js";
 import { compile, Executables, MEMORY_FACTOR, prepareGraph } from "../runtime/index.js";
 
+/** Options of the engine for explanations; memory in MiB. */
 export interface SessionOptions {
   readonly device?: DeviceChoice;
   readonly threads?: number;

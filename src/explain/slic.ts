@@ -10,6 +10,7 @@ export interface Pixels {
   readonly data: Float64Array;
 }
 
+/** Options of superpixels: their number, and how compact they are. */
 export interface SlicOptions {
   /** The number of superpixels to aim at; there may be fewer. */
   readonly superpixels?: number;

@@ -28,6 +28,7 @@ export interface SliceErrors {
   readonly rest: number;
 }
 
+/** A part of a table on which a model errs more often, with its test on held-out rows. */
 export interface Slice {
   readonly conditions: readonly SliceCondition[];
   /** In the half that was searched: too dark a picture, since the worst was picked. */
@@ -42,6 +43,7 @@ export interface Slice {
   readonly isSignificant: boolean;
 }
 
+/** Options of the search for slices. */
 export interface SliceOptions {
   /** Slices that are held against the other half, at most. */
   readonly most?: number;

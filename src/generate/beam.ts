@@ -5,6 +5,7 @@ import { expectInteger } from "../util/described.js";
 import type { SamplingOptions } from "./sampling.js";
 import { logSoftmax, penalizeRepetition } from "./sampling.js";
 
+/** Options of beam search. */
 export interface BeamOptions extends Pick<SamplingOptions, "repetitionPenalty"> {
   /** Number of beams. */
   readonly beams: number;

@@ -15,6 +15,7 @@ export interface DecoderModel extends Module {
   forward(tokens: Tensor, inputs?: DecoderInputs): Tensor;
 }
 
+/** True for models that generate texts token by token. */
 export const isDecoder = (model: Module): model is DecoderModel => model instanceof Gpt2 || model instanceof Llama;
 
 /** A model's parameters with their paths and weights. ConfigError for missing weights. */

@@ -12,6 +12,7 @@ import { lowerGraph, resolveForUse } from "../ops/index.js";
 import type { DecoderModel } from "./decoder-model.js";
 import { boundWeights, readSource, sourceInputs } from "./decoder-model.js";
 
+/** Options of a language model's ONNX file. */
 export interface DecoderOnnxOptions {
   readonly metadata?: ReadonlyMap<string, string>;
   readonly graphName?: string;

@@ -19,6 +19,7 @@ import type { SamplingOptions } from "./sampling.js";
 import { checkSampling, chooseToken, logProbability } from "./sampling.js";
 import { StepValues } from "./step-values.js";
 
+/** Options of generating: tokens, ends, the seed. */
 export interface GenerateOptions extends SamplingOptions {
   /** New tokens at most. */
   readonly maxTokens?: number;
@@ -28,6 +29,7 @@ export interface GenerateOptions extends SamplingOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of a stream; with `slide` the oldest tokens are forgotten where the room ends. */
 export interface StreamOptions extends GenerateOptions {
   /** Continues where the model has no position left: the last half of the text is read again, and the rest forgotten. */
   readonly slide?: boolean;
@@ -75,6 +77,15 @@ export interface Rewrites {
  * Generates texts with a model whose weights are constants: compiled once, for any number and length of texts. Owned: dispose it.
  *
  * Errors: ConfigError for an option out of range, an empty prompt, or more tokens than the model has positions for.
+ *
+ * @example
+ * import { Generator } from "descentjs/generate";
+ * import { loadPretrained } from "descentjs/train";
+ * const { model, weights } = await loadPretrained("path/to/gpt2", { as: "GPT2LMHeadModel" });
+ * const generator = await Generator.create(model, weights);
+ * const [tokens] = await generator.generate([[1, 2, 3]], { maxTokens: 4, temperature: 0 });
+ * console.log(tokens?.length); // 4
+ * await generator.dispose();
  */
 export class Generator implements AsyncDisposable {
   readonly maxPositions: number;

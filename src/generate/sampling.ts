@@ -4,6 +4,7 @@
 import { expectInteger, expectOption } from "../util/described.js";
 import type { Random } from "../util/random.js";
 
+/** Options of sampling: temperature, top-k, top-p (a fraction), penalty of repetitions. */
 export interface SamplingOptions {
   /** Divides the logits: below 1 the likely becomes likelier. 0 always takes the likeliest. */
   readonly temperature?: number;

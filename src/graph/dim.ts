@@ -51,6 +51,7 @@ export class SymbolicDim {
   }
 }
 
+/** A dimension: its size, or a symbol for one that is known when the graph runs. */
 export type Dim = number | SymbolicDim;
 
 /** A free dimension by its name: `symbol("N")`. */
@@ -97,9 +98,12 @@ function linear(a: Dim, b: Dim, scaleB: number): Dim {
   return fromTerms(terms, constantOf(a) + scaleB * constantOf(b));
 }
 
+/** Sum of two dimensions; symbolic where one of them is. */
 export const dimAdd = (a: Dim, b: Dim): Dim => linear(a, b, 1);
+/** Difference of two dimensions; symbolic where one of them is. */
 export const dimSub = (a: Dim, b: Dim): Dim => linear(a, b, -1);
 
+/** Product of two dimensions; symbolic where one of them is. */
 export function dimMul(a: Dim, b: Dim): Dim {
   if (typeof a === "number" && typeof b === "number") return a * b;
   const terms = new Map<string, Term>();
@@ -191,6 +195,7 @@ function quotientOf(a: SymbolicDim, b: number): Dim {
 /** ⌈a / b⌉ for b > 0. */
 export const dimCeilDiv = (a: Dim, b: number): Dim => dimFloorDiv(dimAdd(a, b - 1), b);
 
+/** True if two dimensions are the same number or the same expression of symbols. */
 export const dimEquals = (a: Dim, b: Dim): boolean =>
   typeof a === "number" || typeof b === "number" ? a === b : a.key === b.key;
 

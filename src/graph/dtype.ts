@@ -41,6 +41,7 @@ interface DTypeInfo {
   readonly create: (length: number) => TypedArray;
 }
 
+/** Element types by name: bytes of an element, the typed array that holds them, the code in ONNX files. */
 export const DTYPES: Readonly<Record<DType, DTypeInfo>> = {
   float32: { bytes: 4, onnx: 1, kind: "float", create: (n) => new Float32Array(n) },
   uint8: { bytes: 1, onnx: 2, kind: "uint", create: (n) => new Uint8Array(n) },
@@ -57,6 +58,7 @@ export const DTYPES: Readonly<Record<DType, DTypeInfo>> = {
   uint64: { bytes: 8, onnx: 13, kind: "uint", create: (n) => new BigUint64Array(n) },
 };
 
+/** True for the floating-point types: those that gradients have. */
 export const isFloat = (dtype: DType): boolean => DTYPES[dtype].kind === "float";
 /** The least and the greatest number of an integer type; of 64 bits, the greatest that a JavaScript number can be within it. */
 export function integerRange(dtype: DType): readonly [least: number, greatest: number] {
@@ -64,6 +66,7 @@ export function integerRange(dtype: DType): readonly [least: number, greatest: n
   const [least, beyond] = kind === "int" ? [-(2 ** (8 * bytes - 1)), 2 ** (8 * bytes - 1)] : [0, 2 ** (8 * bytes)];
   return [least, beyond - Math.max(1, beyond * 2 ** -53)];
 }
+/** True for the integer types, signed and unsigned; bool is none. */
 export const isInteger = (dtype: DType): boolean => DTYPES[dtype].kind === "int" || DTYPES[dtype].kind === "uint";
 
 /** Numbers outside a graph: what goes in and what comes out. Row-major; `data.length` is the product of `shape`. */
@@ -80,7 +83,7 @@ export interface StringData {
   readonly data: readonly string[];
 }
 
-/** Tells whether the elements are texts. */
+/** Tells whether the elements are texts. Any shape. */
 export const isStringData = (data: TensorData | StringData): data is StringData =>
   data.dtype === "string" && Array.isArray(data.data);
 
@@ -115,7 +118,10 @@ export function fromFloat16Bits(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-/** Element i as a JavaScript number, whatever the element type (int64 beyond 2^53 loses its last bits). */
+/**
+ * Element i as a JavaScript number, whatever the element type (int64 beyond 2^53 loses its last bits). Elements are counted in row-major order of the
+ * shape. RangeError for one that is not there.
+ */
 export function elementAt(values: TensorData, i: number): number {
   const element = values.data[i];
   if (element === undefined) throw new RangeError(`element ${i} of ${values.data.length}`);
@@ -151,14 +157,17 @@ export function checkData(where: string, given: TensorData): void {
     throw new ShapeError(`${where}: expected ${count} numbers for ${formatShape(shape)}, got ${data.length}`);
 }
 
-/** All elements as JavaScript numbers. */
+/** All elements as JavaScript numbers. In row-major order of the shape. */
 export function toNumbers(values: TensorData): Float64Array {
   const result = new Float64Array(values.data.length);
   for (let i = 0; i < result.length; i++) result[i] = elementAt(values, i);
   return result;
 }
 
-/** Numbers as the elements of `dtype`: rounded for float16, truncated towards zero for integers, 0 or 1 for bool. */
+/**
+ * Numbers as the elements of `dtype`: rounded for float16, truncated towards zero for integers, 0 or 1 for bool. Row-major; their count must be that of
+ * the shape.
+ */
 export function fromNumbers(dtype: DType, shape: readonly number[], numbers: ArrayLike<number>): TensorData {
   const data = DTYPES[dtype].create(numbers.length);
   for (let i = 0; i < numbers.length; i++) {

@@ -5,7 +5,7 @@ import type { Node } from "./node.js";
 import type { Tensor } from "./tensor.js";
 import { createNode } from "./tensor.js";
 
-/** Every node that the given tensors need, in trace order (which is topological). */
+/** Every node that the given tensors need, in trace order (which is topological). Shapes and types play no part. */
 export function reachableNodes(outputs: Iterable<Tensor>): Node[] {
   const seen = new Set<Node>();
   const pending: Node[] = [];
@@ -18,6 +18,7 @@ export function reachableNodes(outputs: Iterable<Tensor>): Node[] {
   return [...seen].sort((a, b) => a.id - b.id);
 }
 
+/** The nodes that named outputs need, each after those that it takes values from. */
 export class Graph {
   /** Outputs by name, in order. */
   readonly outputs: ReadonlyMap<string, Tensor>;
@@ -43,7 +44,7 @@ export class Graph {
 /** Rewrites a node whose inputs are already rewritten: returns its new outputs, or undefined to keep it. */
 export type Rewrite = (node: Node, inputs: readonly (Tensor | null)[]) => readonly Tensor[] | undefined;
 
-/** Rebuilds whatever `outputs` need, node by node; returns the map from old tensors to new ones. */
+/** Rebuilds whatever `outputs` need, node by node; returns the map from old tensors to new ones. New tensors keep the shapes and types of the old ones. */
 export function rewriteTensors(outputs: Iterable<Tensor>, rewrite: Rewrite): (old: Tensor) => Tensor {
   const replaced = new Map<Node, readonly Tensor[]>();
   const map = (old: Tensor): Tensor => replaced.get(old.node)?.[old.index] ?? old;
@@ -57,6 +58,7 @@ export function rewriteTensors(outputs: Iterable<Tensor>, rewrite: Rewrite): (ol
   return map;
 }
 
+/** Makes a graph anew, node by node, with what `rewrite` gives in place of each; undefined keeps a node. Outputs keep their names, shapes and types. */
 export function rewriteGraph(graph: Graph, rewrite: Rewrite): Graph {
   const map = rewriteTensors(graph.outputs.values(), rewrite);
   return new Graph(new Map([...graph.outputs].map(([name, output]) => [name, map(output)])));

@@ -26,8 +26,10 @@ export type AttributeValue =
   | CustomRule
   | Body;
 
+/** Attributes of a node by their ONNX names. */
 export type Attributes = Readonly<Record<string, AttributeValue | undefined>>;
 
+/** One op of a graph: its name, inputs (null where an optional one is left out), attributes, outputs, and the path of the module that made it. */
 export interface Node {
   /** Grows in trace order: sorting by id is a topological order. */
   readonly id: number;
@@ -44,4 +46,5 @@ export interface Node {
 /** The three kinds of node that take nothing and are given from outside, or fixed. */
 export type LeafOp = "Input" | "Parameter" | "Constant";
 
+/** True for nodes that compute nothing: inputs, parameters, constants. */
 export const isLeaf = (node: Node): boolean => node.op === "Input" || node.op === "Parameter" || node.op === "Constant";

@@ -6,13 +6,16 @@ import { type Dim, dimEquals, dimMul, FreeDimensionError } from "./dim.js";
 
 export * from "./dim.js";
 
+/** Dimensions of a tensor, outermost first; [] is a scalar. */
 export type Shape = readonly Dim[];
 
+/** True if two shapes have the same rank and the same dimensions. */
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => dimEquals(d, b[i] as Dim));
 
 /** `[N, 3, 28, 28]`. */
 export const formatShape = (shape: Shape): string => `[${shape.join(", ")}]`;
 
+/** True if all dimensions are numbers, none a symbol. */
 export const isStatic = (shape: Shape): shape is readonly number[] => shape.every((d) => typeof d === "number");
 
 /** The shape as numbers; a ShapeError that names `where` and the free dimension otherwise. */
@@ -51,7 +54,10 @@ export function broadcastShapes(...shapes: readonly Shape[]): Shape | undefined 
   return result;
 }
 
-/** An axis counted from the end (−1 is the last) as one counted from the start; `rank` itself is allowed where `insert`. */
+/**
+ * An axis counted from the end (−1 is the last) as one counted from the start; `rank` itself is allowed where `insert`. ShapeError for an axis that is
+ * not there.
+ */
 export function normalizeAxis(axis: number, rank: number, where: string, insert = false): number {
   const limit = insert ? rank + 1 : rank;
   const normalized = axis < 0 ? axis + limit : axis;
@@ -61,7 +67,7 @@ export function normalizeAxis(axis: number, rank: number, where: string, insert 
   return normalized;
 }
 
-/** Axes normalized, sorted, checked for repeats. */
+/** Axes normalized, sorted, checked for repeats. ShapeError for an axis that is not there, or is named twice. */
 export function normalizeAxes(axes: readonly number[], rank: number, where: string): number[] {
   const normalized = axes.map((axis) => normalizeAxis(axis, rank, where)).sort((a, b) => a - b);
   if (new Set(normalized).size !== normalized.length)

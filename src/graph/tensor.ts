@@ -17,6 +17,10 @@ export interface TensorType {
   readonly dtype: DType;
 }
 
+/**
+ * A value that is not computed yet: its shape, its element type, and the node that makes it. Methods make further nodes; shapes are checked at once, and
+ * nothing runs.
+ */
 export class Tensor implements TensorType {
   readonly node: Node;
   /** Index of the node's output. */
@@ -82,7 +86,7 @@ export function input(name: string, shape: Shape, dtype: DType = "float32"): Ten
   return createNode("Input", [], { name }, [{ shape, dtype }]).outputs[0] as Tensor;
 }
 
-/** Symbolic inputs by name, of these types. */
+/** Symbolic inputs by name, of these types. Shapes may have symbols for free dimensions. */
 export const inputsOf = (types: Readonly<Record<string, TensorType>>): Readonly<Record<string, Tensor>> =>
   Object.fromEntries(Object.entries(types).map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]));
 

@@ -18,6 +18,7 @@ export interface CrfScores {
   readonly end: Tensor;
 }
 
+/** Options of a conditional random field: which steps are real, bool [N, T]. */
 export interface CrfOptions {
   /** True at elements that are no padding: [N, T]. Padding comes after the text, and each text has at least one element. */
   readonly mask?: Tensor;
@@ -106,6 +107,7 @@ export function crfLogPartition(emissions: Tensor, scores: CrfScores, options: C
  * The score of given sequences of tags: Σ emissions + transitions, with start and end.
  *
  * Shapes: emissions [N, T, K], tags [N, T] (int32 or int64, in 0…K − 1 where the mask is true) → [N].
+ * DTypeError and ShapeError as of `crf`.
  */
 export function crfScore(emissions: Tensor, tags: Tensor, scores: CrfScores, options: CrfOptions = {}): Tensor {
   const place = at("crf");

@@ -10,6 +10,7 @@ import { expectOption } from "../util/described.js";
 import type { ReductionOptions } from "./loss.js";
 import { at, defineLoss, expectAlike, reduce, weightedMean } from "./loss.js";
 
+/** Options of the cross-entropy: a weight for each class, smoothing (a fraction), a label that does not count. */
 export interface CrossEntropyOptions extends ReductionOptions {
   /** Weights of the K classes. */
   readonly classWeights?: readonly number[];
@@ -82,6 +83,7 @@ export const crossEntropy = defineLoss<CrossEntropyOptions>("crossEntropy", (out
   return reduction === "mean" && each !== null ? weightedMean(losses, each) : reduce(losses, reduction);
 });
 
+/** Options of the binary cross-entropy: the weight of positive examples, one for all or one for each output. */
 export interface BinaryCrossEntropyOptions extends ReductionOptions {
   /** Weight of the positive class: one number, or one per output. */
   readonly positiveWeight?: number | readonly number[];
@@ -120,6 +122,7 @@ export const binaryCrossEntropyWithLogits = defineLoss<BinaryCrossEntropyOptions
   },
 );
 
+/** Options of the focal loss. */
 export interface FocalOptions extends ReductionOptions {
   /** Strength with which easy examples are weighted down; 0 is cross-entropy. */
   readonly gamma?: number;

@@ -95,6 +95,7 @@ export interface DetectionLoss {
   readonly boxLoss: Tensor;
 }
 
+/** Options of the detection loss: the weight of the boxes' part. */
 export interface DetectionLossOptions {
   /** Weight of the box loss beside the class loss. */
   readonly boxWeight?: number;

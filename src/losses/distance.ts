@@ -6,6 +6,7 @@ import { l2Norm, where } from "../ops/index.js";
 import type { Reduction, ReductionOptions } from "./loss.js";
 import { defineLoss, expectAlike, reduce } from "./loss.js";
 
+/** Options of the Kullback–Leibler divergence; with `logTarget` the target is a logarithm, too. */
 export interface KlDivergenceOptions extends ReductionOptions {
   /** The target holds logarithms of probabilities. */
   readonly logTarget?: boolean;

@@ -9,6 +9,7 @@ import { smoothL1 } from "./regression.js";
 import { cosineSimilarity } from "./distance.js";
 import { expectAlike } from "./loss.js";
 
+/** Options of soft targets: the temperature that logits are divided by. */
 export interface SoftTargetOptions {
   /** T > 0: probabilities are softmax(logits / T). */
   readonly temperature?: number;

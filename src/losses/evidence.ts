@@ -6,6 +6,7 @@ import type { Tensor } from "../graph/index.js";
 import { formatShape } from "../graph/index.js";
 import { ShapeError } from "../util/errors.js";
 
+/** Options of the penalty on what lies outside of the evidence. */
 export interface EvidencePenaltyOptions {
   /**
    * Penalizes, for features [N, T, D], the gradient to the presence of each of the T vectors, Σ_d xₙₜ_d · ∂/∂xₙₜ_d, in place of those to their numbers: a

@@ -16,6 +16,7 @@ export interface Loss {
 /** The reduction of the examples' losses to one value. */
 export type Reduction = "mean" | "sum" | "none";
 
+/** Reduction of a loss over the examples. */
 export interface ReductionOptions {
   readonly reduction?: Reduction;
 }
@@ -56,7 +57,7 @@ export function reduce(values: Tensor, reduction: Reduction = "mean"): Tensor {
 /** Σ weights of means, by the mean. */
 const MEAN_WEIGHTS = new WeakMap<Tensor, Tensor>();
 
-/** Σ values / Σ weights, or 0 where nothing has a weight. */
+/** Σ values / Σ weights, or 0 where nothing has a weight. Both have one shape; the result is a scalar. */
 export function weightedMean(values: Tensor, weights: Tensor): Tensor {
   const total = weights.sum();
   return withMeanWeight(values.sum().div(where(total.equal(0), asTensor(1, total.dtype), total)), total);

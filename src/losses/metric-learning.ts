@@ -33,6 +33,7 @@ const range = (n: number): Tensor =>
     ),
   );
 
+/** Options of losses with a margin: scale of the cosines, margin in radians or of the cosine. */
 export interface MarginOptions extends ReductionOptions {
   /** The factor of cosines before the softmax. */
   readonly scale?: number;
@@ -103,6 +104,7 @@ const reduceCounted = (values: Tensor, counted: Tensor, reduction: Reduction | u
   return (reduction ?? "mean") === "mean" ? weightedMean(kept, counted.cast(values.dtype)) : reduce(kept, reduction);
 };
 
+/** Options of the supervised contrastive loss. */
 export interface SupervisedContrastiveOptions extends ReductionOptions {
   /** The divisor of cosines. */
   readonly temperature?: number;
@@ -135,6 +137,7 @@ export const supervisedContrastive = defineLoss<SupervisedContrastiveOptions>(
   },
 );
 
+/** Options of the triplet loss; `soft` takes log(1 + eᵈ) in place of a margin. */
 export interface BatchHardTripletOptions extends ReductionOptions {
   /** The distance by which other classes must be farther; "soft" takes ln(1 + eᵈ) in place of a margin. */
   readonly margin?: number | "soft";

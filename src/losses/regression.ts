@@ -21,6 +21,7 @@ export const l1 = defineLoss<ReductionOptions>("l1", (output, target, { reductio
   reduce(difference("l1", output, target).abs(), reduction),
 );
 
+/** Options of the Huber loss: from which error on it is linear. */
 export interface HuberOptions extends ReductionOptions {
   /** The error at which the square ends and the line begins. */
   readonly delta?: number;
@@ -44,6 +45,7 @@ export const huber = defineLoss<HuberOptions>("huber", (output, target, { delta 
   reduce(huberValues(difference("huber", output, target), delta), reduction),
 );
 
+/** Options of the smooth L1 loss: from which error on it is linear. */
 export interface SmoothL1Options extends ReductionOptions {
   /** The error at which the square ends and the line begins. */
   readonly beta?: number;

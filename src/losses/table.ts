@@ -26,6 +26,7 @@ export const LOSSES = {
   batchHardTriplet: { make: batchHardTriplet, options: ["margin", "reduction"] },
 } as const;
 
+/** Losses by name. */
 export type LossName = keyof typeof LOSSES;
 
 /** The loss that a description names: `{ name: "crossEntropy", labelSmoothing: 0.1 }`. ConfigError for an unknown name or option. */

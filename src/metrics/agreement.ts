@@ -13,6 +13,7 @@ export type Rating = string | number;
 /** Costs of a disagreement: 1 for any, or growing with the distance between two classes, or with its square. */
 export type KappaWeights = "none" | "linear" | "quadratic";
 
+/** Options of Cohen's kappa: weights of disagreements, and all classes. */
 export interface CohenOptions {
   readonly weights?: KappaWeights;
   /** The classes in their order, which weights count in; those that occur, sorted, if left out. */
@@ -169,7 +170,10 @@ function differences(values: readonly Rating[], totals: Float64Array, level: Mea
   return (a, b) => ((middles[a] as number) - (middles[b] as number)) ** 2;
 }
 
-/** F1 between two annotators' spans, text by text: the micro average of `SpanMetric`, which is the same either way round. */
+/**
+ * F1 between two annotators' spans, text by text: the micro average of `SpanMetric`, which is the same either way round. ShapeError if annotators differ
+ * in items.
+ */
 export function spanAgreement(first: readonly (readonly LabelSpan[])[], second: readonly (readonly LabelSpan[])[]): number {
   if (first.length !== second.length)
     throw new ShapeError(`spanAgreement: expected ${first.length} texts of the second annotator, got ${second.length}`);
@@ -240,7 +244,7 @@ export interface RegionAgreement {
   readonly meanOverlap: number;
 }
 
-/** Pairs the regions of two annotators, image by image, those of one class that overlap most first. */
+/** Pairs the regions of two annotators, image by image, those of one class that overlap most first. ShapeError if annotators differ in items. */
 export function regionAgreement(
   first: readonly (readonly LabelledRegion[])[],
   second: readonly (readonly LabelledRegion[])[],

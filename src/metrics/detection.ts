@@ -7,12 +7,14 @@ import type { PrecisionRecall } from "./precision-recall.js";
 /** Corners (x₁, y₁, x₂, y₂). */
 export type Corners = readonly [number, number, number, number];
 
+/** A box that a detector gave, corners in pixels. */
 export interface DetectedBox {
   readonly box: Corners;
   readonly class: number;
   readonly score: number;
 }
 
+/** A box that is there, corners in pixels. */
 export interface TrueBox {
   readonly box: Corners;
   readonly class: number;
@@ -27,6 +29,7 @@ export const COCO_THRESHOLDS: readonly number[] = Array.from({ length: 10 }, (_,
 
 /** COCO's size ranges in square pixels, ends included. */
 export const AREA_RANGES = { all: [0, 1e10], small: [0, 32 ** 2], medium: [32 ** 2, 96 ** 2], large: [96 ** 2, 1e10] } as const;
+/** COCO's ranges of areas. */
 export type AreaRange = keyof typeof AREA_RANGES;
 
 /** Number of detections that count for an image and class: those with the best scores. */
@@ -122,6 +125,7 @@ interface Tally {
   truths: number;
 }
 
+/** Mean average precisions of a detector, as fractions: at an IoU of 0.5, over 0.5 to 0.95, by size and by class. */
 export interface DetectionReport {
   /** Mean over classes of the all-point average precision at an overlap of 0.5. */
   readonly map50: number;

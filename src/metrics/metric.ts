@@ -19,6 +19,7 @@ export interface Metric {
   reset(): void;
 }
 
+/** Options of a metric: whether it gets logits or probabilities, and a label that does not count. */
 export interface MetricOptions {
   /** The kind of predictions. Only metrics that read probabilities care. */
   readonly from?: "logits" | "probabilities";

@@ -74,6 +74,7 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
   return low + (place - below) * ((sorted[Math.min(below + 1, sorted.length - 1)] as number) - low);
 }
 
+/** Options of resampling: how often, the level of the interval as a fraction, the seed. */
 export interface ResamplingOptions {
   readonly resamples?: number;
   /** The share of resamples that an interval holds. */
@@ -95,6 +96,7 @@ function resampledMeans(values: ArrayLike<number>, { resamples = 2000, seed = 1,
   }).sort();
 }
 
+/** Interval of a resampled statistic. */
 export interface ResampledInterval {
   readonly low: number;
   readonly high: number;
@@ -112,6 +114,7 @@ export function bootstrapInterval(values: ArrayLike<number>, options: Resampling
   return { low: quantile(means, (1 - level) / 2), high: quantile(means, (1 + level) / 2) };
 }
 
+/** Difference of two models on the same examples, its interval and p. */
 export interface PairedBootstrap extends ResampledInterval {
   /** Mean of first − second. */
   readonly difference: number;

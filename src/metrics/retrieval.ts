@@ -104,6 +104,7 @@ export interface OpenSetRates {
   readonly identificationRate: number;
 }
 
+/** Shares of strangers that get a name, and of known ones that get their own, where scores from a threshold on are accepted. */
 export function openSetRates({ scores, isKnown, isRight }: OpenSet, threshold: number): OpenSetRates {
   let [unknown, accepted, known, identified] = [0, 0, 0, 0];
   for (const [i, score] of scores.entries()) {

@@ -4,6 +4,7 @@
 import type { Tensor } from "../graph/index.js";
 import { AdaptiveAvgPool2d, Conv2d, Dropout, flatten, Linear, MaxPool2d, Module, relu, Sequential } from "../nn/index.js";
 
+/** Options of AlexNet. */
 export interface AlexNetOptions {
   readonly inChannels?: number;
   readonly numClasses?: number;

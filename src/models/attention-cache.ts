@@ -238,6 +238,6 @@ export class InPlaceCache implements AttentionCache {
   }
 }
 
-/** Attention within the input alone, or with what a cache holds. */
+/** Attention within the input alone, or with what a cache holds. q [N, h, T, D], k and v [N, g, S, D] → [N, h, T, D]. */
 export const attend = (cache: AttentionCache | undefined, q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor =>
   cache === undefined ? scaledDotProductAttention(q, k, v, options) : cache.attend(q, k, v, options);

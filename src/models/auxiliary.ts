@@ -5,6 +5,7 @@ import type { Tensor } from "../graph/index.js";
 import type { ConvLayerOptions, Module } from "../nn/index.js";
 import { BatchNorm2d, Conv2d, Module as BaseModule, relu } from "../nn/index.js";
 
+/** Logits [N, K], and those of auxiliary classifiers that only training has. */
 export interface AuxiliaryOutputs {
   readonly logits: Tensor;
   /** [N, K] of each auxiliary head. */
@@ -19,6 +20,7 @@ export interface WithAuxiliary {
   forwardWithAuxiliary(x: Tensor): AuxiliaryOutputs;
 }
 
+/** True for models with auxiliary classifiers. */
 export const hasAuxiliary = (model: Module): model is Module & WithAuxiliary => "forwardWithAuxiliary" in model;
 
 /** Convolution, batch norm, relu. */

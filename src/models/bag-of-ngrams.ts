@@ -9,6 +9,7 @@ import type { TextCnnOptions } from "./text-cnn.js";
 import { TextCnn } from "./text-cnn.js";
 import type { TextModel, TextModelInputs } from "./text-model.js";
 
+/** Options of a classifier by the mean of its words' and n-grams' embeddings. */
 export interface BagOfNgramsOptions {
   readonly vocabSize: number;
   readonly numLabels: number;
@@ -79,6 +80,7 @@ export class BagOfNgrams extends Module implements TextModel {
   }
 }
 
+/** Options of a convolutional classifier beside a bag of n-grams. */
 export interface NgramCnnOptions extends Omit<TextCnnOptions, "embeddingDropout"> {
   readonly ngrams?: Pick<BagOfNgramsOptions, "embeddingSize" | "maxN" | "buckets">;
   /** On the vectors of both parts. */

@@ -60,6 +60,7 @@ class PreTrainingHeads extends Module {
   }
 }
 
+/** Inputs of a masked language model; `positions` [M] are the only places whose logits are wanted. */
 export interface MaskedLmInputs extends BertInputs {
   /** Positions to compute logits for, among all tokens, row after row: [M]; left out, all. */
   readonly positions?: Tensor;
@@ -113,6 +114,7 @@ export class BertForPreTraining extends BertWithPredictions {
   }
 }
 
+/** Options of BERT with a classifier. */
 export interface BertHeadOptions extends BertOptions {
   readonly numLabels: number;
   /** Before the classifier; as elsewhere by default. */

@@ -21,6 +21,7 @@ import {
 import { ConfigError } from "../util/errors.js";
 import { learnedPositions } from "./learned-positions.js";
 
+/** Options of BERT. */
 export interface BertOptions {
   readonly vocabSize: number;
   readonly hiddenSize: number;
@@ -39,6 +40,7 @@ export interface BertOptions {
   readonly epsilon?: number;
 }
 
+/** Further inputs of BERT: which tokens are real, bool [N, T], types and positions of tokens, int64 [N, T]. */
 export interface BertInputs {
   /** True at tokens that are no padding: [N, T]. */
   readonly mask?: Tensor;

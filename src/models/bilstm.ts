@@ -6,6 +6,7 @@ import { Crf, Dropout, Embedding, Linear, LSTM, Module, normalInit } from "../nn
 import { where } from "../ops/index.js";
 import type { TextModel, TextModelInputs } from "./text-model.js";
 
+/** Options of a bidirectional LSTM over words. */
 export interface BiLstmOptions {
   readonly vocabSize: number;
   readonly numLabels: number;

@@ -16,6 +16,7 @@ import {
 } from "../nn/index.js";
 import { ConfigError } from "../util/errors.js";
 
+/** Options of the small convolutional network; `imageSize` in pixels. */
 export interface ConvNetOptions {
   readonly inChannels?: number;
   readonly numClasses?: number;

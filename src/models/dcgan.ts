@@ -5,6 +5,7 @@ import type { Dim, Layer, Tensor } from "../graph/index.js";
 import { BatchNorm2d, Conv2d, ConvTranspose2d, leakyRelu, Module, normalInit, relu, Sequential, tanh } from "../nn/index.js";
 import { ConfigError } from "../util/errors.js";
 
+/** Options of DCGAN; `imageSize` in pixels. */
 export interface DcganOptions {
   /** Height and width: 4 to 7, doubled at least once (28, 32, 64, …). */
   readonly imageSize?: number;

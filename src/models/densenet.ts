@@ -77,6 +77,7 @@ class Transition extends Module {
   }
 }
 
+/** Options of DenseNet. */
 export interface DenseNetOptions {
   readonly inChannels?: number;
   readonly numClasses?: number;

@@ -18,6 +18,7 @@ export interface DetectorOutputs {
   readonly boxes: Tensor;
 }
 
+/** Options of the detector. */
 export interface DetectorOptions {
   readonly numClasses: number;
   /** Channels of the image, where the backbone is left out. */

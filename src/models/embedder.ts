@@ -5,6 +5,7 @@ import type { Layer, Tensor } from "../graph/index.js";
 import { BatchNorm1d, CosineLinear, Module } from "../nn/index.js";
 import { l2Normalize } from "../ops/index.js";
 
+/** Options of a network that embeds images for recognition. */
 export interface EmbedderOptions {
   /** Width of the backbone's output, and of an embedding. */
   readonly embeddingSize: number;

@@ -77,6 +77,7 @@ class AuxiliaryHead extends Module {
   }
 }
 
+/** Options of GoogLeNet. */
 export interface GoogLeNetOptions {
   readonly inChannels?: number;
   readonly numClasses?: number;

@@ -24,6 +24,7 @@ import { attend } from "./attention-cache.js";
 import { type DecoderInputs, selectedStates } from "./decoder-inputs.js";
 import { learnedPositions } from "./learned-positions.js";
 
+/** Options of GPT-2. */
 export interface Gpt2Options {
   readonly vocabSize: number;
   /** The longest text. */

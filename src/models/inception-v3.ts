@@ -173,6 +173,7 @@ class AuxiliaryHead extends Module {
   }
 }
 
+/** Options of Inception v3. */
 export interface InceptionV3Options {
   readonly inChannels?: number;
   readonly numClasses?: number;

@@ -25,6 +25,7 @@ import type { DecoderShape } from "./attention-cache.js";
 import { attend } from "./attention-cache.js";
 import { type DecoderInputs, selectedStates } from "./decoder-inputs.js";
 
+/** Options of Llama and its kin (Mistral, Qwen2). */
 export interface LlamaOptions {
   readonly vocabSize: number;
   readonly hiddenSize: number;

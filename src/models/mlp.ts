@@ -7,6 +7,7 @@ import { activationNamed, Dropout, kaimingUniform, Linear, Module } from "../nn/
 import { ConfigError } from "../util/errors.js";
 import { shown } from "../util/shown.js";
 
+/** Options of a multilayer perceptron. */
 export interface MlpOptions {
   readonly inFeatures: number;
   /** Widths of the hidden layers; none makes a linear model. */

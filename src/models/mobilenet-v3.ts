@@ -141,6 +141,7 @@ const LARGE: readonly Row[] = [
   [5, 960, 160, true, hardSwish, 1],
 ];
 
+/** Options of MobileNetV3. */
 export interface MobileNetV3Options {
   readonly inChannels?: number;
   readonly numClasses?: number;
@@ -190,5 +191,7 @@ export class MobileNetV3 extends Module {
   }
 }
 
+/** MobileNetV3-Small: images [N, C, H, W] → logits [N, K]. Howard et al. 2019, arXiv:1905.02244. */
 export const mobileNetV3Small = (options: MobileNetV3Options = {}): MobileNetV3 => new MobileNetV3("small", options);
+/** MobileNetV3-Large: images [N, C, H, W] → logits [N, K]. Howard et al. 2019, arXiv:1905.02244. */
 export const mobileNetV3Large = (options: MobileNetV3Options = {}): MobileNetV3 => new MobileNetV3("large", options);

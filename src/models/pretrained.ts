@@ -100,6 +100,7 @@ export const ARCHITECTURES = {
   PegasusForConditionalGeneration: pegasus.headed(Transformer),
 } as const;
 
+/** Architectures of checkpoints in Hugging Face's form. */
 export type ArchitectureName = keyof typeof ARCHITECTURES;
 /** The class of an architecture. */
 export type PretrainedModel<A extends ArchitectureName = ArchitectureName> = ReturnType<(typeof ARCHITECTURES)[A]["make"]>;

@@ -102,6 +102,7 @@ class Bottleneck extends Module {
   }
 }
 
+/** Options of ResNet; without `numClasses` (null) it gives features. */
 export interface ResNetOptions {
   readonly inChannels?: number;
   /** null: no classifier; the output is what it would have seen, [N, channels]. */

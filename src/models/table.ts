@@ -29,6 +29,7 @@ export interface ModelRequest {
   readonly options?: Readonly<Record<string, unknown>>;
 }
 
+/** A model that is known by name: its input, its options, and how it is made. */
 export interface ModelEntry {
   /** One line for `--help`. */
   readonly about: string;
@@ -183,6 +184,7 @@ export const MODELS = {
   "vit-tiny": row("Touvron et al. 2020, patches of 4×4, for small images", { multipleOf: 4 }, CIFAR, vit.vitTiny, ["dropout"]),
 } as const satisfies Readonly<Record<string, ModelEntry>>;
 
+/** Models by name. */
 export type ModelName = keyof typeof MODELS;
 
 /** ConfigError, with what would fit, unless a model takes examples of this shape. */

@@ -7,6 +7,7 @@ import { concat } from "../ops/index.js";
 import type { MlpOptions } from "./mlp.js";
 import { Mlp } from "./mlp.js";
 
+/** Options of a perceptron for tables: numbers of categories of the embedded columns. */
 export interface TabularMlpOptions extends MlpOptions {
   /** Number of indices of each categorical column; `inFeatures` counts the numeric features alone. */
   readonly categories: readonly number[];

@@ -7,6 +7,7 @@ import { Crf, Dropout, Embedding, Linear, LSTM, Module, normalInit, zerosInit } 
 import { ones } from "../ops/index.js";
 import { ConfigError } from "../util/errors.js";
 
+/** Options of a tagger over features of tokens. */
 export interface TaggerOptions {
   /** Indices of features; 0 is padding. */
   readonly vocabSize: number;
@@ -25,6 +26,7 @@ export interface TaggerOptions {
   readonly dropout?: number;
 }
 
+/** Inputs of a tagger beside its features: which tokens are real, bool [N, T], and word vectors. */
 export interface TaggerInputs {
   /** True at tokens that are no padding, which comes after the text: [N, T]. */
   readonly mask: Tensor;

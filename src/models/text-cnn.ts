@@ -8,6 +8,7 @@ import { concat, ones, where, zeros } from "../ops/index.js";
 import { ConfigError } from "../util/errors.js";
 import type { TextModel, TextModelInputs } from "./text-model.js";
 
+/** Options of a convolutional classifier of texts. */
 export interface TextCnnOptions {
   readonly vocabSize: number;
   readonly numLabels: number;

@@ -4,6 +4,7 @@
 import type { Tensor } from "../graph/index.js";
 import type { Embedding, Module } from "../nn/index.js";
 
+/** Further inputs of text models: which tokens are real, bool [N, T], and embeddings [N, T, D] in place of tokens. */
 export interface TextModelInputs {
   /** True (or 1) at tokens that are no padding, which comes after the text: [N, T]. */
   readonly mask?: Tensor;

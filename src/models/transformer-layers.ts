@@ -21,6 +21,7 @@ import { ConfigError } from "../util/errors.js";
 import type { AttentionCache, CacheSide, KeyValues } from "./attention-cache.js";
 import { attend } from "./attention-cache.js";
 
+/** Options of a transformer with encoder and decoder. */
 export interface TransformerOptions {
   readonly vocabSize: number;
   readonly hiddenSize: number;
@@ -50,6 +51,7 @@ export interface TransformerOptions {
   readonly endToken?: number;
 }
 
+/** Inputs of a translator beside the source: target tokens [N, T], and which tokens are real. */
 export interface TransformerInputs {
   /** The target so far: [N, T]. */
   readonly target: Tensor;

@@ -21,6 +21,7 @@ import {
 /** Convolutions of each of the five stages, by layers with weights: columns A, B, D and E of table 1. */
 const STAGES = { 11: [1, 1, 2, 2, 2], 13: [2, 2, 2, 2, 2], 16: [2, 2, 3, 3, 3], 19: [2, 2, 4, 4, 4] } as const;
 
+/** Options of VGG. */
 export interface VggOptions {
   readonly inChannels?: number;
   readonly numClasses?: number;

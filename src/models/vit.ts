@@ -102,6 +102,7 @@ class Encoder extends Module {
   }
 }
 
+/** Options of a vision transformer; sizes in pixels. */
 export interface VisionTransformerOptions {
   readonly inChannels?: number;
   readonly numClasses?: number;

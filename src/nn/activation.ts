@@ -13,6 +13,7 @@ export type Activation = (x: Tensor) => Tensor;
 
 /** x, unchanged. */
 export const identity: Activation = (x) => x;
+/** min(max(0, x), 6); shape and type of x. */
 export const relu6: Activation = (x) => x.clip(0, 6);
 
 /** Every activation without options, by the name that configurations use. */
@@ -34,6 +35,7 @@ export const ACTIVATIONS = {
   identity,
 } as const satisfies Record<string, Activation>;
 
+/** Activations by name. */
 export type ActivationName = keyof typeof ACTIVATIONS;
 
 /** The activation of a name, or the function itself. ConfigError, with the nearest name, for an unknown one. */
@@ -105,6 +107,7 @@ export class Sigmoid extends Module {
   }
 }
 
+/** The activation tanh as a module. */
 export class Tanh extends Module {
   override forward(x: Tensor): Tensor {
     return ops.tanh(x);

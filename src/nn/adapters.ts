@@ -13,6 +13,7 @@ import { LoraLinear } from "./lora-linear.js";
 import type { Module } from "./module.js";
 import { joinPath } from "./module.js";
 
+/** Options of low-rank adapters, named as PEFT names them: rank, scale alpha, layers that get one, and modules that are trained whole. */
 export interface LoraOptions {
   /** Width of the change; 8 by default. */
   readonly rank?: number;

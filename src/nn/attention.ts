@@ -10,6 +10,7 @@ import { xavierUniform, zerosInit } from "./init.js";
 import { affine, Linear } from "./linear.js";
 import { Module } from "./module.js";
 
+/** Options of attention: a mask, bool, that broadcasts to [N, h, T, S] (true where looking is allowed), causal order, dropout, scale. */
 export interface AttentionOptions {
   /** True where a query may look at a key: broadcasts to [.., T, S]. */
   readonly mask?: Tensor;
@@ -62,7 +63,7 @@ function perGroup(x: Tensor, y: Tensor): Tensor {
   return product.reshape([n, heads, t, product.shape[3] as Dim]);
 }
 
-/** Computes attention scores, before masks: q·kᵀ/√D. Shapes as for `scaledDotProductAttention`. */
+/** Computes attention scores, before masks: q·kᵀ/√D. Shapes as for `scaledDotProductAttention`. ShapeError if the width D is not known. */
 export function attentionScores(q: Tensor, k: Tensor, { scale }: Pick<AttentionOptions, "scale"> = {}): Tensor {
   const width = q.shape[q.rank - 1];
   if (typeof width !== "number") throw new ShapeError(`attention: expected a known width, got ${formatShape(q.shape)}`);
@@ -73,6 +74,7 @@ export function attentionScores(q: Tensor, k: Tensor, { scale }: Pick<AttentionO
 /**
  * 0 where attention is allowed, and elsewhere so far below that no weight is left. A sum is faster than a choice, and its gradient is free: where the
  * weight is 0, so is the gradient.
+ * Shape of `allowed`.
  */
 export const penalty = (allowed: Tensor, dtype: DType): Tensor =>
   where(allowed, constant(0, dtype), dtype === "float16" ? -3e4 : -1e9);
@@ -100,12 +102,14 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, optio
   return attentionMixture(drop(scores.softmax(-1), dropout), v); // [.., T, E]
 }
 
+/** Options of multi-head attention. */
 export interface MultiheadAttentionOptions {
   readonly bias?: boolean;
   /** Share of the attention weights dropped while training. */
   readonly dropout?: number;
 }
 
+/** Further inputs of multi-head attention: keys and values [N, S, D], masks. */
 export interface MultiheadInputs {
   /** [N, S, D]; left out, the queries themselves. */
   readonly key?: Tensor;

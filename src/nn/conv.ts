@@ -10,6 +10,7 @@ import { expectChannels, expectSizes } from "./check.js";
 import { defaultBiasInit, defaultWeightInit, fans } from "./init.js";
 import { Module } from "./module.js";
 
+/** Options of convolution layers, named as in PyTorch. */
 export interface ConvLayerOptions extends WindowOptions {
   /** One number for all axes, or one for each. */
   readonly kernelSize: number | readonly number[];
@@ -111,6 +112,7 @@ export class Conv2d extends Conv {
   }
 }
 
+/** Options of transposed convolution layers, named as in PyTorch. */
 export interface ConvTransposeLayerOptions extends Omit<ConvLayerOptions, "padding" | "paddingMode"> {
   /** Widths that the result is cut by. */
   readonly padding?: Exclude<Padding, string>;

@@ -9,6 +9,7 @@ import { expectSizes, layerName } from "./check.js";
 import { normalInit } from "./init.js";
 import { Module } from "./module.js";
 
+/** Options of an embedding; the row `paddingIndex` stays zero. */
 export interface EmbeddingOptions {
   /** A token whose vector is 0 and is not trained. */
   readonly paddingIndex?: number;

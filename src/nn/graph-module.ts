@@ -11,6 +11,7 @@ import type { StoredWeight } from "./linear.js";
 import type { LoraLinearOptions } from "./lora-linear.js";
 import { Module } from "./module.js";
 
+/** Options of a module that is made of an ONNX file. */
 export interface GraphModuleOptions {
   /** Shapes of the inputs, for a first trace that finds the parameters; each call may have others. */
   readonly shapes: Readonly<Record<string, Shape>>;

@@ -19,7 +19,9 @@ export const constantInit =
   (shape) =>
     new Float32Array(sizeOf(shape)).fill(value);
 
+/** Zeros. */
 export const zerosInit: Initializer = constantInit(0);
+/** Ones. */
 export const onesInit: Initializer = constantInit(1);
 
 /** Uniform in [low, high). */
@@ -28,6 +30,7 @@ export const uniformInit =
   (shape, random) =>
     fill(shape, () => random.uniform(low, high));
 
+/** Normally distributed values (standard deviation 1, mean 0, unless given). */
 export const normalInit =
   (standardDeviation = 1, mean = 0): Initializer =>
   (shape, random) =>
@@ -74,9 +77,12 @@ const xavier =
     const { fanIn, fanOut } = fans(shape);
     return byDeviation(distribution, g * Math.sqrt(2 / (fanIn + fanOut)))(shape, random);
   };
+/** Uniform values of variance 2·g² / (inputs + outputs). Glorot and Bengio 2010. */
 export const xavierUniform = xavier("uniform");
+/** Normal values of variance 2·g² / (inputs + outputs). Glorot and Bengio 2010. */
 export const xavierNormal = xavier("normal");
 
+/** Options of He's initialization: the count that is divided by, and the activation that follows. */
 export interface KaimingOptions {
   /** The sum that keeps its variance: over inputs (forward) or outputs (backward). */
   readonly mode?: "fanIn" | "fanOut";
@@ -91,7 +97,9 @@ const kaiming =
   ({ mode = "fanIn", nonlinearity = "relu", slope = 0.01 }: KaimingOptions = {}): Initializer =>
   (shape, random) =>
     byDeviation(distribution, gain(nonlinearity, slope) / Math.sqrt(fans(shape)[mode]))(shape, random);
+/** Uniform values that keep variances through layers with relu. He et al. 2015, arXiv:1502.01852. */
 export const kaimingUniform = kaiming("uniform");
+/** Normal values that keep variances through layers with relu. He et al. 2015, arXiv:1502.01852. */
 export const kaimingNormal = kaiming("normal");
 
 /** PyTorch's default for the weights of Linear and Conv: uniform within ±1/√fanIn (Kaiming with a = √5). */

@@ -8,6 +8,7 @@ import { expectLast, expectSizes } from "./check.js";
 import { defaultBiasInit, defaultWeightInit } from "./init.js";
 import { Module } from "./module.js";
 
+/** Options of linear layers: a bias, initial values, and how the weight is stored. */
 export interface LinearOptions {
   readonly bias?: boolean;
   readonly weightInit?: Initializer;
@@ -16,6 +17,7 @@ export interface LinearOptions {
   readonly stored?: StoredWeight;
 }
 
+/** Order of a stored weight's axes. */
 export type StoredWeight = "outIn" | "inOut";
 
 /**

@@ -9,6 +9,7 @@ import { expectChannels, expectSizes, layerName } from "./check.js";
 import { onesInit, zerosInit } from "./init.js";
 import { Module } from "./module.js";
 
+/** Options of normalization layers: what is added to the variance, and whether there is a scale and a bias. */
 export interface NormOptions {
   readonly epsilon?: number;
   /** Whether a scale and a shift are learned. */
@@ -33,6 +34,7 @@ const affineTensors = ({ weight, bias }: Affine, size: number, dtype: DType): [w
   bias ?? zeros([size], dtype),
 ];
 
+/** Options of layer normalization. */
 export interface LayerNormOptions extends NormOptions {
   readonly bias?: boolean;
 }
@@ -101,6 +103,7 @@ export class RMSNorm extends Module {
   }
 }
 
+/** Options of batch normalization; `momentum` is the share of the new batch in the running statistics. */
 export interface BatchNormLayerOptions extends NormOptions {
   /** Weight of the new batch in the running statistics. */
   readonly momentum?: number;

@@ -28,6 +28,7 @@ export class MaxPool2d extends Module {
   }
 }
 
+/** Options of average pooling; `countIncludePad` counts the padding as zeros. */
 export interface AvgPoolOptions extends PoolOptions {
   /** Whether padding counts as zeros in the mean; PyTorch's default is yes. */
   readonly countIncludePad?: boolean;

@@ -12,6 +12,7 @@ import { defaultBiasInit } from "./init.js";
 import { affine } from "./linear.js";
 import { Module } from "./module.js";
 
+/** Options of recurrent layers, named as in PyTorch. */
 export interface RecurrentOptions {
   readonly numLayers?: number;
   readonly bidirectional?: boolean;
@@ -20,6 +21,7 @@ export interface RecurrentOptions {
   readonly dropout?: number;
 }
 
+/** Further inputs of recurrent layers: which steps are real, bool [N, T], and the first states. */
 export interface RecurrentInputs {
   /** True at elements that are no padding: [N, T]. Padding leaves the state as it is, and its output is 0. Over a free length it comes last. */
   readonly mask?: Tensor;
@@ -27,6 +29,7 @@ export interface RecurrentInputs {
   readonly initial?: readonly Tensor[];
 }
 
+/** Outputs of a recurrent layer: hidden states of all steps, [N, T, hidden size × directions], and the last states. */
 export interface RecurrentOutput {
   /** The last layer's hidden state at each element: [N, T, H·directions]. */
   readonly output: Tensor;

@@ -17,6 +17,7 @@ export type RotaryScaling =
       readonly originalMaxPositions: number;
     };
 
+/** Options of rotary positions: size of a head, base of the wavelengths, scaling for long texts. */
 export interface RotaryOptions {
   /** Even: one half is turned with the other. */
   readonly headSize: number;
@@ -30,6 +31,7 @@ export interface RotaryOptions {
  *
  * Source: Su et al. 2021, arXiv:2104.09864, section 3.2.2; "llama3": Llama 3.1's release, which leaves short waves, divides long ones by
  * the factor, and blends between.
+ * ConfigError for a head size that is odd.
  */
 export function rotaryFrequencies({ headSize, theta = 10_000, scaling }: RotaryOptions): Float64Array {
   if (headSize % 2 !== 0) throw new ConfigError(`rotary: expected an even head size, got ${headSize}`);
@@ -50,7 +52,7 @@ export interface RotaryAngles {
   readonly sin: Tensor;
 }
 
-/** The angles at positions (integers). */
+/** The angles at positions (integers). Positions [T] give cosines and sines [T, headSize / 2], positions [N, T] such of [N, 1, T, headSize / 2]. */
 export function rotaryAngles(positions: Tensor, options: RotaryOptions): RotaryAngles {
   const frequencies = constant(fromNumbers("float32", [options.headSize / 2], rotaryFrequencies(options)));
   const angles = positions.cast("float32").unsqueeze(-1).mul(frequencies);

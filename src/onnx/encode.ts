@@ -117,6 +117,7 @@ function writeFunction(w: WireWriter, f: FunctionProto): void {
   for (const attribute of f.attributeDefaults) w.message(11, (m) => writeAttribute(m, attribute));
 }
 
+/** Bytes of an ONNX file. */
 export function encodeModel(model: ModelProto): Uint8Array {
   const w = new WireWriter();
   w.int(1, model.irVersion);

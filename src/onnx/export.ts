@@ -14,6 +14,7 @@ import type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, Va
 export const OPSET = 21;
 const IR_VERSION = 10;
 
+/** Options of an ONNX file: names and values of tensors, the graph's name, metadata, the order of inputs. */
 export interface ExportOptions {
   /** Names of parameters (paths). One without a name here is refused. */
   readonly names?: ReadonlyMap<Tensor, string>;
@@ -82,6 +83,7 @@ export function exportGraph(graph: Graph, options: ExportOptions = {}): Uint8Arr
   return encodeModel(graphToModel(graph, options));
 }
 
+/** Makes ONNX's messages of a graph; UnsupportedOpError where an op has no form in ONNX. */
 export function graphToModel(graph: Graph, options: ExportOptions = {}): ModelProto {
   return new Exporter(graph, options).model();
 }

@@ -177,6 +177,7 @@ const PROBABILITIES = /^(Softmax|LogSoftmax|Sigmoid|ArgMax|Cast|Identity)$/;
 /**
  * The model with one output, the scores before what makes probabilities of them, and that output's name; what only other outputs need is left out.
  * The first output of floats is meant.
+ * ConfigError if there is no such output.
  */
 export function withScores(model: ModelProto): { readonly model: ModelProto; readonly output: string } {
   const { graph } = model;

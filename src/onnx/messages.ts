@@ -3,6 +3,7 @@
  * Source: onnx/onnx.proto, IR version 10.
  */
 
+/** ONNX's message of a tensor: shape, type code, little-endian bytes. */
 export interface TensorProto {
   name: string;
   dims: number[];
@@ -14,8 +15,10 @@ export interface TensorProto {
   external?: Map<string, string>;
 }
 
+/** Codes of attribute types in ONNX files. */
 export const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7, strings: 8 } as const;
 
+/** ONNX's message of an attribute. */
 export type AttributeProto = { name: string } & (
   | { type: "float"; value: number }
   | { type: "int"; value: number }
@@ -29,6 +32,7 @@ export type AttributeProto = { name: string } & (
   | { type: "reference"; value: string }
 );
 
+/** ONNX's message of a node; "" stands for an input that is left out. */
 export interface NodeProto {
   name: string;
   opType: string;
@@ -38,6 +42,7 @@ export interface NodeProto {
   attributes: AttributeProto[];
 }
 
+/** ONNX's message of an input or output; a dimension is a number, a name, or unknown. */
 export interface ValueInfoProto {
   name: string;
   elementType: number;
@@ -45,6 +50,7 @@ export interface ValueInfoProto {
   shape: (number | string | null)[] | undefined;
 }
 
+/** ONNX's message of a graph. */
 export interface GraphProto {
   name: string;
   readonly nodes: NodeProto[];
@@ -53,6 +59,7 @@ export interface GraphProto {
   outputs: ValueInfoProto[];
 }
 
+/** ONNX's message of a function that nodes may call. */
 export interface FunctionProto {
   name: string;
   domain: string;
@@ -65,6 +72,7 @@ export interface FunctionProto {
   opsets: Map<string, number>;
 }
 
+/** ONNX's message of a whole file. */
 export interface ModelProto {
   irVersion: number;
   producerName: string;

@@ -15,6 +15,7 @@ import { checkNumbers, dtypeNamed, type ExternalData, headOfTensor, lazyNumbers,
 import { type ParameterChoice, type ReadNumbers, type StoredTensor, storedTensors } from "./parameters.js";
 import { withoutZipMap } from "./zip-map.js";
 
+/** Options of an ONNX file that becomes a graph: its external data, which constants are parameters, sizes of free dimensions. */
 export interface OnnxModelOptions {
   /** The file's name in messages. */
   readonly where?: string;
@@ -317,6 +318,7 @@ export class OnnxModel implements ImportedModel {
   }
 }
 
+/** Options of `loadOnnx`. */
 export type ImportOptions = OnnxModelOptions;
 
 /**

@@ -28,6 +28,7 @@ export const ReluGradient = binary("ReluGradient", {
 /** max(x, 0); the derivative at 0 is 0, as in PyTorch. */
 export const Relu = unary("Relu", { dx: ({ y, dy }) => reluGradient(dy, y) });
 
+/** y = x where x > 0, alpha·x elsewhere. */
 export const LeakyRelu = unary<{ alpha: number }>("LeakyRelu", {
   attributes: { alpha: "float" },
   dx: ({ x, dy, attributes: { alpha } }) => where(x.greater(0), dy, dy.mul(alpha)),
@@ -69,7 +70,7 @@ const geluTanh = (x: Tensor): Tensor =>
     .mul(Math.sqrt(2 / Math.PI))
     .tanh();
 
-/** Gelu in nodes that its gradient has as well, where both are wanted. */
+/** Gelu in nodes that its gradient has as well, where both are wanted. Shape and type of x. */
 export const geluNodes = (x: Tensor, approximate: "none" | "tanh"): Tensor =>
   approximate === "none" ? x.mul(normalShare(x)) : x.mul(0.5).mul(geluTanh(x).add(1));
 
@@ -179,14 +180,24 @@ export const PRelu = binary("PRelu", {
   lower: ({ inputs: [x, slope], target }) => (target === "webgpu" ? [where(x.greater(0), x, x.mul(slope))] : undefined),
 });
 
+/** Activations, element by element: relu max(0, x), the logistic sigmoid, tanh, silu x·sigmoid(x). Shape and type of x (float32, float64, float16). */
 export const [relu, sigmoid, tanh, silu] = [build1(Relu), build1(Sigmoid), build1(Tanh), build1(Silu)];
+/** Activations, element by element: softplus log(1 + eˣ), mish x·tanh(softplus(x)), hardSwish x·clip(x/6 + ½, 0, 1). Shape and type of x. */
 export const [softplus, mish, hardSwish] = [build1(Softplus), build1(Mish), build1(HardSwish)];
+/**
+ * PReLU: x where x > 0, slope·x elsewhere, with a slope that broadcasts to x; and relu's gradient: dy where relu gave y > 0, 0 elsewhere. Shapes as
+ * `mul` gives them.
+ */
 export const [prelu, reluGradient] = [build2(PRelu), build2(ReluGradient)];
+/** x where x > 0, alpha·x elsewhere (alpha 0.01); shape and type of x. */
 export const leakyRelu = (x: Tensor, alpha = 0.01): Tensor => emitOne(LeakyRelu, [x], { alpha });
+/** x where x > 0, alpha·(eˣ − 1) elsewhere (alpha 1); shape and type of x. Clevert et al. 2015, arXiv:1511.07289. */
 export const elu = (x: Tensor, alpha = 1): Tensor => emitOne(Elu, [x], { alpha });
+/** Scaled ELU with the constants of Klambauer et al. 2017, arXiv:1706.02515; shape and type of x. */
 export const selu = (x: Tensor): Tensor => emitOne(Selu, [x], { alpha: 1.6732632423543772, gamma: 1.0507009873554805 });
+/** x·Φ(x) with the normal distribution's Φ, or its approximation by tanh; shape and type of x. Hendrycks and Gimpel 2016, arXiv:1606.08415. */
 export const gelu = (x: Tensor, approximate: "none" | "tanh" = "none"): Tensor => emitOne(Gelu, [x], { approximate });
-/** PyTorch's hard sigmoid: clip(x/6 + ½, 0, 1). */
+/** PyTorch's hard sigmoid: clip(x/6 + ½, 0, 1). Shape and type of x. */
 export const hardSigmoid = (x: Tensor): Tensor => emitOne(HardSigmoid, [x], { alpha: 1 / 6, beta: 0.5 });
 
 /** The table's activations. */

@@ -11,6 +11,7 @@ import { asTensor, emitOne, expectDType, expectSameDType, perElement } from "./o
 /** d(a + b) = da + db. */
 export const Add = binary("Add", { gradient: ({ dy }) => [dy, dy] });
 
+/** y = a − b, broadcast. */
 export const Sub = binary("Sub", { gradient: ({ dy, needs }) => [dy, needs[1] ? dy.neg() : null] });
 
 /** d(ab) = b·da + a·db. */
@@ -42,6 +43,7 @@ function chosen(first: Tensor, tie: Tensor, dtype: DType): Tensor {
   return first.cast(dtype).add(tie.cast(dtype).mul(0.5));
 }
 
+/** y = max(a, b), broadcast; where both are equal the gradient is shared. */
 export const Max = binary("Max", {
   gradient: ({ inputs: [a, b], dy, needs }) => [
     needs[0] ? dy.mul(chosen(a.greater(b), a.equal(b), a.dtype)) : null,
@@ -49,6 +51,7 @@ export const Max = binary("Max", {
   ],
 });
 
+/** y = min(a, b), broadcast; where both are equal the gradient is shared. */
 export const Min = binary("Min", {
   gradient: ({ inputs: [a, b], dy, needs }) => [
     needs[0] ? dy.mul(chosen(a.less(b), a.equal(b), a.dtype)) : null,
@@ -82,16 +85,19 @@ export const Mod: Op<{ fmod: boolean }, Binary> = {
   },
 };
 
+/** y = −x. */
 export const Neg = unary("Neg", {
   takes: isNumeric,
   dx: ({ dy }) => dy.neg(),
   lower: ({ inputs: [x], target }) => (target === "webgpu" && isInteger(x.dtype) ? [x.mul(-1)] : undefined),
 });
+/** y = |x|; gradient sign(x). */
 export const Abs = unary("Abs", {
   takes: isNumeric,
   dx: ({ x, dy }) => dy.mul(x.sign()),
   lower: ({ inputs: [x], target }) => (target === "webgpu" && isInteger(x.dtype) ? [x.max(x.mul(-1))] : undefined),
 });
+/** y = −1, 0 or 1; gradient 0. */
 export const Sign = unary("Sign", {
   takes: isNumeric,
   dx: () => null,
@@ -100,9 +106,13 @@ export const Sign = unary("Sign", {
     return [x.greater(0).cast(x.dtype).sub(x.less(0).cast(x.dtype))];
   },
 });
+/** y = 1/x. */
 export const Reciprocal = unary("Reciprocal", { dx: ({ y, dy }) => dy.mul(y).mul(y).neg() });
+/** y = √x. */
 export const Sqrt = unary("Sqrt", { dx: ({ y, dy }) => dy.div(y.mul(2)), flops: 4 });
+/** y = ⌊x⌋; gradient 0. */
 export const Floor = unary("Floor", { dx: () => null });
+/** y = ⌈x⌉; gradient 0. */
 export const Ceil = unary("Ceil", { dx: () => null });
 /** To the nearest integer, ties to even. */
 export const Round = unary("Round", {
@@ -116,8 +126,14 @@ export const Round = unary("Round", {
   },
 });
 
+/**
+ * Arithmetic, element by element, with NumPy's broadcasting; a plain number takes the tensor's type. ShapeError if shapes do not broadcast, DTypeError
+ * if types differ.
+ */
 export const [add, sub, mul, div, pow] = [build2(Add), build2(Sub), build2(Mul), build2(Div), build2(Pow)];
+/** The larger and the smaller of two, element by element, with broadcasting; a plain number takes the tensor's type. */
 export const [maximum, minimum] = [build2(Max), build2(Min)];
+/** Remainder of a division, with broadcasting: the sign of the divisor for integers, of the dividend for floats. ShapeError if shapes do not broadcast. */
 export const mod = (a: Tensor, b: TensorLike): Tensor => emitOne(Mod, [a, asTensor(b, a.dtype)], { fmod: isFloat(a.dtype) });
 
 /** The table's arithmetic. */

@@ -103,10 +103,12 @@ const placesIn = (room: Dim): Tensor =>
 /** Devices whose kernel for it is used. */
 export const hasGroupQueryAttention = (target: string): boolean => target === "cpu";
 
+/** Entries of the op table: the engine's attention with a cache. */
 export const attention = [GroupQueryAttention] as const;
 
 // --- builders ---------------------------------------------------------------------------------------------------------
 
+/** Inputs of attention with a cache: queries, new and past keys and values, and lengths. */
 export interface GroupQueryInputs {
   readonly query: Tensor;
   readonly key: Tensor;

@@ -241,13 +241,17 @@ export const batchNormalization = [ChannelAffine, ChannelDot, BatchNormalization
 
 // --- builders ---------------------------------------------------------------------------------------------------------
 
+/** Options of batch normalization: what is added to the variance, and the share of the new batch in the running statistics. */
 export interface BatchNormOptions {
   readonly epsilon?: number;
   /** Weight of the new batch in the running statistics (PyTorch's meaning; ONNX's and Keras's is 1 − this). */
   readonly momentum?: number;
 }
 
-/** Batch normalization, which becomes the form for training or for use when a mode is chosen. */
+/**
+ * Batch normalization, which becomes the form for training or for use when a mode is chosen. x [N, C, ..], all others [C]; shape and type of x.
+ * `momentum` is the new batch's share in the running statistics.
+ */
 export const batchNorm = (
   x: Tensor,
   scale: Tensor,

@@ -82,6 +82,7 @@ export const blocked = [ReorderInput, ReorderOutput, BlockedConv, BlockedGlobalA
 
 // --- builders ---------------------------------------------------------------------------------------------------------
 
+/** Images [N, C, H, W] in blocks of channels, as the engine's fastest convolution takes them. */
 export const toBlocks = (x: Tensor): Tensor => emitOne(ReorderInput, [x], {});
 export const fromBlocks = (x: Tensor): Tensor =>
   emitOne(ReorderOutput, [x], { channels: staticDim(x.shape[1], "ReorderOutput") });

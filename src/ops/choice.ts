@@ -85,6 +85,7 @@ export const Cast: Op<{ to: DType }, Unary> = {
   batch: broadcastBatch(() => Cast),
 };
 
+/** y = x: a name of its own for a value. */
 export const Identity = unary("Identity", { takes: anyDType, dx: ({ dy }) => dy, flops: 0 });
 
 /** x, through which no gradient passes. */
@@ -98,21 +99,25 @@ export const StopGradient = unary("StopGradient", {
 /** The table's choices, limits and conversions. */
 export const choices = [Where, Clip, Cast, Identity, StopGradient] as const;
 
+/** x itself, and a constant on the way back: no gradient goes through. Shape and type of x. */
 export const stopGradient = build1(StopGradient);
-/** The same value as a node of its own: a place to cut a graph, or to name. */
+/** The same value as a node of its own: a place to cut a graph, or to name. Shape and type of x. */
 export const identity = build1(Identity);
 
-/** Elements of `a` where `condition`, else of `b`. */
+/**
+ * Elements of `a` where `condition`, else of `b`. All three broadcast to the result's shape; `condition` is bool, the type is a's. ShapeError if they do
+ * not broadcast.
+ */
 export function where(condition: Tensor, a: TensorLike, b: TensorLike): Tensor {
   const dtype = a instanceof Tensor ? a.dtype : b instanceof Tensor ? b.dtype : "float32";
   return emitOne(Where, [condition, asTensor(a, dtype), asTensor(b, dtype)], {});
 }
 
-/** x held between two limits; leave one out with null. */
+/** x held between two limits; leave one out with null. The limits broadcast; shape and type of x. */
 export function clip(x: Tensor, low: TensorLike | null, high: TensorLike | null): Tensor {
   const limit = (value: TensorLike | null): Tensor | null => (value === null ? null : asTensor(value, x.dtype));
   return emitOne(Clip, [x, limit(low), limit(high)], {});
 }
 
-/** The same value in another element type; the tensor itself if it has it already. */
+/** The same value in another element type; the tensor itself if it has it already. Shape of x. */
 export const cast = (x: Tensor, to: DType): Tensor => (x.dtype === to ? x : emitOne(Cast, [x], { to }));

@@ -76,7 +76,7 @@ export const Split: Op<{ axis: number; split: Shape }, readonly [Tensor]> = {
     emit(Split, [x], { axis: normalizeAxis(axis, ranks[0] as number, "Split") + 1, split: sizes }),
 };
 
-/** Tensors one after another along an axis. */
+/** Tensors one after another along an axis. Shapes agree but for that axis: [.., a, ..] and [.., b, ..] → [.., a + b, ..]. ShapeError otherwise. */
 export const concat = (parts: readonly Tensor[], axis = 0): Tensor =>
   parts.length === 1 ? (parts[0] as Tensor) : emitOne(Concat, parts, { axis });
 
@@ -87,5 +87,5 @@ export const stack = (parts: readonly Tensor[], axis = 0): Tensor =>
     axis,
   );
 
-/** Consecutive pieces of the given lengths. */
+/** Consecutive pieces of the given lengths. Each has x's shape but for that axis. ShapeError if the lengths do not add up to it. */
 export const split = (x: Tensor, sizes: Shape, axis = 0): readonly Tensor[] => emit(Split, [x], { axis, split: sizes });

@@ -328,10 +328,12 @@ function weightGradient(x: Tensor, dy: Tensor, window: Window, group: number): T
   return joined(taps, 0).transpose([1, 2, 3, 0]).reshape(result);
 }
 
+/** Entries of the op table: convolutions and their gradients. */
 export const convolution = [Conv, ConvInputGradient, ConvWeightGradient, ConvTranspose] as const;
 
 // --- builders ---------------------------------------------------------------------------------------------------------
 
+/** Options of a convolution: window, bias [M], and groups of channels that do not mix. */
 export interface ConvOptions extends WindowOptions {
   readonly bias?: Tensor | null;
   /** Blocks that the channels fall into; as many as channels makes a depthwise convolution. */
@@ -347,12 +349,13 @@ export function conv(x: Tensor, w: Tensor, options: ConvOptions = {}): Tensor {
   return emitOne(Conv, [x, w, options.bias ?? null], { ...window, group: options.groups ?? 1 });
 }
 
+/** Options of a transposed convolution; `outputPadding` is added to one side of its output. */
 export interface ConvTransposeOptions extends ConvOptions {
   /** Added after the end of each axis, to tell apart the lengths that one convolution maps to the same. */
   readonly outputPadding?: number | readonly number[];
 }
 
-/** Transposed convolution of x [N, C, …] with weights [C, M/groups, …kernel]. */
+/** Transposed convolution of x [N, C, …] with weights [C, M/groups, …kernel]. ShapeError if channels do not fit, or for the padding `same`. */
 export function convTranspose(x: Tensor, w: Tensor, options: ConvTransposeOptions = {}): Tensor {
   const where = "ConvTranspose";
   if (options.padding === "same")

@@ -8,6 +8,7 @@ import { isNumeric, type Unary } from "./elementwise-op.js";
 import type { Op } from "./op.js";
 import { emitOne, expectDType, moves, perElement } from "./op.js";
 
+/** Attributes of CumSum: without the element itself, and from the end. */
 export interface CumSumAttributes {
   readonly [name: string]: number | boolean;
   readonly axis: number;
@@ -50,8 +51,9 @@ export const Range: Op<{ start: number; limit: readonly Dim[] }, readonly []> = 
   },
 };
 
+/** Running sums along an axis; `exclusive` leaves the element itself out, `reverse` begins at the end. Shape and type of x. */
 export const cumSum = (x: Tensor, axis = -1, options: { exclusive?: boolean; reverse?: boolean } = {}): Tensor =>
   emitOne(CumSum, [x], { axis: normalizeAxis(axis, x.rank, "CumSum"), exclusive: false, reverse: false, ...options });
 
-/** start, …, start + length − 1 as int64; the length may be free. */
+/** start, …, start + length − 1 as int64; the length may be free. Shape [length]. */
 export const arange = (length: Dim, start = 0): Tensor => emitOne(Range, [], { start, limit: [dimAdd(length, start)] });

@@ -17,11 +17,18 @@ export const CustomGradient: Op<{ rule: CustomRule }, readonly Tensor[]> = {
   lower: ({ inputs }) => [inputs[0] as Tensor],
 };
 
+/** Entries of the op table: gradients of one's own. */
 export const custom = [CustomGradient] as const;
 
 /**
  * A function with a gradient of your own: `forward(xs)` makes the value, `backward(dy, y, xs)` gives one gradient per
  * input (null for none), each of that input's shape or of one that it broadcasts to.
+ *
+ * @example
+ * import { customGradient, grad, tensor } from "descentjs";
+ * const clippedLog = customGradient(([t]) => t!.log(), (dy, _y, [t]) => [dy.mul(t!.reciprocal().min(10))]);
+ * const t = tensor([0.01, 2]);
+ * console.log(await grad(clippedLog(t).sum(), t).data()); // Float32Array(2) [ 10, 0.5 ]
  */
 export function customGradient(
   forward: (xs: readonly Tensor[]) => Tensor,
@@ -30,7 +37,10 @@ export function customGradient(
   return (...xs) => emitOne(CustomGradient, [forward(xs), ...xs], { rule: backward });
 }
 
-/** f on the way forward, the identity on the way back (Bengio et al. 2013, arXiv:1308.3432): `straightThrough((x) => x.round())`. */
+/**
+ * f on the way forward, the identity on the way back (Bengio et al. 2013, arXiv:1308.3432): `straightThrough((x) => x.round())`. f keeps the shape of
+ * its argument.
+ */
 export const straightThrough = (f: (x: Tensor) => Tensor): ((...xs: readonly Tensor[]) => Tensor) =>
   customGradient(
     (xs) => f(xs[0] as Tensor),

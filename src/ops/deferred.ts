@@ -34,9 +34,10 @@ export const Sized: Op<Record<never, never>, readonly [Tensor, Tensor]> = {
   lower: ({ inputs: [y] }) => [y],
 };
 
+/** Entries of the op table: values that are made later. */
 export const deferring = [Deferred, Sized] as const;
 
-/** Ties a tensor to an input of its graph from which its free dimensions are read. */
+/** Ties a tensor to an input of its graph from which its free dimensions are read. Shape and type of y. */
 export const sizedBy = (y: Tensor, input: Tensor): Tensor => emitOne(Sized, [y, input], {});
 
 /**

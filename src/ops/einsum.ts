@@ -159,7 +159,11 @@ function product(dims: readonly Dim[]): Dim | undefined {
 const ordered = (t: Tensor, from: readonly string[], to: readonly string[]): Tensor =>
   t.transpose(to.map((label) => from.indexOf(label)));
 
+/** Entries of the op table: Einstein sums. */
 export const einsums = [Einsum] as const;
 
-/** `einsum("bhqd,bhkd->bhqk", q, k)`. */
+/**
+ * `einsum("bhqd,bhkd->bhqk", q, k)`. Each letter is an axis; letters that the result lacks are summed over. ShapeError if a letter has two lengths.
+ * Operands have one axis of their shape for each letter.
+ */
 export const einsum = (equation: string, ...operands: Operands): Tensor => emitOne(Einsum, operands, { equation });

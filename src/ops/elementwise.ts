@@ -36,6 +36,7 @@ export * from "./choice.js";
 export * from "./comparison.js";
 export * from "./math.js";
 
+/** Entries of the op table: ops that work element by element. */
 export const elementwise = [...arithmetic, ...mathFunctions, ...activations, ...comparisons, ...choices] as const;
 
 declare module "../graph/tensor.js" {

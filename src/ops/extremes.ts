@@ -10,6 +10,7 @@ import type { Op } from "./op.js";
 import { bytesMoved, elementCount, emit, emitOne, expectDType } from "./op.js";
 import { zeros } from "./reshape.js";
 
+/** Attributes of ArgMax and ArgMin. */
 export interface ArgAttributes {
   readonly [name: string]: number | boolean;
   readonly axis: number;
@@ -39,8 +40,10 @@ function argExtreme(name: string): Op<ArgAttributes, Unary> {
 
 /** Index of the largest element along `axis`: the first of several equal ones, or the last on request. */
 export const ArgMax = argExtreme("ArgMax");
+/** Place of the smallest element along an axis. */
 export const ArgMin = argExtreme("ArgMin");
 
+/** Attributes of TopK. */
 export interface TopKAttributes {
   readonly [name: string]: number | boolean | readonly number[];
   readonly axis: number;
@@ -80,12 +83,19 @@ export const TopK: Op<TopKAttributes, Unary> = {
     emit(TopK, [x], { ...attributes, axis: normalizeAxis(attributes.axis, ranks[0] as number, "TopK") + 1 }),
 };
 
+/** Place of the largest element along an axis, int64; the first of equal ones. The axis is gone, or of length 1 with `keepdims`. [.., n, ..] → [.., ..]. */
 export const argMax = (x: Tensor, axis = -1, keepdims = false): Tensor =>
   emitOne(ArgMax, [x], { axis: normalizeAxis(axis, x.rank, "ArgMax"), keepdims, select_last_index: false });
+/**
+ * Place of the smallest element along an axis, int64; the first of equal ones. The axis is gone, or of length 1 with `keepdims`. [.., n, ..] → [.., ..].
+ */
 export const argMin = (x: Tensor, axis = -1, keepdims = false): Tensor =>
   emitOne(ArgMin, [x], { axis: normalizeAxis(axis, x.rank, "ArgMin"), keepdims, select_last_index: false });
 
-/** The k largest elements along an axis, in descending order, and their indices. */
+/**
+ * The k largest elements along an axis, in descending order, and their indices. [.., n, ..] → [.., k, ..], indices int64. ShapeError if the axis is
+ * shorter than k.
+ */
 export function topK(
   x: Tensor,
   k: number,

@@ -46,6 +46,7 @@ function expectElementwise(x: Tensor, indices: Tensor, axis: number, where: stri
   }
 }
 
+/** Meaning of several values for one place: the last one, their sum, product, largest or smallest. */
 export type ScatterReduction = "none" | "add" | "mul" | "max" | "min";
 
 /** Inputs and output of a scatter with a reduction; the indices count along `axis`. */
@@ -79,7 +80,7 @@ function productGradients({ x, indices, updates, y, axis }: Scattered, dy: Tenso
   return [dy.mul(ofUpdates), isZero.where(read(dy.mul(besideZero)), read(dy.mul(y)).div(nonzero))];
 }
 
-/** Gradients of a scatter with any reduction to its data and its updates. */
+/** Gradients of a scatter with any reduction to its data and its updates. Each has the shape of what it is the gradient of. */
 export const reductionGradients = (scattered: Scattered, dy: Tensor, reduction: ScatterReduction): [Tensor, Tensor] =>
   reduction === "mul" ? productGradients(scattered, dy) : extremeGradients(scattered, dy);
 
@@ -124,8 +125,9 @@ export const ScatterElements: Op<{ axis: number; reduction: ScatterReduction }, 
   },
 };
 
-/** One element of x along an axis for each place of `indices`, which has x's rank. */
+/** One element of x along an axis for each place of `indices`, which has x's rank. The result has the shape of `indices`. */
 export const gatherElements = (x: Tensor, indices: Tensor, axis = 0): Tensor => emitOne(GatherElements, [x, indices], { axis });
+/** x with `updates` put at `indices` (int64, both of one shape) along an axis; equal places are combined by `reduction`. */
 export const scatterElements = (
   x: Tensor,
   indices: Tensor,

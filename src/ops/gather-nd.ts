@@ -126,7 +126,12 @@ export const ScatterND: Op<{ reduction: ScatterReduction }, Three> = {
   },
 };
 
+/** Slices of x at the index vectors in the last axis of `indices`: [..., k] → [..., rest of x's shape]; the first `batchDims` axes are shared. */
 export const gatherND = (x: Tensor, indices: Tensor, batchDims = 0): Tensor =>
   emitOne(GatherND, [x, indices.cast("int64")], { batch_dims: batchDims });
+/**
+ * x with the slices `updates` put at the index vectors in the last axis of `indices`; equal places are combined by `reduction`. The result has the shape
+ * of x.
+ */
 export const scatterND = (x: Tensor, indices: Tensor, updates: Tensor, reduction: ScatterReduction = "none"): Tensor =>
   emitOne(ScatterND, [x, indices.cast("int64"), updates], { reduction });

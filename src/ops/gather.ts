@@ -119,5 +119,8 @@ const oneHotLimit = (target: Target): number => (target === "webgpu" || target =
 /** [depth, n] with 1 at [indices[i], i]. */
 const oneHotRows = (indices: Tensor, depth: number, dtype: DType): Tensor => oneHot(indices, depth, { axis: 0, dtype });
 
-/** Slices of x along an axis, by number: `gather(weight, tokens)` reads embeddings. */
+/**
+ * Slices of x along an axis, by number: `gather(weight, tokens)` reads embeddings. x [V, D] and indices [N, T] (int32 or int64) → [N, T, D] along axis
+ * 0.
+ */
 export const gather = (x: Tensor, indices: Tensor, axis = 0): Tensor => emitOne(Gather, [x, indices], { axis });

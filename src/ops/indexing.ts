@@ -20,6 +20,7 @@ export * from "./gather-nd.js";
 export * from "./non-zero.js";
 export * from "./one-hot.js";
 
+/** Entries of the op table: ops that read or write by index. */
 export const indexing = [
   Gather,
   EmbeddingGradient,

@@ -171,12 +171,18 @@ export const FusedMatMul: Op<{ alpha: number; transA: boolean; transB: boolean }
 /** Devices with a kernel for FusedMatMul. */
 export const hasFusedMatMul = (target: Target): boolean => target === "cpu" || target === "wasm" || target === "cuda";
 
+/** Entries of the op table: products of matrices. */
 export const linalg = [MatMul, Gemm, FusedMatMul] as const;
 
 // --- builders ---------------------------------------------------------------------------------------------------------
 
+/**
+ * Product of matrices, as NumPy's matmul: [..., M, K] · [..., K, N] → [..., M, N], leading dimensions broadcast; a vector counts as one row or column.
+ * ShapeError if K differs.
+ */
 export const matMul = (a: Tensor, b: Tensor): Tensor => emitOne(MatMul, [a, b], {});
 
+/** alpha·a·b + beta·c of matrices [M, K] and [K, N], each transposed before if so asked; c broadcasts to [M, N]. */
 export function gemm(
   a: Tensor,
   b: Tensor,

@@ -122,11 +122,14 @@ export const SoftmaxCrossEntropyGradient: Op<None, Three> = {
   },
 };
 
+/** Entries of the op table: softmax, its logarithm, cross-entropy and its gradient. */
 export const softmaxFamily = [Softmax, LogSoftmax, SoftmaxCrossEntropy, SoftmaxCrossEntropyGradient] as const;
 
 // --- builders ---------------------------------------------------------------------------------------------------------
 
+/** exp(x) / Σ exp(x) along an axis (the last), without overflow; shape and type of x. */
 export const softmax = (x: Tensor, axis = -1): Tensor => emitOne(Softmax, [x], { axis: normalizeAxis(axis, x.rank, "Softmax") });
+/** Logarithm of the softmax along an axis (the last), exact where the softmax itself underflows; shape and type of x. */
 export const logSoftmax = (x: Tensor, axis = -1): Tensor =>
   emitOne(LogSoftmax, [x], { axis: normalizeAxis(axis, x.rank, "LogSoftmax") });
 /** Per-example losses from logits [N.., K] and integer labels [N..], without a mean. */

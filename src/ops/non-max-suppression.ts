@@ -65,10 +65,12 @@ export const NonMaxSuppression: Op<SuppressionAttributes, readonly [Tensor, Tens
       : [emitOne(NonMaxSuppression, [boxes.cast("float32"), scores.cast("float32")], attributes)],
 };
 
+/** Entries of the op table: non-maximum suppression. */
 export const detection = [NonMaxSuppression] as const;
 
 // --- builders ---------------------------------------------------------------------------------------------------------
 
+/** Thresholds of non-maximum suppression, as fractions, and the most boxes of a class. */
 export interface SuppressionOptions {
   /** The most boxes kept for one image and class. */
   readonly maxPerClass: number;

@@ -188,7 +188,10 @@ function groupNormGradient(x: Tensor, scale: Tensor, dy: Tensor, groups: number,
   return [standardizedGradient(g, rows, r, [2]).reshape(x.shape), channelDot(dy, rows.reshape(x.shape)), channelSum(dy)];
 }
 
-/** Group normalization: x [N, C, …], scale and bias [C]; each of `num_groups` blocks of channels is standardized by itself. Wu and He 2018, arXiv:1803.08494. */
+/**
+ * Group normalization: x [N, C, …], scale and bias [C]; each of `num_groups` blocks of channels is standardized by itself. Wu and He 2018,
+ * arXiv:1803.08494.
+ */
 export const GroupNormalization: Op<{ epsilon: number; num_groups: number }, Three> = {
   name: "GroupNormalization",
   domain: "",
@@ -317,6 +320,7 @@ export const LRN: Op<LrnAttributes, readonly [Tensor]> = {
 /** Channels before and after that a window of `size` takes in (ONNX: an even size takes one more after). */
 const lrnReach = (size: number): [number, number] => [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)];
 
+/** Entries of the op table: normalization over features, groups and neighbours. */
 export const normalization = [
   LayerNormalization,
   RMSNormalization,
@@ -328,20 +332,34 @@ export const normalization = [
 
 // --- builders ---------------------------------------------------------------------------------------------------------
 
-/** Layer normalization over as many trailing axes as `scale` has. */
+/**
+ * Layer normalization over as many trailing axes as `scale` has. x [.., D], scale and bias [D]: (x − mean)/√(variance + ε)·scale + bias, of x's shape.
+ * ShapeError if the axes do not fit.
+ */
 export const layerNorm = (x: Tensor, scale: Tensor, bias: Tensor | null = null, epsilon = 1e-5): Tensor =>
   emitOne(LayerNormalization, [x, scale, bias], { axis: -scale.rank, epsilon });
 
-/** Root-mean-square normalization over as many trailing axes as `scale` has. */
+/**
+ * Root-mean-square normalization over as many trailing axes as `scale` has. x [.., D], scale [D]: x/√(mean x² + ε)·scale, of x's shape. ShapeError if
+ * the axes do not fit.
+ */
 export const rmsNorm = (x: Tensor, scale: Tensor, epsilon = 1e-6): Tensor =>
   emitOne(RMSNormalization, [x, scale], { axis: -scale.rank, epsilon });
 
+/**
+ * Normalizes each group of channels of each example: x [N, C, ...], scale and bias [C]; C must be a multiple of `groups`. Wu and He 2018,
+ * arXiv:1803.08494.
+ */
 export const groupNorm = (x: Tensor, groups: number, scale: Tensor, bias: Tensor, epsilon = 1e-5): Tensor =>
   emitOne(GroupNormalization, [x, scale, bias], { num_groups: groups, epsilon });
+/** Normalizes each channel of each example: x [N, C, ...], scale and bias [C]. Ulyanov et al. 2016, arXiv:1607.08022. */
 export const instanceNorm = (x: Tensor, scale: Tensor, bias: Tensor, epsilon = 1e-5): Tensor =>
   emitOne(InstanceNormalization, [x, scale, bias], { epsilon });
 
-/** Local response normalization; AlexNet's is size 5, α 1e-4, β 0.75, bias 2 (1 in PyTorch and Caffe). */
+/**
+ * Local response normalization; AlexNet's is size 5, α 1e-4, β 0.75, bias 2 (1 in PyTorch and Caffe). Images [N, C, H, W] to the same shape; `size`
+ * counts channels.
+ */
 export const localResponseNorm = (
   x: Tensor,
   size: number,

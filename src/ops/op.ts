@@ -24,6 +24,7 @@ export type AttributeKind =
 /** The target that a graph is lowered for. `onnx` is a portable file: standard ops only, no assumption about the device. */
 export type Target = "cpu" | "wasm" | "webgpu" | "cuda" | "onnx";
 
+/** An input or a gradient that may be left out. */
 export type OptionalTensor = Tensor | null;
 
 /** Cost of one run of an op: floating-point operations (a multiply-add counts as two) and bytes read and written. */
@@ -65,6 +66,7 @@ export interface BatchContext<A extends Attributes, I extends readonly OptionalT
   /** Rank of each input without the mapped axis (0 for a missing one). */
   readonly ranks: readonly number[];
 }
+/** Rule that applies an op to many examples at once: inputs and outputs have the mapped axis as axis 0 (`vmap`). */
 export type BatchRule<A extends Attributes, I extends readonly OptionalTensor[]> = (
   context: BatchContext<A, I>,
 ) => readonly Tensor[];
@@ -80,6 +82,7 @@ export interface LowerContext<A extends Attributes, I extends readonly OptionalT
 /** `train` or `eval`: what dropout and batch normalization become. */
 export type Mode = "train" | "eval";
 
+/** Arguments of the rule that puts the form of training or of use in place of an op. */
 export interface ResolveContext<A extends Attributes, I extends readonly OptionalTensor[]> {
   readonly inputs: I;
   readonly attributes: A;
@@ -151,7 +154,7 @@ export function emit<A extends Attributes, I extends readonly OptionalTensor[]>(
   return createNode(op.name, inputs, attributes, op.infer(inputs, attributes, where), scope).outputs;
 }
 
-/** Applies an op of one output. */
+/** Applies an op of one output. Shape and type are those of the op's rule. ShapeError or DTypeError if the inputs do not fit. */
 export function emitOne<A extends Attributes, I extends readonly OptionalTensor[]>(
   op: Op<A, I>,
   inputs: I,
@@ -166,10 +169,10 @@ export type TensorLike = Tensor | number;
 /** The number as a scalar constant of `dtype`; a tensor as it is. */
 export const asTensor = (value: TensorLike, dtype: DType): Tensor => (typeof value === "number" ? constant(value, dtype) : value);
 
-/** A constant of one number everywhere. */
+/** A constant of one number everywhere. Shape and type as given. */
 export const filled = ({ dtype, shape }: TensorType, value: number): Tensor => constant(value, dtype).expand(shape);
 
-/** An `empty` rule: a sum of no products. */
+/** An `empty` rule: a sum of no products. Shapes and types of the outputs. */
 export const zerosForNothing = ({ outputs }: { readonly outputs: readonly TensorType[] }): Tensor[] =>
   outputs.map((type) => filled(type, 0));
 

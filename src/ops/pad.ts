@@ -8,6 +8,7 @@ import type { Op, TensorLike } from "./op.js";
 import { asTensor, emitOne, expectSameDType, moves } from "./op.js";
 import { onesLike, unsqueeze } from "./reshape.js";
 
+/** Values beside the edge: a constant, the mirrored inside, the edge itself, or the opposite side. */
 export type PadMode = "constant" | "reflect" | "edge" | "wrap";
 
 /** x with a border: `pads` holds the widths before each axis, then after each; negative widths cut. */
@@ -100,7 +101,7 @@ function foldPadded(dy: Tensor, axis: number, length: number, before: number, af
   return dx;
 }
 
-/** Widths before and after each axis; negative widths cut. */
+/** Widths before and after each axis; negative widths cut. [d] → [before + d + after] on each axis. */
 export function pad(x: Tensor, before: Shape, after: Shape, mode: PadMode = "constant", value: TensorLike = 0): Tensor {
   if ([...before, ...after].every((w) => w === 0)) return x;
   const fill = mode === "constant" && value !== 0 ? asTensor(value, x.dtype) : null;
@@ -112,7 +113,7 @@ function padAxis(x: Tensor, axis: number, before: number, after: number): Tensor
   return pad(x, widths(before), widths(after));
 }
 
-/** x with `step` − 1 zeros between neighbours along an axis: a₀ 0 a₁ 0 a₂. */
+/** x with `step` − 1 zeros between neighbours along an axis: a₀ 0 a₁ 0 a₂. [.., n, ..] → [.., (n − 1)·step + 1, ..]. */
 export function spread(x: Tensor, axis: number, step: number): Tensor {
   const length = x.shape[axis] as Dim;
   const wide = padAxis(unsqueeze(x, axis + 1), axis + 1, 0, step - 1);

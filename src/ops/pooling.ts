@@ -54,6 +54,7 @@ export const GlobalMaxPool = globalPool(
   },
 );
 
+/** Entries of the op table: pooling and its gradients. */
 export const pooling = [
   MaxPool,
   MaxPoolGradient,
@@ -66,6 +67,7 @@ export const pooling = [
 
 // --- builders ---------------------------------------------------------------------------------------------------------
 
+/** Options of pooling; with `ceilMode` a window may hang over the end. */
 export interface PoolOptions extends WindowOptions {
   /** Lets the last window hang over the end (lengths are rounded up). */
   readonly ceilMode?: boolean;

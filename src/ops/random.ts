@@ -14,7 +14,9 @@ type Two = readonly [Tensor, Tensor];
 
 /** The two scalar inputs that a graph with random nodes has. One of each per graph: the runtime feeds them by name. */
 export const seedInput = (): Tensor => input("seed", [], "uint32");
+/** The graph's scalar (uint32) with the number of the training step. */
 export const stepInput = (): Tensor => input("step", [], "uint32");
+/** The graph's scalars (uint32) that random nodes draw from: the seed and the step. */
 export const randomInputs = (): { readonly seed: Tensor; readonly step: Tensor } => ({ seed: seedInput(), step: stepInput() });
 
 const u32 = (value: number): Tensor => constant(value >>> 0, "uint32");
@@ -213,20 +215,21 @@ export const Dropout: Op<None, Two> = {
   lower: () => unreachableOp("Dropout", "lowering"),
 };
 
+/** Entries of the op table: random ops. */
 export const randomness = [RandomBits, RandomUniform, RandomNormal, DropoutMask, Dropout] as const;
 
 // --- builders ---------------------------------------------------------------------------------------------------------
 
-/** Elements dropped with probability p while training. ConfigError unless 0 ≤ p < 1. */
+/** Elements dropped with probability p while training. ConfigError unless 0 ≤ p < 1. Shape and type of x. */
 export function dropout(x: Tensor, p = 0.5): Tensor {
   if (!(p >= 0 && p < 1)) throw new ConfigError(`dropout: expected a probability p in 0 ≤ p < 1, got ${p}`);
   if (p === 0) return x;
   return emitOne(Dropout, [x, emitOne(DropoutMask, [], { shape: x.shape, p, dtype: x.dtype })], {});
 }
 
-/** Uniform random numbers in [low, high), new at each step. */
+/** Uniform random numbers in [low, high), new at each step. The result is float32 of that shape. */
 export const randomUniform = (shape: Shape, low = 0, high = 1): Tensor => emitOne(RandomUniform, [], { shape, low, high });
-/** Normal random numbers, new at each step. */
+/** Normal random numbers, new at each step. The result is float32 of that shape. */
 export const randomNormal = (shape: Shape, mean = 0, scale = 1): Tensor => emitOne(RandomNormal, [], { shape, mean, scale });
 
 declare module "../graph/tensor.js" {

@@ -8,6 +8,7 @@ import { ShapeError } from "../util/errors.js";
 import type { Cost, Op, OptionalTensor } from "./op.js";
 import { bytesMoved, elementCount, emit, expectDType, expectSameDType } from "./op.js";
 
+/** Order in which a sequence is read. */
 export type Direction = "forward" | "reverse" | "bidirectional";
 
 const directionsOf = (direction: Direction): number => (direction === "bidirectional" ? 2 : 1);
@@ -220,6 +221,7 @@ export const GRU: Op<GruAttributes, LstmInputs> = {
 
 // --- builders ---------------------------------------------------------------------------------------------------------
 
+/** Options of recurrent ops: bias, lengths [N] of the sequences, the first hidden state, the direction. */
 export interface RecurrentOptions {
   /** Biases of input and state, one after the other: [D, 2·gates·H]. */
   readonly bias?: Tensor;

@@ -89,6 +89,7 @@ function extremeGradient(c: Context): Tensor {
  */
 const ONES_PRODUCT_ROWS = 4;
 
+/** Sum over axes. */
 export const ReduceSum: Op<ReduceAttributes, One> = reduction(
   "ReduceSum",
   isNumeric,
@@ -108,13 +109,16 @@ export const ReduceSum: Op<ReduceAttributes, One> = reduction(
 
 const onesRow = (rows: number): Tensor => constant(fromNumbers("float32", [1, rows], new Float32Array(rows).fill(1)));
 
+/** Mean over axes. */
 export const ReduceMean = reduction(
   "ReduceMean",
   isFloat,
   () => NaN,
   (c) => restore(c.dy, c).mul(foldedShare(c)).expand(c.inputs[0].shape),
 );
+/** Largest over axes; equal ones share the gradient. */
 export const ReduceMax = reduction("ReduceMax", isNumeric, lowest, extremeGradient);
+/** Smallest over axes; equal ones share the gradient. */
 export const ReduceMin = reduction("ReduceMin", isNumeric, highest, extremeGradient);
 
 /** Π x; its gradient is Π of the others, without dividing by a zero: one excluded product per place. */
@@ -148,6 +152,7 @@ export const ReduceProd = reduction(
   },
 );
 
+/** Sum of absolute values over axes. */
 export const ReduceL1 = reduction("ReduceL1", isNumeric, zero, (c) => c.inputs[0].sign().mul(restore(c.dy, c)));
 /** ‖x‖₂; the gradient at x = 0 is 0, as in PyTorch. */
 export const ReduceL2 = reduction("ReduceL2", isFloat, zero, (c) => {
@@ -155,7 +160,9 @@ export const ReduceL2 = reduction("ReduceL2", isFloat, zero, (c) => {
   const safe = norm.add(norm.equal(0).cast(norm.dtype));
   return c.inputs[0].mul(restore(c.dy, c).div(safe));
 });
+/** Sum of squares over axes. */
 export const ReduceSumSquare = reduction("ReduceSumSquare", isNumeric, zero, (c) => c.inputs[0].mul(restore(c.dy, c).mul(2)));
+/** Logarithm of the sum over axes. */
 export const ReduceLogSum = reduction(
   "ReduceLogSum",
   isFloat,
@@ -173,6 +180,7 @@ export const ReduceLogSumExp = reduction(
   (c) => c.inputs[0].sub(restore(c.y, c)).exp().mul(restore(c.dy, c)),
 );
 
+/** Entries of the op table: ops that reduce axes. */
 export const reductions = [
   ReduceSum,
   ReduceMean,
@@ -200,27 +208,36 @@ const build =
   (x: Tensor, axes?: Axes, keepdims = false): Tensor =>
     reduceWith(op, x, axes, keepdims);
 
+/** Sum over `axes` (all, unless given; negative ones count from the end). Those axes are gone, or of length 1 with `keepdims`. [M, N] → [M] for axis 1. */
 export const sum = build(ReduceSum);
+/** Mean over `axes` (all, unless given); shape as `sum` gives it. */
 export const mean = build(ReduceMean);
+/** Largest element over `axes` (all, unless given); shape as `sum` gives it. */
 export const reduceMax = build(ReduceMax);
+/** Smallest element over `axes` (all, unless given); shape as `sum` gives it. */
 export const reduceMin = build(ReduceMin);
+/** Product over `axes` (all, unless given); shape as `sum` gives it. */
 export const prod = build(ReduceProd);
+/** Sum of absolute values over `axes` (all, unless given); shape as `sum` gives it. */
 export const l1Norm = build(ReduceL1);
+/** Root of the sum of squares over `axes` (all, unless given); shape as `sum` gives it. */
 export const l2Norm = build(ReduceL2);
+/** Sum of squares over `axes` (all, unless given); shape as `sum` gives it. */
 export const sumSquare = build(ReduceSumSquare);
+/** log Σ exp(x) over `axes` (all, unless given), without overflow; shape as `sum` gives it. */
 export const logSumExp = build(ReduceLogSumExp);
 
-/** Population variance (divides by n) over `axes`. */
+/** Population variance (divides by n) over `axes`. Those axes are gone, or of length 1 with `keepdims`; shape as `sum` gives it. */
 export function variance(x: Tensor, axes?: Axes, keepdims = false): Tensor {
   return mean(x.sub(mean(x, axes, true)).square(), axes, keepdims);
 }
 
-/** Vectors along `axis` divided by their length: x/√(Σ x² + 10⁻¹²), so that a zero vector stays one and has a gradient. */
+/** Vectors along `axis` divided by their length: x/√(Σ x² + 10⁻¹²), so that a zero vector stays one and has a gradient. Shape and type of x. */
 export function l2Normalize(x: Tensor, axis = -1): Tensor {
   return x.div(sumSquare(x, axis, true).add(1e-12).sqrt());
 }
 
-/** Sums x down to `shape`, undoing a broadcast: the common step of every gradient through broadcasting. */
+/** Sums x down to `shape`, undoing a broadcast: the common step of every gradient through broadcasting. ShapeError if x is not that shape broadcast. */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;
   const broadcast = broadcastShapes(x.shape, shape);

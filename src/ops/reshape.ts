@@ -83,6 +83,7 @@ export const Expand: Op<{ shape: readonly Dim[] }, One> = {
   },
 };
 
+/** x without axes of length 1. */
 export const Squeeze: Op<{ axes: readonly number[] }, One> = {
   name: "Squeeze",
   domain: "",
@@ -105,6 +106,7 @@ export const Squeeze: Op<{ axes: readonly number[] }, One> = {
   },
 };
 
+/** x with further axes of length 1. */
 export const Unsqueeze: Op<{ axes: readonly number[] }, One> = {
   name: "Unsqueeze",
   domain: "",
@@ -124,7 +126,7 @@ export const Unsqueeze: Op<{ axes: readonly number[] }, One> = {
   },
 };
 
-/** Reshape; one dimension may be −1: it takes what is left. */
+/** Reshape; one dimension may be −1: it takes what is left. ShapeError if the counts of elements differ. The new shape [2, −1] makes [2, 3] of [6]. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const hole = shape.findIndex((d) => d === -1);
   let target = shape;
@@ -141,13 +143,13 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   return sameShape(target, x.shape) ? x : emitOne(Reshape, [x], { shape: target });
 }
 
-/** Axes in the given order; without one, all axes reversed. */
+/** Axes in the given order; without one, all axes reversed. [a, b, c] → [c, b, a] without one. */
 export function transpose(x: Tensor, perm: readonly number[] = range(0, x.rank).reverse()): Tensor {
   const order = perm.map((axis) => normalizeAxis(axis, x.rank, "Transpose"));
   return order.every((axis, i) => axis === i) ? x : emitOne(Transpose, [x], { perm: order });
 }
 
-/** Two axes exchanged. */
+/** Two axes exchanged. [.., m, .., n, ..] → [.., n, .., m, ..]. */
 export function swapAxes(x: Tensor, a: number, b: number): Tensor {
   const [first, second] = [normalizeAxis(a, x.rank, "Transpose"), normalizeAxis(b, x.rank, "Transpose")];
   return transpose(
@@ -156,17 +158,24 @@ export function swapAxes(x: Tensor, a: number, b: number): Tensor {
   );
 }
 
+/** x repeated along dimensions of length 1 until it has the shape, as broadcasting does; ShapeError if it cannot. */
 export const expand = (x: Tensor, shape: Shape): Tensor => (sameShape(x.shape, shape) ? x : emitOne(Expand, [x], { shape }));
+/** x without the named axes, which must have length 1; ShapeError otherwise. [M, 1, N] → [M, N] for 1. */
 export const squeeze = (x: Tensor, ...axes: readonly number[]): Tensor =>
   emitOne(Squeeze, [x], { axes: normalizeAxes(axes, x.rank, "Squeeze") });
+/** x with an axis of length 1 at each place named; places are those of the result. [M, N] → [M, 1, N] for 1. */
 export const unsqueeze = (x: Tensor, ...axes: readonly number[]): Tensor =>
   emitOne(Unsqueeze, [x], { axes: normalizeAxes(axes, x.rank + axes.length, "Unsqueeze") });
 
 /** A scalar broadcast to a shape: cheap in the graph, since large constants stay scalars. */
 export const full = (shape: Shape, value: number, dtype: DType = "float32"): Tensor => expand(asTensor(value, dtype), shape);
+/** Zeros of a shape (float32, unless told otherwise). */
 export const zeros = (shape: Shape, dtype?: DType): Tensor => full(shape, 0, dtype);
+/** Ones of a shape (float32, unless told otherwise). */
 export const ones = (shape: Shape, dtype?: DType): Tensor => full(shape, 1, dtype);
+/** Zeros with the shape and type of x. */
 export const zerosLike = (x: Tensor): Tensor => zeros(x.shape, x.dtype);
+/** Ones with the shape and type of x. */
 export const onesLike = (x: Tensor): Tensor => ones(x.shape, x.dtype);
 /** Keeps the first `fromAxis` axes and joins the others: [N, C, H, W] → [N, C·H·W]. */
 export const flatten = (x: Tensor, fromAxis = 1): Tensor => reshape(x, [...x.shape.slice(0, fromAxis), -1]);

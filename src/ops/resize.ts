@@ -22,8 +22,11 @@ import { bytesMoved, elementCount, emitOne, expectDType } from "./op.js";
 
 type One = readonly [Tensor];
 
+/** Interpolation between pixels. */
 export type ResizeMode = "nearest" | "linear" | "cubic";
+/** Place of a pixel of the result in the original, as ONNX names it. */
 export type CoordinateMode = "half_pixel" | "half_pixel_symmetric" | "pytorch_half_pixel" | "align_corners" | "asymmetric";
+/** Rounding of a place to a pixel. */
 export type NearestMode = "round_prefer_floor" | "round_prefer_ceil" | "floor" | "ceil";
 
 /** Either `sizes` or `scales` is given, one number per axis of `axes`. */
@@ -47,6 +50,7 @@ export function sourcePosition(mode: CoordinateMode, i: number, scale: number, i
   return shift + (i + 0.5) / scale - 0.5;
 }
 
+/** Rounding rules of `nearest`, by name. */
 export const NEAREST: Readonly<Record<NearestMode, (x: number) => number>> = {
   floor: Math.floor,
   ceil: Math.ceil,
@@ -191,10 +195,12 @@ export const Resize: Op<ResizeAttributes, One> = {
   },
 };
 
+/** Entries of the op table: Resize. */
 export const resizing = [Resize] as const;
 
 // --- builders ---------------------------------------------------------------------------------------------------------
 
+/** Options of resizing: new sizes or factors for the axes named, interpolation and rounding. */
 export interface ResizeOptions {
   /** Left out, the last axes: as many as sizes or scales are given. */
   readonly axes?: readonly number[];

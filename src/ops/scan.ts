@@ -10,6 +10,7 @@ import type { Op } from "./op.js";
 import { bytesMoved, emit } from "./op.js";
 import { squeeze } from "./reshape.js";
 
+/** Attributes of Scan, as ONNX names them. */
 export interface ScanAttributes {
   readonly [name: string]: Body | number | readonly number[];
   /** From the states and a slice of each scanned input to the next states and a slice of each scanned output. */
@@ -23,7 +24,10 @@ export interface ScanAttributes {
   readonly scan_output_directions: readonly number[];
 }
 
-/** The body on stand-ins, whose names begin with `prefix`, for the states and for a slice of each scanned input. */
+/**
+ * The body on stand-ins, whose names begin with `prefix`, for the states and for a slice of each scanned input. A slice has the input's shape without
+ * the axis that is walked along.
+ */
 export function traceBody(
   inputs: readonly TensorType[],
   { body, num_scan_inputs: scanned, scan_input_axes: axes }: ScanAttributes,
@@ -144,6 +148,7 @@ export const Scan: Op<ScanAttributes, readonly Tensor[]> = {
 
 export const scanning = [Scan] as const;
 
+/** Axis that is walked along, and from which end. */
 export interface ScanOptions {
   /** Along which all inputs are read and all outputs are written. */
   readonly axis?: number;

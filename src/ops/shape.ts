@@ -30,6 +30,7 @@ export * from "./reshape.js";
 export * from "./slice.js";
 export * from "./tile.js";
 
+/** Entries of the op table: ops that change shapes. */
 export const shaping = [Reshape, Transpose, Expand, Squeeze, Unsqueeze, Concat, Split, Slice, Pad, Tile, Trilu] as const;
 
 declare module "../graph/tensor.js" {

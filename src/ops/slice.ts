@@ -19,6 +19,7 @@ import type { Op } from "./op.js";
 import { emitOne, moves } from "./op.js";
 import { pad, spread } from "./pad.js";
 
+/** Attributes of Slice: starts, ends and steps for the axes named. */
 export interface SliceAttributes {
   readonly [name: string]: Shape;
   readonly starts: Shape;
@@ -158,5 +159,5 @@ export function sliceAxes(x: Tensor, ranges: readonly SliceRange[]): Tensor {
   });
 }
 
-/** The order of an axis reversed. */
+/** The order of an axis reversed. Shape and type of x. */
 export const flip = (x: Tensor, axis: number): Tensor => slice(x, axis, -1, -Number.MAX_SAFE_INTEGER, -1);

@@ -27,7 +27,8 @@ export const Assign: Op<Record<never, never>, readonly [Tensor, Tensor, Tensor]>
   lower: () => unreachableOp("Assign", "lowering"),
 };
 
+/** Entries of the op table: running statistics of batch normalization. */
 export const state = [Assign] as const;
 
-/** `value`, with the side effect that `buffer` becomes `newValue` at the end of a training step. */
+/** `value`, with the side effect that `buffer` becomes `newValue` at the end of a training step. All three have one shape and type. */
 export const assign = (value: Tensor, buffer: Tensor, newValue: Tensor): Tensor => emitOne(Assign, [value, buffer, newValue], {});

@@ -41,7 +41,9 @@ export const Trilu: Op<{ upper: boolean; k: number }, readonly [Tensor]> = {
   batch: ({ inputs: [x], attributes }) => [emitOne(Trilu, [x], attributes)],
 };
 
+/** x repeated `repeats[i]` times along axis i: [d₀, d₁] → [r₀·d₀, r₁·d₁]. */
 export const tile = (x: Tensor, repeats: Shape): Tensor => emitOne(Tile, [x], { repeats });
-/** The lower triangle: zeros above the k-th diagonal. */
+/** The lower triangle: zeros above the k-th diagonal. Matrices [.., M, N] to the same shape. */
 export const tril = (x: Tensor, k = 0): Tensor => emitOne(Trilu, [x], { upper: false, k });
+/** Upper triangle of matrices [..., M, N]: zero below the k-th diagonal (0 is the main one). */
 export const triu = (x: Tensor, k = 0): Tensor => emitOne(Trilu, [x], { upper: true, k });

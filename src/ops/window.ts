@@ -14,6 +14,7 @@ export type Window = {
   readonly dilations: readonly number[];
 };
 
+/** Attributes that all sliding windows have. */
 export const WINDOW_ATTRIBUTES = { kernel_shape: "ints", strides: "ints", pads: "ints", dilations: "ints" } as const;
 
 /**
@@ -22,13 +23,14 @@ export const WINDOW_ATTRIBUTES = { kernel_shape: "ints", strides: "ints", pads: 
  */
 export type Padding = number | readonly number[] | "same" | "valid";
 
+/** Stride, padding and dilation of a sliding window, in pixels: one number, or one for each spatial axis. */
 export interface WindowOptions {
   readonly stride?: number | readonly number[];
   readonly padding?: Padding;
   readonly dilation?: number | readonly number[];
 }
 
-/** One number for each spatial axis. */
+/** One number for each spatial axis. ShapeError for another count. */
 export function perAxis(value: number | readonly number[], count: number, where: string): readonly number[] {
   const list = typeof value === "number" ? new Array<number>(count).fill(value) : value;
   if (list.length !== count) throw new ShapeError(`${where}: expected ${count} numbers, one for each axis, got ${list.length}`);
@@ -38,7 +40,7 @@ export function perAxis(value: number | readonly number[], count: number, where:
 /** The elements that a dilated kernel spans. */
 export const span = (kernel: number, dilation: number): number => dilation * (kernel - 1) + 1;
 
-/** Options as attributes; `same` needs known lengths where the stride is not 1. */
+/** Options as attributes; `same` needs known lengths where the stride is not 1. x is [N, C, spatial axes]. */
 export function windowOf(x: Tensor, kernel_shape: readonly number[], o: WindowOptions, where: string): Window {
   const axes = kernel_shape.length;
   const strides = perAxis(o.stride ?? 1, axes, `${where}: stride`);
@@ -100,13 +102,13 @@ export function tapOf(padded: Tensor, tap: readonly number[], w: Window, slid: r
   return isAll ? padded : padded.sliceAxes(ranges);
 }
 
-/** x with the window's padding around its spatial axes; negative widths cut. */
+/** x with the window's padding around its spatial axes; negative widths cut. x is [N, C, spatial axes]. */
 export function padSpatial(x: Tensor, pads: readonly number[], value = 0): Tensor {
   const axes = x.rank - 2;
   return x.pad([0, 0, ...pads.slice(0, axes)], [0, 0, ...pads.slice(axes)], "constant", value);
 }
 
-/** x with stride − 1 zeros between neighbours along each spatial axis. */
+/** x with stride − 1 zeros between neighbours along each spatial axis. x is [N, C, spatial axes]. */
 export function spreadSpatial(x: Tensor, strides: readonly number[]): Tensor {
   return strides.reduce((t, stride, i) => (stride === 1 ? t : t.spread(i + 2, stride)), x);
 }

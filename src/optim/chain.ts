@@ -46,7 +46,10 @@ export function chain(...links: readonly (Part | Optimizer)[]): Optimizer {
 /**
  * The same optimizer with other settings for some parameters, chosen by path; groups given here come before those it has.
  *
- * @example withGroups(adamW(), [{ match: ["*.bias", "*norm*"], weightDecay: 0 }, { match: "encoder.*", learningRateMultiplier: 0.1 }])
+ * @example
+ * import { adamW, withGroups } from "descentjs/optim";
+ * const groups = [{ match: ["*.bias", "*norm*"], weightDecay: 0 }, { match: "encoder.*", learningRateMultiplier: 0.1 }];
+ * console.log(withGroups(adamW(), groups).groups.length); // 2
  */
 export const withGroups = (optimizer: Optimizer, groups: readonly ParameterGroup[]): Optimizer =>
   build(optimizer.parts, [...groups, ...optimizer.groups]);

@@ -24,7 +24,7 @@ export function clipByValue(limit: number): Part {
 /** min(1, limit/(norm + 10⁻⁶)), PyTorch's coefficient. */
 const coefficient = (norm: Tensor, limit: number): Tensor => norm.add(1e-6).reciprocal().mul(limit).min(1);
 
-/** √Σx² over all elements of all tensors: a scalar. */
+/** √Σx² over all elements of all tensors: a scalar. ConfigError without gradients. */
 export function globalNorm(tensors: Iterable<Tensor>): Tensor {
   const squares = [...tensors].map((t) => sumSquare(t));
   if (squares.length === 0) throw new ConfigError("globalNorm: expected at least one tensor, got none");

@@ -8,6 +8,7 @@ import { expectMatches, matchesPath } from "../util/patterns.js";
 import { withGroups } from "./chain.js";
 import type { GroupSettings, Optimizer, ParameterGroup } from "./optimizer.js";
 
+/** Choice of what a training changes: patterns of frozen parameters, factors of learning rates by pattern, and their decay by layer. */
 export interface FineTuning {
   /** Patterns of the paths of parameters that are never changed. */
   readonly freeze?: readonly string[];
@@ -81,7 +82,12 @@ function grouped(settings: ReadonlyMap<string, GroupSettings>): ParameterGroup[]
  * Errors: ConfigError for a pattern that matches nothing, with the nearest path; for a factor below 0; if nothing is left to train.
  * Checked against: PyTorch 2.13's parameter groups, test/models/fine-tuning.test.ts.
  *
- * @example withFineTuning(adamW(), model.parameters().keys(), { freeze: ["bert.embeddings.*"], layerDecay: 0.9 })
+ * @example
+ * import { Linear, relu, Sequential } from "descentjs/nn";
+ * import { adamW, withFineTuning } from "descentjs/optim";
+ * const model = new Sequential(new Linear(8, 8), relu, new Linear(8, 2));
+ * const optimizer = withFineTuning(adamW(), model.parameters().keys(), { freeze: ["0.*"] });
+ * console.log(optimizer.groups.length > 0); // true
  */
 export function withFineTuning(optimizer: Optimizer, paths: Iterable<string>, tuning: FineTuning): Optimizer {
   const { freeze = [], learningRates = {}, layerDecay } = tuning;

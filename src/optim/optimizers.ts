@@ -118,6 +118,7 @@ export const OPTIMIZERS = {
   lion: { make: lion, options: [...common, "beta1", "beta2"] },
 } as const satisfies Table<Optimizer>;
 
+/** Optimizers by name. */
 export type OptimizerName = keyof typeof OPTIMIZERS;
 
 type Limit = { readonly limit: number };

@@ -38,6 +38,7 @@ export function scaleByLearningRate(learningRate: number | Schedule): Part {
 /**
  * Adds λ·w to the update. Before an adaptive part it is L2 regularization; after it, decoupled decay (Loshchilov and Hutter
  * 2019, arXiv:1711.05101). A group's `weightDecay` comes in λ's place.
+ * ConfigError if it stands behind the learning rate.
  */
 export function weightDecay(lambda: number): Part {
   expectOption("weightDecay", lambda, 0);
@@ -52,6 +53,7 @@ export function weightDecay(lambda: number): Part {
   };
 }
 
+/** Constants of momentum. */
 export interface MomentumOptions {
   /** μ, the share of the last velocity that stays. */
   readonly momentum?: number;
@@ -64,6 +66,7 @@ export interface MomentumOptions {
  *     v ← μ·v + (1 − dampening)·g;  direction v, or g + μ·v with Nesterov
  *
  * Source: PyTorch's SGD (the velocity begins with the whole first gradient); Sutskever et al. 2013.
+ * ConfigError for Nesterov's form with dampening.
  */
 export function momentum({ momentum: mu = 0.9, nesterov = false, dampening = 0 }: MomentumOptions = {}): Part {
   expectOption("momentum", mu, 0);
@@ -84,6 +87,7 @@ export function momentum({ momentum: mu = 0.9, nesterov = false, dampening = 0 }
   };
 }
 
+/** Constants of Adam. */
 export interface AdamScaleOptions {
   /** Decay of the running mean of the gradients. */
   readonly beta1?: number;
@@ -134,6 +138,7 @@ export function scaleByAdam({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, amsgra
   };
 }
 
+/** Constants of RMSprop. */
 export interface RmsScaleOptions {
   /** Decay of the running mean of squares. */
   readonly alpha?: number;
@@ -170,6 +175,7 @@ export function scaleByRms({ alpha = 0.99, epsilon = 1e-8, centered = false }: R
   };
 }
 
+/** Constants of Adagrad. */
 export interface AdagradScaleOptions {
   readonly initialAccumulator?: number;
   readonly epsilon?: number;
@@ -191,6 +197,7 @@ export function scaleByAdagrad({ initialAccumulator = 0, epsilon = 1e-10 }: Adag
   };
 }
 
+/** Constants of Lion. */
 export interface LionScaleOptions {
   readonly beta1?: number;
   readonly beta2?: number;

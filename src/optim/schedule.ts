@@ -138,6 +138,7 @@ export function inverseSquareRoot(options: ScheduleOptions & { readonly timescal
   return define("inverseSquareRoot", options, (t) => peak * Math.sqrt(timescale / (t + timescale)));
 }
 
+/** Options of one cycle: the share of steps that rise, and by how much the peak is divided at the start and the end. */
 export interface OneCycleOptions extends EndingOptions {
   /** Share of the steps with a rising rate. */
   readonly risingFraction?: number;
@@ -169,6 +170,7 @@ export function oneCycle(options: OneCycleOptions): Schedule {
   });
 }
 
+/** Options of a rate that falls where a measurement stops improving; patience and cooldown in measurements. */
 export interface ReduceOnPlateauOptions extends ScheduleOptions {
   /** Whether a smaller value is better (a loss) or a larger one (an accuracy). */
   readonly mode?: "min" | "max";
@@ -186,6 +188,7 @@ export interface ReduceOnPlateauOptions extends ScheduleOptions {
  * Multiplies by `factor` when a measured value has not improved for more than `patience` evaluations.
  *
  * As PyTorch's ReduceLROnPlateau with a relative threshold. The measured value goes to `memory.observe`; the state is JSON.
+ * ConfigError for constants outside their range.
  */
 export function reduceOnPlateau(options: ReduceOnPlateauOptions): Schedule {
   const { peak, mode = "min", factor = 0.1, patience = 10, threshold = 1e-4, cooldown = 0, min = 0 } = options;
@@ -233,6 +236,7 @@ export const SCHEDULES = {
   },
 } as const satisfies Table<Schedule>;
 
+/** Schedules of learning rates by name. */
 export type ScheduleName = keyof typeof SCHEDULES;
 
 /** The schedule that a description names: `{ name: "cosine", peak: 1e-3, warmupSteps: 100 }`. ConfigError for a wrong name or value in it. */

@@ -15,6 +15,7 @@ export type ExampleInput =
   /** `places`: start and end of each token. */
   | { readonly kind: "text"; readonly text: string; readonly offsets: ArrayLike<number> };
 
+/** An example of a report: input, truth, prediction, and what the answer leant on. */
 export interface ReportExample {
   readonly input: ExampleInput;
   /** One value a pixel (summed over channels), one a feature, or one a token. Positive speaks for the prediction, or raises it. */

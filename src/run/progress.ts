@@ -16,6 +16,7 @@ export interface ProgressSink {
   readonly color?: boolean;
 }
 
+/** Options of a progress line; times in milliseconds. */
 export interface ProgressOptions {
   /** The activity, in a word or two: "train", "validate". */
   readonly label: string;
@@ -42,8 +43,11 @@ const SMOOTHING_SECONDS = 8;
  * at the clock unless a refresh is due.
  *
  * @example
- * using progress = new Progress(sink, { label: "train", total: steps, unit: "examples" });
- * progress.update(step, step * batchSize, { loss });
+ * import { Progress } from "descentjs/run";
+ * const sink = { isTTY: false, write: (text: string) => console.log(text) }; // of stderr: progressSink() in Node
+ * const progress = new Progress(sink, { label: "train", total: 100, unit: "examples" });
+ * progress.update(1, 32, { loss: 0.5 });
+ * progress.finish();
  */
 export class Progress {
   readonly #sink: ProgressSink | undefined;

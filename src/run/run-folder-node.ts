@@ -22,6 +22,7 @@ import { RUN_FILES } from "./run-folder.js";
 export type { Checkpoint, CheckpointName } from "./run-folder-reader-node.js";
 export { openRun, RunFolder, splitRunPath } from "./run-folder-reader-node.js";
 
+/** Options of a run folder: how many checkpoints are kept. */
 export interface RunWriterOptions {
   /** Number of the newest checkpoints to keep, besides the best. */
   readonly keepCheckpoints?: number;

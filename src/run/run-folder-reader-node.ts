@@ -39,7 +39,14 @@ export function splitRunPath(path: string): { readonly run: string; readonly che
   return name === "best" || name === "last" ? { run, checkpoint: name } : { run: path };
 }
 
-/** Opens a run for reading; another process may be writing it. ConfigError if `path` holds no run. */
+/**
+ * Opens a run for reading; another process may be writing it. ConfigError if `path` holds no run.
+ *
+ * @example
+ * import { openRun } from "descentjs/run";
+ * const { task, model } = await (await openRun("runs/churn")).config();
+ * console.log(task, model); // tabular-classification …
+ */
 export async function openRun(path: string): Promise<RunFolder> {
   const folder = new RunFolder(path);
   if (!(await folder.has(RUN_FILES.config))) {

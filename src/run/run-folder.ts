@@ -29,6 +29,7 @@ export interface RunConfig {
   readonly [extra: string]: unknown;
 }
 
+/** Checks a run's `config.json`. */
 export const runConfigSchema: z.ZodType<RunConfig> = z.looseObject({
   descent: z.string(),
   task: z.string(),
@@ -53,6 +54,7 @@ export interface OperatingPoints {
   readonly points: readonly OperatingPoint[];
 }
 
+/** A run's figures at the end: metrics, parameters, time in seconds. */
 export interface RunSummary {
   readonly task: string;
   readonly model: string;
@@ -83,6 +85,7 @@ export interface RunSummary {
 }
 
 const metricsSchema = z.record(z.string(), z.number()).optional();
+/** Checks a run's `summary.json`. */
 export const runSummarySchema: z.ZodType<RunSummary> = z.looseObject({
   task: z.string(),
   model: z.string(),
@@ -123,6 +126,7 @@ export interface Manifest {
 }
 
 const length = z.int().nonnegative();
+/** Checks a checkpoint's `manifest.json`. */
 export const manifestSchema: z.ZodType<Manifest> = z.object({
   version: z.literal(1),
   step: length,

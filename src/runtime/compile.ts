@@ -24,6 +24,7 @@ import { clashing, RenamingSession } from "./renaming.js";
 import type { Device, DeviceChoice, Runtime, Session, SessionOptions } from "./runtime.js";
 import { SpecializingSession } from "./specialize.js";
 
+/** Options of `compile`: device, threads, engine, sizes of symbols, values of parameters, outputs that stay on the device. */
 export interface CompileOptions {
   readonly device?: DeviceChoice;
   readonly threads?: number;
@@ -119,6 +120,15 @@ export const MEMORY_FACTOR = 1.3;
  * Makes a graph executable. Free dimensions stay free where the nodes allow it; where one has to know them, the graph is compiled for the
  * lengths of each run that come new (`specialize.ts`). A model of a file, and a graph that is just that of a file with the file's own values,
  * is opened by the engine as the file that it is. Errors: SessionError if the engine or the device refuses it.
+ * Outputs have the shapes of their tensors, with free dimensions as the run's inputs give them.
+ *
+ * @example
+ * import { compile, input, symbol } from "descentjs";
+ * const x = input("x", [symbol("N"), 2]);
+ * const double = await compile({ y: x.mul(2) });
+ * const { y } = await double.call({ x: { dtype: "float32", shape: [1, 2], data: Float32Array.of(3, 4) } });
+ * console.log(y?.data); // Float32Array(2) [ 6, 8 ]
+ * await double.dispose();
  */
 export async function compile(
   what: Graph | OnnxModel | Readonly<Record<string, Tensor>>,
@@ -259,7 +269,15 @@ async function openModel(model: OnnxModel, options: Settled): Promise<Executable
   return new Executable({ graph, traced: graph, runtime: options.runtime, session, types, release, inPlace: options.inPlace });
 }
 
-/** Computes tensors and returns their values: the eager mode. */
+/**
+ * Computes tensors and returns their values: the eager mode. Feeds and values have the shapes of the tensors of those names; data are row-major. ShapeError or DTypeError for others.
+ *
+ * @example
+ * import { evaluate, tensor } from "descentjs";
+ * const x = tensor([1, 2, 3]);
+ * const { sum, product } = await evaluate({ sum: x.sum(), product: x.prod() });
+ * console.log(sum.data, product.data); // Float32Array(1) [ 6 ] Float32Array(1) [ 6 ]
+ */
 export async function evaluate<T extends Readonly<Record<string, Tensor>>>(
   outputs: T,
   feeds: Readonly<Record<string, TensorData>> = {},

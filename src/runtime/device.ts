@@ -35,7 +35,7 @@ const PRODUCT_SIZES = [128, 512];
 const SLACK = { factor: 5, milliseconds: 5 };
 
 /**
- * Whether a GPU is real hardware: software drivers (SwiftShader, llvmpipe, WARP) start like any other and give correct results, 10 to
+ * Tells if a GPU is real hardware: software drivers (SwiftShader, llvmpipe, WARP) start like any other and give correct results, 10 to
  * 1,000 times later than the processor itself.
  */
 export async function isFaster(runtime: Runtime, device: Device, host: Device): Promise<boolean> {
@@ -63,7 +63,7 @@ async function timeProduct(runtime: Runtime, device: Device, size: number): Prom
   return best;
 }
 
-/** Whether a session on the device can be made and gives correct results, without falling back to the CPU. */
+/** Tells if a session on the device can be made and gives correct results, without falling back to the CPU. */
 export const starts = async (runtime: Runtime, device: Device): Promise<boolean> =>
   (await failureOf(runtime, device)) === undefined;
 

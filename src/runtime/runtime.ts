@@ -9,6 +9,7 @@ export type Device = "cpu" | "wasm" | "webgpu" | "cuda";
 
 /** A device, or `auto`: the best one that really starts. */
 export type DeviceChoice = Device | "auto";
+/** Devices by name; `auto` takes the fastest that there is. */
 export const DEVICES = ["auto", "cpu", "cuda", "webgpu", "wasm"] as const satisfies readonly DeviceChoice[];
 
 /** Numbers that a session reads or writes. Owned: dispose it, unless it is in a record that says otherwise. */
@@ -19,6 +20,7 @@ export interface Value extends Disposable {
   readonly location: "host" | "device";
 }
 
+/** Options of a session: device, threads, outputs that stay on the device, memory. */
 export interface SessionOptions {
   readonly device: Device;
   /** Threads of the session's own pool; left out, one per core. */
@@ -63,6 +65,7 @@ export interface Interruption {
   resume(): void;
 }
 
+/** An engine that opens models and holds their values: Node's, a page's, or one in a worker. */
 export interface Runtime {
   readonly name: "node" | "web" | "worker";
   /** Devices that `auto` tries here, best first, ending with the one that always starts. Others may be asked for by name. */

@@ -17,6 +17,7 @@ import { addOwnRoutes } from "./routes-own.js";
 import { addV2Routes } from "./routes-v2.js";
 import { defined } from "../util/record.js";
 
+/** Options of the HTTP handler: models, limits, origins, keys. */
 export interface HandlerOptions {
   readonly models: ModelSource;
   readonly limits?: Partial<HttpLimits>;
@@ -93,7 +94,16 @@ function whenRead(response: Response, end: () => void): Response {
   return new Response(body, response);
 }
 
-/** Makes the handler. */
+/**
+ * Makes the handler.
+ *
+ * @example
+ * import { createHandler, LocalModels } from "descentjs/serve";
+ * import { openEngine } from "descentjs/serve/node";
+ * await using engine = await openEngine("runs/churn");
+ * const handler = createHandler({ models: new LocalModels({ churn: engine }) });
+ * console.log((await handler.fetch(new Request("http://localhost/models"))).status); // 200
+ */
 export function createHandler(options: HandlerOptions): Handler {
   const { models, observer, rules = {}, keys, version = "0" } = options;
   const limits: HttpLimits = { ...HTTP_LIMITS, ...options.limits };

@@ -14,6 +14,7 @@ import type {
 
 export type { ExplainRequest, ExplainResponse, InferRequest, InferResponse, ModelsResponse, PredictRequest, PredictResponse };
 
+/** Options of the client: address, key, and a `fetch` of one's own. */
 export interface ClientOptions {
   /** `http://localhost:8000`. */
   readonly baseUrl: string;
@@ -36,7 +37,15 @@ export class ClientError extends Error {
   }
 }
 
-/** Calls to a server. */
+/**
+ * Calls to a server.
+ *
+ * @example
+ * import { Client } from "descentjs/client";
+ * const fetch = async () => Response.json({ answers: [{ label: "yes" }], notes: [] }); // leave it out to ask a server
+ * const client = new Client({ baseUrl: "http://localhost:8000", fetch });
+ * console.log((await client.predict({ model: "churn", instances: [{ age: 41, plan: "basic" }] })).answers); // [ { label: 'yes' } ]
+ */
 export class Client {
   readonly #options: ClientOptions;
 

@@ -17,6 +17,7 @@ export interface ModelSpec {
   readonly path: string;
 }
 
+/** Options of engines in processes of their own; memory in bytes. */
 export interface PoolOptions {
   readonly limits?: Partial<EngineLimits>;
   readonly device?: string;

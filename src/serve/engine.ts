@@ -39,16 +39,19 @@ export interface ModelDescription {
 /** `<tool_call>{…}</tool_call>`, `[TOOL_CALLS] […]`, or JSON with `name` and `parameters`. */
 export type ToolForm = "tags" | "list" | "json";
 
+/** Inputs of a prediction. */
 export interface PredictParams {
   readonly instances: readonly Instance[];
 }
 
+/** Answers, one for each instance, with remarks. */
 export interface PredictResult {
   readonly answers: readonly Readonly<Record<string, unknown>>[];
   /** Sentences on what was decided for the sender: texts that were cut. */
   readonly notes: readonly string[];
 }
 
+/** Inputs of an explanation. */
 export interface ExplainParams {
   readonly instances: readonly Instance[];
   readonly method?: string;
@@ -64,6 +67,7 @@ export interface Share {
   readonly value: number;
 }
 
+/** Explanation of one instance. */
 export interface ExplainedInstance {
   readonly method: string;
   readonly target: string;
@@ -78,15 +82,18 @@ export interface ExplainedInstance {
   readonly picture?: string;
 }
 
+/** A tensor with its name. */
 export interface NamedTensor {
   readonly name: string;
   readonly data: TensorData | StringData;
 }
 
+/** Tensors that go into a model. */
 export interface InferParams {
   readonly inputs: readonly NamedTensor[];
 }
 
+/** Tensors that come out of a model. */
 export interface InferResult {
   readonly outputs: readonly NamedTensor[];
 }
@@ -114,6 +121,7 @@ export interface GenerateParams {
   readonly logitBias?: Readonly<Record<string, number>>;
 }
 
+/** A token with its log-probability, and the likeliest ones beside it. */
 export interface TokenLogprob {
   readonly token: string;
   readonly bytes: readonly number[];
@@ -127,6 +135,7 @@ export interface GenerateEvent {
   readonly logprobs?: readonly TokenLogprob[];
 }
 
+/** End of a generated text: why, and how many tokens. */
 export interface GenerateResult {
   readonly finish: "stop" | "length";
   readonly promptTokens: number;
@@ -141,10 +150,12 @@ export interface ConversationParams {
   readonly tools?: readonly unknown[];
 }
 
+/** Texts, or their tokens, to embed. */
 export interface EmbedParams {
   readonly inputs: readonly (string | readonly number[])[];
 }
 
+/** Embeddings, one for each input. */
 export interface EmbedResult {
   readonly embeddings: readonly Float32Array[];
   readonly tokens: number;
@@ -160,8 +171,10 @@ export interface EngineCalls {
   readonly embed: { readonly params: EmbedParams; readonly result: EmbedResult; readonly event: never };
 }
 
+/** Calls that an engine answers. */
 export type EngineMethod = keyof EngineCalls;
 
+/** Options of a call: a signal that ends it, and what hears its events. */
 export interface CallOptions<M extends EngineMethod = EngineMethod> {
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: EngineCalls[M]["event"]) => void;
@@ -210,6 +223,7 @@ export interface EngineLimits {
   readonly prefixCacheTokens: number;
 }
 
+/** Limits of an engine, unless told otherwise. */
 export const ENGINE_LIMITS: EngineLimits = {
   maxInstances: 256,
   maxMegapixels: 20,

@@ -41,6 +41,7 @@ import type {
 } from "./engine.js";
 import { ENGINE_LIMITS } from "./engine.js";
 
+/** Options of an engine that opens a model. */
 export interface OpenEngineOptions extends UseOptions {
   readonly limits?: Partial<EngineLimits>;
   readonly observe?: (batch: ObservedBatch) => void;

@@ -25,6 +25,7 @@ export interface HttpLimits extends BodyLimits {
   readonly requestsPerMinute?: number;
 }
 
+/** Limits of requests, unless told otherwise. */
 export const HTTP_LIMITS: HttpLimits = {
   maxBodyBytes: 16 * 2 ** 20,
   bodyTimeoutMs: 30_000,

@@ -138,10 +138,17 @@ export const repositoryIndexSchema = z.array(
 
 export const failureSchema = z.object({ error: z.string(), code: z.string() });
 
+/** Body of a request for predictions. */
 export type PredictRequest = z.input<typeof predictSchema>;
+/** Body of the answer with predictions. */
 export type PredictResponse = z.output<typeof predictedSchema>;
+/** Body of a request for an explanation. */
 export type ExplainRequest = z.input<typeof explainSchema>;
+/** Body of the answer with an explanation. */
 export type ExplainResponse = z.output<typeof explainedSchema>;
+/** Body of a request of the Open Inference Protocol. */
 export type InferRequest = z.input<typeof inferSchema>;
+/** Body of an answer of the Open Inference Protocol. */
 export type InferResponse = z.output<typeof inferredSchema>;
+/** Body of the list of models. */
 export type ModelsResponse = z.output<typeof modelsSchema>;

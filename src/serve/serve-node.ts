@@ -15,6 +15,7 @@ import { EnginePool, type ModelSpec } from "./engine-pool-node.js";
 import { type LogLevel, NodeObserver } from "./observe-node.js";
 import type { HttpLimits } from "./route.js";
 
+/** Options of a server: address, certificates, keys, limits. */
 export interface ServeOptions {
   readonly host: string;
   readonly port: number;

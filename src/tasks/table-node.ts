@@ -29,6 +29,7 @@ const NODE_TASKS: ReadonlyMap<string, NodeTask> = new Map([
   ["text-classification", textClassificationNode],
 ]);
 
+/** The part of a task that needs files, by the task's name; ConfigError for an unknown one. */
 export function nodeTaskNamed(name: string): NodeTask {
   const found = NODE_TASKS.get(name);
   if (found === undefined) throw new ConfigError(`task ${name}: expected one with a Node side, got none`);

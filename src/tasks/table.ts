@@ -16,6 +16,7 @@ import { tokenClassification } from "./texts/token-classification/token-classifi
 import { textClassification } from "./texts/text-classification/text-classification.js";
 import type { AnyTask, BuiltChoice, ModelChoice, TaskInfo } from "./task.js";
 
+/** All tasks. */
 export const TASKS: readonly AnyTask[] = [
   imageClassification,
   imageRecognition,

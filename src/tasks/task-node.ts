@@ -177,6 +177,7 @@ export interface InitialWeights {
   readonly notes: readonly string[];
 }
 
+/** A task's part that needs files. */
 export interface NodeTask {
   /** Reads the files that the options name, before data are prepared. ConfigError for options that do not fit the start. */
   readonly readOptions?: (options: TaskOptions, started: Started) => Promise<ReadOptions>;

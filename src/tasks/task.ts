@@ -148,7 +148,7 @@ export interface RowOutputs {
 /** One answer, as JSON shows it. */
 export type Answer = { readonly [name: string]: unknown };
 
-/** Whether a graph or a batch is for training, or for measuring and answering. */
+/** Purpose of a graph or a batch: training, or measuring and answering. */
 export type Use = "train" | "eval";
 
 /** Settings that a task takes over from the model that its training starts from, where the model has them. */
@@ -246,6 +246,7 @@ export interface Explained<I extends TaskInfo> {
   labels(info: I, asked: Asked): readonly string[];
 }
 
+/** A task: its models, its options, how data becomes batches and outputs become answers. */
 export interface Task<I extends TaskInfo = TaskInfo> {
   readonly name: string;
   /** Its name in reports. */

@@ -9,6 +9,7 @@ import type { RunConfig } from "../run/run-folder.js";
 import type { DeviceChoice } from "../runtime/index.js";
 import type { Answer, AnyTask, ColumnTypes, Measurement, Outputs, TaskInfo, Tensors } from "./task.js";
 
+/** Options of a trained model in use: device and threads. */
 export interface UseOptions {
   readonly device?: DeviceChoice;
   readonly threads?: number;

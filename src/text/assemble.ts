@@ -31,6 +31,7 @@ export interface Encoding {
 /** The text to truncate: the longer first, or only one of them. */
 export type Truncation = "longest-first" | "first" | "second";
 
+/** Options of a model's input: special tokens, the greatest length in tokens, where texts are cut. */
 export interface AssembleOptions {
   /** Put the template's tokens around the texts. */
   readonly specialTokens?: boolean;

@@ -12,6 +12,7 @@ export interface ChatMessage {
   readonly [field: string]: unknown;
 }
 
+/** Options of a chat's prompt. */
 export interface ChatOptions {
   /** End with the words that begin the model's answer; true by default. */
   readonly addGenerationPrompt?: boolean;

@@ -5,6 +5,7 @@ import type { Encoding } from "./assemble.js";
 import type { TensorData } from "../graph/index.js";
 import { ConfigError } from "../util/errors.js";
 
+/** Options of a batch of tokens: the token that fills up, lengths to fill up to, and at which end. */
 export interface PadOptions {
   /** The id at positions without a token. */
   readonly padId: number;

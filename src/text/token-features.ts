@@ -16,6 +16,7 @@ export const wordShape = (word: string): string =>
     .replace(/\p{N}/gu, "d")
     .replace(/([Xxcd])\1+/g, "$1");
 
+/** Matches ideographs. */
 export const IDEOGRAPHIC = /\p{sc=Han}/u;
 
 function wordFeatures(word: string, first: boolean): string[] {

@@ -14,6 +14,7 @@ import { ConfigError, DataError } from "../util/errors.js";
 /** Texts, one after another: lines, documents. */
 export type Texts = Iterable<string> | AsyncIterable<string>;
 
+/** Options of a tokenizer that is learnt from texts. */
 export interface TrainTokenizerOptions {
   /** Tokens in all, the special ones included. Fewer come out where the texts have no more pairs. */
   readonly vocabularySize: number;
@@ -181,6 +182,12 @@ const BERT_SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
  * Source: Devlin et al., BERT, 2019, arXiv:1810.04805, section 3; Schuster, Nakajima, Japanese and Korean voice search, 2012.
  * Differs from the source: pieces are learned as byte-pair merges, as Hugging Face's trainer does, not by likelihood. That
  * trainer numbers the `##` characters by chance; here they are in code point order.
+ *
+ * @example
+ * import { tokenizerFrom, trainWordPiece } from "descentjs/text";
+ * const json = await trainWordPiece(["a good room", "not a good room"], { vocabularySize: 60, minFrequency: 1 });
+ * const { ids } = await (await tokenizerFrom(json)).encode("a room");
+ * console.log(ids.length > 0); // true
  */
 export async function trainWordPiece(
   texts: Texts,

@@ -12,6 +12,7 @@ import { fileReason } from "../util/file-reason.js";
 import { checkRegular } from "../util/regular-file-node.js";
 import { Random } from "../util/random.js";
 
+/** Options of word vectors that are read from a file. */
 export interface VectorOptions {
   /** Rows of the embedding; one more than the largest id if left out. */
   readonly size?: number;
@@ -22,6 +23,7 @@ export interface VectorOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Word vectors [V, size] in the order of a vocabulary, and how many words the file had. */
 export interface LoadedVectors {
   /** float32 [V, D], to be a model's embedding. */
   readonly weight: TensorData;

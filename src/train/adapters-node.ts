@@ -42,6 +42,7 @@ export async function saveAdapters(
   await saveSafetensors(join(folder, TENSORS), tensors, { format: "pt" });
 }
 
+/** Adapters of a PEFT folder, the model that has them, and their weights by name. */
 export interface LoadedAdapters {
   readonly lora: Lora;
   readonly adapted: Adapted;

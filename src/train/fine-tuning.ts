@@ -6,6 +6,7 @@ import { addAdapters } from "../nn/index.js";
 import type { FineTuning, Optimizer } from "../optim/index.js";
 import { withFineTuning } from "../optim/index.js";
 
+/** Options of `fineTune`: frozen parameters, learning rates by part, adapters. */
 export interface FineTuneOptions extends FineTuning {
   /** Adapters that are trained; the rest of the model is frozen. */
   readonly adapters?: Lora;
@@ -16,7 +17,13 @@ export interface FineTuneOptions extends FineTuning {
  *
  * Errors: ConfigError for patterns that match nothing, with the nearest path, and as of `addAdapters`.
  *
- * @example fineTune(model, adamW({ learningRate: 1e-4 }), { adapters: lora({ rank: 8, modulesToSave: ["classifier"] }) })
+ * @example
+ * import { Linear, lora, relu, Sequential } from "descentjs/nn";
+ * import { adamW } from "descentjs/optim";
+ * import { fineTune } from "descentjs/train";
+ * const model = new Sequential(new Linear(8, 8), relu, new Linear(8, 2));
+ * const optimizer = fineTune(model, adamW({ learningRate: 1e-4 }), { adapters: lora({ rank: 2, targets: ["0"], modulesToSave: ["2"] }) });
+ * console.log([...model.parameters().keys()], optimizer.groups.length > 0); // 0.lora_A.…
  */
 export function fineTune(model: Module, optimizer: Optimizer, { adapters, ...tuning }: FineTuneOptions): Optimizer {
   const frozen = adapters === undefined ? [] : addAdapters(model, adapters).frozen;

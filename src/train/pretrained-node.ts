@@ -36,6 +36,7 @@ export interface Pretrained<A extends ArchitectureName = ArchitectureName> {
   readonly unused: readonly string[];
 }
 
+/** Options of `loadPretrained`: the architecture that is expected. */
 export interface LoadPretrainedOptions<A extends ArchitectureName> extends PretrainedOptions {
   /** Another architecture on the same trunk, with a new head: `BertForTokenClassification` from a masked-language checkpoint. */
   readonly as?: A;
@@ -95,6 +96,11 @@ export async function pretrainedConfig(folder: string): Promise<Json | undefined
  *
  * Errors: ConfigError for an architecture or option that is not supported (those supported are listed), for tensors that do not fit the
  * configuration (each is named), and for a tokenizer with more tokens than the embedding; DataError for files that cannot be read.
+ *
+ * @example
+ * import { loadPretrained } from "descentjs/train";
+ * const { model, fresh } = await loadPretrained("path/to/bert", { as: "BertForTokenClassification", numLabels: 5 });
+ * console.log(model.parameterCount > 0, fresh); // true [ 'classifier.weight', 'classifier.bias' ]
  */
 export async function loadPretrained<A extends ArchitectureName = ArchitectureName>(
   folder: string,
@@ -160,6 +166,7 @@ function expectVocabulary(tokenizer: string, vocabSize: number, where: string): 
     );
 }
 
+/** Options of `savePretrained`; a shard's greatest size in bytes. */
 export interface SavePretrainedOptions {
   /** Written beside the model as `tokenizer.json`. */
   readonly tokenizer?: string;

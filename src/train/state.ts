@@ -20,6 +20,7 @@ import type { InPlace } from "./flat-state.js";
 import { factorNumbers, inPlaceFor } from "./flat-state.js";
 import { gradientName, initialValues, nextName, trainingStep, WEIGHT_NAME } from "./step.js";
 
+/** Options of a new training state: seed, device, threads, initial weights. */
 export interface InitOptions {
   readonly seed?: number;
   readonly device?: DeviceChoice;

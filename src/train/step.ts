@@ -16,7 +16,9 @@ import { traceBatch } from "./batch-data.js";
 
 /** Symbolic inputs by name, as the data set's columns are named. */
 export type BatchTensors = Readonly<Record<string, Tensor>>;
+/** Values of a batch by name, the examples along axis 0. */
 export type BatchData = Readonly<Record<string, TensorData>>;
+/** Shapes and types of a batch by name. */
 export type BatchTypes = Readonly<Record<string, TensorType>>;
 
 /** From a batch. A function may name the columns that it reads: `({ image, label }: { image: Tensor; label: Tensor }) => …`. */
@@ -39,6 +41,7 @@ export interface Objective {
   readonly weight?: Tensor;
 }
 
+/** Options of `trainingStep`: model, loss and optimizer; batches whose gradients are added up, and what is computed twice to save memory. */
 export interface TrainingStepOptions {
   readonly model: Module;
   /** From a batch to the scalar to minimize; traced once for each set of batch shapes. */
@@ -208,7 +211,23 @@ function checkGiven({ optimizer, loss }: Partial<TrainingStepOptions>): void {
   if (typeof loss !== "function") throw new ConfigError("training: expected a loss such as crossEntropy(), got none");
 }
 
-/** Describes a training step. */
+/**
+ * Describes a training step. ConfigError for options that do not go together.
+ *
+ * @example
+ * import { meanSquaredError } from "descentjs/losses";
+ * import { Linear } from "descentjs/nn";
+ * import { sgd } from "descentjs/optim";
+ * import { TrainingState, trainingStep } from "descentjs/train";
+ * const model = new Linear(1, 1);
+ * const step = trainingStep({ model, loss: ({ x, y }) => meanSquaredError(model.forward(x!), y!), optimizer: sgd({ learningRate: 0.1 }) });
+ * const state = await TrainingState.create(step, { seed: 1 });
+ * const batch = (...values: number[]) => ({ dtype: "float32", shape: [values.length, 1], data: Float32Array.from(values) }) as const;
+ * let loss = Infinity;
+ * for (let i = 0; i < 100; i++) ({ loss } = await state.run({ x: batch(0, 1, 2), y: batch(1, 3, 5) }));
+ * console.log(loss < 1e-3); // true
+ * await state.dispose();
+ */
 export function trainingStep(options: TrainingStepOptions): TrainingStep {
   const { model, optimizer, accumulate = 1, passes } = options;
   checkGiven(options);

@@ -13,6 +13,19 @@ import type { BatchTypes, FromBatch } from "./step.js";
  *
  * Shapes: a dimension of an input may be free, `symbol("N")`. Parameters are named by their paths.
  * Errors: those of `forward`; UnsupportedOpError for an op that ONNX has no form for.
+ *
+ * @example
+ * import { symbol } from "descentjs";
+ * import { meanSquaredError } from "descentjs/losses";
+ * import { Linear } from "descentjs/nn";
+ * import { sgd } from "descentjs/optim";
+ * import { toOnnx, TrainingState, trainingStep } from "descentjs/train";
+ * const model = new Linear(2, 1);
+ * const step = trainingStep({ model, loss: ({ x, y }) => meanSquaredError(model.forward(x!), y!), optimizer: sgd({ learningRate: 0.1 }) });
+ * const state = await TrainingState.create(step);
+ * const file = await toOnnx(state, { x: { dtype: "float32", shape: [symbol("N"), 2] } }, ({ x }) => ({ y: model.forward(x!) }));
+ * console.log(file.length > 100); // true
+ * await state.dispose();
  */
 export async function toOnnx(
   state: TrainingState,

@@ -23,6 +23,7 @@ import { defined } from "../util/record.js";
 
 export type { MemoryData };
 
+/** Options of `train` in Node: data by name, path or query besides rows, a run folder, several processes. */
 export interface TrainOptions extends Omit<MemoryOptions, "data"> {
   /** A known name, a file, a folder, a query; or what lies in memory: rows, columns or a `Dataset`, as a whole or in parts; a CSV file as a `Blob`, or as `fetch` answered it. */
   readonly data: string | MemoryData;
@@ -85,8 +86,15 @@ function progressOf({ inputs, target, classes }: Columns, total: number, quiet =
  * label that the model has no output for; those of `fit`.
  *
  * @example
- * await using run = await train(new LeNet5(), { data: "fashion-mnist", loss: crossEntropy(), optimizer: adamW(), metrics: { accuracy }, epochs: 5 });
- * run.summary.metrics.test?.accuracy;
+ * import { crossEntropy } from "descentjs/losses";
+ * import { accuracy } from "descentjs/metrics";
+ * import { Flatten, Linear, Sequential } from "descentjs/nn";
+ * import { adamW } from "descentjs/optim";
+ * import { train } from "descentjs/train";
+ * const model = new Sequential(new Flatten(), new Linear(64, 10));
+ * const run = await train(model, { data: "digits", loss: crossEntropy(), optimizer: adamW({ learningRate: 0.01 }), metrics: { accuracy }, epochs: 3 });
+ * console.log(run.summary.metrics.test); // { accuracy: 0.9…, loss: … }
+ * await run.dispose();
  */
 export async function train(model: Module & Layer, options: TrainOptions): Promise<TrainedModelRun> {
   const columns = await columnsOf(options);

@@ -37,6 +37,7 @@ import type { Callback, Monitor } from "./trainer.js";
 /** Data that lie in memory, or in a file of a page. */
 export type MemoryData = TableLike | DataParts<TableLike> | TableSource;
 
+/** Options of `train`: data, loss, optimizer, and what else is measured. */
 export interface TrainOptions {
   /** Rows, columns or a `Dataset`, as a whole or in parts; or a CSV file that the page has: a `File`, what `fetch` answered. */
   readonly data: MemoryData;
@@ -358,9 +359,15 @@ async function summaryOf(
  * label that the model has no output for; those of `fit`.
  *
  * @example
+ * import { crossEntropy } from "descentjs/losses";
+ * import { Linear } from "descentjs/nn";
+ * import { adamW } from "descentjs/optim";
+ * import { train } from "descentjs/train";
  * const points = Array.from({ length: 200 }, (_, i) => ({ x: [i / 100 - 1], label: i < 100 ? 0 : 1 }));
- * const run = await train(new Linear(1, 2), { data: points, loss: crossEntropy(), optimizer: adamW(), metrics: { accuracy } });
- * const [logits] = await run.predict([{ x: [0.7] }]); // [1, 2]
+ * const run = await train(new Linear(1, 2), { data: points, loss: crossEntropy(), optimizer: adamW(), epochs: 2 });
+ * const [logits] = await run.predict([{ x: [0.7] }]);
+ * console.log(logits?.shape); // [ 1, 2 ]
+ * await run.dispose();
  */
 export async function train(model: Module & Layer, options: TrainOptions): Promise<TrainedModelRun> {
   const columns = await memoryColumns(options.data, options);

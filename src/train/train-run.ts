@@ -28,6 +28,7 @@ export const CHECKPOINT_FILES = {
 
 const trainerFileSchema = z.object({ seed: z.number(), progress: trainerProgressSchema });
 
+/** Options of `trainRun`. */
 export interface TrainRunOptions {
   readonly step: TrainingStep;
   readonly train: Dataset;

@@ -32,6 +32,7 @@ export interface TrainerProgress {
   readonly summed: number;
 }
 
+/** Checks the progress that a checkpoint holds. */
 export const trainerProgressSchema: z.ZodType<TrainerProgress> = z.object({
   step: z.int().nonnegative(),
   epoch: z.int().nonnegative(),
@@ -51,6 +52,7 @@ export const trainerProgressSchema: z.ZodType<TrainerProgress> = z.object({
   summed: z.int().nonnegative(),
 });
 
+/** A training step that is done; time in milliseconds. */
 export interface StepEvent {
   /** Updates done, this one included. */
   readonly step: number;
@@ -61,6 +63,7 @@ export interface StepEvent {
   readonly milliseconds: number;
 }
 
+/** A measurement during training; time in seconds. */
 export interface EvaluationEvent {
   readonly step: number;
   /** Passes over the data so far. */
@@ -85,6 +88,7 @@ export interface Callback {
   ): void | Promise<void>;
 }
 
+/** Options of `fit`; steps count from 1. */
 export interface FitOptions {
   readonly state: TrainingState;
   readonly loader: DataLoader;
@@ -105,6 +109,7 @@ export interface FitOptions {
   readonly from?: TrainerProgress;
 }
 
+/** End of a training: why, how far, and milliseconds of each step. */
 export interface FitResult {
   readonly progress: TrainerProgress;
   readonly ended: "steps" | "early stopping" | "interrupted";
@@ -114,6 +119,7 @@ export interface FitResult {
   readonly loadMs: readonly number[];
 }
 
+/** Progress of a training that has not begun. */
 export const START: TrainerProgress = {
   step: 0,
   epoch: 0,

@@ -12,6 +12,7 @@ import { resizeBox } from "./resize.js";
 /** Corners in pixels (x₁, y₁, x₂, y₂), and what else belongs to the box. */
 export type BoxRow = readonly [x1: number, y1: number, x2: number, y2: number, ...rest: number[]];
 
+/** Changes of images with boxes: mirroring, scale and shift as fractions, color. */
 export interface BoxAugmentation {
   /** Mirror left and right, half of the time. */
   readonly flipHorizontal: boolean;

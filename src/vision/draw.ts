@@ -14,6 +14,7 @@ export interface BoxMark {
 
 /** Colours that can be told apart on most images, by class. */
 const COLORS = ["#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#f032e6", "#9a6324", "#808000", "#000075"];
+/** Color of class k, as CSS writes it. */
 export const classColor = (k: number): string => COLORS[k % COLORS.length] as string;
 
 const escape = (text: string): string =>

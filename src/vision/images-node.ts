@@ -27,12 +27,14 @@ export interface ImageHeader {
   readonly channels: 1 | 3;
 }
 
+/** Options of reading an image's header: the name in messages, and the largest size in megapixels. */
 export interface HeaderOptions {
   /** The image's name in messages; the path where it is left out. */
   readonly where?: string;
   readonly maxMegapixels?: number;
 }
 
+/** Options of decoding an image: channels, size in pixels, the part that is taken. */
 export interface DecodeOptions extends HeaderOptions {
   /** 1: grey, 3: red, green, blue. */
   readonly channels: number;
@@ -212,7 +214,7 @@ async function endsOf(source: ImageSource): Promise<{ head: Buffer; tail: Buffer
 }
 
 /**
- * Whether an image ends as its format ends, so that most truncated ones are found without decoding them. Formats without a mark at
+ * Tells if an image ends as its format ends, so that most truncated ones are found without decoding them. Formats without a mark at
  * their end pass.
  */
 export async function endsWhole(source: ImageSource): Promise<boolean> {

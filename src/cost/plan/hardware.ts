@@ -10,6 +10,7 @@ import { CATALOGUE } from "./catalogue.js";
 
 /** The types of numbers that products are computed in. */
 export const PLAN_DTYPES = ["float32", "tf32", "bfloat16", "float16"] as const;
+/** Types that a plan computes in. */
 export type PlanDType = (typeof PLAN_DTYPES)[number];
 
 /** Where a figure stands, and as of when. */
@@ -53,7 +54,10 @@ const entrySchema = z.strictObject({
 });
 const fileSchema = z.array(z.looseObject({ name: z.string().min(1) }));
 
-/** The catalogue with the entries of a file over it: an entry of a known name changes what it names, others are added. ConfigError for a field that is wrong or missing. */
+/**
+ * The catalogue with the entries of a file over it: an entry of a known name changes what it names, others are added. ConfigError for a field that is
+ * wrong or missing.
+ */
 export function withHardwareFile(file: unknown, where: string, catalogue: readonly HardwareEntry[] = CATALOGUE): HardwareEntry[] {
   const entries = new Map(catalogue.map((entry) => [entry.name, entry]));
   for (const given of parseWith(fileSchema, file, where)) {

@@ -14,6 +14,7 @@ export interface CurvePoint {
   readonly y: number;
 }
 
+/** A power law: offset + scale · x^(−exponent). */
 export interface LearningCurve {
   /** y = offset + scale·x^(−exponent). */
   readonly offset: number;
@@ -21,6 +22,7 @@ export interface LearningCurve {
   readonly exponent: number;
 }
 
+/** A predicted value with its interval. */
 export interface CurvePrediction {
   readonly x: number;
   readonly y: number;
@@ -29,6 +31,7 @@ export interface CurvePrediction {
   readonly high: number;
 }
 
+/** A fitted curve, its residual, and what it predicts. */
 export interface FittedCurve {
   readonly curve: LearningCurve;
   /** Root of the mean squared residual between logarithms: about the relative error of the curve at the runs. */
@@ -39,6 +42,7 @@ export interface FittedCurve {
 /** Sizes that a curve needs: one more than its constants. */
 const FEWEST_SIZES = 4;
 
+/** Value of a learning curve: offset + scale · x^(−exponent). */
 export const curveAt = ({ offset, scale, exponent }: LearningCurve, x: number): number => offset + scale * x ** -exponent;
 
 /** The curve of three free numbers: the offset's share of the least value (by a logistic function), log(scale), log(exponent). */

@@ -36,6 +36,7 @@ export type PlannedModel =
       readonly source: string;
     };
 
+/** Options of `plan`: model, examples or tokens, hardware, types and split. */
 export interface PlanOptions {
   readonly model: PlannedModel;
   /** Tokens of a decoder, or examples, each counted as often as it is seen. */
@@ -71,6 +72,7 @@ export interface PlanOptions {
   readonly watts?: number | undefined;
 }
 
+/** A plan: figures with their formulas, devices, and how the training is split over them. */
 export interface Plan {
   readonly figures: readonly Figure[];
   readonly devices: number;

@@ -20,6 +20,7 @@ export const BESIROGLU: ParametricLaw = { e: 1.8172, a: 482.01, b: 2085.43, alph
 /** Standard errors of those constants, from the same table. */
 export const BESIROGLU_ERRORS: ParametricLaw = { e: 0.03, a: 124.58, b: 1293.23, alpha: 0.02, beta: 0.02 };
 
+/** Loss that a scaling law predicts: e + a / parameters^alpha + b / tokens^beta. */
 export const lossOf = ({ e, a, b, alpha, beta }: ParametricLaw, parameters: number, tokens: number): number =>
   e + a / parameters ** alpha + b / tokens ** beta;
 

@@ -25,7 +25,9 @@ export interface StateBytes {
 
 /** Numbers for each parameter that optimizers keep in float32. */
 const SLOTS = { sgd: 1, rmsprop: 1, adagrad: 1, adam: 2, adamw: 2, lion: 1 } as const;
+/** Optimizers that plans know. */
 export type PlanOptimizer = keyof typeof SLOTS;
+/** Optimizers that plans know. */
 export const PLAN_OPTIMIZERS = Object.keys(SLOTS) as PlanOptimizer[];
 
 /**

@@ -37,6 +37,7 @@ export const flopsPerToken = ({ layers, width: d, vocabulary, context }: Transfo
 
 /** The activations that are kept for the backward pass. */
 export const RECOMPUTE = ["none", "selective", "full"] as const;
+/** Inner values that are computed twice in place of kept. */
 export type Recompute = (typeof RECOMPUTE)[number];
 
 /**

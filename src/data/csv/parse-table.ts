@@ -19,6 +19,7 @@ import { RecordReader } from "./records.js";
 /** A text file in memory, or on its way. */
 export type TableSource = Blob | Response;
 
+/** Options of reading a table; what is not given is recognized. */
 export interface ParseTableOptions extends CellOptions, DialectOptions {
   /** The encoding of the text; detected if left out. */
   readonly encoding?: string;
@@ -39,6 +40,7 @@ export interface ParsedTable {
 /** Characters that the dialect is seen in. */
 const HEAD = 1 << 18;
 
+/** True for what `parseTable` reads: a text, bytes, a File, what fetch answered. */
 export const isTableSource = (value: unknown): value is TableSource => value instanceof Blob || value instanceof Response;
 
 /** The bytes of a source, and its name. Errors: DataError for an answer that is an error. */
@@ -87,7 +89,9 @@ function rowsOf(records: readonly CsvRecord[], names: readonly string[], where: 
  * Errors: DataError for what is no table, with the row; ConfigError for options.
  *
  * @example
- * const { data } = await parseTable(await fetch("iris.csv"));
+ * import { parseTable } from "descentjs/data";
+ * const { data } = await parseTable("width;name\n1,5;a\n2,5;b\n"); // in a page also: await fetch("iris.csv")
+ * console.log(data.tensor("width").data); // Float64Array(2) [ 1.5, 2.5 ]
  */
 export async function parseTable(source: TableSource | string, options: ParseTableOptions = {}): Promise<ParsedTable> {
   const read = typeof source === "string" ? { where: "text" } : await bytesOf(source);

@@ -21,6 +21,7 @@ const TYPES: ReadonlyMap<number, DType> = new Map<number, DType>([
  * Reads a whole IDX file (without gzip). Elements of one byte share its memory.
  *
  * Errors: DataError, naming `where`, if the magic number, the dimensions or the number of bytes are not as they must be.
+ * The file says shape and type; data are row-major.
  */
 export function parseIdx(bytes: Uint8Array, where: string): TensorData {
   if (bytes.length < 4) throw new DataError(`${where}: expected an IDX file, got ${bytes.length} bytes`);

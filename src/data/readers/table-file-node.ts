@@ -9,8 +9,10 @@ import { DataError } from "../../util/errors.js";
 import { checkRegular } from "../../util/regular-file-node.js";
 import type { CsvOptions } from "./csv-node.js";
 
+/** Formats of tables. */
 export type TableFormat = "csv" | "tsv" | "jsonl" | "json" | "parquet" | "xlsx";
 
+/** Options of reading a table from a file; what is not given is recognized. */
 export interface TableOptions extends CellOptions, Omit<CsvOptions, "names" | "hadHeader" | "usual"> {
   /** Taken from the file's name if left out. */
   readonly format?: TableFormat;

@@ -167,7 +167,10 @@ function refuseOptions(where: string, format: TableFormat | "query", options: Ta
   if (format !== "xlsx" && options.sheet !== undefined) refuse("sheet", "Excel workbooks");
 }
 
-/** Opens a table file and learns what its cells mean, for which all of it is read; nothing is kept of a large one. */
+/**
+ * Opens a table file and learns what its cells mean, for which all of it is read; nothing is kept of a large one. DataError for an unknown format or an
+ * empty file, ConfigError for options of another format.
+ */
 export async function openTable(path: string, options: TableOptions = {}): Promise<Table> {
   const head = await readHead(path);
   if (head.length > 0) await refuseForeign(path, head);

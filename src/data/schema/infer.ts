@@ -14,6 +14,7 @@ import { ColumnProfile } from "./profile.js";
 import type { TableField, TableSchema } from "./table-schema.js";
 import { placeOf } from "./table-schema.js";
 
+/** Meaning of a column's cells. */
 export type ColumnType = "text" | "category" | "number" | "integer" | "boolean" | "date";
 
 /** The user's options for a table's cells. */
@@ -30,6 +31,7 @@ export interface CellOptions {
   readonly plainBooleans?: readonly string[];
 }
 
+/** Meaning of the cells of each column, with a remark for each decision that was not obvious. */
 export interface InferredSchema {
   readonly schema: TableSchema;
   /** Decisions, in sentences for the user. */

@@ -43,6 +43,7 @@ const fieldSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("category"), name }),
   z.object({ type: z.literal("text"), name }),
 ]);
+/** Checks a table's schema that was read from a file. */
 export const tableSchemaSchema = z.object({
   version: z.literal(1),
   fields: z.array(fieldSchema),
@@ -52,7 +53,9 @@ export const tableSchemaSchema = z.object({
   missing: z.array(z.string()).optional(),
 });
 
+/** Meaning of one column's cells. */
 export type TableField = z.infer<typeof fieldSchema>;
+/** Meaning of a table's cells, column by column, as it is kept with a run. */
 export type TableSchema = z.infer<typeof tableSchemaSchema>;
 
 const TRUE = new Set(["true", "yes", "y", "t", "1"]);

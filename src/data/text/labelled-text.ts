@@ -19,6 +19,7 @@ export interface Proposition {
   readonly arguments: readonly LabelSpan[];
 }
 
+/** A text with its tokens, spans or predicates, as places in it. */
 export interface LabelledText {
   readonly text: string;
   /** Offsets of the source's tokens, if it had any. */

@@ -4,6 +4,7 @@
 import type { Measure, MeasureContext } from "./measure.js";
 import { unitSums, without } from "./measure.js";
 
+/** Score by the share of the input that was deleted or inserted. */
 export interface Curve {
   /** Shares of all units, from 0 to 1. */
   readonly shares: Float64Array;

@@ -18,6 +18,7 @@ import type { Settings } from "../method.js";
 import type { MeasureContext, MeasureSettings } from "./measure.js";
 import { MEASURE_NAMES, MEASURES, type MeasureName } from "./table.js";
 
+/** Options of measuring how far to believe an explanation. */
 export interface FaithfulnessOptions extends Partial<MeasureSettings> {
   /** Which measures; left out, all of them. */
   readonly measures?: readonly MeasureName[];
@@ -34,6 +35,7 @@ export type Faithfulness = Partial<Record<MeasureName, number>>;
  * Values of maps count evenly for all channels of a pixel, values of parts evenly for all elements of a part. Units that are taken away are pixels of
  * images, tokens of texts, columns of tables.
  * Errors: ConfigError for unknown measures, and for attributions that are not of the model's features (parts of a text that a task made).
+ * `given` is the batch [N, ..] that was attributed.
  */
 export async function faithfulness(
   explainer: Explainer,
@@ -113,7 +115,7 @@ function contextOf(
   };
 }
 
-/** One value for each element of the features of example i. */
+/** One value for each element of the features of example i. ConfigError for attributions that are not of the model's features. */
 export function featureValues(
   model: Explainable,
   { values, examples }: Attribution,

@@ -4,6 +4,7 @@
 import type { TensorData } from "../../graph/index.js";
 import type { Random } from "../../util/random.js";
 
+/** Settings of measures: samples, radius in the input's units, seed. */
 export interface MeasureSettings {
   /** Perturbed inputs, subsets, or points of a curve. */
   readonly samples: number;
@@ -31,6 +32,7 @@ export interface MeasureContext {
   readonly random: (...key: readonly (number | string)[]) => Random;
 }
 
+/** A measure of an explanation: what it says, whether high is good, its source. */
 export interface Measure {
   readonly name: string;
   /** The meaning of the number, in one sentence. */

@@ -11,7 +11,7 @@ export interface Found {
   readonly mass: number;
 }
 
-/** Whether the evidence comes first in an attribution: values [U] of units, `evidence` [U] 1 for a unit that is evidence. */
+/** Tells if the evidence comes first in an attribution: values [U] of units, `evidence` [U] 1 for a unit that is evidence. */
 export function foundEvidence(values: ArrayLike<number>, evidence: ArrayLike<number>): Found {
   let highest = -Infinity;
   let [inside, total] = [0, 0];

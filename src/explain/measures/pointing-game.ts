@@ -12,7 +12,7 @@ export interface PixelBox {
 }
 
 /**
- * Whether the highest value of a map [rows, columns] lies in one of the boxes, within `tolerance` pixels; the first of equal ones counts.
+ * Tells if the highest value of a map [rows, columns] lies in one of the boxes, within `tolerance` pixels; the first of equal ones counts.
  *
  * Source: Zhang et al., Top-down neural attention by excitation backprop, 2016, section 4.1, arXiv:1608.00507 (15 pixels of tolerance there).
  * Checked against: Quantus 0.6, PointingGame.
@@ -28,7 +28,7 @@ export function pointingGame(map: TensorData, boxes: readonly PixelBox[], tolera
   );
 }
 
-/** The share of a map's positive values that lies within the boxes: 0…1. Checked against: Quantus 0.6, RelevanceMassAccuracy. */
+/** The share of a map's positive values that lies within the boxes: 0…1. Checked against: Quantus 0.6, RelevanceMassAccuracy. The map is [H, W]. */
 export function energyInside(map: TensorData, boxes: readonly PixelBox[]): number {
   const [, columns = 1] = map.shape.slice(-2);
   let [inside, total] = [0, 0];

@@ -13,6 +13,7 @@ import { scoresOf } from "../rows.js";
 import type { SessionOptions } from "../sessions.js";
 import { spearman } from "./measure.js";
 
+/** Correlation with the explanation of a model whose last layers are random. */
 export interface RandomizationStep {
   /** The number of parameters, from the score backwards, that are random. */
   readonly randomized: number;
@@ -22,6 +23,7 @@ export interface RandomizationStep {
   readonly magnitudeCorrelation: number;
 }
 
+/** Options of the test with randomized weights. */
 export interface RandomizationOptions extends ExplainOptions, SessionOptions {
   /** At how many depths, evenly between the last parameter and all. */
   readonly depths?: number;
@@ -33,6 +35,7 @@ export interface RandomizationOptions extends ExplainOptions, SessionOptions {
  * Errors: ConfigError for a model without parameters of known numbers.
  * Source: Adebayo et al., Sanity checks for saliency maps, 2018, section 3.1 (cascading randomization), arXiv:1810.03292.
  * Differs from the source: numbers of a parameter are shuffled, which keeps their distribution; the first example's target is kept.
+ * `given` is a batch, [N, ..] as the model takes it.
  */
 export async function randomizationCheck(
   model: Explainable,

@@ -8,6 +8,7 @@ import { maxSensitivity } from "./max-sensitivity.js";
 import type { Measure } from "./measure.js";
 import { sensitivityN } from "./sensitivity-n.js";
 
+/** Measures of explanations, by name. */
 export const MEASURES = {
   completeness,
   "sensitivity-n": sensitivityN,
@@ -17,6 +18,8 @@ export const MEASURES = {
   deletion,
 } as const satisfies Readonly<Record<string, Measure>>;
 
+/** Measures by name. */
 export type MeasureName = keyof typeof MEASURES;
 
+/** Names of the measures. */
 export const MEASURE_NAMES = Object.keys(MEASURES) as readonly MeasureName[];

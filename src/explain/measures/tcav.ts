@@ -10,6 +10,7 @@ import { joinRows, takeRows } from "../batch.js";
 import type { Explainer } from "../explain.js";
 import type { Target } from "../target.js";
 
+/** Options of `tcav`: examples of the concept, random ones, and those that are asked about. */
 export interface TcavOptions {
   /** Examples of the concept, [M, …features]. */
   readonly concept: TensorData;
@@ -24,6 +25,7 @@ export interface TcavOptions {
   readonly seed?: number;
 }
 
+/** Share of examples that a concept moves towards the target, that of random concepts, and p. */
 export interface Tcav {
   /** The share of examples whose score rises in the concept's direction, the mean over runs. */
   readonly score: number;

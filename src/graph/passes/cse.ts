@@ -13,6 +13,7 @@ import { createNode } from "../tensor.js";
 /** Constants above this many elements are not compared. */
 const COMPARED_ELEMENTS = 4096;
 
+/** Makes one node of nodes with the same op, inputs and attributes. Random nodes stay apart, and so does what `keep` names. */
 export function mergeCommonSubexpressions(graph: Graph, keep: (node: Node) => boolean = () => false): Graph {
   const functionIds = new Map<unknown, number>();
   const known = new Map<string, readonly Tensor[]>();

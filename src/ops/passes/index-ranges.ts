@@ -63,7 +63,10 @@ export function indexRanges(graph: Graph): ReadonlyMap<string, IndexRange> {
   return ranges;
 }
 
-/** Refuses numbers outside an input's range. Errors: DataError, with the example, counted from 1, and the value. */
+/**
+ * Refuses numbers outside an input's range. Errors: DataError, with the example, counted from 1, and the value. Any shape with the examples along axis
+ * 0.
+ */
 export function checkIndexRange(name: string, { shape, data }: TensorData, { kind, size, ignored }: IndexRange): void {
   for (let i = 0; i < data.length; i++) {
     const value = Number(data[i]);

@@ -11,6 +11,10 @@ import { opOf } from "../table.js";
 /** A lowering may give ops that are lowered in turn; deeper than this is a cycle in the table. */
 const MAX_ROUNDS = 12;
 
+/**
+ * Puts ops that a target has kernels for in place of those that it has not, or where others are faster there. UnsupportedOpError if rules of lowering
+ * never end.
+ */
 export function lowerGraph(graph: Graph, target: Target): Graph {
   for (let round = 0; round < MAX_ROUNDS; round++) {
     let changed = false;

@@ -9,6 +9,7 @@ import type { Mode } from "../op.js";
 import { randomInputs } from "../random.js";
 import { opOf } from "../table.js";
 
+/** A graph for training or for use: what became of each tensor, and new values of running statistics. */
 export interface Resolved {
   /** Maps tensors of the trace to those of the resolved graph. */
   readonly map: (tensor: Tensor) => Tensor;
@@ -23,6 +24,7 @@ const MAX_ROUNDS = 8;
  * The graph of `outputs` for training or for use. Random nodes draw from `seed` and `step`, uint32 scalars of the graph.
  *
  * A buffer that is assigned twice (a module called twice) chains: what was traced after the first assignment sees its value.
+ * UnsupportedOpError if rules of resolving never end.
  */
 export function resolveMode(
   outputs: Iterable<Tensor>,
@@ -39,7 +41,7 @@ export function resolveMode(
   return { map: (tensor) => map(maps.reduce((t, next) => next(t), tensor)), updates };
 }
 
-/** Traced outputs as they are in use: without dropout, and normalized by running statistics. */
+/** Traced outputs as they are in use: without dropout, and normalized by running statistics. Shapes and types stay. */
 export function resolveForUse<T extends Readonly<Record<string, Tensor>>>(traced: T): { readonly [K in keyof T]: Tensor } {
   const { map } = resolveMode(Object.values(traced), "eval", randomInputs());
   return Object.fromEntries(Object.entries(traced).map(([name, tensor]) => [name, map(tensor)])) as Record<keyof T, Tensor>;

@@ -88,6 +88,7 @@ export interface TrainingSetup {
 /** A resumed run. */
 export type Resumed = RunConfig & { readonly adapters?: Lora; readonly graph?: ModelFile };
 
+/** Seed of a training, unless told otherwise. */
 export const SEED = 1;
 const MOST_EVALUATIONS = 20;
 
@@ -324,7 +325,10 @@ export interface SetupContext {
   readonly device?: Device;
 }
 
-/** Finds the batch size and the learning rate, where they are to be found, with steps of the model as it will be trained. ConfigError for several processes. */
+/**
+ * Finds the batch size and the learning rate, where they are to be found, with steps of the model as it will be trained. ConfigError for several
+ * processes.
+ */
 async function findSettings(
   request: TrainingRequest,
   made: MadeModel,

@@ -69,6 +69,7 @@ export interface TrainTaskContext {
   readonly group?: ProcessGroup;
 }
 
+/** End of a training: its folder, figures, and why it ended. */
 export interface TrainTaskResult {
   readonly path: string;
   /** Undefined where the run was interrupted, or leaves its model alone behind. */
@@ -312,6 +313,12 @@ async function finish(
  *
  * Errors: DataError, ConfigError for what was given; DescentError for a loss that is not finite, for a batch that cannot be
  * overfit, and for too little memory.
+ *
+ * @example
+ * import { trainTask } from "descentjs/tasks/node";
+ * const asked = { task: "tabular-classification", data: "customers.csv", labelColumn: "churned", epochs: 5 } as const;
+ * const { path } = await trainTask(asked, { out: "runs/churn" });
+ * console.log(path); // runs/churn
  */
 export async function trainTask(asked: TrainTaskOptions, context: TrainTaskContext): Promise<TrainTaskResult> {
   const { note = () => undefined, signal, resume, group = soleProcess() } = context;

@@ -15,6 +15,7 @@ import { inWindows } from "../shared/windows.js";
 import { readingInfo } from "./checked-info.js";
 import { defined } from "../../util/record.js";
 
+/** Options of examples that a run is measured on. */
 export interface ExamplesOptions extends TableReading {
   readonly data: string;
   readonly labelColumn?: string;

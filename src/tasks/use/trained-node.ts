@@ -286,7 +286,18 @@ export async function openTrained(path: string, options: UseOptions = {}): Promi
   });
 }
 
+/** A trained model of any task. */
 export type TrainedModel = Trained;
-/** Opens trained models by the name of their interface: `TrainedModel.open("runs/penguins")`. */
+/**
+ * Opens trained models by the name of their interface: `TrainedModel.open("runs/penguins")`.
+ *
+ * @example
+ * import { fromRows } from "descentjs/data/node";
+ * import { TrainedModel } from "descentjs/tasks/node";
+ * const { model } = await TrainedModel.open("runs/churn");
+ * const rows = fromRows([{ age: 41, plan: "basic" }]);
+ * console.log(await model.answers(await model.task.encode(rows, model.info))); // [ { label: …, score: …, probabilities: … } ]
+ * await model.dispose();
+ */
 export const TrainedModel = { open: openTrained } as const;
 export type { UseOptions };

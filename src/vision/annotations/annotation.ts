@@ -6,6 +6,7 @@
 /** Corners (x₁, y₁, x₂, y₂) in pixels of the image; (0, 0) is its upper left corner, (width, height) its lower right one. */
 export type BoxCorners = readonly [number, number, number, number];
 
+/** A box with its class; `crowd` and `difficult` ones do not count as missed. */
 export interface AnnotatedBox {
   readonly box: BoxCorners;
   readonly label: string;
@@ -43,6 +44,7 @@ export interface BoxFaults {
   outside: number;
 }
 
+/** Counts of faulty boxes, all 0. */
 export const noFaults = (): BoxFaults => ({ withoutArea: 0, turned: 0, fromOutline: 0, clipped: 0, outside: 0 });
 
 /** Rounding of a format's fractions may put a box this far outside, in pixels, without a word. */

@@ -25,6 +25,7 @@ const fileSchema = z.object({
   categories: z.array(categorySchema),
 });
 
+/** Classes and annotations of a COCO file. */
 export interface CocoFile {
   /** Every category, in the order of the file, whether it occurs or not. */
   readonly classes: readonly string[];
@@ -109,7 +110,7 @@ export function parseCoco(text: string, where: string, skip?: (message: string) 
   };
 }
 
-/** A file that `parseCoco` reads to the same classes and boxes; ids count from 1. */
+/** A file that `parseCoco` reads to the same classes and boxes; ids count from 1. DataError for a label that is no class. */
 export function writeCoco({ classes, annotations }: CocoFile): string {
   const categories = new Map(classes.map((name, k) => [name, k + 1]));
   let count = 0;

@@ -11,6 +11,7 @@ import { isDecimal } from "../../util/decimal.js";
 import { DataError } from "../../util/errors.js";
 import type { AnnotatedBox } from "./annotation.js";
 
+/** Size of an image in pixels. */
 export interface ImageSize {
   readonly width: number;
   readonly height: number;

@@ -28,6 +28,7 @@ import { checkMasked, evidenceTypes, imageClassificationOptions } from "./option
 /** The threshold of a mask's 0…255: brighter pixels are evidence. */
 const HALF = 128;
 
+/** The task that sorts images into classes. */
 export const imageClassification: Task<ImageInfo> = {
   name: "image-classification",
   label: { en: "Image classification", zh: "图像分类" },

@@ -13,6 +13,7 @@ import type { Task } from "../../task.js";
 import { fittedTables } from "../fitted-models.js";
 import { applyTable, encodeExamples, prepareTable, TABLE_NETWORKS, type TableInfo, tableTask } from "../tables.js";
 
+/** The task that sorts rows of a table into classes. */
 export const tabularClassification: Task<TableInfo> = {
   name: "tabular-classification",
   label: { en: "Tabular classification", zh: "表格分类" },

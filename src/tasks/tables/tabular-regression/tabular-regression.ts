@@ -10,6 +10,7 @@ import { fittedTables } from "../fitted-models.js";
 import { RegressionMeasurement } from "../regression-measurement.js";
 import { applyTable, encodeExamples, prepareTable, TABLE_NETWORKS, type TableInfo, tableTask } from "../tables.js";
 
+/** The task that predicts a quantity from rows of a table. */
 export const tabularRegression: Task<TableInfo> = {
   name: "tabular-regression",
   label: { en: "Tabular regression", zh: "表格回归" },
