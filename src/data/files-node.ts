@@ -9,7 +9,7 @@ import { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { createGunzip, gunzip } from "node:zlib";
-import { DataError } from "../util/errors.js";
+import { ConfigError, DataError } from "../util/errors.js";
 import { fileReason } from "../util/file-reason.js";
 import { checkRegular, IrregularFileError, readRegularFile } from "../util/regular-file-node.js";
 
@@ -39,6 +39,13 @@ export async function namesIn(folder: string): Promise<string[]> {
 }
 
 /** A DataError for a gzip file that is truncated or altered. */
+/** Refuses a folder that holds something, or a file in its place. ConfigError, naming the option. */
+export async function expectNewFolder(folder: string, option = "--out"): Promise<void> {
+  const info = await stat(folder).catch(() => undefined);
+  if (info !== undefined && (!info.isDirectory() || (await namesIn(folder)).length > 0))
+    throw new ConfigError(`${option}: expected a folder that is new or empty, got ${folder}, which holds something`);
+}
+
 export const brokenGzip = (path: string, cause: unknown): DataError =>
   new DataError(`${path}: expected a whole gzip file, got a truncated or altered one (${(cause as Error).message})`, { cause });
 

@@ -11,7 +11,7 @@ import type { CardFile } from "./card.js";
 import { CARD_FILES } from "./card.js";
 import { placeIn } from "./clean/clean-images-node.js";
 import { Dataset } from "./dataset.js";
-import { isGzip, namesIn, readFileBytes, unwrapGzip } from "./files-node.js";
+import { expectNewFolder, isGzip, readFileBytes, unwrapGzip } from "./files-node.js";
 import { archiveFiles, isArchiveName } from "./images/archive-node.js";
 import { IMAGE_FILE } from "./images/manifest.js";
 import { isOwn, partNamed } from "./parts.js";
@@ -233,9 +233,7 @@ async function inputsOf(spec: string): Promise<CardFile[]> {
  */
 export async function importData(sources: readonly string[], options: ImportOptions): Promise<Imported> {
   const { out } = options;
-  const there = await stat(out).catch(() => undefined);
-  if (there !== undefined && (!there.isDirectory() || (await namesIn(out)).length > 0))
-    throw new ConfigError(`--out: expected a folder that is new or empty, got ${out}, which holds something`);
+  await expectNewFolder(out);
   const aside = `${out.replace(/[/\\]+$/, "")}.${process.pid}.partial`;
   await mkdir(aside, { recursive: true });
   try {
@@ -245,7 +243,7 @@ export async function importData(sources: readonly string[], options: ImportOpti
     else if (importer.tables.length > 1) await importer.joined();
     const inputs: CardFile[] = [];
     for (const spec of sources) inputs.push(...(await inputsOf(spec)));
-    if (there !== undefined) await rm(out, { recursive: true });
+    await rm(out, { recursive: true, force: true });
     await rename(aside, out);
     const { rows, images, files } = importer.counts;
     return {

@@ -2,13 +2,13 @@
  * @module `splitData`: a table cut into train, validation and test files: stratified, by groups, or by time, with near duplicates on one side.
  */
 import { createWriteStream } from "node:fs";
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { once } from "node:events";
 import { join } from "node:path";
 import { Clusters, nearDuplicates } from "./clean/near-duplicates.js";
 import { TokenSetBuilder } from "./clean/token-sets.js";
 import type { Dataset } from "./dataset.js";
-import { namesIn } from "./files-node.js";
+import { expectNewFolder } from "./files-node.js";
 import { csvLines, fieldText } from "./inspect/csv-text.js";
 import { rowsIn } from "./inspect/rows-in-node.js";
 import type { SourceOptions } from "./inspect/source-node.js";
@@ -114,9 +114,7 @@ async function writeParts(chunks: AsyncIterable<Dataset>, parts: Uint8Array, out
  */
 export async function splitData(spec: string, options: SplitDataOptions): Promise<SplitData> {
   const { out, groupColumn, timeColumn, threshold = 0.8, seed = 0 } = options;
-  const info = await stat(out).catch(() => undefined);
-  if (info !== undefined && (!info.isDirectory() || (await namesIn(out)).length > 0))
-    throw new ConfigError(`--out: expected a folder that is new or empty, got ${out}, which holds something`);
+  await expectNewFolder(out);
   return withTable(spec, options, async (connection, source) => {
     if (source.parts.length > 0)
       throw new ConfigError(

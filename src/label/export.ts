@@ -2,6 +2,7 @@
 import { createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { once } from "node:events";
+import { expectNewFolder } from "../data/files-node.js";
 import { openStore } from "../store/store.js";
 import { DataError } from "../util/errors.js";
 import { fileReason } from "../util/file-reason.js";
@@ -9,6 +10,10 @@ import { projectOf } from "./project-key.js";
 import type { ProjectKey } from "./project-key.js";
 import { finalValue, reviewItems } from "./review.js";
 import { Workspace } from "./workspace.js";
+import { writeLabelFiles } from "./formats/convert-node.js";
+import { descentLines } from "./formats/descent.js";
+import { formatFor } from "./formats/index.js";
+import type { LabelledItem } from "./formats/index.js";
 import type { Scheme, Value } from "./scheme.js";
 
 export interface Exported {
@@ -24,26 +29,28 @@ const AT_ONCE = 1000;
 const fieldsOf = (value: Value, { several }: Scheme): Readonly<Record<string, unknown>> =>
   "classes" in value ? (several ? { labels: value.classes } : { label: value.classes[0] ?? null }) : value;
 
-/** Writes the final answers of a labelling as JSON lines: `text` or `image`, and the answer. Nothing of an older file is lost if it fails. */
-export async function exportLabels(options: ProjectKey & { readonly store: string }, path: string): Promise<Exported> {
-  await using store = await openStore(options.store);
-  const workspace = await Workspace.open(store, { id: projectOf(options), name: options.data, scheme: options.scheme });
-  const items = await workspace.count();
-  if (items === 0) throw new DataError(`${options.store}: expected labels of ${options.data}, got none; label first`);
+/** Items with a final answer, in order; `seen` counts all. */
+async function* finalItems(workspace: Workspace, seen: { items: number }): AsyncGenerator<LabelledItem> {
+  seen.items = await workspace.count();
+  for (let from = 0; from < seen.items; from += AT_ONCE)
+    for (const item of await reviewItems(workspace, { from, count: AT_ONCE })) {
+      const value = finalValue(item);
+      if (value !== undefined) yield { payload: item.payload, value };
+    }
+}
+
+/** Writes lines of `text` or `image`, and the answer. Nothing of an older file is lost if it fails. */
+async function writeLines(items: AsyncIterable<LabelledItem>, scheme: Scheme, path: string): Promise<number> {
   const partial = `${path}.partial`;
   let labelled = 0;
   try {
     const file = createWriteStream(partial);
     await once(file, "open");
-    for (let from = 0; from < items; from += AT_ONCE) {
-      for (const item of await reviewItems(workspace, { from, count: AT_ONCE })) {
-        const value = finalValue(item);
-        if (value === undefined) continue;
-        labelled++;
-        const { text, image } = item.payload;
-        const line = { ...(text === undefined ? { image: image?.file } : { text }), ...fieldsOf(value, options.scheme) };
-        if (!file.write(`${JSON.stringify(line)}\n`)) await once(file, "drain");
-      }
+    for await (const { payload, value } of items) {
+      labelled++;
+      const { text, image } = payload;
+      const line = { ...(text === undefined ? { image: image?.file } : { text }), ...fieldsOf(value, scheme) };
+      if (!file.write(`${JSON.stringify(line)}\n`)) await once(file, "drain");
     }
     file.end();
     await once(file, "close");
@@ -52,5 +59,31 @@ export async function exportLabels(options: ProjectKey & { readonly store: strin
     await rm(partial, { force: true });
     throw new DataError(`${path}: expected a file that can be written, got ${fileReason(cause)}`, { cause });
   }
-  return { items, labelled };
+  return labelled;
+}
+
+/**
+ * Writes the final answers of a labelling: as JSON lines in one file, or in the format of another tool into a new folder.
+ *
+ * Errors: DataError without labels; ConfigError for what the format cannot say, and for a folder that holds something.
+ */
+export async function exportLabels(
+  options: ProjectKey & { readonly store: string },
+  path: string,
+  format = descentLines.name,
+): Promise<Exported> {
+  const { scheme, data } = options;
+  const writer = formatFor(format, scheme.kind);
+  if (writer !== descentLines) await expectNewFolder(path, "--export");
+  await using store = await openStore(options.store);
+  const workspace = await Workspace.open(store, { id: projectOf(options), name: data, scheme });
+  const seen = { items: await workspace.count() };
+  if (seen.items === 0) throw new DataError(`${options.store}: expected labels of ${data}, got none; label first`);
+  const items = finalItems(workspace, seen);
+  if (writer === descentLines) return { labelled: await writeLines(items, scheme, path), ...seen };
+  const all: LabelledItem[] = [];
+  for await (const item of items) all.push(item);
+  const labels = scheme.labels.map(({ name }) => name);
+  await writeLabelFiles(path, writer.write(all, labels));
+  return { ...seen, labelled: all.length };
 }

@@ -5,7 +5,7 @@
 import type { LinearModel } from "../classical/linear.js";
 import { fitLogisticRegression } from "../classical/logistic-regression.js";
 import type { Matrix } from "../classical/matrix.js";
-import { project, selectRows } from "../classical/matrix.js";
+import { addTransposed, project, selectRows } from "../classical/matrix.js";
 
 /** Labels so far. */
 export interface Labelled {
@@ -135,30 +135,92 @@ export function dot(x: Matrix, a: number, b: number): number {
   return sum;
 }
 
+/** Rounds of assigning rows to centers and moving these. */
+const ROUNDS = 8;
+
+/** Each row's nearest center [K, F] by the cosine, where rows have length 1. */
+function nearestCenters(x: Matrix, centers: Float64Array, count: number): Int32Array {
+  const similarity = new Float64Array(x.rows * count);
+  project(x, centers, new Float64Array(count), similarity);
+  return Int32Array.from({ length: x.rows }, (_, i) => {
+    const own = similarity.subarray(i * count, (i + 1) * count);
+    return own.indexOf(own.reduce((a, b) => Math.max(a, b), -Infinity));
+  });
+}
+
+/** Directions [K, F] of the weighted sums of each center's rows; a center without rows becomes 0. */
+function centersOf(x: Matrix, nearest: Int32Array, worth: ArrayLike<number>, count: number): Float64Array {
+  const centers = new Float64Array(count * x.columns);
+  const shares = new Float64Array(x.rows * count);
+  for (let i = 0; i < x.rows; i++) shares[i * count + (nearest[i] as number)] = worth[i] as number;
+  addTransposed(x, shares, count, centers);
+  for (let k = 0; k < count; k++) {
+    const own = centers.subarray(k * x.columns, (k + 1) * x.columns);
+    const length = Math.sqrt(own.reduce((sum, value) => sum + value * value, 0)) || 1;
+    for (let j = 0; j < own.length; j++) own[j] = (own[j] as number) / length;
+  }
+  return centers;
+}
+
+/** Finds the row nearest to each center that has rows. */
+function typicalRows(x: Matrix, nearest: Int32Array, centers: Float64Array, count: number): number[] {
+  const similarity = new Float64Array(x.rows * count);
+  project(x, centers, new Float64Array(count), similarity);
+  const best = new Map<number, number>();
+  const at = (i: number): number => similarity[i * count + (nearest[i] as number)] as number;
+  for (const [i, k] of nearest.entries()) {
+    const other = best.get(k);
+    if (other === undefined || at(i) > at(other)) best.set(k, i);
+  }
+  return [...best.values()];
+}
+
 /**
- * Chooses rows that are unsure and unlike each other: greedily, each next one with the most
+ * Chooses rows that are unsure, unlike each other, and each typical of others, since a model learns little from the oddest ones: of the
+ * 10 · count rows of the most worth, weighted k-means finds `count` centers, and the row nearest to each is taken. What empty centers leave
+ * is filled with rows of the most worth · (1 − similarity to those chosen). Rows of x have length 1, so their product is the cosine.
  *
- *     worth(i) · (1 − max similarity to those chosen)
- *
- * among the 10 · count rows of the most worth. Rows of x have length 1, so their product is the cosine.
- * Source: Zhdanov 2019 (Diverse mini-batch active learning) preselects by uncertainty in the same way, and clusters where we choose greedily.
+ * Source: Zhdanov 2019, Diverse mini-batch active learning, arXiv:1901.05954.
  */
 export function chooseDiverse(x: Matrix, candidates: readonly number[], worth: ArrayLike<number>, count: number): number[] {
   const order = candidates
     .map((row, i) => ({ row, worth: worth[i] as number, nearest: 0 }))
     .sort((a, b) => b.worth - a.worth || a.row - b.row)
     .slice(0, 10 * count);
-  const chosen: number[] = [];
-  while (chosen.length < count && order.length > 0) {
-    let best = 0;
-    const value = (i: number): number => {
-      const one = order[i] as (typeof order)[number];
-      return one.worth * (1 - Math.min(1, one.nearest));
-    };
-    for (let i = 1; i < order.length; i++) if (value(i) > value(best)) best = i;
-    const [taken] = order.splice(best, 1) as [(typeof order)[number]];
-    chosen.push(taken.row);
-    for (const one of order) one.nearest = Math.max(one.nearest, dot(x, taken.row, one.row));
+  const most = Math.min(count, order.length);
+  if (most === 0) return [];
+  const rows = selectRows(
+    x,
+    order.map(({ row }) => row),
+  );
+  // Rows of high and of lower worth begin as centers.
+  let nearest: Int32Array = new Int32Array(order.length);
+  const starts = new Float64Array(order.length);
+  for (let k = 0; k < most; k++) {
+    const i = Math.floor((k * order.length) / most);
+    [nearest[i], starts[i]] = [k, 1];
   }
-  return chosen;
+  let centers = centersOf(rows, nearest, starts, most);
+  const weights = order.map((one) => one.worth);
+  for (let round = 0; round < ROUNDS; round++) {
+    nearest = nearestCenters(rows, centers, most);
+    centers = centersOf(rows, nearest, weights, most);
+  }
+  const typical = new Set(typicalRows(rows, nearest, centers, most));
+  const chosen = order.filter((_, i) => typical.has(i));
+  const rest = order.filter((_, i) => !typical.has(i));
+  for (const { row } of chosen) noteChosen(x, row, rest);
+  while (chosen.length < most) {
+    const value = ({ worth: own, nearest: similar }: (typeof rest)[number]): number => own * (1 - Math.min(1, similar));
+    const best = rest.reduce((a, b, i) => (value(b) > value(rest[a] as (typeof rest)[number]) ? i : a), 0);
+    const [taken] = rest.splice(best, 1) as [(typeof rest)[number]];
+    chosen.push(taken);
+    noteChosen(x, taken.row, rest);
+  }
+  return chosen.map(({ row }) => row);
+}
+
+/** Notes how similar the rows that are left are to one that was chosen. */
+function noteChosen(x: Matrix, chosen: number, rest: { readonly row: number; nearest: number }[]): void {
+  for (const one of rest) one.nearest = Math.max(one.nearest, dot(x, chosen, one.row));
 }

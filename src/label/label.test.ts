@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -10,6 +10,9 @@ import type { Store } from "../store/store.js";
 import { Accounts, LockedError } from "./accounts.js";
 import { ConflictError, decide, setGold, submit, undo } from "./answers.js";
 import { finalValue, progress, reviewItems } from "./review.js";
+import { exportLabels } from "./export.js";
+import { projectOf } from "./project-key.js";
+import { parseCoco } from "../vision/annotations/index.js";
 import { checkAnswer } from "./scheme.js";
 import type { Scheme, Value } from "./scheme.js";
 import { Workspace } from "./workspace.js";
@@ -240,5 +243,41 @@ describe("values", () => {
     const image = { image: { file: "a.png", width: 10, height: 10 } };
     const box = { x: 5, y: 5, width: 6, height: 2, label: "good" };
     assert.throws(() => checkAnswer(boxes, image, { boxes: [box] }), /within the image's 10 × 10 pixels/);
+  });
+});
+
+describe("final answers in the format of another tool", () => {
+  const polygons: Scheme = { kind: "polygons", labels: [{ name: "leaf" }, { name: "stem" }], several: false, overlap: "none" };
+  const folder = mkdtempSync(join(tmpdir(), "descent-label-export-"));
+  after(() => rmSync(folder, { recursive: true }));
+  const key = { data: join(folder, "plants"), scheme: polygons };
+  const path = join(folder, "labels.db");
+  const corners: [number, number][] = [
+    [1, 2],
+    [30.5, 4],
+    [7, 40],
+  ];
+  before(async () => {
+    await using store = await openStore(path);
+    const workspace = await Workspace.open(store, { id: projectOf(key), name: key.data, scheme: polygons });
+    await workspace.expectItems(["a.png", "b.png"].map((file) => ({ image: { file, width: 64, height: 48 } })));
+    const value = { polygons: [{ points: corners, label: "leaf" }] };
+    await submit(workspace, "ann", 0, { ...answer("leaf"), value });
+  });
+
+  test("COCO, read again by training's reader", async () => {
+    const out = join(folder, "coco");
+    assert.deepEqual(await exportLabels({ ...key, store: path }, out, "coco"), { items: 2, labelled: 1 });
+    const read = parseCoco(readFileSync(join(out, "annotations.json"), "utf8"), "a", undefined, { outlines: true });
+    assert.deepEqual(read.classes, ["leaf", "stem"]);
+    assert.deepEqual(read.annotations[0]?.boxes, [{ box: [1, 2, 30.5, 40], label: "leaf", area: 554.5, outline: corners }]);
+  });
+
+  test("a folder that holds something, a format of another kind and labels of nobody are refused", async () => {
+    const options = { ...key, store: path };
+    await assert.rejects(exportLabels(options, folder, "yolo"), /--export: expected a folder that is new or empty/);
+    await assert.rejects(exportLabels(options, join(folder, "x"), "conll"), /conll: expected a kind of spans, got polygons/);
+    const other = { ...options, data: join(folder, "other") };
+    await assert.rejects(exportLabels(other, join(folder, "y"), "coco"), /got none; label first/);
   });
 });

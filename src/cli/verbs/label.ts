@@ -1,5 +1,6 @@
 /** @module `descent label DATA`: a page on which people label texts and images. */
 import { readFile } from "node:fs/promises";
+import { LABEL_FORMAT_NAMES } from "../../label/formats/names.js";
 import { tableOptions, tableOptionsOf } from "../../tasks/options.js";
 import { ConfigError } from "../../util/errors.js";
 import { choice, flag, integer, list, text } from "../../util/option.js";
@@ -40,7 +41,11 @@ const options = {
   tlsCert: text({ help: "a PEM file with the server's certificate", metavar: "FILE" }),
   tlsKey: text({ help: "a PEM file with the certificate's key", metavar: "FILE" }),
   behindProxy: flag({ help: "another server speaks TLS for this one" }),
-  export: text({ help: "write the final answers to a file in JSON lines, and end", metavar: "FILE" }),
+  export: text({
+    help: "write the final answers to a file in JSON lines, or in another format to a folder, and end",
+    metavar: "PATH",
+  }),
+  format: choice(LABEL_FORMAT_NAMES, { help: "the format of --export", default: "descent" }),
   textColumn: text({ help: "the column of texts", metavar: "NAME", defaultText: "guessed from names and types" }),
   ...tableOptions,
   skipBadRows: flag({ help: "skip rows and images that cannot be read, and count them" }),
@@ -111,7 +116,7 @@ export const verb = defineVerb({
     const settings = await labellingOptions(data, given);
     if (given.export !== undefined) {
       const { exportLabels } = await import("../../label/export.js");
-      const written = await exportLabels(settings, given.export);
+      const written = await exportLabels(settings, given.export, given.format);
       print(printableLine(`${written.items} items, ${written.labelled} with a final answer, in ${given.export}`));
       return { ...written, file: given.export };
     }

@@ -1,10 +1,8 @@
 /**
  * @module `cleanData`: cleaning of a table, of texts or of images, whichever DATA is.
  */
-import { stat } from "node:fs/promises";
-import { namesIn } from "../files-node.js";
+import { expectNewFolder } from "../files-node.js";
 import { holdsImages } from "../inspect/inspect-node.js";
-import { ConfigError } from "../../util/errors.js";
 import type { CleanImagesOptions } from "./clean-images-node.js";
 import { cleanImages } from "./clean-images-node.js";
 import type { CleanTableOptions } from "./clean-table-node.js";
@@ -16,10 +14,6 @@ export type CleanOptions = CleanTableOptions & Pick<CleanImagesOptions, "mostBit
 /** Finds what should not be in data, and with `out` writes them without it. Errors: ConfigError for a folder that holds something. */
 export async function cleanData(spec: string, options: CleanOptions = {}): Promise<CleaningReport> {
   const { out } = options;
-  if (out !== undefined) {
-    const info = await stat(out).catch(() => undefined);
-    if (info !== undefined && (!info.isDirectory() || (await namesIn(out)).length > 0))
-      throw new ConfigError(`--out: expected a folder that is new or empty, got ${out}, which holds something`);
-  }
+  if (out !== undefined) await expectNewFolder(out);
   return (await holdsImages(spec, options)) ? cleanImages(spec, options) : cleanTable(spec, options);
 }

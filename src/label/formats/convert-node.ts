@@ -3,14 +3,13 @@
  */
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { entriesBelow, namesIn, unreadable } from "../../data/files-node.js";
+import { entriesBelow, expectNewFolder, unreadable } from "../../data/files-node.js";
 import { placeIn } from "../../data/clean/clean-images-node.js";
 import { IMAGE_FILE } from "../../data/images/manifest.js";
-import { ConfigError } from "../../util/errors.js";
 import { imageHeader } from "../../vision/images-node.js";
 import type { Kind } from "../scheme.js";
-import type { LabelledItem } from "./index.js";
-import { labelFormat } from "./index.js";
+import type { LabelFiles, LabelledItem } from "./index.js";
+import { formatFor } from "./index.js";
 
 export interface ConvertOptions {
   readonly kind: Kind;
@@ -64,25 +63,25 @@ function labelsIn(items: readonly LabelledItem[]): string[] {
   return [...new Set(names)];
 }
 
-/** Converts labels. Errors: DataError for what is not of the format; ConfigError for what the other cannot say, and for a folder that holds something. */
-export async function convertLabels(
-  source: string,
-  { kind, from, to, out, images }: ConvertOptions,
-): Promise<{ items: number; files: string[] }> {
-  const [reader, writer] = [labelFormat(from), labelFormat(to)];
-  for (const format of [reader, writer])
-    if (!format.kinds.includes(kind))
-      throw new ConfigError(`${format.name}: expected a kind of ${format.kinds.join(", ")}, got ${kind}`);
-  const info = await stat(out).catch(() => undefined);
-  if (info !== undefined && (!info.isDirectory() || (await namesIn(out)).length > 0))
-    throw new ConfigError(`--out: expected a folder that is new or empty, got ${out}, which holds something`);
-  const sizes = images === undefined ? undefined : await sizesIn(images);
-  const items = reader.read(await filesOf(source), { kind, ...(sizes === undefined ? {} : { sizes }) });
-  const files = writer.write(items, labelsIn(items));
+/** Writes files of labels into a folder that holds nothing yet. */
+export async function writeLabelFiles(out: string, files: LabelFiles): Promise<void> {
   for (const [name, content] of files) {
     const path = placeIn(out, name);
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, content, { flag: "wx" });
   }
+}
+
+/** Converts labels. Errors: DataError for what is not of the format; ConfigError for what the other cannot say, and for a folder that holds something. */
+export async function convertLabels(
+  source: string,
+  { kind, from, to, out, images }: ConvertOptions,
+): Promise<{ items: number; files: string[] }> {
+  const [reader, writer] = [formatFor(from, kind), formatFor(to, kind)];
+  await expectNewFolder(out);
+  const sizes = images === undefined ? undefined : await sizesIn(images);
+  const items = reader.read(await filesOf(source), { kind, ...(sizes === undefined ? {} : { sizes }) });
+  const files = writer.write(items, labelsIn(items));
+  await writeLabelFiles(out, files);
   return { items: items.length, files: [...files.keys()] };
 }

@@ -5,6 +5,7 @@ import type { Kind } from "../scheme.js";
 import { DATA_KINDS } from "../scheme.js";
 import type { LabelledItem } from "./index.js";
 import { LABEL_FORMATS, labelFormat } from "./index.js";
+import { LABEL_FORMAT_NAMES } from "./names.js";
 
 const image = (file: string, width: number, height: number) => ({ image: { file, width, height } });
 
@@ -98,6 +99,16 @@ test("spans of propositions go into a CSV", () => {
   assert.ok(Object.keys(DATA_KINDS).every((kind) => csv.kinds.includes(kind as Kind)));
 });
 
+const COCO = (segmentation: string): string =>
+  `{"images":[{"id":1,"file_name":"a","width":9,"height":9}],"categories":[{"id":1,"name":"leaf"}],"annotations":[{"image_id":1,"category_id":1,"bbox":[1,1,2,2],"segmentation":${segmentation}}]}`;
+
+test("names that a help page offers are those of the formats", () => {
+  assert.deepEqual(
+    LABEL_FORMATS.map(({ name }) => name),
+    [...LABEL_FORMAT_NAMES],
+  );
+});
+
 test("what a format cannot say is refused, and what it is not is named", () => {
   const overlapping = [
     {
@@ -127,6 +138,9 @@ test("what a format cannot say is refused, and what it is not is named", () => {
     ["csv", "a,b\n1,2\n", "text-classes"],
     ["conllu", "1\ta\n", "spans"],
     ["spans-jsonl", '{"text":"abc","spans":[[0,9,"X"]]}', "spans"],
+    ["coco", COCO('{"counts":[1,2],"size":[3,4]}'), "polygons"],
+    ["coco", COCO("[[1,2,3,4,5,6],[1,2,3,4,5,6]]"), "polygons"],
+    ["coco", COCO("[[1,2,3,4,5]]"), "polygons"],
   ] as const)
     assert.throws(read(name, content, kind), (error: unknown) => {
       assert.ok(error instanceof DataError || error instanceof ConfigError, `${name}: ${String(error)}`);

@@ -1,6 +1,7 @@
 /** @module The table of label formats. */
 import { ConfigError } from "../../util/errors.js";
 import { unknownName } from "../../util/nearest.js";
+import type { Kind } from "../scheme.js";
 import { descentLines } from "./descent.js";
 import { cvat } from "./cvat.js";
 import type { LabelFormat } from "./format.js";
@@ -38,4 +39,12 @@ export function labelFormat(name: string): LabelFormat {
       ),
     );
   return found;
+}
+
+/** A format that can say a kind of labels. ConfigError for another. */
+export function formatFor(name: string, kind: Kind): LabelFormat {
+  const format = labelFormat(name);
+  if (!format.kinds.includes(kind))
+    throw new ConfigError(`${format.name}: expected a kind of ${format.kinds.join(", ")}, got ${kind}`);
+  return format;
 }

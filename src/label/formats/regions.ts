@@ -1,8 +1,9 @@
 /**
- * @module Boxes in Pascal VOC, COCO and YOLO, by the readers and writers that training uses.
+ * @module Boxes in Pascal VOC, boxes and polygons in COCO and YOLO, by the readers and writers that training uses.
  */
 import type { AnnotatedBox, Annotation } from "../../vision/annotations/index.js";
 import {
+  boundsOf,
   parseCoco,
   parseVoc,
   parseYolo,
@@ -12,28 +13,33 @@ import {
   writeYolo,
 } from "../../vision/annotations/index.js";
 import { ConfigError, DataError } from "../../util/errors.js";
+import type { Kind } from "../scheme.js";
 import type { LabelFormat, LabelledItem } from "./format.js";
 import { rounded, stemOf } from "./format.js";
 
 /** As many digits as bring pixels back; YOLO's usual six do not. */
 const DIGITS = 12;
 
-/** An item's boxes by their corners. */
+/** An item's boxes by their corners, or its polygons with the rectangles around them. */
 function annotationOf({ payload: { image, name }, value }: LabelledItem): Required<Annotation> {
   if (image === undefined) throw new ConfigError(`${name ?? "item"}: expected an image, got a text`);
   const boxes = "boxes" in value ? value.boxes : [];
+  const polygons = "polygons" in value ? value.polygons : [];
   return {
     image: image.file,
     width: image.width,
     height: image.height,
-    boxes: boxes.map(({ x, y, width, height, label }) => ({
-      box: [x, y, rounded(x + width), rounded(y + height)] as const,
-      label,
-    })),
+    boxes: [
+      ...polygons.map(({ points, label }) => ({ box: boundsOf(points), outline: points, label })),
+      ...boxes.map(({ x, y, width, height, label }) => ({
+        box: [x, y, rounded(x + width), rounded(y + height)] as const,
+        label,
+      })),
+    ],
   };
 }
 
-function itemOf({ image, width, height, boxes }: Annotation, where: string): LabelledItem {
+function itemOf({ image, width, height, boxes }: Annotation, kind: Kind, where: string): LabelledItem {
   if (width === undefined || height === undefined) throw new DataError(`${where}: expected the size of ${image}, got none`);
   const asValue = ({ box: [x1, y1, x2, y2], label }: AnnotatedBox) => ({
     x: rounded(x1),
@@ -42,7 +48,13 @@ function itemOf({ image, width, height, boxes }: Annotation, where: string): Lab
     height: rounded(y2 - y1),
     label,
   });
-  return { payload: { image: { file: image, width, height } }, value: { boxes: boxes.map(asValue) } };
+  const asPolygon = ({ outline, label }: AnnotatedBox) => {
+    if (outline === undefined)
+      throw new DataError(`${where}: expected outlines, got a box of ${label}; convert with --kind boxes`);
+    return { points: outline.map(([x, y]): [number, number] => [rounded(x), rounded(y)]), label };
+  };
+  const value = kind === "polygons" ? { polygons: boxes.map(asPolygon) } : { boxes: boxes.map(asValue) };
+  return { payload: { image: { file: image, width, height } }, value };
 }
 
 export const voc: LabelFormat = {
@@ -51,22 +63,24 @@ export const voc: LabelFormat = {
   kinds: ["boxes"],
   write: (items) =>
     new Map(items.map((item) => [`Annotations/${stemOf(annotationOf(item).image)}.xml`, writeVoc(annotationOf(item))] as const)),
-  read: (files) => [...files].map(([name, content]) => itemOf(parseVoc(content, name), name)),
+  read: (files) => [...files].map(([name, content]) => itemOf(parseVoc(content, name), "boxes", name)),
 };
 
 export const coco: LabelFormat = {
   name: "coco",
   title: "COCO",
-  kinds: ["boxes"],
+  kinds: ["boxes", "polygons"],
   write: (items, labels) => new Map([["annotations.json", writeCoco({ classes: labels, annotations: items.map(annotationOf) })]]),
-  read: (files) =>
-    [...files].flatMap(([name, content]) => parseCoco(content, name).annotations.map((annotation) => itemOf(annotation, name))),
+  read: (files, { kind }) =>
+    [...files].flatMap(([name, content]) =>
+      parseCoco(content, name, undefined, { outlines: kind === "polygons" }).annotations.map((one) => itemOf(one, kind, name)),
+    ),
 };
 
 export const yolo: LabelFormat = {
   name: "yolo",
   title: "YOLO",
-  kinds: ["boxes"],
+  kinds: ["boxes", "polygons"],
   write: (items, labels) =>
     new Map([
       ["classes.txt", labels.map((label) => `${label}\n`).join("")],
@@ -76,7 +90,7 @@ export const yolo: LabelFormat = {
         return [`labels/${stemOf(image)}.txt`, writeYolo(boxes, labels, { width, height }, DIGITS)] as const;
       }),
     ]),
-  read: (files, { sizes = new Map() }) => {
+  read: (files, { kind, sizes = new Map() }) => {
     const names = files.get("classes.txt");
     if (names === undefined) throw new DataError("YOLO: expected classes.txt, found none");
     const classes = parseYoloNames(names, "classes.txt");
@@ -85,7 +99,8 @@ export const yolo: LabelFormat = {
       const size = sizes.get(image);
       if (size === undefined) throw new DataError(`YOLO: expected the size of ${image} in pixels, got none`);
       const file = `labels/${stemOf(image)}.txt`;
-      return itemOf({ image, ...size, boxes: parseYolo(files.get(file) ?? "", classes, size, file) }, file);
+      const boxes = parseYolo(files.get(file) ?? "", classes, size, file, { outlines: kind === "polygons" });
+      return itemOf({ image, ...size, boxes }, kind, file);
     });
   },
 };

@@ -6,6 +6,9 @@
 /** Corners (x₁, y₁, x₂, y₂) in pixels of the image; (0, 0) is its upper left corner, (width, height) its lower right one. */
 export type BoxCorners = readonly [number, number, number, number];
 
+/** Corners (x, y) of an outline in order, in pixels. */
+export type Outline = readonly (readonly [number, number])[];
+
 /** A box with its class; `crowd` and `difficult` ones do not count as missed. */
 export interface AnnotatedBox {
   readonly box: BoxCorners;
@@ -16,6 +19,8 @@ export interface AnnotatedBox {
   readonly difficult?: boolean;
   /** The rectangle around an outline that the file has in place of a box. */
   readonly fromOutline?: boolean;
+  /** The outline itself, where a reader was asked for it. */
+  readonly outline?: Outline;
   /** Area of the object's outline, in square pixels (COCO). */
   readonly area?: number;
 }
@@ -42,6 +47,16 @@ export interface BoxFaults {
   clipped: number;
   /** Wholly outside the image: left out. */
   outside: number;
+}
+
+/** Pairs of a list x₁, y₁, x₂, y₂, … as the corners of an outline, with factors for x and y. */
+export const outlineOf = (flat: readonly number[], sx = 1, sy = 1): Outline =>
+  Array.from({ length: flat.length / 2 }, (_, i) => [(flat[2 * i] as number) * sx, (flat[2 * i + 1] as number) * sy] as const);
+
+/** The rectangle around an outline. */
+export function boundsOf(outline: Outline): BoxCorners {
+  const [xs, ys] = [outline.map(([x]) => x), outline.map(([, y]) => y)];
+  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
 }
 
 /** Counts of faulty boxes, all 0. */

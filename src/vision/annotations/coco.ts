@@ -1,12 +1,14 @@
 /**
  * @module COCO: one JSON file for all images of a part.
  *
- * Source: Lin et al. 2014, arXiv:1405.0312; https://cocodataset.org/#format-data, "Object Detection". Outlines are not read.
+ * Source: Lin et al. 2014, arXiv:1405.0312; https://cocodataset.org/#format-data, "Object Detection". Outlines are read
+ * where they are asked for and are one polygon; masks in run lengths are not.
  */
 import * as z from "zod";
 import { DataError, DescentError } from "../../util/errors.js";
 import { parseJsonWith, parseWith } from "../../util/schema.js";
-import type { AnnotatedBox, Annotation } from "./annotation.js";
+import type { AnnotatedBox, Annotation, Outline } from "./annotation.js";
+import { outlineOf } from "./annotation.js";
 
 const id = z.union([z.number(), z.string()]);
 const annotationSchema = z.object({
@@ -15,7 +17,14 @@ const annotationSchema = z.object({
   bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]),
   area: z.number().optional(),
   iscrowd: z.union([z.number(), z.boolean()]).optional(),
+  segmentation: z.unknown().optional(),
 });
+const outlineSchema = z.tuple([
+  z
+    .array(z.number())
+    .min(6)
+    .refine((flat) => flat.length % 2 === 0, "expected pairs x, y"),
+]);
 const imageSchema = z.object({ id, file_name: z.string(), width: z.number().optional(), height: z.number().optional() });
 const categorySchema = z.object({ id, name: z.string().trim().min(1) });
 const fileSchema = z.object({
@@ -59,13 +68,27 @@ function classesOf(
   return { names, classes, notes };
 }
 
+/** The corners of the one polygon of an annotation. DataError for masks, and for objects of several parts. */
+function outlineIn(segmentation: unknown, where: string): Outline {
+  const parsed = outlineSchema.safeParse(segmentation);
+  if (parsed.success) return outlineOf(parsed.data[0]);
+  const got = Array.isArray(segmentation) ? `${segmentation.length} parts, or numbers that are no corners` : "a mask or nothing";
+  throw new DataError(`${where}: expected "segmentation" with one polygon [[x, y, x, y, x, y, …]], got ${got}`);
+}
+
 /**
- * All images of a file with their boxes. With `skip`, which is called with each fault, bad annotations are left out.
+ * All images of a file with their boxes. With `skip`, which is called with each fault, bad annotations are left out; with `outlines`,
+ * boxes have the corners of their outlines as well.
  *
  * Errors: ConfigError, naming `where`, for another format; DataError for a box of an image or a category that is not listed, and
  * for two images or categories of one id.
  */
-export function parseCoco(text: string, where: string, skip?: (message: string) => void): CocoFile {
+export function parseCoco(
+  text: string,
+  where: string,
+  skip?: (message: string) => void,
+  { outlines = false }: { readonly outlines?: boolean } = {},
+): CocoFile {
   const { images, annotations, categories } = parseJsonWith(fileSchema, text, where);
   const { names, classes, notes } = classesOf(categories, where);
   const boxes = new Map<string | number, AnnotatedBox[]>();
@@ -81,6 +104,7 @@ export function parseCoco(text: string, where: string, skip?: (message: string) 
         bbox,
         area,
         iscrowd,
+        segmentation,
       } = parseWith(annotationSchema, found, `${where}, annotation ${i + 1}`);
       const label = names.get(category);
       const of = boxes.get(image);
@@ -93,6 +117,7 @@ export function parseCoco(text: string, where: string, skip?: (message: string) 
         label,
         ...(iscrowd === true || iscrowd === 1 ? { crowd: true } : {}),
         ...(area === undefined ? {} : { area }),
+        ...(outlines ? { outline: outlineIn(segmentation, `${where}, annotation ${i + 1}`) } : {}),
       });
     } catch (error) {
       if (skip === undefined || !(error instanceof DescentError)) throw error;
@@ -110,14 +135,23 @@ export function parseCoco(text: string, where: string, skip?: (message: string) 
   };
 }
 
-/** A file that `parseCoco` reads to the same classes and boxes; ids count from 1. DataError for a label that is no class. */
+/** The area of a polygon, by the shoelace formula. */
+const areaIn = (outline: Outline): number =>
+  Math.abs(
+    outline.reduce((sum, [x, y], i) => {
+      const [nextX, nextY] = outline[(i + 1) % outline.length] as readonly [number, number];
+      return sum + (x * nextY - nextX * y) / 2;
+    }, 0),
+  );
+
+/** A file that `parseCoco` reads to the same classes, boxes and outlines; ids count from 1. DataError for a label that is no class. */
 export function writeCoco({ classes, annotations }: CocoFile): string {
   const categories = new Map(classes.map((name, k) => [name, k + 1]));
   let count = 0;
   const file = {
     images: annotations.map(({ image, width, height }, i) => ({ id: i + 1, file_name: image, width, height })),
     annotations: annotations.flatMap(({ image, boxes }, i) =>
-      boxes.map(({ box: [x1, y1, x2, y2], label, crowd, area }) => {
+      boxes.map(({ box: [x1, y1, x2, y2], label, crowd, area, outline }) => {
         const category = categories.get(label);
         if (category === undefined)
           throw new DataError(`${image}: expected one of ${classes.join(", ")}, got the label "${label}"`);
@@ -126,7 +160,8 @@ export function writeCoco({ classes, annotations }: CocoFile): string {
           image_id: i + 1,
           category_id: category,
           bbox: [x1, y1, x2 - x1, y2 - y1],
-          area: area ?? (x2 - x1) * (y2 - y1),
+          area: area ?? (outline === undefined ? (x2 - x1) * (y2 - y1) : areaIn(outline)),
+          segmentation: outline === undefined ? undefined : [outline.flat()],
           iscrowd: crowd === true ? 1 : 0,
         };
       }),

@@ -10,6 +10,7 @@ import * as z from "zod";
 import { isDecimal } from "../../util/decimal.js";
 import { DataError } from "../../util/errors.js";
 import type { AnnotatedBox } from "./annotation.js";
+import { boundsOf, outlineOf } from "./annotation.js";
 
 /** Size of an image in pixels. */
 export interface ImageSize {
@@ -24,8 +25,14 @@ const MOST_CHARACTERS = 200;
 
 const shorten = (text: string): string => (text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text);
 
-/** The boxes of one file, in pixels. DataError, naming `where` and the line, for what is no box. */
-export function parseYolo(text: string, classes: readonly string[], { width, height }: ImageSize, where: string): AnnotatedBox[] {
+/** The boxes of one file, in pixels; with `outlines` also the corners of outlines. DataError, naming `where` and the line, for what is no box. */
+export function parseYolo(
+  text: string,
+  classes: readonly string[],
+  { width, height }: ImageSize,
+  where: string,
+  { outlines = false }: { readonly outlines?: boolean } = {},
+): AnnotatedBox[] {
   return text.split(/\r?\n/).flatMap((line, i): AnnotatedBox[] => {
     const fields = line.trim().split(/\s+/);
     if (fields[0] === "") return [];
@@ -41,16 +48,14 @@ export function parseYolo(text: string, classes: readonly string[], { width, hei
       const outside = numbers.slice(1).find((value) => value < -MARGIN || value > 1 + MARGIN);
       if (outside !== undefined)
         throw new DataError(`${where}, line ${i + 1}: expected an outline in fractions of the image, 0 … 1, got ${outside}`);
-      const xs = numbers.filter((_, j) => j % 2 === 1);
-      const ys = numbers.filter((_, j) => j > 0 && j % 2 === 0);
-      const [x1, x2] = [Math.min(...xs) * width, Math.max(...xs) * width];
-      return [{ box: [x1, Math.min(...ys) * height, x2, Math.max(...ys) * height], label, fromOutline: true }];
+      const outline = outlineOf(numbers.slice(1), width, height);
+      return [{ box: boundsOf(outline), label, fromOutline: true, ...(outlines ? { outline } : {}) }];
     }
     return [{ box: [(x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height], label }];
   });
 }
 
-/** A file that `parseYolo` reads to the same boxes, to so many digits of the image's size. DataError for a label that is no class. */
+/** A file that `parseYolo` reads to the same boxes and outlines, to so many digits of the image's size. DataError for a label that is no class. */
 export function writeYolo(
   boxes: readonly AnnotatedBox[],
   classes: readonly string[],
@@ -58,10 +63,15 @@ export function writeYolo(
   digits = 6,
 ): string {
   return boxes
-    .map(({ box: [x1, y1, x2, y2], label }) => {
+    .map(({ box: [x1, y1, x2, y2], label, outline }) => {
       const k = classes.indexOf(label);
       if (k < 0) throw new DataError(`YOLO: expected one of ${classes.join(", ")}, got the label "${label}"`);
-      const numbers = [(x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height];
+      const numbers = outline?.flatMap(([x, y]) => [x / width, y / height]) ?? [
+        (x1 + x2) / 2 / width,
+        (y1 + y2) / 2 / height,
+        (x2 - x1) / width,
+        (y2 - y1) / height,
+      ];
       return `${k} ${numbers.map((v) => v.toFixed(digits)).join(" ")}\n`;
     })
     .join("");

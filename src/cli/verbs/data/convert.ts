@@ -1,30 +1,21 @@
 /** @module `descent data convert SOURCE`: labels from the format of one tool into another's. */
+import { LABEL_FORMAT_NAMES } from "../../../label/formats/names.js";
 import { ConfigError } from "../../../util/errors.js";
 import { choice, text } from "../../../util/option.js";
 import { formatInteger } from "../../../util/text.js";
 import { defineVerb } from "../../verb.js";
 
-const FORMATS = [
-  "descent",
-  "label-studio",
-  "spans-jsonl",
-  "doccano",
-  "conll",
-  "conllu",
-  "voc",
-  "coco",
-  "yolo",
-  "cvat",
-  "csv",
-] as const;
 const KINDS = ["text-classes", "spans", "frames", "image-classes", "boxes", "polygons"] as const;
 
 export const verb = defineVerb({
   positionals: [{ name: "SOURCE", help: "a file of labels, or a folder of such files" }],
   options: {
     kind: choice(KINDS, { help: "what is labelled" }),
-    from: choice(FORMATS, { help: "the format of the source; descent is what descent label exports", default: "descent" }),
-    to: choice(FORMATS, { help: "the format to write" }),
+    from: choice(LABEL_FORMAT_NAMES, {
+      help: "the format of the source; descent is what descent label exports",
+      default: "descent",
+    }),
+    to: choice(LABEL_FORMAT_NAMES, { help: "the format to write" }),
     images: text({
       help: "the folder of the images, for formats that do not say their sizes (descent, yolo)",
       metavar: "FOLDER",
