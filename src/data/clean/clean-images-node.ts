@@ -13,12 +13,14 @@ import { ConfigError, DataError } from "../../util/errors.js";
 import type { CleaningReport, Finding, Place } from "./findings.js";
 import { countFindings, keptOf } from "./findings.js";
 import { Clusters } from "./near-duplicates.js";
-import type { PerceptualHash } from "./perceptual-hash.js";
+import type { ImagePair, PerceptualHash } from "./perceptual-hash.js";
 import { perceptualHash, similarImages } from "./perceptual-hash.js";
 
 export interface CleanImagesOptions extends LoadOptions {
   /** Bits of 64 in which the hashes of near duplicates may differ; −1 leaves near duplicates alone. */
   readonly mostBits?: number;
+  /** Finds further pairs of near duplicates, by a model: images in their order, undefined where one is broken or equals another. */
+  readonly findSimilar?: (images: readonly (CollectedImage | undefined)[]) => Promise<readonly ImagePair[]>;
   /** A folder for the images that are kept. */
   readonly out?: string;
   readonly signal?: AbortSignal;
@@ -102,7 +104,8 @@ export async function cleanImages(spec: string, options: CleanImagesOptions = {}
   });
   // Equal files are known already: their hashes would be paired again and again.
   const distinct = examined.map((one, i) => (one !== undefined && firstOf.get(one.digest) === i ? one.hash : undefined));
-  for (const pair of mostBits < 0 ? [] : similarImages(distinct, { mostBits })) {
+  const byModel = (await options.findSimilar?.(images.map((image, i) => (distinct[i] === undefined ? undefined : image)))) ?? [];
+  for (const pair of [...(mostBits < 0 ? [] : similarImages(distinct, { mostBits })), ...byModel]) {
     clusters.join(pair.a, pair.b);
     for (const i of [pair.a, pair.b]) similarity.set(i, Math.max(similarity.get(i) ?? 0, pair.similarity));
   }

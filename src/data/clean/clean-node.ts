@@ -9,7 +9,7 @@ import type { CleanTableOptions } from "./clean-table-node.js";
 import { cleanTable } from "./clean-table-node.js";
 import type { CleaningReport } from "./findings.js";
 
-export type CleanOptions = CleanTableOptions & Pick<CleanImagesOptions, "mostBits">;
+export type CleanOptions = CleanTableOptions & Pick<CleanImagesOptions, "mostBits" | "findSimilar">;
 
 /** Finds what should not be in data, and with `out` writes them without it. Errors: ConfigError for a folder that holds something. */
 export async function cleanData(spec: string, options: CleanOptions = {}): Promise<CleaningReport> {

@@ -64,6 +64,16 @@ export const verb = defineVerb({
       maximum: 12,
       default: 4,
     }),
+    model: text({
+      help: "images: a run, a checkpoint or an ONNX file that finds further near duplicates, by what goes into its last layer",
+      metavar: "MODEL",
+    }),
+    similarity: number({
+      help: "images, with --model: the cosine from which two are near duplicates",
+      minimum: 0,
+      maximum: 1,
+      default: 0.97,
+    }),
     maskPersonalData: flag({ help: "replace personal data in the output by their kind: [email]" }),
     encoding: tableOptions.encoding,
     delimiter: tableOptions.delimiter,
@@ -76,12 +86,24 @@ export const verb = defineVerb({
     "descent data clean reviews",
     "descent data clean reviews --out reviews-clean --mask-personal-data",
     "descent data clean photos --out photos-clean",
+    "descent data clean photos --model runs/photos --similarity 0.98",
   ],
   async run({ positionals: [data = ""], options, signal, command, print, note }) {
     const { out, textColumn, labelColumn, threshold, permutations, bits, maskPersonalData, encoding, delimiter, maxMegapixels } =
       options;
     const { cleanData } = await import("../../../data/clean/clean-node.js");
+    const { model } = options;
+    const findSimilar =
+      model === undefined
+        ? undefined
+        : (await import("../../../label/similar-images-node.js")).findSimilarBy({
+            model,
+            threshold: options.similarity,
+            signal,
+            ...defined({ maxMegapixels }),
+          });
     const report = await cleanData(data, {
+      ...defined({ findSimilar }),
       threshold,
       permutations,
       mostBits: bits,
@@ -103,10 +125,20 @@ export const verb = defineVerb({
 });
 
 /** Decisions of the options, in sentences for the card. */
-function decisionsOf({ threshold, permutations, bits, maskPersonalData }: Readonly<Record<string, unknown>>): string[] {
+function decisionsOf({
+  threshold,
+  permutations,
+  bits,
+  maskPersonalData,
+  model,
+  similarity,
+}: Readonly<Record<string, unknown>>): string[] {
   return [
     `texts with a Jaccard index of at least ${String(threshold)} are near duplicates (MinHash, ${String(permutations)} permutations)`,
     `images whose hashes differ in at most ${String(bits)} of 64 bits are near duplicates`,
+    ...(model === undefined
+      ? []
+      : [`images whose features in ${String(model)} have a cosine of at least ${String(similarity)} are near duplicates`]),
     "of duplicates the one in the test part is kept, else in the validation part, else the first",
     ...(maskPersonalData === true ? ["personal data were replaced by their kinds"] : []),
   ];
