@@ -10,7 +10,7 @@ import type { McNemar, PairedBootstrap } from "../metrics/index.js";
 import { bootstrapInterval, mcNemar, pairedBootstrap } from "../metrics/index.js";
 import type { RunConfig, RunSummary } from "../run/run-folder.js";
 import { RUN_FILES } from "../run/run-folder.js";
-import { loadExamples } from "../tasks/use/examples-node.js";
+import { loadExamples, splitSeedOf } from "../tasks/use/examples-node.js";
 import { isCompressed } from "../tasks/use/compression.js";
 import { openTrained } from "../tasks/use/trained-node.js";
 import { modelNamed, taskNamed } from "../tasks/table.js";
@@ -18,6 +18,8 @@ import type { AnyTask } from "../tasks/task.js";
 import { trainTask } from "../tasks/training/train-task-node.js";
 import { ConfigError, DataError, DescentError } from "../util/errors.js";
 import { defined, own } from "../util/record.js";
+import type { Moments } from "../util/significance.js";
+import { momentsOf, welchTail } from "../util/significance.js";
 import type { Budget, Comparison, CurvePoint, Difference, ModelFigures } from "./figures.js";
 import type { Judged } from "./evaluate-node.js";
 import { fileFigures, judge, MODEL_FILE, someInputs } from "./evaluate-node.js";
@@ -47,6 +49,7 @@ export interface CompareOptions extends TableReading {
   readonly textColumn: string | undefined;
   readonly ignoreColumn: readonly string[] | undefined;
   readonly seed: number;
+  readonly seeds: number;
   readonly threads: number | undefined;
   readonly curve: boolean;
   readonly budget: Budget;
@@ -66,7 +69,13 @@ interface Candidate {
   readonly run: string;
   /** The choice that is trained; undefined of a run that is there. */
   readonly choice: string | undefined;
+  /** Seeds of its trainings: the first's run is `run`, the others' lie beside it. */
+  readonly seeds: readonly number[];
 }
+
+/** The run of one of a candidate's seeds. */
+const runOf = ({ run, seeds }: Pick<Candidate, "run" | "seeds">, seed: number): string =>
+  seed === seeds[0] ? run : `${run}-seed-${seed}`;
 
 /** The training's options of a comparison. */
 const trainingOf = (o: CompareOptions, task: AnyTask) => ({
@@ -97,11 +106,12 @@ function candidatesOf(o: CompareOptions, task: AnyTask): readonly Candidate[] {
       `compare: expected a task of one class or one quantity (${Object.keys(USUAL).join(", ")}), got ${task.name}`,
     );
   const names = o.models.length === 0 ? usual : o.models;
+  const seeds = Array.from({ length: o.seeds }, (_, i) => o.seed + i);
   const candidates = names.map((name): Candidate => {
     if (existsSync(join(name, RUN_FILES.config)))
-      return { name: name.split("/").findLast((part) => part !== "") ?? name, run: name, choice: undefined };
+      return { name: name.split("/").findLast((part) => part !== "") ?? name, run: name, choice: undefined, seeds: [o.seed] };
     modelNamed(task, name);
-    return { name, run: join(o.out, "runs", name), choice: name };
+    return { name, run: join(o.out, "runs", name), choice: name, seeds };
   });
   const twice = candidates.find(({ name }, i) => candidates.findIndex((other) => other.name === name) !== i);
   if (twice !== undefined) throw new ConfigError(`compare: expected models of different names, got ${twice.name} twice`);
@@ -111,6 +121,9 @@ function candidatesOf(o: CompareOptions, task: AnyTask): readonly Candidate[] {
 
 const jsonIn = (path: string): unknown => JSON.parse(readFileSync(path, "utf8"));
 
+/** Settings that a run must share with the comparison to be kept. */
+const SHARED = ["data", "labelColumn", "textColumn", "ignoreColumn"] as const;
+
 /** Trains a candidate, unless that was done before; the folder of one that was interrupted is begun anew. */
 async function train(
   o: CompareOptions,
@@ -118,24 +131,24 @@ async function train(
   run: string,
   choice: string,
   context: CompareContext,
-  trainFraction?: number,
+  { seed = o.seed, ...fraction }: { readonly seed?: number; readonly trainFraction?: number } = {},
 ): Promise<void> {
+  const asked = { ...trainingOf(o, task), seed, ...(seed === o.seed ? {} : { splitSeed: o.seed }) };
   if (existsSync(join(run, RUN_FILES.summary)) && existsSync(join(run, MODEL_FILE))) {
     const { options } = jsonIn(join(run, RUN_FILES.config)) as RunConfig;
-    if (options["data"] === o.data && (options["seed"] ?? 1) === o.seed) return;
+    const isSame = SHARED.every((name) => JSON.stringify(options[name]) === JSON.stringify(asked[name]));
+    if (isSame && (options["seed"] ?? 1) === seed && splitSeedOf(options) === o.seed) return;
   }
   const quiet = { note: () => undefined, signal: context.signal, hold: context.hold };
-  const result = await trainTask(
-    { ...trainingOf(o, task), model: choice, ...(trainFraction === undefined ? {} : { trainFraction }), check: false },
-    { out: run, overwrite: true, ...quiet },
-  );
+  const result = await trainTask({ ...asked, model: choice, ...fraction, check: false }, { out: run, overwrite: true, ...quiet });
   if (result.summary === undefined) throw new DescentError(`compare: interrupted; the same command goes on`);
 }
 
-/** A model's figures, and its answers row by row. */
+/** A model's figures, and its answers row by row: means over its seeds, and each seed's. */
 interface Compared {
   readonly figures: ModelFigures;
-  readonly judged: Judged;
+  readonly judged: Pick<Judged, "values" | "calibrationError">;
+  readonly bySeed: readonly [Judged, ...Judged[]];
 }
 
 /** Remarks on a run that was not trained here. ConfigError where its task or its classes are others. */
@@ -148,10 +161,11 @@ function remarksOn(
 ): readonly string[] {
   if (config.task !== task.name)
     throw new ConfigError(`compare: ${name}: expected a run of ${task.name}, got one of ${config.task}`);
-  const { data, seed = 1 } = config.options;
+  const { data } = config.options;
+  const seed = splitSeedOf(config.options);
   if (choice !== undefined || (data === o.data && seed === o.seed)) return [];
   return [
-    `${name} was trained on another split (${String(data)}, seed ${String(seed)}): it is measured again here, and may have seen test examples`,
+    `${name} was trained on another split (${String(data)}, seed ${seed}): it is measured again here, and may have seen test examples`,
   ];
 }
 
@@ -163,48 +177,73 @@ const metricOf = (judged: Pick<Judged, "values" | "calibrationError">, mean: num
   judged.calibrationError === undefined ? Math.sqrt(mean) : mean;
 const meanOf = (values: Float64Array): number => values.reduce((a, b) => a + b, 0) / values.length;
 
-/** Opens a run, judges it, and measures what it takes. */
-async function measure(
-  o: CompareOptions,
-  task: AnyTask,
-  { name, run, choice }: Candidate,
-  curve: readonly CurvePoint[],
-): Promise<Compared> {
+/** Opens a run, and its test examples by the comparison's split. Errors: those of `loadExamples`. */
+async function opened(o: CompareOptions, run: string) {
   const { model, config } = await openTrained(run, o.threads === undefined ? {} : { threads: o.threads });
+  const { labelColumn, ignoreColumn } = o;
+  const split = { options: { ...config.options, data: o.data, splitSeed: o.seed } };
+  const reading = { data: o.data, ...tableReading(o), ...defined({ labelColumn, ignoreColumn }) };
+  const { examples } = await loadExamples(model, split, reading);
+  if (examples.length < 2) throw new DataError(`${o.data}: expected at least 2 test examples, got ${examples.length}`);
+  return { model, config, examples };
+}
+
+/** Judges the trainings with further seeds. */
+async function judgeSeeds(o: CompareOptions, candidate: Candidate): Promise<{ judged: Judged[]; seconds: number[] }> {
+  const [judged, seconds]: [Judged[], number[]] = [[], []];
+  for (const seed of candidate.seeds.slice(1)) {
+    const run = runOf(candidate, seed);
+    const { model, examples } = await opened(o, run);
+    await using used = model;
+    judged.push(await judge(used, examples));
+    seconds.push((jsonIn(join(run, RUN_FILES.summary)) as RunSummary).trainSeconds);
+  }
+  return { judged, seconds };
+}
+
+/** Means over seeds, row by row. */
+function overSeeds(bySeed: Compared["bySeed"]): Pick<Judged, "values" | "calibrationError"> {
+  const [first, ...rest] = bySeed;
+  if (rest.length === 0) return first;
+  const values = first.values.map((v, i) => rest.reduce((sum, other) => sum + (other.values[i] as number), v) / bySeed.length);
+  const errors = bySeed.flatMap(({ calibrationError = [] }) => calibrationError);
+  return { values, calibrationError: errors.length === 0 ? undefined : meanOf(Float64Array.from(errors)) };
+}
+
+/** Opens a candidate's runs, judges them, and measures what the first takes. */
+async function measure(o: CompareOptions, task: AnyTask, candidate: Candidate, curve: readonly CurvePoint[]): Promise<Compared> {
+  const { name, run, choice } = candidate;
+  const { model, config, examples } = await opened(o, run);
   await using used = model;
   const remarks = remarksOn(o, task, name, config, choice);
-  const { labelColumn, ignoreColumn } = o;
-  const split = { options: { ...config.options, data: o.data, seed: o.seed } };
-  const reading = {
-    data: o.data,
-    ...tableReading(o),
-    ...defined({ labelColumn, ignoreColumn }),
-  };
-  const { examples } = await loadExamples(used, split, reading);
-  if (examples.length < 2) throw new DataError(`${o.data}: expected at least 2 test examples, got ${examples.length}`);
-  const judged = await judge(used, examples);
+  const others = await judgeSeeds(o, candidate);
+  const bySeed: Compared["bySeed"] = [await judge(used, examples), ...others.judged];
+  const judged = overSeeds(bySeed);
   const columns = await someInputs(used, examples);
   const interval = bootstrapInterval(judged.values, { seed: o.seed });
   const summary = jsonIn(join(run, RUN_FILES.summary)) as RunSummary;
   const use = await measureUse({ file: join(run, MODEL_FILE), columns, threads: o.threads });
-  const value = metricOf(judged, meanOf(judged.values));
-  const whole: CurvePoint = { examples: trainedOn(summary, curve), value };
+  const valueOf = (one: Pick<Judged, "values" | "calibrationError">): number => metricOf(one, meanOf(one.values));
+  const [value, first] = [valueOf(judged), valueOf(bySeed[0])];
+  // The curve's other points are the first seed's.
+  const whole: CurvePoint = { examples: trainedOn(summary, curve), value: first };
   const figures: ModelFigures = {
     name,
     run,
     kind: kindOf(config),
     parameters: summary.parameters,
     ...(await fileFigures(run)),
-    trainSeconds: summary.trainSeconds,
+    trainSeconds: meanOf(Float64Array.of(summary.trainSeconds, ...others.seconds)),
     ...use,
     value,
     low: metricOf(judged, interval.low),
     high: metricOf(judged, interval.high),
+    ...(bySeed.length === 1 ? {} : { bySeed: bySeed.map(valueOf) }),
     calibrationError: judged.calibrationError,
     curve: curve.length === 0 ? [] : [...curve, whole],
     remarks,
   };
-  return { figures, judged };
+  return { figures, judged, bySeed };
 }
 
 /** Training examples of the whole part, from those of the curve's smallest share. */
@@ -224,7 +263,7 @@ async function curveOf(
   for (const share of SHARES) {
     const run = join(o.out, "curves", `${name}-${share}`);
     try {
-      await train(o, task, run, choice, context, share);
+      await train(o, task, run, choice, context, { trainFraction: share });
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       context.note(`${name}, ${share} of the training part: left out of the learning curve: ${error.message}`);
@@ -237,6 +276,20 @@ async function curveOf(
   return points;
 }
 
+/**
+ * The chance that the mean difference of two models comes of the choice of test examples and of seeds together: Welch's form of Student's test on the sum of
+ * the two variances. A model of one seed counts as the same for all.
+ */
+function chanceOverSeeds(best: Compared, other: Compared): number | undefined {
+  const seeds = Math.max(best.bySeed.length, other.bySeed.length);
+  if (seeds < 2) return undefined;
+  const valueOf = ({ bySeed }: Compared, s: number): number => meanOf((bySeed[s] ?? bySeed[0]).values);
+  const rows = momentsOf(best.judged.values.map((v, i) => v - (other.judged.values[i] as number)));
+  const between = momentsOf(Array.from({ length: seeds }, (_, s) => valueOf(best, s) - valueOf(other, s)));
+  const gap: Moments = { ...between, mean: Math.abs(rows.mean) };
+  return Math.min(1, 2 * welchTail(gap, { ...rows, mean: 0 }));
+}
+
 /** The best model beside another, where more is better. */
 function differenceOf(best: Compared, other: Compared): Difference {
   const isClasses = best.judged.calibrationError !== undefined;
@@ -245,13 +298,16 @@ function differenceOf(best: Compared, other: Compared): Difference {
     best.judged.values.map((v) => v * sign),
     other.judged.values.map((v) => v * sign),
   );
-  const test: McNemar | undefined = isClasses ? mcNemar(best.judged.values, other.judged.values) : undefined;
+  const chance = chanceOverSeeds(best, other);
+  const test: McNemar | undefined =
+    isClasses && chance === undefined ? mcNemar(best.judged.values, other.judged.values) : undefined;
   const shownDifference = isClasses ? bootstrap : { ...bootstrap, difference: other.figures.value - best.figures.value };
   return {
     name: other.figures.name,
     bootstrap: shownDifference,
     mcNemar: test,
-    isNoise: (test?.p ?? bootstrap.p) >= SIGNIFICANCE,
+    ...defined({ overSeeds: chance }),
+    isNoise: (chance ?? test?.p ?? bootstrap.p) >= SIGNIFICANCE,
   };
 }
 
@@ -285,7 +341,8 @@ export async function compare(o: CompareOptions, context: CompareContext): Promi
     context.note(
       `${candidate.name}: ${candidate.choice === undefined ? "measured" : "trained and measured"} (${compared.length + 1} of ${candidates.length})`,
     );
-    if (candidate.choice !== undefined) await train(o, task, candidate.run, candidate.choice, context);
+    if (candidate.choice !== undefined)
+      for (const seed of candidate.seeds) await train(o, task, runOf(candidate, seed), candidate.choice, context, { seed });
     const curve = await curveOf(o, task, candidate, examples, context);
     const one = await measure(o, task, candidate, curve);
     for (const remark of one.figures.remarks) context.note(remark, true);
@@ -305,6 +362,7 @@ export async function compare(o: CompareOptions, context: CompareContext): Promi
     task: task.name,
     data: o.data,
     seed: o.seed,
+    seeds: o.seeds,
     examples: { train: examples, test: best.judged.values.length },
     metric,
     models,

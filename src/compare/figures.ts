@@ -41,6 +41,8 @@ export interface ModelFigures extends UseFigures {
   readonly value: number;
   readonly low: number;
   readonly high: number;
+  /** The metric by seed, where there were several. */
+  readonly bySeed?: readonly number[];
   /** Expected calibration error; undefined of a quantity. */
   readonly calibrationError: number | undefined;
   readonly curve: readonly CurvePoint[];
@@ -53,8 +55,10 @@ export interface Difference {
   readonly name: string;
   /** Best − other, where more is better; in the metric's unit. */
   readonly bootstrap: PairedBootstrap;
-  /** Given for classes only. */
+  /** Given for classes and one seed only. */
   readonly mcNemar: McNemar | undefined;
+  /** Given for several seeds: the chance of so large a difference by the choice of test examples and of seeds together. */
+  readonly overSeeds?: number;
   /** Whether chance alone may have made it: p ≥ 0.05. */
   readonly isNoise: boolean;
 }
@@ -71,6 +75,8 @@ export interface Comparison {
   readonly task: string;
   readonly data: string;
   readonly seed: number;
+  /** Seeds that each model was trained with, from `seed` on; the split is that of the first. */
+  readonly seeds: number;
   readonly examples: { readonly train: number; readonly test: number };
   readonly metric: "accuracy" | "rmse";
   readonly models: readonly ModelFigures[];

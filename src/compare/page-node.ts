@@ -33,8 +33,17 @@ interface Column {
 }
 
 /** The columns of the table, for the page and the terminal alike. */
-export const columnsOf = ({ metric }: Comparison): readonly Column[] => [
+export const columnsOf = ({ metric, seeds }: Comparison): readonly Column[] => [
   { title: METRICS[metric], cell: (m) => `${shown(metric, m.value)} [${shown(metric, m.low)}, ${shown(metric, m.high)}]` },
+  ...(seeds === 1
+    ? []
+    : [
+        {
+          title: { en: `over ${seeds} seeds`, zh: `${seeds} 个种子` },
+          cell: ({ bySeed = [] }: ModelFigures) =>
+            bySeed.length < 2 ? "–" : `${shown(metric, Math.min(...bySeed))} … ${shown(metric, Math.max(...bySeed))}`,
+        },
+      ]),
   ...(metric === "accuracy"
     ? [
         {
@@ -106,13 +115,14 @@ function standIn({ standIn: tree }: Comparison): string {
 
 /** The page's markup. */
 export function comparisonPage(comparison: Comparison, language: Language): string {
-  const { task, data, seed, examples, models } = comparison;
+  const { task, data, seed, seeds, examples, models } = comparison;
+  const last = seed + seeds - 1;
   const modelled = models.some(({ energy }) => energy === "modelled");
   const body = [
     `<header><p>${escapeXml(task)}</p><h1>${escapeXml(data.split("/").at(-1) ?? data)}</h1>`,
     paragraph(
-      `${models.length} models on one split: ${examples.train} training and ${examples.test} test examples, seed ${seed}.`,
-      `${models.length} 个模型，同一划分：${examples.train} 个训练样本、${examples.test} 个测试样本，随机种子 ${seed}。`,
+      `${models.length} models on one split: ${examples.train} training and ${examples.test} test examples, ${seeds === 1 ? `seed ${seed}` : `seeds ${seed} to ${last}`}.`,
+      `${models.length} 个模型，同一划分：${examples.train} 个训练样本、${examples.test} 个测试样本，随机种子 ${seeds === 1 ? seed : `${seed} 至 ${last}`}。`,
       "lead",
     ),
     "</header>",

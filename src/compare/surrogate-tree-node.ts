@@ -99,7 +99,7 @@ export async function surrogateFor(
     targetDeviation?: number;
   };
   if (classes.length > 2 || categories.length > 0 || preprocessing === undefined) return undefined;
-  const split = { options: { ...config.options, data, seed } };
+  const split = { options: { ...config.options, data, splitSeed: seed } };
   const reading = { data, ...(labelColumn === undefined ? {} : { labelColumn }) };
   const [train, test] = [
     (await loadExamples(used, split, { ...reading, part: "train" })).examples,

@@ -79,11 +79,16 @@ const times = (a: number, b: number): string => {
 function sentenceOf(
   best: ModelFigures,
   other: ModelFigures,
-  { bootstrap, mcNemar, isNoise }: Difference,
+  { bootstrap, mcNemar, overSeeds, isNoise }: Difference,
   metric: Comparison["metric"],
 ): Bilingual {
-  const p = (mcNemar?.p ?? bootstrap.p).toPrecision(2);
-  const test = mcNemar === undefined ? { en: "paired bootstrap", zh: "配对自助法" } : { en: "McNemar", zh: "McNemar 检验" };
+  const p = (overSeeds ?? mcNemar?.p ?? bootstrap.p).toPrecision(2);
+  const test =
+    overSeeds !== undefined
+      ? { en: "over test examples and seeds", zh: "同时考虑测试样本与随机种子" }
+      : mcNemar === undefined
+        ? { en: "paired bootstrap", zh: "配对自助法" }
+        : { en: "McNemar", zh: "McNemar 检验" };
   if (isNoise)
     return {
       en: `${best.name} and ${other.name} differ by ${points(metric, bootstrap.difference)}, which may be chance (${test.en}, p = ${p}).`,

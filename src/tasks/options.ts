@@ -265,12 +265,13 @@ export const trainingOptions = {
   earlyStopping: integer({ help: "stop after N evaluations without improvement", minimum: 1, metavar: "N" }),
   fold: text({ help: "cross-validation: part K of N is the test part", metavar: "K/N" }),
   trainFraction: number({
-    help: "share of the training part to train on, drawn by the seed: for learning curves",
+    help: "share of the training part to train on, drawn by the split's seed: for learning curves",
     above: 0,
     maximum: 1,
     metavar: "SHARE",
   }),
   seed: integer({ help: "seed of all random choices; the same seed gives the same run", minimum: 0, default: 1 }),
+  splitSeed: integer({ help: "seed of the split, so that several seeds train on one", minimum: 0, defaultText: "--seed" }),
   ...deviceOptions,
   init: text({
     help: "start from these weights: a run, a checkpoint's folder (config.json, model.safetensors, tokenizer.json), safetensors, or ONNX (without --model, the file's own graph is trained)",

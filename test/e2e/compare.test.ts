@@ -47,6 +47,34 @@ test("models are judged on the same rows, with intervals, costs and a verdict; w
   assert.deepEqual([recommended, budget], [undefined, { sizeBytes: 1 }]);
 });
 
+test("several seeds train on the split of the first, and differences count both test rows and seeds", async () => {
+  const models = ["random-forest", "logistic-regression"];
+  const out = ["--out", "seeded", "--seeds", "2"];
+  const { seeds, models: found, differences } = await compared(...models, ...out);
+  const forest = found.find(({ name }) => name === "random-forest");
+  const [linear] = found.filter(({ name }) => name === "logistic-regression");
+  assert.equal(seeds, 2);
+  assert.equal(new Set(linear?.bySeed).size, 1);
+  for (const [s, run] of ["random-forest", "random-forest-seed-2"].entries()) {
+    const { stdout } = await succeeds(folder, ["eval", join("seeded", "runs", run), "--json"], THREADS);
+    const { metrics, examples } = JSON.parse(stdout) as {
+      readonly metrics: { readonly accuracy: number };
+      readonly examples: number;
+    };
+    assert.equal(examples, 30);
+    assert.ok(Math.abs(metrics.accuracy - (forest?.bySeed?.[s] ?? Number.NaN)) < 1e-9);
+  }
+  const [first = Number.NaN, second = Number.NaN] = forest?.bySeed ?? [];
+  assert.ok(Math.abs((forest?.value ?? 0) - (first + second) / 2) < 1e-9);
+  const [difference] = differences;
+  assert.ok(difference?.mcNemar === undefined && (difference?.overSeeds ?? -1) >= 0 && (difference?.overSeeds ?? 2) <= 1);
+  assert.match(readFileSync(join(folder, "seeded", "report.html"), "utf8"), /seeds 1 to 2/);
+
+  // Other columns are another training.
+  const without = await compared(...models, ...out, "--ignore-column", "a");
+  assert.ok(without.models.every(({ value }) => value < 0.9));
+});
+
 test("a run of another split is measured again, and that is said", async () => {
   const out = ["--out", "elsewhere", "--seed", "7"];
   await succeeds(

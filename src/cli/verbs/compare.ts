@@ -23,6 +23,7 @@ export const verb = defineVerb({
     }),
     curve: flag({ help: "learning curves: train on parts of the data as well", default: true }),
     seed: integer({ help: "seed of the split and of all trainings", minimum: 0, default: 1 }),
+    seeds: integer({ help: "train each model with so many seeds, on the split of the first", minimum: 1, default: 1 }),
     threads: deviceOptions.threads,
     lang: choice(["en", "zh"], { help: "language in which the report opens", default: "en" }),
   },
@@ -39,7 +40,7 @@ export const verb = defineVerb({
     const { compare } = await import("../../compare/compare-node.js");
     const { columnsOf } = await import("../../compare/page-node.js");
     const { findings, parseBudget } = await import("../../compare/verdict.js");
-    const { data, task, labelColumn, textColumn, seed, threads, curve, lang } = options;
+    const { data, task, labelColumn, textColumn, seed, seeds, threads, curve, lang } = options;
     const name = data.split("/").findLast((part) => part !== "") ?? "data";
     const comparison = await compare(
       {
@@ -51,6 +52,7 @@ export const verb = defineVerb({
         textColumn,
         ignoreColumn: options.ignoreColumn?.length ? options.ignoreColumn : undefined,
         seed,
+        seeds,
         threads,
         curve,
         budget: parseBudget(options.budget),

@@ -28,7 +28,7 @@ import { checkOptions, definedOnly, readData, SEED, taskOptions } from "./setup-
 import type { TrainTaskContext, TrainTaskResult } from "./train-task-node.js";
 
 /** Options of training that a fit has a use for; the others are of gradient steps. */
-const TAKEN = new Set(["model", "fold", "trainFraction", "seed", "device", "threads", "check", "lang"]);
+const TAKEN = new Set(["model", "fold", "trainFraction", "seed", "splitSeed", "device", "threads", "check", "lang"]);
 /** Rows whose features are computed at once. */
 const ROWS = 256;
 

@@ -154,7 +154,7 @@ export async function readData(
   usualAugment?: string,
 ): Promise<LoadedData> {
   const { imageSize, fold, trainFraction } = options;
-  const seed = options.seed ?? SEED;
+  const seed = options.splitSeed ?? options.seed ?? SEED;
   const data = await loadData(options.data, {
     seed,
     ...task.reads,

@@ -56,6 +56,11 @@ interface LoadedExamples {
   readonly leftOut: readonly string[];
 }
 
+/** The seed that a run's data were split by. */
+export function splitSeedOf({ splitSeed, seed }: RunConfig["options"]): number {
+  return [splitSeed, seed].find((value) => typeof value === "number") ?? 1;
+}
+
 /**
  * Data with targets. Of the data that the model was trained on, and of known data, the test part by the run's own seed; of a folder with
  * a test part, that; of another file, all rows.
@@ -71,7 +76,7 @@ export function loadExamples(
 async function load(model: TrainedModel, config: Pick<RunConfig, "options">, options: ExamplesOptions): Promise<LoadedExamples> {
   const { task } = model;
   const info = inWindows(task, model.info, options.stride);
-  const seed = typeof config.options["seed"] === "number" ? config.options["seed"] : 1;
+  const seed = splitSeedOf(config.options);
   const { fold } = config.options;
   const labelColumn = options.labelColumn ?? task.targetColumn(info);
   const isTrainingData = options.data === config.options["data"];
