@@ -30,3 +30,20 @@ plain = torch.cat([quantize(w[:, i:i + GROUP], *[t[:, None] for t in grid(w[:, i
 loss = lambda q: float((((w - q) @ x.T) ** 2).sum())
 json.dump({"about": f"torch {torch.__version__}", "n": N, "k": K, "group": GROUP, "x": x.flatten().tolist(), "w": w.flatten().tolist(),
            "gptq": Q.flatten().tolist(), "plain": plain.flatten().tolist(), "loss": {"gptq": loss(Q), "plain": loss(plain)}}, open("test/golden/quantization.json", "w"))
+
+# LSQ (Esser et al. 2020) by torch's autograd, with `detach` as in the paper's appendix: int8 weights by channel and uint8 activations with a zero point.
+def lsq(v, s, low, high, zero=0):
+    q = (v / s + ((v / s + 0.0).round() - v / s).detach() + zero).clamp(low, high)
+    return (q - zero) * s
+
+a = (torch.randn(5, 7) * 2).float().double().requires_grad_()
+b = torch.randn(7, 4).float().double().requires_grad_()
+sa, sb = torch.tensor(0.02, dtype=torch.float64, requires_grad=True), (torch.rand(4) * 0.004 + 0.01).float().double().requires_grad_()
+dy = torch.randn(5, 4).float().double()
+y = lsq(a, sa, 0, 255, 100) @ lsq(b, sb, -128, 127)
+(y * dy).sum().backward()
+made = json.load(open("test/golden/quantization.json"))
+flat = lambda t: t.detach().flatten().tolist()
+made["lsq"] = {"a": flat(a), "b": flat(b), "sa": sa.item(), "sb": flat(sb), "zero": 100, "dy": flat(dy), "y": flat(y),
+               "gradients": {"a": flat(a.grad), "b": flat(b.grad), "sa": sa.grad.item(), "sb": flat(sb.grad)}}
+json.dump(made, open("test/golden/quantization.json", "w"))

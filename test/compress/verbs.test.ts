@@ -239,6 +239,19 @@ test("prune: single weights at zero, a few values for the others", async () => {
   await refused("prune points --macs 0.5 --clusters 8 --out no", /--clusters: expected --sparsity/);
 });
 
+test("quantize: trained with the rounding in place", async () => {
+  await descent("quantize points --aware --steps 60 --even-if-slower --out aware");
+  const layers = summaryOf("aware").compression["layers"] as readonly { readonly form: string }[];
+  assert.ok(layers.length > 0 && layers.every(({ form }) => form === "int8-static"));
+  await assertMeasuredAgain("aware");
+  await assertRunsAlone("aware");
+  const { accuracy = 0 } = summaryOf("aware").metrics.test;
+  assert.ok(accuracy > (summaryOf("points").metrics.test["accuracy"] ?? 1) - 0.05);
+  await refused("quantize points --epochs 1 --out no", /--epochs: expected --aware besides, got none/);
+  await refused("quantize points --aware --form int4 --out no", /--aware: expected --form int8-static, got int4/);
+  await refused("quantize points --aware --refine bias-correction --out no", /--aware: expected no --refine besides/);
+});
+
 test("compress: a search within a budget, gone on with, and one that nothing meets", async () => {
   const line = [
     "compress",

@@ -1,10 +1,13 @@
 /** @module `descent quantize MODEL`. */
 import { CALIBRATIONS } from "../../compress/quantize/calibration.js";
 import { FORMS, REFINEMENTS } from "../../compress/quantize/options.js";
-import { dataOptions, deviceOptions, onnxOptions, tableOptionsOf } from "../../tasks/options.js";
-import { choice, flag, integer, list, number, text } from "../../util/option.js";
+import { dataOptions, deviceOptions, onnxOptions } from "../../tasks/options.js";
+import { outOptions, smallTrainingOf, smallTrainingOptions } from "../../tasks/compressing/options.js";
+import { ConfigError } from "../../util/errors.js";
+import { choice, flag, integer, kebabCase, list, number, text } from "../../util/option.js";
 import { printableLine } from "../../util/terminal.js";
 import { beforeAfterTable } from "../before-after-table.js";
+import { compressingContext } from "../compressing-context.js";
 import { defineVerb } from "../verb.js";
 import { defined } from "../../util/record.js";
 
@@ -12,8 +15,8 @@ export const verb = defineVerb({
   engine: true,
   positionals: [{ name: "MODEL", help: "a run folder, an ONNX file, or a GGUF file" }],
   options: {
-    out: text({ help: "the run folder to make", metavar: "RUN", short: "o", defaultText: "MODEL-quantized" }),
-    overwrite: flag({ help: "replace the run that is already in --out" }),
+    ...outOptions,
+    out: { ...outOptions.out, defaultText: "MODEL-quantized" },
     form: choice(FORMS, {
       help: "int8-dynamic: activations as they come; int8-static: activations calibrated; int8, int4: weights alone, in blocks; float16: stored in half the bytes",
       defaultText: "int4 for models that write, int8-static for convolutions, else int8-dynamic",
@@ -31,12 +34,16 @@ export const verb = defineVerb({
       minimum: 0,
       metavar: "FRACTION",
     }),
+    aware: flag({
+      help: "int8-static: train with the rounding in place, its steps learned (LSQ); the options of training are for it",
+    }),
+    ...smallTrainingOptions,
+    lr: { ...smallTrainingOptions.lr, defaultText: "a tenth of the run's" },
     sensitivity: flag({ help: "measure what is lost by each layer alone" }),
     leastSpeedup: number({ help: "a layer that gains less stays in float32", above: 0, default: 1.05 }),
     evenIfSlower: flag({ help: "quantize layers that gain nothing as well, for their size" }),
     ...dataOptions,
     ...onnxOptions,
-    lang: choice(["en", "zh"], { help: "language of the report", default: "en", env: "DESCENT_LANG" }),
     ...deviceOptions,
   },
   examples: [
@@ -44,60 +51,30 @@ export const verb = defineVerb({
     "descent quantize their-model.onnx --data photos/ --labels labels.txt",
     "descent quantize runs/shakespeare --form int4 --block-size 32 --out runs/shakespeare-int4",
   ],
-  async run({ positionals: [path = ""], options, print, note, command, progress }) {
+  async run(context) {
+    const { positionals, options, print } = context;
+    const [path = ""] = positionals;
+    const { seed, device: _device, threads, ...training } = smallTrainingOf(options);
+    const [stray] = options.aware ? [] : Object.keys(training);
+    if (stray !== undefined) throw new ConfigError(`--${kebabCase(stray)}: expected --aware besides, got none`);
     const { quantizeRun } = await import("../../tasks/compressing/quantize-node.js");
-    const {
-      form,
-      blockSize,
-      calibration,
-      calibrationExamples,
-      refine,
-      keep,
-      leastSpeedup,
-      evenIfSlower,
-      mostLoss,
-      sensitivity,
-      threads,
-    } = options;
+    const { form, calibration, calibrationExamples, refine, keep, leastSpeedup, evenIfSlower, mostLoss, sensitivity } = options;
+    const { preprocess, imageSize, labels, tokenizer } = options;
     const out = options.out ?? `${path.replace(/[/\\]+$/, "").replace(/\.(onnx|gguf)$/, "")}-quantized`;
     const summary = await quantizeRun(
       path,
       {
-        ...(form && { form }),
-        blockSize: Number(blockSize),
+        blockSize: Number(options.blockSize),
         calibration,
         calibrationExamples,
         refinement: refine,
         keep,
-        ...(mostLoss === undefined ? {} : { mostLoss }),
         sensitivity,
         leastSpeedup,
         evenIfSlower,
+        ...defined({ form, mostLoss, aware: options.aware ? { ...training, ...defined({ seed, threads }) } : undefined }),
       },
-      {
-        out,
-        overwrite: options.overwrite,
-        command,
-        language: options.lang,
-        device: options.device,
-        ...(threads && { threads }),
-        onnx: {
-          ...defined({
-            preprocess: options.preprocess,
-            imageSize: options.imageSize,
-            labels: options.labels,
-            tokenizer: options.tokenizer,
-          }),
-        },
-        data: {
-          ...defined({ data: options.data, labelColumn: options.labelColumn, textColumn: options.textColumn }),
-          ...tableOptionsOf(options),
-          skipBadRows: options.skipBadRows,
-          repair: options.repair,
-        },
-        note,
-        progress,
-      },
+      { ...compressingContext(context, out), onnx: defined({ preprocess, imageSize, labels, tokenizer }) },
     );
     print(beforeAfterTable(summary.compression));
     print(printableLine(`run ${out}`));

@@ -96,9 +96,15 @@ function roundActivation(graph: FileGraph, name: string, range: Range): void {
   const { scale, zero } = scaleOfRange(range);
   const s = graph.addConstant(`${name}.scale`, "float32", [], [scale]);
   const z = graph.addConstant(`${name}.zero`, "uint8", [], [zero]);
+  putRounded(graph, name, s, z);
+}
+
+/** Adds the pair with scale and zero point under these names, behind the nodes that compute them. */
+export function putRounded(graph: FileGraph, name: string, s: string, z: string, before: readonly NodeProto[] = []): void {
   const codes = graph.fresh(`${name}.uint8`);
   const producer = graph.producerOf(name);
   const pair = (from: string, to: string): NodeProto[] => [
+    ...before,
     nodeProto("QuantizeLinear", [from, s, z], [codes]),
     nodeProto("DequantizeLinear", [codes, s, z], [to]),
   ];

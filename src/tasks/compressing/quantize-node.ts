@@ -18,12 +18,11 @@ import { sizeOf } from "../../graph/index.js";
 import type { ModelProto } from "../../onnx/index.js";
 import { encodeModel } from "../../onnx/index.js";
 import { textTable } from "../../report/compression.js";
-import type { Progress, ProgressOptions } from "../../run/progress.js";
 import { checkPlace } from "../../run/run-folder-node.js";
 import { platformRuntime } from "../../runtime/index.js";
 import { wasmRuntime } from "../../runtime/ort-wasm-node.js";
 import { ConfigError, SessionError } from "../../util/errors.js";
-import { own } from "../../util/record.js";
+import { defined, own } from "../../util/record.js";
 import { evenly } from "../shared/rows-node.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { TrainedModel } from "../trained-model.js";
@@ -31,9 +30,11 @@ import type { ExamplesOptions } from "../use/examples-node.js";
 import { FileModel } from "../use/file-model-node.js";
 import type { OnnxUseOptions } from "../use/open-node.js";
 import { openTrained } from "../use/trained-node.js";
+import { trainAware } from "./aware-node.js";
 import { batchOf } from "./before-after-node.js";
 import type { CompressionData, CompressionSource } from "./source-node.js";
 import { loadCompressionData, openSource } from "./source-node.js";
+import type { SmallTraining, TrainingControl } from "./train-smaller-node.js";
 import type { CompressedSummary, WriteOptions } from "./write-node.js";
 import { parametersOf, writeCompressed } from "./write-node.js";
 
@@ -49,15 +50,16 @@ export interface QuantizeRequest extends Omit<QuantizeOptions, "form" | "keep" |
   readonly sensitivity?: boolean;
   /** Examples to calibrate on. */
   readonly calibrationExamples?: number;
+  /** The training with the rounding in place; left out, none. */
+  readonly aware?: SmallTraining;
 }
 
 /** Surroundings: output, progress, interruption. */
-export interface QuantizeContext extends WriteOptions {
+export interface QuantizeContext extends WriteOptions, TrainingControl {
   readonly data?: Partial<ExamplesOptions>;
   /** Facts that an ONNX file of others does not state itself. */
   readonly onnx?: OnnxUseOptions;
   readonly note: (text: string, always?: boolean) => void;
-  readonly progress?: (options: ProgressOptions) => Progress;
 }
 
 const CALIBRATION_EXAMPLES = 128;
@@ -138,6 +140,8 @@ interface QuantizationInputs {
   readonly accepts?: (model: ModelProto) => Promise<boolean>;
   /** Whether each layer's own part in what is lost is measured. */
   readonly sensitivity: boolean;
+  /** Trains a folded file with the layers of these names rounded. */
+  readonly train?: (plain: ModelProto, names: ReadonlySet<string>) => Promise<ModelProto>;
 }
 
 /** A quantized file, its parity and the layers' sensitivity. */
@@ -169,15 +173,29 @@ async function quantizedWithParity(source: ModelProto, settings: QuantizationInp
       place === undefined
         ? undefined
         : await deviatingLayer(source, { model: mixed.model, layers }, settings.compared[0] ?? {}, places[0], place);
-    if (layer === undefined || keptInFloat.length >= MOST_TAKEN_BACK)
+    if (layer === undefined || keptInFloat.length >= MOST_TAKEN_BACK) {
+      const names = new Set(chosenLayers({ layers }));
+      const trained = names.size === 0 ? undefined : await settings.train?.(plan.plain, names);
       return {
-        quantized: await finishQuantization({ plain: plan.plain, layers }, mixed.model, options),
-        parity: { ...parity, keptInFloat },
+        quantized: await finishQuantization({ plain: plan.plain, layers }, trained ?? mixed.model, options),
+        parity: { ...(trained === undefined ? parity : await parityOf(source, trained, settings.compared, places)), keptInFloat },
         sensitivity,
       };
+    }
     keptInFloat.push(layer);
     reasons.set(layer, `computed otherwise on ${wrong?.device ?? "another device"}`);
   }
+}
+
+/** The form that training with the rounding in place makes. */
+const AWARE = { form: "int8-static", reason: "it is what --aware trains" } as const;
+
+/** ConfigError for a form or a refinement that training does not go with. */
+function checkAware({ aware, refinement = "none" }: QuantizeRequest, form: Form): void {
+  if (aware === undefined) return;
+  if (form !== AWARE.form) throw new ConfigError(`--aware: expected --form ${AWARE.form}, got ${form}`);
+  if (refinement !== "none")
+    throw new ConfigError(`--aware: expected no --refine besides, since weights are trained, got ${refinement}`);
 }
 
 const withReason = (layer: LayerResult, reason: string | undefined): LayerResult =>
@@ -253,19 +271,24 @@ export async function quantizeRun(path: string, request: QuantizeRequest, contex
   for (const remark of source.remarks ?? []) note(remark);
   const data = await loadCompressionData(source, context.data);
   for (const text of data.notes) note(text);
-  const suited = formFor(source.file, writesText(source));
+  const suited = request.aware === undefined ? formFor(source.file, writesText(source)) : AWARE;
   const form = request.form ?? suited.form;
   if (request.form === undefined) note(`${form}: ${suited.reason}; --form says otherwise`);
   checkRefinement({ form, ...(request.refinement && { refinement: request.refinement }) });
-  const { calibrationExamples = CALIBRATION_EXAMPLES, keep = [], mostLoss, sensitivity = false, ...options } = request;
+  const { calibrationExamples = CALIBRATION_EXAMPLES, keep = [], mostLoss, sensitivity = false, aware, ...options } = request;
+  checkAware(request, form);
   const prepared = await quantizeData(source, data, form, calibrationExamples);
   const compared = [await batchOf(source.model, data.test, Math.min(COMPARED, data.test.length))];
   if (path.endsWith(".onnx")) await expectAnyBatch(source, prepared.calibration);
   const accepts = mostLoss === undefined ? undefined : await judgeOf(source, data, mostLoss);
   const line = progress?.({ label: "measure layers", total: 1, unit: "layers" });
   const onLayer = (done: number, total: number): void => line?.update(done / total);
-  const settings: QuantizationInputs = { data: prepared, compared, sensitivity, ...(accepts && { accepts }) };
   const asked: QuantizeOptions = { ...options, form, keep: keptLayers(source.file, keep), onLayer };
+  const train =
+    aware &&
+    ((plain: ModelProto, names: ReadonlySet<string>) =>
+      trainAware(plain, names, prepared, asked, { source, data, training: aware, control: context }));
+  const settings: QuantizationInputs = { data: prepared, compared, sensitivity, ...defined({ accepts, train }) };
   const { quantized, parity, sensitivity: found } = await quantizedWithParity(source.file, settings, asked);
   line?.finish();
   if (quantized.prompt !== undefined)

@@ -4,8 +4,8 @@
 import type { BatchFetcher, Dataset } from "../../data/node.js";
 import { KNOWN_DATASETS } from "../../data/node.js";
 import type { Parameter, Tensor, TensorData } from "../../graph/index.js";
-import type { Part } from "../../optim/index.js";
-import { chain } from "../../optim/index.js";
+import type { ParameterGroup, Part } from "../../optim/index.js";
+import { chain, withGroups } from "../../optim/index.js";
 import type { Progress, ProgressOptions } from "../../run/progress.js";
 import { peakMemoryMiB } from "../../run/progress-node.js";
 import type { RunConfig } from "../../run/run-folder.js";
@@ -53,6 +53,7 @@ export interface TrainingExtensions {
   /** Additional parts of the optimizer: before it, and after it. */
   readonly before?: readonly Part[];
   readonly behind?: readonly Part[];
+  readonly groups?: readonly ParameterGroup[];
   /** Replaces the task's loss; gets the model's outputs, and the batch with the columns of `columns`. */
   readonly loss?: (outputs: Tensors, batch: Tensors, context: TaskContext<TaskInfo>) => Tensor | Objective;
   /** Further parameters to train and then discard: projections. */
@@ -176,7 +177,7 @@ export async function trainSmaller(
   const helpers = extensions.parameters ?? new Map<string, Parameter>();
   const step = trainingStep({
     model: helpers.size === 0 ? module : new PartsModule(new Map([...module.state(), ...helpers])),
-    optimizer: chain(...(extensions.before ?? []), optimizer, ...(extensions.behind ?? [])),
+    optimizer: withGroups(chain(...(extensions.before ?? []), optimizer, ...(extensions.behind ?? [])), extensions.groups ?? []),
     loss: (batch) => loss(smaller.outputs(batch, training), batch, training),
   });
   const columns = Object.keys({

@@ -28,17 +28,25 @@ export class FileModel implements TrainedModel {
   /** The file. */
   readonly file: OnnxModel;
   readonly #bytes: Uint8Array;
+  readonly #parameters: ModelFile["parameters"];
   readonly #options: UseOptions;
   readonly #executables: Executables;
   #module: UseFileModule | undefined;
 
   /** Errors: DataError for bytes that are no model; ConfigError for a file that does not take the task's columns. */
-  constructor(task: AnyTask, modelName: string, info: TaskInfo, { bytes, where }: ModelFile, options: UseOptions = {}) {
+  constructor(
+    task: AnyTask,
+    modelName: string,
+    info: TaskInfo,
+    { bytes, where, parameters }: ModelFile,
+    options: UseOptions = {},
+  ) {
     this.task = taskOfFile(task);
     this.modelName = modelName;
     this.info = info;
     this.file = new OnnxModel(bytes, { where });
     this.#bytes = bytes;
+    this.#parameters = parameters;
     this.#options = options;
     this.#executables = new Executables(modelName);
     const columns = Object.keys(task.inputs(this.#context, 1));
@@ -60,7 +68,7 @@ export class FileModel implements TrainedModel {
           this.file.declaredInputs.has(name) ? [[name, shape]] : [],
         ),
       );
-    return (this.#module ??= new UseFileModule(this.file.proto, shapes(), this.file.where));
+    return (this.#module ??= new UseFileModule(this.file.proto, shapes(), this.file.where, this.#parameters));
   }
 
   get weights(): ReadonlyMap<string, TensorData> {

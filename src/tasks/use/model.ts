@@ -5,6 +5,7 @@ import type { ArchitectureName } from "../../models/index.js";
 import { modelFromConfig } from "../../models/index.js";
 import type { Module } from "../../nn/index.js";
 import { GraphModule } from "../../nn/index.js";
+import type { ParameterChoice } from "../../onnx/index.js";
 import { decodeModel, encodeModel, splitPrefix } from "../../onnx/index.js";
 import type { Json } from "../../optim/index.js";
 import { ConfigError, reasonOf, UnsupportedOpError } from "../../util/errors.js";
@@ -28,6 +29,8 @@ export interface ModelFile {
   readonly where: string;
   /** Whether it was fitted at once: it has its numbers, and needs none that can be trained. */
   readonly isFitted?: boolean;
+  /** Corrections of what is taken for a parameter. */
+  readonly parameters?: ParameterChoice;
 }
 
 /**

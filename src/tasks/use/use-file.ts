@@ -5,7 +5,7 @@
 import type { Shape, Tensor, TensorData } from "../../graph/index.js";
 import { Graph, input, isLeaf, mergeCommonSubexpressions, rewriteTensors } from "../../graph/index.js";
 import { GraphModule, Module } from "../../nn/index.js";
-import type { ModelProto } from "../../onnx/index.js";
+import type { ModelProto, ParameterChoice } from "../../onnx/index.js";
 import { encodeModel, graphToModel } from "../../onnx/index.js";
 import { lowerGraph } from "../../ops/index.js";
 import { ConfigError } from "../../util/errors.js";
@@ -64,7 +64,8 @@ export class UseFileModule extends Module {
   readonly #madeWith = new WeakMap<Tensor, Tensors>();
   readonly #outputNames = new WeakMap<Tensor, string>();
 
-  constructor(file: ModelProto, shapes: Readonly<Record<string, Shape>>, where: string) {
+  /** `parameters`: corrections of what is taken for a parameter. */
+  constructor(file: ModelProto, shapes: Readonly<Record<string, Shape>>, where: string, parameters: ParameterChoice = {}) {
     super();
     const marked = file.metadata.get(FEATURES_KEY);
     this.#features = marked;
@@ -73,7 +74,7 @@ export class UseFileModule extends Module {
     const isInput = file.graph.inputs.some(({ name }) => name === marked);
     const info = marked === undefined || isInput ? [] : [{ name: marked, elementType: 1, shape: undefined }];
     const opened = { ...file, graph: { ...file.graph, nodes: file.graph.nodes, outputs: [...file.graph.outputs, ...info] } };
-    this.graph = new GraphModule(encodeModel(opened), { shapes, where, weightless: true });
+    this.graph = new GraphModule(encodeModel(opened), { shapes, where, weightless: true, parameters });
   }
 
   /** The task's outputs. */
