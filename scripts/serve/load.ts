@@ -20,11 +20,19 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Sends a request, and gives its status and, of one that failed, what it was told. */
+export type Send = (i: number) => Promise<{ readonly status: number; readonly text?: string }>;
+
+/** Sends requests with `fetch`, and reads their answers whole. */
+export const fetching =
+  (request: (i: number) => Promise<Response>): Send =>
+  async (i) => {
+    const response = await request(i);
+    return { status: response.status, text: await response.text() };
+  };
+
 /** Sends requests at the times of a Poisson process. */
-export async function poissonLoad(
-  send: (i: number) => Promise<Response>,
-  { rate, seconds, seed, signal }: LoadOptions,
-): Promise<Outcome[]> {
+export async function poissonLoad(send: Send, { rate, seconds, seed, signal }: LoadOptions): Promise<Outcome[]> {
   const random = new Random(seed, "arrivals");
   const start = performance.now();
   const pending: Promise<Outcome>[] = [];
@@ -40,11 +48,11 @@ export async function poissonLoad(
   return Promise.all(pending);
 }
 
-async function outcomeOf(response: Promise<Response>, start: number, at: number): Promise<Outcome> {
+async function outcomeOf(answer: ReturnType<Send>, start: number, at: number): Promise<Outcome> {
   try {
-    const { status, text } = await response.then(async (given) => ({ status: given.status, text: await given.text() }));
+    const { status, text } = await answer;
     const ms = performance.now() - start - at;
-    return status < 400 ? { status, ms, at } : { status, ms, at, error: text.slice(0, 200) };
+    return status < 400 || text === undefined ? { status, ms, at } : { status, ms, at, error: text.slice(0, 200) };
   } catch (error) {
     const { cause, message } = error as Error & { readonly cause?: Error };
     return { status: 0, ms: performance.now() - start - at, at, error: cause?.message ?? message };
@@ -53,7 +61,7 @@ async function outcomeOf(response: Promise<Response>, start: number, at: number)
 
 /** So many requests, some of them at once, one after another: answered ones a second. */
 export async function closedLoad(
-  send: (i: number) => Promise<Response>,
+  send: Send,
   atOnce: number,
   seconds: number,
 ): Promise<{ readonly rate: number; readonly failed: number }> {

@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
-import { poissonLoad, summary } from "../../scripts/serve/load.js";
+import { fetching, poissonLoad, summary } from "../../scripts/serve/load.js";
 import { storm } from "../../scripts/serve/malformed.js";
 import { MAIN } from "../e2e/command.js";
 import { languageFolder, linearFile, slowFile, type TestServer, testServer } from "./server.js";
@@ -26,7 +26,10 @@ const predict = (url: string): Promise<Response> =>
   });
 
 test("Poisson arrivals below capacity: no error", async () => {
-  const outcomes = await poissonLoad(() => predict(served.url), { rate: 30, seconds: 4, seed: 1 });
+  const outcomes = await poissonLoad(
+    fetching(() => predict(served.url)),
+    { rate: 30, seconds: 4, seed: 1 },
+  );
   const { statuses, p50, p99, requests } = summary(outcomes);
   console.log(`${requests} requests, p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`);
   assert.deepEqual(statuses, { 200: requests });
@@ -35,9 +38,14 @@ test("Poisson arrivals below capacity: no error", async () => {
 test("an engine that is killed under load is there again within two seconds, and nobody else notices", async () => {
   const { pool } = served.server;
   const pid = pool.pidOf(TEXTS) as number;
-  const load = poissonLoad(() => predict(served.url), { rate: 40, seconds: 4, seed: 2 });
+  const load = poissonLoad(
+    fetching(() => predict(served.url)),
+    { rate: 40, seconds: 4, seed: 2 },
+  );
   const others = poissonLoad(
-    () => served.post("/v2/models/linear/infer", { inputs: [{ name: "x", shape: [1, 2], datatype: "FP32", data: [1, 2] }] }),
+    fetching(() =>
+      served.post("/v2/models/linear/infer", { inputs: [{ name: "x", shape: [1, 2], datatype: "FP32", data: [1, 2] }] }),
+    ),
     {
       rate: 20,
       seconds: 4,
@@ -60,7 +68,10 @@ test("an engine that is killed under load is there again within two seconds, and
 test("reloads under load lose no request", async () => {
   const before = served.server.pool.pidOf(TEXTS);
   const ending = new AbortController();
-  const load = poissonLoad(() => predict(served.url), { rate: 30, seconds: 60, seed: 4, signal: ending.signal });
+  const load = poissonLoad(
+    fetching(() => predict(served.url)),
+    { rate: 30, seconds: 60, seed: 4, signal: ending.signal },
+  );
   for (let i = 0; i < 3; i++) assert.equal((await served.post(`/v2/repository/models/${TEXTS}/load`, {})).status, 200);
   ending.abort();
   const outcomes = await load;
@@ -112,7 +123,10 @@ test("kill -TERM under load: every request that was accepted is answered", async
     child.once("exit", () => reject(new Error(stderr)));
   });
   const url = /http:\S+/.exec(stdout)?.[0] as string;
-  const load = poissonLoad(() => predict(url), { rate: 60, seconds: 3, seed: 5 });
+  const load = poissonLoad(
+    fetching(() => predict(url)),
+    { rate: 60, seconds: 3, seed: 5 },
+  );
   await new Promise((resolve) => setTimeout(resolve, 1500));
   const exited = once(child, "exit");
   child.kill("SIGTERM");

@@ -1,0 +1,310 @@
+/**
+ * @module `npm run serve-figures -- NAME [--seconds N] [--count N] [--model FILE.gguf] [--python PYTHON] [--record]`: measurements of `descent serve`, each as one JSON document, which `--record` keeps in benchmarks/serve.json.
+ * Linux. A load's requests have one text of 32 tokens each, for a classifier of 4 layers × 256.
+ *
+ * - `capacity`: texts a second beside bare onnxruntime with the same batches, with a processor that the engine leaves to HTTP and without, and p50 and p99 at 70 % of it.
+ * - `overload`: three times the capacity: answers by status, latencies of those accepted in the first and the last third, memory.
+ * - `reloads`, `soak`: memory over `--count` reloads, and over `--seconds` at half of the capacity; requests that were lost.
+ * - `malformed`: `--count` requests that are none.
+ * - `decode`: tokens a second of one stream of `--model`, beside llama.cpp through `llama-cpp-python` where `--python` has it, in turns.
+ * - `batching`: what running together gains.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { languageFolder, linearFile, testServer } from "../../test/serve/server.js";
+import { batching } from "./batching.js";
+import { bareRate, textOf, writeClassifier } from "./classifier.js";
+import { closedLoad, type Outcome, poissonLoad, quantile, type Send, summary } from "./load.js";
+import { storm } from "./malformed.js";
+import { postBytes, RawClient } from "./raw-client.js";
+import { batchesOf, childrenOf, cpuMs, memoryOf, type Started, startServe } from "./started.js";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seconds: { type: "string" },
+    count: { type: "string" },
+    model: { type: "string", default: "SmolLM2-135M-Instruct.Q4_1.gguf" },
+    python: { type: "string", default: process.env["DESCENT_BENCH_PYTHON"] ?? "python3" },
+    record: { type: "boolean", default: false },
+    bare: { type: "string" },
+  },
+});
+const seconds = (usual: number): number => Number(values.seconds ?? usual);
+const count = (usual: number): number => Number(values.count ?? usual);
+const rounded = (value: number, digits = 1): number => Number(value.toFixed(digits));
+const rest = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Requests sent at once where a server's capacity is found: below its bound of 64. */
+const AT_ONCE = 32;
+const RECORD = "benchmarks/serve.json";
+
+/** The classifier behind a server, and what asks it. */
+async function withClassifier<T>(
+  words: readonly string[],
+  work: (served: Started, send: Send, file: string) => Promise<T>,
+): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), "descent-figures-"));
+  try {
+    const { checkpoint, file } = await writeClassifier(folder);
+    await using served = await startServe(`texts=${checkpoint}`, ...words);
+    using client = new RawClient(served.port);
+    const requests = Array.from({ length: 256 }, (_, i) => postBytes("/predict", { instances: [textOf(i)] }));
+    const send: Send = async (i) => {
+      const { status, body } = await client.send(requests[i % requests.length] as Buffer);
+      return status === 200 ? { status } : { status, text: body.toString() };
+    };
+    // V8 compiles what runs often: the first thousands of requests take several times as long.
+    for (let i = 0; i < 5; i++) await closedLoad(send, AT_ONCE, 2);
+    return await work(served, send, file);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** `bareRate` in a process of its own. */
+function bare(file: string, rows: number, threads: number): readonly [rate: number, cpuMs: number] {
+  const self = fileURLToPath(import.meta.url);
+  const options = JSON.stringify({ file, rows, threads, seconds: seconds(10) / 2 });
+  return JSON.parse(execFileSync(process.execPath, [self, "--bare", options], { encoding: "utf8" })) as [number, number];
+}
+
+/** Answered texts a second beside those of bare onnxruntime, in turns. */
+async function shareOfBare(threads: number) {
+  return withClassifier(["--threads", String(threads)], async (served, send, file) => {
+    const rounds = [];
+    const engineCpu = (): number => childrenOf(served.pid).reduce((sum, child) => sum + cpuMs(child), 0);
+    for (let round = 0; round < 3; round++) {
+      const before = { ...(await batchesOf(served)), http: cpuMs(served.pid), engine: engineCpu() };
+      const { rate, failed } = await closedLoad(send, AT_ONCE, seconds(10));
+      const after = { ...(await batchesOf(served)), http: cpuMs(served.pid), engine: engineCpu() };
+      const texts = after.rows - before.rows;
+      const rows = texts / (after.batches - before.batches);
+      const [bareRate, bareCpu] = bare(file, rows, threads);
+      const cpu = { http: (after.http - before.http) / texts, engine: (after.engine - before.engine) / texts, bare: bareCpu };
+      rounds.push({ rate, failed, rows, bare: bareRate, cpu });
+    }
+    const share = quantile(
+      rounds.map((each) => each.rate / each.bare),
+      0.5,
+    );
+    const rate = quantile(
+      rounds.map((each) => each.rate),
+      0.5,
+    );
+    const { p50, p99, statuses } = summary(await poissonLoad(send, { rate: 0.7 * rate, seconds: 2 * seconds(10), seed: 1 }));
+    return {
+      threads,
+      textsPerSecond: rounded(rate),
+      rowsPerBatch: rounded(rounds[0]?.rows ?? 0),
+      shareOfBare: rounded(share, 3),
+      shares: rounds.map((each) => rounded(each.rate / each.bare, 3)),
+      // Of processor time other load takes nothing.
+      cpuMsPerText: rounds.map(({ cpu }) => ({
+        http: rounded(cpu.http, 3),
+        engine: rounded(cpu.engine, 3),
+        bare: rounded(cpu.bare, 3),
+      })),
+      failed: rounds.reduce((sum, each) => sum + each.failed, 0),
+      at70percent: { statuses, p50: rounded(p50, 2), p99: rounded(p99, 2), ratio: rounded(p99 / p50, 2) },
+    };
+  });
+}
+
+/** On two processors: the engine computes on one, or on both. */
+const capacity = async () => ({ httpHasAProcessor: await shareOfBare(1), httpShares: await shareOfBare(cpus().length) });
+
+const totalOf = (served: Started): number => {
+  const { http, engines } = memoryOf(served);
+  return http + engines;
+};
+
+/** Memory in MiB every so often, until it is stopped. */
+function watch(
+  served: Started,
+  everyMs: number,
+): { readonly samples: { at: number; http: number; engines: number }[]; readonly stop: () => void } {
+  const start = performance.now();
+  const samples: { at: number; http: number; engines: number }[] = [];
+  const look = (): void => {
+    const { http, engines } = memoryOf(served);
+    samples.push({ at: Math.round((performance.now() - start) / 1000), http: rounded(http), engines: rounded(engines) });
+  };
+  look();
+  const timer = setInterval(look, everyMs);
+  return { samples, stop: () => clearInterval(timer) };
+}
+
+const latencies = (outcomes: readonly Outcome[]) => {
+  const { requests, statuses, p50, p99 } = summary(outcomes);
+  return { requests, statuses, p50: rounded(p50, 2), p99: rounded(p99, 2) };
+};
+
+const overload = () =>
+  withClassifier([], async (served, send) => {
+    const { rate } = await closedLoad(send, AT_ONCE, 10);
+    const full = latencies(await poissonLoad(send, { rate: 0.9 * rate, seconds: 20, seed: 1 }));
+    const length = seconds(300);
+    const watched = watch(served, Math.max(1, length / 10) * 1000);
+    const outcomes = await poissonLoad(send, { rate: 3 * rate, seconds: length, seed: 2 });
+    watched.stop();
+    const part = (from: number, to: number) =>
+      latencies(outcomes.filter(({ at }) => at >= from * length * 1000 && at < to * length * 1000));
+    return {
+      capacity: rounded(rate),
+      at90percent: full,
+      firstThird: part(0, 1 / 3),
+      lastThird: part(2 / 3, 1),
+      memory: watched.samples,
+    };
+  });
+
+const reloads = () =>
+  withClassifier([], async (served, send) => {
+    const ending = new AbortController();
+    const load = poissonLoad(send, { rate: 20, seconds: 3600, seed: 3, signal: ending.signal });
+    const settled = async (): Promise<{ http: number; engines: number }> => {
+      // A spare process is started two seconds after the last was taken.
+      await rest(5000);
+      return memoryOf(served);
+    };
+    const total = count(200);
+    const memory: { reloads: number; http: number; engines: number }[] = [];
+    for (let i = 1; i <= total; i++) {
+      const { ok, status } = await fetch(`${served.url}/v2/repository/models/texts/load`, { method: "POST" });
+      if (!ok) throw new Error(`reload ${i}: ${status}`);
+      if (i % Math.ceil(total / 10) !== 0) continue;
+      const { http, engines } = await settled();
+      memory.push({ reloads: i, http: rounded(http), engines: rounded(engines) });
+    }
+    ending.abort();
+    const outcomes = await load;
+    const [first, last] = [memory[0], memory.at(-1)].map((each) => (each?.http ?? 0) + (each?.engines ?? 0)) as [number, number];
+    return { reloads: total, growth: rounded(last / first - 1, 4), memory, requests: latencies(outcomes) };
+  });
+
+const soak = () =>
+  withClassifier([], async (served, send) => {
+    const { rate } = await closedLoad(send, AT_ONCE, 10);
+    const length = seconds(3600);
+    const watched = watch(served, Math.max(1, length / 60) * 1000);
+    const outcomes = await poissonLoad(send, { rate: rate / 2, seconds: length, seed: 4 });
+    watched.stop();
+    // The first sixth is left for caches to fill.
+    const later = watched.samples.filter(({ at }) => at >= length / 6).map(({ http, engines }) => http + engines);
+    const part = Math.ceil(later.length / 5);
+    const [begin, end] = [quantile(later.slice(0, part), 0.5), quantile(later.slice(-part), 0.5)];
+    return {
+      seconds: length,
+      growthAfterFirstSixth: rounded(end / begin - 1, 4),
+      memory: watched.samples.filter((_, i) => i % 6 === 0),
+      ...latencies(outcomes),
+    };
+  });
+
+async function malformed() {
+  await using served = await testServer(["text-classification"], { linear: linearFile, tiny: languageFolder });
+  const port = Number(new URL(served.url).port);
+  const before = process.memoryUsage.rss();
+  const start = performance.now();
+  const { statuses, wrong } = await storm(port, { count: count(100_000), seed: 1, model: "text-classification", atOnce: 16 });
+  const isUp = (await fetch(`${served.url}/v2/health/ready`)).status === 200;
+  const byStatus = new Map<string, number>();
+  for (const [key, n] of statuses) {
+    const status = key.slice(key.lastIndexOf(" ") + 1);
+    byStatus.set(status, (byStatus.get(status) ?? 0) + n);
+  }
+  return {
+    requests: count(100_000),
+    seconds: rounded((performance.now() - start) / 1000),
+    statuses: Object.fromEntries(byStatus),
+    wrong: wrong.slice(0, 20),
+    isReadyAfterwards: isUp,
+    restarts: served.server.pool.list().reduce((sum, { restarts }) => sum + restarts, 0),
+    grownMiB: rounded((process.memoryUsage.rss() - before) / 2 ** 20),
+  };
+}
+
+const PROMPT = "The history of the city begins";
+const WRITTEN = 128;
+
+/** Tokens a second of one stream: from the first token to the last. */
+async function streamRate(url: string): Promise<number> {
+  const body = { model: "chat", prompt: PROMPT, max_tokens: WRITTEN, temperature: 0, stream: true, logit_bias: {} };
+  const response = await fetch(`${url}/v1/completions`, { method: "POST", body: JSON.stringify(body) });
+  let [first, last, events] = [0, 0, 0];
+  for await (const piece of response.body as AsyncIterable<Uint8Array>) {
+    const now = performance.now();
+    const texts = Buffer.from(piece)
+      .toString()
+      .split("\n\n")
+      .filter((line) => line.startsWith("data: {")).length;
+    if (texts === 0) continue;
+    if (events === 0) first = now;
+    last = now;
+    events += texts;
+  }
+  return (1000 * (events - 2)) / (last - first);
+}
+
+async function decode() {
+  const threads = cpus().length;
+  await using served = await startServe(`chat=${values.model}`, "--threads", String(threads));
+  await streamRate(served.url);
+  const script = join("scripts", "serve", "llama_decode.py");
+  const python = (): number | undefined => {
+    try {
+      const words = [script, values.model, PROMPT, String(WRITTEN), String(threads)];
+      return Number(
+        execFileSync(values.python, words, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] })
+          .trim()
+          .split("\n")
+          .at(-1),
+      );
+    } catch {
+      return undefined;
+    }
+  };
+  const [ours, theirs]: [number[], number[]] = [[], []];
+  for (let round = 0; round < count(5); round++) {
+    ours.push(await streamRate(served.url));
+    const rate = python();
+    if (rate !== undefined) theirs.push(rate);
+  }
+  const [own, other] = [quantile(ours, 0.5), quantile(theirs, 0.5)];
+  return {
+    tokensPerSecond: rounded(own),
+    llamaCpp: theirs.length === 0 ? "not installed" : rounded(other),
+    share: theirs.length === 0 ? undefined : rounded(own / other, 3),
+    rounds: { ours: ours.map((each) => rounded(each)), llamaCpp: theirs.map((each) => rounded(each)) },
+    memoryMiB: rounded(totalOf(served)),
+  };
+}
+
+const FIGURES = { capacity, overload, reloads, soak, malformed, decode, batching } as const;
+
+if (values.bare !== undefined) {
+  const given = JSON.parse(values.bare) as { file: string; rows: number; threads: number; seconds: number };
+  console.log(JSON.stringify(await bareRate(given.file, given.rows, given.threads, given.seconds)));
+} else {
+  const [name = ""] = positionals;
+  const figure = Object.entries(FIGURES).find(([each]) => each === name)?.[1];
+  if (figure === undefined)
+    throw new Error(`serve-figures: expected one of ${Object.keys(FIGURES).join(", ")}, got ${name || "none"}`);
+  const about = {
+    date: new Date().toISOString().slice(0, 10),
+    cpu: cpus()[0]?.model ?? "",
+    cores: cpus().length,
+    node: process.version,
+  };
+  const result = { ...about, ...(await figure()) };
+  console.log(JSON.stringify(result, undefined, 2));
+  if (values.record) {
+    const known = existsSync(RECORD) ? (JSON.parse(readFileSync(RECORD, "utf8")) as Record<string, unknown>) : {};
+    writeFileSync(RECORD, `${JSON.stringify({ ...known, [name]: result }, undefined, 2)}\n`);
+  }
+}
