@@ -11,6 +11,7 @@ import { resolveForUse } from "../ops/index.js";
 import type { CompileOptions, Executable } from "../runtime/index.js";
 import { compile, platformRuntime, resolveDevice } from "../runtime/index.js";
 import { afterDispose, ConfigError } from "../util/errors.js";
+import { nextTurn } from "../util/next-turn.js";
 import { Random } from "../util/random.js";
 import type { TokenConstraint } from "./constraint/automaton.js";
 import type { DecoderModel } from "./decoder-model.js";
@@ -76,12 +77,6 @@ export interface BatchedOptions extends Pick<CompileOptions, "device" | "threads
 }
 
 const int32 = (shape: readonly number[], values: ArrayLike<number>): TensorData => fromNumbers("int32", shape, values);
-
-/** Lets messages and timers have their turn: in Node without the millisecond that a timer takes. */
-const { setImmediate: soon = (run: () => void) => setTimeout(run, 0) } = globalThis as {
-  setImmediate?: (run: () => void) => unknown;
-};
-const nextTurn = (): Promise<void> => new Promise((resolve) => void soon(resolve));
 
 /** Nobody else waits: a prompt is read in larger pieces. */
 const ALONE_FACTOR = 4;

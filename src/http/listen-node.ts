@@ -15,6 +15,8 @@ export interface ListenOptions {
   readonly port: number;
   /** PEM files. */
   readonly tls?: { readonly certificate: string; readonly key: string };
+  /** The process does nothing else: answers may take the adapter's short way, which puts its own `Request` and `Response` in place of the global ones. */
+  readonly ownsProcess?: boolean;
   /** Connections at once; more are closed as they come. */
   readonly maxConnections?: number;
 }
@@ -55,10 +57,10 @@ const LIMITS = {
 /** Answers a request; `address` is its sender's. */
 type Fetch = (request: Request, address?: string) => Response | Promise<Response>;
 
-async function makeServer(fetch: Fetch, tls: ListenOptions["tls"]): Promise<Server> {
+async function makeServer(fetch: Fetch, { tls, ownsProcess = false }: ListenOptions): Promise<Server> {
   const common = {
     fetch: (request: Request, { incoming }: HttpBindings | Http2Bindings) => fetch(request, incoming.socket.remoteAddress),
-    overrideGlobalObjects: false,
+    overrideGlobalObjects: ownsProcess,
   };
   if (tls === undefined)
     return createAdaptorServer({ ...common, createServer: createPlainServer, serverOptions: LIMITS }) as Server;
@@ -109,7 +111,7 @@ export async function listen(fetch: Fetch, options: ListenOptions): Promise<List
     if (isClosing) response.headers.set("connection", "close");
     return response;
   };
-  const server = await makeServer(answer, options.tls);
+  const server = await makeServer(answer, options);
   server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(refused(error, options)));

@@ -2,6 +2,7 @@
  * @module Dynamic batching: what arrives while the engine works, or within a maximum delay, runs together, as much as fits. Room is counted in tokens or
  * pixels with their padding, not in rows, since a batch of rows may be of any size.
  */
+import { soon } from "../util/next-turn.js";
 
 export interface BatcherOptions {
   /** rows × size of the largest row, together. A single input may be larger. */
@@ -38,7 +39,7 @@ export class Batcher<I, O> {
   readonly #options: Required<BatcherOptions>;
   #waiting: Waiting<I, O>[] = [];
   #isRunning = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isPlanned = false;
 
   constructor(run: (inputs: readonly I[]) => Promise<readonly O[]>, options: BatcherOptions) {
     this.#run = run;
@@ -50,14 +51,14 @@ export class Batcher<I, O> {
     return this.#waiting.reduce((sum, { rows }) => sum + rows, 0);
   }
 
-  /** The output for an input, once its batch has run. A signal takes it out while it waits. */
-  add(input: I, cost: Cost, signal?: AbortSignal): Promise<O> {
+  /** The output for an input that waits since a time, once its batch has run. A signal takes it out while it waits. */
+  add(input: I, cost: Cost, signal?: AbortSignal, since = this.#options.now()): Promise<O> {
     return new Promise<O>((resolve, reject) => {
       if (signal?.aborted === true) {
         reject(signal.reason as Error);
         return;
       }
-      const waiting: Waiting<I, O> = { input, ...cost, since: this.#options.now(), resolve, reject };
+      const waiting: Waiting<I, O> = { input, ...cost, since, resolve, reject };
       this.#waiting.push(waiting);
       signal?.addEventListener(
         "abort",
@@ -74,18 +75,22 @@ export class Batcher<I, O> {
   /** Starts a batch that is full, or whose oldest input has waited long enough; looks again later otherwise. */
   #consider(): void {
     const [oldest] = this.#waiting;
-    if (this.#isRunning || oldest === undefined || this.#timer !== undefined) return;
+    if (this.#isRunning || oldest === undefined || this.#isPlanned) return;
     const { maxDelayMs, maxCost, now } = this.#options;
     const left = oldest.since + maxDelayMs - now();
     const rows = this.#waiting.reduce((sum, each) => sum + each.rows, 0);
-    if (left <= 0 || rows * oldest.size >= maxCost) {
+    if (rows * oldest.size >= maxCost) {
       void this.#work();
       return;
     }
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
+    this.#isPlanned = true;
+    const work = (): void => {
+      this.#isPlanned = false;
       void this.#work();
-    }, left);
+    };
+    // At the soonest in the next turn: what has come together runs together.
+    if (left > 0) setTimeout(work, left);
+    else soon(work);
   }
 
   /** The oldest input, and others that go with it. */

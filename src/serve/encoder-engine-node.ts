@@ -27,7 +27,7 @@ function compiled(model: BertModel, weights: ReadonlyMap<string, TensorData>, op
   const present = mask.cast("float32").unsqueeze(2); // [N, T, 1]
   const sum = states.mul(present).sum(1); // [N, D]
   const unit = sum.div(sum.square().sum(1, true).sqrt().add(1e-12));
-  const use = defined({ device: options.device, threads: options.threads });
+  const use = defined({ device: options.device, threads: options.threads, arena: true });
   return compile(resolveForUse({ unit }), { ...use, ...boundWeights(model, weights) });
 }
 
@@ -74,10 +74,10 @@ export class EncoderEngine implements OwnedEngine {
     options: CallOptions<M> = {},
   ): Promise<EngineCalls[M]["result"]> {
     if (method !== "embed") throw new ConfigError(`model: expected one that can ${method}, got an encoder; use /v1/embeddings`);
-    return this.#embed(params as EmbedParams, options.signal);
+    return this.#embed(params as EmbedParams, options as CallOptions);
   }
 
-  async #embed({ inputs }: EmbedParams, signal?: AbortSignal): Promise<EmbedResult> {
+  async #embed({ inputs }: EmbedParams, { signal, since }: CallOptions): Promise<EmbedResult> {
     const encodings = await Promise.all(
       inputs.map(async (given, i) => {
         if (typeof given !== "string") throw new ConfigError(`input ${i + 1}: expected a text, got tokens`);
@@ -90,7 +90,7 @@ export class EncoderEngine implements OwnedEngine {
       }),
     );
     const longest = encodings.reduce((most, { ids }) => Math.max(most, ids.length), 1);
-    const embeddings = await this.#batcher.add(encodings, { rows: encodings.length, size: longest }, signal);
+    const embeddings = await this.#batcher.add(encodings, { rows: encodings.length, size: longest }, signal, since);
     return { embeddings, tokens: encodings.reduce((sum, { ids }) => sum + ids.length, 0) };
   }
 

@@ -5,17 +5,24 @@ import { failureOf } from "../http/http-error.js";
 import type { DeviceChoice } from "../runtime/index.js";
 import { DescentError } from "../util/errors.js";
 import { defined } from "../util/record.js";
-import type { EngineMethod } from "./engine.js";
-import type { FromEngine, OpenMessage, SentFailure, ToEngine } from "./engine-messages.js";
+import {
+  type CallMessage,
+  type FromEngine,
+  type OpenMessage,
+  Outbox,
+  type SentFailure,
+  type ToEngine,
+} from "./engine-messages.js";
 import type { OwnedEngine } from "./model-engine-node.js";
 import { openEngine } from "./open-engine-node.js";
 
 const MEMORY_EVERY_MS = 2000;
 
-const send = (message: FromEngine): void => {
+const outbox = new Outbox<FromEngine>((messages) => {
   // A channel that closes meanwhile ends this process anyway.
-  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
-};
+  if (process.connected) process.send?.(messages, undefined, undefined, () => undefined);
+});
+const send = (message: FromEngine): void => outbox.push(message);
 
 // Ctrl-C goes to the whole group: the HTTP process decides when an engine ends, which is when the channel is closed.
 process.on("SIGINT", () => undefined);
@@ -47,13 +54,14 @@ async function open({ path, device, threads, limits }: OpenMessage): Promise<voi
   }
 }
 
-async function call(id: number, method: EngineMethod, params: unknown): Promise<void> {
+async function call({ id, method, params, sentAt }: CallMessage): Promise<void> {
   const controller = new AbortController();
   running.set(id, controller);
   try {
     if (engine === undefined) throw new Error("engine: expected one that is open");
     const result = await engine.call(method, params as never, {
       signal: controller.signal,
+      since: sentAt - performance.timeOrigin,
       onEvent: (event) => send({ type: "event", id, event }),
     });
     send({ type: "result", id, result });
@@ -64,10 +72,12 @@ async function call(id: number, method: EngineMethod, params: unknown): Promise<
   }
 }
 
-process.on("message", (message: ToEngine) => {
-  if (message.type === "open") void open(message);
-  else if (message.type === "cancel") running.get(message.id)?.abort();
-  else void call(message.id, message.method, message.params);
+process.on("message", (messages: readonly ToEngine[]) => {
+  for (const message of messages) {
+    if (message.type === "open") void open(message);
+    else if (message.type === "cancel") running.get(message.id)?.abort();
+    else void call(message);
+  }
 });
 
 const memory = setInterval(sendMemory, MEMORY_EVERY_MS);

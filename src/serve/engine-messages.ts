@@ -17,6 +17,8 @@ export interface CallMessage {
   readonly id: number;
   readonly method: EngineMethod;
   readonly params: unknown;
+  /** When it was sent, in milliseconds since 1970: what waits while the engine computes has waited already. */
+  readonly sentAt: number;
 }
 
 export interface CancelMessage {
@@ -25,6 +27,26 @@ export interface CancelMessage {
 }
 
 export type ToEngine = OpenMessage | CallMessage | CancelMessage;
+
+/** Sends what is said within one turn of the event loop as one list: each message costs a call of the system, and wakes the other process. */
+export class Outbox<M> {
+  readonly #send: (messages: readonly M[]) => void;
+  #messages: M[] = [];
+
+  constructor(send: (messages: readonly M[]) => void) {
+    this.#send = send;
+  }
+
+  push(message: M): void {
+    this.#messages.push(message);
+    if (this.#messages.length > 1) return;
+    setImmediate(() => {
+      const messages = this.#messages;
+      this.#messages = [];
+      this.#send(messages);
+    });
+  }
+}
 
 /** A failure as it crosses: what its sender is told, and what the log is. */
 export interface SentFailure {

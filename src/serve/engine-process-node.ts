@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { HttpError, retryLater } from "../http/http-error.js";
 import { ConfigError } from "../util/errors.js";
 import type { CallOptions, Engine, EngineCalls, EngineLimits, EngineMethod, ModelDescription, ObservedBatch } from "./engine.js";
-import type { FromEngine, OpenMessage, SentFailure, ToEngine } from "./engine-messages.js";
+import { type FromEngine, type OpenMessage, Outbox, type SentFailure, type ToEngine } from "./engine-messages.js";
 import { defined } from "../util/record.js";
 
 export interface EngineProcessOptions {
@@ -56,6 +56,7 @@ export class EngineProcess implements Engine {
   readonly #options: EngineProcessOptions;
   readonly #pending = new Map<number, Pending>();
   #child: ChildProcess | undefined;
+  #outbox: Outbox<ToEngine> | undefined;
   #description: ModelDescription | undefined;
   #nextId = 0;
   #isReady = false;
@@ -112,7 +113,16 @@ export class EngineProcess implements Engine {
     this.#startedAt = performance.now();
     const child = (this.#options.takeChild ?? startChild)();
     this.#child = child;
-    child.on("message", (message) => this.#receive(message as FromEngine));
+    this.#outbox = new Outbox((messages) => {
+      if (child.connected)
+        child.send(messages, (error) => {
+          // A channel that is closed is followed by the process's end, which is dealt with there.
+          if (error !== null) this.#options.log?.("engine channel", { error: error.message });
+        });
+    });
+    child.on("message", (messages) => {
+      for (const message of messages as readonly FromEngine[]) this.#receive(message);
+    });
     child.on("error", (error) => this.#options.log?.("engine error", { error: error.message }));
     child.on("exit", (code, signal) => {
       if (this.#child === child) this.#ended(code, signal);
@@ -127,10 +137,11 @@ export class EngineProcess implements Engine {
   }
 
   #send(message: ToEngine): void {
-    this.#child?.send(message, (error) => {
-      // A channel that is closed is followed by the process's end, which is dealt with there.
-      if (error !== null) this.#options.log?.("engine channel", { error: error.message });
-    });
+    this.#outbox?.push(message);
+  }
+
+  #sendCall(id: number, { method, params }: Pending): void {
+    this.#send({ type: "call", id, method, params, sentAt: performance.timeOrigin + performance.now() });
   }
 
   #receive(message: FromEngine): void {
@@ -171,7 +182,7 @@ export class EngineProcess implements Engine {
     this.#options.log?.("engine ready", { pid: this.pid, ms: Math.round(performance.now() - this.#startedAt) });
     this.#onReady?.resolve();
     this.#onReady = undefined;
-    for (const [id, { method, params }] of this.#pending) this.#send({ type: "call", id, method, params });
+    for (const [id, pending] of this.#pending) this.#sendCall(id, pending);
   }
 
   /** The model does not load: at first that ends all, later it is tried again. */
@@ -244,7 +255,7 @@ export class EngineProcess implements Engine {
           signal?.removeEventListener("abort", forget);
           settle(value);
         };
-      this.#pending.set(id, {
+      const pending: Pending = {
         method,
         params,
         onEvent,
@@ -252,8 +263,9 @@ export class EngineProcess implements Engine {
         reject: settled(reject),
         hasBegun: false,
         tries: 0,
-      });
-      if (this.#isReady) this.#send({ type: "call", id, method, params });
+      };
+      this.#pending.set(id, pending);
+      if (this.#isReady) this.#sendCall(id, pending);
     });
   }
 

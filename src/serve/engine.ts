@@ -177,6 +177,8 @@ export type EngineMethod = keyof EngineCalls;
 /** Options of a call: a signal that ends it, and what hears its events. */
 export interface CallOptions<M extends EngineMethod = EngineMethod> {
   readonly signal?: AbortSignal;
+  /** When the call was made, where it has waited since, as `performance.now()` has it. */
+  readonly since?: number;
   readonly onEvent?: (event: EngineCalls[M]["event"]) => void;
 }
 
@@ -227,8 +229,8 @@ export interface EngineLimits {
 export const ENGINE_LIMITS: EngineLimits = {
   maxInstances: 256,
   maxMegapixels: 20,
-  maxBatchTokens: 4096,
-  maxBatchPixels: 32 * 224 * 224,
+  maxBatchTokens: 512,
+  maxBatchPixels: 8 * 224 * 224,
   maxDelayMs: 1,
   maxExplained: 4,
   maxSamples: 1024,

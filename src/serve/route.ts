@@ -90,19 +90,35 @@ export class RouteScope {
     return this.#admission.used;
   }
 
-  /** Lets a request in, until it is disposed. HttpError 429 where too many are under way. */
-  enter(): Disposable {
-    return this.#admission.enter();
+  /**
+   * Lets a request in, until it is disposed; its signal is aborted when its sender hangs up, or its time is over. HttpError 429 where too many are under
+   * way.
+   */
+  enter(c: RouteContext): Disposable & { readonly signal: AbortSignal } {
+    const inside = this.#admission.enter();
+    const controller = new AbortController();
+    const sender = c.req.raw.signal;
+    const leave = (): void => controller.abort(sender.reason);
+    if (sender.aborted) leave();
+    else sender.addEventListener("abort", leave, { once: true });
+    // A timer that ends with the request: `AbortSignal.timeout` would be kept for all of its time.
+    const timer = setTimeout(
+      () => controller.abort(new DOMException("the request's time is over", "TimeoutError")),
+      this.limits.requestTimeoutMs,
+    );
+    return {
+      signal: controller.signal,
+      [Symbol.dispose]: () => {
+        clearTimeout(timer);
+        sender.removeEventListener("abort", leave);
+        inside[Symbol.dispose]();
+      },
+    };
   }
 
   /** A body against its schema. */
   async body<T>(c: RouteContext, schema: ZodType<T>): Promise<T> {
     return parseBody(schema, await readBody(c.req.raw, this.limits));
-  }
-
-  /** The end of a request: its sender hangs up, or its time is over. */
-  signal(c: RouteContext): AbortSignal {
-    return AbortSignal.any([c.req.raw.signal, AbortSignal.timeout(this.limits.requestTimeoutMs)]);
   }
 
   /** The model that a request names, noted for its log line. */
@@ -124,13 +140,9 @@ export class RouteScope {
     params: EngineCalls[M]["params"],
     options: CallOptions<M> = {},
   ): Promise<EngineCalls[M]["result"]> {
-    const inside = this.enter();
-    try {
-      const engine = await this.engine(model);
-      return await engine.call(method, params, { signal: this.signal(c), ...options });
-    } finally {
-      inside[Symbol.dispose]();
-    }
+    using inside = this.enter(c);
+    const engine = await this.engine(model);
+    return await engine.call(method, params, { signal: inside.signal, ...options });
   }
 
   /** HttpError 429 for an owner who has used up his tokens. */

@@ -146,7 +146,7 @@ async function answer(
   prompts: number,
   shape: Shape,
 ): Promise<Response> {
-  const inside = scope.enter();
+  const inside = scope.enter(c);
   const about = {
     id: shape.id,
     created: Math.floor(Date.now() / 1000),
@@ -162,7 +162,7 @@ async function answer(
     try {
       // One that fails ends the others.
       const controller = new AbortController();
-      const signal = AbortSignal.any([scope.signal(c), controller.signal]);
+      const signal = AbortSignal.any([inside.signal, controller.signal]);
       const all = wanted.map((each) => written(scope, model, each, signal));
       const choices = await Promise.all(all).catch(async (error: unknown) => {
         controller.abort(error);
@@ -176,10 +176,9 @@ async function answer(
   }
   const withUsage = given.stream_options?.include_usage === true;
   const more = withUsage ? { usage: null } : {};
-  const timeout = scope.signal(c);
   return eventStream(
     async (send, left) => {
-      const signal = AbortSignal.any([timeout, left]);
+      const signal = AbortSignal.any([inside.signal, left]);
       const emit = (choice: object): void => send({ ...about, object: shape.chunkObject, choices: [choice], ...more });
       const choices = await Promise.all(
         wanted.map(async (each) => {
@@ -236,7 +235,7 @@ async function chat(scope: RouteScope, c: RouteContext): Promise<Response> {
   const engine = await scope.engine(model);
   const tools = given.tool_choice === "none" ? undefined : (given.tools ?? undefined);
   const messages = given.messages.map(templated);
-  const prompt = await engine.call("conversation", { messages, ...defined({ tools }) }, { signal: scope.signal(c) });
+  const prompt = await scope.call(c, model, "conversation", { messages, ...defined({ tools }) });
   const format = formatOf({ ...given, tools }, engine);
   const sampling = samplingOf(given, c.get("owner").name);
   const { logprobs: wantsLogprobs, top_logprobs: top } = given;

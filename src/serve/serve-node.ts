@@ -30,6 +30,8 @@ export interface ServeOptions {
   readonly threads?: number;
   readonly memoryLimitBytes?: number;
   readonly logLevel?: LogLevel;
+  /** The process does nothing else: see `ListenOptions`. */
+  readonly ownsProcess?: boolean;
 }
 
 /** A server at work. */
@@ -87,8 +89,8 @@ export async function startServer(specs: readonly ModelSpec[], options: ServeOpt
   });
   state.models = () => pool.list();
   state.underWay = handler.underWay;
-  const { host, port, tls } = options;
-  const listening = await listen(handler.fetch, { host, port, ...defined({ tls }) });
+  const { host, port, tls, ownsProcess } = options;
+  const listening = await listen(handler.fetch, { host, port, ...defined({ tls, ownsProcess }) });
   try {
     await pool.start();
   } catch (error) {

@@ -13,6 +13,8 @@ import type { Answer, AnyTask, ColumnTypes, Measurement, Outputs, TaskInfo, Tens
 export interface UseOptions {
   readonly device?: DeviceChoice;
   readonly threads?: number;
+  /** Whether the engine keeps memory from run to run: for a model that is asked again and again. */
+  readonly arena?: boolean;
 }
 
 /**

@@ -24,10 +24,18 @@ const loadLibrary = (): Promise<typeof Rust | undefined> =>
     return undefined;
   }));
 
+/** Texts that wait for the library's next call. */
+interface Waiting {
+  readonly texts: readonly string[];
+  readonly resolve: (encodings: Rust.Encoding[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 class NativeEngine implements TokenizerEngine {
   readonly name = "native";
   readonly #rust: Rust.Tokenizer;
   readonly #where: string;
+  #waiting: Waiting[] = [];
 
   constructor(rust: Rust.Tokenizer, where: string) {
     this.#rust = rust;
@@ -40,11 +48,35 @@ class NativeEngine implements TokenizerEngine {
     throw new ConfigError(`${this.#where}: ${what}`, { cause });
   }
 
+  /** Encodes what is asked for at once in one call, which wakes other threads. What fails together is tried alone. */
+  #encode(texts: readonly string[]): Promise<Rust.Encoding[]> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ texts, resolve, reject });
+      if (this.#waiting.length > 1) return;
+      queueMicrotask(() => {
+        const together = this.#waiting;
+        this.#waiting = [];
+        const call = (some: readonly Waiting[]): Promise<Rust.Encoding[]> =>
+          this.#rust.encodeBatch(
+            some.flatMap((each) => each.texts),
+            { addSpecialTokens: false },
+          );
+        call(together).then(
+          (all) => {
+            let from = 0;
+            for (const each of together) each.resolve(all.slice(from, (from += each.texts.length)));
+          },
+          () => {
+            for (const each of together) call([each]).then(each.resolve, each.reject);
+          },
+        );
+      });
+    });
+  }
+
   async tokenize(texts: readonly string[]): Promise<TextTokens[]> {
     if (texts.length === 0) return [];
-    const encodings = await this.#rust
-      .encodeBatch([...texts], { addSpecialTokens: false })
-      .catch((cause: unknown) => this.#refused(cause));
+    const encodings = await this.#encode(texts).catch((cause: unknown) => this.#refused(cause));
     return encodings.map((encoding, i) => {
       const ids = Int32Array.from(encoding.getIds());
       const offsets = new Int32Array(2 * ids.length);

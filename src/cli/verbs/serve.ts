@@ -26,7 +26,7 @@ const options = {
   maxBody: number({ help: "largest body of a request", above: 0, maximum: 1024, default: 16, unit: "MiB" }),
   maxMegapixels: number({ help: "refuse larger images before they are decoded", above: 0, default: 20 }),
   timeout: number({ help: "give a request up after this", above: 0, default: 120, unit: "seconds" }),
-  maxBatchTokens: integer({ help: "tokens of texts that run together, with their padding", minimum: 1, default: 4096 }),
+  maxBatchTokens: integer({ help: "tokens of texts that run together, with their padding", minimum: 1, default: 512 }),
   maxDelay: number({
     help: "longest wait of an input for others to run with",
     minimum: 0,
@@ -108,6 +108,7 @@ async function serve(context: Context): Promise<object> {
     engines: { maxMegapixels: given.maxMegapixels, maxBatchTokens: given.maxBatchTokens, maxDelayMs: given.maxDelay },
     device: given.device,
     logLevel: given.logLevel,
+    ownsProcess: true,
     ...defined({ keys: given.keys, threads: given.threads }),
     ...(given.memoryLimit === undefined ? {} : { memoryLimitBytes: given.memoryLimit * MIB }),
     ...(given.tlsCert === undefined ? {} : { tls: { certificate: given.tlsCert, key: given.tlsKey ?? "" } }),

@@ -186,12 +186,12 @@ async function openAsOpaque(
   onnx: OnnxModel,
   path: string,
   { task, known, bytes, notes, reason }: Opening,
-  { device, threads, labels }: UseOptions & OnnxUseOptions,
+  { device, threads, arena, labels }: UseOptions & OnnxUseOptions,
 ): Promise<OpenedModel> {
   const { where } = onnx;
   if (task.graphs === undefined)
     throw new UnsupportedOpError(`${where}: expected ops that Descent has, for ${task.name}; ${reason}`);
-  const use: UseOptions = { device, threads };
+  const use: UseOptions = { device, threads, arena };
   const file = new OnnxModel(bytes, { where });
   const count = await countScores(file, task.graphs, known, use);
   const { names, remark } = await labelsFor(onnx, path, count, labels);
