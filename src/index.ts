@@ -11,6 +11,16 @@ export * from "./graph/index.js";
 export * from "./ops/index.js";
 export * from "./autodiff/index.js";
 export { compile, evaluate } from "./runtime/index.js";
+export {
+  ConfigError,
+  DataError,
+  DescentError,
+  DTypeError,
+  NoGradientError,
+  SessionError,
+  ShapeError,
+  UnsupportedOpError,
+} from "./util/errors.js";
 export type { NestedNumbers };
 
 declare module "./graph/tensor.js" {

@@ -69,7 +69,7 @@ export function weightedMean(values: Tensor, weights: Tensor): Tensor {
  */
 export const meanWeight = (loss: Tensor): Tensor | undefined => MEAN_WEIGHTS.get(loss);
 
-/** Gives a loss the weight of a mean: one that adds something to a mean keeps the mean's. */
+/** Gives a loss the weight of a mean: one that adds something to a mean keeps the mean's. Loss and weight are scalars. */
 export function withMeanWeight(loss: Tensor, weight: Tensor | undefined): Tensor {
   if (weight !== undefined) MEAN_WEIGHTS.set(loss, weight);
   return loss;
