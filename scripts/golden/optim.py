@@ -7,7 +7,7 @@ import json
 import math
 
 import torch
-from torch.optim import SGD, Adagrad, Adam, AdamW, RMSprop
+from torch.optim import SGD, Adafactor, Adagrad, Adam, AdamW, RMSprop
 from torch.optim import lr_scheduler as sched
 
 STEPS = 100
@@ -92,6 +92,24 @@ case(
     "adagrad accumulator decay",
     {"name": "adagrad", "learningRate": 0.1, "initialAccumulator": 0.5, "weightDecay": 0.1},
     all_of(Adagrad, lr=0.1, initial_accumulator_value=0.5, weight_decay=0.1),
+)
+case(
+    "adafactor",
+    {"name": "adafactor", "learningRate": 0.05, "epsilon": 1e-7},
+    all_of(Adafactor, lr=0.05, eps=(1e-7, 1e-3)),
+)
+case(
+    "adafactor decay, threshold",
+    {
+        "name": "adafactor",
+        "learningRate": 0.3,
+        "epsilon": 1e-7,
+        "decay": 0.5,
+        "leastScale": 0.9,
+        "threshold": 1.5,
+        "weightDecay": 0.1,
+    },
+    all_of(Adafactor, lr=0.3, eps=(1e-7, 0.9), beta2_decay=-0.5, d=1.5, weight_decay=0.1),
 )
 
 

@@ -10,6 +10,8 @@ export interface UpdateKernels {
   adam(...args: readonly number[]): void;
   rms(...args: readonly number[]): void;
   lion(...args: readonly number[]): void;
+  decode(codes: number, scales: number, table: number, out: number, blocks: number): void;
+  encode(x: number, codes: number, scales: number, terms: number, signed: number, blocks: number): void;
 }
 
 /** A parameter in the kernel's memory: addresses of it, its gradient and its slots, 0 for a slot that it does not have. */
@@ -29,6 +31,8 @@ export interface InPlaceRule {
   readonly before: number;
   /** The prefix of its slots' keys; undefined where it has none. */
   readonly prefix: string | undefined;
+  /** The slots that are never negative. */
+  readonly nonNegative: readonly string[];
   /** Updates one parameter. `scalars` are the optimizer's of the step. */
   readonly run: (
     kernels: UpdateKernels,
@@ -121,6 +125,7 @@ export function inPlaceRule({ parts }: Optimizer): InPlaceRule | undefined {
   return {
     before,
     prefix,
+    nonNegative: (make === undefined ? undefined : part?.nonNegativeSlots) ?? [],
     run: (kernels, p, scalars, { learningRateMultiplier = 1, weightDecay }) => {
       const rate = f(f(scalars["learningRate.value"] ?? 0) * f(learningRateMultiplier));
       const lambda = lambdas.reduce((sum, each) => sum + (weightDecay ?? each), 0);

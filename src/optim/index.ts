@@ -3,7 +3,11 @@
  */
 export type * from "./optimizer.js";
 export { matchesPath, splitPatterns } from "../util/patterns.js";
-export { chain, withGroups } from "./chain.js";
+export { chain, withGroups, withState } from "./chain.js";
+export { scaleByAdafactor } from "./adafactor.js";
+export type { AdafactorScaleOptions } from "./adafactor.js";
+export { STATE_PRECISIONS } from "./state-precision.js";
+export type { StatePrecision } from "./state-precision.js";
 export { momentum, scaleByAdagrad, scaleByAdam, scaleByLearningRate, scaleByLion, scaleByRms, weightDecay } from "./parts.js";
 export type { AdagradScaleOptions, AdamScaleOptions, LionScaleOptions, MomentumOptions, RmsScaleOptions } from "./parts.js";
 export * from "./clip.js";

@@ -5,6 +5,7 @@
 import type { DType, Parameter, Tensor } from "../graph/index.js";
 import { asTensor } from "../ops/index.js";
 import type { Schedule } from "./schedule.js";
+import type { StatePrecision } from "./state-precision.js";
 import type { Described, Json } from "../util/described.js";
 
 /** A scalar that multiplies an update: a number, or a scalar tensor (the learning rate, a norm). */
@@ -72,6 +73,8 @@ export interface Part {
   /** The description from which `partFrom` makes the same part. */
   readonly description: Described;
   readonly slots?: (parameter: Parameter) => Readonly<Record<string, Slot>>;
+  /** Those of its slots whose numbers are never negative. */
+  readonly nonNegativeSlots?: readonly string[];
   /** Scalar inputs of the step graph, as the host computes them. */
   readonly scalars?: Readonly<Record<string, (info: StepInfo) => number>>;
   readonly update?: (updates: Updates, context: PartContext) => Updates;
@@ -110,6 +113,8 @@ export interface Optimizer {
   readonly parts: readonly Part[];
   readonly schedule: Schedule;
   readonly groups: readonly ParameterGroup[];
+  /** How the slots of large parameters are kept. */
+  readonly state: StatePrecision;
   /** The description from which `optimizerFrom` makes the same optimizer. */
   readonly description: Json;
   /** Returns the groups' settings of a parameter. */

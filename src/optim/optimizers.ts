@@ -1,7 +1,9 @@
 /**
  * @module Optimizers ready to use, each a short chain, with PyTorch's defaults and formulas.
  */
-import { chain, withGroups } from "./chain.js";
+import type { AdafactorScaleOptions } from "./adafactor.js";
+import { scaleByAdafactor } from "./adafactor.js";
+import { chain, withGroups, withState } from "./chain.js";
 import type { Optimizer, ParameterGroup, Part } from "./optimizer.js";
 import { clipByGlobalNorm, clipByNorm, clipByValue, weightClipping } from "./clip.js";
 import { exponentialMovingAverage } from "./moving-average.js";
@@ -18,6 +20,7 @@ import {
 import type { SaliencyKind } from "./saliency.js";
 import { saliency, weightMask } from "./saliency.js";
 import type { Schedule } from "./schedule.js";
+import type { StatePrecision } from "./state-precision.js";
 import { scheduleFrom } from "./schedule.js";
 import type { Json, Table } from "../util/described.js";
 import { fromTable, isRecord } from "../util/described.js";
@@ -29,12 +32,15 @@ export interface CommonOptions {
   readonly weightDecay?: number;
   /** Other settings for some parameters, by path. */
   readonly groups?: readonly ParameterGroup[];
+  /** The precision of its state; `float32` by default. See `withState`. */
+  readonly state?: StatePrecision;
 }
 
 /** A chain without the parts that are false. Weight decay always has its place, since a group may give it a coefficient. */
-function make(groups: readonly ParameterGroup[] | undefined, ...parts: readonly (Part | false)[]): Optimizer {
-  const optimizer = chain(...parts.filter((part): part is Part => part !== false));
-  return groups === undefined ? optimizer : withGroups(optimizer, groups);
+function make({ groups, state }: CommonOptions, ...parts: readonly (Part | false)[]): Optimizer {
+  const plain = chain(...parts.filter((part): part is Part => part !== false));
+  const optimizer = groups === undefined ? plain : withGroups(plain, groups);
+  return state === undefined ? optimizer : withState(optimizer, state);
 }
 
 /**
@@ -43,9 +49,9 @@ function make(groups: readonly ParameterGroup[] | undefined, ...parts: readonly 
  * Source: PyTorch 2.13, `torch.optim.SGD`. Checked against it: 100 steps, 1e-6, optimizers.test.ts.
  */
 export function sgd(options: CommonOptions & MomentumOptions = {}): Optimizer {
-  const { learningRate = 1e-3, weightDecay = 0, groups, ...rest } = options;
+  const { learningRate = 1e-3, weightDecay = 0, groups, state, ...rest } = options;
   const hasMomentum = (rest.momentum ?? 0) !== 0;
-  return make(groups, weightDecayPart(weightDecay), hasMomentum && momentum(rest), scaleByLearningRate(learningRate));
+  return make({ groups, state }, weightDecayPart(weightDecay), hasMomentum && momentum(rest), scaleByLearningRate(learningRate));
 }
 
 /**
@@ -54,9 +60,9 @@ export function sgd(options: CommonOptions & MomentumOptions = {}): Optimizer {
  * Source: PyTorch 2.13, `torch.optim.RMSprop`. Checked against it: 100 steps, 1e-6, optimizers.test.ts.
  */
 export function rmsprop(options: CommonOptions & RmsScaleOptions & { readonly momentum?: number } = {}): Optimizer {
-  const { learningRate = 1e-2, weightDecay = 0, momentum: mu = 0, groups, ...rest } = options;
+  const { learningRate = 1e-2, weightDecay = 0, momentum: mu = 0, groups, state, ...rest } = options;
   return make(
-    groups,
+    { groups, state },
     weightDecayPart(weightDecay),
     scaleByRms(rest),
     mu !== 0 && momentum({ momentum: mu }),
@@ -71,8 +77,8 @@ export function rmsprop(options: CommonOptions & RmsScaleOptions & { readonly mo
  * 1e-6, optimizers.test.ts.
  */
 export function adagrad(options: CommonOptions & AdagradScaleOptions = {}): Optimizer {
-  const { learningRate = 1e-2, weightDecay = 0, groups, ...rest } = options;
-  return make(groups, weightDecayPart(weightDecay), scaleByAdagrad(rest), scaleByLearningRate(learningRate));
+  const { learningRate = 1e-2, weightDecay = 0, groups, state, ...rest } = options;
+  return make({ groups, state }, weightDecayPart(weightDecay), scaleByAdagrad(rest), scaleByLearningRate(learningRate));
 }
 
 /**
@@ -81,8 +87,8 @@ export function adagrad(options: CommonOptions & AdagradScaleOptions = {}): Opti
  * Source: Kingma and Ba 2015, arXiv:1412.6980. Checked against: PyTorch 2.13, `torch.optim.Adam`, 100 steps, 1e-6, optimizers.test.ts.
  */
 export function adam(options: CommonOptions & AdamScaleOptions = {}): Optimizer {
-  const { learningRate = 1e-3, weightDecay = 0, groups, ...rest } = options;
-  return make(groups, weightDecayPart(weightDecay), scaleByAdam(rest), scaleByLearningRate(learningRate));
+  const { learningRate = 1e-3, weightDecay = 0, groups, state, ...rest } = options;
+  return make({ groups, state }, weightDecayPart(weightDecay), scaleByAdam(rest), scaleByLearningRate(learningRate));
 }
 
 /**
@@ -92,8 +98,8 @@ export function adam(options: CommonOptions & AdamScaleOptions = {}): Optimizer 
  * 1e-6, optimizers.test.ts.
  */
 export function adamW(options: CommonOptions & AdamScaleOptions = {}): Optimizer {
-  const { learningRate = 1e-3, weightDecay = 1e-2, groups, ...rest } = options;
-  return make(groups, scaleByAdam(rest), weightDecayPart(weightDecay), scaleByLearningRate(learningRate));
+  const { learningRate = 1e-3, weightDecay = 1e-2, groups, state, ...rest } = options;
+  return make({ groups, state }, scaleByAdam(rest), weightDecayPart(weightDecay), scaleByLearningRate(learningRate));
 }
 
 /**
@@ -102,11 +108,22 @@ export function adamW(options: CommonOptions & AdamScaleOptions = {}): Optimizer
  * Source: Chen et al. 2023, arXiv:2302.06675, algorithm 2. Checked against: that formula in plain code, optimizers.test.ts.
  */
 export function lion(options: CommonOptions & LionScaleOptions = {}): Optimizer {
-  const { learningRate = 1e-4, weightDecay = 0, groups, ...rest } = options;
-  return make(groups, scaleByLion(rest), weightDecayPart(weightDecay), scaleByLearningRate(learningRate));
+  const { learningRate = 1e-4, weightDecay = 0, groups, state, ...rest } = options;
+  return make({ groups, state }, scaleByLion(rest), weightDecayPart(weightDecay), scaleByLearningRate(learningRate));
 }
 
-const common = ["learningRate", "weightDecay", "groups"];
+/**
+ * Adafactor: a memory of rows and columns in place of one for each number, and steps relative to the size of the weights, so that the learning rate is a
+ * share of it.
+ *
+ * Source: Shazeer and Stern 2018, arXiv:1804.04235. Checked against: PyTorch 2.15, `torch.optim.Adafactor`, 100 steps, 1e-9, optimizers.test.ts.
+ */
+export function adafactor(options: CommonOptions & AdafactorScaleOptions = {}): Optimizer {
+  const { learningRate = 1e-2, weightDecay = 0, groups, state, ...rest } = options;
+  return make({ groups, state }, scaleByAdafactor(rest), weightDecayPart(weightDecay), scaleByLearningRate(learningRate));
+}
+
+const common = ["learningRate", "weightDecay", "groups", "state"];
 
 /** Every optimizer by name, with the options that it takes. */
 export const OPTIMIZERS = {
@@ -116,6 +133,7 @@ export const OPTIMIZERS = {
   adam: { make: adam, options: [...common, "beta1", "beta2", "epsilon", "amsgrad"] },
   adamW: { make: adamW, options: [...common, "beta1", "beta2", "epsilon", "amsgrad"] },
   lion: { make: lion, options: [...common, "beta1", "beta2"] },
+  adafactor: { make: adafactor, options: [...common, "decay", "epsilon", "leastScale", "threshold"] },
 } as const satisfies Table<Optimizer>;
 
 /** Optimizers by name. */
@@ -135,6 +153,7 @@ const PARTS: Table<Part> = {
   rms: { make: scaleByRms, options: ["alpha", "epsilon", "centered"] },
   adagrad: { make: scaleByAdagrad, options: ["initialAccumulator", "epsilon"] },
   lion: { make: scaleByLion, options: ["beta1", "beta2"] },
+  adafactor: { make: scaleByAdafactor, options: ["decay", "epsilon", "leastScale", "threshold"] },
   clipByValue: { make: ({ limit }: Limit) => clipByValue(limit), options: ["limit"] },
   clipByNorm: { make: ({ limit }: Limit) => clipByNorm(limit), options: ["limit"] },
   clipByGlobalNorm: { make: ({ limit }: Limit) => clipByGlobalNorm(limit), options: ["limit"] },
@@ -155,7 +174,8 @@ const PARTS: Table<Part> = {
 export function optimizerFrom(description: Json): Optimizer {
   if (isRecord(description) && Array.isArray(description["parts"])) {
     const parts = (description["parts"] as readonly Json[]).map((part) => fromTable("part of an optimizer", PARTS, part));
-    return withGroups(chain(...parts), (description["groups"] ?? []) as unknown as readonly ParameterGroup[]);
+    const made = withGroups(chain(...parts), (description["groups"] ?? []) as unknown as readonly ParameterGroup[]);
+    return description["state"] === undefined ? made : withState(made, description["state"] as StatePrecision);
   }
   if (!isRecord(description)) return fromTable<Optimizer>("optimizer", OPTIMIZERS, description);
   const { learningRate } = description;

@@ -118,6 +118,7 @@ export function scaleByAdam({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, amsgra
       square: like(parameter, 0),
       ...(amsgrad ? { largest: like(parameter, 0) } : {}),
     }),
+    nonNegativeSlots: ["square", "largest"],
     scalars: {
       scale: ({ step }) => ((1 - beta1) / (1 - beta1 ** (step + 1))) * root(step),
       epsilon: ({ step }) => epsilon * root(step),
@@ -160,6 +161,7 @@ export function scaleByRms({ alpha = 0.99, epsilon = 1e-8, centered = false }: R
   return {
     description: { name: "rms", alpha, epsilon, centered },
     slots: (parameter) => ({ square: like(parameter, 0), ...(centered ? { mean: like(parameter, 0) } : {}) }),
+    nonNegativeSlots: ["square"],
     update: eachParameter((update, path, { slot, setSlot, materialize }) => {
       const g = materialize(path, update);
       const v = slot("square", path).mul(alpha).add(g.square());
@@ -188,6 +190,7 @@ export function scaleByAdagrad({ initialAccumulator = 0, epsilon = 1e-10 }: Adag
   return {
     description: { name: "adagrad", initialAccumulator, epsilon },
     slots: (parameter) => ({ sum: like(parameter, initialAccumulator) }),
+    nonNegativeSlots: ["sum"],
     update: eachParameter((update, path, { slot, setSlot, materialize }) => {
       const g = materialize(path, update);
       const sum = slot("sum", path).add(g.square());

@@ -3,6 +3,7 @@
  * that reaches the accuracy the documentation promises. What one task takes besides stands in its own folder.
  */
 import type { WeightBound } from "../optim/index.js";
+import { STATE_PRECISIONS } from "../optim/state-precision.js";
 import { DEVICES } from "../runtime/runtime.js";
 import type { Option, OptionTable, OptionValues } from "../util/option.js";
 import { ConfigError } from "../util/errors.js";
@@ -16,6 +17,7 @@ export const OPTIMIZERS = {
   adam: "adam",
   adamw: "adamW",
   lion: "lion",
+  adafactor: "adafactor",
 } as const;
 
 /** Schedules: the command line's name, and the one in `optim`'s table. */
@@ -214,6 +216,10 @@ export const trainingOptions = {
     metavar: "NAME",
     defaultText: "the model's own",
   }),
+  optimizerState: choice(STATE_PRECISIONS, {
+    help: "the optimizer's state of large parameters: float32, or int8, codes of 8 bits in blocks of 256, a quarter of the memory",
+    default: "float32",
+  }),
   schedule: choice(namesOf(SCHEDULES), {
     help: `learning rate schedule: ${namesOf(SCHEDULES).join(", ")}`,
     metavar: "NAME",
@@ -244,7 +250,7 @@ export const trainingOptions = {
     defaultText: "0",
   }),
   memory: text({
-    help: "largest memory of the training, such as 2GB: chooses --recompute, and how many examples are computed at a time",
+    help: "largest memory of the training, such as 2GB: chooses --recompute, --optimizer-state, and how many examples are computed at a time",
     metavar: "SIZE",
     defaultText: "no limit",
   }),

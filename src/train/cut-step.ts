@@ -62,7 +62,7 @@ function before(
 export function cutStep(step: TrainingStep): CutStep | undefined {
   const rule = inPlaceRule(step.optimizer);
   const trained = step.optimizer.trained(step.model.parameters());
-  const isFloat32 = [...trained.values(), ...step.types.slots.values()].every(({ dtype }) => dtype === "float32");
+  const isFloat32 = [...trained.values()].every(({ dtype }) => dtype === "float32");
   if (rule === undefined || !isFloat32) return undefined;
 
   const graphFor = (batch: BatchTypes): CutGraph => {

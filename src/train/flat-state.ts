@@ -2,9 +2,10 @@
  * @module The trained parameters, their slots and gradients in memory that the update's kernel works on (`optim/kernels/update.wat`) and the engine reads
  * and writes in place: one copy of each.
  */
-import type { TensorData, TensorType } from "../graph/index.js";
-import type { UpdateKernels } from "../optim/in-place.js";
+import type { TensorData } from "../graph/index.js";
+import type { FlatParameter, UpdateKernels } from "../optim/in-place.js";
 import type { Optimizer } from "../optim/index.js";
+import { BLOCK, codeOf, codeValues, scaleName } from "../optim/state-precision.js";
 import { UPDATE_WASM } from "../optim/kernels/wasm.js";
 import { fromBase64 } from "../util/base64.js";
 import { own } from "../util/record.js";
@@ -19,28 +20,55 @@ const PAGE_BYTES = 2 ** 16;
 /** Parameters go into another memory from this many bytes on: one holds at most 4 GiB. */
 const MEMORY_BYTES = 2 ** 30;
 
+/** An array in the kernel's memory. */
+interface Place {
+  readonly name: string;
+  readonly dtype: "float32" | "uint8";
+  readonly shape: readonly number[];
+}
+
 /** The parts of a parameter: it, its slots, its gradients (two that take turns where batches are summed), by the state's names. */
 interface Entry {
   readonly path: string;
-  readonly size: number;
-  readonly names: readonly string[];
+  readonly places: readonly Place[];
 }
 
-/** One memory with the kernel on it. */
+/** One memory with the kernel on it, and what codes of 8 bits need of it: see `LAYOUT`. */
 interface Bank {
   readonly memory: WebAssembly.Memory;
   readonly kernels: UpdateKernels;
 }
 
-const paddedBytes = (size: number): number => Math.ceil(size / LANES) * LANES * 4;
+/** Blocks of codes that are worked on at once, and slots of an optimizer at most. */
+const [CHUNK, MOST_SLOTS] = [8, 3];
+
+/** Addresses of what state in 8 bits needs: values and terms of the codes, signed and never negative, and numbers to work on. Address 0 stands for a slot that is not there. */
+const LAYOUT = {
+  values: [16, 16 + 1024],
+  terms: [16 + 2048, 16 + 2048 + 128],
+  scratch: 16 + 2048 + 256,
+  end: 16 + 2048 + 256 + MOST_SLOTS * CHUNK * BLOCK * 4,
+} as const;
+
+const bytesOf = ({ dtype, shape }: Omit<Place, "name">): number => {
+  const size = shape.reduce((n, d) => n * d, dtype === "uint8" ? 1 : 4);
+  return Math.ceil(size / (LANES * 4)) * LANES * 4;
+};
+
+const entryBytes = ({ places }: Entry): number => places.reduce((sum, place) => sum + bytesOf(place), 0);
 
 let module: WebAssembly.Module | undefined;
 
 function bankOf(entries: readonly Entry[]): Bank {
-  const bytes = entries.reduce((sum, { size, names }) => sum + paddedBytes(size) * names.length, 0);
-  const memory = new WebAssembly.Memory({ initial: Math.ceil((bytes + LANES * 4) / PAGE_BYTES) });
+  const bytes = entries.reduce((sum, entry) => sum + entryBytes(entry), LAYOUT.end);
+  const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
   module ??= new WebAssembly.Module(fromBase64(UPDATE_WASM) as BufferSource);
   const { exports } = new WebAssembly.Instance(module, { host: { memory } });
+  for (const nonNegative of [0, 1] as const) {
+    new Float32Array(memory.buffer, LAYOUT.values[nonNegative], 256).set(codeValues(nonNegative === 1));
+    const terms = codeOf(nonNegative === 1).flatMap(({ start, gain, offset, most }) => [start, gain, offset, most]);
+    new Float32Array(memory.buffer, LAYOUT.terms[nonNegative], terms.length).set(terms);
+  }
   return { memory, kernels: exports as unknown as UpdateKernels };
 }
 
@@ -49,7 +77,7 @@ function* banks(entries: readonly Entry[]): Generator<readonly Entry[]> {
   let group: Entry[] = [];
   let bytes = 0;
   for (const entry of entries) {
-    const more = paddedBytes(entry.size) * entry.names.length;
+    const more = entryBytes(entry);
     if (group.length > 0 && bytes + more > MEMORY_BYTES) {
       yield group;
       [group, bytes] = [[], 0];
@@ -63,38 +91,76 @@ function* banks(entries: readonly Entry[]): Generator<readonly Entry[]> {
 /** The name of a gradient's second memory. */
 const secondName = (gradient: string): string => `second ${gradient}`;
 
+/** A slot in 8 bits while it is worked on. */
+interface Coded {
+  readonly name: string;
+  readonly codes: number;
+  readonly scales: number;
+  readonly scratch: number;
+  readonly nonNegative: 0 | 1;
+}
+
 /** State in the kernel's memory. */
 export class FlatState {
   readonly #cut: CutStep;
   readonly #optimizer: Optimizer;
-  readonly #kernels = new Map<string, UpdateKernels>();
+  readonly #banks = new Map<string, Bank>();
   readonly #arrays = new Map<string, TensorData>();
+  /** By path, for parameters whose slots are in 8 bits. */
+  readonly #coded = new Map<string, readonly Coded[]>();
 
   constructor(cut: CutStep, optimizer: Optimizer, types: StateTypes, isSummed: boolean) {
     this.#cut = cut;
     this.#optimizer = optimizer;
     const slots = new Map<string, string[]>();
     for (const [key, { path }] of types.slots) slots.set(path, [...(slots.get(path) ?? []), key]);
-    const entries = [...cut.trained].map(([path, p]): Entry => {
+    const entries = [...cut.trained].map(([path, { dims }]): Entry => {
       const gradients = [gradientName(path), ...(isSummed ? [secondName(gradientName(path))] : [])];
-      return { path, size: p.size, names: [path, ...(slots.get(path) ?? []), ...gradients] };
+      const places = [path, ...(slots.get(path) ?? []), ...gradients].map((name): Place => {
+        const { dtype, shape } = types.slots.get(name) ?? { dtype: "float32", shape: dims };
+        return { name, dtype: dtype as Place["dtype"], shape: shape as readonly number[] };
+      });
+      return { path, places };
     });
-    for (const group of banks(entries)) this.#fill(group, types);
+    for (const group of banks(entries)) this.#fill(group);
+    for (const { path } of entries) this.#findCoded(path, slots.get(path) ?? []);
   }
 
-  #fill(group: readonly Entry[], types: StateTypes): void {
-    const { memory, kernels } = bankOf(group);
-    // Address 0 stands for a slot that is not there.
-    let at = LANES * 4;
-    for (const { path, size, names } of group) {
-      this.#kernels.set(path, kernels);
-      for (const name of names) {
-        const { shape } = (types.slots.get(name) ?? this.#cut.trained.get(path)) as TensorType;
-        const data = new Float32Array(memory.buffer, at, size);
-        this.#arrays.set(name, { dtype: "float32", shape: shape as readonly number[], data });
-        at += paddedBytes(size);
+  #fill(group: readonly Entry[]): void {
+    const bank = bankOf(group);
+    let at: number = LAYOUT.end;
+    for (const { path, places } of group) {
+      this.#banks.set(path, bank);
+      for (const place of places) {
+        const { name, dtype, shape } = place;
+        const size = shape.reduce((n, d) => n * d, 1);
+        const data = new (dtype === "uint8" ? Uint8Array : Float32Array)(bank.memory.buffer, at, size);
+        this.#arrays.set(name, { dtype, shape, data });
+        at += bytesOf(place);
       }
     }
+  }
+
+  #findCoded(path: string, keys: readonly string[]): void {
+    const { prefix = "", nonNegative } = this.#cut.rule;
+    const coded = keys
+      .filter((key) => this.#arrays.get(key)?.dtype === "uint8")
+      .map((key, i): Coded => {
+        const name = key.slice(prefix.length + 1, -path.length - 1);
+        return {
+          name,
+          codes: this.#addressOf(key),
+          scales: this.#addressOf(`${prefix}.${scaleName(name)}/${path}`),
+          scratch: LAYOUT.scratch + i * CHUNK * BLOCK * 4,
+          nonNegative: nonNegative.includes(name) ? 1 : 0,
+        };
+      });
+    if (coded.length > 0) this.#coded.set(path, coded);
+  }
+
+  /** The address of an entry, 0 for one that is not there. */
+  #addressOf(name: string): number {
+    return this.#arrays.get(name)?.data.byteOffset ?? 0;
   }
 
   /** Where an entry of the state lies, or a parameter's gradient by its name; undefined for what lies elsewhere. */
@@ -114,21 +180,45 @@ export class FlatState {
     gradientAt: (path: string) => TensorData,
   ): void {
     const { rule, trained } = this.#cut;
-    const addressOf = (name: string): number | undefined => this.#arrays.get(name)?.data.byteOffset;
     for (const [path, p] of trained) {
-      const slot = (name: string): number => addressOf(`${rule.prefix}.${name}/${path}`) ?? 0;
       const flat = {
-        w: addressOf(path) as number,
+        w: this.#addressOf(path),
         g: gradientAt(path).data.byteOffset,
-        slot,
+        slot: (name: string): number => this.#addressOf(`${rule.prefix}.${name}/${path}`),
         vectors: Math.ceil(p.size / LANES),
+        ...factorsOf(path),
       };
-      rule.run(
-        this.#kernels.get(path) as UpdateKernels,
-        { ...flat, ...factorsOf(path) },
-        scalars,
-        this.#optimizer.settings(path),
-      );
+      const bank = this.#banks.get(path) as Bank;
+      const settings = this.#optimizer.settings(path);
+      const coded = this.#coded.get(path);
+      if (coded === undefined) rule.run(bank.kernels, flat, scalars, settings);
+      else for (const part of inChunks(bank, flat, p.size, coded)) rule.run(bank.kernels, part, scalars, settings);
+    }
+  }
+}
+
+/** A parameter in parts, whose slots are numbers while a part is looked at and codes behind it. */
+function* inChunks(
+  { memory, kernels }: Bank,
+  flat: FlatParameter,
+  size: number,
+  coded: readonly Coded[],
+): Generator<FlatParameter> {
+  const scratch = new Map(coded.map((each) => [each.name, each.scratch]));
+  const slot = (name: string): number => scratch.get(name) ?? 0;
+  const perChunk = (CHUNK * BLOCK) / LANES;
+  for (let first = 0; first < flat.vectors; first += perChunk) {
+    const vectors = Math.min(perChunk, flat.vectors - first);
+    const blocks = Math.ceil((vectors * LANES) / BLOCK);
+    const at = first * LANES;
+    const left = Math.min(CHUNK * BLOCK, size - at);
+    const scales = (at / BLOCK) * 4;
+    for (const c of coded) kernels.decode(c.codes + at, c.scales + scales, LAYOUT.values[c.nonNegative], c.scratch, blocks);
+    yield { ...flat, w: flat.w + at * 4, g: flat.g + at * 4, slot, vectors };
+    for (const c of coded) {
+      // Behind the last number is nothing, whatever a slot began with.
+      if (left < blocks * BLOCK) new Float32Array(memory.buffer, c.scratch + left * 4, blocks * BLOCK - left).fill(0);
+      kernels.encode(c.scratch, c.codes + at, c.scales + scales, LAYOUT.terms[c.nonNegative], 1 - c.nonNegative, blocks);
     }
   }
 }

@@ -3,7 +3,7 @@
  * that take turns, so that a step allocates nothing; on a GPU new buffers replace old ones, and nothing comes back unasked.
  */
 import type { Tensor, TensorData, TensorType } from "../graph/index.js";
-import { formatShape, Graph, sameShape, sizeOf } from "../graph/index.js";
+import { DTYPES, formatShape, Graph, sameShape, sizeOf } from "../graph/index.js";
 import { resolveForUse } from "../ops/index.js";
 import type { ScheduleState } from "../optim/index.js";
 import type { Exchange } from "../parallel/index.js";
@@ -102,6 +102,10 @@ export class TrainingState implements AsyncDisposable {
     const runtime = options.runtime ?? (await platformRuntime());
     const state = new TrainingState(step, runtime, await resolveDevice(runtime, options.device), options);
     const { exchange } = state;
+    if (step.optimizer.state === "int8" && state.device !== "cpu" && state.device !== "wasm")
+      throw new ConfigError(
+        `training state: optimizer state int8: expected device cpu or wasm, got ${state.device}; leave it in float32`,
+      );
     if (exchange !== undefined && (state.device !== "cpu" || step.passes !== exchange.allPasses))
       throw new ConfigError(`training state: expected a step of ${exchange.allPasses} passes on cpu, got ${state.device}`);
     const slots = new Map([...step.types.slots].filter(([, { path }]) => state.#owns(path)));
@@ -547,8 +551,11 @@ export class TrainingState implements AsyncDisposable {
     if (this.exchange === undefined || this.#owners === undefined) return;
     for (const [key, slot] of this.step.types.slots) {
       const shape = slot.shape as readonly number[];
-      const value = values.get(key) ?? { dtype: slot.dtype, shape, data: new Float32Array(sizeOf(shape)) };
-      await this.exchange.group.spread([value.data as Float32Array], this.#owners.get(slot.path) as number);
+      const value = values.get(key) ?? { dtype: slot.dtype, shape, data: DTYPES[slot.dtype].create(sizeOf(shape)) };
+      // Codes are bytes in whole blocks, which travel as they are.
+      const { buffer, byteOffset, byteLength } = value.data;
+      const words = new Float32Array(buffer, byteOffset, byteLength / 4);
+      await this.exchange.group.spread([words], this.#owners.get(slot.path) as number);
       values.set(key, value);
     }
   }

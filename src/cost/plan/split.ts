@@ -23,8 +23,8 @@ export interface StateBytes {
   readonly optimizer: number;
 }
 
-/** Numbers for each parameter that optimizers keep in float32. */
-const SLOTS = { sgd: 1, rmsprop: 1, adagrad: 1, adam: 2, adamw: 2, lion: 1 } as const;
+/** Numbers for each parameter that optimizers keep in float32; of Adafactor, whose rows and columns are few beside them, none. */
+const SLOTS = { sgd: 1, rmsprop: 1, adagrad: 1, adam: 2, adamw: 2, lion: 1, adafactor: 0 } as const;
 /** Optimizers that plans know. */
 export type PlanOptimizer = keyof typeof SLOTS;
 /** Optimizers that plans know. */

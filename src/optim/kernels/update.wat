@@ -174,4 +174,97 @@
         (local.set $g (i32.add (local.get $g) (i32.const 16)))
         (local.set $m (i32.add (local.get $m) (i32.const 16)))
         (local.set $n (i32.sub (local.get $n) (i32.const 1)))
-        (br $next)))))
+        (br $next))))
+
+  ;; State in 8 bits (state-precision.ts): blocks of 256 numbers, a byte of code each, with the largest of the block as its scale.
+
+  ;; Numbers from codes: out = table[code]·scale. The table has 256 numbers.
+  (func (export "decode") (param $codes i32) (param $scales i32) (param $table i32) (param $out i32) (param $blocks i32)
+    (local $scale v128) (local $end i32)
+    (block $done
+      (loop $block
+        (br_if $done (i32.eqz (local.get $blocks)))
+        (local.set $scale (v128.load32_splat (local.get $scales)))
+        (local.set $end (i32.add (local.get $codes) (i32.const 256)))
+        (loop $next
+          (v128.store (local.get $out)
+            (f32x4.mul
+              (f32x4.replace_lane 3
+                (f32x4.replace_lane 2
+                  (f32x4.replace_lane 1
+                    (f32x4.splat (f32.load (i32.add (local.get $table) (i32.shl (i32.load8_u (local.get $codes)) (i32.const 2)))))
+                    (f32.load (i32.add (local.get $table) (i32.shl (i32.load8_u offset=1 (local.get $codes)) (i32.const 2)))))
+                  (f32.load (i32.add (local.get $table) (i32.shl (i32.load8_u offset=2 (local.get $codes)) (i32.const 2)))))
+                (f32.load (i32.add (local.get $table) (i32.shl (i32.load8_u offset=3 (local.get $codes)) (i32.const 2)))))
+              (local.get $scale)))
+          (local.set $out (i32.add (local.get $out) (i32.const 16)))
+          (local.set $codes (i32.add (local.get $codes) (i32.const 4)))
+          (br_if $next (i32.lt_u (local.get $codes) (local.get $end))))
+        (local.set $scales (i32.add (local.get $scales) (i32.const 4)))
+        (local.set $blocks (i32.sub (local.get $blocks) (i32.const 1)))
+        (br $block))))
+
+  ;; Codes of numbers: the sum over eight terms (start, gain, offset, most) of [a >= start] + floor(min(max(a*gain - offset, 0), most)) with
+  ;; a = |x| / scale; where signed is not 0, 127 + code, or 127 - min(code, 127) of what is negative.
+  (func (export "encode")
+    (param $x i32) (param $codes i32) (param $scales i32) (param $terms i32) (param $signed i32) (param $blocks i32)
+    (local $v v128) (local $a v128) (local $p v128) (local $most v128) (local $end i32) (local $term i32) (local $scale f32)
+    (block $done
+      (loop $block
+        (br_if $done (i32.eqz (local.get $blocks)))
+        (local.set $most (f32x4.splat (f32.const 0)))
+        (local.set $end (i32.add (local.get $x) (i32.const 1024)))
+        (loop $next
+          (local.set $most (f32x4.max (local.get $most) (f32x4.abs (v128.load (local.get $x)))))
+          (local.set $x (i32.add (local.get $x) (i32.const 16)))
+          (br_if $next (i32.lt_u (local.get $x) (local.get $end))))
+        (local.set $x (i32.sub (local.get $x) (i32.const 1024)))
+        (local.set $scale
+          (f32.max
+            (f32.max (f32x4.extract_lane 0 (local.get $most)) (f32x4.extract_lane 1 (local.get $most)))
+            (f32.max (f32x4.extract_lane 2 (local.get $most)) (f32x4.extract_lane 3 (local.get $most)))))
+        (f32.store (local.get $scales) (local.get $scale))
+        (local.set $most (f32x4.splat (f32.max (local.get $scale) (f32.const 1e-30))))
+        (loop $next
+          (local.set $v (v128.load (local.get $x)))
+          (local.set $a (f32x4.abs (f32x4.div (local.get $v) (local.get $most))))
+          (local.set $p (f32x4.splat (f32.const 0)))
+          (local.set $term (local.get $terms))
+          (loop $each
+            (local.set $p
+              (f32x4.add (local.get $p)
+                (f32x4.add
+                  (v128.and
+                    (f32x4.ge (local.get $a) (v128.load32_splat (local.get $term)))
+                    (f32x4.splat (f32.const 1)))
+                  (f32x4.floor
+                    (f32x4.min
+                      (f32x4.max
+                        (f32x4.sub
+                          (f32x4.mul (local.get $a) (v128.load32_splat offset=4 (local.get $term)))
+                          (v128.load32_splat offset=8 (local.get $term)))
+                        (f32x4.splat (f32.const 0)))
+                      (v128.load32_splat offset=12 (local.get $term)))))))
+            (local.set $term (i32.add (local.get $term) (i32.const 16)))
+            (br_if $each (i32.lt_u (local.get $term) (i32.add (local.get $terms) (i32.const 128)))))
+          (local.set $p (i32x4.trunc_sat_f32x4_s (local.get $p)))
+          (if (local.get $signed)
+            (then
+              (local.set $p
+                (i32x4.add
+                  (v128.bitselect
+                    (i32x4.neg (i32x4.min_s (local.get $p) (i32x4.splat (i32.const 127))))
+                    (local.get $p)
+                    (f32x4.lt (local.get $v) (f32x4.splat (f32.const 0))))
+                  (i32x4.splat (i32.const 127))))))
+          (i32.store (local.get $codes)
+            (i32x4.extract_lane 0
+              (i8x16.narrow_i16x8_u
+                (i16x8.narrow_i32x4_s (local.get $p) (local.get $p))
+                (i16x8.narrow_i32x4_s (local.get $p) (local.get $p)))))
+          (local.set $x (i32.add (local.get $x) (i32.const 16)))
+          (local.set $codes (i32.add (local.get $codes) (i32.const 4)))
+          (br_if $next (i32.lt_u (local.get $x) (local.get $end))))
+        (local.set $scales (i32.add (local.get $scales) (i32.const 4)))
+        (local.set $blocks (i32.sub (local.get $blocks) (i32.const 1)))
+        (br $block)))))

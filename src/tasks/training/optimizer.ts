@@ -1,7 +1,7 @@
 /**
  * @module An optimizer from the options of a command line: names and numbers.
  */
-import type { Json, Optimizer } from "../../optim/index.js";
+import type { Json, Optimizer, StatePrecision } from "../../optim/index.js";
 import type { OptimizerChoice } from "../options.js";
 import { OPTIMIZERS, weightBound } from "../options.js";
 import { chain, clipByGlobalNorm, optimizerFrom, scheduleFrom, weightClipping } from "../../optim/index.js";
@@ -24,6 +24,8 @@ export interface OptimizerOptions {
   readonly clipNorm?: number;
   /** As on the command line: `0.5`, `99%`. */
   readonly clipWeights?: string;
+  /** How large parameters' state is kept: `float32` or `int8`. */
+  readonly optimizerState?: StatePrecision;
   /** Updates in all: schedules that need lengths of their own take shares of it. */
   readonly totalSteps: number;
 }
@@ -57,13 +59,14 @@ function scheduleDescription({ schedule, lr: peak, warmupSteps, totalSteps, fina
 
 /** Errors: ConfigError for an unknown name or a number out of range. */
 export function makeOptimizer(options: OptimizerOptions): Optimizer {
-  const { optimizer, weightDecay, clipNorm, clipWeights, beta1, beta2 } = options;
+  const { optimizer, weightDecay, clipNorm, clipWeights, beta1, beta2, optimizerState } = options;
   const schedule = scheduleFrom(scheduleDescription(options));
   // SGD without momentum is rarely what is meant by the name in a shell.
   const extra: Record<string, Json> = optimizer === "sgd" ? { momentum: 0.9, nesterov: true } : {};
   if (beta1 !== undefined && /^(adamw?|lion)$/.test(optimizer)) extra["beta1"] = beta1;
   if (beta2 !== undefined && /^(adamw?|lion)$/.test(optimizer)) extra["beta2"] = beta2;
   const name = Object.hasOwn(OPTIMIZERS, optimizer) ? OPTIMIZERS[optimizer as OptimizerChoice] : optimizer;
+  if (optimizerState !== undefined) extra["state"] = optimizerState;
   const made = optimizerFrom({ name, learningRate: schedule.description, weightDecay, ...extra });
   const first = clipNorm === undefined ? [] : [clipByGlobalNorm(clipNorm)];
   const last = clipWeights === undefined ? [] : [weightClipping(weightBound(clipWeights, "--clip-weights"))];

@@ -275,6 +275,7 @@ function scheduleFor(
     beta1: options.beta1 ?? defaults.beta1,
     beta2: options.beta2 ?? defaults.beta2,
     finalLrFraction: options.finalLrFraction ?? defaults.finalLrFraction,
+    optimizerState: options.optimizerState,
   };
   const passSize = parallel?.microBatch ?? batchSize;
   return { batchSize, accumulate, asked, epochs, totalSteps, evaluateEvery, settings, parallel, passSize };

@@ -4,7 +4,10 @@
  */
 import { stretches } from "../../autodiff/index.js";
 import { passCost, peakIntermediateBytes } from "../../cost/index.js";
-import type { Tensor } from "../../graph/index.js";
+import type { TensorType } from "../../graph/index.js";
+import { DTYPES } from "../../graph/index.js";
+import type { StatePrecision } from "../../optim/index.js";
+import { withState } from "../../optim/index.js";
 import type { Device } from "../../runtime/index.js";
 import { prepareGraph } from "../../runtime/index.js";
 import { cutStep } from "../../train/cut-step.js";
@@ -15,10 +18,11 @@ import { ConfigError } from "../../util/errors.js";
 import type { TrainingSetup } from "./setup-node.js";
 import { trainingTypes } from "./setup-node.js";
 
-/** One way to train: a batch in `micro` pieces, with the first `recompute` stretches of the model computed again. */
+/** One way to train: a batch in `micro` pieces, with the first `recompute` stretches of the model computed again, and the optimizer's state in a precision. */
 interface Way {
   readonly micro: number;
   readonly recompute: number;
+  readonly state: StatePrecision;
 }
 
 /** The memory that a way takes. */
@@ -37,13 +41,14 @@ const MARGIN = 0.95;
 const MIB = 2 ** 20;
 
 /** The setup's step, done in a way. */
-function stepOf({ step }: TrainingSetup, { micro, recompute }: Way): TrainingStep {
+function stepOf({ step }: TrainingSetup, { micro, recompute, state }: Way): TrainingStep {
   const accumulate = (step.accumulate ?? 1) * micro;
-  return trainingStep({ ...step, accumulate, ...(recompute === 0 ? {} : { recompute: { parts: recompute } }) });
+  const optimizer = state === step.optimizer.state ? step.optimizer : withState(step.optimizer, state);
+  return trainingStep({ ...step, optimizer, accumulate, ...(recompute === 0 ? {} : { recompute: { parts: recompute } }) });
 }
 
-const sizeOfAll = (tensors: Iterable<{ readonly shape: Tensor["shape"] }>): number =>
-  [...tensors].reduce((sum, { shape }) => sum + shape.reduce<number>((n, d) => n * Number(d), 4), 0);
+const sizeOfAll = (tensors: Iterable<TensorType>): number =>
+  [...tensors].reduce((sum, { shape, dtype }) => sum + shape.reduce<number>((n, d) => n * Number(d), DTYPES[dtype].bytes), 0);
 
 /** Predicts what a way takes beside what the process has. */
 function measured(setup: TrainingSetup, way: Way, device: Device): Taken {
@@ -62,8 +67,11 @@ function measured(setup: TrainingSetup, way: Way, device: Device): Taken {
 
 const graphsOf = ({ buckets }: TrainingSetup): number => (buckets?.bounds.length ?? 1) + 1;
 
-/** Ways to train, those first that cost least time: fewer pieces, less computed again. Batch normalization sees the batch, which is left whole. */
-function ways(setup: TrainingSetup): Way[] {
+/**
+ * Ways to train, those first that cost least time and change nothing: fewer pieces, less computed again, then state in 8 bits. Batch normalization sees
+ * the batch, which is left whole.
+ */
+function ways(setup: TrainingSetup, device: Device): Way[] {
   const { step, batchSize, passSize } = setup;
   const traced = traceLoss(step, trainingTypes(setup, passSize), step.optimizer.trained(step.model.parameters()));
   const parts = stretches(traced.loss, new Set(step.optimizer.trained(step.model.parameters()).values())).length;
@@ -72,8 +80,14 @@ function ways(setup: TrainingSetup): Way[] {
   const again = [...new Set([0, Math.floor(parts / 2), Math.max(0, parts - 1)])];
   const few = micros.filter((k) => k <= 4);
   const many = micros.filter((k) => k > 4);
-  // Pieces of a few examples leave the processor idle between them: computing again, at most a third more, comes before these.
-  return [few, many].flatMap((each) => again.flatMap((recompute) => each.map((micro) => ({ micro, recompute }))));
+  const own = step.optimizer.state;
+  const isKnown =
+    device === "cpu" && withState(step.optimizer, "int8").slots(step.model.parameters()).size > step.types.slots.size;
+  const precisions: readonly StatePrecision[] = own === "float32" && isKnown ? [own, "int8"] : [own];
+  // Pieces of a few examples leave the processor idle between them: computing again, at most a third more, and 8 bits come before these.
+  return [few, many].flatMap((each) =>
+    precisions.flatMap((state) => again.flatMap((recompute) => each.map((micro) => ({ micro, recompute, state })))),
+  );
 }
 
 /**
@@ -90,7 +104,7 @@ export function withinMemory(setup: TrainingSetup, device: Device, note: (text: 
   const present = process.memoryUsage().rss;
   const shown = (bytes: number): string => `${Math.ceil(bytes / MIB)} MiB`;
   let [least, whole]: [Taken | undefined, Taken | undefined] = [undefined, undefined];
-  for (const way of ways(setup)) {
+  for (const way of ways(setup, device)) {
     const taken = measured(setup, way, device);
     whole ??= taken;
     if (least === undefined || taken.bytes < least.bytes) least = taken;
@@ -106,10 +120,11 @@ export function withinMemory(setup: TrainingSetup, device: Device, note: (text: 
   );
 }
 
-function described({ batchSize }: TrainingSetup, { micro, recompute }: Way, taken: Taken, whole: Taken): string {
+function described({ batchSize, step }: TrainingSetup, { micro, recompute, state }: Way, taken: Taken, whole: Taken): string {
   const parts = [
     ...(micro === 1 ? [] : [`batches of ${batchSize} in ${micro} pieces of ${batchSize / micro}`]),
     ...(recompute === 0 ? [] : [`inner values of ${recompute} parts of the model computed again`]),
+    ...(state === step.optimizer.state ? [] : ["the optimizer's state in 8 bits, which rounds its numbers"]),
   ];
   if (parts.length === 0) return "it fits as it is";
   const more = 100 * (taken.flops / whole.flops - 1);
@@ -136,6 +151,7 @@ function chosen(setup: TrainingSetup, way: Way): TrainingSetup {
       batchSize,
       accumulate: step.accumulate ?? 1,
       ...(way.recompute === 0 ? {} : { recompute: way.recompute }),
+      ...(way.state === "float32" ? {} : { optimizerState: way.state }),
     },
   };
 }
