@@ -15,6 +15,8 @@ import { middleBox, resizeBox } from "./resize.js";
 
 /** An image with more pixels is refused before it is decoded. */
 export const MAX_MEGAPIXELS = 100;
+/** The longest side, which is JPEG's too: the decoder holds some 4 kB for each pixel of a row, whatever the number of rows. */
+const MAX_SIDE = 65_535;
 
 /** An encoded image: the path of a file, or its bytes. */
 export type ImageSource = string | Uint8Array;
@@ -86,13 +88,15 @@ async function opened(bytes: Uint8Array, where: string, maxMegapixels: number): 
   return sharp(data, { raw: { width, height, channels }, limitInputPixels: false });
 }
 
-/** DataError for an image with more pixels than allowed. */
+/** DataError for an image with more pixels, or a longer side, than allowed. */
 function checkSize(size: { readonly width: number; readonly height: number }, where: string, maxMegapixels: number): void {
   const { width, height } = size;
   if (width * height > maxMegapixels * 1e6)
     throw new DataError(
       `${where}: expected at most ${maxMegapixels} megapixels, got ${width}×${height}; scale it down, or raise --max-megapixels`,
     );
+  if (Math.max(width, height) > MAX_SIDE)
+    throw new DataError(`${where}: expected sides of at most ${MAX_SIDE} pixels, got ${width}×${height}; cut it into parts`);
 }
 
 async function headerOf(image: Sharp, where: string, maxMegapixels: number): Promise<ImageHeader> {

@@ -87,7 +87,13 @@ before(async () => {
     pngChunk("IDAT", deflateSync(Buffer.alloc(100_000))),
     pngChunk("IEND", Buffer.alloc(0)),
   ];
-  writeFileSync(at("bomb.png"), Buffer.concat([Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]), ...bomb]));
+  const PNG = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+  writeFileSync(at("bomb.png"), Buffer.concat([PNG, ...bomb]));
+  // Of few pixels, but its rows take the decoder gigabytes.
+  const strip = Buffer.from(header);
+  strip.writeUInt32BE(4_194_328, 0);
+  strip.writeUInt32BE(16, 4);
+  writeFileSync(at("strip.png"), Buffer.concat([PNG, pngChunk("IHDR", strip), ...bomb.slice(1)]));
 });
 
 test("colours are the same in every format, depth and colour space", async () => {
@@ -182,6 +188,7 @@ test("what is no whole image is refused in one line, before it is decoded where 
   await refused("nothing.jpg", /nothing\.jpg: expected/);
   await refused("absent.jpg", /absent\.jpg: expected an image, got no such file/);
   await refused("bomb.png", /bomb\.png: expected at most 100 megapixels, got 50000×50000/);
+  await refused("strip.png", /strip\.png: expected sides of at most 65535 pixels, got 4194328×16; cut it into parts/);
   await assert.rejects(imageHeader(at("rgb.png"), { maxMegapixels: 0.0001 }), /expected at most 0\.0001 megapixels/);
 });
 
