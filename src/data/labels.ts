@@ -7,13 +7,21 @@ import type { TensorData } from "../graph/index.js";
 import { elementAt } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 
-/** One row's label as text: a class name, or the number or boolean as it is written. */
+/** Milliseconds since 1970-01-01 UTC as a day, and a time where it is not midnight. */
+const dayText = (time: number): string => new Date(time).toISOString().replace(/T00:00:00\.000Z$|\.000Z$/, "");
+
+/** A value of a column without texts and named classes, as a label. */
+function plainLabel({ dtype, unit }: TensorColumn, value: number): string {
+  if (dtype === "bool") return value === 0 ? "false" : "true";
+  return unit === "date" && Number.isFinite(value) ? dayText(value) : String(value);
+}
+
+/** One row's label as text: a class name, the day of a date, or the number or boolean as it is written. */
 export function labelText(column: Column, i: number): string | null {
   if (isMissing(column, i)) return null;
   if (isText(column)) return column.values[i] ?? null;
   const value = elementAt(column, i);
-  if (column.classes !== undefined) return column.classes[value] ?? String(value);
-  return column.dtype === "bool" ? (value === 0 ? "false" : "true") : String(value);
+  return column.classes === undefined ? plainLabel(column, value) : (column.classes[value] ?? String(value));
 }
 
 /** One row's value as a person would write it: a date as a date, a number without the noise of its last digits; null if missing. */
@@ -22,7 +30,7 @@ export function valueText(column: Column, i: number): string | null {
   if (label === null || isText(column) || column.dtype === "bool" || column.classes !== undefined) return label;
   const value = elementAt(column, i);
   if (!Number.isFinite(value)) return null;
-  if (column.unit === "date") return new Date(value).toISOString().replace(/T00:00:00\.000Z$|\.000Z$/, "");
+  if (column.unit === "date") return label;
   return String(Number(value.toPrecision(7)));
 }
 
@@ -36,8 +44,7 @@ export function classesOf(column: Column, where: string): string[] {
   if (rowSize(column) !== 1) throw new DataError(`${where}: expected one label per row, got ${rowSize(column)} numbers`);
   const values = new Set<number>();
   for (let i = 0; i < column.data.length; i++) if (!isMissing(column, i)) values.add(elementAt(column, i));
-  const sorted = [...values].sort((a, b) => a - b);
-  return column.dtype === "bool" ? sorted.map((value) => (value === 0 ? "false" : "true")) : sorted.map(String);
+  return [...values].sort((a, b) => a - b).map((value) => plainLabel(column, value));
 }
 
 /** Each row's class index, as int32 [N]. DataError, with the example, if a label is missing or not among the classes. */

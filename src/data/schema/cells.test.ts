@@ -1,5 +1,7 @@
 import { lines, testKinds } from "./table-kinds.test.util.js";
 
+const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+
 testKinds([
   {
     what: "digits as wide as ideographs",
@@ -220,5 +222,98 @@ testKinds([
     columns: /a text, b text/,
     first: { a: "~10", b: "3+" },
     notes: [/"~10" \(row 1 \(line 2\)\) is no number, so all are read as text; --missing/, /"3\+" .* is no number/],
+  },
+  {
+    what: "months and days of two parts, as spreadsheets show them",
+    content: `a,b,c,d,e\n${lines(24, (i) => `${MONTHS[i % 12]}-${20 + Math.floor(i / 12)},${20 + Math.floor(i / 12)}-${MONTHS[i % 12]},${i + 1}-Jan,${i < 12 ? "Mar" : "Apr"}-${String((i % 12) + 1).padStart(2, "0")},${i + 1} Feb`)}`,
+    columns: /a date, b date, c date, d date, e date/,
+    first: {
+      a: new Date("2020-01-01Z"),
+      b: new Date("2020-01-01Z"),
+      c: new Date("2000-01-01Z"),
+      d: new Date("2000-03-01Z"),
+      e: new Date("2000-02-01Z"),
+    },
+    notes: [
+      /"a": months such as "Jan-20" count as their first day \(2020-01-01\)/,
+      /"b": months such as "20-Jan" count/,
+      /"c": days without a year such as "1-Jan" are put into one \(2000-01-01\)/,
+      /"d": days without a year such as "Mar-01"/,
+      /"e": days without a year such as "1 Feb"/,
+    ],
+  },
+  {
+    what: "seasons and fiscal years, weeks, months without signs between",
+    content: `a,b,c,d,e,f\n${lines(12, (i) => `${2000 + i}/${String(i + 1).padStart(2, "0")},${2000 + i}-${String(i + 1).padStart(2, "0")},FY${10 + i},${1998 + i}/${1999 + i},2024-W${String(i + 1).padStart(2, "0")},2024${String(i + 1).padStart(2, "0")}`)}`,
+    columns: /a date, b date, c date, d date, e date, f date/,
+    first: {
+      a: new Date("2000-01-01Z"),
+      b: new Date("2000-01-01Z"),
+      c: new Date("2010-01-01Z"),
+      d: new Date("1998-01-01Z"),
+      e: new Date("2024-01-01Z"),
+      f: new Date("2024-01-01Z"),
+    },
+    notes: [
+      /years such as "2000\/01" count as their first day/,
+      /years such as "2000-01"/,
+      /years such as "FY10"/,
+      /years such as "1998\/1999"/,
+      /weeks such as "2024-W01" count as their first day \(2024-01-01\)/,
+      /numbers such as "202401" are read as months \(2024-01-01\)/,
+    ],
+  },
+  {
+    what: "months are no seasons, and numbers of six digits no months, where some value says so",
+    content: `a,b\n${lines(12, (i) => `2001-0${1 + (i % 9)},2024${String(i + 2).padStart(2, "0")}`)}`,
+    columns: /a date, b int64/,
+    first: { a: new Date("2001-01-01Z"), b: 202402 },
+    notes: [/months such as "2001-01"/],
+  },
+  {
+    what: "dates with something else among them, and days that are none",
+    content: `a,b,c\n${lines(20, (i) => `${i === 4 ? "TBD" : `2024-01-${10 + i}`},${i === 4 ? 45300 : `2024-02-${10 + (i % 18)}`},${i % 5 ? `2024-03-${10 + i}` : "0000-00-00"}`)}`,
+    columns: /a text, b text, c date \(4 missing\)/,
+    first: { a: "2024-01-10", b: "2024-02-10", c: null },
+    notes: [
+      /"TBD" \(row 5 \(line 6\)\) is no date, so all are read as text; --missing/,
+      /"45300" \(row 5 .* is no date/,
+      /"0000-00-00" counts as missing/,
+    ],
+  },
+  {
+    what: "errors of spreadsheets in any language, and of C",
+    content: `a,b,c\n${lines(12, (i) => `${i === 3 ? "#WERT!" : i === 5 ? "#DIV/0!" : i},${i === 3 ? "1.#INF" : i === 4 ? "-1.#IND" : i},${i === 3 ? "#¿NOMBRE?" : "xyz"[i % 3]}`)}`,
+    columns:
+      /a int64 \(2 missing\), b float64 \(1 missing\), c text \(1 missing\)|a int64 \(2 missing\), b int64 \(1 missing\), c text \(1 missing\)/,
+    first: { a: 0, b: 0, c: "x" },
+  },
+  {
+    what: "numbers behind an apostrophe or out of a formula, and codes there",
+    content: `a,b,c\n${lines(12, (i) => `'${i}.5,"=""${i}""","=""0${100 + i}"""`)}`,
+    columns: /a float64, b int64, c text/,
+    first: { a: 0.5, b: 0, c: '="0100"' },
+    notes: [/"'0\.5" are read as 0\.5/, /read as 0$/, /is a code and no number/],
+  },
+  {
+    what: "small digits, which are powers or point to footnotes",
+    content: `a,b\n${lines(20, (i) => `${i}${i === 3 ? "²" : ""},${i * 7}.5${i === 9 ? "¹" : ""}`)}`,
+    columns: /a text, b text/,
+    first: { a: "0", b: "0.5" },
+    notes: [/"3²" .* is no number/, /"63\.5¹" .* is no number/],
+  },
+  {
+    what: "nines that stand for no value are named",
+    content: `a,b,c\n${lines(20, (i) => `${i % 5 ? i : -999},${i % 4 ? i / 10 : 9999},${i % 5 ? 990 + i : 999}`)}`,
+    columns: /a int64, b float64, c int64/,
+    first: { a: -999, b: 9999, c: 999 },
+    notes: [/"a": "-999" stands in 4 rows, far from all other values; --missing "-999" says/, /"b": "9999" stands in 5 rows/],
+  },
+  {
+    what: "values that differ in spelling alone, and columns that are almost empty",
+    content: `a,b\n${lines(20, (i) => `${["R&amp;D", "R&D", "Sales"][i % 3]},${i % 10 ? "" : "north"}`)}`,
+    columns: /a text, b text/,
+    first: { a: "R&amp;D", b: "north" },
+    notes: [/"R&amp;D" and "R&D" differ in spelling alone, and count as two values/, /"b": only 2 of 20 rows have a value/],
   },
 ]);

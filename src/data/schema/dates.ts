@@ -1,6 +1,6 @@
 /**
  * @module Dates as people write them, each read as UTC whatever the time zone of the machine: with the year first, in the three orders of numbers, with
- * names of months.
+ * names of months; months, weeks and fiscal years by their first day.
  */
 
 /** The order of day, month and year in dates of numbers alone. */
@@ -60,6 +60,20 @@ const MONTH_ALONE: readonly RegExp[] = [
   /^(?<y>\d{4})\s*[年년]\s*(?<m>\d{1,2})\s*[月월]$/,
   /^(?<y>\d{4})[\s\-/]?Q(?<q>[1-4])$/i,
   /^Q(?<q>[1-4])[\s\-/]?(?<y>\d{4})$/i,
+  /^(?<y>(?:19|20)\d{2})(?<m>\d{2})$/,
+];
+const WEEK = /^(?<y>\d{4})-?W(?<w>\d{2})(?:-?(?<d>[1-7]))?$/i;
+
+/** The meaning of dates of two parts in a column: `2011-12` as the year that begins in 2011, `Jan-23` as a month of 2023 or as a day of any year. */
+export const SHORT_FORMS = ["year", "month", "day"] as const;
+export type ShortForm = (typeof SHORT_FORMS)[number];
+
+/** A season or a fiscal year, which is named by two years or by one. */
+const YEARS: readonly RegExp[] = [/^(?:FY\s?)?(?<y>\d{4})\s?[/\-–]\s?(?<z>\d{4}|\d{2})$/i, /^FY[\s-]?['’]?(?<y>\d{4}|\d{2})$/i];
+/** A month and a number, which is a day or a year. A small letter behind a blank rather begins a unit. */
+const PAIRS: readonly RegExp[] = [
+  /^(?<m>\p{L}{3,12})\.?(?:[\s\-/.]\s?['’]?|['’])(?<n>\d{1,2})$/u,
+  /^(?<n>\d{1,2})(?:\.?[-/.]|\.? (?=\p{Lu}))(?<m>\p{L}{3,12})\.?$/u,
 ];
 
 /** Two digits stand for a year of 1969 … 2068, as POSIX has it. */
@@ -99,11 +113,41 @@ function monthAlone(text: string): number | undefined {
     const { y = "", m, q } = form.exec(text)?.groups ?? {};
     if (y !== "") return instant(Number(y), m === undefined ? 3 * Number(q) - 2 : monthOf(m), 1);
   }
-  return undefined;
+  return weekDay(text);
 }
 
-/** Tells whether a text is a month, and no day of it. */
+/** The day of a week of ISO 8601, its Monday where none is named. */
+function weekDay(text: string): number | undefined {
+  const { y = "", w = "", d = "1" } = WEEK.exec(text)?.groups ?? {};
+  // The week of the 4th of January is the first.
+  const fourth = instant(Number(y), 1, 4);
+  if (y === "" || fourth === undefined || Number(w) < 1 || Number(w) > 53) return undefined;
+  const weekday = (new Date(fourth).getUTCDay() + 6) % 7;
+  return fourth + (7 * (Number(w) - 1) + Number(d) - 1 - weekday) * 86_400_000;
+}
+
+/** Tells whether a text is a month, a quarter or a week, and no day of it. */
 export const isMonthAlone = (text: string): boolean => monthAlone(text) !== undefined;
+
+/** Tells whether digits alone are a month of the last or this century, year first: 202401. */
+export const isCompactMonth = (text: string): boolean => /^(?:19|20)\d{4}$/.test(text) && isMonthAlone(text);
+
+/** Tells whether the month stands first in a date of two parts. */
+export const beginsWithMonth = (text: string): boolean => /^\p{L}/u.test(text);
+
+/** The first day of what two parts mean; days without a year lie in 2000, which has all of them. Undefined for what is none. */
+export function readShort(text: string, form: ShortForm): number | undefined {
+  if (form === "year") {
+    const { y = "", z } = YEARS.map((pattern) => pattern.exec(text)?.groups).find((groups) => groups !== undefined) ?? {};
+    const next = String(Number(y) + 1);
+    return y === "" || (z !== undefined && z !== next.slice(-z.length)) ? undefined : instant(fullYear(y), 1, 1);
+  }
+  const { m = "", n = "" } = PAIRS.map((pattern) => pattern.exec(text)?.groups).find((groups) => groups !== undefined) ?? {};
+  const month = monthOf(m);
+  if (month === 0) return undefined;
+  if (form === "day") return instant(2000, month, Number(n));
+  return n.length === 2 ? instant(fullYear(n), month, 1) : undefined;
+}
 
 /** A date whose order is seen: the year in four digits first, or a month by its name. */
 function certainDate(text: string): number | undefined {
@@ -119,8 +163,13 @@ function certainDate(text: string): number | undefined {
 /** Tells whether digits alone are a day of the last or this century, year first: 20240131. */
 export const isCompactDate = (text: string): boolean => COMPACT.test(text) && certainDate(text) !== undefined;
 
-/** Reads a date in an order that is known, or one whose order is seen. Milliseconds since 1970-01-01 UTC; undefined for what is none. */
-export function readDate(text: string, order: DateOrder): number | undefined {
+/**
+ * Reads a date in an order that is known, or one whose order is seen; one of two parts in a form that is known. Milliseconds since 1970-01-01 UTC;
+ * undefined for what is none.
+ */
+export function readDate(text: string, order: DateOrder, short?: ShortForm): number | undefined {
+  const parted = short === undefined ? undefined : readShort(text, short);
+  if (parted !== undefined) return parted;
   const numbers = NUMBERS.exec(text);
   if (numbers === null) return certainDate(text);
   const [, a = "", , b = "", c = ""] = numbers;

@@ -4,11 +4,11 @@
 import type { Column } from "../column.js";
 import { isText, rowSize } from "../column.js";
 import type { Dataset } from "../dataset.js";
-import type { DateOrder } from "./dates.js";
-import { ORDER_NAMES, ORDERS, readDate } from "./dates.js";
+import type { DateOrder, ShortForm } from "./dates.js";
+import { beginsWithMonth, ORDER_NAMES, ORDERS, readDate, readShort, SHORT_FORMS } from "./dates.js";
 import { isMark } from "./missing.js";
 import type { Decimal } from "./numbers.js";
-import { readNumber } from "./numbers.js";
+import { PLAIN, readNumber } from "./numbers.js";
 import type { Seen } from "./profile.js";
 import { ColumnProfile } from "./profile.js";
 import type { TableField, TableSchema } from "./table-schema.js";
@@ -117,6 +117,8 @@ export class SchemaBuilder {
       fields.push(decided.field);
       if (profile.spaced > 0 && decided.field.type !== "text")
         remarks.push({ column: name, text: "blanks around values do not count" });
+      if (profile.rows > 9 && profile.filled > 0 && profile.filled < profile.rows / 2)
+        remarks.push({ column: name, text: `only ${profile.filled} of ${profile.rows} rows have a value` });
       for (const text of decided.remarks) remarks.push({ column: name, text });
     }
     const missing = marks === undefined ? {} : { missing: [...marks] };
@@ -177,6 +179,20 @@ const isDated = (profile: ColumnProfile): boolean =>
 const isCompact = (profile: ColumnProfile): boolean =>
   profile.compactDates >= 10 && profile.compactDates === profile.certain && profile.values.size > 2;
 
+/** Tells whether all values are months that are written without signs between. */
+const areCompactMonths = (profile: ColumnProfile): boolean =>
+  profile.compactMonths >= 10 && profile.compactMonths === profile.certain && profile.values.size > 2;
+
+/** The meaning of dates of two parts, where all values are such: the one in which they are sorted; else as spreadsheets write them. */
+function shortForm({ shorts, short, certain, values }: ColumnProfile): ShortForm | undefined {
+  const fits = SHORT_FORMS.filter((form) => certain > 1 && shorts[form].fits === certain);
+  if (fits.includes("year")) return values.size > 2 ? "year" : undefined;
+  if (fits.length < 2) return fits[0];
+  const sorted = fits.filter((form) => shorts[form].sorted);
+  if (sorted.length === 1 && certain > 4) return sorted[0];
+  return beginsWithMonth(short?.text ?? "") ? "month" : "day";
+}
+
 /** The orders that all dates of a column fit. */
 const fitting = (profile: ColumnProfile): readonly DateOrder[] =>
   ORDERS.filter((order) => profile.orders[order].fits === profile.dates);
@@ -189,7 +205,9 @@ function decide(
   delimiter: string | undefined,
 ): Decided {
   const { name } = profile;
-  if (asked === undefined && isCompact(profile)) return asCompactDate(profile, options);
+  if (asked === undefined && (isCompact(profile) || areCompactMonths(profile))) return asCompactDate(profile, options);
+  const short = asked === undefined || asked === "date" ? shortForm(profile) : undefined;
+  if (short !== undefined) return asShortDate(profile, short, options);
   if (asked === "text" || asked === "category") return { field: { type: asked, name }, remarks: [] };
   const isCode =
     profile.tooLong !== undefined ||
@@ -247,9 +265,26 @@ function asNumber(profile: ColumnProfile, options: CellOptions, evidence: FileEv
             `${infinite.count} infinite ${infinite.count === 1 ? "value counts" : "values count"} as missing, first in ${infinite.first.at}`,
           ]),
       ...(profile.currencies.size > 1 ? [`amounts in ${[...profile.currencies].join(", ")} count alike`] : []),
+      ...sentinelRemarks(profile),
       ...markRemarks(profile, "number", options),
     ],
   };
+}
+
+/** Numbers of nines that stand in several rows, far from all others: so older systems and questionnaires write that there is no value. */
+function sentinelRemarks({ values }: ColumnProfile): string[] {
+  const nines = [...values].filter(([text, count]) => count > 1 && /^(?:-9+|9{3,})(?:\.0+)?$/.test(text));
+  if (nines.length === 0) return [];
+  let [least, most] = [Infinity, -Infinity];
+  for (const text of values.keys())
+    if (PLAIN.test(text) && !/^-?9+(?:\.0+)?$/.test(text))
+      [least, most] = [Math.min(least, Number(text)), Math.max(most, Number(text))];
+  return nines
+    .filter(([text]) => (text.startsWith("-") ? least >= 0 : Number(text) > 3 * Math.max(Math.abs(least), Math.abs(most))))
+    .map(
+      ([text, count]) =>
+        `"${text}" stands in ${count} rows, far from all other values; --missing ${quoted(text)} says if it means "no value"`,
+    );
 }
 
 /**
@@ -263,18 +298,37 @@ function likeliestOrder(profile: ColumnProfile, fits: readonly DateOrder[], evid
   if (few.length < fits.length) return likeliestOrder(profile, few, evidence);
   const steady = fits.filter((order) => profile.orders[order].days.size === 1);
   if (steady.length === 1 && profile.dates > 2) return steady[0] as DateOrder;
-  const sorted = fits.filter((order) => profile.orders[order].ascending || profile.orders[order].descending);
+  const sorted = fits.filter((order) => profile.orders[order].sorted);
   if (sorted.length === 1 && profile.dates > 4) return sorted[0] as DateOrder;
   return fits[0] ?? "ymd";
 }
 
 function asCompactDate(profile: ColumnProfile, options: CellOptions): Decided {
-  const { name, compact } = profile;
-  const example = compact?.text ?? "20240131";
-  const day = new Date(readDate(example, "ymd") as number).toISOString().slice(0, 10);
+  const { name, compact, plain } = profile;
+  const { text } = (compact ?? plain) as Seen;
+  const what = compact === undefined ? "months" : "days";
   return {
-    field: { type: "date", name, order: "ymd", example },
-    remarks: [`numbers such as ${quoted(example)} are read as days (${day})`, ...markRemarks(profile, "date", options)],
+    field: { type: "date", name, order: "ymd", example: text },
+    remarks: [
+      `numbers such as ${quoted(text)} are read as ${what} (${dayOf(readDate(text, "ymd"))})`,
+      ...markRemarks(profile, "date", options),
+    ],
+  };
+}
+
+const dayOf = (time: number | undefined): string => new Date(time ?? 0).toISOString().slice(0, 10);
+
+function asShortDate(profile: ColumnProfile, short: ShortForm, options: CellOptions): Decided {
+  const { name } = profile;
+  const { text } = profile.short as Seen;
+  const day = dayOf(readShort(text, short));
+  const remark =
+    short === "day"
+      ? `days without a year such as ${quoted(text)} are put into one (${day})`
+      : `${short}s such as ${quoted(text)} count as their first day (${day})`;
+  return {
+    field: { type: "date", name, order: "ymd", example: text, short },
+    remarks: [remark, ...markRemarks(profile, "date", options)],
   };
 }
 
@@ -290,9 +344,13 @@ function asDate(profile: ColumnProfile, options: CellOptions, evidence: FileEvid
   };
   const time = date === undefined ? undefined : readDate(date.text, order);
   const { month } = profile;
-  const dayOf = (text: string): string => new Date(readDate(text, order) ?? 0).toISOString().slice(0, 10);
+  const firstDay = (text: string): string => dayOf(readDate(text, order));
   const remarks = [
-    ...(month === undefined ? [] : [`months such as ${quoted(month.text)} count as their first day (${dayOf(month.text)})`]),
+    ...(month === undefined
+      ? []
+      : [
+          `${/\dW\d|-W/i.test(month.text) ? "weeks" : "months"} such as ${quoted(month.text)} count as their first day (${firstDay(month.text)})`,
+        ]),
     ...markRemarks(profile, "date", options),
   ];
   const isSeen = profile.certainDates === profile.dates;
@@ -302,7 +360,7 @@ function asDate(profile: ColumnProfile, options: CellOptions, evidence: FileEvid
     others.length === 0 ? "" : `; ${ORDER_NAMES[others[0] as DateOrder]} fits as well: --date-order ${others[0]} says otherwise`;
   return {
     field,
-    remarks: [`dates such as ${quoted(date.text)} are read ${ORDER_NAMES[order]} (${dayOf(date.text)})${remedy}`, ...remarks],
+    remarks: [`dates such as ${quoted(date.text)} are read ${ORDER_NAMES[order]} (${firstDay(date.text)})${remedy}`, ...remarks],
   };
 }
 
@@ -327,7 +385,7 @@ function asText(profile: ColumnProfile, isCode: boolean, options: CellOptions): 
     isCode && odd !== undefined
       ? [`${quoted(odd.text)} (${odd.at}) is a code and no number, so all are read as text`]
       : almostNumbers(profile);
-  const more = type === "category" ? [...caseRemarks(profile), ...markRemarks(profile, type, options)] : [];
+  const more = type === "category" ? [...spellingRemarks(profile), ...markRemarks(profile, type, options)] : [];
   return { field: { type, name }, remarks: [...remarks, ...more] };
 }
 
@@ -337,19 +395,23 @@ function almostNumbers(profile: ColumnProfile): string[] {
   const few = oddUnit(profile);
   if (areNumbers(profile) && !hasOneUnit(profile) && few === undefined) return severalUnits(profile);
   if (dates > 0 && dates === certain) return contradictoryDates(profile);
+  if (dates > numbers && dates >= certain * (values.size > 10 ? 0.5 : 0.9))
+    return noDate(neither ?? profile.written ?? profile.plain);
   const [point, comma] = [conventions["."].example, conventions[","].example];
   // In a column of few values these may be what they are called: 0, 1, 2, 3+.
   if (numbers === 0 || numbers < certain * (values.size > 10 ? 0.5 : 0.9)) return [];
   const odd = neither ?? few;
-  if (odd !== undefined)
-    return [
-      `${quoted(odd.text)} (${odd.at}) is no number, so all are read as text; --missing ${quoted(odd.text)} says if it means "no value"`,
-    ];
+  if (odd !== undefined) return [misfit(odd, "number")];
   if (point === undefined || comma === undefined || dates > 0) return [];
   return [
     `some numbers have a decimal point (${quoted(point.text)}, ${point.at}) and some a comma (${quoted(comma.text)}, ${comma.at}), so all are read as text`,
   ];
 }
+
+const misfit = ({ text, at }: Seen, what: string): string =>
+  `${quoted(text)} (${at}) is no ${what}, so all are read as text; --missing ${quoted(text)} says if it means "no value"`;
+
+const noDate = (odd: Seen | undefined): string[] => (odd === undefined ? [] : [misfit(odd, "date")]);
 
 /** The first number with a unit, where hardly any has one. */
 function oddUnit({ units, numbers }: ColumnProfile): Seen | undefined {
@@ -381,14 +443,28 @@ function contradictoryDates({ orders }: ColumnProfile): string[] {
   ];
 }
 
-/** Values that are one but for capital letters. */
-function caseRemarks({ values }: ColumnProfile): string[] {
+/** A value without what is a matter of spelling: capitals, blanks, quotes and dashes of several kinds, and how HTML writes signs. */
+const folded = (text: string): string =>
+  text
+    .normalize("NFKC")
+    .toLowerCase()
+    .replaceAll(/&(amp|lt|gt|quot|#39|nbsp);/g, (_, name: string) => ENTITIES[name as keyof typeof ENTITIES])
+    .replaceAll(/[‘’]/g, "'")
+    .replaceAll(/[“”]/g, '"')
+    .replaceAll(/[‐-―−]/g, "-")
+    .replaceAll(/\s+/g, " ");
+const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'", nbsp: " " } as const;
+
+/** Values that are one but for their spelling. */
+function spellingRemarks({ values }: ColumnProfile): string[] {
   if (values.size > 1000) return [];
-  const byLower = new Map<string, string>();
+  const byFolded = new Map<string, string>();
   for (const value of values.keys()) {
-    const other = byLower.get(value.toLowerCase());
-    if (other !== undefined) return [`"${other}" and "${value}" differ in capital letters alone, and count as two values`];
-    byLower.set(value.toLowerCase(), value);
+    const key = folded(value);
+    const other = byFolded.get(key);
+    const what = other?.toLowerCase() === value.toLowerCase() ? "capital letters" : "spelling";
+    if (other !== undefined) return [`"${other}" and "${value}" differ in ${what} alone, and count as two values`];
+    byFolded.set(key, value);
   }
   return [];
 }

@@ -30,6 +30,8 @@ const CURRENCY = `(?:${CODES}|\\p{Sc})`;
 const BEFORE = new RegExp(`^([-+−]?)\\s*(${CURRENCY})\\s*(.*)$`, "u");
 const BEHIND = new RegExp(`^(.*?\\d[.,]?(?:\\s*(?:${MULTIPLIERS}))?)\\s*(${CURRENCY})$`, "u");
 
+const RAISED = /\d[\u00b2\u00b3\u00b9\u2070-\u209f]/;
+
 /** Blanks and apostrophes, which separate groups of digits under any decimal sign. */
 const NEUTRAL = " \\u00a0\\u2009\\u202f'’";
 
@@ -42,7 +44,11 @@ const PATTERNS: Readonly<Record<Decimal, { readonly plain: RegExp; readonly grou
 
 /** Takes off sign, currency, percent sign and unit; parentheses mean below zero, as accountants write it. */
 export function coreOf(text: string): Core {
+  // A small digit is a power, or points to a footnote: 10² is not 102.
+  if (RAISED.test(text)) return { digits: text, negative: false, percent: false };
   let rest = /\P{ASCII}/u.test(text) ? text.normalize("NFKC").trim() : text.trim();
+  // Spreadsheets take a number behind an apostrophe, or out of a formula, for a text.
+  rest = rest.replace(/^'(?=[-+.(]?\d)/, "").replace(/^="(.*)"$/, "$1");
   let negative = false;
   if (/^\(.*\)$/.test(rest)) [rest, negative] = [rest.slice(1, -1).trim(), true];
   let currency: string | undefined;
@@ -77,7 +83,7 @@ export function readDigits({ digits, negative, power }: Core, decimal: Decimal):
 /** A number in the usual form of programs, which needs no convention. */
 export const PLAIN = /^-?\d+(?:\.\d+)?$/;
 
-export const INFINITE = /^[-+−]?(?:inf|infinity|∞)$/i;
+export const INFINITE = /^[-+−]?(?:inf|infinity|∞|1\.#inf0*)$/i;
 
 /** Signs that may be written around the numbers of a column. */
 export interface NumberFormat {

@@ -3,8 +3,17 @@
  */
 import { placeAt } from "../column.js";
 import type { TextColumn } from "../column.js";
-import type { DateOrder } from "./dates.js";
-import { isCompactDate, isMonthAlone, ORDERS, possibleOrders, readDate } from "./dates.js";
+import type { DateOrder, ShortForm } from "./dates.js";
+import {
+  isCompactDate,
+  isCompactMonth,
+  isMonthAlone,
+  ORDERS,
+  possibleOrders,
+  readDate,
+  readShort,
+  SHORT_FORMS,
+} from "./dates.js";
 import { isMark } from "./missing.js";
 import type { Core, Decimal } from "./numbers.js";
 import { coreOf, INFINITE, PLAIN, readDigits } from "./numbers.js";
@@ -33,33 +42,37 @@ interface Convention {
   whole: boolean;
 }
 
-/** The fit of an order of dates to a column. */
-interface OrderFit {
-  fits: number;
-  readonly days: Set<number>;
-  readonly years: Set<number>;
-  ascending: boolean;
-  descending: boolean;
-  last: number | undefined;
-  /** The first date that is none in this order. */
+/** The fit of a reading of dates to a column, and whether it makes them sorted. */
+export class DateFit {
+  fits = 0;
+  readonly days = new Set<number>();
+  readonly years = new Set<number>();
+  #ascending = true;
+  #descending = true;
+  #last: number | undefined;
+  /** The first date that is none in this reading. */
   misfit: Seen | undefined;
-}
 
-const orderFit = (): OrderFit => ({
-  fits: 0,
-  days: new Set(),
-  years: new Set(),
-  ascending: true,
-  descending: true,
-  last: undefined,
-  misfit: undefined,
-});
+  get sorted(): boolean {
+    return this.#ascending || this.#descending;
+  }
+
+  add(time: number): void {
+    if (this.#last !== undefined && time < this.#last) this.#ascending = false;
+    if (this.#last !== undefined && time > this.#last) this.#descending = false;
+    this.#last = time;
+    const date = new Date(time);
+    if (this.days.size < 32) this.days.add(date.getUTCDate());
+    if (this.years.size < 200) this.years.add(date.getUTCFullYear());
+  }
+}
 const convention = (): Convention => ({ only: 0, example: undefined, grouped: 0, whole: true });
 
 /** Counts what the texts of one column could be. */
 export class ColumnProfile {
   readonly name: string;
   readonly #missing: readonly string[] | undefined;
+  rows = 0;
   /** Cells with something in them. */
   filled = 0;
   /** Cells with blanks around their value. */
@@ -81,7 +94,8 @@ export class ColumnProfile {
   readonly units = new Map<string, { count: number; readonly first: Seen }>();
   bareAmounts = 0;
   infinite: { count: number; first: Seen } | undefined;
-  /** The first number that is not written in the plain way. */
+  /** The first number that is written in the plain way, and the first that is not. */
+  plain: Seen | undefined;
   written: Seen | undefined;
   /** Whole numbers that begin with 0, and how many signs the whole numbers have. */
   zeroLed: Seen | undefined;
@@ -101,7 +115,13 @@ export class ColumnProfile {
   /** Whole numbers of eight digits that are days of the last or this century: 20240131. */
   compactDates = 0;
   compact: Seen | undefined;
-  readonly orders: Readonly<Record<DateOrder, OrderFit>> = { dmy: orderFit(), mdy: orderFit(), ymd: orderFit() };
+  readonly orders: Readonly<Record<DateOrder, DateFit>> = { dmy: new DateFit(), mdy: new DateFit(), ymd: new DateFit() };
+  /** Whole numbers of six digits that are months: 202401. */
+  compactMonths = 0;
+  /** Dates of two parts, which are dates only if all of a column are. */
+  readonly shorts: Readonly<Record<ShortForm, DateFit>> = { year: new DateFit(), month: new DateFit(), day: new DateFit() };
+  short: Seen | undefined;
+  #mayBeShort = true;
 
   constructor(name: string, missing: readonly string[] | undefined) {
     this.name = name;
@@ -116,6 +136,7 @@ export class ColumnProfile {
   }
 
   add(column: TextColumn): void {
+    this.rows += column.values.length;
     for (const [i, text] of column.values.entries()) {
       if (text === null) continue;
       const value = spelled(text);
@@ -144,6 +165,8 @@ export class ColumnProfile {
   #plain(value: string, seen: () => Seen): void {
     const point = value.indexOf(".");
     this.numbers++;
+    this.plain ??= seen();
+    this.#mayBeShort = false;
     if (point < 0) {
       const digits = value.startsWith("-") ? value.length - 1 : value.length;
       this.lengths.add(digits);
@@ -152,6 +175,7 @@ export class ColumnProfile {
         this.compactDates++;
         this.compact ??= seen();
       }
+      if (digits === 6 && isCompactMonth(value)) this.compactMonths++;
       if (digits > 1 && value.startsWith("0")) this.zeroLed ??= seen();
       return;
     }
@@ -166,10 +190,15 @@ export class ColumnProfile {
     }
     // Digits are also written as wide as ideographs.
     const short = value.length <= LONGEST && /[\d０-９]/.test(value);
+    if (this.#mayBeShort) this.#mayBeShort = short && this.#shortDates(value, seen);
     const core = short ? coreOf(value) : undefined;
     if (core !== undefined && this.#both(core, seen)) {
       this.numbers++;
       this.written ??= seen();
+      if (/^0\d+$/.test(core.digits)) {
+        this.zeroLed ??= seen();
+        this.lengths.add(core.digits.length);
+      }
       if (core.percent) this.percent++;
       if (core.currency !== undefined) this.currencies.add(core.currency);
       this.#behind(core, seen);
@@ -222,13 +251,22 @@ export class ColumnProfile {
       const fit = this.orders[order];
       const time = readDate(value, order) as number;
       fit.fits++;
-      if (possible === undefined) continue;
-      if (fit.days.size < 32) fit.days.add(new Date(time).getUTCDate());
-      if (fit.years.size < 200) fit.years.add(new Date(time).getUTCFullYear());
-      if (fit.last !== undefined && time < fit.last) fit.ascending = false;
-      if (fit.last !== undefined && time > fit.last) fit.descending = false;
-      fit.last = time;
+      if (possible !== undefined) fit.add(time);
     }
     return true;
+  }
+
+  /** False for a text that is none. */
+  #shortDates(value: string, seen: () => Seen): boolean {
+    let isShort = false;
+    for (const form of SHORT_FORMS) {
+      const time = readShort(value, form);
+      if (time === undefined) continue;
+      isShort = true;
+      this.short ??= seen();
+      this.shorts[form].fits++;
+      this.shorts[form].add(time);
+    }
+    return isShort;
   }
 }

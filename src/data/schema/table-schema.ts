@@ -10,7 +10,7 @@ import { labelText } from "../labels.js";
 import type { TypedArray } from "../../graph/index.js";
 import { elementAt, fromNumbers } from "../../graph/index.js";
 import { DataError } from "../../util/errors.js";
-import { ORDER_NAMES, possibleOrders, readDate } from "./dates.js";
+import { ORDER_NAMES, possibleOrders, readDate, SHORT_FORMS } from "./dates.js";
 import type { MarkPlace } from "./missing.js";
 import { isMark } from "./missing.js";
 import { INFINITE, readNumber } from "./numbers.js";
@@ -23,7 +23,7 @@ const name = z.string();
  * - number: `decimal` is the sign before decimals; with `percent`, `13%` is 13; with `unit` kg, `70 kg` is 70; with `multipliers`, `1.2k` is 1200;
  *   `integer` where all are whole.
  * - boolean: the two words as the file writes them.
- * - date: the order of dates of numbers alone, and one of them as it was given.
+ * - date: the order of dates of numbers alone, and one of them as it was given; with `short`, what dates of two parts mean.
  * - category: one of some values, by their spelling without blanks around; labels too.
  * - text: running text, as it is.
  */
@@ -39,7 +39,13 @@ const fieldSchema = z.discriminatedUnion("type", [
     example: z.string().optional(),
   }),
   z.object({ type: z.literal("boolean"), name, true: z.string(), false: z.string() }),
-  z.object({ type: z.literal("date"), name, order: z.enum(["dmy", "mdy", "ymd"]), example: z.string() }),
+  z.object({
+    type: z.literal("date"),
+    name,
+    order: z.enum(["dmy", "mdy", "ymd"]),
+    example: z.string(),
+    short: z.enum(SHORT_FORMS).optional(),
+  }),
   z.object({ type: z.literal("category"), name }),
   z.object({ type: z.literal("text"), name }),
 ]);
@@ -81,7 +87,7 @@ function readCell(text: string, field: TableField, missing: readonly string[] | 
       if (INFINITE.test(value)) return /^[-−]/.test(value) ? -Infinity : Infinity;
       return readNumber(value, field);
     case "date":
-      return readDate(value, field.order);
+      return readDate(value, field.order, field.short);
     case "boolean": {
       const word = value.toLowerCase();
       if (word === field.true.toLowerCase() || TRUE.has(word)) return 1;
@@ -101,7 +107,7 @@ function expected(field: TableField): string {
       return `a number${field.decimal === "," ? " with a decimal comma" : ""}${field.unit === undefined ? "" : ` in ${field.unit}`}`;
     case "date":
       // A form in which the order is seen names itself.
-      return `a date${possibleOrders(field.example) === undefined ? "" : `, ${ORDER_NAMES[field.order]}`} as in ${field.example}`;
+      return `a date${possibleOrders(field.example)?.length ? `, ${ORDER_NAMES[field.order]}` : ""} as in ${field.example}`;
     case "boolean":
       return `${field.true} or ${field.false}`;
     default:
