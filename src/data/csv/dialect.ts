@@ -21,6 +21,8 @@ export interface DialectOptions {
 
 export interface Dialect extends Delimiters {
   readonly header: boolean;
+  /** The record under the header, which is none of the rows: units, or names below those of groups. */
+  readonly under?: "units" | "names";
   /** Characters before the table: the line that Excel reads the delimiter from. */
   readonly skip: number;
   /** Records before the table: titles and remarks, in one field where rows have several. */
@@ -113,9 +115,67 @@ export function guessDialect(
 export function guessLayout(
   records: readonly CsvRecord[],
   options: { readonly header?: boolean; readonly names?: readonly string[]; readonly hadHeader?: boolean },
-): Pick<Dialect, "titles" | "header"> {
+): Layout {
   const titles = titlesBefore(records);
-  return { titles, header: options.header ?? hasHeader(records.slice(titles), options) };
+  const table = records.slice(titles);
+  const [first, second, ...rest] = table;
+  const found = first !== undefined && second !== undefined ? underHeader(first, second, rest, options.names) : undefined;
+  // A second line of names hides what the first one is.
+  const header =
+    options.header ?? (hasHeader(table, options) || (found !== undefined && hasHeader([first as CsvRecord, ...rest], options)));
+  return header && found !== undefined ? { titles, header, under: found } : { titles, header };
+}
+
+export type Layout = Pick<Dialect, "titles" | "header" | "under">;
+
+/** Records before the first row. */
+export const leadingRecords = ({ titles, header, under }: Layout): number =>
+  titles + (header ? 1 : 0) + (under === undefined ? 0 : 1);
+
+/** Signs of units that stand under names, in brackets or alone. */
+const UNIT = new RegExp(
+  "^(?:[\\[(].*[\\])]|[%‰°℃]|\\p{Sc}|[A-Z]{3}|[kcmµ]?[gml]|[kM]?[WVAN]|lb|km/h|m/s|m[²2³3]|s|sec|ms|min|h|hrs?|hours?|days?|weeks?|months?|years?|yrs?|Jahre?|Tage?|Stunden|岁|元|个|天|年|月|千克|公斤|厘米|米)$",
+  "iu",
+);
+
+/** Names of groups over names of columns: `Q1 sales`; a group goes on over cells without one. */
+export function joinedNames(groups: readonly string[], names: readonly string[]): string[] {
+  let group = "";
+  return names.map((name, at) => {
+    const own = (groups[at] ?? "").trim();
+    if (own !== "") group = own;
+    return name.trim() === "" ? own : `${group} ${name.trim()}`.trim();
+  });
+}
+
+/**
+ * Tells whether the record under a header is no row: words over columns of numbers, none of which stands in the rows. Under a header with gaps, or with
+ * names that repeat, they are names; else units.
+ */
+function underHeader(
+  first: CsvRecord,
+  second: CsvRecord,
+  rest: readonly CsvRecord[],
+  known: readonly string[] = [],
+): Dialect["under"] {
+  const names = first.fields.map((field) => field.trim());
+  const isGrouped = names.includes("") || new Set(names).size < names.length;
+  if (isGrouped && known.length > 0 && joinedNames(names, second.fields).filter((name) => known.includes(name)).length > 1)
+    return "names";
+  if (rest.length < 3 || second.fields.length !== names.length) return undefined;
+  let [words, units] = [0, 0];
+  for (const [at, field] of second.fields.entries()) {
+    const cell = field.trim();
+    if (isMark(cell, "number")) continue;
+    if (kindOf(cell) !== "text") return undefined;
+    const values = valuesAt(rest, at);
+    if (values.includes(cell)) return undefined;
+    if (values.length < 3 || values.filter((value) => kindOf(value) === "text").length > values.length * 0.1) continue;
+    words++;
+    if (UNIT.test(cell)) units++;
+  }
+  if (isGrouped && words > 0) return "names";
+  return words > 1 || units > 0 ? "units" : undefined;
 }
 
 /** Titles and remarks at most before a table. */
@@ -131,7 +191,8 @@ function titlesBefore(records: readonly CsvRecord[]): number {
 
 type Kind = "number" | "date" | "text" | "none";
 
-function kindOf(text: string): Kind {
+/** The kind of value that a cell looks like. */
+export function kindOf(text: string): Kind {
   const value = text.trim();
   if (isMark(value, "number")) return "none";
   const core = coreOf(value);

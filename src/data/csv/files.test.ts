@@ -1,4 +1,7 @@
-import { lines, testKinds } from "../schema/table-kinds.test.util.js";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readTable } from "../readers/table-node.js";
+import { file, lines, testKinds } from "../schema/table-kinds.test.util.js";
 
 const GB18030 = Uint8Array.from([
   0xc4, 0xea, 0xc1, 0xe4, 0x2c, 0xc1, 0xf7, 0xca, 0xa7, 10, 0x33, 0x2c, 0xb7, 0xf1, 10, 0x34, 0x2c, 0xca, 0xc7, 10,
@@ -220,4 +223,79 @@ testKinds([
     columns: /of 30 rows: a text, b int64/,
     first: { a: "x\u00000", b: 0 },
   },
+  {
+    what: "a header that stands again with a byte order mark and other capitals",
+    content: `age,plan\n${lines(9, (i) => `${i},x`)}\ufeffAge, PLAN\n${lines(9, (i) => `${i},y`)}`,
+    columns: /of 18 rows: age int64, plan text/,
+    first: { age: 0, plan: "x" },
+    notes: [/a line repeats the header and is no row/],
+  },
+  {
+    what: "sums behind the rows, by their numbers, an empty cell, or the word among numbers",
+    content: `age,n\n${lines(9, (i) => `${i},${i + 1}`)}Total,45\nAverage,5\n`,
+    columns: /of 9 rows: age int64, n int64/,
+    first: { age: 0, n: 1 },
+    notes: [/2 rows add up others and are left out, first "Total" \(row 10 \(line 11\)\)/],
+  },
+  {
+    what: "a sum with a decimal comma, by its numbers alone",
+    content: `name;n;m\n${lines(9, (i) => `p${i};${i + 1},5;7`)}Summe;49,5;63\n`,
+    columns: /of 9 rows: name text, n float64, m int64/,
+    first: { name: "p0", n: 1.5, m: 7 },
+    notes: [/"Summe" \(row 10 \(line 11\)\) adds up other rows and is left out/, /"1,5" are read as 1\.5/],
+  },
+  {
+    what: "sums of parts, and footnotes behind an empty line",
+    content: `城市,人口\n${lines(4, (i) => `北${i},${i + 3}`)}小计,18\n${lines(4, (i) => `南${i},${i + 1}`)}小计2,10\n合计,28\n\n数据来源:统计局,2023年\n注:估计值\n`,
+    columns: /of 8 rows: 城市 text, 人口 int64/,
+    first: { 城市: "北0", 人口: 3 },
+    notes: [/3 rows add up others and are left out, first "小计"/, /2 lines behind the table are footnotes/],
+  },
+  {
+    what: "a row that names a sum and is none, and a category of that name",
+    content: `firm,n\n${lines(9, (i) => `p${i},${i + 1}`)}Total,7\n`,
+    columns: /of 10 rows: firm text, n int64/,
+    first: { firm: "p0", n: 1 },
+    notes: [/the last row begins with "Total", and counts as a row like others/],
+  },
+  {
+    what: "men, women and all of them",
+    content: `sex,n\n${lines(9, (i) => `male,${i}\nfemale,${i + 1}\nTotal,${2 * i + 1}`)}`,
+    columns: /of 27 rows: sex text, n int64/,
+    first: { sex: "male", n: 0 },
+    notes: [/rows of "Total" stand between others, and count as rows like these/],
+  },
+  {
+    what: "units under the names",
+    content: `age,spend,plan\nyears,[USD],\n${lines(9, (i) => `${i},${i}.5,${"ab"[i % 2]}`)}`,
+    columns: /of 9 rows: age int64, spend float64, plan text/,
+    first: { age: 0, spend: 0.5, plan: "a" },
+    notes: [/the line under the header holds units and is no row/],
+  },
+  {
+    what: "names under names of groups",
+    content: `,Q1,,Q2,,label\nname,sales,cost,sales,cost,\n${lines(9, (i) => `p${i},${i},${i}.5,${i + 1},2,${"ab"[i % 2]}`)}`,
+    columns: /of 9 rows: name text, Q1 sales int64, Q1 cost float64, Q2 sales int64, Q2 cost int64, label text/,
+    first: { name: "p0", "Q1 sales": 0, "Q1 cost": 0.5, "Q2 sales": 1, "Q2 cost": 2, label: "a" },
+    notes: [/the line under the header holds names, too, and is no row/],
+  },
+  {
+    what: "a first row of a word that others have not is a row",
+    content: `name,age,plan\nAnn,thirty,x\n${lines(9, (i) => `p${i},${i},${"ab"[i % 2]}`)}`,
+    columns: /of 10 rows: name text, age text, plan text/,
+    first: { name: "Ann", age: "thirty", plan: "x" },
+    notes: [/"thirty" \(row 1 .* is no number/],
+  },
+  {
+    what: "lines of delimiters alone, and one name over a part of the rows",
+    content: `name,n,m\nNorth,,\n${lines(4, (i) => `p${i},${i},2`)},,\n${lines(4, (i) => `q${i},${i},2`)},,\n,,\n`,
+    columns: /of 9 rows: name text, n int64 \(1 missing\), m int64 \(1 missing\)/,
+    first: { name: "North", n: null, m: null },
+    notes: [/3 lines without any value are no rows/],
+  },
 ]);
+
+test("a last row that was cut off is no footnote", async () => {
+  const path = file("cut.csv", `name,n,m\n${lines(9, (i) => `p${i},${i},2`)}p9`);
+  await assert.rejects(readTable(path), /row 10 \(line 11\): expected 3 columns, got 1/);
+});

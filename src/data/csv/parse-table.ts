@@ -15,6 +15,7 @@ import { checkDelimiter, guessDialect } from "./dialect.js";
 import { checkEncoding, encodingName, guessEncoding, markedEncoding, streamDecoder } from "./encoding.js";
 import type { CsvRecord } from "./records.js";
 import { RecordReader } from "./records.js";
+import { RowFilter, SAMPLE_ROWS } from "./stray-rows.js";
 
 /** A text file in memory, or on its way. */
 export type TableSource = Blob | Response;
@@ -106,10 +107,12 @@ export async function parseTable(source: TableSource | string, options: ParseTab
   const taught = schema === undefined ? {} : { names: schema.fields.map(({ name }) => name), hadHeader: schema.header };
   const dialect = guessDialect(text.slice(0, HEAD), text.length <= HEAD, { ...options, ...given, ...taught });
   const { skip, titles, header, delimiter } = dialect;
-  const records = [...new RecordReader(dialect, skip > 0 ? 2 : 1).read(text.slice(skip), true)].slice(titles);
-  const named = nameColumns(where, records[0]?.fields ?? [], { header, titles }, { ...options, ...taught });
-  const rows = rowsOf(records.slice(header ? 1 : 0), named.names, where);
-  const notes = [...(note === undefined ? [] : [note]), ...named.notes];
+  const records = [...new RecordReader(dialect, skip > 0 ? 2 : 1).read(text.slice(skip), true)];
+  const sample = records.slice(titles, titles + SAMPLE_ROWS);
+  const named = nameColumns(where, sample, dialect, { ...options, ...taught });
+  const filter = new RowFilter(dialect, named.names.length, sample);
+  const rows = rowsOf([...filter.pass(records, true)], named.names, where);
+  const notes = [...(note === undefined ? [] : [note]), ...named.notes, ...filter.notes(where)];
   if (schema !== undefined) return { data: readWith(rows, schema, { where }), schema, notes, where };
   const builder = new SchemaBuilder(options);
   builder.add(rows);

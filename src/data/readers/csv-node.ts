@@ -6,11 +6,12 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createGunzip } from "node:zlib";
 import { fileRow } from "../column.js";
-import type { DialectOptions } from "../csv/dialect.js";
-import { checkDelimiter, guessDialect } from "../csv/dialect.js";
+import type { Dialect, DialectOptions } from "../csv/dialect.js";
+import { checkDelimiter, guessDialect, leadingRecords } from "../csv/dialect.js";
 import { checkEncoding, encodingName, guessEncoding, isUtf8, markedEncoding, streamDecoder } from "../csv/encoding.js";
-import type { CsvRecord, Delimiters } from "../csv/records.js";
+import type { CsvRecord } from "../csv/records.js";
 import { RecordReader } from "../csv/records.js";
+import { RowFilter, SAMPLE_ROWS } from "../csv/stray-rows.js";
 import type { Dataset } from "../dataset.js";
 import { brokenGzip, mostUnpackedBytes, unpacksTooMuch, unreadable } from "../files-node.js";
 import type { Decimal } from "../schema/numbers.js";
@@ -209,28 +210,21 @@ async function headOf(path: string, zipped: boolean, encoding: Encoding): Promis
   return { head, whole: false };
 }
 
-interface Opened extends Delimiters {
+interface Opened extends Dialect {
   readonly path: string;
   readonly zipped: boolean;
   readonly encoding: Encoding;
-  /** Characters before the table, and records after these that are none of it. */
-  readonly skip: number;
-  readonly titles: number;
-  readonly header: boolean;
 }
 
-/** The records of a table, without its header. */
-async function* recordsIn(table: Opened): AsyncGenerator<CsvRecord> {
+/** The rows of a table. */
+async function* rowsIn(table: Opened, filter: RowFilter): AsyncGenerator<CsvRecord> {
   const reader = new RecordReader(table, table.skip > 0 ? 2 : 1);
-  let [skip, before] = [table.skip, table.titles + (table.header ? 1 : 0)];
+  let skip = table.skip;
   let pending = "";
   for await (const { text, last } of textOf(table.path, table.zipped, table.encoding)) {
     pending += text;
     if (pending.length < skip && !last) continue;
-    for (const record of reader.read(pending.slice(skip), last)) {
-      if (before > 0) before--;
-      else yield record;
-    }
+    yield* filter.pass(reader.read(pending.slice(skip), last), last);
     [pending, skip] = ["", 0];
   }
 }
@@ -251,15 +245,16 @@ export interface CsvForm {
 /** Finds out how a delimited text file is written. Errors: DataError for what cannot be read. */
 export async function csvForm(path: string, zipped: boolean, options: CsvOptions): Promise<CsvForm> {
   const { table, names, escaped } = await describeCsv(path, zipped, options);
-  const { encoding, delimiter, quote, header, skip, titles } = table;
+  const { encoding, delimiter, quote, header, skip } = table;
   const broken = encoding.broken === true;
-  const plain = skip === 0 && titles === 0 && !escaped;
+  const plain = skip === 0 && leadingRecords(table) === Number(header) && !escaped;
   return { encoding: encoding.encoding, broken, delimiter, quote, header, plain, names };
 }
 
 interface DescribedCsv {
   readonly table: Opened;
-  readonly first: CsvRecord;
+  /** The first records, without titles. */
+  readonly sample: readonly CsvRecord[];
   readonly names: readonly string[];
   readonly notes: readonly string[];
   readonly escaped: boolean;
@@ -272,16 +267,17 @@ async function describeCsv(path: string, zipped: boolean, options: CsvOptions): 
   const given = options.delimiter === undefined ? {} : { delimiter: checkDelimiter(options.delimiter, "--delimiter") };
   const dialect = guessDialect(head, whole, { ...options, ...given });
   const table: Opened = { ...dialect, path, zipped, encoding };
-  const { escaped = false, skip, titles, header } = dialect;
-  const first = [...new RecordReader(dialect).read(head.slice(skip), true)][titles];
+  const { escaped = false, skip, titles } = dialect;
+  const sample = [...new RecordReader(dialect).read(head.slice(skip), true)].slice(titles);
+  const [first] = sample;
   if (first === undefined || first.problem !== undefined)
     throw new DataError(`${path}: row 1: ${first?.problem ?? "expected names of columns, got none"}; ${ROW_REMEDY}`);
-  return { table, first, ...nameColumns(path, first.fields, { header, titles }, options), escaped };
+  return { table, sample: sample.slice(0, SAMPLE_ROWS), ...nameColumns(path, sample, dialect, options), escaped };
 }
 
 /** Opens a delimited text file. Errors: DataError for what cannot be read; a row that does not parse is refused when it is read, or counted. */
 export async function openCsv(path: string, zipped: boolean, options: CsvOptions): Promise<RawTable> {
-  const { table, first, names, escaped, ...named } = await describeCsv(path, zipped, options);
+  const { table, sample, names, escaped, ...named } = await describeCsv(path, zipped, options);
   const { encoding, header, delimiter } = table;
   const notes = [
     ...(encoding.note === undefined ? [] : [encoding.note]),
@@ -290,21 +286,13 @@ export async function openCsv(path: string, zipped: boolean, options: CsvOptions
     ...(encoding.broken === undefined ? [] : [`${path}: some rows are not UTF-8`]),
     ...named.notes,
   ];
-  // Files that were joined have their header again and again.
-  const isHeader = ({ fields }: CsvRecord): boolean =>
-    header &&
-    fields.length > 1 &&
-    fields.length === first.fields.length &&
-    fields.every((field, at) => field === first.fields[at]);
-  let [badRows, repeats] = [0, 0];
+  let badRows = 0;
+  let filter = new RowFilter(table, names.length, sample);
   async function* chunks(): AsyncGenerator<Dataset> {
     const chunk = new ChunkBuilder(names);
-    let [row, bad, again] = [0, 0, 0];
-    for await (const record of recordsIn(table)) {
-      if (isHeader(record)) {
-        again++;
-        continue;
-      }
+    let [row, bad] = [0, 0];
+    const rows = new RowFilter(table, names.length, sample);
+    for await (const record of rowsIn(table, rows)) {
       row++;
       const problem = problemOf(record, names.length, encoding.broken === true);
       if (problem !== undefined) {
@@ -320,10 +308,8 @@ export async function openCsv(path: string, zipped: boolean, options: CsvOptions
       options.signal?.throwIfAborted();
       yield chunk.take();
     }
-    [badRows, repeats] = [bad, again];
+    [badRows, filter] = [bad, rows];
     if (chunk.length > 0) yield chunk.take();
   }
-  const repeated = (): string[] =>
-    repeats === 0 ? [] : [`${path}: ${repeats === 1 ? "a line repeats" : `${repeats} lines repeat`} the header and are no rows`];
-  return { names, header, delimiter, notes: () => [...notes, ...repeated()], chunks, badRows: () => badRows };
+  return { names, header, delimiter, notes: () => [...notes, ...filter.notes(path)], chunks, badRows: () => badRows };
 }

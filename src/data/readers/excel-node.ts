@@ -7,6 +7,7 @@
 import { XMLParser } from "fast-xml-parser";
 import { guessLayout } from "../csv/dialect.js";
 import type { CsvRecord } from "../csv/records.js";
+import { RowFilter } from "../csv/stray-rows.js";
 import { readFileBytes, unwrapGzip } from "../files-node.js";
 import { isZip, zipFiles } from "../zip-node.js";
 import { ConfigError, DataError } from "../../util/errors.js";
@@ -195,17 +196,23 @@ export async function openExcel(path: string, options: ExcelOptions): Promise<Ra
   checkCells(sheet, path);
   const rows = rowsIn(await readCells(bytes, sheet, path));
   const sample = rows.slice(0, SAMPLE).map(recordOf);
-  const { titles, header } = guessLayout(sample, options);
-  const first = sample[titles];
-  if (first === undefined) throw new DataError(`${path}: sheet "${sheet.name}": expected at least one row, got an empty sheet`);
+  const layout = guessLayout(sample, options);
+  const { titles, header } = layout;
+  if (sample.length <= titles)
+    throw new DataError(`${path}: sheet "${sheet.name}": expected at least one row, got an empty sheet`);
   const where = options.sheet === undefined ? path : `${path}: sheet "${sheet.name}"`;
-  const { names, notes } = nameColumns(where, first.fields, { header, titles }, options);
-  const body = rows.slice(titles + (header ? 1 : 0));
+  const { names, notes } = nameColumns(where, sample.slice(titles), layout, options);
   const decimals = names.map((name) => options.decimal ?? options.decimals?.get(name));
+  const filter = new RowFilter(layout, names.length, sample.slice(titles));
+  const records = [
+    ...filter.pass(
+      rows.map(({ cells, line }) => ({ fields: cells.map((cell, column) => cellText(cell, decimals[column])), line })),
+      true,
+    ),
+  ];
   async function* chunks(): ReturnType<RawTable["chunks"]> {
     const chunk = new ChunkBuilder(names);
-    for (const [at, { cells, line }] of body.entries()) {
-      const fields = cells.map((cell, column) => cellText(cell, decimals[column]));
+    for (const [at, { fields, line }] of records.entries()) {
       chunk.add(fields, at + 1, line);
       if (chunk.length < CHUNK_ROWS) continue;
       options.signal?.throwIfAborted();
@@ -213,7 +220,7 @@ export async function openExcel(path: string, options: ExcelOptions): Promise<Ra
     }
     if (chunk.length > 0) yield await Promise.resolve(chunk.take());
   }
-  const hasFractions = body.some(({ cells }) => cells.some((cell) => typeof cell === "number" && !Number.isInteger(cell)));
+  const hasFractions = rows.some(({ cells }) => cells.some((cell) => typeof cell === "number" && !Number.isInteger(cell)));
   const decimal = hasFractions ? { decimal: options.decimal ?? ("." as const) } : {};
-  return { names, header, ...decimal, notes: () => notes, chunks, badRows: () => 0 };
+  return { names, header, ...decimal, notes: () => [...notes, ...filter.notes(where)], chunks, badRows: () => 0 };
 }

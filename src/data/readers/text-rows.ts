@@ -2,6 +2,8 @@
  * @module Rows of texts on their way to a data set: names for their columns, and chunks of them.
  */
 import type { RowPositions } from "../column.js";
+import type { Layout } from "../csv/dialect.js";
+import { joinedNames } from "../csv/dialect.js";
 import type { CsvRecord } from "../csv/records.js";
 import { Dataset } from "../dataset.js";
 
@@ -40,14 +42,15 @@ function unnamed(count: number, { names = [], hadHeader }: RowNaming): { names: 
   return { names: Array.from({ length: count }, (_, at) => `column${at}`), twice: [] };
 }
 
-/** Names the columns of a table by its first row, with what is to be said of that. */
+/** Names the columns of a table by its first records, with what is to be said of that. */
 export function nameColumns(
   where: string,
-  first: readonly string[],
-  { header, titles }: { readonly header: boolean; readonly titles: number },
+  [{ fields: first } = { fields: [] }, second]: readonly Pick<CsvRecord, "fields">[],
+  { header, titles, under }: Layout,
   options: RowNaming,
 ): { readonly names: readonly string[]; readonly notes: readonly string[] } {
-  const { names, twice } = header ? columnNames(first) : unnamed(first.length, options);
+  const given = under === "names" ? joinedNames(first, second?.fields ?? []) : first;
+  const { names, twice } = header ? columnNames(given) : unnamed(first.length, options);
   const notes = [
     ...(header || options.header === false || options.hadHeader === false
       ? []
@@ -55,6 +58,9 @@ export function nameColumns(
           `${where}: the first row is no header, so columns are called ${names.slice(0, 8).join(", ")}${names.length > 8 ? ", …" : ""}`,
         ]),
     ...(titles === 0 ? [] : [`${where}: the first ${titles === 1 ? "line is" : `${titles} lines are`} no part of the table`]),
+    ...(under === undefined
+      ? []
+      : [`${where}: the line under the header holds ${under === "units" ? "units" : "names, too,"} and is no row`]),
     ...(twice.length === 0 ? [] : [`${where}: several columns are called ${twice.join(", ")}; all but the first got a number`]),
   ];
   return { names, notes };
