@@ -47,3 +47,30 @@ flat = lambda t: t.detach().flatten().tolist()
 made["lsq"] = {"a": flat(a), "b": flat(b), "sa": sa.item(), "sb": flat(sb), "zero": 100, "dy": flat(dy), "y": flat(y),
                "gradients": {"a": flat(a.grad), "b": flat(b.grad), "sa": sa.grad.item(), "sb": flat(sb.grad)}}
 json.dump(made, open("test/golden/quantization.json", "w"))
+
+# AdaRound (Nagel et al. 2020, equations 21 to 25) of one linear layer with all rows in every step: 400 steps of Adam at 0.01, the pull to 0 and 1 (0.01)
+# after a fifth of them, its exponent from 20 to 2 along a cosine. Inputs are rounded to uint8 by their extremes, weights to int8 by columns.
+import math
+torch.manual_seed(1)
+K, N, ROWS = 24, 8, 64
+x = (torch.randn(ROWS, K) @ (torch.randn(K, K) * 0.3 + torch.eye(K))).float().double()
+w = torch.randn(K, N).float().double()
+scale = ((x.max() - x.min()) / 255).float().double(); zero = torch.round(-x.min() / scale)
+xq = (torch.clamp(torch.round(x / scale) + zero, 0, 255) - zero) * scale
+steps = (w.abs().max(0).values / 127).float().double()
+floors = torch.floor(w / steps)
+v = (-torch.log(1.2 / ((w / steps - floors).clamp(0.001, 0.999) + 0.1) - 1)).requires_grad_()
+h = lambda: (1.2 * torch.sigmoid(v) - 0.1).clamp(0, 1)
+optimizer = torch.optim.Adam([v], lr=0.01)
+for i in range(400):
+    t = max(0, (i / 400 - 0.2) / 0.8)
+    beta = 2 + 18 * 0.5 * (1 + math.cos(math.pi * t))
+    out = xq @ ((floors + h()).clamp(-127, 127) * steps)
+    loss = ((out - x @ w) ** 2).mean() * N + (0 if i < 80 else 0.01) * (1 - (2 * h() - 1).abs() ** beta).sum()
+    optimizer.zero_grad(); loss.backward(); optimizer.step()
+codes = (floors + (h() >= 0.5)).clamp(-127, 127)
+error = lambda q: float(((xq @ (q * steps) - x @ w) ** 2).mean())
+made = json.load(open("test/golden/quantization.json"))
+made["adaround"] = {"k": K, "n": N, "x": x.flatten().tolist(), "w": w.flatten().tolist(), "codes": codes.int().flatten().tolist(),
+                    "error": {"adaround": error(codes.detach()), "plain": error(torch.round(w / steps))}}
+json.dump(made, open("test/golden/quantization.json", "w"))

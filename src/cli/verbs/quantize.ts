@@ -25,9 +25,10 @@ export const verb = defineVerb({
     calibration: choice(CALIBRATIONS, { help: "int8-static: how ranges of activations are chosen", default: "min-max" }),
     calibrationExamples: integer({ help: "training examples to look at", minimum: 1, default: 128 }),
     refine: choice(REFINEMENTS, {
-      help: "how weights are chosen besides rounding them: gptq, awq of int4 and int8; smoothquant of int8-dynamic and int8-static; bias-correction of int8-static",
+      help: "how weights are chosen besides rounding them: gptq, awq of int4 and int8; smoothquant of int8-dynamic and int8-static; bias-correction, adaround, brecq of int8-static",
       default: "none",
     }),
+    roundingSteps: integer({ help: "adaround, brecq: training steps for each layer, or block", minimum: 1, default: 400 }),
     keep: list(text({ help: "layers that stay in float32; * stands for anything", metavar: "PATTERN" })),
     mostLoss: number({
       help: "keep layers in float32 until no more of the task's metric is lost than this: 0.005 is half a point of accuracy, or 0.5 % of a loss",
@@ -68,6 +69,7 @@ export const verb = defineVerb({
         calibration,
         calibrationExamples,
         refinement: refine,
+        roundingSteps: options.roundingSteps,
         keep,
         sensitivity,
         leastSpeedup,

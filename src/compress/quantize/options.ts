@@ -5,7 +5,7 @@ import type { CompileOptions } from "../../runtime/index.js";
 import type { Feeds } from "../activations.js";
 import type { Calibration } from "./calibration.js";
 
-export const REFINEMENTS = ["none", "gptq", "awq", "smoothquant", "bias-correction"] as const;
+export const REFINEMENTS = ["none", "gptq", "awq", "smoothquant", "bias-correction", "adaround", "brecq"] as const;
 /** A way to choose weights. */
 export type Refinement = (typeof REFINEMENTS)[number];
 
@@ -22,6 +22,8 @@ export interface QuantizeOptions extends CompileOptions {
   readonly calibration?: Calibration;
   /** A refinement of weights before they are rounded. */
   readonly refinement?: Refinement;
+  /** Training steps for each layer or block whose rounding is learned. */
+  readonly roundingSteps?: number;
   /** Layers that stay as they are, by name. */
   readonly keep?: ReadonlySet<string>;
   /** The smallest speedup that counts as a gain. */

@@ -13,6 +13,7 @@ import { outputRows, widthsOf } from "../layers.js";
 import type { BlockedWeights, BlockOptions } from "./blocks.js";
 import { gptq } from "./gptq.js";
 import { momentsOf } from "./moments.js";
+import { reconstructed } from "./reconstruct.js";
 import { layerFile } from "./operator-times.js";
 import type { QuantizeData, QuantizeOptions, Refinement } from "./options.js";
 import { onlyUse } from "./options.js";
@@ -26,6 +27,8 @@ const FOR: Readonly<Record<Exclude<Refinement, "none">, readonly string[]>> = {
   awq: ["int4", "int8"],
   smoothquant: ["int8-dynamic", "int8-static"],
   "bias-correction": ["int8-static"],
+  adaround: ["int8-static"],
+  brecq: ["int8-static"],
 };
 
 /** A file that is ready to be rounded, and weights that are rounded already, by the layer's name. */
@@ -62,6 +65,12 @@ export async function refine(
       return { ...none, model: await scaled(model, layersOf, data, options) };
     case "bias-correction":
       return { ...none, channels: await corrected(model, layersOf, data, options) };
+    case "adaround":
+    case "brecq":
+      return {
+        ...none,
+        channels: await reconstructed(model, layersOf, options.refinement === "brecq" ? "block" : "layer", data, options),
+      };
   }
 }
 

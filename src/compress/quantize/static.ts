@@ -92,7 +92,7 @@ export function channelNumbers(layer: Layer, { codes, scales }: ChannelWeights):
 }
 
 /** Adds the pair after a value: its readers then read the rounded one, under its own name. */
-function roundActivation(graph: FileGraph, name: string, range: Range): void {
+export function roundActivation(graph: FileGraph, name: string, range: Range): void {
   const { scale, zero } = scaleOfRange(range);
   const s = graph.addConstant(`${name}.scale`, "float32", [], [scale]);
   const z = graph.addConstant(`${name}.zero`, "uint8", [], [zero]);
