@@ -7,6 +7,7 @@
 import type { TensorData } from "../graph/index.js";
 import { fromNumbers, input, symbol } from "../graph/index.js";
 import { ChunkCache } from "../models/chunk-cache.js";
+import type { MixedAdapters } from "../nn/index.js";
 import { resolveForUse } from "../ops/index.js";
 import type { CompileOptions, Executable } from "../runtime/index.js";
 import { compile, platformRuntime, resolveDevice } from "../runtime/index.js";
@@ -39,6 +40,8 @@ export interface SequenceOptions extends SamplingOptions {
   readonly logprobs?: number;
   /** Whose beginnings may be reused. */
   readonly owner?: string;
+  /** The number of the adapter that writes it; 0 is none. */
+  readonly adapter?: number;
 }
 
 /** A token that was chosen. */
@@ -63,6 +66,8 @@ export interface WrittenSequence extends AsyncIterable<WrittenToken> {
 
 export interface BatchedOptions extends Pick<CompileOptions, "device" | "threads" | "runtime"> {
   readonly rewrites?: Rewrites;
+  /** Those that were put into the model. */
+  readonly adapters?: MixedAdapters;
   /** Texts at once. */
   readonly maxStreams: number;
   /** Tokens of a prompt between two tokens of others. */
@@ -77,6 +82,9 @@ export interface BatchedOptions extends Pick<CompileOptions, "device" | "threads
 }
 
 const int32 = (shape: readonly number[], values: ArrayLike<number>): TensorData => fromNumbers("int32", shape, values);
+
+/** Keys and values are another's where another adapter has read the same. */
+const ownerOf = ({ owner = "", adapter = 0 }: SequenceOptions): string => `${adapter} ${owner}`;
 
 /** Nobody else waits: a prompt is read in larger pieces. */
 const ALONE_FACTOR = 4;
@@ -272,9 +280,14 @@ export class ContinuousBatch implements SequenceWriter {
     if (this.#reading !== undefined && isGone(this.#reading)) this.#reading = undefined;
   }
 
-  #remember({ context, options: { owner = "" } }: Sequence, row: number): void {
+  #remember({ context, options }: Sequence, row: number): void {
     const tokens = context.slice(0, this.#slots.lengths[row]);
-    if (this.#prefixes.takes(tokens)) this.#prefixes.add(owner, tokens, this.#slots.take(row, tokens.length));
+    if (this.#prefixes.takes(tokens)) this.#prefixes.add(ownerOf(options), tokens, this.#slots.take(row, tokens.length));
+  }
+
+  /** Inputs that say which adapters write. */
+  #adapterFeeds(sequences: readonly Sequence[]): Record<string, TensorData> {
+    return this.#options.adapters?.rows(sequences.map(({ options }) => options.adapter ?? 0)) ?? {};
   }
 
   /** Reads a piece of a prompt, if one waits and there is a place for it. */
@@ -285,7 +298,7 @@ export class ContinuousBatch implements SequenceWriter {
       if (next === undefined) return;
       this.#reading = next;
       this.#slots.clear(row);
-      const known = this.#prefixes.find(next.options.owner ?? "", next.prompt);
+      const known = this.#prefixes.find(ownerOf(next.options), next.prompt);
       if (known !== undefined) this.#slots.put(row, known.row, known.length);
       next.cachedTokens = known?.length ?? 0;
     }
@@ -301,6 +314,7 @@ export class ContinuousBatch implements SequenceWriter {
         Array.from(tokens.keys(), (i) => from + i),
       ),
       last: int32([1], [tokens.length - 1]),
+      ...this.#adapterFeeds([reading]),
       ...this.#slots.feeds(row, 1),
     });
     this.#slots.append(present, row, [tokens.length]);
@@ -326,6 +340,7 @@ export class ContinuousBatch implements SequenceWriter {
         this.#active.map(({ context }) => context.at(-1) as number),
       ),
       positions: int32([going, 1], lengths),
+      ...this.#adapterFeeds(this.#active),
       ...slots.feeds(0, going),
     };
     const { logits, ...present } = await this.#values.run(feeds, going);

@@ -16,6 +16,7 @@ export * from "./norm.js";
 export * from "./embedding.js";
 export * from "./attention.js";
 export { LoraLinear } from "./lora-linear.js";
+export { type AdapterFactors, MixedAdapters, takeAdapters } from "./mixed-lora.js";
 export * from "./recurrent.js";
 export * from "./rotary.js";
 export { flatten } from "../ops/index.js";

@@ -40,11 +40,12 @@ function sentFailure(error: unknown): SentFailure {
   return status >= 500 ? { status, code, message, detail } : { status, code, message };
 }
 
-async function open({ path, device, threads, limits }: OpenMessage): Promise<void> {
+async function open({ path, device, threads, limits, adapters }: OpenMessage): Promise<void> {
   try {
     engine = await openEngine(path, {
       ...defined({ device: device as DeviceChoice | undefined, threads }),
       limits,
+      adapters,
       observe: (batch) => send({ type: "observed", batch }),
     });
     sendMemory();

@@ -1,7 +1,7 @@
 /**
  * @module Messages between the HTTP process and an engine's: structured clones, so that arrays of numbers cross as they are.
  */
-import type { EngineLimits, EngineMethod, ModelDescription, ObservedBatch } from "./engine.js";
+import type { AdapterSpec, EngineLimits, EngineMethod, ModelDescription, ObservedBatch } from "./engine.js";
 
 /** The first message to an engine's process. */
 export interface OpenMessage {
@@ -10,6 +10,7 @@ export interface OpenMessage {
   readonly device?: string;
   readonly threads?: number;
   readonly limits: Partial<EngineLimits>;
+  readonly adapters: readonly AdapterSpec[];
 }
 
 export interface CallMessage {

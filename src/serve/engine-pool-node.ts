@@ -5,7 +5,16 @@ import type { ChildProcess } from "node:child_process";
 import { basename } from "node:path";
 import { retryLater } from "../http/http-error.js";
 import { ConfigError } from "../util/errors.js";
-import type { CallOptions, Engine, EngineCalls, EngineLimits, EngineMethod, ModelDescription, ObservedBatch } from "./engine.js";
+import type {
+  AdapterSpec,
+  CallOptions,
+  Engine,
+  EngineCalls,
+  EngineLimits,
+  EngineMethod,
+  ModelDescription,
+  ObservedBatch,
+} from "./engine.js";
 import { EngineProcess, startChild } from "./engine-process-node.js";
 import type { ModelSource, ServedModel } from "./models.js";
 import { defined } from "../util/record.js";
@@ -15,6 +24,8 @@ export interface ModelSpec {
   readonly name: string;
   readonly version: string;
   readonly path: string;
+  /** Each is served under its own name. */
+  readonly adapters?: readonly AdapterSpec[];
 }
 
 /** Options of engines in processes of their own; memory in bytes. */
@@ -54,10 +65,12 @@ class Place implements Engine {
   lastUsed = 0;
   /** Memory of its engine when it was last there. */
   knownBytes = 0;
+  readonly adapters: ReadonlyMap<string, Engine>;
   #description: ModelDescription | undefined;
 
   constructor(spec: ModelSpec) {
     this.spec = spec;
+    this.adapters = new Map((spec.adapters ?? []).map(({ name }) => [name, new AdapterPlace(this, name)]));
   }
 
   get description(): ModelDescription {
@@ -85,6 +98,30 @@ class Place implements Engine {
     if (engine === undefined)
       return Promise.reject(retryLater(`model: expected one that has loaded, got ${this.spec.name}`, 1, 503));
     return engine.call(method, params, options);
+  }
+}
+
+/** A model's place under the name of one of its adapters. */
+class AdapterPlace implements Engine {
+  readonly #place: Place;
+  readonly #adapter: string;
+
+  constructor(place: Place, adapter: string) {
+    this.#place = place;
+    this.#adapter = adapter;
+  }
+
+  get description(): ModelDescription {
+    return this.#place.description;
+  }
+
+  call<M extends EngineMethod>(
+    method: M,
+    params: EngineCalls[M]["params"],
+    options?: CallOptions<M>,
+  ): Promise<EngineCalls[M]["result"]> {
+    const isOwn = method === "generate" || method === "embed";
+    return this.#place.call(method, isOwn ? { ...params, adapter: this.#adapter } : params, options);
   }
 }
 
@@ -130,7 +167,9 @@ export class EnginePool implements ModelSource {
 
   /** Errors: ConfigError for a name twice. */
   constructor(specs: readonly ModelSpec[], options: PoolOptions = {}) {
-    const keys = specs.map(({ name, version }) => `${name}@${version}`);
+    const keys = specs.flatMap(({ name, version, adapters = [] }) =>
+      [name, ...adapters.map((adapter) => adapter.name)].map((each) => `${each}@${version}`),
+    );
     const twice = keys.find((key, i) => keys.indexOf(key) !== i);
     if (twice !== undefined)
       throw new ConfigError(`serve: expected each model once, got ${twice} twice; name one NAME=PATH or NAME@VERSION=PATH`);
@@ -148,13 +187,23 @@ export class EnginePool implements ModelSource {
   }
 
   list(): readonly (ServedModel & { readonly rssBytes: number; readonly restarts: number })[] {
-    return this.#places.map((place) => {
+    return this.#places.flatMap((place) => {
       const { spec, engine, failure } = place;
       const { name, version } = spec;
       // One that was put away is fetched when it is asked for.
       const isReady = place.isKnown && failure === undefined && (engine === undefined || engine.isReady);
       const about = { name, version, isReady, rssBytes: engine?.rssBytes ?? 0, restarts: engine?.restarts ?? 0 };
-      return { ...about, engine: place.isKnown ? place : undefined, ...(failure === undefined ? {} : { failure }) };
+      const more = failure === undefined ? {} : { failure };
+      const own = { ...about, engine: place.isKnown ? place : undefined, ...more };
+      // Memory is the base's.
+      const adapted = [...place.adapters].map(([adapter, served]) => ({
+        ...about,
+        name: adapter,
+        rssBytes: 0,
+        engine: place.isKnown ? served : undefined,
+        ...more,
+      }));
+      return [own, ...adapted];
     });
   }
 
@@ -169,7 +218,7 @@ export class EnginePool implements ModelSource {
   }
 
   #placeOf(name: string, version: string): Place | undefined {
-    return this.#places.find(({ spec }) => spec.name === name && spec.version === version);
+    return this.#places.find(({ spec, adapters }) => (spec.name === name || adapters.has(name)) && spec.version === version);
   }
 
   async engineFor({ name, version }: ServedModel): Promise<Engine> {
@@ -177,7 +226,7 @@ export class EnginePool implements ModelSource {
     if (place === undefined || this.#isStopped) throw retryLater("server: it is ending; try another", 1, 503);
     if (place.engine === undefined) await (place.starting ?? this.#start(place));
     place.lastUsed = performance.now();
-    return place;
+    return place.adapters.get(name) ?? place;
   }
 
   /** Starts a model's engine. */
@@ -201,11 +250,12 @@ export class EnginePool implements ModelSource {
     }
   }
 
-  #process({ name, path }: ModelSpec): Promise<EngineProcess> {
+  #process({ name, path, adapters = [] }: ModelSpec): Promise<EngineProcess> {
     const { limits = {}, device, threads, observe, log } = this.#options;
     return EngineProcess.start({
       path,
       limits,
+      adapters,
       ...defined({ device, threads }),
       takeChild: () => this.#spare.take(),
       observe: (batch) => observe?.(name, batch),
@@ -252,7 +302,9 @@ export class EnginePool implements ModelSource {
 
   /** Loads a model's versions anew: each in a new process, which takes over once it is ready; the old one finishes its work. */
   async reload(name?: string): Promise<void> {
-    for (const place of this.#places.filter(({ spec }) => name === undefined || spec.name === name)) {
+    for (const place of this.#places.filter(
+      ({ spec, adapters }) => name === undefined || spec.name === name || adapters.has(name),
+    )) {
       const old = place.engine;
       const made = await this.#process(place.spec);
       place.put(made);

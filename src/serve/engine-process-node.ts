@@ -6,7 +6,16 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { HttpError, retryLater } from "../http/http-error.js";
 import { ConfigError } from "../util/errors.js";
-import type { CallOptions, Engine, EngineCalls, EngineLimits, EngineMethod, ModelDescription, ObservedBatch } from "./engine.js";
+import type {
+  AdapterSpec,
+  CallOptions,
+  Engine,
+  EngineCalls,
+  EngineLimits,
+  EngineMethod,
+  ModelDescription,
+  ObservedBatch,
+} from "./engine.js";
 import { type FromEngine, type OpenMessage, Outbox, type SentFailure, type ToEngine } from "./engine-messages.js";
 import { defined } from "../util/record.js";
 
@@ -15,6 +24,7 @@ export interface EngineProcessOptions {
   readonly device?: string;
   readonly threads?: number;
   readonly limits: Partial<EngineLimits>;
+  readonly adapters?: readonly AdapterSpec[];
   readonly observe?: (batch: ObservedBatch) => void;
   /** Gives a process that waits for its model; left out, one is started. */
   readonly takeChild?: () => ChildProcess;
@@ -127,11 +137,12 @@ export class EngineProcess implements Engine {
     child.on("exit", (code, signal) => {
       if (this.#child === child) this.#ended(code, signal);
     });
-    const { path, device, threads, limits } = this.#options;
+    const { path, device, threads, limits, adapters = [] } = this.#options;
     this.#send({
       type: "open",
       path,
       limits,
+      adapters,
       ...defined({ device, threads }),
     } satisfies OpenMessage);
   }

@@ -119,6 +119,8 @@ export interface GenerateParams {
   readonly owner: string;
   /** Added to logits of tokens by id. */
   readonly logitBias?: Readonly<Record<string, number>>;
+  /** The adapter that writes, by its name. */
+  readonly adapter?: string;
 }
 
 /** A token with its log-probability, and the likeliest ones beside it. */
@@ -153,6 +155,7 @@ export interface ConversationParams {
 /** Texts, or their tokens, to embed. */
 export interface EmbedParams {
   readonly inputs: readonly (string | readonly number[])[];
+  readonly adapter?: string;
 }
 
 /** Embeddings, one for each input. */
@@ -202,6 +205,12 @@ export interface ObservedBatch {
   /** Milliseconds that the oldest row waited, and that the run took. */
   readonly waitMs: number;
   readonly runMs: number;
+}
+
+/** A low-rank adapter of a model: a folder of PEFT's, or a run that was trained with `--lora`. */
+export interface AdapterSpec {
+  readonly name: string;
+  readonly path: string;
 }
 
 /** Limits of one request to an engine, and of batches. */

@@ -1,6 +1,7 @@
 /**
  * @module The engine of a language model from files: a run, a checkpoint's folder, a GGUF file.
  */
+import { join } from "node:path";
 import {
   ContinuousBatch,
   type SequenceOptions,
@@ -13,13 +14,16 @@ import type { Tensor, TensorData } from "../graph/index.js";
 import { fromNumbers, input, symbol } from "../graph/index.js";
 import { boundWeights } from "../generate/index.js";
 import { Gpt2, Llama, Transformer } from "../models/index.js";
+import { type AdapterFactors, MixedAdapters, takeAdapters } from "../nn/index.js";
 import { resolveForUse } from "../ops/index.js";
 import { compile, type Executable } from "../runtime/index.js";
+import { exists } from "../run/run-folder-reader-node.js";
+import { loadAdapters } from "../train/node.js";
 import type { TextSource } from "../tasks/use/text-generator-node.js";
 import { ConfigError } from "../util/errors.js";
 import { defined } from "../util/record.js";
 import { TaskQueue } from "../util/task-queue.js";
-import { ENGINE_LIMITS } from "./engine.js";
+import { type AdapterSpec, ENGINE_LIMITS } from "./engine.js";
 import { LanguageEngine } from "./language-engine.js";
 import type { OpenEngineOptions } from "./model-engine-node.js";
 
@@ -63,20 +67,35 @@ function embedderOf(
   model: DecoderModel,
   weights: ReadonlyMap<string, TensorData>,
   threads: number | undefined,
-): (ids: readonly number[]) => Promise<Float32Array> {
+  adapters: MixedAdapters | undefined,
+): (ids: readonly number[], adapter: number) => Promise<Float32Array> {
   let executable: Promise<Executable> | undefined;
   const make = (): Promise<Executable> => {
-    const states = statesOf(model, input("tokens", [1, symbol("T")], "int32"));
+    const states = statesOf(model, input("tokens", [symbol("N"), symbol("T")], "int32"));
     if (states === undefined) throw new ConfigError("model: expected one that gives embeddings, got another");
     return compile(resolveForUse({ mean: states.mean(1) }), { ...boundWeights(model, weights), ...defined({ threads }) });
   };
-  return async (ids) => {
+  return async (ids, adapter) => {
     executable ??= make();
-    const { mean } = await (await executable).call({ tokens: fromNumbers("int32", [1, ids.length], ids) });
+    const tokens = fromNumbers("int32", [1, ids.length], ids);
+    const { mean } = await (await executable).call({ tokens, ...adapters?.rows([adapter]) });
     const values = (mean as TensorData).data as Float32Array;
     const length = Math.hypot(...values);
     return values.map((value) => value / (length || 1));
   };
+}
+
+/** The factors of adapters: PEFT folders, or runs that keep one. ConfigError for those that train whole modules as well, and what is none of this model. */
+async function adapterFactors(model: DecoderModel, adapters: readonly AdapterSpec[]): Promise<AdapterFactors[]> {
+  const all: AdapterFactors[] = [];
+  for (const { name, path } of adapters) {
+    const own = join(path, "adapter");
+    const { weights, adapted } = await loadAdapters((await exists(own)) ? own : path, model);
+    if (adapted.saved.length > 0)
+      throw new ConfigError(`--adapter ${name}: expected low-rank changes alone, got whole modules: ${adapted.saved.join(", ")}`);
+    all.push(takeAdapters(model, weights));
+  }
+  return all;
 }
 
 /** Opens a language model as an engine. Errors: those of `ContinuousBatch.create`; ConfigError for a model that generates no text. */
@@ -85,6 +104,9 @@ export async function languageEngine(path: string, source: TextSource, options: 
   const { maxStreams, promptChunk, prefixCacheTokens } = { ...ENGINE_LIMITS, ...options.limits };
   const use = defined({ device: options.device, threads: options.threads, rewrites });
   const parts = { name: path, tokenizer, endTokens, isTemplated, ...defined({ chat }) };
+  const adapted = options.adapters ?? [];
+  if (adapted.length > 0 && !isDecoder(model))
+    throw new ConfigError(`--adapter: expected a decoder that writes texts to adapt, got ${model.constructor.name}`);
   if (model instanceof Transformer)
     return new LanguageEngine({
       ...parts,
@@ -95,8 +117,10 @@ export async function languageEngine(path: string, source: TextSource, options: 
     throw new ConfigError(
       `${path}: expected a model that generates text (GPT-2, Llama, Mistral, Qwen2, or the Transformer), got ${model.constructor.name}`,
     );
+  const adapters = adapted.length === 0 ? undefined : MixedAdapters.into(model, await adapterFactors(model, adapted));
   const writer = await ContinuousBatch.create(model, weights, {
     ...use,
+    ...defined({ adapters }),
     maxStreams,
     promptChunk,
     prefixCacheTokens,
@@ -106,7 +130,8 @@ export async function languageEngine(path: string, source: TextSource, options: 
     ...parts,
     task: "language-modeling",
     writer,
-    embed: embedderOf(model, weights, options.threads),
+    embed: embedderOf(model, weights, options.threads, adapters),
+    adapters: adapted.map(({ name }) => name),
   });
   // The first run of a session takes longer than others.
   await engine.call("generate", {

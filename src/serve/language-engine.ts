@@ -37,8 +37,10 @@ export interface LanguageParts {
   /** Texts begin as the tokenizer's template has it. */
   readonly isTemplated: boolean;
   /** The mean of a text's last hidden states; left out where there is no such thing. */
-  readonly embed?: (ids: readonly number[]) => Promise<Float32Array>;
+  readonly embed?: (ids: readonly number[], adapter: number) => Promise<Float32Array>;
   readonly remarks?: readonly string[];
+  /** Names of adapters, in the order of their numbers from 1 on. */
+  readonly adapters?: readonly string[];
 }
 
 /** Tokens where a sender says no number. */
@@ -129,6 +131,14 @@ export class LanguageEngine implements Engine, AsyncDisposable {
     return new TokenConstraint(grammar, this.#tree, this.#tokenBytes, this.#parts.endTokens);
   }
 
+  /** The number of an adapter. ConfigError for one that there is not. */
+  #adapterNumber(name: string | undefined): number {
+    if (name === undefined) return 0;
+    const found = this.#parts.adapters?.indexOf(name) ?? -1;
+    if (found < 0) throw new ConfigError(`adapter: expected one that was loaded, got ${name}`);
+    return found + 1;
+  }
+
   #sequenceOptions(params: GenerateParams, room: number, signal: AbortSignal | undefined): SequenceOptions {
     const {
       maxTokens = USUAL_TOKENS,
@@ -149,6 +159,7 @@ export class LanguageEngine implements Engine, AsyncDisposable {
       temperature,
       seed,
       owner,
+      adapter: this.#adapterNumber(params.adapter),
       ...defined({ topP, topK, frequencyPenalty, presencePenalty, logprobs, signal }),
       ...(logitBias === undefined
         ? {}
@@ -195,7 +206,7 @@ export class LanguageEngine implements Engine, AsyncDisposable {
     return { finish: isWhole ? "stop" : "length", promptTokens: ids.length, cachedTokens: written.cachedTokens, tokens };
   }
 
-  async #embed({ inputs }: EmbedParams, signal?: AbortSignal): Promise<EmbedResult> {
+  async #embed({ inputs, adapter }: EmbedParams, signal?: AbortSignal): Promise<EmbedResult> {
     const { embed, name, writer } = this.#parts;
     if (embed === undefined) throw new ConfigError(`model: expected one that gives embeddings, got ${name}`);
     const embeddings: Float32Array[] = [];
@@ -209,7 +220,7 @@ export class LanguageEngine implements Engine, AsyncDisposable {
           `input ${i + 1}: expected at most the model's ${writer.maxPositions} tokens, got ${ids.length}; cut it`,
         );
       tokens += ids.length;
-      embeddings.push(await embed(ids));
+      embeddings.push(await embed(ids, this.#adapterNumber(adapter)));
     }
     return { embeddings, tokens };
   }

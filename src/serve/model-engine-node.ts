@@ -24,6 +24,7 @@ import { TaskQueue } from "../util/task-queue.js";
 import type { Cost } from "./batcher.js";
 import { Batcher } from "./batcher.js";
 import type {
+  AdapterSpec,
   CallOptions,
   Engine,
   EngineCalls,
@@ -44,6 +45,8 @@ import { ENGINE_LIMITS } from "./engine.js";
 /** Options of an engine that opens a model. */
 export interface OpenEngineOptions extends UseOptions {
   readonly limits?: Partial<EngineLimits>;
+  /** Adapters of a decoder that writes texts. */
+  readonly adapters?: readonly AdapterSpec[];
   readonly observe?: (batch: ObservedBatch) => void;
 }
 

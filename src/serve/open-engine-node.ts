@@ -9,7 +9,9 @@ import { isGguf } from "../tasks/use/gguf-node.js";
 import { openTextSource } from "../tasks/use/text-generator-node.js";
 import { pretrainedConfig } from "../train/pretrained-node.js";
 import { isRecord, type Json } from "../util/described.js";
+import { ConfigError } from "../util/errors.js";
 import { EncoderEngine } from "./encoder-engine-node.js";
+import { LanguageEngine } from "./language-engine.js";
 import { languageEngine } from "./language-engine-node.js";
 import type { OpenEngineOptions, OwnedEngine } from "./model-engine-node.js";
 import { ModelEngine } from "./model-engine-node.js";
@@ -31,8 +33,16 @@ const architecturesOf = (config: Json | undefined): readonly string[] =>
     ? config["architectures"].filter((name) => typeof name === "string")
     : [];
 
-/** Opens a model as an engine. Errors: those of `openModel` and of `openTextSource`. */
+/** Opens a model as an engine. Errors: those of `openModel`, `openTextSource` and `loadAdapters`; ConfigError for adapters of a model that does not take them. */
 export async function openEngine(path: string, options: OpenEngineOptions = {}): Promise<OwnedEngine> {
+  const engine = await openAny(path, options);
+  const isLanguage = engine instanceof LanguageEngine;
+  if (isLanguage || options.adapters === undefined || options.adapters.length === 0) return engine;
+  await engine[Symbol.asyncDispose]();
+  throw new ConfigError(`--adapter: expected a decoder that writes texts to adapt, got one of ${engine.description.task}`);
+}
+
+async function openAny(path: string, options: OpenEngineOptions): Promise<OwnedEngine> {
   const classes = architecturesOf(await pretrainedConfig(path));
   if (classes.includes("BertModel")) return EncoderEngine.open(path, options);
   if (classes.some((name) => name.startsWith("Bert"))) {

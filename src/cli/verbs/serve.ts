@@ -4,12 +4,19 @@ import { ConfigError, DescentError } from "../../util/errors.js";
 import { choice, flag, integer, list, number, text } from "../../util/option.js";
 import { defined } from "../../util/record.js";
 import { deviceOptions } from "../../tasks/options.js";
+import type { ModelSpec } from "../../serve/engine-pool-node.js";
 import { defineVerb, type VerbContext } from "../verb.js";
 
 const MIB = 2 ** 20;
 const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 
 const options = {
+  adapter: list(
+    text({
+      help: "also serve a low-rank adapter of the MODEL under its name: a PEFT folder, or a run with --lora",
+      metavar: "NAME=PATH",
+    }),
+  ),
   host: text({ help: "address to listen on; 0.0.0.0 is all of this machine's", default: "127.0.0.1" }),
   port: integer({ help: "port; 0 takes a free one", minimum: 0, maximum: 65_535, default: 8000 }),
   keys: text({ help: "only for owners of keys: a file with NAME and SHA-256 a line", metavar: "FILE" }),
@@ -85,16 +92,26 @@ async function reload({
   return { reloaded: names };
 }
 
+/** The models to serve. Errors: ConfigError for adapters of several models. */
+async function specsOf({ positionals, options: { adapter } }: Context): Promise<ModelSpec[]> {
+  const { parseModelSpec } = await import("../../serve/engine-pool-node.js");
+  const specs = positionals.map(parseModelSpec);
+  const [first, ...others] = specs;
+  if (adapter.length === 0 || first === undefined) return specs;
+  if (others.length > 0)
+    throw new ConfigError(`--adapter: expected one MODEL that is adapted, got ${specs.length}; serve the others by themselves`);
+  return [{ ...first, adapters: adapter.map(parseModelSpec) }];
+}
+
 /** Listens until it is told to end. */
 async function serve(context: Context): Promise<object> {
   const { positionals, options: given, signal, print, note, hold } = context;
   if (positionals.length === 0) throw new ConfigError("serve: expected a MODEL, got none");
   if ((given.tlsCert === undefined) !== (given.tlsKey === undefined))
     throw new ConfigError("--tls-cert: expected --tls-key as well, or neither, got one");
-  const { parseModelSpec } = await import("../../serve/engine-pool-node.js");
   const { startServer } = await import("../../serve/serve-node.js");
   const { isLoopback } = await import("../../http/origin.js");
-  const server = await startServer(positionals.map(parseModelSpec), {
+  const server = await startServer(await specsOf(context), {
     host: given.host,
     port: given.port,
     allowHosts: given.allowHost,
@@ -152,6 +169,7 @@ export const verb = defineVerb({
   examples: [
     "descent serve runs/reviews",
     "descent serve reviews=runs/reviews shoes=runs/fashion model.onnx --port 8080",
+    "descent serve SmolLM2-135M-Instruct.Q4_1.gguf --adapter poet=runs/poet --adapter lawyer=adapters/lawyer",
     "descent serve --new-key alice --keys keys.txt",
     "descent serve runs/reviews --host 0.0.0.0 --keys keys.txt --tls-cert cert.pem --tls-key key.pem",
     "descent serve --reload --port 8080",
