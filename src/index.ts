@@ -11,16 +11,8 @@ export * from "./graph/index.js";
 export * from "./ops/index.js";
 export * from "./autodiff/index.js";
 export { compile, evaluate } from "./runtime/index.js";
-export {
-  ConfigError,
-  DataError,
-  DescentError,
-  DTypeError,
-  NoGradientError,
-  SessionError,
-  ShapeError,
-  UnsupportedOpError,
-} from "./util/errors.js";
+export { ConfigError, DataError, DescentError, DTypeError } from "./util/errors.js";
+export { NoGradientError, SessionError, ShapeError, UnsupportedOpError } from "./util/errors.js";
 export type { NestedNumbers };
 
 declare module "./graph/tensor.js" {
