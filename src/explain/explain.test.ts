@@ -4,7 +4,9 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { Tensor, TensorData } from "../graph/index.js";
-import { constant, fromNumbers, sizeOf, toNumbers } from "../graph/index.js";
+import { constant, fromNumbers, input, sizeOf, toNumbers } from "../graph/index.js";
+import { conv } from "../ops/index.js";
+import { evaluate } from "../runtime/index.js";
 import { Random } from "../util/random.js";
 import { baselinesFor } from "./baseline.js";
 import { binsOf } from "./bins.js";
@@ -19,7 +21,11 @@ import { energyInside, pointingGame } from "./measures/pointing-game.js";
 import { randomizationCheck } from "./measures/randomization.js";
 import { tcav } from "./measures/tcav.js";
 import { drawCoalitions } from "./coalitions.js";
+import { linearPrefix } from "./linear-prefix.js";
+import type { GradientMethod } from "./method.js";
+import { methodNamed, settingsFor } from "./methods.js";
 import { quadrature } from "./quadrature.js";
+import { rowSums } from "./rows.js";
 import { slic } from "./slic.js";
 import { binomial, eachSubset } from "./subsets.js";
 
@@ -300,4 +306,41 @@ test("a mask's parts are switched together: a table's columns, an image's pixels
   const pixels = explainableOf((x) => x.sum([1, 2, 3]).unsqueeze(1), [3, 2, 2], 1);
   const { examples } = await explain(pixels, ones(1, 3, 2, 2), { method: "feature-ablation", mask: numbers([0, 0, 0, 1], 2, 2) });
   assert.deepEqual(Array.from(examples[0]?.parts?.values ?? [], Math.round), [9, 3]);
+});
+
+suite("linear prefixes", () => {
+  const weights = (...shape: readonly number[]): Tensor => constant(normals(...shape));
+  const [w, w2, a, b, m1, m2] = [weights(6, 2, 3, 3), weights(2, 2, 3, 3), weights(6, 1, 1), weights(6, 1, 1), weights(32, 5), weights(5, 6)];
+  const models: readonly [string, (x: Tensor) => Tensor, string | undefined][] = [
+    [
+      "a convolution, a norm of constants, and a relu",
+      (x) => conv(x, w, { padding: 1 }).mul(a).add(b).relu().mean([2, 3]),
+      "Add",
+    ],
+    ["rows of a matrix", (x) => x.reshape([x.shape[0] as number, 32]).matMul(m1).tanh().matMul(m2), "MatMul"],
+    ["a residual connection around the first layer", (x) => conv(x, w2, { padding: 1 }).relu().add(x).reshape([-1, 32]), undefined],
+    ["a nonlinearity first", (x) => conv(x.tanh(), w, { padding: 1 }).mean([2, 3]), undefined],
+  ];
+  for (const [name, forward, expected] of models) {
+    test(`${name}: ${expected ?? "none"}, and the same attributions`, async () => {
+      const model = explainableOf(forward, [2, 4, 4], expected === undefined ? (forward(input("x", [1, 2, 4, 4])).shape[1] as number) : 6);
+      const method = methodNamed("integrated-gradients") as GradientMethod;
+      for (const n of [1, 3]) {
+        const x = input("x", [n, 2, 4, 4]);
+        assert.equal(linearPrefix(forward(x), x)?.end.node.op, expected);
+        const { points, weights: numbers } = quadrature("gauss-legendre", 5);
+        const inputs = {
+          x,
+          target: constant(fromNumbers("int32", [n], new Float64Array(n).fill(1))),
+          others: {},
+          weights: constant(fromNumbers("float32", [5], numbers)),
+          samples: { alpha: constant(fromNumbers("float32", [5, 1], points)), baseline: weights(1, n, 2, 4, 4) },
+        };
+        const summed = rowSums(model, method, inputs, { settings: settingsFor(method, {}) }).attribution;
+        const byRow = rowSums(model, { ...method, sums: () => undefined }, inputs, { settings: settingsFor(method, {}) }).attribution;
+        const { summed: got, byRow: all } = await evaluate({ summed, byRow }, { x: normals(n, 2, 4, 4) });
+        got.data.forEach((v, i) => near(Number(v), Number(all.data[i]), 1e-5));
+      }
+    });
+  }
 });

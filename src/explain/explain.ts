@@ -14,7 +14,7 @@ import { checkedInput } from "./explainable.js";
 import type { GradientMethod, SampleContext, Samples, SamplingMethod, Settings } from "./method.js";
 import type { MethodName } from "./methods.js";
 import { methodNamed, settingsFor, smoothedBy } from "./methods.js";
-import { Model } from "./model.js";
+import { Model, pickScores } from "./model.js";
 import type { ScoreChoice } from "./rows.js";
 import { canBeCut, type PathContext, pieceSettings, refinedPath } from "./refine.js";
 import { sampleOne } from "./sample.js";
@@ -110,7 +110,7 @@ export class Explainer implements AsyncDisposable {
     const scores = await this.#model.scores(checked, options.output);
     const targets = targetsOf(this.model, options.target, scores);
     const baselines = baselinesFor(this.model, checked.features, options, random("baseline"));
-    const own = await this.#model.chosen(checked, targets, options);
+    const own = options.neuron === undefined ? pickScores(scores, targets) : await this.#model.chosen(checked, targets, options);
     const question: Question = { input: checked, targets, scores: own, baselines, settings, options, random };
     const found = await (method.kind === "gradient" ? this.#gradient(method, question) : this.#sampling(method, question)).catch(
       offerSampling,

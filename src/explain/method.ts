@@ -7,6 +7,7 @@ import type { Random } from "../util/random.js";
 import type { PartAttribution } from "./attribution.js";
 import type { Explainable, Features } from "./explainable.js";
 import type { Game } from "./game.js";
+import type { RowInputs } from "./rows.js";
 
 /** Requirements of a method. */
 export type Need = "gradients" | "baseline" | "background" | "layer" | "attention" | "image" | "parts" | "concept" | "trees";
@@ -75,6 +76,12 @@ export interface RowContext {
   readonly of: GradientMethod | undefined;
 }
 
+/** Arguments of a method that sums over its samples itself. */
+export interface SumContext extends RowContext {
+  /** The inputs before they were spread to rows: x [N, …], weights [S], samples [1 or S, 1 or N, …]. */
+  readonly given: RowInputs;
+}
+
 /** Results of a gradient method for all rows; all but `residuals` are averaged over samples. */
 export interface Rows {
   /** [R, …features], or [R, 1, H, W]. */
@@ -126,6 +133,8 @@ interface Row {
 export interface GradientMethod extends Row {
   readonly kind: "gradient";
   readonly rows: (context: RowContext) => Rows;
+  /** The weighted sum of the rows' attributions [N, …], where it takes less than the rows do; undefined where it does not. */
+  readonly sums?: (context: SumContext) => Tensor | undefined;
   /** Left out, one sample, with the first baseline. */
   readonly samples?: (context: SampleContext) => Samples;
   /** From means over samples to the attribution; left out, it is the mean. */

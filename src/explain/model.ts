@@ -59,9 +59,7 @@ export class Model implements AsyncDisposable {
       }));
       return toNumbers(outputs["score"] as TensorData);
     }
-    const scores = await this.scores(given, choice.output);
-    const [, k = 1] = scores.shape;
-    return Float64Array.from(targets, (target, i) => Number(scores.data[i * k + target]));
+    return pickScores(await this.scores(given, choice.output), targets);
   }
 
   /** The gradient of the score asked about with respect to the features: [N, …]. */
@@ -202,6 +200,11 @@ export class Model implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#sessions[Symbol.asyncDispose]();
   }
+}
+
+/** Picks the score of each target [N] from scores [N, K]. */
+export function pickScores({ shape: [, k = 1], data }: TensorData, targets: Int32Array): Float64Array {
+  return Float64Array.from(targets, (target, i) => Number(data[i * k + target]));
 }
 
 const keyOf = ({ output, neuron }: ScoreChoice): string =>

@@ -80,6 +80,7 @@ export function scoresOf(model: Explainable, x: Tensor, others: Readonly<Record<
 /** The number of copies of the examples in a batch: the number of samples, or any number if everything is known beforehand. */
 function repeatsOf(batch: Dim, examples: Dim, samples: Dim): Dim | undefined {
   if (dimEquals(batch, dimMul(examples, samples))) return samples;
+  if (dimEquals(batch, examples)) return 1;
   return typeof examples === "number" ? dimDiv(batch, examples) : undefined;
 }
 
@@ -146,6 +147,8 @@ export function rowSums(model: Explainable, method: GradientMethod, inputs: RowI
     differentiable(scoreOf(model, features, examples, samples, inputs, options), features);
   const { settings, at, of } = options;
   const context: Context = { x, baseline, score, samples: drawn, features: model.features, settings, at, of };
+  const whole = at === undefined ? method.sums?.({ ...context, given: inputs }) : undefined;
+  if (whole !== undefined) return { attribution: whole, residuals: {} };
   const rows = method.rows(options.at === undefined || method.needs.includes("layer") ? context : atLayer(context, options.at));
   const sum = (t: Tensor): Tensor => weightedSum(t, inputs.weights, examples);
   return {

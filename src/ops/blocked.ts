@@ -78,7 +78,21 @@ export const BlockedGlobalAveragePool: Op<None, One> = {
   ...LAST,
 };
 
-export const blocked = [ReorderInput, ReorderOutput, BlockedConv, BlockedGlobalAveragePool] as const;
+/** The largest of each window of x in blocks; −∞ beyond x. */
+export const BlockedMaxPool: Op<Window, One> = {
+  name: "BlockedMaxPool",
+  engineName: "MaxPool",
+  domain: NCHWC,
+  attributes: WINDOW_ATTRIBUTES,
+  infer: ([x], attributes, where) => [{ shape: [...x.shape.slice(0, 2), ...slidShape(x.shape, attributes, where)], dtype: x.dtype }],
+  cost: (node) => ({
+    flops: elementCount((node.outputs[0] as Tensor).shape) * elementCount((node.attributes as Window).kernel_shape),
+    bytes: bytesMoved(node),
+  }),
+  ...LAST,
+};
+
+export const blocked = [ReorderInput, ReorderOutput, BlockedConv, BlockedGlobalAveragePool, BlockedMaxPool] as const;
 
 // --- builders ---------------------------------------------------------------------------------------------------------
 
@@ -113,9 +127,16 @@ export function blockedDots(u: Tensor, v: Tensor): Tensor {
   return dots.reshape([n, c]);
 }
 
+/** Depthwise weights in blocks that read one place of their kernel, times a number. */
+export function pickingWeights(channels: number, kernel_shape: readonly number[], place: number, block: number, by = 1): Tensor {
+  const places = elementCount(kernel_shape);
+  const kernel = Array.from({ length: channels * places }, (_, i) => (Math.floor(i / block) % places === place ? by : 0));
+  return constant(fromNumbers("float32", [channels, 1, ...kernel_shape], kernel));
+}
+
 /**
- * Some pixels of x in blocks: depthwise with a kernel that reads one of its places. `pads` as in a window; what is read beyond
- * x is 0.
+ * Some pixels of x in blocks (+ sum): depthwise with a kernel that reads one of its places. `pads` as in a window; what is read
+ * beyond x is 0.
  */
 export function blockedPick(
   x: Tensor,
@@ -124,13 +145,11 @@ export function blockedPick(
   strides: readonly [number, number],
   pads: readonly number[],
   block: number,
+  sum: Tensor | null = null,
 ): Tensor {
   const channels = staticDim(x.shape[1], "picking pixels");
-  const places = kernel_shape[0] * kernel_shape[1];
-  const one = place[0] * kernel_shape[1] + place[1];
-  const kernel = Array.from({ length: channels * places }, (_, i) => (Math.floor(i / block) % places === one ? 1 : 0));
-  const weights = constant(fromNumbers("float32", [channels, 1, ...kernel_shape], kernel));
-  return emitOne(BlockedConv, [x, weights, null, null], { kernel_shape, strides, pads, dilations: [1, 1], group: channels });
+  const weights = pickingWeights(channels, kernel_shape, place[0] * kernel_shape[1] + place[1], block);
+  return emitOne(BlockedConv, [x, weights, null, sum], { kernel_shape, strides, pads, dilations: [1, 1], group: channels });
 }
 
 /** x in blocks with strides − 1 zeros after each pixel: [N, C, H, W] → [N, C, H·stride, W·stride]. */

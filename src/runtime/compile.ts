@@ -14,10 +14,11 @@ import {
   type OnnxSource,
   sourceOf,
 } from "../onnx/index.js";
-import { bindGraph, blockChannels, fuseGraph, lowerGraph, removeEmpty, simplifyGraph, verifyGraph } from "../ops/index.js";
+import { bindGraph, blockChannels, foldNorms, fuseGraph, lowerGraph, removeEmpty, simplifyGraph, verifyGraph } from "../ops/index.js";
 import { SessionError } from "../util/errors.js";
 import { channelBlock } from "./channel-block.js";
 import { cachedSession } from "./cache.js";
+import { foldBlocks } from "./fold-blocks.js";
 import { resolveDevice } from "./device.js";
 import { Executable } from "./executable.js";
 import { clashing, RenamingSession } from "./renaming.js";
@@ -61,10 +62,10 @@ export function prepareGraph(graph: Graph, device: Device, bindings: ReadonlyMap
 }
 
 /** Names for parameters without one. */
-function completeNames(graph: Graph, names: ReadonlyMap<Tensor, string> | undefined): ReadonlyMap<Tensor, string> {
+function completeNames(graph: Graph, names: CompileOptions["names"], prefix = "parameter"): ReadonlyMap<Tensor, string> {
   const complete = new Map(names);
   graph.parameters.forEach((t, i) => {
-    if (!complete.has(t)) complete.set(t, `parameter${i}`);
+    if (!complete.has(t)) complete.set(t, `${prefix}${i}`);
   });
   return complete;
 }
@@ -184,20 +185,39 @@ const sessionOptions = (options: Settled, { arena, arenaBytes, memoryPattern }: 
   profile: options.profile,
 });
 
+/** The engine's graph, and the numbers of its constants. Where weights are constants the engine finds blocks by itself, but not through a gradient's nodes. */
+async function preparedFor(
+  whole: Graph,
+  convolves: boolean,
+  { runtime, device, values, ...options }: Settled,
+): Promise<{ readonly prepared: Graph; readonly values: CompileOptions["values"] }> {
+  const isGradient = whole.nodes.some((node) => node.op === "ConvInputGradient");
+  const isBlocked = convolves && device === "cpu" && (values === undefined || isGradient);
+  const block = isBlocked ? await channelBlock(runtime) : 1;
+  const folded = values !== undefined && isGradient ? foldNorms(whole, (t) => values.has(t)) : whole;
+  const prepared = prepareGraph(folded, device, undefined, block);
+  if (values === undefined || block === 1) return { prepared, values };
+  const blocks = await foldBlocks(prepared, values, async (graph, known) => {
+    const names = completeNames(graph, undefined);
+    await using executable = await compileFor(graph, { runtime, device, threads: options.threads, names });
+    return executable.call(Object.fromEntries([...names].map(([t, name]) => [name, known.get(t) as TensorData])));
+  });
+  return { prepared: blocks.graph, values: blocks.values };
+}
+
 /** Makes a graph executable as it is. Errors: FreeDimensionError where a node has to know a dimension that is free. */
 async function compileFor(whole: Graph, options: Settled & { readonly names: ReadonlyMap<Tensor, string> }): Promise<Executable> {
-  const { runtime, device, names } = options;
-  // Where weights are constants the engine does this by itself.
+  const { runtime } = options;
   const convolves = isConvolving(whole);
-  const block = convolves && device === "cpu" && options.values === undefined ? await channelBlock(runtime) : 1;
-  const prepared = prepareGraph(whole, device, undefined, block);
+  const { prepared, values } = await preparedFor(whole, convolves, options);
+  const names = completeNames(prepared, options.names, "weights in blocks ");
   // Inputs that only tell a free dimension are given all the same.
   const kept = new Set(prepared.inputs.map(inputName));
   const sizing = whole.inputs.filter((t) => !isStatic(t.shape) && !kept.has(inputName(t)));
-  const fed = new Map([...names].filter(([t]) => options.values?.has(t) !== true));
+  const fed = new Map([...names].filter(([t]) => values?.has(t) !== true));
   const renamed = clashing(whole.outputs.keys(), new Set([...whole.inputs.map(inputName), ...fed.values()]));
   const written = renamed.size === 0 ? prepared : withOutputNames(prepared, renamed);
-  const plain = graphToModel(written, { names, values: options.values, inputs: sizing });
+  const plain = graphToModel(written, { names, values, inputs: sizing });
   const model = encodeModel(options.rewrite?.(plain) ?? plain);
   const made = await cachedSession(runtime, model, sessionOptions(options, memoryOptions(prepared, convolves)));
   const session = renamed.size === 0 ? made.session : new RenamingSession(made.session, renamed);

@@ -5,9 +5,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { grad } from "../../src/autodiff/index.js";
 import type { Tensor, TensorData } from "../../src/graph/index.js";
-import { constant, fromNumbers, Graph, input, sizeOf } from "../../src/graph/index.js";
+import { constant, fromNumbers, Graph, input, Parameter, sizeOf } from "../../src/graph/index.js";
 import type { Mode } from "../../src/ops/index.js";
 import * as ops from "../../src/ops/index.js";
+import { emitOne } from "../../src/ops/index.js";
 import { channelBlock } from "../../src/runtime/channel-block.js";
 import { compile, platformRuntime, prepareGraph } from "../../src/runtime/index.js";
 import type { RefValue } from "../reference/index.js";
@@ -108,6 +109,70 @@ test("sums and means over everything", withoutBlocks, () =>
     { blocks: 2 },
   ),
 );
+
+const POOLS: readonly [string, readonly number[], number | readonly number[], ops.WindowOptions, number][] = [
+  ["2×2", [2, 16, 8, 10], 2, {}, 5],
+  ["3×3, stride 2, padding 1", [2, 16, 8, 10], 3, { stride: 2, padding: 1 }, 9],
+  ["3×3, stride 1", [2, 16, 5, 6], 3, { stride: 1, padding: 1 }, 9],
+  ["3×2, stride 3 and 2", [1, 32, 9, 4], [3, 2], { stride: [3, 2] }, 6],
+  ["5×5, stride 2, padding 2", [1, 16, 8, 8], 5, { stride: 2, padding: 2 }, 9],
+  ["windows that leave pixels out stay as they are", [1, 16, 9, 9], 2, { stride: 3 }, 2],
+];
+// Clipped, so that many are equal, also beside the padding: the first takes the gradient.
+for (const [name, x, kernel, options, blocks] of POOLS)
+  for (const [from, to] of [[-0.5, 0.5] as const, [0, 0.5] as const, [-1, -0.2] as const])
+    test(`max-pooling ${name}, from ${from} to ${to}`, withoutBlocks, () =>
+      check(
+        { x, w: [16, x[1] as number, 3, 3] },
+        (i) => ops.maxPool(ops.conv(at(i, "x"), at(i, "w"), { padding: 1 }).clip(from, to), kernel, options),
+        { blocks },
+      ),
+    );
+
+test("what is the same for all examples, numbers of each example, and a sum over them", withoutBlocks, () =>
+  check(
+    { x: [3, 16, 4, 5], one: [1, 16, 4, 5], a: [3, 1, 1, 1], w: [16, 16, 3, 3] },
+    (i) => {
+      const y = ops.conv(at(i, "one"), at(i, "w"), { padding: 1 }).mul(at(i, "a")).relu();
+      return ops.conv(y.add(ops.conv(at(i, "x"), at(i, "w"), { padding: 1 })), at(i, "w")).sum(0, true);
+    },
+    { blocks: 5 },
+  ),
+);
+
+test("with known weights batch norms are folded, and nothing is reordered in a run", withoutBlocks, async () => {
+  const random = new Random(3, "known");
+  const parameter = (...shape: number[]): Parameter =>
+    new Parameter(shape, { initializer: () => Array.from({ length: sizeOf(shape) }, () => 0.5 * random.normal()) });
+  const values = new Map<Tensor, TensorData>();
+  const known = (...shape: number[]): Parameter => {
+    const p = parameter(...shape);
+    values.set(p, fromNumbers("float32", shape, p.initializer(shape, random)));
+    return p;
+  };
+  const norm = (x: Tensor): Tensor => {
+    const [scale, bias, mean, wide] = [known(32), known(32), known(32), known(32)];
+    values.set(wide, fromNumbers("float32", [32], Array.from({ length: 32 }, () => 0.5 + random.uniform())));
+    return emitOne(ops.BatchNormalization, [x, scale, bias, mean, wide], { epsilon: 1e-5 });
+  };
+  const x = input("x", [2, 16, 8, 8]);
+  const first = norm(ops.conv(x, known(32, 16, 3, 3), { bias: known(32), padding: 1, stride: 2 })).relu();
+  const y = norm(ops.conv(first, known(32, 32, 3, 3), { padding: 1 })).add(first).relu();
+  const outputs = { y, dx: grad(y.square().sum(), x) };
+  const feeds = { x: fromNumbers("float32", [2, 16, 8, 8], Array.from({ length: 2048 }, () => random.normal())) };
+  await using fast = await compile(outputs, { values });
+  const ran = fast.graph.nodes.map((node) => node.op);
+  assert.equal(ran.filter((op) => op === "BatchNormalization").length, 0);
+  const reordered = fast.graph.nodes.filter((node) => node.op === "ReorderInput").map((node) => node.inputs[0]?.node.op);
+  assert.deepEqual(reordered, ["Input"]);
+  const got = await fast.call(feeds);
+  const wide = new Map([[x, feeds.x] as const, ...values].map(([t, v]) => [t, { ...v, data: Float64Array.from(v.data, Number) }]));
+  const expected = evaluateReference([outputs.y, outputs.dx], wide);
+  (["y", "dx"] as const).forEach((name, i) => {
+    const { dtype, shape, data } = got[name] as TensorData;
+    assertClose({ dtype, shape, data: Float64Array.from(data, Number) }, expected[i] as RefValue, TOLERANCES.engineGraph, name);
+  });
+});
 
 /** A residual block with everything that is joined: batch norm, relu, sums, and means over the picture. */
 const residual =

@@ -5,6 +5,7 @@ import { grad } from "../../autodiff/index.js";
 import type { Tensor, TensorData } from "../../graph/index.js";
 import { ConfigError } from "../../util/errors.js";
 import { takeRows } from "../batch.js";
+import { sumAlongPath } from "../linear-prefix.js";
 import type { GradientMethod, RowContext, SampleContext, Samples } from "../method.js";
 import { quadrature } from "../quadrature.js";
 
@@ -34,6 +35,7 @@ export const integratedGradients: GradientMethod = {
   defaults: { steps: 32, maxSteps: 1024, tolerance: 1e-3, rule: "gauss-legendre" },
   samples: pathSamples,
   rows: (context) => ({ attribution: alongPath(context) }),
+  sums: sumAlongPath,
 };
 
 /** (x − b) ⊙ ∂f/∂x at the point that the sample `alpha` [R] says. */

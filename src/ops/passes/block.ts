@@ -25,7 +25,9 @@ import { blockedStemGradient } from "../blocked-stem-gradient.js";
 import { blockedDepthwiseGradient, blockedWeightGradient } from "../blocked-weight-gradient.js";
 import type { ConvAttributes } from "../conv-op.js";
 import { MANY_PLACES } from "../convolution.js";
+import { blockedMaxPool, blockedMaxPoolGradient, canPoolBlocks } from "../blocked-max-pool.js";
 import { emitOne } from "../op.js";
+import type { PoolAttributes } from "../pool-op.js";
 import type { Window } from "../window.js";
 import { countUses } from "./fuse.js";
 
@@ -51,6 +53,8 @@ class Blocking {
   readonly #uses: ReadonlyMap<Tensor, number>;
   /** Maps plain tensors to their blocked form. */
   readonly #twins = new Map<Tensor, Tensor>();
+  /** Parts of max-poolings in blocks, by their plain results. */
+  readonly #pooled = new Map<Tensor, { readonly x: Tensor; readonly rows: Tensor; readonly y: Tensor }>();
 
   constructor(graph: Graph, block: number) {
     this.#graph = graph;
@@ -73,6 +77,10 @@ class Blocking {
       case "AveragePool":
       case "AveragePoolGradient":
         return this.#everyPixel(node, inputs[0] as Tensor);
+      case "MaxPool":
+        return this.#maxPool(node, inputs[0] as Tensor);
+      case "MaxPoolGradient":
+        return this.#maxPoolGradient(node, inputs as readonly [Tensor, Tensor, Tensor, Tensor]);
       case "Pad":
         return this.#padChannels(node, inputs);
       case "BatchNormTrain":
@@ -168,6 +176,26 @@ class Blocking {
     return dw && [dw];
   }
 
+  // --- max-pooling ----------------------------------------------------------------------------------------------------
+
+  #maxPool(node: Node, x: Tensor): readonly Tensor[] | undefined {
+    const xb = this.#twins.get(x);
+    const attributes = node.attributes as PoolAttributes;
+    const [y, places] = node.outputs as readonly [Tensor, Tensor];
+    if (xb === undefined || !canPoolBlocks(attributes, x, y)) return undefined;
+    const pooled = blockedMaxPool(xb, attributes);
+    const [plain] = this.#plain(pooled.y) as [Tensor];
+    this.#pooled.set(plain, { x: xb, ...pooled });
+    // Left out of the graph where only the gradient read them.
+    return [plain, createNode("MaxPool", [x], attributes, node.outputs, node.scope).outputs[places.index] as Tensor];
+  }
+
+  #maxPoolGradient(node: Node, [dy, , y]: readonly [Tensor, Tensor, Tensor, Tensor]): readonly Tensor[] | undefined {
+    const pooled = this.#pooled.get(y);
+    if (pooled === undefined) return undefined;
+    return this.#plain(blockedMaxPoolGradient(this.#blocks(dy), pooled, node.attributes as PoolAttributes, this.#block));
+  }
+
   // --- pixels and channels taken and put back --------------------------------------------------------------------------
 
   /** Pooling of one pixel: every other pixel of each row and column, and back. */
@@ -243,6 +271,8 @@ class Blocking {
   #spatialSum(node: Node, x: Tensor): readonly Tensor[] | undefined {
     const axes = node.op === "GlobalAveragePool" ? [2, 3] : (node.attributes["axes"] as readonly number[]);
     const xb = this.#twins.get(x);
+    if (xb !== undefined && axes.length === 1 && axes[0] === 0 && node.attributes["keepdims"] === true)
+      return this.#plain(createNode(node.op, [xb], node.attributes, node.outputs, node.scope).outputs[0] as Tensor);
     if (xb !== undefined && axes.length === 4 && node.attributes["keepdims"] === false)
       return createNode(node.op, [xb], node.attributes, node.outputs, node.scope).outputs;
     if (xb === undefined || axes.length !== 2 || !axes.includes(2) || !axes.includes(3)) return undefined;
@@ -256,13 +286,17 @@ class Blocking {
   #elementwise(node: Node, inputs: Inputs): readonly Tensor[] | undefined {
     const y = node.outputs[0] as Tensor;
     const hasTwin = inputs.some((t) => t !== null && this.#twins.has(t));
-    const canBlock = inputs.every(
-      (t) => t === null || t.rank === 0 || (this.#fits(t) && t.shape.every((d, i) => d === y.shape[i])),
-    );
+    // What is the same for all examples, or one number for each, broadcasts in any order of the other axes.
+    const isPlain = (t: Tensor): boolean => t.rank === 0 || (t.rank === 4 && t.shape.slice(1).every((d) => d === 1));
+    const canBlock =
+      this.#fits(y) &&
+      inputs.every(
+        (t) => t === null || isPlain(t) || (this.#fits(t) && t.shape.every((d, i) => d === y.shape[i] || (i === 0 && d === 1))),
+      );
     if (!hasTwin || !canBlock) return undefined;
     const fused = node.op === "Add" ? this.#sum(node, inputs) : node.op === "Relu" ? this.#relu(node, inputs) : undefined;
     if (fused !== undefined) return this.#plain(fused);
-    const blocks = inputs.map((t) => (t === null || t.rank === 0 ? t : this.#blocks(t)));
+    const blocks = inputs.map((t) => (t === null || isPlain(t) ? t : this.#blocks(t)));
     return this.#plain(createNode(node.op, blocks, node.attributes, node.outputs, node.scope).outputs[0] as Tensor);
   }
 
@@ -277,7 +311,7 @@ class Blocking {
     const [a, b] = inputs as readonly [Tensor, Tensor];
     for (const [i, now, other] of [[0, a, b] as const, [1, b, a] as const]) {
       const conv = this.#onlyConv(node.inputs[i] as Tensor, now);
-      if (conv === undefined || conv.inputs[3] !== null || a === b || other.rank === 0) continue;
+      if (conv === undefined || conv.inputs[3] !== null || a === b || !other.shape.every((d, axis) => d === now.shape[axis])) continue;
       const [x, w, bias] = conv.inputs as BlockedConvInputs;
       return emitOne(BlockedConv, [x, w, bias, this.#blocks(other)], conv.attributes as ConvAttributes);
     }
