@@ -1,7 +1,7 @@
 /**
  * @module Exports of others as `--init`, beside the same weights started through safetensors: `npm run init-exports -- FOLDER [--out FILE] [--only REGEX]`.
  * `scripts/init-exports/make.py FOLDER` pretrains and exports the models, and writes the data. Every training is a command of `descent` with one recipe
- * for a model's starts, three seeds each; runs that lie in FOLDER are not made again. Prints a table, and writes `benchmarks/init-exports.json`.
+ * for a model's starts, three seeds each; runs that lie in FOLDER are not made again. Prints a table, and writes the figures to `--out`.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -127,12 +127,17 @@ console.log(
 );
 if (values.out !== undefined) {
   const versions = JSON.parse(readFileSync(join(folder, "versions.json"), "utf8")) as object;
+  // Rows of models that were left out this time stay.
+  const before = existsSync(values.out)
+    ? (JSON.parse(readFileSync(values.out, "utf8")) as { rows: Record<string, unknown>[] }).rows
+    : [];
+  const kept = before.filter((row) => !new RegExp(values.only).test(String(row["model"])));
   const report = {
     date: new Date().toISOString().slice(0, 10),
     command: "npm run init-exports",
     recipe: { IMAGES, TEXTS },
     versions,
-    rows,
+    rows: [...rows, ...kept],
   };
   writeFileSync(values.out, `${JSON.stringify(report, undefined, 2)}\n`);
 }

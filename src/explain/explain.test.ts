@@ -310,20 +310,44 @@ test("a mask's parts are switched together: a table's columns, an image's pixels
 
 suite("linear prefixes", () => {
   const weights = (...shape: readonly number[]): Tensor => constant(normals(...shape));
-  const [w, w2, a, b, m1, m2] = [weights(6, 2, 3, 3), weights(2, 2, 3, 3), weights(6, 1, 1), weights(6, 1, 1), weights(32, 5), weights(5, 6)];
+  const [w, w2, a, b, m1, m2] = [
+    weights(6, 2, 3, 3),
+    weights(2, 2, 3, 3),
+    weights(6, 1, 1),
+    weights(6, 1, 1),
+    weights(32, 5),
+    weights(5, 6),
+  ];
   const models: readonly [string, (x: Tensor) => Tensor, string | undefined][] = [
     [
       "a convolution, a norm of constants, and a relu",
       (x) => conv(x, w, { padding: 1 }).mul(a).add(b).relu().mean([2, 3]),
       "Add",
     ],
-    ["rows of a matrix", (x) => x.reshape([x.shape[0] as number, 32]).matMul(m1).tanh().matMul(m2), "MatMul"],
-    ["a residual connection around the first layer", (x) => conv(x, w2, { padding: 1 }).relu().add(x).reshape([-1, 32]), undefined],
+    [
+      "rows of a matrix",
+      (x) =>
+        x
+          .reshape([x.shape[0] as number, 32])
+          .matMul(m1)
+          .tanh()
+          .matMul(m2),
+      "MatMul",
+    ],
+    [
+      "a residual connection around the first layer",
+      (x) => conv(x, w2, { padding: 1 }).relu().add(x).reshape([-1, 32]),
+      undefined,
+    ],
     ["a nonlinearity first", (x) => conv(x.tanh(), w, { padding: 1 }).mean([2, 3]), undefined],
   ];
   for (const [name, forward, expected] of models) {
     test(`${name}: ${expected ?? "none"}, and the same attributions`, async () => {
-      const model = explainableOf(forward, [2, 4, 4], expected === undefined ? (forward(input("x", [1, 2, 4, 4])).shape[1] as number) : 6);
+      const model = explainableOf(
+        forward,
+        [2, 4, 4],
+        expected === undefined ? (forward(input("x", [1, 2, 4, 4])).shape[1] as number) : 6,
+      );
       const method = methodNamed("integrated-gradients") as GradientMethod;
       for (const n of [1, 3]) {
         const x = input("x", [n, 2, 4, 4]);
@@ -337,7 +361,9 @@ suite("linear prefixes", () => {
           samples: { alpha: constant(fromNumbers("float32", [5, 1], points)), baseline: weights(1, n, 2, 4, 4) },
         };
         const summed = rowSums(model, method, inputs, { settings: settingsFor(method, {}) }).attribution;
-        const byRow = rowSums(model, { ...method, sums: () => undefined }, inputs, { settings: settingsFor(method, {}) }).attribution;
+        const byRow = rowSums(model, { ...method, sums: () => undefined }, inputs, {
+          settings: settingsFor(method, {}),
+        }).attribution;
         const { summed: got, byRow: all } = await evaluate({ summed, byRow }, { x: normals(n, 2, 4, 4) });
         got.data.forEach((v, i) => near(Number(v), Number(all.data[i]), 1e-5));
       }

@@ -11,7 +11,9 @@ import { substitution } from "./substitution.js";
 
 /** Ops that are affine in one input, example by example, if no other input depends on an example. */
 const AFFINE: ReadonlySet<string> = new Set(
-  "Conv BatchNormalization ChannelAffine Gemm MatMul Add Sub Mul Neg Reshape Squeeze Unsqueeze Flatten Transpose AveragePool Identity".split(" "),
+  "Conv BatchNormalization ChannelAffine Gemm MatMul Add Sub Mul Neg Reshape Squeeze Unsqueeze Flatten Transpose AveragePool Identity".split(
+    " ",
+  ),
 );
 /** Ops among them that are worth it. */
 const COSTLY: ReadonlySet<string> = new Set(["Conv", "Gemm", "MatMul"]);
@@ -52,7 +54,8 @@ export function linearPrefix(y: Tensor, x: Tensor): LinearPrefix | undefined {
   for (;;) {
     const users = between.filter((node) => node.inputs.includes(t));
     const [user] = users;
-    if (user === undefined || users.length > 1 || !isAffine(user, t, varies)) return ops.some((op) => COSTLY.has(op)) ? { end: t, ops } : undefined;
+    if (user === undefined || users.length > 1 || !isAffine(user, t, varies))
+      return ops.some((op) => COSTLY.has(op)) ? { end: t, ops } : undefined;
     ops.push(user.op);
     t = user.outputs[0] as Tensor;
   }
@@ -92,4 +95,9 @@ export function sumAlongPath({ given, x: rows, score }: SumContext): Tensor | un
 
 /** [S] → [S·N], sample-major. */
 const spreadWeights = (weights: Tensor, n: Dim): Tensor =>
-  n === 1 ? weights : weights.unsqueeze(1).expand([weights.shape[0] ?? 1, n]).reshape([dimMul(weights.shape[0] ?? 1, n)]);
+  n === 1
+    ? weights
+    : weights
+        .unsqueeze(1)
+        .expand([weights.shape[0] ?? 1, n])
+        .reshape([dimMul(weights.shape[0] ?? 1, n)]);

@@ -31,7 +31,7 @@ export interface ExportOptions {
 const bytesOf = (values: TensorData): Uint8Array =>
   new Uint8Array(values.data.buffer, values.data.byteOffset, values.data.byteLength);
 
-const tensorProto = (name: string, values: TensorData): TensorProto => ({
+export const tensorProto = (name: string, values: TensorData): TensorProto => ({
   name,
   dims: [...values.shape],
   dataType: DTYPES[values.dtype].onnx,

@@ -33,7 +33,13 @@ export function canPoolBlocks(attributes: PoolAttributes, x: Tensor, y: Tensor):
   const { dilations, ceil_mode, kernel_shape, pads } = attributes;
   const fits = ({ axis, kernel, stride, pad }: Slide): boolean =>
     x.shape[axis + 2] === stride * (y.shape[axis + 2] as number) && kernel >= stride && pad < kernel;
-  return kernel_shape.length === 2 && pads.length === 4 && !ceil_mode && dilations.every((d) => d === 1) && slides(attributes).every(fits);
+  return (
+    kernel_shape.length === 2 &&
+    pads.length === 4 &&
+    !ceil_mode &&
+    dilations.every((d) => d === 1) &&
+    slides(attributes).every(fits)
+  );
 }
 
 /** `along` for the axis of a slide, `across` for the other. */
@@ -85,7 +91,7 @@ function sentBack(dy: Tensor, x: Tensor, y: Tensor, slide: Slide, block: number)
   const phases = Array.from({ length: stride }, (_, remainder) =>
     shares
       .map((share, tap) => ({ share, at: tap - pad }))
-      .filter(({ at }) => (((at % stride) + stride) % stride) === remainder)
+      .filter(({ at }) => ((at % stride) + stride) % stride === remainder)
       .map(({ share, at }) => ({ share, by: Math.floor(at / stride) }))
       .sort((a, b) => Math.abs(a.by) - Math.abs(b.by))
       .reduce<Tensor | undefined>((sum, { share, by }) => shifted(share, by, slide, sum, block), undefined),
@@ -122,7 +128,16 @@ function withEdge(mask: Tensor, { axis, stride, pad }: Slide, tap: number, lengt
   const [shape, edge] =
     axis === 0
       ? [[lines, h, w * block], constant(fromNumbers("float32", [h, 1], inside))]
-      : [[lines * h, w * block], constant(fromNumbers("float32", [w * block], inside.flatMap((one) => new Array<number>(block).fill(one))))];
+      : [
+          [lines * h, w * block],
+          constant(
+            fromNumbers(
+              "float32",
+              [w * block],
+              inside.flatMap((one) => new Array<number>(block).fill(one)),
+            ),
+          ),
+        ];
   return mask.reshape(shape).mul(edge).reshape(mask.shape);
 }
 

@@ -84,7 +84,9 @@ export const BlockedMaxPool: Op<Window, One> = {
   engineName: "MaxPool",
   domain: NCHWC,
   attributes: WINDOW_ATTRIBUTES,
-  infer: ([x], attributes, where) => [{ shape: [...x.shape.slice(0, 2), ...slidShape(x.shape, attributes, where)], dtype: x.dtype }],
+  infer: ([x], attributes, where) => [
+    { shape: [...x.shape.slice(0, 2), ...slidShape(x.shape, attributes, where)], dtype: x.dtype },
+  ],
   cost: (node) => ({
     flops: elementCount((node.outputs[0] as Tensor).shape) * elementCount((node.attributes as Window).kernel_shape),
     bytes: bytesMoved(node),

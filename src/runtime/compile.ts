@@ -14,7 +14,16 @@ import {
   type OnnxSource,
   sourceOf,
 } from "../onnx/index.js";
-import { bindGraph, blockChannels, foldNorms, fuseGraph, lowerGraph, removeEmpty, simplifyGraph, verifyGraph } from "../ops/index.js";
+import {
+  bindGraph,
+  blockChannels,
+  foldNorms,
+  fuseGraph,
+  lowerGraph,
+  removeEmpty,
+  simplifyGraph,
+  verifyGraph,
+} from "../ops/index.js";
 import { SessionError } from "../util/errors.js";
 import { channelBlock } from "./channel-block.js";
 import { cachedSession } from "./cache.js";

@@ -131,6 +131,12 @@ export const onnxOptions = {
     metavar: "FILE",
     defaultText: "its metadata, or labels.txt beside it",
   }),
+  input: list(
+    text({
+      help: "for an ONNX file: a value for an input beside the image, text or row: NAME=NUMBER, or NAME=NUMBER,NUMBER,…",
+      metavar: "NAME=VALUE",
+    }),
+  ),
   tokenizer: text({
     help: "for an ONNX file of a text model: its tokenizer.json",
     metavar: "FILE",

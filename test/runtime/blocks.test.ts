@@ -152,21 +152,38 @@ test("with known weights batch norms are folded, and nothing is reordered in a r
   };
   const norm = (x: Tensor): Tensor => {
     const [scale, bias, mean, wide] = [known(32), known(32), known(32), known(32)];
-    values.set(wide, fromNumbers("float32", [32], Array.from({ length: 32 }, () => 0.5 + random.uniform())));
+    values.set(
+      wide,
+      fromNumbers(
+        "float32",
+        [32],
+        Array.from({ length: 32 }, () => 0.5 + random.uniform()),
+      ),
+    );
     return emitOne(ops.BatchNormalization, [x, scale, bias, mean, wide], { epsilon: 1e-5 });
   };
   const x = input("x", [2, 16, 8, 8]);
   const first = norm(ops.conv(x, known(32, 16, 3, 3), { bias: known(32), padding: 1, stride: 2 })).relu();
-  const y = norm(ops.conv(first, known(32, 32, 3, 3), { padding: 1 })).add(first).relu();
+  const y = norm(ops.conv(first, known(32, 32, 3, 3), { padding: 1 }))
+    .add(first)
+    .relu();
   const outputs = { y, dx: grad(y.square().sum(), x) };
-  const feeds = { x: fromNumbers("float32", [2, 16, 8, 8], Array.from({ length: 2048 }, () => random.normal())) };
+  const feeds = {
+    x: fromNumbers(
+      "float32",
+      [2, 16, 8, 8],
+      Array.from({ length: 2048 }, () => random.normal()),
+    ),
+  };
   await using fast = await compile(outputs, { values });
   const ran = fast.graph.nodes.map((node) => node.op);
   assert.equal(ran.filter((op) => op === "BatchNormalization").length, 0);
   const reordered = fast.graph.nodes.filter((node) => node.op === "ReorderInput").map((node) => node.inputs[0]?.node.op);
   assert.deepEqual(reordered, ["Input"]);
   const got = await fast.call(feeds);
-  const wide = new Map([[x, feeds.x] as const, ...values].map(([t, v]) => [t, { ...v, data: Float64Array.from(v.data, Number) }]));
+  const wide = new Map(
+    [[x, feeds.x] as const, ...values].map(([t, v]) => [t, { ...v, data: Float64Array.from(v.data, Number) }]),
+  );
   const expected = evaluateReference([outputs.y, outputs.dx], wide);
   (["y", "dx"] as const).forEach((name, i) => {
     const { dtype, shape, data } = got[name] as TensorData;

@@ -24,8 +24,8 @@ export const verb = defineVerb({
     const { splitRunPath } = await import("../../run/run-folder-node.js");
     const { loadExamples } = await import("../../tasks/use/examples-node.js");
     const { openModel } = await import("../../tasks/use/open-node.js");
-    const { device, threads, preprocess, imageSize, labels, tokenizer } = options;
-    const opened = await openModel(path, { device, threads, preprocess, imageSize, labels, tokenizer });
+    const { device, threads, preprocess, imageSize, labels, tokenizer, input } = options;
+    const opened = await openModel(path, { device, threads, preprocess, imageSize, labels, tokenizer, input });
     await using model = opened.model;
     for (const remark of opened.remarks) note(remark);
     const trainedWith: Readonly<Record<string, unknown>> = opened.config?.options ?? {};

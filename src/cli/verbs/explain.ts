@@ -179,8 +179,8 @@ export const verb = defineVerb({
     const methods = options.method === undefined ? [] : methodsNamed(options.method);
     const mask = options.mask === undefined ? undefined : await readMask(options.mask);
     const measures = measuresNamed(options.measure);
-    const { device, threads, preprocess, imageSize, labels, tokenizer } = options;
-    const opened = await openModel(path, { device, threads, preprocess, imageSize, labels, tokenizer });
+    const { device, threads, preprocess, imageSize, labels, tokenizer, input } = options;
+    const opened = await openModel(path, { device, threads, preprocess, imageSize, labels, tokenizer, input });
     await using model = opened.model;
     expectOwn(model.task.name, model.task.explained?.options, TASK_TABLES, options);
     for (const remark of opened.remarks) note(remark);

@@ -106,8 +106,8 @@ export const verb = defineVerb({
     if (options.out !== undefined) checkWritable(dirname(options.out), `--out ${options.out}`);
     const { openModel } = await import("../../tasks/use/open-node.js");
     const { readInputs } = await import("../../tasks/use/examples-node.js");
-    const { device, threads, preprocess, imageSize, labels, tokenizer } = options;
-    const opened = await openModel(path, { device, threads, preprocess, imageSize, labels, tokenizer });
+    const { device, threads, preprocess, imageSize, labels, tokenizer, input } = options;
+    const opened = await openModel(path, { device, threads, preprocess, imageSize, labels, tokenizer, input });
     for (const remark of opened.remarks) note(remark);
     await using model = opened.model;
     const { nodeTaskNamed } = await import("../../tasks/table-node.js");

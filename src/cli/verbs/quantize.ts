@@ -60,7 +60,7 @@ export const verb = defineVerb({
     if (stray !== undefined) throw new ConfigError(`--${kebabCase(stray)}: expected --aware besides, got none`);
     const { quantizeRun } = await import("../../tasks/compressing/quantize-node.js");
     const { form, calibration, calibrationExamples, refine, keep, leastSpeedup, evenIfSlower, mostLoss, sensitivity } = options;
-    const { preprocess, imageSize, labels, tokenizer } = options;
+    const { preprocess, imageSize, labels, tokenizer, input } = options;
     const out = options.out ?? `${path.replace(/[/\\]+$/, "").replace(/\.(onnx|gguf)$/, "")}-quantized`;
     const summary = await quantizeRun(
       path,
@@ -76,7 +76,7 @@ export const verb = defineVerb({
         evenIfSlower,
         ...defined({ form, mostLoss, aware: options.aware ? { ...training, ...defined({ seed, threads }) } : undefined }),
       },
-      { ...compressingContext(context, out), onnx: defined({ preprocess, imageSize, labels, tokenizer }) },
+      { ...compressingContext(context, out), onnx: defined({ preprocess, imageSize, labels, tokenizer, input }) },
     );
     print(beforeAfterTable(summary.compression));
     print(printableLine(`run ${out}`));

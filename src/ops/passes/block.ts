@@ -311,7 +311,8 @@ class Blocking {
     const [a, b] = inputs as readonly [Tensor, Tensor];
     for (const [i, now, other] of [[0, a, b] as const, [1, b, a] as const]) {
       const conv = this.#onlyConv(node.inputs[i] as Tensor, now);
-      if (conv === undefined || conv.inputs[3] !== null || a === b || !other.shape.every((d, axis) => d === now.shape[axis])) continue;
+      if (conv === undefined || conv.inputs[3] !== null || a === b || !other.shape.every((d, axis) => d === now.shape[axis]))
+        continue;
       const [x, w, bias] = conv.inputs as BlockedConvInputs;
       return emitOne(BlockedConv, [x, w, bias, this.#blocks(other)], conv.attributes as ConvAttributes);
     }

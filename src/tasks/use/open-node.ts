@@ -8,7 +8,7 @@ import { loadOnnx } from "../../data/node.js";
 import { readBeside } from "../../data/onnx-node.js";
 import { GraphModule } from "../../nn/index.js";
 import type { ModelProto } from "../../onnx/index.js";
-import { encodeModel, inlined, OnnxModel, withScores } from "../../onnx/index.js";
+import { encodeModel, fixInputs, inlined, OnnxModel, otherInputsRemedy, withScores } from "../../onnx/index.js";
 import { input, isStatic } from "../../graph/index.js";
 import type { RunConfig } from "../../run/run-folder.js";
 import type { Json } from "../../util/described.js";
@@ -35,6 +35,8 @@ export interface OnnxUseOptions {
   readonly labels?: string;
   /** A tokenizer.json. */
   readonly tokenizer?: string;
+  /** Values of inputs beside the one that is meant (`fixInputs`). */
+  readonly input?: readonly string[];
 }
 
 /** A model that was opened, and what was decided on the way. */
@@ -53,8 +55,9 @@ export interface OpenedModel {
  */
 export async function openModel(path: string, options: UseOptions & OnnxUseOptions = {}): Promise<OpenedModel> {
   if (path.endsWith(".onnx")) return openOnnx(path, options);
-  const { preprocess, imageSize, labels, tokenizer, ...use } = options;
-  const stray = Object.entries({ preprocess, "image-size": imageSize, labels, tokenizer }).find(([, v]) => v !== undefined);
+  const { preprocess, imageSize, labels, tokenizer, input: values, ...use } = options;
+  const given = { preprocess, "image-size": imageSize, labels, tokenizer, input: values?.[0] };
+  const stray = Object.entries(given).find(([, v]) => v !== undefined);
   if (stray !== undefined) throw new ConfigError(`--${stray[0]}: expected an ONNX file, got the run ${path}, which knows it`);
   return { ...(await openTrained(path, use)), remarks: [] };
 }
@@ -205,7 +208,10 @@ async function openOnnx(path: string, options: UseOptions & OnnxUseOptions): Pro
   const whole = inlined(onnx.proto, where, (location, offset, length) =>
     readBeside(dirname(path), location, offset, length, where),
   );
-  const { model, remarks } = await openGraph(onnx, path, whole, options);
+  const { input: values = [] } = options;
+  const fixed = fixInputs(whole, values, where);
+  const file = values.length === 0 ? onnx : new OnnxModel(encodeModel(fixed), { where });
+  const { model, remarks } = await openGraph(file, path, fixed, options);
   return { model, remarks: [...outputRemark(onnx.proto, where), ...remarks] };
 }
 
@@ -220,6 +226,8 @@ async function openGraph(
   const found = taskFor(await graphFileOf(path, whole), graphOptionsOf(options));
   const { device, threads } = options;
   const use: UseOptions = { device, threads };
+  const remedy = "reasons" in found ? otherInputsRemedy(whole) : undefined;
+  if (remedy !== undefined) throw new ConfigError(`${where}: ${remedy}`);
   if ("reasons" in found) return openAsTable(onnx, path, whole, { ...use, labels: options.labels }, found.reasons);
   const { task, plan } = found;
   const { model: scored, output } = withScores(whole);
