@@ -1,7 +1,8 @@
 /**
  * @module Ranges of activations: where to clip outliers, so that 256 steps represent the rest well.
  *
- * Sources: min–max and percentile as usual; entropy after Migacz, "8-bit inference with TensorRT", GTC 2017; mean squared error after Sung et al. 2015,
+ * Sources: min–max and percentile as usual; entropy after Migacz, "8-bit inference with TensorRT", GTC 2017,
+ * as onnxruntime 1.30 computes it; mean squared error after Sung et al. 2015,
  * arXiv:1511.06488.
  */
 import { toNumbers } from "../../graph/index.js";
@@ -67,11 +68,11 @@ function extended({ low, high }: Range, values: ArrayLike<number>): Range {
 
 /** Cuts equally many numbers on both sides, 1 − 0.9999 together. */
 function percentileRange({ counts, range, width }: Histogram): Range {
-  const total = counts.reduce((sum, n) => sum + n, 0);
+  const total = sum(counts);
   const cut = (total * (1 - KEPT)) / 2;
   let [first, last] = [0, BINS - 1];
-  for (let sum = counts[first] as number; sum < cut && first < last; sum += counts[++first] as number);
-  for (let sum = counts[last] as number; sum < cut && last > first; sum += counts[--last] as number);
+  for (let n = counts[first] as number; n < cut && first < last; n += counts[++first] as number);
+  for (let n = counts[last] as number; n < cut && last > first; n += counts[--last] as number);
   return { low: Math.min(0, range.low + first * width), high: Math.max(0, range.low + (last + 1) * width) };
 }
 
@@ -88,55 +89,71 @@ function squaredError(histogram: Histogram, { low, high }: Range): number {
   return error;
 }
 
-/** The Kullback–Leibler divergence of the histogram in 256 steps of a range from the original one. */
-function divergence(histogram: Histogram, { low, high }: Range): number {
-  const { counts, range, width } = histogram;
-  const first = Math.max(0, Math.round((low - range.low) / width));
-  const last = Math.min(BINS, Math.max(first + 1, Math.round((high - range.low) / width)));
-  const reference = counts.slice(first, last);
-  // Clipped numbers count as the ends of the range.
-  for (let bin = 0; bin < first; bin++) reference[0] = (reference[0] as number) + (counts[bin] as number);
-  for (let bin = last; bin < BINS; bin++)
-    reference[reference.length - 1] = (reference[reference.length - 1] as number) + (counts[bin] as number);
-  const total = reference.reduce((sum, n) => sum + n, 0);
-  const said = new Float64Array(reference.length);
-  for (let level = 0; level < LEVELS; level++) {
-    const from = Math.floor((level * reference.length) / LEVELS);
-    const to = Math.max(from + 1, Math.floor(((level + 1) * reference.length) / LEVELS));
-    let [sum, filled] = [0, 0];
-    for (let bin = from; bin < Math.min(to, reference.length); bin++) {
-      sum += counts[first + bin] as number;
-      if ((counts[first + bin] as number) > 0) filled++;
-    }
-    for (let bin = from; bin < Math.min(to, reference.length); bin++)
-      if ((counts[first + bin] as number) > 0) said[bin] = sum / filled;
+/** Steps of the coarser distribution that is compared, and what stands for an empty bin. */
+const [STEPS, EPSILON] = [128, 1e-4];
+
+const sum = (counts: Float64Array): number => counts.reduce((a, b) => a + b, 0);
+
+/** A distribution without empty bins: what these are given is taken from the others. */
+function smoothed(counts: Float64Array): Float64Array {
+  const empty = counts.reduce((n, count) => n + (count === 0 ? 1 : 0), 0);
+  const taken = (EPSILON * empty) / (counts.length - empty);
+  return counts.map((count) => (count === 0 ? EPSILON : count - taken));
+}
+
+/** The Kullback–Leibler divergence of a histogram's middle in 128 steps from the same with what is outside at its ends. */
+function divergence({ counts }: Histogram, half: number): number {
+  const [first, end] = [BINS / 2 - half, Math.min(BINS, BINS / 2 + half + 1)];
+  const [inside, p] = [counts.subarray(first, end), counts.slice(first, end)];
+  p[0] = (p[0] as number) + sum(counts.subarray(0, first));
+  p[p.length - 1] = (p.at(-1) as number) + sum(counts.subarray(end));
+  const merged = Math.floor(p.length / STEPS);
+  const q = new Float64Array(p.length);
+  for (let step = 0; step < STEPS; step++) {
+    const [from, to] = [step * merged, (step + 1) * merged];
+    const filled = p.subarray(from, to).reduce((n, count) => n + (count === 0 ? 0 : 1), 0);
+    // What the last step has over stands in it alone.
+    const total = sum(inside.subarray(from, step === STEPS - 1 ? undefined : to));
+    if (filled > 0) q.fill(Math.floor(total / filled), from, to);
   }
-  const saidTotal = said.reduce((sum, n) => sum + n, 0);
-  let result = 0;
-  reference.forEach((count, bin) => {
-    if (count === 0) return;
-    const [p, q] = [count / total, Math.max((said[bin] as number) / saidTotal, 1e-12)];
-    result += p * Math.log(p / q);
-  });
-  return result;
+  if (q.every((count) => count === 0)) return Infinity;
+  const [real, said] = [smoothed(p), smoothed(q)];
+  const [realTotal, saidTotal] = [sum(real), sum(said)];
+  return real.reduce((result, value, i) => {
+    const share = value / realTotal;
+    return result + share * Math.log((share * saidTotal) / (said[i] as number));
+  }, 0);
+}
+
+/** The ends, equally far from 0, of the histogram's middle that diverges least, within the extremes. */
+function entropyRange(histogram: Histogram, { low, high }: Range): Range {
+  let [best, least] = [BINS / 2, Infinity];
+  for (let half = STEPS / 2; half <= BINS / 2; half++) {
+    const error = divergence(histogram, half);
+    if (error < least) [best, least] = [half, error];
+  }
+  const { range, width } = histogram;
+  const edge = (bin: number): number => range.low + Math.min(BINS, Math.max(0, bin)) * width;
+  return { low: Math.max(low, edge(BINS / 2 - best)), high: Math.min(high, edge(BINS / 2 + best + 1)) };
 }
 
 /** Shares of the whole range that are tried. */
 const SHARES = Array.from({ length: 64 }, (_, i) => 1 - i / 80);
 
-/** Chooses a range by a histogram. */
-export function rangeBy(calibration: Calibration, histogram: Histogram): Range {
-  const { range } = histogram;
-  if (calibration === "min-max") return range;
+/** The histogram of a rule for numbers between these extremes: that of `entropy` has 0 in the middle. */
+export function histogramFor(calibration: Calibration, extremes: Range): Histogram {
+  const most = Math.max(-extremes.low, extremes.high);
+  return new Histogram(calibration === "entropy" ? { low: -most, high: most } : extremes);
+}
+
+/** Chooses a range by a histogram of numbers between these extremes. */
+export function rangeBy(calibration: Calibration, histogram: Histogram, extremes: Range): Range {
+  if (calibration === "min-max") return extremes;
   if (calibration === "percentile") return percentileRange(histogram);
-  const loss = calibration === "mse" ? squaredError : divergence;
-  let [best, least] = [range, Infinity];
-  for (const share of SHARES) {
-    const tried = { low: range.low * share, high: range.high * share };
-    const error = loss(histogram, tried);
-    if (error < least) [best, least] = [tried, error];
-  }
-  return best;
+  if (calibration === "entropy") return entropyRange(histogram, extremes);
+  const errors = SHARES.map((share) => squaredError(histogram, { low: extremes.low * share, high: extremes.high * share }));
+  const best = SHARES[errors.indexOf(Math.min(...errors))] ?? 1;
+  return { low: extremes.low * best, high: extremes.high * best };
 }
 
 /** Finds the ranges of values inside a file on batches of examples; all rules but min–max pass over them twice. */
@@ -153,10 +170,10 @@ export async function calibrate(
   };
   await eachActivation(model, names, batches, widen, options);
   if (calibration === "min-max") return extremes;
-  const histograms = new Map([...extremes].map(([name, range]) => [name, new Histogram(range)]));
+  const histograms = new Map([...extremes].map(([name, range]) => [name, histogramFor(calibration, range)]));
   const count = (values: ReadonlyMap<string, Parameters<typeof toNumbers>[0]>): void => {
     for (const [name, tensor] of values) histograms.get(name)?.add(toNumbers(tensor));
   };
   await eachActivation(model, names, batches, count, options);
-  return new Map([...histograms].map(([name, histogram]) => [name, rangeBy(calibration, histogram)]));
+  return new Map([...extremes].map(([name, range]) => [name, rangeBy(calibration, histograms.get(name) as Histogram, range)]));
 }
