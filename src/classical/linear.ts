@@ -38,16 +38,23 @@ export function fitLinear(
   const { rows, columns } = x;
   const size = outputs * columns;
   const scores = new Float64Array(rows * outputs);
+  const own = new Float64Array(outputs);
   const ridge = 1 / (C * rows);
   const objective = (parameters: Float64Array, gradient: Float64Array): number => {
     const weights = parameters.subarray(0, size);
     project(x, weights, parameters.subarray(size), scores);
     let value = 0;
-    for (let i = 0; i < rows; i++) value += loss(scores.subarray(i * outputs, (i + 1) * outputs), i);
     gradient.fill(0);
+    for (let i = 0, at = 0; i < rows; i++, at += outputs) {
+      for (let k = 0; k < outputs; k++) own[k] = scores[at + k] as number;
+      value += loss(own, i);
+      for (let k = 0; k < outputs; k++) {
+        const r = own[k] as number;
+        scores[at + k] = r;
+        gradient[size + k] = (gradient[size + k] as number) + r;
+      }
+    }
     addTransposed(x, scores, outputs, gradient);
-    for (let i = 0; i < rows; i++)
-      for (let k = 0; k < outputs; k++) gradient[size + k] = (gradient[size + k] as number) + (scores[i * outputs + k] as number);
     value /= rows;
     for (let p = 0; p < parameters.length; p++) {
       const w = p < size || ridgeOnBias ? (parameters[p] as number) : 0;

@@ -38,6 +38,10 @@ export const denseMatrix = (values: Float32Array, columns: number): DenseMatrix 
 export function project(x: Matrix, weights: Float64Array, bias: ArrayLike<number>, into: Float64Array): void {
   const { rows, columns } = x;
   const outputs = bias.length;
+  if (x.kind === "sparse" && outputs === 1) {
+    projectSparse(x, weights, bias[0] as number, into);
+    return;
+  }
   for (let i = 0; i < rows; i++) {
     for (let k = 0; k < outputs; k++) {
       const at = k * columns;
@@ -55,6 +59,28 @@ export function project(x: Matrix, weights: Float64Array, bias: ArrayLike<number
   }
 }
 
+/** One output of sparse rows. */
+function projectSparse({ rows, starts, indices, values }: SparseMatrix, weights: Float64Array, bias: number, into: Float64Array): void {
+  for (let i = 0; i < rows; i++) {
+    const end = starts[i + 1] as number;
+    let sum = bias;
+    for (let e = starts[i] as number; e < end; e++) sum += (values[e] as number) * (weights[indices[e] as number] as number);
+    into[i] = sum;
+  }
+}
+
+/** One residual of sparse rows. */
+function addSparse({ rows, starts, indices, values }: SparseMatrix, residuals: Float64Array, into: Float64Array): void {
+  for (let i = 0; i < rows; i++) {
+    const r = residuals[i] as number;
+    const end = starts[i + 1] as number;
+    for (let e = starts[i] as number; e < end; e++) {
+      const j = indices[e] as number;
+      into[j] = (into[j] as number) + r * (values[e] as number);
+    }
+  }
+}
+
 /**
  * Rᵀ·X, added to `into`.
  *
@@ -62,6 +88,10 @@ export function project(x: Matrix, weights: Float64Array, bias: ArrayLike<number
  */
 export function addTransposed(x: Matrix, residuals: Float64Array, outputs: number, into: Float64Array): void {
   const { rows, columns } = x;
+  if (x.kind === "sparse" && outputs === 1) {
+    addSparse(x, residuals, into);
+    return;
+  }
   for (let i = 0; i < rows; i++) {
     for (let k = 0; k < outputs; k++) {
       const r = residuals[i * outputs + k] as number;

@@ -55,6 +55,51 @@ function forEachGram(
   }
 }
 
+/** Numbers of n-grams in the order in which they were met, by their keys: whole numbers beyond 32 bits, which are slow as keys of a Map. */
+class GramTable {
+  size = 0;
+  #keys = new Float64Array(1 << 16).fill(-1);
+  #numbers = new Uint32Array(1 << 16);
+
+  /** The slot of a key, or the empty one where it belongs. */
+  #slot(key: number): number {
+    const mask = this.#keys.length - 1;
+    let at = Math.imul(key ^ Math.imul((key / 2 ** 32) | 0, 0x9e3779b1), 0x85ebca6b);
+    at = (at ^ (at >>> 15)) & mask;
+    while (this.#keys[at] !== key && this.#keys[at] !== -1) at = (at + 1) & mask;
+    return at;
+  }
+
+  /** The number of a key; −1 of one that is not there. */
+  get(key: number): number {
+    const at = this.#slot(key);
+    return this.#keys[at] === key ? (this.#numbers[at] as number) : -1;
+  }
+
+  /** The number of a key, the next one where it was not there. */
+  add(key: number): number {
+    const at = this.#slot(key);
+    if (this.#keys[at] === key) return this.#numbers[at] as number;
+    this.#keys[at] = key;
+    this.#numbers[at] = this.size++;
+    if (2 * this.size > this.#keys.length) this.#grow();
+    return this.size - 1;
+  }
+
+  #grow(): void {
+    const [keys, numbers] = [this.#keys, this.#numbers];
+    this.#keys = new Float64Array(2 * keys.length).fill(-1);
+    this.#numbers = new Uint32Array(2 * keys.length);
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as number;
+      if (key < 0) continue;
+      const at = this.#slot(key);
+      this.#keys[at] = key;
+      this.#numbers[at] = numbers[i] as number;
+    }
+  }
+}
+
 /** The number that n-grams' keys are built on: one more than the largest id. */
 function baseOf(ids: ArrayLike<number>): number {
   let most = 0;
@@ -73,20 +118,29 @@ export function fitTfIdf(rows: TokenRows, options: TfIdfOptions = {}): TfIdf {
   const { longest = 2, minTexts = 2, most = 30_000, ignored = new Set() } = options;
   const texts = rows.lengths.length;
   const base = baseOf(rows.ids);
-  const found = new Map<number, { texts: number; last: number; readonly start: number; readonly length: number }>();
-  for (let i = 0; i < texts; i++)
-    forEachGram(rows, i, longest, base, ignored, (key, start, length) => {
-      const gram = found.get(key);
-      if (gram === undefined) found.set(key, { texts: 1, last: i, start, length });
-      else if (gram.last !== i) {
-        gram.texts++;
-        gram.last = i;
-      }
-    });
-  const kept = [...found.values()]
-    .filter((gram) => gram.texts >= minTexts)
-    .sort((a, b) => b.texts - a.texts)
+  const table = new GramTable();
+  // By the number of an n-gram: texts that have it, the last of them, where it first begins, and its length.
+  const [counts, lasts, starts, lengths]: [number[], number[], number[], number[]] = [[], [], [], []];
+  const visit = (i: number) => (key: number, start: number, length: number): void => {
+    const known = table.size;
+    const g = table.add(key);
+    if (g === known) {
+      counts.push(1);
+      lasts.push(i);
+      starts.push(start);
+      lengths.push(length);
+    } else if (lasts[g] !== i) {
+      counts[g] = (counts[g] as number) + 1;
+      lasts[g] = i;
+    }
+  };
+  for (let i = 0; i < texts; i++) forEachGram(rows, i, longest, base, ignored, visit(i));
+  const frequent: number[] = [];
+  for (let g = 0; g < table.size; g++) if ((counts[g] as number) >= minTexts) frequent.push(g);
+  const kept = frequent
+    .sort((a, b) => (counts[b] as number) - (counts[a] as number))
     .slice(0, most)
+    .map((g) => ({ texts: counts[g] as number, start: starts[g] as number, length: lengths[g] as number }))
     .sort((a, b) => a.length - b.length);
   return {
     grams: kept.map(({ start, length }) => Array.from({ length }, (_, n) => rows.ids[start + n] as number)),
@@ -102,34 +156,52 @@ export function fitTfIdf(rows: TokenRows, options: TfIdfOptions = {}): TfIdf {
  */
 export function applyTfIdf({ grams, idf }: TfIdf, rows: TokenRows, ignored: ReadonlySet<number> = new Set()): SparseMatrix {
   const base = Math.max(baseOf(rows.ids), baseOf(grams.flat()));
-  const places = new Map(grams.map((gram, g) => [gram.reduce((key, id) => key * base + id + 1, 0), g]));
+  const table = new GramTable();
+  for (const gram of grams) table.add(gram.reduce((key, id) => key * base + id + 1, 0));
   const longest = grams.reduce((most, gram) => Math.max(most, gram.length), 1);
   const count = rows.lengths.length;
   const starts = new Uint32Array(count + 1);
-  const [indices, values]: [number[], number[]] = [[], []];
+  let most = 0;
+  for (let i = 0; i < count; i++) most += longest * (rows.lengths[i] as number);
+  const indices = new Uint32Array(most);
+  const values = new Float32Array(most);
+  const times = new Uint32Array(grams.length);
+  let end = 0;
+  const visit = (key: number): void => {
+    const g = table.get(key);
+    if (g < 0) return;
+    if (times[g] === 0) indices[end++] = g;
+    times[g] = (times[g] as number) + 1;
+  };
   for (let i = 0; i < count; i++) {
-    const counts = new Map<number, number>();
-    forEachGram(rows, i, longest, base, ignored, (key) => {
-      const g = places.get(key);
-      if (g !== undefined) counts.set(g, (counts.get(g) ?? 0) + 1);
-    });
-    const own = [...counts].map(([g, times]) => [g, (1 + Math.log(times)) * (idf[g] as number)] as const);
-    const norm = Math.sqrt(own.reduce((sum, [, w]) => sum + w * w, 0));
-    for (const [g, w] of own.sort(([a], [b]) => a - b)) {
-      indices.push(g);
-      values.push(w / norm);
+    const begin = end;
+    forEachGram(rows, i, longest, base, ignored, visit);
+    indices.subarray(begin, end).sort();
+    let square = 0;
+    for (let e = begin; e < end; e++) {
+      const g = indices[e] as number;
+      square += weightOf(times[g] as number, idf[g] as number) ** 2;
     }
-    starts[i + 1] = indices.length;
+    const norm = Math.sqrt(square);
+    for (let e = begin; e < end; e++) {
+      const g = indices[e] as number;
+      values[e] = weightOf(times[g] as number, idf[g] as number) / norm;
+      times[g] = 0;
+    }
+    starts[i + 1] = end;
   }
   return {
     kind: "sparse",
     rows: count,
     columns: grams.length,
     starts,
-    indices: Uint32Array.from(indices),
-    values: Float32Array.from(values),
+    indices: indices.slice(0, end),
+    values: values.slice(0, end),
   };
 }
+
+/** (1 + ln count)·idf. */
+const weightOf = (times: number, idf: number): number => (times === 1 ? idf : (1 + Math.log(times)) * idf);
 
 /** From `input_ids` [N, T] to `x` [N, V]: ONNX's TfIdfVectorizer counts, the weights are plain ops. */
 export function tfIdfModel({ grams, idf }: TfIdf): ModelProto {

@@ -27,9 +27,14 @@ export async function trainWords(
   const normalizer = { type: "BertNormalizer", clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase };
   const pre_tokenizer = { type: "Split", pattern: { Regex: WORDS }, behavior: "Removed", invert: true };
   const [normalize, preTokenize] = [normalizerOf(normalizer), preTokenizerOf(pre_tokenizer)];
+  const words = new RegExp(WORDS, "gu");
   const counts = await countWords(
     texts,
-    (text) => preTokenize(normalize(TrackedText.of(text))).map((word) => word.text),
+    (text) =>
+      // Of plain ASCII the normalizer changes nothing but the case, and no place in the text is asked for.
+      /^[ -~]*$/.test(text)
+        ? ((lowercase ? text.toLowerCase() : text).match(words) ?? [])
+        : preTokenize(normalize(TrackedText.of(text))).map((word) => word.text),
     options,
   );
   const frequent = byFrequency(new Map([...counts].filter(([, count]) => count >= minFrequency)));
