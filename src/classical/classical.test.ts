@@ -317,4 +317,6 @@ test("TF-IDF is scikit-learn's, also through the engine", async () => {
   await using session = await compile(new OnnxModel(encodeModel(tfIdfModel(learned))), { device: "cpu" });
   const engine = await session.call({ input_ids: fromNumbers("int64", [texts.length, width], rows.ids) });
   near(toNumbers(engine["x"] as TensorData), expected, 1e-5, "engine");
+  const none = await session.call({ input_ids: fromNumbers("int64", [2, 3], new Array<number>(6).fill(0)) });
+  near(toNumbers(none["x"] as TensorData), new Array<number>(2 * names.length).fill(0), 0, "texts without a known word");
 });

@@ -1,12 +1,10 @@
 /**
  * @module TF-IDF: counts of tokens and of their n-grams, weighted by how few texts have them.
  */
-import { DTYPES, input, symbol } from "../graph/index.js";
-import { constant, fromNumbers } from "../graph/index.js";
-import type { ModelProto } from "../onnx/index.js";
-import { chained, OPSET } from "../onnx/index.js";
+import { DTYPES } from "../graph/index.js";
+import type { AttributeProto, ModelProto, NodeProto, TensorProto } from "../onnx/index.js";
+import { OPSET } from "../onnx/index.js";
 import type { SparseMatrix } from "./matrix.js";
-import { plainModel } from "./score-graphs.js";
 
 /** Texts as token ids, [N, width] with padding behind each. */
 export interface TokenRows {
@@ -203,15 +201,31 @@ export function applyTfIdf({ grams, idf }: TfIdf, rows: TokenRows, ignored: Read
 /** (1 + ln count)·idf. */
 const weightOf = (times: number, idf: number): number => (times === 1 ? idf : (1 + Math.log(times)) * idf);
 
-/** From `input_ids` [N, T] to `x` [N, V]: ONNX's TfIdfVectorizer counts, the weights are plain ops. */
+/**
+ * From `input_ids` [N, T] to `x` [N, V]: ONNX's TfIdfVectorizer counts, and of the counts only those that are not 0 are weighted: going through all columns
+ * for each op would take several times as long.
+ */
 export function tfIdfModel({ grams, idf }: TfIdf): ModelProto {
   const longest = grams.at(-1)?.length ?? 1;
   const lengths = Array.from({ length: longest }, (_, n) =>
     grams.filter((gram) => gram.length <= n).reduce((sum, gram) => sum + gram.length, 0),
   );
-  const ints = (name: string, value: readonly number[]) => ({ name, type: "ints" as const, value: [...value] });
-  const int = (name: string, value: number) => ({ name, type: "int" as const, value });
-  const counting: ModelProto = {
+  const ints = (name: string, value: readonly number[]): AttributeProto => ({ name, type: "ints", value: [...value] });
+  const int = (name: string, value: number): AttributeProto => ({ name, type: "int", value });
+  const node = (opType: string, inputs: readonly string[], output: string, ...attributes: AttributeProto[]): NodeProto => ({
+    name: output,
+    opType,
+    domain: "",
+    inputs: [...inputs],
+    outputs: [output],
+    attributes,
+  });
+  const indexes = grams.map((_, g) => g);
+  const tensor = (name: string, dims: number[], data: Float32Array | BigInt64Array): TensorProto => {
+    const { onnx } = DTYPES[data instanceof Float32Array ? "float32" : "int64"];
+    return { name, dims, dataType: onnx, rawData: new Uint8Array(data.buffer) };
+  };
+  return {
     irVersion: 10,
     producerName: "descent",
     producerVersion: "0.1.0",
@@ -221,35 +235,50 @@ export function tfIdfModel({ grams, idf }: TfIdf): ModelProto {
     graph: {
       name: "tf-idf",
       nodes: [
-        {
-          name: "counts",
-          opType: "TfIdfVectorizer",
-          domain: "",
-          inputs: ["input_ids"],
-          outputs: ["counts"],
-          attributes: [
-            { name: "mode", type: "string", value: "TF" },
-            int("min_gram_length", 1),
-            int("max_gram_length", longest),
-            int("max_skip_count", 0),
-            ints("ngram_counts", lengths),
-            ints(
-              "ngram_indexes",
-              grams.map((_, g) => g),
-            ),
-            ints("pool_int64s", grams.flat()),
-          ],
-        },
+        node(
+          "TfIdfVectorizer",
+          ["input_ids"],
+          "counts",
+          { name: "mode", type: "string", value: "TF" },
+          int("min_gram_length", 1),
+          int("max_gram_length", longest),
+          int("max_skip_count", 0),
+          ints("ngram_counts", lengths),
+          ints("ngram_indexes", indexes),
+          ints("pool_int64s", grams.flat()),
+        ),
+        node("NonZero", ["counts"], "by axis"),
+        node("Transpose", ["by axis"], "places", ints("perm", [1, 0])),
+        node("Gather", ["by axis", "first"], "rows", int("axis", 0)),
+        node("Gather", ["by axis", "second"], "columns", int("axis", 0)),
+        // (1 + ln count)·idf
+        node("GatherND", ["counts", "places"], "count"),
+        node("Log", ["count"], "logarithm"),
+        node("Add", ["logarithm", "one"], "damped"),
+        node("Gather", ["idf", "columns"], "own idf", int("axis", 0)),
+        node("Mul", ["damped", "own idf"], "weight"),
+        // Rows of length 1
+        node("Mul", ["weight", "weight"], "square"),
+        node("Shape", ["counts"], "row count", int("start", 0), int("end", 1)),
+        node("ConstantOfShape", ["row count"], "zeros"),
+        node("ScatterElements", ["zeros", "rows", "square"], "sums", int("axis", 0), {
+          name: "reduction",
+          type: "string",
+          value: "add",
+        }),
+        node("Sqrt", ["sums"], "norms"),
+        node("Gather", ["norms", "rows"], "norm", int("axis", 0)),
+        node("Div", ["weight", "norm"], "share"),
+        node("ScatterND", ["counts", "places", "share"], "x"),
       ],
-      initializers: [],
+      initializers: [
+        tensor("idf", [grams.length], Float32Array.from(idf)),
+        tensor("one", [], Float32Array.of(1)),
+        tensor("first", [], BigInt64Array.of(0n)),
+        tensor("second", [], BigInt64Array.of(1n)),
+      ],
       inputs: [{ name: "input_ids", elementType: DTYPES.int64.onnx, shape: ["N", "T"] }],
-      outputs: [{ name: "counts", elementType: DTYPES.float32.onnx, shape: ["N", grams.length] }],
+      outputs: [{ name: "x", elementType: DTYPES.float32.onnx, shape: ["N", grams.length] }],
     },
   };
-  const counts = input("counts", [symbol("N"), grams.length]);
-  // Of a count c ≥ 1 this is 1 + ln c, and of 0 it is 0.
-  const damped = counts.clip(1, null).log().add(counts.clip(null, 1));
-  const weighted = damped.mul(constant(fromNumbers("float32", [grams.length], idf)));
-  const norm = weighted.square().sum(1, true).sqrt().clip(1e-12, null);
-  return chained([counting, plainModel({ x: weighted.div(norm) }, [counts])], "tf-idf");
 }
