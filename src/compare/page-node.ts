@@ -27,21 +27,24 @@ export const bytes = (size: number): string => (size < 1e6 ? `${(size / 1e3).toF
 export const milliseconds = (ms: number): string => (ms < 0.1 ? `${(1000 * ms).toFixed(0)} µs` : `${ms.toPrecision(3)} ms`);
 export const seconds = (s: number): string => `${s.toPrecision(3)} s`;
 
-interface Column {
+interface Figure {
   readonly title: Bilingual;
   readonly cell: (model: ModelFigures) => string;
 }
 
-/** The columns of the table, for the page and the terminal alike. */
-export const columnsOf = ({ metric, seeds }: Comparison): readonly Column[] => [
-  { title: METRICS[metric], cell: (m) => `${shown(metric, m.value)} [${shown(metric, m.low)}, ${shown(metric, m.high)}]` },
+/** A value whose unit stands beside it already. */
+const bare = (metric: Comparison["metric"], value: number): string => shown(metric, value).replace(" %", "");
+
+/** The figures of each model, for the page and the terminal alike. */
+export const figuresOf = ({ metric, seeds }: Comparison): readonly Figure[] => [
+  { title: METRICS[metric], cell: (m) => `${shown(metric, m.value)} [${bare(metric, m.low)}, ${bare(metric, m.high)}]` },
   ...(seeds === 1
     ? []
     : [
         {
           title: { en: `over ${seeds} seeds`, zh: `${seeds} 个种子` },
           cell: ({ bySeed = [] }: ModelFigures) =>
-            bySeed.length < 2 ? "–" : `${shown(metric, Math.min(...bySeed))} … ${shown(metric, Math.max(...bySeed))}`,
+            bySeed.length < 2 ? "–" : `${bare(metric, Math.min(...bySeed))} … ${shown(metric, Math.max(...bySeed))}`,
         },
       ]),
   ...(metric === "accuracy"
@@ -71,14 +74,17 @@ export const columnsOf = ({ metric, seeds }: Comparison): readonly Column[] => [
   },
 ];
 
+/** A column for each model: all figures are seen at once, and models stand side by side. */
 function table(comparison: Comparison): string {
-  const columns = columnsOf(comparison);
-  const head = ["<th></th><th></th>", ...columns.map(({ title }) => `<th class="n">${both(title)}</th>`)].join("");
-  const rows = comparison.models.map((model) => {
-    const cells = columns.map(({ cell }) => `<td class="n">${escapeXml(cell(model))}</td>`).join("");
-    return `<tr><th>${escapeXml(model.name)}</th><td class="soft">${both(KINDS[model.kind])}</td>${cells}</tr>`;
+  const { models } = comparison;
+  const head = models.map(
+    ({ name, kind }) => `<th class="n">${escapeXml(name)}<br><span class="soft">${both(KINDS[kind])}</span></th>`,
+  );
+  const rows = figuresOf(comparison).map(({ title, cell }) => {
+    const cells = models.map((model) => `<td class="n">${escapeXml(cell(model))}</td>`).join("");
+    return `<tr><th>${both(title)}</th>${cells}</tr>`;
   });
-  return `<table><thead><tr>${head}</tr></thead><tbody>${rows.join("")}</tbody></table>`;
+  return `<table><thead><tr><th></th>${head.join("")}</tr></thead><tbody>${rows.join("")}</tbody></table>`;
 }
 
 function curves({ models, metric }: Comparison): string {

@@ -42,7 +42,10 @@ const higherIsBetter = (metric: Comparison["metric"]): boolean => metric === "ac
 export const ranked = (models: readonly ModelFigures[], metric: Comparison["metric"]): readonly ModelFigures[] =>
   [...models].sort((a, b) => (higherIsBetter(metric) ? b.value - a.value : a.value - b.value));
 
-/** The model to take: of those within the budget that are as good as the best of them but for noise, the quickest. */
+/** Latencies closer than this factor are the same: a measurement scatters as much. */
+const AS_QUICK = 1.25;
+
+/** The model to take: of those within the budget that are as good as the best of them but for noise, the quickest; of several that are as quick, the best. */
 export function recommend(
   models: readonly ModelFigures[],
   metric: Comparison["metric"],
@@ -54,7 +57,9 @@ export function recommend(
     metric,
   );
   if (best === undefined) return undefined;
-  return [best, ...others.filter((other) => isNoise(best, other))].reduce((a, b) => (b.one.p50 < a.one.p50 ? b : a));
+  const asGood = [best, ...others.filter((other) => isNoise(best, other))];
+  const least = Math.min(...asGood.map(({ one }) => one.p50));
+  return asGood.find(({ one }) => one.p50 <= AS_QUICK * least);
 }
 
 /** A metric's value as people write it. */
@@ -119,12 +124,12 @@ export function findings({ models, metric, differences, recommended, budget, sta
       ? { en: "No model is within the budget.", zh: "没有模型在预算之内。" }
       : isBounded
         ? {
-            en: `Within the budget, take ${recommended}: of those as good as the best but for chance it is the quickest.`,
-            zh: `在预算之内，选 ${recommended}：与最好者的差别可归于偶然的模型中，它最快。`,
+            en: `Within the budget, take ${recommended}: of those as good as the best but for chance it is the quickest, or as quick within a quarter and better.`,
+            zh: `在预算之内，选 ${recommended}：与最好者的差别可归于偶然的模型中，它最快，或与最快者相差不到四分之一而更好。`,
           }
         : {
-            en: `Take ${recommended}: of those as good as the best but for chance it is the quickest.`,
-            zh: `选 ${recommended}：与最好者的差别可归于偶然的模型中，它最快。`,
+            en: `Take ${recommended}: of those as good as the best but for chance it is the quickest, or as quick within a quarter and better.`,
+            zh: `选 ${recommended}：与最好者的差别可归于偶然的模型中，它最快，或与最快者相差不到四分之一而更好。`,
           };
   const imitation: readonly Bilingual[] =
     standIn === undefined

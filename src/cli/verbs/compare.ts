@@ -38,7 +38,7 @@ export const verb = defineVerb({
     if (options.data === undefined)
       throw new ConfigError("compare: expected --data, got none; give a known name, a file, a folder or a query");
     const { compare } = await import("../../compare/compare-node.js");
-    const { columnsOf } = await import("../../compare/page-node.js");
+    const { figuresOf } = await import("../../compare/page-node.js");
     const { findings, parseBudget } = await import("../../compare/verdict.js");
     const { data, task, labelColumn, textColumn, seed, seeds, threads, curve, lang } = options;
     const name = data.split("/").findLast((part) => part !== "") ?? "data";
@@ -62,12 +62,11 @@ export const verb = defineVerb({
       { signal, hold, note },
     );
     const out = options.out ?? `comparisons/${name.replaceAll(/[^\w.-]+/g, "-").slice(0, 60)}`;
-    const columns = columnsOf(comparison);
     const english = (label: string | { readonly en: string }): string => (typeof label === "string" ? label : label.en);
     print(
       formatTable(
-        ["model", ...columns.map(({ title }) => english(title))],
-        comparison.models.map((model) => [model.name, ...columns.map(({ cell }) => cell(model))]),
+        ["", ...comparison.models.map(({ name }) => name)],
+        figuresOf(comparison).map(({ title, cell }) => [english(title), ...comparison.models.map(cell)]),
       ),
     );
     for (const finding of findings(comparison)) print(english(finding));
