@@ -60,7 +60,12 @@ export function project(x: Matrix, weights: Float64Array, bias: ArrayLike<number
 }
 
 /** One output of sparse rows. */
-function projectSparse({ rows, starts, indices, values }: SparseMatrix, weights: Float64Array, bias: number, into: Float64Array): void {
+function projectSparse(
+  { rows, starts, indices, values }: SparseMatrix,
+  weights: Float64Array,
+  bias: number,
+  into: Float64Array,
+): void {
   for (let i = 0; i < rows; i++) {
     const end = starts[i + 1] as number;
     let sum = bias;

@@ -119,19 +119,21 @@ export function fitTfIdf(rows: TokenRows, options: TfIdfOptions = {}): TfIdf {
   const table = new GramTable();
   // By the number of an n-gram: texts that have it, the last of them, where it first begins, and its length.
   const [counts, lasts, starts, lengths]: [number[], number[], number[], number[]] = [[], [], [], []];
-  const visit = (i: number) => (key: number, start: number, length: number): void => {
-    const known = table.size;
-    const g = table.add(key);
-    if (g === known) {
-      counts.push(1);
-      lasts.push(i);
-      starts.push(start);
-      lengths.push(length);
-    } else if (lasts[g] !== i) {
-      counts[g] = (counts[g] as number) + 1;
-      lasts[g] = i;
-    }
-  };
+  const visit =
+    (i: number) =>
+    (key: number, start: number, length: number): void => {
+      const known = table.size;
+      const g = table.add(key);
+      if (g === known) {
+        counts.push(1);
+        lasts.push(i);
+        starts.push(start);
+        lengths.push(length);
+      } else if (lasts[g] !== i) {
+        counts[g] = (counts[g] as number) + 1;
+        lasts[g] = i;
+      }
+    };
   for (let i = 0; i < texts; i++) forEachGram(rows, i, longest, base, ignored, visit(i));
   const frequent: number[] = [];
   for (let g = 0; g < table.size; g++) if ((counts[g] as number) >= minTexts) frequent.push(g);

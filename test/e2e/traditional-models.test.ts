@@ -2,13 +2,16 @@
  * @module Traditional models of a table and of texts, from the command line: trained, measured again, explained, exported, refused.
  */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, suite, test } from "node:test";
 import { loadOnnx } from "../../src/data/node.js";
 import { fromNumbers, toNumbers } from "../../src/graph/index.js";
 import type { TensorData } from "../../src/graph/index.js";
 import { compile } from "../../src/runtime/index.js";
+import { wasmRuntime } from "../../src/runtime/ort-wasm-node.js";
+import { loadExamples } from "../../src/tasks/use/examples-node.js";
+import { openTrained } from "../../src/tasks/use/trained-node.js";
 import { Random } from "../../src/util/random.js";
 import { isRefused, scratchFolder, succeeds } from "./command.js";
 
@@ -60,6 +63,40 @@ interface Printed {
   readonly metrics: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
+/** A run's file gives in WebAssembly what it gives on the CPU, for rows of the data. */
+async function assertSameInWasm(run: string, data: string): Promise<void> {
+  const { model, config } = await openTrained(join(folder, run));
+  await using used = model;
+  const { examples } = await loadExamples(used, config, { data: join(folder, data) });
+  const runtime = await wasmRuntime();
+  await using session = await runtime.createSession(readFileSync(join(folder, run, "model.onnx")), { device: "wasm" });
+  const rows = examples.select(Uint32Array.from({ length: Math.min(40, examples.length) }, (_, i) => i));
+  let compared = 0;
+  const checks: Promise<void>[] = [];
+  await used.run(rows, (outputs, _rows, batch) => {
+    const expected = new Map(Object.entries(outputs).map(([name, t]) => [name, toNumbers(t).slice()]));
+    const feeds = session.inputs.map((name) => [name, runtime.upload(structuredClone(batch[name] as TensorData))] as const);
+    checks.push(
+      session.run(Object.fromEntries(feeds)).then(async (given) => {
+        for (const [name, value] of Object.entries(given)) {
+          const numbers = toNumbers(await runtime.read(value));
+          const wanted = expected.get(name) ?? new Float64Array();
+          assert.equal(numbers.length, wanted.length);
+          const greatest = wanted.reduce((most, v) => Math.max(most, Math.abs(v)), 1);
+          for (const [i, v] of wanted.entries())
+            assert.ok(
+              Math.abs((numbers[i] as number) - v) < 1e-5 * greatest,
+              `${run}: ${name}: ${v} on the CPU, ${numbers[i]} in wasm`,
+            );
+          compared += numbers.length;
+        }
+      }),
+    );
+  });
+  await Promise.all(checks);
+  assert.ok(compared > 0);
+}
+
 /** Trains and measures again: the summary's figures. */
 async function trained(task: string, model: string, data: string, ...more: string[]): Promise<Readonly<Record<string, number>>> {
   const out = `${task}-${model}`;
@@ -71,6 +108,7 @@ async function trained(task: string, model: string, data: string, ...more: strin
       Math.abs((again.metrics[name] ?? Number.NaN) - value) < 1e-6,
       `${model}: ${name}: trained ${value}, measured ${again.metrics[name]}`,
     );
+  await assertSameInWasm(out, data);
   return metrics["test"] ?? {};
 }
 
