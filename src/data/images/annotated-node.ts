@@ -50,12 +50,12 @@ function partOfPath(path: string): PartName | undefined {
   return undefined;
 }
 
-/** A name as it was before a tool encoded it for an address, or a disk took its accents apart. */
+/** A name as it was before a tool encoded it for an address, or a disk took its accents apart; `.JPG` is `.jpg`, as on disks that do not tell them apart. */
 function plainName(name: string): string {
   try {
-    return decodeURIComponent(name).normalize("NFC");
+    return decodeURIComponent(name).normalize("NFC").toLowerCase();
   } catch {
-    return name.normalize("NFC");
+    return name.normalize("NFC").toLowerCase();
   }
 }
 
@@ -129,16 +129,16 @@ async function readVoc(tree: FileTree, files: readonly string[], index: ImageInd
   const sets = await imageSets(tree);
   const images: AnnotatedImage[] = [];
   const missing: string[] = [];
+  const notes = new Set<string>();
   const hasParts = sets !== undefined || files.some((name) => partOfPath(name) === "train");
   for (const name of files) {
     const part = sets === undefined ? (partOfPath(name) ?? (hasParts ? undefined : "train")) : sets.get(stemOf(name));
     // Of no part that was asked for.
     if (part === undefined) continue;
     const where = tree.locate(name);
-    const text = await textOf(tree, name);
     let annotation: Annotation;
     try {
-      annotation = parseVoc(text, where);
+      annotation = parseVoc(await textOf(tree, name, (note) => void notes.add(note)), where);
     } catch (error) {
       missing.push(badFile(error, skip));
       continue;
@@ -150,7 +150,7 @@ async function readVoc(tree: FileTree, files: readonly string[], index: ImageInd
   const unwritten = [...(sets?.keys() ?? [])].find((stem) => !files.some((name) => stemOf(name) === stem));
   if (unwritten !== undefined)
     throw new DataError(`${tree.where}: expected an annotation of ${unwritten}, which ImageSets lists, found none`);
-  return { images, missing };
+  return { images, missing, notes: [...notes] };
 }
 
 async function readCoco(
@@ -160,8 +160,9 @@ async function readCoco(
   skip: boolean,
 ): Promise<AnnotatedImages | undefined> {
   const read: { name: string; text: string }[] = [];
+  const notes: string[] = [];
   for (const name of files) {
-    const text = await textOf(tree, name);
+    const text = await textOf(tree, name, (note) => void notes.push(note));
     if (looksLikeCoco(text)) read.push({ name, text });
   }
   // COCO's own folder has captions and keypoints of the same images as well.
@@ -170,7 +171,6 @@ async function readCoco(
   if (chosen.length === 0) return undefined;
   const images: AnnotatedImage[] = [];
   const missing: string[] = [];
-  const notes: string[] = [];
   let classes: readonly string[] | undefined;
   for (const { name, text } of chosen) {
     const where = tree.locate(name);
@@ -188,15 +188,41 @@ async function readCoco(
   return { images, missing, notes, ...(classes === undefined ? {} : { classes }) };
 }
 
+const IN_LABELS = /(^|\/)labels\/.*\.txt$/i;
+const YOLO_LINE = /^\s*\d+(\s+-?[\d.]+(e-?\d+)?){4,}\s*$/im;
+
+/** Files of labels that lie beside their images, as darknet's do. */
+async function labelsBeside(tree: FileTree): Promise<string[]> {
+  const images = new Set(tree.names.filter((name) => IMAGE_FILE.test(name)).map((name) => name.replace(/\.[^.]*$/, "")));
+  const beside = tree.names.filter((name) => /\.txt$/i.test(name) && images.has(name.replace(/\.txt$/i, "")));
+  // An image of class "1" with a text about it is no annotation.
+  for (const name of beside) if (YOLO_LINE.test(await textOf(tree, name, () => undefined))) return beside;
+  return [];
+}
+
+/** Refuses JSON files of boxes that lack what COCO has, rather than take their images for something else. */
+async function expectCoco(tree: FileTree, files: readonly string[]): Promise<void> {
+  for (const name of files) {
+    const text = await textOf(tree, name, () => undefined);
+    if (!text.includes('"bbox"')) continue;
+    const missing = ["images", "annotations", "categories"].filter((key) => !text.includes(`"${key}"`));
+    throw new DataError(
+      `${tree.locate(name)}: expected COCO's "images", "annotations" and "categories", got no ${missing.map((key) => `"${key}"`).join(", ")}`,
+    );
+  }
+}
+
 const YOLO_NAMES = /(^|\/)(data\.ya?ml|[^/]*\.names|classes\.txt)$/i;
 
 async function readYolo(tree: FileTree, files: readonly string[]): Promise<AnnotatedImages> {
   const names = tree.names.find((name) => YOLO_NAMES.test(name));
   if (names === undefined)
     throw new DataError(`${tree.where}: expected the names of the classes in classes.txt or data.yaml, found neither`);
-  const classes = parseYoloNames(await textOf(tree, names), tree.locate(names));
-  const labels = new Map(files.map((name) => [name.replace(/(^|\/)labels\//, "$1images/").replace(/\.txt$/, ""), name]));
-  const found = tree.names.filter((name) => IMAGE_FILE.test(name) && /(^|\/)images\//.test(name));
+  const notes = new Set<string>();
+  const classes = parseYoloNames(await textOf(tree, names, (note) => void notes.add(note)), tree.locate(names));
+  const isApart = files.some((name) => IN_LABELS.test(name));
+  const labels = new Map(files.map((name) => [name.replace(/(^|\/)labels\//, "$1images/").replace(/\.txt$/i, ""), name]));
+  const found = tree.names.filter((name) => IMAGE_FILE.test(name) && (!isApart || /(^|\/)images\//.test(name)));
   const keyOf = (image: string): string => image.replace(/\.[^.]*$/, "");
   // Names that match as they are go first; encoded ones take what is left.
   const own = new Set(found.map(keyOf));
@@ -216,7 +242,7 @@ async function readYolo(tree: FileTree, files: readonly string[]): Promise<Annot
     images.push({ image, where, part, boxes: (size) => parseYolo(text, classes, size, where) });
   }
   const missing = [...labels].map(([key, name]) => noImage(tree.locate(name), baseName(key)));
-  return { images, missing, classes };
+  return { images, missing, classes, notes: [...notes] };
 }
 
 /**
@@ -232,6 +258,9 @@ export async function findAnnotations(tree: FileTree, options: AnnotationOptions
   const json = tree.names.filter((name) => /\.json(\.gz)?$/i.test(name));
   const coco = json.length === 0 ? undefined : await readCoco(tree, json, index, skip);
   if (coco !== undefined) return coco;
-  const yolo = tree.names.filter((name) => /(^|\/)labels\/.*\.txt$/i.test(name));
-  return yolo.length === 0 ? undefined : readYolo(tree, yolo);
+  const apart = tree.names.filter((name) => IN_LABELS.test(name));
+  const yolo = apart.length > 0 ? apart : await labelsBeside(tree);
+  if (yolo.length > 0) return readYolo(tree, yolo);
+  await expectCoco(tree, json);
+  return undefined;
 }

@@ -89,6 +89,18 @@ function chooseShape(headers: readonly ImageHeader[], { imageSize, imageShape }:
   return [channels, ...[height, width].map((side) => Math.max(1, Math.round((side * scale) / MULTIPLE)) * MULTIPLE)];
 }
 
+/** Notes on classes that are probably not meant: names that differ in case alone, and those without a box. */
+function classNotes(classes: readonly string[], used: ReadonlySet<string>): string[] {
+  const first = new Map<string, string>();
+  const alike = classes.flatMap((name) => {
+    const other = first.get(name.toLowerCase());
+    if (other === undefined) first.set(name.toLowerCase(), name);
+    return other === undefined ? [] : [`classes "${other}" and "${name}" differ only in case; they stay two`];
+  });
+  const unused = classes.filter((name) => !used.has(name)).map((name) => `"${name}"`);
+  return [...alike, ...(unused.length === 0 ? [] : [`no box in the training images of ${unused.join(", ")}`])];
+}
+
 /**
  * Images with boxes from a folder or an archive; undefined where there are no annotations.
  *
@@ -114,7 +126,12 @@ export async function boxedImages(tree: FileTree, options: ImageOptions): Promis
     rows.push({ entry, header, boxes });
   }
   const train = byPart.get("train");
-  if (train === undefined) throw new DataError(`${tree.where}: expected annotated images of a part train, found none`);
+  if (train === undefined) {
+    const parts = [...byPart.keys()].join(" and ");
+    throw new DataError(
+      `${tree.where}: expected annotated images of a part train, found ${parts === "" ? "none" : `${parts} alone; rename what is to be trained on`}`,
+    );
+  }
   const used = new Set(train.flatMap(({ boxes }) => boxes.map(({ label }) => label)));
   const classes = found.classes ?? [...used].sort();
   if (used.size === 0) throw new DataError(`${tree.where}: expected at least one box in the training images, found none`);
@@ -163,6 +180,6 @@ export async function boxedImages(tree: FileTree, options: ImageOptions): Promis
     },
     images: { shape, sample },
     badRows: bad.length,
-    notes: [...(found.notes ?? []), ...faultNotes(faults), ...leftOutNotes(bad)],
+    notes: [...(found.notes ?? []), ...faultNotes(faults), ...classNotes(classes, used), ...leftOutNotes(bad)],
   };
 }

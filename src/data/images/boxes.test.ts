@@ -170,6 +170,126 @@ suite("what is refused, in one line that names the file", () => {
   });
 });
 
+suite("the same boxes, as tools and people write them", () => {
+  type Coco = {
+    images: { id: unknown; file_name: string; width: number; height: number }[];
+    annotations: { image_id: unknown; category_id: unknown; bbox?: unknown; segmentation?: unknown }[];
+    categories: { id: unknown; name: string }[];
+  };
+  const corners = (bbox: unknown): [number, number, number, number] => {
+    const [x, y, w, h] = bbox as [number, number, number, number];
+    return [x, y, x + w, y + h];
+  };
+  const sizeIn = ({ images }: Coco, id: unknown) => images.find((image) => image.id === id) as Coco["images"][number];
+  const COCO: Readonly<Record<string, [change: (file: Coco) => void, note?: RegExp]>> = {
+    "numbers as texts": [(file) => file.annotations.forEach((one) => (one.bbox = (one.bbox as number[]).map(String)))],
+    "ids as texts in one place": [(file) => file.images.forEach((image) => (image.id = String(image.id)))],
+    "outlines in place of boxes": [
+      (file) =>
+        file.annotations.forEach((one) => {
+          const [x1, y1, x2, y2] = corners(one.bbox);
+          one.segmentation = [[x1, y1, x2, y1, x2, y2]];
+          delete one.bbox;
+        }),
+      /4 boxes taken as the rectangle around an outline/,
+    ],
+    "fractions of the image": [
+      (file) =>
+        file.annotations.forEach((one) => {
+          const { width, height } = sizeIn(file, one.image_id);
+          one.bbox = (one.bbox as number[]).map((side, i) => side / (i % 2 === 0 ? width : height));
+        }),
+      /taken as fractions of their images/,
+    ],
+    "folders of another system in names": [
+      (file) => file.images.forEach((image) => (image.file_name = `C:\\data\\${image.file_name}`)),
+    ],
+    "names in capitals": [(file) => file.images.forEach((image) => (image.file_name = image.file_name.toUpperCase()))],
+    "a class without a box": [
+      (file) => void file.categories.push({ id: 9, name: "pets" }),
+      /no box in the training images of "pets"/,
+    ],
+  };
+  const inFolder = async (name: string, files: Readonly<Record<string, string | Uint8Array>>): Promise<LoadedData> => {
+    rmSync(at(name), { recursive: true, force: true });
+    cpSync(at("coco/train2017"), at(name, "images"), { recursive: true });
+    for (const [file, content] of Object.entries(files)) put(join(name, file), content);
+    return loadData(at(name), { testFraction: 0, validationFraction: 0 });
+  };
+  const cocoFile = (): Coco => JSON.parse(readFileSync(at("coco/annotations/instances_train2017.json"), "utf8")) as Coco;
+  const expectBoxes = (data: LoadedData): void =>
+    rowsOf(data.train.tensor("boxes")).forEach((row, i) => {
+      const expected = hasBox(i) ? [...boxOf(i), i % 2, 0] : [-1, -1, -1, -1, -1, -1];
+      row.forEach((v, k) => assert.ok(Math.abs(v - (expected[k] as number)) < 1e-3, `image ${i}: ${row} for ${expected}`));
+    });
+
+  for (const [name, [change, note]] of Object.entries(COCO))
+    test(`COCO: ${name}`, async () => {
+      const file = cocoFile();
+      change(file);
+      const data = await inFolder("kind", { "boxes.json": JSON.stringify(file) });
+      expectBoxes(data);
+      if (note === undefined) assert.deepEqual(data.notes, []);
+      else assert.match(data.notes.join("\n"), note);
+    });
+
+  test("COCO: corners in place of width and height are noticed where most boxes would stick out", async () => {
+    const file = cocoFile();
+    for (const [i, one] of file.annotations.entries()) one.bbox = [30, 25, 55 + (i % 2), 50];
+    const data = await inFolder("kind", { "boxes.json": JSON.stringify(file) });
+    assert.match(data.notes.join("\n"), /taken as corners/);
+    assert.deepEqual(rowsOf(data.train.tensor("boxes"))[0]?.slice(0, 4), [30, 25, 55, 50]);
+  });
+
+  const labels = Object.fromEntries(
+    [0, 1, 2, 3, 4, 5].map((i) => [i, writeYolo(annotationOf(i).boxes, CLASSES, sizeOf(i), 9)] as const),
+  );
+  const lines = (folder: string, change = (text: string): string => text): Record<string, string> =>
+    Object.fromEntries(Object.entries(labels).map(([i, text]) => [`${folder}/${i}.txt`, change(text)]));
+  test("YOLO: labels beside their images, as darknet has them", async () => {
+    expectBoxes(await inFolder("kind", { "obj.names": "cat\ndog\n", ...lines("images") }));
+  });
+  test("YOLO: names of classes that are not UTF-8, said once", async () => {
+    const data = await inFolder("kind", { "classes.txt": Uint8Array.of(0xc3, 0xa8, 10, 0xb9, 0xb7, 10), ...lines("labels") });
+    assert.deepEqual(data.train.tensor("boxes").classes, ["猫", "狗"]);
+    assert.deepEqual(data.notes, ["annotations that are not UTF-8 are read as GB18030"]);
+  });
+  test("VOC: the encoding that the XML declares; classes that differ in case are said", async () => {
+    const xml = (i: number): Buffer =>
+      Buffer.from(
+        `<?xml version="1.0" encoding="ISO-8859-1"?>${writeVoc(annotationOf(i)).replace(">cat<", i === 0 ? ">KÄTZ<" : ">kätz<")}`,
+        "latin1",
+      );
+    const data = await inFolder("kind", Object.fromEntries([0, 1, 3, 4].map((i) => [`images/${i}.xml`, xml(i)])));
+    assert.deepEqual(data.train.tensor("boxes").classes, ["KÄTZ", "dog", "kätz"]);
+    assert.match(data.notes.join("\n"), /classes "KÄTZ" and "kätz" differ only in case; they stay two/);
+  });
+
+  const REFUSED: readonly (readonly [string, Record<string, string>, RegExp])[] = [
+    [
+      "pixels in YOLO's lines",
+      { "classes.txt": "cat\ndog\n", ...lines("labels", () => "0 25 30 20 24\n") },
+      /labels\/0\.txt, line 1: expected fractions of the image, 0 … 1, got "0 25 30 20 24"/,
+    ],
+    [
+      "another number of names than nc",
+      { "data.yaml": "nc: 3\nnames: [cat, dog]\n", ...lines("labels") },
+      /as many names as nc, 3, got 2/,
+    ],
+    ["COCO without categories", { "a.json": '{"images":[],"annotations":[{"bbox":[1,2,3,4]}]}' }, /got no "categories"/],
+    [
+      "a detector's results",
+      { "a.json": '[{"image_id":1,"category_id":1,"bbox":[1,2,3,4],"score":0.5}]' },
+      /got no "images", "annotations"/,
+    ],
+    ["validation alone", { "instances_val2017.json": JSON.stringify(cocoOf()) }, /part train, found validation alone/],
+  ];
+  function cocoOf(): unknown {
+    return JSON.parse(writeCoco({ classes: CLASSES, annotations: [0, 1].map(annotationOf) }));
+  }
+  for (const [name, files, pattern] of REFUSED) test(`refused: ${name}`, () => assert.rejects(inFolder("kind", files), pattern));
+});
+
 suite("batches", () => {
   const shape = [3, 48, 64];
   const request = { indices: Uint32Array.of(1, 0), seed: 3, epoch: 2, offset: 0 };

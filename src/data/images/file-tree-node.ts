@@ -6,6 +6,8 @@ import { entriesBelow, readFileBytes, unwrapGzip } from "../files-node.js";
 import { IMAGE_FILE } from "./manifest.js";
 import { isOwn } from "../parts.js";
 import type { TarFile } from "./tar.js";
+import { DataError } from "../../util/errors.js";
+import { checkEncoding, encodingName, guessEncoding, isUtf8, markedEncoding, streamDecoder } from "../csv/encoding.js";
 
 export interface FileTree {
   /** The folder or archive. */
@@ -52,7 +54,29 @@ export function archiveTree(entries: readonly TarFile[], where: string): FileTre
   };
 }
 
-/** The text of a file, without gzip. */
-export async function textOf(tree: FileTree, name: string): Promise<string> {
-  return new TextDecoder().decode(await unwrapGzip(await tree.bytes(name), tree.locate(name)));
+/** The encoding that an XML file declares. */
+const declaredEncoding = (bytes: Uint8Array): string | undefined =>
+  /^\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.-]+)["']/.exec(Buffer.from(bytes.subarray(0, 200)).toString("latin1"))?.[1];
+
+/**
+ * Reads the text of a file, without gzip: in the encoding that a byte order mark or an XML declaration names, otherwise UTF-8. One that is neither
+ * is guessed, which `note` is told.
+ *
+ * Errors: DataError for bytes that are not of their encoding.
+ */
+export async function textOf(tree: FileTree, name: string, note?: (text: string) => void): Promise<string> {
+  const bytes = await unwrapGzip(await tree.bytes(name), tree.locate(name));
+  const declared = markedEncoding(bytes.subarray(0, 4096)) ?? declaredEncoding(bytes);
+  if (declared === undefined && !isUtf8(bytes)) {
+    const guessed = guessEncoding(bytes);
+    if (note === undefined) throw new DataError(`${tree.locate(name)}: expected UTF-8, got other bytes; save it as UTF-8`);
+    note(`annotations that are not UTF-8 are read as ${encodingName(guessed)}`);
+    return new TextDecoder(guessed).decode(bytes);
+  }
+  const encoding = declared === undefined ? "utf-8" : checkEncoding(declared, tree.locate(name));
+  try {
+    return streamDecoder(encoding)(bytes, true);
+  } catch (cause) {
+    throw new DataError(`${tree.locate(name)}: expected ${encodingName(encoding)}, got bytes that are none`, { cause });
+  }
 }

@@ -9,7 +9,8 @@ import { XMLBuilder } from "fast-xml-parser";
 import * as z from "zod";
 import { isDecimal } from "../../util/decimal.js";
 import { parseWith } from "../../util/schema.js";
-import type { Annotation } from "./annotation.js";
+import { DataError } from "../../util/errors.js";
+import type { Annotation, BoxCorners } from "./annotation.js";
 import { parseXml } from "./xml.js";
 
 /** As people write numbers: no empty field, which is an unfinished annotation, and no hexadecimal one. */
@@ -31,7 +32,9 @@ const fileSchema = z.object({
         z.object({
           name: z.coerce.string().trim().min(1),
           difficult: flag,
-          bndbox: z.object({ xmin: number, ymin: number, xmax: number, ymax: number }),
+          bndbox: z.object({ xmin: number, ymin: number, xmax: number, ymax: number }).optional(),
+          // Corners x1, y1, x2, y2, …
+          polygon: z.record(z.string().regex(/^[xy]\d+$/), number).optional(),
         }),
       )
       .default([]),
@@ -47,12 +50,23 @@ export function parseVoc(xml: string, where: string): Annotation {
   return {
     image: filename,
     ...(width > 0 && height > 0 ? { width, height } : {}),
-    boxes: object.map(({ name, difficult, bndbox: { xmin, ymin, xmax, ymax } }) => ({
-      box: [xmin, ymin, xmax, ymax],
+    boxes: object.map(({ name, difficult, bndbox, polygon }, i) => ({
+      ...(bndbox === undefined
+        ? { box: aroundPolygon(polygon, `${where}: annotation.object.${i}.bndbox`), fromOutline: true }
+        : { box: [bndbox.xmin, bndbox.ymin, bndbox.xmax, bndbox.ymax] as const }),
       label: name,
       ...(difficult ? { difficult } : {}),
     })),
   };
+}
+
+/** The rectangle around a polygon, for objects without a box. */
+function aroundPolygon(polygon: Readonly<Record<string, number>> | undefined, where: string): BoxCorners {
+  const sides = (axis: string): number[] =>
+    Object.entries(polygon ?? {}).flatMap(([name, value]) => (name.startsWith(axis) ? [value] : []));
+  const [xs, ys] = [sides("x"), sides("y")];
+  if (xs.length < 3 || xs.length !== ys.length) throw new DataError(`${where}: expected a box, got none`);
+  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
 }
 
 const builder = new XMLBuilder({ format: true, indentBy: "\t" });

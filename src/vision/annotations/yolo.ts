@@ -41,6 +41,10 @@ export function parseYolo(
     if ((fields.length !== 5 && !isOutline) || !fields.every(isDecimal))
       throw new DataError(`${where}, line ${i + 1}: expected "class x y width height", got "${shorten(line.trim())}"`);
     const [k, x, y, w, h] = numbers as [number, number, number, number, number];
+    if (!isOutline && [x, y, w, h].some((value) => value < -MARGIN || value > 1 + MARGIN))
+      throw new DataError(
+        `${where}, line ${i + 1}: expected fractions of the image, 0 … 1, got "${shorten(line.trim())}"; divide pixels by the image's width and height`,
+      );
     const label = classes[k];
     if (label === undefined)
       throw new DataError(`${where}, line ${i + 1}: expected a class in 0 … ${classes.length - 1}, got ${fields[0]}`);
@@ -77,7 +81,10 @@ export function writeYolo(
     .join("");
 }
 
-const namesSchema = z.object({ names: z.union([z.array(z.coerce.string()), z.record(z.string(), z.coerce.string())]) });
+const namesSchema = z.object({
+  nc: z.number().optional(),
+  names: z.union([z.array(z.coerce.string()), z.record(z.string(), z.coerce.string())]),
+});
 
 /** The names of the classes: a line each (`classes.txt`), or the `names` of a YAML file. DataError, naming `where`, without any. */
 export function parseYoloNames(text: string, where: string): string[] {
@@ -95,11 +102,15 @@ export function parseYoloNames(text: string, where: string): string[] {
   }
   const parsed = namesSchema.safeParse(found);
   if (!parsed.success) throw new DataError(`${where}: expected "names" of the classes, got none`);
-  const { names } = parsed.data;
-  if (Array.isArray(names)) return names;
-  return Array.from({ length: Object.keys(names).length }, (_, k) => {
-    const name = names[String(k)];
-    if (name === undefined) throw new DataError(`${where}: expected names of classes 0, 1, …, got none of ${k}`);
-    return name;
-  });
+  const { nc, names } = parsed.data;
+  const list = Array.isArray(names)
+    ? names
+    : Array.from({ length: Object.keys(names).length }, (_, k) => {
+        const name = names[String(k)];
+        if (name === undefined) throw new DataError(`${where}: expected names of classes 0, 1, …, got none of ${k}`);
+        return name;
+      });
+  if (nc !== undefined && nc !== list.length)
+    throw new DataError(`${where}: expected as many names as nc, ${nc}, got ${list.length}`);
+  return list;
 }
