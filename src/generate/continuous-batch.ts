@@ -14,6 +14,7 @@ import { compile, platformRuntime, resolveDevice } from "../runtime/index.js";
 import { afterDispose, ConfigError } from "../util/errors.js";
 import { nextTurn } from "../util/next-turn.js";
 import { Random } from "../util/random.js";
+import { timeNow } from "../util/time-now.js";
 import type { TokenConstraint } from "./constraint/automaton.js";
 import type { DecoderModel } from "./decoder-model.js";
 import { boundWeights, continuer, fitsInPlace } from "./decoder-model.js";
@@ -62,6 +63,8 @@ export interface SequenceWriter extends AsyncDisposable {
 export interface WrittenSequence extends AsyncIterable<WrittenToken> {
   /** Tokens of the prompt that were in the cache; known once the first token is there. */
   readonly cachedTokens: number;
+  /** When reading began, in milliseconds since 1970; known once the first token is there. */
+  readonly startedAt?: number;
 }
 
 export interface BatchedOptions extends Pick<CompileOptions, "device" | "threads" | "runtime"> {
@@ -98,6 +101,7 @@ class Sequence implements WrittenSequence {
   readonly context: number[];
   readonly counts = new Map<number, number>();
   cachedTokens = 0;
+  startedAt = 0;
   written = 0;
   isOver = false;
   #queue: WrittenToken[] = [];
@@ -297,6 +301,7 @@ export class ContinuousBatch implements SequenceWriter {
       const next = row < this.#options.maxStreams ? this.#waiting.shift() : undefined;
       if (next === undefined) return;
       this.#reading = next;
+      next.startedAt = timeNow();
       this.#slots.clear(row);
       const known = this.#prefixes.find(ownerOf(next.options), next.prompt);
       if (known !== undefined) this.#slots.put(row, known.row, known.length);

@@ -16,6 +16,7 @@ import { addOpenAiRoutes } from "./routes-openai.js";
 import { addOwnRoutes } from "./routes-own.js";
 import { addV2Routes } from "./routes-v2.js";
 import { defined } from "../util/record.js";
+import type { TraceFacts, Tracing } from "./trace.js";
 
 /** Options of the HTTP handler: models, limits, origins, keys. */
 export interface HandlerOptions {
@@ -25,6 +26,7 @@ export interface HandlerOptions {
   readonly rules?: OriginRules;
   readonly keys?: ApiKeys;
   readonly observer?: Observer;
+  readonly tracing?: Tracing;
   /** Descent's version. */
   readonly version?: string;
 }
@@ -61,30 +63,46 @@ const failureBody = (path: string): FailureBody => {
 /** Paths that need no key: those that load balancers ask, and the page. */
 const OPEN: ReadonlySet<string> = new Set(["/health", "/v2/health/live", "/v2/health/ready", "/openapi.json", ...PAGE_PATHS]);
 
-/** Times each request, for logs and counts. */
+/** Times each request, for logs, counts and traces. */
 const observed =
-  (observer: Observer): MiddlewareHandler<Guarded> =>
+  (observer: Observer | undefined, tracing: Tracing | undefined): MiddlewareHandler<Guarded> =>
   async (c, next) => {
     const start = performance.now();
+    const trace = tracing?.start(c.req.method, c.req.raw.headers);
+    const noted = notesOf(c.req.raw);
+    if (trace !== undefined) noted.trace = trace;
     await next();
     const { status } = c.res;
-    const end = (): void =>
-      observer.request({
+    const end = (): void => {
+      const route =
+        matchedRoutes(c)
+          .at(-1)
+          ?.path.replace(/^\/?\*$/, "other") ?? "other";
+      const { trace: _, ...more } = noted;
+      const traceId = trace?.traceId ?? traceIdIn(c.req.raw.headers);
+      observer?.request({
         id: c.get("requestId"),
         method: c.req.method,
-        route:
-          matchedRoutes(c)
-            .at(-1)
-            ?.path.replace(/^\/?\*$/, "other") ?? "other",
+        route,
         status,
         ms: performance.now() - start,
         owner: c.get("owner").name,
-        ...notesOf(c.req.raw),
+        ...more,
+        ...defined({ traceId }),
       });
+      trace?.end(route, status, factsOf(more));
+    };
     // A stream ends later than its handler.
     if (!isStream(c.res)) end();
     else c.res = whenRead(c.res, end);
   };
+
+/** The trace that a sender goes on with, where it says so. Source: W3C Trace Context, section 3.2. */
+const traceIdIn = (headers: Headers): string | undefined =>
+  /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-/.exec(headers.get("traceparent") ?? "")?.[1];
+
+const factsOf = ({ model, promptTokens, tokens }: ReturnType<typeof notesOf>): TraceFacts =>
+  defined({ "gen_ai.request.model": model, "gen_ai.usage.input_tokens": promptTokens, "gen_ai.usage.output_tokens": tokens });
 
 const isStream = (response: Response): boolean => response.headers.get("content-type")?.startsWith("text/event-stream") === true;
 
@@ -105,11 +123,11 @@ function whenRead(response: Response, end: () => void): Response {
  * console.log((await handler.fetch(new Request("http://localhost/models"))).status); // 200
  */
 export function createHandler(options: HandlerOptions): Handler {
-  const { models, observer, rules = {}, keys, version = "0" } = options;
+  const { models, observer, tracing, rules = {}, keys, version = "0" } = options;
   const limits: HttpLimits = { ...HTTP_LIMITS, ...options.limits };
   const app = new OpenAPIHono<Guarded>();
   const scope = new RouteScope(app, models, limits, (error, id) => observer?.failure(error, id));
-  if (observer !== undefined) app.use(observed(observer));
+  if (observer !== undefined || tracing !== undefined) app.use(observed(observer, tracing));
   app.use(
     guards({
       rules,

@@ -3,6 +3,8 @@
  * pixels with their padding, not in rows, since a batch of rows may be of any size.
  */
 import { soon } from "../util/next-turn.js";
+import { timeNow } from "../util/time-now.js";
+import type { CallOptions } from "./engine.js";
 
 export interface BatcherOptions {
   /** rows × size of the largest row, together. A single input may be larger. */
@@ -23,7 +25,10 @@ export interface Cost {
   readonly size: number;
 }
 
-interface Waiting<I, O> extends Cost {
+/** Options of an input: those of the call that it is of. */
+export type AddOptions = Pick<CallOptions, "signal" | "since" | "onTiming">;
+
+interface Waiting<I, O> extends Cost, Pick<AddOptions, "onTiming"> {
   readonly input: I;
   readonly since: number;
   readonly resolve: (output: O) => void;
@@ -51,14 +56,14 @@ export class Batcher<I, O> {
     return this.#waiting.reduce((sum, { rows }) => sum + rows, 0);
   }
 
-  /** The output for an input that waits since a time, once its batch has run. A signal takes it out while it waits. */
-  add(input: I, cost: Cost, signal?: AbortSignal, since = this.#options.now()): Promise<O> {
+  /** The output for an input, once its batch has run. A signal takes it out while it waits. */
+  add(input: I, cost: Cost, { signal, since = this.#options.now(), onTiming }: AddOptions = {}): Promise<O> {
     return new Promise<O>((resolve, reject) => {
       if (signal?.aborted === true) {
         reject(signal.reason as Error);
         return;
       }
-      const waiting: Waiting<I, O> = { input, ...cost, since, resolve, reject };
+      const waiting: Waiting<I, O> = { input, ...cost, since, onTiming, resolve, reject };
       this.#waiting.push(waiting);
       signal?.addEventListener(
         "abort",
@@ -133,8 +138,13 @@ export class Batcher<I, O> {
   /** Runs a batch; one that fails is run input by input, so that nobody fails for another's input. */
   async #together(batch: readonly Waiting<I, O>[]): Promise<void> {
     try {
+      const startedAt = timeNow();
       const outputs = await this.#run(batch.map(({ input }) => input));
-      batch.forEach(({ resolve }, i) => resolve(outputs[i] as O));
+      const endedAt = timeNow();
+      batch.forEach(({ resolve, onTiming }, i) => {
+        onTiming?.({ startedAt, endedAt });
+        resolve(outputs[i] as O);
+      });
     } catch (error) {
       if (batch.length === 1) batch[0]?.reject(error);
       else for (const each of batch) await this.#together([each]);

@@ -77,7 +77,7 @@ export class EncoderEngine implements OwnedEngine {
     return this.#embed(params as EmbedParams, options as CallOptions);
   }
 
-  async #embed({ inputs }: EmbedParams, { signal, since }: CallOptions): Promise<EmbedResult> {
+  async #embed({ inputs }: EmbedParams, options: CallOptions): Promise<EmbedResult> {
     const encodings = await Promise.all(
       inputs.map(async (given, i) => {
         if (typeof given !== "string") throw new ConfigError(`input ${i + 1}: expected a text, got tokens`);
@@ -90,7 +90,7 @@ export class EncoderEngine implements OwnedEngine {
       }),
     );
     const longest = encodings.reduce((most, { ids }) => Math.max(most, ids.length), 1);
-    const embeddings = await this.#batcher.add(encodings, { rows: encodings.length, size: longest }, signal, since);
+    const embeddings = await this.#batcher.add(encodings, { rows: encodings.length, size: longest }, options);
     return { embeddings, tokens: encodings.reduce((sum, { ids }) => sum + ids.length, 0) };
   }
 

@@ -5,6 +5,7 @@ import { failureOf } from "../http/http-error.js";
 import type { DeviceChoice } from "../runtime/index.js";
 import { DescentError } from "../util/errors.js";
 import { defined } from "../util/record.js";
+import { timeNow } from "../util/time-now.js";
 import {
   type CallMessage,
   type FromEngine,
@@ -15,6 +16,7 @@ import {
 } from "./engine-messages.js";
 import type { OwnedEngine } from "./model-engine-node.js";
 import { openEngine } from "./open-engine-node.js";
+import type { Timing } from "./trace.js";
 
 const MEMORY_EVERY_MS = 2000;
 
@@ -58,14 +60,17 @@ async function open({ path, device, threads, limits, adapters }: OpenMessage): P
 async function call({ id, method, params, sentAt }: CallMessage): Promise<void> {
   const controller = new AbortController();
   running.set(id, controller);
+  let timing: Timing | undefined;
+  const begun = timeNow();
   try {
     if (engine === undefined) throw new Error("engine: expected one that is open");
     const result = await engine.call(method, params as never, {
       signal: controller.signal,
       since: sentAt - performance.timeOrigin,
+      onTiming: (told) => (timing = told),
       onEvent: (event) => send({ type: "event", id, event }),
     });
-    send({ type: "result", id, result });
+    send({ type: "result", id, result, timing: timing ?? { startedAt: begun, endedAt: timeNow() } });
   } catch (error) {
     send({ type: "error", id, failure: sentFailure(error) });
   } finally {

@@ -2,6 +2,7 @@
  * @module Messages between the HTTP process and an engine's: structured clones, so that arrays of numbers cross as they are.
  */
 import type { AdapterSpec, EngineLimits, EngineMethod, ModelDescription, ObservedBatch } from "./engine.js";
+import type { Timing } from "./trace.js";
 
 /** The first message to an engine's process. */
 export interface OpenMessage {
@@ -61,7 +62,7 @@ export interface SentFailure {
 export type FromEngine =
   | { readonly type: "ready"; readonly description: ModelDescription }
   | { readonly type: "failed"; readonly message: string }
-  | { readonly type: "result"; readonly id: number; readonly result: unknown }
+  | { readonly type: "result"; readonly id: number; readonly result: unknown; readonly timing: Timing }
   | { readonly type: "error"; readonly id: number; readonly failure: SentFailure }
   | { readonly type: "event"; readonly id: number; readonly event: unknown }
   | { readonly type: "observed"; readonly batch: ObservedBatch }

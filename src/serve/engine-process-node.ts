@@ -18,6 +18,8 @@ import type {
 } from "./engine.js";
 import { type FromEngine, type OpenMessage, Outbox, type SentFailure, type ToEngine } from "./engine-messages.js";
 import { defined } from "../util/record.js";
+import { timeNow } from "../util/time-now.js";
+import type { Timing } from "./trace.js";
 
 export interface EngineProcessOptions {
   readonly path: string;
@@ -37,6 +39,7 @@ interface Pending {
   readonly method: EngineMethod;
   readonly params: unknown;
   readonly onEvent?: ((event: never) => void) | undefined;
+  readonly onTiming?: ((timing: Timing) => void) | undefined;
   readonly resolve: (result: never) => void;
   readonly reject: (error: Error) => void;
   /** Whether a part of the answer was given already: it cannot be begun anew. */
@@ -152,7 +155,7 @@ export class EngineProcess implements Engine {
   }
 
   #sendCall(id: number, { method, params }: Pending): void {
-    this.#send({ type: "call", id, method, params, sentAt: performance.timeOrigin + performance.now() });
+    this.#send({ type: "call", id, method, params, sentAt: timeNow() });
   }
 
   #receive(message: FromEngine): void {
@@ -183,8 +186,10 @@ export class EngineProcess implements Engine {
       return;
     }
     this.#pending.delete(message.id);
-    if (message.type === "result") pending.resolve(message.result as never);
-    else pending.reject(failed(message.failure));
+    if (message.type === "result") {
+      pending.onTiming?.(message.timing);
+      pending.resolve(message.result as never);
+    } else pending.reject(failed(message.failure));
   }
 
   #becomeReady(description: ModelDescription): void {
@@ -242,7 +247,7 @@ export class EngineProcess implements Engine {
   call<M extends EngineMethod>(
     method: M,
     params: EngineCalls[M]["params"],
-    { signal, onEvent }: CallOptions<M> = {},
+    { signal, onEvent, onTiming }: CallOptions<M> = {},
   ): Promise<EngineCalls[M]["result"]> {
     return new Promise<EngineCalls[M]["result"]>((resolve, reject) => {
       if (this.#isStopped) {
@@ -270,6 +275,7 @@ export class EngineProcess implements Engine {
         method,
         params,
         onEvent,
+        onTiming,
         resolve: settled(resolve),
         reject: settled(reject),
         hasBegun: false,

@@ -3,6 +3,7 @@
  * may be a child process, the same process, or a page.
  */
 import type { DType, StringData, TensorData } from "../graph/index.js";
+import type { Timing } from "./trace.js";
 
 /** One input: a text, an image's bytes (or its base64), a row of a table. */
 export type Instance = string | Uint8Array | Readonly<Record<string, unknown>>;
@@ -183,6 +184,8 @@ export interface CallOptions<M extends EngineMethod = EngineMethod> {
   /** When the call was made, where it has waited since, as `performance.now()` has it. */
   readonly since?: number;
   readonly onEvent?: (event: EngineCalls[M]["event"]) => void;
+  /** Told before the result when the engine worked on it. */
+  readonly onTiming?: ((timing: Timing) => void) | undefined;
 }
 
 /** A model that answers calls. */

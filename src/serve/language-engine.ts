@@ -10,6 +10,7 @@ import { TextStream } from "../generate/text-stream.js";
 import type { ChatMessage, ChatTemplate, Tokenizer } from "../text/index.js";
 import { ConfigError } from "../util/errors.js";
 import { defined } from "../util/record.js";
+import { timeNow } from "../util/time-now.js";
 import type {
   CallOptions,
   ConversationParams,
@@ -18,7 +19,6 @@ import type {
   Engine,
   EngineCalls,
   EngineMethod,
-  GenerateEvent,
   GenerateParams,
   GenerateResult,
   ModelDescription,
@@ -92,8 +92,9 @@ export class LanguageEngine implements Engine, AsyncDisposable {
     return this.#call(method, params as never, options as CallOptions) as Promise<EngineCalls[M]["result"]>;
   }
 
-  async #call(method: EngineMethod, params: never, { signal, onEvent }: CallOptions): Promise<unknown> {
-    if (method === "generate") return this.#generate(params, onEvent, signal);
+  async #call(method: EngineMethod, params: never, options: CallOptions): Promise<unknown> {
+    const { signal } = options;
+    if (method === "generate") return this.#generate(params, options);
     if (method === "conversation") return this.#conversation(params);
     if (method === "embed") return this.#embed(params, signal);
     throw new ConfigError(`model: expected one that can ${method}, got a language model; use /v1/completions`);
@@ -176,11 +177,7 @@ export class LanguageEngine implements Engine, AsyncDisposable {
     return { ...shown(token, logprob), top: top.map((each) => shown(each.token, each.logprob)) };
   }
 
-  async #generate(
-    params: GenerateParams,
-    emit: ((event: GenerateEvent) => void) | undefined,
-    signal?: AbortSignal,
-  ): Promise<GenerateResult> {
+  async #generate(params: GenerateParams, { onEvent, signal, onTiming }: CallOptions<"generate">): Promise<GenerateResult> {
     const { writer, tokenizer, endTokens } = this.#parts;
     const ids = await this.#ids(params.prompt, params.isConversation);
     if (ids.length === 0) throw new ConfigError("prompt: expected at least one token, got none");
@@ -197,11 +194,12 @@ export class LanguageEngine implements Engine, AsyncDisposable {
       if (isStopped) break;
       const piece = await text.push(each.token);
       if (piece !== "" || params.logprobs !== undefined)
-        emit?.({ text: piece, ...(params.logprobs === undefined ? {} : { logprobs: [this.#told(each)] }) });
+        onEvent?.({ text: piece, ...(params.logprobs === undefined ? {} : { logprobs: [this.#told(each)] }) });
       if (text.stopped) break;
     }
     const rest = await text.finish();
-    if (rest !== "") emit?.({ text: rest });
+    if (rest !== "") onEvent?.({ text: rest });
+    onTiming?.({ startedAt: written.startedAt ?? timeNow(), endedAt: timeNow() });
     const isWhole = isStopped || text.stopped || options.constraint?.isComplete === true;
     return { finish: isWhole ? "stop" : "length", promptTokens: ids.length, cachedTokens: written.cachedTokens, tokens };
   }

@@ -206,11 +206,11 @@ export class ModelEngine implements OwnedEngine {
     throw new ConfigError("model: expected one of a task, got a file of tensors alone; use /v2/models/NAME/infer");
   }
 
-  async #predict({ instances }: PredictParams, { signal, since }: CallOptions = {}): Promise<PredictResult> {
+  async #predict({ instances }: PredictParams, options: CallOptions = {}): Promise<PredictResult> {
     const model = this.#model;
     this.#expectCount(instances.length, this.#limits.maxInstances);
     const { examples, notes = [] } = await givenInputs(model, instances, this.#limits);
-    const own = await (this.#batcher as Batcher<Dataset, Answer[]>).add(examples, costOf(examples), signal, since);
+    const own = await (this.#batcher as Batcher<Dataset, Answer[]>).add(examples, costOf(examples), options);
     const { present } = nodeTaskNamed(model.task.name);
     const answers = (await present?.answers?.(this.#trained ?? model, own, { run: this.#path, examples })) ?? own;
     return { answers: answers.map((answer) => plain(answer) as Answer), notes };

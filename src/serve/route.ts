@@ -11,6 +11,8 @@ import { Admission, RateLimiter } from "../http/rate-limit.js";
 import type { CallOptions, Engine, EngineCalls, EngineMethod } from "./engine.js";
 import type { ModelSource, ServedModel } from "./models.js";
 import { modelNamed } from "./models.js";
+import { timeNow } from "../util/time-now.js";
+import type { RequestTrace, Timing } from "./trace.js";
 
 export type App = OpenAPIHono<Guarded>;
 export type RouteContext = Context<Guarded>;
@@ -45,6 +47,8 @@ export interface ObservedRequest {
   readonly model?: string;
   readonly promptTokens?: number;
   readonly tokens?: number;
+  /** The id of its trace, where it has one. */
+  readonly traceId?: string;
 }
 
 /** Keeps logs and counts. */
@@ -57,15 +61,41 @@ export interface Observer {
 
 const DAY = 24 * 60 * 60 * 1000;
 
-/** Notes of a request, for its log line. */
-const notes = new WeakMap<Request, { model?: string; promptTokens?: number; tokens?: number }>();
-export const notesOf = (request: Request): { model?: string; promptTokens?: number; tokens?: number } => {
+/** Notes of a request: its part of a log line, and its trace. */
+interface Notes {
+  model?: string;
+  promptTokens?: number;
+  tokens?: number;
+  trace?: RequestTrace;
+}
+
+const notes = new WeakMap<Request, Notes>();
+export const notesOf = (request: Request): Notes => {
   const known = notes.get(request);
   if (known !== undefined) return known;
   const made = {};
   notes.set(request, made);
   return made;
 };
+
+/** A request that was let in: what its calls of an engine are given. */
+interface Entered extends Disposable {
+  readonly signal: AbortSignal;
+  readonly onTiming: CallOptions["onTiming"];
+}
+
+/** Records the wait for the engine and its work, where the request is traced. */
+function timed(request: Request): ((timing: Timing) => void) | undefined {
+  const { trace } = notesOf(request);
+  const sentAt = timeNow();
+  return (
+    trace &&
+    (({ startedAt, endedAt }) => {
+      trace.part("queue", sentAt, startedAt);
+      trace.part("inference", startedAt, endedAt);
+    })
+  );
+}
 
 /** The part that all routes of a server share. */
 export class RouteScope {
@@ -94,7 +124,7 @@ export class RouteScope {
    * Lets a request in, until it is disposed; its signal is aborted when its sender hangs up, or its time is over. HttpError 429 where too many are under
    * way.
    */
-  enter(c: RouteContext): Disposable & { readonly signal: AbortSignal } {
+  enter(c: RouteContext): Entered {
     const inside = this.#admission.enter();
     const controller = new AbortController();
     const sender = c.req.raw.signal;
@@ -108,6 +138,7 @@ export class RouteScope {
     );
     return {
       signal: controller.signal,
+      onTiming: timed(c.req.raw),
       [Symbol.dispose]: () => {
         clearTimeout(timer);
         sender.removeEventListener("abort", leave);
@@ -142,7 +173,7 @@ export class RouteScope {
   ): Promise<EngineCalls[M]["result"]> {
     using inside = this.enter(c);
     const engine = await this.engine(model);
-    return await engine.call(method, params, { signal: inside.signal, ...options });
+    return await engine.call(method, params, { signal: inside.signal, onTiming: inside.onTiming, ...options });
   }
 
   /** HttpError 429 for an owner who has used up his tokens. */

@@ -4,7 +4,7 @@
 import { toBase64 } from "../util/base64.js";
 import { defined } from "../util/record.js";
 import { HttpError } from "../http/http-error.js";
-import type { GenerateParams, GenerateResult, TokenLogprob } from "./engine.js";
+import type { CallOptions, GenerateParams, GenerateResult, TokenLogprob } from "./engine.js";
 import { eventStream } from "./event-stream.js";
 import type { ServedModel } from "./models.js";
 import type { ChatRequest, CompletionRequest, Message } from "./openai-schemas.js";
@@ -106,13 +106,13 @@ async function written(
   scope: RouteScope,
   model: ServedModel,
   { index, params }: Wanted,
-  signal: AbortSignal,
+  options: Pick<CallOptions, "signal" | "onTiming">,
   onPiece?: (text: string, logprobs: readonly TokenLogprob[]) => void,
 ): Promise<Choice> {
   const engine = await scope.engine(model);
   const [pieces, logprobs]: [string[], TokenLogprob[]] = [[], []];
   const result = await engine.call("generate", params, {
-    signal,
+    ...options,
     onEvent: (event) => {
       pieces.push(event.text);
       logprobs.push(...(event.logprobs ?? []));
@@ -163,7 +163,7 @@ async function answer(
       // One that fails ends the others.
       const controller = new AbortController();
       const signal = AbortSignal.any([inside.signal, controller.signal]);
-      const all = wanted.map((each) => written(scope, model, each, signal));
+      const all = wanted.map((each) => written(scope, model, each, { signal, onTiming: inside.onTiming }));
       const choices = await Promise.all(all).catch(async (error: unknown) => {
         controller.abort(error);
         await Promise.allSettled(all);
@@ -183,7 +183,7 @@ async function answer(
       const choices = await Promise.all(
         wanted.map(async (each) => {
           if (shape.first !== undefined) emit(shape.first(each.index));
-          const choice = await written(scope, model, each, signal, (text, logprobs) => {
+          const choice = await written(scope, model, each, { signal, onTiming: inside.onTiming }, (text, logprobs) => {
             if (!shape.isHeld) emit(shape.piece(each.index, text, logprobs));
           });
           for (const event of shape.last(choice)) emit(event);

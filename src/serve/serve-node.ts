@@ -14,6 +14,7 @@ import type { EngineLimits } from "./engine.js";
 import { EnginePool, type ModelSpec } from "./engine-pool-node.js";
 import { type LogLevel, NodeObserver } from "./observe-node.js";
 import type { HttpLimits } from "./route.js";
+import { openTracing } from "./traces-node.js";
 
 /** Options of a server: address, certificates, keys, limits. */
 export interface ServeOptions {
@@ -80,12 +81,13 @@ export async function startServer(specs: readonly ModelSpec[], options: ServeOpt
     observe: (model, batch) => observer.batch(model, batch),
     log: (event, details) => observer.event(event, details),
   });
+  const version = await descentVersion();
   const handler = createHandler({
     models: pool,
     rules: rulesFor(options),
     observer,
-    version: await descentVersion(),
-    ...defined({ limits: options.http, keys }),
+    version,
+    ...defined({ limits: options.http, keys, tracing: await openTracing(version) }),
   });
   state.models = () => pool.list();
   state.underWay = handler.underWay;

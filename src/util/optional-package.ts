@@ -7,6 +7,7 @@ import { ConfigError } from "./errors.js";
 /** Packages that are installed beside Descent, with the versions that they were tried with; the `peerDependencies` of package.json. */
 export const OPTIONAL_PACKAGES = {
   "@duckdb/node-api": { version: "1.5.5-r.5", use: "Parquet, JSON and SQL" },
+  "@opentelemetry/api": { version: "1.9.0", use: "traces" },
   libsql: { version: "0.5.29", use: "SQLite files" },
   "onnxruntime-node": { version: "1.30.0", use: "the engine" },
   "onnxruntime-web": { version: "1.30.0", use: "WebAssembly" },
