@@ -16,7 +16,7 @@ import * as tasks from "../src/tasks/node.js";
 import { behaviour, keptRuns, unpack } from "./kept-runs.js";
 
 /** Models that make images from nothing have no test data to stand beside each other. */
-const runs = keptRuns().filter(({ task }) => task !== "image-generation" && task !== "sequence-to-sequence");
+const runs = keptRuns().filter(({ task }) => task !== "image-generation");
 const [TOLERANCE, EXPLAINED] = [1e-4, 1e-3];
 
 function isNear(actual: unknown, expected: unknown, where: string): void {

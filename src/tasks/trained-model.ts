@@ -3,11 +3,19 @@
  */
 import type { Batch, Dataset } from "../data/index.js";
 import type { Explainable, ExplainInput } from "../explain/index.js";
+import type { Rewrites } from "../generate/index.js";
 import type { TensorData } from "../graph/index.js";
 import type { Module } from "../nn/index.js";
 import type { RunConfig } from "../run/run-folder.js";
 import type { DeviceChoice } from "../runtime/index.js";
 import type { Answer, AnyTask, ColumnTypes, Measurement, Outputs, TaskInfo, Tensors } from "./task.js";
+
+/** A module that writes texts, its weights, and kernels of quantized ones. */
+export interface Writer {
+  readonly model: Module;
+  readonly weights: ReadonlyMap<string, TensorData>;
+  readonly rewrites?: Rewrites;
+}
 
 /** Options of a trained model in use: device and threads. */
 export interface UseOptions {
@@ -46,6 +54,12 @@ export interface TrainedModel extends AsyncDisposable {
 
   /** Measures on encoded examples that have their targets; undefined where the task has nothing to compare. */
   measure(examples: Dataset): Promise<Measurement | undefined>;
+
+  /**
+   * The module that writes texts, with its weights, where that is another than `model`: of a compressed run, whose file is traced anew. ConfigError for one
+   * that was cut. Left out of others.
+   */
+  writer?(): Writer;
 
   /** Encoded examples as explainers take them, by the model's answers alone: of an opaque model, which has no graph. Left out of others. */
   explainable?(examples: Dataset): Promise<{ readonly model: Explainable; readonly input: ExplainInput }>;

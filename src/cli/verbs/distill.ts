@@ -28,6 +28,11 @@ const distillOptions = {
   relations: weight("weight of relations between values (MiniLM)"),
   examples: weight("weight of distances and angles between examples (RKD)"),
   topK: integer({ help: "learn from the K largest logits of each row alone", minimum: 1, metavar: "K" }),
+  sequences: integer({
+    help: "models that write: learn from N texts that the teachers write (Kim and Rush), in whatever vocabulary",
+    minimum: 1,
+    metavar: "N",
+  }),
   unlabelled: text({ help: "learn from these inputs, which need no labels", metavar: "DATA" }),
   cache: text({ help: "folder for the teachers' answers", metavar: "FOLDER", defaultText: "the user's cache" }),
 };

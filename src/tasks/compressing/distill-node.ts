@@ -107,6 +107,9 @@ function fromAnswers(
   return first === undefined ? undefined : rest.reduce((sum, term) => sum.add(term), first).div(terms.length);
 }
 
+const described = (outputs: Iterable<readonly [string, Tensor]>): string =>
+  [...outputs].map(([name, { shape }]) => `${name} [${shape.map(String).join(", ")}]`).join(", ");
+
 /** The loss against a teacher that runs beside the student: logits as distributions, other outputs by squared differences. */
 function fromOutputs(student: Tensors, teacher: ReadonlyMap<string, Tensor>, temperature: number): Tensor {
   const terms = Object.entries(student).flatMap(([name, t]): Tensor[] => {
@@ -119,7 +122,7 @@ function fromOutputs(student: Tensors, teacher: ReadonlyMap<string, Tensor>, tem
   const [first, ...rest] = terms;
   if (first === undefined)
     throw new ConfigError(
-      `distill: expected a student with outputs of the teacher's shapes, got ${Object.keys(student).join(", ")} and ${[...teacher.keys()].join(", ")}`,
+      `distill: expected a student with outputs of the teacher's shapes, got ${described(Object.entries(student))} and ${described(teacher)}; models that write with another vocabulary learn by --sequences`,
     );
   return rest.reduce((sum, term) => sum.add(term), first);
 }
@@ -216,8 +219,9 @@ export async function distill(d: Distilling): Promise<SmallTrained> {
     const teacher = inside === undefined ? undefined : frozen(inside, batch, context);
     const { logits } = outputs;
     const kept = logits === undefined ? undefined : fromAnswers(logits, batch, d.teachers, losses.temperature, multiLabel);
-    const soft = kept ?? fromOutputs(outputs, teacher?.outputs ?? new Map(), losses.temperature);
-    const terms = [soft.mul(labelled ? losses.alpha : 1)];
+    const share = labelled ? losses.alpha : 1;
+    const soft = share === 0 ? undefined : (kept ?? fromOutputs(outputs, teacher?.outputs ?? new Map(), losses.temperature));
+    const terms = soft === undefined ? [] : [soft.mul(share)];
     if (labelled && losses.alpha < 1) {
       const hard = task.loss(outputs, batch, context);
       terms.push((hard instanceof TensorClass ? hard : hard.loss).mul(1 - losses.alpha));

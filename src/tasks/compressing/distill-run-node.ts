@@ -18,7 +18,7 @@ import { distill, needsGraph } from "./distill-node.js";
 import type { CompressingContext } from "./prune-run-node.js";
 import type { BaseModel } from "./smaller-model.js";
 import { SmallerModel, traced, usingContext } from "./smaller-model.js";
-import type { CompressionSource } from "./source-node.js";
+import type { CompressionData, CompressionSource } from "./source-node.js";
 import { loadCompressionData, openSource } from "./source-node.js";
 import {
   checkClasses,
@@ -31,6 +31,7 @@ import {
   valuesColumn,
 } from "./teacher-node.js";
 import type { SmallTraining } from "./train-smaller-node.js";
+import { writtenRows } from "./written-node.js";
 import { trainingContextOf } from "./train-smaller-node.js";
 import type { CompressedSummary } from "./write-node.js";
 import { writeCompressed } from "./write-node.js";
@@ -44,6 +45,8 @@ export interface DistillOptions extends DistillLosses {
   readonly student: string;
   /** Number of largest logits of a teacher to keep; left out, all. */
   readonly topK?: number;
+  /** Number of texts that the teachers write to learn from, in place of the training rows. */
+  readonly sequences?: number;
   /** Inputs without labels to learn from, in place of the training rows. */
   readonly unlabelled?: string;
   /** The folder for teachers' answers, in place of the user's cache. */
@@ -199,6 +202,27 @@ function mixesRows(context: TaskContext<TaskInfo>, task: AnyTask, teachers: read
   return true;
 }
 
+/** ConfigError where texts that teachers write would not be all that is learned from. */
+function checkSequences(options: DistillOptions): void {
+  if (options.sequences !== undefined && (needsGraph(options) || options.unlabelled !== undefined))
+    throw new ConfigError(
+      "--sequences: expected no other loss and no --unlabelled besides, since the teachers' texts are the data",
+    );
+}
+
+/** The rows that a student learns from: those of the data, inputs alone, or what the teachers write. */
+async function rowsToLearn(
+  { source, models }: Opened,
+  data: CompressionData,
+  { sequences, unlabelled, cache }: DistillOptions,
+  { seed = 1 }: SmallTraining,
+  control: CompressingContext,
+): Promise<Dataset> {
+  if (sequences === undefined) return rowsFor(source, data.calibration, unlabelled);
+  const { note } = control;
+  return writtenRows(source, models, data.name, { count: sequences, seed, note, control, ...defined({ folder: cache }) });
+}
+
 /** Teaches a student, and writes its run. Errors: ConfigError for teachers and students of other tasks or classes. */
 export async function distillRun(
   paths: readonly string[],
@@ -207,13 +231,15 @@ export async function distillRun(
   context: CompressingContext,
 ): Promise<CompressedSummary> {
   checkPlace(context.out, context.overwrite === true);
+  checkSequences(options);
   await using opened = await Opened.open(paths, options, training);
   const { source, teachers, models } = opened;
   for (const { model, path } of models) checkClasses(classesOf(model.info), classesOf(source.model.info), path);
   const data = await loadCompressionData(source, context.data);
   for (const text of data.notes) context.note(text);
   const { base, dropped, usual } = studentOf(opened, options, data.calibration.length, training.seed ?? 1);
-  const rows = await rowsFor(source, data.calibration, options.unlabelled);
+  const { sequences } = options;
+  const rows = await rowsToLearn(opened, data, options, training, context);
   const fitted = trainingContextOf(base.task, base.info, source.config, data.calibration, training);
   const student = new SmallerModel(base, dropped.length === 0 ? [] : [droppingLayers(dropped)], fitted);
   // Answers that are one row of logits are cached; others are computed beside the student.
@@ -222,7 +248,8 @@ export async function distillRun(
     student.named.graph.outputs.get("use: logits")?.rank === 2 &&
     !mixesRows(fitted, base.task, teachers);
   const [first] = models;
-  const inside = first !== undefined && (needsGraph(options) || !isClassifier) ? baseOf(first) : undefined;
+  const inside =
+    first !== undefined && sequences === undefined && (needsGraph(options) || !isClassifier) ? baseOf(first) : undefined;
   const rowsOf = async (teacher: CompressionSource): Promise<Dataset> => {
     if (teacher === source) return rows;
     const own = await loadCompressionData(teacher, { ...context.data, data: data.name });
@@ -238,7 +265,8 @@ export async function distillRun(
     config: source.config,
     rows,
     labelled: options.unlabelled === undefined,
-    losses: options,
+    // What teachers wrote is what is learned: the plain loss of the task.
+    losses: sequences === undefined ? options : { ...options, alpha: 0 },
     training: { ...usual, ...training },
     control: context,
   });

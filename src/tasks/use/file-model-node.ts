@@ -3,7 +3,8 @@
  */
 import type { Batch, Dataset } from "../../data/node.js";
 import type { Tensor, TensorData } from "../../graph/index.js";
-import { inputsOf, symbol } from "../../graph/index.js";
+import { inputsOf, sizeOf, symbol } from "../../graph/index.js";
+import { rewriteWith, storedWeights } from "../../compress/quantize/stored.js";
 import type { Module } from "../../nn/index.js";
 import { OnnxModel } from "../../onnx/index.js";
 import { resolveForUse } from "../../ops/index.js";
@@ -14,9 +15,11 @@ import { ConfigError } from "../../util/errors.js";
 import { byLength, fetcherFor, fetcherForOne } from "../shared/rows-node.js";
 import { textByText } from "../shared/windows.js";
 import type { Answer, AnyTask, ColumnTypes, Measurement, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
-import type { TrainedModel, UseOptions } from "../trained-model.js";
+import { taskNamed } from "../table.js";
+import type { TrainedModel, UseOptions, Writer } from "../trained-model.js";
 import { answersOf, measurementOf } from "./answering-node.js";
 import type { ModelFile } from "./model.js";
+import { modelOf } from "./model.js";
 import { beforeLastLinear, pick, rowsAtOnce } from "./traced-graph.js";
 import { OUTPUT, taskOfFile, UseFileModule } from "./use-file.js";
 
@@ -105,6 +108,20 @@ export class FileModel implements TrainedModel {
       );
       return executable.call(pick({ ...batch, ...Object.fromEntries(given) }, executable.inputs));
     };
+  }
+
+  /** Errors: ConfigError for a file whose weights are not those of the model that the run names: one that was cut. */
+  writer(): Writer {
+    const model = modelOf(taskNamed(this.task.name), this.modelName, this.info);
+    const parameters = new Map([...model.state()].map(([name, parameter]) => [name, parameter.dims]));
+    const stored = storedWeights(this.file.proto, parameters);
+    const missing = [...parameters].find(([name, dims]) => stored.numbers.get(name)?.data.length !== sizeOf(dims));
+    if (missing !== undefined)
+      throw new ConfigError(
+        `${this.file.where}: expected the weights of ${this.modelName} to generate text, got another ${missing[0]}: a decoder that was cut only answers and is measured`,
+      );
+    const rewrites = { prompt: rewriteWith(stored, "prompts"), step: rewriteWith(stored, "tokens") };
+    return { model, weights: stored.numbers, rewrites };
   }
 
   async run(examples: Dataset, each: (outputs: Outputs, rows: Uint32Array, batch: Batch) => void): Promise<void> {

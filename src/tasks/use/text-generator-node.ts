@@ -6,9 +6,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import type { BeamOptions, DecoderModel, Rewrites, StreamOptions } from "../../generate/index.js";
 import { Generator, isDecoder, TextStream } from "../../generate/index.js";
-import { rewriteWith, storedWeights } from "../../compress/quantize/stored.js";
 import type { TensorData } from "../../graph/index.js";
-import { sizeOf } from "../../graph/index.js";
 import { Transformer } from "../../models/index.js";
 import type { Module } from "../../nn/index.js";
 import type { ChatMessage, ChatTemplate, Tokenizer } from "../../text/node.js";
@@ -20,10 +18,7 @@ import { parseJsonWith } from "../../util/schema.js";
 import type { TextInfo } from "../texts/texts.js";
 import { tokenizerOf } from "../texts/texts.js";
 import type { UseOptions } from "../trained-model.js";
-import { taskNamed } from "../table.js";
-import { FileModel } from "./file-model-node.js";
 import { chatTemplateIn } from "./gguf-node.js";
-import { modelOf } from "./model.js";
 import { openTrained } from "./trained-node.js";
 
 type GeneratingModel = DecoderModel | Transformer;
@@ -68,24 +63,6 @@ async function openFolder(folder: string): Promise<TextSource> {
   return { model, weights, tokenizer: read, endTokens, isTemplated: true, chat };
 }
 
-/**
- * The decoder of a compressed run, traced anew with the weights of its file, in the forms that the file has them in.
- *
- * Errors: ConfigError for a file whose weights are not those of the model that the run names: one that was cut.
- */
-function decoderOf(file: FileModel, path: string): Pick<TextSource, "model" | "weights" | "rewrites"> {
-  const model = modelOf(taskNamed(file.task.name), file.modelName, file.info);
-  const parameters = new Map([...model.state()].map(([name, parameter]) => [name, parameter.dims]));
-  const stored = storedWeights(file.file.proto, parameters);
-  const missing = [...parameters].find(([name, dims]) => stored.numbers.get(name)?.data.length !== sizeOf(dims));
-  if (missing !== undefined)
-    throw new ConfigError(
-      `${path}: expected the weights of ${file.modelName} to generate text, got another ${missing[0]}: a decoder that was cut only answers and is measured`,
-    );
-  const rewrites = { prompt: rewriteWith(stored, "prompts"), step: rewriteWith(stored, "tokens") };
-  return { model, weights: stored.numbers, rewrites };
-}
-
 async function openRunFolder(path: string, options: UseOptions): Promise<TextSource> {
   const { model } = await openTrained(path, options);
   const info = model.info as TextInfo;
@@ -93,7 +70,7 @@ async function openRunFolder(path: string, options: UseOptions): Promise<TextSou
     throw new ConfigError(`${path}: expected a run of a task of texts, got one of ${model.task.name}`);
   const tokenizer = await tokenizerOf(info);
   const end = (info as TextInfo & { readonly endId?: number }).endId ?? tokenizer.special.eos;
-  const used = model instanceof FileModel ? decoderOf(model, path) : { model: model.model, weights: model.weights };
+  const used = model.writer?.() ?? { model: model.model, weights: model.weights };
   const isTemplated = used.model instanceof Transformer;
   const chat = chatTemplateIn(info, path);
   return { ...used, tokenizer, endTokens: end === undefined ? [] : [end], isTemplated, ...(chat && { chat }) };

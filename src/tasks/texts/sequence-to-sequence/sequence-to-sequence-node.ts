@@ -18,7 +18,7 @@ import type { Measured, NodeTask, ReportSources, TaskReport } from "../../task-n
 import type { Answer } from "../../task.js";
 import { readTextOptions, textInputsFrom } from "../texts-node.js";
 import { tokenizerOf } from "../texts.js";
-import type { TrainedModel } from "../../trained-model.js";
+import type { TrainedModel, Writer } from "../../trained-model.js";
 
 /** Texts that are generated at once. */
 const AT_ONCE = 64;
@@ -29,7 +29,8 @@ const MOST_GENERATED = 1000;
 async function generate(model: TrainedModel, sources: readonly (readonly number[])[]): Promise<string[]> {
   const { tokenizer: json, maxLength, endId } = model.info as SequenceInfo;
   const tokenizer = await tokenizerOf({ tokenizer: json });
-  await using generator = await Generator.create(translatorOf(model.model), model.weights);
+  const { model: module, weights, rewrites }: Writer = model.writer?.() ?? model;
+  await using generator = await Generator.create(translatorOf(module), weights, rewrites === undefined ? {} : { rewrites });
   // Those of about one length together: the shorter are filled up.
   const order = Array.from(sources.keys()).sort((a, b) => (sources[a]?.length ?? 0) - (sources[b]?.length ?? 0));
   const texts: string[] = [];

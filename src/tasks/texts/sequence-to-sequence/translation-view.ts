@@ -3,7 +3,7 @@
  */
 import { Generator } from "../../../generate/index.js";
 import type { NamedInputs, ScoreQuestion } from "../../task-node.js";
-import type { TrainedModel } from "../../trained-model.js";
+import type { TrainedModel, Writer } from "../../trained-model.js";
 import type { View } from "../../view.js";
 import { MOST_WRITTEN } from "../options.js";
 import { tokenizerOf, tokenPieces } from "../texts.js";
@@ -22,7 +22,8 @@ export async function viewOfTranslation(
   const one = examples.select([row]);
   const mask = one.tensor("source_mask").data;
   const source = Array.from(one.tensor("input_ids").data, Number).filter((_, t) => Number(mask[t]) === 1);
-  await using generator = await Generator.create(translatorOf(model.model), model.weights);
+  const { model: module, weights, rewrites }: Writer = model.writer?.() ?? model;
+  await using generator = await Generator.create(translatorOf(module), weights, rewrites === undefined ? {} : { rewrites });
   const options = { maxTokens: info.maxLength, temperature: 0, endTokens: [info.endId] };
   const [all = []] = await generator.generate([source], options);
   const ids = all.slice(0, tokens);
