@@ -6,6 +6,7 @@ import { expectOption } from "../util/described.js";
 import type { Part, Slot } from "./optimizer.js";
 import { eachParameter } from "./parts.js";
 
+/** Options of Adafactor's scale, as PyTorch names and chooses them. */
 export interface AdafactorScaleOptions {
   /** The mean of squares forgets at the rate t^−decay. */
   readonly decay?: number;

@@ -8,6 +8,7 @@ import type { Slot } from "./optimizer.js";
 
 /** How an optimizer keeps its state. */
 export const STATE_PRECISIONS = ["float32", "int8"] as const;
+/** Precision of an optimizer's state. */
 export type StatePrecision = (typeof STATE_PRECISIONS)[number];
 
 /** Numbers that share a scale. */

@@ -5,11 +5,17 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DescentError } from "../util/errors.js";
 import type { FileContent, FileSystem } from "./run-folder-files-node.js";
-import { asideOf, sha256, sizeOfContent, writeError, writeWhole } from "./run-folder-files-node.js";
+import { asideOf, digestOf, sha256, sizeOfContent, writeError, writeWhole } from "./run-folder-files-node.js";
 import type { Checkpoint, RunFolder } from "./run-folder-reader-node.js";
 import { exists, MANIFEST, STEP_FOLDER } from "./run-folder-reader-node.js";
 import type { Manifest } from "./run-folder.js";
 import { RUN_FILES } from "./run-folder.js";
+
+/** Options of saving: whether it is the best so far, and files by name that all checkpoints of the run share, written once at its top. */
+export interface SaveOptions {
+  readonly best?: boolean;
+  readonly shared?: Readonly<Record<string, FileContent>>;
+}
 
 /** Writes the checkpoints of one run. */
 export class CheckpointWriter {
@@ -18,6 +24,8 @@ export class CheckpointWriter {
   readonly #keep: number;
   readonly #root: string;
   #every = Infinity;
+  /** Entries of the manifest for files that checkpoints share, by name, once they are written. */
+  readonly #shared = new Map<string, Manifest["files"][string]>();
 
   /** `keep` of the newest stay, besides the best. */
   constructor(folder: RunFolder, files: FileSystem, keep: number) {
@@ -40,7 +48,7 @@ export class CheckpointWriter {
   async save(
     step: number,
     contents: Readonly<Record<string, FileContent>>,
-    options: { readonly best?: boolean },
+    options: SaveOptions,
     syncLogs: () => Manifest["logBytes"],
   ): Promise<void> {
     const name = `step-${step}`;
@@ -49,6 +57,7 @@ export class CheckpointWriter {
     const entries = Object.entries(contents);
     const totalBytes = entries.reduce((sum, [, content]) => sum + sizeOfContent(content), 0);
     try {
+      const shared = await this.#share(options.shared ?? {});
       const logBytes = syncLogs();
       const best = options.best === true ? step : await this.#folder.pointer("best");
       const manifest: Manifest = {
@@ -56,9 +65,12 @@ export class CheckpointWriter {
         step,
         ...(best === undefined ? {} : { best }),
         createdAt: new Date().toISOString(),
-        files: Object.fromEntries(
-          entries.map(([file, content]) => [file, { sizeBytes: sizeOfContent(content), sha256: sha256(content) }]),
-        ),
+        files: {
+          ...Object.fromEntries(
+            entries.map(([file, content]) => [file, { sizeBytes: sizeOfContent(content), sha256: sha256(content) }]),
+          ),
+          ...shared,
+        },
         logBytes,
       };
       const text = `${JSON.stringify(manifest, undefined, 2)}\n`;
@@ -86,6 +98,19 @@ export class CheckpointWriter {
       throw new DescentError(`${(cause as Error).message}${await this.#remedy()}`, { cause });
     }
     await this.#prune(step);
+  }
+
+  /** Writes what checkpoints share, at the top of the run, unless it is there. */
+  async #share(contents: Readonly<Record<string, FileContent>>): Promise<Manifest["files"]> {
+    for (const [name, content] of Object.entries(contents)) {
+      if (this.#shared.has(name)) continue;
+      const path = join(this.#folder.path, name);
+      const entry = { sizeBytes: sizeOfContent(content), sha256: sha256(content), inRun: true };
+      const present = await digestOf(path).catch(() => undefined);
+      if (present?.sha256 !== entry.sha256) await writeWhole(this.#files, path, content);
+      this.#shared.set(name, entry);
+    }
+    return Object.fromEntries(this.#shared);
   }
 
   /** Points to a checkpoint that a run is resumed from, and to the best that it knew of; a better one of a later step does not count any more. */

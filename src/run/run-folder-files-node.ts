@@ -84,7 +84,7 @@ export const asideOf = (path: string): string => join(dirname(path), `.${basenam
 export const ASIDE = /^\..+\.\d+-\d+\.tmp$/;
 
 /** Replaces a file in one stroke: whoever reads it sees the old bytes or the new ones. */
-export async function writeWhole(files: FileSystem, path: string, content: Uint8Array | string): Promise<void> {
+export async function writeWhole(files: FileSystem, path: string, content: FileContent | string): Promise<void> {
   const aside = asideOf(path);
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
   try {
@@ -92,7 +92,7 @@ export async function writeWhole(files: FileSystem, path: string, content: Uint8
     await files.rename(aside, path);
   } catch (cause) {
     await files.remove(aside).catch(() => undefined);
-    throw writeError(path, bytes.length, cause);
+    throw writeError(path, sizeOfContent(bytes), cause);
   }
 }
 

@@ -8,6 +8,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError } from "../util/errors.js";
 import { fileReason } from "../util/file-reason.js";
 import { makeFolders } from "../util/folders-node.js";
+import type { SaveOptions } from "./checkpoint-node.js";
 import { CheckpointWriter } from "./checkpoint-node.js";
 import type { MetricsRecord } from "./metrics-log.js";
 import { formatRecord } from "./metrics-log.js";
@@ -184,11 +185,7 @@ export class RunWriter {
    * `keepCheckpoints` are removed. Until it is whole it does not bear its name: a full disk or a kill leaves the earlier
    * ones as they were, and what there was of this one is removed (now, or by the next process that writes the run).
    */
-  async saveCheckpoint(
-    step: number,
-    contents: Readonly<Record<string, FileContent>>,
-    options: { readonly best?: boolean } = {},
-  ): Promise<void> {
+  async saveCheckpoint(step: number, contents: Readonly<Record<string, FileContent>>, options: SaveOptions = {}): Promise<void> {
     await this.#checkpoints.save(step, contents, options, () => {
       this.#metrics.sync();
       this.#events.sync();

@@ -168,17 +168,20 @@ export class RunFolder {
     }
     if (manifest.step !== step) return `${path}: expected the checkpoint of step ${step}, got that of step ${manifest.step}`;
     const files: Record<string, Uint8Array> = {};
-    for (const [name, { sizeBytes, sha256: expected }] of Object.entries(manifest.files)) {
+    for (const [name, { sizeBytes, sha256: expected, inRun }] of Object.entries(manifest.files)) {
+      const where = join(inRun === true ? this.path : path, basename(name));
+      // What several checkpoints share is read with whatever is read of them.
+      const isRead = only === undefined || only.includes(name) || (inRun === true && only.length > 0);
       let read: { readonly sizeBytes: number; readonly sha256: string; readonly bytes?: Uint8Array };
       try {
-        read = await (only?.includes(name) === false ? digestOf(join(path, name)) : readDigested(join(path, name)));
+        read = await (isRead ? readDigested(where) : digestOf(where));
       } catch (error) {
-        return `${join(path, name)}: expected a readable file, got ${fileReason(error)}`;
+        return `${where}: expected a readable file, got ${fileReason(error)}`;
       }
-      if (read.sizeBytes !== sizeBytes) return `${join(path, name)}: expected ${sizeBytes} bytes, got ${read.sizeBytes}`;
+      if (read.sizeBytes !== sizeBytes) return `${where}: expected ${sizeBytes} bytes, got ${read.sizeBytes}`;
       const hash = read.sha256;
       if (hash !== expected) {
-        return `${join(path, name)}: expected sha256 ${expected.slice(0, 12)}…, got ${hash.slice(0, 12)}…: it was altered`;
+        return `${where}: expected sha256 ${expected.slice(0, 12)}…, got ${hash.slice(0, 12)}…: it was altered`;
       }
       if (read.bytes !== undefined) setOwn(files, name, read.bytes);
     }

@@ -118,7 +118,8 @@ export interface Manifest {
   readonly version: 1;
   readonly step: number;
   readonly createdAt: string;
-  readonly files: Readonly<Record<string, { readonly sizeBytes: number; readonly sha256: string }>>;
+  /** By name; `inRun` for a file at the top of the run, which its checkpoints share. */
+  readonly files: Readonly<Record<string, { readonly sizeBytes: number; readonly sha256: string; readonly inRun?: boolean }>>;
   /** The step of the best checkpoint as of this one, if one was called so: the pointer to it may be lost in a kill. */
   readonly best?: number;
   /** Sizes of the run's logs at this step: anything later is cut off when the run resumes from here. */
@@ -132,6 +133,6 @@ export const manifestSchema: z.ZodType<Manifest> = z.object({
   step: length,
   best: length.optional(),
   createdAt: z.string(),
-  files: z.record(z.string(), z.object({ sizeBytes: length, sha256: z.string().length(64) })),
+  files: z.record(z.string(), z.object({ sizeBytes: length, sha256: z.string().length(64), inRun: z.boolean().optional() })),
   logBytes: z.object({ metrics: length, events: length }),
 });

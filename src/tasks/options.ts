@@ -4,6 +4,7 @@
  */
 import type { WeightBound } from "../optim/index.js";
 import { STATE_PRECISIONS } from "../optim/state-precision.js";
+import { BASE_PRECISIONS } from "../train/quantized-base.js";
 import { DEVICES } from "../runtime/runtime.js";
 import type { Option, OptionTable, OptionValues } from "../util/option.js";
 import { ConfigError } from "../util/errors.js";
@@ -167,6 +168,10 @@ export const fineTuningOptions = {
     help: "linear layers that get adapters: patterns of their paths, or of the ends of their paths",
     metavar: "PATTERNS",
     defaultText: "queries and values",
+  }),
+  base: choice(BASE_PRECISIONS, {
+    help: "with --lora: the precision of the frozen linear layers; int8 and int4 are QLoRA, for large models",
+    default: "float32",
   }),
 } satisfies OptionTable;
 

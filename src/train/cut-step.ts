@@ -73,7 +73,7 @@ export function cutStep(step: TrainingStep): CutStep | undefined {
     for (const [path, value] of updates) all.set(nextName(path), value);
     const filled = [...trained.keys()].map(gradientName);
     return {
-      graph: new Graph(all),
+      graph: step.graphOf(all),
       changes: [...updates.keys()],
       metrics: ["loss", ...watched.keys(), ...metrics.keys()],
       filled,

@@ -2,8 +2,8 @@
  * @module `TrainingState`: the values of a training, where the engine keeps them. On the CPU each entry has two memories
  * that take turns, so that a step allocates nothing; on a GPU new buffers replace old ones, and nothing comes back unasked.
  */
-import type { Tensor, TensorData, TensorType } from "../graph/index.js";
-import { DTYPES, formatShape, Graph, sameShape, sizeOf } from "../graph/index.js";
+import type { Graph, Tensor, TensorData, TensorType } from "../graph/index.js";
+import { DTYPES, formatShape, sameShape, sizeOf } from "../graph/index.js";
 import { resolveForUse } from "../ops/index.js";
 import type { ScheduleState } from "../optim/index.js";
 import type { Exchange } from "../parallel/index.js";
@@ -18,6 +18,7 @@ import type { BatchData, BatchTypes, FromBatch, StepGraph, TrainingStep } from "
 import type { CutGraph, Factors } from "./cut-step.js";
 import type { InPlace } from "./flat-state.js";
 import { factorNumbers, inPlaceFor } from "./flat-state.js";
+import { withoutCodes } from "./quantized-base.js";
 import { gradientName, initialValues, nextName, trainingStep, WEIGHT_NAME } from "./step.js";
 
 /** Options of a new training state: seed, device, threads, initial weights. */
@@ -102,14 +103,15 @@ export class TrainingState implements AsyncDisposable {
     const runtime = options.runtime ?? (await platformRuntime());
     const state = new TrainingState(step, runtime, await resolveDevice(runtime, options.device), options);
     const { exchange } = state;
-    if (step.optimizer.state === "int8" && state.device !== "cpu" && state.device !== "wasm")
-      throw new ConfigError(
-        `training state: optimizer state int8: expected device cpu or wasm, got ${state.device}; leave it in float32`,
-      );
+    const inBytes = step.optimizer.state === "int8" ? "optimizer state int8" : step.codedBase && `base ${step.base}`;
+    if (inBytes !== undefined && state.device !== "cpu" && state.device !== "wasm")
+      throw new ConfigError(`training state: ${inBytes}: expected device cpu or wasm, got ${state.device}; leave it in float32`);
     if (exchange !== undefined && (state.device !== "cpu" || step.passes !== exchange.allPasses))
       throw new ConfigError(`training state: expected a step of ${exchange.allPasses} passes on cpu, got ${state.device}`);
     const slots = new Map([...step.types.slots].filter(([, { path }]) => state.#owns(path)));
-    state.#restore(initialValues({ ...step.types, slots }, state.seed, options.weights), options.weights ?? new Map());
+    const { weights = new Map<string, TensorData>() } = options;
+    const given = step.codedBase?.encoded(weights, state.seed) ?? weights;
+    state.#restore(initialValues({ ...step.types, slots }, state.seed, given), weights);
     if (exchange !== undefined && state.#inPlace === undefined)
       for (const [path, p] of step.optimizer.trained(step.model.parameters())) {
         const name = gradientName(path);
@@ -465,7 +467,7 @@ export class TrainingState implements AsyncDisposable {
     batch: BatchTypes,
     forward: FromBatch<Readonly<Record<string, Tensor>>>,
   ): Promise<(batch: BatchData) => Promise<Record<string, TensorData>>> {
-    const graph = new Graph(resolveForUse(traceBatch("evaluate", batch, forward)));
+    const graph = this.step.graphOf(new Map(Object.entries(resolveForUse(traceBatch("evaluate", batch, forward)))));
     const executable = await this.#inTurn(async () => {
       const made = await compile(graph, this.#compileOptions);
       this.#evaluators.add(made);
@@ -569,9 +571,9 @@ export class TrainingState implements AsyncDisposable {
     });
   }
 
-  /** A copy of the parameters and buffers, by path. */
+  /** A copy of the parameters and buffers, by path; a base in codes as numbers. */
   parameters(): Promise<Map<string, TensorData>> {
-    return this.#inTurn(() => this.#copyOf([...this.step.types.parameters.keys()]));
+    return this.#inTurn(async () => withoutCodes(await this.#copyOf([...this.step.types.parameters.keys()])));
   }
 
   async #copyOf(names: readonly string[]): Promise<Map<string, TensorData>> {

@@ -13,6 +13,8 @@ import type { Optimizer } from "../optim/index.js";
 import { ConfigError } from "../util/errors.js";
 import { Random } from "../util/random.js";
 import { traceBatch } from "./batch-data.js";
+import type { BasePrecision } from "./quantized-base.js";
+import { QuantizedBase } from "./quantized-base.js";
 
 /** Symbolic inputs by name, as the data set's columns are named. */
 export type BatchTensors = Readonly<Record<string, Tensor>>;
@@ -56,6 +58,8 @@ export interface TrainingStepOptions {
   readonly passes?: number;
   /** Stretches of the graph whose inner values are computed again for the gradient in place of being kept: less memory for more time. */
   readonly recompute?: Recomputation;
+  /** Precision in which frozen linear layers are kept, under adapters (QLoRA); `float32` by default. On the CPU and in WebAssembly. */
+  readonly base?: BasePrecision;
 }
 
 /** Everything that a state holds, by name: parameters and buffers by path, optimizer slots by key. */
@@ -87,6 +91,10 @@ export interface StepGraph {
 /** The description of a step: pure, without values. `TrainingState.create` adds them. */
 export interface TrainingStep extends TrainingStepOptions {
   readonly types: StateTypes;
+  /** The frozen base in codes, where it is so. */
+  readonly codedBase: QuantizedBase | undefined;
+  /** A graph on the state's entries. */
+  readonly graphOf: (outputs: ReadonlyMap<string, Tensor>) => Graph;
   /** The graph for batches of these types: one for the whole step, or one for gradients where batches are accumulated. */
   readonly graphFor: (batch: BatchTypes) => StepGraph;
   /** The second half of the step where it is cut; on request for some of the parameters alone, by path, and their slots. */
@@ -229,14 +237,17 @@ function checkGiven({ optimizer, loss }: Partial<TrainingStepOptions>): void {
  * await state.dispose();
  */
 export function trainingStep(options: TrainingStepOptions): TrainingStep {
-  const { model, optimizer, accumulate = 1, passes } = options;
+  const { model, optimizer, accumulate = 1, passes, base = "float32" } = options;
   checkGiven(options);
   const trainable = optimizer.trained(model.parameters());
   if (trainable.size === 0)
     throw new ConfigError(
       "training: expected parameters to change, got none; the model has none, or the optimizer freezes them all",
     );
-  const types: StateTypes = { parameters: model.state(), slots: optimizer.slots(model.parameters()) };
+  const codedBase = base === "float32" ? undefined : new QuantizedBase(model, trainable, base);
+  const parameters = codedBase?.stateOf(model.state()) ?? model.state();
+  const types: StateTypes = { parameters, slots: optimizer.slots(model.parameters()) };
+  const graphOf = (outputs: ReadonlyMap<string, Tensor>): Graph => codedBase?.graph(outputs) ?? new Graph(new Map(outputs));
 
   const applyOptimizer = (
     gradients: ReadonlyMap<string, Tensor>,
@@ -262,13 +273,13 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
     if (passes !== undefined || accumulate > 1) {
       const cut = passes === undefined ? meanGradients(traced, examplesOf(batch)) : passGradients(traced, passes);
       for (const [name, t] of cut.outputs) outputs.set(name, t);
-      return { graph: new Graph(outputs), changes: [...changes, ...cut.changes], metrics, scalars: cut.scalars };
+      return { graph: graphOf(outputs), changes: [...changes, ...cut.changes], metrics, scalars: cut.scalars };
     }
     const update = applyOptimizer(gradients(constant(1, loss.dtype)), gradients);
     for (const [name, t] of [...update.outputs, ...update.metrics]) outputs.set(name, t);
     metrics.push(...update.metrics.keys());
     changes.push(...update.changes);
-    return { graph: new Graph(outputs), changes, metrics };
+    return { graph: graphOf(outputs), changes, metrics };
   };
 
   const updateGraph = (only?: ReadonlySet<string>): StepGraph => {
@@ -282,7 +293,7 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
     return { graph: new Graph(outputs), changes, metrics: [...metrics.keys()] };
   };
 
-  return { ...options, types, graphFor, updateGraph };
+  return { ...options, types, codedBase, graphOf, graphFor, updateGraph };
 }
 
 /**

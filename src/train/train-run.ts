@@ -14,6 +14,7 @@ import type { Checkpoint, RunWriter } from "../run/run-folder-node.js";
 import { firstEvent, scalarsEvent } from "../run/tensorboard.js";
 import type { ParallelPlan } from "./parallel.js";
 import { TrainingState } from "./state.js";
+import { withoutCodes } from "./quantized-base.js";
 import type { TrainingStep } from "./step.js";
 import type { Metrics } from "../metrics/index.js";
 import type { Callback, FitResult, Monitor, TrainerProgress } from "./trainer.js";
@@ -25,6 +26,9 @@ export const CHECKPOINT_FILES = {
   optimizer: "optimizer.safetensors",
   trainer: "trainer.json",
 } as const;
+
+/** File of the frozen weights at the top of a run whose checkpoints hold what is learned alone. */
+export const BASE_FILE = "base.safetensors";
 
 const trainerFileSchema = z.object({ seed: z.number(), progress: trainerProgressSchema });
 
@@ -51,7 +55,11 @@ export interface TrainRunOptions {
   /** The checkpoint to resume from. */
   readonly checkpoint?: Checkpoint;
   /** Weights to start from in place of the initializers'. */
-  readonly weights?: ReadonlyMap<string, TensorData>;
+  readonly weights?: ReadonlyMap<string, TensorData> | undefined;
+  /** Called once the state has its weights, so that nobody needs to keep `weights`. */
+  readonly onWeightsTaken?: () => void;
+  /** Frozen weights are written once for the whole run, and checkpoints hold what is learned: for adapters of a base in codes. */
+  readonly baseApart?: boolean;
   /** Weighted or balanced sampling and the like; batchSize, seed, shuffle and dropLast are set here. */
   readonly loader?: Partial<ConstructorParameters<typeof DataLoader>[1]>;
   readonly callbacks?: readonly Callback[];
@@ -68,9 +76,21 @@ export interface TrainedRun extends FitResult {
   readonly state: TrainingState;
 }
 
-/** The parameters of a checkpoint, by path. */
+/** The parameters of a checkpoint, by path; those that were kept in codes as numbers. */
 export const checkpointParameters = (checkpoint: Checkpoint): ReadonlyMap<string, TensorData> =>
-  readSafetensors(checkpoint.files[CHECKPOINT_FILES.model] as Uint8Array, `${checkpoint.path}/${CHECKPOINT_FILES.model}`).tensors;
+  withoutCodes(
+    new Map([
+      ...baseOf(checkpoint),
+      ...readSafetensors(checkpoint.files[CHECKPOINT_FILES.model] as Uint8Array, `${checkpoint.path}/${CHECKPOINT_FILES.model}`)
+        .tensors,
+    ]),
+  );
+
+/** The frozen weights that a run's checkpoints share. */
+const baseOf = ({ files, path }: Checkpoint): ReadonlyMap<string, TensorData> => {
+  const bytes = files[BASE_FILE];
+  return bytes === undefined ? new Map() : readSafetensors(bytes, `${path}/../../${BASE_FILE}`).tensors;
+};
 
 /** Everything that a checkpoint holds. ConfigError if it was made with another seed. */
 export function readTraining(checkpoint: Checkpoint): {
@@ -87,6 +107,7 @@ export function readTraining(checkpoint: Checkpoint): {
     return bytes;
   };
   const values = new Map<string, TensorData>([
+    ...baseOf(checkpoint),
     ...readSafetensors(file(CHECKPOINT_FILES.model), `${checkpoint.path}/${CHECKPOINT_FILES.model}`).tensors,
     ...readSafetensors(file(CHECKPOINT_FILES.optimizer), `${checkpoint.path}/${CHECKPOINT_FILES.optimizer}`).tensors,
   ]);
@@ -103,18 +124,27 @@ export function checkpointFiles(
   { step: { types }, seed }: Pick<TrainingState, "step" | "seed">,
   values: ReadonlyMap<string, TensorData>,
   progress: TrainerProgress,
+  apart: ReadonlySet<string> = new Set(),
 ): Record<string, readonly Uint8Array[]> {
   const pick = (names: Iterable<string>): Map<string, TensorData> =>
     new Map([...names].map((name) => [name, values.get(name) as TensorData]));
   return {
-    [CHECKPOINT_FILES.model]: [...safetensorsPieces(pick(types.parameters.keys()))],
+    [CHECKPOINT_FILES.model]: [...safetensorsPieces(pick([...types.parameters.keys()].filter((name) => !apart.has(name))))],
     [CHECKPOINT_FILES.optimizer]: [...safetensorsPieces(pick(types.slots.keys()))],
     [CHECKPOINT_FILES.trainer]: [new TextEncoder().encode(`${JSON.stringify({ seed, progress }, undefined, 2)}\n`)],
   };
 }
 
+/** Entries of the state that a training does not change: weights that are not trained, no running statistics. */
+function frozenEntries({ model, optimizer, types }: TrainingStep): Set<string> {
+  const parameters = model.parameters();
+  const changes = new Set([...optimizer.trained(parameters).keys(), ...model.buffers().keys()]);
+  return new Set([...types.parameters.keys()].filter((name) => !changes.has(name)));
+}
+
 /** Writes metrics, events and checkpoints of a training into its run folder. */
-function recordTo(writer: RunWriter, state: TrainingState): Callback {
+function recordTo(writer: RunWriter, state: TrainingState, baseApart: boolean): Callback {
+  const apart = baseApart ? frozenEntries(state.step) : new Set<string>();
   const wallSeconds = (): number => Date.now() / 1000;
   if (writer.eventBytes === 0) writer.logEvents(firstEvent(wallSeconds()));
   return {
@@ -129,9 +159,12 @@ function recordTo(writer: RunWriter, state: TrainingState): Callback {
       writer.logEvents(scalarsEvent(wallSeconds(), step, scalars));
     },
     async onCheckpoint(progress, _reason, isBest) {
-      await state.withValues((values) =>
-        writer.saveCheckpoint(progress.step, checkpointFiles(state, values, progress), { best: isBest }),
-      );
+      await state.withValues((values) => {
+        const base = new Map([...apart].map((name) => [name, values.get(name) as TensorData]));
+        const shared: Record<string, readonly Uint8Array[]> =
+          apart.size === 0 ? {} : { [BASE_FILE]: [...safetensorsPieces(base)] };
+        return writer.saveCheckpoint(progress.step, checkpointFiles(state, values, progress, apart), { best: isBest, shared });
+      });
     },
   };
 }
@@ -174,6 +207,8 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainedRun> {
     exchange: parallel?.exchangeFor(step),
     owners,
   });
+  resumed?.values.clear();
+  options.onWeightsTaken?.();
   try {
     const loader = new DataLoader(train, {
       shuffle: true,
@@ -186,7 +221,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainedRun> {
     });
     const evaluate = await options.evaluate?.(state);
     const callbacks = [
-      ...(writer === undefined ? [] : [recordTo(writer, state)]),
+      ...(writer === undefined ? [] : [recordTo(writer, state, options.baseApart === true)]),
       ...(writer === undefined && owners !== undefined ? [{ onCheckpoint: () => handSlotsOver(state) }] : []),
       ...(progress === undefined ? [] : [show(progress, resumed?.progress.step ?? 0)]),
       ...(options.callbacks ?? []),

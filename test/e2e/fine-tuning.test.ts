@@ -95,6 +95,40 @@ test("adapters: the base stays, the run holds them in PEFT's layout, answers com
   assert.deepEqual([...(await parameters("further")).keys()].sort(), [...then.keys()].sort());
 });
 
+test("a base in 4 bits: kept once beside the checkpoints, which hold what is learned; resumed, merged, and refused where it was altered", async () => {
+  const line = `${LINE} --data two.csv --init three --lora 2 --lora-targets mlp.layers.[01] --base int4 --lr 0.01`;
+  await descent(`${line} --out coded`);
+  const base = await loadSafetensors(path("coded", "base.safetensors"));
+  assert.deepEqual([...base.tensors.keys()].sort(), [
+    "mlp.layers.0.bias",
+    "mlp.layers.0.weight",
+    "mlp.layers.1.bias",
+    "mlp.layers.1.weight.codes",
+    "mlp.layers.1.weight.scale",
+  ]);
+  assert.equal(base.tensors.get("mlp.layers.1.weight.codes")?.data.length, (64 * 64) / 2);
+  const learned = [...(await parameters("coded")).keys()].filter((name) => name.startsWith("mlp."));
+  assert.ok(
+    learned.every((name) => /lora_|layers\.2\./.test(name)),
+    learned.join(", "),
+  );
+  const summary = JSON.parse(readFileSync(path("coded", "summary.json"), "utf8")) as { metrics: { test: { loss: number } } };
+  const again = JSON.parse((await descent("eval coded --data two.csv --json")).stdout) as { metrics: { loss: number } };
+  assert.ok(Math.abs(again.metrics.loss - summary.metrics.test.loss) < 1e-6);
+  // Stopped and resumed, the same bits.
+  await descent(`${line.replace("--steps 12", "--steps 5")} --out stopped`);
+  await descent("train --resume stopped --steps 12 --quiet");
+  const whole = await parameters("coded");
+  for (const [name, { data }] of await parameters("stopped")) assert.deepEqual(data, whole.get(name)?.data, name);
+  await descent("export coded --out coded.onnx");
+  const bytes = readFileSync(path("stopped", "base.safetensors"));
+  bytes[bytes.length - 1] = 255 - (bytes.at(-1) as number);
+  writeFileSync(path("stopped", "base.safetensors"), bytes);
+  const { status, stderr } = await run(folder, ["eval", "stopped", "--data", "two.csv"]);
+  assert.equal(status, 2);
+  assert.match(stderr, /base\.safetensors: expected sha256 .*: it was altered/);
+});
+
 const TEXTS = "train text-classification --data pets.csv --batch-size 16 --no-check --threads 1";
 
 test("a checkpoint of Hugging Face's form classifies texts: its tokenizer, a new head, adapters; its adapters go on", async () => {
@@ -148,6 +182,11 @@ test("what cannot be: one line each, exit 2", async () => {
   const line = `${LINE.replace(" --quiet", "")} --data two.csv`;
   await refused(`${line} --lora 2 --out x`, /--lora: expected --init with a trained model/);
   await refused(`${line} --init three --lora-alpha 2 --out x`, /--lora-alpha: expected --lora RANK with it/);
+  await refused(`${line} --init three --base int4 --out x`, /--base: expected --lora RANK with it/);
+  await refused(
+    `${line} --init three --lora 2 --lora-targets mlp.layers.2 --base int3 --out x`,
+    /--base: unknown value "int3"; did you mean "int8"/,
+  );
   await refused(
     `${line} --init three --lora 2 --out x`,
     /lora: expected linear layers named query, .*; give targets among mlp\.layers\.0/,

@@ -40,8 +40,14 @@ export function adaptersFor(
   model: Module,
   start: { readonly fresh: readonly string[]; readonly hasLabels: boolean } | undefined,
 ): Lora | undefined {
-  const { lora: rank, loraAlpha: alpha, loraDropout: dropout, loraTargets: targets } = options;
-  const unranked = Object.entries({ "--lora-alpha": alpha, "--lora-dropout": dropout, "--lora-targets": targets });
+  const { lora: rank, loraAlpha: alpha, loraDropout: dropout, loraTargets: targets, base } = options;
+  const coded = base === "float32" ? undefined : base;
+  const unranked = Object.entries({
+    "--lora-alpha": alpha,
+    "--lora-dropout": dropout,
+    "--lora-targets": targets,
+    "--base": coded,
+  });
   const [stray] = unranked.find(([, value]) => value !== undefined) ?? [];
   if (rank === undefined) {
     if (stray !== undefined) throw new ConfigError(`${stray}: expected --lora RANK with it, got none`);

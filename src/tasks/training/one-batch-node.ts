@@ -1,7 +1,7 @@
 /**
  * @module The check before a training: overfitting one batch, which shows a faulty label, loss or model at once.
  */
-import { adam } from "../../optim/index.js";
+import { adam, withGroups } from "../../optim/index.js";
 import type { DeviceChoice } from "../../runtime/index.js";
 import { TrainingState, trainingStep } from "../../train/index.js";
 import { DescentError } from "../../util/errors.js";
@@ -31,7 +31,10 @@ export async function checkOneBatch(setup: TrainingSetup, device: DeviceChoice, 
   const columns = Object.keys(trainingTypes(setup, 1));
   const batch =
     (await fetcher?.fetch({ indices, seed: resolved.seed ?? 1, epoch: 0, offset: 0 })) ?? rows.pick(...columns).batch();
-  const quick = trainingStep({ ...step, accumulate: 1, passes: undefined, optimizer: adam({ learningRate: checkRate }) });
+  const free = adam({ learningRate: checkRate });
+  // A base in codes is there because its gradients would not fit.
+  const optimizer = step.codedBase === undefined ? free : withGroups(free, step.optimizer.groups);
+  const quick = trainingStep({ ...step, accumulate: 1, passes: undefined, optimizer });
   const state = await TrainingState.create(quick, {
     seed: resolved.seed,
     device,

@@ -303,7 +303,8 @@ function makeStep(
     accumulate,
     parallel,
     recompute = 0,
-  }: Pick<Schedule, "accumulate" | "parallel"> & { readonly recompute?: number | undefined },
+    base,
+  }: Pick<Schedule, "accumulate" | "parallel"> & Pick<TrainTaskOptions, "recompute" | "base">,
 ): TrainingStep {
   const loss = (batch: Tensors): Tensor | Objective => {
     const features = task.features(batch, training, model);
@@ -311,7 +312,7 @@ function makeStep(
     return withEvidence(own, task, model, features, batch, training);
   };
   const again = recompute === 0 ? {} : { recompute: { parts: recompute } };
-  return trainingStep({ model, optimizer, accumulate, passes: parallel?.allPasses, loss, ...again });
+  return trainingStep({ model, optimizer, accumulate, passes: parallel?.allPasses, loss, base, ...again });
 }
 
 /** Reports notes, and ends the training. */
@@ -397,7 +398,12 @@ export async function setUpTraining(given: TrainTaskOptions, context: SetupConte
     task,
     modelName,
     training,
-    step: makeStep({ task, model, training }, optimizer, { accumulate, parallel, recompute: options.recompute }),
+    step: makeStep({ task, model, training }, optimizer, {
+      accumulate,
+      parallel,
+      recompute: options.recompute,
+      base: options.base,
+    }),
     trained,
     buckets,
     checkRate: defaults.optimizer.startsWith("adam") ? Math.min(CHECK_RATE, 2 * (options.lr ?? defaults.lr)) : CHECK_RATE,

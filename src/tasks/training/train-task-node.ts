@@ -240,6 +240,9 @@ async function trainInto(
     watch: watch === undefined ? undefined : (state) => watch(watched(state)),
     checkpoint,
     weights: setup.weights,
+    // The state has its own: else the numbers lie in memory twice.
+    onWeightsTaken: () => (setup.weights as Map<string, unknown> | undefined)?.clear(),
+    baseApart: setup.step.codedBase !== undefined,
     afterFit: context.afterFit,
   });
 }
