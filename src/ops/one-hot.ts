@@ -39,12 +39,12 @@ export const OneHot: Op<{ axis: number; depth: number }, readonly [Tensor, Tenso
   lower: ({ inputs: [indices, values], attributes: { axis, depth }, target }) => {
     // ONNX wants at least one axis of indices.
     if (indices.rank === 0) return [emitOne(OneHot, [indices.unsqueeze(0), values], { axis: -1, depth }).squeeze(0)];
-    if (target === "onnx") return undefined;
-    // The CPU's kernel knows few combinations of types, and WebGPU has none: there every place is compared.
-    const kernel = target === "cpu" || target === "wasm";
+    // The CPU's kernel, which files run on as well, knows few combinations of types, and WebGPU has none: there every place is compared.
+    const kernel = target === "cpu" || target === "wasm" || target === "onnx";
     if (kernel && (values.dtype === "float32" || values.dtype === "int64")) {
       return indices.dtype === "int64" ? undefined : [emitOne(OneHot, [indices.cast("int64"), values], { axis, depth })];
     }
+    if (target === "onnx") return undefined;
     const at = normalizeAxis(axis, indices.rank, "OneHot", true);
     const small = indices.cast("int32");
     const places = iota(depth, "int32").reshape([depth, ...range(at, indices.rank).map(() => 1)]);
