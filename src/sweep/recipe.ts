@@ -48,14 +48,19 @@ const range = z.strictObject({
   steps: z.int().positive().optional(),
 });
 
+/** Trials and seeds of one recipe, at most. */
+const MOST = 10_000;
+
 const schema = z.strictObject({
   task: z.string(),
   options: z.record(z.string(), z.unknown()).optional(),
   search: z.record(z.string(), z.union([z.array(scalar), range], { error: "expected a list of values, or from and to" })),
   method: z.enum(METHODS).optional(),
-  trials: z.int().positive().optional(),
+  trials: z.int().positive().max(MOST).optional(),
   seeds: z
-    .union([z.int().positive(), z.array(z.int().nonnegative())], { error: "expected a number of seeds, or a list" })
+    .union([z.int().positive().max(MOST), z.array(z.int().nonnegative())], {
+      error: `expected a number of seeds, ${MOST} at most, or a list`,
+    })
     .optional(),
   metric: z.string().optional(),
   mode: z.enum(["min", "max"]).optional(),

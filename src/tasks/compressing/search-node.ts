@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import * as z from "zod";
 import { timeInTurns } from "../../compress/timing.js";
 import { OnnxModel } from "../../onnx/index.js";
 import { RUN_FILES } from "../../run/run-folder.js";
@@ -12,6 +13,7 @@ import { nodeFileSystem, writeWhole } from "../../run/run-folder-files-node.js";
 import { compile } from "../../runtime/index.js";
 import { ConfigError, DescentError } from "../../util/errors.js";
 import { unknownName } from "../../util/nearest.js";
+import { parseJsonWith } from "../../util/schema.js";
 import { loadExamples } from "../use/examples-node.js";
 import type { Dataset } from "../../data/node.js";
 import type { Monitor } from "../../train/index.js";
@@ -110,6 +112,21 @@ interface SearchState {
   readonly points: readonly SearchPoint[];
   readonly gaps: readonly SearchGap[];
 }
+
+const stateSchema: z.ZodType<SearchState> = z.object({
+  of: z.string(),
+  budget: z.string(),
+  points: z.array(
+    z.object({
+      name: z.string(),
+      run: z.string(),
+      isLong: z.boolean(),
+      shares: z.record(z.enum(SAVED), z.number()),
+      metric: z.object({ before: z.number(), after: z.number() }),
+    }),
+  ),
+  gaps: z.array(z.object({ name: z.string(), reason: z.string() })),
+});
 
 export interface SearchOptions {
   readonly budget: Budget;
@@ -230,7 +247,7 @@ async function openState(
   if (!existsSync(out) || overwrite) return fresh;
   if (!existsSync(path))
     throw new ConfigError(`--out ${out}: expected a new folder or one of a search, got another; --overwrite replaces it`);
-  const kept = JSON.parse(await readFile(path, "utf8")) as SearchState;
+  const kept = parseJsonWith(stateSchema, await readFile(path, "utf8"), path);
   if (kept.of !== fresh.of || kept.budget !== fresh.budget)
     throw new ConfigError(
       `--out ${out}: expected the search of ${fresh.of} for "${fresh.budget}", got one of ${kept.of} for "${kept.budget}"; --overwrite replaces it`,
