@@ -144,6 +144,7 @@ function fitUsual(name: string, column: Column, length: number, options: FitOpti
   if (counts.size > 50 && counts.size > (length - missing) / 2)
     return { useless: `most rows have a value of their own (${counts.size})` };
   const kept = [...counts].filter(([, count]) => count >= options.minCount);
+  if (kept.length === 0 && missing === 0) return { useless: `each row has a value of its own, or nearly so (${counts.size})` };
   const categories = kept.map(([label]) => label).sort();
   if (categories.length > options.maxOneHot) return { kind: "index", name, categories };
   return { kind: "oneHot", name, categories, other: kept.length < counts.size, missing: missing > 0 };

@@ -135,6 +135,12 @@ export async function boxedImages(tree: FileTree, options: ImageOptions): Promis
   const used = new Set(train.flatMap(({ boxes }) => boxes.map(({ label }) => label)));
   const classes = found.classes ?? [...used].sort();
   if (used.size === 0) throw new DataError(`${tree.where}: expected at least one box in the training images, found none`);
+  const sides = train.flatMap(({ boxes }) => boxes.flatMap(({ box }) => box));
+  // Fractions of an image that stand where pixels are meant.
+  if (sides.every((side) => side <= 1))
+    throw new DataError(
+      `${tree.where}: expected boxes in pixels, got none beyond the first pixel; are they fractions of the image?`,
+    );
   const most = Math.max(...[...byPart.values()].flat().map(({ boxes }) => boxes.length));
 
   const dataset = (part: PartName): Dataset | undefined => {

@@ -71,7 +71,9 @@ async function generatorOf({ state, prepared }: Watched, size: number): Promise<
 
 /** The Fréchet distance of what is made so far to validation images. */
 async function evaluate(watched: Watched): Promise<() => Promise<Metrics>> {
-  const path = await prepareFeatures(watched);
+  const isSpread = watched.prepared.validation.length > 1;
+  if (!isSpread) watched.note("no Fréchet distance: it compares at least 2 images for validation; give more");
+  const path = isSpread ? await prepareFeatures(watched) : undefined;
   if (path === undefined) return () => Promise.resolve({});
   const real = subsetOf(watched.prepared.validation);
   const generate = await generatorOf(watched, BATCH);
