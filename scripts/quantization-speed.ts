@@ -131,7 +131,7 @@ interface Result {
 
 async function measure({ name, form, blockSize, batches, make }: Case): Promise<Result[]> {
   const { file, feeds } = make();
-  const data = { one: feeds(1), calibration: [feeds(4)] };
+  const data = { one: feeds(1), calibration: [feeds(16)] };
   const { model, layers } = await quantizeFile(file, data, { form, ...(blockSize && { blockSize }) });
   const [before, after] = [encodeModel(file), encodeModel(model)];
   await using plain = await compile(new OnnxModel(before));

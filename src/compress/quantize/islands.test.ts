@@ -62,7 +62,7 @@ test("islands that make the whole slower are left out", async () => {
     return { ...file, graph: { ...file.graph, nodes: [...file.graph.nodes, ...made], outputs } };
   };
   const fastest = (slow: (names: ReadonlySet<string>) => boolean) =>
-    fastestIslands(longer(100), islands, gains, (names) => Promise.resolve(longer(slow(names) ? 400 : 1)), one, {});
+    fastestIslands(longer(100), islands, gains, (names) => Promise.resolve(longer(slow(names) ? 400 : 1)), [one], {});
   assert.deepEqual([...(await fastest((names) => names.has("c.weight"))).names], ["a.weight", "b.weight"]);
   const none = await fastest(() => true);
   assert.equal(none.names.size, 0);

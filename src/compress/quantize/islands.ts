@@ -2,14 +2,16 @@
  * @module Islands of integers in a file: layers and ops between which numbers stay integers. What surrounds an island is converted to integers and back, and
  * loses what the engine joins in float32 (a convolution with its activation), so what layers gain alone may be lost in the whole.
  */
+import type { TensorData } from "../../graph/index.js";
 import { sizeOf } from "../../graph/index.js";
 import type { ModelProto, NodeProto } from "../../onnx/index.js";
 import { encodeModel, OnnxModel } from "../../onnx/index.js";
-import type { CompileOptions } from "../../runtime/index.js";
+import type { CompileOptions, Executable } from "../../runtime/index.js";
 import { compile } from "../../runtime/index.js";
 import type { Feeds } from "../activations.js";
 import { activationShapes } from "../activations.js";
 import { FileGraph } from "../file-graph.js";
+import { own } from "../../util/record.js";
 import { timeInTurns } from "../timing.js";
 import { resultOf, staticPlan } from "./static.js";
 import type { Layer } from "../layers.js";
@@ -58,7 +60,9 @@ export async function islandsOf(model: ModelProto, layers: readonly Layer[], one
 
 /** Shares of the islands, the most rewarding first, that are tried. */
 const SHARES = [1, 0.75, 0.5, 0.25];
-const BUDGET_MS = 1500;
+const BUDGET_MS = 800;
+/** A whole that gains less than this stays as it was. */
+const LEAST_SPEEDUP = 1.03;
 
 /** The layers with which a whole file was fastest, and how much faster than in float32 it is with all of them. */
 export interface Fastest {
@@ -67,7 +71,7 @@ export interface Fastest {
 }
 
 /**
- * Times a whole file in float32, with all islands, and with those alone whose layers gain most for what is converted; returns the fastest.
+ * Times a whole file in float32, with all islands, and with those alone whose layers gain most for what is converted; returns the fastest, or none.
  * `gains`: milliseconds saved by each layer alone.
  */
 export async function fastestIslands(
@@ -75,28 +79,35 @@ export async function fastestIslands(
   islands: readonly Island[],
   gains: ReadonlyMap<string, number>,
   make: (names: ReadonlySet<string>) => Promise<ModelProto>,
-  one: Feeds,
+  batches: readonly Feeds[],
   use: CompileOptions,
 ): Promise<Fastest> {
   const reward = ({ layers, converted }: Island): number =>
     layers.reduce((sum, name) => sum + (gains.get(name) ?? 0), 0) / (1 + converted);
   const order = [...islands].sort((a, b) => reward(b) - reward(a));
   const counts = [...new Set(SHARES.map((share) => Math.ceil(share * order.length)))];
-  const sets = [...counts.map((count) => new Set(order.slice(0, count).flatMap(({ layers }) => layers))), new Set<string>()];
-  const open = async (names: ReadonlySet<string>) =>
-    compile(new OnnxModel(encodeModel(names.size === 0 ? source : await make(names))), use);
-  const sessions: Awaited<ReturnType<typeof open>>[] = [];
-  try {
-    for (const names of sets) sessions.push(await open(names));
-    const runs = sessions.map((session) => {
-      const feeds = Object.fromEntries(session.inputs.map((name) => [name, one[name] as Feeds[string]]));
+  const sets = counts.map((count) => new Set(order.slice(0, count).flatMap(({ layers }) => layers)));
+  const [speedups, none] = [[] as number[], new Set<string>()];
+  await using plain = await compile(new OnnxModel(encodeModel(source)), use);
+  for (const names of sets) {
+    // Two at a time: the threads of more sessions would be in each other's way.
+    await using tried = await compile(new OnnxModel(encodeModel(await make(names))), use);
+    speedups.push(Math.min(...(await speedupsOf(plain, tried, batches))));
+  }
+  const best = Math.max(...speedups);
+  return { names: best >= LEAST_SPEEDUP ? (sets[speedups.indexOf(best)] ?? none) : none, speedup: speedups[0] ?? NaN };
+}
+
+/** How much faster one session is than another, by batch: of several sizes, the one that gains least counts. */
+async function speedupsOf(plain: Executable, tried: Executable, batches: readonly Feeds[]): Promise<number[]> {
+  const found: number[] = [];
+  for (const batch of batches) {
+    const runs = [plain, tried].map((session) => {
+      const feeds = Object.fromEntries(session.inputs.map((name) => [name, own(batch, name) as TensorData]));
       return () => session.call(feeds);
     });
-    const times = await timeInTurns(runs, { budgetMs: BUDGET_MS });
-    const plain = times.at(-1) ?? NaN;
-    const best = times.indexOf(Math.min(...times));
-    return { names: sets[best] ?? new Set(), speedup: plain / (times[0] ?? NaN) };
-  } finally {
-    for (const session of sessions) await session.dispose();
+    const [before = NaN, after = NaN] = await timeInTurns(runs, { budgetMs: BUDGET_MS, rounds: 2 });
+    found.push(before / after);
   }
+  return found;
 }

@@ -164,7 +164,11 @@ export async function planQuantization(source: ModelProto, data: QuantizeData, o
 }
 
 /** Takes back the layers without which the whole is faster, of those that gain alone. */
-async function gaining(plan: QuantizePlan, { one }: QuantizeData, options: QuantizeOptions): Promise<readonly LayerResult[]> {
+async function gaining(
+  plan: QuantizePlan,
+  { one, calibration }: QuantizeData,
+  options: QuantizeOptions,
+): Promise<readonly LayerResult[]> {
   const { plain, source, layers } = plan;
   const names = new Set(chosenLayers(plan));
   if (names.size === 0) return layers;
@@ -176,7 +180,7 @@ async function gaining(plan: QuantizePlan, { one }: QuantizeData, options: Quant
   const plainly: QuantizeOptions = { ...options, refinement: "none", calibration: "min-max" };
   const make = (some: ReadonlySet<string>): Promise<ModelProto> =>
     quantizeLayers(plan, some, { one, calibration: [one] }, plainly);
-  const { names: best, speedup } = await fastestIslands(source, islands, gains, make, one, use);
+  const { names: best, speedup } = await fastestIslands(source, islands, gains, make, [one, ...calibration.slice(0, 1)], use);
   const reason =
     best.size === 0 ? `the whole is no faster: ${speedup.toFixed(2)} ×` : "the conversions around it take what it gains";
   return layers.map((layer) =>
