@@ -229,6 +229,29 @@ test("prune: linear layers as two of lower rank, after units were cut", async ()
   await assertRunsAlone("thin");
 });
 
+test("prune: the lowest ranks within a budget of a metric", async () => {
+  const ranksWithin = async (budget: string, out: string): Promise<number> => {
+    await succeeds(folder, ["prune", "points", "--rank-budget", budget, "--no-fine-tune", "--out", out], {
+      DESCENT_THREADS: "1",
+    });
+    await assertMeasuredAgain(out);
+    return summaryOf(out).parameters;
+  };
+  const [strict, loose] = [await ranksWithin("accuracy -1pp", "ranked"), await ranksWithin("accuracy -30pp", "ranked-low")];
+  assert.ok(loose < strict && strict <= summaryOf("points").parameters, `${loose}, ${strict}`);
+  await isRefused(
+    folder,
+    ["prune", "points", "--rank-budget", "size 0.5x", "--out", "no"],
+    /--rank-budget: expected what a metric may lose/,
+  );
+  await isRefused(
+    folder,
+    ["prune", "points", "--rank-budget", "chrF -1pp", "--out", "no"],
+    /--rank-budget: expected a metric of tabular-classification, accuracy/,
+  );
+  await refused("prune points --rank-budget nothing --out no", /--rank-budget: expected NAME -POINTSpp/);
+});
+
 test("prune: single weights at zero, a few values for the others", async () => {
   await descent("prune points --sparsity 0.8 --clusters 8 --cuts gradual --steps 60 --out sparse");
   const { sparse } = summaryOf("sparse").compression as {

@@ -24,6 +24,10 @@ const pruneOptions = {
     maximum: 0.9999,
     metavar: "SHARE",
   }),
+  rankBudget: text({
+    help: "low rank: as little of the energy as loses no more of a metric than this before training, such as 'accuracy -0.5pp'",
+    metavar: "BUDGET",
+  }),
   sparsity: number({
     help: "share of single weights that become 0, in place of units that are cut out; the file stays as large",
     above: 0,
@@ -54,6 +58,16 @@ const pruneOptions = {
   fineTune: flag({ help: "train after cutting", default: true }),
 };
 
+/** The one metric of a budget. ConfigError for savings, or several parts. */
+async function rankBudgetOf(given: string) {
+  const { parseBudget } = await import("../../tasks/compressing/budget.js");
+  const { metric, most } = parseBudget(given, "--rank-budget");
+  const { ConfigError } = await import("../../util/errors.js");
+  if (metric === undefined || Object.keys(most).length > 0)
+    throw new ConfigError(`--rank-budget: expected what a metric may lose, such as 'accuracy -0.5pp', got "${given}"`);
+  return metric;
+}
+
 export const verb = defineVerb({
   positionals: [{ name: "RUN", help: "the run to make smaller" }],
   options: { ...pruneOptions, ...compressingOptions },
@@ -64,18 +78,21 @@ export const verb = defineVerb({
   engine: true,
   async run({ positionals: [path = ""], options, command, signal, progress, note, print }) {
     const { ConfigError } = await import("../../util/errors.js");
-    const targets = [options.macs, options.parameters, options.layers, options.sparsity, options.energy];
+    const targets = [options.macs, options.parameters, options.layers, options.sparsity, options.energy, options.rankBudget];
     if (targets.every((target) => target === undefined))
       throw new ConfigError(
-        "prune: expected a target, --macs SHARE, --parameters SHARE, --layers N, --energy SHARE or --sparsity SHARE, got none",
+        "prune: expected a target, --macs SHARE, --parameters SHARE, --layers N, --energy SHARE, --rank-budget BUDGET or --sparsity SHARE, got none",
       );
     if (options.clusters !== undefined && options.sparsity === undefined)
       throw new ConfigError("--clusters: expected --sparsity with it, got none");
     if (options.macs !== undefined && options.parameters !== undefined)
       throw new ConfigError("prune: expected --macs or --parameters, got both");
+    if (options.energy !== undefined && options.rankBudget !== undefined)
+      throw new ConfigError("prune: expected --energy or --rank-budget, got both");
+    const rankBudget = options.rankBudget === undefined ? undefined : await rankBudgetOf(options.rankBudget);
     const { pruneRun } = await import("../../tasks/compressing/prune-run-node.js");
     const { macs, parameters, layers, sparsity, clusters, energy, importance, scope, rounds, multipleOf, width } = options;
-    const chosen = { macs, parameters, layers, sparsity, clusters, energy, rounds, multipleOf };
+    const chosen = { macs, parameters, layers, sparsity, clusters, energy, rankBudget, rounds, multipleOf };
     const out = options.out ?? `${path.replace(/\/+$/, "")}-pruned`;
     const summary = await pruneRun(
       path,

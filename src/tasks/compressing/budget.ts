@@ -16,8 +16,8 @@ export interface Budget {
 const isSaved = (name: string): name is Saved => SAVED.some((known) => known === name);
 const SYNTAX = "NAME -POINTSpp or NAME -PERCENT% for a metric, latency, size or parameters SHAREx";
 
-/** Reads a budget. ConfigError for text that is not one. */
-export function parseBudget(text: string): Budget {
+/** Reads a budget. ConfigError, beginning with `where`, for text that is not one. */
+export function parseBudget(text: string, where = "--budget"): Budget {
   const most = new Map<Saved, number>();
   let metric: Budget["metric"];
   for (const part of text.split(",").map((each) => each.trim())) {
@@ -26,7 +26,7 @@ export function parseBudget(text: string): Budget {
     if (share !== undefined && isSaved(name) && Number(share) > 0) most.set(name, Number(share));
     else if (loss !== undefined && !isSaved(name))
       metric = { name, loss: Math.abs(Number(loss.replace("−", "-"))) / 100, isShare: unit === "%" };
-    else throw new ConfigError(`--budget: expected ${SYNTAX}, separated by commas, got "${part}"`);
+    else throw new ConfigError(`${where}: expected ${SYNTAX}, separated by commas, got "${part}"`);
   }
   return { ...(metric === undefined ? {} : { metric }), most: Object.fromEntries(most) };
 }

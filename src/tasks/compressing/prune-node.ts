@@ -20,7 +20,10 @@ import { saliency, saliencyKey } from "../../optim/index.js";
 import type { RunConfig } from "../../run/run-folder.js";
 import { ConfigError } from "../../util/errors.js";
 import { matchesPath } from "../../util/patterns.js";
+import type { TaskContext, TaskInfo } from "../task.js";
 import { meanActivations } from "./activations-node.js";
+import type { Budget } from "./budget.js";
+import type { Judge } from "./judge-node.js";
 import type { RankChange } from "./low-rank-node.js";
 import { lowRank } from "./low-rank-node.js";
 import type { BaseModel } from "./smaller-model.js";
@@ -56,6 +59,8 @@ export interface PruneOptions {
   readonly sparsity?: number;
   /** The share of the energy of linear layers' outputs that two thinner layers in the place of each keep. */
   readonly energy?: number;
+  /** The loss of a metric, before training, for which as little of that energy is kept as can be. */
+  readonly rankBudget?: NonNullable<Budget["metric"]>;
   /** Values that the weights of a tensor share, with `sparsity`. */
   readonly clusters?: number;
   /** Whether to train after cutting; true if left out. */
@@ -92,6 +97,8 @@ interface Pruning {
   readonly training: SmallTraining;
   readonly control: TrainingControl;
   readonly note: (text: string) => void;
+  /** Judges files by the metric of `rankBudget`. */
+  readonly judge?: Judge;
 }
 
 /** Batches that Taylor scores are gathered over. */
@@ -273,8 +280,8 @@ export async function prune(p: Pruning): Promise<Pruned> {
         `round ${round + 1} of ${shares.length}: ${(smaller.multiplyAdds() / before).toFixed(3)} of the multiply-adds are left`,
       );
     }
-    if (options.energy !== undefined && round === shares.length - 1) {
-      const found = await lowRank(smaller, weights, rows, { ...options, energy: options.energy });
+    if ((options.energy ?? p.judge) !== undefined && round === shares.length - 1) {
+      const found = await thinned(p, smaller, weights, context);
       ranks = found.ranks;
       rewrites = [...rewrites, found.rewrite];
       weights = found.rewrite.weights(weights);
@@ -293,6 +300,36 @@ export async function prune(p: Pruning): Promise<Pruned> {
   const groups = [...wide].map(([path, width]): PrunedGroup => ({ path, before: width, after: narrow.get(path) ?? 0 }));
   const macs = { before, after: smaller.multiplyAdds() };
   return { smaller, weights, groups, layers, macs, ...(ranks.length === 0 ? {} : { ranks }) };
+}
+
+/** Shares of the energy that are tried for a budget. */
+const ENERGIES = [0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999];
+
+/** Finds the thinner layers of a share of the energy, or of the least share that the budget allows, by halving. */
+async function thinned(
+  { base, rows, options, judge, note }: Pruning,
+  smaller: SmallerModel,
+  weights: ReadonlyMap<string, TensorData>,
+  context: TaskContext<TaskInfo>,
+): Promise<Awaited<ReturnType<typeof lowRank>>> {
+  const keeping = (energy: number) => lowRank(smaller, weights, rows, { ...options, energy });
+  if (judge === undefined) return keeping(options.energy ?? 1);
+  const before = await judge.valueOf(smaller.toFile(weights));
+  let [least, most] = [0, ENERGIES.length];
+  let best: Awaited<ReturnType<typeof lowRank>> | undefined;
+  while (least < most) {
+    const at = Math.floor((least + most) / 2);
+    const tried = await keeping(ENERGIES[at] as number);
+    const thin = new SmallerModel(base, [...smaller.rewrites, tried.rewrite], context);
+    if (judge.isWithin(before, await judge.valueOf(thin.toFile(tried.rewrite.weights(weights))))) [best, most] = [tried, at];
+    else least = at + 1;
+  }
+  note(
+    best === undefined
+      ? "no ranks are within the budget"
+      : `${ENERGIES[most]} of the energy is kept, the least within the budget`,
+  );
+  return best ?? keeping(1);
 }
 
 /** Sets single weights of a model to 0. */

@@ -8,6 +8,7 @@ import { formatInteger } from "../../util/text.js";
 import type { ExamplesOptions } from "../use/examples-node.js";
 import type { Pruned, PruneOptions } from "./prune-node.js";
 import { prune } from "./prune-node.js";
+import { judgeOf } from "./judge-node.js";
 import { loadCompressionData, openSource } from "./source-node.js";
 import type { SmallTraining, TrainingControl } from "./train-smaller-node.js";
 import type { CompressedSummary, WriteOptions } from "./write-node.js";
@@ -34,6 +35,8 @@ export async function pruneRun(
   for (const text of data.notes) context.note(text);
   const { task, modelName, info, weights } = model;
   const base = { task, modelName, info, weights, model: model.model };
+  const { rankBudget } = options;
+  const judge = rankBudget && judgeOf(source, data, rankBudget, "--rank-budget");
   const pruned = await prune({
     base,
     config: source.config,
@@ -42,6 +45,7 @@ export async function pruneRun(
     training,
     control: context,
     note: context.note,
+    ...(judge && { judge }),
   });
   return await writeCompressed(
     {

@@ -16,22 +16,17 @@ import { mixedPrecision, sensitivities } from "../../compress/quantize/sensitivi
 import { isDecoder } from "../../generate/index.js";
 import { sizeOf } from "../../graph/index.js";
 import type { ModelProto } from "../../onnx/index.js";
-import { encodeModel } from "../../onnx/index.js";
 import { textTable } from "../../report/compression.js";
 import { checkPlace } from "../../run/run-folder-node.js";
 import { platformRuntime } from "../../runtime/index.js";
 import { wasmRuntime } from "../../runtime/ort-wasm-node.js";
 import { ConfigError, SessionError } from "../../util/errors.js";
-import { defined, own } from "../../util/record.js";
-import { evenly } from "../shared/rows-node.js";
-import { nodeTaskNamed } from "../table-node.js";
-import type { TrainedModel } from "../trained-model.js";
+import { defined } from "../../util/record.js";
 import type { ExamplesOptions } from "../use/examples-node.js";
-import { FileModel } from "../use/file-model-node.js";
 import type { OnnxUseOptions } from "../use/open-node.js";
-import { openTrained } from "../use/trained-node.js";
 import { trainAware } from "./aware-node.js";
 import { batchOf } from "./before-after-node.js";
+import { judgeOf } from "./judge-node.js";
 import type { CompressionData, CompressionSource } from "./source-node.js";
 import { loadCompressionData, openSource } from "./source-node.js";
 import type { SmallTraining, TrainingControl } from "./train-smaller-node.js";
@@ -201,40 +196,15 @@ function checkAware({ aware, refinement = "none" }: QuantizeRequest, form: Form)
 const withReason = (layer: LayerResult, reason: string | undefined): LayerResult =>
   reason === undefined || layer.form === "float32" ? layer : { ...layer, form: "float32", reason };
 
-/** Examples that a model is judged on while layers are chosen. */
-const JUDGED = 1000;
-
-/**
- * Judges models by the metric that the task's trainings are judged by, on training examples: a fraction may fall by `most`, a loss may grow by that share.
- * ConfigError for a task without such a metric.
- */
-async function judgeOf(
+/** Accepts files that lose no more than this of the task's metric. */
+async function acceptsWithin(
   source: CompressionSource,
-  { calibration }: CompressionData,
-  most: number,
+  data: CompressionData,
+  loss: number,
 ): Promise<(model: ModelProto) => Promise<boolean>> {
-  const { task, modelName, info } = source.model;
-  const rows = evenly(calibration, JUDGED);
-  const valueOf = async (model: TrainedModel): Promise<number> => {
-    const measurement = await model.measure(rows);
-    const measured = await nodeTaskNamed(task.name).measure?.({
-      model,
-      run: source.path,
-      examples: rows,
-      measurement,
-      open: openTrained,
-    });
-    const value = own({ ...measurement?.result(), ...measured }, task.monitor?.metric ?? "loss");
-    if (value === undefined)
-      throw new ConfigError(`--most-loss: expected a task that is measured by one metric, got ${task.name}`);
-    return value;
-  };
-  const before = await valueOf(source.model);
-  return async (file) => {
-    await using model = new FileModel(task, modelName, info, { bytes: encodeModel(file), where: source.path });
-    const after = await valueOf(model);
-    return task.monitor?.mode === "max" ? before - after <= most : after <= before * (1 + most);
-  };
+  const judge = judgeOf(source, data, { loss }, "--most-loss");
+  const before = await judge.valueOf(source.file);
+  return async (file) => judge.isWithin(before, await judge.valueOf(file));
 }
 
 /** Finds the first quantized layer that a device computes differently from the CPU. */
@@ -280,7 +250,7 @@ export async function quantizeRun(path: string, request: QuantizeRequest, contex
   const prepared = await quantizeData(source, data, form, calibrationExamples);
   const compared = [await batchOf(source.model, data.test, Math.min(COMPARED, data.test.length))];
   if (path.endsWith(".onnx")) await expectAnyBatch(source, prepared.calibration);
-  const accepts = mostLoss === undefined ? undefined : await judgeOf(source, data, mostLoss);
+  const accepts = mostLoss === undefined ? undefined : await acceptsWithin(source, data, mostLoss);
   const line = progress?.({ label: "measure layers", total: 1, unit: "layers" });
   const onLayer = (done: number, total: number): void => line?.update(done / total);
   const asked: QuantizeOptions = { ...options, form, keep: keptLayers(source.file, keep), onLayer };

@@ -30,6 +30,7 @@ import { openSource } from "./source-node.js";
 import { parametersOf } from "./write-node.js";
 import type { SmallTraining } from "./train-smaller-node.js";
 import { renderSearch } from "./search-report.js";
+import { modeOf } from "./judge-node.js";
 
 /** One step of a pipeline, by the name that points bear. */
 interface Stage {
@@ -313,7 +314,7 @@ export async function compressRun(
     throw new ConfigError(`--budget: expected a metric among ${Object.keys(whole).join(", ")}, got ${metric}`);
   const monitor: Monitor = {
     metric,
-    mode: metric === usual.metric ? usual.mode : /loss|error|perplexity|rmse|mae/i.test(metric) ? "min" : "max",
+    mode: modeOf(metric, usual),
   };
   const state = await openState(
     context.out,
