@@ -191,7 +191,7 @@ export class ContinuousBatch implements SequenceWriter {
   ): Promise<ContinuousBatch> {
     const { names, values } = boundWeights(model, weights);
     const runtime = options.runtime ?? (await platformRuntime());
-    const device = await resolveDevice(runtime, options.device ?? "cpu");
+    const device = await resolveDevice(runtime, options.device);
     const isInPlace = device === "cpu" && runtime.writesInPlace && fitsInPlace(model.decoderShape);
     const { chunk, step, inPlace } = traced(model, isInPlace);
     const { threads, rewrites = {} } = options;

@@ -38,7 +38,8 @@ const KEEP_ALIVE_MS = 5_000;
 const MAX_HEADER_BYTES = 32 * 1024;
 const MAX_CONNECTIONS = 4096;
 
-async function pem(path: string, option: string): Promise<Buffer> {
+/** Reads a PEM file. ConfigError for one that cannot be read. */
+export async function pem(path: string, option: string): Promise<Buffer> {
   try {
     return await readRegularFile(path);
   } catch (cause) {
@@ -90,8 +91,12 @@ function refused(error: NodeJS.ErrnoException, { host, port }: ListenOptions): E
     : new ConfigError(`port: expected a free one at ${host}:${port}, got ${reason}`, { cause: error });
 }
 
+/** Connections that the system has taken already are read from meanwhile: closing the port would reset them. */
+const LAST_CALL_MS = 50;
+
 /** Ends a server. */
-function closing(server: Server, graceMs: number): Promise<void> {
+async function closing(server: Server, graceMs: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, Math.min(graceMs, LAST_CALL_MS)));
   return new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), graceMs);
     server.close(() => {

@@ -4,7 +4,9 @@
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, test } from "node:test";
+import { languageFolder, testServer } from "../serve/server.js";
 import { openBrowser, withoutChromium } from "./chromium.js";
 import type { Place } from "./page.js";
 import type { Device } from "../../src/runtime/index.js";
@@ -117,6 +119,31 @@ else {
       });
     });
   }
+
+  test("OpenAI's client talks to the handler in the page, without a network, and reads what Node's server writes", async () => {
+    await using served = await testServer([], { tiny: languageFolder });
+    const read = (name: string): Buffer => readFileSync(join(served.folder, "tiny", name));
+    const { chat_template: template } = JSON.parse(read("tokenizer_config.json").toString()) as { chat_template: string };
+    const [config, tokenizer] = [read("config.json").toString(), read("tokenizer.json").toString()];
+    const weights = [...read("model.safetensors")];
+    const found = await (await browser).call("chats", { config, tokenizer, template, weights });
+    const asked = {
+      model: "tiny",
+      messages: [{ role: "user", content: "What is a neural network?" }],
+      temperature: 0,
+      max_tokens: 12,
+    };
+    const answer = (await (await served.post("/v1/chat/completions", asked)).json()) as {
+      choices: { message: { content: string } }[];
+    };
+    assert.equal(found.text, answer.choices[0]?.message.content);
+    assert.ok((found.text ?? "").length > 0);
+    assert.equal(found.streamed, found.text);
+    assert.ok([3, 4].includes((JSON.parse(found.json ?? "") as { age: number }).age));
+    assert.equal(found.usage, 12);
+    assert.deepEqual(found.models, ["tiny"]);
+    assert.match(String(found.refused), /expected one of tiny, got "other"/);
+  });
 
   test("auto takes WebAssembly, since the GPU here is one in software", async () => {
     assert.equal(await (await browser).call("resolve", "auto"), "wasm");

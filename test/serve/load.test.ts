@@ -2,7 +2,7 @@
  * @module A server under load: what is beyond it is refused, what it accepted is answered, whatever ends or is replaced meanwhile.
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import test, { after, before } from "node:test";
@@ -72,7 +72,7 @@ test("reloads under load lose no request", async () => {
     fetching(() => predict(served.url)),
     { rate: 30, seconds: 60, seed: 4, signal: ending.signal },
   );
-  for (let i = 0; i < 3; i++) assert.equal((await served.post(`/v2/repository/models/${TEXTS}/load`, {})).status, 200);
+  for (let i = 0; i < 5; i++) assert.equal((await served.post(`/v2/repository/models/${TEXTS}/load`, {})).status, 200);
   ending.abort();
   const outcomes = await load;
   assert.notEqual(served.server.pool.pidOf(TEXTS), before);
@@ -153,4 +153,33 @@ test("5,000 malformed requests: each is answered as the sender's fault, and the 
     served.server.pool.list().map(({ restarts }) => restarts),
     [0, 0, 0],
   );
+});
+
+const openssl = spawnSync("openssl", ["version"]).status === 0;
+
+test("a reload over TLS knows a certificate that nobody signed by its file", { skip: !openssl }, async () => {
+  const make = (name: string) => {
+    const [certificate, key] = ["cert", "key"].map((each) => join(served.folder, `${name}.${each}.pem`)) as [string, string];
+    const words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+    const made = spawnSync("openssl", [...words, "-subj", "/CN=models.example", "-keyout", key, "-out", certificate]);
+    assert.equal(made.status, 0, String(made.stderr));
+    return { certificate, key };
+  };
+  const [tls, others] = [make("own"), make("other")];
+  await using secure = await testServer([], { linear: linearFile }, { tls });
+  const { port } = new URL(secure.url);
+  const before = secure.server.pool.pidOf("linear");
+  const reload = async (...words: string[]) => {
+    const child = spawn(process.execPath, [MAIN, "serve", "--reload", "--port", port, ...words]);
+    let said = "";
+    child.stdout.on("data", (data: Buffer) => (said += data.toString()));
+    child.stderr.on("data", (data: Buffer) => (said += data.toString()));
+    const [status] = (await once(child, "exit")) as [number];
+    return { status, said };
+  };
+  assert.deepEqual(await reload("--tls-cert", tls.certificate), { status: 0, said: "loaded anew: linear\n" });
+  assert.notEqual(secure.server.pool.pidOf("linear"), before);
+  const wrong = await reload("--tls-cert", others.certificate);
+  assert.equal(wrong.status, 2);
+  assert.match(wrong.said, /expected the certificate of the server/);
 });

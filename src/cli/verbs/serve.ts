@@ -74,15 +74,24 @@ async function reload({
   positionals,
   print,
 }: Context): Promise<{ readonly reloaded: readonly string[] }> {
-  const base = `${tlsCert === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const { ask: send } = await import("../ask-node.js");
   const key = process.env["DESCENT_API_KEY"];
   const headers: Record<string, string> = key === undefined ? {} : { authorization: `Bearer ${key}` };
   const ask = async (path: string, method: "GET" | "POST"): Promise<unknown> => {
-    const response = await fetch(`${base}${path}`, { method, headers }).catch((cause: unknown) => {
-      throw new ConfigError(`--reload: expected a server at ${base}, got none`, { cause });
+    const request = { host, port, method, headers, ...defined({ certificate: tlsCert }) };
+    const { status, text } = await send(path, request).catch((cause: unknown) => {
+      if (cause instanceof ConfigError) throw cause;
+      throw new ConfigError(`--reload: expected a server at ${host}:${port}, got none; with TLS give --tls-cert as well`, {
+        cause,
+      });
     });
-    const body = (await response.json()) as { readonly error?: string };
-    if (!response.ok) throw new DescentError(`--reload: ${body.error ?? response.statusText}`);
+    let body: { readonly error?: string };
+    try {
+      body = JSON.parse(text) as typeof body;
+    } catch (cause) {
+      throw new ConfigError(`--reload: expected descent serve at ${host}:${port}, got another server`, { cause });
+    }
+    if (status !== 200) throw new DescentError(`--reload: ${body.error ?? status}`);
     return body;
   };
   const all = (await ask("/models", "GET")) as { readonly models: readonly { readonly name: string }[] };
