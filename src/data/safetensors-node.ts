@@ -8,6 +8,8 @@ import { readFileBytes, unreadable } from "./files-node.js";
 import type { SafetensorsEntry, SafetensorsFile, SafetensorsHeader } from "./safetensors.js";
 import { decodeTensor, headerLength, parseSafetensorsHeader, readSafetensors, safetensorsPieces } from "./safetensors.js";
 import type { TensorData } from "../graph/index.js";
+import type { MappedFile } from "./mapped-file-node.js";
+import { fileMapper } from "./mapped-file-node.js";
 import { afterDispose, DataError } from "../util/errors.js";
 import { checkRegular } from "../util/regular-file-node.js";
 import { unknownName } from "../util/nearest.js";
@@ -52,6 +54,7 @@ export class SafetensorsReader implements AsyncDisposable {
   readonly #path: string;
   readonly #entries: ReadonlyMap<string, SafetensorsEntry>;
   #isClosed = false;
+  #mapped: Promise<MappedFile | undefined> | undefined;
 
   private constructor(file: FileHandle, path: string, header: SafetensorsHeader) {
     this.#file = file;
@@ -94,6 +97,16 @@ export class SafetensorsReader implements AsyncDisposable {
     const entry = this.#entries.get(name);
     if (entry === undefined) throw new DataError(`${this.#path}: ${unknownName("tensor", name, this.names)}`);
     return decodeTensor(entry, await readAt(this.#file, this.header.dataStart + entry.begin, entry.end - entry.begin));
+  }
+
+  /** One tensor where it lies in the file, which may be closed meanwhile; undefined for numbers that are not stored as they are used, or cannot be mapped. */
+  async map(name: string): Promise<TensorData | undefined> {
+    const entry = this.#entries.get(name);
+    if (entry?.type !== "F32" || entry.begin === entry.end) return undefined;
+    this.#mapped ??= fileMapper().then((mapper) => mapper?.(this.#path));
+    const bytes = (await this.#mapped)?.(this.header.dataStart + entry.begin, entry.end - entry.begin);
+    if (bytes === undefined || bytes.byteOffset % 4 !== 0) return undefined;
+    return { dtype: "float32", shape: entry.shape, data: new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4) };
   }
 
   close(): Promise<void> {

@@ -73,6 +73,13 @@ export interface Rewrites {
   readonly step?: NonNullable<CompileOptions["rewrite"]>;
 }
 
+/** Options of `Generator.create`. */
+export interface GeneratorOptions extends Pick<CompileOptions, "device" | "threads" | "runtime"> {
+  readonly rewrites?: Rewrites;
+  /** Whether weights become constants of the engine, which has copies of its own: faster, for twice the memory. True by default. */
+  readonly constant?: boolean;
+}
+
 /**
  * Generates texts with a model whose weights are constants: compiled once, for any number and length of texts. Owned: dispose it.
  *
@@ -90,6 +97,8 @@ export interface Rewrites {
 export class Generator implements AsyncDisposable {
   readonly maxPositions: number;
   readonly #shape: DecoderShape;
+  /** Weights that are given anew for each run, by name. */
+  readonly #weights: Readonly<Record<string, TensorData>>;
   readonly #prompt: Executable;
   readonly #step: Executable;
   /** The token that a target begins with, for a model with an encoder. */
@@ -99,12 +108,14 @@ export class Generator implements AsyncDisposable {
 
   private constructor(parts: {
     shape: DecoderShape;
+    weights: Readonly<Record<string, TensorData>>;
     prompt: Executable;
     step: Executable;
     maxPositions: number;
     rules: ReturnType<typeof targetRules> | undefined;
   }) {
     this.#shape = parts.shape;
+    this.#weights = parts.weights;
     this.#prompt = parts.prompt;
     this.#step = parts.step;
     this.#startToken = parts.rules?.startToken;
@@ -116,9 +127,11 @@ export class Generator implements AsyncDisposable {
   static async create(
     model: DecoderModel | Transformer,
     weights: ReadonlyMap<string, TensorData>,
-    { rewrites = {}, ...options }: Pick<CompileOptions, "device" | "threads" | "runtime"> & { readonly rewrites?: Rewrites } = {},
+    { rewrites = {}, constant = true, ...options }: GeneratorOptions = {},
   ): Promise<Generator> {
-    const { names, values } = boundWeights(model, weights);
+    const bound = boundWeights(model, weights);
+    const { names } = bound;
+    const values = constant ? bound.values : undefined;
     const runtime = options.runtime ?? (await platformRuntime());
     const device = await resolveDevice(runtime, options.device);
     const compiled = (outputs: Record<string, Tensor>, more: CompileOptions = {}): Promise<Executable> => {
@@ -128,6 +141,7 @@ export class Generator implements AsyncDisposable {
     const traced = model instanceof Transformer ? translator(model, isInPlace) : continuer(model, isInPlace);
     return new Generator({
       shape: model.decoderShape,
+      weights: constant ? {} : Object.fromEntries([...names].map(([t, name]) => [name, bound.values.get(t) as TensorData])),
       prompt: await compiled(traced.prompt, { ...(rewrites.prompt && { rewrite: rewrites.prompt }) }),
       // A token makes some hundred small tensors, the same each time.
       step: await compiled(traced.step, {
@@ -155,6 +169,7 @@ export class Generator implements AsyncDisposable {
     const store = new KeyValueStore(this.#shape, prompts.length);
     if (this.#startToken === undefined) {
       const { logits, ...present } = await this.#prompt.call({
+        ...this.#weights,
         tokens,
         last: int32(
           [counts.length],
@@ -165,7 +180,7 @@ export class Generator implements AsyncDisposable {
       return { session: { store, values, fixed: {} }, logits: rowsOf(logits as TensorData) };
     }
     const mask = padded(counts.map((n) => new Array<number>(n).fill(1)));
-    const source = pastOf(await this.#prompt.call({ tokens, mask }));
+    const source = pastOf(await this.#prompt.call({ ...this.#weights, tokens, mask }));
     const session: Session = { store, values, fixed: { ...source, [SOURCE_MASK]: mask } };
     return {
       session,
@@ -180,7 +195,13 @@ export class Generator implements AsyncDisposable {
   async #next({ store, values, fixed }: Session, tokens: readonly number[]): Promise<Rows> {
     const n = tokens.length;
     store.reserve(1);
-    const feeds = { ...fixed, ...store.feeds(), tokens: int32([n, 1], tokens), positions: int32([n, 1], store.lengths) };
+    const feeds = {
+      ...this.#weights,
+      ...fixed,
+      ...store.feeds(),
+      tokens: int32([n, 1], tokens),
+      positions: int32([n, 1], store.lengths),
+    };
     const { logits, ...present } = await values.run(feeds, n);
     const counts = new Array<number>(n).fill(1);
     // What was written in place is no output of its own.

@@ -34,12 +34,19 @@ export interface Pretrained<A extends ArchitectureName = ArchitectureName> {
   readonly fresh: readonly string[];
   /** Tensors that belong to another head. */
   readonly unused: readonly string[];
+  /** Whether float32 weights were left in the file. */
+  readonly isMapped: boolean;
 }
 
 /** Options of `loadPretrained`: the architecture that is expected. */
 export interface LoadPretrainedOptions<A extends ArchitectureName> extends PretrainedOptions {
   /** Another architecture on the same trunk, with a new head: `BertForTokenClassification` from a masked-language checkpoint. */
   readonly as?: A;
+  /**
+   * Leaves float32 weights in the file, mapped into memory, for models larger than memory; `auto` where they take more than half of what is free. For
+   * `Generator.create(model, weights, { constant: false })`.
+   */
+  readonly mapped?: boolean | "auto";
 }
 
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) });
@@ -104,7 +111,7 @@ export async function pretrainedConfig(folder: string): Promise<Json | undefined
  */
 export async function loadPretrained<A extends ArchitectureName = ArchitectureName>(
   folder: string,
-  { as, ...options }: LoadPretrainedOptions<A> = {},
+  { as, mapped = false, ...options }: LoadPretrainedOptions<A> = {},
 ): Promise<Pretrained<A>> {
   const configPath = join(folder, "config.json");
   const configText = await textOf(configPath);
@@ -121,11 +128,12 @@ export async function loadPretrained<A extends ArchitectureName = ArchitectureNa
     const shapes = new Map(readers.flatMap(({ header }) => header.entries.map((entry) => [entry.name, entry.shape] as const)));
     const match = matchCheckpoint(model, own, shapes, { newHead: as !== undefined, where: folder });
     const weights = new Map<string, TensorData>();
+    const isMapped = mapped === "auto" ? 8 * model.parameterCount > process.availableMemory() : mapped;
     for (const [path, name] of match.sources) {
       const reader = readers.find((candidate) => candidate.has(name)) as SafetensorsReader;
-      weights.set(path, widened(await reader.read(name)));
+      weights.set(path, (isMapped ? await reader.map(name) : undefined) ?? widened(await reader.read(name)));
     }
-    return { architecture: own, model, weights, config, tokenizer, fresh: match.fresh, unused: match.unused };
+    return { architecture: own, model, weights, config, tokenizer, fresh: match.fresh, unused: match.unused, isMapped };
   } finally {
     for (const reader of readers) await reader.close();
   }

@@ -38,6 +38,9 @@ export const verb = defineVerb({
     { name: "PROMPT", help: "the text to continue (or the source text); - reads standard input" },
   ],
   options: {
+    mapped: flag({
+      help: "leave float32 weights of a checkpoint's folder in their file, mapped into memory; done anyway where they take more than half of what is free",
+    }),
     maxTokens: integer({ help: "largest number of tokens to generate", minimum: 1, default: 256 }),
     temperature: number({
       help: "sampling temperature; 0 always takes the likeliest token, as sequence-to-sequence does",
@@ -68,7 +71,9 @@ export const verb = defineVerb({
         `--beams: expected no drawing of tokens beside it, got --${drawing}`.replace(/[A-Z]/, (c) => `-${c.toLowerCase()}`),
       );
     const { TextGenerator } = await import("../../tasks/use/text-generator-node.js");
-    await using generator = await TextGenerator.open(path, { device: options.device, threads: options.threads });
+    const mapped = options.mapped ? true : ("auto" as const);
+    await using generator = await TextGenerator.open(path, { device: options.device, threads: options.threads, mapped });
+    if (generator.isMapped) note("weights stay in the file, mapped into memory");
     const asked = options.chat
       ? generator.conversation(await readMessages(given, options.system), { where: path })
       : await readPrompt(given);

@@ -32,6 +32,8 @@ export interface TextSource {
   readonly tokenizer: Tokenizer;
   readonly endTokens: readonly number[];
   readonly chat?: ChatTemplate;
+  /** Whether weights lie in their file, mapped into memory. */
+  readonly isMapped?: boolean;
   /** Texts begin as the tokenizer's template has it. */
   readonly isTemplated: boolean;
 }
@@ -54,13 +56,13 @@ async function endTokensIn(folder: string, tokenizer: Tokenizer): Promise<readon
   return tokenizer.special.eos === undefined ? [] : [tokenizer.special.eos];
 }
 
-async function openFolder(folder: string): Promise<TextSource> {
-  const { model, weights, tokenizer } = await loadPretrained(folder);
+async function openFolder(folder: string, mapped: TextSourceOptions["mapped"]): Promise<TextSource> {
+  const { model, weights, tokenizer, isMapped } = await loadPretrained(folder, { mapped });
   await tokenizerOfCheckpoint(folder, { tokenizer });
   const read = await loadTokenizer(folder);
   const chat = await loadChatTemplate(folder);
   const endTokens = await endTokensIn(folder, read);
-  return { model, weights, tokenizer: read, endTokens, isTemplated: true, chat };
+  return { model, weights, tokenizer: read, endTokens, isTemplated: true, chat, isMapped };
 }
 
 async function openRunFolder(path: string, options: UseOptions): Promise<TextSource> {
@@ -78,10 +80,15 @@ async function openRunFolder(path: string, options: UseOptions): Promise<TextSou
 
 const canGenerate = (model: Module): model is GeneratingModel => isDecoder(model) || model instanceof Transformer;
 
+/** Options of opening, and whether the weights of a checkpoint's folder stay in their file; `auto` where they take more than half of what memory is free. */
+export interface TextSourceOptions extends UseOptions {
+  readonly mapped?: boolean | "auto";
+}
+
 /** Opens a run or a checkpoint. Errors: those of `loadPretrained` and of run folders; ConfigError for a run of no task of texts. */
-export async function openTextSource(path: string, options: UseOptions = {}): Promise<TextSource> {
+export async function openTextSource(path: string, { mapped, ...options }: TextSourceOptions = {}): Promise<TextSource> {
   const isCheckpoint = (await pretrainedConfig(path)) !== undefined;
-  return isCheckpoint ? openFolder(path) : openRunFolder(path, options);
+  return isCheckpoint ? openFolder(path, mapped) : openRunFolder(path, options);
 }
 
 /** Generates text with a run or a checkpoint. Owned: dispose it. */
@@ -91,6 +98,11 @@ export class TextGenerator implements AsyncDisposable {
   /** Reads a source and generates another text, instead of continuing the given one. */
   readonly translates: boolean;
 
+  /** Whether weights stay in their file, mapped into memory. */
+  get isMapped(): boolean {
+    return this.#source.isMapped === true;
+  }
+
   private constructor(source: TextSource, generator: Generator) {
     this.#source = source;
     this.#generator = generator;
@@ -98,8 +110,8 @@ export class TextGenerator implements AsyncDisposable {
   }
 
   /** Errors: those of `loadPretrained` and of run folders; ConfigError for a model that does not generate text. */
-  static async open(path: string, options: UseOptions = {}): Promise<TextGenerator> {
-    const source = await openTextSource(path, options);
+  static async open(path: string, { mapped = "auto", ...options }: TextSourceOptions = {}): Promise<TextGenerator> {
+    const source = await openTextSource(path, { ...options, mapped });
     const { model } = source;
     if (!canGenerate(model))
       throw new ConfigError(
@@ -107,7 +119,11 @@ export class TextGenerator implements AsyncDisposable {
       );
     return new TextGenerator(
       source,
-      await Generator.create(model, source.weights, { ...options, ...(source.rewrites && { rewrites: source.rewrites }) }),
+      await Generator.create(model, source.weights, {
+        ...options,
+        constant: source.isMapped !== true,
+        ...(source.rewrites && { rewrites: source.rewrites }),
+      }),
     );
   }
 
