@@ -25,7 +25,7 @@ import { linearPrefix } from "./linear-prefix.js";
 import type { GradientMethod } from "./method.js";
 import { methodNamed, settingsFor } from "./methods.js";
 import { quadrature } from "./quadrature.js";
-import { rowSums } from "./rows.js";
+import { hasGrid, rowSums } from "./rows.js";
 import { slic } from "./slic.js";
 import { binomial, eachSubset } from "./subsets.js";
 
@@ -369,4 +369,10 @@ suite("linear prefixes", () => {
       }
     });
   }
+});
+
+test("a grid over the image is found among convolutions, and not in products of matrices", () => {
+  const [w, m] = [constant(normals(4, 3, 3, 3)), constant(normals(192, 5))];
+  assert.ok(hasGrid(explainableOf((x) => conv(x, w).relu().mean([2, 3]), [3, 8, 8], 4)));
+  assert.ok(!hasGrid(explainableOf((x) => x.reshape([-1, 192]).matMul(m), [3, 8, 8], 5)));
 });

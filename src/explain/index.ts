@@ -16,7 +16,7 @@ export { explainableOnnx, type OnnxExplainable, type OnnxExplainableOptions } fr
 export * from "./method.js";
 export { METHOD_NAMES, methodNamed, type MethodName, METHODS, settingsFor } from "./methods.js";
 export { inputTimesGradient } from "./methods/input-x-gradient.js";
-export type { Neuron, ScoreChoice } from "./rows.js";
+export { hasGrid, type Neuron, type ScoreChoice } from "./rows.js";
 export type { SessionOptions } from "./sessions.js";
 export { slic, type SlicOptions } from "./slic.js";
 export { type Target, targetScores } from "./target.js";

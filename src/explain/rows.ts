@@ -1,13 +1,13 @@
 /**
  * @module Rows: the graph of a gradient method, samples × examples in one batch. The same graph is run here in pieces, and exported whole.
  */
-import type { Dim, Node, Tensor } from "../graph/index.js";
+import type { Dim, DType, Node, Shape, Tensor } from "../graph/index.js";
 import { inFloat32 } from "./float32.js";
-import { constant, dimDiv, dimEquals, dimMul, formatShape, isFloat, isStatic, sizeOf } from "../graph/index.js";
+import { constant, dimDiv, dimEquals, dimMul, formatShape, input, isFloat, isStatic, sizeOf } from "../graph/index.js";
 import { resolveMode, where } from "../ops/index.js";
 import { ConfigError, NoGradientError, ShapeError } from "../util/errors.js";
 import type { Explainable } from "./explainable.js";
-import { layerNamed, nodesBetween } from "./layers.js";
+import { gridLayer, layerNamed, nodesBetween } from "./layers.js";
 import type { GradientMethod, Rows, Settings } from "./method.js";
 import { substitution } from "./substitution.js";
 import { targetScores } from "./target.js";
@@ -75,6 +75,21 @@ export function scoresOf(model: Explainable, x: Tensor, others: Readonly<Record<
     throw new ShapeError(`${model.name}: expected scores ${formatShape(expected)}, got ${formatShape(scores.shape)}`);
   const random = { seed: constant(0, "uint32"), step: constant(0, "uint32") };
   return inFloat32(resolveMode([scores], "eval", random).map(scores));
+}
+
+/** Tells whether a model has a layer that is a grid over the image, for Grad-CAM and its kin. */
+export function hasGrid(model: Explainable): boolean {
+  const leaf = (name: string, { shape, dtype }: { readonly shape: Shape; readonly dtype?: DType }): Tensor =>
+    input(name, [1, ...shape], dtype);
+  const x = leaf("features", model.features);
+  const others = Object.entries(model.others ?? {}).map(([name, other]) => [name, leaf(name, other)] as const);
+  try {
+    gridLayer(scoresOf(model, x, Object.fromEntries(others)), x, model.features, undefined);
+    return true;
+  } catch (error) {
+    if (error instanceof ConfigError) return false;
+    throw error;
+  }
 }
 
 /** The number of copies of the examples in a batch: the number of samples, or any number if everything is known beforehand. */

@@ -109,6 +109,8 @@ export class OnnxModel implements ImportedModel {
       throw new DataError(`${where}: expected an ONNX model with outputs, got ${model.graph.nodes.length} nodes without any`);
     // Versions stand after the graph: a file that is cut off there would be read as one of the first version.
     if (model.opsets.size === 0) throw new DataError(`${where}: expected the version of its ops (opset_import), got none`);
+    // The engine follows calls without a bound.
+    checkExpansion(model.graph.nodes, functionsOf(model.functions), where);
     for (const tensor of model.graph.initializers)
       if (storedTypeNamed(tensor.dataType) !== undefined) checkNumbers(tensor, where, options.externalData);
     this.where = where;
@@ -311,8 +313,6 @@ export class OnnxModel implements ImportedModel {
   #storedTensors(): ReadonlyMap<TensorProto, StoredTensor> {
     if (this.#stored !== undefined) return this.#stored;
     const { externalData, parameters } = this.#options;
-    const { graph, functions } = this.proto;
-    checkExpansion(graph.nodes, functionsOf(functions), this.where);
     const read: ReadNumbers = (tensor, limit) => headOfTensor(tensor, limit, this.where, externalData);
     return (this.#stored = storedTensors(this.proto, read, parameters));
   }

@@ -24,7 +24,7 @@ import {
   simplifyGraph,
   verifyGraph,
 } from "../ops/index.js";
-import { SessionError } from "../util/errors.js";
+import { SessionError, UnsupportedOpError } from "../util/errors.js";
 import { channelBlock } from "./channel-block.js";
 import { cachedSession } from "./cache.js";
 import { foldBlocks } from "./fold-blocks.js";
@@ -279,6 +279,26 @@ async function openSource(graph: Graph, options: Settled): Promise<Executable | 
   }
 }
 
+/** Matches the engine's errors for an op that it does not have, and for one that it has no kernel of. */
+const MISSING_OPS: readonly RegExp[] = [
+  /(?<domain>[\w.]*):(?<op>\w+)\(-?\d+\) is not a registered function\/op/,
+  /No Op registered for (?<op>\w+) with domain_version of/,
+  /Could not find an implementation for (?<op>\w+)\(\d+\) node/,
+];
+
+/** Names the op, with its opset, that the engine lacks; other errors stay. */
+function withMissingOp(error: unknown, { where, proto }: OnnxModel): unknown {
+  if (!(error instanceof SessionError)) return error;
+  const { op, domain: said } = MISSING_OPS.map((pattern) => pattern.exec(error.message)?.groups).find(Boolean) ?? {};
+  if (op === undefined) return error;
+  const domain = said ?? proto.graph.nodes.find((node) => node.opType === op)?.domain ?? "";
+  const name = domain === "" || domain === "ai.onnx" ? op : `${domain}.${op}`;
+  return new UnsupportedOpError(
+    `${where}: expected ops that the engine has, got ${name} of opset ${proto.opsets.get(domain) ?? 1}; export the model without it`,
+    { cause: error, exitCode: 2 },
+  );
+}
+
 /** Matches the engine's error for a locale that the system does not know. */
 const LOCALE = /locale/;
 
@@ -288,7 +308,7 @@ async function openModel(model: OnnxModel, options: Settled): Promise<Executable
   const { session, release } = await openFile(model.source, options, WITHOUT_ARENA, texts).catch(async (error: unknown) => {
     // A locale that this machine lacks: one that every machine has changes letters in the same way.
     const other = error instanceof SessionError && LOCALE.test(error.message) ? withUniversalLocale(model.proto) : undefined;
-    if (other === undefined) throw error;
+    if (other === undefined) throw withMissingOp(error, model);
     return openFile({ ...model.source, file: encodeModel(other) }, options, WITHOUT_ARENA, texts);
   });
   const types = [...model.declaredInputs].flatMap(([name, { dtype, shape }]): [string, TensorType][] =>

@@ -241,11 +241,7 @@ export class ModelEngine implements OwnedEngine {
       ...this.#options,
       ...defined({ samples, rows }),
     };
-    const { explanations } = await explainInputs(model, inputs, request).catch((error: unknown) => {
-      // The usual method of images wants convolutions or patches, which not every model has.
-      if (method !== undefined || !(error instanceof ConfigError)) throw error;
-      return explainInputs(model, inputs, { ...request, methods: ["integrated-gradients"] });
-    });
+    const { explanations } = await explainInputs(model, inputs, request);
     return Promise.all(
       explanations.map(async (one): Promise<ExplainedInstance> => {
         const { label, score, gap } = one.example;

@@ -4,10 +4,11 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { encodeModel } from "../../src/onnx/encode.js";
-import { importOnnx } from "../../src/onnx/index.js";
+import { importOnnx, OnnxModel } from "../../src/onnx/index.js";
 import type { FunctionProto, ModelProto, NodeProto } from "../../src/onnx/messages.js";
 import { WireWriter } from "../../src/onnx/wire.js";
-import { DescentError } from "../../src/util/errors.js";
+import { compile } from "../../src/runtime/index.js";
+import { DescentError, UnsupportedOpError } from "../../src/util/errors.js";
 import { ints, modelOf, node, one, type OnnxFile } from "./file.js";
 
 const bytesOf = (file: OnnxFile, change: (model: ModelProto) => void = () => {}): Uint8Array => {
@@ -171,3 +172,23 @@ suite("ONNX files that are meant to do harm", () => {
     assert.equal(importOnnx(calling("f9", doubling(10))).graph.outputs.size, 1);
   });
 });
+
+test("functions that double are refused before the engine follows them", () => {
+  const started = performance.now();
+  assert.throws(() => new OnnxModel(calling("f39", doubling(40))), /up to 500000 nodes/);
+  assert.ok(performance.now() - started < 1000);
+});
+
+for (const [domain, opset, said] of [
+  ["", 18, /got Frobnicate of opset 18/],
+  ["my.ops", 3, /got my\.ops\.Frobnicate of opset 3/],
+] as const)
+  test(`an op of "${domain}" that the engine lacks is named with its opset`, async () => {
+    const bytes = bytesOf({ opset: 18, inputs: [[1]], nodes: [node("Frobnicate", ["x0"], ["y"], {}, domain)] }, (model) =>
+      model.opsets.set(domain, opset),
+    );
+    await assert.rejects(
+      () => compile(new OnnxModel(bytes, { where: "their.onnx" })),
+      (e) => e instanceof UnsupportedOpError && e.exitCode === 2 && e.message.startsWith("their.onnx: ") && said.test(e.message),
+    );
+  });

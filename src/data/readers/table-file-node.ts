@@ -85,6 +85,7 @@ export async function readHead(path: string): Promise<Uint8Array> {
 const FOREIGN: readonly (readonly [begin: RegExp, what: string])[] = [
   [/^\s*<(?:!doctype\s+html|html)[\s>]/i, "a web page, as a download gives it where it failed; look at it in a browser"],
   [/^version https:\/\/git-lfs\./, "a pointer of Git LFS; fetch the file itself (git lfs pull)"],
+  [/^(?:\x89PNG\r\n|\xff\xd8\xff|GIF8|RIFF.{4}WEBP)/s, "an image, and columns are asked for"],
   [/^%PDF-/, "a PDF; export the table from where it was made"],
   [/^ÐÏ.à/s, "a workbook of Excel before 2007; save it as .xlsx or .csv"],
   [/^PK.*mimetypeapplication\/vnd\.oasis/s, "an OpenDocument file; save it as .xlsx or .csv"],

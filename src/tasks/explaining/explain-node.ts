@@ -12,7 +12,7 @@ import type {
   MeasureName,
   MethodName,
 } from "../../explain/index.js";
-import { Explainer, faithfulness, MEASURE_NAMES, METHOD_NAMES, methodNamed } from "../../explain/index.js";
+import { Explainer, faithfulness, hasGrid, MEASURE_NAMES, METHOD_NAMES, methodNamed } from "../../explain/index.js";
 import { toNumbers } from "../../graph/index.js";
 import type { Dataset } from "../../data/node.js";
 import type { DeviceChoice } from "../../runtime/index.js";
@@ -74,13 +74,13 @@ export function methodsNamed(text: string): readonly MethodName[] {
 const knowsRows = ({ trees, features: { standsFor } }: Explainable): boolean =>
   standsFor === undefined && trees?.().leafCover.every((cover) => cover > 0) === true;
 
-/** The default method for a kind of input: one that samples for a model without gradients, TreeSHAP for trees on columns. */
-export function defaultMethod(kind: View["input"]["kind"], answering?: Explainable): MethodName {
-  if (answering !== undefined) {
-    if (kind === "features" && knowsRows(answering)) return "tree-shap-path";
+/** The default method for a kind of input: one that samples for a model without gradients, TreeSHAP for trees on columns, Grad-CAM where there is a grid. */
+export function defaultMethod(kind: View["input"]["kind"], model: Explainable): MethodName {
+  if (model.forward === undefined) {
+    if (kind === "features" && knowsRows(model)) return "tree-shap-path";
     return kind === "image" ? "rise" : "kernel-shap";
   }
-  return kind === "image" ? "grad-cam" : "integrated-gradients";
+  return kind === "image" && hasGrid(model) ? "grad-cam" : "integrated-gradients";
 }
 
 /** The largest number of points on a path when several methods or tokens are compared; the remaining gap is reported. */
@@ -198,7 +198,7 @@ export async function explainInputs(
     const { model, input } = await explainableExample(trained, encodedOf(view, inputs, row), view, background);
     await using explainer = new Explainer(model, { device, threads });
     const usual =
-      trained.task.explained?.method ?? defaultMethod(view.input.kind, model.forward === undefined ? model : undefined);
+      trained.task.explained?.method ?? defaultMethod(view.input.kind, model);
     const chosen = methods.length === 0 ? [usual] : methods;
     const isShort = chosen.length === METHOD_NAMES.length && view.input.kind === "image";
     for (const method of chosen) {

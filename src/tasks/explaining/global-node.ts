@@ -3,7 +3,7 @@
  */
 import type { Column, Dataset } from "../../data/node.js";
 import { isText, numberAt, valueText } from "../../data/node.js";
-import type { Attribution, MethodName } from "../../explain/index.js";
+import type { Explainable, Attribution, MethodName } from "../../explain/index.js";
 import { Explainer, methodNamed } from "../../explain/index.js";
 import { toNumbers } from "../../graph/index.js";
 import type { PixelImage } from "../../charts/image.js";
@@ -84,8 +84,8 @@ const STEPS = { steps: 16, maxSteps: 64 } as const;
 const PERMUTATIONS = 4;
 
 /** The default method for a kind of data set. */
-function methodFor(kind: GlobalExplanation["kind"], columns: number): MethodName {
-  if (kind !== "table") return defaultMethod(kind === "image" ? "image" : "text");
+function methodFor(kind: GlobalExplanation["kind"], columns: number, model: Explainable): MethodName {
+  if (kind !== "table") return defaultMethod(kind === "image" ? "image" : "text", model);
   return columns <= EXACT_COLUMNS ? "exact-shapley" : "permutation-shap";
 }
 
@@ -299,7 +299,6 @@ export async function explainGlobally(
   const { inputs: chosen, places } = chosenOf(inputs, kind, request);
   const views = await viewsOf(trained, { ...chosen, examples: withoutWindows(chosen.examples) }, path);
   const [first] = views as [View];
-  const method = request.method ?? methodFor(kind, first.parts?.names.length ?? 0);
   const behind = request.background === undefined ? undefined : await backgroundInput(trained, request.background.examples);
   const { model, input } = await explainableRows(
     trained,
@@ -307,6 +306,7 @@ export async function explainGlobally(
     kind === "table" ? { parts: first.parts } : {},
     behind,
   );
+  const method = request.method ?? methodFor(kind, first.parts?.names.length ?? 0, model);
   await using explainer = new Explainer(model, { device: request.device, threads: request.threads });
   const isBehind = behind !== undefined && methodNamed(method).needs.includes("background");
   const explain = (target: number | readonly number[], done: number, total: number): Promise<Attribution> =>

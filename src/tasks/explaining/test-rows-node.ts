@@ -25,7 +25,7 @@ export async function explainRows(trained: TrainedModel, rows: Dataset, targets:
   const by = (method: MethodName, options: ExplainOptions): Promise<Attribution> =>
     explainer.explain(input, { ...options, method, target: [...targets] });
   const byAnswers = (): Promise<Attribution> => {
-    const method = defaultMethod(model.features.kind === "image" ? "image" : "features", model);
+    const method = defaultMethod(model.features.kind === "image" ? "image" : "features", { ...model, forward: undefined });
     return by(method, method === "tree-shap-path" ? {} : { samples: ANSWERS });
   };
   // Answers that are counts, such as votes of neighbours, have no gradient.

@@ -236,14 +236,14 @@ async function openGraph(
   const texts = graph.inputs["input_ids"] === undefined ? {} : await textInfo(path, plan, options.tokenizer);
   const known: TaskInfo = { ...texts, maximum: WHITE, ...plan.info, ...plan.loading, graph, classes: [] };
   const shapes = task.graphs?.shapes(known) ?? {};
-  const module = modelOrReason(where, () => new GraphModule(bytes, { shapes, where }));
+  const module = modelOrReason(where, () => new GraphModule(bytes, { shapes, where, weightless: true }));
   if (!(module instanceof GraphModule))
     return openAsOpaque(onnx, path, { task, known, bytes, notes: plan.notes, reason: module.reason }, options);
   const count = scoreCount(module, task, known, output, onnx);
   const { names, remark } = await labelsFor(onnx, path, count, options.labels);
   const name = where.replace(/\.onnx$/, "");
   const named = task.graphs?.named?.(names, known) ?? { classes: names };
-  const model = new TracedModel(task, name, { ...known, ...named }, module.values, use, { bytes, where });
+  const model = new TracedModel(task, name, { ...known, ...named }, module.values, use, { bytes, where, isFitted: true });
   return { model, remarks: [...plan.notes, remark] };
 }
 
