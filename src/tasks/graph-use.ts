@@ -21,6 +21,8 @@ export interface GraphInfo {
   readonly colors?: "RGB" | "BGR";
   /** For tables: the columns that go in as they are, in this order where they have names. */
   readonly columns?: FileColumns;
+  /** For tables: the inputs that the columns are cut into, where there are several. */
+  readonly split?: FilePrefix["outputs"];
   /** For tables: what is in front of the graph. */
   readonly prefix?: FilePrefix;
   /** For texts: the longest that it takes, in tokens, where its tables say so. */

@@ -106,6 +106,52 @@ test("tables: a file's graph learns other classes from columns as they are, and 
   );
 });
 
+const columnOf = (name: string, elementType: number, width: number): ValueInfoProto => ({
+  name,
+  elementType,
+  shape: ["N", width],
+});
+
+test("a file of several inputs of several columns is tuned, resumed, and takes the same rows afterwards", async () => {
+  const nodes = [
+    node("Reshape", ["alone", "form"], ["c"]),
+    node("Concat", ["pair", "three", "c"], ["x"], { axis: 1 }),
+    node("Gemm", ["x", "hidden", "hb"], ["h"]),
+    node("Tanh", ["h"], ["t"]),
+    node("Gemm", ["t", "out", "ob"], ["y"]),
+  ];
+  const constants = {
+    form: fromNumbers("int64", [2], [-1, 1]),
+    hidden: weight("wi", [6, 8]),
+    hb: weight("wib", [8]),
+    out: weight("wo", [8, 2]),
+    ob: weight("wob", [2]),
+  };
+  const model = modelOf({ opset: 15, inputs: [], nodes, constants });
+  const inputs = [columnOf("pair", 1, 2), columnOf("three", 1, 3), { name: "alone", elementType: 1, shape: ["N"] }];
+  writeFileSync(path("wide.onnx"), encodeModel({ ...model, graph: { ...model.graph, inputs } }));
+  const rows = Array.from({ length: 80 }, (_, i) => {
+    const values = Array.from({ length: 6 }, (_, c) => (((i + 1) * (c + 3)) % 11) / 5 - 1);
+    // The last column, which is an input of its own, decides.
+    return [...values, (values[5] as number) > 0 ? "up" : "down"].join(",");
+  });
+  writeFileSync(path("wide.csv"), `p,q,r,s,t,u,kind\n${rows.join("\n")}\n`);
+  const { stderr } = await descent(
+    "train tabular-classification --data wide.csv --label-column kind --device cpu --init wide.onnx --steps 150 --lr 3e-2 --no-check --out wide",
+  );
+  assert.match(stderr, /wide\.onnx: takes 6 columns of numbers as they are, in the table's order/);
+  const measured = JSON.parse((await descent("eval wide --json")).stdout) as { metrics: { accuracy: number } };
+  assert.ok(measured.metrics.accuracy > 0.9, JSON.stringify(measured));
+  for (const [u, kind] of [
+    ["0.8", "up"],
+    ["-0.8", "down"],
+  ]) {
+    const { stdout } = await descent(`predict wide p=0 q=0 r=0 s=0 t=0 u=${u} --json`);
+    assert.equal((JSON.parse(stdout) as [{ prediction: string }])[0].prediction, kind);
+  }
+  await descent("train --resume wide --steps 152");
+});
+
 /** A file whose first nodes are of ops that only the engine has: texts become counts of words, columns are scaled, before two layers. */
 function behindOthers(inputs: ValueInfoProto[], front: NodeProto[], values: string[], width: number): Uint8Array {
   const nodes = [
@@ -121,12 +167,6 @@ function behindOthers(inputs: ValueInfoProto[], front: NodeProto[], values: stri
   const opsets = new Map([...model.opsets].map(([domain, version]) => [domain, domain === "" ? version : 2]));
   return encodeModel({ ...model, opsets, graph: { ...model.graph, inputs } });
 }
-
-const columnOf = (name: string, elementType: number, width: number): ValueInfoProto => ({
-  name,
-  elementType,
-  shape: ["N", width],
-});
 
 test("a graph behind ops that only the engine has is tuned, and written with its own nodes", async () => {
   const words = ["cat", "dog", "mat", "log"];

@@ -197,8 +197,7 @@ export async function explainInputs(
     const options = { ...settings, ...(target === undefined ? {} : { target }) };
     const { model, input } = await explainableExample(trained, encodedOf(view, inputs, row), view, background);
     await using explainer = new Explainer(model, { device, threads });
-    const usual =
-      trained.task.explained?.method ?? defaultMethod(view.input.kind, model);
+    const usual = trained.task.explained?.method ?? defaultMethod(view.input.kind, model);
     const chosen = methods.length === 0 ? [usual] : methods;
     const isShort = chosen.length === METHOD_NAMES.length && view.input.kind === "image";
     for (const method of chosen) {

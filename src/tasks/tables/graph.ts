@@ -16,14 +16,19 @@ import { own } from "../../util/record.js";
 /** The file's graph: features [N, F] and categories [N, C] → logits [N, K], or a standardized quantity [N, 1]. */
 class TableGraph extends WrappedGraph {
   override forward(features: Tensor, categories: Tensor | null = null): Tensor {
-    const { prefix, output } = this.info;
-    if (prefix !== undefined) return this.graph.forward(partsOf(features, prefix))[output] as Tensor;
+    const parts = partsIn(this.info);
+    if (parts !== undefined) return this.graph.forward(partsOf(features, parts))[this.info.output] as Tensor;
     return this.scores({ features: () => features, categories: () => categories as Tensor });
   }
 }
 
-/** The rows that a file's first part gives, by the names under which the graph takes them. */
-function partsOf(features: Tensor, { outputs }: FilePrefix): Tensors {
+type Parts = FilePrefix["outputs"];
+
+/** The inputs of a graph that takes several rows of numbers; undefined for one that takes one. */
+const partsIn = ({ prefix, split }: GraphInfo): Parts | undefined => prefix?.outputs ?? split;
+
+/** Numbers side by side, by the names under which the graph takes its parts of them. */
+function partsOf(features: Tensor, outputs: Parts): Tensors {
   const widths = outputs.map(({ shape }) => sizeOf(shape));
   const parts = outputs.length === 1 ? [features] : features.split(widths, 1);
   const rows = features.shape[0] as Dim;
@@ -45,15 +50,23 @@ function plan(file: GraphFile): GraphPlan {
   const { where, model, prefix } = file;
   if (prefix !== undefined) return planBehind(file, prefix);
   const weights = new Set(model.graph.initializers.map(({ name }) => name));
-  const [input, ...others] = model.graph.inputs.filter(({ name }) => !weights.has(name));
-  const count = input?.shape?.[1];
-  if (input?.shape?.length !== 2 || others.length > 0 || typeof count !== "number" || input.elementType !== FLOAT)
-    throw new ConfigError(`${where}: expected one input of columns [N, F] of float32 to train on, got other inputs`);
-  const names = columnNames(model.metadata);
+  const inputs = model.graph.inputs.filter(({ name }) => !weights.has(name));
+  const split = inputs.flatMap(({ name, shape, elementType }) => {
+    const sizes = shape?.slice(1);
+    const fits = elementType === FLOAT && sizes !== undefined && sizes.length <= 1 && sizes.every((d) => typeof d === "number");
+    return fits && shape?.length !== 0 ? [{ name, shape: sizes }] : [];
+  });
+  const [first] = split;
+  if (first === undefined || split.length < inputs.length)
+    throw new ConfigError(`${where}: expected inputs of columns, [N, F] or [N] of float32, to train on, got other inputs`);
+  const count = split.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const areSingle = inputs.length > 1 && split.every(({ shape }) => sizeOf(shape) === 1);
+  const names = areSingle ? split.map(({ name }) => name) : columnNames(model.metadata);
   const columns = { where, count, ...(names?.length === count ? { names } : {}) };
   const order = names?.length === count ? "by their names" : "in the table's order";
+  const isOne = split.length === 1 && first.shape.length === 1;
   return {
-    info: { graph: { inputs: { features: input.name }, columns } },
+    info: { graph: { inputs: { features: first.name }, columns, ...(isOne ? {} : { split }) } },
     notes: [`${where}: takes ${count} columns of numbers as they are, ${order}; a missing value counts as 0`],
   };
 }
@@ -66,8 +79,8 @@ export const tableGraph: GraphUse<TableInfo & { readonly graph?: GraphInfo }> = 
   takesPrefix: true,
   defaults: (examples) => tableDefaults(examples, 1e-3),
   shapes: ({ graph, featureNames, categories }) => {
-    if (graph?.prefix !== undefined)
-      return Object.fromEntries(graph.prefix.outputs.map(({ name, shape }) => [name, [1, ...shape]]));
+    const parts = graph === undefined ? undefined : partsIn(graph);
+    if (parts !== undefined) return Object.fromEntries(parts.map(({ name, shape }) => [name, [1, ...shape]]));
     const widths: Readonly<Record<string, number>> = { features: featureNames.length, categories: categories.length };
     return Object.fromEntries(Object.entries(graph?.inputs ?? {}).map(([role, name]) => [name, [1, own(widths, role) ?? 1]]));
   },
