@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
@@ -43,6 +43,13 @@ test("the tarball holds what runs, and nothing else", () => {
   const studio = /^dist\/studio\/(index\.html|assets\/[\w-]+-[\w-]{8}\.(js|css))$/;
   assert.ok(all.includes("dist/studio/index.html"), "the studio is missing");
   const inside = all.filter((name) => !studio.test(name));
+  const expected =
+    /^(package\.json|README(\.zh-CN)?\.md|LICENSE|CHANGELOG\.md|datasets\/digits\/(README\.md|digits-\w+-idx\d-ubyte\.gz)|dist\/src\/[\w/-]+\.(js|d\.ts))$/;
+  assert.deepEqual(
+    inside.filter((name) => !expected.test(name)),
+    [],
+    "files of no known kind",
+  );
   for (const name of ["package.json", "README.md", "LICENSE", "datasets/digits/README.md", manifest.bin.descent?.slice(2)])
     assert.ok(inside.includes(String(name)), `${name} is missing`);
   assert.deepEqual(
@@ -147,42 +154,72 @@ test("without the optional packages tables and texts train, and each that is nee
 const readmePrograms = (): string[] =>
   [...readFileSync(join(PACKAGE, "README.md"), "utf8").matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code ?? "");
 
+/** A folder with a program that imports every entry, and the README's; the settings are those of docs/deployment.md. */
+function typesProject(name: string, module: string, moduleResolution: string): string {
+  const folder = join(CONSUMER, name);
+  mkdirSync(folder);
+  const programs = readmePrograms();
+  assert.ok(programs.length >= 2);
+  programs.forEach((code, index) => writeFileSync(join(folder, `readme-${index}.ts`), `${code}\nexport {};\n`));
+  const names = entryPoints(manifest);
+  writeFileSync(
+    join(folder, "entries.ts"),
+    names.map((entry, index) => `import * as e${index} from "${entry}";`).join("\n") +
+      `\nexport const all: readonly object[] = [${names.map((_, index) => `e${index}`).join(", ")}];\n` +
+      // A wrong use is an error: the types are there, and are not \`any\`.
+      `// @ts-expect-error -- a number is no tensor\ne0.grad(1, "w");\n`,
+  );
+  const lib = ["es2023", "esnext.disposable", "dom", "dom.iterable", "dom.asynciterable"];
+  // A program for Node whose compiler resolves as a bundler does says so.
+  const conditions = moduleResolution === "bundler" ? { customConditions: ["node"] } : {};
+  const base = { module, moduleResolution, target: "es2022", lib, types: ["node"], strict: true, noEmit: true };
+  writeFileSync(
+    join(folder, "tsconfig.json"),
+    JSON.stringify({ compilerOptions: { ...base, ...conditions }, include: ["*.ts"] }),
+  );
+  return folder;
+}
+
 for (const [module, moduleResolution] of [
   ["nodenext", "nodenext"],
   ["esnext", "bundler"],
-]) {
+] as const) {
   test(`types resolve with moduleResolution ${moduleResolution}, libraries checked`, () => {
-    const folder = join(CONSUMER, `types-${moduleResolution}`);
-    mkdirSync(folder);
-    const programs = readmePrograms();
-    assert.ok(programs.length >= 2);
-    programs.forEach((code, index) => writeFileSync(join(folder, `readme-${index}.ts`), `${code}\nexport {};\n`));
-    const names = entryPoints(manifest);
-    writeFileSync(
-      join(folder, "entries.ts"),
-      names.map((name, index) => `import * as e${index} from "${name}";`).join("\n") +
-        `\nexport const all: readonly object[] = [${names.map((_, index) => `e${index}`).join(", ")}];\n` +
-        // A wrong use is an error: the types are there, and are not \`any\`.
-        `// @ts-expect-error -- a number is no tensor\ne0.grad(1, "w");\n`,
-    );
-    const lib = ["es2023", "esnext.disposable", "dom", "dom.iterable", "dom.asynciterable"];
-    // A program for Node whose compiler resolves as a bundler does says so: docs/how-to/types.md.
-    const conditions = moduleResolution === "bundler" ? { customConditions: ["node"] } : {};
-    const compilerOptions = {
-      module,
-      moduleResolution,
-      target: "es2022",
-      lib,
-      types: ["node"],
-      strict: true,
-      noEmit: true,
-      ...conditions,
-    };
-    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }));
+    const folder = typesProject(`types-${moduleResolution}`, module, moduleResolution);
     const { status, stdout } = node(join(MODULES, "typescript", "bin", "tsc"), "-p", folder);
     assert.equal(status, 0, stdout);
   });
 }
+
+/** The oldest TypeScript that docs/deployment.md names; Hono's declarations, which `descentjs/serve` shows, take no older one. */
+const OLDEST_TYPESCRIPT = "5.7.3";
+
+test(`TypeScript ${OLDEST_TYPESCRIPT} reads the types, libraries checked, as node16 and as bundlers resolve`, (t) => {
+  assert.match(readFileSync(join(ROOT, "docs", "deployment.md"), "utf8"), /TypeScript 5\.7 or later/);
+  const compiler = join(CONSUMER, "oldest");
+  mkdirSync(compiler);
+  const install = ["install", "--prefix", compiler, "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"];
+  const npm = process.env["npm_execpath"];
+  const asked = [...install, `typescript@${OLDEST_TYPESCRIPT}`];
+  const options = { cwd: compiler, encoding: "utf8", timeout: 120_000 } as const;
+  const found =
+    npm === undefined
+      ? spawnSync("npm", asked, { ...options, shell: process.platform === "win32" })
+      : spawnSync(process.execPath, [npm, ...asked], options);
+  if (found.status !== 0) {
+    // Only a registry that is out of reach excuses.
+    assert.match(found.stderr, /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH/);
+    return t.skip("no registry of npm within reach");
+  }
+  for (const [module, moduleResolution] of [
+    ["node16", "node16"],
+    ["esnext", "bundler"],
+  ] as const) {
+    const folder = typesProject(`oldest-${moduleResolution}`, module, moduleResolution);
+    const { status, stdout } = node(join(compiler, "node_modules", "typescript", "bin", "tsc"), "-p", folder);
+    assert.equal(status, 0, stdout);
+  }
+});
 
 test("a bundler's types are those of the files that it takes: what a page has, and nothing of Node's", () => {
   const folder = join(CONSUMER, "types-page");
@@ -228,3 +265,40 @@ test("no entry point for a browser names a module of Node", async () => {
     assert.ok(bytes > 500, `${entry}: ${bytes} bytes`);
   }
 });
+
+// The path of the binaries that stay is that of this platform.
+const isLinuxX64 = process.platform === "linux" && process.arch === "x64";
+test(
+  "the lines for Docker leave a package that trains, in a third of the room",
+  { skip: !isLinuxX64 && "for Linux on x64" },
+  () => {
+    const [, dockerfile = ""] =
+      /^```dockerfile\n([^]*?)^```/m.exec(readFileSync(join(ROOT, "docs", "deployment.md"), "utf8")) ?? [];
+    const instructions = dockerfile
+      .replaceAll(/\\\n\s*/g, "")
+      .trim()
+      .split("\n");
+    assert.deepEqual(
+      instructions.map((line) => line.split(" ")[0]),
+      ["FROM", "WORKDIR", "COPY", "RUN", "COPY", "CMD"],
+    );
+    const removing = /&& (cd node_modules\S* && rm -rf .*)$/.exec(instructions[3] as string)?.[1];
+    assert.ok(removing !== undefined, instructions[3]);
+    const engine = join(CONSUMER, "node_modules", "onnxruntime-node");
+    unlinkSync(engine);
+    const sh = (command: string) => spawnSync("sh", ["-c", command], { cwd: CONSUMER, encoding: "utf8" });
+    // Links in place of copies: what is removed is these.
+    assert.equal(sh(`cp -rl '${join(MODULES, "onnxruntime-node")}' '${engine}'`).status, 0);
+    const mebibytes = (): number =>
+      readdirSync(engine, { withFileTypes: true, recursive: true })
+        .filter((entry) => entry.isFile())
+        .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size / 2 ** 20, 0);
+    const before = mebibytes();
+    assert.equal(sh(removing).status, 0);
+    // On 2026-11-29: 288 MiB and 45; a whole node_modules 345 and 102.
+    assert.ok(before > 200 && mebibytes() < 60, `${before} and ${mebibytes()} MiB`);
+    const bin = join(PACKAGE, String(manifest.bin.descent));
+    const train = node(bin, ..."train image-classification --data digits --steps 5 --no-check --out docker".split(" "));
+    assert.equal(train.status, 0, train.stderr);
+  },
+);
