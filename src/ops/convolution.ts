@@ -295,7 +295,7 @@ const isTiled = (x: Tensor, dy: Tensor, { kernel_shape, strides, pads, dilations
     (k, i) => k === strides[i] && dilations[i] === 1 && dimEquals(x.shape[i + 2] as Dim, dimMul(dy.shape[i + 2] as Dim, k)),
   );
 
-/** dw from what each place in the kernel sees of x, by the way that was measured fastest (docs/performance.md). */
+/** dw from what each place in the kernel sees of x, by the way that was measured fastest (benchmarks/engine-notes.md). */
 function weightGradient(x: Tensor, dy: Tensor, window: Window, group: number): Tensor {
   const where = "gradient of Conv";
   if (sizeOf(window.kernel_shape) > MANY_PLACES)

@@ -188,3 +188,32 @@ test("every link within the repository leads somewhere", () => {
     }
   }
 });
+
+/** Anchors of a document's headings, as GitHub makes them. */
+const anchorsOf = (file: string): ReadonlySet<string> =>
+  new Set(
+    [
+      ...readFileSync(join(ROOT, file), "utf8")
+        .replace(/^```[^]*?^```/gm, "")
+        .matchAll(/^#+ (.*)$/gm),
+    ].map(([, heading = ""]) =>
+      heading
+        .toLowerCase()
+        .replace(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+        .replace(/[^\p{L}\p{N}\p{M} _-]/gu, "")
+        .replaceAll(" ", "-"),
+    ),
+  );
+
+test("every link to a heading leads to one", () => {
+  let checked = 0;
+  for (const file of DOCUMENTS)
+    for (const target of linksOf(file)) {
+      const [path = "", anchor] = target.split("#");
+      if (anchor === undefined || (path !== "" && !path.endsWith(".md"))) continue;
+      const headings = anchorsOf(path === "" ? file : join(dirname(file), path));
+      assert.ok(headings.has(decodeURIComponent(anchor)), `${file}: no such heading: ${target}`);
+      checked++;
+    }
+  assert.ok(checked > 10, `only ${checked} links to headings found`);
+});

@@ -85,6 +85,18 @@ test("the tarball holds what runs, and nothing else", () => {
   assert.ok(size < 2 * 2 ** 20, `the tarball has ${size} bytes`);
 });
 
+test("what a release needs is said: where it comes from, that its origin is signed, and what is new", () => {
+  const { version, repository, publishConfig } = JSON.parse(readFileSync(join(PACKAGE, "package.json"), "utf8")) as {
+    readonly version: string;
+    readonly repository: { readonly url: string };
+    readonly publishConfig: unknown;
+  };
+  assert.match(repository.url, /^git\+https:\/\/github\.com\/[\w-]+\/[\w-]+\.git$/);
+  assert.deepEqual(publishConfig, { access: "public", provenance: true });
+  const [, newest] = /^## (\S+)/m.exec(readFileSync(join(PACKAGE, "CHANGELOG.md"), "utf8")) ?? [];
+  assert.equal(newest, version);
+});
+
 test("every entry point loads in a fresh process, silently", async () => {
   const entries = entryPoints(manifest);
   assert.ok(entries.length > 15);
