@@ -31,6 +31,7 @@ export interface ExportOptions {
 const bytesOf = (values: TensorData): Uint8Array =>
   new Uint8Array(values.data.buffer, values.data.byteOffset, values.data.byteLength);
 
+/** ONNX's message of a tensor: its name, shape, type and bytes. */
 export const tensorProto = (name: string, values: TensorData): TensorProto => ({
   name,
   dims: [...values.shape],

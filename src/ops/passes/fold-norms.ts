@@ -10,7 +10,7 @@ import { countUses } from "./fuse.js";
 
 type Inputs = readonly (Tensor | null)[];
 
-/** Nodes whose results hang on known numbers alone. */
+/** Nodes whose results hang on known numbers alone. Shapes play no part. */
 export function fixedNodes(graph: Graph, isKnown: (t: Tensor) => boolean): ReadonlySet<Node> {
   const fixed = new Set<Node>();
   for (const node of graph.nodes) {
@@ -21,7 +21,7 @@ export function fixedNodes(graph: Graph, isKnown: (t: Tensor) => boolean): Reado
   return fixed;
 }
 
-/** The graph with batch normalizations folded where the numbers of both are known. */
+/** The graph with batch normalizations folded where the numbers of both are known. Outputs keep their shapes. */
 export function foldNorms(graph: Graph, isKnown: (t: Tensor) => boolean): Graph {
   const uses = countUses(graph);
   const fixed = fixedNodes(graph, isKnown);
