@@ -15,6 +15,7 @@ import { decodeRows, leftOutNotes } from "./decode-node.js";
 import { entriesDataset } from "./encoded.js";
 import type { FileTree } from "./file-tree-node.js";
 import type { Parts, PartName } from "../parts.js";
+import { alikeNotes } from "../../util/alike.js";
 import { median } from "../../util/median.js";
 import { defined } from "../../util/record.js";
 
@@ -91,14 +92,11 @@ function chooseShape(headers: readonly ImageHeader[], { imageSize, imageShape }:
 
 /** Notes on classes that are probably not meant: names that differ in case alone, and those without a box. */
 function classNotes(classes: readonly string[], used: ReadonlySet<string>): string[] {
-  const first = new Map<string, string>();
-  const alike = classes.flatMap((name) => {
-    const other = first.get(name.toLowerCase());
-    if (other === undefined) first.set(name.toLowerCase(), name);
-    return other === undefined ? [] : [`classes "${other}" and "${name}" differ only in case; they stay two`];
-  });
   const unused = classes.filter((name) => !used.has(name)).map((name) => `"${name}"`);
-  return [...alike, ...(unused.length === 0 ? [] : [`no box in the training images of ${unused.join(", ")}`])];
+  return [
+    ...alikeNotes(classes, "classes"),
+    ...(unused.length === 0 ? [] : [`no box in the training images of ${unused.join(", ")}`]),
+  ];
 }
 
 /**

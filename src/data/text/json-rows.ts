@@ -38,8 +38,25 @@ function parsed(text: string, where: string): unknown {
   }
 }
 
+/** The items of an object that has the names of labels beside them, as tools for spaCy export it; undefined for other content. */
+function annotationsIn(content: string): readonly unknown[] | undefined {
+  if (!/^\s*\{\s*"classes"\s*:/.test(content) || isDeep(content)) return undefined;
+  try {
+    const { annotations } = JSON.parse(content) as { annotations?: unknown };
+    return Array.isArray(annotations) ? annotations : undefined;
+  } catch {
+    // Lines of objects that begin with classes.
+    return undefined;
+  }
+}
+
 /** Errors: DataError, with the place, for text that is no JSON or nests too deep. */
 export function* jsonRows(content: string, where: string): Generator<JsonRow> {
+  const annotations = annotationsIn(content);
+  if (annotations !== undefined) {
+    for (const [i, value] of annotations.entries()) if (value !== null) yield { value, place: `item ${i + 1}` };
+    return;
+  }
   if (/^\s*\[/.test(content) && !isListALine(content)) {
     const list = parsed(content, where) as unknown[];
     for (const [i, value] of list.entries()) yield { value, place: `item ${i + 1}` };

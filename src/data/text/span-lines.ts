@@ -9,6 +9,7 @@ import { jsonRows } from "./json-rows.js";
 import type { ReadTexts } from "./tagged-sentences.js";
 import type { LabelledText } from "./labelled-text.js";
 import { DataError } from "../../util/errors.js";
+import { own } from "../../util/record.js";
 import type { LabelSpan } from "../../util/tags.js";
 
 export interface SpanLinesOptions {
@@ -23,25 +24,30 @@ interface WrittenSpan extends LabelSpan {
   readonly covered?: string;
 }
 
-const whole = z.number().int();
+/** A whole number, or one that a tool wrote as a text. */
+const whole = z.union([z.number().int(), z.string().regex(/^\d+$/).transform(Number)]);
+/** The name of a label, where a number may stand as well: `["12", …]` is no label first. */
+const name = z.string().regex(/\D/);
 const spanSchema: z.ZodType<WrittenSpan> = z.union([
   z.tuple([whole, whole, z.string()]).transform(([start, end, label]) => ({ start, end, label })),
+  z.tuple([name, whole, whole]).transform(([label, start, end]) => ({ start, end, label })),
   z
     .looseObject({ start: whole, end: whole, label: z.string().optional(), type: z.string().optional() })
     .refine((span) => !Array.isArray(span["labels"]))
-    .transform(({ start, end, label, type }) => ({ start, end, label: label ?? type ?? "_" })),
+    .transform(({ start, end, label, type, ...rest }) => ({ start, end, label: label ?? type ?? "_", ...coveredIn(rest) })),
   z
     .looseObject({ start_offset: whole, end_offset: whole, label: z.string() })
-    .transform(({ start_offset: start, end_offset: end, label }) => ({ start, end, label })),
+    .transform(({ start_offset: start, end_offset: end, label, ...rest }) => ({ start, end, label, ...coveredIn(rest) })),
   z
-    .looseObject({ start: whole, end: whole, labels: z.array(z.string()).min(1), text: z.string().optional() })
-    .transform(({ start, end, labels, text }) => ({
-      start,
-      end,
-      label: labels[0] as string,
-      ...(text === undefined ? {} : { covered: text }),
-    })),
+    .looseObject({ start: whole, end: whole, labels: z.array(z.string()).min(1) })
+    .transform(({ start, end, labels, ...rest }) => ({ start, end, label: labels[0] as string, ...coveredIn(rest) })),
 ]);
+
+/** The text that a span covers, where it says so. */
+function coveredIn(span: Readonly<Record<string, unknown>>): Pick<WrittenSpan, "covered"> {
+  const covered = ["text", "value", "word"].map((field) => own(span, field)).find((value) => typeof value === "string");
+  return covered === undefined || covered.trim() === "" ? {} : { covered };
+}
 const rowSchema = z.looseObject({ text: z.string() });
 
 /** A task of Label Studio: data, and what annotators made of them, of whom the first counts. */
@@ -91,44 +97,148 @@ export const parseSpanLines = (content: string, where: string, options: SpanLine
  * Errors: DataError, with the place, for a row that is none, an empty text, and a span outside of its text.
  */
 export function parseSpanRows(rows: Iterable<JsonRow>, where: string, options: SpanLinesOptions = {}): ReadTexts {
-  const { offsets = "code-points" } = options;
-  const texts: LabelledText[] = [];
+  const read: { readonly text: string; readonly spans: readonly WrittenSpan[]; readonly fail: Fail }[] = [];
   for (const { value, place } of rows) {
-    const fail = (problem: string): DataError => new DataError(`${where}, ${place}: ${problem}`);
+    const fail: Fail = (problem) => new DataError(`${where}, ${place}: ${problem}`);
     const row = rowSchema.safeParse(plainRow(value));
     if (!row.success) throw fail('expected an object with "text", got another');
     const { text } = row.data;
     if (text.trim() === "") throw fail("expected a text, got an empty one");
-    const field = FIELDS.find((name) => Array.isArray(row.data[name]));
+    const field = FIELDS.find((one) => Array.isArray(row.data[one]));
     const spans = z.array(spanSchema).safeParse(field === undefined ? [] : row.data[field]);
     if (!spans.success) throw fail(`expected spans as [start, end, label] in "${field}", got others`);
-    texts.push({ text, spans: spans.data.map((span) => placed(text, span, unitFor(text, spans.data, offsets), fail)) });
+    read.push({ text, spans: spans.data, fail });
   }
-  if (texts.length === 0) throw new DataError(`${where}: expected at least one text, got an empty file`);
-  return { texts, notes: [] };
+  if (read.length === 0) throw new DataError(`${where}: expected at least one text, got an empty file`);
+  const { place, note } = countingOf(read, options.offsets ?? "code-points");
+  const notes = note === undefined ? [] : [note];
+  let trimmed = 0;
+  const texts = read.map(({ text, spans, fail }): LabelledText => {
+    const at = place(text);
+    return {
+      text,
+      spans: spans.map((span) => {
+        const found = placed(text, span, at(span), fail);
+        const [start, end] = trimBlanks(text, found);
+        if (end - start < found[1] - found[0]) trimmed++;
+        return { start, end, label: span.label };
+      }),
+    };
+  });
+  if (trimmed > 0) notes.push(`blanks at the ends of ${trimmed} spans were left out of them`);
+  const isCut = note === undefined && looksInclusive(texts);
+  if (isCut)
+    notes.push("every span ends one character before its last word does; if the ends are those of the last character, add 1");
+  return { texts, notes: notes.map((text) => `${where}: ${text}`) };
 }
 
-type Unit = "code-points" | "utf-16";
+type Fail = (problem: string) => DataError;
+/** The places of a text's spans in UTF-16 units; undefined where there is none. */
+type Place = (text: string) => (span: LabelSpan) => readonly [start: number | undefined, end: number | undefined];
 
-/** The unit of a text's spans: where a tool says what they cover, the one in which they do. */
-function unitFor(text: string, spans: readonly WrittenSpan[], usual: Unit): Unit {
-  const told = spans.filter(({ covered }) => covered !== undefined);
-  const fits = (unit: Unit): boolean => {
-    const units = unit === "utf-16" ? undefined : characterOffsets(text);
-    return told.every(({ start, end, covered }) => text.slice(units?.[start] ?? start, units?.[end] ?? end) === covered);
+const byUnits: Place =
+  () =>
+  ({ start, end }) => [start, end];
+const byCharacters: Place = (text) => {
+  const units = characterOffsets(text);
+  return ({ start, end }) => [units[start], units[end]];
+};
+const byBytes: Place = (text) => {
+  const units = new Map<number, number>();
+  let [unit, byte] = [0, 0];
+  for (const character of text) {
+    units.set(byte, unit);
+    byte += new TextEncoder().encode(character).length;
+    unit += character.length;
+  }
+  units.set(byte, unit);
+  return ({ start, end }) => [units.get(start), units.get(end)];
+};
+const moved =
+  (by: Place, starts: number, ends: number): Place =>
+  (text) => {
+    const place = by(text);
+    return (span) => place({ ...span, start: span.start + starts, end: span.end + ends });
   };
-  const other: Unit = usual === "utf-16" ? "code-points" : "utf-16";
-  return told.length > 0 && !fits(usual) && fits(other) ? other : usual;
+
+/**
+ * Finds how a file counts: where its spans say what they cover, the way in which they do; otherwise the usual one.
+ *
+ * Errors: DataError, with the place, for spans that cover something else in every way.
+ */
+function countingOf(
+  rows: readonly { readonly text: string; readonly spans: readonly WrittenSpan[]; readonly fail: Fail }[],
+  unit: "code-points" | "utf-16",
+): { readonly place: Place; readonly note?: string } {
+  const usual = unit === "utf-16" ? byUnits : byCharacters;
+  const told = rows.filter(({ spans }) => spans.some(({ covered }) => covered !== undefined));
+  const differs = (place: Place) => {
+    for (const row of told) {
+      const at = place(row.text);
+      const span = row.spans.find((one) => one.covered !== undefined && !covers(row.text, at(one), one.covered));
+      if (span !== undefined) return { ...row, span, at: at(span) };
+    }
+    return undefined;
+  };
+  const odd = differs(usual);
+  if (odd === undefined) return { place: usual };
+  // Emoji are one character of Python and two units of JavaScript: both are common, so nothing is said.
+  const other = unit === "utf-16" ? byCharacters : byUnits;
+  if (differs(other) === undefined) return { place: other };
+  const ways: readonly (readonly [Place, string])[] = [
+    [moved(usual, 0, 1), "the ends of spans are those of their last characters"],
+    [moved(usual, -1, 0), "spans count from 1, their ends are those of their last characters"],
+    [moved(usual, -1, -1), "spans count from 1"],
+    [byBytes, "spans count bytes of UTF-8"],
+  ];
+  const found = ways.find(([place]) => differs(place) === undefined);
+  if (found !== undefined) return { place: found[0], note: `${found[1]}, as the texts show that they cover` };
+  const { text, span, at, fail } = odd;
+  const [start = 0, end = 0] = at;
+  throw fail(
+    `expected ${JSON.stringify(shorten(span.covered ?? ""))} from ${span.start} to ${span.end}, as the span says, got ${JSON.stringify(shorten(text.slice(start, end)))}`,
+  );
 }
 
-function placed(text: string, span: LabelSpan, offsets: Unit, fail: (problem: string) => DataError): LabelSpan {
-  const units = offsets === "utf-16" ? undefined : characterOffsets(text);
-  const [start, end] = units === undefined ? [span.start, span.end] : [units[span.start], units[span.end]];
-  if (start === undefined || end === undefined || start < 0 || end <= start || end > text.length)
-    throw fail(
-      `expected spans within the ${units === undefined ? text.length : units.length - 1} characters of the text, got ${span.start} to ${span.end}`,
-    );
-  return { start, end, label: span.label };
+const shorten = (text: string): string => (text.length > 40 ? `${text.slice(0, 40)}…` : text);
+
+/** Compares what a span covers with what it says; tools write line ends in two ways, and trim. */
+function covers(text: string, [start, end]: ReturnType<ReturnType<Place>>, covered: string): boolean {
+  if (start === undefined || end === undefined || start < 0) return false;
+  const plain = (part: string): string => part.replaceAll("\\n", "\n").replaceAll("\r", "").trim();
+  return plain(text.slice(start, end)) === plain(covered);
+}
+
+function placed(
+  text: string,
+  span: LabelSpan,
+  [start, end]: ReturnType<ReturnType<Place>>,
+  fail: Fail,
+): readonly [start: number, end: number] {
+  if (start === undefined || end === undefined || start < 0 || end <= start || end > text.length) {
+    throw fail(`expected spans within the ${characterOffsets(text).length - 1} characters of the text, got ${span.start} to ${span.end}`);
+  }
+  return [start, end];
+}
+
+/** A span without the blanks at its ends; of blanks alone it stays. */
+function trimBlanks(text: string, [start, end]: readonly [number, number]): [start: number, end: number] {
+  const part = text.slice(start, end);
+  if (part.trim() === "") return [start, end];
+  return [end - part.trimStart().length, start + part.trimEnd().length];
+}
+
+/** Fewer spans that all end inside words are chance. */
+const ENOUGH = 5;
+
+/** Tells whether every span ends just before the last letter of a word. */
+function looksInclusive(texts: readonly LabelledText[]): boolean {
+  const isLetter = (text: string, at: number): boolean => /[\p{L}\p{N}]/u.test(text.charAt(at));
+  const spans = texts.flatMap(({ text, spans: found = [] }) => found.map(({ end }) => ({ text, end })));
+  return (
+    spans.length >= ENOUGH &&
+    spans.every(({ text, end }) => isLetter(text, end - 1) && isLetter(text, end) && !isLetter(text, end + 1))
+  );
 }
 
 /** Lists the offset of each code point, and the end of the text. */

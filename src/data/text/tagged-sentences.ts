@@ -55,12 +55,16 @@ function readingOf(sentences: readonly Sentence[], repair: boolean): TagReading 
     return !repair && isIob1(sentences) ? { read: (tag) => tag, note: IOB1, lenient: true } : { read: (tag) => tag };
   if (others.every((tag) => otherwiseWritten(tag) !== undefined))
     return { read: (tag) => (parseTag(tag) === undefined ? (otherwiseWritten(tag) as string) : tag) };
+  if (others.every((tag) => tag === "o" || SUFFIXED.test(tag)))
+    return { read: (tag) => (tag === "o" ? "O" : tag.replace(SUFFIXED, "$2-$1")), note: BEHIND };
   const isBare = seen.has("O") && others.length === seen.size - 1 && seen.size <= Math.max(20, sentences.length / 2);
   if (!isBare || others.some((tag) => otherwiseWritten(tag) !== undefined)) return { read: (tag) => tag };
   return { read: (tag) => (tag === "O" ? tag : `I-${tag}`), note: BARE, lenient: true };
 }
 
 const IOB1 = "spans begin with I-, and B- only parts neighbours (IOB1)";
+const BEHIND = "the letters of tags stand behind their labels";
+const SUFFIXED = /^(.+)[-_]([BIESLUMW])$/;
 const BARE = "tags are labels alone, so neighbours of one label are one span";
 
 /** Fewer spans that begin with I are taken for mistakes. */

@@ -10,7 +10,8 @@ import { parseConll } from "./conll.js";
 import { decodeUtf8 } from "./lines.js";
 import { cutText } from "./plain.js";
 import { parsePropositions } from "./propositions.js";
-import { parseSpanLines } from "./span-lines.js";
+import { characterOffsets, parseSpanLines } from "./span-lines.js";
+import { hasTokens } from "./token-rows.js";
 import { loadData } from "../load-node.js";
 import { unzip } from "../zip-node.js";
 
@@ -153,6 +154,72 @@ test("spans in JSON lines: characters or units, lists or objects", () => {
     /f, line 1: expected spans as \[start, end, label\] in "spans"/,
   );
   assert.throws(() => parseSpanLines("{", "f"), /f, line 1: expected JSON, got text that does not parse/);
+});
+
+/** Texts with spans that say what they cover, counted in some way. */
+const covered = (place: (start: number, end: number, text: string) => readonly [unknown, unknown]): string =>
+  ["Élan: Anna is in Bonn.", "Über Köln fliegt Eva 😀 heim nach Rom."]
+    .map((text) => {
+      const spans = ["Anna", "Bonn", "Köln", "Eva", "Rom"]
+        .filter((name) => text.includes(name))
+        .map((name) => {
+          const at = characterOffsets(text).indexOf(text.indexOf(name));
+          const [start, end] = place(at, at + name.length, text);
+          return { start, end, label: "N", text: name };
+        });
+      return JSON.stringify({ text, spans });
+    })
+    .join("\n");
+const bytesBefore = (text: string, at: number): number => Buffer.byteLength(text.slice(0, characterOffsets(text)[at]));
+
+for (const [name, place, note] of [
+  ["from 0, ends behind", (start, end) => [start, end], undefined],
+  ["as texts", (start, end) => [String(start), String(end)], undefined],
+  ["ends of last characters", (start, end) => [start, end - 1], /the ends of spans are those of their last characters/],
+  ["from 1", (start, end) => [start + 1, end + 1], /spans count from 1, as/],
+  ["from 1, ends of last characters", (start, end) => [start + 1, end], /spans count from 1, their ends/],
+  ["bytes", (start, end, text) => [bytesBefore(text, start), bytesBefore(text, end)], /spans count bytes of UTF-8/],
+] as readonly (readonly [string, Parameters<typeof covered>[0], RegExp | undefined])[])
+  test(`spans that say what they cover: ${name}`, () => {
+    const { texts, notes } = parseSpanLines(covered(place), "f");
+    assert.deepEqual(texts.map(marked), [
+      ["N:Anna", "N:Bonn"],
+      ["N:Köln", "N:Eva", "N:Rom"],
+    ]);
+    if (note === undefined) assert.deepEqual(notes, []);
+    else assert.match(notes.join("\n"), note);
+  });
+
+test("spans that cover something else in every way are refused; blanks at ends go; a label may come first", () => {
+  assert.throws(
+    () =>
+      parseSpanLines(
+        covered((start, end) => [start + 7, end + 7]),
+        "f",
+      ),
+    /f, line 1: expected "Anna" from 13 to 17, as the span says, got " in "/,
+  );
+  const { texts, notes } = parseSpanLines('{"text":"In Bonn, ja","spans":[["LOC",2,7]]}', "f");
+  assert.deepEqual([texts.map(marked), notes], [[["LOC:Bonn"]], ["f: blanks at the ends of 1 spans were left out of them"]]);
+  const short = Array.from({ length: 5 }, () => '{"text":"In Bonn, ja","spans":[[3,6,"LOC"]]}').join("\n");
+  assert.match(parseSpanLines(short, "f").notes.join(), /every span ends one character before its last word does/);
+});
+
+test("what tools for spaCy export: names of labels beside the texts; lines that begin with classes stay lines", () => {
+  const file = JSON.stringify({ classes: ["LOC"], annotations: [["In Bonn", { entities: [[3, 7, "LOC"]] }], null] });
+  assert.deepEqual(parseSpanLines(file, "f").texts.map(marked), [["LOC:Bonn"]]);
+  const lines = '{"classes":1,"text":"a","spans":[[0,1,"X"]]}\n{"classes":2,"text":"b"}';
+  assert.deepEqual(parseSpanLines(lines, "f").texts.map(marked), [["X:a"], []]);
+});
+
+test("tags with their letters behind the labels, and lists of different lengths", () => {
+  const { texts, notes } = parseConll("Anna PER-B\nKey PER-I\nin O\nBonn LOC-B\n", "f");
+  assert.deepEqual(
+    [texts.map(marked), notes],
+    [[["PER:Anna Key", "LOC:Bonn"]], ["f: the letters of tags stand behind their labels"]],
+  );
+  assert.ok(hasTokens({ tokens: ["a", "b"], ner_tags: ["O"] }));
+  assert.ok(!hasTokens({ words: ["a", "b"], labels: ["sport"] }));
 });
 
 test("bytes that are no UTF-8 are refused with their line; a mark at the beginning goes", () => {

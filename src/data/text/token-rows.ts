@@ -43,8 +43,13 @@ function fieldsOf(row: Readonly<Record<string, unknown>>): readonly [tokens: str
   return isFit && items.every((tag) => typeof tag === "string" || Number.isInteger(tag)) ? [tokens, tags] : undefined;
 }
 
-/** Tells whether a row has lists of tokens and of tags. */
-export const hasTokens = (row: unknown): boolean => isObject(row) && fieldsOf(row) !== undefined;
+/** Tells whether a row has lists of tokens and of tags; by their plain names also of different lengths, for a complaint that names the row. */
+export const hasTokens = (row: unknown): boolean => {
+  if (!isObject(row)) return false;
+  const isNamed =
+    listOf(own(row, "tokens")) !== undefined && ["ner_tags", "tags"].some((name) => listOf(own(row, name)) !== undefined);
+  return isNamed || fieldsOf(row) !== undefined;
+};
 
 /** The names of tags that are given as numbers, in the order of the numbers; undefined where there are none beside the file. */
 export type TagNames = (field: string) => readonly string[] | undefined;

@@ -2,6 +2,7 @@
  * @module Entities of texts as spans of tokens: which tokens a text has, which of them a labelled span covers, and what a user should know of those of
  * a data set.
  */
+import { alikeNotes } from "../../../util/alike.js";
 import type { Dataset, LabelledText } from "../../../data/index.js";
 import { labelledTextAt } from "../../../data/index.js";
 import { joinerOf } from "../../../data/text/labelled-text.js";
@@ -70,6 +71,7 @@ export function entityNotes({ train, validation, test }: TextParts, { labels, un
   });
   return [
     `${labels.length} labels (${labels.join(", ")}), tokens are ${unit}`,
+    ...alikeNotes(labels, "labels"),
     ...(unknown > 0
       ? [`${unknown} spans of validation and test have labels that the training part lacks; they count as missed`]
       : []),

@@ -124,6 +124,12 @@ async function prepareSubwords(
 
 /** Texts as what the model that was asked for reads, and all that is learned of them before. */
 export function prepareEntities(data: LoadedData, options: Preparing): Awaitable<Prepared<TagInfo>> {
+  if (!data.train.has("text")) {
+    const columns = data.train.names.join(", ");
+    throw new DataError(
+      `${data.name}: expected texts with labelled spans (.conll, .bmes, .jsonl with "spans", or lists of as many tags as tokens), got a table of ${columns}`,
+    );
+  }
   const texts = { train: textsOf(data.train), validation: textsOf(data.validation), test: textsOf(data.test) };
   expectSpans(texts.train, data.name);
   const unit = unitOf(texts.train);
