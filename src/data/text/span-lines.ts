@@ -216,7 +216,9 @@ function placed(
   fail: Fail,
 ): readonly [start: number, end: number] {
   if (start === undefined || end === undefined || start < 0 || end <= start || end > text.length) {
-    throw fail(`expected spans within the ${characterOffsets(text).length - 1} characters of the text, got ${span.start} to ${span.end}`);
+    throw fail(
+      `expected spans within the ${characterOffsets(text).length - 1} characters of the text, got ${span.start} to ${span.end}`,
+    );
   }
   return [start, end];
 }
