@@ -28,6 +28,7 @@ export { labelConfig, labelsOf } from "./pretrained-config.js";
 export * from "./pretrained.js";
 export * from "./resnet.js";
 export * from "./table.js";
+export * from "./tabular-ensemble.js";
 export * from "./tabular-mlp.js";
 export * from "./tagger.js";
 export * from "./text-cnn.js";

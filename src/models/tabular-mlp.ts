@@ -14,7 +14,7 @@ export interface TabularMlpOptions extends MlpOptions {
 }
 
 /** Width of the embedding of a column with n categories: fast.ai's rule, at most 64. */
-const embeddingWidth = (n: number): number => Math.min(64, Math.round(1.6 * n ** 0.56));
+export const embeddingWidth = (n: number): number => Math.min(64, Math.round(1.6 * n ** 0.56));
 
 /**
  * Embeddings of the categories beside the numeric features, then an Mlp.

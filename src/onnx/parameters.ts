@@ -165,6 +165,7 @@ class Judge {
       return isBias ? parameter("bias by Add") : constant(`a number for ${opType}`);
     }
     if (wide === 1) return parameter(opType === "Mul" ? "scale by Mul" : "bias by Add");
+    if (opType === "Mul" && /[._]weight$/.test(name)) return parameter("scale by Mul");
     if (opType === "Mul" || isGenerated(name)) return constant(`folded into ${opType}`);
     return this.#isAngleTable(tensor) ? constant("a table of sines and cosines") : parameter("added to every example");
   }

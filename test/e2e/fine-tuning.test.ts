@@ -34,7 +34,7 @@ async function checkpoint(name: string, fixture = "bert-masked-lm", changes: obj
   writeFileSync(path(name, "config.json"), JSON.stringify({ ...config, ...changes }));
 }
 
-const LINE = "train tabular-classification --label-column kind --device cpu --steps 12 --no-check --quiet";
+const LINE = "train tabular-classification --model mlp --label-column kind --device cpu --steps 12 --no-check --quiet";
 
 before(async () => {
   const rows = (kinds: readonly string[]): string => {

@@ -28,7 +28,9 @@ const ROWS = Array.from({ length: 120 }, (_, i) => {
 
 before(async () => {
   writeFileSync(path("boxes.csv"), `width,height,colour,day,kind\n${ROWS.join("\n")}\n`);
-  await descent("train tabular-classification --data boxes.csv --device cpu --epochs 30 --lr 0.01 --out boxes --quiet");
+  await descent(
+    "train tabular-classification --model mlp --data boxes.csv --device cpu --epochs 30 --lr 0.01 --out boxes --quiet",
+  );
 });
 
 interface Answer {
@@ -98,7 +100,7 @@ test("--config repeats a run to the bit; --init goes on from its weights; --step
 });
 
 test("--init takes the weights of an ONNX file by name, and names what does not fit", async () => {
-  const line = "train tabular-classification --data boxes.csv --steps 1 --lr 1e-12 --no-check --quiet";
+  const line = "train tabular-classification --model mlp --data boxes.csv --steps 1 --lr 1e-12 --no-check --quiet";
   const weights = async (name: string): Promise<unknown> => {
     const file = path(name, "checkpoints", `step-${lastStep(path(name))}`, "model.safetensors");
     return (await loadSafetensors(file)).tensors.get("mlp.layers.0.weight")?.data;
@@ -107,7 +109,10 @@ test("--init takes the weights of an ONNX file by name, and names what does not 
   await descent(`${line} --init boxes/model.onnx --out from-onnx`);
   assert.ok((await weights("from-onnx")) !== undefined);
   assert.deepEqual(await weights("from-onnx"), await weights("from-run"));
-  const other = await run(folder, `${line} --model linear --init boxes/model.onnx --out other-onnx`.split(" "));
+  const other = await run(
+    folder,
+    `${line.replace("--model mlp", "--model linear")} --init boxes/model.onnx --out other-onnx`.split(" "),
+  );
   assert.equal(other.status, 2);
   assert.match(other.stderr, /^descent: --init boxes\/model\.onnx: expected the weights of this model; [^\n]+\n$/);
   assert.match(other.stderr, /layers\.0\.weight: expected float32 .*; mlp\.layers\.1\.weight \[64, 64\] is not in this model/);

@@ -6,9 +6,9 @@ import type { Dataset, TableSchema } from "../../data/index.js";
 import type { LoadedData } from "../../data/node.js";
 import { TabularPreprocessor } from "../../data/index.js";
 import type { Dim, Tensor } from "../../graph/index.js";
-import { TabularMlp } from "../../models/index.js";
+import { TabularEnsemble, TabularMlp } from "../../models/index.js";
 import type { Module } from "../../nn/index.js";
-import { DataError } from "../../util/errors.js";
+import { ConfigError, DataError } from "../../util/errors.js";
 import type { FileColumns } from "../graph-use.js";
 import { graphInfo } from "../graph-use.js";
 import { fileExamples, fileInputsOf, fileRows } from "./file-columns.js";
@@ -16,8 +16,20 @@ import { prefixNames, throughPrefix } from "./prefix.js";
 import { tableReader } from "./reader.js";
 import { readsTrees } from "./fitted-models.js";
 import { tableGraph } from "./graph.js";
+import type { EnsembleShape } from "./ensemble.js";
+import { ENSEMBLE, ensembleDefaults, ensembleShape } from "./ensemble.js";
 import { tableDefaults } from "./defaults.js";
-import type { Awaitable, ColumnTypes, ModelChoice, NamedParameter, Prepared, Task, TaskContext, TaskInfo } from "../task.js";
+import type {
+  Awaitable,
+  ColumnTypes,
+  ModelChoice,
+  NamedParameter,
+  Prepared,
+  Task,
+  TaskContext,
+  TaskInfo,
+  Tensors,
+} from "../task.js";
 
 export interface TableInfo extends TaskInfo {
   /** The fitted `TabularPreprocessor`, as JSON. */
@@ -31,6 +43,8 @@ export interface TableInfo extends TaskInfo {
   /** Mean of a quantity, in its own unit. */
   readonly targetMean: number;
   readonly targetDeviation: number;
+  /** The ensemble as the training part suits it; runs from before there was one have none. */
+  readonly ensemble?: EnsembleShape;
 }
 
 const build = (info: TableInfo, hidden: readonly number[], dropout: number): Module =>
@@ -44,6 +58,22 @@ const build = (info: TableInfo, hidden: readonly number[], dropout: number): Mod
 
 /** The networks of both tasks. */
 export const TABLE_NETWORKS: readonly ModelChoice<TableInfo>[] = [
+  {
+    name: ENSEMBLE,
+    summary: "Gorishniy et al. 2024: eight perceptrons that share their layers and answer together",
+    build: (info) => {
+      const { ensemble } = info;
+      if (ensemble === undefined) throw new ConfigError("config.json: info: expected an ensemble for the model tabm, got none");
+      return new TabularEnsemble({
+        ...ensemble,
+        inFeatures: info.featureNames.length,
+        categories: info.categories,
+        outFeatures: Math.max(1, info.classes.length),
+        quantities: info.classes.length === 0,
+      });
+    },
+    defaults: ensembleDefaults,
+  },
   {
     name: "mlp",
     summary: "multilayer perceptron, two hidden layers of 64 units; embeddings for columns of many categories",
@@ -70,7 +100,7 @@ function expectColumns({ where, count }: FileColumns, { featureNames }: TabularP
 export async function prepareTable(
   data: LoadedData,
   kind: "classification" | "regression",
-  { ignore: exclude, columns, model }: Parameters<Task["prepare"]>[1],
+  { ignore: exclude, columns, model, ensemble }: Parameters<Task["prepare"]>[1],
 ): Promise<Prepared<TableInfo>> {
   const target = data.roles.target;
   if (target === undefined) throw new DataError(`${data.name}: expected a column to predict; name it with --label-column`);
@@ -94,6 +124,7 @@ export async function prepareTable(
     const rows = fileRows(prefix.inputs).apply(part.drop(target, ...exclude), { where: data.name });
     return encoded.with({ features: await throughPrefix(prefix, rows) });
   };
+  const train = await encode(data.train);
   const info: TableInfo = {
     preprocessing: preprocessor.toJSON(),
     featureNames: prefix === undefined ? preprocessor.featureNames : prefixNames(prefix),
@@ -102,10 +133,11 @@ export async function prepareTable(
     target,
     targetMean: learned.kind === "quantity" ? learned.mean : 0,
     targetDeviation: learned.kind === "quantity" ? learned.sd : 1,
+    ...(model === ENSEMBLE ? { ensemble: ensembleShape(train, preprocessor, ensemble) } : {}),
   };
   return {
     info,
-    train: await encode(data.train),
+    train,
     validation: await encode(data.validation),
     test: await encode(data.test),
     testRows: data.test,
@@ -117,24 +149,37 @@ export async function prepareTable(
 
 /** The first layer by its features, the last by its classes, and each embedding by its categories. */
 function namedParameters(info: TableInfo, model: Module): ReadonlyMap<string, NamedParameter> {
-  if (!(model instanceof TabularMlp)) return new Map();
-  const { embeddings, mlp } = model;
+  if (!(model instanceof TabularMlp || model instanceof TabularEnsemble)) return new Map();
   const { encoders } = TabularPreprocessor.fromJSON(info.preprocessing).spec;
   const indexed = encoders.filter((encoder) => encoder.kind === "index");
-  const widths = embeddings.map(({ weight }) => Number(weight.dims[1]));
+  const widths = model.embeddings.map(({ weight }) => Number(weight.dims[1]));
+  const bins = model instanceof TabularEnsemble ? (info.ensemble?.bins ?? []) : [];
   const inputs = [
     ...info.featureNames,
+    // A feature of another number of bins has others.
+    ...bins.flatMap(({ feature, edges }) =>
+      edges.slice(1).map((_, b) => `${info.featureNames[feature]}, bin ${b + 1} of ${edges.length - 1}`),
+    ),
     // A vector of another width is another vector.
     ...indexed.flatMap(({ name }, i) => Array.from({ length: widths[i] ?? 0 }, (_, k) => `${name}, ${k + 1} of ${widths[i]}`)),
   ];
   const features = { of: "feature" as const, names: inputs };
   const classes = { of: "class" as const, names: info.classes.length === 0 ? [info.target] : info.classes };
-  const last = mlp.layers.length - 1;
+  const embeddings = indexed.map(({ name, categories }, i): [string, NamedParameter] => [
+    `embeddings.${i}.weight`,
+    { as: `embedding of ${name}`, axes: [{ of: "category", names: ["(other)", "(missing)", ...categories] }, undefined] },
+  ]);
+  if (model instanceof TabularEnsemble)
+    return new Map<string, NamedParameter>([
+      ...embeddings,
+      ["scale.weight", { axes: [undefined, features] }],
+      ["layers.0.weight", { axes: [undefined, features] }],
+      ["head.weight", { axes: [classes, undefined] }],
+      ["head.bias", { axes: [classes, undefined] }],
+    ]);
+  const last = model.mlp.layers.length - 1;
   return new Map<string, NamedParameter>([
-    ...indexed.map(({ name, categories }, i): [string, NamedParameter] => [
-      `embeddings.${i}.weight`,
-      { as: `embedding of ${name}`, axes: [{ of: "category", names: ["(other)", "(missing)", ...categories] }, undefined] },
-    ]),
+    ...embeddings,
     ["mlp.layers.0.weight", { axes: [last === 0 ? classes : undefined, features] }],
     ...(last === 0 ? [] : [[`mlp.layers.${last}.weight`, { axes: [classes, undefined] }] as const]),
     [`mlp.layers.${last}.bias`, { axes: [classes] }],
@@ -155,9 +200,33 @@ const inputs = ({ info }: TaskContext<TableInfo>, batch: Dim): ColumnTypes => ({
 /** A network of ours, or a graph (`graph.ts`). */
 type TableModel = Module & { forward(features: Tensor, categories: Tensor | null): Tensor };
 
-/** The scores of rows: [N, classes], or [N, 1] of a quantity. */
-export const applyTable = (model: Module, features: Tensor, batch: Readonly<Record<string, Tensor>>): Tensor =>
-  (model as TableModel).forward(features, batch["categories"] ?? null);
+/** The scores of rows: [N, classes], or [N, 1] of a quantity; of an ensemble in training also those of each network, [K, N, …]. */
+export function applyTable(
+  model: Module,
+  features: Tensor,
+  batch: Tensors,
+  { use }: Pick<TaskContext<TableInfo>, "use">,
+): { readonly scores: Tensor; readonly members?: Tensor } {
+  const categories = batch["categories"] ?? null;
+  if (use === "eval" || !(model instanceof TabularEnsemble))
+    return { scores: (model as TableModel).forward(features, categories) };
+  const members = model.members(features, categories);
+  return { scores: model.joined(members), members };
+}
+
+/** Targets and weights [N] for the scores of K networks in one row after the other. */
+export const forMembers = (batch: Tensors, count: Dim): Tensors =>
+  Object.fromEntries(
+    Object.entries(batch)
+      .filter(([name]) => ["label", "target", "weight"].includes(name))
+      .map(([name, t]) => [
+        name,
+        t
+          .unsqueeze(0)
+          .expand([count, ...t.shape])
+          .reshape([-1]),
+      ]),
+  );
 
 /** Encodes rows with their labels. */
 export async function encodeExamples(
@@ -186,7 +255,7 @@ export const tableTask = {
   schema: schemaOf,
   namedParameters,
   graphs: tableGraph,
-  defaultModel: "mlp",
+  defaultModel: ENSEMBLE,
   monitor: { metric: "loss", mode: "min" },
   inputs,
   features: (batch) => batch["features"] as Tensor,

@@ -29,6 +29,7 @@ import { graphOfRun, openGraph } from "./graph-start-node.js";
 import type { ModelFile, PretrainedInfo } from "../use/model.js";
 import { carryOver, unmatchedNote } from "./carry-over.js";
 import { TASKS } from "../table.js";
+import type { TableInfo } from "../tables/tables.js";
 import type { AnyTask, TaskInfo, Inherited } from "../task.js";
 import type { TrainedModel } from "../trained-model.js";
 import { bestOrLast, openTrained } from "../use/trained-node.js";
@@ -69,6 +70,12 @@ function inheritedFrom(model: PretrainedModel, labels?: readonly string[]): Inhe
     ...defined({ labels, maxPositions }),
     ...(model instanceof Transformer ? { startToken: targetRules(model).startToken } : {}),
   };
+}
+
+/** The ensemble of a run of tables, which another training on other rows is to have too. */
+function ensembleOf(info: TaskInfo): Pick<Start, "inherited"> {
+  const { ensemble } = info as Partial<TableInfo>;
+  return ensemble === undefined ? {} : { inherited: { ensemble } };
 }
 
 /** Weights of the task's own model, and a note where its head is for other classes. */
@@ -201,7 +208,7 @@ async function fromRun(path: string, task: AnyTask, note: (text: string) => void
   if (isOwn || named === undefined || task.pretrained === undefined)
     return {
       ...vocabulary,
-      ...(config.task === task.name ? { modelName: trained.modelName } : {}),
+      ...(config.task === task.name ? { modelName: trained.modelName, ...ensembleOf(trained.info) } : {}),
       weightsFor: config.task === task.name ? namedWeights(path, task, trained, note) : ownWeights(path, trained.weights, note),
     };
   const own = configOf(trained.model).config;
@@ -245,9 +252,11 @@ export async function openStart(
 
 /** Returns the start of a resumed run: its weights are in its checkpoint; `file` is its `graph.onnx`. */
 export function startOfRun(config: { readonly [extra: string]: unknown }, file?: ModelFile): Start {
-  const { tokenizer, pretrained } = config["info"] as { readonly tokenizer?: string; readonly pretrained?: PretrainedInfo };
+  const info = config["info"] as TaskInfo & { readonly tokenizer?: string; readonly pretrained?: PretrainedInfo };
+  const { tokenizer, pretrained } = info;
   return {
     ...(tokenizer === undefined ? {} : { tokenizer }),
+    ...ensembleOf(info),
     ...(file === undefined ? {} : graphOfRun(config, file)),
     ...(pretrained === undefined
       ? { modelName: config["model"] as string }

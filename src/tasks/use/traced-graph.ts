@@ -2,7 +2,7 @@
  * @module What all models in use share: how many rows run at once, which columns a graph is given, where its last linear layer begins.
  */
 import type { Batch } from "../../data/index.js";
-import type { Tensor, TensorData } from "../../graph/index.js";
+import type { Dim, Tensor, TensorData } from "../../graph/index.js";
 import { sizeOf } from "../../graph/index.js";
 import type { AnyTask, TaskInfo } from "../task.js";
 
@@ -23,12 +23,23 @@ export function rowsAtOnce(task: Pick<AnyTask, "mostAtOnce" | "loading">, info: 
 export const pick = (batch: Batch, columns: readonly string[]): Batch =>
   Object.fromEntries(columns.map((name) => [name, batch[name] as TensorData]));
 
-/** The matrix that the nearest product before `output` takes: an output's features. */
+/** Tells whether a tensor is a weight as it is stored, or with its axes in another order. */
+function isWeight({ node }: Tensor): boolean {
+  const { op } = node.op === "Transpose" ? (node.inputs[0] as Tensor).node : node;
+  return op === "Parameter" || op === "Constant";
+}
+
+/** The matrix that the nearest product before `output` takes: an output's features. Of networks side by side, [K, N, D], a row has those of all. */
 export function beforeLastLinear(output: Tensor): Tensor | undefined {
   for (let node = output.node; ;) {
-    const [first] = node.inputs;
+    const [first, second] = node.inputs;
     if (first === undefined || first === null) return undefined;
-    if (/^(Gemm|MatMul|FusedMatMul)$/.test(node.op) && first.rank === 2) return first;
+    if (/^(Gemm|MatMul|FusedMatMul)$/.test(node.op)) {
+      if (first.rank === 2) return first;
+      const [members, rows, width] = first.shape;
+      if (first.rank === 3 && second?.rank === 3 && isWeight(second))
+        return first.transpose([1, 0, 2]).reshape([rows as Dim, Number(members) * Number(width)]);
+    }
     node = first.node;
   }
 }

@@ -1,6 +1,7 @@
 /**
  * @module Classification of tables: a class for a row.
  */
+import type { Dim } from "../../../graph/index.js";
 import {
   classAnswers,
   ClassificationMeasurement,
@@ -11,7 +12,7 @@ import {
 import { classWeightOption, exampleWeightOption, weightTypes } from "../../shared/weighting.js";
 import type { Task } from "../../task.js";
 import { fittedTables } from "../fitted-models.js";
-import { applyTable, encodeExamples, prepareTable, TABLE_NETWORKS, type TableInfo, tableTask } from "../tables.js";
+import { applyTable, encodeExamples, forMembers, prepareTable, TABLE_NETWORKS, type TableInfo, tableTask } from "../tables.js";
 
 /** The task that sorts rows of a table into classes. */
 export const tabularClassification: Task<TableInfo> = {
@@ -24,8 +25,16 @@ export const tabularClassification: Task<TableInfo> = {
   options: { ...classWeightOption, ...exampleWeightOption },
   prepare: (data, options) => prepareTable(data, "classification", options),
   targets: (context, batch) => ({ ...labelTypes(context, batch), ...weightTypes(context, batch) }),
-  outputs: (model, features, batch) => ({ logits: applyTable(model, features, batch) }),
-  loss: classificationLoss,
+  outputs: (model, features, batch, context) => {
+    const { scores, ...each } = applyTable(model, features, batch, context);
+    return { logits: scores, ...each };
+  },
+  loss: (outputs, batch, context) => {
+    const { members } = outputs;
+    if (members === undefined) return classificationLoss(outputs, batch, context);
+    const [count, , classes] = members.shape as readonly [Dim, Dim, Dim];
+    return classificationLoss({ logits: members.reshape([-1, classes]) }, forMembers(batch, count), context);
+  },
   explained: explainedClasses("table"),
   measurement: (info) => new ClassificationMeasurement(info.classes.length, info),
   answers: (outputs, info) => classAnswers(outputs, info.classes),
