@@ -3,6 +3,7 @@
  */
 import type { BinColumn } from "./binning.js";
 import type { LeafSums, Split } from "./split.js";
+import { noSplit } from "./split.js";
 import type { SplitFinder, TreeArrays } from "./split-work.js";
 import type { EnsembleBuilder } from "./tree-ensemble.js";
 
@@ -122,7 +123,9 @@ export function growTree(
     });
     sides.set(node, [-1, -1]);
     attach(leaf.parent, node, sides);
-    leaves.splice(at, 1, ...children(arrays, finder, leaf, node, leaves.length, scratch));
+    // The last two leaves stay leaves: nobody asks for their splits.
+    const isLast = leaves.length + 1 === options.leaves;
+    leaves.splice(at, 1, ...children(arrays, isLast ? undefined : finder, leaf, node, leaves.length, scratch));
   }
   const grown = leaves.map((leaf): GrownLeaf => {
     const value = valueOf(leaf.sums, l2, options.learningRate);
@@ -146,7 +149,7 @@ function bestLeaf(leaves: readonly Leaf[], maxDepth: number): number {
 /** Splits a leaf in two; the smaller one's histogram is built in a new slot, the larger one's by subtraction in the parent's. */
 function children(
   arrays: TreeArrays,
-  finder: SplitFinder,
+  finder: SplitFinder | undefined,
   leaf: Leaf,
   node: number,
   newSlot: number,
@@ -163,20 +166,21 @@ function children(
   };
   const isLeftSmall = leftRows <= rightRows;
   const [begin, end] = isLeftSmall ? [leaf.begin, middle] : [middle, leaf.end];
-  const [small, large] = finder.find({
+  const found = finder?.find({
     begin,
     end,
     slot: newSlot,
     sums: isLeftSmall ? left : right,
     sibling: { slot: leaf.slot, sums: isLeftSmall ? right : left },
   });
+  const [small, large = noSplit()] = found ?? [noSplit()];
   const childOf = (isLeft: boolean): Leaf => ({
     begin: isLeft ? leaf.begin : middle,
     end: isLeft ? middle : leaf.end,
     sums: isLeft ? left : right,
     slot: isLeft === isLeftSmall ? newSlot : leaf.slot,
     depth: leaf.depth + 1,
-    split: isLeft === isLeftSmall ? small : (large as Split),
+    split: isLeft === isLeftSmall ? small : large,
     parent: { node, isLeft },
   });
   return [childOf(true), childOf(false)];

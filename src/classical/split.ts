@@ -91,6 +91,8 @@ function scanNumbers(scan: Scan, column: number, start: number, { count, hasMiss
     for (let b = 0, at = 2 * start; b < end; b++, at += 2) {
       g += histogram[at] as number;
       h += histogram[at + 1] as number;
+      // An empty bin is no other split than the one before.
+      if (histogram[at + 1] === 0) continue;
       const rows = Math.round(h * perHessian);
       // Most bins of small leaves end here.
       if (rows < minLeafRows) continue;
