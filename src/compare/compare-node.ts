@@ -183,7 +183,10 @@ async function opened(o: CompareOptions, run: string) {
   const { labelColumn, ignoreColumn } = o;
   const split = { options: { ...config.options, data: o.data, splitSeed: o.seed } };
   const reading = { data: o.data, ...tableReading(o), ...defined({ labelColumn, ignoreColumn }) };
-  const { examples } = await loadExamples(model, split, reading);
+  const { examples } = await loadExamples(model, split, reading).catch((cause: unknown) => {
+    // Of several models, say whose columns or classes these data do not have.
+    throw cause instanceof DataError ? new DataError(`compare: ${run}: ${cause.message}`, { cause }) : cause;
+  });
   if (examples.length < 2) throw new DataError(`${o.data}: expected at least 2 test examples, got ${examples.length}`);
   return { model, config, examples };
 }

@@ -93,6 +93,9 @@ test("what cannot be compared is refused in one line", async () => {
   await isRefused(folder, ["compare", "--data", "plants.csv", "naive-bayes", "resnet", ...to], /model "resnet"/);
   await isRefused(folder, ["compare", "--data", "one.csv", ...to], /"kind": expected at least two classes/);
   await isRefused(folder, ["compare", "--data", "plants.csv", "--budget", "cheap", ...to], /--budget: expected a list such as/);
+  writeFileSync(join(folder, "renamed.csv"), readFileSync(join(folder, "plants.csv"), "utf8").replaceAll("small", "short"));
+  const renamed = ["compare", "--data", "renamed.csv", "naive-bayes", "elsewhere", "--no-curve", ...to];
+  await isRefused(folder, renamed, /compare: elsewhere: column "kind".*expected one of small, tall, got "short"/);
   await isRefused(folder, ["compare"], /expected --data/);
   assert.ok(!existsSync(join(folder, "no", "compare.json")));
 });
