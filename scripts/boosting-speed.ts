@@ -57,7 +57,12 @@ const TARGETS: ReadonlyMap<string, Target> = new Map<string, Target>([
 const shared = treeThreads;
 const sharing =
   threads > 1 && shared !== undefined
-    ? { threads: { allocate: shared.allocate, finder: (arrays: Parameters<typeof shared.splits>[0]) => shared.splits(arrays, threads) } }
+    ? {
+        threads: {
+          allocate: shared.allocate,
+          finder: (arrays: Parameters<typeof shared.splits>[0]) => shared.splits(arrays, threads),
+        },
+      }
     : {};
 for (const [name, target] of TARGETS) {
   const runs = Array.from({ length: 3 }, () => timed(() => fitGradientBoosting(x, target, { rounds: 100, ...sharing })));

@@ -78,7 +78,10 @@ function hinton(): unknown {
   );
   const each = SEEDS.map((seed) => {
     const settings = `--epochs 20 --lr 0.001 --seed ${seed}`;
-    const alone = descent(`student-alone-${seed}`, `train image-classification --data mnist --model mlp-800 ${settings} --no-check`);
+    const alone = descent(
+      `student-alone-${seed}`,
+      `train image-classification --data mnist --model mlp-800 ${settings} --no-check`,
+    );
     const taught = descent(
       `student-taught-${seed}`,
       `distill ${path("teacher-80")} --student mlp-800 --augment none ${settings} --temperature 4 --alpha 0.9`,
