@@ -4,8 +4,8 @@ import type { Tensor } from "../graph/index.js";
 import { Graph, input, symbol } from "../graph/index.js";
 import { LeNet5 } from "../models/lenet.js";
 import { Mlp } from "../models/mlp.js";
-import { BatchNorm2d, Conv2d, Dropout, Embedding, Module, Sequential } from "../nn/index.js";
-import { adamW, sgd, withGroups } from "../optim/index.js";
+import { BatchNorm2d, Conv2d, Dropout, Embedding, Linear, Module, Sequential } from "../nn/index.js";
+import { adafactor, adamW, sgd, withGroups } from "../optim/index.js";
 import { ShapeError } from "../util/errors.js";
 import { cost, peakIntermediateBytes } from "./index.js";
 
@@ -34,6 +34,16 @@ test("memory: parameters, buffers, the optimizer's state, and the second copy of
   assert.equal(training.memory.total, 2 * kept + training.memory.working);
   assert.deepEqual([memory.optimizerState, memory.secondCopy], [0, 0]);
   assert.ok(training.memory.working > memory.working && memory.working > 0);
+});
+
+test("an update in place has no second copy, and all gradients at its end; one without a kernel has", () => {
+  const model = new Sequential(new Linear(400, 400), new Linear(400, 3));
+  const [flat, graph] = [adamW(), adafactor()].map((optimizer) => cost(model, [2, 400], { optimizer }).training.memory);
+  const weights = 4 * (400 * 400 + 400 + 400 * 3 + 3);
+  assert.equal(flat?.secondCopy, 0);
+  assert.ok((flat?.working ?? 0) >= weights && (flat?.working ?? 0) < 1.1 * weights, `${flat?.working} ${weights}`);
+  assert.equal(graph?.secondCopy, weights + (graph?.optimizerState ?? 0));
+  assert.ok((graph?.optimizerState ?? 0) < 0.02 * weights);
 });
 
 test("the peak of results that are alive at once, by hand", () => {

@@ -8,6 +8,7 @@ import type { Module, Summary, SummaryInput } from "../nn/index.js";
 import type { Mode } from "../ops/index.js";
 import { bindGraph, randomInputs, resolveMode } from "../ops/index.js";
 import type { Optimizer } from "../optim/index.js";
+import { IN_PLACE_FROM, inPlaceRule } from "../optim/in-place.js";
 import { prepareGraph } from "../runtime/index.js";
 import { ShapeError } from "../util/errors.js";
 import { formatCount, formatInteger, formatTable } from "../util/text.js";
@@ -29,7 +30,7 @@ export interface MemoryCost {
   readonly buffers: number;
   /** Bytes of the optimizer's state: momenta, averages. */
   readonly optimizerState: number;
-  /** The copy that a step writes into while it reads the other: of all three above. */
+  /** The copy that a step writes into while it reads the other, of all three above; 0 where the update is done in place. */
   readonly secondCopy: number;
   /** The most that activations and gradients take at once. */
   readonly working: number;
@@ -149,19 +150,32 @@ export function graphCost(tensors: CostedTensors, options: CostOptions = {}): Gr
   const { graph, updates } = graphFor({ loss }, "train", options);
   const step = stepGraph(graph.outputs.get("loss") as Tensor, parameters, { ...options, buffers: updates.values() });
   const device = machine?.device ?? "cpu";
+  const gradientsAlone = (): Graph =>
+    stepGraph(graph.outputs.get("loss") as Tensor, trained, { buffers: updates.values() }).graph;
   const [used, run] = [prepareGraph(forward, device), prepareGraph(step.graph, device)];
   const owned = { parameters: bytesOfAll(parameters.values()), buffers: bytesOfAll(buffers.values()) };
-  const memory = (prepared: Graph, optimizerState: number, copies: number): MemoryCost => {
+  const memory = (prepared: Graph, optimizerState: number, copies: number, gradients = 0): MemoryCost => {
     const kept = owned.parameters + owned.buffers + optimizerState;
-    const working = peakIntermediateBytes(prepared);
+    const working = peakIntermediateBytes(prepared) + gradients;
     const secondCopy = (copies - 1) * kept;
     return { ...owned, optimizerState, secondCopy, working, total: kept + secondCopy + working };
   };
   const layers = layersOf(step.graph.nodes, step.phaseOf);
+  const trained = options.optimizer?.trained(parameters) ?? new Map<string, Parameter>();
+  const numbers = [...trained.values()].reduce((sum, { size }) => sum + size, 0);
+  // A kernel then updates by gradients, all of which are there at the end (`train/flat-state.ts`).
+  const isInPlace =
+    device === "cpu" &&
+    options.optimizer !== undefined &&
+    numbers >= IN_PLACE_FROM &&
+    inPlaceRule(options.optimizer) !== undefined;
+  const inPlace = isInPlace
+    ? memory(prepareGraph(gradientsAlone(), device), step.optimizerState, 1, bytesOfAll(trained.values()))
+    : undefined;
   return {
     forward: passCost(forward.nodes),
     memory: memory(used, 0, 1),
-    training: { ...stepCost(step), memory: memory(run, step.optimizerState, 2) },
+    training: { ...stepCost(step), memory: inPlace ?? memory(run, step.optimizerState, 2) },
     ...timed(layers, used, run, machine),
   };
 }

@@ -42,6 +42,12 @@ export interface InPlaceRule {
   ) => void;
 }
 
+/**
+ * Trained numbers from which on the kernel is used. A GPT's whole step with AdamW, graph / in place, in turns on a loaded machine (best of 40, ms):
+ * 0.11 M 2.5 / 1.9, 0.41 M 37 / 20, 1.4 M 55 / 42, 3.2 M 332 / 310, 12.8 M 1,489 / 1,371.
+ */
+export const IN_PLACE_FROM = 1e5;
+
 /** Float32 arithmetic, as the graph's scalars have it. */
 const f = Math.fround;
 

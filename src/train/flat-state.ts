@@ -4,6 +4,7 @@
  */
 import type { TensorData } from "../graph/index.js";
 import type { FlatParameter, UpdateKernels } from "../optim/in-place.js";
+import { IN_PLACE_FROM } from "../optim/in-place.js";
 import type { Optimizer } from "../optim/index.js";
 import { BLOCK, codeOf, codeValues, scaleName } from "../optim/state-precision.js";
 import { UPDATE_WASM } from "../optim/kernels/wasm.js";
@@ -231,12 +232,6 @@ export const factorNumbers =
     return { scale: typeof scale === "number" ? scale : (own(scalars, scale) as number), decay };
   };
 
-/**
- * Trained numbers from which on the kernel is used. A GPT's whole step with AdamW, graph / in place, in turns on a loaded machine (best of 40, ms):
- * 0.11 M 2.5 / 1.9, 0.41 M 37 / 20, 1.4 M 55 / 42, 3.2 M 332 / 310, 12.8 M 1,489 / 1,371.
- */
-const FROM_NUMBERS = 1e5;
-
 /** A step whose update is a kernel, and the memory that it works on. */
 export interface InPlace {
   readonly cut: CutStep;
@@ -249,7 +244,7 @@ export function cutFor(step: TrainingStep, asked?: boolean): CutStep | undefined
   const cut = asked === false ? undefined : cutStep(step.passes === undefined ? step : { ...step, accumulate: 2 });
   if (cut === undefined) return undefined;
   const numbers = [...cut.trained.values()].reduce((sum, p) => sum + p.size, 0);
-  return asked !== true && numbers < FROM_NUMBERS ? undefined : cut;
+  return asked !== true && numbers < IN_PLACE_FROM ? undefined : cut;
 }
 
 /** The kernel for a step, where it has one and gains by it, or is asked for. */
