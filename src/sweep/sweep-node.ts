@@ -8,7 +8,7 @@ import type { Language } from "../charts/charts.js";
 import { broadcastJson, soleProcess, threadsPerRank, type ProcessGroup } from "../parallel/index.js";
 import { nodeFileSystem, writeWhole } from "../run/run-folder-files-node.js";
 import { RunLock } from "../run/run-folder-lock-node.js";
-import type { TrainTaskOptions } from "../tasks/training/setup-node.js";
+import type { TrainTaskOptions } from "../tasks/training/training-options.js";
 import { ConfigError, DescentError } from "../util/errors.js";
 import { makeFolders } from "../util/folders-node.js";
 import type { Recipe } from "./recipe.js";

@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { withoutLaunch } from "../parallel/index.js";
 import { nodeFileSystem, writeWhole } from "../run/run-folder-files-node.js";
-import type { TrainTaskOptions } from "../tasks/training/setup-node.js";
+import type { TrainTaskOptions } from "../tasks/training/training-options.js";
 import { DescentError } from "../util/errors.js";
 
 export interface TrialRequest {

@@ -19,6 +19,7 @@ import type { CutGraph, Factors } from "./cut-step.js";
 import type { InPlace } from "./flat-state.js";
 import { factorNumbers, inPlaceFor } from "./flat-state.js";
 import { withoutCodes } from "./quantized-base.js";
+import { StateValues } from "./state-values.js";
 import { gradientName, initialValues, nextName, trainingStep, WEIGHT_NAME } from "./step.js";
 
 /** Options of a new training state: seed, device, threads, initial weights. */
@@ -69,11 +70,8 @@ export class TrainingState implements AsyncDisposable {
   /** The metrics of the passes of an update under way. */
   #passMetrics: Float64Array[] = [];
   readonly #compileOptions: CompileOptions;
-  readonly #current = new Map<string, Value>();
-  readonly #spare = new Map<string, Value>();
-  readonly #passValues = new Map<string, Value>();
+  readonly #values: StateValues;
   readonly #steps = new Map<string, Promise<CompiledStep>>();
-  readonly #scalarInputs = new Map<string, { readonly number: number; readonly made: Value }>();
   readonly #evaluators = new Set<Executable>();
   readonly #queue = new TaskQueue();
   #disposed: Promise<void> | undefined;
@@ -95,6 +93,7 @@ export class TrainingState implements AsyncDisposable {
     // An exact training has the same bits with slots in parts, which the graph updates.
     const isGraphs = options.exchange !== undefined && (options.exchange.exact || options.owners !== undefined);
     if (device === "cpu" && runtime.writesInPlace && !isGraphs) this.#inPlace = inPlaceFor(step, options.updatesInPlace);
+    this.#values = new StateValues(runtime, this.#inPlace?.flat);
     if (this.#inPlace !== undefined) this.#zeroGradients();
   }
 
@@ -115,7 +114,7 @@ export class TrainingState implements AsyncDisposable {
     if (exchange !== undefined && state.#inPlace === undefined)
       for (const [path, p] of step.optimizer.trained(step.model.parameters())) {
         const name = gradientName(path);
-        state.#current.set(name, runtime.upload({ dtype: p.dtype, shape: p.dims, data: exchange.total.of(name) }));
+        state.#values.replace(name, runtime.upload({ dtype: p.dtype, shape: p.dims, data: exchange.total.of(name) }));
       }
     return state;
   }
@@ -149,9 +148,7 @@ export class TrainingState implements AsyncDisposable {
     for (const [name] of this.#entryTypes()) {
       const given = values.get(name);
       if (given === undefined) continue;
-      if (this.#restoreFlat(name, given)) continue;
-      this.#current.get(name)?.[Symbol.dispose]();
-      this.#current.set(name, this.runtime.upload(kept.get(name) === given ? { ...given, data: given.data.slice() } : given));
+      this.#values.restore(name, given, kept.get(name) === given);
     }
   }
 
@@ -159,15 +156,6 @@ export class TrainingState implements AsyncDisposable {
   #owns(path: string): boolean {
     const owner = this.#owners?.get(path);
     return owner === undefined || owner === this.exchange?.group.rank;
-  }
-
-  /** Puts numbers where the kernel has them; false for what lies elsewhere. */
-  #restoreFlat(name: string, given: TensorData): boolean {
-    const place = this.#inPlace?.flat.arrayOf(name);
-    if (place === undefined) return false;
-    (place.data as Float32Array).set(given.data as Float32Array);
-    if (!this.#current.has(name)) this.#current.set(name, this.runtime.upload(place));
-    return true;
   }
 
   *#entryTypes(): Generator<[string, TensorType]> {
@@ -234,7 +222,7 @@ export class TrainingState implements AsyncDisposable {
     for (const name of compiled.changes) {
       if (!this.step.types.parameters.has(name)) continue;
       // Running statistics: the mean of what each pass made of those before the update.
-      const { data } = await this.runtime.read(this.#current.get(name) as Value);
+      const { data } = await this.#values.read(name);
       exchange.total.of(name).forEach((sum, i) => (data[i] = sum / exchange.allPasses));
     }
     if (this.#inPlace !== undefined) Object.assign(metrics, await this.#updateFrom(exchange, this.#inPlace, compiled, metrics));
@@ -283,7 +271,7 @@ export class TrainingState implements AsyncDisposable {
     if (this.#owners === undefined) return;
     for (let rank = 0; rank < group.size; rank++) {
       const paths = [...this.#owners].flatMap(([path, owner]) => (owner === rank ? [path] : []));
-      const values = await Promise.all(paths.map((path) => this.runtime.read(this.#current.get(path) as Value)));
+      const values = await Promise.all(paths.map((path) => this.runtime.read(this.#values.get(path) as Value)));
       await group.spread(
         values.map(({ data }) => data as Float32Array),
         rank,
@@ -304,8 +292,7 @@ export class TrainingState implements AsyncDisposable {
       scalars = await this.#execute(await (this.#update ??= this.#compile(cut.beforeUpdate, false)), {});
     const numbers = this.step.optimizer.scalars({ step: this.updates, learningRate: this.#rateAt(this.updates) });
     const gradients = new Map<string, TensorData>();
-    for (const path of cut.trained.keys())
-      gradients.set(path, await this.runtime.read(this.#current.get(gradientName(path)) as Value));
+    for (const path of cut.trained.keys()) gradients.set(path, await this.#values.read(gradientName(path)));
     flat.update(numbers, factorNumbers(factors, scalars), (path) => gradients.get(path) as TensorData);
     return Object.fromEntries(names.map((name) => [name, scalars[name] as number]));
   }
@@ -320,8 +307,8 @@ export class TrainingState implements AsyncDisposable {
     const hostScalars = this.#hostScalars(this.updates, this.#accumulated);
     const feeds: Record<string, Value> = {};
     for (const name of executable.inputs) {
-      const value = own(batch, name) ?? this.#current.get(name);
-      setOwn(feeds, name, value ?? this.#scalar(name, hostScalars[name]));
+      const value = own(batch, name) ?? this.#values.get(name);
+      setOwn(feeds, name, value ?? this.#values.scalar(name, hostScalars[name]));
     }
     const into: Record<string, Value> = {};
     for (const [name, value] of places) setOwn(into, name, value);
@@ -329,14 +316,15 @@ export class TrainingState implements AsyncDisposable {
     const exchange = compiled.isPass ? this.exchange : undefined;
     const onHost = this.device === "cpu" || this.device === "wasm";
     for (const name of onHost ? changes : [])
-      setOwn(into, nextName(name), exchange === undefined ? this.#spareFor(name) : this.#passValueFor(exchange, name));
-    for (const name of filled) setOwn(into, nextName(name), this.#current.get(name) as Value);
+      setOwn(
+        into,
+        nextName(name),
+        exchange === undefined ? this.#values.spareFor(name) : this.#values.passValueFor(exchange.part.of(name), name),
+      );
+    for (const name of filled) setOwn(into, nextName(name), this.#values.get(name) as Value);
     const outputs = await executable.run(feeds, into);
     for (const name of exchange === undefined ? changes : []) {
-      const old = this.#current.get(name) as Value;
-      this.#current.set(name, outputs[nextName(name)] as Value);
-      if (onHost) this.#spare.set(name, old);
-      else old[Symbol.dispose]();
+      this.#values.advance(name, outputs[nextName(name)] as Value, onHost);
     }
     const metrics: Record<string, number> = {};
     for (const name of [...compiled.metrics, ...scalars])
@@ -359,52 +347,10 @@ export class TrainingState implements AsyncDisposable {
     return this.step.optimizer.schedule.at(updates, { state: this.scheduleState, totalSteps: this.totalSteps });
   }
 
-  #spareFor(name: string): Value {
-    let spare = this.#spare.get(name);
-    if (spare === undefined) {
-      const { dtype, shape } = this.#current.get(name) as Value;
-      const second = this.#inPlace?.flat.secondOf(name);
-      this.#spare.set(name, (spare = second === undefined ? this.runtime.allocate(dtype, shape) : this.runtime.upload(second)));
-    }
-    return spare;
-  }
-
-  /** The memory that a pass writes an entry into. */
-  #passValueFor(exchange: Exchange, name: string): Value {
-    let value = this.#passValues.get(name);
-    if (value === undefined) {
-      const { dtype, shape } = this.#current.get(name) as Value;
-      this.#passValues.set(name, (value = this.runtime.upload({ dtype, shape, data: exchange.part.of(name) })));
-    }
-    return value;
-  }
-
-  /** A scalar input, made anew where its number has changed. */
-  #scalar(name: string, value: number | undefined): Value {
-    if (value === undefined) throw new ConfigError(`step: expected a value for input "${name}" in the batch, got none`);
-    const last = this.#scalarInputs.get(name);
-    if (last?.number === value) return last.made;
-    last?.made[Symbol.dispose]();
-    const data = name === "seed" || name === "step" ? Uint32Array.of(value) : Float32Array.of(value);
-    const made = this.runtime.upload({ dtype: data instanceof Uint32Array ? "uint32" : "float32", shape: [], data });
-    this.#scalarInputs.set(name, { number: value, made });
-    return made;
-  }
-
   #zeroGradients(): void {
-    for (const [path, p] of this.step.optimizer.trained(this.step.model.parameters())) {
-      const name = gradientName(path);
-      const flat = this.#inPlace?.flat.arrayOf(name);
-      if (flat !== undefined) {
-        this.#spare.get(name)?.[Symbol.dispose]();
-        this.#spare.delete(name);
-        (flat.data as Float32Array).fill(0);
-      }
-      this.#current.get(name)?.[Symbol.dispose]();
-      this.#current.set(name, flat === undefined ? this.runtime.allocate(p.dtype, p.dims) : this.runtime.upload(flat));
-    }
-    this.#current.get(WEIGHT_NAME)?.[Symbol.dispose]();
-    this.#current.set(WEIGHT_NAME, this.runtime.upload({ dtype: "float32", shape: [], data: new Float32Array(1) }));
+    for (const [path, p] of this.step.optimizer.trained(this.step.model.parameters()))
+      this.#values.zero(gradientName(path), p.dtype, p.dims);
+    this.#values.zero(WEIGHT_NAME, "float32", []);
   }
 
   #stepFor(batch: BatchData): Promise<CompiledStep> {
@@ -446,9 +392,10 @@ export class TrainingState implements AsyncDisposable {
       const given = Object.entries(batch).map(([name, value]): [string, Value] => [name, this.runtime.upload(value)]);
       for (const [name, value] of given) setOwn(feeds, name, value);
       for (const name of executable.inputs)
-        if (own(feeds, name) === undefined) setOwn(feeds, name, this.#current.get(name) ?? this.#scalar(name, scalars[name]));
+        if (own(feeds, name) === undefined)
+          setOwn(feeds, name, this.#values.get(name) ?? this.#values.scalar(name, scalars[name]));
       const into: Record<string, Value> = {};
-      for (const name of changes) setOwn(into, nextName(name), this.#spareFor(name));
+      for (const name of changes) setOwn(into, nextName(name), this.#values.spareFor(name));
       for (let i = 0; i < runs; i++) await executable.run(feeds, into);
       for (const [, value] of given) value[Symbol.dispose]();
     });
@@ -486,7 +433,7 @@ export class TrainingState implements AsyncDisposable {
     const uploaded: Value[] = [];
     for (const name of executable.inputs) {
       const given = own(data, name);
-      const value = given === undefined ? this.#current.get(name) : this.runtime.upload(given);
+      const value = given === undefined ? this.#values.get(name) : this.runtime.upload(given);
       if (value === undefined) throw new ConfigError(`evaluate: expected a value for input "${name}" in the batch, got none`);
       if (given !== undefined) uploaded.push(value);
       setOwn(feeds, name, value);
@@ -530,8 +477,8 @@ export class TrainingState implements AsyncDisposable {
     return firstNotFinite(executable.graph, this.runtime, this.#compileOptions, this.step.types.parameters, (name) => {
       const given = own(batch, name);
       if (given !== undefined) return this.runtime.upload(given);
-      const kept = (before.has(name) ? this.#spare.get(name) : undefined) ?? this.#current.get(name);
-      return kept ?? this.#scalar(name, hostScalars[name]);
+      const kept = (before.has(name) ? this.#values.earlier(name) : undefined) ?? this.#values.get(name);
+      return kept ?? this.#values.scalar(name, hostScalars[name]);
     });
   }
 
@@ -542,7 +489,7 @@ export class TrainingState implements AsyncDisposable {
   withValues<T>(use: (values: ReadonlyMap<string, TensorData>) => Promise<T>): Promise<T> {
     return this.#inTurn(async () => {
       const values = new Map<string, TensorData>();
-      for (const [name] of this.#entryTypes()) values.set(name, await this.runtime.read(this.#current.get(name) as Value));
+      for (const [name] of this.#entryTypes()) values.set(name, await this.#values.read(name));
       await this.#addOthers(values);
       return use(values);
     });
@@ -565,7 +512,7 @@ export class TrainingState implements AsyncDisposable {
   /** A copy of every number: parameters and buffers by path, optimizer slots by key. Where processes own slots, all of them ask at once. */
   snapshot(): Promise<Map<string, TensorData>> {
     return this.#inTurn(async () => {
-      const values = await this.#copyOf([...this.#entryTypes()].map(([name]) => name));
+      const values = await this.#values.copyOf([...this.#entryTypes()].map(([name]) => name));
       await this.#addOthers(values);
       return values;
     });
@@ -573,16 +520,7 @@ export class TrainingState implements AsyncDisposable {
 
   /** A copy of the parameters and buffers, by path; a base in codes as numbers. */
   parameters(): Promise<Map<string, TensorData>> {
-    return this.#inTurn(async () => withoutCodes(await this.#copyOf([...this.step.types.parameters.keys()])));
-  }
-
-  async #copyOf(names: readonly string[]): Promise<Map<string, TensorData>> {
-    const values = new Map<string, TensorData>();
-    for (const name of names) {
-      const { dtype, shape, data } = await this.runtime.read(this.#current.get(name) as Value);
-      values.set(name, { dtype, shape, data: data.slice() });
-    }
-    return values;
+    return this.#inTurn(async () => withoutCodes(await this.#values.copyOf([...this.step.types.parameters.keys()])));
   }
 
   /** Waits for calls under way; later ones are refused. */
@@ -591,11 +529,7 @@ export class TrainingState implements AsyncDisposable {
   }
 
   async #release(): Promise<void> {
-    const scalars = [...this.#scalarInputs.values()].map(({ made }) => made);
-    for (const value of [...this.#current.values(), ...this.#spare.values(), ...this.#passValues.values(), ...scalars])
-      value[Symbol.dispose]();
-    this.#current.clear();
-    this.#spare.clear();
+    this.#values[Symbol.dispose]();
     this.#inPlace = undefined;
     // What could not be compiled has nothing to dispose of, and has said so.
     for (const compiled of [...this.#steps.values(), this.#update])

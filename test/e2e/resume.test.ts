@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { trainTask } from "../../src/tasks/training/train-task-node.js";
-import type { TrainTaskOptions } from "../../src/tasks/training/setup-node.js";
+import type { TrainTaskOptions } from "../../src/tasks/training/training-options.js";
 import { lastStep, reaches, run, scratchFolder, start, traceOf } from "./command.js";
 
 const folder = scratchFolder();

@@ -8,7 +8,7 @@ import { configOf } from "../options.js";
 import type { OptionTable } from "../../util/option.js";
 import { TASKS, taskNamed } from "../../tasks/table.js";
 import type { AnyTask } from "../../tasks/task.js";
-import type { TrainTaskOptions } from "../../tasks/training/setup-node.js";
+import type { TrainTaskOptions } from "../../tasks/training/training-options.js";
 import { input } from "../../graph/index.js";
 import { metricsTable, operatingTable } from "../metrics-table.js";
 import { defineVerb } from "../verb.js";

@@ -2,8 +2,7 @@
  * @module Options shared by the verbs that make models smaller and train them: the data and the training.
  */
 import type { OptionTable, OptionValues } from "../../util/option.js";
-import { choice, flag, integer, number, text } from "../../util/option.js";
-import { defined } from "../../util/record.js";
+import { choice, flag, integer, number, text, valuesOf } from "../../util/option.js";
 import { dataOptions, deviceOptions, trainingOptions } from "../options.js";
 import type { SmallTraining } from "./train-smaller-node.js";
 
@@ -42,35 +41,5 @@ export const compressingOptions = {
 type Given = OptionValues<typeof smallTrainingOptions & typeof deviceOptions>;
 
 /** Picks the settings of training from a verb's options. */
-export function smallTrainingOf(options: Given): SmallTraining {
-  const {
-    epochs,
-    steps,
-    batchSize,
-    lr,
-    optimizer,
-    schedule,
-    weightDecay,
-    clipNorm,
-    clipWeights,
-    augment,
-    seed,
-    device,
-    threads,
-  } = options;
-  return defined({
-    epochs,
-    steps,
-    batchSize,
-    lr,
-    optimizer,
-    schedule,
-    weightDecay,
-    clipNorm,
-    clipWeights,
-    augment,
-    seed,
-    device,
-    threads,
-  });
-}
+export const smallTrainingOf = (options: Given): SmallTraining =>
+  valuesOf(options, { ...smallTrainingOptions, ...deviceOptions });

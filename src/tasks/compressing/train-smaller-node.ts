@@ -19,7 +19,7 @@ import { defined } from "../../util/record.js";
 import { fetcherFor } from "../shared/rows-node.js";
 import type { AnyTask, ColumnTypes, TaskContext, TaskInfo, Tensors } from "../task.js";
 import { makeOptimizer } from "../training/optimizer.js";
-import { currentOptions } from "../training/setup-node.js";
+import { currentOptions } from "../training/training-options.js";
 import { taskNamed } from "../table.js";
 import type { UseOptions } from "../trained-model.js";
 import type { SmallerModel } from "./smaller-model.js";

@@ -23,8 +23,10 @@ import { nodeTaskNamed } from "../table-node.js";
 import type { AnyTask, Fitted, FittedChoice, Prepared, TaskContext, TaskInfo, TaskOptions } from "../task.js";
 import { GRAPH_FILE, openTrained } from "../use/trained-node.js";
 import { completeRun } from "./complete-node.js";
-import type { TrainTaskOptions } from "./setup-node.js";
-import { checkOptions, definedOnly, readData, SEED, taskOptions } from "./setup-node.js";
+import { readData } from "./read-data-node.js";
+import type { TrainTaskOptions } from "./training-options.js";
+import { checkOptions, SEED, taskOptions } from "./training-options.js";
+import { defined } from "../../util/record.js";
 import type { TrainTaskContext, TrainTaskResult } from "./train-task-node.js";
 
 /** Options of training that a fit has a use for; the others are of gradient steps. */
@@ -170,7 +172,7 @@ export async function fitTask(
     descent: await descentVersion(),
     task: options.task,
     ...(context.command === undefined ? {} : { command: context.command }),
-    options: definedOnly({ ...options, task: undefined, model, seed }),
+    options: defined({ ...options, task: undefined, model, seed }),
     model,
     info,
     fitted: true,

@@ -11,8 +11,9 @@ import { graphInfo } from "../graph-use.js";
 import type { TaskInfo } from "../task.js";
 import { graphFile } from "../use/trained-node.js";
 import { taskNamed } from "../table.js";
-import type { Resumed, TrainTaskOptions } from "./setup-node.js";
-import { currentOptions } from "./setup-node.js";
+import type { Resumed } from "./read-data-node.js";
+import type { TrainTaskOptions } from "./training-options.js";
+import { currentOptions } from "./training-options.js";
 
 /** The start of a training: options alone, or a run to resume, whose own configuration then counts. */
 export interface Opened {

@@ -34,7 +34,7 @@ import { openTrained } from "../use/trained-node.js";
 import type { View } from "../view.js";
 import type { Planted } from "./planted-data-node.js";
 import { COLUMN, plantEvidence, WORDS } from "./planted-data-node.js";
-import type { TrainTaskOptions } from "./setup-node.js";
+import type { TrainTaskOptions } from "./training-options.js";
 import { trainTask } from "./train-task-node.js";
 
 export interface PlantRequest {

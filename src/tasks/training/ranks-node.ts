@@ -11,10 +11,11 @@ import { broadcastJson, gatherJson, nameOfRank } from "../../parallel/index.js";
 import type { Device, DeviceChoice } from "../../runtime/index.js";
 import { RUN_FILES } from "../../run/run-folder.js";
 import { ConfigError } from "../../util/errors.js";
+import { defined } from "../../util/record.js";
 import { own, setOwn } from "../../util/record.js";
 import { descentVersion } from "../../util/version-node.js";
 import type { Opened } from "./open-run-node.js";
-import { definedOnly, type TrainingSetup } from "./setup-node.js";
+import type { TrainingSetup } from "./setup-node.js";
 
 /** Starts of text and bytes that a hash takes, so that `ab` `c` is not `a` `bc`. */
 function hashOf(parts: Iterable<string | Uint8Array>): string {
@@ -47,7 +48,7 @@ async function fingerprint(setup: TrainingSetup, library: string): Promise<Recor
     "examples in the training part": String(prepared.train.length),
     "training data": hashOf(partsOf(prepared.train)),
     "validation data": hashOf(partsOf(prepared.validation)),
-    options: hashOf([JSON.stringify(definedOnly(options))]),
+    options: hashOf([JSON.stringify(defined(options))]),
     model: hashOf([...shapes, ...weightParts(setup)]),
   };
 }

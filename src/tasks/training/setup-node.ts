@@ -2,54 +2,37 @@
  * @module Sets up a training: from what was asked for and the defaults of its task and model, before anything runs.
  */
 import type { LoadedData } from "../../data/node.js";
-import { loadData, parseFold, tableReading } from "../../data/node.js";
 import type { Tensor, TensorData } from "../../graph/index.js";
 import { ARCHITECTURES, modelFromConfig } from "../../models/index.js";
 import type { Lora, Module } from "../../nn/index.js";
+import type { Optimizer } from "../../optim/index.js";
+import { platformRuntime, resolveDevice } from "../../runtime/index.js";
 import type { BatchTypes, Objective, TrainingStep } from "../../train/index.js";
 import { trainingStep } from "../../train/index.js";
-import type { ProcessGroup } from "../../parallel/index.js";
-import { soleProcess } from "../../parallel/index.js";
-import type { ParallelPlan } from "../../train/parallel.js";
-import { planParallel } from "../../train/parallel-node.js";
-import type { RunConfig } from "../../run/run-folder.js";
 import { ConfigError } from "../../util/errors.js";
-import { Random } from "../../util/random.js";
-import { cropsParts, parseImageSize } from "../../vision/index.js";
-import { adaptersFor, fineTuned, trainedNote } from "./fine-tuning.js";
+import { defined } from "../../util/record.js";
+import { TO_BE_FOUND } from "../options.js";
+import { withEvidence } from "../shared/evidence.js";
+import { nodeTaskNamed } from "../table-node.js";
+import { builtNamed, taskNamed } from "../table.js";
+import type { AnyTask, Buckets, Prepared, TaskContext, TaskInfo, TaskOptions, Tensors, TrainingDefaults } from "../task.js";
 import type { ModelFile, PretrainedInfo } from "../use/model.js";
 import { fineTuningDefaults, GRAPH_DEFAULTS, modelOf } from "../use/model.js";
-import type { OptimizerOptions } from "./optimizer.js";
+import { adaptersFor, fineTuned, trainedNote } from "./fine-tuning.js";
+import type { RangeTest } from "./found-settings-node.js";
 import { makeOptimizer } from "./optimizer.js";
-import type { Optimizer } from "../../optim/index.js";
-import { countSteps } from "../../train/step-count.js";
+import type { Resumed, SetupContext, TrainingRequest } from "./read-data-node.js";
+import { readData } from "./read-data-node.js";
+import type { Schedule } from "./schedule-node.js";
+import { scheduleFor } from "./schedule-node.js";
 import type { Start } from "./start-node.js";
 import { openStart, startOfRun } from "./start-node.js";
+import type { TrainTaskOptions } from "./training-options.js";
+import { checkOptions, SEED, taskOptions } from "./training-options.js";
 import { notFeatures, weighted } from "./weighted.js";
-import { builtNamed, taskNamed, TASKS } from "../table.js";
-import { dataOptions, TO_BE_FOUND, trainingOptions } from "../options.js";
-import type { Device } from "../../runtime/index.js";
-import { platformRuntime, resolveDevice } from "../../runtime/index.js";
-import type { RangeTest } from "./found-settings-node.js";
-import type { OptionTable, OptionValues } from "../../util/option.js";
-import { checkValue, kebabCase, withCurrentNames } from "../../util/option.js";
-import { withEvidence } from "../shared/evidence.js";
-import { schemaReading } from "../use/examples-node.js";
-import { nodeTaskNamed } from "../table-node.js";
-import type { AnyTask, Buckets, Prepared, TaskContext, TaskInfo, TaskOptions, Tensors, TrainingDefaults } from "../task.js";
-
-/** Options of a training; an option left out has the model's own default. Names are those of the command line. */
-export interface TrainTaskOptions
-  extends
-    Partial<Omit<OptionValues<typeof dataOptions & typeof trainingOptions>, "data">>,
-    Partial<Pick<TrainingDefaults, "beta1" | "beta2" | "finalLrFraction">>,
-    TaskOptions {
-  readonly task: string;
-  readonly data: string;
-}
 
 /** Everything that a run is made of, decided. */
-export interface TrainingSetup {
+export interface TrainingSetup extends Pick<Schedule, "batchSize" | "totalSteps" | "evaluateEvery" | "parallel" | "passSize"> {
   readonly task: AnyTask;
   readonly modelName: string;
   readonly model: Module;
@@ -69,13 +52,6 @@ export interface TrainingSetup {
   readonly buckets: Buckets | undefined;
   /** Adam's rate, for overfitting one batch. */
   readonly checkRate: number;
-  /** How the training is divided, where it is. */
-  readonly parallel: ParallelPlan | undefined;
-  /** Examples in one run of the step's graph. */
-  readonly passSize: number;
-  readonly batchSize: number;
-  readonly totalSteps: number;
-  readonly evaluateEvery: number;
   readonly notes: readonly string[];
   /** Those of the notes that say which data were left out. */
   readonly leftOut: readonly string[];
@@ -84,13 +60,6 @@ export interface TrainingSetup {
   readonly rangeTest: RangeTest | undefined;
   readonly resolved: TrainTaskOptions;
 }
-
-/** A resumed run. */
-export type Resumed = RunConfig & { readonly adapters?: Lora; readonly graph?: ModelFile };
-
-/** Seed of a training, unless told otherwise. */
-export const SEED = 1;
-const MOST_EVALUATIONS = 20;
 
 /** A network that is trained at small rates learns sooner at a small one. */
 const CHECK_RATE = 3e-3;
@@ -127,53 +96,6 @@ function choiceFor(
   const { hiddenSize } = modelFromConfig(pretrained.architecture, pretrained.config).config;
   const defaults = fineTuningDefaults(hiddenSize, options.lora !== undefined);
   return { modelName: ARCHITECTURES[pretrained.architecture].modelType, defaults: () => defaults };
-}
-
-/** A request for a training, its options checked. */
-interface TrainingRequest {
-  readonly options: TrainTaskOptions;
-  readonly task: AnyTask;
-  /** The task's own options among them. */
-  readonly own: TaskOptions;
-  readonly start?: Start | undefined;
-  readonly resumed?: Resumed | undefined;
-}
-
-/** Part of the training examples, drawn by the seed; all other parts stay. */
-function portionOf(data: LoadedData, fraction: number | undefined, seed: number): LoadedData {
-  if (fraction === undefined || fraction === 1) return data;
-  const { length } = data.train;
-  const kept = new Random(seed, "train fraction").permutation(length).subarray(0, Math.max(1, Math.round(fraction * length)));
-  return { ...data, train: data.train.select(kept.sort()) };
-}
-
-/** The data that were asked for, as the task reads them. Errors: DataError, ConfigError. */
-export async function readData(
-  { options, task, start, resumed }: Omit<TrainingRequest, "own">,
-  { note, signal }: SetupContext,
-  usualAugment?: string,
-): Promise<LoadedData> {
-  const { imageSize, fold, trainFraction } = options;
-  const seed = options.splitSeed ?? options.seed ?? SEED;
-  const data = await loadData(options.data, {
-    seed,
-    ...task.reads,
-    ...tableReading(options),
-    ...(resumed === undefined ? {} : schemaReading(task, resumed["info"] as TaskInfo)),
-    ...(imageSize === undefined ? {} : { imageSize: parseImageSize(imageSize, "--image-size") }),
-    ...start?.graph?.loading,
-    maxMegapixels: options.maxMegapixels,
-    keepOriginals: (height, width) => cropsParts(options.augment ?? usualAugment ?? "none", { height, width }),
-    note,
-    signal,
-    labelColumn: options.labelColumn,
-    textColumn: options.textColumn,
-    evidence: options.evidence,
-    fold: fold === undefined ? undefined : parseFold(fold, "--fold"),
-    skipBadRows: options.skipBadRows,
-    repair: options.repair,
-  });
-  return portionOf(data, trainFraction, seed);
 }
 
 /** A model with what it begins with. */
@@ -222,65 +144,6 @@ async function makeModel(
   };
 }
 
-/** The schedule and the optimizer of a training. */
-interface Schedule extends Pick<TrainingSetup, "batchSize" | "totalSteps" | "evaluateEvery" | "parallel" | "passSize"> {
-  /** As asked for; `step` is what the step's graph has. */
-  readonly asked: { readonly batchSize: number; readonly accumulate: number };
-  readonly accumulate: number;
-  readonly epochs: number;
-  readonly settings: Omit<OptimizerOptions, "totalSteps"> & Pick<TrainingDefaults, "optimizer" | "schedule">;
-}
-
-/** Divides the training, where there are several processes or where it is to be exact. ConfigError where that cannot be. */
-function divided(
-  { exact = false, microBatch, shardOptimizer }: TrainTaskOptions,
-  asked: Schedule["asked"],
-  examples: number,
-  group: ProcessGroup,
-): ParallelPlan | undefined {
-  if (group.size === 1 && !exact) {
-    if (microBatch !== undefined) throw new ConfigError("--micro-batch: expected --exact besides, got none");
-    return undefined;
-  }
-  return planParallel({ group, exact, microBatch, shardOptimizer }, asked, examples);
-}
-
-function scheduleFor(
-  options: TrainTaskOptions,
-  defaults: TrainingDefaults,
-  examples: number,
-  group: ProcessGroup = soleProcess(),
-): Schedule {
-  const asked = {
-    batchSize: Math.min(options.batchSize ?? defaults.batchSize, examples),
-    accumulate: options.accumulate ?? 1,
-  };
-  const parallel = divided(options, asked, examples, group);
-  const { batchSize, accumulate } = parallel ?? asked;
-  const { epochs = defaults.epochs, steps } = options;
-  const { stepsPerEpoch, totalSteps } = countSteps({ examples, batchSize, accumulate, epochs, steps });
-  // Whole epochs, and not more often than a person would read.
-  const evaluateEvery =
-    defaults.evaluations === undefined
-      ? stepsPerEpoch * Math.max(1, Math.ceil(totalSteps / stepsPerEpoch / MOST_EVALUATIONS))
-      : Math.ceil(totalSteps / defaults.evaluations);
-  const settings = {
-    optimizer: options.optimizer ?? defaults.optimizer,
-    schedule: options.schedule ?? defaults.schedule,
-    lr: options.lr ?? defaults.lr,
-    weightDecay: options.weightDecay ?? defaults.weightDecay,
-    warmupSteps: options.warmupSteps ?? defaults.warmupSteps,
-    clipNorm: options.clipNorm ?? defaults.clipNorm,
-    clipWeights: options.clipWeights,
-    beta1: options.beta1 ?? defaults.beta1,
-    beta2: options.beta2 ?? defaults.beta2,
-    finalLrFraction: options.finalLrFraction ?? defaults.finalLrFraction,
-    optimizerState: options.optimizerState,
-  };
-  const passSize = parallel?.microBatch ?? batchSize;
-  return { batchSize, accumulate, asked, epochs, totalSteps, evaluateEvery, settings, parallel, passSize };
-}
-
 /** Makes the task's context while it trains: its options spelled out, and the length of sequences. */
 function trainingContext(
   { options, task, own }: TrainingRequest,
@@ -290,7 +153,7 @@ function trainingContext(
   buckets: Buckets | undefined,
 ): TaskContext<TaskInfo> {
   const labelSmoothing = options.labelSmoothing ?? defaults.labelSmoothing;
-  const asked = definedOnly({ ...own, labelSmoothing, augment: options.augment ?? defaults.augment }) as TaskOptions;
+  const asked = defined({ ...own, labelSmoothing, augment: options.augment ?? defaults.augment }) as TaskOptions;
   const length = buckets?.bounds.at(-1);
   return { info, use: "train", options: task.settle?.(asked, info, data) ?? asked, length };
 }
@@ -313,18 +176,6 @@ function makeStep(
   };
   const again = recompute === 0 ? {} : { recompute: { parts: recompute } };
   return trainingStep({ model, optimizer, accumulate, passes: parallel?.allPasses, loss, base, ...again });
-}
-
-/** Reports notes, and ends the training. */
-export interface SetupContext {
-  readonly note: (text: string) => void;
-  /** Changes the data once they are loaded: a twin of a model learns from others. */
-  readonly change?: ((data: LoadedData) => Promise<LoadedData>) | undefined;
-  readonly signal?: AbortSignal;
-  /** The processes that train together. */
-  readonly group?: ProcessGroup;
-  /** The device on which settings that are to be found are tried; left out, the one that the options name. */
-  readonly device?: Device;
 }
 
 /**
@@ -432,42 +283,8 @@ const startNotes = (path: string, { architecture }: PretrainedInfo, fresh: reado
   `--init ${path}: ${architecture}${fresh.length === 0 ? "" : `; these start anew: ${fresh.join(", ")}`}`,
 ];
 
-/** The options of its own that a task is given. ConfigError for one that it does not take. */
-export function taskOptions(task: AnyTask, options: TrainTaskOptions): TaskOptions {
-  const known = new Set(TASKS.flatMap((each) => Object.keys(each.options)));
-  const given = Object.entries(options).filter(
-    ([name, value]) => known.has(name) && value !== undefined && !(Array.isArray(value) && value.length === 0),
-  );
-  const wrong = given.find(([name]) => !Object.hasOwn(task.options, name));
-  if (wrong !== undefined) throw new ConfigError(`--${kebabCase(wrong[0])}: expected a task that takes it, got ${task.name}`);
-  return Object.fromEntries(given);
-}
-
-const tableOf = (task: AnyTask): OptionTable => ({ ...dataOptions, ...trainingOptions, ...task.options });
-
-/** Options of a run's `config.json` by their current names. */
-export const currentOptions = (task: AnyTask, options: Readonly<Record<string, unknown>>): Record<string, unknown> =>
-  withCurrentNames(tableOf(task), options);
-
-/**
- * Checks options against their declarations: those of the `config.json` at `where`, which somebody may have edited, or of a caller of the library.
- * ConfigError for a value of another type or out of range; names that are no option are the run's own.
- */
-export function checkOptions(task: AnyTask, options: object, where: string): void {
-  const table = tableOf(task);
-  for (const [name, value] of Object.entries(options)) {
-    const option = Object.hasOwn(table, name) ? table[name] : undefined;
-    if (option !== undefined && value !== undefined && value !== null)
-      checkValue(option, value, where === "" ? `--${kebabCase(name)}` : `${where}${name}`);
-  }
-}
-
 /** Types of a training batch: the inputs and the targets. */
 export const trainingTypes = ({ task, training }: TrainingSetup, batchSize: number): BatchTypes => ({
   ...task.inputs(training, batchSize),
   ...task.targets(training, batchSize),
 });
-
-/** JSON has no undefined. */
-export const definedOnly = (options: object): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));

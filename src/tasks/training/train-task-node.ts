@@ -29,9 +29,10 @@ import { checkMemory, measureStep, stepFlops } from "./memory-node.js";
 import type { Predicted } from "./predicted-node.js";
 import { predictTraining } from "./predicted-node.js";
 import { checkOneBatch } from "./one-batch-node.js";
-import type { TrainingSetup, TrainTaskOptions } from "./setup-node.js";
+import type { TrainingSetup } from "./setup-node.js";
+import type { TrainTaskOptions } from "./training-options.js";
 import { withinMemory } from "./within-memory-node.js";
-import { definedOnly, setUpTraining, trainingTypes } from "./setup-node.js";
+import { setUpTraining, trainingTypes } from "./setup-node.js";
 import { completeRun } from "./complete-node.js";
 import { checkSameOnRanks, noteUnshared, openTogether, parallelDevice } from "./ranks-node.js";
 import { fitTask, fittedChoice } from "./fit-task-node.js";
@@ -46,6 +47,7 @@ import { bestOrLast, GRAPH_FILE, openTrained } from "../use/trained-node.js";
 import { descentVersion } from "../../util/version-node.js";
 import { textByText, textCount } from "../shared/windows.js";
 import { ConfigError } from "../../util/errors.js";
+import { defined } from "../../util/record.js";
 
 /** The run's folder, progress and signals. */
 export interface TrainTaskContext {
@@ -155,7 +157,7 @@ const configOf = async (setup: TrainingSetup, command: string | undefined): Prom
   descent: await descentVersion(),
   task: setup.task.name,
   ...(command === undefined ? {} : { command }),
-  options: definedOnly({ ...setup.resolved, task: undefined }),
+  options: defined({ ...setup.resolved, task: undefined }),
   model: setup.modelName,
   info: setup.prepared.info,
   ...(setup.adapters === undefined ? {} : { adapters: setup.adapters }),
@@ -181,7 +183,7 @@ async function configFor(
 ): Promise<RunConfig> {
   if (own === undefined) return configOf(setup, command);
   const length = longerTraining(asked);
-  return Object.keys(length).length === 0 ? own : { ...own, options: definedOnly({ ...own.options, ...length }) };
+  return Object.keys(length).length === 0 ? own : { ...own, options: defined({ ...own.options, ...length }) };
 }
 
 /** Trains into the run folder, until the end or an interruption. */

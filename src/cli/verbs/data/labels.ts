@@ -2,6 +2,7 @@
 import type { LabelReport } from "../../../label/label-issues-node.js";
 import { tableOptions } from "../../../tasks/options.js";
 import { choice, integer, text } from "../../../util/option.js";
+import { defined } from "../../../util/record.js";
 import { formatInteger, formatTable, truncateToWidth } from "../../../util/text.js";
 import { defineVerb } from "../../verb.js";
 
@@ -82,9 +83,8 @@ export const verb = defineVerb({
       lang,
     } = options;
     const { findLabelIssues, thumbnailOf } = await import("../../../label/label-issues-node.js");
-    const { definedOnly } = await import("../../../tasks/training/setup-node.js");
     const bar = progress({ label: "folds", total: folds, unit: "folds" });
-    const given = definedOnly({ model, task, labelColumn, textColumn, encoding, delimiter, decimal, missing, dateOrder });
+    const given = defined({ model, task, labelColumn, textColumn, encoding, delimiter, decimal, missing, dateOrder });
     const { report, found } = await findLabelIssues(
       data,
       { ...given, folds, seed, score, most: 100_000 },
