@@ -24,7 +24,7 @@ export function compressingContext(
     overwrite,
     language: lang,
     device,
-    ...(threads === undefined ? {} : { threads }),
+    threads,
     data: {
       ...defined(named),
       ...tableOptionsOf(options),

@@ -61,7 +61,7 @@ export async function opaqueCost(
   const { batch, runs, device, threads, watts } = options;
   const weights = model.stored.filter(({ role }) => role === "parameter");
   const feeds = feedsOf(model, lengths, batch);
-  await using executable = await compile(model, { device, ...(threads === undefined ? {} : { threads }) });
+  await using executable = await compile(model, { device, threads });
   const times: number[] = [];
   for (let i = 0; i < WARMUP_RUNS + runs; i++) {
     const start = performance.now();

@@ -302,7 +302,7 @@ async function openFolder(folder: string, options: LoadOptions): Promise<Source>
   let badRows = 0;
   const notes: string[] = [];
   const readPart = async (file: string, schema: TableSchema | undefined = options.schema): Promise<ReadTable> => {
-    const table = await readTable(join(folder, file), { ...options, ...(schema === undefined ? {} : { schema }) });
+    const table = await readTable(join(folder, file), { ...options, schema });
     badRows += table.badRows;
     notes.push(...table.notes);
     return table;

@@ -195,7 +195,7 @@ export class ContinuousBatch implements SequenceWriter {
     const isInPlace = device === "cpu" && runtime.writesInPlace && fitsInPlace(model.decoderShape);
     const { chunk, step, inPlace } = traced(model, isInPlace);
     const { threads, rewrites = {} } = options;
-    const common: CompileOptions = { device, runtime, names, values, ...(threads === undefined ? {} : { threads }) };
+    const common: CompileOptions = { device, runtime, names, values, threads };
     return new ContinuousBatch({
       model,
       chunk: await compile(resolveForUse(chunk), { ...common, ...(rewrites.prompt && { rewrite: rewrites.prompt }) }),

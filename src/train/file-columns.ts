@@ -32,7 +32,7 @@ export function tableColumns({
   readonly schema?: TableSchema | undefined;
 }): Columns {
   if (target === undefined) throw new ConfigError(`train: ${name}: expected a column to predict; name it with target`);
-  const preprocessor = TabularPreprocessor.fit(train, { target, ...(schema === undefined ? {} : { schema }) });
+  const preprocessor = TabularPreprocessor.fit(train, { target, schema });
   const encode = (part: Dataset): Dataset => preprocessor.apply(part, { withTarget: true });
   return {
     name,

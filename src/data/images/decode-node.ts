@@ -114,10 +114,9 @@ async function inspectImages(
   const image = rows.column("image");
   const headers = new Array<ImageHeader | undefined>(rows.length);
   const { maxMegapixels } = options;
-  const limit = maxMegapixels === undefined ? {} : { maxMegapixels };
   const look = async (i: number): Promise<void> => {
     const [source, where] = [imageSource(image, i), imageName(rows, i)];
-    headers[i] = await imageHeader(source, { where, ...limit });
+    headers[i] = await imageHeader(source, { where, maxMegapixels });
     if (!(await endsWhole(source))) throw new DataError(`${where}: expected a whole image, got a truncated one`);
   };
   const bad = await collectBad(rows, look, options.skipBadRows === true);

@@ -54,7 +54,7 @@ export async function inParallel<T, R>(items: readonly T[], each: (item: T, i: n
 export async function lookAt(entry: CollectedImage, maxMegapixels?: number): Promise<Looked> {
   const { image, name } = entry;
   if (isPixels(image)) return { entry, width: image.width, height: image.height, channels: image.channels };
-  const header = await imageHeader(image, { where: name, ...(maxMegapixels === undefined ? {} : { maxMegapixels }) });
+  const header = await imageHeader(image, { where: name, maxMegapixels });
   if (!(await endsWhole(image))) throw new DataError(`${name}: expected a whole image, got a truncated one`);
   return { entry, ...header };
 }

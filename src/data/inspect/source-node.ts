@@ -239,7 +239,7 @@ async function used<T>(
     files: relations.flatMap(([, { files }]) => files),
     folders: relations.flatMap(([, { folders = [] }]) => folders),
     signal,
-    ...(memoryMiB === undefined ? {} : { memoryMiB }),
+    memoryMiB,
   };
   return withConnection(access, async (connection) => {
     const parts = relations.map(([part, { from }]) => ({ name: part, from }));

@@ -80,7 +80,7 @@ export async function convertLabels(
   const [reader, writer] = [formatFor(from, kind), formatFor(to, kind)];
   await expectNewFolder(out);
   const sizes = images === undefined ? undefined : await sizesIn(images);
-  const items = reader.read(await filesOf(source), { kind, ...(sizes === undefined ? {} : { sizes }) });
+  const items = reader.read(await filesOf(source), { kind, sizes });
   const files = writer.write(items, labelsIn(items));
   await writeLabelFiles(out, files);
   return { items: items.length, files: [...files.keys()] };

@@ -99,7 +99,7 @@ export function trainingContextOf(
   const length = task.buckets?.(info, rows).bounds.at(-1);
   const known = KNOWN_DATASETS.find(({ name }) => name === config.options["data"]);
   const settled = augment === undefined ? options : (task.settle?.({ ...options, augment }, info, defined({ known })) ?? options);
-  return { info, use: "train", options: settled, ...(length === undefined ? {} : { length }) };
+  return { info, use: "train", options: settled, length };
 }
 
 /** Columns of the rows of each batch beside it. */

@@ -215,7 +215,7 @@ async function findSettings(
   const rangeTest = findsRate ? await findLearningRate(trial, optimizer, batchSize, tried) : undefined;
   return {
     options: { ...options, batchSize: findsSize ? batchSize : options.batchSize, lr: rangeTest?.suggestion ?? options.lr },
-    ...(rangeTest === undefined ? {} : { rangeTest }),
+    rangeTest,
   };
 }
 

@@ -32,7 +32,7 @@ export const verb = defineVerb({
         `data convert: expected --kind, --to and --out, got no ${kind === undefined ? "--kind" : to === undefined ? "--to" : "--out"}`,
       );
     const { convertLabels } = await import("../../../label/formats/convert-node.js");
-    const written = await convertLabels(source, { kind, from, to, out, ...(images === undefined ? {} : { images }) });
+    const written = await convertLabels(source, { kind, from, to, out, images });
     print(`${out}: ${formatInteger(written.items)} items, ${formatInteger(written.files.length)} files`);
     return { ...written, out };
   },

@@ -68,12 +68,12 @@ export const verb = defineVerb({
       threshold,
       seed,
       signal,
-      ...(labelColumn === undefined ? {} : { labelColumn }),
-      ...(groupColumn === undefined ? {} : { groupColumn }),
-      ...(timeColumn === undefined ? {} : { timeColumn }),
-      ...(textColumn === undefined ? {} : { textColumn }),
-      ...(encoding === undefined ? {} : { encoding }),
-      ...(delimiter === undefined ? {} : { delimiter }),
+      labelColumn,
+      groupColumn,
+      timeColumn,
+      textColumn,
+      encoding,
+      delimiter,
     });
     for (const decision of split.decisions) note(decision);
     const inputs = await inputsOf(data);
