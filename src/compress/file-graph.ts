@@ -32,9 +32,6 @@ export const nodeProto = (
 
 /** Makes an attribute of one integer. */
 export const intAttribute = (name: string, value: number): AttributeProto => ({ name, type: "int", value });
-/** Makes an attribute of one float. */
-export const floatAttribute = (name: string, value: number): AttributeProto => ({ name, type: "float", value });
-
 /** The value of a numeric attribute. */
 export function numberAttribute(node: NodeProto, name: string, otherwise: number): number {
   const found = node.attributes.find((attribute) => attribute.name === name);

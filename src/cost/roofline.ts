@@ -7,7 +7,7 @@
 import type { Graph, Node, Tensor } from "../graph/index.js";
 import { isLeaf } from "../graph/index.js";
 import { elementCount } from "../ops/index.js";
-import { bytesOf, VIEWS } from "./memory.js";
+import { VIEWS } from "./memory.js";
 import type { Machine } from "./machine.js";
 import { CONVOLUTIONS, PRODUCTS, workOf } from "./work.js";
 
@@ -88,7 +88,3 @@ export const timesOf = (graph: Graph, machine: Machine): NodeTime[] =>
 /** Predicted seconds of running a graph once, its nodes one after the other. */
 export const predictedSeconds = (graph: Graph, machine: Machine): number =>
   timesOf(graph, machine).reduce((sum, { seconds }) => sum + seconds, 0);
-
-/** Bytes of all results of a graph. */
-export const resultBytes = (graph: Graph): number =>
-  graph.nodes.reduce((sum, node) => (isLeaf(node) ? sum : sum + node.outputs.reduce((all, t) => all + bytesOf(t), 0)), 0);

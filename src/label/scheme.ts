@@ -89,9 +89,6 @@ export const FIELDS = {
   polygons: "polygons",
 } as const satisfies Readonly<{ [K in Kind]: string }>;
 
-/** The value of a kind with nothing in it. */
-export const emptyValue = (kind: Kind): Value => ({ [FIELDS[kind]]: [] }) as unknown as Value;
-
 /** Checks an answer against the scheme and the item, and returns it; throws a DataError that says what is wrong. */
 export function checkAnswer(scheme: Scheme, payload: Payload, value: Value, where = "annotation"): Value {
   const field = FIELDS[scheme.kind];

@@ -8,7 +8,7 @@ import { intAttribute, nodeProto } from "../file-graph.js";
 import type { Layer } from "../layers.js";
 import { widthsOf } from "../layers.js";
 import type { BlockedWeights } from "./blocks.js";
-import { blockCount, dequantized, isSymmetric, packed, packedZeros, unpacked, unpackedZeros } from "./blocks.js";
+import { blockCount, isSymmetric, packed, packedZeros, unpacked, unpackedZeros } from "./blocks.js";
 
 /** 8-bit weights of a product whose activations are quantized dynamically. */
 export interface DynamicWeights {
@@ -238,14 +238,4 @@ export function blocksIn(graph: FileGraph): Map<string, BlockedWeights> {
     });
   }
   return found;
-}
-
-/** The numbers of weights in blocks, in the layout of the layer's own constant. */
-export function numbersOfBlocks(blocks: BlockedWeights, layer: Layer): Float32Array {
-  const rows = dequantized(blocks);
-  if (layer.kind === "lookup" || layer.isTransposed) return rows;
-  const { k, n } = widthsOf(layer);
-  const columns = new Float32Array(n * k);
-  for (let j = 0; j < n; j++) for (let i = 0; i < k; i++) columns[i * n + j] = rows[j * k + i] as number;
-  return columns;
 }
