@@ -10,11 +10,14 @@
  * - `batching`: what running together gains.
  */
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { Worker } from "node:worker_threads";
+import { openGguf } from "../../src/tasks/use/gguf-node.js";
 import { languageFolder, linearFile, testServer } from "../../test/serve/server.js";
 import { batching } from "./batching.js";
 import { bareRate, textOf, writeClassifier } from "./classifier.js";
@@ -229,6 +232,38 @@ async function malformed() {
   };
 }
 
+/** Bytes a second that these many threads read together: of buffers far larger than caches, compared by the C library. */
+async function readBandwidth(threads: number): Promise<number> {
+  const code = `
+    const { parentPort } = require("node:worker_threads");
+    const [a, b] = [Buffer.alloc(2 ** 28, 1), Buffer.alloc(2 ** 28, 1)];
+    a.equals(b);
+    parentPort.on("message", () => {
+      const start = performance.now();
+      for (let i = 0; i < 4; i++) a.equals(b);
+      parentPort.postMessage(performance.now() - start);
+    });
+    parentPort.postMessage(0);`;
+  const workers = Array.from({ length: threads }, () => new Worker(code, { eval: true }));
+  const told = (): Promise<number[]> =>
+    Promise.all(workers.map(async (worker) => ((await once(worker, "message")) as [number])[0]));
+  await told();
+  const rates: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    const done = told();
+    for (const worker of workers) worker.postMessage("");
+    rates.push((threads * 4 * 2 * 2 ** 28 * 1000) / Math.max(...(await done)));
+  }
+  await Promise.all(workers.map((worker) => worker.terminate()));
+  return Math.max(...rates);
+}
+
+/** Bytes of a GGUF file's weights in float32. */
+async function weightBytes(path: string): Promise<number> {
+  const { weights } = await openGguf(path);
+  return [...weights.values()].reduce((sum, { data }) => sum + 4 * data.length, 0);
+}
+
 const PROMPT = "The history of the city begins";
 const WRITTEN = 128;
 
@@ -276,8 +311,12 @@ async function decode() {
     if (rate !== undefined) theirs.push(rate);
   }
   const [own, other] = [quantile(ours, 0.5), quantile(theirs, 0.5)];
+  const bound = (await readBandwidth(threads)) / (await weightBytes(values.model));
   return {
     tokensPerSecond: rounded(own),
+    // Each token reads each weight once, in the form in which it is computed: float32.
+    memoryBound: rounded(bound),
+    shareOfMemoryBound: rounded(own / bound, 3),
     llamaCpp: theirs.length === 0 ? "not installed" : rounded(other),
     share: theirs.length === 0 ? undefined : rounded(own / other, 3),
     rounds: { ours: ours.map((each) => rounded(each)), llamaCpp: theirs.map((each) => rounded(each)) },

@@ -18,7 +18,7 @@ import { FileModel } from "../tasks/use/file-model-node.js";
 import { givenInputs, inputKind } from "../tasks/use/given-inputs-node.js";
 import { openModel } from "../tasks/use/open-node.js";
 import { TracedModel } from "../tasks/use/trained-node.js";
-import { ConfigError, DataError, UnsupportedOpError } from "../util/errors.js";
+import { ConfigError, DataError, SessionError, UnsupportedOpError } from "../util/errors.js";
 import { defined } from "../util/record.js";
 import { TaskQueue } from "../util/task-queue.js";
 import type { Cost } from "./batcher.js";
@@ -81,6 +81,16 @@ function tensorSide(file: OnnxModel, options: UseOptions): TensorSide {
       await (await session?.catch(() => undefined))?.dispose();
     },
   };
+}
+
+/** The engine's words for values that a node does not take: indices beyond a table, lengths that do not go together. */
+const REFUSED = /Status Message: ([^/\n]*(?:out of (?:data )?bounds|out of range|dimension|shape|broadcast)[^/\n]*)/i;
+
+function refusedValues(error: unknown): DataError | undefined {
+  const said = error instanceof SessionError ? REFUSED.exec(error.message)?.[1] : undefined;
+  return said === undefined
+    ? undefined
+    : new DataError(`inputs: expected values that the model takes, got others: ${said.trim()}`);
 }
 
 /** Answers without the arrays of the engine: JSON as a sender reads it. */
@@ -270,7 +280,9 @@ export class ModelEngine implements OwnedEngine {
     if (this.#tensors === undefined)
       throw new ConfigError(`model: expected one with tensors, got one of ${this.description.task}; use /predict`);
     const given = Object.fromEntries(inputs.map(({ name, data }) => [name, data]));
-    const outputs = await this.#tensors.run(given);
+    const outputs = await this.#tensors.run(given).catch((error: unknown) => {
+      throw refusedValues(error) ?? error;
+    });
     return { outputs: Object.entries(outputs).map(([name, data]) => ({ name, data })) };
   }
 

@@ -53,4 +53,7 @@ export function parseJsonWith<T>(schema: ZodType<T>, text: string, where: string
 
 // zod says "Invalid input: expected number, received string".
 const inOurWords = (message: string): string =>
-  message.replace(/^Invalid \w+: (?=expected)/, "").replace(", received ", ", got ");
+  message
+    .replace(/^Invalid \w+: (?=expected)/, "")
+    .replace(/^Too (?:small|big): expected (\w+) to (?:be|have) ([<>]=?)/, "expected $1 $2 ")
+    .replace(", received ", ", got ");

@@ -14,7 +14,8 @@ import { languageFolder, linearFile, slowFile, type TestServer, testServer } fro
 let served: TestServer;
 const TEXTS = "text-classification";
 before(async () => {
-  served = await testServer([TEXTS], { linear: linearFile, tiny: languageFolder });
+  // Two seconds without an engine are 80 requests that wait.
+  served = await testServer([TEXTS], { linear: linearFile, tiny: languageFolder }, { http: { maxConcurrent: 256 } });
 });
 after(() => served[Symbol.asyncDispose]());
 

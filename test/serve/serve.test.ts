@@ -4,11 +4,14 @@ import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { Client, ClientError } from "../../src/serve/client.js";
 import { type KeptRun, keptRuns } from "../kept-runs.js";
-import { linearFile, slowFile, type TestServer, testServer } from "./server.js";
+import { linearFile, slowFile, tableFile, type TestServer, testServer } from "./server.js";
 
 let served: TestServer;
 before(async () => {
-  served = await testServer(["text-classification", "image-classification", "tabular-classification"], { linear: linearFile });
+  served = await testServer(["text-classification", "image-classification", "tabular-classification"], {
+    linear: linearFile,
+    table: tableFile,
+  });
 });
 after(() => served[Symbol.asyncDispose]());
 
@@ -47,7 +50,7 @@ test("answers are those of the runs, for texts, images and rows", async () => {
   );
   // Batches change no answer.
   assert.deepEqual(many[0]?.answers, (await client.predict({ model: "text-classification", instances: ["good "] })).answers);
-  assert.equal((await client.models()).models.length, 4);
+  assert.equal((await client.models()).models.length, 5);
   await assert.rejects(
     client.predict({ model: "text-classification", instances: [""] }),
     (error: unknown) => error instanceof ClientError && error.status === 400,
@@ -138,6 +141,12 @@ test("the Open Inference Protocol, in JSON and in raw bytes", async () => {
   await refused(x({ shape: [1, 3], data: [1, 2, 3] }), /expected \[-1, 2\], got \[1, 3\]/);
   await refused(x({ shape: [1, -2] }), /whole numbers from 1/);
   await refused(x({ datatype: "FP64" }), /expected FP32, got FP64/);
+  await refused({ ...x({}), inputs: [] }, /inputs: expected array >= 1 items/);
+  // What only the engine finds is the sender's fault as well.
+  const beyond = { inputs: [{ name: "i", shape: [1], datatype: "INT64", data: [7] }] };
+  const lookedUp = await post("/v2/models/table/infer", beyond);
+  assert.equal(lookedUp.status, 400);
+  assert.match((await json<{ error: string }>(lookedUp)).error, /values that the model takes, got others: .*out of/);
   await refused(x({ datatype: "FP99" }), /expected a datatype/);
   await refused(x({ name: "z" }), /inputs: expected x, got "z"/);
   await refused('{"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, NaN]}]}', /expected JSON/);

@@ -8,7 +8,7 @@ import { saveSafetensors } from "../../src/data/node.js";
 import { constant, fromNumbers, Graph, input, sizeOf, symbol } from "../../src/graph/index.js";
 import { modelFromConfig } from "../../src/models/index.js";
 import { exportGraph } from "../../src/onnx/index.js";
-import "../../src/ops/index.js";
+import { gather } from "../../src/ops/index.js";
 import { type ServeOptions, type Server, startServer } from "../../src/serve/serve-node.js";
 import { tokenizerFrom, trainByteLevelBpe } from "../../src/text/node.js";
 import { Random } from "../../src/util/random.js";
@@ -26,6 +26,13 @@ export function linearFile(path: string): void {
   const x = input("x", [symbol("N"), 2]);
   const y = x.matMul(constant(fromNumbers("float32", [2, 2], [1, 2, 3, 4])));
   writeFileSync(path, exportGraph(new Graph({ y }), { inputs: [x] }));
+}
+
+/** A file that looks numbers up in a table of three. */
+export function tableFile(path: string): void {
+  const i = input("i", [symbol("N")], "int64");
+  const y = gather(constant(fromNumbers("float32", [3], [1, 2, 3])), i);
+  writeFileSync(path, exportGraph(new Graph({ y }), { inputs: [i] }));
 }
 
 /** A file whose one run takes as many products of 1024 × 1024 as asked for. */

@@ -145,12 +145,8 @@ async function serve(context: Context): Promise<object> {
     for (const remark of engine?.description.remarks ?? []) note(`${name}: ${remark}`);
   if (!isLoopback(given.host) && given.keys === undefined)
     note(`${given.host} may be reached by others, and no --keys are set: everybody who reaches it is answered`, true);
-  print(
-    `serving ${server.pool
-      .list()
-      .map(({ name }) => name)
-      .join(", ")} at ${server.url}`,
-  );
+  const served = server.pool.list().filter(({ failure }) => failure === undefined);
+  print(`serving ${served.map(({ name }) => name).join(", ")} at ${server.url}`);
   const onReload = (): void => {
     server.reload().catch((error: unknown) => note(`reload: ${(error as Error).message}`, true));
   };
