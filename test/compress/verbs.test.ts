@@ -9,6 +9,8 @@ import { before, test } from "node:test";
 import { InferenceSession, Tensor as EngineTensor } from "onnxruntime-node";
 import { Dataset, writeSafetensors } from "../../src/data/index.js";
 import { fromNumbers } from "../../src/graph/index.js";
+import type { Parity } from "../../src/compress/certificate.js";
+import { decodeModel } from "../../src/onnx/index.js";
 import { TrainedModel } from "../../src/tasks/use/trained-node.js";
 import { Random } from "../../src/util/random.js";
 import { isRefused, run, scratchFolder, succeeds } from "../e2e/command.js";
@@ -55,6 +57,20 @@ async function assertMeasuredAgain(run: string): Promise<void> {
     );
 }
 
+/** Checks the certificate of a run, in its summary and in its file: the outputs on the CPU and in WebAssembly. */
+function assertCertified(run: string): void {
+  const { parity } = summaryOf(run).compression as { readonly parity: Parity };
+  const { metadata } = decodeModel(readFileSync(path(run, "model.onnx")), run);
+  const certificate = JSON.parse(metadata.get("descent.compression") ?? "{}") as Record<string, unknown>;
+  assert.deepEqual(certificate["parity"], parity);
+  assert.equal(certificate["of"], "points");
+  assert.deepEqual((certificate["metrics"] as Record<string, unknown>)["after"], summaryOf(run).metrics.test);
+  const devices = new Map(parity.devices.map((each) => [each.device, each] as const));
+  for (const device of ["cpu", "wasm"] as const)
+    assert.ok((devices.get(device)?.fromCpu.cosine ?? 0) > 0.999, `${run}: ${device}`);
+  assert.match(readFileSync(path(run, "report.html"), "utf8"), /Parity certificate/);
+}
+
 /** The answers of a run's file in plain onnxruntime, against Descent's. */
 async function assertRunsAlone(run: string): Promise<void> {
   const session = await InferenceSession.create(readFileSync(path(run, "model.onnx")));
@@ -69,6 +85,7 @@ async function assertRunsAlone(run: string): Promise<void> {
     const got = alone["logits"]?.data as Float32Array;
     got.forEach((v, i) => assert.ok(Math.abs(v - (expected[i] as number)) < 1e-6));
   });
+  assertCertified(run);
 }
 
 test("prune: half of the multiply-adds, one cut, trained again", async () => {

@@ -18,14 +18,13 @@ import { sizeOf } from "../../graph/index.js";
 import type { ModelProto } from "../../onnx/index.js";
 import { textTable } from "../../report/compression.js";
 import { checkPlace } from "../../run/run-folder-node.js";
-import { platformRuntime } from "../../runtime/index.js";
-import { wasmRuntime } from "../../runtime/ort-wasm-node.js";
 import { ConfigError, SessionError } from "../../util/errors.js";
 import { defined } from "../../util/record.js";
 import type { ExamplesOptions } from "../use/examples-node.js";
 import type { OnnxUseOptions } from "../use/open-node.js";
 import { trainAware } from "./aware-node.js";
 import { batchOf } from "./before-after-node.js";
+import { COMPARED, placesHere } from "./certificate-node.js";
 import { judgeOf } from "./judge-node.js";
 import type { CompressionData, CompressionSource } from "./source-node.js";
 import { loadCompressionData, openSource } from "./source-node.js";
@@ -59,8 +58,6 @@ export interface QuantizeContext extends WriteOptions, TrainingControl {
 
 const CALIBRATION_EXAMPLES = 128;
 const CALIBRATION_BATCH = 16;
-/** Number of examples whose outputs are compared. */
-const COMPARED = 16;
 
 /** Picks the form that suits a model, and why. */
 export function formFor(file: ModelProto, isGenerator: boolean): { readonly form: Form; readonly reason: string } {
@@ -114,13 +111,6 @@ function keptLayers(file: ModelProto, patterns: readonly string[]): ReadonlySet<
     for (const name of found) kept.add(name);
   }
   return kept;
-}
-
-/** Finds the engines on which the file is compared: the CPU, WebAssembly, and WebGPU if there is one. */
-async function placesHere(): Promise<readonly [Place, ...Place[]]> {
-  const runtime = await platformRuntime();
-  const gpu: Place[] = runtime.devices.includes("webgpu") ? [{ runtime, device: "webgpu" }] : [];
-  return [{ runtime, device: "cpu" }, { runtime: await wasmRuntime(), device: "wasm" }, ...gpu];
 }
 
 /** The most layers that are taken back one by one. */
@@ -278,10 +268,9 @@ export async function quantizeRun(path: string, request: QuantizeRequest, contex
         form,
         layers: quantized.layers.map((layer) => withSensitivity(layer, found)),
         ...(quantized.prompt && { prompts: quantized.prompt }),
-        parity,
       },
-      certificate: parity,
-      sections: () => [...layerSection(quantized.layers, found), ...paritySection(parity)],
+      parity,
+      sections: () => layerSection(quantized.layers, found),
     },
     context,
   );
@@ -358,24 +347,4 @@ function layerSection(
   return [
     { title: { en: "Layer by layer, as measured on this machine", zh: "逐层结果（本机测得）" }, html: textTable(head, rows) },
   ];
-}
-
-/** The parity certificate. */
-function paritySection({ devices, examples, keptInFloat }: Parity): { readonly title: Bilingual; readonly html: string }[] {
-  const rows = devices.map(({ device, fromOriginal, fromCpu }): Bilingual[] => [
-    device,
-    fromOriginal.cosine.toFixed(6),
-    fromOriginal.relativeError.toExponential(2),
-    fromCpu.cosine.toFixed(6),
-    fromCpu.relativeError.toExponential(2),
-  ]);
-  const head: Bilingual[] = [
-    { en: `outputs of ${examples} examples on`, zh: `${examples} 个样本的输出，设备` },
-    { en: "cosine with the original", zh: "与原模型的余弦" },
-    { en: "relative error", zh: "相对误差" },
-    { en: "cosine with the CPU", zh: "与 CPU 的余弦" },
-    { en: "relative error", zh: "相对误差" },
-  ];
-  const kept: Bilingual[][] = keptInFloat.map((name) => [{ en: `${name} stays in float32`, zh: `${name} 保持 float32` }]);
-  return [{ title: { en: "Parity certificate", zh: "一致性证书" }, html: textTable(head, [...rows, ...kept]) }];
 }

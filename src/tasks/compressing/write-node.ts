@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Bilingual } from "../../charts/charts.js";
 import type { ModelProto } from "../../onnx/index.js";
 import { encodeModel } from "../../onnx/index.js";
+import type { Parity } from "../../compress/certificate.js";
 import { renderCompression } from "../../report/compression.js";
 import type { RunConfig, RunSummary } from "../../run/run-folder.js";
 import type { RunWriter } from "../../run/run-folder-node.js";
@@ -17,6 +18,7 @@ import { FileModel } from "../use/file-model-node.js";
 import type { UseOptions } from "../trained-model.js";
 import type { BeforeAfter } from "./before-after-node.js";
 import { measureBeforeAfter } from "./before-after-node.js";
+import { parityHere, paritySection } from "./certificate-node.js";
 import type { CompressionData, CompressionSource } from "./source-node.js";
 import { shownPath } from "./source-node.js";
 
@@ -29,8 +31,8 @@ export interface CompressedModel {
   /** The compression steps, after those already applied to the source. */
   readonly step: CompressionStep;
   readonly parameters: number;
-  /** Deviations of the outputs, for the file's metadata. */
-  readonly certificate?: unknown;
+  /** Deviations of the outputs; left out, they are measured. */
+  readonly parity?: Parity;
   /** The model's name if it differs from the source's, as a student's does. */
   readonly modelName?: string;
   /** Facts for `summary.json`, under `compression`: layers, a certificate. */
@@ -72,7 +74,7 @@ async function configOf({ source, step, modelName }: CompressedModel, command: s
 
 /** Writes the folder of a smaller model. Errors: those of `createRun`. */
 export async function writeCompressed(made: CompressedModel, options: WriteOptions): Promise<CompressedSummary> {
-  const { source, data, file, parameters, certificate, facts = {} } = made;
+  const { source, data, file, parameters, facts = {} } = made;
   const { out, overwrite, command, device, threads } = options;
   const use: UseOptions = { ...(device && { device }), ...(threads && { threads }) };
   const config = await configOf(made, command);
@@ -82,6 +84,7 @@ export async function writeCompressed(made: CompressedModel, options: WriteOptio
   await using model = new FileModel(task, modelName, info, { bytes: measured, where: join(out, MODEL_FILE) }, use);
   const before = { model: source.model, file: encodeModel(source.file), parameters: parametersOf(source), run: source.path };
   const table = await measureBeforeAfter(before, { model, file: measured, parameters, run: out }, data.test, use);
+  const parity = made.parity ?? (await parityHere(source, data, file));
   using writer = await createRun(out, { config, overwrite: overwrite === true });
   await writer.write(
     MODEL_FILE,
@@ -89,7 +92,7 @@ export async function writeCompressed(made: CompressedModel, options: WriteOptio
       certified(file, {
         ...compressionOf(config),
         ...metricsOf(table),
-        ...(certificate === undefined ? {} : { parity: certificate }),
+        parity,
       }),
     ),
   );
@@ -100,10 +103,11 @@ export async function writeCompressed(made: CompressedModel, options: WriteOptio
     parameters,
     peakMemoryMiB: peakMemoryMiB(),
     metrics: { test: table.after.metrics },
-    compression: { ...(compressionOf(config) as Compression), ...table, ...facts },
+    compression: { ...(compressionOf(config) as Compression), ...table, ...facts, parity },
   };
   await writer.writeSummary(summary);
-  await writeReport(writer, made, table, config, options.language ?? "en");
+  const sections = [...(made.sections?.(table) ?? []), ...paritySection(parity)];
+  await writeReport(writer, made, table, sections, config, options.language ?? "en");
   return summary;
 }
 
@@ -141,8 +145,9 @@ function summaryOf({ summary, model, config }: CompressionSource, data: Compress
 
 async function writeReport(
   writer: RunWriter,
-  { source, data, sections, notes }: CompressedModel,
+  { source, data, notes }: CompressedModel,
   table: BeforeAfter,
+  sections: ReturnType<NonNullable<CompressedModel["sections"]>>,
   config: RunConfig,
   language: "en" | "zh",
 ): Promise<void> {
@@ -151,7 +156,7 @@ async function writeReport(
     model: source.model.modelName,
     data: data.name,
     ...table,
-    sections: sections?.(table) ?? [],
+    sections,
     notes: notes ?? [],
     command: config.command ?? "",
     descent: config.descent,
