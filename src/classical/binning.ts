@@ -20,9 +20,9 @@ export interface BinnedMatrix {
   readonly columns: readonly BinColumn[];
   /** [F, N], column by column. */
   readonly bins: Uint8Array;
-  /** [N, F]: the same row by row, as places among all bins; undefined where there are too many. */
+  /** [N, F], the same row by row, as places among all bins; undefined where there are too many. */
   readonly rowBins: Uint16Array | undefined;
-  /** [F + 1]: the place of each column's first bin among all. */
+  /** [F + 1], the place of each column's first bin among all. */
   readonly offsets: Uint32Array;
 }
 

@@ -15,7 +15,7 @@ export interface SparseMatrix {
   readonly kind: "sparse";
   readonly rows: number;
   readonly columns: number;
-  /** [rows + 1]: row i has the entries starts[i] … starts[i + 1] − 1. */
+  /** [rows + 1], row i has the entries starts[i] … starts[i + 1] − 1. */
   readonly starts: Uint32Array;
   readonly indices: Uint32Array;
   readonly values: Float32Array;

@@ -13,11 +13,11 @@ export interface TreeEnsemble {
   readonly features: number;
   /** Number of scores. */
   readonly outputs: number;
-  /** [K]: added to the sum. */
+  /** [K], added to the sum. */
   readonly base: Float64Array;
-  /** [T]: the root of each tree, a child like others. */
+  /** [T], the root of each tree, a child like others. */
   readonly roots: Int32Array;
-  /** [T]: the first score that a tree adds to. */
+  /** [T], the first score that a tree adds to. */
   readonly treeOutputs: Int32Array;
   /** Number of scores that a leaf adds to, side by side. */
   readonly width: number;

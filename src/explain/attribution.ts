@@ -14,7 +14,7 @@ export interface Interval {
 export interface PartAttribution {
   /** The parts' names: words, columns, `superpixel 3`. */
   readonly names: readonly string[];
-  /** [F]: what each part adds to the score. */
+  /** [F], what each part adds to the score. */
   readonly values: Float64Array;
   /** The part that each element of the features belongs to, in the features' order, −1 for none; undefined where parts are no sets of elements. */
   readonly partOf?: Int32Array;

@@ -148,7 +148,7 @@ export interface SamplingContext {
   readonly model: Explainable;
   /** [1, …features]. */
   readonly x: TensorData;
-  /** [M, …features]: what absent features are replaced by. */
+  /** [M, …features], what absent features are replaced by. */
   readonly baselines: TensorData;
   readonly target: number;
   readonly settings: Settings;

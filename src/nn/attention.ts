@@ -88,7 +88,7 @@ export const attentionMixture = (weights: Tensor, v: Tensor): Tensor => perGroup
  *     softmax(q·kᵀ/√D + mask)·v
  *
  * Shapes: q [.., T, D], k [.., S, D], v [.., S, E] → [.., T, E]. Keys and values [N, g, S, D] may have fewer heads than queries
- * [N, h, T, D]: each then serves h/g of them. Where a query may see nothing, it sees everything alike.
+ * [N, h, T, D], each then serves h/g of them. Where a query may see nothing, it sees everything alike.
  * Source: Vaswani et al. 2017, arXiv:1706.03762, equation 1; groups of heads: Ainslie et al. 2023, arXiv:2305.13245.
  */
 export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {

@@ -10,7 +10,7 @@ import { Module } from "./module.js";
 export interface CrfWeights {
   /** [K] */
   readonly start: Parameter;
-  /** [K, K]: from a row's tag to a column's. */
+  /** [K, K], from a row's tag to a column's. */
   readonly transitions: Parameter;
   /** [K] */
   readonly end: Parameter;

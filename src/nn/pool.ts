@@ -85,7 +85,7 @@ export class AdaptiveAvgPool2d extends Module {
   }
 }
 
-/** [windows, length]: each row has 1/n at the n positions of its window. */
+/** [windows, length], each row has 1/n at the n positions of its window. */
 function windowMeans(length: number, windows: number, like: Tensor): Tensor {
   const weights = new Float64Array(windows * length);
   for (let i = 0; i < windows; i++) {

@@ -25,6 +25,11 @@ test("every public export has a docstring that begins with a verb or a noun", ()
   assert.deepEqual(vague.map(nameOf), []);
 });
 
+test("no line of a docstring is a definition of a link, which the reference would leave out", () => {
+  const lost = EXPORTS.filter(({ docstring = "" }) => /^(?:\/\*\*| \*) \[[^\]]+\]: /m.test(docstring));
+  assert.deepEqual(lost.map(nameOf), []);
+});
+
 /** Ways to say a shape: dimensions in brackets, the shape of another, a scalar, one element at a time. */
 const SHAPES = /\[[^\]]*\]|\bshapes?\b|scalar|element by element/i;
 

@@ -17,7 +17,7 @@ export interface MeasureSettings {
 export interface MeasureContext {
   /** [1, …features]. */
   readonly x: TensorData;
-  /** [1, …features]: the replacement of features that are removed. */
+  /** [1, …features], the replacement of features that are removed. */
   readonly baseline: TensorData;
   /** One value for each element of the features. */
   readonly values: Float64Array;
