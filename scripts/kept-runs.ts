@@ -110,6 +110,13 @@ const CASES: readonly Case[] = [
     inputs: ["length=2", "color=red", "height=3"],
   },
   {
+    task: "tabular-classification",
+    name: "tabular-ensemble",
+    data: `${DATA}/flowers.csv`,
+    options: { model: "tabm", labelColumn: "kind" },
+    inputs: ["length=2", "color=red", "height=3"],
+  },
+  {
     task: "tabular-regression",
     data: `${DATA}/flowers.csv`,
     options: { model: "linear", labelColumn: "height" },
