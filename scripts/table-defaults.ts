@@ -74,11 +74,13 @@ const errorOf = (numbers: readonly number[]): number => {
   return Math.sqrt(numbers.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (numbers.length - 1) / numbers.length);
 };
 
-/** How far ahead (+) or behind (−) of another model, in standard errors of the difference over the splits. */
+/** How far ahead (+) or behind (−) of another model, in standard errors of the other's mean, and of the difference over the splits. */
 function ahead(kind: PeerTable["kind"], own: readonly number[], other: readonly number[]): string {
   const differences = own.map((x, i) => (kind === "classes" ? x - (other[i] as number) : (other[i] as number) - x));
-  const [mean, error] = [meanOf(differences), errorOf(differences)];
-  return mean === 0 ? "0.0" : `${mean > 0 ? "+" : "−"}${error === 0 ? "∞" : Math.abs(mean / error).toFixed(1)}`;
+  const mean = meanOf(differences);
+  const inErrors = (error: number): string =>
+    mean === 0 ? "0.0" : `${mean > 0 ? "+" : "−"}${error === 0 ? "∞" : Math.abs(mean / error).toFixed(1)}`;
+  return `${inErrors(errorOf(other))} (${inErrors(errorOf(differences))})`;
 }
 
 /** A row of the table: every model's mean, and the two comparisons. */
