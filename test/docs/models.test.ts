@@ -22,7 +22,12 @@ for (const file of ["docs/models.md", "docs/zh/models.md"]) {
     const rows = readFileSync(join(ROOT, file), "utf8")
       .split("\n")
       .filter((line) => line.startsWith("| `"))
-      .map((line) => line.slice(2, -2).split(" | "));
+      .map((line) =>
+        line
+          .slice(2, -2)
+          .split(" | ")
+          .map((cell) => cell.trim()),
+      );
     assert.deepEqual(
       rows.map(([name]) => name),
       Object.keys(MODELS).map((name) => `\`${name}\``),
