@@ -10,6 +10,7 @@ import { integratedGradients } from "./integrated-gradients.js";
 import { kernelShapCase } from "./kernel-shap.js";
 import { mlpStep } from "./mlp-step.js";
 import { resnet18CifarStep } from "./resnet-18-cifar-step.js";
+import { textSteps } from "./text-steps.js";
 import type { BenchCase } from "./types.js";
 
 export const CASES: readonly BenchCase[] = [
@@ -20,6 +21,7 @@ export const CASES: readonly BenchCase[] = [
   convStep,
   convGradients,
   resnet18CifarStep,
+  ...textSteps,
   integratedGradients,
   kernelShapCase,
 ];
