@@ -208,7 +208,8 @@
   ;; a = |x| / scale; where signed is not 0, 127 + code, or 127 - min(code, 127) of what is negative.
   (func (export "encode")
     (param $x i32) (param $codes i32) (param $scales i32) (param $terms i32) (param $signed i32) (param $blocks i32)
-    (local $v v128) (local $a v128) (local $p v128) (local $most v128) (local $end i32) (local $term i32) (local $scale f32)
+    (local $v v128) (local $a v128) (local $p v128) (local $most v128) (local $begun v128) (local $end i32) (local $term i32)
+    (local $scale f32) (local $rest f32)
     (block $done
       (loop $block
         (br_if $done (i32.eqz (local.get $blocks)))
@@ -229,24 +230,33 @@
           (local.set $v (v128.load (local.get $x)))
           (local.set $a (f32x4.abs (f32x4.div (local.get $v) (local.get $most))))
           (local.set $p (f32x4.splat (f32.const 0)))
-          (local.set $term (local.get $terms))
-          (loop $each
-            (local.set $p
-              (f32x4.add (local.get $p)
-                (f32x4.add
-                  (v128.and
-                    (f32x4.ge (local.get $a) (v128.load32_splat (local.get $term)))
-                    (f32x4.splat (f32.const 1)))
-                  (f32x4.floor
-                    (f32x4.min
-                      (f32x4.max
-                        (f32x4.sub
-                          (f32x4.mul (local.get $a) (v128.load32_splat offset=4 (local.get $term)))
-                          (v128.load32_splat offset=8 (local.get $term)))
-                        (f32x4.splat (f32.const 0)))
-                      (v128.load32_splat offset=12 (local.get $term)))))))
-            (local.set $term (i32.add (local.get $term) (i32.const 16)))
-            (br_if $each (i32.lt_u (local.get $term) (i32.add (local.get $terms) (i32.const 128)))))
+          (local.set $rest (select (f32.const 127) (f32.const 254) (local.get $signed)))
+          (local.set $term (i32.add (local.get $terms) (i32.const 112)))
+          (block $all
+            (loop $each
+              (local.set $begun (f32x4.ge (local.get $a) (v128.load32_splat (local.get $term))))
+              (local.set $p
+                (f32x4.add (local.get $p)
+                  (f32x4.add
+                    (v128.and (local.get $begun) (f32x4.splat (f32.const 1)))
+                    (f32x4.floor
+                      (f32x4.min
+                        (f32x4.max
+                          (f32x4.sub
+                            (f32x4.mul (local.get $a) (v128.load32_splat offset=4 (local.get $term)))
+                            (v128.load32_splat offset=8 (local.get $term)))
+                          (f32x4.splat (f32.const 0)))
+                        (v128.load32_splat offset=12 (local.get $term)))))))
+              ;; Where all have come into a decade, those below it are full.
+              (if (i32x4.all_true (local.get $begun))
+                (then
+                  (local.set $p (f32x4.add (local.get $p) (f32x4.splat (local.get $rest))))
+                  (br $all)))
+              (br_if $all (i32.eq (local.get $term) (local.get $terms)))
+              (local.set $term (i32.sub (local.get $term) (i32.const 16)))
+              (local.set $rest
+                (f32.sub (local.get $rest) (f32.add (f32.const 1) (f32.load offset=12 (local.get $term)))))
+              (br $each)))
           (local.set $p (i32x4.trunc_sat_f32x4_s (local.get $p)))
           (if (local.get $signed)
             (then
