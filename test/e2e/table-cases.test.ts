@@ -3,7 +3,7 @@
  * developed; elsewhere the kinds are tested by `src/data/schema/cells.test.ts` and `src/data/csv/files.test.ts` alone.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -161,6 +161,20 @@ describe("tables that people hand in", { skip }, () => {
     const { stderr } = await succeeds(folder, [...again, "--data", at("init-other-class-names.csv"), "--out", "renamed"]);
     assert.match(stderr, /classes "A-safe", "B-risky" of these data are not in it, and start anew/);
   });
+});
+
+test("a sum below the rows trains nothing, gets no answer, and is said", async () => {
+  const rows = Array.from({ length: 40 }, (_, i) => `p${i},${20 + i},${1000 + 7 * i}.5`);
+  const spend = rows.reduce((sum, row) => sum + Number(row.split(",")[2]), 0);
+  writeFileSync(join(folder, "sums.csv"), `name,age,spend\n${rows.join("\n")}\nTotal,${rows.length * 39.5},${spend}\n`);
+  const more = ["--data", "sums.csv", "--label-column", "spend", "--out", "sums", ...SHORT];
+  const trained = await succeeds(folder, ["train", "tabular-regression", ...more]);
+  assert.match(trained.stderr, /32 training, 4 validation, 4 test examples/);
+  assert.match(trained.stderr, /"Total" \(row 41 \(line 42\)\) adds up other rows and is left out/);
+  writeFileSync(join(folder, "ask.csv"), "name,age\na,20\nb,30\nc,41\nTotal,91\n");
+  const { stdout, stderr } = await succeeds(folder, ["predict", "sums", "ask.csv", "--json"]);
+  assert.equal((JSON.parse(stdout) as unknown[]).length, 3);
+  assert.match(stderr, /"Total" \(row 4 \(line 5\)\) adds up other rows and is left out/);
 });
 
 describe("dates in the order that was learned", { skip }, () => {

@@ -26,6 +26,8 @@ interface ReadRows {
   readonly data: Dataset;
   readonly where: string;
   readonly badRows: number;
+  /** What was found out of the file: how it is read, and lines that are no rows. */
+  readonly notes?: readonly string[];
 }
 
 /** Tables, or one row as `name=value` pairs. */
@@ -39,7 +41,7 @@ async function readRows(model: TrainedModel, inputs: readonly string[], options:
     : isRow
       ? [givenRow(inputs, reader)]
       : await Promise.all(inputs.map((path) => readRowsOf(path, reader, options)));
-  const notes = read.flatMap(({ data, where }) => reader.remarks(data, where));
+  const notes = read.flatMap(({ data, where, notes: found = [] }) => [...found, ...reader.remarks(data, where)]);
   const parts: Dataset[] = [];
   for (const { data, where } of read) parts.push(await reader.apply(data, { where }));
   const examples = concatenate(parts);
@@ -77,13 +79,13 @@ async function readRowsOf(path: string, reader: RowReader, options: InputOptions
   const { skipBadRows = false, signal } = options;
   const { schema } = reader;
   const format = isQuery(path) ? undefined : (tableFormat(path) ?? "csv");
-  const { raw, data, badRows } = await readBoth(path, {
+  const { raw, data, badRows, notes } = await readBoth(path, {
     skipBadRows,
     signal,
     ...tableReading(options),
     ...defined({ format, schema }),
   });
-  return { raw, data, where: path, badRows };
+  return { raw, data, where: path, badRows, ...(schema === undefined ? {} : { notes }) };
 }
 
 /** Rows as the user gave them: the original text, except for numbers in the usual form. */

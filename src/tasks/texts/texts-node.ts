@@ -22,6 +22,8 @@ export interface ReadTextInputs {
   readonly names: readonly string[];
   readonly rows?: Dataset;
   readonly badRows: number;
+  /** What was found out of the files of tables. */
+  readonly notes?: readonly string[];
 }
 
 const linesOf = (content: string): string[] => content.split(/\r?\n/).filter((line) => line.trim() !== "");
@@ -56,7 +58,7 @@ async function readTableTexts(path: string, options: TextReading): Promise<ReadT
       );
     return value;
   });
-  return { texts, names: texts, rows: raw, badRows };
+  return { texts, names: texts, rows: raw, badRows, notes: schema === undefined ? [] : read.notes };
 }
 
 async function readInput(given: string, options: TextReading): Promise<ReadTextInputs> {
@@ -104,6 +106,7 @@ export async function readTexts(inputs: readonly string[], options: TextReading 
     names: read.flatMap((part) => part.names),
     ...(read.length === 1 && only?.rows !== undefined ? { rows: only.rows } : {}),
     badRows: read.reduce((sum, part) => sum + part.badRows, 0),
+    notes: read.flatMap(({ notes = [] }) => notes),
   };
 }
 

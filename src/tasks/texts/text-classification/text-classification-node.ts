@@ -26,9 +26,17 @@ async function readInputs(model: TrainedModel, inputs: readonly string[], option
   const { textColumn, labelColumn } = info;
   // A table to answer may come without the column that is to be predicted.
   const schema = info.schema && { ...info.schema, fields: info.schema.fields.filter(({ name }) => name !== labelColumn) };
-  const { texts, ...read } = await readTexts(inputs, { ...options, schema, textColumn: options.textColumn ?? textColumn });
+  const {
+    texts,
+    notes = [],
+    ...read
+  } = await readTexts(inputs, {
+    ...options,
+    schema,
+    textColumn: options.textColumn ?? textColumn,
+  });
   const examples = await encodeTexts(texts, info);
-  return { ...read, examples, notes: lengthNotes([examples], info, "--stride N reads them in windows") };
+  return { ...read, examples, notes: [...notes, ...lengthNotes([examples], info, "--stride N reads them in windows")] };
 }
 
 /** Several labels of each row of the test part: how they were judged, and how they read. */
