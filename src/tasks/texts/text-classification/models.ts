@@ -12,19 +12,24 @@ const sizesOf = ({ vocabularySize, classes, embeddingSize }: TextClassInfo) => (
 });
 
 const AROUND = 7000;
-/** As many passes as a set of about 7,000 texts needs, and fewer over a larger one. */
+/** As many passes as a set of about 7,000 texts needs, fewer over a larger one, and more over a smaller one: by the root, at most four times as many. */
 const passes = (epochs: number, examples: number): number =>
   Math.max(2, Math.round(epochs * Math.min(4, Math.sqrt(AROUND / Math.max(1, examples)))));
 
+const SMALL = 4000;
+/** Passes of a bag of n-grams, whose rare n-grams learn in few of the updates: a small set gets as many updates as one of 7,000 texts. */
+const passesOfBag = (epochs: number, examples: number): number =>
+  examples >= SMALL ? passes(epochs, examples) : Math.round(epochs * Math.min(8, AROUND / Math.max(1, examples)));
+
 const defaults =
-  (epochs: number, lr: number, weightDecay = 0.01) =>
+  (epochs: number, lr: number, count = passes) =>
   (examples: number): TrainingDefaults => ({
-    epochs: passes(epochs, examples),
+    epochs: count(epochs, examples),
     batchSize: examples < 1000 ? 16 : 50,
     lr,
     optimizer: "adamw",
     schedule: "one-cycle",
-    weightDecay,
+    weightDecay: 0.01,
   });
 
 export const TEXT_MODELS: readonly ModelChoice<TextClassInfo>[] = [
@@ -32,7 +37,7 @@ export const TEXT_MODELS: readonly ModelChoice<TextClassInfo>[] = [
     name: "ngram-cnn",
     summary: "a CNN and a bag of n-grams, combined",
     build: (info) => new NgramCnn(sizesOf(info)),
-    defaults: defaults(4, 2e-3),
+    defaults: defaults(4, 2e-3, passesOfBag),
   },
   {
     name: "text-cnn",
@@ -50,7 +55,7 @@ export const TEXT_MODELS: readonly ModelChoice<TextClassInfo>[] = [
     name: "bag-of-ngrams",
     summary: "Joulin et al. 2016 (fastText): a linear model of a bag of tokens and bigrams",
     build: (info) => new BagOfNgrams({ ...sizesOf(info), embeddingSize: info.embeddingSize ?? 16 }),
-    defaults: defaults(6, 5e-3),
+    defaults: defaults(6, 5e-3, passesOfBag),
   },
   {
     name: "bert",
