@@ -136,7 +136,7 @@ export class TabularEnsemble extends Module {
     this.#bins = bins;
   }
 
-  /** What goes into the last layers: [K, N, width]. */
+  /** The inputs of the last layers: [K, N, width]. */
   #hidden(features: Tensor, categories: Tensor | null): Tensor {
     const columns = this.embeddings.map((embedding, c) =>
       embedding.forward((categories as Tensor).slice(1, c, c + 1).squeeze(1)),
