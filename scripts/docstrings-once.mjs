@@ -40,9 +40,17 @@ function replace(path, text, by) {
   renameSync(`${path}.${process.pid}`, path);
 }
 
-/** Leaves each docstring of the package's files in one place. */
+/**
+ * Leaves each docstring of the package's files in one place. False where an entry has come to reach declarations whose docstrings an earlier build took out: then
+ * everything has to be compiled anew.
+ */
 export function keepDocstringsOnce() {
   const reached = reachedTypes();
+  for (const path of reached) {
+    const source = path.replace(join(ROOT, "dist"), ROOT).replace(/\.d\.ts$/, ".ts");
+    if (/\/\*\*/.test(readFileSync(path, "utf8")) || !existsSync(source)) continue;
+    if (/^ \*\/\nexport |^\/\*\* .*\*\/\nexport /m.test(readFileSync(source, "utf8"))) return false;
+  }
   for (const entry of readdirSync(join(ROOT, "dist", "src"), { withFileTypes: true, recursive: true })) {
     if (!entry.name.endsWith(".d.ts")) continue;
     const path = join(entry.parentPath, entry.name);
@@ -54,4 +62,5 @@ export function keepDocstringsOnce() {
       replace(script, js, withoutRepeated(js, declarations));
     }
   }
+  return true;
 }

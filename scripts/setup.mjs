@@ -98,7 +98,18 @@ export function build() {
     .filter((folder) => existsSync(folder));
   if (!existsSync(stamp) || sources.some((folder) => newest(folder) >= statSync(stamp).mtimeMs)) {
     console.error("descent: compiling …");
-    run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", join(root, "tsconfig.json")]);
+    compile();
   }
+  finishBuild();
+}
+
+const compile = () =>
+  run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", join(root, "tsconfig.json")]);
+
+/** What follows compiling: leaves each docstring in one place. */
+export function finishBuild() {
+  if (keepDocstringsOnce()) return;
+  rmSync(join(root, "dist", ".tsbuildinfo"), { force: true });
+  compile();
   keepDocstringsOnce();
 }

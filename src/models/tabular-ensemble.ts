@@ -11,6 +11,7 @@ import { shown } from "../util/shown.js";
 import type { TabularMlpOptions } from "./tabular-mlp.js";
 import { embeddingWidth } from "./tabular-mlp.js";
 
+/** Options of an ensemble of perceptrons for tables. */
 export interface TabularEnsembleOptions extends Omit<TabularMlpOptions, "activation"> {
   /** Number of networks. */
   readonly members: number;
