@@ -26,7 +26,7 @@ interface ReadRows {
   readonly data: Dataset;
   readonly where: string;
   readonly badRows: number;
-  /** What was found out of the file: how it is read, and lines that are no rows. */
+  /** Findings about the file: how it is read, and lines that are no rows. */
   readonly notes?: readonly string[];
 }
 

@@ -22,7 +22,7 @@ export interface ReadTextInputs {
   readonly names: readonly string[];
   readonly rows?: Dataset;
   readonly badRows: number;
-  /** What was found out of the files of tables. */
+  /** Findings about the files of tables. */
   readonly notes?: readonly string[];
 }
 
