@@ -9,7 +9,7 @@ import type { FlatState } from "./flat-state.js";
 export class StateValues implements Disposable {
   readonly #runtime: Runtime;
   /** The memory of the kernel that updates in place, where there is one. */
-  readonly #flat: FlatState | undefined;
+  #flat: FlatState | undefined;
   readonly #current = new Map<string, Value>();
   readonly #spare = new Map<string, Value>();
   readonly #passValues = new Map<string, Value>();
@@ -109,7 +109,7 @@ export class StateValues implements Disposable {
     const scalars = [...this.#scalars.values()].map(({ made }) => made);
     for (const value of [...this.#current.values(), ...this.#spare.values(), ...this.#passValues.values(), ...scalars])
       value[Symbol.dispose]();
-    this.#current.clear();
-    this.#spare.clear();
+    for (const values of [this.#current, this.#spare, this.#passValues]) values.clear();
+    this.#flat = undefined;
   }
 }
