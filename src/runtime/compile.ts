@@ -56,6 +56,8 @@ export interface CompileOptions {
   /** By output name, the input whose memory a run may write it into; see `SessionOptions`. */
   readonly inPlace?: Readonly<Record<string, string>>;
   readonly profile?: string;
+  /** Folds known weights into blocks for gradients of convolutions, which is faster; units at their kink may fall to the other side than in a file. */
+  readonly foldsGradients?: boolean | undefined;
   /** Changes the file that the engine is given: for kernels of quantized weights, which graphs have no ops for. */
   readonly rewrite?: (file: ModelProto) => ModelProto;
 }
@@ -200,7 +202,7 @@ async function preparedFor(
   convolves: boolean,
   { runtime, device, values, ...options }: Settled,
 ): Promise<{ readonly prepared: Graph; readonly values: CompileOptions["values"] }> {
-  const isGradient = whole.nodes.some((node) => node.op === "ConvInputGradient");
+  const isGradient = options.foldsGradients === true && whole.nodes.some((node) => node.op === "ConvInputGradient");
   const isBlocked = convolves && device === "cpu" && (values === undefined || isGradient);
   const block = isBlocked ? await channelBlock(runtime) : 1;
   const folded = values !== undefined && isGradient ? foldNorms(whole, (t) => values.has(t)) : whole;
