@@ -38,7 +38,7 @@ try {
       continue;
     }
     const bin = join(prefix, "node_modules", packageName, "bin", process.platform === "win32" ? "node.exe" : "node");
-    console.log(`Node ${String(spawnSync(bin, ["--version"], { encoding: "utf8" }).stdout).trim()}`);
+    console.log(`Node ${spawnSync(bin, ["--version"], { encoding: "utf8" }).stdout.trim()}`);
     const { status } = spawnSync(bin, ["--test", testReporter, "--test-concurrency=2", ...files], {
       cwd: root,
       stdio: "inherit",

@@ -3,11 +3,11 @@
  * Emscripten module as a file of the package.
  */
 const { createRequire } = require("node:module");
-const { join } = require("node:path");
+const path = require("node:path");
 const { compileFunction } = require("node:vm");
 
-const peers = createRequire(join(__dirname, "..", "package.json"));
-const folder = join(peers.resolve("@tensorflow/tfjs-backend-wasm"), "..", "..", "wasm-out");
-URL.createObjectURL = () => join(folder, "tfjs-backend-wasm-threaded-simd.js");
-const { wasmWorkerContents } = peers(join(folder, "tfjs-backend-wasm-threaded-simd.worker.js"));
+const peers = createRequire(path.join(__dirname, "..", "package.json"));
+const folder = path.join(peers.resolve("@tensorflow/tfjs-backend-wasm"), "..", "..", "wasm-out");
+URL.createObjectURL = () => path.join(folder, "tfjs-backend-wasm-threaded-simd.js");
+const { wasmWorkerContents } = peers(path.join(folder, "tfjs-backend-wasm-threaded-simd.worker.js"));
 compileFunction(wasmWorkerContents.replaceAll("\n", "\\n"), ["require", "__filename"])(require, __filename);
