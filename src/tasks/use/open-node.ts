@@ -152,8 +152,10 @@ function scoreCount(module: GraphModule, task: AnyTask, info: TaskInfo, output: 
   const count = scores?.shape[axes - 1];
   const isScores = scores?.shape.slice(axes).every((d) => d === 1) === true;
   if (scores === undefined || typeof count !== "number" || !isStatic(scores.shape) || !isScores) {
-    const expected = axes === 2 ? "[N, K]" : "[N, T, K]";
-    throw new ConfigError(`${onnx.where}: expected an output of scores ${expected}, got [${scores?.shape.join(", ") ?? ""}]`);
+    // A graph without weights may give scores; one that does neither is most likely a step before or behind a model.
+    const weights = module.values.size === 0 ? "a model with weights, or " : "";
+    const expected = `${weights}an output of scores ${axes === 2 ? "[N, K]" : "[N, T, K]"}`;
+    throw new ConfigError(`${onnx.where}: expected ${expected}, got [${scores?.shape.join(", ") ?? ""}]`);
   }
   return count;
 }
