@@ -298,7 +298,7 @@ test("what does not fit is refused in one line", async () => {
   await refused("predict no-weights.onnx one.png", /no-weights\.onnx: expected a model with weights/);
   await refused(
     "train tabular-classification --data pets.csv --label-column animal --steps 1 --out refused --init their.onnx",
-    /their\.onnx: expected one input of columns \[N, F\] of float32 to train on, got other inputs/,
+    /their\.onnx: expected inputs of columns, \[N, F\] or \[N\] of float32, to train on, got other inputs/,
   );
   await refused(
     "train language-modeling --data pets.csv --steps 1 --out refused --init their.onnx",
