@@ -63,7 +63,7 @@ export class Client {
           ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal,
+        ...(signal === undefined ? {} : { signal }),
       }),
     );
     const answer = (await response.json()) as T & { readonly error?: string };

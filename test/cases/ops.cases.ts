@@ -30,10 +30,12 @@ export const OP_CASES: readonly OpCase[] = [
 
 /** Ops of the table without a row, each with its reason. */
 export const WITHOUT_CASE: ReadonlyMap<string, string> = new Map([
-  ...["ReorderInput", "ReorderOutput", "BlockedConv", "BlockedGlobalAveragePool"].map((name): [string, string] => [
-    name,
-    "written by the last pass, in the order that this processor has: test/runtime/blocks.test.ts holds it against the plain graph",
-  ]),
+  ...["ReorderInput", "ReorderOutput", "BlockedConv", "BlockedGlobalAveragePool", "BlockedMaxPool"].map(
+    (name): [string, string] => [
+      name,
+      "written by the last pass, in the order that this processor has: test/runtime/blocks.test.ts holds it against the plain graph",
+    ],
+  ),
   ...["Deferred", "Sized"].map((name): [string, string] => [
     name,
     "stands for another op's gradient while shapes are free: test/runtime/free-shapes.test.ts holds it against the graph with fixed shapes",
