@@ -25,7 +25,7 @@ function ids(name: string, below: number): Int32Array {
   return Int32Array.from({ length: ROWS * LENGTH }, () => random.integer(below));
 }
 
-/** Of the rows' tokens, those that count: few in the first rows, none in one, all in the last. */
+/** Marks the tokens of each row that count: few in the first rows, none in one, all in the last. */
 const COUNTED = [1, 2, 0, 3, 5, 12, 9, 12];
 const isPadding = (i: number): boolean => i % LENGTH >= (COUNTED[Math.floor(i / LENGTH)] as number);
 
