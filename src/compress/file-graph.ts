@@ -67,10 +67,6 @@ export class FileGraph {
     return this.#nodes;
   }
 
-  get inputs(): GraphProto["inputs"] {
-    return this.#source.graph.inputs.filter(({ name }) => !this.#constants.has(name));
-  }
-
   get outputs(): GraphProto["outputs"] {
     return this.#source.graph.outputs;
   }

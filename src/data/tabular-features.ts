@@ -9,12 +9,10 @@ import { labelText } from "./labels.js";
 import { elementAt } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 
+/** Mean and population standard deviation. */
 const scale = z.object({ mean: z.number(), sd: z.number().positive() });
 
 const gaps = z.boolean().optional();
-
-/** Mean and population standard deviation. */
-export type Scale = z.infer<typeof scale>;
 
 /**
  * The encoding of a column. `indicator`: one more number, 1 where the value is missing (if any was in training).

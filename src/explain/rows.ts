@@ -8,7 +8,7 @@ import { resolveMode, where } from "../ops/index.js";
 import { ConfigError, NoGradientError, ShapeError } from "../util/errors.js";
 import type { Explainable } from "./explainable.js";
 import { gridLayer, layerNamed, nodesBetween } from "./layers.js";
-import type { GradientMethod, Rows, Settings } from "./method.js";
+import type { GradientMethod, Settings } from "./method.js";
 import { substitution } from "./substitution.js";
 import { targetScores } from "./target.js";
 
@@ -222,6 +222,3 @@ export function namedSums({ attribution, layer, moments, residuals }: RowSums): 
     ...Object.fromEntries(Object.entries(residuals).map(([op, t]) => [`residual ${op}`, t])),
   };
 }
-
-/** The result of a method that has nothing but an attribution. */
-export const plain = (attribution: Tensor): Rows => ({ attribution });

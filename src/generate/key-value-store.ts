@@ -32,10 +32,6 @@ export class KeyValueStore {
     for (const { past } of this.#names) this.#arrays.set(past, new Float32Array(texts * groups * ROOM * headSize));
   }
 
-  get capacity(): number {
-    return this.#capacity;
-  }
-
   /** The inputs of the next step. */
   feeds(): Record<string, TensorData> {
     const shape = [this.lengths.length, this.#groups, this.#capacity, this.#size];

@@ -31,10 +31,6 @@ export class PrefixCache {
     this.#mostOfOne = mostOfOne;
   }
 
-  get tokens(): number {
-    return this.#entries.reduce((sum, { tokens }) => sum + tokens.length, 0);
-  }
-
   /** The longest beginning of a prompt that the owner has, but for its last token, which has to be read in any case. */
   find(owner: string, prompt: readonly number[]): { readonly row: KeptRow; readonly length: number } | undefined {
     let best: Entry | undefined;

@@ -39,10 +39,6 @@ export class Slots {
     this.#arrays = this.#names.map(() => new Float32Array(rows * this.#stride));
   }
 
-  get capacity(): number {
-    return this.#capacity;
-  }
-
   /** Numbers of one row of one array. */
   get #stride(): number {
     return this.#groups * this.#capacity * this.#size;

@@ -1,151 +1,134 @@
 /**
- * @module Active learning: which items a person should label next, by what a model is unsure of, what would change it most, and what is unlike the rest.
+ * @module Active learning: the items that a person should label next, since a model is unsure of them and they are unlike each other.
  */
 import type { Matrix } from "../classical/matrix.js";
-import type { Random } from "../util/random.js";
-import { chooseDiverse, dot, uncertainty } from "./head.js";
-
-/** Strategies by name. */
-export const STRATEGIES = [
-  "random",
-  "uncertainty",
-  "uncertainty-diversity",
-  "expected-change",
-  "gradient-diversity",
-  "k-center",
-] as const;
-export type Strategy = (typeof STRATEGIES)[number];
-
-/** A pool to choose from: features of length 1, the candidates' rows, and their probabilities [candidates, K] by the model so far. */
-export interface Pool {
-  readonly x: Matrix;
-  readonly candidates: readonly number[];
-  readonly probabilities: Float64Array;
-  readonly classes: number;
-  /** Rows that are labelled already. */
-  readonly labelled: readonly number[];
-  readonly random: Random;
-}
-
-const row = ({ probabilities, classes }: Pool, i: number): Float64Array => probabilities.subarray(i * classes, (i + 1) * classes);
+import { addTransposed, project, selectRows } from "../classical/matrix.js";
 
 /**
- * The expected length of the loss's gradient with respect to a linear head, over the classes that the item may have:
+ * How unsure the head is of a row, 0 to 1: one minus the margin between the two likeliest classes; of several classes the mean distance of
+ * each from certainty.
  *
- *     Σₖ pₖ · |p − eₖ| · |x|     (|x| = 1)
- *
- * Source: Settles, Craven, Ray 2008, Multiple-Instance Active Learning (expected gradient length).
+ * Source: Scheffer et al. 2001 (margin sampling).
  */
-export function expectedChange(p: ArrayLike<number>): number {
-  let squares = 0;
-  for (let k = 0; k < p.length; k++) squares += (p[k] as number) ** 2;
+export function uncertainty(own: ArrayLike<number>, several: boolean): number {
+  if (several) {
+    let sum = 0;
+    for (let k = 0; k < own.length; k++) sum += 2 * Math.min(own[k] as number, 1 - (own[k] as number));
+    return sum / own.length;
+  }
+  let [first, second] = [0, 0];
+  for (let k = 0; k < own.length; k++) {
+    const p = own[k] as number;
+    if (p > first) [first, second] = [p, first];
+    else if (p > second) second = p;
+  }
+  return 1 - (first - second);
+}
+
+/** Dot product of two rows. */
+export function dot(x: Matrix, a: number, b: number): number {
   let sum = 0;
-  for (let k = 0; k < p.length; k++) sum += (p[k] as number) * Math.sqrt(Math.max(0, squares - 2 * (p[k] as number) + 1));
+  if (x.kind === "dense") {
+    for (let j = 0; j < x.columns; j++) sum += (x.values[a * x.columns + j] as number) * (x.values[b * x.columns + j] as number);
+    return sum;
+  }
+  let [p, q] = [x.starts[a] as number, x.starts[b] as number];
+  const [endP, endQ] = [x.starts[a + 1] as number, x.starts[b + 1] as number];
+  while (p < endP && q < endQ) {
+    const [i, j] = [x.indices[p] as number, x.indices[q] as number];
+    if (i === j) sum += (x.values[p++] as number) * (x.values[q++] as number);
+    else if (i < j) p++;
+    else q++;
+  }
   return sum;
 }
 
-/** The rows of the greatest worth, ties by row. */
-function top(candidates: readonly number[], worth: Float64Array, count: number): number[] {
-  return Array.from(candidates.keys())
-    .sort((a, b) => (worth[b] as number) - (worth[a] as number) || (candidates[a] as number) - (candidates[b] as number))
-    .slice(0, count)
-    .map((i) => candidates[i] as number);
-}
+/** Rounds of assigning rows to centers and moving these. */
+const ROUNDS = 8;
 
-/**
- * Chooses rows far from those labelled and from each other: each next one is the furthest from its nearest (k-center, greedily).
- *
- * Source: Sener and Savarese 2018, Active Learning for Convolutional Neural Networks: A Core-Set Approach, algorithm 1.
- */
-export function kCenter({ x, candidates, labelled }: Pick<Pool, "x" | "candidates" | "labelled">, count: number): number[] {
-  const nearest = new Float64Array(candidates.length).fill(-1);
-  const near = (center: number): void => {
-    for (const [i, candidate] of candidates.entries()) nearest[i] = Math.max(nearest[i] as number, dot(x, center, candidate));
-  };
-  for (const center of labelled) near(center);
-  const chosen: number[] = [];
-  while (chosen.length < Math.min(count, candidates.length)) {
-    let best = 0;
-    for (let i = 1; i < candidates.length; i++) if ((nearest[i] as number) < (nearest[best] as number)) best = i;
-    chosen.push(candidates[best] as number);
-    nearest[best] = Infinity;
-    near(candidates[best] as number);
-  }
-  return chosen;
-}
-
-/**
- * Chooses rows whose gradients, if their likeliest class were true, are long and unlike each other: k-means++ seeding on g = (p − eₖ) ⊗ x, whose products are
- * those of p − eₖ times those of x.
- *
- * Source: Ash et al. 2020, Deep Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds (BADGE), arXiv:1906.03671.
- */
-export function gradientDiversity(pool: Pool, count: number): number[] {
-  const { x, candidates, classes, random } = pool;
-  const errors = candidates.map((_, i) => {
-    const own = Float64Array.from(row(pool, i));
-    let best = 0;
-    for (let k = 1; k < classes; k++) if ((own[k] as number) > (own[best] as number)) best = k;
-    own[best] = (own[best] as number) - 1;
-    return own;
+/** Each row's nearest center [K, F] by the cosine, where rows have length 1. */
+function nearestCenters(x: Matrix, centers: Float64Array, count: number): Int32Array {
+  const similarity = new Float64Array(x.rows * count);
+  project(x, centers, new Float64Array(count), similarity);
+  return Int32Array.from({ length: x.rows }, (_, i) => {
+    const own = similarity.subarray(i * count, (i + 1) * count);
+    return own.indexOf(own.reduce((a, b) => Math.max(a, b), -Infinity));
   });
-  const product = (a: number, b: number): number => {
-    const [p, q] = [errors[a] as Float64Array, errors[b] as Float64Array];
-    let sum = 0;
-    for (let k = 0; k < classes; k++) sum += (p[k] as number) * (q[k] as number);
-    return sum === 0 ? 0 : sum * dot(x, candidates[a] as number, candidates[b] as number);
-  };
-  const norms = Float64Array.from(candidates, (_, i) => product(i, i));
-  // Squared distances to the nearest that is chosen; at first those to 0.
-  const distances = Float64Array.from(norms);
-  const chosen: number[] = [];
-  while (chosen.length < Math.min(count, candidates.length)) {
-    const total = distances.reduce((a, b) => a + b, 0);
-    let next = distances.findIndex((d) => d > 0);
-    if (total > 0) {
-      let left = random.uniform(0, total);
-      for (let i = 0; i < distances.length && left >= 0; i++) {
-        left -= distances[i] as number;
-        if ((distances[i] as number) > 0) next = i;
-      }
-    } else next = candidates.findIndex((candidate) => !chosen.includes(candidate));
-    chosen.push(candidates[next] as number);
-    for (const i of distances.keys())
-      distances[i] = Math.min(
-        distances[i] as number,
-        Math.max(0, (norms[i] as number) + (norms[next] as number) - 2 * product(i, next)),
-      );
-    distances[next] = 0;
-  }
-  return chosen;
 }
 
-/** Chooses the rows of the next batch. */
-export function chooseBatch(strategy: Strategy, pool: Pool, count: number): number[] {
-  const { x, candidates, random } = pool;
-  const scored = (score: (p: Float64Array) => number): Float64Array =>
-    Float64Array.from(candidates, (_, i) => score(row(pool, i)));
-  switch (strategy) {
-    case "random":
-      return Array.from(random.permutation(candidates.length).subarray(0, count), (i) => candidates[i] as number);
-    case "uncertainty":
-      return top(
-        candidates,
-        scored((p) => uncertainty(p, false)),
-        count,
-      );
-    case "uncertainty-diversity":
-      return chooseDiverse(
-        x,
-        candidates,
-        scored((p) => uncertainty(p, false)),
-        count,
-      );
-    case "expected-change":
-      return top(candidates, scored(expectedChange), count);
-    case "gradient-diversity":
-      return gradientDiversity(pool, count);
-    case "k-center":
-      return kCenter(pool, count);
+/** Directions [K, F] of the weighted sums of each center's rows; a center without rows becomes 0. */
+function centersOf(x: Matrix, nearest: Int32Array, worth: ArrayLike<number>, count: number): Float64Array {
+  const centers = new Float64Array(count * x.columns);
+  const shares = new Float64Array(x.rows * count);
+  for (let i = 0; i < x.rows; i++) shares[i * count + (nearest[i] as number)] = worth[i] as number;
+  addTransposed(x, shares, count, centers);
+  for (let k = 0; k < count; k++) {
+    const own = centers.subarray(k * x.columns, (k + 1) * x.columns);
+    const length = Math.sqrt(own.reduce((sum, value) => sum + value * value, 0)) || 1;
+    for (let j = 0; j < own.length; j++) own[j] = (own[j] as number) / length;
   }
+  return centers;
+}
+
+/** Finds the row nearest to each center that has rows. */
+function typicalRows(x: Matrix, nearest: Int32Array, centers: Float64Array, count: number): number[] {
+  const similarity = new Float64Array(x.rows * count);
+  project(x, centers, new Float64Array(count), similarity);
+  const best = new Map<number, number>();
+  const at = (i: number): number => similarity[i * count + (nearest[i] as number)] as number;
+  for (const [i, k] of nearest.entries()) {
+    const other = best.get(k);
+    if (other === undefined || at(i) > at(other)) best.set(k, i);
+  }
+  return [...best.values()];
+}
+
+/**
+ * Chooses rows that are unsure, unlike each other, and each typical of others, since a model learns little from the oddest ones: of the
+ * 10 · count rows of the most worth, weighted k-means finds `count` centers, and the row nearest to each is taken. What empty centers leave
+ * is filled with rows of the most worth · (1 − similarity to those chosen). Rows of x have length 1, so their product is the cosine.
+ *
+ * Source: Zhdanov 2019, Diverse mini-batch active learning, arXiv:1901.05954.
+ */
+export function chooseDiverse(x: Matrix, candidates: readonly number[], worth: ArrayLike<number>, count: number): number[] {
+  const order = candidates
+    .map((row, i) => ({ row, worth: worth[i] as number, nearest: 0 }))
+    .sort((a, b) => b.worth - a.worth || a.row - b.row)
+    .slice(0, 10 * count);
+  const most = Math.min(count, order.length);
+  if (most === 0) return [];
+  const rows = selectRows(
+    x,
+    order.map(({ row }) => row),
+  );
+  // Rows of high and of lower worth begin as centers.
+  let nearest: Int32Array = new Int32Array(order.length);
+  const starts = new Float64Array(order.length);
+  for (let k = 0; k < most; k++) {
+    const i = Math.floor((k * order.length) / most);
+    [nearest[i], starts[i]] = [k, 1];
+  }
+  let centers = centersOf(rows, nearest, starts, most);
+  const weights = order.map((one) => one.worth);
+  for (let round = 0; round < ROUNDS; round++) {
+    nearest = nearestCenters(rows, centers, most);
+    centers = centersOf(rows, nearest, weights, most);
+  }
+  const typical = new Set(typicalRows(rows, nearest, centers, most));
+  const chosen = order.filter((_, i) => typical.has(i));
+  const rest = order.filter((_, i) => !typical.has(i));
+  for (const { row } of chosen) noteChosen(x, row, rest);
+  while (chosen.length < most) {
+    const value = ({ worth: own, nearest: similar }: (typeof rest)[number]): number => own * (1 - Math.min(1, similar));
+    const best = rest.reduce((a, b, i) => (value(b) > value(rest[a] as (typeof rest)[number]) ? i : a), 0);
+    const [taken] = rest.splice(best, 1) as [(typeof rest)[number]];
+    chosen.push(taken);
+    noteChosen(x, taken.row, rest);
+  }
+  return chosen.map(({ row }) => row);
+}
+
+/** Notes how similar the rows that are left are to one that was chosen. */
+function noteChosen(x: Matrix, chosen: number, rest: { readonly row: number; nearest: number }[]): void {
+  for (const one of rest) one.nearest = Math.max(one.nearest, dot(x, chosen, one.row));
 }

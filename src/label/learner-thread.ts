@@ -3,7 +3,8 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { Matrix } from "../classical/matrix.js";
 import { selectRows } from "../classical/matrix.js";
 import { imageFeatures, TextFeatures } from "./features.js";
-import { chooseDiverse, fitHead, likeliest, probabilities, uncertainty } from "./head.js";
+import { chooseDiverse, uncertainty } from "./active-learning.js";
+import { fitHead, likeliest, probabilities } from "./head.js";
 import type { HeadOptions, Labelled } from "./head.js";
 
 export interface LearnerData {

@@ -49,11 +49,6 @@ export class Proposals implements AsyncDisposable {
     await this.#work;
   }
 
-  /** Resolves when every item has its proposal. */
-  settled(): Promise<void> {
-    return this.#work;
-  }
-
   async #proposeAll(note: (text: string) => void): Promise<void> {
     let [answered, fitting] = [0, 0];
     try {

@@ -136,8 +136,6 @@ export const repositoryIndexSchema = z.array(
   z.object({ name: z.string(), version: z.string(), state: z.enum(["READY", "UNAVAILABLE", "LOADING"]), reason: z.string() }),
 );
 
-export const failureSchema = z.object({ error: z.string(), code: z.string() });
-
 /** Body of a request for predictions. */
 export type PredictRequest = z.input<typeof predictSchema>;
 /** Body of the answer with predictions. */

@@ -16,11 +16,15 @@ import { FileGraph } from "../file-graph.js";
 import { folded } from "../fold.js";
 import { blockwise, dequantized, packed, packedZeros, unpacked, unpackedZeros } from "./blocks.js";
 import type { QuantizeOptions } from "./options.js";
-import { bytesOfNumbers, quantizeFile } from "./quantize.js";
+import { quantizeFile } from "./quantize.js";
 import { storedWeights } from "./stored.js";
 
 const random = new Random(7, "quantize.test");
 const normals = (size: number, scale = 1): Float32Array => Float32Array.from({ length: size }, () => random.normal(0, scale));
+
+/** Counts the bytes of a file's numbers. */
+const bytesOfNumbers = (model: ModelProto): number =>
+  model.graph.initializers.reduce((sum, { rawData }) => sum + rawData.length, 0);
 
 /** A model with random weights as a file from named inputs to `y`. */
 function fileOf(model: Module, inputs: Readonly<Record<string, Tensor>>, forward: () => Tensor): ModelProto {

@@ -34,8 +34,7 @@ export interface LayerResult {
   readonly form: Form | "float32";
   /** Why it stayed as it was; undefined for one that was quantized. */
   readonly reason?: string;
-  /** Milliseconds in float32 and in the form that was tried, on an input of this shape. */
-  readonly inputShape?: readonly number[];
+  /** Milliseconds in float32 and in the form that was tried. */
   readonly floatMs?: number;
   readonly formMs?: number;
 }
@@ -120,7 +119,7 @@ async function measured(
       const times = known.get(key) ?? (await pairOfTimes(graph, layer, inputShape, options));
       known.set(key, times);
       const [floatMs, formMs] = times;
-      const more = { ...about, inputShape, floatMs, formMs };
+      const more = { ...about, floatMs, formMs };
       // Lookups take hardly any time: the size of their table is what counts.
       const gains = layer.kind === "lookup" || floatMs / formMs >= leastSpeedup;
       if (Number.isNaN(formMs)) results.push({ ...about, form: "float32", reason: "the engine has no kernel for it" });
@@ -273,7 +272,3 @@ async function applyStaticForm(
   const ranges = await calibrate(refined.model, plan.activations, data.calibration, calibration, onlyUse(options));
   applyStatic(graph, plan, ranges, (layer) => refined.channels.get(layer.name) ?? plainWeights(graph, layer));
 }
-
-/** Counts the bytes of a file's numbers. */
-export const bytesOfNumbers = (model: ModelProto): number =>
-  model.graph.initializers.reduce((sum, { rawData }) => sum + rawData.length, 0);

@@ -76,13 +76,6 @@ export class TokenSetBuilder {
     return this.#keep(count);
   }
 
-  /** Adds a set of tokens that were hashed elsewhere. Returns its size. */
-  addHashes(hashes: ArrayLike<number>): number {
-    if (this.#scratch.length < hashes.length) this.#scratch = new Uint32Array(hashes.length * 2);
-    this.#scratch.set(hashes);
-    return this.#keep(hashes.length);
-  }
-
   #keep(count: number): number {
     const sorted = this.#scratch.subarray(0, count);
     sortSmall(sorted);

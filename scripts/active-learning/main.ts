@@ -2,19 +2,19 @@
  * @module `npm run active-learning`: labels that strategies need for the accuracy that random choice has at the full budget: two sets of texts and one of images,
  * 5 seeds. Pool, batch and budget are fixed here, before anything is measured.
  */
-import { hog } from "../src/classical/hog.js";
-import type { Matrix } from "../src/classical/matrix.js";
-import { denseMatrix } from "../src/classical/matrix.js";
-import { classesOf, concatenate, encodeLabels, loadData } from "../src/data/node.js";
-import type { TensorData } from "../src/graph/index.js";
-import { input, toNumbers } from "../src/graph/index.js";
-import type { Strategy } from "../src/label/active-learning.js";
-import { TextFeatures } from "../src/label/features.js";
-import type { CurvePoint } from "../src/label/simulation.js";
-import { labelsFor, simulateLabelling } from "../src/label/simulation.js";
-import { compile } from "../src/runtime/index.js";
-import { median } from "../src/util/median.js";
-import { Random } from "../src/util/random.js";
+import { hog } from "../../src/classical/hog.js";
+import type { Matrix } from "../../src/classical/matrix.js";
+import { denseMatrix } from "../../src/classical/matrix.js";
+import { classesOf, concatenate, encodeLabels, loadData } from "../../src/data/node.js";
+import type { TensorData } from "../../src/graph/index.js";
+import { input, toNumbers } from "../../src/graph/index.js";
+import { TextFeatures } from "../../src/label/features.js";
+import { compile } from "../../src/runtime/index.js";
+import { median } from "../../src/util/median.js";
+import { Random } from "../../src/util/random.js";
+import type { CurvePoint } from "./simulation.js";
+import { labelsFor, simulateLabelling } from "./simulation.js";
+import type { Strategy } from "./strategies.js";
 
 const [POOL, TEST, BATCH, BUDGET] = [5000, 1500, 100, 1000];
 const SEEDS = [1, 2, 3, 4, 5];

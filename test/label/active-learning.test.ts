@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { denseMatrix } from "../classical/matrix.js";
-import { Random } from "../util/random.js";
-import type { Pool } from "./active-learning.js";
-import { chooseBatch, expectedChange, gradientDiversity, kCenter, STRATEGIES } from "./active-learning.js";
-import { labelsFor, simulateLabelling } from "./simulation.js";
+import { denseMatrix } from "../../src/classical/matrix.js";
+import { Random } from "../../src/util/random.js";
+import type { Pool } from "../../scripts/active-learning/strategies.js";
+import { chooseBatch, expectedChange, gradientDiversity, kCenter, STRATEGIES } from "../../scripts/active-learning/strategies.js";
+import { labelsFor, simulateLabelling } from "../../scripts/active-learning/simulation.js";
 
 /** Points on the unit circle by their angles. */
 const onCircle = (angles: readonly number[]): Float32Array =>

@@ -1,12 +1,12 @@
 /**
  * @module A labelling played through with labels that are known: how accurate the head becomes with how many labels, by the strategy that chooses them.
  */
-import type { Matrix } from "../classical/matrix.js";
-import { selectRows } from "../classical/matrix.js";
-import { Random } from "../util/random.js";
-import type { Strategy } from "./active-learning.js";
-import { chooseBatch } from "./active-learning.js";
-import { fitHead, likeliest, probabilities } from "./head.js";
+import type { Matrix } from "../../src/classical/matrix.js";
+import { selectRows } from "../../src/classical/matrix.js";
+import { Random } from "../../src/util/random.js";
+import type { Strategy } from "./strategies.js";
+import { chooseBatch } from "./strategies.js";
+import { fitHead, likeliest, probabilities } from "../../src/label/head.js";
 
 export interface SimulationOptions {
   readonly x: Matrix;
