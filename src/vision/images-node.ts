@@ -2,7 +2,7 @@
  * @module Image files as pixels: looked at, decoded, turned upright, cut and resized. Decoding is sharp's work.
  */
 import { open } from "node:fs/promises";
-import type { Sharp } from "sharp";
+import type { Metadata, Sharp } from "sharp";
 import type { TensorData } from "../graph/index.js";
 import { ConfigError, DataError } from "../util/errors.js";
 import { fileReason } from "../util/file-reason.js";
@@ -99,11 +99,26 @@ function checkSize(size: { readonly width: number; readonly height: number }, wh
     throw new DataError(`${where}: expected sides of at most ${MAX_SIDE} pixels, got ${width}×${height}; cut it into parts`);
 }
 
+/** Bytes that decoding takes for each pixel, row by row: red, green and blue as the decoder gives them, and as planes. */
+const BYTES_PER_PIXEL = 6;
+
+/** DataError for an interlaced PNG that takes more memory than the largest image decoded row by row: its decoder holds it whole. */
+function checkInterlaced(found: Metadata, where: string, maxMegapixels: number): void {
+  const { width, height, channels, depth } = found;
+  const held = channels * (depth === "ushort" ? 2 : 1);
+  const most = (maxMegapixels * BYTES_PER_PIXEL) / (BYTES_PER_PIXEL + held);
+  if (width * height > most * 1e6)
+    throw new DataError(
+      `${where}: expected at most ${Math.floor(most)} megapixels of an interlaced PNG with ${8 * held} bits a pixel, which is decoded whole, got ${width}×${height}; save it without interlacing, or raise --max-megapixels`,
+    );
+}
+
 async function headerOf(image: Sharp, where: string, maxMegapixels: number): Promise<ImageHeader> {
   const found = await image.metadata();
   if (!FORMATS.has(found.format)) throw new DataError(`${where}: expected ${READ}, got ${found.format}`);
   const { width, height } = found.autoOrient;
   checkSize(found.autoOrient, where, maxMegapixels);
+  if (found.format === "png" && found.isProgressive) checkInterlaced(found, where, maxMegapixels);
   return { width, height, channels: /^(b-w|grey16)$/.test(found.space) ? 1 : 3 };
 }
 

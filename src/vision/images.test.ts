@@ -94,6 +94,12 @@ before(async () => {
   strip.writeUInt32BE(4_194_328, 0);
   strip.writeUInt32BE(16, 4);
   writeFileSync(at("strip.png"), Buffer.concat([PNG, pngChunk("IHDR", strip), ...bomb.slice(1)]));
+  // Sixteen bits of red, green, blue and alpha, interlaced: held whole while it is decoded.
+  const laced = Buffer.alloc(13);
+  laced.writeUInt32BE(7000, 0);
+  laced.writeUInt32BE(7000, 4);
+  laced.set([16, 6, 0, 0, 1], 8);
+  writeFileSync(at("laced.png"), Buffer.concat([PNG, pngChunk("IHDR", laced), ...bomb.slice(1)]));
 });
 
 test("colours are the same in every format, depth and colour space", async () => {
@@ -189,6 +195,7 @@ test("what is no whole image is refused in one line, before it is decoded where 
   await refused("absent.jpg", /absent\.jpg: expected an image, got no such file/);
   await refused("bomb.png", /bomb\.png: expected at most 100 megapixels, got 50000×50000/);
   await refused("strip.png", /strip\.png: expected sides of at most 65535 pixels, got 4194328×16; cut it into parts/);
+  await refused("laced.png", /laced\.png: expected at most 42 megapixels of an interlaced PNG with 64 bits a pixel.*got 7000×7000/);
   await assert.rejects(imageHeader(at("rgb.png"), { maxMegapixels: 0.0001 }), /expected at most 0\.0001 megapixels/);
 });
 
