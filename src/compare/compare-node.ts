@@ -30,8 +30,8 @@ import { ranked, recommend } from "./verdict.js";
 
 /** The models that are compared where none is named: a network or two, and what a network has to beat. */
 const USUAL: Readonly<Record<string, readonly string[]>> = {
-  "tabular-classification": ["mlp", "logistic-regression", "random-forest", "gradient-boosting"],
-  "tabular-regression": ["mlp", "linear", "random-forest", "gradient-boosting"],
+  "tabular-classification": ["tabm", "logistic-regression", "random-forest", "gradient-boosting"],
+  "tabular-regression": ["tabm", "linear", "random-forest", "gradient-boosting"],
   "text-classification": ["ngram-cnn", "bag-of-ngrams", "logistic-regression", "naive-bayes"],
   "image-classification": ["lenet-5", "mlp", "logistic-regression", "naive-bayes"],
 };
