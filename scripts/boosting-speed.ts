@@ -60,7 +60,7 @@ const sharing =
     ? {
         threads: {
           allocate: shared.allocate,
-          finder: (arrays: Parameters<typeof shared.splits>[0]) => shared.splits(arrays, threads),
+          expander: (arrays: Parameters<typeof shared.leaves>[0], leaves: number) => shared.leaves(arrays, leaves, threads),
         },
       }
     : {};

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { treeThreads } from "#tree-threads";
 import type { TensorData } from "../graph/index.js";
 import { fromNumbers, toNumbers } from "../graph/index.js";
 import type { ModelProto } from "../onnx/index.js";
 import { chained, encodeModel, OnnxModel } from "../onnx/index.js";
 import { compile } from "../runtime/index.js";
 import { Random } from "../util/random.js";
+import { sortFloats } from "./binning.js";
 import type { Target } from "./gradient-boosting.js";
 import { fitGradientBoosting, meanLoss } from "./gradient-boosting.js";
 import { fitLinearSvm, fitLinearSvr } from "./linear-svm.js";
@@ -16,6 +18,7 @@ import { denseMatrix } from "./matrix.js";
 import { fitGaussianNaiveBayes, fitMultinomialNaiveBayes } from "./naive-bayes.js";
 import { fitRandomForest } from "./random-forest.js";
 import { boostedScores, forestScores, gaussianGraph, linearGraph, neighboursGraph, SCORES } from "./score-graphs.js";
+import type { LeafExpander, TreeArrays } from "./split-work.js";
 import { applyTfIdf, fitTfIdf, tfIdfModel } from "./tf-idf.js";
 import type { TreeEnsemble } from "./tree-ensemble.js";
 import { treeScores } from "./tree-ensemble.js";
@@ -319,4 +322,44 @@ test("TF-IDF is scikit-learn's, also through the engine", async () => {
   near(toNumbers(engine["x"] as TensorData), expected, 1e-5, "engine");
   const none = await session.call({ input_ids: fromNumbers("int64", [2, 3], new Array<number>(6).fill(0)) });
   near(toNumbers(none["x"] as TensorData), new Array<number>(2 * names.length).fill(0), 0, "texts without a known word");
+});
+
+test("boosted trees are the same to the bit in one thread and in several", () => {
+  assert.ok(treeThreads !== undefined);
+  const { allocate, leaves: share } = treeThreads;
+  const [rows, columns] = [12_000, 6];
+  const random = new Random(5, "threads");
+  // Gaps, and a column of categories.
+  const valueAt = (i: number): number =>
+    i % columns === 3
+      ? Math.floor(random.uniform(0, 20))
+      : i % 7 === 0 && random.uniform(0, 1) < 0.2
+        ? Number.NaN
+        : random.uniform(-1, 1);
+  const values = Float32Array.from({ length: rows * columns }, (_, i) => valueAt(i));
+  const at = (row: number, column: number): number => values[row * columns + column] || 0;
+  const labels = Int32Array.from(
+    { length: rows },
+    (_, i) => (Math.floor(2 * at(i, 0)) + Math.floor(3 * at(i, 1)) + at(i, 3) + 9) % 3,
+  );
+  const target: Target = { kind: "classes", labels, classes: 3 };
+  for (const leaves of [3, 31]) {
+    const options = { rounds: 8, leaves, categorical: new Set([3]) };
+    const alone = fitGradientBoosting(denseMatrix(values, columns), target, options);
+    for (const threads of [2, 4]) {
+      const expander = (arrays: TreeArrays, most: number): LeafExpander => share(arrays, most, threads);
+      const shared = fitGradientBoosting(denseMatrix(values, columns), target, { ...options, threads: { allocate, expander } });
+      assert.deepEqual(shared, alone);
+    }
+  }
+});
+
+test("numbers are sorted with missing ones last, whatever the sign", () => {
+  const random = new Random(6, "sorting");
+  const special = [Number.NaN, Infinity, -Infinity, 0, -0, 1e-45, -1e-45, 3.4e38, -3.4e38];
+  const given = Float32Array.from({ length: 10_000 }, (_, i) => special[i % 40] ?? random.uniform(-5, 5) ** 5);
+  // A missing value with its sign set, as arithmetic may leave one.
+  new Uint32Array(given.buffer)[17] = 0xffc00000;
+  const byComparing = [...given.slice().sort()];
+  assert.deepEqual([...sortFloats(given)], byComparing);
 });

@@ -8,8 +8,8 @@ import { growTree } from "./grow-tree.js";
 import type { DenseMatrix } from "./matrix.js";
 import { classCounts } from "./naive-bayes.js";
 import type { SplitOptions } from "./split.js";
-import type { Allocate, SplitFinder, TreeArrays } from "./split-work.js";
-import { splitsHere, treeArrays } from "./split-work.js";
+import type { Allocate, LeafExpander, TreeArrays } from "./split-work.js";
+import { expandHere, treeArrays } from "./split-work.js";
 import type { TreeEnsemble } from "./tree-ensemble.js";
 import { EnsembleBuilder, joinTrees, treeScores } from "./tree-ensemble.js";
 
@@ -30,7 +30,7 @@ export interface BoostingOptions extends Partial<GrowOptions>, Partial<SplitOpti
   readonly onRound?: (round: number, validationLoss: number | undefined) => void;
   /** Memory that threads share, and their work on it; left out, all is done here. */
   readonly threads?:
-    | { readonly allocate: Allocate; readonly finder: (arrays: TreeArrays) => SplitFinder & Disposable }
+    | { readonly allocate: Allocate; readonly expander: (arrays: TreeArrays, leaves: number) => LeafExpander }
     | undefined;
 }
 
@@ -53,6 +53,8 @@ interface Loss {
 }
 
 const LEAST_PROBABILITY = 1e-15;
+/** Leaves that threads may have expanded at a time before it is known whether the tree keeps their splits. */
+const MOST_AHEAD = 8;
 
 function lossOf(target: Target): Loss {
   if (target.kind === "quantity") {
@@ -166,10 +168,10 @@ export function fitGradientBoosting(x: DenseMatrix, target: Target, options: Boo
   const data = applyBins(x, columns, share);
   const loss = lossOf(target);
   const { outputs } = loss;
-  const arrays = treeArrays(data, leaves, loss.hasHessians, { minLeafRows, minLeafHessian, l2 }, threads?.allocate);
-  using finder = threads?.finder(arrays) ?? splitsHere(arrays);
+  const slots = threads === undefined ? leaves : leaves + MOST_AHEAD;
+  const arrays = treeArrays(data, slots, loss.hasHessians, { minLeafRows, minLeafHessian, l2 }, threads?.allocate);
+  using expander = threads?.expander(arrays, leaves) ?? expandHere(arrays);
   const scores = Float64Array.from({ length: x.rows * outputs }, (_, i) => loss.base[i % outputs] as number);
-  const scratch = new Uint32Array(x.rows);
   const stopping = validation && new EarlyStopping(validation, loss.base);
   const grow: GrowOptions = { leaves, maxDepth, learningRate };
   const pieces: TreeEnsemble[] = [];
@@ -180,7 +182,7 @@ export function fitGradientBoosting(x: DenseMatrix, target: Target, options: Boo
     const builder = new EnsembleBuilder(x.columns, outputs);
     for (let k = 0; k < outputs; k++) {
       loss.derivatives(before, k, arrays.gradients, arrays.hessians);
-      const grown = growTree(arrays, finder, builder, grow, scratch);
+      const grown = growTree(arrays, expander, builder, grow);
       builder.tree(grown.root, k);
       for (const leaf of grown.leaves)
         for (let i = leaf.begin; i < leaf.end; i++) {

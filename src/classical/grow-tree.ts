@@ -4,7 +4,8 @@
 import type { BinColumn } from "./binning.js";
 import type { LeafSums, Split } from "./split.js";
 import { noSplit } from "./split.js";
-import type { SplitFinder, TreeArrays } from "./split-work.js";
+import type { LeafExpander, OpenLeaf, TreeArrays } from "./split-work.js";
+import { sidesOf } from "./split-work.js";
 import type { EnsembleBuilder } from "./tree-ensemble.js";
 
 export interface GrowOptions {
@@ -14,14 +15,9 @@ export interface GrowOptions {
   readonly learningRate: number;
 }
 
-/** A leaf while the tree grows: rows `order[begin … end − 1]`. */
-interface Leaf {
-  readonly begin: number;
-  readonly end: number;
-  readonly sums: LeafSums;
-  readonly slot: number;
+/** A leaf while the tree grows. */
+interface Leaf extends OpenLeaf {
   readonly depth: number;
-  readonly split: Split;
   /** The node above it, and the side; undefined of the root. */
   readonly parent: { readonly node: number; readonly isLeft: boolean } | undefined;
 }
@@ -41,35 +37,6 @@ function sumsOf({ gradients, hessians }: TreeArrays): LeafSums {
   if (hessians === undefined) return { gradient, hessian: rows, rows };
   for (let i = 0; i < rows; i++) hessian += hessians[i] as number;
   return { gradient, hessian, rows };
-}
-
-/** Which bins go to the left, as a table of 0 and 1. */
-function leftBins({ column, bin, missingLeft, set }: Split, { count, hasMissing }: BinColumn): Uint8Array {
-  const table = new Uint8Array(256);
-  if (set === undefined) {
-    for (let b = 0; b <= bin; b++) table[b] = 1;
-    if (hasMissing) table[count - 1] = missingLeft ? 1 : 0;
-  } else for (const b of set) table[b] = 1;
-  return column < 0 ? new Uint8Array(256) : table;
-}
-
-/** Puts the rows that go left first, both sides in their order; returns where the right side begins. */
-function partition({ order, data }: TreeArrays, leaf: Leaf, scratch: Uint32Array): number {
-  const table = leftBins(leaf.split, data.columns[leaf.split.column] as BinColumn);
-  const bins = data.bins.subarray(leaf.split.column * data.rows, (leaf.split.column + 1) * data.rows);
-  let left = leaf.begin;
-  let right = 0;
-  // Both are written and one is kept: the processor cannot guess the side of a row.
-  for (let i = leaf.begin; i < leaf.end; i++) {
-    const row = order[i] as number;
-    const isLeft = table[bins[row] as number] as number;
-    order[left] = row;
-    scratch[right] = row;
-    left += isLeft;
-    right += 1 - isLeft;
-  }
-  order.set(scratch.subarray(0, right), left);
-  return left;
 }
 
 /** A leaf's value: the Newton step, shrunk. */
@@ -92,16 +59,15 @@ function decision(split: Split, { thresholds, categories }: BinColumn): { thresh
  */
 export function growTree(
   arrays: TreeArrays,
-  finder: SplitFinder,
+  expander: LeafExpander,
   builder: EnsembleBuilder,
   options: GrowOptions,
-  scratch: Uint32Array,
 ): { readonly root: number; readonly leaves: readonly GrownLeaf[] } {
   const { order, data } = arrays;
   const { l2 } = arrays.options;
   for (let i = 0; i < order.length; i++) order[i] = i;
   const sums = sumsOf(arrays);
-  const [split] = finder.find({ begin: 0, end: order.length, slot: 0, sums, sibling: undefined });
+  const split = expander.root(sums);
   const leaves: Leaf[] = [{ begin: 0, end: order.length, sums, slot: 0, depth: 0, split, parent: undefined }];
   let root: number | undefined;
   const attach = (parent: Leaf["parent"], child: number, sides: Map<number, [number, number]>): void => {
@@ -110,9 +76,8 @@ export function growTree(
   };
   const sides = new Map<number, [number, number]>();
   while (leaves.length < options.leaves) {
-    const at = bestLeaf(leaves, options.maxDepth);
-    const leaf = leaves[at] as Leaf;
-    if (at < 0 || leaf.split.column < 0) break;
+    const leaf = bestLeaf(leaves, options.maxDepth);
+    if (leaf === undefined) break;
     const column = data.columns[leaf.split.column] as BinColumn;
     const { missingLeft } = leaf.split;
     const node = builder.node({
@@ -123,10 +88,9 @@ export function growTree(
     });
     sides.set(node, [-1, -1]);
     attach(leaf.parent, node, sides);
-    // The last two leaves stay leaves: nobody asks for their splits.
-    const isLast = leaves.length + 1 === options.leaves;
-    leaves.splice(at, 1, ...children(arrays, isLast ? undefined : finder, leaf, node, leaves.length, scratch));
+    leaves.splice(leaves.indexOf(leaf), 1, ...children(expander, leaf, node, leaves, options));
   }
+  expander.settle();
   const grown = leaves.map((leaf): GrownLeaf => {
     const value = valueOf(leaf.sums, l2, options.learningRate);
     attach(leaf.parent, builder.leaf([value], leaf.end - leaf.begin), sides);
@@ -136,52 +100,42 @@ export function growTree(
   return { root: root as number, leaves: grown };
 }
 
-/** The place of the leaf whose split gains most; −1 where none gains. */
-function bestLeaf(leaves: readonly Leaf[], maxDepth: number): number {
-  let [best, gain] = [-1, 0];
-  for (const [i, leaf] of leaves.entries()) {
-    if (leaf.depth >= maxDepth || leaf.split.gain <= gain) continue;
-    [best, gain] = [i, leaf.split.gain];
+/** Tells whether a leaf can be split. */
+const isOpen = ({ depth, split }: Leaf, maxDepth: number): boolean => depth < maxDepth && split.column >= 0 && split.gain > 0;
+
+/** The leaf whose split gains most, the first of several; undefined where none gains. */
+function bestLeaf(leaves: readonly Leaf[], maxDepth: number): Leaf | undefined {
+  let best: Leaf | undefined;
+  for (const leaf of leaves) {
+    if (isOpen(leaf, maxDepth) && leaf.split.gain > (best?.split.gain ?? 0)) best = leaf;
   }
   return best;
 }
 
-/** Splits a leaf in two; the smaller one's histogram is built in a new slot, the larger one's by subtraction in the parent's. */
+/** Splits a leaf in two. */
 function children(
-  arrays: TreeArrays,
-  finder: SplitFinder | undefined,
+  expander: LeafExpander,
   leaf: Leaf,
   node: number,
-  newSlot: number,
-  scratch: Uint32Array,
+  leaves: readonly Leaf[],
+  { leaves: most, maxDepth }: GrowOptions,
 ): [Leaf, Leaf] {
-  const middle = partition(arrays, leaf, scratch);
-  const { split } = leaf;
-  const [leftRows, rightRows] = [middle - leaf.begin, leaf.end - middle];
-  const left: LeafSums = { gradient: split.leftGradient, hessian: split.leftHessian, rows: leftRows };
-  const right: LeafSums = {
-    gradient: leaf.sums.gradient - split.leftGradient,
-    hessian: leaf.sums.hessian - split.leftHessian,
-    rows: rightRows,
-  };
-  const isLeftSmall = leftRows <= rightRows;
-  const [begin, end] = isLeftSmall ? [leaf.begin, middle] : [middle, leaf.end];
-  const found = finder?.find({
-    begin,
-    end,
-    slot: newSlot,
-    sums: isLeftSmall ? left : right,
-    sibling: { slot: leaf.slot, sums: isLeftSmall ? right : left },
-  });
-  const [small, large = noSplit()] = found ?? [noSplit()];
-  const childOf = (isLeft: boolean): Leaf => ({
-    begin: isLeft ? leaf.begin : middle,
-    end: isLeft ? middle : leaf.end,
-    sums: isLeft ? left : right,
-    slot: isLeft === isLeftSmall ? newSlot : leaf.slot,
-    depth: leaf.depth + 1,
-    split: isLeft === isLeftSmall ? small : large,
-    parent: { node, isLeft },
-  });
-  return [childOf(true), childOf(false)];
+  // The last two leaves stay leaves: nobody asks for their splits.
+  const splits = most - 1 - leaves.length;
+  const next = (): readonly Leaf[] =>
+    leaves
+      .filter((other) => other !== leaf && isOpen(other, maxDepth))
+      .sort((a, b) => b.split.gain - a.split.gain)
+      .slice(0, splits);
+  const expansion =
+    splits === 0 ? { middle: expander.part(leaf), left: noSplit(), right: noSplit(), slot: -1 } : expander.expand(leaf, next);
+  const { middle } = expansion;
+  const { left, right, isLeftSmall } = sidesOf(leaf, middle);
+  const depth = leaf.depth + 1;
+  const slots = isLeftSmall ? [expansion.slot, leaf.slot] : [leaf.slot, expansion.slot];
+  const [leftSlot = 0, rightSlot = 0] = slots;
+  return [
+    { begin: leaf.begin, end: middle, sums: left, slot: leftSlot, depth, split: expansion.left, parent: { node, isLeft: true } },
+    { begin: middle, end: leaf.end, sums: right, slot: rightSlot, depth, split: expansion.right, parent: { node, isLeft: false } }, // prettier-ignore
+  ];
 }

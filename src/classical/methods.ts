@@ -232,7 +232,7 @@ const gradientBoosting: Method = {
       signal,
       onRound,
       validation: { x: toDense(validation.x), target: validation.target, patience: PATIENCE },
-      threads: shared && { allocate: shared.allocate, finder: (arrays) => shared.splits(arrays, threads) },
+      threads: shared && { allocate: shared.allocate, expander: (arrays, leaves) => shared.leaves(arrays, leaves, threads) },
     });
     const isBinary = target.kind === "classes" && target.classes === 2;
     const model = chained([treesToModel(ensemble), boostedScores(ensemble.base, isBinary)], "gradient-boosting");

@@ -1,10 +1,10 @@
 /**
- * @module The work on one leaf that is to be split: its histogram and its best split, and those of its sibling. Columns are independent, so that threads
- * share them out.
+ * @module The work on one leaf that is to be split: its rows put apart, the histograms of both sides, and their best splits. Leaves are independent, and
+ * so are columns: threads share them out.
  */
-import type { BinnedMatrix } from "./binning.js";
+import type { BinColumn, BinnedMatrix } from "./binning.js";
 import type { LeafSums, Split, SplitOptions } from "./split.js";
-import { bestSplit, buildHistogram, subtractHistogram } from "./split.js";
+import { bestSplit, buildHistogram, noSplit, subtractHistogram } from "./split.js";
 
 /** Arrays that the growth of trees works on; threads see the same memory. */
 export interface TreeArrays {
@@ -37,9 +37,32 @@ export interface SplitJob extends Slot {
 /** The best split of the leaf, and of its sibling. */
 export type SplitPair = readonly [Split, Split | undefined];
 
-/** Finds the best splits that a job asks for. */
-export interface SplitFinder {
-  find(job: SplitJob): SplitPair;
+/** A leaf with its best split: rows `order[begin … end − 1]`, its histogram in `slot`. */
+export interface OpenLeaf extends Slot {
+  readonly begin: number;
+  readonly end: number;
+  readonly split: Split;
+}
+
+/** A leaf split in two: where the right side begins, and the best splits of both. */
+export interface Expansion {
+  readonly middle: number;
+  readonly left: Split;
+  readonly right: Split;
+  /** The slot of the smaller side; the larger one keeps the leaf's. */
+  readonly slot: number;
+}
+
+/** Grows a tree's leaves, one tree after the other. */
+export interface LeafExpander extends Disposable {
+  /** The best split of all rows, with which a tree begins; its histogram is in slot 0. */
+  root(sums: LeafSums): Split;
+  /** Expands a leaf; `next` gives those that are likely to be asked for next, the likeliest first. */
+  expand(leaf: OpenLeaf, next: () => readonly OpenLeaf[]): Expansion;
+  /** Puts a leaf's rows apart and ends the tree: the last two leaves need no splits. Returns where the right side begins. */
+  part(leaf: OpenLeaf): number;
+  /** Ends a tree of fewer leaves. */
+  settle(): void;
 }
 
 /** Does a job for columns from … to − 1. */
@@ -60,19 +83,94 @@ export function splitsOf(
   return [first, bestSplit(data, other, job.sibling.sums, options, from, to)];
 }
 
-/** All columns in this thread. */
-export const splitsHere = (arrays: TreeArrays): SplitFinder & Disposable => ({
-  find: (job) => splitsOf(arrays, job, 0, arrays.data.columns.length),
-  [Symbol.dispose]: () => undefined,
-});
+/** Which bins go to the left, as a table of 0 and 1. */
+function leftBins({ column, bin, missingLeft, set }: Split, { count, hasMissing }: BinColumn): Uint8Array {
+  const table = new Uint8Array(256);
+  if (set === undefined) {
+    for (let b = 0; b <= bin; b++) table[b] = 1;
+    if (hasMissing) table[count - 1] = missingLeft ? 1 : 0;
+  } else for (const b of set) table[b] = 1;
+  return column < 0 ? new Uint8Array(256) : table;
+}
+
+/** Puts the rows that go left first, both sides in their order; returns where the right side begins. */
+export function partition({ order, data }: TreeArrays, leaf: OpenLeaf, scratch: Uint32Array): number {
+  const table = leftBins(leaf.split, data.columns[leaf.split.column] as BinColumn);
+  const bins = data.bins.subarray(leaf.split.column * data.rows, (leaf.split.column + 1) * data.rows);
+  let left = leaf.begin;
+  let right = 0;
+  // Both are written and one is kept: the processor cannot guess the side of a row.
+  for (let i = leaf.begin; i < leaf.end; i++) {
+    const row = order[i] as number;
+    const isLeft = table[bins[row] as number] as number;
+    order[left] = row;
+    scratch[right] = row;
+    left += isLeft;
+    right += 1 - isLeft;
+  }
+  order.set(scratch.subarray(0, right), left);
+  return left;
+}
+
+/** Sums of both sides of a leaf, and which is the smaller. */
+export function sidesOf(
+  { begin, end, sums, split }: OpenLeaf,
+  middle: number,
+): { readonly left: LeafSums; readonly right: LeafSums; readonly isLeftSmall: boolean } {
+  const [leftRows, rightRows] = [middle - begin, end - middle];
+  const { leftGradient, leftHessian } = split;
+  return {
+    left: { gradient: leftGradient, hessian: leftHessian, rows: leftRows },
+    right: { gradient: sums.gradient - leftGradient, hessian: sums.hessian - leftHessian, rows: rightRows },
+    isLeftSmall: leftRows <= rightRows,
+  };
+}
+
+/** Splits a leaf in two; the smaller one's histogram is built in a new slot, the larger one's by subtraction in the leaf's. */
+export function expandLeaf(
+  arrays: TreeArrays,
+  leaf: OpenLeaf,
+  slot: number,
+  scratch: Uint32Array,
+  find = (job: SplitJob): SplitPair => splitsOf(arrays, job, 0, arrays.data.columns.length),
+): Expansion {
+  const middle = partition(arrays, leaf, scratch);
+  const { left, right, isLeftSmall } = sidesOf(leaf, middle);
+  const [begin, end] = isLeftSmall ? [leaf.begin, middle] : [middle, leaf.end];
+  const [small, large = noSplit()] = find({
+    begin,
+    end,
+    slot,
+    sums: isLeftSmall ? left : right,
+    sibling: { slot: leaf.slot, sums: isLeftSmall ? right : left },
+  });
+  return isLeftSmall ? { middle, left: small, right: large, slot } : { middle, left: large, right: small, slot };
+}
+
+/** All work in this thread. */
+export function expandHere(arrays: TreeArrays): LeafExpander {
+  const { rows, columns } = arrays.data;
+  const scratch = new Uint32Array(rows);
+  let slots = 1;
+  return {
+    root: (sums) => {
+      slots = 1;
+      return splitsOf(arrays, { begin: 0, end: rows, slot: 0, sums, sibling: undefined }, 0, columns.length)[0];
+    },
+    expand: (leaf) => expandLeaf(arrays, leaf, slots++, scratch),
+    part: (leaf) => partition(arrays, leaf, scratch),
+    settle: () => undefined,
+    [Symbol.dispose]: () => undefined,
+  };
+}
 
 /** Memory for the arrays of trees: a plain buffer, or one that threads share. */
 export type Allocate = (bytes: number) => ArrayBufferLike;
 
-/** Arrays for trees of so many leaves. */
+/** Arrays for trees; `slots` is how many leaves' histograms are held. */
 export function treeArrays(
   data: BinnedMatrix,
-  leaves: number,
+  slots: number,
   hasHessians: boolean,
   options: SplitOptions,
   allocate: Allocate = (bytes) => new ArrayBuffer(bytes),
@@ -83,7 +181,7 @@ export function treeArrays(
     order: new Uint32Array(allocate(4 * rows)),
     gradients: new Float32Array(allocate(4 * rows)),
     hessians: hasHessians ? new Float32Array(allocate(4 * rows)) : undefined,
-    histograms: new Float64Array(allocate(8 * leaves * 2 * (data.offsets.at(-1) as number))),
+    histograms: new Float64Array(allocate(8 * slots * 2 * (data.offsets.at(-1) as number))),
     options,
   };
 }

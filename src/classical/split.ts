@@ -48,8 +48,8 @@ const CATEGORY_SMOOTHING = 10;
 const CATEGORY_L2 = 10;
 const MOST_IN_SET = 32;
 const LEAST_ROWS_IN_GROUP = 100;
-/** A gain below this is rounding. */
-const LEAST_GAIN = 1e-10;
+/** A gain that is larger by less is rounding. */
+export const LEAST_GAIN = 1e-10;
 
 /** The input of the scan of one leaf. */
 interface Scan {
@@ -136,10 +136,13 @@ function scanCategories(scan: Scan, column: number, start: number, { categories 
       g += gradientOf(b);
       h += hessianOf(b);
       group += Math.round(hessianOf(b) * perHessian);
+      const rows = Math.round(h * perHessian);
+      if (rows < options.minLeafRows || h < options.minLeafHessian) continue;
+      if (sums.rows - rows < Math.max(options.minLeafRows, LEAST_ROWS_IN_GROUP)) break;
       if (group < LEAST_ROWS_IN_GROUP) continue;
-      if (!offer(scan, g, h, Math.round(h * perHessian), options.l2 + CATEGORY_L2)) continue;
+      // Whether or not it gains: otherwise the sets that are tried would hang on the columns before.
       group = 0;
-      take(direction.slice(0, i + 1));
+      if (offer(scan, g, h, rows, options.l2 + CATEGORY_L2)) take(direction.slice(0, i + 1));
     }
   }
 }

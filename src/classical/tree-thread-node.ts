@@ -3,23 +3,20 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { growForestTree } from "./random-forest.js";
-import { splitsOf } from "./split-work.js";
-import type { ForestThread, SplitThread } from "./tree-threads-node.js";
-import { awaitChange, columnsOf, CONTROL, readJob, SPLIT_NUMBERS, writeSplit } from "./tree-threads-node.js";
+import { expandLeaf, splitsOf } from "./split-work.js";
+import type { ForestThread, LeafThread } from "./tree-threads-node.js";
+import { awaitChange, columnsOf, CONTROL, KIND, readJob, readLeaf, writeExpansion, writeSplits } from "./tree-threads-node.js";
 
-function serveSplits({ arrays, control, job, results, index, threads }: SplitThread): void {
+function serveLeaves({ arrays, control, job, result, index, threads }: LeafThread): void {
   const own = columnsOf(arrays, index, threads);
-  for (let round = 0; ;) {
-    awaitChange(control, CONTROL.round, round);
-    // The first job may have come before this thread was up.
-    const now = Atomics.load(control, CONTROL.round);
-    if (now === round) continue;
-    round = now;
-    if (Atomics.load(control, CONTROL.jobs) < 0) return;
-    const found = splitsOf(arrays, readJob(job), ...own);
-    for (const [which, split] of found.entries()) writeSplit(results.subarray((index * 2 + which) * SPLIT_NUMBERS), split);
-    Atomics.add(control, CONTROL.done, 1);
+  const scratch = new Uint32Array(arrays.data.rows);
+  for (let done = 1; ; done++) {
+    Atomics.store(control, CONTROL.done, done);
     Atomics.notify(control, CONTROL.done);
+    while (Atomics.load(control, CONTROL.asked) === done) awaitChange(control, CONTROL.asked, done);
+    if (control[CONTROL.kind] === KIND.end) return;
+    if (control[CONTROL.kind] === KIND.columns) writeSplits(result, splitsOf(arrays, readJob(job), ...own));
+    else writeExpansion(result, expandLeaf(arrays, ...readLeaf(job), scratch));
   }
 }
 
@@ -28,6 +25,6 @@ function serveForest({ forest, first, step }: ForestThread): void {
     parentPort?.postMessage({ tree, grown: growForestTree(forest, tree) });
 }
 
-const work = workerData as SplitThread | ForestThread;
-if (work.kind === "splits") serveSplits(work);
+const work = workerData as LeafThread | ForestThread;
+if (work.kind === "leaves") serveLeaves(work);
 else serveForest(work);

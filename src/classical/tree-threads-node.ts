@@ -3,32 +3,34 @@
  */
 import { Worker } from "node:worker_threads";
 import type { ForestData } from "./random-forest.js";
-import type { SplitFinder, SplitJob, SplitPair, TreeArrays } from "./split-work.js";
-import { splitsOf } from "./split-work.js";
-import { noSplit } from "./split.js";
-import type { Split } from "./split.js";
+import type { Expansion, LeafExpander, OpenLeaf, SplitJob, SplitPair, TreeArrays } from "./split-work.js";
+import { expandLeaf, partition, splitsOf } from "./split-work.js";
+import { LEAST_GAIN, noSplit } from "./split.js";
+import type { LeafSums, Split } from "./split.js";
 import type { TreeEnsemble } from "./tree-ensemble.js";
 import type { TreeThreads } from "./tree-threads.js";
 
-/** Places in the control block that the threads of boosting wait at. */
-export const CONTROL = { round: 0, done: 1, jobs: 2, length: 16 } as const;
-/** Numbers of a job: begin, end, slot, sums; and the sibling's slot and sums, −1 where there is none. */
-export const JOB_NUMBERS = 10;
+/** Places in a thread's control block: jobs asked for, jobs done (1 once it is up), and the kind of the job. */
+export const CONTROL = { asked: 0, done: 1, kind: 2, length: 16 } as const;
+/** Kinds of jobs: the best splits over a share of the columns, a whole leaf, the end. */
+export const KIND = { columns: 0, leaf: 1, end: 2 } as const;
 /** Numbers of a split as threads hand it over: gain, column, bin, missingLeft, gradient, hessian, rows, and a set's length and members. */
-export const SPLIT_NUMBERS = 8 + 256;
-/** How often a thread looks for work, or for its end, before it sleeps: a sleep costs more than most jobs. */
-const SPINS = 4000;
+const SPLIT_NUMBERS = 8 + 256;
+/** Numbers of a job: begin, end, slot, sums; then the sibling's slot and sums, −1 where there is none, or a split and a new slot. */
+const JOB_NUMBERS = 7 + SPLIT_NUMBERS;
+/** How often a thread looks for work, or for its end, before it sleeps, some tenth of a millisecond: waking takes longer than most jobs. */
+const SPINS = 100_000;
 /** Fewer rows times columns than this are faster in one thread. */
 const WORTH_SHARING = 400_000;
 
-/** The work of one thread of boosting. */
-export interface SplitThread {
-  readonly kind: "splits";
+/** What a thread of boosting shares with the first one. */
+export interface LeafThread {
+  readonly kind: "leaves";
   readonly arrays: TreeArrays;
   readonly control: Int32Array;
   readonly job: Float64Array;
-  /** [threads, 2, SPLIT_NUMBERS]. */
-  readonly results: Float64Array;
+  /** The middle and the slot of a leaf that was expanded; two splits. */
+  readonly result: Float64Array;
   readonly index: number;
   readonly threads: number;
 }
@@ -53,7 +55,7 @@ export function awaitChange(control: Int32Array, place: number, value: number): 
   Atomics.wait(control, place, value);
 }
 
-export function writeSplit(into: Float64Array, split: Split | undefined): void {
+function writeSplit(into: Float64Array, split: Split | undefined): void {
   const { gain, column, bin, missingLeft, set, leftGradient, leftHessian, leftRows } = split ?? noSplit();
   into.set([gain, column, bin, missingLeft ? 1 : 0, leftGradient, leftHessian, leftRows, set?.length ?? -1, ...(set ?? [])]);
 }
@@ -64,7 +66,14 @@ function readSplit(from: Float64Array): Split {
   return { gain, column, bin, missingLeft: missing === 1, set, leftGradient, leftHessian, leftRows };
 }
 
-export function writeJob(into: Float64Array, { begin, end, slot, sums, sibling }: SplitJob): void {
+export function writeSplits(into: Float64Array, [own, sibling]: SplitPair): void {
+  writeSplit(into, own);
+  writeSplit(into.subarray(SPLIT_NUMBERS), sibling);
+}
+
+const readSplits = (from: Float64Array): [Split, Split] => [readSplit(from), readSplit(from.subarray(SPLIT_NUMBERS))];
+
+function writeJob(into: Float64Array, { begin, end, slot, sums, sibling }: SplitJob): void {
   const own = [begin, end, slot, sums.gradient, sums.hessian, sums.rows];
   into.set([...own, sibling?.slot ?? -1, sibling?.sums.gradient ?? 0, sibling?.sums.hessian ?? 0, sibling?.sums.rows ?? 0]);
 }
@@ -75,61 +84,202 @@ export function readJob(from: Float64Array): SplitJob {
   return { begin, end, slot, sums: { gradient, hessian, rows }, sibling };
 }
 
-const startThread = (workerData: SplitThread | ForestThread): Worker => {
+function writeLeaf(into: Float64Array, { begin, end, slot, sums, split }: OpenLeaf, newSlot: number): void {
+  into.set([begin, end, slot, sums.gradient, sums.hessian, sums.rows, newSlot]);
+  writeSplit(into.subarray(7), split);
+}
+
+/** A leaf, and the slot for its smaller side. */
+export function readLeaf(from: Float64Array): readonly [OpenLeaf, number] {
+  const [begin = 0, end = 0, slot = 0, gradient = 0, hessian = 0, rows = 0, newSlot = 0] = from;
+  return [{ begin, end, slot, sums: { gradient, hessian, rows }, split: readSplit(from.subarray(7)) }, newSlot];
+}
+
+export function writeExpansion(into: Float64Array, { middle, slot, left, right }: Expansion): void {
+  into.set([middle, slot]);
+  writeSplits(into.subarray(2), [left, right]);
+}
+
+function readExpansion(from: Float64Array): Expansion {
+  const [middle = 0, slot = 0] = from;
+  const [left, right] = readSplits(from.subarray(2));
+  return { middle, slot, left, right };
+}
+
+const startThread = (workerData: LeafThread | ForestThread): Worker => {
   const worker = new Worker(new URL("./tree-thread-node.js", import.meta.url), { workerData });
   // It must not keep a finished program alive.
   worker.unref();
   return worker;
 };
 
-/** Splits found by this thread and others, each for its columns. Owned: dispose it. */
-class SharedSplits implements SplitFinder, Disposable {
+/** Another thread, as the first one sees it. */
+class Helper {
+  readonly #shared: LeafThread;
+  #asked = 1;
+  /** An expansion that it was asked for, and that nobody has taken yet. */
+  #hasLeaf = false;
+
+  constructor(arrays: TreeArrays, index: number, threads: number) {
+    const control = new Int32Array(new SharedArrayBuffer(4 * CONTROL.length));
+    const job = new Float64Array(new SharedArrayBuffer(8 * JOB_NUMBERS));
+    const result = new Float64Array(new SharedArrayBuffer(8 * (2 + 2 * SPLIT_NUMBERS)));
+    control[CONTROL.asked] = 1;
+    this.#shared = { kind: "leaves", arrays, control, job, result, index, threads };
+    startThread(this.#shared);
+  }
+
+  /** Tells whether it is up, and has done what it was asked for. */
+  get isDone(): boolean {
+    return Atomics.load(this.#shared.control, CONTROL.done) === this.#asked;
+  }
+
+  /** Tells whether it may be asked: what it has done last was taken. */
+  get isFree(): boolean {
+    return !this.#hasLeaf && this.isDone;
+  }
+
+  #ask(kind: number): void {
+    const { control } = this.#shared;
+    control[CONTROL.kind] = kind;
+    Atomics.store(control, CONTROL.asked, ++this.#asked);
+    Atomics.notify(control, CONTROL.asked);
+  }
+
+  askColumns(job: SplitJob): void {
+    writeJob(this.#shared.job, job);
+    this.#ask(KIND.columns);
+  }
+
+  askLeaf(leaf: OpenLeaf, slot: number): void {
+    writeLeaf(this.#shared.job, leaf, slot);
+    this.#hasLeaf = true;
+    this.#ask(KIND.leaf);
+  }
+
+  #wait(): void {
+    while (!this.isDone) awaitChange(this.#shared.control, CONTROL.done, this.#asked - 1);
+  }
+
+  splits(): readonly [Split, Split] {
+    this.#wait();
+    return readSplits(this.#shared.result);
+  }
+
+  expansion(): Expansion {
+    this.#wait();
+    this.#hasLeaf = false;
+    return readExpansion(this.#shared.result);
+  }
+
+  /** A thread ends by itself: one that waits at an atomic is deaf to other messages. */
+  end(): void {
+    this.#ask(KIND.end);
+  }
+}
+
+/**
+ * Leaves expanded by several threads. While one leaf is worked on, others expand those that gain most after it, which a tree nearly always splits as well; where there
+ * is one leaf alone, its columns are shared out. A tree comes out to the bit as in one thread. Owned: dispose it.
+ */
+class SharedLeaves implements LeafExpander {
   readonly #arrays: TreeArrays;
-  readonly #threads: number;
-  readonly #control = new Int32Array(new SharedArrayBuffer(4 * CONTROL.length));
-  readonly #job = new Float64Array(new SharedArrayBuffer(8 * JOB_NUMBERS));
-  readonly #results: Float64Array;
+  readonly #helpers: readonly Helper[];
+  readonly #scratch: Uint32Array;
+  /** Leaves that were expanded before they were asked for, and those that a thread expands now. */
+  readonly #ahead = new Map<OpenLeaf, Expansion | Helper>();
+  readonly #leaves: number;
+  readonly #slots: number;
+  #nextSlot = 1;
+  #expanded = 0;
 
-  constructor(arrays: TreeArrays, threads: number) {
+  constructor(arrays: TreeArrays, leaves: number, threads: number) {
+    const { data, histograms } = arrays;
     this.#arrays = arrays;
-    this.#threads = threads;
-    this.#results = new Float64Array(new SharedArrayBuffer(8 * threads * 2 * SPLIT_NUMBERS));
-    for (let index = 1; index < threads; index++) {
-      startThread({ kind: "splits", arrays, control: this.#control, job: this.#job, results: this.#results, index, threads });
-    }
+    this.#helpers = Array.from({ length: threads - 1 }, (_, i) => new Helper(arrays, i + 1, threads));
+    this.#scratch = new Uint32Array(data.rows);
+    this.#leaves = leaves;
+    this.#slots = histograms.length / (2 * (data.offsets.at(-1) as number));
   }
 
-  find(job: SplitJob): SplitPair {
-    const { length } = this.#arrays.data.columns;
-    if ((job.end - job.begin) * length < WORTH_SHARING / 100) return splitsOf(this.#arrays, job, 0, length);
-    writeJob(this.#job, job);
-    Atomics.store(this.#control, CONTROL.done, 0);
-    Atomics.add(this.#control, CONTROL.round, 1);
-    Atomics.notify(this.#control, CONTROL.round);
-    const own = splitsOf(this.#arrays, job, ...columnsOf(this.#arrays, 0, this.#threads));
+  root(sums: LeafSums): Split {
+    [this.#nextSlot, this.#expanded] = [1, 0];
+    return this.#columns({ begin: 0, end: this.#arrays.order.length, slot: 0, sums, sibling: undefined })[0];
+  }
+
+  expand(leaf: OpenLeaf, next: () => readonly OpenLeaf[]): Expansion {
+    this.#expanded++;
+    if (!this.#ahead.has(leaf)) {
+      const isShared = this.#handOut(next());
+      return isShared ? this.#expandHere(leaf) : this.#expandHere(leaf, (job) => this.#columns(job));
+    }
     for (;;) {
-      const done = Atomics.load(this.#control, CONTROL.done);
-      if (done >= this.#threads - 1) break;
-      awaitChange(this.#control, CONTROL.done, done);
+      const begun = this.#ahead.get(leaf);
+      if (begun !== undefined && !(begun instanceof Helper)) return begun;
+      this.#handOut(next());
+      const other = begun?.isDone === true ? undefined : next().find((l) => this.#mayBegin(l));
+      if (other === undefined) this.#collect(leaf);
+      else this.#ahead.set(other, this.#expandHere(other));
     }
-    return [this.#best(own[0], 0), own[1] === undefined ? undefined : this.#best(own[1], 1)];
   }
 
-  /** Breaks ties of gain by the lower column, as in one thread. */
-  #best(own: Split, which: 0 | 1): Split {
-    let best = own;
-    for (let index = 1; index < this.#threads; index++) {
-      const split = readSplit(this.#results.subarray((index * 2 + which) * SPLIT_NUMBERS));
-      if (split.gain > best.gain) best = split;
-    }
-    return best;
+  part(leaf: OpenLeaf): number {
+    const begun = this.#ahead.get(leaf);
+    if (begun === undefined) return partition(this.#arrays, leaf, this.#scratch);
+    return (begun instanceof Helper ? begun.expansion() : begun).middle;
   }
 
-  /** Threads end by themselves: one that waits at an atomic is deaf to other messages. */
+  settle(): void {
+    for (const leaf of this.#ahead.keys()) this.#collect(leaf);
+    this.#ahead.clear();
+  }
+
+  #expandHere(leaf: OpenLeaf, find?: (job: SplitJob) => SplitPair): Expansion {
+    return expandLeaf(this.#arrays, leaf, this.#nextSlot++, this.#scratch, find);
+  }
+
+  /** Waits for a leaf that a thread expands. */
+  #collect(leaf: OpenLeaf): void {
+    const begun = this.#ahead.get(leaf);
+    if (begun instanceof Helper) this.#ahead.set(leaf, begun.expansion());
+  }
+
+  /** A leaf may be begun while all that the tree may still have to expand find a slot. */
+  #mayBegin(leaf: OpenLeaf): boolean {
+    return !this.#ahead.has(leaf) && this.#nextSlot + this.#leaves - this.#expanded <= this.#slots;
+  }
+
+  /** Gives idle threads a leaf each; tells whether any thread has one. */
+  #handOut(next: readonly OpenLeaf[]): boolean {
+    for (const [leaf, begun] of this.#ahead) if (begun instanceof Helper && begun.isDone) this.#collect(leaf);
+    const open = next.filter((leaf) => this.#mayBegin(leaf)).values();
+    for (const helper of this.#helpers) {
+      if (!helper.isFree) continue;
+      const { value: leaf } = open.next();
+      if (leaf === undefined || !this.#mayBegin(leaf)) break;
+      helper.askLeaf(leaf, this.#nextSlot++);
+      this.#ahead.set(leaf, helper);
+    }
+    return this.#helpers.some((helper) => !helper.isFree);
+  }
+
+  /** A job shared out by columns, where all threads are free and it is large enough. */
+  #columns(job: SplitJob): SplitPair {
+    const { length } = this.#arrays.data.columns;
+    const isSmall = (job.end - job.begin) * length < WORTH_SHARING / 100;
+    if (isSmall || !this.#helpers.every((helper) => helper.isFree)) return splitsOf(this.#arrays, job, 0, length);
+    for (const helper of this.#helpers) helper.askColumns(job);
+    const [own, sibling] = splitsOf(this.#arrays, job, ...columnsOf(this.#arrays, 0, this.#helpers.length + 1));
+    const found = this.#helpers.map((helper) => helper.splits());
+    // Of equal gains the lower column's is kept, as in one thread.
+    const best = (first: Split, which: 0 | 1): Split =>
+      found.reduce((a, splits) => (splits[which].gain > a.gain + LEAST_GAIN ? splits[which] : a), first);
+    return [best(own, 0), sibling && best(sibling, 1)];
+  }
+
   [Symbol.dispose](): void {
-    Atomics.store(this.#control, CONTROL.jobs, -1);
-    Atomics.add(this.#control, CONTROL.round, 1);
-    Atomics.notify(this.#control, CONTROL.round);
+    this.settle();
+    for (const helper of this.#helpers) helper.end();
   }
 }
 
@@ -168,6 +318,6 @@ function growForest(
 export const treeThreads: TreeThreads = {
   allocate: (bytes) => new SharedArrayBuffer(bytes),
   isWorthwhile: (rows, columns) => rows * columns >= WORTH_SHARING,
-  splits: (arrays, threads) => new SharedSplits(arrays, threads),
+  leaves: (arrays, leaves, threads) => new SharedLeaves(arrays, leaves, threads),
   forest: growForest,
 };

@@ -2,7 +2,7 @@
  * @module Threads for the work on trees, where there are some.
  */
 import type { ForestData } from "./random-forest.js";
-import type { Allocate, SplitFinder, TreeArrays } from "./split-work.js";
+import type { Allocate, LeafExpander, TreeArrays } from "./split-work.js";
 import type { TreeEnsemble } from "./tree-ensemble.js";
 
 export interface TreeThreads {
@@ -10,7 +10,8 @@ export interface TreeThreads {
   readonly allocate: Allocate;
   /** Tells whether so much data is worth the threads' start. */
   readonly isWorthwhile: (rows: number, columns: number) => boolean;
-  readonly splits: (arrays: TreeArrays, threads: number) => SplitFinder & Disposable;
+  /** Grows trees of at most so many leaves. */
+  readonly leaves: (arrays: TreeArrays, leaves: number, threads: number) => LeafExpander;
   /** Trees of a forest in the order of their numbers; it rejects with the signal's reason. */
   readonly forest: (
     forest: ForestData,

@@ -195,7 +195,10 @@ test("what is no whole image is refused in one line, before it is decoded where 
   await refused("absent.jpg", /absent\.jpg: expected an image, got no such file/);
   await refused("bomb.png", /bomb\.png: expected at most 100 megapixels, got 50000×50000/);
   await refused("strip.png", /strip\.png: expected sides of at most 65535 pixels, got 4194328×16; cut it into parts/);
-  await refused("laced.png", /laced\.png: expected at most 42 megapixels of an interlaced PNG with 64 bits a pixel.*got 7000×7000/);
+  await refused(
+    "laced.png",
+    /laced\.png: expected at most 42 megapixels of an interlaced PNG with 64 bits a pixel.*got 7000×7000/,
+  );
   await assert.rejects(imageHeader(at("rgb.png"), { maxMegapixels: 0.0001 }), /expected at most 0\.0001 megapixels/);
 });
 
