@@ -1,6 +1,6 @@
 /**
- * @module `npm run inspect-speed -- [--megabytes N] [--memory MIB]`: the time and memory that inspecting (and importing) a large CSV takes, beside DuckDB's SUMMARIZE of the same file
- * under the same memory limit, in turns in processes of their own.
+ * @module `npm run inspect-speed -- [--megabytes N] [--memory MIB] [--kinds A,B]`: the time and memory that a large CSV takes to be inspected, and to be imported and inspected, beside
+ * DuckDB's SUMMARIZE of the same file under the same memory limit, in turns in processes of their own. `--folder` says where the file and its copy lie.
  */
 import { execFileSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
@@ -8,7 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { importData } from "../src/data/import-node.js";
-import { inspectTable } from "../src/data/inspect/table-profile-node.js";
+import { inspectData } from "../src/data/inspect/inspect-node.js";
+import { addStep } from "../src/report/data-card-node.js";
 import { median } from "../src/util/median.js";
 import { Random } from "../src/util/random.js";
 
@@ -17,6 +18,8 @@ const { values } = parseArgs({
     megabytes: { type: "string", default: "1000" },
     memory: { type: "string", default: "1024" },
     rounds: { type: "string", default: "3" },
+    kinds: { type: "string", default: "summarize,inspect,import-and-inspect" },
+    folder: { type: "string", default: tmpdir() },
     work: { type: "string" },
     file: { type: "string" },
   },
@@ -44,37 +47,48 @@ function writeTable(path: string, bytes: number): void {
 /** One piece of work in this process, timed. */
 async function work(kind: string, file: string): Promise<void> {
   const began = performance.now();
+  let rows = 0;
   if (kind === "summarize") {
     const { DuckDBInstance } = await import("@duckdb/node-api");
     const instance = await DuckDBInstance.create(":memory:", { memory_limit: `${memoryMiB}MiB` });
     const connection = await instance.connect();
-    await connection.runAndReadAll(`SUMMARIZE SELECT * FROM read_csv('${file}')`);
-  } else if (kind === "inspect") await inspectTable(file, { memoryMiB });
-  else await importData([file], { out: `${file}.imported`, memoryMiB });
+    const columns = await connection.runAndReadAll(`SUMMARIZE SELECT * FROM read_csv('${file}')`);
+    rows = Number(columns.getRowObjectsJson()[0]?.["count"]);
+  } else {
+    const out = `${file}.imported`;
+    if (kind === "import-and-inspect") {
+      const imported = await importData([file], { out, memoryMiB });
+      await addStep(out, { verb: "import", command: "descent data import", name: "table", ...imported });
+    }
+    const profile = await inspectData(kind === "inspect" ? file : out, { memoryMiB });
+    if (profile.kind === "table") rows = profile.rows;
+  }
   const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
   console.log(
     JSON.stringify({
       seconds: (performance.now() - began) / 1000,
       cpu: (userCPUTime + systemCPUTime) / 1e6,
       memoryMiB: maxRSS / 1024,
+      rows,
     }),
   );
 }
 
 if (values.work !== undefined) await work(values.work, values.file ?? "");
 else {
-  const folder = mkdtempSync(join(tmpdir(), "inspect-speed-"));
+  const folder = mkdtempSync(join(values.folder, "inspect-speed-"));
   try {
     const file = join(folder, "table.csv");
     writeTable(file, Number(values.megabytes) * 1e6);
-    const found = new Map<string, { seconds: number; cpu: number; memoryMiB: number }[]>();
+    const found = new Map<string, { seconds: number; cpu: number; memoryMiB: number; rows: number }[]>();
     for (let round = 0; round < Number(values.rounds); round++)
-      for (const kind of ["summarize", "inspect", "import"]) {
+      for (const kind of values.kinds.split(",")) {
         const args = [process.argv[1] ?? "", "--work", kind, "--file", file, "--memory", String(memoryMiB)];
         const result = JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8" })) as {
           seconds: number;
           cpu: number;
           memoryMiB: number;
+          rows: number;
         };
         found.set(kind, [...(found.get(kind) ?? []), result]);
         rmSync(`${file}.imported`, { recursive: true, force: true });
@@ -88,6 +102,7 @@ else {
           seconds: of((r) => r.seconds),
           cpu: of((r) => r.cpu),
           memoryMiB: of((r) => r.memoryMiB),
+          rows: runs[0]?.rows,
         }),
       );
     }

@@ -4,12 +4,17 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
-import { join, relative, sep } from "node:path";
+import { basename, join, relative, resolve, sep } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { parseJsonWith } from "../util/schema.js";
 import { readRegularFile } from "../util/regular-file-node.js";
-import type { CardFile, DataCard } from "./card.js";
+import type { CardContent, CardFile, DataCard } from "./card.js";
 import { CARD_FILES, cardSchema } from "./card.js";
 import { unreadable } from "./files-node.js";
+import type { TableProfile } from "./inspect/profile.js";
+import { tablesIn } from "./inspect/source-node.js";
+import { defined } from "../util/record.js";
+import { descentVersion } from "../util/version-node.js";
 
 /** Files that are listed one by one. */
 const MOST_LISTED = 20;
@@ -21,13 +26,39 @@ export async function readCard(folder: string): Promise<DataCard | undefined> {
   return parseJsonWith(cardSchema, (await readRegularFile(path)).toString("utf8"), path);
 }
 
-/** Size and SHA-256 of a file. */
-export async function hashFile(path: string, name: string): Promise<CardFile> {
+/** What a card tells of the table in `file` of its folder; undefined where JSON cannot say it (infinite numbers), or more was to be said of the reading. */
+export async function contentOf(
+  folder: string,
+  name: string,
+  { rows, columns, label, notes }: TableProfile,
+): Promise<CardContent | undefined> {
+  const { size, mtimeMs } = await stat(join(folder, name));
+  const file = { name, bytes: size, modifiedMs: mtimeMs };
+  const content = { file, rows, columns: [...columns], ...defined({ label }) };
+  return notes.length === 0 && isDeepStrictEqual(JSON.parse(JSON.stringify(content)), content) ? content : undefined;
+}
+
+/** The description of a folder's one table in its card, if this version wrote it and the file has not been touched since. */
+export async function describedTable(folder: string): Promise<TableProfile | undefined> {
+  const card = await readCard(folder);
+  if (card?.content === undefined || card.steps.at(-1)?.descent !== (await descentVersion())) return undefined;
+  const { file, ...content } = card.content;
+  const [table, more] = (await tablesIn(folder)) ?? [];
+  const path = join(folder, file.name);
+  if (more !== undefined || table?.[1] !== path) return undefined;
+  const { size, mtimeMs } = await stat(path);
+  if (size !== file.bytes || mtimeMs !== file.modifiedMs) return undefined;
+  return { kind: "table", name: basename(resolve(folder)), parts: [], notes: [], ...content };
+}
+
+/** Size and SHA-256 of a file; `see` gets its bytes, piece by piece. */
+export async function hashFile(path: string, name: string, see?: (bytes: Uint8Array) => void): Promise<CardFile> {
   const hash = createHash("sha256");
   let bytes = 0;
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
       hash.update(chunk);
+      see?.(chunk);
       bytes += chunk.length;
     }
   } catch (cause) {

@@ -3,6 +3,7 @@
  * a page beside it.
  */
 import * as z from "zod";
+import type { ColumnProfile } from "./inspect/profile.js";
 
 /** The names of a card's files in its folder. */
 export const CARD_FILES = { json: "card.json", page: "card.html" } as const;
@@ -36,6 +37,43 @@ const stepSchema = z.object({
 export type CardStep = z.infer<typeof stepSchema>;
 export type CardFile = z.infer<typeof fileSchema>;
 
+const count = z.number().int().nonnegative();
+const histogramSchema = z.object({ low: z.number(), high: z.number(), counts: z.array(count) });
+const valueCountsSchema = z.array(z.object({ value: z.string(), count }));
+const columnSchema: z.ZodType<ColumnProfile> = z.object({
+  name: z.string(),
+  type: z.enum(["number", "date", "boolean", "category", "text", "nested", "empty"]),
+  count,
+  missing: count,
+  distinct: count,
+  number: z
+    .object({
+      minimum: z.number(),
+      maximum: z.number(),
+      mean: z.number(),
+      standardDeviation: z.number(),
+      quantiles: z.array(z.number()),
+      outliers: count,
+      histogram: histogramSchema,
+    })
+    .optional(),
+  unreadable: z.object({ count, examples: z.array(z.string()) }).optional(),
+  dates: z.object({ first: z.string(), last: z.string() }).optional(),
+  lengths: z.object({ minimum: z.number(), maximum: z.number(), mean: z.number(), histogram: histogramSchema }).optional(),
+  top: valueCountsSchema.optional(),
+  languages: z.array(z.object({ language: z.string(), share: z.number() })).optional(),
+  examples: z.array(z.string()).optional(),
+});
+
+/** What is in the one table of the folder, as `descent data inspect` says it, and the file of which it is true. */
+const contentSchema = z.object({
+  file: z.object({ name: text, bytes: count, modifiedMs: z.number() }),
+  rows: count,
+  columns: z.array(columnSchema),
+  label: z.string().optional(),
+});
+export type CardContent = z.infer<typeof contentSchema>;
+
 export const cardSchema = z.object({
   format: z.literal("descent-data-card"),
   version: z.literal(1),
@@ -43,5 +81,6 @@ export const cardSchema = z.object({
   licence: text.optional(),
   description: text.optional(),
   steps: z.array(stepSchema).min(1).max(1000),
+  content: contentSchema.optional(),
 });
 export type DataCard = z.infer<typeof cardSchema>;

@@ -6,7 +6,7 @@ import { constants, copyFile, mkdir, readdir, rename, rm, stat, writeFile } from
 import { basename, dirname, join, relative, sep } from "node:path";
 import { createWriteStream } from "node:fs";
 import { once } from "node:events";
-import { hashAll } from "./card-node.js";
+import { hashAll, hashFile } from "./card-node.js";
 import type { CardFile } from "./card.js";
 import { CARD_FILES } from "./card.js";
 import { placeIn } from "./clean/clean-images-node.js";
@@ -18,13 +18,17 @@ import { isOwn, partNamed } from "./parts.js";
 import { csvLines } from "./inspect/csv-text.js";
 import type { SourceOptions, TableSource } from "./inspect/source-node.js";
 import { withTable } from "./inspect/source-node.js";
-import { csvForm } from "./readers/csv-node.js";
+import { inspectTable } from "./inspect/table-profile-node.js";
+import type { TableProfile } from "./inspect/profile.js";
 import { rowsOf } from "./readers/duckdb-node.js";
+import { csvForm } from "./readers/csv-node.js";
 import { isQuery, parseQuery } from "./readers/query-node.js";
 import { readHead, tableFormat } from "./readers/table-file-node.js";
 import { rowsIn } from "./inspect/rows-in-node.js";
+import { Utf8Validator } from "./readers/utf8-validator-node.js";
 import { decodeUtf8 } from "./text/lines.js";
 import { ConfigError, DataError } from "../util/errors.js";
+import { defined } from "../util/record.js";
 
 export interface ImportOptions extends SourceOptions {
   /** The folder to make; it must not be there yet, or be empty. */
@@ -33,6 +37,10 @@ export interface ImportOptions extends SourceOptions {
 
 export interface Imported {
   readonly inputs: readonly CardFile[];
+  /** Files of the folder whose hashes are known already; all of them, or undefined. */
+  readonly outputs?: readonly CardFile[];
+  /** The description of the table, where the folder has but one. */
+  readonly profile?: TableProfile;
   readonly counts: Readonly<Record<string, number>>;
   /** Decisions, in sentences. */
   readonly decisions: readonly string[];
@@ -48,12 +56,20 @@ class Importer {
   readonly #options: SourceOptions;
   readonly decisions: string[] = [];
   readonly counts = { rows: 0, images: 0, files: 0 };
+  /** Tables that were copied byte for byte, by their sources. */
+  readonly copied = new Map<string, CardFile>();
+  /** The description of the last table. */
+  profile: TableProfile | undefined;
   /** Tables that are to become one. */
   readonly tables: { name: string; spec: string }[] = [];
 
-  constructor(out: string, options: SourceOptions) {
+  readonly #isOne: boolean;
+
+  /** `isOne`: there is one source, so a table is all that there is, and described. */
+  constructor(out: string, options: SourceOptions, isOne: boolean) {
     this.#out = out;
     this.#options = options;
+    this.#isOne = isOne;
   }
 
   /** Copies a file, or writes bytes, to a name below the folder. */
@@ -121,33 +137,67 @@ class Importer {
     this.decisions.push(`${basename(path)}: each line that is not empty is a row`);
   }
 
-  /** A table under the name that it has there: as it is where it can be read so, else as a CSV in UTF-8. */
+  /** A table under the name that it has there: as it is where it can be read so, else as a CSV in UTF-8; and its description. */
   async table(spec: string, stem: string): Promise<void> {
     const format = isQuery(spec) ? undefined : (this.#options.format ?? tableFormat(spec));
-    const isPlain = format !== undefined && (await this.#isPlain(spec, format));
+    const plain = `${stem}${/\.[a-z]+(\.gz)?$/i.exec(spec)?.[0] ?? ""}`;
+    if (format !== undefined && (await this.#isPlain(spec, format)) && (await this.#copyTable(spec, plain, format))) return;
+    const name = `${stem}.csv`;
     await withTable(spec, this.#options, async (connection, source) => {
       this.decisions.push(...source.notes);
-      if (isPlain) {
-        const [row] = await rowsOf(connection, `SELECT count(*) AS n FROM ${source.from}`);
-        this.counts.rows += Number(row?.["n"]);
-        return;
-      }
-      await this.#write(`${stem}.csv`, rowsIn(connection, source, source.from));
+      await this.#write(name, rowsIn(connection, source, source.from));
     });
-    if (isPlain) await this.#put(`${stem}${/\.[a-z]+(\.gz)?$/i.exec(spec)?.[0] ?? ""}`, spec);
-    else this.decisions.push(`${isQuery(spec) ? "the query" : basename(spec)}: written as a CSV in UTF-8, as ${stem}.csv`);
+    this.decisions.push(`${isQuery(spec) ? "the query" : basename(spec)}: written as a CSV in UTF-8, as ${name}`);
+    const { memoryMiB, signal } = this.#options;
+    if (this.#isOne) this.profile = await inspectTable(placeIn(this.#out, name), defined({ memoryMiB, signal }));
   }
 
-  /** Tells whether a table is copied byte for byte. */
+  /** The number of rows of a table that is read to its end. */
+  async #read(spec: string): Promise<{ rows: number; notes: readonly string[] }> {
+    if (this.#isOne) return (this.profile = await inspectTable(spec, this.#options));
+    return withTable(spec, this.#options, async (connection, { from, notes }) => {
+      const [row] = await rowsOf(connection, `SELECT count(*) AS n FROM ${from}`);
+      return { rows: Number(row?.["n"]), notes };
+    });
+  }
+
+  /**
+   * Copies a table byte for byte, hashes the copy and reads the source, all at once. False, and nothing is left, where not all of its bytes are of the
+   * encoding in which it begins.
+   */
+  async #copyTable(spec: string, name: string, format: string): Promise<boolean> {
+    const path = placeIn(this.#out, name);
+    const validator = new Utf8Validator();
+    let isValid = true;
+    const isText = (format === "csv" || format === "tsv") && !isGzip(await readHead(spec));
+    const copy = async (): Promise<CardFile> => {
+      await copyFile(spec, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+      return hashFile(path, name, isText ? (bytes) => void (isValid &&= validator.add(bytes)) : undefined);
+    };
+    const [copied, read] = await Promise.allSettled([copy(), this.#read(spec)]);
+    if (copied.status === "rejected") throw copied.reason;
+    if (!isValid || !validator.ended) {
+      await rm(path);
+      return false;
+    }
+    if (read.status === "rejected") throw read.reason;
+    this.copied.set(spec, copied.value);
+    this.decisions.push(...read.value.notes);
+    this.counts.rows += read.value.rows;
+    this.counts.files++;
+    return true;
+  }
+
+  /** Tells whether a table can be copied byte for byte, and read as if nobody had said how. */
   async #isPlain(path: string, format: string): Promise<boolean> {
     if (this.#options.skipBadRows === true) return false;
     if (format === "parquet" || format === "jsonl" || format === "json") return true;
     if (format !== "csv" && format !== "tsv") return false;
-    const form = await csvForm(path, isGzip(await readHead(path)), {
-      ...this.#options,
-      ...(format === "tsv" ? { usual: "\t" } : {}),
-    });
-    return form.encoding === "utf-8" && !form.broken && form.plain && form.header;
+    const usual = format === "tsv" ? { usual: "\t" } : {};
+    const head = await readHead(path);
+    const form = await csvForm(path, isGzip(head), { ...this.#options, ...usual }, true);
+    if (form.encoding !== "utf-8" || form.broken || !form.plain || !form.header) return false;
+    return this.#options.delimiter === undefined || (await csvForm(path, isGzip(head), usual, true)).delimiter === form.delimiter;
   }
 
   async #write(name: string, chunks: AsyncIterable<Dataset> | Iterable<Dataset>): Promise<void> {
@@ -237,19 +287,25 @@ export async function importData(sources: readonly string[], options: ImportOpti
   const aside = `${out.replace(/[/\\]+$/, "")}.${process.pid}.partial`;
   await mkdir(aside, { recursive: true });
   try {
-    const importer = new Importer(aside, options);
+    const importer = new Importer(aside, options, sources.length === 1);
     for (const spec of sources) await takeSource(importer, spec, sources.length === 1);
     if (importer.tables.length === 1) await importer.table(importer.tables[0]?.spec ?? "", "data");
     else if (importer.tables.length > 1) await importer.joined();
+    const { copied, profile, counts, decisions } = importer;
     const inputs: CardFile[] = [];
-    for (const spec of sources) inputs.push(...(await inputsOf(spec)));
+    for (const spec of sources) {
+      const same = copied.get(spec);
+      inputs.push(...(same === undefined ? await inputsOf(spec) : [{ ...same, name: basename(spec) }]));
+    }
     await rm(out, { recursive: true, force: true });
     await rename(aside, out);
-    const { rows, images, files } = importer.counts;
+    const { rows, images, files } = counts;
     return {
       inputs,
       counts: { ...(rows > 0 ? { rows } : {}), ...(images > 0 ? { images } : {}), files },
-      decisions: importer.decisions,
+      decisions,
+      ...(copied.size === files && images === 0 ? { outputs: [...copied.values()] } : {}),
+      ...defined({ profile }),
     };
   } catch (error) {
     await rm(aside, { recursive: true, force: true });

@@ -5,7 +5,8 @@ import type { CleaningReport } from "../data/clean/findings.js";
 import type { Language } from "../charts/charts.js";
 import type { CardFile, CardStep, DataCard } from "../data/card.js";
 import { CARD_FILES, cardSchema } from "../data/card.js";
-import { hashAll, readCard } from "../data/card-node.js";
+import { contentOf, hashAll, readCard } from "../data/card-node.js";
+import type { TableProfile } from "../data/inspect/profile.js";
 import { nodeFileSystem, writeWhole } from "../run/run-folder-files-node.js";
 import { parseWith } from "../util/schema.js";
 import { descentVersion } from "../util/version-node.js";
@@ -15,6 +16,10 @@ import { defined } from "../util/record.js";
 /** The part of a step that its verb knows; the rest is found out here. */
 export interface NewStep extends Pick<CardStep, "verb" | "command"> {
   readonly inputs: readonly CardFile[];
+  /** What lies in the folder, where its hashes are known. */
+  readonly outputs?: readonly CardFile[];
+  /** The description of the folder's one table. */
+  readonly profile?: TableProfile;
   readonly counts: Readonly<Record<string, number>>;
   readonly decisions: readonly string[];
   /** The folder that it began from: its card goes on in this one. */
@@ -27,7 +32,7 @@ export interface NewStep extends Pick<CardStep, "verb" | "command"> {
 
 /** Adds a step to a folder's card, hashes what lies in the folder, and writes both files. */
 export async function addStep(folder: string, step: NewStep): Promise<DataCard> {
-  const { verb, command, inputs, counts, decisions, from = folder, language } = step;
+  const { verb, command, inputs, counts, decisions, from = folder, language, profile } = step;
   const before = await readCard(from);
   const licence = step.licence ?? before?.licence;
   const description = step.description ?? before?.description;
@@ -37,10 +42,12 @@ export async function addStep(folder: string, step: NewStep): Promise<DataCard> 
     at: new Date().toISOString(),
     descent: await descentVersion(),
     inputs: [...inputs],
-    outputs: await hashAll(folder, step.name),
+    outputs: step.outputs === undefined ? await hashAll(folder, step.name) : [...step.outputs],
     counts: { ...counts },
     decisions: decisions.map((line) => line.slice(0, 4000)).slice(0, 1000),
   };
+  const [only] = made.outputs;
+  const content = profile === undefined || only === undefined ? undefined : await contentOf(folder, only.name, profile);
   const card = parseWith(
     cardSchema,
     {
@@ -49,6 +56,7 @@ export async function addStep(folder: string, step: NewStep): Promise<DataCard> 
       name: before?.name ?? step.name,
       ...defined({ licence, description }),
       steps: [...(before?.steps ?? []), made],
+      ...defined({ content }),
     },
     CARD_FILES.json,
   );

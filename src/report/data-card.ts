@@ -3,6 +3,7 @@ import type { Bilingual, Language } from "../charts/charts.js";
 import { escapeXml } from "../charts/charts.js";
 import type { CardFile, CardStep, DataCard } from "../data/card.js";
 import { formatInteger } from "../util/text.js";
+import { columnSections } from "./data-page.js";
 import { card, heading, page } from "./page.js";
 import { both } from "./words.js";
 import { own } from "../util/record.js";
@@ -75,6 +76,7 @@ export function cardPage(data: DataCard, language: Language = "en"): string {
     card(`<table><tbody>${facts.join("")}</tbody></table>`),
     heading("Steps", "步骤"),
     `<div class="row">${data.steps.map((step, i) => stepCard(step, i + 1)).join("")}</div>`,
+    ...(data.content === undefined ? [] : [columnSections(data.content, language)]),
   ];
   return page(data.name, body.join(""), language);
 }

@@ -59,7 +59,7 @@ function valueBars(values: ValueCounts, title: Bilingual, spoken: Language): str
 
 const cell = (content: string, isNumber = false): string => `<td${isNumber ? ' class="n"' : ""}>${content}</td>`;
 
-function columnTable({ rows, columns }: TableProfile): string {
+function columnTable({ rows, columns }: Columns): string {
   const head = [
     { en: "column", zh: "列" },
     { en: "type", zh: "类型" },
@@ -133,11 +133,24 @@ function columnCard(column: ColumnProfile, spoken: Language): string {
   return parts.length === 0 ? "" : card(title + parts.join(""));
 }
 
-function tableBody(profile: TableProfile, spoken: Language): string {
-  const { rows, columns, parts, label, notes } = profile;
-  const cells = columns.reduce((sum, { missing }) => sum + missing, 0);
+type Columns = Pick<TableProfile, "rows" | "columns" | "label">;
+
+/** The columns of a table: their figures, and a picture of each, the classes first. */
+export function columnSections(profile: Columns, spoken: Language): string {
+  const { columns, label } = profile;
   const classes = columns.find(({ name }) => name === label);
   const ordered = classes === undefined ? columns : [classes, ...columns.filter((column) => column !== classes)];
+  return [
+    heading("Columns", "各列"),
+    columnTable(profile),
+    heading("Distributions", "分布"),
+    `<div class="row">${ordered.map((column) => columnCard(column, spoken)).join("")}</div>`,
+  ].join("");
+}
+
+function tableBody(profile: TableProfile, spoken: Language): string {
+  const { rows, columns, parts, notes } = profile;
+  const cells = columns.reduce((sum, { missing }) => sum + missing, 0);
   return [
     tiles([
       tile(formatInteger(rows), { en: "rows", zh: "行" }),
@@ -146,10 +159,7 @@ function tableBody(profile: TableProfile, spoken: Language): string {
       ...parts.map((part) => tile(formatInteger(part.rows), part.name)),
     ]),
     ...notes.map((line) => `<p class="soft">${escapeXml(line)}</p>`),
-    heading("Columns", "各列"),
-    columnTable(profile),
-    heading("Distributions", "分布"),
-    `<div class="row">${ordered.map((column) => columnCard(column, spoken)).join("")}</div>`,
+    columnSections(profile, spoken),
   ].join("");
 }
 

@@ -33,6 +33,8 @@ import { csvLines } from "./csv-text.js";
 export interface SourceOptions extends LoadOptions {
   readonly format?: TableFormat;
   readonly memoryMiB?: number;
+  /** Each value of the table is read, so the engine itself notices bytes that are not of the encoding in which the file begins. */
+  readonly readsAll?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -118,7 +120,9 @@ const csvRelation = (
     `escape=${quoteText(form.quote)}`,
     `header=${form.header}`,
     "nullstr=''",
+    // Left alone, buffers would be sixteen times the longest line.
     "max_line_size=16777216",
+    "buffer_size=33554432",
     ...(zipped ? ["compression='gzip'"] : []),
   ].join(", ")})`,
   files: [path],
@@ -138,7 +142,7 @@ async function written(
 /** A CSV that DuckDB can be trusted with: UTF-8, beginning with its table. */
 async function plainCsv(path: string, format: TableFormat, options: SourceOptions): Promise<Relation | undefined> {
   const zipped = isGzip(await readHead(path));
-  const form = await csvForm(path, zipped, { ...options, ...(format === "tsv" ? { usual: "\t" } : {}) });
+  const form = await csvForm(path, zipped, { ...options, ...(format === "tsv" ? { usual: "\t" } : {}) }, options.readsAll);
   if (form.encoding !== "utf-8" || form.broken || !form.plain || options.skipBadRows === true) return undefined;
   return csvRelation(path, form, zipped);
 }
@@ -188,7 +192,7 @@ async function loadedRelations(spec: string, scratch: Scratch, options: SourceOp
 }
 
 /** The table files of a folder by their parts; undefined where there are none, or several that are no parts. */
-async function tablesIn(folder: string): Promise<[string, string][] | undefined> {
+export async function tablesIn(folder: string): Promise<[string, string][] | undefined> {
   const tables = (await namesIn(folder)).filter(isTableName);
   if (tables.length === 1) return [["all", join(folder, tables[0] as string)]];
   const parts = tables.flatMap((file): [string, string][] => {
@@ -274,5 +278,6 @@ export async function withTable<T>(
     if (/^(Out of Memory|Permission)/.test(line) || isQuery(spec))
       throw new DataError(`${name}: expected data that can be read, got an error: ${line}`, { cause: error });
   }
-  return used(name, await relationsOf(spec, scratch, options, false), options, use);
+  // Awaited, since the scratch folder goes when this returns.
+  return await used(name, await relationsOf(spec, scratch, options, false), options, use);
 }

@@ -122,7 +122,10 @@ function typeOf(column: SourceColumn, found: Aggregates): ProfileType {
 /** Counts of a column, by the type that it is thought to have. */
 function aggregatesFor(column: SourceColumn, type: ProfileType): readonly (readonly [string, string])[] {
   const name = quoteName(column.name);
-  const common = [["count", `count(${name})`] as const, ["distinct", `approx_count_distinct(${name})`] as const];
+  const count = ["count", `count(${name})`] as const;
+  if (type === "category" || type === "boolean") return [count, ["values", `map_entries(histogram(${name}::VARCHAR))`]];
+  if (type === "nested") return [count];
+  const common = [count, ["distinct", `approx_count_distinct(${name})`] as const];
   if (type === "number") {
     const x = numberSql(column);
     const finite = /^(FLOAT|DOUBLE|VARCHAR|ENUM)/.test(column.type) ? `CASE WHEN isfinite(${x}) THEN ${x} END` : x;
@@ -140,11 +143,10 @@ function aggregatesFor(column: SourceColumn, type: ProfileType): readonly (reado
     const date = dateSql(column);
     return [...common, ["read", `count(${date})`], ["first", `min(${date})::VARCHAR`], ["last", `max(${date})::VARCHAR`]];
   }
-  if (type === "category" || type === "boolean") return [...common, ["values", `map_entries(histogram(${name}::VARCHAR))`]];
-  if (type === "nested") return common.slice(0, 1);
   return [
     ...common,
     ["mean", `avg(length(${name}))`],
+    ["shortest", `min(length(${name}))`],
     ["longest", `max(length(${name}))`],
     ["lengths", `map_entries(histogram(least(length(${name}), ${LONGEST})))`],
     ["marks", `count(CASE WHEN ${markSql(name)} THEN 1 END)`],
@@ -213,7 +215,7 @@ function textProfile(found: Aggregates): Partial<ColumnProfile> {
   const sample = texts(found.value("sample"));
   return {
     lengths: {
-      minimum: Math.min(...lengths.map(({ key }) => Number(key))),
+      minimum: found.number("shortest"),
       maximum: found.number("longest"),
       mean: found.number("mean"),
       histogram: histogramOfCounts(lengths),
@@ -357,7 +359,7 @@ function labelOf(profiles: readonly ColumnProfile[], { labelColumn }: SourceOpti
 
 /** Describes a table. Errors: DataError for what cannot be read; the messages name the row. */
 export function inspectTable(spec: string, options: SourceOptions = {}): Promise<TableProfile> {
-  return withTable(spec, options, (connection, source) => profileTable(connection, source, options));
+  return withTable(spec, { ...options, readsAll: true }, (connection, source) => profileTable(connection, source, options));
 }
 
 /** Describes a table that is open. */

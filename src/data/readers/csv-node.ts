@@ -1,7 +1,7 @@
 /**
  * @module Delimited text files (CSV, TSV, also gzipped, in any encoding) as tables of texts: every cell as it stands in the file.
  */
-import { isAscii, isUtf8 as isWholeUtf8 } from "node:buffer";
+import { isAscii } from "node:buffer";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createGunzip } from "node:zlib";
@@ -18,6 +18,7 @@ import type { Decimal } from "../schema/numbers.js";
 import { DataError } from "../../util/errors.js";
 import type { RowNaming } from "./text-rows.js";
 import { CHUNK_ROWS, ChunkBuilder, nameColumns, problemOf, ROW_REMEDY } from "./text-rows.js";
+import { Utf8Validator } from "./utf8-validator-node.js";
 
 export { ROW_REMEDY };
 
@@ -84,33 +85,8 @@ interface Encoding {
   readonly note?: string;
   /** UTF-8 but for some rows. */
   readonly broken?: true;
-}
-
-/** Tells piece by piece whether bytes are UTF-8, without making texts of them. */
-class Utf8Validator {
-  #cut = new Uint8Array();
-
-  /** False from the first piece on that is not UTF-8. */
-  add(chunk: Uint8Array): boolean {
-    const bytes = this.#cut.length === 0 ? chunk : Buffer.concat([this.#cut, chunk]);
-    // A character may be cut at the end: its first byte is one of the last three.
-    let end = bytes.length;
-    for (let at = end - 1; at >= Math.max(0, end - 3); at--) {
-      const byte = bytes[at] as number;
-      if (byte < 0x80) break;
-      if (byte < 0xc0) continue;
-      const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
-      if (at + length > bytes.length) end = at;
-      break;
-    }
-    this.#cut = bytes.slice(end);
-    return isWholeUtf8(bytes.subarray(0, end));
-  }
-
-  /** Whether no character is cut off at the end. */
-  get ended(): boolean {
-    return this.#cut.length === 0;
-  }
+  /** Seen in the first piece alone. */
+  readonly byHead?: true;
 }
 
 /** Collects lines with bytes above 127, and counts those that are UTF-8. */
@@ -147,8 +123,16 @@ class Sample {
   }
 }
 
-/** Detects a file's encoding from all its bytes; a gzip file is checked on the way. */
-async function detectEncoding(path: string, zipped: boolean, asked: string | undefined): Promise<Encoding> {
+/**
+ * Detects a file's encoding from all its bytes, or where `byHead` from the first ones if these are UTF-8; a gzip file is read to its end in any case, and so
+ * checked.
+ */
+async function detectEncoding(
+  path: string,
+  zipped: boolean,
+  asked: string | undefined,
+  byHead: boolean,
+): Promise<Encoding> {
   const validator = new Utf8Validator();
   const sample = new Sample();
   let [first, isValid] = [true, true];
@@ -160,6 +144,7 @@ async function detectEncoding(path: string, zipped: boolean, asked: string | und
     else if (!isAscii(chunk)) sample.add(chunk);
     first = false;
     isValid &&= validator.add(chunk);
+    if (byHead && !zipped && isValid && asked === undefined && chunk.length === PIECE) return { encoding: "utf-8", byHead };
   }
   isValid &&= validator.ended;
   if (asked !== undefined) return { encoding: checkEncoding(asked, "--encoding") };
@@ -205,7 +190,7 @@ async function headOf(path: string, zipped: boolean, encoding: Encoding): Promis
   for await (const { text, last } of textOf(path, zipped, encoding)) {
     head += text;
     if (last) return { head, whole: true };
-    if (head.length >= HEAD) break;
+    if (head.length >= HEAD || encoding.byHead === true) break;
   }
   return { head, whole: false };
 }
@@ -242,9 +227,12 @@ export interface CsvForm {
   readonly names: readonly string[];
 }
 
-/** Finds out how a delimited text file is written. Errors: DataError for what cannot be read. */
-export async function csvForm(path: string, zipped: boolean, options: CsvOptions): Promise<CsvForm> {
-  const { table, names, escaped } = await describeCsv(path, zipped, options);
+/**
+ * Finds out how a delimited text file is written. `byHead` takes one that begins as UTF-8 to be UTF-8: for whoever sees all of its bytes anyway, and
+ * notices where it is not. Errors: DataError for what cannot be read.
+ */
+export async function csvForm(path: string, zipped: boolean, options: CsvOptions, byHead = false): Promise<CsvForm> {
+  const { table, names, escaped } = await describeCsv(path, zipped, options, byHead);
   const { encoding, delimiter, quote, header, skip } = table;
   const broken = encoding.broken === true;
   const plain = skip === 0 && leadingRecords(table) === Number(header) && !escaped;
@@ -260,8 +248,8 @@ interface DescribedCsv {
   readonly escaped: boolean;
 }
 
-async function describeCsv(path: string, zipped: boolean, options: CsvOptions): Promise<DescribedCsv> {
-  const encoding = await detectEncoding(path, zipped, options.encoding);
+async function describeCsv(path: string, zipped: boolean, options: CsvOptions, byHead = false): Promise<DescribedCsv> {
+  const encoding = await detectEncoding(path, zipped, options.encoding, byHead);
   const { head, whole } = await headOf(path, zipped, encoding);
   if (head.trim() === "") throw new DataError(`${path}: expected at least one row, got an empty file`);
   const given = options.delimiter === undefined ? {} : { delimiter: checkDelimiter(options.delimiter, "--delimiter") };

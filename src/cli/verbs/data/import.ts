@@ -1,7 +1,7 @@
 /** @module `descent data import SOURCE… --out FOLDER`. */
 import { basename, resolve } from "node:path";
 import { tableOptions } from "../../../tasks/options.js";
-import { choice, flag, text } from "../../../util/option.js";
+import { choice, flag, integer, text } from "../../../util/option.js";
 import { formatInteger } from "../../../util/text.js";
 import { defineVerb } from "../../verb.js";
 import { ConfigError } from "../../../util/errors.js";
@@ -21,6 +21,7 @@ export const verb = defineVerb({
     description: text({ help: "what the data are, for the card" }),
     encoding: tableOptions.encoding,
     delimiter: tableOptions.delimiter,
+    memory: integer({ help: "the most memory for a table", unit: "MiB", minimum: 64, defaultText: "half of what is free" }),
     skipBadRows: flag({ help: "leave out rows that cannot be read, and count them" }),
     lang: choice(["en", "zh"], { help: "language in which the card's page opens", default: "en" }),
   },
@@ -31,7 +32,7 @@ export const verb = defineVerb({
     "descent data import \"SELECT text, label FROM 'a.parquet' WHERE label IS NOT NULL\" --out labelled",
   ],
   async run({ positionals, options, signal, command, print, note }) {
-    const { out, licence, description, encoding, delimiter, skipBadRows, lang } = options;
+    const { out, licence, description, encoding, delimiter, memory, skipBadRows, lang } = options;
     if (out === undefined) throw new ConfigError("data import: expected --out FOLDER, got none");
     const { importData } = await import("../../../data/import-node.js");
     const { addStep } = await import("../../../report/data-card-node.js");
@@ -39,7 +40,7 @@ export const verb = defineVerb({
       out,
       signal,
       skipBadRows,
-      ...defined({ encoding, delimiter }),
+      ...defined({ encoding, delimiter, memoryMiB: memory }),
     });
     for (const decision of imported.decisions) note(decision, true);
     const card = await addStep(out, {

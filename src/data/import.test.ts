@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { sha256 } from "./files-node.js";
+import { importData } from "./import-node.js";
+import { inspectData } from "./inspect/inspect-node.js";
+import { inspectTable } from "./inspect/table-profile-node.js";
+import { addStep } from "../report/data-card-node.js";
+
+let folder = "";
+before(async () => void (folder = await mkdtemp(join(tmpdir(), "import-"))));
+after(() => rm(folder, { recursive: true, force: true }));
+const at = (...names: string[]): string => join(folder, ...names);
+
+/** Rows of more bytes than an encoding is seen in. */
+const rows = Array.from({ length: 20_000 }, (_, i) => `${i},${(i * 37) % 1000},${"ab"[i % 2]},"text ${i}, and so on"`);
+const long = `id,amount,label,text\n${rows.join("\n")}\n`;
+
+test("an imported table is described by its card, as it would be anew, until it is touched", async () => {
+  await writeFile(at("t.csv"), long);
+  const imported = await importData([at("t.csv")], { out: at("t") });
+  const card = await addStep(at("t"), { verb: "import", command: "descent data import", name: "t", ...imported });
+  const hash = sha256(Buffer.from(long));
+  assert.deepEqual(imported.inputs, [{ name: "t.csv", bytes: long.length, sha256: hash }]);
+  assert.deepEqual(card.steps[0]?.outputs, [{ name: "t.csv", bytes: long.length, sha256: hash }]);
+  assert.deepEqual(imported.counts, { rows: 20_000, files: 1 });
+  const anew = { ...(await inspectTable(at("t", "t.csv"))), name: "t" };
+  assert.deepEqual(await inspectData(at("t")), anew);
+  assert.match(await readFile(at("t", "card.html"), "utf8"), /Distribution of amount/);
+  // What is in the card is what is shown, as long as the file is the one that was imported.
+  const path = at("t", "card.json");
+  await writeFile(path, (await readFile(path, "utf8")).replace('"rows": 20000,\n    "columns"', '"rows": 77,\n    "columns"'));
+  const told = await inspectData(at("t"));
+  assert.equal(told.kind === "table" && told.rows, 77);
+  const asked = await inspectData(at("t"), { labelColumn: "label" });
+  assert.equal(asked.kind === "table" && asked.rows, 20_000);
+  await utimes(at("t", "t.csv"), new Date(), new Date(2020, 1, 1));
+  assert.deepEqual(await inspectData(at("t")), anew);
+});
+
+test("bytes of another encoding far behind the beginning are noticed", async () => {
+  const gbk = Buffer.concat([Buffer.from(long), Buffer.from("20000,1,a,\xb1\xb1\xbe\xa9\xb5\xc4\xcc\xec\xc6\xf8\n", "latin1")]);
+  await writeFile(at("gbk.csv"), gbk);
+  const profile = await inspectTable(at("gbk.csv"));
+  assert.equal(profile.rows, 20_001);
+  assert.match(profile.notes.join(), /read as GB18030/);
+  const imported = await importData([at("gbk.csv")], { out: at("gbk") });
+  assert.match(imported.decisions.join("\n"), /read as GB18030[^]*written as a CSV in UTF-8/);
+  assert.match(await readFile(at("gbk", "gbk.csv"), "utf8"), /北京的天气/);
+  assert.notEqual(imported.inputs[0]?.sha256, sha256(await readFile(at("gbk", "gbk.csv"))));
+});
+
+test("a table with a delimiter that has to be named is written anew, so that nobody has to name it again", async () => {
+  await writeFile(at("odd.csv"), "a~b\n1,5~x\n2,5~y\n3,5~z\n");
+  await importData([at("odd.csv")], { out: at("odd"), delimiter: "~" });
+  assert.equal(await readFile(at("odd", "odd.csv"), "utf8"), '"a","b"\n"1,5","x"\n"2,5","y"\n"3,5","z"\n');
+});
