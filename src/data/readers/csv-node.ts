@@ -127,12 +127,7 @@ class Sample {
  * Detects a file's encoding from all its bytes, or where `byHead` from the first ones if these are UTF-8; a gzip file is read to its end in any case, and so
  * checked.
  */
-async function detectEncoding(
-  path: string,
-  zipped: boolean,
-  asked: string | undefined,
-  byHead: boolean,
-): Promise<Encoding> {
+async function detectEncoding(path: string, zipped: boolean, asked: string | undefined, byHead: boolean): Promise<Encoding> {
   const validator = new Utf8Validator();
   const sample = new Sample();
   let [first, isValid] = [true, true];
