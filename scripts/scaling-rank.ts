@@ -6,6 +6,7 @@ import type { Tensor } from "../src/graph/index.js";
 import { crossEntropy } from "../src/losses/index.js";
 import { Gpt2 } from "../src/models/index.js";
 import { adamW } from "../src/optim/index.js";
+import type { Overlap } from "../src/parallel/index.js";
 import { joinGroup, leaveGroup, soleProcess } from "../src/parallel/index.js";
 import { planParallel } from "../src/train/parallel-node.js";
 import { TrainingState, trainingStep } from "../src/train/index.js";
@@ -19,6 +20,7 @@ export interface RankTask {
   readonly steps?: number;
   readonly threads?: number;
   readonly shardOptimizer?: boolean;
+  readonly overlap?: Overlap;
   /** Trains as one rank of several would, alone: its passes and its update, without the others. */
   readonly cut?: boolean;
   /** Lengths in float32 values that are summed. */
@@ -39,7 +41,15 @@ const SUMS = 12;
 const task = JSON.parse(process.argv[2] as string) as RankTask;
 const group = task.cut === true ? soleProcess() : await joinGroup();
 
-async function stepTimes({ model, batch = 8, steps = 4, threads = 1, shardOptimizer, cut }: RankTask): Promise<RankTimes> {
+async function stepTimes({
+  model,
+  batch = 8,
+  steps = 4,
+  threads = 1,
+  shardOptimizer,
+  overlap = "off",
+  cut,
+}: RankTask): Promise<RankTimes> {
   const { layers, width, vocabulary, length } = model as NonNullable<RankTask["model"]>;
   const gpt = new Gpt2({
     vocabSize: vocabulary,
@@ -51,7 +61,7 @@ async function stepTimes({ model, batch = 8, steps = 4, threads = 1, shardOptimi
     attentionDropout: 0,
   });
   const asked = { batchSize: batch, accumulate: 1 };
-  const plan = group.size === 1 && cut !== true ? undefined : planParallel({ group, shardOptimizer }, asked, 1e9);
+  const plan = group.size === 1 && cut !== true ? undefined : planParallel({ group, shardOptimizer, overlap }, asked, 1e9);
   const loss = crossEntropy();
   const step = trainingStep({
     model: gpt,

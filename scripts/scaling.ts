@@ -1,7 +1,8 @@
 /**
  * @module `npm run scaling`: how trainings in several processes scale on this machine. `-- speed` times a GPT of 29.5 M parameters in 2 ranks of one
  * thread beside one process of two, the same batch, in turns; `-- predict` compares the model of docs/scaling.md with measured steps of 2 and 4 ranks.
- * `-- model` prints the tables of docs/scaling.md. Needs Open MPI's `mpirun`, and a quiet machine.
+ * `-- overlap` times 2 ranks whose gradients travel during the backward pass and after it, in shared memory and (as root) between two network
+ * namespaces at 1 and 10 Gbit/s. `-- model` prints the tables of docs/scaling.md. Needs Open MPI's `mpirun`, and a quiet machine.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -10,19 +11,24 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { withoutLaunch } from "../src/parallel/index.js";
 import { formatTable } from "../src/util/text.js";
+import { makeHosts, onHosts, removeHosts } from "../test/e2e/two-hosts.js";
 import { dataTable, splitTable } from "./scaling-model.js";
 import type { RankTask, RankTimes } from "./scaling-rank.js";
 
 const PROGRAM = fileURLToPath(new URL("./scaling-rank.js", import.meta.url));
 const ROOT = { OMPI_ALLOW_RUN_AS_ROOT: "1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1" };
 
+const wordsOf = (task: RankTask): string[] => [process.execPath, PROGRAM, JSON.stringify(task)];
+
 /** Runs a task in so many ranks. */
 function timesOf(ranks: number, task: RankTask): Promise<RankTimes> {
-  const words = [process.execPath, PROGRAM, JSON.stringify(task)];
-  const [command, args] =
-    ranks === 1
-      ? [words[0] as string, words.slice(1)]
-      : ["mpirun", ["--oversubscribe", "--bind-to", "none", "-n", String(ranks), ...words]];
+  const words = wordsOf(task);
+  return ranks === 1
+    ? timesFrom(words[0] as string, words.slice(1))
+    : timesFrom("mpirun", ["--oversubscribe", "--bind-to", "none", "-n", String(ranks), ...words]);
+}
+
+function timesFrom(command: string, args: readonly string[]): Promise<RankTimes> {
   const child = spawn(command, args, { env: { ...withoutLaunch(process.env), ...ROOT }, stdio: ["ignore", "pipe", "inherit"] });
   let said = "";
   child.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
@@ -70,6 +76,36 @@ async function speed(): Promise<void> {
       }),
     ),
   );
+}
+
+/** 2 ranks whose gradients travel during the backward pass, and after it. */
+async function overlap(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "descent-scaling-"));
+  const rows: string[][] = [];
+  for (const megabits of [undefined, 10_000, 1000]) {
+    const problem = megabits === undefined ? undefined : makeHosts(megabits);
+    try {
+      if (problem !== undefined) throw new Error(problem);
+      const times = { off: [] as number[], on: [] as number[] };
+      for (let round = 0; round < ROUNDS; round++)
+        for (const kind of ["off", "on"] as const) {
+          const task: RankTask = { model: GPT, batch: 8, steps: 4, threads: 1, overlap: kind };
+          const [command, args] = onHosts(folder, wordsOf(task));
+          const got = await (megabits === undefined ? timesOf(2, task) : timesFrom(command, args));
+          times[kind].push(...(got.stepMs ?? []));
+        }
+      const { off, on } = times;
+      const network = megabits === undefined ? "shared memory" : `${megabits / 1000} Gbit/s, TCP`;
+      rows.push([network, ...[least(off), median(off), least(on), median(on)].map(ms), (least(off) / least(on)).toFixed(2)]);
+    } finally {
+      if (megabits !== undefined) removeHosts();
+    }
+  }
+  rmSync(folder, { recursive: true, force: true });
+  console.log(
+    `GPT of 29.5 M parameters, 8 sequences of ${GPT.length} tokens a step, 2 ranks of one thread, ${ROUNDS} rounds in turns`,
+  );
+  console.log(formatTable(["network", "after: least", "median", "during: least", "median", "speed"], rows));
 }
 
 const SMALL = { layers: 4, width: 256, vocabulary: 4096, length: 64 };
@@ -136,7 +172,8 @@ const [what] = process.argv.slice(2);
 if (what === "model") console.log(`${dataTable(8192)}\n\n${splitTable()}`);
 else if (what === "speed") await speed();
 else if (what === "predict") await predict();
+else if (what === "overlap") await overlap();
 else {
-  console.error("usage: npm run scaling -- model|speed|predict");
+  console.error("usage: npm run scaling -- model|speed|predict|overlap");
   process.exitCode = 2;
 }

@@ -2,6 +2,8 @@
  * @module Bytes of a file that the system pages in as they are read, and out where memory is short: for weights larger than memory.
  */
 import { openSync } from "node:fs";
+import type koffiModule from "koffi";
+import { loadKoffi } from "../util/koffi-node.js";
 
 /** Offsets of mappings are multiples of the pages of every system that Node runs on. */
 const PAGE_BYTES = 2 ** 16;
@@ -14,7 +16,7 @@ export type MappedFile = (begin: number, length: number) => Uint8Array | undefin
 export async function fileMapper(): Promise<((path: string) => MappedFile) | undefined> {
   if (process.platform !== "linux" && process.platform !== "darwin") return undefined;
   try {
-    const { default: koffi } = await import("koffi");
+    const koffi = await loadKoffi<typeof koffiModule>();
     const mmap = koffi.load(null).func("void *mmap(void *, size_t, int, int, int, int64_t)");
     return (path) => {
       const file = openSync(path, "r");

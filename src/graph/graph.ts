@@ -5,13 +5,13 @@ import type { Node } from "./node.js";
 import type { Tensor } from "./tensor.js";
 import { createNode } from "./tensor.js";
 
-/** Every node that the given tensors need, in trace order (which is topological). Shapes and types play no part. */
-export function reachableNodes(outputs: Iterable<Tensor>): Node[] {
+/** Every node that the given tensors need, in trace order (which is topological), but for nodes that `isGiven` and what only these need. Shapes and types play no part. */
+export function reachableNodes(outputs: Iterable<Tensor>, isGiven: (node: Node) => boolean = () => false): Node[] {
   const seen = new Set<Node>();
   const pending: Node[] = [];
   for (const output of outputs) pending.push(output.node);
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    if (seen.has(node)) continue;
+    if (seen.has(node) || isGiven(node)) continue;
     seen.add(node);
     for (const input of node.inputs) if (input !== null && !seen.has(input.node)) pending.push(input.node);
   }

@@ -3,6 +3,9 @@
  * in one memory, so that it travels in few large messages.
  */
 import type { ProcessGroup } from "./group.js";
+import { broadcastJson } from "./group.js";
+import type { Overlap } from "./overlap.js";
+import { OverlapChoice } from "./overlap.js";
 import { nodesOf, TreeSum } from "./tree.js";
 
 /** Elements between two entries: the engine's kernels like memory that begins at a cache line. */
@@ -15,6 +18,8 @@ export interface ExchangePlan {
   readonly passes: number;
   /** Sums have the same bits for any number of ranks that the passes of all of them divide. */
   readonly exact: boolean;
+  /** Whether sums without a fixed order go on during the backward pass; left out, where that is measured to gain. */
+  readonly overlap?: Overlap | undefined;
 }
 
 /** The memory of named arrays, one after another. */
@@ -39,6 +44,20 @@ export class FlatMemory {
     const [start, length] = this.#places.get(name) as readonly [number, number];
     return this.all.subarray(start, start + length);
   }
+
+  /** Where arrays lie in the memory: neighbours in one piece. */
+  rangesOf(names: readonly string[]): (readonly [start: number, end: number])[] {
+    const ranges: [number, number][] = [];
+    for (const [start, length] of names
+      .map((name) => this.#places.get(name) as readonly [number, number])
+      .sort((a, b) => a[0] - b[0])) {
+      const end = start + Math.ceil(length / ALIGNMENT) * ALIGNMENT;
+      const last = ranges.at(-1);
+      if (last?.[1] === start) last[1] = end;
+      else ranges.push([start, end]);
+    }
+    return ranges;
+  }
 }
 
 function addTo(a: Float32Array, b: Float32Array): void {
@@ -61,7 +80,10 @@ export class Exchange {
   stops = false;
   /** Whether sums have a fixed order. */
   readonly exact: boolean;
+  readonly overlap: OverlapChoice;
   readonly #free: Float32Array[] = [];
+  /** Whether sums of this update are under way. */
+  #hasBegun = false;
   #tree: TreeSum<Float32Array>;
   #done = 0;
 
@@ -70,6 +92,8 @@ export class Exchange {
     this.passes = plan.passes;
     this.allPasses = plan.passes * group.size;
     this.exact = plan.exact;
+    // A cut graph may have other last bits.
+    this.overlap = new OverlapChoice(group, plan.exact ? "off" : (plan.overlap ?? "auto"));
     this.part = new FlatMemory(lengths);
     // One pass and a sum of any order need no second memory.
     this.total = plan.passes === 1 && !plan.exact ? this.part : new FlatMemory(lengths);
@@ -83,10 +107,31 @@ export class Exchange {
     });
   }
 
+  /** What the first rank makes, for all. */
+  agree<T>(make: () => T): Promise<T> {
+    return broadcastJson(this.group, () => Promise.resolve(make()));
+  }
+
+  /** Whether the pass to come is the last one of an update, and its sums go on while it computes. */
+  get overlaps(): boolean {
+    return this.overlap.isOn && this.#done === this.passes - 1;
+  }
+
+  /** Takes some arrays of what the last pass leaves in `part`, and begins to sum them over all ranks, into `total`. */
+  begin(names: readonly string[]): void {
+    this.#hasBegun = true;
+    for (const [start, end] of this.part.rangesOf(names)) {
+      const sums = this.total.all.subarray(start, end);
+      if (this.total !== this.part) addTo(sums, this.part.all.subarray(start, end));
+      this.group.begin(sums);
+    }
+  }
+
   /** Takes what the pass left in `part`. */
   add(): void {
     const pass = this.#done++;
     const { all } = this.part;
+    if (this.#hasBegun) return;
     if (!this.exact) {
       if (this.total === this.part) return;
       if (pass === 0) this.total.all.set(all);
@@ -107,6 +152,10 @@ export class Exchange {
   /** Sums over all ranks, into `total`. */
   async finish(): Promise<void> {
     this.#done = 0;
+    if (this.#hasBegun) {
+      this.#hasBegun = false;
+      return this.group.settle();
+    }
     if (!this.exact) return this.group.sum(this.total.all);
     const { partials } = this.#tree;
     await this.#sumInOrder(partials.map(({ sum }) => sum));

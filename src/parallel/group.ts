@@ -15,6 +15,12 @@ export interface ProcessGroup {
   readonly library: string;
   /** Adds up over all ranks, in place, in an order of the library's own. */
   sum(values: Float32Array | Float64Array): Promise<void>;
+  /** Begins to add up over all ranks, in place: `progress` goes on with it, and `settle` waits for its end. Until then no rank asks for anything else. */
+  begin(values: Float32Array): void;
+  /** Does what can be done now of the sums that were begun. Returns whether any is still under way. */
+  progress(): boolean;
+  /** Waits until all sums that were begun are there. */
+  settle(): Promise<void>;
   /** Each rank's bytes, of any length, by rank. */
   gather(bytes: Uint8Array): Promise<Uint8Array[]>;
   /** Part i of `send` goes to rank i; part i of `receive` comes from rank i. All parts are of one length. Blocks: `meet` first. */
@@ -41,6 +47,9 @@ export const soleProcess = (host = "localhost"): ProcessGroup => ({
   localSize: 1,
   library: "none",
   sum: () => Promise.resolve(),
+  begin: () => undefined,
+  progress: () => false,
+  settle: () => Promise.resolve(),
   gather: (bytes) => Promise.resolve([bytes]),
   exchange: copied,
   collect: copied,

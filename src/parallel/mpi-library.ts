@@ -3,10 +3,12 @@
  * MPICH's are numbers that its ABI fixes (`mpi.h` of MPICH 3.1 and later, which MVAPICH and Intel MPI share).
  */
 import { ConfigError, SessionError } from "../util/errors.js";
+import { loadKoffi } from "../util/koffi-node.js";
 import { own } from "../util/record.js";
 import type { Launch } from "./launch.js";
 
-type Handle = bigint | number;
+/** The address of one of Open MPI's things, or the number of one of MPICH's. */
+export type Handle = bigint | number;
 type Argument = Handle | ArrayBufferView | null;
 
 /** Where a system keeps its libraries of MPI: Open MPI's first, MPICH's second. */
@@ -38,6 +40,9 @@ const FUNCTIONS = {
   MPI_Allgather: ["ptr", "int", "h", "ptr", "int", "h", "h"],
   MPI_Allgatherv: ["ptr", "int", "h", "ptr", "ptr", "ptr", "h", "h"],
   MPI_Alltoall: ["ptr", "int", "h", "ptr", "int", "h", "h"],
+  MPI_Ialltoall: ["ptr", "int", "h", "ptr", "int", "h", "h", "ptr"],
+  MPI_Iallgather: ["ptr", "int", "h", "ptr", "int", "h", "h", "ptr"],
+  MPI_Comm_dup: ["h", "ptr"],
   MPI_Bcast: ["ptr", "int", "h", "int", "h"],
   MPI_Finalize: [],
   MPI_Abort: ["h", "int"],
@@ -134,7 +139,7 @@ export class MpiLibrary {
     platform: string = process.platform,
     given = process.env["DESCENT_MPI"],
   ): Promise<MpiLibrary> {
-    const koffi = (await import("koffi")).default as unknown as Koffi;
+    const koffi = await loadKoffi<Koffi>();
     const known = own(LIBRARIES, platform);
     const family = launch.launcher === "MPICH" ? "MPICH" : "Open MPI";
     const names = given !== undefined && given !== "" ? [given] : (known?.[family] ?? []);
@@ -155,5 +160,12 @@ export class MpiLibrary {
   call(name: MpiFunction, ...args: readonly Argument[]): void {
     const status = (this.#functions.get(name) as (...args: readonly unknown[]) => number)(...args);
     if (status !== 0) throw new SessionError(`mpi: ${name} failed with error ${status}`);
+  }
+
+  /** Makes a communicator of the same ranks as another one has, all of which call this. */
+  duplicate(communicator: Handle): Handle {
+    const made = new BigUint64Array(1);
+    this.call("MPI_Comm_dup", communicator, made);
+    return typeof communicator === "bigint" ? (made[0] as bigint) : (new Int32Array(made.buffer)[0] as number);
   }
 }

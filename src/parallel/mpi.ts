@@ -6,6 +6,7 @@ import { afterDispose, SessionError } from "../util/errors.js";
 import type { ProcessGroup } from "./group.js";
 import { gatherJson, soleProcess } from "./group.js";
 import type { Launch } from "./launch.js";
+import { BackgroundSums } from "./background-sums.js";
 import { launchOf } from "./launch.js";
 import { MpiLibrary } from "./mpi-library.js";
 import { RankWatch } from "./watch.js";
@@ -50,6 +51,7 @@ export class MpiGroup implements ProcessGroup {
   readonly #sleeper = new Int32Array(new SharedArrayBuffer(4));
   /** The ranks of this host leave no core idle: one that waits makes room. */
   readonly #crowded: boolean;
+  #sums: BackgroundSums | undefined;
   #watch: RankWatch | undefined;
   #isOver = false;
 
@@ -94,6 +96,20 @@ export class MpiGroup implements ProcessGroup {
       const part = values.subarray(start, start + bucket);
       this.#mpi.call("MPI_Allreduce", inPlace, part, part.length, type, sum, world);
     }
+  }
+
+  begin(values: Float32Array): void {
+    this.#sums ??= new BackgroundSums(this.#mpi, this.size);
+    this.#sums.begin(values);
+  }
+
+  progress(): boolean {
+    this.#sums?.progress();
+    return this.#sums?.isBusy === true;
+  }
+
+  settle(): Promise<void> {
+    return this.#until(() => !this.progress());
   }
 
   async gather(bytes: Uint8Array): Promise<Uint8Array[]> {
@@ -149,10 +165,15 @@ export class MpiGroup implements ProcessGroup {
     if (this.#isOver) throw afterDispose("process group");
     const { world, ignoreStatus } = this.#mpi.constants;
     this.#mpi.call("MPI_Ibarrier", world, this.#request);
-    const start = performance.now();
-    for (;;) {
+    await this.#until(() => {
       this.#mpi.call("MPI_Test", this.#request, this.#done, ignoreStatus);
-      if (this.#done[0] !== 0) return;
+      return this.#done[0] !== 0;
+    });
+  }
+
+  async #until(isDone: () => boolean): Promise<void> {
+    const start = performance.now();
+    while (!isDone()) {
       const waited = performance.now() - start;
       if (waited < SPIN_MS) {
         // Where ranks share cores, the one that is waited for may need this one.

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Exchange } from "./exchange.js";
+import type { ProcessGroup } from "./group.js";
 import { soleProcess } from "./group.js";
 import { launchOf, refuseRanks, withoutLaunch } from "./launch.js";
 import { MpiLibrary } from "./mpi-library.js";
+import { OverlapChoice } from "./overlap.js";
 import { isNode, nodesOf, TreeSum } from "./tree.js";
 
 /** Sums texts as the tree brackets them. */
@@ -57,6 +59,67 @@ test("an exchange of one process sums its passes", async () => {
     exchange.meansOf([Float64Array.of(1)]);
     assert.equal(exchange.stops, true);
   }
+});
+
+/** A group whose second rank measures what the first does. */
+const twins: ProcessGroup = {
+  ...soleProcess(),
+  size: 2,
+  collect: (send, receive) => [0, send.length].forEach((at) => receive.set(send, at)),
+};
+
+/** What is chosen, and said, where updates take so long without and with overlap, and sums so long without. */
+function choose(off: number, sums: number, on: number): { isOn: boolean; said: string[]; tried: number } {
+  const choice = new OverlapChoice(twins, "auto");
+  const said: string[] = [];
+  choice.onMeasured = (text) => said.push(text);
+  let tried = 0;
+  for (let update = 0; update < 40; update++) {
+    if (choice.isOn) tried++;
+    // The first update of either kind compiles; one in four is late.
+    const late = update % 4 === 3 ? 500 : 0;
+    const whole = (choice.isOn ? on : off) + late;
+    choice.take(update === 0 || tried === 1 ? NaN : whole, choice.isOn ? 1 : sums);
+  }
+  return { isOn: choice.isOn, said, tried };
+}
+
+test("sums overlap the backward pass where the first updates gain by it", () => {
+  const gains = choose(200, 80, 140);
+  assert.equal(gains.isOn, true);
+  assert.deepEqual(gains.said, ["gradients travel during the backward pass: 140 ms an update with --overlap on, 200 with off"]);
+  const loses = choose(200, 20, 198);
+  assert.deepEqual({ ...loses, said: loses.said.length }, { isOn: false, said: 1, tried: 6 });
+  // Sums that are short are not worth a try.
+  for (const [off, sums] of [
+    [200, 8],
+    [20, 4],
+  ] as const)
+    assert.deepEqual(choose(off, sums, 1), { isOn: false, said: [], tried: 0 });
+  assert.equal(new OverlapChoice(twins, "on").isOn, true);
+  assert.equal(new OverlapChoice(soleProcess(), "on").isOn, false);
+});
+
+test("an exchange takes groups of arrays as ranges of its memory", async () => {
+  const begun: number[][] = [];
+  const group: ProcessGroup = { ...twins, begin: (values) => void begun.push([values.byteOffset / 64, values.length / 16]) };
+  const lengths = new Map(["a", "b", "c", "d"].map((name) => [name, 17]));
+  const exchange = new Exchange(group, { passes: 2, exact: false, overlap: "on" }, lengths);
+  exchange.part.all.fill(1);
+  assert.equal(exchange.overlaps, false);
+  exchange.add();
+  assert.equal(exchange.overlaps, true);
+  exchange.part.all.fill(10);
+  exchange.begin(["d", "c", "a"]);
+  exchange.begin(["b"]);
+  exchange.add();
+  await exchange.finish();
+  assert.deepEqual(begun, [
+    [0, 2],
+    [4, 4],
+    [2, 2],
+  ]);
+  assert.ok(["a", "b", "c", "d"].every((name) => exchange.total.of(name).every((value) => value === 11)));
 });
 
 test("launchers are known by their variables, and a batch script's are none", () => {

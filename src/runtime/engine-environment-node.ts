@@ -6,6 +6,8 @@
 import { readFileSync } from "node:fs";
 import { isMainThread } from "node:worker_threads";
 import { SessionError } from "../util/errors.js";
+import type koffiModule from "koffi";
+import { loadKoffi } from "../util/koffi-node.js";
 
 const VARIABLE = "ORT_DISABLE_TELEMETRY";
 /** Bytes of arguments up to which the engine's reports were seen to do no harm. */
@@ -34,7 +36,7 @@ export async function withoutReports(): Promise<void> {
 /** Sets a variable of the process's own environment; where koffi is not to be had, only the thread's copy holds it. */
 async function setInProcess(name: string, value: string): Promise<void> {
   try {
-    const { default: koffi } = await import("koffi");
+    const koffi = await loadKoffi<typeof koffiModule>();
     koffi.load(null).func("int setenv(const char *, const char *, int)")(name, value, 1);
   } catch {
     // The engine then does what it was built to do.

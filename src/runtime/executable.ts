@@ -65,11 +65,15 @@ export class Executable implements AsyncDisposable {
   }
 
   /**
-   * Runs on values that the engine holds, whose numbers are neither read nor copied, as training steps do.
+   * Runs on values that the engine holds, whose numbers are neither read nor copied, as training steps do. `meanwhile`: see `Session`.
    *
    * Errors: ShapeError, DTypeError for a value that is missing or is none of the graph's type.
    */
-  async run(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Promise<Record<string, Value>> {
+  async run(
+    feeds: Readonly<Record<string, Value>>,
+    into?: Readonly<Record<string, Value>>,
+    meanwhile?: () => void,
+  ): Promise<Record<string, Value>> {
     if (this.#isDisposed) throw new SessionError("run: expected an executable that is open, got one that was disposed");
     for (const name of this.inputs) {
       const value = own(feeds, name);
@@ -78,7 +82,7 @@ export class Executable implements AsyncDisposable {
         throw new DTypeError(`run: input "${name}": expected a value that the engine holds, got plain numbers; use call`);
       this.#checkType(name, value);
     }
-    return this.#session.run(feeds, into);
+    return this.#session.run(feeds, into, meanwhile);
   }
 
   /** Refuses indices out of range among the given inputs. Errors: DataError, with the example and the value. */

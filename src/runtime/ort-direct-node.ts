@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import type { DType, TensorData, TypedArray } from "../graph/index.js";
 import { DTYPES, sizeOf } from "../graph/index.js";
 import { SessionError } from "../util/errors.js";
+import { hasThreads, loadKoffi } from "../util/koffi-node.js";
 import { SharedArena } from "./ort-arena-node.js";
 import type { SessionOptions } from "./runtime.js";
 
@@ -84,10 +85,24 @@ interface Koffi {
   load(path: string): KoffiLibrary;
   array(type: string, length: number): unknown;
   decode(pointer: bigint, type: unknown, length?: number): unknown;
+  config(): { readonly async_stack_size?: number };
   proto(result: string, parameters: readonly string[]): unknown;
   call(pointer: bigint, type: unknown, ...args: readonly unknown[]): unknown;
   address(buffer: ArrayBufferLike): bigint;
   view(pointer: bigint, bytes: number): ArrayBuffer;
+}
+
+/** Names and values of the inputs of a run, then of its outputs: arrays of addresses. */
+type RunArguments = readonly [
+  inputNames: BigUint64Array,
+  inputs: BigUint64Array,
+  outputNames: BigUint64Array,
+  outputs: BigUint64Array,
+];
+
+/** A function that koffi calls in another thread, with its callback as the last argument. */
+interface ThreadFunction {
+  async(...args: readonly unknown[]): void;
 }
 
 /** The engine's library beside its binding, which is loaded once for both. */
@@ -126,6 +141,7 @@ export class DirectEngine {
   /** Options of runs that give the arena's free memory back. */
   #emptyingOptions: Pointer | undefined;
   #arena: SharedArena | undefined;
+  #threadRun: ThreadFunction | undefined;
   readonly #trim: () => void;
 
   private constructor(koffi: Koffi, library: KoffiLibrary, table: readonly bigint[]) {
@@ -144,7 +160,7 @@ export class DirectEngine {
 
   /** Throws any error where koffi or this engine is not available. */
   static async #load(): Promise<DirectEngine> {
-    const koffi = (await import("koffi")).default as Koffi;
+    const koffi = await loadKoffi<Koffi>();
     const library = koffi.load(libraryPath());
     const base = library.func("void *OrtGetApiBase()")();
     const [getApi, getVersion] = koffi.decode(base as bigint, koffi.array("void *", 2)) as [bigint, bigint];
@@ -167,7 +183,10 @@ export class DirectEngine {
 
   /** Calls a function that gives a status. Errors: Error with the engine's message. */
   #check(name: FunctionName, ...args: readonly Argument[]): void {
-    const status = this.#call(name, ...args) as bigint | null;
+    this.#succeed(this.#call(name, ...args) as bigint | null);
+  }
+
+  #succeed(status: bigint | null): void {
     if (status === null) return;
     const message = this.#call("getErrorMessage", status) as string;
     this.#call("releaseStatus", status);
@@ -255,15 +274,43 @@ export class DirectEngine {
   }
 
   /** Runs; entries of `outputs` that are 0 come back filled. */
-  run(
-    session: Pointer,
-    inputNames: BigUint64Array,
-    inputs: BigUint64Array,
-    outputNames: BigUint64Array,
-    outputs: BigUint64Array,
-  ): void {
+  run(session: Pointer, ...[inputNames, inputs, outputNames, outputs]: RunArguments): void {
     const options = this.#runOptions ?? null;
     this.#check("run", session, options, inputNames, inputs, inputs.length, outputNames, outputs.length, outputs);
+  }
+
+  /**
+   * Runs in another thread, where koffi can call one, and calls `meanwhile` about once in a millisecond until that has ended. What `meanwhile` throws is
+   * thrown then.
+   */
+  async runAside(
+    meanwhile: () => void,
+    session: Pointer,
+    ...[inputNames, inputs, outputNames, outputs]: RunArguments
+  ): Promise<void> {
+    if (!hasThreads(this.#koffi)) return this.run(session, inputNames, inputs, outputNames, outputs);
+    const options = this.#runOptions ?? null;
+    let failure: unknown;
+    const timer = setInterval(() => {
+      try {
+        if (failure === undefined) meanwhile();
+      } catch (error) {
+        failure = error;
+      }
+    }, 1);
+    const status = await new Promise<bigint | null>((resolve, reject) => {
+      const ended = (error: Error | null, result: bigint | null): void => (error === null ? resolve(result) : reject(error));
+      const given = [inputNames, inputs, inputs.length, outputNames, outputNames.length, outputs];
+      this.#runInThread.async(session, options, ...given, ended);
+    }).finally(() => clearInterval(timer));
+    this.#succeed(status);
+    if (failure !== undefined) throw failure;
+  }
+
+  /** The engine's `run` as a function that koffi calls in threads. */
+  get #runInThread(): ThreadFunction {
+    const [pointer, type] = this.#functions.get("run") as readonly [bigint, unknown];
+    return (this.#threadRun ??= this.#koffi.decode(pointer, type) as ThreadFunction);
   }
 
   /** The arena that this engine's sessions share. */

@@ -126,9 +126,24 @@ export class DirectSession implements Session {
     dropped.register(this, this.#free, this);
   }
 
-  /** Runs synchronously in this thread, then yields to the event loop if it has not had a turn for TURN_MS. */
-  async run(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Promise<Record<string, Value>> {
-    const values = this.#runNow(feeds, into);
+  /** Runs synchronously in this thread, then yields to the event loop if it has not had a turn for TURN_MS; in another thread where there is something to do meanwhile. */
+  async run(
+    feeds: Readonly<Record<string, Value>>,
+    into?: Readonly<Record<string, Value>>,
+    meanwhile?: () => void,
+  ): Promise<Record<string, Value>> {
+    const session = this.#begin(feeds, into);
+    const given = [this.#inputNames.addresses, this.#inputValues, this.#outputNames.addresses, this.#outputValues] as const;
+    try {
+      if (meanwhile === undefined) this.#engine.run(session, ...given);
+      else await this.#engine.runAside(meanwhile, session, ...given);
+    } catch (cause) {
+      const message = engineMessage(cause);
+      throw new SessionError(STOPPED.test(message) ? "session: the run was stopped" : `engine: ${message}`, { cause });
+    }
+    const values: Record<string, Value> = {};
+    for (const [i, name] of this.outputs.entries())
+      setOwn(values, name, own(into, name) ?? new HostValue(this.#Tensor, this.#engine.take(this.#outputValues[i] as Pointer)));
     if (performance.now() - turnAt > TURN_MS) {
       await new Promise((resolve) => setImmediate(resolve));
       turnAt = performance.now();
@@ -136,7 +151,8 @@ export class DirectSession implements Session {
     return values;
   }
 
-  #runNow(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Record<string, Value> {
+  /** Puts the values of a run in their places. Returns the session. */
+  #begin(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Pointer {
     const session = this.#session;
     if (session === undefined) throw new SessionError("session: expected an open session, got one that was disposed");
     for (const [i, name] of this.inputs.entries()) {
@@ -150,17 +166,7 @@ export class DirectSession implements Session {
     }
     if (into !== undefined) refuseSharedMemory(feeds, into, this.#inPlace);
     this.#shared?.arena.beforeRun(this.#shared.bytes, this.#runs++);
-    try {
-      const [given, made] = [this.#inputNames.addresses, this.#outputNames.addresses];
-      this.#engine.run(session, given, this.#inputValues, made, this.#outputValues);
-    } catch (cause) {
-      const message = engineMessage(cause);
-      throw new SessionError(STOPPED.test(message) ? "session: the run was stopped" : `engine: ${message}`, { cause });
-    }
-    const values: Record<string, Value> = {};
-    for (const [i, name] of this.outputs.entries())
-      setOwn(values, name, own(into, name) ?? new HostValue(this.#Tensor, this.#engine.take(this.#outputValues[i] as Pointer)));
-    return values;
+    return session;
   }
 
   #pointerOf(value: Value): Pointer {

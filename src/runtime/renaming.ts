@@ -39,9 +39,9 @@ export class RenamingSession implements Session {
     this.outputs = session.outputs.map((name) => this.#back.get(name) ?? name);
   }
 
-  async run(feeds: Values, into?: Values): Promise<Record<string, Value>> {
+  async run(feeds: Values, into?: Values, meanwhile?: () => void): Promise<Record<string, Value>> {
     const places = into === undefined ? undefined : inNames(into, this.#renamed);
-    return inNames(await this.#session.run(feeds, places), this.#back);
+    return inNames(await this.#session.run(feeds, places, meanwhile), this.#back);
   }
 
   [Symbol.asyncDispose](): PromiseLike<void> {

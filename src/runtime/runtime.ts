@@ -53,8 +53,13 @@ export interface Session extends AsyncDisposable {
   /**
    * Runs once. Outputs named in `into` are written there, without allocating; they must not share memory with a feed
    * (the engine would silently compute wrong results, so this is checked), but for pairs of `inPlace`. The others come back as new values.
+   * Where the engine can compute in another thread, `meanwhile` is called about once in a millisecond until it has; elsewhere never.
    */
-  run(feeds: Readonly<Record<string, Value>>, into?: Readonly<Record<string, Value>>): Promise<Record<string, Value>>;
+  run(
+    feeds: Readonly<Record<string, Value>>,
+    into?: Readonly<Record<string, Value>>,
+    meanwhile?: () => void,
+  ): Promise<Record<string, Value>>;
 }
 
 /** Lets another thread of the process end this one's runs. */

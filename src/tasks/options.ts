@@ -274,6 +274,11 @@ export const trainingOptions = {
     defaultText: "an eighth of an update's",
   }),
   shardOptimizer: flag({ help: "under mpirun: keep the optimizer's state of each parameter in one rank alone (ZeRO-1)" }),
+  overlap: choice(["auto", "on", "off"], {
+    help: "under mpirun: send gradients while those of lower layers are computed; auto times the first updates in both ways",
+    default: "auto",
+    local: true,
+  }),
   keepCheckpoints: integer({
     help: "checkpoints to keep, spread over the training: descent explain --influence goes through them",
     minimum: 1,

@@ -3,7 +3,7 @@
  */
 import { nearestMultiples } from "../data/index.js";
 import { sizeOf } from "../graph/index.js";
-import type { ExchangePlan, ProcessGroup } from "../parallel/index.js";
+import type { ExchangePlan, Overlap, ProcessGroup } from "../parallel/index.js";
 import { Exchange, threadsPerRank } from "../parallel/index.js";
 import { ConfigError } from "../util/errors.js";
 import type { ParallelPlan } from "./parallel.js";
@@ -21,6 +21,8 @@ export interface ParallelOptions {
   readonly microBatch?: number;
   /** Keeps the optimizer's slots of each parameter in one process alone (ZeRO, stage 1). Rajbhandari et al. 2020. */
   readonly shardOptimizer?: boolean;
+  /** Whether gradients travel between processes while those of lower layers are computed; `auto` by default: the first updates are timed in both ways. */
+  readonly overlap?: Overlap | undefined;
 }
 
 /** An eighth of an update, where that is whole; else the next smaller part, if possible one that four processes can share. */
@@ -51,6 +53,8 @@ export function planParallel(
     const microBatch = batchSize / size;
     return planOf(options, { exact: false, batchSize, accumulate, allPasses, microBatch }, accumulate);
   }
+  if (options.overlap === "on")
+    throw new ConfigError("--overlap: expected auto or off with --exact, whose sums have an order of their own, got on");
   const whole = batchSize * accumulate;
   if (whole > examples)
     throw new ConfigError(
@@ -77,7 +81,7 @@ const exactRemedy = (whole: number, size: number): string =>
 
 /** The plan of a training whose processes have so many passes each in an update. */
 function planOf(
-  { group, shardOptimizer }: ParallelOptions,
+  { group, shardOptimizer, overlap }: ParallelOptions,
   sizes: Pick<ParallelPlan, "exact" | "batchSize" | "accumulate" | "allPasses" | "microBatch">,
   passes: number,
 ): ParallelPlan {
@@ -88,7 +92,7 @@ function planOf(
     // The engine adds up in another order with another number of threads.
     threads: exact ? 1 : group.size === 1 ? undefined : threadsPerRank(group.localSize),
     share: { rank: group.rank, size: group.size, pieces: exact ? passes : 1 },
-    exchangeFor: (step) => exchangeFor(group, { passes, exact }, step),
+    exchangeFor: (step) => exchangeFor(group, { passes, exact, overlap }, step),
     ownersFor: (step) => (shardOptimizer === true && group.size > 1 ? ownersFor(group, step) : undefined),
   };
 }

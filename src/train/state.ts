@@ -19,6 +19,9 @@ import type { CutGraph, Factors } from "./cut-step.js";
 import type { InPlace } from "./flat-state.js";
 import { factorNumbers, inPlaceFor } from "./flat-state.js";
 import { withoutCodes } from "./quantized-base.js";
+import type { CompiledStep } from "./overlapped-passes.js";
+import { OverlappedPasses } from "./overlapped-passes.js";
+import type { Segment } from "./segments.js";
 import { StateValues } from "./state-values.js";
 import { gradientName, initialValues, nextName, trainingStep, WEIGHT_NAME } from "./step.js";
 
@@ -44,14 +47,6 @@ export interface InitOptions {
 /** A step's scalars by name: `loss`, the metrics, and what the optimizer reports. */
 export type StepMetrics = Record<string, number> & { readonly loss: number };
 
-interface CompiledStep extends StepGraph, Partial<Pick<CutGraph, "filled" | "factors">> {
-  readonly executable: Executable;
-  /** A pass of several that make an update: gradients alone. */
-  readonly isPass: boolean;
-  /** Host memory of the scalar outputs. */
-  readonly places: ReadonlyMap<string, Value>;
-}
-
 /** Describes and owns at once: see `trainingStep` for the description alone. Whatever is asked of it is done in order, one thing at a time. */
 export class TrainingState implements AsyncDisposable {
   readonly step: TrainingStep;
@@ -72,6 +67,9 @@ export class TrainingState implements AsyncDisposable {
   readonly #compileOptions: CompileOptions;
   readonly #values: StateValues;
   readonly #steps = new Map<string, Promise<CompiledStep>>();
+  #overlapped: OverlappedPasses | undefined;
+  /** When the update under way began, and whether a graph was compiled since. */
+  #clock = { begun: 0, isCompiling: false };
   readonly #evaluators = new Set<Executable>();
   readonly #queue = new TaskQueue();
   #disposed: Promise<void> | undefined;
@@ -180,12 +178,16 @@ export class TrainingState implements AsyncDisposable {
   }
 
   async #runNow(batch: BatchData): Promise<StepMetrics> {
+    if (this.#accumulated === 0) this.#clock = { begun: performance.now(), isCompiling: false };
     const compiled = await this.#stepFor(batch);
     compiled.executable.checkIndices(batch);
     const values: Record<string, Value> = {};
     for (const name in batch) setOwn(values, name, this.runtime.upload(own(batch, name) as TensorData));
     const metrics: Record<string, number> = {};
-    const given = await this.#execute(compiled, values);
+    const given =
+      this.exchange?.overlaps === true
+        ? await this.#overlappedPasses(this.exchange).run(compiled, values)
+        : await this.#execute(compiled, values);
     for (const name of compiled.metrics) setOwn(metrics, name, own(given, name) as number);
     for (const name in values) own(values, name)?.[Symbol.dispose]();
     if (this.exchange !== undefined)
@@ -205,6 +207,14 @@ export class TrainingState implements AsyncDisposable {
     return metrics as StepMetrics;
   }
 
+  #overlappedPasses(exchange: Exchange): OverlappedPasses {
+    const paths = [...this.step.optimizer.trained(this.step.model.parameters()).keys()];
+    return (this.#overlapped ??= new OverlappedPasses(exchange, new Set(paths.map(gradientName)), {
+      compile: (segment) => this.#compile(segment, true),
+      execute: (segment, values) => this.#execute(segment, values),
+    }));
+  }
+
   /** Takes what a pass gave; after the last one of an update, updates by the sums over all processes. Returns means over all of them then. */
   async #afterPass(
     exchange: Exchange,
@@ -215,7 +225,11 @@ export class TrainingState implements AsyncDisposable {
     exchange.add();
     this.#passMetrics.push(Float64Array.from([...compiled.metrics.map((name) => own(metrics, name) as number), weight ?? 1]));
     if (++this.#accumulated < exchange.passes) return metrics;
+    const computed = performance.now();
     await exchange.finish();
+    const { begun, isCompiling } = this.#clock;
+    const ended = performance.now();
+    exchange.overlap.take(isCompiling ? NaN : ended - begun, ended - computed);
     const means = exchange.meansOf(this.#passMetrics);
     compiled.metrics.forEach((name, i) => setOwn(metrics, name, means[i] as number));
     if (weight !== undefined) this.#divideGradients(exchange, means.at(-1) as number);
@@ -322,7 +336,8 @@ export class TrainingState implements AsyncDisposable {
         exchange === undefined ? this.#values.spareFor(name) : this.#values.passValueFor(exchange.part.of(name), name),
       );
     for (const name of filled) setOwn(into, nextName(name), this.#values.get(name) as Value);
-    const outputs = await executable.run(feeds, into);
+    const meanwhile = exchange?.group.progress() === true ? () => void exchange.group.progress() : undefined;
+    const outputs = await executable.run(feeds, into, meanwhile);
     for (const name of exchange === undefined ? changes : []) {
       this.#values.advance(name, outputs[nextName(name)] as Value, onHost);
     }
@@ -370,12 +385,17 @@ export class TrainingState implements AsyncDisposable {
     return compiled;
   }
 
-  async #compile(step: StepGraph & Partial<CutGraph>, isPass: boolean): Promise<CompiledStep> {
+  async #compile(step: StepGraph & Partial<CutGraph & Segment>, isPass: boolean): Promise<CompiledStep> {
+    this.#clock.isCompiling = true;
     const executable = await compile(step.graph, { ...this.#compileOptions, deviceOutputs: step.changes.map(nextName) });
-    const names = [...step.metrics, ...(step.scalars ?? [])];
-    const places = new Map(
-      names.map((name) => [name, this.runtime.allocate(step.graph.outputs.get(name)?.dtype ?? "float32", [])]),
-    );
+    const place = (name: string, shape: readonly number[]): [string, Value] => [
+      name,
+      this.runtime.allocate(step.graph.outputs.get(name)?.dtype ?? "float32", shape),
+    ];
+    const places = new Map([
+      ...[...step.metrics, ...(step.scalars ?? [])].map((name) => place(name, [])),
+      ...(step.handed ?? []).map((name) => place(name, step.graph.outputs.get(name)?.shape as readonly number[])),
+    ]);
     return { ...step, executable, isPass, places };
   }
 
@@ -534,6 +554,7 @@ export class TrainingState implements AsyncDisposable {
     // What could not be compiled has nothing to dispose of, and has said so.
     for (const compiled of [...this.#steps.values(), this.#update])
       await (await compiled?.catch(() => undefined))?.executable.dispose();
+    await this.#overlapped?.[Symbol.asyncDispose]();
     for (const executable of this.#evaluators) await executable.dispose();
     this.runtime.releaseUnused?.();
   }

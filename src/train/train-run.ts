@@ -195,6 +195,8 @@ function show(progress: Progress, start: number): Callback {
 /** Trains, or resumes a training. Errors: those of `fit` and of the run folder; the last whole checkpoint stays in any case. */
 export async function trainRun(options: TrainRunOptions): Promise<TrainedRun> {
   const { step, train, batchSize, seed, checkpoint, writer, progress, parallel } = options;
+  const exchange = parallel?.exchangeFor(step);
+  if (exchange !== undefined) exchange.overlap.onMeasured = (text) => progress?.log(text);
   const owners = parallel?.ownersFor(step);
   const resumed = checkpoint === undefined ? undefined : readTraining(checkpoint);
   const weights = resumed?.values ?? options.weights;
@@ -204,7 +206,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainedRun> {
     threads: options.threads,
     runtime: options.runtime,
     weights,
-    exchange: parallel?.exchangeFor(step),
+    exchange,
     owners,
   });
   resumed?.values.clear();

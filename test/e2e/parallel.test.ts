@@ -66,6 +66,21 @@ test("without exact, ranks and one process differ by rounding alone", options, a
     { steps: 30, out: "together", batchSize: 32, models: ["plain"] },
     { steps: 30, out: "sharded", batchSize: 16, accumulate: 2, models: ["plain"], shardOptimizer: true },
   );
+  // Gradients that travel while others are computed, with running statistics and dropout, with parts of a batch and of the optimizer.
+  const short = { steps: 8, batchSize: 32 } as const;
+  const parts = { steps: 8, batchSize: 16, accumulate: 2, shardOptimizer: true } as const;
+  await train(
+    2,
+    ...(["on", "off"] as const).flatMap((overlap) => [
+      { ...short, overlap, out: `overlap-${overlap}` },
+      { ...parts, overlap, out: `parts-${overlap}` },
+    ]),
+  );
+  for (const out of ["overlap", "parts"])
+    for (const model of MODELS) {
+      const [on, off] = ["on", "off"].map((overlap) => join(folder, `${out}-${overlap}-${model}`)) as [string, string];
+      assert.ok(difference(on, off) < 2e-5, on);
+    }
   const [alone, ...others] = ["alone", "together", "sharded"].map((out) => join(folder, `${out}-plain`));
   for (const other of others) {
     const apart = difference(alone as string, other);

@@ -7,6 +7,7 @@ import type { Tensor } from "../../src/graph/index.js";
 import { crossEntropy } from "../../src/losses/index.js";
 import { BatchNorm2d, Conv2d, Dropout, Embedding, flatten, Linear, Module, relu } from "../../src/nn/index.js";
 import { adamW, chain, clipByGlobalNorm } from "../../src/optim/index.js";
+import type { Overlap } from "../../src/parallel/index.js";
 import { joinGroup, leaveGroup } from "../../src/parallel/index.js";
 import { train } from "../../src/train/node.js";
 import { Random } from "../../src/util/random.js";
@@ -19,6 +20,7 @@ export interface Trainings {
   readonly accumulate?: number;
   readonly exact?: boolean;
   readonly shardOptimizer?: boolean;
+  readonly overlap?: Overlap;
   /** Left out, those with dropout. */
   readonly models?: readonly (keyof typeof MODELS)[];
 }
@@ -87,7 +89,7 @@ const MODELS = {
 
 const group = await joinGroup();
 for (const trainings of JSON.parse(readFileSync(process.argv[2] as string, "utf8")) as Trainings[]) {
-  const { out, exact, shardOptimizer, models = ["mlp", "convolutional", "texts"], ...options } = trainings;
+  const { out, exact, shardOptimizer, overlap, models = ["mlp", "convolutional", "texts"], ...options } = trainings;
   for (const name of models) {
     const [model, data] = MODELS[name];
     await using run = await train(model(), {
@@ -98,7 +100,7 @@ for (const trainings of JSON.parse(readFileSync(process.argv[2] as string, "utf8
       transform: (x) => x,
       seed: 3,
       threads: 1,
-      parallel: { group, exact, shardOptimizer },
+      parallel: { group, exact, shardOptimizer, overlap },
       out: `${out}-${name}`,
       quiet: true,
     });

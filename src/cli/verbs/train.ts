@@ -97,7 +97,15 @@ export const verb = defineVerb({
     // The options that describe a run, and with them the local ones that it is told; the frame's own are not the task's.
     const chosen = configOf(verbOptions, options) as Omit<TrainTaskOptions, "task" | "data">;
     const result = await trainTask(
-      { ...chosen, task, data: options.data ?? "", check: options.check, lang: options.lang, profile: options.profile },
+      {
+        ...chosen,
+        task,
+        data: options.data ?? "",
+        check: options.check,
+        lang: options.lang,
+        profile: options.profile,
+        overlap: options.overlap,
+      },
       {
         out,
         overwrite: options.overwrite,

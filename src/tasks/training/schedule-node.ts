@@ -31,7 +31,7 @@ export interface Schedule {
 
 /** Divides the training, where there are several processes or where it is to be exact. ConfigError where that cannot be. */
 function divided(
-  { exact = false, microBatch, shardOptimizer }: TrainTaskOptions,
+  { exact = false, microBatch, shardOptimizer, overlap }: TrainTaskOptions,
   asked: Schedule["asked"],
   examples: number,
   group: ProcessGroup,
@@ -40,7 +40,7 @@ function divided(
     if (microBatch !== undefined) throw new ConfigError("--micro-batch: expected --exact besides, got none");
     return undefined;
   }
-  return planParallel({ group, exact, microBatch, shardOptimizer }, asked, examples);
+  return planParallel({ group, exact, microBatch, shardOptimizer, overlap }, asked, examples);
 }
 
 /** The schedule that the options ask for, or the model's own. */
