@@ -16,7 +16,7 @@ export interface LearnerData {
 
 export interface LearnRequest {
   readonly labelled: readonly Labelled[];
-  /** Rows that people still label. */
+  /** Rows that people still label, or a sample of them. */
   readonly open: readonly number[];
 }
 
@@ -40,9 +40,6 @@ export interface Learned {
 
 /** Items that are chosen at once: enough until the next training, also for several people. */
 const BATCH = 40;
-/** Open rows that are looked at: beyond, a sample of them is as good. */
-const MOST_CANDIDATES = 20_000;
-
 /** Every so many-th row, so that at most `most` are left. */
 const thinned = (rows: readonly number[], most: number): readonly number[] => {
   const step = Math.ceil(rows.length / most);
@@ -55,19 +52,19 @@ function learn(
   options: HeadOptions,
   { labelled, open }: LearnRequest,
 ): NextItem[] {
-  const candidates = thinned(open, MOST_CANDIDATES);
   const head = fitHead(x, labelled, options);
   if (head === undefined) {
     // Nothing is known yet: what is unlike the rest shows most of the data.
+    const candidates = thinned(open, 10 * BATCH);
     const equal = new Float64Array(candidates.length).fill(1);
-    return chooseDiverse(x, thinned(candidates, 10 * BATCH), equal, BATCH).map((row) => ({ row, prediction: undefined }));
+    return chooseDiverse(x, candidates, equal, BATCH).map((row) => ({ row, prediction: undefined }));
   }
   const { classes, several } = options;
-  const p = probabilities(head, selectRows(x, candidates));
+  const p = probabilities(head, selectRows(x, open));
   const own = (i: number): Float64Array => p.subarray(i * classes, (i + 1) * classes);
-  const places = new Map(candidates.map((row, i) => [row, i]));
-  const worth = Float64Array.from(candidates, (_, i) => uncertainty(own(i), several));
-  return chooseDiverse(x, candidates, worth, BATCH).map((row) => {
+  const places = new Map(open.map((row, i) => [row, i]));
+  const worth = Float64Array.from(open, (_, i) => uncertainty(own(i), several));
+  return chooseDiverse(x, open, worth, BATCH).map((row) => {
     const { classes: found, confidence } = likeliest(own(places.get(row) as number), several);
     const [first] = found;
     const weights = first === undefined ? undefined : head.model.weights.subarray(first * x.columns, (first + 1) * x.columns);

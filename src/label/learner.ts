@@ -13,6 +13,8 @@ import type { Workspace } from "./workspace.js";
 
 /** Labels between two trainings. */
 const EVERY = 5;
+/** Open items that are looked at: of more, every so many-th, and others each time. */
+const MOST_CANDIDATES = 20_000;
 /** Answers that the model's agreement is counted over. */
 const RECENT = 50;
 
@@ -32,6 +34,7 @@ export class Learner implements AsyncDisposable {
   #answered: ((learned: Learned) => void) | undefined;
   #failed: ((error: Error) => void) | undefined;
   #labels = 0;
+  #trained = 0;
   #trainedOn = 0;
   #seconds: number | undefined;
   #closed = false;
@@ -119,11 +122,13 @@ export class Learner implements AsyncDisposable {
       .where("project", "=", project.id)
       .where("state", "=", "submitted")
       .execute();
-    const open = await db
-      .selectFrom("item")
+    const openItems = db.selectFrom("item").where("project", "=", project.id).where("open", "=", 1);
+    const { count } = await openItems.select(({ fn }) => fn.countAll<number | string>().as("count")).executeTakeFirstOrThrow();
+    // Rows that nobody would look at would only keep people waiting while they are read.
+    const step = Math.max(1, Math.ceil(Number(count) / MOST_CANDIDATES));
+    const open = await openItems
       .select("position")
-      .where("project", "=", project.id)
-      .where("open", "=", 1)
+      .where(({ eb, lit }) => eb(eb("position", "%", lit(step)), "=", this.#trained++ % step))
       .orderBy("position")
       .execute();
     return {

@@ -233,7 +233,7 @@ function addLabelling(app: Hono<Env>, options: LabelAppOptions): void {
   app.put("/api/items/:position/annotation", async (c) => {
     const { person, position } = await expectItem(c, options);
     const submission = await bodyOf(c, answerBody);
-    const { prediction } = await workspace.item(person.id, position);
+    const prediction = learner && (await workspace.prediction(position));
     const annotation = await submit(workspace, person.id, position, submission);
     if (submission.state === "submitted") learner?.noteLabel(prediction?.value, annotation.value);
     return c.json({ position, annotation } satisfies Answered);

@@ -220,13 +220,18 @@ export class Workspace {
   async item(person: string, position: number): Promise<Item> {
     const payload = await this.payload(position);
     const own = await annotationBy(this.db, this.project.id, position, person);
-    const prediction = await this.db
+    return { position, payload, own, prediction: await this.prediction(position) };
+  }
+
+  /** The model's answer to an item. */
+  async prediction(position: number): Promise<Prediction | undefined> {
+    const row = await this.db
       .selectFrom("prediction")
       .selectAll()
       .where("project", "=", this.project.id)
       .where("position", "=", position)
       .executeTakeFirst();
-    return { position, payload, own, prediction: prediction && predictionOf(prediction) };
+    return row && predictionOf(row);
   }
 
   /** The contents of an item; throws a DataError for a position without one. */
