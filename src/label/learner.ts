@@ -128,7 +128,7 @@ export class Learner implements AsyncDisposable {
     const step = Math.max(1, Math.ceil(Number(count) / MOST_CANDIDATES));
     const open = await openItems
       .select("position")
-      .where(({ eb, lit }) => eb(eb("position", "%", lit(step)), "=", this.#trained++ % step))
+      .where((query) => query(query("position", "%", query.lit(step)), "=", this.#trained++ % step))
       .orderBy("position")
       .execute();
     return {
