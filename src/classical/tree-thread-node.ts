@@ -3,20 +3,26 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { growForestTree } from "./random-forest.js";
-import { expandLeaf, splitsOf } from "./split-work.js";
+import { expandLeaf } from "./split-work.js";
 import type { ForestThread, LeafThread } from "./tree-threads-node.js";
-import { awaitChange, columnsOf, CONTROL, KIND, readJob, readLeaf, writeExpansion, writeSplits } from "./tree-threads-node.js";
+import { awaitChange, claim, CONTROL, KIND, readJob, readLeaf, takeShares, writeExpansion, writeSplits } from "./tree-threads-node.js"; // prettier-ignore
 
-function serveLeaves({ arrays, control, job, result, index, threads }: LeafThread): void {
-  const own = columnsOf(arrays, index, threads);
+function serveLeaves(work: LeafThread): void {
+  const { arrays, control, job, result } = work;
   const scratch = new Uint32Array(arrays.data.rows);
-  for (let done = 1; ; done++) {
-    Atomics.store(control, CONTROL.done, done);
-    Atomics.notify(control, CONTROL.done);
-    while (Atomics.load(control, CONTROL.asked) === done) awaitChange(control, CONTROL.asked, done);
-    if (control[CONTROL.kind] === KIND.end) return;
-    if (control[CONTROL.kind] === KIND.columns) writeSplits(result, splitsOf(arrays, readJob(job), ...own));
+  Atomics.store(control, CONTROL.done, 1);
+  for (let seen = 1; ;) {
+    awaitChange(control, CONTROL.asked, seen);
+    const asked = Atomics.load(control, CONTROL.asked);
+    if (asked === seen) continue;
+    seen = asked;
+    if (!claim(control, asked)) continue;
+    const kind = control[CONTROL.kind];
+    if (kind === KIND.end) return;
+    if (kind === KIND.columns) writeSplits(result, takeShares(work, readJob(job)));
     else writeExpansion(result, expandLeaf(arrays, ...readLeaf(job), scratch));
+    Atomics.store(control, CONTROL.done, asked);
+    Atomics.notify(control, CONTROL.done);
   }
 }
 

@@ -10,9 +10,12 @@ import type { LeafSums, Split } from "./split.js";
 import type { TreeEnsemble } from "./tree-ensemble.js";
 import type { TreeThreads } from "./tree-threads.js";
 
-/** Places in a thread's control block: jobs asked for, jobs done (1 once it is up), and the kind of the job. */
-export const CONTROL = { asked: 0, done: 1, kind: 2, length: 16 } as const;
-/** Kinds of jobs: the best splits over a share of the columns, a whole leaf, the end. */
+/**
+ * Places in a thread's control block: the numbers of the last job that was asked for, that somebody claimed, and that is done (1 once the thread is up); the kind
+ * of the job. The first thread claims a job back that was not begun when it needs it: on a busy machine the other may not run for long.
+ */
+export const CONTROL = { asked: 0, claimed: 1, done: 2, kind: 3, length: 16 } as const;
+/** Kinds of jobs: the best splits over columns that nobody has taken yet, a whole leaf, the end. */
 export const KIND = { columns: 0, leaf: 1, end: 2 } as const;
 /** Numbers of a split as threads hand it over: gain, column, bin, missingLeft, gradient, hessian, rows, and a set's length and members. */
 const SPLIT_NUMBERS = 8 + 256;
@@ -31,8 +34,10 @@ export interface LeafThread {
   readonly job: Float64Array;
   /** The middle and the slot of a leaf that was expanded; two splits. */
   readonly result: Float64Array;
-  readonly index: number;
-  readonly threads: number;
+  /** [1], how many shares of a job's columns are taken; of all threads. */
+  readonly taken: Int32Array;
+  /** Shares of the columns. */
+  readonly shares: number;
 }
 
 /** The work of one thread of a forest: every so many-th tree. */
@@ -43,11 +48,29 @@ export interface ForestThread {
   readonly step: number;
 }
 
-/** The columns of thread `index`: about equal numbers of them. */
-export const columnsOf = ({ data }: TreeArrays, index: number, threads: number): [number, number] => [
-  Math.floor((index * data.columns.length) / threads),
-  Math.floor(((index + 1) * data.columns.length) / threads),
-];
+/** The better of two splits; of equal ones that of the lower column, as in one thread. */
+function better(a: Split, b: Split): Split {
+  const [first, second] = a.column <= b.column ? [a, b] : [b, a];
+  return first.column < 0 || second.gain > first.gain + LEAST_GAIN ? second : first;
+}
+
+/** The best splits over the shares of columns that this thread gets hold of. */
+export function takeShares({ arrays, taken, shares }: Pick<LeafThread, "arrays" | "taken" | "shares">, job: SplitJob): SplitPair {
+  const { length } = arrays.data.columns;
+  let [own, sibling]: [Split, Split] = [noSplit(), noSplit()];
+  for (;;) {
+    const share = Atomics.add(taken, 0, 1);
+    if (share >= shares) return [own, job.sibling && sibling];
+    const [from, to] = [Math.floor((share * length) / shares), Math.floor(((share + 1) * length) / shares)];
+    const found = splitsOf(arrays, job, from, to);
+    own = better(own, found[0]);
+    sibling = better(sibling, found[1] ?? noSplit());
+  }
+}
+
+/** Claims a job, by its number, that nobody has begun. */
+export const claim = (control: Int32Array, job: number): boolean =>
+  Atomics.compareExchange(control, CONTROL.claimed, job - 1, job) === job - 1;
 
 /** Waits until the value at a place is another than `value`. */
 export function awaitChange(control: Int32Array, place: number, value: number): void {
@@ -120,12 +143,12 @@ class Helper {
   /** An expansion that it was asked for, and that nobody has taken yet. */
   #hasLeaf = false;
 
-  constructor(arrays: TreeArrays, index: number, threads: number) {
+  constructor(work: Pick<LeafThread, "arrays" | "taken" | "shares">) {
     const control = new Int32Array(new SharedArrayBuffer(4 * CONTROL.length));
     const job = new Float64Array(new SharedArrayBuffer(8 * JOB_NUMBERS));
     const result = new Float64Array(new SharedArrayBuffer(8 * (2 + 2 * SPLIT_NUMBERS)));
-    control[CONTROL.asked] = 1;
-    this.#shared = { kind: "leaves", arrays, control, job, result, index, threads };
+    [control[CONTROL.asked], control[CONTROL.claimed]] = [1, 1];
+    this.#shared = { kind: "leaves", control, job, result, ...work };
     startThread(this.#shared);
   }
 
@@ -157,19 +180,30 @@ class Helper {
     this.#ask(KIND.leaf);
   }
 
-  #wait(): void {
-    while (!this.isDone) awaitChange(this.#shared.control, CONTROL.done, this.#asked - 1);
-  }
-
-  splits(): readonly [Split, Split] {
-    this.#wait();
-    return readSplits(this.#shared.result);
-  }
-
-  expansion(): Expansion {
-    this.#wait();
+  /** Takes its job back if it has not begun it; waits for it otherwise. Returns whether it has done it. */
+  #finish(): boolean {
+    const { control } = this.#shared;
+    const isBack = claim(control, this.#asked);
+    if (isBack) Atomics.store(control, CONTROL.done, this.#asked);
+    while (!this.isDone) awaitChange(control, CONTROL.done, this.#asked - 1);
     this.#hasLeaf = false;
-    return readExpansion(this.#shared.result);
+    return !isBack;
+  }
+
+  /** Its splits; undefined where it has not begun. */
+  splits(): SplitPair | undefined {
+    return this.#finish() ? readSplits(this.#shared.result) : undefined;
+  }
+
+  /** Its leaf; one that it has not begun is expanded here. */
+  expansion(scratch: Uint32Array): Expansion {
+    const { arrays, job, result } = this.#shared;
+    return this.#finish() ? readExpansion(result) : expandLeaf(arrays, ...readLeaf(job), scratch);
+  }
+
+  /** Waits for its leaf if it has begun it, and forgets it. */
+  giveUp(): void {
+    this.#finish();
   }
 
   /** A thread ends by itself: one that waits at an atomic is deaf to other messages. */
@@ -184,6 +218,8 @@ class Helper {
  */
 class SharedLeaves implements LeafExpander {
   readonly #arrays: TreeArrays;
+  readonly #taken = new Int32Array(new SharedArrayBuffer(4));
+  readonly #shares: number;
   readonly #helpers: readonly Helper[];
   readonly #scratch: Uint32Array;
   /** Leaves that were expanded before they were asked for, and those that a thread expands now. */
@@ -196,7 +232,9 @@ class SharedLeaves implements LeafExpander {
   constructor(arrays: TreeArrays, leaves: number, threads: number) {
     const { data, histograms } = arrays;
     this.#arrays = arrays;
-    this.#helpers = Array.from({ length: threads - 1 }, (_, i) => new Helper(arrays, i + 1, threads));
+    this.#shares = Math.min(2 * threads, data.columns.length);
+    const work = { arrays, taken: this.#taken, shares: this.#shares };
+    this.#helpers = Array.from({ length: threads - 1 }, () => new Helper(work));
     this.#scratch = new Uint32Array(data.rows);
     this.#leaves = leaves;
     this.#slots = histograms.length / (2 * (data.offsets.at(-1) as number));
@@ -226,11 +264,11 @@ class SharedLeaves implements LeafExpander {
   part(leaf: OpenLeaf): number {
     const begun = this.#ahead.get(leaf);
     if (begun === undefined) return partition(this.#arrays, leaf, this.#scratch);
-    return (begun instanceof Helper ? begun.expansion() : begun).middle;
+    return (begun instanceof Helper ? begun.expansion(this.#scratch) : begun).middle;
   }
 
   settle(): void {
-    for (const leaf of this.#ahead.keys()) this.#collect(leaf);
+    for (const begun of this.#ahead.values()) if (begun instanceof Helper) begun.giveUp();
     this.#ahead.clear();
   }
 
@@ -238,10 +276,10 @@ class SharedLeaves implements LeafExpander {
     return expandLeaf(this.#arrays, leaf, this.#nextSlot++, this.#scratch, find);
   }
 
-  /** Waits for a leaf that a thread expands. */
+  /** Gets a leaf that a thread expands, or has not begun to. */
   #collect(leaf: OpenLeaf): void {
     const begun = this.#ahead.get(leaf);
-    if (begun instanceof Helper) this.#ahead.set(leaf, begun.expansion());
+    if (begun instanceof Helper) this.#ahead.set(leaf, begun.expansion(this.#scratch));
   }
 
   /** A leaf may be begun while all that the tree may still have to expand find a slot. */
@@ -268,13 +306,16 @@ class SharedLeaves implements LeafExpander {
     const { length } = this.#arrays.data.columns;
     const isSmall = (job.end - job.begin) * length < WORTH_SHARING / 100;
     if (isSmall || !this.#helpers.every((helper) => helper.isFree)) return splitsOf(this.#arrays, job, 0, length);
+    Atomics.store(this.#taken, 0, 0);
     for (const helper of this.#helpers) helper.askColumns(job);
-    const [own, sibling] = splitsOf(this.#arrays, job, ...columnsOf(this.#arrays, 0, this.#helpers.length + 1));
-    const found = this.#helpers.map((helper) => helper.splits());
-    // Of equal gains the lower column's is kept, as in one thread.
-    const best = (first: Split, which: 0 | 1): Split =>
-      found.reduce((a, splits) => (splits[which].gain > a.gain + LEAST_GAIN ? splits[which] : a), first);
-    return [best(own, 0), sibling && best(sibling, 1)];
+    let [own, sibling] = takeShares({ arrays: this.#arrays, taken: this.#taken, shares: this.#shares }, job);
+    for (const helper of this.#helpers) {
+      const found = helper.splits();
+      if (found === undefined) continue;
+      own = better(own, found[0]);
+      sibling = sibling && better(sibling, found[1] ?? noSplit());
+    }
+    return [own, sibling];
   }
 
   [Symbol.dispose](): void {
