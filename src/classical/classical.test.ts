@@ -10,7 +10,7 @@ import { compile } from "../runtime/index.js";
 import { Random } from "../util/random.js";
 import { sortFloats } from "./binning.js";
 import type { Target } from "./gradient-boosting.js";
-import { fitGradientBoosting, meanLoss } from "./gradient-boosting.js";
+import { fitGradientBoosting, fitGradientBoostingAside, meanLoss } from "./gradient-boosting.js";
 import { fitLinearSvm, fitLinearSvr } from "./linear-svm.js";
 import { fitLogisticRegression } from "./logistic-regression.js";
 import type { DenseMatrix } from "./matrix.js";
@@ -352,6 +352,23 @@ test("boosted trees are the same to the bit in one thread and in several", () =>
       assert.deepEqual(shared, alone);
     }
   }
+});
+
+test("boosting beside other work gives the same trees, and ends when it is told to", async () => {
+  const random = new Random(7, "aside");
+  const [rows, columns] = [20_000, 4];
+  const x = denseMatrix(
+    Float32Array.from({ length: rows * columns }, () => random.uniform(-1, 1)),
+    columns,
+  );
+  const target: Target = {
+    kind: "quantity",
+    values: Float64Array.from({ length: rows }, (_, i) => (x.values[i * columns] ?? 0) ** 2),
+  };
+  assert.deepEqual(await fitGradientBoostingAside(x, target, { rounds: 5 }), fitGradientBoosting(x, target, { rounds: 5 }));
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(new Error("enough")), 50);
+  await assert.rejects(fitGradientBoostingAside(x, target, { rounds: 100_000, signal: stop.signal }), /^Error: enough$/);
 });
 
 test("numbers are sorted with missing ones last, whatever the sign", () => {

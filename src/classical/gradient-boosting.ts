@@ -11,6 +11,7 @@ import type { SplitOptions } from "./split.js";
 import type { Allocate, LeafExpander, TreeArrays } from "./split-work.js";
 import { expandHere, treeArrays } from "./split-work.js";
 import type { TreeEnsemble } from "./tree-ensemble.js";
+import { nextTurn } from "../util/next-turn.js";
 import { EnsembleBuilder, joinTrees, treeScores } from "./tree-ensemble.js";
 
 /** Classes of rows, or a quantity. */
@@ -151,15 +152,8 @@ class EarlyStopping {
   }
 }
 
-/**
- * Boosts trees on the rows' gradients.
- *
- * Shapes: x [N, F], NaN where a value is missing; targets [N].
- * Source: Friedman, Greedy function approximation: a gradient boosting machine, 2001; Ke et al., LightGBM, 2017.
- * Differs from the source: rows and columns are not sampled; no exclusive feature bundling.
- * Checked against: LightGBM, classical.test.ts.
- */
-export function fitGradientBoosting(x: DenseMatrix, target: Target, options: BoostingOptions = {}): Boosted {
+/** Boosts round by round, with a pause after each. */
+function* boost(x: DenseMatrix, target: Target, options: BoostingOptions): Generator<void, Boosted> {
   const { rounds = 100, maxBins = 255, categorical, validation, signal, threads } = options;
   const { leaves = 31, maxDepth = Infinity, learningRate = 0.1 } = options;
   const { minLeafRows = 20, minLeafHessian = 1e-3, l2 = 0 } = options;
@@ -195,7 +189,39 @@ export function fitGradientBoosting(x: DenseMatrix, target: Target, options: Boo
     const stop = stopping?.add(piece) === true;
     options.onRound?.(pieces.length, stopping?.losses.at(-1));
     if (stop) break;
+    yield;
   }
   const kept = stopping === undefined ? pieces.length : Math.max(1, stopping.best);
   return { ensemble: joinTrees(pieces.slice(0, kept), loss.base), rounds: kept, losses: stopping?.losses ?? [] };
+}
+
+/**
+ * Boosts trees on the rows' gradients.
+ *
+ * Shapes: x [N, F], NaN where a value is missing; targets [N].
+ * Source: Friedman, Greedy function approximation: a gradient boosting machine, 2001; Ke et al., LightGBM, 2017.
+ * Differs from the source: rows and columns are not sampled; no exclusive feature bundling.
+ * Checked against: LightGBM, classical.test.ts.
+ */
+export function fitGradientBoosting(x: DenseMatrix, target: Target, options: BoostingOptions = {}): Boosted {
+  const rounds = boost(x, target, options);
+  for (;;) {
+    const { done, value } = rounds.next();
+    if (done === true) return value;
+  }
+}
+
+/** Milliseconds until other work has its turn, such as a signal to stop. */
+const TURN_MS = 100;
+
+/** Boosts as `fitGradientBoosting` does, and lets other work of the process have its turn. Rejects with the signal's reason. */
+export async function fitGradientBoostingAside(x: DenseMatrix, target: Target, options: BoostingOptions = {}): Promise<Boosted> {
+  const rounds = boost(x, target, options);
+  for (let last = performance.now(); ;) {
+    const { done, value } = rounds.next();
+    if (done === true) return value;
+    if (performance.now() - last < TURN_MS) continue;
+    await nextTurn();
+    last = performance.now();
+  }
 }

@@ -7,7 +7,7 @@ import { chained } from "../onnx/index.js";
 import { ConfigError } from "../util/errors.js";
 import { Random } from "../util/random.js";
 import type { BoostingOptions, Target } from "./gradient-boosting.js";
-import { fitGradientBoosting } from "./gradient-boosting.js";
+import { fitGradientBoostingAside } from "./gradient-boosting.js";
 import type { LinearModel } from "./linear.js";
 import { fitLinearSvm, fitLinearSvr } from "./linear-svm.js";
 import { fitLogisticRegression } from "./logistic-regression.js";
@@ -223,10 +223,10 @@ const gradientBoosting: Method = {
   predicts: ["classes", "quantity"],
   trees: true,
   rounds: ROUNDS,
-  fit: ({ x: given, target }, validation, { threads, categorical, signal, onRound }) => {
+  fit: async ({ x: given, target }, validation, { threads, categorical, signal, onRound }) => {
     const x = toDense(given);
     const shared = sharedThreads(threads, x);
-    const { ensemble, rounds } = fitGradientBoosting(x, target, {
+    const { ensemble, rounds } = await fitGradientBoostingAside(x, target, {
       ...BOOSTING,
       categorical,
       signal,
