@@ -33,8 +33,8 @@ export interface ProcessGroup {
   spread(arrays: readonly Float32Array[], from: number): Promise<void>;
   /** Waits until all ranks have come here, without keeping a core busy. */
   meet(): Promise<void>;
-  /** Names the run folder whose last checkpoint is told where a rank dies. */
-  follow(run: string): void;
+  /** Names the run folder whose last checkpoint is told where a rank dies; `isElsewhere` where only rank 0's host has it. */
+  follow(run: string, isElsewhere?: boolean): void;
 }
 
 const copied = (send: Float32Array | Float64Array, receive: Float32Array | Float64Array): void => receive.set(send);

@@ -183,8 +183,8 @@ export class MpiGroup implements ProcessGroup {
     }
   }
 
-  follow(run: string): void {
-    this.#watch?.follow(run);
+  follow(run: string, isElsewhere = false): void {
+    this.#watch?.follow(run, isElsewhere ? this.hosts[0] : undefined);
   }
 
   /** Leaves the group, when all have come here. */

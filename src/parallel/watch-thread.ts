@@ -20,6 +20,8 @@ const { rank } = workerData as WatchData;
 const peers = new Map<number, Socket>();
 let names: readonly string[] = [];
 let run: string | undefined;
+/** The host that has the run, where this one has not. */
+let host: string | undefined;
 let isOver = false;
 let token = "";
 
@@ -28,6 +30,7 @@ const tell = (message: FromWatch): void => port.postMessage(message);
 /** The rest of the run. */
 function remains(): string {
   if (run === undefined) return "";
+  if (host !== undefined) return `; descent train --resume ${run} on ${host} goes on from the last checkpoint there`;
   try {
     const last = readFileSync(join(run, "checkpoints", "last"), "utf8").trim();
     return `; the last checkpoint is ${last.replace("-", " ")}: descent train --resume ${run} goes on from there`;
@@ -115,7 +118,7 @@ port.on("message", (message: ToWatch) => {
     token = message.token;
     reach(message.addresses, message.port);
   } else if (message.kind === "names") names = message.names;
-  else if (message.kind === "run") run = message.run;
+  else if (message.kind === "run") ({ run, host } = message);
   else {
     isOver = true;
     for (const socket of peers.values()) socket.end("bye\n");

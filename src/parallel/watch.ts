@@ -16,7 +16,7 @@ export type ToWatch =
   | { readonly kind: "listen"; readonly token: string }
   | { readonly kind: "connect"; readonly token: string; readonly addresses: readonly string[]; readonly port: number }
   | { readonly kind: "names"; readonly names: readonly string[] }
-  | { readonly kind: "run"; readonly run: string }
+  | { readonly kind: "run"; readonly run: string; readonly host: string | undefined }
   | { readonly kind: "leave" };
 
 /** Its answers. */
@@ -74,9 +74,9 @@ export class RankWatch {
     });
   }
 
-  /** Names the run whose last checkpoint is told. */
-  follow(run: string): void {
-    this.#tell({ kind: "run", run });
+  /** Names the run whose last checkpoint is told, and its host where it is not this one. */
+  follow(run: string, host: string | undefined): void {
+    this.#tell({ kind: "run", run, host });
   }
 
   /** Ends this rank's part with a word to the others. */

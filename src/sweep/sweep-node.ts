@@ -5,9 +5,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Language } from "../charts/charts.js";
-import { broadcastJson, soleProcess, threadsPerRank, type ProcessGroup } from "../parallel/index.js";
+import { broadcastJson, nameOfRank, soleProcess, threadsPerRank, type ProcessGroup } from "../parallel/index.js";
 import { nodeFileSystem, writeWhole } from "../run/run-folder-files-node.js";
 import { RunLock } from "../run/run-folder-lock-node.js";
+import { blindRanks } from "../tasks/training/ranks-node.js";
 import type { TrainTaskOptions } from "../tasks/training/training-options.js";
 import { ConfigError, DescentError } from "../util/errors.js";
 import { makeFolders } from "../util/folders-node.js";
@@ -62,6 +63,15 @@ async function openSweep(out: string, kept: object): Promise<RunLock> {
   const lock = RunLock.acquire(out);
   if (!existsSync(path)) await writeWhole(nodeFileSystem, path, text);
   return lock;
+}
+
+/** ConfigError where a rank does not see the folder, into which each writes. */
+async function checkShared(out: string, group: ProcessGroup): Promise<void> {
+  const blind = (await blindRanks(out, group)).map((rank) => nameOfRank(group, rank));
+  if (blind.length > 0)
+    throw new ConfigError(
+      `--out ${out}: expected a folder that all hosts share, got one on ${group.hosts[0]} that ${blind.join(", ")} ${blind.length === 1 ? "does" : "do"} not see; put --out into a shared folder, or sweep on one host`,
+    );
 }
 
 const nameOf = (trial: number, seed: number): string => `trial-${String(trial).padStart(3, "0")}-seed-${seed}`;
@@ -131,7 +141,7 @@ export async function sweep(recipe: Recipe, context: SweepContext): Promise<Swee
   // How many run at once decides which go on.
   const kept = { ...recipe, ...(recipe.halving === undefined ? {} : { atOnce }) };
   using _ = group.rank === 0 ? await openSweep(out, kept) : undefined;
-  await group.meet();
+  if (group.size > 1) await checkShared(out, group);
   const { halving, seeds, mode } = recipe;
   note(
     `sweep: ${settings.length} settings of ${recipe.dimensions.map(({ name }) => name).join(", ")} (${recipe.method}), ${seeds.length} ${seeds.length === 1 ? "seed" : "seeds"}, ${atOnce} at once`,

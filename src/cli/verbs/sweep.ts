@@ -25,7 +25,7 @@ export const verb = defineVerb({
   ranks: true,
   async run({ positionals, options, signal, note, print, progress }) {
     const path = positionals[0] as string;
-    const { joinGroup } = await import("../../parallel/index.js");
+    const { broadcastJson, joinGroup } = await import("../../parallel/index.js");
     const group = await joinGroup();
     const { readFileSync } = await import("node:fs");
     const { ConfigError } = await import("../../util/errors.js");
@@ -33,13 +33,15 @@ export const verb = defineVerb({
     const { parseRecipe } = await import("../../sweep/recipe.js");
     const { SWEEP_FILES, sweep } = await import("../../sweep/sweep-node.js");
     const { finding, formatResult } = await import("../../sweep/result.js");
-    let content: string;
-    try {
-      content = readFileSync(path, "utf8");
-    } catch (cause) {
-      throw new ConfigError(`${path}: expected a readable recipe, got an error: ${fileReason(cause)}`, { cause });
-    }
-    const recipe = parseRecipe(content, path);
+    const read = (): string => {
+      try {
+        return readFileSync(path, "utf8");
+      } catch (cause) {
+        throw new ConfigError(`${path}: expected a readable recipe, got an error: ${fileReason(cause)}`, { cause });
+      }
+    };
+    // One recipe for all ranks, whatever file of this name other hosts have.
+    const recipe = parseRecipe(await broadcastJson(group, () => Promise.resolve(read())), path);
     const out = options.out ?? `sweeps/${basename(path).replace(/\.ya?ml$/i, "")}`;
     const shown = progress({ label: "sweep", unit: "trainings" });
     const result = await sweep(recipe, {

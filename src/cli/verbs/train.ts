@@ -86,13 +86,16 @@ export const verb = defineVerb({
       if (options.data === undefined)
         throw new ConfigError(`train ${task}: expected --data, got none; give a known name, a file, a folder or a query`);
     }
-    const { joinGroup } = await import("../../parallel/index.js");
+    const { broadcastJson, joinGroup } = await import("../../parallel/index.js");
     const group = await joinGroup();
     const { checkRepeated } = await import("../../data/node.js");
     if (given.get("data") === "config") checkRepeated(options.data, undefined, `--config ${options.config}`, "add --data");
     const { trainTask } = await import("../../tasks/training/train-task-node.js");
     const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[:T]/g, "-");
-    const out = options.out ?? `runs/${task}-${options.model ?? "default"}-${stamp}`;
+    // The clock of one rank says where the run is, and rank 0 what it was told.
+    const out = await broadcastJson(group, () =>
+      Promise.resolve(options.out ?? `runs/${task}-${options.model ?? "default"}-${stamp}`),
+    );
     const { resume } = options;
     // The options that describe a run, and with them the local ones that it is told; the frame's own are not the task's.
     const chosen = configOf(verbOptions, options) as Omit<TrainTaskOptions, "task" | "data">;

@@ -3,6 +3,7 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Dataset } from "../../data/node.js";
 import { isText } from "../../data/node.js";
@@ -10,6 +11,7 @@ import type { ProcessGroup } from "../../parallel/index.js";
 import { broadcastJson, gatherJson, nameOfRank } from "../../parallel/index.js";
 import type { Device, DeviceChoice } from "../../runtime/index.js";
 import { RUN_FILES } from "../../run/run-folder.js";
+import { splitRunPath } from "../../run/run-folder-node.js";
 import { ConfigError } from "../../util/errors.js";
 import { defined } from "../../util/record.js";
 import { own, setOwn } from "../../util/record.js";
@@ -77,20 +79,43 @@ export async function checkSameOnRanks(setup: TrainingSetup, group: ProcessGroup
         );
 }
 
-/** Says that some hosts do not see the run's folder, and what follows from it. */
-export async function noteUnshared(out: string, group: ProcessGroup, note: (text: string) => void): Promise<void> {
+/** Ranks that do not see the folder that rank 0 has locked; all ranks ask. */
+export async function blindRanks(folder: string, group: ProcessGroup): Promise<number[]> {
   await group.meet();
-  const sees = await gatherJson(group, existsSync(join(out, RUN_FILES.config)));
-  const blind = sees.flatMap((seen, rank) => (seen ? [] : [nameOfRank(group, rank)]));
+  // The lock names one process at one time: a folder of the same name has another one.
+  const locks = await gatherJson(group, await readFile(join(folder, RUN_FILES.lock), "utf8").catch(() => ""));
+  return locks.flatMap((lock, rank) => (lock === locks[0] ? [] : [rank]));
+}
+
+/** Says that some hosts do not see the run's folder, and what follows from it. Returns whether this rank's is one. */
+export async function noteUnshared(out: string, group: ProcessGroup, note: (text: string) => void): Promise<boolean> {
+  const blind = await blindRanks(out, group);
+  const named = blind.map((rank) => nameOfRank(group, rank)).join(", ");
   if (blind.length > 0)
     note(
-      `${out} lies on ${group.hosts[0]} alone, ${blind.join(", ")} ${blind.length === 1 ? "does" : "do"} not see it: to resume, start rank 0 on that host again, or put --out into a folder that all hosts share`,
+      `${out} lies on ${group.hosts[0]} alone, ${named} ${blind.length === 1 ? "does" : "do"} not see it: to resume, start rank 0 on that host again, or put --out into a folder that all hosts share`,
+    );
+  return blind.includes(group.rank);
+}
+
+/** ConfigError where rank 0 does not see the run to resume and another rank does. */
+async function checkSeen(run: string, group: ProcessGroup): Promise<void> {
+  const sees = await gatherJson(group, existsSync(join(run, RUN_FILES.config)));
+  const other = sees.indexOf(true);
+  if (other > 0)
+    throw new ConfigError(
+      `--resume ${run}: expected the run on ${group.hosts[0]}, the host of rank 0, got one on ${group.hosts[other]} alone; start rank 0 there (mpirun --host ${group.hosts[other]},…), or copy the run into a folder that all hosts share`,
     );
 }
 
 /** The run to resume as rank 0 has opened it, for ranks that do not read or lock it. */
-export async function openTogether(group: ProcessGroup, open: () => Promise<Opened>): Promise<Opened> {
+export async function openTogether(
+  group: ProcessGroup,
+  resume: string | undefined,
+  open: () => Promise<Opened>,
+): Promise<Opened> {
   if (group.size === 1) return open();
+  if (resume !== undefined) await checkSeen(splitRunPath(resume).run, group);
   const opened = group.rank === 0 ? await open() : undefined;
   const described = await broadcastJson(group, () => {
     const { writer: _writer, checkpoint, resumed, ...rest } = opened as Opened;

@@ -327,7 +327,7 @@ async function finish(
  */
 export async function trainTask(asked: TrainTaskOptions, context: TrainTaskContext): Promise<TrainTaskResult> {
   const { note = () => undefined, signal, resume, group = soleProcess() } = context;
-  const opened = await openTogether(group, () => openFolder(asked, context));
+  const opened = await openTogether(group, resume, () => openFolder(asked, context));
   let { writer } = opened;
   try {
     // What cannot be had is said before data are read.
@@ -355,8 +355,8 @@ export async function trainTask(asked: TrainTaskOptions, context: TrainTaskConte
       if (setup.rangeTest !== undefined)
         await writer.write("lr-range.svg", rangeChart(setup.rangeTest.points, setup.rangeTest.suggestion));
     }
-    group.follow(writer?.path ?? opened.path ?? context.out);
-    if (resume === undefined && group.size > 1) await noteUnshared(context.out, group, note);
+    const path = writer?.path ?? opened.path ?? context.out;
+    group.follow(path, group.size > 1 && (await noteUnshared(path, group, note)));
     const sections: Section[] = [];
     const profile = asked.profile === true && writer !== undefined ? writer.path : undefined;
     const afterFit: AfterFit | undefined =
