@@ -6,7 +6,6 @@ import type { Tensor } from "../src/graph/index.js";
 import { crossEntropy } from "../src/losses/index.js";
 import { Gpt2 } from "../src/models/index.js";
 import { adamW } from "../src/optim/index.js";
-import type { Overlap } from "../src/parallel/index.js";
 import { joinGroup, leaveGroup, soleProcess } from "../src/parallel/index.js";
 import { planParallel } from "../src/train/parallel-node.js";
 import { TrainingState, trainingStep } from "../src/train/index.js";
@@ -20,7 +19,8 @@ export interface RankTask {
   readonly steps?: number;
   readonly threads?: number;
   readonly shardOptimizer?: boolean;
-  readonly overlap?: Overlap;
+  /** Sends gradients during the backward pass in every other step. */
+  readonly overlapsInTurns?: boolean;
   /** Trains as one rank of several would, alone: its passes and its update, without the others. */
   readonly cut?: boolean;
   /** Lengths in float32 values that are summed. */
@@ -34,6 +34,8 @@ export interface RankTask {
 export interface RankTimes {
   readonly parameters?: number;
   readonly stepMs?: readonly number[];
+  /** Of the steps whose gradients travelled during the backward pass. */
+  readonly overlappedMs?: readonly number[];
   readonly sumMs?: Readonly<Record<string, readonly number[]>>;
 }
 
@@ -47,7 +49,7 @@ async function stepTimes({
   steps = 4,
   threads = 1,
   shardOptimizer,
-  overlap = "off",
+  overlapsInTurns,
   cut,
 }: RankTask): Promise<RankTimes> {
   const { layers, width, vocabulary, length } = model as NonNullable<RankTask["model"]>;
@@ -61,7 +63,7 @@ async function stepTimes({
     attentionDropout: 0,
   });
   const asked = { batchSize: batch, accumulate: 1 };
-  const plan = group.size === 1 && cut !== true ? undefined : planParallel({ group, shardOptimizer, overlap }, asked, 1e9);
+  const plan = group.size === 1 && cut !== true ? undefined : planParallel({ group, shardOptimizer, overlap: "off" }, asked, 1e9);
   const loss = crossEntropy();
   const step = trainingStep({
     model: gpt,
@@ -69,18 +71,23 @@ async function stepTimes({
     passes: plan?.allPasses,
     loss: ({ ids, next }: { ids: Tensor; next: Tensor }) => loss(gpt.forward(ids).reshape([-1, vocabulary]), next.reshape([-1])),
   });
+  const exchange = plan?.exchangeFor(step);
   const state = await TrainingState.create(step, {
     device: "cpu",
     threads,
     seed: 1,
-    exchange: plan?.exchangeFor(step),
+    exchange,
     owners: plan?.ownersFor(step),
   });
   const rows = plan?.microBatch ?? batch;
   const random = new Random(1, "tokens", group.rank);
   const tokens = (): BigInt64Array => BigInt64Array.from({ length: rows * length }, () => BigInt(random.integer(vocabulary)));
-  const stepMs: number[] = [];
-  for (let i = 0; i <= steps; i++) {
+  const times = { stepMs: [] as number[], overlappedMs: [] as number[] };
+  // The first step of each kind compiles.
+  const warm = overlapsInTurns === true ? 2 : 1;
+  for (let i = 0; i < warm + steps; i++) {
+    const isOverlapped = overlapsInTurns === true && i % 2 === 1;
+    if (exchange !== undefined) exchange.overlap.isOn = isOverlapped;
     const column = { dtype: "int64", shape: [rows, length] } as const;
     const given = { ids: { ...column, data: tokens() }, next: { ...column, data: tokens() } };
     await group.meet();
@@ -88,11 +95,10 @@ async function stepTimes({
     const start = performance.now();
     await state.run(given);
     await group.meet();
-    // The first one compiles.
-    if (i > 0) stepMs.push(performance.now() - start);
+    if (i >= warm) times[isOverlapped ? "overlappedMs" : "stepMs"].push(performance.now() - start);
   }
   await state.dispose();
-  return { parameters: gpt.parameterCount, stepMs };
+  return { parameters: gpt.parameterCount, ...times };
 }
 
 /** Says that this process is ready, and waits until another is. */
