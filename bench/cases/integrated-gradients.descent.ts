@@ -25,7 +25,7 @@ export function createContender(): Contender {
       );
       explainer = new Explainer(
         explainableOf((x) => model.forward(x), [3, 224, 224], 1000, { values }),
-        { threads, fast: true },
+        { threads },
       );
       const images = rowsOf(tensorOf(tensors, "images"));
       const { steps = 50, target = 0 } = settings;

@@ -360,7 +360,7 @@ suite("linear prefixes", () => {
           weights: constant(fromNumbers("float32", [5], numbers)),
           samples: { alpha: constant(fromNumbers("float32", [5, 1], points)), baseline: weights(1, n, 2, 4, 4) },
         };
-        const summed = rowSums(model, method, inputs, { settings: settingsFor(method, {}), fast: true }).attribution;
+        const summed = rowSums(model, method, inputs, { settings: settingsFor(method, {}) }).attribution;
         const byRow = rowSums(model, { ...method, sums: () => undefined }, inputs, {
           settings: settingsFor(method, {}),
         }).attribution;

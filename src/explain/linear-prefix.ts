@@ -4,7 +4,8 @@
  */
 import { grad } from "../autodiff/index.js";
 import type { Dim, Node, Tensor } from "../graph/index.js";
-import { dimEquals, dimMul, reachableNodes, sameShape } from "../graph/index.js";
+import { constant, dimEquals, dimMul, reachableNodes, sameShape } from "../graph/index.js";
+import { conv, identity } from "../ops/index.js";
 import { nodesBetween } from "./layers.js";
 import type { SumContext } from "./method.js";
 import { substitution } from "./substitution.js";
@@ -76,7 +77,12 @@ export function sumAlongPath({ given, x: rows, score }: SumContext): Tensor | un
   if (prefix === undefined) return undefined;
   const z = prefix.end;
   const start = baseline.squeeze(0).expand(x.shape);
-  const [first, last] = [start, x].map((t) => linearPrefix(score(t), t)) as [LinearPrefix | undefined, LinearPrefix | undefined];
+  // Of an exported graph the target hangs on x too: by a way of its own, which is none of the prefix.
+  const end = identity(x);
+  const [first, last] = [start, end].map((t) => linearPrefix(score(t), t)) as [
+    LinearPrefix | undefined,
+    LinearPrefix | undefined,
+  ];
   // A file whose batch is baked in is another graph for other numbers of rows.
   if (first?.ops.join() !== prefix.ops.join() || last?.ops.join() !== prefix.ops.join()) return undefined;
   const [atStart, atEnd] = [first.end, last.end];
@@ -86,11 +92,21 @@ export function sumAlongPath({ given, x: rows, score }: SumContext): Tensor | un
   const perPoint = (t: Tensor): Tensor => t.reshape([s, ...(n === 1 ? [] : [1]), ...z.shape.slice(1).map(() => 1)]);
   const points = (t: Tensor): Tensor => (n === 1 ? t : t.unsqueeze(0));
   const along = points(atStart).add(points(atEnd.sub(atStart)).mul(perPoint(alpha)));
-  const values = along.reshape(z.shape);
+  const values = typeof n === "number" ? along.reshape(z.shape) : inBlocks(along.reshape(z.shape), prefix);
   const behind = substitution(new Map([[z, values]]))(y);
   const each = grad(behind.mul(spreadWeights(weights, n)).sum(), values);
   const sum = n === 1 ? each.sum(0, true) : each.reshape(along.shape).sum(0);
-  return x.sub(start).mul(grad(atEnd, x, { dy: sum }));
+  return x.sub(start).mul(grad(atEnd, end, { dy: sum }));
+}
+
+/**
+ * The same values, of a picture by a convolution with ones: in an exported graph, whose layouts are the engine's, blocks of channels begin at a convolution, and
+ * sums of blocks are rounded otherwise than those of rows. What lies behind is then computed to the same bits as by the library, and faster.
+ */
+function inBlocks(z: Tensor, { ops }: LinearPrefix): Tensor {
+  const [, channels] = z.shape;
+  if (!ops.includes("Conv") || z.rank !== 4 || typeof channels !== "number") return z;
+  return conv(z, constant(1, z.dtype).expand([channels, 1, 1, 1]), { groups: channels });
 }
 
 /** [S] → [S·N], sample-major. */

@@ -29,12 +29,10 @@ const OPAQUE_ROWS = 64;
 export class Model implements AsyncDisposable {
   readonly explainable: Explainable;
   readonly #sessions: Sessions;
-  readonly #fast: boolean;
 
   constructor(explainable: Explainable, options: SessionOptions) {
     this.explainable = explainable;
     this.#sessions = new Sessions(explainable.values, options);
-    this.#fast = options.fast === true;
   }
 
   /** Scores [N, K], or probabilities. */
@@ -128,9 +126,7 @@ export class Model implements AsyncDisposable {
           input(`sample ${name}`, [d.shape[0] === 1 ? 1 : s, d.shape[1] === 1 ? 1 : e, ...d.shape.slice(2)], d.dtype),
         ]),
       );
-      return namedSums(
-        rowSums(this.explainable, method, { ...leaves, weights, samples: tensors }, { ...options, fast: this.#fast }),
-      );
+      return namedSums(rowSums(this.explainable, method, { ...leaves, weights, samples: tensors }, options));
     };
     const rows = this.#sessions.rowsAtOnce(key, (r) => build(r, 1, one(samples.draw(0, 1))));
     const examplesAtOnce = Math.min(n, rows);

@@ -43,8 +43,6 @@ export interface RowInputs {
 export interface RowOptions extends ScoreChoice {
   readonly settings: Settings;
   readonly at?: string | undefined;
-  /** Whether a method may sum over its samples by itself (`GradientMethod.sums`). */
-  readonly fast?: boolean;
   /** The method that `settings.of` names. */
   readonly of?: GradientMethod | undefined;
 }
@@ -164,7 +162,7 @@ export function rowSums(model: Explainable, method: GradientMethod, inputs: RowI
     differentiable(scoreOf(model, features, examples, samples, inputs, options), features);
   const { settings, at, of } = options;
   const context: Context = { x, baseline, score, samples: drawn, features: model.features, settings, at, of };
-  const whole = at === undefined && options.fast === true ? method.sums?.({ ...context, given: inputs }) : undefined;
+  const whole = at === undefined ? method.sums?.({ ...context, given: inputs }) : undefined;
   if (whole !== undefined) return { attribution: whole, residuals: {} };
   const rows = method.rows(options.at === undefined || method.needs.includes("layer") ? context : atLayer(context, options.at));
   const sum = (t: Tensor): Tensor => weightedSum(t, inputs.weights, examples);

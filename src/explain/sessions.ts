@@ -11,8 +11,6 @@ import { compile, Executables, MEMORY_FACTOR, prepareGraph } from "../runtime/in
 export interface SessionOptions {
   readonly device?: DeviceChoice;
   readonly threads?: number;
-  /** Takes gradients of convolutions faster, by other roundings than an exported file's: units at their kink may fall to the other side. */
-  readonly fast?: boolean;
   /** Memory that values of a run may take, in MiB: batches are cut so that they fit. */
   readonly memoryMiB?: number;
 }
@@ -43,9 +41,9 @@ export class Sessions implements AsyncDisposable {
     build: () => Readonly<Record<string, Tensor>>,
     feeds: Readonly<Record<string, TensorData>>,
   ): Promise<Record<string, TensorData>> {
-    const { device, threads, fast: foldsGradients } = this.#options;
+    const { device, threads } = this.#options;
     const executable = await this.#executables.get(key, () =>
-      compile(build(), { device, threads, foldsGradients, values: this.#values }),
+      compile(build(), { device, threads, foldsGradients: true, values: this.#values }),
     );
     const needed = Object.fromEntries(Object.entries(feeds).filter(([name]) => executable.inputs.includes(name)));
     return executable.call(needed);

@@ -56,7 +56,7 @@ export interface CompileOptions {
   /** By output name, the input whose memory a run may write it into; see `SessionOptions`. */
   readonly inPlace?: Readonly<Record<string, string>>;
   readonly profile?: string;
-  /** Folds known weights into blocks for gradients of convolutions, which is faster; units at their kink may fall to the other side than in a file. */
+  /** Folds known weights into blocks for gradients of convolutions, which is faster; norms are folded as `foldNorms` does. */
   readonly foldsGradients?: boolean | undefined;
   /** Changes the file that the engine is given: for kernels of quantized weights, which graphs have no ops for. */
   readonly rewrite?: (file: ModelProto) => ModelProto;

@@ -6,7 +6,7 @@ import { attributionGraph, methodNamed, settingsFor } from "../../explain/index.
 import type { Dim, Tensor } from "../../graph/index.js";
 import { formatShape, Graph, input, symbol } from "../../graph/index.js";
 import { exportGraph } from "../../onnx/index.js";
-import { lowerGraph, resolveForUse } from "../../ops/index.js";
+import { foldNorms, lowerGraph, resolveForUse } from "../../ops/index.js";
 import { ConfigError, DescentError } from "../../util/errors.js";
 import type { TaskContext, TaskInfo } from "../task.js";
 import type { TrainedModel } from "../trained-model.js";
@@ -73,10 +73,13 @@ function tracedFile(trained: TrainedModel, request: ExportRequest, length: Dim |
     target: "int32 [N]: the place of a label; -1 for the answer",
   };
   const inputs = [...Object.values(columns).filter((t) => new Graph(answers).inputs.includes(t)), target];
-  const bytes = exportGraph(lowerGraph(new Graph(outputs), "onnx"), {
+  const values = valuesOf(trained);
+  // Folded as the library folds them: a unit near its kink falls to the same side in both.
+  const folded = foldNorms(new Graph(outputs), (t) => values.has(t));
+  const bytes = exportGraph(lowerGraph(folded, "onnx"), {
     inputs,
     names: pathsOf(trained),
-    values: valuesOf(trained),
+    values,
     graphName: modelName,
     metadata: new Map([...fileMetadata(trained), ["descent.explanation", JSON.stringify(described)]]),
   });
