@@ -2,7 +2,7 @@
  * @module Recomputation: a part of a model whose inner values are not kept for the backward pass, but computed again.
  */
 import type { Node, Tensor } from "../graph/index.js";
-import { createNode, isFloat, isLeaf, reachableNodes } from "../graph/index.js";
+import { copyNode, isFloat, isLeaf, reachableNodes } from "../graph/index.js";
 import { CustomGradient, emitOne, identity } from "../ops/index.js";
 import { DescentError } from "../util/errors.js";
 import { vjpOf } from "./grad.js";
@@ -41,7 +41,7 @@ export function recompute(dy: Tensor, y: Tensor, boundary: readonly Tensor[]): (
   }
   for (const node of between(forward, copies)) {
     const inputs = node.inputs.map((t) => (t === null ? null : (copies.get(t) ?? t)));
-    const copy = createNode(node.op, inputs, node.attributes, node.outputs, node.scope);
+    const copy = copyNode(node, inputs);
     node.outputs.forEach((output, i) => {
       if (!copies.has(output)) copies.set(output, copy.outputs[i] as Tensor);
     });

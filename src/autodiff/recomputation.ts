@@ -2,7 +2,7 @@
  * @module Recomputation as a pass over a traced loss: which inner values are not kept for the backward pass is chosen from the graph alone.
  */
 import type { Node, Tensor } from "../graph/index.js";
-import { createNode, DTYPES, isFloat, isLeaf, isStatic, reachableNodes, sizeOf } from "../graph/index.js";
+import { copyNode, DTYPES, isFloat, isLeaf, isStatic, reachableNodes, sizeOf } from "../graph/index.js";
 import { CustomGradient, emitOne } from "../ops/index.js";
 import { recompute } from "./checkpointing.js";
 
@@ -112,7 +112,7 @@ function rebuild(roots: readonly Tensor[], replaced: Map<Tensor, Tensor>): void 
     if (isLeaf(node) || node.outputs.every((t) => replaced.has(t))) continue;
     if (!node.inputs.some((t) => t !== null && replaced.has(t))) continue;
     const inputs = node.inputs.map((t) => (t === null ? null : (replaced.get(t) ?? t)));
-    const copy = createNode(node.op, inputs, node.attributes, node.outputs, node.scope);
+    const copy = copyNode(node, inputs);
     node.outputs.forEach((t, i) => replaced.has(t) || replaced.set(t, copy.outputs[i] as Tensor));
   }
 }

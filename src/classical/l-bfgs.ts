@@ -1,6 +1,7 @@
 /**
  * @module L-BFGS: minimizes a smooth function of many variables from its values and gradients.
  */
+import { dot } from "../util/vectors.js";
 
 /** Writes the gradient at x, and returns the value there. */
 export type Objective = (x: Float64Array, gradient: Float64Array) => number;
@@ -26,12 +27,6 @@ export interface Minimum {
 const DECREASE = 1e-4;
 const CURVATURE = 0.9;
 const MOST_TRIALS = 40;
-
-const dot = (a: Float64Array, b: Float64Array): number => {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
-  return sum;
-};
 
 const largest = (a: Float64Array): number => a.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
 

@@ -6,6 +6,7 @@ import type { AttributeProto, ModelProto, NodeProto, TensorProto } from "../onnx
 import { OPSET } from "../onnx/index.js";
 import { ConfigError, DescentError } from "../util/errors.js";
 import type { TreeEnsemble } from "./tree-ensemble.js";
+import { bytesOf } from "../util/join-arrays.js";
 
 /** Versions of ai.onnx.ml that have either form. */
 const VERSION = { TreeEnsemble: 5, TreeEnsembleRegressor: 3 } as const;
@@ -16,7 +17,6 @@ export const COVER_KEY = "descent.leafCover";
 
 const ints = (name: string, value: Iterable<number>): AttributeProto => ({ name, type: "ints", value: [...value] });
 const int = (name: string, value: number): AttributeProto => ({ name, type: "int", value });
-const bytesOf = (data: Float32Array | Uint8Array): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 const floatTensor = (name: string, data: Float32Array): AttributeProto => tensor(name, data, "float32");
 const tensor = (name: string, data: Float32Array | Uint8Array, dtype: "float32" | "uint8"): AttributeProto => ({
   name,

@@ -6,7 +6,7 @@ import { ConfigError } from "../util/errors.js";
 import { nearest, unknownName } from "../util/nearest.js";
 import type { Option, OptionTable, OptionValues } from "../util/option.js";
 import { checkValue, currentName, kebabCase, withCurrentNames } from "../util/option.js";
-import { own, setOwn } from "../util/record.js";
+import { isRecord, own, setOwn } from "../util/record.js";
 
 /** The source of a value; a name that is missing here has its default. */
 export type Source = "command line" | "environment" | "config";
@@ -144,6 +144,3 @@ export function configOf<O extends OptionTable>(table: O, values: OptionValues<O
   );
   return Object.fromEntries(entries);
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -27,6 +27,7 @@ import { writePage } from "./page-node.js";
 import { surrogateFor } from "./surrogate-tree-node.js";
 import { measureUse } from "./latency-memory-node.js";
 import { ranked, recommend } from "./verdict.js";
+import { mean } from "../util/vectors.js";
 
 /** The models that are compared where none is named: a network or two, and what a network has to beat. */
 const USUAL: Readonly<Record<string, readonly string[]>> = {
@@ -175,7 +176,6 @@ const kindOf = (config: RunConfig): ModelFigures["kind"] =>
 /** The metric of judged values: the share of right answers, or the root of the mean squared error. */
 const metricOf = (judged: Pick<Judged, "values" | "calibrationError">, mean: number): number =>
   judged.calibrationError === undefined ? Math.sqrt(mean) : mean;
-const meanOf = (values: Float64Array): number => values.reduce((a, b) => a + b, 0) / values.length;
 
 /** Opens a run, and its test examples by the comparison's split. Errors: those of `loadExamples`. */
 async function opened(o: CompareOptions, run: string) {
@@ -210,7 +210,7 @@ function overSeeds(bySeed: Compared["bySeed"]): Pick<Judged, "values" | "calibra
   if (rest.length === 0) return first;
   const values = first.values.map((v, i) => rest.reduce((sum, other) => sum + (other.values[i] as number), v) / bySeed.length);
   const errors = bySeed.flatMap(({ calibrationError = [] }) => calibrationError);
-  return { values, calibrationError: errors.length === 0 ? undefined : meanOf(Float64Array.from(errors)) };
+  return { values, calibrationError: errors.length === 0 ? undefined : mean(Float64Array.from(errors)) };
 }
 
 /** Opens a candidate's runs, judges them, and measures what the first takes. */
@@ -226,7 +226,7 @@ async function measure(o: CompareOptions, task: AnyTask, candidate: Candidate, c
   const interval = bootstrapInterval(judged.values, { seed: o.seed });
   const summary = jsonIn(join(run, RUN_FILES.summary)) as RunSummary;
   const use = await measureUse({ file: join(run, MODEL_FILE), columns, threads: o.threads });
-  const valueOf = (one: Pick<Judged, "values" | "calibrationError">): number => metricOf(one, meanOf(one.values));
+  const valueOf = (one: Pick<Judged, "values" | "calibrationError">): number => metricOf(one, mean(one.values));
   const [value, first] = [valueOf(judged), valueOf(bySeed[0])];
   // The curve's other points are the first seed's.
   const whole: CurvePoint = { examples: trainedOn(summary, curve), value: first };
@@ -236,7 +236,7 @@ async function measure(o: CompareOptions, task: AnyTask, candidate: Candidate, c
     kind: kindOf(config),
     parameters: summary.parameters,
     ...(await fileFigures(run)),
-    trainSeconds: meanOf(Float64Array.of(summary.trainSeconds, ...others.seconds)),
+    trainSeconds: mean(Float64Array.of(summary.trainSeconds, ...others.seconds)),
     ...use,
     value,
     low: metricOf(judged, interval.low),
@@ -286,7 +286,7 @@ async function curveOf(
 function chanceOverSeeds(best: Compared, other: Compared): number | undefined {
   const seeds = Math.max(best.bySeed.length, other.bySeed.length);
   if (seeds < 2) return undefined;
-  const valueOf = ({ bySeed }: Compared, s: number): number => meanOf((bySeed[s] ?? bySeed[0]).values);
+  const valueOf = ({ bySeed }: Compared, s: number): number => mean((bySeed[s] ?? bySeed[0]).values);
   const rows = momentsOf(best.judged.values.map((v, i) => v - (other.judged.values[i] as number)));
   const between = momentsOf(Array.from({ length: seeds }, (_, s) => valueOf(best, s) - valueOf(other, s)));
   const gap: Moments = { ...between, mean: Math.abs(rows.mean) };

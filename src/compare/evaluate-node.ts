@@ -14,6 +14,7 @@ import type { OnnxModel } from "../onnx/index.js";
 import type { TrainedModel } from "../tasks/trained-model.js";
 import { ConfigError, DescentError } from "../util/errors.js";
 import type { SentColumn } from "./latency-memory-node.js";
+import { argMax } from "../util/vectors.js";
 
 /** The file that a run is used from. */
 export const MODEL_FILE = "model.onnx";
@@ -28,8 +29,6 @@ export interface Judged {
   readonly answers: Float64Array;
   readonly calibrationError: number | undefined;
 }
-
-const argMax = (row: Float64Array): number => row.reduce((best, v, k) => (v > (row[best] as number) ? k : best), 0);
 
 /** Judges all rows of examples. ConfigError for a task of other answers than one class or one quantity. */
 export async function judge(model: TrainedModel, examples: Dataset): Promise<Judged> {

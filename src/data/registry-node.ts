@@ -2,7 +2,7 @@
  * @module Finds the files of known data sets: in `$DESCENT_DATA`, in the package, in the user's cache, or at their source
  * address. Whatever was found is checked; a wrong checksum is refused.
  */
-import { access, rename, rm, writeFile } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,6 +11,7 @@ import { isGzip, readFileBytes, sha256, unwrapGzip } from "./files-node.js";
 import type { KnownDataset, KnownFile } from "./registry.js";
 import { makeFolders } from "../util/folders-node.js";
 import { DataError } from "../util/errors.js";
+import { exists } from "../util/regular-file-node.js";
 
 /** Folders in which known data sets are looked for, and whether they may be downloaded. */
 export interface FindOptions {
@@ -44,12 +45,6 @@ const BUNDLED = fileURLToPath(new URL("../../../datasets/", import.meta.url));
 
 /** The folder of downloads. */
 export const cacheFolder = (): string => join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "descent");
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 /** The content of a known data set's file, from wherever it is first found. DataError if it is nowhere, or has another checksum. */
 export async function findKnownFile(known: KnownDataset, file: KnownFile, options: FindOptions = {}): Promise<FoundFile> {

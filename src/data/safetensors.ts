@@ -9,6 +9,7 @@ import type { DType, TensorData, TypedArray } from "../graph/index.js";
 import { DTYPES, sizeOf } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import { own, setOwn } from "../util/record.js";
+import { bytesOf } from "../util/join-arrays.js";
 
 const TYPES: Readonly<Record<string, DType>> = {
   F64: "float64",
@@ -161,8 +162,6 @@ export function readSafetensors(bytes: Uint8Array, where = "safetensors"): Safet
   }
   return { tensors, metadata: header.metadata };
 }
-
-const bytesOf = (array: TypedArray): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
 /**
  * The file in pieces, to be written one after another: no second copy of the numbers is made. DataError for a name that stands twice, or data that do

@@ -3,6 +3,7 @@
  */
 import { ConfigError } from "../util/errors.js";
 import { Random } from "../util/random.js";
+import { checkFractions } from "./split.js";
 
 /**
  * Assigns rows to parts so that no group is cut, sizes are near the fractions, and each class has its share in each part: groups, the largest first, go where
@@ -17,9 +18,7 @@ export function splitGroups(
   fractions: readonly number[],
   seed = 0,
 ): Uint8Array {
-  const sum = fractions.reduce((a, b) => a + b, 0);
-  if (fractions.some((f) => !(f >= 0)) || Math.abs(sum - 1) > 1e-9)
-    throw new ConfigError(`split: expected fractions in 0…1 that sum to 1, got ${fractions.join(", ")}`);
+  checkFractions(fractions);
   const groups = new Map<number, { rows: number[]; classes: Map<number, number> }>();
   const totals = new Map<number, number>();
   for (let i = 0; i < groupOf.length; i++) {

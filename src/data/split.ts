@@ -7,6 +7,7 @@ import type { Dataset } from "./dataset.js";
 import { elementAt } from "../graph/index.js";
 import { ConfigError, DataError } from "../util/errors.js";
 import { Random } from "../util/random.js";
+import { sum } from "../util/vectors.js";
 
 /** Options of a split: the seed, and the column whose classes keep their shares. */
 export interface SplitOptions {
@@ -37,12 +38,18 @@ function apportion(total: number, shares: readonly number[]): number[] {
   const exact = shares.map((share) => share * total);
   const sizes = exact.map(Math.floor);
   const byRemainder = exact.map((x, i) => [x - Math.floor(x), i] as const).sort(([a, i], [b, j]) => b - a || i - j);
-  let left = total - sizes.reduce((a, b) => a + b, 0);
+  let left = total - sum(sizes);
   for (const [, i] of byRemainder) {
     if (left-- <= 0) break;
     sizes[i] = (sizes[i] as number) + 1;
   }
   return sizes;
+}
+
+/** ConfigError for fractions that are not in 0 … 1 with sum 1. */
+export function checkFractions(fractions: readonly number[]): void {
+  if (fractions.some((f) => !(f >= 0)) || Math.abs(sum(fractions) - 1) > 1e-9)
+    throw new ConfigError(`split: expected fractions in 0…1 that sum to 1, got ${fractions.join(", ")}`);
 }
 
 /**
@@ -53,9 +60,7 @@ function apportion(total: number, shares: readonly number[]): number[] {
  */
 export function splitIndices(dataset: Dataset, fractions: readonly number[], options: SplitOptions = {}): Uint32Array[] {
   const { seed = 0, stratify } = options;
-  const sum = fractions.reduce((a, b) => a + b, 0);
-  if (fractions.some((f) => !(f >= 0)) || Math.abs(sum - 1) > 1e-9)
-    throw new ConfigError(`split: expected fractions in 0…1 that sum to 1, got ${fractions.join(", ")}`);
+  checkFractions(fractions);
   const groups =
     stratify === undefined
       ? [Array.from({ length: dataset.length }, (_, i) => i)]

@@ -12,7 +12,7 @@ import type { RowOptions, ScoreChoice } from "./rows.js";
 import { chosenScore, namedSums, rowSums, scoresOf } from "./rows.js";
 import type { SessionOptions } from "./sessions.js";
 import { Sessions } from "./sessions.js";
-import { highest } from "./target.js";
+import { argMax } from "../util/vectors.js";
 
 type Named = Readonly<Record<string, TensorData>>;
 
@@ -276,7 +276,7 @@ function softmaxRows(scores: TensorData): TensorData {
   const numbers = toNumbers(scores);
   for (let i = 0; i < n; i++) {
     const row = numbers.subarray(i * k, (i + 1) * k);
-    const most = row[highest(row)] as number;
+    const most = row[argMax(row)] as number;
     const sum = row.reduce((total, v) => total + Math.exp(v - most), 0);
     row.forEach((v, j) => (row[j] = Math.exp(v - most) / sum));
   }

@@ -2,7 +2,7 @@
  * @module Substitution: the same graph on another input. A reference pass, and a model as a function of one of its layers, are both this.
  */
 import type { Node, Tensor } from "../graph/index.js";
-import { createNode } from "../graph/index.js";
+import { copyNode } from "../graph/index.js";
 
 /**
  * The map from tensors to what they are when some are replaced by others of the same shape and type. What does not depend on a replaced one maps to
@@ -27,11 +27,7 @@ export function substitution(replaced: ReadonlyMap<Tensor, Tensor>): (t: Tensor)
       if (made.has(node)) continue;
       const inputs = node.inputs.map((t) => (t === null ? null : lookUp(t)));
       const changed = inputs.some((t, i) => t !== node.inputs[i]);
-      made.set(
-        node,
-        outputsOf(node) ??
-          (changed ? createNode(node.op, inputs, node.attributes, node.outputs, node.scope).outputs : node.outputs),
-      );
+      made.set(node, outputsOf(node) ?? (changed ? copyNode(node, inputs).outputs : node.outputs));
     }
   };
   return (t) => {

@@ -6,6 +6,7 @@ import { constant, fromNumbers, staticDim, toNumbers } from "../graph/index.js";
 import { ConfigError } from "../util/errors.js";
 import { unknownName } from "../util/nearest.js";
 import type { Explainable } from "./explainable.js";
+import { argMax } from "../util/vectors.js";
 
 /** A score by its place or its label; −1 is the highest one, the answer itself. */
 export type Target = number | string;
@@ -39,7 +40,7 @@ export function targetsOf(
     const place = one === undefined ? -1 : typeof one === "string" ? placeOf(model, one) : one;
     if (!Number.isInteger(place) || place < -1 || place >= k)
       throw new ConfigError(`target: expected a place from 0 to ${k - 1} (−1 is the answer), got ${place}`);
-    return place === -1 ? highest(numbers.subarray(i * k, (i + 1) * k)) : place;
+    return place === -1 ? argMax(numbers.subarray(i * k, (i + 1) * k)) : place;
   });
 }
 
@@ -54,13 +55,6 @@ function placeOf(model: Explainable, name: string): number {
       ? `target: expected a place among the ${model.scoreCount} scores, since the model has no labels, got "${name}"`
       : `target: ${unknownName("label", name, labels)}`,
   );
-}
-
-/** The place of the largest number, the first of equal ones. */
-export function highest(numbers: ArrayLike<number>): number {
-  let best = 0;
-  for (let i = 1; i < numbers.length; i++) if ((numbers[i] as number) > (numbers[best] as number)) best = i;
-  return best;
 }
 
 /** Name of a score: its label, or else its index. */

@@ -3,6 +3,7 @@
  */
 import { expectInteger, expectOption } from "../util/described.js";
 import type { Random } from "../util/random.js";
+import { argMax } from "../util/vectors.js";
 
 /** Options of sampling: temperature, top-k, top-p (a fraction), penalty of repetitions. */
 export interface SamplingOptions {
@@ -24,12 +25,7 @@ export function checkSampling({ temperature = 1, topK, topP, repetitionPenalty }
   if (repetitionPenalty !== undefined) expectOption("repetitionPenalty", repetitionPenalty, Number.MIN_VALUE);
 }
 
-/** The index of the largest element; of equal ones the first. */
-export function argMax(values: ArrayLike<number>): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if ((values[i] as number) > (values[best] as number)) best = i;
-  return best;
-}
+export { argMax };
 
 /** exp(logits − the largest), and their sum. */
 function weightsOf(logits: ArrayLike<number>): { largest: number; weights: Float64Array; sum: number } {

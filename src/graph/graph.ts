@@ -3,7 +3,7 @@
  */
 import type { Node } from "./node.js";
 import type { Tensor } from "./tensor.js";
-import { createNode } from "./tensor.js";
+import { copyNode } from "./tensor.js";
 
 /** Every node that the given tensors need, in trace order (which is topological), but for nodes that `isGiven` and what only these need. Shapes and types play no part. */
 export function reachableNodes(outputs: Iterable<Tensor>, isGiven: (node: Node) => boolean = () => false): Node[] {
@@ -53,7 +53,7 @@ export function rewriteTensors(outputs: Iterable<Tensor>, rewrite: Rewrite): (ol
     const changed = inputs.some((input, i) => input !== node.inputs[i]);
     const made = rewrite(node, inputs);
     if (made !== undefined) replaced.set(node, made);
-    else if (changed) replaced.set(node, createNode(node.op, inputs, node.attributes, node.outputs, node.scope).outputs);
+    else if (changed) replaced.set(node, copyNode(node, inputs).outputs);
   }
   return map;
 }

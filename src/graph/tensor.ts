@@ -81,6 +81,10 @@ export function createNode(
   return node;
 }
 
+/** The node again, on other inputs. */
+export const copyNode = ({ op, attributes, outputs, scope }: Node, inputs: readonly (Tensor | null)[]): Node =>
+  createNode(op, inputs, attributes, outputs, scope);
+
 /** A value given at each run: a batch, a scalar, a seed. Names are unique within a graph. */
 export function input(name: string, shape: Shape, dtype: DType = "float32"): Tensor {
   return createNode("Input", [], { name }, [{ shape, dtype }]).outputs[0] as Tensor;

@@ -13,6 +13,7 @@ import { textAt } from "../tasks/shared/windows.js";
 import { trainTask } from "../tasks/training/train-task-node.js";
 import { TrainedModel } from "../tasks/use/trained-node.js";
 import { ConfigError, DataError, DescentError } from "../util/errors.js";
+import { softmaxRow } from "../tasks/shared/softmax.js";
 
 export interface CrossValidationOptions extends Partial<Omit<TrainTaskOptions, "task" | "data">> {
   /** The task; what the data suggest, if left out. */
@@ -79,14 +80,6 @@ function wholeOf(loaded: LoadedData, { relabel }: CrossValidationOptions): { row
   return { rows: rows.with({ [target]: rows.column(target).dtype === "string" ? texts : column2 }), target, classes };
 }
 
-/** Logits or scores [n, K] as probabilities. */
-function softmax(scores: Float64Array): Float64Array {
-  const most = scores.reduce((a, b) => Math.max(a, b), -Infinity);
-  const powers = scores.map((z) => Math.exp(z - most));
-  const sum = powers.reduce((a, b) => a + b, 0);
-  return powers.map((p) => p / sum);
-}
-
 /** The probabilities of some rows by a run, by the classes' own order. */
 async function predict(
   path: string,
@@ -106,7 +99,7 @@ async function predict(
     const numbers = toNumbers(logits);
     const width = known.length;
     rows.forEach((row, i) => {
-      const own = softmax(Float64Array.from(numbers.subarray(i * width, (i + 1) * width)));
+      const own = softmaxRow(Float64Array.from(numbers.subarray(i * width, (i + 1) * width)));
       const all = new Float64Array(classes.length);
       own.forEach((p, k) => (all[places[k] as number] = p));
       each(textAt(examples, row), all);

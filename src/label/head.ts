@@ -6,6 +6,7 @@ import type { LinearModel } from "../classical/linear.js";
 import { fitLogisticRegression } from "../classical/logistic-regression.js";
 import type { Matrix } from "../classical/matrix.js";
 import { project, selectRows } from "../classical/matrix.js";
+import { argMax } from "../util/vectors.js";
 
 /** Labels so far. */
 export interface Labelled {
@@ -91,7 +92,6 @@ export function likeliest(own: ArrayLike<number>, several: boolean): { readonly 
     }
     return { classes, confidence };
   }
-  let best = 0;
-  for (let k = 1; k < own.length; k++) if ((own[k] as number) > (own[best] as number)) best = k;
+  const best = argMax(own);
   return { classes: [best], confidence: own[best] as number };
 }

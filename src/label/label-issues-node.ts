@@ -17,6 +17,7 @@ import {
 } from "./confident-learning.js";
 import type { CrossValidated, CrossValidationContext, CrossValidationOptions } from "./cross-validate-node.js";
 import { crossValidate } from "./cross-validate-node.js";
+import { argMax } from "../util/vectors.js";
 
 /** One example that deserves a look. */
 export interface LabelIssue {
@@ -94,11 +95,7 @@ export function issuesOf(
   const confident = new Set(joint.issues);
   const { positions } = found.rows.column(found.shown.text ?? found.rows.names[0] ?? "");
   const scores = labelScores(scored, score);
-  const likeliest = Array.from(labels, (_, i) => {
-    let best = 0;
-    for (let k = 1; k < K; k++) if ((probabilities[i * K + k] as number) > (probabilities[i * K + best] as number)) best = k;
-    return best;
-  });
+  const likeliest = Array.from(labels, (_, i) => argMax(probabilities.subarray(i * K, (i + 1) * K)));
   const issue = (i: number, value: number): LabelIssue => ({
     row: positions?.rows[i] ?? i + 1,
     index: i,

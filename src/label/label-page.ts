@@ -1,7 +1,7 @@
 /** @module The page of `descent data labels`: examples whose labels deserve a look, in both languages, one file without a script. */
 import type { Bilingual, Language } from "../charts/charts.js";
 import { barChart, escapeXml } from "../charts/charts.js";
-import { card, chartStyle, heading, page, paragraph } from "../report/page.js";
+import { card, chartStyle, heading, page, paragraph, tile } from "../report/page.js";
 import { both, formatPercent } from "../report/words.js";
 import { toBase64 } from "../util/base64.js";
 import { formatInteger } from "../util/text.js";
@@ -38,9 +38,6 @@ function examples(issues: readonly LabelIssue[], thumbnails: Thumbnails): string
   const kind = thumbnails.size > 0 ? "thumbs" : "wide";
   return `<div class="examples ${kind}">${issues.map((issue) => example(issue, thumbnails)).join("")}</div>`;
 }
-
-const tile = (value: string, label: Bilingual): string =>
-  `<div class="tile"><b>${escapeXml(value)}</b><span>${both(label)}</span></div>`;
 
 /** The page of a report on labels. */
 export function labelPage(report: LabelReport, thumbnails: Thumbnails = new Map(), language: Language = "en"): string {

@@ -2,8 +2,9 @@
  * @module Calibration, the agreement of probabilities with frequencies: of the predictions made with 80 % confidence, are 80 % right?
  */
 import type { MetricFactory, MetricOptions } from "./metric.js";
-import { argMax, exampleMean, forEachExample, toProbabilities } from "./metric.js";
+import { exampleMean, forEachExample, toProbabilities } from "./metric.js";
 import type { TensorData } from "../graph/index.js";
+import { argMax } from "../util/vectors.js";
 
 /** Predictions whose confidence lies in (low, high]. */
 export interface CalibrationBin {

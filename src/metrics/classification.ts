@@ -2,8 +2,9 @@
  * @module Metrics of classification. Checked against scikit-learn 1.9 in metrics.test.ts.
  */
 import type { Metric, MetricFactory, MetricOptions } from "./metric.js";
-import { argMax, exampleMean, forEachExample, toProbabilities } from "./metric.js";
+import { exampleMean, forEachExample, toProbabilities } from "./metric.js";
 import type { TensorData } from "../graph/index.js";
+import { argMax } from "../util/vectors.js";
 
 /** Precision, recall and F1 of one class, and how many examples have it. */
 export interface ClassScores {

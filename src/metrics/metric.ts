@@ -61,13 +61,6 @@ export function forEachExample(prediction: TensorData, target: TensorData, optio
   }
 }
 
-/** The largest score's class; the first of equals, as NumPy. */
-export function argMax(scores: Float64Array): number {
-  let best = 0;
-  for (let k = 1; k < scores.length; k++) if ((scores[k] as number) > (scores[best] as number)) best = k;
-  return best;
-}
-
 /** Probabilities from what the model gives, in place. */
 export function toProbabilities(scores: Float64Array, options: MetricOptions): Float64Array {
   if (options.from === "probabilities") return scores;

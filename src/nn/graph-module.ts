@@ -2,7 +2,7 @@
  * @module An imported graph as a module: it is traced, trained and written like one that was defined here.
  */
 import type { Graph, Node, Parameter, Shape, Tensor, TensorData } from "../graph/index.js";
-import { constant, createNode, isFloat, rewriteTensors } from "../graph/index.js";
+import { constant, copyNode, isFloat, rewriteTensors } from "../graph/index.js";
 import { type ExternalData, OnnxModel, type ParameterChoice, readersOf } from "../onnx/index.js";
 import { emitOne, opOf } from "../ops/index.js";
 import { ConfigError, ShapeError } from "../util/errors.js";
@@ -137,7 +137,7 @@ export class GraphModule extends Module {
     const weight = linearRead(node)?.weight;
     const adapter = [...this.adapters.values()].find(({ weightName }) => this.weights.get(weightName) === weight);
     if (weight === undefined || adapter === undefined) return undefined;
-    const [result] = createNode(node.op, inputs, node.attributes, node.outputs, node.scope).outputs;
+    const [result] = copyNode(node, inputs).outputs;
     return [(result as Tensor).add(adapter.forward(inputs[0] as Tensor))];
   }
 

@@ -6,6 +6,7 @@ import type { Initializer } from "../graph/index.js";
 import { sizeOf } from "../graph/index.js";
 import { ConfigError } from "../util/errors.js";
 import type { Random } from "../util/random.js";
+import { dot } from "../util/vectors.js";
 
 function fill(shape: readonly number[], value: () => number): Float32Array {
   const numbers = new Float32Array(sizeOf(shape));
@@ -149,10 +150,4 @@ function orthonormal(count: number, length: number, random: Random): Float64Arra
     basis.push(v.map((x) => x / norm));
   }
   return basis;
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
-  return sum;
 }

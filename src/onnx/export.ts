@@ -9,6 +9,7 @@ import { lowerGraph, opOf, traceBody } from "../ops/index.js";
 import { ConfigError, UnsupportedOpError } from "../util/errors.js";
 import { encodeModel } from "./encode.js";
 import type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./messages.js";
+import { bytesOf } from "../util/join-arrays.js";
 
 /** The opset of the files that Descent writes: the newest that the common runtimes of 2025 and 2026 all read. */
 export const OPSET = 21;
@@ -27,16 +28,12 @@ export interface ExportOptions {
   readonly inputs?: readonly Tensor[];
 }
 
-/** Raw little-endian bytes of an array (the platforms that run JavaScript are little-endian). */
-const bytesOf = (values: TensorData): Uint8Array =>
-  new Uint8Array(values.data.buffer, values.data.byteOffset, values.data.byteLength);
-
 /** ONNX's message of a tensor: its name, shape, type and bytes. */
 export const tensorProto = (name: string, values: TensorData): TensorProto => ({
   name,
   dims: [...values.shape],
   dataType: DTYPES[values.dtype].onnx,
-  rawData: bytesOf(values),
+  rawData: bytesOf(values.data),
 });
 
 const int64Proto = (name: string, values: readonly number[], scalar = false): TensorProto => ({

@@ -5,6 +5,7 @@
 import type { Random } from "../util/random.js";
 import { ConfigError } from "../util/errors.js";
 import type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./messages.js";
+import { branchesOf, nodeName } from "./uses.js";
 
 /** A linear layer of a file: y = x·W + b, or a convolution of one pixel. */
 export interface Head {
@@ -32,7 +33,6 @@ const FLOAT = 1;
 /** float32, float16, float64. */
 const FLOATS: ReadonlySet<number> = new Set([1, 10, 11]);
 const INT64 = 7;
-const nameOf = (node: NodeProto): string => (node.name === "" ? (node.outputs[0] ?? "") : node.name);
 const attribute = (node: NodeProto | undefined, name: string): AttributeProto["value"] | undefined =>
   node?.attributes.find((a) => a.name === name)?.value;
 
@@ -107,7 +107,7 @@ function headBefore(output: string, producers: Producers): Head | undefined {
     const linear = linearOf(node, producers);
     if (linear !== undefined) {
       const bias = linear.op === "MatMul" && last?.opType === "Add" ? last : undefined;
-      return { ...linear, name: nameOf(node), output, node, bias };
+      return { ...linear, name: nodeName(node), output, node, bias };
     }
     const single = onePart(node, producers);
     if (single !== undefined) {
@@ -132,7 +132,7 @@ export function linearLayers({ graph }: ModelProto): Head[] {
       const reader = graph.nodes.find((other) => other.opType === "Add" && other.inputs.includes(node.outputs[0] as string));
       const bias =
         linear?.op === "MatMul" && reader?.inputs.some((name) => producers.dims(name)?.length === 1) ? reader : undefined;
-      return linear === undefined ? [] : [{ ...linear, name: nameOf(node), output: "", node, bias }];
+      return linear === undefined ? [] : [{ ...linear, name: nodeName(node), output: "", node, bias }];
     })
     .reverse();
 }
@@ -297,7 +297,7 @@ function pruned(graph: GraphProto): GraphProto {
     needed.add(name);
     const node = producers.of(name);
     if (node === undefined) continue;
-    pending.push(...node.inputs, ...node.attributes.flatMap((a) => (a.type === "graph" ? capturedBy(a.value) : [])));
+    pending.push(...node.inputs, ...branchesOf(node).flatMap(capturedBy));
   }
   return {
     ...graph,
@@ -309,8 +309,5 @@ function pruned(graph: GraphProto): GraphProto {
 /** Names that a branch reads: its own among them, which harms nothing. */
 const capturedBy = (graph: GraphProto): string[] => [
   ...graph.outputs.map(({ name }) => name),
-  ...graph.nodes.flatMap((node) => [
-    ...node.inputs,
-    ...node.attributes.flatMap((a) => (a.type === "graph" ? capturedBy(a.value) : [])),
-  ]),
+  ...graph.nodes.flatMap((node) => [...node.inputs, ...branchesOf(node).flatMap(capturedBy)]),
 ];

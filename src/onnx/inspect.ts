@@ -10,6 +10,7 @@ import { calledBy, functionsOf } from "./functions.js";
 import type { GraphProto, NodeProto } from "./messages.js";
 import type { DeclaredValue, OnnxModel } from "./model.js";
 import type { StoredTensor } from "./parameters.js";
+import { nodeName, opName } from "./uses.js";
 
 /** An input or output. */
 export interface InspectedValue {
@@ -83,9 +84,6 @@ export interface OnnxInspection {
     readonly error?: string;
   };
 }
-
-const opName = ({ domain, opType }: NodeProto): string => (domain === "" ? opType : `${domain}.${opType}`);
-const nodeName = (node: NodeProto): string => (node.name === "" ? (node.outputs[0] ?? "") : node.name);
 
 const valuesOf = (declared: ReadonlyMap<string, DeclaredValue>): InspectedValue[] =>
   [...declared].map(([name, { dtype, shape }]) => ({

@@ -4,6 +4,7 @@
 import { conversionOf } from "./convert.js";
 import { functionsOf } from "./functions.js";
 import type { GraphProto, ModelProto, NodeProto, ValueInfoProto } from "./messages.js";
+import { opName } from "./uses.js";
 
 /** A model in two, one behind the other. */
 export interface SplitModel {
@@ -87,6 +88,6 @@ export function splitPrefix(model: ModelProto): SplitModel | undefined {
   return {
     prefix: { ...model, graph: part(graph, before, given, values) },
     rest: { ...model, graph: part(graph, rest, values, graph.outputs) },
-    ops: [...new Set(opaque.map(({ domain, opType }) => (domain === "" ? opType : `${domain}.${opType}`)))],
+    ops: [...new Set(opaque.map(opName))],
   };
 }

@@ -128,6 +128,12 @@ class Reader {
   }
 }
 
+/** An op with its domain. */
+export const opName = ({ domain, opType }: NodeProto): string => (domain === "" ? opType : `${domain}.${opType}`);
+
+/** A node's name, or that of its first output. */
+export const nodeName = ({ name, outputs }: NodeProto): string => (name === "" ? (outputs[0] ?? "") : name);
+
 /** The graphs in a node's attributes: an If's branches, a loop's body. */
 export const branchesOf = (node: NodeProto): readonly GraphProto[] =>
   node.attributes.flatMap((a) => (a.type === "graph" ? [a.value] : []));

@@ -12,6 +12,7 @@ import type {
   ValueInfoProto,
 } from "./messages.js";
 import { type ExternalData, numbersOfTensor } from "./numbers.js";
+import { branchesOf } from "./uses.js";
 
 const [FLOAT, HALF] = [1, 10];
 
@@ -21,15 +22,12 @@ const TYPES: ReadonlySet<string> = new Set(["to", "dtype", "output_dtype"]);
 /** Weights are inside: none is beside the file. */
 const INSIDE: ExternalData = () => new Uint8Array();
 
-const graphsIn = ({ attributes }: NodeProto): readonly GraphProto[] =>
-  attributes.flatMap((a) => (a.type === "graph" ? [a.value] : []));
-
 const hasHalf = ({ initializers, inputs, outputs, nodes }: GraphProto): boolean =>
   initializers.some(({ dataType }) => dataType === HALF) ||
   [...inputs, ...outputs].some(({ elementType }) => elementType === HALF) ||
   nodes.some(
     (node) =>
-      graphsIn(node).some(hasHalf) ||
+      branchesOf(node).some(hasHalf) ||
       node.attributes.some((a) => (a.type === "tensor" ? a.value.dataType === HALF : TYPES.has(a.name) && a.value === HALF)),
   );
 

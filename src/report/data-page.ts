@@ -12,7 +12,7 @@ import type {
 } from "../data/inspect/profile.js";
 import { toBase64 } from "../util/base64.js";
 import { formatInteger, formatNumber } from "../util/text.js";
-import { card, chartStyle, heading, page, paragraph } from "./page.js";
+import { card, chartStyle, heading, page, paragraph, tile } from "./page.js";
 import { both, formatPercent } from "./words.js";
 
 const TYPES: Readonly<Record<ColumnProfile["type"], Bilingual>> = {
@@ -29,8 +29,6 @@ const TYPES: Readonly<Record<ColumnProfile["type"], Bilingual>> = {
 const MOST_BARS = 20;
 const MOST_BROKEN = 50;
 
-const tile = (value: string, label: Bilingual): string =>
-  `<div class="tile"><b>${escapeXml(value)}</b><span>${both(label)}</span></div>`;
 const tiles = (list: readonly string[]): string => `<div class="tiles">${list.join("")}</div>`;
 
 const COUNT: Bilingual = { en: "count", zh: "数量" };

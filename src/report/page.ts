@@ -1,5 +1,5 @@
 /** @module The page around a report: one file, nothing loaded from elsewhere, light and dark, and both languages in it. */
-import type { ChartOptions, Language } from "../charts/charts.js";
+import type { Bilingual, ChartOptions, Language } from "../charts/charts.js";
 import { CHART_CSS, escapeXml } from "../charts/charts.js";
 import { both } from "./words.js";
 
@@ -101,5 +101,8 @@ export const paragraph = (en: string, zh: string, classes = ""): string =>
   `<p${classes === "" ? "" : ` class="${classes}"`}>${both({ en, zh })}</p>`;
 /** A box around a chart or a table. */
 export const card = (content: string, classes = ""): string => `<div class="${`card ${classes}`.trim()}">${content}</div>`;
+/** A figure with its name. */
+export const tile = (value: string, label: Bilingual): string =>
+  `<div class="tile"><b>${escapeXml(value)}</b><span>${both(label)}</span></div>`;
 /** Charts in the page take its style, and say both languages. */
 export const chartStyle = (spoken: Language = "en"): Partial<ChartOptions> => ({ standalone: false, language: "both", spoken });

@@ -7,7 +7,8 @@ import { DescentError } from "../util/errors.js";
 import type { FileContent, FileSystem } from "./run-folder-files-node.js";
 import { asideOf, digestOf, sha256, sizeOfContent, writeError, writeWhole } from "./run-folder-files-node.js";
 import type { Checkpoint, RunFolder } from "./run-folder-reader-node.js";
-import { exists, MANIFEST, STEP_FOLDER } from "./run-folder-reader-node.js";
+import { MANIFEST, STEP_FOLDER } from "./run-folder-reader-node.js";
+import { exists } from "../util/regular-file-node.js";
 import type { Manifest } from "./run-folder.js";
 import { RUN_FILES } from "./run-folder.js";
 

@@ -1,7 +1,7 @@
 /**
  * @module Reading a run folder: its JSON, its logs, and its checkpoints, each byte checked.
  */
-import { readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { ConfigError, DataError } from "../util/errors.js";
 import { readRegularFile } from "../util/regular-file-node.js";
@@ -13,6 +13,7 @@ import { ASIDE, digestOf, readWhole, sha256 } from "./run-folder-files-node.js";
 import type { Manifest, RunConfig, RunSummary } from "./run-folder.js";
 import { manifestSchema, RUN_FILES, runConfigSchema, runSummarySchema } from "./run-folder.js";
 import { setOwn } from "../util/record.js";
+import { exists } from "../util/regular-file-node.js";
 
 /** A checkpoint that lies in a run, with its files checked. */
 export interface Checkpoint {
@@ -197,12 +198,4 @@ export class RunFolder {
 async function readDigested(path: string): Promise<{ sizeBytes: number; sha256: string; bytes: Uint8Array }> {
   const bytes = await readWhole(path);
   return { sizeBytes: bytes.length, sha256: sha256(bytes), bytes };
-}
-
-/** Tells whether there is anything at a path. */
-export async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -6,7 +6,7 @@ import type { SequenceOptions, SequenceWriter, WrittenSequence, WrittenToken } f
 import { type DecoderModel, Generator, isDecoder } from "../generate/index.js";
 import { Transformer } from "../models/index.js";
 import { type AdapterFactors, MixedAdapters, takeAdapters } from "../nn/index.js";
-import { exists } from "../run/run-folder-reader-node.js";
+import { exists } from "../util/regular-file-node.js";
 import { loadAdapters } from "../train/node.js";
 import type { TextSource } from "../tasks/use/text-generator-node.js";
 import { ConfigError } from "../util/errors.js";

@@ -3,7 +3,17 @@
  * multiplies by one has numbers of its own, in the forward and again in the backward pass.
  */
 import type { Dim, Node, Tensor, TensorData } from "../graph/index.js";
-import { constant, createNode, fromNumbers, Graph, isFloat, isLeaf, Parameter, reachableNodes } from "../graph/index.js";
+import {
+  constant,
+  copyNode,
+  createNode,
+  fromNumbers,
+  Graph,
+  isFloat,
+  isLeaf,
+  Parameter,
+  reachableNodes,
+} from "../graph/index.js";
 import type { Module } from "../nn/index.js";
 import { Linear, LoraLinear, zerosInit } from "../nn/index.js";
 import { gather, where } from "../ops/index.js";
@@ -174,7 +184,7 @@ export class QuantizedBase {
       const given = node.inputs.map((t) =>
         t === null ? null : weights.includes(t) ? this.#numbers(t, beside && current(beside)) : current(t),
       );
-      const copy = createNode(node.op, given, node.attributes, node.outputs, node.scope);
+      const copy = copyNode(node, given);
       node.outputs.forEach((t, i) => replaced.set(t, copy.outputs[i] as Tensor));
     }
     return new Graph(new Map([...outputs].map(([name, t]) => [name, current(t)])));

@@ -1,5 +1,5 @@
 /**
- * @module Typed arrays put together.
+ * @module Typed arrays put together, and their bytes.
  */
 
 /** All elements of some arrays, one after another, in the array that `make` makes. */
@@ -19,3 +19,7 @@ export function joinArrays<T extends Uint8Array | Int32Array | Float64Array>(
 /** The bytes of some arrays, one after another. */
 export const joinBytes = (parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> =>
   joinArrays(parts, (length) => new Uint8Array(length)) as Uint8Array<ArrayBuffer>;
+
+/** The bytes of an array, where they lie. */
+export const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);

@@ -13,6 +13,10 @@ export function setOwn<T>(record: Record<string, T>, name: string, value: T): vo
   Object.defineProperty(record, name, { value, writable: true, enumerable: true, configurable: true });
 }
 
+/** Tells whether a value is an object that is no list. */
+export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
 /** A record without the entries that are undefined. */
 export const defined = <T extends object>(record: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
   // own key: kept or left out, none is looked up.

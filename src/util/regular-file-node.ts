@@ -25,3 +25,10 @@ export async function readRegularFile(path: string): Promise<Buffer> {
   await checkRegular(path);
   return readFile(path);
 }
+
+/** Tells whether there is anything at a path. */
+export const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );

@@ -17,6 +17,7 @@ import { generationPredictOptions } from "../../tasks/images/image-generation/op
 import type { Answer } from "../../tasks/task.js";
 import type { Pictures } from "../../tasks/task-node.js";
 import type { TrainedModel } from "../../tasks/trained-model.js";
+import { isRecord } from "../../util/record.js";
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -186,13 +187,11 @@ const prefixed = (answer: Row, beside: boolean): Row =>
 
 /** An answer as lines of a table: one, or, where it lists things, one for each. */
 function linesOf(answer: Row): Row[] {
-  const list = Object.entries(answer).find(([, value]) => Array.isArray(value) && value.every((item) => isRow(item)));
+  const list = Object.entries(answer).find(([, value]) => Array.isArray(value) && value.every((item) => isRecord(item)));
   if (list === undefined) return [flat(answer)];
   const rest = Object.fromEntries(Object.entries(answer).filter(([name]) => name !== list[0]));
   return (list[1] as readonly Row[]).map((item) => flat({ ...rest, ...item }));
 }
-
-const isRow = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Probabilities as columns of their own. */
 function flat(answer: Row): Row {

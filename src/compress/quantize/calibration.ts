@@ -10,6 +10,7 @@ import type { ModelProto } from "../../onnx/index.js";
 import type { CompileOptions } from "../../runtime/index.js";
 import type { Feeds } from "../activations.js";
 import { eachActivation } from "../activations.js";
+import { sum } from "../../util/vectors.js";
 
 export const CALIBRATIONS = ["min-max", "percentile", "entropy", "mse"] as const;
 /** The rule by which a range is chosen. */
@@ -91,8 +92,6 @@ function squaredError(histogram: Histogram, { low, high }: Range): number {
 
 /** Steps of the coarser distribution that is compared, and what stands for an empty bin. */
 const [STEPS, EPSILON] = [128, 1e-4];
-
-const sum = (counts: Float64Array): number => counts.reduce((a, b) => a + b, 0);
 
 /** A distribution without empty bins: what these are given is taken from the others. */
 function smoothed(counts: Float64Array): Float64Array {

@@ -8,16 +8,13 @@ import type { JsonRow } from "./json-rows.js";
 import type { ReadTexts, Sentence, TaggingOptions } from "./tagged-sentences.js";
 import { textsOfSentences } from "./tagged-sentences.js";
 import { DataError } from "../../util/errors.js";
-import { own } from "../../util/record.js";
+import { isRecord, own } from "../../util/record.js";
 
 const TOKENS = ["tokens", "words"];
 const TAGS = ["ner_tags", "tags", "labels", "ner", "label", "ner_labels"];
 const SENTENCES = ["sentence #", "sentence_id", "sentence_idx", "sentence", "sent_id", "sentid", "sentence_number"];
 const WORDS = ["word", "words", "token", "tokens"];
 const TAG_NAMES = ["tag", "tags", "ner_tag", "ner_tags", "ner", "label", "labels"];
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** A list out of a cell: of JSON, or as Python and NumPy print one, with commas between the items or none. */
 function listOf(value: unknown): readonly unknown[] | undefined {
@@ -45,7 +42,7 @@ function fieldsOf(row: Readonly<Record<string, unknown>>): readonly [tokens: str
 
 /** Tells whether a row has lists of tokens and of tags; by their plain names also of different lengths, for a complaint that names the row. */
 export const hasTokens = (row: unknown): boolean => {
-  if (!isObject(row)) return false;
+  if (!isRecord(row)) return false;
   const isNamed =
     listOf(own(row, "tokens")) !== undefined && ["ner_tags", "tags"].some((name) => listOf(own(row, name)) !== undefined);
   return isNamed || fieldsOf(row) !== undefined;
@@ -62,7 +59,7 @@ export type TagNames = (field: string) => readonly string[] | undefined;
 export function parseTokenRows(rows: Iterable<JsonRow>, where: string, namesOf: TagNames, options: TaggingOptions): ReadTexts {
   const sentences: Sentence[] = [];
   for (const { value, place } of rows) {
-    const fields = isObject(value) ? (fieldsOf(value) ?? fieldsByName(value)) : undefined;
+    const fields = isRecord(value) ? (fieldsOf(value) ?? fieldsByName(value)) : undefined;
     if (fields === undefined) throw new DataError(`${where}, ${place}: expected lists of tokens and tags, got another row`);
     const [tokens, tags] = fields.map((field) => listOf((value as Readonly<Record<string, unknown>>)[field]) ?? []) as [
       readonly unknown[],

@@ -2,6 +2,8 @@
  * @module The pointing game: whether an attribution's highest place lies in a box.
  */
 import type { TensorData } from "../../graph/index.js";
+import { toNumbers } from "../../graph/index.js";
+import { argMax } from "../../util/vectors.js";
 
 /** A box in pixels: left and top inclusive, right and bottom exclusive. */
 export interface PixelBox {
@@ -19,8 +21,7 @@ export interface PixelBox {
  */
 export function pointingGame(map: TensorData, boxes: readonly PixelBox[], tolerance = 0): boolean {
   const [, columns = 1] = map.shape.slice(-2);
-  let best = 0;
-  for (let p = 1; p < map.data.length; p++) if (Number(map.data[p]) > Number(map.data[best])) best = p;
+  const best = argMax(toNumbers(map));
   const [row, column] = [Math.floor(best / columns), best % columns];
   return boxes.some(
     ({ left, top, right, bottom }) =>

@@ -8,7 +8,7 @@ import { rewriteGraph } from "../graph.js";
 import type { AttributeValue, Node } from "../node.js";
 import { SymbolicDim } from "../shape.js";
 import type { Tensor } from "../tensor.js";
-import { createNode } from "../tensor.js";
+import { copyNode } from "../tensor.js";
 
 /** Constants above this many elements are not compared. */
 const COMPARED_ELEMENTS = 4096;
@@ -41,14 +41,10 @@ export function mergeCommonSubexpressions(graph: Graph, keep: (node: Node) => bo
     // The node itself may be rebuilt with new inputs after this: only an unchanged one can be remembered here.
     if (inputs.every((t, i) => t === node.inputs[i])) known.set(key, node.outputs);
     else {
-      const rebuilt = rebuild(node, inputs);
+      const rebuilt = copyNode(node, inputs).outputs;
       known.set(key, rebuilt);
       return rebuilt;
     }
     return undefined;
   });
-}
-
-function rebuild(node: Node, inputs: readonly (Tensor | null)[]): readonly Tensor[] {
-  return createNode(node.op, inputs, node.attributes, node.outputs, node.scope).outputs;
 }

@@ -6,7 +6,7 @@
  * is made for the others, and drops out of the graph where there are none.
  */
 import type { Graph, Node, Tensor } from "../../graph/index.js";
-import { constant, createNode, isStatic, rewriteGraph, sizeOf, withScope } from "../../graph/index.js";
+import { constant, copyNode, createNode, isStatic, rewriteGraph, sizeOf, withScope } from "../../graph/index.js";
 import type { BlockedConvInputs } from "../blocked.js";
 import {
   blockedAffine,
@@ -272,9 +272,8 @@ class Blocking {
     const axes = node.op === "GlobalAveragePool" ? [2, 3] : (node.attributes["axes"] as readonly number[]);
     const xb = this.#twins.get(x);
     if (xb !== undefined && axes.length === 1 && axes[0] === 0 && node.attributes["keepdims"] === true)
-      return this.#plain(createNode(node.op, [xb], node.attributes, node.outputs, node.scope).outputs[0] as Tensor);
-    if (xb !== undefined && axes.length === 4 && node.attributes["keepdims"] === false)
-      return createNode(node.op, [xb], node.attributes, node.outputs, node.scope).outputs;
+      return this.#plain(copyNode(node, [xb]).outputs[0] as Tensor);
+    if (xb !== undefined && axes.length === 4 && node.attributes["keepdims"] === false) return copyNode(node, [xb]).outputs;
     if (xb === undefined || axes.length !== 2 || !axes.includes(2) || !axes.includes(3)) return undefined;
     const [, , h, w] = x.shape as Picture;
     const sums = blockedSums(xb);
@@ -297,7 +296,7 @@ class Blocking {
     const fused = node.op === "Add" ? this.#sum(node, inputs) : node.op === "Relu" ? this.#relu(node, inputs) : undefined;
     if (fused !== undefined) return this.#plain(fused);
     const blocks = inputs.map((t) => (t === null || isPlain(t) ? t : this.#blocks(t)));
-    return this.#plain(createNode(node.op, blocks, node.attributes, node.outputs, node.scope).outputs[0] as Tensor);
+    return this.#plain(copyNode(node, blocks).outputs[0] as Tensor);
   }
 
   /** A convolution's node behind `now` that only this node reads, so that it may do more at once. */

@@ -2,8 +2,7 @@
  * @module Resolving: a trace has no mode; here dropout, batch normalization and random nodes become what they are in
  * training or in use, and assignments to buffers are taken out of the graph.
  */
-import type { Node } from "../../graph/index.js";
-import { createNode, isLeaf, Parameter, rewriteTensors, type Tensor, withScope } from "../../graph/index.js";
+import { copyNode, isLeaf, Parameter, rewriteTensors, type Tensor, withScope } from "../../graph/index.js";
 import { UnsupportedOpError } from "../../util/errors.js";
 import type { Mode } from "../op.js";
 import { randomInputs } from "../random.js";
@@ -81,10 +80,7 @@ function takeAssignments(outputs: readonly Tensor[], mode: Mode): Resolved {
       return [inputs[0] as Tensor];
     }
     if (updates.size === 0 || !node.inputs.some((t) => t instanceof Parameter && updates.has(t))) return undefined;
-    return copyWith(node, inputs.map(latest));
+    return copyNode(node, inputs.map(latest)).outputs;
   });
   return { map, updates };
 }
-
-const copyWith = (node: Node, inputs: readonly (Tensor | null)[]): readonly Tensor[] =>
-  createNode(node.op, inputs, node.attributes, node.outputs, node.scope).outputs;

@@ -9,6 +9,7 @@ import type { ReportExample } from "../../report/report.js";
 import { rowsOf, softmaxRow } from "./softmax.js";
 import { scoredTitle } from "./planted-results.js";
 import type { ReportSources, TaskReport } from "../task-node.js";
+import { argMax } from "../../util/vectors.js";
 
 const MISTAKES = 12;
 const RIGHT_ONES = 8;
@@ -33,7 +34,7 @@ export async function judgeClasses({ used, test }: Pick<ReportSources, "used" | 
     rowsOf(outputs["logits"] as TensorData).forEach((logits, i) => {
       const row = rows[i] as number;
       const probabilities = softmaxRow(logits);
-      const predicted = probabilities.reduce((best, p, k) => (p > (probabilities[best] as number) ? k : best), 0);
+      const predicted = argMax(probabilities);
       const label = elementAt(truth, row);
       judged.push({
         row,

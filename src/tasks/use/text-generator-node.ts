@@ -12,7 +12,7 @@ import type { Module } from "../../nn/index.js";
 import type { ChatMessage, ChatTemplate, Tokenizer } from "../../text/node.js";
 import { loadChatTemplate, loadTokenizer } from "../../text/node.js";
 import { loadPretrained, pretrainedConfig, tokenizerOfCheckpoint } from "../../train/pretrained-node.js";
-import { exists } from "../../run/run-folder-reader-node.js";
+import { exists } from "../../util/regular-file-node.js";
 import { ConfigError } from "../../util/errors.js";
 import { parseJsonWith } from "../../util/schema.js";
 import type { TextInfo } from "../texts/texts.js";

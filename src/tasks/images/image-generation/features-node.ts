@@ -14,7 +14,7 @@ import { adamW, oneCycle } from "../../../optim/index.js";
 import { trainingStep } from "../../../train/index.js";
 import { peakMemoryMiB } from "../../../run/progress-node.js";
 import { createRun, openRun, splitRunPath } from "../../../run/run-folder-node.js";
-import { exists } from "../../../run/run-folder-reader-node.js";
+import { exists } from "../../../util/regular-file-node.js";
 import { trainRun } from "../../../train/train-node.js";
 import { makeFolders } from "../../../util/folders-node.js";
 import { ConfigError } from "../../../util/errors.js";
@@ -135,15 +135,6 @@ async function trainClassifier(
     ...(fetcher === undefined ? {} : { loader: { fetcher } }),
   });
   await state.dispose();
-}
-
-/** At most so many images on each side of a distance: its value depends on their number. */
-const MOST_IMAGES = 5000;
-
-/** At most so many rows, from all over a data set. */
-export function subsetOf(data: Dataset, most = MOST_IMAGES): Dataset {
-  if (data.length <= most) return data;
-  return data.select(Uint32Array.from({ length: most }, (_, i) => Math.floor((i * data.length) / most)));
 }
 
 /** A classifier as a space in which images lie. Owned: dispose it. */

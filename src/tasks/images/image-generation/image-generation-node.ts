@@ -12,11 +12,11 @@ import type { Callback } from "../../../train/index.js";
 import type { Metrics } from "../../../metrics/index.js";
 import { card, paragraph } from "../../../report/page.js";
 import { both } from "../../../report/words.js";
-import { exists } from "../../../run/run-folder-reader-node.js";
+import { exists } from "../../../util/regular-file-node.js";
 import { makeFolders } from "../../../util/folders-node.js";
 import { ConfigError } from "../../../util/errors.js";
 import { Random } from "../../../util/random.js";
-import { featuresOf, FeatureSpace, prepareFeatures, subsetOf } from "./features-node.js";
+import { featuresOf, FeatureSpace, prepareFeatures } from "./features-node.js";
 import type { GenerationInfo } from "./image-generation.js";
 import { imageGeneration } from "./image-generation.js";
 import { picturesOf } from "../pictures-node.js";
@@ -24,6 +24,10 @@ import type { InputOptions, Measured, NamedInputs, NodeTask, ReportSources, Task
 import type { Answer, TaskContext } from "../../task.js";
 import type { OpenTrained, TrainedModel } from "../../trained-model.js";
 import { sizeOf } from "../../../graph/index.js";
+import { evenly } from "../../shared/rows-node.js";
+
+/** At most so many images on each side of a distance: its value depends on their number. */
+const MOST_IMAGES = 5000;
 
 /** Samples of a grid. */
 const GRID = 64;
@@ -75,7 +79,7 @@ async function evaluate(watched: Watched): Promise<() => Promise<Metrics>> {
   if (!isSpread) watched.note("no Fréchet distance: it compares at least 2 images for validation; give more");
   const path = isSpread ? await prepareFeatures(watched) : undefined;
   if (path === undefined) return () => Promise.resolve({});
-  const real = subsetOf(watched.prepared.validation);
+  const real = evenly(watched.prepared.validation, MOST_IMAGES);
   const generate = await generatorOf(watched, BATCH);
   const noise = latents(watched.prepared.info as GenerationInfo, Math.ceil(real.length / BATCH) * BATCH, watched.seed);
   await using space = await FeatureSpace.open(path, watched.open);
@@ -109,13 +113,13 @@ async function measure({ model, run, examples, train, open }: Measured): Promise
   const path = featuresOf(run);
   if (!(await exists(path)) || examples.length < 2) return {};
   await using space = await FeatureSpace.open(path, open);
-  const real = subsetOf(examples);
+  const real = evenly(examples, MOST_IMAGES);
   const truth = await space.moments(real);
   const images: TensorData[] = [];
   await model.run(latents(model.info as GenerationInfo, real.length, 1), ({ image }) => images.push(image as TensorData));
   const distance = frechetDistance(await space.moments(asImages(images)), truth);
   if (train === undefined) return { frechetDistance: distance };
-  return { frechetDistance: distance, frechetFloor: frechetDistance(await space.moments(subsetOf(train, real.length)), truth) };
+  return { frechetDistance: distance, frechetFloor: frechetDistance(await space.moments(evenly(train, real.length)), truth) };
 }
 
 /** Noise in place of inputs. */

@@ -13,7 +13,7 @@ import { loadSafetensors, saveSafetensors, writeSafetensors } from "../../../dat
 import { sha256 } from "../../../data/files-node.js";
 import type { Match } from "../../../metrics/index.js";
 import { nearest } from "../../../metrics/index.js";
-import { exists } from "../../../run/run-folder-reader-node.js";
+import { exists } from "../../../util/regular-file-node.js";
 import { splitRunPath } from "../../../run/run-folder-node.js";
 import { ConfigError, DataError } from "../../../util/errors.js";
 import { unknownName } from "../../../util/nearest.js";

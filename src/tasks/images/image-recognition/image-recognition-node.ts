@@ -7,7 +7,7 @@ import * as z from "zod";
 import { nearest, openSetRates, thresholdAt } from "../../../metrics/index.js";
 import type { PixelImage } from "../../../charts/image.js";
 import { splitRunPath } from "../../../run/run-folder-node.js";
-import { exists } from "../../../run/run-folder-reader-node.js";
+import { exists } from "../../../util/regular-file-node.js";
 import { ConfigError } from "../../../util/errors.js";
 import { parseJsonWith } from "../../../util/schema.js";
 import { galleryOf, nearestEntries, readGallery } from "./gallery-node.js";

@@ -3,7 +3,7 @@
  */
 import { basename } from "node:path";
 import type { PixelImage } from "../../../charts/image.js";
-import { exists } from "../../../run/run-folder-reader-node.js";
+import { exists } from "../../../util/regular-file-node.js";
 import { ConfigError } from "../../../util/errors.js";
 import { unknownName } from "../../../util/nearest.js";
 import { picturesOf } from "../pictures-node.js";

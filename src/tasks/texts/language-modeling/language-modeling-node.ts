@@ -12,7 +12,7 @@ import { forEachBatch } from "../../../train/evaluate.js";
 import type { Callback } from "../../../train/index.js";
 import type { Metrics } from "../../../metrics/index.js";
 import { card, paragraph } from "../../../report/page.js";
-import { exists } from "../../../run/run-folder-reader-node.js";
+import { exists } from "../../../util/regular-file-node.js";
 import { keepGenerationFiles } from "../decoder-files-node.js";
 import type { LanguageInfo } from "./info.js";
 import { languageLogits, windowOptions } from "./language-modeling.js";

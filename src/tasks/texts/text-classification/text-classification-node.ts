@@ -19,6 +19,7 @@ import { keepTokenizer, readTextOptions, readTexts } from "../texts-node.js";
 import { vectorSize, vectorWeights } from "../vectors-node.js";
 import type { TrainedModel } from "../../trained-model.js";
 import { inWindows, textAt } from "../../shared/windows.js";
+import { argMax } from "../../../util/vectors.js";
 
 /** Each text as one row, or, where it is longer than the model takes and a stride is given, as several that overlap. */
 async function readInputs(model: TrainedModel, inputs: readonly string[], options: InputOptions): Promise<NamedInputs> {
@@ -49,7 +50,7 @@ async function judgeSets({ used, test }: ReportSources): Promise<Judged[]> {
       const probabilities = logits.map(sigmoid);
       const has = (k: number): boolean => elementAt(truth, row * logits.length + k) > 0.5;
       const errors = [...probabilities].map((p, k) => Math.abs(p - (has(k) ? 1 : 0)));
-      const predicted = probabilities.reduce((best, p, k) => (p > (probabilities[best] as number) ? k : best), 0);
+      const predicted = argMax(probabilities);
       const correct = errors.every((_, k) => (probabilities[k] as number) > THRESHOLD === has(k));
       judged.push({ row, truth: predicted, predicted, probabilities, correct, weight: Math.max(...errors) });
     });
