@@ -1,9 +1,7 @@
 /** @module The platforms on which the engine runs: checked before it is loaded, because its own message where it has no binary helps nobody. */
+import { ENGINE_PLATFORMS } from "../runtime/engine-platforms.js";
 import { DescentError } from "../util/errors.js";
 import { own } from "../util/record.js";
-
-/** Platforms for which `onnxruntime-node` brings a binary. */
-const ENGINE_PLATFORMS: readonly string[] = ["linux-x64", "linux-arm64", "darwin-arm64", "win32-x64", "win32-arm64"];
 
 const NAMES: Readonly<Record<string, string>> = { darwin: "macOS", linux: "Linux", win32: "Windows" };
 

@@ -101,6 +101,11 @@ export const VERBS: readonly VerbRow[] = [
     load: () => import("./verbs/label.js"),
   },
   { name: "bench", summary: "benchmark Descent against its peers", load: () => import("./verbs/bench.js") },
+  {
+    name: "trim",
+    summary: "remove the engine's binaries for other platforms from node_modules",
+    load: () => import("./verbs/trim.js"),
+  },
   { name: "help", summary: "show help for descent or one of its verbs", load: () => import("./verbs/help.js") },
   { name: "version", summary: "show the versions of descent, Node and the engine", load: () => import("./verbs/version.js") },
 ];

@@ -10,6 +10,7 @@ import { ConfigError, SessionError } from "../util/errors.js";
 import { optionalPackage } from "../util/optional-package.js";
 import { cachedSession } from "./cache.js";
 import { withoutDriver } from "./drivers-node.js";
+import { ENGINE_PLATFORMS } from "./engine-platforms.js";
 import { withoutReports } from "./engine-environment-node.js";
 import { identityModel } from "./identity.js";
 import type { EngineTraits, EngineValue } from "./ort-common.js";
@@ -188,8 +189,15 @@ export async function createNodeRuntime(options: NodeRuntimeOptions = {}): Promi
         `engine: expected a Linux with glibc 2.28 or later, which onnxruntime-node is built for, got one without (${reason}); in Docker use an image of Debian (node:22-slim), not of Alpine`,
         { cause },
       );
+    const here = `${process.platform} ${process.arch}`;
+    // Taken away: by `descent trim` on another platform, or by what builds containers.
+    if (/Cannot find module .*onnxruntime_binding\.node/.test(reason) && ENGINE_PLATFORMS.includes(here.replace(" ", "-")))
+      throw new SessionError(
+        `engine: onnxruntime-node: expected its binary for ${here}, got none; remove node_modules/onnxruntime-node and install again`,
+        { cause },
+      );
     throw new SessionError(
-      `engine: onnxruntime-node has no binary for ${process.platform} ${process.arch}; it has them for Linux x64 and arm64, Windows x64 and arm64, and macOS arm64`,
+      `engine: onnxruntime-node has no binary for ${here}; it has them for Linux x64 and arm64, Windows x64 and arm64, and macOS arm64`,
       { cause },
     );
   }
