@@ -26,7 +26,7 @@ export async function readCard(folder: string): Promise<DataCard | undefined> {
   return parseJsonWith(cardSchema, (await readRegularFile(path)).toString("utf8"), path);
 }
 
-/** What a card tells of the table in `file` of its folder; undefined where JSON cannot say it (infinite numbers), or more was to be said of the reading. */
+/** What a card tells of the table in `file` of its folder; undefined where JSON cannot say it (infinite numbers). */
 export async function contentOf(
   folder: string,
   name: string,
@@ -34,8 +34,8 @@ export async function contentOf(
 ): Promise<CardContent | undefined> {
   const { size, mtimeMs } = await stat(join(folder, name));
   const file = { name, bytes: size, modifiedMs: mtimeMs };
-  const content = { file, rows, columns: [...columns], ...defined({ label }) };
-  return notes.length === 0 && isDeepStrictEqual(JSON.parse(JSON.stringify(content)), content) ? content : undefined;
+  const content = { file, rows, columns: [...columns], notes: [...notes], ...defined({ label }) };
+  return isDeepStrictEqual(JSON.parse(JSON.stringify(content)), content) ? content : undefined;
 }
 
 /** The description of a folder's one table in its card, if this version wrote it and the file has not been touched since. */
@@ -48,7 +48,7 @@ export async function describedTable(folder: string): Promise<TableProfile | und
   if (more !== undefined || table?.[1] !== path) return undefined;
   const { size, mtimeMs } = await stat(path);
   if (size !== file.bytes || mtimeMs !== file.modifiedMs) return undefined;
-  return { kind: "table", name: basename(resolve(folder)), parts: [], notes: [], ...content };
+  return { kind: "table", name: basename(resolve(folder)), parts: [], ...content };
 }
 
 /** Size and SHA-256 of a file; `see` gets its bytes, piece by piece. */

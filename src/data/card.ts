@@ -71,6 +71,8 @@ const contentSchema = z.object({
   rows: count,
   columns: z.array(columnSchema),
   label: z.string().optional(),
+  /** Sentences on how it was read when it was imported. */
+  notes: z.array(z.string()),
 });
 export type CardContent = z.infer<typeof contentSchema>;
 

@@ -92,7 +92,8 @@ class Importer {
     }
     if (left.length === 0) return;
     const named = left.slice(0, 5).map((name) => JSON.stringify(name));
-    this.decisions.push(`${left.length} files of other kinds were left out: ${named.join(", ")}${left.length > 5 ? ", …" : ""}`);
+    const count = left.length === 1 ? "a file of another kind was" : `${left.length} files of other kinds were`;
+    this.decisions.push(`${count} left out: ${named.join(", ")}${left.length > 5 ? ", …" : ""}`);
   }
 
   async folder(path: string, prefix: string): Promise<void> {
@@ -118,7 +119,7 @@ class Importer {
     const bytes = isGzip(packed) ? await unwrapGzip(packed, path) : packed;
     const files = await archiveFiles(bytes, path);
     if (files.length === 0) throw new DataError(`${path}: expected files in the archive, found none`);
-    this.decisions.push(`${basename(path)}: unpacked, ${files.length} files`);
+    this.decisions.push(`${basename(path)}: unpacked, ${files.length} ${files.length === 1 ? "file" : "files"}`);
     await this.files(
       files.map(({ name, bytes: content }) => ({ name, content })),
       prefix,

@@ -52,6 +52,16 @@ test("bytes of another encoding far behind the beginning are noticed", async () 
   assert.notEqual(imported.inputs[0]?.sha256, sha256(await readFile(at("gbk", "gbk.csv"))));
 });
 
+test("what was seen in a file and not asked for is said, also of its copy", async () => {
+  await writeFile(at("semi.csv"), "a;b\n1,5;x\n2,5;y\n3,5;z\n");
+  const imported = await importData([at("semi.csv")], { out: at("semi") });
+  assert.deepEqual(imported.decisions, [`${at("semi.csv")}: semicolons part the columns; --delimiter says otherwise`]);
+  await addStep(at("semi"), { verb: "import", command: "descent data import", name: "semi", ...imported });
+  assert.deepEqual((await inspectData(at("semi"))).notes, imported.decisions);
+  await writeFile(at("wide.csv"), Buffer.from("\ufeffa,b\n1,x\n2,y\n", "utf16le"));
+  assert.match((await inspectTable(at("wide.csv"))).notes.join(), /read as UTF-16LE; --encoding says otherwise/);
+});
+
 test("a table with a delimiter that has to be named is written anew, so that nobody has to name it again", async () => {
   await writeFile(at("odd.csv"), "a~b\n1,5~x\n2,5~y\n3,5~z\n");
   await importData([at("odd.csv")], { out: at("odd"), delimiter: "~" });

@@ -81,6 +81,14 @@ class PersonalCounts {
   }
 }
 
+/** Tells whether a text has at least three words, or six signs of a script that is written without blanks. */
+function isRunning(text: string): boolean {
+  const plain = text.replaceAll(/\S+@\S+|https?:\/\/\S+/g, " ");
+  const count = (pattern: RegExp): number => plain.match(pattern)?.length ?? 0;
+  return count(/\p{L}{2,}/gu) >= 3 || count(/[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]/gu) >= 6;
+}
+const share = <T>(items: readonly T[], is: (item: T) => boolean): number => items.filter(is).length / Math.max(1, items.length);
+
 interface Roles {
   readonly text: readonly string[];
   readonly label?: string;
@@ -95,7 +103,10 @@ async function rolesOf(connection: DuckDBConnection, source: TableSource, option
   const given = options.textColumn?.split(",").map((name) => name.trim());
   for (const name of given ?? []) if (!names.includes(name)) throw new DataError(`data: ${unknownName("column", name, names)}`);
   const isText = (type: ProfileType): boolean => type === "text";
-  const running = columns.filter(({ type, lengths }) => isText(type) && (lengths?.mean ?? 0) >= 15).map(({ name }) => name);
+  // An address or a number of somebody says nothing of the rest of the row: texts to compare have words.
+  const running = columns
+    .filter(({ type, examples = [] }) => isText(type) && share(examples, isRunning) > 0.5)
+    .map(({ name }) => name);
   const named = columns.filter(({ name, type }) => isText(type) && isRoleName(name) && name !== label).map(({ name }) => name);
   // Spans and tokens of a text are JSON beside it.
   const isJson = (name: string): boolean => /^\s*[[{]/.test(columns.find((one) => one.name === name)?.examples?.[0] ?? "");

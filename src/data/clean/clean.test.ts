@@ -231,3 +231,16 @@ suite("import", () => {
     await assert.rejects(readFile(at("out.csv")));
   });
 });
+
+test("rows of one address are not the same row: without running texts, whole rows are compared", async () => {
+  const rows = Array.from(
+    { length: 40 },
+    (_, i) => `${i},name ${i % 30},${i % 2 ? `user${i}@example.com` : "+86 13800138000"},4111`,
+  );
+  await writeFile(at("people.csv"), `id,name,contact,card\n${[...rows, rows[3]].join("\n")}\n`);
+  const report = await cleanData(at("people.csv"), {});
+  assert.deepEqual(
+    report.findings.map(({ kind, row, of }) => [kind, row, of?.row]),
+    [["exact-duplicate", 41, 4]],
+  );
+});

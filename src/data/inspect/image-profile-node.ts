@@ -22,9 +22,10 @@ const MEASURED = 2000;
 const THUMBNAIL = 112;
 const SHOWN = 24;
 const SHOWN_STRANGE = 6;
-/** Means of brightness (of 255) below and above which an image is dark or bright; the standard deviation below which it shows nothing. */
+/** Means of brightness (of 255) below and above which an image is dark or bright; the standard deviations below which it shows nothing, or, neither dark nor bright, next to nothing. */
 const DARK = 32;
 const BRIGHT = 224;
+const EMPTY = 1;
 const FLAT = 4;
 const AT_ONCE = 8;
 
@@ -87,8 +88,12 @@ function measure(entry: CollectedImage, small: Pixels): Measured {
   return { entry, small, mean, deviation: Math.sqrt(Math.max(0, squares / grey.length - mean * mean)) };
 }
 
-const reasonFor = ({ mean, deviation }: Measured): ImageSample["reason"] =>
-  deviation < FLAT ? "flat" : mean < DARK ? "dark" : mean > BRIGHT ? "bright" : undefined;
+function reasonFor({ mean, deviation }: Measured): ImageSample["reason"] {
+  if (deviation < EMPTY) return "flat";
+  if (mean < DARK) return "dark";
+  if (mean > BRIGHT) return "bright";
+  return deviation < FLAT ? "flat" : undefined;
+}
 
 async function samplesOf(measured: readonly Measured[]): Promise<ImageSample[]> {
   const strange = (["dark", "bright", "flat"] as const).flatMap((reason) =>

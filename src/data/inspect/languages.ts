@@ -54,7 +54,8 @@ const MOST = 2000;
 
 /** The language of a text (ISO 639-1), or `und` where nothing tells it. */
 export function languageOf(text: string): string {
-  const part = text.slice(0, MOST);
+  // Addresses are in no language.
+  const part = text.slice(0, MOST).replaceAll(/\S+@\S+|https?:\/\/\S+|www\.\S+/g, " ");
   const letters = occurrences(part, /\p{L}/gu);
   if (letters === 0) return "und";
   for (const [pattern, language] of SCRIPTS) {

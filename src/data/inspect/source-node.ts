@@ -26,7 +26,9 @@ import type { TableFormat } from "../readers/table-file-node.js";
 import { describeFile } from "../readers/describe-file-node.js";
 import { isTableName, readHead, refuseForeign, tableFormat } from "../readers/table-file-node.js";
 import { openTable } from "../readers/table-node.js";
+import { encodingName } from "../csv/encoding.js";
 import { DataError } from "../../util/errors.js";
+import { own } from "../../util/record.js";
 import { csvLines } from "./csv-text.js";
 
 /** How a table is read, and what of the machine that may take. */
@@ -139,12 +141,32 @@ async function written(
   return csvRelation(path, { delimiter: ",", quote: '"', header: true, names }, false);
 }
 
-/** A CSV that DuckDB can be trusted with: UTF-8, beginning with its table. */
-async function plainCsv(path: string, format: TableFormat, options: SourceOptions): Promise<Relation | undefined> {
+const DELIMITERS: Readonly<Record<string, string>> = { ";": "semicolons", "\t": "tabs", "|": "bars", ":": "colons" };
+
+/** Sentences on what was seen in a file and not asked for; our own reader says the rest. */
+function seenIn(path: string, { delimiter, encoding }: CsvForm, usual: string, options: SourceOptions): string[] {
+  const parting = own(DELIMITERS, delimiter) ?? `"${delimiter}"`;
+  return [
+    ...(delimiter === usual || delimiter === " " || options.delimiter !== undefined
+      ? []
+      : [`${path}: ${parting} part the columns; --delimiter says otherwise`]),
+    ...(options.encoding === undefined && encoding.startsWith("utf-16")
+      ? [`${path}: read as ${encodingName(encoding)}; --encoding says otherwise`]
+      : []),
+  ];
+}
+
+/** How a CSV is read: by DuckDB, where it can be trusted with the file (UTF-8, beginning with its table); what was seen in it. */
+async function lookAtCsv(
+  path: string,
+  format: TableFormat,
+  options: SourceOptions,
+): Promise<{ readonly relation?: Relation; readonly notes: readonly string[] }> {
   const zipped = isGzip(await readHead(path));
   const form = await csvForm(path, zipped, { ...options, ...(format === "tsv" ? { usual: "\t" } : {}) }, options.readsAll);
-  if (form.encoding !== "utf-8" || form.broken || !form.plain || options.skipBadRows === true) return undefined;
-  return csvRelation(path, form, zipped);
+  const notes = seenIn(path, form, format === "tsv" ? "\t" : ",", options);
+  if (form.encoding !== "utf-8" || form.broken || !form.plain || options.skipBadRows === true) return { notes };
+  return { relation: { ...csvRelation(path, form, zipped), notes }, notes };
 }
 
 /** A table file. `plain`: a CSV may be given to the engine as it is. */
@@ -153,10 +175,9 @@ async function fileRelation(path: string, scratch: Scratch, options: SourceOptio
   if (head.length === 0) throw new DataError(`${path}: expected at least one row, got an empty file`);
   await refuseForeign(path, head);
   const format = options.format ?? tableFormat(path) ?? "csv";
-  if (plain && (format === "csv" || format === "tsv")) {
-    const found = await plainCsv(path, format, options);
-    if (found !== undefined) return found;
-  }
+  const isCsv = format === "csv" || format === "tsv";
+  const { relation: readable, notes: seen } = isCsv ? await lookAtCsv(path, format, options) : { notes: [] };
+  if (plain && readable !== undefined) return readable;
   if (format === "parquet") return { from: `read_parquet(${literalPath(path)})`, files: [path] };
   if ((format === "jsonl" || format === "json") && options.skipBadRows !== true) {
     const zipped = isGzip(head);
@@ -175,7 +196,7 @@ async function fileRelation(path: string, scratch: Scratch, options: SourceOptio
   const table = await openTable(path, { ...options, format, asText: true });
   const relation = await written(scratch, table.names, table.raw());
   const left = table.badRows === 0 ? [] : [`${path}: ${table.badRows} rows that do not parse were left out`];
-  return { ...relation, notes: [...table.notes, ...left] };
+  return { ...relation, notes: [...seen, ...table.notes, ...left] };
 }
 
 /** A source that is no table file: a known data set, tagged texts, a folder of texts. */

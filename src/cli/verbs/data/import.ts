@@ -51,7 +51,9 @@ export const verb = defineVerb({
       ...imported,
       ...defined({ licence, description }),
     });
-    const counts = Object.entries(imported.counts).map(([what, count]) => `${formatInteger(count)} ${what}`);
+    const counts = Object.entries(imported.counts)
+      .filter(([, count]) => count > 0)
+      .map(([what, count]) => `${formatInteger(count)} ${count === 1 ? what.slice(0, -1) : what}`);
     print(`${out}: ${counts.join(", ")}; card ${out}/card.html`);
     return card;
   },
