@@ -42,6 +42,10 @@ describe("the head that learns along", () => {
     const reasons = features.reasons(6, weights);
     const strongest = reasons.reduce((a, b) => (b.weight > a.weight ? b : a));
     assert.equal(texts[6]?.slice(strongest.start, strongest.end), "dull");
+    const first = features.reasons(2, head?.model.weights.subarray(0, features.x.columns) ?? new Float64Array());
+    const most = first.reduce((a, b) => (b.weight > a.weight ? b : a));
+    assert.equal(texts[2]?.slice(most.start, most.end), "lovely");
+    assert.ok(most.weight > 0);
   });
 
   test("of several classes each has its own probability; one that all have needs no training", () => {

@@ -42,10 +42,11 @@ export function fitHead(x: Matrix, labelled: readonly Labelled[], options: HeadO
     const labels = labelled.map(({ classes: own }) => own[0] ?? 0);
     const fitted = fitLogisticRegression(rows, labels, classes, settings);
     if (classes > 2) return { options, model: fitted };
-    // The two-class form has one score, of the second class: 0 stands for the first.
+    // The two-class form has one score, of the second class: half of it speaks for that one and half against the first, so that both have their reasons.
     const weights = new Float64Array(2 * x.columns);
-    weights.set(fitted.weights, x.columns);
-    return { options, model: { weights, bias: Float64Array.of(0, fitted.bias[0] as number) } };
+    for (const [j, weight] of fitted.weights.entries()) [weights[j], weights[x.columns + j]] = [-weight / 2, weight / 2];
+    const half = (fitted.bias[0] as number) / 2;
+    return { options, model: { weights, bias: Float64Array.of(-half, half) } };
   }
   const weights = new Float64Array(classes * x.columns);
   const bias = new Float64Array(classes);

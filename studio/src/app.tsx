@@ -52,7 +52,7 @@ function StoredState() {
           : waiting > 0
             ? words.sending(waiting)
             : words.stored
-        : `${words.refused}: ${refused}`}
+        : words.refused + words.colon + refused}
     </span>
   );
 }
@@ -118,12 +118,7 @@ function Header({ me }: { readonly me: Me | undefined }) {
 function Private({ page: Page }: { readonly page: ComponentType<{ readonly me: Me }> }) {
   const words = useWords();
   const me = useMe();
-  if (me.isError)
-    return (
-      <p role="alert">
-        {words.failed}: {me.error.message}
-      </p>
-    );
+  if (me.isError) return <p role="alert">{words.failed + words.colon + me.error.message}</p>;
   if (me.data === undefined) return <p>{words.loading}</p>;
   return me.data.person === undefined ? <SignInPage /> : <Page me={me.data} />;
 }

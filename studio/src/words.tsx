@@ -3,6 +3,9 @@ import { createContext, useContext, useMemo, useState } from "react";
 import type { ReactNode } from "react";
 
 const EN = {
+  colon: ": ",
+  comma: ", ",
+  semicolon: "; ",
   label: "Label",
   items: "Items",
   team: "Team",
@@ -87,6 +90,9 @@ const EN = {
 };
 
 const ZH: typeof EN = {
+  colon: "：",
+  comma: "，",
+  semicolon: "；",
   label: "标注",
   items: "条目",
   team: "团队",

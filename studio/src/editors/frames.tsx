@@ -106,7 +106,7 @@ export function FramesEditor({ item, scheme, value, onChange, active, onActive }
           <li key={predicate.start}>
             <button type="button" className="plain" aria-pressed={frames[i] === frame} onClick={() => setChosen(i)}>
               <strong>{text.slice(predicate.start, predicate.end)}</strong>{" "}
-              {roles.map(({ start, end, label }) => `${label}: ${text.slice(start, end)}`).join(" · ")}
+              {roles.map(({ start, end, label }) => label + words.colon + text.slice(start, end)).join(" · ")}
             </button>
           </li>
         ))}

@@ -79,7 +79,7 @@ export function SpansEditor({ item, scheme, value, onChange, active, onActive }:
       <p className="status" role="status">
         {spans.length === 0
           ? words.none
-          : spans.map(({ start, end, label }) => `${label}: ${text.slice(start, end)}`).join(" · ")}
+          : spans.map(({ start, end, label }) => label + words.colon + text.slice(start, end)).join(" · ")}
       </p>
     </div>
   );

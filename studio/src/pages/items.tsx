@@ -5,21 +5,22 @@ import { useEffect, useRef, useState } from "react";
 import { imageOf, server } from "../server.js";
 import type { Me, ReviewedItem, Value } from "../server.js";
 import { useWords } from "../words.js";
+import type { Words } from "../words.js";
 
 /** Items that are fetched together. */
 const PAGE = 50;
 
 /** An answer as a line of text. */
-function valueText(value: Value, text: string | undefined): string {
-  if ("classes" in value) return value.classes.join(", ") || "–";
+function valueText(value: Value, text: string | undefined, { colon, comma }: Words): string {
+  if ("classes" in value) return value.classes.join(comma) || "–";
   if ("spans" in value)
-    return value.spans.map(({ start, end, label }) => `${label}: ${(text ?? "").slice(start, end)}`).join(" · ") || "–";
+    return value.spans.map(({ start, end, label }) => label + colon + (text ?? "").slice(start, end)).join(" · ") || "–";
   if ("frames" in value)
     return (
       value.frames
         .map(({ predicate, arguments: roles }) => {
           const said = (place: { start: number; end: number }): string => (text ?? "").slice(place.start, place.end);
-          return `${said(predicate)} (${roles.map((role) => `${role.label}: ${said(role)}`).join(", ")})`;
+          return `${said(predicate)} (${roles.map((role) => role.label + colon + said(role)).join(comma)})`;
         })
         .join(" · ") || "–"
     );
@@ -50,6 +51,8 @@ function ItemRow({ item }: { readonly item: ReviewedItem }) {
   const words = useWords();
   const queries = useQueryClient();
   const { position, payload, annotations, decision, gold } = item;
+  const progress = useQuery({ queryKey: ["progress"], queryFn: server.progress, staleTime: 60_000 });
+  const nameOf = (id: string): string => progress.data?.people.find((person) => person.id === id)?.name ?? id.slice(0, 6);
   const refresh = (): Promise<void> => queries.invalidateQueries({ queryKey: ["items"] });
   const isDecided = (value: Value): boolean => decision !== undefined && JSON.stringify(decision) === JSON.stringify(value);
   return (
@@ -65,8 +68,8 @@ function ItemRow({ item }: { readonly item: ReviewedItem }) {
       <ul>
         {annotations.map(({ person, value, state }) => (
           <li key={person}>
-            <bdi>{person === "me" ? "" : `${person.slice(0, 6)}: `}</bdi>
-            {state === "skipped" ? words.skipped : valueText(value, payload.text)}
+            {person === "me" ? "" : <bdi>{nameOf(person) + words.colon}</bdi>}
+            {state === "skipped" ? words.skipped : valueText(value, payload.text, words)}
             {state === "skipped" || !item.disputed ? null : (
               <button
                 type="button"
@@ -96,13 +99,20 @@ function ItemRow({ item }: { readonly item: ReviewedItem }) {
 export function ItemsPage({ me }: { readonly me: Me }) {
   const words = useWords();
   const [disputed, setDisputed] = useState(false);
+  // How many are disputed is known when the last page of them is there.
+  const [pages, setPages] = useState(1);
   const holder = useRef<HTMLDivElement>(null);
-  const first = useItemsPage(0, disputed);
+  const last = useItemsPage(pages - 1, disputed);
   const agreement = useQuery({ queryKey: ["agreement"], queryFn: server.agreement });
-  const count = disputed ? (first.data?.length ?? 0) : (me.project?.items ?? 0);
+  const count = disputed ? (pages - 1) * PAGE + (last.data?.length ?? 0) : (me.project?.items ?? 0);
   const rows = useVirtualizer({ count, getScrollElement: () => holder.current, estimateSize: () => 72, overscan: 6 });
+  const seen = rows.getVirtualItems().at(-1)?.index ?? 0;
+  useEffect(() => {
+    if (disputed && last.data?.length === PAGE && seen >= count - PAGE / 2) setPages(pages + 1);
+  }, [disputed, last.data, seen, count, pages]);
   useEffect(() => {
     holder.current?.scrollTo(0, 0);
+    setPages(1);
   }, [disputed]);
   return (
     <section className="list">
@@ -113,7 +123,7 @@ export function ItemsPage({ me }: { readonly me: Me }) {
           </button>
         ))}
         <span className="quiet">
-          {words.agreement}:{" "}
+          {words.agreement + words.colon}
           {agreement.data?.overall === undefined
             ? words.noAgreement
             : `${agreement.data.measure === "alpha" ? words.alpha : words.f1} ${agreement.data.overall.toFixed(3)}`}

@@ -145,7 +145,7 @@ export function LabelPage({ me }: { readonly me: Me }) {
         />
         {own === undefined ? null : (
           <p className="quiet">
-            {words.submitted}: {own.submitted} · {words.skipped}: {own.skipped}
+            {words.submitted + words.colon + own.submitted} · {words.skipped + words.colon + own.skipped}
           </p>
         )}
         {me.project?.learns !== true ? null : model.data == null || model.data.trainedOn === 0 ? (
@@ -153,7 +153,7 @@ export function LabelPage({ me }: { readonly me: Me }) {
         ) : (
           <p className="quiet">
             {words.learned(model.data.trainedOn)}
-            {model.data.agreement === undefined ? "" : `; ${words.rightSoFar(percent(model.data.agreement))}`}
+            {model.data.agreement === undefined ? "" : `${words.semicolon}${words.rightSoFar(percent(model.data.agreement))}`}
           </p>
         )}
         {me.project?.instructions === "" ? null : (
@@ -181,7 +181,7 @@ function Waiting({
   if (failure !== undefined)
     return (
       <p role="alert">
-        {words.failed}: {failure}{" "}
+        {words.failed + words.colon + failure}{" "}
         <button type="button" onClick={retry}>
           {words.again}
         </button>
@@ -243,7 +243,9 @@ function Stage({ item, scheme, onAnswer, onUndo }: StageProps) {
       />
       {proposed === undefined || item.prediction === undefined ? null : (
         <p className="proposal">
-          {words.proposal}: <strong>{proposed}</strong>, {words.sure(percent(item.prediction.confidence))}{" "}
+          {words.proposal + words.colon}
+          <strong>{proposed}</strong>
+          {words.comma + words.sure(percent(item.prediction.confidence))}{" "}
           <button type="button" onClick={accept} aria-keyshortcuts="a">
             {words.accept} <kbd>a</kbd>
           </button>

@@ -77,13 +77,18 @@ export function TeamPage({ me }: { readonly me: Me }) {
       {agreement.data?.pairs.length ? (
         <>
           <p>
-            {agreement.data.measure === "alpha" ? words.alpha : words.f1}: {agreement.data.overall?.toFixed(3) ?? "–"}
+            {(agreement.data.measure === "alpha" ? words.alpha : words.f1) +
+              words.colon +
+              (agreement.data.overall?.toFixed(3) ?? "–")}
           </p>
           <ul>
             {agreement.data.pairs.map(({ a, b, items, value }) => (
               <li key={`${a} ${b}`}>
-                <bdi>{nameOf(a)}</bdi>, <bdi>{nameOf(b)}</bdi>: {agreement.data.measure === "alpha" ? "κ" : "F1"}{" "}
-                {value?.toFixed(3) ?? "–"} ({items})
+                <bdi>{nameOf(a)}</bdi>
+                {words.comma}
+                <bdi>{nameOf(b)}</bdi>
+                {words.colon}
+                {agreement.data.measure === "alpha" ? "κ" : "F1"} {value?.toFixed(3) ?? "–"} ({items})
               </li>
             ))}
           </ul>
