@@ -2,20 +2,18 @@
  * @module Recomputation as a pass over a traced loss: which inner values are not kept for the backward pass is chosen from the graph alone.
  */
 import type { Node, Tensor } from "../graph/index.js";
-import { copyNode, DTYPES, isFloat, isLeaf, isStatic, reachableNodes, sizeOf } from "../graph/index.js";
+import { byteSize, copyNode, isFloat, isLeaf, reachableNodes } from "../graph/index.js";
 import { CustomGradient, emitOne } from "../ops/index.js";
 import { recompute } from "./checkpointing.js";
 
 /** A part of a graph between two tensors through which all that is learned passes, and what it costs to keep. */
-export interface Stretch {
+export interface Segment {
   /** Where it begins and ends. */
   readonly from: Tensor;
   readonly to: Tensor;
   /** The bytes of its inner values. */
   readonly bytes: number;
 }
-
-const bytesOf = (t: Tensor): number => (isStatic(t.shape) ? sizeOf(t.shape) * DTYPES[t.dtype].bytes : 0);
 
 /** Ops whose result is their input's memory under another shape. */
 const VIEWS = new Set(["Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"]);
@@ -24,11 +22,11 @@ const VIEWS = new Set(["Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"]
 const LEAST_CUT_BYTES = 1024;
 
 /**
- * The stretches of a loss, in order: a cut is where a single float tensor of all that depends on the parameters is still to be used, such as the
+ * The segments of a loss, in order: a cut is where a single float tensor of all that depends on the parameters is still to be used, such as the
  * residual stream between two blocks. What lies before the first cut and behind the last is in none.
  * The loss is a scalar.
  */
-export function stretches(loss: Tensor, parameters: ReadonlySet<Tensor>): Stretch[] {
+export function segments(loss: Tensor, parameters: ReadonlySet<Tensor>): Segment[] {
   const nodes = reachableNodes([loss]).filter((node) => !isLeaf(node));
   const learned = new Set<Tensor>(parameters);
   const lastUse = new Map<Tensor, number>();
@@ -37,31 +35,31 @@ export function stretches(loss: Tensor, parameters: ReadonlySet<Tensor>): Stretc
     for (const t of node.inputs) if (t !== null) lastUse.set(t, i);
     if (depends) for (const t of node.outputs) if (isFloat(t.dtype)) learned.add(t);
   });
-  const found: Stretch[] = [];
+  const found: Segment[] = [];
   const live = new Set<Tensor>();
   let [from, bytes]: [Tensor | undefined, number] = [undefined, 0];
   nodes.forEach((node, i) => {
     for (const t of node.outputs) {
       if (!learned.has(t)) continue;
-      if (!VIEWS.has(node.op)) bytes += bytesOf(t);
+      if (!VIEWS.has(node.op)) bytes += byteSize(t);
       if (lastUse.has(t)) live.add(t);
     }
     for (const t of node.inputs) if (t !== null && lastUse.get(t) === i) live.delete(t);
     const [only] = live;
-    if (live.size !== 1 || only === undefined || bytesOf(only) < LEAST_CUT_BYTES || only === from) return;
-    if (from !== undefined) found.push({ from, to: only, bytes: bytes - bytesOf(only) });
+    if (live.size !== 1 || only === undefined || byteSize(only) < LEAST_CUT_BYTES || only === from) return;
+    if (from !== undefined) found.push({ from, to: only, bytes: bytes - byteSize(only) });
     [from, bytes] = [only, 0];
   });
   return joined(found);
 }
 
-/** Stretches worth a cut: those of few bytes join the next one. */
-function joined(found: readonly Stretch[]): Stretch[] {
+/** Segments worth a cut: those of few bytes join the next one. */
+function joined(found: readonly Segment[]): Segment[] {
   const largest = Math.max(0, ...found.map(({ bytes }) => bytes));
-  const result: Stretch[] = [];
-  let open: Stretch | undefined;
-  for (const stretch of found) {
-    const whole: Stretch = open === undefined ? stretch : { from: open.from, to: stretch.to, bytes: open.bytes + stretch.bytes };
+  const result: Segment[] = [];
+  let open: Segment | undefined;
+  for (const segment of found) {
+    const whole: Segment = open === undefined ? segment : { from: open.from, to: segment.to, bytes: open.bytes + segment.bytes };
     if (whole.bytes < largest / 2) open = whole;
     else {
       result.push(whole);
@@ -74,15 +72,15 @@ function joined(found: readonly Stretch[]): Stretch[] {
 /** The parts that are computed again: the first `parts` of them, `together` at a time. */
 export interface Recomputation {
   readonly parts: number;
-  /** Stretches between two values that are kept; left out, one. */
+  /** Segments between two values that are kept; left out, one. */
   readonly together?: number;
 }
 
 /**
- * Maps tensors of a loss's graph to the same ones in a graph whose gradient computes inner values of the first stretches again in place of keeping them.
+ * Maps tensors of a loss's graph to the same ones in a graph whose gradient computes inner values of the first segments again in place of keeping them.
  * Values and gradients are the same; dropout draws the same masks both times.
  *
- * Source: Chen et al. 2016, arXiv:1604.06174. Differs from the source: where to cut is found from the graph, and only the first stretches are computed
+ * Source: Chen et al. 2016, arXiv:1604.06174. Differs from the source: where to cut is found from the graph, and only the first segments are computed
  * again: the last ones are needed at once.
  * The loss is a scalar; all tensors keep their shapes.
  */
@@ -92,11 +90,11 @@ export function withRecomputation(
   parameters: ReadonlySet<Tensor>,
   { parts, together = 1 }: Recomputation,
 ): (t: Tensor) => Tensor {
-  const all = stretches(loss, parameters).slice(0, Math.max(0, parts));
+  const all = segments(loss, parameters).slice(0, Math.max(0, parts));
   const replaced = new Map<Tensor, Tensor>();
   for (let at = 0; at < all.length; at += together) {
     const group = all.slice(at, at + together);
-    const [first, last] = [group[0] as Stretch, group.at(-1) as Stretch];
+    const [first, last] = [group[0] as Segment, group.at(-1) as Segment];
     rebuild([last.to], replaced);
     const from = replaced.get(first.from) ?? first.from;
     const to = replaced.get(last.to) ?? last.to;

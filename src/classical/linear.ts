@@ -1,5 +1,5 @@
 /**
- * @module What linear models share: weights and a bias for each output, found by L-BFGS on a loss of the outputs and a ridge on the weights.
+ * @module The base of linear models: weights and a bias for each output, found by L-BFGS on a loss of the outputs and a ridge on the weights.
  */
 import type { LbfgsOptions } from "./l-bfgs.js";
 import { minimize } from "./l-bfgs.js";

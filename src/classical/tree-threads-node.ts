@@ -26,7 +26,7 @@ const SPINS = 100_000;
 /** Fewer rows times columns than this are faster in one thread. */
 const WORTH_SHARING = 400_000;
 
-/** What a thread of boosting shares with the first one. */
+/** Memory that a thread of boosting shares with the first one. */
 export interface LeafThread {
   readonly kind: "leaves";
   readonly arrays: TreeArrays;

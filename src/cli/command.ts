@@ -17,6 +17,7 @@ import { flag } from "../util/option.js";
 import { checkEnginePlatform } from "./platform.js";
 import type { Verb, VerbContext } from "./verb.js";
 import type { VerbRow } from "./verbs.js";
+import { shellQuote } from "../util/text.js";
 
 /** Options that every verb has. */
 export const GLOBAL_OPTIONS = {
@@ -264,7 +265,3 @@ function stackOf(error: Error): string {
   const stack = error.stack ?? error.message;
   return error.cause instanceof Error ? `${stack}\n  caused by ${stackOf(error.cause)}` : stack;
 }
-
-/** Quoted for a POSIX shell where that is needed. */
-export const shellQuote = (word: string): string =>
-  /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;

@@ -1,4 +1,4 @@
-/** @module What the verbs that make runs smaller hand on: where to write, the data, who is told. */
+/** @module The context that verbs which make runs smaller hand on: where to write, the data, who is told. */
 import type { compressingOptions } from "../tasks/compressing/options.js";
 import type { CompressingContext } from "../tasks/compressing/prune-run-node.js";
 import { tableOptionsOf } from "../tasks/options.js";

@@ -1,4 +1,4 @@
-/** @module What `descent cost` shows besides its table: layers as a picture, memory by batch size, the roofline. */
+/** @module Further parts of what `descent cost` shows, besides its table: layers as a picture, memory by batch size, the roofline. */
 import { icicleChart, icicleOf } from "../charts/index.js";
 import type { GraphCost, LayerCost, Machine } from "../cost/index.js";
 import { formatCount, formatTable } from "../util/text.js";

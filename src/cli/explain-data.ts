@@ -9,7 +9,7 @@ import type { GlobalExplanation, GlobalTarget } from "../tasks/explaining/global
 import type { FoundSlices } from "../tasks/explaining/slices-node.js";
 import type { TrainedModel } from "../tasks/trained-model.js";
 import { ConfigError } from "../util/errors.js";
-import { formatTable } from "../util/text.js";
+import { formatSignificant, formatTable } from "../util/text.js";
 import { defined } from "../util/record.js";
 import { writeDrawings } from "./drawing.js";
 
@@ -40,7 +40,6 @@ export interface Reporter {
 }
 
 const MOST_LISTED = 8;
-const number = (value: number): string => String(Number(value.toPrecision(3)));
 
 /** Explains a run over data, draws it, and returns what `--json` prints. */
 export async function explainData(model: TrainedModel, path: string, options: DataOptions, reporter: Reporter): Promise<object> {
@@ -97,7 +96,7 @@ const targetTable = ({ label, count, features, map }: GlobalTarget): string =>
         [label, "mean |attribution|", "examples"],
         features
           .slice(0, MOST_LISTED)
-          .map(({ name, meanAbsolute, points }) => [name, number(meanAbsolute), String(points.length)]),
+          .map(({ name, meanAbsolute, points }) => [name, formatSignificant(meanAbsolute), String(points.length)]),
       )
     : `${label}: ${count} images`;
 
@@ -109,7 +108,7 @@ async function slicesTable({ slices, of }: FoundSlices): Promise<string> {
     errorText(slice.heldOut.error, of),
     errorText(slice.heldOut.rest, of),
     String(slice.heldOut.count),
-    number(slice.adjustedP),
+    formatSignificant(slice.adjustedP),
   ]);
   return formatTable(["  worst slices (* beyond chance)", "error there", "elsewhere", "held out", "p, corrected"], rows);
 }

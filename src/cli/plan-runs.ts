@@ -1,4 +1,4 @@
-/** @module What `descent plan` reads: losses of the user's own runs, and points of a scaling law from a table. */
+/** @module Inputs of `descent plan`: losses of the user's own runs, and points of a scaling law from a table. */
 import type { CurvePoint, LossPoint } from "../cost/plan/index.js";
 import { ConfigError, DataError } from "../util/errors.js";
 

@@ -1,5 +1,5 @@
 /**
- * @module What a model takes in use, measured in a process of its own, so that nothing else counts.
+ * @module Latency and memory of a model in use, measured in a process of its own, so that nothing else counts.
  */
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";

@@ -1,5 +1,5 @@
 /**
- * @module What the figures say, in words: which differences are noise, what extra points cost, and which model to take.
+ * @module The figures in words: which differences are noise, what extra points cost, and which model to take.
  */
 import type { Bilingual } from "../charts/charts.js";
 import { ConfigError } from "../util/errors.js";

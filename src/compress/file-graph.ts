@@ -77,7 +77,7 @@ export class FileGraph {
     return this.#producers.get(name);
   }
 
-  /** The nodes that read a value, one for each place. Branches inside nodes are not looked into: `isReadInside` says whether there are any. */
+  /** The nodes that read a value, one for each place. Branches inside nodes are not looked into. */
   readersOf(name: string): readonly NodeProto[] {
     if (this.#readers === undefined) {
       const readers = new Map<string, NodeProto[]>();

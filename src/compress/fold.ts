@@ -1,5 +1,5 @@
 /**
- * @module What every rewrite begins with: transposed constants become constants, batch normalization goes into the convolution before it. Neither changes
+ * @module The first step of every rewrite: transposed constants become constants, batch normalization goes into the convolution before it. Neither changes
  * what a file computes, but for last bits.
  */
 import type { ModelProto, NodeProto } from "../onnx/index.js";

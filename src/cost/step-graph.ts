@@ -3,7 +3,7 @@
  */
 import { vjpOf } from "../autodiff/index.js";
 import type { Node, Parameter, Tensor } from "../graph/index.js";
-import { constant, DTYPES, Graph, input, OPTIMIZER_SCOPE, reachableNodes, sizeOf, withScope } from "../graph/index.js";
+import { byteSize, constant, Graph, input, OPTIMIZER_SCOPE, reachableNodes, withScope } from "../graph/index.js";
 import type { Optimizer } from "../optim/index.js";
 
 /** The three parts of a step. */
@@ -51,6 +51,6 @@ export function stepGraph(
     }),
   );
   for (const [name, t] of [...updated.parameters, ...updated.state, ...updated.metrics]) outputs.set(name, t);
-  const optimizerState = [...slots.values()].reduce((sum, { shape, dtype }) => sum + sizeOf(shape) * DTYPES[dtype].bytes, 0);
+  const optimizerState = [...slots.values()].reduce((sum, slot) => sum + byteSize(slot), 0);
   return { graph: new Graph(outputs), optimizerState, phaseOf };
 }

@@ -1,5 +1,5 @@
 /**
- * @module What a training step takes of memory and time, predicted from its graph as it is run.
+ * @module Memory and time of a training step, predicted from its graph as it is run.
  */
 import type { Graph, Tensor } from "../graph/index.js";
 import { isLeaf } from "../graph/index.js";

@@ -26,7 +26,7 @@ export async function readCard(folder: string): Promise<DataCard | undefined> {
   return parseJsonWith(cardSchema, (await readRegularFile(path)).toString("utf8"), path);
 }
 
-/** What a card tells of the table in `file` of its folder; undefined where JSON cannot say it (infinite numbers). */
+/** The profile that a card keeps of the table in `file` of its folder; undefined where JSON cannot say it (infinite numbers). */
 export async function contentOf(
   folder: string,
   name: string,

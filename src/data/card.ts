@@ -65,7 +65,7 @@ const columnSchema: z.ZodType<ColumnProfile> = z.object({
   examples: z.array(z.string()).optional(),
 });
 
-/** What is in the one table of the folder, as `descent data inspect` says it, and the file of which it is true. */
+/** The content of the one table of the folder, as `descent data inspect` says it, and the file of which it is true. */
 const contentSchema = z.object({
   file: z.object({ name: text, bytes: count, modifiedMs: z.number() }),
   rows: count,

@@ -13,6 +13,7 @@ import type { SamplingContext, SamplingMethod } from "./method.js";
 import type { Model } from "./model.js";
 import { maskedParts, partsOf } from "./parts.js";
 import { labelOf } from "./target.js";
+import { sum } from "../util/vectors.js";
 
 export interface SampledExample {
   readonly values: TensorData;
@@ -125,7 +126,7 @@ export async function sampleOne(model: Model, method: SamplingMethod, question: 
   const { values, parts, baselineScore, figures, remarks = [] } = sampled;
   const score = sampled.score ?? question.scores[i] ?? Number.NaN;
   const spreadOut = values ?? spreadAll(parts, context.x.shape);
-  const sum = parts?.values.reduce((a, b) => a + b, 0) ?? sumOf(spreadOut);
+  const total = sum(parts?.values ?? (spreadOut.data as Float32Array));
   return {
     values: spreadOut,
     remarks,
@@ -134,14 +135,12 @@ export async function sampleOne(model: Model, method: SamplingMethod, question: 
       label: labelOf(model.explainable, context.target),
       score,
       ...(baselineScore !== undefined && { baselineScore }),
-      ...(method.sumsTo !== undefined && { gap: sum - (score - (baselineScore ?? 0)) }),
+      ...(method.sumsTo !== undefined && { gap: total - (score - (baselineScore ?? 0)) }),
       ...(parts && { parts }),
       ...(figures && { figures }),
     },
   };
 }
-
-const sumOf = (data: TensorData): number => (data.data as Float32Array).reduce((a, b) => a + b, 0);
 
 /** Each element has its part's value; parts that are no sets of elements are given as they are, [1, F]. */
 function spreadAll(parts: NonNullable<SampledExample["example"]["parts"]> | undefined, shape: readonly number[]): TensorData {

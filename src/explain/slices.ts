@@ -4,6 +4,7 @@
 import { ConfigError } from "../util/errors.js";
 import { Random } from "../util/random.js";
 import { fisherTail, holm, momentsOf, welchTail } from "../util/significance.js";
+import { mean } from "../util/vectors.js";
 
 /** A property of examples by which they are sliced. */
 export interface SliceFeature {
@@ -156,8 +157,6 @@ function candidates(features: readonly SliceFeature[], errors: ArrayLike<number>
   return [...single, ...pairs].sort((a, b) => b.score - a.score);
 }
 
-const meanOf = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
-
 /**
  * The slices of a data set in which a model errs most: conditions on one or two features.
  *
@@ -191,8 +190,8 @@ export function worstSlices(features: readonly SliceFeature[], errors: ArrayLike
     const [before, after] = [errorsOf(rows, errors, searched), errorsOf(rows, errors, heldOut)];
     const of = ({ inside, outside }: typeof before): SliceErrors => ({
       count: inside.length,
-      error: meanOf(inside),
-      rest: meanOf(outside),
+      error: mean(inside),
+      rest: mean(outside),
     });
     const hits = after.inside.filter((e) => e === 1).length;
     const p = isRate

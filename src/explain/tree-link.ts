@@ -9,6 +9,7 @@ import { ConfigError } from "../util/errors.js";
 import { Random } from "../util/random.js";
 import type { Explainable } from "./explainable.js";
 import type { SamplingContext } from "./method.js";
+import { mean } from "../util/vectors.js";
 
 /** Rows on which sums of trees and scores are compared. */
 const PROBES = 16;
@@ -76,7 +77,6 @@ export async function treeLinkOf(context: SamplingContext, trees: TreeEnsemble):
 
 /** The slope of the line through points; 1 where all lie above one place. */
 function slope(x: Float64Array, y: Float64Array): number {
-  const mean = (values: Float64Array): number => values.reduce((sum, v) => sum + v, 0) / values.length;
   const [mx, my] = [mean(x), mean(y)];
   const spread = x.reduce((sum, v) => sum + (v - mx) ** 2, 0);
   return spread === 0 ? 1 : x.reduce((sum, v, i) => sum + (v - mx) * ((y[i] as number) - my), 0) / spread;

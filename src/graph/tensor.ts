@@ -3,11 +3,11 @@
  * methods (`add`, `matMul`, …) are added where the ops are defined, in `ops/`.
  */
 import type { DType, TensorData } from "./dtype.js";
-import { fromNumbers } from "./dtype.js";
+import { DTYPES, fromNumbers } from "./dtype.js";
 import type { Attributes, Node } from "./node.js";
 import { currentScope } from "./scope.js";
 import type { Shape } from "./shape.js";
-import { formatShape, sizeOf } from "./shape.js";
+import { formatShape, isStatic, sizeOf } from "./shape.js";
 import { ShapeError } from "../util/errors.js";
 import type { Random } from "../util/random.js";
 
@@ -81,7 +81,10 @@ export function createNode(
   return node;
 }
 
-/** The node again, on other inputs. */
+/** The bytes of a tensor's values; 0 where a dimension is free. */
+export const byteSize = ({ shape, dtype }: TensorType): number => (isStatic(shape) ? sizeOf(shape) * DTYPES[dtype].bytes : 0);
+
+/** The node again, on other inputs; its outputs keep their shapes and types. */
 export const copyNode = ({ op, attributes, outputs, scope }: Node, inputs: readonly (Tensor | null)[]): Node =>
   createNode(op, inputs, attributes, outputs, scope);
 

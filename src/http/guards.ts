@@ -1,5 +1,5 @@
 /**
- * @module What every HTTP side checks before a route is reached, as middleware: the request's id, Host and Origin, its key and its rate. Failures become
+ * @module Checks of every HTTP side before a route is reached, as middleware: the request's id, Host and Origin, its key and its rate. Failures become
  * answers in the form of the interface that was asked.
  */
 import type { Context, ErrorHandler, MiddlewareHandler } from "hono";

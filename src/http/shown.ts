@@ -1,5 +1,5 @@
 /**
- * @module What a sender wrote, quoted in an answer: short, whatever its length.
+ * @module Quotes in an answer of what a sender wrote: short, whatever its length.
  */
 
 /** Characters of a quotation. */

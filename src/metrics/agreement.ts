@@ -6,6 +6,7 @@ import { DataError, ShapeError } from "../util/errors.js";
 import type { LabelSpan } from "../util/tags.js";
 import { boxOverlap } from "./detection.js";
 import { SpanMetric } from "./span.js";
+import { sum } from "../util/vectors.js";
 
 /** A label as annotators give it. */
 export type Rating = string | number;
@@ -77,16 +78,15 @@ export function cohenKappa(first: readonly Rating[], second: readonly Rating[], 
  * Source: Fleiss 1971. Checked against: statsmodels 0.15, in agreement.test.ts.
  */
 export function fleissKappa(counts: readonly (readonly number[])[]): number {
-  const total = (row: readonly number[]): number => row.reduce((sum, n) => sum + n, 0);
-  const raters = total(counts[0] ?? []);
+  const raters = sum(counts[0] ?? []);
   const K = counts[0]?.length ?? 0;
   if (raters < 2) throw new ShapeError(`fleissKappa: expected at least 2 labels for each item, got ${raters}`);
   const shares = new Float64Array(K);
   let agreement = 0;
   for (const [i, row] of counts.entries()) {
-    if (row.length !== K || total(row) !== raters)
+    if (row.length !== K || sum(row) !== raters)
       throw new ShapeError(
-        `fleissKappa, item ${i + 1}: expected ${raters} labels in ${K} classes, got ${total(row)} in ${row.length}`,
+        `fleissKappa, item ${i + 1}: expected ${raters} labels in ${K} classes, got ${sum(row)} in ${row.length}`,
       );
     let pairs = 0;
     for (const [k, n] of row.entries()) {

@@ -70,7 +70,7 @@ export type Updates = ReadonlyMap<string, Update>;
 
 /** One link of a chain. */
 export interface Part {
-  /** The description from which `partFrom` makes the same part. */
+  /** The description from which `optimizerFrom` makes the same part. */
   readonly description: Described;
   readonly slots?: (parameter: Parameter) => Readonly<Record<string, Slot>>;
   /** Those of its slots whose numbers are never negative. */

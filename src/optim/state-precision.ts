@@ -2,7 +2,7 @@
  * @module An optimizer's state in 8 bits: numbers in blocks, each with the largest of its block, as one of 256 codes whose steps grow with the number.
  */
 import type { Parameter, Tensor } from "../graph/index.js";
-import { constant, DTYPES, fromNumbers, sizeOf } from "../graph/index.js";
+import { constant, fromNumbers, sizeOf } from "../graph/index.js";
 import { gather, pad, where } from "../ops/index.js";
 import type { Slot } from "./optimizer.js";
 
@@ -108,6 +108,3 @@ export function quantized(x: Tensor, nonNegative: boolean, dims: Parameter["dims
   const signed = where(blocks.less(0), code.min(SIGNED_ZERO).neg(), code).add(SIGNED_ZERO);
   return { codes: (nonNegative ? code : signed).cast("uint8"), scale };
 }
-
-/** Bytes of a slot. */
-export const slotBytes = ({ shape, dtype }: Pick<Slot, "shape" | "dtype">): number => sizeOf(shape) * DTYPES[dtype].bytes;

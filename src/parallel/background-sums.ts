@@ -25,7 +25,7 @@ interface Piece {
 export class BackgroundSums {
   readonly #mpi: MpiLibrary;
   readonly #size: number;
-  /** What is collected has its own communicator: when it begins differs from rank to rank. */
+  /** A communicator for collecting alone: when that begins differs from rank to rank. */
   readonly #collecting: Handle;
   readonly #waiting: Float32Array[] = [];
   readonly #dealt: Piece[] = [];

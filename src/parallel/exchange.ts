@@ -1,5 +1,5 @@
 /**
- * @module What is summed over passes and ranks before an update: gradients, and the running statistics of normalizations. All of it lies
+ * @module Sums over passes and ranks before an update: gradients, and the running statistics of normalizations. All of it lies
  * in one memory, so that it travels in few large messages.
  */
 import type { ProcessGroup } from "./group.js";
@@ -107,7 +107,7 @@ export class Exchange {
     });
   }
 
-  /** What the first rank makes, for all. */
+  /** Shares among all what the first rank makes. */
   agree<T>(make: () => T): Promise<T> {
     return broadcastJson(this.group, () => Promise.resolve(make()));
   }

@@ -1,5 +1,5 @@
 /**
- * @module What a launcher (mpirun, srun, an MPIJob) says to a process that it started, in the environment.
+ * @module Variables of the environment by which a launcher (mpirun, srun, an MPIJob) tells a process its rank.
  */
 import { ConfigError } from "../util/errors.js";
 

@@ -16,7 +16,7 @@ import { defined } from "../util/record.js";
 /** The part of a step that its verb knows; the rest is found out here. */
 export interface NewStep extends Pick<CardStep, "verb" | "command"> {
   readonly inputs: readonly CardFile[];
-  /** What lies in the folder, where its hashes are known. */
+  /** The files of the folder, where their hashes are known. */
   readonly outputs?: readonly CardFile[];
   /** The description of the folder's one table. */
   readonly profile?: TableProfile;

@@ -4,7 +4,7 @@
  */
 import { platformRuntime, defaultThreads } from "#platform";
 import type { Tensor, TensorData, TensorType } from "../graph/index.js";
-import { DTYPES, FreeDimensionError, Graph, isLeaf, isStatic, mergeCommonSubexpressions, sizeOf } from "../graph/index.js";
+import { byteSize, FreeDimensionError, Graph, isLeaf, isStatic, mergeCommonSubexpressions } from "../graph/index.js";
 import {
   encodeModel,
   graphToModel,
@@ -33,6 +33,7 @@ import { Executable } from "./executable.js";
 import { clashing, RenamingSession } from "./renaming.js";
 import type { Device, DeviceChoice, Runtime, Session, SessionOptions } from "./runtime.js";
 import { SpecializingSession } from "./specialize.js";
+import { sum } from "../util/vectors.js";
 
 /** Options of `compile`: device, threads, engine, sizes of symbols, values of parameters, outputs that stay on the device. */
 export interface CompileOptions {
@@ -101,22 +102,18 @@ const CONVOLVING_ARENA_BYTES = 2 ** 21;
  */
 const PATTERN_BYTES = 2 ** 30;
 
-const bytesOf = (t: Tensor): number => (isStatic(t.shape) ? sizeOf(t.shape) * DTYPES[t.dtype].bytes : 0);
-
 const CONVOLUTIONS: ReadonlySet<string> = new Set(["Conv", "ConvInputGradient", "ConvWeightGradient"]);
 
 const isConvolving = (graph: Graph): boolean => graph.nodes.some((node) => CONVOLUTIONS.has(node.op));
 
 /** Sizes of a graph's results. */
 const resultSizes = (prepared: Graph): number[] =>
-  prepared.nodes.flatMap((node) => (isLeaf(node) ? [] : node.outputs.map(bytesOf)));
-
-const sumOf = (sizes: readonly number[]): number => sizes.reduce((sum, bytes) => sum + bytes, 0);
+  prepared.nodes.flatMap((node) => (isLeaf(node) ? [] : node.outputs.map(byteSize)));
 
 /** How the engine gets memory for a graph: `prepared` is what runs, `convolves` whether it was made of convolutions. */
 function memoryOptions(prepared: Graph, convolves: boolean): Pick<SessionOptions, "arena" | "arenaBytes" | "memoryPattern"> {
   const sizes = resultSizes(prepared);
-  const total = sumOf(sizes);
+  const total = sum(sizes);
   const arena = convolves ? sizes.some((bytes) => bytes >= CONVOLVING_ARENA_BYTES) : total >= ARENA_BYTES;
   const isKnown = prepared.nodes.every((node) => node.outputs.every((t) => isStatic(t.shape)));
   return { arena, ...(arena && isKnown ? { arenaBytes: total } : {}), memoryPattern: total < PATTERN_BYTES };

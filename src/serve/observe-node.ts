@@ -1,5 +1,5 @@
 /**
- * @module What a server keeps of its work: log lines with ids and without contents, and counts for Prometheus.
+ * @module Records of a server's work: log lines with ids and without contents, and counts for Prometheus.
  */
 import pino from "pino";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";

@@ -3,7 +3,7 @@
  */
 import { pairedBootstrap } from "../metrics/index.js";
 import { Random } from "../util/random.js";
-import { mean } from "./schedule.js";
+import { mean } from "../util/vectors.js";
 
 /** The best setting as several seeds show it. */
 export interface NoiseTest {

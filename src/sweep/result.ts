@@ -1,5 +1,5 @@
 /**
- * @module What came of a sweep: its trials from the best to the worst, and how sure the best one is.
+ * @module The result of a sweep: its trials from the best to the worst, and how sure the best one is.
  */
 import { kebabCase } from "../util/option.js";
 import { own } from "../util/record.js";
@@ -8,7 +8,9 @@ import type { NoiseTest } from "./noise.js";
 import { testBest } from "./noise.js";
 import type { Recipe } from "./recipe.js";
 import type { Outcome } from "./schedule.js";
-import { mean, scoreOf } from "./schedule.js";
+import { shellQuote } from "../util/text.js";
+import { mean } from "../util/vectors.js";
+import { scoreOf } from "./schedule.js";
 import type { Choice, Setting } from "./space.js";
 
 /** A setting with its figures. */
@@ -66,8 +68,6 @@ function trialOf(recipe: Recipe, setting: Setting, index: number, outcomes: read
   };
 }
 
-const quoted = (word: string): string => (/^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`);
-
 /** The command line that trains a setting. */
 function commandOf(recipe: Recipe, trial: Trial): string {
   const options = {
@@ -80,7 +80,7 @@ function commandOf(recipe: Recipe, trial: Trial): string {
     const option = `--${kebabCase(name)}`;
     if (typeof value === "boolean") return [value ? option : `--no-${kebabCase(name)}`];
     const values = (Array.isArray(value) ? value : [value]) as unknown[];
-    return values.flatMap((each) => [option, quoted(String(each))]);
+    return values.flatMap((each) => [option, shellQuote(String(each))]);
   });
   return ["descent", "train", recipe.task, ...words].join(" ");
 }

@@ -3,6 +3,7 @@
  * training took, so that a sweep that was killed decides as one that was not.
  */
 import type { Recipe } from "./recipe.js";
+import { mean } from "../util/vectors.js";
 
 /** Something to train: a setting with some of the seeds, up to a rung. */
 export interface Job {
@@ -46,8 +47,6 @@ export function rungsOf({ from, to, factor }: NonNullable<Recipe["halving"]>): n
   for (let epochs = from; epochs < to; epochs *= factor) rungs.push(Number(epochs.toPrecision(6)));
   return [...rungs, to];
 }
-
-export const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** The mean over seeds, where all of them came to an end; else the worst there is. */
 export function scoreOf(scores: readonly (number | undefined)[], mode: Recipe["mode"]): number {

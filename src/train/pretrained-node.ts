@@ -24,7 +24,7 @@ import { setOwn } from "../util/record.js";
 export interface Pretrained<A extends ArchitectureName = ArchitectureName> {
   readonly architecture: A;
   readonly model: PretrainedModel<A>;
-  /** By parameter path, for `TrainingState.create`, `Predictor` or `compile`; a new head's are not among them. */
+  /** By parameter path, for `TrainingState.create` or `compile`; a new head's are not among them. */
   readonly weights: Map<string, TensorData>;
   /** The whole of `config.json`. */
   readonly config: Json;

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Recomputation } from "../autodiff/index.js";
-import { stretches } from "../autodiff/index.js";
+import { segments } from "../autodiff/index.js";
 import { passCost, peakIntermediateBytes } from "../cost/index.js";
 import type { Tensor } from "../graph/index.js";
 import { fromNumbers, toNumbers } from "../graph/index.js";
@@ -72,7 +72,7 @@ for (const dropout of [0, 0.2]) {
 test("twelve layers: 60 % less activations for at most 35 % more arithmetic", () => {
   const step = stepWith(12);
   const parameters = step.model.parameters();
-  const parts = stretches(traceLoss(step, types, parameters).loss, new Set(parameters.values())).length;
+  const parts = segments(traceLoss(step, types, parameters).loss, new Set(parameters.values())).length;
   assert.ok(parts >= 12, `${parts} parts`);
   const weights = [...parameters.values()].reduce((sum, p) => sum + 4 * p.size, 0);
   const [kept, again] = [undefined, { parts: parts - 1 }].map((recompute) => {

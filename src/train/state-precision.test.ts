@@ -5,11 +5,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import type { Tensor, TensorData } from "../graph/index.js";
-import { fromNumbers, Parameter, toNumbers } from "../graph/index.js";
+import { byteSize, fromNumbers, Parameter, toNumbers } from "../graph/index.js";
 import { Module } from "../nn/index.js";
 import type { Json, Optimizer } from "../optim/index.js";
 import { adagrad, adam, adamW, chain, clipByGlobalNorm, lion, optimizerFrom, rmsprop, sgd, withState } from "../optim/index.js";
-import { codeOf, codeValues, slotBytes } from "../optim/state-precision.js";
+import { codeOf, codeValues } from "../optim/state-precision.js";
 import { platformRuntime } from "../runtime/index.js";
 import { TrainingState } from "./state.js";
 import { trainingStep } from "./step.js";
@@ -137,7 +137,7 @@ test("resuming gives the same bits", async () => {
 test("state takes a quarter of the bytes; small parameters and averages stay as they are", () => {
   const model = new Weights();
   const bytes = (optimizer: Optimizer): number =>
-    [...optimizer.slots(model.parameters()).values()].reduce((sum, slot) => sum + slotBytes(slot), 0);
+    [...optimizer.slots(model.parameters()).values()].reduce((sum, slot) => sum + byteSize(slot), 0);
   const [plain, coded] = [bytes(adamW()), bytes(adamW({ state: "int8" }))];
   assert.ok(coded < 0.27 * plain && coded > 0.25 * plain, `${coded} of ${plain}`);
   const slots = adamW({ state: "int8" }).slots(model.parameters());

@@ -56,7 +56,7 @@ export interface TrainingStepOptions {
    * graphs, and the first one gives the gradients of its pass alone, divided by this number, and times the weight of its loss where that has one.
    */
   readonly passes?: number;
-  /** Stretches of the graph whose inner values are computed again for the gradient in place of being kept: less memory for more time. */
+  /** Segments of the graph whose inner values are computed again for the gradient in place of being kept: less memory for more time. */
   readonly recompute?: Recomputation;
   /** Precision in which frozen linear layers are kept, under adapters (QLoRA); `float32` by default. On the CPU and in WebAssembly. */
   readonly base?: BasePrecision;

@@ -93,3 +93,10 @@ export function formatClock(seconds: number): string {
   const two = (n: number): string => String(n).padStart(2, "0");
   return whole >= 3600 ? `${Math.floor(whole / 3600)}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
+
+/** A word quoted for a POSIX shell where that is needed. */
+export const shellQuote = (word: string): string =>
+  /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+
+/** A number with so many significant digits, without zeros at its end. */
+export const formatSignificant = (value: number, digits = 3): string => String(Number(value.toPrecision(digits)));

@@ -1,5 +1,5 @@
 /**
- * @module What layers are given on examples, summed up: the products of their inputs' columns, means, and largest numbers. The engine does the sums.
+ * @module Moments of what layers are given on examples: the products of their inputs' columns, means, and largest numbers. The engine does the sums.
  */
 import type { TensorData } from "../../graph/index.js";
 import { toNumbers } from "../../graph/index.js";

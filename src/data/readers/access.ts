@@ -1,5 +1,5 @@
 /**
- * @module What a query may read.
+ * @module Files that a query may read.
  */
 
 /** The files that a connection may read; without any, nothing outside itself. */

@@ -9,6 +9,7 @@ import { Random } from "../../util/random.js";
 import { joinRows, takeRows } from "../batch.js";
 import type { Explainer } from "../explain.js";
 import type { Target } from "../target.js";
+import { dot, mean } from "../../util/vectors.js";
 
 /** Options of `tcav`: examples of the concept, random ones, and those that are asked about. */
 export interface TcavOptions {
@@ -113,7 +114,7 @@ function direction(a: Pooled, b: Pooled, random: Random): { readonly normal: Flo
     x.set(rowOf(b, orderB[i] as number), (2 * i + 1) * width);
     [y[2 * i], y[2 * i + 1]] = [1, -1];
   }
-  const { coefficients, intercept } = ridgeFit(x, y, new Float64Array(y.length).fill(1), width, 1e-3 * spreadOf(x));
+  const { coefficients, intercept } = ridgeFit(x, y, new Float64Array(y.length).fill(1), width, 1e-3 * dot(x, x));
   const side = (row: Float64Array): number => row.reduce((sum, v, i) => sum + v * (coefficients[i] as number), intercept);
   let right = 0;
   for (let i = trained; i < count; i++)
@@ -122,7 +123,6 @@ function direction(a: Pooled, b: Pooled, random: Random): { readonly normal: Flo
 }
 
 const rowOf = ({ width, data }: Pooled, r: number): Float64Array => data.subarray(r * width, (r + 1) * width);
-const spreadOf = (x: Float64Array): number => x.reduce((sum, v) => sum + v * v, 0);
 
 function positiveShare({ rows, width, data }: Pooled, normal: Float64Array): number {
   let positive = 0;
@@ -133,8 +133,6 @@ function positiveShare({ rows, width, data }: Pooled, normal: Float64Array): num
   }
   return positive / rows;
 }
-
-const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
 /** Two-sided chance, by the normal distribution. */
 function welch(a: readonly number[], b: readonly number[]): number {

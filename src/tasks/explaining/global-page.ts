@@ -12,13 +12,12 @@ import { both, bothMarkup, formatPercent } from "../../report/words.js";
 import type { GlobalExplanation, GlobalFeature, GlobalTarget } from "./global-node.js";
 import type { FoundSlices } from "./slices-node.js";
 import { SLICE_NAMES_ZH } from "./slices-names.js";
+import { formatSignificant } from "../../util/text.js";
 
 const MOST_FEATURES = 20;
 const MOST_DEPENDENCE = 4;
 /** A feature with fewer values is drawn by the beeswarm alone. */
 const LEAST_VALUES = 5;
-
-const short = (value: number): string => String(Number(value.toPrecision(3)));
 
 /** Ranks of a feature's values, scaled to 0…1; NaN for values that are not numbers. */
 function ranked({ points }: GlobalFeature): number[] {
@@ -41,7 +40,7 @@ export const importanceChart = ({ label, features }: GlobalTarget, look: Look): 
     title: { en: `What ${label} hangs on: mean |attribution|`, zh: `${label} 取决于什么：归因绝对值的均值` },
     ...look,
     bars: features.slice(0, MOST_FEATURES).map(({ name, meanAbsolute }) => ({ label: name, value: meanAbsolute })),
-    format: short,
+    format: (value) => formatSignificant(value),
     width: 560,
   });
 
@@ -99,9 +98,10 @@ export const mapChart = ({ label, count, map }: GlobalTarget, method: Bilingual,
       });
 
 /** An error as it is read: a rate, or a size in the target's unit. */
-export const errorText = (error: number, of: FoundSlices["of"]): string => (of === "rate" ? formatPercent(error) : short(error));
+export const errorText = (error: number, of: FoundSlices["of"]): string =>
+  of === "rate" ? formatPercent(error) : formatSignificant(error);
 
-const chance = (p: number): string => (p < 0.0001 ? "< 0.0001" : short(p));
+const chance = (p: number): string => (p < 0.0001 ? "< 0.0001" : formatSignificant(p));
 
 function slicesSection({ slices, of, error, examples }: FoundSlices): string {
   const rows = slices.map((slice) => {
@@ -130,7 +130,10 @@ function slicesSection({ slices, of, error, examples }: FoundSlices): string {
           `It errs in ${formatPercent(error)} of ${examples} examples.`,
           `在 ${examples} 个样本中，错误率为 ${formatPercent(error)}。`,
         ]
-      : [`Its mean error over ${examples} examples is ${short(error)}.`, `在 ${examples} 个样本上，平均误差为 ${short(error)}。`];
+      : [
+          `Its mean error over ${examples} examples is ${formatSignificant(error)}.`,
+          `在 ${examples} 个样本上，平均误差为 ${formatSignificant(error)}。`,
+        ];
   const how = paragraph(
     `${en} Slices were searched in one half of the examples and tested in the other; a dot marks those that are worse there beyond chance (p below 0.05, corrected by Holm).`,
     `${zh}在一半样本里搜索，在另一半里检验；圆点标出在那一半里也确实更差的部分（Holm 校正后 p 小于 0.05）。`,

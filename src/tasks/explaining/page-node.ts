@@ -6,11 +6,10 @@ import { measureTitle, methodTitle } from "../../report/explanation-words.js";
 import type { View } from "../view.js";
 import type { Explanation, Unexplained } from "./explain-node.js";
 import { contributions, pixelMap, tokenRows } from "./summary.js";
+import { formatSignificant } from "../../util/text.js";
 
 const GAP: Bilingual = { en: "gap to the sum that is promised:", zh: "与应有之和相差：" };
 const LOST: Bilingual = { en: "lost on the way:", zh: "途中损失：" };
-
-const short = (value: number): string => String(Number(value.toPrecision(3)));
 
 /** One value a pixel, a part, or a cell of a matrix. */
 function valuesOf(one: Explanation): ArrayLike<number> {
@@ -28,7 +27,7 @@ function shownOf({ input, boxes, parts, written }: View): PageInput["shown"] {
 
 function mapOf(one: Explanation): PageMap {
   const { method, example, remarks, faithfulness } = one;
-  const lost = Object.entries(example.residuals ?? {}).map(([op, value]) => `${op} ${short(value)}`);
+  const lost = Object.entries(example.residuals ?? {}).map(([op, value]) => `${op} ${formatSignificant(value)}`);
   return {
     method,
     title: methodTitle(method),
@@ -36,10 +35,10 @@ function mapOf(one: Explanation): PageMap {
     score: example.score,
     values: valuesOf(one),
     figures: [
-      ...(example.gap === undefined ? [] : [{ name: GAP, value: short(example.gap) }]),
+      ...(example.gap === undefined ? [] : [{ name: GAP, value: formatSignificant(example.gap) }]),
       ...(lost.length === 0 ? [] : [{ name: LOST, value: lost.join(", ") }]),
-      ...Object.entries(faithfulness).map(([name, value]) => ({ name: measureTitle(name), value: short(value) })),
-      ...Object.entries(example.figures ?? {}).map(([name, value]) => ({ name: `${name}:`, value: short(value) })),
+      ...Object.entries(faithfulness).map(([name, value]) => ({ name: measureTitle(name), value: formatSignificant(value) })),
+      ...Object.entries(example.figures ?? {}).map(([name, value]) => ({ name: `${name}:`, value: formatSignificant(value) })),
     ],
     remarks,
   };

@@ -1,5 +1,5 @@
 /**
- * @module What was found on twins with planted evidence, as a run keeps it.
+ * @module Results on twins with planted evidence, as a run keeps them.
  */
 import * as z from "zod";
 import { parseJsonWith } from "../../util/schema.js";

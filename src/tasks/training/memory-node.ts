@@ -4,7 +4,7 @@
 import type { Machine } from "../../cost/index.js";
 import { passCost } from "../../cost/index.js";
 import type { TensorType } from "../../graph/index.js";
-import { DTYPES, sizeOf } from "../../graph/index.js";
+import { byteSize } from "../../graph/index.js";
 import { prepareGraph } from "../../runtime/index.js";
 import { cutFor } from "../../train/flat-state.js";
 import { predictStep } from "../../cost/step-prediction.js";
@@ -13,8 +13,7 @@ import type { Device } from "../../runtime/index.js";
 import type { BatchTypes, TrainingStep } from "../../train/index.js";
 import { DescentError } from "../../util/errors.js";
 
-const bytesOfAll = (tensors: Iterable<TensorType>): number =>
-  [...tensors].reduce((sum, { shape, dtype }) => sum + sizeOf(shape as readonly number[]) * DTYPES[dtype].bytes, 0);
+const bytesOfAll = (tensors: Iterable<TensorType>): number => [...tensors].reduce((sum, type) => sum + byteSize(type), 0);
 
 /** Predicts one step on batches of these types, as it is run: with the update in place where there is a kernel for it. */
 export function measureStep(step: TrainingStep, batch: BatchTypes, device: Device, machine?: Machine): StepPrediction {

@@ -1,5 +1,5 @@
 /**
- * @module What a training will take, said before it begins and kept beside what was measured.
+ * @module Time and memory of a training, predicted before it begins and kept beside what was measured.
  */
 import { availableParallelism } from "node:os";
 import type { Machine } from "../../cost/index.js";

@@ -1,5 +1,5 @@
 /**
- * @module What the ranks of a training settle before its first step: that they train the same, and who reads and writes the run.
+ * @module Agreement among the ranks of a training before its first step: that they train the same, and who reads and writes the run.
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";

@@ -2,7 +2,7 @@
  * @module A training within a memory limit (`--memory`): what is computed again in place of being kept, and how many examples at a time, chosen
  * together, from the shapes alone; what will not fit is refused before it starts.
  */
-import { stretches } from "../../autodiff/index.js";
+import { segments } from "../../autodiff/index.js";
 import { passCost, peakIntermediateBytes } from "../../cost/index.js";
 import type { TensorType } from "../../graph/index.js";
 import { DTYPES } from "../../graph/index.js";
@@ -18,7 +18,7 @@ import { ConfigError } from "../../util/errors.js";
 import type { TrainingSetup } from "./setup-node.js";
 import { trainingTypes } from "./setup-node.js";
 
-/** One way to train: a batch in `micro` pieces, with the first `recompute` stretches of the model computed again, and the optimizer's state in a precision. */
+/** One way to train: a batch in `micro` pieces, with the first `recompute` segments of the model computed again, and the optimizer's state in a precision. */
 interface Way {
   readonly micro: number;
   readonly recompute: number;
@@ -74,7 +74,7 @@ const graphsOf = ({ buckets }: TrainingSetup): number => (buckets?.bounds.length
 function ways(setup: TrainingSetup, device: Device): Way[] {
   const { step, batchSize, passSize } = setup;
   const traced = traceLoss(step, trainingTypes(setup, passSize), step.optimizer.trained(step.model.parameters()));
-  const parts = stretches(traced.loss, new Set(step.optimizer.trained(step.model.parameters()).values())).length;
+  const parts = segments(traced.loss, new Set(step.optimizer.trained(step.model.parameters()).values())).length;
   const seesBatch = [...step.types.parameters.keys()].some((path) => path.endsWith("running_mean"));
   const micros = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128].filter((k) => batchSize % k === 0 && (k === 1 || !seesBatch));
   const again = [...new Set([0, Math.floor(parts / 2), Math.max(0, parts - 1)])];

@@ -1,5 +1,5 @@
 /**
- * @module What a compressed run says of itself in its `config.json`: a run folder without checkpoints, whose model is its `model.onnx`.
+ * @module The description of a compressed run in its `config.json`: a run folder without checkpoints, whose model is its `model.onnx`.
  */
 import type { RunConfig } from "../../run/run-folder.js";
 

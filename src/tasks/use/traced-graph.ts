@@ -1,5 +1,5 @@
 /**
- * @module What all models in use share: how many rows run at once, which columns a graph is given, where its last linear layer begins.
+ * @module Helpers that all models in use share: how many rows run at once, which columns a graph is given, where its last linear layer begins.
  */
 import type { Batch } from "../../data/index.js";
 import type { Dim, Tensor, TensorData } from "../../graph/index.js";
