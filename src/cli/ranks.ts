@@ -5,7 +5,7 @@ import type { Io } from "./command.js";
 import { launchOf } from "../parallel/launch.js";
 
 /** Time in which rank 0 says by itself what all ranks fail with, in milliseconds. */
-const PATIENCE_MS = 1500;
+const PATIENCE_MS = 4000;
 const INTERRUPTED = 130;
 
 /** The streams and the end of one of several processes. */

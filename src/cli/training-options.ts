@@ -21,8 +21,20 @@ export const trainingOptions = {
 
 export type TrainingOptions = OptionValues<typeof trainingOptions>;
 
-/** Options allowed beside --resume: a longer training, threads, output, and once more the query that the run reads. */
-const RESUME_KEEPS = new Set(["resume", "epochs", "steps", "data", "overwrite", "threads", "help", "json", "quiet", "debug"]);
+/** Options allowed beside --resume: a longer training, threads, when gradients travel, output, and once more the query that the run reads. */
+const RESUME_KEEPS = new Set([
+  "resume",
+  "epochs",
+  "steps",
+  "data",
+  "overwrite",
+  "threads",
+  "overlap",
+  "help",
+  "json",
+  "quiet",
+  "debug",
+]);
 
 /** ConfigError where shared options contradict each other; call it first in a verb's `run`. */
 export function checkTrainingOptions(

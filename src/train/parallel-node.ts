@@ -47,7 +47,7 @@ export function planParallel(
     if (options.microBatch !== undefined) throw new ConfigError("--micro-batch: expected --exact besides, got none");
     if (batchSize % size !== 0)
       throw new ConfigError(
-        `--batch-size: expected a number that the ${size} ranks divide, got ${batchSize}; ${nearestMultiples(batchSize, size)}`,
+        `--batch-size: expected a number that the ${size} ranks divide, got ${batchSize}; ${nearestMultiples(batchSize, size)}, or ${divisorsAround(batchSize, size)} ranks`,
       );
     const allPasses = accumulate * size;
     const microBatch = batchSize / size;
@@ -71,6 +71,13 @@ export function planParallel(
       `--exact: expected micro-batches of an update that the ${size} ranks divide, got ${allPasses} of ${microBatch} examples; ${exactRemedy(whole, size)}`,
     );
   return planOf(options, { exact: true, batchSize: whole, accumulate: 1, allPasses, microBatch }, allPasses / size);
+}
+
+/** Numbers of ranks that divide a batch: the nearest ones. */
+function divisorsAround(batchSize: number, size: number): string {
+  const divisors = Array.from({ length: batchSize }, (_, i) => i + 1).filter((n) => batchSize % n === 0);
+  const nearest = [divisors.filter((n) => n < size).at(-1), divisors.find((n) => n > size)];
+  return nearest.filter((n) => n !== undefined).join(" or ");
 }
 
 /** Suggests how ranks may divide an update. */

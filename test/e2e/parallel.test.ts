@@ -6,8 +6,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { readSafetensors } from "../../src/data/index.js";
-import { lastStep, scratchFolder, traceOf } from "./command.js";
-import { startTrainings, withoutMpi } from "./ranks.js";
+import { lastStep, MAIN, scratchFolder, startProcess, traceOf } from "./command.js";
+import { mpirun, RANK_ENVIRONMENT, startTrainings, withoutMpi } from "./ranks.js";
 import type { Trainings } from "./trainings.js";
 
 const folder = scratchFolder();
@@ -86,4 +86,18 @@ test("without exact, ranks and one process differ by rounding alone", options, a
     const apart = difference(alone as string, other);
     assert.ok(apart > 0 && apart < 2e-5, `${other}: ${apart}`);
   }
+});
+
+test("ranks that are told different things are named, with the first of them", options, async () => {
+  const started = (ranks: string[], more: string): string[] =>
+    `${ranks.join(" ")} ${MAIN} train tabular-classification --data rows.csv ${more}`.split(" ");
+  const told = [...started(mpirun(1), "--lr 0.01"), ":", ...started(["-n", "1", process.execPath], "--lr 0.02")];
+  const { status, stderr } = await startProcess("mpirun", told, folder, RANK_ENVIRONMENT).ended;
+  assert.equal(status, 2, stderr);
+  const said = stderr.split("\n").filter((line) => line.startsWith("descent: "));
+  assert.equal(said.length, 1, stderr);
+  assert.match(
+    said[0] as string,
+    /^descent: ranks: expected the same --lr on all of them, got 0\.01 on rank 0 \(.+\) and 0\.02 on rank 1 \(.+\); start all of them with one command/,
+  );
 });

@@ -50,7 +50,7 @@ export async function openFolder(options: TrainTaskOptions, context: { readonly 
   // What this command wrote itself when the run began.
   const own = currentOptions(taskNamed(task), config.options) as unknown as TrainTaskOptions;
   return {
-    options: { ...own, ...longerTraining(options), task, threads: options.threads },
+    options: { ...own, ...longerTraining(options), task, threads: options.threads, overlap: options.overlap },
     writer,
     path: writer.path,
     checkpoint,

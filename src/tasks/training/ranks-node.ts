@@ -13,11 +13,12 @@ import type { Device, DeviceChoice } from "../../runtime/index.js";
 import { RUN_FILES } from "../../run/run-folder.js";
 import { splitRunPath } from "../../run/run-folder-node.js";
 import { ConfigError } from "../../util/errors.js";
-import { defined } from "../../util/record.js";
-import { own, setOwn } from "../../util/record.js";
+import { kebabCase } from "../../util/option.js";
+import { defined, own, setOwn } from "../../util/record.js";
 import { descentVersion } from "../../util/version-node.js";
 import type { Opened } from "./open-run-node.js";
 import type { TrainingSetup } from "./setup-node.js";
+import type { TrainTaskOptions } from "./training-options.js";
 
 /** Starts of text and bytes that a hash takes, so that `ab` `c` is not `a` `bc`. */
 function hashOf(parts: Iterable<string | Uint8Array>): string {
@@ -39,13 +40,34 @@ function* partsOf(dataset: Dataset): Generator<string | Uint8Array> {
   }
 }
 
+/** Options that are each rank's own, or the first one's. */
+const OWN_OPTIONS: ReadonlySet<string> = new Set(["threads", "device", "lang", "check"]);
+
+/** ConfigError with the first thing that ranks were told differently, before any of them acts on it. */
+async function checkSameAsked(asked: TrainTaskOptions, resume: string | undefined, group: ProcessGroup): Promise<void> {
+  const told = { ...asked, resume, version: await descentVersion() };
+  const all = await gatherJson(
+    group,
+    Object.entries(defined(told)).map(([name, value]) => [name, JSON.stringify(value)] as const),
+  );
+  const [first = new Map<string, string>(), ...others] = all.map((entries) => new Map(entries));
+  for (const [i, other] of others.entries())
+    for (const name of ["version", ...first.keys(), ...other.keys()]) {
+      if (first.get(name) === other.get(name) || OWN_OPTIONS.has(name)) continue;
+      const what = name === "version" ? "version of Descent" : `--${kebabCase(name)}`;
+      const [here, there] = [first, other].map((of) => of.get(name) ?? "none");
+      throw new ConfigError(
+        `ranks: expected the same ${what} on all of them, got ${here} on ${nameOfRank(group, 0)} and ${there} on ${nameOfRank(group, i + 1)}; start all of them with one command, and install the same on every host`,
+      );
+    }
+}
+
 /** Values that must be equal on all ranks, by the name under which a difference is reported. */
 async function fingerprint(setup: TrainingSetup, library: string): Promise<Record<string, string>> {
   const { prepared, resolved, step } = setup;
   const { threads: _threads, device: _device, ...options } = resolved;
   const shapes = [...step.types.parameters].map(([path, p]) => `${path} ${p.dtype} ${p.dims.join("×")}`);
   return {
-    "version of Descent": await descentVersion(),
     "version of MPI": library,
     "examples in the training part": String(prepared.train.length),
     "training data": hashOf(partsOf(prepared.train)),
@@ -111,10 +133,12 @@ async function checkSeen(run: string, group: ProcessGroup): Promise<void> {
 /** The run to resume as rank 0 has opened it, for ranks that do not read or lock it. */
 export async function openTogether(
   group: ProcessGroup,
+  asked: TrainTaskOptions,
   resume: string | undefined,
   open: () => Promise<Opened>,
 ): Promise<Opened> {
   if (group.size === 1) return open();
+  await checkSameAsked(asked, resume, group);
   if (resume !== undefined) await checkSeen(splitRunPath(resume).run, group);
   const opened = group.rank === 0 ? await open() : undefined;
   const described = await broadcastJson(group, () => {

@@ -327,7 +327,7 @@ async function finish(
  */
 export async function trainTask(asked: TrainTaskOptions, context: TrainTaskContext): Promise<TrainTaskResult> {
   const { note = () => undefined, signal, resume, group = soleProcess() } = context;
-  const opened = await openTogether(group, resume, () => openFolder(asked, context));
+  const opened = await openTogether(group, asked, resume, () => openFolder(asked, context));
   let { writer } = opened;
   try {
     // What cannot be had is said before data are read.
