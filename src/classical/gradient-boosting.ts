@@ -157,7 +157,7 @@ function* boost(x: DenseMatrix, target: Target, options: BoostingOptions): Gener
   const { rounds = 100, maxBins = 255, categorical, validation, signal, threads } = options;
   const { leaves = 31, maxDepth = Infinity, learningRate = 0.1 } = options;
   const { minLeafRows = 20, minLeafHessian = 1e-3, l2 = 0 } = options;
-  const columns: readonly BinColumn[] = findBins(x, { maxBins, ...(categorical && { categorical }) });
+  const columns: readonly BinColumn[] = findBins(x, { maxBins, categorical });
   const share = threads && { allocate: (bytes: number) => new Uint8Array(threads.allocate(bytes)) };
   const data = applyBins(x, columns, share);
   const loss = lossOf(target);

@@ -288,7 +288,7 @@ export function forestData(
 ): ForestData {
   const { trees = 100, minLeafRows = 1, maxDepth = Infinity, maxBins = 255, categorical, seed = 1 } = options;
   const usual = target.kind === "classes" ? Math.sqrt(x.columns) : x.columns / 3;
-  const columns = findBins(x, { maxBins, leastInBin: 1, ...(categorical && { categorical }) });
+  const columns = findBins(x, { maxBins, leastInBin: 1, categorical });
   return {
     data: applyBins(x, columns, allocate && { allocate }),
     target,

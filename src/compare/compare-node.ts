@@ -228,8 +228,8 @@ async function measure(o: CompareOptions, task: AnyTask, candidate: Candidate, c
   const use = await measureUse({ file: join(run, MODEL_FILE), columns, threads: o.threads });
   const valueOf = (one: Pick<Judged, "values" | "calibrationError">): number => metricOf(one, mean(one.values));
   const [value, first] = [valueOf(judged), valueOf(bySeed[0])];
-  // The curve's other points are the first seed's.
-  const whole: CurvePoint = { examples: trainedOn(summary, curve), value: first };
+  // The curve's other points are the first seed's; the first of them tells how many examples the whole part has.
+  const whole: CurvePoint = { examples: Math.round((curve[0]?.examples ?? 0) / (SHARES[0] as number)), value: first };
   const figures: ModelFigures = {
     name,
     run,
@@ -248,10 +248,6 @@ async function measure(o: CompareOptions, task: AnyTask, candidate: Candidate, c
   };
   return { figures, judged, bySeed };
 }
-
-/** Training examples of the whole part, from those of the curve's smallest share. */
-const trainedOn = (_summary: RunSummary, curve: readonly CurvePoint[]): number =>
-  Math.round((curve[0]?.examples ?? 0) / (SHARES[0] as number));
 
 /** Trains a choice on shares of the training part. A share that lacks a class, say, leaves its point out. */
 async function curveOf(

@@ -100,7 +100,7 @@ export async function surrogateFor(
   };
   if (classes.length > 2 || categories.length > 0 || preprocessing === undefined) return undefined;
   const split = { options: { ...config.options, data, splitSeed: seed } };
-  const reading = { data, ...(labelColumn === undefined ? {} : { labelColumn }) };
+  const reading = { data, labelColumn };
   const [train, test] = [
     (await loadExamples(used, split, { ...reading, part: "train" })).examples,
     (await loadExamples(used, split, reading)).examples,

@@ -8,7 +8,7 @@ import { BASE_PRECISIONS } from "../train/quantized-base.js";
 import { DEVICES } from "../runtime/runtime.js";
 import type { Option, OptionTable, OptionValues } from "../util/option.js";
 import { ConfigError } from "../util/errors.js";
-import { choice, flag, integer, list, number, text } from "../util/option.js";
+import { choice, flag, integer, list, number, text, valuesOf } from "../util/option.js";
 
 /** Optimizers: the command line's name, and the one in `optim`'s table. */
 export const OPTIMIZERS = {
@@ -74,21 +74,8 @@ export const tableOptions = {
 } satisfies OptionTable;
 
 /** Picks the options of tables from all options of a verb. */
-export const tableOptionsOf = ({
-  encoding,
-  delimiter,
-  sheet,
-  decimal,
-  missing,
-  dateOrder,
-}: OptionValues<typeof tableOptions>): OptionValues<typeof tableOptions> => ({
-  encoding,
-  delimiter,
-  sheet,
-  decimal,
-  missing,
-  dateOrder,
-});
+export const tableOptionsOf = (values: OptionValues<typeof tableOptions>): OptionValues<typeof tableOptions> =>
+  valuesOf(values, tableOptions);
 
 /** Options of the data: for every verb that takes a data set. */
 export const dataOptions = {

@@ -1,5 +1,5 @@
 /**
- * @module The next turn of the event loop: in Node without the millisecond that a timer takes.
+ * @module Waiting: for the next turn of the event loop, in Node without the millisecond that a timer takes, and for an abort.
  */
 
 /** Runs after messages and timers have had their turn. */
@@ -9,3 +9,10 @@ export const { setImmediate: soon = (run: () => void) => setTimeout(run, 0) } = 
 
 /** Lets messages and timers have their turn. */
 export const nextTurn = (): Promise<void> => new Promise((resolve) => void soon(resolve));
+
+/** Waits for a signal to be aborted. */
+export const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });

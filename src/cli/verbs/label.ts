@@ -7,6 +7,7 @@ import { choice, flag, integer, list, text } from "../../util/option.js";
 import type { OptionValues } from "../../util/option.js";
 import { printableLine } from "../../util/terminal.js";
 import { defineVerb } from "../verb.js";
+import { untilAborted } from "../../util/next-turn.js";
 
 const KINDS = ["text-classes", "spans", "frames", "image-classes", "boxes", "polygons"] as const;
 
@@ -125,10 +126,7 @@ export const verb = defineVerb({
     note(`annotations are kept in ${settings.store.replace(/:[^:@/]*@/, ":…@")}`);
     print(printableLine(`${labelling.items} items to label at ${labelling.url}`));
     if (labelling.invitation !== undefined) print(printableLine(`sign up as the owner, once: ${labelling.invitation}`));
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener("abort", () => resolve(), { once: true });
-    });
+    await untilAborted(signal);
     return { url: labelling.url, items: labelling.items };
   },
 });

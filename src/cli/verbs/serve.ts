@@ -6,6 +6,7 @@ import { defined } from "../../util/record.js";
 import { deviceOptions } from "../../tasks/options.js";
 import type { ModelSpec } from "../../serve/engine-pool-node.js";
 import { defineVerb, type VerbContext } from "../verb.js";
+import { untilAborted } from "../../util/next-turn.js";
 
 const MIB = 2 ** 20;
 const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
@@ -151,10 +152,7 @@ async function serve(context: Context): Promise<object> {
     server.reload().catch((error: unknown) => note(`reload: ${(error as Error).message}`, true));
   };
   process.on("SIGHUP", onReload);
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+  await untilAborted(signal);
   await server.close(given.grace * 1000);
   process.off("SIGHUP", onReload);
   held[Symbol.dispose]();

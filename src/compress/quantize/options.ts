@@ -43,8 +43,4 @@ export interface QuantizeData {
 }
 
 /** Picks the options of the engine. */
-export const onlyUse = ({ device, threads, runtime }: CompileOptions): CompileOptions => ({
-  ...(device && { device }),
-  ...(threads && { threads }),
-  ...(runtime && { runtime }),
-});
+export const onlyUse = ({ device, threads, runtime }: CompileOptions): CompileOptions => ({ device, threads, runtime });

@@ -3,7 +3,6 @@
  */
 import { sizeOf } from "../../graph/index.js";
 import type { ModelProto } from "../../onnx/index.js";
-import type { CompileOptions } from "../../runtime/index.js";
 import { activationShapes } from "../activations.js";
 import { FileGraph } from "../file-graph.js";
 import { folded } from "../fold.js";
@@ -136,9 +135,7 @@ async function pairOfTimes(
   inputShape: readonly number[],
   options: QuantizeOptions,
 ): Promise<readonly [number, number]> {
-  const { device, threads, runtime } = options;
-  const use: CompileOptions = { ...(device && { device }), ...(threads && { threads }), ...(runtime && { runtime }) };
-  const [floatMs = NaN, formMs = NaN] = await layerTimes(graph, layer, inputShape, [rewriteFor(options)], use);
+  const [floatMs = NaN, formMs = NaN] = await layerTimes(graph, layer, inputShape, [rewriteFor(options)], onlyUse(options));
   return [floatMs, formMs];
 }
 

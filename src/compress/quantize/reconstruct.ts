@@ -10,7 +10,7 @@
  */
 import { grad } from "../../autodiff/index.js";
 import type { Dim, Tensor, TensorData } from "../../graph/index.js";
-import { fromNumbers, Graph, input, symbol, toNumbers } from "../../graph/index.js";
+import { fromNumbers, Graph, input, inputsOf, symbol, toNumbers } from "../../graph/index.js";
 import { GraphModule } from "../../nn/index.js";
 import type { ModelProto, NodeProto } from "../../onnx/index.js";
 import { encodeModel } from "../../onnx/index.js";
@@ -39,7 +39,7 @@ export interface Block {
 }
 
 /** Finds what nodes read that neither they nor constants make. */
-function inputsOf(graph: FileGraph, nodes: readonly NodeProto[]): string[] {
+function blockInputs(graph: FileGraph, nodes: readonly NodeProto[]): string[] {
   const made = new Set(nodes.flatMap(({ outputs }) => outputs));
   const read = new Set(nodes.flatMap(({ inputs }) => inputs));
   return [...read].filter((name) => name !== "" && !made.has(name) && graph.numbersOf(name) === undefined);
@@ -52,7 +52,7 @@ function layerBlocks(graph: FileGraph, layers: readonly Layer[]): Block[] {
     const output = resultOf(graph, node);
     const last = graph.producerOf(output);
     const nodes = last === undefined || last === node ? [node] : [node, last];
-    return { nodes, inputs: inputsOf(graph, nodes), output, layers: [layer] };
+    return { nodes, inputs: blockInputs(graph, nodes), output, layers: [layer] };
   });
 }
 
@@ -79,7 +79,7 @@ export function passBlocks(graph: FileGraph, layers: readonly Layer[]): Block[] 
     const next = nodes[i + 1];
     // A Relu behind the block belongs to it.
     if (next?.opType === "Relu" && next.inputs[0] === output && lastRead.get(output) === i + 1) continue;
-    blocks.push({ nodes: open, inputs: inputsOf(graph, open), output, layers: found });
+    blocks.push({ nodes: open, inputs: blockInputs(graph, open), output, layers: found });
     [open, found] = [[], []];
   }
   return blocks;
@@ -177,10 +177,6 @@ async function kept(
   return found;
 }
 
-/** Types of symbolic inputs for values like these. */
-const symbolic = (values: Feeds): Record<string, Tensor> =>
-  Object.fromEntries(Object.entries(values).map(([name, { shape, dtype }]) => [name, input(name, shape, dtype)]));
-
 /** The weights of errors in a block's output: half even, half by squared gradients of the divergence of the model's outputs, 1 in the mean. */
 async function importances(
   model: ModelProto,
@@ -198,7 +194,7 @@ async function importances(
   });
   if (nodes.length === 0) return batches.map(({ quantized }) => ones(quantized));
   const outputs = ends.filter((name) => behind.has(name));
-  const inputs = inputsOf(graph, nodes);
+  const inputs = blockInputs(graph, nodes);
   const targets = await kept(
     model,
     [...new Set([...outputs, ...inputs.filter((name) => name !== output)])],
@@ -209,7 +205,7 @@ async function importances(
   const result: TensorData[] = [];
   for (const [i, { quantized }] of batches.entries()) {
     const values: Feeds = { ...(targets[i] as Feeds), [output]: quantized };
-    const tensors = symbolic(values);
+    const tensors = inputsOf(values);
     const given = Object.fromEntries(inputs.map((name) => [name, tensors[name] as Tensor]));
     const shapes = Object.fromEntries(inputs.map((name) => [name, (tensors[name] as Tensor).shape]));
     const module = new GraphModule(encodeModel(part), { shapes, weightless: true });

@@ -13,7 +13,8 @@ import { compile } from "../../runtime/index.js";
 import { range } from "../../util/range.js";
 import { fetcherFor } from "../shared/rows-node.js";
 import { pick } from "../use/traced-graph.js";
-import { usingContext, type SmallerModel } from "./smaller-model.js";
+import { usingContext } from "../use/traced-graph.js";
+import type { SmallerModel } from "./smaller-model.js";
 
 interface Source {
   readonly smaller: SmallerModel;

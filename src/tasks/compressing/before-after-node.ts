@@ -3,15 +3,13 @@
  */
 import type { Batch, Dataset } from "../../data/node.js";
 import { timeInTurns } from "../../compress/timing.js";
-import { symbol } from "../../graph/index.js";
 import type { Metrics } from "../../metrics/index.js";
 import { OnnxModel } from "../../onnx/index.js";
 import { compile } from "../../runtime/index.js";
 import { fetcherFor } from "../shared/rows-node.js";
 import { nodeTaskNamed } from "../table-node.js";
-import type { TaskContext, TaskInfo } from "../task.js";
 import type { TrainedModel, UseOptions } from "../trained-model.js";
-import { pick } from "../use/traced-graph.js";
+import { pick, usingContext } from "../use/traced-graph.js";
 import { openTrained } from "../use/trained-node.js";
 
 /** One of the two models as the table shows it. */
@@ -44,13 +42,7 @@ const BATCHES = [1, 32];
 
 /** Makes a batch of the first rows of a data set, repeated where there are too few. */
 export async function batchOf({ task, info }: TrainedModel, examples: Dataset, size: number): Promise<Batch> {
-  const context: TaskContext<TaskInfo> = {
-    info,
-    use: "eval",
-    options: {},
-    ...(task.buckets === undefined ? {} : { length: symbol("T") }),
-  };
-  using fetcher = fetcherFor(task, context, examples);
+  using fetcher = fetcherFor(task, usingContext(task, info), examples);
   const indices = Uint32Array.from({ length: size }, (_, i) => i % examples.length);
   return (await fetcher?.fetch({ indices, seed: 0, epoch: 0, offset: 0 })) ?? examples.gather(indices);
 }

@@ -17,7 +17,8 @@ import type { DistillLosses } from "./distill-node.js";
 import { distill, needsGraph } from "./distill-node.js";
 import type { CompressingContext } from "./prune-run-node.js";
 import type { BaseModel } from "./smaller-model.js";
-import { SmallerModel, traced, usingContext } from "./smaller-model.js";
+import { usingContext } from "../use/traced-graph.js";
+import { SmallerModel, traced } from "./smaller-model.js";
 import type { CompressionData, CompressionSource } from "./source-node.js";
 import { loadCompressionData, openSource } from "./source-node.js";
 import {

@@ -10,6 +10,7 @@ import { bindGraph, costOf, resolveForUse } from "../../ops/index.js";
 import { DescentError } from "../../util/errors.js";
 import type { AnyTask, TaskContext, TaskInfo, Tensors } from "../task.js";
 import { useFile, UseFileModule } from "../use/use-file.js";
+import { usingContext } from "../use/traced-graph.js";
 
 /** The original model, and its weights. */
 export interface BaseModel {
@@ -37,14 +38,6 @@ export class PartsModule extends Module {
     throw new DescentError("rewritten model: expected to be traced by its task; this is a fault in Descent");
   }
 }
-
-/** The context in which a graph is made for use: any number of rows, of any length. */
-export const usingContext = (task: AnyTask, info: TaskInfo): TaskContext<TaskInfo> => ({
-  info,
-  use: "eval",
-  options: {},
-  ...(task.buckets === undefined ? {} : { length: symbol("T") }),
-});
 
 /** Traces a task's model on a batch. */
 export function traced({ task, model }: BaseModel, batch: Tensors, context: TaskContext<TaskInfo>): Tensors {

@@ -76,7 +76,7 @@ async function configOf({ source, step, modelName }: CompressedModel, command: s
 export async function writeCompressed(made: CompressedModel, options: WriteOptions): Promise<CompressedSummary> {
   const { source, data, file, parameters, facts = {} } = made;
   const { out, overwrite, command, device, threads } = options;
-  const use: UseOptions = { ...(device && { device }), ...(threads && { threads }) };
+  const use: UseOptions = { device, threads };
   const config = await configOf(made, command);
   const measured = encodeModel(file);
   const { task, info } = source.model;
@@ -91,7 +91,7 @@ export async function writeCompressed(made: CompressedModel, options: WriteOptio
     encodeModel(
       certified(file, {
         ...compressionOf(config),
-        ...metricsOf(table),
+        metrics: { before: table.before.metrics, after: table.after.metrics },
         parity,
       }),
     ),
@@ -115,10 +115,6 @@ export async function writeCompressed(made: CompressedModel, options: WriteOptio
 function certified(file: ModelProto, certificate: Readonly<Record<string, unknown>>): ModelProto {
   return { ...file, metadata: new Map([...file.metadata, ["descent.compression", JSON.stringify(certificate)]]) };
 }
-
-const metricsOf = ({ before, after }: BeforeAfter): Readonly<Record<string, unknown>> => ({
-  metrics: { before: before.metrics, after: after.metrics },
-});
 
 /** Counts the numbers that the source's model has. */
 export const parametersOf = ({ summary, model }: CompressionSource): number => summary?.parameters ?? model.model.parameterCount;

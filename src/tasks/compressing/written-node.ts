@@ -65,8 +65,7 @@ async function written(
     return best?.text ?? "";
   }
   let all = text;
-  for await (const piece of teacher.generate(ids, { maxTokens: most, temperature: 1, seed: i, ...(signal && { signal }) }))
-    all += piece;
+  for await (const piece of teacher.generate(ids, { maxTokens: most, temperature: 1, seed: i, signal })) all += piece;
   return all;
 }
 

@@ -159,7 +159,7 @@ export function explainedGraph(
     const given = tensors(x.shape[0] ?? 1, others);
     const outputs = explained.outputs?.(model, x, given, context) ?? task.outputs(model, x, given, context);
     const at = given[PLACES];
-    return resolveForUse({ scores: explained.scores(outputs, info, { ...part, ...(at && { at }) }) }).scores;
+    return resolveForUse({ scores: explained.scores(outputs, info, { ...part, at }) }).scores;
   };
   const forward = orMapped(together);
   const labels = explained.labels(info, part);

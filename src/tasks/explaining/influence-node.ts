@@ -110,9 +110,7 @@ class InfluenceGraphs implements AsyncDisposable {
     feeds: Readonly<Record<string, TensorData>>,
   ): Promise<Readonly<Record<string, TensorData>>> {
     const { device, threads } = this.#options;
-    const made =
-      this.#made.get(key) ??
-      compile(build(), { names: pathsOf(this.#trained), ...(device && { device }), ...(threads && { threads }) });
+    const made = this.#made.get(key) ?? compile(build(), { names: pathsOf(this.#trained), device, threads });
     this.#made.set(key, made);
     return made.then((executable) =>
       executable.call(Object.fromEntries(Object.entries(feeds).filter(([name]) => executable.inputs.includes(name)))),

@@ -22,7 +22,7 @@ function valuesOf(one: Explanation): ArrayLike<number> {
 /** An input as the page shows it. */
 function shownOf({ input, boxes, parts, written }: View): PageInput["shown"] {
   if (written !== undefined) return { kind: "matrix", sources: parts?.names ?? [], targets: written.tokens };
-  return input.kind === "image" ? { ...input, ...(boxes && { boxes }) } : input;
+  return input.kind === "image" ? { ...input, boxes } : input;
 }
 
 function mapOf(one: Explanation): PageMap {

@@ -95,10 +95,10 @@ async function load(model: TrainedModel, config: Pick<RunConfig, "options">, opt
     ...(isTrainingData || isKnown ? {} : { testFraction: 0, validationFraction: 0 }),
     ...defined({ labelColumn, textColumn: options.textColumn }),
     ...(isTrainingData && typeof fold === "string" ? { fold: parseFold(fold, "--fold") } : {}),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    signal: options.signal,
     skipBadRows: options.skipBadRows === true,
     repair: options.repair === true,
-    ...(options.maxMegapixels === undefined ? {} : { maxMegapixels: options.maxMegapixels }),
+    maxMegapixels: options.maxMegapixels,
   });
   const wanted = data[options.part ?? "test"];
   const whole = wanted.length > 0 ? wanted : data.train.concat(data.validation);

@@ -20,7 +20,7 @@ import type { TrainedModel, UseOptions, Writer } from "../trained-model.js";
 import { answersOf, measurementOf } from "./answering-node.js";
 import type { ModelFile } from "./model.js";
 import { modelOf } from "./model.js";
-import { beforeLastLinear, pick, rowsAtOnce } from "./traced-graph.js";
+import { beforeLastLinear, pick, rowsAtOnce, usingContext } from "./traced-graph.js";
 import { OUTPUT, taskOfFile, UseFileModule } from "./use-file.js";
 
 /** A task's model in the form of `toOnnx`. Owned: dispose it. */
@@ -59,8 +59,7 @@ export class FileModel implements TrainedModel {
   }
 
   get #context(): TaskContext<TaskInfo> {
-    const length = this.task.buckets === undefined ? {} : { length: symbol("T") };
-    return { info: this.info, use: "eval", options: {}, ...length };
+    return usingContext(this.task, this.info);
   }
 
   /** The file as a module from columns to outputs. Errors: those of `GraphModule`. */

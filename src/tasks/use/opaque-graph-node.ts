@@ -24,6 +24,7 @@ import { textByText } from "../shared/windows.js";
 import type { Answer, AnyTask, Explained, Measurement, Outputs, TaskContext, TaskInfo, Tensors } from "../task.js";
 import type { TrainedModel, UseOptions } from "../trained-model.js";
 import { answersOf, measurementOf } from "./answering-node.js";
+import { pick, usingContext } from "./traced-graph.js";
 
 /** Rows that are computed at once where the file leaves their number free. */
 const ROWS = 64;
@@ -136,8 +137,7 @@ export class OpaqueGraph implements TrainedModel {
   }
 
   get #context(): TaskContext<TaskInfo> {
-    const length = this.task.buckets === undefined ? {} : { length: symbol("T") };
-    return { info: this.info, use: "eval", options: {}, ...length };
+    return usingContext(this.task, this.info);
   }
 
   /** Rows of one run. */
@@ -189,7 +189,7 @@ export class OpaqueGraph implements TrainedModel {
     await forEachBatch(
       examples,
       rows,
-      async (batch) => this.#finish(rows, await before.call(picked(batch, before.inputs))),
+      async (batch) => this.#finish(rows, await before.call(pick(batch, before.inputs))),
       textByText(this.task, this.info, examples, (outputs, batch, at) => each(outputs, at, batch)),
       fetcher,
       byLength(this.task, this.info, examples),
@@ -243,12 +243,12 @@ export class OpaqueGraph implements TrainedModel {
     const count = batch[first]?.shape[0] ?? 1;
     const { features } = this.#around(count);
     const prepared = await this.#compiled(`features ${count}`, () => ({ seen: (features as Tensor).mul(1) }));
-    const { seen } = (await prepared.call(picked(batch, prepared.inputs))) as { seen: TensorData };
+    const { seen } = (await prepared.call(pick(batch, prepared.inputs))) as { seen: TensorData };
     const shape = seen.shape.slice(1);
     const before = await this.#compiled(`from features ${this.#rows}`, () => {
       return named(this.#around(this.#rows, input(FEATURES, [this.#rows, ...shape])).given);
     });
-    const others = picked(
+    const others = pick(
       batch,
       before.inputs.filter((name) => name !== FEATURES),
     );
@@ -280,7 +280,7 @@ export class OpaqueGraph implements TrainedModel {
       };
       return this.#scoresOf({ [ids]: taken(ids, padId), [mask]: taken(mask, 0) }, before, explained);
     };
-    const others = picked(batch, [ids, mask]);
+    const others = pick(batch, [ids, mask]);
     const types = Object.entries(others).map(([name, t]) => [name, { shape: [length], dtype: t.dtype }] as const);
     const baseline = fromNumbers("float32", [1, length], new Float64Array(length));
     const features = { name: ids, shape: [length], kind: "table", standsFor: "the presence of its tokens" } as const;
@@ -364,6 +364,3 @@ function rowsFrom({ dtype, shape: [n = 1, ...shape], data }: TensorData, from: n
 
 /** Outputs with names of their own: a graph's input cannot be its output. */
 const named = (outputs: Tensors): Tensors => Object.fromEntries(Object.entries(outputs).map(([name, t]) => [name, t.mul(1)]));
-
-const picked = (batch: Batch, names: readonly string[]): Batch =>
-  Object.fromEntries(names.map((name) => [name, batch[name] as TensorData]));

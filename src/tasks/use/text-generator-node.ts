@@ -75,7 +75,7 @@ async function openRunFolder(path: string, options: UseOptions): Promise<TextSou
   const used = model.writer?.() ?? { model: model.model, weights: model.weights };
   const isTemplated = used.model instanceof Transformer;
   const chat = chatTemplateIn(info, path);
-  return { ...used, tokenizer, endTokens: end === undefined ? [] : [end], isTemplated, ...(chat && { chat }) };
+  return { ...used, tokenizer, endTokens: end === undefined ? [] : [end], isTemplated, chat };
 }
 
 const canGenerate = (model: Module): model is GeneratingModel => isDecoder(model) || model instanceof Transformer;

@@ -3,8 +3,8 @@
  */
 import type { Batch } from "../../data/index.js";
 import type { Dim, Tensor, TensorData } from "../../graph/index.js";
-import { sizeOf } from "../../graph/index.js";
-import type { AnyTask, TaskInfo } from "../task.js";
+import { sizeOf, symbol } from "../../graph/index.js";
+import type { AnyTask, TaskContext, TaskInfo } from "../task.js";
 
 /** Rows that are computed at once unless the task says less; a single input is computed alone. */
 const BATCH = 256;
@@ -18,6 +18,14 @@ export function rowsAtOnce(task: Pick<AnyTask, "mostAtOnce" | "loading">, info: 
   const shape = task.loading?.(info).imageShape;
   return shape === undefined ? most : Math.max(1, Math.min(most, Math.floor(IMAGE_BYTES / (4 * sizeOf(shape)))));
 }
+
+/** The context in which a graph is made for use: any number of rows, of any length. */
+export const usingContext = (task: AnyTask, info: TaskInfo): TaskContext<TaskInfo> => ({
+  info,
+  use: "eval",
+  options: {},
+  ...(task.buckets === undefined ? {} : { length: symbol("T") }),
+});
 
 /** Columns of a batch by name. */
 export const pick = (batch: Batch, columns: readonly string[]): Batch =>

@@ -29,7 +29,7 @@ import { isCompressed, MODEL_FILE } from "./compression.js";
 import { FileModel } from "./file-model-node.js";
 import { isGguf, openGguf } from "./gguf-node.js";
 import { OpaqueGraph } from "./opaque-graph-node.js";
-import { beforeLastLinear, pick, rowsAtOnce } from "./traced-graph.js";
+import { beforeLastLinear, pick, rowsAtOnce, usingContext } from "./traced-graph.js";
 import { fileMetadata } from "./file-metadata.js";
 import { useFile } from "./use-file.js";
 import { graphInfo } from "../graph-use.js";
@@ -89,8 +89,7 @@ export class TracedModel implements Trained {
   }
 
   get #context(): TaskContext<TaskInfo> {
-    const length = this.task.buckets === undefined ? {} : { length: symbol("T") };
-    return { info: this.info, use: "eval", options: {}, ...length };
+    return usingContext(this.task, this.info);
   }
 
   /** Names of the columns that the model reads. */
