@@ -94,22 +94,23 @@ function Header({ me }: { readonly me: Me | undefined }) {
           {reviews ? <Link to="/team">{words.team}</Link> : null}
         </nav>
       )}
-      <span className="grow" />
-      {me?.person === undefined ? null : <StoredState />}
-      <button
-        type="button"
-        className="plain"
-        lang={language === "en" ? "zh-CN" : "en"}
-        onClick={() => setLanguage(language === "en" ? "zh" : "en")}
-      >
-        {words.language}
-      </button>
-      <ThemeButton />
-      {me?.team === true && me.person !== undefined ? (
-        <button type="button" className="plain" onClick={() => void server.signOut().then(() => queries.invalidateQueries())}>
-          <bdi>{me.person.name}</bdi> · {words.signOut}
+      <span className="tools">
+        {me?.person === undefined ? null : <StoredState />}
+        <button
+          type="button"
+          className="plain"
+          lang={language === "en" ? "zh-CN" : "en"}
+          onClick={() => setLanguage(language === "en" ? "zh" : "en")}
+        >
+          {words.language}
         </button>
-      ) : null}
+        <ThemeButton />
+        {me?.team === true && me.person !== undefined ? (
+          <button type="button" className="plain" onClick={() => void server.signOut().then(() => queries.invalidateQueries())}>
+            <bdi>{me.person.name}</bdi> · {words.signOut}
+          </button>
+        ) : null}
+      </span>
     </header>
   );
 }
@@ -120,7 +121,9 @@ function Private({ page: Page }: { readonly page: ComponentType<{ readonly me: M
   const me = useMe();
   if (me.isError) return <p role="alert">{words.failed + words.colon + me.error.message}</p>;
   if (me.data === undefined) return <p>{words.loading}</p>;
-  return me.data.person === undefined ? <SignInPage /> : <Page me={me.data} />;
+  if (me.data.person === undefined) return <SignInPage />;
+  // Whoever only labels has no other page, whatever the address says.
+  return me.data.person.role === "annotator" ? <LabelPage me={me.data} /> : <Page me={me.data} />;
 }
 
 /** Pages by path; any other path is the labelling. */

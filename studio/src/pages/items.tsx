@@ -68,12 +68,13 @@ function ItemRow({ item }: { readonly item: ReviewedItem }) {
       <ul>
         {annotations.map(({ person, value, state }) => (
           <li key={person}>
-            {person === "me" ? "" : <bdi>{nameOf(person) + words.colon}</bdi>}
-            {state === "skipped" ? words.skipped : valueText(value, payload.text, words)}
+            <span>
+              {person === "me" ? "" : <bdi>{nameOf(person) + words.colon}</bdi>}
+              {state === "skipped" ? words.skipped : valueText(value, payload.text, words)}
+            </span>
             {state === "skipped" || !item.disputed ? null : (
               <button
                 type="button"
-                className="plain"
                 aria-pressed={isDecided(value)}
                 onClick={() => void server.decide(position, value).then(refresh)}
               >
@@ -81,11 +82,7 @@ function ItemRow({ item }: { readonly item: ReviewedItem }) {
               </button>
             )}
             {state === "skipped" ? null : (
-              <button
-                type="button"
-                className="plain"
-                onClick={() => void server.gold(position, gold === undefined ? value : null).then(refresh)}
-              >
+              <button type="button" onClick={() => void server.gold(position, gold === undefined ? value : null).then(refresh)}>
                 {gold === undefined ? words.makeGold : words.notGold}
               </button>
             )}

@@ -50,7 +50,7 @@ export function TeamPage({ me }: { readonly me: Me }) {
         <table>
           <thead>
             <tr>
-              {[words.name, "", words.submitted, words.skipped, words.seconds, words.gold].map((title) => (
+              {[words.name, words.role, words.submitted, words.skipped, words.seconds, words.gold].map((title) => (
                 <th key={title} scope="col">
                   {title}
                 </th>
