@@ -83,7 +83,9 @@ const POOLS: ReadonlySet<string> = new Set(["MaxPool", "AveragePool", "GlobalAve
 export function gridLayer(y: Tensor, x: Tensor, features: Features, at: string | undefined): GridLayer {
   const axes = imageAxes(features);
   if (axes === undefined)
-    throw new ConfigError(`at: expected features that are an image [C, H, W] or [H, W, C], got ${formatShape(features.shape)}`);
+    throw new ConfigError(
+      `at: expected features that are an image [C, H, W] or [H, W, C], got ${formatShape(features.shape)} of kind "${features.kind}"; take integrated-gradients`,
+    );
   const aspect = Number(x.shape[axes.rows + 1]) / Number(x.shape[axes.columns + 1]);
   const between = nodesBetween(y, x);
   if (at !== undefined) {

@@ -91,6 +91,11 @@ export const verb = defineVerb({
   ],
   options: {
     method: text({ help: "methods, separated by commas, or all", metavar: "NAME", defaultText: "one that suits the input" }),
+    of: text({
+      help: "smooth-grad, var-grad: the gradient method that is smoothed",
+      metavar: "NAME",
+      defaultText: "saliency",
+    }),
     target: text({
       help: "the score to explain: a label, or its index; of a word's tag, WORD:LABEL; of a language model, the next token",
       metavar: "LABEL",
@@ -174,7 +179,7 @@ export const verb = defineVerb({
     checkWritable(dirname(options.draw), `--draw ${options.draw}`);
     const { openModel } = await import("../../tasks/use/open-node.js");
     const { readInputs } = await import("../../tasks/use/examples-node.js");
-    const { measuresNamed, methodsNamed } = await import("../../tasks/explaining/explain-node.js");
+    const { measuresNamed, methodsNamed, viewerOf } = await import("../../tasks/explaining/explain-node.js");
     const { readMask } = await import("../../tasks/explaining/mask-node.js");
     const methods = options.method === undefined ? [] : methodsNamed(options.method);
     const mask = options.mask === undefined ? undefined : await readMask(options.mask);
@@ -183,6 +188,7 @@ export const verb = defineVerb({
     const opened = await openModel(path, { device, threads, preprocess, imageSize, labels, tokenizer, input });
     await using model = opened.model;
     expectOwn(model.task.name, model.task.explained?.options, TASK_TABLES, options);
+    viewerOf(model);
     for (const remark of opened.remarks) note(remark);
     const asked = { ...options, methods, place: options.draw, extension, language: options.lang, signal };
     const reporter = { print, note, progress };
@@ -217,6 +223,7 @@ interface EachOptions extends Omit<Drawing, "path" | "explanations" | "unexplain
   readonly at: string | undefined;
   readonly mask: TensorData | undefined;
   readonly baseline: "zero" | "mean" | "blurred" | "uniform" | undefined;
+  readonly of: string | undefined;
   readonly samples: number | undefined;
   readonly seed: number;
   readonly device: DeviceChoice;
@@ -234,7 +241,7 @@ async function explainEach(
   const { explainInputs } = await import("../../tasks/explaining/explain-node.js");
   const { backgroundOf } = await import("../../tasks/explaining/background-node.js");
   const { contributions } = await import("../../tasks/explaining/summary.js");
-  const { methods, measures, question, seed, device, at, mask, baseline, samples, threads, ...drawing } = options;
+  const { methods, measures, question, seed, device, at, mask, baseline, of, samples, threads, ...drawing } = options;
   const behind = await backgroundOf(model, path, options.background, seed);
   const bar = progress({ label: "explain", total: read.names.length * Math.max(1, methods.length), unit: "explanations" });
   const { explanations, unexplained } = await explainInputs(model, read, {
@@ -243,7 +250,7 @@ async function explainEach(
     question,
     seed,
     device,
-    ...defined({ rows: behind, at, mask, baseline, samples, threads }),
+    ...defined({ rows: behind, at, mask, baseline, of, samples, threads }),
     onProgress: (done) => bar.update(done),
   });
   bar.finish();

@@ -16,12 +16,12 @@ function attentionsOf(y: Tensor, x: Tensor): readonly Tensor[] {
   const weights = nodes.map((node) => node.outputs[0] as Tensor);
   if (weights.length === 0)
     throw new ConfigError(
-      "attention-rollout: expected a model with attention, softmax over [.., T, T], got none; take integrated-gradients",
+      "attention rollout: expected a model with attention, softmax over [.., T, T], got none; take integrated-gradients",
     );
   const odd = weights.find((w) => w.rank !== 4 || w.shape[0] !== x.shape[0] || w.shape[3] !== weights[0]?.shape[3]);
   if (odd !== undefined)
     throw new ConfigError(
-      `attention-rollout: expected attention over all tokens, [N, heads, T, T], got ${formatShape(odd.shape)}; take grad-cam or integrated-gradients`,
+      `attention rollout: expected attention over all tokens, [N, heads, T, T], got ${formatShape(odd.shape)}; take grad-cam or integrated-gradients`,
     );
   return weights;
 }
@@ -66,7 +66,7 @@ function placed(amounts: Tensor, { x, features }: RowContext): Rows {
   if (axes === undefined) {
     if (x.rank !== 3 || x.shape[1] !== tokens)
       throw new ConfigError(
-        `attention-rollout: expected features [N, ${String(tokens)}, D], a row a token, got ${formatShape(x.shape)}`,
+        `attention rollout: expected features [N, ${String(tokens)}, D], a row a token, got ${formatShape(x.shape)}`,
       );
     return {
       attribution: amounts
@@ -77,7 +77,7 @@ function placed(amounts: Tensor, { x, features }: RowContext): Rows {
   }
   const grid = tokenGrid(Number(tokens), Number(x.shape[axes.rows + 1]) / Number(x.shape[axes.columns + 1]));
   if (grid === undefined)
-    throw new ConfigError(`attention-rollout: expected tokens that fill a grid over the image, got ${String(tokens)}`);
+    throw new ConfigError(`attention rollout: expected tokens that fill a grid over the image, got ${String(tokens)}`);
   const layer = amounts.slice(1, grid.extra, Number(tokens)).reshape([rows, 1, grid.rows, grid.columns]);
   return { attribution: enlarged(layer, x, features), layer };
 }

@@ -18,7 +18,7 @@ import type { Dataset } from "../../data/node.js";
 import type { DeviceChoice } from "../../runtime/index.js";
 import { ConfigError, NoGradientError } from "../../util/errors.js";
 import { unknownName } from "../../util/nearest.js";
-import type { NamedInputs, ScoreQuestion } from "../task-node.js";
+import type { NamedInputs, NodeTask, ScoreQuestion } from "../task-node.js";
 import { nodeTaskNamed } from "../table-node.js";
 import type { TrainedModel } from "../trained-model.js";
 import { BACKGROUND_ROWS } from "./background-node.js";
@@ -108,11 +108,12 @@ const MATRIX: ExplainOptions = { tolerance: 0.01, maxSteps: 64 };
 
 /** Leaves out settings that a method does not take: several methods share one list. */
 function takenBy(method: MethodName, options: Omit<ExplainOptions, "method">): Omit<ExplainOptions, "method"> {
-  const { samples, steps, tolerance, maxSteps = MOST_STEPS, ...rest } = options;
+  const { samples, steps, tolerance, of, maxSteps = MOST_STEPS, ...rest } = options;
   const { defaults } = methodNamed(method);
   return {
     ...rest,
     ...(samples === undefined || defaults.samples === undefined ? {} : { samples }),
+    ...(of === undefined || defaults.of === undefined ? {} : { of }),
     ...(defaults.maxSteps === undefined ? {} : { maxSteps, ...(tolerance !== undefined && { tolerance }) }),
     ...(steps === undefined || defaults.steps === undefined ? {} : { steps }),
   };
@@ -172,6 +173,13 @@ function encodedOf(view: View, { examples }: NamedInputs, row: number): Dataset 
   return view.written === undefined ? example : example.select(view.written.ids.map(() => 0));
 }
 
+/** A task's view of an input. ConfigError for a task whose answers cannot be explained. */
+export function viewerOf({ task }: TrainedModel): NonNullable<NodeTask["view"]> {
+  const { view } = nodeTaskNamed(task.name);
+  if (view === undefined) throw new ConfigError(`explain: expected a task whose answers can be explained, got ${task.name}`);
+  return view;
+}
+
 /**
  * Explains inputs. With several methods, those that do not suit a model are reported; a single one is an error.
  *
@@ -183,16 +191,14 @@ export async function explainInputs(
   request: ExplainRequest,
 ): Promise<{ readonly explanations: readonly Explanation[]; readonly unexplained: readonly Unexplained[] }> {
   const { methods, question, device, threads, measures = [], rows, onProgress, ...settings } = request;
-  const side = nodeTaskNamed(trained.task.name);
-  if (side.view === undefined)
-    throw new ConfigError(`explain: expected a task whose answers can be explained, got ${trained.task.name}`);
+  const viewed = viewerOf(trained);
   const background =
     rows === undefined || settings.baseline !== undefined ? undefined : await backgroundInput(trained, rows.examples);
   const explanations: Explanation[] = [];
   const unexplained: Unexplained[] = [];
   const total = inputs.names.length * Math.max(1, methods.length);
   for (const [row, name] of inputs.names.entries()) {
-    const view = await side.view(trained, inputs, row, name, question);
+    const view = await viewed(trained, inputs, row, name, question);
     const target = view.written?.ids ?? view.target ?? question.target;
     const options = { ...settings, ...(target === undefined ? {} : { target }) };
     const { model, input } = await explainableExample(trained, encodedOf(view, inputs, row), view, background);

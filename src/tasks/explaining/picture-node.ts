@@ -6,6 +6,7 @@ import type { Bilingual, Language } from "../../charts/charts.js";
 import { heatMapChart } from "../../charts/heat-map.js";
 import { shadedTextChart } from "../../charts/shaded-text.js";
 import { tokenMatrixChart } from "../../charts/token-matrix.js";
+import type { Contribution } from "../../charts/waterfall.js";
 import { waterfallChart } from "../../charts/waterfall.js";
 import { loadSharp } from "../../vision/sharp-node.js";
 import { methodTitle } from "../../report/explanation-words.js";
@@ -18,13 +19,27 @@ const titleOf = ({ view, example }: Explanation): Bilingual => ({
   zh: `${view.name} 为何是 ${example.label}`,
 });
 
+/** The method, and the score that it was asked about. */
+const captionOf = ({ method, example }: Explanation, language: Language): string =>
+  `${inLanguage(methodTitle(method), language)} · ${example.label}`;
+
+const GAP: Bilingual = { en: "gap", zh: "差额" };
+/** A gap that is no wider than this share of the strongest part is not seen. */
+const NARROW = 0.01;
+
+/** What the parts lack of the score, as a step of its own: the stairs end at the score, not at the method's sum. */
+function gapOf({ example: { gap = 0 } }: Explanation, given: readonly Contribution[]): Contribution[] {
+  const widest = Math.max(0, ...given.map(({ value }) => Math.abs(value)));
+  return Math.abs(gap) <= NARROW * widest ? [] : [{ label: GAP, value: -gap }];
+}
+
 /** The SVG of one input, with a part for each method. All explanations are of the same input. */
 export async function explanationSvg(explanations: readonly Explanation[], language: Language): Promise<string> {
   const [first] = explanations as [Explanation];
   const { input } = first.view;
   const title = titleOf(first);
   if (input.kind === "image") {
-    const maps = explanations.map((one) => ({ attribution: pixelMap(one), label: methodTitle(one.method) }));
+    const maps = explanations.map((one) => ({ attribution: pixelMap(one), label: captionOf(one, language) }));
     return heatMapChart({ title, language, image: input.image, maps, ...(first.view.boxes && { boxes: first.view.boxes }) });
   }
   const parts = explanations.map((one) => {
@@ -38,15 +53,18 @@ export async function explanationSvg(explanations: readonly Explanation[], langu
         offsets: input.offsets,
         values: given.map(({ value }) => value),
       });
-    const sum = given.reduce((total, { value }) => total + value, 0);
-    const base = one.example.baselineScore ?? one.example.score - sum;
     return one.example.gap === undefined
       ? barChart({ title, language, bars: given.slice(0, MOST_BARS), width: 560 })
-      : waterfallChart({ title, language, base, contributions: given });
+      : waterfallChart({
+          title,
+          language,
+          base: one.example.baselineScore ?? 0,
+          contributions: [...given, ...gapOf(one, given)],
+        });
   });
   return stacked(
     parts,
-    explanations.map(({ method, example }) => `${inLanguage(methodTitle(method), language)} · ${example.label}`),
+    explanations.map((one) => captionOf(one, language)),
     inLanguage(title, language),
   );
 }

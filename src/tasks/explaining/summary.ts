@@ -7,6 +7,16 @@ import type { ExampleAttribution } from "../../explain/index.js";
 import type { View, ViewParts } from "../view.js";
 import type { Explanation } from "./explain-node.js";
 
+/** What a method gives to each element of a window that it hides is what the whole window does: of those, a part's mean is meant, not their sum. */
+const REPEATED: ReadonlySet<Explanation["method"]> = new Set(["occlusion"]);
+
+/** A part's mean over its elements, where `sums` has their sum. */
+const meansOf = ({ partOf }: ViewParts, sums: readonly number[], each: number): number[] => {
+  const counts = sums.map(() => 0);
+  for (const part of partOf) if (part >= 0) counts[part] = (counts[part] as number) + each;
+  return sums.map((sum, i) => sum / Math.max(1, counts[i] as number));
+};
+
 /** A part's sum of its elements, of attributions of one example whose first axis has `length` places. */
 function partSums({ names, partOf }: ViewParts, values: Float64Array, length: number): number[] {
   const each = values.length / length;
@@ -25,7 +35,7 @@ const titled = ({ input }: View, names: readonly string[]): readonly string[] =>
 
 /** The sum of a part's elements, and its name; of a text that was written, over all of its tokens. */
 export function contributions(explanation: Explanation): Contribution[] {
-  const { view, values, shape, example, tokens } = explanation;
+  const { view, method, values, shape, example, tokens } = explanation;
   if (tokens !== undefined) {
     const rows = tokenRows(explanation);
     return (view.parts?.names ?? []).map((label, i) => ({ label, value: rows.reduce((sum, row) => sum + (row[i] ?? 0), 0) }));
@@ -34,8 +44,10 @@ export function contributions(explanation: Explanation): Contribution[] {
   const { parts } = view;
   if (found !== undefined) return titled(view, found.names).map((label, i) => ({ label, value: found.values[i] as number }));
   if (parts === undefined) return [];
-  const sums = partSums(parts, values, shape[0] ?? 1);
-  return titled(view, parts.names).map((label, i) => ({ label, value: sums[i] as number }));
+  const length = shape[0] ?? 1;
+  const sums = partSums(parts, values, length);
+  const given = REPEATED.has(method) ? meansOf(parts, sums, values.length / length) : sums;
+  return titled(view, parts.names).map((label, i) => ({ label, value: given[i] as number }));
 }
 
 /** For each token that was written, the sum of each part of what was read. */
@@ -50,11 +62,12 @@ export function tokenRows({ view: { parts }, values, shape, tokens = [] }: Expla
 }
 
 /** One value a pixel, summed over channels: [H, W] of attributions [C, H, W]. */
-export function pixelMap({ values, shape }: Explanation): Float64Array {
+export function pixelMap({ method, values, shape }: Explanation): Float64Array {
   const [channels = 1, height = 1, width = 1] = shape;
+  const share = REPEATED.has(method) ? 1 / channels : 1;
   const plane = height * width;
   const map = new Float64Array(plane);
   for (let c = 0; c < channels; c++)
-    for (let p = 0; p < plane; p++) map[p] = (map[p] as number) + (values[c * plane + p] as number);
+    for (let p = 0; p < plane; p++) map[p] = (map[p] as number) + share * (values[c * plane + p] as number);
   return map;
 }
