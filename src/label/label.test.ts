@@ -11,7 +11,7 @@ import { Accounts, LockedError } from "./accounts.js";
 import { ConflictError, decide, setGold, submit, undo } from "./answers.js";
 import { finalValue, progress, reviewItems } from "./review.js";
 import { exportLabels } from "./export.js";
-import { projectOf } from "./project-key.js";
+import { findProject, projectOf } from "./project-key.js";
 import { parseCoco } from "../vision/annotations/index.js";
 import { checkAnswer } from "./scheme.js";
 import type { Scheme, Value } from "./scheme.js";
@@ -280,4 +280,33 @@ describe("final answers in the format of another tool", () => {
     const other = { ...options, data: join(folder, "other") };
     await assert.rejects(exportLabels(other, join(folder, "y"), "coco"), /got none; label first/);
   });
+});
+
+test("a labelling is found again however its data are spelled, unless it may be several", async () => {
+  await using store = await openStore(":memory:");
+  const scheme: Scheme = { kind: "text-classes", labels: [{ name: "a" }, { name: "b" }], several: false, overlap: "none" };
+  const begin = async (data: string, texts: readonly string[]): Promise<string> => {
+    const id = projectOf({ data, scheme });
+    const workspace = await Workspace.open(store, { id, name: "r.csv", scheme });
+    await workspace.expectItems(texts.map((text) => ({ text })));
+    return id;
+  };
+  const first = await begin("r.csv", ["one", "two"]);
+  assert.equal(await findProject(store, { data: "./r.csv", scheme }), first);
+  assert.equal(
+    await findProject(store, { data: "/moved/r.csv", scheme }, [{ text: "one" }, { text: "two" }, { text: "new" }]),
+    first,
+  );
+  // Other items, another kind, another name: another labelling.
+  const other = { data: "/other/r.csv", scheme };
+  assert.equal(await findProject(store, other, [{ text: "three" }, { text: "two" }]), projectOf(other));
+  const spans = { data: "./r.csv", scheme: { ...scheme, kind: "spans" as const } };
+  assert.equal(await findProject(store, spans), projectOf(spans));
+  assert.equal(await findProject(store, { data: "s.csv", scheme }), projectOf({ data: "s.csv", scheme }));
+  const second = await begin("/other/r.csv", ["three", "two"]);
+  assert.equal(await findProject(store, other), second);
+  await assert.rejects(
+    findProject(store, { data: "./r.csv", scheme }),
+    /expected one labelling of that name, got 2; name the data/,
+  );
 });

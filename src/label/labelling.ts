@@ -10,7 +10,7 @@ import { readItems } from "./items.js";
 import type { ItemOptions, ReadItems } from "./items.js";
 import type { LearnerData } from "./learner-thread.js";
 import { Learner } from "./learner.js";
-import { projectOf } from "./project-key.js";
+import { findProject, nameOf } from "./project-key.js";
 import { Proposals } from "./proposals.js";
 import { labelApp, plainAddress } from "./routes.js";
 import { DATA_KINDS } from "./scheme.js";
@@ -66,9 +66,9 @@ export async function startLabelling(options: LabellingOptions): Promise<Labelli
   if (read.left > 0) note(`${read.left} rows or files were left out`);
   const store = await openStore(options.store);
   try {
-    const name = data.split(/[\\/]/).findLast((part) => part !== "") ?? data;
+    const id = await findProject(store, options, read.items);
     const { instructions, overlap } = options;
-    const workspace = await Workspace.open(store, { id: projectOf(options), name, scheme, instructions, overlap });
+    const workspace = await Workspace.open(store, { id, name: nameOf(data), scheme, instructions, overlap });
     const { added, had } = await workspace.expectItems(read.items);
     if (had > 0) note(`goes on with the ${had} items of ${options.store}${added > 0 ? `, and ${added} new ones` : ""}`);
     const { model } = options;

@@ -16,6 +16,10 @@ const RESERVED_MS = 10 * 60_000;
 /** Rows of one insert: PostgreSQL takes 65,535 parameters. */
 const INSERT_ROWS = 1000;
 
+/** A scheme as the options of a command that give it. */
+const described = ({ kind, labels, several, overlap }: Scheme): string =>
+  `--kind ${kind} --labels ${labels.map(({ name }) => name).join(",")}${several ? " --several" : ""}${overlap === "none" ? "" : ` --overlapping ${overlap}`}`;
+
 export interface ProjectOptions {
   readonly id: string;
   readonly name: string;
@@ -90,7 +94,7 @@ export class Workspace {
     const row = await store.db.selectFrom("project").selectAll().where("id", "=", options.id).executeTakeFirstOrThrow();
     if (row.scheme !== scheme)
       throw new ConfigError(
-        `${options.id}: expected the kind and labels that the project was begun with, got others; give another --store, or the same --kind and --labels`,
+        `${options.name}: expected the kind and labels that the project was begun with (${described(schemeSchema.parse(JSON.parse(row.scheme)))}), got others (${described(options.scheme)}); give these, or another --store`,
       );
     return new Workspace(store, row, schemeSchema.parse(JSON.parse(row.scheme)));
   }

@@ -46,7 +46,7 @@ export function TeamPage({ me }: { readonly me: Me }) {
   const nameOf = (id: string): string => progress.data?.people.find((person) => person.id === id)?.name ?? id.slice(0, 6);
   return (
     <section className="team">
-      <div className="scroll-x">
+      <div className="scroll-x" tabIndex={0} role="region" aria-label={words.team}>
         <table>
           <thead>
             <tr>
