@@ -48,7 +48,16 @@ export function grad(y: Tensor, xs: Tensor | readonly Tensor[], options: GradOpt
   return xs instanceof Tensor ? (gradients[0] as Tensor) : gradients;
 }
 
-/** The value and its gradients, as one graph would share them. y is a scalar, or `dy` has its shape; each gradient has the shape of its x. */
+/**
+ * The value and its gradients, as one graph would share them. y is a scalar, or `dy` has its shape; each gradient has the shape of its x.
+ *
+ * @example
+ * import { evaluate, tensor, valueAndGrad } from "descentjs";
+ * const x = tensor([1, 2, 3]);
+ * const { value, gradients } = valueAndGrad(x.square().sum(), [x]);
+ * const { y, dx } = await evaluate({ y: value, dx: gradients[0]! });
+ * console.log(y.data, dx.data); // Float32Array(1) [ 14 ] Float32Array(3) [ 2, 4, 6 ]
+ */
 export function valueAndGrad(
   y: Tensor,
   xs: readonly Tensor[],

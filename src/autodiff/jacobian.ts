@@ -24,10 +24,24 @@ export function jacobian(y: Tensor, x: Tensor): Tensor {
   return rows.reshape([...shape, ...x.shape]);
 }
 
-/** ∂²y/∂x² of the scalar y, of shape [x.., x..]. */
+/**
+ * ∂²y/∂x² of the scalar y, of shape [x.., x..].
+ *
+ * @example
+ * import { hessian, tensor } from "descentjs";
+ * const x = tensor([1, 2]);
+ * console.log(await hessian(x.pow(3).sum(), x).data()); // Float32Array(4) [ 6, 0, 0, 12 ]
+ */
 export const hessian = (y: Tensor, x: Tensor): Tensor => jacobian(grad(y, x), x);
 
-/** ∂²y/∂x² · v of the scalar y, of x's shape, for the price of two gradients (Pearlmutter 1994). ShapeError if v has not the shape of x. */
+/**
+ * ∂²y/∂x² · v of the scalar y, of x's shape, for the price of two gradients (Pearlmutter 1994). ShapeError if v has not the shape of x.
+ *
+ * @example
+ * import { hessianVectorProduct, tensor } from "descentjs";
+ * const x = tensor([1, 2]);
+ * console.log(await hessianVectorProduct(x.pow(3).sum(), x, tensor([1, 1])).data()); // Float32Array(2) [ 6, 12 ]
+ */
 export function hessianVectorProduct(y: Tensor, x: Tensor, v: Tensor): Tensor {
   if (!sameShape(x.shape, v.shape))
     throw new ShapeError(`hessianVectorProduct: expected a vector ${formatShape(x.shape)}, got ${formatShape(v.shape)}`);

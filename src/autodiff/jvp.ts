@@ -11,6 +11,11 @@ import { vjpOf } from "./grad.js";
  *
  * u ↦ Σ u·∂y/∂x is linear in u, and its own transpose is what is asked for (J. Townsend 2017, "A new trick for calculating
  * Jacobian vector products"). Shapes: each dx as its x; the result as y. Errors: ShapeError where a direction does not fit.
+ *
+ * @example
+ * import { jvp, tensor } from "descentjs";
+ * const x = tensor([1, 2, 3]);
+ * console.log(await jvp(x.square(), x, tensor([1, 0, 0.5])).data()); // Float32Array(3) [ 2, 0, 3 ]
  */
 export function jvp(y: Tensor, x: Tensor, dx: Tensor): Tensor;
 export function jvp(y: Tensor, xs: readonly Tensor[], dxs: readonly Tensor[]): Tensor;

@@ -1,7 +1,7 @@
 /**
  * @module Threads that share the work on trees: columns of a leaf's histogram, or whole trees of a forest. All see the same memory.
  */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import type { ForestData } from "./random-forest.js";
 import type { Expansion, LeafExpander, OpenLeaf, SplitJob, SplitPair, TreeArrays } from "./split-work.js";
 import { expandLeaf, partition, splitsOf } from "./split-work.js";
@@ -9,6 +9,7 @@ import { LEAST_GAIN, noSplit } from "./split.js";
 import type { LeafSums, Split } from "./split.js";
 import type { TreeEnsemble } from "./tree-ensemble.js";
 import type { TreeThreads } from "./tree-threads.js";
+import { newThread } from "../util/thread-node.js";
 
 /**
  * Places in a thread's control block: the numbers of the last job that was asked for, that somebody claimed, and that is done (1 once the thread is up); the kind
@@ -130,7 +131,7 @@ function readExpansion(from: Float64Array): Expansion {
 }
 
 const startThread = (workerData: LeafThread | ForestThread): Worker => {
-  const worker = new Worker(new URL("./tree-thread-node.js", import.meta.url), { workerData });
+  const worker = newThread(new URL("./tree-thread-node.js", import.meta.url), workerData);
   // It must not keep a finished program alive.
   worker.unref();
   return worker;

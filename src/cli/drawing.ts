@@ -26,12 +26,12 @@ export function expectOneInput(place: string, count: number): void {
     throw new ConfigError(`--draw ${place}: expected one input for one picture, got ${count}; name a folder, or a .html file`);
 }
 
-/** Writes drawings; returns the files, by name. */
+/** Writes drawings; returns the files, by name. The pictures of a folder are PNG files, or SVG where the package that makes PNG is not installed. */
 export async function writeDrawings(
   { place, extension }: DrawingPlace,
   { page, picture, pictures }: Drawings,
 ): Promise<string[]> {
-  const { svgToPng } = await import("../tasks/explaining/picture-node.js");
+  const { hasPng, svgToPng } = await import("../tasks/explaining/picture-node.js");
   if (extension === ".html") {
     await writeFile(place, await page());
     return [place];
@@ -43,9 +43,10 @@ export async function writeDrawings(
   }
   await mkdir(place, { recursive: true });
   const files: string[] = [];
+  const asPng = await hasPng();
   for (const [name, svg] of await pictures()) {
-    const file = join(place, `${name}.png`);
-    await writeFile(file, await svgToPng(svg));
+    const file = join(place, `${name}.${asPng ? "png" : "svg"}`);
+    await writeFile(file, asPng ? await svgToPng(svg) : svg);
     files.push(file);
   }
   const html = join(place, "index.html");

@@ -20,7 +20,15 @@ const isEntries = <C>(columns: NamedColumns<C>): columns is Iterable<readonly [s
 const entriesOf = <C>(columns: NamedColumns<C>): (readonly [string, C])[] =>
   isEntries(columns) ? [...columns] : Object.entries(columns);
 
-/** Examples in memory, as columns of equal length. Immutable; views of rows share memory where they can. */
+/**
+ * Examples in memory, as columns of equal length. Immutable; views of rows share memory where they can.
+ *
+ * @example
+ * import { Dataset } from "descentjs/data";
+ * const data = new Dataset({ x: { dtype: "float32", shape: [4, 2], data: new Float32Array(8) }, label: ["a", "b", "a", "b"] });
+ * console.log(data.length, data.names); // 4 [ 'x', 'label' ]
+ * console.log(data.select([0, 2]).length); // 2
+ */
 export class Dataset {
   readonly columns: Readonly<Record<string, Column>>;
   /** The names of the columns, in the order of the file or of what they were made of. */

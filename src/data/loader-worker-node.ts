@@ -2,7 +2,7 @@
  * @module Batches made in worker threads, for work that would hold up the engine: decoding, tokenizing, augmenting. Number
  * columns are shared with the workers, not sent; finished batches are handed over without a copy.
  */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import type { Column } from "./column.js";
 import { isText } from "./column.js";
 import type { Batch, Dataset } from "./dataset.js";
@@ -11,6 +11,7 @@ import type { TypedArray } from "../graph/index.js";
 import { DTYPES } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
 import { setOwn } from "../util/record.js";
+import { newThread } from "../util/thread-node.js";
 
 /** Names a function for the worker to import: `(dataset, request, options) → Batch`. */
 export interface WorkerCollate {
@@ -73,7 +74,7 @@ export class WorkerFetcher implements BatchFetcher, Disposable {
   }
 
   #start(workerData: WorkerSetup): Worker {
-    const worker = new Worker(new URL("./loader-worker-thread-node.js", import.meta.url), { workerData });
+    const worker = newThread(new URL("./loader-worker-thread-node.js", import.meta.url), workerData);
     // The thread must not keep a finished program alive; while batches are awaited it does (see fetch).
     worker.unref();
     worker.on("message", (answer: WorkerAnswer) => {

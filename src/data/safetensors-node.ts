@@ -17,7 +17,16 @@ import { unknownName } from "../util/nearest.js";
 /** Reads a whole file into memory. */
 export const loadSafetensors = async (path: string): Promise<SafetensorsFile> => readSafetensors(await readFileBytes(path), path);
 
-/** Writes beside `path`, flushes to disk, and renames: readers see the old file or the new one, never a part. */
+/**
+ * Writes beside `path`, flushes to disk, and renames: readers see the old file or the new one, never a part.
+ *
+ * @example
+ * import { toTensorData } from "descentjs";
+ * import { loadSafetensors, saveSafetensors } from "descentjs/data/node";
+ * await saveSafetensors("weights.safetensors", [["weight", toTensorData([[1, 2], [3, 4]])]]);
+ * const { tensors } = await loadSafetensors("weights.safetensors");
+ * console.log(tensors.get("weight")?.shape); // [ 2, 2 ]
+ */
 export async function saveSafetensors(
   path: string,
   tensors: Iterable<readonly [string, TensorData]>,

@@ -85,7 +85,15 @@ export function splitIndices(dataset: Dataset, fractions: readonly number[], opt
   return parts;
 }
 
-/** Disjoint parts of the given fractions: `split(data, { train: 0.8, validation: 0.1, test: 0.1 }, { stratify: "label" })`. */
+/**
+ * Disjoint parts of the given fractions: `split(data, { train: 0.8, validation: 0.1, test: 0.1 }, { stratify: "label" })`.
+ *
+ * @example
+ * import { Dataset, split } from "descentjs/data";
+ * const data = new Dataset({ x: Float32Array.from({ length: 100 }, (_, i) => i), label: Array.from({ length: 100 }, (_, i) => (i % 4 === 0 ? "rare" : "usual")) });
+ * const { train, test } = split(data, { train: 0.8, test: 0.2 }, { stratify: "label", seed: 1 });
+ * console.log(train.length, test.length); // 80 20
+ */
 export function split<K extends string>(
   dataset: Dataset,
   fractions: Readonly<Record<K, number>>,
@@ -100,7 +108,14 @@ export function split<K extends string>(
   return Object.fromEntries(names.map((name, i) => [name, dataset.select(parts[i] as Uint32Array)])) as Record<K, Dataset>;
 }
 
-/** k pairs of (train, validation): each row is in exactly one validation part. ConfigError for fewer than 2 folds, or more than examples. */
+/**
+ * k pairs of (train, validation): each row is in exactly one validation part. ConfigError for fewer than 2 folds, or more than examples.
+ *
+ * @example
+ * import { Dataset, kFold } from "descentjs/data";
+ * const folds = kFold(new Dataset({ x: new Float32Array(10) }), 5, { seed: 1 });
+ * console.log(folds.map(({ train, validation }) => [train.length, validation.length].join("+")).join(" ")); // 8+2 8+2 8+2 8+2 8+2
+ */
 export function kFold(dataset: Dataset, k: number, options: SplitOptions = {}): { train: Dataset; validation: Dataset }[] {
   if (!Number.isInteger(k) || k < 2 || k > dataset.length)
     throw new ConfigError(`kFold: expected between 2 and ${dataset.length} folds, got ${k}`);

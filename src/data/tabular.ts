@@ -67,7 +67,14 @@ export interface TabularOptions {
   readonly schema?: TableSchema;
 }
 
-/** Rows as columns: from JSON or a form. A value that a row lacks is missing; lists of numbers are columns of several numbers. */
+/**
+ * Rows as columns: from JSON or a form. A value that a row lacks is missing; lists of numbers are columns of several numbers.
+ *
+ * @example
+ * import { fromRows } from "descentjs/data";
+ * const rows = fromRows([{ age: 41, plan: "basic" }, { age: 35, plan: "gold" }]);
+ * console.log(rows.length, rows.names); // 2 [ 'age', 'plan' ]
+ */
 export function fromRows(
   rows: readonly Readonly<Record<string, CellValue | NumberBlock | undefined>>[],
   names?: readonly string[],

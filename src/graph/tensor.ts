@@ -127,7 +127,15 @@ export function toTensorData(nested: NestedNumbers, dtype?: DType): TensorData {
   return fromNumbers(dtype ?? (booleans ? "bool" : "float32"), shape, numbers);
 }
 
-/** A constant tensor from nested lists: `tensor([[1, 2], [3, 4]])`. */
+/**
+ * A constant tensor from nested lists: `tensor([[1, 2], [3, 4]])`.
+ *
+ * @example
+ * import { tensor } from "descentjs";
+ * const x = tensor([[1, 2], [3, 4]]);
+ * console.log(String(x)); // float32 [2, 2] = Constant
+ * console.log(await x.matMul(x).data()); // Float32Array(4) [ 7, 10, 15, 22 ]
+ */
 export const tensor = (nested: NestedNumbers, dtype?: DType): Tensor => constant(toTensorData(nested, dtype));
 
 /** Makes a parameter's initial values, given its shape and a random stream of its own. */

@@ -2,7 +2,7 @@
  * @module Active learning beside the labelling: a thread trains the head on the labels so far, and the items that it would learn most from
  * come next, with its answers to them.
  */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { TaskQueue } from "../util/task-queue.js";
 import type { ModelState } from "./api.js";
 import type { Learned, LearnRequest, LearnerData } from "./learner-thread.js";
@@ -10,6 +10,7 @@ import { sameValue } from "./same-value.js";
 import { valueSchema } from "./scheme.js";
 import type { Value } from "./scheme.js";
 import type { Workspace } from "./workspace.js";
+import { newThread } from "../util/thread-node.js";
 
 /** Labels between two trainings. */
 const EVERY = 5;
@@ -44,7 +45,7 @@ export class Learner implements AsyncDisposable {
     this.#workspace = workspace;
     this.#note = note;
     this.#proposes = proposes;
-    this.#worker = new Worker(new URL("./learner-thread.js", import.meta.url), { workerData: data });
+    this.#worker = newThread(new URL("./learner-thread.js", import.meta.url), data);
     this.#worker.on("message", (learned: Learned) => this.#answered?.(learned));
     this.#worker.on("error", (error: Error) => this.#end(error));
     this.#worker.on("exit", () => this.#end(new Error("the model's thread has ended")));

@@ -1,11 +1,12 @@
 /** @module Proposals of a trained model for all items of a project, made in a thread while people label. */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { ConfigError } from "../util/errors.js";
 import type { Proposal } from "./proposal.js";
 import type { ProposalAnswer, ProposalData } from "./proposal-thread.js";
 import { payloadSchema } from "./scheme.js";
 import type { Payload } from "./scheme.js";
 import type { Workspace } from "./workspace.js";
+import { newThread } from "../util/thread-node.js";
 
 /** Items that the model answers at once: few, so that the first proposals come soon. */
 const BATCH = 8;
@@ -22,7 +23,7 @@ export class Proposals implements AsyncDisposable {
   private constructor(workspace: Workspace, data: ProposalData) {
     this.#workspace = workspace;
     this.#source = data.model;
-    this.#worker = new Worker(new URL("./proposal-thread.js", import.meta.url), { workerData: data });
+    this.#worker = newThread(new URL("./proposal-thread.js", import.meta.url), data);
     this.#worker.on("message", (answer: ProposalAnswer) => this.#answered?.(answer));
     this.#worker.on("error", (error: Error) => this.#answered?.({ kind: "failed", message: error.message }));
     this.#worker.on("exit", () => this.#answered?.({ kind: "failed", message: "its thread has ended" }));

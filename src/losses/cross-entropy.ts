@@ -35,6 +35,13 @@ const widened = (x: Tensor): Tensor => (x.dtype === "float16" ? x.cast("float32"
  * Differs from the source: classes are the last axis; a batch whose labels are all ignored has loss 0, not NaN. A label outside
  * 0…K − 1 that is not `ignoreIndex` is an error of the run: the data layer refuses it before.
  * Checked against: PyTorch 2.13, 1e-6, losses.test.ts.
+ *
+ * @example
+ * import { tensor } from "descentjs";
+ * import { crossEntropy } from "descentjs/losses";
+ * const logits = tensor([[2, 0, 0], [0, 3, 0]]); // two examples, three classes
+ * const loss = crossEntropy(logits, tensor([0, 1], "int64"));
+ * console.log(Number((await loss.data())[0]).toFixed(4)); // 0.1672
  */
 export const crossEntropy = defineLoss<CrossEntropyOptions>("crossEntropy", (output, target, options) => {
   const { classWeights, labelSmoothing = 0, ignoreIndex, reduction = "mean" } = options;

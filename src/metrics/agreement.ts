@@ -42,6 +42,10 @@ function indexIn(classes: readonly Rating[], where: string): (rating: Rating) =>
  * Errors: ShapeError for lists of different length; DataError for a label that is no class.
  * Source: Cohen 1960; weighted: Cohen 1968.
  * Checked against: statsmodels 0.15, in agreement.test.ts.
+ *
+ * @example
+ * import { cohenKappa } from "descentjs/metrics/agreement";
+ * console.log(cohenKappa(["a", "b", "a", "b"], ["a", "b", "b", "b"])); // 0.5
  */
 export function cohenKappa(first: readonly Rating[], second: readonly Rating[], options: CohenOptions = {}): number {
   if (first.length !== second.length)

@@ -34,7 +34,16 @@ const f1Of = (precision: number, recall: number): number => ratio(2 * precision 
 /** Pairs of classes as one number: class indices stay below it, and products of two within the whole numbers of a float64. */
 const MOST_CLASSES = 2 ** 26;
 
-/** Counts of (true class, predicted class), and the figures that follow from them. Memory goes with the pairs that occur, not with the classes squared. */
+/**
+ * Counts of (true class, predicted class), and the figures that follow from them. Memory goes with the pairs that occur, not with the classes squared.
+ *
+ * @example
+ * import { toTensorData } from "descentjs";
+ * import { ConfusionMatrix } from "descentjs/metrics";
+ * const matrix = new ConfusionMatrix();
+ * matrix.update(toTensorData([[2, 1], [0, 1], [3, 0]]), toTensorData([0, 1, 1], "int64"));
+ * console.log(matrix.matrix); // [ [ 1, 0 ], [ 1, 1 ] ]
+ */
 export class ConfusionMatrix {
   readonly #options: MetricOptions;
   readonly #cells = new Map<number, number>();

@@ -93,6 +93,12 @@ export interface Adapted {
  * `withFineTuning(optimizer, model.parameters().keys(), { freeze: adapted.frozen })`.
  *
  * Errors: ConfigError for targets that match no linear layer, and where nothing is said and the model has no layers of the usual names.
+ *
+ * @example
+ * import { addAdapters, Linear, lora, relu, Sequential } from "descentjs/nn";
+ * const model = new Sequential(new Linear(64, 64), relu, new Linear(64, 2));
+ * const { trained, layers } = addAdapters(model, lora({ rank: 4, targets: ["0"] }));
+ * console.log(layers, trained.length); // [ '0' ] 2
  */
 export function addAdapters(model: Module, { rank, alpha, dropout, targets, modulesToSave }: Lora): Adapted {
   if (adaptersOf(model).size > 0)

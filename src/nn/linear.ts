@@ -96,6 +96,11 @@ export class Flatten extends Module {
 
 /**
  * Layers and functions one after another. Paths are their indices, as in PyTorch: `0.weight`, `2.weight`.
+ *
+ * @example
+ * import { Linear, relu, Sequential } from "descentjs/nn";
+ * const model = new Sequential(new Linear(4, 8), relu, new Linear(8, 2));
+ * console.log(model.parameterCount); // 58
  */
 export class Sequential extends Module {
   static override readonly pathNames = { stages: "" };

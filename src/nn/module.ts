@@ -93,6 +93,18 @@ function replaceIn(holder: object, replacements: ReadonlyMap<Module, Module>): v
  *
  * A field that holds a Module, a Parameter, or a list or plain object of them is a part; its path is the field's name in snake_case. Nodes that
  * `forward` makes carry the module's path, so that a ShapeError names the layer.
+ *
+ * @example
+ * import type { Tensor } from "descentjs";
+ * import { Linear, Module, relu } from "descentjs/nn";
+ * class Net extends Module {
+ *   hidden = new Linear(4, 8);
+ *   output = new Linear(8, 2);
+ *   override forward(x: Tensor): Tensor {
+ *     return x.pipe(this.hidden, relu, this.output); // [N, 4] → [N, 2]
+ *   }
+ * }
+ * console.log([...new Net().parameters().keys()].join(" ")); // hidden.weight hidden.bias output.weight output.bias
  */
 export abstract class Module {
   /** Path segments that differ from the field's name, by field: `{ layers: "" }` leaves a segment out. */

@@ -54,6 +54,18 @@ function flattened(links: readonly (Part | Optimizer)[]): {
  *     w ← (1 − decay)·w − scale·direction, with what the parts made of the gradient
  *
  * Errors: ConfigError unless exactly one part has a learning rate.
+ *
+ * @example
+ * import { meanSquaredError } from "descentjs/losses";
+ * import { Linear } from "descentjs/nn";
+ * import { adamW, chain, clipByGlobalNorm, cosine } from "descentjs/optim";
+ * import { train } from "descentjs/train";
+ * const learningRate = cosine({ peak: 0.1, warmupSteps: 5 });
+ * const optimizer = chain(clipByGlobalNorm(1), adamW({ learningRate, weightDecay: 0.01 }));
+ * const rows = Array.from({ length: 64 }, (_, i) => ({ x: [i / 32 - 1], y: [i / 16 - 2] }));
+ * const run = await train(new Linear(1, 1), { data: rows, target: "y", loss: meanSquaredError(), optimizer, epochs: 20, seed: 1 });
+ * console.log(run.summary.steps > 0); // true
+ * await run.dispose();
  */
 export function chain(...links: readonly (Part | Optimizer)[]): Optimizer {
   const { parts, groups, state } = flattened(links);

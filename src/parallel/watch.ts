@@ -3,9 +3,10 @@
  */
 import { randomBytes } from "node:crypto";
 import { networkInterfaces } from "node:os";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import type { ProcessGroup } from "./group.js";
 import { broadcastJson, gatherJson, nameOfRank } from "./group.js";
+import { newThread } from "../util/thread-node.js";
 
 export interface WatchData {
   readonly rank: number;
@@ -42,7 +43,7 @@ export class RankWatch {
   /** Connects all ranks; each calls it. */
   static async start(group: ProcessGroup): Promise<RankWatch> {
     const data: WatchData = { rank: group.rank };
-    const worker = new Worker(new URL("./watch-thread.js", import.meta.url), { workerData: data });
+    const worker = newThread(new URL("./watch-thread.js", import.meta.url), data);
     // The watch alone keeps no process alive, and its own failure ends no training.
     worker.unref();
     worker.on("error", () => undefined);

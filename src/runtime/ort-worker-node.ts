@@ -1,11 +1,11 @@
 /**
  * @module The runtime in a worker thread of Node, so that the event loop stays free while the engine computes.
  */
-import { Worker } from "node:worker_threads";
 import { SessionError } from "../util/errors.js";
 import { withoutReports } from "./engine-environment-node.js";
 import { DirectEngine } from "./ort-direct-node.js";
 import { WorkerRuntime } from "./ort-worker.js";
+import { newThread } from "../util/thread-node.js";
 
 /**
  * Starts a worker thread with an engine of its own. Owned: dispose it; it ends the thread between two runs, which a program must not do by
@@ -13,7 +13,7 @@ import { WorkerRuntime } from "./ort-worker.js";
  */
 export async function createWorkerRuntime(): Promise<WorkerRuntime> {
   await withoutReports();
-  const worker = new Worker(new URL("./ort-worker-thread-node.js", import.meta.url));
+  const worker = newThread(new URL("./ort-worker-thread-node.js", import.meta.url));
   worker.unref();
   return WorkerRuntime.start({
     post: (message, transfer) => worker.postMessage(message, transfer),

@@ -58,6 +58,15 @@ function specialTokens(text: string, where: string): SpecialTokens {
  * begin and end.
  *
  * Errors: DataError if there is no such file; ConfigError if it is no tokenizer.
+ *
+ * @example
+ * import { writeFile } from "node:fs/promises";
+ * import { loadTokenizer, trainWordPiece } from "descentjs/text/node";
+ * const trained = await trainWordPiece(["a warm room", "a cold room"], { vocabularySize: 40, minFrequency: 1 });
+ * await writeFile("tokenizer.json", JSON.stringify(trained));
+ * const tokenizer = await loadTokenizer("tokenizer.json");
+ * const { ids } = await tokenizer.encode("a warm room");
+ * console.log(ids.length >= 3); // true
  */
 export async function loadTokenizer(path: string): Promise<Tokenizer> {
   const isFolder = await stat(path).then(

@@ -47,7 +47,24 @@ export interface InitOptions {
 /** A step's scalars by name: `loss`, the metrics, and what the optimizer reports. */
 export type StepMetrics = Record<string, number> & { readonly loss: number };
 
-/** Describes and owns at once: see `trainingStep` for the description alone. Whatever is asked of it is done in order, one thing at a time. */
+/**
+ * Describes and owns at once: see `trainingStep` for the description alone. Whatever is asked of it is done in order, one thing at a time.
+ *
+ * @example
+ * import { fromNumbers } from "descentjs";
+ * import type { Tensor } from "descentjs";
+ * import { meanSquaredError } from "descentjs/losses";
+ * import { Linear } from "descentjs/nn";
+ * import { sgd } from "descentjs/optim";
+ * import { TrainingState, trainingStep } from "descentjs/train";
+ * const model = new Linear(1, 1);
+ * const loss = ({ x, y }: { x: Tensor; y: Tensor }) => meanSquaredError(model.forward(x), y);
+ * const state = await TrainingState.create(trainingStep({ model, loss, optimizer: sgd({ learningRate: 0.1 }) }), { seed: 1 });
+ * const [x, y] = [fromNumbers("float32", [2, 1], [-1, 1]), fromNumbers("float32", [2, 1], [-3, 3])];
+ * for (let step = 0; step < 100; step++) await state.run({ x, y });
+ * console.log((await state.run({ x, y })).loss < 1e-6); // true
+ * await state.dispose();
+ */
 export class TrainingState implements AsyncDisposable {
   readonly step: TrainingStep;
   readonly runtime: Runtime;

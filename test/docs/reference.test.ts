@@ -74,7 +74,9 @@ const exampleOf = ({ docstring = "" }: PublicExport): string | undefined =>
 const FIRST_USED = [
   "grad", "jacobian", "vmap", "customGradient", "compile", "evaluate", "train", "trainingStep", "fineTune", "loadPretrained", "toOnnx", "loadData", "DataLoader",
   "parseTable", "loadOnnx", "cost", "Generator", "explain", "Explainer", "trainTask", "TrainedModel", "openRun", "trainWordPiece", "createHandler", "Client",
-  "lineChart", "withGroups",
+  "lineChart", "withGroups", "tensor", "valueAndGrad", "jvp", "hessian", "hessianVectorProduct", "Module", "Sequential", "addAdapters", "crossEntropy", "chain",
+  "Dataset", "fromRows", "split", "kFold", "saveSafetensors", "loadTokenizer", "ConfusionMatrix", "cohenKappa", "TrainingState", "computeOptimal",
+  "quantizeRun",
 ]; // prettier-ignore
 
 /** Files that examples name, beside the run that the example of `trainTask` makes. */
@@ -127,7 +129,10 @@ test("the examples in docstrings are whole programs, and print what they say", a
       try { await import(${JSON.stringify(pathToFileURL(programs).href)} + "/example-" + i + ".js"); } catch (e) { error = String(e?.stack ?? e); }
       process.stdout.write(JSON.stringify({ i, error, printed: log.splice(0) }) + "\\n");
     }`;
-  const run = spawnSync(process.execPath, ["--input-type=module", "-e", runner], {
+  // A file, since the engine's threads in WebAssembly inherit Node's options, and `--input-type` is for none.
+  const program = join(folder, "runner.mjs");
+  writeFileSync(program, runner);
+  const run = spawnSync(process.execPath, [program], {
     cwd: folder,
     encoding: "utf8",
     timeout: 300_000,

@@ -136,6 +136,16 @@ test("the command works outside the repository: version, help, a training run on
   for (const name of ["model.onnx", "summary.json", "report.html"]) assert.ok(existsSync(join(CONSUMER, "run", name)), name);
 });
 
+test("a program that Node got as text has threads", () => {
+  const program = `import { tensor } from "descentjs";
+    import { createWorkerRuntime } from "descentjs/runtime";
+    const runtime = await createWorkerRuntime();
+    console.log(await tensor([1, 2]).mul(2).data({}, { runtime }));
+    await runtime[Symbol.asyncDispose]();`;
+  const { stdout, stderr } = node("--input-type=module", "-e", program);
+  assert.equal(stdout, "Float32Array(2) [ 2, 4 ]\n", stderr);
+});
+
 test("without the optional packages tables and texts train, and each that is needed is named with the line that installs it", () => {
   const bin = join(PACKAGE, String(manifest.bin.descent));
   const write = (name: string, lines: readonly string[]): void => writeFileSync(join(CONSUMER, name), `${lines.join("\n")}\n`);
@@ -149,6 +159,14 @@ test("without the optional packages tables and texts train, and each that is nee
   const train = (data: string, task: string) =>
     node(bin, "train", task, "--data", data, ..."--steps 5 --no-check --overwrite --out other".split(" "));
   assert.equal(train("t.csv", "tabular-classification").status, 0);
+  const explained = node(bin, "explain", "other", "a=3", "b=4", "--draw", "why");
+  assert.equal(explained.status, 0, explained.stderr);
+  assert.match(
+    readFileSync(
+      join(CONSUMER, "why", readdirSync(join(CONSUMER, "why")).find((name) => name.endsWith(".svg")) ?? ""),
+    ).toString(),
+    /^<svg /,
+  );
   const texts = train("s.csv", "text-classification");
   assert.equal(texts.status, 0, texts.stderr);
   assert.match(texts.stderr, /texts are tokenized in JavaScript; the package tokenizers does it faster: npm install tokenizers@/);

@@ -30,7 +30,14 @@ function optimum(law: string, sizes: OptimalSizes, formula: string, source: stri
 
 const CLOSED_FORM = "N = G·(C/6)^(β/(α+β)), D = (C/6)^(α/(α+β)) / G, G = (αA/βB)^(1/(α+β))";
 
-/** Sizes by Kaplan, Hoffmann, Besiroglu, and by a law that was fitted to the user's own points. */
+/**
+ * Sizes by Kaplan, Hoffmann, Besiroglu, and by a law that was fitted to the user's own points.
+ *
+ * @example
+ * import { computeOptimal } from "descentjs/cost/plan";
+ * const [law] = computeOptimal(5.76e23); // Gopher's and Chinchilla's budget
+ * console.log(law?.law, law !== undefined && law.tokens / law.parameters > 10); // Besiroglu et al. 2024 true
+ */
 export function computeOptimal(flops: number, own?: FittedLaw): Optimum[] {
   const parametric = (name: string, law: typeof HOFFMANN, source: string): Optimum => {
     const sizes = optimalSizes(law, flops);

@@ -222,7 +222,15 @@ async function deviatingLayer(
   return found === undefined ? undefined : outputs.get(found);
 }
 
-/** Opens a run, quantizes it, and writes the result. Errors: those of opening and of data; ConfigError for a pattern that fits nothing. */
+/**
+ * Opens a run, quantizes it, and writes the result. Errors: those of opening and of data; ConfigError for a pattern that fits nothing.
+ *
+ * @example
+ * import { quantizeRun } from "descentjs/tasks/node";
+ * const asked = { form: "int8-dynamic", evenIfSlower: true } as const;
+ * const summary = await quantizeRun("runs/churn", asked, { out: "runs/churn-quantized", note: () => undefined });
+ * console.log(summary.compression.steps.length); // 1
+ */
 export async function quantizeRun(path: string, request: QuantizeRequest, context: QuantizeContext): Promise<CompressedSummary> {
   const { note, progress } = context;
   checkPlace(context.out, context.overwrite === true);

@@ -106,3 +106,10 @@ const DENSITY = 144;
 /** An SVG as PNG on white, at one and a half times its size. */
 export const svgToPng = async (svg: string): Promise<Uint8Array> =>
   (await loadSharp())(Buffer.from(svg), { density: DENSITY }).flatten({ background: "#ffffff" }).png().toBuffer();
+
+/** Whether the package that `svgToPng` needs is installed. */
+export const hasPng = (): Promise<boolean> =>
+  loadSharp().then(
+    () => true,
+    () => false,
+  );
