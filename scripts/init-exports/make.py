@@ -1,7 +1,7 @@
-"""Small models of torchvision and transformers, pretrained for about a minute each, as ONNX files by both exporters and as safetensors; the data that they
+"""Small models of torchvision and transformers, pretrained for a few minutes each, as ONNX files by both exporters and as safetensors; the data that they
 are tuned on; and PyTorch's own tuning of the one that Descent has no architecture for.
 
-    DESCENT_DATA=… python scripts/init-exports/make.py FOLDER
+    DESCENT_DATA=… python scripts/init-exports/make.py FOLDER [images] [texts]
 
 Images: pretrained on eight classes of Fashion-MNIST, to be tuned on the ten digits of MNIST. Texts: pretrained on one part of SST-2, to be tuned on
 another. Dropout is 0, since files that are exported for use have none. Needs torch, torchvision, transformers, tokenizers, onnx, onnxscript, safetensors, pillow.
@@ -18,7 +18,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from tokenizers import BertWordPieceTokenizer
 
-folder, data = sys.argv[1], os.environ["DESCENT_DATA"]
+folder, data, parts = sys.argv[1], os.environ["DESCENT_DATA"], sys.argv[2:]
 os.makedirs(folder, exist_ok=True)
 TRAIN, TEST = 600, 2000
 SEEDS = [1, 2, 3]
@@ -50,7 +50,7 @@ def write_digits():
 
 
 def trained(model, batches, lr):
-    """The model after one pass over batches of (inputs, labels)."""
+    """The model after training on batches of (inputs, labels)."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=len(batches))
     model.train()
@@ -73,12 +73,34 @@ def export(model, given, name, where, axes, **options):
         torch.onnx.export(model, given, path, dynamo=False, **axes["script"], **options)
 
 
+def settling(model):
+    """The model with running statistics that follow within a short training: torchvision's MobileNetV3 has a momentum of 0.01."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 0.1
+    return model
+
+
 def image_models():
+    """Names, sides of images, passes over the data, and models."""
     v = torchvision.models
-    yield "resnet-18", 32, lambda: v.resnet18(num_classes=8)
-    yield "mobilenet-v3-small", 32, lambda: v.mobilenet_v3_small(num_classes=8, dropout=0.0)
+    yield "resnet-18", 32, 1, lambda: v.resnet18(num_classes=8)
+    yield "mobilenet-v3-small", 32, 4, lambda: settling(v.mobilenet_v3_small(num_classes=8, dropout=0.0))
     vit = dict(image_size=16, patch_size=4, num_layers=12, num_heads=3, hidden_dim=192, mlp_dim=768)
-    yield "vit-tiny", 16, lambda: v.VisionTransformer(num_classes=8, **vit)
+    yield "vit-tiny", 16, 4, lambda: v.VisionTransformer(num_classes=8, **vit)
+
+
+def save_with_heads(model, where):
+    """The weights once for each seed, with a head for the digits as a file's new head begins: uniform in ±1/√in. Models of ours begin theirs otherwise."""
+    state = {k: t.contiguous() for k, t in model.state_dict().items()}
+    weight = [k for k, t in state.items() if t.dim() == 2 and t.shape[0] == 8][-1]
+    size = state[weight].shape[1]
+    for seed in SEEDS:
+        torch.manual_seed(seed)
+        head = {weight: torch.empty(10, size), weight.replace("weight", "bias"): torch.empty(10)}
+        for t in head.values():
+            t.uniform_(-(size**-0.5), size**-0.5)
+        save_file(state | head, f"{where}/model-{seed}.safetensors")
 
 
 def make_images():
@@ -89,16 +111,16 @@ def make_images():
         dynamo=dict(input_names=["image"], output_names=["logits"], dynamic_shapes=({0: "batch"},)),
         script=dict(input_names=["image"], output_names=["logits"], dynamic_axes={"image": {0: "batch"}, "logits": {0: "batch"}}),
     )
-    for name, side, build in image_models():
+    for name, side, passes, build in image_models():
         print(name, flush=True)
         x = torch.from_numpy(resized(pixels, side)).float().div(255)
         x = ((x - x.mean()) / x.std())[:, None].expand(-1, 3, -1, -1)
         torch.manual_seed(0)
-        order = torch.randperm(len(x)).split(64)
+        order = [i for _ in range(passes) for i in torch.randperm(len(x)).split(64)]
         model = trained(build(), [((x[i],), labels[i]) for i in order], 1e-3)
         where = f"{folder}/{name}"
         os.makedirs(where, exist_ok=True)
-        save_file({k: t.contiguous() for k, t in model.state_dict().items()}, f"{where}/model.safetensors")
+        save_with_heads(model, where)
         given = (x[:2].contiguous(),)
         export(model, given, "dynamo", where, axes)
         export(model, given, "script", where, axes)
@@ -210,8 +232,10 @@ def reference(tokenizer, model, rows, test, where):
         json.dump(found, f)
 
 
-write_digits()
-make_images()
-make_texts()
+if not parts or "images" in parts:
+    write_digits()
+    make_images()
+if not parts or "texts" in parts:
+    make_texts()
 with open(f"{folder}/versions.json", "w") as f:
     json.dump({m.__name__: m.__version__ for m in (torch, torchvision, transformers)}, f)

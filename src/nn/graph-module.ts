@@ -7,6 +7,8 @@ import { type ExternalData, OnnxModel, type ParameterChoice, readersOf } from ".
 import { emitOne, opOf } from "../ops/index.js";
 import { ConfigError, ShapeError } from "../util/errors.js";
 import { GraphAdapter, linearRead, linearReads } from "./graph-adapter.js";
+import type { ChannelStatistics } from "./graph-norm.js";
+import { foldedConvs, GraphNorm } from "./graph-norm.js";
 import type { StoredWeight } from "./linear.js";
 import type { LoraLinearOptions } from "./lora-linear.js";
 import { Module } from "./module.js";
@@ -64,19 +66,23 @@ function substitutes(graph: Graph, formal: Tensor, value: Tensor): [Tensor, Tens
  * Errors: those of `OnnxModel.trace`; ConfigError where the file has no parameter, unless it may be `weightless`.
  */
 export class GraphModule extends Module {
-  static override readonly pathNames = { weights: "", adapters: "" };
+  static override readonly pathNames = { weights: "", adapters: "", norms: "" };
   readonly weights: ReadonlyMap<string, Parameter>;
   /** Low-rank changes of its linear layers, by the paths of the layers (`adaptLayers`). */
   readonly adapters = new Map<string, GraphAdapter>();
+  /** Normalizations that were folded into its convolutions, put back (`putNorms`), by path. */
+  readonly norms = new Map<string, GraphNorm>();
   /** The parameters' values in the file. */
-  readonly values: ReadonlyMap<string, TensorData>;
+  readonly values: Map<string, TensorData>;
   readonly metadata: ReadonlyMap<string, string>;
   readonly #model: OnnxModel;
   /** Weights of linear layers, by name. */
   readonly #linear: ReadonlyMap<string, StoredWeight>;
+  readonly #shapes: GraphModuleOptions["shapes"];
 
   constructor(file: Uint8Array, options: GraphModuleOptions) {
     super();
+    this.#shapes = options.shapes;
     const { shapes, where = "ONNX model", externalData, parameters: choice, weightless = false } = options;
     this.#model = new OnnxModel(file, {
       where,
@@ -131,6 +137,51 @@ export class GraphModule extends Module {
     }
   }
 
+  /** The convolutions into which a batch normalization was folded: names of their weights and biases. */
+  get foldedConvs(): ReadonlyMap<string, string> {
+    const { graph, names } = this.#model.trace({ shapes: this.#shapes });
+    const found = foldedConvs(graph, (parameter) => names.get(parameter));
+    return new Map(found.map(({ weight, bias }) => [names.get(weight) as string, names.get(bias) as string]));
+  }
+
+  /**
+   * Puts batch normalizations behind such convolutions, by the names of their weights, in place; with the statistics of their outputs `values` become those
+   * with which all computes the same as before.
+   */
+  putNorms(weights: Iterable<string>, statistics?: ReadonlyMap<string, ChannelStatistics>): void {
+    const convs = this.foldedConvs;
+    for (const name of weights) {
+      const [weight, bias] = [this.weights.get(name), convs.get(name)];
+      if (weight === undefined || bias === undefined)
+        throw new ConfigError(`${this.#model.where}: expected a convolution with a normalization folded into it, got ${name}`);
+      const norm = new GraphNorm(name, bias, weight.dims[0] as number);
+      this.norms.set(GraphNorm.pathFor(name), norm);
+      const found = statistics?.get(name);
+      if (found !== undefined) norm.start(this.values, found);
+    }
+    this.#readers = undefined;
+  }
+
+  /** The numbers of the graph without the normalizations that were put back: each is folded into its convolution again. */
+  foldNorms(values: ReadonlyMap<string, TensorData>): Map<string, TensorData> {
+    const folded = new Map(values);
+    for (const norm of this.norms.values()) norm.fold(folded);
+    return folded;
+  }
+
+  /** The result of a convolution behind which a normalization was put; undefined for another node. */
+  #normalized(
+    { op, attributes, outputs, scope, inputs: [, weight] }: Node,
+    inputs: readonly (Tensor | null)[],
+  ): Tensor[] | undefined {
+    if (op !== "Conv" || this.norms.size === 0) return undefined;
+    const norm = [...this.norms.values()].find(({ weightName }) => this.weights.get(weightName) === weight);
+    if (norm === undefined) return undefined;
+    const [x = null, w = null, bias] = inputs;
+    const [y] = createNode(op, [x, w, null], attributes, outputs, scope).outputs;
+    return [norm.forward(y as Tensor, bias as Tensor)];
+  }
+
   /** The result of a linear layer with its change; undefined for another node, or one without. */
   #adapted(node: Node, inputs: readonly (Tensor | null)[]): Tensor[] | undefined {
     if (this.adapters.size === 0) return undefined;
@@ -141,9 +192,14 @@ export class GraphModule extends Module {
     return [(result as Tensor).add(adapter.forward(inputs[0] as Tensor))];
   }
 
-  /** Names of the file's nodes that read each parameter. */
+  /** Names of the file's nodes that read each parameter, in their order; those of a convolution also for the normalization behind it. */
   get readers(): ReadonlyMap<string, readonly string[]> {
-    return (this.#readers ??= readersOf(this.#model.proto));
+    return (this.#readers ??= new Map(
+      [...readersOf(this.#model.proto)].flatMap(([name, nodes]) => {
+        const path = GraphNorm.pathFor(name);
+        return this.norms.has(path) ? [[name, nodes] as const, [`${path}.weight`, nodes] as const] : [[name, nodes] as const];
+      }),
+    ));
   }
   #readers: ReadonlyMap<string, readonly string[]> | undefined;
 
@@ -165,7 +221,7 @@ export class GraphModule extends Module {
       if (!this.weights.has(name)) actual.set(parameter, constant(values.get(parameter) as TensorData));
     const map = rewriteTensors(graph.outputs.values(), (node, rewritten) => {
       const replaced = actual.get(node.outputs[0] as Tensor);
-      return replaced === undefined ? this.#adapted(node, rewritten) : [replaced];
+      return replaced === undefined ? (this.#normalized(node, rewritten) ?? this.#adapted(node, rewritten)) : [replaced];
     });
     return Object.fromEntries([...graph.outputs].map(([name, output]) => [name, map(output)]));
   }

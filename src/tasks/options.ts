@@ -297,6 +297,10 @@ export const trainingOptions = {
     metavar: "PATTERNS",
   }),
   constants: text({ help: "for --init FILE.onnx: tensors to treat as constants", metavar: "PATTERNS" }),
+  unfoldNorms: choice(["auto", "never"], {
+    help: "for --init FILE.onnx: auto puts batch normalization that was folded into convolutions back while they train",
+    default: "auto",
+  }),
   ...fineTuningOptions,
   profile: flag({ help: "time some steps by layer and op: in the report, and as a trace for Perfetto or Chrome", local: true }),
   check: flag({ help: "first check that the model can overfit one batch", default: true, local: true }),

@@ -3,7 +3,7 @@
  * files that do not fit are refused.
  */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { before, test } from "node:test";
@@ -152,19 +152,84 @@ test("images: parts are frozen by the file's names; a stopped training goes on t
   assert.deepEqual(traceOf(path("parts")), traceOf(path("whole")));
 });
 
-test("images: parts are frozen by the names of the nodes that read them", async () => {
-  const anonymous: OnnxFile = {
-    ...IMAGES,
-    nodes: IMAGES.nodes.map((n) =>
-      n.opType === "Conv" ? { ...n, name: "/features/conv/Conv", inputs: ["x0", "onnx::Conv_9", "onnx::Conv_10"] } : n,
-    ),
-    constants: {
-      ...IMAGES.constants,
-      "onnx::Conv_9": weight("conv", [8, 1, 3, 3]),
-      "onnx::Conv_10": weight("b", [8]),
-    },
+/** The same as exporters name a convolution into which they folded its normalization. */
+const ANONYMOUS: OnnxFile = {
+  ...IMAGES,
+  nodes: IMAGES.nodes.map((n) =>
+    n.opType === "Conv" ? { ...n, name: "/features/conv/Conv", inputs: ["x0", "onnx::Conv_9", "onnx::Conv_10"] } : n,
+  ),
+  constants: {
+    ...IMAGES.constants,
+    "onnx::Conv_9": weight("conv", [8, 1, 3, 3]),
+    "onnx::Conv_10": weight("b", [8]),
+  },
+};
+
+test("images: a normalization that was folded in is put back while the graph learns, and folded in again", async () => {
+  writeFileSync(path("folded.onnx"), encodeModel(modelOf(ANONYMOUS)));
+  const options: TrainTaskOptions = {
+    task: "image-classification",
+    data: "digits",
+    init: path("folded.onnx"),
+    preprocess: "0..1",
+    batchSize: 32,
+    lr: 3e-3,
+    steps: 60,
+    check: false,
+    device: "cpu",
+    threads: 1,
   };
-  writeFileSync(path("anonymous.onnx"), encodeModel(modelOf(anonymous)));
+  const notes: string[] = [];
+  const train = async (name: string, change: Partial<TrainTaskOptions> = {}, stopAt = Infinity, resume = false) => {
+    const abort = new AbortController();
+    const onStep = ({ step }: { readonly step: number }): void => void (step >= stopAt && abort.abort());
+    const context = { out: path(name), signal: abort.signal, onStep, note: (text: string) => void notes.push(text) };
+    notes.length = 0;
+    return (await trainTask({ ...options, ...change }, { ...context, ...(resume ? { resume: path(name) } : {}) })).ended;
+  };
+  const tensorsOf = async (name: string, step: number) =>
+    (await loadSafetensors(path(name, "checkpoints", `step-${step}`, "model.safetensors"))).tensors;
+
+  assert.equal(await train("normalized"), "steps");
+  assert.match(notes.join("\n"), /1 convolution had its normalization folded in, which is put back while it trains/);
+  const trained = await tensorsOf("normalized", 60);
+  assert.ok(trained.has("onnx::Conv_9.norm.running_mean") && trained.has("onnx::Conv_9.norm.weight"));
+  // With it while it trains, and folded in at the end: the same losses.
+  const lines = readFileSync(path("normalized", "metrics.jsonl"), "utf8").trim().split("\n");
+  const losses = lines.flatMap((line) => {
+    const { split, metrics } = JSON.parse(line) as { split: string; metrics: { loss: number } };
+    return split === "validation" ? [metrics.loss] : [];
+  });
+  const summary = JSON.parse(readFileSync(path("normalized", "summary.json"), "utf8")) as {
+    metrics: { validation: { loss: number; accuracy: number } };
+  };
+  const { loss, accuracy } = summary.metrics.validation;
+  assert.ok(Math.abs((losses.at(-1) ?? 0) - loss) < 1e-4, `${losses.at(-1)} ${loss}`);
+  assert.ok(accuracy > 0.5, `${accuracy}`);
+  // The same graph with new weights.
+  const { graph } = decodeModel(readFileSync(path("normalized", "model.onnx")), "model.onnx");
+  const ops = graph.nodes.map(({ opType }) => opType);
+  assert.equal(ops.filter((op) => op === "Conv").length, 1);
+  assert.ok(!ops.includes("BatchNormalization"), ops.join());
+  const again = decodeModel(readFileSync(path("normalized", "graph.onnx")), "graph.onnx");
+  assert.deepEqual(
+    again.graph.nodes.map(({ opType }) => opType),
+    ANONYMOUS.nodes.slice(0, -1).map(({ opType }) => opType),
+  );
+  assert.equal(await train("stopped", {}, 25), "interrupted");
+  assert.equal(await train("stopped", {}, Infinity, true), "steps");
+  assert.deepEqual(traceOf(path("stopped")), traceOf(path("normalized")));
+
+  for (const change of [{ unfoldNorms: "never" }, { batchSize: 4 }, { freeze: "/features/*" }] as const) {
+    assert.equal(await train("as-it-is", { ...change, steps: 2 }), "steps");
+    assert.ok(!(await tensorsOf("as-it-is", 2)).has("onnx::Conv_9.norm.weight"));
+    assert.equal(/batches of 4 are too few/.test(notes.join()), "batchSize" in change);
+    rmSync(path("as-it-is"), { recursive: true });
+  }
+});
+
+test("images: parts are frozen by the names of the nodes that read them", async () => {
+  writeFileSync(path("anonymous.onnx"), encodeModel(modelOf(ANONYMOUS)));
   const line = "train image-classification --data digits --device cpu --init anonymous.onnx --preprocess 0..1 --no-check --out";
   await descent(`${line} by-nodes --steps 3 --quiet --freeze /features/*`);
   const { tensors } = await loadSafetensors(path("by-nodes", "checkpoints", "step-3", "model.safetensors"));

@@ -62,7 +62,7 @@ async function configOf({ source, step, modelName }: CompressedModel, command: s
     of: earlier?.of ?? shownPath(source.path),
     steps: [...(earlier?.steps ?? []), step],
   };
-  const { adapters: _adapters, command: _command, ...config } = source.config;
+  const { adapters: _adapters, norms: _norms, command: _command, ...config } = source.config;
   return {
     ...(config as RunConfig),
     ...(modelName === undefined ? {} : { model: modelName }),

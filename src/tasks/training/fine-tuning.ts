@@ -84,7 +84,7 @@ function layerRates(model: Module, layerDecay: number): Pick<FineTuneOptions, "l
 }
 
 /** Patterns of paths, where those that name nodes of an imported file become the paths of the weights that the nodes read. */
-function byNodes(model: Module, patterns: readonly string[]): string[] {
+export function byNodes(model: Module, patterns: readonly string[]): string[] {
   const graph = graphIn(model);
   if (graph === undefined) return [...patterns];
   const paths = [...model.parameters().keys()];

@@ -17,7 +17,11 @@ import type { TrainTaskOptions } from "./training-options.js";
 import { SEED } from "./training-options.js";
 
 /** A resumed run. */
-export type Resumed = RunConfig & { readonly adapters?: Lora; readonly graph?: ModelFile };
+export type Resumed = RunConfig & {
+  readonly adapters?: Lora;
+  readonly graph?: ModelFile;
+  readonly norms?: readonly string[];
+};
 
 /** A request for a training, its options checked. */
 export interface TrainingRequest {

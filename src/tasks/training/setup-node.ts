@@ -21,6 +21,7 @@ import { fineTuningDefaults, GRAPH_DEFAULTS, modelOf } from "../use/model.js";
 import { adaptersFor, fineTuned, trainedNote } from "./fine-tuning.js";
 import type { RangeTest } from "./found-settings-node.js";
 import { makeOptimizer } from "./optimizer.js";
+import { putNormsBack } from "./put-norms-node.js";
 import type { Resumed, SetupContext, TrainingRequest } from "./read-data-node.js";
 import { readData } from "./read-data-node.js";
 import type { Schedule } from "./schedule-node.js";
@@ -44,6 +45,8 @@ export interface TrainingSetup extends Pick<Schedule, "batchSize" | "totalSteps"
   readonly weights: ReadonlyMap<string, TensorData> | undefined;
   /** An imported graph that is trained: its file, with the head. */
   readonly graph: ModelFile | undefined;
+  /** Its convolutions behind which a normalization was put, by the names of their weights. */
+  readonly norms?: readonly string[] | undefined;
   /** Number of trainable weights. */
   readonly trained: number;
   /** Adapters that are trained in the model's place. */
@@ -99,7 +102,7 @@ function choiceFor(
 }
 
 /** A model with what it begins with. */
-interface MadeModel extends Pick<TrainingSetup, "model" | "prepared" | "weights" | "adapters" | "graph"> {
+export interface MadeModel extends Pick<TrainingSetup, "model" | "prepared" | "weights" | "adapters" | "graph" | "norms"> {
   readonly notes: readonly string[];
 }
 
@@ -230,10 +233,12 @@ export async function setUpTraining(given: TrainTaskOptions, context: SetupConte
 
   const loaded = await readData(request, context, defaultsFor(0).augment);
   const data = (await context.change?.(loaded)) ?? loaded;
-  const made = await makeModel(request, modelName, data);
-  const { model, prepared, adapters } = made;
+  const plain = await makeModel(request, modelName, data);
+  const { model, prepared, adapters } = plain;
 
   const defaults = defaultsFor(prepared.train.length);
+  const { passSize } = scheduleFor(given, defaults, prepared.train.length, context.group);
+  const made = await putNormsBack(request, plain, passSize, context);
   const found = await findSettings(request, made, data, defaults, context);
   const options = found.options;
   const planned = scheduleFor(options, defaults, prepared.train.length, context.group);

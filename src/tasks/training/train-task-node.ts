@@ -160,7 +160,7 @@ const configOf = async (setup: TrainingSetup, command: string | undefined): Prom
   options: defined({ ...setup.resolved, task: undefined }),
   model: setup.modelName,
   info: setup.prepared.info,
-  ...(setup.adapters === undefined ? {} : { adapters: setup.adapters }),
+  ...defined({ adapters: setup.adapters, norms: setup.norms }),
   notes: setup.notes,
 });
 

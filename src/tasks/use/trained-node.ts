@@ -45,10 +45,25 @@ export const GRAPH_FILE = "graph.onnx";
 export const bestOrLast = async (folder: RunFolder): Promise<CheckpointName> =>
   (await folder.pointer("best")) === undefined ? "last" : "best";
 
-/** The weights of the model without its adapters, which is faster. */
-function merged(model: Module, adapters: Lora, weights: ReadonlyMap<string, TensorData>): ReadonlyMap<string, TensorData> {
-  addAdapters(model, adapters);
-  return mergeAdapters(model, weights);
+/** What a run's model has in training alone: adapters, normalizations put back behind the convolutions of these weights. */
+interface TrainingParts {
+  readonly adapters?: Lora;
+  readonly norms?: readonly string[];
+}
+
+/** The weights of the model without what it has in training alone, which is faster, and is the model that training started from. */
+function merged(
+  make: () => Module,
+  { adapters, norms }: TrainingParts,
+  weights: ReadonlyMap<string, TensorData>,
+): ReadonlyMap<string, TensorData> {
+  if (adapters === undefined && norms === undefined) return weights;
+  const model = make();
+  const graph = graphIn(model);
+  if (adapters !== undefined) addAdapters(model, adapters);
+  if (norms !== undefined) graph?.putNorms(norms);
+  const plain = adapters === undefined ? weights : mergeAdapters(model, weights);
+  return norms === undefined ? plain : (graph?.foldNorms(plain) ?? plain);
 }
 
 /** A model that Descent traces: a module of ours with its weights. Owned: dispose it. */
@@ -274,13 +289,12 @@ export async function openTrained(path: string, options: UseOptions = {}): Promi
   if (isCompressed(config)) return { model: await openCompressed(folder, config, options), config };
   if (config["fitted"] === true) return { model: await openFitted(folder, config, options), config };
   const checkpoint = await folder.readCheckpoint(name ?? (await bestOrLast(folder)), [CHECKPOINT_FILES.model]);
-  const { adapters } = config as RunConfig & { adapters?: Lora };
   const { model, info } = describedModel(run, config);
   const task = taskNamed(config.task);
   const weights = checkpointParameters(checkpoint);
   const file = graphInfo(info) === undefined ? undefined : await graphFile(folder);
   return readingInfo(join(run, RUN_FILES.config), task.name, () => {
-    const plain = adapters === undefined ? weights : merged(modelOf(task, model, info, file), adapters, weights);
+    const plain = merged(() => modelOf(task, model, info, file), config as RunConfig & TrainingParts, weights);
     return { model: new TracedModel(task, model, info, plain, options, file), config };
   });
 }
