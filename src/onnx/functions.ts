@@ -2,7 +2,7 @@
  * @module Function bodies: a node that calls a function of the file is replaced by the function's own nodes.
  */
 import { DataError } from "../util/errors.js";
-import type { AttributeProto, FunctionProto, NodeProto } from "./messages.js";
+import type { AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto } from "./messages.js";
 
 /** Functions by `domain::name`. */
 export type Functions = ReadonlyMap<string, FunctionProto>;
@@ -59,6 +59,62 @@ export function checkExpansion(nodes: readonly NodeProto[], functions: Functions
     return { nodes: count + list.length, depth: depth - level };
   };
   ofNodes(nodes, 0);
+}
+
+type Rename = (name: string) => string;
+
+/** A node with its values under other names, those that its branches take from around them too. */
+function renamed(node: NodeProto, rename: Rename): NodeProto {
+  const given: Rename = (name) => (name === "" ? name : rename(name));
+  const inside = (graph: GraphProto): GraphProto => {
+    const own = new Set([...graph.inputs, ...graph.initializers].map(({ name }) => name));
+    for (const { outputs } of graph.nodes) for (const name of outputs) own.add(name);
+    const outer: Rename = (name) => (own.has(name) ? name : given(name));
+    return {
+      ...graph,
+      nodes: graph.nodes.map((inner) => renamed(inner, outer)),
+      outputs: graph.outputs.map((output) => ({ ...output, name: outer(output.name) })),
+    };
+  };
+  return {
+    ...node,
+    inputs: node.inputs.map(given),
+    outputs: node.outputs.map(given),
+    attributes: node.attributes.map((a) => (a.type === "graph" ? { ...a, value: inside(a.value) } : a)),
+  };
+}
+
+/**
+ * The model with the functions' own nodes in place of calls of them: as exporters of PyTorch 2.1 to 2.5 write modules. Calls of a function that was written
+ * for another version of the ops stay.
+ *
+ * Errors: those of `checkExpansion`.
+ */
+export function withoutCalls(model: ModelProto, where: string): ModelProto {
+  const functions = functionsOf(model.functions);
+  checkExpansion(model.graph.nodes, functions, where);
+  let count = 0;
+  const fits = ({ opsets }: FunctionProto): boolean =>
+    [...opsets].every(([domain, version]) => (model.opsets.get(domain) ?? version) === version);
+  const expanded = (node: NodeProto): NodeProto[] => {
+    const called = calledBy(node, functions);
+    if (called === undefined || !fits(called)) return [node];
+    const place = `${node.name === "" ? called.name : node.name}/`;
+    const values = new Map(called.inputs.map((formal, i) => [formal, node.inputs[i] ?? ""]));
+    // An output may be an input as it is.
+    const passed = called.outputs.flatMap((formal, i): NodeProto[] => {
+      const [from, to = ""] = [values.get(formal), node.outputs[i]];
+      if (from === undefined && to !== "") values.set(formal, to);
+      const identity = { name: "", opType: "Identity", domain: "", attributes: [] };
+      return from === undefined || to === "" ? [] : [{ ...identity, inputs: [from], outputs: [to] }];
+    });
+    const unique = `${place}${count++}/`;
+    const rename: Rename = (name) => values.get(name) ?? `${unique}${name}`;
+    const body = bodyOf(called, node).map((inner) => ({ ...renamed(inner, rename), name: `${place}${inner.name}` }));
+    return [...body.flatMap(expanded), ...passed];
+  };
+  const opsets = new Map([...model.functions.flatMap((f) => [...f.opsets]), ...model.opsets]);
+  return { ...model, opsets, graph: { ...model.graph, nodes: model.graph.nodes.flatMap(expanded) } };
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import type { Random } from "../util/random.js";
 import { ConfigError } from "../util/errors.js";
+import { withoutCalls } from "./functions.js";
 import type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from "./messages.js";
 import { branchesOf, nodeName } from "./uses.js";
 
@@ -25,9 +26,12 @@ export interface Head {
 const PASSED = new Set(
   (
     "Softmax LogSoftmax Sigmoid Identity Cast Dropout Reshape Flatten Squeeze Unsqueeze Transpose GlobalAveragePool ReduceMean " +
-    "AveragePool Relu Clip Slice Gather ArgMax TopK Add Mul Div"
+    "AveragePool Relu Clip Slice Gather ArgMax TopK Add Mul Div ZipMap"
   ).split(" "),
 );
+
+/** Ops that leave a stored weight a weight of the same dims, but for Transpose, which turns them. */
+const SAME_DIMS = new Set(["Identity", "Transpose", "Cast", "DequantizeLinear"]);
 
 const FLOAT = 1;
 /** float32, float16, float64. */
@@ -59,7 +63,7 @@ class Producers {
     const [source, form] = node?.inputs ?? [];
     if (source === undefined) return undefined;
     if (node?.opType === "Reshape") return this.dims(source) === undefined ? undefined : this.#sizes(form ?? "");
-    const dims = node?.opType === "Identity" || node?.opType === "Transpose" ? this.dims(source) : undefined;
+    const dims = SAME_DIMS.has(node?.opType ?? "") ? this.dims(source) : undefined;
     if (node?.opType !== "Transpose" || dims === undefined) return dims;
     const order = (attribute(node, "perm") as number[] | undefined) ?? dims.map((_, i) => dims.length - 1 - i);
     return order.map((axis) => dims[axis] as number);
@@ -160,6 +164,21 @@ export function headOf(model: ModelProto, where: string, name?: string): Head {
     if (head !== undefined) return head;
   }
   throw new ConfigError(`${where}: expected a linear layer before an output, found none; name one with --head; ${list}`);
+}
+
+/**
+ * The head of a model as `headOf` finds it, and the model that has it: where its layers are functions, these are replaced by their own nodes.
+ *
+ * Errors: those of `headOf`.
+ */
+export function headIn(model: ModelProto, where: string, name?: string): { readonly model: ModelProto; readonly head: Head } {
+  try {
+    return { model, head: headOf(model, where, name) };
+  } catch (error) {
+    if (model.functions.length === 0) throw error;
+    const plain = withoutCalls(model, where);
+    return { model: plain, head: headOf(plain, where, name) };
+  }
 }
 
 const MOST_CANDIDATES = 8;

@@ -2,11 +2,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TensorData } from "../../src/graph/index.js";
+import { fromNumbers, toNumbers } from "../../src/graph/index.js";
+import { withoutCalls } from "../../src/onnx/functions.js";
 import type { ModelProto, NodeProto } from "../../src/onnx/index.js";
-import { encodeModel, headOf, linearLayers, withHead } from "../../src/onnx/index.js";
+import { encodeModel, headIn, headOf, linearLayers, withHead } from "../../src/onnx/index.js";
+import type { FunctionProto } from "../../src/onnx/messages.js";
+import type { Value } from "../../src/runtime/index.js";
 import { platformRuntime } from "#platform";
 import { Random } from "../../src/util/random.js";
-import { modelOf, node, proto, w } from "./file.js";
+import { modelOf, node, proto, scalar, w } from "./file.js";
 
 interface File {
   readonly nodes: NodeProto[];
@@ -57,6 +61,36 @@ const HEADS: Record<string, { model: ModelProto; inFeatures: number; x: number[]
     x: [2, 4],
     y: [2, 5],
   },
+  "weights in whole numbers": {
+    model: file({
+      nodes: [node("DequantizeLinear", ["q", "scale"], ["w"]), node("Gemm", ["x0", "w", "b"], ["y"])],
+      weights: {
+        q: fromNumbers(
+          "int8",
+          [4, 3],
+          Array.from({ length: 12 }, (_, i) => i - 6),
+        ),
+        scale: scalar(0.1),
+        b: w([3]),
+      },
+    }),
+    inFeatures: 4,
+    x: [2, 4],
+    y: [2, 5],
+  },
+  "scores that become dictionaries": {
+    model: file({
+      nodes: [
+        node("Gemm", ["x0", "w", "b"], ["s"]),
+        node("Softmax", ["s"], ["p"], { axis: 1 }),
+        node("ZipMap", ["p"], ["y"], { classlabels_int64s: [0, 1, 2] }, "ai.onnx.ml"),
+      ],
+      weights: { w: w([4, 3]), b: w([3]) },
+    }),
+    inFeatures: 4,
+    x: [2, 4],
+    y: [2, 5],
+  },
   "a convolution of one pixel before the pooling": {
     model: file({
       nodes: [
@@ -91,6 +125,72 @@ for (const [name, { model, inFeatures, x, y }] of Object.entries(HEADS)) {
     assert.deepEqual(outputs[headed.output]?.shape, y);
   });
 }
+
+test("head: a layer that is a function of the file, called twice, with a branch that reads a value from around it", async () => {
+  const branch = (op: string) => ({
+    name: "",
+    type: "graph" as const,
+    value: {
+      name: op,
+      nodes: [node(op, ["product"], ["out"])],
+      initializers: [],
+      inputs: [],
+      outputs: [{ name: "out", elementType: 1, shape: undefined }],
+    },
+  });
+  const linear: FunctionProto = {
+    name: "Linear",
+    domain: "their.modules",
+    inputs: ["x", "weight"],
+    outputs: ["result"],
+    attributes: ["transposed"],
+    attributeDefaults: [],
+    nodes: [
+      { ...node("Gemm", ["x", "weight"], ["product"]), attributes: [{ name: "transB", type: "reference", value: "transposed" }] },
+      node("ReduceSum", ["product"], ["sum"], { keepdims: 0 }),
+      node("Greater", ["sum", "sum"], ["never"]),
+      node("If", ["never"], ["result"], { then_branch: branch("Neg"), else_branch: branch("Relu") }),
+    ],
+    opsets: new Map([["", 17]]),
+  };
+  const call = (x: string, weight: string, y: string, transposed: number): NodeProto =>
+    node("Linear", [x, weight], [y], { transposed }, "their.modules");
+  const layers = [call("x0", "a", "h", 0), call("h", "b", "s", 1)];
+  const model = modelOf({
+    opset: 17,
+    nodes: [...layers, node("Gemm", ["s", "c"], ["y"])],
+    constants: { a: w([4, 6]), b: w([3, 6]), c: w([3, 2]) },
+    inputs: [["N", 4]],
+    functions: [linear],
+  });
+  // Nothing is replaced where the head is in the open.
+  assert.equal(headIn(model, "their.onnx").model, model);
+  const runtime = await platformRuntime();
+  const answer = async (given: ModelProto): Promise<number[]> => {
+    await using session = await runtime.createSession(encodeModel(given), { device: "cpu" });
+    using value = runtime.upload(w([2, 4]));
+    const { y } = await session.run({ x0: value });
+    return Array.from(toNumbers(await runtime.read(y as Value)));
+  };
+  const plain = withoutCalls(model, "their.onnx");
+  assert.deepEqual(
+    plain.graph.nodes.map(({ opType }) => opType),
+    ["Gemm", "ReduceSum", "Greater", "If", "Gemm", "ReduceSum", "Greater", "If", "Gemm"],
+  );
+  assert.deepEqual(await answer(plain), await answer(model));
+
+  const simple: FunctionProto = { ...linear, nodes: [{ ...linear.nodes[0]!, outputs: ["result"] }] };
+  const inside = modelOf({ opset: 17, nodes: [layers[0]!, { ...layers[1]!, outputs: ["y"] }], constants: { a: w([4, 6]), b: w([3, 6]) }, inputs: [["N", 4]], functions: [simple] }); // prettier-ignore
+  const found = headIn(inside, "their.onnx");
+  assert.deepEqual(
+    [found.head.name, found.head.inFeatures, found.head.outFeatures],
+    ["path/to/Linear_s/path/to/Gemm_product", 6, 3],
+  );
+  const headed = withHead(found.model, found.head, 5, new Random(1));
+  await using session = await runtime.createSession(encodeModel(headed.model), { device: "cpu" });
+  using value = runtime.upload(w([2, 4]));
+  assert.deepEqual((await session.run({ x0: value }))[headed.output]?.shape, [2, 5]);
+});
 
 test("a named head is the one that is named; its layers are listed where there is no such name", () => {
   const two = file({

@@ -9,7 +9,7 @@ import { readBeside } from "../../data/onnx-node.js";
 import type { TensorData } from "../../graph/index.js";
 import type { Module } from "../../nn/index.js";
 import type { Headed, ModelProto } from "../../onnx/index.js";
-import { decodeModel, encodeModel, headOf, inlined, splitPrefix, widened, withHead } from "../../onnx/index.js";
+import { decodeModel, encodeModel, headIn, inlined, splitPrefix, widened, withHead } from "../../onnx/index.js";
 import { ConfigError } from "../../util/errors.js";
 import { splitPatterns } from "../../util/patterns.js";
 import { Random } from "../../util/random.js";
@@ -96,7 +96,6 @@ export async function openGraph(path: string, task: AnyTask, options: GraphStart
   );
   if (isOurs(given, task)) return undefined;
   const wide = widened(given, where);
-  const model = wide ?? given;
   const { graphs } = task;
   if (graphs?.plan === undefined) {
     const takers = TASKS.filter((other) => other.graphs?.plan !== undefined).map((other) => other.name);
@@ -104,7 +103,7 @@ export async function openGraph(path: string, task: AnyTask, options: GraphStart
       `--init ${path}: expected weights of a model of ${task.name}; graphs of others are trained by ${takers.join(", ")}. Name the model that takes its weights with --model`,
     );
   }
-  const head = headOf(model, where, options.head);
+  const { model, head } = headIn(wide ?? given, where, options.head);
   // Of the head's own output alone: what other outputs need is left out.
   const whole = graphs.takesPrefix === true ? withHead(model, head, head.outFeatures, new Random(1)).model : undefined;
   const split = whole && splitPrefix(whole);
