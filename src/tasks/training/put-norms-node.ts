@@ -2,6 +2,7 @@
  * @module Normalizations put back into an imported graph of images: exporters fold them into convolutions, without which a graph learns worse. They are
  * trained as batch normalization is, and folded in again where the run is used.
  */
+import type { TensorData } from "../../graph/index.js";
 import { Graph, toNumbers } from "../../graph/index.js";
 import type { ChannelStatistics } from "../../nn/graph-norm.js";
 import type { GraphModule } from "../../nn/index.js";
@@ -46,22 +47,25 @@ async function statisticsOf(
   };
   await using model = new TracedModel(task, "", info, values ?? new Map(), use, file);
   const context: TaskContext<TaskInfo> = { info, use: "eval", options: {} };
-  const rows = Math.min(EXAMPLES, train.length);
-  const size = Math.min(AT_ONCE, rows);
-  const examples = evenly(train, rows - (rows % size));
-  const types = task.inputs(context, size);
+  const examples = evenly(train, EXAMPLES);
+  const types = task.inputs(context, AT_ONCE);
   const run = await model.evaluator(types, (batch) => momentsOf(weights, model, batch, context));
   const sums = weights.map(() => ({ mean: [] as number[], square: [] as number[] }));
-  const share = size / examples.length;
   using fetcher = fetcherFor(task, context, examples);
   await forEachBatch(
     examples,
-    size,
+    AT_ONCE,
     (batch) => run(pick(batch, Object.keys(types))),
     (outputs) =>
       sums.forEach((sum, i) => {
-        for (const part of ["mean", "square"] as const)
-          toNumbers(outputs[`${part} ${i}`]!).forEach((value, c) => (sum[part][c] = (sum[part][c] ?? 0) + share * value));
+        for (const part of ["mean", "square"] as const) {
+          const moments = outputs[`${part} ${i}`] as TensorData;
+          const channels = moments.shape[1] as number;
+          toNumbers(moments).forEach((value, at) => {
+            const c = at % channels;
+            sum[part][c] = (sum[part][c] ?? 0) + value / examples.length;
+          });
+        }
       }),
     fetcher,
   );
@@ -71,7 +75,7 @@ async function statisticsOf(
   ]);
 }
 
-/** The means, and those of squares, by channel, of the convolutions' outputs. */
+/** Means of the convolutions' outputs, and of their squares, for each example and channel. */
 function momentsOf(
   weights: readonly string[],
   { task, model }: TracedModel,
@@ -85,7 +89,7 @@ function momentsOf(
     nodes.flatMap(({ op, inputs, outputs: [y] }) => {
       const index = op === "Conv" ? parameters.findIndex((p) => p === inputs[1]) : -1;
       if (index < 0 || y === undefined) return [];
-      const axes = [0, ...range(2, y.rank)];
+      const axes = range(2, y.rank);
       return [[`mean ${index}`, y.mean(axes)] as const, [`square ${index}`, y.square().mean(axes)] as const];
     }),
   );

@@ -45,7 +45,7 @@ export const GRAPH_FILE = "graph.onnx";
 export const bestOrLast = async (folder: RunFolder): Promise<CheckpointName> =>
   (await folder.pointer("best")) === undefined ? "last" : "best";
 
-/** What a run's model has in training alone: adapters, normalizations put back behind the convolutions of these weights. */
+/** Parts of a run's model in training alone: adapters, normalizations put back behind the convolutions of these weights. */
 interface TrainingParts {
   readonly adapters?: Lora;
   readonly norms?: readonly string[];
