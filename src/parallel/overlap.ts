@@ -35,28 +35,30 @@ export class OverlapChoice {
 
   /**
    * Takes the milliseconds of an update's passes and sums, and of what of the sums came after the passes; NaN where something was compiled meanwhile. After
-   * the sums, by all ranks.
+   * the sums, by all ranks. Returns whether overlap was given up.
    */
-  take(whole: number, sums: number): void {
-    if (!this.#isOpen) return;
+  take(whole: number, sums: number): boolean {
+    if (!this.#isOpen) return false;
     const all = new Float64Array(2 * this.#group.size);
     this.#group.collect(Float64Array.of(whole, sums), all);
     const meanOf = (which: number): number =>
       all.reduce((sum, ms, i) => (i % 2 === which ? sum + ms : sum), 0) / this.#group.size;
     const { off, on } = this.#whole;
-    if (Number.isNaN(meanOf(0))) return;
+    if (Number.isNaN(meanOf(0))) return false;
     (this.isOn ? on : off).push(meanOf(0));
-    if (on.length >= TIMED) this.#end(median(off), median(on));
-    else if (!this.isOn) {
+    if (on.length >= TIMED) return this.#end(median(off), median(on));
+    if (!this.isOn) {
       this.#sums.push(meanOf(1));
       if (off.length >= TIMED) this.#isOpen = this.isOn = median(this.#sums) >= Math.max(LEAST_MS, LEAST_SHARE * median(off));
     }
+    return false;
   }
 
-  #end(off: number, on: number): void {
+  #end(off: number, on: number): boolean {
     this.#isOpen = false;
     this.isOn = on < (1 - LEAST_GAIN) * off;
     const times = `${on.toFixed(0)} ms an update with --overlap on, ${off.toFixed(0)} with off`;
     this.onMeasured?.(`gradients travel ${this.isOn ? "during" : "after"} the backward pass: ${times}`);
+    return !this.isOn;
   }
 }

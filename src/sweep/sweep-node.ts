@@ -52,11 +52,17 @@ function atOnceOf({ parallel, group }: SweepContext): number {
   return parallel ?? cores;
 }
 
-/** Makes the folder, or opens that of the same sweep. ConfigError for a folder of another one. */
-async function openSweep(out: string, kept: object): Promise<RunLock> {
+/** Makes the folder, or opens that of the same sweep. ConfigError for a folder of another one, or of one with other trainings at once. */
+async function openSweep(out: string, kept: object, atOnce: number): Promise<RunLock> {
   const path = join(out, SWEEP_FILES.recipe);
   const text = `${JSON.stringify(kept, undefined, 2)}\n`;
-  if (existsSync(path) && readFileSync(path, "utf8") !== text)
+  const before = existsSync(path) ? readFileSync(path, "utf8") : text;
+  const begun = /^  "atOnce": (\d+)$/m.exec(before)?.[1];
+  if (before !== text && begun !== undefined && text === before.replace(/("atOnce": )\d+/, `$1${atOnce}`))
+    throw new ConfigError(
+      `${out}: expected ${begun} trainings at once, by which successive halving decides, as when this sweep began, got ${atOnce}; go on with --parallel ${begun}, or under mpirun -n ${begun}`,
+    );
+  if (before !== text)
     throw new ConfigError(`${out}: expected a new folder or one of this sweep, got one of another recipe; choose another --out`);
   makeFolders(join(out, SWEEP_FILES.results));
   makeFolders(join(out, "runs"));
@@ -140,7 +146,7 @@ export async function sweep(recipe: Recipe, context: SweepContext): Promise<Swee
   const settings = settingsOf(recipe.dimensions, recipe.method, recipe.trials, recipe.seed);
   // How many run at once decides which go on.
   const kept = { ...recipe, ...(recipe.halving === undefined ? {} : { atOnce }) };
-  using _ = group.rank === 0 ? await openSweep(out, kept) : undefined;
+  using _ = group.rank === 0 ? await openSweep(out, kept, atOnce) : undefined;
   if (group.size > 1) await checkShared(out, group);
   const { halving, seeds, mode } = recipe;
   note(

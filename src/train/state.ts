@@ -225,11 +225,19 @@ export class TrainingState implements AsyncDisposable {
   }
 
   #overlappedPasses(exchange: Exchange): OverlappedPasses {
+    if (this.#overlapped !== undefined) return this.#overlapped;
     const paths = [...this.step.optimizer.trained(this.step.model.parameters()).keys()];
-    return (this.#overlapped ??= new OverlappedPasses(exchange, new Set(paths.map(gradientName)), {
+    // What whole passes took, segments do not.
+    this.runtime.releaseUnused?.();
+    return (this.#overlapped = new OverlappedPasses(exchange, new Set(paths.map(gradientName)), {
       compile: (segment) => this.#compile(segment, true),
       execute: (segment, values) => this.#execute(segment, values),
     }));
+  }
+
+  async #letGoOfSegments(): Promise<void> {
+    await this.#overlapped?.[Symbol.asyncDispose]();
+    this.#overlapped = undefined;
   }
 
   /** Takes what a pass gave; after the last one of an update, updates by the sums over all processes. Returns means over all of them then. */
@@ -246,7 +254,7 @@ export class TrainingState implements AsyncDisposable {
     await exchange.finish();
     const { begun, isCompiling } = this.#clock;
     const ended = performance.now();
-    exchange.overlap.take(isCompiling ? NaN : ended - begun, ended - computed);
+    if (exchange.overlap.take(isCompiling ? NaN : ended - begun, ended - computed)) await this.#letGoOfSegments();
     const means = exchange.meansOf(this.#passMetrics);
     compiled.metrics.forEach((name, i) => setOwn(metrics, name, means[i] as number));
     if (weight !== undefined) this.#divideGradients(exchange, means.at(-1) as number);
@@ -571,7 +579,7 @@ export class TrainingState implements AsyncDisposable {
     // What could not be compiled has nothing to dispose of, and has said so.
     for (const compiled of [...this.#steps.values(), this.#update])
       await (await compiled?.catch(() => undefined))?.executable.dispose();
-    await this.#overlapped?.[Symbol.asyncDispose]();
+    await this.#letGoOfSegments();
     for (const executable of this.#evaluators) await executable.dispose();
     this.runtime.releaseUnused?.();
   }

@@ -64,6 +64,11 @@ test(`a sweep killed ${KILLS} times comes to the same table`, async (t) => {
   const { trials } = JSON.parse(done.stdout) as { trials: { mean: number; epochs: number }[] };
   assert.equal(trials.length, 4);
   assert.ok(trials.every(({ mean, epochs }) => Number.isFinite(mean) && [4, 8, 16].includes(epochs)));
+  await isRefused(
+    folder,
+    ["sweep", "halving.yaml", "--out", "killed", "--parallel", "1"],
+    /killed: expected 2 trainings at once, by which successive halving decides, as when this sweep began, got 1; go on with --parallel 2/,
+  );
 });
 
 test("ranks take turns at the trainings of a sweep, and come to the same table", { skip: withoutMpi }, async () => {
