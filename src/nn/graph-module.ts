@@ -170,15 +170,13 @@ export class GraphModule extends Module {
   }
 
   /** The result of a convolution behind which a normalization was put; undefined for another node. */
-  #normalized(
-    { op, attributes, outputs, scope, inputs: [, weight] }: Node,
-    inputs: readonly (Tensor | null)[],
-  ): Tensor[] | undefined {
-    if (op !== "Conv" || this.norms.size === 0) return undefined;
+  #normalized(node: Node, inputs: readonly (Tensor | null)[]): Tensor[] | undefined {
+    if (node.op !== "Conv" || this.norms.size === 0) return undefined;
+    const [, weight] = node.inputs;
     const norm = [...this.norms.values()].find(({ weightName }) => this.weights.get(weightName) === weight);
     if (norm === undefined) return undefined;
     const [x = null, w = null, bias] = inputs;
-    const [y] = createNode(op, [x, w, null], attributes, outputs, scope).outputs;
+    const [y] = copyNode(node, [x, w, null]).outputs;
     return [norm.forward(y as Tensor, bias as Tensor)];
   }
 
