@@ -63,6 +63,8 @@ function reference() {
     entryFileName: "index.md",
     sanitizeComments: true,
     useHTMLAnchors: true,
+    name: "API reference",
+    indexFormat: "table",
     groupOrder: ["Functions", "Classes", "Variables", "Interfaces", "Type Aliases"],
     parametersFormat: "table",
     interfacePropertiesFormat: "table",
