@@ -15,6 +15,8 @@ import type { LabelSpan } from "../../util/tags.js";
 export interface SpanLinesOptions {
   /** The unit of `start` and `end`: characters as in Python, or UTF-16 units as in JavaScript. They differ behind an emoji. */
   readonly offsets?: "code-points" | "utf-16";
+  /** Blanks at the ends of spans stay in them. */
+  readonly keepBlanks?: boolean;
 }
 
 const FIELDS = ["spans", "entities", "labels", "label"] as const;
@@ -119,7 +121,7 @@ export function parseSpanRows(rows: Iterable<JsonRow>, where: string, options: S
       text,
       spans: spans.map((span) => {
         const found = placed(text, span, at(span), fail);
-        const [start, end] = trimBlanks(text, found);
+        const [start, end] = options.keepBlanks === true ? found : trimBlanks(text, found);
         if (end - start < found[1] - found[0]) trimmed++;
         return { start, end, label: span.label };
       }),

@@ -6,6 +6,7 @@ import { basename, dirname, join } from "node:path";
 import { entriesBelow, expectNewFolder, unreadable } from "../../data/files-node.js";
 import { placeIn } from "../../data/clean/clean-images-node.js";
 import { IMAGE_FILE } from "../../data/images/manifest.js";
+import { defined } from "../../util/record.js";
 import { imageHeader } from "../../vision/images-node.js";
 import type { Kind } from "../scheme.js";
 import type { LabelFiles, LabelledItem } from "./index.js";
@@ -18,6 +19,8 @@ export interface ConvertOptions {
   readonly out: string;
   /** The folder of the images, for formats that do not say their sizes. */
   readonly images?: string;
+  /** Takes sentences on how the source was read. */
+  readonly note?: (text: string) => void;
 }
 
 /** The files of a source by their names below it: a file, or all of a folder but images. */
@@ -75,12 +78,12 @@ export async function writeLabelFiles(out: string, files: LabelFiles): Promise<v
 /** Converts labels. Errors: DataError for what is not of the format; ConfigError for what the other cannot say, and for a folder that holds something. */
 export async function convertLabels(
   source: string,
-  { kind, from, to, out, images }: ConvertOptions,
+  { kind, from, to, out, images, note }: ConvertOptions,
 ): Promise<{ items: number; files: string[] }> {
   const [reader, writer] = [formatFor(from, kind), formatFor(to, kind)];
   await expectNewFolder(out);
   const sizes = images === undefined ? undefined : await sizesIn(images);
-  const items = reader.read(await filesOf(source), { kind, sizes });
+  const items = reader.read(await filesOf(source), { kind, ...defined({ sizes, note }) });
   const files = writer.write(items, labelsIn(items));
   await writeLabelFiles(out, files);
   return { items: items.length, files: [...files.keys()] };

@@ -16,6 +16,8 @@ export interface ReadFormatOptions {
   readonly kind: Kind;
   /** Sizes of images in pixels, by file, for formats that have fractions alone. */
   readonly sizes?: ReadonlyMap<string, { readonly width: number; readonly height: number }>;
+  /** Takes sentences on how the files were read. */
+  readonly note?: (text: string) => void;
 }
 
 /** A format, both ways: what is written is read back equal. */

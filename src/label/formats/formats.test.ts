@@ -29,6 +29,8 @@ const ITEMS: Readonly<Record<Exclude<Kind, "frames">, readonly LabelledItem[]>> 
     },
     { payload: { text: "北京大学很大" }, value: { spans: [{ start: 0, end: 4, label: "ORG" }] } },
     { payload: { text: "nothing in here" }, value: { spans: [] } },
+    // A sign without a width, which JavaScript counts among the blanks, at the end of a tweet's word.
+    { payload: { text: "a poem Dubbz\ufeff said" }, value: { spans: [{ start: 7, end: 13, label: "PER" }] } },
   ],
   boxes: [
     {

@@ -8,7 +8,7 @@ import { jsonRows } from "../../data/text/json-rows.js";
 import { ConfigError, DataError } from "../../util/errors.js";
 import type { LabelSpan } from "../../util/tags.js";
 import { spansOfTags, tagsOfSpans } from "../../util/tags.js";
-import type { LabelFiles, LabelFormat, LabelledItem } from "./format.js";
+import type { LabelFiles, LabelFormat, LabelledItem, ReadFormatOptions } from "./format.js";
 import { spansIn } from "./format.js";
 
 const textOf = ({ payload: { text, name } }: LabelledItem): string => {
@@ -27,13 +27,15 @@ function inCharacters(text: string, { start, end, label }: LabelSpan): [number, 
 
 const lines = (rows: readonly unknown[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
 
-function readSpanLines(files: LabelFiles): LabelledItem[] {
-  return [...files].flatMap(([name, content]) =>
-    parseSpanLines(content, name).texts.map(({ text, spans = [] }) => ({
+function readSpanLines(files: LabelFiles, { note }: ReadFormatOptions): LabelledItem[] {
+  return [...files].flatMap(([name, content]) => {
+    const { texts, notes } = parseSpanLines(content, name, { keepBlanks: true });
+    for (const one of notes) note?.(one);
+    return texts.map(({ text, spans = [] }) => ({
       payload: { text },
       value: { spans: spans.map(({ start, end, label }) => ({ start, end, label })) },
-    })),
-  );
+    }));
+  });
 }
 
 /** One JSON object a line: `text` and `spans`, [start, end, label] in characters, which may overlap. Training reads it as well. */
@@ -77,8 +79,8 @@ export const doccano: LabelFormat = {
         ),
       ],
     ]),
-  read: (files, { kind }) => {
-    if (kind === "spans") return readSpanLines(files);
+  read: (files, options) => {
+    if (options.kind === "spans") return readSpanLines(files, options);
     return [...files].flatMap(([name, content]) =>
       [...jsonRows(content, name)].map(({ value: row, place }) => {
         const found = classRow.safeParse(row);
@@ -92,9 +94,9 @@ export const doccano: LabelFormat = {
 
 const IDEOGRAPHIC = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}]/u;
 
-/** Places of a text's tokens: between blanks; characters where it has no blanks and is written without them. */
+/** Places of a text's tokens: between blanks, of which U+FEFF without a width is none; characters where it has no blanks and is written without them. */
 function blankTokens(text: string): [number, number][] {
-  const pattern = IDEOGRAPHIC.test(text) && !/\s/.test(text) ? /./gsu : /\S+/g;
+  const pattern = IDEOGRAPHIC.test(text) && !/\s/.test(text) ? /./gsu : /[\S\ufeff]+/g;
   return [...text.matchAll(pattern)].map((match) => [match.index, match.index + match[0].length]);
 }
 

@@ -1,6 +1,6 @@
 /** @module `descent data convert SOURCE`: labels from the format of one tool into another's. */
 import { LABEL_FORMAT_NAMES } from "../../../label/formats/names.js";
-import { ConfigError } from "../../../util/errors.js";
+import { ConfigError, DataError } from "../../../util/errors.js";
 import { choice, text } from "../../../util/option.js";
 import { formatInteger } from "../../../util/text.js";
 import { defineVerb } from "../../verb.js";
@@ -13,7 +13,7 @@ export const verb = defineVerb({
     kind: choice(KINDS, { help: "what is labelled" }),
     from: choice(LABEL_FORMAT_NAMES, {
       help: "the format of the source; descent is what descent label exports",
-      default: "descent",
+      defaultText: "descent",
     }),
     to: choice(LABEL_FORMAT_NAMES, { help: "the format to write" }),
     images: text({
@@ -26,14 +26,20 @@ export const verb = defineVerb({
     "descent data convert labelled.jsonl --kind spans --to label-studio --out for-label-studio",
     "descent data convert annotations.xml --kind boxes --from cvat --to coco --out coco",
   ],
-  async run({ positionals: [source = ""], options: { kind, from, to, images, out }, print }) {
+  async run({ positionals: [source = ""], options: { kind, from, to, images, out }, print, note }) {
     if (kind === undefined || to === undefined || out === undefined)
       throw new ConfigError(
         `data convert: expected --kind, --to and --out, got no ${kind === undefined ? "--kind" : to === undefined ? "--to" : "--out"}`,
       );
     const { convertLabels } = await import("../../../label/formats/convert-node.js");
-    const written = await convertLabels(source, { kind, from, to, out, images });
-    print(`${out}: ${formatInteger(written.items)} items, ${formatInteger(written.files.length)} files`);
+    const written = await convertLabels(source, { kind, from: from ?? "descent", to, out, images, note }).catch(
+      (cause: unknown) => {
+        if (from !== undefined || !(cause instanceof DataError)) throw cause;
+        throw new DataError(`${cause.message}; --from names another format than descent's own`, { cause });
+      },
+    );
+    const count = (n: number, what: string): string => `${formatInteger(n)} ${what}${n === 1 ? "" : "s"}`;
+    print(`${out}: ${count(written.items, "item")}, ${count(written.files.length, "file")}`);
     return { ...written, out };
   },
 });
