@@ -33,7 +33,8 @@ const COUNTS: Readonly<Record<string, Bilingual>> = {
   test: { en: "test part", zh: "测试集" },
 };
 
-const row = (title: string, content: string): string => `<tr><th>${title}</th><td>${content}</td></tr>`;
+const row = (title: string, content: string): string =>
+  `<tr><th style="white-space:nowrap">${title}</th><td>${content}</td></tr>`;
 
 function fileList(files: readonly CardFile[]): string {
   return files
