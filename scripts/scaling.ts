@@ -2,13 +2,14 @@
  * @module `npm run scaling`: how trainings in several processes scale on this machine. `-- speed` times a GPT of 29.5 M parameters in 2 ranks of one
  * thread beside one process of two, the same batch, in turns; `-- predict` compares the model of docs/scaling.md with measured steps of 2 and 4 ranks.
  * `-- overlap` times 2 ranks whose gradients travel during the backward pass and after it, in shared memory and (as root) between two network
- * namespaces at 1 and 10 Gbit/s. `-- model` prints the tables of docs/scaling.md. Needs Open MPI's `mpirun`, and a quiet machine.
+ * namespaces at 10 and 1 Gbit/s, and keeps it in a file (`--out benchmarks/scaling.json`). `-- model` prints the tables of docs/scaling.md. Needs Open MPI's `mpirun`, and a quiet machine.
  */
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { withoutLaunch } from "../src/parallel/index.js";
 import { formatTable } from "../src/util/text.js";
 import { makeHosts, onHosts, removeHosts } from "../test/e2e/two-hosts.js";
@@ -78,12 +79,14 @@ async function speed(): Promise<void> {
   );
 }
 
-/** 2 ranks whose gradients travel during the backward pass, and after it, step by step in turns. */
-async function overlap(): Promise<void> {
+/** 2 ranks whose gradients travel during the backward pass, and after it, step by step in turns; kept in a file where one is named. */
+async function overlap(out: string | undefined): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "descent-scaling-"));
   const task: RankTask = { model: GPT, batch: 8, steps: 14, threads: 1, overlapsInTurns: true };
   console.log(`GPT of 29.5 M parameters, 8 sequences of ${GPT.length} tokens a step, 2 ranks of one thread, steps in turns`);
   const rows: string[][] = [];
+  const networks: Record<string, { readonly afterMs: readonly number[]; readonly duringMs: readonly number[] }> = {};
+  const load = loadavg()[0];
   for (const megabits of [undefined, 10_000, 1000]) {
     const problem = megabits === undefined ? undefined : makeHosts(megabits);
     try {
@@ -93,13 +96,16 @@ async function overlap(): Promise<void> {
       const [off, on] = [got.stepMs ?? [], got.overlappedMs ?? []];
       const network = megabits === undefined ? "shared memory" : `${megabits / 1000} Gbit/s, TCP`;
       rows.push([network, ...[least(off), median(off), least(on), median(on)].map(ms), (median(off) / median(on)).toFixed(2)]);
-      console.log(`${network}: after ${off.map(ms).join(", ")}; during ${on.map(ms).join(", ")}`);
+      networks[network] = { afterMs: off, duringMs: on };
     } finally {
       if (megabits !== undefined) removeHosts();
     }
   }
   rmSync(folder, { recursive: true, force: true });
   console.log(formatTable(["network", "after: least", "median", "during: least", "median", "speed (medians)"], rows));
+  const machine = { processor: cpus()[0]?.model, cores: availableParallelism(), node: process.version, load };
+  const date = new Date().toISOString().slice(0, 10);
+  if (out !== undefined) writeFileSync(out, `${JSON.stringify({ date, ...machine, model: GPT, networks }, undefined, 2)}\n`);
 }
 
 const SMALL = { layers: 4, width: 256, vocabulary: 4096, length: 64 };
@@ -162,12 +168,13 @@ async function predict(): Promise<void> {
   console.log(formatTable(["ranks", "compute", "sum", "predicted", "measured", "apart"], rows));
 }
 
-const [what] = process.argv.slice(2);
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { out: { type: "string" } } });
+const [what] = positionals;
 if (what === "model") console.log(`${dataTable(8192)}\n\n${splitTable()}`);
 else if (what === "speed") await speed();
 else if (what === "predict") await predict();
-else if (what === "overlap") await overlap();
+else if (what === "overlap") await overlap(values.out);
 else {
-  console.error("usage: npm run scaling -- model|speed|predict|overlap");
+  console.error("usage: npm run scaling -- model|speed|predict|overlap [--out FILE]");
   process.exitCode = 2;
 }
