@@ -2,7 +2,7 @@
  * @module A graph of gradients in parts, one after another: what the first parts give can travel while the others compute.
  */
 import type { Node, Tensor } from "../graph/index.js";
-import { createNode, Graph, input, isLeaf, isStatic, reachableNodes, sizeOf } from "../graph/index.js";
+import { copyNode, Graph, input, isLeaf, isStatic, reachableNodes, sizeOf } from "../graph/index.js";
 
 /** A part of a graph, which takes from earlier parts what they hand over. */
 export interface Segment {
@@ -88,7 +88,7 @@ export function segmentsOf(graph: Graph, groups: readonly (readonly string[])[])
       if (isLeaf(node)) continue;
       const inputs = node.inputs.map((t) => t && (isEarlier(t.node) ? handOver(t) : (made.get(t) ?? t)));
       const isKept = inputs.every((t, i) => t === node.inputs[i]);
-      const copy = isKept ? node : createNode(node.op, inputs, node.attributes, node.outputs, node.scope);
+      const copy = isKept ? node : copyNode(node, inputs);
       node.outputs.forEach((t, i) => made.set(t, copy.outputs[i] as Tensor));
     }
   });
