@@ -92,7 +92,7 @@ export class GraphNorm extends Module {
 
   /** The path of a norm beside a weight. */
   static pathFor(weightName: string): string {
-    return `${weightName}.norm`;
+    return `${weightName}_norm`;
   }
 
   get #paths(): { readonly weight: string; readonly mean: string; readonly variance: string } {

@@ -7,7 +7,9 @@ import { GraphModule } from "../../src/nn/index.js";
 import type { NodeProto } from "../../src/onnx/messages.js";
 import { encodeModel } from "../../src/onnx/index.js";
 import { resolveForUse } from "../../src/ops/index.js";
+import { adamW } from "../../src/optim/index.js";
 import { evaluate } from "../../src/runtime/index.js";
+import { fineTuned } from "../../src/tasks/training/fine-tuning.js";
 import { modelOf, node, w } from "./file.js";
 
 const conv = (x: string, weight: string, bias: string, y: string, more: Record<string, number | number[]> = {}): NodeProto =>
@@ -96,7 +98,7 @@ test("a graph computes the same with normalizations put back, and once they are 
   const names = ["onnx::Conv_1", "onnx::Conv_3"];
   graph.putNorms(names, new Map(names.map((name, i) => [name, statistics[i]!])));
   assert.equal(graph.state().size, plain.state().size + 6);
-  assert.ok(graph.readers.get("onnx::Conv_1.norm.weight")?.includes("path/to/Conv_a"));
+  assert.ok(graph.readers.get("onnx::Conv_1_norm.weight")?.includes("path/to/Conv_a"));
   assertClose((await computed(graph, { y: forward(graph) }, x))["y"], expected);
 
   // As if they had learned: other scales, shifts, and statistics.
@@ -115,4 +117,14 @@ test("a graph computes the same with normalizations put back, and once they are 
   assert.deepEqual([...folded.keys()].sort(), [...plain.state().keys()].sort());
   assertClose((await computed(plain, { y: forward(plain) }, x, folded))["y"], after, 1e-4);
   assert.throws(() => module().putNorms(["last.weight"]), /expected a convolution with a normalization folded into it, got last/);
+});
+
+test("a normalization learns at the rate of its convolution", () => {
+  const named = NODES.map((n, i) => (n.opType === "Conv" ? { ...n, name: `/layers.${i < 2 ? 0 : 1}/conv/Conv` } : n));
+  const graph = module(named);
+  graph.putNorms(["onnx::Conv_1", "onnx::Conv_3"]);
+  const { optimizer } = fineTuned(graph, adamW({ learningRate: 1 }), { layerDecay: 0.5 }, undefined);
+  const rate = (path: string): number => optimizer.settings(path).learningRateMultiplier ?? 1;
+  for (const name of ["onnx::Conv_1", "onnx::Conv_3"]) assert.equal(rate(`${name}_norm.weight`), rate(name));
+  assert.ok(rate("onnx::Conv_1") < rate("onnx::Conv_3"));
 });
