@@ -48,6 +48,8 @@ const STYLE = `<style>
 .maps.wide{grid-template-columns:repeat(auto-fill,minmax(min(100%,460px),1fr))}
 .maps.whole{grid-template-columns:1fr}
 .maps canvas{width:100%;height:auto;border-radius:6px;display:block;cursor:crosshair;touch-action:none}
+.frame{position:relative}
+.place{position:absolute;width:14px;height:14px;margin:-9px 0 0 -9px;border:2px solid #fff;outline:1px solid #000;pointer-events:none}
 .maps canvas.small{image-rendering:pixelated}
 .maps canvas:focus-visible{outline:2px solid var(--accent)}
 .probe{font-variant-numeric:tabular-nums;min-height:1.5em;font-size:14px}

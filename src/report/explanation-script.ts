@@ -14,6 +14,7 @@ const both = ({ en, zh }) => {
   return parts;
 };
 const say = (en, zh) => both({ en, zh });
+const spoken = ({ en, zh }) => (document.getElementById("lang-zh")?.checked === true ? zh : en);
 const format = (x) => (x === 0 ? "0" : Math.abs(x) >= 1e5 || Math.abs(x) < 1e-3 ? x.toExponential(2) : String(Number(x.toPrecision(3))));
 const unpack = (text) => Int8Array.from(atob(text), (c) => c.charCodeAt(0));
 /** The colour of a share of the scale, -1 ... 1. */
@@ -24,7 +25,7 @@ const colorOf = (map, share) =>
 function controls(input, draw) {
   const targets = [...new Set(input.maps.map((map) => map.target))];
   const state = { target: targets[0], threshold: 0, opacity: 0.8 };
-  const target = make("select", { ariaLabel: "target" }, ...targets.map((name) => make("option", { value: name, textContent: name })));
+  const target = make("select", { ariaLabel: spoken({ en: "target", zh: "目标" }) }, ...targets.map((name) => make("option", { value: name, textContent: name })));
   target.addEventListener("change", () => { state.target = target.value; draw(state); });
   const slider = (value, set) => {
     const range = make("input", { type: "range", min: 0, max: 1, step: 0.02, value });
@@ -48,23 +49,33 @@ function legend(map) {
 function imageCard(input, map, picture) {
   const values = unpack(map.values);
   const { width, height } = input;
-  const canvas = make("canvas", { width, height, tabIndex: 0, ariaLabel: input.name + ", " + map.title.en });
+  const canvas = make("canvas", { width, height, tabIndex: 0, ariaLabel: input.name + ", " + spoken(map.title) });
   if (Math.max(width, height) <= 96) canvas.className = "small";
   const probe = make("div", { className: "probe", ariaLive: "polite" });
   const at = { x: width >> 1, y: height >> 1 };
+  // The place that the arrow keys are at: a pointer shows its own.
+  const place = make("i", { className: "place", hidden: true });
+  const mark = (on) => {
+    place.hidden = !on;
+    place.style.left = (at.x + 0.5) / width * 100 + "%";
+    place.style.top = (at.y + 0.5) / height * 100 + "%";
+  };
   const tell = () => { probe.textContent = "(" + at.x + ", " + at.y + "): " + format(values[at.y * width + at.x] / 127 * map.scale); };
   canvas.addEventListener("pointermove", (event) => {
     const box = canvas.getBoundingClientRect();
     at.x = Math.max(0, Math.min(width - 1, Math.floor((event.clientX - box.left) / box.width * width)));
     at.y = Math.max(0, Math.min(height - 1, Math.floor((event.clientY - box.top) / box.height * height)));
+    mark(false);
     tell();
   });
+  canvas.addEventListener("blur", () => mark(false));
   canvas.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (step === undefined) return;
     event.preventDefault();
     at.x = Math.max(0, Math.min(width - 1, at.x + step[0]));
     at.y = Math.max(0, Math.min(height - 1, at.y + step[1]));
+    mark(true);
     tell();
   });
   const draw = ({ threshold, opacity }) => {
@@ -88,7 +99,7 @@ function imageCard(input, map, picture) {
     context.lineWidth = Math.max(1, Math.max(width, height) / 150);
     for (const box of input.boxes) context.strokeRect(box.left, box.top, box.width, box.height);
   };
-  return { body: [canvas, probe], draw };
+  return { body: [make("div", { className: "frame" }, canvas, place), probe], draw };
 }
 
 function textCard(input, map) {
@@ -145,13 +156,14 @@ function matrixCard(input, map) {
   };
   const table = make("table", {}, make("thead", {}, make("tr", {}, make("th"), ...columns)),
     make("tbody", {}, ...lines.map(({ head, cells }) => make("tr", {}, head, ...cells))));
-  const body = make("div", { className: "matrix", tabIndex: 0, ariaLabel: input.name + ", " + map.title.en }, table);
+  const body = make("div", { className: "matrix", tabIndex: 0, ariaLabel: input.name + ", " + spoken(map.title) }, table);
   body.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
     if (step === undefined) return;
     event.preventDefault();
     move(at.row + step[0], at.column + step[1]);
   });
+  body.addEventListener("focus", () => move(at.row, at.column));
   const draw = ({ threshold }) => lines.forEach(({ cells }, t) => cells.forEach((cell, s) => {
     const share = values[t * sources.length + s] / 127;
     cell.style.background = Math.abs(share) >= threshold ? colorOf(map, share) : "";

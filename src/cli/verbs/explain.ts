@@ -8,7 +8,7 @@ import { ConfigError } from "../../util/errors.js";
 import { formatTable } from "../../util/text.js";
 import { checkWritable } from "../../run/run-folder-files-node.js";
 import type { Explanation, Unexplained } from "../../tasks/explaining/explain-node.js";
-import { choice, flag, integer, text } from "../../util/option.js";
+import { choice, flag, integer, list, text } from "../../util/option.js";
 import { dataOptions, deviceOptions, onnxOptions, tableOptions, tableOptionsOf } from "../../tasks/options.js";
 import { recognitionExplainOptions } from "../../tasks/images/image-recognition/options.js";
 import { detectionExplainOptions } from "../../tasks/images/object-detection/options.js";
@@ -96,11 +96,13 @@ export const verb = defineVerb({
       metavar: "NAME",
       defaultText: "saliency",
     }),
-    target: text({
-      help: "the score to explain: a label, or its index; of a word's tag, WORD:LABEL; of a language model, the next token",
-      metavar: "LABEL",
-      defaultText: "the answer",
-    }),
+    target: list(
+      text({
+        help: "the score to explain: a label, or its index; of a word's tag, WORD:LABEL; of a language model, the next token; may be repeated: the page lets one choose",
+        metavar: "LABEL",
+        defaultText: "the answer",
+      }),
+    ),
     ...ofTask("semantic-role-labeling", rolesExplainOptions),
     ...ofTask("token-classification, semantic-role-labeling", tokenExplainOptions),
     ...ofTask("language-modeling, sequence-to-sequence", writtenExplainOptions),
@@ -190,7 +192,11 @@ export const verb = defineVerb({
     expectOwn(model.task.name, model.task.explained?.options, TASK_TABLES, options);
     viewerOf(model);
     for (const remark of opened.remarks) note(remark);
-    const asked = { ...options, methods, place: options.draw, extension, language: options.lang, signal };
+    const [target] = options.target;
+    const asked = { ...options, target, methods, place: options.draw, extension, language: options.lang, signal };
+    const isWhole = options.plant || options.influence !== undefined || inputs.length === 0;
+    if (isWhole && options.target.length > 1)
+      throw new ConfigError(`--target: expected one without an INPUT or with --influence, got ${options.target.length}`);
     const reporter = { print, note, progress };
     if (options.plant) {
       const { explainPlanted } = await import("../explain-plant.js");
@@ -209,8 +215,8 @@ export const verb = defineVerb({
     const { plantedOf, trusted } = await import("../../tasks/explaining/planted-node.js");
     const judged = given.has("measure") ? { measures, remarks: [] } : trusted(measures, await plantedOf(path));
     for (const remark of judged.remarks) note(remark);
-    const question = questionOf(path, options);
-    return await explainEach(model, path, read, { ...asked, measures: judged.measures, mask, question }, reporter);
+    const questions = [target, ...options.target.slice(1)].map((one) => questionOf(path, { ...options, target: one }));
+    return await explainEach(model, path, read, { ...asked, measures: judged.measures, mask, questions }, reporter);
   },
 });
 
@@ -218,7 +224,8 @@ export const verb = defineVerb({
 interface EachOptions extends Omit<Drawing, "path" | "explanations" | "unexplained"> {
   readonly methods: readonly MethodName[];
   readonly measures: readonly MeasureName[];
-  readonly question: ScoreQuestion;
+  /** Asked of each input in turn. */
+  readonly questions: readonly ScoreQuestion[];
   readonly background: string | undefined;
   readonly at: string | undefined;
   readonly mask: TensorData | undefined;
@@ -241,18 +248,25 @@ async function explainEach(
   const { explainInputs } = await import("../../tasks/explaining/explain-node.js");
   const { backgroundOf } = await import("../../tasks/explaining/background-node.js");
   const { contributions } = await import("../../tasks/explaining/summary.js");
-  const { methods, measures, question, seed, device, at, mask, baseline, of, samples, threads, ...drawing } = options;
+  const { methods, measures, questions, seed, device, at, mask, baseline, of, samples, threads, ...drawing } = options;
   const behind = await backgroundOf(model, path, options.background, seed);
-  const bar = progress({ label: "explain", total: read.names.length * Math.max(1, methods.length), unit: "explanations" });
-  const { explanations, unexplained } = await explainInputs(model, read, {
-    methods,
-    measures,
-    question,
-    seed,
-    device,
-    ...defined({ rows: behind, at, mask, baseline, of, samples, threads }),
-    onProgress: (done) => bar.update(done),
-  });
+  const bar = progress({ label: "explain", total: questions.length * read.names.length * Math.max(1, methods.length), unit: "explanations" });
+  const explanations: Explanation[] = [];
+  const unexplained: Unexplained[] = [];
+  for (const question of questions) {
+    const before = explanations.length + unexplained.length;
+    const found = await explainInputs(model, read, {
+      methods,
+      measures,
+      question,
+      seed,
+      device,
+      ...defined({ rows: behind, at, mask, baseline, of, samples, threads }),
+      onProgress: (done) => bar.update(before + done),
+    });
+    explanations.push(...found.explanations);
+    unexplained.push(...found.unexplained);
+  }
   bar.finish();
   for (const { view, method, reason } of unexplained) note(`${view.name}, ${method}: left out: ${reason}`);
   for (const remark of new Set(explanations.flatMap(({ remarks }) => remarks))) note(remark);
@@ -296,16 +310,17 @@ const fileName = (name: string, i: number): string => {
 /** Writes the pictures and the page; the files, by name. */
 async function drawn({ path, language, explanations, unexplained, ...drawing }: Drawing): Promise<string[]> {
   const { explanationSvg } = await import("../../tasks/explaining/picture-node.js");
-  const { pageOf } = await import("../../tasks/explaining/page-node.js");
-  const views = [...new Set(explanations.map(({ view }) => view))];
-  const of = (view: Explanation["view"]): Explanation[] => explanations.filter((one) => one.view === view);
+  const { byInput, pageOf } = await import("../../tasks/explaining/page-node.js");
+  const inputs = byInput(explanations);
   return writeDrawings(drawing, {
     page: () => pageOf(path, explanations, unexplained, language),
     picture: () => {
-      expectOneInput(drawing.place, views.length);
+      expectOneInput(drawing.place, inputs.length);
       return explanationSvg(explanations, language);
     },
     pictures: () =>
-      Promise.all(views.map(async (view, i) => [fileName(view.name, i), await explanationSvg(of(view), language)] as const)),
+      Promise.all(
+        inputs.map(async (some, i) => [fileName(some[0]?.view.name ?? "", i), await explanationSvg(some, language)] as const),
+      ),
   });
 }

@@ -44,6 +44,17 @@ function mapOf(one: Explanation): PageMap {
   };
 }
 
+/** Explanations by input, whatever was asked of it; objects that were found in it, and texts that were written from it, are pictures of their own. */
+export function byInput(explanations: readonly Explanation[]): readonly (readonly Explanation[])[] {
+  const groups = new Map<string, Explanation[]>();
+  for (const one of explanations) {
+    const { name, input, boxes = [], written } = one.view;
+    const key = JSON.stringify([name, input.kind === "features" ? input.values : "", boxes, written?.tokens ?? []]);
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  return [...groups.values()];
+}
+
 /** The page of all explanations, input by input. */
 export async function pageOf(
   model: string,
@@ -51,12 +62,16 @@ export async function pageOf(
   unexplained: readonly Unexplained[],
   language: Language,
 ): Promise<string> {
-  const views = [...new Set(explanations.map(({ view }) => view))];
-  const inputOf = (view: View): PageInput => ({
-    name: view.name,
-    shown: shownOf(view),
-    maps: explanations.filter((one) => one.view === view).map(mapOf),
-    missing: unexplained.filter((one) => one.view === view).map(({ method, reason }) => ({ title: methodTitle(method), reason })),
+  const inputs = byInput(explanations).map((some): PageInput => {
+    const { view } = some[0] as Explanation;
+    const views = new Set(some.map((one) => one.view));
+    const reasons = new Map(unexplained.flatMap((one) => (views.has(one.view) ? [[one.method, one.reason] as const] : [])));
+    return {
+      name: view.name,
+      shown: shownOf(view),
+      maps: some.map(mapOf),
+      missing: [...reasons].map(([method, reason]) => ({ title: methodTitle(method), reason })),
+    };
   });
-  return explanationPage(model, views.map(inputOf), language);
+  return explanationPage(model, inputs, language);
 }

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Explanation } from "./explain-node.js";
+import { byInput } from "./page-node.js";
 import { contributions, pixelMap } from "./summary.js";
 
 const explanation = (method: Explanation["method"], values: readonly number[], shape: readonly number[]): Explanation => ({
@@ -33,4 +34,15 @@ test("so has a pixel of several channels", () => {
     of("occlusion").map((v) => Number(v.toFixed(12))),
     [1, 2],
   );
+});
+
+test("answers to several questions about one input stand together, those about several boxes do not", () => {
+  const asked = (label: string, boxes?: Explanation["view"]["boxes"]): Explanation => {
+    const one = explanation("lime", [1], [1]);
+    return { ...one, view: { ...one.view, boxes }, example: { ...one.example, label } };
+  };
+  const labels = (...all: readonly Explanation[]) => byInput(all).map((some) => some.map(({ example }) => example.label));
+  assert.deepEqual(labels(asked("fly"), asked("daisy")), [["fly", "daisy"]]);
+  const box = { left: 1, top: 1, width: 2, height: 2 };
+  assert.deepEqual(labels(asked("cat", [box]), asked("bus", [{ ...box, left: 9 }])), [["cat"], ["bus"]]);
 });
