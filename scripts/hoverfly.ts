@@ -1,13 +1,14 @@
 /**
- * @module One photo, two answers: `node dist/scripts/hoverfly.js MODEL daisy.jpg [OUT]` asks EfficientNet-Lite0, which calls a daisy with a hoverfly on it a fly,
+ * @module One photo, two answers: `node dist/scripts/hoverfly.js MODEL daisy.jpg [--samples N] [--out FOLDER]` asks EfficientNet-Lite0, which calls a daisy with a hoverfly on it a fly,
  * why "fly" and why "daisy". Prints which share of each method's positive attributions lies within the insect, within its box, and on the flower around the insect,
- * beside their shares of the area; with OUT, draws the page of `descent explain` for each answer.
+ * beside their shares of the area; with --out, draws the page of `descent explain` for each answer.
  *
  * Source: of the share within a box, Wang et al., Score-CAM, 2020, section 4.3 (energy-based pointing game), arXiv:1910.01279.
  */
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import sharp from "sharp";
 import type { MethodName } from "../src/explain/index.js";
 import { toNumbers } from "../src/graph/index.js";
@@ -25,9 +26,14 @@ const OUTLINES = {
 };
 const ANSWERS = ["fly", "daisy"];
 
-const [file, photo, out] = process.argv.slice(2);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { samples: { type: "string" }, out: { type: "string" } },
+});
+const [file, photo] = positionals;
+const { out } = values;
 if (file === undefined || photo === undefined) {
-  console.error("usage: node dist/scripts/hoverfly.js MODEL daisy.jpg [OUT]");
+  console.error("usage: node dist/scripts/hoverfly.js MODEL daisy.jpg [--samples N] [--out FOLDER]");
   process.exit(2);
 }
 const opened = await openModel(file, { threads: 2 });
@@ -81,7 +87,8 @@ for (const target of ANSWERS) {
   };
   await ask(["grad-cam"]);
   await ask(["smooth-grad"], { of: "integrated-gradients", signed: true });
-  for (const method of ["kernel-shap", "partition-shap", "lime"] as const) await ask([method]);
+  const samples = values.samples === undefined ? {} : { samples: Number(values.samples) };
+  for (const method of ["kernel-shap", "partition-shap", "lime"] as const) await ask([method], samples);
   if (out === undefined) continue;
   mkdirSync(out, { recursive: true });
   writeFileSync(join(out, `${target}.html`), await pageOf(file, found, [], "en"));

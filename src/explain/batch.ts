@@ -58,3 +58,15 @@ export const joinNamedRows = (
       ),
     ]),
   );
+
+/** What a piece costs beside its samples, in samples: the linear prefix at both ends of a path and back, and copies. */
+const PIECE = 0.15;
+
+/** How many samples of `count` a piece takes, at most `most`: as many as fit, or fewer where the last piece would be filled up with samples that weigh nothing. */
+export function pieceSize(count: number, most: number): number {
+  const costOf = (size: number): number => Math.ceil(count / size) * (size + PIECE);
+  const largest = Math.min(count, most);
+  let best = largest;
+  for (let size = largest - 1; 2 * size >= largest; size--) if (costOf(size) < costOf(best)) best = size;
+  return best;
+}

@@ -9,6 +9,7 @@ import { conv } from "../ops/index.js";
 import { evaluate } from "../runtime/index.js";
 import { Random } from "../util/random.js";
 import { baselinesFor } from "./baseline.js";
+import { pieceSize } from "./batch.js";
 import { binsOf } from "./bins.js";
 import { enlargeMap } from "./enlarge.js";
 import type { ExplainOptions } from "./explain.js";
@@ -306,6 +307,22 @@ test("a mask's parts are switched together: a table's columns, an image's pixels
   const pixels = explainableOf((x) => x.sum([1, 2, 3]).unsqueeze(1), [3, 2, 2], 1);
   const { examples } = await explain(pixels, ones(1, 3, 2, 2), { method: "feature-ablation", mask: numbers([0, 0, 0, 1], 2, 2) });
   assert.deepEqual(Array.from(examples[0]?.parts?.values ?? [], Math.round), [9, 3]);
+});
+
+test("pieces are as large as fit, without a last one that is filled up for nothing", () => {
+  // 50 in pieces of 8 are 56 rows, of 5 they are 50.
+  assert.deepEqual(
+    [
+      pieceSize(50, 8),
+      pieceSize(32, 8),
+      pieceSize(50, 64),
+      pieceSize(7, 4),
+      pieceSize(1, 8),
+      pieceSize(3, 1),
+      pieceSize(101, 100),
+    ],
+    [5, 8, 50, 4, 1, 1, 51],
+  );
 });
 
 suite("linear prefixes", () => {

@@ -4,7 +4,7 @@
 import { grad } from "../autodiff/index.js";
 import type { Tensor, TensorData } from "../graph/index.js";
 import { fromNumbers, input, toNumbers } from "../graph/index.js";
-import { joinNamedRows, joinRows, takeInput, takeRows } from "./batch.js";
+import { joinNamedRows, joinRows, pieceSize, takeInput, takeRows } from "./batch.js";
 import type { Explainable, ExplainInput } from "./explainable.js";
 import { gridLayer, layerNamed } from "./layers.js";
 import type { GradientMethod, Samples } from "./method.js";
@@ -130,8 +130,7 @@ export class Model implements AsyncDisposable {
     };
     const rows = this.#sessions.rowsAtOnce(key, (r) => build(r, 1, one(samples.draw(0, 1))));
     const examplesAtOnce = Math.min(n, rows);
-    const pieces = Math.ceil(count / Math.max(1, Math.floor(rows / examplesAtOnce)));
-    const samplesAtOnce = Math.ceil(count / pieces);
+    const samplesAtOnce = pieceSize(count, Math.max(1, Math.floor(rows / examplesAtOnce)));
     const groups: Record<string, TensorData>[] = [];
     for (let from = 0; from < n; from += examplesAtOnce) {
       const to = Math.min(n, from + examplesAtOnce);

@@ -250,7 +250,11 @@ async function explainEach(
   const { contributions } = await import("../../tasks/explaining/summary.js");
   const { methods, measures, questions, seed, device, at, mask, baseline, of, samples, threads, ...drawing } = options;
   const behind = await backgroundOf(model, path, options.background, seed);
-  const bar = progress({ label: "explain", total: questions.length * read.names.length * Math.max(1, methods.length), unit: "explanations" });
+  const bar = progress({
+    label: "explain",
+    total: questions.length * read.names.length * Math.max(1, methods.length),
+    unit: "explanations",
+  });
   const explanations: Explanation[] = [];
   const unexplained: Unexplained[] = [];
   for (const question of questions) {
