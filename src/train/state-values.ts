@@ -2,9 +2,11 @@
  * @module The values of a training by name, where the engine keeps them: those of now, the second memory that a step writes into, and its scalar inputs.
  */
 import type { DType, TensorData } from "../graph/index.js";
-import type { Runtime, Value } from "../runtime/index.js";
+import type { Executable, Runtime, Value } from "../runtime/index.js";
 import { ConfigError } from "../util/errors.js";
+import { own, setOwn } from "../util/record.js";
 import type { FlatState } from "./flat-state.js";
+import type { BatchData } from "./step.js";
 
 export class StateValues implements Disposable {
   readonly #runtime: Runtime;
@@ -103,6 +105,39 @@ export class StateValues implements Disposable {
     const made = this.#runtime.upload({ dtype: data instanceof Uint32Array ? "uint32" : "float32", shape: [], data });
     this.#scalars.set(name, { number: value, made });
     return made;
+  }
+
+  /** The inputs of a step: what is given, else a value of the training, else a scalar. */
+  feeds(
+    inputs: readonly string[],
+    given: Readonly<Record<string, Value>>,
+    scalars: Readonly<Record<string, number>>,
+  ): Record<string, Value> {
+    const feeds: Record<string, Value> = {};
+    for (const name of inputs) setOwn(feeds, name, own(given, name) ?? this.get(name) ?? this.scalar(name, own(scalars, name)));
+    return feeds;
+  }
+
+  /** Runs another graph on a batch and the values of now. */
+  async run(executable: Executable, data: BatchData): Promise<Record<string, TensorData>> {
+    executable.checkIndices(data);
+    const feeds: Record<string, Value> = {};
+    const uploaded: Value[] = [];
+    for (const name of executable.inputs) {
+      const given = own(data, name);
+      const value = given === undefined ? this.get(name) : this.#runtime.upload(given);
+      if (value === undefined) throw new ConfigError(`evaluate: expected a value for input "${name}" in the batch, got none`);
+      if (given !== undefined) uploaded.push(value);
+      setOwn(feeds, name, value);
+    }
+    const outputs = await executable.run(feeds);
+    const results: Record<string, TensorData> = {};
+    for (const [name, value] of Object.entries(outputs)) {
+      setOwn(results, name, await this.#runtime.read(value));
+      if (value.location === "device") value[Symbol.dispose]();
+    }
+    for (const value of uploaded) value[Symbol.dispose]();
+    return results;
   }
 
   [Symbol.dispose](): void {

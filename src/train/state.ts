@@ -3,7 +3,7 @@
  * that take turns, so that a step allocates nothing; on a GPU new buffers replace old ones, and nothing comes back unasked.
  */
 import type { Graph, Tensor, TensorData, TensorType } from "../graph/index.js";
-import { DTYPES, formatShape, sameShape, sizeOf } from "../graph/index.js";
+import { formatShape, sameShape } from "../graph/index.js";
 import { resolveForUse } from "../ops/index.js";
 import type { ScheduleState } from "../optim/index.js";
 import type { Exchange } from "../parallel/index.js";
@@ -22,6 +22,7 @@ import { withoutCodes } from "./quantized-base.js";
 import type { CompiledStep } from "./overlapped-passes.js";
 import { OverlappedPasses } from "./overlapped-passes.js";
 import type { Segment } from "./segments.js";
+import { SharedUpdates } from "./shared-updates.js";
 import { StateValues } from "./state-values.js";
 import { gradientName, initialValues, nextName, trainingStep, WEIGHT_NAME } from "./step.js";
 
@@ -78,9 +79,7 @@ export class TrainingState implements AsyncDisposable {
   scheduleState: ScheduleState;
   /** Where the step is shared by several passes or processes: what sums their gradients. */
   readonly exchange: Exchange | undefined;
-  readonly #owners: ReadonlyMap<string, number> | undefined;
-  /** The metrics of the passes of an update under way. */
-  #passMetrics: Float64Array[] = [];
+  readonly #shared: SharedUpdates | undefined;
   readonly #compileOptions: CompileOptions;
   readonly #values: StateValues;
   readonly #steps = new Map<string, Promise<CompiledStep>>();
@@ -101,7 +100,6 @@ export class TrainingState implements AsyncDisposable {
     this.device = device;
     this.seed = options.seed ?? 0;
     this.exchange = options.exchange;
-    this.#owners = options.owners;
     this.scheduleState = step.optimizer.schedule.memory?.initial ?? {};
     const names = new Map([...step.types.parameters].map(([path, p]) => [p as Tensor, path]));
     this.#compileOptions = { device, runtime, names, threads: options.threads };
@@ -109,6 +107,7 @@ export class TrainingState implements AsyncDisposable {
     const isGraphs = options.exchange !== undefined && (options.exchange.exact || options.owners !== undefined);
     if (device === "cpu" && runtime.writesInPlace && !isGraphs) this.#inPlace = inPlaceFor(step, options.updatesInPlace);
     this.#values = new StateValues(runtime, this.#inPlace?.flat);
+    this.#shared = this.exchange && new SharedUpdates(this.exchange, options.owners, step, this.#values);
     if (this.#inPlace !== undefined) this.#zeroGradients();
   }
 
@@ -167,10 +166,8 @@ export class TrainingState implements AsyncDisposable {
     }
   }
 
-  /** Tells whether this process keeps the slots of a parameter. */
   #owns(path: string): boolean {
-    const owner = this.#owners?.get(path);
-    return owner === undefined || owner === this.exchange?.group.rank;
+    return this.#shared?.owns(path) ?? true;
   }
 
   *#entryTypes(): Generator<[string, TensorType]> {
@@ -207,8 +204,8 @@ export class TrainingState implements AsyncDisposable {
         : await this.#execute(compiled, values);
     for (const name of compiled.metrics) setOwn(metrics, name, own(given, name) as number);
     for (const name in values) own(values, name)?.[Symbol.dispose]();
-    if (this.exchange !== undefined)
-      return (await this.#afterPass(this.exchange, compiled, metrics, own(given, WEIGHT_NAME))) as StepMetrics;
+    if (this.exchange !== undefined && this.#shared !== undefined)
+      return (await this.#afterPass(this.exchange, this.#shared, compiled, metrics, own(given, WEIGHT_NAME))) as StepMetrics;
     const accumulate = this.step.accumulate ?? 1;
     if (accumulate > 1 && ++this.#accumulated < accumulate) return metrics as StepMetrics;
     if (this.#inPlace !== undefined) Object.assign(metrics, await this.#updateInPlace(this.#inPlace, compiled, given));
@@ -243,79 +240,25 @@ export class TrainingState implements AsyncDisposable {
   /** Takes what a pass gave; after the last one of an update, updates by the sums over all processes. Returns means over all of them then. */
   async #afterPass(
     exchange: Exchange,
+    shared: SharedUpdates,
     compiled: CompiledStep,
     metrics: Record<string, number>,
     weight: number | undefined,
   ): Promise<Record<string, number>> {
-    exchange.add();
-    this.#passMetrics.push(Float64Array.from([...compiled.metrics.map((name) => own(metrics, name) as number), weight ?? 1]));
+    shared.add(compiled, metrics, weight);
     if (++this.#accumulated < exchange.passes) return metrics;
-    const computed = performance.now();
-    await exchange.finish();
-    const { begun, isCompiling } = this.#clock;
-    const ended = performance.now();
-    if (exchange.overlap.take(isCompiling ? NaN : ended - begun, ended - computed)) await this.#letGoOfSegments();
-    const means = exchange.meansOf(this.#passMetrics);
-    compiled.metrics.forEach((name, i) => setOwn(metrics, name, means[i] as number));
-    if (weight !== undefined) this.#divideGradients(exchange, means.at(-1) as number);
-    for (const name of compiled.changes) {
-      if (!this.step.types.parameters.has(name)) continue;
-      // Running statistics: the mean of what each pass made of those before the update.
-      const { data } = await this.#values.read(name);
-      exchange.total.of(name).forEach((sum, i) => (data[i] = sum / exchange.allPasses));
-    }
-    if (this.#inPlace !== undefined) Object.assign(metrics, await this.#updateFrom(exchange, this.#inPlace, compiled, metrics));
-    else {
-      this.#update ??= this.#compile(this.step.updateGraph(this.#ownPaths()), false);
+    if (await shared.finish(compiled, metrics, weight !== undefined, this.#clock)) await this.#letGoOfSegments();
+    if (this.#inPlace !== undefined) {
+      shared.copyGradients(this.#inPlace);
+      Object.assign(metrics, await this.#updateInPlace(this.#inPlace, compiled, metrics));
+    } else {
+      this.#update ??= this.#compile(this.step.updateGraph(shared.ownPaths), false);
       Object.assign(metrics, await this.#execute(await this.#update, {}));
-      await this.#shareParameters(exchange);
+      await shared.shareParameters();
     }
-    this.#passMetrics = [];
     this.#accumulated = 0;
     this.updates++;
     return metrics;
-  }
-
-  /** Divides sums of gradients, each of which was multiplied by its pass's weight, by the mean weight. */
-  #divideGradients({ total }: Exchange, weight: number): void {
-    const factor = weight === 0 ? 0 : 1 / weight;
-    for (const path of this.step.optimizer.trained(this.step.model.parameters()).keys()) {
-      const sums = total.of(gradientName(path));
-      for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] as number) * factor;
-    }
-  }
-
-  /** Runs the kernel on what was summed, which it needs in its own memory. */
-  #updateFrom(
-    exchange: Exchange,
-    inPlace: InPlace,
-    step: CompiledStep,
-    metrics: Record<string, number>,
-  ): Promise<Record<string, number>> {
-    for (const path of inPlace.cut.trained.keys()) {
-      const name = gradientName(path);
-      const flat = inPlace.flat.arrayOf(name) as TensorData;
-      (flat.data as Float32Array).set(exchange.total.of(name));
-    }
-    return this.#updateInPlace(inPlace, step, metrics);
-  }
-
-  #ownPaths(): ReadonlySet<string> | undefined {
-    if (this.#owners === undefined) return undefined;
-    return new Set([...this.#owners.keys()].filter((path) => this.#owns(path)));
-  }
-
-  /** Gives each process the parameters that others have updated. */
-  async #shareParameters({ group }: Exchange): Promise<void> {
-    if (this.#owners === undefined) return;
-    for (let rank = 0; rank < group.size; rank++) {
-      const paths = [...this.#owners].flatMap(([path, owner]) => (owner === rank ? [path] : []));
-      const values = await Promise.all(paths.map((path) => this.runtime.read(this.#values.get(path) as Value)));
-      await group.spread(
-        values.map(({ data }) => data as Float32Array),
-        rank,
-      );
-    }
   }
 
   /** Runs the kernel on the gradients of a step, unless its loss is not finite: what was wrong is found in the values before. Returns further metrics. */
@@ -343,12 +286,7 @@ export class TrainingState implements AsyncDisposable {
 
   async #execute(compiled: CompiledStep, batch: Readonly<Record<string, Value>>): Promise<Record<string, number>> {
     const { executable, changes, places, filled = [], scalars = [] } = compiled;
-    const hostScalars = this.#hostScalars(this.updates, this.#accumulated);
-    const feeds: Record<string, Value> = {};
-    for (const name of executable.inputs) {
-      const value = own(batch, name) ?? this.#values.get(name);
-      setOwn(feeds, name, value ?? this.#values.scalar(name, hostScalars[name]));
-    }
+    const feeds = this.#values.feeds(executable.inputs, batch, this.#hostScalars(this.updates, this.#accumulated));
     const into: Record<string, Value> = {};
     for (const [name, value] of places) setOwn(into, name, value);
     // What a pass gives is summed before it is anybody's new value.
@@ -432,17 +370,13 @@ export class TrainingState implements AsyncDisposable {
     return this.#inTurn(async () => {
       const { graph, changes } = await this.#stepFor(batch);
       await using executable = await compile(graph, { ...this.#compileOptions, profile: prefix });
-      const scalars = this.#hostScalars(this.updates, 0);
-      const feeds: Record<string, Value> = {};
-      const given = Object.entries(batch).map(([name, value]): [string, Value] => [name, this.runtime.upload(value)]);
-      for (const [name, value] of given) setOwn(feeds, name, value);
-      for (const name of executable.inputs)
-        if (own(feeds, name) === undefined)
-          setOwn(feeds, name, this.#values.get(name) ?? this.#values.scalar(name, scalars[name]));
+      const given: Record<string, Value> = {};
+      for (const name in batch) setOwn(given, name, this.runtime.upload(own(batch, name) as TensorData));
+      const feeds = this.#values.feeds(executable.inputs, given, this.#hostScalars(this.updates, 0));
       const into: Record<string, Value> = {};
       for (const name of changes) setOwn(into, nextName(name), this.#values.spareFor(name));
       for (let i = 0; i < runs; i++) await executable.run(feeds, into);
-      for (const [, value] of given) value[Symbol.dispose]();
+      for (const name in given) own(given, name)?.[Symbol.dispose]();
     });
   }
 
@@ -468,29 +402,8 @@ export class TrainingState implements AsyncDisposable {
     return async (data) => {
       checkBatch("evaluate", data);
       const kept = this.#queue.isIdle ? data : copyBatch(data);
-      return this.#inTurn(() => this.#evaluate(executable, kept));
+      return this.#inTurn(() => this.#values.run(executable, kept));
     };
-  }
-
-  async #evaluate(executable: Executable, data: BatchData): Promise<Record<string, TensorData>> {
-    executable.checkIndices(data);
-    const feeds: Record<string, Value> = {};
-    const uploaded: Value[] = [];
-    for (const name of executable.inputs) {
-      const given = own(data, name);
-      const value = given === undefined ? this.#values.get(name) : this.runtime.upload(given);
-      if (value === undefined) throw new ConfigError(`evaluate: expected a value for input "${name}" in the batch, got none`);
-      if (given !== undefined) uploaded.push(value);
-      setOwn(feeds, name, value);
-    }
-    const outputs = await executable.run(feeds);
-    const results: Record<string, TensorData> = {};
-    for (const [name, value] of Object.entries(outputs)) {
-      setOwn(results, name, await this.runtime.read(value));
-      if (value.location === "device") value[Symbol.dispose]();
-    }
-    for (const value of uploaded) value[Symbol.dispose]();
-    return results;
   }
 
   /** Tells whether the gradients of an update are half summed: no checkpoint is taken then. */
@@ -535,30 +448,16 @@ export class TrainingState implements AsyncDisposable {
     return this.#inTurn(async () => {
       const values = new Map<string, TensorData>();
       for (const [name] of this.#entryTypes()) values.set(name, await this.#values.read(name));
-      await this.#addOthers(values);
+      await this.#shared?.addOthers(values);
       return use(values);
     });
-  }
-
-  /** Adds the slots that other processes own, and hands over those that are owned here. */
-  async #addOthers(values: Map<string, TensorData>): Promise<void> {
-    if (this.exchange === undefined || this.#owners === undefined) return;
-    for (const [key, slot] of this.step.types.slots) {
-      const shape = slot.shape as readonly number[];
-      const value = values.get(key) ?? { dtype: slot.dtype, shape, data: DTYPES[slot.dtype].create(sizeOf(shape)) };
-      // Codes are bytes in whole blocks, which travel as they are.
-      const { buffer, byteOffset, byteLength } = value.data;
-      const words = new Float32Array(buffer, byteOffset, byteLength / 4);
-      await this.exchange.group.spread([words], this.#owners.get(slot.path) as number);
-      values.set(key, value);
-    }
   }
 
   /** A copy of every number: parameters and buffers by path, optimizer slots by key. Where processes own slots, all of them ask at once. */
   snapshot(): Promise<Map<string, TensorData>> {
     return this.#inTurn(async () => {
       const values = await this.#values.copyOf([...this.#entryTypes()].map(([name]) => name));
-      await this.#addOthers(values);
+      await this.#shared?.addOthers(values);
       return values;
     });
   }
