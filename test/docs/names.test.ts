@@ -56,6 +56,22 @@ const LOOKED_FOR: readonly { readonly what: string; readonly guesses: readonly R
   { what: "superpixels", guesses: [/superpixel/, /slic\.ts/], holds: /export function slic/ },
   { what: "training examples behind an answer (TracIn)", guesses: [/tracin/, /explain\/influence/], holds: /TracIn/ },
   { what: "TF-IDF", guesses: [/tf-idf/], holds: /export function fitTfIdf/ },
+  {
+    what: "the choice of layers to quantize",
+    guesses: [/quantize\/.*choose|quantize\/choice/, /quantize\/quantize\.ts/],
+    holds: /export async function planQuantization/,
+  },
+  { what: "KernelSHAP", guesses: [/kernel-shap/], holds: /export const kernelShap/ },
+  { what: "confident learning", guesses: [/confident-learning/], holds: /export function confidentJoint/ },
+  { what: "active learning", guesses: [/active-learning/], holds: /export function chooseDiverse/ },
+  { what: "sums of gradients over ranks", guesses: [/all-reduce/, /parallel\/exchange/], holds: /export class Exchange/ },
+  { what: "roofline", guesses: [/roofline/], holds: /export const predictedSeconds/ },
+  { what: "token bucket", guesses: [/token-bucket/, /rate-limit/], holds: /class Bucket/ },
+  { what: "GGUF reader", guesses: [/models\/gguf\.ts/], holds: /export function readGguf/ },
+  { what: "Krippendorff's α", guesses: [/krippendorff/, /agreement/], holds: /export function krippendorffAlpha/ },
+  { what: "ASHA", guesses: [/asha|halving/, /sweep\/schedule/], holds: /export function successiveHalving/ },
+  { what: "MinHash", guesses: [/minhash/, /near-duplicates/], holds: /export function nearDuplicates/ },
+  { what: "what processes of a training share", guesses: [/train\/shared/], holds: /export class SharedUpdates/ },
 ];
 
 const sources = readdirSync("src", { withFileTypes: true, recursive: true })
