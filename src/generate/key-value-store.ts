@@ -11,20 +11,24 @@ const ROOM = 64;
 
 const roomFor = (length: number): number => Math.ceil(Math.max(1, length) / ROOM) * ROOM;
 
+/** Names of the keys' and the values' array of each layer, as a step's inputs and outputs have them. */
+export const arrayNames = (layers: number, side?: DecoderShape["side"]): { readonly past: string; readonly present: string }[] =>
+  Array.from({ length: layers }, (_, layer) => cacheNames(layer, side)).flatMap(({ past, present }) =>
+    [0, 1].map((i) => ({ past: past[i] as string, present: present[i] as string })),
+  );
+
 /** Keys and values of N texts: arrays [N, g, C, d], of which each text has filled its first positions. */
 export class KeyValueStore {
   /** Filled positions of each text. */
   lengths: Int32Array;
-  readonly #names: readonly { readonly past: string; readonly present: string }[];
+  readonly #names: ReturnType<typeof arrayNames>;
   readonly #groups: number;
   readonly #size: number;
   readonly #arrays = new Map<string, Float32Array<ArrayBuffer>>();
   #capacity: number;
 
   constructor({ layers, groups, headSize, side }: DecoderShape, texts: number) {
-    this.#names = Array.from({ length: layers }, (_, layer) => cacheNames(layer, side)).flatMap(({ past, present }) =>
-      [0, 1].map((i) => ({ past: past[i] as string, present: present[i] as string })),
-    );
+    this.#names = arrayNames(layers, side);
     this.#groups = groups;
     this.#size = headSize;
     this.lengths = new Int32Array(texts);

@@ -4,8 +4,8 @@
  */
 import type { TensorData } from "../graph/index.js";
 import type { DecoderShape } from "../models/index.js";
-import { cacheNames } from "../models/index.js";
 import { own, setOwn } from "../util/record.js";
+import { arrayNames } from "./key-value-store.js";
 
 /** Room grows by this many tokens. */
 const ROOM = 64;
@@ -19,7 +19,7 @@ export interface KeptRow {
 /** Arrays [S, g, C, d]: row r holds `lengths[r]` positions of a text. */
 export class Slots {
   readonly lengths: Int32Array;
-  readonly #names: readonly { readonly past: string; readonly present: string }[];
+  readonly #names: ReturnType<typeof arrayNames>;
   readonly #groups: number;
   readonly #size: number;
   readonly #rows: number;
@@ -29,9 +29,7 @@ export class Slots {
   readonly #views = new Map<string, TensorData[]>();
 
   constructor({ layers, groups, headSize }: DecoderShape, rows: number) {
-    this.#names = Array.from({ length: layers }, (_, layer) => cacheNames(layer)).flatMap(({ past, present }) =>
-      [0, 1].map((i) => ({ past: past[i] as string, present: present[i] as string })),
-    );
+    this.#names = arrayNames(layers);
     this.#groups = groups;
     this.#size = headSize;
     this.#rows = rows;

@@ -111,7 +111,8 @@ function attention(c: Call): readonly Tensor[] {
 }
 
 /** A length as a scalar int64 tensor. */
-const lengthOf = (d: Dim): Tensor => (typeof d === "number" ? constant(d, "int64") : constant(1, "int64").expand([d]).sum());
+export const lengthOf = (d: Dim): Tensor =>
+  typeof d === "number" ? constant(d, "int64") : constant(1, "int64").expand([d]).sum();
 
 export interface Rotation {
   readonly interleaved: boolean;

@@ -10,7 +10,7 @@ import { range } from "../util/range.js";
 import type { Call } from "./call.js";
 import type { Conversion } from "./conversion.js";
 import { activation, apply, plainAttributes } from "./conversion.js";
-import { biasOf, fromHeads, maskedSoftmax, repeatHeads, rotate, toHeads } from "./convert-attention.js";
+import { biasOf, fromHeads, lengthOf, maskedSoftmax, repeatHeads, rotate, toHeads } from "./convert-attention.js";
 import { convWindow } from "./convert-window.js";
 
 /** Applies the activation that a fused node ends in, with its parameters. */
@@ -130,7 +130,6 @@ function attend(c: Call, { q, k, v }: Heads, mask: Tensor | null, bias: Tensor |
 
 /** How many more keys there are than queries, as a scalar. */
 const beyond = (s: Dim, t: Dim): Tensor => lengthOf(s).sub(lengthOf(t));
-const lengthOf = (d: Dim): Tensor => (typeof d === "number" ? constant(d, "int64") : constant(1, "int64").expand([d]).sum());
 
 /** Attention of a text to itself, from one product for queries, keys and values. */
 function selfAttention(c: Call): readonly Tensor[] {

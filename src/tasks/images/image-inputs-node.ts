@@ -14,6 +14,13 @@ import type { ImageInfo } from "./images.js";
 import type { InputOptions, NamedInputs } from "../task-node.js";
 import type { TrainedModel } from "../trained-model.js";
 import { sizeOf } from "../../graph/index.js";
+import type { TensorData } from "../../graph/index.js";
+
+/** Pixels of files, 0…255, in the shades of the model, which may have been trained on fewer: [N, C, H, W]. */
+export function inShades(image: TensorData, { maximum }: Pick<ImageInfo, "maximum">): TensorData {
+  if (maximum === 255) return image;
+  return { ...image, data: Uint8Array.from(image.data as Uint8Array, (v) => Math.round((v / 255) * maximum)) };
+}
 
 /** The image files that are meant: a folder stands for those in it. */
 export async function imageFiles(path: string): Promise<string[]> {
@@ -50,11 +57,7 @@ export async function readImageInputs(
     const listed = new Dataset({ image: files, file: files });
     const decoded = await decodeRows(listed, { shape: info.imageShape, medianPixels: 0 }, options);
     badRows = decoded.badRows;
-    // Files are 0…255; the model may have been trained on fewer shades.
-    const image = decoded.rows.tensor("image");
-    const shades =
-      info.maximum === 255 ? image.data : Uint8Array.from(image.data as Uint8Array, (v) => Math.round((v / 255) * info.maximum));
-    parts.push(decoded.rows.with({ image: { ...image, data: shades } }));
+    parts.push(decoded.rows.with({ image: inShades(decoded.rows.tensor("image"), info) }));
   }
   for (const path of inputs.filter((name) => /idx\d/.test(name))) parts.push(await idxImages(path, info));
   const all = concatenate(parts);

@@ -13,6 +13,7 @@ import { encodeTexts, lengthNotes } from "../texts/texts.js";
 import { tableReader } from "../tables/reader.js";
 import type { NamedInputs } from "../task-node.js";
 import type { TrainedModel } from "../trained-model.js";
+import { inShades } from "../images/image-inputs-node.js";
 
 /** One input: a text, an encoded image, or a row of a table. */
 export type GivenInput = string | Uint8Array | Readonly<Record<string, unknown>>;
@@ -82,10 +83,7 @@ async function imageExamples(model: TrainedModel, given: readonly GivenInput[], 
   // Boxes are found on images that are laid on the model's square whole, when their turn comes.
   if (model.task.name === "object-detection") return { examples: listed, names, badRows: 0 };
   const { rows } = await decodeRows(listed, { shape: info.imageShape, medianPixels: 0 }, { maxMegapixels });
-  const image = rows.tensor("image");
-  const shades =
-    info.maximum === 255 ? image.data : Uint8Array.from(image.data as Uint8Array, (v) => Math.round((v / 255) * info.maximum));
-  const examples = await model.task.encode(new Dataset({ image: { ...image, data: shades } }), info);
+  const examples = await model.task.encode(new Dataset({ image: inShades(rows.tensor("image"), info) }), info);
   return { examples, names, badRows: 0 };
 }
 
