@@ -16,7 +16,7 @@ import type { MethodName } from "./methods.js";
 import { methodNamed, settingsFor, smoothedBy } from "./methods.js";
 import { Model, pickScores } from "./model.js";
 import type { ScoreChoice } from "./rows.js";
-import { canBeCut, type PathContext, pieceSettings, refinedPath } from "./refine.js";
+import { canBeCut, type PathContext, PIECE_POINTS, refinedPath } from "./refine.js";
 import { sampleOne } from "./sample.js";
 import type { SessionOptions } from "./sessions.js";
 import { labelOf, type Target, targetsOf } from "./target.js";
@@ -159,7 +159,8 @@ export class Explainer implements AsyncDisposable {
   /** Examples whose gap is too wide, by paths that are cut where they are curved. */
   async #cut(method: GradientMethod, question: Question, first: Answer, background?: Float64Array): Promise<Answer> {
     const { input: given, targets, baselines, settings, options } = question;
-    const pieces = pieceSettings(settings);
+    // A fixed number of points, whatever the first pass had.
+    const pieces = { ...settings, steps: PIECE_POINTS };
     const context: PathContext = {
       input: given,
       targets,

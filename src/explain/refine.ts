@@ -152,9 +152,6 @@ export async function refinedPath(context: PathContext, { example, allowed }: Pa
   return { example, values, steps: PIECE_POINTS * pieces.length };
 }
 
-/** Settings of pieces: a fixed number of points, whatever the first pass had. */
-export const pieceSettings = (settings: Settings): Settings => ({ ...settings, steps: PIECE_POINTS });
-
 /** Whether the paths of a question can be cut: one baseline each, of the features themselves, by Gauss–Legendre, with points enough. */
 export const canBeCut = (
   { baselines, settings }: Pick<PathContext, "baselines" | "settings">,

@@ -10,8 +10,6 @@ export interface Selection {
   readonly scope: "layer" | "global";
   /** Numbers of units that stay are multiples of this, where a group is wider; widths that kernels like. */
   readonly multipleOf?: number;
-  /** Units that a group keeps at least, as a share of them. */
-  readonly leastFraction?: number;
 }
 
 /** A group with the score of each unit. */
@@ -24,12 +22,11 @@ export interface ScoredGroup {
 const ranked = (scores: Float64Array): number[] =>
   Array.from(scores, (_, i) => i).sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
 
-/** The nearest count that fits: a multiple where the group has room for it, at least `least`, at most all. */
-function fitting(count: number, units: number, { multipleOf = 1, leastFraction = 0 }: Selection): number {
-  const least = Math.max(1, Math.ceil(units * leastFraction));
+/** The nearest count that fits: a multiple where the group has room for it, at least 1, at most all. */
+function fitting(count: number, units: number, { multipleOf = 1 }: Selection): number {
   const step = multipleOf < units ? multipleOf : 1;
   const rounded = Math.max(step, Math.round(count / step) * step);
-  return Math.min(units, Math.max(least, rounded));
+  return Math.min(units, rounded);
 }
 
 /**

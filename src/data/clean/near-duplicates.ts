@@ -16,8 +16,6 @@ export interface NearDuplicateOptions {
   /** Permutations in all; bands are made of them. */
   readonly permutations?: number;
   readonly seed?: number;
-  /** Called after each band. */
-  readonly onBand?: (done: number, bands: number) => void;
 }
 
 /** A verified pair, `a` before `b`. */
@@ -143,7 +141,7 @@ export function bandKeys(
  * Checked against: exact Jaccard of all pairs, in clean.test.ts; rensa and exact Jaccard on a million texts, in benchmarks/near-duplicates.md.
  */
 export function nearDuplicates(sets: TokenSets, options: NearDuplicateOptions = {}): NearDuplicates {
-  const { threshold = 0.8, permutations = 64, seed = 0, onBand } = options;
+  const { threshold = 0.8, permutations = 64, seed = 0 } = options;
   if (!(threshold > 0 && threshold <= 1))
     throw new ConfigError(`near duplicates: expected a threshold in 0 … 1, got ${threshold}`);
   const { bands, rows } = chooseBands(threshold, permutations);
@@ -166,7 +164,6 @@ export function nearDuplicates(sets: TokenSets, options: NearDuplicateOptions = 
       if (end - start > 1) verifyBucket(start, end);
       start = end;
     }
-    onBand?.(band + 1, bands);
   }
   return { clusterOf: clusters.all(), pairs, bands, rows };
 

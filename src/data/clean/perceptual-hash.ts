@@ -89,9 +89,10 @@ function thumbnailDifference(a: Uint8Array, b: Uint8Array): number {
 export interface ImagePairOptions {
   /** Bits of 64 in which dHash may differ, and pHash twice as many. */
   readonly mostBits?: number;
-  /** Mean difference of brightness that the same picture may have after compression, 0 … 255. */
-  readonly mostDifference?: number;
 }
+
+/** Mean difference of brightness that the same picture may have after compression, 0 … 255. */
+const MOST_DIFFERENCE = 6;
 
 /** A pair of images that look the same, `a` before `b`; `similarity` is the share of equal bits. */
 export interface ImagePair {
@@ -109,12 +110,12 @@ function bitRange([high, low]: Hash64, start: number, count: number): number {
 }
 
 /**
- * Finds the pairs of images that look the same: dHash within `mostBits`, pHash within twice as many, brightness within `mostDifference`.
+ * Finds the pairs of images that look the same: dHash within `mostBits`, pHash within twice as many, brightness within `MOST_DIFFERENCE`.
  * With k = mostBits + 1 pieces of the hash, one piece of such a pair is equal (pigeonhole principle), so only those are compared.
  */
 export function similarImages(
   hashes: readonly (PerceptualHash | undefined)[],
-  { mostBits = 4, mostDifference = 6 }: ImagePairOptions = {},
+  { mostBits = 4 }: ImagePairOptions = {},
 ): ImagePair[] {
   const found = new Map<number, ImagePair>();
   const pieces = mostBits + 1;
@@ -131,7 +132,7 @@ export function similarImages(
         const distance = hammingDistance(hash.d, other.d);
         if (distance > mostBits || found.has(a * hashes.length + b)) continue;
         if (hammingDistance(hash.p, other.p) > 2 * mostBits) continue;
-        if (thumbnailDifference(hash.thumbnail, other.thumbnail) > mostDifference) continue;
+        if (thumbnailDifference(hash.thumbnail, other.thumbnail) > MOST_DIFFERENCE) continue;
         found.set(a * hashes.length + b, { a, b, similarity: 1 - distance / 64 });
       }
       bucket.push(b);
