@@ -123,6 +123,10 @@ function made(
 ): TensorData {
   const [n = 1, ...shape] = x.shape;
   const size = sizeOf(shape);
+  if (name === "blurred" && model.features.kind === "table")
+    throw new ConfigError(
+      'baseline: expected zero, mean or uniform for the columns of a table, which have no neighbours, got "blurred"',
+    );
   if (name === "zero") return fromNumbers(x.dtype, [1, 1, ...shape], new Float64Array(size));
   const numbers = toNumbers(x);
   if (name === "mean" && background !== undefined) {

@@ -98,6 +98,13 @@ const cases: readonly (readonly [
     /baseline: expected one of zero.*did you mean blurred\?/,
   ],
   [
+    "a blur of columns",
+    opaque,
+    row,
+    { baseline: "blurred", method: "kernel-shap" },
+    /baseline: expected zero, mean or uniform for the columns of a table, which have no neighbours, got "blurred"/,
+  ],
+  [
     "a mask of another size",
     conv,
     image,
