@@ -81,7 +81,7 @@ const questionOf = (run: string, given: QuestionOptions): ScoreQuestion => {
 export const verb = defineVerb({
   engine: true,
   positionals: [
-    { name: "MODEL", help: "a run folder, or an ONNX file" },
+    { name: "MODEL", help: "a run folder, one of its checkpoints, or an ONNX file" },
     {
       name: "INPUT",
       help: "images, texts, tables, or column=value pairs, as `descent predict` takes them; none with --data",

@@ -59,7 +59,20 @@ export async function openModel(path: string, options: UseOptions & OnnxUseOptio
   const given = { preprocess, "image-size": imageSize, labels, tokenizer, input: values?.[0] };
   const stray = Object.entries(given).find(([, v]) => v !== undefined);
   if (stray !== undefined) throw new ConfigError(`--${stray[0]}: expected an ONNX file, got the run ${path}, which knows it`);
+  await refuseForeign(path);
   return { ...(await openTrained(path, use)), remarks: [] };
+}
+
+/** Errors: ConfigError for a folder of Hugging Face's, whose config.json is no run's. */
+async function refuseForeign(path: string): Promise<void> {
+  const file = join(path, "config.json");
+  if (!existsSync(file)) return;
+  const text = await readFile(file, "utf8");
+  const [, type] = /"model_type"\s*:\s*"([^"]*)"/.exec(text) ?? [];
+  if (type === undefined || /"descent"\s*:/.test(text)) return;
+  throw new ConfigError(
+    `${path}: expected a run or an ONNX file, got a Hugging Face folder (${type}); export it (optimum-cli export onnx --model ${path} OUT) and give OUT/model.onnx, or learn on from it: descent train --init ${path}`,
+  );
 }
 
 async function jsonBeside(path: string, name: string): Promise<Json | undefined> {
