@@ -59,7 +59,7 @@ export const joinNamedRows = (
     ]),
   );
 
-/** What a piece costs beside its samples, in samples: the linear prefix at both ends of a path and back, and copies. */
+/** The cost of a piece beside its samples, in samples: the linear prefix at both ends of a path and back, and copies. */
 const PIECE = 0.15;
 
 /** How many samples of `count` a piece takes, at most `most`: as many as fit, or fewer where the last piece would be filled up with samples that weigh nothing. */

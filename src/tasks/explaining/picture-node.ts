@@ -27,7 +27,7 @@ const GAP: Bilingual = { en: "gap", zh: "差额" };
 /** A gap that is no wider than this share of the strongest part is not seen. */
 const NARROW = 0.01;
 
-/** What the parts lack of the score, as a step of its own: the stairs end at the score, not at the method's sum. */
+/** The rest that the parts lack of the score, as a step of its own: the stairs end at the score, not at the method's sum. */
 function gapOf({ example: { gap = 0 } }: Explanation, given: readonly Contribution[]): Contribution[] {
   const widest = Math.max(0, ...given.map(({ value }) => Math.abs(value)));
   return Math.abs(gap) <= NARROW * widest ? [] : [{ label: GAP, value: -gap }];

@@ -7,7 +7,7 @@ import type { ExampleAttribution } from "../../explain/index.js";
 import type { View, ViewParts } from "../view.js";
 import type { Explanation } from "./explain-node.js";
 
-/** What a method gives to each element of a window that it hides is what the whole window does: of those, a part's mean is meant, not their sum. */
+/** Methods that give each element of a window what the whole window does: of those, a part's mean is meant, not their sum. */
 const REPEATED: ReadonlySet<Explanation["method"]> = new Set(["occlusion"]);
 
 /** A part's mean over its elements, where `sums` has their sum. */
