@@ -208,7 +208,7 @@ async function preparedFor(
   const blocks = await foldBlocks(prepared, values, async (graph, known) => {
     const names = completeNames(graph, undefined);
     await using executable = await compileFor(graph, { runtime, device, threads: options.threads, names });
-    return executable.call(Object.fromEntries([...names].map(([t, name]) => [name, known.get(t) as TensorData])));
+    return await executable.call(Object.fromEntries([...names].map(([t, name]) => [name, known.get(t) as TensorData])));
   });
   return { prepared: blocks.graph, values: blocks.values };
 }
