@@ -34,7 +34,7 @@ export interface RankTask {
 export interface RankTimes {
   readonly parameters?: number;
   readonly stepMs?: readonly number[];
-  /** Of the steps whose gradients travelled during the backward pass. */
+  /** Steps whose gradients travelled during the backward pass. */
   readonly overlappedMs?: readonly number[];
   readonly sumMs?: Readonly<Record<string, readonly number[]>>;
 }

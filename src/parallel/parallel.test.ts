@@ -68,7 +68,7 @@ const twins: ProcessGroup = {
   collect: (send, receive) => [0, send.length].forEach((at) => receive.set(send, at)),
 };
 
-/** What is chosen, and said, where updates take so long without and with overlap, and sums so long without. */
+/** The choice, in words too, where updates take so long without and with overlap, and sums so long without. */
 function choose(off: number, sums: number, on: number): { isOn: boolean; said: string[]; tried: number; givenUp: number } {
   const choice = new OverlapChoice(twins, "auto");
   const said: string[] = [];
