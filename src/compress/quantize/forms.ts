@@ -8,6 +8,7 @@ import { intAttribute, nodeProto } from "../file-graph.js";
 import type { Layer } from "../layers.js";
 import { widthsOf } from "../layers.js";
 import type { BlockedWeights } from "./blocks.js";
+import { LARGEST_CODE } from "./saturation.js";
 import { blockCount, isSymmetric, packed, packedZeros, unpacked, unpackedZeros } from "./blocks.js";
 
 /** 8-bit weights of a product whose activations are quantized dynamically. */
@@ -38,15 +39,16 @@ const MICROSOFT = "com.microsoft";
 /** The accuracy level of 8-bit activations, the only fast one: other levels ran at half its speed. */
 const ACCURACY_LEVEL = 4;
 
-/** Weights [N, K] as 8-bit columns, each with the scale of its largest number. */
-export function dynamicWeights(rows: Float32Array, n: number, k: number): DynamicWeights {
+/** Weights [N, K] as 8-bit columns, each with the scale of its largest number, which becomes `most`. */
+export function dynamicWeights(rows: Float32Array, n: number, k: number, most = LARGEST_CODE): DynamicWeights {
   const [codes, scales] = [new Int8Array(n * k), new Float32Array(n)];
   for (let j = 0; j < n; j++) {
     let largest = 0;
     for (let i = 0; i < k; i++) largest = Math.max(largest, Math.abs(rows[j * k + i] as number));
-    const scale = largest === 0 ? 1 : Math.fround(largest / 127);
+    const scale = largest === 0 ? 1 : Math.fround(largest / most);
     scales[j] = scale;
-    for (let i = 0; i < k; i++) codes[i * n + j] = Math.max(-127, Math.min(127, Math.round((rows[j * k + i] as number) / scale)));
+    for (let i = 0; i < k; i++)
+      codes[i * n + j] = Math.max(-most, Math.min(most, Math.round((rows[j * k + i] as number) / scale)));
   }
   return { form: "int8", codes, scales };
 }

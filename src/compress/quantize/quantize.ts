@@ -20,6 +20,7 @@ import type { Form, QuantizeData, QuantizeOptions } from "./options.js";
 import { onlyUse } from "./options.js";
 import type { Refined } from "./refine.js";
 import { refine } from "./refine.js";
+import { largestCode } from "./saturation.js";
 import type { PromptForm } from "./stored.js";
 import { weightNotes } from "./stored.js";
 import { applyStatic, plainWeights, staticLayerFile, staticLayers, staticPlan } from "./static.js";
@@ -69,13 +70,13 @@ function candidates(graph: FileGraph, { form, blockSize = BLOCK_SIZE }: Quantize
 }
 
 /** A form of a layer, made of its weights as refined. */
-function weightForm(graph: FileGraph, layer: Layer, options: QuantizeOptions, refined?: Refined): WeightForm {
+function weightForm(graph: FileGraph, layer: Layer, options: QuantizeOptions, refined?: Refined, most?: number): WeightForm {
   const data = graph.floatsOf(layer.weight)?.data ?? new Float32Array();
   const { k, n } = widthsOf(layer);
   const [first = 1, second = 1] = layer.weightShape;
   if (options.form === "float16") return { form: "float16" };
   if (options.form === "int8-dynamic")
-    return layer.kind === "lookup" ? rowWeights(data, first, second) : dynamicWeights(outputRows(layer, data), n, k);
+    return layer.kind === "lookup" ? rowWeights(data, first, second) : dynamicWeights(outputRows(layer, data), n, k, most);
   return { form: "blocks", blocks: refined?.blocks.get(layer.name) ?? blocksOf(layer, data, options) };
 }
 
@@ -204,7 +205,8 @@ export async function quantizeLayers(
   if (options.form === "int8-static") await applyStaticForm(graph, refined, layers, data, options);
   else {
     const shared: SharedActivations = new Map();
-    for (const layer of layers) applyForm(graph, layer, weightForm(graph, layer, options, refined), shared);
+    const most = options.form === "int8-dynamic" ? await largestCode(onlyUse(options)) : undefined;
+    for (const layer of layers) applyForm(graph, layer, weightForm(graph, layer, options, refined, most), shared);
   }
   return graph.model();
 }

@@ -10,6 +10,7 @@ import { FileGraph } from "../../compress/file-graph.js";
 import { layerName, layersOf } from "../../compress/layers.js";
 import type { Form, QuantizeOptions } from "../../compress/quantize/options.js";
 import type { LayerResult, Quantized } from "../../compress/quantize/quantize.js";
+import { LARGEST_CODE, largestCode } from "../../compress/quantize/saturation.js";
 import { chosenLayers, finishQuantization, planQuantization } from "../../compress/quantize/quantize.js";
 import { checkRefinement } from "../../compress/quantize/refine.js";
 import { mixedPrecision, sensitivities } from "../../compress/quantize/sensitivity.js";
@@ -173,6 +174,7 @@ async function quantizedWithParity(source: ModelProto, settings: QuantizationInp
 }
 
 /** The form that training with the rounding in place makes. */
+const SEVEN_BITS = "int8-dynamic: 8-bit products saturate on this processor, so weights are rounded to 7 bits";
 const AWARE = { form: "int8-static", reason: "it is what --aware trains" } as const;
 
 /** ConfigError for a form or a refinement that training does not go with. */
@@ -242,6 +244,7 @@ export async function quantizeRun(path: string, request: QuantizeRequest, contex
   const suited = request.aware === undefined ? formFor(source.file, writesText(source)) : AWARE;
   const form = request.form ?? suited.form;
   if (request.form === undefined) note(`${form}: ${suited.reason}; --form says otherwise`);
+  if (form === "int8-dynamic" && (await largestCode()) < LARGEST_CODE) note(SEVEN_BITS);
   checkRefinement({ form, ...(request.refinement && { refinement: request.refinement }) });
   const { calibrationExamples = CALIBRATION_EXAMPLES, keep = [], mostLoss, sensitivity = false, aware, ...options } = request;
   checkAware(request, form);
