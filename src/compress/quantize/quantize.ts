@@ -205,7 +205,7 @@ export async function quantizeLayers(
   if (options.form === "int8-static") await applyStaticForm(graph, refined, layers, data, options);
   else {
     const shared: SharedActivations = new Map();
-    const most = options.form === "int8-dynamic" ? await largestCode(onlyUse(options)) : undefined;
+    const most = options.form === "int8-dynamic" ? (options.largestCode ?? (await largestCode(onlyUse(options)))) : undefined;
     for (const layer of layers) applyForm(graph, layer, weightForm(graph, layer, options, refined, most), shared);
   }
   return graph.model();
@@ -229,7 +229,8 @@ export async function finishQuantization(
   const taken = candidates(graph, options).filter(({ name }) => names.has(name));
   const isBlocked = options.form === "int8" || options.form === "int4";
   const prompt = isBlocked ? await promptForm(graph, taken, options) : "as tokens";
-  const metadata = new Map([...model.metadata, weightNotes(taken, prompt)]);
+  const largest = prompt === "int8-dynamic" ? await largestCode(onlyUse(options)) : undefined;
+  const metadata = new Map([...model.metadata, weightNotes(taken, prompt, largest)]);
   return { model: { ...model, metadata }, layers, ...(isBlocked && { prompt }) };
 }
 

@@ -21,18 +21,20 @@ interface WeightNotes {
   /** For each quantized weight, whether its parameter is [N, K], rows of outputs, or [K, N]. */
   readonly layouts: Readonly<Record<string, "nk" | "kn">>;
   readonly prompt: PromptForm;
+  /** The largest code of weights that prompts meet in 8 bits, where they do. */
+  readonly largest?: number | undefined;
 }
 
 const KEY = "descent.quantized";
 
 /** Notes on the weights of layers, for the metadata of a file. */
-export function weightNotes(layers: readonly Layer[], prompt: PromptForm): [string, string] {
+export function weightNotes(layers: readonly Layer[], prompt: PromptForm, largest?: number): [string, string] {
   const layouts = new Map<string, "nk" | "kn">();
   for (const { kind, name, weight, isTransposed } of layers) {
     const isTurned = weight === `${name}.T`;
     layouts.set(name, kind === "lookup" || isTransposed !== isTurned ? "nk" : "kn");
   }
-  return [KEY, JSON.stringify({ layouts: Object.fromEntries(layouts), prompt } satisfies WeightNotes)];
+  return [KEY, JSON.stringify({ layouts: Object.fromEntries(layouts), prompt, largest } satisfies WeightNotes)];
 }
 
 /** Weights of a file as numbers and as they are stored. */
@@ -42,6 +44,8 @@ export interface StoredWeights {
   /** Those that are quantized. */
   readonly forms: ReadonlyMap<string, WeightForm>;
   readonly prompt: PromptForm;
+  /** The largest code of weights that prompts meet in 8 bits. */
+  readonly largest: number | undefined;
 }
 
 /** Reads the weights of a quantized file for parameters of these paths and shapes. */
@@ -74,7 +78,7 @@ export function storedWeights(file: ModelProto, parameters: ReadonlyMap<string, 
       if (back !== undefined) put(transposed(back.data, columns, rows));
     }
   }
-  return { numbers, forms, prompt: notes.prompt };
+  return { numbers, forms, prompt: notes.prompt, largest: notes.largest };
 }
 
 /** 8-bit weights with a scale for each column, or, of rows that are looked up, for each row. */
@@ -92,14 +96,19 @@ function wholeNumbers(
 }
 
 /** Returns the rewrite of a traced file that computes with stored weights, in the form of tokens or of prompts. */
-export function rewriteWith({ forms, prompt }: StoredWeights, use: "tokens" | "prompts"): (file: ModelProto) => ModelProto {
+export function rewriteWith(
+  { forms, prompt, largest }: StoredWeights,
+  use: "tokens" | "prompts",
+): (file: ModelProto) => ModelProto {
   return (file) => {
     const graph = new FileGraph(folded(file));
     const shared: SharedActivations = new Map();
     for (const layer of layersOf(graph)) {
       const stored = forms.get(layer.name);
       const form =
-        stored === undefined || use === "tokens" || prompt === "as tokens" ? stored : promptForm(graph, layer, stored, prompt);
+        stored === undefined || use === "tokens" || prompt === "as tokens"
+          ? stored
+          : promptForm(graph, layer, stored, prompt, largest);
       if (form !== undefined) applyForm(graph, layer, form, shared);
     }
     return graph.model();
@@ -107,12 +116,18 @@ export function rewriteWith({ forms, prompt }: StoredWeights, use: "tokens" | "p
 }
 
 /** The last product, of one token, and what is looked up stay as tokens have them. */
-function promptForm(graph: FileGraph, layer: Layer, stored: WeightForm, prompt: PromptForm): WeightForm | undefined {
+function promptForm(
+  graph: FileGraph,
+  layer: Layer,
+  stored: WeightForm,
+  prompt: PromptForm,
+  largest?: number,
+): WeightForm | undefined {
   const isTied = graph.nodes.some(
     (node) => node.opType.startsWith("Gather") && node.inputs.some((name) => name.startsWith(layer.name)),
   );
   if (stored.form !== "blocks" || layer.kind === "lookup" || isTied) return stored;
   if (prompt === "float32") return undefined;
   const { k, n } = widthsOf(layer);
-  return dynamicWeights(outputRows(layer, graph.floatsOf(layer.weight)?.data ?? new Float32Array()), n, k);
+  return dynamicWeights(outputRows(layer, graph.floatsOf(layer.weight)?.data ?? new Float32Array()), n, k, largest);
 }
