@@ -136,7 +136,8 @@ const QUANTIZED_FILES: Readonly<Record<string, OnnxFile>> = {
   QGemm: contrib("QGemm", [small([2, 3])], { transB: 1 }, { s1, z1: z(2), k: bytes("k", [4, 3], "int8"), s2, z2: z(0, "int8"), c: fromNumbers("int32", [4], [5, -7, 100, 3]), s3, z3: z(128) }, ["y_uint8"]), // prettier-ignore
   "QGemm by column": contrib("QGemm", [small([2, 3])], { transB: 1 }, { s1, z1: z(2), k: bytes("k", [4, 3], "int8"), s2: list(0.02, 0.03, 0.05, 0.01), z2: fromNumbers("int8", [4], [0, 1, -2, 0]), c: fromNumbers("int32", [4], [5, -7, 100, 3]), s3, z3: z(128) }, ["y_uint8"]), // prettier-ignore
   MatMulIntegerToFloat: contrib("MatMulIntegerToFloat", [small([2, 3])], {}, { k: bytes("k", [3, 4]), s1, s2: list(0.1, 0.2, 0.3, 0.4), z1: z(2), z2: fromNumbers("uint8", [4], [1, 2, 3, 4]), b: w([4]) }), // prettier-ignore
-  DynamicQuantizeMatMul: contrib("DynamicQuantizeMatMul", [[2, 3]], {}, { k: bytes("k", [3, 4], "int8"), s2, z2: z(0, "int8"), b: w([4]) }), // prettier-ignore
+  // Weights in 7 bits: without VNNI the engine's own products of others saturate.
+  DynamicQuantizeMatMul: contrib("DynamicQuantizeMatMul", [[2, 3]], {}, { k: fromNumbers("int8", [3, 4], [60, -63, 12, -7, 33, -41, 5, 63, -20, 18, -55, 9]), s2, z2: z(0, "int8"), b: w([4]) }), // prettier-ignore
   "MatMulNBits of 4": contrib("MatMulNBits", [[2, 32]], { K: 32, N: 3, bits: 4, block_size: 16 }, { k: bytes("k", [3, 2, 8]), s: numbers("s", [6]) }), // prettier-ignore
   "MatMulNBits of 4 with zero points": contrib("MatMulNBits", [[2, 48]], { K: 48, N: 3, bits: 4, block_size: 16 }, { k: bytes("k", [3, 3, 8]), s: numbers("s", [9]), zp: bytes("z", [6]) }), // prettier-ignore
   "GatherBlockQuantized of 4": contrib("GatherBlockQuantized", [small([3], "int64")], { bits: 4, block_size: 16, gather_axis: 0, quantize_axis: 1 }, { t: bytes("k", [6, 16]), s: numbers("s", [6, 2]) }, ["y"], ["t", "x0", "s"]), // prettier-ignore
