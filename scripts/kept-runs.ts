@@ -4,8 +4,11 @@
  *     node dist/scripts/kept-runs.js write ROOT [NAME]       half-trained runs, written by the code of a checkout, into test/fixtures/runs, with what
  *                                                            they answer and measure, and what they come to when they go on
  *     node dist/scripts/kept-runs.js same-bits ROOT [NAME]   begins runs with that code, goes on with it and with this one, and compares every bit
+ *     node dist/scripts/kept-runs.js add-processor ROOT [NAME]   goes on with the kept runs with that code, of the commit that wrote them, on another kind
+ *                                                            of processor, and keeps what they come to beside what there is
  *
  * ROOT is a built checkout. Large models begin with weights of a repeating pattern, of which all but a part is frozen, so that runs pack small.
+ * `qemu-x86_64 -cpu Haswell-v4 $(command -v node) …` is a processor without AVX-512.
  */
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -16,9 +19,11 @@ import sharp from "sharp";
 import { loadSafetensors, saveSafetensors } from "../src/data/node.js";
 import type { TensorData } from "../src/graph/index.js";
 import { fromNumbers } from "../src/graph/index.js";
+import { channelBlock } from "../src/runtime/channel-block.js";
+import { platformRuntime } from "../src/runtime/index.js";
 import type * as Tasks from "../src/tasks/node.js";
 import type { Behaviour } from "../test/kept-runs.js";
-import { behaviour, DATA, filesIn, keep, lastLoss, packed } from "../test/kept-runs.js";
+import { behaviour, DATA, filesIn, keep, keptRuns, lastLoss, packed, unpack } from "../test/kept-runs.js";
 
 type Options = Omit<Tasks.TrainTaskOptions, "data" | "task">;
 
@@ -315,6 +320,23 @@ function write(root: string, which: Case): void {
   for (const each of [folder, on]) rmSync(each, { recursive: true });
 }
 
+/** Keeps what a run comes to on this processor, as the code that wrote it has it. */
+async function addProcessor(root: string, which: Case): Promise<void> {
+  const run = keptRuns().find((each) => (each.name ?? each.task) === nameOf(which));
+  const commit = execFileSync("git", ["-C", root, "rev-parse", "HEAD"], { encoding: "utf8" }).trim();
+  if (run?.commit !== commit) throw new Error(`${nameOf(which)}: expected a checkout of ${run?.commit}, got ${commit}`);
+  const folder = scratch();
+  unpack(run, folder);
+  const tasks = await tasksOf(root);
+  const path = join(folder, "run");
+  await tasks.trainTask({ task: "", data: "" }, { out: path, resume: path });
+  const ending = { ...(await behaviour(tasks, path, run.inputs, join(folder, "data"))), trainLoss: lastLoss(path) };
+  const block = await channelBlock(await platformRuntime());
+  keep({ ...run, wholeByBlock: { ...run.wholeByBlock, [block]: ending } });
+  console.log(`${nameOf(which)}: kept for blocks of ${block} channels; loss ${ending.trainLoss}`);
+  rmSync(folder, { recursive: true });
+}
+
 /** Files of a checkpoint whose every bit must be equal. */
 const weightsIn = (folder: string): string[] =>
   filesIn(join(folder, "run", "checkpoints")).filter((name) => name.startsWith(`step-${ALL}/`) && name.endsWith(".safetensors"));
@@ -345,7 +367,8 @@ if (which.length === 0) throw new Error(`expected a run of ${CASES.map(nameOf).j
 const [first] = which as [Case, ...Case[]];
 if (verb === "write") for (const each of which) write(resolve(root), each);
 else if (verb === "same-bits") process.exitCode = which.map((each) => compareBits(resolve(root), each)).every(Boolean) ? 0 : 1;
+else if (verb === "add-processor") for (const each of which) await addProcessor(resolve(root), each);
 else if (verb === "begin" || verb === "go-on") await train(root, first, folder, verb === "begin" ? "begin" : "go on");
 else if (verb === "say")
   console.log(JSON.stringify(await behaviour(await tasksOf(root), join(folder, "run"), first.inputs, join(folder, "data"))));
-else throw new Error("expected: write ROOT [NAME] or same-bits ROOT [NAME]");
+else throw new Error("expected: write, same-bits or add-processor, ROOT [NAME]");

@@ -18,6 +18,9 @@ export interface Behaviour {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
+/** What a resumed run comes to. */
+export type Ending = Behaviour & { readonly trainLoss: number };
+
 export interface KeptRun {
   readonly task: string;
   /** Names the file, where that is not the task. */
@@ -27,7 +30,12 @@ export interface KeptRun {
   readonly inputs: readonly string[];
   /** Behaviour of the interrupted run, and of the same run resumed. */
   readonly half: Behaviour;
-  readonly whole: Behaviour & { readonly trainLoss: number };
+  readonly whole: Ending;
+  /**
+   * The same by the channels in a block of the CPU's convolutions, where a processor's order of sums leads elsewhere: the first steps of Adam are
+   * as long for a gradient that is rounding alone (of a bias before batch normalization) as for any other.
+   */
+  readonly wholeByBlock?: Readonly<Record<string, Ending>>;
   /** Base64 by path: the run below `run/`, the data below `data/`. */
   readonly files: Readonly<Record<string, string>>;
 }
