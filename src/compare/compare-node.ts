@@ -10,6 +10,7 @@ import type { McNemar, PairedBootstrap } from "../metrics/index.js";
 import { bootstrapInterval, mcNemar, pairedBootstrap } from "../metrics/index.js";
 import type { RunConfig, RunSummary } from "../run/run-folder.js";
 import { RUN_FILES } from "../run/run-folder.js";
+import { RunFolder } from "../run/run-folder-reader-node.js";
 import { loadExamples, splitSeedOf } from "../tasks/use/examples-node.js";
 import { isCompressed } from "../tasks/use/compression.js";
 import { openTrained } from "../tasks/use/trained-node.js";
@@ -125,7 +126,13 @@ const jsonIn = (path: string): unknown => JSON.parse(readFileSync(path, "utf8"))
 /** Settings that a run must share with the comparison to be kept. */
 const SHARED = ["data", "labelColumn", "textColumn", "ignoreColumn"] as const;
 
-/** Trains a candidate, unless that was done before; the folder of one that was interrupted is begun anew. */
+/** Tells whether a run has the settings, the seed and the split that are asked for. */
+const isOf = ({ options }: RunConfig, asked: Readonly<Record<string, unknown>>): boolean =>
+  SHARED.every((name) => JSON.stringify(options[name]) === JSON.stringify(asked[name])) &&
+  (options["seed"] ?? 1) === asked["seed"] &&
+  splitSeedOf(options) === splitSeedOf(asked);
+
+/** Trains a candidate, unless that was done before; one that was interrupted goes on from its last checkpoint. */
 async function train(
   o: CompareOptions,
   task: AnyTask,
@@ -135,13 +142,12 @@ async function train(
   { seed = o.seed, ...fraction }: { readonly seed?: number; readonly trainFraction?: number } = {},
 ): Promise<void> {
   const asked = { ...trainingOf(o, task), seed, ...(seed === o.seed ? {} : { splitSeed: o.seed }) };
-  if (existsSync(join(run, RUN_FILES.summary)) && existsSync(join(run, MODEL_FILE))) {
-    const { options } = jsonIn(join(run, RUN_FILES.config)) as RunConfig;
-    const isSame = SHARED.every((name) => JSON.stringify(options[name]) === JSON.stringify(asked[name]));
-    if (isSame && (options["seed"] ?? 1) === seed && splitSeedOf(options) === o.seed) return;
-  }
+  const isSame = existsSync(join(run, RUN_FILES.config)) && isOf(jsonIn(join(run, RUN_FILES.config)) as RunConfig, asked);
+  if (isSame && existsSync(join(run, RUN_FILES.summary)) && existsSync(join(run, MODEL_FILE))) return;
+  const isBegun = isSame && (await new RunFolder(run).checkpoints().catch(() => [])).length > 0;
+  const goesOn = isBegun ? { resume: run } : { overwrite: true };
   const quiet = { note: () => undefined, signal: context.signal, hold: context.hold };
-  const result = await trainTask({ ...asked, model: choice, ...fraction, check: false }, { out: run, overwrite: true, ...quiet });
+  const result = await trainTask({ ...asked, model: choice, ...fraction, check: false }, { out: run, ...goesOn, ...quiet });
   if (result.summary === undefined) throw new DescentError(`compare: interrupted; the same command goes on`);
 }
 

@@ -2,7 +2,7 @@
  * @module `descent compare`: one split, one metric, figures of each model; it goes on after a kill, and refuses what cannot be compared.
  */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import type { Comparison } from "../../src/compare/figures.js";
@@ -45,6 +45,22 @@ test("models are judged on the same rows, with intervals, costs and a verdict; w
   const { recommended, budget } = await compared(...models, "--budget", "size 1B");
   assert.equal(statSync(join(folder, "plants", "runs", "naive-bayes", "summary.json")).mtimeMs, made);
   assert.deepEqual([recommended, budget], [undefined, { sizeBytes: 1 }]);
+});
+
+test("a network whose training was interrupted goes on from its last checkpoint", async () => {
+  const models = ["logistic-regression", "mlp", "--out", "interrupted"];
+  const whole = await compared(...models);
+  const run = join(folder, "interrupted", "runs", "mlp");
+  const metrics = (): string => readFileSync(join(run, "metrics.jsonl"), "utf8");
+  const lines = metrics();
+  // As a kill after the last checkpoint leaves it. Lines hold seconds: a training begun anew would have others.
+  for (const name of ["summary.json", "model.onnx"]) rmSync(join(run, name));
+  const again = await compared(...models);
+  assert.equal(metrics(), lines);
+  assert.deepEqual(
+    again.models.map(({ name, value }) => [name, value]),
+    whole.models.map(({ name, value }) => [name, value]),
+  );
 });
 
 test("several seeds train on the split of the first, and differences count both test rows and seeds", async () => {
