@@ -5,7 +5,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { treeThreads } from "#tree-threads";
-import type { Target } from "../src/classical/index.js";
+import type { BoostingOptions, Target } from "../src/classical/index.js";
 import { denseMatrix, fitGradientBoosting, treesToModel } from "../src/classical/index.js";
 import { fromNumbers } from "../src/graph/index.js";
 import { encodeModel, OnnxModel } from "../src/onnx/index.js";
@@ -55,15 +55,8 @@ const TARGETS: ReadonlyMap<string, Target> = new Map<string, Target>([
   ["classes", { kind: "classes", labels, classes: 2 }],
 ]);
 const shared = treeThreads;
-const sharing =
-  threads > 1 && shared !== undefined
-    ? {
-        threads: {
-          allocate: shared.allocate,
-          expander: (arrays: Parameters<typeof shared.leaves>[0], leaves: number) => shared.leaves(arrays, leaves, threads),
-        },
-      }
-    : {};
+const sharing: Pick<BoostingOptions, "threads"> =
+  threads > 1 && shared !== undefined ? { threads: (arrays, leaves) => shared.leaves(arrays, leaves, threads) } : {};
 for (const [name, target] of TARGETS) {
   const runs = Array.from({ length: 3 }, () => timed(() => fitGradientBoosting(x, target, { rounds: 100, ...sharing })));
   const [first] = runs as [(typeof runs)[0]];

@@ -20,8 +20,6 @@ export interface BinnedMatrix {
   readonly columns: readonly BinColumn[];
   /** [F, N], column by column. */
   readonly bins: Uint8Array;
-  /** [N, F], the same row by row, as places among all bins; undefined where there are too many. */
-  readonly rowBins: Uint16Array | undefined;
   /** [F + 1], the place of each column's first bin among all. */
   readonly offsets: Uint32Array;
 }
@@ -32,16 +30,12 @@ export interface BinOptions {
   readonly leastInBin?: number;
   /** Columns of category codes. */
   readonly categorical?: ReadonlySet<number>;
-  /** Memory for the bins, where threads share it. */
-  readonly allocate?: (bytes: number) => Uint8Array;
 }
 
 /** Rows that thresholds are found from, at most. */
 const MOST_SAMPLED = 200_000;
 /** Rows that a bin holds at least, where a column has few values: LightGBM's min_data_in_bin. */
 const LEAST_IN_BIN = 3;
-/** Bins of all columns whose histograms stay in a processor's cache. */
-const MOST_ROWWISE = 6000;
 
 /** A number from a inclusive to b exclusive that float32 holds, near their middle. */
 function between(a: number, b: number): number {
@@ -217,14 +211,13 @@ export function findBins(x: DenseMatrix, options: BinOptions = {}): readonly Bin
   return Array.from({ length: x.columns }, (_, j) => binColumn(x, j, options.categorical?.has(j) === true, options));
 }
 
-/** Rows in bins that are known: those of `findBins`. A missing value in a column that had none lies in the last bin. */
+/** Rows in bins that are known, those of `findBins`, into memory that may be given. A missing value in a column that had none lies in the last bin. */
 export function applyBins(
   x: DenseMatrix,
   columns: readonly BinColumn[],
-  { allocate }: Pick<BinOptions, "allocate"> = {},
+  bins: Uint8Array = new Uint8Array(x.rows * columns.length),
 ): BinnedMatrix {
   const { rows } = x;
-  const bins = allocate?.(rows * columns.length) ?? new Uint8Array(rows * columns.length);
   for (const [j, { thresholds, categories, count }] of columns.entries()) {
     const places = categories && new Map([...categories].map((category, b) => [category, b]));
     const own = bins.subarray(j * rows, (j + 1) * rows);
@@ -237,24 +230,5 @@ export function applyBins(
   }
   const offsets = new Uint32Array(columns.length + 1);
   for (const [j, { count }] of columns.entries()) offsets[j + 1] = (offsets[j] as number) + count;
-  return { rows, columns, bins, rowBins: rowwise(bins, rows, offsets, allocate), offsets };
-}
-
-/** Bins row by row: a row's columns lie side by side, so that its gradient is read once. */
-function rowwise(
-  bins: Uint8Array,
-  rows: number,
-  offsets: Uint32Array,
-  allocate: BinOptions["allocate"],
-): Uint16Array | undefined {
-  if ((offsets.at(-1) ?? 0) > MOST_ROWWISE) return undefined;
-  const width = offsets.length - 1;
-  const memory = allocate?.(2 * rows * width) ?? new Uint8Array(2 * rows * width);
-  const places = new Uint16Array(memory.buffer, memory.byteOffset, rows * width);
-  for (let j = 0; j < width; j++) {
-    const start = offsets[j] as number;
-    const own = bins.subarray(j * rows, (j + 1) * rows);
-    for (let i = 0; i < rows; i++) places[i * width + j] = start + (own[i] as number);
-  }
-  return places;
+  return { rows, columns, bins, offsets };
 }

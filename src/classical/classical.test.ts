@@ -8,9 +8,10 @@ import type { ModelProto } from "../onnx/index.js";
 import { chained, encodeModel, OnnxModel } from "../onnx/index.js";
 import { compile } from "../runtime/index.js";
 import { Random } from "../util/random.js";
-import { sortFloats } from "./binning.js";
+import { findBins, sortFloats } from "./binning.js";
 import type { Target } from "./gradient-boosting.js";
 import { fitGradientBoosting, fitGradientBoostingAside, meanLoss } from "./gradient-boosting.js";
+import { buildHistogram, treeArrays } from "./histogram.js";
 import { fitLinearSvm, fitLinearSvr } from "./linear-svm.js";
 import { fitLogisticRegression } from "./logistic-regression.js";
 import type { DenseMatrix } from "./matrix.js";
@@ -324,9 +325,45 @@ test("TF-IDF is scikit-learn's, also through the engine", async () => {
   near(toNumbers(none["x"] as TensorData), new Array<number>(2 * names.length).fill(0), 0, "texts without a known word");
 });
 
+for (const [columns, hasHessians, isShared] of [
+  [4, false, false],
+  [4, true, true],
+  [30, false, true],
+  [30, true, false],
+] as const)
+  test(`histograms to the bit as by plain sums: ${columns} columns, ${hasHessians ? "with" : "without"} weights`, () => {
+    const random = new Random(3, "histograms");
+    const rows = 900;
+    const values = Float32Array.from({ length: rows * columns }, () => random.uniform(-1, 1));
+    const x = denseMatrix(values, columns);
+    const options = { minLeafRows: 20, minLeafHessian: 1e-3, l2: 0 };
+    const arrays = treeArrays(x, findBins(x), 2, hasHessians, options, isShared);
+    const { data, order, gradients, hessians, histograms } = arrays;
+    assert.equal(arrays.places === undefined, columns === 30);
+    for (let i = 0; i < rows; i++) {
+      order[i] = (i * 7) % rows;
+      gradients[i] = random.uniform(-1, 1);
+      if (hessians !== undefined) hessians[i] = random.uniform(0, 1);
+    }
+    const [begin, end, from, to] = [100, 731, 1, columns - 1];
+    const { offsets } = data;
+    const expected = new Float64Array(histograms.length / 2);
+    for (let j = from; j < to; j++)
+      for (let i = begin; i < end; i++) {
+        const row = order[i] as number;
+        const at = 2 * ((offsets[j] as number) + (data.bins[j * rows + row] as number));
+        expected[at] = (expected[at] as number) + (gradients[row] as number);
+        expected[at + 1] = (expected[at + 1] as number) + (hessians?.[row] ?? 1);
+      }
+    const second = histograms.subarray(histograms.length / 2);
+    buildHistogram(arrays, begin, end, second, from, to);
+    assert.deepEqual(second, expected);
+    assert.ok(histograms.subarray(0, histograms.length / 2).every((v) => v === 0));
+  });
+
 test("boosted trees are the same to the bit in one thread and in several", () => {
   assert.ok(treeThreads !== undefined);
-  const { allocate, leaves: share } = treeThreads;
+  const share = treeThreads.leaves;
   const [rows, columns] = [12_000, 6];
   const random = new Random(5, "threads");
   // Gaps, and a column of categories.
@@ -348,7 +385,7 @@ test("boosted trees are the same to the bit in one thread and in several", () =>
     const alone = fitGradientBoosting(denseMatrix(values, columns), target, options);
     for (const threads of [2, 4]) {
       const expander = (arrays: TreeArrays, most: number): LeafExpander => share(arrays, most, threads);
-      const shared = fitGradientBoosting(denseMatrix(values, columns), target, { ...options, threads: { allocate, expander } });
+      const shared = fitGradientBoosting(denseMatrix(values, columns), target, { ...options, threads: expander });
       assert.deepEqual(shared, alone);
     }
   }

@@ -2,14 +2,15 @@
  * @module Gradient boosting of trees on histograms: missing values, columns of categories, early stopping.
  */
 import type { BinColumn } from "./binning.js";
-import { applyBins, findBins } from "./binning.js";
+import { findBins } from "./binning.js";
 import type { GrowOptions } from "./grow-tree.js";
 import { growTree } from "./grow-tree.js";
 import type { DenseMatrix } from "./matrix.js";
 import { classCounts } from "./naive-bayes.js";
 import type { SplitOptions } from "./split.js";
-import type { Allocate, LeafExpander, TreeArrays } from "./split-work.js";
-import { expandHere, treeArrays } from "./split-work.js";
+import { treeArrays } from "./histogram.js";
+import type { LeafExpander, TreeArrays } from "./split-work.js";
+import { expandHere } from "./split-work.js";
 import type { TreeEnsemble } from "./tree-ensemble.js";
 import { nextTurn } from "../util/next-turn.js";
 import { EnsembleBuilder, joinTrees, treeScores } from "./tree-ensemble.js";
@@ -29,10 +30,8 @@ export interface BoostingOptions extends Partial<GrowOptions>, Partial<SplitOpti
   readonly validation?: { readonly x: DenseMatrix; readonly target: Target; readonly patience: number } | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onRound?: (round: number, validationLoss: number | undefined) => void;
-  /** Memory that threads share, and their work on it; left out, all is done here. */
-  readonly threads?:
-    | { readonly allocate: Allocate; readonly expander: (arrays: TreeArrays, leaves: number) => LeafExpander }
-    | undefined;
+  /** The work of threads on arrays that they share; left out, all is done here. */
+  readonly threads?: ((arrays: TreeArrays, leaves: number) => LeafExpander) | undefined;
 }
 
 export interface Boosted {
@@ -158,13 +157,12 @@ function* boost(x: DenseMatrix, target: Target, options: BoostingOptions): Gener
   const { leaves = 31, maxDepth = Infinity, learningRate = 0.1 } = options;
   const { minLeafRows = 20, minLeafHessian = 1e-3, l2 = 0 } = options;
   const columns: readonly BinColumn[] = findBins(x, { maxBins, categorical });
-  const share = threads && { allocate: (bytes: number) => new Uint8Array(threads.allocate(bytes)) };
-  const data = applyBins(x, columns, share);
   const loss = lossOf(target);
   const { outputs } = loss;
   const slots = threads === undefined ? leaves : leaves + MOST_AHEAD;
-  const arrays = treeArrays(data, slots, loss.hasHessians, { minLeafRows, minLeafHessian, l2 }, threads?.allocate);
-  using expander = threads?.expander(arrays, leaves) ?? expandHere(arrays);
+  const splitOptions = { minLeafRows, minLeafHessian, l2 };
+  const arrays = treeArrays(x, columns, slots, loss.hasHessians, splitOptions, threads !== undefined);
+  using expander = threads?.(arrays, leaves) ?? expandHere(arrays);
   const scores = Float64Array.from({ length: x.rows * outputs }, (_, i) => loss.base[i % outputs] as number);
   const stopping = validation && new EarlyStopping(validation, loss.base);
   const grow: GrowOptions = { leaves, maxDepth, learningRate };

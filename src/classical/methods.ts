@@ -203,7 +203,7 @@ const randomForest: Method = {
     let forest: TreeEnsemble;
     if (shared === undefined) forest = fitRandomForest(x, target, options);
     else {
-      const data = forestData(x, target, options, (bytes) => new Uint8Array(shared.allocate(bytes)));
+      const data = forestData(x, target, options, shared.allocate);
       const pieces = await shared.forest(data, threads, (done) => onRound?.(done), signal);
       forest = joinTrees(pieces, new Float64Array(pieces[0]?.outputs ?? 1));
     }
@@ -232,7 +232,7 @@ const gradientBoosting: Method = {
       signal,
       onRound,
       validation: { x: toDense(validation.x), target: validation.target, patience: PATIENCE },
-      threads: shared && { allocate: shared.allocate, expander: (arrays, leaves) => shared.leaves(arrays, leaves, threads) },
+      threads: shared && ((arrays, leaves) => shared.leaves(arrays, leaves, threads)),
     });
     const isBinary = target.kind === "classes" && target.classes === 2;
     const model = chained([treesToModel(ensemble), boostedScores(ensemble.base, isBinary)], "gradient-boosting");

@@ -290,7 +290,7 @@ export function forestData(
   const usual = target.kind === "classes" ? Math.sqrt(x.columns) : x.columns / 3;
   const columns = findBins(x, { maxBins, leastInBin: 1, categorical });
   return {
-    data: applyBins(x, columns, allocate && { allocate }),
+    data: applyBins(x, columns, allocate?.(x.rows * x.columns)),
     target,
     minLeafRows,
     maxDepth,

@@ -3,12 +3,16 @@
  * so are columns: threads share them out.
  */
 import type { BinColumn, BinnedMatrix } from "./binning.js";
+import { buildHistogram, subtractHistogram } from "./histogram.js";
 import type { LeafSums, Split, SplitOptions } from "./split.js";
-import { bestSplit, buildHistogram, noSplit, subtractHistogram } from "./split.js";
+import { bestSplit, noSplit } from "./split.js";
 
-/** Arrays that the growth of trees works on; threads see the same memory. */
+/** Arrays that the growth of trees works on, all in one memory, which threads may share. */
 export interface TreeArrays {
+  readonly memory: WebAssembly.Memory;
   readonly data: BinnedMatrix;
+  /** [N, F], the bins row by row, as places among all bins; undefined where there are too many. */
+  readonly places: Uint16Array | undefined;
   /** Rows, those of a leaf side by side. */
   readonly order: Uint32Array;
   /** First derivatives of the loss by row. */
@@ -66,16 +70,12 @@ export interface LeafExpander extends Disposable {
 }
 
 /** Does a job for columns from … to − 1. */
-export function splitsOf(
-  { data, histograms, options, ...arrays }: TreeArrays,
-  job: SplitJob,
-  from: number,
-  to: number,
-): SplitPair {
+export function splitsOf(arrays: TreeArrays, job: SplitJob, from: number, to: number): SplitPair {
+  const { data, histograms, options } = arrays;
   const size = 2 * (data.offsets.at(-1) as number);
   const histogramOf = ({ slot }: Slot): Float64Array => histograms.subarray(slot * size, (slot + 1) * size);
   const own = histogramOf(job);
-  buildHistogram(data, arrays.order, arrays.gradients, arrays.hessians, job.begin, job.end, own, from, to);
+  buildHistogram(arrays, job.begin, job.end, own, from, to);
   const first = bestSplit(data, own, job.sums, options, from, to);
   if (job.sibling === undefined) return [first, undefined];
   const other = histogramOf(job.sibling);
@@ -161,27 +161,5 @@ export function expandHere(arrays: TreeArrays): LeafExpander {
     part: (leaf) => partition(arrays, leaf, scratch),
     settle: () => undefined,
     [Symbol.dispose]: () => undefined,
-  };
-}
-
-/** Memory for the arrays of trees: a plain buffer, or one that threads share. */
-export type Allocate = (bytes: number) => ArrayBufferLike;
-
-/** Arrays for trees; `slots` is how many leaves' histograms are held. */
-export function treeArrays(
-  data: BinnedMatrix,
-  slots: number,
-  hasHessians: boolean,
-  options: SplitOptions,
-  allocate: Allocate = (bytes) => new ArrayBuffer(bytes),
-): TreeArrays {
-  const { rows } = data;
-  return {
-    data,
-    order: new Uint32Array(allocate(4 * rows)),
-    gradients: new Float32Array(allocate(4 * rows)),
-    hessians: hasHessians ? new Float32Array(allocate(4 * rows)) : undefined,
-    histograms: new Float64Array(allocate(8 * slots * 2 * (data.offsets.at(-1) as number))),
-    options,
   };
 }

@@ -1,6 +1,5 @@
 /**
- * @module The best split of a leaf, from histograms of gradients: what gradient boosting does most of the time, over a range of columns, so that threads
- * share it out.
+ * @module The best split of a leaf, from histograms of gradients, over a range of columns, so that threads share it out.
  */
 import type { BinColumn, BinnedMatrix } from "./binning.js";
 
@@ -172,101 +171,4 @@ export function bestSplit(
     else scanCategories(scan, j, start, column);
   }
   return best;
-}
-
-/** Sums gradients and hessians of the rows `order[begin … end − 1]` by bin, over columns from … to − 1. */
-export function buildHistogram(
-  data: BinnedMatrix,
-  order: Uint32Array,
-  gradients: Float32Array,
-  hessians: Float32Array | undefined,
-  begin: number,
-  end: number,
-  histogram: Float64Array,
-  from: number,
-  to: number,
-): void {
-  histogram.fill(0, 2 * (data.offsets[from] as number), 2 * (data.offsets[to] as number));
-  if (data.rowBins !== undefined) {
-    sumRows(data.rowBins, data.columns.length, order, gradients, hessians, begin, end, histogram, from, to);
-    return;
-  }
-  for (let j = from; j < to; j++) {
-    const column = data.bins.subarray(j * data.rows, (j + 1) * data.rows);
-    const own = histogram.subarray(2 * (data.offsets[j] as number), 2 * (data.offsets[j + 1] as number));
-    if (hessians === undefined) countColumn(column, order, gradients, begin, end, own);
-    else sumColumn(column, order, gradients, hessians, begin, end, own);
-  }
-}
-
-/** Row by row: each row's gradient is read once, for all its columns. */
-function sumRows(
-  places: Uint16Array,
-  width: number,
-  order: Uint32Array,
-  gradients: Float32Array,
-  hessians: Float32Array | undefined,
-  begin: number,
-  end: number,
-  into: Float64Array,
-  from: number,
-  to: number,
-): void {
-  for (let i = begin; i < end; i++) {
-    const row = order[i] as number;
-    const g = gradients[row] as number;
-    const h = hessians === undefined ? 1 : (hessians[row] as number);
-    const first = row * width;
-    for (let p = first + from; p < first + to; p++) {
-      const b = 2 * (places[p] as number);
-      into[b] = (into[b] as number) + g;
-      into[b + 1] = (into[b + 1] as number) + h;
-    }
-  }
-}
-
-/** One column, where every row weighs 1: a loop of its own, since a choice within it takes an eighth more time. */
-function countColumn(
-  column: Uint8Array,
-  order: Uint32Array,
-  gradients: Float32Array,
-  begin: number,
-  end: number,
-  into: Float64Array,
-): void {
-  for (let i = begin; i < end; i++) {
-    const row = order[i] as number;
-    const b = 2 * (column[row] as number);
-    into[b] = (into[b] as number) + (gradients[row] as number);
-    into[b + 1] = (into[b + 1] as number) + 1;
-  }
-}
-
-function sumColumn(
-  column: Uint8Array,
-  order: Uint32Array,
-  gradients: Float32Array,
-  hessians: Float32Array,
-  begin: number,
-  end: number,
-  into: Float64Array,
-): void {
-  for (let i = begin; i < end; i++) {
-    const row = order[i] as number;
-    const b = 2 * (column[row] as number);
-    into[b] = (into[b] as number) + (gradients[row] as number);
-    into[b + 1] = (into[b + 1] as number) + (hessians[row] as number);
-  }
-}
-
-/** parent − sibling, over columns from … to − 1, into the parent's place. */
-export function subtractHistogram(
-  { offsets }: Pick<BinnedMatrix, "offsets">,
-  parent: Float64Array,
-  sibling: Float64Array,
-  from: number,
-  to: number,
-): void {
-  const end = 2 * (offsets[to] as number);
-  for (let p = 2 * (offsets[from] as number); p < end; p++) parent[p] = (parent[p] as number) - (sibling[p] as number);
 }

@@ -358,7 +358,7 @@ function growForest(
 
 /** Threads of Node. */
 export const treeThreads: TreeThreads = {
-  allocate: (bytes) => new SharedArrayBuffer(bytes),
+  allocate: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
   isWorthwhile: (rows, columns) => rows * columns >= WORTH_SHARING,
   leaves: (arrays, leaves, threads) => new SharedLeaves(arrays, leaves, threads),
   forest: growForest,

@@ -2,12 +2,12 @@
  * @module Threads for the work on trees, where there are some.
  */
 import type { ForestData } from "./random-forest.js";
-import type { Allocate, LeafExpander, TreeArrays } from "./split-work.js";
+import type { LeafExpander, TreeArrays } from "./split-work.js";
 import type { TreeEnsemble } from "./tree-ensemble.js";
 
 export interface TreeThreads {
   /** Memory that all threads see. */
-  readonly allocate: Allocate;
+  readonly allocate: (bytes: number) => Uint8Array;
   /** Tells whether so much data is worth the threads' start. */
   readonly isWorthwhile: (rows: number, columns: number) => boolean;
   /** Grows trees of at most so many leaves. */
