@@ -128,8 +128,8 @@ const SHARED = ["data", "labelColumn", "textColumn", "ignoreColumn"] as const;
 
 /** Tells whether a run has the settings, the seed and the split that are asked for. */
 const isOf = ({ options }: RunConfig, asked: Readonly<Record<string, unknown>>): boolean =>
-  SHARED.every((name) => JSON.stringify(options[name]) === JSON.stringify(asked[name])) &&
-  (options["seed"] ?? 1) === asked["seed"] &&
+  SHARED.every((name) => JSON.stringify(options[name]) === JSON.stringify(own(asked, name))) &&
+  (options["seed"] ?? 1) === own(asked, "seed") &&
   splitSeedOf(options) === splitSeedOf(asked);
 
 /** Trains a candidate, unless that was done before; one that was interrupted goes on from its last checkpoint. */
