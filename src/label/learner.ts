@@ -148,6 +148,8 @@ export class Learner implements AsyncDisposable {
         .updateTable("item")
         .set({ priority: 0 })
         .where("project", "=", project.id)
+        // Both values: so the index of the next item finds them.
+        .where("open", "in", [0, 1])
         .where("priority", ">", 0)
         .execute();
       for (const [place, { row, prediction }] of next.entries()) {

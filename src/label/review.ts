@@ -39,10 +39,17 @@ export interface ReviewedItem {
 
 /** Counts how far a project and its people are. */
 export async function progress({ db, project }: Workspace): Promise<Progress> {
-  const items = await db
+  // Positions have no gaps, and of what is no longer open there is less to count.
+  const { last } = await db
     .selectFrom("item")
-    .select(({ fn }) => [fn.countAll<number | string>().as("all"), fn.sum<number | string>("open").as("open")])
+    .select(({ fn }) => fn.max<number | null>("position").as("last"))
     .where("project", "=", project.id)
+    .executeTakeFirstOrThrow();
+  const { finished } = await db
+    .selectFrom("item")
+    .select(({ fn }) => fn.countAll<number | string>().as("finished"))
+    .where("project", "=", project.id)
+    .where("open", "=", 0)
     .executeTakeFirstOrThrow();
   const people = await db.selectFrom("person").select(["id", "name", "role"]).orderBy("created_at").execute();
   const counts = await db
@@ -64,8 +71,8 @@ export async function progress({ db, project }: Workspace): Promise<Progress> {
   const isRight = ({ value, gold }: (typeof checked)[number]): boolean =>
     sameValue(valueSchema.parse(JSON.parse(value)), valueSchema.parse(JSON.parse(gold as string)));
   return {
-    items: Number(items.all),
-    finished: Number(items.all) - Number(items.open ?? 0),
+    items: (last ?? -1) + 1,
+    finished: Number(finished),
     people: people.map(({ id, name, role }) => {
       const of = (wanted: "submitted" | "skipped") => counts.find(({ person, state }) => person === id && state === wanted);
       const own = checked.filter(({ person }) => person === id);

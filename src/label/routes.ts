@@ -219,7 +219,7 @@ function addLabelling(app: Hono<Env>, options: LabelAppOptions): void {
   app.get("/api/next", async (c) => {
     const { id } = expectPerson(c);
     const had = (c.req.query("after") ?? "").split(",").filter((text) => /^\d{1,9}$/.test(text));
-    const items = await workspace.next(id, Math.max(1, numberOf(c, "count", 1, 10)), had.slice(0, 20).map(Number));
+    const items = await workspace.next(id, Math.max(1, numberOf(c, "count", 1, 10)), had.slice(0, MOST_ITEMS).map(Number));
     return c.json({ items } satisfies Next);
   });
   app.get("/api/items/:position", async (c) => {

@@ -2,6 +2,7 @@
  * @module Migrations, in the order of their names; one set for SQLite and PostgreSQL. A migration that was released is never changed:
  * what comes later is a new one.
  */
+import { sql } from "kysely";
 import type { CreateTableBuilder, Kysely, Migration } from "kysely";
 
 export type Dialect = "sqlite" | "postgres";
@@ -108,8 +109,20 @@ async function createPeople({ schema }: Kysely<unknown>): Promise<void> {
     .execute();
 }
 
+/** What a page counts after each answer is counted in indexes, however long the texts are. */
+async function createCounts({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createIndex("item_gold")
+    .on("item")
+    .columns(["project", "position"])
+    .where(sql<boolean>`gold is not null`)
+    .execute();
+  await schema.createIndex("annotation_counts").on("annotation").columns(["project", "person", "state", "seconds"]).execute();
+}
+
 /** All migrations of a dialect, by name. */
 export const migrationsOf = (dialect: Dialect): Readonly<Record<string, Migration>> => ({
   "001-items": { up: (db: Kysely<unknown>) => createItems(db, dialect) },
   "002-people": { up: (db: Kysely<unknown>) => createPeople(db) },
+  "003-counts": { up: (db: Kysely<unknown>) => createCounts(db) },
 });

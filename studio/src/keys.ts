@@ -1,5 +1,5 @@
 /** Keys of labels, in their order, and the page's key handler. */
-import { useEffect, useLayoutEffect, useRef } from "react";
+import { useLayoutEffect, useRef } from "react";
 import { flushSync } from "react-dom";
 
 /** Digits first, then letters that mean nothing else here. */
@@ -16,7 +16,8 @@ export function useKeys(handle: (event: KeyboardEvent) => boolean): void {
   useLayoutEffect(() => {
     latest.current = handle;
   });
-  useEffect(() => {
+  // Not a moment later than the item is seen: a key that comes in between would be lost.
+  useLayoutEffect(() => {
     const listener = (event: KeyboardEvent): void => {
       // An editor's key is not the page's as well: its listener came first.
       if (event.defaultPrevented) return;

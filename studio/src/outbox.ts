@@ -45,6 +45,11 @@ class Outbox {
   };
   readonly state = (): OutboxState => this.#state;
 
+  /** Items whose answers wait. */
+  positions(): number[] {
+    return this.#queue.map(({ position }) => position);
+  }
+
   /** The revision of an item after what was sent from here. */
   revisionOf(position: number, seen: number): number {
     return Math.max(seen, this.#revisions.get(position) ?? 0);

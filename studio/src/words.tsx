@@ -73,6 +73,7 @@ const EN = {
   skipToMain: "To the content",
   loading: "Loading …",
   failed: "That did not work",
+  unreachable: "the server does not answer",
   again: "Try again",
   word: "Word",
   keys: {
@@ -161,6 +162,7 @@ const ZH: typeof EN = {
   skipToMain: "跳到正文",
   loading: "正在载入……",
   failed: "没有成功",
+  unreachable: "服务器没有响应",
   again: "重试",
   word: "词",
   keys: {

@@ -278,6 +278,35 @@ else
       assert.deepEqual(await own.values(), [{ polygons: [{ points, label: "A" }] }]);
     });
 
+    test("each of forty items is shown once, however slow the server is, and nothing is asked for at the end", async () => {
+      const data = join(folder, "forty.txt");
+      await writeFile(data, Array.from({ length: 40 }, (_, i) => `Text ${i}`).join("\n"));
+      await using own = await opened("text-classes", { data });
+      const { page } = own;
+      let asked = 0;
+      await page.route("**/api/next?*", async (route) => {
+        asked++;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        await route.continue();
+      });
+      for (let n = 1; n <= 40; n++) {
+        await item(page, n);
+        await page.keyboard.press(n % 2 === 0 ? "1" : "2");
+      }
+      await page.getByText("Everything is labelled.").waitFor();
+      await stored(page);
+      const before = asked;
+      assert.ok(before <= 41, `asked ${before} times`);
+      await page.waitForTimeout(500);
+      assert.equal(asked, before);
+      const values = await own.values();
+      assert.deepEqual(
+        values,
+        values.map((_, i) => ({ classes: [i % 2 === 0 ? "B" : "A"] })),
+      );
+      assert.equal(values.length, 40);
+    });
+
     test("a lost connection: the answer is kept in the page and sent again", async () => {
       await using own = await opened("text-classes");
       const { page, context } = own;
@@ -290,9 +319,15 @@ else
         .filter({ hasText: /No connection: 1 kept here/ })
         .waitFor();
       assert.deepEqual(await own.values(), []);
+      for (const n of [2, 3]) {
+        await item(page, n);
+        await page.keyboard.press("2");
+      }
+      await page.getByRole("alert").filter({ hasText: "the server does not answer" }).waitFor();
       await context.setOffline(false);
+      await item(page, 4);
       await stored(page);
-      assert.deepEqual(await own.values(), [{ classes: ["A"] }]);
+      assert.deepEqual(await own.values(), [{ classes: ["A"] }, { classes: ["B"] }, { classes: ["B"] }]);
     });
 
     test("a team: an owner joins by the link, invites somebody, and both label", async () => {

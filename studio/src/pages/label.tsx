@@ -1,11 +1,12 @@
 /** The page on which people label: one item at a time, the next one ready before it is needed. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useRef, useState } from "react";
 import { ClassesEditor } from "../editors/classes.js";
 import type { EditorProps } from "../editors/editor.js";
+import { useItems } from "../items-ahead.js";
 import { useKeys } from "../keys.js";
 import { outbox } from "../outbox.js";
-import { imageOf, server } from "../server.js";
+import { OfflineError, server } from "../server.js";
 import type { Item, Kind, Me, Value } from "../server.js";
 import { percent, useWords } from "../words.js";
 import type { Words } from "../words.js";
@@ -32,9 +33,6 @@ const FIELDS: Readonly<Record<Kind, string>> = {
   polygons: "polygons",
 };
 
-/** Items that are in the page before they are shown. */
-const AHEAD = 3;
-
 /** The value that labelling begins with: the person's own, or the model's proposal where several parts are easier to mend than to make. */
 function beginning(item: Item, kind: Kind): Value {
   if (item.own !== undefined) return item.own.value;
@@ -42,43 +40,15 @@ function beginning(item: Item, kind: Kind): Value {
   return { [FIELDS[kind]]: [] } as unknown as Value;
 }
 
-/** The items to come, fetched ahead. */
-function useItems() {
-  const [queue, setQueue] = useState<readonly Item[]>();
-  const answered = useRef(new Set<number>());
-  const fetching = useRef(false);
-  const [failure, setFailure] = useState<string>();
-  const fill = useCallback(async (current: readonly Item[]): Promise<void> => {
-    if (fetching.current || current.length >= AHEAD) return;
-    fetching.current = true;
-    try {
-      const had = [...current.map(({ position }) => position), ...answered.current].slice(-20);
-      const { items } = await server.next(AHEAD - current.length, had);
-      for (const { position, payload } of items) if (payload.image !== undefined) new Image().src = imageOf(position);
-      setFailure(undefined);
-      setQueue((now = []) => [...now, ...items.filter(({ position }) => now.every((one) => one.position !== position))]);
-    } catch (error) {
-      setFailure((error as Error).message);
-    } finally {
-      fetching.current = false;
-    }
-  }, []);
-  useEffect(() => {
-    if (queue === undefined || queue.length < AHEAD) void fill(queue ?? []);
-  }, [queue, fill]);
-  return {
-    item: queue?.[0],
-    loaded: queue !== undefined,
-    failure,
-    retry: () => void fill(queue ?? []),
-    pass(position: number): void {
-      answered.current.add(position);
-      setQueue((now = []) => now.filter((one) => one.position !== position));
-    },
-    show(item: Item): void {
-      answered.current.delete(item.position);
-      setQueue((now = []) => [item, ...now.filter((one) => one.position !== item.position)]);
-    },
+/** Counts again a moment after an answer, when it is stored: once for as many as come in the meantime. */
+function useRecount(): () => void {
+  const queries = useQueryClient();
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  return () => {
+    timer.current ??= setTimeout(() => {
+      timer.current = undefined;
+      void queries.invalidateQueries({ queryKey: ["progress"] });
+    }, 300);
   };
 }
 
@@ -86,7 +56,7 @@ export function LabelPage({ me }: { readonly me: Me }) {
   const words = useWords();
   const items = useItems();
   const { item } = items;
-  const queries = useQueryClient();
+  const recount = useRecount();
   const model = useQuery({
     queryKey: ["model"],
     queryFn: server.model,
@@ -97,7 +67,7 @@ export function LabelPage({ me }: { readonly me: Me }) {
   const answer = (position: number, seen: number, value: Value, state: "submitted" | "skipped", seconds: number): void => {
     outbox.add(position, { action: crypto.randomUUID(), value, state, seconds, revision: outbox.revisionOf(position, seen) });
     items.pass(position);
-    void queries.invalidateQueries({ queryKey: ["progress"] });
+    recount();
   };
   const undo = async (): Promise<void> => {
     if (!(await outbox.settled())) return;
@@ -105,7 +75,7 @@ export function LabelPage({ me }: { readonly me: Me }) {
       const { position, annotation } = await server.undo();
       outbox.noteRevision(position, annotation?.revision ?? 0);
       items.show(await server.item(position));
-      void queries.invalidateQueries({ queryKey: ["progress"] });
+      recount();
     } catch {
       // Nothing to undo: what is shown stays.
     }
@@ -123,7 +93,7 @@ export function LabelPage({ me }: { readonly me: Me }) {
     <div className="columns">
       <section className="stage" aria-live="polite">
         {item === undefined ? (
-          <Waiting loaded={items.loaded} failure={items.failure} retry={items.retry} />
+          <Waiting asked={items.asked} retry={items.retry} />
         ) : (
           <Suspense fallback={<p>{words.loading}</p>}>
             <Stage
@@ -168,26 +138,18 @@ export function LabelPage({ me }: { readonly me: Me }) {
   );
 }
 
-function Waiting({
-  loaded,
-  failure,
-  retry,
-}: {
-  readonly loaded: boolean;
-  readonly failure: string | undefined;
-  readonly retry: () => void;
-}) {
+function Waiting({ asked, retry }: Pick<ReturnType<typeof useItems>, "asked" | "retry">) {
   const words = useWords();
-  if (failure !== undefined)
+  if (asked?.came === "failed")
     return (
       <p role="alert">
-        {words.failed + words.colon + failure}{" "}
+        {words.failed + words.colon + (asked.error instanceof OfflineError ? words.unreachable : asked.error.message)}{" "}
         <button type="button" onClick={retry}>
           {words.again}
         </button>
       </p>
     );
-  if (!loaded) return <p>{words.loading}</p>;
+  if (asked?.came !== "ended") return <p>{words.loading}</p>;
   return (
     <div className="finished">
       <h2>{words.finished}</h2>
