@@ -1,7 +1,9 @@
 /**
  * @module The default classifier of texts beside TF-IDF with logistic regression (`--model logistic-regression`), on the same parts:
  * `DESCENT_DATA=… node dist/scripts/text-defaults.js FOLDER`. `--sets NAME,…` (known names, or tables), `--splits N`, `--texts N` and `--models NAME,…` take
- * others; a cell that FOLDER's results have already is not trained again. Prints a table for `benchmarks/text-classification.md`.
+ * others; a cell that FOLDER's results have already is not trained again. The set `NAME:no-header` is NAME as a table without a line of names, the number of
+ * the class first, each text in two columns, cut at its first blank, and no column is named to the training. Prints a table for
+ * `benchmarks/text-classification.md`.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,7 +18,10 @@ import { formatTable } from "../src/util/text.js";
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    sets: { type: "string", default: "sst2,chnsenticorp-hotel,online-shopping-10-cats,thucnews-titles" },
+    sets: {
+      type: "string",
+      default: "sst2,chnsenticorp-hotel,online-shopping-10-cats,thucnews-titles,thucnews-titles:no-header",
+    },
     splits: { type: "string", default: "3" },
     texts: { type: "string", default: "8000" },
     models: { type: "string", default: "ngram-cnn,logistic-regression" },
@@ -37,8 +42,16 @@ const results = (existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {})
 
 const quoted = (text: string): string => `"${text.replaceAll('"', '""').replaceAll(/[\r\n]+/g, " ")}"`;
 
+const NO_HEADER = ":no-header";
+
+/** A text as two, cut at its first blank. */
+const inTwo = (text: string): [string, string] => {
+  const at = text.indexOf(" ");
+  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
+};
+
 /** The texts of a part and their labels, as lines of CSV. */
-function linesOf(part: Dataset, textColumn: string, labelColumn: string): string[] {
+function linesOf(part: Dataset, textColumn: string, labelColumn: string, numbered?: readonly string[]): string[] {
   const names = textColumn.split(",");
   const label = part.column(labelColumn);
   return Array.from({ length: part.length }, (_, i) => {
@@ -46,15 +59,23 @@ function linesOf(part: Dataset, textColumn: string, labelColumn: string): string
       const column = part.column(name);
       return isText(column) ? (column.values[i] ?? "") : "";
     });
-    return `${quoted(texts.join(" "))},${quoted(labelText(label, i) ?? "")}`;
+    const [text, name] = [texts.join(" "), labelText(label, i) ?? ""];
+    return numbered === undefined
+      ? `${quoted(text)},${quoted(name)}`
+      : [`${numbered.indexOf(name) + 1}`, ...inTwo(text)].map(quoted).join(",");
   });
 }
 
 /** Writes a fifth of a sample of a set as the test part of each split, and the rest as its training part. */
 async function writeSplits(name: string, into: string): Promise<void> {
-  const { train, validation, test, roles } = await loadData(name, { tableOf: "texts" });
+  const isBare = name.endsWith(NO_HEADER);
+  const { train, validation, test, roles } = await loadData(isBare ? name.slice(0, -NO_HEADER.length) : name, {
+    tableOf: "texts",
+  });
   const { text = "text", target = "label" } = roles;
-  const lines = [train, validation, test].flatMap((part) => linesOf(part, text, target));
+  const labels = train.column(target);
+  const classes = [...new Set(Array.from({ length: train.length }, (_, i) => labelText(labels, i) ?? ""))].sort();
+  const lines = [train, validation, test].flatMap((part) => linesOf(part, text, target, isBare ? classes : undefined));
   for (let split = 0; split < splits; split++) {
     const order = new Random(split, "split").permutation(lines.length).subarray(0, most);
     const tested = Math.round(order.length / 5);
@@ -62,7 +83,7 @@ async function writeSplits(name: string, into: string): Promise<void> {
     const write = (part: string, rows: Uint32Array): void =>
       writeFileSync(
         join(into, String(split), `${part}.csv`),
-        `text,label\n${Array.from(rows, (row) => lines[row]).join("\n")}\n`,
+        `${isBare ? "" : "text,label\n"}${Array.from(rows, (row) => lines[row]).join("\n")}\n`,
       );
     write("test", order.subarray(0, tested));
     write("train", order.subarray(tested));
@@ -72,7 +93,8 @@ async function writeSplits(name: string, into: string): Promise<void> {
 async function accuracyOf(data: string, model: string, seed: number): Promise<number> {
   const out = mkdtempSync(join(tmpdir(), "texts-"));
   try {
-    const options = { task: "text-classification", data, labelColumn: "label", textColumn: "text", model, seed, check: false };
+    const named = data.includes(NO_HEADER) ? {} : { labelColumn: "label", textColumn: "text" };
+    const options = { task: "text-classification", data, ...named, model, seed, check: false };
     const { summary } = await trainTask(options, { out, overwrite: true });
     return summary?.metrics.test?.["accuracy"] ?? Number.NaN;
   } finally {

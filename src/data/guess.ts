@@ -107,12 +107,23 @@ function countValues(column: Column, most: number): number {
   return seen.size;
 }
 
-/** Tells whether a column may hold labels: few values, which many rows share. */
+/** Tells whether a column may hold labels: few values, which many rows share, and most rows have. */
 const isShared = (dataset: Dataset, name: string): boolean => {
   const most = Math.max(2, Math.min(100, dataset.length / 4));
   const column = dataset.column(name);
-  return (isText(column) || rowSize(column) === 1) && countValues(column, most) <= most;
+  if (!isText(column) && rowSize(column) !== 1) return false;
+  const count = countValues(column, most);
+  let missing = 0;
+  for (let i = 0; i < dataset.length; i++) if (isMissing(column, i)) missing++;
+  return count > 1 && count <= most && missing * 2 < dataset.length;
 };
+
+/** The column of classes in a table without a header: the last one if it may hold them, or else the last of few words. */
+function unnamedTarget(dataset: Dataset, names: readonly string[]): string | undefined {
+  const last = names.at(-1);
+  if (!names.every((name) => /^column\d+$/.test(name)) || (last !== undefined && isShared(dataset, last))) return last;
+  return names.findLast((name) => isText(dataset.column(name)) && isShared(dataset, name)) ?? last;
+}
 
 /** Tells whether a column holds texts that belong to a longer one beside it: titles, of several words and hardly ever repeated. */
 function isCompanion(column: Column): boolean {
@@ -145,7 +156,10 @@ const usualTextOf = (dataset: Dataset, { usualText }: RoleOptions): string | und
     : undefined;
 
 /** Chooses the roles: what the user says, then names, then types. DataError if a named column is not there. */
-export function guessRoles(dataset: Dataset, options: RoleOptions & { readonly tableOf?: "rows" | "texts" } = {}): ColumnRoles {
+export function guessRoles(
+  dataset: Dataset,
+  options: RoleOptions & { readonly tableOf?: "rows" | "texts"; readonly quantity?: boolean } = {},
+): ColumnRoles {
   const asked = options.labelColumn ?? options.targetColumn;
   if (asked !== undefined) dataset.column(asked);
   const image = dataset.names.find((name) => {
@@ -163,7 +177,10 @@ export function guessRoles(dataset: Dataset, options: RoleOptions & { readonly t
   else if (image !== undefined)
     texts = [named(dataset, TEXT_NAMES) ?? ""].filter((name) => name !== "" && isText(dataset.column(name)));
   const others = dataset.names.filter((name) => !texts.includes(name) && name !== image);
-  const target = byName ?? (texts.length > 0 ? others.findLast((name) => isShared(dataset, name)) : undefined) ?? others.at(-1);
+  const target =
+    byName ??
+    (texts.length > 0 ? others.findLast((name) => isShared(dataset, name)) : undefined) ??
+    (options.quantity === true ? others.at(-1) : unnamedTarget(dataset, others));
   const text = texts.filter((name) => name !== target).join(",");
   return {
     ...(image === undefined ? {} : { image }),

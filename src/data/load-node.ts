@@ -21,7 +21,7 @@ import { imageColumn, manifestParts } from "./images/manifest.js";
 import { withMasks } from "./images/masks-node.js";
 import { archiveParts, imageFolderParts, knownArchives } from "./images/open-node.js";
 import type { Parts } from "./parts.js";
-import { mapParts, SPLITS } from "./parts.js";
+import { mapParts } from "./parts.js";
 import { checkLabels } from "./labels.js";
 import type { DataTask, IdxLayout, KnownDataset, KnownFile } from "./registry.js";
 import { KNOWN_DATASETS, knownDataset } from "./registry.js";
@@ -30,17 +30,17 @@ import { findKnownFile } from "./registry-node.js";
 import { parseIdx } from "./readers/idx.js";
 import { holdsImages, readParquetImages } from "./readers/parquet-images-node.js";
 import type { TableOptions } from "./readers/table-file-node.js";
-import type { ReadTable } from "./readers/table-node.js";
 import type { TableSchema } from "./schema/table-schema.js";
-import { isTableName, tableFormat } from "./readers/table-file-node.js";
+import { tableFormat } from "./readers/table-file-node.js";
 import { isQuery } from "./readers/query-node.js";
 import { readTable } from "./readers/table-node.js";
+import { withoutStrayColumns } from "./stray-columns.js";
+import { archivedTables, hasTrainingTable, readTableParts } from "./table-parts-node.js";
 import { readTextFolders, textArchive } from "./text/class-texts-node.js";
 import type { TextOptions } from "./text/open-node.js";
 import { knownTexts, openTextFile, openTextFolder } from "./text/open-node.js";
 import type { TensorData } from "../graph/index.js";
 import { DataError } from "../util/errors.js";
-import { unknownName } from "../util/nearest.js";
 import { defined } from "../util/record.js";
 
 /** Options of `loadData`: columns, format, parts that are held out. */
@@ -50,6 +50,8 @@ export interface LoadOptions
   readonly pairs?: boolean;
   /** A file is a table whatever its name says (`.txt`, `.data`): of rows, in which no column is a text to read, or of texts with labels. */
   readonly tableOf?: "rows" | "texts";
+  /** The column to predict holds quantities, where it is guessed. */
+  readonly quantity?: boolean;
   /** Masks of images (`withMasks`), or a column of marked spans, which plays no other role. */
   readonly evidence?: string;
 }
@@ -116,7 +118,9 @@ export async function loadData(spec: string, options: LoadOptions = {}): Promise
   // Images that are not decoded have the columns that their reader gave them.
   const asked = isImages ? undefined : (options.textColumn ?? options.labelColumn ?? options.targetColumn);
   const notes: string[] = [...(opened.notes ?? []), ...(inspected?.notes ?? [])];
-  const read = inspected?.parts ?? opened.parts;
+  const whole = inspected?.parts ?? opened.parts;
+  const isTaught = options.schema !== undefined || opened.schema?.header !== true;
+  const read = isTaught ? whole : withoutStrayColumns(whole, notes);
   const roles: ColumnRoles = pairs
     ? pairRoles(read.train, options)
     : opened.roles !== undefined && asked === undefined
@@ -235,7 +239,9 @@ async function openFile(path: string, options: LoadOptions): Promise<Source> {
     if (images !== undefined) return { name, parts: images, ...IMAGES, badRows: 0 };
     const texts = await textArchive(files, path, options.encoding);
     if (texts !== undefined) return { name, ...texts, ...TEXTS, badRows: 0 };
-    throw new DataError(`${path}: expected images or texts in folders (CLASS/…), found none`);
+    const tables = await archivedTables(files, path, options);
+    if (tables !== undefined) return { name, ...tables };
+    throw new DataError(`${path}: expected images or texts in folders (CLASS/…), or a table, found none`);
   }
   if (/\.json$/i.test(path)) {
     const boxes = await boxSource(name, await fileTree(path), options);
@@ -285,41 +291,14 @@ async function openFolder(folder: string, options: LoadOptions): Promise<Source>
   }
   const boxes = await boxSource(name, await folderTree(folder), options);
   if (boxes !== undefined) return boxes;
-  const tables = files.filter(isTableName);
   const imageParts = await imageFolderParts(folder, files, options);
   if (imageParts !== undefined) return { name, parts: imageParts, ...IMAGES, badRows: 0 };
   const texts = await openTextFolder(folder, files, options);
   if (texts !== undefined) return texts;
-  const part = (names: readonly string[]): string | undefined => tables.find((file) => names.includes(file.split(".")[0] ?? ""));
   const classes =
-    options.tableOf === "rows" || part(SPLITS.train) !== undefined ? undefined : await readTextFolders(folder, options.encoding);
+    options.tableOf === "rows" || hasTrainingTable(files) ? undefined : await readTextFolders(folder, options.encoding);
   if (classes !== undefined) return { name, ...classes, ...TEXTS, badRows: 0 };
-  const train = part(SPLITS.train) ?? (tables.length === 1 ? tables[0] : undefined);
-  if (train === undefined) {
-    const found = tables.length === 0 ? "none" : tables.join(", ");
-    throw new DataError(`${folder}: expected one table, or a train.csv, .tsv, .jsonl or .parquet, found ${found}`);
-  }
-  let badRows = 0;
-  const notes: string[] = [];
-  const readPart = async (file: string, schema: TableSchema | undefined = options.schema): Promise<ReadTable> => {
-    const table = await readTable(join(folder, file), { ...options, schema });
-    badRows += table.badRows;
-    notes.push(...table.notes);
-    return table;
-  };
-  const [validation, test] = [part(SPLITS.validation), part(SPLITS.test)];
-  const { data, schema } = await readPart(train);
-  const read = async (file: string): Promise<Dataset> => (await readPart(file, schema)).data;
-  const parts: Parts = {
-    train: data,
-    ...(validation === undefined ? {} : { validation: await read(validation) }),
-    ...(test === undefined ? {} : { test: await read(test) }),
-  };
-  for (const other of [parts.validation, parts.test])
-    for (const column of parts.train.names)
-      if (other !== undefined && !other.has(column))
-        throw new DataError(`${folder}: ${unknownName("column", column, other.names)}`);
-  return { name, parts, badRows, notes, ...(schema === undefined ? {} : { schema }) };
+  return { name, ...(await readTableParts(folder, files, options)) };
 }
 
 async function openKnown(known: KnownDataset, options: LoadOptions): Promise<Source> {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { zip } from "./archives.test.util.js";
 import { Dataset } from "./dataset.js";
 import { sha256 } from "./files-node.js";
 import { guessRoles, guessTask } from "./guess.js";
@@ -132,6 +133,50 @@ test("a folder gives its own splits; columns of the parts must agree", async () 
   await assert.rejects(loadData(parts), oneLine(/unknown column "label"; did you mean "labels"/));
   await mkdir(join(folder, "nothing"));
   await assert.rejects(loadData(join(folder, "nothing")), oneLine(/nothing: expected one table, or a train\.csv.*found none/));
+});
+
+test("a test part without labels is none, in a folder and in an archive; so are nameless columns of nothing and of row numbers", async () => {
+  const rows = Array.from({ length: 30 }, (_, i) => `${i},${i % 7},${i % 5},${i % 2 === 0 ? "a" : "b"},`).join("\n");
+  const files = {
+    "train.csv": `,x,y,label,\n${rows}\n`,
+    "test.csv": rows.replaceAll(/,[ab],/g, ",").replace(/^/, ",x,y,\n"),
+    "sample_submission.csv": "id,label\n0,a\n",
+  };
+  const kaggle = join(folder, "kaggle");
+  await mkdir(kaggle);
+  for (const [name, content] of Object.entries(files)) await writeFile(join(kaggle, name), content);
+  const archive = join(folder, "kaggle.zip");
+  await writeFile(archive, zip(Object.entries(files).map(([name, content]) => [`data/${name}`, Buffer.from(content)])));
+  for (const spec of [kaggle, archive]) {
+    const data = await loadData(spec, { tableOf: "rows" });
+    assert.deepEqual(data.train.names, ["x", "y", "label"]);
+    assert.equal(data.train.length + data.validation.length + data.test.length, 30);
+    assert.match(data.notes.join("\n"), /test\.csv has no column "label" and is no part to measure on/);
+    assert.match(
+      data.notes.join("\n"),
+      /a column without a name and without values left out\na column without a name that counts the rows/,
+    );
+  }
+  const odd = join(folder, "odd.zip");
+  await writeFile(
+    odd,
+    zip([
+      ["a.csv", Buffer.from("x\n1\n")],
+      ["b.csv", Buffer.from("y\n1\n")],
+    ]),
+  );
+  await assert.rejects(loadData(odd), oneLine(/odd\.zip: expected one table, or a train\.csv.*found a\.csv, b\.csv/));
+});
+
+test("in a table without a header the class is the column of few words, unless the last may be one", async () => {
+  const guessed = async (name: string, row: (i: number) => string, quantity = false): Promise<string | undefined> => {
+    await writeFile(join(folder, name), Array.from({ length: 40 }, (_, i) => `${row(i)}\n`).join(""));
+    return (await loadData(join(folder, name), { tableOf: "rows", quantity })).roles.target;
+  };
+  const middle = (i: number): string => `${i * 3}.5,${["x", "y", "z"][i % 3]},${i * 0.37}`;
+  assert.equal(await guessed("middle.csv", middle), "column1");
+  assert.equal(await guessed("middle.csv", middle, true), "column2");
+  assert.equal(await guessed("last.csv", (i) => `${["x", "y"][i % 2]},${i * 0.37},${i % 4}`), "column2");
 });
 
 test("bad input is refused in one line", async () => {

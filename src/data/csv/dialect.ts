@@ -30,6 +30,8 @@ export interface Dialect extends Delimiters {
 }
 
 const CANDIDATES = ["\t", ";", "|", ","] as const;
+/** Delimiters of few files, where none of the others parts anything. */
+const RARE = ["，", "；", "^", "~", "¦", "\u0001"] as const;
 /** The number of records to examine. */
 const SAMPLE = 200;
 
@@ -83,16 +85,18 @@ function areBlankParted(head: string, whole: boolean): boolean {
 
 /** The delimiter that makes records of one length; commas last, which stand in numbers and sentences as well. */
 function guessDelimiter(head: string, whole: boolean): string {
-  const fits = CANDIDATES.map((delimiter) => {
+  const fitting = (delimiter: string): { readonly delimiter: string } & ReturnType<typeof fitOf> => {
     const delimiters = { delimiter, quote: guessQuote(head, delimiter) };
     return { delimiter, ...fitOf(sample(head, { ...delimiters, escaped: isEscaped(head, delimiters, whole) }, whole)) };
-  });
+  };
+  const fits = CANDIDATES.map(fitting);
   const regular = fits.find(({ share }) => share === 1);
   // A tab or two may stand among blanks.
   if ((regular === undefined || (regular.delimiter === "\t" && regular.fields === 2)) && areBlankParted(head, whole)) return " ";
   if (regular !== undefined) return regular.delimiter;
   const best = fits.reduce((a, b) => (b.share > a.share + 0.05 ? b : a));
-  return best.share > 0 ? best.delimiter : ",";
+  if (best.share > 0) return best.delimiter;
+  return RARE.find((delimiter) => head.includes(delimiter) && fitting(delimiter).share === 1) ?? ",";
 }
 
 /** The dialect of a text, from its beginning. `names` are columns that it should have: a first record that holds them is a header. */

@@ -80,9 +80,13 @@ function unmarkedUtf16(head: Uint8Array): string | undefined {
 /** Measures how far a file's bytes above 127 read as the frequent characters of an encoding with two bytes a character. */
 interface DoubleByte {
   readonly encoding: string;
+  /** Whether two bytes begin a character of four, as GB 18030 has them. */
+  readonly isLonger?: (lead: number, next: number) => boolean;
   /** 1 for a frequent character, 0 for a rare one; undefined for none. */
   readonly weigh: (lead: number, trail: number) => number | undefined;
 }
+
+const isLatin = (byte: number): boolean => between(byte | 0x20, 0x61, 0x7a);
 
 const between = (byte: number, low: number, high: number): boolean => byte >= low && byte <= high;
 
@@ -100,6 +104,7 @@ const DOUBLE_BYTES: readonly DoubleByte[] = [
       between(lead, 0x81, 0xfe) && between(trail, 0x40, 0xfe)
         ? Number(trail >= 0xa1 && (between(lead, 0xb0, 0xd7) || between(lead, 0xa1, 0xa3)))
         : undefined,
+    isLonger: (lead, next) => between(lead, 0x81, 0xfe) && between(next, 0x30, 0x39),
   },
   {
     encoding: "big5",
@@ -120,17 +125,27 @@ const DOUBLE_BYTES: readonly DoubleByte[] = [
 ];
 
 /** Distinct pairs that an encoding makes of the bytes, and the share of them that is frequent; undefined where it can't be it. */
-function weighPairs({ weigh }: DoubleByte, bytes: Uint8Array): { share: number; leads: readonly number[] } | undefined {
+function weighPairs({ weigh, isLonger }: DoubleByte, bytes: Uint8Array): { share: number; leads: readonly number[] } | undefined {
   const pairs = new Map<number, number>();
-  let broken = 0;
+  let [broken, inWords] = [0, 0];
   for (let i = 0; i < bytes.length; i++) {
     const lead = bytes[i] as number;
     if (lead < 0x80) continue;
+    // Names have signs of four bytes, which say nothing of how frequent the others are.
+    if (isLonger?.(lead, bytes[i + 1] ?? 0) === true && isLonger(bytes[i + 2] ?? 0, bytes[i + 3] ?? 0)) {
+      i += 3;
+      continue;
+    }
     const weight = weigh(lead, bytes[i + 1] ?? 0);
     if (weight === undefined) broken++;
-    else pairs.set((lead << 8) | (bytes[++i] as number), weight);
+    else {
+      const trail = bytes[++i] as number;
+      // A letter of its own within a word of Latin ones: Ána, Málaga.
+      if (!pairs.has((lead << 8) | trail) && isLatin(trail) && isLatin(bytes[i + 1] ?? 0)) inWords++;
+      pairs.set((lead << 8) | trail, weight);
+    }
   }
-  if (pairs.size === 0 || broken > pairs.size / 50) return undefined;
+  if (pairs.size === 0 || broken > pairs.size / 50 || inWords > pairs.size / 2) return undefined;
   const frequent = [...pairs.values()].reduce((sum, weight) => sum + weight, 0);
   return { share: frequent / pairs.size, leads: [...pairs.keys()].map((pair) => pair >> 8) };
 }
@@ -203,4 +218,50 @@ export function guessEncoding(bytes: Uint8Array): string {
   return inRuns(bytes) > 0.85
     ? best(Object.keys(ALPHABETS) as (keyof typeof ALPHABETS)[], (name) => weighAlphabet(name, bytes))
     : best(LATIN, (name) => weighLatin(name, bytes));
+}
+
+/** Bytes that an encoding is guessed from. */
+const SAMPLE = 1 << 16;
+
+/** Collects lines with bytes above 127, and counts those that are UTF-8. */
+export class Sample {
+  readonly #lines: Uint8Array[] = [];
+  #size = 0;
+  valid = 0;
+  invalid = 0;
+
+  add(chunk: Uint8Array): void {
+    // The first and the last line of a chunk may be cut.
+    for (let start = chunk.indexOf(10) + 1; this.#size < SAMPLE;) {
+      const end = chunk.indexOf(10, start);
+      if (end < 0) break;
+      const line = chunk.subarray(start, end);
+      start = end + 1;
+      if (!line.some((byte) => byte > 0x7f)) continue;
+      this.#lines.push(line.slice());
+      this.#size += line.length;
+      if (isUtf8(line)) this.valid++;
+      else this.invalid++;
+    }
+  }
+
+  get bytes(): Uint8Array {
+    const all = new Uint8Array(this.#size + this.#lines.length);
+    let at = 0;
+    for (const line of this.#lines) {
+      all.set(line, at);
+      all[at + line.length] = 10;
+      at += line.length + 1;
+    }
+    return all;
+  }
+}
+
+/** A first chunk whose first line is whole, and the last as well where there is but one chunk. */
+export function withBreak(chunk: Uint8Array): Uint8Array {
+  const framed = new Uint8Array(chunk.length + 2);
+  framed[0] = 10;
+  framed.set(chunk, 1);
+  framed[framed.length - 1] = 10;
+  return framed;
 }

@@ -15,6 +15,8 @@ const WINDOWS_1251 = Uint8Array.from([
   0xe4, 0xe0, 10,
 ]);
 
+const TEN = Array.from({ length: 10 }, (_, i) => i);
+
 testKinds([
   {
     what: "a list of objects in one JSON file",
@@ -293,7 +295,74 @@ testKinds([
     first: { name: "North", n: null, m: null },
     notes: [/3 lines without any value are no rows/],
   },
+  {
+    what: "GB18030 with characters of four bytes",
+    content: Uint8Array.from([...GB18030, 0x35, 0x2c, 0x95, 0x34, 0xb6, 0x37, 0xd2, 0xb0, 10]),
+    columns: /of 3 rows: 年龄 int64, 流失 text/,
+    first: { 年龄: 3, 流失: "否" },
+    notes: [/not UTF-8, read as GB18030/],
+  },
+  {
+    what: "a Latin letter within words is no sign of Chinese",
+    content: `name,n\n${lines(9, (i) => `Ána ${i},${i}`)}`,
+    encoding: "latin1",
+    columns: /name text, n int64/,
+    first: { name: "Ána 0", n: 0 },
+    notes: [/not UTF-8, read as Windows-1252/],
+  },
+  {
+    what: "commas of Chinese",
+    content: `年龄，城市\n${lines(9, (i) => `${20 + i}，北京`)}`,
+    columns: /年龄 int64, 城市 text/,
+    first: { 年龄: 20, 城市: "北京" },
+  },
+  {
+    what: "carets",
+    content: `a^b\n${lines(9, (i) => `${i}^x${i % 3 === 0 ? ", y" : ""}`)}`,
+    columns: /a int64, b text/,
+    first: { a: 0, b: "x, y" },
+  },
+  {
+    what: "names of rows that the header has none for, as R writes them",
+    content: `"a","b"\n${lines(9, (i) => `"row ${i}",${i},"x"`)}`,
+    columns: /row_name text, a int64, b text/,
+    first: { row_name: "row 0", a: 0, b: "x" },
+    notes: [/rows have a cell more than the header; the first column is called row_name/],
+  },
+  {
+    what: "signs without a width around a name",
+    content: `\u200Ba,b\u00A0\n${lines(9, (i) => `${i},x`)}`,
+    columns: /a int64, b text/,
+    first: { a: 0, b: "x" },
+  },
+  ...Object.entries({
+    "columns of numbered cells": {
+      a: Object.fromEntries(TEN.map((i) => [i, i])),
+      b: Object.fromEntries(TEN.map((i) => [i, "x"])),
+    },
+    "lists by column": { a: TEN, b: TEN.map(() => "x") },
+    "columns, index, data": { columns: ["a", "b"], index: TEN, data: TEN.map((i) => [i, "x"]) },
+    "numbered rows": Object.fromEntries(TEN.map((i) => [i, { a: i, b: "x" }])),
+    "rows under a name": { version: 1, data: TEN.map((i) => ({ a: i, b: "x" })) },
+  }).map(([what, value]) => ({
+    what: `one object of JSON, as pandas and services write it: ${what}`,
+    name: `${what.replaceAll(/\W+/g, "-")}.json`,
+    content: JSON.stringify(value, undefined, what.length % 2 === 0 ? 2 : 0),
+    columns: /of 10 rows: a int64, b text/,
+    first: { a: 0, b: "x" },
+  })),
 ]);
+
+test("text that is another program's is called by what it is", async () => {
+  for (const [name, content, pattern] of [
+    ["rows.txt", "+1 1:0.5 3:1\n-1 2:1\n", /got rows of LIBSVM/],
+    ["iris.csv", "% made by hand\n@RELATION iris\n@ATTRIBUTE a NUMERIC\n@DATA\n1\n", /got an ARFF file of Weka/],
+    ["export.xls", "<html><table><tr><td>a</td></tr></table></html>", /expected a workbook, got a web page by its name/],
+  ] as const)
+    await assert.rejects(readTable(file(name, content), { format: "csv" }), pattern);
+  const wide = Uint8Array.from([0xff, 0xfe, 0, 0, 0x61, 0, 0, 0, 10, 0, 0, 0]);
+  await assert.rejects(readTable(file("wide.csv", wide)), /got a text in UTF-32; save it as UTF-8/);
+});
 
 test("a last row that was cut off is no footnote", async () => {
   const path = file("cut.csv", `name,n,m\n${lines(9, (i) => `p${i},${i},2`)}p9`);

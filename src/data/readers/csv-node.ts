@@ -8,7 +8,7 @@ import { createGunzip } from "node:zlib";
 import { fileRow } from "../column.js";
 import type { Dialect, DialectOptions } from "../csv/dialect.js";
 import { checkDelimiter, guessDialect, leadingRecords } from "../csv/dialect.js";
-import { checkEncoding, encodingName, guessEncoding, isUtf8, markedEncoding, streamDecoder } from "../csv/encoding.js";
+import { checkEncoding, encodingName, guessEncoding, markedEncoding, Sample, streamDecoder, withBreak } from "../csv/encoding.js";
 import type { CsvRecord } from "../csv/records.js";
 import { RecordReader } from "../csv/records.js";
 import { RowFilter, SAMPLE_ROWS } from "../csv/stray-rows.js";
@@ -51,8 +51,6 @@ export interface RawTable {
 const HEAD = 1 << 18;
 /** Bytes of a file that are read at once. */
 const PIECE = 1 << 18;
-/** Bytes that an encoding is guessed from. */
-const SAMPLE = 1 << 16;
 
 /** The bytes of a file, unzipped. */
 async function* bytesOf(path: string, zipped: boolean): AsyncGenerator<Uint8Array> {
@@ -89,40 +87,6 @@ interface Encoding {
   readonly byHead?: true;
 }
 
-/** Collects lines with bytes above 127, and counts those that are UTF-8. */
-class Sample {
-  readonly #lines: Uint8Array[] = [];
-  #size = 0;
-  valid = 0;
-  invalid = 0;
-
-  add(chunk: Uint8Array): void {
-    // The first and the last line of a chunk may be cut.
-    for (let start = chunk.indexOf(10) + 1; this.#size < SAMPLE;) {
-      const end = chunk.indexOf(10, start);
-      if (end < 0) break;
-      const line = chunk.subarray(start, end);
-      start = end + 1;
-      if (!line.some((byte) => byte > 0x7f)) continue;
-      this.#lines.push(line.slice());
-      this.#size += line.length;
-      if (isUtf8(line)) this.valid++;
-      else this.invalid++;
-    }
-  }
-
-  get bytes(): Uint8Array {
-    const all = new Uint8Array(this.#size + this.#lines.length);
-    let at = 0;
-    for (const line of this.#lines) {
-      all.set(line, at);
-      all[at + line.length] = 10;
-      at += line.length + 1;
-    }
-    return all;
-  }
-}
-
 /**
  * Detects a file's encoding from all its bytes, or where `byHead` from the first ones if these are UTF-8; a gzip file is read to its end in any case, and so
  * checked.
@@ -147,15 +111,6 @@ async function detectEncoding(path: string, zipped: boolean, asked: string | und
   if (sample.valid > sample.invalid) return { encoding: "utf-8", broken: true };
   const encoding = guessEncoding(sample.bytes);
   return { encoding, note: `${path}: not UTF-8, read as ${encodingName(encoding)}; --encoding says otherwise` };
-}
-
-/** A first chunk whose first line is whole, and the last as well where there is but one chunk. */
-function withBreak(chunk: Uint8Array): Uint8Array {
-  const framed = new Uint8Array(chunk.length + 2);
-  framed[0] = 10;
-  framed.set(chunk, 1);
-  framed[framed.length - 1] = 10;
-  return framed;
 }
 
 /** The text of a file piece by piece; the last piece says so. */

@@ -3,12 +3,14 @@
  * at some tens of thousands).
  */
 import { createReadStream, createWriteStream, mkdtempSync, rmSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { DataError } from "../../util/errors.js";
 import { ROW_REMEDY } from "./csv-node.js";
+import { rowsInObject } from "../text/json-rows.js";
 import { isJsonList } from "./describe-file-node.js";
 
 /** Deeper than any data that people write, and far from where a parser's stack ends. */
@@ -91,12 +93,42 @@ async function deepLine(path: string, zipped: boolean, isLines: boolean): Promis
 
 const isMarked = (bytes: Uint8Array): boolean => bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
 
+/** A file in a folder that goes with the process, since a table is read until then, and any number of times. */
+function fileForRows(): string {
+  const folder = mkdtempSync(join(tmpdir(), "descent-rows-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return join(folder, "rows.jsonl");
+}
+
+/** Larger files are no single object that a parser should hold. */
+const MOST_OBJECT = 2 ** 28;
+
+/** The rows of a file that is one object, or undefined where it is an object a line. */
+async function rowsOfObject(path: string, zipped: boolean): Promise<readonly unknown[] | undefined> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of pieces(path, zipped)) {
+    size += piece.length;
+    if (size > MOST_OBJECT) return undefined;
+    parts.push(piece);
+  }
+  try {
+    return rowsInObject(JSON.parse(new TextDecoder().decode(Buffer.concat(parts))));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Writes rows as lines. */
+async function rowsFile(rows: readonly unknown[]): Promise<string> {
+  const file = fileForRows();
+  await writeFile(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+  return file;
+}
+
 /** Copies a file without the mark at its beginning, each line that nests too deep made one that does not parse, so that rows keep their numbers. */
 async function cleanCopy(path: string, zipped: boolean): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), "descent-rows-"));
-  // The table is read until the process ends, and any number of times.
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  const copy = join(folder, "rows.jsonl");
+  const copy = fileForRows();
   const out = createWriteStream(copy);
   let line: Uint8Array[] = [];
   let count = 0;
@@ -152,6 +184,8 @@ export async function checkJson(path: string, zipped: boolean, skipBadRows: bool
     throw new DataError(
       `${path}: ${isLines ? "row" : "line"} ${line}: expected JSON that nests at most ${DEEPEST} deep, got a deeper one; ${isLines ? ROW_REMEDY : "flatten it"}`,
     );
+  const rows = line === undefined && isLines && /\.json(\.gz)?$/i.test(path) ? await rowsOfObject(path, zipped) : undefined;
+  if (rows !== undefined) return { path: await rowsFile(rows), zipped: false, format };
   if (line === undefined && !isMarked(head)) return { path, zipped, format };
   return { path: await cleanCopy(path, zipped), zipped: false, format };
 }

@@ -87,7 +87,16 @@ const FOREIGN: readonly (readonly [begin: RegExp, what: string])[] = [
   [/^version https:\/\/git-lfs\./, "a pointer of Git LFS; fetch the file itself (git lfs pull)"],
   [/^(?:\x89PNG\r\n|\xff\xd8\xff|GIF8|RIFF.{4}WEBP)/s, "an image, and columns are asked for"],
   [/^%PDF-/, "a PDF; export the table from where it was made"],
+  [
+    /^(?:\s*%[^\n]*\n)*\s*@relation\s/i,
+    "an ARFF file of Weka; save it there as CSV, or in Python: pandas.DataFrame(scipy.io.arff.loadarff(FILE)[0]).to_csv(…)",
+  ],
+  [/^(?:ÿþ\0\0|\0\0þÿ)/, "a text in UTF-32; save it as UTF-8"],
   [/^ÐÏ.à/s, "a workbook of Excel before 2007; save it as .xlsx or .csv"],
+  [
+    /^[-+]?\d+(?:\.\d+)?(?: \d+:[-+\d.eE]+)+ *\r?\n/,
+    "rows of LIBSVM (label number:value …); write them as CSV, in Python by sklearn.datasets.load_svmlight_file",
+  ],
   [/^PK.*mimetypeapplication\/vnd\.oasis/s, "an OpenDocument file; save it as .xlsx or .csv"],
 ];
 
@@ -96,9 +105,13 @@ const ENCRYPTED = Buffer.from("EncryptedPackage", "utf16le");
 
 /** Errors: DataError if a file begins as one that is no table, whatever its name says. */
 export async function refuseForeign(path: string, head: Uint8Array): Promise<void> {
-  const begin = new TextDecoder("latin1").decode(head.subarray(0, 200)).replace(/^ï»¿/, "");
+  const begin = new TextDecoder("latin1").decode(head.subarray(0, 4096)).replace(/^ï»¿/, "");
   if (/^ÐÏ.à/s.test(begin) && Buffer.from(await readFileBytes(path)).includes(ENCRYPTED))
     throw new DataError(`${path}: expected a table, got a workbook with a password; save it without one`);
+  if (/\.xls$/i.test(path) && /^\s*<(?!\?xml)/.test(begin))
+    throw new DataError(
+      `${path}: expected a workbook, got a web page by its name; open it in Excel and save it as .xlsx or .csv`,
+    );
   const found = FOREIGN.find(([pattern]) => pattern.test(begin));
   if (found !== undefined) throw new DataError(`${path}: expected a table, got ${found[1]}`);
 }

@@ -22,12 +22,25 @@ export interface RowNaming {
   readonly hadHeader?: boolean;
 }
 
+/** Blanks and signs without a width around a name, which copying leaves. */
+const UNSEEN = /^[\s\u200b\u200e\u200f\u2060\ufeff]+|[\s\u200b\u200e\u200f\u2060\ufeff]+$/g;
+
+/** The name of a column of names of rows. */
+const ROW_NAMES = "row_name";
+
+/** Tells whether rows have a cell more than the header, which is their name, as R writes tables. */
+function nameRows(header: readonly string[], rows: readonly Pick<CsvRecord, "fields">[]): boolean {
+  const isLonger = ({ fields }: Pick<CsvRecord, "fields">): boolean => fields.length === header.length + 1;
+  return header.length > 1 && rows.length > 1 && rows.every(isLonger) && rows.some(({ fields }) => fields.at(-1)?.trim() !== "");
+}
+
 /** Names of columns: without blanks around, none of them twice, `column2` where there is none. */
 function columnNames(fields: readonly string[]): { names: string[]; twice: string[] } {
   const names: string[] = [];
   const twice: string[] = [];
   for (const [at, field] of fields.entries()) {
-    const given = field.trim() === "" ? `column${at}` : field.trim().normalize("NFC");
+    const trimmed = field.replaceAll(UNSEEN, "");
+    const given = trimmed === "" ? `column${at}` : trimmed.normalize("NFC");
     let name = given;
     for (let k = 1; names.includes(name); k++) name = `${given}_${k}`;
     if (name !== given) twice.push(`"${given}"`);
@@ -45,10 +58,12 @@ function unnamed(count: number, { names = [], hadHeader }: RowNaming): { names: 
 /** Names the columns of a table by its first records, with what is to be said of that. */
 export function nameColumns(
   where: string,
-  [{ fields: first } = { fields: [] }, second]: readonly Pick<CsvRecord, "fields">[],
+  [{ fields: head } = { fields: [] }, second, ...rest]: readonly Pick<CsvRecord, "fields">[],
   { header, titles, under }: Layout,
   options: RowNaming,
 ): { readonly names: readonly string[]; readonly notes: readonly string[] } {
+  const isLeft = header && under === undefined && second !== undefined && nameRows(head, [second, ...rest]);
+  const first = isLeft ? [ROW_NAMES, ...head] : head;
   const given = under === "names" ? joinedNames(first, second?.fields ?? []) : first;
   const { names, twice } = header ? columnNames(given) : unnamed(first.length, options);
   const notes = [
@@ -57,6 +72,7 @@ export function nameColumns(
       : [
           `${where}: the first row is no header, so columns are called ${names.slice(0, 8).join(", ")}${names.length > 8 ? ", …" : ""}`,
         ]),
+    ...(isLeft ? [`${where}: rows have a cell more than the header; the first column is called ${ROW_NAMES}`] : []),
     ...(titles === 0 ? [] : [`${where}: the first ${titles === 1 ? "line is" : `${titles} lines are`} no part of the table`]),
     ...(under === undefined
       ? []

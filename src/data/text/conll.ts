@@ -42,8 +42,16 @@ export function looksTagged(head: string): boolean {
   const rows = all
     .flatMap((block) => block.map(({ text }) => ({ fields: fieldsOf(text), text })))
     .filter(({ text, fields }) => !text.startsWith("-DOCSTART-") && !isComment(fields));
-  const tags = rows.map(({ fields }) => (fields.length < 2 ? "" : (fields.at(-1) as string)));
-  return all.length > 1 && tags.every((tag) => parseTag(tag) !== undefined) && tags.some((tag) => tag[1] === "-");
+  const width = rows.length === 0 ? 0 : Math.min(...rows.map(({ fields }) => fields.length));
+  if (all.length < 2 || width < 2) return false;
+  // The last column, or another where lines have one number of them.
+  const columns = rows.every(({ fields }) => fields.length === width)
+    ? Array.from({ length: width }, (_, column) => column)
+    : [-1];
+  return columns.some((column) => {
+    const tags = rows.map(({ fields }) => fields.at(column) as string);
+    return tags.every((tag) => parseTag(tag) !== undefined) && tags.some((tag) => tag[1] === "-");
+  });
 }
 
 /** Tells whether a column counts the tokens of each sentence, from 0 or 1. */

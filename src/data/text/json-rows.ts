@@ -2,6 +2,7 @@
  * @module The values of a JSON file: the items of a list, or one a line.
  */
 import { DataError } from "../../util/errors.js";
+import { isRecord, own } from "../../util/record.js";
 
 /** A value, and its place in the file as messages name it. */
 export interface JsonRow {
@@ -38,23 +39,60 @@ function parsed(text: string, where: string): unknown {
   }
 }
 
-/** The items of an object that has the names of labels beside them, as tools for spaCy export it; undefined for other content. */
-function annotationsIn(content: string): readonly unknown[] | undefined {
-  if (!/^\s*\{\s*"classes"\s*:/.test(content) || isDeep(content)) return undefined;
+/** Names under which a file of JSON holds its rows, beside facts about them. */
+const ROWS = ["data", "rows", "records", "items", "examples", "annotations", "results", "instances", "documents", "train"];
+
+const isListOf = (value: unknown, is: (item: unknown) => boolean): value is readonly unknown[] =>
+  Array.isArray(value) && value.length > 0 && value.every((item) => item === null || is(item));
+const isScalar = (value: unknown): boolean => typeof value !== "object" || value === null;
+const areCounts = (keys: readonly string[]): boolean => keys.length > 0 && keys.every((key) => /^\d+$/.test(key));
+
+/** A row of each place of some columns. */
+const transposed = (columns: readonly string[], count: number, at: (column: number, row: number) => unknown): unknown[] =>
+  Array.from({ length: count }, (_, row) => Object.fromEntries(columns.map((name, column) => [name, at(column, row) ?? null])));
+
+/**
+ * The rows of one object: a list under a usual name (`data`, …), or a table as pandas writes it: `columns` and `data`, lists or numbered cells by column, rows
+ * by number. Undefined for an object that is a row itself.
+ */
+export function rowsInObject(value: unknown): readonly unknown[] | undefined {
+  if (!isRecord(value) || ["text", "tokens"].some((name) => Object.hasOwn(value, name))) return undefined;
+  const { columns, data } = value;
+  const names = isListOf(columns, (name) => typeof name === "string") ? (columns as readonly string[]) : undefined;
+  if (names !== undefined && isListOf(data, Array.isArray))
+    return transposed(names, data.length, (column, row) => (data[row] as readonly unknown[])[column]);
+  const held = ROWS.filter((name) => isListOf(own(value, name), isRecord) || isListOf(own(value, name), Array.isArray));
+  if (held.length === 1) return own(value, held[0] as string) as readonly unknown[];
+  const [keys, all] = [Object.keys(value), Object.values(value)];
+  const lists = all.filter((list): list is readonly unknown[] => isListOf(list, isScalar));
+  const count = lists[0]?.length ?? 0;
+  if (count > 1 && lists.length === all.length && lists.every((list) => list.length === count))
+    return transposed(keys, count, (column, row) => lists[column]?.[row]);
+  const cells = all.filter((cell): cell is Record<string, unknown> => isRecord(cell));
+  if (cells.length === 0 || cells.length < all.length) return undefined;
+  if (areCounts(keys)) return cells;
+  const places = Object.keys(cells[0] as object);
+  if (places.length < 2 || !areCounts(places) || cells.some((cell) => Object.keys(cell).length !== places.length))
+    return undefined;
+  return transposed(keys, places.length, (column, row) => own(cells[column] as Record<string, unknown>, places[row] as string));
+}
+
+/** The rows of a file that is one object; undefined for other content. */
+function rowsIn(content: string): readonly unknown[] | undefined {
+  if (!/^\s*\{/.test(content) || isDeep(content)) return undefined;
   try {
-    const { annotations } = JSON.parse(content) as { annotations?: unknown };
-    return Array.isArray(annotations) ? annotations : undefined;
+    return rowsInObject(JSON.parse(content));
   } catch {
-    // Lines of objects that begin with classes.
+    // An object a line.
     return undefined;
   }
 }
 
 /** Errors: DataError, with the place, for text that is no JSON or nests too deep. */
 export function* jsonRows(content: string, where: string): Generator<JsonRow> {
-  const annotations = annotationsIn(content);
-  if (annotations !== undefined) {
-    for (const [i, value] of annotations.entries()) if (value !== null) yield { value, place: `item ${i + 1}` };
+  const rows = rowsIn(content);
+  if (rows !== undefined) {
+    for (const [i, value] of rows.entries()) if (value !== null) yield { value, place: `item ${i + 1}` };
     return;
   }
   if (/^\s*\[/.test(content) && !isListALine(content)) {

@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { isText } from "../column.js";
+import { markedEncoding } from "../csv/encoding.js";
 import type { Dataset } from "../dataset.js";
 import { isGzip, readFileBytes, unwrapGzip } from "../files-node.js";
 import type { ColumnRoles } from "../guess.js";
@@ -25,7 +26,7 @@ import { looksTagged, parseConll } from "./conll.js";
 import { jsonRows } from "./json-rows.js";
 import { looksLabelled, parseLabelledLines } from "./fasttext.js";
 import { labelledTexts } from "./labelled-text.js";
-import { decodeUtf8 } from "./lines.js";
+import { decodeText, decodeUtf8 } from "./lines.js";
 import { cutText, textRow } from "./plain.js";
 import { parsePropositions } from "./propositions.js";
 import type { SpanLinesOptions } from "./span-lines.js";
@@ -80,9 +81,12 @@ const ROLES: Readonly<Record<Format, { roles: ColumnRoles; task: DataTask }>> = 
 /** The first value of a file of JSON: of a list its first item, or the first line's; undefined where it does not parse. */
 async function firstValue(path: string, extension: string): Promise<unknown> {
   try {
-    const isWhole = extension === "json";
-    const content = isWhole ? await readText(path) : await firstLine(path, isGzip(await readHead(path)));
-    for (const { value } of jsonRows(content.replace(/^\uFEFF/, ""), path)) return value;
+    if (extension !== "json") {
+      const line: unknown = JSON.parse((await firstLine(path, isGzip(await readHead(path)))).replace(/^\uFEFF/, ""));
+      return Array.isArray(line) && typeof line[0] === "object" ? line[0] : line;
+    }
+    const { text } = await readText(path);
+    for (const { value } of jsonRows(text, path)) return value;
   } catch {
     // A broken line is the table reader's to complain of.
   }
@@ -99,7 +103,7 @@ async function formatOf(path: string, { tableOf, ...options }: TextOptions): Pro
   if (known !== undefined && known !== "plain") return known;
   if (tableOf !== "rows" && OPEN_ENDINGS.includes(extension)) {
     const bytes = await readHead(path);
-    const head = isGzip(bytes) ? "" : new TextDecoder().decode(bytes).replace(/^\uFEFF/, "");
+    const head = isGzip(bytes) ? "" : new TextDecoder(markedEncoding(bytes) ?? "utf-8").decode(bytes).replace(/^\uFEFF/, "");
     if (looksLabelled(head)) return "labelled-lines";
     if (tableOf === undefined && looksTagged(head)) return "conll";
   }
@@ -113,13 +117,15 @@ async function formatOf(path: string, { tableOf, ...options }: TextOptions): Pro
   const head = (await firstLine(path, isGzip(await readHead(path)))).replace(/^\uFEFF/, "");
   const names = head.split(/[,;\t]/).map((name) => name.replaceAll(/^\s*"|"\s*$/g, ""));
   if (tokenColumns(names) !== undefined) return "token-table";
-  if (!names.some((name) => /^(tokens|words)$/i.test(name.trim()))) return undefined;
+  const holds = (pattern: RegExp): boolean => names.some((name) => pattern.test(name.trim()));
+  if (!holds(/^(tokens|words)$/i) && !(holds(/^(sentence|text)$/i) && holds(/^(tags?|ner|ner_tags|labels?)$/i))) return undefined;
   const { data } = await readTable(path, { ...options, asText: true });
   return data.length > 0 && hasTokens(data.row(0)) ? "tokens" : undefined;
 }
 
-async function readText(path: string): Promise<string> {
-  return decodeUtf8(await unwrapGzip(await readFileBytes(path), path), path);
+async function readText(path: string, encoding?: string): Promise<{ readonly text: string; readonly notes: readonly string[] }> {
+  const { text, note } = decodeText(await unwrapGzip(await readFileBytes(path), path), path, encoding);
+  return { text, notes: note === undefined ? [] : [note] };
 }
 
 function parse(
@@ -138,11 +144,16 @@ async function readTagged(
   format: Exclude<Format, "plain" | "labelled-lines">,
   options: TextOptions,
 ): Promise<ReadTexts> {
-  if (format !== "tokens" && format !== "token-table") return parse(await readText(path), format, path, options);
+  const decoded = async (): Promise<Awaited<ReturnType<typeof readText>>> => readText(path, options.encoding);
+  if (format !== "tokens" && format !== "token-table") {
+    const { text, notes } = await decoded();
+    const read = parse(text, format, path, options);
+    return { ...read, notes: [...notes, ...read.notes] };
+  }
   const isParquet = tableFormat(path) === "parquet";
   const namesOf = await tagNames(path, isParquet ? await hubMetadata(path) : undefined);
   const isJson = /\.(jsonl|ndjson|json)(\.gz)?$/i.test(path);
-  if (format === "tokens" && isJson) return parseTokenRows(jsonRows(await readText(path), path), path, namesOf, options);
+  if (format === "tokens" && isJson) return parseTokenRows(jsonRows((await decoded()).text, path), path, namesOf, options);
   const { encoding, delimiter, skipBadRows } = options;
   const table = await readTable(path, {
     asText: true,
@@ -179,8 +190,12 @@ async function readTextRows(
   format: Format,
   options: TextOptions,
 ): Promise<{ readonly data: Dataset; readonly badRows: number; readonly notes: readonly string[] }> {
-  if (format === "plain") return { data: textRow(await readText(path)), badRows: 0, notes: [] };
-  if (format === "labelled-lines") return { ...parseLabelledLines(await readText(path), path, options), notes: [] };
+  if (format === "plain" || format === "labelled-lines") {
+    const { text, notes } = await readText(path, options.encoding);
+    return format === "plain"
+      ? { data: textRow(text), badRows: 0, notes }
+      : { ...parseLabelledLines(text, path, options), notes };
+  }
   const { texts, notes } = await readTagged(path, format, options);
   return { data: labelledTexts(texts), badRows: 0, notes };
 }
@@ -190,7 +205,11 @@ export async function openTextFile(path: string, options: TextOptions): Promise<
   const format = await formatOf(path, options);
   if (format === undefined) return undefined;
   const name = basename(path);
-  if (format === "plain") return { name, ...cutParts(await readText(path), path, options), ...ROLES.plain, badRows: 0 };
+  if (format === "plain") {
+    const { text, notes } = await readText(path, options.encoding);
+    const cut = cutParts(text, path, options);
+    return { name, parts: cut.parts, ...ROLES.plain, badRows: 0, notes: [...notes, ...cut.notes] };
+  }
   const { data, ...read } = await readTextRows(path, format, options);
   return { name, parts: { train: data }, ...ROLES[format], ...read };
 }

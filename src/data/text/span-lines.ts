@@ -1,7 +1,7 @@
 /**
  * @module Texts with spans in JSON, as annotation tools write them: `{"text": "…", "spans": [[0, 4, "PER"], …]}`; spans also as objects (`start`, `end`,
  * `label`; doccano's `start_offset`, `end_offset`; Label Studio's `labels`), under the names `entities`, `labels` or `label`; spaCy's `["…", {"entities": …}]`;
- * and Label Studio's tasks with their annotations.
+ * Label Studio's tasks with their annotations; Prodigy's answers; CLUENER's `{"label": {"name": {"Ann": [[0, 2]]}}}`.
  */
 import * as z from "zod";
 import type { JsonRow } from "./json-rows.js";
@@ -9,7 +9,7 @@ import { jsonRows } from "./json-rows.js";
 import type { ReadTexts } from "./tagged-sentences.js";
 import type { LabelledText } from "./labelled-text.js";
 import { DataError } from "../../util/errors.js";
-import { own } from "../../util/record.js";
+import { isRecord, own } from "../../util/record.js";
 import type { LabelSpan } from "../../util/tags.js";
 
 export interface SpanLinesOptions {
@@ -73,9 +73,25 @@ function plainRow(row: unknown): unknown {
     const texts = Object.values(data).filter((value) => typeof value === "string");
     return { text: data["text"] ?? (texts.length === 1 ? texts[0] : undefined), spans: values };
   }
-  const { data, text } = (typeof row === "object" && row !== null ? row : {}) as { data?: unknown; text?: unknown };
-  return typeof data === "string" && text === undefined ? { ...(row as object), text: data } : row;
+  if (!isRecord(row)) return row;
+  const { data, text, label } = row;
+  if (typeof data === "string" && text === undefined) return { ...row, text: data };
+  const byLabel = labelsSchema.safeParse(label);
+  return byLabel.success ? { ...row, label: byLabel.data } : row;
 }
+
+/** Spans by label and by what they cover, with the place of the last character for an end. */
+const labelsSchema = z
+  .record(z.string(), z.record(z.string(), z.array(z.tuple([whole, whole])).min(1)))
+  .refine((labels) => Object.keys(labels).length > 0)
+  .transform((labels) =>
+    Object.entries(labels).flatMap(([label, words]) =>
+      Object.entries(words).flatMap(([text, places]) => places.map(([start, end]) => ({ start, end: end + 1, label, text }))),
+    ),
+  );
+
+/** Tells whether an annotator took an example for none: Prodigy writes those out, too. */
+const isRejected = (row: unknown): boolean => isRecord(row) && (row["answer"] === "reject" || row["answer"] === "ignore");
 
 /** Tells whether a row looks like a text with spans. */
 export const hasSpans = (row: unknown): boolean => {
@@ -100,7 +116,12 @@ export const parseSpanLines = (content: string, where: string, options: SpanLine
  */
 export function parseSpanRows(rows: Iterable<JsonRow>, where: string, options: SpanLinesOptions = {}): ReadTexts {
   const read: { readonly text: string; readonly spans: readonly WrittenSpan[]; readonly fail: Fail }[] = [];
+  let rejected = 0;
   for (const { value, place } of rows) {
+    if (isRejected(value)) {
+      rejected++;
+      continue;
+    }
     const fail: Fail = (problem) => new DataError(`${where}, ${place}: ${problem}`);
     const row = rowSchema.safeParse(plainRow(value));
     if (!row.success) throw fail('expected an object with "text", got another');
@@ -114,6 +135,7 @@ export function parseSpanRows(rows: Iterable<JsonRow>, where: string, options: S
   if (read.length === 0) throw new DataError(`${where}: expected at least one text, got an empty file`);
   const { place, note } = countingOf(read, options.offsets ?? "code-points");
   const notes = note === undefined ? [] : [note];
+  if (rejected > 0) notes.push(`left out, since their answer is "reject" or "ignore": ${rejected} of ${read.length + rejected}`);
   let trimmed = 0;
   const texts = read.map(({ text, spans, fail }): LabelledText => {
     const at = place(text);
@@ -143,6 +165,11 @@ const byUnits: Place =
   ({ start, end }) => [start, end];
 const byCharacters: Place = (text) => {
   const units = characterOffsets(text);
+  return ({ start, end }) => [units[start], units[end]];
+};
+const byGraphemes: Place = (text) => {
+  const units = [...new Intl.Segmenter().segment(text)].map(({ index }) => index);
+  units.push(text.length);
   return ({ start, end }) => [units[start], units[end]];
 };
 const byBytes: Place = (text) => {
@@ -183,7 +210,7 @@ function countingOf(
     return undefined;
   };
   const odd = differs(usual);
-  if (odd === undefined) return { place: usual };
+  if (odd === undefined) return told.length === 0 ? untold(rows, unit) : { place: usual };
   // Emoji are one character of Python and two units of JavaScript: both are common, so nothing is said.
   const other = unit === "utf-16" ? byCharacters : byUnits;
   if (differs(other) === undefined) return { place: other };
@@ -191,6 +218,7 @@ function countingOf(
     [moved(usual, 0, 1), "the ends of spans are those of their last characters"],
     [moved(usual, -1, 0), "spans count from 1, their ends are those of their last characters"],
     [moved(usual, -1, -1), "spans count from 1"],
+    [byGraphemes, "spans count signs as readers see them"],
     [byBytes, "spans count bytes of UTF-8"],
   ];
   const found = ways.find(([place]) => differs(place) === undefined);
@@ -200,6 +228,48 @@ function countingOf(
   throw fail(
     `expected ${JSON.stringify(shorten(span.covered ?? ""))} from ${span.start} to ${span.end}, as the span says, got ${JSON.stringify(shorten(text.slice(start, end)))}`,
   );
+}
+
+/**
+ * Finds how a file counts whose spans do not say what they cover: as usual, unless another way alone makes every span behind an emoji begin and end where
+ * words do.
+ */
+function untold(
+  rows: readonly { readonly text: string; readonly spans: readonly WrittenSpan[] }[],
+  unit: "code-points" | "utf-16",
+): { readonly place: Place; readonly note?: string } {
+  const ways: readonly (readonly [Place, string])[] = [
+    [unit === "utf-16" ? byUnits : byCharacters, ""],
+    [
+      unit === "utf-16" ? byCharacters : byUnits,
+      unit === "utf-16" ? "spans count characters as Python does" : "spans count UTF-16 units",
+    ],
+    [byGraphemes, "spans count signs as readers see them"],
+  ];
+  const doubtful = rows.filter(({ text, spans }) => spans.length > 0 && /[^\0-\uffff]|\u200d/u.test(text));
+  const fits = ([place]: readonly [Place, string]): boolean =>
+    doubtful.every(({ text, spans }) => {
+      const at = place(text);
+      return spans.every((span) => standsApart(text, at(span)));
+    });
+  const usual = ways[0] as readonly [Place, string];
+  const others = fits(usual) ? [] : ways.slice(1).filter(fits);
+  const [found] = others;
+  if (others.length !== 1 || found === undefined) return { place: usual[0] };
+  return { place: found[0], note: `${found[1]}, since only so they begin and end where words do` };
+}
+
+/** Tells whether a part of a text begins and ends with no blank, and inside of no word. */
+function standsApart(text: string, [start, end]: ReturnType<ReturnType<Place>>): boolean {
+  if (start === undefined || end === undefined || start >= end || end > text.length) return false;
+  const part = text.slice(start, end);
+  const isWord = (sign: string | undefined): boolean => /\p{L}|\p{N}|\p{Emoji_Modifier}|\u200d|\ufe0f/u.test(sign ?? "");
+  const [before, inner, after] = [text.slice(0, start), part, text.slice(end)].map((piece) => Array.from(piece)) as [
+    string[],
+    string[],
+    string[],
+  ];
+  return part.trim() === part && !(isWord(before.at(-1)) && isWord(inner[0])) && !(isWord(inner.at(-1)) && isWord(after[0]));
 }
 
 const shorten = (text: string): string => (text.length > 40 ? `${text.slice(0, 40)}…` : text);

@@ -6,12 +6,12 @@ import { after, before, test } from "node:test";
 import { deflateRawSync, gzipSync } from "node:zlib";
 import type { LabelledText } from "./labelled-text.js";
 import { labelledTextAt, labelledTexts } from "./labelled-text.js";
-import { parseConll } from "./conll.js";
-import { decodeUtf8 } from "./lines.js";
+import { looksTagged, parseConll } from "./conll.js";
+import { decodeText, decodeUtf8 } from "./lines.js";
 import { cutText } from "./plain.js";
 import { parsePropositions } from "./propositions.js";
-import { characterOffsets, parseSpanLines } from "./span-lines.js";
-import { hasTokens } from "./token-rows.js";
+import { characterOffsets, hasSpans, parseSpanLines } from "./span-lines.js";
+import { hasTokens, parseTokenRows } from "./token-rows.js";
 import { loadData } from "../load-node.js";
 import { unzip } from "../zip-node.js";
 
@@ -229,6 +229,83 @@ test("bytes that are no UTF-8 are refused with their line; a mark at the beginni
     name: "DataError",
     message: "f.txt: line 3: expected UTF-8, got other bytes; save the file as UTF-8",
   });
+});
+
+test("texts in another encoding are read with a remark, where enough lines show it; what is marked or asked for as it is", () => {
+  const spanish = "Ána B-PER\nvive O\n\nMálaga B-LOC\n\nñandú O\n";
+  const { text, note } = decodeText(Buffer.from(spanish, "latin1"), "f");
+  assert.deepEqual([text, note], [spanish, "f: not UTF-8, read as Windows-1252; --encoding says otherwise"]);
+  assert.deepEqual(decodeText(Buffer.from(`\uFEFF${spanish}`, "utf16le"), "f"), { text: spanish });
+  assert.deepEqual(decodeText(Buffer.from(spanish, "utf16le"), "f"), { text: spanish });
+  assert.deepEqual(decodeText(Buffer.from("é", "latin1"), "f", "latin1"), { text: "é" });
+  assert.throws(
+    () => decodeText(Buffer.from("a\né\nb", "latin1"), "f"),
+    /f: line 2: expected UTF-8.*or name its encoding \(--encoding\)/,
+  );
+});
+
+test("tags in any column, and lines about a text, are seen whatever a file is called", () => {
+  assert.ok(looksTagged("B-PER\tAna\nO\tcame\n\nB-LOC\tBonn\n\n"));
+  assert.ok(looksTagged("# http://x.de [2009]\n1\tAna\tB-PER\tO\n2\tkam\tO\tO\n\n# y\n1\tJa\tO\tO\n\n"));
+  assert.ok(!looksTagged("a\tb\nc\td\n\ne\tf\n\n"));
+});
+
+const EMOJI = [
+  ["👨‍👩‍👧 Ana lives in 🇨🇭 Bern", ["Ana", "Bern"]],
+  ["Bob 👍🏽 Eve", ["Bob", "Eve"]],
+] as const;
+const signs = (text: string): number => [...new Intl.Segmenter().segment(text)].length;
+for (const [name, count, note] of [
+  ["characters", (text) => Array.from(text).length, []],
+  ["UTF-16 units", (text) => text.length, ["f: spans count UTF-16 units, since only so they begin and end where words do"]],
+  ["signs", signs, ["f: spans count signs as readers see them, since only so they begin and end where words do"]],
+] as readonly (readonly [string, (text: string) => number, readonly string[]])[])
+  test(`spans behind emoji that do not say what they cover: ${name}`, () => {
+    const lines = EMOJI.map(([text, names]) => {
+      const spans = names.map((word) => [
+        count(text.slice(0, text.indexOf(word))),
+        count(text.slice(0, text.indexOf(word) + word.length)),
+        "N",
+      ]);
+      return JSON.stringify({ text, label: spans });
+    });
+    const { texts, notes } = parseSpanLines(lines.join("\n"), "f");
+    assert.deepEqual([texts.map(marked), notes], [EMOJI.map(([, names]) => names.map((word) => `N:${word}`)), note]);
+  });
+
+test("answers that an annotator rejected are left out; spans by label and word, as CLUENER has them", () => {
+  const rows = [
+    { text: "In Bonn", spans: [{ start: 3, end: 7, label: "LOC" }], answer: "accept" },
+    { text: "In Rom", spans: [], answer: "reject" },
+  ];
+  const { texts, notes } = parseSpanLines(JSON.stringify(rows), "f");
+  assert.deepEqual(
+    [texts.map(marked), notes],
+    [[["LOC:Bonn"]], ['f: left out, since their answer is "reject" or "ignore": 1 of 2']],
+  );
+  const cluener = JSON.stringify({
+    text: "浙商银行叶老桂",
+    label: { name: { 叶老桂: [[4, 6]] }, company: { 浙商银行: [[0, 3]] } },
+  });
+  assert.ok(hasSpans(JSON.parse(cluener)));
+  assert.deepEqual(parseSpanLines(cluener, "f").texts.map(marked), [["name:叶老桂", "company:浙商银行"]]);
+});
+
+test("GLiNER's spans of tokens, and a sentence with a list of tags", () => {
+  for (const row of [
+    {
+      tokenized_text: ["Anna", "Key", "in", "Bonn"],
+      ner: [
+        [0, 1, "PER"],
+        [3, 3, "LOC"],
+      ],
+    },
+    { Sentence: "Anna Key in Bonn", POS: "['N', 'N', 'I', 'N']", Tag: "['B-PER', 'I-PER', 'O', 'B-LOC']" },
+  ]) {
+    assert.ok(hasTokens(row));
+    const { texts } = parseTokenRows([{ value: row, place: "row 1" }], "f", () => undefined, {});
+    assert.deepEqual(texts.map(marked), [["PER:Anna Key", "LOC:Bonn"]]);
+  }
 });
 
 test("a text is cut in order, between characters", () => {

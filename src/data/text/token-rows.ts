@@ -6,12 +6,14 @@ import { shown } from "../../util/shown.js";
 import type { Dataset } from "../dataset.js";
 import type { JsonRow } from "./json-rows.js";
 import type { ReadTexts, Sentence, TaggingOptions } from "./tagged-sentences.js";
-import { textsOfSentences } from "./tagged-sentences.js";
+import { isTag, textsOfSentences } from "./tagged-sentences.js";
 import { DataError } from "../../util/errors.js";
 import { isRecord, own } from "../../util/record.js";
 
-const TOKENS = ["tokens", "words"];
-const TAGS = ["ner_tags", "tags", "labels", "ner", "label", "ner_labels"];
+const TOKENS = ["tokens", "words", "tokenized_text"];
+const TAGS = ["ner_tags", "tags", "labels", "ner", "label", "ner_labels", "tag"];
+/** Fields of a text whose blanks part its tokens. */
+const PARTED = ["sentence", "text"];
 const SENTENCES = ["sentence #", "sentence_id", "sentence_idx", "sentence", "sent_id", "sentid", "sentence_number"];
 const WORDS = ["word", "words", "token", "tokens"];
 const TAG_NAMES = ["tag", "tags", "ner_tag", "ner_tags", "ner", "label", "labels"];
@@ -40,8 +42,41 @@ function fieldsOf(row: Readonly<Record<string, unknown>>): readonly [tokens: str
   return isFit && items.every((tag) => typeof tag === "string" || Number.isInteger(tag)) ? [tokens, tags] : undefined;
 }
 
+/** The number of the first and of the last token of a span, and its label. */
+const isTokenSpan = (span: unknown): span is readonly [first: number, last: number, label: string] =>
+  Array.isArray(span) &&
+  span.length === 3 &&
+  Number.isInteger(span[0]) &&
+  Number.isInteger(span[1]) &&
+  typeof span[2] === "string";
+
+/**
+ * A row with lists under the usual names, whatever wrote it: GLiNER's spans of tokens as tags, a sentence cut at its blanks where it has a list of as many
+ * tags. Any other row stays as it is.
+ */
+export function listedRow(row: unknown): unknown {
+  if (!isRecord(row)) return row;
+  const find = (names: readonly string[]): string | undefined =>
+    Object.keys(row).find((name) => names.includes(name.trim().toLowerCase()));
+  const [tokens, spans] = [listOf(own(row, "tokenized_text")), listOf(own(row, "ner"))];
+  if (tokens !== undefined && spans?.every(isTokenSpan) === true) {
+    const tags = tokens.map(() => "O");
+    for (const [first, last, label] of spans)
+      for (let at = first; at <= last && at < tags.length; at++) tags[at] = `${at === first ? "B" : "I"}-${label}`;
+    return { tokens, tags };
+  }
+  const [text, list] = [find(PARTED), find(TAGS)];
+  const [parted, tags] = [own(row, text ?? ""), listOf(own(row, list ?? ""))];
+  if (typeof parted !== "string" || tags === undefined || tags.length < 2) return row;
+  const words = parted.trim().split(/\s+/);
+  return words.length === tags.length && tags.every((tag) => typeof tag === "string" && isTag(tag))
+    ? { tokens: words, tags }
+    : row;
+}
+
 /** Tells whether a row has lists of tokens and of tags; by their plain names also of different lengths, for a complaint that names the row. */
-export const hasTokens = (row: unknown): boolean => {
+export const hasTokens = (given: unknown): boolean => {
+  const row = listedRow(given);
   if (!isRecord(row)) return false;
   const isNamed =
     listOf(own(row, "tokens")) !== undefined && ["ner_tags", "tags"].some((name) => listOf(own(row, name)) !== undefined);
@@ -58,7 +93,8 @@ export type TagNames = (field: string) => readonly string[] | undefined;
  */
 export function parseTokenRows(rows: Iterable<JsonRow>, where: string, namesOf: TagNames, options: TaggingOptions): ReadTexts {
   const sentences: Sentence[] = [];
-  for (const { value, place } of rows) {
+  for (const { value: given, place } of rows) {
+    const value = listedRow(given);
     const fields = isRecord(value) ? (fieldsOf(value) ?? fieldsByName(value)) : undefined;
     if (fields === undefined) throw new DataError(`${where}, ${place}: expected lists of tokens and tags, got another row`);
     const [tokens, tags] = fields.map((field) => listOf((value as Readonly<Record<string, unknown>>)[field]) ?? []) as [

@@ -17,6 +17,7 @@ export const tabularRegression: Task<TableInfo> = {
   summary: "predict a quantity for a row of a table",
   usage: ["--data houses.csv --label-column price --out runs/houses"],
   ...tableTask,
+  reads: { tableOf: "rows", quantity: true },
   models: [...TABLE_NETWORKS, ...fittedTables("quantity")],
   options: exampleWeightOption,
   prepare: (data, options) => prepareTable(data, "regression", options),
