@@ -33,6 +33,7 @@ export { blockChannels } from "./passes/block.js";
 export { bindAttributes, bindGraph } from "./passes/bind.js";
 export { refuseEmpty, removeEmpty } from "./passes/empty.js";
 export { fixedNodes, foldNorms } from "./passes/fold-norms.js";
+export { padChannelsByConvolution } from "./passes/pad-channels.js";
 export { fuseGraph } from "./passes/fuse.js";
 export { checkIndexRange, indexRanges, type IndexRange } from "./passes/index-ranges.js";
 export { lowerGraph } from "./passes/lower.js";

@@ -138,7 +138,12 @@ export class CheckpointWriter {
   /** Removes what is no longer needed; later steps than the newest belong to a course that was cut back. */
   async #prune(newest: number): Promise<void> {
     const best = await this.#folder.pointer("best");
-    const steps = (await readdir(this.#root)).flatMap((name) => STEP_FOLDER.exec(name)?.[1] ?? []).map(Number);
+    // Of a run that somebody removed nothing is left to remove; what is written to it next says so.
+    const names = await readdir(this.#root).catch((cause: unknown) => {
+      if ((cause as NodeJS.ErrnoException).code === "ENOENT") return [];
+      throw cause;
+    });
+    const steps = names.flatMap((name) => STEP_FOLDER.exec(name)?.[1] ?? []).map(Number);
     const kept = new Set(
       steps
         .filter((step) => step <= newest)

@@ -62,6 +62,21 @@ test("a truncated, altered or incomplete checkpoint is refused, and the last who
   }
 });
 
+test("a run that is removed right after a checkpoint is told of when the next is written", async (t) => {
+  const path = scratch(t);
+  const files: FileSystem = {
+    ...nodeFileSystem,
+    async rename(from, to) {
+      await nodeFileSystem.rename(from, to);
+      if (to.endsWith("last")) rmSync(path, { recursive: true });
+    },
+  };
+  using writer = await createRun(path, { config, files });
+  await pretend(writer, 1, 3);
+  await assert.rejects(pretend(writer, 4, 6), /got a folder that is gone \(ENOENT\): somebody removed it/);
+  assert.ok(!existsSync(path));
+});
+
 test("a full disk while a checkpoint is written leaves the last whole one and nothing of the new one", async (t) => {
   for (const failing of ["model.safetensors", "manifest.json", "rename"]) {
     const path = scratch(t);

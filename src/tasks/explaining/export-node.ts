@@ -6,7 +6,7 @@ import { attributionGraph, methodNamed, settingsFor } from "../../explain/index.
 import type { Dim, Tensor } from "../../graph/index.js";
 import { formatShape, Graph, input, symbol } from "../../graph/index.js";
 import { exportGraph } from "../../onnx/index.js";
-import { foldNorms, lowerGraph, resolveForUse } from "../../ops/index.js";
+import { foldNorms, lowerGraph, padChannelsByConvolution, resolveForUse } from "../../ops/index.js";
 import { ConfigError, DescentError } from "../../util/errors.js";
 import type { TaskContext, TaskInfo } from "../task.js";
 import type { TrainedModel } from "../trained-model.js";
@@ -74,8 +74,8 @@ function tracedFile(trained: TrainedModel, request: ExportRequest, length: Dim |
   };
   const inputs = [...Object.values(columns).filter((t) => new Graph(answers).inputs.includes(t)), target];
   const values = valuesOf(trained);
-  // Folded as the library folds them: a unit near its kink falls to the same side in both.
-  const folded = foldNorms(new Graph(outputs), (t) => values.has(t));
+  // Folded and in blocks as the library has them: a unit near its kink falls to the same side in both.
+  const folded = padChannelsByConvolution(foldNorms(new Graph(outputs), (t) => values.has(t)));
   const bytes = exportGraph(lowerGraph(folded, "onnx"), {
     inputs,
     names: pathsOf(trained),
