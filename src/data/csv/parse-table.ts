@@ -5,7 +5,7 @@ import type { Dataset } from "../dataset.js";
 import { concatenate } from "../dataset.js";
 import { fileRow } from "../column.js";
 import { CHUNK_ROWS, ChunkBuilder, nameColumns, problemOf, ROW_REMEDY } from "../readers/text-rows.js";
-import type { CellOptions } from "../schema/infer.js";
+import type { CellOptions } from "../schema/column-type.js";
 import { SchemaBuilder } from "../schema/infer.js";
 import type { TableSchema } from "../schema/table-schema.js";
 import { readWith } from "../schema/table-schema.js";

@@ -3,7 +3,7 @@
  */
 import { open } from "node:fs/promises";
 import { readFileBytes, unreadable } from "../files-node.js";
-import type { CellOptions } from "../schema/infer.js";
+import type { CellOptions } from "../schema/column-type.js";
 import type { TableSchema } from "../schema/table-schema.js";
 import { DataError } from "../../util/errors.js";
 import { checkRegular } from "../../util/regular-file-node.js";

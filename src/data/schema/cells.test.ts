@@ -30,7 +30,7 @@ testKinds([
     columns: /day text/,
     first: { day: "25/03/2024", n: 0 },
     notes: [
-      /column "day": "03\/25\/2024" \(row 2 .*\) is no date with the day first, "25\/03\/2024" \(row 1 .*\) none with the month first/,
+      /column "day": "03\/25\/2024" \(row 2 .*\) is not a date with the day first, "25\/03\/2024" \(row 1 .*\) not one with the month first/,
     ],
   },
   {
@@ -104,7 +104,7 @@ testKinds([
     content: `zip,n\n${lines(9, (i) => `0123${i},0${i}.5`)}`,
     columns: /zip text, n float64/,
     first: { zip: "01230", n: 0.5 },
-    notes: [/column "zip": "01230" \(row 1 \(line 2\)\) is a code and no number/],
+    notes: [/column "zip": "01230" \(row 1 \(line 2\)\) is a code, not a number/],
   },
   {
     what: "dates of every form",
@@ -221,7 +221,7 @@ testKinds([
     content: `a,b\n${lines(40, (i) => `${i % 4 ? "" : "~"}${10 + i},${i % 20 ? i % 3 : "3+"}`)}`,
     columns: /a text, b text/,
     first: { a: "~10", b: "3+" },
-    notes: [/"~10" \(row 1 \(line 2\)\) is no number, so all are read as text; --missing/, /"3\+" .* is no number/],
+    notes: [/"~10" \(row 1 \(line 2\)\) is not a number, so all are read as text; --missing/, /"3\+" .* is not a number/],
   },
   {
     what: "months and days of two parts, as spreadsheets show them",
@@ -276,8 +276,8 @@ testKinds([
     columns: /a text, b text, c date \(4 missing\)/,
     first: { a: "2024-01-10", b: "2024-02-10", c: null },
     notes: [
-      /"TBD" \(row 5 \(line 6\)\) is no date, so all are read as text; --missing/,
-      /"45300" \(row 5 .* is no date/,
+      /"TBD" \(row 5 \(line 6\)\) is not a date, so all are read as text; --missing/,
+      /"45300" \(row 5 .* is not a date/,
       /"0000-00-00" counts as missing/,
     ],
   },
@@ -293,14 +293,14 @@ testKinds([
     content: `a,b,c\n${lines(12, (i) => `'${i}.5,"=""${i}""","=""0${100 + i}"""`)}`,
     columns: /a float64, b int64, c text/,
     first: { a: 0.5, b: 0, c: '="0100"' },
-    notes: [/"'0\.5" are read as 0\.5/, /read as 0$/, /is a code and no number/],
+    notes: [/"'0\.5" are read as 0\.5/, /read as 0$/, /is a code, not a number/],
   },
   {
     what: "small digits, which are powers or point to footnotes",
     content: `a,b\n${lines(20, (i) => `${i}${i === 3 ? "²" : ""},${i * 7}.5${i === 9 ? "¹" : ""}`)}`,
     columns: /a text, b text/,
     first: { a: "0", b: "0.5" },
-    notes: [/"3²" .* is no number/, /"63\.5¹" .* is no number/],
+    notes: [/"3²" .* is not a number/, /"63\.5¹" .* is not a number/],
   },
   {
     what: "nines that stand for no value are named",
