@@ -1,7 +1,7 @@
 """A run's checkpoint in transformers: `python scripts/golden/check-pretrained.py RUN TEXT...` (needs transformers, safetensors; a build in dist).
 
 The folder RUN/pretrained of a run of token-classification with BERT, opened by AutoModelForTokenClassification and AutoTokenizer: the names of its
-labels, the sub-words of each text (whose words stand apart by single spaces), and the logits at the first sub-word of each word, against what
+labels, the subwords of each text (whose words stand apart by single spaces), and the logits at the first subword of each word, against what
 Descent's own evaluation gives. Prints one row of a table; fails where a number differs by more than 1e-4, or a token differs.
 """
 

@@ -1,7 +1,7 @@
-"""Tags of words at their first sub-words, as transformers' run_ner aligns them: `python scripts/golden/token-alignment.py > test/golden/token-alignment.json`.
+"""Tags of words at their first subwords, as transformers' run_ner aligns them: `python scripts/golden/token-alignment.py > test/golden/token-alignment.json`.
 
 Words of sentences, in English and Chinese, are cut by a small WordPiece tokenizer (given whole, as tokenizer.json); the model of
-test/fixtures/language-models/bert-token gives the loss of the aligned labels over the batch, and the logits at the first sub-word of each word.
+test/fixtures/language-models/bert-token gives the loss of the aligned labels over the batch, and the logits at the first subword of each word.
 """
 
 import json

@@ -159,10 +159,10 @@ function deferredGradients(
 ): readonly Maybe[] {
   const given = [...node.inputs, ...node.outputs, ...dys];
   const present = given.filter((t) => t !== null);
-  const places = given.map((t) => (t === null ? -1 : present.indexOf(t)));
+  const positions = given.map((t) => (t === null ? -1 : present.indexOf(t)));
   const needed = needs.flatMap((isNeeded, i) => (isNeeded ? [i] : []));
   const rule = (bound: readonly Tensor[]): readonly Tensor[] => {
-    const at = (i: number): Maybe => bound[places[i] as number] ?? null;
+    const at = (i: number): Maybe => bound[positions[i] as number] ?? null;
     const inputs = node.inputs.map((_, i) => at(i));
     const outputs = node.outputs.map((_, i) => at(inputs.length + i) as Tensor);
     const arriving = dys.map((_, i) => at(inputs.length + outputs.length + i));
@@ -176,7 +176,7 @@ function deferredGradients(
   const made = deferred(
     present,
     rule,
-    needed.map((i) => places[i] as number),
+    needed.map((i) => positions[i] as number),
   );
   return needs.map((isNeeded, i) => (isNeeded ? (made[needed.indexOf(i)] as Tensor) : null));
 }

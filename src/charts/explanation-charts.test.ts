@@ -59,7 +59,7 @@ test("a beeswarm has a dot for each example, apart where there is room", () => {
   assert.equal(offsets[3], 0);
 });
 
-test("dependence leaves out what is no number", () => {
+test("dependence leaves out what is not a number", () => {
   const svg = dependenceChart({
     title: "d",
     xLabel: "x",

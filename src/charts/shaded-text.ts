@@ -4,7 +4,7 @@ import type { Bilingual, ChartOptions } from "./frame.js";
 import { escapeXml, short, svgLabel, svgRoot, textAt, textWidth } from "./frame.js";
 import { colorLegend, LEGEND_HEIGHT } from "./legend.js";
 
-/** Options of a shaded text: places of its tokens, and a value for each. */
+/** Options of a shaded text: positions of its tokens, and a value for each. */
 export interface ShadedTextOptions extends ChartOptions {
   readonly text: string;
   /** Start and end of each word, in UTF-16 units. */

@@ -132,24 +132,24 @@ export function sortFloats(values: Float32Array): Float32Array {
     bits[i] = isMissing ? 0xffffffff : b >= 0x80000000 ? ~b : b | 0x80000000;
   }
   let [from, to]: [Uint32Array, Uint32Array] = [bits, new Uint32Array(bits.length)];
-  const places = new Uint32Array(2048);
+  const offsets = new Uint32Array(2048);
   for (let shift = 0; shift < 33; shift += 11) {
-    places.fill(0);
+    offsets.fill(0);
     for (let i = 0; i < from.length; i++) {
       const digit = ((from[i] as number) >>> shift) & 2047;
-      places[digit] = (places[digit] as number) + 1;
+      offsets[digit] = (offsets[digit] as number) + 1;
     }
-    for (let digit = 0, before = 0; digit < places.length; digit++) {
-      const count = places[digit] as number;
-      places[digit] = before;
+    for (let digit = 0, before = 0; digit < offsets.length; digit++) {
+      const count = offsets[digit] as number;
+      offsets[digit] = before;
       before += count;
     }
     for (let i = 0; i < from.length; i++) {
       const b = from[i] as number;
       const digit = (b >>> shift) & 2047;
-      const place = places[digit] as number;
+      const place = offsets[digit] as number;
       to[place] = b;
-      places[digit] = place + 1;
+      offsets[digit] = place + 1;
     }
     [from, to] = [to, from];
   }
@@ -219,12 +219,12 @@ export function applyBins(
 ): BinnedMatrix {
   const { rows } = x;
   for (const [j, { thresholds, categories, count }] of columns.entries()) {
-    const places = categories && new Map([...categories].map((category, b) => [category, b]));
+    const binOfCategory = categories && new Map([...categories].map((category, b) => [category, b]));
     const own = bins.subarray(j * rows, (j + 1) * rows);
     const binOf = binFinder(thresholds);
     for (let i = 0; i < rows; i++) {
       const value = x.values[i * x.columns + j] as number;
-      if (places !== undefined) own[i] = places.get(value) ?? count - 1;
+      if (binOfCategory !== undefined) own[i] = binOfCategory.get(value) ?? count - 1;
       else own[i] = Number.isNaN(value) ? count - 1 : binOf(value);
     }
   }

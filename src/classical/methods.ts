@@ -96,7 +96,7 @@ const ITERATIONS = 500;
 
 const logisticRegression: Method = {
   name: "logistic-regression",
-  summary: "a linear model of the classes' log-odds, with a ridge (L-BFGS)",
+  summary: "a linear model of the classes' log-odds with an L2 penalty, fitted by L-BFGS",
   predicts: ["classes"],
   trees: false,
   fit: ({ x, target: given }, _validation, { signal }) => {
@@ -117,7 +117,7 @@ function linearScores({ weights, bias }: LinearModel, x: Matrix): Float64Array {
 
 const linearSvm: Method = {
   name: "linear-svm",
-  summary: "a linear support vector machine, of classes or a quantity; probabilities by a temperature",
+  summary: "a linear support vector machine; a temperature turns its scores into probabilities",
   predicts: ["classes", "quantity"],
   trees: false,
   fit: ({ x, target }, validation, { signal }) => {
@@ -138,7 +138,7 @@ const SMOOTHING = 1e-3;
 
 const naiveBayes: Method = {
   name: "naive-bayes",
-  summary: "features as if independent within a class: normal ones, or counts of words",
+  summary: "takes features as independent within a class: Gaussian for columns, multinomial for counts of words",
   predicts: ["classes"],
   trees: false,
   fit: ({ x, target: given }) => {
@@ -155,7 +155,7 @@ const MOST_KEPT = 64e6;
 
 const nearestNeighbours: Method = {
   name: "k-nearest-neighbours",
-  summary: `the ${NEIGHBOURS} nearest rows decide`,
+  summary: `the vote, or the mean, of the ${NEIGHBOURS} nearest training rows`,
   predicts: ["classes", "quantity"],
   trees: false,
   fit: ({ x: all, target: given }, _validation, { seed }) => {
@@ -191,7 +191,7 @@ const LEAST_IN_LEAF = 5;
 
 const randomForest: Method = {
   name: "random-forest",
-  summary: "100 deep trees of resampled rows, averaged",
+  summary: "the average of 100 deep trees, each grown on a bootstrap sample of the rows",
   predicts: ["classes", "quantity"],
   trees: true,
   rounds: 100,
@@ -219,7 +219,7 @@ const PATIENCE = 30;
 
 const gradientBoosting: Method = {
   name: "gradient-boosting",
-  summary: "trees of 31 leaves on the errors of those before, until the validation loss rises; as LightGBM",
+  summary: "trees of 31 leaves, each fitted to the gradient of the loss, with early stopping; like LightGBM",
   predicts: ["classes", "quantity"],
   trees: true,
   rounds: ROUNDS,

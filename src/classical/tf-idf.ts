@@ -250,11 +250,11 @@ export function tfIdfModel({ grams, idf }: TfIdf): ModelProto {
           ints("pool_int64s", grams.flat()),
         ),
         node("NonZero", ["counts"], "by axis"),
-        node("Transpose", ["by axis"], "places", ints("perm", [1, 0])),
+        node("Transpose", ["by axis"], "positions", ints("perm", [1, 0])),
         node("Gather", ["by axis", "first"], "rows", int("axis", 0)),
         node("Gather", ["by axis", "second"], "columns", int("axis", 0)),
         // (1 + ln count)·idf
-        node("GatherND", ["counts", "places"], "count"),
+        node("GatherND", ["counts", "positions"], "count"),
         node("Log", ["count"], "logarithm"),
         node("Add", ["logarithm", "one"], "damped"),
         node("Gather", ["idf", "columns"], "own idf", int("axis", 0)),
@@ -271,7 +271,7 @@ export function tfIdfModel({ grams, idf }: TfIdf): ModelProto {
         node("Sqrt", ["sums"], "norms"),
         node("Gather", ["norms", "rows"], "norm", int("axis", 0)),
         node("Div", ["weight", "norm"], "share"),
-        node("ScatterND", ["counts", "places", "share"], "x"),
+        node("ScatterND", ["counts", "positions", "share"], "x"),
       ],
       initializers: [
         tensor("idf", [grams.length], Float32Array.from(idf)),

@@ -23,7 +23,7 @@ import { shellQuote } from "../util/text.js";
 export const GLOBAL_OPTIONS = {
   help: flag({ help: "show this help", short: "h", local: true }),
   json: flag({ help: "write one JSON document to standard output, and everything else to standard error", local: true }),
-  quiet: flag({ help: "no progress and no notes, except on data that were left out", short: "q", local: true }),
+  quiet: flag({ help: "print no progress and no notes, except about data that were left out", short: "q", local: true }),
   debug: flag({ help: "show the stack of an error", local: true, env: "DESCENT_DEBUG" }),
 } satisfies OptionTable;
 

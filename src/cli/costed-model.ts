@@ -91,7 +91,7 @@ export async function costedModel(path: string): Promise<Costable> {
       const { isFloat } = await import("../graph/index.js");
       const { graph, parameters } = model.trace({ bindings: Object.fromEntries(lengths) });
       const result = [...graph.outputs.values()].find(({ dtype }) => isFloat(dtype));
-      if (result === undefined) throw new NoGradientError("its outputs are no floating-point numbers");
+      if (result === undefined) throw new NoGradientError("its outputs are not floating-point numbers");
       return graphCost({ result, loss: result.mean(), parameters }, options);
     },
     file: model,

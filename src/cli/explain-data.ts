@@ -51,7 +51,7 @@ export async function explainData(model: TrainedModel, path: string, options: Da
   const { tableReading } = await import("../data/node.js");
   const { print, note, progress } = reporter;
   if (path.endsWith(".onnx"))
-    throw new ConfigError(`explain --data: expected a run, which knows how its data are read, got ${path}`);
+    throw new ConfigError(`explain --data: expected a run, which stores how its data are read, got ${path}`);
   const config = await (await openRun(splitRunPath(path).run)).config();
   const { labelColumn, textColumn, data, signal } = options;
   const { examples, rows, notes } = await loadExamples(model, config, {

@@ -44,7 +44,7 @@ export async function explainPlanted(path: string, options: PlantOptions, { prin
   const { svgToPng } = await import("../tasks/explaining/picture-node.js");
   const { splitRunPath } = await import("../run/node.js");
   if (path.endsWith(".onnx"))
-    throw new ConfigError(`--plant: expected a run, whose training is done again on planted data, got ${path}`);
+    throw new ConfigError(`--plant: expected a run, since its training is repeated on planted data, got ${path}`);
   const methods = options.methods.length === 0 ? plantedMethods() : options.methods;
   const bar = progress({ label: "score", total: options.seeds * methods.length, unit: "methods" });
   const found = await scoreOnTwins(path, { ...options, methods, note, onProgress: (done) => bar.update(done) });

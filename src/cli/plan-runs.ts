@@ -47,7 +47,7 @@ export function axisOf(runs: readonly PlannedRun[], given: CurveAxis | undefined
   const varies = (axis: CurveAxis): boolean => new Set(runs.map((run) => run[axis])).size > 1;
   if (given !== undefined) {
     if (!varies(given))
-      throw new ConfigError(`--by ${given}: expected runs of different ${given}, got ${runs[0]?.[given]} in all`);
+      throw new ConfigError(`--by ${given}: expected runs of different ${given}, got ${runs[0]?.[given]} in all of them`);
     return given;
   }
   // More examples take more steps: steps count where nothing else differs.

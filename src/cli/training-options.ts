@@ -11,7 +11,7 @@ import type { ParsedOptions } from "./options.js";
 export const trainingOptions = {
   out: text({ help: "the run folder to make", metavar: "RUN", short: "o", defaultText: "runs/TASK-MODEL-TIME", local: true }),
   overwrite: flag({ help: "replace the run that is already in --out", local: true }),
-  resume: text({ help: "resume this run, or from one of its checkpoints", metavar: "RUN", local: true }),
+  resume: text({ help: "resume this run, or resume from one of its checkpoints", metavar: "RUN", local: true }),
   config: {
     ...text({ help: "options from a JSON file, such as a run's config.json", metavar: "FILE", local: true }),
     configFile: true,

@@ -20,7 +20,7 @@ export const VERBS: readonly VerbRow[] = [
   { name: "train", summary: "train a model for a task", load: () => import("./verbs/train.js") },
   {
     name: "sweep",
-    summary: "search the options of a training: many settings, several seeds, and whether the best is luck",
+    summary: "search hyperparameters over several seeds, and tell whether the best setting is better or lucky",
     load: () => import("./verbs/sweep.js"),
   },
   { name: "eval", summary: "evaluate a run on data", load: () => import("./verbs/eval.js") },
@@ -47,7 +47,7 @@ export const VERBS: readonly VerbRow[] = [
   },
   {
     name: "quantize",
-    summary: "make a run smaller and faster with weights and activations of fewer bits",
+    summary: "make a model smaller and faster by storing weights and activations in fewer bits",
     load: () => import("./verbs/quantize.js"),
   },
   {
@@ -77,12 +77,12 @@ export const VERBS: readonly VerbRow[] = [
   },
   {
     name: "distill",
-    summary: "teach a smaller model what a larger one answers",
+    summary: "train a smaller model on the outputs of a larger one",
     load: () => import("./verbs/distill.js"),
   },
   {
     name: "prune",
-    summary: "cut channels, heads, neurons or layers out of a run's model, and train what is left",
+    summary: "remove channels, heads, neurons or layers from a run's model, and fine-tune what is left",
     load: () => import("./verbs/prune.js"),
   },
   {
@@ -92,12 +92,12 @@ export const VERBS: readonly VerbRow[] = [
   },
   {
     name: "serve",
-    summary: "serve models over HTTP: predictions, explanations, the interfaces of OpenAI and KServe",
+    summary: "serve models over HTTP: predictions, explanations, and the APIs of OpenAI and KServe",
     load: () => import("./verbs/serve.js"),
   },
   {
     name: "label",
-    summary: "label texts and images on a page, alone or as a team, with a model that learns along",
+    summary: "label texts and images on a page, alone or as a team, helped by a model that learns from the labels",
     load: () => import("./verbs/label.js"),
   },
   { name: "bench", summary: "benchmark Descent against its peers", load: () => import("./verbs/bench.js") },

@@ -148,7 +148,7 @@ async function train(
   const goesOn = isBegun ? { resume: run } : { overwrite: true };
   const quiet = { note: () => undefined, signal: context.signal, hold: context.hold };
   const result = await trainTask({ ...asked, model: choice, ...fraction, check: false }, { out: run, ...goesOn, ...quiet });
-  if (result.summary === undefined) throw new DescentError(`compare: interrupted; the same command goes on`);
+  if (result.summary === undefined) throw new DescentError(`compare: interrupted; the same command continues`);
 }
 
 /** A model's figures, and its answers row by row: means over its seeds, and each seed's. */

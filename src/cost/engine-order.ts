@@ -9,7 +9,7 @@ import { inMemoryOrder } from "../onnx/index.js";
  * The nodes of a graph, leaves first, in the order in which the engine runs them on the CPU: backwards from those that nobody reads, the last one of the
  * file first, and of a node's inputs the one that was made last.
  *
- * Source: onnxruntime 1.30, `Graph::ReverseDFSFrom`. Differs from it: nodes that the engine itself fuses keep their places.
+ * Source: onnxruntime 1.30, `Graph::ReverseDFSFrom`. Differs from it: nodes that the engine itself fuses keep their positions.
  */
 export function engineOrder(graph: Graph): readonly Node[] {
   const written = inMemoryOrder(graph.nodes);

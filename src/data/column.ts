@@ -148,7 +148,7 @@ const isBlock = (value: unknown): value is NumberBlock =>
 /** Lengths of a block, from the outside in, by its first elements. */
 const blockShape = (block: unknown): number[] => (isBlock(block) ? [block.length, ...blockShape(block[0])] : []);
 
-/** One block of numbers a row, all of one shape. DataError, with the example, for another shape or what is no number. */
+/** One block of numbers a row, all of one shape. DataError, with the example, for another shape or what is not a number. */
 function blockColumn(name: string, blocks: readonly unknown[]): TensorColumn {
   const shape = blockShape(blocks[0]);
   const size = sizeOf(shape);

@@ -232,7 +232,7 @@ class Importer {
           expected ??= names;
           if (names !== expected)
             throw new ConfigError(
-              `${name}: expected the columns ${expected} as in ${tables[0]?.name ?? ""}, got ${names}; import it by itself`,
+              `${name}: expected the columns ${expected} as in ${tables[0]?.name ?? ""}, got ${names}; import it separately`,
             );
           for await (const chunk of rowsIn(connection, source, source.from))
             chunks.push(chunk.with({ source: { dtype: "string", values: new Array<string>(chunk.length).fill(name) } }));
@@ -265,7 +265,7 @@ async function takeSource(importer: Importer, spec: string, isOne: boolean): Pro
   }
   if (/\.(conllu?|bio|iob2?|bioes|bmes)$/i.test(spec)) return importer.files([{ name: basename(spec), content: spec }], "");
   if (TEXT_FILE.test(spec)) return importer.text(spec);
-  throw new ConfigError(`${spec}: expected a table, a text, an image, an archive or a folder, got a name of no known kind`);
+  throw new ConfigError(`${spec}: expected a table, a text, an image, an archive or a folder, got a file of unknown kind`);
 }
 
 /** Files that a source is made of, with their hashes. */

@@ -46,7 +46,7 @@ const DAY_MS = 86_400_000;
 const TRUE = new Set(["true", "yes", "y", "t", "1"]);
 const FALSE = new Set(["false", "no", "n", "f", "0"]);
 
-/** A row's value as a number, NaN where it is missing. DataError, with the row, where it is no number. */
+/** A row's value as a number, NaN where it is missing. DataError, with the row, where it is not a number. */
 export function numberAt(column: Column, i: number, name: string): number {
   if (isMissing(column, i)) return Number.NaN;
   if (!isText(column)) {

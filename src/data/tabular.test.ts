@@ -137,7 +137,7 @@ test("columns of no use are left out, with the reason", () => {
   assert.deepEqual(table.columns, ["almost", "marked", "x"]);
   assert.deepEqual(table.featureNames.slice(-3), ["marked", "marked:missing", "x"]);
   assert.deepEqual(table.warnings, [
-    'column "almost": "old" (example 8) is no number, so all are read as text; --missing "old" says if it means "no value"',
+    'column "almost": "old" (example 8) is not a number, so all are read as text; --missing "old" says if it means "no value"',
     'column "marked": "?" counts as missing (1 row; --missing says otherwise)',
     'column "id" is left out: it numbers the rows',
     'column "constant" is left out: all its values are equal',

@@ -36,7 +36,7 @@ export function attributionGraph(
 ): RowSums {
   const method = methodNamed(options.method);
   if (method.kind !== "gradient")
-    throw new ConfigError(`${options.method}: expected a gradient method, which is a graph; a sampling method asks for answers`);
+    throw new ConfigError(`${options.method}: expected a gradient method, which is a graph, got a sampling method`);
   const { baseline, background } = options;
   if (baseline === "blurred" || baseline === "uniform" || (baseline === "mean" && background === undefined))
     throw new ConfigError(

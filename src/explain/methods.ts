@@ -107,7 +107,7 @@ const ANY: Settings = {
 const COMMON: ReadonlySet<keyof Settings> = new Set(["seed"]);
 
 /**
- * A method's settings, from its row and what the user says. Errors: ConfigError for one that the method does not take, or that is no number of its kind.
+ * A method's settings, from its row and what the user says. Errors: ConfigError for one that the method does not take, or that is not a number of its kind.
  */
 export function settingsFor(method: Method, given: Partial<Settings>): Settings {
   const { of = method.defaults.of } = given;

@@ -192,7 +192,7 @@ function scoresIn(model: ImportedModel, where: string, options: OnnxExplainableO
   if (scores.rank > 2 && extra.every((d) => d === 1)) scores = scores.squeeze(...extra.map((_, i) => i + 2));
   if (scores.rank !== 2 || typeof scores.shape[1] !== "number")
     throw new ConfigError(
-      `${where}: expected an output [N, K], got ${formatShape(y.shape)}; choose a score by \`select\`, or another output of ${[...outputs.keys()].join(", ")}`,
+      `${where}: expected an output [N, K], got ${formatShape(y.shape)}; choose a score with \`select\`, or another output among ${[...outputs.keys()].join(", ")}`,
     );
   return scores;
 }

@@ -54,9 +54,9 @@ export function maskedParts(features: Features, shape: readonly number[], mask: 
   }
   const numbers = toNumbers(mask);
   const kinds = [...new Set(numbers)].sort((a, b) => a - b);
-  const places = new Map(kinds.map((kind, i) => [kind, i]));
+  const positions = new Map(kinds.map((kind, i) => [kind, i]));
   return {
-    partOf: Int32Array.from({ length: size }, (_, e) => places.get(numbers[isPlane ? pixelOf(e) : e] as number) as number),
+    partOf: Int32Array.from({ length: size }, (_, e) => positions.get(numbers[isPlane ? pixelOf(e) : e] as number) as number),
     names: kinds.map((kind) => `part ${kind}`),
   };
 }

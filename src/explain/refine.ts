@@ -65,17 +65,17 @@ class Line {
     this.#shape = shape;
   }
 
-  /** [P, …] at places of 0 … 1. */
-  at(places: readonly number[]): TensorData {
+  /** [P, …] at positions of 0 … 1. */
+  at(positions: readonly number[]): TensorData {
     const size = sizeOf(this.#shape);
-    const data = new Float64Array(places.length * size);
-    places.forEach((place, p) => {
+    const data = new Float64Array(positions.length * size);
+    positions.forEach((place, p) => {
       for (let e = 0; e < size; e++) {
         const start = this.#baseline[e] as number;
         data[p * size + e] = place === 1 ? (this.#x[e] as number) : start + place * ((this.#x[e] as number) - start);
       }
     });
-    return fromNumbers(this.#dtype, [places.length, ...this.#shape], data);
+    return fromNumbers(this.#dtype, [positions.length, ...this.#shape], data);
   }
 }
 
@@ -90,7 +90,7 @@ function rowsLike(
   return [{ features, others: Object.fromEntries(others) }, new Int32Array(count).fill(targets[example] as number)];
 }
 
-/** Pieces between places, computed together: each is the attribution of its end against its beginning. */
+/** Pieces between positions, computed together: each is the attribution of its end against its beginning. */
 async function piecesOf(
   context: PathContext,
   line: Line,
@@ -139,8 +139,8 @@ function toCut(pieces: readonly Piece[], allowed: number, most: number): Readonl
  */
 export async function refinedPath(context: PathContext, { example, allowed }: Path): Promise<RefinedPath> {
   const line = new Line(context, example);
-  const places = Array.from({ length: FIRST_PIECES }, (_, i) => [i / FIRST_PIECES, (i + 1) / FIRST_PIECES] as const);
-  let pieces = await piecesOf(context, line, example, places);
+  const positions = Array.from({ length: FIRST_PIECES }, (_, i) => [i / FIRST_PIECES, (i + 1) / FIRST_PIECES] as const);
+  let pieces = await piecesOf(context, line, example, positions);
   const most = Math.floor(context.settings.maxSteps / PIECE_POINTS);
   while (pieces.length < most && !isMet(pieces, allowed)) {
     const cut = toCut(pieces, allowed, most - pieces.length);

@@ -132,7 +132,7 @@ function neuronOf(scores: Tensor, x: Tensor, { at, index }: Neuron): Tensor {
   const layer = layerNamed(scores, x, at);
   const shape = layer.shape.slice(1);
   if (!isStatic(shape) || index.length !== shape.length || index.some((i, axis) => i < 0 || i >= (shape[axis] ?? 0)))
-    throw new ConfigError(`neuron: expected a place within ${formatShape(shape)} at ${at}, got [${index.join(", ")}]`);
+    throw new ConfigError(`neuron: expected a position within ${formatShape(shape)} at ${at}, got [${index.join(", ")}]`);
   const place = index.reduce((sum, i, axis) => sum * (shape[axis] ?? 1) + i, 0);
   return layer
     .reshape([layer.shape[0] ?? 1, sizeOf(shape)])
@@ -185,7 +185,7 @@ function differentiable(y: Tensor, x: Tensor): Tensor {
   const discrete = between.find((node) => node.outputs.every((t) => !isFloat(t.dtype)));
   const where = discrete === undefined || discrete.scope === "" ? "" : `${discrete.scope}: `;
   throw new NoGradientError(
-    `${where}${discrete?.op ?? y.node.op}: has no gradient, since its result is no floating-point number`,
+    `${where}${discrete?.op ?? y.node.op}: has no gradient, since its result is not a floating-point number`,
   );
 }
 

@@ -39,7 +39,7 @@ export function targetsOf(
   return Int32Array.from(list, (one, i) => {
     const place = one === undefined ? -1 : typeof one === "string" ? placeOf(model, one) : one;
     if (!Number.isInteger(place) || place < -1 || place >= k)
-      throw new ConfigError(`target: expected a place from 0 to ${k - 1} (−1 is the answer), got ${place}`);
+      throw new ConfigError(`target: expected an index from 0 to ${k - 1} (−1 is the answer), got ${place}`);
     return place === -1 ? argMax(numbers.subarray(i * k, (i + 1) * k)) : place;
   });
 }
@@ -52,7 +52,7 @@ function placeOf(model: Explainable, name: string): number {
   if (/^-?\d+$/.test(name)) return Number(name);
   throw new ConfigError(
     labels.length === 0
-      ? `target: expected a place among the ${model.scoreCount} scores, since the model has no labels, got "${name}"`
+      ? `target: expected an index among the ${model.scoreCount} scores, since the model has no labels, got "${name}"`
       : `target: ${unknownName("label", name, labels)}`,
   );
 }

@@ -24,7 +24,7 @@ export function boxesOf({ x, model, settings }: SamplingContext): Box[] {
   const axes = imageAxes(model.features);
   const slid = axes === undefined ? [0] : [axes.rows, axes.columns];
   const longest = Math.max(...slid.map((axis) => shape[axis] ?? 1));
-  // A word or a column is a whole: only a signal's places are too many, and too alike, to be hidden one by one.
+  // A word or a column is a whole: only a signal's positions are too many, and too alike, to be hidden one by one.
   const isSingle = axes === undefined && (longest <= 32 || model.features.kind === "tokens" || model.features.kind === "table");
   const window = settings.window || (isSingle ? 1 : Math.max(1, Math.round(longest / 7)));
   const stride = settings.stride || Math.max(1, Math.floor(window / 2));

@@ -16,7 +16,7 @@ export const BODY_LIMITS: BodyLimits = { maxBodyBytes: 16 * 2 ** 20, bodyTimeout
 const tooLarge = (most: number, got: string): HttpError =>
   new HttpError(413, `body: expected at most ${most} bytes, got ${got}; send less at once`);
 
-/** The length that the sender announced; undefined where he did not. HttpError 413 where it is too large, 400 where it is no number. */
+/** The length that the sender announced; undefined where he did not. HttpError 413 where it is too large, 400 where it is not a number. */
 function announcedLength(request: Request, most: number): number | undefined {
   const header = request.headers.get("content-length");
   if (header === null) return undefined;

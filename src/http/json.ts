@@ -64,7 +64,7 @@ export function utf8(bytes: Uint8Array, where: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new ConfigError(`${where}: expected UTF-8, got bytes that are none`, { cause });
+    throw new ConfigError(`${where}: expected UTF-8, got other bytes`, { cause });
   }
 }
 

@@ -27,7 +27,7 @@ async function sha256(text: string): Promise<Uint8Array> {
 /** Makes a key, which is shown once, and the line of a key file that knows it. ConfigError for an owner's name with spaces. */
 export async function newApiKey(owner: string): Promise<{ readonly key: string; readonly line: string }> {
   if (!/^[\w.@-]{1,64}$/.test(owner))
-    throw new ConfigError("key: expected its owner's name, of letters, digits and . _ - @, got something else");
+    throw new ConfigError("key: expected the owner's name in letters, digits and . _ - @, got something else");
   const bits = hex(crypto.getRandomValues(new Uint8Array(BYTES)));
   const key = `dk-${bits}`;
   return { key, line: `${owner} ${hex(await sha256(key))}` };

@@ -73,7 +73,7 @@ async function makeServer(fetch: Fetch, { tls, ownsProcess = false }: ListenOpti
       serverOptions: { ...LIMITS, cert, key, minVersion: "TLSv1.2" },
     }) as Server;
   } catch (cause) {
-    throw new ConfigError(`--tls-cert: expected a certificate and its key, got files that are none`, { cause });
+    throw new ConfigError(`--tls-cert: expected a certificate and its key, got other files`, { cause });
   }
 }
 

@@ -91,7 +91,7 @@ async function predict(
   await using used = model;
   const known = (used.info as { readonly classes?: readonly string[] }).classes;
   if (known === undefined) throw new ConfigError(`${used.task.name}: expected a task of one class for each example`);
-  const places = known.map((name) => classes.indexOf(name));
+  const positions = known.map((name) => classes.indexOf(name));
   const examples = await used.task.examples(loaded, loaded.test, used.info);
   await used.run(examples, (outputs, rows) => {
     const logits = outputs["logits"];
@@ -101,7 +101,7 @@ async function predict(
     rows.forEach((row, i) => {
       const own = softmaxRow(Float64Array.from(numbers.subarray(i * width, (i + 1) * width)));
       const all = new Float64Array(classes.length);
-      own.forEach((p, k) => (all[places[k] as number] = p));
+      own.forEach((p, k) => (all[positions[k] as number] = p));
       each(textAt(examples, row), all);
     });
   });

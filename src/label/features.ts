@@ -21,7 +21,7 @@ const segmenter = new Intl.Segmenter(undefined, { granularity: "word" });
 /** Words of a text that count: beyond, a text's class is known. */
 const MOST_WORDS = 2000;
 
-/** TF-IDF of texts, with the places of their words, so that weights of words become marks in the text. */
+/** TF-IDF of texts, with the positions of their words, so that weights of words become marks in the text. */
 export class TextFeatures {
   readonly x: SparseMatrix;
   readonly #words: readonly (readonly Word[])[];

@@ -54,7 +54,7 @@ const GRACE_MS = 5000;
 function checkExposure({ host, tls, behindProxy = false }: LabellingOptions): void {
   if (isLoopback(host) || tls !== undefined || behindProxy) return;
   throw new ConfigError(
-    `--host ${host}: expected TLS beyond this machine, got none; give --tls-cert and --tls-key, or --behind-proxy if another server speaks TLS for this one`,
+    `--host ${host}: expected TLS beyond this machine, got none; give --tls-cert and --tls-key, or --behind-proxy if a proxy terminates TLS`,
   );
 }
 

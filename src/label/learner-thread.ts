@@ -62,10 +62,10 @@ function learn(
   const { classes, several } = options;
   const p = probabilities(head, selectRows(x, open));
   const own = (i: number): Float64Array => p.subarray(i * classes, (i + 1) * classes);
-  const places = new Map(open.map((row, i) => [row, i]));
+  const positions = new Map(open.map((row, i) => [row, i]));
   const worth = Float64Array.from(open, (_, i) => uncertainty(own(i), several));
   return chooseDiverse(x, open, worth, BATCH).map((row) => {
-    const { classes: found, confidence } = likeliest(own(places.get(row) as number), several);
+    const { classes: found, confidence } = likeliest(own(positions.get(row) as number), several);
     const [first] = found;
     const weights = first === undefined ? undefined : head.model.weights.subarray(first * x.columns, (first + 1) * x.columns);
     const reasons = features === undefined || weights === undefined ? undefined : features.reasons(row, weights);

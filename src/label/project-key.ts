@@ -60,7 +60,7 @@ export async function findProject(store: Store, key: ProjectKey, items?: readonl
   }
   if (found.length > 1)
     throw new ConfigError(
-      `${key.data}: expected one labelling of that name, got ${found.length}; name the data by the path that it was begun with`,
+      `${key.data}: expected one labelling of that name, got ${found.length}; name the data by the path that it began with`,
     );
   return found[0] ?? own;
 }

@@ -94,7 +94,7 @@ export class Workspace {
     const row = await store.db.selectFrom("project").selectAll().where("id", "=", options.id).executeTakeFirstOrThrow();
     if (row.scheme !== scheme)
       throw new ConfigError(
-        `${options.name}: expected the kind and labels that the project was begun with (${described(schemeSchema.parse(JSON.parse(row.scheme)))}), got others (${described(options.scheme)}); give these, or another --store`,
+        `${options.name}: expected the kind and labels that the project began with (${described(schemeSchema.parse(JSON.parse(row.scheme)))}), got others (${described(options.scheme)}); give these, or another --store`,
       );
     return new Workspace(store, row, schemeSchema.parse(JSON.parse(row.scheme)));
   }
@@ -114,7 +114,7 @@ export class Workspace {
       const kept = JSON.stringify(await this.payload(position));
       if (kept !== JSON.stringify(payloadSchema.parse(items[position] ?? {})))
         throw new ConfigError(
-          `item ${position + 1}: expected the data that the project was begun with, got other data; give another --store`,
+          `item ${position + 1}: expected the data that the project began with, got other data; give another --store`,
         );
     }
     for (let from = had; from < items.length; from += INSERT_ROWS) {

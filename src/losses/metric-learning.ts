@@ -94,8 +94,8 @@ export const cosFace = defineLoss<MarginOptions>("cosFace", (output, target, opt
 /** Finds the pairs of a batch that are of one class, and each example's pair with itself: bool [N, N]. */
 function pairsOf(name: string, output: Tensor, target: Tensor): { readonly alike: Tensor; readonly itself: Tensor } {
   const labels = labelsOf(name, output, target);
-  const places = range(staticDim(output.shape[0], at(name)));
-  return { alike: labels.unsqueeze(1).equal(labels.unsqueeze(0)), itself: places.unsqueeze(1).equal(places) };
+  const positions = range(staticDim(output.shape[0], at(name)));
+  return { alike: labels.unsqueeze(1).equal(labels.unsqueeze(0)), itself: positions.unsqueeze(1).equal(positions) };
 }
 
 /** The mean over examples that have a partner; the others' values are 0. */

@@ -1,5 +1,5 @@
 /**
- * @module Agreement between annotators: Cohen's and Fleiss' κ, Krippendorff's α, and for places (spans, boxes, polygons) the F1 of
+ * @module Agreement between annotators: Cohen's and Fleiss' κ, Krippendorff's α, and for positions (spans, boxes, polygons) the F1 of
  * one annotator against another.
  */
 import { DataError, ShapeError } from "../util/errors.js";

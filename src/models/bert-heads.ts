@@ -60,7 +60,7 @@ class PreTrainingHeads extends Module {
   }
 }
 
-/** Inputs of a masked language model; `positions` [M] are the only places whose logits are wanted. */
+/** Inputs of a masked language model; `positions` [M] are the only positions whose logits are wanted. */
 export interface MaskedLmInputs extends BertInputs {
   /** Positions to compute logits for, among all tokens, row after row: [M]; left out, all. */
   readonly positions?: Tensor;

@@ -38,7 +38,7 @@ export interface Bins {
 function fillBins(features: Tensor, bins: readonly Bins[]): Tensor {
   const all = bins.flatMap(({ feature, edges }) => edges.slice(1).map((high, b) => ({ feature, low: edges[b] as number, high })));
   const numbers = (values: readonly number[]): Tensor => constant(fromNumbers("float32", [values.length], values));
-  const places = constant(
+  const positions = constant(
     fromNumbers(
       "int32",
       [all.length],
@@ -46,7 +46,7 @@ function fillBins(features: Tensor, bins: readonly Bins[]): Tensor {
     ),
   );
   return features
-    .gather(places, 1)
+    .gather(positions, 1)
     .sub(numbers(all.map(({ low }) => low)))
     .mul(numbers(all.map(({ low, high }) => 1 / (high - low))))
     .clip(0, 1);

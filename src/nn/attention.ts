@@ -36,7 +36,7 @@ export function causalMask(queries: Dim, keys: Dim): Tensor {
   return rows.unsqueeze(1).greaterOrEqual(columns);
 }
 
-const lastOf = (places: Tensor): Tensor => places.gather(constant(-1, "int64"));
+const lastOf = (positions: Tensor): Tensor => positions.gather(constant(-1, "int64"));
 
 /** [N, T, h·d] → [N, h, T, d]. */
 export function splitHeads(x: Tensor, numHeads: number): Tensor {

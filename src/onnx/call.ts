@@ -115,7 +115,7 @@ export class Call implements Reader {
     const known = operand.known ?? operand.fixed?.();
     if (known !== undefined) return known.values;
     throw new UnsupportedOpError(
-      `${this.where}: expected its ${what} to be known when the file is read, got one that is computed while it runs; ${this.#remedy()}`,
+      `${this.where}: expected its ${what} to be a constant, got one that is computed at run time; ${this.#remedy()}`,
     );
   }
 

@@ -40,11 +40,11 @@ function byPlace(c: Call, t: Dim, s: Dim, offset: Tensor | null): Tensor | null 
   const [left, right] = [c.int("left_window_size", -1), c.int("right_window_size", -1)];
   if (!causal && left < 0 && right < 0) return null;
   const queries = ops.arange(t).unsqueeze(1); // [T, 1]
-  const places = offset === null ? queries : queries.add(offset);
+  const positions = offset === null ? queries : queries.add(offset);
   const keys = ops.arange(s).unsqueeze(0); // [1, S]
-  let allowed = causal ? keys.lessOrEqual(places) : null;
-  if (left >= 0) allowed = both(allowed, keys.greaterOrEqual(places.sub(left)));
-  return right < 0 ? allowed : both(allowed, keys.lessOrEqual(places.add(right)));
+  let allowed = causal ? keys.lessOrEqual(positions) : null;
+  if (left >= 0) allowed = both(allowed, keys.greaterOrEqual(positions.sub(left)));
+  return right < 0 ? allowed : both(allowed, keys.lessOrEqual(positions.add(right)));
 }
 
 /** The mask of the file, as wide as there are keys: what it does not reach may not be seen. */
@@ -161,8 +161,8 @@ function tensorScatter(c: Call): readonly Tensor[] {
   if (mode !== "linear" && mode !== "circular") c.unsupported(`mode ${mode}`);
   const along = (t: Tensor, at: number): Tensor => t.reshape(update.shape.map((_, i) => (i === at ? -1 : 1)));
   const steps = along(ops.arange(update.shape[axis] as Dim), axis);
-  const places = from === null ? steps : steps.add(along(from.cast("int64"), 0));
-  const inside = mode === "circular" ? places.mod(lengthOf(past.shape[axis] as Dim)) : places;
+  const positions = from === null ? steps : steps.add(along(from.cast("int64"), 0));
+  const inside = mode === "circular" ? positions.mod(lengthOf(past.shape[axis] as Dim)) : positions;
   return [past.scatterElements(inside.expand(update.shape), update, { axis })];
 }
 

@@ -80,9 +80,9 @@ function skipNormalization(c: Call): readonly Tensor[] {
 
 /** Sums and normalizes the embeddings of words, positions and segments; counts the positions that the mask shows. */
 function embedNormalization(c: Call): readonly Tensor[] {
-  const [ids, segments, words, places] = [c.x(0), c.optional(1), c.x(2), c.x(3)];
+  const [ids, segments, words, positions] = [c.x(0), c.optional(1), c.x(2), c.x(3)];
   const at = c.optional(8) ?? ops.arange(ids.shape[1] as Dim);
-  let sum = words.gather(ids, 0).add(places.gather(at, 0));
+  let sum = words.gather(ids, 0).add(positions.gather(at, 0));
   if (segments !== null) sum = sum.add(c.x(4).gather(segments, 0));
   const [y] = apply("LayerNormalization", [sum, c.x(5), c.x(6)], { axis: -1, epsilon: c.float("epsilon", 1e-12) });
   const mask = c.optional(7);
@@ -181,7 +181,7 @@ function rotaryEmbedding(c: Call): readonly Tensor[] {
   const turned = c.int("rotary_embedding_dim", 0);
   const t = x.shape[x.rank - 2] as Dim;
   // One number is where the first token stands.
-  const places =
+  const positions =
     ids.rank === 1 || (ids.shape[0] === 1 && ids.rank === 1)
       ? ops
           .arange(t)
@@ -190,7 +190,7 @@ function rotaryEmbedding(c: Call): readonly Tensor[] {
       : ids;
   const count = x.rank === 4 || heads > 0 ? heads : staticDim(x.shape[2], c.where) / (turned === 0 ? 2 * half : turned);
   const rotation = { interleaved: c.flag("interleaved", false), turned };
-  const y = rotate(toHeads(x, count), c.x(2).gather(places, 0), c.x(3).gather(places, 0), rotation);
+  const y = rotate(toHeads(x, count), c.x(2).gather(positions, 0), c.x(3).gather(positions, 0), rotation);
   return [x.rank === 4 ? y : fromHeads(y)];
 }
 

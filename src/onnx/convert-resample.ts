@@ -36,7 +36,7 @@ function positionOf(i: number, { input, output, scale, crop }: ResampledAxis, { 
   return output > 1 ? first * (input - 1) + step : step;
 }
 
-/** Weights of the input's places for output place i; they are 1 in sum, or all 0 outside a crop. */
+/** Weights of the input's positions for output place i; they are 1 in sum, or all 0 outside a crop. */
 function rowOf(i: number, along: ResampledAxis, o: Resampling): Float64Array {
   const { input, scale } = along;
   const row = new Float64Array(input);

@@ -1,5 +1,5 @@
 /**
- * @module Sampling: values of x read at places that a tensor gives, by weights of the elements around them.
+ * @module Sampling: values of x read at positions that a tensor gives, by weights of the elements around them.
  */
 import type { Dim, Tensor } from "../graph/index.js";
 import { constant, fromNumbers, sizeOf, staticDim, staticShape, stridesOf, symbolicSize } from "../graph/index.js";
@@ -64,7 +64,7 @@ function tapsOf(c: Call, mode: string, place: Tensor, length: number, border: Bo
 const choices = <T>(lists: readonly (readonly T[])[]): readonly (readonly T[])[] =>
   lists.reduce<readonly (readonly T[])[]>((all, list) => all.flatMap((chosen) => list.map((item) => [...chosen, item])), [[]]);
 
-/** Values of x [N, C, …lengths] at one element for each of P places: [N, C, P]; 0 outside. The taps are [N, P]. */
+/** Values of x [N, C, …lengths] at one element for each of P positions: [N, C, P]; 0 outside. The taps are [N, P]. */
 function readAt(x: Tensor, lengths: readonly number[], taps: readonly Tap[]): Tensor {
   const [n, channels] = x.shape as [Dim, Dim];
   const strides = stridesOf(lengths);
@@ -74,14 +74,14 @@ function readAt(x: Tensor, lengths: readonly number[], taps: readonly Tap[]): Te
     const at = place.clip(0, last).cast("int64").mul(strides[i] as number); // prettier-ignore
     return { at, weight: weight === null ? inside : weight.mul(inside) };
   });
-  const { at: places, weight } = parts.reduce((a, b) => ({ at: a.at.add(b.at), weight: a.weight.mul(b.weight) }));
+  const { at: positions, weight } = parts.reduce((a, b) => ({ at: a.at.add(b.at), weight: a.weight.mul(b.weight) }));
   const flat = x.reshape([n, channels, sizeOf(lengths)]);
-  const read = flat.gatherElements(places.unsqueeze(1).expand([n, channels, places.shape[1] as Dim]), 2);
+  const read = flat.gatherElements(positions.unsqueeze(1).expand([n, channels, positions.shape[1] as Dim]), 2);
   return read.mul(weight.unsqueeze(1));
 }
 
 /**
- * x [N, C, …lengths] read at the places of a grid [N, …out, k], whose last axis counts the axes of x from the last one on, −1 to 1 over each.
+ * x [N, C, …lengths] read at the positions of a grid [N, …out, k], whose last axis counts the axes of x from the last one on, −1 to 1 over each.
  * Source: Jaderberg et al. 2015, arXiv:1506.02025; ONNX, GridSample 16 to 22.
  */
 function gridSample(c: Call): readonly Tensor[] {
@@ -123,7 +123,7 @@ function affineGrid(c: Call): readonly Tensor[] {
 
 /** Puts the values that maximum pooling kept back at their positions, with zeros elsewhere. */
 function maxUnpool(c: Call): readonly Tensor[] {
-  const [x, places] = [c.x(0), c.x(1)];
+  const [x, positions] = [c.x(0), c.x(1)];
   const kernel = c.ints("kernel_shape") ?? c.unsupported("a window without kernel_shape");
   const strides = c.ints("strides") ?? kernel.map(() => 1);
   const pads = c.ints("pads") ?? [...kernel, ...kernel].map(() => 0);
@@ -133,7 +133,7 @@ function maxUnpool(c: Call): readonly Tensor[] {
   });
   const inferred = [...staticShape(x.shape.slice(0, 2), c.where), ...spatial];
   const asked = c.has(2) ? c.numbers(2, "output_shape") : inferred;
-  const flat = ops.zeros([sizeOf(inferred)], x.dtype).scatterElements(places.reshape([-1]), x.reshape([-1])).reshape(inferred); // prettier-ignore
+  const flat = ops.zeros([sizeOf(inferred)], x.dtype).scatterElements(positions.reshape([-1]), x.reshape([-1])).reshape(inferred); // prettier-ignore
   const after = asked.map((d, i) => d - (inferred[i] as number));
   return [after.every((d) => d === 0) ? flat : flat.pad(after.map(() => 0), after)]; // prettier-ignore
 }
@@ -164,7 +164,7 @@ function col2Im(c: Call): readonly Tensor[] {
   const ones = block.map(() => 1);
   const [strides, dilations] = [c.ints("strides") ?? ones, c.ints("dilations") ?? ones];
   const pads = c.ints("pads") ?? [...ones, ...ones].map(() => 0);
-  const places = image.map((length, i) => {
+  const positions = image.map((length, i) => {
     const free =
       length +
       (pads[i] as number) +
@@ -180,13 +180,13 @@ function col2Im(c: Call): readonly Tensor[] {
   const weights = constant(fromNumbers(x.dtype, [1, taps, 1, ...block], identity)).expand([group, taps, 1, ...block]);
   const output_padding = image.map((length, i) => {
     const reach =
-      ((places[i] as number) - 1) * (strides[i] as number) + (dilations[i] as number) * ((block[i] as number) - 1) + 1;
+      ((positions[i] as number) - 1) * (strides[i] as number) + (dilations[i] as number) * ((block[i] as number) - 1) + 1;
     return length - (reach - (pads[i] as number) - (pads[i + block.length] as number));
   });
   const attributes = { kernel_shape: block, strides, dilations, pads, group, output_padding };
   return ops.emit(
     ops.opNamed("ConvTranspose"),
-    [x.reshape([n, columns, ...places]), weights.reshape([columns, 1, ...block]), null],
+    [x.reshape([n, columns, ...positions]), weights.reshape([columns, 1, ...block]), null],
     attributes,
   );
 }

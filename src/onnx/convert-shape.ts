@@ -1,5 +1,5 @@
 /**
- * @module Ops that move elements, as files write them: shapes and places given as attributes or as inputs, by opset.
+ * @module Ops that move elements, as files write them: shapes and positions given as attributes or as inputs, by opset.
  */
 import type { Dim, Tensor } from "../graph/index.js";
 import {
@@ -168,8 +168,8 @@ function reverseSequence(c: Call): readonly Tensor[] {
   const [time, batch] = [c.int("time_axis", 0), c.int("batch_axis", 1)];
   const along = (t: Tensor, at: number): Tensor => t.reshape(x.shape.map((_, axis) => (axis === at ? -1 : 1)));
   const [steps, ends] = [along(arange(x.shape[time] as Dim), time), along(lengths.cast("int64"), batch)];
-  const places = steps.less(ends).where(ends.sub(steps).sub(1), steps);
-  return [x.gatherElements(places.expand(x.shape), time)];
+  const positions = steps.less(ends).where(ends.sub(steps).sub(1), steps);
+  return [x.gatherElements(positions.expand(x.shape), time)];
 }
 
 /** Reshaping, cutting, joining, padding and scattering. */

@@ -134,8 +134,8 @@ function stft(c: Call): readonly Tensor[] {
   const shaped = c.optional(2);
   const length = c.has(3) ? (c.numbers(3, "frame_length")[0] as number) : staticDim(shaped?.shape[0], c.where);
   const frames = Math.floor((staticDim(x.shape[1], c.where) - length) / step) + 1;
-  const places = range(0, frames).flatMap((f) => range(0, length).map((i) => f * step + i));
-  const at = constant(fromNumbers("int64", [frames, length], places));
+  const positions = range(0, frames).flatMap((f) => range(0, length).map((i) => f * step + i));
+  const at = constant(fromNumbers("int64", [frames, length], positions));
   const [re, im] = parts(c, x).map((t) => {
     const framed = t?.gather(at, 1) ?? null; // [N, frames, length]
     return framed === null || shaped === null ? framed : framed.mul(shaped);

@@ -94,11 +94,11 @@ const convTranspose: Conversion = (c) => {
 };
 
 /** Places as the file counts them: with `storage_order` 1 the first spatial axis is the fastest. */
-function placesByColumn(c: Call, places: Tensor, x: Tensor): Tensor {
+function placesByColumn(c: Call, positions: Tensor, x: Tensor): Tensor {
   const lengths = staticShape(x.shape.slice(2), c.where);
   const size = sizeOf(lengths);
-  let rest = places.mod(size);
-  let [sum, stride] = [places.sub(rest), size];
+  let rest = positions.mod(size);
+  let [sum, stride] = [positions.sub(rest), size];
   for (const length of [...lengths].reverse()) {
     stride /= length;
     const at = rest.mod(length);
@@ -113,8 +113,8 @@ const maxPool: Conversion = (c) => {
   const attributes = { ...windowOf(c, x), ceil_mode: c.flag("ceil_mode") };
   const byColumn = c.int("storage_order", 0) === 1;
   // Small integers are numbers of float32 as well.
-  const [y, places] = emit(opNamed("MaxPool"), [isFloat(x.dtype) ? x : x.cast("float32")], attributes) as [Tensor, Tensor];
-  return [y.cast(x.dtype), byColumn ? placesByColumn(c, places, x) : places];
+  const [y, positions] = emit(opNamed("MaxPool"), [isFloat(x.dtype) ? x : x.cast("float32")], attributes) as [Tensor, Tensor];
+  return [y.cast(x.dtype), byColumn ? placesByColumn(c, positions, x) : positions];
 };
 
 const averagePool: Conversion = (c) => {

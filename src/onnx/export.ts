@@ -195,7 +195,7 @@ class Exporter {
     if (op.domain === "descent") {
       throw new UnsupportedOpError(`export: ${op.name} is Descent's own and has no form for this target; lower the graph first`);
     }
-    // Tensors take the places that no attribute takes, in order.
+    // Tensors take the positions that no attribute takes, in order.
     const inputs: string[] = [];
     const taken = new Set(Object.values(op.attributeInputs ?? {}).map((place) => place?.slot));
     for (const t of node.inputs) {

@@ -62,7 +62,7 @@ const WEIGHT_INPUTS: ReadonlyMap<string, readonly number[]> = new Map([
   ["MultiHeadAttention", [3]],
 ]);
 
-/** Ops of ONNX's own domain whose inputs at these places are values, though one of com.microsoft has weights there. */
+/** Ops of ONNX's own domain whose inputs at these positions are values, though one of com.microsoft has weights there. */
 const ONNX_VALUES: ReadonlySet<string> = new Set(["Attention"]);
 
 /** A weight stays one on its way through these. */

@@ -23,8 +23,8 @@ export function readersOf({ graph }: ModelProto): ReadonlyMap<string, readonly s
       return node.name === "" ? [] : [node.name];
     });
   const found = graph.initializers.map(({ name }) => [name, follow(name, new Set())] as const);
-  const places = new Map(graph.nodes.map(({ name }, i) => [name, i]));
+  const positions = new Map(graph.nodes.map(({ name }, i) => [name, i]));
   const first = (readers: readonly string[]): number =>
-    Math.min(...readers.map((reader) => places.get(reader) ?? places.size), places.size);
+    Math.min(...readers.map((reader) => positions.get(reader) ?? positions.size), positions.size);
   return new Map([...found].sort(([, a], [, b]) => first(a) - first(b)));
 }

@@ -16,9 +16,9 @@ function wholeNumbers({ rawData }: TensorProto): number[] {
 }
 
 /**
- * A sparse tensor, dense. `indices` are [n] places in row-major order, or [n, rank] coordinates.
+ * A sparse tensor, dense. `indices` are [n] positions in row-major order, or [n, rank] coordinates.
  *
- * Errors: DataError for a shape that is too large, values of a type that Descent does not have, and places outside the shape.
+ * Errors: DataError for a shape that is too large, values of a type that Descent does not have, and positions outside the shape.
  */
 export function dense(values: TensorProto, indices: TensorProto, dims: readonly number[], where: string): TensorProto {
   const named = `${where}: sparse tensor "${values.name}"`;
@@ -31,17 +31,17 @@ export function dense(values: TensorProto, indices: TensorProto, dims: readonly 
     throw new DataError(
       `${named}: expected at most ${MOST_TIMES} times the bytes of its values, got a shape [${dims.join(", ")}]`,
     );
-  const places = wholeNumbers(indices);
+  const positions = wholeNumbers(indices);
   const count = Math.floor(values.rawData.byteLength / bytes);
   const rank = indices.dims.length === 2 ? (indices.dims[1] ?? 1) : 1;
   const rawData = new Uint8Array(size * bytes);
   for (let i = 0; i < count; i++) {
-    const own = places.slice(i * rank, (i + 1) * rank);
+    const own = positions.slice(i * rank, (i + 1) * rank);
     const isInside =
       own.length === rank && (indices.dims.length !== 2 || own.every((p, axis) => p >= 0 && p < (dims[axis] ?? 0)));
     const at = indices.dims.length === 2 ? own.reduce((offset, p, axis) => offset * (dims[axis] ?? 0) + p, 0) : (own[0] ?? -1);
     if (!isInside || at < 0 || at >= size)
-      throw new DataError(`${named}: expected places inside [${dims.join(", ")}], got ${own.join(", ") || "too few"}`);
+      throw new DataError(`${named}: expected positions inside [${dims.join(", ")}], got ${own.join(", ") || "too few"}`);
     rawData.set(values.rawData.subarray(i * bytes, (i + 1) * bytes), at * bytes);
   }
   return { name: values.name, dims: [...dims], dataType: values.dataType, rawData };

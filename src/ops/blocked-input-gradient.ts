@@ -56,7 +56,7 @@ function paddingOf(dy: Tensor, { kernel_shape, pads, dilations }: Omit<Window, "
 }
 
 /**
- * With strides s, the pixels of dx of each remainder modulo s see places of the kernel of their own: a small convolution of dy for
+ * With strides s, the pixels of dx of each remainder modulo s see taps of the kernel of their own: a small convolution of dy for
  * each, without the zeros that a transposed convolution is made of, and then the results side by side.
  */
 function stridedGradient(dy: Tensor, w: Tensor, window: Window, shape: Picture, block: number): Tensor | undefined {
@@ -73,8 +73,8 @@ function stridedGradient(dy: Tensor, w: Tensor, window: Window, shape: Picture, 
   const lines = ((n * c) / block) * qh;
   const byRow = rows.map((row) =>
     columns.map((column) => {
-      const some = pick(pick(weights, 1, row.places), 2, column.places);
-      const kernel = [row.places.length, column.places.length];
+      const some = pick(pick(weights, 1, row.taps), 2, column.taps);
+      const kernel = [row.taps.length, column.taps.length];
       return emitOne(BlockedConv, [dy, some.reshape([c, m, ...kernel]), null, null], {
         kernel_shape: kernel,
         strides: [1, 1],
@@ -91,7 +91,7 @@ function stridedGradient(dy: Tensor, w: Tensor, window: Window, shape: Picture, 
 
 interface Phase {
   /** Places of the turned kernel that pixels of this remainder see. */
-  readonly places: readonly number[];
+  readonly taps: readonly number[];
   readonly before: number;
   readonly after: number;
 }
@@ -102,19 +102,19 @@ function phasesOf(kernel: number, stride: number, pad: number, length: number, s
   const phases = Array.from({ length: stride }, (_, remainder): Phase => {
     // Pixel stride·q + remainder sees place k of the kernel in dy at q + (remainder + pad − k) / stride.
     const first = (remainder + pad) % stride;
-    const places: number[] = [];
-    for (let k = first; k < kernel; k += stride) places.unshift(kernel - 1 - k);
+    const taps: number[] = [];
+    for (let k = first; k < kernel; k += stride) taps.unshift(kernel - 1 - k);
     const ahead = (remainder + pad - first) / stride;
-    return { places: places.toSorted((a, b) => a - b), before: places.length - 1 - ahead, after: length / stride + ahead - slid };
+    return { taps: taps.toSorted((a, b) => a - b), before: taps.length - 1 - ahead, after: length / stride + ahead - slid };
   });
-  return phases.every(({ places, before, after }) => places.length > 0 && before >= 0 && after >= 0) ? phases : undefined;
+  return phases.every(({ taps, before, after }) => taps.length > 0 && before >= 0 && after >= 0) ? phases : undefined;
 }
 
-/** Some places along an axis. */
-function pick(t: Tensor, axis: number, places: readonly number[]): Tensor {
-  const step = places.length > 1 ? (places[1] as number) - (places[0] as number) : 1;
-  const start = places[0] as number;
-  return t.sliceAxes([{ axis, start, end: start + step * (places.length - 1) + 1, step }]);
+/** Some taps along an axis. */
+function pick(t: Tensor, axis: number, taps: readonly number[]): Tensor {
+  const step = taps.length > 1 ? (taps[1] as number) - (taps[0] as number) : 1;
+  const start = taps[0] as number;
+  return t.sliceAxes([{ axis, start, end: start + step * (taps.length - 1) + 1, step }]);
 }
 
 /** Each kernel [C, 1, …] turned around. */

@@ -1,6 +1,6 @@
 /**
- * @module Max-pooling on channels in blocks (`blocked.ts`), without the places of the maxima: along one axis, then the other. Its gradient finds the first
- * maximum by comparing, in few passes: the engine's kernel with places works on plain pictures, and takes 30 times as long as without.
+ * @module Max-pooling on channels in blocks (`blocked.ts`), without the indices of the maxima: along one axis, then the other. Its gradient finds the first
+ * maximum by comparing, in few passes: the engine's kernel with indices works on plain pictures, and takes 30 times as long as without.
  */
 import type { Tensor } from "../graph/index.js";
 import { constant, fromNumbers } from "../graph/index.js";

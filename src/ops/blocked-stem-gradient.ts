@@ -24,7 +24,7 @@ export function blockedStemGradient(x: Tensor, dy: Tensor, window: Window, block
   const [kernelHigh, blocksHigh] = [yh * perRow, (h / down) * perRow];
   const rowPhases = phases(kernelHeight, down, window.dilations[0] as number, window.pads[0] as number).map((phase) => {
     const [step, before] = [perRow * phase.axis.dilation, perRow * phase.axis.before];
-    return { ...phase, step, before, after: (phase.axis.places - 1) * step + kernelHigh - blocksHigh - before };
+    return { ...phase, step, before, after: (phase.axis.taps - 1) * step + kernelHigh - blocksHigh - before };
   });
   if (rowPhases.some(({ before, after }) => before < 0 || after < 0)) return undefined;
 
@@ -48,8 +48,8 @@ export function blockedStemGradient(x: Tensor, dy: Tensor, window: Window, block
       dilations: [1, 1],
       group: n,
     });
-    const all = sums.reshape([n, m * axis.places * kernelWidth * c]).sum(0);
-    return all.reshape([m / block, axis.places, kernelWidth, c, block]);
+    const all = sums.reshape([n, m * axis.taps * kernelWidth * c]).sum(0);
+    return all.reshape([m / block, axis.taps, kernelWidth, c, block]);
   });
   const order = rowPhases.flatMap(({ at }) => at);
   return inOrder((parts[0] as Tensor).concat(parts.slice(1), 1), 1, order)

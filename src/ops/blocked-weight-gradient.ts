@@ -36,7 +36,7 @@ export function moved(t: Tensor, down: number, right: number, height: number, wi
   const [, , h, w] = t.shape as Picture;
   if (down === 0 && right === 0 && height === h && width === w) return t;
   const axis = (by: number, length: number, given: number): { kernel: number; one: number; before: number; after: number } => {
-    // A kernel that reads one of its places: the last one to move towards the start.
+    // A kernel that reads one of its taps: the last one to move towards the start.
     const before = Math.max(0, by);
     return { kernel: Math.abs(by) + 1, one: by < 0 ? -by : 0, before, after: length - given - before + Math.abs(by) };
   };
@@ -47,10 +47,10 @@ export function moved(t: Tensor, down: number, right: number, height: number, wi
 /** x [N, C, H, W] in blocks with pixels innermost: [N, H·W/block, C, block]. Lengths fill blocks. */
 function pixelsInnermost(x: Tensor, block: number): Tensor {
   const [n, c, h, w] = x.shape as Picture;
-  const places = (h * w) / block;
-  const turned = toBlocks(x.reshape([((n * c) / block) * places, block, block, 1]));
+  const positions = (h * w) / block;
+  const turned = toBlocks(x.reshape([((n * c) / block) * positions, block, block, 1]));
   if (c === block) return turned;
-  return turned.reshape([n, c / block, places, block * block]).transpose([0, 2, 1, 3]);
+  return turned.reshape([n, c / block, positions, block * block]).transpose([0, 2, 1, 3]);
 }
 
 /** Pieces of work that a convolution is wanted in, so that several threads share it evenly. */
@@ -69,12 +69,12 @@ function partsOf(n: number, outputs: number, dyElements: number, pieces: number)
 
 /** One axis of a window with stride 1: position `i` of the window reads x at `i·dilation − before`. */
 export interface Axis {
-  readonly places: number;
+  readonly taps: number;
   readonly dilation: number;
   readonly before: number;
 }
 
-/** Sums for all places of a window of stride 1, one tensor [M/B, rows, C, B] for each column or (with small pictures) each place. */
+/** Sums for all taps of a window of stride 1, one tensor [M/B, rows, C, B] for each column or (with small pictures) each place. */
 function placesOf(x: Tensor, dy: Tensor, row: Axis, column: Axis, block: number): Tensor {
   const [n, c, h, w] = x.shape as Picture;
   const m = dy.shape[1] as number;
@@ -84,11 +84,11 @@ function placesOf(x: Tensor, dy: Tensor, row: Axis, column: Axis, block: number)
   const perRow = byRows ? width / block : 1;
   const blocksHigh = (height * width) / block;
   const kernelHigh = byRows ? (dy.shape[2] as number) * perRow : blocksHigh;
-  const pieces = Math.ceil(m / (BLOCKS_IN_PIECE * block)) * (byRows ? row.places : 1);
-  const parts = partsOf(n, row.places * column.places * m * c, column.places * elementCount(dy.shape), pieces);
+  const pieces = Math.ceil(m / (BLOCKS_IN_PIECE * block)) * (byRows ? row.taps : 1);
+  const parts = partsOf(n, row.taps * column.taps * m * c, column.taps * elementCount(dy.shape), pieces);
   const each = n / parts;
 
-  const weights = Array.from({ length: column.places }, (_, j) => {
+  const weights = Array.from({ length: column.taps }, (_, j) => {
     const right = j * column.dilation - column.before;
     const placed = moved(dy, 0, right, byRows ? (dy.shape[2] as number) : height, width, block);
     if (each === 1 || m === block) return placed.reshape([parts * m, each * block, kernelHigh, 1]);
@@ -102,14 +102,14 @@ function placesOf(x: Tensor, dy: Tensor, row: Axis, column: Axis, block: number)
   // Where rows fill blocks, sliding down gives the rows of the window; otherwise x is moved for each.
   const inputs = byRows
     ? [seen(moved(x, 0, 0, h, width, block))]
-    : Array.from({ length: row.places }, (_, i) => seen(moved(x, row.before - i * row.dilation, 0, height, width, block)));
-  const rows = byRows ? row.places : 1;
+    : Array.from({ length: row.taps }, (_, i) => seen(moved(x, row.before - i * row.dilation, 0, height, width, block)));
+  const rows = byRows ? row.taps : 1;
   const sums = inputs.flatMap((input) =>
     weights.map((weight) => {
       const y = emitOne(BlockedConv, [input, weight, null, null], {
         kernel_shape: [kernelHigh, 1],
         strides: [byRows ? step : 1, 1],
-        pads: byRows ? [before, 0, (row.places - 1) * step + kernelHigh - blocksHigh - before, 0] : [0, 0, 0, 0],
+        pads: byRows ? [before, 0, (row.taps - 1) * step + kernelHigh - blocksHigh - before, 0] : [0, 0, 0, 0],
         dilations: [1, 1],
         group: parts,
       }).reshape([parts, (m / block) * rows * c * block]);
@@ -117,22 +117,22 @@ function placesOf(x: Tensor, dy: Tensor, row: Axis, column: Axis, block: number)
     }),
   );
   const [first, ...others] = sums as [Tensor, ...Tensor[]];
-  const all = first.concat(others, 0).reshape([inputs.length, column.places, m / block, rows, c, block]);
+  const all = first.concat(others, 0).reshape([inputs.length, column.taps, m / block, rows, c, block]);
   // [M/B, C, kernel, B]
-  return all.transpose([2, 4, 0, 3, 1, 5]).reshape([m / block, c, row.places, column.places, block]);
+  return all.transpose([2, 4, 0, 3, 1, 5]).reshape([m / block, c, row.taps, column.taps, block]);
 }
 
-/** The places of an axis by the remainder modulo the stride of where they see x, as windows of stride 1 over every stride-th pixel. */
+/** The taps of an axis by the remainder modulo the stride of where they see x, as windows of stride 1 over every stride-th pixel. */
 export function phases(
-  places: number,
+  taps: number,
   stride: number,
   dilation: number,
   pad: number,
 ): { remainder: number; at: number[]; axis: Axis }[] {
   return Array.from({ length: stride }, (_, remainder) => {
-    const at = Array.from({ length: places }, (_, k) => k).filter((k) => mod(k * dilation - pad, stride) === remainder);
+    const at = Array.from({ length: taps }, (_, k) => k).filter((k) => mod(k * dilation - pad, stride) === remainder);
     const shifts = at.map((k) => Math.floor((k * dilation - pad) / stride));
-    const axis = { places: at.length, dilation: (shifts[1] ?? 1) - (shifts[0] ?? 0), before: -(shifts[0] ?? 0) };
+    const axis = { taps: at.length, dilation: (shifts[1] ?? 1) - (shifts[0] ?? 0), before: -(shifts[0] ?? 0) };
     return { remainder, at, axis };
   }).filter(({ at }) => at.length > 0);
 }
@@ -157,7 +157,7 @@ export function blockedWeightGradient(x: Tensor, dy: Tensor, window: Window, blo
     ...rows.map((r) => [r, ph, yh] as const),
     ...columns.map((r) => [r, pw, yw] as const),
   ]) {
-    const after = (axis.places - 1) * axis.dilation + slid - length - axis.before;
+    const after = (axis.taps - 1) * axis.dilation + slid - length - axis.before;
     if (axis.before < 0 || after < 0 || slid > length) return undefined;
   }
   const [rowOrder, columnOrder] = [rows.flatMap(({ at }) => at), columns.flatMap(({ at }) => at)];
@@ -171,16 +171,16 @@ export function blockedWeightGradient(x: Tensor, dy: Tensor, window: Window, blo
   });
   let all = (byRow[0] as Tensor).concat(byRow.slice(1), 2);
   all = inOrder(inOrder(all, 2, rowOrder), 3, columnOrder);
-  const places = elementCount(kernel_shape);
+  const taps = elementCount(kernel_shape);
   // [M/B, C·kernel, B] → [M, C, …kernel] by the engine's own fast reordering.
-  return fromBlocks(all.reshape([m / block, block, c * places, 1])).reshape([m, c, ...kernel_shape]);
+  return fromBlocks(all.reshape([m / block, block, c * taps, 1])).reshape([m, c, ...kernel_shape]);
 }
 
 /** Places that stand in `order` along an axis, put in their own order. */
 export function inOrder(t: Tensor, axis: number, order: readonly number[]): Tensor {
   if (order.every((k, i) => k === i)) return t;
-  const places = order.map((_, k) => order.indexOf(k));
-  return t.gather(constant(fromNumbers("int64", [places.length], places)), axis);
+  const inverse = order.map((_, k) => order.indexOf(k));
+  return t.gather(constant(fromNumbers("int64", [inverse.length], inverse)), axis);
 }
 
 /**

@@ -265,7 +265,7 @@ function weightGradientByConv(x: Tensor, dy: Tensor, { kernel_shape, strides, pa
     [xs.reshape([c, dimMul(n, group), ...lengths]), ds.reshape([dy.shape[1] as Dim, n, ...slid]), null],
     attributes,
   );
-  // Elements at the end that no place of dy reached give places beyond the kernel.
+  // Elements at the end that no place of dy reached give positions beyond the kernel.
   return y.sliceAxes(kernel_shape.map((k, i) => ({ axis: i + 2, start: 0, end: k }))).swapAxes(0, 1);
 }
 
@@ -278,11 +278,11 @@ function weightGradientOfTiles(x: Tensor, dy: Tensor, { kernel_shape }: Window, 
   // [N, g, c, P, k, Q, l] → [N, g, P, Q, c, k, l]
   const split = x.reshape([n, group, c, ...slid.flatMap((d, i) => [d, kernel_shape[i] as number])]);
   const [outside, inside] = [slid.map((_, i) => 3 + 2 * i), slid.map((_, i) => 4 + 2 * i)];
-  const places = symbolicSize(slid);
+  const positions = symbolicSize(slid);
   const size = sizeOf(kernel_shape);
-  const seen = split.transpose([0, 1, ...outside, 2, ...inside]).reshape([n, group, places, c * size]);
+  const seen = split.transpose([0, 1, ...outside, 2, ...inside]).reshape([n, group, positions, c * size]);
   return dy
-    .reshape([n, group, m, places])
+    .reshape([n, group, m, positions])
     .matMul(seen)
     .sum(0)
     .reshape([group * m, c, ...kernel_shape]);
@@ -302,7 +302,7 @@ function weightGradient(x: Tensor, dy: Tensor, window: Window, group: number): T
     return (isTiled(x, dy, window) ? weightGradientOfTiles : weightGradientByConv)(x, dy, window, group);
   const slid = dy.shape.slice(2).map((d) => staticDim(d, where));
   const n = x.shape[0] as Dim;
-  const places = sizeOf(slid);
+  const positions = sizeOf(slid);
   const [m, c] = [staticDim(dy.shape[1], where) / group, staticDim(x.shape[1], where) / group];
   const padded = padSpatial(x, window.pads);
   const seen = windowTaps(window.kernel_shape).map((tap) => tapOf(padded, tap, window, slid));
@@ -314,17 +314,17 @@ function weightGradient(x: Tensor, dy: Tensor, window: Window, group: number): T
     const sums = seen.map((t) => dy.mul(t).sum(spatial).sum(0, true));
     return joined(sums, 0).transpose([1, 0]).reshape(result);
   }
-  const d = dy.reshape([n, group, m, places]);
+  const d = dy.reshape([n, group, m, positions]);
   if (c <= JOINED_CHANNELS && seen.length > 1) {
-    // One product with what all places see: [N, group, M/group, P] · [N, group, P, C/group·K].
+    // One product with what all positions see: [N, group, M/group, P] · [N, group, P, C/group·K].
     const columns = joined(
-      seen.map((t) => t.reshape([n, group, c, 1, places])),
+      seen.map((t) => t.reshape([n, group, c, 1, positions])),
       3,
-    ).reshape([n, group, c * seen.length, places]);
+    ).reshape([n, group, c * seen.length, positions]);
     return d.matMul(columns.swapAxes(-1, -2)).sum(0).reshape(result);
   }
   // One product for each place, then the sum over the batch: [1, group, M/group, C/group].
-  const taps = seen.map((t) => d.matMul(t.reshape([n, group, c, places]).swapAxes(-1, -2)).sum(0, true));
+  const taps = seen.map((t) => d.matMul(t.reshape([n, group, c, positions]).swapAxes(-1, -2)).sum(0, true));
   return joined(taps, 0).transpose([1, 2, 3, 0]).reshape(result);
 }
 

@@ -47,8 +47,8 @@ export const OneHot: Op<{ axis: number; depth: number }, readonly [Tensor, Tenso
     if (target === "onnx") return undefined;
     const at = normalizeAxis(axis, indices.rank, "OneHot", true);
     const small = indices.cast("int32");
-    const places = iota(depth, "int32").reshape([depth, ...range(at, indices.rank).map(() => 1)]);
-    const hit = fromStart(small, depth).unsqueeze(at).equal(places);
+    const positions = iota(depth, "int32").reshape([depth, ...range(at, indices.rank).map(() => 1)]);
+    const hit = fromStart(small, depth).unsqueeze(at).equal(positions);
     const [off, on] = [0, 1].map((i) => values.slice(0, i, i + 1).reshape([])) as [Tensor, Tensor];
     return [hit.where(on, off)];
   },

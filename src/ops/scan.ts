@@ -93,7 +93,7 @@ export const Scan: Op<ScanAttributes, readonly Tensor[]> = {
     );
     if (captured !== undefined)
       throw new UnsupportedOpError(
-        `${where}: expected a step that takes what it is given, got one that takes ${String(captured.attributes["name"] ?? captured.op)} besides; give that as a state`,
+        `${where}: expected a step that reads only its arguments, got one that also reads ${String(captured.attributes["name"] ?? captured.op)}; pass that as a state`,
       );
     const axes = attributes.scan_output_axes;
     if (outputs.length !== states + axes.length)

@@ -151,7 +151,7 @@ export class MpiLibrary {
     const constants = openMpiConstants(found.library) ?? (/mpich|\.so\.12/.test(found.name) ? MPICH : undefined);
     if (constants === undefined)
       throw new ConfigError(
-        `mpi: expected Open MPI or MPICH, got ${found.name}, which is neither; name another file in DESCENT_MPI`,
+        `mpi: expected Open MPI or MPICH, got ${found.name}, which is neither; set DESCENT_MPI to another file`,
       );
     return new MpiLibrary(found.library, constants);
   }

@@ -117,11 +117,11 @@ export class MpiGroup implements ProcessGroup {
     const { int, byte, world } = this.#mpi.constants;
     const lengths = new Int32Array(this.size);
     this.#mpi.call("MPI_Allgather", Int32Array.of(bytes.length), 1, int, lengths, 1, int, world);
-    const places = new Int32Array(this.size);
-    for (let i = 1; i < this.size; i++) places[i] = (places[i - 1] as number) + (lengths[i - 1] as number);
+    const offsets = new Int32Array(this.size);
+    for (let i = 1; i < this.size; i++) offsets[i] = (offsets[i - 1] as number) + (lengths[i - 1] as number);
     const all = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
-    this.#mpi.call("MPI_Allgatherv", filled(bytes), bytes.length, byte, filled(all), lengths, places, byte, world);
-    return Array.from(lengths, (length, i) => all.slice(places[i], (places[i] as number) + length));
+    this.#mpi.call("MPI_Allgatherv", filled(bytes), bytes.length, byte, filled(all), lengths, offsets, byte, world);
+    return Array.from(lengths, (length, i) => all.slice(offsets[i], (offsets[i] as number) + length));
   }
 
   exchange(send: Float32Array, receive: Float32Array): void {

@@ -12,7 +12,7 @@ import { both, formatPercent } from "./words.js";
 export type ExampleInput =
   | { readonly kind: "image"; readonly image: PixelImage }
   | { readonly kind: "features"; readonly names: readonly string[]; readonly values: readonly string[] }
-  /** `places`: start and end of each token. */
+  /** `positions`: start and end of each token. */
   | { readonly kind: "text"; readonly text: string; readonly offsets: ArrayLike<number> };
 
 /** An example of a report: input, truth, prediction, and what the answer leant on. */

@@ -7,7 +7,7 @@ const [FOR, AGAINST] = ["234,88,12", "37,99,235"];
 const LEAST = 0.06;
 
 /**
- * Markup of a text. `places` are start and end of each token, `attribution` one number for each; what is behind the last token is left
+ * Markup of a text. `positions` are start and end of each token, `attribution` one number for each; what is behind the last token is left
  * out, since the model did not see it.
  */
 export function shadedText(text: string, offsets: ArrayLike<number>, attribution: ArrayLike<number> = []): string {

@@ -120,7 +120,7 @@ export class RunFolder {
     // Killed while a checkpoint was replaced, a run has it under a name aside only: the newest that bears its name counts.
     const isAside = name === "last" && pointed !== undefined && !steps.includes(pointed) && (await this.#isAside(pointed));
     const step = isAside ? steps[0] : (pointed ?? steps[0]);
-    if (step === undefined) throw new DataError(`${this.path}: expected a checkpoint, got none; train it anew with --overwrite`);
+    if (step === undefined) throw new DataError(`${this.path}: expected a checkpoint, got none; train it again with --overwrite`);
     const loaded = await this.#load(step, only);
     if (typeof loaded !== "string") return loaded;
     const offered = (await this.checkpoints())[0];

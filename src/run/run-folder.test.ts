@@ -100,7 +100,7 @@ test("a folder is refused that holds a run, other files, or nothing to resume", 
   const path = scratch(t);
   (await createRun(path, { config }))[Symbol.dispose]();
   await assert.rejects(createRun(path, { config }), /expected a new folder, got one that holds a run; resume it with --resume/);
-  await assert.rejects(resumeRun(path), /expected a checkpoint, got none; train it anew with --overwrite/);
+  await assert.rejects(resumeRun(path), /expected a checkpoint, got none; train it again with --overwrite/);
   writeFileSync(join(path, "old"), "x");
   (await createRun(path, { config, overwrite: true }))[Symbol.dispose]();
   assert.ok(!existsSync(join(path, "old")));

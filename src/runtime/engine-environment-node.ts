@@ -28,7 +28,7 @@ export async function withoutReports(): Promise<void> {
     const bytes = readFileSync("/proc/self/cmdline").length;
     if (bytes > LONGEST_REPORTED)
       throw new SessionError(
-        `engine: expected a command line of at most ${LONGEST_REPORTED} bytes with ${VARIABLE}=${chosen}, got ${bytes}, on which its reports crash; leave the variable out`,
+        `engine: expected a command line of at most ${LONGEST_REPORTED} bytes with ${VARIABLE}=${chosen}, got ${bytes}, which would crash its reports; leave the variable out`,
       );
   }
 }

@@ -51,7 +51,7 @@ function lacksKernel(node: Node, used: ReadonlySet<Tensor | null>): boolean {
     (WEBGPU_FLOAT_ONLY.has(op) && first !== "float32" && first !== "float16") ||
     (WEBGPU_NO_BOOL.has(op) && first === "bool") ||
     (op === "Where" && outputs[0]?.dtype === "bool") ||
-    (op === "MaxPool" && outputs.slice(1).some((places) => used.has(places))) ||
+    (op === "MaxPool" && outputs.slice(1).some((indices) => used.has(indices))) ||
     inputs.some((t, i) => t !== null && WEBGPU_UNREAD.has(t.dtype) && own(INDEX_INPUT, op) !== i) ||
     outputs.some((t) => t.dtype === "float64")
   );

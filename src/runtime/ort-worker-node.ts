@@ -20,7 +20,7 @@ export async function createWorkerRuntime(): Promise<WorkerRuntime> {
     listen: (onMessage, onEnd) => {
       worker.on("message", onMessage);
       worker.on("error", (cause: Error) => onEnd(new SessionError(`worker: failed (${cause.message})`, { cause })));
-      worker.on("exit", (code) => onEnd(new SessionError(`worker: expected it to go on, got its end (code ${code})`)));
+      worker.on("exit", (code) => onEnd(new SessionError(`worker: ended unexpectedly (code ${code})`)));
     },
     busy: (isBusy) => (isBusy ? worker.ref() : worker.unref()),
     interrupt: async (handle) => (await DirectEngine.load())?.stop(handle),

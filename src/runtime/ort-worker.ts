@@ -186,10 +186,10 @@ export class WorkerRuntime implements Runtime, AsyncDisposable {
     feeds: Readonly<Record<string, Value>>,
     into: Readonly<Record<string, Value>>,
   ): Promise<Record<string, Value>> {
-    const places = namedHandles(outputs, into);
+    const destinations = namedHandles(outputs, into);
     const fresh: Record<string, number> = {};
-    for (const name of outputs) if (places[name] === undefined) setOwn(fresh, name, ++this.#count);
-    const request: Request = { kind: "run", session, feeds: namedHandles(inputs, feeds), into: places, fresh };
+    for (const name of outputs) if (destinations[name] === undefined) setOwn(fresh, name, ++this.#count);
+    const request: Request = { kind: "run", session, feeds: namedHandles(inputs, feeds), into: destinations, fresh };
     const types = (await this.#ask(request, [], [feeds, into])) as Record<string, ValueType>;
     const values: Record<string, Value> = {};
     for (const name of outputs) {

@@ -40,8 +40,8 @@ export class RenamingSession implements Session {
   }
 
   async run(feeds: Values, into?: Values, meanwhile?: () => void): Promise<Record<string, Value>> {
-    const places = into === undefined ? undefined : inNames(into, this.#renamed);
-    return inNames(await this.#session.run(feeds, places, meanwhile), this.#back);
+    const destinations = into === undefined ? undefined : inNames(into, this.#renamed);
+    return inNames(await this.#session.run(feeds, destinations, meanwhile), this.#back);
   }
 
   [Symbol.asyncDispose](): PromiseLike<void> {

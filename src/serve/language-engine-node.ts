@@ -55,7 +55,7 @@ async function adapterFactors(model: DecoderModel, adapters: readonly AdapterSpe
     const own = join(path, "adapter");
     const { weights, adapted } = await loadAdapters((await exists(own)) ? own : path, model);
     if (adapted.saved.length > 0)
-      throw new ConfigError(`--adapter ${name}: expected low-rank changes alone, got whole modules: ${adapted.saved.join(", ")}`);
+      throw new ConfigError(`--adapter ${name}: expected only low-rank changes, got whole modules: ${adapted.saved.join(", ")}`);
     all.push(takeAdapters(model, weights));
   }
   return all;
@@ -68,7 +68,7 @@ export async function languageEngine(path: string, source: TextSource, options: 
   const parts = { name: path, tokenizer, endTokens, isTemplated, ...defined({ chat }) };
   const adapted = options.adapters ?? [];
   if (adapted.length > 0 && !isDecoder(model))
-    throw new ConfigError(`--adapter: expected a decoder that writes texts to adapt, got ${model.constructor.name}`);
+    throw new ConfigError(`--adapter: expected a text generator to adapt, got ${model.constructor.name}`);
   if (model instanceof Transformer)
     return new LanguageEngine({
       ...parts,

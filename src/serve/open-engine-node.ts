@@ -39,7 +39,7 @@ export async function openEngine(path: string, options: OpenEngineOptions = {}):
   const isLanguage = engine instanceof LanguageEngine;
   if (isLanguage || options.adapters === undefined || options.adapters.length === 0) return engine;
   await engine[Symbol.asyncDispose]();
-  throw new ConfigError(`--adapter: expected a decoder that writes texts to adapt, got one of ${engine.description.task}`);
+  throw new ConfigError(`--adapter: expected a text generator to adapt, got one of ${engine.description.task}`);
 }
 
 async function openAny(path: string, options: OpenEngineOptions): Promise<OwnedEngine> {

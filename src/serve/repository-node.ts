@@ -253,7 +253,7 @@ export async function writeRepository(
   version: string,
 ): Promise<WrittenRepository> {
   const there = await stat(folder).catch(() => undefined);
-  if (there !== undefined) throw new ConfigError(`--out ${folder}: expected a folder that is not there yet, got one that is`);
+  if (there !== undefined) throw new ConfigError(`--out ${folder}: expected a folder that does not exist yet, got one that does`);
   if ((await stat(path).catch(() => undefined)) === undefined) throw new ConfigError(`${path}: expected a model, found none`);
   const name = repositoryName(path);
   const files = format === "triton" ? await writeTriton(path, name, folder) : await writeKserve(path, name, folder, version);

@@ -9,7 +9,7 @@ const name = z.string().min(1).max(200);
 export const instanceSchema = z.union([z.string(), z.record(z.string(), z.unknown())]);
 
 export const predictSchema = z.strictObject({
-  model: name.optional().meta({ description: "which model; not needed where there is one" }),
+  model: name.optional().meta({ description: "the model's name; not needed if only one is served" }),
   version: name.optional(),
   instances: z
     .array(instanceSchema)
@@ -24,12 +24,12 @@ export const predictedSchema = z.object({
   model: z.string(),
   version: z.string(),
   answers: z.array(z.record(z.string(), z.unknown())),
-  notes: z.array(z.string()).meta({ description: "what was decided on the way: texts that were cut" }),
+  notes: z.array(z.string()).meta({ description: "notes on the inputs, such as texts that were truncated" }),
 });
 
 export const explainSchema = predictSchema.extend({
-  method: z.string().max(60).optional().meta({ description: "as descent explain --method; left out, what suits the model" }),
-  target: z.string().max(200).optional().meta({ description: "the label to explain; left out, the likeliest" }),
+  method: z.string().max(60).optional().meta({ description: "a method of descent explain --method; if left out, one that suits the model" }),
+  target: z.string().max(200).optional().meta({ description: "the label to explain; if left out, the likeliest" }),
   samples: z.number().int().min(1).optional(),
   seed: z.number().int().min(0).optional(),
   picture: z.boolean().optional().meta({ description: "add an SVG drawing" }),

@@ -99,7 +99,7 @@ async function migrate(db: Kysely<Tables>, dialect: Dialect, where: string): Pro
         `${where}: expected a database of this version or an earlier one, got one with the migration "${unknown.name}"; update descentjs`,
       );
   } else if (tables.some(({ name }) => name === "item" || name === "project")) {
-    throw new ConfigError(`${where}: expected a database of Descent, got one with tables of something else; give another place`);
+    throw new ConfigError(`${where}: expected a database of Descent, got one with other tables; give another path`);
   }
   const { error } = await new Migrator({ db, provider: { getMigrations: () => Promise.resolve(known) } }).migrateToLatest();
   if (error !== undefined) throw error;

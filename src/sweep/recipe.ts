@@ -93,7 +93,7 @@ function optionOf(table: OptionTable, given: string, where: string): readonly [n
 function rangeOf(name: string, option: Option, raw: z.infer<typeof range>, where: string): Dimension {
   const { from, to, scale = "linear", steps = 3 } = raw;
   if (option.kind !== "number")
-    throw new ConfigError(`${where}: expected a list of values, got a range; ${kebabCase(name)} is no number`);
+    throw new ConfigError(`${where}: expected a list of values, got a range; ${kebabCase(name)} is not a number`);
   if (!(from < to)) throw new ConfigError(`${where}: expected a range with from below to, got ${from} to ${to}`);
   if (scale === "log" && !(from > 0))
     throw new ConfigError(`${where}: expected a range above 0 for scale: log, got ${from} to ${to}`);
@@ -126,7 +126,7 @@ function dimensionsOf(search: Raw["search"], table: OptionTable, where: string):
 
 function halvingOf({ halving, method, options = {} }: Raw, where: string): Halving | undefined {
   if (method !== "asha") {
-    if (halving !== undefined) throw new ConfigError(`${where}: halving: expected method: asha besides, got ${method ?? "none"}`);
+    if (halving !== undefined) throw new ConfigError(`${where}: halving: expected method: asha as well, got ${method ?? "none"}`);
     return undefined;
   }
   if (halving === undefined)
@@ -182,7 +182,7 @@ export function parseRecipe(text: string, where: string): Recipe {
   const monitor = task.monitor ?? { metric: "loss", mode: "min" };
   const metric = raw.metric ?? monitor.metric;
   if (raw.metric !== undefined && raw.metric !== monitor.metric && raw.mode === undefined && raw.metric !== "loss")
-    throw new ConfigError(`${where}: metric: ${raw.metric}: expected mode: min or max besides, got none`);
+    throw new ConfigError(`${where}: metric: ${raw.metric}: expected mode: min or max as well, got none`);
   return {
     task: task.name,
     options,

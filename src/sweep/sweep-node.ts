@@ -60,7 +60,7 @@ async function openSweep(out: string, kept: object, atOnce: number): Promise<Run
   const begun = /^  "atOnce": (\d+)$/m.exec(before)?.[1];
   if (before !== text && begun !== undefined && text === before.replace(/("atOnce": )\d+/, `$1${atOnce}`))
     throw new ConfigError(
-      `${out}: expected ${begun} trainings at once, by which successive halving decides, as when this sweep began, got ${atOnce}; go on with --parallel ${begun}, or under mpirun -n ${begun}`,
+      `${out}: expected ${begun} trainings at once, as when this sweep began, since successive halving depends on it, got ${atOnce}; continue with --parallel ${begun}, or under mpirun -n ${begun}`,
     );
   if (before !== text)
     throw new ConfigError(`${out}: expected a new folder or one of this sweep, got one of another recipe; choose another --out`);
@@ -168,7 +168,7 @@ export async function sweep(recipe: Recipe, context: SweepContext): Promise<Swee
   const result = resultOf(recipe, settings, outcomes);
   if (result.trials.every(({ mean }) => mean === undefined))
     throw new DescentError(
-      `sweep: expected one training to come to its end, got none; the first said: ${outcomes[0]?.remark ?? ""}`,
+      `sweep: expected at least one training to finish, got none; the first said: ${outcomes[0]?.remark ?? ""}`,
     );
   if (group.rank === 0)
     await writeWhole(nodeFileSystem, join(out, SWEEP_FILES.page), sweepPage(result, context.language ?? "en"));

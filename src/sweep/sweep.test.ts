@@ -69,13 +69,13 @@ test("a recipe with an unknown option, an empty range or a contradiction is refu
   refused(search("lr: { from: 0.1, to: 0.01, scale: log }"), /expected a range with from below to/);
   refused(search("weight-decay: { from: 0, to: 0.1, scale: log }"), /expected a range above 0 for scale: log/);
   refused(search("lr: { from: -1, to: 1 }"), /search: lr: expected a number above 0, got -1/);
-  refused(search("optimizer: { from: 1, to: 2 }"), /expected a list of values, got a range; optimizer is no number/);
+  refused(search("optimizer: { from: 1, to: 2 }"), /expected a list of values, got a range; optimizer is not a number/);
   refused(search("optimizer: [adamv]"), /did you mean "adam"|unknown value "adamv"/);
   refused(search("seed: [1, 2]"), /seed: expected an option of training that a sweep leaves free; give seeds/);
   refused(search(""), /search: expected at least one option, got none/);
   refused(search("lr: [0.1] }\nmethod: asha #"), /expected halving with from and to in epochs/);
-  refused(`${search("lr: [0.1]")}\nhalving: { from: 1, to: 9 }`, /halving: expected method: asha besides/);
-  refused(`${search("lr: [0.1]")}\nmetric: f1`, /metric: f1: expected mode: min or max besides/);
+  refused(`${search("lr: [0.1]")}\nhalving: { from: 1, to: 9 }`, /halving: expected method: asha as well/);
+  refused(`${search("lr: [0.1]")}\nmetric: f1`, /metric: f1: expected mode: min or max as well/);
   refused(`${search("lr: [0.1]")}\nseeds: []`, /seeds: expected at least one/);
   refused(`${search("lr: [0.1]")}\nsedes: 3`, /recipe.yaml: .*sedes/);
   refused("task: tabular-classification\nsearch: { lr: [0.1] }", /options: expected data, got none/);

@@ -110,7 +110,7 @@ const graphOptions = {
 export const onnxOptions = {
   ...graphOptions,
   imageSize: text({
-    help: "for an ONNX file of an image model with free size: SIDE or WIDTHxHEIGHT",
+    help: "for an ONNX file of an image model of free size: SIDE or WIDTHxHEIGHT",
     metavar: "SIZE",
     defaultText: "224",
   }),
@@ -135,11 +135,11 @@ export const onnxOptions = {
 /** Options of fine-tuning, trainable parts and their learning rates: for every verb that trains. */
 export const fineTuningOptions = {
   freeze: text({
-    help: "parameters to freeze: patterns of their paths, such as 'bert.embeddings.*,bert.encoder.layer.[0-3].*'; of an ONNX file also of the nodes that read them",
+    help: "parameters to freeze: patterns of their paths, such as 'bert.embeddings.*,bert.encoder.layer.[0-3].*'; for an ONNX file also of the nodes that read them",
     metavar: "PATTERNS",
   }),
   layerDecay: number({
-    help: "the learning rate of each layer, as a fraction of that of the layer above it",
+    help: "learning rate of each layer as a fraction of that of the layer above",
     above: 0,
     maximum: 1,
     metavar: "FRACTION",
@@ -215,7 +215,7 @@ export const trainingOptions = {
     defaultText: "the model's own",
   }),
   optimizerState: choice(STATE_PRECISIONS, {
-    help: "the optimizer's state of large parameters: float32, or int8, codes of 8 bits in blocks of 256, a quarter of the memory",
+    help: "precision of the optimizer's state for large parameters; int8, in blocks of 256, takes a quarter of the memory",
     default: "float32",
   }),
   schedule: choice(namesOf(SCHEDULES), {
@@ -232,7 +232,7 @@ export const trainingOptions = {
   clipNorm: number({ help: "clip the gradient to this global norm", above: 0, defaultText: "the model's own" }),
   clipWeights: {
     ...text({
-      help: "after each step, weights beyond ±VALUE become ±VALUE; 99% takes the magnitude below which 99 of 100 weights of a tensor lie",
+      help: "clip each weight to ±VALUE after each step; 99% takes the magnitude below which 99 % of a tensor's weights lie",
       metavar: "VALUE|PERCENT%",
       defaultText: "no bound",
     }),
@@ -243,44 +243,44 @@ export const trainingOptions = {
   },
   accumulate: integer({ help: "number of batches whose gradients are accumulated for one update", minimum: 1, default: 1 }),
   recompute: integer({
-    help: "parts of the model, from the first, whose inner values are computed again for the gradient: less memory, up to a third more time",
+    help: "number of parts of the model, from the first, whose activations are recomputed for the gradient: less memory, up to a third more time",
     minimum: 0,
     defaultText: "0",
   }),
   memory: text({
-    help: "largest memory of the training, such as 2GB: chooses --recompute, --optimizer-state, and how many examples are computed at a time",
+    help: "limit on the memory of the training, such as 2GB: chooses --recompute, --optimizer-state, and how many examples are computed at a time",
     metavar: "SIZE",
     defaultText: "no limit",
   }),
   exact: flag({
-    help: "the same bits for any number of ranks (mpirun) and any --accumulate with as many examples in an update; slower, and with one thread where --threads says no other",
+    help: "give the same bits for any number of ranks (mpirun) and any --accumulate with as many examples per update; slower, and single-threaded unless --threads says otherwise",
   }),
   microBatch: integer({
-    help: "with --exact: number of examples that are computed at a time",
+    help: "with --exact: number of examples computed at a time",
     minimum: 1,
     defaultText: "an eighth of an update's",
   }),
-  shardOptimizer: flag({ help: "under mpirun: keep the optimizer's state of each parameter in one rank alone (ZeRO-1)" }),
+  shardOptimizer: flag({ help: "under mpirun: keep the optimizer's state of each parameter on one rank only (ZeRO-1)" }),
   overlap: choice(["auto", "on", "off"], {
-    help: "under mpirun: send gradients while those of lower layers are computed; auto times the first updates in both ways",
+    help: "under mpirun: send gradients while those of lower layers are computed; auto times the first updates both ways",
     default: "auto",
     local: true,
   }),
   keepCheckpoints: integer({
-    help: "checkpoints to keep, spread over the training: descent explain --influence goes through them",
+    help: "number of checkpoints to keep, spread over the training, for descent explain --influence",
     minimum: 1,
     defaultText: "the two newest and the best",
   }),
   earlyStopping: integer({ help: "stop after N evaluations without improvement", minimum: 1, metavar: "N" }),
   fold: text({ help: "cross-validation: part K of N is the test part", metavar: "K/N" }),
   trainFraction: number({
-    help: "share of the training part to train on, drawn by the split's seed: for learning curves",
+    help: "fraction of the training part to train on, drawn by the split's seed, for learning curves",
     above: 0,
     maximum: 1,
     metavar: "SHARE",
   }),
   seed: integer({ help: "seed of all random choices; the same seed gives the same run", minimum: 0, default: 1 }),
-  splitSeed: integer({ help: "seed of the split, so that several seeds train on one", minimum: 0, defaultText: "--seed" }),
+  splitSeed: integer({ help: "seed of the split, to train with several seeds on one split", minimum: 0, defaultText: "--seed" }),
   ...deviceOptions,
   init: text({
     help: "start from these weights: a run, a checkpoint's folder (config.json, model.safetensors, tokenizer.json), safetensors, or ONNX (without --model, the file's own graph is trained)",
@@ -298,11 +298,11 @@ export const trainingOptions = {
   }),
   constants: text({ help: "for --init FILE.onnx: tensors to treat as constants", metavar: "PATTERNS" }),
   unfoldNorms: choice(["auto", "never"], {
-    help: "for --init FILE.onnx: auto puts batch normalization that was folded into convolutions back while they train",
+    help: "for --init FILE.onnx: auto restores batch normalization that was folded into convolutions while they train",
     default: "auto",
   }),
   ...fineTuningOptions,
-  profile: flag({ help: "time some steps by layer and op: in the report, and as a trace for Perfetto or Chrome", local: true }),
+  profile: flag({ help: "profile some steps by layer and op, for the report and as a trace for Perfetto or Chrome", local: true }),
   check: flag({ help: "first check that the model can overfit one batch", default: true, local: true }),
   lang: choice(["en", "zh"], { help: "language of the report", default: "en", env: "DESCENT_LANG", local: true }),
 } satisfies OptionTable;

@@ -218,7 +218,7 @@ export interface Asked {
   readonly position?: number;
   /** A position for each row, for explaining one text token by token. */
   readonly positions?: readonly number[];
-  /** Those places in a graph: int32 [N]. */
+  /** Those positions in a graph: int32 [N]. */
   readonly at?: Tensor;
   /** Explains the sides of a detected box in place of its score. */
   readonly sides?: true;
@@ -232,7 +232,7 @@ export interface Explained<I extends TaskInfo> {
   readonly kind: Features["kind"];
   /** The method where none is asked for; left out, the one that suits the kind. */
   readonly method?: MethodName;
-  /** Whether an answer has scores at many places, one of which has to be asked about. */
+  /** Whether an answer has scores at many positions, one of which has to be asked about. */
   readonly inParts?: true;
   /** Options of `descent explain` that say which part of an answer is asked about. */
   readonly options?: OptionTable;

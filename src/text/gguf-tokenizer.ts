@@ -50,7 +50,7 @@ export function ggufTokenizerJson({ model, pre, tokens, types, merges }: GgufTok
   const pairs = merges.map((merge) => {
     const at = merge.indexOf(" ", 1);
     if (at < 0)
-      throw new ConfigError(`${where}: tokenizer.ggml.merges: expected two pieces with a blank between them, got "${merge}"`);
+      throw new ConfigError(`${where}: tokenizer.ggml.merges: expected two pieces separated by a space, got "${merge}"`);
     return [merge.slice(0, at), merge.slice(at + 1)];
   });
   const added = tokens.flatMap((content, id) =>

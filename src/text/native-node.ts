@@ -100,7 +100,7 @@ function expectLasting({ added_tokens }: TokenizerJson, rust: Rust.Tokenizer, wh
   for (const { content, normalized, special } of added_tokens)
     if (content !== "" && (normalized ?? !special) && normalizer.normalizeString(content) === "")
       throw new ConfigError(
-        `${where}: added_tokens: expected tokens that the normalizer leaves something of, got ${JSON.stringify(content)}`,
+        `${where}: added_tokens: expected tokens that are not empty after normalization, got ${JSON.stringify(content)}`,
       );
 }
 

@@ -52,7 +52,7 @@ const HARMFUL: readonly (readonly [what: string, json: object, says: RegExp])[] 
   ["merges that are no list", bpe({ merges: 7 }), /list of merges/],
   ["an id of 2^32", file({ model: { ...WORDS, vocab: { a: 0, b: 2 ** 32 } } }), /ids in 0 … 16777215, got 4294967296/],
   ["an added id of 2^31", file({ added_tokens: [{ ...added("c"), id: 2 ** 31 }] }), /added_tokens: expected ids/],
-  ["a score that is no number", unigram({ vocab: [["a", "b"]] }), /finite scores/],
+  ["a score that is not a number", unigram({ vocab: [["a", "b"]] }), /finite scores/],
   ["an unknown token outside the vocabulary", unigram({ unk_id: 99 }), /unk_id: expected the place of one of 2 tokens, got 99/],
   ["words of any length", file({ model: { ...WORDS, type: "WordPiece", max_input_chars_per_word: 1e9 } }), /max_input_chars/],
   ["pieces of length 0", file({ pre_tokenizer: { type: "FixedLength", length: 0 } }), /length: expected a whole number ≥ 1/],

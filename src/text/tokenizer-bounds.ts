@@ -66,7 +66,7 @@ function checkMerges({ model }: TokenizerJson, where: string): void {
     if (!second.startsWith(prefix))
       refuse(where, `model.merges: expected ${shown(second)} to begin with continuing_subword_prefix ${shown(prefix)}`);
     const result = prefix === "" ? first + second : first + second.slice(prefix.length);
-    // What every object has is no number.
+    // What every object has is not a number.
     if (typeof vocab[result] !== "number") refuse(where, `model.merges: expected ${shown(result)} in the vocabulary, got none`);
   }
 }

@@ -44,7 +44,7 @@ export function planParallel(
 ): ParallelPlan {
   const { size } = options.group;
   if (options.exact !== true) {
-    if (options.microBatch !== undefined) throw new ConfigError("--micro-batch: expected --exact besides, got none");
+    if (options.microBatch !== undefined) throw new ConfigError("--micro-batch: expected --exact as well, got none");
     if (batchSize % size !== 0)
       throw new ConfigError(
         `--batch-size: expected a number that the ${size} ranks divide, got ${batchSize}; ${nearestMultiples(batchSize, size)}, or ${divisorsAround(batchSize, size)} ranks`,

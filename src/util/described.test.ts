@@ -33,7 +33,7 @@ test("an unknown name, an unknown option and what is no description are named", 
   );
 });
 
-test("numbers out of range, and what is no number, are refused", () => {
+test("numbers out of range, and what is not a number, are refused", () => {
   expectOption("beta", 0, 0, 1, true);
   refused(() => expectOption("beta", 1, 0, 1, true), "beta: expected a number from 0 to below 1, got 1");
   refused(() => expectOption("rate", NaN, 0), "rate: expected a number ≥ 0, got NaN");

@@ -69,7 +69,7 @@ test("a translator of another vocabulary learns its teacher's beams", async () =
   const { stderr } = await descent(`${line} --overwrite`);
   assert.match(stderr, /texts that the teachers wrote were kept in/);
   // Rows of logits of two vocabularies have nothing to do with each other.
-  await refused(`distill ${teacher} --student own --steps 2 --out no`, /vocabulary learn by --sequences/);
+  await refused(`distill ${teacher} --student own --steps 2 --out no`, /vocabulary learns with --sequences/);
   await refused(`distill ${teacher} --student own --sequences 4 --hidden 1 --out no`, /--sequences: expected no other loss/);
 });
 
@@ -89,6 +89,6 @@ test("a detector learns a teacher's boxes and their scores", async () => {
   await assertMeasuredAgain("detector");
   await refused(
     `distill ${run} --student ${run} --sequences 4 --out no`,
-    /--sequences: expected a task whose models write texts, got object-detection/,
+    /--sequences: expected a task whose models generate texts, got object-detection/,
   );
 });

@@ -129,8 +129,8 @@ test("prune: what cannot be done is refused before anything runs", async () => {
     "prune points --macs 0.0001 --multiple-of 1 --out no",
     /--macs 0.0001: expected a target that leaves one unit of each layer, which is 0\.\d+, got less/,
   );
-  await refused("prune points --macs 0.5 --only nothing.* --out no", /expected layers whose units can go, got none of 2 groups/);
-  await refused("prune points --layers 1 --out no", /expected a model with several layers that can go, got one/);
+  await refused("prune points --macs 0.5 --only nothing.* --out no", /expected layers whose units can be removed, got none of 2 groups/);
+  await refused("prune points --layers 1 --out no", /expected a model with several layers that can be removed, got one/);
   await refused("prune points --macs 0.5 --out half", /half/);
   assert.ok(!existsSync(path("no")));
 });
@@ -201,7 +201,7 @@ test("distill: images that are mixed get the teacher's answers to the mixed ones
   const [stored = ""] = readdirSync(path("mixed-kept"));
   await refused(
     `distill mixed-kept/${stored} --student mixed --out no`,
-    /expected one teacher that can be run, since mixup:0\.2 mixes images, got stored outputs; --augment none mixes none/,
+    /expected one teacher that can be run, since mixup:0\.2 mixes images, got stored outputs; use --augment none/,
   );
   await refused(
     "distill mixed --student mlp --augment flipp --out no",
@@ -209,7 +209,7 @@ test("distill: images that are mixed get the teacher's answers to the mixed ones
   );
   await refused(
     "distill points --student linear --augment flip --out no",
-    /expected a task whose training images are changed, got tabular/,
+    /expected a task that augments training images, got tabular/,
   );
 });
 
@@ -259,7 +259,7 @@ test("prune: the lowest ranks within a budget of a metric", async () => {
   await isRefused(
     folder,
     ["prune", "points", "--rank-budget", "size 0.5x", "--out", "no"],
-    /--rank-budget: expected what a metric may lose/,
+    /--rank-budget: expected a limit on the loss of a metric/,
   );
   await isRefused(
     folder,
@@ -287,9 +287,9 @@ test("quantize: trained with the rounding in place", async () => {
   await assertRunsAlone("aware");
   const { accuracy = 0 } = summaryOf("aware").metrics.test;
   assert.ok(accuracy > (summaryOf("points").metrics.test["accuracy"] ?? 1) - 0.05);
-  await refused("quantize points --epochs 1 --out no", /--epochs: expected --aware besides, got none/);
+  await refused("quantize points --epochs 1 --out no", /--epochs: expected --aware as well, got none/);
   await refused("quantize points --aware --form int4 --out no", /--aware: expected --form int8-static, got int4/);
-  await refused("quantize points --aware --refine bias-correction --out no", /--aware: expected no --refine besides/);
+  await refused("quantize points --aware --refine bias-correction --out no", /--aware: expected no --refine beside it/);
 });
 
 test("compress: a search within a budget, gone on with, and one that nothing meets", async () => {
@@ -329,7 +329,7 @@ test("compress: a search within a budget, gone on with, and one that nothing mee
     DESCENT_THREADS: "1",
   });
   assert.equal(missed.status, 1);
-  assert.match(missed.stderr, /expected a point within "size 0.001x", got none; the nearest is search.points./);
+  assert.match(missed.stderr, /expected a model within "size 0.001x", got none; the nearest is search.points./);
   await refused("compress points --budget size", /--budget: expected NAME/);
   await refused("compress points --try prune51 --out no", /unknown pipeline "prune51"/);
 });

@@ -144,7 +144,7 @@ test("what cannot be explained is refused in one line", async () => {
   const refused = (args: string[], expected: RegExp): Promise<void> => isRefused(folder, ["explain", ...args], expected);
   await refused(["digits", "one.png", "--method", "grad-cm"], /unknown method "grad-cm"; did you mean "?grad-cam/);
   await refused(["digits", "one.png", "--target", "eleven"], /target: unknown label "eleven"/);
-  await refused(["digits", "one.png", "--target", "11"], /target: expected a place from 0 to 9/);
+  await refused(["digits", "one.png", "--target", "11"], /target: expected an index from 0 to 9/);
   await refused(["digits", "one.png", "--at", "nowhere"], /at: /);
   await refused(
     ["digits", "one.png", "--draw", "one.pdf"],
@@ -157,7 +157,7 @@ test("what cannot be explained is refused in one line", async () => {
 const learn = (task: string, ...args: string[]): Promise<unknown> =>
   descent("train", task, ...args, "--device", "cpu", "--no-check", "--quiet");
 
-test("a tag: of a word and a label, by number, or the first that is found; sub-words are joined to words", async () => {
+test("a tag: of a word and a label, by number, or the first that is found; subwords are joined to words", async () => {
   writeFileSync(path("people.conll"), conll(facts));
   await learn("token-classification", "--data", "people.conll", "--epochs", "8", "--batch-size", "8", "--out", "tags");
   const small = ["--model", "bert", "--max-length", "16", "--vocabulary-size", "120", "--steps", "60"];

@@ -181,8 +181,8 @@ test("what cannot be: one line each, exit 2", async () => {
   };
   const line = `${LINE.replace(" --quiet", "")} --data two.csv`;
   await refused(`${line} --lora 2 --out x`, /--lora: expected --init with a trained model/);
-  await refused(`${line} --init three --lora-alpha 2 --out x`, /--lora-alpha: expected --lora RANK with it/);
-  await refused(`${line} --init three --base int4 --out x`, /--base: expected --lora RANK with it/);
+  await refused(`${line} --init three --lora-alpha 2 --out x`, /--lora-alpha: expected --lora RANK as well/);
+  await refused(`${line} --init three --base int4 --out x`, /--base: expected --lora RANK as well/);
   await refused(
     `${line} --init three --lora 2 --lora-targets mlp.layers.2 --base int3 --out x`,
     /--base: unknown value "int3"; did you mean "int8"/,

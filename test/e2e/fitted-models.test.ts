@@ -291,6 +291,6 @@ test("options of gradient steps are refused beside it; a run is fitted anew, not
     message: /^--lr: expected a model that is trained in steps, got mean, which is fitted at once; leave it out$/,
   });
   await assert.rejects(trainTask({ ...options, init: path("mean"), model: "mlp" }, { out: path("no") }), /expected/);
-  await isRefused(folder, ["train", "--resume", "mean"], /expected a checkpoint, got none; train it anew with --overwrite/);
+  await isRefused(folder, ["train", "--resume", "mean"], /expected a checkpoint, got none; train it again with --overwrite/);
   assert.ok(!existsSync(path("no")));
 });

@@ -144,7 +144,7 @@ test("what is wrong is said in one line", async () => {
   await refused("enroll digits --remove Seven", /--remove: unknown name "Seven"; expected one of 0, 1/);
   await refused("enroll digits nobody.png --name X", /nobody\.png: expected an image or a folder of images, got no such file/);
   writeFileSync(path("alone.png"), readFileSync(path("people", "1", "0.png")));
-  await refused("enroll digits alone.png", /alone\.png: expected --name, or an image in a folder that is called by its name/);
+  await refused("enroll digits alone.png", /alone\.png: expected --name, or an image in a folder of that name/);
   mkdirSync(path("empty"), { recursive: true });
   await refused("enroll digits empty", /empty: expected images .* in this folder, got none/);
   writeFileSync(path("text.png"), "no image");

@@ -136,7 +136,7 @@ test("what cannot be: one line each, exit 2", async () => {
     "64",
   );
   await refused(/--model bilstm-crf: expected none beside --init bert/, ...line, "--init", "bert", "--model", "bilstm-crf");
-  await refused(/--tokenizer: expected a model that reads sub-words/, ...line, "--tokenizer", "bpe");
+  await refused(/--tokenizer: expected a model that reads subwords/, ...line, "--tokenizer", "bpe");
   await refused(/--stride: expected less than the 16 tokens/, ...line, "--model", "bert", "--max-length", "16", "--stride", "16");
   await refused(/--stride: expected less than the 16 tokens/, "predict", "ner", "Ann", "--stride", "99");
   await refused(/expected a text, got an empty one/, "predict", "ner", "");

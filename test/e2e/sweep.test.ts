@@ -67,7 +67,7 @@ test(`a sweep killed ${KILLS} times comes to the same table`, async (t) => {
   await isRefused(
     folder,
     ["sweep", "halving.yaml", "--out", "killed", "--parallel", "1"],
-    /killed: expected 2 trainings at once, by which successive halving decides, as when this sweep began, got 1; go on with --parallel 2/,
+    /killed: expected 2 trainings at once, as when this sweep began, since successive halving depends on it, got 1; continue with --parallel 2/,
   );
 });
 
@@ -92,5 +92,5 @@ test("no recipe, other recipes' folders and too many trainings at once are refus
   );
   const { status, stderr } = await run(folder, ["sweep", "fails.yaml"]);
   assert.equal(status, 1);
-  assert.match(stderr, /expected one training to come to its end, got none; the first said: .*"x"/);
+  assert.match(stderr, /expected at least one training to finish, got none; the first said: .*"x"/);
 });

@@ -22,7 +22,7 @@ export function weight(name: string, shape: readonly number[]): TensorData {
 /** Texts that the tokenizer knows the words of. */
 export const SENTENCES = ["the cat sat on the mat", "the dog sat on the log"];
 
-/** Writes a tokenizer of 40 sub-words at most into a folder. */
+/** Writes a tokenizer of 40 subwords at most into a folder. */
 export async function writeTokenizer(folder: string): Promise<void> {
   const tokenizer = await trainWordPiece(SENTENCES, { vocabularySize: 40, minFrequency: 1 });
   writeFileSync(join(folder, "tokenizer.json"), JSON.stringify(tokenizer));

@@ -63,13 +63,13 @@ const cases: readonly (readonly [
     { method: "grad-cam", at: "fc1" },
     /expected a layer with a grid over the image, got \[\d+, 6\] at fc1/,
   ],
-  ["a target out of range", conv, image, { target: 3 }, /target: expected a place from 0 to 2 \(−1 is the answer\), got 3/],
+  ["a target out of range", conv, image, { target: 3 }, /target: expected an index from 0 to 2 \(−1 is the answer\), got 3/],
   [
     "a label of a model without labels",
     conv,
     image,
     { target: "cat" },
-    /target: expected a place among the 3 scores, since the model has no labels, got "cat"/,
+    /target: expected an index among the 3 scores, since the model has no labels, got "cat"/,
   ],
   [
     "a label that there is not",
@@ -174,7 +174,7 @@ const cases: readonly (readonly [
     conv,
     image,
     { neuron: { at: "conv2", index: [9, 0, 0] } },
-    /neuron: expected a place within \[5, 4, 4\] at conv2, got \[9, 0, 0\]/,
+    /neuron: expected a position within \[5, 4, 4\] at conv2, got \[9, 0, 0\]/,
   ],
 ];
 
@@ -206,7 +206,7 @@ test("an op without a gradient is named, and methods that need none", async () =
   const model = explainableOf((x) => x.argMax(1, true).cast("float32"), [6], 1);
   await assert.rejects(
     () => explain(model, row, { method: "integrated-gradients" }),
-    /^NoGradientError: ArgMax: has no gradient, since .*; take a method that needs answers only: kernel-shap, lime, occlusion$/,
+    /^NoGradientError: ArgMax: has no gradient, since .*; take a sampling method, which needs only answers: kernel-shap, lime, occlusion$/,
   );
   assert.equal((await explain(model, row, { method: "kernel-shap" })).examples.length, 2);
 });

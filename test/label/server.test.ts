@@ -197,7 +197,7 @@ describe("the labelling server", () => {
     await writeFile(join(folder, "fewer.txt"), "other\n");
     await assert.rejects(
       started({ store, scheme: { ...scheme, labels: [{ name: "x" }] } }),
-      /expected the kind and labels that the project was begun with/,
+      /expected the kind and labels that the project began with/,
     );
   });
 

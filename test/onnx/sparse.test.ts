@@ -35,7 +35,7 @@ for (const name of ["places", "coordinates", "constant"] as const)
 test("places outside its shape, and a shape out of proportion, are refused", () => {
   assert.throws(() => open("outside"), {
     name: "DataError",
-    message: /their\.onnx: sparse tensor "w": expected places inside \[4, 3\], got 99/,
+    message: /their\.onnx: sparse tensor "w": expected positions inside \[4, 3\], got 99/,
   });
   assert.throws(() => open("huge"), {
     name: "DataError",

@@ -59,7 +59,7 @@ test("KServe's service and a Kubernetes manifest: the same container, with probe
   await isRefused(
     folder,
     ["export", "image-classification/run", "--format", "kserve", "--out", "kserve"],
-    /a folder that is not there yet/,
+    /a folder that does not exist yet/,
   );
   await isRefused(folder, ["export", "none/run", "--format", "triton", "--out", "other"], /expected a model, found none/);
 });

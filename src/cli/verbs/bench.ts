@@ -7,7 +7,7 @@ import { flag, integer, text } from "../../util/option.js";
 import { defineVerb } from "../verb.js";
 
 export const verb = defineVerb({
-  positionals: [{ name: "CASE", help: "mlp-step, compile-1000, …; all if left out", optional: true, many: true }],
+  positionals: [{ name: "CASE", help: "the cases to run, such as mlp-step; all if left out", optional: true, many: true }],
   options: {
     peers: text({ help: "only these peers, separated by commas", metavar: "A,B" }),
     rounds: integer({ help: "rounds per contender", minimum: 1, default: 10 }),

@@ -7,25 +7,25 @@ import { defineVerb } from "../verb.js";
 
 export const verb = defineVerb({
   positionals: [
-    { name: "MODEL", help: "names of models, and folders of runs; left out, the task's usual ones", optional: true, many: true },
+    { name: "MODEL", help: "names of models, and run folders; the task's usual models if left out", optional: true, many: true },
   ],
   options: {
     ...dataOptions,
     task: text({ help: "the task", metavar: "TASK", defaultText: "what the data suggest" }),
     out: text({
-      help: "folder of the comparison; the same command goes on with what is in it",
+      help: "folder of the comparison; the same command continues what is in it",
       metavar: "FOLDER",
       defaultText: "comparisons/DATA",
     }),
     budget: text({
-      help: 'the most that a model may take: "latency 5ms, size 1MB, training 60s, memory 100MiB"',
+      help: 'limits that a model must meet: "latency 5ms, size 1MB, training 60s, memory 100MiB"',
       metavar: "LIST",
     }),
     curve: flag({ help: "learning curves: train on parts of the data as well", default: true }),
     seed: integer({ help: "seed of the split and of all trainings", minimum: 0, default: 1 }),
-    seeds: integer({ help: "train each model with so many seeds, on the split of the first", minimum: 1, default: 1 }),
+    seeds: integer({ help: "number of seeds to train each model with, all on the split of the first", minimum: 1, default: 1 }),
     threads: deviceOptions.threads,
-    lang: choice(["en", "zh"], { help: "language in which the report opens", default: "en" }),
+    lang: choice(["en", "zh"], { help: "language that the report opens in", default: "en" }),
   },
   examples: [
     "descent compare --data titanic.csv --label-column survived --ignore-column alive",

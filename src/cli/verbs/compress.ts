@@ -10,17 +10,17 @@ export const verb = defineVerb({
   positionals: [{ name: "RUN", help: "the run to make smaller" }],
   options: {
     budget: text({
-      help: "what may be lost and must be saved: 'accuracy -0.5pp, latency 0.5x, size 0.25x'; also parameters",
+      help: "limits for the smaller model, relative to the run: 'accuracy -0.5pp, latency 0.5x, size 0.25x'; also parameters",
       metavar: "BUDGET",
       default: "size 0.5x, latency 1x",
     }),
-    shortEpochs: number({ help: "passes of the first, short trainings", above: 0, metavar: "N", default: 1 }),
+    shortEpochs: number({ help: "epochs of the short trainings that the search starts with", above: 0, metavar: "N", default: 1 }),
     try: text({
       help: "pipelines to try, such as prune50,prune50+quantize",
       metavar: "NAMES",
       defaultText: "all: quantize, rank95, prune70, prune50, prune35, distill, and these together",
     }),
-    longer: integer({ help: "points that are trained longer, with --epochs", minimum: 0, metavar: "N", default: 2 }),
+    longer: integer({ help: "number of promising candidates that are then trained for --epochs", minimum: 0, metavar: "N", default: 2 }),
     ...compressingOptions,
   },
   examples: ["descent compress runs/fashion --budget 'accuracy -0.5pp, latency 0.5x, size 0.25x' --out runs/fashion-search"],
@@ -59,7 +59,7 @@ export const verb = defineVerb({
     if (!isMet) {
       const { DescentError } = await import("../../util/errors.js");
       throw new DescentError(
-        `compress ${path}: expected a point within "${options.budget}", got none; the nearest is ${best.run}`,
+        `compress ${path}: expected a model within "${options.budget}", got none; the nearest is ${best.run}`,
       );
     }
     print(printableLine(`run ${best.run}`));

@@ -160,17 +160,17 @@ const costOptions = {
   }),
   shape: shapeOption,
   optimizer: choice(Object.keys(OPTIMIZERS) as OptimizerChoice[], {
-    help: "the optimizer of the training step that is predicted",
+    help: "the optimizer of the training step whose cost is predicted",
     default: "adamw",
   }),
-  draw: text({ help: "write a picture of the layers' cost: .svg", metavar: "FILE" }),
+  draw: text({ help: "write a picture of the cost of each layer to this .svg file", metavar: "FILE" }),
   runs: integer({ help: "number of timed runs", minimum: 1, default: 50 }),
   watts: number({
-    help: "power of the machine under load, in watts, to model energy",
+    help: "power of the machine under load, in watts, to estimate energy",
     above: 0,
     defaultText: "measured where the machine tells it",
   }),
-  remeasure: flag({ help: "measure this machine's peak rates anew; they are kept in the user's cache" }),
+  remeasure: flag({ help: "measure this machine's peak rates again, and replace those in the user's cache" }),
   ...deviceOptions,
 } satisfies OptionTable;
 
@@ -262,7 +262,7 @@ export const verb = defineVerb({
   engine: true,
   async run({ positionals: [path = ""], options, print, note }) {
     if (options.draw !== undefined && !options.draw.endsWith(".svg"))
-      throw new ConfigError(`--draw ${options.draw}: expected a file that ends in .svg, got another; name it so`);
+      throw new ConfigError(`--draw ${options.draw}: expected a file that ends in .svg`);
     const { costedModel, graphOrReason, settledLengths } = await import("../costed-model.js");
     const costable = await costedModel(path);
     const { lengths, guessed } = settledLengths(costable, options);

@@ -6,7 +6,7 @@ import { ConfigError } from "../../util/errors.js";
 const DATA_VERBS: readonly VerbRow[] = [
   {
     name: "import",
-    summary: "copy files, folders, archives or a query into one folder with a data card",
+    summary: "copy files, folders, archives or the result of a query into one folder with a data card",
     load: () => import("./data/import.js"),
   },
   {
@@ -26,12 +26,12 @@ const DATA_VERBS: readonly VerbRow[] = [
   },
   {
     name: "split",
-    summary: "cut a table into train, validation and test parts: stratified, by groups, by time",
+    summary: "split a table into training, validation and test parts: stratified, by groups, by time",
     load: () => import("./data/split.js"),
   },
   {
     name: "convert",
-    summary: "convert labels between the formats of tools: Label Studio, CoNLL, doccano, VOC, COCO, YOLO, CVAT, CSV",
+    summary: "convert labels between formats: Label Studio, CoNLL, doccano, VOC, COCO, YOLO, CVAT, CSV",
     load: () => import("./data/convert.js"),
   },
 ];

@@ -10,13 +10,13 @@ const weight = (help: string, metavar = "WEIGHT") => number({ help, minimum: 0, 
 
 const distillOptions = {
   student: text({
-    help: "the model that learns: a model of the task, a run that goes on learning, or every-second-layer of the teacher",
+    help: "the model to train: a model of the task, a run to train further, or every-second-layer of the teacher",
     metavar: "STUDENT",
     defaultText: "every-second-layer",
   }),
-  temperature: number({ help: "divides logits before they are compared", above: 0, metavar: "T", default: 4 }),
+  temperature: number({ help: "temperature that logits are divided by", above: 0, metavar: "T", default: 4 }),
   alpha: number({
-    help: "share of the teachers' answers in the loss; labels have the rest",
+    help: "weight of the teachers' outputs in the loss; that of the labels is 1 - SHARE",
     minimum: 0,
     maximum: 1,
     metavar: "SHARE",
@@ -27,14 +27,14 @@ const distillOptions = {
   cosine: weight("weight of the direction of the last hidden states (DistilBERT)"),
   relations: weight("weight of relations between values (MiniLM)"),
   examples: weight("weight of distances and angles between examples (RKD)"),
-  topK: integer({ help: "learn from the K largest logits of each row alone", minimum: 1, metavar: "K" }),
+  topK: integer({ help: "learn from only the K largest logits of each row", minimum: 1, metavar: "K" }),
   sequences: integer({
-    help: "models that write: learn from N texts that the teachers write (Kim and Rush), in whatever vocabulary",
+    help: "text generation: learn from N texts that the teachers generate (Kim and Rush 2016), in any vocabulary",
     minimum: 1,
     metavar: "N",
   }),
   unlabelled: text({ help: "learn from these inputs, which need no labels", metavar: "DATA" }),
-  cache: text({ help: "folder for the teachers' answers", metavar: "FOLDER", defaultText: "the user's cache" }),
+  cache: text({ help: "folder that caches the teachers' outputs", metavar: "FOLDER", defaultText: "the user's cache" }),
 };
 
 export const verb = defineVerb({

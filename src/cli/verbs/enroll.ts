@@ -10,7 +10,7 @@ export const verb = defineVerb({
     { name: "RUN", help: "a run of image-recognition" },
     {
       name: "INPUT",
-      help: "images, or folders of them, named by --name or else by their folder; without any, the enrolled names are listed",
+      help: "images or folders of images, named by --name or else by their folder; if left out, the enrolled names are listed",
       optional: true,
       many: true,
     },

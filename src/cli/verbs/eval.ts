@@ -55,7 +55,7 @@ export const verb = defineVerb({
     const { measure } = nodeTaskNamed(model.task.name);
     const measurement = await model.measure(examples);
     if (measurement === undefined && measure === undefined)
-      throw new ConfigError(`eval ${path}: expected a task that compares with a truth, got ${model.task.name}`);
+      throw new ConfigError(`eval ${path}: expected a task whose answers can be evaluated, got ${model.task.name}`);
     const { run } = splitRunPath(path);
     const metrics = {
       ...measurement?.result(),

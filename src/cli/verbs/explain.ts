@@ -92,13 +92,13 @@ export const verb = defineVerb({
   options: {
     method: text({ help: "methods, separated by commas, or all", metavar: "NAME", defaultText: "one that suits the input" }),
     of: text({
-      help: "smooth-grad, var-grad: the gradient method that is smoothed",
+      help: "smooth-grad, var-grad: the gradient method to smooth",
       metavar: "NAME",
       defaultText: "saliency",
     }),
     target: list(
       text({
-        help: "the score to explain: a label, or its index; of a word's tag, WORD:LABEL; of a language model, the next token; may be repeated: the page lets one choose",
+        help: "the score to explain: a label or its index; for a word's tag, WORD:LABEL; for a language model, the next token; the page shows several by choice",
         metavar: "LABEL",
         defaultText: "the answer",
       }),
@@ -119,13 +119,13 @@ export const verb = defineVerb({
       default: "insertion,deletion",
     }),
     mask: text({
-      help: "images: a picture of the model's input size, one colour for each part that lime, SHAP and ablation switch on and off",
+      help: "images: a picture of the model's input size with one colour for each region that lime, SHAP and ablation switch on and off",
       metavar: "FILE",
       defaultText: "superpixels",
     }),
-    baseline: choice(["zero", "mean", "blurred", "uniform"], { help: "the values of absent features" }),
+    baseline: choice(["zero", "mean", "blurred", "uniform"], { help: "the values that stand for absent features" }),
     data: text({
-      help: "explain the whole model over a data set: what its scores hang on, and the slices where it is worst",
+      help: "explain the whole model over a data set: what its scores depend on, and the slices where it is worst",
       metavar: "DATA",
       short: "d",
     }),
@@ -133,19 +133,19 @@ export const verb = defineVerb({
     textColumn: dataOptions.textColumn,
     ...tableOptions,
     examples: integer({
-      help: "with --data or --influence: number of examples to go through, drawn by the seed",
+      help: "with --data or --influence: number of examples to use, drawn by the seed",
       minimum: 1,
       defaultText: "256 rows or texts, 512 images; 10000 training examples",
     }),
     influence: integer({
-      help: "name the N training examples that raised an answer most, and those that lowered it",
+      help: "find the N training examples that raised a score most, and the N that lowered it most",
       minimum: 1,
       metavar: "N",
     }),
     plant: flag({ help: "score the methods and measures on twins of the run, trained on its data with planted evidence" }),
     seeds: integer({ help: "with --plant: number of twins, each with its own seed", minimum: 1, default: 1 }),
     background: text({
-      help: "for tables: rows that stand for absent columns, in methods that take a background",
+      help: "tables: rows whose values stand for absent columns, for methods that take a background",
       metavar: "FILE",
       defaultText: "a sample of the run's training rows",
     }),

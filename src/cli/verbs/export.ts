@@ -13,10 +13,10 @@ const OF_EXPLANATIONS = ["at", "steps", "samples", "seed", "maxLength"] as const
 
 export const verb = defineVerb({
   engine: true,
-  positionals: [{ name: "RUN", help: "a run folder, or one of its checkpoints; with kserve and triton an ONNX file, too" }],
+  positionals: [{ name: "RUN", help: "a run folder, or one of its checkpoints; for kserve and triton also an ONNX file" }],
   options: {
     format: choice(["onnx", "kserve", "triton"], {
-      help: "an ONNX file; a folder that KServe or Kubernetes runs with descent serve; a model repository of Triton",
+      help: "onnx: an ONNX file; kserve: a folder that KServe or Kubernetes runs with descent serve; triton: a model repository",
       default: "onnx",
     }),
     out: text({ help: "the file, or the folder, to write", metavar: "FILE", defaultText: "none; required" }),
@@ -43,7 +43,7 @@ export const verb = defineVerb({
     }),
     seed: integer({ help: "seed of all random choices", minimum: 0, metavar: "N", defaultText: "the method's own" }),
     maxLength: integer({
-      help: "texts: the length of the file's inputs",
+      help: "texts: a fixed length of the file's inputs",
       minimum: 1,
       unit: "tokens",
       defaultText: "any length, if the method allows it",

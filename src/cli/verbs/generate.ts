@@ -39,7 +39,7 @@ export const verb = defineVerb({
   ],
   options: {
     mapped: flag({
-      help: "leave float32 weights of a checkpoint's folder in their file, mapped into memory; done anyway where they take more than half of what is free",
+      help: "map the float32 weights of a checkpoint folder into memory from their file; the default if they would take more than half of the free memory",
     }),
     maxTokens: integer({ help: "largest number of tokens to generate", minimum: 1, default: 256 }),
     temperature: number({
@@ -49,7 +49,7 @@ export const verb = defineVerb({
     }),
     topK: integer({ help: "sample from the K likeliest tokens", minimum: 1, metavar: "K" }),
     topP: number({ help: "sample from the likeliest tokens that together reach this probability", above: 0, maximum: 1 }),
-    repetitionPenalty: number({ help: "above 1: tokens that occurred become less likely", above: 0 }),
+    repetitionPenalty: number({ help: "values above 1 make tokens that have occurred less likely", above: 0 }),
     beams: integer({ help: "beam search with this many beams, in place of sampling", minimum: 1 }),
     stop: list(text({ help: "stop before this text" })),
     chat: flag({ help: "PROMPT is a message, or a .json file of messages, for the model's chat template" }),
@@ -68,7 +68,7 @@ export const verb = defineVerb({
     const drawing = (["temperature", "topK", "topP"] as const).find((name) => options[name] !== undefined);
     if (options.beams !== undefined && drawing !== undefined)
       throw new ConfigError(
-        `--beams: expected no drawing of tokens beside it, got --${drawing}`.replace(/[A-Z]/, (c) => `-${c.toLowerCase()}`),
+        `--beams: expected no sampling option beside it, got --${drawing}`.replace(/[A-Z]/, (c) => `-${c.toLowerCase()}`),
       );
     const { TextGenerator } = await import("../../tasks/use/text-generator-node.js");
     const mapped = options.mapped ? true : ("auto" as const);

@@ -155,12 +155,12 @@ async function inspected(path: string, all: boolean, choice: Choice): Promise<Fo
 
 export const verb = defineVerb({
   positionals: [
-    { name: "FILE", help: "an ONNX file, a GGUF file, a safetensors file, the folder of a checkpoint (Hugging Face), or a run" },
+    { name: "FILE", help: "an ONNX file, a GGUF file, a safetensors file, a checkpoint folder (Hugging Face), or a run" },
   ],
   options: {
-    all: flag({ help: "show every row of every list" }),
+    all: flag({ help: "show all rows of all lists" }),
     parameters: text({
-      help: "further tensors to treat as parameters: patterns of their names",
+      help: "more tensors to treat as parameters: patterns of their names",
       metavar: "PATTERNS",
     }),
     constants: text({ help: "tensors to treat as constants", metavar: "PATTERNS" }),

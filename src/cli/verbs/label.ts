@@ -19,10 +19,10 @@ const options = {
   labels: list(text({ help: "a label, or several separated by commas, or a file with one in each line", metavar: "LABEL" })),
   several: flag({ help: "classes: an item may have several, or none" }),
   overlapping: choice(["none", "nested", "any"], {
-    help: "spans: whether two may share characters: never, one inside another, or in any way",
+    help: "spans: whether they may overlap: never, only nested, or in any way",
     default: "none",
   }),
-  instructions: text({ help: "a text file of instructions for those who label", metavar: "FILE" }),
+  instructions: text({ help: "a text file of instructions for the annotators", metavar: "FILE" }),
   store: text({
     help: "where annotations are kept: a SQLite file, or postgres://USER:PASSWORD@HOST/DATABASE",
     metavar: "DATABASE",
@@ -31,19 +31,19 @@ const options = {
   }),
   people: integer({ help: "the number of people who label each item", minimum: 1, maximum: 20, default: 1 }),
   learn: flag({
-    help: "classes: train a model on the labels while people label, propose its answers, and order the items by what teaches it most",
+    help: "classes: train a model on the labels as they come, propose its answers, and show first the items that teach it most",
     default: true,
   }),
   model: text({ help: "a run, a checkpoint or an ONNX file whose answers are proposed", metavar: "MODEL" }),
-  team: flag({ help: "people sign in, also on this machine alone; the first one by the link that is printed" }),
+  team: flag({ help: "require people to sign in, even on this machine; the first one uses the printed link" }),
   host: text({ help: "the address to listen on", metavar: "ADDRESS", default: "127.0.0.1" }),
   port: integer({ help: "the port to listen on; 0 takes a free one", minimum: 0, maximum: 65_535, default: 8100 }),
-  allowHost: list(text({ help: "another name that the server is reached by", metavar: "NAME" })),
+  allowHost: list(text({ help: "also answer requests to this host name", metavar: "NAME" })),
   tlsCert: text({ help: "a PEM file with the server's certificate", metavar: "FILE" }),
   tlsKey: text({ help: "a PEM file with the certificate's key", metavar: "FILE" }),
-  behindProxy: flag({ help: "another server speaks TLS for this one" }),
+  behindProxy: flag({ help: "a proxy in front of this server terminates TLS" }),
   export: text({
-    help: "write the final answers to a file in JSON lines, or in another format to a folder, and end",
+    help: "write the final labels to a JSON Lines file, or in another --format to a folder, and exit",
     metavar: "PATH",
   }),
   format: choice(LABEL_FORMAT_NAMES, { help: "the format of --export", default: "descent" }),
@@ -79,7 +79,7 @@ async function labellingOptions(data: string, given: Options) {
   const isFolder = await isDirectory(data);
   const kind = given.kind ?? (isFolder ? "image-classes" : "text-classes");
   if ((given.tlsCert === undefined) !== (given.tlsKey === undefined))
-    throw new ConfigError("label: expected --tls-cert and --tls-key together, got one of them");
+    throw new ConfigError("--tls-cert: expected --tls-cert and --tls-key together, got one of them");
   const tls = given.tlsCert === undefined ? undefined : { certificate: given.tlsCert, key: given.tlsKey ?? "" };
   const scheme = { kind, labels: await labelsOf(given.labels), several: given.several, overlap: given.overlapping };
   const beside = isFolder ? `${data.replace(/[\\/]+$/, "")}.labels.db` : `${data}.labels.db`;

@@ -115,7 +115,7 @@ export const verb = defineVerb({
     const { present = {} } = nodeTaskNamed(model.task.name);
     expectOwn(model.task.name, model.task.predictOptions, TASK_TABLES, options);
     if (options.draw !== undefined && present.pictures === undefined)
-      throw new ConfigError(`--draw: expected a task whose answers are drawn on pictures, got ${model.task.name}`);
+      throw new ConfigError(`--draw: expected a task whose answers can be drawn, got ${model.task.name}`);
     const {
       examples,
       names,

@@ -17,45 +17,45 @@ const pruneOptions = {
     maximum: 1,
     metavar: "SHARE",
   }),
-  layers: integer({ help: "whole layers (encoder.layer.0, …) that stay; the others are cut out", minimum: 1, metavar: "N" }),
+  layers: integer({ help: "number of whole layers (encoder.layer.0, …) to keep", minimum: 1, metavar: "N" }),
   energy: number({
-    help: "low rank: two thinner layers in the place of a linear one, which keep this share of its outputs' energy, such as 0.95",
+    help: "low rank: replace a linear layer by two thinner ones that keep this fraction of its outputs' energy, such as 0.95",
     above: 0,
     maximum: 0.9999,
     metavar: "SHARE",
   }),
   rankBudget: text({
-    help: "low rank: as little of the energy as loses no more of a metric than this before training, such as 'accuracy -0.5pp'",
+    help: "low rank: keep the least energy that loses no more of a metric than this before fine-tuning, such as 'accuracy -0.5pp'",
     metavar: "BUDGET",
   }),
   sparsity: number({
-    help: "share of single weights that become 0, in place of units that are cut out; the file stays as large",
+    help: "set this fraction of single weights to 0 instead of removing units; the file stays as large",
     above: 0,
     maximum: 0.999,
     metavar: "SHARE",
   }),
-  clusters: integer({ help: "with --sparsity: values that the weights of a layer share", minimum: 2, metavar: "N" }),
+  clusters: integer({ help: "with --sparsity: number of different values that a layer's weights may have", minimum: 2, metavar: "N" }),
   importance: choice(IMPORTANCES, {
     help: `how units are ranked: ${IMPORTANCES.join(", ")}`,
     metavar: "NAME",
     default: "magnitude",
   }),
-  scope: choice(["global", "layer"], { help: "compare units over the whole model, or cut each layer alike", default: "global" }),
+  scope: choice(["global", "layer"], { help: "rank units over the whole model, or prune each layer by the same fraction", default: "global" }),
   cuts: choice(["one-shot", "gradual", "iterative"], {
-    help: "cut once; in several steps during training (cubic schedule); or in several steps, each followed by training from the run's weights",
+    help: "prune once; in several steps during training (cubic schedule); or in several steps, each followed by training from the run's weights",
     default: "one-shot",
   }),
-  rounds: integer({ help: "cuts of --cuts gradual and iterative", minimum: 2, defaultText: "4" }),
+  rounds: integer({ help: "number of steps of --cuts gradual and iterative", minimum: 2, defaultText: "4" }),
   multipleOf: integer({
-    help: "widths are multiples of N",
+    help: "keep widths multiples of N",
     minimum: 1,
     metavar: "N",
     defaultText: "measured on this machine",
   }),
-  only: text({ help: "weights whose units may go: patterns of their paths", metavar: "PATTERNS" }),
-  except: text({ help: "weights whose units stay", metavar: "PATTERNS" }),
-  width: flag({ help: "cut the width of normalized residual streams as well, which changes what is left" }),
-  fineTune: flag({ help: "train after cutting", default: true }),
+  only: text({ help: "prune only units of these weights: patterns of their paths", metavar: "PATTERNS" }),
+  except: text({ help: "prune no units of these weights", metavar: "PATTERNS" }),
+  width: flag({ help: "also prune the width of normalized residual streams, which changes the outputs of the units that are left" }),
+  fineTune: flag({ help: "fine-tune after pruning", default: true }),
 };
 
 /** The one metric of a budget. ConfigError for savings, or several parts. */
@@ -64,7 +64,7 @@ async function rankBudgetOf(given: string) {
   const { metric, most } = parseBudget(given, "--rank-budget");
   const { ConfigError } = await import("../../util/errors.js");
   if (metric === undefined || Object.keys(most).length > 0)
-    throw new ConfigError(`--rank-budget: expected what a metric may lose, such as 'accuracy -0.5pp', got "${given}"`);
+    throw new ConfigError(`--rank-budget: expected a limit on the loss of a metric, such as 'accuracy -0.5pp', got "${given}"`);
   return metric;
 }
 
@@ -84,7 +84,7 @@ export const verb = defineVerb({
         "prune: expected a target, --macs SHARE, --parameters SHARE, --layers N, --energy SHARE, --rank-budget BUDGET or --sparsity SHARE, got none",
       );
     if (options.clusters !== undefined && options.sparsity === undefined)
-      throw new ConfigError("--clusters: expected --sparsity with it, got none");
+      throw new ConfigError("--clusters: expected --sparsity as well, got none");
     if (options.macs !== undefined && options.parameters !== undefined)
       throw new ConfigError("prune: expected --macs or --parameters, got both");
     if (options.energy !== undefined && options.rankBudget !== undefined)

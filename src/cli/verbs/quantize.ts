@@ -18,31 +18,31 @@ export const verb = defineVerb({
     ...outOptions,
     out: { ...outOptions.out, defaultText: "MODEL-quantized" },
     form: choice(FORMS, {
-      help: "int8-dynamic: activations as they come; int8-static: activations calibrated; int8, int4: weights alone, in blocks; float16: stored in half the bytes",
-      defaultText: "int4 for models that write, int8-static for convolutions, else int8-dynamic",
+      help: "int8-dynamic: activation ranges computed at run time; int8-static: calibrated ranges; int8, int4: only weights, in blocks; float16: weights stored in half the bytes",
+      defaultText: "int4 for text generation, int8-static for convolutions, else int8-dynamic",
     }),
-    blockSize: choice(["16", "32", "64", "128", "256"], { help: "int8, int4: weights that share a scale", default: "64" }),
-    calibration: choice(CALIBRATIONS, { help: "int8-static: how ranges of activations are chosen", default: "min-max" }),
-    calibrationExamples: integer({ help: "training examples to look at", minimum: 1, default: 128 }),
+    blockSize: choice(["16", "32", "64", "128", "256"], { help: "int8, int4: number of weights that share a scale", default: "64" }),
+    calibration: choice(CALIBRATIONS, { help: "int8-static: how the ranges of activations are chosen", default: "min-max" }),
+    calibrationExamples: integer({ help: "number of training examples for calibration", minimum: 1, default: 128 }),
     refine: choice(REFINEMENTS, {
-      help: "how weights are chosen besides rounding them: gptq, awq of int4 and int8; smoothquant of int8-dynamic and int8-static; bias-correction, adaround, brecq of int8-static",
+      help: "a method that improves on plain rounding: gptq, awq (int4, int8); smoothquant (int8-dynamic, int8-static); bias-correction, adaround, brecq (int8-static)",
       default: "none",
     }),
-    roundingSteps: integer({ help: "adaround, brecq: training steps for each layer, or block", minimum: 1, default: 400 }),
-    keep: list(text({ help: "layers that stay in float32; * stands for anything", metavar: "PATTERN" })),
+    roundingSteps: integer({ help: "adaround, brecq: number of training steps for each layer or block", minimum: 1, default: 400 }),
+    keep: list(text({ help: "layers to keep in float32; * matches anything", metavar: "PATTERN" })),
     mostLoss: number({
-      help: "keep layers in float32 until no more of the task's metric is lost than this: 0.005 is half a point of accuracy, or 0.5 % of a loss",
+      help: "keep layers in float32 until the task's metric loses no more than this: 0.005 is half a point of accuracy, or 0.5 % of a loss",
       minimum: 0,
       metavar: "FRACTION",
     }),
     aware: flag({
-      help: "int8-static: train with the rounding in place, its steps learned (LSQ); the options of training are for it",
+      help: "int8-static: quantization-aware training with learned step sizes (LSQ), which the training options are for",
     }),
     ...smallTrainingOptions,
     lr: { ...smallTrainingOptions.lr, defaultText: "a tenth of the run's" },
-    sensitivity: flag({ help: "measure what is lost by each layer alone" }),
-    leastSpeedup: number({ help: "a layer that gains less stays in float32", above: 0, default: 1.05 }),
-    evenIfSlower: flag({ help: "quantize layers that gain nothing as well, for their size" }),
+    sensitivity: flag({ help: "measure the loss from quantizing each layer alone" }),
+    leastSpeedup: number({ help: "keep layers in float32 that gain less speed than this", above: 0, default: 1.05 }),
+    evenIfSlower: flag({ help: "also quantize layers that gain no speed, for their size" }),
     ...dataOptions,
     ...onnxOptions,
     ...deviceOptions,
@@ -57,7 +57,7 @@ export const verb = defineVerb({
     const [path = ""] = positionals;
     const { seed, device: _device, threads, ...training } = smallTrainingOf(options);
     const [stray] = options.aware ? [] : Object.keys(training);
-    if (stray !== undefined) throw new ConfigError(`--${kebabCase(stray)}: expected --aware besides, got none`);
+    if (stray !== undefined) throw new ConfigError(`--${kebabCase(stray)}: expected --aware as well, got none`);
     const { quantizeRun } = await import("../../tasks/compressing/quantize-node.js");
     const { form, calibration, calibrationExamples, refine, keep, leastSpeedup, evenIfSlower, mostLoss, sensitivity } = options;
     const { preprocess, imageSize, labels, tokenizer, input } = options;

@@ -18,39 +18,39 @@ const options = {
       metavar: "NAME=PATH",
     }),
   ),
-  host: text({ help: "address to listen on; 0.0.0.0 is all of this machine's", default: "127.0.0.1" }),
+  host: text({ help: "address to listen on; 0.0.0.0 means all of this machine's", default: "127.0.0.1" }),
   port: integer({ help: "port; 0 takes a free one", minimum: 0, maximum: 65_535, default: 8000 }),
-  keys: text({ help: "only for owners of keys: a file with NAME and SHA-256 a line", metavar: "FILE" }),
+  keys: text({ help: "answer only requests with a key: a file with a NAME and a SHA-256 on each line", metavar: "FILE" }),
   newKey: text({
-    help: "make a key for NAME, show it once, add its SHA-256 to the file of --keys, and end",
+    help: "make a key for NAME, show it once, add its SHA-256 to the --keys file, and exit",
     metavar: "NAME",
   }),
   allowHost: list(text({ help: "also answer requests to this host name", metavar: "NAME" })),
-  allowOrigin: list(text({ help: "also answer pages of this origin, as https://app.example; * is any", metavar: "ORIGIN" })),
+  allowOrigin: list(text({ help: "also answer pages of this origin, such as https://app.example; * allows any", metavar: "ORIGIN" })),
   tlsCert: text({ help: "serve HTTPS with this certificate (PEM)", metavar: "FILE" }),
   tlsKey: text({ help: "the certificate's key (PEM)", metavar: "FILE" }),
-  maxConcurrent: integer({ help: "requests to models at once; more get 429 with Retry-After", minimum: 1, default: 64 }),
-  requestsPerMinute: integer({ help: "requests a minute for each key (or for everybody)", minimum: 1, defaultText: "no limit" }),
-  maxBody: number({ help: "largest body of a request", above: 0, maximum: 1024, default: 16, unit: "MiB" }),
+  maxConcurrent: integer({ help: "number of concurrent requests to models; further ones get 429 with Retry-After", minimum: 1, default: 64 }),
+  requestsPerMinute: integer({ help: "rate limit of each key, or of everybody together without --keys", minimum: 1, defaultText: "no limit" }),
+  maxBody: number({ help: "largest request body", above: 0, maximum: 1024, default: 16, unit: "MiB" }),
   maxMegapixels: number({ help: "refuse larger images before they are decoded", above: 0, default: 20 }),
-  timeout: number({ help: "give a request up after this", above: 0, default: 120, unit: "seconds" }),
-  maxBatchTokens: integer({ help: "tokens of texts that run together, with their padding", minimum: 1, default: 512 }),
+  timeout: number({ help: "give up on a request after this time", above: 0, default: 120, unit: "seconds" }),
+  maxBatchTokens: integer({ help: "largest number of tokens in a batch of texts, padding included", minimum: 1, default: 512 }),
   maxDelay: number({
-    help: "longest wait of an input for others to run with",
+    help: "longest time that an input waits for others to form a batch",
     minimum: 0,
     maximum: 1000,
     default: 1,
     unit: "milliseconds",
   }),
   memoryLimit: integer({
-    help: "memory of all models; the one unused for longest is put away",
+    help: "memory limit for all models; the least recently used is unloaded",
     minimum: 1,
     unit: "MiB",
     defaultText: "no limit",
   }),
-  grace: number({ help: "time to finish what was accepted, once it is told to end", minimum: 0, default: 30, unit: "seconds" }),
-  logLevel: choice(LOG_LEVELS, { help: "what is logged, as JSON lines on standard error", default: "info" }),
-  reload: flag({ help: "ask the server on --port to load its models (or those named) anew, without losing a request" }),
+  grace: number({ help: "time to finish accepted requests after a signal to end", minimum: 0, default: 30, unit: "seconds" }),
+  logLevel: choice(LOG_LEVELS, { help: "least level of what is logged, as JSON lines on standard error", default: "info" }),
+  reload: flag({ help: "make the server on --port reload its models (or those named) without losing a request" }),
   ...deviceOptions,
 };
 
@@ -109,7 +109,7 @@ async function specsOf({ positionals, options: { adapter } }: Context): Promise<
   const [first, ...others] = specs;
   if (adapter.length === 0 || first === undefined) return specs;
   if (others.length > 0)
-    throw new ConfigError(`--adapter: expected one MODEL that is adapted, got ${specs.length}; serve the others by themselves`);
+    throw new ConfigError(`--adapter: expected one MODEL to adapt, got ${specs.length}; serve the others separately`);
   return [{ ...first, adapters: adapter.map(parseModelSpec) }];
 }
 
@@ -118,7 +118,7 @@ async function serve(context: Context): Promise<object> {
   const { positionals, options: given, signal, print, note, hold } = context;
   if (positionals.length === 0) throw new ConfigError("serve: expected a MODEL, got none");
   if ((given.tlsCert === undefined) !== (given.tlsKey === undefined))
-    throw new ConfigError("--tls-cert: expected --tls-key as well, or neither, got one");
+    throw new ConfigError("--tls-cert: expected --tls-cert and --tls-key together, got one of them");
   const { startServer } = await import("../../serve/serve-node.js");
   const { isLoopback } = await import("../../http/origin.js");
   const server = await startServer(await specsOf(context), {
@@ -163,7 +163,7 @@ export const verb = defineVerb({
   positionals: [
     {
       name: "MODEL",
-      help: "a run folder, one of its checkpoints, an ONNX or GGUF file, or a folder of a Hugging Face checkpoint; NAME=PATH or NAME@VERSION=PATH names it",
+      help: "a run folder, one of its checkpoints, an ONNX or GGUF file, or a Hugging Face checkpoint folder; NAME=PATH or NAME@VERSION=PATH names it",
       many: true,
       optional: true,
     },

@@ -5,16 +5,16 @@ import { printableLine } from "../../util/terminal.js";
 import { defineVerb } from "../verb.js";
 
 export const verb = defineVerb({
-  positionals: [{ name: "RECIPE", help: "a YAML file: task, options, and what to search (docs/sweeps.md)" }],
+  positionals: [{ name: "RECIPE", help: "a YAML file with the task, its options and the search space (docs/sweeps.md)" }],
   options: {
     out: text({
-      help: "folder of the sweep; the same command goes on with what is in it",
+      help: "folder of the sweep; the same command continues what is in it",
       metavar: "FOLDER",
       short: "o",
       defaultText: "sweeps/RECIPE",
     }),
     parallel: integer({ help: "number of trainings at once", minimum: 1, defaultText: "as many as there are cores" }),
-    lang: choice(["en", "zh"], { help: "language in which the page opens", default: "en", env: "DESCENT_LANG" }),
+    lang: choice(["en", "zh"], { help: "language that the page opens in", default: "en", env: "DESCENT_LANG" }),
   },
   examples: [
     "descent sweep recipe.yaml",

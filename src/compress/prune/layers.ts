@@ -101,7 +101,7 @@ export const droppingLayers = (paths: readonly string[]): Rewrite => ({
       const found = layers.filter((each) => each.path === path);
       if (found.length === 0)
         throw new ConfigError(
-          `layers: expected some of ${layers.map((each) => each.path).join(", ") || "a model with layers that can go"}, got ${path}`,
+          `layers: expected some of ${layers.map((each) => each.path).join(", ") || "a model with layers that can be removed"}, got ${path}`,
         );
       for (const { input, output } of found) gone.set(output, input);
     }

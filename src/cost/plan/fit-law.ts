@@ -75,7 +75,7 @@ export function fitLaw(
         `scaling law: expected ${key} above 0 in each point, got ${points.map((point) => point[key]).find((v) => !(v > 0))}`,
       );
     if (key !== "loss" && new Set(points.map((point) => point[key])).size < 2)
-      throw new ConfigError(`scaling law: expected points of different ${key}, got ${points[0]?.[key]} in all`);
+      throw new ConfigError(`scaling law: expected points of different ${key}, got ${points[0]?.[key]} in all of them`);
   }
   const logs = points.map(({ parameters, tokens, loss }) => ({
     n: Math.log(parameters),

@@ -286,7 +286,7 @@ testKinds([
     content: `name,age,plan\nAnn,thirty,x\n${lines(9, (i) => `p${i},${i},${"ab"[i % 2]}`)}`,
     columns: /of 10 rows: name text, age text, plan text/,
     first: { name: "Ann", age: "thirty", plan: "x" },
-    notes: [/"thirty" \(row 1 .* is no number/],
+    notes: [/"thirty" \(row 1 .* is not a number/],
   },
   {
     what: "lines of delimiters alone, and one name over a part of the rows",

@@ -77,6 +77,6 @@ export async function textOf(tree: FileTree, name: string, note?: (text: string)
   try {
     return streamDecoder(encoding)(bytes, true);
   } catch (cause) {
-    throw new DataError(`${tree.locate(name)}: expected ${encodingName(encoding)}, got bytes that are none`, { cause });
+    throw new DataError(`${tree.locate(name)}: expected ${encodingName(encoding)}, got other bytes`, { cause });
   }
 }

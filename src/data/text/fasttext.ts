@@ -40,7 +40,7 @@ export function parseLabelledLines(
     } else if (skipBadRows) badRows++;
     else
       throw new DataError(
-        `${where}, line ${i + 1}: expected __label__NAME and a text, got "${line.slice(0, 40)}"; mend the line, or leave out such lines (skipBadRows, --skip-bad-rows)`,
+        `${where}, line ${i + 1}: expected __label__NAME and a text, got "${line.slice(0, 40)}"; fix the line, or leave out such lines (skipBadRows, --skip-bad-rows)`,
       );
   }
   const areSeveral = labels.some((names) => names.length > 1);

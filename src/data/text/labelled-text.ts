@@ -1,5 +1,5 @@
 /**
- * @module Texts with labels inside: tokens by their places, spans (named entities), propositions (semantic roles). In a data set
+ * @module Texts with labels inside: tokens by their positions, spans (named entities), propositions (semantic roles). In a data set
  * each is a text column; what is not text itself lies there as JSON, as it does in JSON lines.
  */
 import * as z from "zod";
@@ -19,7 +19,7 @@ export interface Proposition {
   readonly arguments: readonly LabelSpan[];
 }
 
-/** A text with its tokens, spans or predicates, as places in it. */
+/** A text with its tokens, spans or predicates, as positions in it. */
 export interface LabelledText {
   readonly text: string;
   /** Offsets of the source's tokens, if it had any. */

@@ -157,7 +157,7 @@ export function parseSpanRows(rows: Iterable<JsonRow>, where: string, options: S
 }
 
 type Fail = (problem: string) => DataError;
-/** The places of a text's spans in UTF-16 units; undefined where there is none. */
+/** The positions of a text's spans in UTF-16 units; undefined where there is none. */
 type Place = (text: string) => (span: LabelSpan) => readonly [start: number | undefined, end: number | undefined];
 
 const byUnits: Place =

@@ -69,7 +69,7 @@ function pathSamples({ settings, baselines }: SampleContext): Samples {
   };
 }
 
-/** For samples from … to − 1 the baselines of their places: [to − from, 1 or N, …]. */
+/** For samples from … to − 1 the baselines of their positions: [to − from, 1 or N, …]. */
 export function chosenRows(baselines: TensorData, from: number, to: number, place: (sample: number) => number): TensorData {
   const each = baselines.data.length / (baselines.shape[0] ?? 1);
   const data = new Float32Array((to - from) * each);

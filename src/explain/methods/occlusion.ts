@@ -17,7 +17,7 @@ const AT_ONCE = 64;
  * f(x) − f(x with a window replaced by the baseline); every element gets the mean over the windows that hide it.
  *
  * Shapes: x [1, …] → [1, …]. Windows slide over an image's rows and columns (all channels at once), over the first axis of everything else; `window` and
- * `stride` of 0 are a seventh of the longer side and half of the window, 1 and 1 of tokens and columns, and where there are no more than 32 places.
+ * `stride` of 0 are a seventh of the longer side and half of the window, 1 and 1 of tokens and columns, and where there are no more than 32 positions.
  * Cost:   one answer a window.
  * Source: Zeiler and Fergus, Visualizing and understanding convolutional networks, 2013, section 4.2, arXiv:1311.2901.
  * Differs from the source: the drop is kept, not the score.

@@ -21,7 +21,7 @@ interface Open {
  * Shapes: F parts → F values, of sum score − E score of the background.
  * Cost:   2 answers a branch and context, at most `samples`.
  * Source: Owen, Values of games with a priori unions, 1977; Lundberg, shap.PartitionExplainer.
- * Differs from the source: the tree is made of what is near (words in order, places of superpixels), not of correlations.
+ * Differs from the source: the tree is made of what is near (words in order, positions of superpixels), not of correlations.
  * Checked against: exact Shapley values of additive games; the sum.
  */
 export const partitionShap: SamplingMethod = {

@@ -53,7 +53,7 @@ export class Automaton {
     const known = this.#places.get(key);
     if (known !== undefined) return known;
     if (this.#places.size > MOST_STATES)
-      throw new ConfigError("schema: expected one that is followed in fewer steps; make it smaller");
+      throw new ConfigError("schema: expected one that takes fewer states; make it smaller");
     const made = { id: this.#places.size, node, at, most, next };
     this.#places.set(key, made);
     return made;
@@ -61,7 +61,7 @@ export class Automaton {
 
   /** Finds the places where a byte is read, from a node on; `undefined` among them is the end. */
   #expand(node: GrammarNode, next: Place | undefined, found: Set<Place | undefined>, seen: Set<Place>): void {
-    if (found.size > MOST_PLACES) throw new ConfigError("schema: expected fewer choices that begin alike; make it smaller");
+    if (found.size > MOST_PLACES) throw new ConfigError("schema: expected fewer alternatives that begin alike; make it smaller");
     switch (node.kind) {
       case "bytes":
         if (node.bytes.length === 0) this.#continue(next, found, seen);
@@ -125,7 +125,7 @@ export class Automaton {
     const known = this.#states.get(key);
     if (known !== undefined) return known;
     if (this.#states.size > MOST_STATES)
-      throw new ConfigError("schema: expected one that is followed in fewer steps; make it smaller");
+      throw new ConfigError("schema: expected one that takes fewer states; make it smaller");
     const made: State = { id: this.#states.size, places, mayEnd, next: new Array<State | null | undefined>(256) };
     this.#states.set(key, made);
     return made;
@@ -242,7 +242,7 @@ export class TokenConstraint {
       if (isAllowed) isAny = true;
       else logits[id] = -Infinity;
     }
-    if (!isAny) throw new ConfigError("schema: expected a text that the model's vocabulary can write, got one that it cannot");
+    if (!isAny) throw new ConfigError("schema: expected one that the tokens of the model's vocabulary can satisfy, got another");
   }
 
   /** Goes on behind a token. */

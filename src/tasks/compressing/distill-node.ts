@@ -122,7 +122,7 @@ function fromOutputs(student: Tensors, teacher: ReadonlyMap<string, Tensor>, tem
   const [first, ...rest] = terms;
   if (first === undefined)
     throw new ConfigError(
-      `distill: expected a student with outputs of the teacher's shapes, got ${described(Object.entries(student))} and ${described(teacher)}; models that write with another vocabulary learn by --sequences`,
+      `distill: expected a student with outputs of the teacher's shapes, got ${described(Object.entries(student))} and ${described(teacher)}; a generator with another vocabulary learns with --sequences`,
     );
   return rest.reduce((sum, term) => sum.add(term), first);
 }

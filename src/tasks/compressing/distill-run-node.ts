@@ -198,7 +198,7 @@ function mixesRows(context: TaskContext<TaskInfo>, task: AnyTask, teachers: read
   if (width(context.options) === width({ ...context.options, augment: "none" })) return false;
   if (teachers.length > 1 || typeof teachers[0] === "string")
     throw new ConfigError(
-      `distill: expected one teacher that can be run, since ${context.options.augment} mixes images, got ${typeof teachers[0] === "string" ? "stored outputs" : `${teachers.length} teachers`}; --augment none mixes none`,
+      `distill: expected one teacher that can be run, since ${context.options.augment} mixes images, got ${typeof teachers[0] === "string" ? "stored outputs" : `${teachers.length} teachers`}; use --augment none`,
     );
   return true;
 }
@@ -207,7 +207,7 @@ function mixesRows(context: TaskContext<TaskInfo>, task: AnyTask, teachers: read
 function checkSequences(options: DistillOptions): void {
   if (options.sequences !== undefined && (needsGraph(options) || options.unlabelled !== undefined))
     throw new ConfigError(
-      "--sequences: expected no other loss and no --unlabelled besides, since the teachers' texts are the data",
+      "--sequences: expected no other loss and no --unlabelled beside it, since the teachers' texts are the data",
     );
 }
 

@@ -139,7 +139,7 @@ function prunable(
   );
   if (chosen.length === 0)
     throw new ConfigError(
-      `prune: expected layers whose units can go, got none of ${groups.length} groups${groups.length > 0 ? "; --only and --except choose among them, --width adds those that normalizations mix" : ""}`,
+      `prune: expected layers whose units can be removed, got none of ${groups.length} groups${groups.length > 0 ? "; --only and --except choose among them, --width adds those that normalization layers mix" : ""}`,
     );
   return chosen;
 }
@@ -231,11 +231,11 @@ function droppedLayers(smaller: SmallerModel, staying: number): string[] {
   const found = [...new Set(findLayers(smaller.named.graph).map(({ path }) => path))];
   if (found.length < 2)
     throw new ConfigError(
-      `--layers ${staying}: expected a model with several layers that can go, got ${found.length === 0 ? "none" : "one"}`,
+      `--layers ${staying}: expected a model with several layers that can be removed, got ${found.length === 0 ? "none" : "one"}`,
     );
   if (staying >= found.length)
     throw new ConfigError(
-      `--layers ${staying}: expected 1 to ${found.length - 1} of the layers that can go (${found.join(", ")})`,
+      `--layers ${staying}: expected 1 to ${found.length - 1} of the layers that can be removed (${found.join(", ")})`,
     );
   const kept = new Set(Array.from({ length: staying }, (_, i) => Math.floor((i * found.length) / staying)));
   return found.filter((_, i) => !kept.has(i));

@@ -182,7 +182,7 @@ function checkAware({ aware, refinement = "none" }: QuantizeRequest, form: Form)
   if (aware === undefined) return;
   if (form !== AWARE.form) throw new ConfigError(`--aware: expected --form ${AWARE.form}, got ${form}`);
   if (refinement !== "none")
-    throw new ConfigError(`--aware: expected no --refine besides, since weights are trained, got ${refinement}`);
+    throw new ConfigError(`--aware: expected no --refine beside it, since weights are trained, got ${refinement}`);
 }
 
 const withReason = (layer: LayerResult, reason: string | undefined): LayerResult =>
@@ -299,7 +299,7 @@ async function expectAnyBatch({ path, file }: CompressionSource, batches: readon
   } catch (cause) {
     if (!(cause instanceof SessionError)) throw cause;
     throw new ConfigError(
-      `${path}: expected a file that takes any number of examples, got one made for a fixed number; export it with that axis free`,
+      `${path}: expected a file with a free batch axis, got one of a fixed batch size; export it with that axis free`,
       { cause },
     );
   }

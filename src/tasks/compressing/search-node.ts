@@ -194,7 +194,7 @@ class Search {
     const name = `${nameOf(stages)}${isLong ? "-long" : ""}`;
     const known = [...this.#state.points, ...this.#state.gaps].some((each) => each.name === name);
     if (known) return;
-    if (signal?.aborted === true) throw new DescentError(`interrupted; the same command goes on with what is in ${out}`);
+    if (signal?.aborted === true) throw new DescentError(`interrupted; the same command continues what is in ${out}`);
     note(`${this.#state.points.length + this.#state.gaps.length + 1}: ${name}`);
     const training = isLong ? this.#training : { ...this.#training, epochs: this.#options.shortEpochs };
     let from = this.#source.path;
@@ -333,7 +333,7 @@ export async function compressRun(
   const [best] = ranked(points, options.budget, monitor.mode);
   if (best === undefined)
     throw new DescentError(
-      `compress ${path}: expected a pipeline that can be gone through, got none: ${gaps.map(({ name, reason }) => `${name}: ${reason}`).join("; ")}`,
+      `compress ${path}: expected a pipeline that applies to this model, got none: ${gaps.map(({ name, reason }) => `${name}: ${reason}`).join("; ")}`,
     );
   const result: SearchResult = { points, gaps, best, isMet: distanceFrom(violations(options.budget, best, monitor.mode)) === 0 };
   const page = renderSearch({

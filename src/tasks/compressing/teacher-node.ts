@@ -40,7 +40,7 @@ async function computed(model: TrainedModel, rows: Dataset): Promise<TensorData>
   let all: Float32Array | undefined;
   let classes = 0;
   let seen = 0;
-  await model.run(rows, (outputs, places) => {
+  await model.run(rows, (outputs, positions) => {
     const logits = outputs[LOGITS];
     if (logits === undefined || logits.shape.length !== 2)
       throw new ConfigError(
@@ -51,12 +51,12 @@ async function computed(model: TrainedModel, rows: Dataset): Promise<TensorData>
     classes = sizeOf(logits.shape.slice(1));
     all ??= new Float32Array(rows.length * classes);
     const numbers = toNumbers(logits);
-    places.forEach((row, i) => all?.set(Float32Array.from(numbers.subarray(i * classes, (i + 1) * classes)), row * classes));
-    seen += places.length;
+    positions.forEach((row, i) => all?.set(Float32Array.from(numbers.subarray(i * classes, (i + 1) * classes)), row * classes));
+    seen += positions.length;
   });
   if (all === undefined || seen !== rows.length)
     throw new ConfigError(
-      `distill: expected an answer of the teacher for each of ${rows.length} rows, got ${seen}; texts that are read in windows have one for all of them`,
+      `distill: expected an answer of the teacher for each of ${rows.length} rows, got ${seen}; texts that are read in windows have one answer for all of their windows`,
     );
   return { dtype: "float32", shape: [rows.length, classes], data: all };
 }
@@ -101,7 +101,7 @@ export function largest(logits: TensorData, k: number): { readonly values: Tenso
 /**
  * Stored outputs: safetensors with `logits` [N, K], or with `values` and `indices` [N, k], row by row for the training rows.
  *
- * Errors: DataError for other tensors, another number of rows, or places that are no class.
+ * Errors: DataError for other tensors, another number of rows, or positions that are no class.
  */
 export async function storedOutputs(path: string, rows: number, classes: number, k: number): Promise<Dataset> {
   const { tensors } = await loadSafetensors(path);
@@ -114,12 +114,12 @@ export async function storedOutputs(path: string, rows: number, classes: number,
   }
   if (values === undefined || indices === undefined || values.shape.join() !== indices.shape.join() || values.shape[0] !== rows)
     throw new DataError(`${path}: expected logits [${rows}, ${classes}], or values and indices [${rows}, k], got ${found}`);
-  const places = toNumbers(indices);
-  const stray = places.find((place) => !Number.isInteger(place) || place < 0 || place >= classes);
+  const positions = toNumbers(indices);
+  const stray = positions.find((place) => !Number.isInteger(place) || place < 0 || place >= classes);
   if (stray !== undefined) throw new DataError(`${path}: indices: expected classes 0 to ${classes - 1}, got ${stray}`);
   return new Dataset({
     [valuesColumn(k)]: fromNumbers("float32", values.shape, toNumbers(values)),
-    [indicesColumn(k)]: fromNumbers("int64", indices.shape, places),
+    [indicesColumn(k)]: fromNumbers("int64", indices.shape, positions),
   });
 }
 
@@ -132,11 +132,11 @@ export function checkClasses(from: readonly string[], to: readonly string[], who
 /** Reorders a teacher's logits to the student's classes. */
 export function inOrder(logits: TensorData, from: readonly string[], to: readonly string[]): TensorData {
   if (from.join("\n") === to.join("\n")) return logits;
-  const places = to.map((name) => from.indexOf(name));
+  const positions = to.map((name) => from.indexOf(name));
   const numbers = toNumbers(logits);
   const rows = logits.shape[0] as number;
   const ordered = Array.from({ length: rows }, (_, row) =>
-    places.map((place) => numbers[row * from.length + place] as number),
+    positions.map((place) => numbers[row * from.length + place] as number),
   ).flat();
   return fromNumbers("float32", logits.shape, ordered);
 }

@@ -92,7 +92,7 @@ export function trainingContextOf(
   { augment }: Pick<SmallTraining, "augment"> = {},
 ): TaskContext<TaskInfo> {
   if (augment !== undefined && !("augment" in task.options))
-    throw new ConfigError(`--augment ${augment}: expected a task whose training images are changed, got ${task.name}`);
+    throw new ConfigError(`--augment ${augment}: expected a task that augments training images, got ${task.name}`);
   const all = currentOptions(taskNamed(task.name), config.options);
   const names = ["labelSmoothing", "augment", ...Object.keys(task.options)];
   const options = Object.fromEntries(Object.entries(all).filter(([name, value]) => names.includes(name) && value !== undefined));

@@ -73,7 +73,7 @@ async function written(
 function textsOf(rows: Dataset, { task }: TrainedModel): readonly string[] {
   const name = ["source", "text"].find((column) => rows.has(column));
   const values = name === undefined ? [] : rows.texts(name).filter((text) => text !== null);
-  if (values.length === 0) throw new ConfigError(`--sequences: expected a task whose models write texts, got ${task.name}`);
+  if (values.length === 0) throw new ConfigError(`--sequences: expected a task whose models generate texts, got ${task.name}`);
   return values;
 }
 
@@ -115,7 +115,7 @@ export async function writtenTexts(
     }
   }
   line?.finish();
-  if (lines.length === 0) throw new ConfigError("--sequences: expected teachers that write something, got empty texts alone");
+  if (lines.length === 0) throw new ConfigError("--sequences: expected teachers that generate some text, got only empty texts");
   await mkdir(folder, { recursive: true });
   await writeWhole(nodeFileSystem, path, new TextEncoder().encode(`${lines.join("\n")}\n`));
   return path;

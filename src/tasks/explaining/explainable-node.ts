@@ -141,7 +141,7 @@ export function explainedGraph(
   const explained = explainedOf(trained);
   if (explained.inParts === true && asked === undefined)
     throw new ConfigError(
-      `explain: expected a task with one score for each label, got ${task.name}, which has them at each place`,
+      `explain: expected a task with one score for each label, got ${task.name}, which has scores at each position`,
     );
   const part = asked ?? {};
   const place = part.positions === undefined ? {} : { [PLACES]: { dtype: "int32", shape: [1] } as const };

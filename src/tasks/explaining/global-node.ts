@@ -36,7 +36,7 @@ export interface GlobalPoint {
   /** The example's place in the data set. */
   readonly row: number;
   readonly attribution: number;
-  /** The feature's own value; NaN where it is no number. */
+  /** The feature's own value; NaN where it is not a number. */
   readonly value: number;
   /** The value as text. */
   readonly shown: string;
@@ -141,12 +141,12 @@ const sorted = (features: readonly GlobalFeature[]): GlobalFeature[] =>
   [...features].sort((a, b) => b.meanAbsolute - a.meanAbsolute);
 
 /** Columns of a table over the examples. */
-function columnFeatures(attribution: Attribution, view: View, rows: Dataset, places: Uint32Array): GlobalFeature[] {
+function columnFeatures(attribution: Attribution, view: View, rows: Dataset, indices: Uint32Array): GlobalFeature[] {
   const { names = [], partOf = new Int32Array() } = view.parts ?? {};
-  const sums = Array.from(places, (_, i) => partSums(attribution, i, partOf, names.length));
+  const sums = Array.from(indices, (_, i) => partSums(attribution, i, partOf, names.length));
   const features = names.map((name, p): GlobalFeature => {
     const column = rows.has(name) ? rows.column(name) : undefined;
-    const points = Array.from(places, (row, i) => ({
+    const points = Array.from(indices, (row, i) => ({
       row,
       attribution: (sums[i] as Float64Array)[p] as number,
       value: valueAt(column, row, name),
@@ -161,7 +161,7 @@ function columnFeatures(attribution: Attribution, view: View, rows: Dataset, pla
 const LEAST_TEXTS = 3;
 
 /** Sums attributions by word, ignoring case; each text counts a word once, with the sum over its occurrences. */
-function wordFeatures(attribution: Attribution, views: readonly View[], places: Uint32Array): GlobalFeature[] {
+function wordFeatures(attribution: Attribution, views: readonly View[], indices: Uint32Array): GlobalFeature[] {
   const words = new Map<string, GlobalPoint[]>();
   for (const [i, { parts }] of views.entries()) {
     if (parts === undefined) continue;
@@ -175,7 +175,7 @@ function wordFeatures(attribution: Attribution, views: readonly View[], places: 
     for (const [word, { sum, count }] of own) {
       const points = words.get(word) ?? [];
       words.set(word, points);
-      points.push({ row: places[i] as number, attribution: sum, value: count, shown: String(count) });
+      points.push({ row: indices[i] as number, attribution: sum, value: count, shown: String(count) });
     }
   }
   const features = [...words]
@@ -259,7 +259,7 @@ function kindOf(trained: TrainedModel): GlobalExplanation["kind"] {
 /** Draws examples from all, with their positions. */
 interface Chosen {
   readonly inputs: NamedInputs;
-  readonly places: Uint32Array;
+  readonly indices: Uint32Array;
 }
 
 function chosenOf(
@@ -270,18 +270,18 @@ function chosenOf(
   const { examples, names, rows } = inputs;
   const all = examples.length;
   if (all === 0) throw new ConfigError("explain --data: expected at least one example, got none");
-  const places =
+  const indices =
     all <= most
       ? Uint32Array.from({ length: all }, (_, i) => i)
       : new Random(seed, "global").permutation(all).slice(0, most).sort();
-  const wholes = Uint32Array.from(places, (row) => textAt(examples, row));
+  const wholes = Uint32Array.from(indices, (row) => textAt(examples, row));
   const chosen = {
     ...inputs,
-    examples: examples.select(places),
+    examples: examples.select(indices),
     names: Array.from(wholes, (row) => names[row] ?? `#${row}`),
     ...(rows === undefined ? {} : { rows: rows.select(wholes) }),
   };
-  return { inputs: chosen, places };
+  return { inputs: chosen, indices };
 }
 
 /**
@@ -296,7 +296,7 @@ export async function explainGlobally(
   request: GlobalRequest,
 ): Promise<GlobalExplanation> {
   const kind = kindOf(trained);
-  const { inputs: chosen, places } = chosenOf(inputs, kind, request);
+  const { inputs: chosen, indices } = chosenOf(inputs, kind, request);
   const views = await viewsOf(trained, { ...chosen, examples: withoutWindows(chosen.examples) }, path);
   const [first] = views as [View];
   const behind = request.background === undefined ? undefined : await backgroundInput(trained, request.background.examples);
@@ -316,18 +316,18 @@ export async function explainGlobally(
       method,
       seed: request.seed,
       target,
-      onProgress: (fraction) => request.onProgress?.(Math.round((done + fraction) * places.length), total * places.length),
+      onProgress: (fraction) => request.onProgress?.(Math.round((done + fraction) * indices.length), total * indices.length),
     });
   const labels = model.labels ?? [];
   const all = inputs.examples.length;
   const said = [
-    ...(places.length < all ? [`${places.length} of ${all} examples, drawn by the seed.`] : []),
+    ...(indices.length < all ? [`${indices.length} of ${all} examples, drawn by the seed.`] : []),
     ...(isBehind ? [request.background?.remark ?? ""] : []),
   ];
   if (kind === "image") {
     const byAnswer = (each: readonly number[]): Promise<Attribution> => explain(each, 0, 1);
     const { targets, remarks } = await imageTargets(trained, chosen.examples, views, labels, request.target, byAnswer);
-    return { method, kind, targets, examples: places.length, remarks: [...new Set([...said, ...remarks])] };
+    return { method, kind, targets, examples: indices.length, remarks: [...new Set([...said, ...remarks])] };
   }
   const { targets, remarks } = targetsOf(labels, request.target);
   said.push(...remarks);
@@ -337,11 +337,11 @@ export async function explainGlobally(
     said.push(...attribution.remarks.filter((remark) => !(isBehind && remark.startsWith("Background: "))));
     const features =
       kind === "table"
-        ? columnFeatures(attribution, first, inputs.rows ?? inputs.examples, places)
-        : wordFeatures(attribution, views, places);
-    made.push({ label: labels[target] ?? String(target), count: places.length, features });
+        ? columnFeatures(attribution, first, inputs.rows ?? inputs.examples, indices)
+        : wordFeatures(attribution, views, indices);
+    made.push({ label: labels[target] ?? String(target), count: indices.length, features });
   }
-  return { method, kind, targets: made, examples: places.length, remarks: [...new Set(said)] };
+  return { method, kind, targets: made, examples: indices.length, remarks: [...new Set(said)] };
 }
 
 /** Rows that are texts of their own: which text a window is of has been settled by their names. */

@@ -160,7 +160,7 @@ class InfluenceGraphs implements AsyncDisposable {
   }
 }
 
-/** Rows of a batch by their places, the last of which fills it up. */
+/** Rows of a batch by their indices, the last of which fills it up. */
 const placesFrom = (from: number, to: number, size: number): Uint32Array =>
   Uint32Array.from({ length: size }, (_, i) => Math.min(from + i, to - 1));
 
@@ -288,9 +288,9 @@ export async function traceInfluence(
   const checkpoints = await checkpointsOf(await openRun(run));
   const { rows, examples: all } = await trainingPart(trained, run, request);
   const most = request.examples ?? MOST_EXAMPLES;
-  const places =
+  const indices =
     all.length <= most ? undefined : new Random(request.seed, "influence").permutation(all.length).subarray(0, most).sort();
-  const examples = places === undefined ? all : all.select(places);
+  const examples = indices === undefined ? all : all.select(indices);
   const isFlat = checkpoints.every(({ learningRate }) => learningRate === 0);
   const queries = await Promise.all(
     inputs.names.map((_, row) => queryOf(trained, inputs.examples.select([row]), request.target)),
@@ -309,7 +309,7 @@ export async function traceInfluence(
   const shown = (values: Float64Array, sign: 1 | -1): Promise<InfluentialExample[]> =>
     Promise.all(
       strongest(values, sign, request.count).map(async (i) => {
-        const row = places?.[i] ?? i;
+        const row = indices?.[i] ?? i;
         const view = await viewOf(trained, named, row, path);
         return { view, label: labelAt(trained, all, row), value: values[i] as number, row };
       }),

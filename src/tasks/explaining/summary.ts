@@ -17,7 +17,7 @@ const meansOf = ({ partOf }: ViewParts, sums: readonly number[], each: number): 
   return sums.map((sum, i) => sum / Math.max(1, counts[i] as number));
 };
 
-/** A part's sum of its elements, of attributions of one example whose first axis has `length` places. */
+/** A part's sum of its elements, of attributions of one example whose first axis has `length` positions. */
 function partSums({ names, partOf }: ViewParts, values: Float64Array, length: number): number[] {
   const each = values.length / length;
   const sums = names.map(() => 0);

@@ -7,7 +7,7 @@ import { text } from "../../util/option.js";
 /** `--augment`; each task says which changes it knows. */
 export const augmentOption = (changes: string) =>
   text({
-    help: `random changes of training images: ${changes}`,
+    help: `random augmentations of training images: ${changes}`,
     metavar: "LIST",
     defaultText: "the model's own",
   });

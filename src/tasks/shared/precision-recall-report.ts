@@ -17,8 +17,8 @@ const MOST_CURVES = 5;
 /** Picks points evenly along a curve, with its ends. */
 function thinned({ recall, precision }: PrecisionRecall): [number, number][] {
   const count = Math.min(recall.length, MOST_POINTS);
-  const places = Array.from({ length: count }, (_, i) => Math.round((i * (recall.length - 1)) / Math.max(1, count - 1)));
-  return places.map((i) => [recall[i] as number, precision[i] as number]);
+  const positions = Array.from({ length: count }, (_, i) => Math.round((i * (recall.length - 1)) / Math.max(1, count - 1)));
+  return positions.map((i) => [recall[i] as number, precision[i] as number]);
 }
 
 /** A chart of named curves, each with its average precision behind its name; nothing where there is no curve. */

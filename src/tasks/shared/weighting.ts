@@ -14,7 +14,7 @@ import type { ColumnTypes, TaskContext, TaskInfo } from "../task.js";
 /** The option of tasks that give an example one class. */
 export const classWeightOption = {
   classWeights: text({
-    help: "weights of classes in the loss: balanced (all classes count alike in all), or NAME=NUMBER,… (others 1)",
+    help: "weights of classes in the loss: balanced (each class has the same total weight), or NAME=NUMBER,… (1 for the others)",
     metavar: "WEIGHTS",
     defaultText: "all 1",
   }),
@@ -23,7 +23,7 @@ export const classWeightOption = {
 /** The option of tasks whose data are tables. */
 export const exampleWeightOption = {
   weightColumn: text({
-    help: "a column with the weight of each example in the loss, which is no feature",
+    help: "a column with the weight of each example in the loss; it is not used as a feature",
     metavar: "NAME",
     defaultText: "all 1",
   }),
@@ -64,7 +64,7 @@ function namedWeights(asked: string, classes: readonly string[]): Map<string, nu
  *     balanced: wₖ = N / (K · nₖ), so that each class has the same part of the sum of weights, and the mean weight is 1
  *
  * `counts` are the examples of each class in the training part; a class of none is left out of K.
- * Errors: ConfigError for a class that is not there, for a weight that is no number of at least 0, and where all are 0.
+ * Errors: ConfigError for a class that is not there, for a weight that is not a number of at least 0, and where all are 0.
  * Source: King and Zeng 2001, as scikit-learn's `class_weight="balanced"`.
  */
 export function classWeightsOf(asked: string, classes: readonly string[], counts: readonly number[]): number[] {

@@ -60,7 +60,7 @@ const build = (info: TableInfo, hidden: readonly number[], dropout: number): Mod
 export const TABLE_NETWORKS: readonly ModelChoice<TableInfo>[] = [
   {
     name: ENSEMBLE,
-    summary: "Gorishniy et al. 2024: eight perceptrons that share their layers and answer together",
+    summary: "Gorishniy et al. 2024: the average of eight multilayer perceptrons that share most of their weights",
     build: (info) => {
       const { ensemble } = info;
       if (ensemble === undefined) throw new ConfigError("config.json: info: expected an ensemble for the model tabm, got none");

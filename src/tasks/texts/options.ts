@@ -7,7 +7,7 @@ import { choice, integer, number, text } from "../../util/option.js";
 /** Options of tasks whose models read tokens of a vocabulary. */
 export const tokenizerOptions = {
   tokenizer: text({
-    help: "words, wordpiece, characters, bpe, or a tokenizer.json (or its folder)",
+    help: "the tokenizer: words, wordpiece, characters, bpe, or a tokenizer.json (or its folder)",
     metavar: "NAME",
     defaultText: "one that suits the language and the task",
   }),

@@ -135,7 +135,7 @@ export const mostChosen = (tokens: number): number =>
   Math.min(tokens, Math.ceil(CHOSEN * tokens + SPREADS * Math.sqrt(CHOSEN * (1 - CHOSEN) * tokens)));
 
 /**
- * The chosen tokens alone: `places` int32 [M] among all tokens of the batch, and `labels` [M]; behind the last, positions 0 and labels that are
+ * The chosen tokens alone: `positions` int32 [M] among all tokens of the batch, and `labels` [M]; behind the last, positions 0 and labels that are
  * `IGNORED`.
  */
 function chosenAlone(labels: Int32Array): Batch {
@@ -152,7 +152,7 @@ function chosenAlone(labels: Int32Array): Batch {
 
 /**
  * A batch of windows: `input_ids` and `attention_mask` int64 [n, T], `labels` int32 [n, T], which are `IGNORED` where nothing is predicted; of random
- * windows with hidden tokens only those, as `places` and `labels`. What is random is keyed by (seed, epoch, row).
+ * windows with hidden tokens only those, as `positions` and `labels`. What is random is keyed by (seed, epoch, row).
  */
 export function windowBatch(dataset: Dataset, { indices, seed, epoch }: BatchRequest, options: WindowOptions): Batch {
   const { random: isRandom, padId, masked } = options;

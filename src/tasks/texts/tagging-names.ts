@@ -1,5 +1,5 @@
 /**
- * @module The parameters of taggers that follow their data: rows of features and places of tags, each with its name.
+ * @module The parameters of taggers that follow their data: rows of features and positions of tags, each with its name.
  */
 import type { Module } from "../../nn/index.js";
 import { Tagger } from "../../models/index.js";
@@ -43,7 +43,7 @@ function ofTagger(info: TaggingInfo, { config }: Tagger): ReadonlyMap<string, Na
   ]);
 }
 
-/** `Task.namedParameters` of taggers: those of features by features and tags, those of sub-words by the tags of their classifier. */
+/** `Task.namedParameters` of taggers: those of features by features and tags, those of subwords by the tags of their classifier. */
 export function namedByTags(info: TagInfo, model: Module): ReadonlyMap<string, NamedParameter> {
   if (model instanceof Tagger) return ofTagger(info as TaggingInfo, model);
   const tags: NamedAxis = { of: "tag", names: info.tags };

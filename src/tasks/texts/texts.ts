@@ -83,7 +83,7 @@ export const TOKENIZERS = {
 
 export type TokenizerKind = keyof typeof TOKENIZERS;
 
-/** Chooses a vocabulary for the texts' language: characters where words are short rows of them, as in Chinese and Japanese; sub-words elsewhere. */
+/** Chooses a vocabulary for the texts' language: characters where words are short rows of them, as in Chinese and Japanese; subwords elsewhere. */
 export const usualTokenizer = (texts: readonly string[]): TokenizerKind =>
   joinerOf(texts.slice(0, 1000).flatMap((text) => text.slice(0, 200).split(/\s+/))) === "" ? "characters" : "wordpiece";
 

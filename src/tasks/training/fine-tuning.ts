@@ -50,11 +50,11 @@ export function adaptersFor(
   });
   const [stray] = unranked.find(([, value]) => value !== undefined) ?? [];
   if (rank === undefined) {
-    if (stray !== undefined) throw new ConfigError(`${stray}: expected --lora RANK with it, got none`);
+    if (stray !== undefined) throw new ConfigError(`${stray}: expected --lora RANK as well, got none`);
     return undefined;
   }
   if (start === undefined)
-    throw new ConfigError("--lora: expected --init with a trained model that adapters are learned for, got none");
+    throw new ConfigError("--lora: expected --init with a trained model to adapt, got none");
   return lora({
     rank,
     ...defined({ alpha, dropout }),

@@ -26,6 +26,6 @@ export function checkSameData(config: RunConfig, info: TaskInfo, run: string): v
   const changed = now.flatMap(([name, value]) => (began[name] === undefined || agrees(value, began[name]) ? [] : [name]));
   if (changed.length > 0)
     throw new ConfigError(
-      `--resume ${run}: expected the data that the run began with, got other ${changed.join(", ")}; put the data back, or start anew with --init ${run}`,
+      `--resume ${run}: expected the data that the run began with, got other ${changed.join(", ")}; put the data back, or start a new run with --init ${run}`,
     );
 }

@@ -37,7 +37,7 @@ function divided(
   group: ProcessGroup,
 ): ParallelPlan | undefined {
   if (group.size === 1 && !exact) {
-    if (microBatch !== undefined) throw new ConfigError("--micro-batch: expected --exact besides, got none");
+    if (microBatch !== undefined) throw new ConfigError("--micro-batch: expected --exact as well, got none");
     return undefined;
   }
   return planParallel({ group, exact, microBatch, shardOptimizer, overlap }, asked, examples);

@@ -79,7 +79,7 @@ async function startFor(
   const start = await openStart(options.init, task, note, options);
   const own = start.pretrained === undefined ? undefined : ARCHITECTURES[start.pretrained.architecture].modelType;
   if (own !== undefined && options.model !== undefined && options.model !== own)
-    throw new ConfigError(`--model ${options.model}: expected none beside --init ${options.init}, whose own model goes on`);
+    throw new ConfigError(`--model ${options.model}: expected none beside --init ${options.init}, whose own model is trained`);
   return start;
 }
 

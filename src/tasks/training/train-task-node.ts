@@ -256,7 +256,7 @@ type Section = NonNullable<ReportSources["sections"]>[number];
 function checkProfile(device: Device, group: ProcessGroup): void {
   if (device !== "cpu")
     throw new ConfigError(
-      `--profile: expected the cpu device, whose ops are timed one by one, got ${device}, which computes them later; take --device cpu`,
+      `--profile: expected the cpu device, whose ops are timed one by one, got ${device}, which runs them asynchronously; take --device cpu`,
     );
   if (group.size > 1) throw new ConfigError(`--profile: expected one process, got ${group.size} ranks; profile one`);
 }

@@ -27,7 +27,7 @@ function withExampleWeights(
   column: string,
 ): Prepared<TaskInfo> {
   if (column === roles.target || roles.text?.split(",").includes(column) === true)
-    throw new ConfigError(`--weight-column ${column}: expected another column than the one to predict or to read, got it`);
+    throw new ConfigError(`--weight-column ${column}: expected a column other than the target and the inputs`);
   const given = train.column(column);
   if (isText(given) || rowSize(given) !== 1 || given.classes !== undefined)
     throw new DataError(`${name}: column "${column}": expected numbers as weights, got something else`);

@@ -117,7 +117,7 @@ export class FileModel implements TrainedModel {
     const missing = [...parameters].find(([name, dims]) => stored.numbers.get(name)?.data.length !== sizeOf(dims));
     if (missing !== undefined)
       throw new ConfigError(
-        `${this.file.where}: expected the weights of ${this.modelName} to generate text, got another ${missing[0]}: a decoder that was cut only answers and is measured`,
+        `${this.file.where}: expected the weights of ${this.modelName} to generate text, got another ${missing[0]}: a pruned decoder can only be evaluated and predict`,
       );
     const rewrites = { prompt: rewriteWith(stored, "prompts"), step: rewriteWith(stored, "tokens") };
     return { model, weights: stored.numbers, rewrites };

@@ -62,7 +62,7 @@ function imageOf(given: GivenInput, i: number): Uint8Array {
     throw new DataError(`${at(i)}: expected an image in base64, or an object with "image", got something else`);
   const base64 = found.replace(/^data:image\/[\w.+-]+;base64,/, "");
   if (base64 === "" || !/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(base64))
-    throw new DataError(`${at(i)}: expected an image in base64, got a text that is none`);
+    throw new DataError(`${at(i)}: expected an image in base64, got another text`);
   return new Uint8Array(Buffer.from(base64, "base64"));
 }
 

@@ -250,11 +250,11 @@ export class OpaqueTable implements TrainedModel {
       }
       const areProbabilities = numbers?.every((row) => this.#areProbabilities(row) && row.length === classes.length) === true;
       areSure &&= areProbabilities;
-      const places = label === undefined ? undefined : textsIn(outputs[label] as TensorData | StringData);
+      const positions = label === undefined ? undefined : textsIn(outputs[label] as TensorData | StringData);
       const logits = Array.from({ length: count }, (_, i): Float64Array => {
         const row = numbers?.[i] as Float64Array;
         if (areProbabilities) return row.map((p) => Math.log(Math.max(p, LEAST)));
-        const place = places === undefined ? undefined : this.#facts.labels.indexOf(places[i] as string);
+        const place = positions === undefined ? undefined : this.#facts.labels.indexOf(positions[i] as string);
         return place === undefined ? row : Float64Array.from(classes, (_name, k) => (k === place ? 1 : 0));
       });
       measurement.update(

@@ -58,7 +58,7 @@ export async function openModel(path: string, options: UseOptions & OnnxUseOptio
   const { preprocess, imageSize, labels, tokenizer, input: values, ...use } = options;
   const given = { preprocess, "image-size": imageSize, labels, tokenizer, input: values?.[0] };
   const stray = Object.entries(given).find(([, v]) => v !== undefined);
-  if (stray !== undefined) throw new ConfigError(`--${stray[0]}: expected an ONNX file, got the run ${path}, which knows it`);
+  if (stray !== undefined) throw new ConfigError(`--${stray[0]}: expected an ONNX file, got the run ${path}, which stores it`);
   await refuseForeign(path);
   return { ...(await openTrained(path, use)), remarks: [] };
 }
@@ -71,7 +71,7 @@ async function refuseForeign(path: string): Promise<void> {
   const [, type] = /"model_type"\s*:\s*"([^"]*)"/.exec(text) ?? [];
   if (type === undefined || /"descent"\s*:/.test(text)) return;
   throw new ConfigError(
-    `${path}: expected a run or an ONNX file, got a Hugging Face folder (${type}); export it (optimum-cli export onnx --model ${path} OUT) and give OUT/model.onnx, or learn on from it: descent train --init ${path}`,
+    `${path}: expected a run or an ONNX file, got a Hugging Face folder (${type}); export it (optimum-cli export onnx --model ${path} OUT) and give OUT/model.onnx, or fine-tune it: descent train --init ${path}`,
   );
 }
 

@@ -11,7 +11,7 @@ export interface Segment<M extends Mark> {
   readonly marks: readonly { readonly mark: M; readonly line: number }[];
 }
 
-/** Cuts [0, length) at marks and at further places; each mark gets the first line that is free over all of it. */
+/** Cuts [0, length) at marks and at further positions; each mark gets the first line that is free over all of it. */
 export function segmentsOf<M extends Mark>(length: number, marks: readonly M[], cuts: readonly number[] = []): Segment<M>[] {
   const lines: number[] = [];
   const placed = [...marks]
@@ -22,11 +22,11 @@ export function segmentsOf<M extends Mark>(length: number, marks: readonly M[], 
       lines[line] = mark.end;
       return { mark, line };
     });
-  const places = [...new Set([0, length, ...cuts, ...marks.flatMap(({ start, end }) => [start, end])])]
+  const positions = [...new Set([0, length, ...cuts, ...marks.flatMap(({ start, end }) => [start, end])])]
     .filter((place) => place >= 0 && place <= length)
     .sort((a, b) => a - b);
-  return places.slice(0, -1).map((start, i) => {
-    const end = places[i + 1] as number;
+  return positions.slice(0, -1).map((start, i) => {
+    const end = positions[i + 1] as number;
     return { start, end, marks: placed.filter(({ mark }) => mark.start < end && mark.end > start) };
   });
 }

@@ -44,7 +44,7 @@ function linesOf(report: CleaningReport): string[] {
 export const verb = defineVerb({
   positionals: [{ name: "DATA", help: "the name of a data set, a file, a folder, an archive, or a SQL query" }],
   options: {
-    out: text({ help: "a folder for the data without what was found", metavar: "FOLDER", defaultText: "none: only report" }),
+    out: text({ help: "write the data without what was found to this folder", metavar: "FOLDER", defaultText: "none: only report" }),
     textColumn: text({
       help: "the column of texts to compare, or several separated by commas",
       metavar: "NAME",
@@ -52,24 +52,24 @@ export const verb = defineVerb({
     }),
     labelColumn: text({ help: "the column of classes, for conflicts", metavar: "NAME", defaultText: "guessed" }),
     threshold: number({
-      help: "texts: the Jaccard index of their words from which they are near duplicates; 0 keeps near duplicates",
+      help: "texts: the Jaccard index of words from which two texts are near duplicates; 0 turns this off",
       minimum: 0,
       maximum: 1,
       default: 0.8,
     }),
-    permutations: integer({ help: "texts: permutations of MinHash", minimum: 8, maximum: 512, default: 64 }),
+    permutations: integer({ help: "texts: number of MinHash permutations", minimum: 8, maximum: 512, default: 64 }),
     bits: integer({
-      help: "images: bits of 64 in which perceptual hashes of near duplicates differ at most; -1 keeps near duplicates",
+      help: "images: the number of bits, of 64, by which the perceptual hashes of near duplicates may differ; -1 turns this off",
       minimum: -1,
       maximum: 12,
       default: 4,
     }),
     model: text({
-      help: "images: a run, a checkpoint or an ONNX file that finds further near duplicates, by what goes into its last layer",
+      help: "images: a run, a checkpoint or an ONNX file that finds further near duplicates, by the inputs of its last layer",
       metavar: "MODEL",
     }),
     similarity: number({
-      help: "images, with --model: the cosine from which two are near duplicates",
+      help: "images, with --model: the cosine similarity from which two are near duplicates",
       minimum: 0,
       maximum: 1,
       default: 0.97,
@@ -80,7 +80,7 @@ export const verb = defineVerb({
     skipBadRows: flag({ help: "leave out rows that cannot be read, and count them" }),
     maxMegapixels: number({ help: "refuse larger images before decoding them", above: 0, metavar: "N", defaultText: "100" }),
     seed: integer({ help: "seed of the permutations", minimum: 0, default: 0 }),
-    lang: choice(["en", "zh"], { help: "language in which the card's page opens", default: "en" }),
+    lang: choice(["en", "zh"], { help: "language that the card's page opens in", default: "en" }),
   },
   examples: [
     "descent data clean reviews",

@@ -18,12 +18,12 @@ export const verb = defineVerb({
   options: {
     out: text({ help: "the folder to make", metavar: "FOLDER" }),
     licence: text({ help: "the licence of the data, for the card", metavar: "NAME" }),
-    description: text({ help: "what the data are, for the card" }),
+    description: text({ help: "a description of the data, for the card" }),
     encoding: tableOptions.encoding,
     delimiter: tableOptions.delimiter,
-    memory: integer({ help: "the most memory for a table", unit: "MiB", minimum: 64, defaultText: "half of what is free" }),
+    memory: integer({ help: "limit on the memory for a table", unit: "MiB", minimum: 64, defaultText: "half of what is free" }),
     skipBadRows: flag({ help: "leave out rows that cannot be read, and count them" }),
-    lang: choice(["en", "zh"], { help: "language in which the card's page opens", default: "en" }),
+    lang: choice(["en", "zh"], { help: "language that the card's page opens in", default: "en" }),
   },
   examples: [
     "descent data import reviews.xlsx --out reviews --licence CC-BY-4.0",

@@ -83,9 +83,9 @@ export const verb = defineVerb({
     encoding: tableOptions.encoding,
     delimiter: tableOptions.delimiter,
     seed: integer({ help: "seed of the sample of images", minimum: 0, default: 0 }),
-    memory: integer({ help: "the most memory for a table", unit: "MiB", minimum: 64, defaultText: "half of what is free" }),
+    memory: integer({ help: "limit on the memory for a table", unit: "MiB", minimum: 64, defaultText: "half of what is free" }),
     maxMegapixels: number({ help: "refuse larger images before decoding them", above: 0, metavar: "N", defaultText: "100" }),
-    lang: choice(["en", "zh"], { help: "language in which the page opens", default: "en" }),
+    lang: choice(["en", "zh"], { help: "language that the page opens in", default: "en" }),
   },
   examples: [
     "descent data inspect reviews.csv --out reviews.html",

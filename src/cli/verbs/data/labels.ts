@@ -41,23 +41,23 @@ export const verb = defineVerb({
   ],
   options: {
     model: text({
-      help: "the model to judge by, of the task's own",
+      help: "the model that judges the labels: one of the task's",
       metavar: "NAME",
       defaultText: "one that is fitted in seconds",
     }),
-    folds: integer({ help: "parts of the cross-validation", minimum: 2, maximum: 50, default: 5 }),
+    folds: integer({ help: "number of folds of the cross-validation", minimum: 2, maximum: 50, default: 5 }),
     score: choice(["self-confidence", "normalized-margin", "confidence-weighted-entropy"], {
       help: "the order of the suggestions",
       default: "self-confidence",
     }),
     out: text({ help: "the page to write", metavar: "FILE", defaultText: "none" }),
-    csv: text({ help: "a CSV of all suggestions to write", metavar: "FILE", defaultText: "none" }),
+    csv: text({ help: "write all suggestions to this CSV file", metavar: "FILE", defaultText: "none" }),
     task: text({ help: "the task", metavar: "TASK", defaultText: "what the data suggest" }),
     labelColumn: text({ help: "the column of classes", metavar: "NAME", defaultText: "guessed from names and types" }),
     textColumn: text({ help: "the column of texts", metavar: "NAME", defaultText: "guessed from names and types" }),
     ...tableOptions,
     seed: integer({ help: "seed of the folds and of the trainings", minimum: 0, default: 1 }),
-    lang: choice(["en", "zh"], { help: "language in which the page opens", default: "en" }),
+    lang: choice(["en", "zh"], { help: "language that the page opens in", default: "en" }),
   },
   examples: [
     "descent data labels reviews.csv --out labels.html --csv labels.csv",

@@ -10,22 +10,22 @@ export const verb = defineVerb({
   positionals: [{ name: "DATA", help: "a table without parts: a file, a folder with one table, or a SQL query" }],
   options: {
     out: text({ help: "the folder to make", metavar: "FOLDER" }),
-    test: number({ help: "share of the rows for the test part", minimum: 0, maximum: 0.9, default: 0.1 }),
-    validation: number({ help: "share of the rows for the validation part", minimum: 0, maximum: 0.9, default: 0.1 }),
+    test: number({ help: "fraction of the rows in the test part", minimum: 0, maximum: 0.9, default: 0.1 }),
+    validation: number({ help: "fraction of the rows in the validation part", minimum: 0, maximum: 0.9, default: 0.1 }),
     labelColumn: text({
-      help: "the column of classes, which keep their shares in every part",
+      help: "the column of classes to stratify by",
       metavar: "NAME",
       defaultText: "guessed from names",
     }),
-    groupColumn: text({ help: "rows of one value of this column stay together", metavar: "NAME" }),
-    timeColumn: text({ help: "split by time: the earliest rows are for training, the latest for the test", metavar: "NAME" }),
+    groupColumn: text({ help: "keep rows with the same value in this column together", metavar: "NAME" }),
+    timeColumn: text({ help: "split by the times in this column: train on the earliest rows, test on the latest", metavar: "NAME" }),
     textColumn: text({
-      help: "the column of texts in which near duplicates are looked for",
+      help: "the column of texts whose near duplicates stay together",
       metavar: "NAME",
       defaultText: "all of running text",
     }),
     threshold: number({
-      help: "the Jaccard index of their words from which texts stay on one side; 0 does not look at them",
+      help: "the Jaccard index of words from which two texts stay together; 0 turns this off",
       minimum: 0,
       maximum: 1,
       default: 0.8,
@@ -33,7 +33,7 @@ export const verb = defineVerb({
     encoding: tableOptions.encoding,
     delimiter: tableOptions.delimiter,
     seed: integer({ help: "seed of the split", minimum: 0, default: 0 }),
-    lang: choice(["en", "zh"], { help: "language in which the card's page opens", default: "en" }),
+    lang: choice(["en", "zh"], { help: "language that the card's page opens in", default: "en" }),
   },
   examples: [
     "descent data split reviews.csv --out reviews",

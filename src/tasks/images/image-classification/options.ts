@@ -37,7 +37,7 @@ export function checkMasked(options: TaskOptions, { imageShape: [, height = 1, w
   const other = parseAugment(options.augment ?? "none", { height, width }).find(({ name }) => !MOVES.includes(name));
   if (other !== undefined)
     throw new ConfigError(
-      `--augment: expected ${MOVES.join(", ")} or none beside --evidence, whose masks follow the images, got ${other.name}; give --augment crop,flip`,
+      `--augment: expected ${MOVES.join(", ")} or none beside --evidence, whose masks are moved with the images, got ${other.name}; give --augment crop,flip`,
     );
   return options;
 }

@@ -130,7 +130,7 @@ function readInputs(
 ): Promise<NamedInputs> {
   if (inputs.length > 0)
     throw new ConfigError(
-      `predict: expected no input for ${model.task.name}, got ${inputs[0]}; --count and --seed say what is made`,
+      `predict: expected no input for ${model.task.name}, got ${inputs[0]}; --count and --seed choose the samples`,
     );
   const names = Array.from({ length: count }, (_, i) => `sample-${seed}-${String(i).padStart(4, "0")}`);
   return Promise.resolve({ examples: latents(model.info as GenerationInfo, count, seed), names, badRows: 0 });

@@ -40,7 +40,7 @@ export async function imagesToEnroll(inputs: readonly string[], name: string | u
     if (info === undefined) throw new DataError(`${input}: expected an image or a folder of images, got no such file`);
     if (!info.isDirectory()) {
       if (name === undefined && dirname(input) === ".")
-        throw new ConfigError(`${input}: expected --name, or an image in a folder that is called by its name`);
+        throw new ConfigError(`${input}: expected --name, or an image in a folder of that name`);
       images.push({ name: name ?? basename(dirname(input)), source: input });
       continue;
     }

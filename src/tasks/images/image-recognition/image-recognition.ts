@@ -147,7 +147,7 @@ export const imageRecognition: Task<RecognitionInfo> = {
     const [, height = 1, width = 1] = info.imageShape;
     // A mixed image is of nobody.
     if (mixes(parseAugment(augment, { height, width })))
-      throw new ConfigError(`--augment: expected changes that leave an image one thing, got ${augment}`);
+      throw new ConfigError(`--augment: expected augmentations that do not mix images, got ${augment}`);
     return settled;
   },
 

@@ -79,7 +79,7 @@ async function prepare(
 ): Promise<Prepared<LanguageInfo>> {
   const maxLength = options.maxLength ?? Math.min(64, maxPositions);
   if (maxLength > maxPositions)
-    throw new ConfigError(`--max-length: expected at most ${maxPositions}, the places of the model, got ${maxLength}`);
+    throw new ConfigError(`--max-length: expected at most ${maxPositions}, the model's number of positions, got ${maxLength}`);
   const isMasked = MASKED_MODELS.includes(model);
   const kind = isMasked ? "wordpiece" : "characters";
   const tokenizer = await textTokenizer(textsOf(data.train, "training text"), options, { kind, vocabularySize: 8192 });
@@ -178,7 +178,7 @@ const chosenOf = ({ maxLength }: LanguageInfo, batch: Dim): number => mostChosen
 export const languageModeling: Task<LanguageInfo> = {
   name: "language-modeling",
   label: { en: "Language modeling", zh: "语言建模" },
-  summary: "predict the next token of a text, or masked ones; for descent generate",
+  summary: "predict the next token of a text, or masked tokens; descent generate continues texts with it",
   usage: ["--data tinyshakespeare --out runs/shakespeare"],
   options: tokenizerOptions,
   models: languageModels,

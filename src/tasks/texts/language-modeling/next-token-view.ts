@@ -32,7 +32,7 @@ async function tokenNamed(info: LanguageInfo, target: Target): Promise<Target> {
 async function viewOfWritten(model: TrainedModel, name: string, ids: readonly number[], count: number): Promise<View> {
   const info = model.info as LanguageInfo;
   if (!isDecoder(model.model))
-    throw new ConfigError(`--tokens: expected a model that writes texts, got one that fills in hidden tokens; leave it out`);
+    throw new ConfigError(`--tokens: expected a model that generates text, got a masked language model; leave it out`);
   await using generator = await Generator.create(model.model, model.weights);
   const { special } = await tokenizerOf(info);
   const endTokens = special.eos === undefined ? [] : [special.eos];
@@ -41,7 +41,7 @@ async function viewOfWritten(model: TrainedModel, name: string, ids: readonly nu
   const room = info.maxLength;
   if (read.length > room)
     throw new ConfigError(
-      `--tokens: expected a text and tokens of at most ${room} together, got ${read.length}; take fewer, or a shorter text`,
+      `--tokens: expected a text and tokens of at most ${room} together, got a text of ${read.length}; take fewer tokens, or a shorter text`,
     );
   const none: TensorData = { dtype: "int32", shape: [1], data: Int32Array.of(0) };
   const pieces = await tokenPieces(info, read, name);

@@ -59,7 +59,7 @@ export const TEXT_MODELS: readonly ModelChoice<TextClassInfo>[] = [
   },
   {
     name: "bert",
-    summary: "Devlin et al. 2018 in small (2 layers, 128 wide), without pre-training",
+    summary: "a small form of Devlin et al. 2018 (2 layers, 128 wide), without pre-training",
     build: ({ vocabularySize, classes, maxLength }) =>
       new BertForSequenceClassification({
         vocabSize: vocabularySize,

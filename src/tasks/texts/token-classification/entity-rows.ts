@@ -1,5 +1,5 @@
 /**
- * @module Texts with entities as what models read: features of tokens, or sub-words.
+ * @module Texts with entities as what models read: features of tokens, or subwords.
  */
 import type { LoadedData } from "../../../data/node.js";
 import type { Dataset, LabelledText } from "../../../data/index.js";
@@ -32,7 +32,7 @@ export function taggedText(given: LabelledText, unit: TokenUnit): TaggedRow {
 
 type Preparing = Parameters<Task["prepare"]>[1];
 
-/** Options that say something of sub-words. */
+/** Options that say something of subwords. */
 const SUBWORD_OPTIONS = {
   tokenizer: "--tokenizer",
   vocabularySize: "--vocabulary-size",
@@ -49,7 +49,7 @@ function prepareFeatures(data: LoadedData, texts: TextParts, unit: TokenUnit, op
   const stray = (Object.keys(SUBWORD_OPTIONS) as (keyof typeof SUBWORD_OPTIONS)[]).find((name) => options[name] !== undefined);
   if (stray !== undefined)
     throw new ConfigError(
-      `${SUBWORD_OPTIONS[stray]}: expected a model that reads sub-words (--model bert, or --init with one), got ${options.model}`,
+      `${SUBWORD_OPTIONS[stray]}: expected a model that reads subwords (--model bert, or --init with one), got ${options.model}`,
     );
   const [train, validation, test] = [texts.train, texts.validation, texts.test].map((part) =>
     part.map((text) => taggedText(text, unit)),
@@ -74,7 +74,7 @@ const schemeLike = ({ scheme, labels }: Preparing): TagScheme =>
 
 const MAX_LENGTH = 256;
 
-/** For models that read sub-words. */
+/** For models that read subwords. */
 async function prepareSubwords(
   data: LoadedData,
   texts: TextParts,

@@ -1,5 +1,5 @@
 /**
- * @module Texts as rows of sub-words: words are found among them by their offsets, a word's tag is at its first sub-word, and long texts are windows.
+ * @module Texts as rows of subwords: words are found among them by their offsets, a word's tag is at its first subword, and long texts are windows.
  */
 import type { Dataset, LabelledText, Offsets } from "../../../data/index.js";
 import { labelledTexts, raggedColumn } from "../../../data/index.js";
@@ -22,7 +22,7 @@ export const readsSubwords = (info: TagInfo): info is SubwordInfo => "tokenizer"
 /** A tag that nothing is learned from, as in PyTorch's cross-entropy. */
 export const IGNORED = -100;
 
-/** Words of a text, one after another, are what the tokenizer reads: so no sub-word is of two words, whatever stood between them. */
+/** Words of a text, one after another, are what the tokenizer reads: so no subword is of two words, whatever stood between them. */
 const asWords = ({ text }: LabelledText, offsets: readonly Offsets[]) =>
   joinTokens(
     offsets.map(([start, end]) => text.slice(start, end)),
@@ -32,7 +32,7 @@ const asWords = ({ text }: LabelledText, offsets: readonly Offsets[]) =>
 /** Positions in an encoding that belong to the text, not to the template. */
 const textPositions = ({ textOf }: Encoding): number[] => [...textOf.keys()].filter((t) => textOf[t] === 0);
 
-/** Finds the index of each word's first sub-word in the text; −1 for a word without any. */
+/** Finds the index of each word's first subword in the text; −1 for a word without any. */
 function firstSubwords({ offsets, ...encoding }: Encoding, words: readonly Offsets[]): number[] {
   const own = textPositions({ offsets, ...encoding });
   let [at, last] = [0, -1];
@@ -48,7 +48,7 @@ function firstSubwords({ offsets, ...encoding }: Encoding, words: readonly Offse
 /** A part of a text that a model reads at once: words `from` … `to` − 1; the predictions for `own` count. */
 interface Window {
   readonly ids: Int32Array;
-  /** Positions of the words' first sub-words in `ids`. */
+  /** Positions of the words' first subwords in `ids`. */
   readonly first: readonly number[];
   readonly from: number;
   readonly own: readonly [start: number, end: number];
@@ -110,12 +110,12 @@ async function readTexts(texts: readonly LabelledText[], info: SubwordInfo, long
 }
 
 /**
- * Texts as rows, each a text or a window of one: `input_ids` [N, T] of sub-words; `first` [N, T], where the first of each word stands, the rest −1; `words`
+ * Texts as rows, each a text or a window of one: `input_ids` [N, T] of subwords; `first` [N, T], where the first of each word stands, the rest −1; `words`
  * [N], how many words those are; `window` [N, 3], the first word in the text, and the words whose predictions this row gives; `text` and `tokens`, the
  * words of the whole text. Where spans are known, `tags` [N, T] of words, the rest −100, and `gold` [N, M, 3] of the whole text.
  *
  * A text without a word is a row of one, of which nothing is learned. Words that the tokenizer has nothing for are left out.
- * Source: the alignment of transformers' `run_ner`: the first sub-word has the tag, others none.
+ * Source: the alignment of transformers' `run_ner`: the first subword has the tag, others none.
  */
 export async function subwordRows(texts: readonly LabelledText[], info: SubwordInfo, long: "cut" | "windows"): Promise<Dataset> {
   const read = await readTexts(texts, info, long);

@@ -25,10 +25,10 @@ interface Golden {
   readonly tags: readonly string[];
   readonly sentences: readonly (readonly (readonly [word: string, tag: string])[])[];
   readonly ids: readonly (readonly number[])[];
-  /** −100 but at the first sub-word of each word. */
+  /** −100 but at the first subword of each word. */
   readonly labels: readonly (readonly number[])[];
   readonly loss: number;
-  /** Logits of each word that has a sub-word. */
+  /** Logits of each word that has a subword. */
   readonly logits: readonly (readonly (readonly number[])[])[];
 }
 const golden = JSON.parse(readFileSync(join(root, "golden/token-alignment.json"), "utf8")) as Golden;
@@ -60,7 +60,7 @@ const texts = golden.sentences.map((sentence): LabelledText => {
 
 const numbers = (values: TensorData | undefined): number[] => [...toNumbers(values ?? assert.fail("no such tensor"))];
 
-test("words are found among sub-words, and have their tag at the first, as in transformers' run_ner", async () => {
+test("words are found among subwords, and have their tag at the first, as in transformers' run_ner", async () => {
   const rows = await subwordRows(texts, info, "windows");
   for (const [n, labels] of golden.labels.entries()) {
     const row = rows.slice(n, n + 1).batch();
@@ -135,7 +135,7 @@ const LONG = 23;
 const long: LabelledText = { text: new Array<string>(LONG).fill("Anna").join(" "), spans: [{ start: 5, end: 9, label: "PER" }] };
 
 test("a long text is read in windows that share its words between them; in training it is cut", async () => {
-  // Two sub-words a word, ten of them in a window between [CLS] and [SEP], three of which the next one repeats.
+  // Two subwords a word, ten of them in a window between [CLS] and [SEP], three of which the next one repeats.
   const rows = await subwordRows([long, texts[0] as LabelledText], info, "windows");
   assert.equal(textCount(rows), 2);
   const own: number[] = [];
@@ -145,7 +145,7 @@ test("a long text is read in windows that share its words between them; in train
     const count = Number(words?.data[0]);
     assert.ok(from <= start && start < end && end <= from + count);
     for (let word = start; word < end; word++) own.push(word);
-    // The first sub-word of Anna is number 5.
+    // The first subword of Anna is number 5.
     for (const at of numbers(first).slice(0, count)) assert.equal(numbers(ids)[at], 5);
   }
   assert.deepEqual(

@@ -1,5 +1,5 @@
 /**
- * @module Tagging by a model that reads sub-words (`subword-rows.ts`): a word's scores are those of its first sub-word, and its tag is the best that the
+ * @module Tagging by a model that reads subwords (`subword-rows.ts`): a word's scores are those of its first subword, and its tag is the best that the
  * scheme allows.
  */
 import type { WorkerCollate } from "../../../data/node.js";
@@ -42,12 +42,12 @@ const scorerOf = (model: Module): TextModel => {
   throw new ConfigError(`token-classification: expected BERT with a classifier of tokens, got ${model.constructor.name}`);
 };
 
-/** The vectors of the sub-words: [N, T, D]. */
+/** The vectors of the subwords: [N, T, D]. */
 export const subwordFeatures = (batch: Tensors, _context: unknown, model: Module): Tensor =>
   scorerOf(model).embed(batch["input_ids"] as Tensor);
 
 /**
- * `emissions` [N, T, K] of words: the logits of their first sub-words; behind the last word those of the first sub-word. In use with the best `tags` and
+ * `emissions` [N, T, K] of words: the logits of their first subwords; behind the last word those of the first subword. In use with the best `tags` and
  * `transitions` as a CRF has them (tagging.ts), which only keep tags from following where their scheme does not let them.
  */
 export function subwordOutputs(model: Module, vectors: Tensor, batch: Tensors, { info, use }: TaskContext<SubwordInfo>): Tensors {
@@ -99,7 +99,7 @@ export function mergedWords(windows: readonly RowOutputs[]): RowOutputs {
 export const bertTagger: BuiltChoice<TagInfo> = {
   name: "bert",
   summary:
-    "Devlin et al. 2018 in small (2 layers, 128 wide) over sub-words, without pre-training; --init FOLDER takes a pretrained one",
+    "a small form of Devlin et al. 2018 (2 layers, 128 wide) over subwords, without pre-training; --init FOLDER takes a pretrained one",
   build: (info) => {
     if (!readsSubwords(info)) throw new ConfigError("bert: expected a run with a tokenizer, got one of another model");
     return new BertForTokenClassification({

@@ -28,7 +28,7 @@ async function readInputs(model: TrainedModel, inputs: readonly string[], option
   return { ...read, notes: remarks(read.examples, model.info) };
 }
 
-/** Texts that are read in windows, where the model takes so many sub-words at once. */
+/** Texts that are read in windows, where the model takes so many subwords at once. */
 const remarks = (examples: Dataset, info: TaskInfo): readonly string[] =>
   readsSubwords(info as TagInfo) ? lengthNotes([examples], info as SubwordInfo, "") : [];
 
@@ -54,7 +54,7 @@ async function report(sources: ReportSources): Promise<TaskReport> {
   const { labels, unit } = used.info as TagInfo;
   const { worst, some } = await judgedRows(sources, SHOWN);
   const shown = ({ row, found, gold }: JudgedRow): string => {
-    // Rows of sub-words know which words of the text the model saw.
+    // Rows of subwords know which words of the text the model saw.
     const given = labelledTextAt(test.has("tokens") ? test : testRows, row);
     const offsets = tokenOffsetsOf(given, unit);
     const marked = (spans: readonly LabelSpan[]): string =>

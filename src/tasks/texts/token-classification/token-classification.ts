@@ -83,7 +83,7 @@ export const tokenClassification: Task<TagInfo> = {
     readsSubwords(info)
       ? {
           tokenizer: "the text of tokenizer.json, on words with a space between: descent.info, tokenizer",
-          first: "where the first sub-word of each word stands, then −1",
+          first: "where the first subword of each word stands, then −1",
           maxLength: info.maxLength,
           padId: info.padId,
         }

@@ -14,7 +14,7 @@ import { tokenizerOf } from "../texts.js";
 import type { SubwordInfo } from "./subword-rows.js";
 import { readsSubwords } from "./subword-rows.js";
 
-/** Which word each sub-word of a row belongs to; the template's to none. */
+/** Which word each subword of a row belongs to; the template's to none. */
 async function subwordParts(info: SubwordInfo, row: Dataset, names: readonly string[]): Promise<ViewParts> {
   const { special } = await tokenizerOf(info);
   const isTemplate = new Set([special.cls, special.sep, special.pad]);
