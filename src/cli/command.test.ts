@@ -6,8 +6,6 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import * as optim from "../optim/index.js";
-import { DEVICES } from "../runtime/runtime.js";
-import { parseDevice } from "../runtime/device.js";
 import { TASKS } from "../tasks/index.js";
 import { ConfigError, DescentError } from "../util/errors.js";
 import { displayWidth } from "../util/text.js";
@@ -287,8 +285,7 @@ test("a command is quoted so that a shell reads it back", () => {
   assert.deepEqual(echoed.stdout.split("\n").slice(0, -1), words);
 });
 
-test("optimizers, schedules and devices are those that the library has", () => {
+test("optimizers and schedules are those that the library has", () => {
   assert.deepEqual(Object.values(OPTIMIZERS).sort(), Object.keys(optim.OPTIMIZERS).sort());
   assert.deepEqual(Object.values(SCHEDULES).sort(), Object.keys(optim.SCHEDULES).sort());
-  for (const device of DEVICES) assert.equal(parseDevice(device), device);
 });

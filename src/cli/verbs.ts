@@ -97,7 +97,7 @@ export const VERBS: readonly VerbRow[] = [
   },
   {
     name: "label",
-    summary: "label texts and images on a page, alone or as a team, helped by a model that learns from the labels",
+    summary: "label texts and images on a page, alone or as a team, with a model that learns from them",
     load: () => import("./verbs/label.js"),
   },
   { name: "bench", summary: "benchmark Descent against its peers", load: () => import("./verbs/bench.js") },

@@ -12,8 +12,6 @@ import { passCost } from "./work.js";
 
 export interface StepPrediction {
   readonly flops: number;
-  /** State, batch and constants, once. */
-  readonly leafBytes: number;
   /** Results that are alive at once. */
   readonly workingBytes: number;
   /** The growth of the process: the engine's own, two copies of the state, what is alive at once, and the engine's spare room. */
@@ -64,7 +62,6 @@ export function predictStep(traced: Graph, device: Device, machine?: Machine, up
   const spare = device === "cpu" ? share * workingBytes + SPARE_LARGEST * largestResult(graph) : 0;
   return {
     flops: passCost(graph.nodes).flops,
-    leafBytes,
     workingBytes,
     bytes: ENGINE_BYTES + stateBytes(leafBytes, update) + workingBytes + spare,
     ...(machine === undefined

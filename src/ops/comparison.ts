@@ -11,7 +11,7 @@ const comparison = (name: string, takes: (d: DType) => boolean = isNumeric, lowe
     takes,
     gives: "bool",
     gradient: { none: "its result is a truth value" },
-    ...(lower === undefined ? {} : { lower }),
+    lower,
   });
 
 /** y = (a = b), bool, broadcast. */

@@ -58,7 +58,7 @@ export function unary<A extends Attributes = None>(name: string, o: UnaryOptions
     gradient: typeof dx === "function" ? ({ inputs: [x], y, dy, attributes }) => [dx({ x, y, dy, attributes })] : dx,
     cost: perElement(o.flops ?? 1),
     batch: broadcastBatch(() => op),
-    ...(o.lower === undefined ? {} : { lower: o.lower }),
+    lower: o.lower,
   };
   return op;
 }
@@ -89,7 +89,7 @@ export function binary(name: string, o: BinaryOptions): Op<None, Binary> {
     gradient: o.gradient,
     cost: perElement(1),
     batch: broadcastBatch(() => op),
-    ...(o.lower === undefined ? {} : { lower: o.lower }),
+    lower: o.lower,
   };
   return op;
 }

@@ -33,7 +33,7 @@ function normalizedExponential(name: string, rule: Rule): Op<{ axis: number }, O
     batch: ({ inputs: [x], ranks, attributes: { axis } }) => [
       emitOne(op, [x], { axis: normalizeAxis(axis, ranks[0] as number, name) + 1 }),
     ],
-    ...(rule.lower === undefined ? {} : { lower: rule.lower }),
+    lower: rule.lower,
   };
   return op;
 }

@@ -62,7 +62,7 @@ function reduction(
       emitOne(op, [x], { axes: axes.map((axis) => axis + 1), keepdims }),
     ],
     empty: ({ inputs: [x], outputs }) => outputs.map((type) => filled(type, ofNothing(x.dtype))),
-    ...(lower === undefined ? {} : { lower }),
+    lower,
   };
   return op;
 }

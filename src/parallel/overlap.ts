@@ -1,6 +1,7 @@
 /**
  * @module Whether sums over ranks go on during the backward pass: as asked for, or as the first updates show.
  */
+import { median } from "../util/median.js";
 import type { ProcessGroup } from "./group.js";
 
 /** Values of the option `--overlap`. */
@@ -13,8 +14,6 @@ const LEAST_MS = 5;
 const LEAST_SHARE = 0.05;
 /** The share of the time that must be saved. */
 const LEAST_GAIN = 0.02;
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
 
 /** The choice, which all ranks make alike. */
 export class OverlapChoice {

@@ -3,17 +3,9 @@
  */
 import { Graph, input } from "../graph/index.js";
 import { exportGraph } from "../onnx/index.js";
-import { ConfigError, SessionError } from "../util/errors.js";
-import { unknownName } from "../util/nearest.js";
+import { SessionError } from "../util/errors.js";
 import { identityModel } from "./identity.js";
 import type { Device, DeviceChoice, Runtime, Value } from "./runtime.js";
-import { DEVICES } from "./runtime.js";
-
-/** Parses a device name. Errors: ConfigError, with the nearest known name. */
-export function parseDevice(name: string): DeviceChoice {
-  if ((DEVICES as readonly string[]).includes(name)) return name as DeviceChoice;
-  throw new ConfigError(`--device: ${unknownName("device", name, DEVICES)}`);
-}
 
 const found = new WeakMap<Runtime, Promise<Device>>();
 

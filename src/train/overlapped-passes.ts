@@ -2,9 +2,9 @@
  * @module Passes in segments: gradients that a segment completes travel between processes while the next ones compute.
  */
 import type { Exchange } from "../parallel/index.js";
-import type { Executable, Value } from "../runtime/index.js";
+import type { Value } from "../runtime/index.js";
 import { setOwn } from "../util/record.js";
-import type { CutGraph } from "./cut-step.js";
+import type { CompiledStep } from "./compiled-steps.js";
 import type { Segment } from "./segments.js";
 import { outputGroups, segmentsOf } from "./segments.js";
 import type { StepGraph } from "./step.js";
@@ -12,15 +12,6 @@ import { nextName } from "./step.js";
 
 /** Groups of gradients that travel one after another. */
 const SEGMENTS = 4;
-
-/** A graph of a step, or a segment of one, that the engine runs. */
-export interface CompiledStep extends StepGraph, Partial<Pick<CutGraph, "filled" | "factors"> & Pick<Segment, "handed">> {
-  readonly executable: Executable;
-  /** A pass of several that make an update: gradients alone. */
-  readonly isPass: boolean;
-  /** Host memory of the scalar outputs, and of what is handed to later segments. */
-  readonly places: ReadonlyMap<string, Value>;
-}
 
 type Values = Readonly<Record<string, Value>>;
 
@@ -56,7 +47,7 @@ export class OverlappedPasses implements AsyncDisposable {
     for (const [i, names] of this.#groups.entries()) {
       const segment = segments[i];
       if (segment !== undefined) Object.assign(scalars, await this.#means.execute(segment, values));
-      for (const name of segment?.handed ?? []) setOwn(values, name, segment?.places.get(name) as Value);
+      for (const name of segment?.handed ?? []) setOwn(values, name, segment?.memory.get(name) as Value);
       this.#exchange.begin(names);
     }
     return scalars;

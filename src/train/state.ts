@@ -12,16 +12,16 @@ import { compile, platformRuntime, resolveDevice } from "../runtime/index.js";
 import { afterDispose, ConfigError, ShapeError } from "../util/errors.js";
 import { own, setOwn } from "../util/record.js";
 import { TaskQueue } from "../util/task-queue.js";
-import { checkBatch, copyBatch, sameTypes, traceBatch } from "./batch-data.js";
+import { checkBatch, copyBatch, traceBatch } from "./batch-data.js";
 import { firstNotFinite } from "./not-finite.js";
-import type { BatchData, BatchTypes, FromBatch, StepGraph, TrainingStep } from "./step.js";
-import type { CutGraph, Factors } from "./cut-step.js";
+import type { BatchData, BatchTypes, FromBatch, TrainingStep } from "./step.js";
+import type { Factors } from "./cut-step.js";
 import type { InPlace } from "./flat-state.js";
 import { factorNumbers, inPlaceFor } from "./flat-state.js";
 import { withoutCodes } from "./quantized-base.js";
-import type { CompiledStep } from "./overlapped-passes.js";
+import type { CompiledStep } from "./compiled-steps.js";
+import { CompiledSteps } from "./compiled-steps.js";
 import { OverlappedPasses } from "./overlapped-passes.js";
-import type { Segment } from "./segments.js";
 import { SharedUpdates } from "./shared-updates.js";
 import { StateValues } from "./state-values.js";
 import { gradientName, initialValues, nextName, trainingStep, WEIGHT_NAME } from "./step.js";
@@ -82,14 +82,13 @@ export class TrainingState implements AsyncDisposable {
   readonly #shared: SharedUpdates | undefined;
   readonly #compileOptions: CompileOptions;
   readonly #values: StateValues;
-  readonly #steps = new Map<string, Promise<CompiledStep>>();
+  readonly #steps: CompiledSteps;
   #overlapped: OverlappedPasses | undefined;
   /** When the update under way began, and whether a graph was compiled since. */
   #clock = { begun: 0, isCompiling: false };
   readonly #evaluators = new Set<Executable>();
   readonly #queue = new TaskQueue();
   #disposed: Promise<void> | undefined;
-  #last: { readonly types: BatchTypes; readonly compiled: Promise<CompiledStep> } | undefined;
   #update: Promise<CompiledStep> | undefined;
   #accumulated = 0;
   #inPlace: InPlace | undefined;
@@ -103,6 +102,7 @@ export class TrainingState implements AsyncDisposable {
     this.scheduleState = step.optimizer.schedule.memory?.initial ?? {};
     const names = new Map([...step.types.parameters].map(([path, p]) => [p as Tensor, path]));
     this.#compileOptions = { device, runtime, names, threads: options.threads };
+    this.#steps = new CompiledSteps(runtime, this.#compileOptions, () => (this.#clock.isCompiling = true));
     // An exact training has the same bits with slots in parts, which the graph updates.
     const isGraphs = options.exchange !== undefined && (options.exchange.exact || options.owners !== undefined);
     if (device === "cpu" && runtime.writesInPlace && !isGraphs) this.#inPlace = inPlaceFor(step, options.updatesInPlace);
@@ -210,7 +210,7 @@ export class TrainingState implements AsyncDisposable {
     if (accumulate > 1 && ++this.#accumulated < accumulate) return metrics as StepMetrics;
     if (this.#inPlace !== undefined) Object.assign(metrics, await this.#updateInPlace(this.#inPlace, compiled, given));
     else if (accumulate > 1) {
-      this.#update ??= this.#compile(this.step.updateGraph(), false);
+      this.#update ??= this.#steps.compile(this.step.updateGraph(), false);
       Object.assign(metrics, await this.#execute(await this.#update, {}));
     }
     this.updates++;
@@ -227,7 +227,7 @@ export class TrainingState implements AsyncDisposable {
     // What whole passes took, segments do not.
     this.runtime.releaseUnused?.();
     return (this.#overlapped = new OverlappedPasses(exchange, new Set(paths.map(gradientName)), {
-      compile: (segment) => this.#compile(segment, true),
+      compile: (segment) => this.#steps.compile(segment, true),
       execute: (segment, values) => this.#execute(segment, values),
     }));
   }
@@ -252,7 +252,7 @@ export class TrainingState implements AsyncDisposable {
       shared.copyGradients(this.#inPlace);
       Object.assign(metrics, await this.#updateInPlace(this.#inPlace, compiled, metrics));
     } else {
-      this.#update ??= this.#compile(this.step.updateGraph(shared.ownPaths), false);
+      this.#update ??= this.#steps.compile(this.step.updateGraph(shared.ownPaths), false);
       Object.assign(metrics, await this.#execute(await this.#update, {}));
       await shared.shareParameters();
     }
@@ -271,7 +271,7 @@ export class TrainingState implements AsyncDisposable {
     const { factors = new Map<string, Factors>(), metrics: names } = cut.beforeUpdate ?? { ...step, metrics: [] };
     let scalars = metrics;
     if (cut.beforeUpdate !== undefined && cut.beforeUpdate.graph.outputs.size > 0)
-      scalars = await this.#execute(await (this.#update ??= this.#compile(cut.beforeUpdate, false)), {});
+      scalars = await this.#execute(await (this.#update ??= this.#steps.compile(cut.beforeUpdate, false)), {});
     const numbers = this.step.optimizer.scalars({ step: this.updates, learningRate: this.#rateAt(this.updates) });
     const gradients = new Map<string, TensorData>();
     for (const path of cut.trained.keys()) gradients.set(path, await this.#values.read(gradientName(path)));
@@ -285,10 +285,10 @@ export class TrainingState implements AsyncDisposable {
   }
 
   async #execute(compiled: CompiledStep, batch: Readonly<Record<string, Value>>): Promise<Record<string, number>> {
-    const { executable, changes, places, filled = [], scalars = [] } = compiled;
+    const { executable, changes, memory, filled = [], scalars = [] } = compiled;
     const feeds = this.#values.feeds(executable.inputs, batch, this.#hostScalars(this.updates, this.#accumulated));
     const into: Record<string, Value> = {};
-    for (const [name, value] of places) setOwn(into, name, value);
+    for (const [name, value] of memory) setOwn(into, name, value);
     // What a pass gives is summed before it is anybody's new value.
     const exchange = compiled.isPass ? this.exchange : undefined;
     const onHost = this.device === "cpu" || this.device === "wasm";
@@ -332,34 +332,10 @@ export class TrainingState implements AsyncDisposable {
   }
 
   #stepFor(batch: BatchData): Promise<CompiledStep> {
-    // One batch is mostly like the one before.
-    if (this.#last !== undefined && sameTypes(this.#last.types, batch)) return this.#last.compiled;
-    const types: BatchTypes = Object.fromEntries(
-      Object.entries(batch).map(([name, { dtype, shape }]) => [name, { dtype, shape }]),
-    );
-    const key = JSON.stringify(types);
-    let compiled = this.#steps.get(key);
-    if (compiled === undefined) {
+    return this.#steps.forBatch(batch, this.exchange !== undefined, (types) => {
       if (this.exchange === undefined && (this.step.accumulate ?? 1) > 1 && this.#accumulated === 0) this.#zeroGradients();
-      const { graphFor } = (this.exchange === undefined ? this.#inPlace?.cut : undefined) ?? this.step;
-      this.#steps.set(key, (compiled = this.#compile(graphFor(types), this.exchange !== undefined)));
-    }
-    this.#last = { types, compiled };
-    return compiled;
-  }
-
-  async #compile(step: StepGraph & Partial<CutGraph & Segment>, isPass: boolean): Promise<CompiledStep> {
-    this.#clock.isCompiling = true;
-    const executable = await compile(step.graph, { ...this.#compileOptions, deviceOutputs: step.changes.map(nextName) });
-    const place = (name: string, shape: readonly number[]): [string, Value] => [
-      name,
-      this.runtime.allocate(step.graph.outputs.get(name)?.dtype ?? "float32", shape),
-    ];
-    const places = new Map([
-      ...[...step.metrics, ...(step.scalars ?? [])].map((name) => place(name, [])),
-      ...(step.handed ?? []).map((name) => place(name, step.graph.outputs.get(name)?.shape as readonly number[])),
-    ]);
-    return { ...step, executable, isPass, places };
+      return ((this.exchange === undefined ? this.#inPlace?.cut : undefined) ?? this.step).graphFor(types);
+    });
   }
 
   /**
@@ -475,9 +451,8 @@ export class TrainingState implements AsyncDisposable {
   async #release(): Promise<void> {
     this.#values[Symbol.dispose]();
     this.#inPlace = undefined;
-    // What could not be compiled has nothing to dispose of, and has said so.
-    for (const compiled of [...this.#steps.values(), this.#update])
-      await (await compiled?.catch(() => undefined))?.executable.dispose();
+    await (await this.#update?.catch(() => undefined))?.executable.dispose();
+    await this.#steps[Symbol.asyncDispose]();
     await this.#letGoOfSegments();
     for (const executable of this.#evaluators) await executable.dispose();
     this.runtime.releaseUnused?.();

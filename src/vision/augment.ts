@@ -26,7 +26,6 @@ interface Parameter extends Omit<ListParameter, "default"> {
 }
 
 interface Operation {
-  readonly about: string;
   readonly parameters: readonly Parameter[];
   /** Absent where the change is one of a whole batch. */
   readonly apply?: (image: Pixels, random: Random, values: readonly number[], settings: AugmentSettings) => Pixels;
@@ -93,18 +92,15 @@ const eighth = ({ height, width }: { readonly height: number; readonly width: nu
 /** Every change by name. */
 export const AUGMENTATIONS: Readonly<Record<string, Operation>> = {
   crop: {
-    about: "cut at a random place after padding with P pixels (an eighth of the side)",
     parameters: [parameter("P", eighth, 0, 512)],
     apply: (image, random, [padding = 0]) => paddedCrop(image, random, padding),
   },
   "resized-crop": {
-    about: "a random part of at least a share S of the area (0.25), resized",
     parameters: [parameter("S", 0.25, 0.01, 1)],
     apply: (image, random, [least = 1], { height, width }) =>
       resizeBox(image, randomBox(random, image.height, image.width, least), height, width),
   },
   flip: {
-    about: "left and right exchanged, with a chance of P (0.5)",
     parameters: [parameter("P", 0.5, 0, 1)],
     apply: (image, random, [chance = 0]) =>
       random.uniform() < chance
@@ -112,49 +108,36 @@ export const AUGMENTATIONS: Readonly<Record<string, Operation>> = {
         : image,
   },
   rotate: {
-    about: "turned by up to D degrees (15) either way",
     parameters: [parameter("D", 15, 0, 180)],
     apply: (image, random, [most = 0]) => affine(image, { degrees: random.uniform(-most, most) }),
   },
   color: {
-    about: "brightness, contrast, saturation and hue changed by a strength S (0.3)",
     parameters: [parameter("S", 0.3, 0, 1)],
     apply: (image, random, [strength = 0]) => colorJitter(image, random, strength),
   },
   erase: {
-    about: "a random rectangle painted over, with a chance of P (0.25)",
     parameters: [parameter("P", 0.25, 0, 1)],
     apply: (image, random, [chance = 0], { mean }) => randomErase(image, random, chance, mean),
   },
   "rand-augment": {
-    about: "N random changes (2) of strength M of 30 (9)",
     parameters: [parameter("N", 2, 0, 16), parameter("M", 9, 0, 30)],
     apply: (image, random, [count = 0, magnitude = 0]) => randAugment(image, random, count, magnitude),
   },
   mixup: {
-    about: "each image blended with another, and so its label; Beta(A, A) (0.2)",
     parameters: [parameter("A", 0.2, 0.01, 32)],
   },
   cutmix: {
-    about: "a part of each image from another, and so its label; Beta(A, A) (1)",
     parameters: [parameter("A", 1, 0.01, 32)],
   },
 };
 
 /** Lists of changes that have a name; they depend on how large the images are. */
-export const AUGMENT_PRESETS: Readonly<Record<string, { readonly about: string; readonly list: (isSmall: boolean) => string }>> =
-  {
-    none: { about: "images as they are", list: () => "" },
-    auto: {
-      about: "crop,flip for small images; resized-crop,flip,color for those of more than 96 pixels",
-      list: (isSmall) => (isSmall ? "crop,flip" : "resized-crop,flip,color"),
-    },
-    "flip-crop": { about: "crop,flip", list: () => "crop,flip" },
-    strong: {
-      about: "auto's crop, then flip,rand-augment,erase",
-      list: (isSmall) => `${isSmall ? "crop" : "resized-crop"},flip,rand-augment,erase`,
-    },
-  };
+export const AUGMENT_PRESETS: Readonly<Record<string, (isSmall: boolean) => string>> = {
+  none: () => "",
+  auto: (isSmall) => (isSmall ? "crop,flip" : "resized-crop,flip,color"),
+  "flip-crop": () => "crop,flip",
+  strong: (isSmall) => `${isSmall ? "crop" : "resized-crop"},flip,rand-augment,erase`,
+};
 
 /** Images up to this side are cropped after padding; larger ones have detail that a crop of a part can show. */
 const SMALL_SIDE = 96;
@@ -176,7 +159,7 @@ export function parseAugment(
       .split(",")
       .filter((name) => name !== "flip")
       .join(",");
-  const presetList = ({ list }: { readonly list: (isSmall: boolean) => string }): string =>
+  const presetList = (list: (isSmall: boolean) => string): string =>
     size.mirrors === false ? withoutFlips(list(isSmall)) : list(isSmall);
   const changes = Object.entries(AUGMENTATIONS).map(([name, { parameters }]): [string, readonly ListParameter[]] => [
     name,
