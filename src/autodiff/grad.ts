@@ -29,7 +29,7 @@ export interface GradOptions {
 /**
  * The gradient of the scalar y with respect to x: a graph of x's shape, which can be differentiated again.
  *
- * Errors: ShapeError if y is no scalar and no `dy` is given; NoGradientError if a path from x to y passes an op without one.
+ * Errors: ShapeError if y is not a scalar and no `dy` is given; NoGradientError if a path from x to y passes an op without one.
  * Differs from PyTorch: an x that y does not depend on has the gradient 0.
  *
  * @example

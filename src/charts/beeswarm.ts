@@ -43,7 +43,7 @@ export function swarmOffsets(positions: readonly number[], radius: number, room:
   });
 }
 
-/** Each example a dot: right where the feature raised the score, left where it lowered it. */
+/** Draws each example as a dot: right where the feature raised the score, left where it lowered it. */
 export function beeswarmChart(options: BeeswarmOptions): string {
   const { features, width = 640, language } = options;
   const left = Math.min(width * 0.4, 16 + Math.max(0, ...features.map(({ label }) => labelWidth(label))));

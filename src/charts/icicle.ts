@@ -71,7 +71,7 @@ function fitting(name: string, width: number): string {
   return letters < 3 ? "" : `${name.slice(0, letters)}…`;
 }
 
-/** Draws it. Pointing at a bar tells its path, amount and share. */
+/** Draws an icicle chart. Pointing at a bar shows its path, amount and share. */
 export function icicleChart(options: IcicleOptions): string {
   const { root, format, kinds = [], width = 960, language } = options;
   const bars = barsOf(root, width);

@@ -96,7 +96,7 @@ export function imageGrid(images: readonly PixelImage[], columns = Math.ceil(Mat
   return { width: wide, height: high, channels: 3, data, maximum, layout: "HWC" };
 }
 
-/** Its attribution, one value a pixel, over it, as the bytes of a PNG file. `opacity`: of the strongest colour, 0…1. */
+/** Draws an attribution, one value a pixel, over its image. Returns the bytes of a PNG file. `opacity` is that of the strongest colour, 0…1. */
 export const attributionPng = (
   image: PixelImage,
   attribution: ArrayLike<number>,

@@ -61,7 +61,7 @@ function numberAxis(values: readonly number[], scale: "linear" | "log", top: num
   return { at: (value) => made(Number(value)), marks };
 }
 
-/** Draws them: dark lines are low figures, light ones high; the best is drawn last, and thick. */
+/** Draws parallel coordinates: dark lines are low figures, light ones high; the best is drawn last, and thick. */
 export function parallelCoordinates(options: ParallelCoordinatesOptions): string {
   const { axes, lines, width = Math.max(480, 150 * axes.length), height = 340, language } = options;
   const [top, bottom] = [40, height - 18];

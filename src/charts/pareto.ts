@@ -37,7 +37,7 @@ export interface ParetoOptions extends ChartOptions {
   readonly limits?: { readonly x?: number; readonly y?: number };
 }
 
-/** Draws them: filled where what was asked for is met, hollow where not; numbers are those of the list. */
+/** Draws the points of a Pareto front: filled where the limits are met, hollow where not; the numbers are those of the list. */
 export function paretoChart(options: ParetoOptions): string {
   const { width = 640, height = 340, points, limits = {}, language } = options;
   const finite = points.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y));

@@ -38,7 +38,7 @@ function piecesOf(text: string, offsets: ArrayLike<number>, values: ArrayLike<nu
   return at < text.length ? [...pieces, { text: text.slice(at), value: undefined }] : pieces;
 }
 
-/** Orange where a word spoke for the answer, blue where it spoke against it. */
+/** Draws a text whose words are orange where they raised the score, and blue where they lowered it. */
 export function shadedTextChart(options: ShadedTextOptions): string {
   const { text, offsets, values, width = 640, language } = options;
   const scale = Math.max(...Array.from(values, Math.abs), Number.MIN_VALUE);

@@ -22,7 +22,7 @@ const MOST_COLUMNS = 16;
 /** A token as it can be seen: blanks and line ends are shown. */
 const visible = (token: string): string => truncateToWidth(token.replaceAll("\n", "⏎").replace(/^ +$/, "·"), MOST_COLUMNS);
 
-/** Orange where a source token raised the score of a target token, blue where it lowered it. */
+/** Draws a matrix: orange where a source token raised the score of a target token, blue where it lowered it. */
 export function tokenMatrixChart(options: TokenMatrixOptions): string {
   const { values, language } = options;
   const sources = options.sources.map(visible);

@@ -52,7 +52,7 @@ export function strongest(contributions: readonly Contribution[], most: number):
   return [...order.slice(0, most - 1), { label: others(rest.length), value: rest.reduce((sum, { value }) => sum + value, 0) }];
 }
 
-/** Stairs from the base value (bottom) to the score (top): the strongest contribution is the last step. */
+/** Draws a waterfall from the base value (bottom) to the score (top); the strongest contribution is the last step. */
 export function waterfallChart(options: ContributionOptions): string {
   const { base, width = 560, language, most = 10 } = options;
   const rows = strongest(options.contributions, most);
@@ -89,7 +89,7 @@ export function waterfallChart(options: ContributionOptions): string {
 
 const anchorAt = (x: number, width: number): string => (x > width - 70 ? "end" : x < 70 ? "" : "mid");
 
-/** One line: what raised the score comes from the left, what lowered it from the right, and they meet at the score. */
+/** Draws a force plot: what raised the score comes from the left, what lowered it from the right, and they meet at the score. */
 export function forceChart(options: ContributionOptions): string {
   const { base, width = 720, language, most = 10 } = options;
   const rows = strongest(options.contributions, most);

@@ -1,5 +1,5 @@
 /**
- * @module A temperature for scores that are no logits: margins become probabilities.
+ * @module A temperature for scores that are not logits: margins become probabilities.
  */
 import type { Target } from "./gradient-boosting.js";
 import { meanLoss } from "./gradient-boosting.js";

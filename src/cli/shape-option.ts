@@ -20,7 +20,7 @@ export interface GivenShapes {
 /**
  * Reads `--shape` against the names that a model has.
  *
- * Errors: ConfigError for what is no NAME=NUMBER or NAME=NxN…, a name that is none of the model's, and one that is given two values.
+ * Errors: ConfigError for what is not a NAME=NUMBER or NAME=NxN…, a name that is none of the model's, and one that is given two values.
  */
 export function parseShapes(given: readonly string[], dimensions: readonly string[], inputs: readonly string[]): GivenShapes {
   const [bindings, shapes] = [new Map<string, number>(), new Map<string, readonly number[]>()];

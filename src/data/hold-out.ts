@@ -36,7 +36,7 @@ export function parseFold(text: string, where: string): Fold {
   return { number, count };
 }
 
-/** Rows whose class has no other example; none where that holds for most, which are no classes then. */
+/** Rows whose class has no other example; none where that holds for most, which are not classes then. */
 function loneRows(column: Column, length: number): readonly number[] {
   const lone = groupRows(column, length).filter((group) => group.length === 1);
   return lone.length * 2 < length ? lone.flat().filter((row) => !isMissing(column, row)) : [];

@@ -68,7 +68,7 @@ export function encodeLabels(column: Column, classes: readonly string[], where: 
   return { dtype: "int32", shape: [length], data, classes };
 }
 
-/** Refuses a label that is no class index and not the ignored one. DataError, with the example. Any shape with the examples along axis 0. */
+/** Refuses a label that is not a class index and not the ignored one. DataError, with the example. Any shape with the examples along axis 0. */
 export function checkLabelRange(labels: TensorData, classes: number, where: string, ignored?: number): void {
   for (let i = 0; i < labels.data.length; i++) {
     const label = elementAt(labels, i);

@@ -26,7 +26,7 @@ export interface AttributionGraphOptions extends Partial<Settings>, BaselineOpti
  *
  * Steps are as many as the settings say: a graph cannot look at its gap and take more. Baselines that are made of an example (`blurred`, `uniform`, and
  * `mean` without a background) are refused. Other dimensions of x may be free for methods that draw nothing of its shape, with the baseline zero.
- * A target that is no score's place gives zeros.
+ * A target that is not a score's place gives zeros.
  * Errors: ConfigError, for sampling methods and such baselines as well.
  */
 export function attributionGraph(

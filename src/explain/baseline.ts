@@ -174,7 +174,7 @@ function channelMeans(x: Float64Array, model: Explainable, shape: readonly numbe
   for (let e = 0; e < into.length; e++) into[e] = ((sums[of(e)] as number) / x.length) * count;
 }
 
-/** A Gaussian blur along the image's sides (along the first axis of what is no image), a tenth of the longer side wide. */
+/** A Gaussian blur along the image's sides (along the first axis of what is not an image), a tenth of the longer side wide. */
 function blur(x: Float64Array, model: Explainable, shape: readonly number[], into: Float64Array): void {
   const axes = imageAxes(model.features);
   const along = axes === undefined ? [0] : [axes.rows, axes.columns];

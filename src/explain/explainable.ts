@@ -125,7 +125,7 @@ export function kindOf(shape: Shape): Features["kind"] {
   return isChannels(shape[0]) ? "image" : isChannels(shape[2]) ? "pixels" : "tensor";
 }
 
-/** Where an image's channels, rows and columns stand among the axes after the batch; undefined of what is no image. */
+/** Where an image's channels, rows and columns stand among the axes after the batch; undefined of what is not an image. */
 export function imageAxes(
   features: Features,
 ): { readonly channels: number; readonly rows: number; readonly columns: number } | undefined {

@@ -181,7 +181,7 @@ export interface Sampled {
   readonly remarks?: readonly string[];
 }
 
-/** A method that needs answers only. */
+/** A method that needs only the model's answers. */
 export interface SamplingMethod extends Row {
   readonly kind: "sampling";
   readonly run: (context: SamplingContext) => Promise<Sampled>;

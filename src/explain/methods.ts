@@ -135,7 +135,7 @@ export function settingsFor(method: Method, given: Partial<Settings>): Settings 
 
 const COUNTS: ReadonlySet<keyof Settings> = new Set(["samples", "steps", "maxSteps", "superpixels", "cells"]);
 
-/** The method that another one smooths. Errors: ConfigError for one that is no gradient method. */
+/** The method that another one smooths. Errors: ConfigError for one that is not a gradient method. */
 export function smoothedBy({ of }: Settings): GradientMethod | undefined {
   if (of === "") return undefined;
   const method = methodNamed(of);

@@ -142,7 +142,7 @@ export async function sampleOne(model: Model, method: SamplingMethod, question: 
   };
 }
 
-/** Each element has its part's value; parts that are no sets of elements are given as they are, [1, F]. */
+/** Each element has its part's value; parts that are not sets of elements are given as they are, [1, F]. */
 function spreadAll(parts: NonNullable<SampledExample["example"]["parts"]> | undefined, shape: readonly number[]): TensorData {
   if (parts?.partOf !== undefined) return spreadParts(parts.values, parts.partOf, shape);
   const values = parts?.values ?? new Float64Array(sizeOf(shape));

@@ -9,7 +9,7 @@ import { mean } from "../util/vectors.js";
 /** A property of examples by which they are sliced. */
 export interface SliceFeature {
   readonly name: string;
-  /** A number each (NaN where it is missing), a text each (null where it is missing), or whether each has it: being without it is no condition then. */
+  /** A number each (NaN where it is missing), a text each (null where it is missing), or whether each has it: being without it is not a condition then. */
   readonly values: readonly (string | null)[] | Float64Array | readonly boolean[];
 }
 

@@ -24,7 +24,7 @@ export function targetScores(logits: Tensor, target: Tensor): Tensor {
   return logits.mul(target.cast("int32").unsqueeze(1).equal(range).cast(logits.dtype)).sum(1);
 }
 
-/** Places of the targets, one an example. `scores` [N, K] are asked for the answers. Errors: ConfigError for what is no score of the model. */
+/** Places of the targets, one an example. `scores` [N, K] are asked for the answers. Errors: ConfigError for what is not a score of the model. */
 export function targetsOf(
   model: Explainable,
   target: Target | readonly Target[] | undefined,

@@ -67,7 +67,7 @@ export function decoderOnnx(
 /**
  * The bytes of an ONNX file that reads a source once, for the decoder.
  *
- * Shapes: `input_ids`, `attention_mask` (1 at tokens that are no padding) int64 [N, S] → `last_hidden_state` [N, S, D] and `present.L.encoder.key`,
+ * Shapes: `input_ids`, `attention_mask` (1 at tokens that are not padding) int64 [N, S] → `last_hidden_state` [N, S, D] and `present.L.encoder.key`,
  * `.value` [N, h, S, d] for each layer L of the decoder.
  * Errors: ConfigError for missing weights.
  * Checked against: as `decoderOnnx`.

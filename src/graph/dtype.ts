@@ -66,7 +66,7 @@ export function integerRange(dtype: DType): readonly [least: number, greatest: n
   const [least, beyond] = kind === "int" ? [-(2 ** (8 * bytes - 1)), 2 ** (8 * bytes - 1)] : [0, 2 ** (8 * bytes)];
   return [least, beyond - Math.max(1, beyond * 2 ** -53)];
 }
-/** True for the integer types, signed and unsigned; bool is none. */
+/** True for the integer types, signed and unsigned, but not for bool. */
 export const isInteger = (dtype: DType): boolean => DTYPES[dtype].kind === "int" || DTYPES[dtype].kind === "uint";
 
 /** Numbers outside a graph: what goes in and what comes out. Row-major; `data.length` is the product of `shape`. */

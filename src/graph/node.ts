@@ -43,7 +43,7 @@ export interface Node {
   readonly scope: string;
 }
 
-/** The three kinds of node that take nothing and are given from outside, or fixed. */
+/** The kinds of node without inputs: values from outside, and constants. */
 export type LeafOp = "Input" | "Parameter" | "Constant";
 
 /** True for nodes that compute nothing: inputs, parameters, constants. */

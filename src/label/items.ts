@@ -29,7 +29,7 @@ async function readTextItems(path: string, options: ItemOptions): Promise<ReadIt
   return { items: kept.map((text) => ({ text })), folder: "", left: badRows + texts.length - kept.length };
 }
 
-/** Reads the images in and below a folder. A link that leads out of it, and a file that is no image, is left out or refused. */
+/** Reads the images in and below a folder. A link that leads out of it, and a file that is not an image, is left out or refused. */
 async function readImageItems(path: string, { skipBadRows = false }: ItemOptions): Promise<ReadItems> {
   const folder = await realpath(path);
   const { names } = await folderTree(folder);

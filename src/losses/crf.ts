@@ -20,7 +20,7 @@ export interface CrfScores {
 
 /** Options of a conditional random field: which steps are real, bool [N, T]. */
 export interface CrfOptions {
-  /** True at elements that are no padding: [N, T]. Padding comes after the text, and each text has at least one element. */
+  /** True at elements that are not padding: [N, T]. Padding comes after the text, and each text has at least one element. */
   readonly mask?: Tensor;
 }
 
@@ -137,7 +137,7 @@ export function crfScore(emissions: Tensor, tags: Tensor, scores: CrfScores, opt
  *
  * Shapes: emissions [N, T, K], tags [N, T] → scalar.
  * Gradient: with respect to emissions and all three kinds of scores.
- * Errors: ShapeError if shapes do not fit or T is free, which training binds; DTypeError for tags that are no integers.
+ * Errors: ShapeError if shapes do not fit or T is free, which training binds; DTypeError for tags that are not integers.
  * Source: Lafferty, McCallum and Pereira 2001.
  * Differs from pytorch-crf: the batch comes first, and the mean is over texts (there `reduction="mean"` of the negative).
  * Checked against: pytorch-crf 0.7.2, values and gradients, and the sum over all paths in float64, crf.test.ts.

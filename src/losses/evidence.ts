@@ -16,7 +16,7 @@ export interface EvidencePenaltyOptions {
 }
 
 /**
- * How much the answer hangs on features outside the marked evidence.
+ * A penalty on how much the answer depends on features outside the marked evidence.
  *
  *     mean over examples of  Σ_d (aₙ_d · ∂/∂xₙ_d Σ_k ln softmax(logits)ₙ_k)²
  *

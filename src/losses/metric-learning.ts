@@ -144,7 +144,7 @@ export interface BatchHardTripletOptions extends ReductionOptions {
 }
 
 /**
- * For each example of a batch: its farthest partner nearer than its nearest stranger.
+ * The triplet loss with the hardest pairs of a batch: each example's farthest positive should be nearer than its nearest negative.
  *
  *     max(0, m + max over p of ‖zᵢ − zₚ‖ − min over n of ‖zᵢ − zₙ‖)
  *

@@ -39,7 +39,7 @@ function indexIn(classes: readonly Rating[], where: string): (rating: Rating) =>
  *     κ = 1 − Σ w·O / Σ w·E     (O observed pairs of classes, E those expected from each one's frequencies, w the weights)
  *
  * 1 where they always agree, 0 where they agree as often as chance would; NaN where both use one class throughout.
- * Errors: ShapeError for lists of different length; DataError for a label that is no class.
+ * Errors: ShapeError for lists of different length; DataError for a label that is not a class.
  * Source: Cohen 1960; weighted: Cohen 1968.
  * Checked against: statsmodels 0.15, in agreement.test.ts.
  *

@@ -77,7 +77,7 @@ export interface OpenSet {
   readonly isRight: readonly boolean[];
 }
 
-/** Errors: DataError if the sizes differ, or the gallery is empty. */
+/** Finds each query's nearest entry of a gallery. Errors: DataError if the sizes differ, or the gallery is empty. */
 export function openSet(queries: Labelled, gallery: Labelled): OpenSet {
   checkGallery(queries, gallery);
   const known = new Set(Array.from(gallery.labels));
@@ -104,7 +104,7 @@ export interface OpenSetRates {
   readonly identificationRate: number;
 }
 
-/** Shares of strangers that get a name, and of known ones that get their own, where scores from a threshold on are accepted. */
+/** Fractions of unknown queries that get a name, and of known ones that get their own, where scores from a threshold on are accepted. */
 export function openSetRates({ scores, isKnown, isRight }: OpenSet, threshold: number): OpenSetRates {
   let [unknown, accepted, known, identified] = [0, 0, 0, 0];
   for (const [i, score] of scores.entries()) {

@@ -14,7 +14,7 @@ export interface KeyValues {
   readonly value: Tensor;
 }
 
-/** Whose keys and values a decoder with an encoder attends to: those of the text that it writes, or of the source. */
+/** The keys and values that a decoder with an encoder attends to: those of the text that it generates, or of the source. */
 export type CacheSide = "decoder" | "encoder";
 
 /** Sizes of a decoder's cache. */

@@ -42,7 +42,7 @@ export interface BertOptions {
 
 /** Further inputs of BERT: which tokens are real, bool [N, T], types and positions of tokens, int64 [N, T]. */
 export interface BertInputs {
-  /** True at tokens that are no padding: [N, T]. */
+  /** True at tokens that are not padding: [N, T]. */
   readonly mask?: Tensor;
   /** The segment of each token: [N, T]; left out, 0. */
   readonly tokenTypes?: Tensor;

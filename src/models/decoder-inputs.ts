@@ -6,7 +6,7 @@ import type { AttentionCache } from "./attention-cache.js";
 
 /** Inputs of a decoder besides its tokens. */
 export interface DecoderInputs {
-  /** True at tokens that are no padding, those of the past included: [N, S]. */
+  /** True at tokens that are not padding, those of the past included: [N, S]. */
   readonly mask?: Tensor;
   /** The position of each token in its text: [T] or [N, T]; left out, 0, 1, 2, …. */
   readonly positions?: Tensor;

@@ -145,7 +145,7 @@ export function configOf(model: Module): { readonly architecture: ArchitectureNa
   return { architecture, config: { architectures: [architecture], ...config } };
 }
 
-/** Tensors that checkpoints hold and that are no parameters: fixed tables, and second copies of tied weights. */
+/** Tensors that checkpoints hold and that are not parameters: fixed tables, and second copies of tied weights. */
 const NO_PARAMETERS =
   /(^|\.)(attn\.(masked_)?bias|position_ids|rotary_emb\.inv_freq|embed_positions\.weight|cls\.predictions\.decoder\.(weight|bias))$/;
 const TIED_COPIES = /(^|\.)(lm_head|(en|de)coder\.embed_tokens)\.weight$/;

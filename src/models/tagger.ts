@@ -28,7 +28,7 @@ export interface TaggerOptions {
 
 /** Inputs of a tagger beside its features: which tokens are real, bool [N, T], and word vectors. */
 export interface TaggerInputs {
-  /** True at tokens that are no padding, which comes after the text: [N, T]. */
+  /** True at tokens that are not padding, which comes after the text: [N, T]. */
   readonly mask: Tensor;
   /** Vectors of the features, where they are already computed. */
   readonly vectors?: Tensor;

@@ -27,7 +27,7 @@ export interface TextCnnOptions {
 /**
  * Kim's convolutional network for sentences: CNN-rand, or CNN-non-static where the embedding begins with pretrained vectors.
  *
- * Shapes: tokens [N, T], mask [N, T] (true at tokens that are no padding) → logits [N, K]. A text's logits do not depend on its padding.
+ * Shapes: tokens [N, T], mask [N, T] (true at tokens that are not padding) → logits [N, K]. A text's logits do not depend on its padding.
  * Source: Kim 2014, arXiv:1408.5882; as in its code, zeros stand before and after the text, so that each filter sees each token at each position.
  * Differs from the source: no rescaling of the classifier's weights to norm 3 (`weightClipping` does that); PyTorch's initial weights.
  */

@@ -55,9 +55,9 @@ export interface TransformerOptions {
 export interface TransformerInputs {
   /** The target so far: [N, T]. */
   readonly target: Tensor;
-  /** True at tokens of the source that are no padding: [N, S]. */
+  /** True at tokens of the source that are not padding: [N, S]. */
   readonly sourceMask?: Tensor;
-  /** True at tokens of the target that are no padding: [N, T]. */
+  /** True at tokens of the target that are not padding: [N, T]. */
   readonly targetMask?: Tensor;
   /** In place of the vectors of the source's tokens: [N, S, D]. */
   readonly sourceVectors?: Tensor | undefined;

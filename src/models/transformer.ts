@@ -104,7 +104,7 @@ class Parts extends Module {
 }
 
 /**
- * The Transformer: an encoder that reads the source, a decoder that writes the target with both in view.
+ * The Transformer: an encoder that reads the source, and a decoder that generates the target from both.
  *
  * Shapes: source [N, S], target [N, T] → logits [N, T, V] of the next token of the target.
  * Errors: ShapeError for more tokens than `maxPositions`; ConfigError if the heads do not divide the width.

@@ -117,7 +117,7 @@ export interface MultiheadInputs {
   readonly value?: Tensor;
   /** True where a query may look at a key: [T, S], [N, T, S], or [N, h, T, S]. */
   readonly mask?: Tensor;
-  /** True at keys that are no padding: [N, S]. */
+  /** True at keys that are not padding: [N, S]. */
   readonly keyMask?: Tensor;
   readonly causal?: boolean;
 }

@@ -24,7 +24,7 @@ export interface LoraLinearOptions {
  *     y = x · weightᵀ + bias + alpha/rank · dropout(x) · lora_Aᵀ · lora_Bᵀ
  *
  * Shapes: x [.., in] → y [.., out]; lora_A.weight [rank, in], lora_B.weight [out, rank].
- * Errors: ShapeError if the last dimension of x is not the layer's; ConfigError for a rank below 1 or a dropout that is no share.
+ * Errors: ShapeError if the last dimension of x is not the layer's; ConfigError for a rank below 1 or a dropout that is not a share.
  * Source: Hu et al. 2021, arXiv:2106.09685, section 4.1.
  * Differs from the source: A begins uniform within ±1/√in as in PEFT, not normal; B with zeros in both.
  * Checked against: PEFT 0.21, outputs, gradients and merged weights, test/models/adapters.test.ts.

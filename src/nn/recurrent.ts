@@ -23,7 +23,7 @@ export interface RecurrentOptions {
 
 /** Further inputs of recurrent layers: which steps are real, bool [N, T], and the first states. */
 export interface RecurrentInputs {
-  /** True at elements that are no padding: [N, T]. Padding leaves the state as it is, and its output is 0. Over a free length it comes last. */
+  /** True at elements that are not padding: [N, T]. Padding leaves the state as it is, and its output is 0. Over a free length it comes last. */
   readonly mask?: Tensor;
   /** States to begin with, [layers·directions, N, H] each; left out, 0. */
   readonly initial?: readonly Tensor[];

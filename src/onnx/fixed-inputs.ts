@@ -12,7 +12,7 @@ type Sizes = readonly (number | string | null)[];
 
 const describe = ({ name, shape }: ValueInfoProto): string => `${name} [${(shape ?? []).map((d) => d ?? "?").join(", ")}]`;
 
-/** Inputs of a file that are no weights. */
+/** Inputs of a file that are not weights. */
 const inputsOf = ({ graph }: ModelProto): ValueInfoProto[] => {
   const weights = new Set(graph.initializers.map(({ name }) => name));
   return graph.inputs.filter(({ name }) => !weights.has(name));

@@ -67,7 +67,7 @@ export const sourceOf = (graph: Graph): OnnxSource | undefined => sources.get(gr
  * axes free (but for `bindings` and `shapes`), made when they are first asked for; `trace` gives graphs for other lengths, which share the
  * parameters. `compile(model)` of `descentjs/runtime` runs the file itself.
  *
- * Errors: DataError if the bytes are no whole model; on asking for a graph UnsupportedOpError that lists all ops that Descent does not have, and
+ * Errors: DataError if the bytes are not a whole model; on asking for a graph UnsupportedOpError that lists all ops that Descent does not have, and
  * DataError where the file contradicts itself.
  */
 export class OnnxModel implements ImportedModel {

@@ -19,7 +19,7 @@ export interface WeightsOptions {
 /**
  * The tensors that are stored in a file (its initializers), by name.
  *
- * Errors: DataError if the bytes are no whole model, or a file beside it is missing.
+ * Errors: DataError if the bytes are not a whole model, or a file beside it is missing.
  */
 export function onnxWeights(
   bytes: Uint8Array,

@@ -73,13 +73,13 @@ export const GroupQueryAttention: Op<GroupAttributes, GroupInputs> = {
     if (hasGroupQueryAttention(target) && query.dtype === "float32") return undefined;
     const { num_heads: h, kv_num_heads: g, scale } = attributes;
     const [n, , room, d] = pastKey.shape as [Dim, number, Dim, number];
-    const places = placesIn(room); // [C]
+    const positions = positionsIn(room); // [C]
     const at = lengths.reshape([n, 1, 1, 1]);
-    const isNew = places.unsqueeze(1).equal(at); // [N, 1, C, 1]
+    const isNew = positions.unsqueeze(1).equal(at); // [N, 1, C, 1]
     const written = (past: Tensor, x: Tensor): Tensor => where(isNew, x.reshape([n, g, 1, d]), past);
     const [presentKey, presentValue] = [written(pastKey, key), written(pastValue, value)];
     const queries = query.reshape([n, g, h / g, d]).mul(scale === 0 ? 1 / Math.sqrt(d) : scale);
-    const unseen = places
+    const unseen = positions
       .greater(at)
       .cast(query.dtype)
       .mul(query.dtype === "float16" ? -3e4 : -1e9); // [N, 1, 1, C]
@@ -89,7 +89,7 @@ export const GroupQueryAttention: Op<GroupAttributes, GroupInputs> = {
 };
 
 /** 0, 1, 2, … as int32, which a GPU reads. */
-const placesIn = (room: Dim): Tensor =>
+const positionsIn = (room: Dim): Tensor =>
   typeof room === "number"
     ? constant(
         fromNumbers(

@@ -102,10 +102,10 @@ function shareOf(
   scale: number,
 ) {
   const axes = lengths.length;
-  const counts = slid.map((places, i) => {
+  const counts = slid.map((positions, i) => {
     const [length, before, after] = [lengths[i] as number, w.pads[i] as number, w.pads[i + axes] as number];
     const [low, high] = w.count_include_pad ? [-before, length + after] : [0, length];
-    return Array.from({ length: places }, (_, place) => {
+    return Array.from({ length: positions }, (_, place) => {
       const start = place * (w.strides[i] as number) - before;
       const seen = Array.from({ length: w.kernel_shape[i] as number }, (_, k) => start + k * (w.dilations[i] as number));
       return seen.filter((at) => at >= low && at < high).length;

@@ -131,13 +131,13 @@ export function blockedDots(u: Tensor, v: Tensor): Tensor {
 
 /** Depthwise weights in blocks that read one place of their kernel, times a number. */
 export function pickingWeights(channels: number, kernel_shape: readonly number[], place: number, block: number, by = 1): Tensor {
-  const places = elementCount(kernel_shape);
-  const kernel = Array.from({ length: channels * places }, (_, i) => (Math.floor(i / block) % places === place ? by : 0));
+  const taps = elementCount(kernel_shape);
+  const kernel = Array.from({ length: channels * taps }, (_, i) => (Math.floor(i / block) % taps === place ? by : 0));
   return constant(fromNumbers("float32", [channels, 1, ...kernel_shape], kernel));
 }
 
 /**
- * Some pixels of x in blocks (+ sum): depthwise with a kernel that reads one of its places. `pads` as in a window; what is read
+ * Some pixels of x in blocks (+ sum): depthwise with a kernel that reads one of its taps. `pads` as in a window; what is read
  * beyond x is 0.
  */
 export function blockedPick(
@@ -167,12 +167,12 @@ export function blockedSpread(x: Tensor, strides: readonly number[], block: numb
 /** Weights [M, C, …kernel] as the kernel reads them: [M/B, C/B, …kernel, B of C, B of M]. `block` divides M; C too, or C < `block`. */
 export function blockedWeights(w: Tensor, block: number): Tensor {
   const [m, c, ...kernel] = w.shape as readonly [number, number, ...number[]];
-  const places = elementCount(kernel);
-  // Blocks of outputs first, by the engine's own fast reordering; then places before the inputs of a block.
-  const outputs = toBlocks(w.reshape([m / block, block, c * places, 1]));
-  if (places === 1 || c < block) return outputs.reshape(w.shape);
+  const taps = elementCount(kernel);
+  // Blocks of outputs first, by the engine's own fast reordering; then taps before the inputs of a block.
+  const outputs = toBlocks(w.reshape([m / block, block, c * taps, 1]));
+  if (taps === 1 || c < block) return outputs.reshape(w.shape);
   return outputs
-    .reshape([m / block, c / block, block, places, block])
+    .reshape([m / block, c / block, block, taps, block])
     .transpose([0, 1, 3, 2, 4])
     .reshape(w.shape);
 }
@@ -180,21 +180,21 @@ export function blockedWeights(w: Tensor, block: number): Tensor {
 /** Weights [M, C, …kernel] of a convolution as those of its transpose: kernels turned around, from M to C channels, in blocks. */
 export function blockedTransposedWeights(w: Tensor, block: number): Tensor {
   const [m, c, ...kernel] = w.shape as readonly [number, number, ...number[]];
-  const places = elementCount(kernel);
-  const inputs = toBlocks(w.reshape([m, c, places, 1]))
-    .reshape([m / block, block, c / block, places, block])
+  const taps = elementCount(kernel);
+  const inputs = toBlocks(w.reshape([m, c, taps, 1]))
+    .reshape([m / block, block, c / block, taps, block])
     .transpose([2, 0, 3, 1, 4]);
-  const turned = places === 1 ? inputs : inputs.gather(reversed(places), 2);
+  const turned = taps === 1 ? inputs : inputs.gather(reversed(taps), 2);
   return turned.reshape([c, m, ...kernel]);
 }
 
-/** The places of a kernel from last to first. */
-const reversed = (places: number): Tensor =>
+/** The taps of a kernel from last to first. */
+const reversed = (taps: number): Tensor =>
   constant(
     fromNumbers(
       "int64",
-      [places],
-      Array.from({ length: places }, (_, i) => places - 1 - i),
+      [taps],
+      Array.from({ length: taps }, (_, i) => taps - 1 - i),
     ),
   );
 

@@ -216,7 +216,7 @@ function transposedConv(
   const slid = y.shape.slice(2).map((d) => staticDim(d, "gradient of Conv"));
   const reach = kernel_shape.map((k, i) => (dilations[i] as number) * (k - 1));
   const before = reach.map((r, i) => r - (pads[i] as number));
-  /** Zeros after the last place of y, so that a kernel of stride 1 slides up to the last element of x. */
+  /** Zeros after the last position of y, so that a kernel of stride 1 slides up to the last element of x. */
   const after = reach.map((r, i) => {
     const spreadLength = ((slid[i] as number) - 1) * (strides[i] as number) + 1;
     return staticDim(lengths[i], "gradient of Conv") + r - (before[i] as number) - spreadLength;
@@ -243,8 +243,8 @@ function transposedConv(
 /** Channels in a group up to which all taps are joined for one product; above, copying them costs more than it saves. */
 const JOINED_CHANNELS = 4;
 
-/** Places in a kernel from which on one convolution takes the place of a product for each: graphs of thousands of nodes take seconds to compile. */
-export const MANY_PLACES = 64;
+/** Taps of a kernel from which on one convolution takes the place of a product for each: graphs of thousands of nodes take seconds to compile. */
+export const MANY_TAPS = 64;
 
 /**
  * dw as a convolution over x with dy as its kernel, the batch in place of the channels: what was slid over is stepped over, and the other way
@@ -265,7 +265,7 @@ function weightGradientByConv(x: Tensor, dy: Tensor, { kernel_shape, strides, pa
     [xs.reshape([c, dimMul(n, group), ...lengths]), ds.reshape([dy.shape[1] as Dim, n, ...slid]), null],
     attributes,
   );
-  // Elements at the end that no place of dy reached give positions beyond the kernel.
+  // Elements at the end that no position of dy reached give positions beyond the kernel.
   return y.sliceAxes(kernel_shape.map((k, i) => ({ axis: i + 2, start: 0, end: k }))).swapAxes(0, 1);
 }
 
@@ -295,10 +295,10 @@ const isTiled = (x: Tensor, dy: Tensor, { kernel_shape, strides, pads, dilations
     (k, i) => k === strides[i] && dilations[i] === 1 && dimEquals(x.shape[i + 2] as Dim, dimMul(dy.shape[i + 2] as Dim, k)),
   );
 
-/** dw from what each place in the kernel sees of x, by the way that was measured fastest (benchmarks/engine-notes.md). */
+/** dw from what each tap of the kernel sees of x, by the way that was measured fastest (benchmarks/engine-notes.md). */
 function weightGradient(x: Tensor, dy: Tensor, window: Window, group: number): Tensor {
   const where = "gradient of Conv";
-  if (sizeOf(window.kernel_shape) > MANY_PLACES)
+  if (sizeOf(window.kernel_shape) > MANY_TAPS)
     return (isTiled(x, dy, window) ? weightGradientOfTiles : weightGradientByConv)(x, dy, window, group);
   const slid = dy.shape.slice(2).map((d) => staticDim(d, where));
   const n = x.shape[0] as Dim;
@@ -323,7 +323,7 @@ function weightGradient(x: Tensor, dy: Tensor, window: Window, group: number): T
     ).reshape([n, group, c * seen.length, positions]);
     return d.matMul(columns.swapAxes(-1, -2)).sum(0).reshape(result);
   }
-  // One product for each place, then the sum over the batch: [1, group, M/group, C/group].
+  // One product for each tap, then the sum over the batch: [1, group, M/group, C/group].
   const taps = seen.map((t) => d.matMul(t.reshape([n, group, c, positions]).swapAxes(-1, -2)).sum(0, true));
   return joined(taps, 0).transpose([1, 2, 3, 0]).reshape(result);
 }

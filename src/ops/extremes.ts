@@ -40,7 +40,7 @@ function argExtreme(name: string): Op<ArgAttributes, Unary> {
 
 /** Index of the largest element along `axis`: the first of several equal ones, or the last on request. */
 export const ArgMax = argExtreme("ArgMax");
-/** Place of the smallest element along an axis. */
+/** Index of the smallest element along an axis. */
 export const ArgMin = argExtreme("ArgMin");
 
 /** Attributes of TopK. */
@@ -83,11 +83,11 @@ export const TopK: Op<TopKAttributes, Unary> = {
     emit(TopK, [x], { ...attributes, axis: normalizeAxis(attributes.axis, ranks[0] as number, "TopK") + 1 }),
 };
 
-/** Place of the largest element along an axis, int64; the first of equal ones. The axis is gone, or of length 1 with `keepdims`. [.., n, ..] → [.., ..]. */
+/** Index of the largest element along an axis, int64; the first of equal ones. The axis is gone, or of length 1 with `keepdims`. [.., n, ..] → [.., ..]. */
 export const argMax = (x: Tensor, axis = -1, keepdims = false): Tensor =>
   emitOne(ArgMax, [x], { axis: normalizeAxis(axis, x.rank, "ArgMax"), keepdims, select_last_index: false });
 /**
- * Place of the smallest element along an axis, int64; the first of equal ones. The axis is gone, or of length 1 with `keepdims`. [.., n, ..] → [.., ..].
+ * Index of the smallest element along an axis, int64; the first of equal ones. The axis is gone, or of length 1 with `keepdims`. [.., n, ..] → [.., ..].
  */
 export const argMin = (x: Tensor, axis = -1, keepdims = false): Tensor =>
   emitOne(ArgMin, [x], { axis: normalizeAxis(axis, x.rank, "ArgMin"), keepdims, select_last_index: false });

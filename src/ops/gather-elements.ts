@@ -12,7 +12,7 @@ import { zeros } from "./reshape.js";
 type Two = readonly [Tensor, Tensor];
 type Three = readonly [Tensor, Tensor, Tensor];
 
-/** y[.., i, ..] = x[.., indices[.., i, ..], ..]: one element along `axis` for each place of `indices`. */
+/** y[.., i, ..] = x[.., indices[.., i, ..], ..]: one element along `axis` for each position of `indices`. */
 export const GatherElements: Op<{ axis: number }, Two> = {
   name: "GatherElements",
   domain: "",
@@ -46,7 +46,7 @@ function expectElementwise(x: Tensor, indices: Tensor, axis: number, where: stri
   }
 }
 
-/** Meaning of several values for one place: the last one, their sum, product, largest or smallest. */
+/** Meaning of several values for one position: the last one, their sum, product, largest or smallest. */
 export type ScatterReduction = "none" | "add" | "mul" | "max" | "min";
 
 /** Inputs and output of a scatter with a reduction; the indices count along `axis`. */
@@ -125,9 +125,9 @@ export const ScatterElements: Op<{ axis: number; reduction: ScatterReduction }, 
   },
 };
 
-/** One element of x along an axis for each place of `indices`, which has x's rank. The result has the shape of `indices`. */
+/** One element of x along an axis for each position of `indices`, which has x's rank. The result has the shape of `indices`. */
 export const gatherElements = (x: Tensor, indices: Tensor, axis = 0): Tensor => emitOne(GatherElements, [x, indices], { axis });
-/** x with `updates` put at `indices` (int64, both of one shape) along an axis; equal places are combined by `reduction`. */
+/** x with `updates` put at `indices` (int64, both of one shape) along an axis; equal positions are combined by `reduction`. */
 export const scatterElements = (
   x: Tensor,
   indices: Tensor,

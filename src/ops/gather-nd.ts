@@ -130,7 +130,7 @@ export const ScatterND: Op<{ reduction: ScatterReduction }, Three> = {
 export const gatherND = (x: Tensor, indices: Tensor, batchDims = 0): Tensor =>
   emitOne(GatherND, [x, indices.cast("int64")], { batch_dims: batchDims });
 /**
- * x with the slices `updates` put at the index vectors in the last axis of `indices`; equal places are combined by `reduction`. The result has the shape
+ * x with the slices `updates` put at the index vectors in the last axis of `indices`; equal positions are combined by `reduction`. The result has the shape
  * of x.
  */
 export const scatterND = (x: Tensor, indices: Tensor, updates: Tensor, reduction: ScatterReduction = "none"): Tensor =>

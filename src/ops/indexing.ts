@@ -41,9 +41,9 @@ declare module "../graph/tensor.js" {
   interface Tensor {
     /** Slices along an axis, by number. */
     gather(indices: Tensor, axis?: number): Tensor;
-    /** One element along an axis for each place of `indices`. */
+    /** One element along an axis for each position of `indices`. */
     gatherElements(indices: Tensor, axis?: number): Tensor;
-    /** A copy with `updates` put, or added, at the places of `indices` along an axis. */
+    /** A copy with `updates` put, or added, at the positions of `indices` along an axis. */
     scatterElements(indices: Tensor, updates: Tensor, options?: { axis?: number; reduction?: ScatterReduction }): Tensor;
     argMax(axis?: number, keepdims?: boolean): Tensor;
     argMin(axis?: number, keepdims?: boolean): Tensor;

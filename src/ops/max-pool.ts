@@ -13,10 +13,10 @@ import type { Window } from "./window.js";
 import { padSpatial, spreadSpatial, tapOf, windowTaps } from "./window.js";
 
 /**
- * The largest element that the window sees; outside x there is −∞. The second output holds the place of each in the
+ * The largest element that the window sees; outside x there is −∞. The second output holds the index of each in the
  * flattened x (the first one where several tie).
  *
- * Shapes: x [N, C, …] → y and places [N, C, …output lengths].
+ * Shapes: x [N, C, …] → y and indices [N, C, …output lengths].
  */
 export const MaxPool: Op<PoolAttributes, One> = {
   name: "MaxPool",
@@ -35,19 +35,19 @@ export const MaxPool: Op<PoolAttributes, One> = {
   ],
   cost: poolCost(outputOf),
   batch: (c) => {
-    const [values, places] = mergeMapped(MaxPool, c) as readonly [Tensor, Tensor];
+    const [values, indices] = mergeMapped(MaxPool, c) as readonly [Tensor, Tensor];
     // Places count from the start of the example, so they lose what the examples before them hold.
     const each = staticShape(c.inputs[0].shape, "vmap of MaxPool").slice(1);
     const length = sizeOf(each);
     const before = Array.from({ length: staticDim(c.size, "vmap of MaxPool") }, (_, i) => i * length);
     const offsets = constant(fromNumbers("int64", [before.length, ...each.map(() => 1)], before));
-    return [values, places.sub(offsets)];
+    return [values, indices.sub(offsets)];
   },
 };
 
 type ChosenInputs = readonly [Tensor, Tensor, Tensor, Tensor];
 
-/** dy sent to the elements that were the largest (the first on ties, as in PyTorch), from (dy, x, y, places): [N, C, …] as x. */
+/** dy sent to the elements that were the largest (the first on ties, as in PyTorch), from (dy, x, y, indices): [N, C, …] as x. */
 export const MaxPoolGradient: Op<PoolAttributes, ChosenInputs> = {
   name: "MaxPoolGradient",
   domain: "descent",
@@ -56,22 +56,22 @@ export const MaxPoolGradient: Op<PoolAttributes, ChosenInputs> = {
     checkPooled(dy, y, where);
     return [{ shape: x.shape, dtype: x.dtype }];
   },
-  gradient: ({ inputs: [, x, y, places], dy: g, attributes }) => [
-    emitOne(MaxPoolPick, [g, x, y, places], attributes),
+  gradient: ({ inputs: [, x, y, indices], dy: g, attributes }) => [
+    emitOne(MaxPoolPick, [g, x, y, indices], attributes),
     null,
     null,
     null,
   ],
   cost: poolCost(inputOf),
-  batch: { unroll: "its places count from the start of each example" },
-  lower: ({ inputs: [dy, x, y, places], attributes, target }) => {
+  batch: { unroll: "its indices count from the start of each example" },
+  lower: ({ inputs: [dy, x, y, indices], attributes, target }) => {
     if (target === "webgpu" || target === "onnx") return [spreadToFirst(dy, x, y, attributes)];
     const flat = constant(0, x.dtype).expand([symbolicSize(x.shape)]);
-    return [flat.scatterElements(places.reshape([-1]), dy.reshape([-1]), { reduction: "add" }).reshape(x.shape)];
+    return [flat.scatterElements(indices.reshape([-1]), dy.reshape([-1]), { reduction: "add" }).reshape(x.shape)];
   },
 };
 
-/** The elements of g at the places that were the largest, from (g, x, y, places): [N, C, …] as y. */
+/** The elements of g at the indices that were the largest, from (g, x, y, indices): [N, C, …] as y. */
 export const MaxPoolPick: Op<PoolAttributes, ChosenInputs> = {
   name: "MaxPoolPick",
   domain: "descent",
@@ -80,20 +80,20 @@ export const MaxPoolPick: Op<PoolAttributes, ChosenInputs> = {
     checkPooled(g, x, where);
     return [{ shape: y.shape, dtype: y.dtype }];
   },
-  gradient: ({ inputs: [, x, y, places], dy, attributes }) => [
-    emitOne(MaxPoolGradient, [dy, x, y, places], attributes),
+  gradient: ({ inputs: [, x, y, indices], dy, attributes }) => [
+    emitOne(MaxPoolGradient, [dy, x, y, indices], attributes),
     null,
     null,
     null,
   ],
   cost: poolCost(outputOf),
-  batch: { unroll: "its places count from the start of each example" },
-  lower: ({ inputs: [g, x, y, places], attributes, target }) => {
+  batch: { unroll: "its indices count from the start of each example" },
+  lower: ({ inputs: [g, x, y, indices], attributes, target }) => {
     if (target !== "webgpu" && target !== "onnx") {
       return [
         g
           .reshape([-1])
-          .gatherElements(places.reshape([-1]), 0)
+          .gatherElements(indices.reshape([-1]), 0)
           .reshape(y.shape),
       ];
     }
@@ -127,7 +127,7 @@ function fullPads(w: Window, lengths: readonly number[], slid: readonly number[]
   return [...before, ...after];
 }
 
-/** For each place of the window, f of the mask (1 or 0) of the outputs that took their value there first. */
+/** For each tap of the window, f of the mask (1 or 0) of the outputs that took their value there first. */
 function firstHits(x: Tensor, y: Tensor, w: Window, f: (hit: Tensor, tap: readonly number[]) => Tensor): Tensor[] {
   const slid = lengthsOf(y);
   const padded = windowed(x, w, slid, -Infinity);

@@ -10,7 +10,7 @@ import { fromStart, iota } from "./indices.js";
 import type { Op } from "./op.js";
 import { emitOne, expectDType, moves } from "./op.js";
 
-/** `values[1]` where the new axis's place is the index, else `values[0]`; an index out of range gives none. */
+/** `values[1]` where the new axis's position is the index, else `values[0]`; an index out of range gives none. */
 export const OneHot: Op<{ axis: number; depth: number }, readonly [Tensor, Tensor]> = {
   name: "OneHot",
   domain: "",
@@ -39,7 +39,7 @@ export const OneHot: Op<{ axis: number; depth: number }, readonly [Tensor, Tenso
   lower: ({ inputs: [indices, values], attributes: { axis, depth }, target }) => {
     // ONNX wants at least one axis of indices.
     if (indices.rank === 0) return [emitOne(OneHot, [indices.unsqueeze(0), values], { axis: -1, depth }).squeeze(0)];
-    // The CPU's kernel, which files run on as well, knows few combinations of types, and WebGPU has none: there every place is compared.
+    // The CPU's kernel, which files run on as well, knows few combinations of types, and WebGPU has none: there every position is compared.
     const kernel = target === "cpu" || target === "wasm" || target === "onnx";
     if (kernel && (values.dtype === "float32" || values.dtype === "int64")) {
       return indices.dtype === "int64" ? undefined : [emitOne(OneHot, [indices.cast("int64"), values], { axis, depth })];
@@ -54,7 +54,7 @@ export const OneHot: Op<{ axis: number; depth: number }, readonly [Tensor, Tenso
   },
 };
 
-/** 1 where the new axis's place is the index, else 0 (or `on` and `off`): [N] → [N, depth]. */
+/** 1 where the new axis's position is the index, else 0 (or `on` and `off`): [N] → [N, depth]. */
 export function oneHot(
   indices: Tensor,
   depth: number,

@@ -143,7 +143,7 @@ export interface Op<A extends Attributes = Attributes, I extends readonly Option
 // Method parameters are bivariant in TypeScript only for methods; a table of entries needs one common type.
 export type AnyOp = Op<never, never>;
 
-/** Applies an op: checks it by its shape rule, and makes the node. */
+/** Applies an op: checks its inputs by the shape rule, and makes the node. */
 export function emit<A extends Attributes, I extends readonly OptionalTensor[]>(
   op: Op<A, I>,
   inputs: I,

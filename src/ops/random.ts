@@ -72,14 +72,14 @@ export const RandomBits: Op<{ shape: readonly number[]; key: number }, Two> = {
     // Rounds that nodes of one graph share come first: seed, then step, then the node's own key.
     const stream = mix(mix(mix(seed.add(u32(ODD[0]))).add(step)).add(u32(mix32(key))));
     const length = 2 * (rows + columns);
-    const places = constant(
+    const positions = constant(
       fromNumbers(
         "uint32",
         [length],
         Uint32Array.from({ length }, (_, i) => i),
       ),
     );
-    const numbers = mix(places.add(stream));
+    const numbers = mix(positions.add(stream));
     const [a, d, b, e] = numbers.split([rows, rows, columns, columns], 0) as [Tensor, Tensor, Tensor, Tensor];
     const sum = a.unsqueeze(1).add(b); // [rows, columns]
     const bits = sum
@@ -116,7 +116,7 @@ interface UniformAttributes {
   readonly high: number;
 }
 
-/** Uniform in [low, high), float32 of `shape`; new numbers at each step, the same for equal (seed, step, place in the model). */
+/** Uniform in [low, high), float32 of `shape`; new numbers at each step, the same for equal (seed, step, position in the model). */
 export const RandomUniform: Op<UniformAttributes, readonly []> = {
   name: "RandomUniform",
   domain: "descent",

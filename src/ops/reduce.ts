@@ -32,7 +32,7 @@ type Context = GradientContext<ReduceAttributes, One>;
 
 const isNumeric = (d: DType): boolean => d !== "bool" && d !== "string";
 
-/** The shape after folding `axes` of x, with their places kept as 1. */
+/** The shape after folding `axes` of x, with these axes kept as 1. */
 const keptShape = (x: Tensor, axes: readonly number[]): Dim[] => x.shape.map((d, i) => (axes.includes(i) ? 1 : d));
 
 /** A reduced tensor with the folded axes put back as 1, so that it broadcasts against x. */

@@ -163,7 +163,7 @@ export const expand = (x: Tensor, shape: Shape): Tensor => (sameShape(x.shape, s
 /** x without the named axes, which must have length 1; ShapeError otherwise. [M, 1, N] → [M, N] for 1. */
 export const squeeze = (x: Tensor, ...axes: readonly number[]): Tensor =>
   emitOne(Squeeze, [x], { axes: normalizeAxes(axes, x.rank, "Squeeze") });
-/** x with an axis of length 1 at each place named; places are those of the result. [M, N] → [M, 1, N] for 1. */
+/** x with an axis of length 1 at each position named; positions are those of the result. [M, N] → [M, 1, N] for 1. */
 export const unsqueeze = (x: Tensor, ...axes: readonly number[]): Tensor =>
   emitOne(Unsqueeze, [x], { axes: normalizeAxes(axes, x.rank + axes.length, "Unsqueeze") });
 

@@ -24,9 +24,9 @@ type One = readonly [Tensor];
 
 /** Interpolation between pixels. */
 export type ResizeMode = "nearest" | "linear" | "cubic";
-/** Place of a pixel of the result in the original, as ONNX names it. */
+/** Position of a pixel of the result in the original, as ONNX names it. */
 export type CoordinateMode = "half_pixel" | "half_pixel_symmetric" | "pytorch_half_pixel" | "align_corners" | "asymmetric";
-/** Rounding of a place to a pixel. */
+/** Rounding of a position to a pixel. */
 export type NearestMode = "round_prefer_floor" | "round_prefer_ceil" | "floor" | "ceil";
 
 /** Either `sizes` or `scales` is given, one number per axis of `axes`. */
@@ -41,7 +41,7 @@ interface ResizeAttributes {
   readonly scales: readonly number[] | undefined;
 }
 
-/** Where place i of an output of length `output` lies on an input of length `input`. */
+/** The position of element i of an output of length `output` on an input of length `input`. */
 export function sourcePosition(mode: CoordinateMode, i: number, scale: number, input: number, output: number): number {
   if (mode === "asymmetric") return i / scale;
   if (mode === "align_corners") return output === 1 ? 0 : (i * (input - 1)) / (output - 1);
@@ -65,7 +65,7 @@ export function cubicWeight(distance: number, a: number): number {
   return d < 2 ? a * d ** 3 - 5 * a * d ** 2 + 8 * a * d - 4 * a : 0;
 }
 
-/** The weights of the input's places (columns) in the output's (rows), row-major; places outside count as the border's. */
+/** The weights of the input's positions (columns) in the output's (rows), row-major; positions outside count as the border's. */
 function weightMatrix(attributes: ResizeAttributes, input: number, output: number, scale: number): Float64Array {
   const { mode, coordinate_transformation_mode: coordinates, nearest_mode: nearest, cubic_coeff_a: a } = attributes;
   const weights = new Float64Array(output * input);
@@ -123,7 +123,7 @@ function alongAxis(matrix: Tensor, x: Tensor, axis: number): Tensor {
 const matrixOf = ({ weights, input, output }: AxisPlan, dtype: Tensor["dtype"]): Tensor =>
   constant(fromNumbers(dtype, [output, input], weights));
 
-/** The whole number of equal neighbours that every place becomes (nearest, enlarging), or undefined. */
+/** The whole number of equal neighbours that every element becomes (nearest, enlarging), or undefined. */
 function repeatsOf({ input, output, weights }: AxisPlan): number | undefined {
   const repeats = output / input;
   if (!Number.isInteger(repeats)) return undefined;
@@ -131,7 +131,7 @@ function repeatsOf({ input, output, weights }: AxisPlan): number | undefined {
   return repeats;
 }
 
-/** dy summed over the places that each place of x went to: the transposed matrix, or a plain sum over repeats. */
+/** dy summed over the positions that each position of x went to: the transposed matrix, or a plain sum over repeats. */
 function transposedAlong(plan: AxisPlan, dy: Tensor): Tensor {
   const repeats = repeatsOf(plan);
   if (repeats === undefined) return alongAxis(matrixOf(plan, dy.dtype).transpose(), dy, plan.axis);
@@ -140,7 +140,7 @@ function transposedAlong(plan: AxisPlan, dy: Tensor): Tensor {
 }
 
 /**
- * x at other lengths along `axes`: the nearest place, linear or cubic interpolation.
+ * x at other lengths along `axes`: the nearest position, linear or cubic interpolation.
  *
  * Source: ONNX 1.18, Resize 19, without region of interest and antialiasing.
  */

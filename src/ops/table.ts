@@ -102,7 +102,7 @@ export function opNamed(name: string): TableOp {
   return op;
 }
 
-/** The entry of a node that is no leaf. */
+/** The entry of a node that is not a leaf. */
 export const opOf = (node: Node): TableOp => opNamed(node.op);
 
 /** Cost of running a node once. The node must not be a leaf. */

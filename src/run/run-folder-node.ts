@@ -52,7 +52,7 @@ export async function createRun(
     const files = options.files ?? nodeFileSystem;
     // Once more: another process may have made a run here in between.
     const present = checkFree(path, options.overwrite === true);
-    // The config goes first: a folder without one is no run, so half a removal is no half run.
+    // The config goes first: a folder without one is not a run, so half a removal does not leave half a run.
     for (const name of [RUN_FILES.config, ...present]) await files.remove(join(path, name));
     await files.mkdir(join(path, RUN_FILES.checkpoints));
     await writeWhole(files, join(path, RUN_FILES.config), `${JSON.stringify(options.config, undefined, 2)}\n`);

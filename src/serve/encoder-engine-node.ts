@@ -19,7 +19,7 @@ import type { CallOptions, EmbedParams, EmbedResult, EngineCalls, EngineMethod, 
 import { ENGINE_LIMITS } from "./engine.js";
 import type { OpenEngineOptions, OwnedEngine } from "./model-engine-node.js";
 
-/** Compiles the mean of the states of tokens that are no padding. */
+/** Compiles the mean of the states of tokens that are not padding. */
 function compiled(model: BertModel, weights: ReadonlyMap<string, TensorData>, options: OpenEngineOptions): Promise<Executable> {
   const shape = [symbol("N"), symbol("T")];
   const [ids, mask] = [input("input_ids", shape, "int64"), input("attention_mask", shape, "int64")];
@@ -60,7 +60,7 @@ export class EncoderEngine implements OwnedEngine {
     };
   }
 
-  /** Opens a checkpoint's folder. ConfigError for one that is no encoder, or has no tokenizer. */
+  /** Opens a checkpoint's folder. ConfigError for one that is not an encoder, or has no tokenizer. */
   static async open(path: string, options: OpenEngineOptions = {}): Promise<EncoderEngine> {
     const { model, weights } = await loadPretrained(path);
     if (!(model instanceof BertModel)) throw new ConfigError(`${path}: expected BertModel, got ${model.constructor.name}`);

@@ -245,7 +245,7 @@ async function writeKserve(path: string, name: string, folder: string, version: 
   return ["model", "Containerfile", "kubernetes.yaml", "inference-service.yaml"];
 }
 
-/** Writes a model as a folder. Errors: ConfigError for a folder that is there already, and for what is no model; those of `openModel`. */
+/** Writes a model as a folder. Errors: ConfigError for a folder that is there already, and for what is not a model; those of `openModel`. */
 export async function writeRepository(
   path: string,
   folder: string,

@@ -201,7 +201,7 @@ export interface RouteAbout {
   readonly tag: string;
   readonly body?: ZodType;
   readonly response?: ZodType;
-  /** Type of answers that are no JSON. */
+  /** Type of answers that are not JSON. */
   readonly contentType?: string;
 }
 

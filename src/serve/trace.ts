@@ -13,7 +13,7 @@ export interface RequestTrace {
   end(route: string, status: number, facts: TraceFacts): void;
 }
 
-/** Begins traces; undefined where nobody records them. */
+/** Starts traces; undefined where nothing records them. */
 export interface Tracing {
   start(method: string, headers: Headers): RequestTrace | undefined;
 }

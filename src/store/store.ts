@@ -29,7 +29,7 @@ const withoutPassword = (where: string): string => where.replace(/^(\w+:\/\/[^:/
  * Opens a database and brings its tables to this version.
  *
  * `where` is the path of a SQLite file, which is made with its folder if there is none, or `postgres://…`.
- * Errors: a file that is no database; a server that does not answer; a database of a newer version.
+ * Errors: a file that is not a database; a server that does not answer; a database of a newer version.
  */
 export async function openStore(where: string): Promise<Store> {
   if (!isPostgres(where)) return storeOf(new Kysely<Tables>({ dialect: sqliteDialect(where) }), "sqlite", where);

@@ -7,7 +7,7 @@ import type { TokenFeatures } from "./token-features.js";
 /** A vocabulary as JSON keeps it: the known values of each slot. */
 export type FeatureVocabularyJson = readonly (readonly string[])[];
 
-/** Numbers of the features of tokens, slot by slot, as they were learnt from texts; 0 is padding, and each slot has a number for what is unknown. */
+/** Ids of the features of tokens, slot by slot, learned from texts; 0 is padding, and each slot has an id for unknown values. */
 export class FeatureVocabulary {
   readonly #slots: readonly ReadonlyMap<string, number>[];
   /** Rows that a table of vectors for the features needs. */

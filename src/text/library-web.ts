@@ -27,7 +27,7 @@ interface UnigramModel extends Model {
 }
 /** A decoder, with what of it is put right. */
 export interface LibraryDecoder {
-  /** Tokens that are no byte-level text. */
+  /** Tokens that are not byte-level text. */
   added_tokens: readonly { readonly content: string }[];
   /** Decoder for byte fallback. */
   text_decoder?: TextDecoder;

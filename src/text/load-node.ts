@@ -57,7 +57,7 @@ function specialTokens(text: string, where: string): SpecialTokens {
  * Loads a tokenizer: a `tokenizer.json`, or the folder that holds one; `tokenizer_config.json` beside it says which tokens pad,
  * begin and end.
  *
- * Errors: DataError if there is no such file; ConfigError if it is no tokenizer.
+ * Errors: DataError if there is no such file; ConfigError if it is not a tokenizer.
  *
  * @example
  * import { writeFile } from "node:fs/promises";

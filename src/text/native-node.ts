@@ -107,7 +107,7 @@ function expectLasting({ added_tokens }: TokenizerJson, rust: Rust.Tokenizer, wh
 /**
  * A tokenizer from a `tokenizer.json` (text or parsed), run by the Rust library where it is installed.
  *
- * Errors: ConfigError if it is no tokenizer.
+ * Errors: ConfigError if it is not a tokenizer.
  */
 export async function tokenizerFrom(
   json: unknown,

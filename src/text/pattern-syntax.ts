@@ -201,7 +201,7 @@ export class Sets {
   }
 }
 
-/** A pattern as a tree, and its sets of characters. SyntaxError for what is no pattern, or refers back to what was matched. */
+/** A pattern as a tree, and its sets of characters. SyntaxError for what is not a pattern, or refers back to what was matched. */
 export const parsePattern = (pattern: string): { readonly part: Part; readonly sets: Sets } => ({
   part: new PatternParser(pattern).parse(),
   sets: new Sets(pattern),

@@ -41,7 +41,7 @@ const textsOf = (input: TokenizerInput): readonly string[] => (typeof input === 
  *
  * The file's own truncation and padding settings are not followed: `maxLength` and `padTokens` decide.
  *
- * Errors: ConfigError for a file that is no tokenizer, or that the engine cannot run.
+ * Errors: ConfigError for a file that is not a tokenizer, or that the engine cannot run.
  */
 export class Tokenizer {
   readonly engine: TokenizerEngine;

@@ -128,7 +128,7 @@ class WebEngine implements TokenizerEngine {
 /**
  * A tokenizer from a `tokenizer.json` (text or parsed), run in JavaScript: in browsers, or where Node has no binary.
  *
- * Errors: ConfigError if it is no tokenizer, or uses a step that only the native engine knows.
+ * Errors: ConfigError if it is not a tokenizer, or uses a step that only the native engine knows.
  * Differs from the native engine: SentencePiece's precompiled table is approximated by NFKC; BPE with dropout drops nothing;
  * some hundred rare characters are punctuation, marks or format characters in one version of Unicode only.
  * Checked against: the native engine and Python's, ids and offsets, in tokenizer.test.ts.

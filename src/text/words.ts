@@ -1,5 +1,5 @@
 /**
- * @module Texts cut into words or characters, with their offsets, as corpora with a tag for each token have them. It is no tokenizer with a
+ * @module Texts cut into words or characters, with their offsets, as corpora with a tag for each token have them. It is not a tokenizer with a
  * vocabulary (`tokenizer.ts`): nothing is learned, and nothing is unknown.
  */
 

@@ -87,7 +87,7 @@ export const widened = (data: TensorData): TensorData =>
 /**
  * The `config.json` of a checkpoint's folder; undefined where the path is none, such as a run of Descent, which has one of another kind.
  *
- * Errors: ConfigError for one that is no JSON.
+ * Errors: ConfigError for one that is not JSON.
  */
 export async function pretrainedConfig(folder: string): Promise<Json | undefined> {
   const path = join(folder, "config.json");

@@ -49,7 +49,7 @@ export interface InitOptions {
 export type StepMetrics = Record<string, number> & { readonly loss: number };
 
 /**
- * Describes and owns at once: see `trainingStep` for the description alone. Whatever is asked of it is done in order, one thing at a time.
+ * The values of a training, and the step that changes them (`trainingStep` describes a step without values). Calls run in order, one at a time.
  *
  * @example
  * import { fromNumbers } from "descentjs";
@@ -178,7 +178,7 @@ export class TrainingState implements AsyncDisposable {
   /**
    * Runs one batch; every `accumulate`-th one (each, by default) updates the parameters. Steps that are not awaited wait for each other.
    *
-   * Errors: ConfigError, DTypeError or ShapeError for what is no batch; DataError for a label or an index out of range, with the example.
+   * Errors: ConfigError, DTypeError or ShapeError for what is not a batch; DataError for a label or an index out of range, with the example.
    */
   run(batch: BatchData): Promise<StepMetrics> {
     try {

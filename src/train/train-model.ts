@@ -97,7 +97,7 @@ export interface Columns extends DataParts {
   readonly encode?: (rows: Dataset) => Dataset;
 }
 
-/** The columns of data in memory. Errors: ConfigError where the target or the input cannot be told; DataError for a file that is no table. */
+/** The columns of data in memory. Errors: ConfigError where the target or the input cannot be told; DataError for a file that is not a table. */
 export async function memoryColumns(
   data: MemoryData,
   options: Pick<TrainOptions, "target" | "input" | "seed">,
@@ -355,7 +355,7 @@ async function summaryOf(
 /**
  * Trains a model of one input and one output, on data in memory or in a file of the page, on the best device that there is.
  *
- * Errors: ConfigError if columns cannot be told; ShapeError if the model does not fit the data; DataError for a file that is no table, and for a
+ * Errors: ConfigError if columns cannot be told; ShapeError if the model does not fit the data; DataError for a file that is not a table, and for a
  * label that the model has no output for; those of `fit`.
  *
  * @example

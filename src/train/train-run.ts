@@ -71,7 +71,7 @@ export interface TrainRunOptions {
   readonly watch?: (state: TrainingState) => Callback | Promise<Callback>;
 }
 
-/** A state and what the loop said of it. Owned: dispose the state. */
+/** A state, and the result of the loop that trained it. Owned: dispose the state. */
 export interface TrainedRun extends FitResult {
   readonly state: TrainingState;
 }

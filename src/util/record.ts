@@ -13,7 +13,7 @@ export function setOwn<T>(record: Record<string, T>, name: string, value: T): vo
   Object.defineProperty(record, name, { value, writable: true, enumerable: true, configurable: true });
 }
 
-/** Tells whether a value is an object that is no list. */
+/** Tells whether a value is an object that is not a list. */
 export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 

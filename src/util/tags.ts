@@ -26,7 +26,7 @@ const LETTERS: Readonly<Record<string, Prefix>> = { B: "B", I: "I", M: "I", E: "
 
 const OUTSIDE: Tag = { prefix: "O", label: "_" };
 
-/** A tag's letter in BIOES and its label; undefined if it is no tag of any scheme. */
+/** A tag's letter in BIOES and its label; undefined if it is not a tag of any scheme. */
 export function parseTag(tag: string): Tag | undefined {
   if (tag === "O") return OUTSIDE;
   const prefix = own(LETTERS, tag[0] ?? "");

@@ -12,7 +12,7 @@ import { defineVerb } from "../verb.js";
 
 const messagesSchema = z.array(z.object({ role: z.string(), content: z.string() })).min(1);
 
-/** A prompt as it stands, or from standard input. DataError for bytes that are no UTF-8. */
+/** A prompt as it stands, or from standard input. DataError for bytes that are not UTF-8. */
 async function readPrompt(given: string): Promise<string> {
   if (given !== "-") return given;
   const { decodeUtf8 } = await import("../../data/text/lines.js");

@@ -92,7 +92,7 @@ function throughTensors(
   return input === undefined || fitting.length > 1 ? undefined : { input, output };
 }
 
-/** The rewrite that takes layers out. ConfigError for a path that is no layer of the model. */
+/** The rewrite that takes layers out. ConfigError for a path that is not a layer of the model. */
 export const droppingLayers = (paths: readonly string[]): Rewrite => ({
   apply({ graph, paths: names }: NamedGraph): NamedGraph {
     const layers = findLayers(graph);

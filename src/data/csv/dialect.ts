@@ -153,7 +153,7 @@ export function joinedNames(groups: readonly string[], names: readonly string[])
 }
 
 /**
- * Tells whether the record under a header is no row: words over columns of numbers, none of which stands in the rows. Under a header with gaps, or with
+ * Tells whether the record under a header is not a row: words over columns of numbers, none of which stands in the rows. Under a header with gaps, or with
  * names that repeat, they are names; else units.
  */
 function underHeader(
@@ -247,7 +247,7 @@ function votesForHeader(cells: readonly string[], rest: readonly CsvRecord[]): b
 
 const isYear = (cell: string): boolean => /^(19|20)\d\d$/.test(cell);
 
-/** Tells whether numbers in the first record are years that name columns of other numbers: rising, and above values that are no years. */
+/** Tells whether numbers in the first record are years that name columns of other numbers: rising, and above values that are not years. */
 function namesYears(cells: readonly string[], rest: readonly CsvRecord[]): boolean {
   const numbers = cells.flatMap((cell, at) => (kindOf(cell) === "number" ? [at] : []));
   const rise = numbers.every((at, k) => k === 0 || Number(cells[at]) > Number(cells[numbers[k - 1] as number]));

@@ -209,7 +209,7 @@ const best = <T extends string>(names: readonly T[], weigh: (name: T) => number)
   names.map((name) => [name, weigh(name)] as const).reduce((a, b) => (b[1] > a[1] ? b : a))[0];
 
 /**
- * Guesses the encoding of bytes that are no UTF-8: a table of two bytes a character (GB 18030, Big5, Shift_JIS, EUC-KR, EUC-JP) where nearly all pairs
+ * Guesses the encoding of bytes that are not UTF-8: a table of two bytes a character (GB 18030, Big5, Shift_JIS, EUC-KR, EUC-JP) where nearly all pairs
  * are frequent characters of it, and otherwise the alphabet whose letters stand where letters stand, which is Windows-1252 in case of doubt.
  */
 export function guessEncoding(bytes: Uint8Array): string {

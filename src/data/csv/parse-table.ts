@@ -87,7 +87,7 @@ function rowsOf(records: readonly CsvRecord[], names: readonly string[], where: 
 /**
  * Reads a CSV or TSV file that lies in memory, in a page or in Node; what its cells mean is learned from all of them.
  *
- * Errors: DataError for what is no table, with the row; ConfigError for options.
+ * Errors: DataError for what is not a table, with the row; ConfigError for options.
  *
  * @example
  * import { parseTable } from "descentjs/data";

@@ -1,5 +1,5 @@
 /**
- * @module Lines of a table that are no rows of it: the header once more, empty lines, sums of other rows, footnotes behind the last row. What shows itself as
+ * @module Lines of a table that are not rows of it: the header once more, empty lines, sums of other rows, footnotes behind the last row. What shows itself as
  * such is left out, and said.
  */
 import { fileRow } from "../column.js";

@@ -195,7 +195,7 @@ const YOLO_LINE = /^\s*\d+(\s+-?[\d.]+(e-?\d+)?){4,}\s*$/im;
 async function labelsBeside(tree: FileTree): Promise<string[]> {
   const images = new Set(tree.names.filter((name) => IMAGE_FILE.test(name)).map((name) => name.replace(/\.[^.]*$/, "")));
   const beside = tree.names.filter((name) => /\.txt$/i.test(name) && images.has(name.replace(/\.txt$/i, "")));
-  // An image of class "1" with a text about it is no annotation.
+  // An image of class "1" with a text about it is not an annotation.
   for (const name of beside) if (YOLO_LINE.test(await textOf(tree, name, () => undefined))) return beside;
   return [];
 }

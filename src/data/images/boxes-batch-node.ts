@@ -23,7 +23,7 @@ interface Fitted {
 const KEPT_BYTES = 512 * 2 ** 20;
 const kept = new WeakMap<Dataset, Map<number, Fitted>>();
 
-/** Rows of a part that are no padding. */
+/** Rows of a part that are not padding. */
 function boxesOf(dataset: Dataset, row: number): BoxRow[] {
   const { data, shape } = dataset.tensor("boxes");
   const [, most = 0, columns = BOX_COLUMNS] = shape;

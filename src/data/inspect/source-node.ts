@@ -199,7 +199,7 @@ async function fileRelation(path: string, scratch: Scratch, options: SourceOptio
   return { ...relation, notes: [...seen, ...table.notes, ...left] };
 }
 
-/** A source that is no table file: a known data set, tagged texts, a folder of texts. */
+/** A source that is not a table file: a known data set, tagged texts, a folder of texts. */
 async function loadedRelations(spec: string, scratch: Scratch, options: SourceOptions): Promise<[string, Relation][]> {
   const { train, validation, test, notes, roles } = await loadData(spec, { ...options, testFraction: 0, validationFraction: 0 });
   if (roles.image !== undefined) throw new DataError(`${spec}: expected a table or texts, got images`);
@@ -212,7 +212,7 @@ async function loadedRelations(spec: string, scratch: Scratch, options: SourceOp
   return found;
 }
 
-/** The table files of a folder by their parts; undefined where there are none, or several that are no parts. */
+/** The table files of a folder by their parts; undefined where there are none, or several that are not parts. */
 export async function tablesIn(folder: string): Promise<[string, string][] | undefined> {
   const tables = (await namesIn(folder)).filter(isTableName);
   if (tables.length === 1) return [["all", join(folder, tables[0] as string)]];

@@ -256,7 +256,7 @@ function detailsOf(
   return { top: top.slice(0, SHOWN_VALUES) };
 }
 
-/** Findings that only some columns need: values that are no numbers or dates, and those far out, in one more pass. */
+/** Findings that only some columns need: values that are not numbers or dates, and those far out, in one more pass. */
 async function withDetails(
   connection: DuckDBConnection,
   { from, columns }: TableSource,

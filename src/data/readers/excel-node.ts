@@ -186,7 +186,7 @@ const recordOf = ({ cells, line }: Row): CsvRecord => ({ fields: cells.map((cell
 /**
  * Opens a sheet of a workbook.
  *
- * Errors: DataError for what is no workbook, for several sheets where none is chosen, and for formulas that were never computed; ConfigError for a
+ * Errors: DataError for what is not a workbook, for several sheets where none is chosen, and for formulas that were never computed; ConfigError for a
  * sheet that is not there.
  */
 export async function openExcel(path: string, options: ExcelOptions): Promise<RawTable> {

@@ -7,7 +7,7 @@ import { quoteText } from "./columns-node.js";
 import type { Access } from "./access.js";
 import { rowsOf, withConnection } from "./duckdb-node.js";
 
-/** A text that begins as a query does. */
+/** Tells whether a text begins as a query does. */
 export const isQuery = (text: string): boolean => /^\s*(select|with|from)\s/i.test(text);
 
 /** A query made ready: its text, and what it names. */

@@ -103,7 +103,7 @@ const FOREIGN: readonly (readonly [begin: RegExp, what: string])[] = [
 /** The name of the stream in which Excel puts what is encrypted, UTF-16. */
 const ENCRYPTED = Buffer.from("EncryptedPackage", "utf16le");
 
-/** Errors: DataError if a file begins as one that is no table, whatever its name says. */
+/** Errors: DataError if a file begins as one that is not a table, whatever its name says. */
 export async function refuseForeign(path: string, head: Uint8Array): Promise<void> {
   const begin = new TextDecoder("latin1").decode(head.subarray(0, 4096)).replace(/^ï»¿/, "");
   if (/^ÐÏ.à/s.test(begin) && Buffer.from(await readFileBytes(path)).includes(ENCRYPTED))

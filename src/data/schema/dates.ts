@@ -179,7 +179,7 @@ export function readDate(text: string, order: DateOrder, short?: ShortForm): num
   return a.length === 2 && c.length === 2 ? instant(fullYear(a), Number(b), Number(c), time) : undefined;
 }
 
-/** The orders that a text is a date in; undefined where its order is seen; empty for what is no date. */
+/** The orders that a text is a date in; undefined where its order is seen; empty for what is not a date. */
 export function possibleOrders(text: string): readonly DateOrder[] | undefined {
   if (!NUMBERS.test(text)) return certainDate(text) === undefined ? [] : undefined;
   return ORDERS.filter((order) => readDate(text, order) !== undefined);

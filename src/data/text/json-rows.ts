@@ -88,7 +88,7 @@ function rowsIn(content: string): readonly unknown[] | undefined {
   }
 }
 
-/** Errors: DataError, with the place, for text that is no JSON or nests too deep. */
+/** Errors: DataError, with the place, for text that is not JSON or nests too deep. */
 export function* jsonRows(content: string, where: string): Generator<JsonRow> {
   const rows = rowsIn(content);
   if (rows !== undefined) {

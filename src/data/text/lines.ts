@@ -9,7 +9,7 @@ const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /**
  * The text of a file. A mark at its beginning (U+FEFF) is left out.
  *
- * Errors: DataError, with the line, if the bytes are no UTF-8.
+ * Errors: DataError, with the line, if the bytes are not UTF-8.
  */
 export function decodeUtf8(bytes: Uint8Array, where: string, remedy = "save the file as UTF-8"): string {
   try {

@@ -105,7 +105,7 @@ export const hasSpans = (row: unknown): boolean => {
   });
 };
 
-/** Reads texts with spans from JSON: a list, or an object a line. Errors: those of `parseSpanRows`, and for text that is no JSON. */
+/** Reads texts with spans from JSON: a list, or an object a line. Errors: those of `parseSpanRows`, and for text that is not JSON. */
 export const parseSpanLines = (content: string, where: string, options: SpanLinesOptions = {}): ReadTexts =>
   parseSpanRows(jsonRows(content, where), where, options);
 

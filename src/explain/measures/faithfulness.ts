@@ -18,7 +18,7 @@ import type { Settings } from "../method.js";
 import type { MeasureContext, MeasureSettings } from "./measure.js";
 import { MEASURE_NAMES, MEASURES, type MeasureName } from "./table.js";
 
-/** Options of measuring how far to believe an explanation. */
+/** Options of the measures of faithfulness. */
 export interface FaithfulnessOptions extends Partial<MeasureSettings> {
   /** Which measures; left out, all of them. */
   readonly measures?: readonly MeasureName[];

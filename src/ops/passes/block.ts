@@ -24,7 +24,7 @@ import { blockedDepthwiseInputGradient, blockedInputGradient } from "../blocked-
 import { blockedStemGradient } from "../blocked-stem-gradient.js";
 import { blockedDepthwiseGradient, blockedWeightGradient } from "../blocked-weight-gradient.js";
 import type { ConvAttributes } from "../conv-op.js";
-import { MANY_PLACES } from "../convolution.js";
+import { MANY_TAPS } from "../convolution.js";
 import { blockedMaxPool, blockedMaxPoolGradient, canPoolBlocks } from "../blocked-max-pool.js";
 import { emitOne } from "../op.js";
 import type { PoolAttributes } from "../pool-op.js";
@@ -160,7 +160,7 @@ class Blocking {
     const { group, ...window } = node.attributes as ConvAttributes;
     const c = x.shape[1] as number;
     const isDepthwise = group === c && group === dy.shape[1];
-    if (sizeOf(window.kernel_shape) > MANY_PLACES) return undefined;
+    if (sizeOf(window.kernel_shape) > MANY_TAPS) return undefined;
     if (group === 1 && c < this.#block && this.#fits(dy) && isStatic(x.shape)) {
       // From plain dy, rows that have to be filled up as well cost more than the product of matrices (MNIST: 0.48 against 0.40 ms).
       if (!this.#twins.has(dy) && (dy.shape[3] as number) % this.#block !== 0) return undefined;
@@ -181,13 +181,13 @@ class Blocking {
   #maxPool(node: Node, x: Tensor): readonly Tensor[] | undefined {
     const xb = this.#twins.get(x);
     const attributes = node.attributes as PoolAttributes;
-    const [y, places] = node.outputs as readonly [Tensor, Tensor];
+    const [y, indices] = node.outputs as readonly [Tensor, Tensor];
     if (xb === undefined || !canPoolBlocks(attributes, x, y)) return undefined;
     const pooled = blockedMaxPool(xb, attributes);
     const [plain] = this.#plain(pooled.y) as [Tensor];
     this.#pooled.set(plain, { x: xb, ...pooled });
     // Left out of the graph where only the gradient read them.
-    return [plain, createNode("MaxPool", [x], attributes, node.outputs, node.scope).outputs[places.index] as Tensor];
+    return [plain, createNode("MaxPool", [x], attributes, node.outputs, node.scope).outputs[indices.index] as Tensor];
   }
 
   #maxPoolGradient(node: Node, [dy, , y]: readonly [Tensor, Tensor, Tensor, Tensor]): readonly Tensor[] | undefined {

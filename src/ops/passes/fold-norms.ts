@@ -10,7 +10,7 @@ import { countUses } from "./fuse.js";
 
 type Inputs = readonly (Tensor | null)[];
 
-/** Nodes whose results hang on known numbers alone. Shapes play no part. */
+/** Nodes whose results depend only on known values. Shapes play no part. */
 export function fixedNodes(graph: Graph, isKnown: (t: Tensor) => boolean): ReadonlySet<Node> {
   const fixed = new Set<Node>();
   for (const node of graph.nodes) {

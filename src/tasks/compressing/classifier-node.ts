@@ -16,7 +16,7 @@ const CLASSIFIER = "BertForSequenceClassification";
 const LONGEST = 512;
 
 /**
- * Opens a classifier of texts; undefined for what is no checkpoint's folder.
+ * Opens a classifier of texts; undefined for what is not a checkpoint's folder.
  *
  * Errors: ConfigError for a checkpoint of another class, or one without labels.
  */

@@ -19,7 +19,7 @@ import type { View, ViewParts } from "../view.js";
 const NO_CATEGORY = 1;
 
 /** The input with the position to explain in each row. */
-const PLACES = "asked places";
+const POSITIONS = "asked positions";
 
 /** Weights of the model. */
 export const valuesOf = ({ model, weights }: TrainedModel): Map<Tensor, TensorData> =>
@@ -144,7 +144,7 @@ export function explainedGraph(
       `explain: expected a task with one score for each label, got ${task.name}, which has scores at each position`,
     );
   const part = asked ?? {};
-  const place = part.positions === undefined ? {} : { [PLACES]: { dtype: "int32", shape: [1] } as const };
+  const place = part.positions === undefined ? {} : { [POSITIONS]: { dtype: "int32", shape: [1] } as const };
   const types = Object.entries({ ...task.inputs(context, 1), ...place }).map(
     ([name, { dtype, shape }]) => [name, { dtype, shape: sizes[name]?.shape ?? shape }] as const,
   );
@@ -158,7 +158,7 @@ export function explainedGraph(
   const together = (x: Tensor, others: Tensors): Tensor => {
     const given = tensors(x.shape[0] ?? 1, others);
     const outputs = explained.outputs?.(model, x, given, context) ?? task.outputs(model, x, given, context);
-    const at = given[PLACES];
+    const at = given[POSITIONS];
     return resolveForUse({ scores: explained.scores(outputs, info, { ...part, at }) }).scores;
   };
   const forward = orMapped(together);
@@ -201,11 +201,11 @@ export async function explainableRows(
   explainedOf(trained);
   const base: TaskContext<TaskInfo> = { info, use: "eval", options: {} };
   const encoded = await batchOf(task, base, examples);
-  const places = asked?.positions;
+  const positions = asked?.positions;
   const batch: Batch =
-    places === undefined
+    positions === undefined
       ? encoded
-      : { ...encoded, [PLACES]: { dtype: "int32", shape: [places.length], data: Int32Array.from(places) } };
+      : { ...encoded, [POSITIONS]: { dtype: "int32", shape: [positions.length], data: Int32Array.from(positions) } };
   // Gradients through recurrences and slices need known lengths.
   const [first = ""] = Object.keys(task.inputs(base, 1));
   const length = task.buckets === undefined ? undefined : batch[first]?.shape[1];

@@ -271,7 +271,7 @@ function rowNames({ task, info }: TrainedModel, rows: Dataset, count: number): s
  * Finds the training examples behind answers: those on which training steps raised an answer most, and those on which they lowered it.
  *
  * Uses all checkpoints that the run kept (`--keep-checkpoints`) and all parameters of the model, without approximation.
- * Errors: ConfigError for a model that is no run, or that predicts neither a class nor a quantity; those of loading the training data.
+ * Errors: ConfigError for a model that is not a run, or that predicts neither a class nor a quantity; those of loading the training data.
  * Cost: for each checkpoint and input, about three forward passes over the training examples.
  * Source: Pruthi et al. 2020, arXiv:2002.08484 (TracInCP).
  */

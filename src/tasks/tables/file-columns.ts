@@ -140,7 +140,7 @@ export const fileRows = (inputs: readonly FileInput[]): FileReader => ({
 /**
  * Rows with their targets as examples of a file: its columns, and `label`, the place among its classes, or `target`, the quantity, behind them.
  *
- * Errors: DataError for data without a column to predict, for columns that are not the file's, and for a label that is no class of its.
+ * Errors: DataError for data without a column to predict, for columns that are not the file's, and for a label that is not a class of its.
  */
 export function fileExamples(
   inputs: readonly FileInput[],

@@ -43,7 +43,7 @@ export const prefixWidth = ({ outputs }: Pick<FilePrefix, "outputs">): number =>
 /**
  * Opens the engine on a file's first part, and finds how wide its outputs are.
  *
- * Errors: ConfigError for inputs that are no columns of a table, and outputs that are no floats.
+ * Errors: ConfigError for inputs that are not columns of a table, and outputs that are not floats.
  */
 export async function prefixOf(model: ModelProto, where: string): Promise<FilePrefix> {
   const onnx = new OnnxModel(encodeModel(model), { where });

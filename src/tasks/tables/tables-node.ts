@@ -26,7 +26,7 @@ interface ReadRows {
   readonly data: Dataset;
   readonly where: string;
   readonly badRows: number;
-  /** Findings about the file: how it is read, and lines that are no rows. */
+  /** Findings about the file: how it is read, and lines that are not rows. */
   readonly notes?: readonly string[];
 }
 

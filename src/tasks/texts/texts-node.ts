@@ -119,7 +119,7 @@ export const textInputsFrom =
     return { examples: await model.task.encode(rows, model.info), ...rest };
   };
 
-/** The text of the `tokenizer.json` that `--tokenizer` names; nothing where that is no file or folder. */
+/** The text of the `tokenizer.json` that `--tokenizer` names; nothing where that is not a file or folder. */
 async function tokenizerFile({ tokenizer }: Pick<TaskOptions, "tokenizer">): Promise<Pick<TaskOptions, "tokenizer">> {
   if (tokenizer === undefined || Object.hasOwn(TOKENIZERS, tokenizer)) return {};
   const isThere = await stat(tokenizer).then(

@@ -33,7 +33,7 @@ export interface TrainingRequest {
   readonly resumed?: Resumed | undefined;
 }
 
-/** Reports notes, and ends the training. */
+/** Receives notes, and can end the training. */
 export interface SetupContext {
   readonly note: (text: string) => void;
   /** Changes the data once they are loaded: a twin of a model learns from others. */

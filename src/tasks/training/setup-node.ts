@@ -32,7 +32,7 @@ import type { TrainTaskOptions } from "./training-options.js";
 import { checkOptions, SEED, taskOptions } from "./training-options.js";
 import { notFeatures, weighted } from "./weighted.js";
 
-/** Everything that a run is made of, decided. */
+/** Everything that a run needs, settled before it starts. */
 export interface TrainingSetup extends Pick<Schedule, "batchSize" | "totalSteps" | "evaluateEvery" | "parallel" | "passSize"> {
   readonly task: AnyTask;
   readonly modelName: string;

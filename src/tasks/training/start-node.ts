@@ -229,7 +229,7 @@ async function fromRun(path: string, task: AnyTask, note: (text: string) => void
 /**
  * Opens what `--init` names.
  *
- * Errors: DataError for files that cannot be read; ConfigError for what is no start of this task: an architecture that is not supported, tensors that do
+ * Errors: DataError for files that cannot be read; ConfigError for what is not a start of this task: an architecture that is not supported, tensors that do
  * not fit `config.json` (each is named), a tokenizer with more tokens than the embedding.
  */
 export async function openStart(

@@ -46,7 +46,7 @@ function withExampleWeights(
 /**
  * Adds what `--class-weights` and `--weight-column` ask for to prepared data; the weights of examples hold for the training part alone.
  *
- * Errors: ConfigError, DataError for classes that are not there, and for what is no weight.
+ * Errors: ConfigError, DataError for classes that are not there, and for what is not a weight.
  */
 export function weighted(prepared: Prepared<TaskInfo>, data: LoadedData, options: TaskOptions): Prepared<TaskInfo> {
   const { classWeights, weightColumn } = options;
@@ -54,7 +54,7 @@ export function weighted(prepared: Prepared<TaskInfo>, data: LoadedData, options
   return weightColumn === undefined ? classed : withExampleWeights(classed, data, weightColumn);
 }
 
-/** Columns that are no features: those that the user leaves out, and the weights. */
+/** Columns that are not features: those that the user leaves out, and the weights. */
 export const notFeatures = (ignored: readonly string[] | undefined, { weightColumn }: TaskOptions): readonly string[] => [
   ...(ignored ?? []),
   ...(weightColumn === undefined ? [] : [weightColumn]),

@@ -20,7 +20,7 @@ export interface ExamplesOptions extends TableReading {
   readonly data: string;
   readonly labelColumn?: string;
   readonly textColumn?: string;
-  /** Columns that are no inputs of a file: a run knows its own. */
+  /** Columns that are not inputs of a file: a run knows its own. */
   readonly ignoreColumn?: readonly string[];
   readonly skipBadRows?: boolean;
   readonly repair?: boolean;

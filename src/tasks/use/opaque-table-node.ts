@@ -42,7 +42,7 @@ const IN_UNITS = { targetMean: 0, targetDeviation: 1 };
 
 type Named = Readonly<Record<string, TensorData | StringData>>;
 
-/** A graph as explainers take it. Probabilities that are no softmax's have their logarithms as scores, whose softmax they are. */
+/** A graph as explainers take it. Probabilities that are not softmax's have their logarithms as scores, whose softmax they are. */
 function traced({ forward, values, isOutput }: TableGraph, areProbabilities: boolean): Partial<Explainable> {
   if (!areProbabilities || !isOutput) return { values, forward };
   const remarks = ["Scores: logarithms of the file's probabilities."];

@@ -38,7 +38,7 @@ import type { Answer, AnyTask, ColumnTypes, Measurement, Outputs, TaskContext, T
 import type { TrainedModel as Trained, UseOptions } from "../trained-model.js";
 import { textByText } from "../shared/windows.js";
 
-/** Beside the checkpoints of a run whose graph was imported. */
+/** The file, beside the checkpoints, of a run whose graph was imported. */
 export const GRAPH_FILE = "graph.onnx";
 
 /** The checkpoint that a run is used from. */

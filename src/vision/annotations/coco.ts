@@ -209,7 +209,7 @@ const areaIn = (outline: Outline): number =>
     }, 0),
   );
 
-/** A file that `parseCoco` reads to the same classes, boxes and outlines; ids count from 1. DataError for a label that is no class. */
+/** A file that `parseCoco` reads to the same classes, boxes and outlines; ids count from 1. DataError for a label that is not a class. */
 export function writeCoco({ classes, annotations }: CocoFile): string {
   const categories = new Map(classes.map((name, k) => [name, k + 1]));
   let count = 0;

@@ -43,7 +43,7 @@ const fileSchema = z.object({
 
 const isList = (path: string): boolean => path === "annotation.object";
 
-/** The boxes of one file. DataError, naming `where`, if it is no XML; ConfigError, naming the field, if it is no annotation. */
+/** The boxes of one file. DataError, naming `where`, if it is not XML; ConfigError, naming the field, if it is not an annotation. */
 export function parseVoc(xml: string, where: string): Annotation {
   const { filename, size, object } = parseWith(fileSchema, parseXml(xml, where, { isList }), where).annotation;
   const { width = 0, height = 0 } = size ?? {};

@@ -9,7 +9,7 @@ export interface XmlOptions {
   readonly attributes?: boolean;
 }
 
-/** Parses a file. DataError, naming `where`, if it is no XML or declares entities. */
+/** Parses a file. DataError, naming `where`, if it is not XML or declares entities. */
 export function parseXml(xml: string, where: string, { isList, attributes = false }: XmlOptions): unknown {
   if (/<!ENTITY/i.test(xml)) throw new DataError(`${where}: expected XML without entities of its own, got some`);
   const parser = new XMLParser({

@@ -25,7 +25,7 @@ const MOST_CHARACTERS = 200;
 
 const shorten = (text: string): string => (text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text);
 
-/** The boxes of one file, in pixels; with `outlines` also the corners of outlines. DataError, naming `where` and the line, for what is no box. */
+/** The boxes of one file, in pixels; with `outlines` also the corners of outlines. DataError, naming `where` and the line, for what is not a box. */
 export function parseYolo(
   text: string,
   classes: readonly string[],
@@ -59,7 +59,7 @@ export function parseYolo(
   });
 }
 
-/** A file that `parseYolo` reads to the same boxes and outlines, to so many digits of the image's size. DataError for a label that is no class. */
+/** A file that `parseYolo` reads to the same boxes and outlines, to so many digits of the image's size. DataError for a label that is not a class. */
 export function writeYolo(
   boxes: readonly AnnotatedBox[],
   classes: readonly string[],

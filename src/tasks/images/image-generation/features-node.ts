@@ -84,7 +84,7 @@ async function areEqual(images: Dataset, fetcher: BatchFetcher | undefined): Pro
   return true;
 }
 
-/** Copies what a run needs to be used. ConfigError if it is no classifier of images of this size. */
+/** Copies what a run needs to be used. ConfigError if it is not a classifier of images of this size. */
 async function copyClassifier(run: string, path: string, info: GenerationInfo): Promise<void> {
   const folder = await openRun(splitRunPath(run).run);
   const config = await folder.config();

@@ -49,7 +49,7 @@ export const galleryOf = (run: string): string => join(splitRunPath(run).run, "g
 
 const texts = z.array(z.string());
 
-/** Errors: DataError if it is no gallery; ConfigError if another model made it. */
+/** Errors: DataError if it is not a gallery; ConfigError if another model made it. */
 export async function readGallery(path: string, model: TrainedModel): Promise<Gallery> {
   const { tensors, metadata } = await loadSafetensors(path);
   const embeddings = tensors.get("embeddings");

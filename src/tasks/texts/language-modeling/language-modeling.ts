@@ -33,7 +33,7 @@ const windowWidth = ({ maxLength, masked }: Pick<LanguageInfo, "maxLength" | "ma
   maxLength - (masked?.around.length ?? 0);
 
 /**
- * Tokens [N, T] and what is no padding → logits [N, T, V]; of a masked model [M, V] where the batch gives the positions. Vectors in place of the
+ * Tokens [N, T] and what is not padding → logits [N, T, V]; of a masked model [M, V] where the batch gives the positions. Vectors in place of the
  * tokens' embeddings may be given.
  */
 export function languageLogits(model: Module, batch: Tensors, inputsEmbeds?: Tensor): Tensor {

@@ -44,8 +44,8 @@ export async function viewOfRole(
   const info = model.info as TaggingInfo;
   const search = examples.select([row]);
   const given = labelledTextAt(search, 0);
-  const places = tokenOffsetsOf(given, "words");
-  const words = places.map(([start, end]) => given.text.slice(start, end));
+  const offsets = tokenOffsetsOf(given, "words");
+  const words = offsets.map(([start, end]) => given.text.slice(start, end));
   const predicate = await predicateAsked(model, search, words, question);
   const example = roleRows(argumentRows(given, 0, [predicate]), info);
   const isArgument = (tag: number): boolean => parseTag(info.tags[tag] as string)?.label !== PREDICATE;
@@ -53,7 +53,7 @@ export async function viewOfRole(
   return {
     name,
     example,
-    input: { kind: "text", text: given.text, offsets: places.flat() },
+    input: { kind: "text", text: given.text, offsets: offsets.flat() },
     parts: { names: words, partOf: Int32Array.from(words.keys()) },
     asked: { position: word },
     target: tag,

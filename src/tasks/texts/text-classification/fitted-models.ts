@@ -29,7 +29,7 @@ function tokensOf(rows: Dataset): TokenRows {
   return { ids: toNumbers(ids), width: ids.shape[1] ?? 1, lengths };
 }
 
-/** Ids that are no words: marks of the tokenizer, and what it does not know. */
+/** Ids that are not words: marks of the tokenizer, and what it does not know. */
 async function marksOf(info: TextClassInfo): Promise<ReadonlySet<number>> {
   const { specialIds } = await tokenizerOf(info);
   return new Set([info.padId, ...specialIds]);

@@ -8,7 +8,7 @@ export interface TextClassInfo extends TextInfo {
   readonly classes: readonly string[];
   /** Whether a text may have several of the classes, or none. */
   readonly multiLabel: boolean;
-  /** The separator of labels in one cell, where they are no JSON list. */
+  /** The separator of labels in one cell, where they are not a JSON list. */
   readonly labelSeparator?: string;
   /** The column of texts, or several with commas between them, whose texts are read one after another. */
   readonly textColumn: string;
