@@ -28,7 +28,11 @@ export const predictedSchema = z.object({
 });
 
 export const explainSchema = predictSchema.extend({
-  method: z.string().max(60).optional().meta({ description: "a method of descent explain --method; if left out, one that suits the model" }),
+  method: z
+    .string()
+    .max(60)
+    .optional()
+    .meta({ description: "a method of descent explain --method; if left out, one that suits the model" }),
   target: z.string().max(200).optional().meta({ description: "the label to explain; if left out, the likeliest" }),
   samples: z.number().int().min(1).optional(),
   seed: z.number().int().min(0).optional(),

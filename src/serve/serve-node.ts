@@ -12,7 +12,7 @@ import { descentVersion } from "../util/version-node.js";
 import { createHandler } from "./app.js";
 import type { EngineLimits } from "./engine.js";
 import { EnginePool, type ModelSpec } from "./engine-pool-node.js";
-import { type LogLevel, NodeObserver } from "./observe-node.js";
+import { type LogLevel, NodeObserver } from "./logs-metrics-node.js";
 import type { HttpLimits } from "./route.js";
 import { openTracing } from "./traces-node.js";
 

@@ -1,6 +1,6 @@
 /** @module The Chinese documents: full-width punctuation in prose, and one term for one thing, as the glossary has it. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { documents, ROOT } from "./markdown.js";
@@ -41,7 +41,30 @@ test("punctuation in Chinese prose is full-width", () => {
   assert.deepEqual(found, []);
 });
 
-test("the Chinese documents use the glossary's term for each thing", () => {
+/** Strings with Chinese in them: words of reports, charts and pages. Inserted values are left out. */
+function stringsOf(file: string): { line: number; text: string }[] {
+  const quoted = new RegExp(`(["'\`])((?:(?!\\1).)*${HAN}(?:(?!\\1).)*)\\1`, "gu");
+  return readFileSync(join(ROOT, file), "utf8")
+    .split("\n")
+    .flatMap((raw, i) =>
+      [...raw.matchAll(quoted)].map(([, , text = ""]) => ({ line: i + 1, text: text.replaceAll(/\$\{[^}]*\}/g, "x") })),
+    );
+}
+
+const CODE = ["src", join("studio", "src")].flatMap((folder) =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => /\.tsx?$/.test(name) && !name.includes(".test."))
+    .map((name) => join(folder, name)),
+);
+
+test("Chinese words in reports and pages have full-width punctuation", () => {
+  const strings = CODE.flatMap((file) => stringsOf(file).map(({ line, text }) => ({ at: `${file}:${line}`, text })));
+  assert.ok(strings.length > 100);
+  const found = strings.filter(({ text }) => HALF_WIDTH.test(text.replaceAll(FORMULA, "x")));
+  assert.deepEqual(found, []);
+});
+
+test("the Chinese documents use the glossary's term for each thing, and so do reports and pages", () => {
   const rows = readFileSync(join(ROOT, GLOSSARY), "utf8")
     .split("\n")
     .filter((line) => line.startsWith("| "))
@@ -54,4 +77,6 @@ test("the Chinese documents use the glossary's term for each thing", () => {
     ),
   );
   assert.deepEqual(found, []);
+  const said = CODE.flatMap((file) => stringsOf(file).filter(({ text }) => avoided.some((term) => text.includes(term))));
+  assert.deepEqual(said, []);
 });

@@ -72,6 +72,19 @@ const LOOKED_FOR: readonly { readonly what: string; readonly guesses: readonly R
   { what: "ASHA", guesses: [/asha|halving/, /sweep\/schedule/], holds: /export function successiveHalving/ },
   { what: "MinHash", guesses: [/minhash/, /near-duplicates/], holds: /export function nearDuplicates/ },
   { what: "what processes of a training share", guesses: [/train\/shared/], holds: /export class SharedUpdates/ },
+  { what: "Prometheus metrics", guesses: [/prometheus/, /serve\/.*metrics/], holds: /from "prom-client"/ },
+  { what: "AdaRound", guesses: [/adaround/], holds: /export async function reconstructed/ },
+  { what: "the range test of the learning rate", guesses: [/range-test/], holds: /export async function findLearningRate/ },
+  { what: "operating points", guesses: [/operating-point/], holds: /export function operatingPoints/ },
+  { what: "quantization-aware training", guesses: [/qat/, /quantize\/aware/], holds: /LSQ/ },
+  { what: "RAPL counters", guesses: [/rapl/, /cost\/energy/], holds: /powercap/ },
+  { what: "Sobol sequences", guesses: [/sobol/], holds: /export class Sobol|export function sobol/ },
+  { what: "channels that are pruned together", guesses: [/prune\/groups/], holds: /export interface .*Group/ },
+  { what: "passwords of annotators", guesses: [/password/, /label\/accounts/], holds: /export async function hashPassword/ },
+  { what: "server-sent events", guesses: [/server-sent|sse\b/, /event-stream/], holds: /text\/event-stream/ },
+  { what: "tool calls of a language model", guesses: [/tool-call/], holds: /export function toolCallsIn/ },
+  { what: "a rank that dies", guesses: [/heartbeat/, /parallel\/watch\.ts/], holds: /export class RankWatch/ },
+  { what: "compiled graphs of a training step", guesses: [/compiled-step/], holds: /export class CompiledSteps/ },
 ];
 
 const sources = readdirSync("src", { withFileTypes: true, recursive: true })

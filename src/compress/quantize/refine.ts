@@ -13,7 +13,7 @@ import { outputRows, widthsOf } from "../layers.js";
 import type { BlockedWeights, BlockOptions } from "./blocks.js";
 import { gptq } from "./gptq.js";
 import { momentsOf } from "./moments.js";
-import { reconstructed } from "./reconstruct.js";
+import { reconstructed } from "./adaround-brecq.js";
 import { layerFile } from "./operator-times.js";
 import type { QuantizeData, QuantizeOptions, Refinement } from "./options.js";
 import { onlyUse } from "./options.js";

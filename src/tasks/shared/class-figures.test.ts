@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromNumbers } from "../../graph/index.js";
-import { ClassFigures, operatingPoints } from "./class-figures.js";
+import { ClassFigures } from "./class-figures.js";
+import { operatingPoints } from "./operating-points.js";
 import { ClassificationMeasurement } from "./classification.js";
 
 test("operating points: the best F1, and the most of one where the other is at least 0.9", () => {

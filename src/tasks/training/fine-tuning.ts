@@ -53,8 +53,7 @@ export function adaptersFor(
     if (stray !== undefined) throw new ConfigError(`${stray}: expected --lora RANK as well, got none`);
     return undefined;
   }
-  if (start === undefined)
-    throw new ConfigError("--lora: expected --init with a trained model to adapt, got none");
+  if (start === undefined) throw new ConfigError("--lora: expected --init with a trained model to adapt, got none");
   return lora({
     rank,
     ...defined({ alpha, dropout }),

@@ -19,7 +19,7 @@ import type { AnyTask, Buckets, Prepared, TaskContext, TaskInfo, TaskOptions, Te
 import type { ModelFile, PretrainedInfo } from "../use/model.js";
 import { fineTuningDefaults, GRAPH_DEFAULTS, modelOf } from "../use/model.js";
 import { adaptersFor, fineTuned, trainedNote } from "./fine-tuning.js";
-import type { RangeTest } from "./found-settings-node.js";
+import type { RangeTest } from "./lr-range-test-node.js";
 import { makeOptimizer } from "./optimizer.js";
 import { putNormsBack } from "./put-norms-node.js";
 import type { Resumed, SetupContext, TrainingRequest } from "./read-data-node.js";
@@ -199,7 +199,8 @@ async function findSettings(
     throw new ConfigError(
       `${findsSize ? "--batch-size auto" : "--lr find"}: expected one process, got ${context.group?.size} ranks; give a number`,
     );
-  const { findBatchSize, findLearningRate } = await import("./found-settings-node.js");
+  const { findBatchSize } = await import("./batch-size-search-node.js");
+  const { findLearningRate } = await import("./lr-range-test-node.js");
   const { model, prepared, weights } = made;
   const buckets = task.buckets?.(prepared.info, prepared.train);
   const training = trainingContext(request, defaults, prepared.info, data, buckets);

@@ -12,7 +12,7 @@ import { Random } from "../../util/random.js";
 import { deviation } from "../certificate.js";
 import { FileGraph, nodeProto, tensorProto } from "../file-graph.js";
 import { quantizeFile } from "./quantize.js";
-import { passBlocks, reconstructed } from "./reconstruct.js";
+import { passBlocks, reconstructed } from "./adaround-brecq.js";
 import { staticLayers } from "./static.js";
 
 interface Golden {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { steepest } from "./found-settings-node.js";
+import { steepest } from "./lr-range-test-node.js";
 
 const points = (losses: readonly number[]) => losses.map((loss, i) => ({ learningRate: 10 ** (-6 + i / 4), loss }));
 
